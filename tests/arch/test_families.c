@@ -7,7 +7,7 @@
 #include "weights/config_fixture.h"
 #include "weights/formats.h"
 
-/* The family as which a file in each format of formats.h and of `more` is recognised. */
+/* The family as which a file in each format of formats.h and of `more` (below) is recognised. */
 static const struct { const char *format, *family; } expected[] = {
     { "timm", "timm" }, { "timm wrapped", "timm" }, { "timm in open_clip", "timm" }, { "SwiGLU", "timm" },
     { "DINOv2", "DINOv2" }, { "DINOv2 in chunks", "DINO" }, { "DeiT-III", "DeiT-III" }, { "MAE", "MAE" },
@@ -98,7 +98,7 @@ START_TEST(names_translate_back_to_the_same_tensor)
                 const pf_timm_name back = pf_naming_translate(pf_all_families, naming[k / 2], "", in_file);
                 ck_assert_msg(back.kind == PF_NAME_OURS && !strcmp(back.name, t.name) && back.part == part,
                               "%s: %s is read as %s", naming[k / 2]->name, in_file, back.name);
-                named += part <= 1;
+                named += part <= 1;                          /* a tensor in three parts counts once */
             }
         if (naming[k / 2]->written) ck_assert_msg(named >= tensors, "%s names %d of %d tensors", naming[k / 2]->name,
                                                   named, tensors);

@@ -38,6 +38,7 @@ static void remove_root(void)
 }
 
 typedef struct file { const char *path, *text; } file;
+
 /* The number of cores where /proc and /sys hold these files. */
 static int cores_with(const file *files, size_t n)
 {
@@ -100,7 +101,8 @@ START_TEST(cores_are_counted_when_a_trainer_is_created)
 END_TEST
 
 /* Replaces pthread_create: succeeds `allowed` times, then fails with the error `refusal`. */
-static int allowed = 1 << 30, refusal;
+enum { UNLIMITED = 1 << 30 };
+static int allowed = UNLIMITED, refusal;
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *arg)
 {
     int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -121,14 +123,15 @@ START_TEST(refused_threads_give_a_warning_and_the_same_bits)
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
     OK(peft_context_set_log(t.ctx, keep_log, NULL, 1));
     tiny_bits bits[2] = { { 0 } };
+    /* round 0: all threads start; 1 and 2: one and two start, then EAGAIN; 3 to 5: none, one and two, then EPERM */
     for (int round = 0; round < 6; round++) {
         char want[100];
         const int created = round < 3 ? round : round - 3, threads = created + 1;
         refusal = refusals[round / 3];
-        allowed = round ? created : 1 << 30;
+        allowed = round ? created : UNLIMITED;
         last_log[0] = 0;
         peft_session *s = tiny_session(t.model, "batch=4,threads=4");
-        allowed = 1 << 30;
+        allowed = UNLIMITED;
         snprintf(want, sizeof want, "1 the system gave %d of 4 threads", threads);
         if (round) ck_assert_msg(strstr(last_log, want) != NULL, "'%s' lacks '%s'", last_log, want);
         else ck_assert_str_eq(last_log, "");

@@ -28,6 +28,7 @@ static void marked_free(void *block)
     free(p - FRONT);
 }
 
+/* A model, and a folder with the paths in it: a directory of transformers, one of PEFT, a model file. */
 typedef struct fixture { char folder[40], hf[60], peft[60], model[60]; tiny t; } fixture;
 
 /* Saves and loads all files that hold JSON. */

@@ -77,9 +77,9 @@ static peft_status create_adapter(const peft_options *o)
 
 /* --- a table ------------------------------------------------------------------------------------------------------ */
 typedef struct table {
-    const char *what;
-    const peft_option *(*row)(size_t);
-    peft_status (*take)(const peft_options *);
+    const char *what;                                   /* in messages */
+    const peft_option *(*row)(size_t);                  /* row i; NULL after the last */
+    peft_status (*take)(const peft_options *);          /* calls the function that takes these options */
 } table;
 static const table tables[] = {
     { "loading", peft_backbone_option, load_backbone },

@@ -11,6 +11,7 @@
 #include "core/adapt/adapter.h"
 #include "kernels/pk.h"
 
+/* The program's options; rounds: how often a time is measured. */
 typedef struct { const char *isa; int threads, rounds, batch, depth; const char *gemm; } settings;
 
 static void must(peft_status s)
@@ -30,8 +31,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Quantities to be compared are measured alternately, for similar times, and compared by their medians: so other load
- * of the machine disturbs them alike. */
+/* Measured values of a quantity. Quantities to be compared are measured alternately, for similar times, and compared by
+ * their medians: so other load of the machine disturbs them alike. */
 enum { SAMPLES = 64 };
 typedef struct { double v[SAMPLES]; int n; } samples;
 
@@ -154,9 +155,10 @@ static double run_step(const fixture *x, peft_trainer *t)
     return now() - start;
 }
 
+/* A method with its options. A row with a `ratio` is measured alternately with the next one, and the ratio of their
+ * times is printed with this text. */
 typedef struct { const char *label, *method, *settings, *unfreeze, *ratio; } step_row;
 
-/* A row with a `ratio` is measured alternately with the next one, and the ratio of their times is printed. */
 static const step_row step_rows[] = {
     { "ept", "ept", "", NULL, "with ept / without" },
     { "same gradients without ept", "linear", "", "blocks.0.attn.proj.bias", NULL },
@@ -277,7 +279,7 @@ static void bench(const settings *s, int threads)
 
 int main(int argc, char **argv)
 {
-    settings s = { "auto", 0, 7, 4, 12, "auto" };
+    settings s = { .isa = "auto", .rounds = 7, .batch = 4, .depth = 12, .gemm = "auto" };
     static const struct option long_options[] = {
         { "isa", 1, 0, 'i' }, { "threads", 1, 0, 't' }, { "rounds", 1, 0, 'r' }, { "batch", 1, 0, 'b' },
         { "depth", 1, 0, 'd' }, { "gemm", 1, 0, 'g' }, { "cpu", 0, 0, 'c' }, { "help", 0, 0, 'h' }, { 0 } };

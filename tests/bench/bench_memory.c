@@ -19,7 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The program's options; most: GB below which a step is run and measured; run: the methods to measure. */
 typedef struct { int image, batch, depth, threads; double most; const char *run; } settings;
+/* side: pixels of a side image's side; 0: none. */
 typedef struct { const char *name, *method, *adapter, *head; int side; } preset;
 typedef struct { double planned, backbone, arena, measured; long long trained; } figures;
 
@@ -48,8 +50,7 @@ static void *shared_alloc(size_t size, size_t align, void *user)
     char *all = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     for (size_t offset = 0; all != MAP_FAILED && offset < size; offset += PIECE)
         if (mmap(all + offset, size - offset < PIECE ? size - offset : PIECE, PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_FIXED,
-                 *(const int *)user, 0) == MAP_FAILED) return NULL;
+                 MAP_SHARED | MAP_FIXED, *(const int *)user, 0) == MAP_FAILED) return NULL;
     return all == MAP_FAILED ? NULL : all;
 }
 
@@ -126,17 +127,17 @@ static peft_trainer *make_trainer(const settings *s, const preset *p, const fixt
     peft_adapter *a;
     peft_trainer *t;
     snprintf(text, sizeof text, "classes=5,%s", p->head);
-    peft_options *mo = options(x->ctx, text), *ao = options(x->ctx, p->adapter);
+    peft_options *model_options = options(x->ctx, text), *method_options = options(x->ctx, p->adapter);
     snprintf(text, sizeof text, p->side ? "batch=%d,cache_file=\"%s\",cache_features=%lld" : "batch=%d", s->batch, file,
              (long long)s->batch << 24);
     peft_options *o = options(x->ctx, text);
-    must(peft_model_create(x->b, mo, m));
-    must(peft_adapter_create(x->b, p->method, ao, &a));
+    must(peft_model_create(x->b, model_options, m));
+    must(peft_adapter_create(x->b, p->method, method_options, &a));
     must(peft_model_attach(*m, a));
     must(peft_trainer_create(*m, o, &t));
     peft_adapter_free(a);
-    peft_options_free(ao);
-    peft_options_free(mo);
+    peft_options_free(method_options);
+    peft_options_free(model_options);
     peft_options_free(o);
     return t;
 }
@@ -211,7 +212,7 @@ static void report(const settings *s, const figures *f, int n)
 
 int main(int argc, char **argv)
 {
-    settings s = { 512, 16, 12, 0, 12, "lora,fpt,fpt+" };
+    settings s = { .image = 512, .batch = 16, .depth = 12, .most = 12, .run = "lora,fpt,fpt+" };
     static const struct option long_options[] = {
         { "image", 1, 0, 'i' }, { "batch", 1, 0, 'b' }, { "depth", 1, 0, 'd' }, { "threads", 1, 0, 't' },
         { "most", 1, 0, 'm' }, { "run", 1, 0, 'r' }, { "help", 0, 0, 'h' }, { 0 } };

@@ -44,6 +44,7 @@ static inline const char *cache_at(const char *path, const char *more)
     return text[next];
 }
 
+/* The bytes of a file; the reader frees data. */
 typedef struct { char *data; size_t size; } contents;
 
 static inline contents read_file(const char *path)
@@ -116,5 +117,6 @@ static inline peft_status train_in_context(peft_context *ctx, void *arg)
     return s;
 }
 
+/* The model of most tests: its whole backbone is frozen, so that the cache keeps the features of the head. */
 static const tiny_spec probe __attribute__((unused)) = { .method = "linear" };
 #endif

@@ -6,8 +6,9 @@
 
 /* --- the same bits as without a cache --------------------------------------------------------- */
 enum { STEPS = 8 };
-/* The batches of a training. SOME: the second sample has no id. TWICE: two equal samples with one id. */
+/* Which samples of a batch have ids. SOME: all but the second. TWICE: two equal samples have the same id. */
 typedef enum { ALL, NONE, SOME, TWICE } given_ids;
+/* The batches of a training: n samples from `first` on. */
 static const struct { int first, n; given_ids ids; } plan[STEPS] = {
     { 0, 3, ALL }, { 1, 3, ALL }, { 5, 2, NONE }, { 4, 3, SOME }, { 4, 3, ALL }, { 2, 2, TWICE }, { 3, 1, ALL },
     { 8, 1, NONE } };
@@ -130,6 +131,7 @@ START_TEST(steps_on_cached_samples_need_no_images)
 END_TEST
 
 /* --- evaluation and fit ----------------------------------------------------------------------- */
+/* evaluated: the logits of both batches of an epoch; batches: how many were given. */
 typedef struct { peft_trainer *x; peft_model *m; peft_tensor *logits; float evaluated[2][12]; int batches; } loader;
 
 /* Gives batches of 4 samples with ids and 3 without, and evaluates each before the trainer steps on it: the first from

@@ -70,7 +70,7 @@ static void check_bytes(const unsigned char *file, size_t size)
     json_t *value;
     memcpy(&n, file, 8);
     ck_assert_uint_eq(n % 8, 0);
-    ck_assert_uint_eq(size, 8 + n + 8 + 24 + 24 + 6);
+    ck_assert_uint_eq(size, 8 + n + 8 + 24 + 24 + 6);         /* length, header, step, two f32 tensors, half */
     json_t *root = json_loadb((const char *)file + 8, n, JSON_REJECT_DUPLICATES, NULL);
     json_object_foreach(root, key, value) ck_assert_str_eq(key, order[i++]);
     ck_assert_uint_eq(i, 6);

@@ -9,6 +9,7 @@
 #include "golden_case.h"
 #include "core/graph/param.h"
 
+/* The comparison with the largest error / limit; limit 0: there was none. */
 typedef struct { double error, limit; } worst;
 enum { LOGITS, LOSS, GRADIENTS, AFTER_STEPS, KINDS };
 static const char *const kind_name[KINDS] = { "logits", "loss", "gradients", "after steps" };
@@ -18,6 +19,7 @@ static const double forward_limit = 1e-6, gradient_limit = 1e-6, step_limit = 1e
 static const double forward_limit = 1e-5, gradient_limit = 1e-4, step_limit = 2e-5;
 #endif
 
+/* A case and what was found; message: the first failure, "" if there is none. */
 typedef struct { golden_case c; worst w[KINDS]; char message[512]; } check;
 
 /* Keeps the largest error / limit of each kind, and the first failure as a message. */
@@ -77,7 +79,8 @@ static void compare_loss(check *k, int kind, const char *name, double got)
     free(want);
 }
 
-/* The metadata "zero_gradients" have the tensor's name in the list `list`. */
+/* The metadata entry "zero_gradients" holds JSON lists by name, such as {"exact": ["head.bias"]}; `list` contains the
+ * tensor's name. */
 static bool listed(const check *k, const char *list, const char *name)
 {
     const char *meta = pf_st_meta(k->c.file, "zero_gradients"), *from = meta ? strstr(meta, list) : NULL;

@@ -149,7 +149,7 @@ void golden_each(golden *g, const double *got, int64_t n, double scale, double l
     for (int64_t i = 0; i < n; i++) {
         const double want = value(t, i);
         if (isnan(want) && isnan(got[i])) continue;
-        const double size = fmax(fabs(want), scale), error = got[i] == want ? 0 : fabs(got[i] - want) / size;
+        const double unit = fmax(fabs(want), scale), error = got[i] == want ? 0 : fabs(got[i] - want) / unit;
         if (!(error <= worst)) worst = error;
     }
     note(g, worst, limit, name);

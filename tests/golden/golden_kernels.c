@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* for each instruction set, with its kernels in k */
+/* Loops over the instruction sets of this CPU; k: the kernels of each. */
 #define EACH_ISA(g, k) \
     for (const char *const *isa_ = pk_isas(); *isa_; isa_++) \
         for (const pk_table *k = ((g)->isa = *isa_, pk_find(*isa_)); k; k = NULL, (g)->isa = NULL)
@@ -20,13 +20,13 @@ void golden_gelu(golden *g)
     const pk_real *x = golden_real(g, "input.x");
     if (!x) return;
     const int64_t n = pf_dims_count(t->ndim, t->dim);
-    pk_real *one = golden_memory(g, (size_t)n * sizeof *one), *y = golden_memory(g, (size_t)n * sizeof *y);
-    for (int64_t i = 0; i < n; i++) one[i] = 1;
+    pk_real *ones = golden_memory(g, (size_t)n * sizeof *ones), *y = golden_memory(g, (size_t)n * sizeof *y);
+    for (int64_t i = 0; i < n; i++) ones[i] = 1;
     EACH_ISA(g, k)
         for (size_t a = 0; a < sizeof acts / sizeof *acts; a++) {
             k->act(acts[a].act, y, x, n);
             golden_l2(g, y, n, GOLDEN_FORWARD, "expect.%s", acts[a].name);
-            k->act_grad(acts[a].act, y, one, x, n);
+            k->act_grad(acts[a].act, y, ones, x, n);
             golden_l2(g, y, n, GOLDEN_FORWARD, "expect.%s_grad", acts[a].name);
         }
 }
@@ -59,7 +59,7 @@ static void layernorm_case(golden *g, const char *name)
 void golden_layernorm(golden *g) { golden_cases(g, ".out", layernorm_case); }
 
 /* The files hold [samples, heads, rows, d], the kernels [samples, rows, heads * d]: transpose converts. */
-typedef struct sizes { int64_t samples, heads, rows, d; } sizes;
+typedef struct sizes { int64_t samples, heads, rows, d; } sizes;           /* d: size of a head */
 
 static int64_t count(sizes s) { return s.samples * s.heads * s.rows * s.d; }
 

@@ -4,41 +4,49 @@
 #include <peft/metrics.h>
 #include <string.h>
 
-/* expected: the name in the file. family: the function that computes it: d decision, c calibration, r ranking (l: of
- * logits instead of probabilities), m multi-label. name: the library's name. values: what is compared, the single value
- * (1), all classes (a) or class 1 (p). */
-static const struct row { const char *expected; char family; const char *name; char values; } rows[] = {
-    { "accuracy", 'd', "accuracy", '1' },
-    { "balanced_accuracy", 'd', "balanced_accuracy", '1' },
-    { "f1_macro", 'd', "f1_macro", '1' },
-    { "f1_weighted", 'd', "f1_weighted", '1' },
-    { "kappa", 'd', "kappa", '1' },
-    { "kappa_quadratic", 'd', "kappa_quadratic", '1' },
-    { "f1_positive", 'd', "f1", 'p' },
-    { "sensitivity", 'd', "recall", 'p' },
-    { "specificity", 'd', "specificity", 'p' },
-    { "ece_15", 'c', "ece", '1' },
-    { "mce_15", 'c', "mce", '1' },
-    { "brier_multiclass", 'c', "brier", '1' },
-    { "brier_binary", 'c', "brier_binary", '1' },
-    { "nll", 'c', "nll", '1' },
-    { "auroc", 'r', "auroc", 'p' },
-    { "auroc_per_class", 'r', "auroc", 'a' },
-    { "auroc_ovr_per_class", 'r', "auroc", 'a' },
-    { "auroc_ovr_macro", 'r', "auroc_macro", '1' },
-    { "auroc_ovr_macro_raw_logits", 'l', "auroc_macro", '1' },
-    { "auroc_macro_defined", 'r', "auroc_macro", '1' },
-    { "auroc_defined_classes", 'r', "auroc_defined", '1' },
-    { "auroc_micro", 'r', "auroc_micro", '1' },
-    { "average_precision", 'r', "average_precision", 'p' },
-    { "average_precision_per_class", 'r', "average_precision", 'a' },
-    { "map_macro", 'r', "map", '1' },
-    { "map_macro_defined", 'r', "map", '1' },
-    { "rank_ap_per_class", 'r', "rank_ap", 'a' },
-    { "rank_map_all_classes", 'r', "rank_map", '1' },
-    { "f1_macro_at_0.5", 'm', "f1_macro", '1' },
-    { "subset_accuracy", 'm', "subset_accuracy", '1' },
-    { "brier", 'm', "brier", '1' },
+/* The function that computes a metric: peft_metrics_decision, _calibration, _ranking (of probabilities, or of logits)
+ * or _multilabel; and what is compared: its single value, its values of all classes, or that of class 1 alone. */
+typedef enum { DECISION, CALIBRATION, RANKING, RANKING_OF_LOGITS, MULTI_LABEL } metric_family;
+typedef enum { SINGLE, EACH_CLASS, CLASS_1 } compared_values;
+
+/* expected: the metric's name in the file; name: in the library. */
+static const struct row {
+    const char *expected;
+    metric_family family;
+    const char *name;
+    compared_values values;
+} rows[] = {
+    { "accuracy", DECISION, "accuracy", SINGLE },
+    { "balanced_accuracy", DECISION, "balanced_accuracy", SINGLE },
+    { "f1_macro", DECISION, "f1_macro", SINGLE },
+    { "f1_weighted", DECISION, "f1_weighted", SINGLE },
+    { "kappa", DECISION, "kappa", SINGLE },
+    { "kappa_quadratic", DECISION, "kappa_quadratic", SINGLE },
+    { "f1_positive", DECISION, "f1", CLASS_1 },
+    { "sensitivity", DECISION, "recall", CLASS_1 },
+    { "specificity", DECISION, "specificity", CLASS_1 },
+    { "ece_15", CALIBRATION, "ece", SINGLE },
+    { "mce_15", CALIBRATION, "mce", SINGLE },
+    { "brier_multiclass", CALIBRATION, "brier", SINGLE },
+    { "brier_binary", CALIBRATION, "brier_binary", SINGLE },
+    { "nll", CALIBRATION, "nll", SINGLE },
+    { "auroc", RANKING, "auroc", CLASS_1 },
+    { "auroc_per_class", RANKING, "auroc", EACH_CLASS },
+    { "auroc_ovr_per_class", RANKING, "auroc", EACH_CLASS },
+    { "auroc_ovr_macro", RANKING, "auroc_macro", SINGLE },
+    { "auroc_ovr_macro_raw_logits", RANKING_OF_LOGITS, "auroc_macro", SINGLE },
+    { "auroc_macro_defined", RANKING, "auroc_macro", SINGLE },
+    { "auroc_defined_classes", RANKING, "auroc_defined", SINGLE },
+    { "auroc_micro", RANKING, "auroc_micro", SINGLE },
+    { "average_precision", RANKING, "average_precision", CLASS_1 },
+    { "average_precision_per_class", RANKING, "average_precision", EACH_CLASS },
+    { "map_macro", RANKING, "map", SINGLE },
+    { "map_macro_defined", RANKING, "map", SINGLE },
+    { "rank_ap_per_class", RANKING, "rank_ap", EACH_CLASS },
+    { "rank_map_all_classes", RANKING, "rank_map", SINGLE },
+    { "f1_macro_at_0.5", MULTI_LABEL, "f1_macro", SINGLE },
+    { "subset_accuracy", MULTI_LABEL, "subset_accuracy", SINGLE },
+    { "brier", MULTI_LABEL, "brier", SINGLE },
 };
 
 /* The inputs of all families for one case. labels NULL: a multi-label case. */
@@ -75,12 +83,12 @@ static bool prepare(golden *g, const char *name, data *d)
 static peft_status compute(golden *g, const data *d, const struct row *r, double *out, size_t count)
 {
     switch (r->family) {
-    case 'd': return peft_metrics_decision(d->counts, d->classes, r->name, out, count);
-    case 'c': return peft_metrics_calibration(d->p, d->labels, d->n, d->classes, r->name, out, count);
-    case 'm': return peft_metrics_multilabel(d->p, d->targets, d->n, d->classes, 0.5, r->name, out, count);
+    case DECISION: return peft_metrics_decision(d->counts, d->classes, r->name, out, count);
+    case CALIBRATION: return peft_metrics_calibration(d->p, d->labels, d->n, d->classes, r->name, out, count);
+    case MULTI_LABEL: return peft_metrics_multilabel(d->p, d->targets, d->n, d->classes, 0.5, r->name, out, count);
     default:
-        return peft_metrics_ranking(g->ctx, r->family == 'l' ? d->logits : d->p, d->targets, d->n, d->classes, r->name,
-                                    out, count);
+        return peft_metrics_ranking(g->ctx, r->family == RANKING_OF_LOGITS ? d->logits : d->p, d->targets, d->n,
+                                    d->classes, r->name, out, count);
     }
 }
 
@@ -97,10 +105,10 @@ static void metric(golden *g, const char *expected)
     memcpy(name, expected, (size_t)(dot - expected));
     name[dot - expected] = 0;
     if (!prepare(g, name, &d)) return;
-    const int64_t count = r->values == '1' ? 1 : d.classes, compared = r->values == 'a' ? d.classes : 1;
+    const int64_t count = r->values == SINGLE ? 1 : d.classes, compared = r->values == EACH_CLASS ? d.classes : 1;
     double *out = golden_memory(g, (size_t)d.classes * sizeof *out);
     if (golden_ok(g, compute(g, &d, r, out, (size_t)count), expected))
-        golden_each(g, out + (r->values == 'p'), compared, 1, 1e-12, "expect.%s", expected);
+        golden_each(g, out + (r->values == CLASS_1), compared, 1, 1e-12, "expect.%s", expected);
 }
 
 void golden_metrics(golden *g) { golden_cases(g, "", metric); }

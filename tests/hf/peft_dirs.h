@@ -6,6 +6,8 @@
 #include "core/interop/hf_dir.h"
 #include "tiny_bits.h"
 
+/* FRONT: what PEFT puts in front of every name. CONFIG: the text of adapter_config.json, further fields after targets.
+ * QV: that of LoRA on query and value. */
 #define FRONT PF_PEFT_FRONT
 #define CONFIG(targets, ...) \
     "{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 6, \"target_modules\": " targets __VA_ARGS__ "}"
@@ -21,6 +23,7 @@ static inline peft_backbone *small_backbone(peft_context *ctx, const char *more)
     return b;
 }
 
+/* A tensor of a directory, kept to compare with what is loaded. */
 typedef struct peft_dir_entry { char name[160]; float *data; int64_t count; } peft_dir_entry;
 typedef struct peft_dir { char path[160]; pf_st_out *out; peft_dir_entry made[64]; size_t count; bool half; } peft_dir;
 

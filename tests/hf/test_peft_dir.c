@@ -6,6 +6,7 @@
 #include "peft_dirs.h"
 
 /* --- saving and loading ------------------------------------------------------------------------------------------ */
+/* options: of the method; save: of saving; backbone, model: further options of these. */
 static const struct save_case { const char *method, *options, *save, *backbone, *model; } save_cases[] = {
     { "lora", "", "", "", "classes=3" },
     { "lora", "r=3,alpha=5.5,rslora=true,targets=[attn.q,attn.k,mlp.fc2]", "naming=hf5", "", "classes=3" },
@@ -121,19 +122,17 @@ START_TEST(the_configuration_has_all_fields_of_peft)
         "{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {\n    \"1.mlp.fc2\": 3\n  },\n",
         "  },\n  \"arrow_config\": null,\n",
         "\n  \"bias\": \"none\",\n", "\n  \"fan_in_fan_out\": false,\n", "\n  \"inference_mode\": true,\n",
-            "\n  \"lora_alpha\": 6.5,\n",
+        "\n  \"lora_alpha\": 6.5,\n",
         "\n  \"lora_dropout\": 0.0,\n", "\n  \"megatron_core\": \"megatron.core\",\n",
         "\n  \"modules_to_save\": [\n    \"vit.layernorm\",\n    \"classifier\"\n  ],\n",
-            "\n  \"peft_type\": \"LORA\",\n", "\n  \"r\": 4,\n",
+        "\n  \"peft_type\": \"LORA\",\n", "\n  \"r\": 4,\n",
         "\n  \"rank_pattern\": {\n    \"q_proj\": 2\n  },\n",
         "\n  \"target_modules\": [\n    \"q_proj\",\n    \"fc2\"\n  ],\n",
         "\n  \"use_rslora\": false,\n  \"velora_config\": null\n}" };
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = small_backbone(ctx, "");
-    peft_options *o = tiny_options(ctx,
-                                   "r=4,alpha=6.5,targets=[attn.q,mlp.fc2],rank_pattern=attn.q=2,"
-                                   "alpha_pattern=blocks.1.mlp.fc2=3,"
-                                        "train_norm=true");
+    peft_options *o = tiny_options(ctx, "r=4,alpha=6.5,targets=[attn.q,mlp.fc2],rank_pattern=attn.q=2,"
+                                        "alpha_pattern=blocks.1.mlp.fc2=3,train_norm=true");
     peft_model *m = tiny_model(b, "classes=3");
     peft_adapter *a;
     size_t n;
@@ -145,16 +144,15 @@ START_TEST(the_configuration_has_all_fields_of_peft)
         ck_assert_msg(strstr(text, wanted[i]) != NULL, "'%s' is not in\n%s", wanted[i], text);
     static const char *const fields[] = {
         "task_type", "base_model_name_or_path", "revision", "peft_version", "auto_mapping", "exclude_modules",
-            "use_dora", "lora_bias",
-        "init_lora_weights", "layers_to_transform", "layers_pattern", "trainable_token_indices", "loftq_config",
-            "eva_config", "corda_config",
-        "lora_ga_config", "megatron_config", "layer_replication", "target_parameters", "use_qalora",
-            "qalora_group_size", "velora_config",
+        "use_dora", "lora_bias", "init_lora_weights", "layers_to_transform", "layers_pattern",
+        "trainable_token_indices", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "megatron_config",
+        "layer_replication", "target_parameters", "use_qalora", "qalora_group_size", "velora_config",
         "monteclora_config", "use_bdlora", "kasa_config", "ensure_weight_tying" };
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         ck_assert_msg(json_object_get(root, fields[i]) != NULL, "no field '%s'", fields[i]);
-    ck_assert_uint_eq(json_object_size(root), sizeof fields / sizeof *fields + 15);
+    const size_t fields_in_wanted = 15;
+    ck_assert_uint_eq(json_object_size(root), sizeof fields / sizeof *fields + fields_in_wanted);
     json_decref(root);
     free(text);
     peft_adapter_free(a);

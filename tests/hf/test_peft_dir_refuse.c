@@ -6,10 +6,10 @@
 #include <math.h>
 #include "peft_dirs.h"
 
-/* --- patterns: tail: the pattern may also match the end of a dotted name
- * ------------------------------------------- */
+/* --- patterns ---------------------------------------------------------------------------------------------------- */
 START_TEST(patterns_match_or_are_refused)
 {
+    /* tail: the pattern may also match the end of a dotted name */
     static const struct { const char *pattern, *text; bool tail, matches; } row[] = {
         { "abc", "abc", false, true }, { "abc", "abcd", false, false }, { "abc", "xabc", false, false },
         { ".*\\.qkv", "blocks.0.attn.qkv", false, true }, { ".*\\.qkv", "blocksqkv", false, false },
@@ -47,6 +47,7 @@ START_TEST(patterns_match_or_are_refused)
 END_TEST
 
 /* --- loading ----------------------------------------------------------------------------------------------------- */
+/* In the tables below: U is valid for PEFT but not supported here, F is malformed. */
 #define U PEFT_E_UNSUPPORTED
 #define F PEFT_E_FORMAT
 static const struct { peft_status status; const char *message, *config; } bad_configs[] = {

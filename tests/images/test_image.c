@@ -72,14 +72,16 @@ START_TEST(every_kind_of_png_is_read)
 }
 END_TEST
 
-/* Where `must` is set the file is refused, else it gives the unchanged image. */
-static void check_damaged(const peft_image *whole, bool must, const void *png, size_t size, const char *what,
+/* Where `refused` is set the file is refused, else it gives the unchanged image. what, offset: the damage, in messages.
+ * A cut file is always a format error; a changed one may look like an unsupported one. */
+static void check_damaged(const peft_image *whole, bool refused, const void *png, size_t size, const char *what,
                           size_t offset)
 {
     peft_image *im = NULL;
     peft_status s = peft_image_load_memory(io_ctx, png, size, NULL, &im);
-    if (must) ck_assert_msg(s == PEFT_E_FORMAT || (s == PEFT_E_UNSUPPORTED && *what != 'c'), "%s %zu: accepted", what,
-                            offset);
+    const bool cut = !strncmp(what, "cut", 3);
+    if (refused) ck_assert_msg(s == PEFT_E_FORMAT || (s == PEFT_E_UNSUPPORTED && !cut), "%s %zu: accepted", what,
+                               offset);
     else ck_assert_msg(s == PEFT_OK, "%s %zu: %s", what, offset, peft_last_error());
     if (!s) same_image(whole, im);
     peft_image_free(im);

@@ -4,11 +4,12 @@
 #include "io_files.h"
 #include "io/format/formats.h"
 
-/* word: the beginning of messages about broken files of this format. spare: bytes at the end of the file that may be
- * missing, since no pixel needs them. */
 typedef struct sample {
-    const char *row, *word, *file;
-    size_t size, spare;
+    const char *row;                                          /* of formats.def */
+    const char *word;                                         /* at the beginning of messages about broken files */
+    const char *file;
+    size_t size;
+    size_t spare;                                             /* bytes at the end that no pixel needs */
     int width, height, channels;
     const char *pixels;                                       /* 8-bit */
 } sample;

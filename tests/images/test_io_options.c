@@ -33,9 +33,9 @@ static peft_status create_loader(const char *text)
 }
 
 static const struct table {
-    const char *what;
-    const peft_option *(*row)(size_t);
-    peft_status (*take)(const char *text);
+    const char *what;                                         /* in messages */
+    const peft_option *(*row)(size_t);                        /* row i; NULL after the last */
+    peft_status (*take)(const char *text);                    /* calls the function that takes these options */
 } tables[] = { { "image", peft_image_option, load_image }, { "transform", peft_transform_option, parse_transform },
                { "loader", peft_loader_option, create_loader } };
 

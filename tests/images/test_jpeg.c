@@ -8,10 +8,19 @@
 #include <sys/resource.h>
 
 /* Settings of the encoder. */
-typedef struct kind { int channels; J_COLOR_SPACE space; int h[3], v[3]; bool progressive, arithmetic, optimised;
-                      int restart; } kind;
+typedef struct kind {
+    int channels;
+    J_COLOR_SPACE space;
+    int h[3], v[3];                                           /* sampling factors of each component; 0: default */
+    bool progressive, arithmetic, optimised;
+    int restart;                                              /* interval of restart markers in blocks; 0: none */
+} kind;
 
-/* Encodes pixels with quality 95; h and v of 0 mean libjpeg's default sampling. The caller frees the result. */
+/* Second bytes of markers. */
+enum { BASELINE_FRAME = 0xc0, EXTENDED_FRAME, PROGRESSIVE_FRAME, LOSSLESS_FRAME, PROGRESSIVE_ARITHMETIC_FRAME = 0xca,
+       RESTART_0 = 0xd0, SCAN = 0xda, QUANTISATION_TABLES = 0xdb };
+
+/* Encodes pixels with quality 95. The caller frees the result. */
 static unsigned char *jpeg_of(const kind *k, const void *pixels, int w, int h, size_t *size)
 {
     struct jpeg_compress_struct c;
@@ -94,7 +103,7 @@ START_TEST(all_samplings_are_read)
     uint8_t pixels[40 * 40 * 3];
     int read = 0;
     memset(pixels, 70, sizeof pixels);
-    for (int code = 0; code < 16 * 16 * 2; code++) {
+    for (int code = 0; code < 16 * 16 * 2; code++) {          /* bit 0: progressive; then 2 bits for each factor */
         kind k = rgb;
         k.progressive = code & 1;
         k.h[0] = 1 + (code >> 1 & 3), k.v[0] = 1 + (code >> 3 & 3);
@@ -202,11 +211,12 @@ START_TEST(damage_that_changes_no_pixel_is_accepted)
     unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 40, 24, &size);
     whole = load(jpeg, size);
     const struct { size_t offset; const char *bytes; size_t n; const char *fails; } row[] = {
-        { find_marker(jpeg, size, 0xdb), "junk", 4, NULL }, { find_marker(jpeg, size, 0xda), "\0\0\1", 3, NULL },
+        { find_marker(jpeg, size, QUANTISATION_TABLES), "junk", 4, NULL },
+        { find_marker(jpeg, size, SCAN), "\0\0\1", 3, NULL },
         { size - 2, "\0\0\0\0\0\0\0\0\0\0\0\0", 12, NULL }, { size - 2, "\xff\xff", 2, NULL },
         { size, "anything behind the end", 20, NULL },
         { size - 2, "more data than decoded", 22, "extraneous" },              /* libjpeg reads 8 bytes ahead */
-        { find_marker(jpeg, size, 0xd0), "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20, "extraneous" },
+        { find_marker(jpeg, size, RESTART_0), "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20, "extraneous" },
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         unsigned char *other = with_bytes(jpeg, size, row[i].offset, row[i].bytes, row[i].n);
@@ -248,16 +258,17 @@ START_TEST(announced_sizes_are_checked_before_allocating)
         kind k = rgb;
         k.progressive = progressive;
         unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 16, 16, &size);
-        set_size(jpeg, size, progressive ? 0xc2 : 0xc0, 16000, 16000);
+        const int frame = progressive ? PROGRESSIVE_FRAME : BASELINE_FRAME;
+        set_size(jpeg, size, frame, 16000, 16000);
         fails(PEFT_E_FORMAT, "cannot hold", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
-        set_size(jpeg, size, progressive ? 0xc2 : 0xc0, 16, 17);
+        set_size(jpeg, size, frame, 16, 17);
         ck_assert_int_ne(peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded), PEFT_OK);
         free(jpeg);
     }
     kind k = rgb;
     k.progressive = k.arithmetic = true;
     unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 16, 16, &size);
-    set_size(jpeg, size, 0xca, 16000, 16000);
+    set_size(jpeg, size, PROGRESSIVE_ARITHMETIC_FRAME, 16000, 16000);
     fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
     free(jpeg);
     peft_image_free(im);
@@ -281,11 +292,11 @@ START_TEST(unsupported_processes_are_named_in_the_error)
     size_t size;
     peft_image *im = picture(16, 16, 1, 8, 5), *loaded = NULL;
     unsigned char *jpeg = jpeg_of(&grey, peft_image_pixels(im), 16, 16, &size);
-    size_t frame = find_marker(jpeg, size, 0xc0);
-    jpeg[frame + 1] = 0xc3;
+    size_t frame = find_marker(jpeg, size, BASELINE_FRAME);
+    jpeg[frame + 1] = LOSSLESS_FRAME;
     fails(PEFT_E_UNSUPPORTED, "lossless", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
-    jpeg[frame + 1] = 0xc1;
-    jpeg[frame + 4] = 12;
+    jpeg[frame + 1] = EXTENDED_FRAME;
+    jpeg[frame + 4] = 12;                                     /* bits of a sample */
     fails(PEFT_E_UNSUPPORTED, "16-bit PNG", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
     free(jpeg);
     peft_image_free(im);

@@ -245,6 +245,7 @@ START_TEST(transparent_colours_are_composed_with_white)
     static const struct spng_trns grey1 = { .gray = 0 }, grey8 = { .gray = 7 }, grey16 = { .gray = 300 },
         rgb8 = { .red = 1, .green = 2, .blue = 3 }, rgb16 = { .red = 256, .green = 2, .blue = 3 },
         palette = { .n_type3_entries = 1, .type3_alpha = { 0 } };
+    /* v: the samples of both pixels; second: the value of pixel 1 */
     static const struct { int type, bits; const struct spng_trns *trns; uint16_t v[6]; double second; } row[] = {
         { SPNG_COLOR_TYPE_GRAYSCALE, 1, &grey1, { 0x40 }, 1 },
         { SPNG_COLOR_TYPE_GRAYSCALE, 8, &grey8, { 7, 51 }, 51 / 255.0 },

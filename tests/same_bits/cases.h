@@ -8,7 +8,7 @@
 typedef struct bits_case {
     const char *name;
     const char *backbone;                       /* options of a random backbone; NULL: SMALL */
-    const char *stored;                      /* options of peft_backbone_save_as: saved, then loaded; NULL: not saved */
+    const char *stored;                         /* the backbone is saved with these options and loaded; NULL: not */
     const char *method[2], *adapter[2];         /* attached in this order */
     const char *model, *trainer;                /* NULL: CLASSES, TRAINER */
     enum { IDS = 1, FIT = 2 } how;              /* IDS: steps with sample ids; FIT: by peft_trainer_fit */

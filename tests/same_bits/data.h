@@ -61,8 +61,9 @@ static peft_tensor *tensor(peft_context *ctx, peft_dtype type, int ndim, const i
     return t;
 }
 
+/* A batch. */
 typedef struct data {
-    int64_t side, classes;
+    int64_t side, classes;                      /* pixels of an image's side */
     int soft;                                   /* targets [n,classes] in place of labels [n] */
     peft_tensor *images, *labels;
     int64_t ids[BATCH];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * same_bits.c -- trains the models of cases.h for three steps on pseudo-random data and writes all results to files:
  * steps, gradients, adapters, models, states, merged backbones, predictions. tests/scripts/same_bits.sh compiles it
- * with the public headers only, runs it with several builds of the library, and compares the files. same_bits isas
- * prints the instruction sets that this CPU and build have same_bits FOLDER ISA THREADS     writes the files into
- * FOLDER, which exists */
+ * with the public headers only, runs it with several builds of the library, and compares the files.
+ *   same_bits isas                   prints the instruction sets that this CPU and build have
+ *   same_bits FOLDER ISA THREADS     writes the files into FOLDER, which exists */
 #include <unistd.h>
 #include "models.h"
 #if __has_include("gated_prompt.h")
@@ -13,7 +13,7 @@
 #define OWN_METHODS 0
 #endif
 
-/* Two calls differ in the headers of versions before 1.0, with which this file is compiled too. */
+/* This file is compiled with the headers of versions before 1.0 too, in which three calls differ. */
 #ifdef PEFT_VERSION_NUMBER
 static const peft_tensor *tap_of(peft_session *s, const char *name) { return peft_session_tap(s, name); }
 static const char *option_name(const char *method, size_t i)
