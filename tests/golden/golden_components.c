@@ -38,6 +38,8 @@ static void softmax_ce_case(golden *g, const char *name)
 
 static void softmax_ce(golden *g) { golden_cases(g, ".loss", softmax_ce_case); }
 
+/* The kind of the targets and the options of the loss follow from words in the case's name: "soft", "sum", "weight",
+ * "pos_weight". */
 static void bce_case(golden *g, const char *name)
 {
     const pf_st_tensor *x = golden_find(g, "input.logits");

@@ -171,7 +171,7 @@ void golden_attention(golden *g) { golden_cases(g, ".lse", attention_mode); }
 
 /* Compares values [steps, n]. The coordinates have gradients from 1e-7 to 1e3, so each one's errors are relative to the
  * largest reference value of that coordinate in all steps, but at least to `least`. */
-static void compare_paths(golden *g, const pk_real *got, int64_t steps, int64_t n, double least, double limit,
+static void compare_steps(golden *g, const pk_real *got, int64_t steps, int64_t n, double least, double limit,
                           const char *name)
 {
     const pf_st_tensor *t = golden_find(g, "%s", name);
@@ -204,7 +204,8 @@ static void optimizer_case(golden *g, const pk_table *k, const char *name, json_
     const double b1 = json_number_value(json_array_get(betas, 0)), b2 = json_number_value(json_array_get(betas, 1));
     const bool adam = betas != NULL;
     pk_real *p = golden_memory(g, (size_t)n * sizeof *p), *m = golden_memory(g, (size_t)n * sizeof *m);
-    pk_real *v = golden_memory(g, (size_t)n * sizeof *v), *path = golden_memory(g, (size_t)(steps * n) * sizeof *path);
+    pk_real *v = golden_memory(g, (size_t)n * sizeof *v);
+    pk_real *history = golden_memory(g, (size_t)(steps * n) * sizeof *history);          /* p after each step */
     memcpy(p, start, (size_t)n * sizeof *p);
     for (int64_t i = 0; i < steps; i++) {
         int nonfinite = 0;
@@ -212,15 +213,15 @@ static void optimizer_case(golden *g, const pk_table *k, const char *name, json_
         if (adam) k->adamw(p, m, v, grads + i * n, n, 1, lr, b1, b2, number(o, "eps"), wd, c1, c2, &nonfinite);
         else k->sgd(p, m, grads + i * n, n, 1, lr, mu, wd, json_is_true(json_object_get(o, "nesterov")), i == 0,
                     &nonfinite);
-        memcpy(path + i * n, p, (size_t)n * sizeof *p);
+        memcpy(history + i * n, p, (size_t)n * sizeof *p);
     }
     char expect[100];
     snprintf(expect, sizeof expect, "expect.%s.param", name);
-    compare_paths(g, path, steps, n, 1, 2e-5, expect);
+    compare_steps(g, history, steps, n, 1, 2e-5, expect);
     snprintf(expect, sizeof expect, adam ? "expect.%s.exp_avg" : "expect.%s.momentum", name);
-    if (golden_find(g, "%s", expect)) compare_paths(g, m, 1, n, 0, 2e-5, expect);
+    if (golden_find(g, "%s", expect)) compare_steps(g, m, 1, n, 0, 2e-5, expect);
     snprintf(expect, sizeof expect, "expect.%s.exp_avg_sq", name);
-    if (adam) compare_paths(g, v, 1, n, 0, 2e-5, expect);
+    if (adam) compare_steps(g, v, 1, n, 0, 2e-5, expect);
 }
 
 /* Clipping by the common norm of two gradients: each is scaled by min(1, limit / (norm + 1e-6)). */

@@ -92,11 +92,12 @@ END_TEST
 
 START_TEST(labels_and_logits_of_another_shape_are_refused)
 {
-    tiny t = make("lora"), one = tiny_make(&(tiny_spec){ .method = "lora" });
-    tiny_batch map = tiny_batch_make(t.model, N, 0), flat = tiny_batch_make(one.model, N, 0);
-    peft_trainer *x = tiny_trainer(t.model, "batch=%d", N), *y = tiny_trainer(one.model, "batch=%d", N);
+    /* t, x, map: one label for each patch; flat_t, y, flat: one for each image */
+    tiny t = make("lora"), flat_t = tiny_make(&(tiny_spec){ .method = "lora" });
+    tiny_batch map = tiny_batch_make(t.model, N, 0), flat = tiny_batch_make(flat_t.model, N, 0);
+    peft_trainer *x = tiny_trainer(t.model, "batch=%d", N), *y = tiny_trainer(flat_t.model, "batch=%d", N);
     int64_t dims[PEFT_MAX_DIMS];
-    ck_assert(peft_model_output(one.model, dims) == 1 && dims[0] == CLASSES);
+    ck_assert(peft_model_output(flat_t.model, dims) == 1 && dims[0] == CLASSES);
     ck_assert(peft_model_output(t.model, dims) == 3 && dims[0] == GRID && dims[1] == GRID && dims[2] == CLASSES);
     FAILS(PEFT_E_SHAPE, "labels: given [3], expected [3, 4, 4]", peft_trainer_step(x, map.images, flat.labels, NULL));
     FAILS(PEFT_E_SHAPE, "labels: given [3, 4, 4], expected [3]", peft_trainer_step(y, map.images, map.labels, NULL));
@@ -123,7 +124,7 @@ START_TEST(labels_and_logits_of_another_shape_are_refused)
     tiny_batch_free(&map);
     tiny_batch_free(&flat);
     tiny_free(&t);
-    tiny_free(&one);
+    tiny_free(&flat_t);
 }
 END_TEST
 

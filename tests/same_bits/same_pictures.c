@@ -124,18 +124,20 @@ static void make_folder(void)
     for (size_t c = 0; c < COUNT(class_name); c++) {
         if (mkdir(class_name[c], 0777)) stop(class_name[c], "cannot be made");
         for (int64_t i = 0; i < 6; i++) {
-            const int colour = i % 2 ? 3 : 1, deep = i == 4 ? 16 : 8;
-            peft_image *im = picture(100 * c + (uint64_t)i, 26 + i, 33 - 2 * i, colour, deep);
-            snprintf(name, sizeof name, "%s/%d.%s", class_name[c], (int)i, i < 3 ? "png" : colour == 1 ? "pgm" : "ppm");
+            const int channels = i % 2 ? 3 : 1, depth = i == 4 ? 16 : 8;
+            peft_image *im = picture(100 * c + (uint64_t)i, 26 + i, 33 - 2 * i, channels, depth);
+            snprintf(name, sizeof name, "%s/%d.%s", class_name[c], (int)i,
+                     i < 3 ? "png" : channels == 1 ? "pgm" : "ppm");
             if (i < 3) OK(peft_image_save_png(im, name));
             else {
                 FILE *f = fopen(name, "wb");
                 const uint8_t *x = peft_image_pixels(im);
-                const int64_t n = (26 + i) * (33 - 2 * i) * colour * deep / 8;
+                const int64_t n = (26 + i) * (33 - 2 * i) * channels * depth / 8;
                 if (!f) stop(name, "cannot be written");
-                fprintf(f, "P%d\n%d %d\n%d\n", colour == 1 ? 5 : 6, (int)(26 + i), (int)(33 - 2 * i),
-                        deep == 8 ? 255 : 65535);
-                for (int64_t k = 0; k < n; k++) fputc(x[deep == 8 ? k : k ^ 1], f); /* PNM stores the high byte first */
+                fprintf(f, "P%d\n%d %d\n%d\n", channels == 1 ? 5 : 6, (int)(26 + i), (int)(33 - 2 * i),
+                        depth == 8 ? 255 : 65535);
+                /* PNM stores the high byte first */
+                for (int64_t k = 0; k < n; k++) fputc(x[depth == 8 ? k : k ^ 1], f);
                 if (fclose(f)) stop(name, "cannot be written");
             }
             peft_image_free(im);
