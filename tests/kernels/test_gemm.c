@@ -10,7 +10,8 @@
 /* Parts of the epilogue, as bits. SCALE: factor of the product. ACCUMULATE: the old C is added. BIAS: one number a
  * column is added. PRE: the values before the activation are stored (with SLOPES the activation's derivative there).
  * GATE: factors from a matrix, the derivative of gate_act at its elements (with SLOPES the elements themselves). GAMMA:
- * factor of each column. RESIDUAL: a matrix is added; IN_PLACE: that matrix is the old C. EPILOGUES: number of combinations. */
+ * factor of each column. RESIDUAL: a matrix is added; IN_PLACE: that matrix is the old C.
+ * EPILOGUES: number of combinations. */
 enum { SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16, GAMMA = 32, RESIDUAL = 64, IN_PLACE = 128,
        SLOPES = 256, EPILOGUES = 512 };
 enum { GAP = 3 };                           /* unused elements after each row of a matrix but the last */
