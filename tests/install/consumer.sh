@@ -66,6 +66,7 @@ cat > "$work/io.c" <<'CODE'
 #include <peft/io.h>
 int main(void) { return peft_io_probe(); }
 CODE
+# peft_io_probe stands for any function of libpeft-io: the first one that frees an object, called with NULL.
 first=$("$here/../../scripts/exports.sh" --names io | grep -m 1 '_free$')
 sed -i "s/return peft_io_probe()/$first(NULL); return 0/" "$work/io.c"
 PKG_CONFIG_PATH=$tree/shared/$pc

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Folders of the installation: DESTDIR is put before the prefix, and a program links and runs with the files there;
-# pkg-config files give the prefix relative to lib and lib/<triplet>, and as it is if the library folder is absolute.
+# peft.pc gives the prefix relative to its own folder, for lib and for lib/<triplet>, and as an absolute path if that of
+# the libraries is absolute.
 #   layout.sh BUILD WORK [CC]
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)

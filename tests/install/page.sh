@@ -51,6 +51,7 @@ run() {
              s|/src/libpeft\>|$root|g" > run.sh
     sed -i "s|/src/libpeft\>|$root|g" CMakeLists.txt meson.build 2> /dev/null || true
     sh -eu run.sh > log 2>&1 || { cat log; echo "page.sh: section '$name' failed"; exit 1; }
+    # Each run of ./app or out/app prints one line; `runs` counts all commands that end in app.
     runs=$(grep -c 'app$' run.sh) printed=$(grep -cE '^libpeft [0-9.]+: 2 blocks$' log || true)
     wanted=$(grep -cE '(^|[ ])(\./|out/)app$' run.sh)
     [ "$runs" -gt 0 ] && [ "$printed" -eq "$wanted" ] ||

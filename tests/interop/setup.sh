@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Makes the Python environment of tests/interop, unless it exists and was made from the same requirements.txt, and
-# prints its path. PEFT_INTEROP_VENV: the path; default: libpeft/interop in the user's cache folder. Needs Python 3.11 or newer
-# and a package index.
+# prints its path. PEFT_INTEROP_VENV: the path; default: libpeft/interop in the user's cache folder. Needs Python 3.11
+# or newer and a package index.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 venv=${PEFT_INTEROP_VENV:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/libpeft/interop}
