@@ -13,7 +13,8 @@ io = C.CDLL(os.path.join(_build, "src", "io", "libpeft-io.so"))
 _text = ["peft_last_error", "peft_status_name", "peft_param_name", "peft_backbone_note", "peft_metrics_name",
          "peft_transform_text", "peft_method_name"]
 _size = ["peft_model_param_count", "peft_method_count"]
-_pointer = ["peft_model_param", "peft_param_value", "peft_tensor_data", "peft_trainer_logits", "peft_image_pixels"]
+_pointer = ["peft_model_param", "peft_param_value", "peft_tensor_data", "peft_trainer_logits", "peft_session_tap",
+            "peft_image_pixels"]
 for _name in _text:
     getattr(io if hasattr(io, _name) and not hasattr(lib, _name) else lib, _name).restype = C.c_char_p
 for _name in _size:
@@ -163,9 +164,10 @@ class Session(Handle):
         return logits
 
     def tap(self, name):
-        out = C.c_void_p()
-        ok(lib.peft_session_tap(self, name.encode(), C.byref(out)))
-        return view(out.value).copy()
+        tensor = lib.peft_session_tap(self, name.encode())
+        if not tensor:
+            raise PeftError("", lib.peft_last_error().decode())
+        return view(tensor).copy()
 
 
 class Trainer(Handle):
