@@ -258,6 +258,9 @@ def main():
                     print("refused by its own library:", seed, type(e).__name__, str(e)[:200])
                 continue
             compare(case, tally)
+    for kind in ("timm", "transformers", "open_clip", "torchvision"):       # else a fault could refuse every file
+        equal = tally.kinds.get(f"{kind} equal", 0)
+        tally.check(equal, f"{kind}: no backbone gave equal features")
     return tally.close()
 
 
