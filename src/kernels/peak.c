@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peak.c -- measures the peak speed of this machine, in floating-point operations a second: that of FMAs in registers,
  * none of which waits for another's result. The report of operations gives their speed as a share of it. */
-#include <time.h>
 #include "pk.h"
 
 enum { ROUNDS = 10000 };                 /* argument of fmas: each call is followed by one reading of the clock */
 
-/* end: when threads stop, in seconds as of now(); done: operations of all threads. */
+/* end: when threads stop, by pk_seconds(); done: operations of all threads. */
 typedef struct { const pk_table *t; double end; atomic_uint_least64_t done; } job;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void run_fmas(void *arg, int64_t task, int worker)
 {
@@ -22,14 +14,14 @@ static void run_fmas(void *arg, int64_t task, int worker)
     double done = 0;
     (void)task, (void)worker;
     do done += j->t->fmas(ROUNDS);
-    while (now() < j->end);
+    while (pk_seconds() < j->end);
     atomic_fetch_add(&j->done, (uint64_t)done);
 }
 
 double pk_pool_peak(const pk_table *t, pk_pool *pool, double seconds)
 {
-    const double start = now();
+    const double start = pk_seconds();
     job j = { .t = t, .end = start + seconds };
     pk_pool_run(pool, pk_pool_threads(pool), run_fmas, &j);
-    return (double)atomic_load(&j.done) / (now() - start);
+    return (double)atomic_load(&j.done) / (pk_seconds() - start);
 }

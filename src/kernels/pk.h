@@ -180,6 +180,8 @@ void   pk_pool_stop(pk_pool *p);
 int    pk_pool_alive(const pk_pool *p);                              /* 0: this process was forked from the pool's */
 int    pk_pool_threads(const pk_pool *p);                            /* NULL: 1 */
 void   pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg);
+/* Seconds on a clock that never goes back (CLOCK_MONOTONIC). */
+double pk_seconds(void);
 /* Peak floating-point operations per second of all threads of the pool together, measured for about that many seconds
  * with independent FMAs. */
 double pk_pool_peak(const pk_table *t, pk_pool *pool, double seconds);

@@ -12,11 +12,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 #include "pk.h"
 
-#define WATCH_NANOSECONDS 300000
+#define WATCH_SECONDS 0.0003
 
 /* pk_pool.state holds three facts of the round: how many workers are in it (bits 0 to 15), whether it may be joined
  * (bit 16), and its number (the bits above; ROUND_UNIT is the value of the lowest). */
@@ -63,13 +62,6 @@ int pk_pool_threads(const pk_pool *p)
     return p ? p->threads : 1;
 }
 
-static int64_t nanoseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -90,16 +82,16 @@ static int finished(uint64_t state, uint64_t unused)
     return !(state & ROUND_WORKERS);
 }
 
-/* Watches the state for WATCH_NANOSECONDS; returns 1 as soon as reached(state, seen) holds, else 0. */
+/* Watches the state for WATCH_SECONDS; returns 1 as soon as reached(state, seen) holds, else 0. */
 static int watch(pk_pool *p, int (*reached)(uint64_t state, uint64_t seen), uint64_t seen)
 {
-    int64_t end = nanoseconds() + WATCH_NANOSECONDS;
+    const double end = pk_seconds() + WATCH_SECONDS;
     do {
         for (int i = 0; i < 32; i++) {
             if (reached(atomic_load_explicit(&p->state, memory_order_acquire), seen)) return 1;
             relax();
         }
-    } while (nanoseconds() < end);
+    } while (pk_seconds() < end);
     return 0;
 }
 
@@ -270,7 +262,7 @@ static void take_turn(pk_pool *p)
 {
     const int64_t mine = atomic_fetch_add(&p->called, 1);
     if (atomic_load(&p->served) == mine) return;
-    for (int64_t end = nanoseconds() + WATCH_NANOSECONDS; nanoseconds() < end; sched_yield())
+    for (const double end = pk_seconds() + WATCH_SECONDS; pk_seconds() < end; sched_yield())
         if (atomic_load(&p->served) == mine) return;
     pthread_mutex_lock(&p->lock);
     p->waiting++;

@@ -53,7 +53,7 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     t->forward_samples = 0;
     PF_TRY(pf_trainer_set_batch(t, n));
     PF_TRY(pf_given_bind(&t->given, net, n, 0));
-    const double start = pf_trainer_now();
+    const double start = pk_seconds();
     const pk_real *pixels = images ? pf_trainer_as_real(images, t->images) : NULL;
     const peft_status pixel_status = pixels ? pf_trainer_check_pixels(t, pixels, ids, n) : PEFT_OK;
     if (pixel_status) {
@@ -76,7 +76,7 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     t->logits_view.dim[0] = n;
     t->logits_view.data = memcpy(t->logits, pf_exec_data(e, net->logits),
                                  (size_t)(n * pf_shape_count(&t->model->output)) * sizeof(pk_real));
-    t->seconds = pf_trainer_now() - start;
+    t->seconds = pk_seconds() - start;
     t->forward_samples = n;
     return PEFT_OK;
 }

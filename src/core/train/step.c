@@ -78,7 +78,7 @@ static peft_status call_custom_loss(peft_trainer *t, const peft_tensor *labels, 
 /* Runs the backward pass from the gradient of the logits (gradient_view) and counts it. */
 static peft_status run_backward(peft_trainer *t, double loss)
 {
-    const double start = pf_trainer_now();
+    const double start = pk_seconds();
     const int64_t n = t->forward_samples;
     t->loss_sum = loss + (t->pending ? t->loss_sum : 0);
     t->last_loss = t->loss_sum / (double)(t->pending + 1);
@@ -86,7 +86,7 @@ static peft_status run_backward(peft_trainer *t, double loss)
         return discard(t, pf_fail(PEFT_E_NONFINITE, "the loss is %s at step %lld: gradients dropped, nothing updated",
                                   isnan(loss) ? "NaN" : "infinite", (long long)t->step));
     pf_exec_run(&t->net.exec, t->net.loss_node + 1, t->net.exec.g.nodes);
-    t->seconds += pf_trainer_now() - start;
+    t->seconds += pk_seconds() - start;
     pf_pending_add(t, n, true);
     return PEFT_OK;
 }

@@ -105,7 +105,6 @@ peft_status pf_slab_create(peft_trainer *t, bool matrices_only);
 void        pf_slab_release(peft_trainer *t);                                    /* so that others can train them */
 int         pf_optimizer_moments(const pf_optimizer *o);                         /* of each parameter: AdamW 2, SGD 1 */
 /* --- update/pending.c: the batches since the last update --- */
-double      pf_trainer_now(void);                                                /* seconds */
 /* Copies the model's buffers to t->saved_buffers; restore: back. */
 void        pf_pending_buffers(peft_trainer *t, bool restore);
 void        pf_pending_add(peft_trainer *t, int64_t samples, bool backward);     /* a batch, and a pass if backward */

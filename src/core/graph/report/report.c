@@ -4,7 +4,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 #include "core/graph/report/report.h"
 
 enum { PEAKS_MAX = 16 };                 /* measured peaks that are kept, one for each pair (kernels, threads) */
@@ -33,13 +32,6 @@ void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user)
     fn(line, user);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* FLOP/s that these threads reach with these kernels on FMAs alone: measured once in a process. The lock is not held
  * while it is measured: the pool may be the application's, and its threads may call this function for another graph. */
 static double peak_of(const pf_run *r)
@@ -64,9 +56,9 @@ static double peak_of(const pf_run *r)
 void pf_trace_node(const pf_exec *e, uint32_t i)
 {
     char line[PF_ROW_MAX];
-    const double peak = peak_of(&e->run), start = now();
+    const double peak = peak_of(&e->run), start = pk_seconds();
     e->g.node[i].op->run(&e->run, &e->g.node[i]);
-    const double seconds = now() - start, flops = (double)pf_row_flops(e, i);
+    const double seconds = pk_seconds() - start, flops = (double)pf_row_flops(e, i);
     pf_row(e, i, line);
     if (flops > 0 && seconds > 0)
         pf_log(e->g.ctx, 3, "%s | %.1f us %.4g GFLOP/s %.3g%%", line, 1e6 * seconds, 1e-9 * flops / seconds,

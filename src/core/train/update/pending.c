@@ -3,15 +3,7 @@
  * Restores the state from before the first of them: pf_pending_drop the buffers (running statistics), pf_pending_rewind
  * also the position in the data. */
 #include <string.h>
-#include <time.h>
 #include "core/train/trainer.h"
-
-double pf_trainer_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void pf_pending_buffers(peft_trainer *t, bool restore)
 {

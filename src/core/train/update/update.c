@@ -77,7 +77,7 @@ peft_status peft_trainer_update(peft_trainer *t)
     if (!pf_pending_count(t)) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one; call "
                                              "peft_trainer_backward first");
     pf_forward_end(t);
-    const double begin = pf_trainer_now();
+    const double begin = pk_seconds();
     const bool has_pending = t->pending > 0;
     int64_t passes = t->pending;
     PF_TRY(pf_reduce_gradients(t, &passes));
@@ -107,7 +107,7 @@ peft_status peft_trainer_update(peft_trainer *t)
     pf_model_unlock(t->model);
     t->last_lr = j.lr;
     t->step++;
-    t->seconds += pf_trainer_now() - begin;
+    t->seconds += pk_seconds() - begin;
     if (!nonfinite_name) return PEFT_OK;
     char rate[32], length[32];
     pf_print_float(rate, sizeof rate, j.lr);
