@@ -16,7 +16,7 @@ const pf_opt pf_trainer_options[] = {
     { "weight_reduction", 's', "auto", 0, 0, "what the loss is divided by where there are class_weights: weights (the "
       "sum of the labels' weights), batch, or auto (weights for ce, batch for soft_ce)" },
     { "optimizer", 's', "adamw", 0, 0, "rule of the updates: adamw or sgd" },
-    { "lr", 'f', "1e-3", 0, 1e6, "learning rate, before schedule and groups" },
+    { "lr", 'f', "1e-3", 0, PF_LR_MAX, "learning rate, before schedule and groups" },
     { "weight_decay", 'f', "0", 0, 1e6, "decoupled weight decay of the tensors that decay_on names; see "
       "peft_trainer_group" },
     { "decay_on", 's', "all", 0, 0, "which tensors decay: all, or matrices (two or more extents: no biases, norms, "

@@ -41,7 +41,7 @@ static peft_status read_rate(const peft_trainer *t, const pf_st *st, double *lr)
 {
     const char *text = pf_st_meta(st, rate_key);
     *lr = option_rate(t);
-    if (!text || (pf_parse_float(text, lr) && *lr >= pf_schedule_floor(&t->schedule) && *lr <= 1e6)) return PEFT_OK;
+    if (!text || (pf_parse_float(text, lr) && pf_schedule_allows(&t->schedule, *lr))) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%.40s', expected a learning rate from the schedule's "
                    "smallest to 1e6", rate_key, text);
 }

@@ -47,11 +47,10 @@ peft_status peft_trainer_freeze(peft_trainer *t, const char *pattern, int frozen
 
 peft_status peft_trainer_set_lr(peft_trainer *t, double lr)
 {
-    const double largest = 1e6;            /* the upper bound of option lr */
     char given[32], smallest[32];
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
     const double floor = pf_schedule_floor(&t->schedule);
-    if (lr >= floor && lr <= largest) {
+    if (pf_schedule_allows(&t->schedule, lr)) {
         t->schedule.lr = lr;
         return PEFT_OK;
     }

@@ -37,6 +37,7 @@ static bool warms_up(pf_schedule_kind k)
 static bool falls(pf_schedule_kind k) { return k == PF_LR_COSINE || k == PF_LR_LINEAR || warms_up(k); }
 
 double pf_schedule_floor(const pf_schedule *s) { return falls(s->kind) ? s->min_lr : 0; }
+bool pf_schedule_allows(const pf_schedule *s, double lr) { return lr >= pf_schedule_floor(s) && lr <= PF_LR_MAX; }
 
 static peft_status bad_rate(const char *option, double v, const char *expected)
 {

@@ -2,6 +2,7 @@
  * schedule.h -- learning-rate schedules: the rate as a function of the step. They have no state but the step. */
 #ifndef PF_SCHEDULE_H
 #define PF_SCHEDULE_H
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/base/error.h"
 
@@ -31,6 +32,8 @@ peft_status pf_schedule_parse(const char *name, pf_schedule_kind *kind);
 const char *pf_schedule_name(pf_schedule_kind kind);
 /* PEFT_E_OPTION: a number is out of the range that this kind of schedule needs. */
 peft_status pf_schedule_check(const pf_schedule *s);
-double      pf_schedule_floor(const pf_schedule *s);              /* smallest s->lr allowed: min_lr, or 0 */
+#define PF_LR_MAX 1e6                                             /* the largest s->lr allowed */
+double      pf_schedule_floor(const pf_schedule *s);              /* the smallest: min_lr, or 0 */
+bool        pf_schedule_allows(const pf_schedule *s, double lr);  /* Is lr between the two? */
 double      pf_schedule_lr(const pf_schedule *s, int64_t step);   /* s must have passed pf_schedule_check; step >= 0 */
 #endif
