@@ -67,15 +67,7 @@ static void record(const tiny *t, tiny_bits *bits)
     for (int i = 0; i < 2; i++) tiny_step(r, 4, 4 * i);
     tiny_step(r, 3, 8);
     tiny_bits_training(bits, r);
-    peft_session *s = tiny_session(t->model, "batch=2,threads=%d", THREADS);
-    tiny_batch b = tiny_batch_make(t->model, 2, 50);
-    peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, 2, (int)t->model->classes);
-    OK(peft_session_predict(s, b.images, logits));
-    tiny_finite(logits, "logits");
-    tiny_bits_tensor(bits, "logits", "", logits);
-    peft_tensor_free(logits);
-    tiny_batch_free(&b);
-    peft_session_free(s);
+    tiny_bits_predict(bits, t->model, 2, THREADS);
     peft_trainer_free(r);
 }
 

@@ -90,12 +90,12 @@ static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
     tiny_bits_free(b);
 }
 
-/* Appends the model's logits for two images. */
-static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m)
+/* Appends the model's logits for n images, computed by `threads` threads (0: the context's number). */
+static inline void tiny_bits_predict(tiny_bits *bits, peft_model *m, int n, int threads)
 {
-    tiny_batch b = tiny_batch_make(m, 2, 30);
-    peft_session *s = tiny_session(m, "batch=2");
-    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
+    tiny_batch b = tiny_batch_make(m, n, 30);
+    peft_session *s = tiny_session(m, "batch=%d,threads=%d", n, threads);
+    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, n, (int)m->classes);
     OK(peft_session_predict(s, b.images, logits));
     tiny_finite(logits, "logits");
     tiny_bits_tensor(bits, "logits", "", logits);
@@ -103,6 +103,8 @@ static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m)
     peft_session_free(s);
     tiny_batch_free(&b);
 }
+
+static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m) { tiny_bits_predict(bits, m, 2, 0); }
 
 /* Asserts that tensors, fingerprint and logits of two backbones are equal. */
 static inline void tiny_same_backbone(peft_backbone *a, peft_backbone *b, const char *who)

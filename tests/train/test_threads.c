@@ -21,19 +21,6 @@ static void record_steps(const tiny *t, int steps, int n, int workers, tiny_bits
     peft_trainer_free(r);
 }
 
-static void record_session(const tiny *t, int n, int workers, tiny_bits *bits)
-{
-    peft_session *s = tiny_session(t->model, "batch=%d,threads=%d", n, workers);
-    tiny_batch b = tiny_batch_make(t->model, n, 50);
-    peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, n, (int)t->model->classes);
-    OK(peft_session_predict(s, b.images, logits));
-    tiny_finite(logits, "logits");
-    tiny_bits_tensor(bits, "logits", "", logits);
-    peft_tensor_free(logits);
-    tiny_batch_free(&b);
-    peft_session_free(s);
-}
-
 /* Trains and predicts with 1, 2, 3 and 8 threads, n samples a step: all as with one thread, which bits[0] records. */
 static void compare(tiny_spec spec, int steps, int n)
 {
@@ -42,7 +29,7 @@ static void compare(tiny_spec spec, int steps, int n)
     for (int k = 0; k < THREADS; k++) {
         tiny t = tiny_make(&spec);
         record_steps(&t, steps, n, threads[k], &bits[k > 0]);
-        record_session(&t, n, threads[k], &bits[k > 0]);
+        tiny_bits_predict(&bits[k > 0], t.model, n, threads[k]);
         tiny_free(&t);
         snprintf(name, sizeof name, "%s, %s, %d threads", spec.method, spec.isa ? spec.isa : "auto", threads[k]);
         if (k) tiny_same(&bits[0], &bits[1], name);
