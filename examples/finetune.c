@@ -19,10 +19,7 @@
 #define FLAGS(X) \
     X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a folder that holds " \
       "model.safetensors, or a .npz file of Google's ViT") \
-    X(data, "PATH", NULL, "required: training images, a folder with one folder per class, a .zip of one, a MedMNIST " \
-      ".npz, or a list file (docs/finetune.md)") \
-    X(test, "PATH", NULL, "held-out test images; without it the split \"test\" (or \"val\") of --data, or else " \
-      "images not used for training") \
+    DATA_FLAGS(X) \
     X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
     X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \
     X(seed, "N", "1", "seed of the draw of images, the initial values and the order of images") \

@@ -2,6 +2,7 @@
  * compare.c -- compares fine-tuning methods by the EPT paper's protocol: trains every entry of a list on several
  * few-shot draws of the training images, with several seeds for each draw, and evaluates it on held-out images. Each
  * run is a process with one thread. Ctrl-C keeps the finished runs; --resume continues with the others. */
+#include "common/data/data.h"
 #include "common/files/output.h"
 #include "common/program/clock.h"
 #include "common/program/command.h"
@@ -19,10 +20,7 @@
 #define FLAGS(X) \
     X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a folder that holds " \
       "model.safetensors, or a .npz file of Google's ViT") \
-    X(data, "PATH", NULL, "required: training images, a folder with one folder per class, a .zip of one, a MedMNIST " \
-      ".npz, or a list file (docs/finetune.md)") \
-    X(test, "PATH", NULL, "held-out test images; without it the split \"test\" (or \"val\") of --data, or else " \
-      "images not used for training") \
+    DATA_FLAGS(X) \
     X(methods, "FILE", NULL, "required: text file with one entry to compare on each line, `label: flags`, with any " \
       "of the flags listed below from --method on") \
     X(shots, "N", "10", "training images per class in each draw (0: all)") \

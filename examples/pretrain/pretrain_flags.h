@@ -3,13 +3,11 @@
  * 32 pixels; so short a training gains nothing from strong augmentation. */
 #ifndef PRETRAIN_FLAGS_H
 #define PRETRAIN_FLAGS_H
+#include "common/data/data.h"
 
 /* The flags from batch to clip_norm are passed to peft_trainer_create as options of the same names. */
 #define FLAGS(X) \
-    X(data, "PATH", NULL, "required: training images, a folder with one folder per class, a .zip of one, a MedMNIST " \
-      ".npz, or a list file (docs/finetune.md)") \
-    X(test, "PATH", NULL, "held-out test images; without it the split \"test\" (or \"val\") of --data, or else " \
-      "images not used for training") \
+    DATA_FLAGS(X) \
     X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
     X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \
     X(model, "LIST", "image_size=32,patch=4,width=192,depth=6,heads=3,mlp=768", \

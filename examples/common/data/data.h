@@ -6,6 +6,13 @@
 #include <peft/io.h>
 #include <stdint.h>
 
+/* The rows of --data and --test in a program's table of flags (program/flags.h). */
+#define DATA_FLAGS(X) \
+    X(data, "PATH", NULL, "required: training images, a folder with one folder per class, a .zip of one, a MedMNIST " \
+      ".npz, or a list file (docs/finetune.md)") \
+    X(test, "PATH", NULL, "held-out test images; without it the split \"test\" (or \"val\") of --data, or else " \
+      "images not used for training")
+
 /* Opens the training and the test set under ctx; seed selects the random draws. A path is that of a folder of class
  * folders, a folder with such folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, or a list
  * file. test_path NULL: the test set is the split "test" of the data, else "val", else the images not drawn for
