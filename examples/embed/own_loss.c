@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #define TRY(call) do { if (call) { fprintf(stderr, "%s\n", peft_last_error()); return 1; } } while (0)
-enum { BATCH = 8, CLASSES_MAX = 64 };
+enum { CLASSES_MAX = 64 };
 
 /* logits and gradient [n,classes], labels [n]. With q = sum_c p_c log p_c, the derivative by logit c is
  * (p_c - [c is the label] + beta p_c (log p_c - q)) / n. user: beta. */

@@ -201,19 +201,17 @@ public:
     // Zeros: tensor(ctx, PEFT_F32, {n, 3, 224, 224}).
     tensor(const context &ctx, peft_dtype type, const std::vector<std::int64_t> &shape)
     {
-        peft_tensor *p;
-        check(peft_tensor_create(ctx.c_ptr(), type, static_cast<int>(shape.size()), shape.data(), &p));
-        reset(p);
+        reset(detail::make<peft_tensor>(peft_tensor_create, ctx.c_ptr(), type, static_cast<int>(shape.size()),
+                                        shape.data()));
     }
     // Over memory of the caller's, which must outlive the tensor; throws where its size is not the shape's.
     template <typename T> tensor(const context &ctx, span<T> data, const std::vector<std::int64_t> &shape)
     {
-        peft_tensor *p;
         using element = std::remove_const_t<T>;
-        check(peft_tensor_wrap(ctx.c_ptr(), detail::dtype<element>::value, static_cast<int>(shape.size()), shape.data(),
-                               const_cast<element *>(data.data()), &p));
-        reset(p);
-        if (static_cast<std::size_t>(peft_tensor_count(p)) != data.size())
+        reset(detail::make<peft_tensor>(peft_tensor_wrap, ctx.c_ptr(), detail::dtype<element>::value,
+                                        static_cast<int>(shape.size()), shape.data(),
+                                        const_cast<element *>(data.data())));
+        if (static_cast<std::size_t>(peft_tensor_count(c_ptr())) != data.size())
             throw error(peft_set_error(PEFT_E_SHAPE, "tensor: the shape has another number of elements than the data"));
     }
     tensor_view view() const noexcept { return c_ptr(); }
