@@ -43,7 +43,7 @@ static bool grow(pf_graph *g, void **items, uint32_t used, uint32_t *capacity, s
     return true;
 }
 
-pf_val pf_value_new(pf_graph *g, pf_kind kind, pf_shape shape)
+pf_val pf_value_new(pf_graph *g, pf_val_kind kind, pf_shape shape)
 {
     if (g->status || !grow(g, (void **)&g->value, g->values, &g->value_room, sizeof *g->value)) return PF_NONE;
     if (g->values == 1) memset(g->value, 0, sizeof *g->value);

@@ -21,11 +21,11 @@ typedef struct pf_shape { int ndim; int64_t dim[PF_MAX_RANK]; } pf_shape;
 
 /* PF_TEMP: computed by a node. PF_CONST: memory that is not trained. PF_PARAM: a slice of a trained tensor. PF_INPUT:
  * data that the caller binds before each run. */
-typedef enum { PF_TEMP, PF_CONST, PF_PARAM, PF_INPUT } pf_kind;
+typedef enum { PF_TEMP, PF_CONST, PF_PARAM, PF_INPUT } pf_val_kind;
 
 typedef struct pf_value {
     pf_shape shape;
-    pf_kind kind;
+    pf_val_kind kind;
     int slot;                    /* INPUT: its index in the graph's inputs */
     pk_dtype type;               /* CONST: element type of data; if not PK_REAL, read it by pf_weight_of (exec.h) */
     const char *name;            /* CONST: borrowed from the tensor's owner; NULL: none. A PARAM has its name in param,
@@ -118,7 +118,7 @@ struct pf_op {
 void   pf_graph_init(pf_graph *g, peft_context *ctx, const pf_compile_spec *spec);
 void   pf_graph_free(pf_graph *g);
 pf_val pf_graph_fail(pf_graph *g, peft_status s);                   /* records s, whose message is set already */
-pf_val pf_value_new(pf_graph *g, pf_kind kind, pf_shape shape);
+pf_val pf_value_new(pf_graph *g, pf_val_kind kind, pf_shape shape);
 /* The address of element i of a CONST. */
 static inline void *pf_const_at(const pf_value *v, int64_t i)
 {

@@ -9,9 +9,9 @@
 
 enum { MOST_KEYS = 64, LONGEST_TEXT = 200 };     /* rows of a table; bytes of a name or value */
 
-static pf_kind kind_of(const peft_opt_key *k)
+static pf_opt_domain domain_of(const peft_opt_key *k)
 {
-    return (pf_kind){ k->option.type, k->option.lo, k->option.hi, k->choices };
+    return (pf_opt_domain){ k->option.type, k->option.lo, k->option.hi, k->choices };
 }
 
 static peft_status refuse_name(const peft_opt_key *keys, const char *name, const char *who)
@@ -34,9 +34,9 @@ static peft_status store_setting(const peft_opt_key *keys, const pf_setting *giv
     snprintf(name, sizeof name, "%.*s", (int)shown, given->name);
     while (k->option.name && strcmp(k->option.name, name)) k++;
     if (!k->option.name) return refuse_name(keys, name, who);
-    const pf_kind kind = kind_of(k);
-    if (!pf_setting_value(given, text, sizeof text) || !pf_value_read(&kind, text, &v))
-        return pf_value_refuse(&kind, who, k->option.name, text);
+    const pf_opt_domain domain = domain_of(k);
+    if (!pf_setting_value(given, text, sizeof text) || !pf_value_read(&domain, text, &v))
+        return pf_value_refuse(&domain, who, k->option.name, text);
     const uint64_t bit = (uint64_t)1 << (k - keys);
     if (*seen & bit)
         return pf_fail(PEFT_E_OPTION, "%s: option '%s' is given twice; expected once", who, k->option.name);
@@ -57,9 +57,9 @@ peft_status peft_sys_opt_defaults(const peft_opt_key *keys, void *values)
     pf_value v;
     if (!keys || !values) return pf_fail(PEFT_E_INVALID, "peft_sys_opt_defaults: %s is NULL", keys ? "values" : "keys");
     for (const peft_opt_key *k = keys; k->option.name; k++) {
-        const pf_kind kind = kind_of(k);
+        const pf_opt_domain domain = domain_of(k);
         if (!*k->option.fallback) continue;
-        if (!pf_value_read(&kind, k->option.fallback, &v))
+        if (!pf_value_read(&domain, k->option.fallback, &v))
             return pf_fail(PEFT_E_INVALID, "option '%s': its default '%s' is not a value of its row", k->option.name,
                            k->option.fallback);
         memcpy((char *)values + k->offset, &v, pf_value_size(k->option.type));
@@ -87,9 +87,9 @@ size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *te
     for (const peft_opt_key *k = keys; k->option.name; k++) {
         char value[128];
         pf_value v;
-        const pf_kind kind = kind_of(k);
+        const pf_opt_domain domain = domain_of(k);
         memcpy(&v, (const char *)values + k->offset, pf_value_size(k->option.type));
-        pf_value_print(&kind, &v, value, sizeof value);
+        pf_value_print(&domain, &v, value, sizeof value);
         const bool fits = length < capacity;
         length += (size_t)snprintf(fits ? text + length : NULL, fits ? capacity - length : 0, "%s%s=%s",
                                    k == keys ? "" : ",", k->option.name, value);

@@ -13,7 +13,7 @@ static const pf_opt *row_of(const pf_opt *table, const char *name)
     return NULL;
 }
 
-static pf_kind kind_of(const pf_opt *row) { return (pf_kind){ row->type, row->lo, row->hi, NULL }; }
+static pf_opt_domain domain_of(const pf_opt *row) { return (pf_opt_domain){ row->type, row->lo, row->hi, NULL }; }
 
 static peft_status refuse_name(const char *name, const pf_opt *a, const pf_opt *b, const char *who)
 {
@@ -31,9 +31,9 @@ peft_status pf_options_check(const peft_options *o, const pf_opt *a, const pf_op
         const pf_opt *row = row_of(a, name);
         if (!row) row = row_of(b, name);
         if (!row) return refuse_name(name, a, b, who);
-        const pf_kind kind = kind_of(row);
+        const pf_opt_domain domain = domain_of(row);
         pf_value ignored;
-        if (!pf_value_read(&kind, text, &ignored)) return pf_value_refuse(&kind, who, row->name, text);
+        if (!pf_value_read(&domain, text, &ignored)) return pf_value_refuse(&domain, who, row->name, text);
     }
     return PEFT_OK;
 }

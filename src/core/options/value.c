@@ -85,13 +85,13 @@ bool pf_value_sides(const char *text, int64_t *height, int64_t *width)
 }
 
 /* lo == hi: no bounds. */
-static bool in_bounds(const pf_kind *k, double v)
+static bool in_bounds(const pf_opt_domain *k, double v)
 {
     return isfinite(v) && (k->lo == k->hi || (v >= k->lo && v <= k->hi));
 }
 
 /* A word, or sides N or HxW. */
-static bool read_side(const pf_kind *k, const char *text, peft_opt_side *out)
+static bool read_side(const pf_opt_domain *k, const char *text, peft_opt_side *out)
 {
     peft_opt_side v = { .word = peft_sys_opt_choice(k->choices, text, strlen(text)) };
     if (v.word < 0) {
@@ -103,7 +103,7 @@ static bool read_side(const pf_kind *k, const char *text, peft_opt_side *out)
 }
 
 /* Reads n numbers separated by colons; the second of two must not be below the first. */
-static bool read_numbers(const pf_kind *k, const char *text, int n, double *out)
+static bool read_numbers(const pf_opt_domain *k, const char *text, int n, double *out)
 {
     double v[3];
     if (!pf_value_numbers(text, n, v)) return false;
@@ -113,15 +113,15 @@ static bool read_numbers(const pf_kind *k, const char *text, int n, double *out)
     return true;
 }
 
-static bool read_ends(const pf_kind *k, const char *text, double end[2])
+static bool read_ends(const pf_opt_domain *k, const char *text, double end[2])
 {
     return read_numbers(k, text, 2, end) && end[0] < end[1];
 }
 
 /* full, low:high (values) or pA:pB (percentiles). */
-static bool read_range(const pf_kind *k, const char *text, peft_opt_range *out)
+static bool read_range(const pf_opt_domain *k, const char *text, peft_opt_range *out)
 {
-    static const pf_kind percent = { .type = '2', .hi = 100 };       /* two numbers, low:high, from 0 to 100 */
+    static const pf_opt_domain percent = { .type = '2', .hi = 100 };       /* two numbers, low:high, from 0 to 100 */
     char numbers[80];                                  /* pA:pB without its letters */
     const char *second = *text == 'p' ? strstr(text, ":p") : NULL;
     peft_opt_range v = { .kind = PEFT_RANGE_FULL };
@@ -141,7 +141,7 @@ static bool read_range(const pf_kind *k, const char *text, peft_opt_range *out)
 /* How many numbers a value of type 'f', '2' or '3' has. */
 static int numbers_of(char type) { return type == 'f' ? 1 : type - '0'; }
 
-bool pf_value_read(const pf_kind *k, const char *text, pf_value *v)
+bool pf_value_read(const pf_opt_domain *k, const char *text, pf_value *v)
 {
     int64_t i;
     int choice;
@@ -188,7 +188,7 @@ static void print_word(const char *choices, int i, char *text, size_t capacity)
     snprintf(text, capacity, "%.*s", (int)strcspn(choices, "|"), choices);
 }
 
-void pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t capacity)
+void pf_value_print(const pf_opt_domain *k, const pf_value *v, char *text, size_t capacity)
 {
     const peft_opt_side *side = &v->side;
     char lo[32], hi[32];
@@ -224,7 +224,7 @@ static void print_words(const char *choices, char *text, size_t capacity)
     }
 }
 
-peft_status pf_value_refuse(const pf_kind *k, const char *who, const char *name, const char *text)
+peft_status pf_value_refuse(const pf_opt_domain *k, const char *who, const char *name, const char *text)
 {
     char words[400] = "", bounds[80] = "", lo[32], hi[32];
     const char *shape = k->type == 'i' ? "an integer" : k->type == 'f' ? "a number" : k->type == 'b' ? "true or false"
