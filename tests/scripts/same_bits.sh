@@ -47,11 +47,13 @@ library_of() {
 }
 
 # Compiles the program $1 of tests/same_bits as $2, with the library $3, the libraries behind it, and the public headers
-# of the library's source tree.
+# of the library's source tree. A tree with other public functions has its own version of the program.
 compile() {
-    source=$root/tests/same_bits/$1.c program=$2 library=$3
+    name=$1 program=$2 library=$3
     shift 3
     tree=$(tree_of "$library")
+    source=$tree/tests/same_bits/$name.c
+    [ -f "$source" ] || source=$root/tests/same_bits/$name.c
     "$cc" -std=gnu11 -O1 "$source" -o "$program" -I"$tree/include" -I"$tree/examples" "$@" "$library" \
         -Wl,-rpath,"$(dirname "$library")" -Wl,-rpath,"$(dirname "$library")/src/io"
 }
