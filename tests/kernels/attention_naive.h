@@ -11,12 +11,13 @@
 typedef struct naive {
     int64_t queries, columns, n;                    /* columns: keys and extra keys; n: head size */
     double scale, boost;                            /* logit = q . k * scale * boost */
-    double *q, *k, *v, *sink, *dout;                /* inputs and dout; sink NULL: no sink */
+    double *q, *k, *v, *sink, *dout;                /* inputs; dout: gradient of the loss by out; sink NULL: no sink */
     double *out, *lse;                              /* lse [queries]: log of the softmax's denominator */
     double *dq, *dk, *dv, *dsink, *dboost;          /* dboost [queries] */
     double *p;                                      /* probabilities [queries][columns + 1], the sink's last */
 } naive;
 
+/* The dot product of two vectors of n elements. */
 static double naive_dot(const double *x, const double *y, int64_t n)
 {
     double sum = 0;
@@ -24,6 +25,7 @@ static double naive_dot(const double *x, const double *y, int64_t n)
     return sum;
 }
 
+/* Computes out, lse and p from q, k, v and sink. */
 static void naive_forward(naive *a)
 {
     const int64_t width = a->columns + 1;
@@ -33,6 +35,7 @@ static void naive_forward(naive *a)
             p[k] = naive_dot(a->q + i * a->n, a->k + k * a->n, a->n) * a->scale * a->boost;
         p[a->columns] = a->sink ? a->sink[i] : -INFINITY;
         for (int64_t k = 0; k < width; k++) largest = fmax(largest, p[k]);
+        /* exp(p[k] - largest); the largest itself gives 1, also where it is infinite and the difference is NaN */
         for (int64_t k = 0; k < width; k++) sum += p[k] = p[k] == largest ? 1 : exp(p[k] - largest);
         for (int64_t k = 0; k < width; k++) p[k] /= sum;
         a->lse[i] = largest + log(sum);
@@ -44,7 +47,7 @@ static void naive_forward(naive *a)
     }
 }
 
-/* Needs the probabilities of naive_forward. */
+/* Computes dq, dk, dv, dsink and dboost from dout. Reads p, which naive_forward wrote. */
 static void naive_backward(naive *a)
 {
     const int64_t width = a->columns + 1, n = a->n;
@@ -73,15 +76,15 @@ static void naive_backward(naive *a)
     free(dp);
 }
 
-/* Allocates all arrays, filled with 0. */
-static void naive_make(naive *a, int64_t queries, int64_t columns, int64_t n, int sink)
+/* Allocates all arrays, filled with 0. with_sink 0: without the array of sinks. */
+static void naive_make(naive *a, int64_t queries, int64_t columns, int64_t n, int with_sink)
 {
     const size_t query_count = (size_t)(queries * n), key_count = (size_t)(columns * n), rows = (size_t)queries;
     double **const part[] = { &a->q, &a->dout, &a->out, &a->dq, &a->k, &a->v, &a->dk, &a->dv, &a->lse, &a->dsink,
                               &a->dboost, &a->sink, &a->p };
     const size_t count[] = { query_count, query_count, query_count, query_count,
                              key_count, key_count, key_count, key_count,
-                             rows, rows, rows, sink ? rows : 0, rows * (size_t)(columns + 1) };
+                             rows, rows, rows, with_sink ? rows : 0, rows * (size_t)(columns + 1) };
     *a = (naive){ .queries = queries, .columns = columns, .n = n, .scale = 1, .boost = 1 };
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
         *part[i] = count[i] ? calloc(count[i], sizeof(double)) : NULL;

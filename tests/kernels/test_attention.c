@@ -48,8 +48,9 @@ static double error_of(const float *x, int64_t x_row, const double *want, int64_
 
 static void check_error(const char *isa, const char *output, const shape *s, double error, double limit)
 {
-    ck_assert_msg(error <= limit, "%s %s: error %.3g, limit %.3g (n %d, queries %d, keys %d, extra %d, size %g)", isa,
-                  output, error, limit, (int)s->n, (int)s->queries, (int)s->keys, (int)s->extra, (double)s->max_logit);
+    ck_assert_msg(error <= limit, "%s %s: error %.3g, limit %.3g (head size %d, queries %d, keys %d, extra %d, largest "
+                  "logit %g)", isa, output, error, limit, (int)s->n, (int)s->queries, (int)s->keys, (int)s->extra,
+                  (double)s->max_logit);
 }
 
 /* All outputs of p for (b, h) against the reference. The limit grows with |logit|, as the rounding error of a
@@ -60,16 +61,16 @@ static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
     const int64_t out_row = s->heads * s->n + SPARE, first_query = (b * s->heads + h) * s->queries;
     const double limit = 1.2e-7 * (20 + 4 * (double)s->max_logit);
     naive x = problem_naive(p, b, h);
-    const struct { const char *name; const guarded *m; const double *want; int64_t rows; } rows[] = {
+    const struct { const char *name; const guarded *m; const double *want; int64_t rows; } outputs[] = {
         { "out", &p->out, x.out, s->queries }, { "dq", &p->dq, x.dq, s->queries },
         { "dk", &p->dk, x.dk, s->keys }, { "dv", &p->dv, x.dv, s->keys },
         { "dxk", &p->dxk, x.dk + s->keys * s->n, s->extra },
         { "dxv", &p->dxv, x.dv + s->keys * s->n, s->extra },
     };
-    for (size_t i = 0; i < COUNT(rows); i++)
-        check_error(isa, rows[i].name, s,
-                    error_of(rows[i].m->data + b * rows[i].rows * out_row + h * s->n, out_row, rows[i].want,
-                             rows[i].rows, s->n), limit);
+    for (size_t i = 0; i < COUNT(outputs); i++)
+        check_error(isa, outputs[i].name, s,
+                    error_of(outputs[i].m->data + b * outputs[i].rows * out_row + h * s->n, out_row, outputs[i].want,
+                             outputs[i].rows, s->n), limit);
     check_error(isa, "lse", s, error_of(p->lse.data + first_query, 1, x.lse, s->queries, 1), 2e-6);
     if (s->sink) check_error(isa, "dsink", s, error_of(p->dsink.data + first_query, 1, x.dsink, s->queries, 1), limit);
     check_error(isa, "dboost", s, error_of(p->dboost.data + first_query, 1, x.dboost, s->queries, 1),
@@ -77,6 +78,7 @@ static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
     naive_free(&x);
 }
 
+/* The loss is the dot product of out and dout. */
 START_TEST(reference_gradient_equals_finite_differences)
 {
     for (int sink = 0; sink < 2; sink++) {
@@ -92,7 +94,7 @@ START_TEST(reference_gradient_equals_finite_differences)
         for (int i = 0; i < 6; i++) x.dout[i] = noise(&state);
         naive_forward(&x);
         naive_backward(&x);
-        x.dboost[0] += x.dboost[1] + x.dboost[2];
+        x.dboost[0] += x.dboost[1] + x.dboost[2];           /* all queries of the head have the same boost */
         for (int j = 0; j < 5; j++) {
             for (int64_t i = 0; i < count[j]; i++) {
                 const double saved = in[j][i];
@@ -155,11 +157,12 @@ START_TEST(a_call_writes_the_columns_of_its_head_only)
             problem p = problem_make(shapes[i]);
             const shape s = p.s;
             const pk_attention_grad g = problem_grad(&p, ALL);
+            /* six matrices with the columns of all heads, then three arrays with one number for each query */
             const guarded *const m[] = { &p.out, &p.dq, &p.dk, &p.dv, &p.dxk, &p.dxv, &p.lse, &p.dsink, &p.dboost };
             const int64_t rows[] = { s.queries, s.queries, s.keys, s.keys, s.extra, s.extra };
             const int64_t b = s.samples - 1, h = s.heads / 2, first_query = (b * s.heads + h) * s.queries;
             for (size_t j = 0; j < COUNT(m); j++) guarded_fill(m[j], UNWRITTEN);
-            guarded w = scratch_make(pk_find(*isa), &p.a, 0), w2 = scratch_make(pk_find(*isa), &p.a, 1);
+            guarded w = scratch_make(pk_find(*isa), &p.a, FORWARD), w2 = scratch_make(pk_find(*isa), &p.a, BACKWARD);
             pk_find(*isa)->attention(&p.a, b, h, w.data);
             pk_find(*isa)->attention_grad(&g, b, h, w2.data);
             for (size_t j = 0; j < 6; j++) check_written_columns(*isa, &p, m[j], rows[j], b, h);
@@ -180,7 +183,7 @@ END_TEST
 START_TEST(omitted_gradients_do_not_change_the_others)
 {
     const shape s[] = { { 1, 2, 20, 35, 30, 5, 1, 1, 0, 3 }, { 1, 1, 64, 9, 15, 0, 1, 0, 0, 3 },
-                        { 1, 1, 4, 18, 200, 390, 1, 1, 0, 3 } };
+                        { 1, 1, 4, 18, 200, 390, 1, 1, 0, 3 } };                    /* columns as in `shapes` */
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         for (size_t i = 0; i < COUNT(s); i++) {
             problem all = problem_make(s[i]), some = problem_make(s[i]);
@@ -193,7 +196,7 @@ START_TEST(omitted_gradients_do_not_change_the_others)
             run_backward(pk_find(*isa), &all, ALL);
             for (int want = 0; want < ALL; want++) {
                 const int rest = ALL & ~want;
-                /* long problems: one gradient, or all but one */
+                /* of long problems only one gradient, or all but one: x & (x - 1) is 0 if x has at most one bit */
                 if (s[i].keys > 100 && (want & (want - 1)) && (rest & (rest - 1))) continue;
                 for (size_t j = 0; j < COUNT(some_out); j++) guarded_fill(some_out[j], UNWRITTEN);
                 run_backward(pk_find(*isa), &some, want);
@@ -246,13 +249,15 @@ START_TEST(a_query_does_not_depend_on_other_queries)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         const shape s[] = { { 2, 2, 24, 75, 41, 3, 1, 1, 1, 4 }, { 2, 1, 5, 75, 400, 3, 1, 1, 1, 4 } };
-        const int64_t some[][2] = { { 0, 1 }, { 0, 75 }, { 3, 8 }, { 10, 17 }, { 31, 33 }, { 74, 1 }, { 5, 70 } };
+        static const struct { int64_t first, queries; } subset[] = {
+            { 0, 1 }, { 0, 75 }, { 3, 8 }, { 10, 17 }, { 31, 33 }, { 74, 1 }, { 5, 70 } };
         for (size_t j = 0; j < COUNT(s); j++) {
             problem p = problem_make(s[j]);
             run_forward(pk_find(*isa), &p);
             run_backward(pk_find(*isa), &p, ALL);
-            for (size_t i = 0; i < COUNT(some); i++)
-                for (int64_t b = 0; b < 2; b++) check_subset_of_queries(pk_find(*isa), &p, some[i][0], some[i][1], b);
+            for (size_t i = 0; i < COUNT(subset); i++)
+                for (int64_t b = 0; b < 2; b++)
+                    check_subset_of_queries(pk_find(*isa), &p, subset[i].first, subset[i].queries, b);
             problem_free(&p);
         }
     }
@@ -298,7 +303,7 @@ END_TEST
 START_TEST(nan_stays_in_its_row)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++) {
-        problem p = problem_make((shape){ 1, 1, 8, 3, 9, 0, 0, 0, 0, 3 });
+        problem p = problem_make((shape){ .samples = 1, .heads = 1, .n = 8, .queries = 3, .keys = 9, .max_logit = 3 });
         p.q.data[8] = NAN;                                  /* row 1 */
         run_forward(pk_find(*isa), &p);
         for (int64_t c = 0; c < 8; c++) {

@@ -7,7 +7,7 @@
 #include "kernels/pk.h"
 
 /* Whether any BLAS is mapped into this process. */
-static bool is_loaded(void)
+static bool blas_is_mapped(void)
 {
     static const char *const names[] = { "/libblas", "/libcblas", "/libopenblas", "/libblis", "/libflexiblas" };
     char line[1000];
@@ -40,13 +40,13 @@ START_TEST(blas_is_loaded_when_it_is_chosen)
 {
     float own[6], blas[6], reference[6];
     if (!strstr(peft_build_info(), "opened on demand")) return;          /* the build links the BLAS */
-    ck_assert(!is_loaded());
+    ck_assert(!blas_is_mapped());
     predict("auto", "auto", own);
     predict("ref", "own", reference);
-    const bool kernels = strcmp(pk_isas()[0], "ref") != 0;
-    if (kernels) ck_assert(!is_loaded());
+    const bool has_vector_kernels = strcmp(pk_isas()[0], "ref") != 0;    /* otherwise "auto" chooses the BLAS */
+    if (has_vector_kernels) ck_assert(!blas_is_mapped());
     predict("auto", "cblas", blas);
-    ck_assert(is_loaded());
+    ck_assert(blas_is_mapped());
     for (int i = 0; i < 6; i++) {
         ck_assert_float_eq_tol(own[i], blas[i], 1e-4);
         ck_assert_float_eq_tol(reference[i], blas[i], 1e-4);
@@ -54,11 +54,11 @@ START_TEST(blas_is_loaded_when_it_is_chosen)
 }
 END_TEST
 
-static char last_message[400];
+static char last_message[400];              /* of the log, as "level 1: text" */
 static void keep_message(int level, const char *message, void *user)
 {
     (void)user;
-    snprintf(last_message, sizeof last_message, "%d %s", level, message);
+    snprintf(last_message, sizeof last_message, "level %d: %s", level, message);
 }
 
 /* A limit of the address space, 8 MiB more than in use, makes dlopen of every BLAS fail. */
@@ -82,7 +82,7 @@ START_TEST(without_blas_products_are_computed_in_plain_c)
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "own"));
     OK(peft_context_set_gemm(t.ctx, "auto"));
     peft_session *s = tiny_session(t.model, "batch=2");
-    ck_assert_ptr_nonnull(strstr(last_message, "1 matrices are multiplied by plain C"));
+    ck_assert_ptr_nonnull(strstr(last_message, "level 1: matrices are multiplied by plain C"));
     tiny_batch b = tiny_batch_make(t.model, 2, 0);
     peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
     OK(peft_session_predict(s, b.images, out));
@@ -103,7 +103,7 @@ START_TEST(the_kernel_table_decides_between_own_and_cblas)
     ck_assert_int_eq(pk_gemm_chosen(ref, PK_GEMM_AUTO), PK_GEMM_CBLAS);
     if (best->vector > 1) ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_AUTO), PK_GEMM_OWN);
     ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_CBLAS), PK_GEMM_CBLAS);
-    ck_assert_ptr_null(pk_blas_load());                      /* NULL: there is a BLAS */
+    ck_assert_ptr_null(pk_blas_load());                      /* NULL: a BLAS is loaded; else the reason why not */
 }
 END_TEST
 

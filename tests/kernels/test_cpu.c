@@ -44,7 +44,8 @@ START_TEST(every_entry_of_a_table_is_set)
         for (int type = 0; type < PK_DTYPES; type++) ck_assert(t->pack_b[type] && t->widen[type]);
         ck_assert(t->pack_a && t->micro && t->epilogue);
         ck_assert(t->mr > 0 && t->nr % t->vector == 0 && t->kc > 0);
-        ck_assert(pk_pool_peak(t, NULL, 0.001) > 0);
+        const double measured_seconds = 0.001;
+        ck_assert(pk_pool_peak(t, NULL, measured_seconds) > 0);
     }
 }
 END_TEST

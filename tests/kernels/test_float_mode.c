@@ -18,7 +18,8 @@ enum { DEFAULT_MODE = 0x1f80, FLUSH = DEFAULT_MODE | 0x8040, UPWARD = DEFAULT_MO
 typedef struct results {
     float state[4096], logits[2][IMAGES * CLASSES], probabilities[IMAGES * CLASSES];
     double drift;                                               /* of the merged model's logits */
-    char merged[17], resized[17], saved[65];
+    char merged[17], resized[17];                               /* first digits of these backbones' fingerprints */
+    char saved[65];                                             /* SHA-256 of the saved backbone's file */
 } results;
 
 static void must(peft_status s) { ck_assert_msg(s == PEFT_OK, "%s", peft_last_error()); }
@@ -110,7 +111,8 @@ static void compute_results(unsigned before, unsigned after, int threads, result
         CALL(peft_session_predict(s, one, out));
         peft_tensor_free(out);
         CALL(peft_tensor_wrap(ctx, PEFT_F32, 2, one_out, r->probabilities + i * CLASSES, &out));
-        CALL(peft_session_probabilities(s, one, 0, out));
+        const int multi_label = 0;
+        CALL(peft_session_probabilities(s, one, multi_label, out));
         peft_tensor_free(out), peft_tensor_free(one);
     }
     CALL(peft_model_merge(m, &merged));
@@ -137,14 +139,14 @@ static void compute_results(unsigned before, unsigned after, int threads, result
 
 START_TEST(every_mode_gives_the_same_bits)
 {
-    enum { ALWAYS, AFTER_CREATION, UNTIL_THEN, TIMES };
+    enum { ALWAYS, AFTER_CREATION, UNTIL_CREATION, TIMES };     /* creation of the trainer */
     static results plain, other;
     compute_results(DEFAULT_MODE, DEFAULT_MODE, 1, &plain);
     for (int threads = 1; threads < 4; threads += 2)
         for (int when = ALWAYS; when < TIMES; when++)
-            for (int kind = 0; kind < 2; kind++) {
-                unsigned m = kind ? UPWARD : FLUSH;
-                compute_results(when == AFTER_CREATION ? DEFAULT_MODE : m, when == UNTIL_THEN ? DEFAULT_MODE : m,
+            for (int k = 0; k < 2; k++) {
+                const unsigned m = k == 0 ? FLUSH : UPWARD;
+                compute_results(when == AFTER_CREATION ? DEFAULT_MODE : m, when == UNTIL_CREATION ? DEFAULT_MODE : m,
                                 threads, &other);
                 const char *differs = memcmp(plain.state, other.state, sizeof plain.state) ? "the trained values"
                                     : memcmp(plain.logits, other.logits, sizeof plain.logits) ? "the logits"
@@ -156,7 +158,8 @@ START_TEST(every_mode_gives_the_same_bits)
                                     : strcmp(plain.resized, other.resized) ? "the resized backbones" : NULL;
                 ck_assert_msg(!differs, "%s differ: mode 0x%x, set %s, %d threads", differs, m,
                               when == ALWAYS ? "always"
-                              : when == AFTER_CREATION ? "after the trainer was created" : "until then", threads);
+                              : when == AFTER_CREATION ? "after the trainer was created"
+                                                       : "until the trainer was created", threads);
             }
 }
 END_TEST
@@ -166,12 +169,13 @@ START_TEST(adamw_keeps_subnormal_moments)
 {
     float p[2][1] = { { 1 }, { 1 } }, m[2][1] = { { 0 } }, v[2][1] = { { 1e-39f } , { 1e-39f } }, g[1] = { 1e-20f };
     const pk_table *k = pk_find("auto");
+    const double gradient_scale = 1, lr = 0.1, beta1 = 0.9, beta2 = 0.5, eps = 1e-30, decay = 0;
     int nonfinite = 0;
     for (int i = 0; i < 2; i++) {
         if (i) _mm_setcsr(FLUSH);
         {
             PK_FLOAT_SCOPE;
-            k->adamw(p[i], m[i], v[i], g, 1, 1, 0.1, 0.9, 0.5, 1e-30, 0, 0.1, 0.5, &nonfinite);
+            k->adamw(p[i], m[i], v[i], g, 1, gradient_scale, lr, beta1, beta2, eps, decay, 0.1, 0.5, &nonfinite);
         }
         if (i) ck_assert_uint_eq(current_mode(), FLUSH);
         _mm_setcsr(DEFAULT_MODE);

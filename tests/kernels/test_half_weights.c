@@ -99,7 +99,7 @@ static matrix make_matrix(pk_dtype type, int64_t rows, int64_t cols, int64_t ld,
     const int64_t n = rows && cols ? (rows - 1) * ld + cols : 0;
     matrix m = { half_make(n), guarded_make(n) };
     for (int64_t i = 0; i < n; i++) {
-        /* bits without the sign: below those of infinity; of every seventh one with few or no exponent bits */
+        /* magnitude: the bits without the sign, below those of infinity; every seventh number is subnormal or small */
         const int sign = noise(seed) < 0 ? 0x8000 : 0, magnitude = (int)(fabsf(noise(seed)) * 0x3FFF);
         m.half.data[i] = (uint16_t)(sign | (i % 7 ? magnitude : magnitude & 0x1FF));
         m.real.data[i] = value_of(type, m.half.data[i]);
@@ -149,12 +149,13 @@ static pk_pool *start(int threads)
     return p;
 }
 
-static void run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
+/* Computes the product with exactly the work memory that it asks for. */
+static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
 {
     size_t bytes = pk_gemm_work(t, g->m, g->n, g->k, pk_pool_threads(pool));
-    const size_t more = pk_gemm_widen_work(t, kind, g->b_type, g->n, g->k);
-    if (g->b_type == PK_REAL || pk_gemm_chosen(t, kind) == PK_GEMM_OWN) ck_assert_uint_eq(more, 0);
-    bytes += more;
+    const size_t float_copy_bytes = pk_gemm_widen_work(t, kind, g->b_type, g->n, g->k);
+    if (g->b_type == PK_REAL || pk_gemm_chosen(t, kind) == PK_GEMM_OWN) ck_assert_uint_eq(float_copy_bytes, 0);
+    bytes += float_copy_bytes;
     void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
     memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes beyond the end must stay */
     pk_gemm_run(t, pool, kind, g, work);
@@ -179,7 +180,7 @@ static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, p
             .b = i ? (const void *)b.real.data : b.half.data, .b_type = i ? PK_REAL : type,
             .b_row = transposed ? 1 : ld, .b_col = transposed ? ld : 1, .c = c[i].data, .c_row = n, .scale = 1,
             .bias = bias.data, .act = PK_GELU, .residual = in_place ? c[i].data : NULL, .residual_row = n };
-        run(t, pool, kind, &g);
+        run_gemm(t, pool, kind, &g);
     }
     ck_assert_msg(!memcmp(c[0].data, c[1].data, (size_t)(m * n) * sizeof(float)),
                   "%s, type %d: other bits of product %dx%dx%d, %s B",
@@ -215,8 +216,9 @@ START_TEST(weight_read_converts_and_scales)
     uint64_t seed = 3;
     EACH_TABLE(t) EACH_HALF(type) {
         matrix m = make_matrix(type, ROWS, COLS, COLS, &seed);
-        const pk_weight real = { PK_REAL, ROWS, COLS, NULL, m.real.data };
-        const pk_weight half = { type, ROWS, COLS, NULL, m.half.data };
+        const pk_real *const unscaled = NULL;
+        const pk_weight real = { PK_REAL, ROWS, COLS, unscaled, m.real.data };
+        const pk_weight half = { type, ROWS, COLS, unscaled, m.half.data };
         const pk_weight scaled[2] = { { PK_REAL, ROWS, COLS, scales, m.real.data },
                                       { type, ROWS, COLS, scales, m.half.data } };
         for (int64_t first = 0; first < N; first++)

@@ -6,7 +6,7 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
-/* Loops over the kernel tables, one for each instruction set of this CPU. */
+/* Loops over the kernel tables, one for each instruction set of this CPU. The inner `for` runs once, to declare t. */
 #define EACH_ISA(t) \
     for (const char *const *isa_ = pk_isas(); *isa_; isa_++) \
         for (const pk_table *t = pk_find(*isa_); t; t = NULL)
@@ -23,7 +23,8 @@ static double tanh_slope(double x) { return 1 / (cosh(x) * cosh(x)); }
 static double silu_slope(double x)  { return sigmoid(x) * (1 + x * sigmoid(-x)); }
 static double quick_slope(double x) { return sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x)); }
 
-/* |got - want| <= relative*UNIT*|want| + absolute for lo <= x <= hi. Results below 2^-120 may be 0. In QuickGELU's far
+/* Limits of the error of an activation, or of its slope (derivative) where slope is 1:
+ * |got - want| <= relative*UNIT*|want| + absolute for lo <= x <= hi. Results below 2^-120 may be 0. In QuickGELU's far
  * tail the relative limit is 120, as the rounding error of 1.702 x is multiplied by |x|. Slopes that pass through 0
  * have an absolute limit too. */
 static const struct limit {
@@ -58,7 +59,8 @@ static int64_t arguments(float *x, double lo, double hi)
     return n;
 }
 
-/* Slopes are those of act_grad for an incoming gradient of 1, which `one` holds n times. */
+/* Compares the activation or its slope at the n arguments x with l->exact. y: n floats for the results; one: n ones,
+ * the incoming gradient for which act_grad gives the slopes. */
 static void check_activation(const struct limit *l, const pk_table *t, const float *x, const float *one, float *y,
                              int64_t n)
 {
@@ -112,23 +114,27 @@ END_TEST
 /* --- rows ---------------------------------------------------------------------------------------------------*/
 enum { COLS = 197 };
 
-/* Kinds of ill-conditioned rows: large mean, tiny values, one outlier, constant, huge values, small variation. */
-static void ill_conditioned_row(int kind, float *x)
+typedef enum { LARGE_MEAN, TINY_VALUES, ONE_OUTLIER, CONSTANT, HUGE_VALUES, SMALL_VARIATION, ROW_KINDS } row_kind;
+
+static void ill_conditioned_row(row_kind kind, float *x)
 {
     for (int j = 0; j < COLS; j++) {
         const double v = sin(1.7 * j) + 0.3 * cos(11.0 * j);
-        x[j] = (float)(kind == 0 ? 1e4 + v : kind == 1 ? 1e-6 * v : kind == 2 ? (j == 0 ? 1e4 : v)
-                       : kind == 3 ? 123456.7 : kind == 4 ? 1e12 * v : -3 + 0.01 * v);
+        const double value[ROW_KINDS] = { [LARGE_MEAN] = 1e4 + v, [TINY_VALUES] = 1e-6 * v,
+                                          [ONE_OUTLIER] = j == 0 ? 1e4 : v, [CONSTANT] = 123456.7,
+                                          [HUGE_VALUES] = 1e12 * v, [SMALL_VARIATION] = -3 + 0.01 * v };
+        x[j] = (float)value[kind];
     }
 }
 
 START_TEST(layernorm_of_ill_conditioned_rows)
 {
-    EACH_ISA(t) for (int kind = 0; kind < 6; kind++) for (int e = 0; e < 2; e++) {
+    const float *const gamma = NULL, *const beta = NULL;
+    EACH_ISA(t) for (int kind = 0; kind < ROW_KINDS; kind++) for (int e = 0; e < 2; e++) {
         const double eps = e ? 1e-12 : 1e-6;
         float x[COLS], y[COLS], mean, rstd;
-        ill_conditioned_row(kind, x);
-        t->layernorm(y, COLS, &mean, &rstd, x, COLS, NULL, NULL, (float)eps, 1, COLS);
+        ill_conditioned_row((row_kind)kind, x);
+        t->layernorm(y, COLS, &mean, &rstd, x, COLS, gamma, beta, (float)eps, 1, COLS);
         long double mu = 0, var = 0;
         for (int j = 0; j < COLS; j++) mu += (long double)x[j] / COLS;
         for (int j = 0; j < COLS; j++) var += (x[j] - mu) * (x[j] - mu) / COLS;
@@ -149,7 +155,7 @@ START_TEST(nan_stays_in_its_row)
 {
     EACH_ISA(t) {
         float x[3 * COLS], y[3 * COLS], lse[3];
-        for (int i = 0; i < 3; i++) ill_conditioned_row(5, x + i * COLS);
+        for (int i = 0; i < 3; i++) ill_conditioned_row(SMALL_VARIATION, x + i * COLS);
         x[COLS + 100] = NAN;
         t->layernorm(y, COLS, NULL, NULL, x, COLS, NULL, NULL, 1e-6f, 3, COLS);
         t->logsumexp(lse, NULL, 0, x, COLS, 3, COLS);
@@ -277,19 +283,24 @@ START_TEST(adamw_moments_of_extreme_gradients)
 END_TEST
 
 /* The flag `nonfinite` is set for any element, also in the vector tail; a finite update does not set it. element: the
- * one that is not finite; -1: none. kind: infinite parameter, NaN moment, overflow in AdamW, overflow in SGD. */
+ * one that is not finite; -1: none. */
 START_TEST(updates_report_nonfinite_values)
 {
     enum { N = 37 };
-    EACH_ISA(t) for (int element = -1; element < N; element++) for (int kind = 0; kind < 4; kind++) {
+    enum { INFINITE_PARAMETER, NAN_MOMENT, OVERFLOW_IN_ADAMW, OVERFLOW_IN_SGD, KINDS };
+    EACH_ISA(t) for (int element = -1; element < N; element++) for (int kind = 0; kind < KINDS; kind++) {
         float p[N], m[N], v[N], g[N];
         int nonfinite = 0;
         for (int i = 0; i < N; i++) p[i] = 1, m[i] = v[i] = 0, g[i] = 1;
-        if (element >= 0 && kind == 0) p[element] = INFINITY;
-        else if (element >= 0 && kind == 1) m[element] = NAN;
+        if (element >= 0 && kind == INFINITE_PARAMETER) p[element] = INFINITY;
+        else if (element >= 0 && kind == NAN_MOMENT) m[element] = NAN;
         else if (element >= 0) g[element] = 3e38f;
-        if (kind < 3) t->adamw(p, m, v, g, N, 1, 1e-3, 0.9, 0.999, 1e-8, 0, 0.1, 0.001, &nonfinite);
-        else t->sgd(p, m, g, N, 1, 1e3, 0.9, 0, 0, 0, &nonfinite);
+        const double gradient_scale = 1, b1 = 0.9, b2 = 0.999, momentum = 0.9, decay = 0;
+        const int nesterov = 0, first = 0;
+        if (kind == OVERFLOW_IN_SGD)
+            t->sgd(p, m, g, N, gradient_scale, 1e3, momentum, decay, nesterov, first, &nonfinite);
+        else
+            t->adamw(p, m, v, g, N, gradient_scale, 1e-3, b1, b2, 1e-8, decay, 1 - b1, 1 - b2, &nonfinite);
         ck_assert_msg(nonfinite == (element >= 0), "%s, kind %d, element %d: %d", t->name, kind, element, nonfinite);
     }
 }

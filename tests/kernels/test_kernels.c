@@ -17,14 +17,16 @@ typedef struct kernel_case {
     const char *name;
     const char *buffers;        /* a letter each: c [cols], q [cols] without negative values, r [rows], m [rows, cols]
                                  * with rows ld apart, 2 [2] */
-    const char *special;        /* a letter for each buffer: s, t filled with special values so that all pairs occur,
-                                 * . with noise; NULL: the case is not run with special values */
+    const char *special;        /* a letter for each buffer: s and t are filled with special values so that all pairs
+                                 * occur, . with noise; NULL: the case is not run with special values */
     int variants;               /* run is called with variant 0 .. variants - 1 */
     void (*run)(const pk_table *t, pk_real *const *b, shape s, int variant);
     double tolerance;           /* on |difference| / (1 + |expected|) */
 } kernel_case;
 
 /* --- the calls: v selects the variant (in place, without optional buffers) --------------------------------------*/
+/* Where v is compared with 1, 2, ... there are as many variants; where v & 1, v & 2, v & 4 are tested it is a set of
+ * bits; where it is divided, the quotient is the activation. */
 #define RUN(name) static void run_##name(const pk_table *t, pk_real *const *b, shape s, int v)
 
 RUN(add)   { t->add(v == 1 ? b[1] : v == 2 ? b[2] : b[0], b[1], b[2], s.cols); }
@@ -64,13 +66,17 @@ RUN(sums)
 RUN(adamw)
 {
     int nonfinite = 0;
-    t->adamw(b[0], b[1], b[2], b[3], s.cols, 0.7, 1e-2, 0.9, v ? 0.95 : 0.999, 1e-8, 0.05, 0.1, v ? 0.05 : 0.001,
+    const double gradient_scale = 0.7, lr = 1e-2, beta1 = 0.9, beta2 = v ? 0.95 : 0.999, eps = 1e-8, decay = 0.05;
+    const double correction1 = 0.1, correction2 = v ? 0.05 : 0.001;      /* 1 - beta1 and 1 - beta2, of step 1 */
+    t->adamw(b[0], b[1], b[2], b[3], s.cols, gradient_scale, lr, beta1, beta2, eps, decay, correction1, correction2,
              &nonfinite);
 }
 RUN(sgd)
 {
     int nonfinite = 0;
-    t->sgd(b[0], b[1], b[2], s.cols, 0.7, 0.1, 0.9, 1e-2, v & 1, v >> 1, &nonfinite);
+    const double gradient_scale = 0.7, lr = 0.1, momentum = 0.9, decay = 1e-2;
+    const int nesterov = v & 1, first = v >> 1;
+    t->sgd(b[0], b[1], b[2], s.cols, gradient_scale, lr, momentum, decay, nesterov, first, &nonfinite);
 }
 
 static const kernel_case cases[] = {
@@ -93,8 +99,9 @@ static const kernel_case cases[] = {
 enum { CASES = sizeof cases / sizeof *cases };
 
 /* --- buffers between guard pages ----------------------------------------------------------------------------*/
-/* Each slot has CAPACITY bytes between two inaccessible pages. */
+/* The buffers of a case; each slot has CAPACITY bytes between two inaccessible pages. */
 typedef struct arena { char *slot[SLOTS]; } arena;
+typedef enum { AT_START, AT_END, PLACES } place_in_slot;
 
 static arena arena_make(void)
 {
@@ -109,6 +116,7 @@ static arena arena_make(void)
     return a;
 }
 
+/* The number of elements of a buffer, by its letter in kernel_case.buffers. */
 static int64_t elements(char kind, shape s)
 {
     switch (kind) {
@@ -120,10 +128,10 @@ static int64_t elements(char kind, shape s)
 }
 
 /* The address of buffer i of n elements: at the end of its slot (before a guard page) or at the start (behind one). */
-static pk_real *place(const arena *a, int i, int64_t n, int at_end)
+static pk_real *place(const arena *a, int i, int64_t n, place_in_slot where)
 {
     if (n * (int64_t)sizeof(pk_real) > CAPACITY) ck_abort_msg("a test buffer of %d elements is too long", (int)n);
-    return (pk_real *)(a->slot[i] + (at_end ? CAPACITY - n * (int64_t)sizeof(pk_real) : 0));
+    return (pk_real *)(a->slot[i] + (where == AT_END ? CAPACITY - n * (int64_t)sizeof(pk_real) : 0));
 }
 
 static uint32_t noise_state = 1;
@@ -133,6 +141,7 @@ static pk_real noise(void)                          /* -2..2 */
     return (pk_real)((double)(noise_state >> 8) / (1 << 22) - 2);
 }
 
+/* Fills all buffers of a case with noise. */
 static void fill(const kernel_case *k, pk_real *const *b, shape s)
 {
     for (int i = 0; k->buffers[i]; i++)
@@ -149,13 +158,13 @@ static int near(pk_real got, pk_real want, double tolerance)
 
 /* Runs the case with equal buffers on the reference kernels and on t, and compares all buffers, with inputs and
  * gaps. */
-static void compare(const kernel_case *k, const pk_table *t, int variant, shape s, const arena mem[2], int at_end,
-                    void (*fill_in)(const kernel_case *, pk_real *const *, shape))
+static void compare(const kernel_case *k, const pk_table *t, int variant, shape s, const arena mem[2],
+                    place_in_slot where, void (*fill_in)(const kernel_case *, pk_real *const *, shape))
 {
     pk_real *b[2][SLOTS] = {{0}};
     for (int i = 0; k->buffers[i]; i++)
         for (int table = 0; table < 2; table++)
-            b[table][i] = place(&mem[table], i, elements(k->buffers[i], s), at_end);
+            b[table][i] = place(&mem[table], i, elements(k->buffers[i], s), where);
     fill_in(k, b[0], s);
     for (int i = 0; k->buffers[i]; i++)
         memcpy(b[1][i], b[0][i], (size_t)elements(k->buffers[i], s) * sizeof(pk_real));
@@ -185,16 +194,17 @@ START_TEST(every_kernel_has_a_case)
 }
 END_TEST
 
-/* Columns 0 to 49 and some large numbers; 0 to 3 rows, three rows with gaps. */
-static void all_shapes(const kernel_case *k, const pk_table *t, int variant, const arena mem[2])
+/* Compares one variant on shapes with 0 to 49 columns and seven larger numbers, 0 to 3 rows; three rows have gaps. */
+static void compare_all_shapes(const kernel_case *k, const pk_table *t, int variant, const arena mem[2])
 {
     static const int64_t large[] = { 64, 100, 127, 197, 257, 768, 1001 };
-    const int by_row = strpbrk(k->buffers, "mr") != NULL;
+    const int by_row = strpbrk(k->buffers, "mr") != NULL;       /* the kernel works on rows, not on one vector */
     for (int64_t c = 0; c < 50 + 7; c++) {
         const int64_t cols = c < 50 ? c : large[c - 50];
         for (int64_t rows = by_row ? 0 : 1; rows <= (by_row ? 3 : 1); rows++)
-            for (int at_end = 0; at_end < 2; at_end++)
-                compare(k, t, variant, (shape){ rows, cols, cols + 5 * (rows == 3) }, mem, at_end, fill);
+            for (int where = AT_START; where < PLACES; where++)
+                compare(k, t, variant, (shape){ rows, cols, rows == 3 ? cols + 5 : cols }, mem, (place_in_slot)where,
+                        fill);
     }
 }
 
@@ -203,15 +213,18 @@ START_TEST(kernels_equal_the_reference)
     const arena mem[2] = { arena_make(), arena_make() };
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (int k = 0; k < CASES; k++)
-            for (int v = 0; v < cases[k].variants; v++) all_shapes(&cases[k], pk_find(*isa), v, mem);
+            for (int v = 0; v < cases[k].variants; v++) compare_all_shapes(&cases[k], pk_find(*isa), v, mem);
 }
 END_TEST
 
+/* Zeros, ones, infinities, NaN, subnormal and huge floats, and arguments at which exp or erf reach the limits of a
+ * float (13.2: erf is 1; 88: exp is about FLT_MAX; 104: exp(-x) is 0). */
 static const double specials[] = { 0.0, -0.0, 1, -1, 0.5, -0.75, INFINITY, -INFINITY, NAN, 1e-45, -1e-45, 1e-39,
     1.2e-38, -1.2e-38, 3.4e38, -3.4e38, 1e30, -1e30, 13.2, -13.2, -13.25, -13.3, 40, -40, 87.3, -87.3, 88, -88,
     88.8, -88.8, 104, -104 };
 enum { SPECIALS = sizeof specials / sizeof *specials };
 
+/* Element j of a buffer s is special value j / SPECIALS, of a buffer t special value j % SPECIALS: all pairs occur. */
 static void fill_special(const kernel_case *k, pk_real *const *b, shape s)
 {
     fill(k, b, s);
@@ -227,7 +240,7 @@ START_TEST(special_values_equal_the_reference)
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (int k = 0; k < CASES; k++)
             for (int v = 0; cases[k].special && v < cases[k].variants; v++)
-                compare(&cases[k], pk_find(*isa), v, s, mem, 1, fill_special);
+                compare(&cases[k], pk_find(*isa), v, s, mem, AT_END, fill_special);
 }
 END_TEST
 
@@ -238,8 +251,8 @@ static void check_split(const kernel_case *k, const pk_table *t, int variant, in
     pk_real *whole[SLOTS] = {0}, *parts[SLOTS] = {0}, *second[SLOTS] = {0};
     const size_t bytes = (size_t)s.cols * sizeof(pk_real);
     for (int i = 0; k->buffers[i]; i++) {
-        whole[i] = place(&mem[0], i, s.cols, 1);
-        parts[i] = place(&mem[1], i, s.cols, 1);
+        whole[i] = place(&mem[0], i, s.cols, AT_END);
+        parts[i] = place(&mem[1], i, s.cols, AT_END);
         second[i] = parts[i] + split;
     }
     fill(k, whole, s);

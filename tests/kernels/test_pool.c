@@ -33,18 +33,18 @@ static void stop(pk_pool *p)
 }
 
 /* A task: counts that it ran. */
-static void count(void *arg, int64_t task, int worker)
+static void count_task(void *arg, int64_t task, int worker)
 {
     job *j = arg;
     atomic_fetch_add(&j->done[task], 1);
     if (worker < 0 || worker >= j->threads) atomic_fetch_add(&j->wrong, 1);
 }
 
-/* Calls the pool `times` times: each task ran once a call, and no other. */
+/* Calls the pool `times` times with tasks 0 .. tasks - 1: each of them ran once a call, and no other. */
 static void run_and_check(pk_pool *p, int64_t tasks, int times)
 {
     job j = { .pool = p, .threads = pk_pool_threads(p) };
-    for (int i = 0; i < times; i++) pk_pool_run(p, tasks, count, &j);
+    for (int i = 0; i < times; i++) pk_pool_run(p, tasks, count_task, &j);
     for (int64_t i = 0; i < MAX_TASKS; i++) ck_assert_int_eq(atomic_load(&j.done[i]), i < tasks ? times : 0);
     ck_assert_int_eq(atomic_load(&j.wrong), 0);
 }
@@ -77,7 +77,7 @@ END_TEST
 static void slow_task(void *arg, int64_t task, int worker)
 {
     usleep(task == 0 ? 0 : 3000);                       /* the thread that is done first waits for the other */
-    count(arg, task, worker);
+    count_task(arg, task, worker);
 }
 
 START_TEST(tasks_of_uneven_duration)
@@ -90,12 +90,13 @@ START_TEST(tasks_of_uneven_duration)
 }
 END_TEST
 
+/* A task that calls its own pool. */
 static void nested(void *arg, int64_t task, int worker)
 {
     (void)worker;
     job *j = arg;
     job inner = { .pool = j->pool, .threads = 1 };      /* a nested call runs on its thread alone, as worker 0 */
-    pk_pool_run(j->pool, 10, count, &inner);
+    pk_pool_run(j->pool, 10, count_task, &inner);
     for (int i = 0; i < 10; i++)
         if (atomic_load(&inner.done[i]) != 1) atomic_fetch_add(&j->wrong, 1);
     atomic_fetch_add(&j->wrong, atomic_load(&inner.wrong));
@@ -113,7 +114,7 @@ START_TEST(tasks_can_call_the_pool)
 }
 END_TEST
 
-static void *call_often(void *arg)
+static void *run_and_check_often(void *arg)
 {
     for (int i = 0; i < 500; i++) run_and_check(arg, 6, 1);
     return NULL;
@@ -123,14 +124,15 @@ START_TEST(two_threads_call_one_pool)
 {
     pk_pool *p = start(3);
     pthread_t other;
-    ck_assert_int_eq(pthread_create(&other, NULL, call_often, p), 0);
-    call_often(p);
+    ck_assert_int_eq(pthread_create(&other, NULL, run_and_check_often, p), 0);
+    run_and_check_often(p);
     pthread_join(other, NULL);
     stop(p);
 }
 END_TEST
 
-/* Calls of several threads run one after the other: never more tasks at once than the pool has threads. */
+/* Calls of several threads run one after the other: never more tasks at once than the pool has threads. running: tasks
+ * that run now; max_running: the most of them at any time; done: all finished tasks. */
 typedef struct { pk_pool *pool; atomic_int running, max_running, done; } concurrency;
 
 static void count_running(void *arg, int64_t task, int worker)
@@ -138,6 +140,7 @@ static void count_running(void *arg, int64_t task, int worker)
     concurrency *t = arg;
     (void)task, (void)worker;
     const int now = atomic_fetch_add(&t->running, 1) + 1;
+    /* raises t->max_running to now, unless another thread has raised it further */
     for (int max_running = atomic_load(&t->max_running); now > max_running;)
         if (atomic_compare_exchange_weak(&t->max_running, &max_running, now)) break;
     usleep(100);
@@ -145,7 +148,7 @@ static void count_running(void *arg, int64_t task, int worker)
     atomic_fetch_add(&t->done, 1);
 }
 
-static void *call_repeatedly(void *arg)
+static void *run_count_running(void *arg)
 {
     concurrency *t = arg;
     for (int i = 0; i < 100; i++) pk_pool_run(t->pool, 7, count_running, t);
@@ -156,7 +159,7 @@ START_TEST(calls_run_one_after_the_other)
 {
     concurrency t = { .pool = start(2) };
     pthread_t other[4];
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&other[i], NULL, call_repeatedly, &t), 0);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&other[i], NULL, run_count_running, &t), 0);
     for (int i = 0; i < 4; i++) pthread_join(other[i], NULL);
     ck_assert_int_eq(atomic_load(&t.done), 4 * 100 * 7);
     ck_assert_int_eq(atomic_load(&t.max_running), 2);
@@ -176,7 +179,8 @@ static void *run_delayed_call(void *arg)
     return NULL;
 }
 
-/* Four ways in which a program may run the pool's jobs 0 .. n-1 (pk_borrow). */
+/* Four functions that a program may give to pk_pool_borrow. Each is asked to call job(arg, i) for i = 0 .. n-1; the
+ * pool must run all its tasks even if calls are missing, repeated or late. */
 static void with_threads(void (*job)(void *, int), void *arg, int n, void *user)
 {
     pthread_t thread[8];
@@ -198,7 +202,7 @@ static void in_reverse_order(void (*job)(void *, int), void *arg, int n, void *u
 static void some_twice_and_out_of_range(void (*job)(void *, int), void *arg, int n, void *user)
 {
     (void)user;
-    for (int i = -1; i <= 8; i += 2) job(arg, i), job(arg, i);
+    for (int i = -1; i <= 8; i += 2) job(arg, i), job(arg, i);       /* -1, 1, 3, 5, 7: even jobs are left out */
     job(arg, n);
 }
 
@@ -260,7 +264,7 @@ START_TEST(a_forked_child_runs_tasks_alone)
     if (child == 0) {
         alarm(20);                                      /* kills a child that hangs */
         job j = { .pool = p, .threads = 1 };
-        pk_pool_run(p, 50, count, &j);
+        pk_pool_run(p, 50, count_task, &j);
         int good = atomic_load(&j.wrong) == 0;
         for (int i = 0; i < 50; i++) good &= atomic_load(&j.done[i]) == 1;
         pk_pool_stop(p);
@@ -279,7 +283,7 @@ static void check_signal_mask(void *arg, int64_t task, int worker)
     job *j = arg;
     sigset_t now;
     pthread_sigmask(SIG_SETMASK, NULL, &now);
-    if (sigismember(&now, SIGUSR1) != (worker > 0)) atomic_fetch_add(&j->wrong, 1);
+    if (sigismember(&now, SIGUSR1) != (worker > 0)) atomic_fetch_add(&j->wrong, 1);     /* worker 0 is the caller */
     usleep(500);
     atomic_fetch_add(&j->done[task], 1);
 }

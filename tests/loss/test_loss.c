@@ -21,6 +21,7 @@ static const pk_real weight[CLASSES] = { (pk_real)0.5, 2, (pk_real)1.25, 3 };
 static const pk_real pos_weight[CLASSES] = { 3, 1, (pk_real)0.25, 2 };
 static pk_real logits[N], targets[ROWS * CLASSES];
 
+/* Fills logits and targets. */
 static void fill(void)
 {
     /* values that are exact in float, also after the steps of the differences */
@@ -28,20 +29,22 @@ static void fill(void)
     for (int i = 0; i < ROWS * CLASSES; i++) targets[i] = (pk_real)((i * 7 % 5) / 4.0);
 }
 
+/* Evaluates a loss of the logits x [rows, classes], whose rows are ld elements apart, with class labels y or targets t.
+ * grad NULL: the value only. */
 static double cross_entropy(const pk_real *x, int64_t ld, const int64_t *y, int64_t rows, int64_t classes,
                             const pf_loss *o, pk_real *grad)
 {
-    return pf_loss_ce.evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, y, NULL }, grad);
+    return pf_loss_ce.evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, .labels = y }, grad);
 }
 static double soft_cross_entropy(const pk_real *x, int64_t ld, const pk_real *t, int64_t rows, int64_t classes,
                                  const pf_loss *o, pk_real *grad)
 {
-    return pf_loss_soft_ce.evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, NULL, t }, grad);
+    return pf_loss_soft_ce.evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, .targets = t }, grad);
 }
 static double binary_cross_entropy(const pk_real *x, int64_t ld, const pk_real *t, int64_t rows, int64_t classes,
                                    const pf_loss *o, pk_real *grad)
 {
-    return o->kind->evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, NULL, t }, grad);
+    return o->kind->evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, .targets = t }, grad);
 }
 
 /* The losses of `logits`, with the labels above. */
@@ -130,6 +133,7 @@ START_TEST(binary_cross_entropy_gradients)
 END_TEST
 
 /* --- every row of the table -------------------------------------------------------------------- */
+/* The names of all options of losses (losses.def), and their indices OPTION_name. */
 static const char *const option_names[] = {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
 #define PF_LOSS_LIST(name, help) #name,
@@ -141,20 +145,23 @@ enum {
 #include "core/graph/loss/losses.def"
     OPTION_weight_reduction, OPTIONS };
 
-/* A loss of kind `kind`. Bit OPTION_x of given: option x has another value than its default. */
-static pf_loss with_options(const pf_loss_kind *kind, unsigned given)
+/* A loss of kind `kind`. Bit OPTION_x of changed: option x has another value than its default. A list gets one of two
+ * arrays, a number a value in the lower third of lo .. hi. */
+static pf_loss with_options(const pf_loss_kind *kind, unsigned changed)
 {
     const pk_real *const list[2] = { weight, pos_weight };
     pf_loss o = { .kind = kind };
-    o.by_batch = kind->auto_by_batch != (given >> OPTION_weight_reduction & 1);
+    const bool other_reduction = changed >> OPTION_weight_reduction & 1;
+    o.by_batch = other_reduction ? !kind->auto_by_batch : kind->auto_by_batch;
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) \
-    o.name = given >> OPTION_##name & 1 ? (lo) + 0.3 * fmin((hi) - (lo), 4) : strtod(fallback, NULL);
-#define PF_LOSS_LIST(name, help) if (given >> OPTION_##name & 1) o.name = list[OPTION_##name % 2];
+    o.name = changed >> OPTION_##name & 1 ? (lo) + 0.3 * fmin((hi) - (lo), 4) : strtod(fallback, NULL);
+#define PF_LOSS_LIST(name, help) if (changed >> OPTION_##name & 1) o.name = list[OPTION_##name % 2];
 #include "core/graph/loss/losses.def"
     return o;
 }
 
-/* Evaluates the loss with labels of its type: classes, or distributions over classes, which every loss accepts. */
+/* Evaluates the loss with labels of its type: class numbers, or distributions over the classes, which all losses with
+ * targets accept. */
 static double evaluate_row(const pf_loss *o, pk_real *grad)
 {
     static const pk_real distributions[ROWS * CLASSES] = {
@@ -171,9 +178,9 @@ START_TEST(every_row_and_option_has_the_right_gradient)
     for (size_t i = 0; pf_losses[i]; i++) {
         unsigned reads = 0;
         for (int k = 0; k < OPTIONS; k++) if (pf_loss_reads(pf_losses[i], option_names[k])) reads |= 1u << k;
-        for (unsigned given = 0; given < 1u << OPTIONS; given++) {
-            if (given & ~reads) continue;
-            const pf_loss o = with_options(pf_losses[i], given);
+        for (unsigned changed = 0; changed < 1u << OPTIONS; changed++) {
+            if (changed & ~reads) continue;
+            const pf_loss o = with_options(pf_losses[i], changed);
             check_gradient(evaluate_row, &o);
         }
     }
@@ -243,6 +250,7 @@ START_TEST(huge_logits_stay_finite)
     const int64_t y[2] = { 1, 0 };
     pk_real grad[6];
     const pf_loss plain = { 0 };
+    /* row 0: 90 - (-120) + log(1 + e^(88 - 90)); row 1: 0 */
     ck_assert_double_eq_tol(cross_entropy(x, 3, y, 2, 3, &plain, grad), (210 + log1p(exp(-2))) / 2, 1e-12);
     for (int i = 0; i < 6; i++) ck_assert(isfinite(grad[i]));
     ck_assert_double_eq_tol((double)grad[1], -0.5, 1e-7);

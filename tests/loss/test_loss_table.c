@@ -58,7 +58,8 @@ START_TEST(every_option_of_a_row_exists)
         ck_assert_int_ge(pf_losses[i]->min_classes, 1);
     }
     char names[160];
-    ck_assert_str_eq(pf_loss_names("pos_weight", " ", " ", names, sizeof names), "bce bce_sum");
+    const char *separator = " ", *last_separator = " ";
+    ck_assert_str_eq(pf_loss_names("pos_weight", separator, last_separator, names, sizeof names), "bce bce_sum");
     ck_assert_ptr_null(pf_loss_named("nothing"));
 }
 END_TEST
@@ -69,13 +70,14 @@ static peft_tensor labels_of(peft_dtype type, const void *data, int ndim, int64_
     return (peft_tensor){ .type = type, .ndim = ndim, .dim = { a, b, c, d }, .data = (void *)(uintptr_t)data };
 }
 
-/* Labels are [b] or [b, classes] for a row of logits per sample, [b, h, w] or [b, h, w, classes] for a map of
- * logits. */
+/* For one row of logits per sample, class labels are [b] and targets [b, classes]; for a map of h x w rows of logits
+ * they are [b, h, w] and [b, h, w, classes]. */
 START_TEST(labels_must_have_the_shape_of_the_logits)
 {
     static const int64_t number[24];
     static const float target[72];
     const pf_shape one = pf_shape_of(1, (int64_t)3), map = pf_shape_of(3, (int64_t)2, (int64_t)4, (int64_t)3);
+    /* out: shape of the logits of a sample; rows: of logits in the batch of three */
     const struct { pf_label_kind kind; const pf_shape *out; peft_tensor labels; int64_t rows;
                    peft_status status; const char *wrong; } cases[] = {
         { PF_LABEL_CLASS, &one, labels_of(PEFT_I64, number, 1, 3, 0, 0, 0), 3, PEFT_OK, NULL },

@@ -6,14 +6,16 @@
 
 enum { STEPS = 60, READERS = 2, CLASSES = 3, MAX_PREDICTIONS = 4000 };
 
+/* A thread that predicts the same image again and again. */
 typedef struct reader {
     peft_session *session;
     peft_tensor *images, *logits;
     float predictions[MAX_PREDICTIONS][CLASSES];
     int count;
 } reader;
-static atomic_int training;
+static atomic_int training;              /* 0: the readers stop */
 
+/* Predicts while `training` is set, at least once. */
 static void *predict(void *user)
 {
     reader *r = user;
@@ -44,7 +46,7 @@ static void close_reader(reader *r)
 /* Records the predictions of all states of the model while it is trained, and looks up the readers' predictions among
  * them. A backward pass changes the running statistics of batch norm before the update, so there are two states a
  * step. */
-static void check(const tiny_spec *spec)
+static void check_predictions_beside_training(const tiny_spec *spec)
 {
     static float state_predictions[2 * STEPS + 1][CLASSES];
     int states = 0;
@@ -88,9 +90,9 @@ static void check(const tiny_spec *spec)
 
 START_TEST(predictions_during_training_equal_a_state_of_the_model)
 {
-    check(&(tiny_spec){ .method = "full" });
-    check(&(tiny_spec){ .method = "lora" });
-    check(&(tiny_spec){ .method = "linear", .model = "classes=3,head=mlp,head_layers=1" });
+    check_predictions_beside_training(&(tiny_spec){ .method = "full" });
+    check_predictions_beside_training(&(tiny_spec){ .method = "lora" });
+    check_predictions_beside_training(&(tiny_spec){ .method = "linear", .model = "classes=3,head=mlp,head_layers=1" });
 }
 END_TEST
 

@@ -11,7 +11,7 @@
 enum { THREADS = 4 };
 
 /* --- pools of a program -------------------------------------------------------------------------- */
-/* One thread per job. */
+/* A call job(arg, i) in a thread of its own. */
 typedef struct { peft_job_fn job; void *arg; int i; } thread_job;
 
 static void *run_thread_job(void *arg)
@@ -24,6 +24,7 @@ static void *run_thread_job(void *arg)
     return NULL;
 }
 
+/* Functions for peft_context_set_pool; *user counts their calls or jobs. */
 static void with_pthreads(peft_job_fn job, void *arg, int n, void *user)
 {
     pthread_t thread[THREADS];
@@ -60,7 +61,7 @@ static void with_wrong_jobs(peft_job_fn job, void *arg, int n, void *user)
 }
 
 /* --- the same bits ------------------------------------------------------------------------------- */
-/* Adds the bits of a short training and a prediction. */
+/* Adds the bits of a short training and a prediction to `bits`. */
 static void record(const tiny *t, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=4,lr=1e-2,clip_norm=1,threads=%d", THREADS);
@@ -80,20 +81,21 @@ START_TEST(every_pool_gives_the_same_bits)
     static const char *const backbones[] = { TINY_BACKBONE, TINY_WIDE };
     static const char *const methods[] = { "ept", "full" };
     for (size_t i = 0; i < 2; i++) {
-        tiny_bits bits[2] = { { 0 } };
+        tiny_bits expected = { 0 };                            /* of ways[0] */
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
             atomic_int calls = 0;
+            tiny_bits got = { 0 };
             tiny t = tiny_make(&(tiny_spec){ .backbone = backbones[i], .method = methods[i] });
             OK(peft_context_share_threads(t.ctx, ways[k].share));
             OK(peft_context_set_pool(t.ctx, ways[k].fn, &calls));
-            record(&t, &bits[k > 0]);
+            record(&t, k == 0 ? &expected : &got);
             OK(peft_context_set_pool(t.ctx, NULL, NULL));
             OK(peft_context_share_threads(t.ctx, 0));
             tiny_free(&t);
             ck_assert_int_eq(calls > 0, ways[k].fn != NULL);
-            if (k) tiny_same(&bits[0], &bits[1], ways[k].name);
+            if (k > 0) tiny_same(&expected, &got, ways[k].name);
         }
-        tiny_bits_free(&bits[0]);
+        tiny_bits_free(&expected);
     }
 }
 END_TEST
@@ -133,23 +135,25 @@ static void *predict_or_train(void *arg)
     return NULL;
 }
 
-enum { CALLERS = 4 };
+enum { CALLERS = 4, ROUNDS = 20 };
+typedef enum { ONE_AFTER_THE_OTHER, TOGETHER } order;
 
-static void run_callers(caller *c, bool together, int rounds)
+/* Runs all callers; TOGETHER: each in its own thread, and they share the threads of the context. */
+static void run_callers(caller *c, order how)
 {
     pthread_t thread[CALLERS];
     tiny t[CALLERS];
     for (int i = 0; i < CALLERS; i++) {
         t[i] = tiny_make(&(tiny_spec){ .method = "ept" });
-        c[i] = (caller){ .m = t[i].model, .number = i, .rounds = rounds };
-        OK(peft_context_share_threads(t[i].ctx, together));
+        c[i] = (caller){ .m = t[i].model, .number = i, .rounds = ROUNDS };
+        OK(peft_context_share_threads(t[i].ctx, how == TOGETHER));
     }
     const size_t before = peft_context_memory_used(t[0].ctx);
     for (int i = 0; i < CALLERS; i++) {
-        if (!together) predict_or_train(&c[i]);
+        if (how == ONE_AFTER_THE_OTHER) predict_or_train(&c[i]);
         else ck_assert_int_eq(pthread_create(&thread[i], NULL, predict_or_train, &c[i]), 0);
     }
-    for (int i = 0; i < CALLERS && together; i++) pthread_join(thread[i], NULL);
+    for (int i = 0; i < CALLERS && how == TOGETHER; i++) pthread_join(thread[i], NULL);
     ck_assert_uint_eq(peft_context_memory_used(t[0].ctx), before);
     OK(peft_context_share_threads(t[0].ctx, 0));
     for (int i = 0; i < CALLERS; i++) tiny_free(&t[i]);
@@ -158,9 +162,9 @@ static void run_callers(caller *c, bool together, int rounds)
 START_TEST(several_callers_share_threads)
 {
     caller alone[CALLERS], together[CALLERS];
-    for (int round = 0; round < 3; round++) {
-        run_callers(alone, false, 20);
-        run_callers(together, true, 20);
+    for (int repetition = 0; repetition < 3; repetition++) {
+        run_callers(alone, ONE_AFTER_THE_OTHER);
+        run_callers(together, TOGETHER);
         for (int i = 0; i < CALLERS; i++) {
             tiny_same(&alone[i].bits, &together[i].bits, "shared threads");
             tiny_bits_free(&alone[i].bits);
@@ -170,6 +174,7 @@ START_TEST(several_callers_share_threads)
 END_TEST
 
 /* --- lifetime ------------------------------------------------------------------------------------ */
+/* The number of threads of this process. */
 static int thread_count(void)
 {
     int n = 0;
@@ -190,7 +195,7 @@ START_TEST(threads_live_as_long_as_their_users)
     ck_assert_int_eq(thread_count(), before + THREADS - 1);
     OK(peft_context_share_threads(t.ctx, 1));
     peft_session *a = tiny_session(t.model, "batch=1");
-    /* `unshared` was made before sharing and keeps its own */
+    /* `unshared` was made before sharing and keeps its own threads */
     ck_assert_int_eq(thread_count(), before + 2 * (THREADS - 1));
     peft_session *b = tiny_session(t.model, "batch=2");
     peft_trainer *r = tiny_trainer(t.model, "batch=2");
@@ -233,6 +238,7 @@ START_TEST(a_pool_of_the_program_starts_no_thread)
 }
 END_TEST
 
+/* Writes the logits of two images, three classes each. */
 static void predict(const tiny *t, peft_session *s, float *to)
 {
     tiny_batch b = tiny_batch_make(t->model, 2, 0);
@@ -243,7 +249,8 @@ static void predict(const tiny *t, peft_session *s, float *to)
     tiny_batch_free(&b);
 }
 
-/* The program's threads do not exist in a forked child. */
+/* A pool of the program; *user: its process. The library must not call the pool in a forked child, where the program's
+ * threads do not exist. */
 static void abort_in_child(peft_job_fn job, void *arg, int n, void *user)
 {
     if (getpid() != *(pid_t *)user) abort();

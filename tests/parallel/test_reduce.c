@@ -18,6 +18,8 @@ typedef struct exchange {
 } exchange;
 typedef struct member { exchange *exchange; int rank; } member;
 
+/* The reducer (peft_trainer_set_reduce): adds the gradients of all ranks, rank 0 first; ranks without passes count as
+ * 0. */
 static int add_in_order(float *gradients, int64_t count, int64_t *passes, void *user)
 {
     const member *s = user;
@@ -28,6 +30,7 @@ static int add_in_order(float *gradients, int64_t count, int64_t *passes, void *
     if (!s->rank) {
         x->sum = realloc(x->sum, (size_t)count * sizeof *x->sum);
         memcpy(x->sum, x->gradients[0], (size_t)count * sizeof *x->sum);
+        /* adds only gradients of ranks with passes, so that the sum has the bits of accumulation (-0 + 0 is not -0) */
         for (int k = 1; k < RANKS; k++)
             for (int64_t i = 0; i < count && x->passes[k]; i++)
                 x->sum[i] = x->passes[0] ? x->sum[i] + x->gradients[k][i] : x->gradients[k][i];
@@ -41,9 +44,11 @@ static int add_in_order(float *gradients, int64_t count, int64_t *passes, void *
 }
 
 /* --- training by two ranks ------------------------------------------------------------------------------------- */
+/* A method and the options of the adapter, the model and the trainer; NULL: the usual ones. */
 typedef struct setup { const char *method, *adapter, *model, *trainer; } setup;
 typedef struct rank_trainer { tiny t; peft_trainer *trainer; member member; } rank_trainer;
 
+/* accumulate: batches of HALF samples in one update. */
 static rank_trainer rank_trainer_make(const setup *r, int accumulate)
 {
     rank_trainer p = { .t = tiny_make(&(tiny_spec){ .method = r->method, .adapter = r->adapter, .model = r->model }) };
@@ -57,6 +62,7 @@ static void rank_trainer_free(rank_trainer *p)
     tiny_free(&p->t);
 }
 
+/* Trains a rank: its half of every batch. */
 static void *half_steps(void *user)
 {
     rank_trainer *r = user;
@@ -69,17 +75,20 @@ static void *half_steps(void *user)
 static bool uses_parameters_twice(const peft_trainer *t)
 {
     const pf_graph *g = &t->net.exec.g;
-    for (uint32_t i = 0; i < g->nodes; i++) if (g->node[i].op == &pf_op_store && g->node[i].attr.i[1]) return true;
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        const bool adds_within_pass = g->node[i].op == &pf_op_store && g->node[i].attr.i[1];
+        if (adds_within_pass) return true;
+    }
     return false;
 }
 
-/* Compares bits, or (bits false) values within 1e-3 of the largest. prefix, name: of the array, in the message. */
-static void check_same(const pk_real *x, const pk_real *y, int64_t n, bool bits, const char *what,
+/* Compares bits (exact), or values within 1e-3 of the largest. what: the setup; prefix, name: of the array. */
+static void check_same(const pk_real *x, const pk_real *y, int64_t n, bool exact, const char *what,
                        const char *prefix, const char *name)
 {
-    const double scale = bits ? 0 : fmax(largest(x, n), 1e-3);
+    const double scale = exact ? 0 : fmax(largest(x, n), 1e-3);
     for (int64_t i = 0; i < n; i++)
-        if (bits ? memcmp(&x[i], &y[i], sizeof *x) : !(fabs((double)x[i] - (double)y[i]) <= 1e-3 * scale))
+        if (exact ? memcmp(&x[i], &y[i], sizeof *x) : !(fabs((double)x[i] - (double)y[i]) <= 1e-3 * scale))
             ck_abort_msg("%s: %s%s [%lld]: %.9g, with two ranks %.9g", what, prefix, name, (long long)i,
                          (double)x[i], (double)y[i]);
 }
@@ -87,15 +96,15 @@ static void check_same(const pk_real *x, const pk_real *y, int64_t n, bool bits,
 /* Parameters and moments of two trainers. */
 static void check_same_results(const peft_trainer *a, const peft_trainer *b, const char *what)
 {
-    const bool bits = !uses_parameters_twice(a);
+    const bool exact = !uses_parameters_twice(a);
     ck_assert_uint_eq(a->slots, b->slots);
     for (size_t i = 0; i < a->slots; i++) {
         const pf_slot *x = &a->slot[i], *y = &b->slot[i];
-        check_same(x->p->value.data, y->p->value.data, x->count, bits, what, "", x->p->name);
-        check_same(x->m, y->m, x->count, bits, what, "first moment of ", x->p->name);
-        if (x->v) check_same(x->v, y->v, x->count, bits, what, "second moment of ", x->p->name);
+        check_same(x->p->value.data, y->p->value.data, x->count, exact, what, "", x->p->name);
+        check_same(x->m, y->m, x->count, exact, what, "first moment of ", x->p->name);
+        if (x->v) check_same(x->v, y->v, x->count, exact, what, "second moment of ", x->p->name);
     }
-    if (bits) ck_assert_double_eq(a->last_norm, b->last_norm);
+    if (exact) ck_assert_double_eq(a->last_norm, b->last_norm);
 }
 
 /* Trains by one trainer and by two ranks and compares the results. Returns whether equal bits were required. */
@@ -120,19 +129,20 @@ static bool compare(const setup *r)
         ck_assert_int_eq(half[k].trainer->step, STEPS);
         rank_trainer_free(&half[k]);
     }
-    const bool bits = !uses_parameters_twice(whole.trainer);
+    const bool exact = !uses_parameters_twice(whole.trainer);
     rank_trainer_free(&whole);
     pthread_barrier_destroy(&x.meet);
     free(x.sum);
-    return bits;
+    return exact;
 }
 
 START_TEST(every_method_trains_to_the_same_bits)
 {
     for (size_t m = 0; m < tiny_method_count(); m++) {
         const char *name = tiny_method_name(m);
-        const bool bits = compare(&(setup){ name, NULL, NULL, "lr=0.01,clip_norm=0.5,weight_decay=0.1" });
-        ck_assert_msg(bits == !!strcmp(name, "fpt"), "%s: a pass uses a parameter %s", name, bits ? "once" : "twice");
+        const bool exact = compare(&(setup){ name, NULL, NULL, "lr=0.01,clip_norm=0.5,weight_decay=0.1" });
+        const bool is_fpt = !strcmp(name, "fpt");            /* the only method that uses a parameter twice in a pass */
+        ck_assert_msg(exact == !is_fpt, "%s: a pass uses a parameter %s", name, exact ? "once" : "twice");
     }
 }
 END_TEST
@@ -150,15 +160,17 @@ START_TEST(optimisers_losses_and_heads_train_to_the_same_bits)
 END_TEST
 
 /* --- reducers that fail ----------------------------------------------------------------------------------------- */
-/* How the reducer `faulty` fails. AT: call k as by STOP if bit k of `at` is set, other calls not. */
-enum { FINE, STOP, SET_ERROR, TOO_FEW, AT };
+/* How the reducer `faulty` fails. FINE: not. STOP: returns 1 and leaves NaN in the gradients. SET_ERROR: with an error
+ * of its own. TOO_FEW: gives 0 passes. STOP_SOME: as STOP at call k if bit k of stop_calls is set, else as FINE. */
+enum { FINE, STOP, SET_ERROR, TOO_FEW, STOP_SOME };
 /* Its user data; count: length of the gradients at the last call. */
-typedef struct fault { int mode, calls; int64_t count; unsigned at; } fault;
+typedef struct fault { int mode, calls; int64_t count; unsigned stop_calls; } fault;
 
 static int faulty(float *gradients, int64_t count, int64_t *passes, void *user)
 {
     fault *f = user;
-    const int mode = f->mode != AT ? f->mode : f->at >> f->calls & 1 ? STOP : FINE;
+    const bool stop_now = f->stop_calls >> f->calls & 1;
+    const int mode = f->mode != STOP_SOME ? f->mode : stop_now ? STOP : FINE;
     f->calls++;
     f->count = count;
     if (mode == STOP) for (int64_t i = 0; i < count; i++) gradients[i] = NAN;
@@ -168,7 +180,7 @@ static int faulty(float *gradients, int64_t count, int64_t *passes, void *user)
 }
 
 /* A hash (FNV-1a) of all parameters, moments and buffers. */
-static uint64_t state_bits(const peft_trainer *t)
+static uint64_t state_hash(const peft_trainer *t)
 {
     uint64_t h = 1469598103934665603u;
     const peft_model *m = t->model;
@@ -200,7 +212,7 @@ START_TEST(a_failing_reducer_changes_nothing)
         fault f = { .mode = FINE };
         OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
         for (int i = 0; i < 2; i++) tiny_step(p.trainer, HALF, i * HALF);
-        const uint64_t before = state_bits(p.trainer);
+        const uint64_t before = state_hash(p.trainer);
         const int64_t samples = p.trainer->samples;
         tiny_batch b = tiny_batch_make(p.t.model, HALF, 3 * HALF);
         tiny_step(p.trainer, HALF, 2 * HALF);
@@ -209,10 +221,10 @@ START_TEST(a_failing_reducer_changes_nothing)
         f.mode = FINE;
         ck_assert_int_eq(f.calls, 2);
         ck_assert_int_eq(f.count, peft_model_trainable_count(p.t.model));
-        ck_assert(state_bits(p.trainer) == before);
+        ck_assert(state_hash(p.trainer) == before);
         ck_assert(p.trainer->step == 1 && p.trainer->samples == samples && !p.trainer->pending);
         for (int i = 2; i < 6; i++) tiny_step(p.trainer, HALF, i * HALF);
-        ck_assert(state_bits(p.trainer) == state_bits(undisturbed.trainer));
+        ck_assert(state_hash(p.trainer) == state_hash(undisturbed.trainer));
         ck_assert_int_eq(p.trainer->samples, undisturbed.trainer->samples);
         tiny_batch_free(&b);
         rank_trainer_free(&p);
@@ -244,7 +256,8 @@ START_TEST(fit_repeats_the_failed_update)
     static const int64_t asked[] = { 0, 1, 0, 1, 2, 2, 10, 11, 12 };
     rank_trainer p = rank_trainer_make(&r, 2), undisturbed = rank_trainer_make(&r, 2);
     batch_source x = { .m = p.t.model }, y = { .m = undisturbed.t.model };
-    fault f = { .mode = AT, .at = 1 | 4 };                 /* the first update, and the one at the end of epoch 0 */
+    /* calls 0 and 2: the first update, and the one at the end of epoch 0 */
+    fault f = { .mode = STOP_SOME, .stop_calls = 1u << 0 | 1u << 2 };
     OK(peft_trainer_fit(undisturbed.trainer, 2, next_batch, NULL, &y));
     OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
     FAILS(PEFT_E_CANCELLED, "reducer at step 0", peft_trainer_fit(p.trainer, 2, next_batch, NULL, &x));
@@ -254,7 +267,7 @@ START_TEST(fit_repeats_the_failed_update)
     OK(peft_trainer_fit(p.trainer, 2, next_batch, NULL, &x));
     ck_assert_int_eq(x.count, sizeof asked / sizeof *asked);
     ck_assert_mem_eq(x.asked, asked, sizeof asked);
-    ck_assert(state_bits(p.trainer) == state_bits(undisturbed.trainer));
+    ck_assert(state_hash(p.trainer) == state_hash(undisturbed.trainer));
     rank_trainer_free(&p);
     rank_trainer_free(&undisturbed);
 }
@@ -269,14 +282,14 @@ START_TEST(a_rank_without_labels_calls_the_reducer)
     OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
     tiny_batch b = tiny_batch_make(p.t.model, HALF, 0);
     memset(peft_tensor_data(b.labels), 0, pf_tensor_bytes(b.labels));
-    const uint64_t before = state_bits(p.trainer);
+    const uint64_t before = state_hash(p.trainer);
     OK(peft_trainer_step(p.trainer, b.images, b.labels, NULL));
-    ck_assert(f.calls == 1 && p.trainer->step == 0 && state_bits(p.trainer) == before);
+    ck_assert(f.calls == 1 && p.trainer->step == 0 && state_hash(p.trainer) == before);
     for (int i = 0; i < 2; i++) {
         tiny_step(p.trainer, HALF, i * HALF);
         tiny_step(undisturbed.trainer, HALF, i * HALF);
     }
-    ck_assert(f.calls == 3 && state_bits(p.trainer) == state_bits(undisturbed.trainer));
+    ck_assert(f.calls == 3 && state_hash(p.trainer) == state_hash(undisturbed.trainer));
     tiny_batch_free(&b);
     rank_trainer_free(&p);
     rank_trainer_free(&undisturbed);
@@ -306,7 +319,7 @@ START_TEST(a_restored_trainer_reduces_after_the_same_batches)
     tiny_step(resumed.trainer, HALF, HALF);
     ck_assert_int_eq(f.calls, 1);
     ck_assert_int_eq(g.calls, 1);
-    ck_assert(state_bits(p.trainer) == state_bits(resumed.trainer));
+    ck_assert(state_hash(p.trainer) == state_hash(resumed.trainer));
     tiny_batch_free(&b);
     rank_trainer_free(&p);
     rank_trainer_free(&resumed);
@@ -314,7 +327,7 @@ START_TEST(a_restored_trainer_reduces_after_the_same_batches)
 }
 END_TEST
 
-/* The reducer's array is that of peft_param_grad, one parameter after the other. */
+/* A reducer that stores the address of the gradients in *user. */
 static int keep_pointer(float *gradients, int64_t count, int64_t *passes, void *user)
 {
     (void)count;
@@ -323,6 +336,7 @@ static int keep_pointer(float *gradients, int64_t count, int64_t *passes, void *
     return 0;
 }
 
+/* The reducer's array is that of peft_param_grad, one parameter after the other. */
 START_TEST(the_reducer_gets_the_gradients_in_parameter_order)
 {
     static const setup r = { "lora", NULL, "classes=3,head=mlp", "lr=0.01" };

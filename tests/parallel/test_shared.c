@@ -6,10 +6,12 @@
 
 enum { THREADS = 3, STEPS = 4 };
 
+/* A model that one thread creates, trains, saves, loads and uses. */
 typedef struct job {
     peft_backbone *backbone;
     const char *method, *model;
-    int threads, number;
+    int threads;                         /* of its trainer and sessions */
+    int number;
     pthread_barrier_t *start;            /* all jobs start together; NULL: no waiting */
     tiny_bits bits;
 } job;
@@ -59,8 +61,9 @@ static void *run_job(void *arg)
     return NULL;
 }
 
-/* One job for each of three methods, from method number `first` on, in threads or one after the other. */
-static void run(peft_backbone *b, size_t first, int threads, bool in_threads, tiny_bits bits[THREADS])
+/* One job for each of three methods, from method number `first` on, at the same time in threads or one after the
+ * other. */
+static void run_three_jobs(peft_backbone *b, size_t first, int threads, bool in_threads, tiny_bits bits[THREADS])
 {
     static const char *const models[THREADS] = { "classes=3", "classes=4,pool=mean", "classes=3,head=bn_linear" };
     pthread_barrier_t start;
@@ -68,8 +71,8 @@ static void run(peft_backbone *b, size_t first, int threads, bool in_threads, ti
     job jobs[THREADS];
     ck_assert_int_eq(pthread_barrier_init(&start, NULL, THREADS), 0);
     for (int k = 0; k < THREADS; k++) {
-        jobs[k] = (job){ b, tiny_method_name((first + (size_t)k) % tiny_method_count()), models[k], threads, k,
-                         in_threads ? &start : NULL, { 0 } };
+        jobs[k] = (job){ .backbone = b, .method = tiny_method_name((first + (size_t)k) % tiny_method_count()),
+                         .model = models[k], .threads = threads, .number = k, .start = in_threads ? &start : NULL };
         if (in_threads) ck_assert_int_eq(pthread_create(&thread[k], NULL, run_job, &jobs[k]), 0);
         else run_job(&jobs[k]);
     }
@@ -80,15 +83,17 @@ static void run(peft_backbone *b, size_t first, int threads, bool in_threads, ti
     pthread_barrier_destroy(&start);
 }
 
-/* Groups of three methods, each group `step` methods after the previous one. threads: of each trainer and session. */
-static void check(const char *backbone, const char *more, size_t step, int threads)
+/* Groups of three methods, each group `step` methods after the previous one. backbone: its options; threads: of each
+ * trainer and session. */
+static void check_groups(const char *backbone, size_t step, int threads)
 {
     tiny_path("");                                           /* creates the folder before the threads start */
     for (size_t first = 0; first < tiny_method_count(); first += step) {
         tiny_bits bits[2][THREADS];
         peft_context *ctx = tiny_context(NULL, 1);
-        peft_backbone *b = tiny_backbone(ctx, backbone, more);
-        for (int in_threads = 1; in_threads >= 0; in_threads--) run(b, first, threads, in_threads, bits[in_threads]);
+        peft_backbone *b = tiny_backbone(ctx, backbone, NULL);
+        for (int in_threads = 1; in_threads >= 0; in_threads--)
+            run_three_jobs(b, first, threads, in_threads, bits[in_threads]);
         for (int k = 0; k < THREADS; k++) {
             tiny_same(&bits[0][k], &bits[1][k], tiny_method_name((first + (size_t)k) % tiny_method_count()));
             tiny_bits_free(&bits[0][k]);
@@ -101,13 +106,15 @@ static void check(const char *backbone, const char *more, size_t step, int threa
 
 START_TEST(every_method_runs_at_the_same_time_as_others)
 {
-    check(NULL, NULL, 2, 1);
+    const size_t every_second_method = 2;
+    check_groups(TINY_BACKBONE, every_second_method, 1);
 }
 END_TEST
 
 START_TEST(models_with_several_threads_run_at_the_same_time)
 {
-    check(TINY_WIDE, NULL, THREADS, 2);
+    const size_t every_third_method = THREADS;
+    check_groups(TINY_WIDE, every_third_method, 2);
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 enum { STEPS = 25, MAX_RESULTS = 4000, CLASSES = 4 };
 
 /* --- work during training: each function returns a hash of its result --------------------------------------------- */
+/* A thread that repeats one kind of work with the model that is not trained. */
 typedef struct worker worker;
 struct worker {
     const char *name;
@@ -22,6 +23,9 @@ struct worker {
 };
 static atomic_int training;              /* 0: the workers stop */
 
+enum { HASH_START = 1 };                 /* any number */
+
+/* Continues the hash h (FNV-1a) with these bytes. */
 static uint64_t hash(uint64_t h, const void *data, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) h = (h ^ ((const unsigned char *)data)[i]) * 1099511628211u;
@@ -31,7 +35,7 @@ static uint64_t hash(uint64_t h, const void *data, size_t bytes)
 static uint64_t file_hash(const char *path)
 {
     unsigned char part[4096];
-    uint64_t h = 1469598103934665603u;
+    uint64_t h = HASH_START;
     FILE *f = fopen(path, "rb");
     ck_assert_msg(f != NULL, "%s: cannot be opened", path);
     for (size_t n; (n = fread(part, 1, sizeof part, f)) > 0;) h = hash(h, part, n);
@@ -42,7 +46,7 @@ static uint64_t file_hash(const char *path)
 static uint64_t predict(worker *w)
 {
     OK(peft_session_predict(w->session, w->images, w->logits));
-    return hash(1, peft_tensor_cdata(w->logits), CLASSES * sizeof(float));
+    return hash(HASH_START, peft_tensor_cdata(w->logits), CLASSES * sizeof(float));
 }
 
 static uint64_t predict_in_new_session(worker *w)
@@ -80,7 +84,7 @@ static uint64_t merge(worker *w)
     peft_backbone *b;
     OK(peft_model_merge(w->model, &b));
     const char *digest = peft_backbone_fingerprint(b);
-    const uint64_t h = hash(1, digest, strlen(digest));
+    const uint64_t h = hash(HASH_START, digest, strlen(digest));
     peft_backbone_free(b);
     return h;
 }
@@ -127,6 +131,7 @@ static void close_worker(worker *w)
     free(w);
 }
 
+/* Does the worker's work while `training` is set, at least once. */
 static void *repeat(void *user)
 {
     worker *w = user;
@@ -136,6 +141,7 @@ static void *repeat(void *user)
 }
 
 /* --- two models --------------------------------------------------------------------------------------------------- */
+/* Every result of the worker has the hash of some state: state k is the adapter after k steps. */
 static void check_hashes(const worker *w, const uint64_t state_hashes[STEPS + 1])
 {
     for (int k = 0; k < w->count; k++) {
@@ -146,13 +152,15 @@ static void check_hashes(const worker *w, const uint64_t state_hashes[STEPS + 1]
     }
 }
 
+/* Stores the hashes of all kinds of work in the present state, which follows `step` steps. */
 static void record_state(worker *recorder[TASKS], uint64_t state_hashes[TASKS][STEPS + 1], int step)
 {
     for (int k = 0; k < TASKS; k++) state_hashes[k][step] = recorder[k]->work(recorder[k]);
 }
 
-/* head: of the trained model; with batch norm it has running statistics, which the other model does not have. */
-static void check(const char *head)
+/* Trains one model while workers use the other. head: options of the trained model; with batch norm it has running
+ * statistics, which the other model does not have. */
+static void check_use_during_training(const char *head)
 {
     static uint64_t state_hashes[TASKS][STEPS + 1];
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = head });
@@ -193,18 +201,19 @@ static void check(const char *head)
 
 START_TEST(one_model_is_trained_while_the_other_is_used)
 {
-    check("classes=3");
-    check("classes=3,head=bn_linear");
+    check_use_during_training("classes=3");
+    check_use_during_training("classes=3,head=bn_linear");
 }
 END_TEST
 
 /* --- attach and detach during a save ------------------------------------------------------------------------------ */
+/* Attaches and detaches the adapter, and sets a note to the value that it has; then stops the other thread. */
 static void *attach_and_detach(void *user)
 {
     worker *w = user;
     for (int i = 0; i < STEPS; i++) {
         OK(peft_model_attach(w->model, w->adapter));
-        OK(peft_model_set_note(w->model, "turn", "same"));
+        OK(peft_model_set_note(w->model, "author", "anyone"));
         OK(peft_model_detach(w->model, w->adapter));
     }
     atomic_store(&training, 0);
@@ -219,7 +228,7 @@ START_TEST(a_save_sees_the_adapter_attached_or_detached)
     worker *w = open_worker(SAVE_MODEL, t.model, t.adapter, &image, "own");
     peft_session_free(w->session);
     w->session = NULL;
-    OK(peft_model_set_note(t.model, "turn", "same"));
+    OK(peft_model_set_note(t.model, "author", "anyone"));
     known[0] = save_model(w);
     OK(peft_model_detach(t.model, t.adapter));
     known[1] = save_model(w);
