@@ -32,7 +32,7 @@ START_TEST(error_messages_are_shortened_and_kept_printable)
     ck_assert_str_eq(peft_status_name((peft_status)-50), "unknown status");
     ck_assert_int_eq(pf_fail(PEFT_E_SHAPE, "a %d\nb\x7f", 3), PEFT_E_SHAPE);
     ck_assert_str_eq(peft_last_error(), "a 3?b?");
-    ck_assert_int_eq(pf_within(PEFT_E_SHAPE, "file %s", "x"), PEFT_E_SHAPE);
+    ck_assert_int_eq(pf_prefix_error(PEFT_E_SHAPE, "file %s", "x"), PEFT_E_SHAPE);
     ck_assert_str_eq(peft_last_error(), "file x: a 3?b?");
     pf_fail(PEFT_E_INVALID, "again: %s", peft_last_error());
     ck_assert_str_eq(peft_last_error(), "again: file x: a 3?b?");
@@ -41,7 +41,7 @@ START_TEST(error_messages_are_shortened_and_kept_printable)
     pf_fail(PEFT_E_INVALID, "%s", big);
     ck_assert_uint_eq(strlen(peft_last_error()), 1023);
     ck_assert_int_eq(strncmp(peft_last_error() + 399, "x...x", 5), 0);
-    pf_within(PEFT_E_INVALID, "front");
+    pf_prefix_error(PEFT_E_INVALID, "front");
     ck_assert_int_eq(strncmp(peft_last_error(), "front: xxx", 10), 0);
     ck_assert_uint_eq(strlen(peft_last_error()), 1023);
     pf_fail(PEFT_E_INVALID, "%s%s%s: the reason", big, big, big);           /* longer than the buffer for messages */

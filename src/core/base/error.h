@@ -12,17 +12,17 @@ __attribute__((format(printf, 2, 3), cold))
 #endif
 peft_status pf_fail(peft_status s, const char *format, ...);
 peft_status pf_nomem(const char *what, size_t bytes);         /* PEFT_E_NOMEM: "what: no memory for ..." */
-/* Puts "where: " in front of the message unless it begins so already, for a caller that knows the file or the tensor;
- * where is the formatted text. Returns s. */
+/* Puts "WHERE: " in front of this thread's message, for a caller that knows the file or the tensor: WHERE is the
+ * formatted text. Does nothing if the message begins with it already. Returns s. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3), cold))
 #endif
-peft_status pf_within(peft_status s, const char *format, ...);
+peft_status pf_prefix_error(peft_status s, const char *format, ...);
 
-/* Tells why a callback of the application failed: pf_error_watch before it, pf_error_seen after it. The result is the
- * status of the thread's last failure in between, whose message is still set; PEFT_OK: no call failed. */
-void        pf_error_watch(void);
-peft_status pf_error_seen(void);
+/* Tell why a callback of the application failed: call pf_clear_failure before the callback, pf_last_failure after it.
+ * The result is the status of this thread's last pf_fail in between, whose message is still set; PEFT_OK: none. */
+void        pf_clear_failure(void);
+peft_status pf_last_failure(void);
 
 /* Returns from the calling function with the status of a call that failed. */
 #define PF_TRY(call) do { peft_status pf_s_ = (call); if (pf_s_) return pf_s_; } while (0)

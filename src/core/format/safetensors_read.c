@@ -250,7 +250,7 @@ static peft_status open_map(peft_context *ctx, peft_status s, pf_map *map, const
 {
     if (s) return s;
     s = open_bytes(ctx, map, pf_map_data(map), pf_map_size(map), pf_map_file_size(map), out);
-    return s ? pf_within(s, "%s", path) : s;
+    return s ? pf_prefix_error(s, "%s", path) : s;
 }
 
 peft_status pf_st_open(peft_context *ctx, const char *path, pf_st **out)
@@ -295,7 +295,7 @@ peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out)
 peft_status pf_st_open_memory(peft_context *ctx, const void *data, size_t size, pf_st **out)
 {
     peft_status s = open_bytes(ctx, NULL, data, size, size, out);
-    return s ? pf_within(s, "safetensors in memory") : s;
+    return s ? pf_prefix_error(s, "safetensors in memory") : s;
 }
 
 void pf_st_close(pf_st *st)

@@ -243,7 +243,7 @@ static peft_status read_back(const pf_st_out *o, const char *path)
 {
     pf_st *st;
     peft_status s = pf_st_open(o->ctx, path, &st);
-    if (s) return pf_within(s, "the file that was written cannot be read back");
+    if (s) return pf_prefix_error(s, "the file that was written cannot be read back");
     for (size_t i = 0; i < o->count && !s; i++)
         if (!same(pf_st_find(st, o->items[i].name), o->items + i))
             s = pf_fail(PEFT_E_IO, "%s: tensor '%.80s' reads back changed", path, o->items[i].name);

@@ -127,7 +127,7 @@ peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_conf
     if (!s) s = check(&c);
     if (!s) *out = c;
     else pf_peft_config_free(&c);
-    return s ? pf_within(s, "%s/%s", dir, PF_PEFT_CONFIG) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s/%s", dir, PF_PEFT_CONFIG) : PEFT_OK;
 }
 
 void pf_peft_config_free(pf_peft_config *c)

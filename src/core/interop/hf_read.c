@@ -45,7 +45,7 @@ static peft_status reader_open(reader *r, peft_backbone *b, const char *dir)
     PF_TRY(pf_peft_detect(b, r->file, &r->names));
     PF_TRY(pf_modules_make(b, &r->names, &r->modules));
     peft_status s = pf_peft_select(&r->config, &r->modules);
-    return s ? pf_within(s, PF_PEFT_CONFIG) : PEFT_OK;
+    return s ? pf_prefix_error(s, PF_PEFT_CONFIG) : PEFT_OK;
 }
 
 static peft_status make_adapter(reader *r, peft_adapter **out)
@@ -180,7 +180,7 @@ static peft_status read_folder(peft_backbone *b, const char *dir, peft_adapter *
     peft_status s = reader_open(&r, b, dir);
     if (!s) s = adapter ? read_adapter(&r, adapter) : read_model(&r, model);
     reader_close(&r);
-    return s ? pf_within(s, "%s", dir) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s", dir) : PEFT_OK;
 }
 
 peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out)

@@ -101,7 +101,7 @@ peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const p
     pf_rwlock_read(lock);
     const peft_status s = save(a, NULL, dir, o);
     pf_rwlock_unlock(lock);
-    return s ? pf_within(s, "%s", dir) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s", dir) : PEFT_OK;
 }
 
 static peft_status save_model(const peft_model *m, const char *dir, const peft_options *o)
@@ -117,7 +117,7 @@ static peft_status save_model(const peft_model *m, const char *dir, const peft_o
                        "the model pools by %s and its backbone does not: a PEFT directory has no field for that",
                        m->mean_pool ? "mean" : "cls");
     const peft_status s = save(m->adapter[0], m->params.count ? &m->params : NULL, dir, o);
-    return s ? pf_within(s, "%s", dir) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s", dir) : PEFT_OK;
 }
 
 peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o)

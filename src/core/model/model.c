@@ -49,7 +49,7 @@ static peft_status read_options(peft_model *m, const peft_options *o)
     m->head = pf_head_find(pf_options_string(o, t, "head"));
     if (!m->head) return PEFT_E_OPTION;
     const peft_status rule_status = strcmp(init, "auto") ? pf_init_check(init) : PEFT_OK;
-    if (rule_status) return pf_within(rule_status, "head_init");
+    if (rule_status) return pf_prefix_error(rule_status, "head_init");
     if (m->head == &pf_head_none && m->classes)
         return pf_fail(PEFT_E_OPTION, "classes: given %lld, but head=none makes no logits; leave classes out, or "
                        "choose another head", (long long)m->classes);

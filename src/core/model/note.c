@@ -19,7 +19,7 @@ static peft_status check(const char *key, const char *value)
         return pf_fail(PEFT_E_INVALID, "key '%s': expected text that does not begin with " PF_OWN_KEY, key);
     PF_TRY(pf_st_check_text("key", key));
     peft_status s = pf_st_check_text("value", value);
-    return s ? pf_within(s, "note '%.80s'", key) : PEFT_OK;
+    return s ? pf_prefix_error(s, "note '%.80s'", key) : PEFT_OK;
 }
 
 /* Limit of all notes together; the metadata of a file must be able to hold them. */

@@ -16,7 +16,7 @@ static peft_status read_options(peft_context *ctx, const pf_st *st, const char *
     peft_status s = peft_options_parse(*out, text);
     if (!s) return PEFT_OK;
     peft_options_free(*out);
-    return pf_within(s == PEFT_E_NOMEM ? s : PEFT_E_FORMAT, "metadata entry '%s'", key);
+    return pf_prefix_error(s == PEFT_E_NOMEM ? s : PEFT_E_FORMAT, "metadata entry '%s'", key);
 }
 
 static peft_status write_options(peft_context *ctx, pf_st_out *o, const char *key, const peft_options *options)
@@ -83,7 +83,7 @@ static peft_status write_file(peft_backbone *b, const char *kind, const char *pa
     if (!s) s = fill(o, object);
     if (!s) s = pf_st_out_write(o, path);
     pf_st_out_free(o);
-    return s ? pf_within(s, "%s", path) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
 static peft_status fill_adapter(pf_st_out *o, const void *object)
@@ -189,7 +189,7 @@ static peft_status load_file(peft_backbone *b, const char *path, peft_adapter **
     PF_TRY(pf_st_read(b->ctx, path, &st));
     peft_status s = adapter ? read_adapter(b, st, adapter) : load_model(b, st, model);
     pf_st_close(st);
-    return s ? pf_within(s, "%s", path) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
 peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out)

@@ -10,9 +10,10 @@ static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, i
     const long long batch = t->batch_in_epoch, epoch = t->epoch;
     t->image_view.dim[0] = t->label_view.dim[0] = t->batch;
     for (int64_t i = 0; i < t->batch; i++) t->ids[i] = -1;             /* ids that the callback does not set */
-    pf_error_watch();
+    pf_clear_failure();
     *n = next(epoch, batch, &t->image_view, &t->label_view, t->ids, user);
-    if (*n < 0 && pf_error_seen()) return pf_within(pf_error_seen(), "batch %lld of epoch %lld", batch, epoch);
+    const peft_status cause = pf_last_failure();
+    if (*n < 0 && cause) return pf_prefix_error(cause, "batch %lld of epoch %lld", batch, epoch);
     if (*n < 0)
         return pf_fail(PEFT_E_CANCELLED, "batch %lld of epoch %lld: cancelled by the batch callback, which returned "
                        "%lld", batch, epoch, (long long)*n);
@@ -28,7 +29,7 @@ static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, i
 static peft_status report(peft_trainer *t, peft_progress_fn progress, void *user)
 {
     if (!progress) return PEFT_OK;
-    pf_error_watch();
+    pf_clear_failure();
     const int stop = progress(t, user);
     return stop ? pf_callback_failed(t, "progress callback", stop) : PEFT_OK;
 }

@@ -60,7 +60,7 @@ static peft_status call_custom_loss(peft_trainer *t, const peft_tensor *labels, 
     const int64_t count = peft_tensor_count(&gradient);
     memset(gradient.data, 0, (size_t)count * sizeof(pk_real));
     *loss = NAN;
-    pf_error_watch();
+    pf_clear_failure();
     t->callback = "loss function";
     const int returned = t->custom_loss.fn(&t->logits_view, labels, &gradient, loss, t->custom_loss.user);
     t->callback = NULL;

@@ -86,7 +86,7 @@ peft_status peft_trainer_save(const peft_trainer *t, const char *path)
     peft_status s = write_state(t, o);
     if (!s) s = pf_st_out_write(o, path);
     pf_st_out_free(o);
-    return s ? pf_within(s, "%s", path) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
 /* Tensors are visited twice: all are checked, and only then copied, so that a file that does not fit changes nothing.
@@ -173,5 +173,5 @@ peft_status peft_trainer_restore(peft_trainer *t, const char *path)
     PF_TRY(pf_st_read(t->ctx, path, &st));
     peft_status s = restore(t, st);
     pf_st_close(st);
-    return s ? pf_within(s, "%s", path) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }

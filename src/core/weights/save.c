@@ -217,7 +217,7 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     if (!s) s = write_files(b, &f, out, path);
     pf_st_out_free(out);
     pf_free(b->ctx, positions.data);
-    return s ? pf_within(s, "%s", path) : PEFT_OK;
+    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
 peft_status peft_backbone_save(const peft_backbone *b, const char *path)

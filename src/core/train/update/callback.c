@@ -7,7 +7,7 @@
 peft_status pf_callback_failed(const peft_trainer *t, const char *callback, int returned)
 {
     const long long step = t->step;
-    if (pf_error_seen()) return pf_within(pf_error_seen(), "%s at step %lld", callback, step);
+    if (pf_last_failure()) return pf_prefix_error(pf_last_failure(), "%s at step %lld", callback, step);
     return pf_fail(PEFT_E_CANCELLED, "cancelled by the %s at step %lld, which returned %d", callback, step, returned);
 }
 

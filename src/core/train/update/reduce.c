@@ -35,7 +35,7 @@ peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
     if (!t->reduce.fn) return PEFT_OK;
     const int64_t count = peft_model_trainable_count(t->model);
     if (!t->pending) memset(t->slab, 0, (size_t)count * sizeof *t->slab);
-    pf_error_watch();
+    pf_clear_failure();
     t->callback = "reducer";
     const int returned = t->reduce.fn((float *)(void *)t->slab, count, passes, t->reduce.user);
     t->callback = NULL;

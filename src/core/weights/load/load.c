@@ -80,8 +80,8 @@ peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_opt
     PF_TRY(pf_st_open(ctx, path, &file));
     peft_status s = load(ctx, file, path, o, families, out);
     unsigned k, n;
-    if (s && is_shard(path, &k, &n)) s = pf_within(s, "shard %u of %u of a model (" EXPECTED_ONE_FILE ")", k, n);
-    return s ? pf_within(s, "%s", path) : PEFT_OK;
+    if (s && is_shard(path, &k, &n)) s = pf_prefix_error(s, "shard %u of %u of a model (" EXPECTED_ONE_FILE ")", k, n);
+    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
 peft_status peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out)

@@ -60,7 +60,7 @@ static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
     PF_TRY(pf_map_read(l->ctx, path, SIZE_MAX, &m));
     peft_status s = parse(l, (const char *)pf_map_data(m), pf_map_size(m), path, c);
     pf_map_close(m);
-    if (s) return pf_within(s, "%s", path);
+    if (s) return pf_prefix_error(s, "%s", path);
     if (!stated && *c->prep.inexpressible)
         pf_log(l->ctx, 1, "%s: %s: this library cannot prepare pictures in this way, so the backbone has no note "
                "\"preprocess\"; state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, "
