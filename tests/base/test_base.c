@@ -148,8 +148,8 @@ START_TEST(settings_of_a_context_and_their_refusals)
     expect_error(peft_context_set_gemm(ctx, "mkl"), PEFT_E_INVALID, "own");
     expect_error(peft_context_set_log(ctx, collect, log, 4), PEFT_E_INVALID, "4");
     ck_assert_int_eq(peft_context_set_log(ctx, collect, log, 1), PEFT_OK);
-    pf_log(ctx, 1, "%d things", 2);
-    pf_log(ctx, 2, "too much");
+    pf_warn(ctx, "%d things", 2);
+    pf_log(ctx, PF_LOG_INFO, "too much");
     ck_assert_str_eq(log, "1 2 things");
     expect_error(peft_context_set_seed(NULL, 1), PEFT_E_INVALID, "ctx");
     expect_error(peft_context_set_threads(NULL, 1), PEFT_E_INVALID, "ctx");
@@ -267,11 +267,11 @@ START_TEST(the_default_log_is_standard_error)
     memset(long_name, 'n', sizeof long_name), long_name[sizeof long_name - 1] = 0;
     fflush(stderr);
     ck_assert_int_eq(dup2(fileno(f), 2), 2);
-    pf_log(ctx, 1, "the rate is %d", 2);
-    pf_log(ctx, 0, "no\nluck");
-    pf_log(ctx, 2, "not worth a line");
+    pf_warn(ctx, "the rate is %d", 2);
+    pf_log(ctx, PF_LOG_ERROR, "no\nluck");
+    pf_log(ctx, PF_LOG_INFO, "not worth a line");
     ck_assert_int_eq(peft_context_set_log(ctx, NULL, NULL, 3), PEFT_OK);
-    pf_log(ctx, 0, "silenced");
+    pf_log(ctx, PF_LOG_ERROR, "silenced");
     ck_assert_int_eq(dup2(original, 2), 2);
     rewind(f);
     ck_assert_uint_gt(fread(text, 1, sizeof text - 1, f), 0);
@@ -281,7 +281,7 @@ START_TEST(the_default_log_is_standard_error)
     peft_context_free(ctx);
     ctx = new_context();
     ck_assert_int_eq(peft_context_set_log(ctx, collect, text, 1), PEFT_OK);
-    pf_log(ctx, 1, "%s: the reason", long_name);
+    pf_warn(ctx, "%s: the reason", long_name);
     ck_assert_int_eq(strncmp(text, "1 nnn", 5), 0);
     peft_context_free(ctx);
 }

@@ -64,14 +64,15 @@ static void log_to_stderr(int level, const char *message, void *user)
 {
     char line[1200];
     (void)user;
-    int n = snprintf(line, sizeof line, "libpeft: %s: %s\n", level ? "warning" : "error", message);
+    int n = snprintf(line, sizeof line, "libpeft: %s: %s\n", level == PF_LOG_ERROR ? "error" : "warning",
+                     message);
     if (n < 0 || write(STDERR_FILENO, line, (size_t)n < sizeof line ? (size_t)n : sizeof line) < 0) return;
 }
 
 void pf_context_bare(peft_context *ctx)
 {
     *ctx = (peft_context){ .alloc = default_alloc, .release = default_release, .log = log_to_stderr,
-                           .log_level = 1 };
+                           .log_level = PF_LOG_WARNING };
     atomic_init(&ctx->refs, 1);
 }
 
@@ -170,7 +171,7 @@ peft_status peft_context_set_gemm(peft_context *ctx, const char *kind)
 peft_status peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_level)
 {
     if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_set_log: ctx is NULL");
-    if (max_level < 0 || max_level > 3)
+    if (max_level < PF_LOG_ERROR || max_level > PF_LOG_DEBUG)
         return pf_fail(PEFT_E_INVALID, "peft_context_set_log: max_level is %d; expected 0 (errors) to 3 (debug)",
                        max_level);
     ctx->log = fn, ctx->log_user = user, ctx->log_level = max_level;
@@ -185,7 +186,7 @@ pk_gemm_kind pf_context_gemm(peft_context *ctx)
     const bool plain_c = ctx->kernels->vector == 1;       /* kernels without vector instructions */
     /* pk_blas_load returns NULL or the reason why there is no BLAS */
     const char *why = plain_c && ctx->gemm == PK_GEMM_AUTO && kind == PK_GEMM_OWN ? pk_blas_load() : NULL;
-    if (why) pf_log(ctx, 1, "matrices are multiplied by plain C, which is slow: no BLAS can be opened (%s)", why);
+    if (why) pf_warn(ctx, "matrices are multiplied by plain C, which is slow: no BLAS can be opened (%s)", why);
     return kind;
 }
 

@@ -52,9 +52,12 @@ char *pf_strdup(peft_context *ctx, const char *s);
 bool pf_mul_size(size_t a, size_t b, size_t *out);            /* false on overflow */
 bool pf_add_size(size_t a, size_t b, size_t *out);
 
-/* Sends one line to the context's log if it takes this level: 0 error, 1 warning, 2 information, 3 debug. */
+/* The levels of the log, as in peft_context_set_log. */
+enum { PF_LOG_ERROR, PF_LOG_WARNING, PF_LOG_INFO, PF_LOG_DEBUG };
+/* Sends one line to the context's log if the log takes this level. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
 void pf_log(peft_context *ctx, int level, const char *format, ...);
+#define pf_warn(ctx, ...) pf_log(ctx, PF_LOG_WARNING, __VA_ARGS__)
 #endif

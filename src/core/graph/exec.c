@@ -125,7 +125,7 @@ static void poison_dead(pf_exec *e, uint32_t i)
 
 void pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end)
 {
-    const bool traced = e->g.ctx->log && e->g.ctx->log_level >= 3;
+    const bool traced = e->g.ctx->log && e->g.ctx->log_level >= PF_LOG_DEBUG;
     for (uint32_t i = begin; i < end; i++) {
         if (traced) pf_trace_node(e, i);
         else e->g.node[i].op->run(&e->run, &e->g.node[i]);

@@ -113,7 +113,7 @@ static peft_status copy_descriptions(const peft_model *m, peft_backbone *to)
     if (!names && m->head == &pf_head_backbone) names = m->backbone->class_names;
     PF_TRY(pf_backbone_describe(to, m->backbone->preprocess, names));
     if (!note || !pf_backbone_describe(to, note, NULL)) return PEFT_OK;
-    pf_log(to->ctx, 1, "the model's note \"preprocess\" is not copied to the merged backbone: %s", peft_last_error());
+    pf_warn(to->ctx, "the model's note \"preprocess\" is not copied to the merged backbone: %s", peft_last_error());
     return PEFT_OK;
 }
 

@@ -77,9 +77,9 @@ peft_status pf_meta_check_classifier(const pf_st *st, const peft_model *m)
     if (m->head != &pf_head_backbone) return PEFT_OK;
     pf_classifier_digest(m->backbone, digest);
     if (!saved)
-        pf_log(m->backbone->ctx, 1, "the file was written by an earlier version and does not tell which classifier of "
-               "the backbone its model used (classes=0): not checked that this backbone has the same classes in the "
-               "same order");
+        pf_warn(m->backbone->ctx, "the file was written by an earlier version and does not tell which classifier of "
+                "the backbone its model used (classes=0): not checked that this backbone has the same classes in the "
+                "same order");
     else if (strcmp(saved, digest))
         return pf_fail(PEFT_E_MISMATCH, "the model uses its backbone's own classifier (classes=0), SHA-256 %s; the "
                        "classifier of the given backbone is another one, SHA-256 %s: give the backbone file that the "

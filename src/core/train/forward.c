@@ -19,8 +19,8 @@ static peft_status fill_crossings(peft_trainer *t, pf_compiled *net, const pk_re
     for (int64_t i = 0; i < n; i++) {
         int64_t id = ids ? ids[i] : -1;
         if (id < 0 && t->cache.records && !t->warned_ids) {
-            pf_log(t->ctx, 1, "cache_features: a sample without an id (sample_ids) is not cached and is computed each "
-                   "time; a loader gives ids only if its transform draws no random values");
+            pf_warn(t->ctx, "cache_features: a sample without an id (sample_ids) is not cached and is computed each "
+                    "time; a loader gives ids only if its transform draws no random values");
             t->warned_ids = true;
         }
         if (pf_cache_fetch(&t->cache, net, i, id)) continue;

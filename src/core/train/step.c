@@ -29,8 +29,8 @@ static peft_status count_batch(const peft_trainer *t, const peft_tensor *images,
 static peft_status pass_without_labels(peft_trainer *t, int64_t n)
 {
     if (!t->warned_labels)
-        pf_log(t->ctx, 1, "a batch at step %lld has no label that counts (class weight 0, or not judged): it changes "
-               "nothing. Further such batches are not reported", (long long)t->step);
+        pf_warn(t->ctx, "a batch at step %lld has no label that counts (class weight 0, or not judged): it changes "
+                "nothing. Further such batches are not reported", (long long)t->step);
     t->warned_labels = true;
     pf_pending_add(t, n, false);
     return PEFT_OK;

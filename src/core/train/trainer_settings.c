@@ -188,8 +188,8 @@ static void warn_if_kernels_differ(const peft_trainer *t, const pf_st *st)
     const char *saved = pf_st_meta(st, "libpeft.kernels");
     pf_team_text(&t->team, kernels, sizeof kernels);
     if (saved && strcmp(saved, kernels))
-        pf_log(t->ctx, 1, "the state was saved by a trainer with the kernels and matrix product '%.40s', this one has "
-               "'%s': results differ in rounding from those of a run without a break", saved, kernels);
+        pf_warn(t->ctx, "the state was saved by a trainer with the kernels and matrix product '%.40s', this one has "
+                "'%s': results differ in rounding from those of a run without a break", saved, kernels);
 }
 
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)

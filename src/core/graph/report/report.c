@@ -61,7 +61,7 @@ void pf_trace_node(const pf_exec *e, uint32_t i)
     const double seconds = pk_seconds() - start, flops = (double)pf_row_flops(e, i);
     pf_row(e, i, line);
     if (flops > 0 && seconds > 0)
-        pf_log(e->g.ctx, 3, "%s | %.1f us %.4g GFLOP/s %.3g%%", line, 1e6 * seconds, 1e-9 * flops / seconds,
+        pf_log(e->g.ctx, PF_LOG_DEBUG, "%s | %.1f us %.4g GFLOP/s %.3g%%", line, 1e6 * seconds, 1e-9 * flops / seconds,
                100 * flops / seconds / peak);
-    else pf_log(e->g.ctx, 3, "%s | %.1f us - -", line, 1e6 * seconds);
+    else pf_log(e->g.ctx, PF_LOG_DEBUG, "%s | %.1f us - -", line, 1e6 * seconds);
 }

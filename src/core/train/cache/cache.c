@@ -174,8 +174,8 @@ bool pf_cache_fetch(pf_cache *cache, const pf_compiled *c, int64_t sample, int64
              && committed_id == id && each_chunk(&t, c, sample, read_chunk) && t.checksum == committed_checksum;
     }
     if (!found && pf_cache_has(cache, id))
-        pf_log(cache->ctx, 1, "cache: the record of sample id %lld cannot be read or is damaged; its features are "
-               "computed again", (long long)id);
+        pf_warn(cache->ctx, "cache: the record of sample id %lld cannot be read or is damaged; its features are "
+                "computed again", (long long)id);
     if (found) cache->hits++;
     else if (cache->records) cache->misses++;
     return found;

@@ -76,10 +76,10 @@ static bool write_record(record_file *f, size_t index, size_t offset, const void
     if (f->write_failed || f->owner != getpid()) return false;       /* a forked process only reads */
     if (write_at(f, record_offset(f, index, offset), from, bytes)) return true;
     f->write_failed = true;
-    pf_log(f->records.ctx, 1, "cache_file '%s': cannot be written: %s; no more features are kept in it", f->path,
-           strerror(errno));
+    pf_warn(f->records.ctx, "cache_file '%s': cannot be written: %s; no more features are kept in it", f->path,
+            strerror(errno));
     if (index == f->records.count && ftruncate(f->fd, record_offset(f, index, 0)))
-        pf_log(f->records.ctx, 2, "cache_file '%s': the incomplete record cannot be cut off: %s", f->path,
+        pf_log(f->records.ctx, PF_LOG_INFO, "cache_file '%s': the incomplete record cannot be cut off: %s", f->path,
                strerror(errno));
     return false;
 }

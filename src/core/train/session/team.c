@@ -66,8 +66,8 @@ peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads)
     t->pool = pool_of(t->shared);
     t->threads = pk_pool_threads(t->pool);
     if (t->threads < wanted)
-        pf_log(ctx, 1, "the system gave %d of %d threads: the results are the same, computing takes longer", t->threads,
-               wanted);
+        pf_warn(ctx, "the system gave %d of %d threads: the results are the same, computing takes longer", t->threads,
+                wanted);
     if (t->threads == 1) pf_team_stop(t);
     return PEFT_OK;
 }

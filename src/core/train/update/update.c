@@ -65,9 +65,9 @@ static void warn_at_end(peft_trainer *t, double lr)
     const pf_schedule *s = &t->schedule;
     if (t->warned_end || lr > 0 || s->lr <= 0 || s->steps < 1 || t->step < s->steps) return;
     t->warned_end = true;
-    pf_log(t->ctx, 1, "step %lld: the %lld updates of schedule '%s' are done and the learning rate is 0: more "
-           "updates change nothing. Option steps counts updates: epochs x batches per epoch / accumulate",
-           (long long)t->step, (long long)s->steps, pf_schedule_name(s->kind));
+    pf_warn(t->ctx, "step %lld: the %lld updates of schedule '%s' are done and the learning rate is 0: more "
+            "updates change nothing. Option steps counts updates: epochs x batches per epoch / accumulate",
+            (long long)t->step, (long long)s->steps, pf_schedule_name(s->kind));
 }
 
 peft_status peft_trainer_update(peft_trainer *t)

@@ -56,8 +56,8 @@ static void warn_quickgelu(const pf_loader *l)
 {
     const char *notes = pf_config_get(&l->config, "notes"), *act = pf_config_get(&l->config, "act");
     if (!notes || !strstr(notes, "QuickGELU") || stated_before(l, "act") || (act && !strcmp(act, "quickgelu"))) return;
-    pf_log(l->ctx, 1, "%s: notes: '%s'; GELU is computed, as timm does for this architecture; the option act=quickgelu "
-           "gives the original network", l->config.source, notes);
+    pf_warn(l->ctx, "%s: notes: '%s'; GELU is computed, as timm does for this architecture; the option act=quickgelu "
+            "gives the original network", l->config.source, notes);
 }
 
 peft_status pf_load_agree(const pf_loader *l)

@@ -62,9 +62,9 @@ static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
     pf_map_close(m);
     if (s) return pf_prefix_error(s, "%s", path);
     if (!stated && *c->prep.inexpressible)
-        pf_log(l->ctx, 1, "%s: %s: this library cannot prepare pictures in this way, so the backbone has no note "
-               "\"preprocess\"; state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, "
-               "std)", path, c->prep.inexpressible);
+        pf_warn(l->ctx, "%s: %s: this library cannot prepare pictures in this way, so the backbone has no note "
+                "\"preprocess\"; state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, "
+                "std)", path, c->prep.inexpressible);
     return PEFT_OK;
 }
 

@@ -31,9 +31,9 @@ static void report(const pf_loader *l)
         if (*from == '\n') text[used++] = ';', text[used++] = ' ';
         else text[used++] = *from;
     text[used] = 0;
-    pf_log(l->ctx, 1, "backbone: assumed, because no option, tensor, header or configuration file states it: %s. Put "
-           "the model's config.json beside the weights, or state these facts as options of the load (name=value; "
-           "--backbone-options in the programs)", text);
+    pf_warn(l->ctx, "backbone: assumed, because no option, tensor, header or configuration file states it: %s. Put "
+            "the model's config.json beside the weights, or state these facts as options of the load (name=value; "
+            "--backbone-options in the programs)", text);
 }
 
 /* Sets *v to the number that option, header or configuration states; false: none does. */
@@ -124,7 +124,7 @@ static void mean_classifier(pf_loader *l)
     } else if (applies) {
         l->shape.classes = 0;
         pf_load_ignore(l, "head.*");
-        pf_log(l->ctx, 1, "backbone: pool=cls leaves the classifier out, because it reads the mean of the patches");
+        pf_warn(l->ctx, "backbone: pool=cls leaves the classifier out, because it reads the mean of the patches");
     }
 }
 

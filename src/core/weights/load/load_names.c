@@ -72,7 +72,8 @@ peft_status pf_load_names(pf_loader *l)
         ignored++;
         example = f->tensor->name;
     }
-    if (ignored) pf_log(l->ctx, 2, "%zu tensors of the file are not used, among them %.80s", ignored, example);
+    if (ignored)
+        pf_log(l->ctx, PF_LOG_INFO, "%zu tensors of the file are not used, among them %.80s", ignored, example);
     return PEFT_OK;
 }
 

@@ -100,13 +100,13 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
     for (int i = 0; i < PF_NOTES; i++) {
         const char *stated = pf_st_meta(b->file, pf_note_name[i]), *text = stated ? stated : known.text[i];
         if (strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
-        else pf_log(l->ctx, 1, "backbone: the file's header has a \"%s\" of %zu bytes, but at most %d are read: the "
-                    "backbone has no such note", pf_note_name[i], strlen(text), PF_NOTE_MAX - 1);
+        else pf_warn(l->ctx, "backbone: the file's header has a \"%s\" of %zu bytes, but at most %d are read: the "
+                     "backbone has no such note", pf_note_name[i], strlen(text), PF_NOTE_MAX - 1);
     }
     if (b->shape.classes < 1) *b->note[PF_NOTE_LINK] = 0;
     else if (problem && !strcmp(problem, "regression"))
-        pf_log(l->ctx, 1, "backbone: problem_type is regression: the classifier's outputs are values, and not logits "
-               "from which class probabilities can be computed");
+        pf_warn(l->ctx, "backbone: problem_type is regression: the classifier's outputs are values, and not logits "
+                "from which class probabilities can be computed");
     memcpy(b->assumed, l->assumed, sizeof b->assumed);
     PF_TRY(set_preprocess(l, b, has_mean_std));
     const char *names = pf_st_meta(b->file, "class_names");
