@@ -44,7 +44,7 @@ static int cores_with(const file *files, size_t n)
 {
     mkdir(root, 0755);
     for (size_t i = 0; i < n; i++) write_below_root(files[i].path, files[i].text);
-    int cores = pf_usable_cores(root);
+    int cores = pf_usable_cores_below(root);
     remove_root();
     return cores;
 }

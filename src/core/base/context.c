@@ -178,7 +178,7 @@ peft_status peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, 
     return PEFT_OK;
 }
 
-int pf_context_threads(const peft_context *ctx) { return ctx->threads ? ctx->threads : pf_usable_cores(""); }
+int pf_context_threads(const peft_context *ctx) { return ctx->threads ? ctx->threads : pf_usable_cores(); }
 
 pk_gemm_kind pf_context_gemm(peft_context *ctx)
 {

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+typedef enum cgroup_version { CGROUP_V1, CGROUP_V2 } cgroup_version;
+
+/* The cores of the affinity mask; where it cannot be read, those that are online. */
 static int cores_in_mask(void)
 {
     cpu_set_t set;
@@ -18,7 +21,7 @@ static int cores_in_mask(void)
     return n < 1 ? 1 : n > PF_MOST_THREADS ? PF_MOST_THREADS : (int)n;
 }
 
-/* Reads the first line of folder/name; false: there is none. */
+/* Reads the first line of the file folder/name; false: it cannot be read. */
 static bool first_line(const char *folder, const char *name, char *line, int capacity)
 {
     char path[PATH_MAX];
@@ -30,23 +33,25 @@ static bool first_line(const char *folder, const char *name, char *line, int cap
 }
 
 /* The quota of one group in microseconds of CPU time a period. false: no quota, or "max". */
-static bool read_quota(const char *folder, bool v2, long long *quota, long long *period)
+static bool read_quota(const char *folder, cgroup_version version, long long *quota, long long *period)
 {
     char line[80], second[80];
-    if (v2) return first_line(folder, "cpu.max", line, sizeof line) && sscanf(line, "%lld %lld", quota, period) == 2;
+    if (version == CGROUP_V2)
+        return first_line(folder, "cpu.max", line, sizeof line) && sscanf(line, "%lld %lld", quota, period) == 2;
     return first_line(folder, "cpu.cfs_quota_us", line, sizeof line) && sscanf(line, "%lld", quota) == 1
         && first_line(folder, "cpu.cfs_period_us", second, sizeof second) && sscanf(second, "%lld", period) == 1;
 }
 
-/* limit, lowered to the smallest quota of the group at mount + path and of the groups above it, rounded up to cores. */
-static int quota_cores(const char *mount, const char *path, bool v2, int limit)
+/* Returns limit, or fewer cores: the smallest quota of the group in the folder mount + path and of the groups above it,
+ * rounded up to cores. */
+static int limit_by_quotas(const char *mount, const char *path, cgroup_version version, int limit)
 {
     char folder[PATH_MAX];
     const size_t mount_length = strlen(mount);
     if ((size_t)snprintf(folder, sizeof folder, "%s%s", mount, path) >= sizeof folder) return limit;
     for (;;) {
         long long quota, period;
-        if (read_quota(folder, v2, &quota, &period) && quota > 0 && period > 0 && quota / period < limit) {
+        if (read_quota(folder, version, &quota, &period) && quota > 0 && period > 0 && quota / period < limit) {
             int cores = (int)((quota + period - 1) / period);
             if (cores < limit) limit = cores;
         }
@@ -56,39 +61,43 @@ static int quota_cores(const char *mount, const char *path, bool v2, int limit)
     }
 }
 
-/* Whether word is one of the comma-separated words of the n bytes at list. */
-static bool has_word(const char *list, size_t n, const char *word)
+/* Whether `name` is among the controllers, n bytes such as "cpu,cpuacct", behind which a colon follows. */
+static bool has_controller(const char *controllers, size_t n, const char *name)
 {
-    for (const char *p = list, *end = list + n; p < end;) {
+    for (const char *p = controllers, *end = controllers + n; p < end;) {
         size_t length = strcspn(p, ",:");
-        if (length == strlen(word) && !strncmp(p, word, length)) return true;
+        if (length == strlen(name) && !strncmp(p, name, length)) return true;
         p += length + 1;
     }
     return false;
 }
 
-/* limit, lowered by one line of /proc/self/cgroup: number:controllers:path, without controllers for cgroup v2. */
+/* Returns limit, or fewer cores if a quota of the group in one line of /proc/self/cgroup is lower. The line is
+ * number:controllers:path, such as "4:cpu,cpuacct:/a/b" for cgroup v1 and "0::/a/b" for v2. */
 static int limit_of_line(const char *root, char *line, int limit)
 {
     char mount[PATH_MAX];
-    char *controllers = strchr(line, ':'), *path = controllers ? strchr(++controllers, ':') : NULL;
-    if (!path) return limit;
-    size_t n = (size_t)(path++ - controllers);
+    char *const first_colon = strchr(line, ':');
+    char *const second_colon = first_colon ? strchr(first_colon + 1, ':') : NULL;
+    if (!second_colon) return limit;
+    const char *const controllers = first_colon + 1;
+    char *const path = second_colon + 1;
+    const size_t n = (size_t)(second_colon - controllers);          /* bytes of the controllers */
     path[strcspn(path, "\n")] = 0;
     if (!n) {
         snprintf(mount, sizeof mount, "%s/sys/fs/cgroup", root);
-        return quota_cores(mount, path, true, limit);
+        return limit_by_quotas(mount, path, CGROUP_V2, limit);
     }
-    if (!has_word(controllers, n, "cpu")) return limit;
+    if (!has_controller(controllers, n, "cpu")) return limit;
     static const char *const mounts[] = { "cpu", "cpu,cpuacct", "cpuacct,cpu" };
     for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++) {
         snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%s", root, mounts[i]);
-        limit = quota_cores(mount, path, false, limit);
+        limit = limit_by_quotas(mount, path, CGROUP_V1, limit);
     }
     return limit;
 }
 
-int pf_usable_cores(const char *root)
+int pf_usable_cores_below(const char *root)
 {
     char path[PATH_MAX], line[PATH_MAX];
     int limit = cores_in_mask();
@@ -98,3 +107,5 @@ int pf_usable_cores(const char *root)
     if (f) fclose(f);
     return limit < 1 ? 1 : limit;
 }
+
+int pf_usable_cores(void) { return pf_usable_cores_below(""); }

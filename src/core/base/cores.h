@@ -5,8 +5,9 @@
 
 enum { PF_MOST_THREADS = 1024 };
 
-/* Cores this process may use now, 1 to PF_MOST_THREADS: those of its affinity mask (taskset), bounded by the CPU quota
- * of its control group and of the groups above (containers), rounded up. root: "", or in a test
- * a folder that is read in place of the root of the file system. */
-int pf_usable_cores(const char *root);
+/* Cores that this process may use now, 1 to PF_MOST_THREADS: those of its affinity mask (taskset), bounded by the CPU
+ * quota of its control group and of the groups above (containers), rounded up. */
+int pf_usable_cores(void);
+/* The same, with /proc and /sys read below the folder `root`: for tests. */
+int pf_usable_cores_below(const char *root);
 #endif

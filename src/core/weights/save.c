@@ -188,7 +188,7 @@ static peft_status write_processor(const peft_backbone *b, const char *dir)
     } else if (!access(path, F_OK))
         pf_warn(b->ctx, "%s exists but does not describe the saved model: it was left as it is, because %s", path,
                 *b->preprocess ? "the format has no form for the model's note \"preprocess\""
-                              : "the model has no note \"preprocess\"");
+                               : "the model has no note \"preprocess\"");
     pf_free(b->ctx, path);
     return s;
 }
