@@ -60,7 +60,7 @@ static peft_status remove_old_config(const paths *p, const char *config_text)
     int r;
     SYSTEM_CALL(r, "stat", access(p->config, F_OK));
     if (r && errno == ENOENT) return PEFT_OK;
-    PF_TRY(pf_map_read(p->ctx, p->config, SIZE_MAX, &map));
+    PF_TRY(pf_map_read(p->ctx, p->config, PF_WHOLE_FILE, &map));
     bool same = pf_map_size(map) == strlen(config_text) && !memcmp(pf_map_data(map), config_text, strlen(config_text));
     pf_map_close(map);
     if (same) return PEFT_OK;

@@ -26,8 +26,8 @@ typedef struct pf_st_tensor {
     const void *data;
     size_t bytes;
 } pf_st_tensor;
-/* Evicts the data of t from memory if the file is mapped (pf_map_forget). */
-void                pf_st_forget(const pf_st *st, const pf_st_tensor *t);
+/* Evicts the data of t from memory if the file is mapped (pf_map_evict). */
+void                pf_st_evict(const pf_st *st, const pf_st_tensor *t);
 size_t              pf_st_count(const pf_st *st);
 const pf_st_tensor *pf_st_at(const pf_st *st, size_t i);      /* in the order of their data */
 const pf_st_tensor *pf_st_find(const pf_st *st, const char *name);             /* NULL: no such tensor */

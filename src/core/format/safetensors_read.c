@@ -263,7 +263,7 @@ peft_status pf_st_open(peft_context *ctx, const char *path, pf_st **out)
 peft_status pf_st_read(peft_context *ctx, const char *path, pf_st **out)
 {
     pf_map *map;
-    peft_status s = pf_map_read(ctx, path, SIZE_MAX, &map);
+    peft_status s = pf_map_read(ctx, path, PF_WHOLE_FILE, &map);
     return open_map(ctx, s, map, path, out);
 }
 
@@ -312,9 +312,9 @@ void pf_st_close(pf_st *st)
     peft_context_free(ctx);
 }
 
-void pf_st_forget(const pf_st *st, const pf_st_tensor *t)
+void pf_st_evict(const pf_st *st, const pf_st_tensor *t)
 {
-    if (st->map) pf_map_forget(st->map, t->data, t->bytes);
+    if (st->map) pf_map_evict(st->map, t->data, t->bytes);
 }
 
 size_t              pf_st_count(const pf_st *st) { return st->count; }

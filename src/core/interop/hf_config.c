@@ -119,7 +119,7 @@ peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_conf
     pf_map *map;
     char *path = pf_path_join(ctx, dir, PF_PEFT_CONFIG);
     if (!path) return PEFT_E_NOMEM;
-    peft_status s = pf_map_read(ctx, path, SIZE_MAX, &map);
+    peft_status s = pf_map_read(ctx, path, PF_WHOLE_FILE, &map);
     pf_free(ctx, path);
     if (s) return s;
     s = pf_json_parse_config((const char *)pf_map_data(map), pf_map_size(map), DEPTH_MAX, &c.root);

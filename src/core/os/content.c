@@ -17,8 +17,8 @@ static const signature signatures[] = {
 #include "core/os/content.def"
 };
 
-/* Whether the file d[size] has these bytes at the offset. */
-static bool has(const uint8_t *d, size_t size, size_t offset, const char *bytes, size_t length)
+/* Whether the file d[size] has the bytes[length] at the offset. */
+static bool has_bytes(const uint8_t *d, size_t size, size_t offset, const char *bytes, size_t length)
 {
     return size >= offset + length && !memcmp(d + offset, bytes, length);
 }
@@ -30,14 +30,14 @@ static bool has_text(const uint8_t *d, size_t size, size_t offset, const char *t
     if (size < offset + n) return false;
     for (size_t i = 0; i < n; i++) {
         uint8_t c = d[offset + i];
-        if (c >= 'A' && c <= 'Z') c = (uint8_t)(c + 32);
+        if (c >= 'A' && c <= 'Z') c = (uint8_t)(c + 'a' - 'A');
         if (c != (uint8_t)text[i]) return false;
     }
     return true;
 }
 
-/* Tells the kind by the name of the first entry, such as "archive/data.pkl" in a file of torch.save. The length of the
- * name is at byte 26, the name at byte 30. */
+/* Tells the kind of a zip archive by the name of its first entry, such as "archive/data.pkl" in a file of torch.save.
+ * The length of the name is at byte 26, the name at byte 30. */
 static const char *zip_kind(const uint8_t *d, size_t size)
 {
     size_t n = size >= 30 ? (size_t)d[26] | (size_t)d[27] << 8 : 0;
@@ -49,10 +49,10 @@ static const char *zip_kind(const uint8_t *d, size_t size)
     return ZIP;
 }
 
-/* Kinds of text, behind an optional byte order mark and blanks; NULL: none of them. */
+/* Tells the kind of a text, which a UTF-8 byte order mark and blanks may precede; NULL: not known. */
 static const char *text_kind(const uint8_t *d, size_t size)
 {
-    size_t start = has(d, size, 0, "\xef\xbb\xbf", 3) ? 3 : 0;
+    size_t start = has_bytes(d, size, 0, "\xef\xbb\xbf", 3) ? 3 : 0;
     while (start < size && (d[start] == ' ' || (d[start] >= '\t' && d[start] <= '\r'))) start++;
     if (has_text(d, size, start, "<!doctype html") || has_text(d, size, start, "<html"))
         return "a web page (HTML): the download gave a page, perhaps of a login, in place of the file";
@@ -63,17 +63,18 @@ static const char *text_kind(const uint8_t *d, size_t size)
     return NULL;
 }
 
+/* Returns a text for "FILE is ...", NULL: the kind is not known. */
 const char *peft_sys_content_kind(const void *data, size_t size)
 {
     const uint8_t *d = data;
     if (!size || !d) return "empty (0 bytes)";
-    if (has(d, size, 0, "PK\3\4", 4)) return zip_kind(d, size);
-    if (size > 2 && d[0] == 0x80 && d[1] >= 2 && d[1] <= 5)
+    if (has_bytes(d, size, 0, "PK\3\4", 4)) return zip_kind(d, size);
+    if (size > 2 && d[0] == 0x80 && d[1] >= 2 && d[1] <= 5)         /* the opcode PROTO, and the protocol 2 to 5 */
         return "a Python pickle, such as an old PyTorch checkpoint " PYTORCH;
-    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++)
-        if (has(d, size, signatures[i].offset, signatures[i].bytes, signatures[i].length)) return signatures[i].kind;
+    for (const signature *s = signatures; s < signatures + sizeof signatures / sizeof *signatures; s++)
+        if (has_bytes(d, size, s->offset, s->bytes, s->length)) return s->kind;
     static const uint8_t zeros[64];
-    if (has(d, size, 0, (const char *)zeros, sizeof zeros))
+    if (has_bytes(d, size, 0, (const char *)zeros, sizeof zeros))
         return "zeros at its beginning, as of a download that was not finished (fetch it again)";
     return text_kind(d, size);
 }

@@ -12,14 +12,15 @@
 
 _Thread_local int (*pf_file_fault)(const char *call);
 
-struct pf_map { peft_context *ctx; void *data; size_t size, file_size; bool mapped; };
+typedef enum access_kind { BY_READ, BY_MMAP } access_kind;
+struct pf_map { peft_context *ctx; void *data; size_t size, file_size; access_kind kind; };
 
 static peft_status failed(const char *path, const char *what)
 {
     return pf_fail(PEFT_E_IO, "%s: %s: %s", path, what, strerror(errno));
 }
 
-/* Checks that the open file is a regular one and gets its size and time of change. */
+/* Checks that the open file is a regular one; gets its size and time of change in *info. */
 static peft_status examine(int fd, const char *path, struct stat *info)
 {
     int r;
@@ -34,10 +35,10 @@ static peft_status examine(int fd, const char *path, struct stat *info)
     return PEFT_OK;
 }
 
+/* Maps the first m->size bytes of the file. */
 static peft_status map_file(int fd, const char *path, pf_map *m)
 {
     int r;
-    m->mapped = true;
     if (!m->size) return PEFT_OK;                     /* mmap fails for length 0 */
     SYSTEM_CALL(r, "mmap", (m->data = mmap(NULL, m->size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED ? -1 : 0);
     if (!r) return PEFT_OK;
@@ -45,6 +46,7 @@ static peft_status map_file(int fd, const char *path, pf_map *m)
     return pf_fail(PEFT_E_IO, "%s: cannot be mapped (%zu bytes): %s", path, m->size, strerror(errno));
 }
 
+/* Reads the first m->size bytes of the file into m->data; `before`: what examine told when it was opened. */
 static peft_status read_file(int fd, const char *path, const struct stat *before, pf_map *m)
 {
     struct stat after;
@@ -63,20 +65,22 @@ static peft_status read_file(int fd, const char *path, const struct stat *before
     return PEFT_OK;
 }
 
-static peft_status open_file(peft_context *ctx, const char *path, bool mapped, size_t max_bytes, pf_map **out)
+/* Maps or reads, as `kind` says, at most max_bytes from the start of the file. */
+static peft_status open_file(peft_context *ctx, const char *path, access_kind kind, size_t max_bytes, pf_map **out)
 {
     struct stat info;
     int fd;
     pf_map *m = pf_alloc_zero(ctx, sizeof *m);
     if (!m) return pf_nomem("file", sizeof *m);
     m->ctx = pf_context_retain(ctx);
+    m->kind = kind;
     /* O_NONBLOCK: opening a pipe does not wait for a writer */
     SYSTEM_CALL(fd, "open", open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     peft_status s = fd < 0 ? failed(path, "cannot be opened") : examine(fd, path, &info);
     if (!s) {
         m->file_size = (size_t)info.st_size;
         m->size = m->file_size < max_bytes ? m->file_size : max_bytes;
-        s = mapped ? map_file(fd, path, m) : read_file(fd, path, &info, m);
+        s = kind == BY_MMAP ? map_file(fd, path, m) : read_file(fd, path, &info, m);
     }
     if (fd >= 0) close(fd);
     if (s) pf_map_close(m);
@@ -86,29 +90,30 @@ static peft_status open_file(peft_context *ctx, const char *path, bool mapped, s
 
 peft_status pf_map_open(peft_context *ctx, const char *path, pf_map **out)
 {
-    return open_file(ctx, path, true, SIZE_MAX, out);
+    return open_file(ctx, path, BY_MMAP, PF_WHOLE_FILE, out);
 }
 
 peft_status pf_map_read(peft_context *ctx, const char *path, size_t max_bytes, pf_map **out)
 {
-    return open_file(ctx, path, false, max_bytes, out);
+    return open_file(ctx, path, BY_READ, max_bytes, out);
 }
 
 void pf_map_close(pf_map *m)
 {
     if (!m) return;
     peft_context *ctx = m->ctx;
-    if (!m->mapped) pf_free(ctx, m->data);
+    if (m->kind == BY_READ) pf_free(ctx, m->data);
     else if (m->data) munmap(m->data, m->size);
     pf_free(ctx, m);
     peft_context_free(ctx);
 }
 
-void pf_map_forget(const pf_map *m, const void *from, size_t bytes)
+/* begin, end: the address range of whole pages within the bytes. */
+void pf_map_evict(const pf_map *m, const void *from, size_t bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)from;
     const uintptr_t begin = (first + page - 1) / page * page, end = (first + bytes) / page * page;
-    if (m->mapped && begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    if (m->kind == BY_MMAP && begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 const uint8_t *pf_map_data(const pf_map *m) { return m->data ? m->data : (const uint8_t *)""; }

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MOST_TRIES 1000
+#define MOST_TRIES 1000                               /* numbers tried for the name */
 
 /* Whether name is still the name of the file that fd has open. */
 static bool names_open_file(const char *name, int fd)
@@ -30,6 +30,7 @@ static int remove_left_over(const char *name)
     struct stat info;
     int result = IN_USE;
     int fd = open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    /* a file without write permission can be locked all the same */
     if (fd < 0 && errno == EACCES) fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) return errno == ENOENT ? ABSENT : IN_USE;
     if (!fstat(fd, &info) && S_ISREG(info.st_mode) && !flock(fd, LOCK_EX | LOCK_NB) && names_open_file(name, fd))
@@ -38,6 +39,7 @@ static int remove_left_over(const char *name)
     return result;
 }
 
+/* Makes t->name <target>.tmp.<n>. */
 static void set_name(pf_temporary *t, const char *target, int n)
 {
     snprintf(t->name, strlen(target) + PF_TEMPORARY_SUFFIX, "%s.tmp.%d", target, n);

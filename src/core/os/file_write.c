@@ -25,6 +25,7 @@ static peft_status failed(const pf_writer *w, const char *what)
     return pf_fail(PEFT_E_IO, "%s: %s: %s", w->path, what, strerror(errno));
 }
 
+/* What the file is that has this mode, for a message; it is no regular file. */
 static const char *kind_of(mode_t mode)
 {
     return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
@@ -46,8 +47,8 @@ static peft_status examine_target(const pf_writer *w, mode_t *mode, bool *exists
     return PEFT_OK;
 }
 
-/* Creates the temporary file. One that replaces a file gets that file's mode, and never has more permissions before.
- * chmod may fail (exFAT, CIFS, a file of another user): then the file keeps fewer permissions. */
+/* Creates the temporary file. If a target exists, the temporary file gets the target's mode and never has more
+ * permissions before. fchmod may fail (exFAT, CIFS, a file of another user): then the file keeps fewer permissions. */
 static peft_status create_temporary(pf_writer *w)
 {
     struct stat info;
@@ -99,12 +100,13 @@ peft_status pf_writer_write(pf_writer *w, const void *data, size_t bytes)
     return w->status;
 }
 
-/* close is not repeated after EINTR: the descriptor is closed in any case. */
-static int close_file(pf_writer *w)
+/* Closes the temporary file. Returns whether close failed; errno tells why. EINTR is no failure and close is not
+ * repeated: the descriptor is closed in any case. */
+static bool closing_fails(pf_writer *w)
 {
     int injected = pf_call_fails("close") ? errno : 0, r = close(w->temporary.fd);
     w->temporary.fd = -1;
-    if (injected) errno = injected;         /* by a test */
+    if (injected) errno = injected;         /* the error that a test asks for */
     return (injected || r) && errno != EINTR;
 }
 
@@ -115,7 +117,7 @@ static peft_status replace_target(pf_writer *w)
     if (w->status) return w->status;
     SYSTEM_CALL(r, "fsync", fsync(w->temporary.fd));
     if (r) return failed(w, "cannot be flushed to the disk");
-    if (close_file(w)) return failed(w, "cannot be closed");
+    if (closing_fails(w)) return failed(w, "cannot be closed");
     int folder = pf_open_folder_of(w->target);
     if (folder < 0) return failed(w, "its folder cannot be opened");
     SYSTEM_CALL(r, "rename", rename(w->temporary.name, w->target));

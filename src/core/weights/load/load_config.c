@@ -57,7 +57,7 @@ static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
 {
     pf_map *m;
     const bool stated = c->prep.stated;
-    PF_TRY(pf_map_read(l->ctx, path, SIZE_MAX, &m));
+    PF_TRY(pf_map_read(l->ctx, path, PF_WHOLE_FILE, &m));
     peft_status s = parse(l, (const char *)pf_map_data(m), pf_map_size(m), path, c);
     pf_map_close(m);
     if (s) return pf_prefix_error(s, "%s", path);

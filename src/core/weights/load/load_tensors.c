@@ -167,5 +167,5 @@ static bool in_use(const peft_backbone *b, const void *data)
 void pf_load_forget_copied(const pf_loader *l, const peft_backbone *b)
 {
     for (size_t i = 0; i < l->count; i++)
-        if (l->found[i].used && !in_use(b, l->found[i].tensor->data)) pf_st_forget(b->file, l->found[i].tensor);
+        if (l->found[i].used && !in_use(b, l->found[i].tensor->data)) pf_st_evict(b->file, l->found[i].tensor);
 }
