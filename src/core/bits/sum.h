@@ -6,13 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The checksum of data behind other data whose checksum is h; 0: no other data. */
-uint64_t pf_sum(uint64_t h, const void *data, size_t bytes);
+/* The checksum of data. */
+uint64_t pf_checksum(const void *data, size_t bytes);
+/* The checksum of data that follow other data, whose checksum is h. */
+uint64_t pf_checksum_after(uint64_t h, const void *data, size_t bytes);
+enum { PF_CHECKSUM_START = 0 };          /* as h: there are no other data */
 
-/* pf_sum in pieces: begin, add each piece, end. Every piece but the last must have a multiple of 32 bytes.
- * lane: sums of every fourth word; initial: the h of pf_sum; bytes: added so far. */
-typedef struct pf_summing { uint64_t lane[4], initial; size_t bytes; } pf_summing;
-pf_summing pf_sum_begin(uint64_t h);
-void       pf_sum_add(pf_summing *s, const void *data, size_t bytes);
-uint64_t   pf_sum_end(const pf_summing *s);
+/* pf_checksum_after in pieces: begin, add each piece, end. Every piece but the last must have a multiple of 32 bytes.
+ * lane[i]: sum of the words i, i + 4, i + 8, ..; initial: the h of pf_checksum_after; bytes: added so far. */
+typedef struct pf_checksum_state { uint64_t lane[4], initial; size_t bytes; } pf_checksum_state;
+pf_checksum_state pf_checksum_begin(uint64_t h);
+void              pf_checksum_add(pf_checksum_state *s, const void *data, size_t bytes);
+uint64_t          pf_checksum_end(const pf_checksum_state *s);
 #endif

@@ -17,7 +17,8 @@ void pf_reader_start(pf_reader *r, const pk_table *kernels, const pk_weight *w)
     r->first = r->n = 0;
 }
 
-bool pf_read(pf_reader *r)
+/* Moves r to the next piece and reads it; the first piece begins at first + n = 0. */
+bool pf_reader_next(pf_reader *r)
 {
     const bool in_place = r->w.type == PK_REAL && !r->w.scales;
     r->first += r->n;

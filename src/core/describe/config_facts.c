@@ -93,8 +93,8 @@ bool pf_is_timm(const json_t *top)
 static peft_status side(const char *key, const json_t *v, char *text)
 {
     int64_t height, width;
-    if (!pf_json_sides(v, &height, &width)) return pf_json_bad(key, v, "a whole number, or [height, width]");
-    if (height != width) return pf_json_lacks(key, v, "two equal sides (this library works on square images)");
+    if (!pf_json_sides(v, &height, &width)) return pf_json_invalid(key, v, "a whole number, or [height, width]");
+    if (height != width) return pf_json_unsupported(key, v, "two equal sides (this library works on square images)");
     snprintf(text, PF_FACT_MAX, "%lld", (long long)width);
     return PEFT_OK;
 }
@@ -117,32 +117,32 @@ static bool translate(const word *words, const char *s, char *text)
 static peft_status act(const char *key, const json_t *v, char *text)
 {
     static const word acts[] = { { "gelu", "gelu" }, { "gelu_python", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
-    if (!json_is_string(v)) return pf_json_bad(key, v, "the name of an activation");
-    return translate(acts, json_string_value(v), text) ? PEFT_OK : pf_json_lacks(key, v, EXPECTED_ACTS);
+    if (!json_is_string(v)) return pf_json_invalid(key, v, "the name of an activation");
+    return translate(acts, json_string_value(v), text) ? PEFT_OK : pf_json_unsupported(key, v, EXPECTED_ACTS);
 }
 
 static peft_status pool(const char *key, const json_t *v, char *text)
 {
     static const word pools[] = { { "token", "cls" }, { "avg", "mean" }, { "", "" }, { 0 } };
-    if (!json_is_string(v)) return pf_json_bad(key, v, "the name of a pooling");
-    return translate(pools, json_string_value(v), text) ? PEFT_OK : pf_json_lacks(key, v, "token or avg");
+    if (!json_is_string(v)) return pf_json_invalid(key, v, "the name of a pooling");
+    return translate(pools, json_string_value(v), text) ? PEFT_OK : pf_json_unsupported(key, v, "token or avg");
 }
 
 static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
 {
     switch (k) {
-    case NUMBER: return pf_json_number(v, text, PF_FACT_MAX) ? PEFT_OK : pf_json_bad(key, v, "a number");
+    case NUMBER: return pf_json_number(v, text, PF_FACT_MAX) ? PEFT_OK : pf_json_invalid(key, v, "a number");
     case SIDE:   return side(key, v, text);
     case ACT:    return act(key, v, text);
     case POOL:   return pool(key, v, text);
     case FLAG:
-        if (!json_is_boolean(v)) return pf_json_bad(key, v, "true or false");
+        if (!json_is_boolean(v)) return pf_json_invalid(key, v, "true or false");
         snprintf(text, PF_FACT_MAX, "%s", json_is_true(v) ? "true" : "false");
         return PEFT_OK;
     default:
         if (k == FIRST && json_is_array(v) && !json_array_size(v)) return PEFT_OK;
         if (k == FIRST && json_is_array(v)) v = json_array_get(v, 0);
-        if (!json_is_string(v)) return pf_json_bad(key, v, "a text");
+        if (!json_is_string(v)) return pf_json_invalid(key, v, "a text");
         snprintf(text, PF_FACT_MAX, "%s", json_string_value(v));
         return PEFT_OK;
     }
@@ -166,7 +166,7 @@ static peft_status check_fixed(const json_t *top)
         snprintf(expected, sizeof expected, "%s, because this library does not support %s",
                  fixed[i].allowed == ON ? "true" : fixed[i].allowed == OFF ? "false"
                  : fixed[i].allowed == WORD ? fixed[i].word : "null", fixed[i].what);
-        return pf_json_lacks(fixed[i].key, v, expected);
+        return pf_json_unsupported(fixed[i].key, v, expected);
     }
     return PEFT_OK;
 }
@@ -180,11 +180,12 @@ static peft_status check_channels(const json_t *top)
     for (size_t i = 0; i < COUNT(places); i++) {
         const json_t *v = pf_json_get(in_section(top, places[i].section), places[i].key);
         if (v && json_integer_value(v) != 3)
-            return pf_json_lacks(places[i].key, v, "3 (red, green and blue; to convert a network for grey images, "
-                                 "repeat the kernel of its patch embedding three times and divide it by 3)");
+            return pf_json_unsupported(places[i].key, v, "3 (red, green and blue; to convert a network for grey "
+                                       "images, repeat the kernel of its patch embedding three times and divide it by "
+                                       "3)");
     }
     if (json_array_size(input) == 3 && json_integer_value(json_array_get(input, 0)) != 3)
-        return pf_json_lacks("input_size", input, "[3, height, width] (images of red, green and blue)");
+        return pf_json_unsupported("input_size", input, "[3, height, width] (images of red, green and blue)");
     return PEFT_OK;
 }
 

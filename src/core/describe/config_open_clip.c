@@ -20,7 +20,7 @@ static peft_status read_whole(const json_t *o, const char *key, int64_t fallback
 {
     const json_t *v = pf_json_get(o, key);
     *out = v ? json_integer_value(v) : fallback;
-    return *out >= 1 && *out <= 1 << 24 ? PEFT_OK : pf_json_bad(key, v, "a whole number above 0");
+    return *out >= 1 && *out <= 1 << 24 ? PEFT_OK : pf_json_invalid(key, v, "a whole number above 0");
 }
 
 /* Reads the side of a square that the file gives as N or [N, N]. */
@@ -28,10 +28,10 @@ static peft_status read_square(const json_t *o, const char *key, int64_t fallbac
 {
     const json_t *v = pf_json_get(o, key);
     int64_t height = fallback, width = fallback;
-    if (v && !pf_json_sides(v, &height, &width)) return pf_json_bad(key, v, "a whole number, or [height, width]");
-    if (height != width) return pf_json_lacks(key, v, "two equal sides (this library works on square images)");
+    if (v && !pf_json_sides(v, &height, &width)) return pf_json_invalid(key, v, "a whole number, or [height, width]");
+    if (height != width) return pf_json_unsupported(key, v, "two equal sides (this library works on square images)");
     *out = width;
-    return height >= 1 && height <= 1 << 24 ? PEFT_OK : pf_json_bad(key, v, "a whole number above 0");
+    return height >= 1 && height <= 1 << 24 ? PEFT_OK : pf_json_invalid(key, v, "a whole number above 0");
 }
 
 static void set_number(pf_config *c, const char *fact, int64_t v)
@@ -47,9 +47,10 @@ static peft_status act(const json_t *model, const json_t *vision, pf_config *c)
     bool quick;
     const json_t *args = pf_json_get(vision, "act_kwargs");
     const char *approximate = json_string_value(pf_json_get(args, "approximate"));
-    PF_TRY(pf_json_flag(model, "quick_gelu", false, &quick));
+    PF_TRY(pf_json_bool_or(model, "quick_gelu", false, &quick));
     const size_t allowed_keys = approximate && !strcmp(approximate, "none") && !quick;          /* 1 or 0 */
-    if (args && json_object_size(args) != allowed_keys) return pf_json_lacks("act_kwargs", args, "the exact GELU, {}");
+    if (args && json_object_size(args) != allowed_keys)
+        return pf_json_unsupported("act_kwargs", args, "the exact GELU, {}");
     pf_config_set(c, "act", quick ? "quickgelu" : "gelu");
     return PEFT_OK;
 }
@@ -58,8 +59,8 @@ static peft_status norm(const json_t *vision, pf_config *c)
 {
     const json_t *args = pf_json_get(vision, "norm_kwargs"), *eps = pf_json_get(args, "eps");
     char text[PF_FACT_MAX] = "1e-05";
-    if (args && json_object_size(args) != (eps != NULL)) return pf_json_lacks("norm_kwargs", args, "eps alone");
-    if (eps && !pf_json_number(eps, text, sizeof text)) return pf_json_bad("eps", eps, "a number");
+    if (args && json_object_size(args) != (eps != NULL)) return pf_json_unsupported("norm_kwargs", args, "eps alone");
+    if (eps && !pf_json_number(eps, text, sizeof text)) return pf_json_invalid("eps", eps, "a number");
     pf_config_set(c, "eps", text);
     return PEFT_OK;
 }
@@ -71,11 +72,12 @@ static peft_status pool(const json_t *vision, pf_config *c)
     const json_t *v = pf_json_get(vision, "pool_type");
     const char *type = v ? json_string_value(v) : "tok";
     bool after;
-    PF_TRY(pf_json_flag(vision, "final_ln_after_pool", false, &after));
-    if (!type) return pf_json_bad("pool_type", v, "a text");
-    if (strcmp(type, "tok") && strcmp(type, "avg")) return pf_json_lacks("pool_type", v, "tok or avg");
+    PF_TRY(pf_json_bool_or(vision, "final_ln_after_pool", false, &after));
+    if (!type) return pf_json_invalid("pool_type", v, "a text");
+    if (strcmp(type, "tok") && strcmp(type, "avg")) return pf_json_unsupported("pool_type", v, "tok or avg");
     if (!strcmp(type, "avg") && !after)
-        return pf_json_lacks("pool_type", v, "final_ln_after_pool: true with it, which applies ln_post after the mean");
+        return pf_json_unsupported("pool_type", v, "final_ln_after_pool: true with it, which applies ln_post after the "
+                                   "mean");
     pf_config_set(c, "pool", strcmp(type, "tok") ? "mean" : "cls");
     return PEFT_OK;
 }
@@ -85,11 +87,11 @@ static peft_status open_clip_tower(const json_t *model, const json_t *vision, pf
 {
     int64_t width, head_width, depth, patch;
     if (json_is_array(json_object_get(vision, "layers")))
-        return pf_json_lacks("layers", json_object_get(vision, "layers"), "a ViT's number of blocks (a list describes "
-                             "a ResNet)");
+        return pf_json_unsupported("layers", json_object_get(vision, "layers"), "a ViT's number of blocks (a list "
+                                   "describes a ResNet)");
     for (size_t i = 0; i < COUNT(unsupported); i++) {
         const json_t *v = pf_json_get(vision, unsupported[i]);
-        if (v && !json_is_false(v)) return pf_json_lacks(unsupported[i], v, "false");
+        if (v && !json_is_false(v)) return pf_json_unsupported(unsupported[i], v, "false");
     }
     PF_TRY(read_whole(vision, "width", 768, &width));
     PF_TRY(read_whole(vision, "head_width", 64, &head_width));
@@ -110,12 +112,13 @@ static peft_status timm_tower(const json_t *vision, pf_config *c)
     const json_t *name = json_object_get(vision, "timm_model_name"), *v = pf_json_get(vision, "timm_pool");
     const char *pooling = v ? json_string_value(v) : "avg";
     char text[PF_FACT_MAX];
-    if (!pf_json_text(name, text, sizeof text)) return pf_json_bad("timm_model_name", name, "a name");
-    if (!pooling) return pf_json_bad("timm_pool", v, "a text");
+    if (!pf_json_text(name, text, sizeof text)) return pf_json_invalid("timm_model_name", name, "a name");
+    if (!pooling) return pf_json_invalid("timm_pool", v, "a text");
     pf_config_set(c, "architecture", text);
     if (strstr(text, "quickgelu")) pf_config_set(c, "act", "quickgelu");
     if (!*pooling) return PEFT_OK;
-    if (strcmp(pooling, "avg") && strcmp(pooling, "token")) return pf_json_lacks("timm_pool", v, "token, avg or \"\"");
+    if (strcmp(pooling, "avg") && strcmp(pooling, "token"))
+        return pf_json_unsupported("timm_pool", v, "token, avg or \"\"");
     pf_config_set(c, "pool", strcmp(pooling, "avg") ? "cls" : "mean");
     return PEFT_OK;
 }

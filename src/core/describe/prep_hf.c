@@ -85,15 +85,15 @@ static peft_status extent_of(const json_t *o, const char *key, bool square, side
             return PEFT_OK;
         }
     } else if (json_is_integer(v) && !square) out->shorter = json_integer_value(v);
-    else if (!pf_json_sides(v, &out->height, &out->width)) return pf_json_bad(key, v, expected);
+    else if (!pf_json_sides(v, &out->height, &out->width)) return pf_json_invalid(key, v, expected);
     const bool box = out->height > 0 && out->width > 0 && out->height <= 1 << 20 && out->width <= 1 << 20;
-    return box != (out->shorter > 0 && out->shorter <= 1 << 20) ? PEFT_OK : pf_json_bad(key, v, expected);
+    return box != (out->shorter > 0 && out->shorter <= 1 << 20) ? PEFT_OK : pf_json_invalid(key, v, expected);
 }
 
 static peft_status triple(const json_t *o, const char *key, double out[3])
 {
     const json_t *v = pf_json_get(o, key);
-    return !v || pf_json_triple(v, out) ? PEFT_OK : pf_json_bad(key, v, "a number, or three of them");
+    return !v || pf_json_triple(v, out) ? PEFT_OK : pf_json_invalid(key, v, "a number, or three of them");
 }
 
 /* Sets mean and std. The processor computes (f v - mean) / std of samples v in 0..255; a transform computes
@@ -102,15 +102,15 @@ static peft_status read_normalisation(const json_t *o, pf_prep *p)
 {
     bool normalise, rescale;
     const json_t *factor = pf_json_get(o, "rescale_factor");
-    PF_TRY(pf_json_flag(o, "do_normalize", true, &normalise));
-    PF_TRY(pf_json_flag(o, "do_rescale", true, &rescale));
+    PF_TRY(pf_json_bool_or(o, "do_normalize", true, &normalise));
+    PF_TRY(pf_json_bool_or(o, "do_rescale", true, &rescale));
     PF_TRY(triple(o, "image_mean", p->mean));
     PF_TRY(triple(o, "image_std", p->std));
     double f = rescale ? factor ? json_number_value(factor) : 1.0 / 255 : 1;
-    if (!(f > 0)) return pf_json_bad("rescale_factor", factor, "a number above 0");
+    if (!(f > 0)) return pf_json_invalid("rescale_factor", factor, "a number above 0");
     f = fabs(255 * f - 1) < 1e-6 ? 1 : 255 * f;
     for (int c = 0; c < 3; c++) {
-        if (!(p->std[c] > 0)) return pf_json_bad("image_std", pf_json_get(o, "image_std"), "numbers above 0");
+        if (!(p->std[c] > 0)) return pf_json_invalid("image_std", pf_json_get(o, "image_std"), "numbers above 0");
         p->mean[c] = normalise ? p->mean[c] / f : 0;
         p->std[c] = normalise ? p->std[c] / f : 1 / f;
     }
@@ -182,11 +182,11 @@ peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p)
     if (!row) check_class(o, class, p);
     check_special(o, defaults, p);
     if (filter && !(p->interpolation = pf_prep_filter(filter)))
-        return pf_json_bad("resample", filter, "Pillow's number of a filter, 0 to 5");
-    PF_TRY(pf_json_flag(o, "do_resize", true, &resizes));
-    PF_TRY(pf_json_flag(o, "do_center_crop", crop_default, &crops));
-    PF_TRY(pf_json_flag(o, "do_convert_rgb", defaults->rgb, &p->white));
-    PF_TRY(pf_json_flag(o, "default_to_square", defaults->square, &square));
+        return pf_json_invalid("resample", filter, "Pillow's number of a filter, 0 to 5");
+    PF_TRY(pf_json_bool_or(o, "do_resize", true, &resizes));
+    PF_TRY(pf_json_bool_or(o, "do_center_crop", crop_default, &crops));
+    PF_TRY(pf_json_bool_or(o, "do_convert_rgb", defaults->rgb, &p->white));
+    PF_TRY(pf_json_bool_or(o, "default_to_square", defaults->square, &square));
     PF_TRY(extent_of(o, "size", square, &size, p));
     PF_TRY(extent_of(o, "crop_size", true, &crop, p));
     PF_TRY(read_normalisation(o, p));

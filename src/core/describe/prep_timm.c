@@ -13,7 +13,7 @@ static peft_status triple(const json_t *cfg, const char *key, bool positive, dou
     if (!v) return PEFT_OK;
     const bool good = pf_json_triple(v, out);
     if (!good || (positive && !(out[0] > 0 && out[1] > 0 && out[2] > 0)))
-        return pf_json_bad(key, v, positive ? "a number above 0, or three of them" : "a number, or three of them");
+        return pf_json_invalid(key, v, positive ? "a number above 0, or three of them" : "a number, or three of them");
     return PEFT_OK;
 }
 
@@ -24,7 +24,7 @@ static peft_status choose(const json_t *cfg, const char *key, const char *const 
     const json_t *v = pf_json_get(cfg, key);
     const char *s = json_string_value(v);
     if (!v) return PEFT_OK;
-    if (!s) return pf_json_bad(key, v, "a text");
+    if (!s) return pf_json_invalid(key, v, "a text");
     for (*index = 0; words[*index] && strcmp(words[*index], s);) ++*index;
     return PEFT_OK;
 }
@@ -33,7 +33,7 @@ static peft_status filter(const json_t *cfg, pf_prep *p)
 {
     const json_t *v = pf_json_get(cfg, "interpolation");
     if (!v) return PEFT_OK;
-    if (!json_is_string(v)) return pf_json_bad("interpolation", v, "the name of a filter");
+    if (!json_is_string(v)) return pf_json_invalid("interpolation", v, "the name of a filter");
     const char *name = pf_prep_filter(v);
     if (name) p->interpolation = name;
     else snprintf(p->inexpressible, sizeof p->inexpressible, "interpolation '%.40s'", json_string_value(v));
@@ -47,14 +47,15 @@ static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
     const json_t *input = pf_json_get(cfg, "input_size"), *test = pf_json_get(cfg, "test_input_size");
     const json_t *pct = pf_json_get(cfg, "crop_pct"), *test_pct = pf_json_get(cfg, "test_crop_pct");
     int64_t height = 224, width = 224, h = 0, w = 0;
-    if (input && !pf_json_sides(input, &height, &width)) return pf_json_bad("input_size", input, "[3, height, width]");
-    if (test && !pf_json_sides(test, &h, &w)) return pf_json_bad("test_input_size", test, "[3, height, width]");
+    if (input && !pf_json_sides(input, &height, &width))
+        return pf_json_invalid("input_size", input, "[3, height, width]");
+    if (test && !pf_json_sides(test, &h, &w)) return pf_json_invalid("test_input_size", test, "[3, height, width]");
     const bool testing = test && side && side == h && h == w && side != height;
     if (testing) height = width = h;
     if (testing && test_pct) pct = test_pct;
     p->crop_pct = pct && json_number_value(pct) != 0 ? json_number_value(pct) : 0.875;
-    if (pct && (!json_is_number(pct) || p->crop_pct < 0)) return pf_json_bad("crop_pct", pct, "a number above 0");
-    if (height < 1 || height > 1 << 24) return pf_json_bad("input_size", input, "sides above 0");
+    if (pct && (!json_is_number(pct) || p->crop_pct < 0)) return pf_json_invalid("crop_pct", pct, "a number above 0");
+    if (height < 1 || height > 1 << 24) return pf_json_invalid("input_size", input, "sides above 0");
     p->size = height;
     if (height != width)
         snprintf(p->inexpressible, sizeof p->inexpressible, "input_size %lld x %lld, which is not square",

@@ -16,13 +16,13 @@ const char *pf_json_show(const json_t *v, char text[PF_JSON_SHOWN])
     return text;
 }
 
-peft_status pf_json_bad(const char *key, const json_t *v, const char *expected)
+peft_status pf_json_invalid(const char *key, const json_t *v, const char *expected)
 {
     char text[PF_JSON_SHOWN];
     return pf_fail(PEFT_E_FORMAT, "%s: given %s, expected %s", key, pf_json_show(v, text), expected);
 }
 
-peft_status pf_json_lacks(const char *key, const json_t *v, const char *expected)
+peft_status pf_json_unsupported(const char *key, const json_t *v, const char *expected)
 {
     char text[PF_JSON_SHOWN];
     return pf_fail(PEFT_E_UNSUPPORTED, "%s: given %s, which is not supported: expected %s", key, pf_json_show(v, text),
@@ -72,11 +72,11 @@ bool pf_json_sides(const json_t *v, int64_t *height, int64_t *width)
     return json_is_integer(h) && json_is_integer(w);
 }
 
-peft_status pf_json_flag(const json_t *o, const char *key, bool fallback, bool *out)
+peft_status pf_json_bool_or(const json_t *o, const char *key, bool fallback, bool *out)
 {
     const json_t *v = pf_json_get(o, key);
     *out = v ? json_is_true(v) : fallback;
-    return !v || json_is_boolean(v) ? PEFT_OK : pf_json_bad(key, v, "true or false");
+    return !v || json_is_boolean(v) ? PEFT_OK : pf_json_invalid(key, v, "true or false");
 }
 
 int pf_json_set(json_t *o, const char *key, const char *value)

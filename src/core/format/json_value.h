@@ -9,10 +9,10 @@
 enum { PF_JSON_SHOWN = 61 };       /* bytes of a value in a message, with the final 0 */
 /* Writes v as JSON to text, or "an object", "a list" or "a long text" if that is too long; returns text. */
 const char *pf_json_show(const json_t *v, char text[PF_JSON_SHOWN]);
-/* Refuse the value of a key. bad: it is not valid, PEFT_E_FORMAT "key: given VALUE, expected WHAT". lacks: it is valid,
- * but this library has no code for it, PEFT_E_UNSUPPORTED. */
-peft_status pf_json_bad(const char *key, const json_t *v, const char *expected);
-peft_status pf_json_lacks(const char *key, const json_t *v, const char *expected);
+/* Refuse the value v of a key. invalid: PEFT_E_FORMAT, "key: given VALUE, expected WHAT". unsupported: v is valid, but
+ * this library has no code for it, PEFT_E_UNSUPPORTED. */
+peft_status pf_json_invalid(const char *key, const json_t *v, const char *expected);
+peft_status pf_json_unsupported(const char *key, const json_t *v, const char *expected);
 /* The member `key` of o. NULL: o is no object, or the member is missing or null. */
 const json_t *pf_json_get(const json_t *o, const char *key);
 /* The functions below return false, or an error, when v has another type. */
@@ -23,7 +23,7 @@ bool pf_json_triple(const json_t *v, double out[3]);
 /* A list that ends with height and width, or one integer for both. */
 bool pf_json_sides(const json_t *v, int64_t *height, int64_t *width);
 /* *out = the boolean o[key], or fallback if it is missing. */
-peft_status pf_json_flag(const json_t *o, const char *key, bool fallback, bool *out);
+peft_status pf_json_bool_or(const json_t *o, const char *key, bool fallback, bool *out);
 /* Sets member `key` of o to value, which is JSON text. Not 0: no memory. */
 int pf_json_set(json_t *o, const char *key, const char *value);
 #endif

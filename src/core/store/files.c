@@ -7,11 +7,16 @@
 #include "core/store/origin.h"
 #include "core/store/state.h"
 
+/* Adapter and model files hold the tensors of one adapter or model under their own names. A file of one adapter stores
+ * it as adapter 0. */
+static const char no_prefix[] = "";
+enum { ONLY_ADAPTER = 0 };
+
 /* Reads options from the text of metadata entry `key`, as write_options writes them. */
 static peft_status read_options(peft_context *ctx, const pf_st *st, const char *key, peft_options **out)
 {
     const char *text;
-    PF_TRY(pf_meta_text(st, key, &text));
+    PF_TRY(pf_meta_read_text(st, key, &text));
     PF_TRY(peft_options_create(ctx, out));
     peft_status s = peft_options_parse(*out, text);
     if (!s) return PEFT_OK;
@@ -19,10 +24,11 @@ static peft_status read_options(peft_context *ctx, const pf_st *st, const char *
     return pf_prefix_error(s == PEFT_E_NOMEM ? s : PEFT_E_FORMAT, "metadata entry '%s'", key);
 }
 
+/* Writes options as the text of metadata entry `key`. */
 static peft_status write_options(peft_context *ctx, pf_st_out *o, const char *key, const peft_options *options)
 {
     char *text;
-    PF_TRY(pf_options_write(ctx, options, &text));
+    PF_TRY(pf_options_print(ctx, options, &text));
     peft_status s = pf_st_out_meta(o, key, text);
     pf_free(ctx, text);
     return s;
@@ -36,10 +42,11 @@ static peft_status write_one_adapter(pf_st_out *o, const peft_adapter *a, size_t
     PF_TRY(pf_st_out_meta(o, key, a->method->name));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
     PF_TRY(write_options(a->backbone->ctx, o, key, a->options));
-    PF_TRY(pf_state_write(o, "", &a->params));
-    return pf_state_write(o, "", &a->buffers);
+    PF_TRY(pf_state_write(o, no_prefix, &a->params));
+    return pf_state_write(o, no_prefix, &a->buffers);
 }
 
+/* Makes adapter k of the file, with the values that the file has. */
 static peft_status read_one_adapter(peft_backbone *b, const pf_st *st, size_t k, peft_adapter **out)
 {
     char key[64];
@@ -47,39 +54,40 @@ static peft_status read_one_adapter(peft_backbone *b, const pf_st *st, size_t k,
     peft_options *o;
     peft_adapter *a;
     snprintf(key, sizeof key, "libpeft.adapter.%zu.method", k);
-    PF_TRY(pf_meta_text(st, key, &method));
+    PF_TRY(pf_meta_read_text(st, key, &method));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
     PF_TRY(read_options(b->ctx, st, key, &o));
     pf_source source = pf_source_of(st, true);          /* parameters that the file does not have are refused */
     peft_status s = pf_adapter_make(b, method, o, &source, &a);
     peft_options_free(o);
     if (s) return s;
-    s = pf_state_read(st, "", &a->params);
-    if (!s) s = pf_state_read(st, "", &a->buffers);
+    s = pf_state_read(st, no_prefix, &a->params);
+    if (!s) s = pf_state_read(st, no_prefix, &a->buffers);
     if (s) peft_adapter_free(a);
     else *out = a;
     return s;
 }
 
-static bool adapter_has(const void *a, const char *name)
+/* adapter_has and model_has are what pf_state_refuse_others asks: whether the object has a tensor of that name. */
+static bool adapter_has(const void *object, const char *name)
 {
-    const peft_adapter *adapter = a;
+    const peft_adapter *adapter = object;
     return pf_params_find(&adapter->params, name) || pf_params_find(&adapter->buffers, name);
 }
 
-static bool model_has(const void *user, const char *name)
+static bool model_has(const void *object, const char *name)
 {
-    peft_model *m = (peft_model *)user;
+    peft_model *m = (peft_model *)object;               /* the two searches change nothing */
     return peft_model_find_param(m, name) || peft_model_find_buffer(m, name);
 }
 
-/* Writes a file of that kind, "adapter" or "model", with the contents that fill declares for object. */
+/* Writes a file of that kind, "adapter" or "model": fill adds the metadata and tensors of object to o. */
 static peft_status write_file(peft_backbone *b, const char *kind, const char *path,
                               peft_status (*fill)(pf_st_out *o, const void *object), const void *object)
 {
     pf_st_out *o;
     PF_TRY(pf_st_out_create(b->ctx, &o));
-    peft_status s = pf_meta_write(o, kind, b);
+    peft_status s = pf_origin_write(o, kind, b);
     if (!s) s = fill(o, object);
     if (!s) s = pf_st_out_write(o, path);
     pf_st_out_free(o);
@@ -88,28 +96,28 @@ static peft_status write_file(peft_backbone *b, const char *kind, const char *pa
 
 static peft_status fill_adapter(pf_st_out *o, const void *object)
 {
-    PF_TRY(pf_meta_number(o, "libpeft.adapters", 1));
-    return write_one_adapter(o, object, 0);
+    PF_TRY(pf_meta_add_int(o, "libpeft.adapters", 1));
+    return write_one_adapter(o, object, ONLY_ADAPTER);
 }
 
 static peft_status fill_model(pf_st_out *o, const void *object)
 {
     const peft_model *m = object;
-    PF_TRY(pf_meta_number(o, "libpeft.adapters", (int64_t)m->adapters));
+    PF_TRY(pf_meta_add_int(o, "libpeft.adapters", (int64_t)m->adapters));
     PF_TRY(write_options(m->backbone->ctx, o, "libpeft.model.options", m->options));
-    PF_TRY(pf_meta_write_classifier(o, m));
+    PF_TRY(pf_origin_write_classifier(o, m));
     for (size_t i = 0; i < m->adapters; i++) PF_TRY(write_one_adapter(o, m->adapter[i], i));
     for (size_t i = 0; i < m->notes.count; i++)
         PF_TRY(pf_st_out_meta(o, m->notes.item[i].key, m->notes.item[i].value));
-    PF_TRY(pf_state_write(o, "", &m->params));
-    return pf_state_write(o, "", &m->buffers);
+    PF_TRY(pf_state_write(o, no_prefix, &m->params));
+    return pf_state_write(o, no_prefix, &m->buffers);
 }
 
 peft_status peft_adapter_save(const peft_adapter *a, const char *path)
 {
     PK_FLOAT_SCOPE;
     if (!a || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "path" : "adapter");
-    pf_rwlock *lock = (pf_rwlock *)(uintptr_t)&a->lock;
+    pf_rwlock *lock = (pf_rwlock *)(uintptr_t)&a->lock;       /* reading locks, too: the lock is not const */
     pf_rwlock_read(lock);
     const peft_status s = write_file(a->backbone, "adapter", path, fill_adapter, a);
     pf_rwlock_unlock(lock);
@@ -126,12 +134,13 @@ peft_status peft_model_save(const peft_model *m, const char *path)
     return s;
 }
 
+/* Makes the adapter of an adapter file on backbone b. */
 static peft_status read_adapter(peft_backbone *b, const pf_st *st, peft_adapter **out)
 {
-    PF_TRY(pf_meta_check(st, "adapter", b));
+    PF_TRY(pf_origin_check(st, "adapter", b));
     peft_adapter *a;
-    PF_TRY(read_one_adapter(b, st, 0, &a));
-    peft_status s = pf_state_only(st, adapter_has, a);  /* refuses tensors that the adapter does not have */
+    PF_TRY(read_one_adapter(b, st, ONLY_ADAPTER, &a));
+    peft_status s = pf_state_refuse_others(st, adapter_has, a);  /* refuses tensors that the adapter does not have */
     if (s) peft_adapter_free(a);
     else *out = a;
     return s;
@@ -141,8 +150,8 @@ static peft_status read_adapter(peft_backbone *b, const pf_st *st, peft_adapter 
 static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
 {
     int64_t adapters;
-    PF_TRY(pf_meta_check_classifier(st, m));
-    PF_TRY(pf_meta_int(st, "libpeft.adapters", &adapters));
+    PF_TRY(pf_origin_check_classifier(st, m));
+    PF_TRY(pf_meta_read_int(st, "libpeft.adapters", &adapters));
     if (adapters < 0)
         return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.adapters': given %lld, expected 0 or more",
                        (long long)adapters);
@@ -158,16 +167,17 @@ static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
         pf_st_meta_at(st, i, &key, &value);
         if (strncmp(key, PF_OWN_KEY, strlen(PF_OWN_KEY))) PF_TRY(peft_model_set_note(m, key, value));
     }
-    PF_TRY(pf_state_read(st, "", &m->params));
-    PF_TRY(pf_state_read(st, "", &m->buffers));
-    return pf_state_only(st, model_has, m);             /* refuses tensors that the model does not have */
+    PF_TRY(pf_state_read(st, no_prefix, &m->params));
+    PF_TRY(pf_state_read(st, no_prefix, &m->buffers));
+    return pf_state_refuse_others(st, model_has, m);             /* refuses tensors that the model does not have */
 }
 
+/* Makes the model of the file on backbone b. */
 static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **out)
 {
     peft_options *o;
     peft_model *m;
-    PF_TRY(pf_meta_check(st, "model", b));
+    PF_TRY(pf_origin_check(st, "model", b));
     PF_TRY(read_options(b->ctx, st, "libpeft.model.options", &o));
     pf_source source = pf_source_of(st, true);          /* parameters that the file does not have are refused */
     peft_status s = pf_model_make(b, o, &source, &m);

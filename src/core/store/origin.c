@@ -6,10 +6,10 @@
 
 /* The digest of a backbone's tensors after resampling, as they are in memory (pf_backbone_effective). */
 static const char effective_key[] = "libpeft.backbone.effective";
-/* How the position embedding was resampled. */
+/* The rule by which the position embedding was resampled; "none": it was not. */
 static const char *rule_of(const peft_backbone *b) { return *b->resample ? b->resample : "none"; }
 
-peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b)
+peft_status pf_origin_write(pf_st_out *o, const char *kind, peft_backbone *b)
 {
     PF_TRY(pf_st_out_meta(o, "libpeft.kind", kind));
     PF_TRY(pf_st_out_meta(o, "libpeft.format", "1"));
@@ -17,7 +17,7 @@ peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b)
     PF_TRY(pf_st_out_meta(o, "libpeft.backbone.fingerprint", peft_backbone_fingerprint(b)));
     PF_TRY(pf_st_out_meta(o, "libpeft.backbone.resample", rule_of(b)));
     if (*b->resample) PF_TRY(pf_st_out_meta(o, effective_key, pf_backbone_effective(b)));
-    return pf_meta_number(o, "libpeft.backbone.image_size", b->shape.image);
+    return pf_meta_add_int(o, "libpeft.backbone.image_size", b->shape.image);
 }
 
 /* Checks that the file was trained on the same pretrained weights as b, at the same image size and resampling rule. */
@@ -36,8 +36,8 @@ static peft_status same_origin(const char *fingerprint, int64_t image, const cha
     return PEFT_OK;
 }
 
-/* Whether the file's backbone has the same tensors as b, bit for bit, from another file: one of them was resampled when
- * it was loaded, the other was saved after resampling. */
+/* Whether the backbone that the file was trained on had the same tensors as b, bit for bit, although it was loaded from
+ * another weights file: one of the two was resampled when it was loaded, the other was saved after resampling. */
 static bool same_tensors(const pf_st *st, const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
 {
     const char *effective = pf_st_meta(st, effective_key);
@@ -45,24 +45,25 @@ static bool same_tensors(const pf_st *st, const char *fingerprint, int64_t image
     return image == b->shape.image && !strcmp(effective ? effective : fingerprint, pf_backbone_effective(b));
 }
 
-peft_status pf_meta_check(const pf_st *st, const char *kind, peft_backbone *b)
+peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b)
 {
     const char *text, *fingerprint, *rule;
     int64_t image, format;
-    PF_TRY(pf_meta_text(st, "libpeft.kind", &text));
+    PF_TRY(pf_meta_read_text(st, "libpeft.kind", &text));
     if (strcmp(text, kind)) return pf_fail(PEFT_E_FORMAT, "the file holds a %s, expected a %s", text, kind);
-    PF_TRY(pf_meta_int(st, "libpeft.format", &format));
+    PF_TRY(pf_meta_read_int(st, "libpeft.format", &format));
     if (format != 1) return pf_fail(PEFT_E_UNSUPPORTED, "file format %lld: this library reads 1", (long long)format);
-    PF_TRY(pf_meta_text(st, "libpeft.backbone.fingerprint", &fingerprint));
-    PF_TRY(pf_meta_int(st, "libpeft.backbone.image_size", &image));
-    PF_TRY(pf_meta_text(st, "libpeft.backbone.resample", &rule));
+    PF_TRY(pf_meta_read_text(st, "libpeft.backbone.fingerprint", &fingerprint));
+    PF_TRY(pf_meta_read_int(st, "libpeft.backbone.image_size", &image));
+    PF_TRY(pf_meta_read_text(st, "libpeft.backbone.resample", &rule));
     peft_status s = same_origin(fingerprint, image, rule, b);
     return s && same_tensors(st, fingerprint, image, rule, b) ? PEFT_OK : s;
 }
 
+/* The digest of the backbone's classifier. */
 static const char classifier_key[] = "libpeft.backbone.classifier";
 
-peft_status pf_meta_write_classifier(pf_st_out *o, const peft_model *m)
+peft_status pf_origin_write_classifier(pf_st_out *o, const peft_model *m)
 {
     char digest[65];
     if (m->head != &pf_head_backbone) return PEFT_OK;
@@ -70,7 +71,7 @@ peft_status pf_meta_write_classifier(pf_st_out *o, const peft_model *m)
     return pf_st_out_meta(o, classifier_key, digest);
 }
 
-peft_status pf_meta_check_classifier(const pf_st *st, const peft_model *m)
+peft_status pf_origin_check_classifier(const pf_st *st, const peft_model *m)
 {
     const char *saved = pf_st_meta(st, classifier_key);
     char digest[65];

@@ -7,12 +7,12 @@
 #include "core/model/model.h"
 
 /* Writes the entries "libpeft.kind", "libpeft.format", "libpeft.version" and "libpeft.backbone.*". */
-peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b);
-/* Checks them. PEFT_E_FORMAT: a file of another kind; PEFT_E_UNSUPPORTED: another version of the format;
+peft_status pf_origin_write(pf_st_out *o, const char *kind, peft_backbone *b);
+/* Checks these entries. PEFT_E_FORMAT: a file of another kind; PEFT_E_UNSUPPORTED: another version of the format;
  * PEFT_E_MISMATCH: another backbone, image size or resampling. */
-peft_status pf_meta_check(const pf_st *st, const char *kind, peft_backbone *b);
-/* Writes and checks the digest of the backbone's classifier, if the model uses that as its head (classes=0); else they
- * do nothing. A file of an earlier version has no digest, which gives a warning. */
-peft_status pf_meta_write_classifier(pf_st_out *o, const peft_model *m);
-peft_status pf_meta_check_classifier(const pf_st *st, const peft_model *m);
+peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b);
+/* Write and check the digest of the backbone's classifier, if the model uses that classifier as its head (classes=0);
+ * else they do nothing. A file of an earlier version has no digest, which gives a warning. */
+peft_status pf_origin_write_classifier(pf_st_out *o, const peft_model *m);
+peft_status pf_origin_check_classifier(const pf_st *st, const peft_model *m);
 #endif

@@ -33,10 +33,11 @@ peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *
     return PEFT_OK;
 }
 
-peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const char *name), const void *user)
+peft_status pf_state_refuse_others(const pf_st *st, bool (*known)(const void *object, const char *name),
+                                   const void *object)
 {
     for (size_t i = 0; i < pf_st_count(st); i++)
-        if (!known(user, pf_st_at(st, i)->name))
+        if (!known(object, pf_st_at(st, i)->name))
             return pf_fail(PEFT_E_FORMAT, "tensor '%s' is unexpected", pf_st_at(st, i)->name);
     return PEFT_OK;
 }

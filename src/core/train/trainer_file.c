@@ -62,14 +62,14 @@ static peft_status write_tensor(void *user, const char *name, peft_tensor *t)
 
 static peft_status write_state(const peft_trainer *t, pf_st_out *o)
 {
-    PF_TRY(pf_meta_write(o, "trainer", t->model->backbone));
+    PF_TRY(pf_origin_write(o, "trainer", t->model->backbone));
     PF_TRY(pf_settings_write(t, o));
     PF_TRY(pf_changes_write(t, o));
-    PF_TRY(pf_meta_write_classifier(o, t->model));
+    PF_TRY(pf_origin_write_classifier(o, t->model));
     for (size_t i = 0; i < COUNTERS; i++)
-        PF_TRY(pf_meta_number(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
-    if (pf_pending_count(t) != t->pending) PF_TRY(pf_meta_number(o, batches_key, t->batches));
-    PF_TRY(pf_meta_number(o, "libpeft.seed", (int64_t)t->seed));
+        PF_TRY(pf_meta_add_int(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
+    if (pf_pending_count(t) != t->pending) PF_TRY(pf_meta_add_int(o, batches_key, t->batches));
+    PF_TRY(pf_meta_add_int(o, "libpeft.seed", (int64_t)t->seed));
     char loss_text[40];
     pf_print_float(loss_text, sizeof loss_text, t->pending ? t->loss_sum : 0);
     PF_TRY(pf_st_out_meta(o, "libpeft.loss_sum", loss_text));
@@ -113,7 +113,7 @@ static peft_status read_batches(const pf_st *st, int64_t pending, int64_t *batch
 {
     *batches = pending;
     if (!pf_st_meta(st, batches_key)) return PEFT_OK;
-    PF_TRY(pf_meta_int(st, batches_key, batches));
+    PF_TRY(pf_meta_read_int(st, batches_key, batches));
     if (*batches >= pending && *batches <= MAX_COUNT) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected %lld (libpeft.pending) to %lld",
                    batches_key, (long long)*batches, (long long)pending, (long long)MAX_COUNT);
@@ -125,11 +125,11 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     double loss_sum;
     int64_t value[COUNTERS], seed, batches, pending = t->pending;
     tensor_reader check = { .st = st, .copy = false }, copy = { .st = st, .copy = true };
-    PF_TRY(pf_meta_check(st, "trainer", t->model->backbone));
+    PF_TRY(pf_origin_check(st, "trainer", t->model->backbone));
     PF_TRY(pf_settings_check(t, st));
-    PF_TRY(pf_meta_check_classifier(st, t->model));
+    PF_TRY(pf_origin_check_classifier(st, t->model));
     for (size_t i = 0; i < COUNTERS; i++) {
-        PF_TRY(pf_meta_int(st, counter[i].key, &value[i]));
+        PF_TRY(pf_meta_read_int(st, counter[i].key, &value[i]));
         if (value[i] < 0 || value[i] > MAX_COUNT)
             return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected 0 to %lld", counter[i].key,
                            (long long)value[i], (long long)MAX_COUNT);
@@ -137,8 +137,8 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     const int64_t saved_step = value[0], saved_pending = value[COUNTERS - 1];
     PF_TRY(pf_changes_read(t, st, saved_step, false));
     PF_TRY(read_batches(st, saved_pending, &batches));
-    PF_TRY(pf_meta_int(st, "libpeft.seed", &seed));
-    PF_TRY(pf_meta_text(st, "libpeft.loss_sum", &loss_text));
+    PF_TRY(pf_meta_read_int(st, "libpeft.seed", &seed));
+    PF_TRY(pf_meta_read_text(st, "libpeft.loss_sum", &loss_text));
     if (!pf_parse_float(loss_text, &loss_sum) || !isfinite(loss_sum))
         return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.loss_sum': given '%.40s', expected a number", loss_text);
     t->pending = saved_pending;

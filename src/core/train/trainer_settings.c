@@ -170,7 +170,7 @@ static peft_status check_setting(void *user, const setting *s)
 {
     const check *c = user;
     const char *saved, *cure = "";
-    PF_TRY(pf_meta_text(c->st, s->key, &saved));
+    PF_TRY(pf_meta_read_text(c->st, s->key, &saved));
     if (pf_option_same(s->row, saved, s->value)) return PEFT_OK;
     if (!strcmp(s->key, "libpeft.trainer.option.steps")) {
         if (strtoll(saved, NULL, 10) < c->t->schedule.steps) return PEFT_OK;

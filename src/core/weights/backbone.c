@@ -130,7 +130,7 @@ static void add_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
     const pk_weight w = pf_tensor_weight(t);
     pf_reader r;
     pf_reader_start(&r, t->ctx->kernels, &w);
-    while (pf_read(&r)) pf_sha256_add(s, r.x, (size_t)r.n * sizeof *r.x);
+    while (pf_reader_next(&r)) pf_sha256_add(s, r.x, (size_t)r.n * sizeof *r.x);
 }
 
 void pf_classifier_digest(const peft_backbone *b, char hex[65])

@@ -10,7 +10,7 @@ peft_status pf_backbone_finite(const peft_backbone *b)
         const pk_weight w = pf_tensor_weight(&b->weight[i].tensor);
         pf_reader r;
         pf_reader_start(&r, b->ctx->kernels, &w);
-        while (pf_read(&r))
+        while (pf_reader_next(&r))
             if (!pf_finite(r.x, r.n))
                 return pf_fail(PEFT_E_NONFINITE, "tensor '%s' (in timm's naming) holds NaN or Inf: the file is "
                                "damaged, or its training diverged; take another copy", b->weight[i].name);

@@ -82,8 +82,8 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     PF_TRY(pf_st_out_meta(o, "pool", s->mean_pool ? "mean" : "cls"));
     if (s->no_final_norm) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
     if (*b->rule) PF_TRY(pf_st_out_meta(o, "resample", b->rule));
-    PF_TRY(pf_meta_number(o, "heads", s->heads));
-    PF_TRY(pf_meta_number(o, "patch", s->patch));
+    PF_TRY(pf_meta_add_int(o, "heads", s->heads));
+    PF_TRY(pf_meta_add_int(o, "patch", s->patch));
     for (int i = 0; i < PF_NOTES; i++)
         if (*b->note[i] && strcmp(pf_note_name[i], "image_size") && i != PF_NOTE_LINK)
             PF_TRY(pf_st_out_meta(o, pf_note_name[i], b->note[i]));
@@ -139,7 +139,7 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
     pf_reader r;
     int64_t i = 0;
     pf_reader_start(&r, t->ctx->kernels, &w);
-    while (pf_read(&r)) {
+    while (pf_reader_next(&r)) {
         for (i = 0; i < r.n && fabs((double)r.x[i]) < type->limit;) i++;
         if (i < r.n) break;
     }

@@ -29,11 +29,11 @@ static int64_t sum_of(const pf_graph *g, pf_val v)
 {
     const pf_run run = { .g = g };
     const pk_weight w = pf_weight_of(&run, v);
-    pf_summing s = pf_sum_begin(0);
+    pf_checksum_state s = pf_checksum_begin(PF_CHECKSUM_START);
     pf_reader r;
     pf_reader_start(&r, g->ctx->kernels, &w);
-    while (pf_read(&r)) pf_sum_add(&s, r.x, (size_t)r.n * sizeof *r.x);
-    return (int64_t)pf_sum_end(&s);
+    while (pf_reader_next(&r)) pf_checksum_add(&s, r.x, (size_t)r.n * sizeof *r.x);
+    return (int64_t)pf_checksum_end(&s);
 }
 
 /* Adds the number of v; the first time also its kind, shape and content, and the value that it is a view of. */

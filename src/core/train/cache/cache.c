@@ -147,7 +147,7 @@ static bool write_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
     const size_t bytes = (size_t)n * pf_dtype_size(cache->type);
     const void *from = cache->chunk ? cache->chunk : x;
     if (cache->chunk) pf_from_real(cache->chunk, cache->type, x, n);
-    if (cache->records->commit) t->checksum = pf_sum(t->checksum, from, bytes);
+    if (cache->records->commit) t->checksum = pf_checksum_after(t->checksum, from, bytes);
     return cache->records->write(cache->records, t->index, offset, from, bytes);
 }
 
@@ -157,7 +157,7 @@ static bool read_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
     const size_t bytes = (size_t)n * pf_dtype_size(cache->type);
     void *to = cache->chunk ? cache->chunk : x;
     if (!cache->records->read(cache->records, t->index, offset, to, bytes)) return false;
-    if (cache->records->commit) t->checksum = pf_sum(t->checksum, to, bytes);
+    if (cache->records->commit) t->checksum = pf_checksum_after(t->checksum, to, bytes);
     return !cache->chunk || pf_to_real(x, to, cache->type, n);
 }
 

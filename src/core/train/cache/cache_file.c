@@ -98,7 +98,7 @@ static bool write_chunk(pf_records *r, size_t index, size_t offset, const void *
 static bool commit(pf_records *r, size_t index, int64_t id, uint64_t checksum)
 {
     record_header h = { id, index, checksum, 0 };
-    h.header_checksum = pf_sum(0, &h, offsetof(record_header, header_checksum));
+    h.header_checksum = pf_checksum(&h, offsetof(record_header, header_checksum));
     return write_record((record_file *)r, index, 0, &h, sizeof h);
 }
 
@@ -107,7 +107,7 @@ static bool committed(pf_records *r, size_t index, int64_t *id, uint64_t *checks
     const record_file *f = (record_file *)r;
     record_header h;
     if (!read_at(f, record_offset(f, index, 0), &h, sizeof h)
-        || h.header_checksum != pf_sum(0, &h, offsetof(record_header, header_checksum)) || h.index != index
+        || h.header_checksum != pf_checksum(&h, offsetof(record_header, header_checksum)) || h.index != index
         || h.id < 0) return false;
     *id = h.id;
     *checksum = h.checksum;
@@ -158,7 +158,7 @@ static peft_status check_header(const record_file *f, const file_header *found, 
     if (found->version != VERSION)
         return pf_fail(PEFT_E_FORMAT, "cache_file '%s': format version %u, expected %d; remove the file and it is made "
                        "again", f->path, (unsigned)found->version, VERSION);
-    if (found->checksum != pf_sum(0, found, offsetof(file_header, checksum)))
+    if (found->checksum != pf_checksum(found, offsetof(file_header, checksum)))
         return pf_fail(PEFT_E_FORMAT, "cache_file '%s': its header is damaged; remove the file and it is made again",
                        f->path);
     if (memcmp(found->key, wanted->key, sizeof found->key))
@@ -186,7 +186,7 @@ static peft_status check_file(record_file *f, const pf_record_file *spec)
     memcpy(wanted.magic, magic, sizeof magic);
     memcpy(wanted.key, spec->key, sizeof wanted.key);
     snprintf(wanted.kernels, sizeof wanted.kernels, "%s", spec->kernels);
-    wanted.checksum = pf_sum(0, &wanted, offsetof(file_header, checksum));
+    wanted.checksum = pf_checksum(&wanted, offsetof(file_header, checksum));
     PF_TRY(open_file(f, &size));
     if (!read_at(f, 0, &found, size < sizeof found ? size : sizeof found)) return failed(f, "cannot be read");
     if (size < sizeof found && !memcmp(found.magic, magic, size < sizeof magic ? size : sizeof magic)) {
