@@ -67,7 +67,7 @@ END_TEST
 /* The options are valid by this table. */
 static bool accepted_by(const peft_options *o, const pf_opt *table)
 {
-    return table && !pf_options_check(o, table, NULL, "it");
+    return table && !pf_options_check(o, table, "it");
 }
 
 /* Some method accepts these options and creates an adapter with them. */

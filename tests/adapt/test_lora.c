@@ -33,7 +33,7 @@ END_TEST
 /* The value that was given for an option, by the caller or by the preset; "" where there is none. */
 static const char *value_of(const peft_adapter *a, const char *name)
 {
-    const char *text = pf_options_given(a->options, name);
+    const char *text = pf_options_setting(a->options, name);
     return text ? text : "";
 }
 

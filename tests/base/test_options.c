@@ -135,15 +135,17 @@ START_TEST(lists_are_parsed_or_refused_as_a_whole)
 }
 END_TEST
 
-static const pf_opt table[] = {
-    { "prompts", 'i', "10", 1, 1000, "prompts a layer" },
-    { "alpha", 'f', "0.5", 0, 1, "strength" },
-    { "free", 'f', "-2.5e3", 0, 0, "without bounds" },
-    { "count", 'i', "-4", 0, 0, "without bounds" },
-    { "bias", 'b', "yes", 0, 0, "train the biases" },
-    { "layers", 's', "all", 0, 0, "which" },
-    { NULL, 0, NULL, 0, 0, NULL } };
-static const pf_opt common[] = { { "seed", 'i', "0", 0, 1e9, "seed" }, { NULL, 0, NULL, 0, 0, NULL } };
+#define ROWS \
+    { "prompts", 'i', "10", 1, 1000, "prompts a layer" }, \
+    { "alpha", 'f', "0.5", 0, 1, "strength" }, \
+    { "free", 'f', "-2.5e3", 0, 0, "without bounds" }, \
+    { "count", 'i', "-4", 0, 0, "without bounds" }, \
+    { "bias", 'b', "yes", 0, 0, "train the biases" }, \
+    { "layers", 's', "all", 0, 0, "which" }
+#define LAST_ROW { NULL, 0, NULL, 0, 0, NULL }
+static const pf_opt table[] = { ROWS, LAST_ROW };
+static const pf_opt with_seed[] = { ROWS, { "seed", 'i', "0", 0, 1e9, "seed" }, LAST_ROW };
+static const pf_opt empty_table[] = { LAST_ROW };
 
 static const struct { const char *list, *word; } checks[] = {
     { "", NULL }, { "prompts=1", NULL }, { "prompts=1000", NULL }, { "prompts=1e2", NULL }, { "prompts=5.0", NULL },
@@ -165,20 +167,20 @@ START_TEST(values_are_checked_against_the_table)
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         open_options();
         peft_status s = peft_options_parse(o, checks[i].list), want = s ? PEFT_E_INVALID : PEFT_E_OPTION;
-        if (!s) s = pf_options_check(o, table, common, "method 'ept'");
+        if (!s) s = pf_options_check(o, with_seed, "method 'ept'");
         if (checks[i].word) expect_error(s, want, checks[i].word);
         else ck_assert_msg(s == PEFT_OK, "'%s': %s", checks[i].list, peft_last_error());
         if (s == PEFT_E_OPTION) ck_assert_int_eq(strncmp(peft_last_error(), "method 'ept': ", 14), 0);
         close_options();
     }
-    ck_assert_int_eq(pf_options_check(NULL, table, NULL, "x"), PEFT_OK);
+    ck_assert_int_eq(pf_options_check(NULL, table, "x"), PEFT_OK);
     open_options();
     ck_assert_int_eq(peft_options_set_float(o, "prompts", 100000), PEFT_OK);
-    expect_error(pf_options_check(o, table, NULL, "x"), PEFT_E_OPTION, "'100000'; expected an integer from 1");
+    expect_error(pf_options_check(o, table, "x"), PEFT_E_OPTION, "'100000'; expected an integer from 1");
     ck_assert_int_eq(peft_options_set_int(o, "prompts", 5), PEFT_OK);
     ck_assert_int_eq(peft_options_set_int(o, "seed", 5), PEFT_OK);
-    expect_error(pf_options_check(o, table, NULL, "x"), PEFT_E_OPTION, "'seed'");
-    expect_error(pf_options_check(o, common + 1, NULL, "x"), PEFT_E_OPTION, "takes none");
+    expect_error(pf_options_check(o, table, "x"), PEFT_E_OPTION, "'seed'");
+    expect_error(pf_options_check(o, empty_table, "x"), PEFT_E_OPTION, "takes none");
     close_options();
 }
 END_TEST
@@ -197,7 +199,7 @@ START_TEST(values_are_given_ones_or_defaults)
     }
     ck_assert_int_eq(peft_options_parse(o, "prompts=1e2,bias=off,alpha=0.3,layers=[1],count=123456789012"), PEFT_OK);
     ck_assert_int_eq(peft_options_set_float(o, "free", 5e-324), PEFT_OK);
-    ck_assert_int_eq(pf_options_check(o, table, NULL, "x"), PEFT_OK);
+    ck_assert_int_eq(pf_options_check(o, table, "x"), PEFT_OK);
     ck_assert_int_eq(pf_options_int(o, table, "prompts"), 100);
     ck_assert_int_eq(pf_options_int(o, table, "bias"), 0);
     ck_assert_int_eq(pf_options_int(o, table, "count"), 123456789012);

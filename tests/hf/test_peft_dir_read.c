@@ -143,7 +143,7 @@ START_TEST(a_configuration_gives_the_library_s_options)
         OK(pf_modules_make(b, &n, &m));
         OK(pf_peft_select(&c, &m));
         OK(pf_peft_options(&c, b, &m, &o));
-        const char *value = pf_options_given(o, choices[i].name), *want = choices[i].value;
+        const char *value = pf_options_setting(o, choices[i].name), *want = choices[i].value;
         ck_assert_msg((!value && !want) || (value && want && !strcmp(value, want)), "%s: option %s is %s, expected %s",
                       choices[i].config, choices[i].name, value ? value : "unset", want ? want : "unset");
         peft_adapter *a;

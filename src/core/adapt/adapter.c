@@ -35,7 +35,7 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     char who[80];
     if (!m) return unknown_method(b->ctx, method);
     snprintf(who, sizeof who, "method '%s'", m->name);
-    PF_TRY(pf_options_check(o, m->opts ? m->opts : none, NULL, who));
+    PF_TRY(pf_options_check(o, m->opts ? m->opts : none, who));
     peft_adapter *a = pf_alloc_zero(b->ctx, sizeof *a);
     if (!a) return pf_nomem("adapter", sizeof *a);
     peft_status lock_status = pf_constants_init(&a->constants);

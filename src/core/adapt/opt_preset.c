@@ -15,10 +15,10 @@ static void apply_settings(peft_adapter *a, const char *settings)
     for (size_t i = 0; !a->status && i < pf_options_count(preset); i++) {
         const char *name = pf_options_name(preset, i);
         if (pf_options_has(a->options, name)) continue;
-        a->status = peft_options_set_string(a->options, name, pf_options_given(preset, name));
+        a->status = peft_options_set_string(a->options, name, pf_options_setting(preset, name));
     }
     peft_options_free(preset);
-    if (!a->status) a->status = pf_options_check(a->options, a->method->opts, NULL, a->method->name);
+    if (!a->status) a->status = pf_options_check(a->options, a->method->opts, a->method->name);
 }
 
 void peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets)

@@ -79,7 +79,7 @@ static peft_status check_options(peft_context *ctx, const peft_method *m, size_t
     peft_status s = PEFT_OK;
     for (size_t i = 0; i < n && !s; i++) s = peft_options_set_string(o, m->opts[i].name, m->opts[i].fallback);
     snprintf(who, sizeof who, "method '%s', default", m->name);
-    if (!s && pf_options_check(o, m->opts, NULL, who)) s = PEFT_E_INVALID;
+    if (!s && pf_options_check(o, m->opts, who)) s = PEFT_E_INVALID;
     peft_options_free(o);
     return s;
 }

@@ -18,7 +18,7 @@ const peft_option *peft_save_hf_option(size_t i) { return pf_option_at(options, 
 
 static peft_status choose_names(const peft_backbone *b, const peft_options *o, pf_peft_names *out)
 {
-    PF_TRY(pf_options_check(o, options, NULL, "saving in PEFT's form"));
+    PF_TRY(pf_options_check(o, options, "saving in PEFT's form"));
     const char *naming = pf_options_string(o, options, "naming"), *prefix = pf_options_string(o, options, "prefix");
     int k = 0;
     while (k < PF_PEFT_NAMINGS && strcmp(pf_peft_naming_name[k], naming)) k++;

@@ -27,7 +27,7 @@ static peft_status check_options_are_read(const peft_model *m, const peft_option
     static const char *const names[] = { "head", "head_init", "head_layers", "pool" };
     const bool frozen = m->head == &pf_head_backbone;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *given = pf_options_given(o, names[i]);
+        const char *given = pf_options_setting(o, names[i]);
         if (!given || pf_has_word(m->head->options, names[i])
             || !strcmp(given, pf_options_string(NULL, pf_model_options, names[i]))) continue;
         return pf_fail(PEFT_E_OPTION, "%s: given '%s', which has no effect with %s; leave it out%s", names[i], given,
@@ -71,7 +71,7 @@ static peft_status create_head(peft_model *m, pf_source *source)
 
 peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *source, peft_model **out)
 {
-    PF_TRY(pf_options_check(o, pf_model_options, NULL, "a model"));
+    PF_TRY(pf_options_check(o, pf_model_options, "a model"));
     peft_model *m = pf_alloc_zero(b->ctx, sizeof *m);
     if (!m) return pf_nomem("model", sizeof *m);
     peft_status s = pf_rwlock_init(&m->lock, "model");

@@ -6,6 +6,7 @@
 #include "core/options/text.h"
 #include "core/options/value.h"
 
+/* The row of that name; NULL: none, or no table. */
 static const pf_opt *row_of(const pf_opt *table, const char *name)
 {
     for (; table && table->name; table++)
@@ -13,24 +14,25 @@ static const pf_opt *row_of(const pf_opt *table, const char *name)
     return NULL;
 }
 
+/* What a value of the row must be. */
 static pf_opt_domain domain_of(const pf_opt *row) { return (pf_opt_domain){ row->type, row->lo, row->hi, NULL }; }
 
-static peft_status refuse_name(const char *name, const pf_opt *a, const pf_opt *b, const char *who)
+/* Refuses a name that is not in the table, with the names that are. */
+static peft_status refuse_name(const char *name, const pf_opt *table, const char *who)
 {
-    const char *known[256];
+    enum { MOST_NAMES = 256 };
+    const char *known[MOST_NAMES];
     size_t n = 0;
-    for (; a && a->name && n < 256; a++) known[n++] = a->name;
-    for (; b && b->name && n < 256; b++) known[n++] = b->name;
+    for (const pf_opt *row = table; row && row->name && n < MOST_NAMES; row++) known[n++] = row->name;
     return pf_name_refuse(who, name, known, n);
 }
 
-peft_status pf_options_check(const peft_options *o, const pf_opt *a, const pf_opt *b, const char *who)
+peft_status pf_options_check(const peft_options *o, const pf_opt *table, const char *who)
 {
     for (size_t i = 0; i < pf_options_count(o); i++) {
-        const char *name = pf_options_name(o, i), *text = pf_options_given(o, name);
-        const pf_opt *row = row_of(a, name);
-        if (!row) row = row_of(b, name);
-        if (!row) return refuse_name(name, a, b, who);
+        const char *name = pf_options_name(o, i), *text = pf_options_setting(o, name);
+        const pf_opt *row = row_of(table, name);
+        if (!row) return refuse_name(name, table, who);
         const pf_opt_domain domain = domain_of(row);
         pf_value ignored;
         if (!pf_value_read(&domain, text, &ignored)) return pf_value_refuse(&domain, who, row->name, text);
@@ -40,12 +42,12 @@ peft_status pf_options_check(const peft_options *o, const pf_opt *a, const pf_op
 
 const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name)
 {
-    const char *text = pf_options_given(o, name);
+    const char *text = pf_options_setting(o, name);
     const pf_opt *row = text ? NULL : row_of(table, name);
     return text ? text : row && row->fallback ? row->fallback : "";
 }
 
-/* Reads booleans too: 1 for true, 0 for false. */
+/* Reads an integer, or a boolean as 1 or 0. */
 int64_t pf_options_int(const peft_options *o, const pf_opt *table, const char *name)
 {
     const char *text = pf_options_string(o, table, name);
@@ -60,7 +62,7 @@ double pf_options_float(const peft_options *o, const pf_opt *table, const char *
     return pf_parse_float(pf_options_string(o, table, name), &v) ? v : 0;
 }
 
-/* The same text, or the same number: 1e-3 and 0.001. */
+/* Whether the words a[n] and b[m] are the same text, or the same number: 1e-3 and 0.001. */
 static bool same_word(const char *a, size_t n, const char *b, size_t m)
 {
     char x[64], y[64];
@@ -72,13 +74,13 @@ static bool same_word(const char *a, size_t n, const char *b, size_t m)
     return pf_parse_float(x, &v) && pf_parse_float(y, &w) && v == w;
 }
 
-/* Lists of the same items: [1, 2.5] and 1,2.50. */
+/* Whether two texts are lists of the same items: [1, 2.5] and 1,2.50. */
 static bool same_list(const char *a, const char *b)
 {
     for (;;) {
         size_t n, m;
         const char *p = pf_list_next(&a, &n), *q = pf_list_next(&b, &m);
-        if (!p || !q) return !p && !q;
+        if (!p || !q) return !p && !q;                          /* the same if both lists end here */
         if (!same_word(p, n, q, m)) return false;
     }
 }

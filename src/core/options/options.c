@@ -26,7 +26,7 @@ const char *pf_options_name(const peft_options *o, size_t i) { return o->items[i
 const char *pf_options_value(const peft_options *o, size_t i) { return o->items[i].text; }
 bool        pf_options_has(const peft_options *o, const char *name) { return find(o, name); }
 
-const char *pf_options_given(const peft_options *o, const char *name)
+const char *pf_options_setting(const peft_options *o, const char *name)
 {
     const setting *s = find(o, name);
     return s ? s->text : NULL;

@@ -7,19 +7,19 @@
 #include <peft/sys/option.h>
 #include "core/base/context.h"
 
-typedef peft_option pf_opt;
+typedef peft_option pf_opt;                                   /* a row of a table; a row without a name ends it */
 
-/* Checks that every name in o (NULL: no settings) is in table a or b (NULL: none) and its value of the row's type and
- * within its bounds. PEFT_E_OPTION names the option, the value and the bounds, and for an unknown name the nearest
- * known one ("did you mean"). who begins the message: "method 'ept'". */
-peft_status pf_options_check(const peft_options *o, const pf_opt *a, const pf_opt *b, const char *who);
+/* Checks that every name in o (NULL: no settings) is in the table, and that its value is of the row's type and within
+ * its bounds. PEFT_E_OPTION names the option, the value and the bounds, and for an unknown name the nearest known one
+ * ("did you mean"). who begins the message: "method 'ept'". */
+peft_status pf_options_check(const peft_options *o, const pf_opt *table, const char *who);
 
 /* The value of an option: the setting, else the default of its row. The name must be in the table, and o checked. */
 int64_t     pf_options_int   (const peft_options *o, const pf_opt *table, const char *name);
 double      pf_options_float (const peft_options *o, const pf_opt *table, const char *name);
 const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name);  /* valid as long as o */
 bool        pf_options_has   (const peft_options *o, const char *name);
-const char *pf_options_given (const peft_options *o, const char *name);       /* the setting; NULL: not set */
+const char *pf_options_setting(const peft_options *o, const char *name);  /* what was set; NULL: not set */
 /* Whether two texts are the same value for this row: 1e-3 and 0.001, yes and true, in a text [1, 2.5] and 1,2.50. */
 bool        pf_option_same(const pf_opt *row, const char *a, const char *b);
 

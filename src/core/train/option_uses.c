@@ -24,7 +24,7 @@ static const struct { const char *option, *reader, *values; bool quiet; } uses[]
  * nothing. */
 static bool is_set(const peft_options *o, const char *name)
 {
-    const char *given = pf_options_given(o, name), *fallback = pf_options_string(NULL, pf_trainer_options, name);
+    const char *given = pf_options_setting(o, name), *fallback = pf_options_string(NULL, pf_trainer_options, name);
     double a, b;
     if (!given || !strcmp(given, fallback)) return false;
     if (pf_parse_float(given, &a) && pf_parse_float(fallback, &b)) return a != b;
@@ -53,7 +53,7 @@ static peft_status check(const peft_options *o, const char *option, const char *
 {
     if (!is_set(o, option) || pf_option_is_read(o, option)) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "%s: given '%.100s', but %s=%s does not read it (read by: %s); leave it out or "
-                   "change %s", option, pf_options_given(o, option), reader, value_of(o, reader), values, reader);
+                   "change %s", option, pf_options_setting(o, option), reader, value_of(o, reader), values, reader);
 }
 
 static peft_status check_losses(const peft_options *o)

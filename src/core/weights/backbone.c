@@ -241,7 +241,7 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
     PK_FLOAT_SCOPE;
     const pf_opt *t = pf_backbone_create_options;
     if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", ctx ? "out" : "ctx");
-    PF_TRY(pf_options_check(o, t, NULL, "a new backbone"));
+    PF_TRY(pf_options_check(o, t, "a new backbone"));
     pf_vit_shape s = {
         .image = pf_options_int(o, t, "image_size"), .patch = pf_options_int(o, t, "patch"),
         .width = pf_options_int(o, t, "width"), .depth = pf_options_int(o, t, "depth"),

@@ -54,7 +54,7 @@ static peft_status choose_naming(const char *name, const pf_naming **out)
 /* Fills in *f by the caller's options and the backbone's notes. */
 static peft_status choose_form(const peft_backbone *b, const peft_options *o, pf_form *f)
 {
-    PF_TRY(pf_options_check(o, options, NULL, "saving a backbone"));
+    PF_TRY(pf_options_check(o, options, "saving a backbone"));
     PF_TRY(choose_naming(pf_options_string(o, options, "naming"), &f->naming));
     PF_TRY(choose_type(pf_options_string(o, options, "dtype"), &f->type));
     f->model = pf_saved_as(pf_all_families, f->naming, &b->shape);

@@ -69,7 +69,7 @@ peft_status peft_session_create(peft_model *m, const peft_options *o, peft_sessi
 {
     PK_FLOAT_SCOPE;
     if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
-    PF_TRY(pf_options_check(o, options, NULL, "a session"));
+    PF_TRY(pf_options_check(o, options, "a session"));
     peft_session *s = pf_alloc_zero(m->backbone->ctx, sizeof *s);
     if (!s) return pf_nomem("session", sizeof *s);
     atomic_init(&s->refs, 1);

@@ -40,7 +40,7 @@ static peft_status check(const void *ctx, const void *source, const char *source
 {
     if (!ctx || !source || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !ctx ? "ctx" : !source ? source_name : "out");
-    return pf_options_check(o, pf_backbone_load_options, NULL, "loading a backbone");
+    return pf_options_check(o, pf_backbone_load_options, "loading a backbone");
 }
 
 #define EXPECTED_ONE_FILE \
