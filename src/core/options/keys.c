@@ -9,11 +9,13 @@
 
 enum { MOST_KEYS = 64, LONGEST_TEXT = 200 };     /* rows of a table; bytes of a name or value */
 
+/* What a value of the key must be. */
 static pf_opt_domain domain_of(const peft_opt_key *k)
 {
     return (pf_opt_domain){ k->option.type, k->option.lo, k->option.hi, k->choices };
 }
 
+/* Refuses a name that is not in the table, with the names that are. */
 static peft_status refuse_name(const peft_opt_key *keys, const char *name, const char *who)
 {
     const char *known[MOST_KEYS];
@@ -23,19 +25,19 @@ static peft_status refuse_name(const peft_opt_key *keys, const char *name, const
 }
 
 /* Stores one setting in its member of values. Bit i of *seen: key i was given. */
-static peft_status store_setting(const peft_opt_key *keys, const pf_setting *given, const char *who, char *values,
+static peft_status store_setting(const peft_opt_key *keys, const pf_setting *setting, const char *who, char *values,
                                  uint64_t *seen)
 {
     char name[LONGEST_TEXT], text[LONGEST_TEXT];
     const peft_opt_key *k = keys;
     pf_value v;
-    if (given->error) return pf_setting_refuse(PEFT_E_OPTION, who, given);
-    const size_t shown = given->name_length < LONGEST_TEXT ? given->name_length : LONGEST_TEXT;
-    snprintf(name, sizeof name, "%.*s", (int)shown, given->name);
+    if (setting->error) return pf_setting_refuse(PEFT_E_OPTION, who, setting);
+    const size_t shown = setting->name_length < LONGEST_TEXT ? setting->name_length : LONGEST_TEXT;
+    snprintf(name, sizeof name, "%.*s", (int)shown, setting->name);
     while (k->option.name && strcmp(k->option.name, name)) k++;
     if (!k->option.name) return refuse_name(keys, name, who);
     const pf_opt_domain domain = domain_of(k);
-    if (!pf_setting_value(given, text, sizeof text) || !pf_value_read(&domain, text, &v))
+    if (!pf_setting_value(setting, text, sizeof text) || !pf_value_read(&domain, text, &v))
         return pf_value_refuse(&domain, who, k->option.name, text);
     const uint64_t bit = (uint64_t)1 << (k - keys);
     if (*seen & bit)
@@ -45,12 +47,14 @@ static peft_status store_setting(const peft_opt_key *keys, const pf_setting *giv
     return PEFT_OK;
 }
 
+/* Row i of the table; NULL: after the last, or no table. */
 const peft_option *peft_sys_opt_row(const peft_opt_key *keys, size_t i)
 {
     for (; keys && keys->option.name; keys++, i--) if (!i) return &keys->option;
     return NULL;
 }
 
+/* Sets the members of values to the defaults of their rows; an empty default leaves its member as it is. */
 peft_status peft_sys_opt_defaults(const peft_opt_key *keys, void *values)
 {
     PK_FLOAT_SCOPE;
@@ -67,19 +71,22 @@ peft_status peft_sys_opt_defaults(const peft_opt_key *keys, void *values)
     return PEFT_OK;
 }
 
+/* Reads the settings of text (NULL: none) into values; a member whose option is not set stays as it is. */
 peft_status peft_sys_opt_read(const peft_opt_key *keys, const char *text, const char *who, void *values, uint64_t *seen)
 {
     PK_FLOAT_SCOPE;
-    pf_setting given;
+    pf_setting setting;
     uint64_t found = 0;
     peft_status s = PEFT_OK;
     if (!keys || !who || !values)
         return pf_fail(PEFT_E_INVALID, "peft_sys_opt_read: %s is NULL", !keys ? "keys" : !who ? "who" : "values");
-    while (text && !s && pf_setting_next(&text, &given)) s = store_setting(keys, &given, who, values, &found);
+    while (text && !s && pf_setting_next(&text, &setting)) s = store_setting(keys, &setting, who, values, &found);
     if (seen) *seen = found;
     return s;
 }
 
+/* Prints all members as "name=value,name=value", cut to capacity. Returns the length of the whole text, as snprintf
+ * does. */
 size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t capacity)
 {
     PK_FLOAT_SCOPE;

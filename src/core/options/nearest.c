@@ -17,7 +17,8 @@ static size_t distance(const char *a, size_t na, const char *b, size_t nb)
     for (size_t i = 1; i <= na; i++) {
         now[0] = i;
         for (size_t j = 1; j <= nb; j++) {
-            now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            const size_t substitution = a[i - 1] == b[j - 1] ? 0 : 1;
+            now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + substitution);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 now[j] = least(now[j], before[j - 2] + 1);
         }
@@ -27,6 +28,7 @@ static size_t distance(const char *a, size_t na, const char *b, size_t nb)
     return last[nb];
 }
 
+/* A candidate without a character in common with name (d == longer) is not near. */
 const char *pf_nearest(const char *name, const char *const *candidates, size_t n)
 {
     const char *best = NULL;
@@ -35,7 +37,7 @@ const char *pf_nearest(const char *name, const char *const *candidates, size_t n
         size_t m = strlen(candidates[i]), longer = m > length ? m : length;
         if (m > LONGEST) continue;
         size_t d = distance(name, length, candidates[i], m);
-        size_t most_edits = longer < 4 ? 1 : (longer + 1) / 3;
+        size_t most_edits = longer < 4 ? 1 : (longer + 1) / 3;      /* about one in three characters */
         if (d <= most_edits && d < longer && d < fewest) fewest = d, best = candidates[i];
     }
     return best;

@@ -8,17 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool pf_parse_int(const char *s, int64_t *out)
 {
     bool negative = *s == '-';
-    uint64_t v = 0, most = (uint64_t)INT64_MAX + negative;
+    uint64_t v = 0, most = (uint64_t)INT64_MAX + (negative ? 1 : 0);        /* the largest absolute value */
     if (*s == '-' || *s == '+') s++;
-    if (!digit(*s)) return false;
-    for (; digit(*s); s++) {
+    if (!is_digit(*s)) return false;
+    for (; is_digit(*s); s++) {
         uint64_t d = (uint64_t)(*s - '0');
-        if (v > (most - d) / 10) return false;
+        if (v > (most - d) / 10) return false;                              /* v * 10 + d would be above it */
         v = v * 10 + d;
     }
     if (*s) return false;
@@ -32,16 +32,16 @@ static bool is_decimal(const char *s)
 {
     if (*s == '-' || *s == '+') s++;
     const char *first = s;
-    while (digit(*s)) s++;
-    size_t n = (size_t)(s - first);
+    while (is_digit(*s)) s++;
+    size_t n = (size_t)(s - first);               /* digits before and after the point */
     if (*s == '.')
-        for (s++; digit(*s); s++) n++;
+        for (s++; is_digit(*s); s++) n++;
     if (!n) return false;
     if (*s != 'e' && *s != 'E') return !*s;
     s++;
     if (*s == '-' || *s == '+') s++;
-    if (!digit(*s)) return false;
-    while (digit(*s)) s++;
+    if (!is_digit(*s)) return false;
+    while (is_digit(*s)) s++;
     return !*s;
 }
 
@@ -56,7 +56,7 @@ bool pf_parse_float(const char *s, double *out)
         }
     if (!is_decimal(s)) return false;
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!c) return false;
+    if (!c) return false;                         /* no memory */
     double v = strtod_l(s, NULL, c);
     freelocale(c);
     if (!isfinite(v)) return false;               /* too large for a double */
@@ -74,8 +74,8 @@ void pf_print_digits(char *text, size_t capacity, double v, int digits)
     }
     snprintf(t, sizeof t, "%.*g", digits, v);
     for (const char *from = t; *from; from++)
-        if (digit(*from) || *from == 'e' || *from == '-' || *from == '+') *to++ = *from;
-        else if (to[-1] != '.') *to++ = '.';
+        if (is_digit(*from) || *from == 'e' || *from == '-' || *from == '+') *to++ = *from;
+        else if (to[-1] != '.') *to++ = '.';      /* of several bytes the first; a digit precedes it */
     *to = 0;
     snprintf(text, capacity, "%s", t);
 }

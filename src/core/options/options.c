@@ -7,14 +7,15 @@
 #include "core/options/text.h"
 
 /* An option that was set, and its value as text. */
-typedef struct setting { char *name, *text; } setting;
+typedef struct entry { char *name, *text; } entry;
 struct peft_options {
     peft_context *ctx;
-    setting *items;
+    entry *items;
     size_t count, capacity;
 };
 
-static setting *find(const peft_options *o, const char *name)
+/* The entry of that name; NULL: not set, or no options. */
+static entry *find(const peft_options *o, const char *name)
 {
     for (size_t i = 0; o && i < o->count; i++)
         if (!strcmp(o->items[i].name, name)) return o->items + i;
@@ -28,7 +29,7 @@ bool        pf_options_has(const peft_options *o, const char *name) { return fin
 
 const char *pf_options_setting(const peft_options *o, const char *name)
 {
-    const setting *s = find(o, name);
+    const entry *s = find(o, name);
     return s ? s->text : NULL;
 }
 
@@ -60,21 +61,21 @@ static bool reserve_one(peft_options *o)
 {
     size_t capacity = o->capacity ? 2 * o->capacity : 8, bytes;
     if (o->count < o->capacity) return true;
-    setting *items = pf_mul_size(capacity, sizeof *items, &bytes) ? pf_realloc(o->ctx, o->items, bytes) : NULL;
+    entry *items = pf_mul_size(capacity, sizeof *items, &bytes) ? pf_realloc(o->ctx, o->items, bytes) : NULL;
     if (!items) return false;
     o->items = items;
     o->capacity = capacity;
     return true;
 }
 
-enum { LONGEST = 1 << 18 };              /* bytes of a name or value, so that it fits in the metadata of a file */
+enum { LONGEST = 1 << 18 };              /* most bytes of a name or value: each fits in the metadata of a file */
 
-/* Sets a value, or replaces it. */
-static peft_status put(peft_options *o, const char *name, const char *text)
+/* Sets the option to a copy of text, which replaces an earlier value. */
+static peft_status set_text(peft_options *o, const char *name, const char *text)
 {
     if (strlen(name) > LONGEST || strlen(text) > LONGEST)
         return pf_fail(PEFT_E_INVALID, "option '%.80s': name or value is longer than %d bytes", name, LONGEST);
-    setting *s = find(o, name);
+    entry *s = find(o, name);
     char *copy = pf_strdup(o->ctx, text), *key = NULL;
     if (!copy) return pf_nomem("option's value", strlen(text) + 1);
     if (s) {
@@ -86,7 +87,7 @@ static peft_status put(peft_options *o, const char *name, const char *text)
         pf_free(o->ctx, copy);
         return pf_nomem("option", strlen(name) + 1);
     }
-    o->items[o->count++] = (setting){ key, copy };
+    o->items[o->count++] = (entry){ key, copy };
     return PEFT_OK;
 }
 
@@ -102,7 +103,7 @@ peft_status peft_options_set_int(peft_options *o, const char *name, int64_t v)
     char text[32];
     PF_TRY(check_arguments("peft_options_set_int", o, name));
     snprintf(text, sizeof text, "%lld", (long long)v);
-    return put(o, name, text);
+    return set_text(o, name, text);
 }
 
 peft_status peft_options_set_float(peft_options *o, const char *name, double v)
@@ -110,14 +111,14 @@ peft_status peft_options_set_float(peft_options *o, const char *name, double v)
     char text[64];
     PF_TRY(check_arguments("peft_options_set_float", o, name));
     pf_print_float(text, sizeof text, v);
-    return put(o, name, text);
+    return set_text(o, name, text);
 }
 
 peft_status peft_options_set_string(peft_options *o, const char *name, const char *v)
 {
     PF_TRY(check_arguments("peft_options_set_string", o, name));
     if (!v) return pf_fail(PEFT_E_INVALID, "peft_options_set_string: v is NULL for option '%s'", name);
-    return put(o, name, v);
+    return set_text(o, name, v);
 }
 
 peft_status pf_options_copy(const peft_options *o, peft_options **out)
@@ -125,23 +126,24 @@ peft_status pf_options_copy(const peft_options *o, peft_options **out)
     peft_options *copy;
     peft_status s = peft_options_create(o->ctx, &copy);
     if (s) return s;
-    for (size_t i = 0; i < o->count && !s; i++) s = put(copy, o->items[i].name, o->items[i].text);
+    for (size_t i = 0; i < o->count && !s; i++) s = set_text(copy, o->items[i].name, o->items[i].text);
     if (s) peft_options_free(copy);
     else *out = copy;
     return s;
 }
 
-/* scratch: space for a name and its value, strlen(list) + 2 bytes. */
+/* Sets the options of a list "name=value, name=value". scratch: space for a name and its value, strlen(list) + 2
+ * bytes. */
 static peft_status parse_into(peft_options *o, const char *list, char *scratch)
 {
-    pf_setting given;
-    while (pf_setting_next(&list, &given)) {
-        if (given.error) return pf_setting_refuse(PEFT_E_INVALID, "peft_options_parse", &given);
-        char *name = scratch, *value = scratch + given.name_length + 1;
-        memcpy(name, given.name, given.name_length);
-        name[given.name_length] = 0;
-        pf_setting_value(&given, value, given.value_length + 1);
-        PF_TRY(put(o, name, value));
+    pf_setting parsed;
+    while (pf_setting_next(&list, &parsed)) {
+        if (parsed.error) return pf_setting_refuse(PEFT_E_INVALID, "peft_options_parse", &parsed);
+        char *name = scratch, *value = scratch + parsed.name_length + 1;
+        memcpy(name, parsed.name, parsed.name_length);
+        name[parsed.name_length] = 0;
+        pf_setting_value(&parsed, value, parsed.value_length + 1);
+        PF_TRY(set_text(o, name, value));
     }
     return PEFT_OK;
 }

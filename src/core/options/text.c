@@ -28,7 +28,7 @@ static const char *end_of_unquoted(const char *s, int *depth)
             s = next;
             continue;
         }
-        *depth += (*s == '[') - (*s == ']');
+        *depth += (*s == '[') - (*s == ']');                   /* [ counts 1, ] counts -1 */
         end = ++s;
     }
     return end;
@@ -41,7 +41,7 @@ static const char *end_of_quoted(const char *s)
     return *s ? s + 1 : NULL;
 }
 
-/* Finds the end of the value that begins at s->value; returns it. */
+/* Finds and returns the end of the value that begins at s->value. Sets its length, or s->error. */
 static const char *find_value_end(pf_setting *s)
 {
     const char *end;
@@ -59,6 +59,7 @@ static const char *find_value_end(pf_setting *s)
     return end;
 }
 
+/* After an error the caller stops, so *text need not be moved then. */
 bool pf_setting_next(const char **text, pf_setting *s)
 {
     const char *p = *text + strspn(*text, "," BLANKS);
@@ -84,15 +85,17 @@ bool pf_setting_next(const char **text, pf_setting *s)
 bool pf_setting_value(const pf_setting *s, char *to, size_t capacity)
 {
     const bool quoted = s->value_length && *s->value == '"';
-    const char *p = s->value + quoted, *end = s->value + s->value_length - quoted;
+    const char *p = s->value, *end = s->value + s->value_length;
+    if (quoted) p++, end--;
     for (; p < end && capacity > 1; capacity--) {
-        if (quoted && *p == '\\' && p + 1 < end) p++;
+        if (quoted && *p == '\\' && p + 1 < end) p++;           /* the character behind a \ stands for itself */
         *to++ = *p++;
     }
     *to = 0;
     return p == end;
 }
 
+/* A setting without a name is shown from the place of the error on; of a long name 60 bytes are shown. */
 peft_status pf_setting_refuse(peft_status status, const char *who, const pf_setting *s)
 {
     if (!s->name_length) return pf_fail(status, "%s: %s at: %.80s", who, s->error, s->error_position);
@@ -100,6 +103,7 @@ peft_status pf_setting_refuse(peft_status status, const char *who, const pf_sett
     return pf_fail(status, "%s: the value of '%.*s' has %s: %.80s", who, shown, s->name, s->error, s->error_position);
 }
 
+/* Returns the next item, which is not terminated by a 0. */
 const char *pf_list_next(const char **text, size_t *n)
 {
     const char *p = *text + strspn(*text, ",[]\"'" BLANKS);

@@ -19,6 +19,7 @@ bool pf_value_bool(const char *text, bool *out)
     return false;
 }
 
+/* An integer, or a number in another form whose value is an integer: 1e5, 3.0. */
 bool pf_value_int(const char *text, int64_t *out)
 {
     double v;
@@ -28,6 +29,7 @@ bool pf_value_int(const char *text, int64_t *out)
     return true;
 }
 
+/* Reads the first `length` bytes of s, digits with or without a minus sign. */
 bool peft_sys_opt_integer(const char *s, size_t length, int64_t *out)
 {
     char text[32];
@@ -43,6 +45,7 @@ const char *peft_sys_opt_number(char text[32], double v)
     return text;
 }
 
+/* The index of the word in "a|b|c"; -1: not there. */
 int peft_sys_opt_choice(const char *choices, const char *word, size_t length)
 {
     for (int i = 0;; i++) {
@@ -57,69 +60,70 @@ bool pf_value_numbers(const char *text, int n, double *out)
 {
     double v[3] = { 0 };
     char one[64];
-    int given = 0;
-    for (bool more = true; more; text++) {
+    int count = 0;
+    for (bool more = true; more; text++) {                      /* text++ skips the colon */
         const size_t length = strcspn(text, ":");
-        if (given == n || length >= sizeof one) return false;
+        if (count == n || length >= sizeof one) return false;
         memcpy(one, text, length);
         one[length] = 0;
-        if (!pf_parse_float(one, &v[given++])) return false;
+        if (!pf_parse_float(one, &v[count++])) return false;
         text += length;
         more = *text;
     }
-    if (n == 3 && given == 1) v[1] = v[2] = v[0], given = 3;
-    if (given == n) memcpy(out, v, (size_t)n * sizeof *v);
-    return given == n;
+    if (n == 3 && count == 1) v[1] = v[2] = v[0], count = 3;
+    if (count == n) memcpy(out, v, (size_t)n * sizeof *v);
+    return count == n;
 }
 
 bool pf_value_sides(const char *text, int64_t *height, int64_t *width)
 {
     const char *x = strchr(text, 'x'), *digits = "0123456789";
-    const size_t first = x ? (size_t)(x - text) : strlen(text);
+    const size_t height_digits = x ? (size_t)(x - text) : strlen(text);
     int64_t h, w = 0;
-    if (strspn(text, digits) != first || !peft_sys_opt_integer(text, first, &h) || h < 1) return false;
+    if (strspn(text, digits) != height_digits || !peft_sys_opt_integer(text, height_digits, &h) || h < 1) return false;
     if (x && (x[1 + strspn(x + 1, digits)] || !pf_parse_int(x + 1, &w) || w < 1)) return false;
     *height = h;
     *width = w;
     return true;
 }
 
-/* lo == hi: no bounds. */
-static bool in_bounds(const pf_opt_domain *k, double v)
+/* Whether v is finite and within the bounds, if there are any. */
+static bool in_bounds(const pf_opt_domain *domain, double v)
 {
-    return isfinite(v) && (k->lo == k->hi || (v >= k->lo && v <= k->hi));
+    return isfinite(v) && (domain->lo == domain->hi || (v >= domain->lo && v <= domain->hi));
 }
 
-/* A word, or sides N or HxW. */
-static bool read_side(const pf_opt_domain *k, const char *text, peft_opt_side *out)
+/* Reads a word of the choices, or sides N or HxW. */
+static bool read_side(const pf_opt_domain *domain, const char *text, peft_opt_side *out)
 {
-    peft_opt_side v = { .word = peft_sys_opt_choice(k->choices, text, strlen(text)) };
+    peft_opt_side v = { .word = peft_sys_opt_choice(domain->choices, text, strlen(text)) };
     if (v.word < 0) {
-        if (!pf_value_sides(text, &v.height, &v.width) || !in_bounds(k, (double)v.height)) return false;
-        if (v.width && !in_bounds(k, (double)v.width)) return false;
+        if (!pf_value_sides(text, &v.height, &v.width) || !in_bounds(domain, (double)v.height)) return false;
+        if (v.width && !in_bounds(domain, (double)v.width)) return false;
     }
     *out = v;
     return true;
 }
 
 /* Reads n numbers separated by colons; the second of two must not be below the first. */
-static bool read_numbers(const pf_opt_domain *k, const char *text, int n, double *out)
+static bool read_numbers(const pf_opt_domain *domain, const char *text, int n, double *out)
 {
     double v[3];
     if (!pf_value_numbers(text, n, v)) return false;
-    for (int i = 0; i < n; i++) if (!in_bounds(k, v[i])) return false;
+    for (int i = 0; i < n; i++) if (!in_bounds(domain, v[i])) return false;
     if (n == 2 && v[0] > v[1]) return false;
     memcpy(out, v, (size_t)n * sizeof *v);
     return true;
 }
 
-static bool read_ends(const pf_opt_domain *k, const char *text, double end[2])
+/* Reads low:high with low below high. */
+static bool read_ends(const pf_opt_domain *domain, const char *text, double end[2])
 {
-    return read_numbers(k, text, 2, end) && end[0] < end[1];
+    return read_numbers(domain, text, 2, end) && end[0] < end[1];
 }
 
-/* full, low:high (values) or pA:pB (percentiles). */
-static bool read_range(const pf_opt_domain *k, const char *text, peft_opt_range *out)
+/* Reads a range: full, low:high (values) or pA:pB (percentiles). */
+static bool read_range(const pf_opt_domain *domain, const char *text, peft_opt_range *out)
 {
     static const pf_opt_domain percent = { .type = '2', .hi = 100 };       /* two numbers, low:high, from 0 to 100 */
     char numbers[80];                                  /* pA:pB without its letters */
@@ -132,33 +136,33 @@ static bool read_range(const pf_opt_domain *k, const char *text, peft_opt_range 
         good = n < (int)sizeof numbers && read_ends(&percent, numbers, v.end);
     } else if (!good) {
         v.kind = PEFT_RANGE_VALUES;
-        good = read_ends(k, text, v.end);
+        good = read_ends(domain, text, v.end);
     }
     if (good) *out = v;
     return good;
 }
 
-/* How many numbers a value of type 'f', '2' or '3' has. */
+/* The count of numbers in a value of type 'f' (1), '2' or '3'. */
 static int numbers_of(char type) { return type == 'f' ? 1 : type - '0'; }
 
-bool pf_value_read(const pf_opt_domain *k, const char *text, pf_value *v)
+bool pf_value_read(const pf_opt_domain *domain, const char *text, pf_value *v)
 {
     int64_t i;
     int choice;
-    switch (k->type) {
+    switch (domain->type) {
     case 'i':
-        if (!pf_value_int(text, &i) || !in_bounds(k, (double)i)) return false;
+        if (!pf_value_int(text, &i) || !in_bounds(domain, (double)i)) return false;
         v->i = i;
         return true;
     case 'c':
-        choice = peft_sys_opt_choice(k->choices, text, strlen(text));
+        choice = peft_sys_opt_choice(domain->choices, text, strlen(text));
         if (choice >= 0) v->choice = choice;
         return choice >= 0;
     case 'b': return pf_value_bool(text, &v->b);
-    case 'x': return read_side(k, text, &v->side);
-    case 'r': return read_range(k, text, &v->range);
+    case 'x': return read_side(domain, text, &v->side);
+    case 'r': return read_range(domain, text, &v->range);
     case 's': return true;
-    default:  return read_numbers(k, text, numbers_of(k->type), v->f);
+    default:  return read_numbers(domain, text, numbers_of(domain->type), v->f);
     }
 }
 
@@ -175,6 +179,7 @@ size_t pf_value_size(char type)
     }
 }
 
+/* Writes n numbers, 1 to 3, as "a", "a:b" or "a:b:c". */
 static void print_numbers(const double *v, int n, char *text, size_t capacity)
 {
     char number[3][32];
@@ -182,22 +187,23 @@ static void print_numbers(const double *v, int n, char *text, size_t capacity)
     snprintf(text, capacity, n == 1 ? "%s" : n == 2 ? "%s:%s" : "%s:%s:%s", number[0], number[1], number[2]);
 }
 
+/* Writes word i of "a|b|c". */
 static void print_word(const char *choices, int i, char *text, size_t capacity)
 {
     for (; i; i--) choices = strchr(choices, '|') + 1;
     snprintf(text, capacity, "%.*s", (int)strcspn(choices, "|"), choices);
 }
 
-void pf_value_print(const pf_opt_domain *k, const pf_value *v, char *text, size_t capacity)
+void pf_value_print(const pf_opt_domain *domain, const pf_value *v, char *text, size_t capacity)
 {
     const peft_opt_side *side = &v->side;
     char lo[32], hi[32];
-    switch (k->type) {
+    switch (domain->type) {
     case 'i': snprintf(text, capacity, "%lld", (long long)v->i); return;
     case 'b': snprintf(text, capacity, "%s", v->b ? "true" : "false"); return;
-    case 'c': print_word(k->choices, v->choice, text, capacity); return;
+    case 'c': print_word(domain->choices, v->choice, text, capacity); return;
     case 'x':
-        if (side->word >= 0) print_word(k->choices, side->word, text, capacity);
+        if (side->word >= 0) print_word(domain->choices, side->word, text, capacity);
         else if (!side->width) snprintf(text, capacity, "%lld", (long long)side->height);
         else snprintf(text, capacity, "%lldx%lld", (long long)side->height, (long long)side->width);
         return;
@@ -207,7 +213,7 @@ void pf_value_print(const pf_opt_domain *k, const pf_value *v, char *text, size_
         if (v->range.kind == PEFT_RANGE_FULL) snprintf(text, capacity, "full");
         else snprintf(text, capacity, v->range.kind == PEFT_RANGE_VALUES ? "%s:%s" : "p%s:p%s", lo, hi);
         return;
-    default: print_numbers(v->f, numbers_of(k->type), text, capacity);
+    default: print_numbers(v->f, numbers_of(domain->type), text, capacity);
     }
 }
 
@@ -224,18 +230,32 @@ static void print_words(const char *choices, char *text, size_t capacity)
     }
 }
 
-peft_status pf_value_refuse(const pf_opt_domain *k, const char *who, const char *name, const char *text)
+/* What a message calls a value of that type; for 'x' behind the words of its choices. */
+static const char *shape_of(char type)
+{
+    switch (type) {
+    case 'i': return "an integer";
+    case 'f': return "a number";
+    case 'b': return "true or false";
+    case '2': return "low:high";
+    case '3': return "a:b:c";
+    case 'x': return ", N or HxW";
+    case 'r': return "full, p1:p99 (percentiles) or low:high, low below high";
+    default:  return "";
+    }
+}
+
+/* Expected are the words, then the shape of other values, then their bounds: "auto, N or HxW from 1 to 1024". */
+peft_status pf_value_refuse(const pf_opt_domain *domain, const char *who, const char *name, const char *text)
 {
     char words[400] = "", bounds[80] = "", lo[32], hi[32];
-    const char *shape = k->type == 'i' ? "an integer" : k->type == 'f' ? "a number" : k->type == 'b' ? "true or false"
-                      : k->type == '2' ? "low:high" : k->type == '3' ? "a:b:c" : k->type == 'x' ? ", N or HxW"
-                      : k->type == 'r' ? "full, p1:p99 (percentiles) or low:high, low below high" : "";
-    if (k->choices) print_words(k->choices, words, sizeof words);
-    if (k->lo != k->hi && k->type != 'b' && k->type != 'c')
-        snprintf(bounds, sizeof bounds, "%s from %s to %s", k->type == 'r' ? "," : "", peft_sys_opt_number(lo, k->lo),
-                 peft_sys_opt_number(hi, k->hi));
-    return pf_fail(PEFT_E_OPTION, "%s: option '%s' is '%.100s'; expected %s%s%s", who, name, text, words, shape,
-                   bounds);
+    const char type = domain->type;
+    if (domain->choices) print_words(domain->choices, words, sizeof words);
+    if (domain->lo != domain->hi && type != 'b' && type != 'c')
+        snprintf(bounds, sizeof bounds, "%s from %s to %s", type == 'r' ? "," : "",
+                 peft_sys_opt_number(lo, domain->lo), peft_sys_opt_number(hi, domain->hi));
+    return pf_fail(PEFT_E_OPTION, "%s: option '%s' is '%.100s'; expected %s%s%s", who, name, text, words,
+                   shape_of(type), bounds);
 }
 
 peft_status pf_name_refuse(const char *who, const char *name, const char *const *known, size_t n)

@@ -7,9 +7,11 @@
 const char *pf_find_word(const char *list, const char *word, char between)
 {
     const char separator[2] = { between, 0 };
-    for (size_t n; list && *list; list += n + (list[n] == between)) {
-        n = strcspn(list, separator);
+    while (list && *list) {
+        const size_t n = strcspn(list, separator);              /* bytes of the first word of list */
         if (strlen(word) == n && !memcmp(list, word, n)) return list;
+        list += n;
+        if (*list) list++;                                      /* skips the separator */
     }
     return NULL;
 }
@@ -21,7 +23,9 @@ const char *pf_names_text(const char *const *names, size_t n, const char *betwee
 {
     size_t used = 0;
     text[0] = 0;
-    for (size_t i = 0; i < n && used < capacity; i++)
-        used += (size_t)snprintf(text + used, capacity - used, "%s%s", !i ? "" : i + 1 < n ? between : last, names[i]);
+    for (size_t i = 0; i < n && used < capacity; i++) {
+        const char *before = i == 0 ? "" : i + 1 < n ? between : last;
+        used += (size_t)snprintf(text + used, capacity - used, "%s%s", before, names[i]);
+    }
     return text;
 }
