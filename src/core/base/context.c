@@ -10,7 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Large blocks (arenas, packed operands, weights) get huge pages, as a matrix product touches many pages in turn. */
+/* The default allocator. Large blocks (memory of graphs, packed operands, weights) get huge pages, as a matrix product
+ * touches many pages one after another. */
 static void *default_alloc(size_t size, size_t align, void *user)
 {
     const size_t huge = (size_t)2 << 20;
@@ -28,7 +29,8 @@ static void default_release(void *ptr, size_t size, void *user)
     free(ptr);
 }
 
-/* asked_by, here and below: the argument or environment variable that names the kernels, for the message. */
+/* Finds the kernels of that name. asked_by, here and below: the argument or environment variable that names them, for
+ * the message. */
 static peft_status find_kernels(const char *isa, const char *asked_by, const pk_table **out)
 {
     const pk_table *t = pk_find(isa);
@@ -43,6 +45,7 @@ static peft_status find_kernels(const char *isa, const char *asked_by, const pk_
     return PEFT_OK;
 }
 
+/* Finds the kind of matrix product of that name; cblas only if a BLAS can be opened. */
 static peft_status find_gemm(const char *kind, const char *asked_by, pk_gemm_kind *out)
 {
     static const struct { const char *name; pk_gemm_kind kind; } kinds[] = {
@@ -59,13 +62,14 @@ static peft_status find_gemm(const char *kind, const char *asked_by, pk_gemm_kin
     return pf_fail(PEFT_E_INVALID, "%s is '%s'; expected auto, own or cblas", asked_by, kind);
 }
 
-/* The default log. One write a line, so that the lines of several threads do not mix. */
+/* The default log, for errors and warnings. One write a line, so that the lines of several threads do not mix. */
 static void log_to_stderr(int level, const char *message, void *user)
 {
     char line[1200];
     (void)user;
     int n = snprintf(line, sizeof line, "libpeft: %s: %s\n", level == PF_LOG_ERROR ? "error" : "warning",
                      message);
+    /* the `if` only uses the result of write, which compilers ask for: a log that cannot be written is no error */
     if (n < 0 || write(STDERR_FILENO, line, (size_t)n < sizeof line ? (size_t)n : sizeof line) < 0) return;
 }
 
@@ -111,9 +115,9 @@ void peft_context_free(peft_context *ctx)
 {
     if (!ctx || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1) return;
     peft_context last = *ctx;               /* pf_free needs a context after ctx itself is freed */
-    for (pf_registered *k = last.methods, *next; k; k = next) {
-        next = k->next;
-        pf_free(&last, k);
+    for (pf_registered *method = last.methods, *next; method; method = next) {
+        next = method->next;
+        pf_free(&last, method);
     }
     pf_free(&last, ctx);
 }
@@ -180,6 +184,7 @@ peft_status peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, 
 
 int pf_context_threads(const peft_context *ctx) { return ctx->threads ? ctx->threads : pf_usable_cores(); }
 
+/* Also warns if products will be slow because no BLAS can be opened. */
 pk_gemm_kind pf_context_gemm(peft_context *ctx)
 {
     const pk_gemm_kind kind = pk_gemm_chosen(ctx->kernels, ctx->gemm);

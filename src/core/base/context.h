@@ -21,7 +21,8 @@ struct peft_context {
     uint64_t seed;
     const pk_table *kernels;
     pk_gemm_kind gemm;
-    const char *isa_by, *gemm_by;          /* what chose them: "PEFT_ISA", "peft_context_set_isa"; NULL: the library */
+    const char *isa_by, *gemm_by;          /* what chose kernels and gemm: "PEFT_ISA", "peft_context_set_isa"; NULL: the
+                                            * library itself */
     const struct peft_method *const *built_in; /* the library's methods, up to a NULL; may be NULL: none */
     pf_registered *methods;                /* those that the application registered, oldest first */
     peft_log_fn log; void *log_user; int log_level;
@@ -33,13 +34,14 @@ struct peft_context {
 /* peft_context_create with the table of built-in methods. */
 peft_status pf_context_make(peft_alloc_fn alloc, peft_free_fn release, void *user,
                             const struct peft_method *const *built_in, peft_context **out);
-/* Makes a context on the stack, for functions that are given none and need only memory. All that is made from it must
- * be freed before it goes out of scope. */
+/* Makes *ctx, a variable on the caller's stack, a context with the default allocator and log: for functions that are
+ * given no context and need memory. All that is made from *ctx must be freed before the variable goes out of scope. */
 void pf_context_bare(peft_context *ctx);
 /* For a session or trainer that is made now: the number of threads, at least 1, and the GEMM, OWN or CBLAS. */
 int pf_context_threads(const peft_context *ctx);
 pk_gemm_kind pf_context_gemm(peft_context *ctx);
-peft_context *pf_context_retain(peft_context *ctx);           /* peft_context_free drops one reference */
+/* Adds a reference and returns ctx; peft_context_free drops one. */
+peft_context *pf_context_retain(peft_context *ctx);
 
 /* Blocks aligned to 64 bytes and counted in used and peak. NULL: no memory; no message is set. Products of sizes are
  * checked by the caller with pf_mul_size. pf_free(ctx, NULL) does nothing. */
@@ -47,9 +49,10 @@ void *pf_alloc(peft_context *ctx, size_t bytes);
 void *pf_alloc_zero(peft_context *ctx, size_t bytes);
 void *pf_realloc(peft_context *ctx, void *block, size_t bytes);   /* grows or shrinks; NULL: the old block stays */
 void  pf_free(peft_context *ctx, void *block);
-char *pf_strdup(peft_context *ctx, const char *s);
+char *pf_strdup(peft_context *ctx, const char *s);            /* a copy of s; NULL: no memory */
 
-bool pf_mul_size(size_t a, size_t b, size_t *out);            /* false on overflow */
+/* *out = a * b, and a + b; false on overflow. */
+bool pf_mul_size(size_t a, size_t b, size_t *out);
 bool pf_add_size(size_t a, size_t b, size_t *out);
 
 /* The levels of the log, as in peft_context_set_log. */

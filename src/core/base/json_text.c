@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* jansson loses characters of a long string, without an error, when its allocator fails once while it reads. So the
- * bytes of all strings are counted, as UTF-8, in the text and in the parsed value, and compared. */
+/* The bytes of all strings in JSON text, as UTF-8. jansson loses characters of a long string, without an error, when
+ * its allocator fails once while it reads; so this count is compared with that of the parsed value. */
 static size_t string_bytes_in_text(const char *text, size_t n)
 {
     size_t bytes = 0;
@@ -15,17 +15,18 @@ static size_t string_bytes_in_text(const char *text, size_t n)
         else if (in_string && text[i] != '\\') bytes++;
         else if (in_string && text[++i] != 'u') bytes++;        /* \n, \" and so on: one byte */
         else if (in_string) {
-            unsigned code = 0;                        /* \uXXXX; valid, as the text was parsed */
-            for (size_t k = i + 1; k < i + 5 && k < n; k++)
+            unsigned code = 0;                        /* \uXXXX; valid, as the text was parsed. i: at the u */
+            for (size_t k = i + 1; k < i + 5 && k < n; k++)     /* adds the value of each hexadecimal digit */
                 code = code << 4 | ((unsigned char)text[k] <= '9' ? text[k] & 15u : (text[k] & 7u) + 9);
             const bool surrogate_pair = code >= 0xD800 && code < 0xDC00;
             bytes += surrogate_pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
-            i += surrogate_pair ? 10 : 4;
+            i += surrogate_pair ? 10 : 4;             /* to the end of XXXX, or of XXXX\uXXXX */
         }
     }
     return bytes;
 }
 
+/* The bytes of all strings and names in a parsed value. */
 static size_t string_bytes_in_value(const json_t *j)
 {
     size_t bytes = json_string_length(j), i;
@@ -59,6 +60,7 @@ peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t *
                    error.text);
 }
 
+/* A backslash in a string takes the character behind it with it. */
 char pf_json_step(pf_json_walk *w)
 {
     if (w->position >= w->size) return 0;
@@ -118,7 +120,7 @@ bool pf_is_utf8(const char *s)
     for (const unsigned char *c = (const unsigned char *)s; *c;) {
         /* n: bytes of the sequence that begins with *c; 0: no sequence begins so */
         int n = *c < 0x80 ? 1 : *c < 0xC2 ? 0 : *c < 0xE0 ? 2 : *c < 0xF0 ? 3 : *c < 0xF5 ? 4 : 0;
-        uint32_t point = n == 1 ? *c : *c & (0x7Fu >> n);
+        uint32_t point = n == 1 ? *c : *c & (0x7Fu >> n);       /* the first byte's bits of the code point */
         if (!n) return false;
         for (int i = 1; i < n; i++) {
             if ((c[i] & 0xC0) != 0x80) return false;

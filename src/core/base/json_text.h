@@ -6,15 +6,15 @@
 #include <jansson.h>
 #include "core/base/context.h"
 
-/* Parses n bytes; *root is the caller's. Not JSON, or a name twice in an object: PEFT_E_FORMAT, "<what> is not valid
- * JSON at line 3, byte 40: ...". */
+/* Parses n bytes; the caller owns *root. PEFT_E_FORMAT: text is no JSON, or an object has a name twice: "<what> is not
+ * valid JSON at line 3, byte 40: ...". */
 peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t **root);
 
 /* A walk over JSON text without parsing it, which skips the inside of strings; the text need not be valid JSON.
  * position: of the next byte; depth: the brackets open there. */
 typedef struct pf_json_walk { const char *text; size_t size, position; int depth; } pf_json_walk;
-/* Returns the next character outside strings, and one quote for a whole string: {"a":[1]} gives { " : [ 1 ] }. 0: the
- * end of the text. */
+/* Takes one step: returns the next character outside strings, and one quote for a whole string, so that {"a":[1]} gives
+ * { " : [ 1 ] }. 0: the end of the text. */
 char pf_json_step(pf_json_walk *w);
 
 /* pf_json_parse for a configuration file, which may be hostile: refuses more than 1 MiB, and brackets nested deeper
@@ -23,7 +23,8 @@ peft_status pf_json_parse_config(const char *text, size_t n, int depth, json_t *
 
 /* Text that grows; text[length] is 0 once something was added. The caller frees it: pf_free(ctx, text). */
 typedef struct pf_text { peft_context *ctx; char *text; size_t length, capacity; } pf_text;
-int pf_text_add(const char *bytes, size_t n, void *text);     /* a json_dump_callback_t; -1: no memory */
+/* Appends n bytes to text, a pf_text *. 0, or -1: no memory. The form is that of jansson's json_dump_callback_t. */
+int pf_text_add(const char *bytes, size_t n, void *text);
 /* Writes root as JSON into memory of the context. root NULL, the result of a call without memory, gives
  * PEFT_E_NOMEM. */
 peft_status pf_json_write(peft_context *ctx, const json_t *root, size_t flags, char **text);

@@ -4,7 +4,8 @@
 #include "core/base/context.h"
 #include <string.h>
 
-/* In front of every block: its size with this header. As long as the alignment, so that the block is aligned too. */
+/* Stands in front of every block: the size of both together. As long as the alignment, so that the block is aligned
+ * too. */
 typedef union { size_t total; unsigned char padding[PK_ALIGN]; } header;
 
 bool pf_mul_size(size_t a, size_t b, size_t *out)
@@ -21,7 +22,8 @@ bool pf_add_size(size_t a, size_t b, size_t *out)
     return true;
 }
 
-static void count(peft_context *ctx, size_t bytes)
+/* Adds bytes to `used`, and raises `peak` to the new value unless another thread has set a higher one. */
+static void count_allocated(peft_context *ctx, size_t bytes)
 {
     size_t used = atomic_fetch_add(&ctx->used, bytes) + bytes, peak = atomic_load(&ctx->peak);
     while (used > peak && !atomic_compare_exchange_weak(&ctx->peak, &peak, used)) {}
@@ -38,8 +40,8 @@ void *pf_alloc(peft_context *ctx, size_t bytes)
         return NULL;
     }
     h->total = total;
-    count(ctx, total);
-    return h + 1;
+    count_allocated(ctx, total);
+    return h + 1;                             /* the block begins behind its header */
 }
 
 void *pf_alloc_zero(peft_context *ctx, size_t bytes)

@@ -7,6 +7,9 @@
 #include <Random123/philox.h>
 #include <math.h>
 
+#define TWO_PI 6.283185307179586476925
+
+/* The four random words of element i. */
 static philox4x32_ctr_t block(const pf_rng *r, uint64_t i)
 {
     philox4x32_ctr_t counter = { { (uint32_t)i, (uint32_t)(i >> 32), r->a, r->b } };
@@ -14,6 +17,7 @@ static philox4x32_ctr_t block(const pf_rng *r, uint64_t i)
     return philox4x32_R(10, counter, key);
 }
 
+/* Two words of 32 bits as one of 64. */
 static uint64_t join(uint32_t high, uint32_t low) { return (uint64_t)high << 32 | low; }
 
 /* Maps the upper 53 bits to (0, 1): to the middle of one of 2^53 equal intervals. The last middle would round to 1. */
@@ -35,10 +39,10 @@ double pf_rng_normal(const pf_rng *r, uint64_t i)
 {
     philox4x32_ctr_t w = block(r, i);
     double radius = sqrt(-2 * log(to_unit_interval(join(w.v[0], w.v[1]))));
-    return radius * cos(6.283185307179586476925 * to_unit_interval(join(w.v[2], w.v[3])));
+    return radius * cos(TWO_PI * to_unit_interval(join(w.v[2], w.v[3])));
 }
 
-/* The high half of word * n: 2^64/n of the 2^64 words, up to one, give each result. */
+/* Returns the high half of the product word * n: each result comes from 2^64/n of the 2^64 words, one more or less. */
 int64_t pf_rng_below(const pf_rng *r, uint64_t i, int64_t n)
 {
     philox4x32_ctr_t w = block(r, i);

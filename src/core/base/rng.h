@@ -6,9 +6,10 @@
 #include <stdint.h>
 #include "kernels/pk.h"
 
-/* A stream. a, b: what it is for, such as the step and the operation. */
+/* A stream of random numbers. a and b tell streams of the same seed apart: the step and the operation, for example. */
 typedef struct pf_rng { uint64_t seed; uint32_t a, b; } pf_rng;
 
+/* Each function gives element i of the stream, or uses elements 1 to n - 1 (shuffle). */
 uint32_t pf_rng_u32(const pf_rng *r, uint64_t i);
 double   pf_rng_uniform(const pf_rng *r, uint64_t i);                      /* (0, 1), 53 bits */
 double   pf_rng_normal(const pf_rng *r, uint64_t i);                       /* mean 0, variance 1 (Box-Muller) */

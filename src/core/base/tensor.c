@@ -8,8 +8,9 @@ static const struct { const char *name; size_t size; } types[] = {
     [PEFT_F32] = { "f32", 4 }, [PEFT_BF16] = { "bf16", 2 }, [PEFT_F16] = { "f16", 2 }, [PEFT_I32] = { "i32", 4 },
     [PEFT_I64] = { "i64", 8 }, [PEFT_U8] = { "u8", 1 },     [PEFT_F64] = { "f64", 8 }, [PEFT_U16] = { "u16", 2 },
     [PEFT_I16] = { "i16", 2 } };
-#define LARGEST_TYPE 8                            /* bytes */
+#define LARGEST_TYPE 8                            /* bytes of an element of the largest type */
 
+/* Whether t is one of the table's types: an application can pass any number. */
 static bool is_dtype(peft_dtype t) { return (unsigned)t < sizeof types / sizeof *types && types[t].name; }
 size_t      pf_dtype_size(peft_dtype t) { return is_dtype(t) ? types[t].size : 0; }
 const char *pf_dtype_name(peft_dtype t) { return is_dtype(t) ? types[t].name : "unknown"; }

@@ -19,12 +19,13 @@ struct peft_tensor {
     int ndim;
     int64_t dim[PEFT_MAX_DIMS];
     void *data;
-    bool owned;
+    bool owned;                                               /* the tensor frees data */
 };
 
 size_t      pf_dtype_size(peft_dtype t);                      /* bytes; 0: no such type */
 const char *pf_dtype_name(peft_dtype t);                      /* "f32" */
-int64_t     pf_dims_count(int ndim, const int64_t *dims);     /* elements; -1: a dim < 0, or more than int64 bytes */
+/* The number of elements; -1: an extent < 0, or more bytes than an int64_t holds for the largest element type. */
+int64_t     pf_dims_count(int ndim, const int64_t *dims);
 size_t      pf_tensor_bytes(const peft_tensor *t);
 /* Writes "[2, 3, 4]" to text, for messages; returns text. */
 const char *pf_dims_text(char *text, size_t capacity, int ndim, const int64_t *dims);

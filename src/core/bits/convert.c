@@ -9,19 +9,20 @@
 /* Rounds v to a 16-bit format of a sign bit, `exponent` and `fraction` bits: 5 and 10 for f16, 8 and 7 for bf16. */
 static uint16_t narrow(double v, int exponent, int fraction)
 {
-    const uint64_t hidden_bit = UINT64_C(1) << 52, infinity = UINT64_C(0x7FF) << 52;
-    const int bias = (1 << (exponent - 1)) - 1, drop = 52 - fraction;
-    const uint64_t all_ones = ((UINT64_C(1) << exponent) - 1) << fraction;
+    const uint64_t hidden_bit = UINT64_C(1) << 52, infinity64 = UINT64_C(0x7FF) << 52;
+    const int bias = (1 << (exponent - 1)) - 1, drop = 52 - fraction;       /* bits of a double's fraction to drop */
+    const uint64_t infinity16 = ((UINT64_C(1) << exponent) - 1) << fraction;
     uint64_t bits, r;
     memcpy(&bits, &v, sizeof bits);
     uint64_t sign = bits >> 63 << (exponent + fraction), a = bits & ~(UINT64_C(1) << 63);     /* a: |v| */
     int e = (int)(a >> 52) - 1023 + bias;             /* the exponent field of the result, if it is normal */
-    if (a > infinity) {
-        r = all_ones | UINT64_C(1) << (fraction - 1) | (a & (hidden_bit - 1)) >> drop;
+    /* To nearest even: add half a unit less one, and one more if the last bit that stays is odd; then drop the bits. */
+    if (a > infinity64) {                               /* NaN: quiet, with the upper bits of its fraction */
+        r = infinity16 | UINT64_C(1) << (fraction - 1) | (a & (hidden_bit - 1)) >> drop;
     } else if (e > 0) {                               /* rounding up may carry into the exponent field, as it must */
         a -= (uint64_t)(1023 - bias) << 52;
         r = (a + (UINT64_C(1) << (drop - 1)) - 1 + (a >> drop & 1)) >> drop;
-        if (r > all_ones) r = all_ones;
+        if (r > infinity16) r = infinity16;
     } else if (drop + 1 - e <= 53) {                  /* subnormal: hidden bit made explicit, more bits dropped */
         int shift = drop + 1 - e;
         a = (a & (hidden_bit - 1)) | hidden_bit;

@@ -6,16 +6,18 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* The choice is stored, as CPUID is slow in virtual machines. Threads that race store the same value. */
+/* Updates h by whole blocks, with the faster compression function that this CPU can run. The choice is stored, as CPUID
+ * is slow in virtual machines. Threads that race store the same value. */
 static void compress_blocks(uint32_t h[8], const uint8_t *p, size_t blocks)
 {
-    static atomic_int stored;                                 /* 0: not chosen yet, 1: plain C, 2: SHA instructions */
+    enum { NOT_CHOSEN, PLAIN_C, SHA_INSTRUCTIONS };
+    static atomic_int stored;
     int kind = atomic_load_explicit(&stored, memory_order_relaxed);
-    if (!kind) {
-        kind = 1 + pf_sha256_has_x86();
+    if (kind == NOT_CHOSEN) {
+        kind = pf_sha256_has_x86() ? SHA_INSTRUCTIONS : PLAIN_C;
         atomic_store_explicit(&stored, kind, memory_order_relaxed);
     }
-    if (kind == 2) pf_sha256_x86(h, p, blocks);
+    if (kind == SHA_INSTRUCTIONS) pf_sha256_x86(h, p, blocks);
     else pf_sha256_plain(h, p, blocks);
 }
 
@@ -27,6 +29,7 @@ void pf_sha256_init(pf_sha256 *s)
     s->bytes = 0;
 }
 
+/* Compresses whole blocks, the first of them begun by earlier bytes, and keeps the rest in s->block. */
 void pf_sha256_add(pf_sha256 *s, const void *data, size_t n)
 {
     const uint8_t *p = data;
