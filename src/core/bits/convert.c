@@ -17,7 +17,7 @@ static uint16_t narrow(double v, int exponent, int fraction)
     uint64_t sign = bits >> 63 << (exponent + fraction), a = bits & ~(UINT64_C(1) << 63);     /* a: |v| */
     int e = (int)(a >> 52) - 1023 + bias;             /* the exponent field of the result, if it is normal */
     /* To nearest even: add half a unit less one, and one more if the last bit that stays is odd; then drop the bits. */
-    if (a > infinity64) {                               /* NaN: quiet, with the upper bits of its fraction */
+    if (a > infinity64) {                             /* NaN: quiet, with the upper bits of its fraction */
         r = infinity16 | UINT64_C(1) << (fraction - 1) | (a & (hidden_bit - 1)) >> drop;
     } else if (e > 0) {                               /* rounding up may carry into the exponent field, as it must */
         a -= (uint64_t)(1023 - bias) << 52;

@@ -9,7 +9,8 @@
 #include <unistd.h>
 #include "core/os/system_call.h"
 
-/* The folder and the paths of its files; new_tensors: where the new tensors are until they are renamed. */
+/* The folder, and the paths of the configuration and of the tensors in it, symbolic links followed for the tensors;
+ * new_tensors: where the new tensors are until they are renamed to `tensors`. */
 typedef struct { peft_context *ctx; const char *dir; char *config, *tensors, *new_tensors; } paths;
 
 char *pf_path_join(peft_context *ctx, const char *dir, const char *name)
@@ -28,22 +29,25 @@ static void paths_free(paths *p)
     pf_free(p->ctx, p->new_tensors);
 }
 
-static peft_status paths_make(paths *p, const char *tensors, const char *config)
+/* Makes the folder if it is missing, and the paths of the files of these names. paths_free frees them in every case. */
+static peft_status paths_make(paths *p, const char *tensors_name, const char *config_name)
 {
     int r;
     SYSTEM_CALL(r, "mkdir", mkdir(p->dir, 0777));
     if (r && errno != EEXIST) return pf_fail(PEFT_E_IO, "%s: cannot be created: %s", p->dir, strerror(errno));
-    char *link = pf_path_join(p->ctx, p->dir, tensors);
-    p->config = link ? pf_path_join(p->ctx, p->dir, config) : NULL;
-    peft_status s = p->config ? pf_file_target(p->ctx, link, &p->tensors) : PEFT_E_NOMEM;
-    pf_free(p->ctx, link);
+    char *path = pf_path_join(p->ctx, p->dir, tensors_name);
+    p->config = path ? pf_path_join(p->ctx, p->dir, config_name) : NULL;
+    peft_status s = p->config ? pf_file_target(p->ctx, path, &p->tensors) : PEFT_E_NOMEM;
+    pf_free(p->ctx, path);
     if (s) return s;
-    p->new_tensors = p->tensors ? pf_alloc(p->ctx, strlen(p->tensors) + sizeof ".new") : NULL;
-    if (!p->new_tensors) return pf_nomem("path", 0);
+    const size_t bytes = strlen(p->tensors) + sizeof ".new";
+    p->new_tensors = pf_alloc(p->ctx, bytes);
+    if (!p->new_tensors) return pf_nomem("path", bytes);
     strcat(strcpy(p->new_tensors, p->tensors), ".new");
     return PEFT_OK;
 }
 
+/* Flushes the folder that holds `file` to the disk. */
 static peft_status sync_folder(const paths *p, const char *file)
 {
     int fd = pf_open_folder_of(file), r = fd < 0 ? -1 : pf_sync_folder(fd);
@@ -68,7 +72,7 @@ static peft_status remove_old_config(const paths *p, const char *config_text)
     return r ? pf_fail(PEFT_E_IO, "%s: cannot be removed: %s", p->config, strerror(errno)) : sync_folder(p, p->config);
 }
 
-/* Renames the new tensors over the old ones. */
+/* Removes the old configuration if it would not fit, and renames the new tensors over the old ones. */
 static peft_status replace_tensors(const paths *p, const char *config_text)
 {
     int r;
@@ -78,6 +82,7 @@ static peft_status replace_tensors(const paths *p, const char *config_text)
     return sync_folder(p, p->tensors);
 }
 
+/* Writes both new files beside the old ones; then puts the tensors and last the configuration in their place. */
 static peft_status write_both(const paths *p, pf_st_out *o, const char *config_text)
 {
     pf_writer *w = NULL;
@@ -91,11 +96,11 @@ static peft_status write_both(const paths *p, pf_st_out *o, const char *config_t
     return s;
 }
 
-peft_status pf_folder_write(peft_context *ctx, const char *dir, const char *tensors, pf_st_out *o, const char *config,
-                            const char *config_text)
+peft_status pf_folder_write(peft_context *ctx, const char *dir, const char *tensors_name, pf_st_out *o,
+                            const char *config_name, const char *config_text)
 {
     paths p = { .ctx = ctx, .dir = dir };
-    peft_status s = paths_make(&p, tensors, config);
+    peft_status s = paths_make(&p, tensors_name, config_name);
     if (!s) s = write_both(&p, o, config_text);
     paths_free(&p);
     return s;

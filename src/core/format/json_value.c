@@ -6,7 +6,7 @@
 #include <string.h>
 #include "core/options/options.h"
 
-/* json_dumpb returns the bytes it needs, even if they do not fit. */
+/* json_dumpb returns the number of bytes that the value needs, even if they do not fit. */
 const char *pf_json_show(const json_t *v, char text[PF_JSON_SHOWN])
 {
     const size_t n = json_dumpb(v, text, PF_JSON_SHOWN - 1,

@@ -7,11 +7,11 @@
 #include "core/os/file.h"
 #include "core/base/tensor.h"
 
-/* Reading. */
+/* Reading. "st" in the names stands for safetensors. */
 typedef struct pf_st pf_st;                                   /* an open file; immutable */
-peft_status pf_st_open(peft_context *ctx, const char *path, pf_st **out);      /* maps it: pf_map_open */
-peft_status pf_st_read(peft_context *ctx, const char *path, pf_st **out);      /* reads it: pf_map_read */
-peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out);        /* without data */
+peft_status pf_st_open(peft_context *ctx, const char *path, pf_st **out);      /* maps the file: pf_map_open */
+peft_status pf_st_read(peft_context *ctx, const char *path, pf_st **out);      /* into memory: pf_map_read */
+peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out);        /* the header, no data */
 peft_status pf_st_open_memory(peft_context *ctx, const void *data, size_t size, pf_st **out);  /* borrows data */
 void        pf_st_close(pf_st *st);
 
@@ -36,19 +36,19 @@ size_t              pf_st_meta_count(const pf_st *st);
 void                pf_st_meta_at(const pf_st *st, size_t i, const char **key, const char **value);
 
 /* Writing: declare metadata and tensors, then write. Names and values are copied; data is borrowed until the write. The
- * tensors are sorted by element size, largest first, then by name. */
+ * writer sorts the tensors by element size, largest first, then by name. */
 typedef struct pf_st_out pf_st_out;
 peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out);
 peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value);
 peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
                              const void *data);
-/* The same for data of type `from`, which is converted to `type` while it is written, rounding to nearest even. Both
- * are f32, f64, f16 or bf16. */
+/* Declares a tensor of `type` by data of type `from`, which is converted while it is written, rounding to nearest even.
+ * Both types are f32, f64, f16 or bf16. */
 peft_status pf_st_out_floats(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
                              peft_dtype from, const void *data);
 peft_status pf_st_out_write(pf_st_out *o, const char *path);  /* atomic (file.h); read back and compared */
-void        pf_st_out_keep_order(pf_st_out *o);               /* tensors stay in the order declared */
+void        pf_st_out_keep_order(pf_st_out *o);               /* keeps the order of declaration: no sorting */
 void        pf_st_out_free(pf_st_out *o);
-/* PEFT_E_INVALID if s is not UTF-8; what: the word for s in the message. */
+/* Returns PEFT_E_INVALID if s is not UTF-8; what: the word for s in the message. */
 peft_status pf_st_check_text(const char *what, const char *s);
 #endif

@@ -27,7 +27,7 @@ static peft_status measure(pf_st *st, json_t *root, size_t *text)
 {
     const char *name;
     json_t *value, *meta = json_object_get(root, META);
-    st->count = json_object_size(root) - (meta != NULL);
+    st->count = json_object_size(root) - (meta ? 1 : 0);
     if (json_is_null(meta)) meta = NULL;                      /* null: no metadata */
     if (st->count > PF_ST_TENSORS) return REFUSE("has %zu tensors; expected at most %d", st->count, PF_ST_TENSORS);
     json_object_foreach(root, name, value) {
@@ -58,7 +58,8 @@ static const char *copy_text(char **next, const char *s)
     return copy;
 }
 
-static peft_status take_keys(const char *name, json_t *entry)
+/* Checks that the entry of a tensor in the header has the three keys of the format and no other. */
+static peft_status check_keys(const char *name, json_t *entry)
 {
     static const char *const keys[] = { "dtype", "shape", "data_offsets" };
     const char *key;
@@ -73,6 +74,7 @@ static peft_status take_keys(const char *name, json_t *entry)
     return PEFT_OK;
 }
 
+/* Sets extents and bytes of t from the entry's shape; bits: of an element. */
 static peft_status take_shape(pf_st_tensor *t, json_t *shape, int bits)
 {
     size_t n = json_array_size(shape), all_bits;
@@ -98,6 +100,7 @@ static peft_status take_shape(pf_st_tensor *t, json_t *shape, int bits)
     return PEFT_OK;
 }
 
+/* Sets the data of t from the entry's offsets into data[size], and checks that they span t->bytes. */
 static peft_status take_offsets(pf_st_tensor *t, json_t *offsets, const uint8_t *data, size_t size)
 {
     const json_t *first = json_array_get(offsets, 0), *second = json_array_get(offsets, 1);
@@ -117,9 +120,10 @@ static peft_status take_offsets(pf_st_tensor *t, json_t *offsets, const uint8_t 
     return PEFT_OK;
 }
 
+/* Fills t, which has its name, from its entry in the header. data[size]: of all tensors. */
 static peft_status take_tensor(pf_st_tensor *t, json_t *entry, const uint8_t *data, size_t size)
 {
-    PF_TRY(take_keys(t->name, entry));
+    PF_TRY(check_keys(t->name, entry));
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     if (!dtype) return REFUSE("tensor '%.80s': dtype is not text", t->name);
     const pf_st_type *type = pf_st_type_named(dtype);
@@ -156,6 +160,7 @@ static peft_status check_cover(pf_st *st, const uint8_t *data, size_t size)
     return PEFT_OK;
 }
 
+/* For qsort: order of by_name, and of by_key below. */
 static int by_name(const void *a, const void *b)
 {
     return strcmp((*(const pf_st_tensor *const *)a)->name, (*(const pf_st_tensor *const *)b)->name);
@@ -166,13 +171,14 @@ static int by_key(const void *a, const void *b)
     return strcmp((*(const pair *const *)a)->key, (*(const pair *const *)b)->key);
 }
 
+/* For bsearch: compare a key or name with an element of by_key or by_name. */
 static int compare_key(const void *key, const void *p) { return strcmp(key, (*(const pair *const *)p)->key); }
 static int compare_name(const void *name, const void *t)
 {
     return strcmp(name, (*(const pf_st_tensor *const *)t)->name);
 }
 
-/* No product overflows: measure has bounded the counts. */
+/* text: bytes of st->text. false: no memory. No product overflows, as measure has bounded the counts. */
 static bool allocate_tables(pf_st *st, size_t text)
 {
     st->tensor = pf_alloc_zero(st->ctx, st->count * sizeof *st->tensor);
@@ -223,13 +229,13 @@ static peft_status name_kind(peft_status s, const uint8_t *file, size_t size)
     return kind ? pf_fail(s, "is %s; expected a safetensors file", kind) : s;
 }
 
-/* Owns map from now on, and closes it on an error. `loaded` bytes of the file, which has `size`, can be read at
- * `file`. */
+/* Opens a file of `size` bytes, of which the first `loaded` bytes can be read at `file`. The result owns map (NULL:
+ * none); on an error map is closed. */
 static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *file, size_t loaded, size_t size,
                               pf_st **out)
 {
     json_t *root = NULL;
-    size_t header = 0;
+    size_t header = 0;                                          /* its bytes, without those of its length */
     pf_st *st = pf_alloc_zero(ctx, sizeof *st);
     if (!st) {
         pf_map_close(map);
@@ -238,14 +244,15 @@ static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *fil
     st->ctx = pf_context_retain(ctx);
     st->map = map;
     peft_status s = name_kind(pf_st_header(file, size, &root, &header), file, loaded);
-    if (!s) s = fill(st, root, file + 8 + header, size - 8 - header);
+    const size_t data = sizeof(uint64_t) + header;              /* where the data begins, behind the header */
+    if (!s) s = fill(st, root, file + data, size - data);
     json_decref(root);
     if (s) pf_st_close(st);
     else *out = st;
     return s;
 }
 
-/* s: the status of the call that made map. */
+/* Opens the file whose bytes are in map, unless the call that made map failed with status s. */
 static peft_status open_map(peft_context *ctx, peft_status s, pf_map *map, const char *path, pf_st **out)
 {
     if (s) return s;
@@ -267,6 +274,7 @@ peft_status pf_st_read(peft_context *ctx, const char *path, pf_st **out)
     return open_map(ctx, s, map, path, out);
 }
 
+/* The bytes of the header; 0 for a file without a length. */
 static uint64_t header_length(const pf_map *map)
 {
     uint64_t n = 0;
@@ -274,7 +282,8 @@ static uint64_t header_length(const pf_map *map)
     return n;
 }
 
-/* Reads a first part, which tells the length of the header; reads again if the header is longer than that. */
+/* Reads the first part of the file, which begins with the length of the header; reads a longer part if the header needs
+ * one. */
 peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out)
 {
     enum { FIRST_PART = 65536 };

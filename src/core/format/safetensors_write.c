@@ -9,6 +9,7 @@
 
 enum { PIECE = 16384 };                               /* bytes of a buffer for conversion */
 
+/* A declared tensor. */
 typedef struct item {
     char *name;
     const pf_st_type *type;
@@ -98,6 +99,7 @@ peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value)
     return PEFT_OK;
 }
 
+/* Refuses a name that is too long, reserved, declared already or no UTF-8, and a tensor too many. */
 static peft_status check_name(const pf_st_out *o, const char *name)
 {
     if (strlen(name) > PF_ST_NAME || !strcmp(name, "__metadata__"))
@@ -109,31 +111,35 @@ static peft_status check_name(const pf_st_out *o, const char *name)
     return pf_st_check_text("tensor name", name);
 }
 
-/* Declares a tensor. `it` has ndim, data and from; the rest is set here. */
-static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, const int64_t *dims, item it)
+/* Whether pf_from_real can convert to t. */
+static bool is_float(peft_dtype t) { return t == PEFT_F32 || t == PEFT_F64 || t == PEFT_F16 || t == PEFT_BF16; }
+
+/* Declares a tensor. `tensor` has ndim, data and from; the rest is set here. */
+static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, const int64_t *dims, item tensor)
 {
-    it.type = pf_st_type_of(type);
+    tensor.type = pf_st_type_of(type);
     PF_TRY(check_name(o, name));
-    if (!it.type) return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to %d", name, (int)type,
-                                 (int)PEFT_I16);
-    if (it.from && !pf_from_real(NULL, type, NULL, 0))
-        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected F32, F64, F16 or BF16", name, it.type->name);
-    int64_t count = it.ndim < 0 || it.ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(it.ndim, dims);
-    if (count < 0 || !pf_mul_size((size_t)count, (size_t)it.type->bits / 8, &it.bytes))
+    if (!tensor.type)
+        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to %d", name, (int)type, (int)PEFT_I16);
+    if (tensor.from && !is_float(type))
+        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected F32, F64, F16 or BF16", name,
+                       tensor.type->name);
+    int64_t count = tensor.ndim < 0 || tensor.ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(tensor.ndim, dims);
+    if (count < 0 || !pf_mul_size((size_t)count, (size_t)tensor.type->bits / 8, &tensor.bytes))
         return pf_fail(PEFT_E_SHAPE, "tensor '%.80s': expected 0 to %d extents >= 0 whose product does not overflow",
                        name, PEFT_MAX_DIMS);
-    if (!it.data && it.bytes)
-        return pf_fail(PEFT_E_INVALID, "tensor '%.80s': data is NULL; expected %zu bytes", name, it.bytes);
-    if (it.ndim) memcpy(it.dim, dims, (size_t)it.ndim * sizeof *dims);
+    if (!tensor.data && tensor.bytes)
+        return pf_fail(PEFT_E_INVALID, "tensor '%.80s': data is NULL; expected %zu bytes", name, tensor.bytes);
+    if (tensor.ndim) memcpy(tensor.dim, dims, (size_t)tensor.ndim * sizeof *dims);
     item *items = reserve_one(o->ctx, o->items, o->count, &o->capacity, sizeof *items);
     if (items) o->items = items;
-    it.name = items ? pf_strdup(o->ctx, name) : NULL;
-    if (it.name && !add_to_set(&o->names, name)) {
-        pf_free(o->ctx, it.name);
-        it.name = NULL;
+    tensor.name = items ? pf_strdup(o->ctx, name) : NULL;
+    if (tensor.name && !add_to_set(&o->names, name)) {
+        pf_free(o->ctx, tensor.name);
+        tensor.name = NULL;
     }
-    if (!it.name) return pf_nomem("tensor to write", sizeof it);
-    o->items[o->count++] = it;
+    if (!tensor.name) return pf_nomem("tensor to write", sizeof tensor);
+    o->items[o->count++] = tensor;
     return PEFT_OK;
 }
 
@@ -149,19 +155,19 @@ peft_status pf_st_out_floats(pf_st_out *o, const char *name, peft_dtype type, in
     return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data, .from = type == from ? 0 : from });
 }
 
-/* Returns *bytes bytes of the item as they are in the file, from offset on: a pointer into its data, or if they must be
- * converted a piece of them in buffer. */
-static const void *piece_of(const item *it, size_t offset, char buffer[PIECE], size_t *bytes)
+/* Returns *bytes bytes of the tensor as they are in the file, from offset on: a pointer into its data, or, if the data
+ * must be converted, a piece of it in buffer. */
+static const void *piece_of(const item *tensor, size_t offset, char buffer[PIECE], size_t *bytes)
 {
-    *bytes = it->bytes - offset;
-    if (!it->from) return (const char *)it->data + offset;
+    *bytes = tensor->bytes - offset;
+    if (!tensor->from) return (const char *)tensor->data + offset;
     enum { MOST = PIECE / 8 };                        /* elements of at most eight bytes */
-    const size_t size = (size_t)it->type->bits / 8;
+    const size_t size = (size_t)tensor->type->bits / 8;
     pk_real x[MOST];
     if (*bytes > MOST * size) *bytes = MOST * size;
     const int64_t n = (int64_t)(*bytes / size);
-    pf_to_real(x, (const char *)it->data + offset / size * pf_dtype_size(it->from), it->from, n);
-    pf_from_real(buffer, it->type->type, x, n);
+    pf_to_real(x, (const char *)tensor->data + offset / size * pf_dtype_size(tensor->from), tensor->from, n);
+    pf_from_real(buffer, tensor->type->type, x, n);
     return buffer;
 }
 
@@ -173,14 +179,14 @@ static int larger_first(const void *a, const void *b)
 }
 
 /* The entry of a tensor in the header, whose data begins at `begin`; NULL: no memory. */
-static json_t *entry_of(const item *it, size_t begin)
+static json_t *entry_of(const item *tensor, size_t begin)
 {
     json_t *entry = json_object(), *shape = json_array(), *offsets = json_array();
     int failed = 0;
-    for (int i = 0; i < it->ndim; i++) failed |= json_array_append_new(shape, json_integer(it->dim[i]));
+    for (int i = 0; i < tensor->ndim; i++) failed |= json_array_append_new(shape, json_integer(tensor->dim[i]));
     failed |= json_array_append_new(offsets, json_integer((json_int_t)begin));
-    failed |= json_array_append_new(offsets, json_integer((json_int_t)(begin + it->bytes)));
-    failed |= json_object_set_new(entry, "dtype", json_string(it->type->name));
+    failed |= json_array_append_new(offsets, json_integer((json_int_t)(begin + tensor->bytes)));
+    failed |= json_object_set_new(entry, "dtype", json_string(tensor->type->name));
     failed |= json_object_set_new(entry, "shape", shape);
     failed |= json_object_set_new(entry, "data_offsets", offsets);
     if (!failed) return entry;
@@ -207,7 +213,8 @@ static json_t *header_of(const pf_st_out *o)
     return NULL;
 }
 
-/* Writes the header's length and the header, padded with blanks to a multiple of 8, to t, which the caller frees. */
+/* Writes the header's length and the header, padded with blanks to a multiple of 8 bytes, to t, whose text the caller
+ * frees. The length is written as 0 first, and set when it is known. */
 static peft_status write_header(const pf_st_out *o, pf_text *t)
 {
     uint64_t n = 0;
@@ -225,15 +232,15 @@ static peft_status write_header(const pf_st_out *o, pf_text *t)
     return PEFT_OK;
 }
 
-/* Whether the tensor t of the file equals the declared one. */
-static bool same(const pf_st_tensor *t, const item *it)
+/* Whether a tensor read from the file (NULL: not found) equals the declared one. */
+static bool same(const pf_st_tensor *read, const item *tensor)
 {
     char buffer[PIECE];
-    bool equal = t && t->type == it->type->type && t->ndim == it->ndim && t->bytes == it->bytes
-              && !memcmp(t->dim, it->dim, sizeof *t->dim * (size_t)t->ndim);
-    for (size_t offset = 0, n; equal && offset < it->bytes; offset += n) {
-        const void *piece = piece_of(it, offset, buffer, &n);
-        equal = !memcmp((const char *)t->data + offset, piece, n);
+    bool equal = read && read->type == tensor->type->type && read->ndim == tensor->ndim && read->bytes == tensor->bytes
+              && !memcmp(read->dim, tensor->dim, sizeof *read->dim * (size_t)read->ndim);
+    for (size_t offset = 0, n; equal && offset < tensor->bytes; offset += n) {
+        const void *piece = piece_of(tensor, offset, buffer, &n);
+        equal = !memcmp((const char *)read->data + offset, piece, n);
     }
     return equal;
 }
@@ -256,6 +263,7 @@ static peft_status read_back(const pf_st_out *o, const char *path)
     return s;
 }
 
+/* Writes header and data to w, and checks what was written. */
 static peft_status write_all(const pf_st_out *o, pf_writer *w, const pf_text *header)
 {
     char buffer[PIECE];

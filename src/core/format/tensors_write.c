@@ -3,6 +3,7 @@
 #include <peft/sys/tensors.h>
 #include "core/format/safetensors.h"
 
+/* Declares the arrays as tensors of o, and the notes, key, value, key, value, .., NULL, as its metadata. */
 static peft_status declare(pf_st_out *o, const peft_named_data *tensors, size_t count, const char *const *notes)
 {
     for (; notes && notes[0]; notes += 2) {
