@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { LOG_WARNING = 1 };                                     /* level of peft_sys_log */
+
 peft_status io_fail(peft_status s, const char *format, ...)
 {
     char message[8192];
@@ -16,6 +18,7 @@ peft_status io_fail(peft_status s, const char *format, ...)
 
 peft_status io_nomem(const char *subject) { return io_fail(PEFT_E_NOMEM, "%s: out of memory", subject); }
 
+/* A message that begins with "name:" already stays as it is. */
 peft_status io_fail_in(peft_status s, const char *name)
 {
     char message[1024];
@@ -31,9 +34,10 @@ void io_warn(peft_context *ctx, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    peft_sys_log(ctx, 1, message);
+    peft_sys_log(ctx, LOG_WARNING, message);
 }
 
+/* Zeroed. NULL also for a negative count, and where count * size overflows an int64_t. */
 void *io_alloc(peft_context *ctx, int64_t count, size_t size)
 {
     int64_t bytes;

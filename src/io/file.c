@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * file.c -- reads a regular file, or its first bytes, into memory: pictures, lists, and what overlap.c hashes. */
+ * file.c -- reads a regular file, or its first bytes, into memory: pictures and lists; the beginnings of
+ * files are hashed to find equal pictures. */
 #include "io/io.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define NO_LIMIT INT64_MAX
 
 static peft_status system_failed(const char *call, const char *path)
 {
@@ -45,12 +48,13 @@ static peft_status read_open(peft_context *ctx, int fd, const char *path, int64_
         peft_sys_free(ctx, bytes);
         return s;
     }
-    bytes[n] = 0;
+    bytes[n] = 0;                                             /* so that a text is a string */
     *data = bytes;
     *size = n;
     return PEFT_OK;
 }
 
+/* Opens the file for read_open, which has the same arguments. */
 static peft_status read_path(peft_context *ctx, const char *path, int64_t max_bytes, int64_t limit, uint8_t **data,
                              size_t *size)
 {
@@ -63,10 +67,10 @@ static peft_status read_path(peft_context *ctx, const char *path, int64_t max_by
 
 peft_status io_read_file(peft_context *ctx, const char *path, int64_t limit, uint8_t **data, size_t *size)
 {
-    return read_path(ctx, path, INT64_MAX, limit, data, size);
+    return read_path(ctx, path, NO_LIMIT, limit, data, size);
 }
 
 peft_status io_read_head(peft_context *ctx, const char *path, int64_t max_bytes, uint8_t **data, size_t *size)
 {
-    return read_path(ctx, path, max_bytes, INT64_MAX, data, size);
+    return read_path(ctx, path, max_bytes, NO_LIMIT, data, size);
 }

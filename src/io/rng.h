@@ -19,9 +19,12 @@ static inline uint64_t io_rng_scramble(uint64_t z)
     return z ^ (z >> 31);
 }
 
+/* The next 64 random bits; the state advances by the constant of splitmix64. */
 static inline uint64_t io_rng_next(io_rng *r) { return io_rng_scramble(r->state += 0x9e3779b97f4a7c15u); }
 
-/* The generator for the key (purpose, seed, a, b); a and b are, for instance, epoch and sample. */
+/* The generator for the key (purpose, seed, a, b); a and b are, for instance, epoch and sample. IO_RNG_UNUSED: a or b
+ * that the purpose does not need. */
+enum { IO_RNG_UNUSED = 0 };
 static inline io_rng io_rng_make(int purpose, uint64_t seed, int64_t a, int64_t b)
 {
     io_rng r = { (uint64_t)purpose };
@@ -32,7 +35,8 @@ static inline io_rng io_rng_make(int purpose, uint64_t seed, int64_t a, int64_t 
     return r;
 }
 
-static inline double io_rng_uniform(io_rng *r, double lo, double hi)           /* in [lo, hi) */
+/* A number in [lo, hi), from the upper 53 random bits: a double holds as many. */
+static inline double io_rng_uniform(io_rng *r, double lo, double hi)
 {
     return lo + (hi - lo) * ((double)(io_rng_next(r) >> 11) * 0x1p-53);
 }

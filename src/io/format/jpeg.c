@@ -193,7 +193,7 @@ static void decode_pixels(decoder *d, size_t size, const io_limits *limits)
     jpeg_start_decompress(j);
     if (jpeg_has_multiple_scans(j)) check_scans(d);
     while (j->output_scanline < j->output_height) {
-        JSAMPROW row = (JSAMPROW)d->im->pixels + (size_t)j->output_scanline * io_image_row(d->im);
+        JSAMPROW row = (JSAMPROW)d->im->pixels + (size_t)j->output_scanline * io_image_row_bytes(d->im);
         jpeg_read_scanlines(j, &row, 1);
     }
     jpeg_finish_decompress(j);

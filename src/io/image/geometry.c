@@ -25,20 +25,21 @@ peft_status peft_image_crop(const peft_image *im, int64_t left, int64_t top, int
     if (s) return s;
     overlap(left, width, im->width, &x, &columns);
     overlap(top, height, im->height, &y, &rows);
-    size_t pixel = io_image_pixel(im);
+    size_t pixel = io_image_pixel_bytes(im);
     for (int64_t r = 0; r < rows && columns; r++)
-        memcpy((uint8_t *)to->pixels + (size_t)(y + r) * io_image_row(to) + (size_t)x * pixel,
-               (const uint8_t *)im->pixels + (size_t)(top + y + r) * io_image_row(im) + (size_t)(left + x) * pixel,
+        memcpy((uint8_t *)to->pixels + (size_t)(y + r) * io_image_row_bytes(to) + (size_t)x * pixel,
+               (const uint8_t *)im->pixels + (size_t)(top + y + r) * io_image_row_bytes(im) +
+                   (size_t)(left + x) * pixel,
                (size_t)columns * pixel);
     *out = to;
     return PEFT_OK;
 }
 
-int64_t io_centre_offset(int64_t size, int64_t crop, bool round_even)
+int64_t io_centre_offset(int64_t size, int64_t crop, io_half half)
 {
     int64_t surplus = size - crop;
-    if (surplus < 0) return -(-surplus / 2);
-    return surplus / 2 + (round_even && surplus % 2 && surplus / 2 % 2);
+    if (surplus < 0 || surplus % 2 == 0 || half == IO_HALF_DOWN) return surplus / 2;        /* C rounds towards 0 */
+    return surplus / 2 + surplus / 2 % 2;                     /* an odd number is raised to the even one above it */
 }
 
 peft_status peft_image_centre_crop(const peft_image *im, int64_t width, int64_t height, peft_image **out)
@@ -47,8 +48,8 @@ peft_status peft_image_centre_crop(const peft_image *im, int64_t width, int64_t 
     if (width < 1 || height < 1)
         return io_fail(PEFT_E_INVALID, "centre crop: %lld x %lld, expected positive sides", (long long)width,
                        (long long)height);
-    return peft_image_crop(im, io_centre_offset(im->width, width, true), io_centre_offset(im->height, height, true),
-                           width, height, out);
+    return peft_image_crop(im, io_centre_offset(im->width, width, IO_HALF_EVEN),
+                           io_centre_offset(im->height, height, IO_HALF_EVEN), width, height, out);
 }
 
 peft_status peft_image_flip(const peft_image *im, peft_image **out)
@@ -57,10 +58,10 @@ peft_status peft_image_flip(const peft_image *im, peft_image **out)
     if (!im || !out) return io_fail(PEFT_E_INVALID, "flip: %s is NULL", im ? "out" : "image");
     peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
-    size_t pixel = io_image_pixel(im), row = io_image_row(im);
+    size_t pixel = io_image_pixel_bytes(im), row = io_image_row_bytes(im);
     for (int64_t y = 0; y < im->height; y++) {
         const uint8_t *from = (const uint8_t *)im->pixels + (size_t)y * row;
-        uint8_t *mirrored = (uint8_t *)to->pixels + (size_t)y * row + row;
+        uint8_t *mirrored = (uint8_t *)to->pixels + (size_t)y * row + row;     /* the end of the row; goes left */
         for (int64_t x = 0; x < im->width; x++, from += pixel) memcpy(mirrored -= pixel, from, pixel);
     }
     *out = to;

@@ -27,7 +27,7 @@ peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int c
     atomic_init(&im->refs, 1);
     im->channels = channels;
     im->type = type;
-    im->slope = 1;
+    im->slope = 1;                                            /* the intercept is 0 already */
     im->width = width;
     im->height = height;
     *out = im;
@@ -72,15 +72,16 @@ peft_status peft_image_from_buffer(peft_context *ctx, const void *pixels, int64_
                        "PEFT_FLOAT_32", depth);
     peft_status s = io_image_new(ctx, width, height, channels, type, &im);
     if (s) return s;
-    size_t row = io_image_row(im);
-    if (row_bytes && (row_bytes < 0 || (size_t)row_bytes < row)) {
+    const size_t row_size = io_image_row_bytes(im);                 /* bytes of a row without the gap behind it */
+    if (row_bytes && (row_bytes < 0 || (size_t)row_bytes < row_size)) {
         peft_image_free(im);
         return io_fail(PEFT_E_INVALID, "image from buffer: row_bytes is %lld; expected 0 (no gaps) or at least %zu, "
-                       "the bytes of a row", (long long)row_bytes, row);
+                       "the bytes of a row", (long long)row_bytes, row_size);
     }
-    size_t stride = row_bytes ? (size_t)row_bytes : row;
+    const size_t stride = row_bytes ? (size_t)row_bytes : row_size;
     for (int64_t y = 0; y < height; y++)
-        memcpy((uint8_t *)im->pixels + (size_t)y * row, (const uint8_t *)pixels + (size_t)y * stride, row);
+        memcpy((uint8_t *)im->pixels + (size_t)y * row_size, (const uint8_t *)pixels + (size_t)y * stride,
+               row_size);
     *out = im;
     return PEFT_OK;
 }
@@ -90,28 +91,29 @@ peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **
     peft_image *to = NULL;
     peft_status s = io_image_new(ctx, im->width, im->height, im->channels, im->type, &to);
     if (s) return s;
-    const size_t alpha = (size_t)(im->width * im->height) * io_types[im->type].bytes;
-    if (im->alpha && !(to->alpha = peft_sys_alloc(ctx, alpha))) {
+    const size_t alpha_bytes = (size_t)(im->width * im->height) * io_types[im->type].bytes;
+    if (im->alpha && !(to->alpha = peft_sys_alloc(ctx, alpha_bytes))) {
         peft_image_free(to);
         return io_nomem("copy of an image");
     }
     memcpy(to->pixels, im->pixels, io_image_bytes(im));
-    if (im->alpha) memcpy(to->alpha, im->alpha, alpha);
+    if (im->alpha) memcpy(to->alpha, im->alpha, alpha_bytes);
     to->slope = im->slope;
     to->intercept = im->intercept;
     *out = to;
     return PEFT_OK;
 }
 
+/* The slope and intercept of im are replaced, since the new ones apply to samples too. */
 peft_status peft_image_rescale(const peft_image *im, double slope, double intercept, peft_image **out)
 {
     peft_image *to;
-    char a[32], b[32];
+    char text[2][32];
     if (!im || !out) return io_fail(PEFT_E_INVALID, "rescale: %s is NULL", im ? "out" : "image");
     if (!(fabs(slope) >= 1e-30 && fabs(slope) <= 1e30 && fabs(intercept) <= 1e30))     /* values stay finite doubles */
         return io_fail(PEFT_E_INVALID, "rescale: slope %s, intercept %s; expected a slope of 1e-30..1e30 and an "
-                       "intercept of up to 1e30, both positive or negative", peft_sys_opt_number(a, slope),
-                       peft_sys_opt_number(b, intercept));
+                       "intercept of up to 1e30, both positive or negative", peft_sys_opt_number(text[0], slope),
+                       peft_sys_opt_number(text[1], intercept));
     peft_status s = io_image_copy(im->ctx, im, &to);
     if (s) return s;
     to->slope = slope;

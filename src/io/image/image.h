@@ -11,7 +11,7 @@ typedef struct io_type_row {
     const char *name;                                         /* "unsigned of 8 bits", for messages */
     int depth;                                                /* the value of peft_image_depth */
     size_t bytes;                                             /* of one sample */
-    double lowest, highest;                                   /* finite value that a sample can have */
+    double lowest, highest;                                   /* finite values that a sample can have */
 } io_type_row;
 extern const io_type_row io_types[IO_TYPES];
 
@@ -26,31 +26,37 @@ struct peft_image {
     uint64_t pixels[];                                        /* [height, width, channels]; aligned for any type */
 };
 
+/* row_bytes of peft_image_from_buffer for a buffer whose rows follow each other without gaps. */
+enum { IO_NO_GAPS = 0 };
+
 /* Makes an image whose samples are all 0. PEFT_E_INVALID: a side below 1, channels not 1 or 3, or more than 2^46
  * bytes. */
 peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
                          peft_image **out);
-/* The same with context, sample type, slope and intercept of im. Its pixels and alpha are not copied. */
+/* Makes such an image of another size with the context, sample type, slope and intercept of im; pixels and alpha of im
+ * are not copied. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
+/* Returns im, with one more reference. */
 peft_image *io_image_retain(const peft_image *im);
 /* Copies im with its alpha, slope and intercept, into memory of ctx. */
 peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **out);
-static inline size_t io_image_pixel(const peft_image *im)     /* bytes of one pixel */
+static inline size_t io_image_pixel_bytes(const peft_image *im)     /* bytes of one pixel */
 {
     return (size_t)im->channels * io_types[im->type].bytes;
 }
-static inline size_t io_image_row(const peft_image *im)       /* bytes of one row */
+static inline size_t io_image_row_bytes(const peft_image *im)       /* bytes of one row */
 {
-    return (size_t)im->width * io_image_pixel(im);
+    return (size_t)im->width * io_image_pixel_bytes(im);
 }
-static inline size_t io_image_bytes(const peft_image *im) { return io_image_row(im) * (size_t)im->height; }
+static inline size_t io_image_bytes(const peft_image *im) { return io_image_row_bytes(im) * (size_t)im->height; }
 static inline size_t io_image_memory(const peft_image *im)    /* bytes of the struct, pixels and alpha */
 {
     size_t alpha = im->alpha ? io_image_bytes(im) / (size_t)im->channels : 0;
     return sizeof *im + io_image_bytes(im) + alpha;
 }
 
-/* Read and write sample i of an image of an integer type. The caller clips v to the range of the type. */
+/* Read and write sample i of an image of an integer type. The caller clips v to the range of the type. A signed sample
+ * is written by its 16 bits, which (uint16_t)v keeps. */
 static inline int64_t io_sample(const peft_image *im, int64_t i)
 {
     if (im->type == IO_U8) return ((const uint8_t *)im->pixels)[i];

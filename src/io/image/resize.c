@@ -4,17 +4,21 @@
 
 io_raster io_raster_of(const peft_image *im)
 {
-    static const io_kind kinds[IO_TYPES] = {
+    static const io_raster_type types[IO_TYPES] = {
         [IO_U8] = IO_BYTES, [IO_U16] = IO_WORDS, [IO_I16] = IO_SIGNED_WORDS, [IO_F32] = IO_FLOATS };
-    return (io_raster){ im->width, im->height, im->channels, kinds[im->type], im->pixels };
+    return (io_raster){ im->width, im->height, im->channels, types[im->type], im->pixels };
 }
 
+/* Memory for the result of a pass. NULL: none, or the size overflows. */
 static void *alloc_samples(peft_context *ctx, int64_t width, int64_t height, int64_t channels, io_rounding rounding)
 {
     int64_t n;
     if (__builtin_mul_overflow(width, height, &n) || __builtin_mul_overflow(n, channels, &n)) return NULL;
     return io_alloc(ctx, n, rounding == IO_TO_BYTE ? 1 : sizeof(double));
 }
+
+/* As origin of a pass: its input begins with the first row and column of the image. */
+enum { WHOLE_IMAGE = 0 };
 
 /* The weights of the horizontal pass (x) and of the vertical one (y), and which comes first. */
 typedef struct plan { io_weights x, y; bool vertical_first; io_rounding rounding; } plan;
@@ -31,7 +35,8 @@ static int64_t input_range(const io_weights *w, int64_t *start)
     return end - *start;
 }
 
-/* The first pass makes only the rows or columns that the second one reads. */
+/* The first pass makes only the rows or columns that the second one reads: `length` from `start` on. The second pass
+ * takes all that the first one made. */
 static peft_status run_two_passes(const io_raster *from, const plan *p, void *to)
 {
     bool bytes = p->rounding == IO_TO_BYTE;
@@ -42,12 +47,14 @@ static peft_status run_two_passes(const io_raster *from, const plan *p, void *to
     io_raster middle = *from;
     middle.width = p->vertical_first ? length : first->size;
     middle.height = p->vertical_first ? first->size : length;
-    middle.kind = bytes ? IO_BYTES : IO_DOUBLES;
+    middle.type = bytes ? IO_BYTES : IO_DOUBLES;
     void *between = alloc_samples(first->ctx, middle.width, middle.height, from->channels, p->rounding);
     if (!between) return io_nomem("resize");
     middle.data = between;
-    peft_status s = (p->vertical_first ? vertical : horizontal)(from, start, length, first, 0, p->rounding, between);
-    if (!s) s = (p->vertical_first ? horizontal : vertical)(&middle, 0, first->size, second, start, p->rounding, to);
+    peft_status s = (p->vertical_first ? vertical : horizontal)(from, start, length, first, WHOLE_IMAGE, p->rounding,
+                                                                between);
+    const int64_t all_from = 0, all = first->size;
+    if (!s) s = (p->vertical_first ? horizontal : vertical)(&middle, all_from, all, second, start, p->rounding, to);
     peft_sys_free(first->ctx, between);
     return s;
 }
@@ -59,9 +66,9 @@ static peft_status run_passes(const io_raster *from, const io_scaling *s, const 
     io_pass horizontal = bytes ? io_horizontal8 : io_horizontal_wide;
     io_pass vertical = bytes ? io_vertical8 : io_vertical_wide;
     if (s->width == from->width)
-        return vertical(from, s->part.left, s->part.width, &p->y, 0, p->rounding, to);
+        return vertical(from, s->part.left, s->part.width, &p->y, WHOLE_IMAGE, p->rounding, to);
     if (s->height == from->height)
-        return horizontal(from, s->part.top, s->part.height, &p->x, 0, p->rounding, to);
+        return horizontal(from, s->part.top, s->part.height, &p->x, WHOLE_IMAGE, p->rounding, to);
     return run_two_passes(from, p, to);
 }
 
@@ -77,6 +84,7 @@ peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding r
     io_raster from = io_raster_of(im);
     plan p = { .rounding = rounding };
     void *to = NULL;
+    /* The rule of Pillow 13; before it, the horizontal pass always came first. */
     p.vertical_first = s->order == IO_PILLOW13 && im->height > s->height &&
                        im->height - s->height > 2 * (im->width - s->width);
     peft_status status = check_size(s->width, s->height);
@@ -157,13 +165,16 @@ peft_status io_resize_crop(const peft_image *im, const io_scaling *s, peft_image
     return status;
 }
 
+/* The longer side is rounded down. Where it overflows it becomes huge, and the resize to it is refused. */
 void io_shorter_size(const peft_image *im, int64_t size, int64_t *width, int64_t *height)
 {
-    int64_t shorter = im->width < im->height ? im->width : im->height, longer;
-    if (__builtin_mul_overflow(size, im->width < im->height ? im->height : im->width, &longer)) longer = INT64_MAX;
-    longer /= shorter;
-    *width = im->width <= im->height ? size : longer;
-    *height = im->width <= im->height ? longer : size;
+    const int64_t shorter = im->width < im->height ? im->width : im->height;
+    const int64_t longer = im->width < im->height ? im->height : im->width;
+    int64_t resized;                                          /* the longer side of the result */
+    if (__builtin_mul_overflow(size, longer, &resized)) resized = INT64_MAX;
+    resized /= shorter;
+    *width = im->width <= im->height ? size : resized;
+    *height = im->width <= im->height ? resized : size;
 }
 
 peft_status peft_image_resize(const peft_image *im, int64_t width, int64_t height, const char *filter,

@@ -40,8 +40,8 @@ void        io_weights_free(io_weights *w);
 
 /* The input of a pass, samples [height, width, channels]: those of an image, or the result of the first pass, which is
  * bytes for 8-bit images and doubles for all others. */
-typedef enum io_kind { IO_BYTES, IO_WORDS, IO_SIGNED_WORDS, IO_FLOATS, IO_DOUBLES } io_kind;
-typedef struct io_raster { int64_t width, height, channels; io_kind kind; const void *data; } io_raster;
+typedef enum io_raster_type { IO_BYTES, IO_WORDS, IO_SIGNED_WORDS, IO_FLOATS, IO_DOUBLES } io_raster_type;
+typedef struct io_raster { int64_t width, height, channels; io_raster_type type; const void *data; } io_raster;
 io_raster io_raster_of(const peft_image *im);
 /* What a pass writes: bytes; or doubles that are rounded to whole numbers (half away from zero) or to the precision of
  * float, and not clipped. */
@@ -51,8 +51,8 @@ typedef enum io_rounding { IO_TO_BYTE, IO_TO_INT, IO_TO_FLOAT } io_rounding;
  * channels]. A vertical pass changes the height: of `length` columns from column `start` on it makes [w->size, length,
  * channels]. origin: how many rows or columns of the image are missing before the first one of `from`, along the
  * resampled axis; w->first counts in the whole image. 0 for an image. The first pass makes only the rows or columns
- * that the second pass reads, so that its result may begin later. rounding: IO_TO_BYTE for the 8-bit passes, another
- * for the wide ones, which serve all other sample types. */
+ * that the second pass reads, so that its result may begin at a later row or column than the image. rounding:
+ * IO_TO_BYTE for the 8-bit passes, another for the wide ones, which serve all other sample types. */
 typedef peft_status (*io_pass)(const io_raster *from, int64_t start, int64_t length, const io_weights *w,
                                int64_t origin, io_rounding rounding, void *to);
 peft_status io_horizontal8(const io_raster *from, int64_t start, int64_t length, const io_weights *w, int64_t origin,
@@ -71,9 +71,11 @@ peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding r
 peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **out);
 /* The same for a part that may reach beyond the resized image; there samples are 0. */
 peft_status io_resize_crop(const peft_image *im, const io_scaling *s, peft_image **out);
-/* Where a centred crop of `crop` pixels begins on a side of `size` pixels: (size - crop) / 2, rounded half to even or
- * down. A side shorter than the crop gives a negative offset, rounded towards 0: a crop of 6 from 3 begins at -1. */
-int64_t io_centre_offset(int64_t size, int64_t crop, bool round_even);
+/* How a number that lies half-way between two whole ones is rounded: 2.5 to 2 and 3.5 to 4, or both down. */
+typedef enum io_half { IO_HALF_EVEN, IO_HALF_DOWN } io_half;
+/* Where a centred crop of `crop` pixels begins on a side of `size` pixels: (size - crop) / 2, rounded as half says.
+ * A side shorter than the crop gives a negative offset, rounded towards 0: a crop of 6 from 3 begins at -1. */
+int64_t io_centre_offset(int64_t size, int64_t crop, io_half half);
 /* The width and height of im when its shorter side is resized to size and the longer one in proportion. */
 void io_shorter_size(const peft_image *im, int64_t size, int64_t *width, int64_t *height);
 #endif

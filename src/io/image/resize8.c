@@ -3,7 +3,8 @@
  * each pass rounds its results to 8 bits. */
 #include "io/image/resize.h"
 
-/* Fractional bits of a weight: of the 32 bits of a sum, 8 hold the sample, one the sign and one what exceeds 255. */
+/* Fractional bits of a weight: of the 32 bits of a sum, 8 hold the sample, one the sign, and one is needed for sums
+ * above 255, which filters with negative weights give. HALF: 0.5 in these units. */
 enum { FRACTION_BITS = 32 - 8 - 2, HALF = 1 << (FRACTION_BITS - 1) };
 
 /* w->weight in fixed point, rounded; the caller frees it. NULL: no memory. */

@@ -4,6 +4,7 @@
 #include "io/image/resize.h"
 #include <math.h>
 
+/* To the precision of float, or to a whole number, half away from zero. */
 static double round_to(double v, io_rounding rounding)
 {
     if (rounding == IO_TO_FLOAT) return (double)(float)v;
@@ -17,11 +18,12 @@ static void load_samples(const io_raster *from, int64_t first, int64_t n, double
     const uint16_t *words = from->data;
     const int16_t *signed_words = from->data;
     const float *floats = from->data;
-    switch (from->kind) {
+    switch (from->type) {
     case IO_BYTES: for (int64_t i = 0; i < n; i++) to[i] = bytes[first + i]; break;
     case IO_WORDS: for (int64_t i = 0; i < n; i++) to[i] = words[first + i]; break;
     case IO_SIGNED_WORDS: for (int64_t i = 0; i < n; i++) to[i] = signed_words[first + i]; break;
     case IO_FLOATS: for (int64_t i = 0; i < n; i++) to[i] = (double)floats[first + i]; break;
+    case IO_DOUBLES:
     default: memcpy(to, (const double *)from->data + first, (size_t)n * sizeof *to);
     }
 }

@@ -4,6 +4,7 @@
 #include "io/image/resize.h"
 #include <math.h>
 
+/* name: a filter, or a filter, a colon and an order of passes. */
 peft_status io_filter_named(const char *name, io_filter *out, io_order *order)
 {
     const char *colon = name ? strchr(name, ':') : NULL;
@@ -58,10 +59,12 @@ static const struct { double support; double (*weight)(double x); } filters[] = 
     [IO_BICUBIC] = { 2.0, bicubic }, [IO_BILINEAR] = { 1.0, triangle }, [IO_BOX] = { 0.5, box },
     [IO_HAMMING] = { 1.0, hamming }, [IO_LANCZOS] = { 3.0, lanczos }, [IO_NEAREST] = { 0.5, NULL } };
 
-/* Weights of all filters but nearest; scale: input pixels for one output pixel. */
+/* Weights of all filters but nearest, for the output positions from `start` on; scale: input pixels for one output
+ * pixel. An output pixel takes the input pixels first..last - 1, whose centres lie within the support of its own. */
 static void fill_weights(int64_t input_size, double scale, int64_t start, io_filter filter, io_weights *w)
 {
-    double stretch = scale < 1.0 ? 1.0 : scale, support = filters[filter].support * stretch;
+    const double stretch = scale < 1.0 ? 1.0 : scale;         /* how much wider the filter is than one that enlarges */
+    const double support = filters[filter].support * stretch;
     for (int64_t i = 0; i < w->size; i++) {
         double centre = ((double)(start + i) + 0.5) * scale, sum = 0.0, inverse = 1.0 / stretch;
         double *weight = w->weight + i * w->stride;
@@ -95,7 +98,8 @@ static void fill_nearest(int64_t input_size, double scale, int64_t start, io_wei
 peft_status io_weights_make(peft_context *ctx, int64_t input_size, int64_t output_size, int64_t start, int64_t size,
                             io_filter filter, io_weights *out)
 {
-    double scale = (double)input_size / (double)output_size, stretch = scale < 1.0 ? 1.0 : scale;
+    const double scale = (double)input_size / (double)output_size, stretch = scale < 1.0 ? 1.0 : scale;
+    /* stride: the most input pixels that one output pixel can take. */
     io_weights w = { .ctx = ctx, .size = size, .stride = (int64_t)ceil(filters[filter].support * stretch) * 2 + 1 };
     if (filter == IO_NEAREST) w.stride = 1;
     w.first = io_alloc(ctx, size, sizeof *w.first);

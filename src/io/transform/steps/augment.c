@@ -67,7 +67,7 @@ static peft_status shift_mirrored(const peft_image *im, int64_t left, int64_t to
     peft_image *to;
     peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
-    size_t pixel = io_image_pixel(im), row = io_image_row(im);
+    size_t pixel = io_image_pixel_bytes(im), row = io_image_row_bytes(im);
     uint8_t *target = (uint8_t *)to->pixels;
     for (int64_t y = 0; y < im->height; y++) {
         const uint8_t *from = (const uint8_t *)im->pixels + (size_t)mirrored(top + y, im->height) * row;
