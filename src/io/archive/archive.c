@@ -68,6 +68,7 @@ static peft_status ensure_owned(io_archive *a)
     return PEFT_OK;
 }
 
+/* libzip is called under the lock, here and in io_archive_read. */
 peft_status io_archive_size(io_archive *a, int64_t member, int64_t *size)
 {
     zip_stat_t st;

@@ -48,7 +48,8 @@ static bool read_shape(cursor *c, io_npy *a)
             return false;
         if (a->ndim < IO_NPY_DIMS) a->dim[a->ndim] = extent;
         if (accept(c, ",")) continue;
-        return accept(c, ")") && a->ndim++ > 0;                 /* (n,) is a shape of one extent; (n) is a number */
+        /* The last extent, (h, w), may stand without a comma, but not an only one: (n,) is a shape, (n) a number. */
+        return accept(c, ")") && a->ndim++ > 0;
     }
     return true;
 }
@@ -80,10 +81,11 @@ static peft_status broken_header(void)
                    "numpy.save writes it");
 }
 
+/* Reads the dictionary, in which each key occurs once, into all members of a but data. */
 static peft_status read_header(cursor c, unsigned accepted, io_npy *a)
 {
     char key[20], descr[20];
-    enum { DESCR = 1, ORDER = 2, SHAPE = 4 };
+    enum { DESCR = 1, ORDER = 2, SHAPE = 4, ALL = DESCR | ORDER | SHAPE };
     unsigned found = 0;                                       /* the keys that were read, as bits */
     bool good = accept(&c, "{");
     while (good && !accept(&c, "}")) {
@@ -107,11 +109,13 @@ static peft_status read_header(cursor c, unsigned accepted, io_npy *a)
         }
     }
     skip_blanks(&c);
-    if (!good || found != (DESCR | ORDER | SHAPE) || c.next != c.end) return broken_header();
+    if (!good || found != ALL || c.next != c.end) return broken_header();
     const peft_status s = check_shape(a);
     return s ? s : read_type(descr, accepted, a);
 }
 
+/* A file begins with \x93NUMPY, a byte each of major and minor version, and the length of the header, in two bytes in
+ * version 1, else in four. */
 peft_status io_npy_parse(const uint8_t *file, size_t size, unsigned accepted, io_npy *out)
 {
     io_npy a = { 0 };
@@ -132,6 +136,7 @@ peft_status io_npy_parse(const uint8_t *file, size_t size, unsigned accepted, io
     return PEFT_OK;
 }
 
+/* Elements are little-endian; a and out may be of different widths. */
 bool io_npy_int(const io_npy *a, int64_t i, int64_t *out)
 {
     uint64_t v = 0;

@@ -8,6 +8,7 @@
 enum { MAX_RATIO = 1032, RATIO_SLACK = 4096, FIRST_ALLOCATION = 1 << 20 };
 #define MAX_BYTES (8ll << 30)
 
+/* The name of a compression method; text: memory for one that is not in the table. */
 static const char *method_name(int method, char text[24])
 {
     /* 93 and 98: libzip, or an older version of it, has no constant for these methods. */
@@ -39,8 +40,8 @@ peft_status io_zip_check(const zip_stat_t *st, int64_t limit)
     return PEFT_OK;
 }
 
-/* The memory grows with the bytes that were unpacked, because the size in the zip's directory may be wrong. libzip
- * verifies the checksum when a read reaches the end, hence the read of one byte after all others. */
+/* Unpacks size bytes. The memory grows with the bytes that were unpacked, because the size in the zip's directory may be
+ * wrong. libzip verifies the checksum when a read reaches the end, so one more byte is asked for after all others. */
 static peft_status read_all(peft_context *ctx, zip_file_t *f, zip_uint64_t size, uint8_t **data)
 {
     zip_uint64_t capacity = size < FIRST_ALLOCATION ? size : FIRST_ALLOCATION, done = 0;

@@ -88,24 +88,27 @@ static uint32_t read_u32(const uint8_t *p)                   /* little-endian */
  * record, or for ZIP64: libzip then reads the whole file. false: no memory. */
 static bool find_start(peft_context *ctx, int fd, int64_t size, int64_t *start)
 {
-    const int64_t most = END_RECORD_BYTES + MAX_COMMENT_BYTES, tail = size < most ? size : most;
-    uint8_t *end = peft_sys_alloc(ctx, (size_t)tail), signature[4];         /* end: the last tail bytes of the file */
+    const int64_t most = END_RECORD_BYTES + MAX_COMMENT_BYTES, tail_size = size < most ? size : most;
+    uint8_t *tail = peft_sys_alloc(ctx, (size_t)tail_size), signature[4];   /* the last tail_size bytes of the file */
     *start = 0;
-    if (end && read_at(fd, end, tail, size - tail) == tail)
-        for (int64_t i = tail - END_RECORD_BYTES; i >= 0; i--) {
-            if (memcmp(end + i, "PK\5\6", 4) || i + END_RECORD_BYTES + (end[i + 20] | end[i + 21] << 8) > tail)
+    if (tail && read_at(fd, tail, tail_size, size - tail_size) == tail_size)
+        for (int64_t i = tail_size - END_RECORD_BYTES; i >= 0; i--) {
+            const uint8_t *record = tail + i;
+            if (memcmp(record, "PK\5\6", 4) || i + END_RECORD_BYTES + (record[20] | record[21] << 8) > tail_size)
                 continue;
-            const int64_t length = read_u32(end + i + 12), offset = read_u32(end + i + 16);
-            const int64_t directory = size - tail + i - length;
+            const int64_t length = read_u32(record + 12), offset = read_u32(record + 16);
+            const int64_t directory = size - tail_size + i - length;
             if (offset < UINT32_MAX && directory > offset && read_at(fd, signature, 4, directory) == 4 &&
                 (!memcmp(signature, "PK\1\2", 4) || !length))
                 *start = directory - offset;
             break;
         }
-    peft_sys_free(ctx, end);
-    return end;
+    const bool allocated = tail != NULL;
+    peft_sys_free(ctx, tail);
+    return allocated;
 }
 
+/* Opens the file and finds the archive in it. */
 static peft_status open_source(source *s, const char *path)
 {
     struct stat st;

@@ -24,9 +24,11 @@ bool io_is_image_name(const char *name)
     char ending[LONGEST_ENDING + 1];
     const size_t n = dot ? strlen(dot + 1) : 0;
     if (!n || n > LONGEST_ENDING) return false;
-    for (size_t i = 0; i < n; i++) ending[i] = (char)(dot[i + 1] >= 'A' && dot[i + 1] <= 'Z' ? dot[i + 1] | 0x20
-                                                                                              : dot[i + 1]);
-    for (int i = 0; i < FORMATS; i++)
+    for (size_t i = 0; i < n; i++) {
+        const char c = dot[i + 1];
+        ending[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;         /* the table has lower case */
+    }
+    for (int i = 0; i < FORMATS; i++)                         /* the index of ending in "jpg|jpeg|..."; below 0: none */
         if (peft_sys_opt_choice(formats[i]->endings, ending, n) >= 0) return true;
     return false;
 }
@@ -41,7 +43,7 @@ const char *io_image_endings(char *text, size_t size)
             const bool last = i == FORMATS - 1 && !ending[n];
             used += (size_t)snprintf(text + used, size - used, "%s.%.*s", !used ? "" : last ? " or " : ", ", (int)n,
                                      ending);
-            ending += n + (ending[n] == '|');
+            ending += n + (ending[n] == '|');                   /* behind the ending and its separator */
         }
     return text;
 }
@@ -49,7 +51,7 @@ const char *io_image_endings(char *text, size_t size)
 peft_status io_no_format(const uint8_t *data, size_t size)
 {
     const char *kind = peft_sys_content_kind(data, size);     /* "a TIFF file; convert it to PNG"; NULL: unknown */
-    char names[200] = "";
+    char names[200] = "";                                     /* " neither PNG nor JPEG nor ..." */
     size_t used = 0;
     if (kind) return io_fail(PEFT_E_FORMAT, "image: %s", kind);
     for (int i = 0; i < FORMATS && used < sizeof names; i++)

@@ -51,6 +51,7 @@ static void on_error(j_common_ptr j)
     longjmp(d->failed, 1);
 }
 
+/* Reports the error and ends decoding: jumps to the setjmp of decode. */
 static void fail_with(decoder *d, peft_status s, const char *message)
 {
     d->status = io_fail(s, "JPEG: %s", message);
@@ -67,7 +68,7 @@ static void check_skipped(decoder *d)
     int marker = d->errors.msg_parm.i[1];
     /* The byte behind the skipped ones. Without an end marker libjpeg reads the marker of on_end_of_data. */
     const uint8_t *skipped_end = d->no_end_marker ? d->end : d->source.next_input_byte;
-    bool accepted = marker < JPEG_RST0 || marker > JPEG_RST0 + 7;
+    bool accepted = marker < JPEG_RST0 || marker > JPEG_RST0 + 7;             /* not one of the restart markers 0..7 */
     if (d->j.input_scan_number == 0) return;
     for (size_t i = 1; i <= skipped && accepted; i++) {
         const uint8_t byte = skipped_end[-(ptrdiff_t)i];
@@ -92,6 +93,7 @@ static void on_warning(j_common_ptr j, int level)
     }
 }
 
+/* libjpeg's callback that would print a message to standard error. */
 static void print_nothing(j_common_ptr j) { (void)j; }
 
 /* libjpeg's callback for progress: limits the scans, each of which decodes the whole picture. */
@@ -102,6 +104,7 @@ static void count_scans(j_common_ptr j)
         fail_with(d, PEFT_E_UNSUPPORTED, "more than 100 scans; convert the picture to PNG");
 }
 
+/* libjpeg's callbacks at the beginning and end of reading: the whole file is in memory already. */
 static void do_nothing(j_decompress_ptr j) { (void)j; }
 
 /* libjpeg's callback at the end of the data: gives it an end marker. It then warns (JWRN_HIT_MARKER) if bits of a pixel
@@ -163,10 +166,10 @@ static int choose_colours(decoder *d)
     case JCS_YCCK:
         fail_with(d, PEFT_E_UNSUPPORTED, "CMYK colours are not read, because files differ in what they mean; convert "
                   "the picture to RGB or grey");
-        return 0;
+        return 0;                                             /* not reached */
     default:
         fail_with(d, PEFT_E_UNSUPPORTED, "colours other than grey, RGB and YCbCr are not read; convert to RGB or grey");
-        return 0;
+        return 0;                                             /* not reached */
     }
 }
 
@@ -181,10 +184,12 @@ static void check_scans(decoder *d)
     }
 }
 
+/* Decodes into a new image d->im. Each failure jumps out of this function. */
 static void decode_pixels(decoder *d, size_t size, const io_limits *limits)
 {
     struct jpeg_decompress_struct *j = &d->j;
-    jpeg_read_header(j, TRUE);
+    const boolean require_image = TRUE;                       /* a file of tables alone is an error */
+    jpeg_read_header(j, require_image);
     int channels = choose_colours(d);
     check_size(d, size, limits, channels);
     d->status = io_image_new(d->ctx, j->image_width, j->image_height, channels, IO_U8, &d->im);

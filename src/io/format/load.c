@@ -21,6 +21,7 @@ static const peft_opt_key keys[] = {
 
 const peft_option *peft_image_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
+/* given: which options the text names, as bits; may be NULL. */
 static peft_status parse_options(const char *options, load_options *o, uint64_t *given)
 {
     *o = (load_options){ .slice = NO_SLICE };
@@ -46,7 +47,7 @@ static peft_status read_slice(const io_format *format, const io_encoded *f, int6
     if (slice >= f->slices)
         return io_fail(PEFT_E_OPTION, "image: slice=%lld, the file holds %lld slice%s; expected 0..%lld",
                        (long long)slice, (long long)f->slices, f->slices == 1 ? "" : "s", (long long)f->slices - 1);
-    return format->read(f, slice < 0 ? 0 : slice, out);
+    return format->read(f, slice == NO_SLICE ? 0 : slice, out);
 }
 
 /* Opens a file's bytes with its format (NULL: none was found, an error). After success the caller calls format->close,
@@ -59,6 +60,7 @@ static peft_status open_encoded(peft_context *ctx, const io_format *format, cons
     return format->open ? format->open(f) : PEFT_OK;
 }
 
+/* Finds the format of a file in memory by its content, and decodes one image. */
 static peft_status decode(peft_context *ctx, const uint8_t *data, size_t size, const load_options *o, peft_image **out)
 {
     io_encoded f;

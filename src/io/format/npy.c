@@ -12,7 +12,7 @@ static peft_status open_array(io_encoded *f)
     io_array *images = io_alloc(f->ctx, 1, sizeof *images);
     if (!images) return io_nomem("NumPy array");
     peft_status s = io_npy_parse(f->data, f->size, IO_NPY_INTEGERS | IO_NPY_F32, &a);
-    if (!s) s = io_array_of(&a, false, images);
+    if (!s) s = io_array_from_npy(&a, IO_ONE_OR_MANY, images);
     if (s) {
         peft_sys_free(f->ctx, images);
         return io_fail_in(s, "NumPy array");

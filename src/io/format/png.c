@@ -27,6 +27,8 @@ static void *spng_resize(void *block, size_t bytes)
 }
 static void spng_release(void *block) { peft_sys_free(spng_memory.ctx, block); }
 
+/* flags: SPNG_CTX_ENCODER, or DECODER. NULL: no memory. */
+enum { DECODER = 0 };
 static spng_ctx *spng_begin(peft_context *ctx, int flags)
 {
     struct spng_alloc alloc = { spng_alloc_bytes, spng_resize, spng_alloc_zeroed, spng_release };
@@ -35,9 +37,9 @@ static spng_ctx *spng_begin(peft_context *ctx, int flags)
     return spng_ctx_new2(&alloc, flags);
 }
 
-static void spng_end(spng_ctx *ctx)
+static void spng_end(spng_ctx *png)
 {
-    spng_ctx_free(ctx);
+    spng_ctx_free(png);
     spng_memory.ctx = NULL;
 }
 
@@ -60,7 +62,8 @@ typedef struct layout {
 /* Palettes are decoded to RGB, greys below 8 bits to 8 bits, all else as in the file. t: the tRNS chunk, or NULL. */
 static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
 {
-    int depth = h->bit_depth == 16 ? 16 : 8, scale = h->bit_depth < 8 ? 255 / ((1 << h->bit_depth) - 1) : 1;
+    const int depth = h->bit_depth == 16 ? 16 : 8;
+    const int scale = h->bit_depth < 8 ? 255 / ((1 << h->bit_depth) - 1) : 1;     /* 85 for greys 0..3 of 2 bits */
     switch (h->color_type) {
     case SPNG_COLOR_TYPE_GRAYSCALE:
         return (layout){ .format = depth == 16 ? SPNG_FMT_PNG : SPNG_FMT_G8, .stored = 1, .channels = 1,
@@ -87,7 +90,7 @@ static unsigned stored_at(const void *buffer, int depth, size_t i)
 /* The alpha of pixel i of the decoded buffer. */
 static unsigned alpha_at(const layout *l, const void *buffer, size_t i)
 {
-    unsigned full = l->depth == 8 ? 255 : 65535;
+    const unsigned full = l->depth == 8 ? 255 : 65535;        /* opaque; also the bits of key that count */
     if (l->stored > l->channels) return stored_at(buffer, l->depth, i * (size_t)l->stored + (size_t)l->channels);
     for (int c = 0; c < l->channels; c++)
         if (stored_at(buffer, l->depth, i * (size_t)l->channels + (size_t)c) != (l->key[c] & full)) return full;
@@ -98,11 +101,12 @@ static unsigned alpha_at(const layout *l, const void *buffer, size_t i)
  * alpha. With stored == channels, from is im->pixels and only alpha is made. */
 static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image *im)
 {
-    size_t sample = (size_t)l->depth / 8, pixels = (size_t)(im->width * im->height);
-    size_t with_alpha = sample * (size_t)l->stored, without = sample * (size_t)l->channels;      /* bytes of a pixel */
+    const size_t sample_bytes = (size_t)l->depth / 8, pixels = (size_t)(im->width * im->height);
+    const size_t with_alpha = sample_bytes * (size_t)l->stored;               /* bytes of a pixel */
+    const size_t without = sample_bytes * (size_t)l->channels;
     bool opaque = true;
     for (size_t i = 0; i < pixels && opaque; i++) opaque = alpha_at(l, from, i) == (l->depth == 8 ? 255 : 65535);
-    if (!opaque && !(im->alpha = io_alloc(im->ctx, (int64_t)pixels, sample))) return io_nomem("PNG");
+    if (!opaque && !(im->alpha = io_alloc(im->ctx, (int64_t)pixels, sample_bytes))) return io_nomem("PNG");
     for (size_t i = 0; i < pixels && !opaque; i++)
         if (l->depth == 8) ((uint8_t *)im->alpha)[i] = (uint8_t)alpha_at(l, from, i);
         else ((uint16_t *)im->alpha)[i] = (uint16_t)alpha_at(l, from, i);
@@ -112,16 +116,16 @@ static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image 
 }
 
 /* Decodes into im, through a buffer where alpha has to be separated from the samples. */
-static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
+static peft_status decode_pixels(spng_ctx *png, const layout *l, peft_image *im)
 {
     size_t pixels = (size_t)(im->width * im->height), needed, bytes = pixels * (size_t)(l->depth / 8 * l->stored);
     uint8_t *buffer = (uint8_t *)im->pixels;
-    int e = spng_decoded_image_size(ctx, l->format, &needed);
+    int e = spng_decoded_image_size(png, l->format, &needed);
     if (e) return png_failed(e);
     if (needed != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", needed, bytes);
     if (l->stored != l->channels && !(buffer = peft_sys_alloc(im->ctx, needed))) return io_nomem("PNG");
-    e = spng_decode_image(ctx, buffer, needed, l->format, l->flags);
-    if (!e) e = spng_decode_chunks(ctx);                                      /* verifies the last checksum */
+    e = spng_decode_image(png, buffer, needed, l->format, l->flags);
+    if (!e) e = spng_decode_chunks(png);                                      /* verifies the last checksum */
     peft_status s = e ? png_failed(e) : PEFT_OK;
     if (!s && (l->keyed || l->stored != l->channels)) s = split_alpha(l, buffer, im);
     if (buffer != (uint8_t *)im->pixels) peft_sys_free(im->ctx, buffer);
@@ -133,7 +137,7 @@ static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
 static size_t end_of_pixels(const uint8_t *data, size_t size)
 {
     size_t end = 0;
-    for (size_t offset = 8; size - offset >= 12;) {           /* 12: length, type and checksum of a chunk */
+    for (size_t offset = 8; size - offset >= 12;) {           /* 8: signature; 12: a chunk's length, type, checksum */
         const uint8_t *p = data + offset;
         size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
         if (length > size - offset - 12) break;
@@ -148,15 +152,16 @@ static size_t end_of_pixels(const uint8_t *data, size_t size)
  * added here. offset: where libspng reads next. */
 typedef struct stream { const uint8_t *data; size_t size, offset; } stream;
 
-static int read_stream(spng_ctx *ctx, void *user, void *to, size_t n)
+/* libspng's callback: copies the next n bytes of the stream. */
+static int read_stream(spng_ctx *png, void *user, void *to, size_t n)
 {
     static const uint8_t end[12] = "\0\0\0\0IEND\xae\x42\x60\x82";
-    (void)ctx;
+    (void)png;
     stream *s = user;
     if (n > s->size + sizeof end - s->offset) return SPNG_IO_EOF;
     for (uint8_t *p = to; n;) {
         bool in_data = s->offset < s->size;
-        size_t part = in_data && n > s->size - s->offset ? s->size - s->offset : n;
+        const size_t part = in_data && n > s->size - s->offset ? s->size - s->offset : n;
         memcpy(p, in_data ? s->data + s->offset : end + (s->offset - s->size), part);
         s->offset += part, p += part, n -= part;
     }
@@ -164,19 +169,19 @@ static int read_stream(spng_ctx *ctx, void *user, void *to, size_t n)
 }
 
 /* Reads the headers, checks the size, and decodes. */
-static peft_status decode_stream(spng_ctx *ctx, stream *source, const io_encoded *f, peft_image **out)
+static peft_status decode_stream(spng_ctx *png, stream *source, const io_encoded *f, peft_image **out)
 {
     struct spng_ihdr h;
     struct spng_trns t;
     peft_image *im;
     const size_t max_chunk = 64 << 20;
-    int e = spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
-    if (!e) e = spng_set_image_limits(ctx, INT32_MAX, INT32_MAX); /* io_check_limits has a better message */
-    if (!e) e = spng_set_chunk_limits(ctx, max_chunk, max_chunk);
-    if (!e) e = spng_set_png_stream(ctx, read_stream, source);
-    if (!e) e = spng_get_ihdr(ctx, &h);
+    int e = spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
+    if (!e) e = spng_set_image_limits(png, INT32_MAX, INT32_MAX); /* io_check_limits has a better message */
+    if (!e) e = spng_set_chunk_limits(png, max_chunk, max_chunk);
+    if (!e) e = spng_set_png_stream(png, read_stream, source);
+    if (!e) e = spng_get_ihdr(png, &h);
     if (e) return png_failed(e);
-    e = spng_get_trns(ctx, &t);
+    e = spng_get_trns(png, &t);
     if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
     layout l = layout_of(&h, e ? NULL : &t);
     const int copied = l.stored != l.channels ? l.channels + 1 : 0;           /* samples and alpha beside the buffer */
@@ -189,7 +194,7 @@ static peft_status decode_stream(spng_ctx *ctx, stream *source, const io_encoded
         return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);
     s = io_image_new(f->ctx, h.width, h.height, l.channels, l.depth == 8 ? IO_U8 : IO_U16, &im);
     if (s) return s;
-    s = decode_pixels(ctx, &l, im);
+    s = decode_pixels(png, &l, im);
     if (s) {
         peft_image_free(im);
         return s;
@@ -210,26 +215,26 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
         return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's variant of PNG (CgBI) is not read; convert it with: "
                        "pngcrush -revert-iphone-optimizations");
     if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early, before any pixels");
-    spng_ctx *ctx = spng_begin(f->ctx, 0);
-    if (!ctx) return io_nomem("PNG");
-    peft_status s = decode_stream(ctx, &source, f, out);
-    spng_end(ctx);
+    spng_ctx *png = spng_begin(f->ctx, DECODER);
+    if (!png) return io_nomem("PNG");
+    peft_status s = decode_stream(png, &source, f, out);
+    spng_end(png);
     return s;
 }
 
 const io_format io_format_png = { .name = "PNG", .endings = "png", .probe = probe, .read = decode };
 
 /* Encodes im; returns a code of libspng. *data is memory of libspng's allocator. */
-static int encode(spng_ctx *ctx, const peft_image *im, void **data, size_t *size)
+static int encode(spng_ctx *png, const peft_image *im, void **data, size_t *size)
 {
     struct spng_ihdr h = {
         .width = (uint32_t)im->width, .height = (uint32_t)im->height,
         .bit_depth = (uint8_t)(8 * io_types[im->type].bytes),
         .color_type = im->channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR };
-    int e = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
-    if (!e) e = spng_set_ihdr(ctx, &h);
-    if (!e) e = spng_encode_image(ctx, im->pixels, io_image_bytes(im), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
-    if (!e) *data = spng_get_png_buffer(ctx, size, &e);
+    int e = spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1);
+    if (!e) e = spng_set_ihdr(png, &h);
+    if (!e) e = spng_encode_image(png, im->pixels, io_image_bytes(im), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+    if (!e) *data = spng_get_png_buffer(png, size, &e);
     return e;
 }
 
@@ -248,11 +253,11 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
     if (im->width > INT32_MAX || im->height > INT32_MAX)
         return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld pixels; PNG holds sides up to 2147483647",
                        (long long)im->width, (long long)im->height);
-    spng_ctx *ctx = spng_begin(im->ctx, SPNG_CTX_ENCODER);
-    if (!ctx) return io_nomem("save PNG");
-    int e = encode(ctx, im, &data, &size);
+    spng_ctx *png = spng_begin(im->ctx, SPNG_CTX_ENCODER);
+    if (!png) return io_nomem("save PNG");
+    int e = encode(png, im, &data, &size);
     peft_status s = e ? io_fail_in(png_failed(e), path) : peft_write_file(path, data, size);
     spng_release(data);
-    spng_end(ctx);
+    spng_end(png);
     return s;
 }

@@ -24,15 +24,14 @@ static bool header_number(const uint8_t **text, const uint8_t *end, int64_t *out
 }
 
 /* Reads count samples into im; false: a sample exceeds largest. */
-static bool read_samples(const uint8_t *p, int64_t count, int64_t largest, peft_image *im)
+static bool read_samples(const uint8_t *p, int64_t count, uint32_t largest, peft_image *im)
 {
     const bool one_byte = im->type == IO_U8;
     const double full = io_types[im->type].highest;
-    uint32_t most = (uint32_t)largest;
     for (int64_t i = 0; i < count; i++) {
         uint32_t v = one_byte ? p[i] : (uint32_t)p[2 * i] << 8 | p[2 * i + 1];
-        if (v > most) return false;
-        if (most != full) v = (uint32_t)nearbyint((double)v / (double)most * full);
+        if (v > largest) return false;
+        if (largest != full) v = (uint32_t)nearbyint((double)v / (double)largest * full);
         if (one_byte) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
         else ((uint16_t *)im->pixels)[i] = (uint16_t)v;
     }
@@ -44,6 +43,7 @@ static bool probe(const uint8_t *data, size_t size)
     return size >= 3 && data[0] == 'P' && (data[1] == '5' || data[1] == '6');
 }
 
+/* The only slice of the file is its one image. */
 static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
 {
     const uint8_t *p = f->data + 2, *end = f->data + f->size;
@@ -53,7 +53,7 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     if (!header_number(&p, end, &width) || !header_number(&p, end, &height) || !header_number(&p, end, &largest) ||
         largest > 65535 || p == end || !is_blank(*p))
         return io_fail(PEFT_E_FORMAT, "PNM: broken header; expected width, height and largest sample (1..65535)");
-    p++;
+    p++;                                                      /* the blank between header and samples */
     int channels = f->data[1] == '5' ? 1 : 3, depth = largest < 256 ? 8 : 16;
     peft_status s = io_check_limits(f->limits, width, height, channels, depth);
     if (s) return s;
@@ -62,7 +62,7 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
         return io_fail(PEFT_E_FORMAT, "PNM: %lld bytes of pixels, expected %lld", (long long)(end - p),
                        (long long)(count * (depth / 8)));
     if ((s = io_image_new(f->ctx, width, height, channels, depth == 8 ? IO_U8 : IO_U16, &im))) return s;
-    if (!read_samples(p, count, largest, im)) {
+    if (!read_samples(p, count, (uint32_t)largest, im)) {
         peft_image_free(im);
         return io_fail(PEFT_E_FORMAT, "PNM: a sample is larger than %lld, the largest sample that the header states",
                        (long long)largest);

@@ -43,14 +43,14 @@ static peft_status read_element(const peft_dataset *d, int64_t i, const char *op
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
     (void)i, (void)identity;
-    *size = (int64_t)io_array_bytes(images_of(d));
+    *size = (int64_t)io_array_image_bytes(images_of(d));
     return PEFT_OK;
 }
 
 static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65])
 {
     const io_array *a = images_of(d);
-    peft_sha256(a->data + (size_t)i * io_array_bytes(a), (size_t)bytes, hex);
+    peft_sha256(a->data + (size_t)i * io_array_image_bytes(a), (size_t)bytes, hex);
     return PEFT_OK;
 }
 
@@ -76,7 +76,7 @@ static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
     }
     d->store = &array_elements;
     state->file = file;
-    if ((s = io_array_of(&a, true, &state->images))) {
+    if ((s = io_array_from_npy(&a, IO_MANY_IMAGES, &state->images))) {
         char name[40];
         snprintf(name, sizeof name, "%s_images", split);
         return io_fail_in(s, name);
