@@ -23,12 +23,17 @@ peft_status io_strings_add(io_strings *list, char *text)
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-void io_strings_sort(io_strings *list, bool unique)
+void io_strings_sort(io_strings *list)
 {
-    int64_t n = 0;                                            /* items so far */
     if (list->count) qsort(list->item, (size_t)list->count, sizeof *list->item, by_name);
+}
+
+void io_strings_sort_unique(io_strings *list)
+{
+    int64_t n = 0;                                            /* items that are kept so far */
+    io_strings_sort(list);
     for (int64_t i = 0; i < list->count; i++)
-        if (unique && n && !strcmp(list->item[n - 1], list->item[i])) peft_sys_free(list->ctx, list->item[i]);
+        if (n && !strcmp(list->item[n - 1], list->item[i])) peft_sys_free(list->ctx, list->item[i]);
         else list->item[n++] = list->item[i];
     list->count = n;
 }

@@ -9,7 +9,8 @@
 typedef struct io_strings { peft_context *ctx; char **item; int64_t count, capacity; } io_strings;
 /* Takes ownership of text, also on failure; a NULL text is PEFT_E_NOMEM. */
 peft_status io_strings_add(io_strings *list, char *text);
-void        io_strings_sort(io_strings *list, bool unique);   /* bytewise; unique: frees all but one of equal texts */
+void        io_strings_sort(io_strings *list);                /* bytewise */
+void        io_strings_sort_unique(io_strings *list);         /* the same, and frees all but one of equal texts */
 void        io_strings_clear(io_strings *list);
 
 /* How the samples of an opened set are read: from files (io_files), from a zip, or from an array in memory. All

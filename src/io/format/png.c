@@ -27,8 +27,8 @@ static void *spng_resize(void *block, size_t bytes)
 }
 static void spng_release(void *block) { peft_sys_free(spng_memory.ctx, block); }
 
-/* flags: SPNG_CTX_ENCODER, or DECODER. NULL: no memory. */
-enum { DECODER = 0 };
+enum { DECODER = 0 };                                         /* flags of a spng_ctx that reads */
+/* flags: DECODER or SPNG_CTX_ENCODER. NULL: no memory. */
 static spng_ctx *spng_begin(peft_context *ctx, int flags)
 {
     struct spng_alloc alloc = { spng_alloc_bytes, spng_resize, spng_alloc_zeroed, spng_release };

@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 typedef struct sample { int64_t class_number; const io_entry *entry; } sample;
-typedef struct tally {                                        /* counts of one class */
+typedef struct class_tally {                                  /* counts of one class */
     int64_t in_split, in_all;                                 /* pictures in the opened split; in all splits */
     int64_t folders;                                          /* inside the class folder of the opened split */
     io_strings skipped;                                       /* endings of the files there that are no pictures */
-} tally;
+} class_tally;
 
 typedef struct arrangement {
     const io_tree *tree;
@@ -18,7 +18,7 @@ typedef struct arrangement {
     int class_part;                                           /* part of a name that is the class: 0; with splits 1 */
     peft_dataset *d;
     int64_t *member;                                          /* zip entry of each sample; NULL: not needed */
-    tally *tally;                                             /* [classes] */
+    class_tally *tally;                                             /* [classes] */
     io_strings skipped;                                       /* endings of what is in no class */
     sample *sample;                                           /* [samples], of the opened split */
     int64_t samples;
@@ -28,9 +28,10 @@ typedef struct arrangement {
  * ("Training" for "train"). */
 static peft_status find_split(arrangement *a, const char *split)
 {
-    const char *wanted = io_split_of(split), *found = NULL, *second = NULL;
+    const char *wanted = io_split_of(split), *found = NULL, *second = NULL;   /* two folders that mean the split */
     for (int64_t i = 0; i < a->tree->count; i++) {
         const io_entry *e = &a->tree->item[i];
+        /* meant: the split that the folder's name stands for; NULL: none, or the entry is a file beside the folders. */
         const char *meant = e->outside_top || (e->count < 2 && !e->is_folder) ? NULL : io_split_of(e->part[0]);
         if (!meant || strcmp(meant, wanted)) continue;
         if (!strcmp(e->part[0], split)) {
@@ -56,6 +57,7 @@ static bool has_class(const arrangement *a, const io_entry *e)
     return e->count > a->class_part + 1 || (e->is_folder && e->count == a->class_part + 1);
 }
 
+/* Always true for a data set without splits. */
 static bool in_opened_split(const arrangement *a, const io_entry *e)
 {
     return !a->class_part || (!e->outside_top && !strcmp(e->part[0], a->split_folder));
@@ -68,7 +70,7 @@ static bool is_plain_text(const char *text)
     const unsigned char *s = (const unsigned char *)text;
     while (*s) {
         const int following = *s < 0x80 ? 0 : *s >= 0xc2 && *s < 0xe0 ? 1 : *s >= 0xe0 && *s < 0xf0 ? 2
-                            : *s >= 0xf0 && *s < 0xf5 ? 3 : -1;              /* bytes after the first one */
+                            : *s >= 0xf0 && *s < 0xf5 ? 3 : -1;              /* bytes that follow *s; -1: not UTF-8 */
         if (following < 0 || *s < 0x20 || *s == 0x7f) return false;
         if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) ||
             (*s == 0xf4 && s[1] > 0x8f))
@@ -86,10 +88,11 @@ static bool is_ascii(const char *s)
     return !*s;
 }
 
+/* Refuses a name that the table of classes cannot hold, or that may be wrong. */
 static peft_status check_class_name(const arrangement *a, const io_entry *e)
 {
     const char *name = e->part[a->class_part];
-    char printable[84];
+    char printable[84];                                       /* for messages: ? in place of control characters */
     int n = 0;
     for (; name[n] && n < 80; n++) printable[n] = (unsigned char)name[n] < 0x20 || name[n] == 0x7f ? '?' : name[n];
     printable[n] = 0;
@@ -121,13 +124,13 @@ static peft_status find_classes(arrangement *a)
     for (int64_t i = 0; i < a->tree->count; i++) {
         const io_entry *e = &a->tree->item[i];
         if (!has_class(a, e)) continue;
-        if (last && !strcmp(last, e->part[a->class_part])) continue;         /* mostly the same as before */
+        if (last && !strcmp(last, e->part[a->class_part])) continue;         /* adjacent entries mostly share a class */
         last = e->part[a->class_part];
         peft_status s = check_class_name(a, e);
         if (!s) s = io_strings_add(&a->d->class_names, io_copy(a->d->ctx, last));
         if (s) return s;
     }
-    io_strings_sort(&a->d->class_names, true);
+    io_strings_sort_unique(&a->d->class_names);
     a->d->classes = a->d->class_names.count;
     if (!a->d->classes) return no_classes(a);
     a->tally = io_alloc(a->d->ctx, a->d->classes, sizeof *a->tally);
@@ -138,6 +141,7 @@ static peft_status find_classes(arrangement *a)
 
 static int by_text(const void *name, const void *item) { return strcmp(name, *(char *const *)item); }
 
+/* The number of the entry's class: class_names is sorted and has all classes. */
 static int64_t class_of(const arrangement *a, const io_entry *e)
 {
     const io_strings *names = &a->d->class_names;
@@ -159,7 +163,7 @@ static bool same_folder(const io_entry *x, const io_entry *y, int parts)
 static peft_status add_class_entry(arrangement *a, const io_entry *e, const io_entry **last)
 {
     const int64_t c = class_of(a, e);
-    tally *t = &a->tally[c];
+    class_tally *t = &a->tally[c];
     peft_context *ctx = a->d->ctx;
     const int parts = a->class_part + 2;                      /* of a sample's name */
     if (e->count < parts) return PEFT_OK;                     /* the class folder itself */
@@ -183,7 +187,8 @@ static peft_status add_skipped(arrangement *a, const io_entry *e, const io_entry
 {
     const bool in_any_split = a->class_part && !e->outside_top && io_split_of(e->part[0]);
     if (in_any_split && (!in_opened_split(a, e) || (e->count == 1 && e->is_folder))) return PEFT_OK;
-    if (e->count == (in_any_split ? 2 : 1) && !e->is_folder)
+    const int file_parts = in_any_split ? 2 : 1;              /* of the name of a file beside the class folders */
+    if (e->count == file_parts && !e->is_folder)
         return io_strings_add(&a->skipped, io_ending(a->d->ctx, e->part[e->count - 1]));
     if (same_folder(e, *last, 1)) return PEFT_OK;
     *last = e;
@@ -199,6 +204,7 @@ static bool in_same_split_elsewhere(const arrangement *a, const io_entry *e)
     return split && !strcmp(split, io_split_of(a->split_folder));
 }
 
+/* In the order of names, part by part; a folder comes before what lies in it. */
 static int by_parts(const void *a, const void *b)
 {
     const io_entry *x = *(const io_entry *const *)a, *y = *(const io_entry *const *)b;
@@ -248,7 +254,7 @@ static peft_status check_no_splits(const arrangement *a)
 static peft_status check_classes(arrangement *a)
 {
     for (int64_t c = 0; c < a->d->classes; c++) {
-        tally *t = &a->tally[c];
+        class_tally *t = &a->tally[c];
         char *content, endings[200];
         if (t->in_split || (t->in_all && !t->skipped.count)) continue;
         peft_status s = io_count_endings(&t->skipped, &content);
@@ -285,6 +291,7 @@ static peft_status add_sample(arrangement *a, const sample *x)
     return PEFT_OK;
 }
 
+/* Makes names, labels and, with members, the zip entries of all samples. */
 static peft_status add_samples(arrangement *a, bool members)
 {
     peft_dataset *d = a->d;
@@ -317,7 +324,7 @@ static peft_status describe_skipped(arrangement *a)
 
 peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d)
 {
-    arrangement a = { .tree = t, .path = path, .class_part = split != NULL, .d = d,
+    arrangement a = { .tree = t, .path = path, .class_part = split ? 1 : 0, .d = d,
                       .skipped = { .ctx = d->ctx } };
     peft_status s = split ? find_split(&a, split) : PEFT_OK;
     if (!s) s = find_classes(&a);

@@ -26,26 +26,28 @@ char *io_ending(peft_context *ctx, const char *name)
 {
     const char *dot = strrchr(name, '.');
     if (dot && (io_same_word(dot, ".gz") || io_same_word(dot, ".bz2") || io_same_word(dot, ".xz")))
-        while (dot > name && *--dot != '.') {}
+        while (dot > name && *--dot != '.') {}                /* to the dot before, that of .nii in .nii.gz */
     if (!dot || *dot != '.' || dot == name || strlen(dot) > MAX_ENDING) return io_copy(ctx, "");
     char *ending = io_copy(ctx, dot);
     for (char *c = ending; c && *c; c++) {
         *c = lower(*c);
+        /* Any other character makes the result "". */
         if (*c != '.' && !(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *ending = 0;
     }
     return ending;
 }
 
 /* The files with one ending. */
-typedef struct tally { const char *ending; int64_t count; } tally;
+typedef struct ending_count { const char *ending; int64_t count; } ending_count;
 
 static int most_first(const void *a, const void *b)
 {
-    const tally *x = a, *y = b;
+    const ending_count *x = a, *y = b;
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->ending, y->ending);
 }
 
-static size_t print_tally(char *text, size_t size, const tally *k)
+/* Writes "12 .bmp", "1 folder" or "3 files without ending"; returns the length. */
+static size_t print_count(char *text, size_t size, const ending_count *k)
 {
     const char *plural = k->count == 1 ? "" : "s";
     int n = *k->ending == '/' ? snprintf(text, size, "%lld folder%s", (long long)k->count, plural)
@@ -57,10 +59,10 @@ static size_t print_tally(char *text, size_t size, const tally *k)
 peft_status io_count_endings(io_strings *endings, char **out)
 {
     enum { TEXT_SIZE = (MAX_NAMED + 1) * 48 };
-    int64_t kinds = 0, others = 0;                            /* different endings; files whose ending is not named */
+    int64_t kinds = 0, others = 0;                            /* different endings; files of endings not named */
     size_t used = 0;
-    io_strings_sort(endings, false);
-    tally *k = io_alloc(endings->ctx, endings->count, sizeof *k);
+    io_strings_sort(endings);
+    ending_count *k = io_alloc(endings->ctx, endings->count, sizeof *k);
     char *text = io_alloc(endings->ctx, TEXT_SIZE, 1);
     if (!k || !text) {
         peft_sys_free(endings->ctx, k);
@@ -76,7 +78,7 @@ peft_status io_count_endings(io_strings *endings, char **out)
         if (i >= MAX_NAMED) others += k[i].count;
         else {
             if (i) used += (size_t)snprintf(text + used, TEXT_SIZE - used, ", ");
-            used += print_tally(text + used, TEXT_SIZE - used, &k[i]);
+            used += print_count(text + used, TEXT_SIZE - used, &k[i]);
         }
     }
     if (others) snprintf(text + used, TEXT_SIZE - used, ", %lld others", (long long)others);

@@ -42,13 +42,12 @@ static peft_status walk(io_tree *t, const char *folder, const char *name, bool s
     DIR *dir = opendir(folder);
     if (!dir) return read_failed(folder);
     peft_status s = PEFT_OK;
-    for (struct dirent *e; !s && (errno = 0, e = readdir(dir));) {
+    for (struct dirent *e; !s && (errno = 0, e = readdir(dir));) {            /* on failure readdir sets errno */
         bool is_dir;
         if (e->d_name[0] == '.') continue;
         if ((s = is_folder(ctx, folder, e, &is_dir))) break;
         char *entry_name = join_path(ctx, name, e->d_name), *path = join_path(ctx, folder, e->d_name);
-        s = entry_name && path ? io_tree_add(t, io_join(ctx, entry_name, is_dir ? "/" : ""), false, 0)
-                               : io_nomem(folder);
+        s = entry_name && path ? io_tree_add(t, io_join(ctx, entry_name, is_dir ? "/" : "")) : io_nomem(folder);
         const bool enter = depth < (splits ? 2 : 1) && (!splits || depth || io_split_of(e->d_name));
         if (!s && is_dir && enter) s = walk(t, path, entry_name, splits, depth + 1);
         peft_sys_free(ctx, entry_name);
@@ -62,9 +61,12 @@ static peft_status walk(io_tree *t, const char *folder, const char *name, bool s
 static peft_status open_folder(const io_open_arguments *a, peft_dataset *d)
 {
     io_tree t = { .ctx = d->ctx };
+    const char *const root_name = "";
+    const int root_depth = 0;
+    int64_t **const no_members = NULL;                        /* only samples of a zip have an entry */
     peft_status s = io_check_split(a->split);
-    if (!s) s = walk(&t, a->path, "", a->split != NULL, 0);
-    if (!s) s = io_tree_arrange(&t, a->path, a->split, NULL, d);
+    if (!s) s = walk(&t, a->path, root_name, a->split != NULL, root_depth);
+    if (!s) s = io_tree_arrange(&t, a->path, a->split, no_members, d);
     io_tree_clear(&t);
     d->store = &io_files;
     return s;

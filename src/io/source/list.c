@@ -3,6 +3,8 @@
 #include "io/source/list.h"
 #include "io/source/source.h"
 
+enum { MAX_LIST_BYTES = 256 << 20 };
+
 /* A list that is being read into d. */
 typedef struct reading {
     peft_dataset *d;
@@ -41,6 +43,7 @@ static peft_status read_values(const reading *r, const list_line *l)
     return PEFT_OK;
 }
 
+/* Adds the name of a line, below the folder unless it is absolute, and the number of the line. */
 static peft_status add_sample(reading *r, const list_line *l)
 {
     peft_context *ctx = r->d->ctx;
@@ -53,6 +56,7 @@ static peft_status add_sample(reading *r, const list_line *l)
     return PEFT_OK;
 }
 
+/* Reads labels or targets, and names, from all lines. */
 static peft_status read_lines(reading *r, const char *text)
 {
     list_line l = { .next = text };
@@ -69,9 +73,9 @@ static peft_status allocate(reading *r, const char *text)
 {
     peft_dataset *d = r->d;
     list_line l = { .next = text };
-    int64_t lines = 0, width = 0, targets;
+    int64_t lines = 0, width = 0, targets;                    /* width: numbers in a line; targets: in all lines */
     for (list_result result; (result = list_next(&l)) != LIST_END; lines++) {
-        if (lines) continue;
+        if (lines) continue;                                  /* read_lines reads the others */
         if (result == LIST_BAD) return bad_line(r, &l);
         width = l.values;
     }
@@ -91,8 +95,9 @@ typedef struct named { const char *name; int64_t i; } named;
 static int by_name(const void *a, const void *b)
 {
     const named *x = a, *y = b;
-    int order = strcmp(x->name, y->name);
-    return order ? order : x->i < y->i ? -1 : x->i > y->i;
+    const int order = strcmp(x->name, y->name);
+    if (order) return order;
+    return x->i < y->i ? -1 : x->i > y->i;                    /* equal names: in the order of the list */
 }
 
 static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
@@ -153,10 +158,12 @@ static char *base_folder(peft_context *ctx, const char *path, const char *folder
 {
     if (folder) return io_join(ctx, folder, *folder ? "/" : "");
     char *base = io_copy(ctx, path), *slash = base ? strrchr(base, '/') : NULL;
-    if (base) *(slash ? slash + 1 : base) = 0;
+    if (slash) slash[1] = 0;                                  /* leaves the folder and its slash */
+    else if (base) *base = 0;
     return base;
 }
 
+/* Reads the list from its text, which begins behind a byte order mark. */
 static peft_status read_text(const io_open_arguments *a, const char *text, peft_dataset *d)
 {
     char *base = base_folder(d->ctx, a->path, a->folder);
@@ -176,7 +183,7 @@ static peft_status open_list(const io_open_arguments *a, peft_dataset *d)
     if (a->split)
         return io_fail(PEFT_E_NOTFOUND, "%s: a list has no split '%.40s'; expected split NULL, and a list for each "
                        "split", a->path, a->split);
-    peft_status s = io_read_file(d->ctx, a->path, 256 << 20, &text, &size);
+    peft_status s = io_read_file(d->ctx, a->path, MAX_LIST_BYTES, &text, &size);
     if (s) return s;
     d->store = &io_files;
     const size_t bom = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;    /* the byte order mark of UTF-8 */

@@ -6,8 +6,10 @@
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+/* A character of a word: a name without blanks and commas, or a number. */
 static bool is_word(char c) { return !is_blank(c) && c != ','; }
 
+/* Whether s..end is a whole number, which may be negative. */
 static bool is_number(const char *s, const char *end)
 {
     if (s < end && *s == '-') s++;
@@ -16,10 +18,11 @@ static bool is_number(const char *s, const char *end)
     return s == end;
 }
 
-/* Goes back from `from` over all characters of a class, not beyond start; returns the first of them. */
-static const char *skip_back(const char *from, const char *start, bool (*in_class)(char))
+/* Goes back from `from`, not beyond start, over all characters for which is_skipped is true; returns the first of them,
+ * or `from` where there is none. */
+static const char *skip_back(const char *from, const char *start, bool (*is_skipped)(char))
 {
-    while (from > start && in_class(from[-1])) from--;
+    while (from > start && is_skipped(from[-1])) from--;
     return from;
 }
 
@@ -49,7 +52,7 @@ static list_result bad_line(list_line *l, const char *problem)
 /* Parses a line whose name is in quotes, where "" stands for one quote; only numbers may follow the name. */
 static list_result parse_quoted(list_line *l, const char *start, const char *end)
 {
-    const char *close = start + 1;
+    const char *close = start + 1;                            /* goes to the quote that ends the name */
     while (close < end && (*close != '"' || (close + 1 < end && close[1] == '"'))) close += *close == '"' ? 2 : 1;
     if (close >= end) return bad_line(l, "the name's quote is not closed");
     l->name = start + 1;
@@ -90,7 +93,8 @@ list_result list_next(list_line *l)
 {
     while (*l->next) {
         const char *start = l->next, *end = start + strcspn(start, "\r\n");
-        l->next = end + (end[0] == '\r' && end[1] == '\n' ? 2 : *end != 0);
+        if (end[0] == '\r' && end[1] == '\n') l->next = end + 2;
+        else l->next = *end ? end + 1 : end;                  /* the text may end without a line break */
         l->number++;
         while (start < end && is_blank(*start)) start++;
         end = skip_back(end, start, is_blank);

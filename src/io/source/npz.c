@@ -40,6 +40,7 @@ static peft_status read_element(const peft_dataset *d, int64_t i, const char *op
     return io_array_read(d->ctx, images_of(d), i, out);
 }
 
+/* All elements have one size; identity stays what the caller has set. */
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
     (void)i, (void)identity;
@@ -63,6 +64,7 @@ static void close_images(peft_context *ctx, void *state)
 static const io_store array_elements = {
     .in_memory = true, .read = read_element, .locate = locate, .hash = hash, .close = close_images };
 
+/* Makes the array of the split's images the state of d's store. */
 static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
 {
     io_npy a;
@@ -127,10 +129,14 @@ static peft_status set_targets(peft_dataset *d, const int64_t *v, int64_t width,
     return PEFT_OK;
 }
 
-/* Reads the labels of a split. opened: it is the split that the caller opens, so they become d's labels or targets;
- * those of the other splits only raise the number of classes. Sets present[c] to 1 for each class c that occurs. */
-static peft_status use_labels(zip_t *z, const char *split, bool opened, uint8_t *present, peft_dataset *d)
+/* Whose labels are read: those of the split that the caller opens become d's labels or targets, those of another split
+ * only raise the number of classes. */
+typedef enum split_role { OPENED_SPLIT, OTHER_SPLIT } split_role;
+
+/* Reads the labels of a split. Sets present[c] to 1 for each class c that occurs. */
+static peft_status use_labels(zip_t *z, const char *split, split_role role, uint8_t *present, peft_dataset *d)
 {
+    const bool opened = role == OPENED_SPLIT;
     int64_t *v, count, width;
     peft_status s = read_labels(d->ctx, z, split, &v, &count, &width);
     if (s) return s;
@@ -158,19 +164,21 @@ static peft_status name_samples(peft_dataset *d, const char *split)
     return s;
 }
 
-/* All splits have the classes that occur in any of them. */
+/* Reads the labels of the opened split and, for single labels, of the others: a data set has the classes that occur in
+ * any split. path: of the file, for the warning. */
 static peft_status read_all_labels(zip_t *z, const char *path, const char *split, uint8_t *present, peft_dataset *d)
 {
-    peft_status s = use_labels(z, split, true, present, d);
+    peft_status s = use_labels(z, split, OPENED_SPLIT, present, d);
     for (int i = 0; i < SPLITS && !s && d->label; i++) {
         if (!strcmp(split, split_names[i])) continue;
-        s = use_labels(z, split_names[i], false, present, d);
-        if (s == PEFT_E_NOTFOUND) s = PEFT_OK;
+        s = use_labels(z, split_names[i], OTHER_SPLIT, present, d);
+        if (s == PEFT_E_NOTFOUND) s = PEFT_OK;                /* a file need not have all splits */
     }
     if (!s && d->label) io_warn_of_missing_classes(d->ctx, present, d->classes, path);
     return s;
 }
 
+/* Fills d from the arrays of the split. */
 static peft_status fill(zip_t *z, const char *path, const char *split, peft_dataset *d)
 {
     if (zip_get_num_entries(z, 0) > MAX_ENTRIES)

@@ -22,7 +22,7 @@ peft_status peft_dataset_open(peft_context *ctx, const char *path, const char *s
     struct stat st;
     char names[300];
     size_t used = 0;
-    int kind = 0;
+    int kind = 0;                                             /* the last kind has no probe: it takes every file */
     if (!ctx || !path || !out)
         return io_fail(PEFT_E_INVALID, "data set: %s is NULL", !ctx ? "ctx" : path ? "out" : "path");
     if (!stat(path, &st)) {

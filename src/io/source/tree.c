@@ -36,9 +36,10 @@ static void cut_into_parts(io_entry *e)
     }
 }
 
-peft_status io_tree_add(io_tree *t, char *name, bool guessed, int64_t member)
+/* Adds e, of which cut_into_parts fills the parts. e.text NULL: no memory. */
+static peft_status add_entry(io_tree *t, io_entry e)
 {
-    if (name && t->count == t->capacity) {
+    if (e.text && t->count == t->capacity) {
         int64_t capacity = t->capacity ? 2 * t->capacity : 64;
         io_entry *item = peft_sys_realloc(t->ctx, t->item, (size_t)capacity * sizeof *item);
         if (item) {
@@ -46,16 +47,21 @@ peft_status io_tree_add(io_tree *t, char *name, bool guessed, int64_t member)
             t->capacity = capacity;
         }
     }
-    if (!name || t->count == t->capacity) {
-        peft_sys_free(t->ctx, name);
+    if (!e.text || t->count == t->capacity) {
+        peft_sys_free(t->ctx, e.text);
         return io_nomem("list of names");
     }
-    io_entry *e = &t->item[t->count];
-    *e = (io_entry){ .text = name, .guessed = guessed, .member = member };
-    cut_into_parts(e);
-    if (e->count) t->count++;
-    else peft_sys_free(t->ctx, name);
+    cut_into_parts(&e);
+    if (e.count) t->item[t->count++] = e;
+    else peft_sys_free(t->ctx, e.text);
     return PEFT_OK;
+}
+
+peft_status io_tree_add(io_tree *t, char *name) { return add_entry(t, (io_entry){ .text = name }); }
+
+peft_status io_tree_add_member(io_tree *t, char *name, bool guessed, int64_t member)
+{
+    return add_entry(t, (io_entry){ .text = name, .guessed = guessed, .member = member });
 }
 
 void io_tree_clear(io_tree *t)
@@ -75,6 +81,7 @@ typedef struct top_folder {
     bool has_splits;                                          /* a folder in it has the name of a split */
 } top_folder;
 
+/* Looks at all pictures. The result is a top folder only if it has a name and not `several`. */
 static top_folder find_top(const io_tree *t)
 {
     top_folder top = { 0 };
@@ -107,6 +114,8 @@ static void remove_top(io_tree *t, const char *top)
     t->count = kept;
 }
 
+/* A folder that means a split stays, and so does one without folders in it, which is a class. Where a split is to be
+ * opened, only a folder that holds splits is removed. */
 peft_status io_tree_skip_top(io_tree *t, const char *path, const char *split)
 {
     const top_folder top = find_top(t);

@@ -25,18 +25,21 @@ typedef struct io_tree { peft_context *ctx; io_entry *item; int64_t count, capac
 
 /* Adds an entry by its name relative to the root; that of a folder ends with a slash. Takes ownership of the name, also
  * on failure; a NULL name is PEFT_E_NOMEM. A name without a part (.hidden) is not added. */
-peft_status io_tree_add(io_tree *t, char *name, bool guessed, int64_t member);
+peft_status io_tree_add(io_tree *t, char *name);
+/* The same for an entry of a zip: guessed and member as in io_entry. */
+peft_status io_tree_add_member(io_tree *t, char *name, bool guessed, int64_t member);
 void        io_tree_clear(io_tree *t);
 /* Where one top folder lies around all pictures, removes it from their names: "set/a/1.png" becomes "a/1.png".
  * PEFT_E_FORMAT: pictures lie both in that folder and in its folders, so that it could be a class as well. */
 peft_status io_tree_skip_top(io_tree *t, const char *path, const char *split);
 /* Makes the data set of the tree: fills class_names, classes, names, label, count and skipped of d. Names and messages
- * begin with path. *member (member may be NULL): the zip entry of each sample, in memory that the caller frees. */
+ * begin with path. *member: the zip entry of each sample, in memory that the caller frees; member NULL: not
+ * wanted. */
 peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d);
 
 /* The split that the name of a folder means ("train" for "Training"); NULL: none. */
 const char *io_split_of(const char *name);
-peft_status io_check_split(const char *split);                /* PEFT_E_INVALID: not NULL and not the name of a split */
+peft_status io_check_split(const char *split);                /* PEFT_E_INVALID: neither NULL nor the name of a split */
 /* Whether two words are equal but for the case of ASCII letters. strcasecmp depends on the locale: in a Turkish one
  * JFIF and jfif differ. */
 bool io_same_word(const char *a, const char *b);

@@ -15,7 +15,7 @@ static peft_status check_name(char *text)
 {
     for (char *c = text; *c; c++)
         if (*c == '\\') *c = '/';
-    bool escapes = *text == '/';
+    bool escapes = *text == '/';                              /* leads out of the archive */
     for (const char *part = text, *slash; part; part = slash ? slash + 1 : NULL) {
         escapes |= !strcmp(part, "..") || !strncmp(part, "../", 3);
         slash = strchr(part, '/');
@@ -42,11 +42,12 @@ static peft_status add_name(zip_t *z, zip_int64_t i, io_tree *t)
     char *name = io_copy(t->ctx, text);
     if (!name) return io_nomem("archive");
     peft_status s = check_name(name);
-    if (!s) return io_tree_add(t, name, guessed, i);
+    if (!s) return io_tree_add_member(t, name, guessed, i);
     peft_sys_free(t->ctx, name);
     return s;
 }
 
+/* Adds the names of all entries to the tree. */
 static peft_status read_names(zip_t *z, io_tree *t)
 {
     zip_int64_t count = zip_get_num_entries(z, 0);
@@ -73,6 +74,7 @@ static peft_status read_member(const peft_dataset *d, int64_t i, const char *opt
     return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
 }
 
+/* The entry's unpacked size; identity stays what the caller has set. */
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
     const members *m = d->store_state;
