@@ -41,7 +41,7 @@ peft_status io_zip_check(const zip_stat_t *st, int64_t limit)
 }
 
 /* Unpacks size bytes. The memory grows with the bytes that were unpacked, because the size in the zip's directory may
- * be wrong. libzip verifies the checksum when a read reaches the end, so one more byte is asked for after all others. */
+ * be wrong. libzip verifies the checksum when a read reaches the end, so one more byte is asked for at the end. */
 static peft_status read_all(peft_context *ctx, zip_file_t *f, zip_uint64_t size, uint8_t **data)
 {
     zip_uint64_t capacity = size < FIRST_ALLOCATION ? size : FIRST_ALLOCATION, done = 0;

@@ -3,6 +3,7 @@
 #include "io/dataset/dataset.h"
 #include <stdio.h>
 
+/* Where text cannot be added, it is freed. */
 peft_status io_strings_add(io_strings *list, char *text)
 {
     if (text && list->count == list->capacity) {
@@ -102,7 +103,7 @@ peft_status io_count_classes(const int64_t *label, int64_t count, const char *pa
 
 void io_warn_of_missing_classes(peft_context *ctx, const uint8_t *present, int64_t classes, const char *path)
 {
-    int64_t first = -1, missing = 0;
+    int64_t first = -1, missing = 0;                          /* the lowest such class; how many there are */
     for (int64_t c = classes - 1; c >= 0; c--)
         if (!present[c]) first = c, missing++;
     if (missing)
@@ -111,6 +112,7 @@ void io_warn_of_missing_classes(peft_context *ctx, const uint8_t *present, int64
                 (long long)classes - 1);
 }
 
+/* Whether d has a sample of this index; d may be NULL. */
 static bool has_sample(const peft_dataset *d, int64_t i) { return d && i >= 0 && i < d->count; }
 
 int64_t     peft_dataset_count(const peft_dataset *d) { return d ? d->count : 0; }

@@ -49,15 +49,18 @@ struct peft_dataset {
 /* An empty data set with one reference. */
 peft_status io_dataset_new(peft_context *ctx, peft_dataset **out);
 peft_dataset *io_dataset_retain(peft_dataset *d);
-/* Makes a part of d from the samples indices[count], all valid; NULL: all samples. class_map [classes]: the number of
- * each class in the part, or -1 for a class that the part does not have; NULL: classes stay as they are. class_names:
- * of the part; NULL: those of d that are in the part. */
-peft_status io_dataset_part(peft_dataset *d, const int64_t *indices, int64_t count, const int64_t *class_map,
-                            const io_strings *class_names, peft_dataset **out);
+/* What a part of a data set holds. */
+typedef struct io_selection {
+    int64_t count;                                            /* of samples */
+    const int64_t *indices;                                   /* [count], all valid; NULL: all samples */
+    const int64_t *class_map;                                 /* [classes]: number in the part, -1: none; NULL: same */
+    const io_strings *class_names;                            /* of the part; NULL: those of its classes */
+} io_selection;
+peft_status io_dataset_part(peft_dataset *d, const io_selection *chosen, peft_dataset **out);
 peft_status io_number_classes(peft_dataset *d);               /* names the classes "0", "1", ... */
 /* Warns if a class has no sample; present[c] is 1 where class c has one. The message begins with path. */
 void io_warn_of_missing_classes(peft_context *ctx, const uint8_t *present, int64_t classes, const char *path);
-/* Raises *classes to the largest label + 1. PEFT_E_FORMAT, with a message that begins with path: a label below 0, or of
- * 2^20 or more. */
+/* Raises *classes to the largest label + 1 where it is smaller. PEFT_E_FORMAT, with a message that begins with path: a
+ * label below 0, or of 2^20 or more. */
 peft_status io_count_classes(const int64_t *label, int64_t count, const char *path, int64_t *classes);
 #endif

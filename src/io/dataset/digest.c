@@ -7,6 +7,7 @@
 /* The bytes that are hashed. Each add function returns false where memory is refused. */
 typedef struct bytes { peft_context *ctx; uint8_t *data; size_t size, capacity; } bytes;
 
+/* Appends size bytes. */
 static bool add(bytes *b, const void *data, size_t size)
 {
     if (size > b->capacity - b->size) {
@@ -28,6 +29,7 @@ static bool add_number(bytes *b, int64_t v)                   /* little-endian o
     return add(b, p, sizeof p);
 }
 
+/* The 0 at the end is added too, so that "ab", "c" and "a", "bc" differ. */
 static bool add_text(bytes *b, const char *text) { return add(b, text, strlen(text) + 1); }
 
 /* The length, with the slash, of the longest folder in which all names lie. It is not hashed, so that a data set that
@@ -60,6 +62,7 @@ peft_status peft_dataset_digest(const peft_dataset *d, char hex[65])
 {
     if (!d || !hex) return io_fail(PEFT_E_INVALID, "digest: %s is NULL", d ? "hex" : "data set");
     bytes b = { .ctx = d->ctx };
+    /* 1: the version of the rules by which the bytes are made. */
     bool added = add_text(&b, d->target ? "data set 1, targets" : "data set 1, labels") && add_number(&b, d->count) &&
                 add_number(&b, d->classes);
     for (int64_t c = 0; c < d->classes && added; c++) added = add_text(&b, d->class_names.item[c]);

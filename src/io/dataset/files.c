@@ -9,6 +9,7 @@ static peft_status read_file(const peft_dataset *d, int64_t i, const char *optio
     return peft_image_load(d->ctx, d->names.item[i], options, out);
 }
 
+/* Links to one file share its device and inode. */
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
     struct stat st;
@@ -21,6 +22,7 @@ static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint6
     return PEFT_OK;
 }
 
+/* The file's first bytes, which need not be a picture that can be decoded. */
 static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65])
 {
     uint8_t *data;

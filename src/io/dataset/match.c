@@ -19,16 +19,25 @@ static const char *class_list(const io_strings *names, char *text, size_t size)
     return text;
 }
 
-/* The error for sets whose classes do not match. problem is the whole sentence where name is NULL, else its beginning,
- * "the other set has no class '", which name and a quote complete: "the other set has no class 'cat'". */
-static peft_status mismatch(const peft_dataset *d, const peft_dataset *like, const char *problem, const char *name)
+/* The error for sets whose classes do not match. */
+static peft_status mismatch(const peft_dataset *d, const peft_dataset *like, const char *problem)
 {
     char of_d[180], of_like[180];
-    return io_fail(PEFT_E_MISMATCH, "classes: %s%.80s%s; this set has {%s}, the other {%s}", problem, name ? name : "",
-                   name ? "'" : "", class_list(&d->class_names, of_d, sizeof of_d),
+    return io_fail(PEFT_E_MISMATCH, "classes: %s; this set has {%s}, the other {%s}", problem,
+                   class_list(&d->class_names, of_d, sizeof of_d),
                    class_list(&like->class_names, of_like, sizeof of_like));
 }
 
+/* The same for one class: "the other set has no class" and the name. */
+static peft_status class_mismatch(const peft_dataset *d, const peft_dataset *like, const char *problem,
+                                  const char *name)
+{
+    char sentence[160];
+    snprintf(sentence, sizeof sentence, "%s '%.80s'", problem, name);
+    return mismatch(d, like, sentence);
+}
+
+/* The number of the class with this name; -1: there is none. */
 static int64_t find(const io_strings *names, const char *name)
 {
     for (int64_t c = 0; c < names->count; c++)
@@ -50,14 +59,14 @@ static peft_status map_classes(const peft_dataset *d, const peft_dataset *like, 
     if (!d->target) {                                         /* single labels: only classes with samples must match */
         for (int64_t i = 0; i < d->count; i++)
             if (map[d->label[i]] < 0)
-                return mismatch(d, like, "the other set has no class '", d->class_names.item[d->label[i]]);
+                return class_mismatch(d, like, "the other set has no class", d->class_names.item[d->label[i]]);
         return PEFT_OK;
     }
     for (int64_t c = 0; c < d->classes; c++)
-        if (map[c] < 0) return mismatch(d, like, "the other set has no class '", d->class_names.item[c]);
+        if (map[c] < 0) return class_mismatch(d, like, "the other set has no class", d->class_names.item[c]);
     for (int64_t c = 0; c < like->classes; c++)
         if (find_near(&d->class_names, like->class_names.item[c], c) < 0)
-            return mismatch(d, like, "no sample has a target for class '", like->class_names.item[c]);
+            return class_mismatch(d, like, "no sample has a target for class", like->class_names.item[c]);
     return PEFT_OK;
 }
 
@@ -65,13 +74,15 @@ peft_status peft_dataset_match_classes(peft_dataset *d, const peft_dataset *like
 {
     if (!d || !like || !out)
         return io_fail(PEFT_E_INVALID, "classes: %s is NULL", !d ? "data set" : !like ? "like" : "out");
-    if (!d->target != !like->target)
-        return mismatch(d, like, d->target ? "this set is multi-label, the other is not"
-                                           : "the other set is multi-label, this one is not", NULL);
+    const bool multi_label = d->target, other_multi_label = like->target;
+    if (multi_label != other_multi_label)
+        return mismatch(d, like, multi_label ? "this set is multi-label, the other is not"
+                                             : "the other set is multi-label, this one is not");
     int64_t *map = io_alloc(d->ctx, d->classes, sizeof *map);
     if (!map) return io_nomem("classes");
     peft_status s = map_classes(d, like, map);
-    if (!s) s = io_dataset_part(d, NULL, d->count, map, &like->class_names, out);
+    const io_selection all = { .count = d->count, .class_map = map, .class_names = &like->class_names };
+    if (!s) s = io_dataset_part(d, &all, out);
     peft_sys_free(d->ctx, map);
     return s;
 }

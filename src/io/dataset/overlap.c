@@ -5,9 +5,11 @@
 #include "io/dataset/dataset.h"
 #include <stdint.h>
 
-/* Level 0: samples of equal size; 1: the first HEAD_BYTES bytes were hashed; 2: all bytes. */
-enum { HEAD_BYTES = 65536, LAST_LEVEL = 2 };
-#define ALL_BYTES (1ll << 40)
+/* What the samples of a group have in common: their size, then also the hash of their first HEAD_BYTES bytes, then that
+ * of all bytes. */
+typedef enum level { SAME_SIZE, SAME_HEAD, SAME_BYTES } level;
+enum { HEAD_BYTES = 65536 };
+#define ALL_BYTES (1ll << 40)                                 /* more than any sample has */
 
 /* A sample. identity: equal for samples that are one file (io_store.locate); hash: SHA-256 as hexadecimal digits. */
 typedef struct item {
@@ -23,9 +25,10 @@ typedef struct search {
     int64_t *match;                                           /* [samples of a]: the sample of b, or -1 for none */
 } search;
 
+/* The set that reads the sample: the one of which x->set is a part, or x->set. */
 static const peft_dataset *opened_set(const item *x) { return x->set->opened ? x->set->opened : x->set; }
 
-/* Sets identity and size; size is -1 where the file does not exist. */
+/* Sets size, -1 where the file does not exist, and identity: (data set, index), which a store of files overwrites. */
 static peft_status locate(item *x)
 {
     const peft_dataset *opened = opened_set(x);
@@ -70,7 +73,8 @@ static bool is_same_file(const item *x, const item *y) { return !memcmp(x->ident
 static bool same_label(const item *x, const item *y)
 {
     const peft_dataset *a = x->set, *b = y->set;
-    if (!a->target != !b->target) return false;
+    const bool a_multi_label = a->target, b_multi_label = b->target;
+    if (a_multi_label != b_multi_label) return false;
     if (a->label) return !strcmp(a->class_names.item[a->label[x->i]], b->class_names.item[b->label[y->i]]);
     return a->classes == b->classes &&
            !memcmp(a->target + x->i * a->classes, b->target + y->i * b->classes, (size_t)a->classes);
@@ -99,9 +103,9 @@ static void match_all(const search *q, item *x, int64_t n)
     }
 }
 
-/* x[n] have equal sizes and, from level 1 on, equal hashes. Matches them if that proves that they are the same picture;
+/* x[n] have in common what level says. Matches them if that proves that they are the same picture;
  * else hashes them at the next level, and goes on with each group of equal hashes. */
-static peft_status match_group(const search *q, item *x, int64_t n, int level)
+static peft_status match_group(const search *q, item *x, int64_t n, level level)
 {
     bool one_file = true, any_of_a = false, any_of_b = q->one_set;
     for (int64_t k = 0; k < n; k++) {
@@ -110,21 +114,21 @@ static peft_status match_group(const search *q, item *x, int64_t n, int level)
         any_of_b |= x[k].of_b;
     }
     if (n < 2 || !any_of_a || !any_of_b || x[0].size < 0) return PEFT_OK;
-    if (one_file || level == LAST_LEVEL || (level && x[0].size <= HEAD_BYTES)) {
+    if (one_file || level == SAME_BYTES || (level == SAME_HEAD && x[0].size <= HEAD_BYTES)) {
         match_all(q, x, n);
         return PEFT_OK;
     }
     for (int64_t k = 0; k < n; k++) {
         if (k && is_same_file(&x[k - 1], &x[k])) memcpy(x[k].hash, x[k - 1].hash, sizeof x[k].hash);
         else {
-            peft_status s = make_hash(&x[k], level ? ALL_BYTES : HEAD_BYTES);
+            peft_status s = make_hash(&x[k], level == SAME_SIZE ? HEAD_BYTES : ALL_BYTES);
             if (s) return s;
         }
     }
     qsort(x, (size_t)n, sizeof *x, by_hash);
     for (int64_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && !strcmp(x[from].hash, x[to].hash); to++) {}
-        peft_status s = match_group(q, x + from, to - from, level + 1);
+        peft_status s = match_group(q, x + from, to - from, level == SAME_SIZE ? SAME_HEAD : SAME_BYTES);
         if (s) return s;
     }
     return PEFT_OK;
@@ -140,12 +144,13 @@ static peft_status match_items(const search *q, item *x, int64_t n)
     qsort(x, (size_t)n, sizeof *x, by_size);
     for (int64_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && x[from].size == x[to].size; to++) {}
-        peft_status s = match_group(q, x + from, to - from, 0);
+        peft_status s = match_group(q, x + from, to - from, SAME_SIZE);
         if (s) return s;
     }
     return PEFT_OK;
 }
 
+/* Finds a match for each sample of a, then reports the first `room` of those that have one. */
 peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a,
                                  int64_t *in_b, int64_t *count)
 {

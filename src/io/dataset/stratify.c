@@ -7,6 +7,10 @@
 #include "io/rng.h"
 #include <math.h>
 
+enum { NO_CLASS = -1 };
+/* In the key of the random numbers, where the split of a single-label set has the number of a class. */
+enum { ALL_CLASSES = -1 };
+
 typedef struct strata {
     const peft_dataset *d;
     uint8_t *rare;                                            /* [classes]: the rarer target of the class, 0 or 1 */
@@ -47,19 +51,20 @@ static void count_classes(strata *s, double share)
     }
 }
 
-/* The part, 0 or 1, for a sample with the rare target of class c (-1: of no class): the one that needs more of these,
- * else the one that can take more samples, else a random one. */
+/* The part, 0 or 1, for a sample with the rare target of class c (NO_CLASS: of no class): the one that needs more of
+ * these, else the one that can take more samples, else a random one. */
 static int choose_part(strata *s, int64_t c)
 {
-    if (!s->capacity[0] || !s->capacity[1]) return !s->capacity[0];
-    if (c >= 0) {
+    if (!s->capacity[0] || !s->capacity[1]) return s->capacity[0] ? 0 : 1;
+    if (c != NO_CLASS) {
         const double difference = s->needed[c] - s->needed[s->d->classes + c];
-        if (fabs(difference) > 1e-9) return difference < 0;
+        if (fabs(difference) > 1e-9) return difference > 0 ? 0 : 1;
     }
-    if (s->capacity[0] != s->capacity[1]) return s->capacity[0] < s->capacity[1];
+    if (s->capacity[0] != s->capacity[1]) return s->capacity[0] > s->capacity[1] ? 0 : 1;
     return (int)io_rng_below(&s->rng, 2);
 }
 
+/* Assigns sample i to a part, and updates what both parts still need. */
 static void assign(strata *s, int64_t i, int part)
 {
     s->mark[i] = (uint8_t)(part + 1);
@@ -71,19 +76,20 @@ static void assign(strata *s, int64_t i, int part)
         }
 }
 
-/* The class with the fewest unassigned samples that have its rare target; -1: all of these are assigned. */
+/* The class with the fewest unassigned samples that have its rare target; NO_CLASS: all of these are assigned. */
 static int64_t rarest(const strata *s)
 {
-    int64_t found = -1;
+    int64_t found = NO_CLASS;
     for (int64_t c = 0; c < s->d->classes; c++)
-        if (s->unassigned[c] && (found < 0 || s->unassigned[c] < s->unassigned[found])) found = c;
+        if (s->unassigned[c] && (found == NO_CLASS || s->unassigned[c] < s->unassigned[found])) found = c;
     return found;
 }
 
+/* Takes samples in random order, those of the rarest class first and those with no rare target last. */
 peft_status io_stratify(const peft_dataset *d, int64_t first_size, uint64_t seed, int64_t *order, uint8_t *mark)
 {
     strata s = { .d = d, .mark = mark, .capacity = { first_size, d->count - first_size },
-                 .rng = io_rng_make(IO_RNG_SAMPLES, seed, -1, 0) };
+                 .rng = io_rng_make(IO_RNG_SAMPLES, seed, ALL_CLASSES, IO_RNG_UNUSED) };
     s.rare = io_alloc(d->ctx, d->classes, 1);
     s.unassigned = io_alloc(d->ctx, d->classes, sizeof *s.unassigned);
     s.needed = io_alloc(d->ctx, 2 * d->classes, sizeof *s.needed);
@@ -92,11 +98,11 @@ peft_status io_stratify(const peft_dataset *d, int64_t first_size, uint64_t seed
         for (int64_t i = 0; i < d->count; i++) order[i] = i, mark[i] = 0;
         io_rng_shuffle(&s.rng, order, d->count);
         count_classes(&s, (double)first_size / (double)d->count);
-        for (int64_t c; (c = rarest(&s)) >= 0;)
+        for (int64_t c; (c = rarest(&s)) != NO_CLASS;)
             for (int64_t k = 0; k < d->count; k++)
                 if (!mark[order[k]] && has_rare(&s, order[k], c)) assign(&s, order[k], choose_part(&s, c));
         for (int64_t k = 0; k < d->count; k++)
-            if (!mark[order[k]]) assign(&s, order[k], choose_part(&s, -1));
+            if (!mark[order[k]]) assign(&s, order[k], choose_part(&s, NO_CLASS));
     }
     peft_sys_free(d->ctx, s.rare);
     peft_sys_free(d->ctx, s.unassigned);

@@ -20,6 +20,7 @@ static peft_status copy_class_names(peft_dataset *to, const io_strings *names, c
 /* The number of class c in the part; -1: the part does not have it. */
 static int64_t mapped(const int64_t *class_map, int64_t c) { return class_map ? class_map[c] : c; }
 
+/* Fills index, and label or target, of the samples that the part takes from `from`. */
 static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, const int64_t *indices,
                                 const int64_t *class_map)
 {
@@ -40,17 +41,19 @@ static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, cons
     return PEFT_OK;
 }
 
-peft_status io_dataset_part(peft_dataset *d, const int64_t *indices, int64_t count, const int64_t *class_map,
-                            const io_strings *class_names, peft_dataset **out)
+peft_status io_dataset_part(peft_dataset *d, const io_selection *chosen, peft_dataset **out)
 {
+    /* Class names that the caller gives are those of the part; of d's names, class_map keeps some. */
+    const io_strings *names = chosen->class_names ? chosen->class_names : &d->class_names;
+    const int64_t *kept = chosen->class_names ? NULL : chosen->class_map;
     peft_dataset *part;
     peft_status s = io_dataset_new(d->ctx, &part);
     if (s) return s;
-    part->count = count;
+    part->count = chosen->count;
     part->opened = io_dataset_retain(d->opened ? d->opened : d);
     if (d->image_options && !(part->image_options = io_copy(d->ctx, d->image_options))) s = io_nomem("data set");
-    if (!s) s = copy_class_names(part, class_names ? class_names : &d->class_names, class_names ? NULL : class_map);
-    if (!s) s = copy_samples(part, d, indices, class_map);
+    if (!s) s = copy_class_names(part, names, kept);
+    if (!s) s = copy_samples(part, d, chosen->indices, chosen->class_map);
     if (s) peft_dataset_free(part);
     else *out = part;
     return s;
@@ -65,19 +68,20 @@ peft_status peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t
         if (indices[i] < 0 || indices[i] >= d->count)
             return io_fail(PEFT_E_INVALID, "subset: indices[%lld] is %lld, expected 0 to %lld", (long long)i,
                            (long long)indices[i], (long long)d->count - 1);
-    return io_dataset_part(d, indices, count, NULL, NULL, out);
+    return io_dataset_part(d, &(io_selection){ .count = count, .indices = indices }, out);
 }
 
+/* Makes a part of all samples with these options in place of those of d. */
 peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out)
 {
     peft_dataset *part;
-    bool any;
+    bool any;                                                 /* options gives at least one */
     if (!d || !out) return io_fail(PEFT_E_INVALID, "image options: %s is NULL", d ? "out" : "data set");
     peft_status s = io_image_check_options(options, &any);
     if (!s && any && (d->opened ? d->opened : d)->store->in_memory)
         return io_fail(PEFT_E_UNSUPPORTED, "image options '%.80s': the images of an .npz are arrays in memory, each "
                        "one picture, and no option of peft_image_load changes them; leave the options out", options);
-    if (!s) s = io_dataset_part(d, NULL, d->count, NULL, NULL, &part);
+    if (!s) s = io_dataset_part(d, &(io_selection){ .count = d->count }, &part);
     if (s) return s;
     peft_sys_free(d->ctx, part->image_options);
     part->image_options = options ? io_copy(d->ctx, options) : NULL;
@@ -98,6 +102,7 @@ typedef struct draw {
     uint8_t *mark;                                            /* [count], zeros (IN_NEITHER) at first */
 } draw;
 
+/* Allocates the members; draw_end frees them, also after a failure. */
 static peft_status draw_begin(const peft_dataset *d, draw *w)
 {
     w->class_map = io_alloc(d->ctx, d->classes, sizeof *w->class_map);
@@ -126,7 +131,7 @@ static int64_t samples_of(const peft_dataset *d, int64_t c, int64_t *order)
  * rest. */
 static void draw_class(draw *w, int64_t c, int64_t available, int64_t n, uint64_t seed)
 {
-    io_rng g = io_rng_make(IO_RNG_SAMPLES, seed, c, 0);
+    io_rng g = io_rng_make(IO_RNG_SAMPLES, seed, c, IO_RNG_UNUSED);
     io_rng_shuffle(&g, w->order, available);
     for (int64_t i = 0; i < available; i++) w->mark[w->order[i]] = i < n ? IN_PART : IN_REST;
 }
@@ -140,9 +145,10 @@ static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_data
     if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty, as the data set has %lld samples; "
                        "ask for %s", mark == IN_PART ? "the part" : "rest", (long long)d->count,
                        mark == IN_PART ? "more of them" : "fewer of them, or pass NULL for rest");
-    return io_dataset_part(d, w->order, n, w->class_map, NULL, out);
+    return io_dataset_part(d, &(io_selection){ .count = n, .indices = w->order, .class_map = w->class_map }, out);
 }
 
+/* Makes the part and, unless rest is NULL, the rest. */
 static peft_status make_both(peft_dataset *d, draw *w, peft_dataset **out, peft_dataset **rest)
 {
     peft_dataset *first, *second;
@@ -160,10 +166,10 @@ static peft_status make_both(peft_dataset *d, draw *w, peft_dataset **out, peft_
 /* Sets w->class_map: 0..ways-1 for `ways` classes drawn by seed, in the order of d; -1 for the others. */
 static void draw_classes(const peft_dataset *d, int64_t ways, uint64_t seed, draw *w)
 {
-    io_rng g = io_rng_make(IO_RNG_CLASSES, seed, 0, 0);
+    io_rng g = io_rng_make(IO_RNG_CLASSES, seed, IO_RNG_UNUSED, IO_RNG_UNUSED);
     for (int64_t c = 0; c < d->classes; c++) w->order[c] = c, w->class_map[c] = -1;
     if (ways < d->classes) io_rng_shuffle(&g, w->order, d->classes);
-    for (int64_t i = 0; i < ways; i++) w->class_map[w->order[i]] = 0;
+    for (int64_t i = 0; i < ways; i++) w->class_map[w->order[i]] = 0;         /* drawn; numbered in the next loop */
     for (int64_t c = 0, next = 0; c < d->classes; c++)
         if (w->class_map[c] == 0) w->class_map[c] = next++;
 }
@@ -203,7 +209,7 @@ peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, 
     return s;
 }
 
-/* The number of classes with two samples or more, which both parts can have. */
+/* The number of classes with two samples or more, which both parts can have. order [count]: scratch. */
 static int64_t count_divisible(const peft_dataset *d, int64_t *order)
 {
     int64_t n = 0;
@@ -215,12 +221,13 @@ static int64_t count_divisible(const peft_dataset *d, int64_t *order)
  * each part, provided that the part is large enough for one of every such class. */
 static void split_classes(const peft_dataset *d, double fraction, uint64_t seed, draw *w)
 {
-    const int64_t divisible = count_divisible(d, w->order), part = (int64_t)(fraction * (double)d->count + 0.5);
+    const int64_t divisible = count_divisible(d, w->order);
+    const int64_t part_size = (int64_t)(fraction * (double)d->count + 0.5);
     for (int64_t c = 0; c < d->classes; c++) {
         const int64_t available = samples_of(d, c, w->order);
         int64_t n = (int64_t)(fraction * (double)available + 0.5);
-        if (available > 1 && n < 1 && part >= divisible) n = 1;
-        if (available > 1 && n == available && d->count - part >= divisible) n = available - 1;
+        if (available > 1 && n < 1 && part_size >= divisible) n = 1;
+        if (available > 1 && n == available && d->count - part_size >= divisible) n = available - 1;
         draw_class(w, c, available, n, seed);
     }
 }

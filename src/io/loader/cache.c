@@ -27,6 +27,7 @@ void io_cache_clear(io_cache *c)
     pthread_mutex_destroy(&c->lock);
 }
 
+/* The cached image of sample i, with a reference for the caller; NULL: it is not cached. */
 static peft_image *look_up(io_cache *c, int64_t i)
 {
     pthread_mutex_lock(&c->lock);
@@ -35,6 +36,7 @@ static peft_image *look_up(io_cache *c, int64_t i)
     return im;
 }
 
+/* Caches the image of sample i, unless another thread has done so or it exceeds the limit. */
 static void add(io_cache *c, int64_t i, const peft_image *im)
 {
     int64_t bytes = (int64_t)io_image_memory(im);

@@ -26,6 +26,7 @@ static const peft_opt_key keys[] = {
 
 const peft_option *peft_loader_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
+/* Makes what depends on the sizes of data set and transform, and starts the threads. */
 static peft_status init(peft_loader *l)
 {
     int64_t size = peft_transform_size(l->transform);
@@ -92,7 +93,7 @@ void peft_loader_free(peft_loader *l)
     peft_context_free(ctx);
 }
 
-#define MAX_EPOCH ((int64_t)1e15)        /* the largest epoch in a training state */
+#define MAX_EPOCH ((int64_t)1e15)                             /* the largest that a file of a training state can hold */
 
 static peft_status check_images(const peft_loader *l, const peft_tensor *t)
 {
@@ -110,6 +111,7 @@ static peft_status check_images(const peft_loader *l, const peft_tensor *t)
 
 static bool uses_mixup(const peft_loader *l) { return l->options.train && l->options.mixup > 0; }
 
+/* labels: class numbers [n], or targets [n, classes]; NULL: not wanted. */
 static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
 {
     if (!t) return PEFT_OK;
@@ -128,8 +130,8 @@ static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
                    "more", (long long)l->data->classes, (long long)l->options.batch);
 }
 
-/* Whether the input of a sample is the same in every epoch. Only then samples have an id, since trainers cache features
- * by id. A random transform and mixup change the input. */
+/* Whether the input of a sample is the same in every epoch. Otherwise (mixup, a random transform) samples get the id
+ * -1, so that trainers, which cache features by id, cache none of them. */
 static bool has_ids(const peft_loader *l)
 {
     return !uses_mixup(l) && !(l->options.train && io_steps_random(&l->transform->recipe));
@@ -151,6 +153,7 @@ static peft_status copy_batch(peft_loader *l, const io_batch *b, peft_tensor *im
     return s;
 }
 
+/* Past the last batch of an epoch, *count is 0. */
 peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                              int64_t *sample_ids, int64_t *count)
 {
@@ -169,7 +172,7 @@ peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_
     if ((s = io_queue_get(l, epoch, batch, &b))) return s;
     s = copy_batch(l, b, images, labels, sample_ids);
     if (!s) *count = b->count;
-    io_queue_done(l);
+    io_queue_remove_first(l);
     return s;
 }
 
@@ -184,6 +187,7 @@ peft_status peft_loader_samples(peft_loader *l, int64_t epoch, int64_t batch, in
     return PEFT_OK;
 }
 
+/* peft_loader_read in the form of a peft_batch_fn; -1: failed. */
 int64_t peft_loader_next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids,
                          void *loader)
 {

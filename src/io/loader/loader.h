@@ -31,7 +31,7 @@ typedef struct io_batch {
     int64_t done;                                             /* number of samples that are finished */
     peft_status status;                                       /* PEFT_OK, or the error of sample `failed` */
     int64_t failed;                                           /* the first sample of the batch that failed */
-    char message[1024];                                       /* its error message */
+    char message[1024];                                       /* the error message of sample `failed` */
 } io_batch;
 
 typedef struct io_loader_options {
@@ -55,8 +55,8 @@ struct peft_loader {
     io_batch *slot;
     int64_t slots, first, queued;
     pthread_t *thread;
-    int64_t started;                                          /* threads that run */
-    pid_t process;                                            /* in which they run; 0: none were started yet */
+    int64_t started;                                          /* the number of threads that run */
+    pid_t process;                                            /* in which they run; 0: none was started yet */
     bool stop;                                                /* tells the threads to end */
 };
 
@@ -68,10 +68,10 @@ void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batc
 /* Allocate the slots and start the threads; stop the threads and free the slots. */
 peft_status io_queue_start(peft_loader *l);
 void        io_queue_stop(peft_loader *l);
-/* Waits until the batch (epoch, number), 0 <= number < batches, is complete. *out is valid until io_queue_done, which
- * removes the batch from the queue and adds the next ones. */
+/* Waits until the batch (epoch, number), 0 <= number < batches, is complete. *out is valid until
+ * io_queue_remove_first, which removes the batch from the queue and adds the next ones. */
 peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch **out);
-void        io_queue_done(peft_loader *l);
+void        io_queue_remove_first(peft_loader *l);
 
 /* Mixup of a batch, in place: row k of images [count, floats] and of targets [count, classes] (or NULL) becomes
  * share * row[k] + (1 - share) * row[k + 1]; the last row is blended with the first. share is drawn from Beta(mixup,

@@ -6,7 +6,7 @@
 
 /* A draw from Beta(alpha, alpha) by Joehnk's method: u^(1/alpha) / (u^(1/alpha) + v^(1/alpha)) for uniform u and v,
  * drawn again while the sum is above 1. Computed with logarithms (x, y, log_sum), since with a small alpha both powers
- * would be rounded to 0. */
+ * would be rounded to 0. 1 - io_rng_uniform(g, 0, 1) lies in (0, 1], so that its logarithm is finite. */
 static double draw_share(io_rng *g, double alpha)
 {
     for (;;) {
@@ -16,12 +16,14 @@ static double draw_share(io_rng *g, double alpha)
     }
 }
 
+/* to[n] = share * to + (1 - share) * from. */
 static void blend(float *to, const float *from, int64_t n, float share)
 {
     for (int64_t i = 0; i < n; i++) to[i] = share * to[i] + (1 - share) * from[i];
 }
 
-/* Rows may be overwritten one by one: the images to blend with are read from b, their targets from the data set. */
+/* Rows of images and targets are overwritten one by one, because the rows to blend with are read from elsewhere: images
+ * from b, targets from the data set. */
 void io_mixup(const peft_loader *l, const io_batch *b, float *images, float *targets)
 {
     int64_t classes = l->data->classes;

@@ -16,7 +16,7 @@ int64_t peft_loader_batches(const peft_loader *l)
 static void make_order(peft_loader *l, int64_t epoch)
 {
     if (l->order_epoch == epoch) return;
-    io_rng g = io_rng_make(IO_RNG_ORDER, (uint64_t)l->options.seed, epoch, 0);
+    io_rng g = io_rng_make(IO_RNG_ORDER, (uint64_t)l->options.seed, epoch, IO_RNG_UNUSED);
     for (int64_t i = 0; i < l->data->count; i++) l->order[i] = i;
     if (l->options.shuffle) io_rng_shuffle(&g, l->order, l->data->count);
     l->order_epoch = epoch;

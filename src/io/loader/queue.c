@@ -35,7 +35,7 @@ static void make_next_sample(peft_loader *l, io_batch *b)
         b->failed = k;
         snprintf(b->message, sizeof b->message, "%s", peft_last_error());
     }
-    if (++b->done == b->next) pthread_cond_broadcast(&l->finished);
+    if (++b->done == b->next) pthread_cond_broadcast(&l->finished);           /* no sample of b is in work */
 }
 
 /* In a forked process the threads do not exist, and locks that they held during the fork stay locked. Makes new locks
@@ -82,15 +82,16 @@ static void *worker(void *user)
 static void start_threads(peft_loader *l)
 {
     sigset_t all, old;
-    int e = 0;
+    int error = 0;
     l->process = getpid();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (!e && l->started < l->options.threads)
-        if (!(e = pthread_create(&l->thread[l->started], NULL, worker, l))) l->started++;
+    while (!error && l->started < l->options.threads)
+        if (!(error = pthread_create(&l->thread[l->started], NULL, worker, l))) l->started++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (e) io_warn(l->ctx, "loader: only %lld of %lld threads could be started; batches are the same, but take longer",
-                   (long long)l->started, (long long)l->options.threads);
+    if (error)
+        io_warn(l->ctx, "loader: only %lld of %lld threads could be started; batches are the same, but take longer",
+                (long long)l->started, (long long)l->options.threads);
 }
 
 /* One slot without threads. With threads: the batch that the caller reads, the next one, and more if a batch has fewer
@@ -118,6 +119,7 @@ peft_status io_queue_start(peft_loader *l)
     return s;
 }
 
+/* Also frees what an io_queue_start that failed has allocated; process is 0 if it started no threads. */
 void io_queue_stop(peft_loader *l)
 {
     if (l->process) reset_after_fork(l);
@@ -180,7 +182,8 @@ peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch
     return s;
 }
 
-void io_queue_done(peft_loader *l)
+/* Removes the first batch; with threads, adds the batches after it, so that they are made meanwhile. */
+void io_queue_remove_first(peft_loader *l)
 {
     pthread_mutex_lock(&l->lock);
     int64_t epoch = queued_at(l, 0)->epoch, number = queued_at(l, 0)->number + 1;

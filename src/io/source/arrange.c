@@ -18,7 +18,7 @@ typedef struct arrangement {
     int class_part;                                           /* part of a name that is the class: 0; with splits 1 */
     peft_dataset *d;
     int64_t *member;                                          /* zip entry of each sample; NULL: not needed */
-    class_tally *tally;                                             /* [classes] */
+    class_tally *tally;                                       /* [classes] */
     io_strings skipped;                                       /* endings of what is in no class */
     sample *sample;                                           /* [samples], of the opened split */
     int64_t samples;
