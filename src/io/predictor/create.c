@@ -38,6 +38,7 @@ static peft_status find_link(const peft_model *m, bool *multi_label)
                    "sigmoid (several); set the note 'link' (peft_model_set_note)", link);
 }
 
+/* Reads the sizes of session and model, and makes all other members. transform NULL: find_transform makes it. */
 static peft_status init(peft_predictor *p, peft_transform *transform)
 {
     peft_model *m = peft_session_model(p->session);
@@ -75,7 +76,7 @@ void peft_predictor_free(peft_predictor *p)
     peft_context *ctx = p->ctx;
     peft_tensor_free(p->input);
     peft_context_free(p->temporary);
-    io_blocks_trim(&p->blocks);
+    io_blocks_clear(&p->blocks);
     peft_transform_free(p->transform);
     peft_session_free(p->session);
     peft_sys_free(ctx, p);

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include "io/predictor/predictor.h"
 
+/* What a call writes for each image. */
+typedef enum result { LOGITS, PROBABILITIES } result;
+
 /* The arguments of one call: pixels [n,h,w,c] or, where that is NULL, n images; out receives logits or
  * probabilities. */
 typedef struct call {
@@ -11,7 +14,7 @@ typedef struct call {
     int depth;                                                /* of pixels: as for peft_image_from_buffer */
     const peft_image *const *images;
     int64_t n;
-    bool probabilities;
+    result result;
     peft_tensor *out;
 } call;
 
@@ -35,9 +38,10 @@ static peft_status check_pixels(const peft_tensor *t, int *depth)
                    "or PEFT_F32", (int)peft_tensor_dtype(t));
 }
 
+/* Checks the shape and type of the tensor for the results: [n, the shape of one image's logits]. */
 static peft_status check_out(const peft_predictor *p, const call *c)
 {
-    const char *argument = c->probabilities ? "probabilities" : "logits";
+    const char *argument = c->result == PROBABILITIES ? "probabilities" : "logits";
     char expected[160];
     size_t used = (size_t)snprintf(expected, sizeof expected, "[%lld", (long long)c->n);
     if (!c->out) return io_fail(PEFT_E_INVALID, "predictor: %s is NULL", argument);
@@ -55,7 +59,7 @@ static peft_status check_out(const peft_predictor *p, const call *c)
 
 /* Makes image i of the call under p->temporary, so that the memory of its transform comes from p->blocks. Where it has
  * another geometry than the image before it, the free blocks have the wrong sizes and are freed. */
-static peft_status take_image(peft_predictor *p, const call *c, int64_t i, peft_image **out)
+static peft_status make_image(peft_predictor *p, const call *c, int64_t i, peft_image **out)
 {
     const peft_tensor *t = c->pixels;
     const peft_image *im = t ? NULL : c->images[i];
@@ -66,13 +70,13 @@ static peft_status take_image(peft_predictor *p, const call *c, int64_t i, peft_
     const io_geometry *last = &p->last_geometry;
     if (geometry.width != last->width || geometry.height != last->height || geometry.channels != last->channels ||
         geometry.depth != last->depth)
-        io_blocks_trim(&p->blocks);
+        io_blocks_clear(&p->blocks);
     p->last_geometry = geometry;
     if (im) return io_image_copy(p->temporary, im, out);
     const size_t sample_bytes = geometry.depth == 8 ? 1 : geometry.depth == PEFT_FLOAT_32 ? 4 : 2;
     const size_t bytes = (size_t)(geometry.width * geometry.height * geometry.channels) * sample_bytes;
     return peft_image_from_buffer(p->temporary, (const uint8_t *)peft_tensor_cdata(t) + (size_t)i * bytes,
-                                  geometry.width, geometry.height, geometry.channels, geometry.depth, 0, out);
+                                  geometry.width, geometry.height, geometry.channels, geometry.depth, IO_NO_GAPS, out);
 }
 
 /* Transforms images first..first + count - 1 of the call into p->input. */
@@ -81,7 +85,7 @@ static peft_status prepare_batch(peft_predictor *p, const call *c, int64_t first
     float *input = peft_tensor_data(p->input);
     for (int64_t k = 0; k < count; k++) {
         peft_image *im;
-        peft_status s = take_image(p, c, first + k, &im);
+        peft_status s = make_image(p, c, first + k, &im);
         if (!s) {
             s = peft_transform_apply(p->transform, im, input + k * 3 * p->side * p->side);
             peft_image_free(im);
@@ -101,15 +105,18 @@ static peft_status predict_batch(peft_predictor *p, const call *c, int64_t first
     float *results = peft_tensor_data(c->out);
     peft_tensor *input = NULL, *out = NULL;
     int64_t dim[PEFT_MAX_DIMS] = { count }, per_image = 1;      /* per_image: logits of one image */
-    for (int i = 0; i < p->ndim; i++) per_image *= dim[i + 1] = p->dim[i];
+    for (int i = 0; i < p->ndim; i++) {
+        dim[i + 1] = p->dim[i];
+        per_image *= p->dim[i];
+    }
     peft_status s = peft_tensor_wrap(p->temporary, PEFT_F32, 4, (int64_t[]){ count, 3, p->side, p->side },
                                      peft_tensor_data(p->input), &input);
     if (!s) s = peft_tensor_wrap(p->temporary, PEFT_F32, p->ndim + 1, dim, results + first * per_image, &out);
-    if (!s) s = c->probabilities ? peft_session_probabilities(p->session, input, p->multi_label, out)
-                                 : peft_session_predict(p->session, input, out);
+    if (!s) s = c->result == PROBABILITIES ? peft_session_probabilities(p->session, input, p->multi_label, out)
+                                           : peft_session_predict(p->session, input, out);
     peft_tensor_free(input);
     peft_tensor_free(out);
-    if (!s || !first) return s;
+    if (!s || first == 0) return s;                           /* messages count images from the first of the batch */
     char place[80];
     snprintf(place, sizeof place, "in the batch of images %lld to %lld", (long long)first,
              (long long)(first + count - 1));
@@ -134,18 +141,18 @@ static peft_status predict(peft_predictor *p, const call *c)
     return s || !nonfinite ? s : io_fail(nonfinite, "%s", message);
 }
 
-static peft_status predict_pixels(peft_predictor *p, const peft_tensor *pixels, bool probabilities, peft_tensor *out)
+static peft_status predict_pixels(peft_predictor *p, const peft_tensor *pixels, result result, peft_tensor *out)
 {
-    call c = { .pixels = pixels, .n = peft_tensor_dim(pixels, 0), .probabilities = probabilities, .out = out };
+    call c = { .pixels = pixels, .n = peft_tensor_dim(pixels, 0), .result = result, .out = out };
     if (!p) return io_fail(PEFT_E_INVALID, "predictor is NULL");
     const peft_status s = check_pixels(pixels, &c.depth);
     return s ? s : predict(p, &c);
 }
 
-static peft_status predict_images(peft_predictor *p, const peft_image *const *images, int64_t n, bool probabilities,
+static peft_status predict_images(peft_predictor *p, const peft_image *const *images, int64_t n, result result,
                                   peft_tensor *out)
 {
-    const call c = { .images = images, .n = n, .probabilities = probabilities, .out = out };
+    const call c = { .images = images, .n = n, .result = result, .out = out };
     if (!p || !images) return io_fail(PEFT_E_INVALID, "predictor%s is NULL", p ? ": images" : "");
     if (n < 1) return io_fail(PEFT_E_INVALID, "predictor: %lld images, expected 1 or more", (long long)n);
     return predict(p, &c);
@@ -153,22 +160,22 @@ static peft_status predict_images(peft_predictor *p, const peft_image *const *im
 
 peft_status peft_predictor_pixels(peft_predictor *p, const peft_tensor *pixels, peft_tensor *logits)
 {
-    return predict_pixels(p, pixels, false, logits);
+    return predict_pixels(p, pixels, LOGITS, logits);
 }
 
 peft_status peft_predictor_pixels_probabilities(peft_predictor *p, const peft_tensor *pixels,
                                                 peft_tensor *probabilities)
 {
-    return predict_pixels(p, pixels, true, probabilities);
+    return predict_pixels(p, pixels, PROBABILITIES, probabilities);
 }
 
 peft_status peft_predictor_images(peft_predictor *p, const peft_image *const *images, int64_t n, peft_tensor *logits)
 {
-    return predict_images(p, images, n, false, logits);
+    return predict_images(p, images, n, LOGITS, logits);
 }
 
 peft_status peft_predictor_images_probabilities(peft_predictor *p, const peft_image *const *images, int64_t n,
                                                 peft_tensor *probabilities)
 {
-    return predict_images(p, images, n, true, probabilities);
+    return predict_images(p, images, n, PROBABILITIES, probabilities);
 }

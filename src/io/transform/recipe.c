@@ -13,6 +13,7 @@ enum {
 };
 _Static_assert(KEYS <= 64, "peft_sys_opt_read reports the settings that a text gives as bits of a uint64_t");
 
+/* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. */
 static const peft_opt_key keys[] = {
 #define IO_SETTING(kind, name, low, high, words, fallback, help) \
     { { #name, IO_LETTER_##kind, fallback, low, high, help }, offsetof(io_recipe, name), words },
@@ -32,10 +33,10 @@ static bool is_given(uint64_t given, int key) { return given >> key & 1; }
 static void convert_old_settings(io_recipe *r)
 {
     r->resize_order = IO_PILLOW12;
-    if (r->resize.word == IO_SQUASH) {
+    if (r->resize.word == IO_RESIZE_SQUASH) {
         r->crop_pct = 1;
     } else if (r->crop_pct > 1) {
-        r->resize = (peft_opt_side){ -1, (int64_t)floor((double)r->size / r->crop_pct), 0 };
+        r->resize = (peft_opt_side){ .word = -1, .height = (int64_t)floor((double)r->size / r->crop_pct) };
         r->crop_pct = 1;
     }
     if (r->erase > 0) {
@@ -46,10 +47,12 @@ static void convert_old_settings(io_recipe *r)
     }
 }
 
+/* Refuses a crop_pct above 1, one without effect, and one by which the resized image is too small or too large. */
 static peft_status check_geometry(const io_recipe *r)
 {
     char given[32];
-    const bool uses_crop_pct = r->resize.word >= 0 && r->resize.word != IO_NONE;
+    const bool given_in_pixels = r->resize.word < 0;          /* resize=N or HxW */
+    const bool uses_crop_pct = !given_in_pixels && r->resize.word != IO_RESIZE_NONE;
     if (r->crop_pct > 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s: the side of the crop over the resized side, expected "
                        "above 0 and up to 1 (0.875, not 87.5); give a size in pixels as resize=N",
@@ -103,7 +106,7 @@ static peft_status overwrite(const char *text, io_recipe *r)
     peft_status s = peft_sys_opt_read(keys, text, "transform", r, &given);
     if (s) return s;
     if (is_given(given, KEY_resize) && !is_given(given, KEY_crop_pct))
-        r->crop_pct = r->resize.word == IO_SHORTER ? 0.875 : 1;
+        r->crop_pct = r->resize.word == IO_RESIZE_SHORTER ? 0.875 : 1;               /* 0.875: 224 of 256 pixels */
     if (is_given(given, KEY_size) && !is_given(given, KEY_resize) && r->resize.word < 0) {        /* resize=N or HxW */
         r->resize.height = scale_side(r->resize.height, r->size, old_size);
         if (r->resize.width) r->resize.width = scale_side(r->resize.width, r->size, old_size);
@@ -123,7 +126,7 @@ peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r)
 
 peft_status io_recipe_print(peft_context *ctx, const io_recipe *r, char **text)
 {
-    const size_t size = peft_sys_opt_print(keys, r, NULL, 0) + 1;
+    const size_t size = peft_sys_opt_print(keys, r, NULL, 0) + 1;             /* prints nothing, returns the length */
     char *printed = peft_sys_alloc(ctx, size);
     if (!printed) return io_nomem("text of a transform");
     peft_sys_opt_print(keys, r, printed, size);

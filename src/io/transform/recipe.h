@@ -7,7 +7,7 @@
 
 /* The values of settings that are given by a word: resize, crop_offset, alpha, pad_mode and erase_fill. Each value is
  * an index into the setting's words, in the order of recipe.def. */
-enum { IO_SQUASH, IO_SHORTER, IO_NONE, IO_LONGEST, IO_LONGEST_MEAN };
+enum { IO_RESIZE_SQUASH, IO_RESIZE_SHORTER, IO_RESIZE_NONE, IO_RESIZE_LONGEST, IO_RESIZE_LONGEST_MEAN };
 enum { IO_CROP_ROUND, IO_CROP_FLOOR };
 enum { IO_ALPHA_DROP, IO_ALPHA_WHITE };
 enum { IO_PAD_ZERO, IO_PAD_REFLECT };
@@ -36,7 +36,7 @@ typedef struct io_recipe {
 /* Sets *r to the defaults, then overwrites the settings that base gives, then those that text gives. Both may be NULL.
  * PEFT_E_OPTION: a setting that is unknown, out of bounds, or does not go with another. */
 peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r);
-/* Prints all settings, in the order of recipe.def, to memory of ctx, which the caller frees. */
+/* Prints all settings, in the order of recipe.def, to a text in memory of ctx, which the caller frees. */
 peft_status io_recipe_print(peft_context *ctx, const io_recipe *r, char **text);
 
 /* The network input for a sample of channel c: (sample / largest - mean) / std, computed in double and rounded once.

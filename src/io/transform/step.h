@@ -15,15 +15,16 @@ typedef struct io_run {
     bool training;                                            /* augmentations are applied */
     uint64_t seed;
     int64_t epoch, sample;
-    atomic_bool *warned;                                      /* the transform warned of a dark image (window.c) */
+    atomic_bool *warned_of_dark;                              /* whether the transform warned of a dark image */
 } io_run;
 
+/* The generator of one step, whose purpose is one of IO_RNG_... (rng.h). */
 static inline io_rng io_run_rng(const io_run *run, int purpose)
 {
     return io_rng_make(purpose, run->seed, run->epoch, run->sample);
 }
 
-/* A step has apply or finish; the other is NULL. */
+/* A step has apply or apply_to_input; the other is NULL. */
 typedef struct io_step {
     bool random;                                              /* draws random numbers: results differ between epochs */
     bool (*wanted)(const io_recipe *r, bool training);        /* whether these settings need the step */
@@ -31,7 +32,7 @@ typedef struct io_step {
      * with slope 1 and intercept 0. */
     peft_status (*apply)(const io_run *run, peft_image **im);
     /* Changes the normalised input [3, size, size] in place, after all steps with apply. */
-    void (*finish)(const io_run *run, float *input);
+    void (*apply_to_input)(const io_run *run, float *input);
 } io_step;
 
 /* Ends an apply: frees *im and sets it to *result, or to NULL where s is a failure; returns s. Used as

@@ -17,15 +17,17 @@ peft_status io_steps_apply(const io_run *run, peft_image **im)
     return s;
 }
 
-void io_steps_finish(const io_run *run, float *input)
+void io_steps_apply_to_input(const io_run *run, float *input)
 {
     for (int i = 0; i < STEPS; i++)
-        if (steps[i]->finish && steps[i]->wanted(run->recipe, run->training)) steps[i]->finish(run, input);
+        if (steps[i]->apply_to_input && steps[i]->wanted(run->recipe, run->training))
+            steps[i]->apply_to_input(run, input);
 }
 
 bool io_steps_random(const io_recipe *r)
 {
+    const bool training = true;
     for (int i = 0; i < STEPS; i++)
-        if (steps[i]->random && steps[i]->wanted(r, true)) return true;
+        if (steps[i]->random && steps[i]->wanted(r, training)) return true;
     return false;
 }

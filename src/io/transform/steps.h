@@ -11,8 +11,8 @@
 /* Runs apply of the steps that run->recipe needs, in the order of steps.def; on failure frees *im and sets it to
  * NULL. */
 peft_status io_steps_apply(const io_run *run, peft_image **im);
-/* Runs finish of these steps on the normalised input [3, size, size], in place. */
-void io_steps_finish(const io_run *run, float *input);
+/* Runs apply_to_input of these steps on the normalised input [3, size, size], in place. */
+void io_steps_apply_to_input(const io_run *run, float *input);
 /* Whether a step that draws random numbers is needed, so that peft_transform_apply_train depends on the epoch. */
 bool io_steps_random(const io_recipe *r);
 #endif

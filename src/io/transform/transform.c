@@ -5,7 +5,8 @@
 
 peft_status peft_transform_parse(peft_context *ctx, const char *text, peft_transform **out)
 {
-    return peft_transform_parse_over(ctx, NULL, text, out);
+    const char *const no_base = NULL;                         /* text overwrites the defaults */
+    return peft_transform_parse_over(ctx, no_base, text, out);
 }
 
 peft_status peft_transform_parse_over(peft_context *ctx, const char *base, const char *text, peft_transform **out)
@@ -15,7 +16,7 @@ peft_status peft_transform_parse_over(peft_context *ctx, const char *base, const
     if (!t) return io_nomem("transform");
     t->ctx = peft_sys_context_retain(ctx);
     atomic_init(&t->refs, 1);
-    atomic_init(&t->warned, false);
+    atomic_init(&t->warned_of_dark, false);
     peft_status s = io_recipe_parse(base, text, &t->recipe);
     if (!s) s = io_recipe_print(ctx, &t->recipe, &t->text);
     if (s) peft_transform_free(t);
@@ -52,6 +53,7 @@ static void normalise(const io_recipe *r, const peft_image *im, float *out)
     }
 }
 
+/* Applies the steps to a reference of im, which the steps replace by their results. */
 static peft_status apply(const io_run *run, const peft_image *im, float *out)
 {
     peft_image *work = io_image_retain(im);
@@ -59,7 +61,7 @@ static peft_status apply(const io_run *run, const peft_image *im, float *out)
     if (s) return s;
     normalise(run->recipe, work, out);
     peft_image_free(work);
-    io_steps_finish(run, out);
+    io_steps_apply_to_input(run, out);
     return PEFT_OK;
 }
 
@@ -69,9 +71,10 @@ static peft_status check_arguments(const peft_transform *t, const peft_image *im
     return io_fail(PEFT_E_INVALID, "transform: %s is NULL", !t ? "transform" : !im ? "image" : "out");
 }
 
+/* A run without augmentations. Its warned_of_dark may be written, which changes no result of a const transform. */
 static io_run evaluation_run(const peft_transform *t)
 {
-    return (io_run){ .ctx = t->ctx, .recipe = &t->recipe, .warned = &((peft_transform *)t)->warned };
+    return (io_run){ .ctx = t->ctx, .recipe = &t->recipe, .warned_of_dark = &((peft_transform *)t)->warned_of_dark };
 }
 
 peft_status peft_transform_apply(const peft_transform *t, const peft_image *im, float *out)

@@ -9,7 +9,8 @@
 #include "io/archive/zip.h"
 #include <stdio.h>
 
-enum { MAX_ENTRIES = 4096, MAX_BLOCKS = 64, NAME_SIZE = 64, PATH_SIZE = 200 };
+/* F32_BYTES: of an element; all arrays are f32. */
+enum { F32_BYTES = 4, MAX_ENTRIES = 4096, MAX_BLOCKS = 64, NAME_SIZE = 64, PATH_SIZE = 200 };
 
 /* How an array becomes a tensor. VECTOR: flattened to [n]. TOKENS: to [1, n, d]. DENSE_IN and DENSE_OUT: a dense
  * kernel, transposed to [out, in]; its first extent is the input (DENSE_IN), or its last one the output (DENSE_OUT),
@@ -22,7 +23,7 @@ static const char *const modules[2][4] = {
     { "LayerNorm_0", "MultiHeadDotProductAttention_0", "LayerNorm_1", "MlpBlock_0" } };
 
 /* Tensors outside of the blocks: timm's name, path in the .npz. */
-static const struct { const char *timm, *path; form form; bool optional; } top_rows[] = {
+static const struct { const char *timm, *path; form form; bool optional; } outer_rows[] = {
     { "cls_token", "cls", TOKENS, false }, { "pos_embed", "Transformer/posembed_input/pos_embedding", TOKENS, true },
     { "pos_embed", "pos_embedding", TOKENS, true },
     { "patch_embed.proj.weight", "embedding/kernel", PATCH, false },
@@ -58,7 +59,7 @@ typedef struct {
     uint8_t *data; size_t size, capacity;                     /* their data */
 } conversion;
 
-/* The entry of the array at this path; below 0: there is none. */
+/* The index of the zip entry that holds the array at this path; below 0: there is none. */
 static zip_int64_t locate(const conversion *c, const char *path)
 {
     char name[PATH_SIZE + 32];
@@ -66,6 +67,7 @@ static zip_int64_t locate(const conversion *c, const char *path)
     return zip_name_locate(c->z, name, 0);
 }
 
+/* Reads the array at this path; the caller frees out->file. */
 static peft_status read_array(const conversion *c, const char *path, array *out)
 {
     zip_int64_t index = locate(c, path);
@@ -114,14 +116,15 @@ static peft_status reserve(conversion *c, size_t bytes)
     return PEFT_OK;
 }
 
-/* Writes the elements of a to `to`: as they are for VECTOR and TOKENS, else transposed from [in, out] to [out, in]. */
+/* Writes the elements of a to `to`: unchanged for VECTOR and TOKENS, else transposed from [in, out] to [out, in]. */
 static void write_array(const io_npy *a, form f, int64_t in, uint8_t *to)
 {
     const int64_t out = in ? a->count / in : 0;
-    if (f == VECTOR || f == TOKENS) memcpy(to, a->data, (size_t)a->count * 4);
+    if (f == VECTOR || f == TOKENS) memcpy(to, a->data, (size_t)a->count * F32_BYTES);
     else
         for (int64_t i = 0; i < in; i++)
-            for (int64_t o = 0; o < out; o++) memcpy(to + 4 * (o * in + i), a->data + 4 * (i * out + o), 4);
+            for (int64_t o = 0; o < out; o++)
+                memcpy(to + F32_BYTES * (o * in + i), a->data + F32_BYTES * (i * out + o), F32_BYTES);
 }
 
 /* Writes a [p, p, c, d] as [d, c, p, p]. */
@@ -131,7 +134,8 @@ static void write_patch(const io_npy *a, uint8_t *to)
     for (int64_t i = 0; i < pixels; i++)
         for (int64_t k = 0; k < colours; k++)
             for (int64_t o = 0; o < d; o++)
-                memcpy(to + 4 * ((o * colours + k) * pixels + i), a->data + 4 * ((i * colours + k) * d + o), 4);
+                memcpy(to + F32_BYTES * ((o * colours + k) * pixels + i),
+                       a->data + F32_BYTES * ((i * colours + k) * d + o), F32_BYTES);
 }
 
 /* Sets the shape of the tensor that `parts` arrays like a become, one after the other; false: a has not the extents
@@ -139,7 +143,7 @@ static void write_patch(const io_npy *a, uint8_t *to)
 static bool tensor_shape(const io_npy *a, int parts, form f, tensor *t)
 {
     const int64_t last = a->dim[a->ndim - 1];
-    int64_t in = f == DENSE_IN ? a->dim[0] : last ? a->count / last : 0;
+    const int64_t in = f == DENSE_IN ? a->dim[0] : last ? a->count / last : 0;
     if (!a->count) return false;
     switch (f) {
     case VECTOR:
@@ -175,7 +179,7 @@ static peft_status add_tensor(conversion *c, const char *name, form f, const io_
     tensor *list = peft_sys_realloc(c->ctx, c->tensor, sizeof *list * (size_t)(c->count + 1));
     if (!list) return io_nomem("tensors");
     c->tensor = list;
-    const size_t bytes = (size_t)a->count * 4;
+    const size_t bytes = (size_t)a->count * F32_BYTES;
     peft_status s = reserve(c, bytes * (size_t)parts);
     for (int i = 0; i < parts && !s; i++, c->size += bytes) {
         if (f == PATCH) write_patch(a, c->data + c->size);
@@ -185,13 +189,13 @@ static peft_status add_tensor(conversion *c, const char *name, form f, const io_
     return s;
 }
 
-/* Converts row r of top_rows. */
-static peft_status add_top(conversion *c, int r)
+/* Converts row r of outer_rows, a tensor outside of the blocks. */
+static peft_status add_outer(conversion *c, int r)
 {
     array a = { 0 };
-    if (top_rows[r].optional && locate(c, top_rows[r].path) < 0) return PEFT_OK;
-    peft_status s = read_array(c, top_rows[r].path, &a);
-    if (!s) s = add_tensor(c, top_rows[r].timm, top_rows[r].form, &a.npy, 1);
+    if (outer_rows[r].optional && locate(c, outer_rows[r].path) < 0) return PEFT_OK;
+    peft_status s = read_array(c, outer_rows[r].path, &a);
+    if (!s) s = add_tensor(c, outer_rows[r].timm, outer_rows[r].form, &a.npy, 1);
     peft_sys_free(c->ctx, a.file);
     return s;
 }
@@ -200,13 +204,13 @@ static peft_status add_top(conversion *c, int r)
 static peft_status add_blocks(conversion *c, int r)
 {
     array a[3] = { { 0 } };
-    const int parts = block_rows[r].path[1] ? 3 : 1;
+    const int parts = block_rows[r].path[1] ? 3 : 1;          /* query, key and value, or one array */
     peft_status s = PEFT_OK;
     for (int64_t layer = 0; layer < c->blocks && !s; layer++) {
         io_npy part[3];
         char path[PATH_SIZE], name[NAME_SIZE];
         for (int i = 0; i < parts && !s; i++) {
-            if (!c->stacked || !layer) {
+            if (!c->stacked || layer == 0) {
                 peft_sys_free(c->ctx, a[i].file);
                 a[i].file = NULL;
                 block_path(c, layer, block_rows[r].module, block_rows[r].path[i], path);
@@ -222,6 +226,7 @@ static peft_status add_blocks(conversion *c, int r)
     return s;
 }
 
+/* Sets c->blocks: from the first extent of an array of all blocks, or as the number of blocks that have arrays. */
 static peft_status count_blocks(conversion *c)
 {
     char path[PATH_SIZE];
@@ -255,7 +260,7 @@ static peft_status detect(conversion *c)
         if (locate(c, "embedding/kernel") < 0) continue;
         for (int k = 0; k < 4; k++) {                         /* bit 0: naming; bit 1: stacked */
             c->naming = k & 1;
-            c->stacked = k & 2;
+            c->stacked = (k & 2) != 0;
             block_path(c, 0, ATTENTION, "query/kernel", path);
             if (locate(c, path) >= 0) return count_blocks(c);
         }
@@ -280,10 +285,11 @@ static peft_status write_file(const conversion *c, const char *path)
     return s;
 }
 
+/* Makes all tensors in memory. */
 static peft_status convert(conversion *c)
 {
     peft_status s = detect(c);
-    for (int r = 0; r < ELEMENTS_OF(top_rows) && !s; r++) s = add_top(c, r);
+    for (int r = 0; r < ELEMENTS_OF(outer_rows) && !s; r++) s = add_outer(c, r);
     for (int r = 0; r < ELEMENTS_OF(block_rows) && !s; r++) s = add_blocks(c, r);
     return s;
 }

@@ -6,18 +6,21 @@
 #include <math.h>
 
 typedef struct box { int64_t left, top, width, height; } box;
+/* Whether a box may be as wide or as high as the whole image. RandomErasing of torchvision takes only smaller ones. */
+typedef enum box_limit { UP_TO_WHOLE, SMALLER_THAN_WHOLE } box_limit;
 
 /* Draws a box inside width x height: its area over the whole one uniform in scale[0]..scale[1], its width / height
- * log-uniform in ratio[0]..ratio[1]. false: none of ten draws fitted. smaller: both sides must be smaller than the
- * whole ones, as RandomErasing of torchvision requires. */
-static bool draw_box(int64_t width, int64_t height, const double scale[2], const double ratio[2], bool smaller,
+ * log-uniform in ratio[0]..ratio[1]. false: none of ten draws fitted. */
+static bool draw_box(int64_t width, int64_t height, const double scale[2], const double ratio[2], box_limit limit,
                      io_rng *g, box *out)
 {
+    const int64_t widest = limit == SMALLER_THAN_WHOLE ? width - 1 : width;
+    const int64_t highest = limit == SMALLER_THAN_WHOLE ? height - 1 : height;
     double area = (double)width * (double)height, low = log(ratio[0]), high = log(ratio[1]);
     for (int draw = 0; draw < 10; draw++) {
         double a = area * io_rng_uniform(g, scale[0], scale[1]), shape = exp(io_rng_uniform(g, low, high));
         box b = { .width = (int64_t)nearbyint(sqrt(a * shape)), .height = (int64_t)nearbyint(sqrt(a / shape)) };
-        if (b.width < 1 || b.height < 1 || b.width > width - smaller || b.height > height - smaller) continue;
+        if (b.width < 1 || b.height < 1 || b.width > widest || b.height > highest) continue;
         b.top = io_rng_below(g, height - b.height + 1);
         b.left = io_rng_below(g, width - b.width + 1);
         *out = b;
@@ -40,12 +43,13 @@ static box centred_box(const io_recipe *r, const peft_image *im)
     return b;
 }
 
+/* A drawn box of the image, resized to size x size. */
 static peft_status random_crop(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;
     io_rng g = io_run_rng(run, IO_RNG_CROP);
     box b;
-    if (!draw_box((*im)->width, (*im)->height, r->scale, r->ratio, false, &g, &b)) b = centred_box(r, *im);
+    if (!draw_box((*im)->width, (*im)->height, r->scale, r->ratio, UP_TO_WHOLE, &g, &b)) b = centred_box(r, *im);
     peft_image *next = NULL;
     peft_status s = io_replace(peft_image_crop(*im, b.left, b.top, b.width, b.height, &next), &next, im);
     if (s) return s;
@@ -57,7 +61,8 @@ static peft_status random_crop(const io_run *run, peft_image **im)
  * without repeating the end pixels: for size 3, positions -2..4 hold pixels 2 1 0 1 2 1 0. */
 static int64_t mirrored(int64_t i, int64_t size)
 {
-    int64_t period = size > 1 ? 2 * (size - 1) : 1, phase = (i % period + period) % period;
+    const int64_t period = size > 1 ? 2 * (size - 1) : 1;
+    const int64_t phase = (i % period + period) % period;     /* i modulo period, 0..period-1 also for a negative i */
     return phase < size ? phase : period - phase;
 }
 
@@ -78,6 +83,7 @@ static peft_status shift_mirrored(const peft_image *im, int64_t left, int64_t to
     return PEFT_OK;
 }
 
+/* Shifts by up to `pad` pixels along each axis. */
 static peft_status shift(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;
@@ -89,6 +95,7 @@ static peft_status shift(const io_run *run, peft_image **im)
     return io_replace(s, &next, im);
 }
 
+/* Mirrors left and right with probability r->flip. */
 static peft_status flip(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;
@@ -115,6 +122,7 @@ static float erased_value(const io_recipe *r, int c, io_rng *g)
     }
 }
 
+/* Overwrites a drawn box of the input with probability r->erase. */
 static void erase(const io_run *run, float *input)
 {
     const io_recipe *r = run->recipe;
@@ -122,7 +130,7 @@ static void erase(const io_run *run, float *input)
     const double ratio[2] = { 1 / r->erase_ratio[1], 1 / r->erase_ratio[0] };            /* width / height */
     box b;
     if (io_rng_uniform(&g, 0, 1) >= r->erase) return;
-    if (!draw_box(r->size, r->size, r->erase_area, ratio, true, &g, &b)) return;
+    if (!draw_box(r->size, r->size, r->erase_area, ratio, SMALLER_THAN_WHOLE, &g, &b)) return;
     for (int c = 0; c < 3; c++)
         for (int64_t y = b.top; y < b.top + b.height; y++)
             for (int64_t x = b.left; x < b.left + b.width; x++)
@@ -137,4 +145,4 @@ static bool wants_erase(const io_recipe *r, bool training) { return training && 
 const io_step io_step_random_crop = { .random = true, .wanted = wants_crop, .apply = random_crop };
 const io_step io_step_shift = { .random = true, .wanted = wants_shift, .apply = shift };
 const io_step io_step_flip = { .random = true, .wanted = wants_flip, .apply = flip };
-const io_step io_step_erase = { .random = true, .wanted = wants_erase, .finish = erase };
+const io_step io_step_erase = { .random = true, .wanted = wants_erase, .apply_to_input = erase };

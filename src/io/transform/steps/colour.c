@@ -39,11 +39,12 @@ static peft_status jitter(const io_run *run, peft_image **im)
     const double strength[3] = { r->brightness, r->contrast, r->saturation };
     double factor[3];
     io_rng g = io_run_rng(run, IO_RNG_JITTER);
-    int first = (int)(io_rng_next(&g) >> 63), order[3] = { first, !first, SATURATION };
+    const int first = (int)(io_rng_next(&g) >> 63);           /* BRIGHTNESS or CONTRAST */
+    int order[3] = { first, first == BRIGHTNESS ? CONTRAST : BRIGHTNESS, SATURATION };
     for (int i = 0; i < 3; i++)
         factor[order[i]] = io_rng_uniform(&g, fmax(0, 1 - strength[order[i]]), 1 + strength[order[i]]);
     int64_t position = io_rng_below(&g, 3);
-    for (int i = 2; i > position; i--) order[i] = order[i - 1];
+    for (int i = 2; i > position; i--) order[i] = order[i - 1];               /* makes room for saturation */
     order[position] = SATURATION;
     for (int i = 0; i < 3; i++) {
         int change = order[i];

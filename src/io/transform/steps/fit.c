@@ -4,6 +4,7 @@
 #include "io/transform/steps.h"
 #include <math.h>
 
+/* Not where random_crop takes its place. */
 static bool wanted(const io_recipe *r, bool training) { return !training || !r->random_crop; }
 
 /* The longer side becomes size, the other one is in proportion, rounded half to even, as in ResizeKeepRatio of timm and
@@ -21,18 +22,18 @@ static void resized_size(const io_recipe *r, const peft_image *im, int64_t *widt
 {
     int64_t side = (int64_t)floor((double)r->size / r->crop_pct);
     switch (r->resize.word) {
-    case IO_SQUASH: *width = *height = side; return;
-    case IO_SHORTER: io_shorter_size(im, side, width, height); return;
-    case IO_LONGEST:
-    case IO_LONGEST_MEAN: longest_size(im, side, width, height); return;
-    case IO_NONE: *width = im->width, *height = im->height; return;
+    case IO_RESIZE_SQUASH: *width = *height = side; return;
+    case IO_RESIZE_SHORTER: io_shorter_size(im, side, width, height); return;
+    case IO_RESIZE_LONGEST:
+    case IO_RESIZE_LONGEST_MEAN: longest_size(im, side, width, height); return;
+    case IO_RESIZE_NONE: *width = im->width, *height = im->height; return;
     default:                                                  /* resize=N or HxW */
         if (!r->resize.width) io_shorter_size(im, r->resize.height, width, height);
         else *width = r->resize.width, *height = r->resize.height;
     }
 }
 
-/* im: the crop that s has made, which reaches beyond the resized image. Copies it with the mean colour, rounded half to
+/* im: the crop that s has made, which reaches beyond the resized image. Copies im with the mean colour, rounded half to
  * even, in the pixels outside of the resized image. A grey image becomes RGB where the means of the channels differ. */
 static peft_status fill_border(const io_recipe *r, const io_scaling *s, const peft_image *im, peft_image **out)
 {
@@ -61,13 +62,14 @@ static peft_status fit(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;
     io_scaling s = { .filter = (io_filter)r->interpolation, .order = (io_order)r->resize_order };
-    bool round_even = r->crop_offset == IO_CROP_ROUND;
+    const io_half half = r->crop_offset == IO_CROP_ROUND ? IO_HALF_EVEN : IO_HALF_DOWN;
     peft_image *next = NULL;
     resized_size(r, *im, &s.width, &s.height);
-    s.part = (io_part){ io_centre_offset(s.width, r->size, round_even), io_centre_offset(s.height, r->size, round_even),
-                        r->size, r->size };
+    s.part = (io_part){ .left = io_centre_offset(s.width, r->size, half),
+                        .top = io_centre_offset(s.height, r->size, half), .width = r->size, .height = r->size };
     peft_status status = io_replace(io_resize_crop(*im, &s, &next), &next, im);
-    if (status || r->resize.word != IO_LONGEST_MEAN || (s.width >= r->size && s.height >= r->size)) return status;
+    const bool has_border = s.width < r->size || s.height < r->size;
+    if (status || r->resize.word != IO_RESIZE_LONGEST_MEAN || !has_border) return status;
     return io_replace(fill_border(r, &s, *im, &next), &next, im);
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 
 enum { BINS = 1 << 16 };
+enum { NOT_FILLED = -1 };                                     /* as histograms.lower_of */
 
 /* The key of sample i: a larger sample has a larger key. The key of an integer is sample - INT16_MIN. The bits of
  * positive floats have the order of the floats, those of negative ones the reverse: in keys of positive floats the sign
@@ -27,16 +28,22 @@ static double value_of(const peft_image *im, uint32_t key)
     return im->slope * (im->type == IO_F32 ? (double)v : (double)key + INT16_MIN) + im->intercept;
 }
 
-/* Makes a histogram in count [BINS]. upper < 0: of the upper halves of all keys; else: of the lower halves of the keys
- * that have this upper half. */
-static void count_keys(const peft_image *im, int64_t upper, int64_t *count)
+/* Makes in count [BINS] the histogram of the upper halves of all keys. */
+static void count_upper_halves(const peft_image *im, int64_t *count)
+{
+    const int64_t n = im->width * im->height * im->channels;
+    memset(count, 0, BINS * sizeof *count);
+    for (int64_t i = 0; i < n; i++) count[key_of(im, i) >> 16]++;
+}
+
+/* Makes in count [BINS] the histogram of the lower halves of the keys that have this upper half. */
+static void count_lower_halves(const peft_image *im, int64_t upper, int64_t *count)
 {
     const int64_t n = im->width * im->height * im->channels;
     memset(count, 0, BINS * sizeof *count);
     for (int64_t i = 0; i < n; i++) {
         const uint32_t key = key_of(im, i);
-        if (upper < 0) count[key >> 16]++;
-        else if (key >> 16 == upper) count[key & (BINS - 1)]++;
+        if (key >> 16 == upper) count[key & (BINS - 1)]++;
     }
 }
 
@@ -48,8 +55,8 @@ static int64_t bin_of_rank(const int64_t *count, int64_t *rank)
     return bin;
 }
 
-/* Histograms of the upper halves of all keys, and of the lower halves of the keys whose upper half is lower_of (-1:
- * lower is not filled yet). */
+/* Histograms of the upper halves of all keys, and of the lower halves of the keys whose upper half is
+ * lower_of. */
 typedef struct histograms { int64_t upper[BINS], lower[BINS], lower_of; } histograms;
 
 /* The value of this rank among all values of im; rank 0 is the smallest. A negative slope reverses the order of the
@@ -58,7 +65,7 @@ static double value_at_rank(const peft_image *im, histograms *h, int64_t rank)
 {
     if (im->slope < 0) rank = im->width * im->height * im->channels - 1 - rank;
     const int64_t upper = bin_of_rank(h->upper, &rank);
-    if (upper != h->lower_of) count_keys(im, upper, h->lower);
+    if (upper != h->lower_of) count_lower_halves(im, upper, h->lower);
     h->lower_of = upper;
     return value_of(im, (uint32_t)(upper << 16 | bin_of_rank(h->lower, &rank)));
 }
@@ -74,9 +81,10 @@ peft_status io_percentiles(const peft_image *im, const double percent[2], double
     const int64_t last = im->width * im->height * im->channels - 1;
     histograms *h = peft_sys_alloc(im->ctx, sizeof *h);
     if (!h) return io_nomem("percentiles");
-    h->lower_of = -1;
-    count_keys(im, -1, h->upper);
+    h->lower_of = NOT_FILLED;
+    count_upper_halves(im, h->upper);
     for (int k = 0; k < 2; k++) {
+        /* Between which ranks the percentile lies: 50 percent of 4 values at 1.5, between ranks 1 and 2. */
         const double position = (double)last * (percent[k] / 100), whole = floor(position);
         const int64_t rank = (int64_t)whole;
         const double low = value_at_rank(im, h, rank);

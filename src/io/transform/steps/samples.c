@@ -50,7 +50,7 @@ static peft_status to_luma(const peft_image *im, peft_image **out)
 static bool wants_white(const io_recipe *r, bool training) { (void)training; return r->alpha == IO_ALPHA_WHITE; }
 static bool wants_grey(const io_recipe *r, bool training) { (void)training; return r->grey; }
 
-/* io_replace frees *im and sets it to next. */
+/* Here and in apply_grey io_replace frees *im and sets it to next. */
 static peft_status apply_alpha(const io_run *run, peft_image **im)
 {
     peft_image *next = NULL;

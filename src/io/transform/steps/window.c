@@ -64,7 +64,8 @@ static peft_status map_range(const peft_opt_range *range, const peft_image *im, 
     if (s) return s;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {
         const double value = io_value(im, i);
-        const double v = bound[0] < bound[1] ? (value - bound[0]) / (bound[1] - bound[0]) : value > bound[0];
+        const double v = bound[0] < bound[1] ? (value - bound[0]) / (bound[1] - bound[0])        /* 0..1 */
+                                             : value > bound[0];
         io_set_sample(to, i, v <= 0 ? 0 : v >= 1 ? 65535 : (int64_t)(v * 65535 + 0.5));
     }
     *out = to;
@@ -76,15 +77,16 @@ static peft_status map_range(const peft_opt_range *range, const peft_image *im, 
 static void warn_of_dark(const io_run *run, const peft_image *im)
 {
     if (im->type != IO_U16 || io_rescaled(im)) return;
-    if (run->recipe->range.kind != PEFT_RANGE_FULL || atomic_load(run->warned)) return;
+    if (run->recipe->range.kind != PEFT_RANGE_FULL || atomic_load(run->warned_of_dark)) return;
     int64_t largest = 0;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++)
         if (io_sample(im, i) > largest) largest = io_sample(im, i);
-    if (largest == 0 || largest >= 65536 / 8 || atomic_exchange(run->warned, true)) return;
+    if (largest == 0 || largest >= 65536 / 8 || atomic_exchange(run->warned_of_dark, true)) return;
     io_warn(run->ctx, "transform: the largest sample of a 16-bit image is %lld of 65535, so that its pixels are nearly "
             "black; for 12-bit samples put range=0:4095 into the preprocessing (reported once)", (long long)largest);
 }
 
+/* Always: an image that needs a range is refused where none is set. */
 static bool wanted(const io_recipe *r, bool training) { (void)r, (void)training; return true; }
 
 static peft_status apply_range(const io_run *run, peft_image **im)
