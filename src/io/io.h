@@ -32,7 +32,7 @@ char *io_join(peft_context *ctx, const char *a, const char *b);
 /* Reads a regular file into memory of ctx, which the caller frees; data[*size] is 0, so that text is a string.
  * PEFT_E_UNSUPPORTED: the file has more than limit bytes. */
 peft_status io_read_file(peft_context *ctx, const char *path, int64_t limit, uint8_t **data, size_t *size);
-/* The same for the first max_bytes bytes of a file of any size; *size is less for a shorter file. */
+/* Reads the first max_bytes bytes of a file of any size in the same way; *size is less for a shorter file. */
 peft_status io_read_head(peft_context *ctx, const char *path, int64_t max_bytes, uint8_t **data, size_t *size);
 
 /* Reference counts of handles. io_release returns true for the last reference: the caller then frees the object. */

@@ -54,6 +54,7 @@ static bool read_shape(cursor *c, io_npy *a)
     return true;
 }
 
+/* Refuses shapes that io_npy cannot hold. */
 static peft_status check_shape(const io_npy *a)
 {
     if (a->ndim >= 1 && a->ndim <= IO_NPY_DIMS) return PEFT_OK;

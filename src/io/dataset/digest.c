@@ -47,6 +47,7 @@ static size_t common_folder(const io_strings *names)
     return n;
 }
 
+/* Adds name, id and label or targets of each sample. */
 static bool add_samples(bytes *b, const peft_dataset *d)
 {
     const size_t skip = common_folder(d->opened ? &d->opened->names : &d->names);

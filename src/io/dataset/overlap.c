@@ -47,12 +47,14 @@ static peft_status make_hash(item *x, int64_t max_bytes)
     return s ? io_fail_in(s, opened->names.item[id]) : PEFT_OK;
 }
 
+/* By size; of equal sizes, the samples that are one file are adjacent. */
 static int by_size(const void *a, const void *b)
 {
     const item *x = a, *y = b;
     return x->size != y->size ? (x->size < y->size ? -1 : 1) : memcmp(x->identity, y->identity, sizeof x->identity);
 }
 
+/* By hash; of equal hashes, the samples that are one file are adjacent. */
 static int by_hash(const void *a, const void *b)
 {
     const item *x = a, *y = b;

@@ -6,6 +6,7 @@
 
 static bool probe(const uint8_t *data, size_t size) { return size >= 6 && !memcmp(data, "\x93NUMPY", 6); }
 
+/* Finds the images in the array: each is a slice of the file. */
 static peft_status open_array(io_encoded *f)
 {
     io_npy a;

@@ -10,6 +10,7 @@
  * are valid while a spng_ctx lives: within one call, from spng_begin to spng_end. */
 static _Thread_local struct { peft_context *ctx; bool failed; } spng_memory;
 
+/* Notes that an allocation failed. */
 static void *spng_checked(void *block)
 {
     if (!block) spng_memory.failed = true;
@@ -37,6 +38,7 @@ static spng_ctx *spng_begin(peft_context *ctx, int flags)
     return spng_ctx_new2(&alloc, flags);
 }
 
+/* Frees what spng_begin has made; libspng's allocator may not be called after it. */
 static void spng_end(spng_ctx *png)
 {
     spng_ctx_free(png);

@@ -72,7 +72,7 @@ peft_status peft_image_from_buffer(peft_context *ctx, const void *pixels, int64_
                        "PEFT_FLOAT_32", depth);
     peft_status s = io_image_new(ctx, width, height, channels, type, &im);
     if (s) return s;
-    const size_t row_size = io_image_row_bytes(im);                 /* bytes of a row without the gap behind it */
+    const size_t row_size = io_image_row_bytes(im);           /* bytes of a row without the gap behind it */
     if (row_bytes && (row_bytes < 0 || (size_t)row_bytes < row_size)) {
         peft_image_free(im);
         return io_fail(PEFT_E_INVALID, "image from buffer: row_bytes is %lld; expected 0 (no gaps) or at least %zu, "
@@ -80,8 +80,7 @@ peft_status peft_image_from_buffer(peft_context *ctx, const void *pixels, int64_
     }
     const size_t stride = row_bytes ? (size_t)row_bytes : row_size;
     for (int64_t y = 0; y < height; y++)
-        memcpy((uint8_t *)im->pixels + (size_t)y * row_size, (const uint8_t *)pixels + (size_t)y * stride,
-               row_size);
+        memcpy((uint8_t *)im->pixels + (size_t)y * row_size, (const uint8_t *)pixels + (size_t)y * stride, row_size);
     *out = im;
     return PEFT_OK;
 }

@@ -53,7 +53,7 @@ static peft_status run_two_passes(const io_raster *from, const plan *p, void *to
     middle.data = between;
     peft_status s = (p->vertical_first ? vertical : horizontal)(from, start, length, first, WHOLE_IMAGE, p->rounding,
                                                                 between);
-    const int64_t all_from = 0, all = first->size;
+    const int64_t all_from = 0, all = first->size;            /* rows or columns of middle */
     if (!s) s = (p->vertical_first ? horizontal : vertical)(&middle, all_from, all, second, start, p->rounding, to);
     peft_sys_free(first->ctx, between);
     return s;
@@ -72,6 +72,7 @@ static peft_status run_passes(const io_raster *from, const io_scaling *s, const 
     return run_two_passes(from, p, to);
 }
 
+/* Refuses sides below 1, and those by which the computation of sizes could overflow. */
 static peft_status check_size(int64_t width, int64_t height)
 {
     if (width > 0 && height > 0 && width <= 1 << 24 && height <= 1 << 24) return PEFT_OK;

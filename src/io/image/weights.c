@@ -63,7 +63,7 @@ static const struct { double support; double (*weight)(double x); } filters[] = 
  * pixel. An output pixel takes the input pixels first..last - 1, whose centres lie within the support of its own. */
 static void fill_weights(int64_t input_size, double scale, int64_t start, io_filter filter, io_weights *w)
 {
-    const double stretch = scale < 1.0 ? 1.0 : scale;         /* how much wider the filter is than one that enlarges */
+    const double stretch = scale < 1.0 ? 1.0 : scale;         /* the filter is widened by it if the axis shrinks */
     const double support = filters[filter].support * stretch;
     for (int64_t i = 0; i < w->size; i++) {
         double centre = ((double)(start + i) + 0.5) * scale, sum = 0.0, inverse = 1.0 / stretch;

@@ -141,6 +141,7 @@ static peft_status predict(peft_predictor *p, const call *c)
     return s || !nonfinite ? s : io_fail(nonfinite, "%s", message);
 }
 
+/* The calls with pixels [n,h,w,c]; the functions below say what to write. */
 static peft_status predict_pixels(peft_predictor *p, const peft_tensor *pixels, result result, peft_tensor *out)
 {
     call c = { .pixels = pixels, .n = peft_tensor_dim(pixels, 0), .result = result, .out = out };
@@ -149,6 +150,7 @@ static peft_status predict_pixels(peft_predictor *p, const peft_tensor *pixels, 
     return s ? s : predict(p, &c);
 }
 
+/* The same for the calls with n images. */
 static peft_status predict_images(peft_predictor *p, const peft_image *const *images, int64_t n, result result,
                                   peft_tensor *out)
 {

@@ -28,7 +28,8 @@ typedef struct arrangement {
  * ("Training" for "train"). */
 static peft_status find_split(arrangement *a, const char *split)
 {
-    const char *wanted = io_split_of(split), *found = NULL, *second = NULL;   /* two folders that mean the split */
+    const char *wanted = io_split_of(split);
+    const char *found = NULL, *second = NULL;                 /* folders whose names mean the split */
     for (int64_t i = 0; i < a->tree->count; i++) {
         const io_entry *e = &a->tree->item[i];
         /* meant: the split that the folder's name stands for; NULL: none, or the entry is a file beside the folders. */

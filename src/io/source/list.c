@@ -100,6 +100,7 @@ static int by_name(const void *a, const void *b)
     return x->i < y->i ? -1 : x->i > y->i;                    /* equal names: in the order of the list */
 }
 
+/* Whether two samples have the same label or targets. */
 static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
 {
     if (d->label) return d->label[x] == d->label[y];
@@ -125,6 +126,7 @@ static peft_status check_labels_agree(reading *r)
     return s;
 }
 
+/* Warns of classes below the largest label that no line has. */
 static peft_status warn_of_missing_classes(const reading *r)
 {
     uint8_t *present = io_alloc(r->d->ctx, r->d->classes, 1);

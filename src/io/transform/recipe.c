@@ -106,7 +106,7 @@ static peft_status overwrite(const char *text, io_recipe *r)
     peft_status s = peft_sys_opt_read(keys, text, "transform", r, &given);
     if (s) return s;
     if (is_given(given, KEY_resize) && !is_given(given, KEY_crop_pct))
-        r->crop_pct = r->resize.word == IO_RESIZE_SHORTER ? 0.875 : 1;               /* 0.875: 224 of 256 pixels */
+        r->crop_pct = r->resize.word == IO_RESIZE_SHORTER ? 0.875 : 1;        /* 0.875: 224 of 256 pixels */
     if (is_given(given, KEY_size) && !is_given(given, KEY_resize) && r->resize.word < 0) {        /* resize=N or HxW */
         r->resize.height = scale_side(r->resize.height, r->size, old_size);
         if (r->resize.width) r->resize.width = scale_side(r->resize.width, r->size, old_size);

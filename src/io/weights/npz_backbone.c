@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 /* F32_BYTES: of an element; all arrays are f32. */
-enum { F32_BYTES = 4, MAX_ENTRIES = 4096, MAX_BLOCKS = 64, NAME_SIZE = 64, PATH_SIZE = 200 };
+enum { FIRST_BLOCK = 0, F32_BYTES = 4, MAX_ENTRIES = 4096, MAX_BLOCKS = 64, NAME_SIZE = 64, PATH_SIZE = 200 };
 
 /* How an array becomes a tensor. VECTOR: flattened to [n]. TOKENS: to [1, n, d]. DENSE_IN and DENSE_OUT: a dense
  * kernel, transposed to [out, in]; its first extent is the input (DENSE_IN), or its last one the output (DENSE_OUT),
@@ -236,7 +236,7 @@ static peft_status count_blocks(conversion *c)
         if (locate(c, path) < 0) break;
     }
     if (c->stacked) {
-        block_path(c, 0, NORM1, "scale", path);
+        block_path(c, FIRST_BLOCK, NORM1, "scale", path);
         peft_status s = read_array(c, path, &a);
         if (s) return s;
         c->blocks = a.npy.dim[0];
@@ -261,7 +261,7 @@ static peft_status detect(conversion *c)
         for (int k = 0; k < 4; k++) {                         /* bit 0: naming; bit 1: stacked */
             c->naming = k & 1;
             c->stacked = (k & 2) != 0;
-            block_path(c, 0, ATTENTION, "query/kernel", path);
+            block_path(c, FIRST_BLOCK, ATTENTION, "query/kernel", path);
             if (locate(c, path) >= 0) return count_blocks(c);
         }
     }

@@ -58,6 +58,7 @@ static peft_status fill_border(const io_recipe *r, const io_scaling *s, const pe
     return PEFT_OK;
 }
 
+/* Resizes and crops in one call, which computes only the crop; then fills the border that longest_mean leaves. */
 static peft_status fit(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;

@@ -89,6 +89,7 @@ static void warn_of_dark(const io_run *run, const peft_image *im)
 /* Always: an image that needs a range is refused where none is set. */
 static bool wanted(const io_recipe *r, bool training) { (void)r, (void)training; return true; }
 
+/* io_replace frees *im and sets it to next. */
 static peft_status apply_range(const io_run *run, peft_image **im)
 {
     peft_image *next = NULL;
