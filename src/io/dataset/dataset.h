@@ -49,13 +49,15 @@ struct peft_dataset {
 /* An empty data set with one reference. */
 peft_status io_dataset_new(peft_context *ctx, peft_dataset **out);
 peft_dataset *io_dataset_retain(peft_dataset *d);
-/* What a part of a data set holds. */
+/* What a part of a data set d holds: these samples and classes. class_map: for each class of d its number in the part,
+ * or -1 where the part does not have it. */
 typedef struct io_selection {
     int64_t count;                                            /* of samples */
     const int64_t *indices;                                   /* [count], all valid; NULL: all samples */
-    const int64_t *class_map;                                 /* [classes]: number in the part, -1: none; NULL: same */
-    const io_strings *class_names;                            /* of the part; NULL: those of its classes */
+    const int64_t *class_map;                                 /* [classes]; NULL: numbers stay as they are */
+    const io_strings *class_names;                            /* of the part; NULL: those of d that class_map keeps */
 } io_selection;
+/* Makes the part; the caller frees *out. */
 peft_status io_dataset_part(peft_dataset *d, const io_selection *chosen, peft_dataset **out);
 peft_status io_number_classes(peft_dataset *d);               /* names the classes "0", "1", ... */
 /* Warns if a class has no sample; present[c] is 1 where class c has one. The message begins with path. */

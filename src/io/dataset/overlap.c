@@ -7,7 +7,7 @@
 
 /* What the samples of a group have in common: their size, then also the hash of their first HEAD_BYTES bytes, then that
  * of all bytes. */
-typedef enum level { SAME_SIZE, SAME_HEAD, SAME_BYTES } level;
+typedef enum similarity { SAME_SIZE, SAME_HEAD, SAME_BYTES } similarity;
 enum { HEAD_BYTES = 65536 };
 #define ALL_BYTES (1ll << 40)                                 /* more than any sample has */
 
@@ -105,9 +105,9 @@ static void match_all(const search *q, item *x, int64_t n)
     }
 }
 
-/* x[n] have in common what level says. Matches them if that proves that they are the same picture;
- * else hashes them at the next level, and goes on with each group of equal hashes. */
-static peft_status match_group(const search *q, item *x, int64_t n, level level)
+/* x[n] have in common what level says. Matches them if that proves that they are the same picture; else hashes them for
+ * the next level, and goes on with each group of equal hashes. */
+static peft_status match_group(const search *q, item *x, int64_t n, similarity level)
 {
     bool one_file = true, any_of_a = false, any_of_b = q->one_set;
     for (int64_t k = 0; k < n; k++) {

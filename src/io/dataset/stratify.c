@@ -64,7 +64,7 @@ static int choose_part(strata *s, int64_t c)
     return (int)io_rng_below(&s->rng, 2);
 }
 
-/* Assigns sample i to a part, and updates what both parts still need. */
+/* Assigns sample i to a part: it takes a place there, and counts for each class whose rare target it has. */
 static void assign(strata *s, int64_t i, int part)
 {
     s->mark[i] = (uint8_t)(part + 1);

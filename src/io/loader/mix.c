@@ -16,7 +16,7 @@ static double draw_share(io_rng *g, double alpha)
     }
 }
 
-/* to[n] = share * to + (1 - share) * from. */
+/* to[i], i < n, becomes share * to[i] + (1 - share) * from[i]. */
 static void blend(float *to, const float *from, int64_t n, float share)
 {
     for (int64_t i = 0; i < n; i++) to[i] = share * to[i] + (1 - share) * from[i];

@@ -5,7 +5,7 @@
 #include "io/predictor/predictor.h"
 
 /* What a call writes for each image. */
-typedef enum result { LOGITS, PROBABILITIES } result;
+typedef enum result_kind { LOGITS, PROBABILITIES } result_kind;
 
 /* The arguments of one call: pixels [n,h,w,c] or, where that is NULL, n images; out receives logits or
  * probabilities. */
@@ -14,7 +14,7 @@ typedef struct call {
     int depth;                                                /* of pixels: as for peft_image_from_buffer */
     const peft_image *const *images;
     int64_t n;
-    result result;
+    result_kind result;
     peft_tensor *out;
 } call;
 
@@ -142,7 +142,7 @@ static peft_status predict(peft_predictor *p, const call *c)
 }
 
 /* The calls with pixels [n,h,w,c]; the functions below say what to write. */
-static peft_status predict_pixels(peft_predictor *p, const peft_tensor *pixels, result result, peft_tensor *out)
+static peft_status predict_pixels(peft_predictor *p, const peft_tensor *pixels, result_kind result, peft_tensor *out)
 {
     call c = { .pixels = pixels, .n = peft_tensor_dim(pixels, 0), .result = result, .out = out };
     if (!p) return io_fail(PEFT_E_INVALID, "predictor is NULL");
@@ -151,7 +151,7 @@ static peft_status predict_pixels(peft_predictor *p, const peft_tensor *pixels, 
 }
 
 /* The same for the calls with n images. */
-static peft_status predict_images(peft_predictor *p, const peft_image *const *images, int64_t n, result result,
+static peft_status predict_images(peft_predictor *p, const peft_image *const *images, int64_t n, result_kind result,
                                   peft_tensor *out)
 {
     const call c = { .images = images, .n = n, .result = result, .out = out };

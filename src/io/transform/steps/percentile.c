@@ -55,8 +55,8 @@ static int64_t bin_of_rank(const int64_t *count, int64_t *rank)
     return bin;
 }
 
-/* Histograms of the upper halves of all keys, and of the lower halves of the keys whose upper half is
- * lower_of. */
+/* Histograms of the upper halves of all keys, and of the lower halves of the keys whose upper half
+ * is lower_of. */
 typedef struct histograms { int64_t upper[BINS], lower[BINS], lower_of; } histograms;
 
 /* The value of this rank among all values of im; rank 0 is the smallest. A negative slope reverses the order of the
