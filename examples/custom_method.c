@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BACKBONE, OUT, STEPS, BATCH = 4, CLASSES = 2 };
+enum { BACKBONE, OUT, STEPS, FLAGS };                         /* indices of flags, and their number */
+enum { BATCH = 4, CLASSES = 2 };
 static flag flags[] = {
-    [BACKBONE] = { "backbone", "FILE", NULL, "safetensors file of a ViT; without it a small random network", 0 },
-    [OUT]      = { "out", "FILE", NULL, "required: file for the trained model", 0 },
-    [STEPS]    = { "steps", "N", "30", "number of training steps", 0 } };
+    [BACKBONE] = { "backbone", "FILE", NULL, "safetensors file of a ViT; without it a small random network",
+                   FROM_DEFAULT },
+    [OUT]      = { "out", "FILE", NULL, "required: file for the trained model", FROM_DEFAULT },
+    [STEPS]    = { "steps", "N", "30", "number of training steps", FROM_DEFAULT } };
 static const program about = {
     "--out FILE [--backbone FILE]",
     "Registers a method that the library does not have (examples/gated_prompt.h), trains it on synthetic images,\n"
@@ -29,13 +31,14 @@ static peft_backbone *open_backbone(peft_context **ctx)
     peft_backbone *vit;
     *ctx = make_context();
     must(peft_sys_register_method(*ctx, &gated_prompt, PEFT_METHOD_ABI));
-    peft_options *small = options_from(*ctx, "image_size=32,patch=8,width=48,depth=3,heads=3,seed=1");
+    peft_options *small = options_from_text(*ctx, "image_size=32,patch=8,width=48,depth=3,heads=3,seed=1");
     must(flags[BACKBONE].value ? peft_backbone_load(*ctx, flags[BACKBONE].value, NULL, &vit)
                                : peft_backbone_create(*ctx, small, &vit));
     peft_options_free(small);
     return vit;
 }
 
+/* Writes the model's logits for the images to logits [BATCH, CLASSES]. */
 static void predict(peft_model *m, const peft_options *options, peft_tensor *images, peft_tensor *logits)
 {
     peft_session *s;
@@ -47,13 +50,14 @@ static void predict(peft_model *m, const peft_options *options, peft_tensor *ima
 int main(int argc, char **argv)
 {
     program_name = "custom_method";
-    if (read_flags(flags, 3, &about, argc, argv) != argc || !flags[OUT].value)
+    if (read_flags(flags, FLAGS, &about, argc, argv) != argc || !flags[OUT].value)
         fail("--out FILE is required, and no other words; --help lists all options");
     peft_context *ctx, *second_ctx;
     peft_backbone *vit = open_backbone(&ctx), *second_vit = open_backbone(&second_ctx);
-    peft_options *method_options = options_from(ctx, "tokens=4"), *model_options = options_from(ctx, "classes=2"),
-                 *session_options = options_from(ctx, "batch=4"),
-                 *trainer_options = options_from(ctx, "batch=4,lr=0.01");
+    peft_options *method_options = options_from_text(ctx, "tokens=4"),
+                 *model_options = options_from_text(ctx, "classes=2"),
+                 *session_options = options_from_text(ctx, "batch=4"),
+                 *trainer_options = options_from_text(ctx, "batch=4,lr=0.01");
     peft_adapter *adapter;
     peft_model *model, *loaded;
     peft_trainer *t;
@@ -62,7 +66,8 @@ int main(int argc, char **argv)
     must(peft_model_attach(model, adapter));
     must(peft_trainer_create(model, trainer_options, &t));
 
-    /* Synthetic images: class 1 has vertical stripes, class 0 horizontal ones; the offset differs between images. */
+    /* Synthetic images: class 1 has vertical stripes, class 0 horizontal ones, all 3 pixels wide and in turn 1 and -1.
+     * In sample number k they are moved by k pixels. */
     const int64_t side = peft_backbone_get(vit, "image_size");
     const int64_t image_dims[] = { BATCH, 3, side, side }, label_dims[] = { BATCH }, logit_dims[] = { BATCH, CLASSES };
     peft_tensor *images, *labels, *logits[2];
@@ -74,7 +79,7 @@ int main(int argc, char **argv)
         const int64_t sample = i / (3 * side * side), x = i % side, y = i / side % side;
         ((float *)peft_tensor_data(images))[i] = ((sample % CLASSES ? x : y) + sample) / 3 % 2 ? 1.0f : -1.0f;
     }
-    for (int64_t step = 0; step < flag_count(&flags[STEPS]); step++) must(peft_trainer_step(t, images, labels, NULL));
+    for (int64_t step = 0; step < flag_integer(&flags[STEPS]); step++) must(peft_trainer_step(t, images, labels, NULL));
     printf("%lld trainable parameters, loss %.4f\n", (long long)peft_model_trainable_count(model),
            peft_trainer_get(t, "loss"));
 

@@ -46,47 +46,50 @@ typedef struct run {
     const char *state;                                        /* path: --state or OUT.state */
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
-    int64_t trained_on;                                       /* number of test images that are also training images */
+    int64_t images_in_both;                                   /* number of test images that are also training images */
     bool bar;                                                 /* show a progress bar on the terminal */
-    int64_t steps, epoch_steps;                               /* since the program started; those of this epoch */
-    double start, epoch_start;                                /* times in seconds_now() */
-    double epoch_loss;                                        /* sum over epoch_steps */
+    int64_t updates, updates_in_epoch;                        /* since the program started; in this epoch */
+    double start, epoch_start;                                /* times of seconds_now() */
+    double loss_sum;                                          /* over the updates in this epoch */
 } run;
 
+/* The loader is not passed to peft_trainer_fit itself, since after_update needs the run as `user`. */
 static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                           void *user)
 {
     return peft_loader_next(epoch, batch, images, labels, ids, ((run *)user)->t.loader);
 }
 
-/* Only warns on failure, so a full disk does not end the training. */
+/* Saves the training state. Only warns on failure, so a full disk does not end the training. */
 static void save_state(const peft_trainer *t, const char *path)
 {
     if (peft_trainer_save(t, path))
         warn("the training state could not be saved, training goes on: %s (%s)", path, peft_last_error());
 }
 
-/* Runs after each update. Takes epoch and batch from the number of samples seen, since with gradient accumulation the
- * number of updates does not tell them. */
-static int show_progress(peft_trainer *t, void *user)
+/* Called after each update: draws the bar, and at the end of an epoch prints a line and saves the state. Computes epoch
+ * and batch from the number of samples seen, since with gradient accumulation an update has several batches. A result
+ * other than 0 stops the training. */
+static int after_update(peft_trainer *t, void *user)
 {
     run *r = user;
-    int64_t seen = (int64_t)peft_trainer_get(t, "samples") - 1, epoch = seen / r->images + 1;
-    int64_t batch_number = seen % r->images / peft_loader_batch_size(r->t.loader) + 1;
-    double loss_now = peft_trainer_get(t, "loss");
-    r->steps++;
-    r->epoch_steps++;
-    r->epoch_loss += loss_now;
+    const int64_t last_sample = (int64_t)peft_trainer_get(t, "samples") - 1;     /* counted from 0 over all epochs */
+    const int64_t epoch = last_sample / r->images + 1;
+    const int64_t batch_number = last_sample % r->images / peft_loader_batch_size(r->t.loader) + 1;
+    const double loss_now = peft_trainer_get(t, "loss");
+    r->updates++;
+    r->updates_in_epoch++;
+    r->loss_sum += loss_now;
     if (r->bar)
         fprintf(stderr, "\r[%-30.*s] epoch %lld/%lld, loss %.4f ", (int)(30 * batch_number / r->batches),
                 "##############################", (long long)epoch, (long long)r->t.epochs, loss_now);
     if (batch_number < r->batches) return stop_requested;
     if (r->bar) fprintf(stderr, "\r%70s\r", "");
     printf("epoch %lld/%lld  loss %.5f  lr %.3e  %.2f s\n", (long long)epoch, (long long)r->t.epochs,
-           r->epoch_loss / (double)r->epoch_steps, peft_trainer_get(t, "lr"), seconds_now() - r->epoch_start);
+           r->loss_sum / (double)r->updates_in_epoch, peft_trainer_get(t, "lr"), seconds_now() - r->epoch_start);
     fflush(stdout);
-    r->epoch_steps = 0;
-    r->epoch_loss = 0;
+    r->updates_in_epoch = 0;
+    r->loss_sum = 0;
     r->epoch_start = seconds_now();
     if (given[state].value) save_state(t, r->state);
     return stop_requested;
@@ -94,17 +97,19 @@ static int show_progress(peft_trainer *t, void *user)
 
 static peft_status save_trainer(const void *t, const char *path) { return peft_trainer_save(t, path); }
 
+/* Trains all epochs. If training stops early, saves the training state and fails with the way to continue. */
 static void train_model(run *r)
 {
     r->start = r->epoch_start = seconds_now();
-    peft_status s = peft_trainer_fit(r->t.trainer, r->t.epochs, next_batch, show_progress, r);
+    peft_status s = peft_trainer_fit(r->t.trainer, r->t.epochs, next_batch, after_update, r);
     if (!s) return;
     char *error = check_alloc(strdup(peft_last_error()));
     if (r->bar) fputc('\n', stderr);
     if (s == PEFT_E_NONFINITE)
         fail("%s (%s); the model is not saved. Usually a smaller --lr or --clip-norm 1 helps", error,
              peft_status_name(s));
-    const char *path = save_or_fallback("state", r->state, true, save_trainer, r->t.trainer);
+    const bool replace = true;                                /* check_files has made sure that it may be */
+    const char *path = save_or_fallback("state", r->state, replace, save_trainer, r->t.trainer);
     char *hint;
     const char *format = strcmp(path, r->state) ? "--resume --state %s continues" : "--resume continues from %s";
     if (asprintf(&hint, format, path) < 0) fail("out of memory");
@@ -121,18 +126,19 @@ static void write_model(run *r)
     printf("%-22s %s\n", "written", r->written);
 }
 
+/* Prints the metrics on the test images, and figures of time and memory. */
 static void evaluate(run *r)
 {
     const double mib = 1024.0 * 1024.0;
-    double seconds = (seconds_now() - r->start) / (double)(r->steps ? r->steps : 1);
+    double seconds = (seconds_now() - r->start) / (double)(r->updates ? r->updates : 1);
     size_t peak = peft_context_memory_peak(r->t.ctx);
     peft_session *s;
     must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
     print_metrics(r->t.ctx, scores, r->test);
-    if (r->trained_on) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
-                              (long long)r->trained_on);
+    if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
+                                  (long long)r->images_in_both);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->t.model));
     printf("%-22s %.4f\n", "seconds_per_step", seconds);
     printf("%-22s %.2f\n", "planned_mib", r->t.planned_bytes / mib);
@@ -151,6 +157,7 @@ static void add_notes(run *r)
     free(names);
 }
 
+/* Checks the paths of --out and of the training state before anything is read. */
 static void check_files(run *r)
 {
     const char *const inputs[] = { given[backbone].value, given[data].value, given[test].value };
@@ -165,7 +172,8 @@ static void check_files(run *r)
     if (!given[resume].value && !given[force].value && !access(r->state, F_OK))
         fail("--state %s: exists already; give --resume to continue from it, or --force to train from the beginning "
              "and overwrite it", r->state);
-    check_output("state", r->state, true, others, 4);
+    const bool replace = true;                                /* --resume or --force is given if the state exists */
+    check_output("state", r->state, replace, others, 4);
 }
 
 /* Stores the training images' digest, the preprocessing and the seed in the training state. --resume compares them,
@@ -189,36 +197,38 @@ static void resume_training(run *r)
     printf("continuing from %s, step %.0f\n", r->state, peft_trainer_get(r->t.trainer, "step"));
 }
 
-/* Checks before the first step what would fail later: pictures, and writing --out. */
-static void check_all(run *r)
+/* The last steps before training: finds broken pictures, checks that --out can be written, and reads the state to
+ * resume from. */
+static void check_before_training(run *r)
 {
     if (!given[unchecked].value)
         check_pictures((const peft_dataset *const[]){ r->t.train, r->test }, 2, r->t.transform, r->t.threads);
-    test_output("out", given[out].value, save_model, r->t.model);
+    try_saving("out", given[out].value, save_model, r->t.model);
     if (stop_requested) fail("stopped before training");
     add_state_notes(r);
     if (given[resume].value) resume_training(r);
     fflush(stdout);
 }
 
+/* Opens the images and makes all objects that training needs. */
 static run prepare(void)
 {
     run r = { .bar = isatty(STDERR_FILENO) };
-    r.t = (training_run){ .backbone = given[backbone].value, .seed = (uint64_t)flag_count(&given[seed]),
-                   .threads = (int)flag_count(&given[threads]), .loader_threads = 1 };
+    r.t = (training_run){ .backbone = given[backbone].value, .seed = (uint64_t)flag_integer(&given[seed]),
+                          .threads = (int)flag_integer(&given[threads]), .loader_threads = 1 };
     check_files(&r);
     check_backbone(given[backbone].value);
     must(peft_context_create(NULL, NULL, NULL, &r.t.io_ctx));
-    const char *test_origin = draw_sets(r.t.io_ctx, given[data].value, given[test].value, flag_count(&given[shots]),
-                                 flag_count(&given[test_per_class]), r.t.seed, &r.t.train, &r.test);
+    const char *test_origin = draw_sets(r.t.io_ctx, given[data].value, given[test].value, flag_integer(&given[shots]),
+                                        flag_integer(&given[test_per_class]), r.t.seed, &r.t.train, &r.test);
     print_sets(r.t.train, r.test, test_origin);
-    r.trained_on = check_overlap(r.t.train, r.test);
+    r.images_in_both = check_overlap(r.t.train, r.test);
     build_training(&r.t, given + own_flags);
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);
     add_notes(&r);
-    check_all(&r);
+    check_before_training(&r);
     return r;
 }
 
@@ -233,7 +243,7 @@ int main(int argc, char **argv)
     run r = prepare();
     train_model(&r);
     write_model(&r);
-    if (!given[state].value && given[resume].value) remove(r.state);
+    if (!given[state].value && given[resume].value) remove(r.state);      /* the default state of the stopped run */
     evaluate(&r);
     if (strcmp(r.written, given[out].value))
         fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);

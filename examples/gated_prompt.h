@@ -11,7 +11,7 @@
 #include <peft/sys/method.h>
 
 typedef struct gated_prompt_state {
-    uint64_t layers;
+    uint64_t layers;                                          /* bit l: block l attends to prompts */
     int64_t heads;
     double dropout;
     peft_param *prompt[PEFT_DEPTH_MAX], *gate[PEFT_DEPTH_MAX];
@@ -24,6 +24,7 @@ static const peft_option gated_prompt_options[] = {
     { "dropout", 'f', "0", 0, 0.99, "dropout on the attention over the prompts, in training" },
     { 0 } };
 
+/* Reads the options and declares the trained tensors of each chosen block. */
 static peft_status gated_prompt_init(peft_adapter *a, const peft_vit *v)
 {
     gated_prompt_state *m = peft_sys_state(a);
@@ -39,12 +40,15 @@ static peft_status gated_prompt_init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
+/* Adds the gated attention over the prompts to the output of the self-attention branch (PEFT_SA). The library calls it
+ * at every site of the kind PEFT_BRANCH: a place in the forward pass, here the output s->out of a branch with the input
+ * s->in, where a method may replace the value. */
 static void gated_prompt_emit(const void *state, peft_build *b, peft_site *s)
 {
     const gated_prompt_state *m = state;
-    /* the site is the output of a branch; role SA: the self-attention branch */
     if (s->role != PEFT_SA || !(m->layers >> s->layer & 1)) return;
     peft_val prompt = peft_sys_repeat_batch(b, peft_sys_param(b, m->prompt[s->layer]));
+    /* peft_sys_attention reads q, k and v of a site */
     peft_site prompt_attention = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),
                                    .k = prompt, .v = prompt };
     peft_val y = peft_sys_dropout(b, peft_sys_attention(b, m->heads, &prompt_attention), m->dropout);

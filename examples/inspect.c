@@ -37,17 +37,19 @@ static const program about = {
 
 static void print_option(const peft_option *o)
 {
-    const char *fallback = peft_option_fallback(o);
+    const char *fallback = peft_option_fallback(o);           /* the default */
+    const bool integer = !strcmp(peft_option_type(o), "integer");
     double low, high;
     printf("    %-16s %-8s %s; ", peft_option_name(o), peft_option_type(o), peft_option_help(o));
-    if (peft_option_bounds(o, &low, &high))
-        printf(strcmp(peft_option_type(o), "integer") ? "%g to %g, " : "%.0f to %.0f, ", low, high);
+    if (peft_option_bounds(o, &low, &high)) printf(integer ? "%.0f to %.0f, " : "%g to %g, ", low, high);
     printf("default %s\n", *fallback ? fallback : "none");
 }
 
+/* option_at(i): row i of a table of options; NULL after the last. */
 static void list_table(const char *title, const peft_option *(*option_at)(size_t))
 {
     const peft_option *o;
+
     printf("%s\n", title);
     for (size_t i = 0; (o = option_at(i)); i++) print_option(o);
 }
@@ -145,8 +147,9 @@ static void print_backbone(peft_context *ctx, const char *path)
     static const char *const facts[] = { "width", "depth", "heads", "mlp", "patch", "image_size", "registers",
                                          "classes" };
     peft_backbone *b;
-    must(peft_context_set_log(ctx, print_warning, NULL, 1));
-    if (try_load_backbone(ctx, path, 0, given[backbone_options].value, &b)) {
+    const int errors_and_warnings = 1;
+    must(peft_context_set_log(ctx, print_warning, NULL, errors_and_warnings));
+    if (try_load_backbone(ctx, path, STORED_IMAGE_SIZE, given[backbone_options].value, &b)) {
         printf("  cannot be loaded as a backbone: %s\n", peft_last_error());
         return;
     }
@@ -166,10 +169,11 @@ static void print_operation(const char *line, void *user)
     printf("  %s\n", line);
 }
 
-static void print_session(peft_model *m, peft_context *ctx)
+/* Prints the operations of a session for --operations images. */
+static void print_operations_of_model(peft_model *m, peft_context *ctx)
 {
     peft_session *s;
-    peft_options *o = options_from(ctx, NULL);
+    peft_options *o = empty_options(ctx);
     must(peft_options_set_string(o, "batch", given[operations].value));
     must(peft_session_create(m, o, &s));
     peft_session_describe(s, print_operation, NULL);
@@ -177,19 +181,20 @@ static void print_session(peft_model *m, peft_context *ctx)
     peft_options_free(o);
 }
 
-/* With the backbone's own classifier; where it has none, without a head. */
+/* Prints the operations of the backbone with its own classifier, or without a head if it has none. */
 static void print_operations_of_backbone(peft_context *ctx, const char *path)
 {
     peft_model *m;
-    peft_backbone *b = load_backbone(ctx, path, 0, given[backbone_options].value);
-    peft_options *o = options_from(ctx, peft_backbone_get(b, "classes") > 0 ? NULL : "head=none");
+    peft_backbone *b = load_backbone(ctx, path, STORED_IMAGE_SIZE, given[backbone_options].value);
+    peft_options *o = options_from_text(ctx, peft_backbone_get(b, "classes") > 0 ? NULL : "head=none");
     must(peft_model_create(b, o, &m));
-    print_session(m, ctx);
+    print_operations_of_model(m, ctx);
     peft_model_free(m);
     peft_options_free(o);
     peft_backbone_free(b);
 }
 
+/* With --operations: prints those of the file, whose kind is given ("backbone", "model", ...). */
 static void print_operations(peft_context *ctx, const char *path, const char *kind)
 {
     if (!given[operations].value) return;
@@ -201,11 +206,12 @@ static void print_operations(peft_context *ctx, const char *path, const char *ki
         fail("--operations: %s is a file of kind '%s'; expected a backbone, a model or an adapter", path, kind);
     if (!given[backbone].value)
         fail("--operations: %s needs its backbone; give --backbone FILE, the backbone it was trained on", path);
-    loaded_model s = open_model(given[backbone].value, given[backbone_options].value, path, 0);
-    print_session(s.model, s.ctx);
+    loaded_model s = open_model(given[backbone].value, given[backbone_options].value, path, ALL_CORES);
+    print_operations_of_model(s.model, s.ctx);
     close_model(&s);
 }
 
+/* Prints all about a file, or about the weights file in a folder. */
 static void inspect(peft_context *ctx, const char *path)
 {
     peft_file *f;

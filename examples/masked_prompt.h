@@ -12,7 +12,7 @@
 #include <peft/sys/method.h>
 
 typedef struct masked_prompt_state {
-    uint64_t layers;
+    uint64_t layers;                                          /* bit l: block l attends to prompts */
     int64_t heads, tokens, width;
     peft_param *prompt[PEFT_DEPTH_MAX], *mask[PEFT_DEPTH_MAX];
 } masked_prompt_state;
@@ -23,6 +23,7 @@ static const peft_option masked_prompt_options[] = {
     { "layers", 's', "all", 0, 0, "blocks that attend to prompts" },
     { 0 } };
 
+/* Reads the options and declares prompts and mask of each chosen block. */
 static peft_status masked_prompt_init(peft_adapter *a, const peft_vit *v)
 {
     masked_prompt_state *m = peft_sys_state(a);
@@ -45,7 +46,8 @@ static void masked_prompt_positions(void *user, peft_real *data, int64_t count)
     for (int64_t k = 0; k < count; k++) data[k] = k % width == k / width % width ? (peft_real)1 : (peft_real)0;
 }
 
-/* Adds the attention over the prompts to the output of the self-attention branch. */
+/* Adds the attention over the prompts to the output of the self-attention branch (PEFT_SA). The library calls it at
+ * every site of the kind PEFT_BRANCH: the output s->out of a branch, which a method may replace; its input is s->in. */
 static void masked_prompt_emit(const void *state, peft_build *b, peft_site *s)
 {
     const masked_prompt_state *m = state;

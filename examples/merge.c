@@ -45,9 +45,10 @@ static bool ends_in(const char *text, const char *end)
     return n >= m && !strcmp(text + n - m, end);
 }
 
+/* Saves backbone b with the class names of s, in the format of the flags. with_classifier: "true" or "false". */
 static void save(const loaded_model *s, const peft_backbone *b, const char *path, const char *with_classifier)
 {
-    peft_options *o = options_from(s->ctx, NULL);
+    peft_options *o = empty_options(s->ctx);
     must(peft_options_set_string(o, "naming", given[naming].value));
     must(peft_options_set_string(o, "classifier", with_classifier));
     must(peft_options_set_string(o, "dtype", given[dtype].value));
@@ -62,15 +63,16 @@ static void save(const loaded_model *s, const peft_backbone *b, const char *path
 static void print_difference(loaded_model *s, const char *path)
 {
     double absolute, relative;
-    peft_backbone *read = load_backbone(s->ctx, path, peft_backbone_get(s->vit, "image_size"), NULL);
-    must(peft_model_merge_drift(s->model, read, NULL, &absolute, &relative));
+    const peft_tensor *noise_images = NULL;                   /* the library makes them */
+    peft_backbone *written = load_backbone(s->ctx, path, peft_backbone_get(s->vit, "image_size"), NULL);
+    must(peft_model_merge_drift(s->model, written, noise_images, &absolute, &relative));
     printf("largest difference of logits between the file and the model, on noise images: %.3g, %.3g of the largest\n",
            absolute, relative);
-    peft_backbone_free(read);
+    peft_backbone_free(written);
 }
 
-/* The same for a file written without its classifier, which has no logits: compares a temporary file with
- * classifier. */
+/* The same for a file without a classifier, which has no logits: writes a temporary file with the classifier and
+ * compares this one. */
 static void print_difference_without_head(loaded_model *s, const peft_backbone *merged)
 {
     char *path;
@@ -81,24 +83,26 @@ static void print_difference_without_head(loaded_model *s, const peft_backbone *
     free(path);
 }
 
+/* Merges, writes --out, and compares the logits of the file with those of the model. */
 static void merge(loaded_model *s)
 {
     peft_backbone *merged;
     must(peft_model_merge(s->model, &merged));
     save(s, merged, given[out].value, given[classifier].value);
-    peft_backbone *read = load_backbone(s->ctx, given[out].value, 0, NULL);
-    const bool headless = peft_backbone_get(read, "classes") < 1;
-    peft_backbone_free(read);
+    peft_backbone *written = load_backbone(s->ctx, given[out].value, STORED_IMAGE_SIZE, NULL);
+    const bool headless = peft_backbone_get(written, "classes") < 1;
+    peft_backbone_free(written);
     printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(merged, "parameters"));
     if (headless) print_difference_without_head(s, merged);
     else print_difference(s, given[out].value);
     peft_backbone_free(merged);
 }
 
+/* Without --model: writes the backbone itself in the format of the flags. */
 static void convert_backbone(void)
 {
     loaded_model s = { .ctx = make_context() };
-    s.vit = load_backbone(s.ctx, given[backbone].value, 0, given[backbone_options].value);
+    s.vit = load_backbone(s.ctx, given[backbone].value, STORED_IMAGE_SIZE, given[backbone_options].value);
     save(&s, s.vit, given[out].value, given[classifier].value);
     printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(s.vit, "parameters"));
     peft_backbone_free(s.vit);
@@ -136,7 +140,7 @@ int main(int argc, char **argv)
         convert_backbone();
         return 0;
     }
-    loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value, 0);
+    loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value, ALL_CORES);
     merge(&s);
     close_model(&s);
     return 0;

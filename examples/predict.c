@@ -58,6 +58,7 @@ static void print_heading(const char *const *names, int64_t classes, bool multil
     put_line(text, size);
 }
 
+/* Prints the line of a picture with the probabilities p [classes], as text or as a row of the CSV table. */
 static void print_line(const char *path, const char *const *names, const float *p, int64_t classes, bool multilabel)
 {
     char *text;
@@ -114,7 +115,7 @@ int main(int argc, char **argv)
     if (!given[backbone].value || first == argc) fail("--backbone and at least one image are required; see --help");
     watch_signals();
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
-                           (int)flag_count(&given[threads]));
+                           (int)flag_integer(&given[threads]));
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);

@@ -62,7 +62,7 @@ typedef struct progress {
 /* The value of flag f, which must be a number from 1 on. */
 static int64_t at_least_one(int f)
 {
-    int64_t n = flag_count(&given[f]);
+    int64_t n = flag_integer(&given[f]);
     if (n < 1 || n > 100000) fail("--%s: given %s, expected 1 to 100000", given[f].name, given[f].value);
     return n;
 }
@@ -130,8 +130,8 @@ static void on_done(int64_t i, const char *failure, void *user)
     }
     p->s->done[i] = true;
     append_csv(given[csv].value, p->s, i);
-    printf("%s, draw %lld, run %lld:", entry_of(p->s, i)->label, (long long)sampling_of(p->s, i),
-           (long long)run_of(p->s, i));
+    printf("%s, draw %lld, run %lld:", entry_of(p->s, i)->label, (long long)draw_of(p->s, i),
+           (long long)run_in_draw(p->s, i));
     if (!isnan(v[result_map])) printf(" mAP %.1f %%,", 100 * v[result_map]);
     else printf(" balanced accuracy %.1f %%,", 100 * v[result_balanced_accuracy]);
     printf(" macro AUROC %.1f %%, %.1f s\n", 100 * v[result_auroc_macro], v[result_seconds]);
@@ -141,8 +141,8 @@ static void on_done(int64_t i, const char *failure, void *user)
 static void name_run(int64_t i, char *text, size_t size, void *user)
 {
     const study *s = ((progress *)user)->s;
-    snprintf(text, size, "%s, draw %lld, run %lld", entry_of(s, i)->label, (long long)sampling_of(s, i),
-             (long long)run_of(s, i));
+    snprintf(text, size, "%s, draw %lld, run %lld", entry_of(s, i)->label, (long long)draw_of(s, i),
+             (long long)run_in_draw(s, i));
 }
 static void name_check(int64_t i, char *text, size_t size, void *user)
 {
@@ -164,13 +164,13 @@ static void done_check(int64_t i, const char *failure, void *user)
 static study read_study(void)
 {
     study s = { .list = given[methods].value, .backbone = given[backbone].value, .data = given[data].value,
-                .test = given[test].value, .shots = flag_count(&given[shots]),
-                .test_per_class = flag_count(&given[test_per_class]), .samplings = at_least_one(samplings),
-                .runs = at_least_one(runs), .seed = (uint64_t)flag_count(&given[seed]) };
+                .test = given[test].value, .shots = flag_integer(&given[shots]),
+                .test_per_class = flag_integer(&given[test_per_class]), .samplings = at_least_one(samplings),
+                .runs = at_least_one(runs), .seed = (uint64_t)flag_integer(&given[seed]) };
     s.records = given[records].value;
     s.title = given[title].value;
     s.note = given[note].value;
-    s.judge_every = flag_count(&given[judge_every]);
+    s.judge_every = flag_integer(&given[judge_every]);
     s.unchecked = given[unchecked].value;
     s.jobs = given[jobs].value ? at_least_one(jobs) : cores();
     if (!s.records && (s.title || s.note || s.judge_every))

@@ -61,7 +61,7 @@ void put_csv_row(FILE *f, const study *s, int64_t i)
     put_csv_field(f, e->label);
     fputc(',', f);
     put_csv_field(f, e->recipe[recipe_method].value);
-    fprintf(f, ",%lld,%lld,%llu,%llu,", (long long)sampling_of(s, i), (long long)run_of(s, i),
+    fprintf(f, ",%lld,%lld,%llu,%llu,", (long long)draw_of(s, i), (long long)run_in_draw(s, i),
             (unsigned long long)draw_seed(s, i), (unsigned long long)run_seed(s, i));
     for (int c = 0; c < result_columns; c++)
         if (isfinite(s->result[i].value[c])) fprintf(f, "%.10g,", s->result[i].value[c]);
@@ -91,8 +91,8 @@ static void store_csv_row(study *s, char **field)
     for (int64_t i = 0; i < study_size(s); i++) {
         const entry *e = entry_of(s, i);
         if (strcmp(field[col_label], e->label) || strcmp(field[col_settings], e->settings)) continue;
-        if (strtoll(field[col_sampling], NULL, 10) != sampling_of(s, i) ||
-            strtoll(field[col_run], NULL, 10) != run_of(s, i) ||
+        if (strtoll(field[col_sampling], NULL, 10) != draw_of(s, i) ||
+            strtoll(field[col_run], NULL, 10) != run_in_draw(s, i) ||
             strtoull(field[col_draw_seed], NULL, 10) != draw_seed(s, i)) continue;
         for (int c = 0; c < result_columns; c++)
             s->result[i].value[c] = *field[col_first + c] ? strtod(field[col_first + c], NULL) : NAN;

@@ -32,7 +32,7 @@ static void parse_entry_flags(entry *e, char *text, char *location)
     const char *program = program_name;
     program_name = location;
     optind = 0;                                               /* resets getopt; its messages begin with words[0] */
-    int first = read_flags(e->recipe, recipe_flags, NULL, count, words);
+    int first = read_list_flags(e->recipe, recipe_flags, count, words);
     if (first < count) fail("'%s' is not a flag; expected --name value", words[first]);
     resolve_recipe(e->recipe);                                /* copies the values out of text */
     program_name = program;

@@ -37,7 +37,7 @@ bool has_study(const study *s) { return has_record(s, "study.csv"); }
 static void open_run_record(atomic_file *w, const study *s, int64_t i, const char *kind)
 {
     char name[record_name_size];
-    record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_of(s, i), kind);
+    record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), kind);
     open_record(w, s, name);
 }
 
@@ -47,7 +47,7 @@ bool has_records(const study *s, int64_t i)
     char name[record_name_size];
     bool all = true;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_of(s, i), kinds[k]);
+        record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), kinds[k]);
         all = all && has_record(s, name);
     }
     return all;

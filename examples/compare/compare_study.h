@@ -38,13 +38,13 @@ typedef struct study {
 
 static inline int64_t study_size(const study *s) { return s->samplings * s->runs * s->entries; }
 static inline const entry *entry_of(const study *s, int64_t i) { return &s->entry[i % s->entries]; }
-static inline int64_t sampling_of(const study *s, int64_t i) { return i / s->entries % s->samplings + 1; }
-static inline int64_t run_of(const study *s, int64_t i) { return i / s->entries / s->samplings + 1; }
+static inline int64_t draw_of(const study *s, int64_t i) { return i / s->entries % s->samplings + 1; }
+static inline int64_t run_in_draw(const study *s, int64_t i) { return i / s->entries / s->samplings + 1; }
 /* Draw d equals the draw of `finetune --seed S` with S = seed + d - 1, and run 1 of it equals that program's run. */
-static inline uint64_t draw_seed(const study *s, int64_t i) { return s->seed + (uint64_t)sampling_of(s, i) - 1; }
+static inline uint64_t draw_seed(const study *s, int64_t i) { return s->seed + (uint64_t)draw_of(s, i) - 1; }
 static inline uint64_t run_seed(const study *s, int64_t i)
 {
-    return draw_seed(s, i) + 1000 * ((uint64_t)run_of(s, i) - 1);
+    return draw_seed(s, i) + 1000 * ((uint64_t)run_in_draw(s, i) - 1);
 }
 
 /* compare_list.c: fills entry and entries from the list file. Flags that a line does not give come from defaults

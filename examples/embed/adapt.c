@@ -47,7 +47,7 @@ int main(int argc, char **argv)
     TRY(peft_options_create(ctx, &options));
     TRY(peft_options_parse(options, "batch=8,lr=0.002"));
     TRY(peft_trainer_create(model, options, &trainer));
-    for (int epoch = 1; epoch <= 5; epoch++) {      /* fit counts epochs from the beginning of the run */
+    for (int epoch = 1; epoch <= 5; epoch++) {      /* fit trains until this many epochs are done in all */
         TRY(peft_trainer_fit(trainer, epoch, peft_loader_next, NULL, batches));
         printf("epoch %d, loss %.4f\n", epoch, peft_trainer_get(trainer, "loss"));
     }

@@ -9,8 +9,8 @@
 
 #define TRY(call) do { if (call) { fprintf(stderr, "%s\n", peft_last_error()); return 1; } } while (0)
 
-/* The format's version 1.0: ten bytes (magic, version, and the length of the rest, 0x76 = 118), then a dictionary with
- * blanks behind it, so that the header has 128 bytes, a multiple of 64. */
+/* Writes the header of version 1.0 of the format: ten bytes (magic, version, and the length of the rest, 0x76 = 118),
+ * then a dictionary with blanks behind it, so that the header has 128 bytes, a multiple of 64. Returns 0 on failure. */
 static int write_npy_header(FILE *f, int64_t rows, int64_t cols)
 {
     char text[118];

@@ -13,8 +13,8 @@ enum { CLASSES_MAX = 64 };
 
 /* logits and gradient [n,classes], labels [n]. With q = sum_c p_c log p_c, the derivative by logit c is
  * (p_c - [c is the label] + beta p_c (log p_c - q)) / n. user: beta. */
-static int penalised(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
-                     void *user)
+static int penalised_cross_entropy(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient,
+                                   double *loss, void *user)
 {
     const double beta = *(const double *)user;
     const int64_t n = peft_tensor_dim(logits, 0), classes = peft_tensor_dim(logits, 1);
@@ -23,7 +23,7 @@ static int penalised(const peft_tensor *logits, const peft_tensor *labels, peft_
     float *g = peft_tensor_data(gradient);
     double sum = 0;
     for (int64_t i = 0; i < n; i++, z += classes, g += classes) {
-        double max = z[0], total = 0, q = 0, log_p[CLASSES_MAX];
+        double max = z[0], total = 0, q = 0, log_p[CLASSES_MAX];          /* total: sum_c exp(z_c - max) */
         for (int64_t c = 1; c < classes; c++) if (z[c] > max) max = z[c];
         for (int64_t c = 0; c < classes; c++) total += exp(z[c] - max);
         for (int64_t c = 0; c < classes; c++) {
@@ -69,8 +69,9 @@ int main(int argc, char **argv)
     TRY(peft_options_create(ctx, &o));
     TRY(peft_options_parse(o, "batch=8,lr=0.001"));
     TRY(peft_trainer_create(model, o, &trainer));
-    TRY(peft_trainer_set_loss(trainer, penalised, &beta));
-    TRY(peft_trainer_fit(trainer, 3, peft_loader_next, NULL, batches));
+    TRY(peft_trainer_set_loss(trainer, penalised_cross_entropy, &beta));
+    const int64_t epochs = 3;
+    TRY(peft_trainer_fit(trainer, epochs, peft_loader_next, NULL, batches));
     printf("loss %.4f\n", peft_trainer_get(trainer, "loss"));
     return 0;                                           /* a short program leaves freeing to the system */
 }

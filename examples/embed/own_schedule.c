@@ -10,13 +10,15 @@
 
 #define TRY(call) do { if (call) { fprintf(stderr, "%s\n", peft_last_error()); return 1; } } while (0)
 enum { BATCH = 8, BATCHES = 4, PERIOD = 10 };           /* samples a batch, batches an epoch, steps to a restart */
-typedef struct { int64_t side; double largest; } run;   /* of the image in pixels; the largest rate */
+typedef struct { int64_t side; double largest; } run;   /* the image's side in pixels; the largest learning rate */
 
-/* Batch `batch` of any epoch: stripes across (class 0) or down (class 1) the image, a period of 4 to 11 pixels.
- * images [BATCH,3,S,S]: planes of red, green and blue, normalised; labels [BATCH]. */
+/* Makes batch number `batch`, the same in every epoch, and returns its size; 0 after the last one. The images have
+ * stripes across (class 0) or down (class 1), with a period of 4 to 11 pixels. images [BATCH,3,S,S]: planes of red,
+ * green and blue, normalised; labels [BATCH]. */
 static int64_t stripes(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                        void *user)
 {
+    const double two_pi = 6.283185;
     const int64_t side = ((const run *)user)->side;
     float *x = peft_tensor_data(images);
     int64_t *y = peft_tensor_data(labels);
@@ -28,13 +30,13 @@ static int64_t stripes(int64_t epoch, int64_t batch, peft_tensor *images, peft_t
         ids[i] = batch * BATCH + i;
         for (int64_t p = 0; p < 3 * side * side; p++) {
             const int64_t row = p / side % side, column = p % side;
-            *x++ = (float)sin(6.283185 * (double)(y[i] ? column : row) / period);
+            *x++ = (float)sin(two_pi * (double)(y[i] ? column : row) / period);
         }
     }
     return BATCH;
 }
 
-/* Called after each step: sets the rate of the next one. */
+/* Called after each step: sets the rate of the next one. A result other than 0 ends the training. */
 static int next_rate(peft_trainer *t, void *user)
 {
     const double largest = ((const run *)user)->largest;
@@ -52,7 +54,7 @@ int main(int argc, char **argv)
     peft_options *o;
     peft_model *model;
     peft_trainer *trainer;
-    run r = { 0, argc > 2 ? atof(argv[2]) : 0.001 };
+    run r = { .largest = argc > 2 ? atof(argv[2]) : 0.001 };
     if (argc < 2) return fprintf(stderr, "usage: own_schedule BACKBONE [LR]\n"), 2;
     TRY(peft_context_create(NULL, NULL, NULL, &ctx));
     TRY(peft_backbone_load(ctx, argv[1], NULL, &vit));
@@ -66,6 +68,7 @@ int main(int argc, char **argv)
     TRY(peft_options_parse(o, "batch=8,schedule=constant"));
     TRY(peft_trainer_create(model, o, &trainer));
     TRY(peft_trainer_set_lr(trainer, r.largest));
-    TRY(peft_trainer_fit(trainer, 10, stripes, next_rate, &r));
+    const int64_t epochs = 10;
+    TRY(peft_trainer_fit(trainer, epochs, stripes, next_rate, &r));
     return 0;                                           /* a short program leaves freeing to the system */
 }

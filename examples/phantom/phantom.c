@@ -28,9 +28,9 @@ static const program about = {
     "  phantom --out phantoms --images 70\n"
     "  finetune --backbone vit.safetensors --data phantoms --shots 10 --method lora" };
 
-static int64_t count_within(int f, int64_t low, int64_t high)
+static int64_t integer_within(int f, int64_t low, int64_t high)
 {
-    int64_t n = flag_count(&given[f]);
+    int64_t n = flag_integer(&given[f]);
     if (n < low || n > high)
         fail("--%s: given %lld, expected %lld to %lld", given[f].name, (long long)n, (long long)low, (long long)high);
     return n;
@@ -87,8 +87,8 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[out].value) fail("--out is required; see --help");
-    int64_t n = count_within(images, 1, 9999), pixels = count_within(side, 16, 1024), area = pixels * pixels;
-    uint64_t first_seed = (uint64_t)flag_count(&given[seed]);
+    int64_t n = integer_within(images, 1, 9999), pixels = integer_within(side, 16, 1024), area = pixels * pixels;
+    uint64_t first_seed = (uint64_t)flag_integer(&given[seed]);
     double overlap = number_within(difficulty, 0, 4);
     size_t path_size = strlen(given[out].value) + 64;
     char *path = check_alloc(malloc(path_size));

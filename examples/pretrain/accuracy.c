@@ -10,7 +10,7 @@ evaluator open_evaluator(peft_context *ctx, peft_model *m, peft_dataset *d, peft
 {
     evaluator e;
     int64_t size = peft_transform_size(t), n = BATCH;
-    peft_options *o = options_from(ctx, NULL);
+    peft_options *o = empty_options(ctx);
     must(peft_options_set_int(o, "batch", n));
     must(peft_session_create(m, o, &e.session));
     peft_options_free(o);

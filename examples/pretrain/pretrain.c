@@ -54,13 +54,13 @@ static void make_model(run *r)
 {
     peft_adapter *full;
     const char *start_file = given[start].value;
-    peft_options *o = options_from(r->ctx, start_file ? NULL : given[model].value);
-    must(peft_options_set_int(o, "seed", flag_count(&given[seed])));
-    if (start_file) r->vit = load_backbone(r->ctx, start_file, flag_count(&given[image_size]), NULL);
+    peft_options *o = options_from_text(r->ctx, start_file ? NULL : given[model].value);
+    must(peft_options_set_int(o, "seed", flag_integer(&given[seed])));
+    if (start_file) r->vit = load_backbone(r->ctx, start_file, flag_integer(&given[image_size]), NULL);
     else must(peft_backbone_create(r->ctx, o, &r->vit));
     peft_options_free(o);
     must(peft_adapter_create(r->vit, "full", NULL, &full));
-    o = options_from(r->ctx, NULL);
+    o = empty_options(r->ctx);
     must(peft_options_set_int(o, "classes", peft_dataset_classes(r->train)));
     must(peft_model_create(r->vit, o, &r->model));
     peft_options_free(o);
@@ -87,14 +87,14 @@ static void make_trainer(run *r)
     snprintf(text, sizeof text, "batch=%s,seed=%s,mixup=%s,shuffle=true,drop_last=true,train=true,cache=%lld",
              given[batch].value, given[seed].value, given[mixup].value, 1ll << 30);
     must(peft_loader_create(r->train, r->transform, text, &r->loader));
-    int64_t accumulated = flag_count(&given[accumulate]);
-    r->progress.epochs = flag_count(&given[epochs]);
+    int64_t accumulated = flag_integer(&given[accumulate]);
+    r->progress.epochs = flag_integer(&given[epochs]);
     r->progress.epoch_steps = (peft_loader_batches(r->loader) + accumulated - 1) / (accumulated ? accumulated : 1);
-    peft_options *o = options_from(r->ctx, soft_labels ? "loss=soft_ce,schedule=warmup_cosine"
+    peft_options *o = options_from_text(r->ctx, soft_labels ? "loss=soft_ce,schedule=warmup_cosine"
                                                        : "schedule=warmup_cosine");
     for (int i = batch; i <= clip_norm; i++) must(peft_options_set_string(o, given[i].name, given[i].value));
     must(peft_options_set_int(o, "steps", r->progress.epochs * r->progress.epoch_steps));
-    must(peft_options_set_int(o, "warmup", flag_count(&given[warmup]) * r->progress.epoch_steps));
+    must(peft_options_set_int(o, "warmup", flag_integer(&given[warmup]) * r->progress.epoch_steps));
     must(peft_trainer_create(r->model, o, &r->trainer));
     peft_options_free(o);
     exempt_vectors(r);
@@ -110,7 +110,7 @@ static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_te
 static int after_step(peft_trainer *t, void *user)
 {
     run *r = user;
-    int64_t every = flag_count(&given[save_every]);
+    int64_t every = flag_integer(&given[save_every]);
     progress_step(&r->progress, t);
     if (every && (int64_t)peft_trainer_get(t, "step") % every == 0) must(peft_trainer_save(t, given[checkpoint].value));
     return stop_requested;
@@ -190,10 +190,10 @@ int main(int argc, char **argv)
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[data].value) fail("--data is required; see --help");
     run r = { .ctx = make_context() };
-    must(peft_context_set_threads(r.ctx, (int)flag_count(&given[threads])));
-    must(peft_context_set_seed(r.ctx, (uint64_t)flag_count(&given[seed])));
-    draw_sets(r.ctx, given[data].value, given[test].value, flag_count(&given[shots]),
-              flag_count(&given[test_per_class]), (uint64_t)flag_count(&given[seed]), &r.train, &r.test);
+    must(peft_context_set_threads(r.ctx, (int)flag_integer(&given[threads])));
+    must(peft_context_set_seed(r.ctx, (uint64_t)flag_integer(&given[seed])));
+    draw_sets(r.ctx, given[data].value, given[test].value, flag_integer(&given[shots]),
+              flag_integer(&given[test_per_class]), (uint64_t)flag_integer(&given[seed]), &r.train, &r.test);
     if (peft_dataset_multilabel(r.train)) fail("--data %s: has several labels per image, expected one",
                                                given[data].value);
     const char *const inputs[] = { given[start].value, given[data].value, given[test].value, given[checkpoint].value };

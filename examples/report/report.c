@@ -21,6 +21,7 @@ static const program about = {
     "  compare --backbone vit.safetensors --data scans --methods list.txt --records scans.records\n"
     "  report --out scans.html scans.records" };
 
+/* command: report's own command line, for the foot of the page. */
 static void put_page(FILE *f, const study *s, int64_t studies, const char *command)
 {
     put_head(f, given[title].value, s, studies);
@@ -46,7 +47,7 @@ int main(int argc, char **argv)
     char *command = command_line(argc, argv);                 /* before getopt reorders argv */
     int first = read_flags(given, flags, &about, argc, argv);
     if (first == argc) fail("no folder given; expected folders that compare --records wrote");
-    check_output("out", given[out].value, given[force].value, NULL, 0);
+    check_output("out", given[out].value, given[force].value, NULL, 0);   /* no other option names a file */
     int64_t studies = argc - first;
     study *s = check_alloc(calloc((size_t)studies, sizeof *s));
     for (int64_t i = 0; i < studies; i++) s[i] = read_study(argv[first + i]);

@@ -11,18 +11,29 @@
 
 enum { max_cases = 6, thumbnail_side = 96 };
 
-static double confidence(const study *s, const run *r, int64_t i) { return r->score[i * s->classes + decide(s, r, i)]; }
+typedef enum outcome { WRONG, RIGHT } outcome;                /* of the prediction of an image */
 
-/* Picks right or wrong predictions, with the true classes in turn: the next one is of a class of which fewest were
- * taken, and of these the most confident. Fills out [max_cases] with sample numbers and returns how many there are. */
-static int64_t pick_cases(const study *s, const run *r, bool right, int64_t *out)
+static outcome outcome_of(const study *s, const run *r, int64_t i)
 {
-    int64_t n = 0, *taken = check_alloc(calloc((size_t)s->classes, sizeof *taken));
+    return predicted_class(s, r, i) == r->label[i] ? RIGHT : WRONG;
+}
+
+/* The probability of the predicted class of image i. */
+static double confidence(const study *s, const run *r, int64_t i)
+{
+    return r->score[i * s->classes + predicted_class(s, r, i)];
+}
+
+/* Picks images of this outcome, with the true classes in turn: the next one is of a class of which fewest were picked,
+ * and of these the most confident. Fills out [max_cases] with sample numbers and returns how many there are. */
+static int64_t pick_cases(const study *s, const run *r, outcome wanted, int64_t *out)
+{
+    int64_t n = 0, *taken = check_alloc(calloc((size_t)s->classes, sizeof *taken));       /* picked images of a class */
     bool *used = check_alloc(calloc((size_t)r->images, sizeof *used));
     for (; n < max_cases; n++) {
         int64_t best = -1;
         for (int64_t i = 0; i < r->images; i++) {
-            if (used[i] || (decide(s, r, i) == r->label[i]) != right) continue;
+            if (used[i] || outcome_of(s, r, i) != wanted) continue;
             int64_t difference = best < 0 ? -1 : taken[r->label[i]] - taken[r->label[best]];
             if (difference < 0 || (!difference && confidence(s, r, i) > confidence(s, r, best))) best = i;
         }
@@ -44,7 +55,7 @@ static peft_dataset *open_images(const study *s, const run *r)
     peft_dataset *train, *test;
     peft_context *ctx;
     must(peft_context_create(NULL, NULL, NULL, &ctx));
-    draw_sets(ctx, data, test_path, study_count(s, "shots"), study_count(s, "test_per_class"), r->draw_seed, &train,
+    draw_sets(ctx, data, test_path, study_integer(s, "shots"), study_integer(s, "test_per_class"), r->draw_seed, &train,
               &test);
     peft_context_free(ctx);
     peft_dataset_free(train);
@@ -57,6 +68,7 @@ static peft_dataset *open_images(const study *s, const run *r)
     return test;
 }
 
+/* Writes image i; one that is smaller than a thumbnail is enlarged by the style sheet (class "tiny"). */
 static void put_thumbnail(FILE *f, const study *s, const run *r, int64_t i, peft_dataset *images)
 {
     peft_image *im;
@@ -64,7 +76,7 @@ static void put_thumbnail(FILE *f, const study *s, const run *r, int64_t i, peft
     must(peft_dataset_load(images, i, &im));
     bool tiny = peft_image_width(im) <= thumbnail_side && peft_image_height(im) <= thumbnail_side;
     fprintf(f, "<div class=\"pic\"><img%s alt=\"held-out image %lld, ", tiny ? " class=\"tiny\"" : "", (long long)i);
-    put_escaped(f, s->class_name[r->label[i]], 0);
+    put_escaped(f, s->class_name[r->label[i]]);
     fputs("\" src=\"", f);
     put_image_uri(f, im, thumbnail_side);
     fputs("\"></div>\n", f);
@@ -78,7 +90,7 @@ static void put_probabilities(FILE *f, const study *s, const run *r, int64_t i)
     for (int64_t c = 0; c < s->classes; c++) {
         double p = 100 * r->score[i * s->classes + c];
         fprintf(f, "<li%s><span>", c == r->label[i] ? " class=\"true\"" : "");
-        put_escaped(f, s->class_name[c], 0);
+        put_escaped(f, s->class_name[c]);
         fprintf(f, "</span><i><b style=\"width:%.1f%%\"></b></i><span>%.1f %%</span></li>\n", p, p);
     }
     fputs("</ul>\n", f);
@@ -90,22 +102,23 @@ static void put_case(FILE *f, const study *s, const run *r, int64_t i, peft_data
     fputs("<div class=\"case\">\n<div class=\"top\">", f);
     put_thumbnail(f, s, r, i, images);
     fputs("<dl><dt>true</dt><dd>", f);
-    put_escaped(f, s->class_name[r->label[i]], 0);
+    put_escaped(f, s->class_name[r->label[i]]);
     fputs("</dd><dt>predicted</dt><dd>", f);
-    put_escaped(f, s->class_name[decide(s, r, i)], 0);
+    put_escaped(f, s->class_name[predicted_class(s, r, i)]);
     fputs("</dd><dt>", f);
-    put_escaped(f, slash ? slash + 1 : r->name[i], 40);
+    put_shortened(f, slash ? slash + 1 : r->name[i], 40);
     fputs("</dt></dl></div>\n", f);
     put_probabilities(f, s, r, i);
     fputs("</div>\n", f);
 }
 
-static void put_group(FILE *f, const study *s, const run *r, bool right, peft_dataset *images)
+/* Writes the images picked of this outcome, under their number in the whole run. images NULL: names only. */
+static void put_group(FILE *f, const study *s, const run *r, outcome wanted, peft_dataset *images)
 {
-    int64_t picked[max_cases], n = pick_cases(s, r, right, picked), all = 0;
-    for (int64_t i = 0; i < r->images; i++) all += (decide(s, r, i) == r->label[i]) == right;
-    fprintf(f, "<h4>%s: %lld of %lld</h4>\n<div class=\"grid narrow\">\n", right ? "Right" : "Wrong", (long long)all,
-            (long long)r->images);
+    int64_t picked[max_cases], n = pick_cases(s, r, wanted, picked), all = 0;
+    for (int64_t i = 0; i < r->images; i++) all += outcome_of(s, r, i) == wanted;
+    fprintf(f, "<h4>%s: %lld of %lld</h4>\n<div class=\"grid narrow\">\n", wanted == RIGHT ? "Right" : "Wrong",
+            (long long)all, (long long)r->images);
     for (int64_t k = 0; k < n; k++) put_case(f, s, r, picked[k], images);
     fputs("</div>\n", f);
 }
@@ -114,16 +127,16 @@ void put_cases(FILE *f, const study *s)
 {
     const method *m = best_method(s);
     const run *r = m->run;
-    while (!r->done) r++;                                     /* best_method() has at least one finished run */
+    while (!r->done) r++;                                     /* the best method has at least one finished run */
     peft_dataset *images = open_images(s, r);
     if (!images)
         warn("%s cannot be read: the page shows no images of the study in %s", study_property(s, "data"), s->folder);
     fputs("<h3>Single images</h3>\n<p class=\"small\">Of draw ", f);
     fprintf(f, "%lld, run %lld of the method with the best balanced accuracy, ", (long long)r->draw,
             (long long)r->number);
-    put_escaped(f, m->label, 0);
+    put_escaped(f, m->label);
     fputs(": its most confident predictions, with the true classes in turn. The true class is printed bold.</p>\n", f);
-    put_group(f, s, r, false, images);
-    put_group(f, s, r, true, images);
+    put_group(f, s, r, WRONG, images);
+    put_group(f, s, r, RIGHT, images);
     peft_dataset_free(images);
 }

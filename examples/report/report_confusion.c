@@ -10,14 +10,20 @@
 
 enum { max_named = 5 };
 
-static void put_class(FILE *f, const study *s, int64_t c, bool column)
+static void put_column_head(FILE *f, const study *s, int64_t c)
 {
     if (s->classes > max_named) fprintf(f, "%lld ", (long long)c + 1);
-    if (s->classes <= max_named || !column) put_escaped(f, s->class_name[c], 0);
+    else put_escaped(f, s->class_name[c]);
 }
 
-/* The background goes from nearly white (#f4f4f4) to dark blue (#08519c); white text has the better contrast on shares
- * above 0.76. */
+static void put_row_head(FILE *f, const study *s, int64_t c)
+{
+    if (s->classes > max_named) fprintf(f, "%lld ", (long long)c + 1);
+    put_escaped(f, s->class_name[c]);
+}
+
+/* Writes a cell: a count, and its share of the row's count. The background goes from nearly white (#f4f4f4) to dark
+ * blue (#08519c); white text has the better contrast on shares above 0.76. */
 static void put_cell(FILE *f, int64_t count, int64_t row)
 {
     static const int dark[3] = { 0x08, 0x51, 0x9c };
@@ -28,12 +34,13 @@ static void put_cell(FILE *f, int64_t count, int64_t row)
             share > 0.76 ? "#fff" : "#000", (long long)count, 100 * share);
 }
 
+/* Returns the counts [true class, predicted class] over all runs, to be freed. */
 static int64_t *count_decisions(const study *s, const method *m)
 {
     int64_t *counts = check_alloc(calloc((size_t)(s->classes * s->classes), sizeof *counts));
     for (int64_t i = 0; i < s->runs; i++)
         for (int64_t k = 0; k < m->run[i].images; k++)
-            counts[m->run[i].label[k] * s->classes + decide(s, &m->run[i], k)]++;
+            counts[m->run[i].label[k] * s->classes + predicted_class(s, &m->run[i], k)]++;
     return counts;
 }
 
@@ -43,7 +50,7 @@ static void put_table(FILE *f, const study *s, const int64_t *counts)
             "colspan=\"%lld\">predicted</th></tr>\n<tr><th class=\"axis\">true</th>", (long long)s->classes);
     for (int64_t c = 0; c < s->classes; c++) {
         fputs("<th scope=\"col\">", f);
-        put_class(f, s, c, true);
+        put_column_head(f, s, c);
         fputs("</th>", f);
     }
     fputs("</tr></thead>\n<tbody>", f);
@@ -51,7 +58,7 @@ static void put_table(FILE *f, const study *s, const int64_t *counts)
         int64_t row = 0;
         for (int64_t c = 0; c < s->classes; c++) row += counts[r * s->classes + c];
         fputs("<tr><th scope=\"row\">", f);
-        put_class(f, s, r, false);
+        put_row_head(f, s, r);
         fputs("</th>", f);
         for (int64_t c = 0; c < s->classes; c++) put_cell(f, counts[r * s->classes + c], row);
         fputs("</tr>\n", f);
@@ -68,7 +75,7 @@ void put_confusion(FILE *f, const study *s)
         if (!s->method[m].done) continue;
         int64_t *counts = count_decisions(s, &s->method[m]);
         fprintf(f, "<figure class=\"matrix%s\">\n", style);
-        put_caption(f, &s->method[m], "");
+        put_caption(f, &s->method[m]);
         put_table(f, s, counts);
         fputs("</figure>\n", f);
         free(counts);

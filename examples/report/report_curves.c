@@ -26,6 +26,7 @@ typedef struct plot {
 static double *loss_of(const run *r) { return r->loss; }
 static double *balanced_of(const run *r) { return r->balanced; }
 
+/* The value of run r at epoch e, counted from 0; NaN: none. */
 static double value_at(const plot *p, const run *r, int64_t e)
 {
     return r->done && e < r->epochs ? p->factor * p->values(r)[e] : NAN;
@@ -57,9 +58,10 @@ static bool fit_axes(plot *p, const study *s)
     }
     if (low > high) return false;
     if (!isnan(p->chance)) low = fmin(low, p->chance), high = fmax(high, p->chance);
+    /* Values that differ by a factor of more than 20, such as losses, get a logarithmic axis. */
     p->y = low > 0 && high / low > 20 ? log_axis(low, high) : round_axis(low, high);
     p->x = round_axis(0, (double)p->epochs);
-    if (p->x.tick < 1) p->x.tick = 1;
+    if (p->x.tick < 1) p->x.tick = 1;                         /* epochs are whole numbers */
     p->x.high = (double)p->epochs;
     p->x.from = left;
     p->x.to = right;
@@ -90,13 +92,15 @@ static void put_axes(FILE *f, const plot *p)
             right);
 }
 
-/* Draws run i, or for i < 0 the mean over runs. The line connects the epochs that have a value. */
+enum { MEAN_OF_RUNS = -1 };
+/* Draws run i, or the mean for i = MEAN_OF_RUNS. The line connects the epochs that have a value. style: attributes of
+ * the SVG element. */
 static void put_line(FILE *f, const plot *p, const study *s, const method *m, int64_t i, const char *style)
 {
     int64_t points = 0;
     fputs("<path d=\"", f);
     for (int64_t e = 0; e < p->epochs; e++) {
-        double v = i < 0 ? mean_at(p, s, m, e) : value_at(p, &m->run[i], e);
+        double v = i == MEAN_OF_RUNS ? mean_at(p, s, m, e) : value_at(p, &m->run[i], e);
         if (isnan(v)) continue;
         fprintf(f, "%s%.1f %.1f", points++ ? "L" : "M", axis_position(&p->x, (double)e + 1), axis_position(&p->y, v));
     }
@@ -104,7 +108,7 @@ static void put_line(FILE *f, const plot *p, const study *s, const method *m, in
     fprintf(f, "\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\" %s/>\n", style);
 }
 
-/* Draws the method's runs and mean in style k. */
+/* Draws the method's runs, if there are several, and their mean in style k. */
 static void put_method(FILE *f, const plot *p, const study *s, const method *m, int64_t k)
 {
     char style[128];
@@ -114,9 +118,10 @@ static void put_method(FILE *f, const plot *p, const study *s, const method *m, 
             if (m->run[i].done) put_line(f, p, s, m, i, style);
     snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"", styles[k].colour,
              styles[k].dashes);
-    put_line(f, p, s, m, -1, style);
+    put_line(f, p, s, m, MEAN_OF_RUNS, style);
 }
 
+/* All methods in one plot. */
 static void put_joint_plot(FILE *f, const plot *p, const study *s)
 {
     fputs("<figure>\n", f);
@@ -133,24 +138,26 @@ static void put_legend(FILE *f, const study *s)
         fprintf(f, "<li><svg viewBox=\"0 0 34 8\" aria-hidden=\"true\"><title>line</title><path d=\"M1 4h32\" "
                 "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"/></svg>", styles[m].colour,
                 styles[m].dashes);
-        put_escaped(f, s->method[m].label, 0);
+        put_escaped(f, s->method[m].label);
         fputs("</li>\n", f);
     }
     fputs("</ul>\n", f);
 }
 
+/* A plot for each method, which shows the means of the other methods in grey. */
 static void put_separate_plots(FILE *f, const plot *p, const study *s)
 {
     fprintf(f, "<h4>%s</h4>\n<div class=\"grid\">\n", p->name);
     for (int64_t m = 0; m < s->methods; m++) {
         if (!s->method[m].done) continue;
         fputs("<figure>\n", f);
-        put_caption(f, &s->method[m], "");
+        put_caption(f, &s->method[m]);
         open_svg(f, width, height, p->name, s->method[m].label);
         put_axes(f, p);
         for (int64_t o = 0; o < s->methods; o++)
-            if (o != m) put_line(f, p, s, &s->method[o], -1, "stroke=\"#c3cad2\" stroke-width=\"1.2\"");
-        put_method(f, p, s, &s->method[m], 0);
+            if (o != m) put_line(f, p, s, &s->method[o], MEAN_OF_RUNS, "stroke=\"#c3cad2\" stroke-width=\"1.2\"");
+        const int64_t first_style = 0;
+        put_method(f, p, s, &s->method[m], first_style);
         fputs("</svg>\n</figure>\n", f);
     }
     fputs("</div>\n", f);
@@ -173,7 +180,10 @@ void put_curves(FILE *f, const study *s)
         put_legend(f, s);
         fputs("<div class=\"grid wide\">\n", f);
     }
-    for (int k = 0; k < 2; k++)
-        if (drawn[k]) (joint ? put_joint_plot : put_separate_plots)(f, &plots[k], s);
+    for (int k = 0; k < 2; k++) {
+        if (!drawn[k]) continue;
+        if (joint) put_joint_plot(f, &plots[k], s);
+        else put_separate_plots(f, &plots[k], s);
+    }
     if (joint) fputs("</div>\n", f);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Writes three bytes as four digits of six bits each; '=' stands in the place of digits after the last byte. */
 static void put_base64(FILE *f, const unsigned char *data, size_t size)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -45,6 +46,7 @@ static unsigned char *png_bytes(const peft_image *im, size_t *size)
     return bytes;
 }
 
+/* Sides are rounded to whole pixels, and are at least 1. */
 void put_image_uri(FILE *f, const peft_image *im, int64_t side)
 {
     int64_t w = peft_image_width(im), h = peft_image_height(im), longer = w > h ? w : h;

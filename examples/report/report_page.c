@@ -58,12 +58,14 @@ static const char style[] =
     ".shares .true{font-weight:700}.shares span:last-child{text-align:right;font-variant-numeric:tabular-nums}"
     "details{margin:20px 0}summary{cursor:pointer;font-weight:600}";
 
+/* compare --title, else the last part of the path of the data, else the folder of the records. */
 static const char *title_of(const study *s)
 {
     const char *title = study_property(s, "title"), *data = study_property(s, "data");
     if (title && *title) return title;
-    const char *slash = data ? strrchr(data, '/') : NULL;
-    return slash && slash[1] ? slash + 1 : data ? data : s->folder;
+    if (!data) return s->folder;
+    const char *slash = strrchr(data, '/');
+    return slash && slash[1] ? slash + 1 : data;
 }
 
 /* s: the studies [studies], for the table of contents. */
@@ -71,15 +73,15 @@ void put_head(FILE *f, const char *title, const study *s, int64_t studies)
 {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", f);
-    put_escaped(f, title, 0);
+    put_escaped(f, title);
     fprintf(f, "</title>\n<style>%s</style>\n</head>\n<body>\n<header><h1>", style);
-    put_escaped(f, title, 0);
+    put_escaped(f, title);
     fputs("</h1></header>\n", f);
     if (studies > 1) {
         fputs("<nav aria-label=\"Studies\"><ul>\n", f);
         for (int64_t i = 0; i < studies; i++) {
             fprintf(f, "<li><a href=\"#study-%lld\">", (long long)i + 1);
-            put_escaped(f, title_of(&s[i]), 0);
+            put_escaped(f, title_of(&s[i]));
             fputs("</a></li>\n", f);
         }
         fputs("</ul></nav>\n", f);
@@ -87,29 +89,30 @@ void put_head(FILE *f, const char *title, const study *s, int64_t studies)
     fputs("<main>\n", f);
 }
 
-static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
+static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }    /* ending of a noun */
 
+/* Writes one paragraph on classes, images, draws, backbone and threads. "\303\227" is the multiplication sign. */
 static void put_study_summary(FILE *f, const study *s)
 {
-    int64_t shots = study_count(s, "shots"), draws = study_count(s, "samplings"), seeds = study_count(s, "runs"),
-            train_images = study_count(s, "train_images"), test_images = study_count(s, "test_images"),
-            jobs = study_count(s, "jobs");
+    int64_t shots = study_integer(s, "shots"), draws = study_integer(s, "samplings"), seeds = study_integer(s, "runs"),
+            train_images = study_integer(s, "train_images"), test_images = study_integer(s, "test_images"),
+            jobs = study_integer(s, "jobs");
     const char *path = study_property(s, "backbone"), *slash = path ? strrchr(path, '/') : NULL;
     fprintf(f, "<p>%lld classes (", (long long)s->classes);
     for (int64_t c = 0; c < s->classes; c++) {
         if (c) fputs(", ", f);
-        put_escaped(f, s->class_name[c], 0);
+        put_escaped(f, s->class_name[c]);
     }
     fprintf(f, "); %lld training image%s", (long long)train_images, plural(train_images));
     if (shots) fprintf(f, " (%lld per class)", (long long)shots);
     fprintf(f, " and %lld held-out image%s per run; %lld draw%s of the images \303\227 %lld seed%s. Backbone ",
             (long long)test_images, plural(test_images), (long long)draws, plural(draws), (long long)seeds,
             plural(seeds));
-    put_escaped(f, slash ? slash + 1 : path ? path : "unknown", 0);
-    fprintf(f, ": %lld blocks, width %lld, patches of %lld pixels", (long long)study_count(s, "depth"),
-            (long long)study_count(s, "width"), (long long)study_count(s, "patch"));
+    put_escaped(f, slash ? slash + 1 : path ? path : "unknown");
+    fprintf(f, ": %lld blocks, width %lld, patches of %lld pixels", (long long)study_integer(s, "depth"),
+            (long long)study_integer(s, "width"), (long long)study_integer(s, "patch"));
     if (study_property(s, "image_size")) {
-        int64_t size = study_count(s, "image_size");
+        int64_t size = study_integer(s, "image_size");
         fprintf(f, ", images of %lld \303\227 %lld", (long long)size, (long long)size);
     }
     fprintf(f, ". Each run had one thread; %lld run%s at a time.</p>\n", (long long)jobs, plural(jobs));
@@ -118,20 +121,21 @@ static void put_study_summary(FILE *f, const study *s)
 void put_study_head(FILE *f, const study *s, int64_t number)
 {
     fprintf(f, "<section id=\"study-%lld\">\n<h2>", (long long)number);
-    put_escaped(f, title_of(s), 0);
+    put_escaped(f, title_of(s));
     fputs("</h2>\n", f);
     if (study_property(s, "note")) {
         fputs("<p class=\"note\" role=\"note\">", f);
-        put_escaped(f, study_property(s, "note"), 0);
+        put_escaped(f, study_property(s, "note"));
         fputs("</p>\n", f);
     }
     put_study_summary(f, s);
 }
 
+/* text NULL: "unknown". */
 static void put_code(FILE *f, const char *caption, const char *text)
 {
     fprintf(f, "<p class=\"small\">%s<br><code>", caption);
-    put_escaped(f, text ? text : "unknown", 0);
+    put_escaped(f, text ? text : "unknown");
     fputs("</code></p>\n", f);
 }
 
@@ -144,9 +148,9 @@ void put_settings(FILE *f, const study *s)
     put_code(f, "libpeft:", study_property(s, "libpeft"));
     for (int64_t m = 0; m < s->methods; m++) {
         fputs("<p class=\"small\"><strong>", f);
-        put_escaped(f, s->method[m].label, 0);
+        put_escaped(f, s->method[m].label);
         fputs("</strong><br><code>", f);
-        put_escaped(f, s->method[m].settings, 0);
+        put_escaped(f, s->method[m].settings);
         fputs("</code></p>\n", f);
     }
     fputs("</details>\n</section>\n", f);
@@ -159,18 +163,24 @@ void put_foot(FILE *f, const char *command)
     fprintf(f, "<p>libpeft %s.</p>\n</footer>\n</body>\n</html>\n", peft_version_string());
 }
 
-void put_caption(FILE *f, const method *m, const char *text)
+void put_caption(FILE *f, const method *m)
 {
     fputs("<figcaption>", f);
-    put_escaped(f, m->label, 0);
-    if (*text) fprintf(f, "<br><small>%s</small>", text);
+    put_escaped(f, m->label);
     fputs("</figcaption>\n", f);
+}
+
+void put_caption_with_text(FILE *f, const method *m, const char *text)
+{
+    fputs("<figcaption>", f);
+    put_escaped(f, m->label);
+    fprintf(f, "<br><small>%s</small></figcaption>\n", text);
 }
 
 void open_svg(FILE *f, int width, int height, const char *title, const char *method_label)
 {
     fprintf(f, "<svg viewBox=\"0 0 %d %d\" role=\"img\" font-size=\"12\" fill=\"#1f2933\">\n<title>%s", width, height,
             title);
-    put_escaped(f, method_label, 0);
+    put_escaped(f, method_label);
     fputs("</title>\n", f);
 }

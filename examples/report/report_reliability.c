@@ -13,14 +13,14 @@ enum { bins = 10, width = 300, left = 40, right = 284, top = 24, bottom = 214, h
  * calibration error. */
 typedef struct calibration { int64_t n, size[bins], right[bins]; double confidence[bins], ece; } calibration;
 
-/* Bin b holds confidences above b/10, up to (b + 1)/10. */
+/* Sorts the predictions of all runs into bins: bin b holds confidences above b/10, up to (b + 1)/10. */
 static calibration calibrate(const study *s, const method *m)
 {
     calibration c = { 0 };
     for (int64_t i = 0; i < s->runs; i++) {
         const run *r = &m->run[i];
         for (int64_t k = 0; k < r->images; k++, c.n++) {
-            int64_t predicted = decide(s, r, k);
+            int64_t predicted = predicted_class(s, r, k);
             double p = r->score[k * s->classes + predicted];
             int b = 0;
             while (b < bins - 1 && p > (b + 1) / (double)bins) b++;
@@ -33,13 +33,13 @@ static calibration calibrate(const study *s, const method *m)
     return c;
 }
 
+/* Writes the labels and grid lines of both axes. */
 static void put_frame(FILE *f, const axis *x, const axis *y)
 {
     tick ticks[most_ticks];
     for (int k = 0, n = make_ticks(x, ticks); k < n; k++)
         fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", axis_position(x, ticks[k].value),
-                histogram_base + 16,
-                ticks[k].text);
+                histogram_base + 16, ticks[k].text);
     for (int k = 0, n = make_ticks(y, ticks); k < n; k++) {
         double v = axis_position(y, ticks[k].value);
         fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#d9dee3\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
@@ -50,6 +50,8 @@ static void put_frame(FILE *f, const axis *x, const axis *y)
             histogram_base + 34, left, histogram_base - histogram_height - 6);
 }
 
+/* Writes for each bin the accuracy as a bar with a dot at the mean confidence, and the bin's share of the predictions
+ * in the histogram, whose highest bar has histogram_height; then the diagonal and the axes. */
 static void put_bins(FILE *f, const calibration *c, const axis *x, const axis *y)
 {
     int64_t largest = 1;
@@ -77,7 +79,7 @@ static void put_bins(FILE *f, const calibration *c, const axis *x, const axis *y
 
 void put_reliability(FILE *f, const study *s)
 {
-    axis x = round_axis(0, 100), y = x;
+    axis x = round_axis(0, 100), y = x;                       /* percent */
     x.from = left, x.to = right, y.from = bottom, y.to = top;
     fputs("<h3>Reliability</h3>\n<p class=\"small\">Reliability diagrams: each bar is the share of right predictions "
           "among those whose confidence (probability of the predicted class) is in this bin; the dot is at the bin's "
@@ -91,7 +93,7 @@ void put_reliability(FILE *f, const study *s)
         if (!c.n) continue;
         snprintf(text, sizeof text, "ECE %.1f %%, %lld predictions", 100 * c.ece, (long long)c.n);
         fputs("<figure>\n", f);
-        put_caption(f, &s->method[m], text);
+        put_caption_with_text(f, &s->method[m], text);
         open_svg(f, width, height, "Reliability of ", s->method[m].label);
         put_frame(f, &x, &y);
         put_bins(f, &c, &x, &y);

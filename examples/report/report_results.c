@@ -12,21 +12,21 @@
 static const double mib = 1024.0 * 1024.0;
 
 /* How a column is printed: mean and standard deviation, 95 % interval of the mean, mean, mean as "1,234,567". */
-typedef enum form { with_deviation, interval, plain, whole } form;
+typedef enum form { with_deviation, interval, mean_only, whole_mean } form;
 static const struct { const char *name; int column; form form; double factor; int decimals; } columns[] = {
     { "Balanced accuracy, %", result_balanced_accuracy, with_deviation, 100, 1 },
     { "95 % interval", result_balanced_accuracy, interval, 100, 1 },
     { "Macro AUROC, %", result_auroc_macro, with_deviation, 100, 1 },
     { "95 % interval", result_auroc_macro, interval, 100, 1 },
-    { "Trained parameters", result_trainable_parameters, whole, 1, 0 },
-    { "Seconds per run", result_seconds, plain, 1, 1 },
-    { "Milliseconds per step", result_seconds_per_step, plain, 1000, 1 },
-    { "Peak memory, MiB", result_peak_bytes, plain, 1 / mib, 1 } };
-enum { column_count = sizeof columns / sizeof *columns };
+    { "Trained parameters", result_trainable_parameters, whole_mean, 1, 0 },
+    { "Seconds per run", result_seconds, mean_only, 1, 1 },
+    { "Milliseconds per step", result_seconds_per_step, mean_only, 1000, 1 },
+    { "Peak memory, MiB", result_peak_bytes, mean_only, 1 / mib, 1 } };
+enum { column_count = sizeof columns / sizeof *columns, balanced_columns = 2 };   /* the first two: balanced accuracy */
 
 static statistics statistics_of_column(const study *s, const method *m, int c)
 {
-    double *v = column(s, m, c);
+    double *v = column_values(s, m, c);
     statistics result = statistics_of(v, s->runs);
     free(v);
     return result;
@@ -40,6 +40,7 @@ static void put_with_commas(FILE *f, int64_t n)
     for (int i = 0; i < length; i++) fprintf(f, "%s%c", i && (length - i) % 3 == 0 ? "," : "", text[i]);
 }
 
+/* Writes the statistics of column c in its form; an en dash ("\342\200\223") where there are none. */
 static void put_value(FILE *f, const statistics *v, int c)
 {
     double k = columns[c].factor, mean = k * v->mean, error = k * confidence_half_width(*v);
@@ -47,7 +48,7 @@ static void put_value(FILE *f, const statistics *v, int c)
     if (!v->n || (columns[c].form == interval && v->n < 2)) fputs("\342\200\223", f);
     else if (columns[c].form == interval)
         fprintf(f, "%.*f to %.*f", d, fmax(0, mean - error), d, fmin(100, mean + error));
-    else if (columns[c].form == whole) put_with_commas(f, llround(mean));
+    else if (columns[c].form == whole_mean) put_with_commas(f, llround(mean));
     else fprintf(f, "%.*f", d, mean);
     if (columns[c].form == with_deviation && v->n > 1) fprintf(f, " \302\261 %.*f", d, k * v->sd);
 }
@@ -55,20 +56,21 @@ static void put_value(FILE *f, const statistics *v, int c)
 static void put_row(FILE *f, const study *s, const method *m)
 {
     fputs("<tr><th scope=\"row\">", f);
-    put_escaped(f, m->label, 0);
+    put_escaped(f, m->label);
     fprintf(f, "</th><td data-of=\"Runs\"><span>%lld", (long long)m->done);
     if (m->done < s->runs) fprintf(f, " of %lld", (long long)s->runs);
     fputs("</span></td>", f);
     for (int c = 0; c < column_count; c++) {
         statistics v = statistics_of_column(s, m, columns[c].column);
         fprintf(f, "<td data-of=\"%s\"%s><span>", columns[c].name,
-                c < 2 && m == best_method(s) ? " class=\"best\"" : "");
+                c < balanced_columns && m == best_method(s) ? " class=\"best\"" : "");
         put_value(f, &v, c);
         fputs("</span></td>", f);
     }
     fputs("</tr>\n", f);
 }
 
+/* Writes a panel for each of four quantities, with a row for each method. */
 static void put_chart(FILE *f, const study *s)
 {
     static const struct { const char *title; int column; double factor; bool bars; } shown[] = {
@@ -82,12 +84,13 @@ static void put_chart(FILE *f, const study *s)
     fputs("<div class=\"grid wide\">\n", f);
     for (size_t p = 0; p < sizeof shown / sizeof *shown; p++) {
         for (int64_t m = 0; m < s->methods; m++) {
-            double *v = column(s, &s->method[m], shown[p].column);
+            double *v = column_values(s, &s->method[m], shown[p].column);
             for (int64_t i = 0; i < s->runs; i++) points[m * s->runs + i] = shown[p].factor * v[i];
             free(v);
         }
         fputs("<figure>\n", f);
-        put_chart_panel(f, &(chart_panel){ shown[p].title, points, 1, shown[p].bars }, labels, s->methods, s->runs);
+        const chart_panel panel = { .title = shown[p].title, .points = points, .decimals = 1, .bars = shown[p].bars };
+        put_chart_panel(f, &panel, labels, s->methods, s->runs);
         fputs("</figure>\n", f);
     }
     fputs("</div>\n", f);

@@ -40,6 +40,7 @@ static int64_t whole_number(const char *text, int64_t limit, const char *path)  
     return v;
 }
 
+/* NaN for an empty field and for "nan" and "inf". */
 static double number_or_nan(const char *text, const char *path)
 {
     char *end;
@@ -55,7 +56,7 @@ const char *study_property(const study *s, const char *name)
     return NULL;
 }
 
-int64_t study_count(const study *s, const char *name)
+int64_t study_integer(const study *s, const char *name)
 {
     const char *text = study_property(s, name);
     if (!text) fail("%s/study.csv: has no row '%s'; repeat the study with compare --records", s->folder, name);
@@ -68,6 +69,7 @@ static void *grow_by_one(void *items, int64_t count, size_t size)
     return check_alloc(realloc(items, (size_t)(count + 1) * size));
 }
 
+/* Stores a row of study.csv: "entry,label,key,method,settings", "class,NAME" or another property's name and value. */
 static void store_property(study *s, char **field, int fields, const char *path)
 {
     if (!strcmp(field[0], "entry")) {
@@ -85,26 +87,31 @@ static void store_property(study *s, char **field, int fields, const char *path)
     }
 }
 
-/* Reads a record file of run r and calls `store` for each row of `fields` fields after the heading. Returns false if
- * the file does not exist. file: index of r->text, which keeps the file's text. */
+/* Stores a row of a record file of run r; rows are counted from 0 below the heading. */
 typedef void (*row_reader)(const study *s, run *r, int64_t row, char **field, const char *path);
+
+/* Reads a record file of run r and calls `store` for each row of `fields` fields after the heading. Returns false if
+ * the file does not exist. file: index of r->text, which keeps the file's text. kind: as for record_name. */
 static bool read_rows(const study *s, const method *m, run *r, int file, const char *kind, int fields, row_reader store)
 {
     char name[record_name_size], *path, *field[max_fields], *text;
     record_name(name, m->key, r->draw_seed, r->number, kind);
     if (asprintf(&path, "%s/%s", s->folder, name) < 0) fail("out of memory");
     text = r->text[file] = read_text(path);
-    for (int64_t row = -1; text && *text; row++) {
+    const int64_t heading = -1;
+    for (int64_t row = heading; text && *text; row++) {
         if (read_csv_row(&text, field, max_fields) != fields) fail_malformed(path);
-        if (row < 0) continue;
-        store(s, r, row, field, path);
+        if (row != heading) store(s, r, row, field, path);
     }
     free(path);
-    return text;
+    return text != NULL;
 }
 
 /* Columns of KEY-SEED-RUN.run.csv: six that identify the run, the results, data and settings. */
 enum { fields_before = 6, fields_after = 2, run_fields = fields_before + result_columns + fields_after };
+/* Columns of the .curve.csv file, and those of the .test.csv file before the probabilities (records.h). */
+enum { curve_fields = 3, image_fields = 3 };
+
 static void store_results(const study *s, run *r, int64_t row, char **field, const char *path)
 {
     (void)s;
@@ -131,8 +138,8 @@ static void store_prediction(const study *s, run *r, int64_t row, char **field, 
     r->name[row] = field[0];
     r->label[row] = whole_number(field[2], s->classes, path);
     for (int64_t c = 0; c < s->classes; c++) {
-        double p = number_or_nan(field[3 + c], path);
-        if (!(p >= 0 && p <= 1.0001)) fail_malformed(path);
+        double p = number_or_nan(field[image_fields + c], path);
+        if (!(p >= 0 && p <= 1.0001)) fail_malformed(path);   /* a softmax in f32 may round to slightly above 1 */
         r->score[row * s->classes + c] = p;
     }
     r->images = row + 1;
@@ -142,8 +149,8 @@ static void read_run(const study *s, method *m, run *r)
 {
     enum { run_file, curve_file, test_file };                 /* indices of r->text */
     r->done = read_rows(s, m, r, run_file, "run", run_fields, store_results) &&
-              read_rows(s, m, r, curve_file, "curve", 3, store_epoch) &&
-              read_rows(s, m, r, test_file, "test", 3 + (int)s->classes, store_prediction) && r->images;
+              read_rows(s, m, r, curve_file, "curve", curve_fields, store_epoch) &&
+              read_rows(s, m, r, test_file, "test", image_fields + (int)s->classes, store_prediction) && r->images;
     m->done += r->done;
     if (r->done && r->epochs > m->epochs) m->epochs = r->epochs;
 }
@@ -156,14 +163,14 @@ study read_study(const char *folder)
     s.text = read_text(path);
     if (!s.text) fail("%s: no such file; give a folder that compare --records wrote", path);
     for (char *text = s.text; *text; ) store_property(&s, field, read_csv_row(&text, field, 5), path);
-    int64_t draws = study_count(&s, "samplings"), seeds = study_count(&s, "runs");
+    int64_t draws = study_integer(&s, "samplings"), seeds = study_integer(&s, "runs");
     const char *seed = study_property(&s, "seed");
-    if (!s.methods || !s.classes || s.classes > max_fields - 3 || draws * seeds < 1 || draws * seeds > 10000000 ||
-        !seed) fail_malformed(path);
     s.runs = draws * seeds;
+    if (!s.methods || !s.classes || s.classes > max_fields - image_fields || s.runs < 1 || s.runs > 10000000 || !seed)
+        fail_malformed(path);
     for (int64_t m = 0; m < s.methods; m++) {
         s.method[m].run = check_alloc(calloc((size_t)s.runs, sizeof *s.method[m].run));
-        for (int64_t i = 0; i < s.runs; i++) {
+        for (int64_t i = 0; i < s.runs; i++) {                /* first run 1 of each draw, then run 2 of each */
             run *r = &s.method[m].run[i];
             r->draw = i % draws + 1;
             r->number = i / draws + 1;
@@ -191,14 +198,14 @@ void free_study(study *s)
     free(s->text);
 }
 
-double *column(const study *s, const method *m, int c)
+double *column_values(const study *s, const method *m, int column)
 {
     double *v = check_alloc(malloc((size_t)s->runs * sizeof *v));
-    for (int64_t i = 0; i < s->runs; i++) v[i] = m->run[i].done ? m->run[i].value[c] : NAN;
+    for (int64_t i = 0; i < s->runs; i++) v[i] = m->run[i].done ? m->run[i].value[column] : NAN;
     return v;
 }
 
-int64_t decide(const study *s, const run *r, int64_t image)
+int64_t predicted_class(const study *s, const run *r, int64_t image)
 {
     const double *p = r->score + image * s->classes;
     int64_t best = 0;
@@ -210,10 +217,10 @@ int64_t decide(const study *s, const run *r, int64_t image)
 const method *best_method(const study *s)
 {
     const method *best = NULL;
-    double most = -1;
+    double highest = -1;
     for (int64_t m = 0; m < s->methods; m++) {
-        double *v = column(s, &s->method[m], result_balanced_accuracy), mean = statistics_of(v, s->runs).mean;
-        if (mean > most) best = &s->method[m], most = mean;
+        double *v = column_values(s, &s->method[m], result_balanced_accuracy), mean = statistics_of(v, s->runs).mean;
+        if (mean > highest) best = &s->method[m], highest = mean;     /* not for NaN: no finished run */
         free(v);
     }
     return best;

@@ -24,7 +24,7 @@ typedef struct check {
     char *error[max_reported];                                /* messages of the first broken ones */
 } check;
 
-/* Returns the next picture by d and i; false: no picture remains. */
+/* Sets d and i to the next picture to decode; false: no picture remains, or the program is to stop. */
 static bool next_picture(check *c, const peft_dataset **d, int64_t *i)
 {
     pthread_mutex_lock(&c->lock);
@@ -41,8 +41,8 @@ static bool next_picture(check *c, const peft_dataset **d, int64_t *i)
     return more;
 }
 
-/* Can the transform refuse this picture? True for signed or floating-point samples, and if the transform has a
- * "range", which samples of few bits may not reach. */
+/* Can the transform refuse this picture? True if its samples are signed or floating-point (depth < 0), and if the
+ * transform has a setting "range=LOW:HIGH", since the samples may lie outside of it. */
 static bool may_be_refused(const peft_transform *t, const peft_image *im)
 {
     return t && (peft_image_depth(im) < 0 || !strstr(peft_transform_text(t), "range=full"));
@@ -64,6 +64,7 @@ static char *find_fault(const check *c, const peft_dataset *d, int64_t i, float 
     return error;
 }
 
+/* Decodes pictures until none remains; the function of each thread. */
 static void *decode(void *user)
 {
     check *c = user;
@@ -90,6 +91,7 @@ void check_pictures(const peft_dataset *const *sets, int count, const peft_trans
     const double start = seconds_now();
     int started = 0;
     if (!threads) threads = sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
+    /* One thread fewer than asked for: this one decodes too. */
     while (started < threads - 1 && started < max_threads && !pthread_create(&thread[started], NULL, decode, &c))
         started++;
     decode(&c);

@@ -15,13 +15,15 @@ static peft_dataset *open_split(peft_context *ctx, const char *path, const char 
     return d;
 }
 
+/* Opens the split "train", or all images if there is none. */
 static peft_dataset *open_train(peft_context *ctx, const char *path)
 {
     peft_dataset *d = open_split(ctx, path, "train");
     return d ? d : open_split(ctx, path, NULL);
 }
 
-/* Opens the split of held-out images, "test" or else "val"; NULL: the data have neither. */
+/* Opens the split of held-out images, "test" or else "val"; NULL: the data have neither. *source: a phrase that names
+ * the split. */
 static peft_dataset *open_held_out(peft_context *ctx, const char *path, const char **source)
 {
     static const struct { const char *split, *source; } order[] = {
@@ -34,6 +36,7 @@ static peft_dataset *open_held_out(peft_context *ctx, const char *path, const ch
     return NULL;
 }
 
+/* Opens the images of --test: its held-out split, or all of them if it has no splits. */
 static peft_dataset *open_test(peft_context *ctx, const char *path, const char **source)
 {
     peft_dataset *d = open_held_out(ctx, path, source), *train;
@@ -48,8 +51,9 @@ static peft_dataset *open_test(peft_context *ctx, const char *path, const char *
 /* Replaces *d by a random draw of per_class images of each class; rest (may be NULL) gets the other images. */
 static void draw_few_shot(peft_dataset **d, const char *flag, int64_t per_class, uint64_t seed, peft_dataset **rest)
 {
+    const int64_t all_classes = 0;
     peft_dataset *few;
-    const peft_status s = peft_dataset_few_shot(*d, 0, per_class, seed, &few, rest);
+    const peft_status s = peft_dataset_few_shot(*d, all_classes, per_class, seed, &few, rest);
     if (s) fail("--%s %lld: %s (%s); give a smaller number, or 0 for all", flag, (long long)per_class,
                 peft_last_error(), peft_status_name(s));
     peft_dataset_free(*d);
@@ -103,12 +107,14 @@ const char *draw_sets(peft_context *ctx, const char *data_path, const char *test
     const char *source;
     peft_dataset *train = open_train(ctx, data_path);
     peft_dataset *test = test_path ? open_test(ctx, test_path, &source) : open_held_out(ctx, data_path, &source);
-    peft_dataset **rest = test ? NULL : &test, *all = train;  /* rest: gets the images not drawn for training */
+    /* Without held-out images, the images that are not drawn for training become the test set. */
+    peft_dataset **rest = test ? NULL : &test, *all = train;
     if (shots) {
         draw_few_shot(&train, "shots", shots, seed, rest);
         if (rest) source = "those that were not drawn for training";
     } else if (rest) {
-        must(peft_dataset_split(all, 0.8, seed, &train, rest));
+        const double train_fraction = 0.8;
+        must(peft_dataset_split(all, train_fraction, seed, &train, rest));
         peft_dataset_free(all);
         source = "a fifth of every class, taken from the training images";
     }

@@ -27,9 +27,9 @@ char *class_names(const peft_dataset *d);                     /* one on each lin
  * the time taken. Ends the program with the names of pictures that cannot be read or that the transform (may be NULL)
  * refuses, such as signed samples without a range. Returns early on stop_requested. */
 void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads);
-/* Returns the number of test images that are also training images (the same path, linked file or content). Warns with
- * some names, and ends the program if it is every test image. Also warns of training images with two labels, and ends
- * the program if one file is listed under two labels. */
+/* Returns the number of test images that are also training images: the same path, a link to the same file, or equal
+ * content. Warns with some of their names, and ends the program if all test images are training images. Also warns of
+ * training images with two labels, and ends the program if one file is listed under two labels. */
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test);
 /* Prints the number of images of each class, and `source`: where the test images come from. */
 void print_sets(const peft_dataset *train, const peft_dataset *test, const char *source);

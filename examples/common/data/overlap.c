@@ -11,6 +11,7 @@
 enum { max_reported = 3 };
 typedef struct pairs { int64_t count, *in_a, *in_b; } pairs;  /* samples in_a[k] and in_b[k] are the same picture */
 
+/* Finds the pictures of a that are also in b. For a == b: those that a holds twice. */
 static pairs find_pairs(const peft_dataset *a, const peft_dataset *b)
 {
     const int64_t capacity = peft_dataset_count(a);
@@ -26,6 +27,7 @@ static void free_pairs(pairs *p)
     free(p->in_b);
 }
 
+/* Do sample i of a and sample k of b have the same labels? */
 static bool same_targets(const peft_dataset *a, int64_t i, const peft_dataset *b, int64_t k)
 {
     const size_t bytes = (size_t)peft_dataset_classes(a) * sizeof(float);
@@ -42,6 +44,7 @@ static bool same_file(const peft_dataset *a, int64_t i, const peft_dataset *b, i
     return !strcmp(peft_dataset_name(a, i), peft_dataset_name(b, k));
 }
 
+/* Warns of pictures under two labels; fails if a file is listed under two. */
 static void check_labels(const peft_dataset *d)
 {
     int64_t found = 0;

@@ -13,9 +13,9 @@ static const char list_name[] = "--preprocess";
 
 int64_t requested_size(int64_t image_size, const char *preprocess)
 {
-    settings s = read_settings(preprocess, true, list_name);
+    settings s = read_transform_settings(preprocess, list_name);
     const char *size = find_setting(&s, "size");
-    const int64_t n = size ? flag_count(&(flag){ .name = "size", .value = size }) : image_size;
+    const int64_t n = size ? flag_integer(&(flag){ .name = "size", .value = size }) : image_size;
     if (size && !n) fail("--preprocess size=%s: expected the image's side in pixels, from 1 on", size);
     if (image_size && n != image_size)
         fail("--image-size %lld and --preprocess size=%s differ; give one of them", (long long)image_size, size);
@@ -41,7 +41,7 @@ static char *backbone_settings(const peft_backbone *b, const char **origin)
         *origin = "ImageNet's mean and std, as the backbone's files say nothing";
     }
     if (find_setting(&s, "crop_pct")) set_setting(&s, "resize", "shorter");
-    char *text = print_settings(&s);
+    char *text = settings_text(&s);
     free_settings(&s);
     return text;
 }
@@ -51,19 +51,19 @@ static void add_missing(settings *s, const char *name, const char *value)
     if (!find_setting(s, name)) set_setting(s, name, value);
 }
 
-/* The backbone's preprocessing at its image size, with the settings of changes and flip, and without the augmentations
- * that the backbone was trained with. */
+/* The backbone's preprocessing at its image size. Settings in changes replace its own; flip and, as "off", the
+ * augmentations that the backbone was trained with are set unless changes sets them. */
 static peft_transform *make_transform(peft_context *ctx, const peft_backbone *b, const char *flip, const char *changes,
                                       const char **origin)
 {
     peft_transform *t;
     char side[24], *base = backbone_settings(b, origin);
-    settings s = read_settings(changes, true, list_name), disabled = read_settings(no_augmentation, false, list_name);
+    settings s = read_transform_settings(changes, list_name), disabled = read_settings(no_augmentation, list_name);
     snprintf(side, sizeof side, "%lld", (long long)peft_backbone_get(b, "image_size"));
     set_setting(&s, "size", side);
     add_missing(&s, "flip", flip);
     for (int i = 0; i < disabled.count; i++) add_missing(&s, disabled.item[i].name, disabled.item[i].value);
-    char *text = print_settings(&s);
+    char *text = settings_text(&s);
     must(peft_transform_parse_over(ctx, base, text, &t));
     free(base);
     free(text);

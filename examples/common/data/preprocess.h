@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * preprocess.h -- the transform from images to network input: the settings stored with the backbone, single ones
- * replaced by --preprocess. */
+ * preprocess.h -- the transform from images to network input. Its settings are those stored with the backbone, except
+ * those that --preprocess gives. */
 #ifndef PREPROCESS_H
 #define PREPROCESS_H
 #include <peft/io.h>

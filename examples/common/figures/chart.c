@@ -11,28 +11,33 @@ enum { chart_width = 480, row_height = 22, panel_top = 34, panel_bottom = 34, he
        digit_width = 8, max_label_width = 150 };
 static const char text_colour[] = "#1f2933", mark_colour[] = "#1b6ca8", grid_colour[] = "#d9dee3";
 
-/* An upper estimate of the text's width in usual sans-serif fonts of 13 units. */
+/* An upper estimate of the text's width in usual sans-serif fonts of 13 units: narrow characters count 5.5, wide ones
+ * and those beyond ASCII 13, capitals 10, others 8. */
 static double text_width(const char *text)
 {
     double width = 0;
     for (; *text; text++) {
-        if ((*text & 0xC0) == 0x80) continue;                 /* a later byte of a UTF-8 character */
-        width += strchr("iIjl.,:;!'|()[] -ftr", *text) ? 5.5 : strchr("mwMW%@", *text) || *text & 0x80 ? 13 :
-                 *text >= 'A' && *text <= 'Z' ? 10 : 8;
+        if (!begins_character(*text)) continue;
+        if (strchr("iIjl.,:;!'|()[] -ftr", *text)) width += 5.5;
+        else if (strchr("mwMW%@", *text) || *text & 0x80) width += 13;
+        else width += *text >= 'A' && *text <= 'Z' ? 10 : 8;
     }
     return width;
 }
 
-/* Writes the label, shortened to max_label_width. */
+/* Writes the label, shortened to max_label_width, but not to fewer than four characters. */
 static void put_label(FILE *f, const char *label)
 {
-    double width = text_width(label);
-    int64_t characters = 0, limit = 0;                        /* limit 0: none */
-    for (const char *c = label; *c; c++) characters += (*c & 0xC0) != 0x80;
-    if (width > max_label_width) limit = (int64_t)((double)characters * max_label_width / width);
-    put_escaped(f, label, limit > 3 || !limit ? limit : 4);
+    const double width = text_width(label);
+    if (width <= max_label_width) {
+        put_escaped(f, label);
+        return;
+    }
+    const int64_t limit = (int64_t)((double)character_count(label) * max_label_width / width);
+    put_shortened(f, label, limit > 3 ? limit : 4);
 }
 
+/* An axis that covers all values, and mean plus or minus standard deviation of each row; with bars from 0 on. */
 static axis fit_axis(const chart_panel *p, int64_t rows, int64_t values)
 {
     double low = INFINITY, high = -INFINITY;
@@ -46,7 +51,7 @@ static axis fit_axis(const chart_panel *p, int64_t rows, int64_t values)
             high = fmax(high, p->points[r * values + i]);
         }
     }
-    if (low > high) low = 0, high = 1;
+    if (low > high) low = 0, high = 1;                        /* there are no values */
     if (p->bars) low = 0;
     return round_axis(low, high);
 }
@@ -87,15 +92,17 @@ static void put_row(FILE *f, const chart_panel *p, const axis *a, const double *
                 from, y - 4, y + 4, to, y - 4, y + 4, from, y, to, mark_colour);
     if (!p->bars) fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" fill=\"%s\"/>\n", x, y, mark_colour);
     fprintf(f, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f", chart_width - margin, y + 4, p->decimals, s.mean);
-    if (s.n > 1) fprintf(f, " \302\261 %.*f", p->decimals, s.sd);
+    if (s.n > 1) fprintf(f, " \302\261 %.*f", p->decimals, s.sd);         /* the plus-minus sign in UTF-8 */
     fputs("</text>\n", f);
 }
 
+/* Writes a panel whose upper edge is at `top`. The widths of labels and numbers determine where its axis begins and
+ * ends; "+" stands for the plus-minus sign when characters are counted. */
 static void put_panel(FILE *f, const chart_panel *p, const char *const *labels, int64_t rows, int64_t values,
                       double top)
 {
     double label_width = 0;
-    size_t number_length = 0;
+    size_t number_length = 0;                                 /* characters of the longest "mean + deviation" */
     for (int64_t r = 0; r < rows; r++) {
         statistics s = statistics_of(p->points + r * values, values);
         size_t n = (size_t)snprintf(NULL, 0, s.n > 1 ? "%.*f + %.*f" : "%.*f", p->decimals, s.mean, p->decimals, s.sd);
@@ -107,7 +114,7 @@ static void put_panel(FILE *f, const chart_panel *p, const char *const *labels, 
     a.to = (double)(chart_width - 2 * margin - digit_width * (int64_t)number_length);
     double rows_top = top + panel_top, rows_bottom = rows_top + (double)(rows * row_height);
     fprintf(f, "<text x=\"%d\" y=\"%.1f\" font-weight=\"bold\" font-size=\"14\">", margin, top + 20);
-    put_escaped(f, p->title, 0);
+    put_escaped(f, p->title);
     fputs("</text>\n", f);
     put_axis(f, &a, rows_top, rows_bottom);
     for (int64_t r = 0; r < rows; r++) {
@@ -130,12 +137,12 @@ bool write_chart(const char *path, const char *title, const char *note, const ch
     fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\" "
             "font-family=\"Helvetica,Arial,'DejaVu Sans',sans-serif\" font-size=\"13\" fill=\"%s\" role=\"img\">\n"
             "<title>", chart_width, height, chart_width, height, text_colour);
-    put_escaped(f, title, 0);
+    put_escaped(f, title);
     fprintf(f, "</title>\n<rect width=\"%d\" height=\"%.0f\" fill=\"#ffffff\"/>\n"
             "<text x=\"%d\" y=\"26\" font-size=\"17\" font-weight=\"bold\">", chart_width, height, margin);
-    put_escaped(f, title, 0);
+    put_escaped(f, title);
     fprintf(f, "</text>\n<text x=\"%d\" y=\"46\" font-size=\"12\">", margin);
-    put_escaped(f, note, 0);
+    put_escaped(f, note);
     fputs("</text>\n", f);
     for (int64_t p = 0; p < count; p++)
         put_panel(f, &panels[p], labels, rows, values, heading_height + (double)p * panel_height(rows));
@@ -147,7 +154,7 @@ void put_chart_panel(FILE *f, const chart_panel *p, const char *const *labels, i
 {
     fprintf(f, "<svg viewBox=\"0 0 %d %.0f\" font-size=\"13\" fill=\"%s\" role=\"img\">\n<title>",
             chart_width, panel_height(rows), text_colour);
-    put_escaped(f, p->title, 0);
+    put_escaped(f, p->title);
     fputs("</title>\n", f);
     put_panel(f, p, labels, rows, values, 0);
     fputs("</svg>\n", f);

@@ -3,6 +3,7 @@
 #include "svg.h"
 #include <math.h>
 
+/* The tick distance is a power of ten, multiplied by 2 or 5 until at most five of them cover the values. */
 axis round_axis(double low, double high)
 {
     if (high - low < 1e-9) high = low + 1;
@@ -13,19 +14,30 @@ axis round_axis(double low, double high)
 
 static const double log_steps[] = { 1, 2, 5, 10 };
 
-/* Rounds value up, or down, to 1, 2 or 5 times a power of ten: tries the steps from 1 upwards, or from 10 downwards. */
-static double round_log(double value, bool up)
+/* The largest power of ten that is not above value. */
+static double power_below(double value) { return pow(10, floor(log10(value) + 1e-12)); }
+
+/* Rounds value up to 1, 2 or 5 times a power of ten. */
+static double log_step_above(double value)
 {
-    double power = pow(10, floor(log10(value) + 1e-12));
-    for (int k = up ? 0 : 3; up ? k < 3 : k > 0; k += up ? 1 : -1)
-        if (up ? log_steps[k] * power >= value * (1 - 1e-9) : log_steps[k] * power <= value * (1 + 1e-9))
-            return log_steps[k] * power;
-    return up ? 10 * power : power;
+    const double power = power_below(value);
+    for (int k = 0; k < 3; k++)
+        if (log_steps[k] * power >= value * (1 - 1e-9)) return log_steps[k] * power;
+    return 10 * power;
+}
+
+/* Rounds value down to 1, 2 or 5 times a power of ten. */
+static double log_step_below(double value)
+{
+    const double power = power_below(value);
+    for (int k = 3; k > 0; k--)
+        if (log_steps[k] * power <= value * (1 + 1e-9)) return log_steps[k] * power;
+    return power;
 }
 
 axis log_axis(double low, double high)
 {
-    axis a = { .low = round_log(low, false), .high = round_log(high, true), .log = true };
+    axis a = { .low = log_step_below(low), .high = log_step_above(high), .log = true };
     if (a.high <= a.low) a.high = 10 * a.low;
     return a;
 }
@@ -40,9 +52,10 @@ int make_ticks(const axis *a, tick *out)
 {
     int n = 0;
     if (a->log) {
-        bool all = a->high / a->low < 1001;                   /* beyond three decades, ticks at powers of ten only */
+        /* Ticks at 1, 2 and 5 times each power of ten; beyond three decades at powers of ten only. */
+        const int steps = a->high / a->low < 1001 ? 3 : 1;
         for (double power = pow(10, floor(log10(a->low) + 1e-9)); power <= a->high * 1.001; power *= 10)
-            for (int k = 0; k < (all ? 3 : 1) && n < most_ticks; k++) {
+            for (int k = 0; k < steps && n < most_ticks; k++) {
                 double v = log_steps[k] * power;
                 if (v < a->low * 0.999 || v > a->high * 1.001) continue;
                 out[n].value = v;
@@ -50,7 +63,7 @@ int make_ticks(const axis *a, tick *out)
             }
         return n;
     }
-    int decimals = (int)fmax(0, ceil(-log10(a->tick) - 1e-9));
+    int decimals = (int)fmax(0, ceil(-log10(a->tick) - 1e-9));            /* 0.5 and 0.2 need one, 0.05 two */
     for (; n < most_ticks && a->low + n * a->tick <= a->high + 1e-6 * a->tick; n++) {
         out[n].value = a->low + n * a->tick;
         snprintf(out[n].text, sizeof out->text, "%.*f", decimals, out[n].value);
@@ -58,13 +71,18 @@ int make_ticks(const axis *a, tick *out)
     return n;
 }
 
-void put_escaped(FILE *f, const char *text, int64_t limit)
+int64_t character_count(const char *text)
 {
-    int64_t characters = 0, remaining = INT64_MAX;
-    for (const char *c = text; *c; c++) characters += (*c & 0xC0) != 0x80;     /* bytes that begin a UTF-8 character */
-    if (limit && characters > limit) remaining = limit - 3;
+    int64_t count = 0;
+    for (; *text; text++) count += begins_character(*text);
+    return count;
+}
+
+/* Writes the first `count` characters; returns where the rest begins. */
+static const char *put_characters(FILE *f, const char *text, int64_t count)
+{
     for (; *text; text++) {
-        if ((*text & 0xC0) != 0x80 && remaining-- == 0) break;
+        if (begins_character(*text) && count-- == 0) break;
         switch (*text) {
         case '&': fputs("&amp;", f); break;
         case '<': fputs("&lt;", f); break;
@@ -73,5 +91,13 @@ void put_escaped(FILE *f, const char *text, int64_t limit)
         default: fputc((unsigned char)*text < ' ' ? ' ' : *text, f);
         }
     }
-    if (*text) fputs("...", f);
+    return text;
+}
+
+void put_escaped(FILE *f, const char *text) { put_characters(f, text, INT64_MAX); }
+
+void put_shortened(FILE *f, const char *text, int64_t limit)
+{
+    const char *rest = put_characters(f, text, character_count(text) > limit ? limit - 3 : limit);
+    if (*rest) fputs("...", f);
 }

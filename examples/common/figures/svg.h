@@ -18,7 +18,11 @@ axis   log_axis(double low, double high);                     /* 0 < low <= high
 double axis_position(const axis *a, double value);
 int    make_ticks(const axis *a, tick *out);                  /* fills out [most_ticks]; returns the number of ticks */
 
-/* Writes text with XML's special characters escaped. A text of more than `limit` UTF-8 characters (0: no limit) is
- * cut to that length and ends in "...". */
-void put_escaped(FILE *f, const char *text, int64_t limit);
+/* Writes text with XML's special characters escaped. put_shortened cuts a text of more than `limit` characters to that
+ * length, the last three of which are "..."; limit > 3. */
+void put_escaped(FILE *f, const char *text);
+void put_shortened(FILE *f, const char *text, int64_t limit);
+int64_t character_count(const char *text);                    /* characters of a text in UTF-8 */
+/* Does this byte begin a character of UTF-8? The further bytes of a character are 10xxxxxx. */
+static inline bool begins_character(char byte) { return (byte & 0xC0) != 0x80; }
 #endif

@@ -5,6 +5,7 @@
 #define ATOMIC_FILE_H
 #include <stdio.h>
 
+/* Print to `file`; it collects the text, `size` bytes, in memory. */
 typedef struct atomic_file { char *path, *text; size_t size; FILE *file; } atomic_file;
 
 void open_atomic(atomic_file *w, const char *path);           /* path is copied */

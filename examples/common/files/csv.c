@@ -18,18 +18,20 @@ void put_csv_field(FILE *f, const char *text)
     fputc('"', f);
 }
 
+/* Reads at `in` and writes the fields without quotes over the same text at `out`, which never overtakes `in`. */
 int read_csv_row(char **text, char **field, int max_fields)
 {
     int count = 0;
     for (char *in = *text; ; ) {
         if (count == max_fields) return -1;
         char *out = field[count++] = in;
-        bool quoted = *in == '"';
-        for (in += quoted; *in && (quoted || (*in != ',' && *in != '\n')); in++) {
-            if (quoted && *in == '"' && *++in != '"') break;
+        const bool quoted = *in == '"';
+        if (quoted) in++;
+        for (; *in && (quoted || (*in != ',' && *in != '\n')); in++) {
+            if (quoted && *in == '"' && *++in != '"') break;  /* "" in a quoted field is one quote, " alone its end */
             *out++ = *in;
         }
-        char end = *in;
+        const char end = *in;                                 /* comma, line end or 0 */
         *out = 0;
         if (end) in++;
         *text = in;

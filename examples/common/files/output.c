@@ -9,13 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *folder_of(const char *path)                      /* to be freed */
+static char *folder_of(const char *path)                      /* "a/b" for "a/b/c", "." for "c"; to be freed */
 {
     const char *slash = strrchr(path, '/');
     if (!slash) return check_alloc(strdup("."));
     return check_alloc(strndup(path, slash == path ? 1 : (size_t)(slash - path)));
 }
 
+/* Fails unless the folder of path exists and files can be made in it. */
 static void check_folder(const char *flag, const char *path)
 {
     struct stat st;
@@ -56,7 +57,7 @@ void check_output(const char *flag, const char *path, bool replace, const char *
     check_folder(flag, path);
 }
 
-void test_output(const char *flag, const char *path, save_function save, const void *object)
+void try_saving(const char *flag, const char *path, save_function save, const void *object)
 {
     char *test_path;
     if (asprintf(&test_path, "%s.trial-%ld", path, (long)getpid()) < 0) fail("out of memory");
@@ -67,6 +68,7 @@ void test_output(const char *flag, const char *path, save_function save, const v
     free(test_path);
 }
 
+/* The last resort after hours of training: saves to path, else to PATH.PID or TMPDIR/PROGRAM-PID.FLAG. */
 char *save_or_fallback(const char *flag, const char *path, bool replace, save_function save, const void *object)
 {
     char *fallback;

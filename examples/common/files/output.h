@@ -11,10 +11,10 @@
  * unless `replace`. flag: the option that gave the path, without "--", such as "out". */
 void check_output(const char *flag, const char *path, bool replace, const char *const *inputs, int count);
 
-/* Writes the object to a file beside path and removes it again, to show before training that the disk has space and
- * that the library accepts the object's names and notes. Ends the program with an error when that fails. */
 typedef peft_status (*save_function)(const void *object, const char *path);
-void test_output(const char *flag, const char *path, save_function save, const void *object);
+/* Saves the object to a file beside path and removes this file again, to show before training that the disk has space
+ * and that the library accepts the object's names and notes. Ends the program with an error when that fails. */
+void try_saving(const char *flag, const char *path, save_function save, const void *object);
 /* Saves the object to path. If that fails (a full disk), it warns and saves to TMPDIR (or /tmp). If another process
  * has created path since check_output and `replace` is false, it warns and saves to PATH.PID. Returns the path
  * written, to be freed. */

@@ -6,8 +6,8 @@
  *                            balanced accuracy (empty in epochs without an evaluation)
  *   KEY-SEED-RUN.test.csv    name,index,true, then one column of probabilities for each class; one row for each test
  *                            image; index and true (the label) count from 0
- * KEY is a hash of the list entry's label and settings, SEED the seed of the draw, RUN counts from 1. Files are written
- * atomically. */
+ * KEY is a hash of the list entry's label and settings. SEED is the seed of the draw, the random selection of the
+ * training images. RUN counts the runs of an entry on a draw from 1. Files are written atomically. */
 #ifndef RECORDS_H
 #define RECORDS_H
 #include <inttypes.h>
@@ -23,7 +23,8 @@ enum { RESULT_COLUMNS(RESULT_ID) result_columns };
 extern const char *const result_name[result_columns];
 typedef struct result { double value[result_columns]; } result;      /* NaN: undefined for this data set */
 
-/* Writes a record's file name into text [record_name_size]. kind: "run", "curve" or "test". */
+/* Writes a record's file name into text [record_name_size]. kind: "run", "curve" or "test". The lengths in the format
+ * limit key and kind, so the name always fits. */
 enum { record_name_size = 64 };
 static inline void record_name(char *text, const char *key, uint64_t draw_seed, int64_t run, const char *kind)
 {

@@ -13,11 +13,12 @@ peft_status try_predict_image(peft_context *ctx, peft_session *s, const peft_tra
                               const char *link, int64_t classes, float *probabilities)
 {
     peft_tensor *image = NULL, *out = NULL;
-    int64_t size = peft_transform_size(t);
+    const int64_t size = peft_transform_size(t);
+    const bool sigmoid = !strcmp(link, "sigmoid");
     peft_status status = peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, size, size }, &image);
     if (!status) status = peft_tensor_wrap(ctx, PEFT_F32, 2, (int64_t[]){ 1, classes }, probabilities, &out);
     if (!status) status = peft_transform_apply(t, im, peft_tensor_data(image));
-    if (!status) status = peft_session_probabilities(s, image, !strcmp(link, "sigmoid"), out);
+    if (!status) status = peft_session_probabilities(s, image, sigmoid, out);
     for (int64_t c = 0; !status && c < classes; c++)
         if (!isfinite(probabilities[c]))
             status = peft_set_error(PEFT_E_NONFINITE, "the model's output is NaN or infinite; train it again with a "
@@ -60,6 +61,7 @@ typedef struct outcomes {
     int64_t *confusion;                                       /* [classes, classes]: true class, predicted class */
 } outcomes;
 
+/* Compares the probabilities `scores` [n, classes] of all samples with their labels. */
 static outcomes find_outcomes(const double *scores, const peft_dataset *d)
 {
     outcomes o = { peft_dataset_count(d), peft_dataset_classes(d), NULL, NULL, NULL, NULL };
@@ -84,12 +86,16 @@ static void free_outcomes(outcomes *o)
     free(o->confusion);
 }
 
+/* Metrics that are not defined for the kind of data set stay NaN. The last argument of the calls, 1, is the number of
+ * values of the metric. */
 static void fill_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const outcomes *o, metrics *m)
 {
     const int64_t n = o->n, classes = o->classes;
-    *m = (metrics){ n, NAN, NAN, NAN, NAN, NAN };
+    *m = (metrics){ .images = n, .accuracy = NAN, .balanced_accuracy = NAN, .f1_macro = NAN, .auroc_macro = NAN,
+                    .map = NAN };
     if (peft_dataset_multilabel(d)) {
-        must(peft_metrics_multilabel(scores, o->targets, n, classes, 0.5, "f1_macro", &m->f1_macro, 1));
+        const double threshold = 0.5;
+        must(peft_metrics_multilabel(scores, o->targets, n, classes, threshold, "f1_macro", &m->f1_macro, 1));
         must(peft_metrics_ranking(ctx, scores, o->targets, n, classes, "map", &m->map, 1));
     } else {
         must(peft_metrics_decision(o->confusion, classes, "accuracy", &m->accuracy, 1));
@@ -106,7 +112,8 @@ void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset
     free_outcomes(&o);
 }
 
-/* Prints k/n and its 95 % confidence interval after Wilson, "0.9091 [0.7219, 0.9747]", or "-" for n = 0. */
+/* Prints k/n and its 95 % confidence interval after Wilson, "0.9091 [0.7219, 0.9747]", or "-" for n = 0; padded to
+ * `width` columns (0: not padded). */
 static void print_proportion(int64_t k, int64_t n, int width)
 {
     const double z = 1.959963984540054;                       /* 97.5 % quantile of the normal distribution */
@@ -133,18 +140,19 @@ static void print_confusion(const outcomes *o, const peft_dataset *d)
 /* Prints sensitivity and specificity of class c against all other classes; samples of target -1 do not count. */
 static void print_class(const outcomes *o, const double *scores, const peft_dataset *d, int64_t c)
 {
-    int64_t samples[2] = { 0, 0 }, right[2] = { 0, 0 };       /* index 1: samples of class c, 0: all others */
+    int64_t samples[2] = { 0, 0 }, right[2] = { 0, 0 };       /* [1]: samples of class c, [0]: all others */
     for (int64_t i = 0; i < o->n; i++) {
         const float target = o->targets[i * o->classes + c];
         const bool positive = peft_dataset_multilabel(d) ? scores[i * o->classes + c] >= 0.5 : o->predicted[i] == c;
         if (target < 0) continue;
-        samples[target > 0.5f]++;
-        right[target > 0.5f] += positive == (target > 0.5f);
+        const bool of_class = target > 0.5f;
+        samples[of_class]++;
+        right[of_class] += positive == of_class;
     }
     printf("  %-20s %6lld", peft_dataset_class_name(d, c), (long long)samples[1]);
     fputs("  ", stdout);
-    print_proportion(right[1], samples[1], 27);
-    print_proportion(right[0], samples[0], 0);
+    print_proportion(right[1], samples[1], 27);               /* sensitivity, as wide as its heading */
+    print_proportion(right[0], samples[0], 0);                /* specificity, at the end of the line */
     putchar('\n');
 }
 

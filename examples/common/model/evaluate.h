@@ -7,8 +7,8 @@
 #include <peft/peft.h>
 #include <stdint.h>
 
-/* Writes the class probabilities of one image to probabilities [classes]; an error ends the program. link: "softmax"
- * (one label per image) or "sigmoid" (several). */
+/* Writes the class probabilities of one image to probabilities [classes]; an error ends the program. link: the function
+ * from logits to probabilities, "softmax" (one label per image) or "sigmoid" (several). */
 void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im, const char *link,
                    int64_t classes, float *probabilities);
 /* The same, but returns the error. */

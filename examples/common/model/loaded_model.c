@@ -57,8 +57,8 @@ static void check_kind(const char *path, const char *kind)
          kind);
 }
 
-/* Loads path onto the backbone: a model, an adapter without a head (then the backbone's classifier is the head), or a
- * folder in Hugging Face's PEFT format (kind NULL). path NULL: the backbone with its classifier. */
+/* Loads path onto the backbone. kind "model": a model; "adapter": an adapter without a head, so the backbone's
+ * classifier is the head; NULL: a folder in Hugging Face's PEFT format. path NULL: the backbone with its classifier. */
 static peft_model *load_trained(peft_backbone *b, const char *path, const char *kind)
 {
     peft_model *m;
@@ -69,8 +69,12 @@ static peft_model *load_trained(peft_backbone *b, const char *path, const char *
         must(peft_model_create(b, NULL, &m));
         return m;
     }
-    if (!kind || !strcmp(kind, "model")) {
-        must(kind ? peft_model_load(b, path, &m) : peft_model_load_hf(b, path, &m));
+    if (!kind) {
+        must(peft_model_load_hf(b, path, &m));
+        return m;
+    }
+    if (!strcmp(kind, "model")) {
+        must(peft_model_load(b, path, &m));
         return m;
     }
     must(peft_adapter_load(b, path, &a));
@@ -102,34 +106,36 @@ static void move_if_unset(char **to, char **from)
 loaded_model open_model(const char *backbone, const char *backbone_options, const char *trained, int threads)
 {
     loaded_model s = { .ctx = make_context() };
-    header model = { 0 }, base = { 0 };                       /* headers of the trained file and of the backbone */
+    header notes = { 0 }, backbone_notes = { 0 };             /* notes: of the trained file, then of both */
     must(peft_context_set_threads(s.ctx, threads));
     check_backbone(backbone);
     if (trained && !is_folder(trained)) {
-        model = read_header(s.ctx, trained);
-        check_kind(trained, model.kind);
+        notes = read_header(s.ctx, trained);
+        check_kind(trained, notes.kind);
     }
     char *file = weights_file(backbone);
-    if (file) base = read_header(s.ctx, file);
-    if (base.kind && (!strcmp(base.kind, "model") || !strcmp(base.kind, "adapter")))
+    if (file) backbone_notes = read_header(s.ctx, file);
+    const char *kind = backbone_notes.kind;
+    if (kind && (!strcmp(kind, "model") || !strcmp(kind, "adapter")))
         fail("--backbone %s: is a file of kind '%s'; give it as --model, and as --backbone the pretrained network",
-             backbone, base.kind);
-    move_if_unset(&model.preprocess, &base.preprocess);
-    s.vit = load_backbone(s.ctx, backbone, transform_size(s.ctx, model.preprocess), backbone_options);
-    if (!trained && !model.class_names) model.class_names = copy_text(peft_backbone_note(s.vit, "class_names"));
-    if (!trained && !model.link) model.link = copy_text(peft_backbone_note(s.vit, "link"));
-    s.model = load_trained(s.vit, trained, model.kind);
+             backbone, kind);
+    move_if_unset(&notes.preprocess, &backbone_notes.preprocess);
+    s.vit = load_backbone(s.ctx, backbone, transform_size(s.ctx, notes.preprocess), backbone_options);
+    if (!trained && !notes.class_names) notes.class_names = copy_text(peft_backbone_note(s.vit, "class_names"));
+    if (!trained && !notes.link) notes.link = copy_text(peft_backbone_note(s.vit, "link"));
+    s.model = load_trained(s.vit, trained, notes.kind);
     s.classes = peft_model_classes(s.model);
-    s.multilabel = model.link && !strcmp(model.link, "sigmoid");
-    if (model.preprocess) must(peft_transform_parse(s.ctx, model.preprocess, &s.transform));
-    move_if_unset(&s.class_names, &model.class_names);
-    move_if_unset(&s.link, &model.link);
-    free_header(&model);
-    free_header(&base);
+    s.multilabel = notes.link && !strcmp(notes.link, "sigmoid");
+    if (notes.preprocess) must(peft_transform_parse(s.ctx, notes.preprocess, &s.transform));
+    move_if_unset(&s.class_names, &notes.class_names);
+    move_if_unset(&s.link, &notes.link);
+    free_header(&notes);
+    free_header(&backbone_notes);
     free(file);
     return s;
 }
 
+/* open_model has set the transform of the training, if the files hold it. */
 void choose_transform(loaded_model *s, const char *changes)
 {
     peft_transform *changed;
@@ -158,6 +164,7 @@ static void check_names(const loaded_model *s)
         for (int64_t k = 0; k < s->classes; k++) {
             if (k < i && !strcmp(s->names[i], s->names[k]))
                 fail("--class-names: '%s' is given twice; expected a different name for each class", s->names[i]);
+            /* fails if the name is that of another class of the file, unless the file gives both classes this name */
             if (stored && k != i && !strcmp(s->names[i], stored[k]) && strcmp(stored[i], stored[k]))
                 fail("--class-names: '%s' is name %lld here, and class %lld of the file; leave --class-names out, or "
                      "keep the file's order", s->names[i], (long long)i + 1, (long long)k + 1);

@@ -22,8 +22,10 @@ typedef struct loaded_model {
     char *storage;                                            /* characters of names */
 } loaded_model;
 
-/* Loads the files; an error, such as a file of the wrong kind, ends the program. backbone_options: see load_backbone.
- * trained: path, or NULL for the backbone alone. */
+/* Loads the files; an error, such as a file of the wrong kind, ends the program. backbone_options: text of
+ * --backbone-options, or NULL (load_backbone). trained: path, or NULL for the backbone alone. threads: a number, or
+ * ALL_CORES. */
+enum { ALL_CORES = 0 };
 loaded_model open_model(const char *backbone, const char *backbone_options, const char *trained, int threads);
 /* Sets names: from list ("a,b", may be NULL), else from the files, else class_0, class_1, ... with a warning. */
 void   name_classes(loaded_model *s, const char *list);

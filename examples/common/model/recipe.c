@@ -13,17 +13,18 @@
 /* Gives f the value that --trainer lists for it, unless f itself was given at a more specific place. */
 static void override_flag(flag *f, const flag *trainer, const char *value)
 {
-    if (f->given && f->given == trainer->given)
+    if (f->source && f->source == trainer->source)
         fail("%s is given twice: by its flag (%s) and by --trainer (%s); give it once", f->name, f->value, value);
-    if (f->given > trainer->given) return;
+    if (f->source > trainer->source) return;
     f->value = value;
-    f->given = trainer->given;
+    f->source = trainer->source;
 }
 
+/* Moves options of --trainer to their flags, and leaves in --trainer those without a flag. */
 void resolve_recipe(flag *recipe)
 {
     const flag *trainer = &recipe[recipe_trainer];
-    settings listed = read_settings(trainer->value, false, "--trainer"), others = { 0 };
+    settings listed = read_settings(trainer->value, "--trainer"), others = { 0 };     /* others: without a flag */
     for (int i = 0; i < listed.count; i++) {
         int k = recipe_batch;
         while (k <= recipe_clip_norm && strcmp(recipe[k].name, listed.item[i].name)) k++;
@@ -33,13 +34,14 @@ void resolve_recipe(flag *recipe)
     for (int k = 0; k < recipe_flags; k++)
         if (recipe[k].value) recipe[k].value = check_alloc(strdup(recipe[k].value));
     if (trainer->value) {
-        free((char *)(uintptr_t)trainer->value);
-        recipe[recipe_trainer].value = others.count ? print_settings(&others) : NULL;
+        free((char *)(uintptr_t)trainer->value);              /* the copy made above */
+        recipe[recipe_trainer].value = others.count ? settings_text(&others) : NULL;
     }
     free_settings(&listed);
     free_settings(&others);
 }
 
+/* Makes transform and loader. */
 static void prepare_images(training_run *t, const flag *recipe)
 {
     char text[160];
@@ -49,12 +51,13 @@ static void prepare_images(training_run *t, const flag *recipe)
     must(peft_loader_create(t->train, t->transform, text, &t->loader));
 }
 
+/* A method with an option "classes" gets the data set's number of classes, unless --options sets it. */
 static peft_adapter *make_adapter(training_run *t, const flag *recipe)
 {
     const char *method = recipe[recipe_method].value;
     const peft_option *option;
     peft_adapter *adapter;
-    peft_options *o = options_from(t->ctx, NULL);
+    peft_options *o = empty_options(t->ctx);
     for (size_t i = 0; (option = peft_method_option(method, i)); i++)
         if (!strcmp(peft_option_name(option), "classes"))
             must(peft_options_set_int(o, "classes", peft_dataset_classes(t->train)));
@@ -78,7 +81,7 @@ static void make_model(training_run *t, const flag *recipe)
 {
     peft_adapter *adapter = make_adapter(t, recipe);
     const char *head = peft_method_head(recipe[recipe_method].value);
-    peft_options *o = options_from(t->ctx, NULL);
+    peft_options *o = empty_options(t->ctx);
     if (head && *head) must(peft_options_set_string(o, "head", head));
     if (recipe[recipe_head].value) must(peft_options_parse(o, recipe[recipe_head].value));
     must(peft_options_set_int(o, "classes", peft_dataset_classes(t->train)));
@@ -89,29 +92,30 @@ static void make_model(training_run *t, const flag *recipe)
     peft_adapter_free(adapter);
 }
 
-/* Sets the learning rate schedule's length, "steps", to the number of updates: one for each n = "accumulate"
- * batches. */
+/* Sets the length of the learning rate's schedule, the option "steps" in o, to the number of updates: one for every
+ * "accumulate" batches. (peft_trainer_create refuses accumulate=0, which only must not divide here.) */
 static void set_schedule_length(training_run *t, const settings *s, peft_options *o)
 {
     const char *accumulate = find_setting(s, "accumulate"), *steps = find_setting(s, "steps");
-    const int64_t n = accumulate ? flag_count(&(flag){ .name = "accumulate", .value = accumulate }) : 1;
-    const int64_t updates = t->epochs * ((peft_loader_batches(t->loader) + n - 1) / (n ? n : 1));
+    const int64_t n = accumulate ? flag_integer(&(flag){ .name = "accumulate", .value = accumulate }) : 1;
+    const int64_t updates_per_epoch = (peft_loader_batches(t->loader) + n - 1) / (n ? n : 1);    /* rounded up */
+    const int64_t updates = t->epochs * updates_per_epoch;
     if (!steps) must(peft_options_set_int(o, "steps", updates));
-    else if (flag_count(&(flag){ .name = "steps", .value = steps }) < updates)
+    else if (flag_integer(&(flag){ .name = "steps", .value = steps }) < updates)
         warn("--trainer steps=%s: the schedule ends before the %lld updates of %lld epochs; updates after its end use "
              "its last learning rate", steps, (long long)updates, (long long)t->epochs);
 }
 
 static void make_trainer(training_run *t, const flag *recipe)
 {
-    settings s = read_settings(recipe[recipe_trainer].value, false, "--trainer");
-    peft_options *o = options_of(t->ctx, &s);
+    settings s = read_settings(recipe[recipe_trainer].value, "--trainer");
+    peft_options *o = options_from_settings(t->ctx, &s);
     must(peft_options_set_string(o, "loss", peft_dataset_multilabel(t->train) ? "bce" : "ce"));
     if (!find_setting(&s, "decay_on")) must(peft_options_set_string(o, "decay_on", "matrices"));
     for (int i = recipe_batch; i <= recipe_clip_norm; i++)
         if (recipe[i].value) must(peft_options_set_string(o, recipe[i].name, recipe[i].value));
     if (!find_setting(&s, "samples")) must(peft_options_set_int(o, "samples", peft_dataset_count(t->train)));
-    t->epochs = flag_count(&recipe[recipe_epochs]);
+    t->epochs = flag_integer(&recipe[recipe_epochs]);
     if (!t->epochs) fail("--epochs 0: nothing would be trained; give a whole number from 1 on");
     set_schedule_length(t, &s, o);
     t->planned_bytes = (double)peft_context_memory_used(t->ctx);
@@ -127,7 +131,7 @@ void build_training(training_run *t, const flag *recipe)
     t->ctx = make_context();
     must(peft_context_set_threads(t->ctx, t->threads));
     must(peft_context_set_seed(t->ctx, t->seed));
-    const int64_t size = requested_size(image_size->value ? flag_count(image_size) : 0,
+    const int64_t size = requested_size(image_size->value ? flag_integer(image_size) : 0,
                                         recipe[recipe_preprocess].value);
     t->vit = load_backbone(t->ctx, t->backbone, size, recipe[recipe_backbone_options].value);
     prepare_images(t, recipe);

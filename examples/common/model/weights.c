@@ -5,6 +5,7 @@
 #include "common/program/settings.h"
 #include <errno.h>
 #include <peft/io.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ static char *weights_in(const char *folder)
     return NULL;
 }
 
-static char *resolve(const char *path)                        /* path of the weights file, to be freed */
+/* Path of the weights file, which is path itself or lies in the folder path; to be freed. Fails if there is none. */
+static char *find_weights(const char *path)
 {
     struct stat st;
     if (stat(path, &st)) fail("backbone %s: %s; give a safetensors file, a folder with model.safetensors, or a .npz "
@@ -35,7 +37,7 @@ static char *resolve(const char *path)                        /* path of the wei
     return file;
 }
 
-void check_backbone(const char *path) { free(resolve(path)); }
+void check_backbone(const char *path) { free(find_weights(path)); }
 
 static bool is_npz(const char *path)
 {
@@ -45,7 +47,7 @@ static bool is_npz(const char *path)
 
 char *weights_file(const char *path)
 {
-    char *file = resolve(path);
+    char *file = find_weights(path);
     if (!is_npz(file)) return file;
     free(file);
     return NULL;
@@ -69,17 +71,17 @@ static char *convert_npz(peft_context *ctx, const char *npz)  /* path of a tempo
 peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options,
                               peft_backbone **out)
 {
-    char *file = resolve(path);
+    char *file = find_weights(path);
     const bool npz = is_npz(file);
     if (npz) {
         char *temporary = convert_npz(ctx, file);
         free(file);
         file = temporary;
     }
-    peft_options *o = options_from(ctx, options);
+    peft_options *o = options_from_text(ctx, options);
     if (image_size) must(peft_options_set_int(o, "image_size", image_size));
     peft_status s = peft_backbone_load(ctx, file, o, out);
-    if (npz) remove(file);                                    /* its memory mapping stays readable */
+    if (npz) remove(file);                                    /* the backbone can still read its mapping of the file */
     peft_options_free(o);
     free(file);
     return s;

@@ -9,15 +9,17 @@
 /* Ends the program with an error unless the file or folder exists. load_backbone checks this too; call it to find a
  * wrong path before other slow steps. */
 void check_backbone(const char *path);
-/* Path of the safetensors file (inside a folder), to be freed; NULL: path is a .npz file. */
+/* Path of the safetensors file: path itself, or the file in the folder path. To be freed. NULL: path is a .npz file. */
 char *weights_file(const char *path);
-/* Loads the backbone; an error ends the program, or is returned by try_load_backbone. image_size: 0 for the file's.
+/* Loads the backbone; an error ends the program, or is returned by try_load_backbone. image_size: side in pixels, or
+ * STORED_IMAGE_SIZE for that of the file; position embeddings are resampled for another size.
  * options: options of peft_backbone_load, such as "heads=6,act=gelu", for values that the files lack; NULL: none. A
  * .npz file is first converted to a temporary safetensors file in TMPDIR (or /tmp). */
+enum { STORED_IMAGE_SIZE = 0 };
 peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options);
 peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options,
                               peft_backbone **out);
-/* Row of a flag table: the flag for `options`. */
+/* The row of --backbone-options in a program's table of flags (program/flags.h); its value is the argument options. */
 #define BACKBONE_OPTIONS(X) \
     X(backbone_options, "LIST", NULL, "properties that the backbone's files lack, name=value,...: heads=N, eps=X, " \
       "act=NAME, pool=NAME, ... (inspect --options)")

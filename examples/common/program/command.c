@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char unquoted[] =                                /* characters that a shell takes as they are */
+static const char plain_characters[] =                        /* a shell takes them as they are */
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:%@";
 
+/* Writes a word, in single quotes unless it consists of plain characters: it's becomes 'it'\''s'. */
 static void put_word(FILE *f, const char *word)
 {
-    if (*word && !word[strspn(word, unquoted)]) {
+    if (*word && !word[strspn(word, plain_characters)]) {
         fputs(word, f);
         return;
     }
@@ -21,6 +22,7 @@ static void put_word(FILE *f, const char *word)
     fputc('\'', f);
 }
 
+/* Leaves out --resume and --force, so the text is the command that begins the work, also when it was resumed. */
 char *command_line(int argc, char **argv)
 {
     char *text;

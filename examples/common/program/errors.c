@@ -7,6 +7,7 @@
 
 const char *program_name = "peft";
 
+/* kind: "warning: ", or "" for an error. */
 static void print_message(const char *kind, const char *format, va_list args)
 {
     fflush(stdout);                                           /* keeps the order of lines on both streams */

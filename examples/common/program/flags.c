@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Runs at exit: ends with status 1 when output was lost, for example on a full disk. */
+/* Called at exit: ends with status 1 when output was lost, for example on a full disk. */
 static void close_output(void)
 {
     bool bad = ferror(stdout);
@@ -20,7 +20,7 @@ static void close_output(void)
     _exit(1);
 }
 
-typedef char flag_name[32];                                   /* "weight-decay" */
+typedef char flag_name[32];                                   /* as on the command line: "weight-decay" */
 
 /* Prints text from `column` on; wraps lines at column WIDTH and indents the next ones by INDENT. */
 static void print_wrapped(const char *text, int column)
@@ -28,7 +28,10 @@ static void print_wrapped(const char *text, int column)
     enum { WIDTH = 112, INDENT = 25 };
     while (*text) {
         const int n = (int)strcspn(text, " ");
-        if (column > INDENT && column + n > WIDTH) column = printf("\n%*s", INDENT, "") - 1;
+        if (column > INDENT && column + n > WIDTH) {
+            printf("\n%*s", INDENT, "");
+            column = INDENT;
+        }
         column += printf("%.*s%s", n, text, text[n] ? " " : "");
         text += n + (text[n] == ' ');
     }
@@ -42,10 +45,10 @@ static void print_example(const char *text)
     const bool installed = !strncmp(program_name, "peft-", 5);
     while (*text) {
         const size_t n = strcspn(text, "\n");
-        const size_t word = strspn(text, " ") == 2 ? strspn(text + 2, "abcdefghijklmnopqrstuvwxyz_") : 0;
-        if (installed && word && text[2 + word] == ' ') printf("  peft-%.*s\n", (int)n - 2, text + 2);
+        const size_t name_length = strspn(text, " ") == 2 ? strspn(text + 2, "abcdefghijklmnopqrstuvwxyz_") : 0;
+        if (installed && name_length && text[2 + name_length] == ' ') printf("  peft-%.*s\n", (int)n - 2, text + 2);
         else printf("%.*s\n", (int)n, text);
-        text += n + (text[n] == '\n');
+        text += n + (text[n] == '\n');                        /* the next line */
     }
 }
 
@@ -64,13 +67,16 @@ static void print_help(const flag *flags, const flag_name *names, int count, con
         char text[512];
         snprintf(text, sizeof text, "%s%s%s", flags[i].help, flags[i].value ? "; default " : "",
                  flags[i].value ? flags[i].value : "");
-        print_wrapped(text, printf("  --%-14s %-5s ", names[i], flags[i].argument ? flags[i].argument : ""));
+        const int column = printf("  --%-14s %-5s ", names[i], flags[i].argument ? flags[i].argument : "");
+        print_wrapped(text, column);
     }
     printf("  --help                 print this text and exit (also -h)\n"
            "  --version              print the version of libpeft and exit\n\n"
            "environment variables, for programs that compute:\n");
-    for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
-        print_wrapped(environment[i][1], printf("  %-22s ", environment[i][0]));
+    for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
+        const int column = printf("  %-22s ", environment[i][0]);
+        print_wrapped(environment[i][1], column);
+    }
     exit(0);
 }
 
@@ -80,14 +86,14 @@ static void print_version(void)
     exit(0);
 }
 
-/* from: FROM_COMMAND_LINE or FROM_LIST_FILE. */
-static void set_flag(flag *f, const char *name, const char *value, int from)
+/* Stores a given value, or "1" for a switch. source: FROM_COMMAND_LINE or FROM_LIST_FILE. */
+static void set_flag(flag *f, const char *name, const char *value, int source)
 {
-    if (f->given == from) fail("--%s is given twice; give it once", name);
+    if (f->source == source) fail("--%s is given twice; give it once", name);
     if (f->argument && !strncmp(value, "--", 2))
         fail("--%s is followed by '%s'; expected a value, --%s %s", name, value, name, f->argument);
     f->value = f->argument ? value : "1";
-    f->given = from;
+    f->source = source;
 }
 
 /* Sets program_name to "peft-merge" when the program was started under its installed name; else leaves "merge". */
@@ -97,37 +103,52 @@ static void name_program(const char *path)
     if (!strncmp(name, "peft-", 5) && !strcmp(name + 5, program_name)) program_name = name;
 }
 
-/* p NULL: argv is a line of compare's list file. */
-int read_flags(flag *flags, int count, const program *p, int argc, char **argv)
+/* Prints advice below getopt's own message, and ends the program. */
+static _Noreturn void refuse_flag(int source)
+{
+    if (source == FROM_COMMAND_LINE) fprintf(stderr, "see %s --help\n", program_name);
+    else fprintf(stderr, "%s: expected the flags that compare --help lists from --method on\n", program_name);
+    exit(2);
+}
+
+/* read_flags and read_list_flags. p: the texts of --help; NULL for a line of the list file. */
+static int parse_flags(flag *flags, int count, const program *p, int argc, char **argv)
 {
     flag_name *names = check_alloc(calloc((size_t)count, sizeof *names));
-    struct option *table = check_alloc(calloc((size_t)count + 3, sizeof *table));
-    if (p) atexit(close_output);
-    if (p) name_program(argv[0]);
+    struct option *table = check_alloc(calloc((size_t)count + 3, sizeof *table));    /* two more rows and the end */
+    const int source = p ? FROM_COMMAND_LINE : FROM_LIST_FILE;
     for (int i = 0; i < count; i++) {
         snprintf(names[i], sizeof names[i], "%s", flags[i].name);
         for (char *c; (c = strchr(names[i], '_')); ) *c = '-';
         table[i] = (struct option){ names[i], flags[i].argument ? required_argument : no_argument, NULL, i };
     }
-    /* Flags return their index, which is below 'h' and 'v'. */
+    /* For a flag getopt_long returns its index. No program has as many flags as the number of the character 'h'. */
     if (p) table[count] = (struct option){ "help", no_argument, NULL, 'h' };
     if (p) table[count + 1] = (struct option){ "version", no_argument, NULL, 'v' };
     for (int c; (c = getopt_long(argc, argv, p ? "h" : "", table, NULL)) != -1; ) {
-        if (c == '?') {
-            fprintf(stderr, p ? "see %s --help\n" : "%s: expected the flags that compare --help lists from --method "
-                    "on\n", program_name);
-            exit(2);
-        }
+        if (c == '?') refuse_flag(source);
         if (c == 'h') print_help(flags, names, count, p);
         if (c == 'v') print_version();
-        set_flag(&flags[c], names[c], optarg, p ? FROM_COMMAND_LINE : FROM_LIST_FILE);
+        set_flag(&flags[c], names[c], optarg, source);
     }
     free(names);
     free(table);
     return optind;
 }
 
-int64_t flag_count(const flag *f)
+int read_flags(flag *flags, int count, const program *p, int argc, char **argv)
+{
+    atexit(close_output);
+    name_program(argv[0]);
+    return parse_flags(flags, count, p, argc, argv);
+}
+
+int read_list_flags(flag *flags, int count, int argc, char **argv)
+{
+    return parse_flags(flags, count, NULL, argc, argv);
+}
+
+int64_t flag_integer(const flag *f)
 {
     char *end;
     errno = 0;

@@ -5,11 +5,11 @@
 #define FLAGS_H
 #include <stdint.h>
 
-/* Where the value of a flag comes from. A value from a later one of these replaces one from an earlier. */
+/* Where the value of a flag comes from. The list file overrides the command line, which overrides the default. */
 enum { FROM_DEFAULT, FROM_COMMAND_LINE, FROM_LIST_FILE };
 /* name: "weight_decay" for --weight-decay. argument: what --help calls the value; NULL for a switch, whose value is "1"
- * when given. value: first the default (NULL: none), then what was given. given: FROM_*. */
-typedef struct flag { const char *name, *argument, *value, *help; int given; } flag;
+ * when given. value: first the default (NULL: none), then what was given. source: FROM_*, where value comes from. */
+typedef struct flag { const char *name, *argument, *value, *help; int source; } flag;
 /* A program's table is a macro FLAGS(X) of rows X(name, argument, value, help): enum { FLAGS(FLAG_ID) flags } gives the
  * index of each flag and their number; flag given[] = { FLAGS(FLAG_ROW) } is the array for read_flags. */
 #define FLAG_ID(name, argument, value, help) name,
@@ -20,10 +20,11 @@ typedef struct program {
     const char *purpose;                                      /* one or two sentences */
     const char *example;                                      /* commands, one on each line */
 } program;
-/* Parses argv into flags[0..count-1] and returns the index of the first word that is not a flag, as getopt does. --help
- * (-h) and --version print and exit. p NULL: argv is a line of a list file, without --help and --version. A flag given
- * twice is an error, and so is a value that begins with "--". The program ends with status 1 if its standard output
- * cannot be written. */
+/* Parses the command line into flags[0..count-1] and returns the index of the first word that is not a flag, as getopt
+ * does. --help (-h) and --version print and exit. A flag given twice is an error, and so is a value that begins with
+ * "--". From then on the program ends with status 1 if its standard output cannot be written. */
 int     read_flags(flag *flags, int count, const program *p, int argc, char **argv);
-int64_t flag_count(const flag *f);                            /* the value as a whole number >= 0; else fails */
+/* The same for a line of compare's list file, without --help and --version; argv[0] names the line in messages. */
+int     read_list_flags(flag *flags, int count, int argc, char **argv);
+int64_t flag_integer(const flag *f);                          /* the value as a whole number >= 0; else fails */
 #endif

@@ -2,23 +2,24 @@
  * settings.c -- parses and prints lists of settings, "name=value,name=value" (settings.h). */
 #include "settings.h"
 #include "errors.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char blank[] = " \t\n";
 
-static char *trimmed(const char *text, size_t n)              /* a copy without blanks at both ends; to be freed */
+static char *trimmed(const char *text, size_t n)      /* copies text[0..n-1] without blanks at both ends; to be freed */
 {
     while (n && strchr(blank, *text)) text++, n--;
     while (n && strchr(blank, text[n - 1])) n--;
     return check_alloc(strndup(text, n));
 }
 
-/* Bytes up to the next separator that is not inside brackets or quotes. */
-static size_t piece_length(const char *text, bool split_at_blanks)
+/* Bytes up to the next of the characters `separators` that is not inside brackets or quotes. */
+static size_t piece_length(const char *text, const char *separators)
 {
-    int depth = 0;
+    int depth = 0;                                            /* number of brackets that are open */
     bool quoted = false;
     size_t n = 0;
     for (; text[n]; n++) {
@@ -27,7 +28,7 @@ static size_t piece_length(const char *text, bool split_at_blanks)
         else if (c == '"') quoted = !quoted;
         else if (!quoted) {
             depth += (c == '[') - (c == ']');
-            if (depth <= 0 && (c == ',' || (split_at_blanks && strchr(blank, c)))) break;
+            if (depth <= 0 && strchr(separators, c)) break;
         }
     }
     return n;
@@ -67,11 +68,11 @@ static void append_value(setting *to, const char *piece)
     to->value = longer;
 }
 
-settings read_settings(const char *text, bool split_at_blanks, const char *list_name)
+static settings split_settings(const char *text, const char *separators, const char *list_name)
 {
     settings s = { 0 };
     while (text && *text) {
-        size_t n = piece_length(text, split_at_blanks);
+        size_t n = piece_length(text, separators);
         char *piece = trimmed(text, n), *equals = strchr(piece, '=');
         text += n + (text[n] != 0);
         if (!*piece) {
@@ -95,6 +96,13 @@ settings read_settings(const char *text, bool split_at_blanks, const char *list_
     return s;
 }
 
+settings read_settings(const char *text, const char *list_name) { return split_settings(text, ",", list_name); }
+
+settings read_transform_settings(const char *text, const char *list_name)
+{
+    return split_settings(text, ", \t\n", list_name);
+}
+
 void free_settings(settings *s)
 {
     for (int i = 0; i < s->count; i++) {
@@ -112,7 +120,7 @@ const char *find_setting(const settings *s, const char *name)
     return NULL;
 }
 
-char *print_settings(const settings *s)
+char *settings_text(const settings *s)
 {
     char *text;
     size_t size;
@@ -122,17 +130,23 @@ char *print_settings(const settings *s)
     return text;
 }
 
-peft_options *options_from(peft_context *ctx, const char *text)
+peft_options *empty_options(peft_context *ctx)
 {
     peft_options *o;
     must(peft_options_create(ctx, &o));
+    return o;
+}
+
+peft_options *options_from_text(peft_context *ctx, const char *text)
+{
+    peft_options *o = empty_options(ctx);
     if (text) must(peft_options_parse(o, text));
     return o;
 }
 
-peft_options *options_of(peft_context *ctx, const settings *s)
+peft_options *options_from_settings(peft_context *ctx, const settings *s)
 {
-    peft_options *o = options_from(ctx, NULL);
+    peft_options *o = empty_options(ctx);
     for (int i = 0; i < s->count; i++) must(peft_options_set_string(o, s->item[i].name, s->item[i].value));
     return o;
 }

@@ -5,19 +5,22 @@
 #ifndef SETTINGS_H
 #define SETTINGS_H
 #include <peft/peft.h>
-#include <stdbool.h>
 
 typedef struct setting { char *name, *value; } setting;
 typedef struct settings { setting *item; int count; } settings;
 
-/* Parses text (may be NULL). split_at_blanks: blanks separate settings too, as in the transforms of libpeft-io.
- * list_name: the name of the list in error messages, such as "--trainer". A name given twice is an error. */
-settings    read_settings(const char *text, bool split_at_blanks, const char *list_name);
+/* Parses text (NULL: no settings). list_name: the name of the list in error messages, such as "--trainer". A name given
+ * twice is an error. read_transform_settings also takes blanks as separators, as libpeft-io does in the text of a
+ * transform. */
+settings    read_settings(const char *text, const char *list_name);
+settings    read_transform_settings(const char *text, const char *list_name);
 void        free_settings(settings *s);
 const char *find_setting(const settings *s, const char *name);           /* the value; NULL: no such setting */
 void        set_setting(settings *s, const char *name, const char *value);      /* adds or replaces a setting */
-char       *print_settings(const settings *s);                /* as text; to be freed */
+char       *settings_text(const settings *s);                 /* "name=value,name=value"; to be freed */
 
-peft_options *options_from(peft_context *ctx, const char *text);         /* parsed by the library; text may be NULL */
-peft_options *options_of(peft_context *ctx, const settings *s);          /* the settings, one by one */
+/* New options of the library. */
+peft_options *empty_options(peft_context *ctx);
+peft_options *options_from_text(peft_context *ctx, const char *text);    /* text: "name=value,..."; NULL: no options */
+peft_options *options_from_settings(peft_context *ctx, const settings *s);
 #endif

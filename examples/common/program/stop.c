@@ -6,6 +6,7 @@
 volatile sig_atomic_t stop_requested;
 static void on_signal(int number) { stop_requested = number; }
 
+/* SA_RESETHAND removes the handler when a signal arrives, so a second one of the same kind ends the process. */
 void watch_signals(void)
 {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND }, old;
