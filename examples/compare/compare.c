@@ -55,7 +55,7 @@ typedef struct progress {
     study *s;
     double *began;                                            /* start time of each run; 0: not started */
     int64_t jobs;                                             /* runs at a time */
-    int64_t left, failed;                                     /* runs that have not ended; that failed */
+    int64_t left, failed;                                     /* number of runs that have not ended; that failed */
     bool bar;                                                 /* show a progress bar on the terminal */
 } progress;
 
@@ -67,6 +67,7 @@ static int64_t at_least_one(int f)
     return n;
 }
 
+/* Number of cores that this process may use. */
 static int64_t cores(void)
 {
     cpu_set_t set;
@@ -84,32 +85,37 @@ static void *alloc_shared(size_t size)                        /* memory that chi
 static double seconds_left(const progress *p)
 {
     const study *s = p->s;
-    double sum = 0, all = 0, now = seconds_now();
-    int64_t known = 0;
+    double sum = 0, finished_seconds = 0, now = seconds_now();
+    int64_t finished = 0;
     for (int64_t i = 0; i < study_size(s); i++)
-        if (s->done[i]) all += s->result[i].value[result_seconds], known++;
+        if (s->done[i]) finished_seconds += s->result[i].value[result_seconds], finished++;
     for (int64_t i = 0; i < study_size(s); i++) {
         if (s->done[i]) continue;
         moments m = summarise(s, i % s->entries, result_seconds);
-        sum += fmax(0, (m.n ? m.mean : all / (double)known) - (p->began[i] > 0 ? now - p->began[i] : 0));
+        double expected = m.n ? m.mean : finished_seconds / (double)finished;
+        double elapsed = p->began[i] > 0 ? now - p->began[i] : 0;
+        sum += fmax(0, expected - elapsed);
     }
-    return known ? sum / (double)(p->jobs < p->left ? p->jobs : p->left) : NAN;
+    return finished ? sum / (double)(p->jobs < p->left ? p->jobs : p->left) : NAN;
 }
 
-/* The next functions are hooks of run_jobs (compare_jobs.h); user is the progress. Here: redraws the progress bar. */
+/* The functions from here to exit_on_failure are hooks of run_jobs (compare_jobs.h); their argument user is the
+ * progress. */
+
+/* Redraws the progress bar. */
 static void on_tick(void *user)
 {
     const progress *p = user;
     if (!p->bar) return;
     int64_t all = study_size(p->s), finished = all - p->left;
-    double left = seconds_left(p);
+    const double seconds = seconds_left(p), ninety_minutes = 5400;
     fprintf(stderr, "\r\033[K");
     if (!p->left) return;
     fprintf(stderr, "[%-30.*s] %lld of %lld runs", (int)(30 * finished / all), "##############################",
             (long long)finished, (long long)all);
-    const double ninety_minutes = 5400;                       /* if left is NaN, neither line is printed */
-    if (left < ninety_minutes) fprintf(stderr, ", %.0f min %02.0f s left", floor(left / 60), floor(fmod(left, 60)));
-    else if (left >= ninety_minutes) fprintf(stderr, ", %.1f h left", left / 3600);
+    if (isnan(seconds)) return;
+    if (seconds >= ninety_minutes) fprintf(stderr, ", %.1f h left", seconds / 3600);
+    else fprintf(stderr, ", %.0f min %02.0f s left", floor(seconds / 60), floor(fmod(seconds, 60)));
 }
 
 static void on_begin(int64_t i, void *user)
@@ -117,6 +123,7 @@ static void on_begin(int64_t i, void *user)
     ((progress *)user)->began[i] = seconds_now();
 }
 
+/* Adds the results of a run to the CSV file and prints them, or prints its failure. */
 static void on_done(int64_t i, const char *failure, void *user)
 {
     progress *p = user;
@@ -144,7 +151,9 @@ static void name_run(int64_t i, char *text, size_t size, void *user)
     snprintf(text, size, "%s, draw %lld, run %lld", entry_of(s, i)->label, (long long)draw_of(s, i),
              (long long)run_in_draw(s, i));
 }
-static void name_check(int64_t i, char *text, size_t size, void *user)
+
+/* The name of a job that is not a run: the path of the list file, with which its errors begin. */
+static void name_list(int64_t i, char *text, size_t size, void *user)
 {
     (void)i;
     snprintf(text, size, "%s", ((progress *)user)->s->list);
@@ -152,7 +161,7 @@ static void name_check(int64_t i, char *text, size_t size, void *user)
 static void work_study(int64_t i, void *user) { (void)i; write_study(((progress *)user)->s); }
 static void work_run(int64_t i, void *user) { perform_run(((progress *)user)->s, i); }
 static void work_check(int64_t i, void *user) { (void)i; check_list(((progress *)user)->s); }
-static void done_check(int64_t i, const char *failure, void *user)
+static void exit_on_failure(int64_t i, const char *failure, void *user)
 {
     (void)i;
     (void)user;
@@ -161,6 +170,13 @@ static void done_check(int64_t i, const char *failure, void *user)
     exit(1);
 }
 
+/* Does hooks->work once, in a child process of its own. */
+static void run_one_job(const job_hooks *hooks, progress *p)
+{
+    if (run_jobs(&(int64_t){ 0 }, 1, 1, hooks, p)) fail("stopped before the first run");
+}
+
+/* Makes the study from the flags and the list file. */
 static study read_study(void)
 {
     study s = { .list = given[methods].value, .backbone = given[backbone].value, .data = given[data].value,
@@ -177,13 +193,16 @@ static study read_study(void)
         fail("--title, --note and --judge-every have an effect only with --records DIR; give it, or leave them out");
     read_list(&s, given + own_flags);
     s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
-    s.fingerprint = alloc_shared(65);
+    s.fingerprint = alloc_shared(64 + 1);
     s.done = check_alloc(calloc((size_t)study_size(&s), sizeof *s.done));
     return s;
 }
 
+/* Checks the paths of --csv, --summary and --svg, whose flags follow each other in FLAGS and in `others`. Each must
+ * differ from the four inputs and from the outputs before it. */
 static void check_outputs(void)
 {
+    enum { inputs = 4 };
     const bool replace = given[force].value || given[resume].value;
     const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[methods].value,
                                    given[csv].value, given[summary].value, given[svg].value };
@@ -191,7 +210,7 @@ static void check_outputs(void)
         fail("--csv %s: exists already; give --resume to continue this study, or --force to overwrite the file",
              given[csv].value);
     for (int f = csv; f <= svg; f++)
-        check_output(given[f].name, given[f].value, replace, others, 4 + (f - csv));
+        check_output(given[f].name, given[f].value, replace, others, inputs + (f - csv));
 }
 
 /* Marks the runs that are done: those with a row in --csv and, with --records, all record files. */
@@ -214,14 +233,15 @@ int main(int argc, char **argv)
         fail("--records %s: holds the records of a study; give --resume to continue it, or another folder", s.records);
     progress p = { .s = &s, .jobs = s.jobs, .bar = isatty(STDERR_FILENO) };
     check_outputs();
-    const job_hooks check_hooks = { .work = work_check, .name = name_check, .done = done_check, .echo = true },
-                    study_hooks = { .work = work_study, .name = name_check, .done = done_check },
-                    run_hooks = { work_run, name_run, on_begin, on_done, on_tick, false };
-    if (run_jobs(&(int64_t){ 0 }, 1, 1, &check_hooks, &p)) fail("stopped before the first run");
+    const job_hooks check_hooks = { .work = work_check, .name = name_list, .done = exit_on_failure, .echo = true },
+                    study_hooks = { .work = work_study, .name = name_list, .done = exit_on_failure },
+                    run_hooks = { .work = work_run, .name = name_run, .begin = on_begin, .done = on_done,
+                                  .tick = on_tick };
+    run_one_job(&check_hooks, &p);
     make_settings(&s);
     if (given[resume].value && !access(given[csv].value, F_OK)) read_done(&s);
     else start_csv(given[csv].value, given[force].value);
-    if (s.records && run_jobs(&(int64_t){ 0 }, 1, 1, &study_hooks, &p)) fail("stopped before the first run");
+    if (s.records) run_one_job(&study_hooks, &p);
 
     int64_t *todo = check_alloc(calloc((size_t)study_size(&s), sizeof *todo));
     p.began = check_alloc(calloc((size_t)study_size(&s), sizeof *p.began));
@@ -229,7 +249,7 @@ int main(int argc, char **argv)
         if (!s.done[i]) todo[p.left++] = i;
     int stopped = run_jobs(todo, p.left, p.jobs, &run_hooks, &p);
     if (p.bar) fputc('\n', stderr);
-    read_done(&s);                                            /* results of all runs as rounded in the file */
+    read_done(&s);                                            /* the results as the file holds them, rounded */
     print_table(&s);
     write_summary(given[summary].value, &s);
     write_figure(given[svg].value, &s);

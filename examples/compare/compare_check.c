@@ -10,18 +10,23 @@
 /* Checks the pictures of every draw; test images that are the same in all draws are checked once. */
 static void check_draws(const study *s)
 {
+    const peft_transform *any_transform = NULL;
+    const int all_cores = 0;
     for (int64_t d = 0; d < s->samplings; d++) {
         training_run t;
         peft_dataset *test;
         draw_run_data(s, d * s->entries, &t, &test);          /* the first run of draw d */
         check_overlap(t.train, test);
-        check_pictures((const peft_dataset *const[]){ t.train, d && !s->test_per_class ? NULL : test }, 2, NULL, 0);
+        const bool same_test = d > 0 && !s->test_per_class;
+        const peft_dataset *const sets[] = { t.train, same_test ? NULL : test };
+        check_pictures(sets, 2, any_transform, all_cores);
         peft_dataset_free(t.train);
         peft_context_free(t.io_ctx);
         peft_dataset_free(test);
     }
 }
 
+/* Builds the training of each entry on the first draw, so that wrong options are found before hours of runs. */
 void check_list(study *s)
 {
     char location[256];

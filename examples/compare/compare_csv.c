@@ -25,6 +25,7 @@ static uint64_t hash(uint64_t h, const char *text)
     return h;
 }
 
+/* The text has everything but draw and seed: version, backbone, data and flags. */
 void make_settings(study *s)
 {
     for (int64_t i = 0; i < s->entries; i++) {
@@ -43,9 +44,11 @@ void make_settings(study *s)
 
 void put_csv_heading(FILE *f)
 {
-    for (int c = 0; c < csv_columns; c++) fprintf(f, "%s%c", heading[c], c + 1 < csv_columns ? ',' : '\n');
+    for (int c = 0; c < csv_columns; c++) fprintf(f, "%s%s", c ? "," : "", heading[c]);
+    fputc('\n', f);
 }
 
+/* Fails if the file exists, unless `replace`. */
 void start_csv(const char *path, bool replace)
 {
     int fd = open(path, O_WRONLY | O_CREAT | (replace ? O_TRUNC : O_EXCL), 0666);
@@ -112,10 +115,11 @@ void read_csv(const char *path, study *s)
     for (int64_t number = 1; (n = getline(&line, &capacity, f)) > 0 && line[n - 1] == '\n'; number++, complete += n) {
         char *row = line;
         bool bad = read_csv_row(&row, field, csv_columns) != csv_columns;
-        for (int c = 0; number == 1 && !bad && c < csv_columns; c++) bad = strcmp(field[c], heading[c]);
+        const bool is_heading = number == 1;
+        for (int c = 0; is_heading && !bad && c < csv_columns; c++) bad = strcmp(field[c], heading[c]);
         if (bad) fail("%s:%lld: is not a line that this version of compare wrote; give another --csv, or --force", path,
                       (long long)number);
-        if (number > 1) store_csv_row(s, field);
+        if (!is_heading) store_csv_row(s, field);
     }
     if (ferror(f) || (n > 0 && ftruncate(fileno(f), complete))) fail("--csv %s: %s", path, strerror(errno));
     if (!complete) fail("--csv %s: is empty, expected a CSV file of compare; remove it, or give --force", path);

@@ -20,6 +20,7 @@ typedef struct job {
     char name[256];
 } job;
 
+/* Starts job i in a child process, whose signal mask is `mask` (that of the parent before run_jobs). */
 static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *h, void *user)
 {
     *j = (job){ .i = i, .errors = check_alloc(tmpfile()) };
@@ -34,7 +35,7 @@ static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *
     }
     signal(SIGINT, SIG_IGN);                                  /* on Ctrl-C the parent kills this process */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);
+    if (getppid() != parent) _exit(1);                        /* the parent ended before prctl */
     sigprocmask(SIG_SETMASK, mask, NULL);
     dup2(fileno(j->errors), STDERR_FILENO);
     program_name = j->name;
@@ -43,6 +44,7 @@ static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *
     _exit(0);
 }
 
+/* Reports a job whose process has ended with this status of waitpid: calls the hook `done` with its errors. */
 static void end_job(job *j, int status, const job_hooks *h, void *user)
 {
     char text[4096];
@@ -61,6 +63,7 @@ static void end_job(job *j, int status, const job_hooks *h, void *user)
     if (h->done) h->done(j->i, status ? text : NULL, user);
 }
 
+/* jobs [max_jobs]; those without a process are left out. */
 static void kill_jobs(job *jobs, int64_t max_jobs)
 {
     for (int64_t k = 0; k < max_jobs; k++) {
@@ -73,7 +76,7 @@ static void kill_jobs(job *jobs, int64_t max_jobs)
 
 int run_jobs(const int64_t *todo, int64_t count, int64_t max_jobs, const job_hooks *h, void *user)
 {
-    sigset_t watched, before;
+    sigset_t watched, before;                                 /* before: the signal mask of the caller */
     sigemptyset(&watched);
     sigaddset(&watched, SIGCHLD);
     sigaddset(&watched, SIGINT);
@@ -81,7 +84,7 @@ int run_jobs(const int64_t *todo, int64_t count, int64_t max_jobs, const job_hoo
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &watched, &before);
     job *jobs = check_alloc(calloc((size_t)max_jobs, sizeof *jobs));
-    int64_t next = 0, running = 0;
+    int64_t next = 0, running = 0;                            /* index in todo; number of processes */
     int stop = 0;
     for (;;) {
         for (int64_t k = 0; k < max_jobs; k++) {

@@ -38,6 +38,7 @@ static void parse_entry_flags(entry *e, char *text, char *location)
     program_name = program;
 }
 
+/* Adds the entry with this text to the study. line: its number in the list file. */
 static void read_entry(study *s, char *text, int line, const flag *defaults)
 {
     char location[256], *colon = strchr(text, ':');
@@ -65,7 +66,7 @@ static char *next_text(FILE *f, int *line, int *last)
 {
     char *text = NULL, *row = NULL;
     size_t capacity = 0, length = 0;
-    for (int c; (c = getc(f)) != EOF; ) {
+    for (int c; (c = getc(f)) != EOF; ) {                     /* c: the first character of the next line */
         ungetc(c, f);
         if (length && !strchr(" \t\r\n#", c)) break;
         if (getline(&row, &capacity, f) < 0) break;

@@ -53,6 +53,7 @@ bool has_records(const study *s, int64_t i)
     return all;
 }
 
+/* Writes the row of a property; none for text NULL. */
 static void put_text(FILE *f, const char *name, const char *text)
 {
     if (!text) return;
@@ -69,11 +70,13 @@ static bool one_image_size(const study *s)
     const char *first = s->entry[0].recipe[recipe_image_size].value;
     for (int64_t e = 1; e < s->entries; e++) {
         const char *other = s->entry[e].recipe[recipe_image_size].value;
-        if (!first != !other || (first && strcmp(first, other))) return false;
+        const bool same = first && other ? !strcmp(first, other) : first == other;     /* both NULL: not given */
+        if (!same) return false;
     }
     return true;
 }
 
+/* Writes the rows on the backbone; image_size only if all entries use the same. */
 static void put_backbone(FILE *f, const study *s, const peft_backbone *b)
 {
     static const char *const properties[] = { "width", "depth", "patch" };
@@ -87,13 +90,14 @@ static void put_backbone(FILE *f, const study *s, const peft_backbone *b)
 static void put_entry(FILE *f, const entry *e)
 {
     const char *const fields[] = { "entry", e->label, e->key, e->recipe[recipe_method].value, e->settings };
-    for (int k = 0; k < 5; k++) {
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
         if (k) fputc(',', f);
         put_csv_field(f, fields[k]);
     }
     fputc('\n', f);
 }
 
+/* Draws the images of the first run and builds its training, to know their numbers and the backbone's properties. */
 void write_study(study *s)
 {
     training_run t;
@@ -130,6 +134,7 @@ void write_study(study *s)
     peft_dataset_free(test);
 }
 
+/* KEY-SEED-RUN.curve.csv */
 static void put_curve(FILE *f, const evaluation *ev)
 {
     fputs("epoch,loss,balanced_accuracy\n", f);
@@ -140,6 +145,7 @@ static void put_curve(FILE *f, const evaluation *ev)
     }
 }
 
+/* KEY-SEED-RUN.test.csv */
 static void put_test(FILE *f, const evaluation *ev)
 {
     int64_t classes = peft_dataset_classes(ev->test);

@@ -11,6 +11,7 @@
 
 static const double mib = 1024.0 * 1024.0;
 
+/* The runs of an entry are the runs entry, entry + entries, entry + 2 entries, ... of the study. */
 moments summarise(const study *s, int64_t entry, int column)
 {
     const int64_t count = s->samplings * s->runs;
@@ -48,7 +49,7 @@ void print_table(const study *s)
         { result_accuracy, "accuracy %" }, { result_balanced_accuracy, "balanced acc. %" }, { result_map, "mAP %" },
         { result_auroc_macro, "macro AUROC %" } };
     enum { qualities = sizeof quality / sizeof *quality };
-    int width = 6;
+    int width = 6;                                            /* of the column of labels */
     for (int64_t e = 0; e < s->entries; e++)
         if ((int)strlen(s->entry[e].label) > width) width = (int)strlen(s->entry[e].label);
     printf("%-*s %5s", width, "", "runs");
@@ -110,14 +111,16 @@ void write_figure(const char *path, const study *s)
     for (int64_t e = 0; e < s->entries; e++) labels[e] = s->entry[e].label;
     for (int p = 0; p < panels; p++) {
         double *points = check_alloc(malloc((size_t)(s->entries * runs) * sizeof *points));
-        for (int64_t i = 0; i < study_size(s); i++)
-            points[i % s->entries * runs + i / s->entries] =
-                s->done[i] ? shown[p].factor * s->result[i].value[shown[p].column] : NAN;
+        for (int64_t i = 0; i < study_size(s); i++) {         /* run i is value i / entries of row i % entries */
+            double *point = &points[i % s->entries * runs + i / s->entries];
+            *point = s->done[i] ? shown[p].factor * s->result[i].value[shown[p].column] : NAN;
+        }
         panel[p] = (chart_panel){ .title = shown[p].title, .bars = shown[p].bars, .decimals = shown[p].decimals,
                                   .points = points };
     }
     char note[160], shots[32] = "all";
     if (s->shots) snprintf(shots, sizeof shots, "%lld", (long long)s->shots);
+    /* "\302\261" is the plus-minus sign in UTF-8. */
     snprintf(note, sizeof note, "%s images per class, %lld draw%s x %lld seed%s; line: mean \302\261 sd", shots,
              (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "");
     const char *slash = strrchr(s->data, '/');

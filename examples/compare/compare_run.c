@@ -27,6 +27,7 @@ static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, pef
     return n;
 }
 
+/* Called after each update. */
 static int add_loss(peft_trainer *t, void *user)
 {
     measured *c = user;
@@ -43,6 +44,8 @@ static double peak_bytes(void)
     return 1024.0 * (double)use.ru_maxrss;
 }
 
+/* Computes the metrics of the model as trained so far. Creates *session if it is NULL. Returns the probabilities of the
+ * test images, to be freed. */
 static double *evaluate_now(training_run *t, peft_session **session, const peft_dataset *test, metrics *m)
 {
     if (!*session) must(peft_session_create(t->model, NULL, session));
@@ -51,9 +54,9 @@ static double *evaluate_now(training_run *t, peft_session **session, const peft_
     return scores;
 }
 
-/* Trains and fills curve [t->epochs], without the last epoch's accuracy. Evaluates every `every` epochs (0: never)
- * and returns the seconds that this took. */
-static double train(training_run *t, measured *c, int64_t every, const peft_dataset *test, epoch_point *curve)
+/* Trains and fills curve [t->epochs], without the last epoch's accuracy. Evaluates every `judge_every` epochs (0:
+ * never) and returns the seconds that these evaluations took. */
+static double train(training_run *t, measured *c, int64_t judge_every, const peft_dataset *test, epoch_point *curve)
 {
     peft_session *session = NULL;
     double evaluation_time = 0;
@@ -63,11 +66,12 @@ static double train(training_run *t, measured *c, int64_t every, const peft_data
         c->updates = 0;
         must(peft_trainer_fit(t->trainer, e + 1, next_batch, add_loss, c));
         c->training_time += seconds_now() - start;
-        curve[e] = (epoch_point){ c->updates ? c->loss_sum / (double)c->updates : NAN, NAN };
-        if (!every || (e + 1) % every || e + 1 == t->epochs) continue;
+        curve[e] = (epoch_point){ .loss = c->updates ? c->loss_sum / (double)c->updates : NAN,
+                                  .balanced_accuracy = NAN };
+        if (!judge_every || (e + 1) % judge_every || e + 1 == t->epochs) continue;
         metrics m;
         start = seconds_now();
-        free(evaluate_now(t, &session, test, &m));
+        free(evaluate_now(t, &session, test, &m));            /* only the metrics are needed */
         curve[e].balanced_accuracy = m.balanced_accuracy;
         evaluation_time += seconds_now() - start;
     }
@@ -107,7 +111,8 @@ void perform_run(study *s, int64_t i)
     store_metrics(v, &m);
     v[result_seconds] = seconds_now() - start - evaluation_time;
     if (s->judge_every && t.epochs) curve[t.epochs - 1].balanced_accuracy = m.balanced_accuracy;
-    if (s->records) write_records(s, i, &(evaluation){ test, scores, curve, t.epochs });
+    const evaluation ev = { .test = test, .scores = scores, .curve = curve, .epochs = t.epochs };
+    if (s->records) write_records(s, i, &ev);
     free(scores);
     free(curve);
     peft_session_free(session);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_study.h -- the study that compare makes: every entry of the list is trained on `samplings` draws of the data
- * with `runs` seeds each. Run i is done i-th: first all entries on draw 1, then on draw 2, ..., then the same with the
- * second seed, so a study that is stopped early covers many draws. */
+ * compare_study.h -- the study that compare makes: every entry of the list is trained on `samplings` draws (random
+ * selections of the images; the CSV file calls a draw a sampling) with `runs` seeds each. The runs of the study are
+ * numbered from 0 in the order in which they are done: first all entries on draw 1, then on draw 2, ..., then the same
+ * with the second seed, so a study that is stopped early covers many draws. */
 #ifndef COMPARE_STUDY_H
 #define COMPARE_STUDY_H
 #include "common/files/csv.h"
@@ -24,7 +25,7 @@ typedef struct study {
     const char *list, *backbone, *data, *test;                /* paths; test may be NULL */
     const char *records, *title, *note, *command;             /* records: folder, NULL: no records */
     int64_t shots, test_per_class;                            /* training and test images per class; 0: all */
-    int64_t samplings, runs;                                  /* random draws of the images; seeds for each draw */
+    int64_t samplings, runs;                                  /* number of draws; of seeds for each draw */
     int64_t jobs;                                             /* runs at a time */
     bool unchecked;                                           /* do not decode pictures before the runs */
     int64_t judge_every;                                      /* epochs between evaluations; 0: only at the end */
@@ -36,6 +37,7 @@ typedef struct study {
     char *fingerprint;                                        /* of the backbone, 64 digits, in shared memory */
 } study;
 
+/* The number of runs, and properties of run i: its entry, its draw and the number of its seed (both from 1). */
 static inline int64_t study_size(const study *s) { return s->samplings * s->runs * s->entries; }
 static inline const entry *entry_of(const study *s, int64_t i) { return &s->entry[i % s->entries]; }
 static inline int64_t draw_of(const study *s, int64_t i) { return i / s->entries % s->samplings + 1; }
@@ -62,7 +64,8 @@ void perform_run(study *s, int64_t i);
  * child process, as errors call exit. */
 void check_list(study *s);
 
-/* compare_csv.c: the CSV file with one row for each run. Rows with other settings are kept and ignored. */
+/* compare_csv.c: the CSV file with one row for each run. read_csv ignores rows of runs with other settings; they stay
+ * in the file. */
 void make_settings(study *s);                                 /* sets settings and key of entries; needs fingerprint */
 void start_csv(const char *path, bool replace);               /* writes the heading; `replace`: to an existing file */
 void read_csv(const char *path, study *s);                    /* sets done and result of the runs in the file */
@@ -80,8 +83,8 @@ typedef struct evaluation {
 } evaluation;
 bool has_study(const study *s);                               /* does the folder hold a study.csv? */
 void write_study(study *s);                                   /* study.csv; called in a child process */
-void write_records(const study *s, int64_t i, const evaluation *ev);
-bool has_records(const study *s, int64_t i);
+void write_records(const study *s, int64_t i, const evaluation *ev);      /* the three files of run i */
+bool has_records(const study *s, int64_t i);                  /* do these three files exist? */
 
 /* compare_report.c. moments: n finished runs; sd is the sample standard deviation, NaN for n < 2. */
 typedef struct moments { int64_t n; double mean, sd, max; } moments;

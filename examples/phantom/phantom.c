@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <math.h>
 #include <peft/io.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ static const program about = {
     "  phantom --out phantoms --images 70\n"
     "  finetune --backbone vit.safetensors --data phantoms --shots 10 --method lora" };
 
+/* The value of flag f; fails unless it lies in low..high. */
 static int64_t integer_within(int f, int64_t low, int64_t high)
 {
     int64_t n = flag_integer(&given[f]);
@@ -78,7 +80,8 @@ static void write_readme(const char *folder, char *path, size_t size)
                "Made by\n    phantom --out DIR");
     for (int i = out + 1; i < flags; i++) fprintf(f, " --%s %s", given[i].name, given[i].value);
     fprintf(f, "\nof libpeft %s; its docs/phantoms.md describes the model.\n", peft_version_string());
-    if (ferror(f) | fclose(f)) fail("%s: cannot be written; the disk may be full", path);
+    const bool bad = ferror(f);
+    if (fclose(f) || bad) fail("%s: cannot be written; the disk may be full", path);
 }
 
 int main(int argc, char **argv)
@@ -94,7 +97,8 @@ int main(int argc, char **argv)
     char *path = check_alloc(malloc(path_size));
     double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));     /* 4 for scan_tissue, 2 for the tissue */
     uint8_t *grey = check_alloc(malloc((size_t)area));
-    tissue t = { pixels, work + 4 * area, work + 5 * area };
+    tissue t = { .side = pixels, .level = work + 4 * area, .loss = work + 5 * area };
+    const int channels = 1, bits = 8, rows_without_gaps = 0;
     peft_context *ctx;
 
     must(peft_context_create(NULL, NULL, NULL, &ctx));
@@ -108,7 +112,7 @@ int main(int argc, char **argv)
             peft_image *im;
             make_tissue(&t, first_seed, c, i, overlap);
             scan_tissue(&t, &speckle, work, grey);
-            must(peft_image_from_buffer(ctx, grey, pixels, pixels, 1, 8, 0, &im));
+            must(peft_image_from_buffer(ctx, grey, pixels, pixels, channels, bits, rows_without_gaps, &im));
             snprintf(path, path_size, "%s/%s/%04lld.png", given[out].value, phantom_class[c], (long long)i);
             must(peft_image_save_png(im, path));
             peft_image_free(im);

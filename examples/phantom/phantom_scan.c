@@ -4,7 +4,8 @@
  * The received field is a complex Gaussian random field (many scatterers of random phase), scaled by the tissue's echo
  * strength and convolved with the point spread function; the picture shows its magnitude. In uniform tissue this gives
  * fully developed speckle: Rayleigh distributed, with a ratio of mean to standard deviation of 1.91. As in spatial
- * compounding, the powers of two looks with independent scatterers are averaged, which reduces the speckle contrast.
+ * compounding, the powers of two looks (simulated scans of the same tissue with independent scatterers) are averaged,
+ * which reduces the speckle contrast.
  *   J. W. Goodman, Some fundamental properties of speckle, J. Opt. Soc. Am. 66 (1976) 1145-1150
  *   C. B. Burckhardt, Speckle in ultrasound B-mode scans, IEEE Trans. Sonics Ultrason. 25 (1978) 1-6
  *   J. C. Bamber, R. J. Dickinson, Ultrasonic B-scanning: a computer simulation, Phys. Med. Biol. 25 (1980) 463-479
@@ -45,6 +46,7 @@ static void convolve_line(const double *k, int64_t radius, const double *line, i
     for (int64_t i = 0; i < n; i++) {
         double sum = k[0] * line[i * step];
         for (int64_t j = 1; j <= radius; j++) {
+            /* the pixels at distance j, mirrored beyond the ends: pixel -1 is pixel 0, pixel n is pixel n - 1 */
             int64_t before = i < j ? j - i - 1 : i - j, after = i + j < n ? i + j : 2 * n - 1 - i - j;
             sum += k[j] * (line[before * step] + line[after * step]);
         }
@@ -65,7 +67,8 @@ static void convolve_field(double *field, int64_t side, double *scratch)
     }
 }
 
-/* Simulates one look and adds the received power of each pixel to power. field: real and imaginary part. */
+/* Simulates one look and adds the received power of each pixel to power. field: memory for its real and imaginary
+ * part. */
 static void add_look(const tissue *t, stream *s, double *field[2], double *scratch, double *power)
 {
     int64_t side = t->side, count = side * side;

@@ -45,13 +45,15 @@ typedef struct anatomy {
     double top[LAYERS], slope, trait[TRAITS];
     double loss;                                              /* attenuation at v = 1 left by the gain, dB */
     struct { double u, v, width, loss; } ligament[LIGAMENTS];
-    uint64_t key[LAYERS], outline_key, inside_key;            /* keys of random fields: smooth_noise */
+    uint64_t key[LAYERS], outline_key, inside_key;            /* keys of random fields (smooth_noise); key + 1 and
+                                                                 key + 2 select further, independent fields */
 } anatomy;
 
 static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 static double gaussian(double x) { return exp(-0.5 * x * x); }
 static double sigmoid(double x) { return 1 / (1 + exp(-clamp(x, -30, 30))); }     /* rises from 0 to 1 around x = 0 */
 
+/* Draws all random numbers of a phantom except its speckle. */
 static anatomy draw_anatomy(uint64_t seed, int64_t class, int64_t index, double difficulty)
 {
     stream s = make_stream(STREAM_TRAITS, seed, class, index);
@@ -141,6 +143,7 @@ static double add_lesion(const anatomy *a, double u, double v, double *level)
     return inside;
 }
 
+/* Column by column, since the loss at a pixel is the sum of the attenuation of all pixels above it. */
 void make_tissue(tissue *t, uint64_t seed, int64_t class, int64_t index, double difficulty)
 {
     anatomy a = draw_anatomy(seed, class, index, difficulty);

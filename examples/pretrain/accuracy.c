@@ -14,7 +14,7 @@ evaluator open_evaluator(peft_context *ctx, peft_model *m, peft_dataset *d, peft
     must(peft_options_set_int(o, "batch", n));
     must(peft_session_create(m, o, &e.session));
     peft_options_free(o);
-    must(peft_loader_create(d, t, "batch=50", &e.loader));
+    must(peft_loader_create(d, t, "batch=50", &e.loader));    /* 50: BATCH */
     must(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ n, 3, size, size }, &e.images));
     must(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ n, peft_model_classes(m) }, &e.logits));
     must(peft_tensor_create(ctx, PEFT_I64, 1, &n, &e.labels));
@@ -35,9 +35,10 @@ static int64_t count_right(const float *logits, const int64_t *labels, int64_t n
 
 double test_accuracy(evaluator *e)
 {
-    int64_t right = 0, total = 0, n;
+    const int64_t epoch = 0;                                  /* any: the loader does not shuffle */
+    int64_t right = 0, total = 0, n;                          /* n: images in a batch, < BATCH in the last one */
     for (int64_t i = 0; i < peft_loader_batches(e->loader); i++, total += n) {
-        must(peft_loader_read(e->loader, 0, i, e->images, e->labels, NULL, &n));    /* n < BATCH in the last one */
+        must(peft_loader_read(e->loader, epoch, i, e->images, e->labels, NULL, &n));
         must(peft_session_predict(e->session, e->images, e->logits));
         right += count_right(peft_tensor_cdata(e->logits), peft_tensor_cdata(e->labels), n,
                              peft_tensor_dim(e->logits, 1));

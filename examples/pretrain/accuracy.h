@@ -10,6 +10,7 @@ typedef struct evaluator {
     peft_loader *loader;
     peft_tensor *images, *labels, *logits;
 } evaluator;
+/* For the test set d, prepared by t without augmentation. */
 evaluator open_evaluator(peft_context *ctx, peft_model *m, peft_dataset *d, peft_transform *t);
 double     test_accuracy(evaluator *e);                      /* of the model's current weights */
 void       close_evaluator(evaluator *e);

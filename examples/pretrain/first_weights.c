@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-/* qkv: [3*width, width], the rows of queries, keys and values, random with standard deviation 0.02. W_k = W_q makes
- * W_q' W_k close to a multiple of the identity; proj = -W_v' makes proj W_v close to a negative one. */
+/* qkv: [3*width, width], the rows of queries, keys and values, random with standard deviation 0.02; it becomes 0.1 for
+ * queries and sqrt(0.4 / width) for values. W_k = W_q makes W_q' W_k close to a multiple of the identity (' is the
+ * transpose); proj = -W_v' makes proj W_v close to a negative multiple. */
 static void init_attention(float *qkv, float *proj, int64_t width)
 {
     const float query_scale = 0.1f / 0.02f, value_scale = sqrtf(0.4f / (float)width) / 0.02f;
@@ -19,9 +20,9 @@ static void init_attention(float *qkv, float *proj, int64_t width)
         for (int64_t column = 0; column < width; column++) proj[row * width + column] = -v[column * width + row];
 }
 
-/* x: [1 + grid*grid, width], the position embeddings of the class token and the patches. Sets those of patches to sines
- * and cosines of the patch's column (first half of the features) and row (second half), with wavelengths of 2 pi to
- * 200 pi patches. The amplitude 0.2 is about that of embedded patches. */
+/* x: [tokens, width] with tokens = 1 + grid*grid, the position embeddings of the class token and the patches. Sets
+ * those of patches to sines and cosines of the patch's column (first half of the features) and row (second half), with
+ * wavelengths of 2 pi to 200 pi patches. The amplitude 0.2 is about that of embedded patches. */
 static void init_positions(float *x, int64_t tokens, int64_t width)
 {
     const int64_t grid = (int64_t)sqrt((double)tokens), quarter = width / 4;
@@ -37,6 +38,7 @@ static void init_positions(float *x, int64_t tokens, int64_t width)
         }
 }
 
+/* A block's qkv comes before its proj in the list of parameters. */
 void init_mimetic(peft_model *m)
 {
     float *qkv = NULL;

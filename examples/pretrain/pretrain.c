@@ -39,6 +39,7 @@ typedef struct run {
     progress progress;
 } run;
 
+/* The transform for images of `size` x `size` pixels, with the augmentation of the flags. */
 static void make_transform(run *r, int64_t size)
 {
     char text[512];
@@ -72,29 +73,32 @@ static void make_model(run *r)
 /* Turns weight decay off for biases, norms, tokens and position embeddings. */
 static void exempt_vectors(run *r)
 {
+    const double lr_factor = 1, weight_decay_off = 0;
     for (size_t i = 0; i < peft_model_param_count(r->model); i++) {
         peft_param *p = peft_model_param(r->model, i);
         const char *name = peft_param_name(p);
         if (peft_tensor_ndim(peft_param_value(p)) == 1 || strstr(name, "_token") || !strcmp(name, "pos_embed"))
-            must(peft_trainer_group(r->trainer, name, 1, 0));
+            must(peft_trainer_group(r->trainer, name, lr_factor, weight_decay_off));
     }
 }
 
+/* Makes loader and trainer. Mixup blends labels, which needs the loss of soft labels. */
 static void make_trainer(run *r)
 {
+    const long long cache_bytes = 1ll << 30;                  /* of decoded images */
     char text[256];
     const bool soft_labels = strtod(given[mixup].value, NULL) > 0;
     snprintf(text, sizeof text, "batch=%s,seed=%s,mixup=%s,shuffle=true,drop_last=true,train=true,cache=%lld",
-             given[batch].value, given[seed].value, given[mixup].value, 1ll << 30);
+             given[batch].value, given[seed].value, given[mixup].value, cache_bytes);
     must(peft_loader_create(r->train, r->transform, text, &r->loader));
-    int64_t accumulated = flag_integer(&given[accumulate]);
+    const int64_t n = flag_integer(&given[accumulate]);       /* 0 is refused later, by peft_trainer_create */
     r->progress.epochs = flag_integer(&given[epochs]);
-    r->progress.epoch_steps = (peft_loader_batches(r->loader) + accumulated - 1) / (accumulated ? accumulated : 1);
+    r->progress.updates_per_epoch = (peft_loader_batches(r->loader) + n - 1) / (n ? n : 1);      /* rounded up */
     peft_options *o = options_from_text(r->ctx, soft_labels ? "loss=soft_ce,schedule=warmup_cosine"
                                                        : "schedule=warmup_cosine");
     for (int i = batch; i <= clip_norm; i++) must(peft_options_set_string(o, given[i].name, given[i].value));
-    must(peft_options_set_int(o, "steps", r->progress.epochs * r->progress.epoch_steps));
-    must(peft_options_set_int(o, "warmup", flag_integer(&given[warmup]) * r->progress.epoch_steps));
+    must(peft_options_set_int(o, "steps", r->progress.epochs * r->progress.updates_per_epoch));
+    must(peft_options_set_int(o, "warmup", flag_integer(&given[warmup]) * r->progress.updates_per_epoch));
     must(peft_trainer_create(r->model, o, &r->trainer));
     peft_options_free(o);
     exempt_vectors(r);
@@ -107,11 +111,12 @@ static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_te
     return peft_loader_next(epoch, i, images, labels, NULL, r->loader);
 }
 
-static int after_step(peft_trainer *t, void *user)
+/* Called after each update. A result other than 0 stops the training. */
+static int after_update(peft_trainer *t, void *user)
 {
     run *r = user;
     int64_t every = flag_integer(&given[save_every]);
-    progress_step(&r->progress, t);
+    progress_update(&r->progress, t);
     if (every && (int64_t)peft_trainer_get(t, "step") % every == 0) must(peft_trainer_save(t, given[checkpoint].value));
     return stop_requested;
 }
@@ -120,7 +125,7 @@ static void train_epochs(run *r)
 {
     peft_trainer *t = r->trainer;
     for (int64_t e = (int64_t)peft_trainer_get(t, "epoch"); e < r->progress.epochs; e++) {
-        peft_status s = peft_trainer_fit(t, e + 1, next_batch, after_step, r);
+        peft_status s = peft_trainer_fit(t, e + 1, next_batch, after_update, r);
         if (s && !(stop_requested && s == PEFT_E_CANCELLED)) must(s);
         must(peft_trainer_save(t, given[checkpoint].value));
         if (s) fail("stopped after update %.0f, epoch %lld; the same command continues from %s",
@@ -141,6 +146,7 @@ static void add_notes(const run *r)
     free(names);
 }
 
+/* Trains, from the checkpoint if it exists, and writes --out. */
 static void pretrain(run *r)
 {
     peft_backbone *trained;
@@ -151,11 +157,11 @@ static void pretrain(run *r)
     printf("%lld training and %lld test images of %lld classes, %lld parameters, %lld updates an epoch, %.0f MiB\n",
            (long long)peft_dataset_count(r->train), (long long)peft_dataset_count(r->test),
            (long long)peft_dataset_classes(r->train), (long long)peft_model_trainable_count(r->model),
-           (long long)r->progress.epoch_steps, peft_trainer_get(r->trainer, "planned_bytes") / (1 << 20));
+           (long long)r->progress.updates_per_epoch, peft_trainer_get(r->trainer, "planned_bytes") / (1 << 20));
     if (!access(given[checkpoint].value, F_OK)) {
         must(peft_trainer_restore(r->trainer, given[checkpoint].value));
         printf("continuing from %s: update %.0f of %lld\n", given[checkpoint].value,
-               peft_trainer_get(r->trainer, "step"), (long long)(r->progress.epochs * r->progress.epoch_steps));
+               peft_trainer_get(r->trainer, "step"), (long long)(r->progress.epochs * r->progress.updates_per_epoch));
     }
     fflush(stdout);
     r->progress.curve = given[curve].value;
@@ -169,9 +175,10 @@ static void pretrain(run *r)
     printf("%-22s %.4f\n%-22s %s\n", "test_accuracy", test_accuracy(&r->evaluator), "written", given[out].value);
 }
 
+/* --evaluate: prints the test accuracy of a network. */
 static void evaluate_file(run *r)
 {
-    r->vit = load_backbone(r->ctx, given[evaluate].value, 0, NULL);
+    r->vit = load_backbone(r->ctx, given[evaluate].value, STORED_IMAGE_SIZE, NULL);
     must(peft_model_create(r->vit, NULL, &r->model));
     if (peft_model_classes(r->model) != peft_dataset_classes(r->test))
         fail("--evaluate %s: the network has %lld classes, but the test images have %lld; give the data it was trained "
@@ -197,10 +204,14 @@ int main(int argc, char **argv)
     if (peft_dataset_multilabel(r.train)) fail("--data %s: has several labels per image, expected one",
                                                given[data].value);
     const char *const inputs[] = { given[start].value, given[data].value, given[test].value, given[checkpoint].value };
-    if (!given[evaluate].value) check_output("out", given[out].value, given[force].value, inputs, 4);
-    if (!given[evaluate].value) check_output("checkpoint", given[checkpoint].value, true, inputs, 3);
-    if (given[evaluate].value) evaluate_file(&r);
-    else pretrain(&r);
+    const bool replace_checkpoint = true;                     /* one that exists is continued */
+    if (given[evaluate].value) {
+        evaluate_file(&r);
+    } else {
+        check_output("out", given[out].value, given[force].value, inputs, 4);
+        check_output("checkpoint", given[checkpoint].value, replace_checkpoint, inputs, 3);     /* without itself */
+        pretrain(&r);
+    }
     close_evaluator(&r.evaluator);
     peft_trainer_free(r.trainer);
     peft_model_free(r.model);

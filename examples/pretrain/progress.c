@@ -12,32 +12,33 @@ void progress_begin(progress *p)
     p->start = p->epoch_start = seconds_now();
 }
 
-/* Writes the estimated time left to text, "2 h 05 min" or "4 min 30 s", from the mean time of an update since the
- * program started; "step" counts those of an earlier, resumed run too. */
+/* Writes the estimated time left to text, "2 h 05 min" or "4 min 30 s", and returns text. Uses the mean time of the
+ * updates since the program started; the trainer's "step" also counts those before it was stopped and resumed. */
 static const char *time_left(const progress *p, const peft_trainer *t, char *text, size_t size)
 {
-    double left = (double)(p->epochs * p->epoch_steps) - peft_trainer_get(t, "step");
-    int64_t s = (int64_t)(p->steps ? (seconds_now() - p->start) / (double)p->steps * left : 0);
+    double left = (double)(p->epochs * p->updates_per_epoch) - peft_trainer_get(t, "step");
+    int64_t s = (int64_t)(p->updates ? (seconds_now() - p->start) / (double)p->updates * left : 0);
     if (s >= 3600) snprintf(text, size, "%lld h %02lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
     else snprintf(text, size, "%lld min %02lld s", (long long)(s / 60), (long long)(s % 60));
     return text;
 }
 
-void progress_step(progress *p, const peft_trainer *t)
+void progress_update(progress *p, const peft_trainer *t)
 {
     char text[64];
     double loss = peft_trainer_get(t, "loss");
-    p->steps++;
-    p->steps_of_epoch++;
+    p->updates++;
+    p->updates_in_epoch++;
     p->loss_sum += loss;
-    p->recent_loss = p->steps == 1 ? loss : 0.95 * p->recent_loss + 0.05 * loss;
+    p->recent_loss = p->updates == 1 ? loss : 0.95 * p->recent_loss + 0.05 * loss;
     if (!p->bar) return;
-    int64_t done = ((int64_t)peft_trainer_get(t, "step") - 1) % p->epoch_steps + 1;
-    fprintf(stderr, "\r[%-30.*s] epoch %.0f/%lld  loss %.4f  %s left   ", (int)(30 * done / p->epoch_steps),
+    int64_t done = ((int64_t)peft_trainer_get(t, "step") - 1) % p->updates_per_epoch + 1;
+    fprintf(stderr, "\r[%-30.*s] epoch %.0f/%lld  loss %.4f  %s left   ", (int)(30 * done / p->updates_per_epoch),
             "##############################", peft_trainer_get(t, "epoch") + 1, (long long)p->epochs, p->recent_loss,
             time_left(p, t, text, sizeof text));
 }
 
+/* Appends a row to --curve, after the heading if the file is empty. */
 static void add_row(const char *path, double epoch, double step, double loss, double accuracy, double lr,
                     double seconds)
 {
@@ -51,7 +52,7 @@ static void add_row(const char *path, double epoch, double step, double loss, do
 void progress_epoch(progress *p, const peft_trainer *t, double accuracy)
 {
     char text[64];
-    double loss = p->loss_sum / (double)(p->steps_of_epoch ? p->steps_of_epoch : 1);
+    double loss = p->loss_sum / (double)(p->updates_in_epoch ? p->updates_in_epoch : 1);
     double epoch = peft_trainer_get(t, "epoch"), lr = peft_trainer_get(t, "lr"), now = seconds_now();
     if (p->bar) fprintf(stderr, "\r%90s\r", "");
     printf("epoch %.0f/%lld  loss %.5f  test accuracy %.4f  lr %.3e  %.1f s  %s left\n", epoch, (long long)p->epochs,
@@ -59,6 +60,6 @@ void progress_epoch(progress *p, const peft_trainer *t, double accuracy)
     fflush(stdout);
     if (p->curve) add_row(p->curve, epoch, peft_trainer_get(t, "step"), loss, accuracy, lr, now - p->epoch_start);
     p->loss_sum = 0;
-    p->steps_of_epoch = 0;
+    p->updates_in_epoch = 0;
     p->epoch_start = seconds_now();
 }

@@ -8,15 +8,15 @@
 #include <stdint.h>
 
 typedef struct progress {
-    int64_t epochs, epoch_steps;                              /* epochs of the training; updates in one epoch */
-    const char *curve;                                        /* path of the CSV file; NULL: none */
+    int64_t epochs, updates_per_epoch;                        /* set by the caller */
+    const char *curve;                                        /* path of the CSV file; NULL: none; set by the caller */
     bool bar;                                                 /* show a progress bar on the terminal */
-    int64_t steps, steps_of_epoch;                            /* updates since the program started; in this epoch */
-    double start, epoch_start;                                /* times */
-    double loss_sum, recent_loss;                             /* sum over steps_of_epoch; exponential moving average */
+    int64_t updates, updates_in_epoch;                        /* since the program started; in this epoch */
+    double start, epoch_start;                                /* times of seconds_now() */
+    double loss_sum, recent_loss;                             /* sum in this epoch; exponential moving average */
 } progress;
 
 void progress_begin(progress *p);
-void progress_step(progress *p, const peft_trainer *t);       /* after each update */
-void progress_epoch(progress *p, const peft_trainer *t, double accuracy);
+void progress_update(progress *p, const peft_trainer *t);     /* after each update */
+void progress_epoch(progress *p, const peft_trainer *t, double accuracy);      /* after each epoch */
 #endif

@@ -93,7 +93,7 @@ static void make_model(training_run *t, const flag *recipe)
 }
 
 /* Sets the length of the learning rate's schedule, the option "steps" in o, to the number of updates: one for every
- * "accumulate" batches. (peft_trainer_create refuses accumulate=0, which only must not divide here.) */
+ * "accumulate" batches. accumulate=0 is refused later, by peft_trainer_create. */
 static void set_schedule_length(training_run *t, const settings *s, peft_options *o)
 {
     const char *accumulate = find_setting(s, "accumulate"), *steps = find_setting(s, "steps");
