@@ -33,6 +33,7 @@ static double now(void)
 
 /* Measured values of a quantity. Quantities to be compared are measured alternately, for similar times, and compared by
  * their medians: so other load of the machine disturbs them alike. */
+static const double peak_seconds = 0.2;                       /* time of one measurement of the FMA peak */
 enum { SAMPLES = 64 };
 typedef struct { double v[SAMPLES]; int n; } samples;
 
@@ -54,7 +55,8 @@ static double median(const samples *s)
     return s->n ? v[s->n / 2] : 0;
 }
 
-/* A product of ViT-B/16: [m, k] times [k, n]; dx: of the backward pass, for the gradient of the input. */
+/* A product of ViT-B/16: [m, k] times [k, n]. dx: the product of the backward pass for the gradient of the input X,
+ * which reads the weights in the other order. */
 typedef struct { const char *name; int64_t n, k; bool dx; } product;
 static const product products[] = {
     { "qkv forward", 2304, 768, false }, { "proj forward", 768, 768, false },
@@ -74,18 +76,18 @@ static double run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, cons
     return now() - start;
 }
 
-/* FLOP/s of a product. Where `top` is not NULL, the peak is measured alternately with it. The library's own GEMM and
- * the BLAS are not measured alternately, since the threads of each wait actively for a while; the warm-up outlasts
- * that. */
+/* FLOP/s of a product. If `peaks` is not NULL, the peak rate of FMA is measured alternately with it and added to peaks.
+ * The library's own GEMM and the BLAS are not measured alternately, since the threads of each wait actively for a while
+ * after a product; the warm-up outlasts this. */
 static double product_speed(const settings *s, const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const product *p,
-                            int64_t m, float *memory, void *work, samples *top)
+                            int64_t m, float *memory, void *work, samples *peaks)
 {
     samples times = { .n = 0 };
     double last = 0;
     for (double end = now() + 0.2; now() < end;) last = run_gemm(t, pool, kind, p, m, memory, work);       /* warm-up */
     for (int r = 0; r < 3 * s->rounds; r++) {
-        if (top) {
-            add_sample(top, pk_pool_peak(t, pool, last));
+        if (peaks) {
+            add_sample(peaks, pk_pool_peak(t, pool, last));   /* for as long as a product takes */
             run_gemm(t, pool, kind, p, m, memory, work);
         }
         add_sample(&times, run_gemm(t, pool, kind, p, m, memory, work));
@@ -95,7 +97,7 @@ static double product_speed(const settings *s, const pk_table *t, pk_pool *pool,
 
 static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool, peft_context *ctx)
 {
-    int64_t m = 197 * s->batch;
+    int64_t m = 197 * s->batch;                               /* tokens of an image: 14 x 14 patches, class token */
     int threads = pk_pool_threads(pool);
     size_t floats = (size_t)(2 * m * 3072 + 3072 * 3072);
     float *memory = pf_alloc(ctx, floats * sizeof *memory);
@@ -105,10 +107,11 @@ static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool, peft
     printf("\nGEMM, %lld rows, %d thread%s, fraction of the FMA peak\n%-16s %8s %8s %10s\n", (long long)m, threads,
            threads > 1 ? "s" : "", "product", "own", "cblas", "own/cblas");
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
-        samples top = { .n = 0 };
-        double own = product_speed(s, t, pool, PK_GEMM_OWN, &products[i], m, memory, work, &top);
+        samples peaks = { .n = 0 };
+        double own = product_speed(s, t, pool, PK_GEMM_OWN, &products[i], m, memory, work, &peaks);
         double blas = product_speed(s, t, pool, PK_GEMM_CBLAS, &products[i], m, memory, work, NULL);
-        printf("%-16s %8.3f %8.3f %10.3f\n", products[i].name, own / median(&top), blas / median(&top), own / blas);
+        printf("%-16s %8.3f %8.3f %10.3f\n", products[i].name, own / median(&peaks), blas / median(&peaks),
+               own / blas);
     }
     pf_free(ctx, memory);
     pf_free(ctx, work);
@@ -124,8 +127,8 @@ static peft_options *options(peft_context *ctx, const char *text)
 
 typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels, *logits; int batch; } fixture;
 
-/* unfreeze: backbone tensors to train besides, so that a step without a method computes the same gradients as with
- * it. */
+/* A trainer for this method, with its model in *m. unfreeze: pattern of tensors of the backbone to train as well, or
+ * NULL. With it a step without EPT computes the same gradients as one with EPT. */
 static peft_trainer *trainer_of(const fixture *x, const char *method, const char *settings, const char *unfreeze,
                                 peft_model **m)
 {
@@ -176,19 +179,19 @@ static int bench_rows(const settings *s, const fixture *x, const pk_table *t, pk
     const int n = row->ratio ? 2 : 1;
     peft_model *m[2];
     peft_trainer *trainer[2];
-    samples top = { .n = 0 }, times[2] = { { .n = 0 }, { .n = 0 } };
+    samples peaks = { .n = 0 }, times[2] = { { .n = 0 }, { .n = 0 } };
     for (int k = 0; k < n; k++) {
         trainer[k] = trainer_of(x, row[k].method, row[k].settings, row[k].unfreeze, &m[k]);
-        run_step(x, trainer[k]);
+        run_step(x, trainer[k]);                              /* warm-up */
     }
     for (int r = 0; r < s->rounds; r++) {
-        add_sample(&top, pk_pool_peak(t, pool, 0.2));
+        add_sample(&peaks, pk_pool_peak(t, pool, peak_seconds));
         for (int k = 0; k < n; k++) add_sample(&times[k], run_step(x, trainer[k]));
     }
     for (int k = 0; k < n; k++) {
         double flops = peft_trainer_get(trainer[k], "flops");
         printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", row[k].label, 1e3 * median(&times[k]), 1e-9 * flops,
-               flops / median(&times[k]) / median(&top), peft_trainer_get(trainer[k], "planned_bytes") / 1e6);
+               flops / median(&times[k]) / median(&peaks), peft_trainer_get(trainer[k], "planned_bytes") / 1e6);
         peft_trainer_free(trainer[k]);
         peft_model_free(m[k]);
     }
@@ -208,7 +211,7 @@ static void bench_inference(const settings *s, const fixture *x, const pk_table 
     char text[64];
     peft_model *m;
     peft_session *session;
-    samples top = { .n = 0 }, times = { .n = 0 };
+    samples peaks = { .n = 0 }, times = { .n = 0 };
     snprintf(text, sizeof text, "batch=%d", x->batch);
     peft_options *o = options(x->ctx, text);
     /* FLOPs of inference: those of a linear probe's step, which are 6 kFLOP an image more (the head's gradient). */
@@ -216,14 +219,15 @@ static void bench_inference(const settings *s, const fixture *x, const pk_table 
     double flops = peft_trainer_get(probe, "flops");
     peft_trainer_free(probe);
     must(peft_session_create(m, o, &session));
-    for (int r = 0; r < s->rounds + 1; r++) {
+    must(peft_session_predict(session, x->images, x->logits));            /* warm-up */
+    for (int r = 0; r < s->rounds; r++) {
         double start = now();
         must(peft_session_predict(session, x->images, x->logits));
-        if (r) add_sample(&times, now() - start);
-        if (r) add_sample(&top, pk_pool_peak(t, pool, 0.2));
+        add_sample(&times, now() - start);
+        add_sample(&peaks, pk_pool_peak(t, pool, peak_seconds));
     }
     printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", x->batch,
-           1e3 * median(&times), x->batch / median(&times), flops / median(&times) / median(&top),
+           1e3 * median(&times), x->batch / median(&times), flops / median(&times) / median(&peaks),
            (double)peft_session_memory(session) / 1e6);
     peft_session_free(session);
     peft_model_free(m);

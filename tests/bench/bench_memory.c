@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The program's options; most: GB below which a step is run and measured; run: the methods to measure. */
-typedef struct { int image, batch, depth, threads; double most; const char *run; } settings;
+/* The program's options; most: GB below which a step is run and measured; methods: those to measure, "lora,fpt". */
+typedef struct { int image, batch, depth, threads; double most; const char *methods; } settings;
 /* side: pixels of a side image's side; 0: none. */
 typedef struct { const char *name, *method, *adapter, *head; int side; } preset;
 typedef struct { double planned, backbone, arena, measured; long long trained; } figures;
@@ -41,7 +41,7 @@ static void must(peft_status s)
 }
 
 /* --- an allocator for planning: large blocks map one piece of memory again and again --------------- */
-enum { PIECE = 1 << 26 };
+enum { PIECE = 1 << 26 };                                /* bytes; user: the file descriptor of the piece */
 
 static void *shared_alloc(size_t size, size_t align, void *user)
 {
@@ -74,6 +74,7 @@ static double status_bytes(const char *what)
     return 1024 * kilobytes;
 }
 
+/* Sets VmHWM, the peak, to the memory resident now: 5 is the kernel's code for this. */
 static void reset_peak(void)
 {
     FILE *f = fopen("/proc/self/clear_refs", "w");
@@ -142,12 +143,13 @@ static peft_trainer *make_trainer(const settings *s, const preset *p, const fixt
     return t;
 }
 
-static void step(const fixture *x, peft_trainer *t, bool cached)
+/* One training step. images NULL: all features of the frozen part come from the cache. */
+static void step(const fixture *x, peft_trainer *t, const peft_tensor *images)
 {
     int64_t ids[4096];
     for (int64_t i = 0; i < peft_tensor_dim(x->labels, 0); i++) ids[i] = i;
     if (x->side) must(peft_trainer_input(t, "side_images", x->side));
-    must(peft_trainer_step(t, cached ? NULL : x->images, x->labels, ids));
+    must(peft_trainer_step(t, images, x->labels, ids));
 }
 
 /* Bytes of all weights as f32. */
@@ -159,48 +161,54 @@ static double backbone_bytes(const peft_backbone *b)
     return 4 * n;
 }
 
-/* Plans (run: and measures) a step of one method, in a new process: memory of another method would be resident. */
-static void measure(const settings *s, const preset *p, bool run, const char *file, figures *to)
+typedef enum { PLAN_ONLY, PLAN_AND_MEASURE } task;
+
+/* Plans a step of one method, or also runs and measures it, and ends the process. */
+static _Noreturn void plan_or_measure(const settings *s, const preset *p, task todo, const char *file, figures *to)
 {
     peft_model *m;
     int piece = memfd_create("piece", MFD_CLOEXEC);
-    if (!run && (piece < 0 || ftruncate(piece, PIECE))) must(peft_set_error(PEFT_E_IO, "no memory file"));
-    fixture x = make_fixture(s, p, run ? NULL : &piece);
+    if (todo == PLAN_ONLY && (piece < 0 || ftruncate(piece, PIECE))) must(peft_set_error(PEFT_E_IO, "no memory file"));
+    fixture x = make_fixture(s, p, todo == PLAN_ONLY ? &piece : NULL);
     double before = status_bytes("VmRSS");
     peft_trainer *t = make_trainer(s, p, &x, file, &m);
     to->trained = (long long)peft_model_trainable_count(m);
     to->backbone = backbone_bytes(x.b);
     to->arena = peft_trainer_get(t, "arena_bytes");
     to->planned = peft_trainer_get(t, "planned_bytes") + 4 * (double)to->trained;
-    if (!run) _exit(0);
-    if (x.side) {                                        /* the first step fills the cache */
-        step(&x, t, false);
+    if (todo == PLAN_ONLY) _exit(0);
+    if (x.side) {                                        /* the first step fills the cache, the second one reads it */
+        step(&x, t, x.images);
         reset_peak();
+        step(&x, t, NULL);
+    } else {
+        step(&x, t, x.images);
     }
-    step(&x, t, x.side != NULL);
     to->measured = status_bytes("VmHWM") - before;
     _exit(0);
 }
 
-static void in_child(const settings *s, const preset *p, bool run, const char *file, figures *to)
+/* Does the task in a new process, where no memory of another method is resident. to: shared with this process. */
+static void in_child(const settings *s, const preset *p, task todo, const char *file, figures *to)
 {
     int status;
     pid_t child = fork();
-    if (!child) measure(s, p, run, file, to);
+    if (!child) plan_or_measure(s, p, todo, file, to);
     if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status))
         must(peft_set_error(PEFT_E_STATE, "a measuring process failed"));
 }
 
 static void report(const settings *s, const figures *f, int n)
 {
-    const char *const published[PRESETS] = { "", "", "7.9 %", "3.2 %" };
+    const char *const published[PRESETS] = { "", "", "7.9 %", "3.2 %" };     /* of full fine-tuning, in FPT's paper */
     printf("ViT-B/16, depth %d, %d x %d, batch %d; MB (10^6)\n", s->depth, s->image, s->image, s->batch);
     printf("%-6s %11s %9s %9s %7s %9s %7s %9s %7s %9s  %s\n", "method", "trained", "arena", "planned", "% full", "step",
            "% full", "held", "% full", "measured", "published");
     double full = f[0].planned, held = f[0].planned + f[0].backbone;
     for (int i = 0; i < n; i++) {
-        bool reads = !presets[i].side && i;              /* a step reads the frozen weights */
-        double step_bytes = f[i].planned + (reads ? f[i].backbone : 0);
+        const bool is_full = i == 0, cached = presets[i].side > 0;
+        const bool reads_frozen = !is_full && !cached;   /* a step reads frozen weights */
+        double step_bytes = f[i].planned + (reads_frozen ? f[i].backbone : 0);
         double held_bytes = f[i].planned + f[i].backbone;
         printf("%-6s %11lld %9.1f %9.1f %7.2f %9.1f %7.2f %9.1f %7.2f ", presets[i].name, f[i].trained,
                1e-6 * f[i].arena, 1e-6 * f[i].planned, 100 * f[i].planned / full, 1e-6 * step_bytes,
@@ -212,7 +220,7 @@ static void report(const settings *s, const figures *f, int n)
 
 int main(int argc, char **argv)
 {
-    settings s = { .image = 512, .batch = 16, .depth = 12, .most = 12, .run = "lora,fpt,fpt+" };
+    settings s = { .image = 512, .batch = 16, .depth = 12, .most = 12, .methods = "lora,fpt,fpt+" };
     static const struct option long_options[] = {
         { "image", 1, 0, 'i' }, { "batch", 1, 0, 'b' }, { "depth", 1, 0, 'd' }, { "threads", 1, 0, 't' },
         { "most", 1, 0, 'm' }, { "run", 1, 0, 'r' }, { "help", 0, 0, 'h' }, { 0 } };
@@ -222,7 +230,7 @@ int main(int argc, char **argv)
         else if (c == 'd') s.depth = atoi(optarg);
         else if (c == 't') s.threads = atoi(optarg);
         else if (c == 'm') s.most = atof(optarg);
-        else if (c == 'r') s.run = optarg;
+        else if (c == 'r') s.methods = optarg;
         else {
             printf("bench_memory [--image S] [--batch N (to 4096)] [--depth N] [--threads N] [--most GB] "
                    "[--run full,lora,fpt,fpt+ (measured; none: \"\")]\n");
@@ -233,15 +241,15 @@ int main(int argc, char **argv)
     int made = mkstemp(file);
     figures *f = mmap(NULL, sizeof *f * PRESETS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (made < 0 || f == MAP_FAILED || s.batch < 1 || s.batch > 4096) return 1;
-    snprintf(list, sizeof list, ",%s,", s.run);
+    snprintf(list, sizeof list, ",%s,", s.methods);
     for (int i = 0; i < PRESETS; i++) {
         char word[16];
         snprintf(word, sizeof word, ",%s,", presets[i].name);
         if (ftruncate(made, 0)) return 1;
-        in_child(&s, &presets[i], false, file, &f[i]);
+        in_child(&s, &presets[i], PLAN_ONLY, file, &f[i]);
         if (ftruncate(made, 0)) return 1;
         if (strstr(list, word) && f[i].planned + f[i].backbone < 1e9 * s.most)
-            in_child(&s, &presets[i], true, file, &f[i]);
+            in_child(&s, &presets[i], PLAN_AND_MEASURE, file, &f[i]);
     }
     unlink(file);
     report(&s, f, PRESETS);

@@ -9,7 +9,8 @@
 /* Computes the loss again for the present values of the parameters. */
 typedef double (*loss_fn)(void *user);
 
-/* Derivative of f with respect to *x, by the five-point formula with step h; *x is restored. */
+/* Derivative of f with respect to *x, by the five-point formula: f at x - 2h, x - h, x + h and x + 2h, in v[0], v[1],
+ * v[3] and v[4]. *x is restored. */
 static inline double five_point(loss_fn f, void *user, pk_real *x, double h)
 {
     const pk_real original = *x;
@@ -23,8 +24,9 @@ static inline double five_point(loss_fn f, void *user, pk_real *x, double h)
     return (v[0] - 8 * v[1] + 8 * v[3] - v[4]) / (12 * h);
 }
 
-/* The smallest |numerical derivative - grad| / unit over several steps h. A wrong gradient agrees at no step; a correct
- * one may disagree at a large step that crosses the kink of a ReLU, and agrees at a smaller one. */
+/* Compares grad, the gradient to be tested, with the numerical derivative: the smallest |difference| / unit over
+ * several steps h, where unit is the size of a usual gradient. A wrong gradient agrees at no step; a correct one may
+ * disagree at a large step that crosses the kink of a ReLU, and agrees at a smaller one. */
 static inline double slope_error(loss_fn f, void *user, pk_real *x, double grad, double unit)
 {
     static const double steps[] = { 1e-3, 1e-4, 1e-5 };
@@ -34,7 +36,8 @@ static inline double slope_error(loss_fn f, void *user, pk_real *x, double grad,
     return best;
 }
 
-/* Index of the first node that reads parameter p. When only p changes, no node before it has to run again. */
+/* Index of the first node that reads parameter p; 0 if none does. When only p changes, no node before this one has to
+ * run again. */
 static inline uint32_t first_reader(const pf_exec *e, const pf_param *p)
 {
     for (uint32_t i = 0; i < e->g.nodes; i++)
@@ -45,8 +48,9 @@ static inline uint32_t first_reader(const pf_exec *e, const pf_param *p)
     return 0;
 }
 
-/* Runs the forward nodes from .. forward - 1 again, in a graph planned without reuse of memory. Nodes marked PF_STOP
- * (no gradient passes them) are skipped: the loss is differentiated with their values held constant. */
+/* Runs the nodes from .. forward - 1 again (forward: the number of forward nodes), in a graph planned without reuse of
+ * memory. Skips nodes marked PF_STOP (no gradient passes them): the loss is differentiated with their values held
+ * constant. */
 static inline void forward_again(pf_exec *e, uint32_t from, uint32_t forward)
 {
     for (uint32_t i = from; i < forward; i++)

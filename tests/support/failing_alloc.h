@@ -14,6 +14,7 @@ typedef struct failing_alloc {
     size_t bytes;                        /* the same in bytes, by the sizes passed to alloc and release */
 } failing_alloc;
 
+/* The allocation function for peft_context_create; user is the failing_alloc. */
 static inline void *failing_alloc_take(size_t size, size_t align, void *user)
 {
     failing_alloc *f = user;
@@ -26,6 +27,7 @@ static inline void *failing_alloc_take(size_t size, size_t align, void *user)
     return p;
 }
 
+/* The function that frees, for peft_context_create. */
 static inline void failing_alloc_give(void *p, size_t size, void *user)
 {
     failing_alloc *f = user;
@@ -40,18 +42,20 @@ static inline void failing_alloc_give(void *p, size_t size, void *user)
 static inline long failing_alloc_loop(peft_status (*fn)(peft_context *, void *), void *arg)
 {
     for (long n = 0; ; n++)
-        for (int after = 0; after < 2; after++) {
+        for (int and_after = 0; and_after < 2; and_after++) {
             failing_alloc f = { .fail_at = -1 };
             peft_context *ctx = NULL;
             ck_assert_int_eq(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &ctx), PEFT_OK);
-            long blocks = f.blocks;
-            f.calls = 0, f.fail_at = n, f.and_after = after;
+            const long blocks_of_context = f.blocks;
+            f.calls = 0;
+            f.fail_at = n;
+            f.and_after = and_after;
             peft_status s = fn(ctx, arg);
-            bool refused = f.calls > n;
+            const bool refused = f.calls > n;            /* fn came as far as allocation n */
             ck_assert_msg(s == (refused ? PEFT_E_NOMEM : PEFT_OK), "allocation %ld: %s: %s", n, peft_status_name(s),
                           peft_last_error());
             if (refused) ck_assert_ptr_nonnull(strstr(peft_last_error(), "memory"));
-            ck_assert_int_eq(f.blocks, blocks);
+            ck_assert_int_eq(f.blocks, blocks_of_context);
             f.fail_at = -1;
             ck_assert_int_eq(fn(ctx, arg), PEFT_OK);
             peft_context_free(ctx);

@@ -7,12 +7,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* data: `count` floats at the end of the accessible part of map, which has `bytes` bytes. */
+/* data: `count` floats at the end of the accessible part of map. map has `bytes` bytes; its first and its last page are
+ * inaccessible. */
 typedef struct guarded { float *data; void *map; size_t bytes; int64_t count; } guarded;
 
 static inline guarded guarded_make(int64_t count)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE), body = ((size_t)count * sizeof(float) + page) / page * page;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t body = ((size_t)count * sizeof(float) + page) / page * page;     /* whole pages, at least one */
     guarded g = { .bytes = body + 2 * page, .count = count };
     g.map = mmap(NULL, g.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(g.map, MAP_FAILED);
@@ -31,7 +33,7 @@ static inline void guarded_free(guarded *g)
 static inline float noise(uint64_t *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (float)((double)(*state >> 11) / 9007199254740992.0 * 2 - 1);
+    return (float)((double)(*state >> 11) / 0x1p53 * 2 - 1);
 }
 
 /* An array of `count` numbers of noise(state). */

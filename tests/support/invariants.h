@@ -56,7 +56,7 @@ static inline double difference(peft_tensor *a, peft_tensor *b)
     return worst;
 }
 
-/* A trainer after one backward pass: its gradients are those of one batch. */
+/* A new trainer after one backward pass, which holds the gradients of one batch; the caller frees it. */
 static inline peft_trainer *backward(const tiny *t)
 {
     tiny_batch b = tiny_batch_make(t->model, BATCH, 0);

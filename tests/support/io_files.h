@@ -15,7 +15,7 @@
         peft_status s_ = (call); \
         ck_assert_msg(s_ == PEFT_OK, "%s: %s: %s", #call, peft_status_name(s_), peft_last_error()); \
     } while (0)
-/* The call fails with this status and its message contains word. */
+/* Asserts that the call succeeds (ok), or that it fails with this status and a message that contains word (fails). */
 #define fails(status, word, call) \
     do { \
         peft_status s_ = (call); \
@@ -27,6 +27,7 @@ static char io_folder[64];
 static peft_context *io_ctx;                                  /* the context of all objects of a test */
 static size_t io_memory;                                      /* bytes allocated in io_ctx when the test began */
 
+/* Called by nftw for each file and folder. */
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
     (void)st, (void)kind, (void)ftw;
@@ -42,7 +43,7 @@ static void folder_remove(void)
     peft_context_free(io_ctx);
 }
 
-/* Runs before each test. */
+/* Runs before each test: makes its folder and context. */
 static void folder_make(void)
 {
     strcpy(io_folder, "/tmp/peft-io-XXXXXX");
@@ -85,7 +86,7 @@ static inline unsigned char *read_bytes(const char *path, size_t *size)
     return data;
 }
 
-/* An image of pseudorandom samples of `depth` bits (8 or 16), other ones for each seed. */
+/* An image of pseudorandom samples of `depth` bits (8 or 16), different for each seed. */
 static inline peft_image *picture(int64_t width, int64_t height, int channels, int depth, unsigned seed)
 {
     int64_t n = width * height * channels;
@@ -96,11 +97,13 @@ static inline peft_image *picture(int64_t width, int64_t height, int channels, i
         else v[i] = (uint16_t)(mixed * 257 + x);
     }
     peft_image *im;
-    ok(peft_image_from_buffer(io_ctx, v, width, height, channels, depth, 0, &im));
+    const int64_t rows_without_gaps = 0;
+    ok(peft_image_from_buffer(io_ctx, v, width, height, channels, depth, rows_without_gaps, &im));
     free(v);
     return im;
 }
 
+/* Saves a picture of 8 bits as a PNG file. */
 static inline void save_picture(const char *path, int64_t width, int64_t height, int channels, unsigned seed)
 {
     peft_image *im = picture(width, height, channels, 8, seed);
@@ -114,6 +117,7 @@ static inline size_t pixel_bytes(const peft_image *im)
                     (peft_image_depth(im) == 8 ? 1 : 2));
 }
 
+/* Asserts that both images have the same properties and pixels. */
 static inline void same_image(const peft_image *a, const peft_image *b)
 {
     ck_assert_int_eq(peft_image_width(a), peft_image_width(b));
@@ -142,13 +146,15 @@ static inline size_t npy_file(unsigned char *out, const char *dictionary, const 
 /* A file in a zip archive. */
 typedef struct entry { const char *name; const void *data; size_t size; } entry;
 
+/* Writes an archive of the n files. */
 static inline void zip_make(const char *path, const entry *e, size_t n)
 {
-    int code;
-    zip_t *z = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+    int error;
+    zip_t *z = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &error);
     ck_assert_ptr_nonnull(z);
     for (size_t i = 0; i < n; i++) {
-        zip_source_t *source = zip_source_buffer(z, e[i].data, e[i].size, 0);
+        const int keep_data = 0;                              /* zip_close does not free it */
+        zip_source_t *source = zip_source_buffer(z, e[i].data, e[i].size, keep_data);
         ck_assert_int_ge(zip_file_add(z, e[i].name, source, 0), 0);
     }
     ck_assert_int_eq(zip_close(z), 0);

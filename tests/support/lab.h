@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lab.h -- fixture of the tests of graph operations: a small computation graph of leaves with random values that ends
- * in a loss; it is compiled and run, and the gradients of its leaves compared. Leaf i holds the same numbers in every
- * graph of one seed. */
+ * in a loss. Tests compile and run it, and compare the gradients of its leaves with numerical ones. Leaf i holds the
+ * same numbers in every graph of one seed. */
 #ifndef LAB_H
 #define LAB_H
 #include "suite.h"
@@ -19,12 +19,12 @@ enum { LAB_LEAVES = 128, LAB_CLASSES = 3, LAB_ROWS = 64, LAB_MARGIN = 3 };
 typedef struct lab {
     peft_context *ctx;
     uint64_t seed;
-    uint64_t trained;                    /* bit i: leaf i is a trained parameter, else a constant */
-    lab_form form;
+    uint64_t trained;                    /* bit i: leaf i is a trained parameter, else a constant; UINT64_MAX: all */
+    lab_form form;                       /* of the leaves made by lab_leaf */
     double deviation;                    /* standard deviation of the leaves' values */
     pf_graph g;                          /* the graph; lab_bind moves it into e */
-    pf_exec e;
-    void *memory;
+    pf_exec e;                           /* the compiled graph with its plan of memory */
+    void *memory;                        /* of all values of e */
     pf_params params, frozen;            /* trained leaves; frozen owns the memory of the others */
     uint32_t leaves;
     pf_param *leaf[LAB_LEAVES];          /* NULL: frozen */
@@ -37,12 +37,13 @@ typedef struct lab {
 
 #define LAB_OK(l, status) ck_assert_msg((status) == PEFT_OK, "%s", peft_last_error())
 
+/* Begins a graph whose loss is ce; a test may set l->loss to another one before lab_loss. */
 static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t trained, lab_form form)
 {
     *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .form = form, .deviation = 1,
                 .loss = { .kind = &pf_loss_ce } };
     pf_graph_init(&l->g, ctx, &(pf_compile_spec){ .batch = 2, .training = true, .threads = 1 });
-    const pf_rng r = { seed, 0, 1 };
+    const pf_rng r = { seed, 0, 1 };                          /* leaves use streams with a last number of 0 */
     for (int i = 0; i < LAB_ROWS; i++) l->labels[i] = pf_rng_below(&r, (uint64_t)i, LAB_CLASSES);
 }
 
@@ -86,18 +87,20 @@ static inline pf_val lab_frozen(lab *l, const pf_param *p)
 }
 static inline pf_val lab_const(lab *l, const int64_t *dims) { return lab_frozen(l, lab_tensor(l, false, dims)); }
 
-/* A new leaf, given to an operation in this form; trained where the bit of l->trained is set. */
+/* A new leaf with these dims in this form, as the input of an operation; trained if its bit in l->trained is set. (Leaf
+ * 64 uses bit 0 again.) */
 static inline pf_val lab_leaf_as(lab *l, lab_form form, const int64_t *dims)
 {
     int64_t full[PF_MAX_RANK + 1] = { 0 }, cols = 0;
-    bool trained = l->trained >> l->leaves % 64 & 1, columns = form == COLUMNS || form == OWN_COLUMNS;
+    const bool trained = l->trained >> l->leaves % 64 & 1, columns = form == COLUMNS || form == OWN_COLUMNS;
+    const int64_t first_column = 1;
     int n = 0;
     for (; dims[n]; n++) cols = full[n] = dims[n];
     if (columns) full[n - 1] += LAB_MARGIN;
     pf_param *p = lab_tensor(l, trained, full);
     pf_val v = trained ? peft_sys_param(&l->g, p) : lab_frozen(l, p);
     if (form == COMPUTED || form == COLUMNS) v = peft_sys_scale(&l->g, v, 0.75);
-    return columns ? pf_columns(&l->g, v, 1, cols) : v;
+    return columns ? pf_columns(&l->g, v, first_column, cols) : v;
 }
 static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(l, l->form, dims); }
 #define LEAF(l, ...) lab_leaf(l, PEFT_DIMS(__VA_ARGS__))
@@ -128,7 +131,9 @@ static inline void lab_weighted_loss(lab *l, pf_val y)
     lab_loss(l, peft_sys_linear(&l->g, y, lab_const(l, PEFT_DIMS(LAB_CLASSES, dims[s.ndim - 1])), PF_NONE));
 }
 
-/* Binds the compiled graph to memory that is filled with NaN, so that reading unwritten elements shows. */
+/* Binds the compiled graph to memory that is filled with NaN (bytes 0xff), so that a result that depends on unwritten
+ * elements is NaN. flags: LAB_USUAL_PLAN, or PF_PLAN_NAIVE for memory that no two values share. */
+enum { LAB_USUAL_PLAN = 0 };
 static inline void lab_bind(lab *l, unsigned flags)
 {
     l->g.spec.flags = flags;

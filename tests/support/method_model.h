@@ -18,9 +18,9 @@ static inline peft_options *method_options(peft_context *ctx, const char *method
     return o;
 }
 
-/* `backbone`: options of the backbone besides width, mlp and heads; `more`: options of the method; `model`: options of
- * the model besides classes. A method with a side network gets the
- * head side_encoder. The result has model NULL where the method refuses its options. */
+/* `backbone`: options of the backbone besides width, mlp and heads; `more`: options of the method, or NULL; `model`:
+ * options of the model besides classes, may be "". A method with a side network gets the head side_encoder. In the
+ * result, model is NULL if the method refuses its options. */
 static inline tiny method_model(peft_context *ctx, const char *backbone, const char *method, const char *more,
                                 int classes, const char *model)
 {

@@ -26,7 +26,8 @@ static inline int run_suite(const char *name, const suite_test *tests, size_t n)
 #define SUITE_MAIN(name, ...) \
     int main(void) { const suite_test t[] = { __VA_ARGS__ }; return run_suite(name, t, sizeof t / sizeof *t); }
 
-/* The folder of shared test data, from PEFT_SHARED. NULL after a message where it is not set: the test is skipped. */
+/* The folder of shared test data, which the environment variable PEFT_SHARED names. If it is not set, prints that the
+ * test is skipped and returns NULL. */
 static inline const char *shared_folder(void)
 {
     const char *p = getenv("PEFT_SHARED");

@@ -20,7 +20,7 @@
         peft_status s_ = (call); \
         ck_assert_msg(s_ == PEFT_OK, "%s: %s: %s", #call, peft_status_name(s_), peft_last_error()); \
     } while (0)
-/* The call fails with this status and its message contains text. */
+/* Asserts that the call fails with this status and a message that contains text. */
 #define FAILS(status, text, call) \
     do { \
         peft_status s_ = (call); \
@@ -28,7 +28,7 @@
         ck_assert_msg(strstr(peft_last_error(), text) != NULL, "%s: no '%s' in: %s", #call, text, peft_last_error()); \
     } while (0)
 
-/* The call returns NULL and its message contains text. */
+/* Asserts that the call returns NULL and that its message contains text. First clears an earlier message. */
 #define REFUSES(text, call) \
     do { \
         ck_assert_msg(peft_set_error(PEFT_OK, "") == PEFT_OK && (call) == NULL, "%s: not NULL", #call); \
@@ -36,6 +36,7 @@
     } while (0)
 
 /* --- options ---------------------------------------------------------------------------------- */
+/* New options, parsed from a text "name=value,..." that is formatted as by printf. */
 static inline peft_options *tiny_options_v(peft_context *ctx, const char *format, va_list ap)
 {
     char text[8192];
@@ -63,16 +64,19 @@ static inline peft_context *tiny_register(peft_context *ctx)
     OK(peft_sys_register_method(ctx, &masked_prompt, PEFT_METHOD_ABI));
     return ctx;
 }
+/* Method i of the library's and then the two others, i < tiny_method_count(). */
 static inline size_t tiny_method_count(void) { return peft_method_count() + 2; }
 static inline const peft_method *tiny_method(size_t i)
 {
-    return i < peft_method_count() ? pf_methods[i] : i == peft_method_count() ? &gated_prompt : &masked_prompt;
+    if (i < peft_method_count()) return pf_methods[i];
+    return i == peft_method_count() ? &gated_prompt : &masked_prompt;
 }
 static inline const char *tiny_method_name(size_t i) { return tiny_method(i)->name; }
 static inline const peft_method *tiny_method_named(const char *name)
 {
     const peft_method *m = pf_method_in(pf_methods, name);
-    return m ? m : !strcmp(name, gated_prompt.name) ? &gated_prompt : &masked_prompt;
+    if (m) return m;
+    return !strcmp(name, gated_prompt.name) ? &gated_prompt : &masked_prompt;
 }
 /* Option i of a method; NULL after the last. */
 static inline const peft_option *tiny_method_option(const char *name, size_t i)
@@ -89,7 +93,8 @@ static inline bool tiny_has_option(const char *method, const char *name)
     return false;
 }
 
-/* The options `more`; size options of the method that `more` does not set get the small values of this table. */
+/* The options `more` (NULL: none); size options of the method that `more` does not set get the small values of this
+ * table. */
 static inline peft_options *tiny_method_options(peft_context *ctx, const char *method, const char *more)
 {
     static const char *const small[][2] = {
@@ -119,6 +124,7 @@ typedef struct tiny_spec {
 
 typedef struct tiny { peft_context *ctx; peft_backbone *backbone; peft_adapter *adapter; peft_model *model; } tiny;
 
+/* isa NULL: the best that the CPU has. */
 static inline peft_context *tiny_context(const char *isa, int threads)
 {
     peft_context *ctx;
@@ -134,13 +140,14 @@ static inline peft_context *tiny_context(const char *isa, int threads)
 static inline peft_backbone *tiny_backbone(peft_context *ctx, const char *first, const char *more)
 {
     peft_backbone *b;
-    peft_options *o = tiny_options(ctx, "%s%s%s", first ? first : TINY_BACKBONE, more && *more ? "," : "", more ? more
-        : "");
+    const char *comma = more && *more ? "," : "";
+    peft_options *o = tiny_options(ctx, "%s%s%s", first ? first : TINY_BACKBONE, comma, more ? more : "");
     OK(peft_backbone_create(ctx, o, &b));
     peft_options_free(o);
     return b;
 }
 
+/* options: those of the method, or NULL; its sizes are small (tiny_method_options). */
 static inline peft_adapter *tiny_adapter(peft_backbone *b, const char *method, const char *options)
 {
     peft_adapter *a;
@@ -150,6 +157,7 @@ static inline peft_adapter *tiny_adapter(peft_backbone *b, const char *method, c
     return a;
 }
 
+/* options NULL: "classes=3". */
 static inline peft_model *tiny_model(peft_backbone *b, const char *options)
 {
     peft_model *m;
@@ -178,7 +186,7 @@ static inline double tiny_random(uint64_t stream, uint64_t i)
     return (double)((x ^ x >> 32) >> 11) / 0x1p52 - 1;
 }
 
-/* A hash of a name: tensors of different names get different random numbers. */
+/* The stream of a tensor's name, a hash: tensors of different names get different random numbers. */
 static inline uint64_t tiny_stream(const char *name)
 {
     uint64_t h = 5381;
@@ -186,7 +194,7 @@ static inline uint64_t tiny_stream(const char *name)
     return h;
 }
 
-/* Adds pseudorandom numbers in -amplitude..amplitude to a tensor; other ones for each name. */
+/* Adds pseudorandom numbers in -amplitude..amplitude to a tensor; they depend on the name only. */
 static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double amplitude)
 {
     pk_real *x = peft_tensor_data(t);
@@ -203,14 +211,15 @@ static inline void tiny_shake(peft_model *m)
     }
 }
 
-/* Context and backbone of a spec. The last ones are cached: drawing random weights takes most of a test's time. */
+/* Sets context and backbone of t. Those of the last call are used again if s asks for the same, since drawing random
+ * weights takes most of a test's time. */
 static inline void tiny_base(const tiny_spec *s, tiny *t)
 {
     static char cached_key[256];
     static tiny cached;
     char key[sizeof cached_key];
-    snprintf(key, sizeof key, "%s %d %s %s", s->isa ? s->isa : "", s->threads, s->backbone ? s->backbone : "", s->more
-        ? s->more : "");
+    snprintf(key, sizeof key, "%s %d %s %s", s->isa ? s->isa : "", s->threads, s->backbone ? s->backbone : "",
+             s->more ? s->more : "");
     if (strcmp(key, cached_key)) {
         peft_backbone_free(cached.backbone);
         peft_context_free(cached.ctx);
@@ -222,6 +231,7 @@ static inline void tiny_base(const tiny_spec *s, tiny *t)
     t->backbone = pf_backbone_retain(cached.backbone);
 }
 
+/* The objects of a spec; all parameters have random values. */
 static inline tiny tiny_make(const tiny_spec *s)
 {
     tiny t = { 0 };
@@ -269,6 +279,7 @@ static inline peft_session *tiny_session(peft_model *m, const char *format, ...)
     return s;
 }
 
+/* Asserts that the session has the tap. */
 static inline const peft_tensor *tiny_tap(peft_session *s, const char *name)
 {
     const peft_tensor *t = peft_session_tap(s, name);
@@ -359,6 +370,7 @@ static inline const char *tiny_path(const char *name)
     return path[calls % 4];
 }
 
+/* Called by nftw for each file and folder. */
 static inline int tiny_remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
     (void)st, (void)kind, (void)ftw;

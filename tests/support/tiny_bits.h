@@ -5,7 +5,8 @@
 #define TINY_BITS_H
 #include "tiny.h"
 
-typedef struct tiny_bits { char *data; size_t size; } tiny_bits;             /* sequence of: tiny_record, its bytes */
+/* data: a sequence of records, each a tiny_record followed by its `bytes` bytes. */
+typedef struct tiny_bits { char *data; size_t size; } tiny_bits;
 typedef struct tiny_record { char name[112]; size_t bytes; } tiny_record;
 
 /* Appends `bytes` bytes under the name `what` followed by `name`. */
@@ -77,14 +78,14 @@ static inline void tiny_bits_free(tiny_bits *b)
 static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
 {
     for (size_t offset = 0; offset < a->size && offset < b->size;) {
-        tiny_record r, o;
-        memcpy(&r, a->data + offset, sizeof r);
-        memcpy(&o, b->data + offset, sizeof o);
-        ck_assert_msg(!strcmp(r.name, o.name) && r.bytes == o.bytes, "%s: '%s' in one, '%s' in the other", who, r.name,
-                      o.name);
-        ck_assert_msg(!memcmp(a->data + offset + sizeof r, b->data + offset + sizeof r, r.bytes), "%s: %s differs", who,
-                      r.name);
-        offset += sizeof r + r.bytes;
+        tiny_record x, y;
+        memcpy(&x, a->data + offset, sizeof x);
+        memcpy(&y, b->data + offset, sizeof y);
+        ck_assert_msg(!strcmp(x.name, y.name) && x.bytes == y.bytes, "%s: '%s' in one, '%s' in the other", who, x.name,
+                      y.name);
+        offset += sizeof x;
+        ck_assert_msg(!memcmp(a->data + offset, b->data + offset, x.bytes), "%s: %s differs", who, x.name);
+        offset += x.bytes;
     }
     ck_assert_msg(a->size == b->size, "%s: %zu bytes in one, %zu in the other", who, a->size, b->size);
     tiny_bits_free(b);
@@ -106,7 +107,8 @@ static inline void tiny_bits_predict(tiny_bits *bits, peft_model *m, int n, int 
 
 static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m) { tiny_bits_predict(bits, m, 2, 0); }
 
-/* Asserts that tensors, fingerprint and logits of two backbones are equal. */
+/* Asserts that tensors, fingerprint and logits (with the backbone's own head, if it has one) of two backbones are
+ * equal. */
 static inline void tiny_same_backbone(peft_backbone *a, peft_backbone *b, const char *who)
 {
     tiny_bits bits[2] = { { 0 } };

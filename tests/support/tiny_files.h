@@ -11,7 +11,7 @@
 typedef enum { DROP, FLATTEN, CUT, RETYPE, ADD, DROP_META, SET_META } tiny_how;
 typedef struct tiny_change { tiny_how how; const char *what, *value; } tiny_change;
 
-/* Copies the metadata with change c. */
+/* Copies the metadata with change c, if that is one of the metadata. */
 static inline void tiny_edit_meta(const pf_st *in, pf_st_out *out, const tiny_change *c)
 {
     for (size_t i = 0; i < pf_st_meta_count(in); i++) {
@@ -55,8 +55,8 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
 
 /* --- backbone files with the names of other libraries ------------------------------------------- */
 typedef enum { TIMM, HF, HF5 } tiny_naming;
-/* How a backbone is written. prefix: in front of every name, with HF and HF5 except the head's. no_facts: without the
- * metadata of tiny_save_facts. */
+/* How a backbone is written. prefix: in front of every name, with HF and HF5 except the head's; NULL: none. type: that
+ * of the tensors; 0: f32. no_facts: without the metadata of tiny_save_facts. */
 typedef struct tiny_save { tiny_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
 /* timm's names and Hugging Face's (before and since transformers 5), written independently of the library's own tables:
  * a test that shared a table with the library would not see a wrong name. Where a row has three names, timm's tensor is
@@ -77,14 +77,15 @@ static const tiny_name tiny_hf5[] = {
         { "attention.o_proj." } },
     { "mlp.fc1.", { "mlp.fc1." } }, { "mlp.fc2.", { "mlp.fc2." } }, { 0 } };
 
-/* Writes to `out` the name in the file of part p of the tensor that timm calls `name`; false: it has no part p. */
+/* Writes to `out` the name that part p of the tensor has in the file, where timm calls the tensor `name`. Returns false
+ * if it has no part p: most tensors have part 0 only, qkv with HF and HF5 parts 0 to 2. */
 static inline bool tiny_rename(const tiny_save *s, const char *name, int p, char *out, size_t size)
 {
     /* the first row that fits counts */
     const tiny_name *tables[] = { s->naming == HF5 ? tiny_hf5 : tiny_hf, tiny_hf };
-    char front[64] = "";
+    char front[64] = "";                                      /* of a block's tensors: "encoder.layer.3." */
     long long layer;
-    int skip = 0;
+    int skip = 0;                                             /* length of "blocks.3." in name */
     const char *prefix = s->prefix ? s->prefix : "";
     if (s->naming == TIMM) return p == 0 && snprintf(out, size, "%s%s", prefix, name) > 0;
     if (!strncmp(name, "head.", 5)) prefix = "";
@@ -151,5 +152,4 @@ static inline peft_backbone *tiny_load(peft_context *ctx, const char *path, cons
     peft_options_free(o);
     return b;
 }
-
 #endif
