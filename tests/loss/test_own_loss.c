@@ -10,12 +10,14 @@ enum { N = 3, STEPS = 4 };
 typedef struct loss_user {
     peft_trainer *trainer;
     const pf_loss *loss;                 /* the built-in loss to evaluate */
-    enum { FINE, STOP, SET_ERROR, NAN_GRADIENT, NAN_LOSS, EVALUATE } mode;    /* how the function fails; FINE: not */
+    /* how the function fails; FINE: not; EVALUATE: by calling peft_trainer_evaluate, which is refused there */
+    enum { FINE, STOP, SET_ERROR, NAN_GRADIENT, NAN_LOSS, EVALUATE } mode;
     const peft_tensor *labels;           /* labels of the last call */
     int calls;
     peft_session *session;               /* predicts during the call; NULL: none */
 } loss_user;
 
+/* Value and gradient of a built-in loss; the value is rounded to pk_real, as in the trainer's graph. */
 static void evaluate_built_in(const pf_loss *loss, const peft_tensor *logits, const peft_tensor *labels,
                               peft_tensor *gradient, double *value)
 {
@@ -27,6 +29,7 @@ static void evaluate_built_in(const pf_loss *loss, const peft_tensor *logits, co
     *value = (double)(pk_real)loss->kind->evaluate(loss, &rows, gradient->data);
 }
 
+/* The program's loss function (peft_trainer_set_loss). user: a loss_user, which chooses the loss and how it fails. */
 static int compute(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                    void *user)
 {
@@ -58,6 +61,7 @@ static const setup setups[] = {
     { "full", "classes=3", ",executor=naive" }, { "linear", "classes=3", ",cache_features=100000" } };
 enum { SETUPS = sizeof setups / sizeof *setups };
 
+/* A model with a trainer *x of the built-in loss `loss`. */
 static tiny make_trainer(const setup *r, const char *loss, peft_trainer **x)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = r->method, .model = r->model,
@@ -84,6 +88,7 @@ static void step_by_gradient(peft_trainer *x, const tiny_batch *b, const peft_te
     if (pf_pending_count(x) >= x->accumulate) OK(peft_trainer_update(x));
 }
 
+/* Trains STEPS steps and records their results. by_gradient: with step_by_gradient, else with peft_trainer_step. */
 static void train(peft_trainer *x, bool by_gradient, tiny_bits *bits)
 {
     for (int i = 0; i < STEPS; i++) {
@@ -91,7 +96,7 @@ static void train(peft_trainer *x, bool by_gradient, tiny_bits *bits)
         const peft_tensor *labels = x->loss.kind->labels == PF_LABEL_CLASS ? b.labels : b.targets;
         if (x->loss.kind == &pf_loss_soft_ce) {
             float *y = b.targets->data;
-            for (int64_t k = 0; k < peft_tensor_count(b.targets); k++) y[k] = k % 3 == 1;
+            for (int64_t k = 0; k < peft_tensor_count(b.targets); k++) y[k] = k % 3 == 1;    /* class 1 of three */
         }
         if (by_gradient) step_by_gradient(x, &b, labels);
         else OK(peft_trainer_step(x, b.images, labels, b.ids));
@@ -235,7 +240,7 @@ START_TEST(wrong_gradients_are_refused)
     OK(peft_trainer_forward(x, b.images, NULL));
     FAILS(PEFT_E_NONFINITE, "the loss is infinite", peft_trainer_backward_logits(x, g, INFINITY));
     tiny_bits_training(&after, x);
-    tiny_same(&before, &after, "refused gradients");                  /* with running statistics */
+    tiny_same(&before, &after, "refused gradients");                  /* the head's running statistics among them */
     tiny_bits_free(&before);
     OK(peft_trainer_forward(x, b.images, NULL));
     OK(peft_trainer_evaluate(x, b.images, logits));
@@ -258,6 +263,7 @@ START_TEST(wrong_gradients_are_refused)
 END_TEST
 
 /* --- labels, sessions, saved states ------------------------------------------------------------------------------- */
+/* A loss function: the sum of the logits. Stores the address of the labels in *user. */
 static int sum_of_logits(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                          void *user)
 {
@@ -327,8 +333,7 @@ START_TEST(a_saved_state_names_its_kind_of_loss)
 }
 END_TEST
 
-/* peft_trainer_fit asks for labels of the type of the option `loss`; after an error it goes on with the failed
- * batch. */
+/* Three batches an epoch, with the targets of loss=bce. */
 static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                           void *user)
 {
@@ -343,6 +348,8 @@ static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, pef
     return N;
 }
 
+/* peft_trainer_fit asks for labels of the type of the option `loss`; after an error it goes on with the failed
+ * batch. */
 START_TEST(fit_goes_on_after_a_failing_loss_function)
 {
     const setup r = { "lora", "classes=3,head=bn_linear", ",accumulate=2" };

@@ -20,6 +20,7 @@ static peft_context *context(void)
 static const int64_t labels[6] = { 0, 0, 0, 1, 1, 2 }, predicted[6] = { 0, 0, 1, 1, 2, 2 };
 enum { CLASSES = 4 };
 
+/* A metric of a confusion matrix that has one value for all classes. */
 static double decision(const int64_t *counts, int64_t classes, const char *name)
 {
     double v = -1;
@@ -29,7 +30,7 @@ static double decision(const int64_t *counts, int64_t classes, const char *name)
 
 START_TEST(metrics_of_decisions)
 {
-    int64_t m[CLASSES * CLASSES];
+    int64_t m[CLASSES * CLASSES];                    /* m[label * CLASSES + prediction]: number of samples */
     ck_assert_int_eq(peft_metrics_confusion(labels, predicted, 6, CLASSES, m), PEFT_OK);
     ck_assert_int_eq(m[0], 2);
     ck_assert_int_eq(m[1], 1);
@@ -90,11 +91,13 @@ START_TEST(cohens_kappa)
 }
 END_TEST
 
+/* A metric of rankings; of a metric with one value a class, the value of class 0. */
 static double ranking(const double *scores, const float *targets, int64_t n, int64_t classes, const char *name)
 {
     peft_context *ctx = context();
     double v[8] = { -1 };
-    const size_t count = strstr(" auroc average_precision rank_ap ", name) ? (size_t)classes : 1;
+    const int by_class = !strcmp(name, "auroc") || !strcmp(name, "average_precision") || !strcmp(name, "rank_ap");
+    const size_t count = by_class ? (size_t)classes : 1;
     ck_assert_msg(!peft_metrics_ranking(ctx, scores, targets, n, classes, name, v, count), "%s", peft_last_error());
     peft_context_free(ctx);
     return v[0];
@@ -177,21 +180,22 @@ START_TEST(metrics_of_multilabel_predictions)
     /* a score equal to the threshold is positive; the last entry has no label */
     const double p[3 * 2] = { 0.5, 0.2, 0.4, 0.9, 0.7, 0.6 };
     const float y[3 * 2] = { 1, 0, 1, 1, 0, -1 };
+    const double threshold = 0.5;
     double v[2];
-    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, 0.5, "f1", v, 2), PEFT_OK);
+    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, threshold, "f1", v, 2), PEFT_OK);
     NEAR(v[0], 0.5);
     NEAR(v[1], 1);
-    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, 0.5, "f1_macro", v, 1), PEFT_OK);
+    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, threshold, "f1_macro", v, 1), PEFT_OK);
     NEAR(v[0], 0.75);
-    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, 0.5, "precision_micro", v, 1), PEFT_OK);
+    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, threshold, "precision_micro", v, 1), PEFT_OK);
     NEAR(v[0], 2.0 / 3);
-    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, 0.5, "subset_accuracy", v, 1), PEFT_OK);
+    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, threshold, "subset_accuracy", v, 1), PEFT_OK);
     NEAR(v[0], 1.0 / 3);
     /* a sample without any label is left out */
     const float unknown[3 * 2] = { 1, 0, -1, -1, 0, -1 };
-    ck_assert_int_eq(peft_metrics_multilabel(p, unknown, 3, 2, 0.5, "subset_accuracy", v, 1), PEFT_OK);
+    ck_assert_int_eq(peft_metrics_multilabel(p, unknown, 3, 2, threshold, "subset_accuracy", v, 1), PEFT_OK);
     NEAR(v[0], 1.0 / 2);
-    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, 0.5, "brier", v, 1), PEFT_OK);
+    ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, threshold, "brier", v, 1), PEFT_OK);
     NEAR(v[0], (0.25 + 0.04 + 0.36 + 0.01 + 0.49) / 5);
 }
 END_TEST

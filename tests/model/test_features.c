@@ -143,6 +143,7 @@ START_TEST(merging_without_a_head_drops_the_classifier)
 }
 END_TEST
 
+/* The status of creating a model with these options. */
 static peft_status try_model(peft_backbone *b, const char *text)
 {
     peft_model *m = NULL;

@@ -15,6 +15,7 @@ static const char *const shapes[] = {
 /* backbone[0]: loaded from a file in 16 bits; backbone[1]: from an f32 file with the same values, saved from [0]. */
 typedef struct pair { peft_context *ctx; peft_backbone *backbone[2]; peft_dtype type; } pair;
 
+/* Saves backbone[0] in f32 and loads the file as backbone[1]. */
 static void load_f32_copy(pair *p)
 {
     OK(peft_backbone_save(p->backbone[0], tiny_path("whole")));
@@ -64,6 +65,7 @@ START_TEST(matrices_keep_the_type_of_the_file)
 }
 END_TEST
 
+/* Records the pooled feature, a value inside the network that a session gives by name (tap). */
 static void add_feature(tiny_bits *bits, peft_model *m)
 {
     tiny_batch b = tiny_batch_make(m, 2, 30);
@@ -107,6 +109,7 @@ static void train(tiny_bits *bits, peft_backbone *b, const char *method, const c
     peft_model_free(m);
 }
 
+/* Trains with both backbones and compares the results. method NULL: only the head is trained. */
 static void check_same_training(const pair *p, const char *method, const char *options)
 {
     char name[200];
@@ -157,7 +160,7 @@ START_TEST(cblas_gives_the_same_bits)
 }
 END_TEST
 
-/* Both save equal files, and the second trainer finds the features that the first cached in a file. */
+/* Both backbones save equal files, and the second trainer finds the features that the first cached in a file. */
 START_TEST(saved_files_and_cached_features_are_equal)
 {
     for (int h = 0; h < 2; h++) {
@@ -167,8 +170,8 @@ START_TEST(saved_files_and_cached_features_are_equal)
             pf_map *map[2];
             peft_options *o = tiny_options(p.ctx, "dtype=%s", dtypes[d]);
             for (int i = 0; i < 2; i++) {
-                OK(peft_backbone_save_as(p.backbone[i], tiny_path(i ? "one" : "other"), o));
-                OK(pf_map_open(p.ctx, tiny_path(i ? "one" : "other"), &map[i]));
+                OK(peft_backbone_save_as(p.backbone[i], tiny_path(i == 0 ? "from-half" : "from-f32"), o));
+                OK(pf_map_open(p.ctx, tiny_path(i == 0 ? "from-half" : "from-f32"), &map[i]));
             }
             ck_assert_uint_eq(pf_map_size(map[0]), pf_map_size(map[1]));
             ck_assert(!memcmp(pf_map_data(map[0]), pf_map_data(map[1]), pf_map_size(map[0])));
@@ -199,7 +202,8 @@ START_TEST(unaligned_matrices_are_copied)
     peft_backbone_free(p.backbone[0]);
     OK(peft_backbone_load_memory(p.ctx, bytes + 1, pf_map_size(map), NULL, &p.backbone[0]));
     const peft_tensor *w = pf_backbone_find(p.backbone[0], "blocks.0.mlp.fc1.weight");
-    ck_assert(w->type == PEFT_BF16 && (uintptr_t)w->data % 2 == 0 && w->owned);
+    const bool is_aligned = (uintptr_t)w->data % 2 == 0;
+    ck_assert(w->type == PEFT_BF16 && is_aligned && w->owned);
     tiny_same_backbone(p.backbone[0], p.backbone[1], "at an odd address");
     pf_map_close(map);
     pair_free(&p);
@@ -244,6 +248,7 @@ END_TEST
 /* NaN or infinity in a 16-bit weight is refused, as in f32. */
 START_TEST(nonfinite_weights_are_refused)
 {
+    /* +Inf, -Inf and NaN in f16, and in bf16 */
     static const uint16_t bad[2][3] = { { 0x7C00, 0xFC00, 0x7E01 }, { 0x7F80, 0xFF80, 0x7FC1 } };
     for (int h = 0; h < 2; h++)
         for (int i = 0; i < 3; i++) {

@@ -25,7 +25,8 @@ static long resident(void)
     return kib < 0 ? -1 : kib * 1024;
 }
 
-/* Writes a backbone of shape s (all tensors share one buffer of values) and returns the file's size. */
+/* Writes a backbone of shape s (all tensors share one buffer of values) and returns the file's size. h: index in
+ * halves. */
 static size_t write_file(peft_context *ctx, const pf_vit_shape *s, int h, tiny_naming naming, const char *path)
 {
     enum { MAX_ELEMENTS = 3072 * 768 };
@@ -40,6 +41,7 @@ static size_t write_file(peft_context *ctx, const pf_vit_shape *s, int h, tiny_n
     for (size_t i = 0; pf_vit_tensor(s, i, &t); i++) {
         char name[160];
         int parts = 0;
+        /* one file tensor, or q, k and v apart */
         while (tiny_rename(&as, t.name, parts, name, sizeof name)) parts++;
         t.dim[0] /= parts;
         ck_assert_int_le(pf_dims_count(t.ndim, t.dim), MAX_ELEMENTS);
@@ -55,6 +57,7 @@ static size_t write_file(peft_context *ctx, const pf_vit_shape *s, int h, tiny_n
     return (size_t)info.st_size;
 }
 
+/* Resident memory has grown since `before` by the file's size, the planned memory and at most 10 MiB. */
 static void check_growth(const char *name, const char *when, long before, size_t file, size_t planned)
 {
     const double over = (double)(resident() - before - (long)file - (long)planned) / MIB;
@@ -65,6 +68,7 @@ static void check_growth(const char *name, const char *when, long before, size_t
     ck_assert_msg(over > -20, "%s %s: the file is not in memory, so nothing was measured", name, when);
 }
 
+/* h: index in halves. */
 static void load_and_predict(int h, tiny_naming naming)
 {
     const pf_vit_shape s = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,

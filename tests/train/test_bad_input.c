@@ -154,6 +154,7 @@ START_TEST(wrong_options_are_refused_by_name)
 END_TEST
 
 /* --- labels, shapes, types, NULLs ------------------------------------------------------------- */
+/* A step that frees both tensors. */
 static peft_status step(peft_trainer *r, peft_tensor *images, peft_tensor *labels)
 {
     peft_status s = peft_trainer_step(r, images, labels, NULL);

@@ -3,21 +3,21 @@
  * count a batch that is not done, and peft_trainer_fit within a fit, which would train beyond the last epoch. */
 #include "tiny.h"
 
-enum { N = 4, BATCHES = 3 };
+enum { N = 4, BATCHES = 3, EPOCHS = 2 };
 
 /* The trainer, and the last refusal of a call within one of its callbacks. */
-static struct { peft_trainer *trainer; peft_status status; bool says_why; int calls; } inside;
+static struct { peft_trainer *trainer; peft_status status; bool says_why; int refusals; } inside;
 
 /* Keeps the status of the refused call and whether its message contains `why`. */
 static void record_refusal(peft_status s, const char *why)
 {
     inside.status = s;
     inside.says_why = strstr(peft_last_error(), why) != NULL;
-    inside.calls++;
-    ck_assert_int_eq(peft_set_error(PEFT_OK, ""), PEFT_OK);
+    inside.refusals++;
+    ck_assert_int_eq(peft_set_error(PEFT_OK, ""), PEFT_OK);          /* clears the error */
 }
 
-/* The batch callback; user: it calls peft_trainer_fit itself. */
+/* The batch callback. user not NULL: the callback calls peft_trainer_fit, which is refused. */
 static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     (void)epoch;
@@ -27,14 +27,16 @@ static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tens
     memcpy(labels->data, b.labels->data, pf_tensor_bytes(b.labels));
     memcpy(ids, b.ids, sizeof *ids * N);
     tiny_batch_free(&b);
-    if (user) record_refusal(peft_trainer_fit(inside.trainer, 2, next, NULL, NULL), "callback of peft_trainer_fit");
+    if (user)
+        record_refusal(peft_trainer_fit(inside.trainer, EPOCHS, next, NULL, NULL), "callback of peft_trainer_fit");
     return N;
 }
 
+/* A progress callback that calls peft_trainer_fit. */
 static int fit_again(peft_trainer *t, void *user)
 {
     (void)user;
-    record_refusal(peft_trainer_fit(t, 2, next, NULL, NULL), "callback of peft_trainer_fit");
+    record_refusal(peft_trainer_fit(t, EPOCHS, next, NULL, NULL), "callback of peft_trainer_fit");
     return 0;
 }
 
@@ -54,21 +56,23 @@ static int save_in_reducer(float *gradients, int64_t count, int64_t *passes, voi
     return 0;
 }
 
+/* A model; its trainer is inside.trainer. */
 static tiny begin(void)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = "classes=3,head=bn_linear" });
     inside.trainer = tiny_trainer(t.model, "batch=%d,lr=0.01", N);
-    inside.calls = 0;
+    inside.refusals = 0;
     return t;
 }
 
+/* Every step refused the call of its callback, and all epochs were trained. Frees model and trainer. */
 static void end(tiny *t)
 {
-    ck_assert_int_ge(inside.calls, 2 * BATCHES);
+    ck_assert_int_ge(inside.refusals, EPOCHS * BATCHES);
     ck_assert_int_eq(inside.status, PEFT_E_STATE);
     ck_assert(inside.says_why);
-    ck_assert_int_eq(inside.trainer->epoch, 2);
-    ck_assert_int_eq(inside.trainer->step, 2 * BATCHES);
+    ck_assert_int_eq(inside.trainer->epoch, EPOCHS);
+    ck_assert_int_eq(inside.trainer->step, EPOCHS * BATCHES);
     OK(peft_trainer_save(inside.trainer, tiny_path("state")));
     peft_trainer_free(inside.trainer);
     tiny_free(t);
@@ -81,7 +85,7 @@ START_TEST(save_within_a_step)
         tiny t = begin();
         if (reducer) OK(peft_trainer_set_reduce(inside.trainer, 0, 1, save_in_reducer, NULL));
         else OK(peft_trainer_set_loss(inside.trainer, save_in_loss, NULL));
-        OK(peft_trainer_fit(inside.trainer, 2, next, NULL, NULL));
+        OK(peft_trainer_fit(inside.trainer, EPOCHS, next, NULL, NULL));
         ck_assert(access(tiny_path("state"), F_OK));
         end(&t);
     }
@@ -91,11 +95,11 @@ END_TEST
 START_TEST(fit_within_fit)
 {
     tiny t = begin();
-    OK(peft_trainer_fit(inside.trainer, 2, next, fit_again, NULL));
+    OK(peft_trainer_fit(inside.trainer, EPOCHS, next, fit_again, NULL));
     end(&t);
     t = begin();
     int in_batches = 1;
-    OK(peft_trainer_fit(inside.trainer, 2, next, NULL, &in_batches));
+    OK(peft_trainer_fit(inside.trainer, EPOCHS, next, NULL, &in_batches));
     end(&t);
 }
 END_TEST

@@ -110,8 +110,10 @@ START_TEST(frozen_parameters_keep_their_values)
 }
 END_TEST
 
+typedef enum { ADAMW, SGD } optimiser;
+
 /* The first update of a parameter that was frozen has no moments yet: AdamW takes lr * g / (|g| + eps), SGD lr * g. */
-static void check_first_update_after_freezing(const char *options, bool adam)
+static void check_first_update_after_freezing(optimiser kind, const char *options)
 {
     enum { C = 3 };
     const double lr = 0.01, eps = 1e-6;
@@ -125,7 +127,8 @@ static void check_first_update_after_freezing(const char *options, bool adam)
     tiny_step(x, N, 100);
     for (int i = 0; i < C; i++) {
         const double g = gradient(t.model, "head.bias")[i];
-        near(values(t.model, "head.bias")[i], before[i] - lr * (adam ? g / (fabs(g) + eps) : g), 1e-6, options);
+        near(values(t.model, "head.bias")[i], before[i] - lr * (kind == ADAMW ? g / (fabs(g) + eps) : g), 1e-6,
+             options);
     }
     ck_assert(slot(x, "head.bias")->skipped == 5 && slot(x, "head.weight")->skipped == 0);
     peft_trainer_free(x);
@@ -134,8 +137,8 @@ static void check_first_update_after_freezing(const char *options, bool adam)
 
 START_TEST(moments_begin_at_the_first_update_of_a_parameter)
 {
-    check_first_update_after_freezing("eps=1e-6,beta1=0.7,beta2=0.99", true);
-    check_first_update_after_freezing("optimizer=sgd,momentum=0.9", false);
+    check_first_update_after_freezing(ADAMW, "eps=1e-6,beta1=0.7,beta2=0.99");
+    check_first_update_after_freezing(SGD, "optimizer=sgd,momentum=0.9");
 }
 END_TEST
 
@@ -177,6 +180,7 @@ static void change(peft_trainer *x, int step)
     if (step == 6) OK(peft_trainer_set_lr(x, 0.1 / 3));
 }
 
+/* Steps from .. to - 1 with their changes. */
 static void train(peft_trainer *x, int from, int to)
 {
     for (int i = from; i < to; i++) {
@@ -260,6 +264,7 @@ START_TEST(damaged_entries_of_a_state_are_refused)
 END_TEST
 
 /* --- rates that the progress callback sets ----------------------------------------------------------------------- */
+/* Four batches an epoch; user: the model. */
 static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                           void *user)
 {

@@ -7,6 +7,7 @@
 
 enum { SAMPLES = 13, BATCH = 4, EPOCHS = 4, STEPS = EPOCHS * ((SAMPLES + BATCH - 1) / BATCH) };
 
+/* Writes SAMPLES images of three classes and a list file of them. */
 static void make_pictures(void)
 {
     char name[40], list[600] = "";
@@ -20,7 +21,7 @@ static void make_pictures(void)
 
 typedef struct run { tiny t; peft_trainer *trainer; peft_loader *loader; } run;
 
-/* A new trainer and loader. */
+/* A new trainer and loader; loader: further options of the loader. */
 static run run_make(const char *loader)
 {
     char text[100];
@@ -47,6 +48,7 @@ static void run_free(run *r)
 }
 
 static int stop_step;
+/* A progress callback that stops the run after step stop_step. */
 static int stop_at_step(peft_trainer *t, void *user)
 {
     (void)user;

@@ -68,9 +68,10 @@ START_TEST(a_detached_adapter_leaves_no_trace)
         peft_adapter *a = tiny_adapter(t.backbone, tiny_method_name(i), NULL);
         tiny_batch b = tiny_batch_make(t.model, 1, 0);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 1, 3);
+        /* predicts before the adapter is attached, after it was trained and detached, and again */
         for (int k = 0; k < 3; k++) {
-            if (k == 1) OK(peft_model_attach(t.model, a));
             if (k == 1) {
+                OK(peft_model_attach(t.model, a));
                 peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=0.5");
                 OK(peft_trainer_group(x, "head.*", 0, 0));
                 for (int n = 0; n < 2; n++) tiny_step(x, 2, n);
@@ -91,7 +92,8 @@ START_TEST(a_detached_adapter_leaves_no_trace)
 }
 END_TEST
 
-/* Six objects are freed in all 720 orders; the trainer and the session work until they are freed themselves. */
+/* Six objects are freed in all 720 orders; the trainer and the session work until they are freed themselves. The
+ * remainders of `order` by 6, 5, 4, ... choose the next object among those that remain. */
 START_TEST(objects_can_be_freed_in_any_order)
 {
     for (int order = 0; order < 720; order++) {
@@ -111,7 +113,7 @@ START_TEST(objects_can_be_freed_in_any_order)
         bool freed[6] = { false };
         for (int remaining = 6, permutation = order; remaining > 0; permutation /= remaining--) {
             int k = 0;
-            for (int skip = permutation % remaining; freed[k] || skip--; k++) {}
+            for (int skip = permutation % remaining; freed[k] || skip--; k++) {}       /* the one after `skip` others */
             freed[k] = true;
             if (k == 0) peft_context_free(t.ctx);
             if (k == 1) peft_backbone_free(t.backbone);
@@ -179,9 +181,10 @@ static int progress(peft_trainer *t, void *user)
 /* How a callback fails: after setting an error itself; after a call of the library that failed; without an error; by
  * giving no batch at all. */
 typedef enum { OWN_ERROR, LIBRARY_ERROR, NO_ERROR, EMPTY_EPOCH } failure;
-/* by_progress: the progress callback fails, not the batch callback */
+/* What a failing callback gets as user data. by_progress: the progress callback fails, not the batch callback. */
 typedef struct failing { failure how; bool by_progress; peft_context *ctx; } failing;
 
+/* Fails as b->how says; returns -1. */
 static int fail_now(const failing *b)
 {
     peft_tensor *x;
@@ -198,7 +201,8 @@ static int64_t failing_next(int64_t epoch, int64_t i, peft_tensor *images, peft_
     memset(peft_tensor_data(images), 0, pf_tensor_bytes(images));
     memset(peft_tensor_data(labels), 0, pf_tensor_bytes(labels));
     if (b->how == EMPTY_EPOCH) return 0;
-    return b->by_progress ? 3 : i ? fail_now(b) : 3;
+    const bool fails = !b->by_progress && i > 0;                 /* the first batch is given, so that a step is done */
+    return fails ? fail_now(b) : 3;
 }
 
 static int failing_progress(peft_trainer *t, void *user)
@@ -220,7 +224,7 @@ START_TEST(fit_returns_the_error_of_a_callback)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int by_progress = 0; by_progress < 2; by_progress++) {
             peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
-            failing b = { rows[i].how, by_progress, t.ctx };
+            failing b = { .how = rows[i].how, .by_progress = by_progress, .ctx = t.ctx };
             peft_set_error(PEFT_E_IO, "something long past");
             peft_status s = peft_trainer_fit(x, 1, failing_next, failing_progress, &b);
             ck_assert_msg(s == rows[i].status || (rows[i].how == LIBRARY_ERROR && s == PEFT_E_SHAPE), "%s: %s",
@@ -232,7 +236,7 @@ START_TEST(fit_returns_the_error_of_a_callback)
             peft_trainer_free(x);
         }
     peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
-    failing b = { EMPTY_EPOCH, false, t.ctx };
+    failing b = { .how = EMPTY_EPOCH, .ctx = t.ctx };
     FAILS(PEFT_E_STATE, "epoch 0 has no samples", peft_trainer_fit(x, 1000, failing_next, NULL, &b));
     ck_assert(peft_trainer_get(x, "epoch") == 0);
     b.how = NO_ERROR, b.by_progress = true;

@@ -38,39 +38,39 @@ static peft_status options(objects *x, peft_context *ctx, const char *text)
     return peft_options_parse(x->o, text);
 }
 
-static peft_status make_model_with_adapter(objects *x, peft_context *ctx, const workload *l)
+static peft_status make_model_with_adapter(objects *x, peft_context *ctx, const workload *w)
 {
     PF_TRY(options(x, ctx, "image_size=16,heads=2,pool=cls"));
     PF_TRY(peft_backbone_load(ctx, tiny_path("backbone.safetensors"), x->o, &x->b));
-    PF_TRY(options(x, ctx, l->options));
-    PF_TRY(peft_adapter_create(x->b, l->method, x->o, &x->a));
-    PF_TRY(options(x, ctx, l->model));
+    PF_TRY(options(x, ctx, w->options));
+    PF_TRY(peft_adapter_create(x->b, w->method, x->o, &x->a));
+    PF_TRY(options(x, ctx, w->model));
     PF_TRY(peft_model_create(x->b, x->o, &x->m));
     PF_TRY(peft_model_attach(x->m, x->a));
     return peft_model_set_note(x->m, "preprocess", "none");
 }
 
-static peft_status train(objects *x, peft_context *ctx, const workload *l)
+static peft_status train(objects *x, peft_context *ctx, const workload *w)
 {
     const int64_t dims[] = { 2, 3 };
-    PF_TRY(options(x, ctx, l->trainer));
+    PF_TRY(options(x, ctx, w->trainer));
     PF_TRY(peft_trainer_create(x->m, x->o, &x->t));
-    PF_TRY(peft_trainer_step(x->t, l->batch.images, l->batch.labels, l->batch.ids));
+    PF_TRY(peft_trainer_step(x->t, w->batch.images, w->batch.labels, w->batch.ids));
     PF_TRY(peft_tensor_create(ctx, PEFT_F32, 2, dims, &x->logits));
-    return peft_trainer_evaluate(x->t, l->batch.images, x->logits);
+    return peft_trainer_evaluate(x->t, w->batch.images, x->logits);
 }
 
-static peft_status predict(objects *x, peft_context *ctx, const workload *l)
+static peft_status predict(objects *x, peft_context *ctx, const workload *w)
 {
     PF_TRY(options(x, ctx, "batch=2,threads=2,taps=feature"));
     PF_TRY(peft_session_create(x->m, x->o, &x->s));
-    PF_TRY(peft_session_predict(x->s, l->batch.images, x->logits));
-    return peft_session_probabilities(x->s, l->batch.images, 0, x->logits);
+    PF_TRY(peft_session_predict(x->s, w->batch.images, x->logits));
+    return peft_session_probabilities(x->s, w->batch.images, 0, x->logits);
 }
 
-static peft_status save_and_load_files(objects *x, peft_context *ctx, const workload *l)
+static peft_status save_and_load_files(objects *x, peft_context *ctx, const workload *w)
 {
-    (void)l;
+    (void)w;
     PF_TRY(peft_trainer_save(x->t, tiny_path("trainer")));
     PF_TRY(peft_model_save(x->m, tiny_path("model")));
     PF_TRY(peft_adapter_save(x->a, tiny_path("adapter")));
@@ -80,6 +80,7 @@ static peft_status save_and_load_files(objects *x, peft_context *ctx, const work
     return peft_file_open(ctx, tiny_path("model"), &x->f);
 }
 
+/* The whole workload arg; for failing_alloc_loop. */
 static peft_status run_workload(peft_context *ctx, void *arg)
 {
     objects x = { 0 };
@@ -91,6 +92,7 @@ static peft_status run_workload(peft_context *ctx, void *arg)
     return s;
 }
 
+/* Writes the weights alone, without facts of the network such as heads. */
 static void write_backbone(const peft_backbone *b, const char *path)
 {
     pf_st_out *o;
@@ -120,16 +122,15 @@ static void check_workload(workload w)
 
 START_TEST(a_workload_with_prompts)
 {
-    check_workload((workload){ "ept", "classes=3", "batch=2,threads=2,loss=ce,class_weights=\"1,2,3\"", "length=3",
-                               { 0 } });
+    check_workload((workload){ .method = "ept", .model = "classes=3", .options = "length=3",
+                               .trainer = "batch=2,threads=2,loss=ce,class_weights=\"1,2,3\"" });
 }
 END_TEST
 
 START_TEST(a_workload_with_batch_norm_and_cache)
 {
-    check_workload((workload){ "linear", "classes=3,head=mlp,head_layers=1",
-                               "batch=2,cache_features=100000,optimizer=sgd", "",
-        { 0 } });
+    check_workload((workload){ .method = "linear", .model = "classes=3,head=mlp,head_layers=1", .options = "",
+                               .trainer = "batch=2,cache_features=100000,optimizer=sgd" });
 }
 END_TEST
 
@@ -225,6 +226,7 @@ static const char *note_of(const fixture *w)
     return text ? text : "";
 }
 
+/* The operations: each makes one call, and frees or undoes what the call made. */
 typedef peft_status (*operation)(fixture *w);
 static peft_status make_backbone(fixture *w)
 {

@@ -116,10 +116,12 @@ START_TEST(losses_with_weights_follow_their_formulas)
         [SOFT_CE_BY_WEIGHTS] = "loss=soft_ce,class_weights=\"1,2,5\",weight_reduction=weights" };
     const double w[C] = { 1, 2, 5 }, pos[C] = { 4, 1, 0.5 };
     for (int k = 0; k < LOSSES; k++) {
+        const bool binary = k == BCE || k == BCE_SUM;
         tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
         tiny_batch b = tiny_batch_make(t.model, N, 0);
         float *y = peft_tensor_data(b.targets);
-        for (int i = 0; i < N * C; i++) y[i] = k <= BCE_SUM ? (float)(i % 2) : i / C % C == i % C ? 0.5f : 0.25f;
+        /* targets 0 and 1; or distributions: 0.5 for class (sample % C), 0.25 for the two others */
+        for (int i = 0; i < N * C; i++) y[i] = binary ? (float)(i % 2) : i / C % C == i % C ? 0.5f : 0.25f;
         peft_trainer *x = tiny_trainer(t.model, "batch=%d,%s", N, options[k]);
         OK(peft_trainer_backward(x, b.images, b.targets, NULL));
         const float *z = peft_tensor_cdata(peft_trainer_logits(x));
@@ -130,7 +132,7 @@ START_TEST(losses_with_weights_follow_their_formulas)
             for (int c = 0; c < C; c++) {
                 const double v = z[i * C + c], target = y[i * C + c], weight = k == BCE ? 1 : w[c];
                 weights += weight * target;
-                sum += weight * (k <= BCE_SUM ? pos[c] * target * log1p(exp(-v)) + (1 - target) * log1p(exp(v))
+                sum += weight * (binary ? pos[c] * target * log1p(exp(-v)) + (1 - target) * log1p(exp(v))
                                        : target * (log(lse) - v));
             }
         }

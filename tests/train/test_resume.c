@@ -16,15 +16,19 @@ static const run runs[] = {
     { { .method = "ln_tune" }, ",schedule=warmup_cosine,steps=10,warmup=3,clip_norm=0.5", true } };
 enum { RUNS = sizeof runs / sizeof *runs };
 
-/* seed > 0: the context has another seed than the saved run, and other parameters; both must come from the state. */
-static tiny tiny_for(const run *r, uint64_t seed)
+/* OTHER_START: the context has another seed than the saved run, and other parameters; both must come from the state. */
+typedef enum { USUAL_START, OTHER_START } start;
+enum { USUAL_SEED = 7, OTHER_SEED = 12 };
+
+static tiny tiny_for(const run *r, start how)
 {
     tiny t = tiny_make(&r->net);
-    if (seed) tiny_shake(t.model);
-    OK(peft_context_set_seed(t.ctx, 7 + seed));
+    if (how == OTHER_START) tiny_shake(t.model);
+    OK(peft_context_set_seed(t.ctx, how == OTHER_START ? OTHER_SEED : USUAL_SEED));
     return t;
 }
 
+/* A trainer of the run; more: further options, such as ",threads=2". */
 static peft_trainer *trainer_for(const run *r, tiny *t, const char *more)
 {
     peft_trainer *x = tiny_trainer(t->model, "batch=%d,lr=1e-2%s%s", N, r->options, more);
@@ -34,7 +38,7 @@ static peft_trainer *trainer_for(const run *r, tiny *t, const char *more)
 
 static void free_trainer(tiny *t, peft_trainer *x)
 {
-    OK(peft_context_set_seed(t->ctx, 7));
+    OK(peft_context_set_seed(t->ctx, USUAL_SEED));
     peft_trainer_free(x);
     tiny_free(t);
 }
@@ -49,7 +53,7 @@ START_TEST(a_run_saved_at_any_step_ends_with_the_same_bits)
 {
     for (int i = 0; i < RUNS; i++) {
         tiny_bits uninterrupted = { 0 };
-        tiny t = tiny_for(&runs[i], 0);
+        tiny t = tiny_for(&runs[i], USUAL_START);
         peft_trainer *x = trainer_for(&runs[i], &t, "");
         steps(x, 0, STEPS);
         tiny_bits_training(&uninterrupted, x);
@@ -57,12 +61,12 @@ START_TEST(a_run_saved_at_any_step_ends_with_the_same_bits)
         for (int k = 0; k <= STEPS; k++) {
             tiny_bits resumed = { 0 };
             char name[96];
-            t = tiny_for(&runs[i], 0);
+            t = tiny_for(&runs[i], USUAL_START);
             x = trainer_for(&runs[i], &t, ",threads=2");
             steps(x, 0, k);
             OK(peft_trainer_save(x, tiny_path("state")));
             free_trainer(&t, x);
-            t = tiny_for(&runs[i], 5);
+            t = tiny_for(&runs[i], OTHER_START);
             x = trainer_for(&runs[i], &t, k % 2 ? ",cache_features=50000" : ",executor=naive");
             OK(peft_trainer_restore(x, tiny_path("state")));
             steps(x, k, STEPS);
@@ -78,15 +82,17 @@ START_TEST(a_run_saved_at_any_step_ends_with_the_same_bits)
 END_TEST
 
 /* --- fit -------------------------------------------------------------------------------------- */
-/* stop_step, stop_batch: where callbacks stop the run; -1: nowhere. updates, batches: how many there were. */
+enum { NOWHERE = -1, BATCHES = 8 };              /* BATCHES: of the two epochs */
+/* stop_step, stop_batch: where the progress or the batch callback stops the run, or NOWHERE. updates, batches: how many
+ * there were. */
 typedef struct batch_source { const peft_model *m; int64_t stop_step, stop_batch; int updates, batches; } batch_source;
 
 static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     batch_source *source = user;
     (void)epoch;
-    int64_t n = i == 3 ? 2 : i < 4 ? N : 0;
-    if (source->stop_batch >= 0 && source->batches == source->stop_batch) return -1;
+    int64_t n = i < 3 ? N : i == 3 ? 2 : 0;      /* samples of batch i of an epoch */
+    if (source->stop_batch != NOWHERE && source->batches == source->stop_batch) return -1;
     if (!n) return 0;
     source->batches++;
     tiny_batch b = tiny_batch_make(source->m, (int)n, (int)i * N);
@@ -103,7 +109,7 @@ static int progress(peft_trainer *t, void *user)
     batch_source *source = user;
     source->updates++;
     ck_assert(peft_trainer_get(t, "step") > 0);
-    return source->stop_step >= 0 && peft_trainer_get(t, "step") >= (double)source->stop_step;
+    return source->stop_step != NOWHERE && peft_trainer_get(t, "step") >= (double)source->stop_step;
 }
 
 /* Two epochs, stopped at a step or batch, saved and resumed. */
@@ -111,16 +117,17 @@ static void check_fit(const run *r, const tiny_bits *uninterrupted, int64_t stop
 {
     char name[96];
     tiny_bits resumed = { 0 };
-    tiny t = tiny_for(r, 0);
+    tiny t = tiny_for(r, USUAL_START);
     peft_trainer *x = trainer_for(r, &t, "");
-    batch_source source = { t.model, stop_step, stop_batch, 0, 0 };
-    FAILS(PEFT_E_CANCELLED, stop_batch < 0 ? "step" : "batch", peft_trainer_fit(x, 2, next_batch, progress, &source));
+    batch_source source = { .m = t.model, .stop_step = stop_step, .stop_batch = stop_batch };
+    FAILS(PEFT_E_CANCELLED, stop_batch == NOWHERE ? "step" : "batch",
+          peft_trainer_fit(x, 2, next_batch, progress, &source));
     OK(peft_trainer_save(x, tiny_path("state")));
     free_trainer(&t, x);
-    t = tiny_for(r, 5);
+    t = tiny_for(r, OTHER_START);
     x = trainer_for(r, &t, "");
     OK(peft_trainer_restore(x, tiny_path("state")));
-    source = (batch_source){ t.model, -1, -1, 0, 0 };
+    source = (batch_source){ .m = t.model, .stop_step = NOWHERE, .stop_batch = NOWHERE };
     OK(peft_trainer_fit(x, 2, next_batch, progress, &source));
     tiny_bits_training(&resumed, x);
     free_trainer(&t, x);
@@ -133,17 +140,17 @@ START_TEST(a_stopped_fit_resumes_to_the_same_bits)
 {
     for (int i = 0; i < RUNS; i++) {
         tiny_bits uninterrupted = { 0 };
-        tiny t = tiny_for(&runs[i], 0);
+        tiny t = tiny_for(&runs[i], USUAL_START);
         peft_trainer *x = trainer_for(&runs[i], &t, "");
-        batch_source source = { t.model, -1, -1, 0, 0 };
+        batch_source source = { .m = t.model, .stop_step = NOWHERE, .stop_batch = NOWHERE };
         OK(peft_trainer_fit(x, 2, next_batch, progress, &source));
-        ck_assert_int_eq(source.batches, 8);
-        ck_assert_int_eq(source.updates, strstr(runs[i].options, "accumulate=3") ? 4 : 8);
+        ck_assert_int_eq(source.batches, BATCHES);
+        ck_assert_int_eq(source.updates, strstr(runs[i].options, "accumulate=3") ? 4 : BATCHES);
         ck_assert(peft_trainer_get(x, "epoch") == 2);
         tiny_bits_training(&uninterrupted, x);
         free_trainer(&t, x);
-        for (int64_t k = 1; k <= source.updates; k++) check_fit(&runs[i], &uninterrupted, k, -1);
-        for (int64_t k = 0; k < 8; k++) check_fit(&runs[i], &uninterrupted, -1, k);
+        for (int64_t k = 1; k <= source.updates; k++) check_fit(&runs[i], &uninterrupted, k, NOWHERE);
+        for (int64_t k = 0; k < BATCHES; k++) check_fit(&runs[i], &uninterrupted, NOWHERE, k);
         tiny_bits_free(&uninterrupted);
     }
     tiny_clean();
@@ -151,10 +158,11 @@ START_TEST(a_stopped_fit_resumes_to_the_same_bits)
 END_TEST
 
 /* --- states that do not fit ------------------------------------------------------------------ */
+/* A trainer of run r, with the further options `more`, refuses the file "state" and is unchanged. */
 static void check_refused(const run *r, const char *more, peft_status status, const char *text)
 {
     tiny_bits before = { 0 }, after = { 0 };
-    tiny t = tiny_for(r, 0);
+    tiny t = tiny_for(r, USUAL_START);
     peft_trainer *x = trainer_for(r, &t, more);
     steps(x, 0, 2);
     tiny_bits_training(&before, x);
@@ -173,7 +181,7 @@ START_TEST(states_of_other_runs_are_refused)
         { { .method = "ept", .model = "classes=4" }, "", false };
     const run other_option = { { .method = "ept", .adapter = "length=4" }, "", false };
     const run other_net = { { .method = "ept", .more = "seed=3" }, "", false };
-    tiny t = tiny_for(&plain, 0);
+    tiny t = tiny_for(&plain, USUAL_START);
     peft_trainer *x = trainer_for(&plain, &t, "");
     steps(x, 0, 3);
     OK(peft_trainer_save(x, tiny_path("state")));
@@ -214,7 +222,7 @@ START_TEST(damaged_states_are_refused)
         { { SET_META, "libpeft.pending", "many" }, PEFT_E_FORMAT, "libpeft.pending" },
         { { SET_META, "libpeft.pending", "2" }, PEFT_E_FORMAT, "grad.prompt" } };
     const run plain = { { .method = "ept" }, "", false };
-    tiny t = tiny_for(&plain, 0);
+    tiny t = tiny_for(&plain, USUAL_START);
     peft_trainer *x = trainer_for(&plain, &t, "");
     steps(x, 0, 3);
     OK(peft_trainer_save(x, tiny_path("good")));
@@ -232,12 +240,12 @@ END_TEST
 static void check_accepted(const char *saved, const char *given)
 {
     const run plain = { { .method = "ept" }, "", false };
-    tiny t = tiny_for(&plain, 0);
+    tiny t = tiny_for(&plain, USUAL_START);
     peft_trainer *x = tiny_trainer(t.model, "batch=%d,%s", N, saved);
     steps(x, 0, 3);
     OK(peft_trainer_save(x, tiny_path("state")));
     free_trainer(&t, x);
-    t = tiny_for(&plain, 5);
+    t = tiny_for(&plain, OTHER_START);
     x = tiny_trainer(t.model, "batch=%d,%s", N, given);
     OK(peft_trainer_restore(x, tiny_path("state")));
     ck_assert(peft_trainer_get(x, "step") == 3);
@@ -263,17 +271,17 @@ START_TEST(a_run_can_be_extended)
 {
     const run five = { { .method = "ept" }, ",steps=5", false }, ten = { { .method = "ept" }, ",steps=10", false };
     tiny_bits uninterrupted = { 0 }, extended = { 0 };
-    tiny t = tiny_for(&ten, 0);
+    tiny t = tiny_for(&ten, USUAL_START);
     peft_trainer *x = trainer_for(&ten, &t, "");
     steps(x, 0, STEPS);
     tiny_bits_training(&uninterrupted, x);
     free_trainer(&t, x);
-    t = tiny_for(&five, 0);
+    t = tiny_for(&five, USUAL_START);
     x = trainer_for(&five, &t, "");
     steps(x, 0, 5);
     OK(peft_trainer_save(x, tiny_path("state")));
     free_trainer(&t, x);
-    t = tiny_for(&ten, 5);
+    t = tiny_for(&ten, OTHER_START);
     x = trainer_for(&ten, &t, "");
     OK(peft_trainer_restore(x, tiny_path("state")));
     steps(x, 5, STEPS);
@@ -282,7 +290,7 @@ START_TEST(a_run_can_be_extended)
     tiny_same(&uninterrupted, &extended, "5 of 10 steps");
     tiny_bits_free(&uninterrupted);
     check_accepted("schedule=cosine,steps=5", "schedule=cosine,steps=10");
-    t = tiny_for(&ten, 0);
+    t = tiny_for(&ten, USUAL_START);
     x = trainer_for(&ten, &t, ",schedule=cosine");
     OK(peft_trainer_save(x, tiny_path("state")));
     check_refused(&five, ",schedule=cosine", PEFT_E_MISMATCH,
@@ -295,7 +303,7 @@ END_TEST
 START_TEST(notes_are_saved_and_compared)
 {
     const run plain = { { .method = "ept" }, "", false };
-    tiny t = tiny_for(&plain, 0);
+    tiny t = tiny_for(&plain, USUAL_START);
     peft_trainer *x = trainer_for(&plain, &t, "");
     ck_assert_ptr_null(peft_trainer_note(x, "data"));
     OK(peft_trainer_set_note(x, "data", "first"));

@@ -6,6 +6,8 @@
 static const int threads[] = { 1, 2, 3, 8 };
 enum { THREADS = 4 };
 
+/* Records `steps` training steps on n samples each. workers: number of threads; CONTEXTS_THREADS: the context's. */
+enum { CONTEXTS_THREADS = 0 };
 static void record_steps(const tiny *t, int steps, int n, int workers, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=%d,lr=1e-2,weight_decay=0.01,clip_norm=1,threads=%d", n, workers);
@@ -21,20 +23,21 @@ static void record_steps(const tiny *t, int steps, int n, int workers, tiny_bits
     peft_trainer_free(r);
 }
 
-/* Trains and predicts with 1, 2, 3 and 8 threads, n samples a step: all as with one thread, which bits[0] records. */
+/* Trains `steps` steps and predicts with 1, 2, 3 and 8 threads, n samples a step: all as with one thread. */
 static void compare(tiny_spec spec, int steps, int n)
 {
-    tiny_bits bits[2] = { { 0 } };
+    tiny_bits one_thread = { 0 };
     char name[160];
     for (int k = 0; k < THREADS; k++) {
+        tiny_bits several = { 0 }, *bits = k == 0 ? &one_thread : &several;
         tiny t = tiny_make(&spec);
-        record_steps(&t, steps, n, threads[k], &bits[k > 0]);
-        tiny_bits_predict(&bits[k > 0], t.model, n, threads[k]);
+        record_steps(&t, steps, n, threads[k], bits);
+        tiny_bits_predict(bits, t.model, n, threads[k]);
         tiny_free(&t);
         snprintf(name, sizeof name, "%s, %s, %d threads", spec.method, spec.isa ? spec.isa : "auto", threads[k]);
-        if (k) tiny_same(&bits[0], &bits[1], name);
+        if (k > 0) tiny_same(&one_thread, &several, name);
     }
-    tiny_bits_free(&bits[0]);
+    tiny_bits_free(&one_thread);
 }
 
 START_TEST(every_method_and_isa_gives_the_same_bits)
@@ -63,14 +66,15 @@ END_TEST
 /* threads=0 takes the context's number of threads. */
 START_TEST(threads_of_the_context_give_the_same_bits)
 {
-    tiny_bits bits[2] = { { 0 } };
+    tiny_bits one_thread = { 0 };
     for (int k = 0; k < THREADS; k++) {
+        tiny_bits several = { 0 };
         tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = threads[k], .backbone = TINY_WIDE });
-        record_steps(&t, 2, 2, 0, &bits[k > 0]);
+        record_steps(&t, 2, 2, CONTEXTS_THREADS, k == 0 ? &one_thread : &several);
         tiny_free(&t);
-        if (k) tiny_same(&bits[0], &bits[1], "context's threads");
+        if (k > 0) tiny_same(&one_thread, &several, "context's threads");
     }
-    tiny_bits_free(&bits[0]);
+    tiny_bits_free(&one_thread);
 }
 END_TEST
 
@@ -94,10 +98,12 @@ static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int 
     peft_session_free(s);
 }
 
-/* Predicts the same images in the first `count` ways: all logits as by one image at a time, the first way. */
+/* Predicts the same images in the first `count` of six ways: all logits as by one image at a time, the first way. */
+enum { FIRST_WAYS = 3, ALL_WAYS = 6 };
 static void check_independence(const tiny_spec *spec, size_t count)
 {
-    static const struct { int batch, n, from; } ways[] = { { 1, 1, 0 }, { 7, 7, 0 }, { 7, 3, 0 }, { 3, 2, 1 },
+    /* batch: of the session; n: images a call; from: first image */
+    static const struct { int batch, n, from; } ways[ALL_WAYS] = { { 1, 1, 0 }, { 7, 7, 0 }, { 7, 3, 0 }, { 3, 2, 1 },
         { 5, 5, 2 }, { 16, 4, 0 } };
     enum { COUNT = 7, CLASSES = 3 };
     float expected[COUNT * CLASSES], got[COUNT * CLASSES];
@@ -118,10 +124,10 @@ START_TEST(logits_do_not_depend_on_other_images)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
-            check_independence(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i), .model =
-                "classes=3,head=bn_linear" }, 6);
+            check_independence(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i),
+                                             .model = "classes=3,head=bn_linear" }, ALL_WAYS);
     for (size_t i = 0; i < tiny_method_count(); i++)
-        check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) }, 3);
+        check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) }, FIRST_WAYS);
 }
 END_TEST
 

@@ -10,6 +10,7 @@ enum { C = 3 };                          /* classes */
 /* An optimiser: the trainer's options, and the same settings as numbers for the formulas (clip 0: no clipping). */
 typedef struct rule { const char *options; bool adam, nesterov; double momentum, decay, clip; } rule;
 
+/* Three steps: the bias of the head follows the formula of the optimiser. */
 static void check_rule(const rule *r)
 {
     const double lr = 0.05, beta1 = 0.8, beta2 = 0.9, eps = 1e-3;
@@ -57,13 +58,14 @@ static void check_rule(const rule *r)
 START_TEST(updates_follow_their_formulas)
 {
     static const rule rules[] = {
-        { "optimizer=adamw", true, false, 0, 0, 0 },
-        { "optimizer=adamw,weight_decay=0.3,clip_norm=0.01", true, false, 0, 0.3, 0.01 },
-        { "optimizer=sgd,momentum=0.7", false, false, 0.7, 0, 0 },
-        { "optimizer=sgd,momentum=0", false, false, 0, 0, 0 },
-        { "optimizer=sgd,momentum=0,weight_decay=0.3", false, false, 0, 0.3, 0 },
-        { "optimizer=sgd,momentum=0.7,nesterov=true,weight_decay=0.3,clip_norm=0.01", false, true, 0.7, 0.3, 0.01 },
-        { "optimizer=sgd,momentum=0.7,clip_norm=1e9", false, false, 0.7, 0, 1e9 } };
+        { "optimizer=adamw", .adam = true },
+        { "optimizer=adamw,weight_decay=0.3,clip_norm=0.01", .adam = true, .decay = 0.3, .clip = 0.01 },
+        { "optimizer=sgd,momentum=0.7", .momentum = 0.7 },
+        { "optimizer=sgd,momentum=0", .momentum = 0 },
+        { "optimizer=sgd,momentum=0,weight_decay=0.3", .decay = 0.3 },
+        { "optimizer=sgd,momentum=0.7,nesterov=true,weight_decay=0.3,clip_norm=0.01", .nesterov = true,
+          .momentum = 0.7, .decay = 0.3, .clip = 0.01 },
+        { "optimizer=sgd,momentum=0.7,clip_norm=1e9", .momentum = 0.7, .clip = 1e9 } };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) check_rule(&rules[i]);
 }
 END_TEST
@@ -199,6 +201,7 @@ START_TEST(schedules_reach_the_optimiser)
 END_TEST
 
 /* --- losses ----------------------------------------------------------------------------------- */
+/* The logarithm of the probability of class y, of logits x [C]. */
 static double log_softmax(const float *x, int64_t y)
 {
     double sum = 0;
@@ -218,7 +221,8 @@ START_TEST(losses_follow_their_formulas)
         tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
         tiny_batch b = tiny_batch_make(t.model, 4, 0);
         float *shares = peft_tensor_data(b.targets);
-        for (int i = 0; k == SOFT_CE_SMOOTH && i < 4; i++)                   /* shares that add up to 1 */
+        /* shares that add up to 1: 0 2 0 / 2, 1 3 1 / 5, 2 0 2 / 4, 3 1 3 / 7 */
+        for (int i = 0; k == SOFT_CE_SMOOTH && i < 4; i++)
             for (int c = 0; c < C; c++) shares[i * C + c] = (float)((i + 2 * c) % 4) / (float[]){ 2, 5, 4, 7 }[i];
         peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", options[k]);
         OK(peft_trainer_backward(x, b.images, k <= CE_WEIGHTED ? b.labels : b.targets, NULL));

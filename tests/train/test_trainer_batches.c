@@ -4,6 +4,7 @@
 #include <math.h>
 #include "trainer_values.h"
 
+/* All parameters of two models are equal within the tolerance. */
 static void check_near_models(peft_model *a, peft_model *b, double tolerance, const char *what)
 {
     for (size_t i = 0; i < peft_model_param_count(a); i++) {
