@@ -8,6 +8,7 @@
 
 enum { SIZE = 12, PLANE = SIZE * SIZE, FLOATS = 3 * PLANE };
 
+/* A transform with the further settings `more`. */
 static peft_transform *parse(const char *more)
 {
     char text[300];
@@ -44,16 +45,20 @@ START_TEST(the_draw_depends_on_seed_epoch_and_sample)
         float first[FLOATS], other[FLOATS];
         int changed[3] = { 0 };
         for (int64_t i = 0; i < 40; i++) {
-            draw(texts[k], im, 5, 6, i, first);
+            const uint64_t seed = 5;
+            const int64_t epoch = 6;
+            draw(texts[k], im, seed, epoch, i, first);
             for (int which = 0; which < 3; which++) {             /* change the seed, the epoch or the sample */
-                draw(texts[k], im, which == 0 ? 6 : 5, which == 1 ? 7 : 6, which == 2 ? i + 100 : i, other);
+                draw(texts[k], im, which == 0 ? seed + 1 : seed, which == 1 ? epoch + 1 : epoch,
+                     which == 2 ? i + 100 : i, other);
                 changed[which] += memcmp(first, other, sizeof first) != 0;
             }
-            draw(texts[k], im, 5, 6, i, other);
+            draw(texts[k], im, seed, epoch, i, other);
             ck_assert_mem_eq(first, other, sizeof first);
         }
         for (int which = 0; which < 3; which++)
-            ck_assert_msg(changed[which] > 10, "%s: changing key %d rarely changes the draw", texts[k], which);
+            ck_assert_msg(changed[which] > 10, "%s: changing the %s rarely changes the draw", texts[k],
+                          which == 0 ? "seed" : which == 1 ? "epoch" : "sample");
         peft_transform *t = parse(texts[k]), *plain = parse("");
         ok(peft_transform_apply(t, im, first));
         ok(peft_transform_apply(plain, im, other));
@@ -109,6 +114,7 @@ START_TEST(padded_crops_are_all_shifts_within_the_padding)
 }
 END_TEST
 
+/* The brightness of pixel i of the image v, as ITU-R BT.601 defines it. */
 static double luma(const float *v, int64_t i) { return 0.299 * v[i] + 0.587 * v[PLANE + i] + 0.114 * v[2 * PLANE + i]; }
 
 /* saturation=0.5 keeps each pixel's luma and scales its difference from grey by one factor in [0.5, 1.5]. */

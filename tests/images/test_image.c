@@ -6,6 +6,7 @@
 #include <peft/io.h>
 #include <stdbool.h>
 
+/* Decodes an image file in memory, which must succeed. */
 static peft_image *load(const void *data, size_t size)
 {
     peft_image *im;
@@ -72,16 +73,19 @@ START_TEST(every_kind_of_png_is_read)
 }
 END_TEST
 
-/* Where `refused` is set the file is refused, else it gives the unchanged image. what, offset: the damage, in messages.
- * A cut file is always a format error; a changed one may look like an unsupported one. */
-static void check_damaged(const peft_image *whole, bool refused, const void *png, size_t size, const char *what,
+/* READ: the damaged file gives the unchanged image `whole`; REFUSED: an error. */
+typedef enum { READ, REFUSED } outcome;
+
+/* what, offset: the damage, in messages. A cut file is always a format error; a changed one may look like an
+ * unsupported one. */
+static void check_damaged(const peft_image *whole, outcome expected, const void *png, size_t size, const char *what,
                           size_t offset)
 {
     peft_image *im = NULL;
     peft_status s = peft_image_load_memory(io_ctx, png, size, NULL, &im);
     const bool cut = !strncmp(what, "cut", 3);
-    if (refused) ck_assert_msg(s == PEFT_E_FORMAT || (s == PEFT_E_UNSUPPORTED && !cut), "%s %zu: accepted", what,
-                               offset);
+    if (expected == REFUSED) ck_assert_msg(s == PEFT_E_FORMAT || (s == PEFT_E_UNSUPPORTED && !cut), "%s %zu: accepted",
+                                           what, offset);
     else ck_assert_msg(s == PEFT_OK, "%s %zu: %s", what, offset, peft_last_error());
     if (!s) same_image(whole, im);
     peft_image_free(im);
@@ -101,19 +105,19 @@ START_TEST(a_cut_or_changed_png_is_refused)
     for (size_t n = 0; n < size; n++) {
         unsigned char *cut = malloc(n + 1);                            /* exact size: sanitizers see reads beyond */
         memcpy(cut, png, n);
-        check_damaged(whole, n < size - END, cut, n, "cut at", n);
+        check_damaged(whole, n < size - END ? REFUSED : READ, cut, n, "cut at", n);
         free(cut);
     }
     for (size_t i = 0; i < size; i++) {
         png[i] ^= 0x10;
-        check_damaged(whole, i < size - END, png, size, "byte changed", i);
+        check_damaged(whole, i < size - END ? REFUSED : READ, png, size, "byte changed", i);
         png[i] ^= 0x10;
     }
     unsigned char more[2000];                                 /* a text chunk with a wrong checksum before the end */
     memcpy(more, png, size - END);
     memcpy(more + size - END, "\0\0\0\4tEXta\0bc\1\2\3\4", 16);
     memcpy(more + size + 16 - END, png + size - END, END);
-    check_damaged(whole, false, more, size + 16, "text chunk", 0);
+    check_damaged(whole, READ, more, size + 16, "text chunk", 0);
     peft_image_free(whole);
     free(png);
 }
@@ -130,7 +134,8 @@ static uint32_t crc(const unsigned char *p, size_t n)
     return ~c;
 }
 
-/* Sets the size in a PNG's header. */
+/* Sets the size in a PNG's header: width and height from byte 16 on, highest byte first; the checksum of bytes 12 to 28
+ * from byte 29 on. */
 static void set_size(unsigned char *png, uint32_t width, uint32_t height)
 {
     const uint32_t v[] = { width, height };

@@ -46,6 +46,7 @@ static const struct { const char *name; const io_format *format; } rows[] = {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
+/* The sample of rows[row]. */
 static const sample *sample_of(int row)
 {
     for (int i = 0; i < SAMPLES; i++)
@@ -96,7 +97,7 @@ START_TEST(each_cut_file_is_refused)
     for (int i = 0; i < ROWS; i++) {
         const sample *s = sample_of(i);
         for (size_t n = 0; n < s->size; n++) {
-            uint8_t *part = malloc(n + !n);                            /* exact size: sanitizers see reads beyond */
+            uint8_t *part = malloc(n > 0 ? n : 1);                     /* exact size: sanitizers see reads beyond */
             peft_image *im = NULL;
             memcpy(part, s->file, n);
             if (n < s->size - s->spare) {
@@ -139,7 +140,7 @@ START_TEST(each_ending_is_that_of_an_image)
     io_image_endings(list, sizeof list);
     ck_assert_msg(!strncmp(list, ".png, .jpg, ", 12), "%s", list);
     for (int i = 0; i < ROWS; i++)
-        for (const char *ending = rows[i].format->endings; *ending;) {
+        for (const char *ending = rows[i].format->endings; *ending;) {          /* such as "jpg|jpeg" */
             const int n = (int)strcspn(ending, "|");
             char name[40];
             snprintf(name, sizeof name, "a.%.*s", n, ending);

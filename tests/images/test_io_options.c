@@ -39,6 +39,7 @@ static const struct table {
 } tables[] = { { "image", peft_image_option, load_image }, { "transform", peft_transform_option, parse_transform },
                { "loader", peft_loader_option, create_loader } };
 
+/* "name=value"; valid until the next call. */
 static const char *setting(const char *name, const char *value)
 {
     static char text[200];

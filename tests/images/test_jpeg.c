@@ -57,6 +57,7 @@ static unsigned char *jpeg_of(const kind *k, const void *pixels, int w, int h, s
 
 static const kind rgb = { .channels = 3, .space = JCS_RGB }, grey = { .channels = 1, .space = JCS_GRAYSCALE };
 
+/* Decodes an image file in memory, which must succeed. */
 static peft_image *load(const void *data, size_t size)
 {
     peft_image *im;
@@ -128,6 +129,7 @@ END_TEST
  * read. */
 START_TEST(a_cut_jpeg_is_refused)
 {
+    enum { NOT, WITH_ZEROS, WITH_ZEROS_AND_END, FILLINGS };       /* END: the end marker */
     static const kind kinds[] = { { .channels = 3, .space = JCS_RGB, .h = { 1, 1, 1 }, .v = { 1, 1, 1 } },
         { .channels = 3, .space = JCS_RGB, .progressive = true }, { .channels = 3, .space = JCS_RGB, .restart = 2 },
         { .channels = 1, .space = JCS_GRAYSCALE, .optimised = true } };
@@ -137,17 +139,18 @@ START_TEST(a_cut_jpeg_is_refused)
         unsigned char *jpeg = jpeg_of(&kinds[i], peft_image_pixels(im), 40, 24, &size);
         whole = load(jpeg, size);
         for (size_t n = 0; n < size; n++)
-            for (int filled = 0; filled < 3; filled++) {      /* not filled; with zeros; zeros and an end marker */
-                size_t bytes = filled ? size + 600 : n;
+            for (int filled = NOT; filled < FILLINGS; filled++) {
+                size_t bytes = filled == NOT ? n : size + 600;
                 unsigned char *bad = calloc(bytes + 1, 1);    /* exact size: sanitizers see reads beyond */
                 memcpy(bad, jpeg, n);
-                if (filled == 2) memcpy(bad + bytes - 2, "\xff\xd9", 2);
+                if (filled == WITH_ZEROS_AND_END) memcpy(bad + bytes - 2, "\xff\xd9", 2);
                 peft_status s = peft_image_load_memory(io_ctx, bad, bytes, NULL, &loaded);
                 if (n < size - 2) {
-                    ck_assert_msg(s == PEFT_E_FORMAT, "kind %zu, %d, cut at %zu of %zu: %s", i, filled, n, size,
+                    ck_assert_msg(s == PEFT_E_FORMAT, "kind %zu, filling %d, cut at %zu of %zu: %s", i, filled, n, size,
                                   s ? peft_last_error() : "accepted");
                 } else {
-                    ck_assert_msg(!s, "kind %zu, %d, cut at %zu of %zu: %s", i, filled, n, size, peft_last_error());
+                    ck_assert_msg(!s, "kind %zu, filling %d, cut at %zu of %zu: %s", i, filled, n, size,
+                                  peft_last_error());
                     same_image(whole, loaded);
                     peft_image_free(loaded);
                 }

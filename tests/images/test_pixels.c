@@ -63,6 +63,7 @@ START_TEST(percentiles_equal_those_of_numpy)
 }
 END_TEST
 
+/* Writes the image as the transform `text` gives it. */
 static void apply(const char *text, const peft_image *im, float *out)
 {
     peft_transform *t;
@@ -71,6 +72,7 @@ static void apply(const char *text, const peft_image *im, float *out)
     peft_transform_free(t);
 }
 
+/* The transform `text` parses, but refuses the image with this status and a message that contains word. */
 static void refused(peft_status s, const char *word, const char *text, const peft_image *im)
 {
     float out[12];
@@ -82,6 +84,7 @@ static void refused(peft_status s, const char *word, const char *text, const pef
 
 #define PLAIN "size=2,mean=0,std=1,"
 
+/* Four values equal the expected ones within half a step of 16 bits. */
 static void all_near(const float *got, const float *want)
 {
     for (int i = 0; i < 4; i++)
@@ -215,6 +218,7 @@ END_TEST
 
 #define DICT(type, shape) "{'descr': '" type "', 'fortran_order': False, 'shape': " shape ", }"
 
+/* Writes an .npy file into the test's folder and returns its path. */
 static const char *array_file(const char *name, const char *dictionary, const void *data, size_t bytes)
 {
     unsigned char file[1024];

@@ -35,6 +35,7 @@ static double resized_at(const peft_image *im, int64_t w, int64_t h, const char 
     return sum / weight;
 }
 
+/* An image of iw x ih pixels resized to w x h has the samples of the definition. */
 static void check_resize(int64_t iw, int64_t ih, int channels, int depth, int64_t w, int64_t h, const char *filter)
 {
     peft_image *im = picture(iw, ih, channels, depth, 4), *to;
@@ -87,6 +88,7 @@ START_TEST(resizing_keeps_equal_sizes_and_constant_images)
 }
 END_TEST
 
+/* peft_image_resize_shorter(size) makes an image of w x h pixels want_w x want_h. */
 static void check_shorter(int64_t w, int64_t h, int64_t size, int64_t want_w, int64_t want_h)
 {
     peft_image *im = picture(w, h, 1, 8, 1), *to;
@@ -105,6 +107,7 @@ START_TEST(the_longer_side_keeps_the_aspect_ratio)
 }
 END_TEST
 
+/* The centre of the first w letters of "abcdefghij", as an image of one row, is `want`. */
 static void check_crop(int64_t w, int64_t crop, const char *want)
 {
     peft_image *im, *to;
@@ -249,6 +252,7 @@ static pf_st *open_golden(peft_context **ctx, const char *name)
     return st;
 }
 
+/* The source image of golden vectors: the tensor "input.NAME". */
 static peft_image *golden_image(const pf_st *st, const char *image_name)
 {
     char name[80];

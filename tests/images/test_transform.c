@@ -22,6 +22,7 @@ static peft_image *grey(int64_t width, int64_t height)
     return im;
 }
 
+/* Writes the image as the transform `text` gives it. */
 static void apply(const char *text, const peft_image *im, float *out)
 {
     peft_transform *t;
@@ -257,7 +258,8 @@ START_TEST(transparent_colours_are_composed_with_white)
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         uint8_t bytes[6];
         float out[3 * 4];
-        size_t size, n = (row[i].type == SPNG_COLOR_TYPE_TRUECOLOR ? 6 : 2) / (row[i].bits == 1 ? 2 : 1);
+        /* n: samples of both pixels; two samples of 1 bit are one byte */
+        size_t size, n = row[i].type == SPNG_COLOR_TYPE_TRUECOLOR ? 6 : row[i].bits == 1 ? 1 : 2;
         peft_image *im;
         for (int k = 0; k < 6; k++) bytes[k] = (uint8_t)row[i].v[k];
         void *png = png_of(row[i].type, row[i].bits, 2, 1, row[i].trns, row[i].bits == 16 ? (void *)row[i].v : bytes,

@@ -52,6 +52,7 @@ static inline peft_tensor *tensor(peft_context *ctx, peft_dtype type, int ndim, 
     return t;
 }
 
+/* A tensor for the logits of n images. */
 static inline peft_tensor *logits_of(peft_context *ctx, int64_t n)
 {
     return tensor(ctx, PEFT_F32, 2, (const int64_t[]){ n, CLASSES });

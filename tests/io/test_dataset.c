@@ -70,6 +70,7 @@ START_TEST(a_split_has_the_classes_of_all_splits)
 }
 END_TEST
 
+/* Opens a list file of this text; classes: the number of classes, 0: to be found. */
 static peft_status open_list(const char *text, int64_t classes, peft_dataset **out)
 {
     write_bytes(in_folder("l/list.txt"), text, strlen(text));
@@ -127,6 +128,7 @@ static peft_dataset *twenty_samples(void)
     return d;
 }
 
+/* The number of samples of a class. */
 static int64_t count_of(const peft_dataset *d, int64_t class_index)
 {
     int64_t n = 0;
@@ -134,12 +136,12 @@ static int64_t count_of(const peft_dataset *d, int64_t class_index)
     return n;
 }
 
-/* Checks whether a and b have the same sample ids in the same order; same: the expected answer. */
-static void check_same_ids(const peft_dataset *a, const peft_dataset *b, bool same)
+/* Whether a and b have the same sample ids in the same order. */
+static bool have_same_ids(const peft_dataset *a, const peft_dataset *b)
 {
     int64_t differ = peft_dataset_count(a) != peft_dataset_count(b);
     for (int64_t i = 0; i < peft_dataset_count(a); i++) differ += peft_dataset_id(a, i) != peft_dataset_id(b, i);
-    ck_assert(same == !differ);
+    return !differ;
 }
 
 START_TEST(few_shot_draws_the_same_number_of_samples_of_each_class)
@@ -158,10 +160,10 @@ START_TEST(few_shot_draws_the_same_number_of_samples_of_each_class)
     for (int64_t i = 0; i < 11; i++) times[peft_dataset_id(rest, i)]++;
     for (int i = 0; i < 20; i++) ck_assert_int_eq(times[i], 1);
     ok(peft_dataset_few_shot(d, 0, 3, 11, &b, NULL));
-    check_same_ids(few, b, true);
+    ck_assert(have_same_ids(few, b));
     peft_dataset_free(b);
     ok(peft_dataset_few_shot(d, 0, 3, 12, &b, NULL));
-    check_same_ids(few, b, false);
+    ck_assert(!have_same_ids(few, b));
     peft_dataset_free(b);
     ok(peft_dataset_few_shot(rest, 2, 1, 5, &nested, NULL));         /* a subset of a subset, with two of its classes */
     ck_assert_int_eq(peft_dataset_classes(nested), 2);

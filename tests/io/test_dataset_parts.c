@@ -80,34 +80,34 @@ START_TEST(match_classes_compares_class_counts_of_lists)
 }
 END_TEST
 
-/* Checks whether the digests of a and b are equal (same: the expected answer); frees b. */
-static void check_digests(peft_dataset *a, peft_dataset *b, bool same)
+/* Whether the digests of a and b are equal; frees b. */
+static bool has_digest_of(peft_dataset *a, peft_dataset *b)
 {
     char x[65], y[65];
     ok(peft_dataset_digest(a, x));
     ok(peft_dataset_digest(b, y));
     ck_assert_uint_eq(strlen(x), 64);
-    ck_assert(same == !strcmp(x, y));
     peft_dataset_free(b);
+    return !strcmp(x, y);
 }
 
 START_TEST(the_digest_depends_on_names_labels_and_their_order)
 {
     peft_dataset *d = list_of("p 0\nq 1\nr 0\ns 1\n"), *x;
-    check_digests(d, list_of("p 0\nq 1\nr 0\ns 1\n"), true);
-    check_digests(d, list_of("p 0\nq 1\nr 0\ns 0\n"), false);
-    check_digests(d, list_of("p 0\nq 1\nr 0\nS 1\n"), false);
-    check_digests(d, list_of("q 1\np 0\nr 0\ns 1\n"), false);
-    check_digests(d, list_of("p 0\nq 1\nr 0\ns 2\n"), false);
-    check_digests(d, list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n"), false);
+    ck_assert(has_digest_of(d, list_of("p 0\nq 1\nr 0\ns 1\n")));
+    ck_assert(!has_digest_of(d, list_of("p 0\nq 1\nr 0\ns 0\n")));
+    ck_assert(!has_digest_of(d, list_of("p 0\nq 1\nr 0\nS 1\n")));
+    ck_assert(!has_digest_of(d, list_of("q 1\np 0\nr 0\ns 1\n")));
+    ck_assert(!has_digest_of(d, list_of("p 0\nq 1\nr 0\ns 2\n")));
+    ck_assert(!has_digest_of(d, list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n")));
     ok(peft_dataset_subset(d, (const int64_t[]){ 0, 1, 2, 3 }, 4, &x));
-    check_digests(d, x, true);
+    ck_assert(has_digest_of(d, x));
     ok(peft_dataset_subset(d, (const int64_t[]){ 0, 1, 3, 2 }, 4, &x));
-    check_digests(d, x, false);
+    ck_assert(!has_digest_of(d, x));
     ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), in_folder("elsewhere"), 0, &x));
     peft_dataset *multilabel = list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n");
-    check_digests(multilabel, x, true);                                   /* the same list with another base folder */
-    check_digests(multilabel, list_of("p 1,0\nq 0,1\nr 1,0\ns 1,1\n"), false);
+    ck_assert(has_digest_of(multilabel, x));                  /* the same list with another base folder */
+    ck_assert(!has_digest_of(multilabel, list_of("p 1,0\nq 0,1\nr 1,0\ns 1,1\n")));
     peft_dataset_free(multilabel);
     peft_dataset_free(d);
     fails(PEFT_E_INVALID, "data set", peft_dataset_digest(NULL, (char[65]){ 0 }));
@@ -133,6 +133,7 @@ static peft_dataset *five_labels(void)
     for (int i = 0; i < SAMPLES; i++) {
         sprintf(text + strlen(text), "s%d.png ", i);
         for (int c = 0; c < LABELS; c++) {
+            /* i * 7 % SAMPLES takes every number once, so that the positive samples are scattered over the set */
             int positive = period[c] ? (i * 7 + c) % SAMPLES % period[c] == 0 : i != 11 && i != 37;
             if (c == 2) positive = (i * 7 + c) % SAMPLES < 8;
             sprintf(text + strlen(text), "%s%d", c ? "," : "", positive);
@@ -204,10 +205,11 @@ START_TEST(small_classes_are_in_both_parts_of_a_split)
     peft_dataset *a, *b;
     for (int i = 0; i < 25; i++) sprintf(text + strlen(text), "s%d %d\n", i, i < 2 ? 0 : i < 5 ? 1 : 2);
     peft_dataset *d = list_of(text);
-    for (int k = 0; k < 2; k++) {
+    for (int first_is_small = 0; first_is_small < 2; first_is_small++) {
         int64_t n[3] = { 0 };
-        ok(peft_dataset_split(d, k ? 0.12 : 0.88, 1, &a, &b));
-        for (int64_t i = 0; i < peft_dataset_count(k ? a : b); i++) n[peft_dataset_label(k ? a : b, i)]++;
+        ok(peft_dataset_split(d, first_is_small ? 0.12 : 0.88, 1, &a, &b));
+        const peft_dataset *small = first_is_small ? a : b;                  /* the part of 12 % */
+        for (int64_t i = 0; i < peft_dataset_count(small); i++) n[peft_dataset_label(small, i)]++;
         ck_assert(n[0] == 1 && n[1] == 1 && n[2] == 2);
         peft_dataset_free(a);
         peft_dataset_free(b);

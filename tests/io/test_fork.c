@@ -17,6 +17,7 @@ static peft_context *io_context(void)
     return ctx;
 }
 
+/* Makes `folder` with IMAGES images of two classes and a list file of them. */
 static void make_folder(void)
 {
     static uint8_t pixels[60 * 60];
@@ -94,6 +95,7 @@ static int exit_status_in_child(int (*work)(peft_loader *), peft_loader *l)
 }
 
 static double expected[IMAGES / BATCH];
+/* In the child: returns 0 if every batch of epoch 3 is the expected one. */
 static int compare_all_batches(peft_loader *l)
 {
     for (int64_t b = 0; b < IMAGES / BATCH; b++) if (batch_checksum(l, 3, b) != expected[b]) return 1;
@@ -136,7 +138,7 @@ END_TEST
 START_TEST(the_cache_file_lock_stays_with_the_parent)
 {
     char path[100];
-    int hold[2], status;
+    int hold[2], status;                      /* a pipe: the child ends when the parent closes hold[1] */
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/cache", folder);
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "layers=2" });

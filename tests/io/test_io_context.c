@@ -80,7 +80,8 @@ static peft_status use_data_set(peft_context *ctx, void *path)
     TRY(peft_transform_parse(ctx, "size=4", &t));
     TRY(peft_loader_create(matched, t, "batch=2,shuffle=true", &l));
     TRY(peft_tensor_wrap(ctx, PEFT_F32, 4, dims, pixels, &images));
-    TRY(peft_loader_read(l, 0, 0, images, NULL, NULL, &n));
+    const int64_t epoch = 0, batch = 0;
+    TRY(peft_loader_read(l, epoch, batch, images, NULL, NULL, &n));
     peft_tensor_free(images);
     peft_loader_free(l);
     peft_transform_free(t);
@@ -266,7 +267,8 @@ START_TEST(each_context_has_its_log)
     write_bytes(in_folder("missing_class.txt"), "a.png 1\n", 8);
     for (int i = 0; i < 3; i++) {
         ok(peft_context_create(NULL, NULL, NULL, &ctx[i]));
-        ok(peft_context_set_log(ctx[i], count_lines, &lines[i], i == 2 ? 0 : 1));
+        const int warnings = 1, nothing = 0;                  /* levels of the log */
+        ok(peft_context_set_log(ctx[i], count_lines, &lines[i], i == 2 ? nothing : warnings));
     }
     for (int i = 0; i < 3; i++) {
         ok(peft_dataset_open_list(ctx[i], in_folder("missing_class.txt"), NULL, 0, &d));
@@ -293,8 +295,8 @@ static void order_of(uint64_t context_seed, const char *options, char order[16])
     ck_assert_uint_eq(peft_context_seed(ctx), context_seed);
     ok(peft_dataset_open_list(ctx, in_folder("fifteen.txt"), NULL, 1, &d));
     ok(peft_transform_parse(ctx, "size=4", &t));
-    ok(peft_context_set_seed(ctx, 1));                        /* the loader takes the seed at its creation */
-    ok(peft_context_set_seed(ctx, context_seed));
+    ok(peft_context_set_seed(ctx, 1));                        /* without effect: no loader takes it */
+    ok(peft_context_set_seed(ctx, context_seed));             /* the loader takes the seed at its creation */
     ok(peft_loader_create(d, t, options, &l));
     ok(peft_context_set_seed(ctx, 2));                        /* without effect on the loader */
     ok(peft_loader_samples(l, 1, 0, samples, &n));

@@ -11,7 +11,7 @@ static peft_status open_text(const char *text, peft_dataset **out)
     return peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), NULL, 0, out);
 }
 
-/* want: the samples as "name=label ..." or, with several labels, "name=0:1:0 ...". */
+/* A list of this text opens. want: the samples as "name=label ..." or, with several labels, "name=0:1:0 ...". */
 static void reads_as(const char *text, const char *want)
 {
     char got[300] = "";
@@ -86,6 +86,7 @@ START_TEST(a_wrong_line_is_refused_with_its_number)
 }
 END_TEST
 
+/* A log function that copies warnings to user, a buffer of 300 bytes. */
 static void keep_message(int level, const char *message, void *user)
 {
     ck_assert_int_eq(level, 1);

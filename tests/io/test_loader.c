@@ -44,14 +44,28 @@ static peft_loader *make_loader(const char *options)
 
 typedef struct batch { peft_context *ctx; peft_tensor *images, *labels; int64_t id[32]; } batch;
 
-static batch make_batch(int64_t size, int64_t target_columns)
+/* A batch without labels. */
+static batch make_images(int64_t size)
 {
     batch b = { 0 };
     ok(peft_context_create(NULL, NULL, NULL, &b.ctx));
     ok(peft_tensor_create(b.ctx, PEFT_F32, 4, (const int64_t[]){ size, 3, SIZE, SIZE }, &b.images));
-    if (target_columns) ok(peft_tensor_create(b.ctx, PEFT_F32, 2, (const int64_t[]){ size, target_columns },
-                                              &b.labels));
-    else ok(peft_tensor_create(b.ctx, PEFT_I64, 1, &size, &b.labels));
+    return b;
+}
+
+/* A batch with class labels [size]. */
+static batch make_batch(int64_t size)
+{
+    batch b = make_images(size);
+    ok(peft_tensor_create(b.ctx, PEFT_I64, 1, &size, &b.labels));
+    return b;
+}
+
+/* A batch with targets [size, classes]. */
+static batch make_target_batch(int64_t size, int64_t classes)
+{
+    batch b = make_images(size);
+    ok(peft_tensor_create(b.ctx, PEFT_F32, 2, (const int64_t[]){ size, classes }, &b.labels));
     return b;
 }
 
@@ -65,10 +79,12 @@ static void free_batch(batch *b)
 /* Two epochs: images [2, SAMPLES, IMAGE], ids (as peft_loader_samples gives them) and labels [2, SAMPLES]. */
 typedef struct record { float images[2 * SAMPLES * IMAGE]; int64_t id[2 * SAMPLES], label[2 * SAMPLES]; } record;
 
-/* random: the transform draws random values, so that peft_loader_next gives id -1 for every sample. */
-static void run_epochs(peft_loader *l, record *r, bool random)
+/* AUGMENTED: the transform draws random values, so that peft_loader_next gives id -1 for every sample. */
+typedef enum { PLAIN, AUGMENTED } inputs;
+
+static void run_epochs(peft_loader *l, record *r, inputs of)
 {
-    batch b = make_batch(peft_loader_batch_size(l), 0);
+    batch b = make_batch(peft_loader_batch_size(l));
     int64_t done = 0;
     for (int epoch = 0; epoch < 2; epoch++) {
         int64_t n, listed, steps = 0;
@@ -78,7 +94,7 @@ static void run_epochs(peft_loader *l, record *r, bool random)
             memcpy(r->label + done, peft_tensor_cdata(b.labels), (size_t)n * sizeof(int64_t));
             ok(peft_loader_samples(l, epoch, steps, r->id + done, &listed));
             ck_assert_int_eq(listed, n);
-            for (int64_t k = 0; k < n; k++) ck_assert(b.id[k] == (random ? -1 : r->id[done + k]));
+            for (int64_t k = 0; k < n; k++) ck_assert(b.id[k] == (of == AUGMENTED ? -1 : r->id[done + k]));
             done += n;
             steps++;
         }
@@ -95,18 +111,18 @@ START_TEST(threads_and_cache_change_no_bit)
     static const char *const options[] = { "threads=1", "threads=2 cache=0", "threads=5 cache=2000", "cache=0",
                                            "threads=16" };
     peft_loader *l = make_loader("batch=5 shuffle=true train=true seed=9");
-    run_epochs(l, &first, true);
+    run_epochs(l, &first, AUGMENTED);
     peft_loader_free(l);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char text[100];
         snprintf(text, sizeof text, "batch=5 shuffle=true train=true seed=9 %s", options[i]);
         l = make_loader(text);
-        run_epochs(l, &other, true);
+        run_epochs(l, &other, AUGMENTED);
         ck_assert_msg(!memcmp(&first, &other, sizeof first), "options '%s' give other batches", options[i]);
         peft_loader_free(l);
     }
     l = make_loader("batch=5 shuffle=true train=true seed=10");
-    run_epochs(l, &other, true);
+    run_epochs(l, &other, AUGMENTED);
     ck_assert(memcmp(first.id, other.id, sizeof first.id));
     peft_loader_free(l);
 }
@@ -117,12 +133,13 @@ START_TEST(an_epoch_has_every_sample_once_in_a_new_order)
     static record r;
     int times[2][SAMPLES] = { { 0 } }, moved = 0, changed = 0;
     peft_loader *l = make_loader("batch=4 shuffle=true train=true threads=2");
-    run_epochs(l, &r, true);
+    run_epochs(l, &r, AUGMENTED);
     for (int e = 0; e < 2; e++)
         for (int k = 0; k < SAMPLES; k++) {
             int64_t id = r.id[e * SAMPLES + k];
             times[e][id]++;
             ck_assert_int_eq(r.label[e * SAMPLES + k], id % 3);
+            /* changed: the sample's image differs in epoch 1; moved: another sample has its place there */
             for (int j = 0; e == 0 && j < SAMPLES; j++)
                 if (r.id[SAMPLES + j] == id)
                     changed += memcmp(r.images + k * IMAGE, r.images + (SAMPLES + j) * IMAGE, IMAGE * 4) != 0;
@@ -144,7 +161,7 @@ START_TEST(ids_are_given_only_without_augmentation)
         { "contrast=0.1", "train=true", false }, { "saturation=0.1", "train=true", false },
         { "pad=1", "train=true", false }, { "erase=0.1", "train=true", false } };
     peft_dataset *d = make_set();
-    batch b = make_batch(8, 0);
+    batch b = make_batch(8);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         peft_transform *t = make_transform(cases[i].transform);
         peft_loader *l;
@@ -171,7 +188,7 @@ START_TEST(evaluation_batches_equal_the_transform_of_each_image)
     peft_transform *t = make_transform("random_crop=true flip=1");
     peft_loader *l;
     ok(peft_loader_create(d, t, "batch=7 threads=1", &l));
-    run_epochs(l, &r, false);
+    run_epochs(l, &r, PLAIN);
     for (int64_t k = 0; k < 2 * SAMPLES; k++) {
         peft_image *im;
         float want[IMAGE];
@@ -191,7 +208,7 @@ START_TEST(any_batch_can_be_read_in_any_order)
 {
     int64_t n, id[5], again[5];
     peft_loader *l = make_loader("batch=5 shuffle=true threads=2");
-    batch b = make_batch(5, 0);
+    batch b = make_batch(5);
     ck_assert_int_eq(peft_loader_batches(l), 5);
     ok(peft_loader_read(l, 3, 2, b.images, b.labels, id, &n));
     ck_assert_int_eq(n, 5);
@@ -223,7 +240,7 @@ START_TEST(float_labels_receive_one_hot_or_multilabel_targets)
     peft_dataset *d = make_set(), *multilabel, *part;
     peft_transform *t = make_transform("");
     peft_loader *l;
-    batch b = make_batch(4, 3), labels = make_batch(4, 0);
+    batch b = make_target_batch(4, 3), labels = make_batch(4);
     ok(peft_dataset_subset(d, (const int64_t[]){ 20, 4, 0 }, 3, &part));
     ok(peft_loader_create(part, t, "batch=4", &l));
     ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, b.id, l), 3);
@@ -256,7 +273,7 @@ START_TEST(an_unreadable_file_is_named_and_can_be_replaced)
         peft_dataset *d = make_set();
         peft_transform *t = make_transform("");
         peft_loader *l;
-        batch b = make_batch(6, 0);
+        batch b = make_batch(6);
         snprintf(options, sizeof options, "batch=6,threads=%d", threads);
         write_bytes(in_folder("i8.png"), "broken", 6);
         write_bytes(in_folder("i10.png"), "broken", 6);
@@ -283,7 +300,7 @@ START_TEST(wrong_options_and_tensors_are_refused)
     peft_transform *t = make_transform("");
     peft_loader *l = NULL;
     int64_t n = 77;
-    batch small = make_batch(3, 0), wrong = make_batch(4, 2);
+    batch small = make_batch(3), wrong = make_target_batch(4, 2);
     fails(PEFT_E_OPTION, "'batch' is '0'", peft_loader_create(d, t, "batch=0", &l));
     fails(PEFT_E_OPTION, "workers", peft_loader_create(d, t, "workers=2", &l));
     fails(PEFT_E_OPTION, "drop_last", peft_loader_create(d, t, "batch=24 drop_last=true", &l));

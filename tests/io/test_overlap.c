@@ -16,6 +16,7 @@ static const char *overlapping_pairs(const peft_dataset *a, const peft_dataset *
     return text;
 }
 
+/* A list file `name` of this text, with two classes; paths are relative to the test's folder. */
 static peft_dataset *list_of(const char *name, const char *text)
 {
     peft_dataset *d;

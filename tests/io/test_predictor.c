@@ -5,6 +5,7 @@
 #include "predictor_fixture.h"
 #include <peft/predictor.h>
 
+/* The depth of an image of pixels of this type. */
 static int depth_of(peft_dtype type)
 {
     return type == PEFT_U8 ? 8 : type == PEFT_U16 ? 16 : type == PEFT_I16 ? PEFT_SIGNED_16 : PEFT_FLOAT_32;
@@ -23,13 +24,16 @@ static peft_image *image_at(peft_context *ctx, const peft_tensor *t, int64_t i)
     return im;
 }
 
+typedef enum { LOGITS, PROBABILITIES } output;
+
 /* The expected output for one image, by transform and session: logits, or probabilities by softmax. */
-static void predict_one(const fixture *b, const peft_transform *t, const peft_image *im, bool probabilities, float *out)
+static void predict_one(const fixture *b, const peft_transform *t, const peft_image *im, output kind, float *out)
 {
     peft_tensor *input = tensor(b->ctx, PEFT_F32, 4, (const int64_t[]){ 1, 3, SIDE, SIDE });
     peft_tensor *row = logits_of(b->ctx, 1);
     ok(peft_transform_apply(t, im, peft_tensor_data(input)));
-    if (probabilities) ok(peft_session_probabilities(b->session, input, 0, row));
+    const int multi_label = 0;
+    if (kind == PROBABILITIES) ok(peft_session_probabilities(b->session, input, multi_label, row));
     else ok(peft_session_predict(b->session, input, row));
     memcpy(out, peft_tensor_cdata(row), CLASSES * sizeof *out);
     peft_tensor_free(input);
@@ -37,29 +41,34 @@ static void predict_one(const fixture *b, const peft_transform *t, const peft_im
 }
 
 /* 7 images with a session of batch 3 (two full batches and one of 1) and of batch 8 (less than a batch); of each pixel
- * type, with 1 and 3 channels. `form`: the four functions of a predictor. */
+ * type, with 1 and 3 channels. */
 START_TEST(predictions_equal_transform_and_session)
 {
     static const peft_dtype types[] = { PEFT_U8, PEFT_U16, PEFT_I16, PEFT_F32 };
     static const char *const sizes[] = { "batch=3", "batch=8,threads=2" };
+    enum { BY_PIXELS, BY_IMAGES, PIXELS_PROBABILITIES, IMAGES_PROBABILITIES, FUNCTIONS };      /* of a predictor */
     for (int k = 0; k < 16; k++) {
         const peft_dtype type = types[k % 4];
-        fixture b = fixture_make(io_ctx, "classes=3", sizes[k / 4 % 2], k % 4 < 2 ? NOTE : NOTE ",range=p1:p99");
+        const int channels = k / 8 ? 3 : 1;
+        const bool needs_range = type == PEFT_I16 || type == PEFT_F32;
+        fixture b = fixture_make(io_ctx, "classes=3", sizes[k / 4 % 2], needs_range ? NOTE ",range=p1:p99" : NOTE);
         peft_predictor *p;
         float want[CLASSES];
         ok(peft_predictor_create(b.session, NULL, &p));
-        peft_tensor *pixels = pixels_of(io_ctx, type, MAX_IMAGES, 23, 31, k / 8 ? 3 : 1),
+        peft_tensor *pixels = pixels_of(io_ctx, type, MAX_IMAGES, 23, 31, channels),
             *got = logits_of(io_ctx, MAX_IMAGES);
         const peft_image *images[MAX_IMAGES];
         for (int i = 0; i < MAX_IMAGES; i++) images[i] = image_at(io_ctx, pixels, i);
-        for (int form = 0; form < 4; form++) {
+        for (int function = 0; function < FUNCTIONS; function++) {
+            const output kind = function >= PIXELS_PROBABILITIES ? PROBABILITIES : LOGITS;
             memset(peft_tensor_data(got), 0, MAX_IMAGES * CLASSES * sizeof *want);
-            if (form == 0) ok(peft_predictor_pixels(p, pixels, got));
-            if (form == 1) ok(peft_predictor_images(p, images, MAX_IMAGES, got));
-            if (form == 2) ok(peft_predictor_pixels_probabilities(p, pixels, got));
-            if (form == 3) ok(peft_predictor_images_probabilities(p, images, MAX_IMAGES, got));
+            if (function == BY_PIXELS) ok(peft_predictor_pixels(p, pixels, got));
+            if (function == BY_IMAGES) ok(peft_predictor_images(p, images, MAX_IMAGES, got));
+            if (function == PIXELS_PROBABILITIES) ok(peft_predictor_pixels_probabilities(p, pixels, got));
+            if (function == IMAGES_PROBABILITIES)
+                ok(peft_predictor_images_probabilities(p, images, MAX_IMAGES, got));
             for (int i = 0; i < MAX_IMAGES; i++) {
-                predict_one(&b, peft_predictor_transform(p), images[i], form >= 2, want);
+                predict_one(&b, peft_predictor_transform(p), images[i], kind, want);
                 ck_assert_mem_eq((const float *)peft_tensor_cdata(got) + i * CLASSES, want, sizeof want);
             }
         }
@@ -88,7 +97,7 @@ START_TEST(images_of_different_sizes_and_types_in_one_call)
     for (int round = 0; round < 2; round++) {
         ok(peft_predictor_images(p, images, 5, got));
         for (int i = 0; i < 5; i++) {
-            predict_one(&b, peft_predictor_transform(p), images[i], false, want);
+            predict_one(&b, peft_predictor_transform(p), images[i], LOGITS, want);
             ck_assert_mem_eq((const float *)peft_tensor_cdata(got) + i * CLASSES, want, sizeof want);
         }
     }

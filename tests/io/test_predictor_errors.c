@@ -23,7 +23,7 @@ static peft_backbone *described_backbone(void)
     return read;
 }
 
-/* key, value: a note of the model; key NULL: none. */
+/* A session of a new model with these options. key, value: a note of the model; key NULL: none. */
 static peft_session *session_of(peft_backbone *b, const char *options, const char *key, const char *value)
 {
     peft_model *m;
@@ -69,7 +69,8 @@ START_TEST(transform_and_link_are_chosen_in_order)
 }
 END_TEST
 
-/* note, value: a note of the model; NULL: none. t: given to the predictor, freed here. */
+/* A predictor is refused. note, value: a note of the model; note NULL: none. t: the transform that is given to the
+ * predictor and freed here; NULL: none is given. */
 static void create_fails(const char *note, const char *value, peft_transform *t, peft_status status, const char *word)
 {
     fixture b = fixture_make(io_ctx, "classes=3", "batch=1", NULL);

@@ -10,6 +10,7 @@ enum { MAX_FILES = 12 };
 static unsigned char png[400];
 static size_t png_size;
 
+/* Fills `png` with the bytes of a small picture, the content of every file of the trees. */
 static void make_picture(void)
 {
     save_picture(in_folder("p.png"), 3, 2, 1, 1);
@@ -19,9 +20,12 @@ static void make_picture(void)
     free(data);
 }
 
+/* How a tree is stored: kinds, and the set of both as bits. */
+typedef enum { FOLDER = 1, ZIP = 2, BOTH = FOLDER | ZIP } tree_kind;
+
 /* Makes a folder or a zip with the files of these names (separated by spaces; a name that ends in a slash is an empty
  * folder) and opens it. */
-static peft_status open_names(const char *names, const char *split, bool zip, peft_dataset **out)
+static peft_status open_names(const char *names, const char *split, tree_kind kind, peft_dataset **out)
 {
     static int serial;
     char folder[16], path[100], word[MAX_FILES][60];
@@ -32,40 +36,40 @@ static peft_status open_names(const char *names, const char *split, bool zip, pe
         entries[n] = (entry){ word[n], png, png_size };
         snprintf(path, sizeof path, "%s/%.60s", folder, word[n]);
         const char *file = in_folder(path);                   /* creates the folders of the path */
-        if (!zip && word[n][strlen(word[n]) - 1] != '/') write_bytes(file, png, png_size);
+        if (kind == FOLDER && word[n][strlen(word[n]) - 1] != '/') write_bytes(file, png, png_size);
     }
-    if (!zip) return peft_dataset_open_folder(io_ctx, in_folder(folder), split, out);
+    if (kind == FOLDER) return peft_dataset_open_folder(io_ctx, in_folder(folder), split, out);
     snprintf(path, sizeof path, "%s.zip", folder);
     zip_make(in_folder(path), entries, n);
     return peft_dataset_open_zip(io_ctx, in_folder(path), split, out);
 }
 
+/* A folder and a zip with these names are refused with this status and a message that contains word. */
 static void is_refused(peft_status status, const char *word, const char *names, const char *split)
 {
-    for (int zip = 0; zip < 2; zip++) {
+    for (tree_kind kind = FOLDER; kind <= ZIP; kind++) {
         peft_dataset *d = NULL;
-        fails(status, word, open_names(names, split, zip, &d));
+        fails(status, word, open_names(names, split, kind, &d));
         ck_assert_ptr_null(d);
     }
 }
 
-enum { FOLDER = 1, ZIP = 2, BOTH = 3 };
-
 /* want: "a:2 b:1 | 1 .txt": class a with 2 samples, b with 1, then peft_dataset_skipped. kinds: FOLDER, ZIP or BOTH. */
-static void opens_as(const char *want, const char *names, const char *split, int kinds)
+static void opens_as(const char *want, const char *names, const char *split, tree_kind kinds)
 {
-    for (int zip = 0; zip < 2; zip++) {
+    for (tree_kind kind = FOLDER; kind <= ZIP; kind++) {
         char got[300] = "";
         peft_dataset *d;
-        if (!(kinds >> zip & 1)) continue;
-        ok(open_names(names, split, zip, &d));
+        if (!(kinds & kind)) continue;
+        ok(open_names(names, split, kind, &d));
         for (int64_t c = 0; c < peft_dataset_classes(d); c++) {
             int n = 0;
             for (int64_t i = 0; i < peft_dataset_count(d); i++) n += peft_dataset_label(d, i) == c;
             sprintf(got + strlen(got), "%s:%d ", peft_dataset_class_name(d, c), n);
         }
         sprintf(got + strlen(got), "| %s", peft_dataset_skipped(d));
-        ck_assert_msg(!strcmp(got, want), "names '%s' (zip %d): %s, expected %s", names, zip, got, want);
+        ck_assert_msg(!strcmp(got, want), "names '%s' (%s): %s, expected %s", names,
+                      kind == ZIP ? "zip" : "folder", got, want);
         peft_dataset_free(d);
     }
 }
@@ -134,8 +138,8 @@ START_TEST(a_top_folder_in_a_zip_is_skipped)
     opens_as("a:1 b:1 | ", "a\\1.png b\\1.png", NULL, ZIP);
     peft_dataset *d = NULL;
     fails(PEFT_E_FORMAT, "pictures lie in 'set' (overview.png) and in its folders (b/1.png)",
-          open_names("set/a/1.png set/b/1.png set/overview.png", NULL, true, &d));
-    fails(PEFT_E_NOTFOUND, "no folder 'train'", open_names("x/x/train/a/1.png", "train", true, &d));
+          open_names("set/a/1.png set/b/1.png set/overview.png", NULL, ZIP, &d));
+    fails(PEFT_E_NOTFOUND, "no folder 'train'", open_names("x/x/train/a/1.png", "train", ZIP, &d));
     ck_assert_ptr_null(d);
 }
 END_TEST

@@ -10,6 +10,7 @@
 
 enum { MEMBERS = 8 };
 
+/* Writes z.zip with MEMBERS images of two classes, of the widths 40, 41, ... */
 static void make_zip(void)
 {
     unsigned char *data[MEMBERS];
@@ -71,7 +72,7 @@ START_TEST(unsupported_compression_methods_are_named)
 }
 END_TEST
 
-/* Returns how many loads failed or gave a wrong width. */
+/* Loads all images `rounds` times; returns how many loads failed or gave a wrong width. */
 static int load_all(const peft_dataset *d, int rounds)
 {
     int failures = 0;
@@ -88,6 +89,7 @@ static int load_all(const peft_dataset *d, int rounds)
     return failures;
 }
 
+/* Waits for a child, which no signal may kill. */
 static int exit_status_of(pid_t child)
 {
     int status;
@@ -121,6 +123,7 @@ static void *read_until_stopped(void *user)
     return NULL;
 }
 
+/* Returns NULL if all loads succeeded. */
 static void *read_twice(void *user)
 {
     reader *r = user;

@@ -10,8 +10,10 @@ static const char *const names[FILES] = { "test/b/9.PNG", "train/b/2.png", "trai
     "train/.hidden/x.png", "train/b/10.png", "test/c/.y.png", "extra/a/x.png", "train/a/deep/x.png",
     "test/c/1.png" };
 
-/* Writes the files to folder f and, with the prefix top, to f.zip; stored: without compression. */
-static void make_both(const char *top, bool stored)
+typedef enum { DEFLATED, STORED } compression;
+
+/* Writes the files to folder f and, with the prefix top, to f.zip. */
+static void make_both(const char *top, compression how)
 {
     int code;
     zip_t *z = zip_open(in_folder("f.zip"), ZIP_CREATE | ZIP_TRUNCATE, &code);
@@ -22,8 +24,8 @@ static void make_both(const char *top, bool stored)
         save_picture(in_folder(file), 5 + i, 4, i % 2 ? 1 : 3, i);
         zip_int64_t index = zip_file_add(z, name, zip_source_file(z, in_folder(file), 0, -1), 0);
         ck_assert_int_ge(index, 0);
-        ck_assert_int_eq(zip_set_file_compression(z, (zip_uint64_t)index, stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 0),
-                         0);
+        ck_assert_int_eq(zip_set_file_compression(z, (zip_uint64_t)index,
+                                                  how == STORED ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 0), 0);
     }
     char folder[100];
     snprintf(folder, sizeof folder, "%strain/c", top);        /* empty in train; split test has pictures of class c */
@@ -33,6 +35,7 @@ static void make_both(const char *top, bool stored)
     ck_assert_int_eq(zip_close(z), 0);
 }
 
+/* a: of folder f; b: of f.zip. */
 static void check_same_data_set(const peft_dataset *a, const peft_dataset *b)
 {
     ck_assert_int_eq(peft_dataset_count(a), peft_dataset_count(b));
@@ -43,6 +46,7 @@ static void check_same_data_set(const peft_dataset *a, const peft_dataset *b)
         peft_image *x, *y;
         const char *name = peft_dataset_name(b, i);
         ck_assert_int_eq(peft_dataset_label(a, i), peft_dataset_label(b, i));
+        /* equal from the slash behind "/f" and "/f.zip" on */
         ck_assert_str_eq(strstr(peft_dataset_name(a, i), "/f/") + 2, strstr(name, "/f.zip/") + 6);
         ok(peft_dataset_load(a, i, &x));
         ok(peft_dataset_load(b, i, &y));
@@ -59,7 +63,7 @@ START_TEST(zip_and_folder_give_the_same_data_set)
         peft_dataset *a, *b;
         const bool test = row & 4;
         const char *split = splits[test];
-        make_both(tops[row & 1], row & 2);
+        make_both(tops[row & 1], row & 2 ? STORED : DEFLATED);
         ok(peft_dataset_open_folder(io_ctx, in_folder("f"), split, &a));
         ok(peft_dataset_open_zip(io_ctx, in_folder("f.zip"), split, &b));
         ck_assert_int_eq(peft_dataset_classes(a), 3);
@@ -240,7 +244,8 @@ START_TEST(threads_of_a_loader_read_one_archive)
     peft_context *ctx;
     peft_tensor *images[2];
     int64_t n;
-    make_both("", true);
+    const char *no_top_folder = "";
+    make_both(no_top_folder, STORED);
     ok(peft_dataset_open_folder(io_ctx, in_folder("f"), "train", &set[0]));
     ok(peft_dataset_open_zip(io_ctx, in_folder("f.zip"), "train", &set[1]));
     ok(peft_transform_parse(io_ctx, "size=8,flip=0.5,pad=2", &t));

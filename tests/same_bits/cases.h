@@ -3,6 +3,7 @@
  * small tensors, without a row here. Add a row for a new head, loss, optimiser, backbone or option. */
 #ifndef SAME_BITS_CASES_H
 #define SAME_BITS_CASES_H
+#include <stddef.h>
 
 /* Texts are options as for peft_options_parse; NULL: none. */
 typedef struct bits_case {

@@ -13,6 +13,7 @@ enum { BATCH = 3, STEPS = 3, SAMPLES = 8 };
 
 static const char *case_name;                         /* the name of the running case: for messages and file names */
 
+/* Prints the message and ends the program with exit status 1. */
 static void stop(const char *what, const char *why)
 {
     fprintf(stderr, "same_bits: %s: %s: %s\n", case_name, what, why);
@@ -25,8 +26,8 @@ static void stop(const char *what, const char *why)
 static const char *path(const char *what)
 {
     static char text[4][256];
-    static unsigned turn;
-    char *p = text[++turn % 4];
+    static unsigned calls;
+    char *p = text[++calls % 4];
     snprintf(p, sizeof text[0], "%s.%s", case_name, what);
     return p;
 }
@@ -38,6 +39,7 @@ static void write_bytes(const char *what, const void *data, size_t size)
     if (!f || fwrite(data, 1, size, f) != size || fclose(f)) stop(what, "cannot be written");
 }
 
+/* Appends the values of a float tensor to the file "CASE.what". */
 static void write_tensor(const char *what, const peft_tensor *t)
 {
     if (!t) stop(what, "no such tensor");
@@ -61,7 +63,7 @@ static peft_tensor *tensor(peft_context *ctx, peft_dtype type, int ndim, const i
     return t;
 }
 
-/* A batch. */
+/* A batch. side, classes and soft are set by the caller before data_make. */
 typedef struct data {
     int64_t side, classes;                      /* pixels of an image's side */
     int soft;                                   /* targets [n,classes] in place of labels [n] */
@@ -86,6 +88,7 @@ static void fill(data *d, int64_t n, int64_t first)
     }
 }
 
+/* Allocates images and labels of n samples. */
 static void data_make(data *d, peft_context *ctx, int64_t n)
 {
     d->images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ n, 3, d->side, d->side });

@@ -22,6 +22,7 @@ static peft_model *new_model(peft_context *ctx, peft_backbone *b, const char *te
     return m;
 }
 
+/* Makes an adapter of the method and attaches it to m; text: its options. */
 static peft_adapter *attach(peft_context *ctx, peft_backbone *b, peft_model *m, const char *method, const char *text)
 {
     peft_adapter *a;
@@ -32,6 +33,7 @@ static peft_adapter *attach(peft_context *ctx, peft_backbone *b, peft_model *m, 
     return a;
 }
 
+/* A hash (FNV-1a) of a name: the stream of random numbers for the tensor of this name. */
 static uint64_t stream_of(const char *name)
 {
     uint64_t h = 1469598103934665603u;
@@ -81,7 +83,7 @@ static peft_backbone *backbone(peft_context *ctx, const bits_case *c)
     return b;
 }
 
-/* A case and its objects. */
+/* A case and its objects; a: the attached adapters, or NULL. */
 typedef struct case_objects {
     const bits_case *c;
     peft_context *ctx;
@@ -90,6 +92,7 @@ typedef struct case_objects {
     peft_model *m;
 } case_objects;
 
+/* Makes the model of the case with its adapters and noise in all parameters. */
 static void make_model(case_objects *t)
 {
     const char *head = t->c->method[0] ? peft_method_head(t->c->method[0]) : NULL;

@@ -54,7 +54,7 @@ static void write_step(const peft_trainer *trainer)
     write_tensor("logits", peft_trainer_logits(trainer));
 }
 
-/* A step on n samples; with accumulate=2 two passes and an update. */
+/* A step on samples first .. first + n - 1. With accumulate=2 it has a pass of BATCH further samples before that. */
 static void step(const case_objects *t, peft_trainer *trainer, data *d, int64_t n, int64_t first)
 {
     const int64_t *ids = t->c->how & IDS ? d->ids : NULL;
@@ -114,6 +114,7 @@ static void write_gradients(const case_objects *t)
     if (!nonzero) stop("training", "every gradient is zero");
 }
 
+/* Trains the model and writes the figures of each step, the last gradients, an evaluation and the trainer's state. */
 static void train(const case_objects *t)
 {
     peft_trainer *trainer = new_trainer(t);
@@ -147,22 +148,26 @@ static void resume(const case_objects *old)
 }
 
 /* --- results ------------------------------------------------------------------------------------------------------ */
-/* Writes predictions; taps: also values inside the network, which models of some methods do not have. */
-static void predict(const case_objects *t, peft_model *m, const char *what, int taps)
+/* WITH_TAPS: also values inside the network (taps), which models of some methods do not have. */
+typedef enum { OUTPUTS_ALONE, WITH_TAPS } prediction;
+
+/* Writes the logits and probabilities of two images to the file "CASE.what". */
+static void predict(const case_objects *t, peft_model *m, const char *what, prediction how)
 {
     peft_session *s;
     data d = data_of(t);
-    peft_options *o = options(t->ctx, taps ? "batch=3,taps=\"embed,block.1,feature\"" : "batch=3");
+    peft_options *o = options(t->ctx, how == WITH_TAPS ? "batch=3,taps=\"embed,block.1,feature\"" : "batch=3");
     peft_tensor *logits = tensor(t->ctx, PEFT_F32, 2, (const int64_t[]){ 2, d.classes });
     OK(peft_session_create(m, o, &s));
     data_make(&d, t->ctx, 2);
     fill(&d, 2, 4);
     OK(peft_session_predict(s, d.images, logits));
     write_tensor(what, logits);
-    OK(peft_session_probabilities(s, d.images, 0, logits));
+    const int multi_label = 0;
+    OK(peft_session_probabilities(s, d.images, multi_label, logits));
     write_tensor(what, logits);
     static const char *const tap[] = { "embed", "block.1", "feature" };
-    for (size_t i = 0; taps && i < COUNT(tap); i++) {
+    for (size_t i = 0; how == WITH_TAPS && i < COUNT(tap); i++) {
         const peft_tensor *v = tap_of(s, tap[i]);
         if (!v) stop(tap[i], peft_last_error());
         write_tensor(what, v);
@@ -181,6 +186,8 @@ static int succeeded(const char *what, peft_status s)
     return s == PEFT_OK;
 }
 
+/* Saves adapters, model and merged backbone, and predicts with the models that are loaded from the files. A method
+ * whose network needs its own head has no taps. */
 static void save(const case_objects *t)
 {
     static const char *const file[] = { "adapter.safetensors", "adapter-2.safetensors" };
@@ -190,7 +197,8 @@ static void save(const case_objects *t)
     for (size_t i = 0; i < COUNT(t->a); i++) if (t->a[i]) OK(peft_adapter_save(t->a[i], path(file[i])));
     OK(peft_model_save(t->m, path("model.safetensors")));
     OK(peft_model_load(t->b, path("model.safetensors"), &loaded));
-    predict(t, loaded, "predicted", !head || !*head);
+    const int has_taps = !head || !*head;
+    predict(t, loaded, "predicted", has_taps ? WITH_TAPS : OUTPUTS_ALONE);
     peft_model_free(loaded);
     if (succeeded("merge", peft_model_merge(t->m, &merged))) {
         OK(peft_backbone_save(merged, path("merged.safetensors")));
@@ -198,12 +206,13 @@ static void save(const case_objects *t)
     }
     if (succeeded("hf", peft_model_save_hf(t->m, path("hf-adapter"), NULL))) {
         OK(peft_model_load_hf(t->b, path("hf-adapter"), &loaded));
-        predict(t, loaded, "predicted-hf", 1);
+        predict(t, loaded, "predicted-hf", WITH_TAPS);
         peft_model_free(loaded);
     }
 }
 
-static void run(peft_context *ctx, const bits_case *c)
+/* Trains a case and writes all its results. */
+static void run_case(peft_context *ctx, const bits_case *c)
 {
     case_name = c->name;
     case_objects t = { .c = c, .ctx = ctx };
@@ -231,7 +240,7 @@ static void run_method(peft_context *ctx, const char *method)
                          small[k][1]);
     char title[64];
     snprintf(title, sizeof title, "method-%s", method);
-    run(ctx, &(bits_case){ .name = title, .method = { method }, .adapter = { text } });
+    run_case(ctx, &(bits_case){ .name = title, .method = { method }, .adapter = { text } });
 }
 
 static peft_context *context(const char *isa, int threads)
@@ -264,9 +273,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < peft_method_count(); i++) run_method(ctx, peft_method_name(i));
 #if OWN_METHODS
     OK(peft_sys_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
-    run(ctx, &(bits_case){ .name = "method-own", .method = { gated_prompt.name }, .adapter = { "tokens=3" } });
+    run_case(ctx, &(bits_case){ .name = "method-own", .method = { gated_prompt.name }, .adapter = { "tokens=3" } });
 #endif
-    for (size_t i = 0; i < COUNT(bits_cases); i++) run(ctx, &bits_cases[i]);
+    for (size_t i = 0; i < COUNT(bits_cases); i++) run_case(ctx, &bits_cases[i]);
     peft_context_free(ctx);
     return 0;
 }

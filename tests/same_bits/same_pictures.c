@@ -43,7 +43,7 @@ static void write_and_free(const char *what, peft_image *im)
 }
 
 /* Writes the results of all functions that make an image from an image. */
-static void derived_images(const peft_image *im)
+static void write_derived_images(const peft_image *im)
 {
     static const char *const filter[] = { "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos" };
     static float plane[40 * 40 * 3];
@@ -66,6 +66,7 @@ static void derived_images(const peft_image *im)
     write_and_free("flipped", out);
 }
 
+/* Texts of transforms. */
 static const char *const recipe[] = {
     "size=24", "size=24,resize=shorter,interpolation=bilinear", "size=24,resize=none,crop_offset=floor",
     "size=24,resize=28,interpolation=lanczos,resize_order=pillow12", "size=24,resize=30x26,interpolation=hamming",
@@ -75,7 +76,8 @@ static const char *const recipe[] = {
     "size=24,erase=1,erase_fill=random", "size=24,erase=0.7,erase_area=0.1:0.5,erase_ratio=0.5:2,erase_fill=uniform",
     "size=24,random_crop=true,ratio=0.5:2,brightness=0.2,contrast=0.2,saturation=0.2,pad=2,erase=1,flip=0.5" };
 
-static void transforms(const peft_image *im)
+/* Writes the image as every recipe gives it, once as in evaluation and four times as in training. */
+static void write_transformed(const peft_image *im)
 {
     static float out[3 * 24 * 24];
     for (size_t i = 0; i < COUNT(recipe); i++) {
@@ -84,7 +86,9 @@ static void transforms(const peft_image *im)
         OK(peft_transform_apply(t, im, out));
         write_bytes("inputs", out, sizeof out);
         for (int64_t k = 0; k < 4; k++) {
-            OK(peft_transform_apply_train(t, im, 5, k / 2, k, out));
+            const uint64_t seed = 5;
+            const int64_t epoch = k / 2, sample = k;
+            OK(peft_transform_apply_train(t, im, seed, epoch, sample, out));
             write_bytes("inputs-train", out, sizeof out);
         }
         peft_transform_free(t);
@@ -97,6 +101,7 @@ static void transforms(const peft_image *im)
     peft_transform_free(t);
 }
 
+/* Writes the results for four kinds of images. */
 static void pictures(void)
 {
     static const struct { const char *name; int64_t width, height; int channels, depth; } kind[] = {
@@ -109,8 +114,8 @@ static void pictures(void)
         peft_image_free(made);
         OK(peft_image_load(ctx, path("png"), NULL, &read));
         write_image("samples", read);
-        derived_images(read);
-        transforms(read);
+        write_derived_images(read);
+        write_transformed(read);
         peft_image_free(read);
     }
 }
@@ -145,7 +150,8 @@ static void make_folder(void)
     }
 }
 
-static void load(peft_dataset *d, const char *what, const char *text, const char *options)
+/* Writes two epochs of batches. text: of the transform; options: of the loader. */
+static void write_batches(peft_dataset *d, const char *what, const char *text, const char *options)
 {
     peft_transform *t;
     peft_loader *l;
@@ -184,14 +190,14 @@ static void data_sets(int threads)
     OK(peft_dataset_few_shot(d, 0, 2, 9, &few, &rest));
     OK(peft_dataset_split(rest, 0.5, 4, &part, &other));
     snprintf(options, sizeof options, "batch=5,threads=%d", threads);
-    load(d, "in-order", recipe[0], options);
-    load(few, "few", recipe[1], options);
-    load(part, "part", recipe[5], options);
+    write_batches(d, "in-order", recipe[0], options);
+    write_batches(few, "few", recipe[1], options);
+    write_batches(part, "part", recipe[5], options);
     snprintf(options, sizeof options, "batch=5,threads=%d,shuffle=true,train=true,seed=3,drop_last=true", threads);
-    load(d, "shuffled", recipe[COUNT(recipe) - 1], options);
-    load(other, "other", recipe[8], options);
+    write_batches(d, "shuffled", recipe[COUNT(recipe) - 1], options);
+    write_batches(other, "other", recipe[8], options);
     snprintf(options, sizeof options, "batch=4,threads=%d,shuffle=true,train=true,mixup=0.4,cache=4000", threads);
-    load(d, "mixed", recipe[7], options);
+    write_batches(d, "mixed", recipe[7], options);
     peft_dataset_free(other);
     peft_dataset_free(part);
     peft_dataset_free(rest);

@@ -20,6 +20,7 @@ static inline void fixture_log(int level, const char *message, void *user)
     strncat(d->text, "\n", sizeof d->text - strlen(d->text) - 1);
 }
 
+/* Writes a text file into the folder of the weights. */
 static inline void fixture_write(const char *name, const char *text)
 {
     FILE *f = fopen(tiny_path(name), "wb");
@@ -46,6 +47,7 @@ static inline void fixture_end(fixture *b)
     tiny_clean();
 }
 
+/* Loads the weights file with these options; the log then has the warnings of this load alone. */
 static inline peft_status fixture_try_load(fixture *b, const char *options, peft_backbone **out)
 {
     peft_options *o = tiny_options(b->ctx, "%s", options);
@@ -56,6 +58,7 @@ static inline peft_status fixture_try_load(fixture *b, const char *options, peft
     return s;
 }
 
+/* fixture_try_load, which must succeed. */
 static inline peft_backbone *fixture_load(fixture *b, const char *options)
 {
     peft_backbone *x;

@@ -6,9 +6,10 @@
 #include <math.h>
 #include "tiny.h"
 
-/* How a file differs from timm's, as bits. NO_PATCH_BIAS: the patch embedding has no bias. NO_CLASS_ROW: the position
- * embedding has no row for the class token. FLAT_TOKENS: class token and positions have no leading extents of 1. */
-enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };
+/* How a file differs from timm's, as bits. LIKE_TIMM: not. NO_PATCH_BIAS: the patch embedding has no bias.
+ * NO_CLASS_ROW: the position embedding has no row for the class token. FLAT_TOKENS: class token and positions have no
+ * leading extents of 1. */
+enum { LIKE_TIMM = 0, NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };
 /* The names of a timm tensor, without .weight or .bias: one, or three where q, k and v are separate tensors. To a name
  * that ends in _ the word is appended without a dot: in_proj_ becomes in_proj_weight. */
 typedef struct { const char *timm, *names[3]; } stem;
@@ -152,6 +153,7 @@ static inline int rename_tensor(const format *f, const char *timm, char out[3][1
     snprintf(base, sizeof base, "%s", timm + block_length);
     char *dot = strrchr(base, '.'), *word = dot && (!strcmp(dot, ".weight") || !strcmp(dot, ".bias")) ? dot + 1 : NULL;
     if (word) *dot = 0;
+    /* s: the first row for this tensor; norm1 is one only inside a block */
     const stem *s = f->stems;
     while (s && s->timm && (strcmp(s->timm, base) || (!block_length && !strcmp(base, "norm1")))) s++;
     int parts = 0;
@@ -165,8 +167,8 @@ static inline int rename_tensor(const format *f, const char *timm, char out[3][1
 
 /* Writes b to a file of format f. flags: those of f or others; without: timm's name of a tensor that is left out, or
  * NULL. */
-static inline void write_format(const peft_backbone *b, const format *f, unsigned flags, const char *without,
-                                const char *path)
+static inline void write_format_without(const peft_backbone *b, const format *f, unsigned flags, const char *without,
+                                        const char *path)
 {
     static const pk_real nothing[2];
     pf_st_out *o;
@@ -182,7 +184,7 @@ static inline void write_format(const peft_backbone *b, const format *f, unsigne
             t.dim[1]--;
             t.data = (pk_real *)t.data + t.dim[2];
         }
-        const int64_t *dim = t.dim;
+        const int64_t *dim = t.dim;                /* FLAT_TOKENS: without the leading extents of 1 */
         for (; flags & FLAT_TOKENS && token && t.ndim > 1 && *dim == 1; dim++) t.ndim--;
         int parts = rename_tensor(f, name, names);
         int64_t part_dim[4] = { dim[0] / parts, dim[1], dim[2], dim[3] };
@@ -196,7 +198,12 @@ static inline void write_format(const peft_backbone *b, const format *f, unsigne
     pf_st_out_free(o);
 }
 
-/* A backbone without weights of 0. */
+static inline void write_format(const peft_backbone *b, const format *f, unsigned flags, const char *path)
+{
+    write_format_without(b, f, flags, NULL, path);
+}
+
+/* A backbone with noise in all weights, also in those that are 0 or 1 in a new one. create: its options. */
 static inline peft_backbone *random_backbone(peft_context *ctx, const char *create)
 {
     peft_backbone *b = tiny_backbone(ctx, create, NULL);
@@ -204,6 +211,7 @@ static inline peft_backbone *random_backbone(peft_context *ctx, const char *crea
     return b;
 }
 
+/* Loads a file; its tensors do not give the number of heads. */
 static inline peft_status try_load(peft_context *ctx, const char *path, const char *options, peft_backbone **out)
 {
     peft_options *o = tiny_options(ctx, "heads=2%s%s", *options ? "," : "", options);

@@ -7,8 +7,8 @@
 #define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24"
 static char weights[128], config[128], preprocessor[128];
 
-/* Writes b without facts. key, value: an entry of the header; key NULL: none. */
-static void write_weights(const peft_backbone *b, const char *key, const char *value)
+/* Writes b without facts (heads, eps, ...) in the header, except the entry key = value; key NULL: no entry. */
+static void write_weights_with(const peft_backbone *b, const char *key, const char *value)
 {
     pf_st_out *o;
     OK(pf_st_out_create(b->ctx, &o));
@@ -21,6 +21,8 @@ static void write_weights(const peft_backbone *b, const char *key, const char *v
     pf_st_out_free(o);
 }
 
+static void write_weights(const peft_backbone *b) { write_weights_with(b, NULL, NULL); }
+
 static void write_text(const char *path, const char *text, size_t n)
 {
     FILE *f = fopen(path, "wb");
@@ -29,6 +31,7 @@ static void write_text(const char *path, const char *text, size_t n)
     fclose(f);
 }
 
+/* Loads the file `weights`, with the configuration files in its folder. */
 static peft_status try_load(peft_context *ctx, const char *options, peft_backbone **out)
 {
     peft_options *o = tiny_options(ctx, "%s", options);
@@ -46,6 +49,7 @@ static peft_backbone *load(peft_context *ctx, const char *text, const char *opti
     return b;
 }
 
+/* Makes a context and a small backbone, and writes the backbone to the file `weights`. */
 static peft_backbone *start(peft_context **ctx)
 {
     *ctx = tiny_context(NULL, 1);
@@ -53,7 +57,7 @@ static peft_backbone *start(peft_context **ctx)
     snprintf(config, sizeof config, "%s", tiny_path("config.json"));
     snprintf(preprocessor, sizeof preprocessor, "%s", tiny_path("preprocessor_config.json"));
     peft_backbone *b = tiny_backbone(*ctx, SMALL, NULL);
-    write_weights(b, NULL, NULL);
+    write_weights(b);
     return b;
 }
 
@@ -64,6 +68,7 @@ static void finish(peft_context *ctx, peft_backbone *b)
     peft_context_free(ctx);
 }
 
+/* The note `key` of b is `value`; NULL: there is none. */
 static void check_note(const peft_backbone *b, const char *key, const char *value)
 {
     const char *note = peft_backbone_note(b, key);
@@ -71,6 +76,7 @@ static void check_note(const peft_backbone *b, const char *key, const char *valu
                   value ? value : "none");
 }
 
+/* config.json of transformers' ViT, of timm, and of a whole CLIP model of transformers. */
 #define HF                                                                                                             \
     "{\"layer_norm_eps\": 1e-7, \"num_attention_heads\": 4, \"hidden_act\": \"quick_gelu\", \"image_size\": 8, "       \
     "\"patch_size\": 4, \"hidden_size\": 16, \"num_hidden_layers\": 2, \"qkv_bias\": true, \"architectures\": "        \
@@ -101,7 +107,7 @@ START_TEST(facts_are_read_in_order_of_precedence)
         ck_assert_int_eq(x->shape.act, rows[i].act);
         peft_backbone_free(x);
     }
-    write_weights(b, "heads", "2");
+    write_weights_with(b, "heads", "2");
     peft_backbone *x = load(ctx, HF, "");                                /* the header has precedence */
     ck_assert_int_eq(x->shape.heads, 2);
     ck_assert_double_eq(x->shape.eps, 1e-7);
@@ -150,7 +156,7 @@ START_TEST(preprocessing_notes_are_read)
     check_note(x, "image_size", "12");                         /* the size of the crop, not of the position embedding */
     check_note(x, "crop_pct", NULL);
     peft_backbone_free(x);
-    write_weights(b, "mean", "1:1:1");
+    write_weights_with(b, "mean", "1:1:1");
     x = load(ctx, "{\"mean\": [0, 0, 0], \"std\": [1, 1, 1]}", "");
     check_note(x, "mean", "1:1:1");
     peft_backbone_free(x);
@@ -267,7 +273,7 @@ START_TEST(a_gated_mlp_has_the_activation_silu)
 {
     peft_context *ctx;
     peft_backbone *b = start(&ctx), *gated = tiny_backbone(ctx, SMALL, "swiglu=true"), *x;
-    write_weights(gated, NULL, NULL);
+    write_weights(gated);
     peft_backbone_free(load(ctx, ARGS("\"act_layer\": \"silu\""), ""));
     peft_backbone_free(load(ctx, "{\"hidden_act\": \"relu\", \"use_swiglu_ffn\": true}", ""));
     write_text(config, ARGS("\"act_layer\": \"gelu\""), strlen(ARGS("\"act_layer\": \"gelu\"")));
@@ -288,13 +294,13 @@ START_TEST(class_names_are_read)
         { "{\"id2label\": [\"a\", 3]}", NULL }, { "{\"id2label\": 3}", NULL },
         { "{\"architecture\": \"vit\", \"label_names\": [\"x\", \"y\"]}", "x\ny" },
         { "{\"pretrained_cfg\": {\"label_names\": [\"x\", \"y\"]}}", "x\ny" } };
-    write_weights(classes, NULL, NULL);
+    write_weights(classes);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         x = load(ctx, rows[i].json, "");
         check_note(x, "class_names", rows[i].names);
         peft_backbone_free(x);
     }
-    write_weights(classes, "class_names", "u\nv");
+    write_weights_with(classes, "class_names", "u\nv");
     x = load(ctx, rows[0].json, "");
     check_note(x, "class_names", "u\nv");
     peft_backbone_free(x);

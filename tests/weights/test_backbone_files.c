@@ -4,6 +4,7 @@
 #include <math.h>
 #include "tiny_files.h"
 
+/* The status of loading the file; a backbone is freed. */
 static peft_status try_load(peft_context *ctx, const char *path, const char *options)
 {
     peft_backbone *b = NULL;

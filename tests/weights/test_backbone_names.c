@@ -45,6 +45,7 @@ static void compose(peft_context *ctx, const char *from, const char *to, const r
     pf_st_close(in);
 }
 
+/* The status of loading the file "made"; a backbone is freed. */
 static peft_status try_load(peft_context *ctx, const char *options)
 {
     peft_backbone *b = NULL;
@@ -63,6 +64,7 @@ static tiny start(const char *more, tiny_naming naming)
     return t;
 }
 
+/* The file "made" gives the backbone of t. */
 static void check_loads_the_same(tiny *t, const char *options, const char *name)
 {
     peft_backbone *b = tiny_load(t->ctx, tiny_path("made"), options);

@@ -11,14 +11,15 @@ START_TEST(every_naming_gives_the_same_backbone)
     for (int i = 0; i < FORMATS; i++) {
         const format *f = &formats[i];
         peft_backbone *b = random_backbone(ctx, f->create), *expected, *got;
-        write_format(b, &formats[0], f->flags & ~FLAT_TOKENS, NULL, tiny_path("timm.safetensors"));
-        write_format(b, f, f->flags, NULL, tiny_path("other.safetensors"));
+        const format *timm = &formats[0];
+        write_format(b, timm, f->flags & ~FLAT_TOKENS, tiny_path("timm.safetensors"));
+        write_format(b, f, f->flags, tiny_path("other.safetensors"));
         expected = load(ctx, tiny_path("timm.safetensors"), eps_and_act(b));
         ck_assert_msg(!try_load(ctx, tiny_path("other.safetensors"), f->load, &got), "%s: %s", f->name,
                       peft_last_error());
         ck_assert_int_eq(got->shape.classes, b->shape.classes);
         check_same_backbone(expected, got, f->name);
-        write_format(b, f, f->flags, "blocks.1.attn.qkv.weight", tiny_path("other.safetensors"));
+        write_format_without(b, f, f->flags, "blocks.1.attn.qkv.weight", tiny_path("other.safetensors"));
         char names[3][160], text[600] = "";
         const int parts = rename_tensor(f, "blocks.1.attn.qkv.weight", names);
         snprintf(text, sizeof text, "%d tensors missing (%s%s%s%s%s) and 0 unexpected", parts, names[0],
@@ -45,11 +46,11 @@ START_TEST(class_token_positions_of_registers_are_added)
     peft_context *ctx = tiny_context(NULL, 1);
     for (int i = 0; i < 2; i++) {
         peft_backbone *b = random_backbone(ctx, VIT ",registers=3,layer_scale=true"), *got;
-        write_format(b, &file[i], 0, NULL, tiny_path("other.safetensors"));
+        write_format(b, &file[i], LIKE_TIMM, tiny_path("other.safetensors"));
         pk_real *cls = peft_tensor_data((peft_tensor *)pf_backbone_find(b, "cls_token"));
         const pk_real *pos = peft_tensor_cdata(pf_backbone_find(b, "pos_embed"));
         for (int c = 0; c < 16; c++) cls[c] += pos[c];
-        write_format(b, &formats[0], NO_CLASS_ROW, NULL, tiny_path("timm.safetensors"));
+        write_format(b, &formats[0], NO_CLASS_ROW, tiny_path("timm.safetensors"));
         got = load(ctx, tiny_path("other.safetensors"), "");
         ck_assert(!got->shape.pos_prefix);
         check_same_backbone(load(ctx, tiny_path("timm.safetensors"), ""), got, file[i].name);
@@ -80,15 +81,15 @@ START_TEST(other_networks_are_refused)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         format f = formats[0];
         f.extra = LIST(bad[i].extra);
-        write_format(b, &f, 0, NULL, path);
+        write_format(b, &f, LIKE_TIMM, path);
         FAILS(bad[i].status, bad[i].text, try_load(ctx, path, "", &loaded));
     }
-    write_format(b, &formats[0], 0, "cls_token", path);
+    write_format_without(b, &formats[0], LIKE_TIMM, "cls_token", path);
     FAILS(PEFT_E_FORMAT, "cls_token", try_load(ctx, path, "", &loaded));
-    format nothing = { "", "x.", "layer.%d.", "x", "", "", NULL, NULL, 0 };
-    write_format(b, &nothing, 0, NULL, path);
+    format nothing = { "", "x.", "layer.%d.", "x", "", "", NULL, NULL, LIKE_TIMM };
+    write_format(b, &nothing, LIKE_TIMM, path);
     FAILS(PEFT_E_FORMAT, "no ViT found", try_load(ctx, path, "", &loaded));
-    write_format(b, &formats[0], 0, NULL, path);
+    write_format(b, &formats[0], LIKE_TIMM, path);
     FAILS(PEFT_E_OPTION, "names are timm", try_load(ctx, path, "naming=hf", &loaded));
     peft_backbone_free(b);
     tiny_clean();
@@ -105,7 +106,7 @@ START_TEST(the_classifier_of_clip_follows_its_formula)
     while (strcmp(f->name, "HF CLIP")) f++;
     peft_backbone *b = random_backbone(ctx, VIT ",norm_pre=true,act=quickgelu,eps=1e-5"), *with, *without, *again;
     const char *path = tiny_path("clip.safetensors");
-    write_format(b, f, f->flags, NULL, path);
+    write_format(b, f, f->flags, path);
     with = load(ctx, path, "");
     without = load(ctx, path, "pool=cls");
     ck_assert_int_eq(peft_backbone_get(with, "classes"), 5);
@@ -121,7 +122,7 @@ START_TEST(the_classifier_of_clip_follows_its_formula)
     logits(with, got);
     const float *t = peft_tensor_cdata(tokens), *w = peft_tensor_cdata(pf_backbone_find(b, "head.weight"));
     const float *bias = peft_tensor_cdata(pf_backbone_find(b, "head.bias"));
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++) {                  /* logit i % 5 of image i / 5; tokens: class token and 4 patches */
         double want = bias[i % 5];
         for (int c = 0; c < 16; c++)
             for (int k = 1; k < 5; k++) want += (double)w[i % 5 * 16 + c] * t[(i / 5 * 5 + k) * 16 + c] / 4;
@@ -160,6 +161,7 @@ static void make_gated(peft_backbone *gated, const peft_backbone *plain)
     }
 }
 
+/* a and b differ by at most 1e-5 of the largest |b|. */
 static void check_near(const float *a, const float *b, int64_t n, const char *name)
 {
     double worst = 0, largest = 0;

@@ -13,7 +13,7 @@ static const struct {
     int exponent, fraction;              /* bits of each */
 } halves[] = {
     { "f16", "float16", "F16", PEFT_F16, 5, 10 }, { "bf16", "bfloat16", "BF16", PEFT_BF16, 8, 7 } };
-enum { HALVES = sizeof halves / sizeof *halves };
+enum { F16, BF16, HALVES };              /* indices of halves */
 
 static peft_status save_as(const peft_backbone *b, const char *path, const char *naming, const char *dtype)
 {
@@ -23,7 +23,7 @@ static peft_status save_as(const peft_backbone *b, const char *path, const char 
     return s;
 }
 
-/* x rounded to a multiple of the format's spacing at x (for small x: of subnormals). nearbyint rounds ties to even;
+/* x rounded to a multiple of the spacing of halves[h] at x (for small x: of subnormals). nearbyint rounds ties to even;
  * spacings are powers of two, so the scaling is exact. */
 static float nearest(float x, int h)
 {
@@ -175,7 +175,7 @@ START_TEST(every_instruction_set_saves_the_same_file)
         if (!peft_context_set_isa(ctx, sets[i])) {
             peft_backbone *b = tiny_backbone(ctx, "image_size=16,patch=4,width=101,depth=1,heads=1,mlp=333", NULL);
             OK(save_as(b, tiny_path(sets[i]), "timm", "f16"));
-            check_file(b, 0, tiny_path(sets[i]));
+            check_file(b, F16, tiny_path(sets[i]));
             if (i) check_same_bytes(tiny_path("ref"), tiny_path(sets[i]));
             peft_backbone_free(b);
         }
@@ -189,7 +189,7 @@ END_TEST
 START_TEST(values_that_overflow_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = "seed=11" });
-    const size_t w = 7;
+    const size_t w = 7;                      /* any weight */
     float *x = (float *)t.backbone->weight[w].tensor.data + 1;
     if (!setlocale(LC_ALL, "de_DE.UTF-8")) printf("SKIP: the locale de_DE.UTF-8 is not installed\n");
     const float before = *x;

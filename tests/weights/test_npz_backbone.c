@@ -4,10 +4,15 @@
 #include <peft/io.h>
 #include <peft/peft.h>
 #include "io_files.h"
+#include <stdbool.h>
 
 /* D width, F width of the MLP, P side of a patch, L blocks, N tokens, C classes; the image has 4 x 4 pixels, the
  * attention 2 heads. */
 enum { D = 4, F = 6, P = 2, L = 2, N = 5, C = 3, MAX_ARRAYS = 64 };
+
+/* The names and forms of the arrays: Google's augreg; big_vision; big_vision with the blocks stacked in one array. */
+typedef enum { AUGREG, BIG_VISION, STACKED, LAYOUTS } npz_layout;
+enum { OUTSIDE = -1 };                       /* in place of a block's number: an array outside the blocks */
 
 /* The arrays of an .npz file. */
 typedef struct {
@@ -33,9 +38,8 @@ static void add(npz *z, const char *type, const char *name, const char *shape)
     z->n++;
 }
 
-/* layout 0: augreg; 1: big_vision; 2: big_vision with the blocks stacked in one array. without: an array to leave
- * out. */
-static void make_arrays(npz *z, int layout, const char *prefix, const char *without)
+/* Makes all arrays of a ViT. prefix: in front of their names; without: an array to leave out, or NULL. */
+static void make_arrays(npz *z, npz_layout layout, const char *prefix, const char *without)
 {
     static const struct { const char *name, *shape;
     } top[] = { { "cls", "1,1,4," },
@@ -70,25 +74,28 @@ static void make_arrays(npz *z, int layout, const char *prefix, const char *with
     z->prefix = prefix;
     for (size_t i = 0; i < sizeof top / sizeof *top; i++)
         if (!without || strcmp(top[i].name, without)) add(z, "<f4", top[i].name, top[i].shape);
-    add(z, "<f4", layout ? "pos_embedding" : "Transformer/posembed_input/pos_embedding", "1,5,4,");
-    for (int l = 0; l < (layout == 2 ? 1 : L); l++)
+    add(z, "<f4", layout == AUGREG ? "Transformer/posembed_input/pos_embedding" : "pos_embedding", "1,5,4,");
+    for (int l = 0; l < (layout == STACKED ? 1 : L); l++)
         for (size_t i = 0; i < sizeof block / sizeof *block; i++) {
             char name[100], number[16] = "", shape[40];
-            if (layout < 2) snprintf(number, sizeof number, "_%d", l);
-            snprintf(name, sizeof name, "Transformer/encoderblock%s/%s/%s", number, module[layout > 0][block[i].module],
-                     block[i].name);
-            snprintf(shape, sizeof shape, "%s%s", layout == 2 ? "2," : "", block[i].shape);
+            if (layout != STACKED) snprintf(number, sizeof number, "_%d", l);
+            snprintf(name, sizeof name, "Transformer/encoderblock%s/%s/%s", number,
+                     module[layout != AUGREG][block[i].module], block[i].name);
+            snprintf(shape, sizeof shape, "%s%s", layout == STACKED ? "2," : "", block[i].shape);
             if (!without || strcmp(name, without)) add(z, "<f4", name, shape);
         }
 }
 
+static void make_without(npz *z, npz_layout layout, const char *without) { make_arrays(z, layout, "", without); }
+
+/* Writes the arrays to a file and frees them. */
 static void write_npz(npz *z, const char *path)
 {
     zip_make(path, z->entries, (size_t)z->n);
     for (int i = 0; i < z->n; i++) free((void *)(uintptr_t)z->entries[i].data);
 }
 
-/* Value i of the array `name` in block l (of a stacked array: of its part l); l < 0: outside the blocks. */
+/* Value i of the array `name` in block l (of a stacked array: of its part l), or OUTSIDE the blocks. */
 static float value(const npz *z, int l, const char *name, int64_t i)
 {
     char path[120], stacked[120];
@@ -100,7 +107,7 @@ static float value(const npz *z, int l, const char *name, int64_t i)
         for (const char *s = z->dims[k]; sscanf(s, "%ld", &extent) == 1; s = strchr(s, ',') + 1) count *= extent;
         if (strstr(z->name[k], path)) return (float)(1000 * k + i);
         if (strstr(z->name[k], stacked)) return (float)(1000 * k + l * count / L + i);
-        if (l < 0 && !strcmp(z->name[k] + strlen(z->prefix), outside)) return (float)(1000 * k + i);
+        if (l == OUTSIDE && !strcmp(z->name[k] + strlen(z->prefix), outside)) return (float)(1000 * k + i);
     }
     ck_abort_msg("no array %s", name);
 }
@@ -125,22 +132,25 @@ static void check_plain(const npz *z, int l, const char *name, const float *w, i
     for (int i = 0; i < n; i++) ck_assert_float_eq(w[i], value(z, l, name, i));
 }
 
-static void check_values(const npz *z, int layout, const peft_backbone *b)
+/* The tensors of b have the values of the arrays. */
+static void check_values(const npz *z, npz_layout layout, const peft_backbone *b)
 {
-    const char *attention = layout ? "MultiHeadDotProductAttention_0" : "MultiHeadDotProductAttention_1",
-               *mlp = layout ? "MlpBlock_0" : "MlpBlock_3";
+    const bool augreg = layout == AUGREG;
+    const char *attention = augreg ? "MultiHeadDotProductAttention_1" : "MultiHeadDotProductAttention_0",
+               *mlp = augreg ? "MlpBlock_3" : "MlpBlock_0";
     const char *part[] = { "query", "key", "value" };
     char name[100], timm[64];
     const float *w = tensor(b, "patch_embed.proj.weight");
     for (int o = 0; o < D; o++)
         for (int c = 0; c < 3; c++)
             for (int p = 0; p < P * P; p++)
-                ck_assert_float_eq(w[(o * 3 + c) * P * P + p], value(z, -1, "embedding/kernel", (p * 3 + c) * D + o));
-    check_plain(z, -1, "cls", tensor(b, "cls_token"), D);
-    check_plain(z, -1, layout ? "pos_embedding" : "Transformer/posembed_input/pos_embedding", tensor(b, "pos_embed"),
-                N * D);
-    check_plain(z, -1, "Transformer/encoder_norm/bias", tensor(b, "norm.bias"), D);
-    check_dense(z, -1, "head/kernel", tensor(b, "head.weight"), D, C);
+                ck_assert_float_eq(w[(o * 3 + c) * P * P + p],
+                                   value(z, OUTSIDE, "embedding/kernel", (p * 3 + c) * D + o));
+    check_plain(z, OUTSIDE, "cls", tensor(b, "cls_token"), D);
+    check_plain(z, OUTSIDE, augreg ? "Transformer/posembed_input/pos_embedding" : "pos_embedding",
+                tensor(b, "pos_embed"), N * D);
+    check_plain(z, OUTSIDE, "Transformer/encoder_norm/bias", tensor(b, "norm.bias"), D);
+    check_dense(z, OUTSIDE, "head/kernel", tensor(b, "head.weight"), D, C);
     for (int l = 0; l < L; l++) {
         for (int p = 0; p < 3; p++) {
             snprintf(name, sizeof name, "%s/%s/kernel", attention, part[p]);
@@ -160,7 +170,7 @@ static void check_values(const npz *z, int layout, const peft_backbone *b)
         snprintf(timm, sizeof timm, "blocks.%d.mlp.fc2.weight", l);
         check_dense(z, l, name, tensor(b, timm), F, D);
         snprintf(timm, sizeof timm, "blocks.%d.norm2.weight", l);
-        check_plain(z, l, layout ? "LayerNorm_1/scale" : "LayerNorm_2/scale", tensor(b, timm), D);
+        check_plain(z, l, augreg ? "LayerNorm_2/scale" : "LayerNorm_1/scale", tensor(b, timm), D);
     }
 }
 
@@ -171,7 +181,7 @@ START_TEST(values_of_three_layouts_are_at_their_place)
     peft_context *ctx;
     peft_backbone *b;
     ok(peft_context_create(NULL, NULL, NULL, &ctx));
-    for (int layout = 0; layout < 3; layout++)
+    for (npz_layout layout = AUGREG; layout < LAYOUTS; layout++)
         for (int i = 0; i < 3; i++) {
             make_arrays(&z, layout, prefixes[i], NULL);
             write_npz(&z, in_folder("vit.npz"));
@@ -187,6 +197,7 @@ START_TEST(values_of_three_layouts_are_at_their_place)
 }
 END_TEST
 
+/* The file of the arrays z is refused with this status, and no output file is left. */
 static void is_refused(npz *z, peft_status s, const char *word)
 {
     write_npz(z, in_folder("bad.npz"));
@@ -197,28 +208,28 @@ static void is_refused(npz *z, peft_status s, const char *word)
 START_TEST(damaged_files_are_refused)
 {
     static npz z;
-    make_arrays(&z, 0, "", "cls");
+    make_without(&z, AUGREG, "cls");
     is_refused(&z, PEFT_E_FORMAT, "no array 'cls'");
-    make_arrays(&z, 0, "", "embedding/kernel");
+    make_without(&z, AUGREG, "embedding/kernel");
     is_refused(&z, PEFT_E_FORMAT, "no ViT found");
-    make_arrays(&z, 0, "", "Transformer/encoderblock_1/MlpBlock_3/Dense_1/bias");
+    make_without(&z, AUGREG, "Transformer/encoderblock_1/MlpBlock_3/Dense_1/bias");
     is_refused(&z, PEFT_E_FORMAT, "Dense_1/bias");
-    make_arrays(&z, 0, "", "cls");
+    make_without(&z, AUGREG, "cls");
     add(&z, "<i4", "cls", "1,1,4,");
     is_refused(&z, PEFT_E_UNSUPPORTED, "32-bit floats");
-    make_arrays(&z, 0, "", "embedding/kernel");
+    make_without(&z, AUGREG, "embedding/kernel");
     add(&z, "<f4", "embedding/kernel", "2,3,3,4,");
     is_refused(&z, PEFT_E_FORMAT, "patch_embed.proj.weight");
-    make_arrays(&z, 0, "", "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel");
+    make_without(&z, AUGREG, "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel");
     add(&z, "<f4", "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel", "4,4,2,");
     is_refused(&z, PEFT_E_FORMAT, "blocks.0.attn.qkv.weight");
-    make_arrays(&z, 0, "", "head/kernel");
+    make_without(&z, AUGREG, "head/kernel");
     add(&z, "<f4", "head/kernel", "0,3,");
     is_refused(&z, PEFT_E_FORMAT, "head.weight");
-    make_arrays(&z, 2, "", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias");
+    make_without(&z, STACKED, "Transformer/encoderblock/MlpBlock_0/Dense_0/bias");
     add(&z, "<f4", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias", "3,6,");
     is_refused(&z, PEFT_E_FORMAT, "an array of 3 blocks, expected 2");
-    make_arrays(&z, 2, "", "Transformer/encoderblock/LayerNorm_0/scale");
+    make_without(&z, STACKED, "Transformer/encoderblock/LayerNorm_0/scale");
     add(&z, "<f4", "Transformer/encoderblock/LayerNorm_0/scale", "65,4,");
     is_refused(&z, PEFT_E_UNSUPPORTED, "65 blocks");
     write_bytes(in_folder("text.npz"), "no zip at all", 13);
@@ -226,7 +237,7 @@ START_TEST(damaged_files_are_refused)
           peft_npz_to_safetensors(io_ctx, in_folder("text.npz"), in_folder("none.safetensors")));
     fails(PEFT_E_IO, "nowhere.npz",
           peft_npz_to_safetensors(io_ctx, in_folder("nowhere.npz"), in_folder("none.safetensors")));
-    make_arrays(&z, 0, "", NULL);
+    make_arrays(&z, AUGREG, "", NULL);
     write_npz(&z, in_folder("vit.npz"));
     fails(PEFT_E_IO, "nowhere", peft_npz_to_safetensors(io_ctx, in_folder("vit.npz"), "/nowhere/vit.safetensors"));
     fails(PEFT_E_INVALID, "npz is NULL", peft_npz_to_safetensors(io_ctx, NULL, "x"));

@@ -46,8 +46,9 @@ static void start(fixture *b)
         const peft_tensor *t = &b->created->weight[i].tensor;
         if (!strcmp(b->created->weight[i].name, "patch_embed.proj.bias")) continue;
         open_clip_name(b->created->weight[i].name, name, sizeof name);
-        const bool flat = !strncmp(name, "visual.class", 12), rows = !strncmp(name, "visual.pos", 10);
-        OK(pf_st_out_tensor(o, name, t->type, flat ? 1 : rows ? 2 : t->ndim, t->dim + (flat ? 2 : rows), t->data));
+        /* open_clip has the class token as [width] and the positions as [rows, width], without leading extents of 1 */
+        const int dropped = !strncmp(name, "visual.class", 12) ? 2 : !strncmp(name, "visual.pos", 10) ? 1 : 0;
+        OK(pf_st_out_tensor(o, name, t->type, t->ndim - dropped, t->dim + dropped, t->data));
     }
     OK(pf_st_out_write(o, b->weights));
     pf_st_out_free(o);
@@ -127,7 +128,7 @@ END_TEST
 
 /* The file is read beside weights with open_clip's names, or by the option config. Without it the usual facts are
  * assumed, with a warning. */
-START_TEST(it_is_read_beside_open_clip_weights_or_by_option)
+START_TEST(the_file_is_read_beside_open_clip_weights_or_by_option)
 {
     char options[200];
     fixture b;
@@ -161,4 +162,4 @@ START_TEST(it_is_read_beside_open_clip_weights_or_by_option)
 END_TEST
 
 SUITE_MAIN("open_clip config", facts_and_preprocessing_are_read, unsupported_towers_are_refused,
-           it_is_read_beside_open_clip_weights_or_by_option)
+           the_file_is_read_beside_open_clip_weights_or_by_option)

@@ -9,13 +9,14 @@
 static const char *const rules[] = { "timm", "hf", "mmcls", "torchvision", "bilinear" };
 #define RULES (sizeof rules / sizeof *rules)
 enum { WIDTH = 5, PREFIX = 2, MAX_VALUES = (PREFIX + 17 * 17) * WIDTH };
+/* Rows and columns of the old grid, then of the new one. */
 static const int sizes[][4] = { { 14, 14, 8, 8 }, { 4, 4, 7, 3 }, { 3, 5, 12, 17 }, { 1, 1, 4, 2 }, { 16, 16, 1, 1 } };
 #define SIZES (sizeof sizes / sizeof *sizes)
 
 static peft_context *ctx;
 static pk_real from[MAX_VALUES], to[MAX_VALUES], again[MAX_VALUES];
 
-/* grid: rows and columns of the old grid, then of the new one. */
+/* Resamples the embedding a to b, and asserts that no memory stays allocated. grid: as a row of sizes. */
 static void resample(const char *rule, const int *grid, const pk_real *a, pk_real *b)
 {
     if (!ctx) ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
@@ -133,6 +134,7 @@ START_TEST(wrong_arguments_are_refused)
 {
     const int grid[4] = { 1, 1, 1, 1 };
     resample("timm", grid, from, to);
+    /* arguments: rule; embedding, rows of the prefix, old grid; result, new grid, width */
     ck_assert_int_eq(pf_pos_embed_resample(ctx, "timn", from, 0, 2, 2, to, 3, 3, 1), PEFT_E_OPTION);
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "'timn'"));
     ck_assert_int_eq(pf_pos_embed_resample(ctx, NULL, from, 0, 2, 2, to, 3, 3, 1), PEFT_E_INVALID);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A block of docs/backbones.md with what it names: `merged`, a small backbone with a class token, and options `o`. */
+ * A block of code of docs/backbones.md (it replaces the comment BLOCK) with what it names: `merged`, a small backbone
+ * with a class token, and options `o`. */
 #include <peft/peft.h>
 
 int main(void)
