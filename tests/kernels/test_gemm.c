@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_gemm.c -- the matrix products of every instruction set and of CBLAS against a triple loop in double: all
- * layouts, sizes around the blocks, every part of the epilogue, NaN, guard pages; the same bits for any number of
+ * layouts, sizes around the blocks, every step of the epilogue, NaN, guard pages; the same bits for any number of
  * threads and any part of the result. */
 #include <math.h>
 #include "guarded.h"
@@ -286,12 +286,14 @@ START_TEST(threads_and_submatrices_change_no_bit)
     const int64_t sizes[][3] = { { 61, 150, 800 }, { 830, 70, 20 }, { 3, 520, 60 }, { 300, 5, 400 },
                                  /* several blocks; the pools' threads form groups of one to four (gemm.c) */
                                  { 1500, 170, 600 }, { 900, 100, 500 } };
+    static const int layouts[] = { ROWS, A_TRANSPOSED, B_TRANSPOSED, A_TRANSPOSED | B_TRANSPOSED, B_TRANSPOSED,
+                                   A_TRANSPOSED | B_TRANSPOSED };          /* of each size */
     const int threads[] = { 2, 3, 8 };
     pk_pool *pools[3];
     for (int i = 0; i < 3; i++) pools[i] = start(threads[i]);
     EACH_TABLE(t) {
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-            problem p = problem_make(sizes[s][0], sizes[s][1], sizes[s][2], (int)s,
+            problem p = problem_make(sizes[s][0], sizes[s][1], sizes[s][2], layouts[s],
                                      BIAS | GATE | GAMMA | RESIDUAL | SCALE, PK_GELU, PK_SILU);
             run_gemm(t, NULL, PK_GEMM_OWN, &p.g);
             guarded whole = p.c;

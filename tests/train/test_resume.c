@@ -32,7 +32,8 @@ static tiny tiny_for(const run *r, start how)
 static peft_trainer *trainer_for(const run *r, tiny *t, const char *more)
 {
     peft_trainer *x = tiny_trainer(t->model, "batch=%d,lr=1e-2%s%s", N, r->options, more);
-    if (r->group) OK(peft_trainer_group(x, "head.*", 2, 0.5));
+    const double lr_scale = 2, weight_decay = 0.5;
+    if (r->group) OK(peft_trainer_group(x, "head.*", lr_scale, weight_decay));
     return x;
 }
 

@@ -50,7 +50,7 @@ static void make_arrays(npz *z, npz_layout layout, const char *prefix, const cha
                 { "head/kernel", "4,3," },
                 { "head/bias", "3," },
                 { "pre_logits/kernel", "4,4," } };
-    static const char *const module[2][4] = {
+    static const char *const module[2][4] = {        /* in augreg, and in big_vision; block[].module is the column */
         { "LayerNorm_0", "MultiHeadDotProductAttention_1", "LayerNorm_2", "MlpBlock_3" },
         { "LayerNorm_0", "MultiHeadDotProductAttention_0", "LayerNorm_1", "MlpBlock_0" } };
     static const struct { int module; const char *name, *shape;
