@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 enum { SIZE = 12, PLANE = SIZE * SIZE, FLOATS = 3 * PLANE };
+enum { SEED = 1, EPOCH = 0 };                                 /* of tests that draw for many samples */
 
 /* A transform with the further settings `more`. */
 static peft_transform *parse(const char *more)
@@ -97,7 +98,7 @@ START_TEST(padded_crops_are_all_shifts_within_the_padding)
         for (int64_t i = 0; i < 400; i++) {
             float v[FLOATS];
             int found = 0;
-            draw(reflect ? "pad=2,pad_mode=reflect" : "pad=2", im, 1, 0, i, v);
+            draw(reflect ? "pad=2,pad_mode=reflect" : "pad=2", im, SEED, EPOCH, i, v);
             for (int dy = -PAD; dy <= PAD; dy++)
                 for (int dx = -PAD; dx <= PAD; dx++)
                     if (is_shift(v, im, dx, dy, reflect)) found++, drawn[dy + PAD][dx + PAD]++;
@@ -108,7 +109,7 @@ START_TEST(padded_crops_are_all_shifts_within_the_padding)
     peft_image_free(im);
     float v[FLOATS];
     im = picture(1, 1, 3, 8, 3);                              /* reflected many times */
-    draw("pad=100,pad_mode=reflect", im, 1, 0, 0, v);
+    draw("pad=100,pad_mode=reflect", im, SEED, EPOCH, 0, v);
     for (int i = 0; i < PLANE; i++) ck_assert(v[i] == v[0]);
     peft_image_free(im);
 }
@@ -127,8 +128,8 @@ START_TEST(saturation_scales_the_difference_from_grey)
     double low = 9, high = 0;
     for (int64_t i = 0; i < 60; i++) {
         float v[FLOATS], plain[FLOATS];
-        draw("saturation=0.5", im, 1, 0, i, v);
-        draw("", im, 1, 0, i, plain);
+        draw("saturation=0.5", im, SEED, EPOCH, i, v);
+        draw("", im, SEED, EPOCH, i, plain);
         double dot = 0, norm = 0;                             /* the factor by least squares is dot / norm */
         for (int k = 0; k < PLANE; k++) {
             ck_assert_double_le(fabs(luma(v, k) - luma(plain, k)), 1.5);
@@ -144,8 +145,8 @@ START_TEST(saturation_scales_the_difference_from_grey)
     peft_image_free(im);
     im = picture(SIZE, SIZE, 1, 8, 2);                        /* a grey image does not change */
     float v[FLOATS], plain[FLOATS];
-    draw("saturation=0.9", im, 1, 0, 0, v);
-    draw("", im, 1, 0, 0, plain);
+    draw("saturation=0.9", im, SEED, EPOCH, 0, v);
+    draw("", im, SEED, EPOCH, 0, plain);
     ck_assert_mem_eq(v, plain, sizeof v);
     peft_image_free(im);
 }
@@ -171,7 +172,7 @@ START_TEST(erasing_fills_a_box_within_the_bounds)
         for (int64_t i = 0; i < 300; i++) {
             float v[FLOATS];
             int left = SIZE, right = -1, top = SIZE, bottom = -1, changed = 0;
-            ok(peft_transform_apply_train(t, im, 1, 0, i, v));
+            ok(peft_transform_apply_train(t, im, SEED, EPOCH, i, v));
             for (int k = 0; k < PLANE; k++) {
                 if (v[k] == plain[k] && v[PLANE + k] == plain[PLANE + k] && v[2 * PLANE + k] == plain[2 * PLANE + k])
                     continue;

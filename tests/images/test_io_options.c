@@ -5,9 +5,11 @@
 #include "io_files.h"
 #include <peft/io.h>
 
+/* Arguments of create_loader. */
 static peft_dataset *data;
 static peft_transform *plain;
 
+/* Each of these calls a function with options and frees what it makes. */
 static peft_status load_image(const char *text)
 {
     peft_image *im = NULL;
@@ -47,6 +49,7 @@ static const char *setting(const char *name, const char *value)
     return text;
 }
 
+/* Opens `data`, two images of two classes, and `plain`. */
 static void open_data(void)
 {
     save_picture(in_folder("set/a/1.png"), 8, 8, 3, 1);

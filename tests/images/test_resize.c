@@ -207,7 +207,7 @@ START_TEST(augmentations_depend_on_seed_epoch_and_sample)
     float a[3 * 16 * 16], b[3 * 16 * 16];
     int changed = 0, flipped = 0;
     ok(peft_transform_parse(io_ctx, "size=16 random_crop=true flip=0.5 brightness=0.2 contrast=0.2", &t));
-    for (int64_t sample = 0; sample < 20; sample++) {
+    for (int64_t sample = 0; sample < 20; sample++) {         /* arguments: transform, image, seed, epoch, sample */
         ok(peft_transform_apply_train(t, im, 1, 0, sample, a));
         ok(peft_transform_apply_train(t, im, 1, 0, sample, b));
         ck_assert_mem_eq(a, b, sizeof a);

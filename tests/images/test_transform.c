@@ -276,7 +276,7 @@ START_TEST(transparent_colours_are_composed_with_white)
 }
 END_TEST
 
-/* The last warning, and the number of warnings. */
+/* A log function keeps the last warning and the number of warnings. */
 static char last_warning[400];
 static int warnings;
 static void count_warning(int level, const char *message, void *user)

@@ -5,6 +5,7 @@
 #include <peft/io.h>
 #include <stdbool.h>
 
+/* A list file of this text. */
 static peft_dataset *list_of(const char *text)
 {
     peft_dataset *d;

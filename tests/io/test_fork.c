@@ -45,6 +45,7 @@ static void remove_folder(void)
     ck_assert_int_eq(system(command), 0);
 }
 
+/* A loader of the images of `folder`, which flips half of them in training. */
 static peft_loader *make_loader(const char *options)
 {
     char path[100];

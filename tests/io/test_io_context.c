@@ -23,6 +23,7 @@ static peft_status load_and_rescale_image(peft_context *ctx, void *path)
     return s;
 }
 
+/* arg: path of the file to write. */
 static peft_status edit_image(peft_context *ctx, void *arg)
 {
     static const uint8_t pixels[9 * 7 * 3];
@@ -39,6 +40,7 @@ static peft_status edit_image(peft_context *ctx, void *arg)
     return s;
 }
 
+/* arg: path of an image with alpha. */
 static peft_status apply_transforms(peft_context *ctx, void *arg)
 {
     static const int16_t samples[11 * 8];
@@ -94,6 +96,7 @@ static peft_status use_data_set(peft_context *ctx, void *path)
     return s;
 }
 
+/* A grey JPEG of 16 x 16 pixels. */
 static void write_jpeg(const char *path)
 {
     struct jpeg_compress_struct c;

@@ -5,6 +5,7 @@
 #include <peft/io.h>
 #include <stdbool.h>
 
+/* Opens a list file of this text. */
 static peft_status open_text(const char *text, peft_dataset **out)
 {
     write_bytes(in_folder("l/list.txt"), text, strlen(text));

@@ -8,6 +8,7 @@
 
 enum { SIZE = 8, IMAGE = 3 * SIZE * SIZE, SAMPLES = 23 };
 
+/* A list of SAMPLES images of three classes; every second image is grey. */
 static peft_dataset *make_set(void)
 {
     char name[40], list[1000] = "";
@@ -82,6 +83,7 @@ typedef struct record { float images[2 * SAMPLES * IMAGE]; int64_t id[2 * SAMPLE
 /* AUGMENTED: the transform draws random values, so that peft_loader_next gives id -1 for every sample. */
 typedef enum { PLAIN, AUGMENTED } inputs;
 
+/* Reads two epochs with peft_loader_next. */
 static void run_epochs(peft_loader *l, record *r, inputs of)
 {
     batch b = make_batch(peft_loader_batch_size(l));
@@ -210,7 +212,7 @@ START_TEST(any_batch_can_be_read_in_any_order)
     peft_loader *l = make_loader("batch=5 shuffle=true threads=2");
     batch b = make_batch(5);
     ck_assert_int_eq(peft_loader_batches(l), 5);
-    ok(peft_loader_read(l, 3, 2, b.images, b.labels, id, &n));
+    ok(peft_loader_read(l, 3, 2, b.images, b.labels, id, &n));                /* epoch 3, batch 2 */
     ck_assert_int_eq(n, 5);
     ok(peft_loader_read(l, 0, 4, b.images, NULL, NULL, &n));
     ck_assert_int_eq(n, 3);

@@ -25,6 +25,7 @@ static peft_dataset *list_of(const char *name, const char *text)
     return d;
 }
 
+/* Copies a file of the test's folder. */
 static void copy_file(const char *from, const char *to)
 {
     size_t size;

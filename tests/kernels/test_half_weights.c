@@ -94,6 +94,7 @@ END_TEST
 /* A matrix of finite halves, some of them subnormal, and its float copy; rows are `ld` elements apart. */
 typedef struct matrix { half_array half; guarded real; } matrix;
 
+/* A matrix of noise of this type. */
 static matrix make_matrix(pk_dtype type, int64_t rows, int64_t cols, int64_t ld, uint64_t *seed)
 {
     const int64_t n = rows && cols ? (rows - 1) * ld + cols : 0;

@@ -116,6 +116,7 @@ enum { COLS = 197 };
 
 typedef enum { LARGE_MEAN, TINY_VALUES, ONE_OUTLIER, CONSTANT, HUGE_VALUES, SMALL_VARIATION, ROW_KINDS } row_kind;
 
+/* Writes a row of this kind. */
 static void ill_conditioned_row(row_kind kind, float *x)
 {
     for (int j = 0; j < COLS; j++) {
@@ -157,6 +158,7 @@ START_TEST(nan_stays_in_its_row)
         float x[3 * COLS], y[3 * COLS], lse[3];
         for (int i = 0; i < 3; i++) ill_conditioned_row(SMALL_VARIATION, x + i * COLS);
         x[COLS + 100] = NAN;
+        /* without mean, rstd, gamma, beta and softmax */
         t->layernorm(y, COLS, NULL, NULL, x, COLS, NULL, NULL, 1e-6f, 3, COLS);
         t->logsumexp(lse, NULL, 0, x, COLS, 3, COLS);
         for (int j = 0; j < COLS; j++)
@@ -188,7 +190,7 @@ START_TEST(logsumexp_of_extreme_rows)
                 ck_assert_msg(fabsf(soft[j] - rows[i].soft[j]) <= 2e-7f * rows[i].soft[j] + 0x1p-126f,
                               "%s row %d: soft[%d] is %.9g", t->name, (int)i, j, soft[j]);
         }
-        t->logsumexp(&lse, NULL, 0, inf, 4, 1, 4);
+        t->logsumexp(&lse, NULL, 0, inf, 4, 1, 4);                         /* NULL, 0: without the softmax */
         ck_assert(lse == INFINITY);
         t->logsumexp(&lse, soft, 4, nan, 4, 1, 4);
         ck_assert(isnan(lse) && isnan(soft[0]) && isnan(soft[3]));

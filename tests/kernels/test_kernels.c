@@ -149,6 +149,7 @@ static void fill(const kernel_case *k, pk_real *const *b, shape s)
             b[i][j] = k->buffers[i] == 'q' ? (pk_real)fabs((double)noise()) : noise();
 }
 
+/* Equal within the tolerance, NaN with NaN, and infinities of one sign. */
 static int near(pk_real got, pk_real want, double tolerance)
 {
     if (isnan(want) || isnan(got)) return isnan(want) && isnan(got);

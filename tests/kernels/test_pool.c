@@ -74,6 +74,7 @@ START_TEST(many_short_calls)
 }
 END_TEST
 
+/* Task 0 is done at once, others take 3 ms. */
 static void slow_task(void *arg, int64_t task, int worker)
 {
     usleep(task == 0 ? 0 : 3000);                       /* the thread that is done first waits for the other */
@@ -135,6 +136,7 @@ END_TEST
  * that run now; max_running: the most of them at any time; done: all finished tasks. */
 typedef struct { pk_pool *pool; atomic_int running, max_running, done; } concurrency;
 
+/* A task that counts how many tasks run at the same time. */
 static void count_running(void *arg, int64_t task, int worker)
 {
     concurrency *t = arg;
@@ -235,6 +237,7 @@ END_TEST
 
 /* No two threads have the same worker number at the same time, so a worker's scratch memory is its own. */
 static atomic_int users[4];
+/* A task that counts it as an error if another task runs with its worker number. */
 static void count_users(void *arg, int64_t task, int worker)
 {
     job *j = arg;
@@ -278,6 +281,7 @@ START_TEST(a_forked_child_runs_tasks_alone)
 }
 END_TEST
 
+/* A task that counts it as an error if a worker does not block signals, or if the caller does. */
 static void check_signal_mask(void *arg, int64_t task, int worker)
 {
     job *j = arg;

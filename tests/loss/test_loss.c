@@ -47,7 +47,7 @@ static double binary_cross_entropy(const pk_real *x, int64_t ld, const pk_real *
     return o->kind->evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, .targets = t }, grad);
 }
 
-/* The losses of `logits`, with the labels above. */
+/* The losses of `logits`, with `labels` or `targets`. */
 typedef double (*loss_fn)(const pf_loss *options, pk_real *grad);
 static double ce(const pf_loss *o, pk_real *grad) { return cross_entropy(logits, LD, labels, ROWS, CLASSES, o, grad); }
 static double soft(const pf_loss *o, pk_real *grad)

@@ -64,11 +64,15 @@ START_TEST(every_option_of_a_row_exists)
 }
 END_TEST
 
-/* A tensor with extents a, b, c, d (the first ndim of them). */
-static peft_tensor labels_of(peft_dtype type, const void *data, int ndim, int64_t a, int64_t b, int64_t c, int64_t d)
+static peft_tensor labels_of(peft_dtype type, const void *data, int ndim, const int64_t *dims)
 {
-    return (peft_tensor){ .type = type, .ndim = ndim, .dim = { a, b, c, d }, .data = (void *)(uintptr_t)data };
+    peft_tensor t = { .type = type, .ndim = ndim, .data = (void *)(uintptr_t)data };
+    memcpy(t.dim, dims, sizeof *dims * (size_t)ndim);
+    return t;
 }
+/* A tensor with the extents that follow the data. */
+#define LABELS(type, data, ...) labels_of(type, data, (int)(sizeof(int64_t[]){ __VA_ARGS__ } / sizeof(int64_t)), \
+                                          (const int64_t[]){ __VA_ARGS__ })
 
 /* For one row of logits per sample, class labels are [b] and targets [b, classes]; for a map of h x w rows of logits
  * they are [b, h, w] and [b, h, w, classes]. */
@@ -80,21 +84,21 @@ START_TEST(labels_must_have_the_shape_of_the_logits)
     /* out: shape of the logits of a sample; rows: of logits in the batch of three */
     const struct { pf_label_kind kind; const pf_shape *out; peft_tensor labels; int64_t rows;
                    peft_status status; const char *wrong; } cases[] = {
-        { PF_LABEL_CLASS, &one, labels_of(PEFT_I64, number, 1, 3, 0, 0, 0), 3, PEFT_OK, NULL },
-        { PF_LABEL_CLASS, &map, labels_of(PEFT_I64, number, 3, 3, 2, 4, 0), 24, PEFT_OK, NULL },
-        { PF_LABEL_TARGETS, &one, labels_of(PEFT_F32, target, 2, 3, 3, 0, 0), 3, PEFT_OK, NULL },
-        { PF_LABEL_TARGETS, &map, labels_of(PEFT_F32, target, 4, 3, 2, 4, 3), 24, PEFT_OK, NULL },
-        { PF_LABEL_CLASS, &one, labels_of(PEFT_I64, number, 3, 3, 2, 4, 0), 0, PEFT_E_SHAPE,
+        { PF_LABEL_CLASS, &one, LABELS(PEFT_I64, number, 3), 3, PEFT_OK, NULL },
+        { PF_LABEL_CLASS, &map, LABELS(PEFT_I64, number, 3, 2, 4), 24, PEFT_OK, NULL },
+        { PF_LABEL_TARGETS, &one, LABELS(PEFT_F32, target, 3, 3), 3, PEFT_OK, NULL },
+        { PF_LABEL_TARGETS, &map, LABELS(PEFT_F32, target, 3, 2, 4, 3), 24, PEFT_OK, NULL },
+        { PF_LABEL_CLASS, &one, LABELS(PEFT_I64, number, 3, 2, 4), 0, PEFT_E_SHAPE,
           "given [3, 2, 4], expected [3]" },
-        { PF_LABEL_CLASS, &map, labels_of(PEFT_I64, number, 1, 3, 0, 0, 0), 0, PEFT_E_SHAPE,
+        { PF_LABEL_CLASS, &map, LABELS(PEFT_I64, number, 3), 0, PEFT_E_SHAPE,
           "given [3], expected [3, 2, 4] (the" },
-        { PF_LABEL_CLASS, &map, labels_of(PEFT_I64, number, 3, 3, 4, 2, 0), 0, PEFT_E_SHAPE,
+        { PF_LABEL_CLASS, &map, LABELS(PEFT_I64, number, 3, 4, 2), 0, PEFT_E_SHAPE,
           "given [3, 4, 2], expected [3, 2, 4]" },
-        { PF_LABEL_TARGETS, &map, labels_of(PEFT_F32, target, 2, 3, 3, 0, 0), 0, PEFT_E_SHAPE,
+        { PF_LABEL_TARGETS, &map, LABELS(PEFT_F32, target, 3, 3), 0, PEFT_E_SHAPE,
           "given [3, 3], expected [3, 2, 4, 3]" },
-        { PF_LABEL_TARGETS, &map, labels_of(PEFT_I64, number, 3, 3, 2, 4, 0), 0, PEFT_E_DTYPE,
+        { PF_LABEL_TARGETS, &map, LABELS(PEFT_I64, number, 3, 2, 4), 0, PEFT_E_DTYPE,
           "given i64, expected f32" },
-        { PF_LABEL_CLASS, &map, labels_of(PEFT_F32, target, 4, 3, 2, 4, 3), 0, PEFT_E_DTYPE,
+        { PF_LABEL_CLASS, &map, LABELS(PEFT_F32, target, 3, 2, 4, 3), 0, PEFT_E_DTYPE,
           "given f32, expected i64" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pf_labels l;
@@ -115,8 +119,8 @@ START_TEST(errors_give_the_indices_of_a_bad_label)
     int64_t number[24] = { 0 };
     float target[72] = { 0 };
     const pf_shape map = pf_shape_of(3, (int64_t)2, (int64_t)4, (int64_t)3);
-    const peft_tensor numbers = labels_of(PEFT_I64, number, 3, 3, 2, 4, 0),
-        targets = labels_of(PEFT_F32, target, 4, 3, 2, 4, 3);
+    const peft_tensor numbers = LABELS(PEFT_I64, number, 3, 2, 4),
+        targets = LABELS(PEFT_F32, target, 3, 2, 4, 3);
     pf_labels l;
     number[14] = 7;                          /* sample 1, row 1, column 2 */
     OK(pf_labels_fit(&l, PF_LABEL_CLASS, &numbers, 3, &map));

@@ -22,6 +22,7 @@ static void load_f32_copy(pair *p)
     p->backbone[1] = tiny_load(p->ctx, tiny_path("whole"), "");
 }
 
+/* Saves a random backbone in 16 bits and loads it. shape: its options. */
 static pair pair_make(const char *isa, const char *shape, peft_dtype type, tiny_naming naming)
 {
     pair p = { tiny_context(isa, 2), { NULL, NULL }, type };

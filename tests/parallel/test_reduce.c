@@ -166,6 +166,13 @@ enum { FINE, STOP, SET_ERROR, TOO_FEW, STOP_SOME };
 /* Its user data; count: length of the gradients at the last call. */
 typedef struct fault { int mode, calls; int64_t count; unsigned stop_calls; } fault;
 
+/* Sets the reducer of a trainer that is the only rank. */
+static void reduce_alone(peft_trainer *t, peft_reduce_fn fn, void *user)
+{
+    OK(peft_trainer_set_reduce(t, 0, 1, fn, user));
+}
+
+/* A reducer for one rank that leaves the gradients as they are, or fails as its fault says. */
 static int faulty(float *gradients, int64_t count, int64_t *passes, void *user)
 {
     fault *f = user;
@@ -210,7 +217,7 @@ START_TEST(a_failing_reducer_changes_nothing)
     for (size_t k = 0; k < sizeof fails / sizeof *fails; k++) {
         rank_trainer p = rank_trainer_make(&r, 2);
         fault f = { .mode = FINE };
-        OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
+        reduce_alone(p.trainer, faulty, &f);
         for (int i = 0; i < 2; i++) tiny_step(p.trainer, HALF, i * HALF);
         const uint64_t before = state_hash(p.trainer);
         const int64_t samples = p.trainer->samples;
@@ -233,9 +240,9 @@ START_TEST(a_failing_reducer_changes_nothing)
 }
 END_TEST
 
-/* After a failure peft_trainer_fit goes on with the first batch of the failed update, also at the end of an epoch.
- * asked: the batches that fit asked for, as epoch * 10 + batch. */
+/* The user data of next_batch. asked: the batches that peft_trainer_fit asked for, as epoch * 10 + batch. */
 typedef struct batch_source { peft_model *m; int64_t asked[32]; int count; } batch_source;
+/* Three batches an epoch. */
 static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                           void *user)
 {
@@ -250,6 +257,7 @@ static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, pef
     return HALF;
 }
 
+/* After a failure peft_trainer_fit goes on with the first batch of the failed update, also at the end of an epoch. */
 START_TEST(fit_repeats_the_failed_update)
 {
     static const setup r = { "lora", "dropout=0.3", NULL, "lr=0.01" };
@@ -259,7 +267,7 @@ START_TEST(fit_repeats_the_failed_update)
     /* calls 0 and 2: the first update, and the one at the end of epoch 0 */
     fault f = { .mode = STOP_SOME, .stop_calls = 1u << 0 | 1u << 2 };
     OK(peft_trainer_fit(undisturbed.trainer, 2, next_batch, NULL, &y));
-    OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
+    reduce_alone(p.trainer, faulty, &f);
     FAILS(PEFT_E_CANCELLED, "reducer at step 0", peft_trainer_fit(p.trainer, 2, next_batch, NULL, &x));
     ck_assert(p.trainer->epoch == 0 && p.trainer->batch_in_epoch == 0 && p.trainer->samples == 0);
     FAILS(PEFT_E_CANCELLED, "reducer at step 1", peft_trainer_fit(p.trainer, 2, next_batch, NULL, &x));
@@ -279,7 +287,7 @@ START_TEST(a_rank_without_labels_calls_the_reducer)
     static const setup r = { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"0,1,1\",weight_decay=0.1" };
     rank_trainer p = rank_trainer_make(&r, 1), undisturbed = rank_trainer_make(&r, 1);
     fault f = { .mode = FINE };
-    OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
+    reduce_alone(p.trainer, faulty, &f);
     tiny_batch b = tiny_batch_make(p.t.model, HALF, 0);
     memset(peft_tensor_data(b.labels), 0, pf_tensor_bytes(b.labels));
     const uint64_t before = state_hash(p.trainer);
@@ -303,8 +311,8 @@ START_TEST(a_restored_trainer_reduces_after_the_same_batches)
     static const setup r = { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"0,1,1\"" };
     rank_trainer p = rank_trainer_make(&r, 3), resumed = rank_trainer_make(&r, 3);
     fault f = { .mode = FINE }, g = { .mode = FINE };
-    OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
-    OK(peft_trainer_set_reduce(resumed.trainer, 0, 1, faulty, &g));
+    reduce_alone(p.trainer, faulty, &f);
+    reduce_alone(resumed.trainer, faulty, &g);
     tiny_batch b = tiny_batch_make(p.t.model, HALF, 0);
     memset(peft_tensor_data(b.labels), 0, pf_tensor_bytes(b.labels));
     OK(peft_trainer_step(p.trainer, b.images, b.labels, NULL));
@@ -342,7 +350,7 @@ START_TEST(the_reducer_gets_the_gradients_in_parameter_order)
     static const setup r = { "lora", NULL, "classes=3,head=mlp", "lr=0.01" };
     rank_trainer p = rank_trainer_make(&r, 1);
     float *gradient = NULL;
-    OK(peft_trainer_set_reduce(p.trainer, 0, 1, keep_pointer, &gradient));
+    reduce_alone(p.trainer, keep_pointer, &gradient);
     tiny_step(p.trainer, HALF, 0);
     for (size_t i = 0; i < peft_model_param_count(p.t.model); i++) {
         const peft_tensor *g = peft_param_grad(peft_model_param(p.t.model, i));
@@ -365,8 +373,8 @@ START_TEST(wrong_arguments_are_refused)
     tiny_step(p.trainer, HALF, 0);
     FAILS(PEFT_E_STATE, "1 batches since", peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
     tiny_step(p.trainer, HALF, HALF);
-    OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
-    OK(peft_trainer_set_reduce(p.trainer, 0, 1, NULL, NULL));
+    reduce_alone(p.trainer, faulty, &f);
+    reduce_alone(p.trainer, NULL, NULL);
     FAILS(PEFT_E_STATE, "no backward pass since the last one", peft_trainer_update(p.trainer));
     ck_assert_int_eq(f.calls, 0);
     rank_trainer_free(&p);

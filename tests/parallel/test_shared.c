@@ -40,6 +40,7 @@ static void predict(job *j, peft_model *m)
     peft_session_free(s);
 }
 
+/* Creates, trains and uses the model of a job, saves it, and predicts with the model loaded from the file. */
 static void *run_job(void *arg)
 {
     job *j = arg;

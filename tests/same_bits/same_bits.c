@@ -46,6 +46,7 @@ static peft_trainer *new_trainer(const case_objects *t)
     return trainer;
 }
 
+/* Writes the figures and logits of the last step. */
 static void write_step(const peft_trainer *trainer)
 {
     const double figure[] = { peft_trainer_get(trainer, "loss"), peft_trainer_get(trainer, "lr"),
@@ -96,12 +97,14 @@ static int write_progress(peft_trainer *trainer, void *user)
     return 0;
 }
 
+/* The extents and kind of labels of a case's batches. */
 static data data_of(const case_objects *t)
 {
     return (data){ .side = peft_backbone_get(t->b, "image_size"), .classes = peft_model_classes(t->m),
                    .soft = strstr(trainer_text(t->c), "loss=soft_ce") || strstr(trainer_text(t->c), "loss=bce") };
 }
 
+/* Writes the gradients of all parameters; at least one must not be 0. */
 static void write_gradients(const case_objects *t)
 {
     int64_t nonzero = 0;

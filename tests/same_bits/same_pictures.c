@@ -28,6 +28,7 @@ static peft_image *picture(uint64_t stream, int64_t width, int64_t height, int c
     return im;
 }
 
+/* Appends size, depth and samples of an image to the file "CASE.what". */
 static void write_image(const char *what, const peft_image *im)
 {
     const int64_t size[] = { peft_image_width(im), peft_image_height(im), peft_image_channels(im),
@@ -173,6 +174,7 @@ static void write_batches(peft_dataset *d, const char *what, const char *text, c
     peft_transform_free(t);
 }
 
+/* Writes names, labels, digest and batches of a data set and of parts of it. threads: of the loaders. */
 static void data_sets(int threads)
 {
     peft_dataset *d, *few, *rest, *part, *other;

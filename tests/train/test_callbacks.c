@@ -40,6 +40,7 @@ static int fit_again(peft_trainer *t, void *user)
     return 0;
 }
 
+/* A loss function that calls peft_trainer_save. */
 static int save_in_loss(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                         void *user)
 {
@@ -49,6 +50,7 @@ static int save_in_loss(const peft_tensor *logits, const peft_tensor *labels, pe
     return 0;
 }
 
+/* A reducer that calls peft_trainer_save. */
 static int save_in_reducer(float *gradients, int64_t count, int64_t *passes, void *user)
 {
     (void)gradients, (void)count, (void)passes, (void)user;

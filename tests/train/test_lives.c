@@ -156,6 +156,7 @@ typedef struct batch_source {
     double lr;                           /* of the last update */
 } batch_source;
 
+/* Gives batches of the source's sizes and records its arguments. */
 static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     batch_source *f = user;

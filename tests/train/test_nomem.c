@@ -148,6 +148,7 @@ typedef struct fixture {
     peft_options *batch_of_2, *small;    /* batch=2; SMALL */
 } fixture;
 
+/* Makes all objects with an adapter of `method`, trains one step and saves the files that the operations load. */
 static fixture *fixture_make(const char *method)
 {
     fixture *w = calloc(1, sizeof *w);

@@ -6,6 +6,7 @@
 
 enum { N = 4, C = 3 };
 
+/* The trainer's state has the bits recorded in `before`. */
 static void check_same_state(peft_trainer *x, const tiny_bits *before, const char *what)
 {
     tiny_bits after = { 0 };

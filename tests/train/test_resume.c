@@ -20,6 +20,7 @@ enum { RUNS = sizeof runs / sizeof *runs };
 typedef enum { USUAL_START, OTHER_START } start;
 enum { USUAL_SEED = 7, OTHER_SEED = 12 };
 
+/* A context, backbone, adapter and model for a run. */
 static tiny tiny_for(const run *r, start how)
 {
     tiny t = tiny_make(&r->net);
@@ -37,6 +38,7 @@ static peft_trainer *trainer_for(const run *r, tiny *t, const char *more)
     return x;
 }
 
+/* Frees both; resets the seed of the context, which tests share. */
 static void free_trainer(tiny *t, peft_trainer *x)
 {
     OK(peft_context_set_seed(t->ctx, USUAL_SEED));
@@ -88,6 +90,7 @@ enum { NOWHERE = -1, BATCHES = 8 };              /* BATCHES: of the two epochs *
  * there were. */
 typedef struct batch_source { const peft_model *m; int64_t stop_step, stop_batch; int updates, batches; } batch_source;
 
+/* Four batches an epoch, the last one of two samples; fails at batch stop_batch, counted over the epochs. */
 static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     batch_source *source = user;

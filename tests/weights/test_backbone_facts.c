@@ -6,6 +6,7 @@
 /* Warnings, as the log gives them. */
 typedef struct { char text[4096]; int warnings; } log_lines;
 
+/* A log function that appends warnings, which have level 1. */
 static void keep_warning(int level, const char *message, void *user)
 {
     log_lines *d = user;

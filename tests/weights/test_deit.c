@@ -28,6 +28,7 @@ static double *read_array(zip_t *z, const char *name, int64_t count)
     return out;
 }
 
+/* The largest |got - want|. */
 static double largest_difference(const float *got, const double *want, int64_t n)
 {
     double largest = 0;

@@ -15,6 +15,7 @@ static const struct {
     { "f16", "float16", "F16", PEFT_F16, 5, 10 }, { "bf16", "bfloat16", "BF16", PEFT_BF16, 8, 7 } };
 enum { F16, BF16, HALVES };              /* indices of halves */
 
+/* Saves b with these values of the options naming and dtype. */
 static peft_status save_as(const peft_backbone *b, const char *path, const char *naming, const char *dtype)
 {
     peft_options *o = tiny_options(b->ctx, "naming=%s,dtype=%s", naming, dtype);
@@ -129,6 +130,7 @@ START_TEST(saved_values_are_the_nearest)
 }
 END_TEST
 
+/* The files a and b are equal. */
 static void check_same_bytes(const char *a, const char *b)
 {
     peft_context *ctx = tiny_context(NULL, 1);
