@@ -161,7 +161,7 @@ START_TEST(files_of_every_family_are_recognised_and_save_and_load)
     for (int i = 0; i < ALL; i++) {
         const format *f = format_at(i);
         peft_backbone *b = random_backbone(ctx, f->create), *loaded;
-        write_format(b, f, f->flags, NULL, tiny_path("file.safetensors"));
+        write_format(b, f, f->flags, tiny_path("file.safetensors"));
         const pf_family *family = recognise(ctx, tiny_path("file.safetensors"));
         ck_assert_msg(family && !strcmp(family->name, family_of_format(f->name)), "'%s' is recognised as '%s'", f->name,
                       family ? family->name : "none");
@@ -225,7 +225,7 @@ START_TEST(a_family_added_to_the_table_loads)
     fixture b;
     peft_backbone *loaded, *none = NULL;
     fixture_start(&b, VIT ",eps=1e-3,act=quickgelu");
-    write_format(b.created, &f, 0, NULL, b.weights);
+    write_format(b.created, &f, LIKE_TIMM, b.weights);
     FAILS(PEFT_E_FORMAT, "no ViT found", peft_backbone_load(b.ctx, b.weights, NULL, &none));
     loaded = load_own(&b, families, "heads=2");
     ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.created));
@@ -243,12 +243,12 @@ START_TEST(a_family_added_to_the_table_loads)
     peft_backbone_free(loaded);
 
     f.extra = LIST("scaffold.weight", "flag");                            /* now the marked family */
-    write_format(b.created, &f, 0, NULL, b.weights);
+    write_format(b.created, &f, LIKE_TIMM, b.weights);
     loaded = load_own(&b, families, "heads=2,config=none");
     ck_assert(loaded->shape.eps == 1e-2 && loaded->shape.act == PK_GELU);
     peft_backbone_free(loaded);
 
-    write_format(b.created, &formats[0], 0, NULL, b.weights);                        /* built-in families still load */
+    write_format(b.created, &formats[0], LIKE_TIMM, b.weights);                     /* built-in families still load */
     loaded = load_own(&b, families, "heads=2,config=none,eps=1e-3,act=quickgelu");
     ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.created));
     peft_backbone_free(loaded);
