@@ -170,12 +170,14 @@ START_TEST(adamw_keeps_subnormal_moments)
     float p[2][1] = { { 1 }, { 1 } }, m[2][1] = { { 0 } }, v[2][1] = { { 1e-39f } , { 1e-39f } }, g[1] = { 1e-20f };
     const pk_table *k = pk_find("auto");
     const double gradient_scale = 1, lr = 0.1, beta1 = 0.9, beta2 = 0.5, eps = 1e-30, decay = 0;
+    const double correction1 = 0.1, correction2 = 0.5;               /* 1 - beta1 and 1 - beta2, of step 1 */
     int nonfinite = 0;
     for (int i = 0; i < 2; i++) {
         if (i) _mm_setcsr(FLUSH);
         {
             PK_FLOAT_SCOPE;
-            k->adamw(p[i], m[i], v[i], g, 1, gradient_scale, lr, beta1, beta2, eps, decay, 0.1, 0.5, &nonfinite);
+            k->adamw(p[i], m[i], v[i], g, 1, gradient_scale, lr, beta1, beta2, eps, decay, correction1,
+                     correction2, &nonfinite);
         }
         if (i) ck_assert_uint_eq(current_mode(), FLUSH);
         _mm_setcsr(DEFAULT_MODE);

@@ -374,7 +374,7 @@ START_TEST(wrong_arguments_are_refused)
     FAILS(PEFT_E_STATE, "1 batches since", peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
     tiny_step(p.trainer, HALF, HALF);
     reduce_alone(p.trainer, faulty, &f);
-    reduce_alone(p.trainer, NULL, NULL);
+    reduce_alone(p.trainer, NULL, NULL);                                   /* no reducer from now on */
     FAILS(PEFT_E_STATE, "no backward pass since the last one", peft_trainer_update(p.trainer));
     ck_assert_int_eq(f.calls, 0);
     rank_trainer_free(&p);
