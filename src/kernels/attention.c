@@ -2,10 +2,10 @@
  * attention.c -- the size of the scratch memory of the attention kernels. */
 #include "attention.h"
 
-size_t pk_attention_work(const pk_table *t, const pk_attention *a, int gradient)
+size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction direction)
 {
-    int64_t ref = gradient ? 0 : a->keys + a->extra;        /* elements that ref/attention_ref.c uses */
-    int64_t vector = t->vector > 1 ? pk_attention_lay_out(a, gradient, t->mr, t->nr).total : 0;
+    int64_t ref = direction == PK_FORWARD ? a->keys + a->extra : 0;         /* elements that ref/attention_ref.c uses */
+    int64_t vector = t->vector > 1 ? pk_attention_lay_out(a, direction, t->mr, t->nr).total : 0;
     int64_t bytes = (ref > vector ? ref : vector) * (int64_t)sizeof(pk_real);
     return (size_t)((bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
 }

@@ -8,7 +8,7 @@
 #define PK_ATTENTION_H
 #include "pk.h"
 
-/* Blocks in a bundle: the gradient kernel adds to dk and dv once a bundle. */
+/* Blocks in a bundle: consecutive blocks, for which the gradient kernel adds to dk and dv once. */
 enum { PK_BUNDLE = 4 };
 
 /* Offsets of the parts of the scratch, in elements, each a multiple of 16. n is head_dim. Parts marked "gradient" are
@@ -16,19 +16,20 @@ enum { PK_BUNDLE = 4 };
 typedef struct pk_attention_layout {
     int64_t chunk;                  /* columns in a chunk; the last chunk may have fewer */
     int64_t keys_by_row;            /* the chunk's keys, then its extra keys, in panels of mr rows: [n][mr] each */
-    int64_t values_by_row;          /* its values in the same form (gradient) */
-    int64_t by_column;              /* its values (gradient: keys) in panels of mr elements of head_dim: [chunk][mr] */
+    int64_t values_by_row;          /* the chunk's values in the same form (gradient) */
+    int64_t by_column;              /* the chunk's values (gradient: keys) in panels of mr elements of head_dim:
+                                     * [chunk][mr] each */
     int64_t scores;                 /* [chunk + mr][nr]: of one block; for the gradient one such part per block of a
                                      * bundle */
     int64_t dscores;                /* the gradient of scores, in the same form (gradient) */
     int64_t block_stride;           /* distance from one block's scores to the next block's in the bundle */
     int64_t query;                  /* [n][nr]: the block's query rows, transposed */
-    int64_t result;                 /* [n][nr]: the block's out or dq, transposed; before that its dout (gradient) */
+    int64_t result;                 /* [n][nr]: first the block's dout (gradient), then its out or dq; transposed */
     int64_t query_row, dout_row;    /* [n/nr panels][PK_BUNDLE*nr][nr]: the bundle's rows of q and dout (gradient) */
     int64_t max, sum;               /* [queries], forward: softmax statistics, the largest logit so far and
                                      * the sum of exp(logit - max) so far */
     int64_t dots;                   /* [nr]: the block's dout . out, row by row (gradient) */
-    int64_t total;
+    int64_t total;                  /* elements of all parts together */
 } pk_attention_layout;
 
 /* Columns of a chunk: one chunk for up to MOST columns, else chunks of about equal size, each but the last a multiple
@@ -40,8 +41,11 @@ static inline int64_t pk_attention_chunk(int64_t columns)
     return chunks > 1 ? (even + STEP - 1) / STEP * STEP : columns;
 }
 
-static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, int gradient, int64_t mr, int64_t nr)
+/* The layout for attention a or its gradient; mr, nr: of the kernel table. */
+static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, pk_direction direction, int64_t mr,
+                                                       int64_t nr)
 {
+    const int gradient = direction == PK_GRADIENT;
     const int64_t n = a->head_dim, chunk = pk_attention_chunk(a->keys + a->extra);
     const int64_t by_row = (chunk / mr + 2) * mr * n, by_column = (n + mr - 1) / mr * mr * chunk;
     const int64_t block_stride = (chunk + mr) * nr, scores = gradient ? PK_BUNDLE * block_stride : block_stride;

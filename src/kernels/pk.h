@@ -126,8 +126,9 @@ void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk
 /* What about the extents of g keeps the library's own product from its best speed: one thread because it is small, or
  * tiles of which a quarter or more is padding. "" where there is nothing; returns text. */
 const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm *g, char *text, size_t room);
-/* Bytes of scratch of one call of a kernel of attention, or of its gradient: one such piece for each thread. */
-size_t pk_attention_work(const pk_table *t, const pk_attention *a, int gradient);
+/* Bytes of scratch of one call of the kernel of attention, or of its gradient: each thread needs one such piece. */
+typedef enum { PK_FORWARD, PK_GRADIENT } pk_direction;
+size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction direction);
 
 /* --- kernel table -------------------------------------------------------------------------------------------*/
 struct pk_table {

@@ -127,7 +127,8 @@ static void attention_compare(golden *g, const char *mode, const attention_case 
 static void attention_run(golden *g, const pk_table *k, const attention_case *c)
 {
     const pk_attention *f = &c->a.fwd;
-    void *work = golden_memory(g, pk_attention_work(k, f, 0)), *work2 = golden_memory(g, pk_attention_work(k, f, 1));
+    void *work = golden_memory(g, pk_attention_work(k, f, PK_FORWARD));
+    void *work2 = golden_memory(g, pk_attention_work(k, f, PK_GRADIENT));
     for (int64_t b = 0; b < f->samples; b++)
         for (int64_t h = 0; h < f->heads; h++) k->attention(f, b, h, work);
     for (int64_t b = 0; b < f->samples; b++)

@@ -10,7 +10,6 @@
 #include "kernels/pk.h"
 
 enum { SPARE = 3 };                         /* columns of each output row that belong to no head */
-typedef enum { FORWARD, BACKWARD } pass;    /* attention, or its gradient */
 /* Gradients to compute, as bits. */
 enum { DQ = 1, DK = 2, DV = 4, DXK = 8, DXV = 16, DSINK = 32, DBOOST = 64, ALL = 127 };
 
@@ -102,9 +101,9 @@ static void problem_free(problem *p)
 
 /* Scratch of exactly pk_attention_work bytes, 64-byte aligned, filled with NaN: kernels must not read it before they
  * write it. */
-static guarded scratch_make(const pk_table *t, const pk_attention *a, pass of)
+static guarded scratch_make(const pk_table *t, const pk_attention *a, pk_direction direction)
 {
-    guarded m = guarded_make((int64_t)(pk_attention_work(t, a, of == BACKWARD) / sizeof(float)));
+    guarded m = guarded_make((int64_t)(pk_attention_work(t, a, direction) / sizeof(float)));
     guarded_fill(&m, NAN);
     return m;
 }
@@ -112,7 +111,7 @@ static guarded scratch_make(const pk_table *t, const pk_attention *a, pass of)
 /* Computes out and lse of all samples and heads with the kernels of table t. */
 static void run_forward(const pk_table *t, const problem *p)
 {
-    guarded w = scratch_make(t, &p->a, FORWARD);
+    guarded w = scratch_make(t, &p->a, PK_FORWARD);
     for (int64_t b = 0; b < p->s.samples; b++)
         for (int64_t h = 0; h < p->s.heads; h++) t->attention(&p->a, b, h, w.data);
     guarded_free(&w);
@@ -121,7 +120,7 @@ static void run_forward(const pk_table *t, const problem *p)
 /* Computes the gradients `want` (bits DQ to DBOOST) of all samples and heads; reads out and lse of run_forward. */
 static void run_backward(const pk_table *t, const problem *p, int want)
 {
-    guarded w = scratch_make(t, &p->a, BACKWARD);
+    guarded w = scratch_make(t, &p->a, PK_GRADIENT);
     const pk_attention_grad g = problem_grad(p, want);
     for (int64_t b = 0; b < p->s.samples; b++)
         for (int64_t h = 0; h < p->s.heads; h++) t->attention_grad(&g, b, h, w.data);

@@ -162,7 +162,8 @@ START_TEST(a_call_writes_the_columns_of_its_head_only)
             const int64_t rows[] = { s.queries, s.queries, s.keys, s.keys, s.extra, s.extra };
             const int64_t b = s.samples - 1, h = s.heads / 2, first_query = (b * s.heads + h) * s.queries;
             for (size_t j = 0; j < COUNT(m); j++) guarded_fill(m[j], UNWRITTEN);
-            guarded w = scratch_make(pk_find(*isa), &p.a, FORWARD), w2 = scratch_make(pk_find(*isa), &p.a, BACKWARD);
+            guarded w = scratch_make(pk_find(*isa), &p.a, PK_FORWARD);
+            guarded w2 = scratch_make(pk_find(*isa), &p.a, PK_GRADIENT);
             pk_find(*isa)->attention(&p.a, b, h, w.data);
             pk_find(*isa)->attention_grad(&g, b, h, w2.data);
             for (size_t j = 0; j < 6; j++) check_written_columns(*isa, &p, m[j], rows[j], b, h);

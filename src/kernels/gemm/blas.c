@@ -20,8 +20,9 @@ pk_blas_gemm *pk_blas_product(void) { return GEMM_SYMBOL; }
 #define QUOTED_(x) #x
 #define QUOTED(macro) QUOTED_(macro)                        /* what the macro stands for, as a string */
 
-static _Atomic(pk_blas_gemm *) product;
+static _Atomic(pk_blas_gemm *) product;                     /* NULL: not opened */
 
+/* Opens the library of that name and returns its product; NULL: *reason says why not. */
 static pk_blas_gemm *open_blas(const char *name, char *reason, size_t capacity)
 {
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);

@@ -15,14 +15,15 @@ typedef struct cblas_job {
     int64_t tile_bytes;
 } cblas_job;
 
-static int64_t tile_bytes(const pk_table *t)
+/* Bytes of one tile mr x nr in the scratch. */
+static int64_t bytes_of_tile(const pk_table *t)
 {
     return aligned(t->mr * t->nr * (int64_t)sizeof(pk_real));
 }
 
 int64_t pk_gemm_cblas_work(const pk_table *t, int64_t m, int64_t n, int threads)
 {
-    return aligned(at_most(m, STRIP) * n * (int64_t)sizeof(pk_real)) + tile_bytes(t) * at_least(threads, 1);
+    return aligned(at_most(m, STRIP) * n * (int64_t)sizeof(pk_real)) + bytes_of_tile(t) * at_least(threads, 1);
 }
 
 /* Conversion of B to pk_real: vectors of `length` contiguous elements, `stride` elements apart, are written to `to`
@@ -35,6 +36,7 @@ typedef struct widening {
     pk_real *to;
 } widening;
 
+/* Task: converts vector i. */
 static void widen_vector(void *arg, int64_t i, int worker)
 {
     const widening *w = arg;
@@ -50,27 +52,30 @@ static void widen_b(const pk_table *t, pk_pool *pool, pk_gemm *g, void *copy)
     pk_pool_run(pool, transposed ? g->n : g->k, widen_vector, &w);
     g->b = copy;
     g->b_type = PK_REAL;
-    *(transposed ? &g->b_col : &g->b_row) = w.length;
+    if (transposed) g->b_col = w.length;
+    else g->b_row = w.length;
 }
 
-/* Task: the epilogue of mr rows. */
+/* Task: copies mr rows of AB into tiles, one after another, and applies the epilogue to each. */
 static void epilogue_rows(void *arg, int64_t task, int worker)
 {
-    const cblas_job *w = arg;
-    const pk_table *t = w->t;
+    const cblas_job *job = arg;
+    const pk_table *t = job->t;
     const int64_t i = task * t->mr;
-    const int m = (int)at_most(t->mr, w->g->m - i);
-    pk_real *tile = (pk_real *)(w->tiles + worker * w->tile_bytes);
-    for (int64_t j = 0; j < w->g->n; j += t->nr) {
-        int n = (int)at_most(t->nr, w->g->n - j);
+    const int m = (int)at_most(t->mr, job->g->m - i);
+    pk_real *tile = (pk_real *)(job->tiles + worker * job->tile_bytes);
+    for (int64_t j = 0; j < job->g->n; j += t->nr) {
+        int n = (int)at_most(t->nr, job->g->n - j);
         for (int r = 0; r < m; r++)
-            for (int q = 0; q < n; q++) tile[r * t->nr + q] = w->product[(i + r) * w->product_row + j + q];
-        t->epilogue(t, w->g, tile, i, j, m, n);
+            for (int q = 0; q < n; q++) tile[r * t->nr + q] = job->product[(i + r) * job->product_row + j + q];
+        t->epilogue(t, job->g, tile, i, j, m, n);
     }
 }
 
-/* to[m,n] = scale*AB + beta*to. The row stride of a matrix of one row is never used and may be any number, but BLAS
- * demands a leading dimension of at least the other extent. */
+enum { OVERWRITE = 0 };         /* as beta: to = scale*AB */
+
+/* to[m,n] = scale*AB + beta*to, as in BLAS. The row stride of a matrix of one row is never used and may be any number,
+ * but BLAS demands a leading dimension of at least the other extent. */
 static void multiply(const pk_gemm *g, pk_real *to, int64_t to_row, int beta)
 {
     const int a_transposed = g->a_col != 1, b_transposed = g->b_col != 1;
@@ -81,38 +86,39 @@ static void multiply(const pk_gemm *g, pk_real *to, int64_t to_row, int beta)
                       (int)at_least(to_row, g->n));
 }
 
-static void run_epilogue(cblas_job *w, pk_pool *pool, pk_gemm *g)
+/* Applies the epilogue of g to job->product; does nothing if it has no steps left and the product is in C already. */
+static void run_epilogue(cblas_job *job, pk_pool *pool, pk_gemm *g)
 {
     if (!g->accumulate && !g->bias && !g->pre && !g->gate && g->act == PK_NONE && !g->gamma && !g->residual &&
-        w->product == g->c) return;
-    w->g = g;
-    pk_pool_run(pool, ceil_div(g->m, w->t->mr), epilogue_rows, w);
+        job->product == g->c) return;
+    job->g = g;
+    pk_pool_run(pool, ceil_div(g->m, job->t->mr), epilogue_rows, job);
 }
 
 void pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *whole, void *work)
 {
     pk_gemm g = *whole;
-    cblas_job w = { .t = t, .tile_bytes = tile_bytes(t), .tiles = work };
-    pk_real *strip = (pk_real *)(w.tiles + w.tile_bytes * pk_pool_threads(pool));
+    cblas_job job = { .t = t, .tile_bytes = bytes_of_tile(t), .tiles = work };
+    pk_real *strip = (pk_real *)(job.tiles + job.tile_bytes * pk_pool_threads(pool));
     char *const widened = (char *)work + pk_gemm_cblas_work(t, g.m, g.n, pk_pool_threads(pool));
     if (g.b_type != PK_REAL) widen_b(t, pool, &g, widened);
     if (g.residual != g.c) {                    /* AB can be stored in C: the epilogue reads no old value of it */
-        w.product = g.c;
-        w.product_row = g.c_row;
+        job.product = g.c;
+        job.product_row = g.c_row;
         multiply(&g, g.c, g.c_row, g.accumulate);
         g.accumulate = 0;
         g.scale = 1;
-        run_epilogue(&w, pool, &g);
+        run_epilogue(&job, pool, &g);
         return;
     }
-    w.product = strip;                          /* C is the residual and is read by the epilogue */
-    w.product_row = g.n;
+    job.product = strip;                        /* C is the residual and is read by the epilogue */
+    job.product_row = g.n;
     for (int64_t i = 0; i < whole->m; i += STRIP) {
         g.m = at_most(STRIP, whole->m - i);
         g.scale = whole->scale;
-        multiply(&g, strip, g.n, 0);
+        multiply(&g, strip, g.n, OVERWRITE);
         g.scale = 1;
-        run_epilogue(&w, pool, &g);
+        run_epilogue(&job, pool, &g);
         g.a += g.m * g.a_row;
         g.c += g.m * g.c_row;
         g.residual += g.m * g.residual_row;

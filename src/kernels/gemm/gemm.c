@@ -18,10 +18,10 @@ enum {
     PIECE_STEP = 16,            /* the length of a piece is a multiple of this */
     MOST_GROUPS = 4,
     GROUP_ROWS = 350,           /* least rows of a group: each group packs all of B, which costs too much for fewer */
-    CHUNKS = 4,                 /* chunks of a block for each thread of the group */
-    PACK_TIME = 10,             /* the time to pack a panel of B: that of multiplying this many rows of A with it */
+    CHUNKS = 4,                 /* parts (chunks) of a block for each thread of the group */
+    PACK_TIME = 10,             /* packing a panel of B takes as long as multiplying this many rows of A with it */
     LAST_PANELS = 4,            /* panels of B at the end of a stage during which the next stage's A is prefetched */
-    ALONE = 1 << 18             /* below this many elements and FMAs a product runs on the calling thread */
+    SMALL = 1 << 18             /* a product of fewer elements and fewer FMAs runs on the calling thread alone */
 };
 
 /* Progress of a group, shared by its threads and counted over all its stages. */
@@ -53,10 +53,12 @@ typedef struct plan {
 
 /* The memory of one thread. */
 typedef struct thread_scratch {
-    int64_t panel_id;           /* which panel b holds (pack_b); 0: none */
+    int64_t panel_id;           /* which panel of which stage b holds (pack_b); 0: none */
     _Alignas(PK_ALIGN) pk_real b[];     /* a packed panel of B, in panel_bytes bytes, and behind it a tile */
 } thread_scratch;
 
+/* The division of a product m x n x k among threads, and the sizes of its memory. Pointers, g, chunks and tasks are set
+ * later (own_gemm). */
 static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
 {
     const int64_t size = (int64_t)sizeof(pk_real), tile = t->mr * t->nr * size;
@@ -78,12 +80,13 @@ static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k, int th
     return p;
 }
 
+/* Bytes of scratch of the plan. */
 static int64_t work_bytes(const plan *p, int threads)
 {
     return p->groups * (p->packed_bytes + p->partial_bytes) + threads * p->scratch_bytes;
 }
 
-/* Room for the plans of all threads and of one thread, as a busy pool leaves one, and for CBLAS. */
+/* Enough for a product on all threads, on one thread alone (a small product), and by CBLAS. */
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
 {
     const int all = threads > 1 ? threads : 1;
@@ -125,6 +128,7 @@ typedef struct stage {
     pk_real *packed_a, *partial_sums;       /* the group's */
 } stage;
 
+/* Stage `number` of a group: a block's pieces of K follow one another, then comes the next block. */
 static stage stage_of(const plan *p, int64_t group, int64_t number)
 {
     const int64_t offset = number / p->pieces * p->block_panels;
@@ -143,6 +147,7 @@ static stage stage_of(const plan *p, int64_t group, int64_t number)
 /* The tiles of a task: panel b_panel of B with a_panels panels of the stage's block from a_first on. */
 typedef struct tiles { int64_t b_panel, a_first, a_panels; } tiles;
 
+/* What task `task` of the stage computes. The tasks are listed at full_tasks in plan. */
 static tiles tiles_of(const plan *p, const stage *s, int64_t task)
 {
     tiles part = { .a_panels = p->block_panels };
@@ -161,26 +166,27 @@ static pk_prefetch prefetch_next_b(const plan *p, const stage *s, const tiles *p
     const int64_t after = task + p->group_threads;
     const stage later = after < p->tasks ? *s : stage_of(p, s->group, s->number + 1);
     const int64_t b_panel = after < p->tasks ? tiles_of(p, s, after).b_panel : 0;
-    if (later.number >= p->stages || b_panel == part->b_panel) return (pk_prefetch){ .lines_per_turn = 0 };
-    return prefetch_of(area_of_b(p->g, later.depth, later.k, b_panel * p->t->nr, p->t->nr), part->a_panels * s->turns,
-                       0);
+    if (later.number >= p->stages || b_panel == part->b_panel) return prefetch_nothing();
+    return prefetch_all(area_of_b(p->g, later.depth, later.k, b_panel * p->t->nr, p->t->nr),
+                        part->a_panels * s->turns);
 }
 
 /* Prefetches this thread's part of the next stage's A, only during the stage's last panels of B: earlier it would be
  * evicted from the level-2 cache before it is packed. */
 static pk_prefetch prefetch_next_a(const plan *p, const stage *s, int64_t task, int worker)
 {
+    /* panels: of B, multiplied by each thread in the stage; last: how many of them, at the end, prefetch */
     const int64_t panels = p->full_tasks / p->group_threads, last = at_most(panels, LAST_PANELS);
     const int64_t done = (task - p->chunks) / p->group_threads - (panels - last);      /* of the last panels */
     if (s->number + 1 >= p->stages || task < p->chunks || done < 0 || done >= last)
-        return (pk_prefetch){ .lines_per_turn = 0 };
+        return prefetch_nothing();
     const stage next = stage_of(p, s->group, s->number + 1);
     const int64_t panels_each = ceil_div(p->block_panels, p->group_threads);
     const int64_t first = panels_each * (worker / p->groups % p->group_threads);
     const int64_t rows = at_most(panels_each, next.block_panels - first) * p->t->mr;
     const int64_t turns = p->block_panels * s->turns;
-    return prefetch_of(area_of_a(p->g, (next.first_panel + first) * p->t->mr, rows, next.depth, next.k), last * turns,
-                       done * turns);
+    return prefetch_rest(area_of_a(p->g, (next.first_panel + first) * p->t->mr, rows, next.depth, next.k), last * turns,
+                         done * turns);
 }
 
 /* The panel of B for this stage, packed into the thread's scratch unless it is there already. */
@@ -203,6 +209,8 @@ static pk_real *tile_of(const plan *p, const stage *s, int64_t b_panel, int64_t 
     return s->partial_sums + (b_panel * p->block_panels + a_panel) * p->t->mr * p->t->nr;
 }
 
+/* Computes the tiles `part` of the stage: packs B's panel, and with `packing` the panels of A, and multiplies. In the
+ * last piece of K it applies the epilogue. */
 static void multiply(const plan *p, const stage *s, const tiles *part, int packing, pk_micro_prefetch *prefetch,
                      thread_scratch *scratch)
 {
@@ -219,8 +227,8 @@ static void multiply(const plan *p, const stage *s, const tiles *part, int packi
         if (s->last) prefetch_epilogue(prefetch, g, row, column);
         if (packing) {                          /* prefetch the next panel of A, half of it by each cursor */
             const prefetch_area next = area_of_a(g, row + mr, i + 1 < end ? mr : 0, s->depth, s->k);
-            prefetch->cursor[0] = prefetch_of(next, 2 * s->turns, 0);
-            prefetch->cursor[1] = prefetch_of(next, 2 * s->turns, s->turns);
+            prefetch->cursor[0] = prefetch_all(next, 2 * s->turns);
+            prefetch->cursor[1] = prefetch_rest(next, 2 * s->turns, s->turns);
             p->t->pack_a(a, g->a + row * g->a_row + s->depth * g->a_col, g->a_row, g->a_col, m, s->k);
         }
         p->t->micro(s->k, a, b, direct ? c : tile, direct ? g->c_row : nr, m, n, s->depth > 0 ? tile : NULL, prefetch);
@@ -228,7 +236,7 @@ static void multiply(const plan *p, const stage *s, const tiles *part, int packi
     }
 }
 
-/* number: of the task among those of all stages of the group. */
+/* Waits until the task may start, and runs it. number: its number among the tasks of all stages of the group. */
 static void run_task(plan *p, int64_t group_index, int64_t number, int worker)
 {
     group *const progress = &p->group[group_index];
@@ -259,12 +267,13 @@ static void next_task(void *arg, int64_t unused, int worker)
     }
 }
 
-static int is_small(const pk_gemm *g) { return g->m * g->n < ALONE && g->m * g->n * g->k < ALONE; }
+static int is_small(const pk_gemm *g) { return g->m * g->n < SMALL && g->m * g->n * g->k < SMALL; }
 
 const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm *g, char *text, size_t room)
 {
     const int64_t rows = ceil_div(g->m, t->mr) * t->mr, columns = ceil_div(g->n, t->nr) * t->nr;
     const int small = pk_pool_threads(pool) > 1 && is_small(g);
+    /* a quarter or more of the rows, or of the columns, is padding */
     const int padded_m = 4 * (rows - g->m) >= rows, padded_n = 4 * (columns - g->n) >= columns;
     char m[48] = "", n[48] = "";
     if (padded_m) snprintf(m, sizeof m, "m %% %d = %lld", t->mr, (long long)(g->m % t->mr));
@@ -274,6 +283,7 @@ const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm
     return text;
 }
 
+/* The product by the library's own kernels. */
 static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work)
 {
     if (is_small(g)) pool = NULL;

@@ -4,9 +4,10 @@
 #define PK_GEMM_PLAN_H
 #include "../pk.h"
 
-static inline int64_t ceil_div(int64_t a, int64_t b)       { return (a + b - 1) / b; }
+static inline int64_t ceil_div(int64_t a, int64_t b)       { return (a + b - 1) / b; }     /* a/b rounded up */
 static inline int64_t at_most(int64_t a, int64_t b)        { return a < b ? a : b; }
 static inline int64_t at_least(int64_t a, int64_t b)       { return a > b ? a : b; }
+/* bytes rounded up to a multiple of PK_ALIGN */
 static inline int64_t aligned(int64_t bytes)               { return ceil_div(bytes, PK_ALIGN) * PK_ALIGN; }
 
 /* The product by the system's BLAS, which is called on the calling thread; the epilogue runs on the pool. work holds

@@ -25,6 +25,7 @@ static inline prefetch_area area_of_b(const pk_gemm *g, int64_t depth, int64_t k
                          : prefetch_area_of(data, size, g->b_row, k_part, n);
 }
 
+/* Adds one block of mr x nr elements that begins at data. */
 static inline void prefetch_block(pk_micro_prefetch *p, const pk_real *data, int64_t row_stride)
 {
     p->block[p->blocks].data = data;

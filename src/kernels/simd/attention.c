@@ -47,8 +47,8 @@ static void start_rows(const pk_attention *a, float *max, float *sum)
     for (int64_t i = a->queries; i % PK_NR; i++) max[i] = sum[i] = 0.0f;
 }
 
-/* The part of the chunk in out for query rows i .. i + lanes - 1. first, last: whether the chunk is the first, the
- * last. */
+/* Adds the chunk's part to out for query rows i .. i + lanes - 1. first, last: the chunk is the first, or the last, of
+ * the head. */
 static void block_out(const head_view *h, int64_t i, int lanes, int first, int last)
 {
     const pk_attention *a = h->a;
@@ -69,7 +69,7 @@ static void block_out(const head_view *h, int64_t i, int lanes, int first, int l
     const int64_t by_column = turns_by_column(h), stride = a->out_row_stride;
     const prefetch_area out = prefetch_area_of(h->out + i * stride, sizeof(float), stride, lanes, a->head_dim);
     prefetch = (pk_micro_prefetch){ .cursor = { prefetch_next_head(h, &a->v, a->keys, block, by_column),
-                                                prefetch_of(out, by_column, 0) } };
+                                                prefetch_all(out, by_column) } };
     columns_times_scores(h, result, h->work + h->at.by_column, scores, width, &prefetch);
     for (int v = 0; v < width; v += PW) {
         pv f = last ? pv_div(pv_set(1.0f), pv_load(sum + v)) : pv_set(1.0f);
@@ -83,14 +83,14 @@ static void block_out(const head_view *h, int64_t i, int lanes, int first, int l
 
 void PK_NAME(attention)(const pk_attention *a, int64_t sample, int64_t head, void *work)
 {
-    head_view h = view_head(a, sample, head, 0, work);
+    head_view h = view_head(a, sample, head, PK_FORWARD, work);
     start_rows(a, h.work + h.at.max, h.work + h.at.sum);
     for (int64_t first = 0, end = 0; end < a->keys + a->extra; first = end) {
         end = view_chunk(&h, first);
         float *panels = h.work + h.at.keys_by_row;
         for (int j = 0; j < 2; j++)
             panels = pack_by_row(panels, h.runs[j].k, h.runs[j].k_stride, h.runs[j].count, a->head_dim);
-        pack_by_column(h.work + h.at.by_column, &h, 0);
+        pack_by_column(h.work + h.at.by_column, &h, PACK_VALUES);
         for (int64_t i = 0; i < a->queries; i += PK_NR)
             block_out(&h, i, at_most(a->queries - i, PK_NR), first == 0, end == a->keys + a->extra);
     }

@@ -15,6 +15,7 @@
  * are the chunk's columns from `column` on. k and v point to the first row; their rows are *_stride elements apart. */
 typedef struct run { int64_t column, row, count; const float *k, *v; int64_t k_stride, v_stride; } run;
 
+/* One head of one sample, and the chunk of its columns that is processed. */
 typedef struct head_view {
     const pk_attention *a;
     pk_attention_layout at;                                 /* offsets of the parts of work */
@@ -31,14 +32,17 @@ typedef struct head_view {
 static inline int64_t min_extent(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int at_most(int64_t n, int most) { return n < most ? (int)n : most; }
 
+/* Row `row` of an operand for the head. */
 static inline const float *operand_row(const pk_operand *o, const head_view *h, int64_t row)
 {
     return o->data + h->sample * o->sample_stride + row * o->row_stride + h->head * h->a->head_dim;
 }
 
-static inline head_view view_head(const pk_attention *a, int64_t sample, int64_t head, int gradient, void *work)
+/* The view of a head, before a chunk is selected. */
+static inline head_view view_head(const pk_attention *a, int64_t sample, int64_t head, pk_direction direction,
+                                  void *work)
 {
-    head_view h = { .a = a, .at = pk_attention_lay_out(a, gradient, PK_MR, PK_NR), .work = work, .sample = sample,
+    head_view h = { .a = a, .at = pk_attention_lay_out(a, direction, PK_MR, PK_NR), .work = work, .sample = sample,
                     .head = head, .out = a->out + sample * a->out_sample_stride + head * a->head_dim,
                     .head_scale = a->head_scale ? a->head_scale[head] : 1.0f,
                     .first_row = (sample * a->heads + head) * a->queries };
@@ -74,9 +78,12 @@ static inline float *pack_by_row(float *to, const float *x, int64_t x_stride, in
     return to;
 }
 
-/* Packs the values (or keys) of the chunk into panels of PK_MR elements of head_dim: [columns][PK_MR] each. */
-static inline void pack_by_column(float *to, const head_view *h, int keys)
+typedef enum { PACK_VALUES, PACK_KEYS } packed_operand;
+
+/* Packs the values or keys of the chunk into panels of PK_MR elements of head_dim: [columns][PK_MR] each. */
+static inline void pack_by_column(float *to, const head_view *h, packed_operand operand)
 {
+    const int keys = operand == PACK_KEYS;
     for (int64_t c = 0; c < h->a->head_dim; c += PK_MR) {
         for (int i = 0; i < 2; i++) {
             const run *r = &h->runs[i];
@@ -118,24 +125,24 @@ static inline void store_block(float *to, int64_t to_stride, const float *from, 
     }
 }
 
-/* Prefetches, in `turns` turns, a part of an operand's `rows` rows for the head that this thread computes next. Every
- * block takes an equal part; block: its number. */
+/* A cursor over a part of an operand's `rows` rows for the head that this thread computes next, in `turns` turns. Every
+ * block prefetches an equal part; block: its number. */
 static inline pk_prefetch prefetch_next_head(const head_view *h, const pk_operand *o, int64_t rows, int64_t block,
                                              int64_t turns)
 {
     const pk_attention *a = h->a;
     const int64_t next = h->sample * a->heads + h->head + a->prefetch_heads, blocks = a->queries / PK_NR;
     if (!a->prefetch_heads || next >= a->samples * a->heads || !blocks || !o->data)
-        return (pk_prefetch){ .lines_per_turn = 0 };
+        return prefetch_nothing();
     const int64_t part = (rows + blocks - 1) / blocks, first = block * part;
     const float *row = o->data + next / a->heads * o->sample_stride + first * o->row_stride
         + next % a->heads * a->head_dim;
-    return prefetch_of(prefetch_area_of(row, sizeof(float), o->row_stride, min_extent(part, rows - first), a->head_dim),
-                       turns, 0);
+    return prefetch_all(prefetch_area_of(row, sizeof(float), o->row_stride, min_extent(part, rows - first),
+                                         a->head_dim), turns);
 }
 
-/* c [columns][PK_NR] = keys (or values) times a block [n][PK_NR], in its first `width` lanes: PW or PK_NR. panel: of
- * pack_by_row, the keys' panels and then those of the extra keys. */
+/* c [columns][PK_NR] = keys (or values) times a block [n][PK_NR], in its first `width` lanes: PW or PK_NR. panel:
+ * made by pack_by_row, the keys' panels and then those of the extra keys. */
 static inline void rows_times_block(const head_view *h, float *c, const float *panel, const float *block, int width,
                                     pk_micro_prefetch *prefetch)
 {

@@ -111,7 +111,7 @@ static void add_bundle(float *to, int64_t to_stride, const float *p, int64_t blo
             float *tile = to + i * to_stride + c;
             const prefetch_area below = prefetch_area_of(tile + PK_MR * to_stride, sizeof(float), to_stride,
                                                          min_extent(count - i - PK_MR, PK_MR), cols);
-            pk_prefetch next = prefetch_of(below, b->rows, 0);
+            pk_prefetch next = prefetch_all(below, b->rows);
             scores_tile(b->rows, p + i * PK_NR, block_stride, x, tile, to_stride, at_most(count - i, PK_MR), cols,
                         b->row > 0, &next);
         }
@@ -129,7 +129,7 @@ static void pack_chunk(head_view *h, const wanted *w)
         keys = pack_by_row(keys, r->k, r->k_stride, r->count, h->a->head_dim);
         if (w->ds) values = pack_by_row(values, r->v, r->v_stride, r->count, h->a->head_dim);
     }
-    if (w->dq) pack_by_column(h->work + h->at.by_column, h, 1);
+    if (w->dq) pack_by_column(h->work + h->at.by_column, h, PACK_KEYS);
     for (int64_t i = 0; i < PK_BUNDLE; i++) {           /* scores_rows reads up to PK_MR rows beyond the end */
         const int64_t end = i * h->at.block_stride + h->columns * PK_NR;
         memset(h->work + h->at.scores + end, 0, PK_MR * PK_NR * sizeof(float));
@@ -197,7 +197,7 @@ static void block_dq(const head_view *h, const pk_attention_grad *g, const block
     const prefetch_area rows = prefetch_area_of(dq, sizeof(float), g->dq.row_stride, b->lanes, a->head_dim);
     const int64_t turns = turns_by_column(h);
     pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &out, a->queries, b->row / PK_NR, turns),
-                                               prefetch_of(rows, turns, 0) } };
+                                               prefetch_all(rows, turns) } };
     columns_times_scores(h, result, h->work + h->at.by_column,
                          h->work + h->at.dscores + b->index * h->at.block_stride, b->width, &prefetch);
     store_block(dq, g->dq.row_stride, result, factor, add ? old_factor : NULL, b->lanes, a->head_dim);
@@ -245,7 +245,7 @@ void PK_NAME(attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t
 {
     const pk_attention *a = &g->fwd;
     const wanted w = wanted_of(g);
-    head_view h = view_head(a, sample, head, 1, work);
+    head_view h = view_head(a, sample, head, PK_GRADIENT, work);
     for (int64_t first = 0, end = 0; end < a->keys + a->extra; first = end) {
         end = view_chunk(&h, first);
         if (w.ds || w.p) pack_chunk(&h, &w);

@@ -97,18 +97,25 @@ static void backward(void *arg, int64_t task, int worker)
     j->r->k->attention_grad(&j->a, task / heads, task % heads, (char *)j->r->work + (size_t)worker * j->work);
 }
 
-static size_t scratch(const pf_run *r, const pf_node *n, int gradient)
+static size_t scratch(const pf_run *r, const pf_node *n, pk_direction direction)
 {
     pk_attention a = fill_attention(r, n, PF_NONE, PF_NONE);
-    return (pk_attention_work(r->k, &a, gradient) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
+    return (pk_attention_work(r->k, &a, direction) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
 }
 
-static size_t attention_work(const pf_run *r, const pf_node *n) { return scratch(r, n, 0) * (size_t)r->threads; }
-static size_t grad_work(const pf_run *r, const pf_node *n) { return scratch(r, n, 1) * (size_t)r->threads; }
+static size_t attention_work(const pf_run *r, const pf_node *n)
+{
+    return scratch(r, n, PK_FORWARD) * (size_t)r->threads;
+}
+
+static size_t grad_work(const pf_run *r, const pf_node *n)
+{
+    return scratch(r, n, PK_GRADIENT) * (size_t)r->threads;
+}
 
 static void attention_run(const pf_run *r, const pf_node *n)
 {
-    job j = { .r = r, .a = { .fwd = fill_attention(r, n, n->out[0], n->out[1]) }, .work = scratch(r, n, 0) };
+    job j = { .r = r, .a = { .fwd = fill_attention(r, n, n->out[0], n->out[1]) }, .work = scratch(r, n, PK_FORWARD) };
     pk_pool_run(r->pool, j.a.fwd.samples * j.a.fwd.heads, forward, &j);
 }
 
@@ -167,7 +174,7 @@ static bool grad_infer(pf_graph *g, pf_node *n)
 
 static void grad_run(const pf_run *r, const pf_node *n)
 {
-    job j = { .r = r, .work = scratch(r, n, 1) };
+    job j = { .r = r, .work = scratch(r, n, PK_GRADIENT) };
     j.a.fwd = fill_attention(r, n, n->in[OUT], n->in[LSE]);
     j.a.dout = in_tensor(r, n->in[DOUT]);
     j.a.dq = out_tensor(r, n->out[DQ]); j.a.dk = out_tensor(r, n->out[DK]); j.a.dv = out_tensor(r, n->out[DV]);

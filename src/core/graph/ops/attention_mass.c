@@ -58,7 +58,7 @@ static void mass_head(void *arg, int64_t task, int worker)
 static job job_of(const pf_run *r, const pf_node *n)
 {
     pk_attention a = one_head(r, n, 0, 0);
-    return (job){ r, n, pf_rounded(pk_attention_work(r->k, &a, 1)),
+    return (job){ r, n, pf_rounded(pk_attention_work(r->k, &a, PK_GRADIENT)),
                        pf_rounded((size_t)(a.keys * a.head_dim) * sizeof(pk_real)) };
 }
 static size_t mass_work(const pf_run *r, const pf_node *n)
