@@ -58,39 +58,40 @@ enum { AVX512, AVX2, REF };                                             /* indic
 
 /* Index in `tables` of the best one whose instructions the CPU has (CPUID) and whose registers the operating system
  * saves on a thread switch (XCR0). */
-static int probe(void)
+static int best_supported(void)
 {
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return REF;
     if (!(c & bit_OSXSAVE) || !(c & bit_AVX) || !(c & bit_FMA)) return REF;
     unsigned low, high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 0x6) != 0x6) return REF;                                 /* the system saves xmm and ymm */
+    if ((low & 0x6) != 0x6) return REF;                                 /* bits 1, 2: the system saves xmm and ymm */
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return REF;
     const unsigned need = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
-    return (b & need) == need && (low & 0xe6) == 0xe6 ? AVX512 : AVX2;  /* opmask and zmm too */
+    return (b & need) == need && (low & 0xe6) == 0xe6 ? AVX512 : AVX2;  /* and bits 5 to 7: opmask, zmm */
 }
 #else
 static const pk_table *const tables[] = { &table_ref };
 static const char *const names[] = { "ref", NULL };
-static int probe(void) { return 0; }
+static int best_supported(void) { return 0; }
 #endif
 
 #define TABLES ((int)(sizeof tables / sizeof *tables))
 
-/* The result of probe, which is stored, as CPUID is slow in virtual machines. Threads that race store the same
- * value. */
+/* The result of best_supported: the index of the first table that this CPU can run. It is stored, as CPUID is slow in
+ * virtual machines. Threads that race store the same value. */
 static int first_usable(void)
 {
-    static atomic_int stored;                                           /* 1 + index; 0: not probed yet */
+    static atomic_int stored;                                           /* 1 + index; 0: not known yet */
     int value = atomic_load_explicit(&stored, memory_order_relaxed);
     if (!value) {
-        value = 1 + probe();
+        value = 1 + best_supported();
         atomic_store_explicit(&stored, value, memory_order_relaxed);
     }
     return value - 1;
 }
 
+/* The table of that name, if this CPU can run it; else NULL. */
 static const pk_table *usable_table(const char *isa)
 {
     for (int i = first_usable(); i < TABLES; i++)

@@ -25,6 +25,7 @@ static inline pk_float_mode pk_float_default(void)
     return old;
 }
 
+/* Sets the mode that pk_float_default returned. */
 static inline void pk_float_restore(const pk_float_mode *old)
 {
 #if defined(__x86_64__)

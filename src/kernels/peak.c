@@ -8,6 +8,7 @@ enum { ROUNDS = 10000 };                 /* argument of fmas: each call is follo
 /* end: when threads stop, by pk_seconds(); done: operations of all threads. */
 typedef struct { const pk_table *t; double end; atomic_uint_least64_t done; } job;
 
+/* Task of one thread: runs FMAs until the end, and adds their number to done. */
 static void run_fmas(void *arg, int64_t task, int worker)
 {
     job *j = arg;

@@ -20,6 +20,7 @@ typedef float pk_real;
 typedef struct pk_table pk_table;
 typedef struct pk_pool pk_pool;
 
+/* Activations. */
 typedef enum { PK_NONE, PK_GELU, PK_QUICKGELU, PK_RELU, PK_TANH, PK_SIGMOID, PK_SILU } pk_act;
 
 /* A matrix [rows, heads*head_dim] for each sample: element c of row t of head h of sample b is
@@ -168,13 +169,13 @@ const char *const *pk_isas(void);
  * sleep between calls. Calls from several threads take turns. The caller runs all tasks alone when the pool is NULL or
  * has one thread, when the call comes from a task, and in the child after a fork. */
 typedef void (*pk_task)(void *arg, int64_t task, int worker);        /* worker in 0..threads-1, for scratch */
-/* Size of the memory for a pool, which the caller allocates and frees. */
+/* Bytes of the memory for a pool, which the caller allocates, aligned to PK_ALIGN, and frees. */
 size_t pk_pool_bytes(int threads);
 /* Starts the workers. Returns the number of threads including the caller's: fewer than asked for when the system
  * refuses to start more (1: no worker). Every pool that was started must be stopped. */
 int    pk_pool_start(pk_pool *p, int threads);
-/* A pool without threads of its own: run(job, arg, n, user) calls job(arg, i) for each i of 0 .. n-1 in any threads, of
- * which up to n may run at once, and returns when all have returned. */
+/* Makes a pool that borrows the program's threads and has none of its own: run(job, arg, n, user) calls job(arg, i) for
+ * each i of 0 .. n-1, in any threads, up to n calls at once, and returns when all calls have returned. */
 typedef void (*pk_borrow)(void (*job)(void *arg, int i), void *arg, int n, void *user);
 void   pk_pool_borrow(pk_pool *p, int threads, pk_borrow run, void *user);
 void   pk_pool_stop(pk_pool *p);
@@ -186,6 +187,7 @@ double pk_seconds(void);
 /* Peak floating-point operations per second of all threads of the pool together, measured for about that many seconds
  * with independent FMAs. */
 double pk_pool_peak(const pk_table *t, pk_pool *pool, double seconds);
-/* Waits until *count >= minimum. A task may so wait for one of a smaller number, which has always been started. */
+/* Waits until *count >= minimum. A task may so wait for what a task of a smaller number does: that task has always been
+ * started. */
 void   pk_await(const atomic_int *count, int minimum);
 #endif

@@ -36,7 +36,7 @@ struct pk_pool {
     int threads;
     pid_t owner;                        /* threads do not survive a fork: in another process the pool is empty */
     pk_borrow run; void *user;          /* runs the jobs of a round in threads of the program's; NULL: own workers */
-    atomic_int finished;                /* jobs of the round that have returned */
+    atomic_int jobs_done;               /* jobs of the round that have returned */
     pk_task fn; void *arg; int64_t tasks;                       /* of the round; read only by those who joined it */
     _Alignas(PK_ALIGN) atomic_int_least64_t next;               /* the task that is taken next */
     _Alignas(PK_ALIGN) atomic_uint_least64_t state;             /* ROUND_* */
@@ -50,8 +50,9 @@ struct pk_pool {
 
 /* This thread runs a task of some pool. A call from a task runs on this thread alone, because a round that the call
  * opened could wait for the task's own round. */
-static _Thread_local int inside;
+static _Thread_local int in_task;
 
+/* A pool of one thread has no element of `workers`. Borrowed threads use one element each, own workers one fewer. */
 size_t pk_pool_bytes(int threads)
 {
     return sizeof(pk_pool) + (size_t)(threads > 1 ? threads : 0) * sizeof(worker);
@@ -62,6 +63,7 @@ int pk_pool_threads(const pk_pool *p)
     return p ? p->threads : 1;
 }
 
+/* Tells the CPU that this thread waits in a loop: the other thread of the core gets more of it. */
 static void relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -71,19 +73,23 @@ static void relax(void)
 #endif
 }
 
-static int joinable(uint64_t state, uint64_t seen)              /* seen: the round this worker was in last */
+enum { NO_ROUND = 0 };                  /* as `seen`: no round has this number */
+
+/* Whether a round is open that this worker has not been in; seen: the number of the round it was in last. */
+static int joinable(uint64_t state, uint64_t seen)
 {
     return (state & ROUND_OPEN) && state / ROUND_UNIT != seen;
 }
 
-static int finished(uint64_t state, uint64_t unused)
+/* Whether no worker is in the round. */
+static int all_left(uint64_t state, uint64_t unused)
 {
     (void)unused;
     return !(state & ROUND_WORKERS);
 }
 
 /* Watches the state for WATCH_SECONDS; returns 1 as soon as reached(state, seen) holds, else 0. */
-static int watch(pk_pool *p, int (*reached)(uint64_t state, uint64_t seen), uint64_t seen)
+static int spin_until(pk_pool *p, int (*reached)(uint64_t state, uint64_t seen), uint64_t seen)
 {
     const double end = pk_seconds() + WATCH_SECONDS;
     do {
@@ -95,16 +101,17 @@ static int watch(pk_pool *p, int (*reached)(uint64_t state, uint64_t seen), uint
     return 0;
 }
 
+/* Runs tasks of the round until none is left; index: of the scratch that they use. */
 static void take_tasks(pk_pool *p, int index)
 {
-    const int before = inside;
-    inside = 1;
+    const int before = in_task;
+    in_task = 1;
     for (;;) {
         int64_t task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
         if (task >= p->tasks) break;
         p->fn(p->arg, task, index);
     }
-    inside = before;
+    in_task = before;
 }
 
 /* Joins the round if it is open and its number is not *seen, which then becomes its number; else returns 0. */
@@ -120,6 +127,7 @@ static int join_round(pk_pool *p, uint64_t *seen)
     return 0;
 }
 
+/* Leaves the round; the last worker to leave a closed round wakes the caller. */
 static void leave_round(pk_pool *p)
 {
     uint64_t s = atomic_fetch_sub_explicit(&p->state, 1, memory_order_acq_rel) - 1;
@@ -141,13 +149,14 @@ static int sleep_for_round(pk_pool *p, uint64_t seen)
     return !stop;
 }
 
+/* A worker: waits for rounds and takes part in each until the pool stops. */
 static void *work(void *arg)
 {
     const worker *w = arg;
     pk_pool *p = w->pool;
-    uint64_t seen = 0;
+    uint64_t seen = NO_ROUND;
     pk_float_default();                 /* a thread inherits the mode of its creator */
-    while (watch(p, joinable, seen) || sleep_for_round(p, seen)) {
+    while (spin_until(p, joinable, seen) || sleep_for_round(p, seen)) {
         if (join_round(p, &seen)) {
             take_tasks(p, w->index);
             leave_round(p);
@@ -156,6 +165,7 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* Ends the first `count` workers, and destroys the locks of the pool. */
 static void stop_workers(pk_pool *p, int count)
 {
     pthread_mutex_lock(&p->lock);
@@ -169,6 +179,7 @@ static void stop_workers(pk_pool *p, int count)
     pthread_mutex_destroy(&p->lock);
 }
 
+/* Sets up a pool without workers. run: see pk_pool.run. */
 static void init(pk_pool *p, int threads, pk_borrow run, void *user)
 {
     p->threads = threads < 1 ? 1 : threads > (int)ROUND_WORKERS ? (int)ROUND_WORKERS : threads;
@@ -176,7 +187,7 @@ static void init(pk_pool *p, int threads, pk_borrow run, void *user)
     p->run = run;
     p->user = user;
     p->sleepers = p->caller_sleeps = p->waiting = p->stop = 0;
-    atomic_init(&p->finished, 0);
+    atomic_init(&p->jobs_done, 0);
     atomic_init(&p->next, 0);
     atomic_init(&p->state, 0);
     atomic_init(&p->called, 0);
@@ -190,7 +201,8 @@ static void init(pk_pool *p, int threads, pk_borrow run, void *user)
 void pk_pool_borrow(pk_pool *p, int threads, pk_borrow run, void *user)
 {
     init(p, threads, run, user);
-    for (int i = 0; i < p->threads && p->threads > 1; i++) atomic_init(&p->workers[i].begun, 1);
+    if (p->threads == 1) return;
+    for (int i = 0; i < p->threads; i++) atomic_init(&p->workers[i].begun, 1);    /* no job can begin before a round */
 }
 
 /* The least stack of a worker. musl's default is 128 KiB; AVX-512 kernels compiled without optimization take 1.4
@@ -249,16 +261,16 @@ static void open_round(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
 static void close_round(pk_pool *p)
 {
     uint64_t s = atomic_fetch_and_explicit(&p->state, ~ROUND_OPEN, memory_order_acq_rel);
-    if (finished(s, 0) || watch(p, finished, 0)) return;
+    if (all_left(s, NO_ROUND) || spin_until(p, all_left, NO_ROUND)) return;
     pthread_mutex_lock(&p->lock);
     p->caller_sleeps = 1;
-    while (!finished(atomic_load(&p->state), 0)) pthread_cond_wait(&p->done, &p->lock);
+    while (!all_left(atomic_load(&p->state), NO_ROUND)) pthread_cond_wait(&p->done, &p->lock);
     p->caller_sleeps = 0;
     pthread_mutex_unlock(&p->lock);
 }
 
 /* Waits until all calls before this one are done. */
-static void take_turn(pk_pool *p)
+static void await_turn(pk_pool *p)
 {
     const int64_t mine = atomic_fetch_add(&p->called, 1);
     if (atomic_load(&p->served) == mine) return;
@@ -271,7 +283,8 @@ static void take_turn(pk_pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-static void give_turn(pk_pool *p)
+/* Lets the next call begin. */
+static void end_turn(pk_pool *p)
 {
     pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->served, 1);
@@ -287,10 +300,11 @@ static void run_job(void *arg, int i)
     if (i < 0 || i >= p->threads || atomic_exchange(&p->workers[i].begun, 1)) return;
     PK_FLOAT_SCOPE;
     take_tasks(p, i);
-    atomic_fetch_add_explicit(&p->finished, 1, memory_order_release);
+    atomic_fetch_add_explicit(&p->jobs_done, 1, memory_order_release);
 }
 
-/* Also runs the jobs that the program's function left out, and waits for those whose end it did not wait for. */
+/* Runs a round in the program's threads. Also runs the jobs that the program's function left out, and waits for those
+ * whose end it did not wait for. */
 static void run_borrowed(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
 {
     const int jobs = tasks < p->threads ? (int)tasks : p->threads;
@@ -298,20 +312,20 @@ static void run_borrowed(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
     p->arg = arg;
     p->tasks = tasks;
     atomic_store(&p->next, 0);
-    atomic_store(&p->finished, 0);
+    atomic_store(&p->jobs_done, 0);
     for (int i = 0; i < jobs; i++) atomic_store(&p->workers[i].begun, 0);
     p->run(run_job, p, jobs, p->user);
     for (int i = 0; i < jobs; i++) run_job(p, i);
-    pk_await(&p->finished, jobs);
+    pk_await(&p->jobs_done, jobs);
 }
 
 void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
 {
-    if (!p || p->threads < 2 || tasks < 2 || inside || !pk_pool_alive(p)) {
+    if (!p || p->threads < 2 || tasks < 2 || in_task || !pk_pool_alive(p)) {
         for (int64_t task = 0; task < tasks; task++) fn(arg, task, 0);
         return;
     }
-    take_turn(p);
+    await_turn(p);
     if (p->run) {
         run_borrowed(p, tasks, fn, arg);
     } else {
@@ -319,7 +333,7 @@ void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
         take_tasks(p, 0);
         close_round(p);
     }
-    give_turn(p);
+    end_turn(p);
 }
 
 /* Most waits are short. If the other thread was preempted, sched_yield lets it have this core. */

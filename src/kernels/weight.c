@@ -8,6 +8,7 @@ const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t fir
     const char *data = (const char *)w->data + first * pk_dtype_size(w->type);
     if (w->type == PK_REAL && !w->scales) return (const pk_real *)w->data + first;
     t->widen[w->type](buffer, data, n);
+    /* row by row: the part of the row that is among the n elements is multiplied by the row's scale */
     for (int64_t done = 0, count; w->scales && done < n; done += count) {
         const int64_t row = (first + done) / w->cols, row_left = (row + 1) * w->cols - first - done;
         count = row_left < n - done ? row_left : n - done;

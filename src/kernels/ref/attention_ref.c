@@ -13,25 +13,28 @@
 #define real_log logf
 #endif
 
+/* Row t of an operand for one head of one sample. */
 static const pk_real *row_of(const pk_operand *o, const pk_attention *a, int64_t sample, int64_t head, int64_t t)
 {
     return o->data + sample * o->sample_stride + t * o->row_stride + head * a->head_dim;
 }
 
+/* The same of an output; NULL: the output is not wanted. */
 static pk_real *out_row_of(const pk_output *o, const pk_attention *a, int64_t sample, int64_t head, int64_t t)
 {
     return o->data ? o->data + sample * o->sample_stride + t * o->row_stride + head * a->head_dim : NULL;
 }
 
 /* The row of column k: of keys and extra keys, or of values and extra values. */
-static const pk_real *column(const pk_operand *keys, const pk_operand *extra, const pk_attention *a, int64_t sample,
-                             int64_t head, int64_t k)
+static const pk_real *row_of_column(const pk_operand *keys, const pk_operand *extra, const pk_attention *a,
+                                    int64_t sample, int64_t head, int64_t k)
 {
     return k < a->keys ? row_of(keys, a, sample, head, k) : row_of(extra, a, sample, head, k - a->keys);
 }
 
-static pk_real *out_column(const pk_output *keys, const pk_output *extra, const pk_attention *a, int64_t sample,
-                           int64_t head, int64_t k)
+/* The same of gradients; NULL: not wanted. */
+static pk_real *out_row_of_column(const pk_output *keys, const pk_output *extra, const pk_attention *a, int64_t sample,
+                                  int64_t head, int64_t k)
 {
     return k < a->keys ? out_row_of(keys, a, sample, head, k) : out_row_of(extra, a, sample, head, k - a->keys);
 }
@@ -58,7 +61,7 @@ void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void 
         const pk_real *q = row_of(&a->q, a, sample, head, i);
         pk_real max = a->sink ? a->sink[i] : -(pk_real)INFINITY;
         for (int64_t k = 0; k < columns; k++) {
-            p[k] = dot(q, column(&a->k, &a->xk, a, sample, head, k), n) * a->scale * head_scale;
+            p[k] = dot(q, row_of_column(&a->k, &a->xk, a, sample, head, k), n) * a->scale * head_scale;
             if (p[k] > max) max = p[k];
         }
         pk_real sum = a->sink ? exp_difference(a->sink[i], max) : 0;
@@ -66,7 +69,7 @@ void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void 
         pk_real *out = a->out + sample * a->out_sample_stride + i * a->out_row_stride + head * n;
         for (int64_t c = 0; c < n; c++) out[c] = 0;
         for (int64_t k = 0; k < columns; k++) {
-            const pk_real *v = column(&a->v, &a->xv, a, sample, head, k);
+            const pk_real *v = row_of_column(&a->v, &a->xv, a, sample, head, k);
             for (int64_t c = 0; c < n; c++) out[c] += p[k] * v[c];
         }
         for (int64_t c = 0; c < n; c++) out[c] /= sum;
@@ -74,13 +77,15 @@ void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void 
     }
 }
 
-static void clear(const pk_output *o, const pk_attention *a, int64_t sample, int64_t head, int64_t rows)
+/* Sets `rows` rows of an output to 0, if it is wanted. */
+static void clear_rows(const pk_output *o, const pk_attention *a, int64_t sample, int64_t head, int64_t rows)
 {
     if (!o->data) return;
     for (int64_t t = 0; t < rows; t++)
         memset(out_row_of(o, a, sample, head, t), 0, (size_t)a->head_dim * sizeof(pk_real));
 }
 
+/* y += s*x, for n elements; y NULL: nothing. */
 static void add_scaled(pk_real *y, const pk_real *x, pk_real s, int64_t n)
 {
     if (!y) return;
@@ -96,13 +101,13 @@ static pk_real columns_grad(const pk_attention_grad *g, int64_t sample, int64_t 
     const pk_real *q = row_of(&a->q, a, sample, head, i), *dout = row_of(&g->dout, a, sample, head, i);
     pk_real *dq = out_row_of(&g->dq, a, sample, head, i), dscale = 0;
     for (int64_t k = 0; k < a->keys + a->extra; k++) {
-        const pk_real *key = column(&a->k, &a->xk, a, sample, head, k);
+        const pk_real *key = row_of_column(&a->k, &a->xk, a, sample, head, k);
         pk_real score = dot(q, key, n) * a->scale, p = real_exp(score * head_scale - lse);
-        pk_real ds = p * (dot(dout, column(&a->v, &a->xv, a, sample, head, k), n) - d);
+        pk_real ds = p * (dot(dout, row_of_column(&a->v, &a->xv, a, sample, head, k), n) - d);
         dscale += ds * score;
         add_scaled(dq, key, ds * a->scale * head_scale, n);
-        add_scaled(out_column(&g->dk, &g->dxk, a, sample, head, k), q, ds * a->scale * head_scale, n);
-        add_scaled(out_column(&g->dv, &g->dxv, a, sample, head, k), dout, p, n);
+        add_scaled(out_row_of_column(&g->dk, &g->dxk, a, sample, head, k), q, ds * a->scale * head_scale, n);
+        add_scaled(out_row_of_column(&g->dv, &g->dxv, a, sample, head, k), dout, p, n);
     }
     return dscale;
 }
@@ -111,11 +116,11 @@ void pk_attention_grad_ref(const pk_attention_grad *g, int64_t sample, int64_t h
 {
     const pk_attention *a = &g->fwd;
     (void)work;
-    clear(&g->dq, a, sample, head, a->queries);
-    clear(&g->dk, a, sample, head, a->keys);
-    clear(&g->dv, a, sample, head, a->keys);
-    clear(&g->dxk, a, sample, head, a->extra);
-    clear(&g->dxv, a, sample, head, a->extra);
+    clear_rows(&g->dq, a, sample, head, a->queries);
+    clear_rows(&g->dk, a, sample, head, a->keys);
+    clear_rows(&g->dv, a, sample, head, a->keys);
+    clear_rows(&g->dxk, a, sample, head, a->extra);
+    clear_rows(&g->dxv, a, sample, head, a->extra);
     for (int64_t i = 0; i < a->queries; i++) {
         const int64_t row = (sample * a->heads + head) * a->queries + i;
         const pk_real *out = a->out + sample * a->out_sample_stride + i * a->out_row_stride + head * a->head_dim;

@@ -2,7 +2,7 @@
  * gemm_ref.c -- the micro-kernel and the epilogue of a matrix product in plain C: the reference for simd/gemm.c. */
 #include "../pk.h"
 
-enum { MR = 4, NR = 8 };
+enum { MR = 4, NR = 8 };        /* mr and nr of table_ref (../cpu.c) */
 
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
                   const pk_real *initial, pk_micro_prefetch *prefetch);
@@ -45,7 +45,8 @@ void pk_epilogue_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t
     }
 }
 
-/* volatile hides the factors from the compiler, which else would remove the loop. The sums stay 0 .. 7, together 28. */
+/* Returns the number of operations. volatile hides the factors from the compiler, which would otherwise remove the
+ * loop. The sums stay 0 .. 7, together 28; the test of that uses them. */
 double pk_fmas_ref(int64_t rounds)
 {
     volatile pk_real one = 1, zero = 0;

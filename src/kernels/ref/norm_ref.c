@@ -50,6 +50,7 @@ void pk_layernorm_grad_ref(pk_real *dx, int64_t lddx, const pk_real *dy, int64_t
     }
 }
 
+/* Each term of a sum is a, a*b or a*h, where h is the normalised b. */
 void pk_col_sums_ref(pk_real *out, const pk_real *a, int64_t lda, const pk_real *b, int64_t ldb, const pk_real *mean,
                      const pk_real *rstd, int64_t rows, int64_t cols)
 {
@@ -81,11 +82,11 @@ void pk_logsumexp_ref(pk_real *lse, pk_real *soft, int64_t ldsoft, const pk_real
 
 void pk_sums_ref(double *sum, double *sum_sq, const pk_real *x, int64_t n)
 {
-    double s = 0, q = 0;
+    double total = 0, squares = 0;
     for (int64_t i = 0; i < n; i++) {
-        s += x[i];
-        q += (double)x[i] * x[i];
+        total += x[i];
+        squares += (double)x[i] * x[i];
     }
-    if (sum) *sum = s;
-    if (sum_sq) *sum_sq = q;
+    if (sum) *sum = total;
+    if (sum_sq) *sum_sq = squares;
 }

@@ -4,12 +4,13 @@
 #include "../pk.h"
 #include "half.h"
 
-enum { MR = 4, NR = 8 };
+enum { MR = 4, NR = 8 };        /* mr and nr of table_ref (../cpu.c) */
 
 void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
 
 /* Packs `lanes` rows of A (columns of B) into panels to[panel][k][width]: element p of lane l of panel q is
- * from[(q*width + l)*lane_stride + p*k_stride], or 0 where q*width + l >= lanes. value converts an element. */
+ * from[(q*width + l)*lane_stride + p*k_stride], or 0 where q*width + l >= lanes. value converts an
+ * element; empty: nothing to convert. */
 #define PACK_PANELS(T, value, width) do { \
         const T *x = from; \
         for (int64_t first = 0; first < lanes; first += width) \

@@ -7,7 +7,7 @@
 #include "../names.h"
 #include "attention_block.h"
 
-/* Which gradients the caller wants, and whether dS and P are needed for them. */
+/* Which gradients the caller wants, and whether dS (ds) and P (p) are needed for them. */
 typedef struct wanted { int dq, dk, dv, dxk, dxv, dhead_scale, ds, p; } wanted;
 
 static wanted wanted_of(const pk_attention_grad *g)
@@ -88,6 +88,7 @@ PK_INLINE void scores_rows(int k, const float *p, int64_t block_stride, const fl
     micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
+/* scores_rows for a tile of m x n, by the variant compiled for that size. */
 static void scores_tile(int k, const float *p, int64_t block_stride, const float *x, float *c, int64_t c_row, int m,
                         int n, int accumulate, pk_prefetch *next)
 {
@@ -137,8 +138,8 @@ static void pack_chunk(head_view *h, const wanted *w)
     }
 }
 
-/* Computes the block's P and dS in the scratch, and its part of dhead_scale. add: add that to the earlier chunks'
- * part. */
+/* Computes the block's P and dS in the scratch, and writes the chunk's part of its dhead_scale, or adds it to that of
+ * earlier chunks (add). */
 static void block_scores(const head_view *h, const pk_attention_grad *g, const wanted *w, const block *b, int add)
 {
     const pk_attention *a = h->a;
@@ -181,12 +182,13 @@ static void pack_rows(float *to, const float *x, int64_t x_stride, int rows, int
     }
 }
 
+/* Row `row` of an output for the head. */
 static float *output_row(const pk_output *o, const head_view *h, int64_t row)
 {
     return o->data + h->sample * o->sample_stride + row * o->row_stride + h->head * h->a->head_dim;
 }
 
-/* The part of the chunk in the block's dq: scale * head_scale * dS K. add: to the part of earlier chunks. */
+/* Writes the chunk's part of the block's dq, scale * head_scale * dS K, or adds it to that of earlier chunks (add). */
 static void block_dq(const head_view *h, const pk_attention_grad *g, const block *b, int add)
 {
     const pk_attention *a = h->a;
@@ -203,7 +205,7 @@ static void block_dq(const head_view *h, const pk_attention_grad *g, const block
     store_block(dq, g->dq.row_stride, result, factor, add ? old_factor : NULL, b->lanes, a->head_dim);
 }
 
-/* From P and dS of the bundle's blocks: their part of dk = dS^T q, dv = P^T dout and of dxk, dxv. */
+/* Adds the bundle's part of dk = dS^T q, dv = P^T dout, and of dxk, dxv in the same way. */
 static void bundle_grads(const head_view *h, const pk_attention_grad *g, const wanted *w, const bundle *b)
 {
     const pk_attention *a = h->a;

@@ -119,8 +119,8 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int a_row, const f
     PK_ORDER;
 }
 
-/* Four values of k. The panel of A is in the level-2 cache, from which the hardware prefetcher brings it a little late:
- * it is prefetched 2 KiB (512 floats) ahead. */
+/* Does micro_step for four values of k. The panel of A is in the level-2 cache, from which the hardware prefetcher brings
+ * it a little late: it is prefetched 2 KiB (512 floats) ahead. */
 PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
     PK_UNROLL
@@ -161,7 +161,7 @@ PK_INLINE void prefetch_block_rows(const pk_micro_prefetch *p, int turn)
  * many. */
 PK_INLINE void prefetch_tiles(const pk_micro_prefetch *p, const float *initial, int turn)
 {
-    enum { TURNS = 10, LINES = (PK_MR * PK_NR / PK_LINE + TURNS - 1) / TURNS };           /* lines in a turn */
+    enum { TURNS = 10, LINES = (PK_MR * PK_NR / PK_LINE + TURNS - 1) / TURNS };    /* lines of the tile in a turn */
     if (turn >= TURNS) return;
     if (initial) {
         const float *next = initial + PK_MR * PK_NR + turn * LINES * PK_LINE;

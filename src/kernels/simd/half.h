@@ -13,6 +13,7 @@ PK_INLINE pv_half half_load_first(const uint16_t *from, int n)
 {
     return _mm256_maskz_loadu_epi16(pm_tail(n), from);
 }
+/* The numbers of x as floats. */
 PK_INLINE pv half_widen(const pk_dtype type, pv_half x)
 {
     if (type == PK_F16) return _mm512_cvtph_ps(x);
@@ -52,7 +53,7 @@ PK_INLINE pv half_lanes(const pk_dtype type, const uint16_t *from, int64_t n)
     return half_widen(type, n >= PW ? half_load(from) : half_load_first(from, n > 0 ? (int)n : 0));
 }
 
-/* pack_panel (pack.h) of width PK_NR for a B of 16 bits. */
+/* Packs one panel of width PK_NR of a B of 16 bits, as pack_panel (pack.h) does for floats. */
 PK_INLINE void half_panel(const pk_dtype type, float *to, const uint16_t *from, int64_t lane_stride, int64_t k_stride,
                           int lanes, int64_t k)
 {

@@ -12,6 +12,7 @@
 typedef struct two { pv a, b; } two;                /* two results of a function f_* */
 typedef struct four { pv a, b, c, d; } four;        /* constants of a function f_*, named beside it */
 
+/* Selects the first n lanes, or all if n is larger than a vector. */
 INLINE pm lanes_mask(int64_t n) { return pm_tail(n < PW ? n : PW); }
 
 /* Sums over j < n of the two results of f(x[j], y[j], z[j], k); z NULL reads as 1. A function of x alone gets it twice,
@@ -98,7 +99,7 @@ void PK_NAME(layernorm)(float *y, int64_t ldy, float *mean, float *rstd, const f
     }
 }
 
-/* g = dy*gamma, and g*(x - mean). */
+/* The results g = dy*gamma and g*(x - mean). */
 INLINE two f_gradient_sums(pv dy, pv x, pv gamma, pv mean)
 {
     pv g = pv_mul(dy, gamma);
@@ -126,14 +127,16 @@ void PK_NAME(layernorm_grad)(float *dx, int64_t lddx, const float *dy, int64_t l
     }
 }
 
-/* What col_sums sums over the rows. */
-enum { SUM_A, SUM_AB, SUM_A_NORMALISED };      /* a; a*b; a*(b - mean)*rstd */
+/* What col_sums sums over the rows: a, a*b or a*(b - mean)*rstd. */
+typedef enum { SUM_A, SUM_AB, SUM_A_NORMALISED } sum_term;
+typedef enum { ALL_LANES, MASKED_LANES } sum_lanes;
 
-/* Adds the sums over the rows of `width` vectors of columns to out. term: SUM_*. masked: width is 1, and only the lanes
- * of m are read and written. */
+/* Adds the sums over the rows of `width` vectors of columns to out. MASKED_LANES: width is 1, and only the lanes of m
+ * are read and written. */
 INLINE void col_block(float *out, const float *a, int64_t lda, const float *b, int64_t ldb, const float *mean,
-                      const float *rstd, int64_t rows, int term, int width, int masked, pm m)
+                      const float *rstd, int64_t rows, sum_term term, int width, sum_lanes lanes, pm m)
 {
+    const int masked = lanes == MASKED_LANES;
     pv s[COLUMN_VECTORS];
     for (int u = 0; u < width; u++) s[u] = pv_zero();
     for (int64_t i = 0; i < rows; i++, a += lda, b = b ? b + ldb : b)
@@ -148,14 +151,17 @@ INLINE void col_block(float *out, const float *a, int64_t lda, const float *b, i
     for (int u = 0; u < width; u++) pv_store(out + u * PW, pv_add(pv_load(out + u * PW), s[u]));
 }
 
+/* Adds the sums over the rows of all columns to out. */
 INLINE void columns(float *out, const float *a, int64_t lda, const float *b, int64_t ldb, const float *mean,
-                    const float *rstd, int64_t rows, int64_t cols, int term)
+                    const float *rstd, int64_t rows, int64_t cols, sum_term term)
 {
     int64_t j = 0;
     for (; j + COLUMN_VECTORS * PW <= cols; j += COLUMN_VECTORS * PW)
-        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, COLUMN_VECTORS, 0, pm_tail(0));
+        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, COLUMN_VECTORS, ALL_LANES,
+                  pm_tail(0));
     for (; j < cols; j += PW)
-        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, 1, 1, lanes_mask(cols - j));
+        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, 1, MASKED_LANES,
+                  lanes_mask(cols - j));
 }
 
 void PK_NAME(col_sums)(float *out, const float *a, int64_t lda, const float *b, int64_t ldb, const float *mean,
@@ -176,6 +182,7 @@ INLINE float row_max(const float *x, int64_t n)     /* the largest element; -inf
     return pv_max_lane(max);
 }
 
+/* exp(x - max), and no second result. */
 INLINE two f_exp(pv x, pv x2, pv one, pv max)
 {
     (void)x2; (void)one;

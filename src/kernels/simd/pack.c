@@ -26,8 +26,8 @@ void PK_NAME(widen_real)(float *to, const void *from, int64_t n)
     if (n > 0) memcpy(to, from, (size_t)n * sizeof *to);
 }
 
-/* The functions of a 16-bit type: pk_pack_b_<name>_<isa> and pk_widen_<name>_<isa>. */
-#define OF_HALF(name, type) \
+/* Defines the functions of a 16-bit type: pk_pack_b_<name>_<isa> and pk_widen_<name>_<isa>. */
+#define FUNCTIONS_OF_HALF(name, type) \
     void PK_NAME(pack_b_##name)(float *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n); \
     void PK_NAME(widen_##name)(float *to, const void *from, int64_t n); \
     void PK_NAME(pack_b_##name)(float *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n) \
@@ -42,5 +42,5 @@ void PK_NAME(widen_real)(float *to, const void *from, int64_t n)
         for (int64_t i = 0; i < n; i += PW) \
             store_lanes(to + i, half_lanes(type, from + i, n - i), n - i < PW ? (int)(n - i) : PW); \
     }
-OF_HALF(f16, PK_F16)
-OF_HALF(bf16, PK_BF16)
+FUNCTIONS_OF_HALF(f16, PK_F16)
+FUNCTIONS_OF_HALF(bf16, PK_BF16)

@@ -15,10 +15,11 @@
 #define PACK_SHUFFLE(a, b, how) _mm256_shuffle_ps(a, b, how)
 #endif
 
-/* The last argument of a shuffle names four sources, two bits each: 0x44 is the lower and 0xEE the upper half of both
- * operands, 0x88 their even and 0xDD their odd lanes (or quarters). In _mm256_permute2f128_ps, 0x20 joins the lower
- * halves, 0x31 the upper ones.
- * A quarter is four lanes of a vector (128 bits). Transposes the 4 x 4 matrix in each quarter of four vectors: lane i
+/* In this file a quarter is four lanes of a vector (128 bits). The last argument of a shuffle names four sources, two
+ * bits each: 0x44 is the lower and 0xEE the upper half of both operands, 0x88 their even and 0xDD their odd lanes (or
+ * quarters). In _mm256_permute2f128_ps, 0x20 joins the lower halves, 0x31 the upper ones. */
+
+/* Transposes the 4 x 4 matrix in each quarter of four vectors: lane i
  * of quarter q of to[j] is lane j of quarter q of from[i]. */
 PK_INLINE void transpose_quarters(pv *to, const pv *from)
 {

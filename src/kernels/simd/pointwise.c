@@ -41,6 +41,7 @@ INLINE pv times_sigmoid(pv x, pv u)
     return pv_mul(pv_max(pv_set(-88.0f), x), s);
 }
 
+/* Activations: f(x, b, s) = act(x); b is not used. */
 INLINE pv f_gelu(pv x, pv b, pv s)    { (void)b; (void)s; return pv_gelu(x); }
 INLINE pv f_quick(pv x, pv b, pv s)   { (void)b; return times_sigmoid(x, pv_mul(x, s)); }
 INLINE pv f_relu(pv x, pv b, pv s)    { (void)b; (void)s; return pv_max(pv_zero(), x); }
@@ -77,6 +78,7 @@ INLINE pv sigmoid_slope(pv x)
     return pv_mul(s, complement);
 }
 
+/* Gradients: g(dy, x, s) = dy act'(x). */
 INLINE pv g_gelu(pv dy, pv x, pv s)    { (void)s; pv y; return pv_mul(dy, pv_gelu_slope(x, &y)); }
 INLINE pv g_quick(pv dy, pv x, pv s)   { return pv_mul(dy, silu_slope(pv_mul(x, s))); }
 INLINE pv g_relu(pv dy, pv x, pv s)    { (void)s; return pv_select(pv_less(pv_zero(), x), dy, pv_zero()); }
@@ -94,7 +96,7 @@ void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, 
     }
 }
 
-/* act_slope for GELU: value and derivative share most of the work. */
+/* y = GELU(x), slope = GELU'(x): value and derivative share most of the work. */
 static void gelu_slope(float *y, float *slope, const float *x, int64_t n)
 {
     int64_t i = 0;
@@ -112,17 +114,19 @@ static void gelu_slope(float *y, float *slope, const float *x, int64_t n)
     }
 }
 
-/* The other activations are computed in pieces of 64, from a copy of x, as y may be x. */
+/* GELU has a function of its own; the other activations are computed in pieces of 64, from a copy of x, as y may be
+ * x. */
 void PK_NAME(act_slope)(pk_act kind, float *y, float *slope, const float *x, int64_t n)
 {
     if (kind == PK_GELU) {
         gelu_slope(y, slope, x, n);
         return;
     }
-    float copy[64], one[64];
-    for (int j = 0; j < 64; j++) one[j] = 1.0f;
-    for (int64_t i = 0; i < n; i += 64) {
-        const int64_t count = n - i < 64 ? n - i : 64;
+    enum { PIECE = 64 };
+    float copy[PIECE], one[PIECE];
+    for (int j = 0; j < PIECE; j++) one[j] = 1.0f;
+    for (int64_t i = 0; i < n; i += PIECE) {
+        const int64_t count = n - i < PIECE ? n - i : PIECE;
         memcpy(copy, x + i, (size_t)count * sizeof *copy);
         PK_NAME(act)(kind, y + i, copy, count);
         PK_NAME(act_grad)(kind, slope + i, one, copy, count);

@@ -10,9 +10,10 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* decay = lr*wd, step = lr/c1, a1 = 1-b1, a2 = 1-b2, root = 1/sqrt(c2) */
+/* Constants of an AdamW update as vectors: decay = lr*wd, step = lr/c1, a1 = 1-b1, a2 = 1-b2, root = 1/sqrt(c2) */
 typedef struct adamw { pv gscale, decay, step, a1, a2, root, eps; } adamw;
 
+/* One AdamW update of a vector of parameters p with moments m, v and gradient g. */
 INLINE void adamw_lanes(const adamw *k, pv *p, pv *m, pv *v, pv g)
 {
     g = pv_mul(g, k->gscale);
@@ -49,8 +50,10 @@ void PK_NAME(adamw)(float *p, float *m, float *v, const float *g, int64_t n, dou
     if (pv_sum(not_finite) != 0) *nonfinite = 1;
 }
 
+/* The arguments of the kernel sgd (kernels.def) as vectors: mu is the momentum, wd the weight decay. */
 typedef struct sgd { pv gscale, lr, mu, wd; int nesterov, first; } sgd;
 
+/* One SGD update of a vector of parameters p with momentum buffer buf and gradient g. */
 INLINE void sgd_lanes(const sgd *k, pv *p, pv *buf, pv g)
 {
     g = pv_fma(k->wd, *p, pv_mul(g, k->gscale));
