@@ -174,10 +174,10 @@ size_t pk_pool_bytes(int threads);
 /* Starts the workers. Returns the number of threads including the caller's: fewer than asked for when the system
  * refuses to start more (1: no worker). Every pool that was started must be stopped. */
 int    pk_pool_start(pk_pool *p, int threads);
-/* Makes a pool that borrows the program's threads and has none of its own: run(job, arg, n, user) calls job(arg, i) for
- * each i of 0 .. n-1, in any threads, up to n calls at once, and returns when all calls have returned. */
+/* Makes a pool that borrows the program's threads and has none of its own: run_jobs(job, arg, n, user) calls
+ * job(arg, i) for each i of 0 .. n-1, in any threads, up to n calls at once, and returns when all have returned. */
 typedef void (*pk_borrow)(void (*job)(void *arg, int i), void *arg, int n, void *user);
-void   pk_pool_borrow(pk_pool *p, int threads, pk_borrow run, void *user);
+void   pk_pool_borrow(pk_pool *p, int threads, pk_borrow run_jobs, void *user);
 void   pk_pool_stop(pk_pool *p);
 int    pk_pool_alive(const pk_pool *p);                              /* 0: this process was forked from the pool's */
 int    pk_pool_threads(const pk_pool *p);                            /* NULL: 1 */

@@ -35,7 +35,7 @@ typedef struct worker {
 struct pk_pool {
     int threads;
     pid_t owner;                        /* threads do not survive a fork: in another process the pool is empty */
-    pk_borrow run; void *user;          /* runs the jobs of a round in threads of the program's; NULL: own workers */
+    pk_borrow run_jobs; void *user;     /* runs the jobs of a round in the program's threads; NULL: own workers */
     atomic_int jobs_done;               /* jobs of the round that have returned */
     pk_task fn; void *arg; int64_t tasks;                       /* of the round; read only by those who joined it */
     _Alignas(PK_ALIGN) atomic_int_least64_t next;               /* the task that is taken next */
@@ -179,12 +179,12 @@ static void stop_workers(pk_pool *p, int count)
     pthread_mutex_destroy(&p->lock);
 }
 
-/* Sets up a pool without workers. run: see pk_pool.run. */
-static void init(pk_pool *p, int threads, pk_borrow run, void *user)
+/* Sets up a pool without workers. run_jobs: see the member of pk_pool. */
+static void init(pk_pool *p, int threads, pk_borrow run_jobs, void *user)
 {
     p->threads = threads < 1 ? 1 : threads > (int)ROUND_WORKERS ? (int)ROUND_WORKERS : threads;
     p->owner = getpid();
-    p->run = run;
+    p->run_jobs = run_jobs;
     p->user = user;
     p->sleepers = p->caller_sleeps = p->waiting = p->stop = 0;
     atomic_init(&p->jobs_done, 0);
@@ -198,9 +198,9 @@ static void init(pk_pool *p, int threads, pk_borrow run, void *user)
     pthread_cond_init(&p->turn, NULL);
 }
 
-void pk_pool_borrow(pk_pool *p, int threads, pk_borrow run, void *user)
+void pk_pool_borrow(pk_pool *p, int threads, pk_borrow run_jobs, void *user)
 {
-    init(p, threads, run, user);
+    init(p, threads, run_jobs, user);
     if (p->threads == 1) return;
     for (int i = 0; i < p->threads; i++) atomic_init(&p->workers[i].begun, 1);    /* no job can begin before a round */
 }
@@ -235,7 +235,7 @@ int pk_pool_start(pk_pool *p, int threads)
 
 void pk_pool_stop(pk_pool *p)
 {
-    if (p && p->owner == getpid()) stop_workers(p, p->run ? 0 : p->threads - 1);
+    if (p && p->owner == getpid()) stop_workers(p, p->run_jobs ? 0 : p->threads - 1);
 }
 
 int pk_pool_alive(const pk_pool *p)
@@ -314,7 +314,7 @@ static void run_borrowed(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
     atomic_store(&p->next, 0);
     atomic_store(&p->jobs_done, 0);
     for (int i = 0; i < jobs; i++) atomic_store(&p->workers[i].begun, 0);
-    p->run(run_job, p, jobs, p->user);
+    p->run_jobs(run_job, p, jobs, p->user);
     for (int i = 0; i < jobs; i++) run_job(p, i);
     pk_await(&p->jobs_done, jobs);
 }
@@ -326,7 +326,7 @@ void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
         return;
     }
     await_turn(p);
-    if (p->run) {
+    if (p->run_jobs) {
         run_borrowed(p, tasks, fn, arg);
     } else {
         open_round(p, tasks, fn, arg);

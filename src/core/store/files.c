@@ -135,7 +135,7 @@ peft_status peft_model_save(const peft_model *m, const char *path)
 }
 
 /* Makes the adapter of an adapter file on backbone b. */
-static peft_status read_adapter(peft_backbone *b, const pf_st *st, peft_adapter **out)
+static peft_status load_adapter(peft_backbone *b, const pf_st *st, peft_adapter **out)
 {
     PF_TRY(pf_origin_check(st, "adapter", b));
     peft_adapter *a;
@@ -189,25 +189,33 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
     return s;
 }
 
-/* Reads the file as an adapter, or as a model, whichever pointer is not NULL. */
-static peft_status load_file(peft_backbone *b, const char *path, peft_adapter **adapter, peft_model **model)
+/* Checks the arguments of a load and opens the file. */
+static peft_status open_file(const peft_backbone *b, const char *path, const void *out, pf_st **st)
 {
-    PK_FLOAT_SCOPE;
-    pf_st *st;
-    if (!b || !path || (!adapter && !model))
+    if (!b || !path || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path ? "path" : "out");
-    PF_TRY(pf_st_read(b->ctx, path, &st));
-    peft_status s = adapter ? read_adapter(b, st, adapter) : load_model(b, st, model);
+    return pf_st_read(b->ctx, path, st);
+}
+
+/* Closes the file; returns s, the status of what was read from it, and begins an error message with the path. */
+static peft_status close_file(pf_st *st, const char *path, peft_status s)
+{
     pf_st_close(st);
     return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
 peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out)
 {
-    return load_file(b, path, out, NULL);
+    PK_FLOAT_SCOPE;
+    pf_st *st;
+    PF_TRY(open_file(b, path, out, &st));
+    return close_file(st, path, load_adapter(b, st, out));
 }
 
 peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out)
 {
-    return load_file(b, path, NULL, out);
+    PK_FLOAT_SCOPE;
+    pf_st *st;
+    PF_TRY(open_file(b, path, out, &st));
+    return close_file(st, path, load_model(b, st, out));
 }

@@ -181,6 +181,7 @@ static pk_prefetch prefetch_next_a(const plan *p, const stage *s, int64_t task, 
     if (s->number + 1 >= p->stages || task < p->chunks || done < 0 || done >= last)
         return prefetch_nothing();
     const stage next = stage_of(p, s->group, s->number + 1);
+    /* panels_each, first: panels of A in a thread's part, and the first one of this thread's */
     const int64_t panels_each = ceil_div(p->block_panels, p->group_threads);
     const int64_t first = panels_each * (worker / p->groups % p->group_threads);
     const int64_t rows = at_most(panels_each, next.block_panels - first) * p->t->mr;
@@ -216,7 +217,8 @@ static void multiply(const plan *p, const stage *s, const tiles *part, int packi
 {
     const pk_gemm *g = p->g;
     const int64_t mr = p->t->mr, nr = p->t->nr, column = part->b_panel * nr, end = part->a_first + part->a_panels;
-    const int n = (int)at_most(nr, g->n - column), direct = s->last && p->no_epilogue;
+    const int n = (int)at_most(nr, g->n - column);
+    const int direct = s->last && p->no_epilogue;           /* the sums go to C itself, not to a tile */
     const pk_real *b = pack_b(p, s, part->b_panel, scratch);
     for (int64_t i = part->a_first; i < end; i++) {
         const int64_t row = (s->first_panel + i) * mr;

@@ -88,8 +88,8 @@ void PK_NAME(attention)(const pk_attention *a, int64_t sample, int64_t head, voi
     for (int64_t first = 0, end = 0; end < a->keys + a->extra; first = end) {
         end = view_chunk(&h, first);
         float *panels = h.work + h.at.keys_by_row;
-        for (int j = 0; j < 2; j++)
-            panels = pack_by_row(panels, h.runs[j].k, h.runs[j].k_stride, h.runs[j].count, a->head_dim);
+        for (int j = 0; j < SEGMENTS; j++)
+            panels = pack_by_row(panels, h.segments[j].k, h.segments[j].k_stride, h.segments[j].count, a->head_dim);
         pack_by_column(h.work + h.at.by_column, &h, PACK_VALUES);
         for (int64_t i = 0; i < a->queries; i += PK_NR)
             block_out(&h, i, at_most(a->queries - i, PK_NR), first == 0, end == a->keys + a->extra);

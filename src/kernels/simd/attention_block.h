@@ -11,9 +11,11 @@
 #include "pack.h"
 #include "vmath.h"
 
-/* The part of the chunk that is keys (run 0) or extra keys (run 1): `count` rows of the operands from `row` on, which
+/* The part of the chunk that is keys, or the part that is extra keys: `count` rows of the operands from `row` on, which
  * are the chunk's columns from `column` on. k and v point to the first row; their rows are *_stride elements apart. */
-typedef struct run { int64_t column, row, count; const float *k, *v; int64_t k_stride, v_stride; } run;
+typedef struct segment { int64_t column, row, count; const float *k, *v; int64_t k_stride, v_stride; } segment;
+
+enum { KEYS, EXTRA_KEYS, SEGMENTS };                        /* indices of segments */
 
 /* One head of one sample, and the chunk of its columns that is processed. */
 typedef struct head_view {
@@ -26,7 +28,7 @@ typedef struct head_view {
     float head_scale;                                       /* of the head, or 1 */
     int64_t first_row;                                      /* index of query row 0 in lse, dsink, dhead_scale */
     int64_t columns;                                        /* of the chunk */
-    run runs[2];
+    segment segments[SEGMENTS];
 } head_view;
 
 static inline int64_t min_extent(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -55,16 +57,18 @@ static inline int64_t view_chunk(head_view *h, int64_t first)
 {
     const pk_attention *a = h->a;
     const int64_t end = min_extent(first + h->at.chunk, a->keys + a->extra);
-    run *keys = &h->runs[0], *extra = &h->runs[1];
-    *keys = *extra = (run){ 0, 0, 0, NULL, NULL, 0, 0 };
+    segment *keys = &h->segments[KEYS], *extra = &h->segments[EXTRA_KEYS];
+    *keys = *extra = (segment){ .count = 0 };
     h->columns = end - first;
     if (first < a->keys)
-        *keys = (run){ 0, first, min_extent(end, a->keys) - first, operand_row(&a->k, h, first),
-                      operand_row(&a->v, h, first), a->k.row_stride, a->v.row_stride };
+        *keys = (segment){ .column = 0, .row = first, .count = min_extent(end, a->keys) - first,
+                           .k = operand_row(&a->k, h, first), .v = operand_row(&a->v, h, first),
+                           .k_stride = a->k.row_stride, .v_stride = a->v.row_stride };
     if (end > a->keys) {
         const int64_t row = first > a->keys ? first - a->keys : 0;
-        *extra = (run){ a->keys + row - first, row, end - a->keys - row, operand_row(&a->xk, h, row),
-                        operand_row(&a->xv, h, row), a->xk.row_stride, a->xv.row_stride };
+        *extra = (segment){ .column = a->keys + row - first, .row = row, .count = end - a->keys - row,
+                            .k = operand_row(&a->xk, h, row), .v = operand_row(&a->xv, h, row),
+                            .k_stride = a->xk.row_stride, .v_stride = a->xv.row_stride };
     }
     return end;
 }
@@ -85,8 +89,8 @@ static inline void pack_by_column(float *to, const head_view *h, packed_operand 
 {
     const int keys = operand == PACK_KEYS;
     for (int64_t c = 0; c < h->a->head_dim; c += PK_MR) {
-        for (int i = 0; i < 2; i++) {
-            const run *r = &h->runs[i];
+        for (int i = 0; i < SEGMENTS; i++) {
+            const segment *r = &h->segments[i];
             if (r->count) pack_panel(to, PK_MR, (keys ? r->k : r->v) + c, 1, keys ? r->k_stride : r->v_stride,
                                      at_most(h->a->head_dim - c, PK_MR), r->count);
             to += r->count * PK_MR;
@@ -147,8 +151,8 @@ static inline void rows_times_block(const head_view *h, float *c, const float *p
                                     pk_micro_prefetch *prefetch)
 {
     const int64_t n = h->a->head_dim;
-    for (int j = 0; j < 2; j++) {
-        const run *r = &h->runs[j];
+    for (int j = 0; j < SEGMENTS; j++) {
+        const segment *r = &h->segments[j];
         for (int64_t i = 0; i < r->count; i += PK_MR, panel += n * PK_MR)
             micro_tile(n, panel, block, c + (r->column + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width,
                        NULL, prefetch);

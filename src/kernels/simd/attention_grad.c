@@ -32,7 +32,7 @@ static void row_dots(float *d, const float *x, int64_t x_stride, const float *y,
         pv sum = pv_zero();
         int64_t c = 0;
         for (; c + PW <= n; c += PW) sum = pv_fma(pv_load(x + c), pv_load(y + c), sum);
-        if (c < n) sum = pv_fma(pv_load_m(x + c, pm_tail(n - c)), pv_load_m(y + c, pm_tail(n - c)), sum);
+        if (c < n) sum = pv_fma(pv_load_m(x + c, pm_first(n - c)), pv_load_m(y + c, pm_first(n - c)), sum);
         d[i] = pv_sum(sum);
     }
 }
@@ -119,14 +119,14 @@ static void add_bundle(float *to, int64_t to_stride, const float *p, int64_t blo
     }
 }
 
-/* Empties the runs of the chunk that no wanted gradient needs, and packs the others, once for all blocks. */
+/* Empties the segments of the chunk that no wanted gradient needs, and packs the others, once for all blocks. */
 static void pack_chunk(head_view *h, const wanted *w)
 {
-    if (!(w->dq || w->dhead_scale || w->dk || w->dv)) h->runs[0].count = 0;
-    if (!(w->dq || w->dhead_scale || w->dxk || w->dxv)) h->runs[1].count = 0;
+    if (!(w->dq || w->dhead_scale || w->dk || w->dv)) h->segments[KEYS].count = 0;
+    if (!(w->dq || w->dhead_scale || w->dxk || w->dxv)) h->segments[EXTRA_KEYS].count = 0;
     float *keys = h->work + h->at.keys_by_row, *values = h->work + h->at.values_by_row;
-    for (int i = 0; i < 2; i++) {
-        const run *r = &h->runs[i];
+    for (int i = 0; i < SEGMENTS; i++) {
+        const segment *r = &h->segments[i];
         keys = pack_by_row(keys, r->k, r->k_stride, r->count, h->a->head_dim);
         if (w->ds) values = pack_by_row(values, r->v, r->v_stride, r->count, h->a->head_dim);
     }
@@ -157,8 +157,9 @@ static void block_scores(const head_view *h, const pk_attention_grad *g, const w
                                                     prefetch_next_head(h, &g->dout, a->queries, number, turns) } };
         rows_times_block(h, ds, h->work + h->at.values_by_row, dout, b->width, &prefetch);
     }
-    const int64_t first_column = h->runs[0].count ? 0 : h->runs[1].column;      /* of those that were not left out */
-    const int64_t count = h->runs[0].count + h->runs[1].count;
+    /* the columns of the segments that pack_chunk did not empty */
+    const int64_t first_column = h->segments[KEYS].count ? 0 : h->segments[EXTRA_KEYS].column;
+    const int64_t count = h->segments[KEYS].count + h->segments[EXTRA_KEYS].count;
     for (int v = 0; v < b->lanes; v += PW) {
         const int n = at_most(b->lanes - v, PW);
         const int64_t row = h->first_row + b->row + v;
@@ -215,11 +216,13 @@ static void bundle_grads(const head_view *h, const pk_attention_grad *g, const w
         pack_rows(q_row, h->q + b->row * a->q.row_stride, a->q.row_stride, b->rows, a->head_dim,
                   a->scale * h->head_scale);
     if (w->p) pack_rows(dout_row, operand_row(&g->dout, h, b->row), g->dout.row_stride, b->rows, a->head_dim, 1.0f);
-    const struct { int wanted; const pk_output *to; const float *p, *x; const run *r; } part[] = {
-        { w->dk, &g->dk, ds, q_row, &h->runs[0] },  { w->dv, &g->dv, p, dout_row, &h->runs[0] },
-        { w->dxk, &g->dxk, ds, q_row, &h->runs[1] }, { w->dxv, &g->dxv, p, dout_row, &h->runs[1] } };
+    const struct { int wanted; const pk_output *to; const float *p, *x; const segment *r; } part[] = {
+        { w->dk, &g->dk, ds, q_row, &h->segments[KEYS] },
+        { w->dv, &g->dv, p, dout_row, &h->segments[KEYS] },
+        { w->dxk, &g->dxk, ds, q_row, &h->segments[EXTRA_KEYS] },
+        { w->dxv, &g->dxv, p, dout_row, &h->segments[EXTRA_KEYS] } };
     for (int i = 0; i < 4; i++) {
-        const run *r = part[i].r;
+        const segment *r = part[i].r;
         if (part[i].wanted && r->count)
             add_bundle(output_row(part[i].to, h, r->row), part[i].to->row_stride, part[i].p + r->column * PK_NR,
                        h->at.block_stride, part[i].x, r->count, a->head_dim, b);
@@ -251,7 +254,7 @@ void PK_NAME(attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t
     for (int64_t first = 0, end = 0; end < a->keys + a->extra; first = end) {
         end = view_chunk(&h, first);
         if (w.ds || w.p) pack_chunk(&h, &w);
-        const int products = (w.ds || w.p) && h.runs[0].count + h.runs[1].count > 0;
+        const int products = (w.ds || w.p) && h.segments[KEYS].count + h.segments[EXTRA_KEYS].count > 0;
         for (int64_t i = 0; i < a->queries && (products || (g->dsink && first == 0)); i += PK_BUNDLE * PK_NR) {
             const bundle all = { i, at_most(a->queries - i, PK_BUNDLE * PK_NR) };
             for (int r = 0; r < all.rows; r += PK_NR) {

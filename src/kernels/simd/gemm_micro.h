@@ -27,13 +27,13 @@
 PK_INLINE void store_lanes(float *c, pv x, int n)
 {
     if (n >= PW) pv_store(c, x);
-    else pv_store_m(c, pm_tail(n), x);
+    else pv_store_m(c, pm_first(n), x);
 }
 
 /* Loads the first n lanes of x, zero in the others; n may be 0 or more than PW. */
 PK_INLINE pv load_lanes(const float *x, int64_t n)
 {
-    return n >= PW ? pv_load(x) : n > 0 ? pv_load_m(x, pm_tail(n)) : pv_zero();
+    return n >= PW ? pv_load(x) : n > 0 ? pv_load_m(x, pm_first(n)) : pv_zero();
 }
 
 /* f(i) for each row i of the tile. A loop would be unrolled too late for the compiler to keep acc in registers. */
@@ -119,8 +119,8 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int a_row, const f
     PK_ORDER;
 }
 
-/* Does micro_step for four values of k. The panel of A is in the level-2 cache, from which the hardware prefetcher brings
- * it a little late: it is prefetched 2 KiB (512 floats) ahead. */
+/* Does micro_step for four values of k. The panel of A is in the level-2 cache, from which the hardware prefetcher
+ * brings it a little late: it is prefetched 2 KiB (512 floats) ahead. */
 PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
     PK_UNROLL

@@ -11,7 +11,7 @@ PK_INLINE pv_half half_load(const uint16_t *from)               { return _mm256_
 /* The first n lanes, 0 <= n <= PW; zero in the others. */
 PK_INLINE pv_half half_load_first(const uint16_t *from, int n)
 {
-    return _mm256_maskz_loadu_epi16(pm_tail(n), from);
+    return _mm256_maskz_loadu_epi16(pm_first(n), from);
 }
 /* The numbers of x as floats. */
 PK_INLINE pv half_widen(const pk_dtype type, pv_half x)

@@ -13,7 +13,7 @@ typedef struct two { pv a, b; } two;                /* two results of a function
 typedef struct four { pv a, b, c, d; } four;        /* constants of a function f_*, named beside it */
 
 /* Selects the first n lanes, or all if n is larger than a vector. */
-INLINE pm lanes_mask(int64_t n) { return pm_tail(n < PW ? n : PW); }
+INLINE pm lanes_mask(int64_t n) { return pm_first(n < PW ? n : PW); }
 
 /* Sums over j < n of the two results of f(x[j], y[j], z[j], k); z NULL reads as 1. A function of x alone gets it twice,
  * the second time as x2. */
@@ -158,7 +158,7 @@ INLINE void columns(float *out, const float *a, int64_t lda, const float *b, int
     int64_t j = 0;
     for (; j + COLUMN_VECTORS * PW <= cols; j += COLUMN_VECTORS * PW)
         col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, COLUMN_VECTORS, ALL_LANES,
-                  pm_tail(0));
+                  pm_first(0));
     for (; j < cols; j += PW)
         col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, 1, MASKED_LANES,
                   lanes_mask(cols - j));

@@ -87,11 +87,11 @@ PK_INLINE void pack_copy(float *to, const int width, const float *from, int64_t 
     if (lanes >= PW) {
         for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load(from + p * k_stride));
     } else {
-        pm loaded = pm_tail(lanes);
+        pm loaded = pm_first(lanes);
         if (width % PW == 0) {
             for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load_m(from + p * k_stride, loaded));
         } else {                                        /* last lanes of a panel of 6 or 14: no full vector */
-            pm stored = pm_tail(width % PW);
+            pm stored = pm_first(width % PW);
             for (int64_t p = 0; p < k; p++) pv_store_m(to + p * width, stored, pv_load_m(from + p * k_stride, loaded));
         }
     }
@@ -109,7 +109,7 @@ PK_INLINE void pack_transpose(float *to, const int width, const float *from, int
             PK_UNROLL                           /* the next row overwrites lanes stored beyond the end of this one */
             for (int i = 0; i < PW; i++) {
                 if (panel_lanes == PW || i + 1 < PW || p + PW < k) pv_store(to + (p + i) * width, y[i]);
-                else pv_store_m(to + (p + i) * width, pm_tail(panel_lanes), y[i]);
+                else pv_store_m(to + (p + i) * width, pm_first(panel_lanes), y[i]);
             }
         }
     }
@@ -117,11 +117,11 @@ PK_INLINE void pack_transpose(float *to, const int width, const float *from, int
         const int rows = k - p < PW ? (int)(k - p) : PW;
         for (int i = 0; i < PW; i++)
             x[i] = i >= lanes ? pv_zero() : rows == PW ? pv_load(from + i * lane_stride + p)
-                                                      : pv_load_m(from + i * lane_stride + p, pm_tail(rows));
+                                                      : pv_load_m(from + i * lane_stride + p, pm_first(rows));
         transpose(y, x);
         for (int i = 0; i < rows; i++) {
             if (panel_lanes == PW) pv_store(to + (p + i) * width, y[i]);
-            else pv_store_m(to + (p + i) * width, pm_tail(panel_lanes), y[i]);
+            else pv_store_m(to + (p + i) * width, pm_first(panel_lanes), y[i]);
         }
     }
 }

@@ -16,7 +16,7 @@ INLINE void map(float *y, const float *a, const float *b, float s, int64_t n, pv
     int64_t i = 0;
     for (; i + PW <= n; i += PW) pv_store(y + i, f(pv_load(a + i), pv_load(b + i), pv_set(s)));
     if (i < n) {
-        pm m = pm_tail(n - i);
+        pm m = pm_first(n - i);
         pv_store_m(y + i, m, f(pv_load_m(a + i, m), pv_load_m(b + i, m), pv_set(s)));
     }
 }
@@ -107,7 +107,7 @@ static void gelu_slope(float *y, float *slope, const float *x, int64_t n)
         pv_store(slope + i, s);
     }
     if (i < n) {
-        pm m = pm_tail(n - i);
+        pm m = pm_first(n - i);
         pv s = pv_gelu_slope(pv_load_m(x + i, m), &value);
         pv_store_m(y + i, m, value);
         pv_store_m(slope + i, m, s);

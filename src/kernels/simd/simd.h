@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * simd.h -- vector types and operations for the kernels of this folder, over AVX-512 or AVX2. Each .c file is compiled
  * once for each instruction set (PK_ISA names it), so that a kernel is written once for both widths.
- * pv is a vector of PW floats, pvi one of integers. pm is a mask: pm_tail(n) selects the first n lanes, for the end of
+ * pv is a vector of PW floats, pvi one of integers. pm is a mask: pm_first(n) selects the first n lanes, for the end of
  * an array; masked loads and stores touch no memory in the other lanes. */
 #ifndef PK_SIMD_H
 #define PK_SIMD_H
@@ -24,7 +24,7 @@ typedef __mmask16 pm;
 static inline pv  pv_load(const float *p)              { return _mm512_loadu_ps(p); }
 static inline void pv_store(float *p, pv x)            { _mm512_storeu_ps(p, x); }
 static inline void pv_stream(float *p, pv x)           { _mm512_stream_ps(p, x); }  /* past the caches; p is aligned */
-static inline pm  pm_tail(int64_t n)                   { return (pm)((1u << n) - 1u); }      /* 0 <= n <= PW */
+static inline pm  pm_first(int64_t n)                   { return (pm)((1u << n) - 1u); }      /* 0 <= n <= PW */
 static inline pv  pv_load_m(const float *p, pm m)      { return _mm512_maskz_loadu_ps(m, p); } /* other lanes: 0 */
 static inline void pv_store_m(float *p, pm m, pv x)    { _mm512_mask_storeu_ps(p, m, x); }
 static inline pv  pv_select(pm m, pv x, pv other)      { return _mm512_mask_blend_ps(m, other, x); } /* m ? x : other */
@@ -69,7 +69,7 @@ typedef __m256 pm;
 static inline pv  pv_load(const float *p)              { return _mm256_loadu_ps(p); }
 static inline void pv_store(float *p, pv x)            { _mm256_storeu_ps(p, x); }
 static inline void pv_stream(float *p, pv x)           { _mm256_stream_ps(p, x); }
-static inline pm  pm_tail(int64_t n)                   /* 0 <= n <= PW */
+static inline pm  pm_first(int64_t n)                   /* 0 <= n <= PW */
 {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane));

@@ -41,7 +41,7 @@ void PK_NAME(adamw)(float *p, float *m, float *v, const float *g, int64_t n, dou
         not_finite = add_nonfinite(add_nonfinite(add_nonfinite(not_finite, pi), mi), vi);
     }
     if (i < n) {
-        pm t = pm_tail(n - i);
+        pm t = pm_first(n - i);
         pv pi = pv_load_m(p + i, t), mi = pv_load_m(m + i, t), vi = pv_load_m(v + i, t);
         adamw_lanes(&k, &pi, &mi, &vi, pv_load_m(g + i, t));
         pv_store_m(p + i, t, pi), pv_store_m(m + i, t, mi), pv_store_m(v + i, t, vi);
@@ -74,7 +74,7 @@ void PK_NAME(sgd)(float *p, float *buf, const float *g, int64_t n, double gscale
         not_finite = add_nonfinite(add_nonfinite(not_finite, pi), bi);
     }
     if (i < n) {
-        pm t = pm_tail(n - i);
+        pm t = pm_first(n - i);
         pv pi = pv_load_m(p + i, t), bi = pv_load_m(buf + i, t);
         sgd_lanes(&k, &pi, &bi, pv_load_m(g + i, t));
         pv_store_m(p + i, t, pi), pv_store_m(buf + i, t, bi);
