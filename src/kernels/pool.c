@@ -23,13 +23,15 @@
 #define ROUND_OPEN    UINT64_C(0x10000)
 #define ROUND_UNIT    UINT64_C(0x20000)
 
+enum { CALLER = 0 };                    /* index of the scratch that tasks on the calling thread use */
+
 typedef struct worker {
     pk_pool *pool;
     union {
         pthread_t thread;               /* of the pool's own */
         atomic_int begun;               /* borrowed threads: the job of this index has begun in this round */
     };
-    int index;                          /* of the scratch that its tasks use; 0 is the caller's */
+    int index;                          /* of the scratch that its tasks use, above CALLER */
 } worker;
 
 struct pk_pool {
@@ -211,8 +213,7 @@ void pk_pool_borrow(pk_pool *p, int threads, pk_borrow run_jobs, void *user)
 
 int pk_pool_start(pk_pool *p, int threads)
 {
-    init(p, threads, NULL, NULL);
-
+    init(p, threads, NULL, NULL);       /* the program gives no threads */
     pthread_attr_t attributes;
     size_t stack;
     pthread_attr_init(&attributes);
@@ -322,7 +323,7 @@ static void run_borrowed(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
 void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
 {
     if (!p || p->threads < 2 || tasks < 2 || in_task || !pk_pool_alive(p)) {
-        for (int64_t task = 0; task < tasks; task++) fn(arg, task, 0);
+        for (int64_t task = 0; task < tasks; task++) fn(arg, task, CALLER);
         return;
     }
     await_turn(p);
@@ -330,7 +331,7 @@ void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
         run_borrowed(p, tasks, fn, arg);
     } else {
         open_round(p, tasks, fn, arg);
-        take_tasks(p, 0);
+        take_tasks(p, CALLER);
         close_round(p);
     }
     end_turn(p);

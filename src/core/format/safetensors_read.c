@@ -303,7 +303,8 @@ peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out)
 
 peft_status pf_st_open_memory(peft_context *ctx, const void *data, size_t size, pf_st **out)
 {
-    peft_status s = open_bytes(ctx, NULL, data, size, size, out);
+    pf_map *const no_map = NULL;
+    peft_status s = open_bytes(ctx, no_map, data, size, size, out);
     return s ? pf_prefix_error(s, "safetensors in memory") : s;
 }
 

@@ -23,6 +23,9 @@
 /* Stops the compiler from moving loads across it: with hoisted loads the accumulators no longer fit the registers. */
 #define PK_ORDER __asm__ volatile("" ::: "memory")
 
+/* Prefetches the cache line of p for reading, into the level-1 cache. */
+#define PK_PREFETCH(p) __builtin_prefetch(p, 0, 3)
+
 /* Stores the first n lanes of x, all of them for n >= PW; n >= 1. */
 PK_INLINE void store_lanes(float *c, pv x, int n)
 {
@@ -124,7 +127,7 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int a_row, const f
 PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
     PK_UNROLL
-    for (int i = 0; i < 4 * PK_MR; i += PK_LINE) __builtin_prefetch(a + 512 + i, 0, 3);
+    for (int i = 0; i < 4 * PK_MR; i += PK_LINE) PK_PREFETCH(a + 512 + i);
     micro_step(acc, a, 1, b, rows, vectors);
     micro_step(acc, a + PK_MR, 1, b + PK_NR, rows, vectors);
     micro_step(acc, a + 2 * PK_MR, 1, b + 2 * PK_NR, rows, vectors);
@@ -135,7 +138,7 @@ PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const in
 PK_INLINE void prefetch_turn(pk_prefetch *p)
 {
     for (int i = 0; i < p->lines_per_turn; i++) {
-        __builtin_prefetch(p->line, 0, 3);
+        PK_PREFETCH(p->line);
         p->line += PK_ALIGN;
         if (--p->lines_left) continue;
         p->lines_left = p->lines_per_row;
@@ -151,8 +154,8 @@ PK_INLINE void prefetch_block_rows(const pk_micro_prefetch *p, int turn)
         const float *row = p->block[i].data + 2 * turn * p->block[i].row_stride;
         PK_UNROLL
         for (int j = 0; j < PK_NR; j += PK_LINE) {
-            __builtin_prefetch(row + j, 0, 3);
-            __builtin_prefetch(row + p->block[i].row_stride + j, 0, 3);
+            PK_PREFETCH(row + j);
+            PK_PREFETCH(row + p->block[i].row_stride + j);
         }
     }
 }
@@ -166,7 +169,7 @@ PK_INLINE void prefetch_tiles(const pk_micro_prefetch *p, const float *initial, 
     if (initial) {
         const float *next = initial + PK_MR * PK_NR + turn * LINES * PK_LINE;
         PK_UNROLL
-        for (int i = 0; i < LINES; i++) __builtin_prefetch(next + i * PK_LINE, 0, 3);
+        for (int i = 0; i < LINES; i++) PK_PREFETCH(next + i * PK_LINE);
     }
     if (2 * turn < PK_MR) prefetch_block_rows(p, turn);
 }

@@ -155,10 +155,10 @@ INLINE void col_block(float *out, const float *a, int64_t lda, const float *b, i
 INLINE void columns(float *out, const float *a, int64_t lda, const float *b, int64_t ldb, const float *mean,
                     const float *rstd, int64_t rows, int64_t cols, sum_term term)
 {
+    const pm no_mask = pm_first(0);
     int64_t j = 0;
     for (; j + COLUMN_VECTORS * PW <= cols; j += COLUMN_VECTORS * PW)
-        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, COLUMN_VECTORS, ALL_LANES,
-                  pm_first(0));
+        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, COLUMN_VECTORS, ALL_LANES, no_mask);
     for (; j < cols; j += PW)
         col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, 1, MASKED_LANES,
                   lanes_mask(cols - j));

@@ -8,6 +8,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define QUICKGELU_FACTOR 1.702f                     /* QuickGELU(x) = x sigmoid(1.702 x) */
+#define NO_SCALAR 0.0f                              /* as s of `map`, for functions that do not use s */
 
 /* y = f(a, b, s), s the same for all elements. A kernel of one input passes it as a and b. y may be a or b: each vector
  * is loaded before it is stored. */
@@ -26,8 +27,8 @@ INLINE pv f_mul(pv a, pv b, pv s)   { (void)s; return pv_mul(a, b); }
 INLINE pv f_axpy(pv y, pv x, pv s)  { return pv_fma(s, x, y); }
 INLINE pv f_scale(pv x, pv b, pv s) { (void)b; return pv_mul(s, x); }
 
-void PK_NAME(add)(float *y, const float *a, const float *b, int64_t n)      { map(y, a, b, 0, n, f_add); }
-void PK_NAME(mul)(float *y, const float *a, const float *b, int64_t n)      { map(y, a, b, 0, n, f_mul); }
+void PK_NAME(add)(float *y, const float *a, const float *b, int64_t n) { map(y, a, b, NO_SCALAR, n, f_add); }
+void PK_NAME(mul)(float *y, const float *a, const float *b, int64_t n) { map(y, a, b, NO_SCALAR, n, f_mul); }
 void PK_NAME(axpy)(float *y, const float *x, float s, int64_t n)            { map(y, y, x, s, n, f_axpy); }
 void PK_NAME(scale)(float *y, const float *x, float s, int64_t n)           { map(y, x, x, s, n, f_scale); }
 
@@ -51,8 +52,8 @@ INLINE pv f_silu(pv x, pv b, pv s)    { (void)b; (void)s; return times_sigmoid(x
 
 /* One row for each activation: its kind, the argument s of its functions, and their name behind f_ and g_. */
 #define ACTIVATIONS(ROW) \
-    ROW(PK_GELU, 0, gelu) ROW(PK_QUICKGELU, QUICKGELU_FACTOR, quick) ROW(PK_RELU, 0, relu) ROW(PK_TANH, 0, tanh) \
-    ROW(PK_SIGMOID, 0, sigmoid) ROW(PK_SILU, 0, silu)
+    ROW(PK_GELU, NO_SCALAR, gelu) ROW(PK_QUICKGELU, QUICKGELU_FACTOR, quick) ROW(PK_RELU, NO_SCALAR, relu) \
+    ROW(PK_TANH, NO_SCALAR, tanh) ROW(PK_SIGMOID, NO_SCALAR, sigmoid) ROW(PK_SILU, NO_SCALAR, silu)
 
 void PK_NAME(act)(pk_act kind, float *y, const float *x, int64_t n)
 {
