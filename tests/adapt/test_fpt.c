@@ -29,7 +29,7 @@ START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
     peft_backbone *b;
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
     ck_assert_int_eq(pf_backbone_alloc(ctx, &vit, &b), PEFT_OK);
-    for (size_t i = 0; i < b->weights; i++) ck_assert_ptr_nonnull(pf_backbone_own(b, i));
+    for (size_t i = 0; i < b->weights; i++) ck_assert_ptr_nonnull(pf_backbone_alloc_data(b, i));
     for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
         peft_options *o = options(ctx, published[i].options);
         peft_options *model_options = options(ctx, "classes=5,head=side_encoder");

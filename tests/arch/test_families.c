@@ -43,7 +43,7 @@ static void check_row(const pf_family *f)
 {
     char name[PF_NAME_MAX];
     ck_assert_msg(f->name && *f->name && f->naming[0], "a family without a name or naming");
-    ck_assert_msg(!pf_pos_embed_rule(f->rule), "%s: unknown resampling rule '%s'", f->name, f->rule);
+    ck_assert_msg(!pf_pos_embed_check_rule(f->rule), "%s: unknown resampling rule '%s'", f->name, f->rule);
     ck_assert_msg(f->eps > 0 && pf_act_name(f->act), "%s: eps is not positive or the activation is unknown", f->name);
     ck_assert_msg(!f->skipped == !f->loaded, "%s: only one of skipped and loaded", f->name);
     for (int i = 0; i < 2 && f->naming[i]; i++) {
@@ -55,7 +55,8 @@ static void check_row(const pf_family *f)
                                   "%s is saved in a naming that cannot be written", f->name);
     }
     for (const pf_arch_row *r = f->model_types; r && r->glob; r++)
-        if (r->rule) ck_assert_msg(!pf_pos_embed_rule(r->rule), "%s: unknown resampling rule of %s", f->name, r->glob);
+        if (r->rule)
+            ck_assert_msg(!pf_pos_embed_check_rule(r->rule), "%s: unknown resampling rule of %s", f->name, r->glob);
 }
 
 /* Families have different names, and none matches every file that a later one matches: of two with one naming, the
@@ -94,8 +95,8 @@ START_TEST(names_translate_back_to_the_same_tensor)
         for (size_t i = 0; pf_vit_tensor(&s, i, &t); i++, tensors++)
             for (int part = 0; part <= 3; part++) {
                 char in_file[PF_NAME_MAX];
-                if (!pf_naming_theirs(pf_all_families, naming[k / 2], &s, t.name, part, in_file)) continue;
-                const pf_timm_name back = pf_naming_translate(pf_all_families, naming[k / 2], "", in_file);
+                if (!pf_naming_from_timm(pf_all_families, naming[k / 2], &s, t.name, part, in_file)) continue;
+                const pf_timm_name back = pf_naming_to_timm(pf_all_families, naming[k / 2], "", in_file);
                 ck_assert_msg(back.kind == PF_NAME_OURS && !strcmp(back.name, t.name) && back.part == part,
                               "%s: %s is read as %s", naming[k / 2]->name, in_file, back.name);
                 named += part <= 1;                          /* a tensor in three parts counts once */

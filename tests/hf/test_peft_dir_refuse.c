@@ -9,8 +9,8 @@
 /* --- patterns ---------------------------------------------------------------------------------------------------- */
 START_TEST(patterns_match_or_are_refused)
 {
-    /* tail: the pattern may also match the end of a dotted name */
-    static const struct { const char *pattern, *text; bool tail, matches; } row[] = {
+    /* end: the pattern may also match the end of a dotted name */
+    static const struct { const char *pattern, *text; bool end, matches; } row[] = {
         { "abc", "abc", false, true }, { "abc", "abcd", false, false }, { "abc", "xabc", false, false },
         { ".*\\.qkv", "blocks.0.attn.qkv", false, true }, { ".*\\.qkv", "blocksqkv", false, false },
         { "blocks\\.\\d+\\.attn\\.(qkv|proj)", "blocks.11.attn.proj", false, true },
@@ -28,7 +28,7 @@ START_TEST(patterns_match_or_are_refused)
         { "blocks.1.q", "blocks.11.q", true, false } };
     bool matches;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        OK(pf_peft_match(row[i].pattern, row[i].text, row[i].tail, &matches));
+        OK((row[i].end ? pf_peft_match_end : pf_peft_match_whole)(row[i].pattern, row[i].text, &matches));
         ck_assert_msg(matches == row[i].matches, "pattern %s %s %s", row[i].pattern,
                       matches ? "matches" : "does not match", row[i].text);
     }
@@ -41,8 +41,8 @@ START_TEST(patterns_match_or_are_refused)
         { "((((((((((((((((((a))))))))))))))))))", "deep" },
         { "(((((((.*)+.*)+.*)+.*)+.*)+.*)+.*)+b|\\s", "" } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        FAILS(PEFT_E_UNSUPPORTED, bad[i][1], pf_peft_match(bad[i][0],
-            "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", false, &matches));
+        FAILS(PEFT_E_UNSUPPORTED, bad[i][1], pf_peft_match_whole(bad[i][0],
+            "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", &matches));
 }
 END_TEST
 

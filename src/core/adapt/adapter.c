@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core/adapt/adapter.h"
 
+/* The error for a method that ctx does not have. Its message lists all methods, and proposes one of a similar name. */
 static peft_status unknown_method(const peft_context *ctx, const char *name)
 {
     const char *known[64], *near;
@@ -27,15 +28,16 @@ peft_vit pf_vit_of(const pf_vit_shape *s)
                      .image = s->image, .patch_values = 3 * s->patch * s->patch };
 }
 
+/* Makes the adapter and runs the method's init on it. */
 peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, pf_source *source,
                             peft_adapter **out)
 {
-    static const pf_opt none[] = { { 0 } };
+    static const pf_opt no_options[] = { { 0 } };
     const peft_method *m = pf_method_find(b->ctx, method);
     char who[80];
     if (!m) return unknown_method(b->ctx, method);
     snprintf(who, sizeof who, "method '%s'", m->name);
-    PF_TRY(pf_options_check(o, m->opts ? m->opts : none, who));
+    PF_TRY(pf_options_check(o, m->opts ? m->opts : no_options, who));
     peft_adapter *a = pf_alloc_zero(b->ctx, sizeof *a);
     if (!a) return pf_nomem("adapter", sizeof *a);
     peft_status lock_status = pf_constants_init(&a->constants);
@@ -71,7 +73,8 @@ peft_status peft_adapter_create(peft_backbone *b, const char *method, const peft
     PK_FLOAT_SCOPE;
     if (!b || !method || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !method ? "method" : "out");
-    return pf_adapter_make(b, method, o, NULL, out);
+    pf_source *no_file = NULL;
+    return pf_adapter_make(b, method, o, no_file, out);
 }
 
 peft_adapter *pf_adapter_retain(peft_adapter *a)
@@ -100,6 +103,7 @@ const peft_option *peft_adapter_option(const peft_adapter *a, size_t i)
     return a ? pf_option_at(a->method->opts, i) : NULL;
 }
 
+/* The value given, else the default; NULL: the method has no such option. */
 const char *peft_adapter_option_value(const peft_adapter *a, const char *option)
 {
     const pf_opt *o = a && option ? a->method->opts : NULL;

@@ -13,15 +13,17 @@
 typedef struct pf_params { pf_param **item; size_t count, capacity; } pf_params;
 
 /* --- source.c --- */
-/* The file that an adapter or a model is made for, whose parameters are read from it afterwards. named: the file's
- * tensors have the parameters' names, so that each is checked. Else budget is the number of elements that may still be
- * made, so that a small damaged file cannot ask for gigabytes. file NULL: nothing is checked. */
-typedef struct pf_source { const pf_st *file; bool named; int64_t budget; } pf_source;
-pf_source   pf_source_of(const pf_st *st, bool named);
+/* The file from which the parameters of a new adapter or model will be read. While the parameters are made, each is
+ * checked against the file: by name and extents if the file's tensors have the parameters' names (same_names); else by
+ * the number of elements that may still be made (budget), so that a small damaged file cannot ask for gigabytes. file
+ * NULL: nothing is checked. */
+typedef struct pf_source { const pf_st *file; bool same_names; int64_t budget; } pf_source;
+pf_source   pf_source_same_names(const pf_st *st);           /* a file of libpeft */
+pf_source   pf_source_other_names(const pf_st *st);          /* a file of another library */
 /* PEFT_E_FORMAT: st has no tensor of this name with these extents. */
-peft_status pf_state_fits(const pf_st *st, const char *name, int ndim, const int64_t *dims);
-/* PEFT_E_FORMAT: the file cannot hold such a parameter. s NULL: PEFT_OK. */
-peft_status pf_source_holds(pf_source *s, const char *name, int ndim, const int64_t *dims);
+peft_status pf_check_stored_extents(const pf_st *st, const char *name, int ndim, const int64_t *dims);
+/* PEFT_E_FORMAT: the file cannot hold such a parameter. s NULL: PEFT_OK. Reduces the budget. */
+peft_status pf_source_check(pf_source *s, const char *name, int ndim, const int64_t *dims);
 
 /* A transformer that a method declared (peft_sys_declare_vit); its tensors' names begin with scope. */
 typedef struct pf_network { char scope[32]; pf_vit_shape shape; } pf_network;
@@ -30,12 +32,12 @@ struct peft_adapter {
     atomic_int refs;
     peft_backbone *backbone;
     const peft_method *method;
-    peft_options *options;               /* those that were given; NULL: none */
+    peft_options *options;               /* those that the caller gave, and those of a preset; NULL: none */
     void *state;                         /* the method's: method->state_size bytes */
     pf_params params;
     pf_params buffers;                   /* saved, not trained */
-    pf_constants constants;
-    pf_rwlock lock;                      /* of the values of params and buffers */
+    pf_constants constants;              /* matrices that the method computes once (peft_sys_constant) */
+    pf_rwlock lock;                      /* guards the values of params and buffers */
     pf_network network[2]; int networks; /* in use: the first `networks` */
     peft_status status;                  /* the first error in init */
     char rule[64];                       /* the text that peft_sys_init_rule returns */
@@ -43,7 +45,7 @@ struct peft_adapter {
     struct { char option[48]; uint8_t *matched; size_t items; } pattern[4];
     bool in_init;                        /* init is running */
     bool skip_init;                      /* no initial values: parameters will be read from a file */
-    pf_source *source;                   /* that file, while init runs; NULL: none */
+    pf_source *source;                   /* the file, while init runs; NULL: none */
 };
 
 /* --- find_method.c --- */

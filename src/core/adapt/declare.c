@@ -11,9 +11,13 @@
 
 enum { NAME_MAX_BYTES = 128 };
 
-/* Makes a parameter or buffer. dims ends with 0. On failure a->status is set. */
-static pf_param *declare(peft_adapter *a, bool buffer, const int64_t *dims, const char *init, const char *name)
+/* What a method declares: a parameter, which is trained and saved, or a buffer, which is saved and not trained. */
+typedef enum { PARAMETER, BUFFER } tensor_kind;
+
+/* Makes a parameter or buffer with its initial values. dims ends with 0. On failure a->status is set. */
+static pf_param *make_tensor(peft_adapter *a, tensor_kind kind, const int64_t *dims, const char *init, const char *name)
 {
+    const bool buffer = kind == BUFFER;
     int ndim = 0;
     pf_param *p = NULL;
     while (ndim < PEFT_MAX_DIMS && dims[ndim]) ndim++;
@@ -26,7 +30,7 @@ static pf_param *declare(peft_adapter *a, bool buffer, const int64_t *dims, cons
         a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%s' twice", a->method->name, name);
         return NULL;
     }
-    a->status = pf_source_holds(a->source, name, ndim, dims);
+    a->status = pf_source_check(a->source, name, ndim, dims);
     if (!a->status)
         a->status = pf_param_make(a->backbone->ctx, buffer ? &a->buffers : &a->params, name,
                                   buffer ? "buffer" : pf_param_group_of(name), ndim, dims, &p);
@@ -36,14 +40,15 @@ static pf_param *declare(peft_adapter *a, bool buffer, const int64_t *dims, cons
     return p;
 }
 
-/* Makes the name. One that is too long is refused and not cut off, because two names might become equal. */
-static pf_param *declare_named(peft_adapter *a, bool buffer, const int64_t *dims, const char *init, const char *format,
-                               va_list ap)
+/* Makes the tensor under the name that format gives. A name that is too long is refused and not cut off, because two
+ * names might become equal. */
+static pf_param *declare(peft_adapter *a, tensor_kind kind, const int64_t *dims, const char *init, const char *format,
+                         va_list ap)
 {
     char name[NAME_MAX_BYTES];
     const int length = vsnprintf(name, sizeof name, format, ap);
     if (a->status) return NULL;
-    if (length < NAME_MAX_BYTES) return declare(a, buffer, dims, init, name);
+    if (length < NAME_MAX_BYTES) return make_tensor(a, kind, dims, init, name);
     a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%.40s..': the name has %d bytes, expected at most %d",
                         a->method->name, name, length, NAME_MAX_BYTES - 1);
     return NULL;
@@ -53,7 +58,7 @@ pf_param *peft_sys_declare(peft_adapter *a, const int64_t *dims, const char *ini
 {
     va_list ap;
     va_start(ap, format);
-    pf_param *p = declare_named(a, false, dims, init, format, ap);
+    pf_param *p = declare(a, PARAMETER, dims, init, format, ap);
     va_end(ap);
     return p;
 }
@@ -62,7 +67,7 @@ pf_param *peft_sys_declare_buffer(peft_adapter *a, const int64_t *dims, const ch
 {
     va_list ap;
     va_start(ap, format);
-    pf_param *p = declare_named(a, true, dims, init, format, ap);
+    pf_param *p = declare(a, BUFFER, dims, init, format, ap);
     va_end(ap);
     return p;
 }
@@ -75,6 +80,7 @@ const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double number)
     return a->rule;
 }
 
+/* Sets p to the L2 norms of rows first, first + 1, .. of the backbone's tensor, one for each element of p. */
 void peft_sys_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64_t first)
 {
     const peft_tensor *w = pf_backbone_find(a->backbone, tensor);
@@ -101,13 +107,14 @@ void peft_sys_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, i
     pf_free(a->backbone->ctx, buffer);
 }
 
+/* Makes a parameter of each tensor of the backbone whose name matches the glob, with the tensor's values. */
 void peft_sys_unfreeze(peft_adapter *a, const char *pattern)
 {
     for (size_t i = 0; i < a->backbone->weights && !a->status; i++) {
         const pf_weight *w = &a->backbone->weight[i];
         pf_param *p;
         if (pf_is_classifier(w->name) || !pf_glob(pattern, w->name) || pf_params_find(&a->params, w->name)) continue;
-        a->status = pf_source_holds(a->source, w->name, w->tensor.ndim, w->tensor.dim);
+        a->status = pf_source_check(a->source, w->name, w->tensor.ndim, w->tensor.dim);
         if (!a->status)
             a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim,
                                       w->tensor.dim, &p);
@@ -117,6 +124,7 @@ void peft_sys_unfreeze(peft_adapter *a, const char *pattern)
 
 pf_param *peft_sys_find_declared(peft_adapter *a, const char *name) { return pf_params_find(&a->params, name); }
 
+/* Declares all tensors of a Vision Transformer of shape v, with scope in front of timm's names. */
 void peft_sys_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v, int64_t classes)
 {
     const pf_vit_shape *b = &a->backbone->shape;

@@ -17,6 +17,7 @@ const peft_method *pf_method_find(const peft_context *ctx, const char *name)
     return m;
 }
 
+/* Method i: i counts down to 0 through the built-in methods and then through the registered ones. */
 const peft_method *peft_sys_method(const peft_context *ctx, size_t i)
 {
     if (!ctx) return NULL;

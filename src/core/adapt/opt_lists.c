@@ -6,19 +6,21 @@
 #include "core/adapt/adapter.h"
 #include "core/options/text.h"
 
+/* In all loops of this file pf_list_next returns the start of the next item, and sets its length. */
 int64_t peft_sys_opt_items(const peft_adapter *a, const char *name)
 {
     int64_t count = 0;
-    size_t n;
-    for (const char *list = peft_sys_opt_string(a, name); pf_list_next(&list, &n); ) count++;
+    size_t length;
+    for (const char *list = peft_sys_opt_string(a, name); pf_list_next(&list, &length); ) count++;
     return count;
 }
 
+/* true: one of the items is `item`. */
 bool peft_sys_opt_lists(const peft_adapter *a, const char *name, const char *item)
 {
-    size_t n;
-    for (const char *p, *list = peft_sys_opt_string(a, name); (p = pf_list_next(&list, &n)); )
-        if (n == strlen(item) && !strncmp(p, item, n)) return true;
+    size_t length;
+    for (const char *start, *list = peft_sys_opt_string(a, name); (start = pf_list_next(&list, &length)); )
+        if (length == strlen(item) && !strncmp(start, item, length)) return true;
     return false;
 }
 
@@ -47,19 +49,20 @@ static uint8_t *matched_items(peft_adapter *a, const char *name)
  * same. */
 static void check_pattern(peft_adapter *a, const char *option, const uint8_t *matched)
 {
-    size_t n, i = 0;
-    for (const char *p, *list = peft_sys_opt_string(a, option); (p = pf_list_next(&list, &n)) && !a->status; )
+    const char *start, *list = peft_sys_opt_string(a, option);
+    size_t length, i = 0;
+    while ((start = pf_list_next(&list, &length)) && !a->status)
         if (!matched[i++])
             a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': '%.*s' has no effect: it matches nothing "
                                 "that is adapted, or only what an earlier item matches", option, a->method->name,
-                                (int)(n < 80 ? n : 80), p);
+                                (int)(length < 80 ? length : 80), start);
 }
 
 void pf_patterns_check(peft_adapter *a)
 {
     a->in_init = false;
     for (size_t i = 0; i < sizeof a->pattern / sizeof *a->pattern; i++) {
-        /* not for a file: one of an earlier version may hold such an item and still loads */
+        /* An adapter that is read from a file (skip_init) is not checked: earlier versions saved such items. */
         if (a->pattern[i].matched && !a->status && !a->skip_init)
             check_pattern(a, a->pattern[i].option, a->pattern[i].matched);
         pf_free(a->backbone->ctx, a->pattern[i].matched);
@@ -67,29 +70,29 @@ void pf_patterns_check(peft_adapter *a)
     }
 }
 
-/* An item matches if path is its key or ends with a dot and its key. */
+/* The number of the first item KEY=NUMBER of the list that matches path: path is KEY, or ends with a dot and KEY. */
 double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback)
 {
     uint8_t *matched = matched_items(a, name);
-    size_t n, item = 0;
-    for (const char *p, *list = peft_sys_opt_string(a, name); (p = pf_list_next(&list, &n)); item++) {
-        const char *equals = memchr(p, '=', n);
+    size_t length, item = 0;
+    for (const char *start, *list = peft_sys_opt_string(a, name); (start = pf_list_next(&list, &length)); item++) {
+        const char *equals = memchr(start, '=', length);
         char number[64];
         double v;
-        const size_t key_length = equals ? (size_t)(equals - p) : 0, path_length = strlen(path);
-        if (!key_length || n - key_length - 1 >= sizeof number) {
+        const size_t key_length = equals ? (size_t)(equals - start) : 0, path_length = strlen(path);
+        if (!key_length || length - key_length - 1 >= sizeof number) {
             peft_sys_reject_option(a, name, "name=number, ..");
             return fallback;
         }
-        memcpy(number, equals + 1, n - key_length - 1);
-        number[n - key_length - 1] = 0;
+        memcpy(number, equals + 1, length - key_length - 1);
+        number[length - key_length - 1] = 0;
         if (!pf_parse_float(number, &v)) {
             peft_sys_reject_option(a, name, "name=number, ..");
             return fallback;
         }
         if (key_length > path_length) continue;
         const char *end_of_path = path + path_length - key_length;
-        if (!strncmp(end_of_path, p, key_length) && (end_of_path == path || end_of_path[-1] == '.')) {
+        if (!strncmp(end_of_path, start, key_length) && (end_of_path == path || end_of_path[-1] == '.')) {
             if (matched) matched[item] = 1;
             return v;
         }
@@ -97,19 +100,21 @@ double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path,
     return fallback;
 }
 
+/* Bit l is set if the option lists layer l. An item is a number or a range FIRST-LAST. */
 uint64_t peft_sys_opt_layers(peft_adapter *a, const char *name)
 {
     int64_t depth = a->backbone->shape.depth;
     uint64_t set = 0;
-    const char *p, *list = peft_sys_opt_string(a, name);
-    size_t n;
+    const char *start, *list = peft_sys_opt_string(a, name);
+    size_t length;
+    /* a shift by 64 (PEFT_DEPTH_MAX) is undefined in C */
     if (!strcmp(list, "all")) return depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
-    while ((p = pf_list_next(&list, &n))) {
+    while ((start = pf_list_next(&list, &length))) {
         int from, to, used = 0;
-        bool range = sscanf(p, "%d-%d%n", &from, &to, &used) == 2 && (size_t)used == n;
+        bool range = sscanf(start, "%d-%d%n", &from, &to, &used) == 2 && (size_t)used == length;
         if (!range) {
             used = 0;
-            if (sscanf(p, "%d%n", &from, &used) != 1 || (size_t)used != n) from = -1;
+            if (sscanf(start, "%d%n", &from, &used) != 1 || (size_t)used != length) from = -1;           /* no number */
             to = from;
         }
         if (from < 0 || to < from || to >= depth) {

@@ -21,10 +21,11 @@ static void apply_settings(peft_adapter *a, const char *settings)
     if (!a->status) a->status = pf_options_check(a->options, a->method->opts, a->method->name);
 }
 
+/* Finds the preset that the option names and applies its settings; for an unknown name the error lists all presets. */
 void peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets)
 {
     const char *chosen = peft_sys_opt_string(a, option);
-    char known[200] = "none";
+    char known[200] = "none";                          /* the names so far, for the error message */
     size_t used = strlen(known);
     if (a->status || !strcmp(chosen, "none")) return;
     for (; presets->name; presets++) {

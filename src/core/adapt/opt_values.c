@@ -10,8 +10,8 @@ void *peft_sys_state(peft_adapter *a) { return a->state; }
  * set. */
 static const pf_opt *table_for(const peft_adapter *a, const char *name)
 {
-    static const pf_opt none[] = { { 0 } };
-    const pf_opt *table = a->method->opts ? a->method->opts : none, *o = table;
+    static const pf_opt no_options[] = { { 0 } };
+    const pf_opt *table = a->method->opts ? a->method->opts : no_options, *o = table;
     while (o->name && strcmp(o->name, name)) o++;
     if (!o->name && !a->status)
         ((peft_adapter *)a)->status = pf_fail(PEFT_E_INVALID, "method '%s' reads an option '%s', which its table opts "

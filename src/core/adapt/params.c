@@ -33,7 +33,7 @@ peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, 
     p->group = group;
     p->value = (peft_tensor){ .ctx = ctx, .type = PF_REAL, .ndim = ndim, .data = data, .owned = true };
     memcpy(p->value.dim, dims, sizeof(int64_t) * (size_t)ndim);
-    p->grad = p->value;
+    p->grad = p->value;                                /* the gradient's shape; a trainer gives it memory */
     p->grad.data = NULL;
     p->grad.owned = false;
     list->item[list->count++] = p;
@@ -58,6 +58,7 @@ pf_param *pf_params_find(const pf_params *list, const char *name)
     return NULL;
 }
 
+/* The first group whose name occurs in the parameter's name. */
 const char *pf_param_group_of(const char *name)
 {
     static const char *const groups[] = { "prompt", "head", "norm", "bias" };
@@ -70,8 +71,8 @@ const char  *peft_param_group(const peft_param *p) { return p ? p->group : NULL;
 peft_tensor *peft_param_value(peft_param *p) { return p ? &p->value : NULL; }
 const peft_tensor *peft_param_grad(const peft_param *p) { return p && p->grad.data ? &p->grad : NULL; }
 
-/* A standard normal number of at most +-limit: draws again until it is. Element i uses the draws i, i + 2^40, and so
- * on, which no other element uses. */
+/* A standard normal number between -limit and limit: draws until one is, 64 times at most (then 0). Element i uses the
+ * draws i, i + 2^40, i + 2 * 2^40, .., which no other element uses. */
 static double truncated_normal(const pf_rng *r, uint64_t i, double limit)
 {
     for (uint64_t k = 0; k < 64; k++) {
@@ -81,10 +82,11 @@ static double truncated_normal(const pf_rng *r, uint64_t i, double limit)
     return 0;
 }
 
-/* A parsed init rule: an element is scale * u + mean, where u is 1 (CONSTANT), a standard normal number (NORMAL,
+/* An init rule as numbers: an element is scale * u + mean, where u is 1 (CONSTANT), a standard normal number (NORMAL,
  * TRUNCATED) or uniform in -1..1 (UNIFORM). "trunc_normal:0.02:1" is TRUNCATED with scale 0.02 and mean 1. */
 typedef struct { enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind; double scale, mean; } rule;
 
+/* fan_in, fan_out: products of extents that the scales of kaiming and xavier depend on. */
 static peft_status parse_rule(const char *init, double fan_in, double fan_out, rule *out)
 {
     char text[64];
@@ -93,10 +95,10 @@ static peft_status parse_rule(const char *init, double fan_in, double fan_out, r
     const size_t name_length = number ? (size_t)(number - text) : strlen(init);
     *out = (rule){ 0 };
     if (second) *second++ = 0;
-    const bool given = number && pf_parse_float(number + 1, &out->scale) && out->scale >= 0
-                    && (!second || pf_parse_float(second, &out->mean));
-    /* in_text: the rule's text gives its scale, as "normal:0.02" does; else it is that of the row */
-    const struct { const char *name; int kind; bool in_text; double scale; } rules[] = {
+    const bool has_number = number && pf_parse_float(number + 1, &out->scale) && out->scale >= 0
+                         && (!second || pf_parse_float(second, &out->mean));
+    /* takes_number: the scale is the number after the colon, as in "normal:0.02"; else it is the row's scale */
+    const struct { const char *name; int kind; bool takes_number; double scale; } rules[] = {
         { "zero", CONSTANT, false, 0 }, { "one", CONSTANT, false, 1 },
         { "normal", NORMAL, true, 0 }, { "trunc_normal", TRUNCATED, true, 0 }, { "uniform", UNIFORM, true, 0 },
         { "kaiming", UNIFORM, false, 1 / sqrt(fan_in) }, { "kaiming_normal", NORMAL, false, sqrt(2 / fan_in) },
@@ -104,9 +106,9 @@ static peft_status parse_rule(const char *init, double fan_in, double fan_out, r
                                                                sqrt(6 / (fan_in + fan_out)) } };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (strlen(rules[i].name) != name_length || strncmp(init, rules[i].name, name_length)
-            || rules[i].in_text != given) continue;
+            || rules[i].takes_number != has_number) continue;
         out->kind = rules[i].kind;
-        if (!given) out->scale = rules[i].scale;
+        if (!has_number) out->scale = rules[i].scale;
         return PEFT_OK;
     }
     return pf_fail(PEFT_E_OPTION, "init '%s': expected zero, one, normal:STD, trunc_normal:STD, uniform:BOUND, "
@@ -115,8 +117,9 @@ static peft_status parse_rule(const char *init, double fan_in, double fan_out, r
 
 peft_status pf_init_check(const char *init)
 {
+    const double any_fan = 1;                          /* whether the text is a rule does not depend on it */
     rule r;
-    return parse_rule(init, 1, 1, &r);
+    return parse_rule(init, any_fan, any_fan, &r);
 }
 
 peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
@@ -130,7 +133,7 @@ peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
     pf_rng r = { ctx->seed, pf_rng_stream(p->name), 0 };
     pk_real *x = p->value.data;
     for (int64_t i = 0; i < count; i++) {
-        /* TRUNCATED: elements are within 2 of the mean, whatever the scale, as in torch and timm */
+        /* TRUNCATED: |u| <= 2 / scale, so that the element is within 2 of the mean, as in torch and timm */
         double u = parsed.kind == CONSTANT ? 1 : parsed.kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
                  : parsed.kind == TRUNCATED ? truncated_normal(&r, (uint64_t)i, 2 / parsed.scale)
                                        : 2 * pf_rng_uniform(&r, (uint64_t)i) - 1;

@@ -18,6 +18,7 @@ static const char *abi_text(uint64_t abi, char *text, size_t size)
     return text;
 }
 
+/* The error for a method that was compiled for another version of struct peft_method. */
 static peft_status other_abi(uint64_t abi, uint64_t library_abi)
 {
     char a[64], b[64];
@@ -26,15 +27,17 @@ static peft_status other_abi(uint64_t abi, uint64_t library_abi)
                    abi_text(library_abi, b, sizeof b));
 }
 
+/* Lower-case letters, digits and _, a letter first: digits and _ come before 'a' in ASCII. */
 static bool valid_name(const char *name)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
     return n && n <= NAME_MAX_LENGTH && !name[n] && name[0] >= 'a';
 }
 
+/* A method needs init, and emit if and only if it has sites. */
 static peft_status check_functions(const peft_method *m)
 {
-    const uint32_t all = PEFT_AT(PEFT_POOL + 1) - 1;
+    const uint32_t all = PEFT_AT(PEFT_POOL + 1) - 1;   /* the bits of all sites, of which PEFT_POOL is the last */
     if (!m->init) return pf_fail(PEFT_E_INVALID, "method '%s': init is NULL: expected a function", m->name);
     if (m->sites & ~all)
         return pf_fail(PEFT_E_INVALID, "method '%s': sites is %#x, expected bits of %#x", m->name, m->sites, all);
@@ -46,6 +49,7 @@ static peft_status check_functions(const peft_method *m)
     return PEFT_OK;
 }
 
+/* Checks row i of the table of options. */
 static peft_status check_row(const peft_method *m, size_t i)
 {
     const peft_option *o = &m->opts[i];
@@ -116,11 +120,12 @@ static void copy_texts(const peft_method *m, size_t options, char *end, size_t *
     }
 }
 
+/* Appends a copy of m, which has `options` options, to the context's list. */
 static peft_status store_copy(peft_context *ctx, const peft_method *m, size_t options)
 {
     const size_t table = sizeof(registered) + (options + 1) * sizeof(peft_option);
     size_t bytes = table, ignored = 0;
-    copy_texts(m, options, NULL, &bytes, NULL);
+    copy_texts(m, options, NULL, &bytes, NULL);        /* adds up the sizes */
     registered *o = pf_alloc_zero(ctx, bytes);
     if (!o) return pf_nomem("method", bytes);
     copy_texts(m, options, (char *)o + table, &ignored, o);

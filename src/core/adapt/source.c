@@ -4,7 +4,8 @@
 #include <string.h>
 #include "core/adapt/adapter.h"
 
-peft_status pf_state_fits(const pf_st *st, const char *name, int ndim, const int64_t *dims)
+/* Compares the extents of the file's tensor with the expected ones; the message names the tensor. */
+peft_status pf_check_stored_extents(const pf_st *st, const char *name, int ndim, const int64_t *dims)
 {
     const pf_st_tensor *t = pf_st_find(st, name);
     char given[96], expected[96];
@@ -15,7 +16,7 @@ peft_status pf_state_fits(const pf_st *st, const char *name, int ndim, const int
                    pf_dims_text(expected, sizeof expected, ndim, dims));
 }
 
-/* Elements of all tensors. No overflow: a file has fewer than 2^63 bytes, and every type at least one. */
+/* Elements of all tensors. The sum cannot overflow: a file has fewer than 2^63 bytes, and an element at least one. */
 static int64_t count_elements(const pf_st *st)
 {
     int64_t n = 0;
@@ -23,20 +24,22 @@ static int64_t count_elements(const pf_st *st)
     return n;
 }
 
-/* The budget is much larger than the file, so that for a file that only lacks some tensors the later error, which names
- * them, is reported. */
-pf_source pf_source_of(const pf_st *st, bool named)
+pf_source pf_source_same_names(const pf_st *st) { return (pf_source){ .file = st, .same_names = true }; }
+
+/* The budget is 16 times the file's elements and more, so that a file that lacks a few tensors passes here: the error
+ * that reading it reports later names them. */
+pf_source pf_source_other_names(const pf_st *st)
 {
     enum { FACTOR = 16, MARGIN = 1 << 16 };
     const int64_t n = count_elements(st);
-    return (pf_source){ .file = st, .named = named,
-                        .budget = n > INT64_MAX / FACTOR - MARGIN ? n : FACTOR * n + MARGIN };
+    return (pf_source){ .file = st, .budget = n > INT64_MAX / FACTOR - MARGIN ? n : FACTOR * n + MARGIN };
 }
 
-peft_status pf_source_holds(pf_source *s, const char *name, int ndim, const int64_t *dims)
+/* Checks a parameter before its memory is allocated. */
+peft_status pf_source_check(pf_source *s, const char *name, int ndim, const int64_t *dims)
 {
     if (!s || !s->file) return PEFT_OK;
-    if (s->named) return pf_state_fits(s->file, name, ndim, dims);
+    if (s->same_names) return pf_check_stored_extents(s->file, name, ndim, dims);
     const int64_t count = pf_dims_count(ndim, dims);
     if (count < 0 || count > s->budget)
         return pf_fail(PEFT_E_FORMAT, "parameter '%s': the configuration asks for many more elements than the file has "

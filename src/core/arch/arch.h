@@ -11,13 +11,14 @@
 /* Properties of a network, as bits. A row of a table with such bits is used to save networks that have all of these
  * properties; 0: every network. SCALED: with LayerScale; GATED: with a gated MLP (SwiGLU). Loading ignores the bits. */
 enum { PF_UNSCALED = 1, PF_SCALED = 2, PF_UNGATED = 4, PF_GATED = 8, PF_NO_REGISTERS = 16, PF_REGISTERS = 32,
-       PF_READ = 64 };                   /* no network has this bit, so that the name is read and never written */
+       PF_ONLY_READ = 64 };              /* no network has this bit, so that the name is read and never written */
 bool pf_shape_fits(const pf_vit_shape *s, unsigned needs);                /* true: s has all properties in needs */
 
 /* The name of a tensor in the family's library (theirs) and in timm. # stands for the number of the block and @ for
- * weight or bias: { "layernorm_before.@", "norm1.@", 0, 0 }. part: 1, 2, 3 where q, k and v are separate tensors, 1 and
- * 2 for gate and value of a gated MLP; 0: one tensor holds all. Saving takes the first row of a timm name whose
- * properties (needs) the network has. */
+ * weight or bias: { "layernorm_before.@", "norm1.@", 0, 0 }. part: 1, 2, 3 where q, k and v are separate tensors; 1 and
+ * 2 for gate and value of a gated MLP; PF_WHOLE_TENSOR where one tensor holds all of timm's. Saving takes the first row
+ * of a timm name whose properties (needs) the network has. */
+enum { PF_WHOLE_TENSOR = 0 };
 typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned needs; } pf_name_row;
 
 /* How a library names tensors. A file's naming is recognised by the name of a block's first attention weight, such as
@@ -29,8 +30,8 @@ typedef struct pf_naming {
     const char *inner;                   /* a prefix ("vit.") that names outside the blocks may have; NULL: none */
     const pf_name_row *top;              /* names outside the blocks; the last row is empty */
     const pf_name_row *block;            /* names in blocks, without front; the last row is empty */
-    const char *silu_tensor;             /* glob: a file with a tensor that matches has gated MLPs with SiLU, those of
-                                            other files may have another activation; NULL: all have SiLU */
+    const char *silu_tensor;             /* glob: if it matches a tensor of a file, the file's gated MLPs have SiLU;
+                                            else they may have another activation. NULL: they always have SiLU */
     const char *config_file;             /* a configuration file that is read in place of all others; NULL: none */
     const char *config_file_prefix;      /* config_file is read if the ViT's prefix contains this; NULL: always */
     const char *dtype;                   /* the key of config.json for the element type; NULL: the naming has no
@@ -40,13 +41,14 @@ typedef struct pf_naming {
 
 /* --- facts -------------------------------------------------------------------------------------------------------- */
 /* How many rows a file's position embedding may have before those of the patches: always 1, for the class token, and
- * what these bits add. PF_ROWS_NONE: 0 rows. PF_ROWS_ALL: a row for the class token and each register. A network with
- * registers, but a row for the class token alone: with PF_ROWS_ALL the row stays (timm), without it loading adds the
- * row to the class token. */
+ * what these bits add. PF_ROWS_NONE: 0 rows. PF_ROWS_ALL: a row for the class token and each register. In a network
+ * with registers the class token alone may have a row: with PF_ROWS_ALL this row stays (timm); without it, loading adds
+ * the row to the class token. */
 enum { PF_ROWS_CLASS = 0, PF_ROWS_NONE = 1, PF_ROWS_ALL = 2 };
 
-/* The feature that the classifier reads if no file states it. CLS: the class token. BY_NORM: the mean of the patches if
- * the file has fc_norm, else the class token. ANY: as BY_NORM, and the file's one final norm fits both poolings. */
+/* The feature that the classifier reads, for files that do not state it. CLS: the class token. BY_NORM: the mean of the
+ * patches if the file has fc_norm, else the class token. ANY: as BY_NORM, and the file's one final norm can be applied
+ * to either feature. */
 typedef enum pf_pooling { PF_POOL_CLS, PF_POOL_BY_NORM, PF_POOL_ANY } pf_pooling;
 
 /* Mean and standard deviation of each channel, of pixels divided by the largest value of their type (255). */
@@ -134,8 +136,9 @@ bool             pf_family_uses(const pf_family *f, const pf_naming *n);
 enum { PF_NAMINGS_MAX = 32 };
 /* Writes the families' namings to out, each once; returns their number. */
 size_t           pf_namings(pf_families families, const pf_naming *out[PF_NAMINGS_MAX]);
-/* Writes the names of all namings, or (written) of those that backbones are saved in: "timm, hf or hf5". */
-void             pf_naming_names(pf_families families, bool written, char *text, size_t capacity);
+/* Write a list of names, "timm, hf or hf5": of all namings, or of those that a backbone can be saved in. */
+void             pf_list_namings(pf_families families, char *text, size_t capacity);
+void             pf_list_saved_namings(pf_families families, char *text, size_t capacity);
 /* The model class of Hugging Face that a network of shape s is saved as; NULL: the naming has none. */
 const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s);
 

@@ -5,7 +5,8 @@
 #include "core/arch/names.h"
 #include "core/options/glob.h"
 
-/* Tensors of networks that this library does not compute. Remove the rows of a network when you add its family. */
+/* Names of tensors by which networks are recognised that this library does not compute. Whoever adds the family of such
+ * a network removes its rows. */
 static const struct { const char *glob, *what; } refused[] = {
     { "*relative_position_bias_table", "relative position bias (BEiT, Swin)" },
     { "*.lambda_1", "LayerScale of BEiT (BEiT, Data2Vec)" },
@@ -53,21 +54,21 @@ const char *pf_naming_refused(const pf_st *file)
     return NULL;
 }
 
-/* Has the file a tensor whose name is a, b and c joined? */
-static bool has_tensor(const pf_st *file, const char *a, const char *b, const char *c)
+/* Has the file a tensor whose name is prefix, inner and rest joined? */
+static bool has_tensor(const pf_st *file, const char *prefix, const char *inner, const char *rest)
 {
     for (size_t i = 0; i < pf_st_count(file); i++) {
         const char *name = pf_st_at(file, i)->name;
-        const size_t n = strlen(a), m = strlen(b);
-        if (!strncmp(name, a, n) && !strncmp(name + n, b, m) && !strcmp(name + n + m, c)) return true;
+        const size_t n = strlen(prefix), m = strlen(inner);
+        if (!strncmp(name, prefix, n) && !strncmp(name + n, inner, m) && !strcmp(name + n + m, rest)) return true;
     }
     return false;
 }
 
 /* Appends to found[n] the ViT of this naming whose prefix is the first prefix_length bytes of name, unless found has it
  * already. Returns the new number of ViTs. */
-static size_t add(const pf_st *file, pf_detected *found, size_t n, const pf_naming *naming, const char *name,
-                  size_t prefix_length)
+static size_t add_vit(const pf_st *file, pf_detected *found, size_t n, const pf_naming *naming, const char *name,
+                      size_t prefix_length)
 {
     pf_detected d = { .naming = naming };
     char patch[PF_NAME_MAX];
@@ -75,7 +76,8 @@ static size_t add(const pf_st *file, pf_detected *found, size_t n, const pf_nami
     memcpy(d.prefix, name, prefix_length);
     for (size_t i = 0; i < n; i++) if (found[i].naming == naming && !strcmp(found[i].prefix, d.prefix)) return n;
     pf_naming_patch(naming, patch);
-    d.whole = has_tensor(file, d.prefix, "", patch)
+    const char *no_inner = "";
+    d.whole = has_tensor(file, d.prefix, no_inner, patch)
            || (naming->inner && has_tensor(file, d.prefix, naming->inner, patch));
     found[n] = d;
     return n + 1;
@@ -89,6 +91,7 @@ typedef struct {
     size_t count;                        /* patterns, two a naming */
 } patterns;
 
+/* Fills in m for the namings of all families. */
 static void make_patterns(pf_families families, patterns *m)
 {
     m->count = 2 * pf_namings(families, m->naming);
@@ -108,13 +111,14 @@ static size_t collect(pf_families families, const pf_st *file, pf_detected *foun
         for (size_t length = 0; name[length]; length++) {
             if (length && name[length - 1] != '.') continue;
             for (size_t k = 0; k < m.count; k++)
-                if (*m.attention[k] && pf_name_is(m.attention[k], name + length))
-                    n = add(file, found, n, m.naming[k / 2], name, length);
+                if (*m.attention[k] && pf_name_matches(m.attention[k], name + length))
+                    n = add_vit(file, found, n, m.naming[k / 2], name, length);
         }
     }
     return n;
 }
 
+/* Does the prefix of one of the n ViTs contain the word? */
 static bool any_prefix_has(const pf_detected *found, size_t n, const char *word)
 {
     for (size_t i = 0; i < n; i++) if (strstr(found[i].prefix, word)) return true;
@@ -138,6 +142,7 @@ static bool prefix_is(const char *asked, const char *prefix)
     return !strncmp(asked, prefix, n) && (!prefix[n] || (n && prefix[n] == '.' && !prefix[n + 1]));
 }
 
+/* all: every ViT of the file, then its first `whole` entries the whole ones; found: those with the prefix asked for. */
 size_t pf_naming_detect(pf_families families, const pf_st *file, const char *asked,
                         pf_detected found[PF_DETECTED_MAX])
 {
@@ -148,8 +153,8 @@ size_t pf_naming_detect(pf_families families, const pf_st *file, const char *ask
     for (size_t i = 0; i < whole; i++)
         if (asked ? prefix_is(asked, all[i].prefix) : !is_skipped(families, all, whole, &all[i]))
             found[chosen++] = all[i];
-    if (chosen || whole || !n || (asked && !prefix_is(asked, all[0].prefix))) return chosen;
-    found[0] = all[0];                                      /* an incomplete ViT: loading lists what is missing */
+    if (whole || !n || (asked && !prefix_is(asked, all[0].prefix))) return chosen;
+    found[0] = all[0];                                      /* incomplete ViTs only: loading lists what is missing */
     return 1;
 }
 
@@ -159,6 +164,7 @@ static bool any_tensor_matches(const pf_st *file, const char *glob)
     return false;
 }
 
+/* The first family that uses the naming and has no globs (has_tensor), or one that matches a tensor. */
 const pf_family *pf_family_of(pf_families families, const pf_naming *n, const pf_st *file)
 {
     for (; *families; families++) {

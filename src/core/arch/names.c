@@ -9,6 +9,7 @@
 /* What # (layer) and @ (word, "weight" or "bias", of length bytes) of a pattern match in a name. */
 typedef struct { int64_t layer; const char *word; size_t length; } captures;
 
+enum { LAYER_MAX = 1000 };               /* of numbers above it the last digits stay unread, so that nothing matches */
 /* Matches pattern with the beginning of name and writes the number at # and the word at @ to *caps; if the pattern has
  * several #, such as "blocks.#.#." (chunk, layer), the last one counts. Returns the rest of name; NULL: no match. */
 static const char *match(const char *pattern, const char *name, captures *caps)
@@ -16,7 +17,7 @@ static const char *match(const char *pattern, const char *name, captures *caps)
     for (; *pattern; pattern++) {
         if (*pattern == '#') {
             if (*name < '0' || *name > '9' || (*name == '0' && name[1] >= '0' && name[1] <= '9')) return NULL;
-            for (caps->layer = 0; *name >= '0' && *name <= '9' && caps->layer < 1000; name++)
+            for (caps->layer = 0; *name >= '0' && *name <= '9' && caps->layer < LAYER_MAX; name++)
                 caps->layer = 10 * caps->layer + *name - '0';
         } else if (*pattern == '@') {
             caps->word = name;
@@ -44,28 +45,32 @@ static void compose(char out[PF_NAME_MAX], const char *front, const char *patter
 
 #define TIMM_FRONT "blocks.#."
 
-/* The k-th list of rows for a naming, for names in blocks or outside them: list 0 is the naming's own, the others are
- * those of the families that use it; NULL: no more. */
-static const pf_name_row *name_rows(pf_families families, const pf_naming *n, bool blocks, size_t k)
+/* Where a tensor belongs: tables have separate rows for tensors in blocks and outside them. */
+typedef enum { OUTSIDE_BLOCKS, IN_BLOCK } place;
+
+/* The k-th list of rows for a naming: list 0 is the naming's own, lists 1, 2, .. are those of the families that use it;
+ * NULL: no more. */
+static const pf_name_row *name_rows(pf_families families, const pf_naming *n, place where, size_t k)
 {
-    if (!k--) return blocks ? n->block : n->top;
+    size_t list = 0;
+    if (k == 0) return where == IN_BLOCK ? n->block : n->top;
     for (; *families; families++) {
-        const pf_name_row *rows = blocks ? (*families)->block : (*families)->top;
-        if (rows && pf_family_uses(*families, n) && !k--) return rows;
+        const pf_name_row *rows = where == IN_BLOCK ? (*families)->block : (*families)->top;
+        if (rows && pf_family_uses(*families, n) && ++list == k) return rows;
     }
     return NULL;
 }
 
 /* Finds the row that matches the whole name and writes timm's name to *out; false: there is none. */
-static bool find_row(pf_families families, const pf_naming *n, bool blocks, const char *name, captures caps,
+static bool find_row(pf_families families, const pf_naming *n, place where, const char *name, captures caps,
                      pf_timm_name *out)
 {
     const pf_name_row *rows;
-    for (size_t k = 0; (rows = name_rows(families, n, blocks, k)); k++)
+    for (size_t k = 0; (rows = name_rows(families, n, where, k)); k++)
         for (const pf_name_row *r = rows; r->theirs; r++) {
             const char *rest = match(r->theirs, name, &caps);
             if (!rest || *rest) continue;
-            compose(out->name, blocks ? TIMM_FRONT : "", r->timm, &caps);
+            compose(out->name, where == IN_BLOCK ? TIMM_FRONT : "", r->timm, &caps);
             out->part = r->part;
             out->kind = PF_NAME_OURS;
             return true;
@@ -73,30 +78,31 @@ static bool find_row(pf_families families, const pf_naming *n, bool blocks, cons
     return false;
 }
 
-/* Translates a name without prefix, of a tensor in a block (behind one of the two fronts, such as "blocks.#.") or
- * outside the blocks. */
-static bool look_up(pf_families families, const pf_naming *n, const char *name, pf_timm_name *out)
+/* Translates a name without prefix: of a tensor in a block, whose name begins with one of the two fronts ("blocks.#."),
+ * or of one outside the blocks. */
+static bool translate_tensor(pf_families families, const pf_naming *n, const char *name, pf_timm_name *out)
 {
     captures caps = { 0, "", 0 };
     for (int i = 0; i < 2 && n->front[i].pattern; i++) {
         const char *rest = match(n->front[i].pattern, name, &caps);
-        if (rest && find_row(families, n, true, rest, caps, out)) return true;
+        if (rest && find_row(families, n, IN_BLOCK, rest, caps, out)) return true;
     }
-    return find_row(families, n, false, name, caps, out);
+    return find_row(families, n, OUTSIDE_BLOCKS, name, caps, out);
 }
 
 /* Is name that of a classifier in any family? It may stand alone, or after the prefix or its first words: with the
  * prefix "model.vit." "head.weight", "model.vit.head.weight" and "model.head.weight" are such names. Then *out becomes
  * "head.weight" or "head.bias". */
-static bool classifier(pf_families families, const char *prefix, const char *name, pf_timm_name *out)
+static bool translate_classifier(pf_families families, const char *prefix, const char *name, pf_timm_name *out)
 {
+    const char *no_front = "";
     captures caps = { 0, "", 0 };
-    for (size_t cut = 0;; cut++) {
+    for (size_t cut = 0;; cut++) {                     /* length of the first words of the prefix */
         for (pf_families f = families; *f && (!cut || prefix[cut - 1] == '.'); f++)
             for (const char *const *c = (*f)->classifiers; c && *c; c++) {
                 const char *rest = match(*c, name + cut, &caps);
                 if (!rest || *rest) continue;
-                compose(out->name, "", "head.@", &caps);
+                compose(out->name, no_front, "head.@", &caps);
                 out->kind = PF_NAME_OURS;
                 return true;
             }
@@ -104,15 +110,15 @@ static bool classifier(pf_families families, const char *prefix, const char *nam
     }
 }
 
-bool pf_naming_theirs(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
-                      char out[PF_NAME_MAX])
+/* Takes the first row of this timm name and part that is for networks like s. */
+bool pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
+                         char out[PF_NAME_MAX])
 {
     captures caps = { 0, "", 0 };
     const char *in_block = match(TIMM_FRONT, timm, &caps), *name = in_block ? in_block : timm;
     const pf_name_row *rows;
-    int front = 0;
-    if (!pf_shape_fits(s, n->front[0].needs)) front = 1;
-    for (size_t k = 0; (rows = name_rows(families, n, in_block != NULL, k)); k++)
+    const int front = pf_shape_fits(s, n->front[0].needs) ? 0 : 1;         /* of the names in blocks */
+    for (size_t k = 0; (rows = name_rows(families, n, in_block ? IN_BLOCK : OUTSIDE_BLOCKS, k)); k++)
         for (const pf_name_row *r = rows; r->theirs; r++) {
             const char *rest = r->part == part && pf_shape_fits(s, r->needs) ? match(r->timm, name, &caps) : NULL;
             if (!rest || *rest) continue;
@@ -122,6 +128,7 @@ bool pf_naming_theirs(pf_families families, const pf_naming *n, const pf_vit_sha
     return false;
 }
 
+/* Does a glob of any family's list `ignored` match the name? */
 static bool in_ignored(pf_families families, const char *name)
 {
     for (; *families; families++)
@@ -130,6 +137,7 @@ static bool in_ignored(pf_families families, const char *name)
     return false;
 }
 
+/* Does the name begin as the names of tensors in blocks do? */
 static bool is_in_block(const pf_naming *n, const char *name)
 {
     captures caps;
@@ -148,22 +156,25 @@ static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix
     return false;
 }
 
-pf_timm_name pf_naming_translate(pf_families families, const pf_naming *n, const char *prefix, const char *name)
+/* Tries the rows of the naming, then the classifiers of all families, then the lists of ignored tensors. */
+pf_timm_name pf_naming_to_timm(pf_families families, const pf_naming *n, const char *prefix, const char *name)
 {
     pf_timm_name out = { .kind = PF_NAME_UNKNOWN };
     const size_t prefix_length = strlen(prefix), inner_length = n->inner ? strlen(n->inner) : 0;
     const bool has_prefix = !strncmp(name, prefix, prefix_length);
+    const captures nothing = { 0, "", 0 };
     const char *rest = has_prefix ? name + prefix_length : name;
-    if (has_prefix && look_up(families, n, rest, &out)) return out;
+    if (has_prefix && translate_tensor(families, n, rest, &out)) return out;
     if (has_prefix && inner_length && !strncmp(rest, n->inner, inner_length)
-        && find_row(families, n, false, rest + inner_length, (captures){ 0, "", 0 }, &out)) return out;
-    if (classifier(families, prefix, name, &out)) return out;
+        && find_row(families, n, OUTSIDE_BLOCKS, rest + inner_length, nothing, &out)) return out;
+    if (translate_classifier(families, prefix, name, &out)) return out;
     if (is_ignored(families, n, has_prefix, rest)) out.kind = PF_NAME_IGNORED;
     return out;
 }
 
-/* Writes front and the name that rows give timm's weight; where q, k and v are separate tensors, that of q. # stays. */
-static void weight_of(const pf_name_row *rows, const char *front, const char *timm, char out[PF_NAME_MAX])
+/* Writes front and the name of timm's weight in rows: the pattern with "weight" for @, and # as it is. Where q, k and v
+ * are separate tensors, their first row is that of q. */
+static void weight_pattern(const pf_name_row *rows, const char *front, const char *timm, char out[PF_NAME_MAX])
 {
     while (rows->theirs && strcmp(rows->timm, timm)) rows++;
     const char *theirs = rows->theirs ? rows->theirs : "", *word = strchr(theirs, '@');
@@ -174,16 +185,20 @@ static void weight_of(const pf_name_row *rows, const char *front, const char *ti
 bool pf_naming_attention(const pf_naming *n, int front, char out[PF_NAME_MAX])
 {
     if (front < 0 || front > 1 || !n->front[front].pattern) return false;
-    weight_of(n->block, n->front[front].pattern, "attn.qkv.@", out);
+    weight_pattern(n->block, n->front[front].pattern, "attn.qkv.@", out);
     return true;
 }
 
-void pf_naming_patch(const pf_naming *n, char out[PF_NAME_MAX]) { weight_of(n->top, "", "patch_embed.proj.@", out); }
+void pf_naming_patch(const pf_naming *n, char out[PF_NAME_MAX])
+{
+    const char *no_front = "";
+    weight_pattern(n->top, no_front, "patch_embed.proj.@", out);
+}
 
-/* 3 for q, k and v; 2 for gate and value of a gated MLP. */
+/* q, k and v, or gate and value of a gated MLP. */
 int pf_name_parts(const char *timm) { return strstr(timm, ".attn.qkv.") ? 3 : 2; }
 
-bool pf_name_is(const char *pattern, const char *name)
+bool pf_name_matches(const char *pattern, const char *name)
 {
     captures caps;
     const char *rest = match(pattern, name, &caps);

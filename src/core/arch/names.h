@@ -19,22 +19,22 @@ const pf_family *pf_family_of(pf_families families, const pf_naming *n, const pf
 /* Words for a part of the file's network that this library does not compute, "relative position bias (BEiT, Swin)";
  * NULL: no such part is known. */
 const char *pf_naming_refused(const pf_st *file);
-/* Does pattern match the whole name? # matches a number, @ weight or bias. */
-bool pf_name_is(const char *pattern, const char *name);
+/* true: pattern matches the whole name. # matches a number, @ weight or bias. */
+bool pf_name_matches(const char *pattern, const char *name);
 
 /* OURS: a tensor of the ViT, whose timm name is name. part: 1, 2, 3 where q, k and v are separate tensors, 1 and 2 for
- * gate and value of a gated MLP, else 0. IGNORED: a known tensor that the ViT does not use (decoders, text towers,
- * projection heads). */
+ * gate and value of a gated MLP, else PF_WHOLE_TENSOR. IGNORED: a known tensor that the ViT does not use (decoders,
+ * text towers, projection heads). */
 typedef enum { PF_NAME_UNKNOWN, PF_NAME_OURS, PF_NAME_IGNORED } pf_name_kind;
 typedef struct pf_timm_name { pf_name_kind kind; char name[PF_NAME_MAX]; int part; } pf_timm_name;
-/* The number of parts if a library stores timm's tensor as several: 3 for q, k, v; 2 for a gated MLP. */
+/* How many parts timm's tensor has in a library that stores it in parts: 3 for q, k, v; 2 for a gated MLP. */
 int          pf_name_parts(const char *timm);
 /* timm's name for the file's tensor `name`; prefix: that of the ViT's names in the file. */
-pf_timm_name pf_naming_translate(pf_families families, const pf_naming *n, const char *prefix, const char *name);
-/* The reverse: writes the name in naming n, without a prefix, of timm's tensor of a network of shape s (part 0) or of
- * its part 1, 2, 3 (q, k, v). false: the naming has none. */
-bool pf_naming_theirs(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
-                      char out[PF_NAME_MAX]);
+pf_timm_name pf_naming_to_timm(pf_families families, const pf_naming *n, const char *prefix, const char *name);
+/* The reverse: writes the name in naming n, without a prefix, of timm's tensor of a network of shape s (part
+ * PF_WHOLE_TENSOR) or of its part 1, 2, 3 (q, k, v). false: the naming has no such name. */
+bool pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
+                         char out[PF_NAME_MAX]);
 /* Writes the pattern by which a naming is recognised, "blocks.#.attn.qkv.weight", for n->front[0] or n->front[1];
  * false: the naming has no such front. */
 bool pf_naming_attention(const pf_naming *n, int front, char out[PF_NAME_MAX]);

@@ -13,11 +13,12 @@ const pf_family *const pf_all_families[] = {
     NULL };
 #undef PF_FAMILY
 
+/* Each pair of bits describes one property, so that a network has exactly one of the two. */
 bool pf_shape_fits(const pf_vit_shape *s, unsigned needs)
 {
     const unsigned has = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->swiglu ? PF_GATED : PF_UNGATED)
                        | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS);
-    return !(needs & ~has);
+    return !(needs & ~has);                            /* no needed bit is missing */
 }
 
 bool pf_family_uses(const pf_family *f, const pf_naming *n) { return f->naming[0] == n || f->naming[1] == n; }
@@ -35,16 +36,29 @@ size_t pf_namings(pf_families families, const pf_naming *out[PF_NAMINGS_MAX])
     return n;
 }
 
-void pf_naming_names(pf_families families, bool written, char *text, size_t capacity)
+enum naming_set { ALL_NAMINGS, SAVED_NAMINGS };
+/* The names of the namings in set, as text. */
+static void list_names(pf_families families, enum naming_set set, char *text, size_t capacity)
 {
     const pf_naming *known[PF_NAMINGS_MAX];
     const char *names[PF_NAMINGS_MAX];
     size_t n = 0;
     for (size_t i = 0, all = pf_namings(families, known); i < all; i++)
-        if (!written || known[i]->written) names[n++] = known[i]->name;
+        if (set == ALL_NAMINGS || known[i]->written) names[n++] = known[i]->name;
     pf_names_text(names, n, ", ", " or ", text, capacity);
 }
 
+void pf_list_namings(pf_families families, char *text, size_t capacity)
+{
+    list_names(families, ALL_NAMINGS, text, capacity);
+}
+
+void pf_list_saved_namings(pf_families families, char *text, size_t capacity)
+{
+    list_names(families, SAVED_NAMINGS, text, capacity);
+}
+
+/* Of the families that use the naming, the first whose model class is for networks with these properties. */
 const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s)
 {
     for (; n->dtype && *families; families++)
@@ -72,6 +86,6 @@ pf_arch pf_arch_of(pf_families families, const char *architecture, const char *m
         for (; r && r->glob; r++) if (pf_glob(r->glob, a.name)) merge(&a.facts, r);
     }
     a.known = a.facts.rule != NULL;
-    if (a.timm && a.known && !(a.facts.eps > 0)) a.facts.eps = 1e-6;
+    if (a.timm && a.known && !(a.facts.eps > 0)) a.facts.eps = 1e-6;           /* as in timm's VisionTransformer */
     return a;
 }

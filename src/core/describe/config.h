@@ -22,6 +22,7 @@ typedef struct pf_config {
  * "fc_norm". As the file has them: "model_type", "problem_type", "architectures" (first entry), and timm's
  * "architecture", "act_layer", "norm_layer", "notes" (first entry). */
 const char *pf_config_get(const pf_config *c, const char *fact);
+/* Sets a fact by its name, which is one of those above; a text that is too long is cut off. */
 void        pf_config_set(pf_config *c, const char *fact, const char *text);
 void        pf_config_free(pf_config *c);
 

@@ -65,7 +65,8 @@ static const struct { section section; const char *key; allowed allowed; const c
     { ARGS, "embed_layer", NONE, NULL, "a patch embedding of another kind" } };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static char *fact_text(pf_config *c, const char *fact)
+/* Where c keeps the text of the fact; NULL: no fact has this name. */
+static char *fact_buffer(pf_config *c, const char *fact)
 {
     for (int i = 0; i < PF_FACTS; i++) if (!strcmp(fact_name[i], fact)) return c->fact[i];
     return NULL;
@@ -73,15 +74,16 @@ static char *fact_text(pf_config *c, const char *fact)
 
 const char *pf_config_get(const pf_config *c, const char *fact)
 {
-    const char *text = fact_text((pf_config *)(uintptr_t)c, fact);
+    const char *text = fact_buffer((pf_config *)(uintptr_t)c, fact);
     return text && *text ? text : NULL;
 }
 
 void pf_config_set(pf_config *c, const char *fact, const char *text)
 {
-    snprintf(fact_text(c, fact), PF_FACT_MAX, "%s", text);
+    snprintf(fact_buffer(c, fact), PF_FACT_MAX, "%s", text);
 }
 
+/* timm writes an architecture, or the preprocessing, which Hugging Face keeps in another file. */
 bool pf_is_timm(const json_t *top)
 {
     return json_is_object(json_object_get(top, "pretrained_cfg"))
@@ -89,8 +91,8 @@ bool pf_is_timm(const json_t *top)
         || (json_object_get(top, "mean") && json_object_get(top, "std"));
 }
 
-/* Writes v, the value of key, as the text of a fact; act and pool (below) do the same for their kinds. */
-static peft_status side(const char *key, const json_t *v, char *text)
+/* The functions ..._text write v, the value of key, as the text of a fact of one kind. */
+static peft_status side_text(const char *key, const json_t *v, char *text)
 {
     int64_t height, width;
     if (!pf_json_sides(v, &height, &width)) return pf_json_invalid(key, v, "a whole number, or [height, width]");
@@ -100,13 +102,13 @@ static peft_status side(const char *key, const json_t *v, char *text)
 }
 
 /* A word of the file, and the value of a load option that means the same. */
-typedef struct { const char *theirs, *ours; } word;
-/* Writes the translation of s; false: words does not have s. */
-static bool translate(const word *words, const char *s, char *text)
+typedef struct { const char *theirs, *ours; } translation;
+/* Writes the translation of s; false: table does not have s. */
+static bool translate(const translation *table, const char *s, char *text)
 {
-    for (; s && words->theirs; words++)
-        if (!strcmp(s, words->theirs)) {
-            snprintf(text, PF_FACT_MAX, "%s", words->ours);
+    for (; s && table->theirs; table++)
+        if (!strcmp(s, table->theirs)) {
+            snprintf(text, PF_FACT_MAX, "%s", table->ours);
             return true;
         }
     return false;
@@ -114,27 +116,30 @@ static bool translate(const word *words, const char *s, char *text)
 
 #define EXPECTED_ACTS \
     "gelu or quick_gelu (with the option config=none the file is not read, and the option act applies)"
-static peft_status act(const char *key, const json_t *v, char *text)
+static peft_status act_text(const char *key, const json_t *v, char *text)
 {
-    static const word acts[] = { { "gelu", "gelu" }, { "gelu_python", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
+    static const translation acts[] = {
+        { "gelu", "gelu" }, { "gelu_python", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
     if (!json_is_string(v)) return pf_json_invalid(key, v, "the name of an activation");
     return translate(acts, json_string_value(v), text) ? PEFT_OK : pf_json_unsupported(key, v, EXPECTED_ACTS);
 }
 
-static peft_status pool(const char *key, const json_t *v, char *text)
+static peft_status pool_text(const char *key, const json_t *v, char *text)
 {
-    static const word pools[] = { { "token", "cls" }, { "avg", "mean" }, { "", "" }, { 0 } };
+    /* An empty pooling states nothing. */
+    static const translation pools[] = { { "token", "cls" }, { "avg", "mean" }, { "", "" }, { 0 } };
     if (!json_is_string(v)) return pf_json_invalid(key, v, "the name of a pooling");
     return translate(pools, json_string_value(v), text) ? PEFT_OK : pf_json_unsupported(key, v, "token or avg");
 }
 
+/* Writes v as the text of a fact of kind k. */
 static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
 {
     switch (k) {
     case NUMBER: return pf_json_number(v, text, PF_FACT_MAX) ? PEFT_OK : pf_json_invalid(key, v, "a number");
-    case SIDE:   return side(key, v, text);
-    case ACT:    return act(key, v, text);
-    case POOL:   return pool(key, v, text);
+    case SIDE:   return side_text(key, v, text);
+    case ACT:    return act_text(key, v, text);
+    case POOL:   return pool_text(key, v, text);
     case FLAG:
         if (!json_is_boolean(v)) return pf_json_invalid(key, v, "true or false");
         snprintf(text, PF_FACT_MAX, "%s", json_is_true(v) ? "true" : "false");
@@ -154,6 +159,7 @@ static const json_t *in_section(const json_t *top, section s)
     return section_name[s] ? pf_json_get(top, section_name[s]) : top;
 }
 
+/* Refuses a setting whose value is not the one that this library supports. */
 static peft_status check_fixed(const json_t *top)
 {
     for (size_t i = 0; i < COUNT(fixed); i++) {
@@ -194,9 +200,9 @@ static peft_status check_channels(const json_t *top)
  * gated. */
 static void timm_act(pf_config *c)
 {
-    static const word acts[] = { { "gelu", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
+    static const translation acts[] = { { "gelu", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
     const char *layer = pf_config_get(c, "act_layer"), *name = pf_config_get(c, "architecture");
-    if (layer) translate(acts, layer, fact_text(c, "act"));
+    if (layer) translate(acts, layer, fact_buffer(c, "act"));
     else if (name && strstr(name, "quickgelu")) pf_config_set(c, "act", "quickgelu");
 }
 
@@ -205,12 +211,15 @@ static void timm_act(pf_config *c)
 static peft_status check_norm(const pf_config *c)
 {
     const char *pooling = pf_config_get(c, "pool"), *norm = pf_config_get(c, "fc_norm");
-    if (!norm || !pooling || !strcmp(pooling, "mean") == !strcmp(norm, "true")) return PEFT_OK;
+    if (!norm || !pooling) return PEFT_OK;
+    const bool mean = !strcmp(pooling, "mean"), norm_after_pooling = !strcmp(norm, "true");
+    if (mean == norm_after_pooling) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "fc_norm: given %s with global_pool %s, which is not supported: expected the "
                    "norm after mean pooling (avg), or before taking the class token (token)", norm,
-                   !strcmp(pooling, "mean") ? "avg" : "token");
+                   mean ? "avg" : "token");
 }
 
+/* Reads all facts that the file states, and refuses settings that this library does not support. */
 peft_status pf_facts_read(const json_t *top, pf_config *c)
 {
     /* The gated MLP of Hugging Face's DINOv2 uses SiLU and ignores hidden_act. */
@@ -218,7 +227,7 @@ peft_status pf_facts_read(const json_t *top, pf_config *c)
     PF_TRY(check_channels(top));
     for (size_t r = 0; r < COUNT(rows); r++) {
         const json_t *v = pf_json_get(in_section(top, rows[r].section), rows[r].key);
-        char *to = fact_text(c, rows[r].fact);
+        char *to = fact_buffer(c, rows[r].fact);
         if (*to || !v || (rows[r].kind == ACT && gated)) continue;
         PF_TRY(text_of(rows[r].kind, rows[r].key, v, to));
     }

@@ -14,7 +14,7 @@ static const char *name_of(const json_t *labels, size_t i)
     return s && *s && !strpbrk(s, "\r\n") ? s : NULL;
 }
 
-/* Hugging Face writes LABEL_0, LABEL_1, .. if the classes have no names. */
+/* Is name LABEL_i, which Hugging Face writes if the classes have no names? */
 static bool is_placeholder(const char *name, size_t i)
 {
     char placeholder[32];
@@ -22,6 +22,7 @@ static bool is_placeholder(const char *name, size_t i)
     return !strcmp(name, placeholder);
 }
 
+/* A list with an invalid name, or of placeholders only, is left out. */
 peft_status pf_labels_read(const json_t *top, pf_config *c)
 {
     const json_t *labels = pf_json_get(top, "id2label"), *cfg = pf_json_get(top, "pretrained_cfg");

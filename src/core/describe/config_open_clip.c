@@ -6,6 +6,7 @@
 #include "core/describe/config.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+static const bool off_by_default = false;     /* the value of an absent flag */
 /* Settings of the tower that this library does not compute; each must be absent or false. */
 static const char *const unsupported[] = { "attentional_pool", "qk_norm", "scaled_cosine_attn", "scale_heads",
                                            "scale_attn_inner", "scale_attn", "scale_fc" };
@@ -15,12 +16,13 @@ bool pf_is_open_clip(const json_t *top)
     return json_is_object(json_object_get(json_object_get(top, "model_cfg"), "vision_cfg"));
 }
 
+enum { NUMBER_MAX = 1 << 24 };             /* of widths, depths and sides */
 /* Reads a whole number; fallback: its value if the key is absent. */
 static peft_status read_whole(const json_t *o, const char *key, int64_t fallback, int64_t *out)
 {
     const json_t *v = pf_json_get(o, key);
     *out = v ? json_integer_value(v) : fallback;
-    return *out >= 1 && *out <= 1 << 24 ? PEFT_OK : pf_json_invalid(key, v, "a whole number above 0");
+    return *out >= 1 && *out <= NUMBER_MAX ? PEFT_OK : pf_json_invalid(key, v, "a whole number above 0");
 }
 
 /* Reads the side of a square that the file gives as N or [N, N]. */
@@ -31,7 +33,7 @@ static peft_status read_square(const json_t *o, const char *key, int64_t fallbac
     if (v && !pf_json_sides(v, &height, &width)) return pf_json_invalid(key, v, "a whole number, or [height, width]");
     if (height != width) return pf_json_unsupported(key, v, "two equal sides (this library works on square images)");
     *out = width;
-    return height >= 1 && height <= 1 << 24 ? PEFT_OK : pf_json_invalid(key, v, "a whole number above 0");
+    return height >= 1 && height <= NUMBER_MAX ? PEFT_OK : pf_json_invalid(key, v, "a whole number above 0");
 }
 
 static void set_number(pf_config *c, const char *fact, int64_t v)
@@ -41,38 +43,39 @@ static void set_number(pf_config *c, const char *fact, int64_t v)
     pf_config_set(c, fact, text);
 }
 
-/* GELU or QuickGELU without act_kwargs; { "approximate": "none" } names the exact GELU as well. */
-static peft_status act(const json_t *model, const json_t *vision, pf_config *c)
+/* Sets the activation: GELU or QuickGELU without act_kwargs; { "approximate": "none" } names the exact GELU as well. */
+static peft_status read_act(const json_t *model, const json_t *vision, pf_config *c)
 {
     bool quick;
     const json_t *args = pf_json_get(vision, "act_kwargs");
     const char *approximate = json_string_value(pf_json_get(args, "approximate"));
-    PF_TRY(pf_json_bool_or(model, "quick_gelu", false, &quick));
-    const size_t allowed_keys = approximate && !strcmp(approximate, "none") && !quick;          /* 1 or 0 */
+    PF_TRY(pf_json_bool_or(model, "quick_gelu", off_by_default, &quick));
+    const size_t allowed_keys = approximate && !strcmp(approximate, "none") && !quick ? 1 : 0;
     if (args && json_object_size(args) != allowed_keys)
         return pf_json_unsupported("act_kwargs", args, "the exact GELU, {}");
     pf_config_set(c, "act", quick ? "quickgelu" : "gelu");
     return PEFT_OK;
 }
 
-static peft_status norm(const json_t *vision, pf_config *c)
+/* Sets eps of LayerNorm, the one setting of the norms that may be stated. */
+static peft_status read_norm(const json_t *vision, pf_config *c)
 {
     const json_t *args = pf_json_get(vision, "norm_kwargs"), *eps = pf_json_get(args, "eps");
     char text[PF_FACT_MAX] = "1e-05";
-    if (args && json_object_size(args) != (eps != NULL)) return pf_json_unsupported("norm_kwargs", args, "eps alone");
+    if (args && json_object_size(args) != (eps ? 1 : 0)) return pf_json_unsupported("norm_kwargs", args, "eps alone");
     if (eps && !pf_json_number(eps, text, sizeof text)) return pf_json_invalid("eps", eps, "a number");
     pf_config_set(c, "eps", text);
     return PEFT_OK;
 }
 
-/* For the class token ln_post gives the same feature before and after pooling. For the mean of the patches it does not,
- * and this library applies it after the mean only. */
-static peft_status pool(const json_t *vision, pf_config *c)
+/* Sets the pooling. For the class token ln_post gives the same feature before and after pooling. For the mean of the
+ * patches it does not, and this library applies ln_post after the mean only. */
+static peft_status read_pool(const json_t *vision, pf_config *c)
 {
     const json_t *v = pf_json_get(vision, "pool_type");
     const char *type = v ? json_string_value(v) : "tok";
     bool after;
-    PF_TRY(pf_json_bool_or(vision, "final_ln_after_pool", false, &after));
+    PF_TRY(pf_json_bool_or(vision, "final_ln_after_pool", off_by_default, &after));
     if (!type) return pf_json_invalid("pool_type", v, "a text");
     if (strcmp(type, "tok") && strcmp(type, "avg")) return pf_json_unsupported("pool_type", v, "tok or avg");
     if (!strcmp(type, "avg") && !after)
@@ -82,7 +85,7 @@ static peft_status pool(const json_t *vision, pf_config *c)
     return PEFT_OK;
 }
 
-/* open_clip's own ViT. */
+/* Reads the facts of open_clip's own ViT. */
 static peft_status open_clip_tower(const json_t *model, const json_t *vision, pf_config *c)
 {
     int64_t width, head_width, depth, patch;
@@ -101,12 +104,13 @@ static peft_status open_clip_tower(const json_t *model, const json_t *vision, pf
     set_number(c, "depth", depth);
     set_number(c, "patch", patch);
     set_number(c, "heads", width / head_width);
-    PF_TRY(act(model, vision, c));
-    PF_TRY(norm(vision, c));
-    return pool(vision, c);
+    PF_TRY(read_act(model, vision, c));
+    PF_TRY(read_norm(vision, c));
+    return read_pool(vision, c);
 }
 
-/* A timm network, whose tensors open_clip names "trunk.*". timm_pool is its pooling; "": the architecture's. */
+/* Reads the facts of a timm network, whose tensors open_clip names "trunk.*". timm_pool is its pooling; "": that of the
+ * architecture. */
 static peft_status timm_tower(const json_t *vision, pf_config *c)
 {
     const json_t *name = json_object_get(vision, "timm_model_name"), *v = pf_json_get(vision, "timm_pool");

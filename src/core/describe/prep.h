@@ -12,10 +12,10 @@
 
 enum { PF_PREP_MAX = 1024 };                        /* bytes of the settings as text */
 
-/* How a picture is resized before the centre crop of size x size, where side = floor(size / crop_pct). SHORTER: its
- * shorter side becomes side; SQUASH: both sides become side; LONGEST: its longer side becomes side, and the crop's
- * pixels outside the picture are 0; LONGEST_MEAN: as LONGEST, but those pixels have the mean colour; SIDE: its shorter
- * side becomes `height`; BOX: it becomes `height` x `width`; NONE: it is not resized. */
+/* How a picture is resized before the centre crop of size x size pixels. S is floor(size / crop_pct). SHORTER: its
+ * shorter side becomes S; SQUASH: both sides become S; LONGEST: its longer side becomes S, and pixels of the crop that
+ * lie outside the picture are 0; LONGEST_MEAN: as LONGEST, but such pixels have the mean colour; NONE: it is not
+ * resized; SIDE: its shorter side becomes `height`; BOX: its sides become `height` and `width`. */
 typedef enum pf_fit {
     PF_FIT_SHORTER, PF_FIT_SQUASH, PF_FIT_LONGEST, PF_FIT_LONGEST_MEAN, PF_FIT_NONE, PF_FIT_SIDE, PF_FIT_BOX
 } pf_fit;
@@ -32,11 +32,11 @@ typedef struct pf_prep {
     char inexpressible[160];                        /* a setting of the file that pf_prep_text cannot write; "": none */
 } pf_prep;
 
-/* Read p from a configuration. side: the side in pixels that the network will work at (option image_size); 0: the one
- * that the file states. PEFT_E_FORMAT: a key has a value of a wrong type. A valid setting that pf_prep_text cannot
- * write is no error: p->inexpressible names it. */
+/* Read p from a configuration. side: the side in pixels of the network's input; for timm that of the option image_size,
+ * where 0 stands for the side that the file states. PEFT_E_FORMAT: a key has a value of a wrong type. A valid setting
+ * that pf_prep_text cannot write is no error: p->inexpressible names it. */
 peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p);              /* timm's pretrained_cfg */
-peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p);         /* preprocess_cfg; NULL: defaults */
+peft_status pf_prep_open_clip(const json_t *cfg, int64_t side, pf_prep *p);         /* preprocess_cfg; NULL: defaults */
 /* An image processor of Hugging Face. usual: the class to assume if the file names none, such as "ViT"; NULL: none. */
 peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p);
 

@@ -39,6 +39,7 @@ static const char *const unsupported[] = {
     "do_split_image", "do_image_splitting", "keep_aspect_ratio", "rescale_offset", "crop_pct", "size_divisor",
     "do_color_quantize", "use_square_size" };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+static const bool on_by_default = true;                 /* the value of an absent flag, in every class */
 
 __attribute__((format(printf, 2, 3)))
 /* Records a setting that pf_prep_text cannot write; if there are several, the first is kept. */
@@ -52,7 +53,7 @@ static void cannot_express(pf_prep *p, const char *format, ...)
 
 /* The row of the class that the file names, or of the usual class if it names none; NULL: no row. CLIPImageProcessor,
  * CLIPImageProcessorFast and CLIPFeatureExtractor have the same row. *class becomes the name in the file, or NULL. */
-static const processor *find(const json_t *o, const char *usual, const char **class)
+static const processor *find_class(const json_t *o, const char *usual, const char **class)
 {
     const char *s = json_string_value(pf_json_get(o, "image_processor_type"));
     if (!s) s = json_string_value(pf_json_get(o, "feature_extractor_type"));
@@ -69,8 +70,10 @@ static const processor *find(const json_t *o, const char *usual, const char **cl
 /* A size that the file gives as N, [height, width] or an object: either height and width, or the shorter side. What is
  * not given is 0. */
 typedef struct { int64_t height, width, shorter; } sides;
-/* Reads such a size. square: N is a square of that side; else it is the shorter side. */
-static peft_status extent_of(const json_t *o, const char *key, bool square, sides *out, pf_prep *p)
+/* What a file means by a size N: a square of that side, or pictures whose shorter side is N. */
+typedef enum { SQUARE, SHORTER_SIDE } number_meaning;
+/* Reads such a size. A size by the longest edge is recorded as inexpressible. */
+static peft_status read_size(const json_t *o, const char *key, number_meaning meaning, sides *out, pf_prep *p)
 {
     const json_t *v = pf_json_get(o, key);
     static const char expected[] = "a number of pixels, or an object of height and width, or of shortest_edge";
@@ -84,13 +87,16 @@ static peft_status extent_of(const json_t *o, const char *key, bool square, side
             cannot_express(p, "%s by the longest edge", key);
             return PEFT_OK;
         }
-    } else if (json_is_integer(v) && !square) out->shorter = json_integer_value(v);
+    } else if (json_is_integer(v) && meaning == SHORTER_SIDE) out->shorter = json_integer_value(v);
     else if (!pf_json_sides(v, &out->height, &out->width)) return pf_json_invalid(key, v, expected);
-    const bool box = out->height > 0 && out->width > 0 && out->height <= 1 << 20 && out->width <= 1 << 20;
-    return box != (out->shorter > 0 && out->shorter <= 1 << 20) ? PEFT_OK : pf_json_invalid(key, v, expected);
+    enum { SIDE_MAX = 1 << 20 };
+    const bool box = out->height > 0 && out->width > 0 && out->height <= SIDE_MAX && out->width <= SIDE_MAX;
+    const bool shorter = out->shorter > 0 && out->shorter <= SIDE_MAX;
+    return box != shorter ? PEFT_OK : pf_json_invalid(key, v, expected);             /* exactly one of them */
 }
 
-static peft_status triple(const json_t *o, const char *key, double out[3])
+/* Reads one number or three; without the key out stays. */
+static peft_status read_triple(const json_t *o, const char *key, double out[3])
 {
     const json_t *v = pf_json_get(o, key);
     return !v || pf_json_triple(v, out) ? PEFT_OK : pf_json_invalid(key, v, "a number, or three of them");
@@ -102,13 +108,13 @@ static peft_status read_normalisation(const json_t *o, pf_prep *p)
 {
     bool normalise, rescale;
     const json_t *factor = pf_json_get(o, "rescale_factor");
-    PF_TRY(pf_json_bool_or(o, "do_normalize", true, &normalise));
-    PF_TRY(pf_json_bool_or(o, "do_rescale", true, &rescale));
-    PF_TRY(triple(o, "image_mean", p->mean));
-    PF_TRY(triple(o, "image_std", p->std));
+    PF_TRY(pf_json_bool_or(o, "do_normalize", on_by_default, &normalise));
+    PF_TRY(pf_json_bool_or(o, "do_rescale", on_by_default, &rescale));
+    PF_TRY(read_triple(o, "image_mean", p->mean));
+    PF_TRY(read_triple(o, "image_std", p->std));
     double f = rescale ? factor ? json_number_value(factor) : 1.0 / 255 : 1;
     if (!(f > 0)) return pf_json_invalid("rescale_factor", factor, "a number above 0");
-    f = fabs(255 * f - 1) < 1e-6 ? 1 : 255 * f;
+    f = fabs(255 * f - 1) < 1e-6 ? 1 : 255 * f;         /* 1 for the usual 1 / 255, also if rounded */
     for (int c = 0; c < 3; c++) {
         if (!(p->std[c] > 0)) return pf_json_invalid("image_std", pf_json_get(o, "image_std"), "numbers above 0");
         p->mean[c] = normalise ? p->mean[c] / f : 0;
@@ -117,7 +123,8 @@ static peft_status read_normalisation(const json_t *o, pf_prep *p)
     return PEFT_OK;
 }
 
-/* Sets fit, sides and crop. A result that is not square is recorded as inexpressible. */
+/* Sets fit, sides and crop by the processor's two steps, resizing and cropping. A result that is not square is recorded
+ * as inexpressible. */
 static void set_geometry(bool resizes, const sides *size, bool crops, const sides *crop, pf_prep *p)
 {
     const bool squash = resizes && size->height && size->height == size->width && !crops;
@@ -137,7 +144,7 @@ static void set_geometry(bool resizes, const sides *size, bool crops, const side
         cannot_express(p, "size %lld x %lld, which is not square", (long long)size->height, (long long)size->width);
 }
 
-/* Sets the defaults of a class. */
+/* Sets the defaults of a class. A size below 0 is that of the shorter side. */
 static void set_defaults(const processor *defaults, sides *size, sides *crop, pf_prep *p)
 {
     *p = (pf_prep){ .stated = true, .floor_offset = true, .interpolation = defaults->interpolation };
@@ -158,6 +165,7 @@ static void check_class(const json_t *o, const char *class, pf_prep *p)
         if (!pf_json_get(o, needed[i])) cannot_express(p, "no image_processor_type and no %s", needed[i]);
 }
 
+/* Records settings that a transform does not have. */
 static void check_special(const json_t *o, const processor *defaults, pf_prep *p)
 {
     for (size_t i = 0; i < COUNT(unsupported); i++) {
@@ -169,10 +177,11 @@ static void check_special(const json_t *o, const processor *defaults, pf_prep *p
         cannot_express(p, "resizing after the division by 255, without rounding to 8 bits");
 }
 
+/* Starts with the defaults of the class and replaces those that the file states. */
 peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p)
 {
     const char *class;
-    const processor *row = find(o, usual, &class);
+    const processor *row = find_class(o, usual, &class);
     const processor *defaults = row ? row : classes;                     /* unknown class: those of ViT */
     const json_t *filter = pf_json_get(o, "resample");
     const bool crop_default = row ? row->crops : pf_json_get(o, "crop_size") != NULL;
@@ -183,12 +192,12 @@ peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p)
     check_special(o, defaults, p);
     if (filter && !(p->interpolation = pf_prep_filter(filter)))
         return pf_json_invalid("resample", filter, "Pillow's number of a filter, 0 to 5");
-    PF_TRY(pf_json_bool_or(o, "do_resize", true, &resizes));
+    PF_TRY(pf_json_bool_or(o, "do_resize", on_by_default, &resizes));
     PF_TRY(pf_json_bool_or(o, "do_center_crop", crop_default, &crops));
     PF_TRY(pf_json_bool_or(o, "do_convert_rgb", defaults->rgb, &p->white));
     PF_TRY(pf_json_bool_or(o, "default_to_square", defaults->square, &square));
-    PF_TRY(extent_of(o, "size", square, &size, p));
-    PF_TRY(extent_of(o, "crop_size", true, &crop, p));
+    PF_TRY(read_size(o, "size", square ? SQUARE : SHORTER_SIDE, &size, p));
+    PF_TRY(read_size(o, "crop_size", SQUARE, &crop, p));
     PF_TRY(read_normalisation(o, p));
     set_geometry(resizes, &size, crops, &crop, p);
     return PEFT_OK;

@@ -12,10 +12,12 @@
 
 const char *pf_prep_filter(const json_t *v)
 {
+    /* in the order of Pillow's numbers */
     static const char *const pillow[] = { "nearest", "lanczos", "bilinear", "bicubic", "box", "hamming" };
     const char *s = json_string_value(v);
     const json_int_t number = json_is_integer(v) ? json_integer_value(v) : -1;
-    for (json_int_t i = 0; i < 6; i++) if (s ? !strcmp(s, pillow[i]) : number == i) return pillow[i];
+    const json_int_t count = sizeof pillow / sizeof *pillow;
+    for (json_int_t i = 0; i < count; i++) if (s ? !strcmp(s, pillow[i]) : number == i) return pillow[i];
     return NULL;
 }
 
@@ -26,6 +28,7 @@ void pf_prep_print_triple(const double v[3], char *text, size_t capacity)
     snprintf(text, capacity, "%s:%s:%s", numbers[0], numbers[1], numbers[2]);
 }
 
+/* Appends ",name=a:b:c". */
 static void add_triple(char *text, const char *name, const double v[3])
 {
     char value[128];
@@ -36,6 +39,7 @@ static void add_triple(char *text, const char *name, const double v[3])
 
 void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])
 {
+    /* in the order of pf_fit, for the fits with a crop_pct */
     static const char *const fit_name[] = { "shorter", "squash", "longest", "longest_mean" };
     char resize[64], pct[40];
     pf_print_float(pct, sizeof pct, p->crop_pct);
@@ -77,7 +81,7 @@ enum { SIDE_MAX = 1 << 24 };                       /* of a picture, in pixels */
 
 /* Writes to text the value of resize=N or resize=HxW for another side; false: the value is a word, such as squash, or
  * too large, and does not change. */
-static bool scaled(const char *resize, int64_t from, int64_t to, char text[64])
+static bool scale_resize(const char *resize, int64_t from, int64_t to, char text[64])
 {
     int64_t height, width;
     if (!pf_value_sides(resize, &height, &width) || height > SIDE_MAX || width > SIDE_MAX) return false;
@@ -121,7 +125,7 @@ static int find_edits(const char *text, int64_t side, edit edits[2])
     snprintf(edits[0].text, sizeof edits[0].text, "%lld", (long long)side);
     if (!find_setting(text, "resize", &resize) || !pf_setting_value(&resize, value, sizeof value)) return 1;
     edits[1] = (edit){ .start = resize.value, .length = resize.value_length };
-    if (!scaled(value, from, side, edits[1].text)) return 1;
+    if (!scale_resize(value, from, side, edits[1].text)) return 1;
     if (edits[1].start < edits[0].start) {
         const edit first = edits[1];
         edits[1] = edits[0];

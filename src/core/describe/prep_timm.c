@@ -6,19 +6,21 @@
 #include "core/arch/arch.h"
 #include "core/describe/config.h"
 
-/* Reads a number, or a list of three; positive: each must be above 0. */
-static peft_status triple(const json_t *cfg, const char *key, bool positive, double out[3])
+enum { SIDE_MAX = 1 << 24 };
+enum sign { ANY_SIGN, ABOVE_ZERO };
+/* Reads a number, or a list of three, of the required sign. */
+static peft_status read_triple(const json_t *cfg, const char *key, enum sign required, double out[3])
 {
     const json_t *v = pf_json_get(cfg, key);
     if (!v) return PEFT_OK;
-    const bool good = pf_json_triple(v, out);
-    if (!good || (positive && !(out[0] > 0 && out[1] > 0 && out[2] > 0)))
+    const bool positive = required == ABOVE_ZERO, valid = pf_json_triple(v, out);
+    if (!valid || (positive && !(out[0] > 0 && out[1] > 0 && out[2] > 0)))
         return pf_json_invalid(key, v, positive ? "a number above 0, or three of them" : "a number, or three of them");
     return PEFT_OK;
 }
 
-/* Sets *index, the caller's default, to the index of the file's word in words; for any other word to that of the NULL
- * at their end. */
+/* Sets *index, which holds the default, to the index of the file's word in words; an unknown word gives the index of
+ * the NULL that ends words. */
 static peft_status choose(const json_t *cfg, const char *key, const char *const *words, int *index)
 {
     const json_t *v = pf_json_get(cfg, key);
@@ -29,7 +31,8 @@ static peft_status choose(const json_t *cfg, const char *key, const char *const 
     return PEFT_OK;
 }
 
-static peft_status filter(const json_t *cfg, pf_prep *p)
+/* Sets the interpolation; a filter that is not Pillow's is recorded as inexpressible. */
+static peft_status read_filter(const json_t *cfg, pf_prep *p)
 {
     const json_t *v = pf_json_get(cfg, "interpolation");
     if (!v) return PEFT_OK;
@@ -41,8 +44,8 @@ static peft_status filter(const json_t *cfg, pf_prep *p)
 }
 
 /* Sets size and crop_pct from input_size and crop_pct or, as timm does, from test_input_size and test_crop_pct if the
- * network will work at that side. */
-static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
+ * network will work at test_input_size. */
+static peft_status read_sizes(const json_t *cfg, int64_t side, pf_prep *p)
 {
     const json_t *input = pf_json_get(cfg, "input_size"), *test = pf_json_get(cfg, "test_input_size");
     const json_t *pct = pf_json_get(cfg, "crop_pct"), *test_pct = pf_json_get(cfg, "test_crop_pct");
@@ -50,12 +53,12 @@ static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
     if (input && !pf_json_sides(input, &height, &width))
         return pf_json_invalid("input_size", input, "[3, height, width]");
     if (test && !pf_json_sides(test, &h, &w)) return pf_json_invalid("test_input_size", test, "[3, height, width]");
-    const bool testing = test && side && side == h && h == w && side != height;
-    if (testing) height = width = h;
-    if (testing && test_pct) pct = test_pct;
+    const bool use_test = test && side && side == h && h == w && side != height;
+    if (use_test) height = width = h;
+    if (use_test && test_pct) pct = test_pct;
     p->crop_pct = pct && json_number_value(pct) != 0 ? json_number_value(pct) : 0.875;
     if (pct && (!json_is_number(pct) || p->crop_pct < 0)) return pf_json_invalid("crop_pct", pct, "a number above 0");
-    if (height < 1 || height > 1 << 24) return pf_json_invalid("input_size", input, "sides above 0");
+    if (height < 1 || height > SIDE_MAX) return pf_json_invalid("input_size", input, "sides above 0");
     p->size = height;
     if (height != width)
         snprintf(p->inexpressible, sizeof p->inexpressible, "input_size %lld x %lld, which is not square",
@@ -72,17 +75,17 @@ peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
     int mode = CENTER;
     *p = (pf_prep){ .stated = true, .interpolation = "bicubic", .mean = PF_IMAGENET_MEAN,
                     .std = PF_IMAGENET_STD };
-    PF_TRY(sizes(cfg, side, p));
-    PF_TRY(triple(cfg, "mean", false, p->mean));
-    PF_TRY(triple(cfg, "std", true, p->std));
-    PF_TRY(filter(cfg, p));
+    PF_TRY(read_sizes(cfg, side, p));
+    PF_TRY(read_triple(cfg, "mean", ANY_SIGN, p->mean));
+    PF_TRY(read_triple(cfg, "std", ABOVE_ZERO, p->std));
+    PF_TRY(read_filter(cfg, p));
     PF_TRY(choose(cfg, "crop_mode", modes, &mode));
     p->fit = mode == SQUASH ? PF_FIT_SQUASH : mode == BORDER ? PF_FIT_LONGEST_MEAN
                             : PF_FIT_SHORTER;                                /* timm treats an unknown mode as center */
     return PEFT_OK;
 }
 
-peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p)
+peft_status pf_prep_open_clip(const json_t *cfg, int64_t side, pf_prep *p)
 {
     enum { SHORTEST, SQUASH, LONGEST, OTHER_MODE };
     enum { BICUBIC, BILINEAR, RANDOM, OTHER_FILTER };
@@ -90,9 +93,9 @@ peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p)
     static const char *const filters[] = { "bicubic", "bilinear", "random", NULL };
     const char *inexpressible = "";
     int mode = SHORTEST, filter_index = BICUBIC;
-    *p = (pf_prep){ .stated = true, .size = size, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
-    PF_TRY(triple(cfg, "mean", false, p->mean));
-    PF_TRY(triple(cfg, "std", true, p->std));
+    *p = (pf_prep){ .stated = true, .size = side, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
+    PF_TRY(read_triple(cfg, "mean", ANY_SIGN, p->mean));
+    PF_TRY(read_triple(cfg, "std", ABOVE_ZERO, p->std));
     PF_TRY(choose(cfg, "interpolation", filters, &filter_index));
     PF_TRY(choose(cfg, "resize_mode", modes, &mode));
     p->interpolation = filter_index == BILINEAR ? "bilinear" : "bicubic"; /* "random": bicubic for prediction */

@@ -7,7 +7,7 @@
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
-#define DEPTH_MAX 16
+#define DEPTH_MAX 16                                         /* of nested objects and lists */
 
 const struct pf_peft_kind pf_peft_kinds[PF_PEFT_TYPES] = {
     [PF_PEFT_LORA] = { "LORA", "lora" }, [PF_PEFT_IA3] = { "IA3", "ia3" }, [PF_PEFT_LN] = { "LN_TUNING", "ln_tune" } };
@@ -18,10 +18,11 @@ const struct pf_peft_kind pf_peft_kinds[PF_PEFT_TYPES] = {
 #define LN   (1u << PF_PEFT_LN)
 #define ANY  (LORA | IA3 | LN)
 
+enum { VALUES_MAX = 6 };
 /* The fields that are read, the PEFT types that have them, and the values allowed besides null, one letter each: s
  * text, l list of texts, i integer, I list of integers, n number, b boolean, m object of numbers, = one of the texts in
  * `values`, * anything, as it does not change the computation. Any other field must be null, false or empty. */
-static const struct field { const char *name; unsigned types; const char *allowed, *values[6]; } fields[] = {
+static const struct field { const char *name; unsigned types; const char *allowed, *values[VALUES_MAX]; } fields[] = {
     { "peft_type", ANY, "s", { 0 } }, { "target_modules", ANY, "sl", { 0 } }, { "exclude_modules", ANY, "sl", { 0 } },
     { "modules_to_save", ANY, "l", { 0 } },
     { "r", LORA, "i", { 0 } }, { "lora_alpha", LORA, "n", { 0 } }, { "lora_dropout", LORA, "n", { 0 } },
@@ -37,16 +38,17 @@ static const struct field { const char *name; unsigned types; const char *allowe
     { "peft_version", ANY, "*", { 0 } }, { "auto_mapping", ANY, "*", { 0 } }, { "inference_mode", ANY, "*", { 0 } },
     { "runtime_config", ANY, "*", { 0 } }, { 0 } };
 
-/* Are all elements texts, or else integers? */
-static bool all_are(const json_t *list, bool texts)
+/* Are all elements of the type: s texts, i integers? */
+static bool all_are(const json_t *list, char type)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(list, i, v) if (texts ? !json_is_string(v) : !json_is_integer(v)) return false;
+    json_array_foreach(list, i, v) if (type == 's' ? !json_is_string(v) : !json_is_integer(v)) return false;
     return true;
 }
 
-static bool numbers(const json_t *object)
+/* Are all members numbers? */
+static bool all_numbers(const json_t *object)
 {
     const char *key;
     json_t *v;
@@ -54,31 +56,35 @@ static bool numbers(const json_t *object)
     return true;
 }
 
-static bool fits(const struct field *f, const json_t *v)
+/* Is v one of the values that f allows? */
+static bool is_allowed(const struct field *f, const json_t *v)
 {
     for (const char *kind = f->allowed; *kind; kind++) {
         if (*kind == '*' || (*kind == 's' && json_is_string(v)) || (*kind == 'i' && json_is_integer(v))) return true;
         if ((*kind == 'n' && json_is_number(v)) || (*kind == 'b' && json_is_boolean(v))) return true;
-        if (json_is_array(v) && (*kind == 'l' || *kind == 'I') && all_are(v, *kind == 'l')) return true;
-        if (*kind == 'm' && json_is_object(v) && numbers(v)) return true;
-        for (int i = 0; *kind == '=' && json_is_string(v) && i < 6 && f->values[i]; i++)
+        if (*kind == 'l' && json_is_array(v) && all_are(v, 's')) return true;
+        if (*kind == 'I' && json_is_array(v) && all_are(v, 'i')) return true;
+        if (*kind == 'm' && json_is_object(v) && all_numbers(v)) return true;
+        for (int i = 0; *kind == '=' && json_is_string(v) && i < VALUES_MAX && f->values[i]; i++)
             if (!strcmp(json_string_value(v), f->values[i])) return true;
     }
     return false;
 }
 
-static bool empty(const json_t *v)
+/* Null, false or empty: the field changes nothing. */
+static bool is_unset(const json_t *v)
 {
     return json_is_null(v) || json_is_false(v) || (json_is_string(v) && !json_string_length(v))
         || (json_is_array(v) && !json_array_size(v)) || (json_is_object(v) && !json_object_size(v));
 }
 
+/* Refuses a known field with a value that is not allowed, and an unknown field that is set. */
 static peft_status check_field(const pf_peft_config *c, const char *name, const json_t *v)
 {
     char text[PF_JSON_SHOWN];
     const struct field *f = fields;
     while (f->name && !(strcmp(f->name, name) == 0 && f->types >> c->type & 1)) f++;
-    if (f->name ? json_is_null(v) || fits(f, v) : empty(v)) return PEFT_OK;
+    if (f->name ? json_is_null(v) || is_allowed(f, v) : is_unset(v)) return PEFT_OK;
     pf_json_show(v, text);
     if (f->name && !strchr(f->allowed, '='))
         return pf_fail(PEFT_E_FORMAT, "field '%s': %s is not of the type that it has in %s configurations", name, text,
@@ -87,7 +93,8 @@ static peft_status check_field(const pf_peft_config *c, const char *name, const 
                    pf_peft_kinds[c->type].type);
 }
 
-static peft_status check_type(pf_peft_config *c)
+/* Sets c->type by the field peft_type. */
+static peft_status read_type(pf_peft_config *c)
 {
     const char *type = json_string_value(json_object_get(c->root, "peft_type"));
     if (!type)
@@ -97,18 +104,19 @@ static peft_status check_type(pf_peft_config *c)
     return pf_fail(PEFT_E_UNSUPPORTED, "field 'peft_type': given '%.60s', expected LORA, IA3 or LN_TUNING", type);
 }
 
+/* Reads the type and checks all fields, alone and together. */
 static peft_status check(pf_peft_config *c)
 {
     const char *name;
     json_t *v;
     if (!json_is_object(c->root)) return pf_fail(PEFT_E_FORMAT, "expected one JSON object");
-    PF_TRY(check_type(c));
+    PF_TRY(read_type(c));
     json_object_foreach(c->root, name, v) PF_TRY(check_field(c, name, v));
     const json_t *targets = pf_json_get(c->root, "target_modules");
     const json_t *layers = pf_json_get(c->root, "layers_to_transform");
-    if (!targets || empty(targets))
+    if (!targets || is_unset(targets))
         return pf_fail(PEFT_E_FORMAT, "field 'target_modules' is missing or empty: expected a list or a pattern");
-    if (json_is_string(targets) && layers && !empty(layers))
+    if (json_is_string(targets) && layers && !is_unset(layers))
         return pf_fail(PEFT_E_FORMAT, "field 'layers_to_transform': cannot be used with target_modules as a pattern");
     return PEFT_OK;
 }

@@ -26,13 +26,14 @@ static const struct { unsigned types; const char *name, *value; } plain[] = {
     { LORA, "alora_invocation_tokens", "null" }, { LORA, "use_bdlora", "null" }, { LORA, "arrow_config", "null" },
     { LORA, "kasa_config", "null" }, { LORA, "ensure_weight_tying", "false" } };
 
-/* adapter_config.json names a module by the end of its path, which may match other modules as well. A judge says
- * whether the name of module `like` may match module m. YES: m has the same setting; NO: m has another one; EITHER: m
- * has none. "q_proj" in rank_pattern must not match a q_proj of another rank, but may match one that is not
- * adapted. */
+/* adapter_config.json names a module by the end of its path, which may match other modules as well. A judge compares
+ * the setting of a module m with that of the module `like`, which is to be named. YES: m has the same setting, and the
+ * name may match it; NO: m has another one, and the name must not match it; EITHER: m has none, and the name may match.
+ * "q_proj" in rank_pattern must not match a q_proj of another rank, but may match one that is not adapted. */
 typedef enum { NO, YES, EITHER } verdict;
 typedef verdict (*judge)(const pf_module *m, const pf_module *like);
 
+/* The judges. is_target, is_forward: of lists of modules, in which a module either is or is not; `like` is in them. */
 static verdict is_target(const pf_module *m, const pf_module *like) { return (void)like, m->target ? YES : NO; }
 static verdict same_rank(const pf_module *m, const pf_module *like)
 {
@@ -44,50 +45,53 @@ static verdict same_alpha(const pf_module *m, const pf_module *like)
 }
 static verdict is_forward(const pf_module *m, const pf_module *like)
 {
-    return (void)like, pf_peft_ends(m->ours, "mlp.fc2") ? YES : NO;
+    return (void)like, pf_path_ends_with(m->ours, "mlp.fc2") ? YES : NO;
 }
 
 /* The shortest end of like's path that begins after a dot and matches no module with the verdict NO. */
-static const char *shortest(const pf_modules *m, const pf_module *like, judge ok)
+static const char *shortest(const pf_modules *m, const pf_module *like, judge compare)
 {
     const char *path = like->path, *name = path + strlen(path);
     for (bool good = false; !good && name > path;) {
         while (--name > path && name[-1] != '.') {}
         good = true;
         for (size_t i = 0; i < m->count && good; i++)
-            good = !pf_peft_ends(m->item[i].path, name) || ok(&m->item[i], like) != NO;
+            good = !pf_path_ends_with(m->item[i].path, name) || compare(&m->item[i], like) != NO;
     }
     return name;
 }
 
-/* The shortest names of the modules with the verdict YES (for themselves), each once. NULL: no memory. */
-static json_t *names_of(const pf_modules *m, judge ok)
+/* The shortest names of the modules that have the setting (verdict YES when compared with themselves), each once. NULL:
+ * no memory. */
+static json_t *names_of(const pf_modules *m, judge compare)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < m->count && list; i++) {
-        const char *name = shortest(m, &m->item[i], ok);
-        bool known = ok(&m->item[i], &m->item[i]) != YES;
-        for (size_t k = 0; k < json_array_size(list) && !known; k++)
-            known = !strcmp(json_string_value(json_array_get(list, k)), name);
-        if (known || !json_array_append_new(list, json_string(name))) continue;
+        const char *name = shortest(m, &m->item[i], compare);
+        bool leave_out = compare(&m->item[i], &m->item[i]) != YES;
+        for (size_t k = 0; k < json_array_size(list) && !leave_out; k++)
+            leave_out = !strcmp(json_string_value(json_array_get(list, k)), name);
+        if (leave_out || !json_array_append_new(list, json_string(name))) continue;       /* 0: appended */
         json_decref(list);
         list = NULL;
     }
     return list;
 }
 
+/* An integer if v is whole. */
 static json_t *number(double v) { return v == (double)(int64_t)v ? json_integer((int64_t)v) : json_real(v); }
 
-/* rank_pattern (rank is true) or alpha_pattern: an object of names of modules and their rank or alpha, where it is not
- * the adapter's: {"layer.3.q_proj": 4}. */
-static json_t *pattern_of(const pf_modules *m, bool rank, double of_adapter)
+/* rank_pattern or alpha_pattern: an object of names of modules and their rank or alpha, for modules in which it is not
+ * the adapter's: {"layer.3.q_proj": 4}. NULL: no memory. */
+static json_t *pattern_of(const pf_modules *m, pf_lora_number which, double of_adapter)
 {
     json_t *o = json_object();
     for (size_t i = 0; i < m->count && o; i++) {
         const pf_module *t = &m->item[i];
-        const double v = rank ? (double)t->rank : t->alpha;
+        const double v = pf_module_number(t, which);
         if (!t->target || v == of_adapter ||
-            !json_object_set_new(o, shortest(m, t, rank ? same_rank : same_alpha), number(v)))
+            !json_object_set_new(o, shortest(m, t, which == PF_RANK ? same_rank : same_alpha),
+                                 number(v)))
             continue;
         json_decref(o);
         o = NULL;
@@ -120,11 +124,12 @@ static void mark(const peft_adapter *a, pf_peft_type type, bool head, pf_modules
         if (type == PF_PEFT_LORA) mark_lora(a, t);
         else if (type == PF_PEFT_LN) t->target = norm;
         else
-            t->target =
-                pf_peft_ends(t->ours, "attn.k") || pf_peft_ends(t->ours, "attn.v") || pf_peft_ends(t->ours, "mlp.fc2");
+            t->target = pf_path_ends_with(t->ours, "attn.k") || pf_path_ends_with(t->ours, "attn.v")
+                     || pf_path_ends_with(t->ours, "mlp.fc2");
     }
 }
 
+/* Sets the fields that LoRA alone has. Not 0: no memory. */
 static int lora_fields(json_t *o, const peft_adapter *a, const pf_modules *m)
 {
     const int64_t r = peft_sys_opt_int(a, "r");
@@ -135,10 +140,11 @@ static int lora_fields(json_t *o, const peft_adapter *a, const pf_modules *m)
          | json_object_set_new(o, "use_rslora", json_boolean(peft_sys_opt_int(a, "rslora")))
          | json_object_set_new(o, "use_dora", json_boolean(peft_sys_opt_int(a, "dora")))
          | json_object_set_new(o, "init_lora_weights", gaussian ? json_string("gaussian") : json_true())
-         | json_object_set_new(o, "rank_pattern", pattern_of(m, true, (double)r))
-         | json_object_set_new(o, "alpha_pattern", pattern_of(m, false, alpha));
+         | json_object_set_new(o, "rank_pattern", pattern_of(m, PF_RANK, (double)r))
+         | json_object_set_new(o, "alpha_pattern", pattern_of(m, PF_ALPHA, alpha));
 }
 
+/* The paths of the modules that are saved as a whole; null: there are none. */
 static json_t *saved_names(const pf_modules *m)
 {
     json_t *list = NULL;
@@ -150,6 +156,7 @@ static json_t *saved_names(const pf_modules *m)
     return list ? list : json_null();
 }
 
+/* Marks the modules first, because the fields name them. */
 peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m, json_t **out)
 {
     json_t *o = json_object();

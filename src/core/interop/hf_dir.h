@@ -14,11 +14,12 @@
 #define PF_PATH_MAX (2 * PF_NAME_MAX)
 
 /* --- hf_pattern.c: Python's regular expressions, the part that module patterns use ------------------------------- */
-/* *matches: pattern matches the whole text, or (tail) the text from its beginning or from behind any of its dots on.
+/* *matches: pattern matches the whole text, or an end of it: the text itself, or what is behind one of its dots.
  * Supported are . * + ? [] () | \d and escaped punctuation; PEFT_E_UNSUPPORTED names anything else in the pattern. */
-peft_status pf_peft_match(const char *pattern, const char *text, bool tail, bool *matches);
+peft_status pf_peft_match_whole(const char *pattern, const char *text, bool *matches);
+peft_status pf_peft_match_end(const char *pattern, const char *text, bool *matches);
 /* true: path is name, or ends with "." and name */
-bool pf_peft_ends(const char *path, const char *name);
+bool pf_path_ends_with(const char *path, const char *name);
 
 /* --- hf_names.c: modules ----------------------------------------------------------------------------------------- */
 /* Who names the modules: transformers before version 5, transformers since, timm. */
@@ -35,25 +36,35 @@ pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming);
 /* FINAL: the final norm. OTHER: a module of transformers that this library does not compute (the pooler). */
 typedef enum { PF_MODULE_LINEAR, PF_MODULE_CONV, PF_MODULE_NORM, PF_MODULE_FINAL, PF_MODULE_HEAD,
                PF_MODULE_OTHER } pf_module_kind;
+enum { PF_NO_LAYER = -1 };                                   /* the module is outside the blocks */
 /* A module of the backbone, by its path in the model that PEFT adapts and by this library's name:
  * "vit.layers.0.attention.q_proj" and "blocks.0.attn.q". */
 typedef struct pf_module {
     char path[PF_PATH_MAX], ours[PF_NAME_MAX];
     pf_module_kind kind;
-    int64_t layer;                                           /* number of the block; -1: outside the blocks */
+    int64_t layer;                                           /* number of the block, or PF_NO_LAYER */
     bool target;                                             /* the adapter adapts it */
     bool saved;                                              /* trained as a whole and saved (modules_to_save) */
     int64_t rank; double alpha;                              /* of LoRA, if target */
 } pf_module;
+/* The two numbers of a module that LoRA adapts. */
+typedef enum { PF_RANK, PF_ALPHA } pf_lora_number;
+static inline double pf_module_number(const pf_module *m, pf_lora_number which)
+{
+    return which == PF_RANK ? (double)m->rank : m->alpha;
+}
+enum { PF_PEFT_DEFAULT_RANK = 8, PF_PEFT_DEFAULT_ALPHA = 8 };  /* PEFT's, for a configuration without r or lora_alpha */
 typedef struct pf_modules { peft_context *ctx; pf_module *item; size_t count; } pf_modules;
 
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out);
 void        pf_modules_free(pf_modules *m);
 /* Finds naming and prefix by the names of an adapter's tensors. */
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out);
-/* Writes the key in PEFT's file of the parameter `name`, such as blocks.0.attn.q.lora_A.weight. ln_tune: it is one of
- * method ln_tune, so that a norm's key has ".ln_tuning_layers" in it. false: the naming has no such key. */
-bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char key[PF_PATH_MAX + 64]);
+/* The form of the keys of tensors in PEFT's file. LN_TUNING: that of method ln_tune, in which a norm's key has
+ * ".ln_tuning_layers" in it. */
+typedef enum { PF_KEYS_PLAIN, PF_KEYS_LN_TUNING } pf_peft_key_form;
+/* Writes the key of the parameter `name`, such as blocks.0.attn.q.lora_A.weight. false: the naming has no such key. */
+bool pf_peft_key(const pf_peft_names *n, pf_peft_key_form form, const char *name, char key[PF_PATH_MAX + 64]);
 
 /* A parameter, with key and extents of its tensor in PEFT's file. That file stores tensors of the patch embedding as
  * convolution kernels; here they are matrices. */

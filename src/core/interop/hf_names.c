@@ -9,8 +9,8 @@ const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm" }
 
 static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = { &pf_naming_hf, &pf_naming_hf5, &pf_naming_timm };
 
-/* part: 1, 2, 3 for q, k, v, parts of attn.qkv; 0: a whole module. A naming has either attn.qkv or its parts; path_of
- * says which. */
+/* part: 1, 2, 3 for q, k, v, parts of attn.qkv; 0 (PF_WHOLE_TENSOR): a whole module. A naming has either attn.qkv or
+ * its parts; path_of says which. */
 typedef struct { const char *ours; pf_module_kind kind; int part; } row;
 static const row block_rows[] = {
     { "norm1", PF_MODULE_NORM, 0 }, { "attn.qkv", PF_MODULE_LINEAR, 0 }, { "attn.q", PF_MODULE_LINEAR, 1 },
@@ -28,11 +28,11 @@ pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
 
 /* The modules of transformers 5's gated MLP have other names than the tensors in files: gate_proj, up_proj, down_proj.
  * Replaces the name in path; false: it is that of fc1, which is two modules there. */
-static bool gated_module(char path[PF_NAME_MAX])
+static bool rename_gated_module(char path[PF_NAME_MAX])
 {
     static const char in[] = "mlp.weights_in", out[] = "mlp.weights_out", down[] = "mlp.down_proj";
-    if (pf_peft_ends(path, in)) return false;
-    if (pf_peft_ends(path, out)) memcpy(path + strlen(path) - (sizeof out - 1), down, sizeof down);
+    if (pf_path_ends_with(path, in)) return false;
+    if (pf_path_ends_with(path, out)) memcpy(path + strlen(path) - (sizeof out - 1), down, sizeof down);
     return true;
 }
 
@@ -45,9 +45,9 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
     const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM;
     if (layer >= 0) snprintf(front, sizeof front, "blocks.%lld.", (long long)layer);
     snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, suffix);
-    if (!pf_naming_theirs(pf_all_families, naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
+    if (!pf_naming_from_timm(pf_all_families, naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
     theirs[strlen(theirs) - (sizeof suffix - 1)] = 0;
-    if (n->naming == PF_PEFT_HF5 && n->shape->swiglu && !gated_module(theirs)) return false;
+    if (n->naming == PF_PEFT_HF5 && n->shape->swiglu && !rename_gated_module(theirs)) return false;
     snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
     return true;
 }
@@ -55,16 +55,17 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
 /* Writes the path of the module that this library names `ours`; false: the naming does not have it. */
 static bool module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX])
 {
-    long long layer = -1;
-    int skip = 0;
-    if (sscanf(ours, "blocks.%lld.%n", &layer, &skip) != 1 || !skip) layer = -1, skip = 0;
+    long long layer = PF_NO_LAYER;
+    int skip = 0;                                          /* length of "blocks.N." */
+    if (sscanf(ours, "blocks.%lld.%n", &layer, &skip) != 1 || !skip) layer = PF_NO_LAYER, skip = 0;
     const row *rows = layer < 0 ? top_rows : block_rows;
     for (size_t i = 0; i < (layer < 0 ? ELEMENTS_OF(top_rows) : ELEMENTS_OF(block_rows)); i++)
         if (!strcmp(rows[i].ours, ours + skip)) return path_of(n, &rows[i], layer, path);
     return false;
 }
 
-static void append(pf_modules *m, const pf_peft_names *n, const row *r, int64_t layer)
+/* Appends the module of this row, unless the naming does not have it. */
+static void append_module(pf_modules *m, const pf_peft_names *n, const row *r, int64_t layer)
 {
     pf_module *to = &m->item[m->count];
     *to = (pf_module){ .kind = r->kind, .layer = layer };
@@ -81,14 +82,15 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
     pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, capacity * sizeof *m.item) };
     if (!m.item) return pf_nomem("list of modules", capacity * sizeof *m.item);
     for (int64_t l = 0; l < s->depth; l++)
-        for (size_t i = 0; i < ELEMENTS_OF(block_rows); i++) append(&m, n, &block_rows[i], l);
+        for (size_t i = 0; i < ELEMENTS_OF(block_rows); i++) append_module(&m, n, &block_rows[i], l);
     for (size_t i = 0; i < ELEMENTS_OF(top_rows); i++) {
         const char *ours = top_rows[i].ours, *absent = s->mean_pool ? "norm" : "fc_norm";  /* the other final norm */
-        if (strcmp(ours, absent) && (s->norm_pre || strcmp(ours, "norm_pre"))) append(&m, n, &top_rows[i], -1);
+        if (strcmp(ours, absent) && (s->norm_pre || strcmp(ours, "norm_pre")))
+            append_module(&m, n, &top_rows[i], PF_NO_LAYER);
     }
     if (n->naming != PF_PEFT_TIMM) {                       /* ViTModel has a pooler, which "dense" matches as well */
         pf_module *to = &m.item[m.count++];
-        *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = -1 };
+        *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = PF_NO_LAYER };
         snprintf(to->path, sizeof to->path, "%spooler.dense", n->prefix);
     }
     *out = m;
@@ -120,7 +122,8 @@ static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char pr
     key += strlen(PF_PEFT_FRONT);
     for (size_t i = 0; i < m->count; i++) {
         size_t tail = strlen(m->item[i].path), before = end > key ? (size_t)(end - key) : 0;
-        if ((m->item[i].layer >= 0) != blocks || m->item[i].kind >= PF_MODULE_HEAD || before < tail) continue;
+        if ((m->item[i].layer >= 0) != blocks || before < tail) continue;
+        if (m->item[i].kind == PF_MODULE_HEAD || m->item[i].kind == PF_MODULE_OTHER) continue;
         before -= tail;
         if (before >= PF_NAME_MAX || strncmp(key + before, m->item[i].path, tail) || (before && key[before - 1] != '.'))
             continue;
@@ -131,8 +134,9 @@ static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char pr
     return false;
 }
 
-/* Counts the tensors of the file that belong to modules in this naming; n->prefix becomes that of the first. */
-static peft_status count_theirs(const peft_backbone *b, const pf_st *st, bool blocks, pf_peft_names *n, size_t *count)
+/* Counts the tensors of the file that belong to modules in this naming, in the blocks or outside them. n->prefix is set
+ * to the prefix of the first one. */
+static peft_status count_matches(const peft_backbone *b, const pf_st *st, bool blocks, pf_peft_names *n, size_t *count)
 {
     pf_modules m;
     char prefix[PF_NAME_MAX];
@@ -148,12 +152,13 @@ static peft_status count_theirs(const peft_backbone *b, const pf_st *st, bool bl
  * and since transformers 5). Modules outside the blocks count only if no tensor belongs to one in a block. */
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out)
 {
-    for (int outside = 0; outside < 2; outside++) {
+    for (int pass = 0; pass < 2; pass++) {
+        const bool blocks = pass == 0;
         size_t most = 0;
         for (int k = 0; k < PF_PEFT_NAMINGS; k++) {
             pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
             size_t count;
-            PF_TRY(count_theirs(b, st, !outside, &n, &count));
+            PF_TRY(count_matches(b, st, blocks, &n, &count));
             if (count <= most) continue;
             most = count;
             *out = n;
@@ -167,7 +172,8 @@ peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_name
                    name, pf_st_count(st), (long long)b->shape.depth);
 }
 
-bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char key[PF_PATH_MAX + 64])
+/* The path of the parameter's module, then the ending of its name. */
+bool pf_peft_key(const pf_peft_names *n, pf_peft_key_form form, const char *name, char key[PF_PATH_MAX + 64])
 {
     static const char *const plain[] = { ".weight", ".bias" };
     char ours[PF_NAME_MAX * 2], path[PF_PATH_MAX];
@@ -179,7 +185,7 @@ bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char ke
     ours[end - name] = 0;
     if (!module_path(n, ours, path)) return false;
     snprintf(key, PF_PATH_MAX + 64, PF_PEFT_FRONT "%s%s%s", path,
-             whole && ln_tune && !pf_is_classifier(name) ? ".ln_tuning_layers" : "", end);
+             whole && form == PF_KEYS_LN_TUNING && !pf_is_classifier(name) ? ".ln_tuning_layers" : "", end);
     return true;
 }
 
@@ -189,15 +195,17 @@ static void as_convolution(pf_peft_entry *e, int64_t patch)
 {
     const int64_t first = e->param->value.dim[0], second = e->param->value.dim[1];
     if (e->ndim == 1) memcpy(e->dim, (int64_t[]){ 1, first, 1, 1 }, sizeof e->dim);
-    else if (ending_of(e->param->name, endings, 1))
+    else if (ending_of(e->param->name, endings, 1))        /* the first ending, .lora_A.weight */
         memcpy(e->dim, (int64_t[]){ first, 3, patch, patch }, sizeof e->dim);
     else memcpy(e->dim, (int64_t[]){ first, second, 1, 1 }, sizeof e->dim);
     e->ndim = 4;
 }
 
-static peft_status entry(const peft_adapter *a, const pf_peft_names *n, pf_param *p, pf_peft_entry *e)
+/* Fills in the entry of parameter p. */
+static peft_status make_entry(const peft_adapter *a, const pf_peft_names *n, pf_param *p, pf_peft_entry *e)
 {
-    if (!pf_peft_key(n, !strcmp(a->method->name, "ln_tune"), p->name, e->key))
+    const pf_peft_key_form form = strcmp(a->method->name, "ln_tune") ? PF_KEYS_PLAIN : PF_KEYS_LN_TUNING;
+    if (!pf_peft_key(n, form, p->name, e->key))
         return pf_fail(PEFT_E_UNSUPPORTED, "parameter '%s' has no name of its own in the %s naming; expected another "
                        "naming (hf, hf5, timm)", p->name, pf_peft_naming_name[n->naming]);
     e->param = p;
@@ -216,7 +224,7 @@ peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, c
     if (!e.item) return pf_nomem("list of tensors", bytes);
     peft_status s = PEFT_OK;
     for (size_t i = 0; i < count && !s; i++)
-        s = entry(a, n, i < a->params.count ? a->params.item[i] : head->item[i - a->params.count], &e.item[i]);
+        s = make_entry(a, n, i < a->params.count ? a->params.item[i] : head->item[i - a->params.count], &e.item[i]);
     if (s) pf_peft_entries_free(&e);
     else *out = e;
     return s;

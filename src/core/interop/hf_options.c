@@ -14,10 +14,11 @@ static const char *const stems[] = { "attn.qkv",  "attn.q",  "attn.k",  "attn.v"
 #define STEMS (sizeof stems / sizeof *stems)
 #define BLOCK_STEMS (STEMS - 1)
 
+/* The index of the module's name in stems. */
 static size_t stem_index(const pf_module *m)
 {
     size_t k = 0;
-    while (!pf_peft_ends(m->ours, stems[k])) k++;            /* every linear module and the convolution has one */
+    while (!pf_path_ends_with(m->ours, stems[k])) k++;            /* every linear module and the convolution has one */
     return k;
 }
 
@@ -57,12 +58,10 @@ static peft_status find_layers(const pf_modules *m, uint64_t set[STEMS], uint64_
     return PEFT_OK;
 }
 
-static double number_of(const pf_module *m, bool rank) { return rank ? (double)m->rank : m->alpha; }
-
 /* Writes rank_pattern or alpha_pattern, "3.attn.q=4,attn.q=16". For each stem: the modules whose number differs from
  * that of the stem's first module, and then the first module's number if it is not of_adapter, the option r or alpha.
  * The first entry that matches a module counts. */
-static void pattern_text(const pf_modules *m, bool rank, double of_adapter, text *t)
+static void pattern_text(const pf_modules *m, pf_lora_number which, double of_adapter, text *t)
 {
     char number[32];
     for (size_t k = 0; k < STEMS; k++) {
@@ -71,26 +70,29 @@ static void pattern_text(const pf_modules *m, bool rank, double of_adapter, text
             const pf_module *x = &m->item[i];
             if (!x->target || stem_index(x) != k) continue;
             if (!first) first = x;
-            if (number_of(x, rank) == number_of(first, rank)) continue;
-            pf_print_float(number, sizeof number, number_of(x, rank));
+            if (pf_module_number(x, which) == pf_module_number(first, which)) continue;
+            pf_print_float(number, sizeof number, pf_module_number(x, which));
             append(t, "%s%lld.%s=%s", t->used ? "," : "", (long long)x->layer, stems[k], number);
         }
-        if (!first || number_of(first, rank) == of_adapter) continue;
-        pf_print_float(number, sizeof number, number_of(first, rank));
+        if (!first || pf_module_number(first, which) == of_adapter) continue;
+        pf_print_float(number, sizeof number, pf_module_number(first, which));
         append(t, "%s%s=%s", t->used ? "," : "", stems[k], number);
     }
 }
 
-static peft_status set_pattern(peft_options *o, const char *name, const pf_modules *m, bool rank, double of_adapter)
+/* Sets the option rank_pattern or alpha_pattern, if it is not empty. */
+static peft_status set_pattern(peft_options *o, const char *name, const pf_modules *m, pf_lora_number which,
+                               double of_adapter)
 {
     text t = { .used = 0 };
-    pattern_text(m, rank, of_adapter, &t);
+    pattern_text(m, which, of_adapter, &t);
     if (t.overflow)
         return pf_fail(PEFT_E_UNSUPPORTED, "field '%s': too many different numbers: as text they exceed %zu bytes",
                        name, sizeof t.buffer - 1);
     return t.used ? peft_options_set_string(o, name, t.buffer) : PEFT_OK;
 }
 
+/* Sets the options targets and layers. */
 static peft_status set_targets(const pf_modules *m, int64_t depth, peft_options *o)
 {
     uint64_t set[STEMS] = { 0 }, layers;
@@ -104,16 +106,17 @@ static peft_status set_targets(const pf_modules *m, int64_t depth, peft_options 
     return all_layers ? PEFT_OK : peft_options_set_string(o, "layers", list.buffer);
 }
 
+/* Sets the options of method lora. */
 static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options *o)
 {
-    const json_t *r = pf_json_get(c->root, "r"), *alpha = pf_json_get(c->root, "lora_alpha"),
-                 *drop = pf_json_get(c->root, "lora_dropout");
+    const json_t *r = pf_json_get(c->root, "r"), *alpha_field = pf_json_get(c->root, "lora_alpha"),
+                 *dropout = pf_json_get(c->root, "lora_dropout");
     const char *init = json_string_value(pf_json_get(c->root, "init_lora_weights"));
-    const int64_t rank = r ? json_integer_value(r) : 8;
-    const double scale = alpha ? json_number_value(alpha) : 8;
+    const int64_t rank = r ? json_integer_value(r) : PF_PEFT_DEFAULT_RANK;
+    const double alpha = alpha_field ? json_number_value(alpha_field) : PF_PEFT_DEFAULT_ALPHA;
     PF_TRY(peft_options_set_int(o, "r", rank));
-    PF_TRY(peft_options_set_float(o, "alpha", scale));
-    if (drop && json_number_value(drop) != 0) PF_TRY(peft_options_set_float(o, "dropout", json_number_value(drop)));
+    PF_TRY(peft_options_set_float(o, "alpha", alpha));
+    if (json_number_value(dropout) != 0) PF_TRY(peft_options_set_float(o, "dropout", json_number_value(dropout)));
     if (json_is_true(pf_json_get(c->root, "use_rslora"))) PF_TRY(peft_options_set_string(o, "rslora", "true"));
     if (json_is_true(pf_json_get(c->root, "use_dora"))) PF_TRY(peft_options_set_string(o, "dora", "true"));
     if (init && !strcmp(init, "gaussian")) PF_TRY(peft_options_set_string(o, "init", "gaussian"));
@@ -121,8 +124,8 @@ static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b,
         if (m->item[i].saved && m->item[i].kind == PF_MODULE_FINAL)
             PF_TRY(peft_options_set_string(o, "train_norm", "true"));
     PF_TRY(set_targets(m, b->shape.depth, o));
-    PF_TRY(set_pattern(o, "rank_pattern", m, true, (double)rank));
-    return set_pattern(o, "alpha_pattern", m, false, scale);
+    PF_TRY(set_pattern(o, "rank_pattern", m, PF_RANK, (double)rank));
+    return set_pattern(o, "alpha_pattern", m, PF_ALPHA, alpha);
 }
 
 peft_status pf_peft_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options **out)

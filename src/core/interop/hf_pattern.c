@@ -8,10 +8,10 @@
 #include "core/interop/hf_dir.h"
 
 #define TEXT_MAX 255
-#define NESTED_MAX 16
+#define NESTED_MAX 16                        /* groups inside groups */
 #define STEPS_MAX 200000                     /* bound for nested repetitions, far above what names of modules need */
 
-typedef struct { uint64_t w[4]; } set;   /* of positions 0 to TEXT_MAX, or of characters */
+typedef struct { uint64_t w[4]; } set;       /* of positions 0 to TEXT_MAX, or of characters: a bit for each */
 typedef struct {
     const char *pattern, *p;                 /* p: what is not read yet; "" after an error */
     const char *text; size_t n;              /* n: its length */
@@ -24,19 +24,22 @@ static bool contains(const set *s, size_t i) { return s->w[i / 64] >> (i % 64) &
 static void add(set *s, size_t i) { s->w[i / 64] |= (uint64_t)1 << (i % 64); }
 static bool is_empty(const set *s) { return !(s->w[0] | s->w[1] | s->w[2] | s->w[3]); }
 
+/* The members of a or b. */
 static set union_of(set a, set b)
 {
     for (int i = 0; i < 4; i++) a.w[i] |= b.w[i];
     return a;
 }
 
+/* The members of a that are not in b. */
 static set without(set a, set b)
 {
     for (int i = 0; i < 4; i++) a.w[i] &= ~b.w[i];
     return a;
 }
 
-/* Records the error at the cursor, for the next length bytes of the pattern, and ends the reading. */
+enum { SHOW_NOTHING = 0 };
+/* Records the error at the cursor, and ends the reading. The message shows the next `length` bytes of the pattern. */
 static void refuse(matcher *m, int length, const char *why)
 {
     if (!m->status)
@@ -59,7 +62,7 @@ static int escaped(matcher *m, bool *digit)
 }
 
 /* Reads a [class] as a set of characters. */
-static set class_bits(matcher *m)
+static set read_class(matcher *m)
 {
     set bits = { { 0 } };
     const char *start = ++m->p;
@@ -87,7 +90,7 @@ static set class_bits(matcher *m)
         for (int c = from; c <= to; c++) add(&bits, (size_t)c);
     }
     if (*m->p != ']') {
-        m->p = m->status ? m->p : start - 1;
+        if (!m->status) m->p = start - 1;                    /* the message shows the opening bracket */
         refuse(m, 1, "is not closed");
         return bits;
     }
@@ -106,6 +109,7 @@ static set step_over(const matcher *m, set in, const set *bits)
 
 static set alternatives(matcher *m, set in);
 
+/* Reads a group in parentheses. The functions from here on return the positions after a match that begins in `in`. */
 static set group(matcher *m, set in)
 {
     const char *start = m->p++;
@@ -115,7 +119,7 @@ static set group(matcher *m, set in)
         return in;
     }
     if (*m->p == '?') m->p += 2;
-    if (++m->depth > NESTED_MAX) refuse(m, 0, "is nested too deep");
+    if (++m->depth > NESTED_MAX) refuse(m, SHOW_NOTHING, "is nested too deep");
     set out = alternatives(m, in);
     m->depth--;
     if (*m->p == ')') {
@@ -127,20 +131,21 @@ static set group(matcher *m, set in)
     return out;
 }
 
+/* Reads a character, a class or a group. */
 static set atom(matcher *m, set in)
 {
     set bits = { { 0 } };
     bool digit;
     int c = (unsigned char)*m->p;
-    if (++m->steps > STEPS_MAX) refuse(m, 0, "takes too many steps");
+    if (++m->steps > STEPS_MAX) refuse(m, SHOW_NOTHING, "takes too many steps");
     if (m->status) return in;
     if (c == '(') return group(m, in);
-    if (c == '[') bits = class_bits(m);
+    if (c == '[') bits = read_class(m);
     else if (c == '\\') {
         c = escaped(m, &digit);
         for (int d = '0'; digit && d <= '9'; d++) add(&bits, (size_t)d);
         if (!digit && c) add(&bits, (size_t)c);
-    } else if (strchr("*+?{}^$]", c) || c > 126 || c < 32) {
+    } else if (strchr("*+?{}^$]", c) || c > '~' || c < ' ') {
         refuse(m, 1, strchr("*+?", c) ? "has nothing to repeat, or repeats twice" : "is not supported");
     } else {
         if (c == '.') memset(&bits, 0xff, sizeof bits);
@@ -158,7 +163,7 @@ static set repeated(matcher *m, set in)
     set out = atom(m, in), fresh;
     char quantifier = *m->p;
     if (quantifier != '*' && quantifier != '+' && quantifier != '?') return out;
-    if (*++m->p == '?') m->p++;
+    if (*++m->p == '?') m->p++;                              /* lazy */
     const char *end = m->p;
     fresh = quantifier == '?' ? (set){ { 0 } } : without(out, in);
     while (!is_empty(&fresh) && !m->status) {
@@ -171,6 +176,7 @@ static set repeated(matcher *m, set in)
     return quantifier == '+' ? out : union_of(out, in);
 }
 
+/* Reads what stands between |, up to a closing parenthesis or the end. */
 static set alternatives(matcher *m, set in)
 {
     set out = { { 0 } };
@@ -182,19 +188,35 @@ static set alternatives(matcher *m, set in)
     }
 }
 
-peft_status pf_peft_match(const char *pattern, const char *text, bool tail, bool *matches)
+/* starts: the positions of the text at which a match may begin. */
+static peft_status match_from(set starts, const char *pattern, const char *text, bool *matches)
 {
     matcher m = { .pattern = pattern, .p = pattern, .text = text, .n = strlen(text) };
-    set in = { { 1 } };
     if (m.n > TEXT_MAX) return pf_fail(PEFT_E_UNSUPPORTED, "module '%s': its path is longer than %d", text, TEXT_MAX);
-    for (size_t i = 0; tail && i < m.n; i++) if (text[i] == '.') add(&in, i + 1);
-    set out = alternatives(&m, in);
+    set out = alternatives(&m, starts);
     if (*m.p) refuse(&m, 1, "closes nothing that was opened");
     *matches = !m.status && contains(&out, m.n);
     return m.status;
 }
 
-bool pf_peft_ends(const char *path, const char *name)
+enum { BEGINNING = 0 };                                      /* of the text, as a position */
+
+peft_status pf_peft_match_whole(const char *pattern, const char *text, bool *matches)
+{
+    set starts = { { 0 } };
+    add(&starts, BEGINNING);
+    return match_from(starts, pattern, text, matches);
+}
+
+peft_status pf_peft_match_end(const char *pattern, const char *text, bool *matches)
+{
+    set starts = { { 0 } };
+    add(&starts, BEGINNING);
+    for (size_t i = 0; text[i] && i < TEXT_MAX; i++) if (text[i] == '.') add(&starts, i + 1);
+    return match_from(starts, pattern, text, matches);
+}
+
+bool pf_path_ends_with(const char *path, const char *name)
 {
     size_t n = strlen(path), tail = strlen(name);
     return tail <= n && !strcmp(path + n - tail, name) && (n == tail || path[n - tail - 1] == '.');

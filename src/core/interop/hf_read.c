@@ -13,7 +13,7 @@ typedef struct {
     pf_st *file;
     pf_peft_names names;
     pf_modules modules;
-    pf_source source;                    /* of file: its size limits the parameters that are made (names differ) */
+    pf_source source;                    /* file, whose size limits the parameters that are made */
 } reader;
 
 static void reader_close(reader *r)
@@ -23,6 +23,7 @@ static void reader_close(reader *r)
     pf_peft_config_free(&r->config);
 }
 
+/* Opens the file of tensors. PEFT_E_UNSUPPORTED: the directory has a Python pickle in its place. */
 static peft_status open_tensors(peft_context *ctx, const char *dir, pf_st **out)
 {
     char *path = pf_path_join(ctx, dir, PF_PEFT_TENSORS), *pickle = pf_path_join(ctx, dir, "adapter_model.bin");
@@ -36,18 +37,20 @@ static peft_status open_tensors(peft_context *ctx, const char *dir, pf_st **out)
     return s;
 }
 
+/* Reads the configuration and finds the modules that it adapts; the tensors are not read yet. */
 static peft_status reader_open(reader *r, peft_backbone *b, const char *dir)
 {
     r->b = b;
     PF_TRY(pf_peft_config_read(b->ctx, dir, &r->config));
     PF_TRY(open_tensors(b->ctx, dir, &r->file));
-    r->source = pf_source_of(r->file, false);
+    r->source = pf_source_other_names(r->file);
     PF_TRY(pf_peft_detect(b, r->file, &r->names));
     PF_TRY(pf_modules_make(b, &r->names, &r->modules));
     peft_status s = pf_peft_select(&r->config, &r->modules);
     return s ? pf_prefix_error(s, PF_PEFT_CONFIG) : PEFT_OK;
 }
 
+/* Makes the adapter that the configuration describes, with parameters of zeros. */
 static peft_status make_adapter(reader *r, peft_adapter **out)
 {
     peft_options *o;
@@ -62,7 +65,8 @@ static bool has_extents(const pf_st_tensor *t, int ndim, const int64_t *dims)
     return t->ndim == ndim && !memcmp(t->dim, dims, sizeof(int64_t) * (size_t)ndim);
 }
 
-static peft_status fill(const pf_st *file, const pf_peft_entry *e)
+/* Fills the entry's parameter. Its tensor may have the extents of a convolution or those of the parameter. */
+static peft_status fill_param(const pf_st *file, const pf_peft_entry *e)
 {
     char given[96], expected[96];
     const pf_st_tensor *t = pf_st_find(file, e->key);
@@ -94,7 +98,8 @@ static bool is_expected(const reader *r, const pf_peft_entries *e, bool with_hea
     char key[PF_PATH_MAX + 64];
     for (size_t i = 0; i < e->count; i++) if (!strcmp(e->item[i].key, name)) return true;
     for (int i = 0; i < 2 && !with_head && saved_head(r); i++)
-        if (pf_peft_key(&r->names, false, i ? "head.bias" : "head.weight", key) && !strcmp(key, name)) return true;
+        if (pf_peft_key(&r->names, PF_KEYS_PLAIN, i ? "head.bias" : "head.weight", key) && !strcmp(key, name))
+            return true;
     return false;
 }
 
@@ -104,7 +109,7 @@ static peft_status fill_all(const reader *r, const peft_adapter *a, const pf_par
     pf_peft_entries e;
     PF_TRY(pf_peft_entries_make(a, head, &r->names, &e));
     peft_status s = PEFT_OK;
-    for (size_t i = 0; i < e.count && !s; i++) s = fill(r->file, &e.item[i]);
+    for (size_t i = 0; i < e.count && !s; i++) s = fill_param(r->file, &e.item[i]);
     for (size_t i = 0; i < pf_st_count(r->file) && !s; i++) {
         const char *name = pf_st_at(r->file, i)->name;
         if (!is_expected(r, &e, head != NULL, name))
@@ -119,12 +124,14 @@ static peft_status read_adapter(reader *r, peft_adapter **out)
 {
     peft_adapter *a;
     PF_TRY(make_adapter(r, &a));
-    peft_status s = fill_all(r, a, NULL);
+    const pf_params *no_head = NULL;
+    peft_status s = fill_all(r, a, no_head);
     if (s) peft_adapter_free(a);
     else *out = a;
     return s;
 }
 
+/* Makes a model without a head. */
 static peft_status make_headless(reader *r, peft_model **out)
 {
     peft_options *o;
@@ -141,9 +148,10 @@ static peft_status make_model(reader *r, peft_model **out)
 {
     char key[PF_PATH_MAX + 64];
     peft_options *o;
-    if (!saved_head(r) && r->b->shape.classes) return pf_model_make(r->b, NULL, &r->source, out);
+    const peft_options *defaults = NULL;
+    if (!saved_head(r) && r->b->shape.classes) return pf_model_make(r->b, defaults, &r->source, out);
     if (!saved_head(r)) return make_headless(r, out);
-    if (!pf_peft_key(&r->names, false, "head.weight", key))
+    if (!pf_peft_key(&r->names, PF_KEYS_PLAIN, "head.weight", key))
         return pf_fail(PEFT_E_INTERNAL, "the classifier has no name");
     const pf_st_tensor *w = pf_st_find(r->file, key);
     if (!w) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", key);
@@ -156,6 +164,7 @@ static peft_status make_model(reader *r, peft_model **out)
     return s;
 }
 
+/* Makes the model, attaches the adapter, and fills both. */
 static peft_status read_model(reader *r, peft_model **out)
 {
     peft_adapter *a;
@@ -185,10 +194,12 @@ static peft_status read_folder(peft_backbone *b, const char *dir, peft_adapter *
 
 peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out)
 {
-    return read_folder(b, dir, out, NULL);
+    peft_model **no_model = NULL;
+    return read_folder(b, dir, out, no_model);
 }
 
 peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out)
 {
-    return read_folder(b, dir, NULL, out);
+    peft_adapter **no_adapter = NULL;
+    return read_folder(b, dir, no_adapter, out);
 }

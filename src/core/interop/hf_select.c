@@ -14,16 +14,17 @@ static peft_status matches(const json_t *names, const pf_module *m, bool *matche
     *matched = false;
     if (!names) return PEFT_OK;
     if (json_is_string(names)) {
-        *matched = !strcmp(json_string_value(names), "all-linear") && m->kind == PF_MODULE_LINEAR;
-        return *matched || !strcmp(json_string_value(names), "all-linear") ? PEFT_OK
-             : pf_peft_match(json_string_value(names), m->path, false, matched);
+        if (strcmp(json_string_value(names), "all-linear"))
+            return pf_peft_match_whole(json_string_value(names), m->path, matched);
+        *matched = m->kind == PF_MODULE_LINEAR;
+        return PEFT_OK;
     }
-    json_array_foreach(names, i, v) if (pf_peft_ends(m->path, json_string_value(v))) *matched = true;
+    json_array_foreach(names, i, v) if (pf_path_ends_with(m->path, json_string_value(v))) *matched = true;
     return PEFT_OK;
 }
 
 /* Is the end of path in the list? As in PEFT, the end need not begin after a dot. */
-static bool listed(const json_t *list, const char *path)
+static bool ends_with_listed(const json_t *list, const char *path)
 {
     size_t i, n = strlen(path);
     json_t *v;
@@ -35,7 +36,7 @@ static bool listed(const json_t *list, const char *path)
 }
 
 /* Does layers_pattern match the name before the layer's number, "layer" in encoder.layer.3.output.dense? */
-static bool layers_named(const json_t *pattern, const pf_module *m)
+static bool layers_pattern_fits(const json_t *pattern, const pf_module *m)
 {
     char number[24], text[PF_PATH_MAX];
     size_t i;
@@ -45,8 +46,9 @@ static bool layers_named(const json_t *pattern, const pf_module *m)
     char *end = strstr(text, number);
     if (end) *end = 0;
     if (!pattern) return true;
-    if (json_is_string(pattern)) return !json_string_length(pattern) || pf_peft_ends(text, json_string_value(pattern));
-    json_array_foreach(pattern, i, v) if (pf_peft_ends(text, json_string_value(v))) return true;
+    if (json_is_string(pattern))
+        return !json_string_length(pattern) || pf_path_ends_with(text, json_string_value(pattern));
+    json_array_foreach(pattern, i, v) if (pf_path_ends_with(text, json_string_value(v))) return true;
     return !json_array_size(pattern);
 }
 
@@ -59,14 +61,15 @@ static bool layer_chosen(const pf_peft_config *c, const pf_module *m)
     if (!layers || (json_is_array(layers) && !json_array_size(layers))) return true;
     const json_t *targets = pf_json_get(c->root, "target_modules");
     json_array_foreach(targets, i, v) if (!strcmp(json_string_value(v), m->path)) return true;
-    if (m->layer < 0 || !layers_named(pf_json_get(c->root, "layers_pattern"), m)) return false;
+    if (m->layer < 0 || !layers_pattern_fits(pf_json_get(c->root, "layers_pattern"), m)) return false;
     if (json_is_integer(layers)) return json_integer_value(layers) == m->layer;
     json_array_foreach(layers, i, v) if (json_integer_value(v) == m->layer) return true;
     return false;
 }
 
-/* Refuses the field if a text of its list matches no module, or a key of its object no adapted module. */
-static peft_status all_match(const pf_peft_config *c, const char *field, const pf_modules *m)
+/* Refuses the field if a text of its list matches no module, or a key of its object no adapted module. Of the two loops
+ * one runs: jansson's macros do nothing for a value of another type. */
+static peft_status check_all_match(const pf_peft_config *c, const char *field, const pf_modules *m)
 {
     const json_t *names = pf_json_get(c->root, field);
     const char *key;
@@ -74,7 +77,8 @@ static peft_status all_match(const pf_peft_config *c, const char *field, const p
     size_t i;
     json_array_foreach(names, i, v) {
         bool matched = false;
-        for (size_t k = 0; k < m->count && !matched; k++) matched = pf_peft_ends(m->item[k].path, json_string_value(v));
+        for (size_t k = 0; k < m->count && !matched; k++)
+            matched = pf_path_ends_with(m->item[k].path, json_string_value(v));
         if (!matched)
             return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no module of the backbone", field,
                            json_string_value(v));
@@ -82,20 +86,20 @@ static peft_status all_match(const pf_peft_config *c, const char *field, const p
     json_object_foreach((json_t *)(uintptr_t)names, key, v) {
         bool matched = false;
         for (size_t k = 0; k < m->count && !matched; k++)
-            if (m->item[k].target) PF_TRY(pf_peft_match(key, m->item[k].path, true, &matched));
+            if (m->item[k].target) PF_TRY(pf_peft_match_end(key, m->item[k].path, &matched));
         if (!matched) return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no adapted module", field, key);
     }
     return PEFT_OK;
 }
 
 /* Sets *value to the number of the first pattern of the field that matches the module; else *value stays. */
-static peft_status patterned(const pf_peft_config *c, const char *field, const pf_module *m, double *value)
+static peft_status read_pattern(const pf_peft_config *c, const char *field, const pf_module *m, double *value)
 {
     const char *key;
     json_t *v;
     bool matched;
     json_object_foreach((json_t *)(uintptr_t)pf_json_get(c->root, field), key, v) {
-        PF_TRY(pf_peft_match(key, m->path, true, &matched));
+        PF_TRY(pf_peft_match_end(key, m->path, &matched));
         if (!matched) continue;
         *value = json_number_value(v);
         return PEFT_OK;
@@ -109,11 +113,11 @@ static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
     const json_t *r = pf_json_get(c->root, "r"), *alpha = pf_json_get(c->root, "lora_alpha");
     for (size_t i = 0; i < m->count; i++) {
         pf_module *t = &m->item[i];
-        double rank = r ? json_number_value(r) : 8;
+        double rank = r ? json_number_value(r) : PF_PEFT_DEFAULT_RANK;
         if (!t->target) continue;
-        t->alpha = alpha ? json_number_value(alpha) : 8;
-        PF_TRY(patterned(c, "rank_pattern", t, &rank));
-        PF_TRY(patterned(c, "alpha_pattern", t, &t->alpha));
+        t->alpha = alpha ? json_number_value(alpha) : PF_PEFT_DEFAULT_ALPHA;
+        PF_TRY(read_pattern(c, "rank_pattern", t, &rank));
+        PF_TRY(read_pattern(c, "alpha_pattern", t, &t->alpha));
         if (!(rank >= 1 && rank <= 4096) || rank != (double)(int64_t)rank) {
             char given[32];
             pf_print_float(given, sizeof given, rank);
@@ -122,17 +126,17 @@ static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
         }
         t->rank = (int64_t)rank;
     }
-    PF_TRY(all_match(c, "rank_pattern", m));
-    return all_match(c, "alpha_pattern", m);
+    PF_TRY(check_all_match(c, "rank_pattern", m));
+    return check_all_match(c, "alpha_pattern", m);
 }
 
 /* Sets target and saved of a module. */
-static peft_status mark(const pf_peft_config *c, pf_module *m)
+static peft_status mark_module(const pf_peft_config *c, pf_module *m)
 {
     const pf_module_kind kind = m->kind;
     const char *type = pf_peft_kinds[c->type].type;
     bool excluded, target;
-    m->saved = kind != PF_MODULE_OTHER && listed(pf_json_get(c->root, "modules_to_save"), m->path);
+    m->saved = kind != PF_MODULE_OTHER && ends_with_listed(pf_json_get(c->root, "modules_to_save"), m->path);
     if (m->saved && kind != PF_MODULE_HEAD && !(kind == PF_MODULE_FINAL && c->type == PF_PEFT_LORA))
         return pf_fail(PEFT_E_UNSUPPORTED,
                        "field 'modules_to_save': module '%s' cannot be saved whole with peft_type %s", m->path, type);
@@ -148,7 +152,7 @@ static peft_status mark(const pf_peft_config *c, pf_module *m)
 
 /* Checks IA3 and LN tuning, whose modules this library's methods do not let the caller select: the configuration must
  * adapt exactly the modules that the method adapts. */
-static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
+static peft_status check_all_of_method(const pf_peft_config *c, const pf_modules *m)
 {
     enum { KEYS, VALUES, FC2, ROLES };
     static const char *const role_names[ROLES] = { "attn.k", "attn.v", "mlp.fc2" };
@@ -158,13 +162,13 @@ static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
         bool wanted = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL;          /* the method adapts it */
         bool forward = false;                                /* feedforward_modules matches it */
         if (c->type == PF_PEFT_IA3) {
-            int role = FC2;
-            while (role >= 0 && !pf_peft_ends(t->ours, role_names[role])) role--;
+            int role = FC2;                                  /* below 0: IA3 does not adapt the module */
+            while (role >= 0 && !pf_path_ends_with(t->ours, role_names[role])) role--;
             const json_t *names = pf_json_get(c->root, "feedforward_modules");
             wanted = role >= 0;
             if (wanted) with_role[role]++;
             if (json_is_string(names)) PF_TRY(matches(names, t, &forward));
-            else forward = listed(names, t->path);
+            else forward = ends_with_listed(names, t->path);
             if (t->target && wanted && forward != (role == FC2))
                 return pf_fail(PEFT_E_UNSUPPORTED,
                                "field 'feedforward_modules': module '%s' must %s: IA3 here scales the outputs of "
@@ -183,14 +187,15 @@ static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
     return PEFT_OK;
 }
 
+/* Marks the modules, and refuses a selection that this library's method cannot make. */
 peft_status pf_peft_select(const pf_peft_config *c, pf_modules *m)
 {
     size_t targets = 0;
     for (size_t i = 0; i < m->count; i++) {
-        PF_TRY(mark(c, &m->item[i]));
+        PF_TRY(mark_module(c, &m->item[i]));
         targets += m->item[i].target;
     }
-    PF_TRY(all_match(c, "target_modules", m));
+    PF_TRY(check_all_match(c, "target_modules", m));
     if (!targets) return pf_fail(PEFT_E_FORMAT, "field 'target_modules': no module of the backbone is adapted");
-    return c->type == PF_PEFT_LORA ? set_ranks(c, m) : all_of_method(c, m);
+    return c->type == PF_PEFT_LORA ? set_ranks(c, m) : check_all_of_method(c, m);
 }

@@ -10,12 +10,13 @@
 static const pf_opt options[] = {
     { "naming", 's', "hf5", 0, 0, "names of the modules: hf5 (transformers since version 5), hf (before) or "
       "timm" },
-    { "prefix", 's', "auto", 0, 0, "text in front of the backbone's modules; auto: vit., dinov2. or "
-      "dinov2_with_registers., for timm nothing" },
+    { "prefix", 's', "auto", 0, 0, "text in front of the names of the backbone's modules; auto: vit., dinov2. or "
+      "dinov2_with_registers., by the kind of network; with naming=timm no text" },
     { 0 } };
 
 const peft_option *peft_save_hf_option(size_t i) { return pf_option_at(options, i); }
 
+/* Sets naming and prefix by the options. */
 static peft_status choose_names(const peft_backbone *b, const peft_options *o, pf_peft_names *out)
 {
     PF_TRY(pf_options_check(o, options, "saving in PEFT's form"));
@@ -38,6 +39,7 @@ static peft_status choose_names(const peft_backbone *b, const peft_options *o, p
 }
 
 /* --- what goes into the files ------------------------------------------------------------------------------------ */
+/* Adds the parameters under their keys; one with NaN or Inf is refused. */
 static peft_status add_tensors(const pf_peft_entries *e, pf_st_out *o)
 {
     PF_TRY(pf_st_out_meta(o, "format", "pt"));
@@ -51,6 +53,7 @@ static peft_status add_tensors(const pf_peft_entries *e, pf_st_out *o)
     return PEFT_OK;
 }
 
+/* Makes the text of adapter_config.json. head: the classifier is saved too. */
 static peft_status config_text(const peft_adapter *a, pf_peft_type type, bool head, const pf_peft_names *n, char **out)
 {
     pf_modules m;
@@ -64,6 +67,7 @@ static peft_status config_text(const peft_adapter *a, pf_peft_type type, bool he
     return s;
 }
 
+/* Writes tensors and configuration (text) as one folder. */
 static peft_status write_files(const peft_adapter *a, const pf_peft_entries *e, const char *dir, const char *text)
 {
     pf_st_out *o;
@@ -74,6 +78,7 @@ static peft_status write_files(const peft_adapter *a, const pf_peft_entries *e, 
     return s;
 }
 
+/* Saves the adapter and the parameters of the head (NULL: none). */
 static peft_status save(const peft_adapter *a, const pf_params *head, const char *dir, const peft_options *o)
 {
     pf_peft_names n;
@@ -99,11 +104,13 @@ peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const p
     if (!a || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "dir" : "adapter");
     pf_rwlock *lock = (pf_rwlock *)(uintptr_t)&a->lock;
     pf_rwlock_read(lock);
-    const peft_status s = save(a, NULL, dir, o);
+    const pf_params *no_head = NULL;
+    const peft_status s = save(a, no_head, dir, o);
     pf_rwlock_unlock(lock);
     return s ? pf_prefix_error(s, "%s", dir) : PEFT_OK;
 }
 
+/* Saves the model's one adapter with its head. PEFT_E_UNSUPPORTED: PEFT has no form for the model. */
 static peft_status save_model(const peft_model *m, const char *dir, const peft_options *o)
 {
     if (m->adapters != 1)

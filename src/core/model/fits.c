@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fits.c -- checks, when an adapter is attached, that it can act together with each attached one. Their tensors must
  * have different names. The forward pass with both must build without an error: EPT has a logit for each token of the
- * backbone, and VPT changes their number. At most one may add tokens, because each finds its own by a fixed position.
- * The forward pass is built, but not run. */
+ * backbone, and VPT changes their number. At most one may add tokens, because an adapter finds the tokens that it added
+ * by their fixed position. The forward pass is built, but not run. */
 #include <string.h>
 #include "core/model/model.h"
 
@@ -29,6 +29,7 @@ static peft_status count_tokens(const peft_model *m, peft_adapter **adapters, si
     return s;
 }
 
+/* PEFT_E_STATE: both have a tensor of the same name. */
 static peft_status check_names(const peft_adapter *attached, const peft_adapter *added)
 {
     const pf_params *const lists[] = { &added->params, &added->buffers };
@@ -42,6 +43,7 @@ static peft_status check_names(const peft_adapter *attached, const peft_adapter 
     return PEFT_OK;
 }
 
+/* PEFT_E_STATE: the two cannot act together. */
 static peft_status check_pair(const peft_model *m, peft_adapter *attached, peft_adapter *added)
 {
     peft_adapter *both[2] = { attached, added };
@@ -51,15 +53,15 @@ static peft_status check_pair(const peft_model *m, peft_adapter *attached, peft_
     if (s == PEFT_E_NOMEM) return s;
     if (s) return pf_prefix_error(PEFT_E_STATE, "adapter '%s' beside the attached '%s'", added->method->name,
                             attached->method->name);
-    for (int i = 0; i < 2; i++)
-        if (count_tokens(m, both + i, 1, &tokens[i]) == PEFT_E_NOMEM) return PEFT_E_NOMEM;
+    for (int i = 0; i < 2; i++)                               /* each of them alone */
+        if (count_tokens(m, &both[i], 1, &tokens[i]) == PEFT_E_NOMEM) return PEFT_E_NOMEM;
     if (tokens[0] <= pf_vit_tokens(&m->backbone->shape) || tokens[1] <= pf_vit_tokens(&m->backbone->shape))
         return PEFT_OK;
     return pf_fail(PEFT_E_STATE, "adapter '%s' beside the attached '%s': both add tokens, of which a model can have "
                    "only those of one adapter", added->method->name, attached->method->name);
 }
 
-peft_status pf_model_fits(const peft_model *m, peft_adapter *a)
+peft_status pf_model_check_fits(const peft_model *m, peft_adapter *a)
 {
     for (size_t i = 0; i < m->adapters; i++) PF_TRY(check_pair(m, m->adapter[i], a));
     return PEFT_OK;

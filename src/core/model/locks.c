@@ -16,10 +16,12 @@ static peft_adapter *next_adapter(const peft_model *m, const peft_adapter *last)
     return found;
 }
 
+/* Applies lock_one to the model's lock and then to those of its adapters, by address. */
 static void lock_all(const peft_model *m, void (*lock_one)(pf_rwlock *l))
 {
     lock_one((pf_rwlock *)(uintptr_t)&m->lock);
-    for (peft_adapter *a = next_adapter(m, NULL); a; a = next_adapter(m, a)) lock_one(&a->lock);
+    const peft_adapter *none_yet = NULL;
+    for (peft_adapter *a = next_adapter(m, none_yet); a; a = next_adapter(m, a)) lock_one(&a->lock);
 }
 
 void pf_model_lock_read(const peft_model *m) { lock_all(m, pf_rwlock_read); }

@@ -26,7 +26,8 @@ pk_real *peft_sys_merge_tensor(peft_merge *m, const char *format, ...)
 bool peft_sys_merge_has(const peft_merge *m, const char *name) { return pf_backbone_find(m->to, name) != NULL; }
 const pk_real *peft_sys_merge_value(const pf_param *p) { return p->value.data; }
 
-/* Adds scale * B A to rows first, first + 1, .. of w; lengths (DoRA's magnitudes): the new L2 norms of these rows. */
+/* Adds scale * B A (pb, pa) to rows first, first + 1, .. of w. lengths: the L2 norms that these rows are then scaled to
+ * (DoRA's magnitudes); NULL: they are not scaled. */
 void peft_sys_merge_low_rank(pk_real *w, int64_t first, const pf_param *pa, const pf_param *pb, double scale,
                          const pf_param *lengths)
 {
@@ -57,9 +58,9 @@ void peft_sys_merge_refuse(peft_merge *m, const char *reason)
 static const peft_tensor *find_tensor(const peft_backbone *b, const char *name)
 {
     char other[PF_NAME_MAX + 4];
-    const bool fc = !strncmp(name, "fc_", 3);
+    const bool fc = !strncmp(name, "fc_", strlen("fc_"));
     const peft_tensor *t = pf_backbone_find(b, name);
-    snprintf(other, sizeof other, "%s%s", fc ? "" : "fc_", fc ? name + 3 : name);
+    snprintf(other, sizeof other, "%s%s", fc ? "" : "fc_", fc ? name + strlen("fc_") : name);
     return t ? t : pf_backbone_find(b, other);
 }
 
@@ -80,16 +81,17 @@ static peft_status copy_tensor(const peft_model *m, peft_backbone *to, size_t i)
     const char *name = to->weight[i].name;
     const peft_tensor *from = pf_is_classifier(name) ? m->head->merge(m, name) : find_tensor(m->backbone, name);
     if (!from) return pf_fail(PEFT_E_INTERNAL, "tensor '%s': neither the head nor the model's backbone has it", name);
-    if (!pf_backbone_own(to, i)) return PEFT_E_NOMEM;
+    if (!pf_backbone_alloc_data(to, i)) return PEFT_E_NOMEM;
     pf_tensor_read(to->weight[i].tensor.data, from);
     return PEFT_OK;
 }
 
+/* Fills `to` with the model's weights and lets the adapters change them, in the order of attachment. */
 static peft_status merge_adapters(const peft_model *m, peft_backbone *to)
 {
     const peft_vit vit = pf_vit_of(&m->backbone->shape);
     for (size_t i = 0; i < to->weights; i++) PF_TRY(copy_tensor(m, to, i));
-    size_t merging = 0;
+    size_t merging = 0;                                   /* adapters whose method has a function merge */
     /* Unfrozen tensors of all adapters come first: the forward pass reads them whatever the order of attachment. */
     for (size_t i = 0; i < m->adapters; i++) {
         peft_merge merge = { .to = to, .method = m->adapter[i]->method };
@@ -99,7 +101,8 @@ static peft_status merge_adapters(const peft_model *m, peft_backbone *to)
     }
     for (size_t i = 0; i < m->adapters; i++) {
         peft_merge merge = { .to = to, .method = m->adapter[i]->method };
-        if (merge.method->merge) merge.method->merge(m->adapter[i]->state, &merge, &vit, merging > 1);
+        const bool several = merging > 1;
+        if (merge.method->merge) merge.method->merge(m->adapter[i]->state, &merge, &vit, several);
         PF_TRY(merge.status);
     }
     return PEFT_OK;
@@ -110,9 +113,10 @@ static peft_status merge_adapters(const peft_model *m, peft_backbone *to)
 static peft_status copy_descriptions(const peft_model *m, peft_backbone *to)
 {
     const char *note = peft_model_note(m, "preprocess"), *names = peft_model_note(m, "class_names");
+    const char *no_change = NULL;                         /* of the class names */
     if (!names && m->head == &pf_head_backbone) names = m->backbone->class_names;
     PF_TRY(pf_backbone_describe(to, m->backbone->preprocess, names));
-    if (!note || !pf_backbone_describe(to, note, NULL)) return PEFT_OK;
+    if (!note || !pf_backbone_describe(to, note, no_change)) return PEFT_OK;
     pf_warn(to->ctx, "the model's note \"preprocess\" is not copied to the merged backbone: %s", peft_last_error());
     return PEFT_OK;
 }

@@ -37,6 +37,7 @@ static peft_status check_options_are_read(const peft_model *m, const peft_option
     return PEFT_OK;
 }
 
+/* Sets head, classes and pooling by the options. */
 static peft_status read_options(peft_model *m, const peft_options *o)
 {
     const pf_opt *t = pf_model_options;
@@ -61,6 +62,7 @@ static peft_status read_options(peft_model *m, const peft_options *o)
                    "head=none for features without a head");
 }
 
+/* Makes the head's parameters and buffers, and sets the shape of the logits. */
 static peft_status create_head(peft_model *m, pf_source *source)
 {
     const char *init = pf_options_string(m->options, pf_model_options, "head_init");
@@ -94,7 +96,8 @@ peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_mode
 {
     PK_FLOAT_SCOPE;
     if (!b || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "out" : "backbone");
-    return pf_model_make(b, o, NULL, out);
+    pf_source *no_file = NULL;
+    return pf_model_make(b, o, no_file, out);
 }
 
 peft_model *pf_model_retain(peft_model *m)
@@ -126,6 +129,7 @@ static peft_status check_not_in_use(const peft_model *m, const char *call)
                    atomic_load(&m->users));
 }
 
+/* Attaches the adapter behind the others, if it can act together with them. */
 static peft_status attach(peft_model *m, peft_adapter *a)
 {
     PF_TRY(check_not_in_use(m, "attach"));
@@ -133,7 +137,7 @@ static peft_status attach(peft_model *m, peft_adapter *a)
         return pf_fail(PEFT_E_MISMATCH, "adapter: given one of another backbone object, expected the model's");
     for (size_t i = 0; i < m->adapters; i++)
         if (m->adapter[i] == a) return pf_fail(PEFT_E_STATE, "adapter: it is already attached to this model");
-    PF_TRY(pf_model_fits(m, a));
+    PF_TRY(pf_model_check_fits(m, a));
     peft_adapter **list = pf_realloc(m->backbone->ctx, m->adapter, (m->adapters + 1) * sizeof *list);
     if (!list) return pf_nomem("adapter list", (m->adapters + 1) * sizeof *list);
     m->adapter = list;
@@ -141,6 +145,7 @@ static peft_status attach(peft_model *m, peft_adapter *a)
     return PEFT_OK;
 }
 
+/* Takes the adapter out of the list and gives its reference back. */
 static peft_status detach(peft_model *m, peft_adapter *a)
 {
     PF_TRY(check_not_in_use(m, "detach"));
@@ -175,7 +180,7 @@ peft_status peft_model_detach(peft_model *m, peft_adapter *a) { return change_ad
 peft_backbone *peft_model_backbone(const peft_model *m) { return m ? m->backbone : NULL; }
 size_t peft_model_adapter_count(const peft_model *m) { return m ? m->adapters : 0; }
 peft_adapter *peft_model_adapter(peft_model *m, size_t i) { return m && i < m->adapters ? m->adapter[i] : NULL; }
-peft_status pf_model_has_logits(const peft_model *m, const char *subject)
+peft_status pf_model_check_logits(const peft_model *m, const char *subject)
 {
     if (m->head != &pf_head_none) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "%s: the model was created with head=none and makes no logits; give it classes, "
@@ -198,6 +203,7 @@ size_t peft_model_param_count(const peft_model *m)
     return n;
 }
 
+/* i goes through the parameters of the adapters, in order of attachment, and then through those of the head. */
 peft_param *peft_model_param(peft_model *m, size_t i)
 {
     for (size_t k = 0; m && k < m->adapters; k++) {
@@ -229,6 +235,7 @@ size_t peft_model_buffer_count(const peft_model *m)
     return n;
 }
 
+/* In the same order as parameters. */
 pf_param *pf_model_buffer(const peft_model *m, size_t i)
 {
     for (size_t k = 0; m && k < m->adapters; k++) {
@@ -258,6 +265,7 @@ size_t pf_model_constant_bytes(const peft_model *m)
     return bytes;
 }
 
+/* The model's own note, else that of the backbone, if its classifier is the head. */
 const char *peft_model_link(const peft_model *m)
 {
     const char *own = peft_model_note(m, "link");

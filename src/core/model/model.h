@@ -13,7 +13,7 @@ struct peft_net { const peft_model *model; const peft_adapter *adapter; };
 
 struct peft_model {
     atomic_int refs;
-    atomic_int users;                    /* trainers and sessions of the model; see locks.h */
+    atomic_int users;                    /* number of trainers and sessions of the model (pf_model_use) */
     peft_backbone *backbone;
     peft_options *options;
     peft_adapter **adapter; size_t adapters;
@@ -25,12 +25,12 @@ struct peft_model {
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* of the head: running statistics */
     pf_notes notes;
-    pf_rwlock lock;                      /* of adapter, params, buffers and notes; see locks.h */
+    pf_rwlock lock;                      /* guards adapter, params, buffers and notes; see locks.h */
 };
 
 extern const pf_opt pf_model_options[];
 /* PEFT_E_UNSUPPORTED: the model computes no logits (head=none). The message begins with subject. */
-peft_status pf_model_has_logits(const peft_model *m, const char *subject);
+peft_status pf_model_check_logits(const peft_model *m, const char *subject);
 peft_model *pf_model_retain(peft_model *m);
 pf_param   *pf_model_buffer(const peft_model *m, size_t i);          /* of the adapters, then the head; or NULL */
 size_t      pf_model_constant_bytes(const peft_model *m);            /* memory of its adapters' constants */
@@ -38,7 +38,7 @@ size_t      pf_model_constant_bytes(const peft_model *m);            /* memory o
 peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *source, peft_model **out);
 
 /* fits.c. PEFT_E_STATE: a cannot act together with an attached adapter; the message names both. */
-peft_status pf_model_fits(const peft_model *m, peft_adapter *a);
+peft_status pf_model_check_fits(const peft_model *m, peft_adapter *a);
 
 /* --- weight.c --- */
 /* A tensor as a constant of the graph, whose elements are not copied. */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "core/format/safetensors.h"
 
-/* NULL: there is no note of this key. */
+/* The note of this key; NULL: there is none. */
 static pf_note *find(const pf_notes *n, const char *key)
 {
     const json_t *position = json_object_get(n->index, key);
@@ -25,6 +25,7 @@ static peft_status check(const char *key, const char *value)
 /* Limit of all notes together; the metadata of a file must be able to hold them. */
 enum { MAX_BYTES = 1 << 19 };
 
+/* bytes: of all notes, after the note of this key is set. */
 static peft_status check_size(size_t bytes, const char *key)
 {
     if (bytes <= MAX_BYTES) return PEFT_OK;
@@ -32,7 +33,7 @@ static peft_status check_size(size_t bytes, const char *key)
                    MAX_BYTES);
 }
 
-/* Takes ownership of k and v. false: no memory; then it does not. */
+/* Appends a note, which takes over k and v. false: no memory; k and v remain the caller's. */
 static bool append(pf_notes *n, peft_context *ctx, char *k, char *v)
 {
     if (!n->index) n->index = json_object();

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include "core/model/model.h"
 
+enum { NO_LAYER = -1 };                  /* of sites outside the blocks */
+enum { CLASS_ROW, REGISTER_ROW };        /* the first rows of the tokens: class token, then registers, then patches */
+
 /* One transformer of a graph: the backbone (scope ""), or a network that a method declared under a scope. */
 typedef struct {
     const peft_model *m;
@@ -13,9 +16,9 @@ typedef struct {
     const char *scope;                   /* prefix of its tensors' names */
     const pf_vit_shape *shape;
     bool patches;                        /* the result is all patch tokens; false: the pooled feature */
-    bool mean_pool;                      /* that is the mean of the patch tokens; false: the class token */
+    bool mean_pool;                      /* the pooled feature is the mean of the patches; false: the class token */
     peft_site_fn site_fn; void *site_user;       /* called at each site in place of the model's adapters; or NULL */
-    pf_tap_fn tap; void *tap_user;       /* gets intermediate values; NULL: nobody asked for them */
+    pf_tap_fn tap; void *tap_user;       /* gets intermediate values (model.h); NULL: nobody asked for them */
 } vit_pass;
 
 #if defined(__GNUC__)
@@ -47,6 +50,7 @@ static void run_adapters(const vit_pass *p, peft_site *s)
     }
 }
 
+/* Runs the adapters at a site that has no more than an input and an output. Returns the output, perhaps changed. */
 static pf_val apply_site(const vit_pass *p, peft_where where, peft_role role, int64_t layer, pf_val in, pf_val out)
 {
     peft_site s = { .where = where, .role = role, .layer = layer, .in = in, .out = out };
@@ -54,11 +58,13 @@ static pf_val apply_site(const vit_pass *p, peft_where where, peft_role role, in
     return s.out;
 }
 
+/* Calls the tap function, if there is one. */
 static void report_tap(const vit_pass *p, const char *name, pf_val v)
 {
     if (p->tap && !p->g->status) p->tap(p->tap_user, p->g, name, v);
 }
 
+/* A linear layer and its sites: the output is one; so is the input of proj, fc1 and fc2. */
 static pf_val linear(const vit_pass *p, peft_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
 {
     const bool input_is_site = role == PEFT_PROJ || role == PEFT_FC1 || role == PEFT_FC2;
@@ -69,6 +75,7 @@ static pf_val linear(const vit_pass *p, peft_role role, int64_t layer, pf_val x,
     return s.out;
 }
 
+/* LayerNorm and the site of its output. */
 static pf_val norm(const vit_pass *p, peft_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
 {
     return apply_site(p, PEFT_NORM, role, layer, x, peft_sys_layernorm(p->g, x, gamma, beta, p->shape->eps));
@@ -79,24 +86,25 @@ static pf_val embed(const vit_pass *p, pf_val images)
 {
     const pf_vit_shape *v = p->shape;
     pf_graph *g = p->g;
-    images = apply_site(p, PEFT_IMAGE, PEFT_PATCH, -1, PF_NONE, images);
+    images = apply_site(p, PEFT_IMAGE, PEFT_PATCH, NO_LAYER, PF_NONE, images);
     pf_val x = pf_emit(g, &pf_op_patches, &(pf_attr){ .i = { v->patch } }, 1, (pf_val[]){ images });
-    x = linear(p, PEFT_PATCH, -1, x, weight(p, "patch_embed.proj.weight"), weight(p, "patch_embed.proj.bias"));
-    if (v->pos_prefix) x = peft_sys_insert_rows(g, x, 0, weight(p, "cls_token"));
+    x = linear(p, PEFT_PATCH, NO_LAYER, x, weight(p, "patch_embed.proj.weight"), weight(p, "patch_embed.proj.bias"));
+    if (v->pos_prefix) x = peft_sys_insert_rows(g, x, CLASS_ROW, weight(p, "cls_token"));
     x = peft_sys_add(g, x, weight(p, "pos_embed"));
-    if (!v->pos_prefix) x = peft_sys_insert_rows(g, x, 0, weight(p, "cls_token"));
-    if (v->registers) x = peft_sys_insert_rows(g, x, 1, weight(p, "reg_token"));
+    if (!v->pos_prefix) x = peft_sys_insert_rows(g, x, CLASS_ROW, weight(p, "cls_token"));
+    if (v->registers) x = peft_sys_insert_rows(g, x, REGISTER_ROW, weight(p, "reg_token"));
     if (v->norm_pre) x = peft_sys_layernorm(g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), v->eps);
-    return apply_site(p, PEFT_TOKENS, PEFT_PATCH, -1, PF_NONE, x);
+    return apply_site(p, PEFT_TOKENS, PEFT_PATCH, NO_LAYER, PF_NONE, x);
 }
 
 /* Self-attention. q, k and v are three linear layers, with the three thirds of attn.qkv, and each is a site. The site
- * before them has role PEFT_QKV: there an adapter may make a value of 3 d columns; its thirds are added to q, k, v. */
+ * before them has role PEFT_QKV: there an adapter may make a value of 3 d columns (fused), whose thirds are added to q,
+ * k and v. */
 static pf_val attention(const vit_pass *p, int64_t l, pf_val x)
 {
     const int64_t d = p->shape->width, heads = p->shape->heads;
-    pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l), b = weight(p, "blocks.%lld.attn.qkv.bias",
-                                                                                  (long long)l);
+    const pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l);
+    const pf_val b = weight(p, "blocks.%lld.attn.qkv.bias", (long long)l);
     pf_val qkv[3], fused = apply_site(p, PEFT_LINEAR, PEFT_QKV, l, x, PF_NONE);
     for (int i = 0; i < 3; i++) {
         peft_site s = { .where = PEFT_LINEAR, .role = (peft_role)(PEFT_Q + i), .layer = l, .in = x,
@@ -110,9 +118,10 @@ static pf_val attention(const vit_pass *p, int64_t l, pf_val x)
     run_adapters(p, &s);
     return linear(p, PEFT_PROJ, l, peft_sys_attention(p->g, heads, &s),
                   weight(p, "blocks.%lld.attn.proj.weight", (long long)l),
-                      weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
+                  weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
 }
 
+/* fc1, activation, fc2. A gated MLP multiplies SiLU of fc1's first half by its second half. */
 static pf_val mlp(const vit_pass *p, int64_t l, pf_val x)
 {
     const pf_vit_shape *v = p->shape;
@@ -126,7 +135,7 @@ static pf_val mlp(const vit_pass *p, int64_t l, pf_val x)
                   weight(p, "blocks.%lld.mlp.fc2.bias", n));
 }
 
-/* x + ls * branch; ls: LayerScale, of networks that have it */
+/* x + gamma * branch: branch is the output of attention or MLP, gamma is LayerScale, if the network has it. */
 static pf_val residual(const vit_pass *p, int64_t l, peft_role role, pf_val x, pf_val branch)
 {
     pf_val gamma = weight(p, "blocks.%lld.ls%d.gamma", (long long)l, role == PEFT_SA ? 1 : 2);
@@ -134,6 +143,7 @@ static pf_val residual(const vit_pass *p, int64_t l, peft_role role, pf_val x, p
     return peft_sys_add(p->g, x, apply_site(p, PEFT_BRANCH, role, l, x, branch));
 }
 
+/* x + attention(norm1(x)), then x + mlp(norm2(x)). */
 static pf_val block(const vit_pass *p, int64_t l, pf_val x)
 {
     long long n = l;
@@ -147,7 +157,7 @@ static pf_val block(const vit_pass *p, int64_t l, pf_val x)
     return apply_site(p, PEFT_BLOCK_OUT, PEFT_MLP, l, PF_NONE, x);
 }
 
-/* The input of the head: the pooled token, or all patch tokens, after the final norm, which a `bare` network lacks.
+/* The input of the head: the pooled token, or all patch tokens, after the final norm, if there is one.
  * Pooling comes first: the norm of the class token alone equals row 0 of the norm of all tokens, and costs less. */
 static pf_val pool(const vit_pass *p, pf_val x, bool all_patches)
 {
@@ -157,12 +167,13 @@ static pf_val pool(const vit_pass *p, pf_val x, bool all_patches)
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
     if (all_patches) x = peft_sys_take_rows(p->g, x, prefix, patches);
-    else x = p->mean_pool ? peft_sys_mean_rows(p->g, x, prefix, patches) : peft_sys_take_rows(p->g, x, 0, 1);
-    if (v->no_final_norm) x = apply_site(p, PEFT_NORM, PEFT_FINAL, -1, x, x);
-    else x = norm(p, PEFT_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
-    return apply_site(p, PEFT_POOL, PEFT_FINAL, -1, PF_NONE, x);
+    else x = p->mean_pool ? peft_sys_mean_rows(p->g, x, prefix, patches) : peft_sys_take_rows(p->g, x, CLASS_ROW, 1);
+    if (v->no_final_norm) x = apply_site(p, PEFT_NORM, PEFT_FINAL, NO_LAYER, x, x);
+    else x = norm(p, PEFT_FINAL, NO_LAYER, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
+    return apply_site(p, PEFT_POOL, PEFT_FINAL, NO_LAYER, PF_NONE, x);
 }
 
+/* The whole pass, from images to the input of the head; reports the values to the tap function. */
 static pf_val forward(const vit_pass *p, pf_val images)
 {
     char name[32];
@@ -178,6 +189,8 @@ static pf_val forward(const vit_pass *p, pf_val images)
     return x;
 }
 
+/* The forward pass of the backbone (scope "") or of a declared network. At its sites `at` is called; NULL: the model's
+ * adapters act there. */
 pf_val peft_sys_vit_forward(peft_build *g, const peft_net *net, const char *scope, pf_val images, peft_site_fn at,
                        void *user)
 {
@@ -205,6 +218,7 @@ static pf_val check_logits(const peft_model *m, pf_graph *g, pf_val logits)
                                     (long long)m->classes, m->output.ndim > 1 ? " times patches" : ""));
 }
 
+/* pf_graph.weight: lets a method ask for a tensor of the backbone by its name. */
 static pf_val weight_of(const void *model, pf_graph *g, const char *name) { return pf_model_weight(model, g, name); }
 
 pf_val pf_model_images(const peft_model *m, pf_graph *g)
@@ -213,6 +227,7 @@ pf_val pf_model_images(const peft_model *m, pf_graph *g)
     return pf_input_add(g, "images", pf_shape_of(4, g->batch, (int64_t)3, side, side), PF_IN_BY_ID);
 }
 
+/* A method with a network of its own replaces the backbone's pass and the head. */
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
 {
     vit_pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool,

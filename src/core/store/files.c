@@ -57,7 +57,7 @@ static peft_status read_one_adapter(peft_backbone *b, const pf_st *st, size_t k,
     PF_TRY(pf_meta_read_text(st, key, &method));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
     PF_TRY(read_options(b->ctx, st, key, &o));
-    pf_source source = pf_source_of(st, true);          /* parameters that the file does not have are refused */
+    pf_source source = pf_source_same_names(st);      /* parameters that the file does not have are refused */
     peft_status s = pf_adapter_make(b, method, o, &source, &a);
     peft_options_free(o);
     if (s) return s;
@@ -179,7 +179,7 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
     peft_model *m;
     PF_TRY(pf_origin_check(st, "model", b));
     PF_TRY(read_options(b->ctx, st, "libpeft.model.options", &o));
-    pf_source source = pf_source_of(st, true);          /* parameters that the file does not have are refused */
+    pf_source source = pf_source_same_names(st);      /* parameters that the file does not have are refused */
     peft_status s = pf_model_make(b, o, &source, &m);
     peft_options_free(o);
     if (s) return s;

@@ -22,7 +22,7 @@ peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *
     for (size_t i = 0; i < list->count; i++) {
         pf_param *p = list->item[i];
         snprintf(name, sizeof name, "%s%s", prefix, p->name);
-        PF_TRY(pf_state_fits(st, name, p->value.ndim, p->value.dim));
+        PF_TRY(pf_check_stored_extents(st, name, p->value.ndim, p->value.dim));
         const pf_st_tensor *t = pf_st_find(st, name);
         if (!pf_is_float(t->type))
             return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", name, t->type_name);

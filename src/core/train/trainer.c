@@ -102,7 +102,7 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     PK_FLOAT_SCOPE;
     if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
     PF_TRY(pf_options_check(o, pf_trainer_options, "a trainer"));
-    PF_TRY(pf_model_has_logits(m, "a trainer"));
+    PF_TRY(pf_model_check_logits(m, "a trainer"));
     peft_trainer *t = pf_alloc_zero(m->backbone->ctx, sizeof *t);
     if (!t) return pf_nomem("trainer", sizeof *t);
     t->ctx = m->backbone->ctx;

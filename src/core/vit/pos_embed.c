@@ -12,7 +12,7 @@ typedef struct rule {
     bool antialias;                     /* the kernel is widened when the grid shrinks */
     bool corners;                       /* the corners of both grids coincide */
     double a;                           /* parameter of the cubic kernel (Keys) */
-    double offset;                      /* step = old / (new + offset) */
+    double offset;                      /* step = old / (new + offset), unless corners is set */
 } rule;
 
 static const rule rules[] = {
@@ -24,7 +24,8 @@ static const rule rules[] = {
 };
 #define RULE_COUNT (sizeof rules / sizeof *rules)
 
-/* The weight of an element at distance x from the new position, in steps of the old grid. */
+/* The weight of an old element at distance x from the new position, in steps of the old grid: a triangle, or Keys'
+ * piecewise cubic with the parameter a. */
 static double kernel(const rule *r, double x)
 {
     x = fabs(x);
@@ -34,9 +35,9 @@ static double kernel(const rule *r, double x)
     return 0;
 }
 
-/* Adds to w [to, from] the weights of a kernel that is not widened. A position outside the grid takes the border's
- * element. */
-static void axis_clamped(const rule *r, double *w, int from, int to)
+/* Adds to w [to, from], which is 0, the weights of a kernel that is not widened. A position outside the grid takes the
+ * border's element. */
+static void fill_clamped(const rule *r, double *w, int from, int to)
 {
     const double step = r->corners ? (to > 1 ? (from - 1.0) / (to - 1) : 0) : from / (to + r->offset);
     const int reach = r->cubic ? 2 : 1;
@@ -51,7 +52,7 @@ static void axis_clamped(const rule *r, double *w, int from, int to)
 
 /* Writes to w [to, from] the weights of a kernel that is widened when the grid shrinks. Positions outside the grid are
  * left out, and the weights of each row are scaled to the sum 1. */
-static void axis_antialias(const rule *r, double *w, int from, int to)
+static void fill_antialiased(const rule *r, double *w, int from, int to)
 {
     const double step = (double)from / to, wide = fmax(step, 1), support = (r->cubic ? 2 : 1) * wide;
     for (int i = 0; i < to; i++) {
@@ -65,10 +66,10 @@ static void axis_antialias(const rule *r, double *w, int from, int to)
 }
 
 /* Fills w [to, from] by the rule. */
-static void axis(const rule *r, double *w, int from, int to)
+static void fill_weights(const rule *r, double *w, int from, int to)
 {
-    if (r->antialias) axis_antialias(r, w, from, to);
-    else axis_clamped(r, w, from, to);
+    if (r->antialias) fill_antialiased(r, w, from, to);
+    else fill_clamped(r, w, from, to);
 }
 
 /* The old grid has rows0 x cols0 patches, the new one rows1 x cols1. */
@@ -99,6 +100,7 @@ static void resample_row(const grid *g, const pk_real *from, pk_real *to, int ro
     }
 }
 
+/* PEFT_E_OPTION: no such rule; the message proposes one of a similar name. */
 static peft_status find_rule(const char *name, const rule **out)
 {
     if (!name) return pf_fail(PEFT_E_INVALID, "position embedding: the rule is NULL");
@@ -112,7 +114,7 @@ static peft_status find_rule(const char *name, const rule **out)
                    "bilinear%s%s%s", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
-peft_status pf_pos_embed_rule(const char *name)
+peft_status pf_pos_embed_check_rule(const char *name)
 {
     const rule *r;
     return find_rule(name, &r);
@@ -140,22 +142,23 @@ peft_status pf_pos_embed_resample(peft_context *ctx, const char *rule_name, cons
     if (!scratch_size(&g, &n))
         return pf_fail(PEFT_E_SHAPE, "position embedding: grid %dx%d -> %dx%d of width %lld is too large",
                        rows0, cols0, rows1, cols1, (long long)width);
-    const bool same = rows0 == rows1 && cols0 == cols1;
-    const int64_t copied = prefix + (same ? (int64_t)rows0 * cols0 : 0);
+    const bool same_grid = rows0 == rows1 && cols0 == cols1;
+    const int64_t copied = prefix + (same_grid ? (int64_t)rows0 * cols0 : 0);
     double *row_weights = NULL;
-    if (!same && !(row_weights = pf_alloc_zero(ctx, n * sizeof(double))))
+    if (!same_grid && !(row_weights = pf_alloc_zero(ctx, n * sizeof(double))))
         return pf_nomem("resampling the position embedding", n * sizeof(double));
     memcpy(to, from, (size_t)(copied * width) * sizeof *to);
-    if (same) return PEFT_OK;
+    if (same_grid) return PEFT_OK;
 
-    double *col_weights = row_weights + (int64_t)rows0 * rows1, *line = col_weights + (int64_t)cols0 * cols1;
-    axis(r, row_weights, rows0, rows1);
-    axis(r, col_weights, cols0, cols1);
+    double *col_weights = row_weights + (int64_t)rows0 * rows1, *line = col_weights + (int64_t)cols0 * cols1,
+           *sum = line + cols0 * width;               /* parts of one block, of the sizes that scratch_size adds */
+    fill_weights(r, row_weights, rows0, rows1);
+    fill_weights(r, col_weights, cols0, cols1);
     g.row_weights = row_weights;
     g.col_weights = col_weights;
     for (int i = 0; i < rows1; i++)
         resample_row(&g, from + prefix * width, to + (prefix + (int64_t)i * cols1) * width, i, line,
-                     line + cols0 * width);
+                     sum);
     pf_free(ctx, row_weights);
     return PEFT_OK;
 }

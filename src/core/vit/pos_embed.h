@@ -17,5 +17,5 @@
 peft_status pf_pos_embed_resample(peft_context *ctx, const char *rule, const pk_real *from, int prefix,
                                   int rows0, int cols0, pk_real *to, int rows1, int cols1, int64_t width);
 /* PEFT_OK: the rule exists. PEFT_E_OPTION: it does not; the message lists the rules. */
-peft_status pf_pos_embed_rule(const char *rule);
+peft_status pf_pos_embed_check_rule(const char *rule);
 #endif

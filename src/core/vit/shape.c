@@ -7,9 +7,9 @@
 #include <string.h>
 #include "kernels/pk.h"
 
-/* Which networks have a tensor. */
-typedef enum { ALWAYS, PATCH_BIAS, REGISTERS, NORM_PRE, QKV_BIAS, LAYER_SCALE, CLS_POOL, MEAN_POOL, HEAD } when;
-typedef struct { const char *name, *dims; when when; } row;
+/* The condition under which a network has a tensor. */
+typedef enum { ALWAYS, PATCH_BIAS, REGISTERS, NORM_PRE, QKV_BIAS, LAYER_SCALE, CLS_POOL, MEAN_POOL, HEAD } condition;
+typedef struct { const char *name, *dims; condition when; } row;
 
 static const row front[] = {
     { "cls_token", "11D", ALWAYS }, { "reg_token", "1RD", REGISTERS }, { "pos_embed", "1ND", ALWAYS },
@@ -28,9 +28,10 @@ static const row back[] = {
     { "head.weight", "CD", HEAD }, { "head.bias", "C", HEAD } };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static bool present(const pf_vit_shape *s, when w)
+/* Does a network of this shape meet the condition? */
+static bool present(const pf_vit_shape *s, condition when)
 {
-    switch (w) {
+    switch (when) {
     case PATCH_BIAS:  return s->patch_bias;
     case REGISTERS:   return s->registers > 0;
     case NORM_PRE:    return s->norm_pre;
@@ -43,6 +44,7 @@ static bool present(const pf_vit_shape *s, when w)
     }
 }
 
+/* The extent that the letter stands for (top of the file). */
 static int64_t extent(const pf_vit_shape *s, char c)
 {
     switch (c) {
@@ -59,7 +61,7 @@ static int64_t extent(const pf_vit_shape *s, char c)
     }
 }
 
-/* layer: the number of the block; -1: outside the blocks. */
+/* Writes name and extents of the tensor. layer: the number of the block; -1: outside the blocks. */
 static void fill(const pf_vit_shape *s, const row *r, int64_t layer, pf_tensor_spec *out)
 {
     if (layer >= 0) snprintf(out->name, sizeof out->name, "blocks.%lld.%s", (long long)layer, r->name);
@@ -67,6 +69,7 @@ static void fill(const pf_vit_shape *s, const row *r, int64_t layer, pf_tensor_s
     for (out->ndim = 0; r->dims[out->ndim]; out->ndim++) out->dim[out->ndim] = extent(s, r->dims[out->ndim]);
 }
 
+/* Goes through front (as layer -1), the blocks (0 to depth - 1) and back (-1), and counts i down at each tensor. */
 bool pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out)
 {
     const struct { const row *rows; size_t n; bool blocks; } parts[] = {

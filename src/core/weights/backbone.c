@@ -36,7 +36,7 @@ peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft
     return PEFT_OK;
 }
 
-void *pf_backbone_own(peft_backbone *b, size_t i)
+void *pf_backbone_alloc_data(peft_backbone *b, size_t i)
 {
     peft_tensor *t = &b->weight[i].tensor;
     t->data = pf_alloc(b->ctx, pf_tensor_bytes(t));
@@ -71,6 +71,7 @@ const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name)
     return NULL;
 }
 
+/* t must be the member `tensor` of a pf_weight. */
 const char *pf_weight_name(const peft_tensor *t)
 {
     return ((const pf_weight *)(const void *)((const char *)t - offsetof(pf_weight, tensor)))->name;
@@ -123,7 +124,8 @@ const char *peft_backbone_note(const peft_backbone *b, const char *key)
     return NULL;
 }
 
-static void add_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
+/* Adds name, extents and values, as pk_real, to the digest. */
+static void hash_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
 {
     pf_sha256_add(s, name, strlen(name) + 1);
     pf_sha256_add(s, t->dim, sizeof(int64_t) * (size_t)t->ndim);
@@ -138,13 +140,15 @@ void pf_classifier_digest(const peft_backbone *b, char hex[65])
     pf_sha256 s;
     pf_sha256_init(&s);
     for (size_t i = 0; i < b->weights; i++)
-        if (pf_is_classifier(b->weight[i].name)) add_tensor(&s, b->weight[i].name, &b->weight[i].tensor);
+        if (pf_is_classifier(b->weight[i].name)) hash_tensor(&s, b->weight[i].name, &b->weight[i].tensor);
     pf_sha256_hex(&s, hex);
 }
 
+/* Which position embedding a digest covers: that of the file, or the one that it was resampled to. */
+enum positions { POSITIONS_OF_FILE, POSITIONS_IN_USE };
 /* SHA-256 of all that features depend on: the facts that are in no tensor, then name, extents and values of every
- * tensor but the classifier's; the position embedding as it was in the file (native) or as it is. */
-static void digest(const peft_backbone *b, bool native, char hex[65])
+ * tensor but the classifier's. */
+static void digest(const peft_backbone *b, enum positions positions, char hex[65])
 {
     pf_sha256 s;
     const int64_t facts[] = { b->shape.heads, b->shape.act, b->shape.mean_pool };
@@ -155,8 +159,9 @@ static void digest(const peft_backbone *b, bool native, char hex[65])
     for (size_t i = 0; i < b->weights; i++) {
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(b->weight[i].name)) continue;
-        if (native && !strcmp(b->weight[i].name, "pos_embed") && b->native_pos.data) t = &b->native_pos;
-        add_tensor(&s, b->weight[i].name, t);
+        const bool resampled = b->native_pos.data && !strcmp(b->weight[i].name, "pos_embed");
+        if (resampled && positions == POSITIONS_OF_FILE) t = &b->native_pos;
+        hash_tensor(&s, b->weight[i].name, t);
     }
     pf_sha256_hex(&s, hex);
 }
@@ -165,7 +170,7 @@ const char *peft_backbone_fingerprint(peft_backbone *b)
 {
     if (!b) return NULL;
     pthread_mutex_lock(&b->lock);
-    if (!*b->fingerprint) digest(b, true, b->fingerprint);
+    if (!*b->fingerprint) digest(b, POSITIONS_OF_FILE, b->fingerprint);
     pthread_mutex_unlock(&b->lock);
     return b->fingerprint;
 }
@@ -174,7 +179,7 @@ const char *pf_backbone_effective(peft_backbone *b)
 {
     if (!b->native_pos.data) return peft_backbone_fingerprint(b);
     pthread_mutex_lock(&b->lock);
-    if (!*b->effective) digest(b, false, b->effective);
+    if (!*b->effective) digest(b, POSITIONS_IN_USE, b->effective);
     pthread_mutex_unlock(&b->lock);
     return b->effective;
 }
@@ -223,7 +228,7 @@ const pf_opt pf_backbone_create_options[] = {
 const peft_option *peft_backbone_create_option(size_t i) { return pf_option_at(pf_backbone_create_options, i); }
 
 /* The initial values that timm gives vision transformers: weights normal with deviation 0.02, weights of norms 1,
- * biases 0, LayerScale 1e-5. timm truncates at +-2, a hundred standard deviations, which no number reaches. */
+ * biases 0, LayerScale 1e-5. timm truncates at +-2, a hundred standard deviations, which no drawn number reaches. */
 static void randomise(pf_weight *w, uint64_t seed)
 {
     pk_real *x = w->tensor.data;
@@ -260,9 +265,10 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
     peft_backbone *b;
     PF_TRY(pf_backbone_alloc(ctx, &s, &b));
     memcpy(b->rule, "timm", sizeof "timm");
+    /* times 2^64 / golden ratio, so that seeds 0, 1, 2, .. differ in all their bits */
     uint64_t seed = ctx->seed ^ (uint64_t)pf_options_int(o, t, "seed") * 0x9E3779B97F4A7C15u;
     for (size_t i = 0; i < b->weights; i++) {
-        if (!pf_backbone_own(b, i)) {
+        if (!pf_backbone_alloc_data(b, i)) {
             peft_backbone_free(b);
             return PEFT_E_NOMEM;
         }

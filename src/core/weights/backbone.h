@@ -35,7 +35,7 @@ struct peft_backbone {
     peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; NULL data: none */
     pthread_mutex_t lock;                /* guards the two digests, which are computed when first asked for */
     char fingerprint[65];                /* peft_backbone_fingerprint, as hex digits; "": not computed yet */
-    char effective[65];                  /* pf_backbone_effective, likewise */
+    char effective[65];                  /* pf_backbone_effective, as hex digits; "": not computed yet */
 };
 
 peft_backbone *pf_backbone_retain(peft_backbone *b);
@@ -51,11 +51,12 @@ bool pf_is_float(peft_dtype type);                                     /* true: 
 
 /* Makes a backbone of this shape. Its tensors have names and extents, but no data. */
 peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft_backbone **out);
-/* Allocates the data of weight i and returns it; NULL: no memory, the error is set. */
-void *pf_backbone_own(peft_backbone *b, size_t i);
+/* Allocates memory for the values of weight i, which b then owns, and returns it; NULL: no memory, the error is set. */
+void *pf_backbone_alloc_data(peft_backbone *b, size_t i);
 /* Sets the notes "preprocess" and "class_names"; NULL: unknown, the note stays as it is. */
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names);
 extern const pf_opt pf_backbone_load_options[], pf_backbone_create_options[];
+/* PEFT_E_INVALID, PEFT_E_OPTION: a size is out of its bounds or does not divide another; the message names it. */
 peft_status pf_shape_check(const pf_vit_shape *s);
-peft_status pf_backbone_finite(const peft_backbone *b);      /* finite.c: PEFT_E_NONFINITE names the tensor */
+peft_status pf_backbone_check_finite(const peft_backbone *b);  /* finite.c: PEFT_E_NONFINITE, which names the tensor */
 #endif

@@ -4,7 +4,7 @@
 #include "core/bits/weight_reader.h"
 #include "core/weights/backbone.h"
 
-peft_status pf_backbone_finite(const peft_backbone *b)
+peft_status pf_backbone_check_finite(const peft_backbone *b)
 {
     for (size_t i = 0; i < b->weights; i++) {
         const pk_weight w = pf_tensor_weight(&b->weight[i].tensor);

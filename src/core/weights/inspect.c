@@ -17,9 +17,10 @@ peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out)
         return s;
     }
     pf_detected found[PF_DETECTED_MAX];
+    const char *any_prefix = NULL;
     f->ctx = pf_context_retain(ctx);
     f->kind = pf_st_meta(f->st, "libpeft.kind");
-    if (!f->kind) f->kind = pf_naming_detect(pf_all_families, f->st, NULL, found) ? "backbone" : "unknown";
+    if (!f->kind) f->kind = pf_naming_detect(pf_all_families, f->st, any_prefix, found) ? "backbone" : "unknown";
     *out = f;
     return PEFT_OK;
 }

@@ -10,12 +10,12 @@
 #include "core/format/meta.h"
 
 static const pf_opt options[] = {
-    { "naming", 's', "timm", 0, 0, "whose names the tensors get: timm; hf (transformers before version 5); hf5 (since "
-      "version 5)" },
+    { "naming", 's', "timm", 0, 0, "library whose names the tensors get: timm; hf (transformers before version 5); "
+      "hf5 (transformers since version 5)" },
     { "classifier", 'b', "true", 0, 0, "the classifier is saved too" },
-    { "class_names", 's', "", 0, 0, "names of the classes for config.json, one a line; none: LABEL_0, LABEL_1, .." },
-    { "link", 's', "", 0, 0, "what makes probabilities of the classifier's outputs, for config.json: softmax (one "
-      "label an image) or sigmoid (several); none: what the backbone's note says" },
+    { "class_names", 's', "", 0, 0, "names of the classes for config.json, one a line; empty: LABEL_0, LABEL_1, .." },
+    { "link", 's', "", 0, 0, "function from the classifier's logits to probabilities, for config.json: softmax (one "
+      "label an image) or sigmoid (several); empty: as the backbone's note says" },
     { "dtype", 's', "f32", 0, 0, "element type of all tensors: f32, f16 or bf16 (half the bytes, rounded to nearest "
       "even)" },
     { 0 } };
@@ -27,6 +27,7 @@ static const pf_stored_type stored_types[] = {
     { "f32", "float32", PF_REAL, INFINITY }, { "f16", "float16", PEFT_F16, 65520 },
     { "bf16", "bfloat16", PEFT_BF16, 0x1.FFp127 } };
 
+/* PEFT_E_OPTION: there is no element type of this name. */
 static peft_status choose_type(const char *name, const pf_stored_type **out)
 {
     for (size_t i = 0; i < sizeof stored_types / sizeof *stored_types; i++)
@@ -37,6 +38,7 @@ static peft_status choose_type(const char *name, const pf_stored_type **out)
     return pf_fail(PEFT_E_OPTION, "dtype: given '%s', expected f32, f16 or bf16", name);
 }
 
+/* PEFT_E_OPTION: backbones are saved in no naming of this name. */
 static peft_status choose_naming(const char *name, const pf_naming **out)
 {
     const pf_naming *known[PF_NAMINGS_MAX];
@@ -47,7 +49,7 @@ static peft_status choose_naming(const char *name, const pf_naming **out)
             return PEFT_OK;
         }
     char names[256];
-    pf_naming_names(pf_all_families, true, names, sizeof names);
+    pf_list_saved_namings(pf_all_families, names, sizeof names);
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected %s", name, names);
 }
 
@@ -100,18 +102,20 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
 {
     /* A Hugging Face model with a classifier has the prefix model_type on all other tensors: "vit.layernorm.bias". */
     const bool prefixed = f->model && f->classifier && !pf_is_classifier(timm);
-    char name[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
+    char name[PF_NAME_MAX], full_name[2 * PF_NAME_MAX];
     int64_t dims[PEFT_MAX_DIMS];
-    const int parts = pf_naming_theirs(pf_all_families, f->naming, &b->shape, timm, 0, name) ? 1 : 3;
+    const bool whole_tensor = pf_naming_from_timm(pf_all_families, f->naming, &b->shape, timm, PF_WHOLE_TENSOR, name);
+    const int parts = whole_tensor ? 1 : 3;
     const int64_t bytes = peft_tensor_count(t) / parts * (int64_t)pf_dtype_size(t->type);
     memcpy(dims, t->dim, sizeof dims);
     dims[0] /= parts;
     for (int p = 0; p < parts; p++) {
-        if (parts > 1 && !pf_naming_theirs(pf_all_families, f->naming, &b->shape, timm, p + 1, name))
+        if (parts > 1 && !pf_naming_from_timm(pf_all_families, f->naming, &b->shape, timm, p + 1, name))
             return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the naming %s: expected naming=timm", timm,
                            f->naming->name);
-        snprintf(whole, sizeof whole, "%s%s%s", prefixed ? f->model->type : "", prefixed ? "." : "", name);
-        PF_TRY(pf_st_out_floats(o, whole, f->type->type, t->ndim, dims, t->type, (const char *)t->data + p * bytes));
+        snprintf(full_name, sizeof full_name, "%s%s%s", prefixed ? f->model->type : "", prefixed ? "." : "", name);
+        PF_TRY(pf_st_out_floats(o, full_name, f->type->type, t->ndim, dims, t->type,
+                                (const char *)t->data + p * bytes));
     }
     return PEFT_OK;
 }
@@ -140,19 +144,21 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
     int64_t i = 0;
     pf_reader_start(&r, t->ctx->kernels, &w);
     while (pf_reader_next(&r)) {
-        for (i = 0; i < r.n && fabs((double)r.x[i]) < type->limit;) i++;
+        for (i = 0; i < r.n && fabs((double)r.x[i]) < type->limit;) i++;        /* also stops at NaN */
         if (i < r.n) break;
     }
     if (!r.n) return PEFT_OK;
     if (!isfinite(r.x[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", name);
     char value[40], limit[40];
-    pf_print_digits(value, sizeof value, (double)r.x[i], 9);
-    pf_print_digits(limit, sizeof limit, type->limit, 9);
+    enum { DIGITS = 9 };                               /* enough to tell any two floats apart */
+    pf_print_digits(value, sizeof value, (double)r.x[i], DIGITS);
+    pf_print_digits(limit, sizeof limit, type->limit, DIGITS);
     return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds %s, but in %s magnitudes from %s on become Inf: not saved; "
                    "dtype=f32 can hold it", name, value, type->name, limit);
 }
 
-static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_tensor *positions, pf_st_out *o)
+/* Adds everything that the file will hold: facts, notes and tensors. positions: what make_positions made. */
+static peft_status fill_output(const peft_backbone *b, const pf_form *f, const peft_tensor *positions, pf_st_out *o)
 {
     PF_TRY(add_facts(b, f, o));
     for (size_t i = 0; i < b->weights; i++) {
@@ -165,6 +171,7 @@ static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_ten
     return PEFT_OK;
 }
 
+/* Does the path name a file, and not a folder? */
 static bool is_file(const char *path)
 {
     static const char end[] = ".safetensors";
@@ -172,8 +179,8 @@ static bool is_file(const char *path)
     return n > m && !strcmp(path + n - m, end);
 }
 
-/* Writes preprocessor_config.json. If the note "preprocess" has no form in it, a file that exists there is left, with a
- * warning, as it describes another model's preprocessing. */
+/* Writes the note "preprocess" as preprocessor_config.json. If the note cannot be written in that form, an existing
+ * file stays, and a warning says that it describes the preprocessing of another model. */
 static peft_status write_processor(const peft_backbone *b, const char *dir)
 {
     char text[PF_PREP_MAX], *path = pf_path_join(b->ctx, dir, "preprocessor_config.json");
@@ -193,6 +200,7 @@ static peft_status write_processor(const peft_backbone *b, const char *dir)
     return s;
 }
 
+/* Writes one file, or Hugging Face's folder of files. */
 static peft_status write_files(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *path)
 {
     char *text;
@@ -213,7 +221,7 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     PF_TRY(choose_form(b, o, &f));
     peft_status s = pf_st_out_create(b->ctx, &out);
     if (!s) s = make_positions(b, &f, &positions);
-    if (!s) s = fill(b, &f, &positions, out);
+    if (!s) s = fill_output(b, &f, &positions, out);
     if (!s) s = write_files(b, &f, out, path);
     pf_st_out_free(out);
     pf_free(b->ctx, positions.data);

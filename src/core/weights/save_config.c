@@ -18,6 +18,7 @@ static int64_t ratio_of(const pf_vit_shape *s)
     return ratio && s->mlp == (s->swiglu ? (full * 2 / 3 + 7) / 8 * 8 : full) ? ratio : 0;
 }
 
+/* PEFT_E_UNSUPPORTED: the network has a property that the model class lacks. */
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 {
     const struct { bool applies; unsigned bit; } properties[] = {
@@ -40,6 +41,7 @@ static const pf_field common_fields[] = {
     { "num_channels", "3" }, { "hidden_dropout_prob", "0.0" }, { "attention_probs_dropout_prob", "0.0" },
     { "initializer_range", "0.02" }, { 0 } };
 
+/* The functions add_.. that return int return 0, or another value if there was no memory, as jansson does. */
 static int add_fields(json_t *o, const pf_field *fields)
 {
     int failed = 0;
@@ -47,6 +49,7 @@ static int add_fields(json_t *o, const pf_field *fields)
     return failed;
 }
 
+/* The sizes of the network. */
 static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
 {
     const struct { const char *name; int64_t value; } facts[] = {
@@ -71,6 +74,7 @@ static int add_link(json_t *o, const pf_form *f)
         ? "multi_label_classification" : "single_label_classification"));
 }
 
+/* Element type, model type and model class. */
 static int add_kind(json_t *o, const pf_form *f)
 {
     const pf_hf_model *m = f->model;
@@ -84,8 +88,8 @@ static int add_kind(json_t *o, const pf_form *f)
 static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f)
 {
     const char *names = f->class_names;
-    json_t *name = json_object(), *number = json_object();                 /* id2label, label2id */
-    int failed = json_object_set_new(o, "id2label", name) | json_object_set_new(o, "label2id", number);
+    json_t *id2label = json_object(), *label2id = json_object();
+    int failed = json_object_set_new(o, "id2label", id2label) | json_object_set_new(o, "label2id", label2id);
     for (int64_t c = 0; c < s->classes && !failed; c++) {
         char key[24], placeholder[32];
         const size_t n = strcspn(names, "\n");
@@ -94,15 +98,15 @@ static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f
         const bool utf8 = pf_is_utf8(f->class_names);
         json_t *text = !utf8 ? NULL : *f->class_names ? json_stringn(names, n) : json_string(placeholder);
         if (utf8 && !text) return pf_nomem("config.json", n);
-        const bool repeated = text && json_object_get(number, json_string_value(text));
+        const bool repeated = text && json_object_get(label2id, json_string_value(text));
         if (!text || (*f->class_names && !n) || (repeated && (f->names_given || !*f->class_names))) {
             json_decref(text);
             return pf_fail(PEFT_E_OPTION, "class_names: expected %lld different names in UTF-8, one a line; name %lld "
                            "is missing, repeated or not UTF-8", (long long)s->classes, (long long)c + 1);
         }
-        if (!repeated) failed |= json_object_set_new(number, json_string_value(text), json_integer(c));
-        failed |= json_object_set_new(name, key, text);
-        names += n + (names[n] == '\n');
+        if (!repeated) failed |= json_object_set_new(label2id, json_string_value(text), json_integer(c));
+        failed |= json_object_set_new(id2label, key, text);
+        names += n + (names[n] == '\n');                                  /* to the next line */
     }
     if (!failed && *names)
         return pf_fail(PEFT_E_OPTION, "class_names: expected %lld names, one a line, and there are more",
@@ -110,6 +114,7 @@ static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f
     return failed ? pf_nomem("config.json", 0) : PEFT_OK;
 }
 
+/* Makes the labels of config.json and drops them. */
 peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f)
 {
     json_t *o = json_object();
@@ -118,7 +123,7 @@ peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f)
     return status;
 }
 
-/* The number of digits needed to read the same double back. */
+/* The number of digits needed to read the same double back; 17 are always enough. */
 static int digits_of(double v)
 {
     char text[40];

@@ -14,6 +14,7 @@ typedef struct {
     char size[16], resize[24], pct[32], filter[16], mean[100], std[100], grey[8], range[64], offset[8];
 } settings;
 
+/* Fills in s by the settings of the note. */
 static void read_settings(const char *text, settings *s)
 {
     const struct { const char *name; char *value; size_t capacity; } rows[] = {
@@ -25,13 +26,14 @@ static void read_settings(const char *text, settings *s)
         pf_prep_value(text, rows[i].name, rows[i].value, rows[i].capacity);
 }
 
+enum sign { ANY_SIGN, ABOVE_ZERO };
 /* Writes "a:b:c", or one number that stands for three, as members of a JSON list: "a, b, c". false: text is neither, or
- * the numbers must be positive and are not. */
-static bool list_of(const char *text, bool positive, char out[128])
+ * a number does not have the required sign. */
+static bool list_of(const char *text, enum sign required, char out[128])
 {
     double v[3];
     char number[3][40];
-    if (!pf_value_numbers(text, 3, v) || (positive && !(v[0] > 0 && v[1] > 0 && v[2] > 0))) return false;
+    if (!pf_value_numbers(text, 3, v) || (required == ABOVE_ZERO && !(v[0] > 0 && v[1] > 0 && v[2] > 0))) return false;
     for (int i = 0; i < 3; i++) pf_print_float(number[i], sizeof number[i], v[i]);
     return snprintf(out, 128, "%s, %s, %s", number[0], number[1], number[2]) < 128;
 }
@@ -68,6 +70,7 @@ static bool size_of(const settings *s, char *out, size_t capacity, bool *crops)
     return true;
 }
 
+/* The file of class BitImageProcessor, or, for pictures that are not cropped, of ViTImageProcessor. */
 bool pf_save_processor(const char *preprocess, char out[PF_PREP_MAX])
 {
     settings s = { .size = "" };
@@ -76,10 +79,10 @@ bool pf_save_processor(const char *preprocess, char out[PF_PREP_MAX])
     read_settings(preprocess, &s);
     const int filter = filter_number(s.filter);
     const bool no_resize = !strcmp(s.resize, "none");
-    const bool range = *s.range && strcmp(s.range, "full");
+    const bool other_range = *s.range && strcmp(s.range, "full");        /* other samples than all become 0..1 */
     if (!*s.size || !*s.resize || filter < 0) return false;
-    if (!list_of(s.mean, false, mean) || !list_of(s.std, true, std)) return false;
-    if (range || !strcmp(s.grey, "true") || (!no_resize && !size_of(&s, size, sizeof size, &crops))) return false;
+    if (!list_of(s.mean, ANY_SIGN, mean) || !list_of(s.std, ABOVE_ZERO, std)) return false;
+    if (other_range || !strcmp(s.grey, "true") || (!no_resize && !size_of(&s, size, sizeof size, &crops))) return false;
     if (!no_resize) snprintf(resize, sizeof resize, ",\n  \"size\": %s", size);
     if (crops) snprintf(crop, sizeof crop, "  \"crop_size\": {\"height\": %s, \"width\": %s},\n", s.size, s.size);
     return snprintf(out, PF_PREP_MAX, "{\n%s  \"do_center_crop\": %s,\n  \"do_convert_rgb\": true,\n"

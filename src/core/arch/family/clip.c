@@ -2,7 +2,8 @@
  * clip.c -- the image tower of CLIP in the files of OpenAI and open_clip. */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row top[] = {
     { "class_embedding", "cls_token", 0, 0 }, { "positional_embedding", "pos_embed", 0, 0 },
     { "conv1.@", "patch_embed.proj.@", 0, 0 }, { "ln_pre.@", "norm_pre.@", 0, 0 }, { "ln_post.@", "norm.@", 0, 0 },

@@ -3,7 +3,8 @@
  * has no row in the position embedding. */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row block[] = {
     { "gamma_1", "ls1.gamma", 0, 0 }, { "gamma_2", "ls2.gamma", 0, 0 }, { 0 } };
 

@@ -2,7 +2,8 @@
  * dinov2.c -- DINOv2 in the files of Facebook's own code, without and with registers. */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row top[] = { { "register_tokens", "reg_token", 0, 0 }, { 0 } };
 static const pf_name_row block[] = {
     { "mlp.w12.@", "mlp.fc1.@", 0, 0 }, { "mlp.w3.@", "mlp.fc2.@", 0, 0 }, { 0 } };

@@ -2,8 +2,8 @@
  * hf_clip.c -- the image tower of Hugging Face's CLIP. */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so.
- * transformers does spell it "pre_layrnorm". */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). transformers does spell it "pre_layrnorm". */
 static const pf_name_row top[] = {
     { "embeddings.class_embedding", "cls_token", 0, 0 }, { "embeddings.position_embedding.weight", "pos_embed", 0, 0 },
     { "embeddings.patch_embedding.@", "patch_embed.proj.@", 0, 0 },

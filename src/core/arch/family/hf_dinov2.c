@@ -2,7 +2,8 @@
  * hf_dinov2.c -- Hugging Face's DINOv2, without and with registers; its networks have LayerScale. */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row top[] = { { "embeddings.register_tokens", "reg_token", 0, 0 }, { 0 } };
 static const pf_name_row block[] = {
     { "norm1.@", "norm1.@", 0, 0 }, { "norm2.@", "norm2.@", 0, 0 },
@@ -35,7 +36,7 @@ const pf_family pf_family_hf_dinov2 = {
     .top = top, .block = block, .eps = 1e-6, .act = PK_GELU, .rule = "mmcls", .pixels = &pf_imagenet,
     .model_types = model_types, .saved = &plain };
 
-/* Without top and block: its files have the same naming, so that the names above are read in them too. */
+/* It has no top and block of its own: its files have the same naming, so that the rows above are read in them too. */
 const pf_family pf_family_hf_dinov2_registers = {
     .name = "Hugging Face DINOv2 with registers", .naming = { &pf_naming_hf, &pf_naming_hf5 },
     .has_tensor = { "*register_tokens" }, .eps = 1e-6, .act = PK_GELU, .rule = "timm", .pixels = &pf_imagenet,

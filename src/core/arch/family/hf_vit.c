@@ -3,7 +3,8 @@
  * and those that it uses since. */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row top[] = {
     { "embeddings.cls_token", "cls_token", 0, 0 }, { "embeddings.position_embeddings", "pos_embed", 0, 0 },
     { "embeddings.patch_embeddings.projection.@", "patch_embed.proj.@", 0, 0 }, { "layernorm.@", "norm.@", 0, 0 },
@@ -22,8 +23,8 @@ static const pf_name_row block5[] = {
     NORM_ROWS, { "attention.q_proj.@", "attn.qkv.@", 1, 0 }, { "attention.k_proj.@", "attn.qkv.@", 2, 0 },
     { "attention.v_proj.@", "attn.qkv.@", 3, 0 }, { "attention.o_proj.@", "attn.proj.@", 0, 0 },
     { "mlp.fc1.@", "mlp.fc1.@", 0, PF_UNGATED }, { "mlp.fc2.@", "mlp.fc2.@", 0, PF_UNGATED },
-    { "mlp.gate_proj.@", "mlp.fc1.@", 1, PF_READ }, { "mlp.up_proj.@", "mlp.fc1.@", 2, PF_READ },
-    { "mlp.down_proj.@", "mlp.fc2.@", 0, PF_READ }, { 0 } };
+    { "mlp.gate_proj.@", "mlp.fc1.@", 1, PF_ONLY_READ }, { "mlp.up_proj.@", "mlp.fc1.@", 2, PF_ONLY_READ },
+    { "mlp.down_proj.@", "mlp.fc2.@", 0, PF_ONLY_READ }, { 0 } };
 
 const pf_naming pf_naming_hf = {
     .name = "hf", .front = { { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top, .block = block,
@@ -37,7 +38,7 @@ static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
 
 /* The networks of the rows from ijepa on cannot be loaded. But a configuration file beside another network's weights
- * may name them; then the row gives the image processor. */
+ * may name one of them, and its row then gives the image processor. */
 static const pf_arch_row model_types[] = {
     { .glob = "vit", .rule = "mmcls", .processor = "ViT" }, { .glob = "vit_mae", .rule = "mmcls", .processor = "ViT" },
     { .glob = "vit_msn", .rule = "mmcls", .processor = "ViT" },

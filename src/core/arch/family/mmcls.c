@@ -2,7 +2,8 @@
  * mmcls.c -- the ViT of mmcls and mmpretrain. */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row top[] = {
     { "cls_token", "cls_token", 0, 0 }, { "pos_embed", "pos_embed", 0, 0 },
     { "patch_embed.projection.@", "patch_embed.proj.@", 0, 0 }, { "ln1.@", "norm.@", 0, 0 }, { 0 } };

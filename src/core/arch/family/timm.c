@@ -3,7 +3,8 @@
  * CLIP image towers; and the facts that follow from the names of timm's architectures. */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row top[] = {
     { "cls_token", "cls_token", 0, 0 }, { "pos_embed", "pos_embed", 0, 0 }, { "reg_token", "reg_token", 0, 0 },
     { "patch_embed.proj.@", "patch_embed.proj.@", 0, 0 }, { "norm_pre.@", "norm_pre.@", 0, 0 },
@@ -22,7 +23,7 @@ const pf_naming pf_naming_timm = {
     .silu_tensor = "*.mlp.w12.weight", .config_file = "open_clip_config.json", .config_file_prefix = "trunk.",
     .written = true };
 
-/* Heads are width / 64 and eps is 1e-6 where no row says otherwise. */
+/* Where no row states them, heads are width / 64 and eps is 1e-6. */
 static const pf_arch_row architectures[] = {
     { .glob = "vit_*", .rule = "timm" }, { .glob = "deit*", .rule = "timm" }, { .glob = "eva_*", .rule = "timm" },
     { .glob = "test_vit", .rule = "timm", .heads = 2 }, { .glob = "flexivit_*", .rule = "bilinear" },

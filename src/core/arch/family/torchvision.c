@@ -2,7 +2,8 @@
  * torchvision.c -- torchvision's ViT; the MLP also under the names of earlier versions (linear_1, linear_2). */
 #include "core/arch/arch.h"
 
-/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
+/* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
+ * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row top[] = {
     { "class_token", "cls_token", 0, 0 }, { "encoder.pos_embedding", "pos_embed", 0, 0 },
     { "conv_proj.@", "patch_embed.proj.@", 0, 0 }, { "encoder.ln.@", "norm.@", 0, 0 }, { 0 } };

@@ -3,35 +3,36 @@
 #include <stdio.h>
 #include "core/model/model.h"
 
-/* Adds a tensor [rows, cols] (cols 0: [rows]) to list, which is m->params or m->buffers. */
+/* Adds a tensor [rows, cols] (cols PF_NO_COLS: [rows]) to list, which is m->params or m->buffers. */
 static peft_status add_tensor(peft_model *m, pf_params *list, const char *name, int64_t rows, int64_t cols,
                               const char *init, pf_source *source)
 {
     pf_param *p;
     const int64_t dims[2] = { rows, cols };
-    PF_TRY(pf_source_holds(source, name, cols ? 2 : 1, dims));
-    PF_TRY(pf_param_make(m->backbone->ctx, list, name, "head", cols ? 2 : 1, dims, &p));
+    const int ndim = cols == PF_NO_COLS ? 1 : 2;
+    PF_TRY(pf_source_check(source, name, ndim, dims));
+    PF_TRY(pf_param_make(m->backbone->ctx, list, name, "head", ndim, dims, &p));
     p->buffer = list == &m->buffers;
     return source && !p->buffer ? PEFT_OK : pf_param_draw(m->backbone->ctx, p, init);
 }
 
-peft_status pf_head_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source)
+peft_status pf_head_add_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source)
 {
     char name[96];
     snprintf(name, sizeof name, "%s.running_mean", stem);
-    PF_TRY(add_tensor(m, &m->buffers, name, d, 0, "zero", source));
+    PF_TRY(add_tensor(m, &m->buffers, name, d, PF_NO_COLS, "zero", source));
     snprintf(name, sizeof name, "%s.running_var", stem);
-    return add_tensor(m, &m->buffers, name, d, 0, "one", source);
+    return add_tensor(m, &m->buffers, name, d, PF_NO_COLS, "one", source);
 }
 
-peft_status pf_head_pair(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
-                         const char *bias, pf_source *source)
+peft_status pf_head_add_weight_and_bias(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
+                                        const char *bias, pf_source *source)
 {
     char name[96];
     snprintf(name, sizeof name, "%s.weight", stem);
     PF_TRY(add_tensor(m, &m->params, name, rows, cols, weight, source));
     snprintf(name, sizeof name, "%s.bias", stem);
-    return add_tensor(m, &m->params, name, rows, 0, bias, source);
+    return add_tensor(m, &m->params, name, rows, PF_NO_COLS, bias, source);
 }
 
 /* The tensor STEM.SUFFIX of the head as a graph value; PF_NONE: it has none. */

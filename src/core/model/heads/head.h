@@ -31,11 +31,12 @@ const pf_head *pf_head_find(const char *name);               /* NULL, with PEFT_
 pf_shape       pf_head_output(const pf_head *head, const pf_vit_shape *v, int64_t classes);
 
 /* --- parts of heads, in head.c ------------------------------------------------------------------------------------ */
-/* Adds STEM.weight [rows, cols] (cols 0: [rows]) and STEM.bias [rows]; weight and bias are their init rules. */
-peft_status pf_head_pair(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
-                         const char *bias, pf_source *source);
+enum { PF_NO_COLS = 0 };                                     /* as cols: the tensor has one extent, [rows] */
+/* Adds STEM.weight [rows, cols] and STEM.bias [rows]; weight and bias are their init rules. */
+peft_status pf_head_add_weight_and_bias(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
+                                        const char *bias, pf_source *source);
 /* Adds the buffers STEM.running_mean and STEM.running_var [d]. */
-peft_status pf_head_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source);
+peft_status pf_head_add_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source);
 /* x times STEM.weight, plus STEM.bias. */
 pf_val      pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char *stem);
 /* Batch norm over all rows of x. It has no affine part if there are no STEM.weight and STEM.bias. */

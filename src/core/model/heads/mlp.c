@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include "core/model/model.h"
 
-enum { STEM = 64 };
+enum { STEM = 64 };                                    /* bytes of a prefix */
 
 /* Prefixes of the tensors' names of hidden layer i, of its linear layer and its batch norm: "head.projection.0" and
  * "head.projection.2" for layer 0, "head.projection.4" and "head.projection.6" for layer 1. */
@@ -19,20 +19,21 @@ static peft_status declare(peft_model *m, const char *init, pf_source *source)
     char linear[STEM], norm[STEM];
     for (int64_t i = 0; i < m->head_layers; i++) {
         stems(i, linear, norm);
-        PF_TRY(pf_head_pair(m, linear, d, d, init, "zero", source));
-        PF_TRY(pf_head_pair(m, norm, d, 0, "one", "zero", source));
-        PF_TRY(pf_head_statistics(m, norm, d, source));
+        PF_TRY(pf_head_add_weight_and_bias(m, linear, d, d, init, "zero", source));
+        PF_TRY(pf_head_add_weight_and_bias(m, norm, d, PF_NO_COLS, "one", "zero", source));
+        PF_TRY(pf_head_add_statistics(m, norm, d, source));
     }
-    return pf_head_pair(m, "head.last_layer", m->classes, d, init, "zero", source);
+    return pf_head_add_weight_and_bias(m, "head.last_layer", m->classes, d, init, "zero", source);
 }
 
 static pf_val emit(const peft_model *m, pf_graph *g, pf_val x)
 {
+    const double eps = 1e-5;
     char linear[STEM], norm[STEM];
     for (int64_t i = 0; i < m->head_layers; i++) {
         stems(i, linear, norm);
         x = peft_sys_activate(g, pf_head_linear_of(m, g, x, linear), "relu");
-        x = pf_head_batch_norm(m, g, x, norm, 1e-5);
+        x = pf_head_batch_norm(m, g, x, norm, eps);
     }
     return pf_head_linear_of(m, g, x, "head.last_layer");
 }

@@ -90,7 +90,7 @@ peft_status peft_model_merge_drift(peft_model *m, peft_backbone *merged, const p
 {
     PK_FLOAT_SCOPE;
     if (!m || !merged) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "merged" : "model");
-    PF_TRY(pf_model_has_logits(m, "merge drift"));
+    PF_TRY(pf_model_check_logits(m, "merge drift"));
     const int64_t classes = merged->shape.classes, side = merged->shape.image;
     if (classes != m->classes || side != m->backbone->shape.image)
         return pf_fail(PEFT_E_MISMATCH, "merged: given %lld classes and images of side %lld, the model has %lld and "

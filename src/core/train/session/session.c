@@ -131,7 +131,7 @@ static peft_status run(peft_session *s, const peft_tensor *images, const pf_shap
 static peft_status run_logits(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
 {
     if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL: expected a pointer");
-    PF_TRY(pf_model_has_logits(s->model, "a prediction"));
+    PF_TRY(pf_model_check_logits(s->model, "a prediction"));
     return run(s, images, &s->model->output, out, n);
 }
 

@@ -4,19 +4,20 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
+/* Makes the backbone *b, also if a step fails after that. path NULL: the tensors are in memory. */
 static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
 {
     PF_TRY(pf_load_names(l));
-    PF_TRY(pf_load_tokens(l));
+    PF_TRY(pf_load_width_and_patch(l));
     PF_TRY(pf_config_read(l, path, &l->config));
     PF_TRY(pf_load_shape(l));
     PF_TRY(pf_backbone_alloc(l->ctx, &l->shape, b));
-    (*b)->file = l->file;
+    (*b)->file = l->file;                               /* from here on the backbone owns the file */
     l->file = NULL;
     PF_TRY(pf_load_tensors(l, *b));
     PF_TRY(pf_load_notes(l, *b));
-    PF_TRY(pf_backbone_finite(*b));
-    pf_load_forget_copied(l, *b);
+    PF_TRY(pf_backbone_check_finite(*b));
+    pf_load_release_copied(l, *b);
     return PEFT_OK;
 }
 
@@ -35,8 +36,9 @@ static peft_status load(peft_context *ctx, pf_st *file, const char *path, const 
     return s;
 }
 
-static peft_status check(const void *ctx, const void *source, const char *source_name, const peft_options *o,
-                         const void *out)
+/* source: the path or the memory that is loaded; source_name: the name of that argument. */
+static peft_status check_arguments(const void *ctx, const void *source, const char *source_name,
+                                   const peft_options *o, const void *out)
 {
     if (!ctx || !source || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !ctx ? "ctx" : !source ? source_name : "out");
@@ -73,7 +75,7 @@ peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_opt
 {
     PK_FLOAT_SCOPE;
     pf_st *file;
-    PF_TRY(check(ctx, path, "path", o, out));
+    PF_TRY(check_arguments(ctx, path, "path", o, out));
     if (is_index(path))
         return pf_fail(PEFT_E_UNSUPPORTED, "%s: lists the shards of a model, which cannot be loaded: "
                        EXPECTED_ONE_FILE, path);
@@ -94,7 +96,8 @@ peft_status peft_backbone_load_memory(peft_context *ctx, const void *data, size_
 {
     PK_FLOAT_SCOPE;
     pf_st *file;
-    PF_TRY(check(ctx, data, "data", o, out));
+    PF_TRY(check_arguments(ctx, data, "data", o, out));
     PF_TRY(pf_st_open_memory(ctx, data, size, &file));
-    return load(ctx, file, NULL, o, pf_all_families, out);
+    const char *no_path = NULL;
+    return load(ctx, file, no_path, o, pf_all_families, out);
 }

@@ -34,14 +34,15 @@ typedef struct pf_loader {
 } pf_loader;
 
 peft_status pf_load_names(pf_loader *l);
-/* Writes to part the file's tensor whose timm name is name, or the tensors that are its parts (q, k, v); returns how
- * many. 0: the tensor or one of its parts is missing. use: marks them as used. */
-int         pf_load_find(pf_loader *l, const char *name, bool use, const pf_st_tensor *part[3]);
-bool        pf_load_has(const pf_loader *l, const char *glob);               /* matched with the names in the file */
+/* Write to part the file's tensor whose timm name is name, or the tensors that are its parts (q, k, v); return how
+ * many. 0: the tensor or one of its parts is missing. take: marks them as used, too. */
+int         pf_load_find(const pf_loader *l, const char *name, const pf_st_tensor *part[3]);
+int         pf_load_take(pf_loader *l, const char *name, const pf_st_tensor *part[3]);
+bool        pf_load_has_tensor(const pf_loader *l, const char *glob);    /* glob: for a name as it is in the file */
 /* Renames the tensor `from` (a timm name) to `to`, such as "norm.weight" to "fc_norm.weight" where this norm is applied
  * to the mean of the patches. */
 void        pf_load_rename(pf_loader *l, const char *from, const char *to);
-/* Marks the tensors whose timm names match glob as ignored. */
+/* Changes the kind of the tensors whose timm names match glob to PF_NAME_IGNORED. */
 void        pf_load_ignore(pf_loader *l, const char *glob);
 /* PEFT_E_FORMAT: the message lists the tensors of b that the file does not have, and those of the file that are neither
  * used nor ignored. */
@@ -50,7 +51,7 @@ peft_status pf_load_check_complete(pf_loader *l, const peft_backbone *b);
 /* --- load_shape.c ------------------------------------------------------------------------------------------------- */
 /* Finds width and patch, and refuses a file without patch embedding, class token or position embedding. Runs before
  * configuration files are read, so that such a file gets this error. */
-peft_status pf_load_tokens(pf_loader *l);
+peft_status pf_load_width_and_patch(pf_loader *l);
 /* Finds the whole shape; runs after configuration files are read. */
 peft_status pf_load_shape(pf_loader *l);
 
@@ -69,7 +70,7 @@ peft_status pf_config_read(const pf_loader *l, const char *weights, pf_config *c
 /* --- load_agree.c ------------------------------------------------------------------------------------------------- */
 /* Compares the configuration files with the tensors. The error names the fact that the tensors contradict, or the
  * computation that this library does not support. */
-peft_status pf_load_agree(const pf_loader *l);
+peft_status pf_load_check_config(const pf_loader *l);
 
 /* --- load_notes.c ------------------------------------------------------------------------------------------------- */
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);
@@ -90,6 +91,7 @@ static inline pf_arch pf_load_arch(const pf_loader *l)
 
 /* --- load_tensors.c ----------------------------------------------------------------------------------------------- */
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b);
-/* Releases the pages of the mapped file that hold tensors of which b has converted copies. To be called last. */
-void        pf_load_forget_copied(const pf_loader *l, const peft_backbone *b);
+/* Gives the system back the memory pages of the mapped file that hold tensors of which b has converted copies. To be
+ * called last. */
+void        pf_load_release_copied(const pf_loader *l, const peft_backbone *b);
 #endif

@@ -4,7 +4,8 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
-static peft_status same_extents(const pf_loader *l)
+/* Width, depth and patch size. */
+static peft_status check_extents(const pf_loader *l)
 {
     const struct { const char *fact; int64_t weights; } facts[] = {
         { "width", l->shape.width }, { "depth", l->shape.depth }, { "patch", l->shape.patch } };
@@ -19,14 +20,14 @@ static peft_status same_extents(const pf_loader *l)
     return PEFT_OK;
 }
 
-/* Is the fact stated by an option or by the file's header, so that the configuration files do not count? */
+/* Does an option or the file's header state the fact, so that the configuration files do not count? */
 static bool stated_before(const pf_loader *l, const char *name)
 {
     return strcmp(pf_options_string(l->o, pf_backbone_load_options, name), "auto") || pf_st_meta(l->file, name);
 }
 
 /* timm's act_layer: this library supports SiLU in gated MLPs, GELU and QuickGELU in the others. */
-static peft_status activation(const pf_loader *l)
+static peft_status check_activation(const pf_loader *l)
 {
     const char *layer = pf_config_get(&l->config, "act_layer");
     if (!layer || stated_before(l, "act")) return PEFT_OK;
@@ -40,13 +41,14 @@ static peft_status activation(const pf_loader *l)
 
 /* The final norm is applied after the mean (fc_norm) or before taking the class token (norm); in a family with
  * PF_POOL_ANY it can be either. */
-static peft_status pooling(const pf_loader *l)
+static peft_status check_pooling(const pf_loader *l)
 {
     const char *pool = pf_config_get(&l->config, "pool");
     if (!pool || l->family->pooling == PF_POOL_ANY || stated_before(l, "pool")) return PEFT_OK;
-    if (!strcmp(pool, "mean") == l->shape.mean_pool) return PEFT_OK;
+    const bool config_has_mean = !strcmp(pool, "mean");
+    if (config_has_mean == l->shape.mean_pool) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "%s states pooling by %s, but the weights have %s, which is not supported: "
-                   "expected %s", l->config.source, l->shape.mean_pool ? "the class token" : "the mean",
+                   "expected %s", l->config.source, config_has_mean ? "the mean" : "the class token",
                    l->shape.mean_pool ? "a norm after pooling (fc_norm)" : "a norm before pooling (norm)",
                    l->shape.mean_pool ? "a norm before pooling (norm)" : "a norm after pooling (fc_norm)");
 }
@@ -60,11 +62,12 @@ static void warn_quickgelu(const pf_loader *l)
             "gives the original network", l->config.source, notes);
 }
 
-peft_status pf_load_agree(const pf_loader *l)
+/* The checks above, and one warning. */
+peft_status pf_load_check_config(const pf_loader *l)
 {
-    PF_TRY(same_extents(l));
-    PF_TRY(activation(l));
-    PF_TRY(pooling(l));
+    PF_TRY(check_extents(l));
+    PF_TRY(check_activation(l));
+    PF_TRY(check_pooling(l));
     warn_quickgelu(l);
     return PEFT_OK;
 }

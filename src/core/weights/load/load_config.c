@@ -14,7 +14,7 @@
 enum { DEPTH_MAX = 32 };                                /* of nested objects and lists */
 
 /* The object of the file that describes an image processor of Hugging Face; NULL: there is none. */
-static const json_t *processor(const json_t *top)
+static const json_t *find_processor(const json_t *top)
 {
     static const char *const keys[] = { "image_processor_type", "feature_extractor_type", "image_mean", "do_normalize",
                                         "do_resize" };
@@ -26,16 +26,18 @@ static const json_t *processor(const json_t *top)
 /* The class of the image processor for the model_type that a file read before has stated; NULL: unknown. */
 static const char *usual_processor(const pf_loader *l, const pf_config *c)
 {
-    return pf_arch_of(l->families, NULL, pf_config_get(c, "model_type")).facts.processor;
+    const char *no_architecture = NULL;                 /* timm's; with one, model_type would not count */
+    return pf_arch_of(l->families, no_architecture, pf_config_get(c, "model_type")).facts.processor;
 }
 
 /* Reads the facts of one file. Of several files that state the preprocessing the first one counts. */
 static peft_status read_content(const pf_loader *l, const json_t *top, const char *path, pf_config *c)
 {
     const char *slash = strrchr(path, '/');
-    const json_t *pictures = processor(top), *cfg = pf_json_get(top, "pretrained_cfg");
+    const json_t *image_processor = find_processor(top), *cfg = pf_json_get(top, "pretrained_cfg");
     const int64_t side = pf_options_int(l->o, pf_backbone_load_options, "image_size");
-    if (pictures) return c->prep.stated ? PEFT_OK : pf_prep_hf(pictures, usual_processor(l, c), &c->prep);
+    if (image_processor && c->prep.stated) return PEFT_OK;
+    if (image_processor) return pf_prep_hf(image_processor, usual_processor(l, c), &c->prep);
     snprintf(c->source, sizeof c->source, "%s", slash ? slash + 1 : path);
     if (pf_is_open_clip(top)) return pf_open_clip_read(top, c);
     PF_TRY(pf_facts_read(top, c));
@@ -43,6 +45,7 @@ static peft_status read_content(const pf_loader *l, const json_t *top, const cha
     return pf_is_timm(top) && !c->prep.stated ? pf_prep_timm(json_is_object(cfg) ? cfg : top, side, &c->prep) : PEFT_OK;
 }
 
+/* Parses the n bytes at json and reads the object in them. path: for its name and for messages. */
 static peft_status parse(const pf_loader *l, const char *json, size_t n, const char *path, pf_config *c)
 {
     json_t *top;
@@ -53,21 +56,23 @@ static peft_status parse(const pf_loader *l, const char *json, size_t n, const c
     return s;
 }
 
+/* Reads one file, and warns if it states a preprocessing that this library cannot do. */
 static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
 {
     pf_map *m;
-    const bool stated = c->prep.stated;
+    const bool stated_before = c->prep.stated;          /* by another file */
     PF_TRY(pf_map_read(l->ctx, path, PF_WHOLE_FILE, &m));
     peft_status s = parse(l, (const char *)pf_map_data(m), pf_map_size(m), path, c);
     pf_map_close(m);
     if (s) return pf_prefix_error(s, "%s", path);
-    if (!stated && *c->prep.inexpressible)
+    if (!stated_before && *c->prep.inexpressible)
         pf_warn(l->ctx, "%s: %s: this library cannot prepare pictures in this way, so the backbone has no note "
                 "\"preprocess\"; state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, "
                 "std)", path, c->prep.inexpressible);
     return PEFT_OK;
 }
 
+/* Reads the file `name` of the folder, if it exists. */
 static peft_status read_if_there(const pf_loader *l, const char *folder, const char *name, pf_config *c, bool *exists)
 {
     char *path = pf_path_join(l->ctx, folder, name);

@@ -8,7 +8,7 @@
 #include "core/weights/load/load.h"
 
 /* The fact in the file's header, else in the configuration files; NULL: neither states it. */
-static const char *stated(const pf_loader *l, const char *name)
+static const char *text_in_files(const pf_loader *l, const char *name)
 {
     const char *header = pf_st_meta(l->file, name);
     return header ? header : pf_config_get(&l->config, name);
@@ -22,7 +22,7 @@ static void assume(pf_loader *l, const char *name, const char *value, const char
 }
 
 /* Logs one warning for all assumptions. */
-static void report(const pf_loader *l)
+static void warn_of_assumptions(const pf_loader *l)
 {
     char text[2 * PF_ASSUMED_MAX];
     size_t used = 0;
@@ -37,19 +37,19 @@ static void report(const pf_loader *l)
 }
 
 /* Sets *v to the number that option, header or configuration states; false: none does. */
-static bool number(const pf_loader *l, const char *name, double *v)
+static bool find_number(const pf_loader *l, const char *name, double *v)
 {
     const double option = pf_options_float(l->o, pf_backbone_load_options, name);
-    const char *text = stated(l, name);
+    const char *text = text_in_files(l, name);
     if (option > 0) *v = option;
     return option > 0 || (text && pf_parse_float(text, v));
 }
 
 /* The word that option, header or configuration states; NULL: none does. */
-static const char *word(const pf_loader *l, const char *name)
+static const char *find_word(const pf_loader *l, const char *name)
 {
     const char *s = pf_options_string(l->o, pf_backbone_load_options, name);
-    return strcmp(s, "auto") ? s : stated(l, name);
+    return strcmp(s, "auto") ? s : text_in_files(l, name);
 }
 
 /* Sets *out to a fact that is a whole number; fallback: its value if nothing states it. */
@@ -58,7 +58,7 @@ static peft_status whole_number(const pf_loader *l, const char *name, int64_t fa
     double v = 0;
     char text[32];
     *out = fallback;
-    if (!number(l, name, &v)) return PEFT_OK;
+    if (!find_number(l, name, &v)) return PEFT_OK;
     pf_print_float(text, sizeof text, v);
     if (!(v >= 0 && v <= 0x1p31 && v == floor(v)))
         return pf_fail(PEFT_E_INVALID, "%s: given %s, expected a whole number", name, text);
@@ -66,8 +66,8 @@ static peft_status whole_number(const pf_loader *l, const char *name, int64_t fa
     return PEFT_OK;
 }
 
-/* timm's architecture determines the heads unless the configuration changes its width. */
-static peft_status heads_of(pf_loader *l, const pf_arch *a)
+/* Sets the number of heads. timm's architecture determines it, unless the configuration changes the width. */
+static peft_status set_heads(pf_loader *l, const pf_arch *a)
 {
     const char *why;
     char text[24];
@@ -76,27 +76,29 @@ static peft_status heads_of(pf_loader *l, const pf_arch *a)
     const int64_t fallback = by_name && a->facts.heads ? a->facts.heads : usual;
     double v;
     PF_TRY(whole_number(l, "heads", fallback, &l->shape.heads));
-    if (by_name || number(l, "heads", &v)) return PEFT_OK;
+    if (by_name || find_number(l, "heads", &v)) return PEFT_OK;
     snprintf(text, sizeof text, "%lld", (long long)usual);
     assume(l, "heads", text, why);
     return PEFT_OK;
 }
 
-static void eps_of(pf_loader *l, const pf_arch *a, const char *why)
+/* Sets the epsilon of LayerNorm. why: the reason to give if the family's value is assumed. */
+static void set_eps(pf_loader *l, const pf_arch *a, const char *why)
 {
     char text[32];
-    const char *norm = pf_config_get(&l->config, "norm_layer");          /* replaces the architecture, with eps 1e-6 */
-    if (number(l, "eps", &l->shape.eps)) return;
+    const char *norm = pf_config_get(&l->config, "norm_layer");          /* replaces the architecture's norm */
+    if (find_number(l, "eps", &l->shape.eps)) return;
     l->shape.eps = a->facts.eps > 0 ? norm ? 1e-6 : a->facts.eps : l->family->eps;
     if (a->facts.eps > 0) return;
     pf_print_float(text, sizeof text, l->family->eps);
     assume(l, "eps", text, why);
 }
 
-static peft_status pool_of(pf_loader *l)
+/* Sets the pooling, and for PF_POOL_ANY takes the file's one norm as the norm after the mean if the mean is pooled. */
+static peft_status set_pool(pf_loader *l)
 {
     const bool mean = l->shape.mean_pool;           /* the file has fc_norm, or a classifier that reads the mean */
-    const char *usual = mean ? "mean" : "cls", *pool = word(l, "pool");
+    const char *usual = mean ? "mean" : "cls", *pool = find_word(l, "pool");
     if (!pool && l->family->pooling != PF_POOL_CLS)
         assume(l, "pool", usual, mean ? "there is fc_norm" : "there is no fc_norm");
     if (!pool) pool = usual;
@@ -112,7 +114,7 @@ static peft_status pool_of(pf_loader *l)
 
 /* For a family whose classifier reads the mean of the patches without the final norm (Hugging Face's CLIP): a file with
  * a classifier is loaded without that norm; with pool=cls it is loaded with the norm and without the classifier. */
-static void mean_classifier(pf_loader *l)
+static void set_mean_classifier(pf_loader *l)
 {
     const char *header = pf_st_meta(l->file, "final_norm");
     const bool cls = !strcmp(pf_options_string(l->o, pf_backbone_load_options, "pool"), "cls");
@@ -128,39 +130,42 @@ static void mean_classifier(pf_loader *l)
     }
 }
 
-/* This library's gated MLP is SiLU(first half) * second half. Warns if the file may be of a library with other gates
- * (pf_naming.silu_tensor) and nothing states SiLU. */
-static peft_status gate_of(pf_loader *l, const pf_arch *a)
+/* Checks the activation of a gated MLP, which in this library is SiLU(first half) * second half. Assumes SiLU, with the
+ * warning, if nothing states it and files of this naming may have another one (pf_naming.silu_tensor). */
+static peft_status set_gate(pf_loader *l, const pf_arch *a)
 {
     const char *option = pf_options_string(l->o, pf_backbone_load_options, "act");
-    const bool stated = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
+    const bool is_stated = strcmp(option, "auto") || pf_st_meta(l->file, "act")
+                        || pf_config_get(&l->config, "act_layer");
     const char *glob = l->naming->silu_tensor;
-    const bool maybe_other = glob && !pf_load_has(l, glob), by_name = a->known && a->facts.silu;
+    const bool maybe_other = glob && !pf_load_has_tensor(l, glob), by_name = a->known && a->facts.silu;
     l->shape.act = PK_GELU;                                              /* a gated MLP does not read it */
     if (strcmp(option, "auto") && strcmp(option, "silu"))
         return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
-    if (!stated && maybe_other && !by_name) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
+    if (!is_stated && maybe_other && !by_name) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
     return PEFT_OK;
 }
 
-static peft_status act_of(pf_loader *l, const pf_arch *a, const char *why)
+/* Sets the activation of the MLP. why: the reason to give if the family's value is assumed. */
+static peft_status set_act(pf_loader *l, const pf_arch *a, const char *why)
 {
-    const char *usual = pf_act_name(l->family->act), *act = word(l, "act");
-    if (l->shape.swiglu) return gate_of(l, a);
+    const char *usual = pf_act_name(l->family->act), *act = find_word(l, "act");
+    if (l->shape.swiglu) return set_gate(l, a);
     if (!act && a->known && a->timm) act = "gelu";
     if (!act && !a->known) assume(l, "act", usual, why);
     l->shape.act = pf_act_named(act ? act : usual);
     return PEFT_OK;
 }
 
-static peft_status rule_of(pf_loader *l, const pf_arch *a, const char *why)
+/* Sets the rule of resampling. An assumed rule is reported only if the image size asks for resampling. */
+static peft_status set_rule(pf_loader *l, const pf_arch *a, const char *why)
 {
     const char *usual = a->known ? a->facts.rule : l->family->rule;
-    const bool stated = a->known || !strcmp(l->config.source, "open_clip_config.json");
-    l->rule = word(l, "resample");
-    if (!l->rule && !stated && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
+    const bool is_stated = a->known || !strcmp(l->config.source, "open_clip_config.json");
+    l->rule = find_word(l, "resample");
+    if (!l->rule && !is_stated && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
     if (!l->rule) l->rule = usual;
-    return pf_pos_embed_rule(l->rule);
+    return pf_pos_embed_check_rule(l->rule);
 }
 
 peft_status pf_load_check_architecture(const pf_loader *l)
@@ -178,17 +183,18 @@ peft_status pf_load_facts(pf_loader *l)
     const pf_arch a = pf_load_arch(l);
     snprintf(why, sizeof why, "usual for %s files", l->naming->name);
     if (a.name && !a.known) assume(l, a.timm ? "architecture" : "model_type", a.name, "taken for a plain ViT");
-    mean_classifier(l);
-    PF_TRY(pool_of(l));
+    set_mean_classifier(l);
+    PF_TRY(set_pool(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
-    if (!s->patch) PF_TRY(whole_number(l, "patch", 0, &s->patch));
+    const int64_t no_patch = 0;
+    if (!s->patch) PF_TRY(whole_number(l, "patch", no_patch, &s->patch));
     if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option (patch=16)");
-    PF_TRY(heads_of(l, &a));
-    eps_of(l, &a, why);
-    PF_TRY(act_of(l, &a, why));
+    PF_TRY(set_heads(l, &a));
+    set_eps(l, &a, why);
+    PF_TRY(set_act(l, &a, why));
     s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
     if (!s->image) s->image = l->native_grid * s->patch;
-    PF_TRY(rule_of(l, &a, why));
-    report(l);
+    PF_TRY(set_rule(l, &a, why));
+    warn_of_assumptions(l);
     return pf_shape_check(s);
 }

@@ -15,13 +15,14 @@ static peft_status check_naming(pf_families families, const char *asked, const c
     char names[256];
     bool known = !strcmp(asked, "auto");
     for (size_t i = 0; i < n; i++) known |= !strcmp(asked, naming[i]->name);
-    pf_naming_names(families, false, names, sizeof names);
+    pf_list_namings(families, names, sizeof names);
     if (!known) return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected auto, %s", asked, names);
     if (!strcmp(asked, "auto") || !strcmp(asked, found) || (!strcmp(asked, "hf") && !strncmp(found, "hf", 2)))
         return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
 }
 
+/* The error for a file with several ViTs, which lists two of them. */
 static peft_status several_error(const pf_detected *found)
 {
     return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one with prefix '%s' and one with "
@@ -29,6 +30,7 @@ static peft_status several_error(const pf_detected *found)
                    *found[0].prefix ? found[0].prefix : found[1].prefix);
 }
 
+/* Sets naming, prefix and family of the file's ViT. */
 static peft_status detect(pf_loader *l)
 {
     const char *asked = pf_options_string(l->o, pf_backbone_load_options, "naming");
@@ -36,8 +38,9 @@ static peft_status detect(pf_loader *l)
     const char *refused = pf_naming_refused(l->file);
     pf_detected found[PF_DETECTED_MAX];
     if (refused) return pf_fail(PEFT_E_UNSUPPORTED, "the file holds %s, which is not supported", refused);
-    const size_t n = pf_naming_detect(l->families, l->file, strcmp(prefix, "auto") ? prefix : NULL, found);
-    if (!n && strcmp(prefix, "auto"))
+    const char *asked_prefix = strcmp(prefix, "auto") ? prefix : NULL;
+    const size_t n = pf_naming_detect(l->families, l->file, asked_prefix, found);
+    if (!n && asked_prefix)
         return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file has it", prefix);
     const char *kind = pf_st_meta(l->file, "libpeft.kind");
     if (!n && kind)
@@ -67,7 +70,7 @@ peft_status pf_load_names(pf_loader *l)
     for (size_t i = 0; i < n; i++) {
         pf_found *f = &l->found[i];
         f->tensor = pf_st_at(l->file, i);
-        f->timm = pf_naming_translate(l->families, l->naming, l->prefix, f->tensor->name);
+        f->timm = pf_naming_to_timm(l->families, l->naming, l->prefix, f->tensor->name);
         if (f->timm.kind != PF_NAME_IGNORED) continue;
         ignored++;
         example = f->tensor->name;
@@ -79,21 +82,38 @@ peft_status pf_load_names(pf_loader *l)
 
 enum { PARTS_MAX = 3 };                                 /* of a tensor: q, k, v */
 
-int pf_load_find(pf_loader *l, const char *name, bool use, const pf_st_tensor *part[3])
+/* Writes to parts the tensor of this timm name, or all of its parts; returns how many, 0 if one is missing. */
+static int find_parts(const pf_loader *l, const char *name, pf_found *parts[PARTS_MAX])
 {
-    pf_found *by_part[1 + PARTS_MAX] = { NULL };        /* by pf_timm_name.part. 0: the whole tensor; 1, 2, 3: parts */
+    pf_found *by_part[1 + PARTS_MAX] = { NULL };        /* by pf_timm_name.part: PF_WHOLE_TENSOR, 1, 2, 3 */
     for (size_t i = 0; i < l->count; i++) {
         pf_found *f = &l->found[i];
         if (f->timm.kind == PF_NAME_OURS && !by_part[f->timm.part] && !strcmp(f->timm.name, name))
             by_part[f->timm.part] = f;
     }
-    const int first = by_part[0] ? 0 : 1, parts = by_part[0] ? 1 : pf_name_parts(name);
-    for (int i = 0; i < parts; i++) if (!by_part[first + i]) return 0;
-    for (int i = 0; i < parts; i++) {
-        part[i] = by_part[first + i]->tensor;
-        if (use) by_part[first + i]->used = true;
+    const bool whole = by_part[PF_WHOLE_TENSOR] != NULL;
+    const int first = whole ? PF_WHOLE_TENSOR : 1, count = whole ? 1 : pf_name_parts(name);
+    for (int i = 0; i < count; i++) if (!(parts[i] = by_part[first + i])) return 0;
+    return count;
+}
+
+int pf_load_find(const pf_loader *l, const char *name, const pf_st_tensor *part[3])
+{
+    pf_found *parts[PARTS_MAX];
+    const int n = find_parts(l, name, parts);
+    for (int i = 0; i < n; i++) part[i] = parts[i]->tensor;
+    return n;
+}
+
+int pf_load_take(pf_loader *l, const char *name, const pf_st_tensor *part[3])
+{
+    pf_found *parts[PARTS_MAX];
+    const int n = find_parts(l, name, parts);
+    for (int i = 0; i < n; i++) {
+        part[i] = parts[i]->tensor;
+        parts[i]->used = true;
     }
-    return parts;
+    return n;
 }
 
 void pf_load_rename(pf_loader *l, const char *from, const char *to)
@@ -104,7 +124,7 @@ void pf_load_rename(pf_loader *l, const char *from, const char *to)
     }
 }
 
-bool pf_load_has(const pf_loader *l, const char *glob)
+bool pf_load_has_tensor(const pf_loader *l, const char *glob)
 {
     for (size_t i = 0; i < l->count; i++) if (pf_glob(glob, l->found[i].tensor->name)) return true;
     return false;
@@ -121,32 +141,35 @@ enum { SHOWN_MAX = 8 };
 /* A list of names for an error message: the first SHOWN_MAX, and how many there are. */
 typedef struct { char text[640]; int count; } names;
 
-static void add(names *n, const char *name)
+/* Appends a name to the list. */
+static void add_name(names *n, const char *name)
 {
     size_t used = strlen(n->text);
     if (n->count++ < SHOWN_MAX) snprintf(n->text + used, sizeof n->text - used, "%s%s", used ? ", " : "", name);
 }
 
-static bool present(const pf_loader *l, const char *name)
+/* Does the file have a tensor of exactly this name? */
+static bool file_has(const pf_loader *l, const char *name)
 {
     for (size_t i = 0; i < l->count; i++) if (!strcmp(l->found[i].tensor->name, name)) return true;
     return false;
 }
 
-/* Adds the name that the file would give timm's tensor. If the naming has no name for the whole tensor (part 0), adds
- * the names of those of its parts (1, 2, 3) that the file lacks. */
+/* Adds the name that the file would give timm's tensor. If the naming has no name for the whole tensor, adds the names
+ * of those of its parts (1, 2, 3) that the file lacks. */
 static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, const char *timm)
 {
     const char *prefix = pf_is_classifier(timm) ? "" : l->prefix;
     char theirs[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
-    const bool stored_whole = pf_naming_theirs(l->families, l->naming, s, timm, 0, theirs);
+    const bool stored_whole = pf_naming_from_timm(l->families, l->naming, s, timm, PF_WHOLE_TENSOR, theirs);
     const int before = n->count;
-    for (int part = !stored_whole; part <= (stored_whole ? 0 : pf_name_parts(timm)); part++) {
-        if (!pf_naming_theirs(l->families, l->naming, s, timm, part, theirs)) continue;
+    const int first = stored_whole ? PF_WHOLE_TENSOR : 1, last = stored_whole ? PF_WHOLE_TENSOR : pf_name_parts(timm);
+    for (int part = first; part <= last; part++) {
+        if (!pf_naming_from_timm(l->families, l->naming, s, timm, part, theirs)) continue;
         snprintf(whole, sizeof whole, "%s%s", prefix, theirs);
-        if (stored_whole || !present(l, whole)) add(n, whole);
+        if (stored_whole || !file_has(l, whole)) add_name(n, whole);
     }
-    if (n->count == before) add(n, timm);
+    if (n->count == before) add_name(n, timm);
 }
 
 peft_status pf_load_check_complete(pf_loader *l, const peft_backbone *b)
@@ -155,7 +178,7 @@ peft_status pf_load_check_complete(pf_loader *l, const peft_backbone *b)
     for (size_t i = 0; i < b->weights; i++)
         if (!b->weight[i].tensor.data) add_missing(l, &b->shape, &missing, b->weight[i].name);
     for (size_t i = 0; i < l->count; i++)
-        if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add(&extra, l->found[i].tensor->name);
+        if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add_name(&extra, l->found[i].tensor->name);
     if (!missing.count && !extra.count) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "%d tensors missing (%s) and %d unexpected (%s) for a %s ViT of width %lld and depth "
                    "%lld", missing.count, missing.text, extra.count, extra.text, l->naming->name,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
+/* The number of lines, and so of class names. */
 static int64_t line_count(const char *text)
 {
     int64_t n = 1;
@@ -46,8 +47,8 @@ static void set_mean_std(notes *n, const double mean[3], const double std[3])
     pf_prep_print_triple(std, n->text[PF_NOTE_STD], PF_NOTE_MAX);
 }
 
-/* The notes as the configuration files state them, else the family's usual values. native: the image
- * side that the position embedding was trained for. */
+/* The notes as the configuration files state them, else the family's usual values. native: the image side that the
+ * position embedding was trained for. */
 static notes notes_without_header(const pf_loader *l, int64_t native)
 {
     const pf_config *c = &l->config;
@@ -76,22 +77,23 @@ static notes notes_without_header(const pf_loader *l, int64_t native)
  * that text cannot express. */
 static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool has_mean_std)
 {
-    const char *whole = pf_st_meta(b->file, "preprocess");
+    const char *whole = pf_st_meta(b->file, "preprocess"), *no_change = NULL;     /* of the class names */
     char text[PF_PREP_MAX], mean_std[2 * PF_NOTE_MAX + 16];
-    if (whole && *whole) return pf_backbone_describe(b, whole, NULL);
+    if (whole && *whole) return pf_backbone_describe(b, whole, no_change);
     snprintf(mean_std, sizeof mean_std, ",mean=%s,std=%s", b->note[PF_NOTE_MEAN], b->note[PF_NOTE_STD]);
     if (l->config.prep.stated && !*l->config.prep.inexpressible) {
         pf_prep_text(&l->config.prep, text);
-        char *mean = strstr(text, ",mean=");
+        char *mean = strstr(text, ",mean=");            /* the text ends with mean and std */
         snprintf(mean, sizeof text - (size_t)(mean - text), "%s", mean_std);
     } else if (has_mean_std && !whole && !l->config.prep.stated) {
         const char *pct = b->note[PF_NOTE_CROP_PCT], *filter = b->note[PF_NOTE_INTERPOLATION];
         snprintf(text, sizeof text, "size=%s%s%s%s%s%s", b->note[PF_NOTE_IMAGE_SIZE],
                  *pct ? ",resize=shorter,crop_pct=" : "", pct, *filter ? ",interpolation=" : "", filter, mean_std);
     } else return PEFT_OK;
-    return pf_backbone_describe(b, text, NULL);
+    return pf_backbone_describe(b, text, no_change);
 }
 
+/* A header's entry of the note's name comes before all other sources. */
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
 {
     const notes known = notes_without_header(l, l->native_grid * b->shape.patch);
@@ -110,5 +112,6 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
     memcpy(b->assumed, l->assumed, sizeof b->assumed);
     PF_TRY(set_preprocess(l, b, has_mean_std));
     const char *names = pf_st_meta(b->file, "class_names");
-    return pf_backbone_describe(b, NULL, names ? names : l->config.class_names);
+    const char *no_change = NULL;                       /* of "preprocess" */
+    return pf_backbone_describe(b, no_change, names ? names : l->config.class_names);
 }

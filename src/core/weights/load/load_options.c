@@ -6,19 +6,19 @@ const pf_opt pf_backbone_load_options[] = {
     { "image_size", 'i', "0", 0, 65536, "side of the images in pixels; 0: the file's; for another one the position "
       "embedding is resampled" },
     { "resample", 's', "auto", 0, 0, "how the position embedding is resampled: timm, hf, mmcls, torchvision or "
-      "bilinear; auto: as the library that the file is of does it" },
-    { "naming", 's', "auto", 0, 0, "the naming that the tensors must have: timm, hf, hf5, hf-clip, clip, torchvision or "
-      "mmcls; auto: any of them" },
-    { "prefix", 's', "auto", 0, 0, "text in front of the names of the ViT that is meant, such as teacher., where a "
-      "file holds several; auto: the only ViT, else the teacher" },
+      "bilinear; auto: as in the library that wrote the file" },
+    { "naming", 's', "auto", 0, 0, "the naming that the tensors must have: timm, hf, hf5, hf-clip, clip, torchvision "
+      "or mmcls; auto: any of them" },
+    { "prefix", 's', "auto", 0, 0, "prefix of the tensor names of the ViT to load, such as teacher., in a file with "
+      "several ViTs; auto: the only ViT, or the teacher beside a student" },
     { "config", 's', "auto", 0, 0, "path of a configuration file or of its folder; auto: the files beside the weights; "
       "none: no file" },
     { "patch", 'i', "0", 0, 1024, "side of a patch in pixels; 0: from the weights" },
-    { "heads", 'i', "0", 0, 65536, "attention heads of a block; 0: from header or configuration, else as is usual for "
-      "the family, or width / 64" },
-    { "eps", 'f', "0", 0, 1, "epsilon of LayerNorm; 0: from header or configuration, else as is usual for the family" },
+    { "heads", 'i', "0", 0, 65536, "attention heads of a block; 0: from header or configuration, else as usual for the "
+      "width and depth (width / 64)" },
+    { "eps", 'f', "0", 0, 1, "epsilon of LayerNorm; 0: from header or configuration, else as usual for the family" },
     { "act", 's', "auto", 0, 0, "activation of the MLP: gelu or quickgelu, silu where the MLP is gated; auto: from "
-      "header or configuration, else as is usual for the family" },
+      "header or configuration, else as usual for the family" },
     { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens); auto: from "
       "header or configuration, else mean where the file has fc_norm" },
     { 0 } };

@@ -6,32 +6,32 @@
 #include "core/weights/load/load.h"
 
 /* The tensor with this timm name, or its first part; NULL: the file does not have it. */
-static const pf_st_tensor *first_part(pf_loader *l, const char *name)
+static const pf_st_tensor *first_part(const pf_loader *l, const char *name)
 {
     const pf_st_tensor *part[3];
-    return pf_load_find(l, name, false, part) ? part[0] : NULL;
+    return pf_load_find(l, name, part) ? part[0] : NULL;
 }
 
-/* An extent of the tensor; 0: there is none. */
-static int64_t extent(pf_loader *l, const char *name, int axis)
+/* An extent of the tensor; 0: no such tensor or axis. */
+static int64_t extent(const pf_loader *l, const char *name, int axis)
 {
     const pf_st_tensor *t = first_part(l, name);
     return t && axis < t->ndim ? t->dim[axis] : 0;
 }
 
 /* The number of rows if the tensor is taken as [rows, width]: tensors of tokens may have leading extents of 1. */
-static int64_t token_rows(pf_loader *l, const char *name)
+static int64_t token_rows(const pf_loader *l, const char *name)
 {
     const pf_st_tensor *t = first_part(l, name);
     return t && l->shape.width > 0 ? pf_dims_count(t->ndim, t->dim) / l->shape.width : 0;
 }
 
 /* The first extent of the tensor, or the sum of those of its parts. */
-static int64_t rows_of_parts(pf_loader *l, const char *name)
+static int64_t rows_of_parts(const pf_loader *l, const char *name)
 {
     const pf_st_tensor *part[3];
     int64_t n = 0;
-    const int parts = pf_load_find(l, name, false, part);
+    const int parts = pf_load_find(l, name, part);
     for (int p = 0; p < parts; p++) n += part[p]->ndim ? part[p]->dim[0] : 0;
     return n;
 }
@@ -50,7 +50,7 @@ static int64_t depth_of(const pf_loader *l)
 }
 
 /* Has any block the tensor of this name? Writes its name with "blocks.N." to whole. */
-static bool some_block(pf_loader *l, const char *name, char whole[PF_NAME_MAX])
+static bool some_block(const pf_loader *l, const char *name, char whole[PF_NAME_MAX])
 {
     for (int64_t i = 0; i < l->shape.depth; i++) {
         snprintf(whole, PF_NAME_MAX, "blocks.%lld.%s", (long long)i, name);
@@ -79,6 +79,7 @@ static void shape_from_tensors(pf_loader *l)
     s->mean_pool = first_part(l, "fc_norm.weight") != NULL;
 }
 
+/* Do the configuration files state this value of the fact? */
 static bool fact_is(const pf_loader *l, const char *fact, const char *value)
 {
     const char *text = pf_config_get(&l->config, fact);
@@ -98,12 +99,13 @@ static bool ruled_out(const pf_loader *l, int64_t prefix_rows, int64_t grid)
 /* Splits the rows of pos_embed into prefix rows and a square grid. There are no prefix rows, one for the class token,
  * or one for the class token and each register. If two splits are possible (25 rows with 8 registers: a grid of 5 x 5,
  * or 9 prefix rows and a grid of 4 x 4), the configuration files decide. */
-static peft_status positions(pf_loader *l)
+static peft_status split_positions(pf_loader *l)
 {
     const int64_t total = token_rows(l, "pos_embed"), candidate[] = { 0, 1, 1 + l->shape.registers };
     const bool allow_none = l->family->rows & PF_ROWS_NONE, allow_all = l->family->rows & PF_ROWS_ALL;
+    const int first = allow_none ? 0 : 1, end = allow_all && l->shape.registers ? 3 : 2;    /* of the candidates */
     int64_t grid[3], prefix[3], n = 0, possible = 0;
-    for (int i = !allow_none; i < (allow_all && l->shape.registers ? 3 : 2); i++) {
+    for (int i = first; i < end; i++) {
         const int64_t side = total > candidate[i] ? (int64_t)llround(sqrt((double)(total - candidate[i]))) : 0;
         if (side && side * side == total - candidate[i]) prefix[n] = candidate[i], grid[n++] = side;
     }
@@ -132,19 +134,20 @@ static void set_fold_prefix(pf_loader *l)
     l->shape.pos_prefix = l->native_prefix > 0;
 }
 
-/* The error for a missing tensor, under the name that the file would give it. */
-static peft_status no_such(const pf_loader *l, const char *timm, const char *what)
+/* The error for a missing tensor, under the name that it has in files of this naming. what: what it is needed for. */
+static peft_status missing_error(const pf_loader *l, const char *timm, const char *what)
 {
     char theirs[PF_NAME_MAX];
-    if (!pf_naming_theirs(l->families, l->naming, &l->shape, timm, 0, theirs))
+    if (!pf_naming_from_timm(l->families, l->naming, &l->shape, timm, PF_WHOLE_TENSOR, theirs))
         snprintf(theirs, sizeof theirs, "%s", timm);
     return pf_fail(PEFT_E_FORMAT, "tensor '%s%s' is missing: %s", l->prefix, theirs, what);
 }
 
-static peft_status patches(pf_loader *l)
+/* Sets the side of a patch by the kernel of the patch embedding, if that has 4 extents. */
+static peft_status read_patch_size(pf_loader *l)
 {
     const pf_st_tensor *t = first_part(l, "patch_embed.proj.weight");
-    if (!t) return no_such(l, "patch_embed.proj.weight", "expected the patch embedding");
+    if (!t) return missing_error(l, "patch_embed.proj.weight", "expected the patch embedding");
     if (t->ndim == 5) return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has 5 extents: a network of videos", t->name);
     if (t->ndim != 4) return PEFT_OK;
     if (t->dim[1] != 3)
@@ -157,16 +160,17 @@ static peft_status patches(pf_loader *l)
     return PEFT_OK;
 }
 
-peft_status pf_load_tokens(pf_loader *l)
+/* Refuses networks without the three tensors that every ViT of this library has in front of its blocks. */
+peft_status pf_load_width_and_patch(pf_loader *l)
 {
     const pf_st_tensor *cls = first_part(l, "cls_token");
-    PF_TRY(patches(l));
+    PF_TRY(read_patch_size(l));
     if (!cls || !cls->ndim)
-        return no_such(l, "cls_token", "networks without a class token (SigLIP, I-JEPA, timm's gap models) are not "
-                       "supported");
+        return missing_error(l, "cls_token", "networks without a class token (SigLIP, I-JEPA, timm's gap models) are "
+                             "not supported");
     if (!first_part(l, "pos_embed"))
-        return no_such(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; "
-                       "relative: BEiT) are not supported");
+        return missing_error(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; "
+                             "relative: BEiT) are not supported");
     l->shape.width = cls->dim[cls->ndim - 1];
     return PEFT_OK;
 }
@@ -175,8 +179,8 @@ peft_status pf_load_shape(pf_loader *l)
 {
     shape_from_tensors(l);
     PF_TRY(pf_load_check_architecture(l));
-    PF_TRY(pf_load_agree(l));                           /* the configuration files agree with the tensors */
-    PF_TRY(positions(l));
+    PF_TRY(pf_load_check_config(l));                    /* the configuration files agree with the tensors */
+    PF_TRY(split_positions(l));
     set_fold_prefix(l);
     return pf_load_facts(l);
 }

@@ -7,8 +7,8 @@
 #include "core/weights/load/load.h"
 #include "core/vit/pos_embed.h"
 
-/* Does the file's tensor p fit t? Extents of 1 do not count: [1, 197, 768] fits [197, 768]. For a kernel
- * [out, in, h, w] p may be the matrix [out, in * h * w]. The caller compares the number of elements. */
+/* Does the file's tensor p fit t? Extents of 1 do not count: [1, 197, 768] fits [197, 768]. If t is a kernel
+ * [out, in, h, w], p may be the matrix [out, in * h * w]. The caller compares the number of elements. */
 static bool same_extents(const peft_tensor *t, const pf_st_tensor *p)
 {
     int i = 0, k = 0;
@@ -21,7 +21,7 @@ static bool same_extents(const peft_tensor *t, const pf_st_tensor *p)
 }
 
 /* Checks the extents. Parts are stacked along the first axis, so that their other extents are those of t. */
-static peft_status check(const peft_tensor *t, const pf_st_tensor *const *part, int parts)
+static peft_status check_extents(const peft_tensor *t, const pf_st_tensor *const *part, int parts)
 {
     int64_t count = 0;
     bool fits = parts > 1 || same_extents(t, part[0]);
@@ -37,6 +37,7 @@ static peft_status check(const peft_tensor *t, const pf_st_tensor *const *part, 
                    pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
 }
 
+/* PEFT_E_DTYPE: a part has an element type that is not one of floating-point numbers. */
 static peft_status check_types(const pf_st_tensor *const *part, int parts)
 {
     for (int p = 0; p < parts; p++)
@@ -59,10 +60,10 @@ static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part,
 
 /* Fills tensor i of the backbone by its parts, stacked. A single part that has the right type and alignment stays in
  * the mapped file; else the parts are copied or converted into owned memory. */
-static peft_status fill(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
+static peft_status fill_weight(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
 {
     peft_tensor *t = &b->weight[i].tensor;
-    PF_TRY(check(t, part, parts));
+    PF_TRY(check_extents(t, part, parts));
     PF_TRY(check_types(part, parts));
     t->type = held_type(&b->weight[i], part, parts);
     const size_t size = pf_dtype_size(t->type);
@@ -70,7 +71,7 @@ static peft_status fill(peft_backbone *b, size_t i, const pf_st_tensor *const *p
         t->data = (void *)(uintptr_t)part[0]->data;
         return PEFT_OK;
     }
-    char *to = pf_backbone_own(b, i);
+    char *to = pf_backbone_alloc_data(b, i);
     if (!to) return PEFT_E_NOMEM;
     for (int p = 0; p < parts; p++) {
         const int64_t n = pf_dims_count(part[p]->ndim, part[p]->dim);
@@ -81,7 +82,8 @@ static peft_status fill(peft_backbone *b, size_t i, const pf_st_tensor *const *p
     return PEFT_OK;
 }
 
-static size_t index_of(const peft_backbone *b, const char *name)
+/* The index of the weight of this name, which exists. */
+static size_t weight_index(const peft_backbone *b, const char *name)
 {
     size_t i = 0;
     while (i < b->weights && strcmp(b->weight[i].name, name)) i++;
@@ -104,14 +106,14 @@ static peft_status own_copy(peft_backbone *b, size_t i)
 
 /* Adds the prefix rows of the position embedding to class token and registers, as the forward pass would, and removes
  * these rows. */
-static peft_status fold_prefix(const pf_loader *l, peft_backbone *b)
+static peft_status fold_prefix_rows(const pf_loader *l, peft_backbone *b)
 {
     static const char *const token[] = { "cls_token", "reg_token" };
-    const size_t pos = index_of(b, "pos_embed");
+    const size_t pos = weight_index(b, "pos_embed");
     peft_tensor *p = &b->weight[pos].tensor;
     const pk_real *row = p->data;
     for (int k = 0; k < (l->native_prefix > 1 ? 2 : 1); k++) {
-        const size_t i = index_of(b, token[k]);
+        const size_t i = weight_index(b, token[k]);
         PF_TRY(own_copy(b, i));
         peft_tensor *t = &b->weight[i].tensor;
         pk_real *x = t->data;
@@ -126,21 +128,22 @@ static peft_status fold_prefix(const pf_loader *l, peft_backbone *b)
 }
 
 /* Resamples pos_embed to the grid of the option image_size. b->native_pos takes over the file's tensor. */
-static peft_status resample(const pf_loader *l, peft_backbone *b)
+static peft_status resample_positions(const pf_loader *l, peft_backbone *b)
 {
     const int64_t grid = pf_vit_grid(&b->shape), old = l->native_grid;
     if (grid == old) return PEFT_OK;
-    const size_t i = index_of(b, "pos_embed");
+    const size_t i = weight_index(b, "pos_embed");
     peft_tensor *t = &b->weight[i].tensor;
     b->native_pos = *t;
     t->owned = false;
     t->dim[1] = b->shape.pos_prefix + grid * grid;
-    if (!pf_backbone_own(b, i)) return PEFT_E_NOMEM;
+    if (!pf_backbone_alloc_data(b, i)) return PEFT_E_NOMEM;
     snprintf(b->resample, sizeof b->resample, "%s", l->rule);       /* the rule that was applied */
     return pf_pos_embed_resample(b->ctx, l->rule, b->native_pos.data, b->shape.pos_prefix, (int)old, (int)old, t->data,
                                  (int)grid, (int)grid, b->shape.width);
 }
 
+/* Fills the tensors, refuses missing and unexpected ones, and adapts the position embedding. */
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
 {
     snprintf(b->rule, sizeof b->rule, "%s", l->rule);               /* for another image size */
@@ -149,22 +152,24 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
         const pf_st_tensor *part[3];
         if (!strcmp(b->weight[i].name, "pos_embed"))
             b->weight[i].tensor.dim[1] = l->native_prefix + l->native_grid * l->native_grid;
-        const int parts = pf_load_find(l, b->weight[i].name, true, part);
-        if (parts) s = fill(b, i, part, parts);
+        const int parts = pf_load_take(l, b->weight[i].name, part);
+        if (parts) s = fill_weight(b, i, part, parts);
     }
     PF_TRY(s);
     PF_TRY(pf_load_check_complete(l, b));
-    if (l->fold_prefix) PF_TRY(fold_prefix(l, b));
-    return resample(l, b);
+    if (l->fold_prefix) PF_TRY(fold_prefix_rows(l, b));
+    return resample_positions(l, b);
 }
 
+/* Does a tensor of b point to this data? */
 static bool in_use(const peft_backbone *b, const void *data)
 {
     for (size_t i = 0; i < b->weights; i++) if (b->weight[i].tensor.data == data) return true;
     return b->native_pos.data == data;
 }
 
-void pf_load_forget_copied(const pf_loader *l, const peft_backbone *b)
+/* A tensor that was taken, but to which no tensor of b points, was copied. */
+void pf_load_release_copied(const pf_loader *l, const peft_backbone *b)
 {
     for (size_t i = 0; i < l->count; i++)
         if (l->found[i].used && !in_use(b, l->found[i].tensor->data)) pf_st_evict(b->file, l->found[i].tensor);
