@@ -26,9 +26,9 @@ static void set_all(peft_tensor *t, double v)
 START_TEST(a_sink_equals_dropped_softmax_columns)
 {
     enum { B = 2, T = 6, D = 8, H = 2, DH = D / H };         /* samples, tokens, width, heads, width of a head */
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     lab l;
-    lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
+    lab_open(&l, ctx, 5, LAB_TRAIN_ALL, PLAIN);
     l.g.spec.training = false;
     peft_site s = { .q = LEAF(&l, B, T, D), .k = LEAF(&l, B, T, D), .v = LEAF(&l, B, T, D) };
     s.sink = peft_sys_logsumexp(&l.g, LEAF(&l, T, LENGTH));
@@ -36,7 +36,7 @@ START_TEST(a_sink_equals_dropped_softmax_columns)
     LAB_OK(&l, l.g.status);
     pf_v(&l.g, y)->keep = true;
     LAB_OK(&l, pf_compile(&l.g, PF_NONE));
-    lab_bind(&l, 0);
+    lab_bind(&l, LAB_USUAL_PLAN);
     pf_exec_run(&l.e, 0, l.e.g.nodes);
     const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *v = l.leaf[2]->value.data,
                   *p = l.leaf[3]->value.data, *got = pf_exec_data(&l.e, y);
@@ -70,34 +70,35 @@ END_TEST
 START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
 {
     enum { B = 2, T = 6, D = 8, H = 2, DH = D / H, EXTRA = 3 };
-    peft_context *ctx = tiny_context(NULL, 1);
-    for (int form = 0; form < 8; form++) {                   /* 1: of query row 0; 2: head_scale; 4: sink, extra keys */
+    peft_context *ctx = tiny_plain_context();
+    for (int form = 0; form < 8; form++) {
+        const bool row_0_only = form & 1, scaled = form & 2, extended = form & 4;   /* extended: sink and extra keys */
         lab l;
-        lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
+        lab_open(&l, ctx, 5, LAB_TRAIN_ALL, PLAIN);
         l.g.spec.training = false;
         peft_site s = { .q = LEAF(&l, B, T, D), .k = LEAF(&l, B, T, D), .v = LEAF(&l, B, T, D) };
         pf_val scale = LEAF(&l, H), sink = LEAF(&l, T), xk = LEAF(&l, EXTRA, D), xv = LEAF(&l, EXTRA, D);
-        if (form & 2) s.head_scale = scale;
-        if (form & 4) s.sink = sink, s.xk = xk, s.xv = xv;
-        pf_val mass = peft_sys_attention_mass(&l.g, H, &s, form & 1);
+        if (scaled) s.head_scale = scale;
+        if (extended) s.sink = sink, s.xk = xk, s.xv = xv;
+        pf_val mass = peft_sys_attention_mass(&l.g, H, &s, row_0_only);
         LAB_OK(&l, l.g.status);
         pf_v(&l.g, mass)->keep = true;
         LAB_OK(&l, pf_compile(&l.g, PF_NONE));
-        lab_bind(&l, 0);
+        lab_bind(&l, LAB_USUAL_PLAN);
         pf_exec_run(&l.e, 0, l.e.g.nodes);
         const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *a = l.leaf[3]->value.data,
                       *sinks = l.leaf[4]->value.data, *more = l.leaf[5]->value.data, *got = pf_exec_data(&l.e, mass);
         for (int i = 0; i < B * H; i++) {
-            const int b = i / H, h = i % H, rows = form & 1 ? 1 : T;
+            const int b = i / H, h = i % H, rows = row_0_only ? 1 : T;
             double want[T] = { 0 };
             for (int row = 0; row < rows; row++) {
-                double e[T], sum = form & 4 ? exp((double)sinks[row]) : 0;
-                for (int j = 0; j < T + (form & 4 ? EXTRA : 0); j++) {
+                double e[T], sum = extended ? exp((double)sinks[row]) : 0;
+                for (int j = 0; j < T + (extended ? EXTRA : 0); j++) {
                     const pk_real *key = j < T ? k + (b * T + j) * D : more + (j - T) * D;
                     double dot = 0;
                     for (int c = h * DH; c < (h + 1) * DH; c++)
                         dot += (double)q[(b * T + row) * D + c] * (double)key[c];
-                    const double x = exp(dot / sqrt((double)DH) * (form & 2 ? (double)a[h] : 1));
+                    const double x = exp(dot / sqrt((double)DH) * (scaled ? (double)a[h] : 1));
                     if (j < T) e[j] = x;
                     sum += x;
                 }
@@ -113,9 +114,10 @@ START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
 }
 END_TEST
 
+/* An entry takes exp(entry) / sum of the row's probability: entries of -1e30 take none. */
 START_TEST(ept_entries_of_minus_infinity_change_no_bit)
 {
-    tiny plain = make(NULL, NULL, NULL, NULL, 0), ept = make(NULL, "ept", "length=5", NULL, 0);
+    tiny plain = VARIANT(0), ept = VARIANT(.method = "ept", .options = "length=5");
     set_all(prompt_of(&ept, "prompt"), -1e30);
     peft_tensor *a = logits_of(&ept), *b = logits_of(&plain);
     ck_assert(!memcmp(peft_tensor_cdata(a), peft_tensor_cdata(b), pf_tensor_bytes(a)));
@@ -129,12 +131,12 @@ END_TEST
 
 START_TEST(the_order_of_ept_entries_does_not_matter)
 {
-    tiny t = make(NULL, "ept", "length=5", NULL, 0);
+    tiny t = VARIANT(.method = "ept", .options = "length=5");
     peft_tensor *p = prompt_of(&t, "prompt");
     tiny_shake_tensor(p, "prompt", 2);
     peft_tensor *before = logits_of(&t);
     pk_real *x = peft_tensor_data(p);
-    for (int64_t i = 0; i < peft_tensor_count(p); i += LENGTH)
+    for (int64_t i = 0; i < peft_tensor_count(p); i += LENGTH)           /* reverses the entries of each row */
         for (int k = 0; k < LENGTH / 2; k++) {
             pk_real v = x[i + k];
             x[i + k] = x[i + LENGTH - 1 - k];
@@ -145,9 +147,11 @@ START_TEST(the_order_of_ept_entries_does_not_matter)
 }
 END_TEST
 
+/* Five entries of 0 have the logsumexp of one entry log(5). */
 START_TEST(equal_ept_entries_equal_one_with_their_sum)
 {
-    tiny one = make(NULL, "ept", "length=1", NULL, 0), many = make(NULL, "ept", "length=5,init=zero", NULL, 0);
+    tiny one = VARIANT(.method = "ept", .options = "length=1"),
+         many = VARIANT(.method = "ept", .options = "length=5,init=zero");
     set_all(prompt_of(&one, "prompt"), log(LENGTH));
     ck_assert_double_le(difference(logits_of(&one), logits_of(&many)), 1e-12);
     set_all(prompt_of(&one, "prompt"), log(LENGTH + 1));
@@ -162,13 +166,14 @@ END_TEST
 START_TEST(prompt_rows_that_pooling_ignores_have_no_gradient)
 {
     for (int mean = 0; mean < 2; mean++) {
-        tiny t = make(mean ? "pool=mean" : NULL, "ept", "length=5", NULL, 3);
+        tiny t = VARIANT(.backbone = mean ? "pool=mean" : NULL, .method = "ept", .options = "length=5", .classes = 3);
         tiny_shake(t.model);
         peft_trainer *r = backward(&t);
         const peft_param *p = peft_model_find_param(t.model, "prompt");
         const int64_t layers = p->value.dim[0], rows = p->value.dim[1];
         const pk_real *g = peft_tensor_cdata(peft_param_grad(p));
         for (int64_t i = 0; i < layers * rows; i++) {
+            /* element i: row i % rows of layer i / rows */
             bool read = i / rows < layers - 1 || (i % rows > 0) == mean;
             double maximum = largest(g + i * LENGTH, LENGTH);
             ck_assert_msg(read ? maximum > 0 : maximum == 0, "mean pooling %d, layer %d, row %d: gradient up to %g",
@@ -181,9 +186,9 @@ START_TEST(prompt_rows_that_pooling_ignores_have_no_gradient)
 END_TEST
 
 /* A model whose prompt has one entry z = logsumexp(row) in place of each row of t's prompt. */
-static tiny one_entry(const tiny *t)
+static tiny model_with_one_entry(const tiny *t)
 {
-    tiny one = make(NULL, "ept", "length=1", NULL, 3);
+    tiny one = VARIANT(.method = "ept", .options = "length=1", .classes = 3);
     const pk_real *x = peft_tensor_cdata(prompt_of(t, "prompt"));
     pk_real *z = peft_tensor_data(prompt_of(&one, "prompt"));
     for (int64_t i = 0; i < peft_tensor_count(prompt_of(&one, "prompt")); i++) {
@@ -194,6 +199,7 @@ static tiny one_entry(const tiny *t)
     return one;
 }
 
+/* Adds v to all elements. */
 static void add_all(peft_tensor *t, double v)
 {
     pk_real *x = peft_tensor_data(t);
@@ -203,9 +209,9 @@ static void add_all(peft_tensor *t, double v)
 /* logsumexp(row + c) = logsumexp(row) + c. */
 START_TEST(adding_to_all_ept_entries_adds_to_their_sum)
 {
-    tiny t = make(NULL, "ept", "length=5", NULL, 3);
+    tiny t = VARIANT(.method = "ept", .options = "length=5", .classes = 3);
     tiny_shake_tensor(prompt_of(&t, "prompt"), "prompt", 2);
-    tiny one = one_entry(&t);
+    tiny one = model_with_one_entry(&t);
     ck_assert_double_le(difference(logits_of(&t), logits_of(&one)), 1e-12);
     add_all(prompt_of(&t, "prompt"), log(7));
     peft_tensor *shifted = logits_of(&t);
@@ -219,10 +225,10 @@ END_TEST
 /* The loss depends on a row through z = logsumexp(row) alone: its gradient is softmax(row) times the gradient of z. */
 START_TEST(the_gradient_of_an_ept_row_is_softmax_times_that_of_its_sum)
 {
-    tiny t = make(NULL, "ept", "length=5", NULL, 3);
+    tiny t = VARIANT(.method = "ept", .options = "length=5", .classes = 3);
     peft_param *p = peft_model_find_param(t.model, "prompt");
     tiny_shake_tensor(&p->value, "prompt", 2);
-    tiny one = one_entry(&t);
+    tiny one = model_with_one_entry(&t);
     peft_trainer *r = backward(&t), *r1 = backward(&one);
     const pk_real *x = p->value.data, *g = p->grad.data;
     const pk_real *gz = peft_tensor_cdata(peft_param_grad(peft_model_find_param(one.model, "prompt")));
@@ -248,7 +254,7 @@ END_TEST
 START_TEST(the_key_bias_has_no_gradient_without_a_sink)
 {
     for (int sink = 0; sink < 2; sink++) {
-        tiny t = make(NULL, "bitfit", NULL, sink ? "ept" : NULL, 3);
+        tiny t = VARIANT(.method = "bitfit", .second = sink ? "ept" : NULL, .classes = 3);
         tiny_shake(t.model);
         peft_trainer *r = backward(&t);
         for (int l = 0; l < 3; l++) {
@@ -257,6 +263,7 @@ START_TEST(the_key_bias_has_no_gradient_without_a_sink)
             const peft_param *p = peft_model_find_param(t.model, name);
             const int64_t d = p->value.dim[0] / 3;
             const pk_real *g = peft_tensor_cdata(peft_param_grad(p));
+            /* the bias holds those of queries, keys and values, d each */
             double key = largest(g + d, d), maximum = largest(g, 3 * d);
             ck_assert_msg(sink ? key > 1e-6 * maximum : key <= 1e-12 * maximum,
                           "%s, sink %d: gradients up to %g of the keys, %g of all", name, sink, key, maximum);
@@ -289,7 +296,7 @@ START_TEST(the_order_of_vpt_prompts_does_not_matter)
     static const char *const forms[] = { "tokens=3", "tokens=3,deep=false", "tokens=3,shared=true",
                                          "tokens=3,layers=[0,2]" };
     for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-        tiny t = make(NULL, "vpt", forms[f], NULL, 0);
+        tiny t = VARIANT(.method = "vpt", .options = forms[f]);
         for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
             pf_param *p = peft_model_param(t.model, i);
             tiny_shake_tensor(&p->value, p->name, 1);

@@ -35,6 +35,7 @@ static double loss_of(void *user)
     return pf_exec_data(&net->exec, net->loss)[0];
 }
 
+/* Computes the gradients of one batch, with labels of the kind that the loss takes. */
 static void backward(peft_trainer *t, const tiny_batch *b)
 {
     OK(peft_trainer_backward(t, b->images, t->loss.kind->labels == PF_LABEL_CLASS ? b->labels : b->targets, b->ids));
@@ -69,8 +70,8 @@ static int64_t next_largest(const pk_real *g, int64_t n, int64_t before)
     return best;
 }
 
-/* Checks `elements` elements of p: a third of them where the gradient is largest, the others at random. Returns the
- * largest error in units of `unit`. */
+/* Checks `elements` elements of p, or all if it has no more: a third where the gradient g is largest, the others at
+ * random. Returns the largest error in units of `unit`. */
 static double check_tensor(slope *s, peft_param *p, const pk_real *g, double unit, int elements)
 {
     int64_t n = peft_tensor_count(&p->value), large = -1;
@@ -78,7 +79,8 @@ static double check_tensor(slope *s, peft_param *p, const pk_real *g, double uni
     forward_whole(&s->t->net.exec, s->forward);    /* values of the last perturbed tensor are outdated */
     s->from = first_reader(&s->t->net.exec, p);
     for (int k = 0; k < elements && k < n; k++) {
-        large = k < elements / 3 || n <= elements ? next_largest(g, n, large) : -1;
+        const bool by_size = k < elements / 3 || n <= elements;
+        large = by_size ? next_largest(g, n, large) : -1;
         int64_t index = large >= 0 ? large :
                         (int64_t)(fabs(tiny_random(tiny_stream(p->name), (uint64_t)k)) * (double)n);
         double error = slope_error(loss_of, s, (pk_real *)p->value.data + index, g[index], unit);
@@ -87,6 +89,7 @@ static double check_tensor(slope *s, peft_param *p, const pk_real *g, double uni
     return worst;
 }
 
+/* Checks the gradients of all parameters; returns the largest error. */
 static double check_model(tiny *t, const form *f, const char *what)
 {
     tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
@@ -111,7 +114,7 @@ static double check_model(tiny *t, const form *f, const char *what)
 
 START_TEST(gradients_of_every_method_are_derivatives)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     double worst = 0;
     for (size_t m = 0; m < tiny_method_count(); m++)
         for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
@@ -131,7 +134,7 @@ END_TEST
 /* With each boolean option of each method set to the opposite of its default, where the method accepts that. */
 START_TEST(gradients_with_every_boolean_option_are_derivatives)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     const form f = { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW };
     int checked = 0;
     for (size_t m = 0; m < tiny_method_count(); m++)

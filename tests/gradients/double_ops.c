@@ -4,6 +4,7 @@
  * to 1e-4 of the graph's largest where that is more. */
 #include "graph/op_cases.h"
 
+/* A context that computes with one thread. */
 static peft_context *context(void)
 {
     peft_context *ctx;
@@ -36,7 +37,7 @@ START_TEST(gradients_of_every_operation_are_derivatives)
         for (int v = 0; v < op_cases[c].variants; v++)
             for (lab_form form = PLAIN; form < LAB_FORMS; form++) {
                 lab l;
-                open_case(&l, ctx, &op_cases[c], v, form, UINT64_MAX);
+                open_case(&l, ctx, &op_cases[c], v, form, LAB_TRAIN_ALL);
                 lab_compile(&l, PF_PLAN_NAIVE);
                 lab_run(&l);
                 forward_whole(&l.e, l.forward);
@@ -77,20 +78,21 @@ START_TEST(gradients_do_not_depend_on_which_leaves_are_trained)
                 char what[96];
                 snprintf(what, sizeof what, "%s, variant %d, inputs in form %d", op_cases[c].name, v, form);
                 lab all, part;
-                open_case(&all, ctx, &op_cases[c], v, form, UINT64_MAX);
+                open_case(&all, ctx, &op_cases[c], v, form, LAB_TRAIN_ALL);
                 lab_compile(&all, PF_PLAN_NAIVE);
                 lab_run(&all);
                 int leaves = (int)all.params.count;
-                /* every subset of up to four leaves; of more leaves each one alone */
+                /* every subset of up to four leaves, as bits of m; of more leaves each one alone */
                 uint64_t end = leaves > 4 ? (uint64_t)leaves + 1 : UINT64_C(1) << leaves;
                 for (uint64_t m = 1; m < end; m++) {
                     const uint64_t trained = leaves > 4 ? UINT64_C(1) << (m - 1) : m;
                     open_case(&part, ctx, &op_cases[c], v, form, trained);
-                    lab_compile(&part, 0);
+                    lab_compile(&part, LAB_USUAL_PLAN);
                     for (int run = 0; run < 3; run++) {
-                        part.e.run.accumulate = run == 2;
+                        const bool adds = run == 2;
+                        part.e.run.accumulate = adds;
                         lab_run(&part);
-                        compare(&part, &all, run == 2 ? 2 : 1, what);
+                        compare(&part, &all, adds ? 2 : 1, what);
                     }
                     lab_close(&part);
                 }
@@ -100,6 +102,7 @@ START_TEST(gradients_do_not_depend_on_which_leaves_are_trained)
 }
 END_TEST
 
+/* All operations of the library. */
 static const struct { const char *name; const pf_op *op; } rows[] = {
 #define PF_OP(name) { #name, &pf_op_##name },
 #include "core/graph/ops.def"
@@ -112,6 +115,7 @@ static const char *const backward_only[] = {
     "act_grad", "sum_to", "dot_to", "row_sums", "put", "mean_rows_grad", "logsumexp_grad", "logaddexp_grad",
     "dropout_grad", "swap_grad", "frame_grad" };
 
+/* Every operation occurs in a graph of op_cases.h, and every one with a gradient has a case of its own. */
 START_TEST(every_operation_is_tested)
 {
     peft_context *ctx = context();
@@ -120,8 +124,8 @@ START_TEST(every_operation_is_tested)
         bool found = false;
         for (int v = 0; v < op_cases[c].variants; v++) {
             lab l;
-            open_case(&l, ctx, &op_cases[c], v, PLAIN, UINT64_MAX);
-            lab_compile(&l, 0);
+            open_case(&l, ctx, &op_cases[c], v, PLAIN, LAB_TRAIN_ALL);
+            lab_compile(&l, LAB_USUAL_PLAN);
             for (uint32_t i = 0; i < l.e.g.nodes; i++) {
                 for (int r = 0; r < ROWS; r++) ran[r] |= l.e.g.node[i].op == rows[r].op;
                 found |= l.e.g.node[i].op == op_cases[c].op;

@@ -7,8 +7,8 @@
 #include "graph/op_cases.h"
 #include "graph/random_graph.h"
 
-/* Compiles without the passes of this list; NULL: with all. */
-static void run_passes(lab *l, const char *without)
+/* Compiles without the passes of this list, such as "share,fuse"; NULL: with all. */
+static void compile_without(lab *l, const char *without)
 {
     l->g.spec.without = without;
     LAB_OK(l, pf_compile(&l->g, l->loss_val));
@@ -34,6 +34,7 @@ typedef struct results {
     size_t pieces, gradients;
 } results;
 
+/* Appends a gradient or a kept value. */
 static void add_piece(results *r, const pk_real *x, int64_t count)
 {
     ck_assert_uint_lt(r->pieces, MAX_PIECES);
@@ -86,14 +87,15 @@ typedef struct source {
 
 enum { IMAGES = 5, SIDE = 8 };               /* batch normalisation of only two or three samples amplifies rounding */
 
+/* Opens the lab with the graph of s, not compiled. One random graph of four trains all leaves, the others some. */
 static void build_graph(lab *l, const source *s)
 {
     if (s->c) {
-        open_case(l, s->ctx, s->c, s->variant, s->form, UINT64_MAX);
+        open_case(l, s->ctx, s->c, s->variant, s->form, LAB_TRAIN_ALL);
         return;
     }
-    const pf_rng r = { s->seed, 0, 3 };
-    uint64_t trained = s->seed % 4 ? (uint64_t)pf_rng_u32(&r, 0) << 32 | pf_rng_u32(&r, 1) : UINT64_MAX;
+    const pf_rng r = { .seed = s->seed, .b = 3 };
+    uint64_t trained = s->seed % 4 ? (uint64_t)pf_rng_u32(&r, 0) << 32 | pf_rng_u32(&r, 1) : LAB_TRAIN_ALL;
     lab_open(l, s->ctx, s->seed, trained, PLAIN);
     if (!s->model) {
         random_graph(l, s->length);
@@ -101,7 +103,8 @@ static void build_graph(lab *l, const source *s)
     }
     l->g.batch = IMAGES;
     l->g.spec.training = !s->inference;
-    pf_val logits = pf_model_forward(s->model, &l->g, pf_model_images(s->model, &l->g), NULL, NULL);
+    const pf_tap_fn no_tap = NULL;
+    pf_val logits = pf_model_forward(s->model, &l->g, pf_model_images(s->model, &l->g), no_tap, NULL);
     LAB_OK(l, l->g.status);
     if (s->inference) pf_v(&l->g, logits)->keep = true;
     else lab_loss(l, logits);
@@ -124,7 +127,7 @@ static void run_and_compare(const source *s, const char *without, results *want,
     lab l;
     pf_param *p[256];
     build_graph(&l, s);
-    run_passes(&l, without);
+    compile_without(&l, without);
     lab_bind(&l, 0);
     pf_exec_input(&l.e, pf_input_find(&l.e.g, "images"), s->images);
     size_t n = params_of(s, &l, p);
@@ -158,7 +161,7 @@ static void check_passes(const source *s, const char *name)
 
 START_TEST(passes_change_no_result_of_operations)
 {
-    source s = { .ctx = tiny_context(NULL, 1) };
+    source s = { .ctx = tiny_plain_context() };
     char name[96];
     for (int c = 0; c < OP_CASES; c++)
         for (s.variant = 0; s.variant < op_cases[c].variants; s.variant++)
@@ -173,6 +176,8 @@ START_TEST(passes_change_no_result_of_operations)
 END_TEST
 
 enum { GRAPHS = 200 };
+
+/* The random graph of this seed: 5 to 30 operations. */
 static source random_source(peft_context *ctx, uint64_t seed)
 {
     return (source){ .ctx = ctx, .seed = seed, .length = 5 + (int)(seed % 26) };
@@ -180,7 +185,7 @@ static source random_source(peft_context *ctx, uint64_t seed)
 
 START_TEST(passes_change_no_result_of_random_graphs)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
         source s = random_source(ctx, seed);
         char name[48];
@@ -192,6 +197,7 @@ START_TEST(passes_change_no_result_of_random_graphs)
 }
 END_TEST
 
+/* The graphs have the same operations on the same values, and the same views. */
 static bool same_graph(const pf_graph *a, const pf_graph *b)
 {
     bool same = a->nodes == b->nodes && a->prefix == b->prefix && a->values == b->values;
@@ -209,8 +215,8 @@ static bool compiles_to_the_same(peft_context *ctx, uint64_t seed, const char *w
     lab l[2];
     build_graph(&l[0], &s);
     build_graph(&l[1], &s);
-    run_passes(&l[0], NULL);
-    run_passes(&l[1], without);
+    compile_without(&l[0], NULL);
+    compile_without(&l[1], without);
     bool same = same_graph(&l[0].g, &l[1].g);
     lab_close(&l[0]);
     lab_close(&l[1]);
@@ -219,7 +225,7 @@ static bool compiles_to_the_same(peft_context *ctx, uint64_t seed, const char *w
 
 START_TEST(every_pass_changes_some_random_graph)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     for (const pf_pass *p = pf_passes; p->name; p++) {
         uint64_t seed = 1;
         if (p->required || p->run == pf_pass_clean) continue;        /* a later run of the clean pass does its work */
@@ -232,14 +238,14 @@ END_TEST
 
 START_TEST(planned_memory_gives_the_bits_of_the_naive_plan)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
         source s = random_source(ctx, seed);
         results r[2];
         for (int k = 0; k < 2; k++) {
             lab l;
             build_graph(&l, &s);
-            lab_compile(&l, k ? PF_PLAN_NAIVE : 0);
+            lab_compile(&l, k ? PF_PLAN_NAIVE : LAB_USUAL_PLAN);
             r[k] = take_results(&l, l.params.item, l.params.count);
             lab_close(&l);
         }
@@ -258,18 +264,18 @@ END_TEST
 START_TEST(a_result_does_not_overwrite_an_input_that_is_still_read)
 {
     enum { ROWS = 5, WIDTH = 24 };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     pk_real got[2][ROWS * WIDTH];
     for (int naive = 0; naive < 2; naive++) {
         lab l;
-        lab_open(&l, ctx, 1, UINT64_MAX, PLAIN);
+        lab_open(&l, ctx, 1, LAB_TRAIN_ALL, PLAIN);
         l.g.spec.training = false;
         pf_val x = peft_sys_scale(&l.g, LEAF(&l, ROWS, WIDTH), 0.5);
         pf_val y = peft_sys_add(&l.g, x, peft_sys_linear(&l.g, x, LEAF(&l, WIDTH, WIDTH), PF_NONE));
         LAB_OK(&l, l.g.status);
         pf_v(&l.g, y)->keep = true;
         LAB_OK(&l, pf_compile(&l.g, PF_NONE));
-        lab_bind(&l, naive ? PF_PLAN_NAIVE : 0);
+        lab_bind(&l, naive ? PF_PLAN_NAIVE : LAB_USUAL_PLAN);
         const pf_node *last = &l.e.g.node[l.e.g.nodes - 1];
         ck_assert_ptr_eq(last->op, &pf_op_linear);
         /* inputs 0 and 3 of a linear operation: the factor and the addend */
@@ -291,7 +297,7 @@ START_TEST(passes_change_no_result_of_any_method)
     static const struct { const char *backbone, *model; } forms[] = {
         { "", "" }, { ",layer_scale=true,registers=2,norm_pre=true,qkv_bias=false", "pool=mean" },
         { ",pool=mean,act=quickgelu", "head=bn_linear" } };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     char backbone[120], name[60];
     for (size_t m = 0; m < tiny_method_count(); m++)
         for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {

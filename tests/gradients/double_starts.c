@@ -16,7 +16,8 @@ enum { IDENTITIES = sizeof identities / sizeof *identities };
 /* Relative difference of the logits to those of the backbone without the method. */
 static double effect(const char *backbone, const char *method, const char *options)
 {
-    tiny t = make(backbone, method, options, NULL, 0), plain = make(backbone, NULL, NULL, NULL, 0);
+    tiny t = VARIANT(.backbone = backbone, .method = method, .options = options),
+         plain = VARIANT(.backbone = backbone);
     double d = difference(logits_of(&t), logits_of(&plain));             /* frees both */
     tiny_free(&t);
     tiny_free(&plain);
@@ -37,7 +38,8 @@ START_TEST(these_methods_start_as_the_unchanged_backbone)
         const char *name = peft_method_name(m);
         size_t i = 0;
         while (i < IDENTITIES && strcmp(identities[i][0], name)) i++;
-        if (i < IDENTITIES || *peft_method_head(name)) continue;
+        const bool needs_own_head = *peft_method_head(name) != 0;     /* a side network replaces the backbone's head */
+        if (i < IDENTITIES || needs_own_head) continue;
         ck_assert_msg(effect(backbones[0], name, "") > 1e-9,
                       "%s starts as the unchanged backbone: add it to identities", name);
     }
@@ -52,7 +54,8 @@ START_TEST(options_of_equal_lora_scale_give_equal_models)
         { "r=3,alpha=6,alpha_pattern=\"attn.v=12\",rank_pattern=\"attn.v=6\"",
           "r=3,alpha=2,alpha_pattern=\"attn.q=6,attn.v=12\",rank_pattern=\"attn.v=6\"" } };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        tiny a = make(NULL, "lora", pairs[i][0], NULL, 0), b = make(NULL, "lora", pairs[i][1], NULL, 0);
+        tiny a = VARIANT(.method = "lora", .options = pairs[i][0]),
+             b = VARIANT(.method = "lora", .options = pairs[i][1]);
         tiny_shake(a.model);
         tiny_shake(b.model);
         ck_assert_double_le(difference(logits_of(&a), logits_of(&b)), 1e-12);
@@ -60,7 +63,8 @@ START_TEST(options_of_equal_lora_scale_give_equal_models)
         tiny_free(&b);
     }
     /* Twice alpha alone changes the logits; with half of B as well it does not. */
-    tiny a = make(NULL, "lora", "r=4,alpha=8", NULL, 0), b = make(NULL, "lora", "r=4,alpha=16", NULL, 0);
+    tiny a = VARIANT(.method = "lora", .options = "r=4,alpha=8"),
+         b = VARIANT(.method = "lora", .options = "r=4,alpha=16");
     tiny_shake(a.model);
     tiny_shake(b.model);
     ck_assert_double_gt(difference(logits_of(&a), logits_of(&b)), 1e-6);
@@ -79,7 +83,7 @@ END_TEST
 START_TEST(an_adapter_of_zeros_learns_only_its_last_bias)
 {
     for (int zero = 0; zero < 2; zero++) {
-        tiny t = make(NULL, "adapter", zero ? "init=zero" : "init=kaiming", NULL, 3);
+        tiny t = VARIANT(.method = "adapter", .options = zero ? "init=zero" : "init=kaiming", .classes = 3);
         peft_trainer *r = tiny_trainer(t.model, "batch=%d,lr=1e-2,optimizer=sgd", BATCH);
         for (int step = 0; step < 3; step++) tiny_step(r, BATCH, step * BATCH);
         for (size_t i = 0; i < t.adapter->params.count; i++) {
@@ -100,7 +104,8 @@ START_TEST(gradients_do_not_depend_on_frozen_weights)
 {
     static const char *const methods[] = { "vpt", "ept", "prefix", "vp", "adapter", "lora" };
     for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
-        tiny frozen = make(NULL, methods[m], NULL, NULL, 3), full = make(NULL, methods[m], NULL, "full", 3);
+        tiny frozen = VARIANT(.method = methods[m], .classes = 3),
+             full = VARIANT(.method = methods[m], .second = "full", .classes = 3);
         for (int k = 0; k < 2; k++)
             for (size_t i = 0; i < frozen.adapter->params.count; i++) {
                 pf_param *p = (k ? full.adapter : frozen.adapter)->params.item[i];
@@ -124,11 +129,11 @@ START_TEST(gradients_do_not_depend_on_frozen_weights)
 }
 END_TEST
 
-/* Logits of a method on a backbone with LayerScale, with random values in its parameters blocks.<i>.<tensor>. A bias of
- * an up-projection acts like attnscale_dra's offset, which is added after LayerScale. */
-static peft_tensor *with_offsets(const char *method, const char *options, const char *tensor)
+/* Logits of a method on a backbone with LayerScale, with random values in its parameters blocks.<i>.<tensor> (NULL: as
+ * the method starts). A bias of an up-projection acts like attnscale_dra's offset, which is added after LayerScale. */
+static peft_tensor *logits_with_offsets(const char *method, const char *options, const char *tensor)
 {
-    tiny t = make("layer_scale=true", method, options, NULL, 0);
+    tiny t = VARIANT(.backbone = "layer_scale=true", .method = method, .options = options);
     for (int64_t l = 0; tensor && l < t.backbone->shape.depth; l++) {
         char name[64];
         snprintf(name, sizeof name, "blocks.%d.%s", (int)l, tensor);
@@ -143,11 +148,13 @@ static peft_tensor *with_offsets(const char *method, const char *options, const 
 START_TEST(biases_of_adapters_act_after_layer_scale)
 {
     static const char offset[] = "adapter_2.offset", up[] = "adapter.up.bias", up_proj[] = "adaptmlp.up_proj.bias";
-    ck_assert_double_gt(difference(with_offsets("linear", "", NULL), with_offsets("adapter", "", up)), 1e-3);
-    ck_assert_double_le(difference(with_offsets("attnscale_dra", "scale=false", offset),
-                                   with_offsets("adapter", "", up)), 1e-12);
-    ck_assert_double_le(difference(with_offsets("attnscale_dra", "scale=false", offset),
-                                   with_offsets("adaptformer", "scale=1", up_proj)), 1e-12);
+    const char *const without = NULL;
+    ck_assert_double_gt(difference(logits_with_offsets("linear", "", without),
+                                   logits_with_offsets("adapter", "", up)), 1e-3);
+    ck_assert_double_le(difference(logits_with_offsets("attnscale_dra", "scale=false", offset),
+                                   logits_with_offsets("adapter", "", up)), 1e-12);
+    ck_assert_double_le(difference(logits_with_offsets("attnscale_dra", "scale=false", offset),
+                                   logits_with_offsets("adaptformer", "scale=1", up_proj)), 1e-12);
 }
 END_TEST
 
@@ -156,6 +163,7 @@ enum { PATCH = 4, GRID = 4, SIDE = PATCH * GRID };
 /* The permutation of patches: patch i of the permuted image is patch permuted(i) of the original. */
 static int permuted(int patch) { return (7 * patch + 3) % (GRID * GRID); }
 
+/* Copies a batch of images with their patches permuted. */
 static void permute_patches(float *to, const float *from)
 {
     for (int plane = 0; plane < BATCH * 3; plane++)
@@ -168,6 +176,7 @@ static void permute_patches(float *to, const float *from)
                 }
 }
 
+/* Permutes the position embeddings of the patches; row 0 belongs to the class token. */
 static void permute_positions(peft_backbone *b)
 {
     pk_real original[(1 + GRID * GRID) * 64];
@@ -180,9 +189,11 @@ static void permute_positions(peft_backbone *b)
 
 /* What is permuted: nothing, the patches of the image, or these and the position embeddings. */
 typedef enum { ORIGINAL, PATCHES_PERMUTED, ALL_PERMUTED } order;
+
+/* Logits of a model with FPT, whose side network gets a small image that is never permuted. */
 static peft_tensor *fpt_logits(const char *options, order moved)
 {
-    tiny t = { .ctx = tiny_context(NULL, 1) };
+    tiny t = { .ctx = tiny_plain_context() };
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     for (size_t i = 0; i < t.backbone->weights; i++)
         tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);

@@ -8,9 +8,12 @@
 enum { B = 2, T = 3, D = 4 };
 #define NONE PF_NONE
 
-/* The form for inputs that must be contiguous: no views of columns. */
+/* The form for inputs that must be contiguous: l->form (lab.h), with COMPUTED in place of views of columns. */
 static lab_form dense(const lab *l) { return l->form == PLAIN ? PLAIN : COMPUTED; }
 
+/* --- one function for each operation; v: the variant ------------------------------------------------------------ */
+/* v 0 and 1: without and with bias; 2: x is one vector; 3: one row, one output; 4: x is its own weight; 5: the weight
+ * is that of a convolution, [4, 3, 2, 2] */
 static pf_val case_linear(lab *l, int v)
 {
     pf_graph *g = &l->g;
@@ -30,10 +33,10 @@ static pf_val case_layernorm(lab *l, int v)
     return peft_sys_layernorm(&l->g, x, gamma, beta, 1e-6);
 }
 
-/* v: bits 0 and 1 as above, bit 2: by running statistics, as in evaluation */
+/* v: bit 0: gamma, bit 1: beta, bit 2: by running statistics, as in evaluation */
 static pf_val case_batchnorm(lab *l, int v)
 {
-    const pf_attr a = { .f = { 1e-5, 0.1 } };
+    const pf_attr a = { .f = { 1e-5, 0.1 } };                /* eps, momentum of the running statistics */
     pf_val x = LEAF(l, 5, 1, D), gamma = v & 1 ? LEAF(l, D) : NONE, beta = v & 2 ? LEAF(l, D) : NONE;
     pf_val mean = lab_const(l, PEFT_DIMS(D)), var = lab_const(l, PEFT_DIMS(D));
     pk_real *p = pf_v(&l->g, var)->data;
@@ -69,14 +72,18 @@ static pf_val case_act(lab *l, int v)
     return peft_sys_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
 }
 
-/* A binary operation on shapes that broadcast; v 8: x with itself */
+/* A binary operation on the pair of shapes v, which broadcast; v 8: x of shape 0 with itself */
 static pf_val case_pair(lab *l, int v, pf_val (*op)(peft_build *, pf_val, pf_val))
 {
     static const int64_t shape[][2][5] = {
         { { B, T, D }, { B, T, D } }, { { B, T, D }, { D } }, { { B, T, D }, { T, D } }, { { B, T, D }, { 1, T, D } },
         { { B, T, D }, { 1, 1, D } }, { { T, D }, { 1, T, D } }, { { D }, { D } }, { { B, 1, D }, { 1, D } } };
-    pf_val x = lab_leaf(l, shape[v % 8][0]);
-    return op(&l->g, x, v < 8 ? lab_leaf(l, shape[v][1]) : x);
+    if (v < 8) {
+        pf_val x = lab_leaf(l, shape[v][0]), y = lab_leaf(l, shape[v][1]);
+        return op(&l->g, x, y);
+    }
+    pf_val x = lab_leaf(l, shape[0][0]);
+    return op(&l->g, x, x);
 }
 static pf_val case_add(lab *l, int v) { return case_pair(l, v, peft_sys_add); }
 static pf_val case_mul(lab *l, int v) { return case_pair(l, v, peft_sys_mul); }
@@ -89,16 +96,18 @@ static pf_val case_affine(lab *l, int v)
     return peft_sys_affine(&l->g, x, gamma, beta);
 }
 
-/* v 0..7: take_rows, 8..15: drop_rows */
+/* v 0..7: take_rows, 8..15: drop_rows; of these eight, each shape with the four row ranges */
 static pf_val case_take(lab *l, int v)
 {
     static const int64_t shape[][4] = { { B, 5, D }, { 5, D } };
     static const int rows[][2] = { { 0, 1 }, { 1, 3 }, { 2, 3 }, { 0, 5 } };               /* first, count */
     pf_val x = lab_leaf(l, shape[v / 4 % 2]);
-    const int *r = rows[v % 4];
-    return v < 8 ? peft_sys_take_rows(&l->g, x, r[0], r[1]) : peft_sys_drop_rows(&l->g, x, r[0], r[1] - (r[1] == 5));
+    const int first = rows[v % 4][0], count = rows[v % 4][1];
+    if (v < 8) return peft_sys_take_rows(&l->g, x, first, count);
+    return peft_sys_drop_rows(&l->g, x, first, count < 5 ? count : 4);                     /* one row must stay */
 }
 
+/* v / 3: the row before which is inserted; v % 3: the shape of the inserted rows */
 static pf_val case_insert(lab *l, int v)
 {
     static const int64_t shape[][4] = { { 2, D }, { 1, 2, D }, { B, 2, D } };
@@ -131,6 +140,7 @@ static pf_val case_logaddexp(lab *l, int v)
     return peft_sys_scale(&l->g, peft_sys_logaddexp(&l->g, v ? peft_sys_scale(&l->g, a, 150) : a, b), v ? 0.01 : 1);
 }
 
+/* v: the side of a patch, 2 or 4 */
 static pf_val case_patches(lab *l, int v)
 {
     const pf_attr a = { .i = { v ? 4 : 2 } };
@@ -149,6 +159,7 @@ static pf_val case_swap(lab *l, int v)
     return peft_sys_merge_heads(&l->g, lab_leaf_as(l, dense(l), v ? PEFT_DIMS(1, 4, 2) : PEFT_DIMS(3, 5, 2)));
 }
 
+/* v + 1: the width w of the frame around images of side 6 */
 static pf_val case_frame(lab *l, int v)
 {
     const int64_t side = 6, w = v + 1, wide[] = { 1, 2, w, side, 0 }, high[] = { 1, 2, side - 2 * w, w, 0 };
@@ -157,7 +168,7 @@ static pf_val case_frame(lab *l, int v)
     return peft_sys_frame(&l->g, up, down, left, right);
 }
 
-/* The graph of DoRA, in which the norm of each row counts as a constant. */
+/* The graph of DoRA, in which the norm of each row counts as a constant: m are the magnitudes. v 1: w is trained. */
 static pf_val case_row_scale(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), m = LEAF(l, 4);
@@ -194,19 +205,21 @@ static pf_val case_half(lab *l, int v)
     return peft_sys_mul(&l->g, y, peft_sys_inverse_row_norms(&l->g, w, a, b, 0.7));
 }
 
-/* Attention whose keys and values are the rows with the largest mass in another attention. No gradient flows through
- * the choice of the rows. */
+/* Attention whose keys and values are the 2 + v rows with the largest mass in another attention. No gradient flows
+ * through the choice of the rows. v: bit 0: the mass of query row 0 alone; bit 1: head_scale */
 static pf_val case_selection(lab *l, int v)
 {
-    enum { ROWS = 4, D6 = 6, HEADS = 2 };
-    peft_site s = { .q = LEAF(l, B, T, D6), .k = LEAF(l, B, ROWS, D6), .v = LEAF(l, B, ROWS, D6) };
+    enum { ROWS = 4, WIDTH = 6, HEADS = 2 };
+    const bool row_0_only = v & 1;
+    peft_site s = { .q = LEAF(l, B, T, WIDTH), .k = LEAF(l, B, ROWS, WIDTH), .v = LEAF(l, B, ROWS, WIDTH) };
     if (v & 2) s.head_scale = LEAF(l, HEADS);
-    pf_val mass = peft_sys_attention_mass(&l->g, HEADS, &s, v & 1);
-    peft_site selected = { .q = LEAF(l, B, 2, D6), .k = peft_sys_top_rows(&l->g, s.k, mass, 2 + v),
+    pf_val mass = peft_sys_attention_mass(&l->g, HEADS, &s, row_0_only);
+    peft_site selected = { .q = LEAF(l, B, 2, WIDTH), .k = peft_sys_top_rows(&l->g, s.k, mass, 2 + v),
                       .v = peft_sys_top_rows(&l->g, s.v, mass, 2 + v) };
     return peft_sys_attention(&l->g, HEADS, &selected);
 }
 
+/* Images of side 6, which are a constant, become smaller (v 0) or larger (v 1); the factors m are trained. */
 static pf_val case_resize(lab *l, int v)
 {
     pf_val x = lab_const(l, PEFT_DIMS(B, 2, 6, 6)), m = LEAF(l, 2, v ? 9 : 4, v ? 9 : 4);
@@ -221,6 +234,8 @@ static const pf_loss losses[] = {
     { .kind = &pf_loss_ce, .label_smoothing = 0.1, .class_weights = class_weight },
     { .kind = &pf_loss_bce }, { .kind = &pf_loss_bce_sum },
     { .kind = &pf_loss_bce, .class_weights = class_weight, .pos_weight = pos_weight } };
+
+/* The graph ends in the loss v; there is no value for another loss. */
 static pf_val case_loss(lab *l, int v)
 {
     l->loss = losses[v];
@@ -311,7 +326,7 @@ static const op_case op_cases[] = {
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
 #undef NONE
 
-/* Opens a lab with the graph of a case, its inputs in the given form. */
+/* Opens a lab with the graph of a case, its inputs in the given form. trained: a bit for each leaf (lab.h). */
 static inline void open_case(lab *l, peft_context *ctx, const op_case *c, int variant, lab_form form,
                              uint64_t trained)
 {

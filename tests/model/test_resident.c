@@ -74,7 +74,7 @@ static void load_and_predict(int h, tiny_naming naming)
     const pf_vit_shape s = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
         .eps = 1e-6, .qkv_bias = true, .patch_bias = true, .pos_prefix = true, .classes = 10 };
     char name[40];
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     snprintf(name, sizeof name, "%s, %s names,", halves[h].name, naming == TIMM ? "timm" : "hf5");
     const size_t file = write_file(ctx, &s, h, naming, tiny_path("b16.safetensors"));
     peft_tensor *image = tiny_tensor(ctx, PEFT_F32, 4, 1, 3, 224, 224), *logits = tiny_tensor(ctx, PEFT_F32, 2, 1, 10);

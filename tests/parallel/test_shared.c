@@ -91,7 +91,7 @@ static void check_groups(const char *backbone, size_t step, int threads)
     tiny_path("");                                           /* creates the folder before the threads start */
     for (size_t first = 0; first < tiny_method_count(); first += step) {
         tiny_bits bits[2][THREADS];
-        peft_context *ctx = tiny_context(NULL, 1);
+        peft_context *ctx = tiny_plain_context();
         peft_backbone *b = tiny_backbone(ctx, backbone, NULL);
         for (int in_threads = 1; in_threads >= 0; in_threads--)
             run_three_jobs(b, first, threads, in_threads, bits[in_threads]);

@@ -9,28 +9,37 @@
 enum { BATCH = 3 };
 #define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=3,heads=3,classes=4"
 
-/* A model of BACKBONE with an adapter of `method` and one of the method `second` (NULL: without). more: further options
- * of the backbone; options: of `method`; classes 0: the backbone's own head. */
-static inline tiny make(const char *more, const char *method, const char *options, const char *second, int classes)
+/* A model of BACKBONE. Members that are NULL or 0 are left out. */
+typedef struct variant {
+    const char *backbone;                /* options of the backbone besides those of BACKBONE */
+    const char *method, *options;        /* method of an adapter, and its options */
+    const char *second;                  /* method of a second adapter */
+    int classes;                         /* of a new head; 0: the backbone's own head */
+} variant;
+
+static inline tiny make_variant(const variant *v)
 {
-    tiny t = { .ctx = tiny_context(NULL, 1) };
+    tiny t = { .ctx = tiny_plain_context() };
     char model[32];
-    snprintf(model, sizeof model, "classes=%d", classes);
-    t.backbone = tiny_backbone(t.ctx, BACKBONE, more);
+    snprintf(model, sizeof model, "classes=%d", v->classes);
+    t.backbone = tiny_backbone(t.ctx, BACKBONE, v->backbone);
     for (size_t i = 0; i < t.backbone->weights; i++)
         tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
     t.model = tiny_model(t.backbone, model);
-    if (method) {
-        t.adapter = tiny_adapter(t.backbone, method, options);
+    if (v->method) {
+        t.adapter = tiny_adapter(t.backbone, v->method, v->options);
         OK(peft_model_attach(t.model, t.adapter));
     }
-    if (second) {
-        peft_adapter *a = tiny_adapter(t.backbone, second, NULL);
+    if (v->second) {
+        peft_adapter *a = tiny_adapter(t.backbone, v->second, NULL);
         OK(peft_model_attach(t.model, a));
         peft_adapter_free(a);
     }
     return t;
 }
+
+/* VARIANT(.method = "lora", .classes = 3); VARIANT(0) is the backbone with its own head. */
+#define VARIANT(...) make_variant(&(variant){ __VA_ARGS__ })
 
 /* The model's logits for one batch; the caller frees them. */
 static inline peft_tensor *logits_of(const tiny *t)

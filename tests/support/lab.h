@@ -15,6 +15,7 @@
  * some columns of a leaf that has LAB_MARGIN columns more. COLUMNS: the same view, of such a leaf times 0.75. */
 typedef enum { PLAIN, COMPUTED, COLUMNS, OWN_COLUMNS, LAB_FORMS } lab_form;
 enum { LAB_LEAVES = 128, LAB_CLASSES = 3, LAB_ROWS = 64, LAB_MARGIN = 3 };
+#define LAB_TRAIN_ALL UINT64_MAX         /* the mask `trained` with a bit for every leaf */
 
 typedef struct lab {
     peft_context *ctx;

@@ -136,6 +136,9 @@ static inline peft_context *tiny_context(const char *isa, int threads)
     return tiny_register(ctx);
 }
 
+/* One thread, the best instruction set. */
+static inline peft_context *tiny_plain_context(void) { return tiny_context(NULL, 1); }
+
 /* first: options of the backbone (NULL: TINY_BACKBONE); more: further ones, or NULL. */
 static inline peft_backbone *tiny_backbone(peft_context *ctx, const char *first, const char *more)
 {
@@ -146,6 +149,9 @@ static inline peft_backbone *tiny_backbone(peft_context *ctx, const char *first,
     peft_options_free(o);
     return b;
 }
+
+/* A backbone of TINY_BACKBONE. */
+static inline peft_backbone *tiny_default_backbone(peft_context *ctx) { return tiny_backbone(ctx, NULL, NULL); }
 
 /* options: those of the method, or NULL; its sizes are small (tiny_method_options). */
 static inline peft_adapter *tiny_adapter(peft_backbone *b, const char *method, const char *options)

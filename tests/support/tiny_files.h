@@ -26,7 +26,7 @@ static inline void tiny_edit_meta(const pf_st *in, pf_st_out *out, const tiny_ch
 static inline void tiny_edit(const char *from, const char *to, const tiny_change *c)
 {
     static const float zeros[8];
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     pf_st *in;
     pf_st_out *out;
     OK(pf_st_open(ctx, from, &in));

@@ -348,7 +348,7 @@ START_TEST(long_settings_are_saved)
     for (int i = 0; i < CLASSES; i++) n += sprintf(weights + n, "%s0.%05d", i ? "," : "", i + 1);
     sprintf(weights + n, "]");
     sprintf(layers, "layers=\"0%1500s\"", ",1");             /* "0,1" with 1498 blanks before the comma */
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = tiny_backbone(ctx, "image_size=16,patch=8,width=12,depth=34,heads=2", NULL);
     peft_adapter *a = tiny_adapter(b, "ept", layers);
     peft_model *m = tiny_model(b, "classes=3000");

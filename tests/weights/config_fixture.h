@@ -32,7 +32,7 @@ static inline void fixture_write(const char *name, const char *text)
 /* Saves a random backbone of these options under timm's names, without facts (heads, eps, ...) in the header. */
 static inline void fixture_start(fixture *b, const char *options)
 {
-    b->ctx = tiny_context(NULL, 1);
+    b->ctx = tiny_plain_context();
     b->log = (log_lines){ "", 0 };
     OK(peft_context_set_log(b->ctx, fixture_log, &b->log, 3));
     b->created = tiny_backbone(b->ctx, options, NULL);

@@ -52,7 +52,7 @@ static peft_backbone *load(peft_context *ctx, const char *text, const char *opti
 /* Makes a context and a small backbone, and writes the backbone to the file `weights`. */
 static peft_backbone *start(peft_context **ctx)
 {
-    *ctx = tiny_context(NULL, 1);
+    *ctx = tiny_plain_context();
     snprintf(weights, sizeof weights, "%s", tiny_path("model.safetensors"));
     snprintf(config, sizeof config, "%s", tiny_path("config.json"));
     snprintf(preprocessor, sizeof preprocessor, "%s", tiny_path("preprocessor_config.json"));

@@ -64,7 +64,7 @@ static const struct {
 START_TEST(every_form_is_saved_and_loaded)
 {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        peft_context *ctx = tiny_context(NULL, 1);
+        peft_context *ctx = tiny_plain_context();
         peft_backbone *original = tiny_backbone(ctx, "image_size=16,patch=4,width=48,depth=3,heads=3",
                                                 forms[i].backbone);
         for (size_t k = 0; k < original->weights; k++)

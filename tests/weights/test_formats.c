@@ -7,7 +7,7 @@
 
 START_TEST(every_naming_gives_the_same_backbone)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     for (int i = 0; i < FORMATS; i++) {
         const format *f = &formats[i];
         peft_backbone *b = random_backbone(ctx, f->create), *expected, *got;
@@ -43,7 +43,7 @@ START_TEST(class_token_positions_of_registers_are_added)
     const format file[] = {
         { "DINOv2", "", "blocks.%d.", "head", "", "", names, LIST("mask_token"), 0 },
         { "HF DINOv2", "", "encoder.layer.%d.", "classifier", "", "", hf_dino, NULL, 0 } };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     for (int i = 0; i < 2; i++) {
         peft_backbone *b = random_backbone(ctx, VIT ",registers=3,layer_scale=true"), *got;
         write_format(b, &file[i], LIKE_TIMM, tiny_path("other.safetensors"));
@@ -75,7 +75,7 @@ START_TEST(other_networks_are_refused)
                 { "classifier.weight", PEFT_E_FORMAT, "'classifier.weight'" },
                 { "blocks.7.norm2.weight", PEFT_E_FORMAT, "1 unexpected" },
                 { "encoder.blocks.0.norm1.weight", PEFT_E_FORMAT, "1 unexpected" } };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = random_backbone(ctx, NO_HEAD ",classes=5"), *loaded;
     const char *path = tiny_path("bad.safetensors");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -101,7 +101,7 @@ END_TEST
  * pool=cls the backbone has no classifier. */
 START_TEST(the_classifier_of_clip_follows_its_formula)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     const format *f = formats;
     while (strcmp(f->name, "HF CLIP")) f++;
     peft_backbone *b = random_backbone(ctx, VIT ",norm_pre=true,act=quickgelu,eps=1e-5"), *with, *without, *again;

@@ -63,7 +63,7 @@ static size_t hard_values(int h, float *x)
 static peft_backbone *backbone_of_hard_values(peft_context *ctx, int h)
 {
     float x[128];
-    peft_backbone *b = tiny_backbone(ctx, TINY_BACKBONE, NULL);
+    peft_backbone *b = tiny_default_backbone(ctx);
     const size_t n = hard_values(h, x);
     for (size_t i = 0; i < b->weights; i++) {
         tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
@@ -111,7 +111,7 @@ static void check_config(const char *path, const char *key, const char *torch)
 START_TEST(saved_values_are_the_nearest)
 {
     for (int h = 0; h < HALVES; h++) {
-        peft_context *ctx = tiny_context(NULL, 1);
+        peft_context *ctx = tiny_plain_context();
         peft_backbone *b = backbone_of_hard_values(ctx, h);
         OK(save_as(b, tiny_path("timm"), "timm", halves[h].name));
         check_file(b, h, tiny_path("timm"));
@@ -133,7 +133,7 @@ END_TEST
 /* The files a and b are equal. */
 static void check_same_bytes(const char *a, const char *b)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     pf_map *x, *y;
     OK(pf_map_open(ctx, a, &x));
     OK(pf_map_open(ctx, b, &y));
@@ -148,7 +148,7 @@ static void check_same_bytes(const char *a, const char *b)
 START_TEST(a_second_rounding_changes_nothing)
 {
     for (int h = 0; h < HALVES; h++) {
-        peft_context *ctx = tiny_context(NULL, 1);
+        peft_context *ctx = tiny_plain_context();
         peft_backbone *b = backbone_of_hard_values(ctx, h);
         OK(save_as(b, tiny_path("half"), "timm", halves[h].name));
         peft_backbone *rounded = tiny_load(ctx, tiny_path("half"), "");
