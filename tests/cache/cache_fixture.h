@@ -8,7 +8,8 @@
 
 enum { HEADER = 128, SAMPLES = 8 };                      /* bytes of the cache file's header; samples of a training */
 
-/* Trains two epochs of SAMPLES samples, four a step; records the state in bits and the cache hits in *hits. */
+/* Trains two epochs of SAMPLES samples, four a step; records the state in bits and the cache hits in *hits (NULL: not
+ * wanted). Fails if the trainer cannot be created. */
 static inline peft_status train(const tiny_spec *spec, const char *options, tiny_bits *bits, double *hits)
 {
     tiny t = tiny_make(spec);
@@ -16,7 +17,8 @@ static inline peft_status train(const tiny_spec *spec, const char *options, tiny
     peft_options *o = tiny_options(t.ctx, "batch=4,lr=1e-2%s%s", *options ? "," : "", options);
     peft_status s = peft_trainer_create(t.model, o, &x);
     for (int step = 0; !s && step < 4; step++) {
-        tiny_batch b = tiny_batch_make(t.model, 4, step % 2 * 4);
+        const int first = step % 2 * 4;                      /* samples 0 to 3, then 4 to 7 */
+        tiny_batch b = tiny_batch_make(t.model, 4, first);
         OK(peft_trainer_step(x, b.images, b.labels, b.ids));
         tiny_batch_free(&b);
     }
@@ -28,21 +30,33 @@ static inline peft_status train(const tiny_spec *spec, const char *options, tiny
     return s;
 }
 
-static inline tiny_bits trained(const tiny_spec *spec, const char *options, double *hits)
+/* The state after such a training; the number of cache hits in *hits. */
+static inline tiny_bits trained_hits(const tiny_spec *spec, const char *options, double *hits)
 {
     tiny_bits bits = { 0 };
     OK(train(spec, options, &bits, hits));
     return bits;
 }
 
-/* Trainer options for a cache file; more: the limit in bytes and further options. The last two results stay valid. */
-static inline const char *cache_at(const char *path, const char *more)
+/* The same without the number of hits. */
+static inline tiny_bits trained(const tiny_spec *spec, const char *options)
+{
+    return trained_hits(spec, options, NULL);
+}
+
+/* Trainer options for a cache file; limit: its size in bytes, and further options after a comma, such as
+ * "5000,cache_type=f16". The last two results stay valid. */
+static inline const char *cache_with(const char *path, const char *limit)
 {
     static char text[2][256];
-    static int next;
-    snprintf(text[next ^= 1], sizeof text[0], "cache_file=\"%s\",cache_features=%s", path, more ? more : "4000000");
-    return text[next];
+    static int calls;
+    char *p = text[calls++ % 2];
+    snprintf(p, sizeof text[0], "cache_file=\"%s\",cache_features=%s", path, limit);
+    return p;
 }
+
+/* Trainer options for a cache file that holds all samples of a training. */
+static inline const char *cache_at(const char *path) { return cache_with(path, "4000000"); }
 
 /* The bytes of a file; the reader frees data. */
 typedef struct { char *data; size_t size; } contents;
@@ -68,7 +82,7 @@ static inline void write_file(const char *path, const void *data, size_t size)
     ck_assert_int_eq(fclose(f), 0);
 }
 
-/* tiny_same for a temporary: frees b. */
+/* Asserts that two records are equal; frees b, which may be the result of a call. */
 static inline void same(const tiny_bits *a, tiny_bits b, const char *who) { tiny_same(a, &b, who); }
 
 /* Creating a trainer with these options fails with this status and a message that contains word. */
@@ -117,6 +131,6 @@ static inline peft_status train_in_context(peft_context *ctx, void *arg)
     return s;
 }
 
-/* The model of most tests: its whole backbone is frozen, so that the cache keeps the features of the head. */
-static const tiny_spec probe __attribute__((unused)) = { .method = "linear" };
+/* The model of most tests: its whole backbone is frozen, so that the cache keeps the features that the head reads. */
+static const tiny_spec linear_probe __attribute__((unused)) = { .method = "linear" };
 #endif

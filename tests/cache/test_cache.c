@@ -13,7 +13,7 @@ static const struct { int first, n; given_ids ids; } plan[STEPS] = {
     { 0, 3, ALL }, { 1, 3, ALL }, { 5, 2, NONE }, { 4, 3, SOME }, { 4, 3, ALL }, { 2, 2, TWICE }, { 3, 1, ALL },
     { 8, 1, NONE } };
 
-/* single: also batches of one sample, which batch normalisation does not take. */
+/* Trains on the batches of `plan`; single: also on those of one sample, which batch normalisation does not take. */
 static void take_steps(peft_trainer *x, bool single)
 {
     for (int i = 0; i < STEPS; i++) {
@@ -36,7 +36,8 @@ static tiny_bits record(const tiny_spec *spec, const char *options, bool *separa
     tiny_bits bits = { 0 };
     tiny t = tiny_make(spec);
     peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=1e-2,clip_norm=1%s", options);
-    take_steps(x, !peft_model_buffer_count(t.model));
+    const bool has_buffers = peft_model_buffer_count(t.model) > 0;       /* as batch normalisation has */
+    take_steps(x, !has_buffers);
     *separate = x->front.crossings > 0;
     tiny_bits_training(&bits, x);
     tiny_bits_add(&bits, "loss", "", &x->last_loss, sizeof x->last_loss);
@@ -94,7 +95,7 @@ START_TEST(steps_on_cached_samples_need_no_images)
     static const char *const methods[] = { "linear", "fpt" };
     for (int i = 0; i < 2; i++) {
         tiny_bits bits[2] = { { 0 } };
-        for (int k = 0; k < 2; k++) {
+        for (int k = 0; k < 2; k++) {                        /* k 0: with images in every step, 1: in the first only */
             tiny t = tiny_make(&(tiny_spec){ .method = methods[i] });
             peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,cache_features=4000000");
             tiny_batch b = tiny_batch_make(t.model, 4, 0), two = tiny_batch_make(t.model, 2, 1);
@@ -132,15 +133,22 @@ END_TEST
 
 /* --- evaluation and fit ----------------------------------------------------------------------- */
 /* evaluated: the logits of both batches of an epoch; batches: how many were given. */
-typedef struct { peft_trainer *x; peft_model *m; peft_tensor *logits; float evaluated[2][12]; int batches; } loader;
+typedef struct loader {
+    peft_trainer *x;
+    peft_model *m;
+    peft_tensor *logits;
+    float evaluated[2][4 * 3];
+    int batches;
+} loader;
 
-/* Gives batches of 4 samples with ids and 3 without, and evaluates each before the trainer steps on it: the first from
- * the trainer's own memory. */
+/* Gives a batch of 4 samples with ids and one of 3 without, and evaluates each before the trainer steps on it: the
+ * first from the memory of the trainer (images), the second from the test's. */
 static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     loader *v = user;
     (void)epoch;
-    int n = i == 0 ? 4 : i == 1 ? 3 : 0;
+    static const int samples[] = { 4, 3, 0 };                /* of batch i; 0: the epoch is over */
+    const int n = samples[i];
     if (!n) return 0;
     tiny_batch b = tiny_batch_make(v->m, n, 4 * (int)i);
     memcpy(peft_tensor_data(images), b.images->data, pf_tensor_bytes(b.images));
@@ -208,7 +216,7 @@ START_TEST(training_with_given_side_images_is_bit_equal_with_a_cache)
 END_TEST
 
 /* --- memory ----------------------------------------------------------------------------------- */
-/* One figure of peft_trainer_get. */
+/* The value of peft_trainer_get for one name. */
 static double figure(const char *method, const char *options, const char *what)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = method, .backbone = TINY_WIDE });

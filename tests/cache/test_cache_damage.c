@@ -15,14 +15,15 @@
 START_TEST(a_file_cut_anywhere_is_completed_again)
 {
     const char *path = tiny_path("cut");
-    tiny_bits plain = trained(&probe, "", NULL);
-    same(&plain, trained(&probe, cache_at(path, NULL), NULL), "made");
+    tiny_bits plain = trained(&linear_probe, "");
+    same(&plain, trained(&linear_probe, cache_at(path)), "made");
     contents whole = read_file(path);
     const size_t stride = (whole.size - HEADER) / SAMPLES;
-    for (size_t n = 0; n < whole.size; n += n < HEADER + 40 ? 1 : 37) {
+    for (size_t n = 0; n < whole.size; n += n < HEADER + 40 ? 1 : 37) {      /* after the header only every 37th byte */
         double hits;
         write_file(path, whole.data, n);
-        same(&plain, trained(&probe, cache_at(path, NULL), &hits), "cut short");
+        same(&plain, trained_hits(&linear_probe, cache_at(path), &hits), "cut short");
+        /* hits: the records that are whole, and all samples in the second epoch */
         ck_assert(hits >= SAMPLES + (n < HEADER ? 0 : (double)((n - HEADER) / stride)));
         contents made = read_file(path);
         ck_assert_msg(made.size == whole.size && !memcmp(made.data, whole.data, whole.size),
@@ -38,14 +39,14 @@ END_TEST
 START_TEST(flipped_bits_are_detected)
 {
     const char *path = tiny_path("flip");
-    tiny_bits plain = trained(&probe, "", NULL);
-    same(&plain, trained(&probe, cache_at(path, NULL), NULL), "made");
+    tiny_bits plain = trained(&linear_probe, "");
+    same(&plain, trained(&linear_probe, cache_at(path)), "made");
     contents whole = read_file(path);
     for (size_t n = 0; n < whole.size; n += n < HEADER ? 1 : 23) {
         whole.data[n] ^= (char)(1 << n % 8);
         write_file(path, whole.data, whole.size);
-        if (n < HEADER) refused(&probe, cache_at(path, NULL), PEFT_E_FORMAT, path);
-        else same(&plain, trained(&probe, cache_at(path, NULL), NULL), "flipped");
+        if (n < HEADER) refused(&linear_probe, cache_at(path), PEFT_E_FORMAT, path);
+        else same(&plain, trained(&linear_probe, cache_at(path)), "flipped");
         whole.data[n] ^= (char)(1 << n % 8);
     }
     free(whole.data);
@@ -58,9 +59,9 @@ END_TEST
 START_TEST(samples_damaged_during_training_are_recomputed)
 {
     const char *path = tiny_path("use");
-    tiny_bits plain = trained(&probe, "", NULL), bits = { 0 };
-    tiny t = tiny_make(&probe);
-    peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,%s", cache_at(path, NULL));
+    tiny_bits plain = trained(&linear_probe, ""), bits = { 0 };
+    tiny t = tiny_make(&linear_probe);
+    peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,%s", cache_at(path));
     for (int step = 0; step < 4; step++) {
         tiny_batch b = tiny_batch_make(t.model, 4, step % 2 * 4);
         if (step == 2) {
@@ -85,16 +86,16 @@ END_TEST
 START_TEST(a_limit_of_bytes_bounds_the_file)
 {
     const char *path = tiny_path("limit");
-    tiny_bits plain = trained(&probe, "", NULL);
+    tiny_bits plain = trained(&linear_probe, "");
     double hits;
-    same(&plain, trained(&probe, cache_at(path, "900"), &hits), "limit of three samples");
+    same(&plain, trained_hits(&linear_probe, cache_with(path, "900"), &hits), "limit of three samples");
     ck_assert(hits == 3);
     contents file = read_file(path);
     ck_assert_uint_le(file.size, 900);
     free(file.data);
-    same(&plain, trained(&probe, cache_at(path, "5000"), &hits), "higher limit");
+    same(&plain, trained_hits(&linear_probe, cache_with(path, "5000"), &hits), "higher limit");
     ck_assert(hits == 3 + SAMPLES);
-    same(&plain, trained(&probe, cache_at(path, "900"), &hits), "lower limit again");
+    same(&plain, trained_hits(&linear_probe, cache_with(path, "900"), &hits), "lower limit again");
     ck_assert(hits == 6);
     tiny_bits_free(&plain);
     tiny_clean();
@@ -103,10 +104,11 @@ END_TEST
 
 START_TEST(training_goes_on_when_the_disk_is_full)
 {
-    /* A sample's record: 32 bytes and 48 features, padded to a multiple of 64 bytes, the last one perhaps without. */
+    /* A sample's record: 32 bytes and 48 features, padded to a multiple of 64 bytes. The last one in the file may be
+     * without padding. */
     enum { RECORD = 32 + 48 * 4, STRIDE = 256 };
     const char *path = tiny_path("full");
-    tiny_bits plain = trained(&probe, "", NULL);
+    tiny_bits plain = trained(&linear_probe, "");
     double hits;
     struct rlimit before, small;
     signal(SIGXFSZ, SIG_IGN);
@@ -115,25 +117,25 @@ START_TEST(training_goes_on_when_the_disk_is_full)
         unlink(path);
         small = (struct rlimit){ limit, before.rlim_max };
         ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-        same(&plain, trained(&probe, cache_at(path, NULL), &hits), "full disk");
+        same(&plain, trained_hits(&linear_probe, cache_at(path), &hits), "full disk");
         ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
         contents file = read_file(path);
         const size_t rest = (file.size - HEADER) % STRIDE;
         ck_assert(rest == 0 || rest == RECORD);              /* whole records only */
         free(file.data);
-        same(&plain, trained(&probe, cache_at(path, NULL), &hits), "disk no longer full");
+        same(&plain, trained_hits(&linear_probe, cache_at(path), &hits), "disk no longer full");
     }
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 50, before.rlim_max }), 0);
     unlink(path);
-    refused(&probe, cache_at(path, NULL), PEFT_E_IO, "cannot be written");
+    refused(&linear_probe, cache_at(path), PEFT_E_IO, "cannot be written");
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
-    same(&plain, trained(&probe, cache_at(path, NULL), &hits), "an incomplete header");
+    same(&plain, trained_hits(&linear_probe, cache_at(path), &hits), "an incomplete header");
     tiny_bits_free(&plain);
     tiny_clean();
 }
 END_TEST
 
-/* Call number fail_at fails with the error number fail_errno. */
+/* pf_file_fault calls this before every system call on files. Call number fail_at fails with the errno fail_errno. */
 static int calls, fail_at, fail_errno;
 static int fail_call(const char *call)
 {
@@ -145,20 +147,20 @@ START_TEST(a_failing_system_call_changes_no_bit)
 {
     static const int errors[] = { EIO, ENOSPC, EINTR };
     const char *path = tiny_path("calls");
-    tiny_bits plain = trained(&probe, "", NULL), bits = { 0 };
+    tiny_bits plain = trained(&linear_probe, ""), bits = { 0 };
     int survived = 0;
     for (size_t e = 0; e < 3; e++)
         for (fail_at = 0; ; fail_at++) {
-            if (fail_at % 2) unlink(path);                                   /* a new file, then a filled one */
+            if (fail_at % 2) unlink(path);                   /* odd calls: on a new file; even: on a filled one */
             calls = 0, fail_errno = errors[e];
             pf_file_fault = fail_call;
-            peft_status s = train(&probe, cache_at(path, NULL), &bits, NULL);
+            peft_status s = train(&linear_probe, cache_at(path), &bits, NULL);
             pf_file_fault = NULL;
             bool reached = calls > fail_at;
             if (s) ck_assert_msg(s == PEFT_E_IO && strstr(peft_last_error(), path), "%s", peft_last_error());
             else tiny_same(&plain, &bits, "a failed call");
             survived += !s && reached;
-            same(&plain, trained(&probe, cache_at(path, NULL), NULL), "after a failed call");
+            same(&plain, trained(&linear_probe, cache_at(path)), "after a failed call");
             if (!reached && fail_at % 2) break;
         }
     ck_assert_int_gt(survived, 60);
@@ -170,7 +172,7 @@ END_TEST
 START_TEST(failed_allocations_leak_nothing)
 {
     char options[256];
-    snprintf(options, sizeof options, "batch=2,threads=1,cache_type=f16,%s", cache_at(tiny_path("memory"), "5000"));
+    snprintf(options, sizeof options, "batch=2,threads=1,cache_type=f16,%s", cache_with(tiny_path("memory"), "5000"));
     ck_assert_int_gt(failing_alloc_loop(train_in_context, options), 20);
     tiny_clean();
 }
@@ -179,8 +181,8 @@ END_TEST
 /* --- processes killed by SIGKILL ---------------------------------------------------------------- */
 enum { ROUNDS = 30, MANY = 400 };
 
-/* Runs samples 0 .. MANY - 1, four a batch, through the trainer; counts finished batches in *steps. */
-static void fill(peft_trainer *x, volatile int *steps)
+/* Runs samples 0 .. MANY - 1, four a batch, through the trainer; counts finished batches in *steps (unless NULL). */
+static void train_on_many(peft_trainer *x, volatile int *steps)
 {
     for (int i = 0; i < MANY; i += 4) {
         tiny_batch b = tiny_batch_make(x->model, 4, i);
@@ -191,13 +193,13 @@ static void fill(peft_trainer *x, volatile int *steps)
 }
 
 /* Fills a cache and records the state; *known: samples that the file held before. */
-static tiny_bits filled(const char *options, double *known)
+static tiny_bits trained_on_many(const char *options, double *known)
 {
     tiny_bits bits = { 0 };
-    tiny t = tiny_make(&probe);
+    tiny t = tiny_make(&linear_probe);
     peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", options);
     *known = peft_trainer_get(x, "cache_samples");
-    fill(x, NULL);
+    train_on_many(x, NULL);
     OK(peft_trainer_update(x));
     tiny_bits_training(&bits, x);
     peft_trainer_free(x);
@@ -208,8 +210,8 @@ static tiny_bits filled(const char *options, double *known)
 START_TEST(a_file_left_by_a_killed_process_is_valid)
 {
     const char *path = tiny_path("kill"), *copy = tiny_path("copy");
-    double known, partly = 0;
-    tiny_bits plain = filled("threads=1", &known);
+    double known, partly_filled = 0;
+    tiny_bits plain = trained_on_many("threads=1", &known);
     volatile int *steps = mmap(NULL, sizeof *steps, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert(steps != MAP_FAILED);
     uint32_t chance = 99;
@@ -219,12 +221,12 @@ START_TEST(a_file_left_by_a_killed_process_is_valid)
         pid_t child = fork();
         ck_assert_int_ge(child, 0);
         if (!child) {
-            tiny t = tiny_make(&probe);
-            peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", cache_at(path, NULL));
-            for (;;) fill(x, steps);
+            tiny t = tiny_make(&linear_probe);
+            peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", cache_at(path));
+            for (;;) train_on_many(x, steps);
         }
         chance = chance * 1664525u + 1013904223u;
-        long wait = 200000 + (long)(chance >> 8) % 4000000;                  /* 0.2 to 4 ms after the first step */
+        long wait = 200000 + (long)(chance >> 8) % 4000000;                  /* 0.2 to 4.2 ms after the first step */
         while (!*steps && waitpid(child, NULL, WNOHANG) == 0) nanosleep(&(struct timespec){ 0, 100000 }, NULL);
         nanosleep(&(struct timespec){ 0, wait }, NULL);
         kill(child, SIGKILL);
@@ -233,13 +235,14 @@ START_TEST(a_file_left_by_a_killed_process_is_valid)
         ck_assert_msg(WIFSIGNALED(status), "round %d: the child failed", round);
         contents left = read_file(path);
         write_file(copy, left.data, left.size);
-        tiny_bits bits = filled(cache_at(copy, NULL), &known);     /* the next process goes on with the file itself */
+        /* a copy, because the next process goes on with the file itself */
+        tiny_bits bits = trained_on_many(cache_at(copy), &known);
         tiny_same(&plain, &bits, "killed while filling");
         ck_assert(known >= 4 * (*steps < MANY / 4 ? *steps : MANY / 4));     /* all finished steps are in the file */
-        partly += known > 0 && known < MANY;
+        partly_filled += known > 0 && known < MANY;
         free(left.data);
     }
-    ck_assert_msg(partly >= ROUNDS / 5, "only %g files were partly filled", partly);
+    ck_assert_msg(partly_filled >= ROUNDS / 5, "only %g files were partly filled", partly_filled);
     munmap((void *)(uintptr_t)steps, sizeof *steps);
     tiny_bits_free(&plain);
     tiny_clean();

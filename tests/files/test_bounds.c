@@ -10,7 +10,7 @@
 #include <time.h>
 
 /* The allowance is for what does not depend on the file: pages of libraries, formatting of error messages. */
-enum { ALLOWANCE_KIB = 6 << 10, SECONDS = 10 };
+enum { ALLOWANCE_KIB = 6 * 1024, SECONDS = 10 };
 
 static double seconds_now(void)
 {
@@ -36,9 +36,11 @@ static long peak_of(opener fn, const char *path, const char *what)
     return used.ru_maxrss;
 }
 
+/* For the memory of a process that opens no file. */
 static bool open_nothing(const char *path) { return path != NULL; }
 
-/* Asserts the bounds for a file; multiple: bytes of memory for each byte of the file. */
+/* Opening the file by fn takes at most `multiple` bytes of memory for each byte of the file, beside the allowance, and
+ * less than SECONDS. */
 static void check_bounds(const char *what, const char *path, opener fn, long multiple)
 {
     struct stat info;
@@ -58,9 +60,9 @@ static void check_bounds(const char *what, const char *path, opener fn, long mul
 /* --- files of libpeft ------------------------------------------------------------------------------------------- */
 static bool adapter_is_refused(const char *path)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_adapter *a;
-    return peft_adapter_load(tiny_backbone(ctx, NULL, NULL), path, &a) == PEFT_E_FORMAT;
+    return peft_adapter_load(tiny_default_backbone(ctx), path, &a) == PEFT_E_FORMAT;
 }
 
 START_TEST(an_adapter_with_options_of_huge_tensors)
@@ -78,7 +80,7 @@ END_TEST
 enum { NOTES = 100000 };
 static bool notes_are_read(const char *path)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_file *f;
     OK(peft_file_open(ctx, path, &f));
     return peft_file_meta_count(f) == NOTES && !strcmp(peft_file_meta(f, "Q0t"), "");

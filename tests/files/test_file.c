@@ -69,6 +69,7 @@ static peft_status save(const char *data, size_t bytes)
     return pf_writer_commit(w);
 }
 
+/* The file holds these bytes. */
 static void expect_content(const char *data, size_t bytes)
 {
     pf_map *m;
@@ -156,7 +157,8 @@ START_TEST(a_path_without_folder_is_written)
 }
 END_TEST
 
-/* System call number fail_call fails with fail_errno. */
+/* pf_file_fault calls `fault` before every system call on files. Call number fail_call fails with the errno
+ * fail_errno. */
 static int calls, fail_call, fail_errno;
 static const char *failed_call;
 static int fault(const char *call)
@@ -227,6 +229,7 @@ START_TEST(a_full_disk_leaves_the_old_file)
 }
 END_TEST
 
+/* Writes and maps a file; for failing_alloc_loop. */
 static peft_status use_file(peft_context *c, void *arg)
 {
     pf_writer *w;
@@ -245,7 +248,8 @@ static peft_status use_file(peft_context *c, void *arg)
 START_TEST(failed_allocations_leave_no_temporary_file)
 {
     setup();
-    ck_assert_int_eq(failing_alloc_loop(use_file, NULL), 5);
+    const long allocations = 5;
+    ck_assert_int_eq(failing_alloc_loop(use_file, NULL), allocations);
     ck_assert_int_eq(remove_other_files(), 0);
     teardown();
 }

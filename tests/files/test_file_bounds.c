@@ -4,7 +4,8 @@
 #include "hf/peft_dirs.h"
 #include "tiny_files.h"
 
-/* Loading returned PEFT_E_FORMAT with a message that contains text, and allocated less than 512 KiB. */
+/* Loading returned PEFT_E_FORMAT with a message that contains text, and allocated less than 512 KiB. before: bytes in
+ * use in ctx before the call. */
 static void check_refusal(peft_context *ctx, peft_status s, const char *text, size_t before, const char *who)
 {
     ck_assert_msg(s == PEFT_E_FORMAT && strstr(peft_last_error(), text), "%s: %s: %s", who, peft_status_name(s),
@@ -28,18 +29,18 @@ START_TEST(adapters_with_options_of_huge_tensors_are_refused)
         peft_model *m = NULL;
         OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
         OK(peft_model_save(t.model, tiny_path("model")));
-        for (int k = 0; k < 2; k++) {
-            const char *kind = k ? "model" : "adapter";
+        for (int is_model = 0; is_model < 2; is_model++) {
+            const char *kind = is_model ? "model" : "adapter";
             tiny_change c = { SET_META, "libpeft.adapter.0.options", rows[i].options };
             if (!rows[i].tensor) c = (tiny_change){ CUT, "patch_embed.proj.weight", NULL };
             tiny_edit(tiny_path(kind), tiny_path("large"), &c);
             /* A new context, whose peak memory is that of loading. */
-            peft_context *ctx = tiny_context(NULL, 1);
-            peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
-            peft_backbone_fingerprint(b);
+            peft_context *ctx = tiny_plain_context();
+            peft_backbone *b = tiny_default_backbone(ctx);
+            peft_backbone_fingerprint(b);            /* now, so that loading allocates nothing for it */
             const size_t before = peft_context_memory_used(ctx);
             const char *path = tiny_path("large");
-            const peft_status s = k ? peft_model_load(b, path, &m) : peft_adapter_load(b, path, &a);
+            const peft_status s = is_model ? peft_model_load(b, path, &m) : peft_adapter_load(b, path, &a);
             check_refusal(ctx, s, rows[i].tensor ? rows[i].tensor : "patch_embed.proj.weight", before, rows[i].method);
             ck_assert(!a && !m);
             peft_backbone_free(b);
@@ -62,9 +63,9 @@ START_TEST(models_with_options_of_huge_heads_are_refused)
         OK(peft_model_save(t.model, tiny_path("model")));
         tiny_edit(tiny_path("model"), tiny_path("large"),
                   &(tiny_change){ SET_META, "libpeft.model.options", options[i][0] });
-        peft_context *ctx = tiny_context(NULL, 1);
-        peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
-        peft_backbone_fingerprint(b);
+        peft_context *ctx = tiny_plain_context();
+        peft_backbone *b = tiny_default_backbone(ctx);
+        peft_backbone_fingerprint(b);            /* now, so that loading allocates nothing for it */
         const size_t before = peft_context_memory_used(ctx);
         check_refusal(ctx, peft_model_load(b, tiny_path("large"), &m), options[i][1], before, options[i][0]);
         peft_backbone_free(b);
@@ -82,7 +83,7 @@ START_TEST(peft_directories_of_huge_ranks_or_classes_are_refused)
                                     "\"modules_to_save\": [\"classifier\"]";
     static const char big[] = "{\"peft_type\": \"LORA\", \"r\": 4096, \"target_modules\": [\"query\", \"value\"]";
     for (int head = 0; head < 2; head++) {
-        peft_context *ctx = tiny_context(NULL, 1);
+        peft_context *ctx = tiny_plain_context();
         peft_backbone *b = small_backbone(ctx, "");
         peft_dir *d = peft_dir_new(ctx, "dir");
         char config[200];
@@ -95,7 +96,7 @@ START_TEST(peft_directories_of_huge_ranks_or_classes_are_refused)
                 peft_dir_tensor(d, "48x4", FRONT "vit.encoder.layer.%d.attention.attention.%s.lora_B.weight", l, name);
             }
         if (head) peft_dir_tensor(d, "100000x1", FRONT "classifier.weight");
-        snprintf(config, sizeof config, "%s%s", head ? with_head : big, "}");
+        snprintf(config, sizeof config, "%s}", head ? with_head : big);
         peft_dir_write(d, config);
         const size_t before = peft_context_memory_used(ctx);
         check_refusal(ctx, head ? peft_model_load_hf(b, d->path, &m) : peft_adapter_load_hf(b, d->path, &a),

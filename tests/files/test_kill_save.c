@@ -14,6 +14,7 @@ enum { ROUNDS = 50 };
 /* Numbers of the last save that was begun and of the last that finished, in memory shared by parent and child. */
 typedef struct progress { volatile int64_t begun, finished; } progress;
 
+/* Sets all parameters to v. */
 static void fill(peft_model *m, float v)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
@@ -47,6 +48,7 @@ static void save_endlessly(peft_model *m, const char *path, progress *p)
     }
 }
 
+/* A model with EPT on a new backbone *vit. */
 static peft_model *make_model(peft_context *ctx, peft_backbone **vit)
 {
     peft_options *o;
@@ -86,7 +88,8 @@ START_TEST(the_file_always_holds_one_whole_save)
         pid_t child = fork();
         ck_assert_int_ge(child, 0);
         if (!child) save_endlessly(m, path, p);
-        random = random * 1664525u + 1013904223u;             /* waits up to 20 ms */
+        random = random * 1664525u + 1013904223u;             /* a linear congruential generator */
+        /* waits up to 20 ms */
         nanosleep(&(struct timespec){ 0, 1000 + (long)(random >> 8) % 20000000 }, NULL);
         ck_assert_int_eq(kill(child, SIGKILL), 0);
         int status;

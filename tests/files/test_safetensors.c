@@ -23,7 +23,7 @@ static unsigned char *build(const char *header, size_t length, size_t data, size
     return file;
 }
 
-static int refusals;
+static int refusals;                                     /* counted by expect */
 
 /* The file is refused with a message that contains word; NULL: it is valid. It is opened from a copy of exactly its
  * size, so that the sanitizer sees reads beyond its end. */
@@ -49,6 +49,7 @@ static void expect(const void *file, size_t size, const char *word)
     free(copy);
 }
 
+/* As expect, for a file of this header and `data` bytes after it. */
 static void expect_header(const char *header, size_t data, const char *word)
 {
     size_t size;

@@ -26,6 +26,7 @@ static void make_path(void)
 
 static void must(peft_status s) { ck_assert_msg(s == PEFT_OK, "%s", peft_last_error()); }
 
+/* The call returned this status and its message contains word. */
 static void refused(peft_status got, peft_status want, const char *word)
 {
     ck_assert_msg(got == want && strstr(peft_last_error(), word), "%s: '%s' lacks '%s'", peft_status_name(got),
@@ -156,7 +157,8 @@ START_TEST(bad_tensors_and_metadata_are_refused)
 }
 END_TEST
 
-/* A bad disk: changes the last byte of the temporary file before it is mapped to be verified. */
+/* A bad disk. pf_file_fault calls this before every system call on files; before the mmap that reads the temporary file
+ * back, it changes the last byte. It returns 0: no call fails. */
 static int change_last_byte(const char *call)
 {
     char other[100];
@@ -190,6 +192,7 @@ START_TEST(a_file_that_reads_back_changed_does_not_replace_the_old_one)
 }
 END_TEST
 
+/* Writes and reads a file of 20 tensors; for failing_alloc_loop. */
 static peft_status write_and_read(peft_context *ctx, void *arg)
 {
     pf_st_out *o;
@@ -212,7 +215,7 @@ static peft_status write_and_read(peft_context *ctx, void *arg)
 START_TEST(failed_allocations_leak_nothing)
 {
     make_path();
-    ck_assert_int_gt(failing_alloc_loop(write_and_read, NULL), 40);         /* the number of allocations */
+    ck_assert_int_gt(failing_alloc_loop(write_and_read, NULL), 40);         /* it makes more than 40 allocations */
     unlink(path);
 }
 END_TEST

@@ -42,6 +42,7 @@ static void expect_error(peft_status got, peft_status want, const char *word)
     ck_assert_msg(strstr(peft_last_error(), word), "'%s' lacks '%s'", peft_last_error(), word);
 }
 
+/* The file `of` has this text. */
 static void expect_text(const char *of, const char *text)
 {
     char got[100] = "";
@@ -53,6 +54,7 @@ static void expect_text(const char *of, const char *text)
     ck_assert_uint_eq(n, strlen(text));
 }
 
+/* Type and permissions of a file; of a link itself, not of its target. */
 static mode_t mode_of(const char *of)
 {
     struct stat s;
@@ -91,6 +93,8 @@ START_TEST(permissions_are_kept)
 }
 END_TEST
 
+/* Functions for pf_file_fault, which calls them before every system call on files: the call fails with the errno that
+ * they return; 0: it is made. */
 static int chmods;
 static int refuse_chmod(const char *call)
 {
@@ -119,7 +123,7 @@ START_TEST(a_refused_chmod_never_widens_permissions)
 END_TEST
 
 static int folder_syncs;
-/* Every second fsync is that of the folder. */
+/* Every second fsync of a save is that of the folder. */
 static int refuse_folder_sync(const char *call)
 {
     static int syncs;
@@ -243,15 +247,15 @@ START_TEST(long_paths_are_shortened_in_messages)
                  "/last: cannot create a temporary file beside it: No such");
     ck_assert_int_eq(strncmp(peft_last_error(), longer, 300), 0);
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "..."));
-    pf_prefix_error(PEFT_E_IO, "%s", longer);              /* it prepends a path once */
+    pf_prefix_error(PEFT_E_IO, "%s", longer);              /* the message names the path already: no second one */
     ck_assert_ptr_eq(strstr(peft_last_error() + 1, "..."), strstr(peft_last_error(), "..."));
     expect_error(peft_write_file("no/file", "x", 1), PEFT_E_IO, "no/file: cannot create");
     char before[200];
     snprintf(before, sizeof before, "%s", peft_last_error());
     pf_prefix_error(PEFT_E_IO, "no/file");
-    pf_prefix_error(PEFT_E_IO, "no");
+    pf_prefix_error(PEFT_E_IO, "no");                /* the folder of no/file */
     ck_assert_str_eq(peft_last_error(), before);
-    pf_prefix_error(PEFT_E_IO, "n");
+    pf_prefix_error(PEFT_E_IO, "n");                 /* another path, which is put in front */
     ck_assert_int_eq(strncmp(peft_last_error(), "n: no/file: cannot", 18), 0);
     teardown();
 }

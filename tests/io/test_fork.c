@@ -143,7 +143,7 @@ START_TEST(the_cache_file_lock_stays_with_the_parent)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/cache", folder);
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "layers=2" });
-    peft_options *o = tiny_options(t.ctx, "batch=4,%s", cache_at(path, NULL));
+    peft_options *o = tiny_options(t.ctx, "batch=4,%s", cache_at(path));
     peft_trainer *first, *second = NULL;
     OK(peft_trainer_create(t.model, o, &first));
     ck_assert_int_eq(pipe(hold), 0);
