@@ -9,7 +9,7 @@
 typedef struct golden_report {
     int checks, failures;
     bool skipped;                          /* there is no check for this method */
-    double ratio;                          /* largest error / limit; > 1 is a failure */
+    double ratio;                          /* largest error / limit of all comparisons; > 1 is a failure */
     double error, limit;                   /* of the comparison with that ratio */
     char what[200];                        /* its tensor, after the instruction set for kernels */
 } golden_report;
@@ -23,7 +23,7 @@ typedef struct golden {
     const pf_st *file;
     golden_report *report;
     const char *isa;                       /* instruction set, printed before names; NULL: none */
-    void *blocks;                          /* list of blocks of golden_memory, freed after the check */
+    void *blocks;                          /* linked list of the blocks of golden_memory, freed after the check */
 } golden;
 
 #define GOLDEN_FORMAT(n) __attribute__((format(printf, n, n + 1)))
@@ -42,7 +42,8 @@ pk_real *golden_real(golden *g, const char *format, ...) GOLDEN_FORMAT(2);
  * l2: |got - want| / |want|; absolute within 1e-6 where no entry of want reaches 1e-6. In a build in double the limit
  *     is 1e-6 of the largest entry instead.
  * loss: one value, 1e-5 relative or 2e-6 absolute.
- * each: the largest |got - want| / max(|want|, scale) of all elements; NaN equals NaN.
+ * each: the largest |got - want| / max(|want|, scale) of all elements; NaN equals NaN. scale: GOLDEN_RELATIVE or
+ *     GOLDEN_ABSOLUTE.
  * bits: the number of different bytes, which must be 0.
  * note: records an error that the caller computed. */
 void golden_l2(golden *g, const pk_real *got, int64_t n, double limit, const char *format, ...) GOLDEN_FORMAT(5);
@@ -52,12 +53,18 @@ void golden_each(golden *g, const double *got, int64_t n, double scale, double l
 void golden_bits(golden *g, const void *got, size_t bytes, const char *format, ...) GOLDEN_FORMAT(4);
 void golden_note(golden *g, double error, double limit, const char *format, ...) GOLDEN_FORMAT(4);
 
+/* Limits of golden_l2. */
 #define GOLDEN_FORWARD  1e-5
 #define GOLDEN_GRADIENT 1e-4
+/* Scales of golden_each: an error relative to each |want|; the same, but absolute where |want| < 1. */
+#define GOLDEN_RELATIVE 0.0
+#define GOLDEN_ABSOLUTE 1.0
 
-/* Calls fn(g, <case>) for every tensor expect.<case><end> of the file. */
+/* Calls fn(g, <case>) for every tensor expect.<case><end> of the file: end ".loss" and the tensor "expect.smooth.loss"
+ * give fn(g, "smooth"). */
 void golden_cases(golden *g, const char *end, void (*fn)(golden *g, const char *name));
 
+/* The checks of component files, by the method that the file names. */
 void golden_gelu(golden *g);
 void golden_layernorm(golden *g);
 void golden_attention(golden *g);

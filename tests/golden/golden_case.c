@@ -27,6 +27,7 @@ static peft_status set_json(peft_options *o, const char *name, const json_t *v)
     return s;
 }
 
+/* Options from a JSON object. */
 static peft_status options_of(peft_context *ctx, json_t *object, peft_options **out)
 {
     const char *key;
@@ -36,6 +37,7 @@ static peft_status options_of(peft_context *ctx, json_t *object, peft_options **
     return PEFT_OK;
 }
 
+/* A text of the file's metadata; "" if there is none. */
 static const char *meta(const golden_case *c, const char *key)
 {
     const char *s = pf_st_meta(c->file, key);
@@ -52,10 +54,11 @@ static peft_status open_backbone(golden_case *c, const char *key)
     /* A side network's case has large images (images_fine) for the backbone and small ones (images) for itself. */
     const pf_st_tensor *images = pf_st_find(c->file, "input.images"), *fine = pf_st_find(c->file, "input.images_fine");
     if (!config || !images) return peft_set_error(PEFT_E_FORMAT, "backbone_config or input.images is missing");
-    snprintf(path, sizeof path, "%.*s/%s", slash ? (int)(slash - c->path) : 1, slash ? c->path : ".", meta(c, key));
+    if (slash) snprintf(path, sizeof path, "%.*s/%s", (int)(slash - c->path), c->path, meta(c, key));
+    else snprintf(path, sizeof path, "%s", meta(c, key));
     RETURN_ON(peft_options_create(c->ctx, &o));
-    static const char *const facts[] = { "heads", "eps", "act", "pool", "patch" };
-    for (size_t i = 0; i < 5; i++) RETURN_ON(set_json(o, facts[i], json_object_get(config, facts[i])));
+    static const char *const settings[] = { "heads", "eps", "act", "pool", "patch" };
+    for (size_t i = 0; i < 5; i++) RETURN_ON(set_json(o, settings[i], json_object_get(config, settings[i])));
     RETURN_ON(peft_options_set_int(o, "image_size", (fine ? fine : images)->dim[3]));
     if (fine) RETURN_ON(peft_options_set_string(o, "resample", "hf"));       /* the rule for cases of side networks */
     const char *rule = meta(c, "pos_embed_resample");
@@ -66,6 +69,7 @@ static peft_status open_backbone(golden_case *c, const char *key)
     return s;
 }
 
+/* A model with the head of the metadata; head "backbone": the backbone's own, or one class if it has none. */
 static peft_status make_model(golden_case *c)
 {
     const char *head = meta(c, "head"), *classes = meta(c, "classes");
@@ -158,18 +162,22 @@ peft_status golden_set_start(golden_case *c)
                                : peft_model_find_buffer(c->model, in_model);
         snprintf(name, sizeof name, "init.%s%s", param ? "" : "buffer.", in_model);
         const pf_st_tensor *from = pf_st_find(c->file, name);
-        if (!from || from->bytes / 4 != (size_t)peft_tensor_count(t))
+        if (!from || from->bytes / sizeof(float) != (size_t)peft_tensor_count(t))
             return pf_fail(PEFT_E_FORMAT, "%s: absent or of another size", name);
         pf_to_real(peft_tensor_data(t), from->data, from->type, peft_tensor_count(t));
         used++;
     }
-    for (size_t i = 0; i < pf_st_count(c->file); i++) used -= !strncmp(pf_st_at(c->file, i)->name, "init.", 5);
-    return used ? peft_set_error(PEFT_E_FORMAT, "the file has init.* tensors the model does not train") : PEFT_OK;
+    size_t in_file = 0;
+    for (size_t i = 0; i < pf_st_count(c->file); i++) in_file += !strncmp(pf_st_at(c->file, i)->name, "init.", 5);
+    if (used == in_file) return PEFT_OK;
+    return peft_set_error(PEFT_E_FORMAT, "the file has init.* tensors the model does not train");
 }
 
 peft_status golden_make_trainer(golden_case *c)
 {
-    static const char *const names[][2] = { { "name", "optimizer" }, { "clip_grad_norm", "clip_norm" }, { "lr", "lr" },
+    /* names in the metadata, and of the trainer's options */
+    static const char *const names[][2] = {
+        { "name", "optimizer" }, { "clip_grad_norm", "clip_norm" }, { "lr", "lr" },
         { "weight_decay", "weight_decay" }, { "momentum", "momentum" }, { "nesterov", "nesterov" }, { "eps", "eps" } };
     json_t *opt = json_loads(meta(c, "optimizer"), 0, NULL), *betas = json_object_get(opt, "betas");
     peft_options *o;

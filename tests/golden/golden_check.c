@@ -11,6 +11,7 @@
 
 /* The comparison with the largest error / limit; limit 0: there was none. */
 typedef struct { double error, limit; } worst;
+/* What is compared. */
 enum { LOGITS, LOSS, GRADIENTS, AFTER_STEPS, KINDS };
 static const char *const kind_name[KINDS] = { "logits", "loss", "gradients", "after steps" };
 #ifdef PF_REAL_DOUBLE
@@ -59,6 +60,8 @@ static double *wanted(const check *k, const char *name, int64_t *n)
     return out;
 }
 
+/* Compares a tensor with the file's tensor `name`, if it has one. Where all its values are below 1e-6, the error is
+ * absolute, within 1e-6. */
 static void compare(check *k, int kind, const char *name, const pk_real *got, double limit)
 {
     int64_t n;
@@ -69,6 +72,7 @@ static void compare(check *k, int kind, const char *name, const pk_real *got, do
     free(want);
 }
 
+/* Compares one number with the file's tensor `name`, if it has one. */
 static void compare_loss(check *k, int kind, const char *name, double got)
 {
     int64_t n;
@@ -91,9 +95,12 @@ static bool listed(const check *k, const char *list, const char *name)
     return hit && hit < to;
 }
 
-/* Compares a parameter after the last step by absolute error. Adam divides by the gradient's size, so elements whose
- * gradient is only rounding noise are skipped; those whose gradient is 0 by definition ("exact") are compared. */
-static void compare_step(check *k, const char *name, const pk_real *got, bool adam)
+/* Which elements are compared after the last step. Adam divides by the gradient's size, so WITHOUT_NOISE skips elements
+ * whose gradient is only rounding noise; those whose gradient is 0 by definition ("exact") are compared. */
+typedef enum { EVERY_ELEMENT, WITHOUT_NOISE } compared;
+
+/* Compares a parameter or buffer after the last step by absolute error. The file must have it. */
+static void compare_step(check *k, const char *name, const pk_real *got, compared elements)
 {
     char expect[240], gradient[240];
     int64_t n, m;
@@ -102,12 +109,12 @@ static void compare_step(check *k, const char *name, const pk_real *got, bool ad
     double *want = wanted(k, expect, &n), *grad = wanted(k, gradient, &m), largest = 0;
     bool exact = listed(k, "exact", name);
     for (int64_t i = 0; want && i < n; i++) {
-        if (adam && grad && !(fabs(grad[i]) >= 1e-6 || (exact && grad[i] == 0))) continue;
+        const bool noise = grad && !(fabs(grad[i]) >= 1e-6 || (exact && grad[i] == 0));
+        if (elements == WITHOUT_NOISE && noise) continue;
         double d = fabs((double)got[i] - want[i]);
         if (!(d <= largest)) largest = d;
     }
-    if (want) note(k, AFTER_STEPS, largest, step_limit, expect);
-    else note(k, AFTER_STEPS, NAN, step_limit, expect);
+    note(k, AFTER_STEPS, want ? largest : NAN, step_limit, expect);
     free(want);
     free(grad);
 }
@@ -160,7 +167,8 @@ static peft_status inference(check *k)
     return PEFT_OK;
 }
 
-/* Compares logits, loss, gradients, and after all steps parameters, buffers, logits and loss. */
+/* Compares logits, loss, gradients, and after all steps parameters, buffers, logits and loss. A side network's case has
+ * large images (fine) for the backbone and small ones for the side network. */
 static peft_status training(check *k)
 {
     golden_case *c = &k->c;
@@ -169,11 +177,11 @@ static peft_status training(check *k)
     if (fine) in = fine;
     peft_dtype type = given ? PEFT_I64 : PF_REAL;
     if (!given) given = pf_st_find(c->file, "input.targets");
-    bool adam = strstr(pf_st_meta(c->file, "optimizer"), "adamw") != NULL;
+    const compared elements = strstr(pf_st_meta(c->file, "optimizer"), "adamw") ? WITHOUT_NOISE : EVERY_ELEMENT;
     PF_TRY(golden_set_start(c));
     PF_TRY(golden_make_trainer(c));
     pk_real *image_memory = malloc((size_t)pf_dims_count(in->ndim, in->dim) * sizeof *image_memory);
-    void *label_memory = malloc(given->bytes * 2 + 8);
+    void *label_memory = malloc(given->bytes * 2 + 8);           /* targets of f32 become pk_real, of up to 8 bytes */
     peft_tensor images = view_of(c->ctx, in, image_memory, PF_REAL),
                 labels = view_of(c->ctx, given, label_memory, type);
     char name[240];
@@ -198,12 +206,12 @@ static peft_status training(check *k)
     for (int i = 1; i < steps; i++) PF_TRY(peft_trainer_step(c->trainer, &images, &labels, NULL));
     for (size_t i = 0; i < peft_model_param_count(c->model); i++) {
         peft_param *p = peft_model_param(c->model, i);
-        compare_step(k, peft_param_name(p), peft_tensor_cdata(peft_param_value(p)), adam);
+        compare_step(k, peft_param_name(p), peft_tensor_cdata(peft_param_value(p)), elements);
     }
     for (size_t i = 0; i < peft_model_buffer_count(c->model); i++) {
         const char *buffer = peft_model_buffer_name(c->model, i);
         snprintf(name, sizeof name, "buffer.%s", buffer);
-        compare_step(k, name, peft_tensor_cdata(peft_model_find_buffer(c->model, buffer)), false);
+        compare_step(k, name, peft_tensor_cdata(peft_model_find_buffer(c->model, buffer)), EVERY_ELEMENT);
     }
     peft_tensor *logits;
     PF_TRY(peft_tensor_create(c->ctx, PF_REAL, 2, (int64_t[]){ in->dim[0], peft_model_classes(c->model) }, &logits));
@@ -222,6 +230,7 @@ static peft_status training(check *k)
     return PEFT_OK;
 }
 
+/* Prints the line of a file; returns 1 if it failed. */
 static int report(const check *k, const char *label, peft_status s)
 {
     printf("%-44s", label);
@@ -294,25 +303,28 @@ int main(int argc, char **argv)
     char standard[1024];
     const char *shared = getenv("PEFT_SHARED");
     snprintf(standard, sizeof standard, "%s/golden", shared ? shared : "");
-    const char *only[2] = { argv[0], standard };
+    char *standard_arguments[] = { argv[0], standard };          /* used when none are given */
     if (argc < 2 && !shared) {
         printf("golden_check FILE_OR_FOLDER...\nSKIP: nothing given and PEFT_SHARED is not set\n");
         return 77;
     }
+    if (argc < 2) argc = 2, argv = standard_arguments;
     if (peft_context_create(NULL, NULL, NULL, &ctx)) return 1;
-    for (int i = 1; i < (argc < 2 ? 2 : argc); i++) {
-        const char *path = argc < 2 ? only[i] : argv[i];
+    for (int i = 1; i < argc; i++) {
+        const char *path = argv[i];
         struct dirent **entry;
         int n = scandir(path, &entry, is_safetensors, alphasort);
-        for (int k = 0; k < (n < 0 ? 1 : n); k++) {
+        const bool is_file = n < 0;                              /* else a folder of n files */
+        for (int k = 0; k < (is_file ? 1 : n); k++) {
             char one[1300];
-            snprintf(one, sizeof one, "%s%s%s", path, n < 0 ? "" : "/", n < 0 ? "" : entry[k]->d_name);
+            if (is_file) snprintf(one, sizeof one, "%s", path);
+            else snprintf(one, sizeof one, "%s/%s", path, entry[k]->d_name);
             int result = check_file(ctx, one);
             passed += result == 0;
             failed += result == 1;
-            if (n >= 0) free(entry[k]);
+            if (!is_file) free(entry[k]);
         }
-        if (n >= 0) free(entry);
+        if (!is_file) free(entry);
     }
     peft_context_free(ctx);
     printf("%d passed, %d failed\n", passed, failed);

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Formats the variadic arguments into a buffer `text`. */
-#define NAME(text, format) \
+/* Declares a buffer `text` and formats the variadic arguments of the function into it. */
+#define FORMAT_INTO(text, format) \
     char text[160]; \
     do { va_list args_; va_start(args_, format); vsnprintf(text, sizeof text, format, args_); va_end(args_); } while (0)
 
@@ -24,14 +24,16 @@ void *golden_memory(golden *g, size_t bytes)
 
 const pf_st_tensor *golden_find(const golden *g, const char *format, ...)
 {
-    NAME(name, format);
+    FORMAT_INTO(name, format);
     return pf_st_find(g->file, name);
 }
 
+/* Records a comparison in the report; prints it if it failed. A limit of 0 allows no error. */
 static void note(golden *g, double error, double limit, const char *name)
 {
     golden_report *r = g->report;
-    const double ratio = error <= limit ? (limit > 0 ? error / limit : 0) : limit > 0 ? error / limit : INFINITY;
+    double ratio = error / limit;
+    if (!(limit > 0)) ratio = error <= limit ? 0 : INFINITY;
     r->checks++;
     if (!(ratio <= 1)) {
         r->failures++;
@@ -46,13 +48,13 @@ static void note(golden *g, double error, double limit, const char *name)
 
 void golden_note(golden *g, double error, double limit, const char *format, ...)
 {
-    NAME(name, format);
+    FORMAT_INTO(name, format);
     note(g, error, limit, name);
 }
 
 void golden_fail(golden *g, const char *format, ...)
 {
-    NAME(text, format);
+    FORMAT_INTO(text, format);
     note(g, INFINITY, 0, text);
 }
 
@@ -71,7 +73,8 @@ void *golden_raw(golden *g, const pf_st_tensor *t)
 
 static int64_t elements(const pf_st_tensor *t) { return pf_dims_count(t->ndim, t->dim); }
 
-static pk_real *real(golden *g, const pf_st_tensor *t, const char *name)
+/* The values of a tensor as pk_real; NULL after a failure. */
+static pk_real *values_of(golden *g, const pf_st_tensor *t, const char *name)
 {
     if (!t) {
         golden_fail(g, "%s is missing", name);
@@ -85,8 +88,8 @@ static pk_real *real(golden *g, const pf_st_tensor *t, const char *name)
 
 pk_real *golden_real(golden *g, const char *format, ...)
 {
-    NAME(name, format);
-    return real(g, pf_st_find(g->file, name), name);
+    FORMAT_INTO(name, format);
+    return values_of(g, pf_st_find(g->file, name), name);
 }
 
 /* The tensor to compare with; a failure when it is missing or has another number of elements. */
@@ -102,9 +105,9 @@ static const pf_st_tensor *expected(golden *g, const char *name, int64_t n)
 
 void golden_l2(golden *g, const pk_real *got, int64_t n, double limit, const char *format, ...)
 {
-    NAME(name, format);
+    FORMAT_INTO(name, format);
     const pf_st_tensor *t = expected(g, name, n);
-    const pk_real *want = t ? real(g, t, name) : NULL;
+    const pk_real *want = t ? values_of(g, t, name) : NULL;
     if (!want) return;
     double squares = 0, norm = 0, largest_error = 0, largest = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -119,6 +122,7 @@ void golden_l2(golden *g, const pk_real *got, int64_t n, double limit, const cha
     else note(g, sqrt(squares / norm), limit, name);
 }
 
+/* Element i of an f32 or f64 tensor. */
 static double value(const pf_st_tensor *t, int64_t i)
 {
     float f;
@@ -133,7 +137,7 @@ static double value(const pf_st_tensor *t, int64_t i)
 
 void golden_loss(golden *g, double got, const char *format, ...)
 {
-    NAME(name, format);
+    FORMAT_INTO(name, format);
     const pf_st_tensor *t = expected(g, name, 1);
     if (!t) return;
     const double want = value(t, 0);
@@ -142,7 +146,7 @@ void golden_loss(golden *g, double got, const char *format, ...)
 
 void golden_each(golden *g, const double *got, int64_t n, double scale, double limit, const char *format, ...)
 {
-    NAME(name, format);
+    FORMAT_INTO(name, format);
     const pf_st_tensor *t = expected(g, name, n);
     if (!t) return;
     double worst = 0;
@@ -157,7 +161,7 @@ void golden_each(golden *g, const double *got, int64_t n, double scale, double l
 
 void golden_bits(golden *g, const void *got, size_t bytes, const char *format, ...)
 {
-    NAME(name, format);
+    FORMAT_INTO(name, format);
     const pf_st_tensor *t = pf_st_find(g->file, name);
     if (!t) { golden_fail(g, "%s is missing", name); return; }
     if (t->bytes != bytes) { golden_fail(g, "%s has %zu bytes, not %zu", name, t->bytes, bytes); return; }
@@ -171,10 +175,10 @@ void golden_cases(golden *g, const char *end, void (*fn)(golden *g, const char *
     const char *front = "expect.";
     for (size_t i = 0; i < pf_st_count(g->file); i++) {
         const char *name = pf_st_at(g->file, i)->name;
-        const size_t all = strlen(name), tail = strlen(end), head = strlen(front);
+        const size_t whole = strlen(name), around = strlen(front) + strlen(end);       /* lengths */
         char middle[100];
-        if (strncmp(name, front, head) || all < head + tail || strcmp(name + all - tail, end)) continue;
-        snprintf(middle, sizeof middle, "%.*s", (int)(all - head - tail), name + head);
+        if (strncmp(name, front, strlen(front)) || whole < around || strcmp(name + whole - strlen(end), end)) continue;
+        snprintf(middle, sizeof middle, "%.*s", (int)(whole - around), name + strlen(front));
         fn(g, middle);
     }
 }

@@ -10,7 +10,7 @@
 #include "core/vit/pos_embed.h"
 #include "core/train/update/schedule.h"
 
-/* A number among the metadata's options. */
+/* A number among the options that the file's metadata hold as JSON; `otherwise` if there is none. */
 static double option(const golden *g, const char *name, double otherwise)
 {
     const char *text = pf_st_meta(g->file, "options");
@@ -71,7 +71,7 @@ static void schedule_case(golden *g, const char *name, json_t *o)
     if (!golden_ok(g, pf_schedule_parse(kind, &s.kind), name) || !golden_ok(g, pf_schedule_check(&s), name)) return;
     double *rate = golden_memory(g, (size_t)s.steps * sizeof *rate);
     for (int64_t t = 0; t < s.steps; t++) rate[t] = pf_schedule_lr(&s, t);
-    golden_each(g, rate, s.steps, 0, 7e-8, "expect.%s", name);
+    golden_each(g, rate, s.steps, GOLDEN_RELATIVE, 7e-8, "expect.%s", name);
 }
 
 static void schedules(golden *g)
@@ -82,7 +82,8 @@ static void schedules(golden *g)
     json_decref(options);
 }
 
-/* Tensors expect.<rows>x<columns>_to_<new rows>x<new columns>.<rule>: the resampled grid after prefix_rows rows. */
+/* Tensors expect.<rows>x<columns>_to_<new rows>x<new columns>.<rule>: position embeddings resampled from one grid to
+ * another (r0 x c0 to r1 x c1), behind prefix_rows rows that are copied. */
 static void pos_embed(golden *g)
 {
     const int prefix = (int)option(g, "prefix_rows", 1);
@@ -118,7 +119,7 @@ int golden_component(peft_context *ctx, const pf_st *file, golden_report *r)
     m->run(&g);
     if (!r->checks) golden_fail(&g, "%s: the file has nothing to compare", name);
     while (g.blocks) {
-        void *next = *(void **)g.blocks;
+        void *next = *(void **)g.blocks;                      /* a block begins with the pointer to the next */
         free(g.blocks);
         g.blocks = next;
     }

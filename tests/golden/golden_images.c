@@ -19,6 +19,7 @@ static peft_image *input_image(golden *g, const char *name)
     return im;
 }
 
+/* The bytes of an image's pixels. */
 static size_t bytes_of(const peft_image *im)
 {
     return (size_t)(peft_image_width(im) * peft_image_height(im)) * (size_t)peft_image_channels(im)
@@ -37,6 +38,8 @@ static void compare_clipped(golden *g, const peft_image *im, const pf_st_tensor 
     golden_note(g, (double)differ, 0, "%s", t->name);
 }
 
+/* Resizes an image with one filter and compares with t. An image "gray16_as_float" is "gray16" resized in float;
+ * "gray16_as_<..>" else has a reference of int32. */
 static void resize_case(golden *g, const pf_st_tensor *t, const char *name, const char *filter, int rows, int columns)
 {
     const bool grey16 = !strncmp(name, "gray16_as_", 10);
@@ -67,7 +70,7 @@ void golden_resize(golden *g)
     }
 }
 
-/* Element i of the list `name`. */
+/* Element i of the list `name`, such as 224 for "resize": [224, 224]. */
 static int64_t item(json_t *o, const char *name, size_t i)
 {
     return json_integer_value(json_array_get(json_object_get(o, name), i));
@@ -108,12 +111,12 @@ static void compare_transform(golden *g, const peft_image *im, const char *name,
     if (golden_ok(g, peft_transform_parse(g->ctx, text, &t), text) &&
         golden_ok(g, peft_transform_apply(t, im, got), text)) {
         for (int64_t i = 0; i < n; i++) values[i] = (double)got[i];
-        golden_each(g, values, n, 1, 1e-6, "expect.%s.float", name);
+        golden_each(g, values, n, GOLDEN_ABSOLUTE, 1e-6, "expect.%s.float", name);
     }
     peft_transform_free(t);
 }
 
-/* Resizing and normalising in two steps, then both in one transform. */
+/* Resizing and normalising in two steps, then both in one transform. o: the settings of the case; all: of the file. */
 static void preprocess_case(golden *g, const peft_image *im, const char *name, json_t *o, json_t *all)
 {
     const char *filter = json_string_value(json_object_get(o, "filter"));

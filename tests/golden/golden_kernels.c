@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Loops over the instruction sets of this CPU; k: the kernels of each. */
+/* Loops over the instruction sets of this CPU; k: the kernels of each. g->isa is set for messages. */
 #define EACH_ISA(g, k) \
     for (const char *const *isa_ = pk_isas(); *isa_; isa_++) \
         for (const pk_table *k = ((g)->isa = *isa_, pk_find(*isa_)); k; k = NULL, (g)->isa = NULL)
@@ -58,32 +58,38 @@ static void layernorm_case(golden *g, const char *name)
 
 void golden_layernorm(golden *g) { golden_cases(g, ".out", layernorm_case); }
 
-/* The files hold [samples, heads, rows, d], the kernels [samples, rows, heads * d]: transpose converts. */
+/* The files hold [samples, heads, rows, d], the kernels [samples, rows, heads * d]. */
 typedef struct sizes { int64_t samples, heads, rows, d; } sizes;           /* d: size of a head */
 
 static int64_t count(sizes s) { return s.samples * s.heads * s.rows * s.d; }
 
-static pk_real *transpose(golden *g, const pk_real *x, sizes s, bool to_kernel)
+typedef enum { TO_FILE, TO_KERNEL } layout;
+
+/* A copy of x, which has the other layout, in this one. Element i of the file is element j of the kernels. */
+static pk_real *transpose(golden *g, const pk_real *x, sizes s, layout to)
 {
     pk_real *y = golden_memory(g, (size_t)count(s) * sizeof *y);
     for (int64_t i = 0; i < count(s); i++) {
         const int64_t c = i % s.d, row = i / s.d % s.rows, head = i / s.d / s.rows % s.heads,
                       b = i / s.d / s.rows / s.heads, j = ((b * s.rows + row) * s.heads + head) * s.d + c;
-        y[to_kernel ? j : i] = x[to_kernel ? i : j];
+        if (to == TO_KERNEL) y[j] = x[i];
+        else y[i] = x[j];
     }
     return y;
 }
 
-/* An input of the case, else of all cases, in the layout of the kernels. */
+/* An input of the case, else of all cases, in the layout of the kernels. Prompt rows, of which there is one sample,
+ * have the stride 0: all samples read the same rows. */
 static pk_operand operand(golden *g, const char *mode, const char *name, sizes s)
 {
     const bool of_mode = golden_find(g, "input.%s.%s", mode, name) != NULL;
     const pk_real *x = of_mode ? golden_real(g, "input.%s.%s", mode, name) : golden_real(g, "input.%s", name);
     const int64_t row = s.heads * s.d;
-    return (pk_operand){ .data = x ? transpose(g, x, s, true) : NULL, .sample_stride = s.samples > 1 ? s.rows * row : 0,
-                         .row_stride = row };
+    return (pk_operand){ .data = x ? transpose(g, x, s, TO_KERNEL) : NULL,
+                         .sample_stride = s.samples > 1 ? s.rows * row : 0, .row_stride = row };
 }
 
+/* Memory for a result or gradient in the layout of the kernels. */
 static pk_output output(golden *g, sizes s)
 {
     return (pk_output){ .data = golden_memory(g, (size_t)count(s) * sizeof(pk_real)),
@@ -100,30 +106,32 @@ static pk_real *summed(golden *g, const pk_real *parts, int64_t n, int64_t many)
 
 typedef struct attention_case {
     pk_attention_grad a;
-    sizes s, x;                            /* of q, k, v; of the extra key and value rows (prompts) */
+    sizes s, extra;                        /* of q, k, v; of the extra key and value rows (prompts) */
 } attention_case;
 
+/* Compares results and gradients with those of the mode. */
 static void attention_compare(golden *g, const char *mode, const attention_case *c)
 {
     const pk_attention_grad *a = &c->a;
-    const sizes s = c->s, one = { 1, c->x.heads, c->x.rows, c->x.d };
+    const sizes s = c->s, one = { 1, c->extra.heads, c->extra.rows, c->extra.d };
     const int64_t n = count(s), queries = s.rows;
     const pk_output *gradient[] = { &a->dq, &a->dk, &a->dv };
-    golden_l2(g, transpose(g, a->fwd.out, s, false), n, GOLDEN_FORWARD, "expect.%s.out", mode);
+    golden_l2(g, transpose(g, a->fwd.out, s, TO_FILE), n, GOLDEN_FORWARD, "expect.%s.out", mode);
     golden_l2(g, a->fwd.lse, s.samples * s.heads * queries, GOLDEN_FORWARD, "expect.%s.lse", mode);
     for (int i = 0; i < 3; i++)
-        golden_l2(g, transpose(g, gradient[i]->data, s, false), n, GOLDEN_GRADIENT, "expect.%s.grad_%c", mode,
+        golden_l2(g, transpose(g, gradient[i]->data, s, TO_FILE), n, GOLDEN_GRADIENT, "expect.%s.grad_%c", mode,
                   "qkv"[i]);
     if (a->dsink)
         golden_l2(g, summed(g, a->dsink, queries, s.samples * s.heads), queries, GOLDEN_GRADIENT,
                   "expect.%s.grad_sink", mode);
     for (int i = 0; i < 2 && a->dxk.data; i++) {
         const pk_real *sum = summed(g, i ? a->dxv.data : a->dxk.data, count(one), s.samples);
-        golden_l2(g, transpose(g, sum, one, false), count(one), GOLDEN_GRADIENT, "expect.%s.grad_prompt_%c", mode,
+        golden_l2(g, transpose(g, sum, one, TO_FILE), count(one), GOLDEN_GRADIENT, "expect.%s.grad_prompt_%c", mode,
                   "kv"[i]);
     }
 }
 
+/* Runs forward and backward for every sample and head. */
 static void attention_run(golden *g, const pk_table *k, const attention_case *c)
 {
     const pk_attention *f = &c->a.fwd;
@@ -156,7 +164,7 @@ static void attention_mode(golden *g, const char *mode)
     if (!f.q.data || !f.k.data || !f.v.data || !dout.data) return;
     if ((p && (!f.xk.data || !f.xv.data)) || (sink && !f.sink)) return;
     EACH_ISA(g, k) {
-        attention_case c = { .a = { .fwd = f, .dout = dout }, .s = s, .x = x };
+        attention_case c = { .a = { .fwd = f, .dout = dout }, .s = s, .extra = x };
         const size_t per_row = (size_t)(s.samples * s.heads * s.rows) * sizeof(pk_real);
         c.a.fwd.out = golden_memory(g, (size_t)count(s) * sizeof(pk_real));
         c.a.fwd.lse = golden_memory(g, per_row);
@@ -203,7 +211,8 @@ static void optimizer_case(golden *g, const pk_table *k, const char *name, json_
     json_t *betas = json_object_get(o, "betas");
     const double lr = number(o, "lr"), wd = number(o, "weight_decay"), mu = number(o, "momentum");
     const double b1 = json_number_value(json_array_get(betas, 0)), b2 = json_number_value(json_array_get(betas, 1));
-    const bool adam = betas != NULL;
+    const bool adam = betas != NULL, nesterov = json_is_true(json_object_get(o, "nesterov"));
+    const double grad_scale = 1, limit = 2e-5, least_parameter = 1, least_moment = 0;
     pk_real *p = golden_memory(g, (size_t)n * sizeof *p), *m = golden_memory(g, (size_t)n * sizeof *m);
     pk_real *v = golden_memory(g, (size_t)n * sizeof *v);
     pk_real *history = golden_memory(g, (size_t)(steps * n) * sizeof *history);          /* p after each step */
@@ -211,18 +220,17 @@ static void optimizer_case(golden *g, const pk_table *k, const char *name, json_
     for (int64_t i = 0; i < steps; i++) {
         int nonfinite = 0;
         const double c1 = 1 - pow(b1, (double)(i + 1)), c2 = 1 - pow(b2, (double)(i + 1));
-        if (adam) k->adamw(p, m, v, grads + i * n, n, 1, lr, b1, b2, number(o, "eps"), wd, c1, c2, &nonfinite);
-        else k->sgd(p, m, grads + i * n, n, 1, lr, mu, wd, json_is_true(json_object_get(o, "nesterov")), i == 0,
-                    &nonfinite);
+        if (adam) k->adamw(p, m, v, grads + i * n, n, grad_scale, lr, b1, b2, number(o, "eps"), wd, c1, c2, &nonfinite);
+        else k->sgd(p, m, grads + i * n, n, grad_scale, lr, mu, wd, nesterov, i == 0, &nonfinite);
         memcpy(history + i * n, p, (size_t)n * sizeof *p);
     }
     char expect[100];
     snprintf(expect, sizeof expect, "expect.%s.param", name);
-    compare_steps(g, history, steps, n, 1, 2e-5, expect);
+    compare_steps(g, history, steps, n, least_parameter, limit, expect);
     snprintf(expect, sizeof expect, adam ? "expect.%s.exp_avg" : "expect.%s.momentum", name);
-    if (golden_find(g, "%s", expect)) compare_steps(g, m, 1, n, 0, 2e-5, expect);
+    if (golden_find(g, "%s", expect)) compare_steps(g, m, 1, n, least_moment, limit, expect);
     snprintf(expect, sizeof expect, "expect.%s.exp_avg_sq", name);
-    if (adam) compare_steps(g, v, 1, n, 0, 2e-5, expect);
+    if (adam) compare_steps(g, v, 1, n, least_moment, limit, expect);
 }
 
 /* Clipping by the common norm of two gradients: each is scaled by min(1, limit / (norm + 1e-6)). */
@@ -240,7 +248,7 @@ static void clip_case(golden *g, const pk_table *k, json_t *limits)
         square += part;
     }
     const double norm = sqrt(square);
-    golden_each(g, &norm, 1, 0, 1e-5, "expect.clip.norm");
+    golden_each(g, &norm, 1, GOLDEN_RELATIVE, 1e-5, "expect.clip.norm");
     const char *name;
     json_t *limit;
     json_object_foreach(limits, name, limit) {

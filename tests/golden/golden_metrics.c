@@ -49,7 +49,8 @@ static const struct row {
     { "brier", MULTI_LABEL, "brier", SINGLE },
 };
 
-/* The inputs of all families for one case. labels NULL: a multi-label case. */
+/* The inputs of all families for one case: n samples; targets 0 or 1 [n, classes]; p: probabilities; counts: the
+ * confusion matrix. labels NULL: a multi-label case. */
 typedef struct data {
     int64_t n, classes;
     const int64_t *labels;
@@ -58,7 +59,7 @@ typedef struct data {
     int64_t *counts;
 } data;
 
-/* Fills d from the inputs of a case. */
+/* Fills d from the inputs of a case; false after a failure. */
 static bool prepare(golden *g, const char *name, data *d)
 {
     const pf_st_tensor *x = golden_find(g, "input.%s.logits", name), *l = golden_find(g, "input.%s.labels", name);
@@ -92,7 +93,7 @@ static peft_status compute(golden *g, const data *d, const struct row *r, double
     }
 }
 
-/* Checks expect.<case>.<metric>. A metric that is not in the table is a failure. */
+/* Checks expect.<case>.<metric>; expected: "<case>.<metric>". A metric that is not in the table is a failure. */
 static void metric(golden *g, const char *expected)
 {
     const char *dot = strchr(expected, '.');
@@ -107,8 +108,9 @@ static void metric(golden *g, const char *expected)
     if (!prepare(g, name, &d)) return;
     const int64_t count = r->values == SINGLE ? 1 : d.classes, compared = r->values == EACH_CLASS ? d.classes : 1;
     double *out = golden_memory(g, (size_t)d.classes * sizeof *out);
+    const double *first = r->values == CLASS_1 ? out + 1 : out;
     if (golden_ok(g, compute(g, &d, r, out, (size_t)count), expected))
-        golden_each(g, out + (r->values == CLASS_1), compared, 1, 1e-12, "expect.%s", expected);
+        golden_each(g, first, compared, GOLDEN_ABSOLUTE, 1e-12, "expect.%s", expected);
 }
 
 void golden_metrics(golden *g) { golden_cases(g, "", metric); }
