@@ -9,6 +9,7 @@
 #  error "compile with -DPEFT_SOURCE_DIR"
 #endif
 
+/* The text of a file of the sources, at most 256 KiB; the caller frees it. */
 static char *file_text(const char *name)
 {
     char path[512];
@@ -39,18 +40,19 @@ static char *section(const char *page, const char *heading)
     return NULL;
 }
 
+/* The section's table has one row for each option of `table`, with its default, and no other rows. */
 static void check_section(const char *page, const char *heading, const peft_option *table)
 {
-    char *part = section(page, heading);
+    char *text = section(page, heading);
     size_t rows = 0, expected = 0;
     for (const peft_option *o = table; o && o->name; o++, expected++) {
         char row[160];
         snprintf(row, sizeof row, "\n| `%s` | `%s` | ", o->name, o->fallback);
-        ck_assert_msg(strstr(part, row) != NULL, "docs/defaults.md, '%s': no row '%s'", heading, row + 1);
+        ck_assert_msg(strstr(text, row) != NULL, "docs/defaults.md, '%s': no row '%s'", heading, row + 1);
     }
-    for (const char *p = part; (p = strstr(p, "\n| `")); p++) rows++;
+    for (const char *p = text; (p = strstr(p, "\n| `")); p++) rows++;
     ck_assert_msg(rows == expected, "docs/defaults.md, '%s': %zu rows, %zu options", heading, rows, expected);
-    free(part);
+    free(text);
 }
 
 START_TEST(every_default_is_on_the_page)
@@ -64,10 +66,10 @@ START_TEST(every_default_is_on_the_page)
 END_TEST
 
 /* --- examples in headers ------------------------------------------------------------------------ */
-/* The options are valid by this table. */
+/* The options are valid by this table alone. */
 static bool accepted_by(const peft_options *o, const pf_opt *table)
 {
-    return table && !pf_options_check(o, table, "it");
+    return table && !pf_options_check(o, table, "quoted list");
 }
 
 /* Some method accepts these options and creates an adapter with them. */
@@ -92,7 +94,7 @@ static bool is_list(const char *text)
         && strcmp(text, "name=value");
 }
 
-/* The first name in text is an option of this table of libpeft-io. */
+/* The first name in text is an option of a table of libpeft-io; row(i): row i of the table, NULL after the last. */
 static bool is_option_of(const char *text, const peft_option *row(size_t i))
 {
     const size_t n = strcspn(text, "=");
@@ -101,7 +103,7 @@ static bool is_option_of(const char *text, const peft_option *row(size_t i))
     return false;
 }
 
-/* Checks every quoted list of settings in a comment; returns their number. */
+/* Each list of settings that the comment quotes is accepted by some part of the library; returns their number. */
 static int check_quotes(const tiny *t, const char *file, const char *comment)
 {
     int checked = 0;

@@ -61,7 +61,7 @@ START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
 }
 END_TEST
 
-/* A small backbone, and a batch of four images. */
+/* A small backbone, and a batch of four images with labels 0 to 2. */
 typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels; } fixture;
 
 static fixture make_fixture(void)

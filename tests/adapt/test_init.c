@@ -24,7 +24,7 @@ START_TEST(truncated_normal_values_have_the_standard_deviation_of_the_formula)
     static const struct { const char *init; double std, lo, hi; } rows[] = {
         { "trunc_normal:0.01", 0.01, 0.042, 0.06 }, { "trunc_normal:0.02", 0.02, 0.084, 0.12 },
         { "trunc_normal:1", 1, 1.99, 2 }, { "trunc_normal:0", 0, 0, 0 } };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     pf_params list = { 0 };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char name[16];
@@ -46,13 +46,13 @@ END_TEST
 
 START_TEST(weights_of_random_backbones_are_not_clamped)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = tiny_backbone(ctx, TINY_WIDE, NULL);
     const peft_tensor *w = pf_backbone_find(b, "blocks.1.mlp.fc1.weight");
     const pk_real *x = w->data;
     const int64_t n = peft_tensor_count(w);
     double largest;
-    int64_t as_large = 0;
+    int64_t as_large = 0;                                    /* how many values have the largest magnitude */
     ck_assert_double_eq_tol(deviation(x, n, &largest), 0.02, 2e-4);
     ck_assert_double_gt(largest, 0.07);
     for (int64_t i = 0; i < n; i++) as_large += fabs((double)x[i]) == largest;

@@ -8,7 +8,7 @@ START_TEST(the_preset_has_the_published_parameter_count)
     const pf_vit_shape vit = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
                                .eps = 1e-6, .act = PK_GELU, .mean_pool = true, .qkv_bias = true, .patch_bias = true,
                                .pos_prefix = true };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     for (int mean = 0; mean < 2; mean++)
         for (int r = 4; r <= 32; r *= 2) {
             pf_vit_shape s = vit;
@@ -17,7 +17,8 @@ START_TEST(the_preset_has_the_published_parameter_count)
             s.mean_pool = mean;
             peft_options *o = tiny_options(ctx, "preset=med_peft,r=%d", r);
             OK(pf_backbone_alloc(ctx, &s, &b));
-            OK(pf_adapter_make(b, "lora", o, &(pf_source){ 0 }, &a));
+            pf_source no_file = { 0 };                       /* a source: the parameters get no initial values */
+            OK(pf_adapter_make(b, "lora", o, &no_file, &a));
             int64_t n = 0;
             for (size_t i = 0; i < a->params.count; i++) n += peft_tensor_count(&a->params.item[i]->value);
             /* A and B of query and value in each block; weight and bias of the norm */
@@ -37,6 +38,7 @@ static const char *value_of(const peft_adapter *a, const char *name)
     return text ? text : "";
 }
 
+/* Every value of the parameter is v. */
 static void check_constant(peft_adapter *a, const char *name, float v)
 {
     const peft_param *p = pf_params_find(&a->params, name);
@@ -47,6 +49,7 @@ static void check_constant(peft_adapter *a, const char *name, float v)
 
 START_TEST(given_options_override_the_preset)
 {
+    /* norm: the name of the trained norm; NULL: it is not trained */
     static const struct { const char *options, *backbone, *alpha, *dropout, *norm; } rows[] = {
         { "preset=med_peft", "pool=mean", "32", "0.1", "fc_norm" }, { "preset=med_peft", "", "32", "0.1", "norm" },
         { "preset=med_peft,alpha=4,dropout=0", "pool=mean", "4", "0", "fc_norm" },
@@ -61,10 +64,12 @@ START_TEST(given_options_override_the_preset)
         const size_t lora_tensors = 3 * 2 * 2;               /* blocks; query and value; A and B */
         ck_assert_uint_eq(t.adapter->params.count, rows[i].norm ? lora_tensors + 2 : lora_tensors);
         char name[32];
-        snprintf(name, sizeof name, "%s.weight", rows[i].norm ? rows[i].norm : "");
-        if (rows[i].norm) check_constant(t.adapter, name, 1);
-        snprintf(name, sizeof name, "%s.bias", rows[i].norm ? rows[i].norm : "");
-        if (rows[i].norm) check_constant(t.adapter, name, 0);
+        if (rows[i].norm) {
+            snprintf(name, sizeof name, "%s.weight", rows[i].norm);
+            check_constant(t.adapter, name, 1);
+            snprintf(name, sizeof name, "%s.bias", rows[i].norm);
+            check_constant(t.adapter, name, 0);
+        }
         /* A file stores the values that the preset set, not only its name. */
         peft_adapter *loaded;
         tiny_shake_tensor(&t.adapter->params.item[t.adapter->params.count - 1]->value, "bias", 0.5);
@@ -78,10 +83,11 @@ START_TEST(given_options_override_the_preset)
         tiny_free(&t);
     }
     tiny t = tiny_make(&(tiny_spec){ 0 });
-    static const char *const bad[] = { "preset=medpeft", "train_norm=true,norm_init=two" };
+    static const struct { const char *options, *word; } bad[] = {
+        { "preset=medpeft", "preset" }, { "train_norm=true,norm_init=two", "norm_init" } };
     for (int i = 0; i < 2; i++) {
-        peft_options *o = tiny_options(t.ctx, "%s", bad[i]);
-        FAILS(PEFT_E_OPTION, i ? "norm_init" : "preset", peft_adapter_create(t.backbone, "lora", o, &t.adapter));
+        peft_options *o = tiny_options(t.ctx, "%s", bad[i].options);
+        FAILS(PEFT_E_OPTION, bad[i].word, peft_adapter_create(t.backbone, "lora", o, &t.adapter));
         peft_options_free(o);
     }
     ck_assert_ptr_null(t.adapter);
@@ -92,7 +98,7 @@ END_TEST
 
 /* Trains three steps and records losses and gradients, those of the query first, as in a model with one adapter for the
  * query and a second one for the value. */
-static void record(const tiny *t, tiny_bits *bits)
+static void record_training(const tiny *t, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=3,lr=1e-2");
     for (int i = 0; i < 3; i++) {
@@ -116,15 +122,15 @@ START_TEST(the_preset_equals_two_adapters_and_a_trained_norm)
     static const char *const parts[] = { "targets=attn.q,alpha=32,r=4", "targets=attn.v,alpha=32,r=4,train_norm=true,"
                                          "norm_init=one" };
     tiny_bits bits[2] = { { 0 } };
-    for (int i = 0; i < 2; i++) {
+    for (int separate = 0; separate < 2; separate++) {         /* one adapter with the preset; then two */
         tiny t = tiny_make(&(tiny_spec){ .more = "pool=mean" });
         peft_adapter *a[2] = { NULL };
-        for (int k = 0; k < 1 + i; k++) {
-            a[k] = tiny_adapter(t.backbone, "lora", i ? parts[k] : "preset=med_peft,dropout=0,r=4");
+        for (int k = 0; k < (separate ? 2 : 1); k++) {
+            a[k] = tiny_adapter(t.backbone, "lora", separate ? parts[k] : "preset=med_peft,dropout=0,r=4");
             OK(peft_model_attach(t.model, a[k]));
         }
         tiny_shake(t.model);
-        record(&t, &bits[i]);
+        record_training(&t, &bits[separate]);
         peft_adapter_free(a[0]);
         peft_adapter_free(a[1]);
         tiny_free(&t);

@@ -3,6 +3,7 @@
  * alpha_pattern; and options of models, vpt and cls_tune that are refused because they would have no effect. */
 #include "tiny.h"
 
+/* Creates an adapter with options given as text; returns the status of peft_adapter_create. */
 static peft_status create(const tiny *t, const char *method, const char *options, peft_adapter **out)
 {
     peft_options *o = tiny_options(t->ctx, "%s", options);
@@ -95,17 +96,20 @@ START_TEST(dora_on_attn_qkv_and_a_part_of_it_is_refused)
 }
 END_TEST
 
-/* Methods whose init reads a tensor, or rows of a tensor, that the backbone does not have. */
+/* Methods whose init reads a tensor, or rows of a tensor, that the backbone does not have. Its attn.qkv.weight has the
+ * rows 0 to 3 * width - 1; the second reads `width` rows from row 2 * width + 1 on. */
 static peft_status norms_of_a_missing_tensor(peft_adapter *a, const peft_vit *v)
 {
     peft_param *p = peft_sys_declare(a, PEFT_DIMS(v->width), "one", "lengths");
-    peft_sys_fill_row_norms(a, p, "blocks.0.attn.query.weight", 0);
+    const int64_t first_row = 0;
+    peft_sys_fill_row_norms(a, p, "blocks.0.attn.query.weight", first_row);
     return peft_sys_init_status(a);
 }
 static peft_status norms_of_too_many_rows(peft_adapter *a, const peft_vit *v)
 {
     peft_param *p = peft_sys_declare(a, PEFT_DIMS(v->width), "one", "lengths");
-    peft_sys_fill_row_norms(a, p, "blocks.0.attn.qkv.weight", 2 * v->width + 1);
+    const int64_t first_row = 2 * v->width + 1;
+    peft_sys_fill_row_norms(a, p, "blocks.0.attn.qkv.weight", first_row);
     return peft_sys_init_status(a);
 }
 
@@ -113,8 +117,8 @@ START_TEST(reading_tensors_that_the_backbone_lacks_is_an_error)
 {
     static const peft_method methods[] = { { .name = "no_tensor", .init = norms_of_a_missing_tensor },
                                            { .name = "no_rows", .init = norms_of_too_many_rows } };
-    peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = tiny_default_backbone(ctx);
     peft_adapter *a = NULL;
     peft_options *o = tiny_options(ctx, "registers=true");
     for (int i = 0; i < 2; i++) OK(peft_sys_register_method(ctx, &methods[i], PEFT_METHOD_ABI));

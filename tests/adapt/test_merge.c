@@ -10,6 +10,7 @@
 #include "suite.h"
 
 enum { IMAGES = 2, CLASSES = 4, LOGITS = IMAGES * CLASSES };
+#define SUFFIX ".safetensors"
 static peft_context *ctx;
 static peft_tensor *images;
 
@@ -24,9 +25,9 @@ static peft_options *options(const char *text)
 static void open_context_and_images(void)
 {
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
-    ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 2, 3, 16, 16 }, &images), PEFT_OK);
-    pf_rng r = { 5, 1, 0 };
-    for (int i = 0; i < 2 * 3 * 256; i++)
+    ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ IMAGES, 3, 16, 16 }, &images), PEFT_OK);
+    pf_rng r = { .seed = 5, .a = 1 };
+    for (int64_t i = 0; i < peft_tensor_count(images); i++)
         ((float *)peft_tensor_data(images))[i] = (float)pf_rng_normal(&r, (uint64_t)i);
 }
 
@@ -42,7 +43,8 @@ static peft_backbone *backbone(const char *more)
     return b;
 }
 
-static peft_model *model(peft_backbone *b, const char *method, const char *opts, const char *pool, uint32_t seed)
+/* A model of b with an adapter, whose parameters are changed at random; opts: options of the method. */
+static peft_model *model(peft_backbone *b, const char *method, const char *opts, const char *pool)
 {
     char text[40];
     peft_model *m;
@@ -54,7 +56,7 @@ static peft_model *model(peft_backbone *b, const char *method, const char *opts,
     ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
     for (size_t i = 0; i < peft_model_param_count(m); i++) {          /* initial zeros would hide errors */
         peft_tensor *t = peft_param_value(peft_model_param(m, i));
-        pf_rng r = { seed, (uint32_t)i, 7 };
+        pf_rng r = { .seed = 3, .a = (uint32_t)i, .b = 7 };
         for (int64_t k = 0; k < peft_tensor_count(t); k++)
             ((float *)peft_tensor_data(t))[k] += (float)(0.1 * pf_rng_normal(&r, (uint64_t)k));
     }
@@ -64,6 +66,7 @@ static peft_model *model(peft_backbone *b, const char *method, const char *opts,
     return m;
 }
 
+/* The logits of `images`. */
 static void predict(peft_model *m, float out[LOGITS])
 {
     peft_session *s;
@@ -86,15 +89,16 @@ static double distance(const float *a, const float *b)
     return sqrt(d / n);
 }
 
-/* Saves with Hugging Face's names, loads, and expects the same logits. false: Hugging Face has no such network. */
+/* Saves with Hugging Face's names, loads, and expects the logits `want`. Returns false if Hugging Face has no such
+ * network. */
 static bool saved_for_hf_predicts_the_same(const peft_backbone *merged, const float want[LOGITS])
 {
-    char path[] = "/tmp/peft-merge-XXXXXX.safetensors";
+    char path[] = "/tmp/peft-merge-XXXXXX" SUFFIX;
     peft_options *o = options("naming=hf");
     peft_backbone *loaded;
     peft_model *plain;
     float got[LOGITS];
-    close(mkstemps(path, 12));
+    close(mkstemps(path, sizeof SUFFIX - 1));
     const peft_status s = peft_backbone_save_as(merged, path, o);
     if (!s) {
         ck_assert_msg(!peft_backbone_load(ctx, path, o, &loaded), "%s", peft_last_error());
@@ -109,6 +113,7 @@ static bool saved_for_hf_predicts_the_same(const peft_backbone *merged, const fl
     return !s;
 }
 
+/* options: of the method; backbone: further options of the backbone; pool: option of the model. */
 static const struct { const char *method, *options, *backbone, *pool; } mergeable[] = {
     { "linear", "", "", "auto" }, { "full", "", "", "auto" }, { "partial", "blocks=2", "", "auto" },
     { "bitfit", "", "", "auto" }, { "ln_tune", "", "", "auto" }, { "ln_tune", "", ",pool=mean", "auto" },
@@ -130,7 +135,7 @@ START_TEST(merged_and_unmerged_models_predict_the_same)
     close(mkstemp(path));
     for (size_t i = 0; i < sizeof mergeable / sizeof *mergeable; i++) {
         peft_backbone *b = backbone(mergeable[i].backbone), *merged, *loaded;
-        peft_model *m = model(b, mergeable[i].method, mergeable[i].options, mergeable[i].pool, 3), *plain;
+        peft_model *m = model(b, mergeable[i].method, mergeable[i].options, mergeable[i].pool), *plain;
         float after[LOGITS], want[LOGITS], got[LOGITS], again[LOGITS];
         predict(m, want);
         ck_assert_msg(!peft_model_merge(m, &merged), "%s: %s", mergeable[i].method, peft_last_error());
@@ -164,12 +169,12 @@ END_TEST
 START_TEST(drift_is_the_difference_of_two_sessions)
 {
     open_context_and_images();
-    peft_backbone *b = backbone(""), *other = backbone(",classes=3"), *wide, *merged;
-    peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
+    peft_backbone *b = backbone(""), *other = backbone(",classes=3"), *small_images, *merged;
+    peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto"), *plain;
     float want[LOGITS], got[LOGITS];
-    double absolute = -1, relative = -1, difference = 0, largest = 0, of_random_images;
+    double absolute = -1, relative = -1, difference = 0, largest = 0, drift_of_random_images;
     peft_options *o = options("image_size=8,patch=4,width=48,depth=3,heads=3,classes=4");
-    ck_assert_int_eq(peft_backbone_create(ctx, o, &wide), PEFT_OK);
+    ck_assert_int_eq(peft_backbone_create(ctx, o, &small_images), PEFT_OK);
     ck_assert_int_eq(peft_model_merge(m, &merged), PEFT_OK);
     ck_assert_int_eq(peft_model_create(merged, NULL, &plain), PEFT_OK);
     predict(m, want);
@@ -182,14 +187,16 @@ START_TEST(drift_is_the_difference_of_two_sessions)
     ck_assert_msg(absolute == difference && relative == difference / largest,
                   "drift %g, relative %g, expected %g and %g", absolute, relative, difference, difference / largest);
     ck_assert_double_lt(relative, 3e-6);
-    ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, NULL, &of_random_images), "%s", peft_last_error());
-    ck_assert(of_random_images > 0 && of_random_images < 3e-6);
+    peft_tensor *const random_images = NULL;
+    ck_assert_msg(!peft_model_merge_drift(m, merged, random_images, NULL, &drift_of_random_images), "%s",
+                  peft_last_error());
+    ck_assert(drift_of_random_images > 0 && drift_of_random_images < 3e-6);
     ((float *)(uintptr_t)peft_tensor_cdata(peft_backbone_tensor(merged, 5)))[0] += 1;       /* a wrong weight */
-    ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, &absolute, &relative), "%s", peft_last_error());
+    ck_assert_msg(!peft_model_merge_drift(m, merged, random_images, &absolute, &relative), "%s", peft_last_error());
     ck_assert_double_gt(relative, 1e-4);
-    absolute = 7;
+    absolute = 7;                                                     /* a refused call leaves the value */
     ck_assert_int_eq(peft_model_merge_drift(m, other, images, &absolute, NULL), PEFT_E_MISMATCH);
-    ck_assert_int_eq(peft_model_merge_drift(m, wide, images, &absolute, NULL), PEFT_E_MISMATCH);
+    ck_assert_int_eq(peft_model_merge_drift(m, small_images, images, &absolute, NULL), PEFT_E_MISMATCH);
     ck_assert_int_eq(peft_model_merge_drift(m, NULL, images, &absolute, NULL), PEFT_E_INVALID);
     ck_assert_int_eq(peft_model_merge_drift(NULL, merged, images, &absolute, NULL), PEFT_E_INVALID);
     ck_assert(absolute == 7);
@@ -197,7 +204,7 @@ START_TEST(drift_is_the_difference_of_two_sessions)
     peft_model_free(plain);
     peft_model_free(m);
     peft_backbone_free(merged);
-    peft_backbone_free(wide);
+    peft_backbone_free(small_images);
     peft_backbone_free(other);
     peft_backbone_free(b);
     peft_tensor_free(images);
@@ -211,11 +218,11 @@ START_TEST(drift_of_a_rounded_file_is_the_difference_of_two_sessions)
     static const struct { const char *type, *naming; double lo, hi; } rows[] = {
         { "f32", "timm", 0, 3e-6 }, { "f16", "timm", 1e-5, 1e-2 }, { "bf16", "timm", 1e-4, 5e-2 },
         { "bf16", "hf5", 1e-4, 5e-2 } };
-    char path[] = "/tmp/peft-merge-XXXXXX.safetensors";
+    char path[] = "/tmp/peft-merge-XXXXXX" SUFFIX;
     open_context_and_images();
-    close(mkstemps(path, 12));
+    close(mkstemps(path, sizeof SUFFIX - 1));
     peft_backbone *b = backbone(""), *merged, *loaded;
-    peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
+    peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto"), *plain;
     ck_assert_int_eq(peft_model_merge(m, &merged), PEFT_OK);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[64];
@@ -261,7 +268,7 @@ START_TEST(methods_that_cannot_be_merged_are_refused_with_the_reason)
     open_context_and_images();
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         peft_backbone *b = backbone(refused[i].backbone), *out = NULL;
-        peft_model *m = model(b, refused[i].method, refused[i].options, "auto", 3);
+        peft_model *m = model(b, refused[i].method, refused[i].options, "auto");
         ck_assert_int_eq(peft_model_merge(m, &out), PEFT_E_UNSUPPORTED);
         ck_assert_msg(strstr(peft_last_error(), refused[i].word) != NULL, "%s", peft_last_error());
         ck_assert_ptr_null(out);

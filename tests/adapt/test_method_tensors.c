@@ -3,7 +3,7 @@
  * tensor of the backbone by name) and peft_sys_declare_buffer. */
 #include "tiny_bits.h"
 
-enum { BATCH = 3, CLASSES = 3 };
+enum { BATCH = 3, CLASSES = 3, TOKENS = 5, WIDTH = 24 };   /* TOKENS: prompts in a layer; WIDTH: of BACKBONE */
 #define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=2,heads=3"
 
 /* --- a method that reads a constant and a weight; each test sets these variables ---------------------------------- */
@@ -19,15 +19,17 @@ static void fill_constant(void *user, peft_real *data, int64_t count)
     for (int64_t i = 0; i < count; i++) data[i] = (peft_real)(*(const double *)user * (double)(i % 7));
 }
 
+/* The method declares no parameters. */
 static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_sys_init_status(a); }
 
+/* Adds attn.proj of (input + row 0 of the constant) to the output of attn.proj. */
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     double factor = 0.25;
     (void)state;
     if (s->role != PEFT_PROJ) return;
     const int64_t extent = rows + more_per_layer * s->layer;
-    peft_val shift = peft_sys_constant(b, PEFT_DIMS(extent, 24), fill_constant, &factor, "shift");
+    peft_val shift = peft_sys_constant(b, PEFT_DIMS(extent, WIDTH), fill_constant, &factor, "shift");
     peft_val w = by_name ? peft_sys_weight(b, weight, (int)s->layer) : s->w;
     s->out = peft_sys_add(b, s->out, peft_sys_linear(b, peft_sys_add(b, s->in, peft_sys_select(b, shift, 0)), w,
                                                      PEFT_NONE));
@@ -39,7 +41,7 @@ static const peft_method twice = { .name = "twice", .summary = "adds attn.proj o
 /* A model with the method "twice" and, where it is not NULL, a second method. */
 static tiny make(const char *second)
 {
-    tiny t = { .ctx = tiny_context(NULL, 1) };
+    tiny t = { .ctx = tiny_plain_context() };
     OK(peft_sys_register_method(t.ctx, &twice, PEFT_METHOD_ABI));
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     t.model = tiny_model(t.backbone, "classes=3");
@@ -55,6 +57,7 @@ static tiny make(const char *second)
     return t;
 }
 
+/* The logits of one batch. */
 static void predict(const tiny *t, float logits[BATCH * CLASSES])
 {
     tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
@@ -139,7 +142,7 @@ END_TEST
 /* 1000 more rows of a constant are 96,000 more bytes in the memory that session, trainer and context report. */
 START_TEST(a_constant_counts_in_the_reported_memory)
 {
-    const size_t bytes = (size_t)1000 * 24 * sizeof(float);
+    const size_t bytes = (size_t)1000 * WIDTH * sizeof(float);
     size_t session[2], used[2];
     double trainer[2];
     for (int i = 0; i < 2; i++) {
@@ -166,7 +169,7 @@ END_TEST
 static peft_model *prompted(const tiny *t, peft_adapter **a)
 {
     peft_model *m = tiny_model(t->backbone, "classes=3");
-    peft_options *o = tiny_options(t->ctx, "tokens=5");
+    peft_options *o = tiny_options(t->ctx, "tokens=%d", TOKENS);
     OK(peft_adapter_create(t->backbone, "masked_prompt", o, a));
     OK(peft_model_attach(m, *a));
     peft_options_free(o);
@@ -176,11 +179,12 @@ static peft_model *prompted(const tiny *t, peft_adapter **a)
 
 static tiny context_and_backbone(void)
 {
-    tiny t = { .ctx = tiny_context(NULL, 1) };
+    tiny t = { .ctx = tiny_plain_context() };
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     return t;
 }
 
+/* The logits of one batch by m, in place of t's own model. */
 static void logits_of(const tiny *t, peft_model *m, float logits[BATCH * CLASSES])
 {
     tiny other = *t;
@@ -188,6 +192,7 @@ static void logits_of(const tiny *t, peft_model *m, float logits[BATCH * CLASSES
     predict(&other, logits);
 }
 
+/* Sets all values of the masks of both layers. */
 static void set_mask(peft_model *m, float value)
 {
     for (int l = 0; l < 2; l++) {
@@ -195,7 +200,7 @@ static void set_mask(peft_model *m, float value)
         snprintf(name, sizeof name, "mask.%d", l);
         peft_tensor *mask = peft_model_find_buffer(m, name);
         ck_assert_ptr_nonnull(mask);
-        for (int i = 0; i < 5 * 24; i++) ((float *)peft_tensor_data(mask))[i] = value;
+        for (int i = 0; i < TOKENS * WIDTH; i++) ((float *)peft_tensor_data(mask))[i] = value;
     }
 }
 
@@ -203,7 +208,7 @@ static void set_mask(peft_model *m, float value)
 START_TEST(a_buffer_takes_part_in_the_prediction)
 {
     tiny t = context_and_backbone();
-    float masked[9], zeroed[9], without[9];
+    float masked[BATCH * CLASSES], zeroed[BATCH * CLASSES], without[BATCH * CLASSES];
     peft_adapter *a;
     peft_model *m = prompted(&t, &a), *plain = tiny_model(t.backbone, "classes=3");
     tiny_shake(plain);
@@ -239,7 +244,7 @@ START_TEST(a_buffer_is_saved_and_loaded)
     set_mask(m, 0.5);
     tiny prompted_tiny = t;
     prompted_tiny.model = m;
-    train(&prompted_tiny, ",cache_features=100000", &bits);
+    train(&prompted_tiny, ",cache_features=100000", &bits);              /* bits: not compared, only the mask is */
     ck_assert_float_eq(((const float *)peft_tensor_cdata(peft_model_find_buffer(m, "mask.1")))[23], 0.5f);
     OK(peft_adapter_save(a, tiny_path("adapter")));
     OK(peft_adapter_load(t.backbone, tiny_path("adapter"), &loaded));
@@ -289,7 +294,7 @@ START_TEST(features_that_depend_on_a_buffer_are_not_cached)
 {
     double loss[2][2];
     for (int cached = 0; cached < 2; cached++) {
-        tiny t = { .ctx = tiny_context(NULL, 1) };
+        tiny t = { .ctx = tiny_plain_context() };
         OK(peft_sys_register_method(t.ctx, &buffer_factor, PEFT_METHOD_ABI));
         t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
         t.model = tiny_model(t.backbone, "classes=3");

@@ -9,7 +9,7 @@ static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear,pool
     "classes=3,head=mlp,head_layers=2" };
 static const char note[] = "a \"quoted\" text, with = signs,\n two lines and \xc3\xa4\xc3\xb6";
 
-/* A model after three training steps, with two notes; its state and logits are appended to bits. */
+/* A model after three training steps, with two notes; its state and logits are appended to bits (NULL: not wanted). */
 static tiny trained(const tiny_spec *spec, tiny_bits *bits)
 {
     tiny t = tiny_make(spec);
@@ -232,8 +232,9 @@ START_TEST(a_resampled_backbone_and_its_saved_copy_take_the_same_files)
             peft_adapter_free(a);
             peft_model_free(m);
         }
-        FAILS(PEFT_E_MISMATCH, "", peft_adapter_load(other, tiny_path("adapter"), &a));
-        FAILS(PEFT_E_MISMATCH, "", peft_adapter_load(t.backbone, tiny_path("adapter"), &a));
+        const char *const any_message = "";
+        FAILS(PEFT_E_MISMATCH, any_message, peft_adapter_load(other, tiny_path("adapter"), &a));
+        FAILS(PEFT_E_MISMATCH, any_message, peft_adapter_load(t.backbone, tiny_path("adapter"), &a));
     }
     m = tiny_model(large, NULL);
     peft_backbone *merged, *again;
@@ -255,6 +256,7 @@ START_TEST(a_resampled_backbone_and_its_saved_copy_take_the_same_files)
 END_TEST
 
 typedef struct refusal { tiny_change change; peft_status status; const char *text; } refusal;
+/* The change of a file (tiny_change: what is done, to which tensor or metadata entry, its new value). */
 static const refusal in_both[] = {                                          /* changes of adapter and model files */
     { { DROP, "prompt", NULL }, PEFT_E_FORMAT, "tensor 'prompt' is missing" },
     { { FLATTEN, "prompt", NULL }, PEFT_E_FORMAT, "tensor 'prompt': given [153], expected [3, 17, 3]" },

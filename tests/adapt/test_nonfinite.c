@@ -8,7 +8,7 @@
 static void copy_with_value(const char *from, const char *to, const char *tensor, double value)
 {
     static _Alignas(8) char data[1 << 20];
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     pf_st *st;
     FILE *f = fopen(from, "rb");
     ck_assert_ptr_nonnull(f);
@@ -81,7 +81,8 @@ START_TEST(training_states_with_nan_are_not_saved)
     peft_trainer *r = tiny_trainer(t.model, "batch=3,lr=1e-2");
     tiny_step(r, 3, 0);
     OK(peft_trainer_save(r, tiny_path("state")));
-    OK(peft_trainer_group(r, "head.weight", 1e300, 0));
+    const double huge_lr_scale = 1e300, no_decay = 0;
+    OK(peft_trainer_group(r, "head.weight", huge_lr_scale, no_decay));
     tiny_batch b = tiny_batch_make(t.model, 3, 0);
     FAILS(PEFT_E_NONFINITE, "head.weight", peft_trainer_step(r, b.images, b.labels, b.ids));
     tiny_batch_free(&b);
@@ -100,7 +101,7 @@ START_TEST(backbone_files_with_nan_are_refused)
 {
     static const peft_dtype types[] = { PEFT_F32, PEFT_F16, PEFT_BF16, PEFT_F64 };
     static const char *const tensors[] = { "blocks.1.attn.qkv.weight", "head.weight", "pos_embed", "norm.bias" };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = tiny_backbone(ctx, NULL, "classes=3"), *loaded = NULL;
     for (int k = 0; k < 4; k++) {
         tiny_save_backbone(b, &(tiny_save){ .type = types[k] }, tiny_path("backbone"));
@@ -128,14 +129,17 @@ START_TEST(predictions_with_nan_are_an_error_that_names_the_image)
     peft_session *s = tiny_session(t.model, "batch=4");
     const float *got = peft_tensor_cdata(y), *want = peft_tensor_cdata(good);
     OK(peft_session_predict(s, b.images, good));
-    ((float *)peft_tensor_data(b.images))[2 * peft_tensor_count(b.images) / 4 + 5] = NAN;
+    float *pixel = (float *)peft_tensor_data(b.images) + 2 * peft_tensor_count(b.images) / 4 + 5;   /* of image 2 */
+    const int softmax = 0, multi_label = 1;
+    *pixel = NAN;
     FAILS(PEFT_E_NONFINITE, "image 2", peft_session_predict(s, b.images, y));
     for (int i = 0; i < 12; i++) ck_assert(i / 3 == 2 ? !isfinite(got[i]) : got[i] == want[i]);
-    FAILS(PEFT_E_NONFINITE, "image 2", peft_session_probabilities(s, b.images, 0, y));
-    FAILS(PEFT_E_NONFINITE, "image 2", peft_session_probabilities(s, b.images, 1, y));
-    ((float *)peft_tensor_data(b.images))[2 * peft_tensor_count(b.images) / 4 + 5] = 0;
+    FAILS(PEFT_E_NONFINITE, "image 2", peft_session_probabilities(s, b.images, softmax, y));
+    FAILS(PEFT_E_NONFINITE, "image 2", peft_session_probabilities(s, b.images, multi_label, y));
+    *pixel = 0;
     ((float *)peft_tensor_data(peft_param_value(peft_model_find_param(t.model, "head.bias"))))[0] = INFINITY;
-    FAILS(PEFT_E_NONFINITE, "image 0", peft_session_probabilities(s, b.images, 1, y));    /* sigmoid(Inf) is 1 */
+    /* sigmoid(Inf) is 1: the infinite logit is found all the same */
+    FAILS(PEFT_E_NONFINITE, "image 0", peft_session_probabilities(s, b.images, multi_label, y));
     peft_session_free(s);
     peft_tensor_free(y);
     peft_tensor_free(good);
@@ -155,7 +159,8 @@ START_TEST(drift_is_infinite_where_a_network_gives_nan)
         if (both) bias[1] = NAN;
         OK(peft_model_merge(t.model, &merged));
         if (!both) bias[1] = NAN;
-        OK(peft_model_merge_drift(t.model, merged, NULL, &absolute, &relative));
+        peft_tensor *const random_images = NULL;
+        OK(peft_model_merge_drift(t.model, merged, random_images, &absolute, &relative));
         ck_assert(isinf(absolute) && isinf(relative));
         peft_backbone_free(merged);
         tiny_free(&t);

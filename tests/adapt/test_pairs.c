@@ -5,7 +5,7 @@
 #include "tiny_bits.h"
 
 enum { METHODS = 32 };
-static const double largest_drift = 5e-6;
+static const double largest_drift = 5e-6;                /* relative difference of logits that merging may cause */
 
 /* WORKS: trains and loads, one of the two cannot be merged. MERGED: merges too. NO_ATTACH: refused when attached.
  * NO_MERGE: each can be merged alone, the pair is refused. */
@@ -21,6 +21,7 @@ static bool can_be_merged(const char *method)
     return m->merge != NULL;
 }
 
+/* The model predicts the same bits after it was saved and loaded. */
 static void check_save_and_load(const tiny *t, const char *who)
 {
     tiny_bits want = { 0 }, got = { 0 };
@@ -34,6 +35,7 @@ static void check_save_and_load(const tiny *t, const char *who)
     peft_model_free(loaded);
 }
 
+/* Merges and compares, or checks that the refusal names one of the methods or the head. */
 static outcome check_merge(const tiny *t, const char *first, const char *second)
 {
     peft_backbone *merged = NULL;
@@ -46,7 +48,8 @@ static outcome check_merge(const tiny *t, const char *first, const char *second)
                       second, why);
         return can_be_merged(first) && can_be_merged(second) ? NO_MERGE : WORKS;
     }
-    OK(peft_model_merge_drift(t->model, merged, NULL, NULL, &drift));
+    peft_tensor *const random_images = NULL;
+    OK(peft_model_merge_drift(t->model, merged, random_images, NULL, &drift));
     ck_assert_msg(drift >= 0 && drift < largest_drift, "%s, then %s: drift of merging %g", first, second, drift);
     peft_backbone_free(merged);
     return MERGED;

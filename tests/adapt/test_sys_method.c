@@ -25,10 +25,13 @@ static peft_context *plain_context(void)
 }
 
 /* --- tables that are refused -------------------------------------------------------------------- */
+/* A table, and the error that its registration gives. METHOD: with these further members. WITH_OPTION: with one option,
+ * given as { name, type, default, lowest and highest value, help }. */
 typedef struct refusal { peft_method m; peft_status status; const char *text; } refusal;
 #define METHOD(...) { .name = "mine", .init = init_nothing, __VA_ARGS__ }
 #define WITH_OPTION(...) METHOD(.opts = (const peft_option[]){ { __VA_ARGS__ }, { 0 } })
 
+/* Each table is refused, without a change of the context. */
 static void check_refusals(peft_context *ctx, const refusal *r, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -41,7 +44,7 @@ static void check_refusals(peft_context *ctx, const refusal *r, size_t n)
 
 START_TEST(bad_method_tables_are_refused)
 {
-    peft_option many[70];
+    peft_option many[70];                    /* no empty row ends it within the 64 rows that are read */
     char names[70][8];
     for (int i = 0; i < 70; i++) {
         snprintf(names[i], sizeof names[i], "a%d", i);
@@ -113,11 +116,12 @@ START_TEST(sizes_of_public_structs_belong_to_the_method_version)
     ck_assert_uint_eq(sizeof(peft_site), 64);
     ck_assert_uint_eq(sizeof(peft_vit), 72);
     ck_assert_uint_eq(sizeof(peft_option), 48);
-    ck_assert_int_eq(PEFT_POOL, 9);
+    ck_assert_int_eq(PEFT_POOL, 9);                  /* values of the enumeration of sites, in compiled methods */
     ck_assert_int_eq(PEFT_MLP, 12);
 }
 END_TEST
 
+/* Allocation n of a registration fails, for n = 0, 1, ..; then the same registration succeeds. */
 START_TEST(registration_without_memory_changes_nothing)
 {
     for (long n = 0; ; n++) {
@@ -174,7 +178,7 @@ static void register_factor(peft_context *ctx, const char *with)
 START_TEST(a_context_keeps_a_copy_of_the_method)
 {
     peft_context *ctx = plain_context(), *other = plain_context();
-    peft_backbone *before = tiny_backbone(ctx, NULL, NULL), *elsewhere = tiny_backbone(other, NULL, NULL);
+    peft_backbone *before = tiny_default_backbone(ctx), *elsewhere = tiny_default_backbone(other);
     peft_adapter *a, *b;
     FAILS(PEFT_E_NOTFOUND, "peft_sys_register_method", peft_adapter_create(before, "factor", NULL, &a));
     register_factor(ctx, "one");
@@ -217,7 +221,7 @@ static void *predict_with_factor(void *with)
     for (int round = 0; round < 20; round++) {
         peft_context *ctx = plain_context();
         register_factor(ctx, with);
-        peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+        peft_backbone *b = tiny_default_backbone(ctx);
         peft_adapter *a;
         peft_model *m = tiny_model(b, NULL);
         OK(peft_adapter_create(b, "factor", NULL, &a));
@@ -253,7 +257,7 @@ START_TEST(files_load_only_where_their_method_is_registered)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "gated_prompt" });
     peft_context *fresh = plain_context();
-    peft_backbone *b = tiny_backbone(fresh, NULL, NULL);
+    peft_backbone *b = tiny_default_backbone(fresh);
     peft_adapter *a;
     peft_model *m;
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
@@ -294,10 +298,11 @@ static void record_training(peft_backbone *b, const char *method, const char *op
 
 START_TEST(built_in_methods_registered_under_other_names_train_the_same)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = tiny_default_backbone(ctx);
     for (size_t i = 0; i < peft_method_count(); i++) {
         peft_method copy = *peft_sys_method(ctx, i);
+        /* options that the method requires, or that the tiny network needs */
         const char *options = copy.network ? "classes=3,side_image=16" : !strcmp(copy.name, "vp") ? "width=3"
                             : !strcmp(copy.name, "partial") ? "blocks=2" : "";
         const char *model = copy.network ? "classes=3,head=side_encoder" : "classes=3";
@@ -316,10 +321,11 @@ START_TEST(built_in_methods_registered_under_other_names_train_the_same)
 }
 END_TEST
 
+/* gated_prompt starts with gates of zero. */
 START_TEST(a_gate_of_zero_changes_no_logit)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = tiny_default_backbone(ctx);
     peft_model *m = tiny_model(b, "classes=0");
     peft_adapter *a = tiny_adapter(b, "gated_prompt", NULL);
     tiny_bits without = { 0 }, with = { 0 };

@@ -8,6 +8,7 @@ static peft_param *some;                 /* [2, 48]: 48 is the width of TINY_BAC
 
 static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
 {
+    /* "%0150d" with 1 gives a name of 150 characters, which is too long */
     some = peft_sys_declare(a, PEFT_DIMS(2, v->width), "one", "some");
     switch (mistake) {
     case 0: peft_sys_declare(a, PEFT_DIMS(3), "one", "some"); break;
@@ -15,7 +16,7 @@ static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
     case 2: peft_sys_declare(a, PEFT_DIMS(-3), "one", "other"); break;
     case 3: peft_sys_declare(a, PEFT_DIMS(INT64_MAX, 8), "one", "other"); break;
     case 4: peft_sys_declare(a, PEFT_DIMS(3), "two", "other"); break;
-    case 5: peft_sys_opt_int(a, "size"); break;
+    case 5: peft_sys_opt_int(a, "size"); break;                          /* the method has no options */
     case 6: peft_sys_declare(a, PEFT_DIMS(3), "one", "%0150d", 1); break;
     case 7: peft_sys_declare_buffer(a, PEFT_DIMS(3), "one", "%0150d", 1); break;
     }
@@ -23,7 +24,7 @@ static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
 }
 enum { INIT_MISTAKES = 8 };
 
-/* A wrong call in emit, at the output of block 1. */
+/* A wrong call in emit, at the output of block 1, whose value is s->out [batch, tokens, 48]. */
 typedef peft_val (*wrong_call)(peft_build *b, const peft_site *s);
 #define CALL(name, value) static peft_val name(peft_build *b, const peft_site *s) { (void)b, (void)s; return value; }
 #define NO_SUCH_VALUE ((peft_val){ 1u << 30 })
@@ -57,9 +58,9 @@ CALL(replace_none, peft_sys_replace_rows(b, s->out, 1, PEFT_NONE))
 CALL(replace_vector, peft_sys_replace_rows(b, s->out, 1, peft_sys_select(b, peft_sys_param(b, some), 0)))
 CALL(repeat_none, peft_sys_repeat_batch(b, PEFT_NONE))
 CALL(dropout_all, peft_sys_dropout(b, s->out, 1))
-CALL(swap_two, peft_sys_merge_heads(b, peft_sys_param(b, some)))
+CALL(merge_heads_of_matrix, peft_sys_merge_heads(b, peft_sys_param(b, some)))
 CALL(frame_none, peft_sys_frame(b, PEFT_NONE, s->out, s->out, s->out))
-CALL(row_scale_wrong, peft_sys_inverse_row_norms(b, peft_sys_param(b, some), peft_sys_param(b, some), s->out, 1))
+CALL(row_norms_wrong, peft_sys_inverse_row_norms(b, peft_sys_param(b, some), peft_sys_param(b, some), s->out, 1))
 CALL(resize_tokens, peft_sys_resize_images(b, s->out, 8))
 CALL(side_negative, peft_sys_side_images(b, -4))
 CALL(input_unnamed, peft_sys_input(b, NULL, PEFT_DIMS(3)))
@@ -72,9 +73,10 @@ static void fill_nothing(void *user, peft_real *data, int64_t count) { (void)use
 CALL(weight_unknown, peft_sys_weight(b, "blocks.%d.attn.proj.weigth", 0))
 CALL(constant_without_fill, peft_sys_constant(b, PEFT_DIMS(3), NULL, NULL, "three"))
 CALL(constant_long_name, peft_sys_constant(b, PEFT_DIMS(3), fill_nothing, NULL, "%0150d", 1))
-CALL(mass_none, peft_sys_attention_mass(b, 3, s, true))
+enum { HEADS = 3 };
+CALL(mass_none, peft_sys_attention_mass(b, HEADS, s, true))
 CALL(top_none, peft_sys_top_rows(b, s->out, s->out, 2))
-CALL(attention_none, peft_sys_attention(b, 3, s))
+CALL(attention_none, peft_sys_attention(b, HEADS, s))
 static peft_val attention_heads(peft_build *b, const peft_site *s)
 {
     const peft_site site = { .q = s->out, .k = s->out, .v = s->out };
@@ -86,8 +88,8 @@ static const wrong_call wrong_calls[] = {
     add_no_such_value, mul_none, scale_none, affine_wrong, linear_none, linear_bias, linear_narrow, linear_scalar,
     activate_unknown, layernorm_none,
     logsumexp_none, logaddexp_other, insert_none, insert_beyond, take_beyond, drop_beyond, mean_negative, replace_none,
-    replace_vector, repeat_none, dropout_all, swap_two, frame_none, row_scale_wrong, resize_tokens, side_negative,
-    weight_unknown, constant_without_fill, constant_long_name,
+    replace_vector, repeat_none, dropout_all, merge_heads_of_matrix, frame_none, row_norms_wrong, resize_tokens,
+    side_negative, weight_unknown, constant_without_fill, constant_long_name,
     input_unnamed, input_without_extents, input_own, input_empty, input_huge, input_deep,
     mass_none, top_none, attention_none, attention_heads };
 enum { EMIT_MISTAKES = sizeof wrong_calls / sizeof *wrong_calls };
@@ -102,9 +104,9 @@ START_TEST(wrong_calls_of_a_method_end_in_an_error_status)
 {
     static const peft_method wrong = { .name = "wrong", .sites = PEFT_AT(PEFT_BLOCK_OUT), .init = wrong_init,
                                         .emit = wrong_emit };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     OK(peft_sys_register_method(ctx, &wrong, PEFT_METHOD_ABI));
-    peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+    peft_backbone *b = tiny_default_backbone(ctx);
     for (mistake = 0; mistake < INIT_MISTAKES + EMIT_MISTAKES; mistake++) {
         peft_adapter *a = NULL;
         peft_trainer *t = NULL;

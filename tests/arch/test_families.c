@@ -19,7 +19,8 @@ static const struct { const char *format, *family; } expected[] = {
     { "HF DINOv2 with registers", "Hugging Face DINOv2 with registers" } };
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-/* Formats besides those of formats.h: families that an additional tensor or option tells from another. */
+/* Formats besides those of formats.h, where the columns of a row are explained: families that an additional tensor or
+ * option tells from another. */
 static const stem registers[] = { { "reg_token", { "register_tokens" } }, { NULL, { NULL } } };
 static const format more[] = {
     { "timm's CLIP", "", "blocks.%d.", "head", NO_HEAD ",norm_pre=true,eps=1e-5", "", NULL, NULL, NO_PATCH_BIAS },
@@ -31,6 +32,7 @@ static const format more[] = {
 static const format *format_at(int i) { return i < FORMATS ? &formats[i] : &more[i - FORMATS]; }
 enum { ALL = FORMATS + COUNT(more) };
 
+/* The name of the family as which a file in this format is recognised. */
 static const char *family_of_format(const char *format)
 {
     for (int i = 0; i < COUNT(expected); i++) if (!strcmp(expected[i].format, format)) return expected[i].family;
@@ -87,7 +89,7 @@ START_TEST(names_translate_back_to_the_same_tensor)
 {
     const pf_naming *naming[PF_NAMINGS_MAX];
     const size_t n = pf_namings(pf_all_families, naming);
-    for (size_t k = 0; k < 2 * n; k++) {
+    for (size_t k = 0; k < 2 * n; k++) {                     /* naming k / 2; odd k: a network with optional parts */
         const pf_vit_shape s = { .image = 8, .patch = 4, .width = 8, .depth = 2, .heads = 2, .mlp = 8, .classes = 3,
                                  .registers = k % 2, .layer_scale = k % 2, .swiglu = k % 2, .qkv_bias = true };
         pf_tensor_spec t;
@@ -126,8 +128,8 @@ static void check_save_and_load(peft_backbone *b, const pf_naming *naming, const
 {
     peft_context *ctx = b->ctx;
     const pf_hf_model *m = pf_saved_as(pf_all_families, naming, &b->shape);
-    const bool keeps = !m || m->classifier;
-    peft_options *o = tiny_options(ctx, "naming=%s,classifier=%s", naming->name, keeps ? "true" : "false");
+    const bool keeps_head = !m || m->classifier;
+    peft_options *o = tiny_options(ctx, "naming=%s,classifier=%s", naming->name, keeps_head ? "true" : "false");
     ck_assert_msg(!peft_backbone_save_as(b, tiny_path("saved.safetensors"), o), "%s as %s: %s", who, naming->name,
                   peft_last_error());
     peft_options_free(o);
@@ -138,7 +140,7 @@ static void check_save_and_load(peft_backbone *b, const pf_naming *naming, const
     char saved[65], loaded[65];
     pf_classifier_digest(b, saved);
     pf_classifier_digest(again, loaded);
-    if (keeps) ck_assert_msg(!strcmp(saved, loaded), "%s as %s: another classifier", who, naming->name);
+    if (keeps_head) ck_assert_msg(!strcmp(saved, loaded), "%s as %s: another classifier", who, naming->name);
     peft_backbone_free(again);
 }
 
@@ -157,7 +159,7 @@ static void same_blocks(const peft_backbone *a, const peft_backbone *b, const ch
 
 START_TEST(files_of_every_family_are_recognised_and_save_and_load)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     bool tested[64] = { false };
     for (int i = 0; i < ALL; i++) {
         const format *f = format_at(i);
@@ -169,9 +171,12 @@ START_TEST(files_of_every_family_are_recognised_and_save_and_load)
         for (int k = 0; pf_all_families[k]; k++) tested[k] |= pf_all_families[k] == family;
         loaded = load(ctx, tiny_path("file.safetensors"), f->load);
         same_blocks(b, loaded, f->name);
-        for (int k = 0; k < 2 && family->naming[k]; k++)
-            if (family->naming[k]->written && !(family->naming[k]->dtype && loaded->shape.norm_pre))
+        for (int k = 0; k < 2 && family->naming[k]; k++) {
+            /* namings with a key `dtype` need a config.json, in which these networks have no norm before the blocks */
+            const bool describable = !(family->naming[k]->dtype && loaded->shape.norm_pre);
+            if (family->naming[k]->written && describable)
                 check_save_and_load(loaded, family->naming[k], f->name);
+        }
         check_save_and_load(loaded, &pf_naming_timm, f->name);
         peft_backbone_free(loaded);
         peft_backbone_free(b);
@@ -184,6 +189,7 @@ START_TEST(files_of_every_family_are_recognised_and_save_and_load)
 END_TEST
 
 /* --- two families that the test adds: "own", and "own, marked" for files that also hold a tensor "flag" ----------- */
+/* A row: the family's name of a tensor, timm's, the part of it (1, 2, 3: q, k, v; 0: all), and 0: in every network. */
 static const pf_name_row own_top[] = {
     { "stem.summary", "cls_token", 0, 0 }, { "stem.places", "pos_embed", 0, 0 },
     { "stem.pixels.@", "patch_embed.proj.@", 0, 0 }, { "tail.@", "norm.@", 0, 0 }, { 0 } };
@@ -203,12 +209,14 @@ static const pf_family own_marked = {
     .name = "own, marked", .naming = { &own_naming }, .has_tensor = { "flag" },
     .ignored = (const char *const[]){ "flag", NULL }, .eps = 1e-2, .act = PK_GELU, .rule = "bilinear" };
 
+/* The same names in the form of formats.h, which writes the file. */
 static const stem own_stems[] = {
     { "cls_token", { "stem.summary" } }, { "pos_embed", { "stem.places" } }, { "patch_embed.proj", { "stem.pixels" } },
     { "norm", { "tail" } }, { "norm1", { "first" } }, { "norm2", { "second" } },
     { "attn.qkv", { "look.q", "look.k", "look.v" } }, { "attn.proj", { "look.out" } }, { "mlp.fc1", { "think.up" } },
     { "mlp.fc2", { "think.down" } }, { NULL, { NULL } } };
 
+/* Loads the fixture's file by a table of families. */
 static peft_backbone *load_own(fixture *b, pf_families families, const char *options)
 {
     peft_options *o = tiny_options(b->ctx, "%s", options);

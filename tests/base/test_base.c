@@ -40,7 +40,7 @@ START_TEST(error_messages_are_shortened_and_kept_printable)
     memset(big, 'x', sizeof big), big[sizeof big - 1] = 0;
     pf_fail(PEFT_E_INVALID, "%s", big);
     ck_assert_uint_eq(strlen(peft_last_error()), 1023);
-    ck_assert_int_eq(strncmp(peft_last_error() + 399, "x...x", 5), 0);
+    ck_assert_int_eq(strncmp(peft_last_error() + 399, "x...x", 5), 0);       /* shortened in its middle */
     pf_prefix_error(PEFT_E_INVALID, "front");
     ck_assert_int_eq(strncmp(peft_last_error(), "front: xxx", 10), 0);
     ck_assert_uint_eq(strlen(peft_last_error()), 1023);
@@ -57,6 +57,7 @@ START_TEST(error_messages_are_shortened_and_kept_printable)
 }
 END_TEST
 
+/* In a new thread: copies the last error to `text`, then sets another one. */
 static void *read_and_set_error(void *text)
 {
     snprintf(text, 100, "%s", peft_last_error());
@@ -101,7 +102,7 @@ static void *misaligned_alloc(size_t size, size_t align, void *user)
 
 static void misaligned_release(void *p, size_t size, void *user) { (void)size, (void)user; free((char *)p - 16); }
 
-/* A log function that keeps the last message. */
+/* A log function that keeps the last message. Levels: 0 errors, 1 warnings, 2 information. */
 static void collect(int level, const char *message, void *user)
 {
     snprintf(user, 100, "%d %s", level, message);
@@ -287,6 +288,7 @@ START_TEST(the_default_log_is_standard_error)
 }
 END_TEST
 
+/* Creates and frees a tensor; for failing_alloc_loop. */
 static peft_status make_tensor(peft_context *ctx, void *arg)
 {
     peft_tensor *t;
@@ -299,7 +301,8 @@ static peft_status make_tensor(peft_context *ctx, void *arg)
 
 START_TEST(failed_allocations_of_a_tensor_leak_nothing)
 {
-    ck_assert_int_eq(failing_alloc_loop(make_tensor, NULL), 2);
+    const long allocations = 2;
+    ck_assert_int_eq(failing_alloc_loop(make_tensor, NULL), allocations);
 }
 END_TEST
 

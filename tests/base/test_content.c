@@ -47,6 +47,7 @@ static peft_options *options(const char *text)
     return o;
 }
 
+/* A model with LoRA on a new backbone *vit. */
 static peft_model *small_model(peft_backbone **vit)
 {
     peft_options *o = options("image_size=16,patch=8,width=32,depth=2,heads=2,mlp=64,classes=2,seed=1");
@@ -61,7 +62,8 @@ static peft_model *small_model(peft_backbone **vit)
     return m;
 }
 
-/* Bytes at an offset by which a kind of file is recognised, and the name and the cure in the error message. */
+/* Bytes at an offset by which a kind of file is recognised, and the name and the cure in the error message ("": none is
+ * checked). "PK" begins a zip archive, which has at offset 26 the length of the first member's name. */
 static const struct { size_t offset; const char *bytes; size_t length; const char *name, *cure; } kinds[] = {
 #define KIND(offset, bytes, name, cure) { offset, bytes, sizeof bytes - 1, name, cure }
     KIND(0, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a git-lfs pointer", "git lfs pull"),
@@ -201,7 +203,7 @@ START_TEST(a_file_rewritten_while_it_is_loaded_gives_an_error)
     pid_t child = fork();
     if (!child) rewrite(bytes, n);
     int whole = 0;
-    for (int i = 0; i < 2000 && (i < 150 || whole < 5); i++) {
+    for (int i = 0; i < 2000 && (i < 150 || whole < 5); i++) {       /* at least 150 loads, until 5 were whole */
         peft_status s = peft_model_load(vit, path, &loaded);
         if (s) ck_assert_msg(s == PEFT_E_IO || s == PEFT_E_FORMAT, "%s: %s", peft_status_name(s), peft_last_error());
         else {
@@ -222,9 +224,10 @@ START_TEST(a_file_rewritten_while_it_is_loaded_gives_an_error)
 }
 END_TEST
 
-/* Called before each read of a file. */
+/* pf_file_fault calls this before every system call on files, with its name; 0: the call is made. Before each "read" it
+ * runs before_read, which changes the file. */
 static void (*before_read)(void);
-static int hook(const char *call)
+static int run_before_read(const char *call)
 {
     if (!strcmp(call, "read") && before_read) before_read();
     return 0;
@@ -243,7 +246,7 @@ START_TEST(a_file_changed_between_two_reads_is_refused)
     setup();
     peft_model *m = small_model(&vit), *loaded;
     must(peft_model_save(m, path));
-    pf_file_fault = hook;
+    pf_file_fault = run_before_read;
     before_read = change_time;
     expect_error(peft_model_load(vit, path, &loaded), PEFT_E_IO, "was changed while it was read");
     before_read = truncate_file;

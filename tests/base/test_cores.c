@@ -54,6 +54,7 @@ static int cores_with(const file *files, size_t n)
 START_TEST(quotas_of_control_groups_bound_the_number_of_cores)
 {
     ck_assert_ptr_nonnull(mkdtemp(root));
+    /* all: without a quota; two: with a quota between one and two cores, on this machine */
     const int all = CORES({ "proc/self/other", "" }), two = all < 2 ? all : 2;
     ck_assert_int_ge(all, 1);
     const file v2 = { "proc/self/cgroup", "0::/a/b\n" };

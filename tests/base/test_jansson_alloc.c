@@ -7,8 +7,8 @@
 #include "core/base/json_text.h"
 
 /* The application's allocator puts MARK in front of each block and asserts it when the block is freed. */
-enum { MARK = 0x5ca1ab1e, FRONT = 16 };
-static long calls, fail_at = -1, blocks;
+enum { MARK = 0x5ca1ab1e, FRONT = 16 };                  /* FRONT: bytes in front of a block */
+static long calls, fail_at = -1, blocks;                 /* call number fail_at returns NULL; -1: none does */
 
 static void *marked_alloc(size_t n)
 {

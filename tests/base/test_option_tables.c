@@ -55,6 +55,7 @@ static peft_status create_trainer(const peft_options *o)
     return s;
 }
 
+/* Option i of the method; NULL after the last. */
 static const peft_option *method_row(size_t i)
 {
     const peft_method *m = tiny_method_named(method);
@@ -80,13 +81,16 @@ typedef struct table {
     const char *what;                                   /* in messages */
     const peft_option *(*row)(size_t);                  /* row i; NULL after the last */
     peft_status (*take)(const peft_options *);          /* calls the function that takes these options */
+    const char *base;                                   /* options that the function needs besides */
 } table;
 static const table tables[] = {
-    { "loading", peft_backbone_option, load_backbone },
-    { "random backbones", peft_backbone_create_option, create_backbone },
-    { "saving", peft_backbone_save_option, save_backbone }, { "saving for PEFT", peft_save_hf_option, save_hf },
-    { "models", peft_model_option, create_model }, { "sessions", peft_session_option, create_session },
-    { "trainers", peft_trainer_option, create_trainer } };
+    { "loading", peft_backbone_option, load_backbone, "" },
+    { "random backbones", peft_backbone_create_option, create_backbone, TINY_BACKBONE },
+    { "saving", peft_backbone_save_option, save_backbone, "" },
+    { "saving for PEFT", peft_save_hf_option, save_hf, "" },
+    { "models", peft_model_option, create_model, "classes=3" },
+    { "sessions", peft_session_option, create_session, "" },
+    { "trainers", peft_trainer_option, create_trainer, "" } };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* A row has a name that no other row has, a type, a default, a help text, and bounds in order. */
@@ -97,20 +101,21 @@ static void check_row(const table *t, const peft_option *o)
     double low = 1, high = -1;                       /* stay so if the option has no bounds */
     size_t k = 0;
     while (k < 4 && strcmp(types[k], type)) k++;
+    const bool is_number = k < 2;
     ck_assert_msg(k < 4, "%s, %s: unknown type '%s'", t->what, name, type);
     ck_assert_msg(*name && peft_option_fallback(o), "%s: a row without name or default", t->what);
     ck_assert_msg(strlen(help) > 8 && !strchr(help, '\n'), "%s, %s: bad help text '%s'", t->what, name, help);
     if (peft_option_bounds(o, &low, &high))
-        ck_assert_msg(low < high && k < 2, "%s, %s: wrong bounds", t->what, name);
+        ck_assert_msg(low < high && is_number, "%s, %s: wrong bounds", t->what, name);
     else ck_assert(low == 1 && high == -1);
     for (size_t i = 0; t->row(i) != o; i++)
         ck_assert_msg(strcmp(peft_option_name(t->row(i)), name), "%s: %s is in the table twice", t->what, name);
 }
 
-/* The status of the table's function with one option besides those of base. */
-static peft_status try_option(const table *t, const char *base, const char *name, const char *value)
+/* The status of the table's function with one option besides those of t->base. */
+static peft_status try_option(const table *t, const char *name, const char *value)
 {
-    peft_options *o = tiny_options(fixture.ctx, "%s", base);
+    peft_options *o = tiny_options(fixture.ctx, "%s", t->base);
     OK(peft_options_set_string(o, name, value));
     const peft_status s = t->take(o);
     peft_options_free(o);
@@ -118,37 +123,38 @@ static peft_status try_option(const table *t, const char *base, const char *name
 }
 
 /* The function refuses a value of another type, and numbers outside the bounds. */
-static void check_refusals(const table *t, const char *base, const peft_option *o)
+static void check_refusals(const table *t, const peft_option *o)
 {
     const char *name = peft_option_name(o);
     double low, high;
     if (!strcmp(peft_option_type(o), "text")) return;
-    FAILS(PEFT_E_OPTION, name, try_option(t, base, name, "maybe"));
+    FAILS(PEFT_E_OPTION, name, try_option(t, name, "maybe"));
     if (!peft_option_bounds(o, &low, &high)) return;
-    const double beyond[] = { low - 1, 2 * high + 1 };
+    const double beyond[] = { low - 1, 2 * high + 1 };               /* below and above the bounds */
     for (int i = 0; i < 2; i++) {
         char text[32];
         snprintf(text, sizeof text, "%.0f", beyond[i]);
-        FAILS(PEFT_E_OPTION, name, try_option(t, base, name, text));
+        FAILS(PEFT_E_OPTION, name, try_option(t, name, text));
     }
 }
 
-/* Checks all rows of a table; base: options that the function needs besides. */
-static void check_table(const table *t, const char *base)
+/* Checks all rows of a table. */
+static void check_table(const table *t)
 {
     const peft_option *o;
     size_t n = 0;
     for (; (o = t->row(n)); n++) {
         check_row(t, o);
         const char *name = peft_option_name(o), *fallback = peft_option_fallback(o);
-        const peft_status s = try_option(t, base, name, fallback);
+        const peft_status s = try_option(t, name, fallback);
         ck_assert_msg(s == PEFT_OK, "%s: %s=%s: %s", t->what, name, fallback, peft_last_error());
-        check_refusals(t, base, o);
+        check_refusals(t, o);
     }
     ck_assert_ptr_null(t->row(n + 1));
-    FAILS(PEFT_E_OPTION, "unknown option 'no_such_option'", try_option(t, base, "no_such_option", "1"));
+    FAILS(PEFT_E_OPTION, "unknown option 'no_such_option'", try_option(t, "no_such_option", "1"));
 }
 
+/* A model with LoRA on a backbone of these options, and the backbone's file. */
 static void make_fixture(const char *backbone)
 {
     fixture = tiny_make(&(tiny_spec){ .backbone = backbone, .method = "lora" });
@@ -159,9 +165,7 @@ static void make_fixture(const char *backbone)
 START_TEST(tables_are_complete_and_their_defaults_accepted)
 {
     make_fixture(TINY_BACKBONE);
-    for (int i = 0; i < TABLES; i++)
-        check_table(&tables[i], tables[i].take == create_backbone ? TINY_BACKBONE
-                                : tables[i].take == create_model ? "classes=3" : "");
+    for (int i = 0; i < TABLES; i++) check_table(&tables[i]);
     tiny_free(&fixture);
     tiny_clean();
 }
@@ -172,7 +176,7 @@ START_TEST(tables_of_methods_are_complete_and_their_defaults_accepted)
     make_fixture(TINY_WIDE);
     for (size_t i = 0; i < tiny_method_count(); i++) {
         method = tiny_method_name(i);
-        check_table(&(table){ method, method_row, create_adapter }, "");
+        check_table(&(table){ method, method_row, create_adapter, "" });
     }
     tiny_free(&fixture);
     tiny_clean();

@@ -135,6 +135,7 @@ START_TEST(lists_are_parsed_or_refused_as_a_whole)
 }
 END_TEST
 
+/* A row: name, type (i: integer, f: float, b: boolean, s: text), default, lowest and highest value, help. */
 #define ROWS \
     { "prompts", 'i', "10", 1, 1000, "prompts a layer" }, \
     { "alpha", 'f', "0.5", 0, 1, "strength" }, \
@@ -189,8 +190,8 @@ START_TEST(values_are_given_ones_or_defaults)
 {
     double low, high;
     open_options();
-    for (int given = 0; given < 2; given++) {
-        peft_options *list = given ? o : NULL;
+    for (int empty = 0; empty < 2; empty++) {                /* no options, then an empty list of options */
+        peft_options *list = empty ? o : NULL;
         ck_assert_int_eq(pf_options_int(list, table, "prompts"), 10);
         ck_assert_int_eq(pf_options_int(list, table, "bias"), 1);
         ck_assert_int_eq(pf_options_int(list, table, "count"), -4);
@@ -236,6 +237,7 @@ START_TEST(the_nearest_name_is_suggested)
 }
 END_TEST
 
+/* Sets, parses and copies options; for failing_alloc_loop. */
 static peft_status use_options(peft_context *c, void *arg)
 {
     peft_options *list, *copy = NULL;
@@ -275,6 +277,8 @@ START_TEST(values_are_compared_by_meaning_not_by_text)
 }
 END_TEST
 
+/* The struct that options are read into. A key: a row as above (types 2 and 3: so many numbers; c: a choice; x: a side;
+ * r: a range), the member, and the words that the option takes. */
 typedef struct record {
     int64_t count; bool flag; double rate, span[2], colour[3]; int kind; peft_opt_side side; peft_opt_range range;
 } record;
@@ -318,7 +322,7 @@ START_TEST(options_are_read_into_a_struct)
 {
     for (size_t i = 0; i < sizeof structs / sizeof *structs; i++) {
         record r = { 0 }, again = { 0 };
-        char text[300], small[20];
+        char text[300], small[20];                           /* small holds the first 19 characters */
         uint64_t given = 99;                                 /* bit i: key i was in the list */
         ck_assert_int_eq(peft_sys_opt_defaults(keys, &r), PEFT_OK);
         peft_status s = peft_sys_opt_read(keys, structs[i].text, "record", &r, &given);
@@ -330,7 +334,7 @@ START_TEST(options_are_read_into_a_struct)
         ck_assert_uint_eq(peft_sys_opt_print(keys, &r, text, sizeof text), strlen(structs[i].print));
         ck_assert_str_eq(text, structs[i].print);
         ck_assert_int_eq(peft_sys_opt_read(keys, text, "record", &again, &given), PEFT_OK);
-        ck_assert_uint_eq(given, 255);
+        ck_assert_uint_eq(given, 255);                       /* all eight keys */
         ck_assert_uint_eq(peft_sys_opt_print(keys, &again, small, sizeof small), strlen(structs[i].print));
         ck_assert_int_eq(strncmp(small, structs[i].print, 19), 0);
         ck_assert_uint_eq(strlen(small), 19);
@@ -338,7 +342,7 @@ START_TEST(options_are_read_into_a_struct)
     record r = { 0 };
     uint64_t given;
     ck_assert_int_eq(peft_sys_opt_read(keys, "rate=1 count=2", "record", &r, &given), PEFT_OK);
-    ck_assert_uint_eq(given, 1 | 4);
+    ck_assert_uint_eq(given, 1 | 4);                         /* keys 0 and 2 */
     ck_assert_int_eq(peft_sys_opt_read(keys, NULL, "record", &r, NULL), PEFT_OK);
     expect_error(peft_sys_opt_defaults(NULL, &r), PEFT_E_INVALID, "keys");
     expect_error(peft_sys_opt_defaults(keys, NULL), PEFT_E_INVALID, "values");

@@ -19,6 +19,7 @@ static double value_of(unsigned h, int exponent, int fraction)
     return sign * (e ? ldexp(f + (1 << fraction), e - bias - fraction) : ldexp(f, 1 - bias - fraction));
 }
 
+/* The 16-bit pattern to which v is rounded. */
 static uint16_t narrowed(double v, peft_dtype type)
 {
     uint16_t h;
@@ -74,6 +75,7 @@ static void check_half(peft_dtype type, int exponent, int fraction)
         ck_assert_msg(narrow == h, "%04x narrows to %04x", h, narrow);
         if ((h & 0x7FFF) < infinity) check_rounding(h, type, exponent, fraction);
     }
+    /* f16 cannot hold 3e38; 0x7F62 is the nearest bf16 */
     ck_assert_uint_eq(narrowed(3e38, type), type == PEFT_F16 ? infinity : 0x7F62);
     ck_assert_uint_eq(narrowed(-1e-45, type), 0x8000);
 }
@@ -109,6 +111,7 @@ START_TEST(element_types_convert_to_and_from_reals)
 }
 END_TEST
 
+/* good 1: the text is a number; 0: it is refused. */
 static const struct { const char *text; int good; double value; } floats[] = {
     { "0.5", 1, 0.5 }, { "-1e-3", 1, -1e-3 }, { "+.5", 1, .5 }, { "5.", 1, 5 }, { "1E+2", 1, 100 },
     { "inf", 1, INFINITY }, { "4.9406564584124654e-324", 1, 4.9406564584124654e-324 }, { "0,5", 0, 0 }, { "", 0, 0 },
@@ -123,6 +126,7 @@ static const struct { double v; const char *text; } printed[] = {
     { 0.1, "0.1" }, { 1000, "1000" }, { -1234.5, "-1234.5" }, { 1e300, "1e+300" }, { -0.0, "-0" },
     { -INFINITY, "-inf" } };
 
+/* Reads and prints the numbers of the tables above; a text that is no number leaves the value (-77). */
 static void check_numbers(void)
 {
     char text[64];
@@ -140,7 +144,7 @@ static void check_numbers(void)
         pf_print_float(text, sizeof text, printed[i].v);
         ck_assert_str_eq(text, printed[i].text);
     }
-    pf_rng r = { 7, 1, 2 };                              /* random doubles are printed and read back exactly */
+    pf_rng r = { .seed = 7, .a = 1, .b = 2 };            /* random doubles are printed and read back exactly */
     for (uint64_t i = 0; i < 20000; i++) {
         uint64_t bits = (uint64_t)pf_rng_u32(&r, 2 * i) << 32 | pf_rng_u32(&r, 2 * i + 1);
         double v, back;
@@ -177,8 +181,9 @@ START_TEST(random_numbers_match_published_vectors)
         { { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 }, { 0xa4093822, 0x299f31d0 },
           { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 } } };
     for (size_t k = 0; k < 3; k++) {
+        /* words 0 and 1 of the counter are the element's number, words 2 and 3 the stream; the key is the seed */
         const uint32_t *c = known[k].counter, *o = known[k].out;
-        pf_rng r = { (uint64_t)known[k].key[1] << 32 | known[k].key[0], c[2], c[3] };
+        pf_rng r = { .seed = (uint64_t)known[k].key[1] << 32 | known[k].key[0], .a = c[2], .b = c[3] };
         uint64_t i = (uint64_t)c[1] << 32 | c[0];
         uint64_t u = (uint64_t)o[0] << 32 | o[1], v = (uint64_t)o[2] << 32 | o[3];
         double a = ((double)(u >> 11) + 0.5) * 0x1p-53, b = ((double)(v >> 11) + 0.5) * 0x1p-53;
@@ -193,7 +198,7 @@ END_TEST
 START_TEST(random_numbers_have_their_distributions)
 {
     enum { N = 100000 };
-    pf_rng r = { 1, 2, 3 }, s = { 1, 2, 4 };
+    pf_rng r = { .seed = 1, .a = 2, .b = 3 }, s = { .seed = 1, .a = 2, .b = 4 };
     double sum = 0, squares = 0, fourth = 0, cross = 0;
     int64_t count[7] = { 0 }, items[100], occurrences[100] = { 0 };
     for (uint64_t i = 0; i < N; i++) {
@@ -219,6 +224,7 @@ START_TEST(random_numbers_have_their_distributions)
 }
 END_TEST
 
+/* The digest of `times` times the n bytes of text, added in pieces, is `want`. */
 static void check_sha(const char *text, size_t n, size_t times, size_t piece, const char *want)
 {
     pf_sha256 s;
@@ -253,13 +259,14 @@ END_TEST
 /* The block function in plain C and that with x86 instructions agree, for "abc" and for any bytes at any address. */
 START_TEST(sha256_block_functions_agree)
 {
+    /* the state before the first block, and after the block of "abc" */
     static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
     static const uint32_t abc[8] = { 0xba7816bf, 0x8f01cfea, 0x414140de, 0x5dae2223,
                                      0xb00361a3, 0x96177a9c, 0xb410ff61, 0xf20015ad };
     static uint8_t bytes[20 * 64 + 64];
     uint32_t plain[8], other[8], seed = 1;
-    uint8_t block[64] = { 'a', 'b', 'c', 0x80, [63] = 24 };
+    uint8_t block[64] = { 'a', 'b', 'c', 0x80, [63] = 24 };          /* "abc" padded; its length is 24 bits */
     memcpy(plain, start, sizeof plain);
     pf_sha256_plain(plain, block, 1);
     ck_assert_mem_eq(plain, abc, sizeof abc);

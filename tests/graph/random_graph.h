@@ -18,6 +18,7 @@ typedef struct builder {
 
 /* A random number from 0 to n - 1. */
 static inline int64_t pick(builder *d, int64_t n) { return pf_rng_below(&d->r, d->draws++, n); }
+/* true or false with equal probability. */
 static inline bool coin(builder *d) { return pick(d, 2) == 1; }
 static inline int64_t rows_of(const builder *d, pf_val x) { return pf_v(d->g, x)->shape.dim[1]; }
 /* An earlier value; with a probability of at least 2/3 one of the last three. */
@@ -26,8 +27,9 @@ static inline pf_val any_value(builder *d)
     int64_t back = pick(d, 3) ? pick(d, d->n < 3 ? d->n : 3) : pick(d, d->n);
     return d->value[d->n - 1 - back];
 }
-/* A leaf, or PF_NONE: an input that is left out. */
+/* A new leaf of these extents, or PF_NONE: an input that is left out. */
 static inline pf_val maybe(builder *d, const int64_t *dims) { return coin(d) ? lab_leaf(d->l, dims) : PF_NONE; }
+/* A LayerNorm, linear layer or activation of x with new leaves. */
 static inline pf_val norm(builder *d, pf_val x)
 {
     pf_val gamma = maybe(d, PEFT_DIMS(WIDTH)), beta = maybe(d, PEFT_DIMS(WIDTH));
@@ -44,6 +46,7 @@ static inline pf_val act(builder *d, pf_val x)
     return peft_sys_activate(d->g, x, kind[pick(d, 6)]);
 }
 
+/* --- the operations: each reads values made so far and returns a new one ------------------------------------------ */
 static pf_val random_linear(builder *d) { return linear(d, any_value(d), WIDTH); }
 static pf_val random_norm(builder *d) { return norm(d, any_value(d)); }
 static pf_val random_act(builder *d) { return act(d, any_value(d)); }
@@ -80,6 +83,7 @@ static pf_val second_operand(builder *d, pf_val x)
     }
 }
 static pf_val random_add(builder *d) { pf_val x = any_value(d); return peft_sys_add(d->g, x, second_operand(d, x)); }
+/* With a norm after it, as products of products would grow. */
 static pf_val random_mul(builder *d)
 {
     pf_val x = any_value(d);
@@ -90,7 +94,7 @@ static pf_val random_insert(builder *d)
 {
     pf_val x = any_value(d);
     int64_t t = rows_of(d, x), n = 1 + pick(d, 2);
-    if (t + n > MAX_ROWS) return peft_sys_take_rows(d->g, x, pick(d, 3), 2);
+    if (t + n > MAX_ROWS) return peft_sys_take_rows(d->g, x, pick(d, 3), 2);         /* values stay small */
     const int64_t shape[3][4] = { { n, WIDTH }, { 1, n, WIDTH }, { BATCH, n, WIDTH } };
     return peft_sys_insert_rows(d->g, x, pick(d, t + 1), lab_leaf(d->l, shape[pick(d, 3)]));
 }
@@ -139,6 +143,7 @@ static pf_val random_attention(builder *d)
     return peft_sys_attention(d->g, HEADS, &s);
 }
 
+/* A transformer block: attention and an MLP, each with a norm before and x added after. */
 static pf_val block(builder *d, pf_val x)
 {
     peft_site s = { 0 };
@@ -183,6 +188,7 @@ static pf_val random_select(builder *d)
     return peft_sys_add(d->g, peft_sys_attention(d->g, HEADS, &s), peft_sys_attention(d->g, HEADS, &selected));
 }
 
+/* The sum of two views of WIDTH columns of one product, the first after an activation. */
 static pf_val random_columns(builder *d)
 {
     pf_val x = linear(d, any_value(d), WIDTH + 4);
@@ -199,7 +205,7 @@ static pf_val (*const operations[])(builder *) = {
  * run, as the taps of a session are. */
 static inline void random_graph(lab *l, int length)
 {
-    builder d = { .l = l, .g = &l->g, .r = { l->seed, 0, 2 } };
+    builder d = { .l = l, .g = &l->g, .r = { .seed = l->seed, .b = 2 } };
     l->deviation = 0.5;
     d.value[d.n++] = LEAF(l, BATCH, 4, WIDTH);
     for (int i = 0; i < length && l->leaves < LAB_LEAVES - LEAVES_OF_AN_OPERATION; i++) {

@@ -9,12 +9,14 @@ static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "c
 static const char *const pools[] = { "cls", "mean" };
 enum { HEADS = 4, POOLS = 2 };
 
-/* Trains on batches of 4 down to 1 images (2 with batch normalisation) and records all results of each step. */
+/* Trains on batches of 4 down to 1 images (2 for models with buffers: a batch of one has no variance) and records all
+ * results of each step. bce: the loss takes targets, not labels. */
 static void record_steps(const tiny *t, const char *options, const char *executor, bool bce, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=4,lr=1e-2,weight_decay=0.01,clip_norm=1,executor=%s%s", executor,
         options);
-    for (int n = 4, first = 0; n >= (peft_model_buffer_count(t->model) ? 2 : 1); first += n--) {
+    const bool has_buffers = peft_model_buffer_count(t->model) > 0;          /* as batch normalisation has */
+    for (int n = 4, first = 0; n >= (has_buffers ? 2 : 1); first += n, n--) {
         tiny_batch b = tiny_batch_make(t->model, n, first % 8);
         OK(peft_trainer_backward(r, b.images, bce ? b.targets : b.labels, b.ids));
         tiny_bits_add(bits, "loss", "", &r->last_loss, sizeof r->last_loss);
@@ -62,7 +64,7 @@ static bool attach_second(const tiny *t, peft_adapter *more)
     return true;
 }
 
-/* Trains and predicts with both executors; `options` are those of the trainer. */
+/* Trains and predicts with both executors. second: the method of a second adapter, or NULL; options: of the trainer. */
 static void compare(const tiny_spec *spec, const char *second, const char *options)
 {
     char who[256];

@@ -12,6 +12,7 @@ static const char *second = "late";                      /* name of the second i
 static int64_t second_width = WIDTH;
 static int further;                                      /* number of further inputs */
 
+/* The method declares no parameters. */
 static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_sys_init_status(a); }
 
 /* Adds "early" to the tokens before block 0 and "late" to those after it; declares each input twice. */
@@ -34,9 +35,10 @@ static void emit(const void *state, peft_build *b, peft_site *s)
 static const peft_method two_inputs = { .name = "two_inputs", .summary = "adds two inputs to the tokens", .paper = "",
     .sites = PEFT_AT(PEFT_TOKENS) | PEFT_AT(PEFT_BLOCK_OUT), .init = init, .emit = emit };
 
+/* A model with this method. */
 static tiny make(void)
 {
-    tiny t = { .ctx = tiny_context(NULL, 1) };
+    tiny t = { .ctx = tiny_plain_context() };
     OK(peft_sys_register_method(t.ctx, &two_inputs, PEFT_METHOD_ABI));
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     t.model = tiny_model(t.backbone, "classes=3");
@@ -46,15 +48,20 @@ static tiny make(void)
     return t;
 }
 
-/* Random tokens in -amplitude..amplitude for n samples. */
-static peft_tensor *tokens(const tiny *t, int n, uint64_t seed, double amplitude)
+/* Tokens of n samples, all 0. */
+static peft_tensor *zero_tokens(const tiny *t, int n) { return tiny_tensor(t->ctx, PEFT_F32, 3, n, TOKENS, WIDTH); }
+
+/* Random tokens of n samples in -1..1. */
+static peft_tensor *random_tokens(const tiny *t, int n)
 {
-    peft_tensor *x = tiny_tensor(t->ctx, PEFT_F32, 3, n, TOKENS, WIDTH);
+    peft_tensor *x = zero_tokens(t, n);
     float *p = peft_tensor_data(x);
-    for (int64_t i = 0; i < peft_tensor_count(x); i++) p[i] = (float)(amplitude * tiny_random(seed, (uint64_t)i));
+    const uint64_t stream = 2;
+    for (int64_t i = 0; i < peft_tensor_count(x); i++) p[i] = (float)tiny_random(stream, (uint64_t)i);
     return x;
 }
 
+/* The logits of samples first .. first + n - 1 with these inputs. */
 static void predict(const tiny *t, peft_session *s, int n, int first, const peft_tensor *early, const peft_tensor *late,
                     float logits[])
 {
@@ -73,7 +80,7 @@ START_TEST(inputs_are_passed_by_name)
 {
     tiny t = make();
     peft_session *s = tiny_session(t.model, "batch=%d", BATCH), *plain;
-    peft_tensor *zero = tokens(&t, BATCH, 1, 0), *x = tokens(&t, BATCH, 2, 1), *one = tokens(&t, 1, 1, 0);
+    peft_tensor *zero = zero_tokens(&t, BATCH), *x = random_tokens(&t, BATCH), *one = zero_tokens(&t, 1);
     float early[9], zeros[9], late_only[9], single[3];
     peft_model *without = tiny_model(t.backbone, "classes=3");
     tiny_shake(without);
@@ -90,7 +97,7 @@ START_TEST(inputs_are_passed_by_name)
     for (int i = 0; i < BATCH; i++) {
         memcpy(peft_tensor_data(one), (const float *)peft_tensor_cdata(x) + i * TOKENS * WIDTH,
                TOKENS * WIDTH * sizeof(float));
-        peft_tensor *late = tokens(&t, 1, 1, 0);
+        peft_tensor *late = zero_tokens(&t, 1);
         predict(&t, s, 1, i, one, late, single);
         ck_assert_mem_eq(single, early + 3 * i, sizeof single);
         peft_tensor_free(late);
@@ -112,9 +119,10 @@ START_TEST(a_trainer_step_needs_all_inputs_for_its_batch)
     peft_trainer *r = tiny_trainer(t.model, "batch=%d,cache_features=1000000", BATCH);
     for (int n = BATCH; n >= 1; n--) {
         tiny_batch b = tiny_batch_make(t.model, n, 0);
-        peft_tensor *x = tokens(&t, n, 2, 1), *logits = tiny_tensor(t.ctx, PEFT_F32, 2, n, 3);
+        peft_tensor *x = random_tokens(&t, n), *logits = tiny_tensor(t.ctx, PEFT_F32, 2, n, 3);
         OK(peft_trainer_input(r, "early", x));
-        snprintf(text, sizeof text, "late: given for %d samples, expected %d", n == BATCH ? 0 : n + 1, n);
+        const int given_before = n == BATCH ? 0 : n + 1;     /* samples of the input "late" that was given last */
+        snprintf(text, sizeof text, "late: given for %d samples, expected %d", given_before, n);
         FAILS(PEFT_E_STATE, text, peft_trainer_step(r, b.images, b.labels, b.ids));
         OK(peft_trainer_input(r, "late", x));
         OK(peft_trainer_step(r, b.images, b.labels, b.ids));
@@ -133,7 +141,7 @@ START_TEST(wrong_inputs_are_refused)
 {
     tiny t = make();
     peft_session *s = tiny_session(t.model, "batch=%d", BATCH);
-    peft_tensor *wide = tiny_tensor(t.ctx, PEFT_F32, 3, 1, TOKENS, WIDTH + 1), *four = tokens(&t, 4, 1, 1);
+    peft_tensor *wide = tiny_tensor(t.ctx, PEFT_F32, 3, 1, TOKENS, WIDTH + 1), *four = random_tokens(&t, 4);
     peft_tensor *integers = tiny_tensor(t.ctx, PEFT_I64, 3, 1, TOKENS, WIDTH);
     FAILS(PEFT_E_NOTFOUND, "input 'images': the model has no such input, expected early, late",
           peft_session_input(s, "images", four));

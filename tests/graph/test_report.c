@@ -11,6 +11,7 @@ enum { HEADER_LINES = 2, OTHER_LINES = HEADER_LINES + 1 };
 /* Collected lines, in order. */
 typedef struct lines { char (*text)[PF_ROW_MAX + 64]; int count, capacity; } lines;
 
+/* Appends a line to the lines `user`. */
 static void collect(const char *line, void *user)
 {
     lines *l = user;
@@ -23,10 +24,14 @@ static void collect(const char *line, void *user)
     strcpy(l->text[l->count++], line);
 }
 
+/* The log levels of this test: OPERATIONS has one line for each operation, QUIET none. */
+enum { QUIET = 2, OPERATIONS = 3 };
+
+/* A log function: appends the lines about operations. */
 static void collect_log(int level, const char *message, void *user)
 {
-    ck_assert_int_le(level, 3);
-    if (level == 3) collect(message, user);
+    ck_assert_int_le(level, OPERATIONS);
+    if (level == OPERATIONS) collect(message, user);
 }
 
 static void free_lines(lines *l)
@@ -46,6 +51,7 @@ static bool is_row(const char *line, const char *graph)
 typedef struct row { char graph[16], op[16], part[8], operation[64], tensors[160], shapes[160], kernel[64];
                      long long flops, bytes; char why[256]; } row;
 
+/* A row of the table as its columns. */
 static row parse(const char *line)
 {
     row r;
@@ -116,11 +122,11 @@ START_TEST(every_method_is_logged_as_described)
         lines table[2] = { { 0 } }, quiet[2] = { { 0 } }, logged = { 0 }, nothing = { 0 };
         tiny_bits bits[2] = { { 0 } };
         tiny t = tiny_make(&(tiny_spec){ .method = method, .threads = 2 });
-        record(&t, 2, quiet, &nothing, &bits[0]);
+        record(&t, QUIET, quiet, &nothing, &bits[0]);
         ck_assert_int_eq(nothing.count, 0);
         tiny_free(&t);
         t = tiny_make(&(tiny_spec){ .method = method, .threads = 2 });
-        record(&t, 3, table, &logged, &bits[1]);
+        record(&t, OPERATIONS, table, &logged, &bits[1]);
         tiny_free(&t);
         tiny_same(&bits[0], &bits[1], method);
         tiny_bits_free(&bits[0]);
@@ -138,10 +144,11 @@ START_TEST(every_method_is_logged_as_described)
 END_TEST
 
 /* --- sums ---------------------------------------------------------------------------------------- */
-/* Rows are numbered; the last line has their number and the sums of FLOPs and bytes. */
+/* Rows are numbered from 0; the last line has their number and the sums of FLOPs and bytes: these are the expected
+ * FLOPs and number of operations. */
 static void check_sums(const lines *l, double flops, uint32_t operations)
 {
-    long long sum = 0, bytes = 0, total_of[3];
+    long long sum = 0, bytes = 0, total_of[3];               /* operations, FLOPs, bytes */
     for (int i = HEADER_LINES; i < l->count - 1; i++) {
         const row r = parse(l->text[i]);
         char number[16];
@@ -185,7 +192,7 @@ START_TEST(the_frozen_part_has_its_own_table)
     lines l = { 0 }, logged = { 0 };
     int first = 0, frozen = 0;
     tiny t = tiny_make(&(tiny_spec){ .method = "partial" });
-    OK(peft_context_set_log(t.ctx, collect_log, &logged, 3));
+    OK(peft_context_set_log(t.ctx, collect_log, &logged, OPERATIONS));
     peft_trainer *r = tiny_trainer(t.model, "batch=2,cache_features=1000000");
     peft_trainer_describe(r, collect, &l);
     while (first < l.count && strncmp(l.text[first], "train: ", 7)) first++;
@@ -211,7 +218,7 @@ START_TEST(the_log_has_the_shapes_and_the_graph_that_run)
 {
     lines logged = { 0 };
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
-    OK(peft_context_set_log(t.ctx, collect_log, &logged, 3));
+    OK(peft_context_set_log(t.ctx, collect_log, &logged, OPERATIONS));
     peft_trainer *r = tiny_trainer(t.model, "batch=4");
     tiny_step(r, 3, 0);
     int patches = 0;
@@ -241,6 +248,7 @@ START_TEST(the_log_has_the_shapes_and_the_graph_that_run)
 END_TEST
 
 /* --- columns of the table ------------------------------------------------------------------------ */
+/* The table of a session of two images. */
 static lines session_table(const tiny *t)
 {
     lines l = { 0 };
@@ -257,13 +265,14 @@ START_TEST(rows_name_operations_tensors_shapes_and_costs)
     ck_assert(!strncmp(l.text[0], "session: 2 samples, 1 thread, ", 30));
     row r = find(&l, "linear+bias", "blocks.0.attn.qkv.weight,bias");
     ck_assert_str_eq(r.shapes, "2x17x48:144x48->2x17x144");
+    /* 34 rows: two images of 17 tokens; two FLOPs for each product; a number has 4 bytes */
     ck_assert_int_eq(r.flops, 2 * 34 * 144 * 48);
     ck_assert_int_eq(r.bytes, 4 * (34 * 48 + 144 * 48 + 144 + 34 * 144));
     find(&l, "linear+bias+gelu", "blocks.1.mlp.fc1.weight,bias");
     find(&l, "linear+bias+add", "blocks.1.mlp.fc2.weight,bias");
     find(&l, "layernorm", "blocks.1.norm1.weight,bias");
     r = find(&l, "attention", "(blocks.1.attn.qkv.weight,bias)");
-    ck_assert_int_eq(r.flops, 2 * 2 * 34 * 48 * 17);
+    ck_assert_int_eq(r.flops, 2 * 2 * 34 * 48 * 17);         /* scores, and their product with the values */
     free_lines(&l);
     peft_trainer *trainer = tiny_trainer(t.model, "batch=2");
     peft_trainer_describe(trainer, collect, &l);
@@ -316,18 +325,20 @@ START_TEST(rows_name_kernels_and_why_they_were_chosen)
 }
 END_TEST
 
+/* The micro-kernel of "ref" computes 4 rows and 8 columns. Without a pool there is one thread anyway. */
 START_TEST(limits_of_the_speed_of_a_product_are_named)
 {
     const pk_table *t = pk_find("ref");
+    pk_pool *const no_pool = NULL;
     char text[120];
     pk_gemm g = { .m = 40, .n = 64, .k = 64 };
-    ck_assert_str_eq(pk_gemm_limits(t, NULL, &g, text, sizeof text), "");
+    ck_assert_str_eq(pk_gemm_limits(t, no_pool, &g, text, sizeof text), "");
     g.n = 3;
-    ck_assert_str_eq(pk_gemm_limits(t, NULL, &g, text, sizeof text), "n % 8 = 3");
+    ck_assert_str_eq(pk_gemm_limits(t, no_pool, &g, text, sizeof text), "n % 8 = 3");
     g.m = 1;
-    ck_assert_str_eq(pk_gemm_limits(t, NULL, &g, text, sizeof text), "m % 4 = 1; n % 8 = 3");
+    ck_assert_str_eq(pk_gemm_limits(t, no_pool, &g, text, sizeof text), "m % 4 = 1; n % 8 = 3");
     g.n = 65;                                           /* 7 of 72 columns are padding */
-    ck_assert_str_eq(pk_gemm_limits(t, NULL, &g, text, sizeof text), "m % 4 = 1");
+    ck_assert_str_eq(pk_gemm_limits(t, no_pool, &g, text, sizeof text), "m % 4 = 1");
     pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(2) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
     ck_assert_int_eq(pk_pool_start(p, 2), 2);
     ck_assert_str_eq(pk_gemm_limits(t, p, &g, text, sizeof text), "one thread: small product; m % 4 = 1");
@@ -365,7 +376,7 @@ START_TEST(rows_name_the_blas_and_why_it_was_chosen)
         OK(peft_context_create(NULL, NULL, NULL, &ctx));
         unsetenv("PEFT_GEMM");
         if (!env) OK(peft_context_set_gemm(ctx, "cblas"));
-        peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+        peft_backbone *b = tiny_default_backbone(ctx);
         peft_model *m = tiny_model(b, NULL);
         lines l = session_table(&(tiny){ .ctx = ctx, .backbone = b, .model = m });
         const row r = find(&l, "linear+bias", "attn.qkv.weight");

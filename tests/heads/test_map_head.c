@@ -11,6 +11,7 @@ static const double tolerance = 1e-12;
 static const double tolerance = 1e-6;
 #endif
 
+/* A model with the head patch_linear and an adapter of `method` (NULL: without). */
 static tiny make(const char *method)
 {
     return tiny_make(&(tiny_spec){ .method = method, .model = "classes=3,head=patch_linear" });
@@ -44,6 +45,7 @@ static double compute_by_formula(tiny *t, const tiny_batch *b, bool bce, double 
             sum += exp(y[c]);
         }
         for (int c = 0; c < CLASSES; c++) {
+            /* p: predicted; want: the target; d: derivative of the loss by the logit */
             const double p = bce ? 1 / (1 + exp(-y[c])) : exp(y[c]) / sum,
                 want = bce ? (double)target[i * CLASSES + c] : c == label[i],
                 d = (p - want) / (bce ? N * PATCHES * CLASSES : N * PATCHES);
@@ -58,6 +60,7 @@ static double compute_by_formula(tiny *t, const tiny_batch *b, bool bce, double 
     return loss;
 }
 
+/* The gradient of the parameter `name` has the n values `want`. */
 static void check_grad(peft_model *m, const char *name, const double *want, int n)
 {
     const pk_real *g = peft_tensor_cdata(peft_param_grad(peft_model_find_param(m, name)));
@@ -92,26 +95,32 @@ END_TEST
 
 START_TEST(labels_and_logits_of_another_shape_are_refused)
 {
-    /* t, x, map: one label for each patch; flat_t, y, flat: one for each image */
-    tiny t = make("lora"), flat_t = tiny_make(&(tiny_spec){ .method = "lora" });
-    tiny_batch map = tiny_batch_make(t.model, N, 0), flat = tiny_batch_make(flat_t.model, N, 0);
-    peft_trainer *x = tiny_trainer(t.model, "batch=%d", N), *y = tiny_trainer(flat_t.model, "batch=%d", N);
+    /* map_*: one label for each patch; flat_*: one for each image */
+    tiny map_tiny = make("lora"), flat_tiny = tiny_make(&(tiny_spec){ .method = "lora" });
+    tiny_batch map = tiny_batch_make(map_tiny.model, N, 0), flat = tiny_batch_make(flat_tiny.model, N, 0);
+    peft_trainer *map_trainer = tiny_trainer(map_tiny.model, "batch=%d", N),
+        *flat_trainer = tiny_trainer(flat_tiny.model, "batch=%d", N);
     int64_t dims[PEFT_MAX_DIMS];
-    ck_assert(peft_model_output(flat_t.model, dims) == 1 && dims[0] == CLASSES);
-    ck_assert(peft_model_output(t.model, dims) == 3 && dims[0] == GRID && dims[1] == GRID && dims[2] == CLASSES);
-    FAILS(PEFT_E_SHAPE, "labels: given [3], expected [3, 4, 4]", peft_trainer_step(x, map.images, flat.labels, NULL));
-    FAILS(PEFT_E_SHAPE, "labels: given [3, 4, 4], expected [3]", peft_trainer_step(y, map.images, map.labels, NULL));
-    FAILS(PEFT_E_DTYPE, "labels: given f32, expected i64", peft_trainer_step(x, map.images, map.targets, NULL));
+    ck_assert(peft_model_output(flat_tiny.model, dims) == 1 && dims[0] == CLASSES);
+    ck_assert(peft_model_output(map_tiny.model, dims) == 3 && dims[0] == GRID && dims[1] == GRID && dims[2] == CLASSES);
+    FAILS(PEFT_E_SHAPE, "labels: given [3], expected [3, 4, 4]",
+          peft_trainer_step(map_trainer, map.images, flat.labels, NULL));
+    FAILS(PEFT_E_SHAPE, "labels: given [3, 4, 4], expected [3]",
+          peft_trainer_step(flat_trainer, map.images, map.labels, NULL));
+    FAILS(PEFT_E_DTYPE, "labels: given f32, expected i64",
+          peft_trainer_step(map_trainer, map.images, map.targets, NULL));
     ((int64_t *)peft_tensor_data(map.labels))[PATCHES + 6] = CLASSES;
     FAILS(PEFT_E_INVALID, "labels[1][1][2]: given 3, expected 0 to 2",
-          peft_trainer_step(x, map.images, map.labels, NULL));
-    peft_tensor *flat_logits = tiny_tensor(t.ctx, PF_REAL, 2, N, CLASSES),
-        *map_logits = tiny_tensor(t.ctx, PF_REAL, 4, N, GRID, GRID, CLASSES);
-    peft_session *s = tiny_session(t.model, "batch=%d", N);
+          peft_trainer_step(map_trainer, map.images, map.labels, NULL));
+    peft_tensor *flat_logits = tiny_tensor(map_tiny.ctx, PF_REAL, 2, N, CLASSES),
+        *map_logits = tiny_tensor(map_tiny.ctx, PF_REAL, 4, N, GRID, GRID, CLASSES);
+    peft_session *s = tiny_session(map_tiny.model, "batch=%d", N);
     FAILS(PEFT_E_SHAPE, "given [3, 3], expected [3, 4, 4, 3]", peft_session_predict(s, map.images, flat_logits));
-    FAILS(PEFT_E_SHAPE, "given [3, 3], expected [3, 4, 4, 3]", peft_trainer_evaluate(x, map.images, flat_logits));
-    OK(peft_trainer_evaluate(x, map.images, map_logits));
-    OK(peft_session_probabilities(s, map.images, 0, map_logits));
+    FAILS(PEFT_E_SHAPE, "given [3, 3], expected [3, 4, 4, 3]",
+          peft_trainer_evaluate(map_trainer, map.images, flat_logits));
+    OK(peft_trainer_evaluate(map_trainer, map.images, map_logits));
+    const int multi_label = 0;                               /* softmax */
+    OK(peft_session_probabilities(s, map.images, multi_label, map_logits));
     const pk_real *p = peft_tensor_cdata(map_logits);
     for (int i = 0; i < N * PATCHES; i++)
         ck_assert_double_eq_tol((double)p[i * CLASSES] + (double)p[i * CLASSES + 1] + (double)p[i * CLASSES + 2], 1,
@@ -119,12 +128,12 @@ START_TEST(labels_and_logits_of_another_shape_are_refused)
     peft_session_free(s);
     peft_tensor_free(flat_logits);
     peft_tensor_free(map_logits);
-    peft_trainer_free(x);
-    peft_trainer_free(y);
+    peft_trainer_free(map_trainer);
+    peft_trainer_free(flat_trainer);
     tiny_batch_free(&map);
     tiny_batch_free(&flat);
-    tiny_free(&t);
-    tiny_free(&flat_t);
+    tiny_free(&map_tiny);
+    tiny_free(&flat_tiny);
 }
 END_TEST
 

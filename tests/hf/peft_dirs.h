@@ -25,8 +25,10 @@ static inline peft_backbone *small_backbone(peft_context *ctx, const char *more)
 
 /* A tensor of a directory, kept to compare with what is loaded. */
 typedef struct peft_dir_entry { char name[160]; float *data; int64_t count; } peft_dir_entry;
-typedef struct peft_dir { char path[160]; pf_st_out *out; peft_dir_entry made[64]; size_t count; bool half; } peft_dir;
+/* A directory that a test writes: its path, the file of tensors, and the tensors in it. */
+typedef struct peft_dir { char path[160]; pf_st_out *out; peft_dir_entry made[64]; size_t count; } peft_dir;
 
+/* Makes the folder `name` in the test's temporary folder. */
 static inline peft_dir *peft_dir_new(peft_context *ctx, const char *name)
 {
     peft_dir *d = calloc(1, sizeof *d);
@@ -51,13 +53,17 @@ static inline void peft_dir_tensor(peft_dir *d, const char *dims, const char *fo
     vsnprintf(t->name, sizeof t->name, format, ap);
     va_end(ap);
     t->count = 1;
-    for (const char *p = dims; *p; p += *p == 'x') t->count *= dim[ndim++] = strtol(p, (char **)(uintptr_t)&p, 10);
+    for (char *p = (char *)(uintptr_t)dims; *p; ) {
+        t->count *= dim[ndim++] = strtol(p, &p, 10);
+        if (*p == 'x') p++;
+    }
     t->data = malloc((size_t)t->count * sizeof *t->data);
     ck_assert_ptr_nonnull(t->data);
     for (int64_t i = 0; i < t->count; i++) t->data[i] = (float)(0.2 * tiny_random(tiny_stream(t->name), (uint64_t)i));
     OK(pf_st_out_tensor(d->out, t->name, PEFT_F32, ndim, dim, t->data));
 }
 
+/* Writes a text file into the directory. */
 static inline void peft_dir_text(const peft_dir *d, const char *name, const char *text)
 {
     char path[200];
@@ -93,6 +99,7 @@ static inline void peft_dir_free(peft_dir *d)
     free(d);
 }
 
+/* A new adapter of b. */
 static inline peft_adapter *adapter_of(peft_backbone *b, const char *method, const char *options)
 {
     peft_options *o = tiny_options(b->ctx, "%s", options);

@@ -25,6 +25,7 @@ static const struct save_case { const char *method, *options, *save, *backbone, 
     { "ln_tune", "", "", "", "classes=3" }, { "ln_tune", "", "naming=hf5,prefix=\"\"", ",layer_scale=true", "" },
     { "ln_tune", "", "naming=timm", "", "classes=3" }, { "ln_tune", "", "naming=timm", ",pool=mean", "" } };
 
+/* The logits of two images; the caller frees them. */
 static peft_tensor *logits_of(peft_model *m)
 {
     peft_session *s = tiny_session(m, "batch=2");
@@ -37,6 +38,7 @@ static peft_tensor *logits_of(peft_model *m)
     return logits;
 }
 
+/* The file `name` of folders a and b has the same bytes. */
 static void same_file(const char *a, const char *b, const char *name, const char *who)
 {
     size_t n, m;
@@ -46,10 +48,11 @@ static void same_file(const char *a, const char *b, const char *name, const char
     free(y);
 }
 
+/* A loop test of the library check: _i counts the rows of save_cases. */
 START_TEST(a_saved_directory_loads_to_the_same_model)
 {
     const struct save_case *t = &save_cases[_i];
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, t->backbone);
     peft_options *o = tiny_options(ctx, "%s", t->options), *save = tiny_options(ctx, "%s", t->save);
     peft_model *m = tiny_model(b, t->model), *loaded;
@@ -101,7 +104,8 @@ START_TEST(a_loaded_model_trains_like_the_saved_one)
     tiny_bits given = { 0 }, got = { 0 };
     OK(peft_model_save_hf(t.model, tiny_path("trained"), NULL));
     OK(peft_model_load_hf(t.backbone, tiny_path("trained"), &loaded));
-    peft_trainer *x = tiny_trainer(t.model, "%s", ""), *y = tiny_trainer(loaded, "%s", "");
+    const char *const defaults = "";
+    peft_trainer *x = tiny_trainer(t.model, "%s", defaults), *y = tiny_trainer(loaded, "%s", defaults);
     for (int i = 0; i < 3; i++) tiny_step(x, 2, 2 * i), tiny_step(y, 2, 2 * i);
     tiny_bits_training(&given, x);
     tiny_bits_training(&got, y);
@@ -129,7 +133,7 @@ START_TEST(the_configuration_has_all_fields_of_peft)
         "\n  \"rank_pattern\": {\n    \"q_proj\": 2\n  },\n",
         "\n  \"target_modules\": [\n    \"q_proj\",\n    \"fc2\"\n  ],\n",
         "\n  \"use_rslora\": false,\n  \"velora_config\": null\n}" };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, "");
     peft_options *o = tiny_options(ctx, "r=4,alpha=6.5,targets=[attn.q,mlp.fc2],rank_pattern=attn.q=2,"
                                         "alpha_pattern=blocks.1.mlp.fc2=3,train_norm=true");
@@ -183,7 +187,7 @@ static const struct { const char *backbone, *options, *save, *tensor, *targets; 
 
 START_TEST(tensors_and_targets_have_the_names_of_the_naming)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     for (size_t i = 0; i < sizeof namings / sizeof *namings; i++) {
         peft_backbone *b = small_backbone(ctx, namings[i].backbone);
         peft_adapter *a = adapter_of(b, "lora", namings[i].options);
@@ -214,6 +218,7 @@ START_TEST(tensors_and_targets_have_the_names_of_the_naming)
 END_TEST
 
 /* --- failed allocations ------------------------------------------------------------------------------------------ */
+/* Loads and saves the directory `arg`; for failing_alloc_loop. */
 static peft_status load_and_save(peft_context *ctx, void *arg)
 {
     const char *dir = arg;
@@ -237,7 +242,7 @@ static peft_status load_and_save(peft_context *ctx, void *arg)
 
 START_TEST(failed_allocations_leak_nothing)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = tiny_backbone(ctx, "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=16,classes=3", NULL);
     peft_model *m = tiny_model(b, "classes=2");
     peft_adapter *a = adapter_of(b, "lora", "");
@@ -245,7 +250,7 @@ START_TEST(failed_allocations_leak_nothing)
     snprintf(dir, sizeof dir, "%s", tiny_path("memory"));
     OK(peft_model_attach(m, a));
     OK(peft_model_save_hf(m, dir, NULL));
-    ck_assert_int_gt(failing_alloc_loop(load_and_save, dir), 100);
+    ck_assert_int_gt(failing_alloc_loop(load_and_save, dir), 100);           /* it makes more than 100 allocations */
     peft_adapter_free(a);
     peft_model_free(m);
     peft_backbone_free(b);

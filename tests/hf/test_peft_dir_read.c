@@ -6,7 +6,8 @@
 /* --- namings -------------------------------------------------------------------------------------------- */
 /* The names of an adapted layer, and the shapes of its lora_A and lora_B. */
 typedef struct { const char *in_file, *in_library, *a, *b; } pair;
-/* front: what stands in front of the layer's name in the file. */
+/* name: of the test's folder; backbone: further options; front: what stands in front of the layer's name in the file;
+ * config: of adapter_config.json. */
 static const struct naming { const char *name, *backbone, *front, *config; pair pair[8]; } namings[] = {
     { "hf", "", "vit.encoder.layer.%d.", CONFIG("[\"query\", \"key\", \"value\", \"dense\"]"),
       { { "attention.attention.query", "attn.q", "4x48", "48x4" },
@@ -56,6 +57,7 @@ static void add_pairs(peft_dir *d, const struct naming *r)
         }
 }
 
+/* The parameter of this name. */
 static const peft_param *param(const peft_adapter *a, const char *format, ...)
 {
     char name[96];
@@ -68,10 +70,11 @@ static const peft_param *param(const peft_adapter *a, const char *format, ...)
     return p;
 }
 
+/* A loop test of the library check: _i counts the rows of namings. */
 START_TEST(directories_of_every_naming_load)
 {
     const struct naming *r = &namings[_i];
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, r->backbone);
     peft_dir *d = peft_dir_new(ctx, r->name);
     peft_adapter *a;
@@ -97,7 +100,8 @@ START_TEST(directories_of_every_naming_load)
 END_TEST
 
 /* --- options from a configuration -------------------------------------------------------------------------------- */
-/* A configuration for modules named by timm or Hugging Face, and the value of one of the library's options for it. */
+/* A configuration for modules named by timm or Hugging Face, and the value of one of the library's options (name) for
+ * it; NULL: the option is not set. */
 static const struct { const char *config, *naming, *name, *value; } choices[] = {
     { CONFIG("[\"qkv\"]", ", \"use_rslora\": true"), "timm", "rslora", "true" },
     { CONFIG("[\"qkv\"]", ", \"lora_dropout\": 0.25"), "timm", "dropout", "0.25" },
@@ -130,7 +134,7 @@ static const struct { const char *config, *naming, *name, *value; } choices[] = 
 
 START_TEST(a_configuration_gives_the_library_s_options)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, "");
     peft_dir *d = peft_dir_new(ctx, "choices");
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
@@ -163,16 +167,18 @@ END_TEST
 /* LoRA factors of the patch embedding load in the shape of a convolution and in that of a linear layer. */
 START_TEST(factors_of_the_patch_embedding_load_in_both_shapes)
 {
+    /* of lora_A, lora_B and the magnitudes: as a convolution, as a linear layer */
     static const char *const dims[2][3] = { { "4x3x4x4", "48x4x1x1", "1x48x1x1" }, { "4x48", "48x4", "48" } };
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, "");
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++) {                            /* two names of the module, each in both shapes */
         const char *module = i < 2 ? "vit.embeddings.patch_embeddings.projection" : "patch_embed.proj";
-        peft_dir *d = peft_dir_new(ctx, i & 1 ? "flat" : "conv");
+        const int flat = i % 2;
+        peft_dir *d = peft_dir_new(ctx, flat ? "flat" : "conv");
         peft_adapter *a;
-        peft_dir_tensor(d, dims[i & 1][0], FRONT "%s.lora_A.weight", module);
-        peft_dir_tensor(d, dims[i & 1][1], FRONT "%s.lora_B.weight", module);
-        peft_dir_tensor(d, dims[i & 1][2], FRONT "%s.lora_magnitude_vector", module);
+        peft_dir_tensor(d, dims[flat][0], FRONT "%s.lora_A.weight", module);
+        peft_dir_tensor(d, dims[flat][1], FRONT "%s.lora_B.weight", module);
+        peft_dir_tensor(d, dims[flat][2], FRONT "%s.lora_magnitude_vector", module);
         peft_dir_write(d, CONFIG("\".*(projection|patch_embed.proj)\"", ", \"use_dora\": true"));
         OK(peft_adapter_load_hf(b, d->path, &a));
         peft_dir_same(d, 0, param(a, "patch_embed.proj.lora_A.weight"), module);

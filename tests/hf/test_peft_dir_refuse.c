@@ -112,14 +112,16 @@ static const struct { peft_status status; const char *message, *config; } bad_co
 
 START_TEST(bad_configurations_are_refused)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, "");
     peft_dir *d = peft_dir_new(ctx, "bad");
     peft_model *m = NULL;
-    for (int i = 0; i < 12; i++)
-        peft_dir_tensor(d, i & 1 ? "48x4" : "4x48",
-            FRONT "vit.encoder.layer.%d.attention.attention.%s.lora_%c.weight", i / 4,
-                        i & 2 ? "value" : "query", "AB"[i & 1]);
+    for (int layer = 0; layer < 3; layer++)
+        for (int v = 0; v < 2; v++) {
+            const char *name = v ? "value" : "query";
+            peft_dir_tensor(d, "4x48", FRONT "vit.encoder.layer.%d.attention.attention.%s.lora_A.weight", layer, name);
+            peft_dir_tensor(d, "48x4", FRONT "vit.encoder.layer.%d.attention.attention.%s.lora_B.weight", layer, name);
+        }
     peft_dir_write(d, QV);
     for (size_t i = 0; i < sizeof bad_configs / sizeof *bad_configs; i++) {
         peft_dir_text(d, PF_PEFT_CONFIG, bad_configs[i].config);
@@ -150,7 +152,8 @@ START_TEST(bad_configurations_are_refused)
 }
 END_TEST
 
-/* Changes of a valid file: without the tensors whose name contains `drop`, with one more tensor `name`. */
+/* Changes of a valid file: without the tensors whose name contains `drop` ("": with all), with one more tensor `name`
+ * (NULL: without), in which one element is `value` (0: as it is). */
 static const struct { peft_status status; const char *message, *drop, *name, *dims; float value; } bad_tensors[] = {
     { F, "layers.1.attention.q_proj.lora_B.weight' is missing", "layers.1.attention.q_proj.lora_B.weight", NULL,
       NULL, 0 },
@@ -176,7 +179,7 @@ static const struct { peft_status status; const char *message, *drop, *name, *di
 
 START_TEST(bad_tensors_are_refused)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, "");
     for (size_t i = 0; i < sizeof bad_tensors / sizeof *bad_tensors; i++) {
         peft_dir *d = peft_dir_new(ctx, "bad");
@@ -207,7 +210,7 @@ END_TEST
 
 START_TEST(incomplete_folders_and_null_arguments_are_refused)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, "");
     peft_adapter *a = NULL;
     peft_model *m = NULL;
@@ -231,6 +234,7 @@ START_TEST(incomplete_folders_and_null_arguments_are_refused)
 END_TEST
 
 /* --- saving ------------------------------------------------------------------------------------------------------ */
+/* options: of the method; save: of saving; model: of the model. */
 static const struct { peft_status status; const char *message, *method, *options, *save, *model; } bad_saves[] = {
     { U, "'ept'", "ept", "", "", "" }, { U, "'bitfit'", "bitfit", "", "", "" },
     { U, "blocks.0.attn.qkv.lora_A.weight", "lora", "targets=attn.qkv", "", "" },
@@ -247,7 +251,7 @@ static const struct { peft_status status; const char *message, *method, *options
 
 START_TEST(adapters_that_peft_cannot_express_are_refused)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, "");
     for (size_t i = 0; i < sizeof bad_saves / sizeof *bad_saves; i++) {
         peft_options *o = tiny_options(ctx, "%s", bad_saves[i].options), *save = tiny_options(ctx, "%s",
@@ -284,7 +288,7 @@ START_TEST(adapters_that_peft_cannot_express_are_refused)
 END_TEST
 
 /* --- failing system calls ---------------------------------------------------------------------------------------- */
-/* From call number fail_from on, every system call fails. */
+/* pf_file_fault calls `fault` before every system call on files. From call number fail_from on, all fail with EIO. */
 static int calls, fail_from;
 static int fault(const char *call)
 {
@@ -296,13 +300,14 @@ static int fault(const char *call)
  * refused. */
 START_TEST(a_failed_save_never_leaves_a_mixture)
 {
-    peft_context *ctx = tiny_context(NULL, 1);
+    peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, "");
     char dir[128];
-    int outcome[3] = { 0 };                                  /* old adapter, new adapter, refused */
+    enum { OLD, NEW, REFUSED };
+    int outcome[3] = { 0 };                                  /* how often loading gave each of these */
     snprintf(dir, sizeof dir, "%s", tiny_path("crash"));
     peft_adapter *old, *new, *got;
-    peft_options *o = tiny_options(ctx, "%s", "alpha=16");
+    peft_options *o = tiny_options(ctx, "alpha=16");
     OK(peft_adapter_create(b, "lora", NULL, &old));
     OK(peft_adapter_create(b, "lora", o, &new));
     tiny_shake_tensor(peft_param_value(peft_adapter_param(new, 0)), "new", 0.5);
@@ -320,19 +325,19 @@ START_TEST(a_failed_save_never_leaves_a_mixture)
         if (s) {
             ck_assert_msg(strstr(peft_last_error(), PF_PEFT_CONFIG ": cannot be opened") != NULL, "%s",
                 peft_last_error());
-            outcome[2]++;
+            outcome[REFUSED]++;
             continue;
         }
         const bool is_new = peft_sys_opt_float(got, "alpha") == 16;
         const peft_param *want = peft_adapter_param(is_new ? new : old, 0), *p = peft_adapter_param(got, 0);
         ck_assert(!memcmp(want->value.data, p->value.data, bytes));
         ck_assert(is_new || !done);
-        outcome[is_new]++;
+        outcome[is_new ? NEW : OLD]++;
         peft_adapter_free(got);
     }
-    ck_assert_int_gt(outcome[0], 5);
-    ck_assert_int_ge(outcome[1], 1);
-    ck_assert_int_ge(outcome[2], 1);
+    ck_assert_int_gt(outcome[OLD], 5);
+    ck_assert_int_ge(outcome[NEW], 1);
+    ck_assert_int_ge(outcome[REFUSED], 1);
     peft_options_free(o);
     peft_adapter_free(old);
     peft_adapter_free(new);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Prints the error; returns the exit status. */
 static int failed(const char *what)
 {
     fprintf(stderr, "%s: %s\n", what, peft_last_error());
@@ -27,6 +28,7 @@ static void factor_emit(const void *state, peft_build *b, peft_site *s)
     s->out = peft_sys_affine(b, s->out, peft_sys_param(b, ((const factor_state *)state)->factor), PEFT_NONE);
 }
 
+/* Registers the method and attaches an adapter of it; 0: done. Another layout of the tables is refused. */
 static int add_method(peft_context *ctx, peft_backbone *vit, peft_model *m)
 {
     peft_method method;
