@@ -43,7 +43,7 @@ START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
         ck_assert_int_eq(peft_model_create(b, model_options, &m), PEFT_OK);
         ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
         ck_assert_int_eq(peft_model_trainable_count(m), published[i].parameters);
-        pf_net_spec spec = { .model = m, .loss = &loss, .part = PF_FRONT,
+        pf_net_spec spec = { .model = m, .loss = &loss, .part = PF_PREFIX_PART,
                              .compile = pf_team_spec(&team, (pf_compile_spec){ .batch = 2, .training = true }) };
         ck_assert_msg(!pf_compiled_create(&net, &spec), "%s", peft_last_error());
         ck_assert_int_eq(pf_cache_create(&cache, &(pf_cache_spec){ .ctx = ctx, .front = &net, .limit = 16 << 20 }),

@@ -48,7 +48,7 @@ static void add_piece(results *r, const pk_real *x, int64_t count)
 static results take_results(lab *l, pf_param *const *p, size_t n)
 {
     results r = { .loss = lab_run(l) };
-    if (!pf_is(l->loss_val)) n = 0;
+    if (!pf_exists(l->loss_val)) n = 0;
     for (size_t i = 0; i < n; i++) add_piece(&r, p[i]->grad.data, peft_tensor_count(&p[i]->value));
     r.gradients = r.pieces;
     r.largest_gradient = largest(r.data, r.total);

@@ -332,6 +332,6 @@ static inline void open_case(lab *l, peft_context *ctx, const op_case *c, int va
 {
     lab_open(l, ctx, 1, trained, form);
     pf_val y = c->build(l, variant);
-    if (!pf_is(l->loss_val)) lab_weighted_loss(l, y);
+    if (!pf_exists(l->loss_val)) lab_weighted_loss(l, y);
 }
 #endif

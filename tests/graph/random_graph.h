@@ -212,7 +212,7 @@ static inline void random_graph(lab *l, int length)
         pf_val y = operations[pick(&d, sizeof operations / sizeof *operations)](&d);
         LAB_OK(l, l->g.status);
         pf_value *v = pf_v(&l->g, y);
-        if (!pick(&d, 12) && !pf_is(v->view_of) && v->kind == PF_TEMP) v->keep = true;
+        if (!pick(&d, 12) && !pf_exists(v->view_of) && v->kind == PF_TEMP) v->keep = true;
         d.value[d.n++] = y;
     }
     pf_val x = d.value[d.n - 1];

@@ -49,15 +49,15 @@ static inline uint32_t first_reader(const pf_exec *e, const pf_param *p)
 }
 
 /* Runs the nodes from .. forward - 1 again (forward: the number of forward nodes), in a graph planned without reuse of
- * memory. Skips nodes marked PF_STOP (no gradient passes them): the loss is differentiated with their values held
- * constant. */
+ * memory. Skips nodes marked PF_NO_GRADIENT (no gradient passes them): the loss is differentiated with their values
+ * held constant. */
 static inline void forward_again(pf_exec *e, uint32_t from, uint32_t forward)
 {
     for (uint32_t i = from; i < forward; i++)
-        if (!(e->g.node[i].op->flags & PF_STOP)) e->g.node[i].op->run(&e->run, &e->g.node[i]);
+        if (!(e->g.node[i].op->flags & PF_NO_GRADIENT)) e->g.node[i].op->run(&e->run, &e->g.node[i]);
 }
 
-/* Runs all forward nodes again, those marked PF_STOP too. */
+/* Runs all forward nodes again, those marked PF_NO_GRADIENT too. */
 static inline void forward_whole(pf_exec *e, uint32_t forward)
 {
     for (uint32_t i = 0; i < forward; i++) e->g.node[i].op->run(&e->run, &e->g.node[i]);

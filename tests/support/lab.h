@@ -166,7 +166,7 @@ static inline double lab_loss_again(void *user)
 static inline double lab_run(lab *l)
 {
     pf_exec_run(&l->e, 0, l->e.g.nodes);
-    return pf_is(l->loss_val) ? pf_exec_data(&l->e, l->loss_val)[0] : 0;
+    return pf_exists(l->loss_val) ? pf_exec_data(&l->e, l->loss_val)[0] : 0;
 }
 
 /* The largest magnitude in all gradients. */

@@ -4,11 +4,11 @@
 #include "core/graph/op.h"
 #include "core/graph/param.h"
 
-/* Appends a node of op with n inputs, of which the first `needed` must not be PEFT_NONE. */
+/* Appends a node of op with n inputs, of which the first `needed` must not be PEFT_NONE; returns its first output. */
 static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed, int n, const pf_val *in)
 {
     for (int i = 0; i < n && !g->status; i++) {
-        if (i < needed && !pf_is(in[i]))
+        if (i < needed && !pf_exists(in[i]))
             return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "%s: value %d is PEFT_NONE: expected one", op->name, i));
         if (!i && in[i].id < g->values && !pf_v(g, in[i])->shape.ndim)
             return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%s: value 0 has no extents", op->name));
@@ -21,10 +21,10 @@ static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed
 #define EMIT(g, op, attr, ...) EMIT_SOME(g, op, attr, VALUE_COUNT(__VA_ARGS__), __VA_ARGS__)
 
 /* Is x a value of this graph? If not, records the error. For functions that read x's shape before a node checks x. */
-static bool known(pf_graph *g, pf_val x, const char *function)
+static bool is_known(pf_graph *g, pf_val x, const char *function)
 {
     if (g->status) return false;
-    if (pf_is(x) && x.id < g->values) return true;
+    if (pf_exists(x) && x.id < g->values) return true;
     pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "%s: the value is PEFT_NONE or not of this graph", function));
     return false;
 }
@@ -47,7 +47,7 @@ pf_val peft_sys_param(peft_build *g, pf_param *p)
                                         PF_MAX_RANK));
     memcpy(s.dim, p->value.dim, sizeof(int64_t) * (size_t)s.ndim);
     pf_val v = pf_value_new(g, p->buffer ? PF_CONST : PF_PARAM, s);
-    if (!pf_is(v)) return v;
+    if (!pf_exists(v)) return v;
     if (p->buffer) {
         pf_v(g, v)->type = PK_REAL;
         pf_v(g, v)->data = p->value.data;
@@ -62,34 +62,36 @@ pf_val peft_sys_param(peft_build *g, pf_param *p)
 
 pf_val peft_sys_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
-    if (!pf_is(x) || !known(g, x, "peft_sys_slice")) return PF_NONE;
+    if (!pf_exists(x) || !is_known(g, x, "peft_sys_slice")) return PF_NONE;
     pf_value v = *pf_v(g, x);
     if ((v.kind != PF_PARAM && v.kind != PF_CONST) || v.shape.ndim < 1 || at < 0 || n < 1
         || n > v.shape.dim[0] - at)
         return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%lld rows from row %lld of a value that has no such rows",
                                         (long long)n, (long long)at));
-    int64_t skip = at * (pf_shape_count(&v.shape) / v.shape.dim[0]);
+    const int64_t skip = at * (pf_shape_count(&v.shape) / v.shape.dim[0]);       /* elements before row `at` */
     v.shape.dim[0] = n;
     if (v.kind == PF_PARAM) v.offset += skip;
     else v.data = pf_const_at(&v, skip);
     pf_val out = pf_value_new(g, v.kind, v.shape);
-    if (pf_is(out)) *pf_v(g, out) = v;
+    if (pf_exists(out)) *pf_v(g, out) = v;
     return out;
 }
 
+/* The slice of row i alone, without its first extent, which is 1. */
 pf_val peft_sys_select(peft_build *g, pf_val x, int64_t i)
 {
     pf_val v = peft_sys_slice(g, x, i, 1);
-    if (!pf_is(v)) return v;
+    if (!pf_exists(v)) return v;
     pf_shape *s = &pf_v(g, v)->shape;
     memmove(s->dim, s->dim + 1, sizeof(int64_t) * (size_t)--s->ndim);
     return v;
 }
 
+/* PEFT_NONE counts as zeros. */
 pf_val peft_sys_add(peft_build *g, pf_val x, pf_val y)
 {
-    if (!pf_is(x)) return y;
-    return pf_is(y) ? EMIT(g, &pf_op_add, NULL, x, y) : x;
+    if (!pf_exists(x)) return y;
+    return pf_exists(y) ? EMIT(g, &pf_op_add, NULL, x, y) : x;
 }
 
 pf_val peft_sys_mul(peft_build *g, pf_val x, pf_val y) { return EMIT(g, &pf_op_mul, NULL, x, y); }
@@ -121,10 +123,11 @@ pf_val peft_sys_layernorm(peft_build *g, pf_val x, pf_val gamma, pf_val beta, do
 
 pf_val peft_sys_logsumexp(peft_build *g, pf_val x) { return EMIT(g, &pf_op_logsumexp, NULL, x); }
 
+/* PEFT_NONE counts as -inf. */
 pf_val peft_sys_logaddexp(peft_build *g, pf_val a, pf_val c)
 {
-    if (!pf_is(a)) return c;
-    return pf_is(c) ? EMIT(g, &pf_op_logaddexp, NULL, a, c) : a;
+    if (!pf_exists(a)) return c;
+    return pf_exists(c) ? EMIT(g, &pf_op_logaddexp, NULL, a, c) : a;
 }
 
 pf_val peft_sys_insert_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
@@ -142,9 +145,10 @@ pf_val peft_sys_drop_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
     return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, PF_DROP_ROWS } }), x);
 }
 
+/* Drops as many rows as `rows` has, then inserts these in their place. */
 pf_val peft_sys_replace_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
 {
-    if (!known(g, rows, "peft_sys_replace_rows")) return PF_NONE;
+    if (!is_known(g, rows, "peft_sys_replace_rows")) return PF_NONE;
     const pf_shape *s = &pf_v(g, rows)->shape;
     return peft_sys_insert_rows(g, peft_sys_drop_rows(g, x, at, s->ndim < 2 ? 1 : s->dim[s->ndim - 2]), at, rows);
 }
@@ -152,6 +156,8 @@ pf_val peft_sys_replace_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
 pf_val peft_sys_repeat_batch(peft_build *g, pf_val rows) { return EMIT(g, &pf_op_repeat,
                                                                        &(pf_attr){ .i = { g->batch } }, rows); }
 
+/* Nothing is dropped in inference or with p = 0: then the result is x itself. Each call has random numbers of its
+ * own. */
 pf_val peft_sys_dropout(peft_build *g, pf_val x, double p)
 {
     if (!g->spec.training || p <= 0 || g->status) return x;
@@ -203,7 +209,7 @@ pf_val peft_sys_input(peft_build *g, const char *name, const int64_t *dims)
         return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE,
                                         "peft_sys_input '%s': expected 1 to %d extents, each from 1 to 2^24",
                                         name, PF_MAX_RANK - 1));
-    return pf_input_add(g, name, s, PF_IN_GIVEN);
+    return pf_input_add(g, name, s, PF_IN_METHOD);
 }
 
 pf_val peft_sys_side_images(peft_build *g, int64_t side)

@@ -4,7 +4,7 @@
 #include "core/graph/passes/passes.h"
 #include "core/options/options.h"
 
-/* Words of passes.def for pf_pass.required and pf_pass.exact: false, true. */
+/* The words that passes.def uses for pf_pass.required and pf_pass.exact; the first of each pair is false. */
 enum { PF_OPTIONAL, PF_REQUIRED };
 enum { PF_ROUNDED, PF_EXACT };
 const pf_pass pf_passes[] = {
@@ -13,37 +13,40 @@ const pf_pass pf_passes[] = {
 #undef PF_PASS
     { 0 } };
 
-static const char *const arithmetic[PF_ARITHMETICS] = { "f32" };
+static const char *const arithmetic_names[PF_ARITHMETICS] = { "f32" };
 
 peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out)
 {
     for (int i = 0; i < PF_ARITHMETICS; i++)
-        if (!strcmp(name, arithmetic[i])) {
+        if (!strcmp(name, arithmetic_names[i])) {
             *out = (pf_arithmetic)i;
             return PEFT_OK;
         }
     return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32", name);
 }
 
-/* Checks that every name in the list (names between commas) is that of an optional pass. */
+/* Checks that every name in the list (names between commas; NULL: none) is that of an optional pass. */
 static peft_status check_without(const char *list)
 {
-    for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+    size_t length;
+    for (const char *p = list; p && *p; p += length + (p[length] == ',')) {        /* the next name, after the comma */
         const pf_pass *pass = pf_passes;
-        const int length = (int)strcspn(p, ",");
         char known[256] = "";
         size_t used = 0;
-        while (pass->name && !((size_t)length == strlen(pass->name) && !strncmp(p, pass->name, (size_t)length))) pass++;
+        length = strcspn(p, ",");
+        while (pass->name && !(length == strlen(pass->name) && !strncmp(p, pass->name, length))) pass++;
         if (pass->name && !pass->required) continue;
         if (pass->name)
             return pf_fail(PEFT_E_INVALID, "pass '%s' is required: a graph cannot be compiled without it", pass->name);
         for (pass = pf_passes; pass->name && used < sizeof known; pass++)
             used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", pass->name);
-        return pf_fail(PEFT_E_NOTFOUND, "pass '%.*s': no pass has this name, expected one of %s", length, p, known);
+        return pf_fail(PEFT_E_NOTFOUND, "pass '%.*s': no pass has this name, expected one of %s", (int)length, p,
+                       known);
     }
     return PEFT_OK;
 }
 
+/* Runs the passes phase by phase. A pass reports an error by its status and by g->status, which ends the loop. */
 peft_status pf_compile(pf_graph *g, pf_val loss)
 {
     if (g->status) return g->status;

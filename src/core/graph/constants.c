@@ -34,16 +34,16 @@ size_t pf_constants_bytes(pf_constants *c)
 }
 
 /* Finds the constant of this name, or makes and fills it. The caller holds the lock. */
-static peft_status find(pf_constants *c, peft_context *ctx, const char *name, const pf_shape *shape, peft_fill_fn fill,
-                        void *user, pf_constant **out)
+static peft_status find_or_make(pf_constants *c, peft_context *ctx, const char *name, const pf_shape *shape,
+                                peft_fill_fn fill, void *user, pf_constant **out)
 {
     const int64_t count = pf_shape_count(shape);
-    pf_constant **place = &c->first;
+    pf_constant **place = &c->first;                     /* points to the link to the constant, or to the last, NULL */
     while (*place && strcmp((*place)->name, name)) place = &(*place)->next;
     if (*place && !pf_shape_equal(&(*place)->shape, shape))
         return pf_fail(PEFT_E_SHAPE, "peft_sys_constant '%s': made before with other extents", name);
     if (!*place) {
-        const size_t header = (sizeof(pf_constant) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
+        const size_t header = pf_align_up(sizeof(pf_constant));
         const size_t bytes = header + (size_t)count * sizeof(pk_real);
         pf_constant *k = pf_alloc_zero(ctx, bytes);
         if (!k) return pf_nomem(name, bytes);
@@ -87,11 +87,11 @@ pf_val peft_sys_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, 
                                         ? "only a method that a "
                                         "model uses can make constants" : "fill is NULL: expected a function"));
     pthread_mutex_lock(&g->constants->lock);
-    const peft_status status = find(g->constants, g->ctx, name, &s, fill, user, &k);
+    const peft_status status = find_or_make(g->constants, g->ctx, name, &s, fill, user, &k);
     pthread_mutex_unlock(&g->constants->lock);
     if (status) return pf_graph_fail(g, status);
     const pf_val v = pf_value_new(g, PF_CONST, s);
-    if (!pf_is(v)) return v;
+    if (!pf_exists(v)) return v;
     pf_v(g, v)->type = PK_REAL;
     pf_v(g, v)->data = k->data;
     pf_v(g, v)->name = k->name;
@@ -107,6 +107,6 @@ pf_val peft_sys_weight(peft_build *g, const char *format, ...)
     vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
     const pf_val v = g->weight ? g->weight(g->model, g, name) : PF_NONE;
-    if (pf_is(v) || g->status) return v;
+    if (pf_exists(v) || g->status) return v;
     return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "peft_sys_weight: the backbone has no tensor '%s'", name));
 }

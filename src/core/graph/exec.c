@@ -10,7 +10,7 @@
 
 pf_mat pf_matrix(const pf_run *r, pf_val v)
 {
-    if (!pf_is(v)) return (pf_mat){ 0 };
+    if (!pf_exists(v)) return (pf_mat){ 0 };
     return (pf_mat){ r->ptr[v.id], pf_rows(r->g, v), pf_cols(r->g, v), pf_cols(r->g, pf_root(r->g, v)) };
 }
 
@@ -22,8 +22,9 @@ pk_weight pf_weight_of(const pf_run *r, pf_val v)
                         .data = x->kind == PF_CONST ? x->data : r->ptr[v.id] };
 }
 
-typedef struct { pf_range_fn fn; void *arg; int64_t n, chunk; } range_job;
+typedef struct { pf_range_fn fn; void *arg; int64_t n, chunk; } range_job;      /* pf_parallel; chunk: its items */
 
+/* Calls fn for chunk number `task`. */
 static void run_range(void *arg, int64_t task, int worker)
 {
     const range_job *j = arg;
@@ -45,6 +46,7 @@ peft_status pf_exec_check_limit(const pf_exec *e)
                    "give a smaller batch or a larger limit", (long long)e->g.batch, planned, limit);
 }
 
+/* Moves the graph into e, which owns it from here on, and plans its memory. */
 peft_status pf_exec_create(pf_exec *e, pf_graph *g)
 {
     memset(e, 0, sizeof *e);
@@ -52,8 +54,8 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g)
     memset(g, 0, sizeof *g);
     peft_context *ctx = e->g.ctx;
     const pf_compile_spec *s = &e->g.spec;
-    e->run = (pf_run){ .g = &e->g, .k = s->kernels ? s->kernels : ctx->kernels, .pool = s->pool, .threads = s->threads,
-                       .gemm = s->kernels ? s->gemm : ctx->gemm, .seed = ctx->seed };
+    e->run = (pf_run){ .g = &e->g, .kernels = s->kernels ? s->kernels : ctx->kernels, .pool = s->pool,
+                       .threads = s->threads, .gemm = s->kernels ? s->gemm : ctx->gemm, .seed = ctx->seed };
     e->run.ptr = pf_alloc_zero(ctx, e->g.values * sizeof(pk_real *));
     if (!e->run.ptr) return pf_nomem("graph pointers", e->g.values * sizeof(pk_real *));
     PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, s->flags));
@@ -63,7 +65,7 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g)
     return pf_exec_check_limit(e);
 }
 
-size_t pf_exec_bytes(const pf_exec *e) { return e->plan.arena + e->plan.work + PK_ALIGN; }
+size_t pf_exec_bytes(const pf_exec *e) { return e->plan.arena + e->plan.scratch_bytes + PK_ALIGN; }
 
 size_t pf_exec_table_bytes(const pf_exec *e)
 {
@@ -72,8 +74,8 @@ size_t pf_exec_table_bytes(const pf_exec *e)
          + g->values * (sizeof(pk_real *) + sizeof(size_t) + sizeof(uint32_t));
 }
 
-/* Sets the pointers of values that own memory, then those of column views. */
-static void bind(pf_exec *e)
+/* Sets the pointers of values that own memory, then those of column views. Inputs get theirs by pf_exec_input. */
+static void set_pointers(pf_exec *e)
 {
     pf_graph *g = &e->g;
     for (uint32_t id = 1; id < g->values; id++) {
@@ -87,7 +89,7 @@ static void bind(pf_exec *e)
     for (uint32_t id = 1; id < g->values; id++) {
         int64_t col = 0;
         pf_val v = { id };
-        for (; pf_is(pf_v(g, v)->view_of); v = pf_v(g, v)->view_of) col += pf_v(g, v)->col;
+        for (; pf_exists(pf_v(g, v)->view_of); v = pf_v(g, v)->view_of) col += pf_v(g, v)->col;
         if (v.id != id && e->run.ptr[v.id]) e->run.ptr[id] = e->run.ptr[v.id] + col;
     }
 }
@@ -97,8 +99,8 @@ peft_status pf_exec_bind(pf_exec *e, void *memory)
     e->owns_arena = !memory;
     e->arena = memory ? memory : pf_alloc_zero(e->g.ctx, pf_exec_bytes(e));
     if (!e->arena) return pf_nomem("arena", pf_exec_bytes(e));
-    e->run.work = (char *)e->arena + e->plan.arena;
-    bind(e);
+    e->run.scratch = (char *)e->arena + e->plan.arena;
+    set_pointers(e);
     return PEFT_OK;
 }
 

@@ -8,24 +8,25 @@
 /* What an operation reads while it runs (pf_op.run). */
 struct pf_run {
     const pf_graph *g;
-    const pk_table *k;                   /* kernels of the chosen instruction set */
+    const pk_table *kernels;             /* of the chosen instruction set */
     pk_pool *pool;                       /* NULL: the caller's thread alone */
     int threads;
     pk_gemm_kind gemm;                   /* which implementation of the matrix product */
-    void *work;                          /* scratch memory, of the size that the most demanding node needs */
+    void *scratch;                       /* memory for the node that runs, as large as any node needs */
     pk_real **ptr;                       /* [values]: the first element of each value; ptr[0], of PF_NONE, is NULL */
     bool accumulate;                     /* store nodes add to gradients of earlier runs */
     uint64_t seed, step;                 /* for dropout */
 };
 
-/* A value as a matrix: row i begins at p + i * ld. ld > cols: the value is a column view. */
+/* A value as a matrix: row i begins at p + i * ld (leading dimension). ld > cols: the value is a column view. */
 typedef struct pf_mat { pk_real *p; int64_t rows, cols, ld; } pf_mat;
 pf_mat pf_matrix(const pf_run *r, pf_val v);                           /* PF_NONE: p is NULL */
 /* A dense value as a matrix [first extent, product of the others] of its own element type. Operations that accept
  * weights of other types than PK_REAL (pf_op.any_type) must use it, as r->ptr of such a weight is NULL. */
 pk_weight pf_weight_of(const pf_run *r, pf_val v);
-/* Calls fn for chunks of `grain` items until n items are done, by all threads. The chunks do not depend on the number
- * of threads. */
+/* Divides items 0 .. n - 1 into chunks of `grain` items, the last one smaller, and calls fn for each, by all threads:
+ * items begin .. end - 1. worker: number of the thread, for its part of the scratch. The chunks do not depend on the
+ * number of threads. */
 typedef void (*pf_range_fn)(void *arg, int64_t begin, int64_t end, int worker);
 void   pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, void *arg);
 #define PF_GRAIN 16384                                                 /* elements of a chunk: enough work for a task */
@@ -34,11 +35,13 @@ void   pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, vo
 typedef struct pf_plan {
     size_t *offset;                      /* [values]: in the arena, in bytes; SIZE_MAX: the value is not in the arena */
     uint32_t *last;                      /* [values]: the last node that uses the value's memory */
-    size_t arena, work;                  /* bytes of the arena; of the scratch memory */
+    size_t arena, scratch_bytes;         /* bytes of the arena; of the scratch memory */
     size_t from_caller;                  /* bytes at the arena's start for values that the caller fills */
 } pf_plan;
+/* Makes the plan of a compiled graph. r: kernels and threads, on which the scratch depends; flags: as
+ * pf_compile_spec.flags. */
 peft_status pf_plan_make(pf_plan *p, const pf_graph *g, const pf_run *r, unsigned flags);
-size_t      pf_plan_work(const pf_graph *g, const pf_run *r);          /* the largest scratch of a node (pf_op.work) */
+size_t      pf_largest_scratch(const pf_graph *g, const pf_run *r);    /* bytes: the most that a node needs */
 void        pf_plan_free(pf_plan *p, const pf_graph *g);
 
 typedef struct pf_exec {
@@ -46,9 +49,9 @@ typedef struct pf_exec {
     pf_plan plan;
     pf_run run;
     bool owns_arena;
-    bool reads[PF_INPUTS_MAX];           /* by input: a node reads it */
+    bool reads[PF_INPUTS_MAX];           /* [i]: a node reads input i */
     void *arena;                         /* memory of the arena, then of the scratch */
-    int64_t flops;
+    int64_t flops;                       /* of a run of all nodes */
 } pf_exec;
 
 /* Takes ownership of g (also on failure) and plans its memory. PEFT_E_UNSUPPORTED: the plan takes more than
@@ -67,7 +70,7 @@ void        pf_exec_input(pf_exec *e, int input, const void *data);    /* borrow
 peft_status pf_exec_bound(const pf_exec *e);                           /* PEFT_E_STATE: an input has no data */
 /* Runs nodes begin .. end-1 (whole graph: 0, nodes); with log level 3 each writes a line (report/). */
 void        pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end);
-pk_real    *pf_exec_data(const pf_exec *e, pf_val v);
+pk_real    *pf_exec_data(const pf_exec *e, pf_val v);                  /* the first element of v */
 
 /* Runs the passes (passes/passes.def) on a forward graph. loss PF_NONE: appends no backward nodes. PEFT_E_NOTFOUND,
  * PEFT_E_INVALID: the compile settings leave out a pass that does not exist or is required. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "core/graph/graph.h"
 
+/* Value 0, which stands for PF_NONE, counts from the start; pf_value_new clears it with the first allocation. */
 void pf_graph_init(pf_graph *g, peft_context *ctx, const pf_compile_spec *spec)
 {
     memset(g, 0, sizeof *g);
@@ -28,7 +29,7 @@ pf_val pf_graph_fail(pf_graph *g, peft_status s)
     return PF_NONE;
 }
 
-/* Makes room for one more item; false: no memory. */
+/* Makes room for one more item, of `size` bytes, in an array of *capacity items; false: no memory. */
 static bool grow(pf_graph *g, void **items, uint32_t used, uint32_t *capacity, size_t size)
 {
     if (used < *capacity) return true;
@@ -55,6 +56,7 @@ pf_val pf_value_new(pf_graph *g, pf_val_kind kind, pf_shape shape)
     return v;
 }
 
+/* Columns col .. col + cols - 1 of wide, in the memory of wide. */
 pf_val pf_columns(pf_graph *g, pf_val wide, int64_t col, int64_t cols)
 {
     if (g->status) return PF_NONE;
@@ -64,7 +66,7 @@ pf_val pf_columns(pf_graph *g, pf_val wide, int64_t col, int64_t cols)
     pf_shape s = pf_v(g, wide)->shape;
     s.dim[s.ndim - 1] = cols;
     pf_val v = pf_value_new(g, PF_TEMP, s);
-    if (!pf_is(v)) return v;
+    if (!pf_exists(v)) return v;
     pf_v(g, v)->view_of = wide;
     pf_v(g, v)->col = col;
     pf_v(g, v)->needs_grad = pf_v(g, wide)->needs_grad;
@@ -78,6 +80,8 @@ pf_node *pf_node_append(pf_graph *g, const pf_node *n)
     return &g->node[g->nodes++];
 }
 
+/* An output depends on a trained value (needs_grad) if an input does, unless the operation lets no gradient through or
+ * the node is a backward one. */
 pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made)
 {
     for (int i = 0; i < PF_MAX_IN && !g->status; i++)
@@ -85,11 +89,11 @@ pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made)
             return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "%s: value %d is not of this graph", n.op->name, i));
     if (g->status) return PF_NONE;
     if (!n.op->infer(g, &n)) return pf_graph_fail(g, g->status ? g->status : PEFT_E_SHAPE);
-    bool needs = false;
-    for (int i = 0; i < PF_MAX_IN && !(n.op->flags & PF_STOP); i++)
-        if (pf_is(n.in[i]) && pf_v(g, n.in[i])->needs_grad) needs = true;
+    bool needs_grad = false;
+    for (int i = 0; i < PF_MAX_IN && !(n.op->flags & PF_NO_GRADIENT); i++)
+        if (pf_exists(n.in[i]) && pf_v(g, n.in[i])->needs_grad) needs_grad = true;
     for (int i = 0; i < PF_MAX_OUT; i++)
-        if (pf_is(n.out[i])) pf_v(g, n.out[i])->needs_grad = needs && !n.backward;
+        if (pf_exists(n.out[i])) pf_v(g, n.out[i])->needs_grad = needs_grad && !n.backward;
     if (!pf_node_append(g, &n)) return PF_NONE;
     if (made) *made = n;
     return n.out[0];
@@ -141,13 +145,13 @@ int64_t pf_rows(const pf_graph *g, pf_val v)
 
 pf_val pf_root(const pf_graph *g, pf_val v)
 {
-    while (pf_is(pf_v(g, v)->view_of)) v = pf_v(g, v)->view_of;
+    while (pf_exists(pf_v(g, v)->view_of)) v = pf_v(g, v)->view_of;
     return v;
 }
 
 bool pf_is_suffix(const pf_shape *b, const pf_shape *a)
 {
-    int skip = 0;
+    int skip = 0;                                        /* leading extents of b that are 1 */
     while (skip < b->ndim - 1 && b->dim[skip] == 1) skip++;
     int n = b->ndim - skip;
     return n <= a->ndim && !memcmp(b->dim + skip, a->dim + (a->ndim - n), sizeof(int64_t) * (size_t)n);

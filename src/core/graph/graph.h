@@ -13,9 +13,9 @@
 typedef peft_val   pf_val;
 typedef peft_param pf_param;
 #define PF_NONE PEFT_NONE        /* no value; id 0 */
-#define PF_MAX_IN 10
-#define PF_MAX_OUT 7
-#define PF_MAX_RANK 5
+#define PF_MAX_IN 10             /* the most inputs of a node */
+#define PF_MAX_OUT 7             /* the most outputs of a node */
+#define PF_MAX_RANK 5            /* the most extents of a value */
 
 typedef struct pf_shape { int ndim; int64_t dim[PF_MAX_RANK]; } pf_shape;
 
@@ -26,7 +26,7 @@ typedef enum { PF_TEMP, PF_CONST, PF_PARAM, PF_INPUT } pf_val_kind;
 typedef struct pf_value {
     pf_shape shape;
     pf_val_kind kind;
-    int slot;                    /* INPUT: its index in the graph's inputs */
+    int input_index;             /* INPUT: its index in pf_graph.input */
     pk_dtype type;               /* CONST: element type of data; if not PK_REAL, read it by pf_weight_of (exec.h) */
     const char *name;            /* CONST: borrowed from the tensor's owner; NULL: none. A PARAM has its name in param,
                                   * an INPUT in the graph's inputs */
@@ -38,7 +38,7 @@ typedef struct pf_value {
     bool buffer;                 /* CONST that a run may change (peft_param.buffer): what is computed from it is not
                                   * cached */
     bool needs_grad;             /* depends on a trained value */
-    bool crosses;                /* read by a node after the frozen prefix (set by the split pass) */
+    bool read_after_prefix;      /* a node after the frozen prefix reads it (set by the split pass) */
     bool from_caller;            /* computed by no node: the caller fills it before a run (set by pf_graph_cut) */
     bool keep;                   /* read after the run (logits, loss, values that a session's option "taps" names): its
                                   * memory is not reused */
@@ -59,8 +59,9 @@ typedef struct pf_node {
 /* Inputs: data that the caller binds before each run: "images", "labels" (int64_t) or "targets", and those that methods
  * declare; all but "labels" are pk_real. */
 enum {
+    PF_IN_NO_FLAGS = 0,
     PF_IN_BY_ID = 1,             /* a sample id always comes with the same data, so that results can be cached by id */
-    PF_IN_GIVEN = 2              /* declared by a method (peft_sys_input); the application binds it beside the images */
+    PF_IN_METHOD = 2             /* declared by a method (peft_sys_input); the application binds it beside the images */
 };
 typedef struct pf_input { char name[40]; pf_val value; unsigned flags; } pf_input;
 enum { PF_INPUTS_MAX = 8 };
@@ -73,7 +74,7 @@ struct peft_build {
     pf_node *node; uint32_t nodes, node_room;
     pf_compile_spec spec;        /* settings that the graph is compiled with */
     int64_t batch;               /* samples of the next run: spec.batch or fewer; 1 in a frozen prefix (prefix/) */
-    pf_val loss;                 /* set by pf_compile; PF_NONE: no gradients */
+    pf_val loss;                 /* set by pf_compile; PF_NONE: no backward nodes */
     int64_t dropouts;            /* dropout nodes so far; dropout node i draws from stream i of the random numbers */
     pf_input input[PF_INPUTS_MAX]; int inputs;
     pf_constants *constants;     /* for peft_sys_constant: those of the adapter whose method's emit runs */
@@ -91,20 +92,21 @@ enum {
     PF_STRIDED_OUT = 2,          /* out[] may be a column view of a wider value */
     PF_EFFECT = 4,               /* writes to memory outside the graph: never removed */
     PF_RANDOM = 8,               /* equal inputs do not give equal outputs: never shared, never cached */
-    PF_STOP = 16,                /* by definition its outputs count as constants: no gradient flows through it */
+    PF_NO_GRADIENT = 16,         /* by definition its outputs count as constants: no gradient flows through it */
     PF_STORES = 32               /* writes the gradient of the parameter that attr.ptr points to */
 };
 struct pf_op {
     const char *name;
     unsigned flags;
-    unsigned inplace;                                               /* bit i: out[0] may overwrite in[i] (in-place) */
-    unsigned any_type;                                              /* bit i: in[i] may have any type (pf_weight_of);
-                                                                     * else the widen pass converts it to PK_REAL */
-    const char *kernel;                                             /* for reports, what does most of the work: a kernel
-                                                                     * of kernels.def, "copy"; NULL: C in ops/ */
+    unsigned inplace;                                               /* bit i set: out[0] may overwrite in[i] */
+    unsigned any_type;                                              /* bit i set: in[i] may have any type
+                                                                     * (pf_weight_of); not set: the widen pass
+                                                                     * converts it to PK_REAL */
+    const char *kernel;                                             /* for reports: what does most of the work, a kernel
+                                                                     * of kernels.def or "copy"; NULL: C in ops/ */
     bool    (*infer)(pf_graph *g, pf_node *n);                      /* checks inputs, makes the outputs */
     void    (*grad)(pf_grads *gr, const pf_node *n);                /* emits backward nodes; NULL: no gradient */
-    size_t  (*work)(const pf_run *r, const pf_node *n);             /* scratch bytes; NULL: none */
+    size_t  (*scratch_bytes)(const pf_run *r, const pf_node *n);    /* scratch memory that run needs; NULL: none */
     void    (*run)(const pf_run *r, const pf_node *n);
     void    (*product)(const pf_run *r, const pf_node *n, pk_gemm *p); /* the matrix product that run computes; NULL:
                                                                         * it computes something else */
@@ -131,18 +133,21 @@ pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made);         /* the same;
 void   pf_nodes_compact(pf_graph *g);                               /* drops nodes whose op a pass set to NULL */
 pf_node *pf_node_append(pf_graph *g, const pf_node *n);             /* without infer, for passes; NULL: no memory */
 
+/* The description of value v; of PF_NONE an empty one. Later calls that make values may move it: keep no pointer. */
 static inline pf_value *pf_v(const pf_graph *g, pf_val v) { return &g->value[v.id]; }
-static inline bool pf_is(pf_val v) { return v.id != 0; }
+static inline bool pf_exists(pf_val v) { return v.id != 0; }        /* false for PF_NONE */
 static inline bool pf_eq(pf_val a, pf_val b) { return a.id == b.id; }
-pf_shape pf_shape_of(int ndim, ...);                                /* int64_t extents */
+/* bytes rounded up to a multiple of PK_ALIGN, so that what follows in memory begins aligned. */
+static inline size_t pf_align_up(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }
+pf_shape pf_shape_of(int ndim, ...);                                /* ndim arguments of type int64_t: the extents */
 bool    pf_shape_equal(const pf_shape *a, const pf_shape *b);
 int64_t pf_shape_count(const pf_shape *s);
 int64_t pf_cols(const pf_graph *g, pf_val v);                       /* last extent */
-int64_t pf_rows(const pf_graph *g, pf_val v);                       /* count / cols */
+int64_t pf_rows(const pf_graph *g, pf_val v);                       /* product of the other extents */
 pf_val  pf_root(const pf_graph *g, pf_val v);                       /* the value that owns the memory v is a view of */
 /* true: b, without leading extents of 1, equals the last extents of a: [1, 5, 8] and [2, 5, 8]. */
 bool    pf_is_suffix(const pf_shape *b, const pf_shape *a);
-/* Sets uses[values]: how many inputs of nodes are this value. Inputs that are views of it are not counted. */
+/* Sets uses[id] for all values: how many inputs of nodes are value id. Inputs that are views of it are not counted. */
 void    pf_count_uses(const pf_graph *g, uint32_t *uses);
 
 /* --- input.c ------------------------------------------------------------------------------------------------------ */
@@ -152,27 +157,34 @@ int    pf_input_find(const pf_graph *g, const char *name);          /* its index
 bool   pf_input_read(const pf_graph *g, int input);                 /* does a node read it? */
 
 /* --- gradients, for pf_op.grad ------------------------------------------------------------------------------------ */
-/* of[id]: the gradient accumulated so far of value id; add, sum_to: the operations that add two gradients, and that sum
- * a gradient over leading extents. */
-struct pf_grads { pf_graph *g; pf_val *of; const pf_op *add, *sum_to; };
-static inline pf_val pf_grad_of(const pf_grads *gr, pf_val v) { return gr->of[v.id]; }
-static inline bool pf_grad_wanted(const pf_grads *gr, pf_val v) { return pf_is(v) && pf_v(gr->g, v)->needs_grad; }
+/* The state of the grad pass. gradient[id]: the gradient accumulated so far of value id. add_op adds two gradients;
+ * sum_to_op sums one over leading extents. */
+struct pf_grads { pf_graph *g; pf_val *gradient; const pf_op *add_op, *sum_to_op; };
+static inline pf_val pf_grad_of(const pf_grads *gr, pf_val v) { return gr->gradient[v.id]; }
+static inline bool pf_grad_wanted(const pf_grads *gr, pf_val v) { return pf_exists(v) && pf_v(gr->g, v)->needs_grad; }
 void pf_grad_add(pf_grads *gr, pf_val v, pf_val d);                 /* adds d to the gradient of v */
 /* The same, for a v that was broadcast: sums d over its leading extents down to v's shape first. */
 void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d);
 
 /* --- prefix/: a compiled graph cut in two for the feature cache --------------------------------------------------- */
-/* PF_FRONT: the frozen prefix; PF_BACK: all nodes after it. */
-typedef enum pf_part { PF_WHOLE, PF_FRONT, PF_BACK } pf_part;
-/* A value that the front computes and the back reads; count: its elements for one sample. */
+/* PF_PREFIX_PART: the frozen prefix; PF_AFTER_PREFIX: all nodes after it. */
+typedef enum pf_part { PF_WHOLE_GRAPH, PF_PREFIX_PART, PF_AFTER_PREFIX } pf_part;
+/* A crossing value: a node of the prefix computes it and a node after the prefix reads it. count: its elements for one
+ * sample. */
 typedef struct pf_crossing { pf_val value; int64_t count; } pf_crossing;
-/* Call after pf_compile. Reduces g to one part: PF_FRONT for one sample, with the crossing values kept; PF_BACK for the
- * batch, with the crossing values filled by the caller (pf_value.from_caller). *list, which the caller frees, names
- * these values, in the same order for both parts. If no value crosses, or if the prefix cannot be computed sample by
- * sample, *count is 0 and g unchanged. key: equal for equal prefixes within a process, whatever the batch. */
-peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t *count, char key[65]);
-/* SHA-256 of the operations, attributes, shapes and wiring of nodes 0 .. prefix - 1 and of the constants that they
- * read: checksums of their elements (content true) or their addresses (false). sampled[v]: value v has a part for each
- * sample, so that its first extent, the batch, is left out; sampled NULL: no value has. */
-peft_status pf_prefix_key(const pf_graph *g, const uint8_t *sampled, bool content, char key[65]);
+enum { PF_PREFIX_KEY_SIZE = 65 };        /* the hexadecimal digits of a SHA-256, then a zero byte */
+/* Call after pf_compile. Reduces g to one part: PF_PREFIX_PART for one sample, with the crossing values kept;
+ * PF_AFTER_PREFIX for the batch, with the crossing values filled by the caller (pf_value.from_caller). *list, which the
+ * caller frees, names the crossing values, in the same order for both parts. If there are none, or if the prefix cannot
+ * be computed sample by sample, *count is 0 and g unchanged. key: equal for equal prefixes within a process, whatever
+ * the batch. */
+peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t *count, char key[PF_PREFIX_KEY_SIZE]);
+/* What stands for a constant in a key: its address, which is cheap and holds within this process, or a checksum of its
+ * elements, which holds in any process. */
+typedef enum pf_key_constants { PF_CONSTANTS_BY_ADDRESS, PF_CONSTANTS_BY_CONTENT } pf_key_constants;
+/* Sets key to the SHA-256 of the operations, attributes, shapes and wiring of nodes 0 .. prefix - 1 and of the
+ * constants that they read. sampled[v]: value v has a part for each sample, so that its first extent, the batch, is
+ * left out; sampled NULL: no value has. */
+peft_status pf_prefix_key(const pf_graph *g, const uint8_t *sampled, pf_key_constants constants,
+                          char key[PF_PREFIX_KEY_SIZE]);
 #endif

@@ -11,7 +11,7 @@ int pf_input_find(const pf_graph *g, const char *name)
     return -1;
 }
 
-/* Writes the names of all inputs: "images, labels". */
+/* Writes the names of all inputs, "images, labels"; returns text. */
 static const char *input_names(const pf_graph *g, char *text, size_t capacity)
 {
     size_t used = 0;
@@ -37,14 +37,15 @@ pf_val pf_input_add(pf_graph *g, const char *name, pf_shape shape, unsigned flag
         return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "input '%s': the graph has %d inputs already, the most that it "
                                         "can have", name, PF_INPUTS_MAX));
     const pf_val v = pf_value_new(g, PF_INPUT, shape);
-    if (!pf_is(v)) return v;
-    pf_v(g, v)->slot = g->inputs;
+    if (!pf_exists(v)) return v;
+    pf_v(g, v)->input_index = g->inputs;
     pf_input *in = &g->input[g->inputs++];
     *in = (pf_input){ .value = v, .flags = flags };
     snprintf(in->name, sizeof in->name, "%s", name);
     return v;
 }
 
+/* A node that reads a column view of the input reads the input. */
 bool pf_input_read(const pf_graph *g, int input)
 {
     for (uint32_t i = 0; i < g->nodes && input >= 0; i++)

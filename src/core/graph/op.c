@@ -4,11 +4,12 @@
 #include "core/base/tensor.h"
 #include "core/graph/report/report.h"
 
+/* The message: "linear (blocks.0.attn.q.weight): given [2, 5, 8] and [4, 9], expected x [.., k] and w [n, k]". */
 bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected)
 {
     char text[256] = "", extents[80], names[160];
     for (int i = 0; i < PF_MAX_IN; i++) {
-        if (!pf_is(n->in[i])) continue;
+        if (!pf_exists(n->in[i])) continue;
         const pf_shape *s = &pf_v(g, n->in[i])->shape;
         pf_dims_text(extents, sizeof extents, s->ndim, s->dim);
         if (*text) strncat(text, " and ", sizeof text - strlen(text) - 1);
@@ -20,7 +21,7 @@ bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected)
     return false;
 }
 
-pf_val pf_back(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in)
+pf_val pf_emit_backward(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in)
 {
     pf_node n = { .op = op, .backward = true };
     if (attr) n.attr = *attr;
@@ -31,14 +32,14 @@ pf_val pf_back(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, cons
 void pf_grad_add(pf_grads *gr, pf_val v, pf_val d)
 {
     if (gr->g->status) return;
-    pf_val *of = &gr->of[v.id];
-    *of = pf_is(*of) ? PF_BACK(gr, gr->add, NULL, *of, d) : d;
+    pf_val *total = &gr->gradient[v.id];
+    *total = pf_exists(*total) ? PF_EMIT_BACKWARD(gr, gr->add_op, NULL, *total, d) : d;
 }
 
 void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d)
 {
     if (gr->g->status) return;
     pf_attr a = { .shape = pf_v(gr->g, v)->shape };
-    if (!pf_shape_equal(&a.shape, &pf_v(gr->g, d)->shape)) d = PF_BACK(gr, gr->sum_to, &a, d);
+    if (!pf_shape_equal(&a.shape, &pf_v(gr->g, d)->shape)) d = PF_EMIT_BACKWARD(gr, gr->sum_to_op, &a, d);
     pf_grad_add(gr, v, d);
 }

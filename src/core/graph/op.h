@@ -5,11 +5,11 @@
 #include <string.h>
 #include "core/graph/exec.h"
 
-/* Makes output i of the given shape; false: no memory. */
+/* Makes output i of node n, with this shape (pf_out_like: the shape of v); false: no memory. */
 static inline bool pf_out(pf_graph *g, pf_node *n, int i, pf_shape s)
 {
     n->out[i] = pf_value_new(g, PF_TEMP, s);
-    return pf_is(n->out[i]);
+    return pf_exists(n->out[i]);
 }
 static inline bool pf_out_like(pf_graph *g, pf_node *n, int i, pf_val v) { return pf_out(g, n, i, pf_v(g, v)->shape); }
 
@@ -17,18 +17,18 @@ static inline bool pf_out_like(pf_graph *g, pf_node *n, int i, pf_val v) { retur
  * expected. Returns false. */
 bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected);
 
-/* Appends a backward node with these inputs (PF_NONE allowed); returns out[0]. */
-pf_val pf_back(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);
-#define PF_BACK(gr, op, attr, ...) \
-    pf_back(gr, op, attr, (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val)), (pf_val[]){__VA_ARGS__})
+/* Appends a backward node with these inputs (PF_NONE allowed); returns out[0]. The macro takes the inputs as its last
+ * arguments. */
+pf_val pf_emit_backward(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);
+#define PF_EMIT_BACKWARD(gr, op, attr, ...) \
+    pf_emit_backward(gr, op, attr, (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val)), (pf_val[]){__VA_ARGS__})
 
 static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }       /* no gap between rows */
 
-/* bytes rounded up to a multiple of PK_ALIGN: workers' scratch blocks lie side by side and begin aligned. */
-static inline size_t pf_rounded(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }
-
 /* The most pieces of a concat_cols node. */
 enum { PF_CONCAT_MAX = 4 };
-/* Attribute i[2] of take: whether the rows i[0] .. i[0] + i[1] - 1 are the result, or are dropped. */
+/* Attribute i[2] of take: the result is rows i[0] .. i[0] + i[1] - 1 of the input, or all its other rows. */
 enum { PF_TAKE_ROWS = 0, PF_DROP_ROWS = 1 };
+/* Inputs of linear; the last three are optional. */
+enum { PF_LINEAR_X, PF_LINEAR_W, PF_LINEAR_BIAS, PF_LINEAR_RESIDUAL, PF_LINEAR_GAMMA };
 #endif

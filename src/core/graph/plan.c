@@ -8,19 +8,21 @@
 #include <string.h>
 #include "core/graph/exec.h"
 
-/* The memory of value id, live from node first to node last. */
+/* The memory of value id, live from node first to node last; bytes and offset in the arena. */
 typedef struct { uint32_t id, first, last; bool from_caller; size_t bytes, offset; } block;
 /* What is known of each value; all arrays have an entry a value. */
 typedef struct {
     const pf_graph *g;
     uint32_t *first, *last;              /* first and last node of its life */
     pf_val *memory_of;                   /* the value in whose memory it lies (in-place); itself: it has its own */
-    uint8_t *viewed;                     /* 1: other values are column views of it */
+    uint8_t *viewed;                     /* 1: other values are column views of this one */
 } liveness;
 
 /* The value in whose memory v lies: v, the value that it is a view of, or the one that it overwrites. */
 static pf_val storage(const liveness *p, pf_val v) { return p->memory_of[pf_root(p->g, v).id]; }
 
+/* Sets first, last and viewed. A value that no node writes has first UINT32_MAX; one that is read after the run (keep)
+ * has last UINT32_MAX. A column view extends the life of the value that owns the memory. */
 static void find_lifetimes(liveness *p)
 {
     const pf_graph *g = p->g;
@@ -28,7 +30,7 @@ static void find_lifetimes(liveness *p)
         p->first[v] = g->value[v].from_caller ? 0 : UINT32_MAX;
         p->last[v] = 0;
         p->memory_of[v] = (pf_val){ v };
-        if (pf_is(g->value[v].view_of)) p->viewed[pf_root(g, (pf_val){ v }).id] = 1;
+        if (pf_exists(g->value[v].view_of)) p->viewed[pf_root(g, (pf_val){ v }).id] = 1;
     }
     for (uint32_t i = 0; i < g->nodes; i++) {
         for (int k = 0; k < PF_MAX_OUT; k++) {
@@ -49,13 +51,14 @@ static bool can_overwrite(const liveness *p, uint32_t i, int k)
     const pf_graph *g = p->g;
     const pf_node *n = &g->node[i];
     pf_val v = n->in[k], out = n->out[0];
-    if (!(n->op->inplace >> k & 1) || !pf_is(v) || !pf_is(out)) return false;
-    if (pf_v(g, v)->kind != PF_TEMP || pf_is(pf_v(g, v)->view_of) || pf_is(pf_v(g, out)->view_of)) return false;
+    if (!(n->op->inplace >> k & 1) || !pf_exists(v) || !pf_exists(out)) return false;
+    if (pf_v(g, v)->kind != PF_TEMP || pf_exists(pf_v(g, v)->view_of) || pf_exists(pf_v(g, out)->view_of)) return false;
     if (p->viewed[v.id] || p->viewed[out.id] || p->last[storage(p, v).id] != i) return false;
     for (int o = 0; o < PF_MAX_IN; o++) if (o != k && pf_eq(n->in[o], v)) return false;
     return pf_shape_count(&pf_v(g, v)->shape) == pf_shape_count(&pf_v(g, out)->shape);
 }
 
+/* Gives out[0] of each node the memory of the first input that it may overwrite. */
 static void reuse_in_place(liveness *p)
 {
     for (uint32_t i = 0; i < p->g->nodes; i++)
@@ -68,7 +71,9 @@ static void reuse_in_place(liveness *p)
         }
 }
 
-static int by_size(const void *a, const void *b)
+/* The order in which blocks are placed, for qsort: those that the caller fills first, then larger before smaller ones,
+ * then by id. */
+static int compare_blocks(const void *a, const void *b)
 {
     const block *x = a, *y = b;
     if (x->from_caller != y->from_caller) return x->from_caller ? -1 : 1;
@@ -77,14 +82,14 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Inserts b into placed[0 .. n-1], which is sorted by offset, at the lowest offset where it overlaps no block that is
- * live at the same time. share false: it overlaps no block, live or not. */
-static void place(block *placed, uint32_t n, block b, bool share)
+ * live at the same time; if not may_share, where it overlaps no block at all. */
+static void place(block *placed, uint32_t n, block b, bool may_share)
 {
     size_t offset = 0;
     for (uint32_t i = 0; i < n; i++) {
         const block *o = &placed[i];
-        if (share && (o->first > b.last || b.first > o->last)) continue;
-        if (o->offset >= offset + b.bytes) break;
+        if (may_share && (o->first > b.last || b.first > o->last)) continue;
+        if (o->offset >= offset + b.bytes) break;        /* b fits before this block */
         if (o->offset + o->bytes > offset) offset = o->offset + o->bytes;
     }
     b.offset = offset;
@@ -94,22 +99,24 @@ static void place(block *placed, uint32_t n, block b, bool share)
     placed[at] = b;
 }
 
-/* Places all values. blocks has room for two entries a value: first the blocks by size, then the placed ones. */
+/* Places all values. blocks: memory for two entries a value: first the blocks in the order of placing, then the same
+ * blocks, placed. */
 static void arrange(pf_plan *plan, const liveness *p, block *blocks, unsigned flags)
 {
     const pf_graph *g = p->g;
     uint32_t n = 0;
     for (uint32_t v = 1; v < g->values; v++) {
         if (g->value[v].kind != PF_TEMP || p->first[v] == UINT32_MAX || p->memory_of[v].id != v) continue;
-        if (pf_is(g->value[v].view_of)) continue;
+        if (pf_exists(g->value[v].view_of)) continue;
         size_t bytes = (size_t)pf_shape_count(&g->value[v].shape) * sizeof(pk_real);
-        bytes = (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
+        bytes = pf_align_up(bytes);
         if (g->value[v].from_caller) plan->from_caller += bytes;
         blocks[n++] = (block){ v, p->first[v], p->last[v], g->value[v].from_caller, bytes, 0 };
     }
-    qsort(blocks, n, sizeof *blocks, by_size);
+    qsort(blocks, n, sizeof *blocks, compare_blocks);
     block *placed = blocks + n;
-    for (uint32_t i = 0; i < n; i++) place(placed, i, blocks[i], !(flags & PF_PLAN_NAIVE));
+    const bool may_share = !(flags & PF_PLAN_NAIVE);
+    for (uint32_t i = 0; i < n; i++) place(placed, i, blocks[i], may_share);
     for (uint32_t i = 0; i < n; i++) {
         plan->offset[placed[i].id] = placed[i].offset;
         if (placed[i].offset + placed[i].bytes > plan->arena) plan->arena = placed[i].offset + placed[i].bytes;
@@ -122,15 +129,16 @@ static void arrange(pf_plan *plan, const liveness *p, block *blocks, unsigned fl
 
 peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsigned flags)
 {
+    /* one allocation for the two arrays of the plan, and one for the blocks and the arrays of liveness */
     size_t entry_bytes = sizeof(size_t) + sizeof(uint32_t), bytes = g->values * entry_bytes;
     memset(plan, 0, sizeof *plan);
     plan->offset = pf_alloc(g->ctx, bytes);
-    size_t scratch = g->values * (2 * sizeof(block) + 2 * sizeof(uint32_t) + sizeof(pf_val) + 1);
-    block *memory = pf_alloc_zero(g->ctx, scratch);
+    size_t temporary = g->values * (2 * sizeof(block) + 2 * sizeof(uint32_t) + sizeof(pf_val) + 1);
+    block *memory = pf_alloc_zero(g->ctx, temporary);
     if (!plan->offset || !memory) {
         pf_free(g->ctx, memory);
         pf_plan_free(plan, g);
-        return pf_nomem("memory plan", bytes + scratch);
+        return pf_nomem("memory plan", bytes + temporary);
     }
     plan->last = (uint32_t *)(plan->offset + g->values);
     for (uint32_t v = 0; v < g->values; v++) plan->offset[v] = SIZE_MAX;
@@ -141,16 +149,16 @@ peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsi
     find_lifetimes(&p);
     if (!(flags & PF_PLAN_NAIVE)) reuse_in_place(&p);
     arrange(plan, &p, memory, flags);
-    plan->work = pf_plan_work(g, r);
+    plan->scratch_bytes = pf_largest_scratch(g, r);
     pf_free(g->ctx, memory);
     return PEFT_OK;
 }
 
-size_t pf_plan_work(const pf_graph *g, const pf_run *r)
+size_t pf_largest_scratch(const pf_graph *g, const pf_run *r)
 {
     size_t largest = 0;
     for (uint32_t i = 0; i < g->nodes; i++) {
-        size_t need = g->node[i].op->work ? g->node[i].op->work(r, &g->node[i]) : 0;
+        size_t need = g->node[i].op->scratch_bytes ? g->node[i].op->scratch_bytes(r, &g->node[i]) : 0;
         if (need > largest) largest = need;
     }
     return largest;

@@ -15,7 +15,7 @@ enum { PF_PLAN_NAIVE = 1 };              /* for tests: no two values share memor
 
 typedef struct pf_compile_spec {
     int64_t batch;                       /* samples */
-    bool training;                       /* batch statistics and dropout; else inference */
+    bool training;                       /* batch norm uses the batch's statistics, dropout drops; false: inference */
     pf_arithmetic arithmetic;
     size_t memory_limit;                 /* bytes that arena and scratch may take; 0: no limit */
     unsigned flags;                      /* PF_PLAN_NAIVE */

@@ -110,7 +110,7 @@ static pf_val attention(const vit_pass *p, int64_t l, pf_val x)
         peft_site s = { .where = PEFT_LINEAR, .role = (peft_role)(PEFT_Q + i), .layer = l, .in = x,
                       .w = peft_sys_slice(p->g, w, i * d, d), .bias = peft_sys_slice(p->g, b, i * d, d) };
         s.out = peft_sys_linear(p->g, x, s.w, s.bias);
-        if (pf_is(fused)) s.out = peft_sys_add(p->g, s.out, pf_columns(p->g, fused, i * d, d));
+        if (pf_exists(fused)) s.out = peft_sys_add(p->g, s.out, pf_columns(p->g, fused, i * d, d));
         run_adapters(p, &s);
         qkv[i] = s.out;
     }
@@ -139,7 +139,7 @@ static pf_val mlp(const vit_pass *p, int64_t l, pf_val x)
 static pf_val residual(const vit_pass *p, int64_t l, peft_role role, pf_val x, pf_val branch)
 {
     pf_val gamma = weight(p, "blocks.%lld.ls%d.gamma", (long long)l, role == PEFT_SA ? 1 : 2);
-    if (pf_is(gamma)) branch = peft_sys_affine(p->g, branch, gamma, PF_NONE);
+    if (pf_exists(gamma)) branch = peft_sys_affine(p->g, branch, gamma, PF_NONE);
     return peft_sys_add(p->g, x, apply_site(p, PEFT_BRANCH, role, l, x, branch));
 }
 
@@ -211,7 +211,7 @@ static pf_val check_logits(const peft_model *m, pf_graph *g, pf_val logits)
     if (g->status) return PF_NONE;
     if (m->head == &pf_head_none) return logits;                     /* the pooled feature */
     const int64_t rows = g->batch * pf_shape_count(&m->output) / m->classes;
-    if (pf_is(logits) && pf_cols(g, logits) == m->classes && pf_rows(g, logits) == rows) return logits;
+    if (pf_exists(logits) && pf_cols(g, logits) == m->classes && pf_rows(g, logits) == rows) return logits;
     return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "the logits are [%lld, %lld], expected [%lld, %lld] (samples%s, "
                                     "classes): an adapter does not fit the model",
                                     (long long)pf_rows(g, logits), (long long)pf_cols(g, logits), (long long)rows,

@@ -10,7 +10,7 @@ pf_val pf_const(pf_graph *g, const peft_tensor *t)
     pf_shape s = { .ndim = t->ndim };
     memcpy(s.dim, t->dim, sizeof(int64_t) * PF_MAX_RANK);
     pf_val v = pf_value_new(g, PF_CONST, s);
-    if (!pf_is(v)) return v;
+    if (!pf_exists(v)) return v;
     pf_v(g, v)->type = pf_tensor_weight(t).type;
     pf_v(g, v)->data = t->data;
     return v;
@@ -24,6 +24,6 @@ pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name)
     }
     const peft_tensor *t = pf_backbone_find(m->backbone, name);
     const pf_val v = t ? pf_const(g, t) : PF_NONE;
-    if (pf_is(v)) pf_v(g, v)->name = pf_weight_name(t);
+    if (pf_exists(v)) pf_v(g, v)->name = pf_weight_name(t);
     return v;
 }

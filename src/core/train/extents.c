@@ -31,8 +31,8 @@ static bool compare_shapes(comparison *c, pf_shape *a, const pf_shape *b)
 
 static bool compare_values(comparison *c, pf_value *a, const pf_value *b)
 {
-    return a->kind == b->kind && a->slot == b->slot && a->type == b->type && a->data == b->data && a->param == b->param
-        && a->offset == b->offset && pf_eq(a->view_of, b->view_of) && a->col == b->col
+    return a->kind == b->kind && a->input_index == b->input_index && a->type == b->type && a->data == b->data
+        && a->param == b->param && a->offset == b->offset && pf_eq(a->view_of, b->view_of) && a->col == b->col
         && a->from_caller == b->from_caller && a->keep == b->keep && compare_shapes(c, &a->shape, &b->shape);
 }
 
@@ -68,8 +68,8 @@ static void plan_scratch(pf_extents *e, int64_t batch)
     const int64_t step = batch > EXACT ? batch / EXACT : 1;
     for (int64_t n = 1; n < batch; n += n < EXACT ? 1 : step) {
         resize(e, n);
-        size_t need = pf_plan_work(&x->g, &x->run);
-        if (need > x->plan.work) x->plan.work = need;
+        size_t need = pf_largest_scratch(&x->g, &x->run);
+        if (need > x->plan.scratch_bytes) x->plan.scratch_bytes = need;
     }
     resize(e, batch);
 }
@@ -109,7 +109,7 @@ bool pf_extents_set(pf_extents *e, int64_t n)
     if (n == current) return true;
     if (!e->count) return false;
     resize(e, n);
-    if (pf_plan_work(&x->g, &x->run) <= x->plan.work) return true;
+    if (pf_largest_scratch(&x->g, &x->run) <= x->plan.scratch_bytes) return true;
     resize(e, current);
     return false;
 }

@@ -19,7 +19,7 @@ static pf_net_spec spec_of(const peft_trainer *t, int64_t n, bool training, pf_p
     pf_compile_spec wanted = t->compile;
     wanted.batch = n;
     wanted.training = training;
-    wanted.name = !training ? "evaluate" : part == PF_FRONT ? "frozen" : "train";
+    wanted.name = !training ? "evaluate" : part == PF_PREFIX_PART ? "frozen" : "train";
     return (pf_net_spec){ .model = t->model, .loss = training ? &t->loss : NULL, .part = part,
                           .compile = pf_team_spec(&t->team, wanted) };
 }
@@ -52,9 +52,9 @@ void pf_forward_end(peft_trainer *t)
  * graph. */
 static peft_status compile_training(peft_trainer *t)
 {
-    pf_net_spec front = spec_of(t, t->batch, true, PF_FRONT), net = spec_of(t, t->batch, true, PF_WHOLE);
+    pf_net_spec front = spec_of(t, t->batch, true, PF_PREFIX_PART), net = spec_of(t, t->batch, true, PF_WHOLE_GRAPH);
     if (t->split_prefix) PF_TRY(pf_compiled_create(&t->front, &front));
-    if (t->front.crossings) net.part = PF_BACK;
+    if (t->front.crossings) net.part = PF_AFTER_PREFIX;
     else pf_compiled_free(&t->front);
     PF_TRY(pf_compiled_create(&t->net, &net));
     return pf_extents_find(&t->extents, &t->net, &net);
@@ -86,7 +86,7 @@ static peft_status share_arena(peft_trainer *t)
 peft_status pf_trainer_compile(peft_trainer *t)
 {
     PF_TRY(compile_training(t));
-    pf_net_spec inference = spec_of(t, t->front.crossings ? 1 : t->batch, false, PF_WHOLE);
+    pf_net_spec inference = spec_of(t, t->front.crossings ? 1 : t->batch, false, PF_WHOLE_GRAPH);
     PF_TRY(pf_compiled_create(&t->eval, &inference));
     return share_arena(t);
 }

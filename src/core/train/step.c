@@ -120,7 +120,7 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     if (!t->custom_loss.fn) {
         PF_TRY(pf_labels_fit(&l, t->loss.kind->labels, labels, n, &t->model->output));
         PF_TRY(t->loss.kind->check(&l));
-        if (!t->loss.kind->counts(&t->loss, &l)) return pass_without_labels(t, n);
+        if (!t->loss.kind->depends_on(&t->loss, &l)) return pass_without_labels(t, n);
     }
     const peft_status s = run_pass(t, images, labels, sample_ids, n);
     pf_forward_end(t);

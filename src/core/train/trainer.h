@@ -51,7 +51,7 @@ struct peft_trainer {
     pf_slot *slot; size_t slots;         /* in the order of peft_model_param */
     pk_real *slab; size_t slab_bytes;    /* all gradients, first moments, second moments, saved_buffers */
     pk_real *saved_buffers;              /* the model's buffers before the first pending backward pass */
-    pf_compiled net;                     /* training; with a front the nodes after it (PF_BACK) */
+    pf_compiled net;                     /* training; with a front the nodes after it (PF_AFTER_PREFIX) */
     pf_extents extents;                  /* resizes net for smaller batches */
     pf_compiled front;                   /* the frozen prefix, for one sample; without crossings: unused */
     pf_compiled eval;                    /* evaluation, for a batch; with a front for one sample */

@@ -12,22 +12,23 @@ typedef enum pf_label_kind {
 } pf_label_kind;
 
 typedef struct pf_labels {
-    const peft_tensor *tensor;
-    int64_t rows, classes;
+    const peft_tensor *tensor;     /* the caller's */
+    int64_t rows, classes;         /* rows of logits that they belong to; logits in a row */
 } pf_labels;
 
 /* Sets *l to the labels of n samples. out: shape of the model's output for one sample, [classes] or [h, w, classes].
  * PEFT_E_DTYPE, PEFT_E_SHAPE: the labels do not fit it. */
 peft_status pf_labels_fit(pf_labels *l, pf_label_kind kind, const peft_tensor *labels, int64_t n, const pf_shape *out);
 
-int64_t pf_label_class(const pf_labels *l, int64_t row);
-double  pf_label_target(const pf_labels *l, int64_t row, int64_t c);
+int64_t pf_label_class(const pf_labels *l, int64_t row);                 /* for PF_LABEL_CLASS: the class of a row */
+double  pf_label_target(const pf_labels *l, int64_t row, int64_t c);     /* for PF_LABEL_TARGETS: that of class c */
 /* Writes where a row's label is, for messages: "labels[2]", in a map "labels[2][0][7]" (sample, y, x). Returns text. */
 enum { PF_LABEL_TEXT = 96 };
 const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_TEXT]);
 /* For PF_LABEL_CLASS. PEFT_E_INVALID: a label is not 0 to classes - 1. */
 peft_status pf_labels_are_classes(const pf_labels *l);
-/* For PF_LABEL_TARGETS. PEFT_E_INVALID: entry c of the row is neither 0 to 1 nor, if allowed, -1 (not judged);
- * `expected` says so in the message. */
-peft_status pf_label_in_range(const pf_labels *l, int64_t row, int64_t c, bool allow_unjudged, const char *expected);
+/* For PF_LABEL_TARGETS. PEFT_E_INVALID: the target of class c in the row is not 0 to 1; in the second function it may
+ * also be -1 (class not judged). expected: what the message says after "expected". */
+peft_status pf_target_in_range(const pf_labels *l, int64_t row, int64_t c, const char *expected);
+peft_status pf_target_in_range_or_unjudged(const pf_labels *l, int64_t row, int64_t c, const char *expected);
 #endif

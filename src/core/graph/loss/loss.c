@@ -10,7 +10,8 @@ const pf_loss_kind *const pf_losses[] = {
 #include "core/graph/loss/losses.def"
     NULL };
 
-static const char *const options[] = {
+/* All options that losses read; weight_reduction has no row in losses.def, as the trainer turns it into by_batch. */
+static const char *const option_names[] = {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
 #define PF_LOSS_LIST(name, help) #name,
 #include "core/graph/loss/losses.def"
@@ -26,7 +27,8 @@ bool pf_loss_reads(const pf_loss_kind *kind, const char *option) { return pf_has
 
 bool pf_loss_option(const char *option)
 {
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) if (!strcmp(option, options[i])) return true;
+    for (size_t i = 0; i < sizeof option_names / sizeof *option_names; i++)
+        if (!strcmp(option, option_names[i])) return true;
     return false;
 }
 
@@ -60,6 +62,7 @@ static void run(const pf_run *r, const pf_node *n)
     r->ptr[n->out[0].id][0] = (pk_real)loss->kind->evaluate(loss, &rows, r->ptr[n->out[1].id]);
 }
 
+/* run has computed the gradient of the logits already. */
 static void grad(pf_grads *gr, const pf_node *n)
 {
     if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], n->out[1]);
@@ -72,7 +75,7 @@ pf_val pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits)
     if (g->status) return PF_NONE;
     const int64_t rows = pf_rows(g, logits);
     const pf_val labels = loss->kind->labels == PF_LABEL_CLASS
-        ? pf_input_add(g, "labels", pf_shape_of(1, rows), 0)
-        : pf_input_add(g, "targets", pf_shape_of(2, rows, pf_cols(g, logits)), 0);
+        ? pf_input_add(g, "labels", pf_shape_of(1, rows), PF_IN_NO_FLAGS)
+        : pf_input_add(g, "targets", pf_shape_of(2, rows, pf_cols(g, logits)), PF_IN_NO_FLAGS);
     return pf_emit(g, &pf_op_loss, &(pf_attr){ .ptr = loss }, 2, (pf_val[]){ logits, labels });
 }

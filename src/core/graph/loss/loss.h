@@ -25,11 +25,12 @@ typedef struct pf_loss_kind {
     bool auto_by_batch;            /* with the option weight_reduction=auto pf_loss.by_batch is set */
     /* PEFT_E_INVALID: a label has a value that this loss does not take. pf_labels_fit has checked type and shape. */
     peft_status (*check)(const pf_labels *l);
-    /* Does the loss depend on these labels? Not if the class weights of all are 0, or if no target is judged. */
-    bool (*counts)(const pf_loss *loss, const pf_labels *l);
+    /* Does the loss depend on these labels? Not if the class weights of all are 0, or if no target is judged; then a
+     * step changes nothing. */
+    bool (*depends_on)(const pf_loss *loss, const pf_labels *l);
     /* Returns the value, summed in double row by row, and writes d value / d logits to grad, which has the layout of
-     * logits and may be the same memory; NULL: no gradient. */
-    double (*evaluate)(const pf_loss *loss, const pf_loss_rows *x, pk_real *grad);
+     * logits and may be the same memory; grad NULL: the gradient is not computed. */
+    double (*evaluate)(const pf_loss *loss, const pf_loss_rows *r, pk_real *grad);
 } pf_loss_kind;
 
 /* A loss with its options. A loss node points to it: it must outlive the graph. */
@@ -47,8 +48,9 @@ struct pf_loss {
 extern const pf_loss_kind *const pf_losses[];                              /* ends with NULL */
 const pf_loss_kind *pf_loss_named(const char *name);                       /* NULL: no loss has this name */
 bool        pf_loss_reads(const pf_loss_kind *kind, const char *option);   /* does this loss read the option? */
-bool        pf_loss_option(const char *option);                            /* is it an option of losses at all? */
-/* The names of the losses that read option (NULL: of all), for messages: "ce, soft_ce or bce". Returns text. */
+bool        pf_loss_option(const char *option);                            /* is there a loss that reads the option? */
+/* Writes the names of the losses that read option (NULL: of all losses), for messages: with separator ", " and last
+ * " or " "ce, soft_ce or bce". Returns text. */
 const char *pf_loss_names(const char *option, const char *separator, const char *last, char *text, size_t capacity);
 /* Appends the loss of logits [.., classes] to the graph, with an input "labels" or "targets" that has one row for each
  * row of logits. Returns the loss's value [1]. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loss_math.h -- helpers of the losses. All exponents are <= 0, so that large logits do not overflow. */
+ * loss_math.h -- helpers of the losses. Arguments of exp are <= 0, so that large logits do not overflow. */
 #ifndef PF_LOSS_MATH_H
 #define PF_LOSS_MATH_H
 #include <math.h>
 #include "core/graph/loss/loss.h"
 
-/* Entry i of a list with one number for each class; 1 if there is no list (v NULL). */
-static inline double pf_at(const pk_real *v, int64_t i) { return v ? (double)v[i] : 1.0; }
+/* The weight of class c in a list with one weight for each class; 1 if there is no list (weights NULL). */
+static inline double pf_class_weight(const pk_real *weights, int64_t c) { return weights ? (double)weights[c] : 1.0; }
 
 /* Sets *largest to the largest of n logits; returns the sum of e^(x - largest). */
 static inline double pf_exp_sum(const pk_real *x, int64_t n, double *largest)
@@ -18,6 +18,7 @@ static inline double pf_exp_sum(const pk_real *x, int64_t n, double *largest)
     return sum;
 }
 
+/* log(sum e^x) of n logits. */
 static inline double pf_log_sum_exp(const pk_real *x, int64_t n)
 {
     double largest;

@@ -12,7 +12,7 @@ static peft_status check(const pf_labels *l)
     for (int64_t i = 0; i < l->rows; i++) {
         double sum = 0;
         for (int64_t j = 0; j < l->classes; j++) {
-            PF_TRY(pf_label_in_range(l, i, j, false, "0 to 1 (soft_ce takes a probability of each class)"));
+            PF_TRY(pf_target_in_range(l, i, j, "0 to 1 (soft_ce takes a probability of each class)"));
             sum += pf_label_target(l, i, j);
         }
         if (fabs(sum - 1) <= 1e-3) continue;
@@ -23,18 +23,19 @@ static peft_status check(const pf_labels *l)
     return PEFT_OK;
 }
 
-static bool counts(const pf_loss *loss, const pf_labels *l)
+/* Is there a target above 0 whose class has a weight above 0? */
+static bool depends_on(const pf_loss *loss, const pf_labels *l)
 {
     for (int64_t i = 0; i < l->rows; i++)
         for (int64_t j = 0; j < l->classes; j++)
-            if (pf_label_target(l, i, j) > 0 && pf_at(loss->class_weights, j) > 0) return true;
+            if (pf_label_target(l, i, j) > 0 && pf_class_weight(loss->class_weights, j) > 0) return true;
     return false;
 }
 
 /* The target of class j, smoothed, then weighted. */
 static double soft_target(const pf_loss *o, const pk_real *targets, int64_t classes, int64_t j)
 {
-    return pf_at(o->class_weights, j)
+    return pf_class_weight(o->class_weights, j)
          * ((1 - o->label_smoothing) * (double)targets[j] + o->label_smoothing / (double)classes);
 }
 
@@ -44,13 +45,14 @@ static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
     const int64_t rows = r->rows, classes = r->classes, ld = r->ld;
     const bool by_weight = w && !o->by_batch;
     double divisor = by_weight ? 0 : (double)rows, total = 0;
-    for (int64_t i = 0; by_weight && i < rows * classes; i++) divisor += pf_at(w, i % classes) * (double)targets[i];
+    for (int64_t i = 0; by_weight && i < rows * classes; i++)
+        divisor += pf_class_weight(w, i % classes) * (double)targets[i];
     const double scale = divisor > 0 ? 1 / divisor : 0;
 
     for (int64_t i = 0; i < rows; i++, targets += classes) {
         const pk_real *x = r->logits + i * ld;
         const double lse = pf_log_sum_exp(x, classes);
-        double mass = 0;
+        double mass = 0;                                 /* sum of the row's targets t_j; d/dx_j = p_j mass - t_j */
         for (int64_t j = 0; j < classes; j++) {
             const double t = soft_target(o, targets, classes, j);
             mass += t;
@@ -66,4 +68,4 @@ static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
 
 const pf_loss_kind pf_loss_soft_ce = { .name = "soft_ce", .labels = PF_LABEL_TARGETS,
     .options = "label_smoothing class_weights weight_reduction", .min_classes = 2, .auto_by_batch = true,
-    .check = check, .counts = counts, .evaluate = evaluate };
+    .check = check, .depends_on = depends_on, .evaluate = evaluate };

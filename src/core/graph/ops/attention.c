@@ -6,7 +6,9 @@
 
 enum { Q, K, V, XK, XV, SINK, HSCALE };                 /* inputs of attention; the gradient's start with these */
 enum { OUT = 7, LSE = 8, DOUT = 9 };                    /* further inputs of attention_grad */
-enum { DQ, DK, DV, DXK, DXV, DSINK, DHSCALE };          /* outputs of attention_grad: of the input with that number */
+enum { DQ, DK, DV, DXK, DXV, DSINK, DHSCALE };          /* outputs of attention_grad: output i is the gradient of
+                                                         * input i of attention */
+enum { WANTED = 1 };                                    /* attr.i of attention_grad: bit i set: output i is wanted */
 
 /* The extent of the token axis, the last but one. */
 static int64_t tokens(const pf_graph *g, pf_val v)
@@ -37,16 +39,17 @@ static bool attention_infer(pf_graph *g, pf_node *n)
     if (q.ndim != 3 || k.ndim != 3 || q.dim[0] != k.dim[0] || q.dim[2] != k.dim[2] || heads < 1 || q.dim[2] % heads
         || !pf_shape_equal(&k, &pf_v(g, n->in[V])->shape))
         return pf_bad_shape(g, n, "q [b, n, d], k and v [b, m, d], d a multiple of the heads");
-    if (pf_is(n->in[XK]) != pf_is(n->in[XV]) || (pf_is(n->in[XK]) && !extra_fits(g, n)))
+    if (pf_exists(n->in[XK]) != pf_exists(n->in[XV]) || (pf_exists(n->in[XK]) && !extra_fits(g, n)))
         return pf_bad_shape(g, n, "extra keys and values [n, d] or [b, n, d], as wide as q");
-    if (pf_is(n->in[SINK]) && pf_shape_count(&pf_v(g, n->in[SINK])->shape) != q.dim[1])
+    if (pf_exists(n->in[SINK]) && pf_shape_count(&pf_v(g, n->in[SINK])->shape) != q.dim[1])
         return pf_bad_shape(g, n, "one sink logit for each row of q");
-    if (pf_is(n->in[HSCALE]) && pf_shape_count(&pf_v(g, n->in[HSCALE])->shape) != heads)
+    if (pf_exists(n->in[HSCALE]) && pf_shape_count(&pf_v(g, n->in[HSCALE])->shape) != heads)
         return pf_bad_shape(g, n, "one scale for each head");
     return pf_out(g, n, 0, q) && pf_out(g, n, 1, pf_shape_of(3, q.dim[0], heads, q.dim[1]));
 }
 
-static pk_operand in_tensor(const pf_run *r, pf_val v)
+/* An operand of the kernel: address and strides of v. A v without a batch is the same for all samples: stride 0. */
+static pk_operand operand_of(const pf_run *r, pf_val v)
 {
     pf_mat m = pf_matrix(r, v);
     pk_operand o = { m.p, 0, m.ld };
@@ -55,98 +58,112 @@ static pk_operand in_tensor(const pf_run *r, pf_val v)
     return o;
 }
 
-static pk_output out_tensor(const pf_run *r, pf_val v)
+/* An output of the kernel: address and strides of v; for PF_NONE the address is NULL. */
+static pk_output output_of(const pf_run *r, pf_val v)
 {
     pf_mat m = pf_matrix(r, v);
     pk_output o = { m.p, m.p ? tokens(r->g, v) * m.ld : 0, m.ld };
     return o;
 }
 
-static pk_attention fill_attention(const pf_run *r, const pf_node *n, pf_val out, pf_val lse)
+/* What the kernel gets for the inputs of n and these two outputs (PF_NONE allowed). */
+static pk_attention attention_of(const pf_run *r, const pf_node *n, pf_val out, pf_val lse)
 {
     const pf_graph *g = r->g;
     int64_t heads = n->attr.i[0], width = pf_cols(g, n->in[Q]);
     pk_attention a = {
         .samples = pf_v(g, n->in[Q])->shape.dim[0], .heads = heads, .head_dim = width / heads,
         .queries = tokens(g, n->in[Q]), .keys = tokens(g, n->in[K]),
-        .extra = pf_is(n->in[XK]) ? tokens(g, n->in[XK]) : 0,
+        .extra = pf_exists(n->in[XK]) ? tokens(g, n->in[XK]) : 0,
         .scale = (pk_real)(1.0 / sqrt((double)(width / heads))),
-        .q = in_tensor(r, n->in[Q]), .k = in_tensor(r, n->in[K]), .v = in_tensor(r, n->in[V]),
-        .xk = in_tensor(r, n->in[XK]), .xv = in_tensor(r, n->in[XV]),
+        .q = operand_of(r, n->in[Q]), .k = operand_of(r, n->in[K]), .v = operand_of(r, n->in[V]),
+        .xk = operand_of(r, n->in[XK]), .xv = operand_of(r, n->in[XV]),
         .sink = r->ptr[n->in[SINK].id], .head_scale = r->ptr[n->in[HSCALE].id], .lse = r->ptr[lse.id] };
-    pk_output o = out_tensor(r, out);
+    pk_output o = output_of(r, out);
     a.out = o.data; a.out_sample_stride = o.sample_stride; a.out_row_stride = o.row_stride;
-    a.prefetch_heads = r->threads;          /* T threads take heads in order: who computes head h probably goes on
-                                             * with head h + T, whose operands the kernel prefetches */
+    a.prefetch_heads = r->threads;          /* T threads take heads in order: the thread that computes head h probably
+                                             * goes on with head h + T, whose operands the kernel prefetches */
     return a;
 }
 
-typedef struct { const pf_run *r; pk_attention_grad a; size_t work; } job;
+/* worker_bytes: scratch memory of one thread. */
+typedef struct { const pf_run *r; pk_attention_grad a; size_t worker_bytes; } job;
 
+/* A task is one head of one sample. */
 static void forward(void *arg, int64_t task, int worker)
 {
     const job *j = arg;
     int64_t heads = j->a.fwd.heads;
-    j->r->k->attention(&j->a.fwd, task / heads, task % heads, (char *)j->r->work + (size_t)worker * j->work);
+    void *scratch = (char *)j->r->scratch + (size_t)worker * j->worker_bytes;
+    j->r->kernels->attention(&j->a.fwd, task / heads, task % heads, scratch);
 }
 
 static void backward(void *arg, int64_t task, int worker)
 {
     const job *j = arg;
     int64_t heads = j->a.fwd.heads;
-    j->r->k->attention_grad(&j->a, task / heads, task % heads, (char *)j->r->work + (size_t)worker * j->work);
+    void *scratch = (char *)j->r->scratch + (size_t)worker * j->worker_bytes;
+    j->r->kernels->attention_grad(&j->a, task / heads, task % heads, scratch);
 }
 
-static size_t scratch(const pf_run *r, const pf_node *n, pk_direction direction)
+/* Scratch bytes of one thread for the kernel attention or attention_grad. */
+static size_t worker_bytes(const pf_run *r, const pf_node *n, pk_direction direction)
 {
-    pk_attention a = fill_attention(r, n, PF_NONE, PF_NONE);
-    return (pk_attention_work(r->k, &a, direction) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
+    pk_attention a = attention_of(r, n, PF_NONE, PF_NONE);
+    return pf_align_up(pk_attention_work(r->kernels, &a, direction));
 }
 
-static size_t attention_work(const pf_run *r, const pf_node *n)
+static size_t attention_scratch(const pf_run *r, const pf_node *n)
 {
-    return scratch(r, n, PK_FORWARD) * (size_t)r->threads;
+    return worker_bytes(r, n, PK_FORWARD) * (size_t)r->threads;
 }
 
-static size_t grad_work(const pf_run *r, const pf_node *n)
+static size_t grad_scratch(const pf_run *r, const pf_node *n)
 {
-    return scratch(r, n, PK_GRADIENT) * (size_t)r->threads;
+    return worker_bytes(r, n, PK_GRADIENT) * (size_t)r->threads;
 }
 
 static void attention_run(const pf_run *r, const pf_node *n)
 {
-    job j = { .r = r, .a = { .fwd = fill_attention(r, n, n->out[0], n->out[1]) }, .work = scratch(r, n, PK_FORWARD) };
+    job j = { .r = r, .a = { .fwd = attention_of(r, n, n->out[0], n->out[1]) },
+              .worker_bytes = worker_bytes(r, n, PK_FORWARD) };
     pk_pool_run(r->pool, j.a.fwd.samples * j.a.fwd.heads, forward, &j);
 }
 
 /* Floating-point operations of `count` products of [queries, head_dim] with [head_dim, keys] for each head. */
 static int64_t count_flops(const pf_graph *g, const pf_node *n, int64_t count)
 {
-    int64_t keys = tokens(g, n->in[K]) + (pf_is(n->in[XK]) ? tokens(g, n->in[XK]) : 0);
+    int64_t keys = tokens(g, n->in[K]) + (pf_exists(n->in[XK]) ? tokens(g, n->in[XK]) : 0);
     return 2 * count * pf_shape_count(&pf_v(g, n->in[Q])->shape) * keys;
 }
-static int64_t attention_flops(const pf_graph *g, const pf_node *n) { return count_flops(g, n, 2); }
+static int64_t attention_flops(const pf_graph *g, const pf_node *n)
+{
+    const int64_t products = 2;                              /* Q K^T, then P V with the weights P */
+    return count_flops(g, n, products);
+}
 
+/* Appends one attention_grad for all inputs whose gradient is wanted, then the sums over samples and heads of those
+ * gradients of which it computes a part for each sample. */
 static void attention_grad_emit(pf_grads *gr, const pf_node *n)
 {
     pf_node b = { .op = &pf_op_attention_grad, .attr = n->attr, .backward = true };
     for (int i = Q; i <= HSCALE; i++) {
         b.in[i] = n->in[i];
-        b.attr.i[1] |= (int64_t)pf_grad_wanted(gr, n->in[i]) << i;
+        b.attr.i[WANTED] |= (int64_t)pf_grad_wanted(gr, n->in[i]) << i;
     }
     b.in[OUT] = n->out[0];
     b.in[LSE] = n->out[1];
     b.in[DOUT] = pf_grad_of(gr, n->out[0]);
     pf_emit_node(gr->g, b, &b);
     if (gr->g->status) return;
-    for (int i = Q; i <= V; i++) if (pf_is(b.out[i])) pf_grad_add(gr, n->in[i], b.out[i]);
+    for (int i = Q; i <= V; i++) if (pf_exists(b.out[i])) pf_grad_add(gr, n->in[i], b.out[i]);
     for (int i = XK; i <= HSCALE; i++) {
         pf_val part = b.out[i];
-        if (!pf_is(part)) continue;
-        if (i == HSCALE) part = PF_BACK(gr, &pf_op_row_sums, NULL, part);
+        if (!pf_exists(part)) continue;
+        if (i == HSCALE) part = PF_EMIT_BACKWARD(gr, &pf_op_row_sums, NULL, part);
         if (i == SINK) {                                         /* [b,heads,nq] -> [nq] */
             pf_attr a = { .shape = pf_shape_of(1, pf_cols(gr->g, part)) };
-            part = PF_BACK(gr, &pf_op_sum_to, &a, part);
+            part = PF_EMIT_BACKWARD(gr, &pf_op_sum_to, &a, part);
         }
         pf_grad_add_reduced(gr, n->in[i], part);
     }
@@ -154,16 +171,16 @@ static void attention_grad_emit(pf_grads *gr, const pf_node *n)
 
 const pf_op pf_op_attention = { .name = "attention", .kernel = "attention", .flags = PF_STRIDED_OUT,
     .infer = attention_infer,
-    .grad = attention_grad_emit, .work = attention_work, .run = attention_run, .flops = attention_flops };
+    .grad = attention_grad_emit, .scratch_bytes = attention_scratch, .run = attention_run, .flops = attention_flops };
 
-/* in: as attention, then out, lse, dout; attr i[0]: heads, i[1]: bit i: the gradient of in[i] is wanted; out: dq, dk,
- * dv like their inputs; dxk, dxv [b,m,d], dsink, dhead_scale [b,heads,nq]: a part for each sample (and head), which
+/* in: as attention, then out, lse, dout; attr i[0]: heads, i[1]: bit i set: the gradient of in[i] is wanted; out: dq,
+ * dk, dv like their inputs; dxk, dxv [b,m,d], dsink, dhead_scale [b,heads,nq]: a part for each sample (and head), which
  * further nodes sum */
 static bool grad_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape q = pf_v(g, n->in[Q])->shape;
     for (int i = Q; i <= HSCALE; i++) {
-        if (!(n->attr.i[1] >> i & 1)) continue;
+        if (!(n->attr.i[WANTED] >> i & 1)) continue;
         pf_shape s = i <= V ? pf_v(g, n->in[i])->shape
                    : i <= XV ? pf_shape_of(3, q.dim[0], tokens(g, n->in[XK]), q.dim[2])
                              : pf_v(g, n->in[LSE])->shape;
@@ -174,11 +191,11 @@ static bool grad_infer(pf_graph *g, pf_node *n)
 
 static void grad_run(const pf_run *r, const pf_node *n)
 {
-    job j = { .r = r, .work = scratch(r, n, PK_GRADIENT) };
-    j.a.fwd = fill_attention(r, n, n->in[OUT], n->in[LSE]);
-    j.a.dout = in_tensor(r, n->in[DOUT]);
-    j.a.dq = out_tensor(r, n->out[DQ]); j.a.dk = out_tensor(r, n->out[DK]); j.a.dv = out_tensor(r, n->out[DV]);
-    j.a.dxk = out_tensor(r, n->out[DXK]); j.a.dxv = out_tensor(r, n->out[DXV]);
+    job j = { .r = r, .worker_bytes = worker_bytes(r, n, PK_GRADIENT) };
+    j.a.fwd = attention_of(r, n, n->in[OUT], n->in[LSE]);
+    j.a.dout = operand_of(r, n->in[DOUT]);
+    j.a.dq = output_of(r, n->out[DQ]); j.a.dk = output_of(r, n->out[DK]); j.a.dv = output_of(r, n->out[DV]);
+    j.a.dxk = output_of(r, n->out[DXK]); j.a.dxv = output_of(r, n->out[DXV]);
     j.a.dsink = r->ptr[n->out[DSINK].id];
     j.a.dhead_scale = r->ptr[n->out[DHSCALE].id];
     pk_pool_run(r->pool, j.a.fwd.samples * j.a.fwd.heads, backward, &j);
@@ -186,10 +203,10 @@ static void grad_run(const pf_run *r, const pf_node *n)
 
 static int64_t grad_flops(const pf_graph *g, const pf_node *n)
 {
-    bool k = pf_is(n->out[DK]) || pf_is(n->out[DXK]), v = pf_is(n->out[DV]) || pf_is(n->out[DXV]),
-        q = pf_is(n->out[DQ]);
-    return count_flops(g, n, v + (q || k) + q + k);            /* dV, dP, dQ, dK; not the scores, computed again */
+    const bool dk = pf_exists(n->out[DK]) || pf_exists(n->out[DXK]), dq = pf_exists(n->out[DQ]);
+    const bool dv = pf_exists(n->out[DV]) || pf_exists(n->out[DXV]), dp = dq || dk;        /* dQ and dK need dP */
+    return count_flops(g, n, dv + dp + dq + dk);            /* the scores, which are computed again, do not count */
 }
 
 const pf_op pf_op_attention_grad = { .name = "attention_grad", .kernel = "attention_grad", .flags = PF_STRIDED_OUT,
-    .infer = grad_infer, .work = grad_work, .run = grad_run, .flops = grad_flops };
+    .infer = grad_infer, .scratch_bytes = grad_scratch, .run = grad_run, .flops = grad_flops };

@@ -5,30 +5,33 @@
 #include "core/graph/op.h"
 
 enum { HEAD_DIM_MAX = 1024 };                            /* columns of a head */
-enum { Q, K, V, OUT, LSE, HSCALE };                      /* inputs */
+enum { Q, K, V, OUT, LSE, HSCALE };                      /* inputs; HSCALE: the scale of each head */
+enum { HEADS, FIRST_QUERY_ONLY };                        /* attr.i */
 
 /* in: q [b,t,d], k, v [b,n,d], out, lse of their attention, head_scale? [heads]; attr i[0]: heads, i[1]: 1: of the
  * queries only row 0, the class token, counts; out: [b,heads,n] */
 static bool mass_infer(pf_graph *g, pf_node *n)
 {
-    const pf_shape *k = &pf_v(g, n->in[1])->shape;
-    if (k->dim[2] / n->attr.i[0] > HEAD_DIM_MAX) return pf_bad_shape(g, n, "heads of at most 1024 columns");
-    return pf_out(g, n, 0, pf_shape_of(3, k->dim[0], n->attr.i[0], k->dim[1]));
+    const pf_shape *k = &pf_v(g, n->in[K])->shape;
+    const int64_t heads = n->attr.i[HEADS];
+    if (k->dim[2] / heads > HEAD_DIM_MAX) return pf_bad_shape(g, n, "heads of at most 1024 columns");
+    return pf_out(g, n, 0, pf_shape_of(3, k->dim[0], heads, k->dim[1]));
 }
 
 /* The attention of one head of one sample; before memory is bound, pointers are NULL and only extents are set. */
 static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, int64_t head)
 {
-    const pf_shape *q = &pf_v(r->g, n->in[0])->shape, *k = &pf_v(r->g, n->in[1])->shape;
-    const int64_t heads = n->attr.i[0], d = q->dim[2] / heads;
-    const int64_t rows[LSE] = { q->dim[1], k->dim[1], k->dim[1], q->dim[1] };
+    const pf_shape *q = &pf_v(r->g, n->in[Q])->shape, *k = &pf_v(r->g, n->in[K])->shape;
+    const int64_t heads = n->attr.i[HEADS], d = q->dim[2] / heads;
+    const int64_t rows[LSE] = { q->dim[1], k->dim[1], k->dim[1], q->dim[1] };      /* of q, k, v, out in a sample */
     pk_real *lse = r->ptr[n->in[LSE].id], *scale = r->ptr[n->in[HSCALE].id];
     pk_operand in[LSE];                                  /* q, k, v, out */
     for (int i = Q; i < LSE; i++) {
         pf_mat m = pf_matrix(r, n->in[i]);
         in[i] = (pk_operand){ m.p ? m.p + sample * rows[i] * m.ld + head * d : NULL, 0, m.ld };
     }
-    return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d, .queries = n->attr.i[1] ? 1 : q->dim[1],
+    return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d,
+                           .queries = n->attr.i[FIRST_QUERY_ONLY] ? 1 : q->dim[1],
                            .keys = k->dim[1], .scale = (pk_real)(1.0 / sqrt((double)d)),
                            .q = in[Q], .k = in[K], .v = in[V],
                            .out = (pk_real *)(uintptr_t)in[OUT].data, .out_row_stride = in[OUT].row_stride,
@@ -39,29 +42,33 @@ static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, 
 /* A worker's scratch memory: kernel_bytes for the gradient kernel, then dv_bytes for dv. */
 typedef struct { const pf_run *r; const pf_node *n; size_t kernel_bytes, dv_bytes; } job;
 
-/* Computes the mass by the gradient kernel: with dout = 1/queries everywhere, dv_j = mean_i P_ij in each column. */
+/* Computes the mass of one head of one sample by the gradient kernel. With P_ij the weight of key j for query i, the
+ * gradient of value j is dv_j = sum_i P_ij dout_i; with 1/queries in all entries of dout, each column of dv_j is the
+ * mean over i of P_ij. */
 static void mass_head(void *arg, int64_t task, int worker)
 {
     const job *j = arg;
-    const int64_t heads = j->n->attr.i[0];
-    char *work = (char *)j->r->work + (size_t)worker * (j->kernel_bytes + j->dv_bytes);
+    const int64_t heads = j->n->attr.i[HEADS];
+    char *scratch = (char *)j->r->scratch + (size_t)worker * (j->kernel_bytes + j->dv_bytes);
     pk_attention_grad grad = { .fwd = one_head(j->r, j->n, task / heads, task % heads) };
-    pk_real weight[HEAD_DIM_MAX], *dv = (pk_real *)(work + j->kernel_bytes);
+    pk_real weight[HEAD_DIM_MAX], *dv = (pk_real *)(scratch + j->kernel_bytes);
     pk_real *mass = j->r->ptr[j->n->out[0].id] + task * grad.fwd.keys;
     for (int64_t c = 0; c < grad.fwd.head_dim; c++) weight[c] = (pk_real)(1.0 / (double)grad.fwd.queries);
     grad.dout = (pk_operand){ weight, 0, 0 };
     grad.dv = (pk_output){ dv, 0, grad.fwd.head_dim };
-    j->r->k->attention_grad(&grad, 0, 0, work);
+    const int64_t first_sample = 0, first_head = 0;      /* grad.fwd has one sample with one head */
+    j->r->kernels->attention_grad(&grad, first_sample, first_head, scratch);
     for (int64_t t = 0; t < grad.fwd.keys; t++) mass[t] = dv[t * grad.fwd.head_dim];
 }
 
 static job job_of(const pf_run *r, const pf_node *n)
 {
-    pk_attention a = one_head(r, n, 0, 0);
-    return (job){ r, n, pf_rounded(pk_attention_work(r->k, &a, PK_GRADIENT)),
-                       pf_rounded((size_t)(a.keys * a.head_dim) * sizeof(pk_real)) };
+    const int64_t any_sample = 0, any_head = 0;          /* all have the same extents */
+    pk_attention a = one_head(r, n, any_sample, any_head);
+    return (job){ .r = r, .n = n, .kernel_bytes = pf_align_up(pk_attention_work(r->kernels, &a, PK_GRADIENT)),
+                  .dv_bytes = pf_align_up((size_t)(a.keys * a.head_dim) * sizeof(pk_real)) };
 }
-static size_t mass_work(const pf_run *r, const pf_node *n)
+static size_t mass_scratch(const pf_run *r, const pf_node *n)
 {
     job j = job_of(r, n);
     return (j.kernel_bytes + j.dv_bytes) * (size_t)r->threads;
@@ -69,12 +76,13 @@ static size_t mass_work(const pf_run *r, const pf_node *n)
 static void mass_run(const pf_run *r, const pf_node *n)
 {
     job j = job_of(r, n);
-    pk_pool_run(r->pool, pf_v(r->g, n->out[0])->shape.dim[0] * n->attr.i[0], mass_head, &j);
+    pk_pool_run(r->pool, pf_v(r->g, n->out[0])->shape.dim[0] * n->attr.i[HEADS], mass_head, &j);
 }
 static int64_t mass_flops(const pf_graph *g, const pf_node *n)
 {
-    return n->attr.i[1] ? 0 : 2 * pf_shape_count(&pf_v(g, n->in[0])->shape) * pf_v(g, n->in[1])->shape.dim[1];
+    if (n->attr.i[FIRST_QUERY_ONLY]) return 0;           /* a single query counts as nothing */
+    return 2 * pf_shape_count(&pf_v(g, n->in[Q])->shape) * pf_v(g, n->in[K])->shape.dim[1];
 }
-const pf_op pf_op_attention_mass = { .name = "attention_mass", .kernel = "attention_grad", .flags = PF_STOP,
-    .infer = mass_infer, .work = mass_work,
+const pf_op pf_op_attention_mass = { .name = "attention_mass", .kernel = "attention_grad", .flags = PF_NO_GRADIENT,
+    .infer = mass_infer, .scratch_bytes = mass_scratch,
     .run = mass_run, .flops = mass_flops };

@@ -15,40 +15,45 @@ static int64_t flops_of(const pf_graph *g, pf_val x, pf_val w)
     return 2 * pf_rows(g, x) * pf_shape_count(&pf_v(g, w)->shape);
 }
 
-/* Sets matrix B of the product *a to the weight [n, k]: transposed for y = x w^T, as it is for dx = dy w. A trained
- * weight may be a column view of a wider matrix. */
-static void set_weight(const pf_run *r, pk_gemm *a, pf_val weight, bool transpose)
+/* How a product reads the weight: dx = dy w, y = x w^T. */
+typedef enum { AS_IT_IS, TRANSPOSED } orientation;
+
+/* Sets matrix B of the product *a to the weight [n, k]. A trained weight may be a column view of a wider matrix. */
+static void set_weight(const pf_run *r, pk_gemm *a, pf_val weight, orientation o)
 {
     const pk_weight w = pf_weight_of(r, weight);
     const int64_t row = pf_v(r->g, weight)->shape.ndim == 2 ? pf_matrix(r, weight).ld : w.cols;
     a->b = w.data;
     a->b_type = w.type;
-    a->b_row = transpose ? 1 : row;
-    a->b_col = transpose ? row : 1;
+    a->b_row = o == TRANSPOSED ? 1 : row;
+    a->b_col = o == TRANSPOSED ? row : 1;
 }
 
+/* Runs the matrix product of any of the three operations. */
 static void run(const pf_run *r, const pf_node *n)
 {
     pk_gemm a;
     n->op->product(r, n, &a);
-    pk_gemm_run(r->k, r->pool, r->gemm, &a, r->work);
+    pk_gemm_run(r->kernels, r->pool, r->gemm, &a, r->scratch);
 }
 
-static size_t work(const pf_run *r, int64_t m, int64_t n, int64_t k, pf_val weight)
+/* Scratch bytes of a product [m, k] [k, n] whose matrix B is the weight. */
+static size_t product_scratch(const pf_run *r, int64_t m, int64_t n, int64_t k, pf_val weight)
 {
-    return pk_gemm_work(r->k, m, n, k, r->threads)
-         + pk_gemm_widen_work(r->k, r->gemm, pf_v(r->g, weight)->type, n, k);
+    return pk_gemm_work(r->kernels, m, n, k, r->threads)
+         + pk_gemm_widen_work(r->kernels, r->gemm, pf_v(r->g, weight)->type, n, k);
 }
 
-/* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y = act(x w^T + bias) gamma + residual,
- * pre?: with slopes 0 x w^T + bias, with slopes 1 act'(x w^T + bias) */
+/* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y = act(x w^T + bias) gamma + residual, and
+ * pre?: if slopes is 0, x w^T + bias; if slopes is 1, act'(x w^T + bias) */
 static bool linear_infer(pf_graph *g, pf_node *n)
 {
-    const pf_shape *w = &pf_v(g, n->in[1])->shape;
-    pf_shape s = pf_v(g, n->in[0])->shape;
-    if (w->ndim < 2 || !w->dim[0] || pf_cols(g, n->in[0]) != in_features(g, n->in[1]))
+    const pf_val x = n->in[PF_LINEAR_X], bias = n->in[PF_LINEAR_BIAS];
+    const pf_shape *w = &pf_v(g, n->in[PF_LINEAR_W])->shape;
+    pf_shape s = pf_v(g, x)->shape;
+    if (w->ndim < 2 || !w->dim[0] || pf_cols(g, x) != in_features(g, n->in[PF_LINEAR_W]))
         return pf_bad_shape(g, n, "x [.., k] and w [n, k]");
-    if (pf_is(n->in[2]) && pf_shape_count(&pf_v(g, n->in[2])->shape) != w->dim[0])
+    if (pf_exists(bias) && pf_shape_count(&pf_v(g, bias)->shape) != w->dim[0])
         return pf_bad_shape(g, n, "a bias [n] for w [n, k]");
     s.dim[s.ndim - 1] = w->dim[0];
     return pf_out(g, n, 0, s);
@@ -57,48 +62,52 @@ static bool linear_infer(pf_graph *g, pf_node *n)
 static void linear_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
     const pf_graph *g = r->g;
-    pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]), pre = pf_matrix(r, n->out[1]);
-    pf_mat residual = pf_matrix(r, n->in[3]);
+    pf_mat x = pf_matrix(r, n->in[PF_LINEAR_X]), y = pf_matrix(r, n->out[0]), pre = pf_matrix(r, n->out[1]);
+    pf_mat residual = pf_matrix(r, n->in[PF_LINEAR_RESIDUAL]);
     *a = (pk_gemm){
-        .m = x.rows, .n = out_features(g, n->in[1]), .k = x.cols,
+        .m = x.rows, .n = out_features(g, n->in[PF_LINEAR_W]), .k = x.cols,
         .a = x.p, .a_row = x.ld, .a_col = 1,
         .c = y.p, .c_row = y.ld, .scale = 1,
-        .bias = r->ptr[n->in[2].id], .act = (pk_act)n->attr.i[0], .pre = pre.p, .pre_row = pre.ld,
+        .bias = r->ptr[n->in[PF_LINEAR_BIAS].id], .act = (pk_act)n->attr.i[0], .pre = pre.p, .pre_row = pre.ld,
         .slopes = (int)n->attr.i[1],
-        .gamma = r->ptr[n->in[4].id], .residual = residual.p, .residual_row = residual.ld };
-    set_weight(r, a, n->in[1], true);
+        .gamma = r->ptr[n->in[PF_LINEAR_GAMMA].id], .residual = residual.p, .residual_row = residual.ld };
+    set_weight(r, a, n->in[PF_LINEAR_W], TRANSPOSED);
 }
 
-static size_t linear_work(const pf_run *r, const pf_node *n)
+static size_t linear_scratch(const pf_run *r, const pf_node *n)
 {
-    return work(r, pf_rows(r->g, n->in[0]), out_features(r->g, n->in[1]), in_features(r->g, n->in[1]), n->in[1]);
+    const pf_val x = n->in[PF_LINEAR_X], w = n->in[PF_LINEAR_W];
+    return product_scratch(r, pf_rows(r->g, x), out_features(r->g, w), in_features(r->g, w), w);
 }
 
-static int64_t linear_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
+static int64_t linear_flops(const pf_graph *g, const pf_node *n)
+{
+    return flops_of(g, n->in[PF_LINEAR_X], n->in[PF_LINEAR_W]);
+}
 
 static void linear_grad(pf_grads *gr, const pf_node *n)
 {
     pf_graph *g = gr->g;
-    pf_val dy = pf_grad_of(gr, n->out[0]), x = n->in[0], w = n->in[1], bias = n->in[2];
+    pf_val dy = pf_grad_of(gr, n->out[0]), x = n->in[PF_LINEAR_X], w = n->in[PF_LINEAR_W], bias = n->in[PF_LINEAR_BIAS];
     if (pf_grad_wanted(gr, x)) {
         pf_attr a = { .shape = pf_v(g, x)->shape };
-        pf_grad_add(gr, x, PF_BACK(gr, &pf_op_linear_dx, &a, dy, w));
+        pf_grad_add(gr, x, PF_EMIT_BACKWARD(gr, &pf_op_linear_dx, &a, dy, w));
     }
     if (pf_grad_wanted(gr, w)) {
         pf_attr a = { .shape = pf_v(g, w)->shape };
-        pf_grad_add(gr, w, PF_BACK(gr, &pf_op_linear_dw, &a, dy, x));
+        pf_grad_add(gr, w, PF_EMIT_BACKWARD(gr, &pf_op_linear_dw, &a, dy, x));
     }
     if (pf_grad_wanted(gr, bias)) pf_grad_add_reduced(gr, bias, dy);
 }
 
 const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_OUT,
-    .inplace = 1u << 3, .any_type = 1u << 1,            /* residual; w */
-    .infer = linear_infer, .grad = linear_grad, .work = linear_work, .run = run, .product = linear_product,
+    .inplace = 1u << PF_LINEAR_RESIDUAL, .any_type = 1u << PF_LINEAR_W,
+    .infer = linear_infer, .grad = linear_grad, .scratch_bytes = linear_scratch, .run = run, .product = linear_product,
     .flops = linear_flops };
 
 /* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act, i[1]: slopes; out: dx = (dy w) act'(gate) + add, where gate
  * is the input of an activation; with slopes 1 gate holds act' already, and dx = (dy w) gate + add */
-static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
 static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
@@ -111,21 +120,22 @@ static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
         .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[0],
         .slopes = (int)n->attr.i[1],
         .residual = add.p, .residual_row = add.ld };
-    set_weight(r, a, n->in[1], false);
+    set_weight(r, a, n->in[1], AS_IT_IS);
 }
 
-static size_t dx_work(const pf_run *r, const pf_node *n)
+static size_t dx_scratch(const pf_run *r, const pf_node *n)
 {
-    return work(r, pf_rows(r->g, n->in[0]), pf_cols(r->g, n->out[0]), pf_cols(r->g, n->in[0]), n->in[1]);
+    const pf_val dy = n->in[0], w = n->in[1];
+    return product_scratch(r, pf_rows(r->g, dy), pf_cols(r->g, n->out[0]), pf_cols(r->g, dy), w);
 }
 
 static int64_t dx_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
 
 const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT,
-    .inplace = 1u << 3, .any_type = 1u << 1,            /* add; w */
-    .infer = dx_infer, .work = dx_work, .run = run, .product = dx_product, .flops = dx_flops };
+    .inplace = 1u << 3, .any_type = 1u << 1,            /* inputs: 3 add, 1 w */
+    .infer = shape_infer, .scratch_bytes = dx_scratch, .run = run, .product = dx_product, .flops = dx_flops };
 
-/* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in order */
+/* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in their order */
 static void dw_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
     pf_mat dy = pf_matrix(r, n->in[0]), x = pf_matrix(r, n->in[1]);
@@ -136,9 +146,10 @@ static void dw_product(const pf_run *r, const pf_node *n, pk_gemm *a)
         .c = r->ptr[n->out[0].id], .c_row = x.cols, .scale = 1 };
 }
 
-static size_t dw_work(const pf_run *r, const pf_node *n)
+static size_t dw_scratch(const pf_run *r, const pf_node *n)
 {
-    return pk_gemm_work(r->k, pf_cols(r->g, n->in[0]), pf_cols(r->g, n->in[1]), pf_rows(r->g, n->in[0]), r->threads);
+    const pf_val dy = n->in[0], x = n->in[1];
+    return pk_gemm_work(r->kernels, pf_cols(r->g, dy), pf_cols(r->g, x), pf_rows(r->g, dy), r->threads);
 }
 
 static int64_t dw_flops(const pf_graph *g, const pf_node *n)
@@ -147,4 +158,4 @@ static int64_t dw_flops(const pf_graph *g, const pf_node *n)
 }
 
 const pf_op pf_op_linear_dw = { .name = "linear_dw",
-    .infer = dx_infer, .work = dw_work, .run = run, .product = dw_product, .flops = dw_flops };
+    .infer = shape_infer, .scratch_bytes = dw_scratch, .run = run, .product = dw_product, .flops = dw_flops };

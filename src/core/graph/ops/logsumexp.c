@@ -15,13 +15,14 @@ static bool lse_infer(pf_graph *g, pf_node *n)
 static void lse_run(const pf_run *r, const pf_node *n)
 {
     pf_mat x = pf_matrix(r, n->in[0]);
-    r->k->logsumexp(r->ptr[n->out[0].id], NULL, 0, x.p, x.ld, x.rows, x.cols);
+    pk_real *const no_softmax = NULL;                    /* the kernel can also write softmax(x) */
+    r->kernels->logsumexp(r->ptr[n->out[0].id], no_softmax, 0, x.p, x.ld, x.rows, x.cols);
 }
 static void lse_grad(pf_grads *gr, const pf_node *n)
 {
     if (pf_grad_wanted(gr, n->in[0]))
-        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_logsumexp_grad, NULL, pf_grad_of(gr, n->out[0]), n->in[0],
-                                          n->out[0]));
+        pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_logsumexp_grad, NULL, pf_grad_of(gr, n->out[0]),
+                                                   n->in[0], n->out[0]));
 }
 const pf_op pf_op_logsumexp = { .name = "logsumexp", .kernel = "logsumexp",
     .infer = lse_infer, .grad = lse_grad, .run = lse_run };
@@ -33,8 +34,10 @@ static void lse_grad_run(const pf_run *r, const pf_node *n)
     pf_mat d = pf_matrix(r, n->in[0]), x = pf_matrix(r, n->in[1]), dx = pf_matrix(r, n->out[0]);
     for (int64_t i = 0; i < x.rows; i++) {
         pk_real lse, *row = dx.p + i * dx.ld;
-        r->k->logsumexp(&lse, row, dx.ld, x.p + i * x.ld, x.ld, 1, x.cols);
-        r->k->scale(row, row, d.p[i / d.cols * d.ld + i % d.cols], x.cols);
+        const int64_t rows = 1;
+        r->kernels->logsumexp(&lse, row, dx.ld, x.p + i * x.ld, x.ld, rows, x.cols);
+        /* row i of x belongs to element i of d, which has d.cols elements in a row */
+        r->kernels->scale(row, row, d.p[i / d.cols * d.ld + i % d.cols], x.cols);
     }
 }
 const pf_op pf_op_logsumexp_grad = { .name = "logsumexp_grad", .kernel = "logsumexp",
@@ -52,20 +55,21 @@ static void lae_run(const pf_run *r, const pf_node *n)
     pf_mat a = pf_matrix(r, n->in[0]), c = pf_matrix(r, n->in[1]), y = pf_matrix(r, n->out[0]);
     for (int64_t i = 0; i < y.rows; i++)
         for (int64_t j = 0; j < y.cols; j++) {
-            double s = a.p[i * a.ld + j], t = c.p[i * c.ld + j], hi = s > t ? s : t, lo = s > t ? t : s;
-            y.p[i * y.ld + j] = (pk_real)(hi + log1p(exp(lo - hi)));
+            double s = a.p[i * a.ld + j], t = c.p[i * c.ld + j], larger = s > t ? s : t, smaller = s > t ? t : s;
+            y.p[i * y.ld + j] = (pk_real)(larger + log1p(exp(smaller - larger)));
         }
 }
+/* The gradient of a is d e^(a - y), that of c is d e^(c - y). */
 static void lae_grad(pf_grads *gr, const pf_node *n)
 {
     pf_val d = pf_grad_of(gr, n->out[0]);
     for (int i = 0; i < 2; i++)
         if (pf_grad_wanted(gr, n->in[i]))
-            pf_grad_add(gr, n->in[i], PF_BACK(gr, &pf_op_logaddexp_grad, NULL, d, n->in[i], n->out[0]));
+            pf_grad_add(gr, n->in[i], PF_EMIT_BACKWARD(gr, &pf_op_logaddexp_grad, NULL, d, n->in[i], n->out[0]));
 }
 const pf_op pf_op_logaddexp = { .name = "logaddexp", .infer = lae_infer, .grad = lae_grad, .run = lae_run };
 
-/* in: d, a, y = log(e^a + ..); out: d e^(a - y) */
+/* in: d, a, y = log(e^a + e^c); out: d e^(a - y) */
 static void lae_grad_run(const pf_run *r, const pf_node *n)
 {
     pf_mat d = pf_matrix(r, n->in[0]), a = pf_matrix(r, n->in[1]), y = pf_matrix(r, n->in[2]),

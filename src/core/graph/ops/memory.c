@@ -9,6 +9,7 @@
  * is not copied. */
 static bool concat_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
+/* Sets columns begin .. end - 1 of y to zero. */
 static void zero_columns(pf_mat y, int64_t begin, int64_t end)
 {
     if (begin >= end) return;
@@ -18,8 +19,8 @@ static void zero_columns(pf_mat y, int64_t begin, int64_t end)
 static void concat_run(const pf_run *r, const pf_node *n)
 {
     pf_mat y = pf_matrix(r, n->out[0]);
-    int64_t done = 0;
-    for (int k = 0; k < PF_CONCAT_MAX && pf_is(n->in[k]); k++) {
+    int64_t done = 0;                                    /* columns of y that are written */
+    for (int k = 0; k < PF_CONCAT_MAX && pf_exists(n->in[k]); k++) {
         pf_mat x = pf_matrix(r, n->in[k]);
         pk_real *target = y.p + n->attr.i[k];
         zero_columns(y, done, n->attr.i[k]);
@@ -32,9 +33,9 @@ static void concat_run(const pf_run *r, const pf_node *n)
 }
 const pf_op pf_op_concat_cols = { .name = "concat_cols", .kernel = "copy", .infer = concat_infer, .run = concat_run };
 
-/* in: the gradient of a slice; attr ptr: the parameter, i[0]: first element of the slice, i[1]: how many elements from
- * there on earlier stores of this run have written. To these the gradient is added, the others are overwritten; if
- * batches accumulate (pf_run.accumulate) it is added to all. No output. */
+/* in: the gradient of a slice; attr ptr: the parameter, i[0]: first element of the slice, i[1]: how many of the slice's
+ * first elements earlier stores of this run have written. To these elements the gradient is added, the others are
+ * overwritten; if batches accumulate (pf_run.accumulate) it is added to all. No output. */
 static bool store_infer(pf_graph *g, pf_node *n) { (void)g; (void)n; return true; }
 
 static void store_run(const pf_run *r, const pf_node *n)
@@ -42,11 +43,11 @@ static void store_run(const pf_run *r, const pf_node *n)
     const pf_param *p = n->attr.ptr;
     pf_mat d = pf_matrix(r, n->in[0]);
     pk_real *target = (pk_real *)p->grad.data + n->attr.i[0];
-    int64_t accumulated = r->accumulate ? d.rows * d.cols : n->attr.i[1];
-    for (int64_t i = 0; i < d.rows; i++, target += d.cols, accumulated -= d.cols) {
-        int64_t sum = accumulated < 0 ? 0 : accumulated < d.cols ? accumulated : d.cols;
-        r->k->add(target, target, d.p + i * d.ld, sum);
-        memcpy(target + sum, d.p + i * d.ld + sum, (size_t)(d.cols - sum) * sizeof *target);
+    int64_t left = r->accumulate ? d.rows * d.cols : n->attr.i[1];       /* elements to which d is still added */
+    for (int64_t i = 0; i < d.rows; i++, target += d.cols, left -= d.cols) {
+        int64_t added = left < 0 ? 0 : left < d.cols ? left : d.cols;    /* of this row; the others are overwritten */
+        r->kernels->add(target, target, d.p + i * d.ld, added);
+        memcpy(target + added, d.p + i * d.ld + added, (size_t)(d.cols - added) * sizeof *target);
     }
 }
 const pf_op pf_op_store = { .name = "store", .kernel = "add", .flags = PF_EFFECT | PF_STORES,

@@ -7,7 +7,7 @@
 static bool layernorm_infer(pf_graph *g, pf_node *n)
 {
     for (int i = 1; i < 3; i++)
-        if (pf_is(n->in[i]) && pf_shape_count(&pf_v(g, n->in[i])->shape) != pf_cols(g, n->in[0]))
+        if (pf_exists(n->in[i]) && pf_shape_count(&pf_v(g, n->in[i])->shape) != pf_cols(g, n->in[0]))
             return pf_bad_shape(g, n, "x [.., d], gamma [d], beta [d]");
     pf_shape rows = pf_v(g, n->in[0])->shape;
     rows.ndim--;
@@ -16,6 +16,7 @@ static bool layernorm_infer(pf_graph *g, pf_node *n)
 
 typedef struct { const pf_run *r; const pf_node *n; } job;
 
+/* Normalises rows begin .. end - 1. */
 static void forward(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
@@ -23,9 +24,9 @@ static void forward(void *arg, int64_t begin, int64_t end, int worker)
     pf_mat x = pf_matrix(r, j->n->in[0]), y = pf_matrix(r, j->n->out[0]);
     pk_real *mean = r->ptr[j->n->out[1].id], *rstd = r->ptr[j->n->out[2].id];
     (void)worker;
-    r->k->layernorm(y.p + begin * y.ld, y.ld, mean ? mean + begin : NULL, rstd ? rstd + begin : NULL,
-                    x.p + begin * x.ld, x.ld, r->ptr[j->n->in[1].id], r->ptr[j->n->in[2].id],
-                    (pk_real)j->n->attr.f[0], end - begin, x.cols);
+    r->kernels->layernorm(y.p + begin * y.ld, y.ld, mean ? mean + begin : NULL, rstd ? rstd + begin : NULL,
+                          x.p + begin * x.ld, x.ld, r->ptr[j->n->in[1].id], r->ptr[j->n->in[2].id],
+                          (pk_real)j->n->attr.f[0], end - begin, x.cols);
 }
 
 static void layernorm_run(const pf_run *r, const pf_node *n)
@@ -39,10 +40,10 @@ static void layernorm_grad(pf_grads *gr, const pf_node *n)
 {
     pf_val dy = pf_grad_of(gr, n->out[0]), x = n->in[0], gamma = n->in[1], beta = n->in[2];
     if (pf_grad_wanted(gr, x))
-        pf_grad_add(gr, x, PF_BACK(gr, &pf_op_layernorm_dx, NULL, dy, x, n->out[1], n->out[2], gamma));
+        pf_grad_add(gr, x, PF_EMIT_BACKWARD(gr, &pf_op_layernorm_dx, NULL, dy, x, n->out[1], n->out[2], gamma));
     if (pf_grad_wanted(gr, gamma)) {
         pf_attr a = { .shape = pf_v(gr->g, gamma)->shape };
-        pf_grad_add(gr, gamma, PF_BACK(gr, &pf_op_layernorm_dgamma, &a, dy, x, n->out[1], n->out[2]));
+        pf_grad_add(gr, gamma, PF_EMIT_BACKWARD(gr, &pf_op_layernorm_dgamma, &a, dy, x, n->out[1], n->out[2]));
     }
     if (pf_grad_wanted(gr, beta)) pf_grad_add_reduced(gr, beta, dy);
 }
@@ -53,6 +54,7 @@ const pf_op pf_op_layernorm = { .name = "layernorm", .kernel = "layernorm", .fla
 /* in: dy, x, mean, rstd, gamma?, add? (a gradient that the fuse pass adds in the same walk); out: dx + add */
 static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
 
+/* Computes rows begin .. end - 1 of dx. */
 static void backward(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
@@ -60,9 +62,9 @@ static void backward(void *arg, int64_t begin, int64_t end, int worker)
     pf_mat dy = pf_matrix(r, j->n->in[0]), x = pf_matrix(r, j->n->in[1]), dx = pf_matrix(r, j->n->out[0]);
     pf_mat add = pf_matrix(r, j->n->in[5]);
     (void)worker;
-    r->k->layernorm_grad(dx.p + begin * dx.ld, dx.ld, dy.p + begin * dy.ld, dy.ld, x.p + begin * x.ld, x.ld,
-                         r->ptr[j->n->in[2].id] + begin, r->ptr[j->n->in[3].id] + begin, r->ptr[j->n->in[4].id],
-                         add.p ? add.p + begin * add.ld : NULL, add.ld, end - begin, x.cols);
+    r->kernels->layernorm_grad(dx.p + begin * dx.ld, dx.ld, dy.p + begin * dy.ld, dy.ld, x.p + begin * x.ld, x.ld,
+                               r->ptr[j->n->in[2].id] + begin, r->ptr[j->n->in[3].id] + begin, r->ptr[j->n->in[4].id],
+                               add.p ? add.p + begin * add.ld : NULL, add.ld, end - begin, x.cols);
 }
 
 static void dx_run(const pf_run *r, const pf_node *n)
@@ -73,13 +75,14 @@ static void dx_run(const pf_run *r, const pf_node *n)
 }
 
 const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .kernel = "layernorm_grad", .flags = PF_STRIDED_OUT,
-    .inplace = 1u << 0 | 1u << 5,                       /* dy, add */
+    .inplace = 1u << 0 | 1u << 5,                       /* inputs: 0 dy, 5 add */
     .infer = dx_infer, .run = dx_run };
 
 /* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat, where
  * xhat = (x - mean) rstd. Threads share the columns. */
 static bool dgamma_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
+/* Computes elements begin .. end - 1 of the gradient of gamma. */
 static void dgamma(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
@@ -88,8 +91,8 @@ static void dgamma(void *arg, int64_t begin, int64_t end, int worker)
     pk_real *out = r->ptr[j->n->out[0].id] + begin;
     (void)worker;
     memset(out, 0, (size_t)(end - begin) * sizeof *out);
-    r->k->col_sums(out, dy.p + begin, dy.ld, x.p + begin, x.ld, r->ptr[j->n->in[2].id], r->ptr[j->n->in[3].id], x.rows,
-                   end - begin);
+    r->kernels->col_sums(out, dy.p + begin, dy.ld, x.p + begin, x.ld, r->ptr[j->n->in[2].id], r->ptr[j->n->in[3].id],
+                         x.rows, end - begin);
 }
 
 static void dgamma_run(const pf_run *r, const pf_node *n)

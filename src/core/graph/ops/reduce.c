@@ -3,7 +3,7 @@
  * result is summed by one thread in the order of the rows, so that it does not depend on the number of threads. */
 #include "core/graph/op.h"
 
-/* Sums a (times b, if b.p is not NULL) down to out_rows rows; repeat: how many rows of a make one of out. */
+/* Sums a (times b, if b.p is not NULL) down to out_rows rows; repeat: how many rows of a are summed to one of out. */
 typedef struct { const pf_run *r; pf_mat a, b; pk_real *out; int64_t out_rows, repeat; } job;
 
 static bool infer(pf_graph *g, pf_node *n)
@@ -20,23 +20,29 @@ static void sum_columns(const job *j, int64_t row, int64_t begin, int64_t end)
     const pk_real *b = j->b.p ? j->b.p + row * j->b.ld + begin : NULL;
     pk_real *out = j->out + row * j->a.cols + begin;
     memset(out, 0, (size_t)(end - begin) * sizeof *out);
-    j->r->k->col_sums(out, j->a.p + row * j->a.ld + begin, j->a.ld * j->out_rows, b, j->b.ld * j->out_rows, NULL, NULL,
-                      j->repeat, end - begin);
+    const pk_real *const no_mean = NULL, *const no_rstd = NULL;          /* factors b are used as they are */
+    j->r->kernels->col_sums(out, j->a.p + row * j->a.ld + begin, j->a.ld * j->out_rows, b, j->b.ld * j->out_rows,
+                            no_mean, no_rstd, j->repeat, end - begin);
 }
 
+/* For a result of one row: computes its columns begin .. end - 1. */
 static void columns_task(void *arg, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    sum_columns(arg, 0, begin, end);
+    const int64_t row = 0;
+    sum_columns(arg, row, begin, end);
 }
 
+/* Computes rows begin .. end - 1 of the result. */
 static void rows_task(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
     (void)worker;
-    for (int64_t i = begin; i < end; i++) sum_columns(j, i, 0, j->a.cols);
+    const int64_t first_column = 0;
+    for (int64_t i = begin; i < end; i++) sum_columns(j, i, first_column, j->a.cols);
 }
 
+/* Runs sum_to (b PF_NONE) or dot_to: threads share the columns of a result of one row, else its rows. */
 static void reduce(const pf_run *r, const pf_node *n, pf_val b)
 {
     job j = { .r = r, .a = pf_matrix(r, n->in[0]), .b = pf_matrix(r, b), .out = r->ptr[n->out[0].id] };
@@ -66,7 +72,8 @@ static void row_sums_run(const pf_run *r, const pf_node *n)
     pf_mat a = pf_matrix(r, n->in[0]);
     for (int64_t i = 0; i < a.rows; i++) {
         double sum = 0;
-        r->k->sums(&sum, NULL, a.p + i * a.ld, a.cols);
+        double *const no_squares = NULL;                 /* the kernel can also sum the squares */
+        r->kernels->sums(&sum, no_squares, a.p + i * a.ld, a.cols);
         r->ptr[n->out[0].id][i] = (pk_real)sum;
     }
 }

@@ -10,15 +10,17 @@ static int64_t token_count(const pf_graph *g, pf_val v)
     return s->dim[s->ndim - 2];
 }
 
+/* Copies `rows` rows of `from`, from row from_row on, to rows of `to`, from row to_row on. */
 static void copy_rows(pf_mat to, int64_t to_row, pf_mat from, int64_t from_row, int64_t rows)
 {
-    if (to.ld == to.cols && from.ld == from.cols)
+    if (pf_dense(to) && pf_dense(from))
         memcpy(to.p + to_row * to.ld, from.p + from_row * from.ld, (size_t)(rows * to.cols) * sizeof(pk_real));
     else
         for (int64_t i = 0; i < rows; i++)
             memcpy(to.p + (to_row + i) * to.ld, from.p + (from_row + i) * from.ld, (size_t)to.cols * sizeof(pk_real));
 }
 
+/* Sets `rows` rows of `to`, from row to_row on, to zero. */
 static void zero_rows(pf_mat to, int64_t to_row, int64_t rows)
 {
     for (int64_t i = 0; i < rows; i++) memset(to.p + (to_row + i) * to.ld, 0, (size_t)to.cols * sizeof(pk_real));
@@ -47,12 +49,13 @@ static void take_run(const pf_run *r, const pf_node *n)
         }
     }
 }
+/* The gradient of x: that of the output in the rows that were taken, zeros in the others. */
 static void take_grad(pf_grads *gr, const pf_node *n)
 {
     pf_attr a = n->attr;
     a.shape = pf_v(gr->g, n->in[0])->shape;
     if (pf_grad_wanted(gr, n->in[0]))
-        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_put, &a, pf_grad_of(gr, n->out[0])));
+        pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_put, &a, pf_grad_of(gr, n->out[0])));
 }
 const pf_op pf_op_take = { .name = "take", .kernel = "copy", .flags = PF_STRIDED_OUT,
     .infer = take_infer, .grad = take_grad, .run = take_run };
@@ -96,17 +99,18 @@ static void insert_run(const pf_run *r, const pf_node *n)
     int64_t t = token_count(r->g, n->in[0]), m = token_count(r->g, n->in[1]), at = n->attr.i[0];
     for (int64_t b = 0; b < x.rows / t; b++) {
         copy_rows(y, b * (t + m), x, b * t, at);
-        copy_rows(y, b * (t + m) + at, p, p.rows == m ? 0 : b * m, m);
+        copy_rows(y, b * (t + m) + at, p, p.rows == m ? 0 : b * m, m);       /* p.rows m: the same for every sample */
         copy_rows(y, b * (t + m) + at + m, x, b * t + at, t - at);
     }
 }
+/* The gradient of x is that of the output without the inserted rows; the gradient of the rows is that of these. */
 static void insert_grad(pf_grads *gr, const pf_node *n)
 {
     pf_val d = pf_grad_of(gr, n->out[0]);
     pf_attr a = { .i = { n->attr.i[0], token_count(gr->g, n->in[1]), PF_DROP_ROWS } };
-    if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_take, &a, d));
+    if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_take, &a, d));
     a.i[2] = PF_TAKE_ROWS;
-    if (pf_grad_wanted(gr, n->in[1])) pf_grad_add_reduced(gr, n->in[1], PF_BACK(gr, &pf_op_take, &a, d));
+    if (pf_grad_wanted(gr, n->in[1])) pf_grad_add_reduced(gr, n->in[1], PF_EMIT_BACKWARD(gr, &pf_op_take, &a, d));
 }
 const pf_op pf_op_insert = { .name = "insert", .kernel = "copy", .flags = PF_STRIDED_OUT,
     .infer = insert_infer, .grad = insert_grad, .run = insert_run };
@@ -119,7 +123,8 @@ static bool repeat_infer(pf_graph *g, pf_node *n)
 static void repeat_run(const pf_run *r, const pf_node *n)
 {
     pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
-    for (int64_t b = 0; b < n->attr.i[0]; b++) copy_rows(y, b * x.rows, x, 0, x.rows);
+    const int64_t first_row = 0;
+    for (int64_t b = 0; b < n->attr.i[0]; b++) copy_rows(y, b * x.rows, x, first_row, x.rows);
 }
 static void repeat_grad(pf_grads *gr, const pf_node *n)
 {
@@ -144,8 +149,9 @@ static void mean_run(const pf_run *r, const pf_node *n)
     for (int64_t b = 0; b < y.rows; b++) {
         pk_real *out = y.p + b * y.ld;
         memset(out, 0, (size_t)y.cols * sizeof *out);
-        r->k->col_sums(out, x.p + (b * t + n->attr.i[0]) * x.ld, x.ld, NULL, 0, NULL, NULL, rows, y.cols);
-        r->k->scale(out, out, (pk_real)(1.0 / (double)rows), y.cols);
+        /* the plain sums of x: no factors, mean or rstd */
+        r->kernels->col_sums(out, x.p + (b * t + n->attr.i[0]) * x.ld, x.ld, NULL, 0, NULL, NULL, rows, y.cols);
+        r->kernels->scale(out, out, (pk_real)(1.0 / (double)rows), y.cols);
     }
 }
 static void mean_grad(pf_grads *gr, const pf_node *n)
@@ -153,7 +159,7 @@ static void mean_grad(pf_grads *gr, const pf_node *n)
     pf_attr a = n->attr;
     a.shape = pf_v(gr->g, n->in[0])->shape;
     if (pf_grad_wanted(gr, n->in[0]))
-        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_mean_rows_grad, &a, pf_grad_of(gr, n->out[0])));
+        pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_mean_rows_grad, &a, pf_grad_of(gr, n->out[0])));
 }
 const pf_op pf_op_mean_rows = { .name = "mean_rows", .kernel = "col_sums",
     .infer = mean_infer, .grad = mean_grad, .run = mean_run };
@@ -166,7 +172,7 @@ static void mean_grad_run(const pf_run *r, const pf_node *n)
     for (int64_t b = 0; b < d.rows; b++) {
         zero_rows(y, b * t, t);
         for (int64_t i = 0; i < rows; i++)
-            r->k->scale(y.p + (b * t + at + i) * y.ld, d.p + b * d.ld, (pk_real)(1.0 / (double)rows), d.cols);
+            r->kernels->scale(y.p + (b * t + at + i) * y.ld, d.p + b * d.ld, (pk_real)(1.0 / (double)rows), d.cols);
     }
 }
 const pf_op pf_op_mean_rows_grad = { .name = "mean_rows_grad", .kernel = "scale",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * swap.c -- [heads, rows, head width] to [rows, heads * head width], for keys and values of prefix tuning, which are
- * stored by head. */
+ * swap.c -- reorders [heads, rows, head width] to [rows, heads * head width], for keys and values of prefix tuning,
+ * which are stored by head. */
 #include "core/graph/op.h"
 
 /* to[j][i] = from[i][j], where each entry has `inner` contiguous elements. */
@@ -27,11 +27,11 @@ static void swap_grad(pf_grads *gr, const pf_node *n)
 {
     pf_attr a = { .shape = pf_v(gr->g, n->in[0])->shape };
     if (pf_grad_wanted(gr, n->in[0]))
-        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_swap_grad, &a, pf_grad_of(gr, n->out[0])));
+        pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_swap_grad, &a, pf_grad_of(gr, n->out[0])));
 }
 const pf_op pf_op_swap = { .name = "swap", .kernel = "copy", .infer = swap_infer, .grad = swap_grad, .run = swap_run };
 
-/* in: d [n, h d]; attr shape: [h,n,d]; out: d, stored by head as x was */
+/* in: the gradient [n, h d]; attr shape: [h,n,d]; out: the same numbers in that shape, stored by head */
 static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 static void swap_grad_run(const pf_run *r, const pf_node *n)
 {

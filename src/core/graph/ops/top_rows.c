@@ -4,7 +4,7 @@
 #include <math.h>
 #include "core/graph/op.h"
 
-typedef struct { const pf_run *r; const pf_node *n; size_t scratch_bytes; } job;       /* scratch of one worker */
+typedef struct { const pf_run *r; const pf_node *n; size_t worker_bytes; } job;        /* scratch bytes of one thread */
 
 /* in: x [b,t,d], mass [b,heads,t]; attr i[0]: n; out: [b,n,d]: the columns of head h are those of the n rows of x that
  * have the largest mass for head h */
@@ -20,6 +20,7 @@ static bool top_infer(pf_graph *g, pf_node *n)
     s.dim[1] = n->attr.i[0];
     return pf_out(g, n, 0, s);
 }
+/* A task is one head h of one sample b. */
 static void top_head(void *arg, int64_t task, int worker)
 {
     const job *j = arg;
@@ -28,7 +29,7 @@ static void top_head(void *arg, int64_t task, int worker)
     const int64_t selected = j->n->attr.i[0];
     pf_mat x = pf_matrix(j->r, j->n->in[0]), y = pf_matrix(j->r, j->n->out[0]);
     const int64_t d = x.cols / heads;
-    pk_real *mass_left = (pk_real *)((char *)j->r->work + (size_t)worker * j->scratch_bytes);
+    pk_real *mass_left = (pk_real *)((char *)j->r->scratch + (size_t)worker * j->worker_bytes);
     memcpy(mass_left, j->r->ptr[j->n->in[1].id] + task * t, (size_t)t * sizeof *mass_left);
     for (int64_t i = 0; i < selected; i++) {
         int64_t best = 0;                                /* of equal masses the first; selected rows get -Inf */
@@ -37,16 +38,17 @@ static void top_head(void *arg, int64_t task, int worker)
         memcpy(y.p + (b * selected + i) * y.ld + h * d, x.p + (b * t + best) * x.ld + h * d, (size_t)d * sizeof *x.p);
     }
 }
-static size_t top_row_bytes(const pf_graph *g, const pf_node *n)
+/* Scratch bytes of one thread: a copy of the mass of one head. */
+static size_t worker_bytes(const pf_graph *g, const pf_node *n)
 {
-    return pf_rounded((size_t)pf_v(g, n->in[1])->shape.dim[2] * sizeof(pk_real));
+    return pf_align_up((size_t)pf_v(g, n->in[1])->shape.dim[2] * sizeof(pk_real));
 }
-static size_t top_work(const pf_run *r, const pf_node *n) { return top_row_bytes(r->g, n) * (size_t)r->threads; }
+static size_t top_scratch(const pf_run *r, const pf_node *n) { return worker_bytes(r->g, n) * (size_t)r->threads; }
 static void top_run(const pf_run *r, const pf_node *n)
 {
-    job j = { r, n, top_row_bytes(r->g, n) };
+    job j = { r, n, worker_bytes(r->g, n) };
     const pf_shape *mass = &pf_v(r->g, n->in[1])->shape;
     pk_pool_run(r->pool, mass->dim[0] * mass->dim[1], top_head, &j);
 }
-const pf_op pf_op_top_rows = { .name = "top_rows", .flags = PF_STOP, .infer = top_infer, .work = top_work,
-    .run = top_run };
+const pf_op pf_op_top_rows = { .name = "top_rows", .flags = PF_NO_GRADIENT,
+    .infer = top_infer, .scratch_bytes = top_scratch, .run = top_run };

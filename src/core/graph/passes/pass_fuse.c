@@ -4,22 +4,26 @@
  * gradients into linear_dx; sums of gradients into layernorm_dx. */
 #include "core/graph/passes/passes.h"
 
-/* Where linear, linear_dx and layernorm_dx have the operands of an epilogue: inputs, a further output, attr.i. */
-enum { LINEAR_RESIDUAL = 3, LINEAR_GAMMA = 4, DX_GATE = 2, DX_ADD = 3, NORM_DX_ADD = 5 };
-enum { LINEAR_PRE = 1 };                                 /* the input of the fused activation, or act' of it */
-enum { ACT = 0, SLOPES = 1 };                            /* pk_act; 1: act' is stored in place of the act's input */
+/* Inputs for epilogues of linear_dx (a factor; a gradient that is added) and of layernorm_dx (a gradient that is
+ * added); those of linear are PF_LINEAR_RESIDUAL and PF_LINEAR_GAMMA. */
+enum { DX_GATE = 2, DX_ADD = 3, NORM_DX_ADD = 5 };
+enum { LINEAR_PRE = 1 };                                 /* output of linear: the input of the fused activation, or
+                                                          * the derivative act' there */
+/* attr.i of linear and linear_dx. ACT: kind of the activation (pk_act). SLOPES 1: pre and gate hold act'(x), the
+ * activation's derivative, in place of its input x. */
+enum { ACT = 0, SLOPES = 1 };
 
 typedef struct {
     pf_graph *g;
     uint32_t *uses;                                      /* [id]: how many inputs and views read the value */
-    int64_t *maker;                                      /* [id]: the node that computes the value; -1: none */
+    int64_t *computed_by;                                /* [id]: index of the node that computes the value; -1: none */
 } fusion;
 
 /* The node that computes v as its output `out`, if its operation is op; else NULL. */
-static pf_node *made_by(const fusion *p, pf_val v, const pf_op *op, int out)
+static pf_node *node_of(const fusion *p, pf_val v, const pf_op *op, int out)
 {
-    if (!pf_is(v) || p->maker[v.id] < 0) return NULL;
-    pf_node *n = &p->g->node[p->maker[v.id]];
+    if (!pf_exists(v) || p->computed_by[v.id] < 0) return NULL;
+    pf_node *n = &p->g->node[p->computed_by[v.id]];
     return n->op == op && pf_eq(n->out[out], v) ? n : NULL;
 }
 
@@ -27,33 +31,35 @@ static pf_node *made_by(const fusion *p, pf_val v, const pf_op *op, int out)
 static bool read_once(const fusion *p, pf_val v)
 {
     const pf_value *x = pf_v(p->g, v);
-    return p->uses[v.id] == 1 && !x->keep && !pf_is(x->view_of);
+    return p->uses[v.id] == 1 && !x->keep && !pf_exists(x->view_of);
 }
 
-/* Replaces node i by the maker, which now computes i's output. At i's place in the order all inputs exist. */
-static void replace(fusion *p, uint32_t i, pf_node *maker)
+/* Moves `fused`, which from now on computes the output of node i, to the place of node i: there all its inputs have
+ * been computed. A node with op NULL is dropped at the end of the pass. */
+static void move_to(fusion *p, uint32_t i, pf_node *fused)
 {
-    pf_node n = *maker;
-    maker->op = NULL;
+    pf_node n = *fused;
+    fused->op = NULL;
     n.out[0] = p->g->node[i].out[0];
     p->g->node[i] = n;
-    for (int k = 0; k < PF_MAX_OUT; k++) if (pf_is(n.out[k])) p->maker[n.out[k].id] = i;
+    for (int k = 0; k < PF_MAX_OUT; k++) if (pf_exists(n.out[k])) p->computed_by[n.out[k].id] = i;
 }
 
 /* Is n a linear without residual and activation? */
-static bool plain_linear(const pf_node *n) { return n && !pf_is(n->in[LINEAR_RESIDUAL]) && !n->attr.i[ACT]; }
+static bool plain_linear(const pf_node *n) { return n && !pf_exists(n->in[PF_LINEAR_RESIDUAL]) && !n->attr.i[ACT]; }
 
-/* y = act(linear): the linear stays where it is, as it has no new input. Its outputs become y and, if something else
+/* y = act(linear(x)): the linear stays where it is, as it has no new input. Its outputs become y and, if another node
  * reads it, the input of the activation. */
 static void fuse_act(fusion *p, uint32_t i)
 {
-    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear, 0);
+    pf_node *a = &p->g->node[i], *l = node_of(p, a->in[0], &pf_op_linear, 0);
     pf_val pre = a->in[0];
-    if (!plain_linear(l) || pf_is(l->in[LINEAR_GAMMA]) || pf_v(p->g, pre)->keep || pf_is(l->out[LINEAR_PRE])) return;
+    if (!plain_linear(l) || pf_exists(l->in[PF_LINEAR_GAMMA]) || pf_exists(l->out[LINEAR_PRE])) return;
+    if (pf_v(p->g, pre)->keep) return;
     l->attr.i[ACT] = a->attr.i[ACT];
     l->out[0] = a->out[0];
     l->out[LINEAR_PRE] = p->uses[pre.id] > 1 ? pre : PF_NONE;
-    p->maker[a->out[0].id] = p->maker[pre.id];
+    p->computed_by[a->out[0].id] = p->computed_by[pre.id];
     a->op = NULL;
 }
 
@@ -61,47 +67,47 @@ static void fuse_act(fusion *p, uint32_t i)
  * epilogue has already computed the exp or erf that act' needs. For ReLU this would save nothing. */
 static void store_derivative(fusion *p, pf_node *dx)
 {
-    pf_node *l = made_by(p, dx->in[DX_GATE], &pf_op_linear, LINEAR_PRE);
+    pf_node *l = node_of(p, dx->in[DX_GATE], &pf_op_linear, LINEAR_PRE);
     if (!l || p->uses[dx->in[DX_GATE].id] != 2 || l->attr.i[ACT] == PK_RELU) return;
     l->attr.i[SLOPES] = dx->attr.i[SLOPES] = 1;
 }
 
-/* dx = dy act'(x), where a linear_dx computes dy. */
+/* dx = dy act'(x), where a linear_dx computes dy and now multiplies it by act'(x), too. */
 static void fuse_act_grad(fusion *p, uint32_t i)
 {
-    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear_dx, 0);
-    if (!l || !read_once(p, a->in[0]) || pf_is(l->in[DX_GATE]) || pf_is(l->in[DX_ADD])) return;
+    pf_node *a = &p->g->node[i], *l = node_of(p, a->in[0], &pf_op_linear_dx, 0);
+    if (!l || !read_once(p, a->in[0]) || pf_exists(l->in[DX_GATE]) || pf_exists(l->in[DX_ADD])) return;
     l->in[DX_GATE] = a->in[1];
     l->attr.i[ACT] = a->attr.i[ACT];
     store_derivative(p, l);
-    replace(p, i, l);
+    move_to(p, i, l);
 }
 
-/* y = linear(x) * gamma (LayerScale). */
+/* y = linear(x) * gamma (LayerScale): gamma becomes an input of the linear. */
 static void fuse_affine(fusion *p, uint32_t i)
 {
-    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear, 0);
-    const bool scales_only = pf_is(a->in[1]) && !pf_is(a->in[2]);        /* gamma, but no beta */
-    if (!plain_linear(l) || pf_is(l->in[LINEAR_GAMMA]) || !read_once(p, a->in[0]) || !scales_only) return;
-    l->in[LINEAR_GAMMA] = a->in[1];
-    replace(p, i, l);
+    pf_node *a = &p->g->node[i], *l = node_of(p, a->in[0], &pf_op_linear, 0);
+    const bool scales_only = pf_exists(a->in[1]) && !pf_exists(a->in[2]);        /* gamma, but no beta */
+    if (!plain_linear(l) || pf_exists(l->in[PF_LINEAR_GAMMA]) || !read_once(p, a->in[0]) || !scales_only) return;
+    l->in[PF_LINEAR_GAMMA] = a->in[1];
+    move_to(p, i, l);
 }
 
-/* y = a + b, where a linear, linear_dx or layernorm_dx computes a or b (the second is tried first): the other one
- * becomes its input `slot`. */
+/* y = a + b, where a linear, linear_dx or layernorm_dx computes a or b (b is tried first): the other operand becomes
+ * its input number `slot`. */
 static void fuse_add(fusion *p, uint32_t i)
 {
     static const struct { const pf_op *op; int slot; } targets[] = {
-        { &pf_op_linear, LINEAR_RESIDUAL }, { &pf_op_linear_dx, DX_ADD }, { &pf_op_layernorm_dx, NORM_DX_ADD } };
+        { &pf_op_linear, PF_LINEAR_RESIDUAL }, { &pf_op_linear_dx, DX_ADD }, { &pf_op_layernorm_dx, NORM_DX_ADD } };
     pf_node *a = &p->g->node[i];
     if (!pf_shape_equal(&pf_v(p->g, a->in[0])->shape, &pf_v(p->g, a->in[1])->shape)) return;
     for (int side = 1; side >= 0; side--)
         for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
-            pf_node *m = made_by(p, a->in[side], targets[k].op, 0);
-            if (!m || !read_once(p, a->in[side]) || pf_is(m->in[targets[k].slot])) continue;
+            pf_node *m = node_of(p, a->in[side], targets[k].op, 0);
+            if (!m || !read_once(p, a->in[side]) || pf_exists(m->in[targets[k].slot])) continue;
             if (m->op == &pf_op_linear && m->attr.i[ACT]) continue;
             m->in[targets[k].slot] = a->in[1 - side];
-            replace(p, i, m);
+            move_to(p, i, m);
             return;
         }
 }
@@ -109,17 +115,17 @@ static void fuse_add(fusion *p, uint32_t i)
 peft_status pf_pass_fuse(pf_graph *g)
 {
     if (g->status) return g->status;
-    size_t bytes = g->values * (sizeof(uint32_t) + sizeof(int64_t));
+    size_t bytes = g->values * (sizeof(uint32_t) + sizeof(int64_t));             /* of computed_by, then uses */
     int64_t *memory = pf_alloc(g->ctx, bytes);
     if (!memory) return g->status = pf_nomem("graph pass", bytes);
     fusion p = { g, (uint32_t *)(memory + g->values), memory };
     pf_count_uses(g, p.uses);
     for (uint32_t v = 0; v < g->values; v++) {
-        p.maker[v] = -1;
-        if (pf_is(g->value[v].view_of)) p.uses[g->value[v].view_of.id]++;
+        p.computed_by[v] = -1;
+        if (pf_exists(g->value[v].view_of)) p.uses[g->value[v].view_of.id]++;
     }
     for (uint32_t i = 0; i < g->nodes; i++)
-        for (int k = 0; k < PF_MAX_OUT; k++) if (pf_is(g->node[i].out[k])) p.maker[g->node[i].out[k].id] = i;
+        for (int k = 0; k < PF_MAX_OUT; k++) if (pf_exists(g->node[i].out[k])) p.computed_by[g->node[i].out[k].id] = i;
     for (uint32_t i = 0; i < g->nodes; i++) {
         const pf_op *op = g->node[i].op;
         if (op == &pf_op_act) fuse_act(&p, i);

@@ -4,13 +4,14 @@
  * batch * n, and enters the attention as extra keys and values. The tokens with the prompt inserted are then dead. */
 #include "core/graph/passes/passes.h"
 
-/* A value as two: `rest`, and the n rows `rows`, the same for every sample, inserted into it before token `row`. */
-typedef struct { pf_val rest, rows; int64_t row, n; } parts;
+/* A value [b, t + n, d] as two: `rest` [b, t, d], and `shared` [n, d], the same n rows for every sample, inserted into
+ * rest before token `row`. */
+typedef struct { pf_val rest, shared; int64_t row, n; } parts;
 typedef struct {
     pf_graph *g;
     parts *split;                                        /* [id]: the value's parts; rest PF_NONE: not split */
     pf_val *replaced_by;                                 /* [id]: the value that its readers read instead */
-    uint8_t *sampled;                                    /* [id]: 1: the value depends on the sample */
+    uint8_t *sampled;                                    /* [id]: 1: a node computes it and it depends on the sample */
 } hoisting;
 enum { Q, K, V, XK, XV };                                /* inputs of attention; XK, XV: extra keys and values */
 
@@ -28,18 +29,19 @@ static bool is_sampled(const hoisting *p, pf_val v)
     return p->sampled[root.id] || pf_v(p->g, root)->kind == PF_INPUT;
 }
 
-/* Sets sampled for the outputs of n. */
+/* Sets sampled for the outputs of n: they depend on the sample if an input does, or if n makes a copy for each
+ * sample. */
 static void mark_sampled(hoisting *p, const pf_node *n)
 {
-    bool s = n->op == &pf_op_repeat;
-    for (int k = 0; k < PF_MAX_IN; k++) s |= is_sampled(p, n->in[k]);
-    for (int k = 0; k < PF_MAX_OUT; k++) p->sampled[n->out[k].id] = s && pf_is(n->out[k]);
+    bool sampled = n->op == &pf_op_repeat;
+    for (int k = 0; k < PF_MAX_IN; k++) sampled |= is_sampled(p, n->in[k]);
+    for (int k = 0; k < PF_MAX_OUT; k++) p->sampled[n->out[k].id] = sampled && pf_exists(n->out[k]);
 }
 
 /* Does the node compute each row of its output from the same row of in[0] and from parameters alone? */
 static bool rowwise_unary(const pf_node *n)
 {
-    if (n->op == &pf_op_linear) return !pf_is(n->in[3]);            /* no residual */
+    if (n->op == &pf_op_linear) return !pf_exists(n->in[PF_LINEAR_RESIDUAL]);
     return n->op == &pf_op_layernorm || n->op == &pf_op_affine || n->op == &pf_op_act || n->op == &pf_op_scale;
 }
 
@@ -49,20 +51,20 @@ static pf_val apply(hoisting *p, pf_node n, pf_val x)
     memset(n.out, 0, sizeof n.out);
     n.in[0] = x;
     pf_val out = pf_emit_node(p->g, n, &n);
-    if (pf_is(out)) mark_sampled(p, &n);
+    if (pf_exists(out)) mark_sampled(p, &n);
     return out;
 }
 
-/* Records how the output of node n splits: an insert of shared rows does, and so does a row-wise operation on a value
- * that does, which is applied to both parts. */
+/* Records the parts of n's output, if it has any. If n inserts shared rows, they are its two inputs. If n is a row-wise
+ * operation on a value with parts, it is applied to both of them. */
 static void find_split(hoisting *p, const pf_node *n)
 {
     if (n->op == &pf_op_insert && shared_rows(p, n)) {
         const pf_shape *s = &pf_v(p->g, n->in[1])->shape;
         p->split[n->out[0].id] = (parts){ n->in[0], n->in[1], n->attr.i[0], s->dim[s->ndim - 2] };
-    } else if (rowwise_unary(n) && pf_is(p->split[n->in[0].id].rest)) {
+    } else if (rowwise_unary(n) && pf_exists(p->split[n->in[0].id].rest)) {
         parts s = p->split[n->in[0].id];
-        p->split[n->out[0].id] = (parts){ apply(p, *n, s.rest), apply(p, *n, s.rows), s.row, s.n };
+        p->split[n->out[0].id] = (parts){ apply(p, *n, s.rest), apply(p, *n, s.shared), s.row, s.n };
     }
 }
 
@@ -72,7 +74,7 @@ static void replace_take(hoisting *p, const pf_node *n)
 {
     parts s = p->split[n->in[0].id];
     if (pf_v(p->g, n->out[0])->keep) return;
-    if (n->attr.i[2] == PF_DROP_ROWS && pf_is(s.rest) && s.row == n->attr.i[0] && s.n == n->attr.i[1])
+    if (n->attr.i[2] == PF_DROP_ROWS && pf_exists(s.rest) && s.row == n->attr.i[0] && s.n == n->attr.i[1])
         p->replaced_by[n->out[0].id] = s.rest;
     else if (pf_shape_equal(&pf_v(p->g, n->in[0])->shape, &pf_v(p->g, n->out[0])->shape))
         p->replaced_by[n->out[0].id] = n->in[0];
@@ -83,18 +85,19 @@ static void replace_take(hoisting *p, const pf_node *n)
 static void replace_attention(hoisting *p, pf_node *n)
 {
     parts k = p->split[n->in[K].id], v = p->split[n->in[V].id];
-    if (pf_is(p->split[n->in[Q].id].rest) || pf_is(n->in[XK]) || !pf_is(k.rest) || !pf_is(v.rest) || k.row != v.row
-        || k.n != v.n) return;
+    if (pf_exists(p->split[n->in[Q].id].rest) || pf_exists(n->in[XK])) return;
+    if (!pf_exists(k.rest) || !pf_exists(v.rest) || k.row != v.row || k.n != v.n) return;
     n->in[K] = k.rest;
     n->in[V] = v.rest;
-    n->in[XK] = k.rows;
-    n->in[XV] = v.rows;
+    n->in[XK] = k.shared;
+    n->in[XV] = v.shared;
 }
 
 peft_status pf_pass_hoist(pf_graph *g)
 {
     if (g->status) return g->status;
-    /* find_split appends at most two nodes for each old one; such a node has at most three outputs (layernorm) */
+    /* find_split appends at most two nodes for each old one; each has at most three outputs (layernorm). So an old node
+     * makes at most 6 new values; there is room for 8. */
     uint32_t values = g->values, nodes = g->nodes, capacity = values + 8 * nodes;
     size_t bytes = nodes * sizeof(pf_node) + capacity * (sizeof(parts) + sizeof(pf_val) + 1);
     pf_node *old = pf_alloc_zero(g->ctx, bytes);

@@ -13,34 +13,39 @@ static bool adjacent(const pf_value *a, const pf_value *b)
     return a->kind == PF_PARAM && b->param == a->param && b->offset == a->offset + count;
 }
 
+/* Can the linear a and node b, a linear as well, be one product, with b's columns after those of a? */
 static bool mergeable(const pf_graph *g, const pf_node *a, const pf_node *b)
 {
-    if (b->op != &pf_op_linear || !pf_eq(a->in[0], b->in[0]) || pf_is(a->in[2]) != pf_is(b->in[2])) return false;
-    return adjacent(pf_v(g, a->in[1]), pf_v(g, b->in[1]))
-        && (!pf_is(a->in[2]) || adjacent(pf_v(g, a->in[2]), pf_v(g, b->in[2])));
+    if (b->op != &pf_op_linear || !pf_eq(a->in[PF_LINEAR_X], b->in[PF_LINEAR_X])) return false;
+    if (!adjacent(pf_v(g, a->in[PF_LINEAR_W]), pf_v(g, b->in[PF_LINEAR_W]))) return false;
+    const pf_val bias = a->in[PF_LINEAR_BIAS], next_bias = b->in[PF_LINEAR_BIAS];
+    if (!pf_exists(bias) || !pf_exists(next_bias)) return pf_eq(bias, next_bias);        /* true: neither has one */
+    return adjacent(pf_v(g, bias), pf_v(g, next_bias));
 }
 
 enum { MERGE_MAX = 4 };                                  /* the most nodes that become one */
 
-/* A constant or parameter slice that begins with `leftmost` and has `rows` rows. */
-static pf_val join(pf_graph *g, pf_val leftmost, int64_t rows)
+/* A constant or parameter slice that begins where `leftmost` begins and has `rows` rows. */
+static pf_val extended(pf_graph *g, pf_val leftmost, int64_t rows)
 {
     pf_value v = *pf_v(g, leftmost);
     v.shape.dim[0] = rows;
     pf_val out = pf_value_new(g, v.kind, v.shape);
-    if (pf_is(out)) *pf_v(g, out) = v;
+    if (pf_exists(out)) *pf_v(g, out) = v;
     return out;
 }
 
-/* Replaces the n nodes `parts`, in the order of their weights in memory, by one at the place of the first,
- * `leftmost`. */
-static void merge(pf_graph *g, uint32_t leftmost, const uint32_t *parts, int n)
+/* Replaces the n nodes with the indices `parts`, in the order of their weights in memory, by one in the place of the
+ * first. Their outputs become column views of its output. */
+static void merge(pf_graph *g, const uint32_t *parts, int n)
 {
+    const uint32_t leftmost = parts[0];
     int64_t total = 0, col = 0;
     for (int i = 0; i < n; i++) total += pf_cols(g, g->node[parts[i]].out[0]);
     pf_node merged = g->node[leftmost];
-    merged.in[1] = join(g, merged.in[1], total);
-    if (pf_is(merged.in[2])) merged.in[2] = join(g, merged.in[2], total);
+    merged.in[PF_LINEAR_W] = extended(g, merged.in[PF_LINEAR_W], total);
+    if (pf_exists(merged.in[PF_LINEAR_BIAS]))
+        merged.in[PF_LINEAR_BIAS] = extended(g, merged.in[PF_LINEAR_BIAS], total);
     pf_shape s = pf_v(g, merged.out[0])->shape;
     s.dim[s.ndim - 1] = total;
     bool needs_grad = false;
@@ -67,7 +72,7 @@ peft_status pf_pass_merge(pf_graph *g)
         for (uint32_t j = i + 1; j < g->nodes && n < MERGE_MAX; j++)
             if (g->node[j].op && mergeable(g, &g->node[parts[n - 1]], &g->node[j])
                 && !pf_v(g, g->node[j].out[0])->keep && !pf_v(g, g->node[i].out[0])->keep) parts[n++] = j;
-        if (n > 1) merge(g, i, parts, n);
+        if (n > 1) merge(g, parts, n);
     }
     pf_nodes_compact(g);
     return g->status;

@@ -3,6 +3,7 @@
  * factor that q, k and v share. Two constants or parameter slices are the same value if they are the same memory. */
 #include "core/graph/passes/passes.h"
 
+/* Are a and b the same constant, or the same slice of a parameter? */
 static bool same_leaf(const pf_value *a, const pf_value *b)
 {
     if (a->kind != b->kind || !pf_shape_equal(&a->shape, &b->shape)) return false;
@@ -12,9 +13,10 @@ static bool same_leaf(const pf_value *a, const pf_value *b)
 
 static bool same_value(const pf_graph *g, pf_val a, pf_val b)
 {
-    return pf_eq(a, b) || (pf_is(a) && pf_is(b) && same_leaf(pf_v(g, a), pf_v(g, b)));
+    return pf_eq(a, b) || (pf_exists(a) && pf_exists(b) && same_leaf(pf_v(g, a), pf_v(g, b)));
 }
 
+/* Do a and b compute the same? Not if they are random or have an effect outside the graph. */
 static bool same_node(const pf_graph *g, const pf_node *a, const pf_node *b)
 {
     if (a->op != b->op || a->op->flags & (PF_EFFECT | PF_RANDOM)) return false;
@@ -32,10 +34,10 @@ peft_status pf_pass_share(pf_graph *g)
     uint32_t used = 0;
     for (uint32_t i = 0; i < g->nodes; i++) {
         pf_node n = g->node[i];
-        bool keep = false;
+        bool keep = false;                               /* the caller reads an output: the node stays */
         for (int k = 0; k < PF_MAX_IN; k++) n.in[k] = replaced_by[n.in[k].id];
         for (int k = 0; k < PF_MAX_OUT; k++) keep |= pf_v(g, n.out[k])->keep;
-        uint32_t equal = keep ? used : 0;
+        uint32_t equal = keep ? used : 0;                /* the first equal node among those that stay; used: none */
         while (equal < used && !same_node(g, &g->node[equal], &n)) equal++;
         for (int k = 0; k < PF_MAX_OUT && equal < used; k++) replaced_by[n.out[k].id] = g->node[equal].out[k];
         if (equal == used) g->node[used++] = n;

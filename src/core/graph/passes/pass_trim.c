@@ -3,4 +3,4 @@
  * the node does not store them. Runs after the grad pass, whose backward nodes may read such outputs. */
 #include "core/graph/passes/passes.h"
 
-peft_status pf_pass_trim(pf_graph *g) { return pf_drop_unread(g, true); }
+peft_status pf_pass_trim(pf_graph *g) { return pf_drop_unread_nodes_and_outputs(g); }

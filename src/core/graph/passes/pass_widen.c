@@ -4,13 +4,14 @@
  * use a weight in another way. */
 #include "core/graph/passes/passes.h"
 
-/* Must input k of n be converted? */
+/* Must input k of n be converted? (Values that are not constants have type 0, which is PK_REAL.) */
 static bool needs_widening(const pf_graph *g, const pf_node *n, int k)
 {
     return pf_v(g, n->in[k])->type != PK_REAL && !(n->op->any_type >> k & 1);
 }
 
-/* Moves the nodes from `first` on to the front, so that they run before their readers; they read constants only. */
+/* Moves the nodes from `first` on to the front, so that they run before the nodes that read their outputs. They can, as
+ * they read nothing but constants. */
 static void move_to_front(pf_graph *g, uint32_t first)
 {
     const uint32_t made = g->nodes - first;
@@ -34,7 +35,7 @@ peft_status pf_pass_widen(pf_graph *g)
         for (int k = 0; k < PF_MAX_IN && !g->status; k++) {
             const pf_val v = g->node[i].in[k];
             if (!needs_widening(g, &g->node[i], k)) continue;
-            if (!pf_is(converted[v.id])) converted[v.id] = pf_emit(g, &pf_op_widen, NULL, 1, &v);
+            if (!pf_exists(converted[v.id])) converted[v.id] = pf_emit(g, &pf_op_widen, NULL, 1, &v);
             g->node[i].in[k] = converted[v.id];
         }
     if (!g->status && g->nodes > nodes) move_to_front(g, nodes);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * passes.h -- the table of passes that rewrite a graph (passes.def), and a helper that two of them share. */
+ * passes.h -- the table of passes that rewrite a graph (passes.def), and the functions that the passes clean and trim
+ * call. */
 #ifndef PF_PASSES_H
 #define PF_PASSES_H
 #include "core/graph/op.h"
@@ -20,7 +21,8 @@ extern const pf_pass pf_passes[];        /* ends with a NULL name */
 #include "core/graph/passes/passes.def"
 #undef PF_PASS
 
-/* Drops nodes without an effect whose outputs no remaining node reads. trim_outputs: also sets outputs (but the first)
- * that no node reads to PF_NONE. */
-peft_status pf_drop_unread(pf_graph *g, bool trim_outputs);
+/* Drops nodes without an effect outside the graph whose outputs neither a remaining node nor the caller reads. The
+ * second function also sets unread outputs of the remaining nodes to PF_NONE, but for the first output of each. */
+peft_status pf_drop_unread_nodes(pf_graph *g);
+peft_status pf_drop_unread_nodes_and_outputs(pf_graph *g);
 #endif

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cut.c -- cuts a compiled graph into the frozen prefix (front) and the nodes after it (back), for the feature cache.
- * The front is made for one sample by setting first extents to 1 in the graph of a whole batch, which is correct as no
- * operation of the prefix mixes samples. So it has the same operations, and the same key, whatever the batch. */
+ * cut.c -- cuts a compiled graph into the frozen prefix and the nodes after it, for the feature cache. The prefix is
+ * made for one sample by setting first extents to 1 in the graph of a whole batch, which is correct as no operation of
+ * the prefix mixes samples. So it has the same operations, and the same key, whatever the batch. */
 #include "core/graph/op.h"
 
 /* Sets sampled[v] for values that depend on the sample: inputs that are cached by id, copies for each sample (repeat)
- * and what is computed from them. false: the first extent of such a value is not the batch. */
+ * and what is computed from them. Returns false if the first extent of such a value is not the batch. */
 static bool mark_sampled(const pf_graph *g, uint8_t *sampled)
 {
     for (uint32_t v = 1; v < g->values; v++)
-        sampled[v] = g->value[v].kind == PF_INPUT && g->input[g->value[v].slot].flags & PF_IN_BY_ID;
+        sampled[v] = g->value[v].kind == PF_INPUT && g->input[g->value[v].input_index].flags & PF_IN_BY_ID;
     for (uint32_t i = 0; i < g->prefix; i++) {
         const pf_node *n = &g->node[i];
         bool per_sample = n->op == &pf_op_repeat;
         for (int k = 0; k < PF_MAX_IN; k++) per_sample |= sampled[pf_root(g, n->in[k]).id];
-        for (int k = 0; k < PF_MAX_OUT && per_sample; k++) if (pf_is(n->out[k])) sampled[pf_root(g, n->out[k]).id] = 1;
+        for (int k = 0; k < PF_MAX_OUT && per_sample; k++)
+            if (pf_exists(n->out[k])) sampled[pf_root(g, n->out[k]).id] = 1;
     }
     for (uint32_t v = 1; v < g->values; v++) {
         sampled[v] = sampled[pf_root(g, (pf_val){ v }).id];
@@ -23,9 +24,9 @@ static bool mark_sampled(const pf_graph *g, uint8_t *sampled)
     return true;
 }
 
-/* Fills list with the values that cross; returns their number. Returns 0 as well if the prefix cannot be computed
- * sample by sample: it computes a value that is read after the run (keep), or one that crosses and is the same for
- * all samples. */
+/* Fills list with the crossing values (pf_crossing); returns their number. Returns 0 as well if the prefix cannot be
+ * computed sample by sample: it computes a value that is read after the run (keep), or a crossing value that is the
+ * same for all samples. */
 static uint32_t list_crossings(const pf_graph *g, const uint8_t *sampled, pf_crossing *list)
 {
     uint32_t n = 0;
@@ -36,33 +37,33 @@ static uint32_t list_crossings(const pf_graph *g, const uint8_t *sampled, pf_cro
     for (uint32_t i = 0; i < g->prefix; i++)
         for (int k = 0; k < PF_MAX_OUT; k++) {
             pf_val v = g->node[i].out[k];
-            if (!pf_is(v) || pf_is(pf_v(g, v)->view_of) || !pf_v(g, v)->crosses) continue;
+            if (!pf_exists(v) || pf_exists(pf_v(g, v)->view_of) || !pf_v(g, v)->read_after_prefix) continue;
             if (!sampled[v.id]) return 0;
             list[n++] = (pf_crossing){ v, pf_shape_count(&pf_v(g, v)->shape) / g->batch };
         }
     return n;
 }
 
-/* Reduces g to the prefix for one sample; values that cross are kept. */
-static void make_front(pf_graph *g, const uint8_t *sampled)
+/* Reduces g to the prefix for one sample; crossing values are kept. */
+static void keep_prefix(pf_graph *g, const uint8_t *sampled)
 {
     g->nodes = g->prefix;
     for (uint32_t i = 0; i < g->nodes; i++) {
         pf_node *n = &g->node[i];
         bool per_sample = false;
-        for (int k = 0; k < PF_MAX_OUT; k++) per_sample |= pf_is(n->out[k]) && sampled[n->out[k].id];
+        for (int k = 0; k < PF_MAX_OUT; k++) per_sample |= pf_exists(n->out[k]) && sampled[n->out[k].id];
         if (per_sample && n->op == &pf_op_repeat) n->attr.i[0] = 1;
         if (per_sample && n->attr.shape.ndim && n->attr.shape.dim[0] == g->batch) n->attr.shape.dim[0] = 1;
     }
     for (uint32_t v = 1; v < g->values; v++) {
         if (sampled[v]) g->value[v].shape.dim[0] = 1;
-        g->value[v].keep = g->value[v].crosses;
+        g->value[v].keep = g->value[v].read_after_prefix;
     }
     g->batch = 1;
 }
 
-/* Reduces g to the nodes after the prefix; the caller fills values that cross. */
-static void make_back(pf_graph *g, const pf_crossing *list, uint32_t count)
+/* Reduces g to the nodes after the prefix; the caller fills the crossing values. */
+static void keep_rest(pf_graph *g, const pf_crossing *list, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) pf_v(g, list[i].value)->from_caller = true;
     g->nodes -= g->prefix;
@@ -70,7 +71,7 @@ static void make_back(pf_graph *g, const pf_crossing *list, uint32_t count)
     g->prefix = 0;
 }
 
-peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t *count, char key[65])
+peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t *count, char key[PF_PREFIX_KEY_SIZE])
 {
     size_t bytes = g->prefix * PF_MAX_OUT * sizeof(pf_crossing) + g->values;
     pf_crossing *crossings = pf_alloc_zero(g->ctx, bytes);
@@ -79,11 +80,11 @@ peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t
     uint32_t n = mark_sampled(g, sampled) ? list_crossings(g, sampled, crossings) : 0;
     pf_crossing *made = n ? pf_alloc(g->ctx, n * sizeof *made) : NULL;
     peft_status status = n && !made ? pf_nomem("graph pass", n * sizeof *made) : PEFT_OK;
-    if (!status && n) status = pf_prefix_key(g, sampled, false, key);
+    if (!status && n) status = pf_prefix_key(g, sampled, PF_CONSTANTS_BY_ADDRESS, key);
     if (!status && n) {
         memcpy(made, crossings, n * sizeof *made);
-        if (part == PF_FRONT) make_front(g, sampled);
-        else make_back(g, made, n);
+        if (part == PF_PREFIX_PART) keep_prefix(g, sampled);
+        else keep_rest(g, made, n);
         *list = made;
         *count = n;
     } else pf_free(g->ctx, made);

@@ -7,8 +7,8 @@
 #include "core/graph/report/report.h"
 
 enum { PEAKS_MAX = 16 };                 /* measured peaks that are kept, one for each pair (kernels, threads) */
-enum { WINDOWS = 4 };                    /* measurements; the best counts, as other programs may take a core */
-#define WINDOW_SECONDS 0.002
+enum { MEASUREMENTS = 4 };               /* of a peak; the best counts, as other programs may take a core */
+#define MEASUREMENT_SECONDS 0.002
 
 void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user)
 {
@@ -16,8 +16,8 @@ void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user)
     long long flops = 0, bytes = 0;
     const char *name = e->g.spec.name ? e->g.spec.name : "graph";
     snprintf(line, sizeof line, "%s: %lld sample%s, %d thread%s, kernels %s, products %s", name, (long long)e->g.batch,
-             e->g.batch > 1 ? "s" : "", e->run.threads, e->run.threads > 1 ? "s" : "", e->run.k->name,
-             pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : "own");
+             e->g.batch > 1 ? "s" : "", e->run.threads, e->run.threads > 1 ? "s" : "", e->run.kernels->name,
+             pk_gemm_chosen(e->run.kernels, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : "own");
     fn(line, user);
     pf_row_header(line);
     fn(line, user);
@@ -28,12 +28,13 @@ void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user)
         bytes += pf_row_bytes(e, i);
     }
     snprintf(line, sizeof line, "%s: %u operations, %lld FLOPs, %lld bytes read and written; arena %zu bytes, scratch "
-             "%zu bytes", name, e->g.nodes, flops, bytes, e->plan.arena, e->plan.work);
+             "%zu bytes", name, e->g.nodes, flops, bytes, e->plan.arena, e->plan.scratch_bytes);
     fn(line, user);
 }
 
-/* FLOP/s that these threads reach with these kernels on FMAs alone: measured once in a process. The lock is not held
- * while it is measured: the pool may be the application's, and its threads may call this function for another graph. */
+/* FLOP/s that the threads of r reach with its kernels on fused multiply-adds alone, measured once in a process. The
+ * lock is not held during the measurement: the pool may be the application's, and its threads may call this function
+ * for another graph. */
 static double peak_of(const pf_run *r)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -42,13 +43,14 @@ static double peak_of(const pf_run *r)
     double flops = 0;
     pthread_mutex_lock(&lock);
     for (int i = 0; i < count && !(flops > 0); i++)
-        if (peaks[i].kernels == r->k && peaks[i].threads == r->threads) flops = peaks[i].flops;
+        if (peaks[i].kernels == r->kernels && peaks[i].threads == r->threads) flops = peaks[i].flops;
     pthread_mutex_unlock(&lock);
     if (flops > 0) return flops;
-    for (int i = 0; i < WINDOWS; i++) flops = fmax(flops, pk_pool_peak(r->k, r->pool, WINDOW_SECONDS));
+    for (int i = 0; i < MEASUREMENTS; i++)
+        flops = fmax(flops, pk_pool_peak(r->kernels, r->pool, MEASUREMENT_SECONDS));
     pthread_mutex_lock(&lock);
-    const int slot = count < PEAKS_MAX ? count++ : 0;
-    peaks[slot].kernels = r->k, peaks[slot].threads = r->threads, peaks[slot].flops = flops;
+    const int slot = count < PEAKS_MAX ? count++ : 0;    /* the table is full: replaces the first */
+    peaks[slot].kernels = r->kernels, peaks[slot].threads = r->threads, peaks[slot].flops = flops;
     pthread_mutex_unlock(&lock);
     return flops;
 }

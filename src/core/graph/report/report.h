@@ -9,13 +9,13 @@ enum { PF_ROW_MAX = 640 };               /* bytes of a line */
 
 /* Writes the line of node i; pf_exec_bind must have been called. */
 void    pf_row(const pf_exec *e, uint32_t i, char line[PF_ROW_MAX]);
-int64_t pf_row_flops(const pf_exec *e, uint32_t i);                    /* two numbers of the line */
-int64_t pf_row_bytes(const pf_exec *e, uint32_t i);
+int64_t pf_row_flops(const pf_exec *e, uint32_t i);                    /* column flops of the line */
+int64_t pf_row_bytes(const pf_exec *e, uint32_t i);                    /* column bytes: read and written */
 void    pf_row_header(char line[PF_ROW_MAX]);                          /* the names of the columns */
 
-/* Writes the names of the tensors that node i reads, "blocks.0.norm1.weight,bias", after the name of the parameter
- * whose gradient it computes. If it reads computed values only, writes in parentheses the names of the node that
- * computed the first of them, or "-". */
+/* Column tensors: first the parameter whose gradient node i computes, if it does, then the tensors that it reads:
+ * "blocks.0.norm1.weight,bias". If node i reads computed values only, writes in parentheses what it would write for
+ * the node that computed the first of them; "-": no name was found. */
 void pf_row_tensors(const pf_graph *g, uint32_t i, char *text, size_t capacity);
 
 /* Writes the names of the tensors that n reads; "": none has a name. n need not be a node of the graph yet. Returns

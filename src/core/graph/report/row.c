@@ -14,8 +14,8 @@ enum { AVX512_FLOATS = 16 };             /* floats in a vector register of AVX-5
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-/* Appends to text. */
-static void add(char *text, size_t capacity, const char *format, ...)
+/* Appends to text what printf would print, as far as it fits. */
+static void append(char *text, size_t capacity, const char *format, ...)
 {
     const size_t used = strlen(text);
     va_list args;
@@ -32,104 +32,105 @@ static bool product_of(const pf_exec *e, const pf_node *n, pk_gemm *p)
     return true;
 }
 
-/* The operation and the epilogue of a product: "linear+bias+gelu". */
-static void operation(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
+/* Appends the operation, and the epilogue if it is a product: "linear+bias+gelu". */
+static void append_operation(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     static const char *const acts[] = { [PK_GELU] = "gelu", [PK_QUICKGELU] = "quickgelu", [PK_RELU] = "relu",
                                         [PK_TANH] = "tanh", [PK_SIGMOID] = "sigmoid", [PK_SILU] = "silu" };
     pk_gemm p;
-    add(text, capacity, "%s", n->op->name);
+    append(text, capacity, "%s", n->op->name);
     if (!product_of(e, n, &p)) return;
-    if (p.bias) add(text, capacity, "+bias");
-    if (p.act) add(text, capacity, "+%s", acts[p.act]);
-    if (p.gate) add(text, capacity, "+%s'", acts[p.gate_act]);
-    if (p.gamma) add(text, capacity, "+gamma");
-    if (p.residual) add(text, capacity, "+add");
+    if (p.bias) append(text, capacity, "+bias");
+    if (p.act) append(text, capacity, "+%s", acts[p.act]);
+    if (p.gate) append(text, capacity, "+%s'", acts[p.gate_act]);
+    if (p.gamma) append(text, capacity, "+gamma");
+    if (p.residual) append(text, capacity, "+add");
 }
 
-static void shape(const pf_graph *g, pf_val v, char *text, size_t capacity)
+/* Appends the extents of v: "4x197x768"; "1" for a value without extents. */
+static void append_shape(const pf_graph *g, pf_val v, char *text, size_t capacity)
 {
     const pf_shape *s = &pf_v(g, v)->shape;
-    if (!s->ndim) add(text, capacity, "1");
-    for (int k = 0; k < s->ndim; k++) add(text, capacity, k ? "x%lld" : "%lld", (long long)s->dim[k]);
+    if (!s->ndim) append(text, capacity, "1");
+    for (int k = 0; k < s->ndim; k++) append(text, capacity, k ? "x%lld" : "%lld", (long long)s->dim[k]);
 }
 
-/* "4x197x768:3072x768->4x197x3072": the first two inputs and the first output. */
-static void shapes(const pf_graph *g, const pf_node *n, char *text, size_t capacity)
+/* Appends the shapes of the first two inputs and the first output: "4x197x768:3072x768->4x197x3072". */
+static void append_shapes(const pf_graph *g, const pf_node *n, char *text, size_t capacity)
 {
     for (int k = 0, shown = 0; k < PF_MAX_IN && shown < 2; k++) {
-        if (!pf_is(n->in[k])) continue;
-        if (shown++) add(text, capacity, ":");
-        shape(g, n->in[k], text, capacity);
+        if (!pf_exists(n->in[k])) continue;
+        if (shown++) append(text, capacity, ":");
+        append_shape(g, n->in[k], text, capacity);
     }
     for (int k = 0; k < PF_MAX_OUT; k++) {
-        if (!pf_is(n->out[k])) continue;
-        add(text, capacity, "->");
-        shape(g, n->out[k], text, capacity);
+        if (!pf_exists(n->out[k])) continue;
+        append(text, capacity, "->");
+        append_shape(g, n->out[k], text, capacity);
         return;
     }
 }
 
-/* Writes which kernel computes n: "gemm:avx2:f16", "layernorm:avx2", "copy"; "c": plain C. */
-static void kernel(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
+/* Appends which kernel computes n: "gemm:avx2:f16", "layernorm:avx2", "copy"; "c": plain C. */
+static void append_kernel(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     static const char *const types[PK_DTYPES] = { [PK_F16] = ":f16", [PK_BF16] = ":bf16" };
     pk_gemm p;
     if (product_of(e, n, &p))
-        add(text, capacity, "gemm:%s%s",
-            pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : e->run.k->name,
+        append(text, capacity, "gemm:%s%s",
+            pk_gemm_chosen(e->run.kernels, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : e->run.kernels->name,
             p.b_type ? types[p.b_type] : "");
-    else if (!n->op->kernel) add(text, capacity, "c");
-    else if (!strcmp(n->op->kernel, "copy")) add(text, capacity, "copy");
-    else add(text, capacity, "%s:%s", n->op->kernel, e->run.k->name);
+    else if (!n->op->kernel) append(text, capacity, "c");
+    else if (!strcmp(n->op->kernel, "copy")) append(text, capacity, "copy");
+    else append(text, capacity, "%s:%s", n->op->kernel, e->run.kernels->name);
 }
 
-/* Separates two reasons. */
-static void separate(char *text, size_t capacity)
+/* Separates the next reason from those in text, if there are any. */
+static void append_separator(char *text, size_t capacity)
 {
-    if (*text) add(text, capacity, "; ");
+    if (*text) append(text, capacity, "; ");
 }
 
-/* Adds why the kernels are not those of the widest instruction set, if they are not. */
-static void why_isa(const pf_exec *e, char *text, size_t capacity)
+/* Appends why the kernels are not those of the widest instruction set, if they are not. */
+static void append_isa_reason(const pf_exec *e, char *text, size_t capacity)
 {
-    const pk_table *t = e->run.k;
+    const pk_table *t = e->run.kernels;
     const char *chosen_by = e->g.spec.isa_by;
     if (strcmp(t->name, pk_isas()[0])) {
-        separate(text, capacity);
-        add(text, capacity, "%s: %s", t->name, chosen_by ? chosen_by : "chosen");
+        append_separator(text, capacity);
+        append(text, capacity, "%s: %s", t->name, chosen_by ? chosen_by : "chosen");
     } else if (t->vector < AVX512_FLOATS) {
-        separate(text, capacity);
-        add(text, capacity, t->vector == 1 ? "%s: no vector kernels for this CPU" : "%s: this CPU has no AVX-512",
+        append_separator(text, capacity);
+        append(text, capacity, t->vector == 1 ? "%s: no vector kernels for this CPU" : "%s: this CPU has no AVX-512",
             t->name);
     }
 }
 
-/* Adds why this implementation of the product was chosen, and what keeps it from its best speed. */
-static void why_product(const pf_exec *e, const pk_gemm *p, char *text, size_t capacity)
+/* Appends why this implementation of the product was chosen, and what keeps it from its best speed. */
+static void append_product_reasons(const pf_exec *e, const pk_gemm *p, char *text, size_t capacity)
 {
     const char *chosen_by = e->g.spec.gemm_by;
     char limits[120];
-    if (pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS) {
-        add(text, capacity, "cblas: %s", chosen_by ? chosen_by : "the library's own product is plain C on this CPU");
+    if (pk_gemm_chosen(e->run.kernels, e->run.gemm) == PK_GEMM_CBLAS) {
+        append(text, capacity, "cblas: %s", chosen_by ? chosen_by : "the library's own product is plain C on this CPU");
         return;
     }
-    if (e->run.k->vector == 1) add(text, capacity, "own: %s", chosen_by ? chosen_by : "no BLAS can be opened");
-    if (*pk_gemm_limits(e->run.k, e->run.pool, p, limits, sizeof limits)) {
-        separate(text, capacity);
-        add(text, capacity, "%s", limits);
+    if (e->run.kernels->vector == 1) append(text, capacity, "own: %s", chosen_by ? chosen_by : "no BLAS can be opened");
+    if (*pk_gemm_limits(e->run.kernels, e->run.pool, p, limits, sizeof limits)) {
+        append_separator(text, capacity);
+        append(text, capacity, "%s", limits);
     }
-    why_isa(e, text, capacity);
+    append_isa_reason(e, text, capacity);
 }
 
-/* Writes what keeps n from the fastest kernel; "-": nothing. */
-static void why(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
+/* Column why: what keeps n from the fastest kernel; "-": nothing. */
+static void append_reasons(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     pk_gemm p;
-    if (product_of(e, n, &p)) why_product(e, &p, text, capacity);
-    else if (!n->op->kernel) add(text, capacity, "no vector kernel");
-    else if (strcmp(n->op->kernel, "copy")) why_isa(e, text, capacity);
-    if (!*text) add(text, capacity, "-");
+    if (product_of(e, n, &p)) append_product_reasons(e, &p, text, capacity);
+    else if (!n->op->kernel) append(text, capacity, "no vector kernel");
+    else if (strcmp(n->op->kernel, "copy")) append_isa_reason(e, text, capacity);
+    if (!*text) append(text, capacity, "-");
 }
 
 int64_t pf_row_flops(const pf_exec *e, uint32_t i)
@@ -138,13 +139,14 @@ int64_t pf_row_flops(const pf_exec *e, uint32_t i)
     return n->op->flops ? n->op->flops(&e->g, n) : 0;
 }
 
+/* The size of v in the element type that it is stored in. */
 static int64_t bytes_of(const pf_graph *g, pf_val v)
 {
     const pf_value *x = pf_v(g, v);
     int64_t size = (int64_t)sizeof(pk_real);
-    if (!pf_is(v)) return 0;
+    if (!pf_exists(v)) return 0;
     if (x->kind == PF_CONST) size = pk_dtype_size(x->type);
-    if (x->kind == PF_INPUT && !strcmp(g->input[x->slot].name, "labels")) size = (int64_t)sizeof(int64_t);
+    if (x->kind == PF_INPUT && !strcmp(g->input[x->input_index].name, "labels")) size = (int64_t)sizeof(int64_t);
     return pf_shape_count(&x->shape) * size;
 }
 
@@ -166,13 +168,14 @@ void pf_row_header(char line[PF_ROW_MAX])
 void pf_row(const pf_exec *e, uint32_t i, char line[PF_ROW_MAX])
 {
     const pf_node *n = &e->g.node[i];
-    const char part = i < e->g.prefix ? 'f' : n->backward ? 'b' : '-';        /* column p: frozen prefix, backward */
+    /* column p: f: frozen prefix, b: backward, -: the forward nodes between them */
+    const char part = i < e->g.prefix ? 'f' : n->backward ? 'b' : '-';
     char tensors[120], operation_text[64] = "", extents[120] = "", kernel_text[40] = "", reason[200] = "";
     pf_row_tensors(&e->g, i, tensors, sizeof tensors);
-    operation(e, n, operation_text, sizeof operation_text);
-    shapes(&e->g, n, extents, sizeof extents);
-    kernel(e, n, kernel_text, sizeof kernel_text);
-    why(e, n, reason, sizeof reason);
+    append_operation(e, n, operation_text, sizeof operation_text);
+    append_shapes(&e->g, n, extents, sizeof extents);
+    append_kernel(e, n, kernel_text, sizeof kernel_text);
+    append_reasons(e, n, reason, sizeof reason);
     snprintf(line, PF_ROW_MAX, ROW_FORMAT, e->g.spec.name ? e->g.spec.name : "graph", i,
              part, operation_text, tensors, extents, kernel_text,
              (long long)pf_row_flops(e, i), (long long)pf_row_bytes(e, i), reason);

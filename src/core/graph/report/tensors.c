@@ -8,11 +8,12 @@
 
 enum { STEPS_MAX = 64 };                 /* how many operations are followed back to find a name */
 
+/* The name of a parameter, constant or input, or of the one that v is a view of; NULL: v is computed or has no name. */
 static const char *name_of(const pf_graph *g, pf_val v)
 {
     const pf_value *x = pf_v(g, pf_root(g, v));
     if (x->kind == PF_PARAM) return x->param->name;
-    if (x->kind == PF_INPUT) return g->input[x->slot].name;
+    if (x->kind == PF_INPUT) return g->input[x->input_index].name;
     return x->kind == PF_CONST ? x->name : NULL;
 }
 
@@ -23,15 +24,17 @@ static size_t prefix_length(const char *name)
     return dot ? (size_t)(dot - name) + 1 : 0;
 }
 
-/* Appends a name, without its prefix if `first` (NULL: no name) has the same prefix: "a.b.weight,bias". */
-static void add_name(const char *name, const char *first, char *text, size_t capacity)
+/* Appends a name to the list in text. first: the first name of the list, NULL if there is none; the prefix that a later
+ * name has in common with it is left out: "a.b.weight,bias". */
+static void append_name(const char *name, const char *first, char *text, size_t capacity)
 {
     const size_t used = strlen(text), prefix = first ? prefix_length(first) : 0;
     const char *shown = prefix && prefix == prefix_length(name) && !strncmp(first, name, prefix) ? name + prefix : name;
     snprintf(text + used, capacity - used, "%s%s", used ? "," : "", shown);
 }
 
-/* The parameter whose gradient n computes or stores; NULL: n does neither. */
+/* The parameter whose gradient n computes or stores; NULL: n does neither. Such an n is a store node, or a later store
+ * node reads its output. */
 static const char *gradient_of(const pf_graph *g, const pf_node *n)
 {
     for (const pf_node *s = n; n->backward && s < g->node + g->nodes; s++)
@@ -41,15 +44,15 @@ static const char *gradient_of(const pf_graph *g, const pf_node *n)
 }
 
 /* Writes the name `gradient` (NULL: none), then the names of the tensors that n reads; false: there is no name. */
-static bool names(const pf_graph *g, const pf_node *n, const char *gradient, char *text, size_t capacity)
+static bool write_names(const pf_graph *g, const pf_node *n, const char *gradient, char *text, size_t capacity)
 {
     const char *first = gradient;
     *text = 0;
-    if (gradient) add_name(gradient, NULL, text, capacity);
+    if (gradient) append_name(gradient, NULL, text, capacity);
     for (int k = 0; k < PF_MAX_IN; k++) {
-        const char *name = pf_is(n->in[k]) ? name_of(g, n->in[k]) : NULL;
+        const char *name = pf_exists(n->in[k]) ? name_of(g, n->in[k]) : NULL;
         if (!name) continue;
-        add_name(name, first, text, capacity);
+        append_name(name, first, text, capacity);
         if (!first) first = name;
     }
     return *text != 0;
@@ -57,7 +60,8 @@ static bool names(const pf_graph *g, const pf_node *n, const char *gradient, cha
 
 const char *pf_node_tensors(const pf_graph *g, const pf_node *n, char *text, size_t capacity)
 {
-    names(g, n, NULL, text, capacity);
+    const char *const no_gradient = NULL;
+    write_names(g, n, no_gradient, text, capacity);
     return text;
 }
 
@@ -67,7 +71,7 @@ static const pf_node *computed_by(const pf_graph *g, uint32_t i, pf_val v)
     const pf_val root = pf_root(g, v);
     while (i-- > 0)
         for (int k = 0; k < PF_MAX_OUT; k++)
-            if (pf_is(g->node[i].out[k]) && pf_eq(pf_root(g, g->node[i].out[k]), root)) return &g->node[i];
+            if (pf_exists(g->node[i].out[k]) && pf_eq(pf_root(g, g->node[i].out[k]), root)) return &g->node[i];
     return NULL;
 }
 
@@ -76,12 +80,12 @@ void pf_row_tensors(const pf_graph *g, uint32_t i, char *text, size_t capacity)
 {
     const pf_node *n = &g->node[i];
     char found[PF_ROW_MAX];
-    if (names(g, n, gradient_of(g, n), text, capacity)) return;
+    if (write_names(g, n, gradient_of(g, n), text, capacity)) return;
     for (int step = 0; n && step < STEPS_MAX; step++) {
-        int k = 0;
-        while (k < PF_MAX_IN && !pf_is(n->in[k])) k++;
+        int k = 0;                                       /* the first input that exists */
+        while (k < PF_MAX_IN && !pf_exists(n->in[k])) k++;
         n = k < PF_MAX_IN ? computed_by(g, (uint32_t)(n - g->node), n->in[k]) : NULL;
-        if (!n || !names(g, n, gradient_of(g, n), found, sizeof found)) continue;
+        if (!n || !write_names(g, n, gradient_of(g, n), found, sizeof found)) continue;
         snprintf(text, capacity, "(%s)", found);
         return;
     }

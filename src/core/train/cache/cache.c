@@ -51,7 +51,7 @@ static peft_status open_records(pf_cache *cache, const pf_cache_spec *spec)
                             .record_bytes = cache->sample_bytes, .limit = (size_t)spec->limit };
     size_t capacity = file.limit / cache->sample_bytes;
     if (spec->path) {
-        PF_TRY(pf_prefix_key(&spec->front->exec.g, NULL, true, key));
+        PF_TRY(pf_prefix_key(&spec->front->exec.g, NULL, PF_CONSTANTS_BY_CONTENT, key));
         PF_TRY(pf_records_in_file(cache->ctx, &file, &cache->records));
     } else if (capacity) {
         PF_TRY(pf_records_in_memory(cache->ctx, cache->sample_bytes, capacity, &cache->records));

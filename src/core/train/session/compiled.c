@@ -52,7 +52,7 @@ static peft_status find_inputs(pf_compiled *c, const pf_loss *loss)
     const pf_graph *g = &c->exec.g;
     c->labels = -1;
     for (int i = 0; i < g->inputs; i++)                       /* inputs that methods declared */
-        if (g->input[i].flags & PF_IN_GIVEN) c->given[c->given_count++] = i;
+        if (g->input[i].flags & PF_IN_METHOD) c->given[c->given_count++] = i;
     PF_TRY(pf_exec_find_input(&c->exec, "images", &c->images));
     if (!loss) return PEFT_OK;
     while (g->node[c->loss_node].op != &pf_op_loss) c->loss_node++;

@@ -13,7 +13,7 @@ enum { PF_TAPS_MAX = 16 };
 /* The graph computes logits of images; with a loss also the loss and the gradients. */
 typedef struct pf_compiled {
     pf_exec exec;
-    int64_t batch;                       /* samples that the graph is for; 1 for PF_FRONT */
+    int64_t batch;                       /* samples that the graph is for; 1 for PF_PREFIX_PART */
     pf_val logits, loss;
     uint32_t loss_node;                  /* index of the loss node; unused without a loss */
     pf_val feature;                      /* the pooled feature [batch, 1, width]; PF_NONE: not kept, or there is none */
@@ -31,7 +31,7 @@ typedef struct pf_net_spec {
     const pf_loss *loss;                 /* NULL: none */
     const char *taps;                    /* wanted taps: "embed,block.3"; NULL: none. Must outlive the result. */
     bool feature;                        /* keep the pooled feature, if the model has one */
-    pf_part part;                        /* PF_WHOLE, PF_FRONT (the frozen prefix) or PF_BACK (all nodes after it) */
+    pf_part part;                        /* which nodes of the graph (graph.h) */
     pf_compile_spec compile;             /* from pf_team_spec */
 } pf_net_spec;
 

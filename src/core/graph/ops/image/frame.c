@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * frame.c -- makes a frame [c, s, s], an image that is 0 inside, of its four borders (pads). */
+ * frame.c -- makes an image [c, s, s] of four pads, which are its borders; inside them it is 0. */
 #include "core/graph/op.h"
 
-/* The box of pad k (0 to 3: up, down, left, right) of thickness w in a square image: its first pixel, its extents. */
+/* A rectangle of pixels: its first pixel, its extents. */
 typedef struct { int64_t y, x, rows, cols; } box;
+/* Where pad k (0 to 3: up, down, left, right) of thickness w is in a square image. */
 static box pad_box(int k, int64_t side, int64_t w)
 {
     const box boxes[4] = { { 0, 0, w, side }, { side - w, 0, w, side }, { w, 0, side - 2 * w, w },
@@ -31,7 +32,7 @@ static void frame_run(const pf_run *r, const pf_node *n)
     memset(y, 0, (size_t)(channels * side * side) * sizeof *y);
     for (int k = 0; k < 4; k++) {
         box b = pad_box(k, side, up->dim[2]);
-        for (int64_t i = 0; i < channels * b.rows; i++)
+        for (int64_t i = 0; i < channels * b.rows; i++)                  /* row i % rows of channel i / rows */
             memcpy(y + (i / b.rows * side + b.y + i % b.rows) * side + b.x, r->ptr[n->in[k].id] + i * b.cols,
                    (size_t)b.cols * sizeof *y);
     }
@@ -41,7 +42,7 @@ static void frame_grad(pf_grads *gr, const pf_node *n)
     for (int k = 0; k < 4; k++) {
         pf_attr a = { .i = { k, pf_v(gr->g, n->in[0])->shape.dim[2] }, .shape = pf_v(gr->g, n->in[k])->shape };
         if (pf_grad_wanted(gr, n->in[k]))
-            pf_grad_add(gr, n->in[k], PF_BACK(gr, &pf_op_frame_grad, &a, pf_grad_of(gr, n->out[0])));
+            pf_grad_add(gr, n->in[k], PF_EMIT_BACKWARD(gr, &pf_op_frame_grad, &a, pf_grad_of(gr, n->out[0])));
     }
 }
 const pf_op pf_op_frame = { .name = "frame", .kernel = "copy",
@@ -54,7 +55,7 @@ static void frame_grad_run(const pf_run *r, const pf_node *n)
     const pf_shape *d = &pf_v(r->g, n->in[0])->shape;
     int64_t side = d->dim[2];
     box b = pad_box((int)n->attr.i[0], side, n->attr.i[1]);
-    for (int64_t i = 0; i < d->dim[0] * b.rows; i++)
+    for (int64_t i = 0; i < d->dim[0] * b.rows; i++)                     /* row i % rows of channel i / rows */
         memcpy(r->ptr[n->out[0].id] + i * b.cols,
                r->ptr[n->in[0].id] + (i / b.rows * side + b.y + i % b.rows) * side + b.x,
                (size_t)b.cols * sizeof(pk_real));

@@ -3,9 +3,12 @@
  * layer, and back for the gradient. */
 #include "core/graph/op.h"
 
-typedef struct { pk_real *image, *patches; bool to_image; int64_t channels, side, patch, grid; } job;
+typedef enum { TO_PATCHES, TO_IMAGES } direction;
+/* side: of the images, in pixels; patch: of a patch, in pixels; grid: of an image, in patches. */
+typedef struct { pk_real *image, *patches; direction to; int64_t channels, side, patch, grid; } job;
 
-/* Copies rows begin .. end - 1 of patches, grid of them an image. A patch's columns are ordered (channel, y, x). */
+/* Copies rows begin .. end - 1 of the patch grids of all images: row i is row i % grid of image i / grid. The elements
+ * of a patch are ordered (channel, y, x); a copy moves one of its lines of pixels. */
 static void copy_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
@@ -18,17 +21,19 @@ static void copy_rows(void *arg, int64_t begin, int64_t end, int worker)
                     pk_real *in_patch = j->patches + (((i * grid + x) * j->channels + c) * p + y) * p;
                     pk_real *in_image = j->image + (i / grid * j->channels + c) * plane
                                       + (i % grid * p + y) * j->side + x * p;
-                    memcpy(j->to_image ? in_image : in_patch, j->to_image ? in_patch : in_image,
-                           (size_t)p * sizeof *in_patch);
+                    if (j->to == TO_IMAGES) memcpy(in_image, in_patch, (size_t)p * sizeof *in_patch);
+                    else memcpy(in_patch, in_image, (size_t)p * sizeof *in_patch);
                 }
 }
 
-static void copy(const pf_run *r, const pf_node *n, pf_val images, pf_val patches, bool to_image)
+static void copy(const pf_run *r, const pf_node *n, pf_val images, pf_val patches, direction to)
 {
     const pf_shape *s = &pf_v(r->g, images)->shape;
     int64_t grid = s->dim[3] / n->attr.i[0];
-    job j = { r->ptr[images.id], r->ptr[patches.id], to_image, s->dim[1], s->dim[3], n->attr.i[0], grid };
-    pf_parallel(r, s->dim[0] * grid, 1, copy_rows, &j);
+    job j = { .image = r->ptr[images.id], .patches = r->ptr[patches.id], .to = to, .channels = s->dim[1],
+              .side = s->dim[3], .patch = n->attr.i[0], .grid = grid };
+    const int64_t rows_per_task = 1;
+    pf_parallel(r, s->dim[0] * grid, rows_per_task, copy_rows, &j);
 }
 
 /* in: images [b,c,s,s]; attr i[0]: patch side; out [b, (s/p)^2, c p p] */
@@ -40,18 +45,18 @@ static bool patches_infer(pf_graph *g, pf_node *n)
         return pf_bad_shape(g, n, "square images [b, c, s, s], s a multiple of the patch side");
     return pf_out(g, n, 0, pf_shape_of(3, s.dim[0], s.dim[2] / p * (s.dim[3] / p), s.dim[1] * p * p));
 }
-static void patches_run(const pf_run *r, const pf_node *n) { copy(r, n, n->in[0], n->out[0], false); }
+static void patches_run(const pf_run *r, const pf_node *n) { copy(r, n, n->in[0], n->out[0], TO_PATCHES); }
 static void patches_grad_emit(pf_grads *gr, const pf_node *n)
 {
     pf_attr a = n->attr;
     a.shape = pf_v(gr->g, n->in[0])->shape;
     if (pf_grad_wanted(gr, n->in[0]))
-        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_patches_grad, &a, pf_grad_of(gr, n->out[0])));
+        pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_patches_grad, &a, pf_grad_of(gr, n->out[0])));
 }
 const pf_op pf_op_patches = { .name = "patches", .kernel = "copy", .infer = patches_infer, .grad = patches_grad_emit,
                               .run = patches_run };
 
-/* in: d; attr i[0]: patch side, shape: of the images; out: d as images */
+/* in: d, the gradient of the patches; attr i[0]: patch side, shape: of the images; out: the same numbers as images */
 static bool back_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
-static void back_run(const pf_run *r, const pf_node *n) { copy(r, n, n->out[0], n->in[0], true); }
+static void back_run(const pf_run *r, const pf_node *n) { copy(r, n, n->out[0], n->in[0], TO_IMAGES); }
 const pf_op pf_op_patches_grad = { .name = "patches_grad", .kernel = "copy", .infer = back_infer, .run = back_run };
