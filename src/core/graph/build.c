@@ -192,7 +192,7 @@ pf_val peft_sys_input(peft_build *g, const char *name, const int64_t *dims)
 {
     static const char *const reserved[] = { "images", "labels", "targets" };
     pf_shape s = { .ndim = 1, .dim = { g->batch } };
-    bool large = false;
+    bool fits = true;                                    /* every extent is in its range */
     if (!name || !dims)
         return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_input: %s is NULL: expected a pointer",
                                         name ? "dims" : "name"));
@@ -202,10 +202,10 @@ pf_val peft_sys_input(peft_build *g, const char *name, const int64_t *dims)
                                             "peft_sys_input '%s': the library has an input of this name",
                                             name));
     for (; *dims && s.ndim < PF_MAX_RANK; dims++) {
-        large |= *dims < 1 || *dims > 1 << 24;
+        fits &= *dims >= 1 && *dims <= 1 << 24;
         s.dim[s.ndim++] = *dims;
     }
-    if (large || *dims || s.ndim < 2 || pf_dims_count(s.ndim, s.dim) < 0)
+    if (!fits || *dims || s.ndim < 2 || pf_dims_count(s.ndim, s.dim) < 0)
         return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE,
                                         "peft_sys_input '%s': expected 1 to %d extents, each from 1 to 2^24",
                                         name, PF_MAX_RANK - 1));

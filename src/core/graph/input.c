@@ -23,10 +23,10 @@ static const char *input_names(const pf_graph *g, char *text, size_t capacity)
 
 pf_val pf_input_add(pf_graph *g, const char *name, pf_shape shape, unsigned flags)
 {
-    const int known = pf_input_find(g, name);
+    const int existing = pf_input_find(g, name);
     if (g->status) return PF_NONE;
-    if (known >= 0) {
-        const pf_input *in = &g->input[known];
+    if (existing >= 0) {
+        const pf_input *in = &g->input[existing];
         if (in->flags == flags && pf_shape_equal(&pf_v(g, in->value)->shape, &shape)) return in->value;
         return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "input '%s': declared before with another shape or use", name));
     }
@@ -56,11 +56,11 @@ bool pf_input_read(const pf_graph *g, int input)
 
 peft_status pf_exec_find_input(const pf_exec *e, const char *name, int *input)
 {
-    char known[PF_INPUTS_MAX * (sizeof e->g.input[0].name + 2)];
+    char names[PF_INPUTS_MAX * (sizeof e->g.input[0].name + 2)];         /* 2: the separator */
     *input = pf_input_find(&e->g, name);
     if (*input >= 0) return PEFT_OK;
     return pf_fail(PEFT_E_NOTFOUND, "input '%.60s': the graph has no such input; it has %s", name,
-                   e->g.inputs ? input_names(&e->g, known, sizeof known) : "none");
+                   e->g.inputs ? input_names(&e->g, names, sizeof names) : "none");
 }
 
 void pf_exec_input(pf_exec *e, int input, const void *data)

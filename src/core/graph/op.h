@@ -29,6 +29,14 @@ static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }       /* no gap
 enum { PF_CONCAT_MAX = 4 };
 /* Attribute i[2] of take: the result is rows i[0] .. i[0] + i[1] - 1 of the input, or all its other rows. */
 enum { PF_TAKE_ROWS = 0, PF_DROP_ROWS = 1 };
-/* Inputs of linear; the last three are optional. */
+/* Inputs of linear, then of linear_dx: the last three and the last two are optional; the fuse pass sets them. */
 enum { PF_LINEAR_X, PF_LINEAR_W, PF_LINEAR_BIAS, PF_LINEAR_RESIDUAL, PF_LINEAR_GAMMA };
+enum { PF_LINEAR_DX_DY, PF_LINEAR_DX_W, PF_LINEAR_DX_GATE, PF_LINEAR_DX_ADD };
+/* Output of linear: the input of the fused activation, or the activation's derivative there. */
+enum { PF_LINEAR_PRE = 1 };
+/* Attributes i of linear and linear_dx: the kind of the activation (pk_act); 1: pre and gate hold the derivative of the
+ * activation in place of its input. */
+enum { PF_LINEAR_ACT, PF_LINEAR_SLOPES };
+/* Input of layernorm_dx: a gradient that is added to the result (fuse pass). */
+enum { PF_LAYERNORM_DX_ADD = 5 };
 #endif

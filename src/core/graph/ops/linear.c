@@ -62,14 +62,15 @@ static bool linear_infer(pf_graph *g, pf_node *n)
 static void linear_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
     const pf_graph *g = r->g;
-    pf_mat x = pf_matrix(r, n->in[PF_LINEAR_X]), y = pf_matrix(r, n->out[0]), pre = pf_matrix(r, n->out[1]);
+    pf_mat x = pf_matrix(r, n->in[PF_LINEAR_X]), y = pf_matrix(r, n->out[0]), pre = pf_matrix(r, n->out[PF_LINEAR_PRE]);
     pf_mat residual = pf_matrix(r, n->in[PF_LINEAR_RESIDUAL]);
     *a = (pk_gemm){
         .m = x.rows, .n = out_features(g, n->in[PF_LINEAR_W]), .k = x.cols,
         .a = x.p, .a_row = x.ld, .a_col = 1,
         .c = y.p, .c_row = y.ld, .scale = 1,
-        .bias = r->ptr[n->in[PF_LINEAR_BIAS].id], .act = (pk_act)n->attr.i[0], .pre = pre.p, .pre_row = pre.ld,
-        .slopes = (int)n->attr.i[1],
+        .bias = r->ptr[n->in[PF_LINEAR_BIAS].id], .act = (pk_act)n->attr.i[PF_LINEAR_ACT],
+        .pre = pre.p, .pre_row = pre.ld,
+        .slopes = (int)n->attr.i[PF_LINEAR_SLOPES],
         .gamma = r->ptr[n->in[PF_LINEAR_GAMMA].id], .residual = residual.p, .residual_row = residual.ld };
     set_weight(r, a, n->in[PF_LINEAR_W], TRANSPOSED);
 }
@@ -111,28 +112,31 @@ static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->att
 
 static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
-    pf_mat dy = pf_matrix(r, n->in[0]), dx = pf_matrix(r, n->out[0]);
-    pf_mat gate = pf_matrix(r, n->in[2]), add = pf_matrix(r, n->in[3]);
+    pf_mat dy = pf_matrix(r, n->in[PF_LINEAR_DX_DY]), dx = pf_matrix(r, n->out[0]);
+    pf_mat gate = pf_matrix(r, n->in[PF_LINEAR_DX_GATE]), add = pf_matrix(r, n->in[PF_LINEAR_DX_ADD]);
     *a = (pk_gemm){
         .m = dy.rows, .n = dx.cols, .k = dy.cols,
         .a = dy.p, .a_row = dy.ld, .a_col = 1,
         .c = dx.p, .c_row = dx.ld, .scale = 1,
-        .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[0],
-        .slopes = (int)n->attr.i[1],
+        .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[PF_LINEAR_ACT],
+        .slopes = (int)n->attr.i[PF_LINEAR_SLOPES],
         .residual = add.p, .residual_row = add.ld };
-    set_weight(r, a, n->in[1], AS_IT_IS);
+    set_weight(r, a, n->in[PF_LINEAR_DX_W], AS_IT_IS);
 }
 
 static size_t dx_scratch(const pf_run *r, const pf_node *n)
 {
-    const pf_val dy = n->in[0], w = n->in[1];
+    const pf_val dy = n->in[PF_LINEAR_DX_DY], w = n->in[PF_LINEAR_DX_W];
     return product_scratch(r, pf_rows(r->g, dy), pf_cols(r->g, n->out[0]), pf_cols(r->g, dy), w);
 }
 
-static int64_t dx_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
+static int64_t dx_flops(const pf_graph *g, const pf_node *n)
+{
+    return flops_of(g, n->in[PF_LINEAR_DX_DY], n->in[PF_LINEAR_DX_W]);
+}
 
 const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT,
-    .inplace = 1u << 3, .any_type = 1u << 1,            /* inputs: 3 add, 1 w */
+    .inplace = 1u << PF_LINEAR_DX_ADD, .any_type = 1u << PF_LINEAR_DX_W,
     .infer = shape_infer, .scratch_bytes = dx_scratch, .run = run, .product = dx_product, .flops = dx_flops };
 
 /* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in their order */

@@ -23,10 +23,10 @@ static void forward(void *arg, int64_t begin, int64_t end, int worker)
     const pf_run *r = j->r;
     pf_mat x = pf_matrix(r, j->n->in[0]), y = pf_matrix(r, j->n->out[0]);
     pk_real *mean = r->ptr[j->n->out[1].id], *rstd = r->ptr[j->n->out[2].id];
+    const pk_real *gamma = r->ptr[j->n->in[1].id], *beta = r->ptr[j->n->in[2].id];
     (void)worker;
     r->kernels->layernorm(y.p + begin * y.ld, y.ld, mean ? mean + begin : NULL, rstd ? rstd + begin : NULL,
-                          x.p + begin * x.ld, x.ld, r->ptr[j->n->in[1].id], r->ptr[j->n->in[2].id],
-                          (pk_real)j->n->attr.f[0], end - begin, x.cols);
+                          x.p + begin * x.ld, x.ld, gamma, beta, (pk_real)j->n->attr.f[0], end - begin, x.cols);
 }
 
 static void layernorm_run(const pf_run *r, const pf_node *n)
@@ -39,11 +39,12 @@ static void layernorm_run(const pf_run *r, const pf_node *n)
 static void layernorm_grad(pf_grads *gr, const pf_node *n)
 {
     pf_val dy = pf_grad_of(gr, n->out[0]), x = n->in[0], gamma = n->in[1], beta = n->in[2];
+    const pf_val mean = n->out[1], rstd = n->out[2];
     if (pf_grad_wanted(gr, x))
-        pf_grad_add(gr, x, PF_EMIT_BACKWARD(gr, &pf_op_layernorm_dx, NULL, dy, x, n->out[1], n->out[2], gamma));
+        pf_grad_add(gr, x, PF_EMIT_BACKWARD(gr, &pf_op_layernorm_dx, NULL, dy, x, mean, rstd, gamma));
     if (pf_grad_wanted(gr, gamma)) {
         pf_attr a = { .shape = pf_v(gr->g, gamma)->shape };
-        pf_grad_add(gr, gamma, PF_EMIT_BACKWARD(gr, &pf_op_layernorm_dgamma, &a, dy, x, n->out[1], n->out[2]));
+        pf_grad_add(gr, gamma, PF_EMIT_BACKWARD(gr, &pf_op_layernorm_dgamma, &a, dy, x, mean, rstd));
     }
     if (pf_grad_wanted(gr, beta)) pf_grad_add_reduced(gr, beta, dy);
 }
@@ -60,11 +61,12 @@ static void backward(void *arg, int64_t begin, int64_t end, int worker)
     const job *j = arg;
     const pf_run *r = j->r;
     pf_mat dy = pf_matrix(r, j->n->in[0]), x = pf_matrix(r, j->n->in[1]), dx = pf_matrix(r, j->n->out[0]);
-    pf_mat add = pf_matrix(r, j->n->in[5]);
+    pf_mat add = pf_matrix(r, j->n->in[PF_LAYERNORM_DX_ADD]);
+    const pk_real *mean = r->ptr[j->n->in[2].id], *rstd = r->ptr[j->n->in[3].id], *gamma = r->ptr[j->n->in[4].id];
     (void)worker;
     r->kernels->layernorm_grad(dx.p + begin * dx.ld, dx.ld, dy.p + begin * dy.ld, dy.ld, x.p + begin * x.ld, x.ld,
-                               r->ptr[j->n->in[2].id] + begin, r->ptr[j->n->in[3].id] + begin, r->ptr[j->n->in[4].id],
-                               add.p ? add.p + begin * add.ld : NULL, add.ld, end - begin, x.cols);
+                               mean + begin, rstd + begin, gamma, add.p ? add.p + begin * add.ld : NULL, add.ld,
+                               end - begin, x.cols);
 }
 
 static void dx_run(const pf_run *r, const pf_node *n)
@@ -75,7 +77,7 @@ static void dx_run(const pf_run *r, const pf_node *n)
 }
 
 const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .kernel = "layernorm_grad", .flags = PF_STRIDED_OUT,
-    .inplace = 1u << 0 | 1u << 5,                       /* inputs: 0 dy, 5 add */
+    .inplace = 1u << 0 | 1u << PF_LAYERNORM_DX_ADD,     /* input 0: dy */
     .infer = dx_infer, .run = dx_run };
 
 /* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat, where
@@ -88,11 +90,11 @@ static void dgamma(void *arg, int64_t begin, int64_t end, int worker)
     const job *j = arg;
     const pf_run *r = j->r;
     pf_mat dy = pf_matrix(r, j->n->in[0]), x = pf_matrix(r, j->n->in[1]);
+    const pk_real *mean = r->ptr[j->n->in[2].id], *rstd = r->ptr[j->n->in[3].id];
     pk_real *out = r->ptr[j->n->out[0].id] + begin;
     (void)worker;
     memset(out, 0, (size_t)(end - begin) * sizeof *out);
-    r->kernels->col_sums(out, dy.p + begin, dy.ld, x.p + begin, x.ld, r->ptr[j->n->in[2].id], r->ptr[j->n->in[3].id],
-                         x.rows, end - begin);
+    r->kernels->col_sums(out, dy.p + begin, dy.ld, x.p + begin, x.ld, mean, rstd, x.rows, end - begin);
 }
 
 static void dgamma_run(const pf_run *r, const pf_node *n)

@@ -4,15 +4,6 @@
  * gradients into linear_dx; sums of gradients into layernorm_dx. */
 #include "core/graph/passes/passes.h"
 
-/* Inputs for epilogues of linear_dx (a factor; a gradient that is added) and of layernorm_dx (a gradient that is
- * added); those of linear are PF_LINEAR_RESIDUAL and PF_LINEAR_GAMMA. */
-enum { DX_GATE = 2, DX_ADD = 3, NORM_DX_ADD = 5 };
-enum { LINEAR_PRE = 1 };                                 /* output of linear: the input of the fused activation, or
-                                                          * the derivative act' there */
-/* attr.i of linear and linear_dx. ACT: kind of the activation (pk_act). SLOPES 1: pre and gate hold act'(x), the
- * activation's derivative, in place of its input x. */
-enum { ACT = 0, SLOPES = 1 };
-
 typedef struct {
     pf_graph *g;
     uint32_t *uses;                                      /* [id]: how many inputs and views read the value */
@@ -46,7 +37,10 @@ static void move_to(fusion *p, uint32_t i, pf_node *fused)
 }
 
 /* Is n a linear without residual and activation? */
-static bool plain_linear(const pf_node *n) { return n && !pf_exists(n->in[PF_LINEAR_RESIDUAL]) && !n->attr.i[ACT]; }
+static bool plain_linear(const pf_node *n)
+{
+    return n && !pf_exists(n->in[PF_LINEAR_RESIDUAL]) && !n->attr.i[PF_LINEAR_ACT];
+}
 
 /* y = act(linear(x)): the linear stays where it is, as it has no new input. Its outputs become y and, if another node
  * reads it, the input of the activation. */
@@ -54,11 +48,11 @@ static void fuse_act(fusion *p, uint32_t i)
 {
     pf_node *a = &p->g->node[i], *l = node_of(p, a->in[0], &pf_op_linear, 0);
     pf_val pre = a->in[0];
-    if (!plain_linear(l) || pf_exists(l->in[PF_LINEAR_GAMMA]) || pf_exists(l->out[LINEAR_PRE])) return;
+    if (!plain_linear(l) || pf_exists(l->in[PF_LINEAR_GAMMA]) || pf_exists(l->out[PF_LINEAR_PRE])) return;
     if (pf_v(p->g, pre)->keep) return;
-    l->attr.i[ACT] = a->attr.i[ACT];
+    l->attr.i[PF_LINEAR_ACT] = a->attr.i[0];
     l->out[0] = a->out[0];
-    l->out[LINEAR_PRE] = p->uses[pre.id] > 1 ? pre : PF_NONE;
+    l->out[PF_LINEAR_PRE] = p->uses[pre.id] > 1 ? pre : PF_NONE;
     p->computed_by[a->out[0].id] = p->computed_by[pre.id];
     a->op = NULL;
 }
@@ -67,18 +61,19 @@ static void fuse_act(fusion *p, uint32_t i)
  * epilogue has already computed the exp or erf that act' needs. For ReLU this would save nothing. */
 static void store_derivative(fusion *p, pf_node *dx)
 {
-    pf_node *l = node_of(p, dx->in[DX_GATE], &pf_op_linear, LINEAR_PRE);
-    if (!l || p->uses[dx->in[DX_GATE].id] != 2 || l->attr.i[ACT] == PK_RELU) return;
-    l->attr.i[SLOPES] = dx->attr.i[SLOPES] = 1;
+    pf_node *l = node_of(p, dx->in[PF_LINEAR_DX_GATE], &pf_op_linear, PF_LINEAR_PRE);
+    if (!l || p->uses[dx->in[PF_LINEAR_DX_GATE].id] != 2 || l->attr.i[PF_LINEAR_ACT] == PK_RELU) return;
+    l->attr.i[PF_LINEAR_SLOPES] = dx->attr.i[PF_LINEAR_SLOPES] = 1;
 }
 
 /* dx = dy act'(x), where a linear_dx computes dy and now multiplies it by act'(x), too. */
 static void fuse_act_grad(fusion *p, uint32_t i)
 {
     pf_node *a = &p->g->node[i], *l = node_of(p, a->in[0], &pf_op_linear_dx, 0);
-    if (!l || !read_once(p, a->in[0]) || pf_exists(l->in[DX_GATE]) || pf_exists(l->in[DX_ADD])) return;
-    l->in[DX_GATE] = a->in[1];
-    l->attr.i[ACT] = a->attr.i[ACT];
+    if (!l || !read_once(p, a->in[0])) return;
+    if (pf_exists(l->in[PF_LINEAR_DX_GATE]) || pf_exists(l->in[PF_LINEAR_DX_ADD])) return;
+    l->in[PF_LINEAR_DX_GATE] = a->in[1];
+    l->attr.i[PF_LINEAR_ACT] = a->attr.i[0];
     store_derivative(p, l);
     move_to(p, i, l);
 }
@@ -98,14 +93,15 @@ static void fuse_affine(fusion *p, uint32_t i)
 static void fuse_add(fusion *p, uint32_t i)
 {
     static const struct { const pf_op *op; int slot; } targets[] = {
-        { &pf_op_linear, PF_LINEAR_RESIDUAL }, { &pf_op_linear_dx, DX_ADD }, { &pf_op_layernorm_dx, NORM_DX_ADD } };
+        { &pf_op_linear, PF_LINEAR_RESIDUAL }, { &pf_op_linear_dx, PF_LINEAR_DX_ADD },
+        { &pf_op_layernorm_dx, PF_LAYERNORM_DX_ADD } };
     pf_node *a = &p->g->node[i];
     if (!pf_shape_equal(&pf_v(p->g, a->in[0])->shape, &pf_v(p->g, a->in[1])->shape)) return;
     for (int side = 1; side >= 0; side--)
         for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
             pf_node *m = node_of(p, a->in[side], targets[k].op, 0);
             if (!m || !read_once(p, a->in[side]) || pf_exists(m->in[targets[k].slot])) continue;
-            if (m->op == &pf_op_linear && m->attr.i[ACT]) continue;
+            if (m->op == &pf_op_linear && m->attr.i[PF_LINEAR_ACT]) continue;
             m->in[targets[k].slot] = a->in[1 - side];
             move_to(p, i, m);
             return;

@@ -16,7 +16,7 @@ peft_status pf_pass_split(pf_graph *g)
     for (uint32_t v = 1; v < g->values; v++)
         varying[v] = g->value[v].kind == PF_PARAM || g->value[v].buffer
             || (g->value[v].kind == PF_INPUT && !(g->input[g->value[v].input_index].flags & PF_IN_BY_ID));
-    for (int round = 0, to = 0; round < 2; round++) {    /* round 0 moves the prefix, round 1 the rest */
+    for (int round = 0, moved = 0; round < 2; round++) { /* round 0 moves the prefix, round 1 the rest */
         for (uint32_t i = 0; i < g->nodes; i++) {
             pf_node *n = &old[i];
             if (!n->op) continue;
@@ -24,10 +24,10 @@ peft_status pf_pass_split(pf_graph *g)
             for (int k = 0; k < PF_MAX_IN; k++) varies |= varying[n->in[k].id] || varying[pf_root(g, n->in[k]).id];
             if (varies) for (int k = 0; k < PF_MAX_OUT; k++) if (pf_exists(n->out[k])) varying[n->out[k].id] = 1;
             if (varies && round == 0) continue;
-            g->node[to++] = *n;
-            n->op = NULL;
+            g->node[moved++] = *n;
+            n->op = NULL;                                /* moved already */
         }
-        if (round == 0) g->prefix = (uint32_t)to;
+        if (round == 0) g->prefix = (uint32_t)moved;
     }
     for (uint32_t i = g->prefix; i < g->nodes; i++)
         for (int k = 0; k < PF_MAX_IN; k++)

@@ -73,21 +73,22 @@ static void keep_rest(pf_graph *g, const pf_crossing *list, uint32_t count)
 
 peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t *count, char key[PF_PREFIX_KEY_SIZE])
 {
+    /* temporary memory: the longest list that the prefix can have, then sampled */
     size_t bytes = g->prefix * PF_MAX_OUT * sizeof(pf_crossing) + g->values;
     pf_crossing *crossings = pf_alloc_zero(g->ctx, bytes);
     if (!crossings) return g->status = pf_nomem("graph pass", bytes);
     uint8_t *sampled = (uint8_t *)(crossings + g->prefix * PF_MAX_OUT);
     uint32_t n = mark_sampled(g, sampled) ? list_crossings(g, sampled, crossings) : 0;
-    pf_crossing *made = n ? pf_alloc(g->ctx, n * sizeof *made) : NULL;
-    peft_status status = n && !made ? pf_nomem("graph pass", n * sizeof *made) : PEFT_OK;
+    pf_crossing *result = n ? pf_alloc(g->ctx, n * sizeof *result) : NULL;
+    peft_status status = n && !result ? pf_nomem("graph pass", n * sizeof *result) : PEFT_OK;
     if (!status && n) status = pf_prefix_key(g, sampled, PF_CONSTANTS_BY_ADDRESS, key);
     if (!status && n) {
-        memcpy(made, crossings, n * sizeof *made);
+        memcpy(result, crossings, n * sizeof *result);
         if (part == PF_PREFIX_PART) keep_prefix(g, sampled);
-        else keep_rest(g, made, n);
-        *list = made;
+        else keep_rest(g, result, n);
+        *list = result;
         *count = n;
-    } else pf_free(g->ctx, made);
+    } else pf_free(g->ctx, result);
     pf_free(g->ctx, crossings);
     return g->status = status;
 }
