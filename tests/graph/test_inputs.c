@@ -172,7 +172,7 @@ START_TEST(wrong_inputs_are_refused)
 }
 END_TEST
 
-/* At the level of the executor: inputs are found by name, and pf_exec_bound names the first that has no data. */
+/* At the level of the executor: inputs are found by name, and pf_exec_check_inputs names the first that has no data. */
 START_TEST(an_executor_finds_inputs_and_names_missing_ones)
 {
     tiny t = make();
@@ -189,15 +189,15 @@ START_TEST(an_executor_finds_inputs_and_names_missing_ones)
           pf_exec_find_input(&net.exec, "targets", &index));
     OK(pf_exec_find_input(&net.exec, "labels", &index));
     ck_assert_int_eq(index, net.labels);
-    FAILS(PEFT_E_STATE, "input 'images'", pf_exec_bound(&net.exec));
-    pf_exec_input(&net.exec, net.images, peft_tensor_cdata(b.images));
-    FAILS(PEFT_E_STATE, "input 'early'", pf_exec_bound(&net.exec));
-    pf_exec_input(&net.exec, net.given[0], peft_tensor_cdata(b.images));
-    FAILS(PEFT_E_STATE, "input 'late'", pf_exec_bound(&net.exec));
-    pf_exec_input(&net.exec, net.given[1], peft_tensor_cdata(b.images));
-    FAILS(PEFT_E_STATE, "input 'labels'", pf_exec_bound(&net.exec));
-    pf_exec_input(&net.exec, net.labels, peft_tensor_cdata(b.labels));
-    OK(pf_exec_bound(&net.exec));
+    FAILS(PEFT_E_STATE, "input 'images'", pf_exec_check_inputs(&net.exec));
+    pf_exec_bind_input(&net.exec, net.images, peft_tensor_cdata(b.images));
+    FAILS(PEFT_E_STATE, "input 'early'", pf_exec_check_inputs(&net.exec));
+    pf_exec_bind_input(&net.exec, net.given[0], peft_tensor_cdata(b.images));
+    FAILS(PEFT_E_STATE, "input 'late'", pf_exec_check_inputs(&net.exec));
+    pf_exec_bind_input(&net.exec, net.given[1], peft_tensor_cdata(b.images));
+    FAILS(PEFT_E_STATE, "input 'labels'", pf_exec_check_inputs(&net.exec));
+    pf_exec_bind_input(&net.exec, net.labels, peft_tensor_cdata(b.labels));
+    OK(pf_exec_check_inputs(&net.exec));
     pf_compiled_free(&net);
     tiny_batch_free(&b);
     tiny_free(&t);

@@ -26,8 +26,8 @@ static void record(peft_model *m, bool training, const char *without, tiny_bits 
     pf_compiled net;
     OK(pf_compiled_create(&net, &spec));
     OK(pf_exec_bind(&net.exec, NULL));
-    pf_exec_input(&net.exec, net.images, peft_tensor_cdata(b.images));
-    pf_exec_input(&net.exec, net.labels, peft_tensor_cdata(b.labels));
+    pf_exec_bind_input(&net.exec, net.images, peft_tensor_cdata(b.images));
+    pf_exec_bind_input(&net.exec, net.labels, peft_tensor_cdata(b.labels));
     net.exec.run.seed = 7;
     pf_exec_run(&net.exec, 0, net.exec.g.nodes);
     tiny_bits_add(bits, "logits", "", pf_exec_data(&net.exec, net.logits), BATCH * CLASSES * sizeof(pk_real));

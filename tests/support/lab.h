@@ -143,8 +143,8 @@ static inline void lab_bind(lab *l, unsigned flags)
     l->memory = pf_alloc(l->ctx, bytes);
     memset(l->memory, 0xff, bytes);
     LAB_OK(l, pf_exec_bind(&l->e, l->memory));
-    pf_exec_input(&l->e, pf_input_find(&l->e.g, "labels"), l->labels);
-    pf_exec_input(&l->e, pf_input_find(&l->e.g, "targets"), l->targets);
+    pf_exec_bind_input(&l->e, pf_input_find(&l->e.g, "labels"), l->labels);
+    pf_exec_bind_input(&l->e, pf_input_find(&l->e.g, "targets"), l->targets);
     l->forward = forward_nodes(&l->e);
 }
 

@@ -61,7 +61,7 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g)
     PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, s->flags));
     for (uint32_t i = 0; i < e->g.nodes; i++)
         if (e->g.node[i].op->flops) e->flops += e->g.node[i].op->flops(&e->g, &e->g.node[i]);
-    for (int i = 0; i < e->g.inputs; i++) e->reads[i] = pf_input_read(&e->g, i);
+    for (int i = 0; i < e->g.inputs; i++) e->reads[i] = pf_input_is_read(&e->g, i);
     return pf_exec_check_limit(e);
 }
 
@@ -74,7 +74,7 @@ size_t pf_exec_table_bytes(const pf_exec *e)
          + g->values * (sizeof(pk_real *) + sizeof(size_t) + sizeof(uint32_t));
 }
 
-/* Sets the pointers of values that own memory, then those of column views. Inputs get theirs by pf_exec_input. */
+/* Sets the pointers of values that own memory, then those of column views. Inputs get theirs by pf_exec_bind_input. */
 static void set_pointers(pf_exec *e)
 {
     pf_graph *g = &e->g;

@@ -64,10 +64,10 @@ size_t      pf_exec_table_bytes(const pf_exec *e);                     /* memory
 peft_status pf_exec_bind(pf_exec *e, void *memory);
 void        pf_exec_free(pf_exec *e);                                  /* e may be all zeros */
 /* Inputs (input.c): an input is found by name once (PEFT_E_NOTFOUND lists all names), then data is bound by its index;
- * for index -1 pf_exec_input does nothing. */
+ * for index -1 pf_exec_bind_input does nothing. */
 peft_status pf_exec_find_input(const pf_exec *e, const char *name, int *input);
-void        pf_exec_input(pf_exec *e, int input, const void *data);    /* borrowed for the next run */
-peft_status pf_exec_bound(const pf_exec *e);                           /* PEFT_E_STATE: an input has no data */
+void        pf_exec_bind_input(pf_exec *e, int input, const void *data); /* borrowed for the next run */
+peft_status pf_exec_check_inputs(const pf_exec *e);                    /* PEFT_E_STATE: an input has no data */
 /* Runs nodes begin .. end-1 (whole graph: 0, nodes); with log level 3 each writes a line (report/). */
 void        pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end);
 pk_real    *pf_exec_data(const pf_exec *e, pf_val v);                  /* the first element of v */

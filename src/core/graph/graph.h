@@ -154,7 +154,7 @@ void    pf_count_uses(const pf_graph *g, uint32_t *uses);
 /* Declares an input. A second call with the same name, shape and flags returns the same input. */
 pf_val pf_input_add(pf_graph *g, const char *name, pf_shape shape, unsigned flags);
 int    pf_input_find(const pf_graph *g, const char *name);          /* its index; -1: no input has this name */
-bool   pf_input_read(const pf_graph *g, int input);                 /* does a node read it? */
+bool   pf_input_is_read(const pf_graph *g, int input);              /* does a node read it? */
 
 /* --- gradients, for pf_op.grad ------------------------------------------------------------------------------------ */
 /* The state of the grad pass. gradient[id]: the gradient accumulated so far of value id. add_op adds two gradients;

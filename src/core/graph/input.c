@@ -46,7 +46,7 @@ pf_val pf_input_add(pf_graph *g, const char *name, pf_shape shape, unsigned flag
 }
 
 /* A node that reads a column view of the input reads the input. */
-bool pf_input_read(const pf_graph *g, int input)
+bool pf_input_is_read(const pf_graph *g, int input)
 {
     for (uint32_t i = 0; i < g->nodes && input >= 0; i++)
         for (int k = 0; k < PF_MAX_IN; k++)
@@ -63,12 +63,12 @@ peft_status pf_exec_find_input(const pf_exec *e, const char *name, int *input)
                    e->g.inputs ? input_names(&e->g, names, sizeof names) : "none");
 }
 
-void pf_exec_input(pf_exec *e, int input, const void *data)
+void pf_exec_bind_input(pf_exec *e, int input, const void *data)
 {
     if (input >= 0) e->run.ptr[e->g.input[input].value.id] = (pk_real *)(uintptr_t)data;
 }
 
-peft_status pf_exec_bound(const pf_exec *e)
+peft_status pf_exec_check_inputs(const pf_exec *e)
 {
     for (int i = 0; i < e->g.inputs; i++)
         if (e->reads[i] && !e->run.ptr[e->g.input[i].value.id])

@@ -5,13 +5,16 @@
 #include <string.h>
 #include "core/graph/exec.h"
 
-/* Makes output i of node n, with this shape (pf_out_like: the shape of v); false: no memory. */
-static inline bool pf_out(pf_graph *g, pf_node *n, int i, pf_shape s)
+/* Makes output i of node n, with this shape (pf_output_like: the shape of v); false: no memory. */
+static inline bool pf_output(pf_graph *g, pf_node *n, int i, pf_shape s)
 {
     n->out[i] = pf_value_new(g, PF_TEMP, s);
     return pf_exists(n->out[i]);
 }
-static inline bool pf_out_like(pf_graph *g, pf_node *n, int i, pf_val v) { return pf_out(g, n, i, pf_v(g, v)->shape); }
+static inline bool pf_output_like(pf_graph *g, pf_node *n, int i, pf_val v)
+{
+    return pf_output(g, n, i, pf_v(g, v)->shape);
+}
 
 /* Records PEFT_E_SHAPE; the message has the operation, the names of the tensors it reads, the shapes of its inputs, and
  * expected. Returns false. */

@@ -48,7 +48,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     }
     for (int64_t i = 0; i < n; i += chunk) {
         PF_TRY(pf_given_bind(&t->given, &t->eval, n, i));
-        pf_exec_input(&t->eval.exec, t->eval.images, pixels + i * image);
+        pf_exec_bind_input(&t->eval.exec, t->eval.images, pixels + i * image);
         pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
         memcpy((pk_real *)logits->data + i * out, pf_exec_data(&t->eval.exec, t->eval.logits),
                (size_t)((chunk < n ? chunk : n) * out) * sizeof(pk_real));

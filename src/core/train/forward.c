@@ -25,7 +25,7 @@ static peft_status fill_crossings(peft_trainer *t, pf_compiled *net, const pk_re
         }
         if (pf_cache_fetch(&t->cache, net, i, id)) continue;
         if (!images) return not_cached(ids, i);
-        pf_exec_input(&t->front.exec, t->front.images, images + i * pf_trainer_image_elements(t));
+        pf_exec_bind_input(&t->front.exec, t->front.images, images + i * pf_trainer_image_elements(t));
         pf_exec_run(&t->front.exec, 0, t->front.exec.g.nodes);
         for (uint32_t c = 0; c < net->crossings; c++)
             memcpy(pf_crossing_data(net, c, i), pf_crossing_data(&t->front, c, 0),
@@ -64,9 +64,9 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     if (copy && pixels != t->images)
         pixels = memcpy(t->images, pixels, (size_t)(n * pf_trainer_image_elements(t)) * sizeof *pixels);
     if (!t->pending) pf_pending_buffers(t, false);
-    pf_exec_input(e, net->images, pixels);
-    pf_exec_input(e, net->labels, labels);
-    PF_TRY(pf_exec_bound(e));
+    pf_exec_bind_input(e, net->images, pixels);
+    pf_exec_bind_input(e, net->labels, labels);
+    PF_TRY(pf_exec_check_inputs(e));
     e->run.accumulate = t->pending > 0;
     /* a number that no other pass of any rank has, so that each has its own dropout mask */
     e->run.step = ((uint64_t)t->step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate

@@ -49,7 +49,7 @@ static bool infer(pf_graph *g, pf_node *n)
     if (loss->kind->labels == PF_LABEL_TARGETS
         && pf_shape_count(&pf_v(g, n->in[0])->shape) != pf_shape_count(&pf_v(g, n->in[1])->shape))
         return pf_bad_shape(g, n, "targets for every logit");
-    return pf_out(g, n, 0, pf_shape_of(1, (int64_t)1)) && pf_out_like(g, n, 1, n->in[0]);
+    return pf_output(g, n, 0, pf_shape_of(1, (int64_t)1)) && pf_output_like(g, n, 1, n->in[0]);
 }
 
 static void run(const pf_run *r, const pf_node *n)

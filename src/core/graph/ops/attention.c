@@ -45,7 +45,7 @@ static bool attention_infer(pf_graph *g, pf_node *n)
         return pf_bad_shape(g, n, "one sink logit for each row of q");
     if (pf_exists(n->in[HSCALE]) && pf_shape_count(&pf_v(g, n->in[HSCALE])->shape) != heads)
         return pf_bad_shape(g, n, "one scale for each head");
-    return pf_out(g, n, 0, q) && pf_out(g, n, 1, pf_shape_of(3, q.dim[0], heads, q.dim[1]));
+    return pf_output(g, n, 0, q) && pf_output(g, n, 1, pf_shape_of(3, q.dim[0], heads, q.dim[1]));
 }
 
 /* An operand of the kernel: address and strides of v. A v without a batch is the same for all samples: stride 0. */
@@ -184,7 +184,7 @@ static bool grad_infer(pf_graph *g, pf_node *n)
         pf_shape s = i <= V ? pf_v(g, n->in[i])->shape
                    : i <= XV ? pf_shape_of(3, q.dim[0], tokens(g, n->in[XK]), q.dim[2])
                              : pf_v(g, n->in[LSE])->shape;
-        if (!pf_out(g, n, i, s)) return false;
+        if (!pf_output(g, n, i, s)) return false;
     }
     return true;
 }

@@ -15,7 +15,7 @@ static bool mass_infer(pf_graph *g, pf_node *n)
     const pf_shape *k = &pf_v(g, n->in[K])->shape;
     const int64_t heads = n->attr.i[HEADS];
     if (k->dim[2] / heads > HEAD_DIM_MAX) return pf_bad_shape(g, n, "heads of at most 1024 columns");
-    return pf_out(g, n, 0, pf_shape_of(3, k->dim[0], heads, k->dim[1]));
+    return pf_output(g, n, 0, pf_shape_of(3, k->dim[0], heads, k->dim[1]));
 }
 
 /* The attention of one head of one sample; before memory is bound, pointers are NULL and only extents are set. */

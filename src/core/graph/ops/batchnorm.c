@@ -19,7 +19,7 @@ static bool infer(pf_graph *g, pf_node *n)
         return pf_bad_shape(g, n, "two samples or more: batch norm cannot train on one");
     pf_shape d = pf_shape_of(1, pf_cols(g, n->in[0]));
     n->attr.i[OF_BATCH] = g->spec.training;
-    return pf_out_like(g, n, 0, n->in[0]) && pf_out(g, n, 1, d) && pf_out(g, n, 2, d);
+    return pf_output_like(g, n, 0, n->in[0]) && pf_output(g, n, 1, d) && pf_output(g, n, 2, d);
 }
 
 /* Mean and biased variance of column c. */
@@ -77,7 +77,7 @@ const pf_op pf_op_batchnorm = { .name = "batchnorm", .flags = PF_EFFECT, .infer 
 
 /* in: d, x, gamma?, mean, rstd; attr i[0]: 1: mean and rstd are the batch's, i[1]: 1: computes d xhat (the gradient of
  * gamma before the sum over samples) instead of dx; out: like x */
-static bool grad_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
+static bool grad_infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[1]); }
 static void grad_run(const pf_run *r, const pf_node *n)
 {
     pf_mat d = pf_matrix(r, n->in[0]), x = pf_matrix(r, n->in[1]), dx = pf_matrix(r, n->out[0]);

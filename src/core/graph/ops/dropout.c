@@ -25,7 +25,7 @@ static void drop_elements(void *arg, int64_t begin, int64_t end, int worker)
 }
 
 /* in: x; attr f[0]: p, i[0]: stream; out: y */
-static bool infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[0]); }
+static bool infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[0]); }
 static void run(const pf_run *r, const pf_node *n)
 {
     job j = { r, n, pf_matrix(r, n->in[0]), pf_matrix(r, n->out[0]) };

@@ -56,7 +56,7 @@ static bool linear_infer(pf_graph *g, pf_node *n)
     if (pf_exists(bias) && pf_shape_count(&pf_v(g, bias)->shape) != w->dim[0])
         return pf_bad_shape(g, n, "a bias [n] for w [n, k]");
     s.dim[s.ndim - 1] = w->dim[0];
-    return pf_out(g, n, 0, s);
+    return pf_output(g, n, 0, s);
 }
 
 static void linear_product(const pf_run *r, const pf_node *n, pk_gemm *a)
@@ -108,7 +108,7 @@ const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_
 
 /* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act, i[1]: slopes; out: dx = (dy w) act'(gate) + add, where gate
  * is the input of an activation; with slopes 1 gate holds act' already, and dx = (dy w) gate + add */
-static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static bool shape_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
 
 static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {

@@ -10,7 +10,7 @@ static bool lse_infer(pf_graph *g, pf_node *n)
     pf_shape s = pf_v(g, n->in[0])->shape;
     if (s.ndim < 2) return pf_bad_shape(g, n, "two extents or more");
     s.ndim--;
-    return pf_out(g, n, 0, s);
+    return pf_output(g, n, 0, s);
 }
 static void lse_run(const pf_run *r, const pf_node *n)
 {
@@ -28,7 +28,7 @@ const pf_op pf_op_logsumexp = { .name = "logsumexp", .kernel = "logsumexp",
     .infer = lse_infer, .grad = lse_grad, .run = lse_run };
 
 /* in: d [..], x [.., n], lse [..]; out: d softmax(x) */
-static bool lse_grad_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
+static bool lse_grad_infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[1]); }
 static void lse_grad_run(const pf_run *r, const pf_node *n)
 {
     pf_mat d = pf_matrix(r, n->in[0]), x = pf_matrix(r, n->in[1]), dx = pf_matrix(r, n->out[0]);
@@ -48,7 +48,7 @@ static bool lae_infer(pf_graph *g, pf_node *n)
 {
     if (!pf_shape_equal(&pf_v(g, n->in[0])->shape, &pf_v(g, n->in[1])->shape))
         return pf_bad_shape(g, n, "equal extents");
-    return pf_out_like(g, n, 0, n->in[0]);
+    return pf_output_like(g, n, 0, n->in[0]);
 }
 static void lae_run(const pf_run *r, const pf_node *n)
 {

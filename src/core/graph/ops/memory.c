@@ -7,7 +7,7 @@
 /* in: up to PF_CONCAT_MAX pieces with the same rows, in column order; attr i[k]: first column of piece k, shape: the
  * result's; out: the pieces side by side, zeros between them. A piece that was computed inside the result (place pass)
  * is not copied. */
-static bool concat_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static bool concat_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
 
 /* Sets columns begin .. end - 1 of y to zero. */
 static void zero_columns(pf_mat y, int64_t begin, int64_t end)

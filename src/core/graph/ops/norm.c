@@ -11,7 +11,7 @@ static bool layernorm_infer(pf_graph *g, pf_node *n)
             return pf_bad_shape(g, n, "x [.., d], gamma [d], beta [d]");
     pf_shape rows = pf_v(g, n->in[0])->shape;
     rows.ndim--;
-    return pf_out_like(g, n, 0, n->in[0]) && pf_out(g, n, 1, rows) && pf_out(g, n, 2, rows);
+    return pf_output_like(g, n, 0, n->in[0]) && pf_output(g, n, 1, rows) && pf_output(g, n, 2, rows);
 }
 
 typedef struct { const pf_run *r; const pf_node *n; } job;
@@ -53,7 +53,7 @@ const pf_op pf_op_layernorm = { .name = "layernorm", .kernel = "layernorm", .fla
     .infer = layernorm_infer, .grad = layernorm_grad, .run = layernorm_run };
 
 /* in: dy, x, mean, rstd, gamma?, add? (a gradient that the fuse pass adds in the same walk); out: dx + add */
-static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
+static bool dx_infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[1]); }
 
 /* Computes rows begin .. end - 1 of dx. */
 static void backward(void *arg, int64_t begin, int64_t end, int worker)
@@ -82,7 +82,7 @@ const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .kernel = "layernorm_
 
 /* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat, where
  * xhat = (x - mean) rstd. Threads share the columns. */
-static bool dgamma_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static bool dgamma_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
 
 /* Computes elements begin .. end - 1 of the gradient of gamma. */
 static void dgamma(void *arg, int64_t begin, int64_t end, int worker)

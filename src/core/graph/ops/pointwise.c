@@ -33,7 +33,7 @@ static bool broadcast_infer(pf_graph *g, pf_node *n)
 {
     if (!pf_is_suffix(&pf_v(g, n->in[1])->shape, &pf_v(g, n->in[0])->shape))
         return pf_bad_shape(g, n, "a second operand whose extents are the last ones of the first");
-    return pf_out_like(g, n, 0, n->in[0]);
+    return pf_output_like(g, n, 0, n->in[0]);
 }
 
 /* in: x, y; out: x + y */
@@ -73,7 +73,7 @@ static void mul_grad(pf_grads *gr, const pf_node *n)
 const pf_op pf_op_mul = { .name = "mul", .kernel = "mul", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = IN_0 | IN_1,
     .infer = broadcast_infer, .grad = mul_grad, .run = mul_run };
 
-static bool same_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[0]); }
+static bool same_infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[0]); }
 
 /* in: x; attr f[0]: s; out: s x */
 static void scale_rows(void *arg, int64_t begin, int64_t end, int worker)

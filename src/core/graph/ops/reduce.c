@@ -11,7 +11,7 @@ static bool infer(pf_graph *g, pf_node *n)
     int64_t count = pf_shape_count(&n->attr.shape), all = pf_shape_count(&pf_v(g, n->in[0])->shape);
     if (!count || all % count || count % pf_cols(g, n->in[0]))
         return pf_bad_shape(g, n, "extents that end with the result's");
-    return pf_out(g, n, 0, n->attr.shape);
+    return pf_output(g, n, 0, n->attr.shape);
 }
 
 /* Computes columns begin .. end - 1 of a row of out: the sum of rows row, row + out_rows, row + 2 out_rows, .. of a. */
@@ -65,7 +65,7 @@ static bool row_sums_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
     s.ndim--;
-    return pf_out(g, n, 0, s);
+    return pf_output(g, n, 0, s);
 }
 static void row_sums_run(const pf_run *r, const pf_node *n)
 {

@@ -41,7 +41,7 @@ static bool infer(pf_graph *g, pf_node *n)
     if (pf_shape_count(&pf_v(g, n->in[1])->shape) != rank * cols
         || pf_shape_count(&pf_v(g, n->in[2])->shape) != rank * w->dim[0])
         return pf_bad_shape(g, n, "w [n, k], a [r, k], b [n, r]");
-    return pf_out(g, n, 0, pf_shape_of(1, w->dim[0]));
+    return pf_output(g, n, 0, pf_shape_of(1, w->dim[0]));
 }
 static size_t scratch_bytes(const pf_run *r, const pf_node *n)
 {

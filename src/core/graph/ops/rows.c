@@ -35,7 +35,7 @@ static bool take_infer(pf_graph *g, pf_node *n)
     if (s.ndim < 2 || at < 0 || rows < 0 || rows > s.dim[s.ndim - 2] - at)
         return pf_bad_shape(g, n, "a range of rows that the value has");
     s.dim[s.ndim - 2] = n->attr.i[2] == PF_DROP_ROWS ? s.dim[s.ndim - 2] - rows : rows;
-    return pf_out(g, n, 0, s);
+    return pf_output(g, n, 0, s);
 }
 static void take_run(const pf_run *r, const pf_node *n)
 {
@@ -61,7 +61,7 @@ const pf_op pf_op_take = { .name = "take", .kernel = "copy", .flags = PF_STRIDED
     .infer = take_infer, .grad = take_grad, .run = take_run };
 
 /* The gradient of take. in: d; attr: as take, shape: of x; out: d in the rows that were taken, zeros in the others */
-static bool put_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static bool put_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
 static void put_run(const pf_run *r, const pf_node *n)
 {
     pf_mat d = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
@@ -91,7 +91,7 @@ static bool insert_infer(pf_graph *g, pf_node *n)
         || (p->ndim == 3 && p->dim[0] != 1 && p->dim[0] != s.dim[0]))
         return pf_bad_shape(g, n, "tokens [b, t, d] and rows [n, d] or [b, n, d]");
     s.dim[1] += p->dim[p->ndim - 2];
-    return pf_out(g, n, 0, s);
+    return pf_output(g, n, 0, s);
 }
 static void insert_run(const pf_run *r, const pf_node *n)
 {
@@ -118,7 +118,7 @@ const pf_op pf_op_insert = { .name = "insert", .kernel = "copy", .flags = PF_STR
 /* in: rows [n,d] or [1,n,d]; attr i[0]: b; out [b,n,d]: a copy for every sample */
 static bool repeat_infer(pf_graph *g, pf_node *n)
 {
-    return pf_out(g, n, 0, pf_shape_of(3, n->attr.i[0], pf_rows(g, n->in[0]), pf_cols(g, n->in[0])));
+    return pf_output(g, n, 0, pf_shape_of(3, n->attr.i[0], pf_rows(g, n->in[0]), pf_cols(g, n->in[0])));
 }
 static void repeat_run(const pf_run *r, const pf_node *n)
 {
@@ -140,7 +140,7 @@ static bool mean_infer(pf_graph *g, pf_node *n)
     if (s.ndim != 3 || n->attr.i[0] < 0 || n->attr.i[1] < 1 || n->attr.i[1] > s.dim[1] - n->attr.i[0])
         return pf_bad_shape(g, n, "tokens [b, t, d] with the rows to average");
     s.dim[1] = 1;
-    return pf_out(g, n, 0, s);
+    return pf_output(g, n, 0, s);
 }
 static void mean_run(const pf_run *r, const pf_node *n)
 {

@@ -16,7 +16,7 @@ static bool swap_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape s = pf_v(g, n->in[0])->shape;
     if (s.ndim != 3) return pf_bad_shape(g, n, "[heads, rows, head width]");
-    return pf_out(g, n, 0, pf_shape_of(2, s.dim[1], s.dim[0] * s.dim[2]));
+    return pf_output(g, n, 0, pf_shape_of(2, s.dim[1], s.dim[0] * s.dim[2]));
 }
 static void swap_run(const pf_run *r, const pf_node *n)
 {
@@ -32,7 +32,7 @@ static void swap_grad(pf_grads *gr, const pf_node *n)
 const pf_op pf_op_swap = { .name = "swap", .kernel = "copy", .infer = swap_infer, .grad = swap_grad, .run = swap_run };
 
 /* in: the gradient [n, h d]; attr shape: [h,n,d]; out: the same numbers in that shape, stored by head */
-static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static bool shape_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
 static void swap_grad_run(const pf_run *r, const pf_node *n)
 {
     const pf_shape *s = &n->attr.shape;

@@ -18,7 +18,7 @@ static bool top_infer(pf_graph *g, pf_node *n)
     if (n->attr.i[0] < 1 || n->attr.i[0] > s.dim[1])
         return pf_bad_shape(g, n, "at least one row and no more than there are");
     s.dim[1] = n->attr.i[0];
-    return pf_out(g, n, 0, s);
+    return pf_output(g, n, 0, s);
 }
 /* A task is one head h of one sample b. */
 static void top_head(void *arg, int64_t task, int worker)

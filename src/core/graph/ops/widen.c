@@ -4,7 +4,7 @@
 #include "core/graph/op.h"
 
 /* in: a CONST of any type; out: the same extents */
-static bool infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[0]); }
+static bool infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[0]); }
 
 typedef struct { const pk_table *kernels; pk_weight w; pk_real *to; } job;
 

@@ -80,7 +80,7 @@ peft_status pf_given_bind(const pf_given *s, pf_compiled *c, int64_t n, int64_t 
         if (in->n != n)
             return pf_fail(PEFT_E_STATE, "%s: given for %lld samples, expected %lld; set this input before each call",
                            in->name, (long long)in->n, (long long)n);
-        pf_exec_input(&c->exec, c->given[i], in->data + first * in->per_sample);
+        pf_exec_bind_input(&c->exec, c->given[i], in->data + first * in->per_sample);
     }
     return PEFT_OK;
 }

@@ -119,8 +119,8 @@ static peft_status run(peft_session *s, const peft_tensor *images, const pf_shap
         memset(s->images + used, 0, (size_t)(all - used) * sizeof(pk_real));
         data = s->images;
     }
-    pf_exec_input(&s->net.exec, s->net.images, data);
-    PF_TRY(pf_exec_bound(&s->net.exec));
+    pf_exec_bind_input(&s->net.exec, s->net.images, data);
+    PF_TRY(pf_exec_check_inputs(&s->net.exec));
     pf_model_lock_read(s->model);
     pf_exec_run(&s->net.exec, 0, s->net.exec.g.nodes);
     pf_model_unlock(s->model);

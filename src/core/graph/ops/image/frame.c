@@ -22,7 +22,7 @@ static bool frame_infer(pf_graph *g, pf_node *n)
             || s->dim[2] != pad_box(k, up.dim[3], up.dim[2]).rows || s->dim[3] != pad_box(k, up.dim[3], up.dim[2]).cols)
             return pf_bad_shape(g, n, "pads [1, c, w, s] twice and [1, c, s - 2w, w] twice");
     }
-    return pf_out(g, n, 0, pf_shape_of(3, up.dim[1], up.dim[3], up.dim[3]));
+    return pf_output(g, n, 0, pf_shape_of(3, up.dim[1], up.dim[3], up.dim[3]));
 }
 static void frame_run(const pf_run *r, const pf_node *n)
 {
@@ -49,7 +49,7 @@ const pf_op pf_op_frame = { .name = "frame", .kernel = "copy",
     .infer = frame_infer, .grad = frame_grad, .run = frame_run };
 
 /* in: d [c,s,s]; attr i[0]: the pad (0 to 3), i[1]: w, shape: of the pad; out: the part of d in the pad's box */
-static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static bool shape_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
 static void frame_grad_run(const pf_run *r, const pf_node *n)
 {
     const pf_shape *d = &pf_v(r->g, n->in[0])->shape;

@@ -43,7 +43,7 @@ static bool patches_infer(pf_graph *g, pf_node *n)
     int64_t p = n->attr.i[0];
     if (s.ndim != 4 || s.dim[2] != s.dim[3] || p < 1 || s.dim[3] % p)
         return pf_bad_shape(g, n, "square images [b, c, s, s], s a multiple of the patch side");
-    return pf_out(g, n, 0, pf_shape_of(3, s.dim[0], s.dim[2] / p * (s.dim[3] / p), s.dim[1] * p * p));
+    return pf_output(g, n, 0, pf_shape_of(3, s.dim[0], s.dim[2] / p * (s.dim[3] / p), s.dim[1] * p * p));
 }
 static void patches_run(const pf_run *r, const pf_node *n) { copy(r, n, n->in[0], n->out[0], TO_PATCHES); }
 static void patches_grad_emit(pf_grads *gr, const pf_node *n)
@@ -57,6 +57,6 @@ const pf_op pf_op_patches = { .name = "patches", .kernel = "copy", .infer = patc
                               .run = patches_run };
 
 /* in: d, the gradient of the patches; attr i[0]: patch side, shape: of the images; out: the same numbers as images */
-static bool back_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static bool back_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
 static void back_run(const pf_run *r, const pf_node *n) { copy(r, n, n->out[0], n->in[0], TO_IMAGES); }
 const pf_op pf_op_patches_grad = { .name = "patches_grad", .kernel = "copy", .infer = back_infer, .run = back_run };

@@ -12,7 +12,7 @@ static bool resize_infer(pf_graph *g, pf_node *n)
     pf_shape s = pf_v(g, n->in[0])->shape;
     if (s.ndim != 4 || n->attr.i[0] < 1) return pf_bad_shape(g, n, "images [b, c, s, s]");
     s.dim[2] = s.dim[3] = n->attr.i[0];
-    return pf_out(g, n, 0, s);
+    return pf_output(g, n, 0, s);
 }
 
 /* Resizes a line of `from` contiguous pixels to one of `to`. Each new pixel is a weighted mean of old ones. */
