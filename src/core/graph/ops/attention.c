@@ -8,7 +8,8 @@ enum { Q, K, V, XK, XV, SINK, HSCALE };                 /* inputs of attention; 
 enum { OUT = 7, LSE = 8, DOUT = 9 };                    /* further inputs of attention_grad */
 enum { DQ, DK, DV, DXK, DXV, DSINK, DHSCALE };          /* outputs of attention_grad: output i is the gradient of
                                                          * input i of attention */
-enum { WANTED = 1 };                                    /* attr.i of attention_grad: bit i set: output i is wanted */
+enum { HEADS, WANTED };                                 /* attr.i: number of heads; of attention_grad: bit i set: output
+                                                         * i is wanted */
 
 /* The extent of the token axis, the last but one. */
 static int64_t tokens(const pf_graph *g, pf_val v)
@@ -35,7 +36,7 @@ static bool extra_fits(const pf_graph *g, const pf_node *n)
 static bool attention_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape q = pf_v(g, n->in[Q])->shape, k = pf_v(g, n->in[K])->shape;
-    int64_t heads = n->attr.i[0];
+    int64_t heads = n->attr.i[HEADS];
     if (q.ndim != 3 || k.ndim != 3 || q.dim[0] != k.dim[0] || q.dim[2] != k.dim[2] || heads < 1 || q.dim[2] % heads
         || !pf_shape_equal(&k, &pf_v(g, n->in[V])->shape))
         return pf_bad_shape(g, n, "q [b, n, d], k and v [b, m, d], d a multiple of the heads");
@@ -70,7 +71,7 @@ static pk_output output_of(const pf_run *r, pf_val v)
 static pk_attention attention_of(const pf_run *r, const pf_node *n, pf_val out, pf_val lse)
 {
     const pf_graph *g = r->g;
-    int64_t heads = n->attr.i[0], width = pf_cols(g, n->in[Q]);
+    int64_t heads = n->attr.i[HEADS], width = pf_cols(g, n->in[Q]);
     pk_attention a = {
         .samples = pf_v(g, n->in[Q])->shape.dim[0], .heads = heads, .head_dim = width / heads,
         .queries = tokens(g, n->in[Q]), .keys = tokens(g, n->in[K]),

@@ -50,7 +50,7 @@ static void fuse_act(fusion *p, uint32_t i)
     pf_val pre = a->in[0];
     if (!plain_linear(l) || pf_exists(l->in[PF_LINEAR_GAMMA]) || pf_exists(l->out[PF_LINEAR_PRE])) return;
     if (pf_v(p->g, pre)->keep) return;
-    l->attr.i[PF_LINEAR_ACT] = a->attr.i[0];
+    l->attr.i[PF_LINEAR_ACT] = a->attr.i[0];                /* the kind of the activation */
     l->out[0] = a->out[0];
     l->out[PF_LINEAR_PRE] = p->uses[pre.id] > 1 ? pre : PF_NONE;
     p->computed_by[a->out[0].id] = p->computed_by[pre.id];
@@ -69,13 +69,13 @@ static void store_derivative(fusion *p, pf_node *dx)
 /* dx = dy act'(x), where a linear_dx computes dy and now multiplies it by act'(x), too. */
 static void fuse_act_grad(fusion *p, uint32_t i)
 {
-    pf_node *a = &p->g->node[i], *l = node_of(p, a->in[0], &pf_op_linear_dx, 0);
-    if (!l || !read_once(p, a->in[0])) return;
-    if (pf_exists(l->in[PF_LINEAR_DX_GATE]) || pf_exists(l->in[PF_LINEAR_DX_ADD])) return;
-    l->in[PF_LINEAR_DX_GATE] = a->in[1];
-    l->attr.i[PF_LINEAR_ACT] = a->attr.i[0];
-    store_derivative(p, l);
-    move_to(p, i, l);
+    pf_node *a = &p->g->node[i], *dx = node_of(p, a->in[0], &pf_op_linear_dx, 0);
+    if (!dx || !read_once(p, a->in[0])) return;
+    if (pf_exists(dx->in[PF_LINEAR_DX_GATE]) || pf_exists(dx->in[PF_LINEAR_DX_ADD])) return;
+    dx->in[PF_LINEAR_DX_GATE] = a->in[1];
+    dx->attr.i[PF_LINEAR_ACT] = a->attr.i[0];
+    store_derivative(p, dx);
+    move_to(p, i, dx);
 }
 
 /* y = linear(x) * gamma (LayerScale): gamma becomes an input of the linear. */
