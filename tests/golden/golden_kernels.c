@@ -135,12 +135,12 @@ static void attention_compare(golden *g, const char *mode, const attention_case 
 static void attention_run(golden *g, const pk_table *k, const attention_case *c)
 {
     const pk_attention *f = &c->a.fwd;
-    void *work = golden_memory(g, pk_attention_work(k, f, PK_FORWARD));
-    void *work2 = golden_memory(g, pk_attention_work(k, f, PK_GRADIENT));
+    void *forward_work = golden_memory(g, pk_attention_work(k, f, PK_FORWARD));
+    void *gradient_work = golden_memory(g, pk_attention_work(k, f, PK_GRADIENT));
     for (int64_t b = 0; b < f->samples; b++)
-        for (int64_t h = 0; h < f->heads; h++) k->attention(f, b, h, work);
+        for (int64_t h = 0; h < f->heads; h++) k->attention(f, b, h, forward_work);
     for (int64_t b = 0; b < f->samples; b++)
-        for (int64_t h = 0; h < f->heads; h++) k->attention_grad(&c->a, b, h, work2);
+        for (int64_t h = 0; h < f->heads; h++) k->attention_grad(&c->a, b, h, gradient_work);
 }
 
 /* A mode has a sink, or prompt rows, where the file has reference gradients of them. Inputs are input.<mode>.<name>
