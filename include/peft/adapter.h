@@ -31,20 +31,20 @@ PEFT_API const char  *peft_param_group(const peft_param *p);      /* "prompt", "
 
 /* --- adapter ------------------------------------------------------------------------------------------------------ */
 typedef struct peft_adapter peft_adapter;
-/* o may be NULL: the method's defaults. Initial values depend on the context's seed and each tensor's name.
- * PEFT_E_NOTFOUND: unknown method; PEFT_E_OPTION: unknown option or bad value. */
+/* Makes an adapter; o may be NULL: the method's defaults. Initial values depend on the context's seed and each tensor's
+ * name. PEFT_E_NOTFOUND: unknown method; PEFT_E_OPTION: unknown option or bad value. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_adapter_create(peft_backbone *b, const char *method, const peft_options *o, peft_adapter **out);
-/* An adapter file holds method, options, tensors and the backbone's fingerprint. Another backbone is refused with
- * PEFT_E_MISMATCH (both fingerprints named); missing, unexpected or misshapen tensors with PEFT_E_FORMAT; NaN or Inf
- * with PEFT_E_NONFINITE. peft_model_load refuses the same. */
+/* Loads an adapter file, which holds method, options, tensors and the backbone's fingerprint. PEFT_E_MISMATCH: the file
+ * was saved for another backbone (the message has both fingerprints); PEFT_E_FORMAT: tensors are missing, unexpected or
+ * of other shapes; PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out);
-/* Atomic: after any failure path holds the old file or the complete new one. PEFT_E_NONFINITE: a tensor holds NaN or
- * Inf; nothing is written. */
+/* Saves the adapter atomically: after any failure path holds the old file or the complete new one. PEFT_E_NONFINITE: a
+ * tensor holds NaN or Inf; nothing is written. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save(const peft_adapter *a, const char *path);
 PEFT_API void        peft_adapter_free(peft_adapter *a);          /* a may be NULL; models that use it keep it */
 PEFT_API const char *peft_adapter_method(const peft_adapter *a);
-PEFT_API const peft_option *peft_adapter_option(const peft_adapter *a, size_t i);   /* of its method; NULL: no more */
+PEFT_API const peft_option *peft_adapter_option(const peft_adapter *a, size_t i);   /* of a's method; NULL: no more */
 /* The value that this adapter uses of one of its method's options, as text: the value given when it was made or stored
  * in its file, else that of a chosen preset, else the default. Borrowed from a. NULL: no such option. */
 PEFT_API const char *peft_adapter_option_value(const peft_adapter *a, const char *option);
@@ -58,9 +58,9 @@ PEFT_API peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name
 
 /* --- model -------------------------------------------------------------------------------------------------------- */
 typedef struct peft_model peft_model;
-/* Options, o may be NULL: "classes" (0: the backbone's own classifier, frozen), "head" (linear, mlp, bn_linear;
- * patch_linear: a class for each patch, with logits [h, w, classes] for each sample; side_encoder: for fpt; none: no
- * logits, for peft_session_features, without "classes"), "head_init" (auto, normal:STD, trunc_normal:STD,
+/* Makes a model. Options, o may be NULL: "classes" (0: the backbone's own classifier, frozen), "head" (linear, mlp,
+ * bn_linear; patch_linear: a class for each patch, with logits [h, w, classes] for each sample; side_encoder: for fpt;
+ * none: no logits, for peft_session_features, without "classes"), "head_init" (auto, normal:STD, trunc_normal:STD,
  * uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of peft_sys_declare in
  * peft/sys/method.h), "head_layers" (for mlp only), "pool" (auto, cls, mean).
  * PEFT_E_OPTION: also if "head", "head_init", "head_layers" or "pool" would have no effect. */
@@ -92,10 +92,10 @@ PEFT_API const char *peft_model_link(const peft_model *m);
  * classes], with a head that predicts a class for each patch (patch_linear). Logits of n samples are [n, classes] or
  * [n, h, w, classes]. 0: no logits (head=none), or m or dims is NULL. */
 PEFT_API int         peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS]);
-PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* of adapters in order, then the head */
+PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* the adapters', then the head's */
 PEFT_API peft_param *peft_model_param(peft_model *m, size_t i);
 PEFT_API peft_param *peft_model_find_param(peft_model *m, const char *name);   /* NULL: no such parameter */
-PEFT_API int64_t     peft_model_trainable_count(const peft_model *m);          /* elements of them */
+PEFT_API int64_t     peft_model_trainable_count(const peft_model *m);          /* elements of all parameters */
 /* Tensors that are saved but not trained: the buffers of adapters in their order, then the head's running statistics of
  * batch norm ("head.0.running_mean"). */
 PEFT_API size_t      peft_model_buffer_count(const peft_model *m);

@@ -14,7 +14,7 @@ typedef struct peft_backbone peft_backbone;
 #define PEFT_DEPTH_MAX 64
 
 /* Loads a safetensors file (f32, f16 or bf16) that names its tensors as timm, Hugging Face (ViT, DINOv2, CLIP),
- * OpenAI's CLIP, torchvision or mmpretrain do; which one, and the prefix of the names, is detected.
+ * OpenAI's CLIP, torchvision or mmpretrain do; which naming a file has, and with which prefix, is detected.
  * Options, all optional:
  *   "image_size"  side in pixels; the position embedding is resampled to it
  *   "resample"    the rule for that: timm, hf, mmcls, torchvision, bilinear
@@ -36,32 +36,33 @@ typedef struct peft_backbone peft_backbone;
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out);
 PEFT_API const peft_option *peft_backbone_option(size_t i);       /* of loading (options.h); NULL: after the last */
-/* The same from memory with the content of such a file; it must outlive the backbone. */
+/* The same from the size bytes at data, the content of such a file; they must outlive the backbone. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o, peft_backbone **out);
-/* Random weights (normal, standard deviation 0.02, as timm starts a ViT), for tests, benchmarks and training from
- * scratch: "image_size", "patch", "width", "depth", "heads", "mlp", "classes", "registers", "layer_scale", "swiglu",
- * "qkv_bias", "norm_pre", "eps", "act", "pool", "seed". */
+/* Makes a backbone with random weights (normal, standard deviation 0.02, as timm initialises a ViT), for tests,
+ * benchmarks and training from scratch. Options: "image_size", "patch", "width", "depth", "heads", "mlp", "classes",
+ * "registers", "layer_scale", "swiglu", "qkv_bias", "norm_pre", "eps", "act", "pool", "seed". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
 PEFT_API const peft_option *peft_backbone_create_option(size_t i);
 /* Writes a safetensors file with timm names, atomically; facts that do not follow from the weights (heads, eps, ..) and
  * the notes "preprocess" (empty if only mean and std are known) and "class_names" in its header. */
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
-/* The same under another library's names, or rounded. Options, o may be NULL:
+/* Saves the backbone under another library's names, or rounded. Options, o may be NULL:
  *   "naming"       timm; hf, the names of transformers before version 5; hf5, those since
- *   "classifier"   false leaves it out
- *   "class_names"  one in each line; default: the note
+ *   "classifier"   false leaves the classifier out
+ *   "class_names"  one name in each line; default: the note "class_names"
  *   "link"         softmax for one label for each image, sigmoid for several; kept in the header, and in config.json as
  *                  problem_type
  *   "dtype"        f32; f16 or bf16: every tensor, rounded to nearest even
  * In hf and hf5 q, k and v are tensors of their own. path is then a folder, made if it is missing, with
- * model.safetensors, config.json and preprocessor_config.json; or, if it ends in .safetensors, the file alone.
- * preprocessor_config.json follows the note "preprocess" as far as Hugging Face's processors can; their crops lie at an
- * offset rounded down, and transparency on white. A crash leaves the old folder, the new one, or tensors without
- * config.json; preprocessor_config.json comes last. The network is a ViT, or DINOv2 if there is LayerScale.
- * PEFT_E_UNSUPPORTED names what neither has (fc_norm, a norm before the blocks, ..). PEFT_E_NONFINITE: a tensor holds
- * NaN or Inf, or what rounds to Inf (f16: from 65520 on); nothing is written. */
+ * model.safetensors, config.json and preprocessor_config.json; if path ends in .safetensors, that file alone is
+ * written. preprocessor_config.json follows the note "preprocess" as far as Hugging Face's processors can; their crops
+ * lie at an offset rounded down, and transparency on white. A crash leaves the old folder, the new one, or tensors
+ * without config.json; preprocessor_config.json comes last. The network is a ViT, or DINOv2 if there is LayerScale.
+ * PEFT_E_UNSUPPORTED: b has a part that neither network has (fc_norm, a norm before the blocks, ..), which the message
+ * names. PEFT_E_NONFINITE: a tensor holds NaN or Inf, or a value that rounds to Inf (f16: from 65520 on); nothing is
+ * written. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
 PEFT_API const peft_option *peft_backbone_save_option(size_t i);        /* of peft_backbone_save_as */
@@ -77,7 +78,7 @@ PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
  *                    the library that wrote the description does it. All of it comes from one source: the file's
  *                    header, else timm's pretrained_cfg, open_clip's preprocess_cfg or the image processor of Hugging
  *                    Face. NULL if no file states it, or if no text can express it (do_pad, inputs that are not square,
- *                    unknown processors), which is logged as a warning with the key. It is for the image size of b: if
+ *                    unknown processors), which is logged as a warning with the key. It suits the image size of b: if
  *                    "image_size" set another one than the description's, timm's crop_pct stays, and sides in pixels
  *                    grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
  *   "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
@@ -86,10 +87,10 @@ PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
  *   "link"           the function from its logits to probabilities, softmax (one label an image) or sigmoid (several),
  *                    from the file's header or Hugging Face's problem_type
  *   "assumed"        one line for each fact of the network that no tensor, option, header or configuration states
- *                    ("heads=12: width / 64"). They are also logged when it is loaded, in one warning. */
+ *                    ("heads=12: width / 64"). They are also logged when b is loaded, in one warning. */
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
-PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm's; or NULL */
+PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm's; NULL: none */
 /* Borrowed from b; NULL: no such index. f32; but matrices of a file in f16 or bf16 keep that type (peft_tensor_dtype;
  * peft_tensor_to_f32 converts). */
 PEFT_API const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i);

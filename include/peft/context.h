@@ -49,15 +49,15 @@ typedef void (*peft_job_fn)(void *arg, int i);
 typedef void (*peft_pool_fn)(peft_job_fn job, void *arg, int n, void *user);
 
 /* Sessions and trainers that are made from now on compute in fn's threads and start none themselves, whatever
- * peft_context_share_threads was called with. n is their number of threads (peft_context_set_threads: as many as fn's
- * pool has) or less; with one thread fn is never called. fn is called for each operation, by the thread that called the
- * session or trainer, so by several threads at once where several compute; fn and user have to live until the last of
- * these sessions and trainers is freed. Results have the same bits as with the library's threads. If a session is used
- * in a task of the pool itself, fn is called in that task; a pool in which a task cannot wait for other tasks must then
- * run the jobs in the calling thread. While fn waits it must not use the session or trainer that called it, neither in
- * a job nor in another task that it takes up. Jobs that fn did not run are run by the library in the calling thread. In
- * a process forked after they were made, sessions and trainers compute in the calling thread alone, and fn is not
- * called. fn NULL: the library's own threads again. */
+ * peft_context_share_threads was called with. n is at most their number of threads, which peft_context_set_threads
+ * should set to that of fn's pool; with one thread fn is never called. fn is called for each operation, by the thread
+ * that called the session or trainer, so by several threads at once where several compute; fn and user have to live
+ * until the last of these sessions and trainers is freed. Results have the same bits as with the library's threads. If
+ * a session is used in a task of the pool itself, fn is called in that task; a pool in which a task cannot wait for
+ * other tasks must then run the jobs in the calling thread. While fn waits it must not use the session or trainer that
+ * called it, neither in a job nor in another task that it takes up. Jobs that fn did not run are run by the library in
+ * the calling thread. In a process forked after they were made, sessions and trainers compute in the calling thread
+ * alone, and fn is not called. fn NULL: the library's own threads again. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_pool(peft_context *ctx, peft_pool_fn fn, void *user);
 
 /* The seed of all random numbers: initial values, dropout, the order of a loader that has no option seed. The same seed
@@ -76,8 +76,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, cons
  * PEFT_E_UNSUPPORTED: no BLAS can be loaded. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_gemm(peft_context *ctx, const char *kind);
 
-/* Messages of level 0 to max_level go to fn with user; fn NULL: none. With level 3 each operation of a session or
- * trainer is a message: what it computes, by which kernel, in how many microseconds (docs/verbose.md); with a lower
+/* Messages of level 0 to max_level go to fn with user; fn NULL: no messages. With level 3 each operation of a session
+ * or trainer is a message: what it computes, by which kernel, in how many microseconds (docs/verbose.md); with a lower
  * level nothing is measured. Results have the same bits. Until this is called, levels 0 and 1 go to standard error, a
  * line each: "libpeft: warning: ...". fn may be called from any thread that calls the library, and must not call it.
  * PEFT_E_INVALID: max_level is not 0 to 3. */

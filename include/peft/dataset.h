@@ -21,8 +21,8 @@ typedef struct peft_dataset peft_dataset;
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_folder(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* The same for a zip of such a folder. The file stays open: images are read from it one by one, in forked processes
- * too. Bytes before the archive are skipped, and backslashes in names are taken as slashes. If one top folder lies
- * around all images, it is left out of the names, which are path/<split>/<class>/<file>.
+ * too. Bytes before the archive are skipped, and backslashes in names are taken as slashes. If the archive has
+ * one top folder around all images, that folder is left out of the samples' names, path/<split>/<class>/<file>.
  * PEFT_E_FORMAT: not a zip, or one that was cut short; a name that leads out of the archive (.., a leading /); two
  * entries with the same name; images both in the top folder itself and in folders below it, so that it could be a
  * class; a class name in an unknown encoding. PEFT_E_UNSUPPORTED: images that are encrypted, or compressed by a method

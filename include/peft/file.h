@@ -15,8 +15,8 @@ PEFT_API const char *peft_file_kind(const peft_file *f);
 /* The tensors, i from 0 on, in the order of their data. Texts are borrowed from f. */
 PEFT_API size_t      peft_file_tensor_count(const peft_file *f);
 PEFT_API const char *peft_file_tensor_name(const peft_file *f, size_t i);      /* NULL: no such tensor */
-PEFT_API const char *peft_file_tensor_type(const peft_file *f, size_t i);      /* as in the file: "F32"; or NULL */
-PEFT_API int         peft_file_tensor_ndim(const peft_file *f, size_t i);      /* extents; -1: no such tensor */
+PEFT_API const char *peft_file_tensor_type(const peft_file *f, size_t i);      /* as in the file: "F32"; NULL: none */
+PEFT_API int         peft_file_tensor_ndim(const peft_file *f, size_t i);      /* its extents' number; -1: no tensor */
 PEFT_API int64_t     peft_file_tensor_dim(const peft_file *f, size_t i, int axis);     /* -1: no such tensor or axis */
 /* The metadata, pairs of key and value, i from 0 on; borrowed from f. NULL: no such pair or key. */
 PEFT_API size_t      peft_file_meta_count(const peft_file *f);

@@ -15,13 +15,13 @@ PEFT_BEGIN_DECLS
  * NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out);
 
-/* Options (o may be NULL):
+/* Saves the adapter as such a directory. Options (o may be NULL):
  * "naming": hf5 (default), the module names of transformers 5, which current versions of peft and transformers load;
  * hf, those of earlier versions (current versions refuse such files, or ignore the weights of LN tuning in them); timm.
  * "prefix": the beginning of the names of the backbone's modules. Default: "vit."; for a backbone with LayerScale
  * "dinov2.", with LayerScale and registers "dinov2_with_registers."; for naming timm "".
- * The directory is made if it is missing. A crash leaves the old adapter, the new one, or
- * tensors without their configuration; never a mixture. PEFT_E_UNSUPPORTED: PEFT does not have the method, or this
+ * The directory is made if it is missing. A crash leaves the old adapter, the new one, or tensors without their
+ * configuration; never a mixture. PEFT_E_UNSUPPORTED: PEFT does not have the method, or this
  * naming has no name for a target (attn.q in timm, attn.qkv in the others). PEFT_E_NONFINITE: a tensor holds NaN or
  * Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o);

@@ -26,7 +26,7 @@ PEFT_API PEFT_NODISCARD peft_status    /* counts [classes,classes]: row: true cl
 peft_metrics_confusion(const int64_t *labels, const int64_t *predicted, int64_t n, int64_t classes, int64_t *counts);
 PEFT_API PEFT_NODISCARD peft_status    /* "accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa_quadratic", ... */
 peft_metrics_decision(const int64_t *counts, int64_t classes, const char *name, double *out, size_t count);
-PEFT_API PEFT_NODISCARD peft_status    /* several labels for each sample, predicted from threshold on: "f1_macro" */
+PEFT_API PEFT_NODISCARD peft_status    /* several labels a sample; yes: probability >= threshold; "f1_macro" */
 peft_metrics_multilabel(const double *probabilities, const float *targets, int64_t n, int64_t classes,
                         double threshold, const char *name, double *out, size_t count);
 

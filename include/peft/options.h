@@ -22,7 +22,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_options_set_int   (peft_options *o, con
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_float (peft_options *o, const char *name, double v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_string(peft_options *o, const char *name, const char *v);
 
-/* Several at once: "r=8,alpha=16,layers=[0,1,2],targets=\"q,v\"", as for method lora. Settings are separated
+/* Sets several at once: "r=8,alpha=16,layers=[0,1,2],targets=\"q,v\"", as for method lora. Settings are separated
  * by commas or by blanks: "r=8 alpha=16". A value ends at the next comma, or at blanks that "name=" follows: of the
  * text a=two words b=1 the value of a is two words. Commas and blanks in [brackets] or "quotes" belong to the value;
  * brackets stay part of it, quotes do not, and \ inside quotes takes the next character as it is. Blanks around names

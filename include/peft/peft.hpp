@@ -61,10 +61,12 @@ private:
 
 namespace detail {
 
+// Frees a C object by its function Free.
 template <typename T, void (*Free)(T *)> struct deleter {
     void operator()(T *p) const noexcept { Free(p); }
 };
 
+// The base of all classes that own a C object.
 template <typename T, void (*Free)(T *)> class handle {
 public:
     T *c_ptr() const noexcept { return p_.get(); }
@@ -78,6 +80,7 @@ private:
     std::unique_ptr<T, deleter<T, Free>> p_;
 };
 
+// The peft_dtype of a C++ type.
 template <typename T> struct dtype;
 template <> struct dtype<float> { static constexpr peft_dtype value = PEFT_F32; };
 template <> struct dtype<double> { static constexpr peft_dtype value = PEFT_F64; };
@@ -87,6 +90,7 @@ template <> struct dtype<std::int64_t> { static constexpr peft_dtype value = PEF
 template <> struct dtype<std::uint8_t> { static constexpr peft_dtype value = PEFT_U8; };
 template <> struct dtype<std::uint16_t> { static constexpr peft_dtype value = PEFT_U16; };
 
+// The elements of t, which begin at data; throws if they are of another type than T.
 template <typename T> span<T> elements(T *data, const peft_tensor *t)
 {
     if (peft_tensor_dtype(t) != dtype<std::remove_const_t<T>>::value)
@@ -101,7 +105,7 @@ inline std::vector<std::int64_t> shape(const peft_tensor *t)
     return dims;
 }
 
-// The constructor of a handle: make(f, args...) is what f(args..., &out) gives.
+// Calls f(args..., &p), which makes an object, and returns p; throws if f fails.
 template <typename T, typename F, typename... A> T *make(F f, A... args)
 {
     T *p = nullptr;
@@ -109,7 +113,7 @@ template <typename T, typename F, typename... A> T *make(F f, A... args)
     return p;
 }
 
-// p, or the error that made a call return null.
+// Returns p, the result of a call; throws the call's error if p is null.
 template <typename T> T *found(T *p)
 {
     if (!p) throw error(PEFT_E_NOTFOUND);
@@ -240,7 +244,8 @@ public:
     {
         return backbone(detail::make<peft_backbone>(peft_backbone_create, ctx.c_ptr(), options(ctx, o).c_ptr()));
     }
-    std::int64_t operator[](const char *fact) const { return peft_backbone_get(c_ptr(), fact); }  // "image_size"; or -1
+    // A fact by name: b["image_size"]; -1: no such fact.
+    std::int64_t operator[](const char *fact) const { return peft_backbone_get(c_ptr(), fact); }
     const char *note(const char *key) const { return peft_backbone_note(c_ptr(), key); }          // null: not known
     void save(const std::string &path) const { check(peft_backbone_save(c_ptr(), path.c_str())); }
 };
@@ -281,7 +286,7 @@ public:
     backbone merge() const { return backbone(detail::make<peft_backbone>(peft_model_merge, c_ptr())); }
     std::int64_t classes() const noexcept { return peft_model_classes(c_ptr()); }
     std::int64_t trainable_count() const noexcept { return peft_model_trainable_count(c_ptr()); }
-    // The value of a trained tensor, borrowed; null where no parameter has the name.
+    // The value of a trained tensor, borrowed; null if no parameter has the name.
     peft_tensor *param(const char *name) const { return peft_param_value(peft_model_find_param(c_ptr(), name)); }
     void set_note(const char *key, const std::string &v) { check(peft_model_set_note(c_ptr(), key, v.c_str())); }
     const char *note(const char *key) const { return peft_model_note(c_ptr(), key); }             // null: none
@@ -365,6 +370,7 @@ public:
     {
         check(peft_trainer_evaluate(c_ptr(), images.c_ptr(), logits.c_ptr()));
     }
+    // A figure by name (peft_trainer_get): get("loss").
     double get(const char *what) const { return peft_trainer_get(c_ptr(), what); }
     void save(const std::string &path) const { check(peft_trainer_save(c_ptr(), path.c_str())); }
     void restore(const std::string &path) { check(peft_trainer_restore(c_ptr(), path.c_str())); }

@@ -38,10 +38,10 @@
 PEFT_BEGIN_DECLS
 
 typedef struct peft_session peft_session;
-/* Options: "batch" (largest number of images in a call; 1), "taps" (intermediate values to keep: "embed", "block.N",
- * "feature", separated by commas), "threads" (0: the context's), "executor" (planned, naive), "memory_limit" (bytes
- * that the compiled graph may take, arena and scratch; 0: no limit), "compute" (f32). Each call uses the
- * current values of the model's parameters, also while a trainer changes them.
+/* Makes a session. Options, o may be NULL: "batch" (largest number of images in a call; 1), "taps" (intermediate values
+ * to keep: "embed", "block.N", "feature", separated by commas), "threads" (0: the context's), "executor" (planned,
+ * naive), "memory_limit" (bytes that the compiled graph may take, arena and scratch; 0: no limit), "compute" (f32).
+ * Each call uses the current values of the model's parameters, also while a trainer changes them.
  * PEFT_E_UNSUPPORTED: the graph needs more than memory_limit; the message has both numbers. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
@@ -80,8 +80,8 @@ peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
  * pointer stays valid as long as s, and the next call on s overwrites the values. NULL, with peft_last_error set: s was
  * made without this tap, or has predicted nothing yet. */
 PEFT_API const peft_tensor *peft_session_tap(peft_session *s, const char *tap);
-PEFT_API size_t peft_session_memory(const peft_session *s);                    /* planned bytes */
-/* Gets a text line by line, without line ends. */
+PEFT_API size_t peft_session_memory(const peft_session *s);                    /* bytes of all memory that s uses */
+/* A function that gets a text line by line, without line ends. */
 typedef void (*peft_text_fn)(const char *line, void *user);
 /* What a prediction computes: fn gets a line with batch, threads and kernels, one with the names of the columns, a line
  * for each operation (its tensors, shapes, kernel, FLOPs, bytes, and why no better kernel is used) and one with totals.

@@ -21,8 +21,8 @@ typedef enum peft_dtype { PEFT_F32 = 1, PEFT_BF16 = 2, PEFT_F16 = 3, PEFT_I32 = 
 PEFT_API PEFT_NODISCARD peft_status
 peft_tensor_create(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims, peft_tensor **out);
 
-/* The same over memory of the caller, which must outlive the tensor and is not freed with it. It needs no alignment or
- * padding. Errors as above, and PEFT_E_INVALID: data is NULL and the tensor is not empty. */
+/* Makes a tensor over memory of the caller, which must outlive the tensor and is not freed with it. The memory needs no
+ * alignment or padding. Errors as above, and PEFT_E_INVALID: data is NULL and the tensor is not empty. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_tensor_wrap(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims, void *data, peft_tensor **out);
 
@@ -39,7 +39,7 @@ PEFT_API int64_t     peft_tensor_count(const peft_tensor *t);             /* the
 PEFT_API void       *peft_tensor_data(peft_tensor *t);
 PEFT_API const void *peft_tensor_cdata(const peft_tensor *t);
 
-/* Overwrites all elements with bytes bytes from src, which are of the tensor's type and order.
+/* Overwrites all elements with those at src, of the tensor's type and in its order, `bytes` bytes in all.
  * PEFT_E_SHAPE: bytes is not the size of the tensor's data. */
 PEFT_API PEFT_NODISCARD peft_status peft_tensor_copy_from(peft_tensor *t, const void *src, size_t bytes);
 

@@ -8,30 +8,30 @@
 PEFT_BEGIN_DECLS
 
 typedef struct peft_trainer peft_trainer;
-/* Called after each optimiser step of fit; non-zero stops fit. The trainer can then be saved, or fit called again. fit
- * returns the status and message of the last libpeft function that failed in the callback, or what the callback gave to
- * peft_set_error, else PEFT_E_CANCELLED. The callback may call any function of t but peft_trainer_fit (PEFT_E_STATE)
- * and peft_trainer_free: peft_trainer_set_lr, for a schedule of the program's own, peft_trainer_freeze,
- * peft_trainer_evaluate, peft_trainer_save. */
+/* A progress callback: called after each optimiser step of fit; another result than 0 stops fit. The trainer can then
+ * be saved, or fit called again. fit returns the status and message of the last libpeft function that failed in the
+ * callback, or what the callback gave to peft_set_error, else PEFT_E_CANCELLED. The callback may call any function of t
+ * but peft_trainer_fit (PEFT_E_STATE) and peft_trainer_free: peft_trainer_set_lr, for a schedule of the program's own,
+ * peft_trainer_freeze, peft_trainer_evaluate, peft_trainer_save. */
 typedef int (*peft_progress_fn)(peft_trainer *t, void *user);
-/* Writes batch number `batch` of an epoch (both counted from 0) to images [batch,3,S,S] and labels, and returns its
- * number of samples. 0 ends the epoch; < 0 stops fit with a status as for peft_progress_fn. As the trainer asks for
- * batches by number, a restored run gets the same batches as a run without a break. sample_ids [batch] may be left as
- * they are unless features are cached. The tensors are the trainer's, which reuses their memory after the callback
- * returns. */
+/* A batch callback: writes batch number `batch` of an epoch (both counted from 0) to images [batch,3,S,S] and labels,
+ * and returns its number of samples. 0 ends the epoch; < 0 stops fit with a status as for peft_progress_fn. As the
+ * trainer asks for batches by number, a restored run gets the same batches as a run without a break. sample_ids [batch]
+ * may be left as they are unless features are cached. The tensors are the trainer's, which reuses their memory after
+ * the callback returns. */
 typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                                  int64_t *sample_ids, void *user);
 
-/* Options (peft_trainer_option lists types, defaults and help): "batch"; "samples" (of an epoch, if known: a last batch
- * that cannot be trained on, such as one sample with batch norm, is then refused here); "loss" (listed in the option's
- * help) and options of losses: numbers such as "label_smoothing", lists of one number for each class such as
- * "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch); "optimizer" (adamw, sgd),
- * "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps", "momentum", "nesterov"; "clip_norm" (0:
- * off); "accumulate" (backward passes for each update); "schedule" (constant, cosine, linear, warmup_cosine,
- * warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates), "warmup", "start_lr", "min_lr",
- * "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not with each step);
- * "cache_features", "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes that each compiled
- * graph may take, arena and scratch, else PEFT_E_UNSUPPORTED; 0: no limit), "compute" (f32).
+/* Makes a trainer. Options, o may be NULL (peft_trainer_option lists types, defaults and help): "batch"; "samples" (of
+ * an epoch, if known: a last batch that cannot be trained on, such as one sample with batch norm, is then refused
+ * here); "loss" (listed in the option's help) and options of losses: numbers such as "label_smoothing", lists of one
+ * number for each class such as "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights,
+ * batch); "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps",
+ * "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes for each update); "schedule" (constant,
+ * cosine, linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates),
+ * "warmup", "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not
+ * with each step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes
+ * that each compiled graph may take, arena and scratch, else PEFT_E_UNSUPPORTED; 0: no limit), "compute" (f32).
  *
  * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
  * is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights, soft_ce
@@ -70,15 +70,15 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_freeze(peft_trainer *t, const c
  * the schedule falls to it) or above 1e6. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_lr(peft_trainer *t, double lr);
 
-/* Forward, loss, backward, clip, update. images [n,3,S,S] f32, red, green and blue planes as for peft_session_predict,
- * n <= batch; labels [n] i64 for ce, else [n,classes] f32
- * (with head=patch_linear [n,h,w] i64 and [n,h,w,classes] f32, see peft_model_output; a mean is over all n * h * w):
- * for soft_ce probabilities that add up to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no loss
- * and is not counted in the mean. A batch without a label that counts (all of weight 0, or not judged) changes nothing.
- * sample_ids [n] or NULL (or -1: a sample without an id). images may be NULL when the cache has all sample_ids;
- * PEFT_E_NOTFOUND names the first that is missing. PEFT_E_NONFINITE: an image (named), the loss or the gradients hold
- * NaN or Inf; nothing was updated, and passes since the last update are dropped. Or the update itself made NaN or Inf,
- * which the message says; restore an earlier state then. */
+/* One training step: forward, loss, backward, clip, update. images [n,3,S,S] f32, red, green and blue planes as for
+ * peft_session_predict, n <= batch; labels [n] i64 for ce, else [n,classes] f32 (with head=patch_linear [n,h,w] i64 and
+ * [n,h,w,classes] f32, see peft_model_output; a mean is then over all n * h * w): for soft_ce probabilities that add up
+ * to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no loss and is not counted in the mean. A
+ * batch without a label that counts (all of weight 0, or not judged) changes nothing. sample_ids [n] or NULL (or -1: a
+ * sample without an id). images may be NULL when the cache has all sample_ids; PEFT_E_NOTFOUND names the first that is
+ * missing. PEFT_E_NONFINITE: an image (named), the loss or the gradients hold NaN or Inf; nothing was updated, and
+ * passes since the last update are dropped. Also PEFT_E_NONFINITE: the update itself made NaN or Inf, which the message
+ * says; restore an earlier state then. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 /* Sets an input of the next steps and evaluations, which is copied, by the name that a method of the model declared
@@ -110,12 +110,12 @@ typedef int (*peft_loss_fn)(const peft_tensor *logits, const peft_tensor *labels
  * needs loss=bce. Labels are not checked, and every batch counts. fn NULL: the loss of the option again. A training
  * state saved with a function can only be restored with a function set before (PEFT_E_MISMATCH). */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_loss(peft_trainer *t, peft_loss_fn fn, void *user);
-/* The same in two calls. forward runs the network in training mode, with dropout, and updates the running statistics of
- * batch norm; peft_trainer_logits then returns the logits. backward_logits takes the derivative of the loss with
- * respect to them, [n,classes] or [n,h,w,classes] f32, and does the rest of peft_trainer_backward; peft_trainer_get
- * reports `loss`. Then call peft_trainer_update. images and sample_ids as for peft_trainer_step, but images may not be
- * NULL; they are copied. backward_logits is PEFT_E_STATE without a forward before it, or if another call has computed
- * with the trainer since. PEFT_E_NONFINITE as for a loss function. */
+/* A loss of the application without a callback. forward runs the network in training mode, with dropout, and updates
+ * the running statistics of batch norm; peft_trainer_logits then returns the logits. backward_logits takes the
+ * derivative of the loss with respect to them, [n,classes] or [n,h,w,classes] f32, and does the rest of
+ * peft_trainer_backward; peft_trainer_get reports `loss`. Then call peft_trainer_update. images and sample_ids as for
+ * peft_trainer_step, but images may not be NULL; they are copied. backward_logits is PEFT_E_STATE without a forward
+ * before it, or if another call has computed with the trainer since. PEFT_E_NONFINITE as for a loss function. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_forward(peft_trainer *t, const peft_tensor *images, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status
@@ -147,9 +147,9 @@ peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gradient, doubl
  * figures "loss" and "samples"; the weighted mean of "class_weights", which divides by the weights in a pass's batch;
  * batch norm, which normalises by the pass's batch, and its running statistics. */
 typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, void *user);
-/* user is passed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. Call it before peft_trainer_restore,
- * whose state may have been saved between two updates. PEFT_E_INVALID: not 0 <= rank < ranks, or fn is NULL with
- * several ranks. PEFT_E_STATE: backward passes since the last update. */
+/* Sets the reducer; user is passed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. Call this before
+ * peft_trainer_restore, whose state may have been saved between two updates. PEFT_E_INVALID: not 0 <= rank < ranks, or
+ * fn is NULL with several ranks. PEFT_E_STATE: backward passes since the last update. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduce_fn fn, void *user);
 /* Trains until `epochs` epochs of the run are done, counted from its beginning: fit(10), then fit(12) does two more; if
@@ -164,10 +164,10 @@ peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *l
 /* Logits of the last pass in training mode (step, backward, forward): [n,classes] or [n,h,w,classes], borrowed. NULL
  * before the first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
-/* Figures by name. Numbers: "loss" (the mean over the passes of the last update, or over those since), "lr" (of the
- * last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds" (duration of the last step).
- * Counts: "step" (updates), "epoch", "batch_in_epoch", "samples", "planned_bytes" (all memory of the trainer),
- * "arena_bytes", "flops" (of a step, 2 for each multiply-add; with cache_features without the frozen prefix),
+/* Figures by name. Numbers: "loss" (the mean over the passes since the last update, or, right after it, over those of
+ * the update), "lr" (of the last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds" (duration
+ * of the last step). Counts: "step" (updates), "epoch", "batch_in_epoch", "samples", "planned_bytes" (all memory of the
+ * trainer), "arena_bytes", "flops" (of a step, 2 for each multiply-add; with cache_features without the frozen prefix),
  * "cache_hits" (samples found in the cache so far), "cache_samples" (samples stored in it). peft_trainer_get_float
  * returns any of them, peft_trainer_get_int only counts (PEFT_E_DTYPE: a number). PEFT_E_NOTFOUND: no such figure; the
  * message lists all. PEFT_E_STATE: not known yet. */
@@ -179,15 +179,15 @@ PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *name);
  * frozen part, which runs a sample at a time. The FLOPs of the step's table add up to the figure "flops". */
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 
-/* The whole state (parameters, moments, buffers, step, epoch, seed, settings, the rate of peft_trainer_set_lr, frozen
- * parameters): a restored run ends with the same bits as one without a break. Restore needs the same backbone,
- * adapters, model and trainer options, groups and notes, compared as values (1e-3 equals 0.001; an option that is not
- * given has its default), else PEFT_E_MISMATCH names the difference with both values, and nothing changes. These may
- * differ: "threads", "executor", "memory_limit", "samples", the cache options, and options that the schedule, optimiser
- * and loss do not read. A larger "steps" extends a run: with schedule constant or step the result is the same as if it
- * had begun with it; a cosine goes on with the rate that the longer schedule has at this step. restore sets the seed of
- * the saved run. PEFT_E_NONFINITE: the state holds NaN or Inf; save then does not change path. PEFT_E_STATE: called in
- * a loss function or reducer, before the batch is done. */
+/* Save and restore the whole state (parameters, moments, buffers, step, epoch, seed, settings, the rate of
+ * peft_trainer_set_lr, frozen parameters): a restored run ends with the same bits as one without a break. Restore needs
+ * the same backbone, adapters, model and trainer options, groups and notes, compared as values (1e-3 equals 0.001; an
+ * option that is not given has its default), else PEFT_E_MISMATCH names the difference with both values, and nothing
+ * changes. These may differ: "threads", "executor", "memory_limit", "samples", the cache options, and options that the
+ * schedule, optimiser and loss do not read. A larger "steps" extends a run: with schedule constant or step the result
+ * is the same as if it had begun with it; a cosine goes on with the rate that the longer schedule has at this step.
+ * restore sets the seed of the saved run. PEFT_E_NONFINITE: the state holds NaN or Inf; save then does not change path.
+ * PEFT_E_STATE: called in a loss function or reducer, before the batch is done. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* Texts that are stored in the state, such as peft_dataset_digest of the training data under "data". A text is copied

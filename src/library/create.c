@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * create.c -- peft_context_create. It stands above src/core, because it gives each context the table of built-in
- * methods (src/methods), which the core does not refer to. */
+ * create.c -- peft_context_create. The function is defined above src/core, because it gives each context the table of
+ * built-in methods (src/methods), which the core does not refer to. */
 #include "core/base/context.h"
 #include "methods/methods.h"
 

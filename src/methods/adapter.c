@@ -5,7 +5,8 @@
 #include <peft/sys/method.h>
 #include <string.h>
 
-/* One bottleneck for each block: down [inner,width], activation, up [width,inner]; w: weights, b: biases. */
+/* One bottleneck for each block: down [inner,width], activation, up [width,inner]; _w: weights, _b: biases. scale and
+ * dropout: options of adaptformer, 0 for adapter. */
 typedef struct {
     peft_param *down_w[PEFT_DEPTH_MAX], *down_b[PEFT_DEPTH_MAX], *up_w[PEFT_DEPTH_MAX], *up_b[PEFT_DEPTH_MAX];
     double scale, dropout;
@@ -13,14 +14,16 @@ typedef struct {
 
 static const peft_option adapter_opts[] = {
     { "bottleneck", 'i', "96", 1, 65536, "inner width" },
-    { "init", 's', "kaiming", 0, 0, "of the down-projection: kaiming, or zero (published; only up.bias learns)" },
+    { "init", 's', "kaiming", 0, 0, "initial values of the down-projection: kaiming, or zero (as published: only "
+      "up.bias then learns)" },
     { 0 } };
 static const peft_option adaptformer_opts[] = {
     { "bottleneck", 'i', "64", 1, 65536, "inner width" },
     { "scale", 'f', "0.1", 0, 1e3, "factor on the adapter's output" },
     { "dropout", 'f', "0.1", 0, 0.99, "dropout after the activation, in training" }, { 0 } };
 
-/* Declares the tensors blocks.N.<module>.<down|up>.{weight,bias}. */
+/* Declares weight and bias of both layers in every block: "blocks.3.adapter.down.weight". init: rule of the initial
+ * values of the down-projection; module, down, up: words of the names. */
 static void declare(peft_adapter *a, const peft_vit *v, const char *init, const char *module,
                     const char *down, const char *up)
 {
@@ -51,6 +54,7 @@ static peft_status adapter_init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
+/* The bottleneck reads and changes the MLP's output. */
 static void adapter_emit(const void *state, peft_build *b, peft_site *s)
 {
     if (s->role == PEFT_MLP)
@@ -66,6 +70,7 @@ static peft_status adaptformer_init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
+/* The bottleneck reads the residual stream; its output is added to that of the MLP. */
 static void adaptformer_emit(const void *state, peft_build *b, peft_site *s)
 {
     const bottleneck *m = state;

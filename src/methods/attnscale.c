@@ -4,7 +4,8 @@
  * the MLP. */
 #include <peft/sys/method.h>
 
-/* The tensors of each block: scale [heads]; after_sa, after_mlp [width]: offsets. NULL: not trained. */
+/* The tensors of each block: scale [heads], factors of the attention scores; after_sa and after_mlp [width], offsets
+ * behind self-attention and MLP. NULL: an option turned them off. */
 typedef struct { peft_param *scale[PEFT_DEPTH_MAX], *after_sa[PEFT_DEPTH_MAX], *after_mlp[PEFT_DEPTH_MAX]; } attnscale;
 static const peft_option opts[] = {
     { "scale",   'b', "true", 0, 0, "train a factor for the attention scores of each head" },
@@ -27,20 +28,21 @@ static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const attnscale *m = state;
     peft_param *offset = s->role == PEFT_SA ? m->after_sa[s->layer] : m->after_mlp[s->layer];
-    if (s->where == PEFT_ATTN && m->scale[s->layer]) {       /* another method may have set a factor */
+    if (s->where == PEFT_ATTN && m->scale[s->layer]) {       /* multiplies a factor that another method has set */
         peft_val scale = peft_sys_param(b, m->scale[s->layer]);
         s->head_scale = s->head_scale.id ? peft_sys_mul(b, scale, s->head_scale) : scale;
     }
     if (s->where == PEFT_BRANCH && offset) s->out = peft_sys_add(b, s->out, peft_sys_param(b, offset));
 }
 
-/* blocks.<layer>.<branch>.bias [width] += offset (NULL: nothing) */
-static void add_offset(peft_merge *mg, const peft_param *offset, const char *branch, int64_t layer, int64_t width)
+/* Adds the offset (NULL: none) to the bias [width] of the branch's last layer: "blocks.3.mlp.fc2.bias". */
+static void add_offset(peft_merge *mg, const peft_param *offset, const char *last_layer, int64_t block, int64_t width)
 {
-    peft_real *b = offset ? peft_sys_merge_tensor(mg, "blocks.%d.%s.bias", (int)layer, branch) : NULL;
+    peft_real *b = offset ? peft_sys_merge_tensor(mg, "blocks.%d.%s.bias", (int)block, last_layer) : NULL;
     for (int64_t i = 0; b && i < width; i++) b[i] += peft_sys_merge_value(offset)[i];
 }
 
+/* others: another adapter of the model changes weights too. */
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const attnscale *m = state;

@@ -9,7 +9,7 @@ static const peft_option opts[] = {
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     const int registers = (int)peft_sys_opt_int(a, "registers");
-    if (registers && v->prefix < 2)                                    /* prefix: class and register tokens */
+    if (registers && v->prefix < 2)                                    /* prefix: number of class and register tokens */
         peft_sys_reject_option(a, "registers", "false: this backbone has no register tokens");
     peft_sys_unfreeze(a, "cls_token");
     if (registers) peft_sys_unfreeze(a, "reg_token");

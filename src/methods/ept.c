@@ -8,7 +8,7 @@
 #include <peft/sys/method.h>
 #include <string.h>
 
-/* layers: bit l is set if block l has prompts; prompt: the logits, [such blocks, tokens, length]. */
+/* layers: bit l is set if block l has prompts; prompt: the logits of these blocks, [blocks, tokens, length]. */
 typedef struct { uint64_t layers; peft_param *prompt; } ept;
 
 static const peft_option opts[] = {
@@ -17,10 +17,10 @@ static const peft_option opts[] = {
     { "init",   's', "normal", 0, 0,   "normal (std 0.02), uniform (+-0.08), zero or kaiming" },
     { 0 } };
 
-/* The rule of peft_sys_declare that the option init names. */
+/* The rule of peft_sys_declare for the value of option init: "normal:0.02" for normal. */
 static const char *init_rule(peft_adapter *a)
 {
-    static const char *const known[][2] = {
+    static const char *const known[][2] = {                  /* value, rule */
         { "normal", "normal:0.02" }, { "uniform", "uniform:0.08" }, { "zero", "zero" },
         { "kaiming", "kaiming_normal" } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -29,6 +29,7 @@ static const char *init_rule(peft_adapter *a)
     return "zero";
 }
 
+/* How many bits are 1; each round clears the lowest of them. */
 static int64_t count_bits(uint64_t bits)
 {
     int64_t n = 0;

@@ -11,33 +11,35 @@
 #include <string.h>
 
 typedef struct {
-    uint64_t layers;                         /* bit l: layer l of the backbone is chosen */
+    uint64_t layers;                         /* bit l is set if layer l of the backbone is chosen */
     int64_t heads, prompts, side_image, tokens_kept;
-    int plus;                                /* FPT+ */
-    int rank_by_class_token;                 /* "importance": the class token's attention; 0: that of all tokens */
+    int plus;                                /* option plus: the variant FPT+ */
+    int rank_by_class_token;                 /* tokens are ranked by the class token's attention; 0: by that of all */
     int side_image_given;                    /* the application gives the small image; 0: the large one is resized */
     double dropout;
-    peft_param *prompt;
+    peft_param *prompt;                      /* [chosen layers, 1, prompts, width] */
     peft_param *norm_w, *norm_b;             /* FPT+: LayerNorm of the prompts */
-    peft_param *in_w, *in_b;                 /* not FPT+: projects the prompts to the backbone's width */
+    peft_param *in_w, *in_b;                 /* without plus: projects the prompts to the backbone's width */
     peft_param *out_w, *out_b;               /* projects the result to the side network's width */
-    peft_param *head_w, *head_b;             /* of the side network */
+    peft_param *head_w, *head_b;             /* the side network's classifier */
 } fpt;
 
 static const peft_option opts[] = {
     { "classes",    'i', "2", 1, 1 << 24, "classes of the side network's head; must equal the model's" },
     { "plus",       'b', "false", 0, 0, "FPT+: prompts have the backbone's width and pass a LayerNorm" },
-    { "tokens",     'i', "16", 1, 4096, "prompts a block" },
-    { "reduction",  'i', "8", 1, 1024, "side network's width = backbone's / this" },
-    { "layers",     's', "all", 0, 0, "layers whose keys and values are used; one side block each (FPT+: 6-11)" },
+    { "tokens",     'i', "16", 1, 4096, "prompts of each chosen layer" },
+    { "reduction",  'i', "8", 1, 1024, "width of the backbone divided by that of the side network" },
+    { "layers",     's', "all", 0, 0, "layers whose keys and values are used; the side network has a block for each "
+      "(published FPT+: 6-11)" },
     { "ratio",      'f', "0.2", 0, 1, "share of the tokens that each head keeps" },
     { "importance", 's', "global", 0, 0, "ranks tokens: global (attention of all queries) or class_token" },
-    { "side_image", 'i', "224", 1, 65536, "side network's image (FPT+: 128)" },
+    { "side_image", 'i', "224", 1, 65536, "side of the side network's image in pixels (published FPT+: 128)" },
     { "side_input", 's', "resize", 0, 0, "resize (of the large image) or given (the input side_images)" },
-    { "fine_image", 'i', "0", 0, 65536, "the large image's side: the backbone's image_size, if given" },
-    { "dropout",    'f', "0", 0, 0.99, "on the fused prompts, in training (published: 0.5)" },
+    { "fine_image", 'i', "0", 0, 65536, "side of the large image; if given, must equal the backbone's image_size" },
+    { "dropout",    'f', "0", 0, 0.99, "dropout on the fused prompts, in training (published: 0.5)" },
     { 0 } };
 
+/* How many bits are 1; each round clears the lowest of them. */
 static int64_t count_bits(uint64_t bits)
 {
     int64_t n = 0;
@@ -45,7 +47,7 @@ static int64_t count_bits(uint64_t bits)
     return n;
 }
 
-/* 1 where the text option is yes, 0 where it is no; another text is refused. */
+/* 1 if the text option has the value `yes`, 0 if it has the value `no`; any other value is refused. */
 static int choice(peft_adapter *a, const char *name, const char *no, const char *yes, const char *expected)
 {
     const char *s = peft_sys_opt_string(a, name);
@@ -53,11 +55,11 @@ static int choice(peft_adapter *a, const char *name, const char *no, const char 
     return !strcmp(s, yes);
 }
 
-/* Declares the tensors that make the fused prompts. width: the backbone's; side_width: the side network's. */
+/* Declares the tensors that make the fused prompts. width, side_width: of a token in backbone and side network. */
 static void declare_fusion(peft_adapter *a, fpt *m, int64_t width, int64_t side_width)
 {
     const int64_t layers = count_bits(m->layers), prompt_width = m->plus ? width : side_width;
-    const char *bound;
+    const char *bound;                       /* rule: uniform, as torch initialises a linear layer */
     m->prompt = peft_sys_declare(a, PEFT_DIMS(layers, 1, m->prompts, prompt_width), "normal:1e-6",
                                  "fusion_module.prompts");
     if (m->plus) {
@@ -101,11 +103,13 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
-/* One graph being built: fused[i] are the fused prompts of the i-th chosen layer, for block i of the side network. */
+/* The graph that is being built: fused[i] are the fused prompts of the i-th chosen layer, for block i of the side
+ * network; layers_fused of them are made so far. */
 typedef struct { const fpt *m; int layers_fused; peft_val fused[PEFT_DEPTH_MAX]; } pass;
 
-/* At an attention of the frozen backbone. K*, V*: keys and values of the kept tokens; P: the layer's prompts;
- * U = softmax(q K*^T) V*. Fused prompts: dropout(out_proj(U) + P), in FPT+ dropout(out_proj(U + P)). */
+/* Called at the sites of the frozen backbone; acts at the attention of a chosen layer. K*, V*: keys and values of the
+ * kept tokens; P: the layer's prompts; U = softmax(q K*^T) V*. Fused prompts: dropout(out_proj(U) + P), in FPT+
+ * dropout(out_proj(U + P)). */
 static void fuse(void *user, peft_build *b, peft_site *s)
 {
     pass *r = user;
@@ -125,7 +129,7 @@ static void fuse(void *user, peft_build *b, peft_site *s)
     r->fused[r->layers_fused++] = peft_sys_dropout(b, f, m->dropout);
 }
 
-/* At a block of the side network: the fused prompts are appended to its tokens and dropped after it. */
+/* Called at the sites of the side network: the fused prompts are appended to a block's tokens and dropped behind it. */
 static void inject(void *user, peft_build *b, peft_site *s)
 {
     const pass *r = user;
@@ -135,12 +139,14 @@ static void inject(void *user, peft_build *b, peft_site *s)
         s->out = peft_sys_drop_rows(b, s->out, peft_sys_extent(b, s->out, 1) - r->m->prompts, r->m->prompts);
 }
 
+/* The logits: runs the backbone to fill r.fused, then the side network. */
 static peft_val network(const void *state, peft_build *b, const peft_net *net, peft_val images)
 {
     pass r = { .m = state };
     peft_val small = r.m->side_image_given ? peft_sys_side_images(b, r.m->side_image)
                                             : peft_sys_resize_images(b, images, r.m->side_image);
-    peft_sys_vit_forward(b, net, "", images, fuse, &r);
+    const char *const backbone_scope = "";
+    peft_sys_vit_forward(b, net, backbone_scope, images, fuse, &r);            /* its pooled feature is not used */
     peft_val feature = peft_sys_vit_forward(b, net, "side_encoder.", small, inject, &r);
     return peft_sys_linear(b, feature, peft_sys_param(b, r.m->head_w), peft_sys_param(b, r.m->head_b));
 }

@@ -3,7 +3,7 @@
  * the input of the MLP's second layer, fc2. */
 #include <peft/sys/method.h>
 
-/* The factors of each block. */
+/* The factors of each block: k, v [width,1], fc2 [1,mlp]. */
 typedef struct { peft_param *k[PEFT_DEPTH_MAX], *v[PEFT_DEPTH_MAX], *fc2[PEFT_DEPTH_MAX]; } ia3;
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
@@ -17,6 +17,7 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
+/* fc2 is scaled at the input of its layer, keys and values at the output of theirs. */
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const ia3 *m = state;
@@ -26,6 +27,7 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     if (factor) s->out = peft_sys_affine(b, s->out, peft_sys_param(b, factor), PEFT_NONE);
 }
 
+/* others: another adapter of the model changes weights too. */
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const ia3 *m = state;
@@ -35,16 +37,16 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
         /* rows of qkv: width for q, then width for k, then width for v */
         peft_real *w = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l), *b = NULL;
         peft_real *fc2 = peft_sys_merge_tensor(mg, "blocks.%d.mlp.fc2.weight", (int)l);
-        const peft_real *kv[2] = { peft_sys_merge_value(m->k[l]), peft_sys_merge_value(m->v[l]) };
-        const peft_real *in = peft_sys_merge_value(m->fc2[l]);
+        const peft_real *k_v[2] = { peft_sys_merge_value(m->k[l]), peft_sys_merge_value(m->v[l]) };
+        const peft_real *column = peft_sys_merge_value(m->fc2[l]);
         b = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
         if (!w || !b || !fc2) return;
         for (int64_t i = width; i < 3 * width; i++) {
-            const peft_real factor = kv[i / width - 1][i % width];
+            const peft_real factor = k_v[i / width - 1][i % width];              /* i / width: 1 for k, 2 for v */
             for (int64_t j = 0; j < width; j++) w[i * width + j] *= factor;
             b[i] *= factor;
         }
-        for (int64_t i = 0; i < width * mlp; i++) fc2[i] *= in[i % mlp];
+        for (int64_t i = 0; i < width * mlp; i++) fc2[i] *= column[i % mlp];
     }
 }
 

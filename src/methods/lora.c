@@ -8,14 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TARGETS 8                        /* kinds of linear layers that can be adapted */
+#define TARGETS 8                        /* kinds of linear layers that can be adapted, the rows of target */
+#define ALIASES 4                        /* most further names of one */
 #define RANK_MAX 4096
 /* For messages and help: names of the targets, and other names for them. */
 #define TARGET_NAMES "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj"
 #define OTHER_NAMES "qkv, q, k, v, proj, fc1, fc2, or Hugging Face's query, key, value, q_proj, k_proj, v_proj, " \
                     "o_proj, .."
 /* aliases: the layer's name within its timm module, and in Hugging Face's models. */
-static const struct { const char *name; peft_role role; const char *aliases[4]; } target[TARGETS] = {
+static const struct { const char *name; peft_role role; const char *aliases[ALIASES]; } target[TARGETS] = {
     { "attn.qkv", PEFT_QKV, { "qkv" } }, { "attn.q", PEFT_Q, { "q", "query", "q_proj" } },
     { "attn.k", PEFT_K, { "k", "key", "k_proj" } }, { "attn.v", PEFT_V, { "v", "value", "v_proj" } },
     { "attn.proj", PEFT_PROJ, { "proj", "o_proj", "out_proj", "attention.output.dense" } },
@@ -30,40 +31,48 @@ enum { OUTSIDE = PEFT_DEPTH_MAX };       /* index of the layer outside the block
 typedef struct { pair at[OUTSIDE + 1][TARGETS]; double dropout; int64_t width; } lora;
 
 static const peft_option opts[] = {
-    { "r",        'i', "8", 1, RANK_MAX, "inner width" },
+    { "r",        'i', "8", 1, RANK_MAX, "rank: columns of B, rows of A" },
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
     { "rslora",   'b', "false", 0, 0, "scale by alpha / sqrt(r)" },
     { "dora",     'b', "false", 0, 0, "a learned magnitude for every output row" },
     { "targets",  's', "attn.q,attn.v", 0, 0, "any of " TARGET_NAMES "; also " OTHER_NAMES },
     { "layers",   's', "all", 0, 0, "blocks that are adapted" },
-    { "dropout",  'f', "0", 0, 0.99, "on the input of A, in training" },
-    { "init",     's', "kaiming", 0, 0, "of A: kaiming, gaussian (std 1/r) or zero; B starts at zero" },
-    { "rank_pattern",  's', "", 0, 0, "other ranks by name: attn.qkv=16,blocks.3.mlp.fc1=4" },
-    { "alpha_pattern", 's', "", 0, 0, "other alphas by name" },
+    { "dropout",  'f', "0", 0, 0.99, "dropout on the input of A, in training" },
+    { "init",     's', "kaiming", 0, 0, "initial values of A: kaiming, gaussian (std 1/r) or zero; B starts at zero" },
+    { "rank_pattern",  's', "", 0, 0, "ranks of single layers: attn.qkv=16,blocks.3.mlp.fc1=4" },
+    { "alpha_pattern", 's', "", 0, 0, "alphas of single layers, as rank_pattern" },
     { "train_norm",    'b', "false", 0, 0, "train the final norm too" },
-    { "norm_init",     's', "backbone", 0, 0, "of the trained norm: backbone (its values) or one (weight 1, bias 0)" },
-    { "preset",        's', "none", 0, 0, "med_peft (options given beside it win), or none" },
+    { "norm_init",     's', "backbone", 0, 0, "initial values of the trained norm: backbone (those of the backbone) "
+      "or one (weight 1, bias 0)" },
+    { "preset",        's', "none", 0, 0, "a set of other defaults: med_peft, or none; options that are given have "
+      "precedence" },
     { 0 } };
 
 /* The setting of MED-PEFT (Lian et al. 2024), with its scale of 32 / r. */
 static const peft_preset presets[] = {
     { "med_peft", "targets=[attn.q,attn.v],alpha=32,dropout=0.1,train_norm=true,norm_init=one" }, { 0 } };
 
-/* A backbone has norm or fc_norm; peft_sys_unfreeze takes the names that exist. */
+/* q, k and v are thirds of the rows of attn.qkv. */
+static bool is_q_k_or_v(peft_role role) { return role >= PEFT_Q && role <= PEFT_V; }
+static int64_t first_row_in_qkv(peft_role role, int64_t width) { return (role - PEFT_Q) * width; }
+
+/* With option train_norm makes the final norm trainable. A backbone has norm or fc_norm; peft_sys_unfreeze does nothing
+ * for a name that it lacks. */
 static void train_norm(peft_adapter *ad)
 {
-    static const char *const norm[] = { "norm.weight", "fc_norm.weight", "norm.bias", "fc_norm.bias" };
+    static const struct { const char *name, *value; } norm[] = {       /* value: with norm_init=one */
+        { "norm.weight", "one" }, { "fc_norm.weight", "one" }, { "norm.bias", "zero" }, { "fc_norm.bias", "zero" } };
     const char *init = peft_sys_opt_string(ad, "norm_init");
     const bool one = !strcmp(init, "one");
     if (!one && strcmp(init, "backbone")) peft_sys_reject_option(ad, "norm_init", "backbone or one");
-    for (int i = 0; i < 4 && peft_sys_opt_int(ad, "train_norm"); i++) {
-        const bool is_bias = i >= 2;
-        peft_sys_unfreeze(ad, norm[i]);
-        if (one) peft_sys_set_init(ad, peft_sys_find_declared(ad, norm[i]), is_bias ? "zero" : "one");
+    if (!peft_sys_opt_int(ad, "train_norm")) return;
+    for (size_t i = 0; i < sizeof norm / sizeof *norm; i++) {
+        peft_sys_unfreeze(ad, norm[i].name);
+        if (one) peft_sys_set_init(ad, peft_sys_find_declared(ad, norm[i].name), norm[i].value);
     }
 }
 
-/* Declares the pair of target k in this layer. */
+/* Declares the pair t of target k in block `layer`, or OUTSIDE the blocks. */
 static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer, int k)
 {
     const int64_t d = v->width;
@@ -86,19 +95,20 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
     t->a = peft_sys_declare(ad, PEFT_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
     t->b = peft_sys_declare(ad, PEFT_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
     if (peft_sys_opt_int(ad, "dora")) {
-        const bool q_k_or_v = target[k].role >= PEFT_Q && target[k].role <= PEFT_V;
+        const bool q_k_or_v = is_q_k_or_v(target[k].role);
         if (q_k_or_v) snprintf(weight, sizeof weight, "blocks.%d.attn.qkv.weight", (int)layer);
         else snprintf(weight, sizeof weight, "%s.weight", path);
         t->magnitude = peft_sys_declare(ad, PEFT_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
-        peft_sys_fill_row_norms(ad, t->magnitude, weight, q_k_or_v ? (target[k].role - PEFT_Q) * d : 0);
+        peft_sys_fill_row_norms(ad, t->magnitude, weight, q_k_or_v ? first_row_in_qkv(target[k].role, d) : 0);
     }
 }
 
-/* How many items of the option targets name target k. */
-static int64_t listed(peft_adapter *ad, int k)
+/* How many items of the option targets name target k: 0, or 1 if k is adapted; 2 or more are refused. */
+static int64_t times_listed(peft_adapter *ad, int k)
 {
     int64_t n = peft_sys_opt_lists(ad, "targets", target[k].name);
-    for (int i = 0; i < 4 && target[k].aliases[i]; i++) n += peft_sys_opt_lists(ad, "targets", target[k].aliases[i]);
+    for (int i = 0; i < ALIASES && target[k].aliases[i]; i++)
+        n += peft_sys_opt_lists(ad, "targets", target[k].aliases[i]);
     return n;
 }
 
@@ -106,8 +116,8 @@ static int64_t listed(peft_adapter *ad, int k)
 static void refuse_two_magnitudes(peft_adapter *ad)
 {
     enum { ATTN_QKV, ATTN_Q, ATTN_K, ATTN_V };                      /* indices in target */
-    const bool one_of_three = listed(ad, ATTN_Q) || listed(ad, ATTN_K) || listed(ad, ATTN_V);
-    if (peft_sys_opt_int(ad, "dora") && listed(ad, ATTN_QKV) && one_of_three)
+    const bool separate = times_listed(ad, ATTN_Q) || times_listed(ad, ATTN_K) || times_listed(ad, ATTN_V);
+    if (peft_sys_opt_int(ad, "dora") && times_listed(ad, ATTN_QKV) && separate)
         peft_sys_reject_option(ad, "targets", "with dora=true either attn.qkv or some of attn.q, attn.k and attn.v");
 }
 
@@ -115,25 +125,25 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
 {
     lora *m = peft_sys_state(ad);
     const uint64_t layers = peft_sys_opt_layers(ad, "layers");
-    int64_t known = 0;
+    int64_t adapted = 0;                     /* kinds of layers */
     peft_sys_opt_preset(ad, "preset", presets);
     m->dropout = peft_sys_opt_float(ad, "dropout");
     m->width = v->width;
     refuse_two_magnitudes(ad);
     for (int k = 0; k < TARGETS; k++) {
-        if (listed(ad, k) != 1) continue;
-        known++;
+        if (times_listed(ad, k) != 1) continue;
+        adapted++;
         if (target[k].role == PEFT_PATCH) declare(ad, &m->at[OUTSIDE][k], v, OUTSIDE, k);
         else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, &m->at[l][k], v, l, k);
     }
-    if (!known || known != peft_sys_opt_items(ad, "targets"))
+    if (!adapted || adapted != peft_sys_opt_items(ad, "targets"))      /* an item is unknown, or given twice */
         peft_sys_reject_option(ad, "targets", "some of " TARGET_NAMES ", each once; also " OTHER_NAMES);
     train_norm(ad);
     return peft_sys_init_status(ad);
 }
 
-/* scale (dropout(x) A^T) B^T */
-static peft_val update(const lora *m, peft_build *b, const pair *t, peft_val x)
+/* The value added to the layer's output for its input x: scale (dropout(x) A^T) B^T. */
+static peft_val low_rank_update(const lora *m, peft_build *b, const pair *t, peft_val x)
 {
     x = peft_sys_linear(b, peft_sys_dropout(b, x, m->dropout), peft_sys_param(b, t->a), PEFT_NONE);
     return peft_sys_linear(b, peft_sys_scale(b, x, t->scale), peft_sys_param(b, t->b), PEFT_NONE);
@@ -158,25 +168,27 @@ static void emit(const void *state, peft_build *b, peft_site *s)
         const pair *t = &m->at[s->layer < 0 ? OUTSIDE : s->layer][k];
         if (!t->a) continue;
         /* The pair of attn.qkv updates at the site QKV; DoRA rescales q, k and v at their own sites. */
-        const bool rows_of_qkv = target[k].role == PEFT_QKV && s->role >= PEFT_Q && s->role <= PEFT_V;
-        if (target[k].role == s->role) s->out = peft_sys_add(b, s->out, update(m, b, t, s->in));
+        const bool rows_of_qkv = target[k].role == PEFT_QKV && is_q_k_or_v(s->role);
+        if (target[k].role == s->role) s->out = peft_sys_add(b, s->out, low_rank_update(m, b, t, s->in));
         else if (!rows_of_qkv) continue;
         if (t->magnitude && s->role != PEFT_QKV)
-            renormalise(b, s, t, rows_of_qkv ? (s->role - PEFT_Q) * m->width : 0, peft_sys_extent(b, s->w, 0));
+            renormalise(b, s, t, rows_of_qkv ? first_row_in_qkv(s->role, m->width) : 0, peft_sys_extent(b, s->w, 0));
     }
 }
 
-/* W += scale B A in the rows that the pair updates; with DoRA each of these rows is then scaled to the length m. */
+/* Merges the pair t of target k: W += scale B A in the rows that t updates; with DoRA each of these rows is then scaled
+ * to the length m. */
 static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer, int k)
 {
     const peft_role role = target[k].role;
-    const bool q_k_or_v = role >= PEFT_Q && role <= PEFT_V;
+    const bool q_k_or_v = is_q_k_or_v(role);
     peft_real *w = layer == OUTSIDE ? peft_sys_merge_tensor(mg, "%s.weight", target[k].name)
                  : peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer,
                                          q_k_or_v ? "attn.qkv" : target[k].name);
-    peft_sys_merge_low_rank(w, q_k_or_v ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->magnitude);
+    peft_sys_merge_low_rank(w, q_k_or_v ? first_row_in_qkv(role, v->width) : 0, t->a, t->b, t->scale, t->magnitude);
 }
 
+/* others: another adapter of the model changes weights too. */
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const lora *m = state;

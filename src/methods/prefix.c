@@ -5,7 +5,7 @@
 
 typedef struct { peft_param *prefix; } prefix;       /* [depth, 2 (keys, values), heads, tokens, head_width] */
 static const peft_option opts[] = {
-    { "tokens", 'i', "10", 1, 1e4, "key and value pairs a layer" },
+    { "tokens", 'i', "10", 1, 1e4, "learned pairs of key and value in each block" },
     { "init",   's', "normal:0.02", 0, 0, "initial values: normal:STD, uniform:BOUND, zero, xavier, .." }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
@@ -17,13 +17,14 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
+/* Sets the site's further keys xk and values xv, which attention reads beside those of the tokens. */
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const prefix *m = state;
     peft_val keys_values = peft_sys_select(b, peft_sys_param(b, m->prefix), s->layer);      /* [2,heads,n,head_width] */
-    /* keys and values beside those of the tokens */
-    s->xk = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, 0));
-    s->xv = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, 1));
+    enum { KEYS, VALUES };                                   /* along the first extent */
+    s->xk = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, KEYS));
+    s->xv = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, VALUES));
 }
 
 const peft_method pf_method_prefix = {

@@ -8,7 +8,8 @@ enum { PATCH, NORM1, QKV, PROJ, NORM2, FC1, FC2, FINAL, SCALED_LAYERS };
 enum { OUTSIDE = PEFT_DEPTH_MAX };       /* index of the block for PATCH and FINAL */
 typedef struct { peft_param *gamma[OUTSIDE + 1][SCALED_LAYERS], *beta[OUTSIDE + 1][SCALED_LAYERS]; int64_t width; } ssf;
 
-/* Names as in the SSF repository: blocks.3.attn.ssf_scale_1, patch_embed.ssf_shift_1. */
+/* Declares all scales (gamma) and shifts (beta), under the names of the SSF repository: blocks.3.attn.ssf_scale_1,
+ * patch_embed.ssf_shift_1. */
 static void declare(peft_adapter *a, const peft_vit *v)
 {
     /* a name is module, "ssf_scale_" or "ssf_shift_", number */
@@ -42,13 +43,15 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
-    static const int scaled[] = { [PEFT_PATCH] = PATCH, [PEFT_QKV] = -1, [PEFT_Q] = QKV, [PEFT_K] = QKV, [PEFT_V] = QKV,
-                                [PEFT_PROJ] = PROJ, [PEFT_FC1] = FC1, [PEFT_FC2] = FC2, [PEFT_NORM1] = NORM1,
-                                [PEFT_NORM2] = NORM2, [PEFT_FINAL] = FINAL };
+    enum { NOT_SCALED = -1 };
+    static const int scaled[] = {                            /* the layer whose vectors the role uses */
+        [PEFT_PATCH] = PATCH, [PEFT_QKV] = NOT_SCALED, [PEFT_Q] = QKV, [PEFT_K] = QKV, [PEFT_V] = QKV,
+        [PEFT_PROJ] = PROJ, [PEFT_FC1] = FC1, [PEFT_FC2] = FC2, [PEFT_NORM1] = NORM1, [PEFT_NORM2] = NORM2,
+        [PEFT_FINAL] = FINAL };
     const ssf *m = state;
     const int64_t l = s->layer < 0 ? OUTSIDE : s->layer;
     const int k = scaled[s->role];
-    if (k < 0) return;                      /* QKV: q, k and v are scaled at their own sites */
+    if (k == NOT_SCALED) return;             /* q, k and v are scaled at their own sites */
     peft_val gamma = peft_sys_param(b, m->gamma[l][k]), beta = peft_sys_param(b, m->beta[l][k]);
     if (k == QKV) {
         gamma = peft_sys_slice(b, gamma, (s->role - PEFT_Q) * m->width, m->width);
@@ -57,8 +60,8 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     s->out = peft_sys_affine(b, s->out, gamma, beta);
 }
 
-/* gamma (w x + b) + beta = (gamma w) x + (gamma b + beta): row i of the weight [rows,cols] is multiplied by gamma[i]. A
- * norm's own scale is a weight [rows,1]. */
+/* Merges scale and shift of layer k into the weight [rows,cols] and bias of the tensor `name`: gamma (w x + b) + beta =
+ * (gamma w) x + (gamma b + beta), so that row i is multiplied by gamma[i]. The weight of a norm is [rows,1]. */
 static void fold(peft_merge *mg, const ssf *m, int64_t block, int k, const char *name, int64_t rows, int64_t cols)
 {
     peft_real *w, *b;
@@ -76,6 +79,7 @@ static void fold(peft_merge *mg, const ssf *m, int64_t block, int k, const char 
     }
 }
 
+/* others: another adapter of the model changes weights too. */
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const ssf *m = state;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * unfreeze.c -- the methods that add no tensors and train some of the backbone's. The adapter owns a trainable copy of
- * each; the backbone itself does not change. */
+ * unfreeze.c -- the methods that add no tensors and train some of the backbone's, or none. The adapter owns a trainable
+ * copy of each trained tensor; the backbone itself does not change. */
 #include <peft/sys/method.h>
 #include <stdio.h>
 
 static const peft_option partial_opts[] = {
     { "blocks", 'i', "1", 1, PEFT_DEPTH_MAX, "how many blocks are trained, counted from the last one" }, { 0 } };
 
+/* Trains nothing: the model's head is trained with every method. */
 static peft_status init_linear(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
@@ -34,6 +35,7 @@ static peft_status init_ln_tune(peft_adapter *a, const peft_vit *vit)
     return peft_sys_init_status(a);
 }
 
+/* Trains the last blocks, and the final norm under both of its names. */
 static peft_status init_partial(peft_adapter *a, const peft_vit *vit)
 {
     int64_t first = vit->depth - peft_sys_opt_int(a, "blocks");

@@ -2,7 +2,7 @@
  * vp.c -- visual prompting (Bahng et al. 2022): a learned frame of `width` pixels is added to the normalised image. */
 #include <peft/sys/method.h>
 
-/* The four edges of the frame. */
+/* The four edges of the frame; up and down include the corners. */
 typedef struct { peft_param *up, *down, *left, *right; } vp;
 static const peft_option opts[] = {
     { "width", 'i', "30", 1, 4096, "width of the frame in pixels, less than half the image's side" }, { 0 } };

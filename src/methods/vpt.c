@@ -6,18 +6,18 @@
 #include <string.h>
 
 typedef struct {
-    uint64_t layers;                     /* bit l: prompts enter at block l */
+    uint64_t layers;                     /* bit l is set if prompts enter at block l */
     double dropout;
-    peft_param *first;                   /* prompts of block 0; with shared of all blocks */
-    peft_param *deep;                    /* prompts of the blocks 1, 2, ..; NULL: they have none, or shared ones */
-    peft_param *w, *bias;                /* the projection that all prompts pass; NULL: none */
+    peft_param *first;                   /* [1,tokens,d]: prompts of block 0; with option shared of all blocks */
+    peft_param *deep;                    /* [depth - 1,tokens,d]: of the blocks 1, 2, ..; NULL: none, or shared ones */
+    peft_param *w, *bias;                /* linear layer that all prompts pass (option project); NULL: none */
 } vpt;
 
 static const peft_option opts[] = {
-    { "tokens",  'i', "10", 1, 1e4, "prompt tokens a layer" },
+    { "tokens",  'i', "10", 1, 1e4, "prompt tokens in each block" },
     { "deep",    'b', "true", 0, 0, "prompts of its own for every block" },
-    { "layers",  's', "all", 0, 0, "deep: the blocks with prompts of their own; block 0 always has some" },
-    { "shared",  'b', "false", 0, 0, "deep: the same trained prompts for every block" },
+    { "layers",  's', "all", 0, 0, "with deep=true: blocks that get prompts of their own; block 0 always has some" },
+    { "shared",  'b', "false", 0, 0, "with deep=true: the same trained prompts for every block" },
     { "dropout", 'f', "0", 0, 0.99, "dropout on the prompts, in training, drawn for each sample" },
     { "project", 'i', "0", 0, 1 << 16, "prompts of this width pass a linear layer that all blocks share; 0: none" },
     { 0 } };
@@ -34,9 +34,10 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
         peft_sys_reject_option(a, "layers", "deep=true beside it: shallow prompts enter block 0 only");
     if (!peft_sys_opt_int(a, "deep") && peft_sys_opt_int(a, "shared"))
         peft_sys_reject_option(a, "shared", "deep=true beside it: shallow prompts enter block 0 only");
-    m->layers = peft_sys_opt_int(a, "deep") ? peft_sys_opt_layers(a, "layers") | 1 : 1;      /* always block 0 */
+    const uint64_t block_0 = 1;                              /* always has prompts */
+    m->layers = peft_sys_opt_int(a, "deep") ? peft_sys_opt_layers(a, "layers") | block_0 : block_0;
     m->first = peft_sys_declare(a, PEFT_DIMS(1, n, d), init, "prompt_embeddings");
-    if (m->layers != 1 && !peft_sys_opt_int(a, "shared") && v->depth > 1)
+    if (m->layers != block_0 && !peft_sys_opt_int(a, "shared") && v->depth > 1)
         m->deep = peft_sys_declare(a, PEFT_DIMS(v->depth - 1, n, d), init, "deep_prompt_embeddings");
     if (project) {
         m->w = peft_sys_declare(a, PEFT_DIMS(v->width, d), "kaiming_out", "prompt_proj.weight");
@@ -48,12 +49,14 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const vpt *m = state;
+    enum { AFTER_CLASS_TOKEN = 1 };                          /* row of the first prompt */
     if (!(m->layers >> s->layer & 1)) return;
     peft_val p = s->layer && m->deep ? peft_sys_select(b, peft_sys_param(b, m->deep), s->layer - 1)
                                      : peft_sys_select(b, peft_sys_param(b, m->first), 0);
     if (m->w) p = peft_sys_linear(b, p, peft_sys_param(b, m->w), peft_sys_param(b, m->bias));
     if (m->dropout > 0) p = peft_sys_dropout(b, peft_sys_repeat_batch(b, p), m->dropout);
-    s->out = s->layer ? peft_sys_replace_rows(b, s->out, 1, p) : peft_sys_insert_rows(b, s->out, 1, p);
+    s->out = s->layer ? peft_sys_replace_rows(b, s->out, AFTER_CLASS_TOKEN, p)
+                      : peft_sys_insert_rows(b, s->out, AFTER_CLASS_TOKEN, p);
 }
 
 const peft_method pf_method_vpt = {

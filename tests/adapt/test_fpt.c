@@ -35,7 +35,7 @@ START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
         peft_options *model_options = options(ctx, "classes=5,head=side_encoder");
         peft_adapter *a;
         peft_model *m;
-        pf_team team = { .ctx = ctx, .threads = 1 };
+        pf_engine engine = { .ctx = ctx, .threads = 1 };
         pf_compiled net;
         pf_cache cache;
         pf_loss loss = { .kind = &pf_loss_ce };
@@ -44,7 +44,7 @@ START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
         ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
         ck_assert_int_eq(peft_model_trainable_count(m), published[i].parameters);
         pf_net_spec spec = { .model = m, .loss = &loss, .part = PF_PREFIX_PART,
-                             .compile = pf_team_spec(&team, (pf_compile_spec){ .batch = 2, .training = true }) };
+                             .compile = pf_engine_spec(&engine, (pf_compile_spec){ .batch = 2, .training = true }) };
         ck_assert_msg(!pf_compiled_create(&net, &spec), "%s", peft_last_error());
         ck_assert_int_eq(pf_cache_create(&cache, &(pf_cache_spec){ .ctx = ctx, .front = &net, .limit = 16 << 20 }),
                          PEFT_OK);

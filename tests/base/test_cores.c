@@ -94,8 +94,8 @@ START_TEST(cores_are_counted_when_a_trainer_is_created)
     CPU_SET(first, &set);
     ck_assert_int_eq(sched_setaffinity(0, sizeof set, &set), 0);
     peft_trainer *r = tiny_trainer(t.model, "batch=1");
-    ck_assert_int_eq(r->team.threads, 1);
-    ck_assert_ptr_null(r->team.pool);
+    ck_assert_int_eq(r->engine.threads, 1);
+    ck_assert_ptr_null(r->engine.pool);
     peft_trainer_free(r);
     tiny_free(&t);
 }

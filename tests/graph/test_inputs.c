@@ -176,10 +176,11 @@ END_TEST
 START_TEST(an_executor_finds_inputs_and_names_missing_ones)
 {
     tiny t = make();
-    const pf_team team = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
+    const pf_engine engine = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
     const pf_loss loss = { .kind = &pf_loss_ce };
     const pf_net_spec spec = { .model = t.model, .loss = &loss,
-                               .compile = pf_team_spec(&team, (pf_compile_spec){ .batch = BATCH, .training = true }) };
+                               .compile = pf_engine_spec(&engine, (pf_compile_spec){ .batch = BATCH,
+                                                                                     .training = true }) };
     pf_compiled net;
     tiny_batch b = tiny_batch_make(t.model, BATCH, 0);
     int index;
@@ -192,9 +193,9 @@ START_TEST(an_executor_finds_inputs_and_names_missing_ones)
     FAILS(PEFT_E_STATE, "input 'images'", pf_exec_check_inputs(&net.exec));
     pf_exec_bind_input(&net.exec, net.images, peft_tensor_cdata(b.images));
     FAILS(PEFT_E_STATE, "input 'early'", pf_exec_check_inputs(&net.exec));
-    pf_exec_bind_input(&net.exec, net.given[0], peft_tensor_cdata(b.images));
+    pf_exec_bind_input(&net.exec, net.method_input[0], peft_tensor_cdata(b.images));
     FAILS(PEFT_E_STATE, "input 'late'", pf_exec_check_inputs(&net.exec));
-    pf_exec_bind_input(&net.exec, net.given[1], peft_tensor_cdata(b.images));
+    pf_exec_bind_input(&net.exec, net.method_input[1], peft_tensor_cdata(b.images));
     FAILS(PEFT_E_STATE, "input 'labels'", pf_exec_check_inputs(&net.exec));
     pf_exec_bind_input(&net.exec, net.labels, peft_tensor_cdata(b.labels));
     OK(pf_exec_check_inputs(&net.exec));

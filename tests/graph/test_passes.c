@@ -10,18 +10,18 @@
 
 enum { BATCH = 3, CLASSES = 3 };
 
-static pf_net_spec net_spec(const peft_model *m, const pf_loss *loss, const pf_team *team, const char *without)
+static pf_net_spec net_spec(const peft_model *m, const pf_loss *loss, const pf_engine *engine, const char *without)
 {
     const pf_compile_spec wanted = { .batch = BATCH, .training = loss != NULL, .without = without };
-    return (pf_net_spec){ .model = m, .loss = loss, .compile = pf_team_spec(team, wanted) };
+    return (pf_net_spec){ .model = m, .loss = loss, .compile = pf_engine_spec(engine, wanted) };
 }
 
 /* Runs the model compiled without these passes and records its results. */
 static void record(peft_model *m, bool training, const char *without, tiny_bits *bits)
 {
-    const pf_team team = { .ctx = m->backbone->ctx, .threads = 1, .kernels = m->backbone->ctx->kernels };
+    const pf_engine engine = { .ctx = m->backbone->ctx, .threads = 1, .kernels = m->backbone->ctx->kernels };
     const pf_loss loss = { .kind = &pf_loss_ce };
-    const pf_net_spec spec = net_spec(m, training ? &loss : NULL, &team, without);
+    const pf_net_spec spec = net_spec(m, training ? &loss : NULL, &engine, without);
     tiny_batch b = tiny_batch_make(m, BATCH, 0);
     pf_compiled net;
     OK(pf_compiled_create(&net, &spec));
@@ -118,17 +118,17 @@ static void check_refusal(pf_net_spec spec, peft_status status, const char *text
 START_TEST(required_and_unknown_passes_cannot_be_switched_off)
 {
     tiny t = vpt_model();
-    const pf_team team = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
+    const pf_engine engine = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
     const pf_loss loss = { .kind = &pf_loss_ce };
     for (const pf_pass *p = pf_passes; p->name; p++) {
         char text[80];
         snprintf(text, sizeof text, "pass '%s' is required", p->name);
-        if (p->required) check_refusal(net_spec(t.model, &loss, &team, p->name), PEFT_E_INVALID, text);
+        if (p->required) check_refusal(net_spec(t.model, &loss, &engine, p->name), PEFT_E_INVALID, text);
     }
-    check_refusal(net_spec(t.model, &loss, &team, "grad"), PEFT_E_INVALID, "pass 'grad' is required");
-    check_refusal(net_spec(t.model, &loss, &team, "rows,fus"), PEFT_E_NOTFOUND,
+    check_refusal(net_spec(t.model, &loss, &engine, "grad"), PEFT_E_INVALID, "pass 'grad' is required");
+    check_refusal(net_spec(t.model, &loss, &engine, "rows,fus"), PEFT_E_NOTFOUND,
                   "pass 'fus': no pass has this name, expected one of clean_forward, rows, ");
-    check_refusal(net_spec(t.model, &loss, &team, "rows,,fuse"), PEFT_E_NOTFOUND, "pass ''");
+    check_refusal(net_spec(t.model, &loss, &engine, "rows,,fuse"), PEFT_E_NOTFOUND, "pass ''");
     method_model_free(&t);
     peft_context_free(t.ctx);
 }
@@ -141,12 +141,12 @@ START_TEST(a_plan_above_the_memory_limit_is_refused)
     peft_options *o;
     peft_session *s;
     peft_trainer *r;
-    const pf_team team = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
+    const pf_engine engine = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
     const pf_loss loss = { .kind = &pf_loss_ce };
     for (int training = 0; training < 2; training++) {
         pf_compiled net;
         char text[80];
-        pf_net_spec spec = net_spec(t.model, training ? &loss : NULL, &team, NULL);
+        pf_net_spec spec = net_spec(t.model, training ? &loss : NULL, &engine, NULL);
         OK(pf_compiled_create(&net, &spec));
         const size_t bytes = pf_exec_bytes(&net.exec);
         pf_compiled_free(&net);

@@ -97,9 +97,9 @@ static void check_same(const pk_real *x, const pk_real *y, int64_t n, bool exact
 static void check_same_results(const peft_trainer *a, const peft_trainer *b, const char *what)
 {
     const bool exact = !uses_parameters_twice(a);
-    ck_assert_uint_eq(a->slots, b->slots);
-    for (size_t i = 0; i < a->slots; i++) {
-        const pf_slot *x = &a->slot[i], *y = &b->slot[i];
+    ck_assert_uint_eq(a->trained_count, b->trained_count);
+    for (size_t i = 0; i < a->trained_count; i++) {
+        const pf_trained *x = &a->trained[i], *y = &b->trained[i];
         check_same(x->p->value.data, y->p->value.data, x->count, exact, what, "", x->p->name);
         check_same(x->m, y->m, x->count, exact, what, "first moment of ", x->p->name);
         if (x->v) check_same(x->v, y->v, x->count, exact, what, "second moment of ", x->p->name);
@@ -191,8 +191,8 @@ static uint64_t state_hash(const peft_trainer *t)
 {
     uint64_t h = 1469598103934665603u;
     const peft_model *m = t->model;
-    for (size_t i = 0; i < t->slots; i++) {
-        const pf_slot *s = &t->slot[i];
+    for (size_t i = 0; i < t->trained_count; i++) {
+        const pf_trained *s = &t->trained[i];
         const void *parts[] = { s->p->value.data, s->m, s->v };
         for (int k = 0; k < 3 && parts[k]; k++)
             for (size_t b = 0; b < (size_t)s->count * sizeof(pk_real); b++)

@@ -60,10 +60,10 @@ static inline void tiny_bits_model(tiny_bits *b, peft_model *m)
 static inline void tiny_bits_training(tiny_bits *b, const peft_trainer *t)
 {
     tiny_bits_model(b, t->model);
-    for (size_t i = 0; i < t->slots; i++) {
-        size_t bytes = (size_t)t->slot[i].count * sizeof(pk_real);
-        if (t->slot[i].m) tiny_bits_add(b, "moment1 ", t->slot[i].p->name, t->slot[i].m, bytes);
-        if (t->slot[i].v) tiny_bits_add(b, "moment2 ", t->slot[i].p->name, t->slot[i].v, bytes);
+    for (size_t i = 0; i < t->trained_count; i++) {
+        size_t bytes = (size_t)t->trained[i].count * sizeof(pk_real);
+        if (t->trained[i].m) tiny_bits_add(b, "moment1 ", t->trained[i].p->name, t->trained[i].m, bytes);
+        if (t->trained[i].v) tiny_bits_add(b, "moment2 ", t->trained[i].p->name, t->trained[i].v, bytes);
     }
     tiny_bits_add(b, "step", "", &t->step, sizeof t->step);
 }

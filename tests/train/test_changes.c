@@ -59,9 +59,9 @@ END_TEST
 
 /* --- frozen parameters ------------------------------------------------------------------------------------------ */
 /* The trainer's record of the parameter `name`. */
-static const pf_slot *slot(const peft_trainer *x, const char *name)
+static const pf_trained *trained(const peft_trainer *x, const char *name)
 {
-    for (size_t i = 0; i < x->slots; i++) if (!strcmp(x->slot[i].p->name, name)) return &x->slot[i];
+    for (size_t i = 0; i < x->trained_count; i++) if (!strcmp(x->trained[i].p->name, name)) return &x->trained[i];
     ck_abort_msg("no parameter %s", name);
 }
 
@@ -78,8 +78,8 @@ static void check_one_update(const char *options, const char *pattern)
     for (int i = 0; i < 2; i++) tiny_step(x[i], N, 0);
     double squares = 0;
     int frozen = 0;
-    for (size_t i = 0; i < x[1]->slots; i++) {
-        const pf_slot *s = &x[1]->slot[i];
+    for (size_t i = 0; i < x[1]->trained_count; i++) {
+        const pf_trained *s = &x[1]->trained[i];
         const size_t bytes = (size_t)s->count * sizeof(pk_real);
         const bool is_frozen = s->frozen;
         frozen += is_frozen;
@@ -88,11 +88,11 @@ static void check_one_update(const char *options, const char *pattern)
             if (is_frozen) ck_assert(s->m[k] == 0 && (!s->v || s->v[k] == 0));
             else squares += (double)g[k] * (double)g[k];
         }
-        const void *expected = is_frozen ? values(before.model, s->p->name) : x[0]->slot[i].p->value.data;
+        const void *expected = is_frozen ? values(before.model, s->p->name) : x[0]->trained[i].p->value.data;
         ck_assert_msg(!memcmp(s->p->value.data, expected, bytes), "%s, %s: %s", options, pattern, s->p->name);
-        ck_assert(is_frozen || !memcmp(s->m, x[0]->slot[i].m, bytes));
+        ck_assert(is_frozen || !memcmp(s->m, x[0]->trained[i].m, bytes));
     }
-    ck_assert(frozen > 0 && frozen < (int)x[1]->slots);
+    ck_assert(frozen > 0 && frozen < (int)x[1]->trained_count);
     near(peft_trainer_get(x[1], "grad_norm"), sqrt(squares), 1e-6, "grad_norm");
     ck_assert(peft_trainer_get(x[1], "grad_norm") < peft_trainer_get(x[0], "grad_norm"));
     for (int i = 0; i < 2; i++) {
@@ -130,7 +130,7 @@ static void check_first_update_after_freezing(optimiser kind, const char *option
         near(values(t.model, "head.bias")[i], before[i] - lr * (kind == ADAMW ? g / (fabs(g) + eps) : g), 1e-6,
              options);
     }
-    ck_assert(slot(x, "head.bias")->skipped == 5 && slot(x, "head.weight")->skipped == 0);
+    ck_assert(trained(x, "head.bias")->skipped == 5 && trained(x, "head.weight")->skipped == 0);
     peft_trainer_free(x);
     tiny_free(&t);
 }
@@ -155,14 +155,14 @@ START_TEST(all_parameters_can_be_frozen)
     tiny_bits_free(&before);
     ck_assert(peft_trainer_get(x, "step") == 1 && peft_trainer_get(x, "grad_norm") == 0);
     OK(peft_trainer_freeze(x, "group:prompt", 0));
-    ck_assert(!slot(x, "prompt")->frozen && slot(x, "head.bias")->frozen);
+    ck_assert(!trained(x, "prompt")->frozen && trained(x, "head.bias")->frozen);
     FAILS(PEFT_E_NOTFOUND, "pattern 'group:heads': no trained parameter has such a name or group",
           peft_trainer_freeze(x, "group:heads", 1));
     FAILS(PEFT_E_NOTFOUND, "pattern 'nothing*'", peft_trainer_freeze(x, "nothing*", 1));
     FAILS(PEFT_E_INVALID, "pattern is NULL", peft_trainer_freeze(x, NULL, 1));
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_freeze(NULL, "*", 1));
     OK(peft_trainer_group(x, "group:head", 2, 0.5));
-    ck_assert(slot(x, "head.bias")->lr_scale == 2 && slot(x, "prompt")->lr_scale == 1);
+    ck_assert(trained(x, "head.bias")->lr_scale == 2 && trained(x, "prompt")->lr_scale == 1);
     peft_trainer_free(x);
     tiny_free(&t);
 }
@@ -256,7 +256,7 @@ START_TEST(damaged_entries_of_a_state_are_refused)
         tiny_bits_training(&after, x);
         tiny_same(&before, &after, bad[i].key);
         tiny_bits_free(&before);
-        ck_assert(x->schedule.lr == 0.003 && slot(x, "head.bias")->frozen);
+        ck_assert(x->schedule.lr == 0.003 && trained(x, "head.bias")->frozen);
     }
     free_trainer(&t, x);
     tiny_clean();

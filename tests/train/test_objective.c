@@ -154,9 +154,9 @@ START_TEST(decay_on_chooses_the_decayed_parameters)
         tiny t = tiny_make(&(tiny_spec){ .method = "bitfit" });
         peft_trainer *x = tiny_trainer(t.model, "batch=%d,weight_decay=0.1,decay_on=%s", N,
                                        matrices ? "matrices" : "all");
-        for (size_t i = 0; i < x->slots; i++) {
-            const int ndim = peft_tensor_ndim(peft_param_value(x->slot[i].p));
-            ck_assert(x->slot[i].weight_decay == (matrices && ndim < 2 ? 0 : 0.1));
+        for (size_t i = 0; i < x->trained_count; i++) {
+            const int ndim = peft_tensor_ndim(peft_param_value(x->trained[i].p));
+            ck_assert(x->trained[i].weight_decay == (matrices && ndim < 2 ? 0 : 0.1));
         }
         peft_trainer_free(x);
         tiny_free(&t);

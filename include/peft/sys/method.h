@@ -72,6 +72,7 @@ typedef enum peft_where {
     PEFT_IMAGE, PEFT_TOKENS, PEFT_BLOCK_IN, PEFT_NORM, PEFT_LINEAR_IN, PEFT_LINEAR, PEFT_ATTN, PEFT_BRANCH,
     PEFT_BLOCK_OUT, PEFT_POOL
 } peft_where;
+/* The bit of a site in peft_method.sites: PEFT_AT(PEFT_ATTN) | PEFT_AT(PEFT_BRANCH). */
 #define PEFT_AT(where) (1u << (where))
 /* Linear layers: PATCH of the patch embedding; QKV, Q, K, V, PROJ of attention; FC1, FC2 of the MLP. Norms: NORM1
  * before attention, NORM2 before the MLP, FINAL the last one. Branches: SA self-attention, MLP. */
@@ -106,14 +107,15 @@ typedef struct peft_method {
     peft_status   (*init)(peft_adapter *a, const peft_vit *vit);
     void          (*emit)(const void *state, peft_build *b, peft_site *s);
     /* Adds the adapter's effect to the weights of m, which already contain the unfrozen tensors of all adapters.
-     * others: another adapter of the model has merge too. NULL: only unfrozen tensors of this method can be merged. */
+     * others: another adapter of the model has merge too. merge NULL: only unfrozen tensors of this method can be
+     * merged. */
     void          (*merge)(const void *state, peft_merge *m, const peft_vit *vit, bool others);
     /* In place of emit: a network that computes logits [b,1,classes] of images [b,3,s,s]. */
     peft_val      (*network)(const void *state, peft_build *b, const peft_net *net, peft_val images);
 } peft_method;
 
 /* --- methods of a context ----------------------------------------------------------------------------------------- */
-/* Is increased when a meaning or the arguments of a function of this interface change. */
+/* The version of this interface, increased when a meaning or the arguments of a function change. */
 #define PEFT_METHOD_VERSION 3u
 /* Differs for a method that was compiled with other headers: the version (8 bits) and a hash (56 bits) of the size of
  * every struct that methods share with the library, the offset of every member in it, and every value of peft_where and
@@ -122,9 +124,11 @@ typedef struct peft_method {
     ((uint64_t)PEFT_METHOD_VERSION << 56 \
      | (PEFT_ABI_METHOD(PEFT_ABI_SITE(PEFT_ABI_SMALL(PEFT_ABI_WORDS((uint64_t)0xcbf29ce484222325u)))) \
         & 0xffffffffffffffu))
+/* Add 1, 2 or 4 numbers to the hash sum. */
 #define PEFT_ABI_1(sum, x)          (((sum) ^ (uint64_t)(x)) * (uint64_t)0x100000001b3u)
 #define PEFT_ABI_2(sum, a, b)       PEFT_ABI_1(PEFT_ABI_1(sum, a), b)
 #define PEFT_ABI_4(sum, a, b, c, d) PEFT_ABI_2(PEFT_ABI_2(sum, a, b), c, d)
+/* Add the layout of peft_method; of peft_site; of peft_vit, peft_preset and peft_option; the values of the enums. */
 #define PEFT_ABI_METHOD(sum) \
     PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(sum, sizeof(peft_method), sizeof(peft_real), \
         offsetof(peft_method, name), offsetof(peft_method, summary)), \
@@ -211,11 +215,11 @@ peft_sys_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, 
 /* Makes the text of an init rule with a computed number: kind "uniform" and number 0.25 give "uniform:0.25". Valid
  * until the next call for this adapter. */
 PEFT_API const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double number);
-/* Sets p to the L2 norms of rows first, first + 1, .. of a backbone tensor. PEFT_E_INVALID: it has no such rows. */
+/* Sets p to the L2 norms of rows first, first + 1, .. of a backbone tensor. PEFT_E_INVALID: the tensor lacks them. */
 PEFT_API void        peft_sys_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
 /* Makes trainable copies of the backbone's tensors whose names match pattern (* and ?); the model uses them. */
 PEFT_API void        peft_sys_unfreeze(peft_adapter *a, const char *pattern);
-/* Initial values of p by another rule than at its declaration; p may be NULL. */
+/* Gives p initial values by another rule than at its declaration; p NULL: does nothing. */
 PEFT_API void        peft_sys_set_init(peft_adapter *a, peft_param *p, const char *init);
 /* For options that the method checks itself: sets the adapter's status to PEFT_E_OPTION. */
 PEFT_API void        peft_sys_reject_option(peft_adapter *a, const char *option, const char *expected);
@@ -252,22 +256,24 @@ peft_sys_constant(peft_build *b, const int64_t *dims, peft_fill_fn fill, void *u
 PEFT_API PEFT_PRINTF(2, 3) peft_val peft_sys_weight(peft_build *b, const char *name, ...);
 /* x[i] along the first extent; x must be a result of peft_sys_param */
 PEFT_API peft_val peft_sys_select(peft_build *b, peft_val x, int64_t i);
-/* rows first .. first + n - 1 along the first extent; x as above */
+/* rows first .. first + n - 1 along the first extent; x must be a result of peft_sys_param */
 PEFT_API peft_val peft_sys_slice(peft_build *b, peft_val x, int64_t first, int64_t n);
 /* x + y (PEFT_NONE: 0) and x * y; y has the last extents of x and is repeated over the others */
 PEFT_API peft_val peft_sys_add(peft_build *b, peft_val x, peft_val y);
 PEFT_API peft_val peft_sys_mul(peft_build *b, peft_val x, peft_val y);
-PEFT_API peft_val peft_sys_scale(peft_build *b, peft_val x, double s);
-PEFT_API peft_val peft_sys_affine(peft_build *b, peft_val x, peft_val gamma, peft_val beta); /* PEFT_NONE: 1 and 0 */
+PEFT_API peft_val peft_sys_scale(peft_build *b, peft_val x, double s);             /* s x */
+/* gamma x + beta, one element of gamma and beta for each element of x's last extent; PEFT_NONE: 1 and 0 */
+PEFT_API peft_val peft_sys_affine(peft_build *b, peft_val x, peft_val gamma, peft_val beta);
 /* x w^T + bias; bias may be PEFT_NONE */
 PEFT_API peft_val peft_sys_linear(peft_build *b, peft_val x, peft_val w, peft_val bias);
 /* kind: gelu, quickgelu, relu, tanh, sigmoid, silu */
 PEFT_API peft_val peft_sys_activate(peft_build *b, peft_val x, const char *kind);
+/* LayerNorm over the last extent; gamma and beta as above */
 PEFT_API peft_val peft_sys_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
 PEFT_API peft_val peft_sys_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
 PEFT_API peft_val peft_sys_logaddexp(peft_build *b, peft_val x, peft_val y); /* log(e^x + e^y); PEFT_NONE is -inf */
 /* Rows are tokens, along the second extent of x [b,t,d]. insert: the tokens of `rows` become rows first, first + 1, ..
- * of the result. take, drop, mean: of rows first .. first + n - 1. */
+ * of the result. take: rows first .. first + n - 1 of x; drop: x without these rows; mean: their mean. */
 PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
 PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
@@ -276,7 +282,8 @@ PEFT_API peft_val peft_sys_mean_rows(peft_build *b, peft_val x, int64_t first, i
 /* x with its rows from first on replaced by `rows` */
 PEFT_API peft_val peft_sys_replace_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);                   /* [n,d] -> [batch,n,d] */
-PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);           /* in training only; new each step */
+/* In training, sets a share p of the elements to 0, drawn anew in each step, and divides the others by 1 - p. */
+PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);
 PEFT_API peft_val peft_sys_merge_heads(peft_build *b, peft_val x);                        /* [h,n,d] -> [n,h*d] */
 /* the four edges of an image, as a frame [3,s,s] that is 0 inside */
 PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);

@@ -28,7 +28,7 @@ struct peft_context {
     peft_log_fn log; void *log_user; int log_level;
     peft_pool_fn pool; void *pool_user;    /* runs jobs in the program's threads; NULL: the library starts threads */
     bool share;                            /* sessions and trainers share one pool of threads */
-    struct pf_shared_pool *shared;         /* that pool; NULL: not in use (core/train/session/team.c) */
+    struct pf_shared_pool *shared;         /* that pool; NULL: not in use (core/train/session/engine.c) */
 };
 
 /* peft_context_create with the table of built-in methods. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "core/options/options.h"
 
+/* The rows of metrics.def, in the order of pf_metric. */
 static const struct row { const char *name, *families; int per_class; const char *help; } table[] = {
 #define PF_METRIC(name, families, per_class, help) { #name, families, per_class, "[" families "] " help },
 #include "core/metrics/metrics.def"
@@ -26,20 +27,20 @@ peft_status pf_metric_null(const char *who, const char *argument)
     return pf_fail(PEFT_E_INVALID, "%s: %s is NULL", who, argument);
 }
 
-peft_status pf_metric_find(const char *who, char family, const char *name, int64_t classes, const double *out,
-                           size_t count, pf_metric *metric)
+peft_status pf_metric_find(const char *who, pf_metric_family family, const char *name, int64_t classes,
+                           const double *out, size_t count, pf_metric *metric)
 {
     if (!name) return pf_metric_null(who, "name");
     if (!out) return pf_metric_null(who, "out");
-    const char *known[PF_METRICS];
-    size_t k = 0, found = PF_METRICS;
+    const char *in_family[PF_METRICS];
+    size_t names = 0, found = PF_METRICS;              /* PF_METRICS: none found */
     for (size_t i = 0; i < PF_METRICS; i++) {
         if (!strchr(table[i].families, family)) continue;
-        known[k++] = table[i].name;
+        in_family[names++] = table[i].name;
         if (!strcmp(name, table[i].name)) found = i;
     }
     if (found == PF_METRICS) {
-        const char *near = pf_nearest(name, known, k);
+        const char *near = pf_nearest(name, in_family, names);
         return pf_fail(PEFT_E_NOTFOUND, "%s: this function has no metric '%s'%s%s%s", who, name,
                        near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
     }
@@ -71,7 +72,7 @@ peft_status pf_metric_labels(const char *who, const char *argument, const int64_
     return PEFT_OK;
 }
 
-/* Refuses element i of a matrix [n, classes]. */
+/* Returns the error s about element i, which is v, of a matrix [n, classes]; the message names sample and class. */
 static peft_status refuse_entry(peft_status s, const char *who, const char *argument, int64_t i, int64_t classes,
                                 double v, const char *expected)
 {
@@ -108,7 +109,7 @@ peft_status pf_metric_probabilities(const char *who, const double *v, int64_t n,
     return PEFT_OK;
 }
 
-/* The index of the first largest element. */
+/* The index of the largest element; of equal ones the first. */
 static int64_t largest(const double *row, int64_t classes)
 {
     int64_t best = 0;
@@ -116,14 +117,19 @@ static int64_t largest(const double *row, int64_t classes)
     return best;
 }
 
+/* Replaces the logits of one sample by its softmax. The largest is subtracted, so that exp cannot overflow. */
 static void softmax(double *row, int64_t classes)
 {
     const double max = row[largest(row, classes)];
     double sum = 0;
-    for (int64_t j = 0; j < classes; j++) sum += row[j] = exp(row[j] - max);
+    for (int64_t j = 0; j < classes; j++) {
+        row[j] = exp(row[j] - max);
+        sum += row[j];
+    }
     for (int64_t j = 0; j < classes; j++) row[j] /= sum;
 }
 
+/* 1 / (1 + e^-x), written so that exp cannot overflow. */
 static double sigmoid(double x)
 {
     const double e = exp(-fabs(x));

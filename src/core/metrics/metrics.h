@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * metrics.h -- what the files of metrics share: the metrics as an enum, and checks of arguments. */
+ * metrics.h -- what the files of metrics share: the metrics and their families as enums, and checks of arguments. */
 #ifndef PF_METRICS_H
 #define PF_METRICS_H
 #include <peft/metrics.h>
@@ -13,15 +13,20 @@ typedef enum pf_metric {
     PF_METRICS
 } pf_metric;
 
-/* Finds the metric of that name. family: 'd', 'm', 'r' or 'c', the public function that computes it (metrics.def).
- * PEFT_E_NOTFOUND: the family has none; PEFT_E_SHAPE: it does not write `count` values. who, here and below: the public
- * function, for the message. */
-peft_status pf_metric_find(const char *who, char family, const char *name, int64_t classes, const double *out,
-                           size_t count, pf_metric *metric);
-/* Returns PEFT_E_INVALID: the argument is NULL. */
+/* A family: the metrics that one public function computes. Its letter stands in the rows of metrics.def. */
+typedef enum pf_metric_family {
+    PF_FAMILY_DECISION = 'd', PF_FAMILY_MULTILABEL = 'm', PF_FAMILY_RANKING = 'r', PF_FAMILY_CALIBRATION = 'c'
+} pf_metric_family;
+
+/* Finds the metric of that name in a family. PEFT_E_NOTFOUND: the family has no such metric; PEFT_E_SHAPE: the metric
+ * does not write `count` values. out: where the caller will write them, only compared with NULL. who, here and below:
+ * the name of the public function, for the message. */
+peft_status pf_metric_find(const char *who, pf_metric_family family, const char *name, int64_t classes,
+                           const double *out, size_t count, pf_metric *metric);
+/* Returns PEFT_E_INVALID, with the message that the argument of this name is NULL. */
 peft_status pf_metric_null(const char *who, const char *argument);
-/* The following check an argument; v is a vector [n] of labels or a matrix [n, classes]. */
-peft_status pf_metric_extents(const char *who, int64_t n, int64_t classes);      /* >= 1, no overflow */
+/* The following functions check an argument; v is a vector [n] of labels or a matrix [n, classes]. */
+peft_status pf_metric_extents(const char *who, int64_t n, int64_t classes);      /* both >= 1, no overflow */
 peft_status pf_metric_labels(const char *who, const char *argument, const int64_t *v, int64_t n, int64_t classes);
 peft_status pf_metric_targets(const char *who, const float *v, int64_t n, int64_t classes);          /* 0, 1 or -1 */
 peft_status pf_metric_scores(const char *who, const double *v, int64_t n, int64_t classes);          /* no NaN */

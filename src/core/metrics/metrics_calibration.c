@@ -5,14 +5,14 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define BINS 15
+#define BINS 15                          /* of equal width, for ece and mce (metrics.def) */
 
 /* A sample falls into bin (b/15, (b+1)/15] by its largest probability. The error of a bin is |share of correct
- * decisions - mean probability|. Returns the mean error weighted by the bins' sizes, or the largest error
- * (largest_bin). */
+ * decisions - mean probability|. Returns the mean error weighted by the bins' sizes (ece); largest_bin true: the
+ * largest error (mce). */
 static double calibration(const double *p, const int64_t *labels, int64_t n, int64_t classes, bool largest_bin)
 {
-    double confidence[BINS] = { 0 }, result = 0;
+    double confidence[BINS] = { 0 }, result = 0;             /* confidence: sum of the largest probabilities */
     int64_t size[BINS] = { 0 }, right[BINS] = { 0 };
     for (int64_t i = 0; i < n; i++) {
         const double *row = p + i * classes;
@@ -32,7 +32,7 @@ static double calibration(const double *p, const int64_t *labels, int64_t n, int
     return result;
 }
 
-/* only_last: the term of the last class alone. */
+/* The squared error of the probabilities, summed over classes, mean over samples. only_last: the last class alone. */
 static double brier(const double *p, const int64_t *labels, int64_t n, int64_t classes, bool only_last)
 {
     double sum = 0;
@@ -44,6 +44,7 @@ static double brier(const double *p, const int64_t *labels, int64_t n, int64_t c
     return sum / (double)n;
 }
 
+/* The mean of -log of the label's probability. */
 static double nll(const double *p, const int64_t *labels, int64_t n, int64_t classes)
 {
     double sum = 0;
@@ -58,7 +59,7 @@ peft_status peft_metrics_calibration(const double *probabilities, const int64_t 
     const char *who = "peft_metrics_calibration";
     pf_metric m = PF_METRICS;
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_find(who, 'c', name, classes, out, count, &m));          /* 'c': calibration, metrics.def */
+    PF_TRY(pf_metric_find(who, PF_FAMILY_CALIBRATION, name, classes, out, count, &m));
     PF_TRY(pf_metric_probabilities(who, probabilities, n, classes));
     PF_TRY(pf_metric_labels(who, "labels", labels, n, classes));
     if (m == PF_METRIC_brier_binary && classes != 2)

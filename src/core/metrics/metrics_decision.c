@@ -8,10 +8,12 @@
 /* True and false positives and negatives of one class against the rest. */
 typedef struct tally { int64_t tp, fp, fn, tn; } tally;
 
+/* a / b; 0 if b is 0. */
 static double ratio(int64_t a, int64_t b) { return b ? (double)a / (double)b : 0; }
 
-/* The value of one class. Macro and weighted metrics are means of it, micro metrics are its value for the sums. */
-static double of_tally(pf_metric m, const tally *t)
+/* The value of m for one class. Macro and weighted metrics are means of such values over classes; a micro metric is the
+ * value for the sum of the classes' tallies. */
+static double value_of_tally(pf_metric m, const tally *t)
 {
     switch (m) {
     case PF_METRIC_precision: case PF_METRIC_precision_macro: case PF_METRIC_precision_micro:
@@ -20,7 +22,7 @@ static double of_tally(pf_metric m, const tally *t)
         return ratio(t->tp, t->tp + t->fn);
     case PF_METRIC_specificity:
         return ratio(t->tn, t->tn + t->fp);
-    default:
+    default:                                                /* f1 in its forms */
         return ratio(2 * t->tp, 2 * t->tp + t->fp + t->fn);
     }
 }
@@ -36,8 +38,8 @@ typedef struct summary {
 /* Adds class c to the sums; a metric with a value for each class is written to out[c]. */
 static void add_class(summary *s, const tally *t, int64_t c, double *out)
 {
-    const double v = of_tally(s->metric, t);
-    double w = 1;
+    const double v = value_of_tally(s->metric, t);
+    double w = 1;                                           /* weight of the class in the mean */
     switch (s->metric) {
     case PF_METRIC_precision: case PF_METRIC_recall: case PF_METRIC_specificity: case PF_METRIC_f1: out[c] = v; return;
     case PF_METRIC_precision_macro: case PF_METRIC_recall_macro: case PF_METRIC_f1_macro:
@@ -54,13 +56,13 @@ static void add_class(summary *s, const tally *t, int64_t c, double *out)
     s->all.fn += t->fn;
 }
 
-/* Writes the value of a metric with one value. */
+/* Writes the value of a metric with one value; add_class has written those with a value for each class. */
 static void write_value(const summary *s, double *out)
 {
     switch (s->metric) {
     case PF_METRIC_precision: case PF_METRIC_recall: case PF_METRIC_specificity: case PF_METRIC_f1: return;
     case PF_METRIC_precision_micro: case PF_METRIC_recall_micro: case PF_METRIC_f1_micro:
-        *out = of_tally(s->metric, &s->all);
+        *out = value_of_tally(s->metric, &s->all);
         return;
     default: *out = s->weight > 0 ? s->sum / s->weight : 0;
     }
@@ -72,7 +74,7 @@ peft_status peft_metrics_confusion(const int64_t *labels, const int64_t *predict
     const char *who = "peft_metrics_confusion";
     if (!counts) return pf_metric_null(who, "counts");
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_extents(who, classes, classes));                        /* of counts [classes,classes] */
+    PF_TRY(pf_metric_extents(who, classes, classes));        /* the matrix counts [classes,classes] */
     PF_TRY(pf_metric_labels(who, "labels", labels, n, classes));
     PF_TRY(pf_metric_labels(who, "predicted", predicted, n, classes));
     for (int64_t i = 0; i < classes * classes; i++) counts[i] = 0;
@@ -80,6 +82,7 @@ peft_status peft_metrics_confusion(const int64_t *labels, const int64_t *predict
     return PEFT_OK;
 }
 
+/* The tally of class c in a confusion matrix of `total` samples. */
 static tally tally_of_matrix(const int64_t *counts, int64_t classes, int64_t total, int64_t c)
 {
     int64_t row = 0, column = 0;
@@ -93,7 +96,7 @@ static tally tally_of_matrix(const int64_t *counts, int64_t classes, int64_t tot
 
 /* Cohen's kappa: 1 - observed disagreement / disagreement expected by chance, with the margins r (true) and c
  * (predicted) of N samples. Expected disagreement without weights: N - sum r_i c_i / N; with weights (i-j)^2:
- * sum r_i i^2 + sum c_i i^2 - 2 (sum r_i i)(sum c_i i) / N. NaN when it is 0. */
+ * sum r_i i^2 + sum c_i i^2 - 2 (sum r_i i)(sum c_i i) / N. NaN when the expected disagreement is 0. */
 static double kappa(const int64_t *counts, int64_t classes, int64_t total, bool quadratic)
 {
     double observed = 0, products = 0, squares = 0, r_moment = 0, c_moment = 0;
@@ -114,7 +117,7 @@ static double kappa(const int64_t *counts, int64_t classes, int64_t total, bool 
 }
 
 /* Matthews correlation of a confusion matrix (Gorodkin 2004): (n right - sum r_i c_i) / sqrt((n^2 - sum c_i^2)
- * (n^2 - sum r_i^2)) with the margins r (true) and c (predicted); 0 where one of them holds a single class. */
+ * (n^2 - sum r_i^2)) with the margins r (true) and c (predicted); 0 where one of the margins holds a single class. */
 static double matthews(const int64_t *counts, int64_t classes, int64_t total)
 {
     double right = 0, products = 0, row_squares = 0, column_squares = 0;
@@ -130,6 +133,7 @@ static double matthews(const int64_t *counts, int64_t classes, int64_t total)
     return spread > 0 ? (n * right - products) / sqrt(spread) : 0;
 }
 
+/* Sets *total to the number of samples of a confusion matrix, after checking its counts. */
 static peft_status matrix_total(const char *who, const int64_t *counts, int64_t classes, int64_t *total)
 {
     if (!counts) return pf_metric_null(who, "counts");
@@ -150,7 +154,7 @@ peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const 
     summary s = { .only_present = true };
     int64_t total = 0, right = 0;
     PF_TRY(pf_metric_extents(who, classes, classes));
-    PF_TRY(pf_metric_find(who, 'd', name, classes, out, count, &s.metric));   /* 'd': decision, metrics.def */
+    PF_TRY(pf_metric_find(who, PF_FAMILY_DECISION, name, classes, out, count, &s.metric));
     PF_TRY(matrix_total(who, counts, classes, &total));
     if (s.metric == PF_METRIC_accuracy) {
         for (int64_t c = 0; c < classes; c++) right += counts[c * classes + c];
@@ -172,7 +176,7 @@ peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const 
 /* The tally of one class: p and y point to the first sample's element of the class. Targets below 0 are not counted. */
 static tally tally_of_targets(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
 {
-    tally t = { 0, 0, 0, 0 };
+    tally t = { .tp = 0 };
     for (int64_t i = 0; i < n; i++) {
         const float truth = y[i * classes];
         const int yes = p[i * classes] >= threshold;
@@ -182,21 +186,23 @@ static tally tally_of_targets(const double *p, const float *y, int64_t n, int64_
     return t;
 }
 
+/* The share of samples whose known targets are all predicted right, among the samples with a known target. */
 static double subset_accuracy(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
 {
     int64_t right = 0, samples = 0;
     for (int64_t i = 0; i < n; i++) {
-        int all = 1, known = 0;
+        int all_right = 1, known = 0;                        /* known: some target is 0 or 1 */
         for (int64_t j = i * classes; j < (i + 1) * classes; j++) {
             known |= y[j] >= 0;
-            all &= y[j] < 0 || (p[j] >= threshold) == (y[j] > 0);
+            all_right &= y[j] < 0 || (p[j] >= threshold) == (y[j] > 0);
         }
         samples += known;
-        right += known && all;
+        right += known && all_right;
     }
     return samples ? (double)right / (double)samples : NAN;
 }
 
+/* The mean squared error over the known targets among n entries. */
 static double brier(const double *p, const float *y, int64_t n)
 {
     double sum = 0;
@@ -214,9 +220,9 @@ peft_status peft_metrics_multilabel(const double *probabilities, const float *ta
 {
     PK_FLOAT_SCOPE;
     const char *who = "peft_metrics_multilabel";
-    summary s = { .sum = 0 };
+    summary s = { .only_present = false };
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_find(who, 'm', name, classes, out, count, &s.metric));   /* 'm': multilabel, metrics.def */
+    PF_TRY(pf_metric_find(who, PF_FAMILY_MULTILABEL, name, classes, out, count, &s.metric));
     PF_TRY(pf_metric_probabilities(who, probabilities, n, classes));
     PF_TRY(pf_metric_targets(who, targets, n, classes));
     if (isnan(threshold)) return pf_fail(PEFT_E_INVALID, "%s: threshold is NaN", who);

@@ -5,15 +5,18 @@
 #include <math.h>
 #include "core/base/context.h"
 
+/* An entry whose target is known. positive: 1 if the target is 1, else 0. */
 typedef struct item { double score; int64_t positive; } item;
 
-/* Stable merge sort by descending score, without recursion. b is scratch of the same size; the result is returned, in a
- * or in b. */
-static item *sort_items(item *a, item *b, int64_t n)
+/* Stable merge sort of n items by descending score, without recursion. scratch has room for n items. Returns the sorted
+ * items, which are in items or in scratch. */
+static item *sort_items(item *items, item *scratch, int64_t n)
 {
-    for (int64_t run = 1; run < n; run *= 2) {
-        for (int64_t first = 0; first < n; first += 2 * run) {
-            const int64_t mid = first + run < n ? first + run : n, end = first + 2 * run < n ? first + 2 * run : n;
+    item *a = items, *b = scratch;
+    for (int64_t sorted = 1; sorted < n; sorted *= 2) {      /* merges pairs of sorted pieces of this length */
+        for (int64_t first = 0; first < n; first += 2 * sorted) {
+            const int64_t mid = first + sorted < n ? first + sorted : n;
+            const int64_t end = first + 2 * sorted < n ? first + 2 * sorted : n;
             int64_t i = first, j = mid;
             for (int64_t k = first; k < end; k++)
                 b[k] = i < mid && (j >= end || a[i].score >= a[j].score) ? a[i++] : a[j++];
@@ -38,9 +41,9 @@ static int64_t gather(item *to, const double *scores, const float *targets, int6
 /* The metrics of one class. */
 typedef struct ranks { double auroc, average_precision, rank_ap; } ranks;
 
-/* v is sorted. AUROC is the share of pairs (positive, negative) in which the positive has the higher score; equal
- * scores count one half. A group of equal scores with p positives adds p*(negatives below) + p*(negatives in the
- * group)/2 such pairs, and to average precision p times the precision behind the group. */
+/* v [n] is sorted by falling score. AUROC is the share of pairs (positive, negative) in which the positive has the
+ * higher score; equal scores count one half. A group of equal scores with p positives adds p*(negatives below) +
+ * p*(negatives in the group)/2 such pairs, and to average precision p times the precision behind the group. */
 static ranks metrics_of_ranks(const item *v, int64_t n)
 {
     int64_t positives = 0, tp = 0, rank = 0;
@@ -62,8 +65,8 @@ static ranks metrics_of_ranks(const item *v, int64_t n)
                     .rank_ap = pos > 0 ? rank_precision / pos : 0 };
 }
 
-/* The one of a class's metrics that m is, or is the mean of. */
-static double pick(pf_metric m, ranks r)
+/* The value of one class for metric m; a metric with one value is the mean of such values over classes. */
+static double class_value(pf_metric m, ranks r)
 {
     switch (m) {
     case PF_METRIC_average_precision: case PF_METRIC_map: return r.average_precision;
@@ -72,7 +75,8 @@ static double pick(pf_metric m, ranks r)
     }
 }
 
-static bool per_class(pf_metric m)
+/* Whether m has one value for each class. */
+static bool is_per_class(pf_metric m)
 {
     return m == PF_METRIC_auroc || m == PF_METRIC_average_precision || m == PF_METRIC_rank_ap;
 }
@@ -85,29 +89,30 @@ peft_status peft_metrics_ranking(peft_context *ctx, const double *scores, const 
     pf_metric m = PF_METRICS;
     if (!ctx) return pf_metric_null(who, "ctx");
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_find(who, 'r', name, classes, out, count, &m));          /* 'r': ranking, metrics.def */
+    PF_TRY(pf_metric_find(who, PF_FAMILY_RANKING, name, classes, out, count, &m));
     PF_TRY(pf_metric_scores(who, scores, n, classes));
     PF_TRY(pf_metric_targets(who, targets, n, classes));
 
-    const bool micro = m == PF_METRIC_auroc_micro;
+    const bool micro = m == PF_METRIC_auroc_micro;           /* all entries as one column of n * classes rows */
     const int64_t stride = micro ? 1 : classes, columns = micro ? 1 : classes, rows = micro ? n * classes : n;
     size_t bytes;
     if (!pf_mul_size((size_t)rows, 2 * sizeof(item), &bytes))
         return pf_fail(PEFT_E_INVALID, "%s: %lld entries are too many", who, (long long)rows);
-    item *a = pf_alloc(ctx, bytes);
-    if (!a) return pf_nomem(who, bytes);
+    item *items = pf_alloc(ctx, bytes);
+    if (!items) return pf_nomem(who, bytes);
+    item *const scratch = items + rows;
     double sum = 0;
     int64_t defined = 0;
     for (int64_t c = 0; c < columns; c++) {
-        const int64_t known = gather(a, scores + c, targets + c, rows, stride);
-        const double v = pick(m, metrics_of_ranks(sort_items(a, a + rows, known), known));
-        if (per_class(m)) out[c] = v;
+        const int64_t known = gather(items, scores + c, targets + c, rows, stride);
+        const double v = class_value(m, metrics_of_ranks(sort_items(items, scratch, known), known));
+        if (is_per_class(m)) out[c] = v;
         if (isnan(v)) continue;
         sum += v;
         defined++;
     }
-    pf_free(ctx, a);
+    pf_free(ctx, items);
     if (m == PF_METRIC_auroc_defined) *out = (double)defined;
-    else if (!per_class(m)) *out = defined ? sum / (double)defined : NAN;
+    else if (!is_per_class(m)) *out = defined ? sum / (double)defined : NAN;
     return PEFT_OK;
 }

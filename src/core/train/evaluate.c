@@ -7,6 +7,7 @@
 #include "core/graph/report/report.h"
 #include "core/train/trainer.h"
 
+/* Without a conversion if x has the type already. */
 const void *pf_trainer_as_real(const peft_tensor *x, pk_real *buffer)
 {
     if (x->type == PF_REAL) return x->data;
@@ -27,17 +28,18 @@ peft_status pf_trainer_check_pixels(const peft_trainer *t, const pk_real *images
     return PEFT_OK;
 }
 
-/* Runs t->eval for chunks of its batch size, which is 1 for a trainer with a feature cache, else the whole batch. Fewer
- * samples are filled up with zeros. */
+/* Runs t->eval on chunks of its batch size, which is 1 for a trainer with a feature cache, else that of the trainer. A
+ * smaller batch is filled up with zeros. */
 peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
 {
     PK_FLOAT_SCOPE;
     int64_t n;
     PF_TRY(pf_trainer_ready(t));
+    /* elements of an image and of its logits; samples in a run of t->eval */
     const int64_t image = pf_trainer_image_elements(t), out = pf_shape_count(&t->model->output), chunk = t->eval.batch;
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     PF_TRY(pf_check_result(&t->model->output, logits, n));
-    PF_TRY(pf_given_bind(&t->given, &t->eval, n, 0));
+    PF_TRY(pf_method_inputs_bind(&t->method_inputs, &t->eval, n));          /* fails here, before anything changes */
     const pk_real *pixels = pf_trainer_as_real(images, t->images);
     PF_TRY(pf_trainer_check_pixels(t, pixels, NULL, n));
     pf_forward_end(t);
@@ -47,7 +49,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
         pixels = t->images;
     }
     for (int64_t i = 0; i < n; i += chunk) {
-        PF_TRY(pf_given_bind(&t->given, &t->eval, n, i));
+        PF_TRY(pf_method_inputs_bind_from(&t->method_inputs, &t->eval, n, i));
         pf_exec_bind_input(&t->eval.exec, t->eval.images, pixels + i * image);
         pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
         memcpy((pk_real *)logits->data + i * out, pf_exec_data(&t->eval.exec, t->eval.logits),
@@ -58,7 +60,8 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
 
 peft_status peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value)
 {
-    return t ? pf_given_set(&t->given, name, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
+    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
+    return pf_method_inputs_set(&t->method_inputs, name, value);
 }
 
 const peft_tensor *peft_trainer_logits(const peft_trainer *t)

@@ -4,14 +4,15 @@
 #include "core/train/extents.h"
 #include <string.h>
 
-/* plan_scratch tries every batch size up to EXACT. Of larger ones it tries one in batch / EXACT: about EXACT sizes. */
-enum { EXACT = 1024 };
+/* plan_scratch tries every batch size up to TRY_ALL, and above only every (batch / TRY_ALL)-th: about TRY_ALL sizes. */
+enum { TRY_ALL = 1024 };
 
-/* batch: that of the first graph. item: receives the numbers that depend on it; NULL: they are only counted. */
+/* A comparison of graph a with graph b, which was compiled for one sample more. batch: the number of samples of a.
+ * item: receives the numbers that depend on batch; NULL: they are counted and not stored. */
 typedef struct { int64_t batch; pf_extent *item; size_t count; } comparison;
 
-/* Compares *a with the number b at the same place of the graph for one sample more. true: they are equal, or the same
- * multiple of the two batch sizes, such as *a = 3 * batch and b = 3 * (batch + 1). */
+/* Compares *a with b, the number at the same place of the other graph. true: they are equal, or the same multiple of
+ * the two batch sizes, such as *a = 3 * batch and b = 3 * (batch + 1). */
 static bool compare_number(comparison *c, int64_t *a, int64_t b)
 {
     const int64_t per_sample = *a / c->batch;
@@ -47,26 +48,29 @@ static bool compare_nodes(comparison *c, pf_node *a, const pf_node *b)
     return same;
 }
 
+/* true: the graphs have the same structure, and differ only in multiples of the batch size. */
 static bool compare_graphs(comparison *c, pf_graph *a, const pf_graph *b)
 {
     bool same = a->values == b->values && a->nodes == b->nodes && compare_number(c, &a->batch, b->batch);
-    for (uint32_t i = 1; i < a->values && same; i++) same = compare_values(c, &a->value[i], &b->value[i]);
+    for (uint32_t i = 1; i < a->values && same; i++)                  /* value 0 is PF_NONE */
+        same = compare_values(c, &a->value[i], &b->value[i]);
     for (uint32_t i = 0; i < a->nodes && same; i++) same = compare_nodes(c, &a->node[i], &b->node[i]);
     return same;
 }
 
+/* Sets all numbers that depend on the batch size to those for n samples. */
 static void resize(const pf_extents *e, int64_t n)
 {
     for (size_t i = 0; i < e->count; i++) *e->item[i].number = e->item[i].per_sample * n;
 }
 
-/* Enlarges the plan's scratch to the largest that a smaller batch needs. It may be more than the full batch needs: the
- * sum over k of a matrix product with fewer rows is split into more parts. */
+/* Enlarges the plan's scratch to the largest that a smaller batch needs. A smaller batch may need more than the full
+ * one: the sum over k of a matrix product with fewer rows is split into more parts. */
 static void plan_scratch(pf_extents *e, int64_t batch)
 {
     pf_exec *x = &e->net->exec;
-    const int64_t step = batch > EXACT ? batch / EXACT : 1;
-    for (int64_t n = 1; n < batch; n += n < EXACT ? 1 : step) {
+    const int64_t step = batch > TRY_ALL ? batch / TRY_ALL : 1;
+    for (int64_t n = 1; n < batch; n += n < TRY_ALL ? 1 : step) {
         resize(e, n);
         size_t need = pf_largest_scratch(&x->g, &x->run);
         if (need > x->plan.scratch_bytes) x->plan.scratch_bytes = need;
@@ -84,7 +88,7 @@ peft_status pf_extents_find(pf_extents *e, pf_compiled *net, const pf_net_spec *
     larger.compile.memory_limit = 0;       /* the larger graph is never run */
     PF_TRY(pf_compiled_create(&other, &larger));
     peft_status s = PEFT_OK;
-    if (compare_graphs(&count, &net->exec.g, &other.exec.g)) {
+    if (compare_graphs(&count, &net->exec.g, &other.exec.g)) {         /* once to count, once to store */
         comparison fill = { .batch = net->batch, .item = pf_alloc(net->exec.g.ctx, count.count * sizeof *e->item) };
         if (!fill.item) s = pf_nomem("batch sizes", count.count * sizeof *e->item);
         else compare_graphs(&fill, &net->exec.g, &other.exec.g);
@@ -109,7 +113,7 @@ bool pf_extents_set(pf_extents *e, int64_t n)
     if (n == current) return true;
     if (!e->count) return false;
     resize(e, n);
-    if (pf_largest_scratch(&x->g, &x->run) <= x->plan.scratch_bytes) return true;
+    if (pf_largest_scratch(&x->g, &x->run) <= x->plan.scratch_bytes) return true;  /* what was planned suffices */
     resize(e, current);
     return false;
 }

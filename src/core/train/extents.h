@@ -8,7 +8,7 @@
 
 /* A number in the graph (extent of a shape, or attribute of a node) that is per_sample * batch. */
 typedef struct pf_extent { int64_t *number, per_sample; } pf_extent;
-/* All such numbers of the graph net. */
+/* All such numbers of the compiled graph `net`. */
 typedef struct pf_extents { pf_extent *item; size_t count; pf_compiled *net; } pf_extents;
 
 /* Fills e for net, which was compiled from spec and is not bound to memory yet, by comparison with a graph compiled for
@@ -16,6 +16,6 @@ typedef struct pf_extents { pf_extent *item; size_t count; pf_compiled *net; } p
  * differ in structure: then net runs full batches only. */
 peft_status pf_extents_find(pf_extents *e, pf_compiled *net, const pf_net_spec *spec);
 void        pf_extents_free(pf_extents *e, peft_context *ctx);
-/* Makes the graph one for n samples, 1 to the batch that it was compiled for. false: not possible. */
+/* Makes the graph one for n samples, 1 to the batch that it was compiled for. false: not possible; nothing changed. */
 bool        pf_extents_set(pf_extents *e, int64_t n);
 #endif

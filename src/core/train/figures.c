@@ -6,12 +6,20 @@
 #include "core/options/options.h"
 #include "core/train/trainer.h"
 
-/* A figure is a count (whole), or a number, which is NaN until it is known. unknown: why it is not, for the message. */
-typedef struct figure { const char *name; bool whole; int64_t count; double number; const char *unknown; } figure;
+/* A figure is a count, or a number, which is NaN until it is known. why_unknown: the reason in that case, for the
+ * message. */
+typedef struct figure {
+    const char *name;
+    bool is_count;
+    int64_t count;
+    double number;
+    const char *why_unknown;
+} figure;
 enum { FIGURES = 13 };
-#define COUNT(name, value) { name, true, (int64_t)(value), 0, NULL }
-#define NUMBER(name, value, unknown) { name, false, 0, value, unknown }
+#define COUNT(figure, value) { .name = figure, .is_count = true, .count = (int64_t)(value) }
+#define NUMBER(figure, value, reason) { .name = figure, .is_count = false, .number = value, .why_unknown = reason }
 
+/* Writes the present values of all figures to rows. */
 static void fill_figures(const peft_trainer *t, figure rows[FIGURES])
 {
     const figure all[FIGURES] = {
@@ -46,8 +54,8 @@ static peft_status unknown_name(const figure all[FIGURES], const char *name)
                    pf_names_text(names, FIGURES, ", ", " or ", text, sizeof text));
 }
 
-/* Copies the figure called name to *row. PEFT_E_STATE: it is not known yet; *row is set all the same. out: where the
- * caller will write the value, checked for NULL. */
+/* Copies the figure called name to *row. PEFT_E_STATE: its value is not known yet; *row is set all the same. out: where
+ * the caller will write the value; only compared with NULL. */
 static peft_status get_figure(const peft_trainer *t, const char *name, const void *out, figure *row)
 {
     figure all[FIGURES];
@@ -57,16 +65,16 @@ static peft_status get_figure(const peft_trainer *t, const char *name, const voi
     const figure *f = find(all, name);
     if (!f) return unknown_name(all, name);
     *row = *f;
-    if (f->whole || !isnan(f->number)) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "'%s' is not known: %s", name, f->unknown);
+    if (f->is_count || !isnan(f->number)) return PEFT_OK;
+    return pf_fail(PEFT_E_STATE, "'%s' is not known: %s", name, f->why_unknown);
 }
 
 peft_status peft_trainer_get_int(const peft_trainer *t, const char *name, int64_t *out)
 {
     figure f;
     const peft_status s = get_figure(t, name, out, &f);
-    if (s && s != PEFT_E_STATE) return s;
-    if (!f.whole)
+    if (s && s != PEFT_E_STATE) return s;              /* a number is refused below, known or not */
+    if (!f.is_count)
         return pf_fail(PEFT_E_DTYPE, "'%s' is a real number: ask for it by peft_trainer_get_float", name);
     *out = f.count;
     return PEFT_OK;
@@ -76,7 +84,7 @@ peft_status peft_trainer_get_float(const peft_trainer *t, const char *name, doub
 {
     figure f;
     PF_TRY(get_figure(t, name, out, &f));
-    *out = f.whole ? (double)f.count : f.number;
+    *out = f.is_count ? (double)f.count : f.number;
     return PEFT_OK;
 }
 
@@ -86,5 +94,6 @@ double peft_trainer_get(const peft_trainer *t, const char *name)
     if (!t || !name) return NAN;
     fill_figures(t, all);
     const figure *f = find(all, name);
-    return !f ? NAN : f->whole ? (double)f->count : f->number;
+    if (!f) return NAN;
+    return f->is_count ? (double)f->count : f->number;
 }

@@ -3,8 +3,9 @@
  * state, so that a restored run goes on with the next batch of its epoch. */
 #include "core/train/trainer.h"
 
-/* Has the callback fill t->image_view and t->label_view; *n: samples, 0 after the epoch's last batch. If the callback
- * fails, the error is that of the last libpeft function that failed in it, or that it gave to peft_set_error. */
+/* Has the callback fill t->image_view and t->label_view; sets *n to the samples, 0 after the epoch's last batch. If the
+ * callback fails, the error is that of the last libpeft function that failed in the callback, or the one that the
+ * callback gave to peft_set_error. */
 static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, int64_t *n)
 {
     const long long batch = t->batch_in_epoch, epoch = t->epoch;
@@ -26,7 +27,8 @@ static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, i
     return PEFT_OK;
 }
 
-static peft_status report(peft_trainer *t, peft_progress_fn progress, void *user)
+/* Calls the progress callback, if there is one, after an update. */
+static peft_status report_progress(peft_trainer *t, peft_progress_fn progress, void *user)
 {
     if (!progress) return PEFT_OK;
     pf_clear_failure();
@@ -34,7 +36,7 @@ static peft_status report(peft_trainer *t, peft_progress_fn progress, void *user
     return stop ? pf_callback_failed(t, "progress callback", stop) : PEFT_OK;
 }
 
-/* Trains on the rest of the current epoch. */
+/* Trains on the rest of the current epoch, and makes the update of its last passes. */
 static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_fn progress, void *user)
 {
     for (;;) {
@@ -44,14 +46,14 @@ static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_
         t->image_view.dim[0] = t->label_view.dim[0] = n;
         PF_TRY(peft_trainer_step(t, &t->image_view, &t->label_view, t->ids));
         t->batch_in_epoch++;
-        if (t->step > step) PF_TRY(report(t, progress, user));
+        if (t->step > step) PF_TRY(report_progress(t, progress, user));            /* the step made an update */
     }
     t->batch_in_epoch = 0;
     t->epoch++;
     if (!pf_pending_count(t)) return PEFT_OK;
     const int64_t step = t->step;
     PF_TRY(peft_trainer_update(t));                   /* of the last passes, fewer than "accumulate" */
-    return t->step > step ? report(t, progress, user) : PEFT_OK;
+    return t->step > step ? report_progress(t, progress, user) : PEFT_OK;
 }
 
 peft_status peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user)

@@ -5,7 +5,7 @@
 #include "core/train/trainer.h"
 
 /* Reads option `name`, a list of one number >= 0 for each class, such as "1,2.5" or "[1, 2.5]". *out, which
- * pf_loss_free frees, stays NULL if the option is empty. */
+ * pf_loss_free frees, stays NULL if the option is empty. p is the position in the text. */
 static peft_status read_list(const peft_trainer *t, const char *name, const pk_real **out)
 {
     const char *given = pf_options_string(t->options, pf_trainer_options, name), *p = given;
@@ -17,25 +17,27 @@ static peft_status read_list(const peft_trainer *t, const char *name, const pk_r
     *out = list;
     p += strspn(p, " ");
     const bool bracket = *p == '[';
-    for (p += bracket + strspn(p + bracket, " "); *p && *p != ']'; p += strspn(p, ", ")) {
+    if (bracket) p++;
+    for (p += strspn(p, " "); *p && *p != ']'; p += strspn(p, ", ")) {
         char word[64];
         double v;
         size_t length = strcspn(p, ", ]");
-        if (length < sizeof word) memcpy(word, p, length);
-        word[length < sizeof word ? length : 0] = 0;
+        if (length >= sizeof word) length = 0;        /* too long for a number: read as "", which is none */
+        memcpy(word, p, length);
+        word[length] = 0;
         if (n >= classes || !pf_parse_float(word, &v) || !(v >= 0) || isinf(v)) { n = -1; break; }
         list[n++] = (pk_real)v;
         p += length;
     }
     if (bracket && *p == ']') p += 1 + strspn(p + 1, " ");
-    else if (bracket) n = -1;
+    else if (bracket) n = -1;                         /* not closed */
     if (n == classes && !*p) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "%s '%s': expected %lld numbers >= 0, one for each class, as in \"1,2.5\"", name,
                    given, (long long)classes);
 }
 
-/* What the sum of weighted losses is divided by. auto: as torch's cross_entropy, by the sum of the labels' weights for
- * ce and by the batch size for soft_ce. */
+/* Reads what the sum of weighted losses is divided by: the batch size (by_batch), or the sum of the labels' weights.
+ * auto is as torch's cross_entropy: the weights for ce, the batch size for soft_ce. */
 static peft_status read_reduction(peft_trainer *t)
 {
     const char *reduction = pf_options_string(t->options, pf_trainer_options, "weight_reduction");
@@ -45,7 +47,7 @@ static peft_status read_reduction(peft_trainer *t)
     return PEFT_OK;
 }
 
-peft_status pf_loss_options(peft_trainer *t)
+peft_status pf_loss_read_options(peft_trainer *t)
 {
     const char *loss = pf_options_string(t->options, pf_trainer_options, "loss");
     char names[160];

@@ -14,14 +14,25 @@
  */
 #include "core/train/trainer.h"
 
-static pf_net_spec spec_of(const peft_trainer *t, int64_t n, bool training, pf_part part)
+/* What to compile for training on a full batch: the whole model or a part of it. name: for the log. */
+static pf_net_spec training_spec(const peft_trainer *t, pf_part part, const char *name)
+{
+    pf_compile_spec wanted = t->compile;
+    wanted.batch = t->batch;
+    wanted.training = true;
+    wanted.name = name;
+    return (pf_net_spec){ .model = t->model, .loss = &t->loss, .part = part,
+                          .compile = pf_engine_spec(&t->engine, wanted) };
+}
+
+/* What to compile for the evaluation of n samples. */
+static pf_net_spec evaluation_spec(const peft_trainer *t, int64_t n)
 {
     pf_compile_spec wanted = t->compile;
     wanted.batch = n;
-    wanted.training = training;
-    wanted.name = !training ? "evaluate" : part == PF_PREFIX_PART ? "frozen" : "train";
-    return (pf_net_spec){ .model = t->model, .loss = training ? &t->loss : NULL, .part = part,
-                          .compile = pf_team_spec(&t->team, wanted) };
+    wanted.training = false;
+    wanted.name = "evaluate";
+    return (pf_net_spec){ .model = t->model, .part = PF_WHOLE_GRAPH, .compile = pf_engine_spec(&t->engine, wanted) };
 }
 
 int64_t pf_trainer_image_elements(const peft_trainer *t)
@@ -30,6 +41,7 @@ int64_t pf_trainer_image_elements(const peft_trainer *t)
     return 3 * s * s;
 }
 
+/* PEFT_E_SHAPE: one sample with batch norm (the model has buffers). PEFT_E_UNSUPPORTED: net runs full batches only. */
 peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n)
 {
     if (n == 1 && t->model->buffers.count)
@@ -48,14 +60,14 @@ void pf_forward_end(peft_trainer *t)
     pf_extents_set(&t->extents, t->batch);
 }
 
-/* Compiles the front, if features are cached and the prefix can be cut off, and the nodes after it; else the whole
- * graph. */
+/* Compiles t->front and t->net: with a feature cache the frozen prefix and the nodes after it; without a cache, or if
+ * there is no frozen prefix, t->net is the whole graph. */
 static peft_status compile_training(peft_trainer *t)
 {
-    pf_net_spec front = spec_of(t, t->batch, true, PF_PREFIX_PART), net = spec_of(t, t->batch, true, PF_WHOLE_GRAPH);
+    pf_net_spec front = training_spec(t, PF_PREFIX_PART, "frozen"), net = training_spec(t, PF_WHOLE_GRAPH, "train");
     if (t->split_prefix) PF_TRY(pf_compiled_create(&t->front, &front));
     if (t->front.crossings) net.part = PF_AFTER_PREFIX;
-    else pf_compiled_free(&t->front);
+    else pf_compiled_free(&t->front);                    /* nothing comes before the first trained value */
     PF_TRY(pf_compiled_create(&t->net, &net));
     return pf_extents_find(&t->extents, &t->net, &net);
 }
@@ -63,6 +75,7 @@ static peft_status compile_training(peft_trainer *t)
 static size_t aligned(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }
 static size_t maximum(size_t a, size_t b) { return a > b ? a : b; }
 
+/* Allocates the arena, and binds the graphs and t->images to their places in it (see the top of the file). */
 static peft_status share_arena(peft_trainer *t)
 {
     const bool has_front = t->front.crossings > 0;
@@ -71,7 +84,7 @@ static peft_status share_arena(peft_trainer *t)
         front = has_front ? aligned(crossing_bytes + pf_exec_bytes(&t->front.exec)) : 0,
         eval = aligned(pf_exec_bytes(&t->eval.exec)),
         images = (size_t)(t->batch * pf_trainer_image_elements(t)) * sizeof(pk_real);
-    t->net_reads_images = t->net.exec.reads[t->net.images];
+    t->net_reads_images = t->net.exec.reads[t->net.images];        /* reads[i]: a node reads input i */
     size_t images_offset = maximum(front, eval);
     if (!has_front || t->net_reads_images) images_offset = maximum(images_offset, net);
     t->arena_bytes = maximum(images_offset + images, net);
@@ -86,7 +99,7 @@ static peft_status share_arena(peft_trainer *t)
 peft_status pf_trainer_compile(peft_trainer *t)
 {
     PF_TRY(compile_training(t));
-    pf_net_spec inference = spec_of(t, t->front.crossings ? 1 : t->batch, false, PF_WHOLE_GRAPH);
+    pf_net_spec inference = evaluation_spec(t, t->front.crossings ? 1 : t->batch);
     PF_TRY(pf_compiled_create(&t->eval, &inference));
     return share_arena(t);
 }
@@ -98,9 +111,9 @@ size_t pf_trainer_bytes(const peft_trainer *t)
     size_t batch = (size_t)(2 * logits) * sizeof(pk_real)
                  + (size_t)(logits / t->model->classes + t->batch) * sizeof(int64_t);
     /* graphs; twice that of net, for the one that pf_extents_find compares with */
-    size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_compiled_table_bytes(&t->eval)
+    size_t tables = sizeof *t + t->trained_count * sizeof *t->trained + pf_compiled_table_bytes(&t->eval)
                   + pf_compiled_table_bytes(&t->front) + 2 * pf_compiled_table_bytes(&t->net)
                   + t->extents.count * sizeof *t->extents.item;
-    return t->arena_bytes + tables + t->slab_bytes + batch + pf_given_bytes(&t->given)
+    return t->arena_bytes + tables + t->slab_bytes + batch + pf_method_inputs_bytes(&t->method_inputs)
          + pf_model_constant_bytes(t->model) + pf_cache_bytes(&t->cache);
 }

@@ -4,38 +4,42 @@
 #include <string.h>
 #include "core/train/trainer.h"
 
-/* Schedules by what they do: the rate falls to min_lr; it begins with a warm-up. */
+/* The schedules whose rate falls to min_lr, and those that begin with a warm-up. */
 #define DECAYING "cosine warmup_cosine warmup_cosine_full_period linear warmup_linear"
 #define WARMING "warmup_cosine warmup_cosine_full_period warmup_linear"
-/* `option` is read if the option `reader` has one of `values`: beta1 if optimizer is adamw. quiet: it is no error to
- * give an option that is not read, because programs give the length of the run with every schedule. Options of losses
- * are not listed here: each row of graph/loss names its own. */
-static const struct { const char *option, *reader, *values; bool quiet; } uses[] = {
-    { "beta1", "optimizer", "adamw", false }, { "beta2", "optimizer", "adamw", false },
-    { "eps", "optimizer", "adamw", false },
-    { "momentum", "optimizer", "sgd", false }, { "nesterov", "optimizer", "sgd", false },
-    { "steps", "schedule", DECAYING, true }, { "min_lr", "schedule", DECAYING, false },
-    { "warmup", "schedule", WARMING, false }, { "start_lr", "schedule", WARMING, false },
-    { "decay_every", "schedule", "step", false }, { "decay", "schedule", "step", false },
-    { "steps_per_epoch", "schedule", DECAYING " step", true } };
+/* Is it an error to give the option when it is not read? Not for the length of the run, which programs give with every
+ * schedule. */
+typedef enum { ERROR_IF_UNREAD, ALLOWED_IF_UNREAD } if_unread;
+/* `option` is read if the option `reader` has one of `values`: beta1 if optimizer is adamw. Options of losses are not
+ * listed here: each row of graph/loss names its own. */
+static const struct { const char *option, *reader, *values; if_unread rule; } uses[] = {
+    { "beta1", "optimizer", "adamw", ERROR_IF_UNREAD }, { "beta2", "optimizer", "adamw", ERROR_IF_UNREAD },
+    { "eps", "optimizer", "adamw", ERROR_IF_UNREAD },
+    { "momentum", "optimizer", "sgd", ERROR_IF_UNREAD }, { "nesterov", "optimizer", "sgd", ERROR_IF_UNREAD },
+    { "steps", "schedule", DECAYING, ALLOWED_IF_UNREAD }, { "min_lr", "schedule", DECAYING, ERROR_IF_UNREAD },
+    { "warmup", "schedule", WARMING, ERROR_IF_UNREAD }, { "start_lr", "schedule", WARMING, ERROR_IF_UNREAD },
+    { "decay_every", "schedule", "step", ERROR_IF_UNREAD }, { "decay", "schedule", "step", ERROR_IF_UNREAD },
+    { "steps_per_epoch", "schedule", DECAYING " step", ALLOWED_IF_UNREAD } };
 #define ROWS (sizeof uses / sizeof *uses)
 
-/* Whether the option was given a value other than its default. The default itself is accepted, as it changes
- * nothing. */
-static bool is_set(const peft_options *o, const char *name)
+/* Whether the option was given a value other than its default, in any spelling: 1e-8 and 0.00000001 are equal. */
+static bool differs_from_default(const peft_options *o, const char *name)
 {
     const char *given = pf_options_setting(o, name), *fallback = pf_options_string(NULL, pf_trainer_options, name);
     double a, b;
     if (!given || !strcmp(given, fallback)) return false;
     if (pf_parse_float(given, &a) && pf_parse_float(fallback, &b)) return a != b;
-    return strcmp(name, "nesterov") || pf_options_int(o, pf_trainer_options, name);
+    const bool is_boolean = !strcmp(name, "nesterov");       /* the only one among these options; default false */
+    return is_boolean ? pf_options_int(o, pf_trainer_options, name) : true;
 }
 
+/* The value of an option, given or its default, as text. */
 static const char *value_of(const peft_options *o, const char *name)
 {
     return pf_options_string(o, pf_trainer_options, name);
 }
 
+/* Options of losses are in the rows of graph/loss, others in the table above. Any other is read by every trainer. */
 bool pf_option_is_read(const peft_options *o, const char *name)
 {
     if (pf_loss_option(name)) {
@@ -47,29 +51,30 @@ bool pf_option_is_read(const peft_options *o, const char *name)
     return true;
 }
 
-/* PEFT_E_OPTION: option is given, and the value that option `reader` has does not read it; values: those that do. For
- * example momentum with reader "optimizer" and values "sgd". */
-static peft_status check(const peft_options *o, const char *option, const char *reader, const char *values)
+/* PEFT_E_OPTION: `option` is given, but is not read, because option `reader` has none of `values`. For example momentum
+ * with reader "optimizer" and values "sgd". */
+static peft_status check_option(const peft_options *o, const char *option, const char *reader, const char *values)
 {
-    if (!is_set(o, option) || pf_option_is_read(o, option)) return PEFT_OK;
+    if (!differs_from_default(o, option) || pf_option_is_read(o, option)) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "%s: given '%.100s', but %s=%s does not read it (read by: %s); leave it out or "
                    "change %s", option, pf_options_setting(o, option), reader, value_of(o, reader), values, reader);
 }
 
-static peft_status check_losses(const peft_options *o)
+/* Checks all options of losses. */
+static peft_status check_loss_options(const peft_options *o)
 {
     char names[160];
     for (const pf_opt *row = pf_trainer_options; row->name; row++)
         if (pf_loss_option(row->name))
-            PF_TRY(check(o, row->name, "loss", pf_loss_names(row->name, " ", " ", names, sizeof names)));
+            PF_TRY(check_option(o, row->name, "loss", pf_loss_names(row->name, " ", " ", names, sizeof names)));
     return PEFT_OK;
 }
 
-peft_status pf_option_uses(const peft_options *o)
+peft_status pf_check_unread_options(const peft_options *o)
 {
     if (!o) return PEFT_OK;
-    PF_TRY(check_losses(o));
+    PF_TRY(check_loss_options(o));
     for (size_t i = 0; i < ROWS; i++)
-        if (!uses[i].quiet) PF_TRY(check(o, uses[i].option, uses[i].reader, uses[i].values));
+        if (uses[i].rule == ERROR_IF_UNREAD) PF_TRY(check_option(o, uses[i].option, uses[i].reader, uses[i].values));
     return PEFT_OK;
 }

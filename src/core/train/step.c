@@ -28,18 +28,19 @@ static peft_status count_batch(const peft_trainer *t, const peft_tensor *images,
  * It is not computed, so that neither gradients nor running statistics change. */
 static peft_status pass_without_labels(peft_trainer *t, int64_t n)
 {
-    if (!t->warned_labels)
+    if (!t->warned_no_label)
         pf_warn(t->ctx, "a batch at step %lld has no label that counts (class weight 0, or not judged): it changes "
                 "nothing. Further such batches are not reported", (long long)t->step);
-    t->warned_labels = true;
-    pf_pending_add(t, n, false);
+    t->warned_no_label = true;
+    pf_pending_add_without_pass(t, n);
     return PEFT_OK;
 }
 
-/* Discards this pass and all pending ones, and restores the running statistics from before them. Returns s. */
+/* Discards this pass and all pending ones, and restores the running statistics from before them. Returns s, the error
+ * to report. */
 static peft_status discard(peft_trainer *t, peft_status s)
 {
-    pf_pending_buffers(t, true);
+    pf_pending_restore_buffers(t);
     t->pending = t->batches = 0;
     return s;
 }
@@ -53,7 +54,8 @@ static peft_tensor gradient_view(const peft_trainer *t)
     return v;
 }
 
-/* Calls the application's loss function, which sets *loss and the gradient of the logits. */
+/* Calls the application's loss function, which sets *loss and the gradient of the logits. If it fails, this pass and
+ * all pending ones are discarded, and the position in the data is as before them. */
 static peft_status call_custom_loss(peft_trainer *t, const peft_tensor *labels, double *loss)
 {
     peft_tensor gradient = gradient_view(t);
@@ -66,7 +68,7 @@ static peft_status call_custom_loss(peft_trainer *t, const peft_tensor *labels, 
     t->callback = NULL;
     if (returned) {
         const peft_status s = pf_callback_failed(t, "loss function", returned);
-        pf_pending_buffers(t, true);
+        pf_pending_restore_buffers(t);
         if (t->batches) pf_pending_rewind(t);
         return s;
     }
@@ -87,7 +89,7 @@ static peft_status run_backward(peft_trainer *t, double loss)
                                   isnan(loss) ? "NaN" : "infinite", (long long)t->step));
     pf_exec_run(&t->net.exec, t->net.loss_node + 1, t->net.exec.g.nodes);
     t->seconds += pk_seconds() - start;
-    pf_pending_add(t, n, true);
+    pf_pending_add_pass(t, n);
     return PEFT_OK;
 }
 
@@ -99,12 +101,13 @@ static peft_status run_pass(peft_trainer *t, const peft_tensor *images, const pe
     const uint32_t loss_node = t->net.loss_node;
     if (t->custom_loss.fn) {
         double loss;
-        PF_TRY(pf_forward(t, images, ids, n, t->targets, false));
+        PF_TRY(pf_forward(t, images, ids, n, t->targets, PF_BORROW_IMAGES));       /* targets: not read */
         PF_TRY(call_custom_loss(t, labels, &loss));
         return run_backward(t, loss);
     }
-    PF_TRY(pf_forward(t, images, ids, n, t->loss.kind->labels == PF_LABEL_CLASS ? labels->data
-                      : pf_trainer_as_real(labels, t->targets), false));
+    const bool classes = t->loss.kind->labels == PF_LABEL_CLASS;       /* class numbers; else targets */
+    const void *read_by_loss = classes ? labels->data : pf_trainer_as_real(labels, t->targets);
+    PF_TRY(pf_forward(t, images, ids, n, read_by_loss, PF_BORROW_IMAGES));
     pf_exec_run(e, loss_node, loss_node + 1);
     return run_backward(t, (double)pf_exec_data(e, t->net.loss)[0]);
 }
@@ -140,7 +143,7 @@ peft_status peft_trainer_forward(peft_trainer *t, const peft_tensor *images, con
     int64_t n;
     PF_TRY(pf_trainer_ready(t));
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
-    const peft_status s = pf_forward(t, images, sample_ids, n, t->targets, true);
+    const peft_status s = pf_forward(t, images, sample_ids, n, t->targets, PF_COPY_IMAGES);
     if (s) pf_forward_end(t);
     return s;
 }

@@ -5,14 +5,14 @@
 #include <string.h>
 #include "core/train/trainer.h"
 
-/* The value of an option, by type. */
+/* The value of an option of the trainer's table, by its type. */
 #define OPTION(t, kind, name) pf_options_##kind((t)->options, pf_trainer_options, name)
 static double number(const peft_trainer *t, const char *name) { return OPTION(t, float, name); }
 static int64_t integer(const peft_trainer *t, const char *name) { return OPTION(t, int, name); }
 static const char *text(const peft_trainer *t, const char *name) { return OPTION(t, string, name); }
 
-/* PEFT_E_OPTION: with batch norm, a batch or the last one of an epoch would have a single sample. Found here, not at
- * the end of the first epoch. */
+/* PEFT_E_OPTION: the head has batch norm (the model then has buffers), and a batch, or the last one of an epoch, would
+ * have a single sample. Found here, not at the end of the first epoch. */
 static peft_status check_last_batch(const peft_trainer *t)
 {
     const int64_t samples = integer(t, "samples"), last = samples ? samples % t->batch : 0;
@@ -26,6 +26,7 @@ static peft_status check_last_batch(const peft_trainer *t)
                    t->model->head->name, (long long)(samples - 1));
 }
 
+/* Reads t->options into the members of t. */
 static peft_status read_options(peft_trainer *t)
 {
     const char *optimizer = text(t, "optimizer"), *decay_on = text(t, "decay_on");
@@ -33,7 +34,7 @@ static peft_status read_options(peft_trainer *t)
         return pf_fail(PEFT_E_OPTION, "optimizer: given '%s', expected adamw or sgd", optimizer);
     if (strcmp(decay_on, "all") && strcmp(decay_on, "matrices"))
         return pf_fail(PEFT_E_OPTION, "decay_on: given '%s', expected all or matrices", decay_on);
-    t->opt = (pf_optimizer){ .adamw = !strcmp(optimizer, "adamw"), .nesterov = integer(t, "nesterov"),
+    t->optimizer = (pf_optimizer){ .adamw = !strcmp(optimizer, "adamw"), .nesterov = integer(t, "nesterov"),
                              .weight_decay = number(t, "weight_decay"), .beta1 = number(t, "beta1"),
                              .beta2 = number(t, "beta2"), .eps = number(t, "eps"), .momentum = number(t, "momentum"),
                              .clip = number(t, "clip_norm") };
@@ -43,23 +44,24 @@ static peft_status read_options(peft_trainer *t)
                                  .gamma = number(t, "decay"), .steps_per_epoch = integer(t, "steps_per_epoch") };
     t->batch = integer(t, "batch");
     t->accumulate = integer(t, "accumulate");
-    PF_TRY(pf_option_uses(t->options));
+    PF_TRY(pf_check_unread_options(t->options));
     PF_TRY(check_last_batch(t));
     PF_TRY(pf_schedule_parse(text(t, "schedule"), &t->schedule.kind));
     PF_TRY(pf_schedule_check(&t->schedule));
     PF_TRY(pf_compile_options(t->options, pf_trainer_options, &t->compile));
     t->split_prefix = integer(t, "cache_features") > 0;
-    return pf_loss_options(t);
+    return pf_loss_read_options(t);
 }
 
+/* Makes the feature cache, which stays empty without option cache_features. */
 static peft_status create_cache(peft_trainer *t)
 {
     const char *path = text(t, "cache_file"), *type = text(t, "cache_type");
     char kernels[32];
-    pf_team_text(&t->team, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, kernels, sizeof kernels);
     const pf_cache_spec spec = { .ctx = t->ctx, .front = &t->front, .limit = integer(t, "cache_features"),
-                                 .half = !strcmp(type, "f16"), .path = *path ? path : NULL, .kernels = kernels };
-    if (strcmp(type, "f32") && !spec.half)
+                                 .as_f16 = !strcmp(type, "f16"), .path = *path ? path : NULL, .kernels = kernels };
+    if (strcmp(type, "f32") && !spec.as_f16)
         return pf_fail(PEFT_E_OPTION, "cache_type: given '%s', expected f32 or f16", type);
     if (spec.path && !spec.limit)
         return pf_fail(PEFT_E_OPTION, "cache_file '%s': cache_features is 0; set it to the largest size of the file in "
@@ -67,7 +69,7 @@ static peft_status create_cache(peft_trainer *t)
     return pf_cache_create(&t->cache, &spec);
 }
 
-/* A tensor over data, of n samples that have the extents dims[ndim]. */
+/* A tensor over data, of n samples with ndim extents dims each. */
 static peft_tensor batch_view(const peft_trainer *t, peft_dtype type, int64_t n, int ndim, const int64_t *dims,
                               void *data)
 {
@@ -84,7 +86,7 @@ static peft_status allocate_batch(peft_trainer *t)
         image[] = { 3, side, side };
     const bool classes = t->loss.kind->labels == PF_LABEL_CLASS;
     const size_t bytes = (size_t)logits * sizeof(pk_real),
-        labels = (size_t)(logits / t->model->classes) * sizeof(int64_t);
+        labels = (size_t)(logits / t->model->classes) * sizeof(int64_t);        /* one for each row of logits */
     t->targets = pf_alloc_zero(t->ctx, bytes);
     t->logits = pf_alloc_zero(t->ctx, bytes);
     t->labels = pf_alloc_zero(t->ctx, labels);
@@ -93,7 +95,7 @@ static peft_status allocate_batch(peft_trainer *t)
     t->image_view = batch_view(t, PF_REAL, t->batch, 3, image, t->images);
     t->label_view = classes ? batch_view(t, PEFT_I64, t->batch, out->ndim - 1, out->dim, t->labels)
                             : batch_view(t, PF_REAL, t->batch, out->ndim, out->dim, t->targets);
-    t->logits_view = batch_view(t, PF_REAL, 0, out->ndim, out->dim, NULL);
+    t->logits_view = batch_view(t, PF_REAL, 0, out->ndim, out->dim, NULL);       /* forward.c sets samples and data */
     return PEFT_OK;
 }
 
@@ -113,10 +115,11 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     t->last_loss = t->last_norm = t->last_lr = NAN;
     peft_status s = o ? pf_options_copy(o, &t->options) : PEFT_OK;
     if (!s) s = read_options(t);
-    if (!s) s = pf_team_start(&t->team, t->ctx, integer(t, "threads"));
-    if (!s) s = pf_slab_create(t, !strcmp(text(t, "decay_on"), "matrices"));
+    if (!s) s = pf_engine_start(&t->engine, t->ctx, integer(t, "threads"));
+    const bool decay_matrices_only = !strcmp(text(t, "decay_on"), "matrices");
+    if (!s) s = pf_slab_create(t, decay_matrices_only);
     if (!s) s = pf_trainer_compile(t);
-    if (!s) s = pf_given_create(&t->given, &t->net);
+    if (!s) s = pf_method_inputs_create(&t->method_inputs, &t->net);
     if (!s) s = create_cache(t);
     if (!s) s = allocate_batch(t);
     if (s) peft_trainer_free(t);
@@ -134,10 +137,10 @@ void peft_trainer_free(peft_trainer *t)
     pf_compiled_free(&t->net);
     pf_compiled_free(&t->front);
     pf_compiled_free(&t->eval);
-    pf_team_stop(&t->team);
+    pf_engine_stop(&t->engine);
     pf_cache_free(&t->cache);
-    pf_given_free(&t->given, ctx);
-    void *const blocks[] = { t->arena, t->slab, t->slot, t->targets, t->logits, t->labels, t->ids };
+    pf_method_inputs_free(&t->method_inputs, ctx);
+    void *const blocks[] = { t->arena, t->slab, t->trained, t->targets, t->logits, t->labels, t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
     pf_loss_free(t);
     pf_notes_free(&t->notes, ctx);

@@ -19,15 +19,15 @@ static const struct { const char *key; size_t offset; } counter[] = {
 static const char batches_key[] = "libpeft.batches";
 #define MAX_COUNT ((int64_t)1e15)        /* the largest value of option "steps"; far from overflow */
 
+typedef peft_status (*tensor_fn)(void *user, const char *name, peft_tensor *t);
 /* Calls fn for every tensor of the state, with its name in the file: "moment1.head.weight". grad.* and saved.* (buffers
  * before the pending passes) exist only while passes are pending. */
-typedef peft_status (*tensor_fn)(void *user, const char *name, peft_tensor *t);
 static peft_status for_each_tensor(const peft_trainer *t, tensor_fn fn, void *user)
 {
     char name[160];
-    pk_real *saved = t->saved_buffers;
-    for (size_t i = 0; i < t->slots; i++) {
-        const pf_slot *s = &t->slot[i];
+    pk_real *saved = t->saved_buffers;                   /* the copy of the next buffer */
+    for (size_t i = 0; i < t->trained_count; i++) {
+        const pf_trained *s = &t->trained[i];
         const struct { const char *prefix; void *data; } parts[] = {
             { "param.", s->p->value.data }, { "moment1.", s->m }, { "moment2.", s->v },
             { "grad.", t->pending ? s->p->grad.data : NULL } };
@@ -60,6 +60,7 @@ static peft_status write_tensor(void *user, const char *name, peft_tensor *t)
     return pf_st_out_tensor(user, name, t->type, t->ndim, t->dim, t->data);
 }
 
+/* Adds all metadata and tensors of the state to o. */
 static peft_status write_state(const peft_trainer *t, pf_st_out *o)
 {
     PF_TRY(pf_origin_write(o, "trainer", t->model->backbone));
@@ -89,8 +90,8 @@ peft_status peft_trainer_save(const peft_trainer *t, const char *path)
     return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
-/* Tensors are visited twice: all are checked, and only then copied, so that a file that does not fit changes nothing.
- * found counts those visited. */
+/* Tensors are visited twice: all are checked (copy false), and only then copied, so that a file that does not fit
+ * changes nothing. found counts the tensors of the trainer that were found in st. */
 typedef struct { const pf_st *st; size_t found; bool copy; } tensor_reader;
 
 static peft_status read_tensor(void *user, const char *name, peft_tensor *t)
@@ -108,7 +109,7 @@ static peft_status read_tensor(void *user, const char *name, peft_tensor *t)
     return PEFT_OK;
 }
 
-/* Reads t->batches; without an entry it equals pending. */
+/* Reads the value of t->batches; without an entry it equals pending. */
 static peft_status read_batches(const pf_st *st, int64_t pending, int64_t *batches)
 {
     *batches = pending;
@@ -119,11 +120,13 @@ static peft_status read_batches(const pf_st *st, int64_t pending, int64_t *batch
                    batches_key, (long long)*batches, (long long)pending, (long long)MAX_COUNT);
 }
 
+/* Checks the whole state in st against t, and only then changes t. */
 static peft_status restore(peft_trainer *t, const pf_st *st)
 {
     const char *loss_text;
     double loss_sum;
-    int64_t value[COUNTERS], seed, batches, pending = t->pending;
+    int64_t value[COUNTERS], seed, batches;
+    const int64_t pending_before = t->pending;
     tensor_reader check = { .st = st, .copy = false }, copy = { .st = st, .copy = true };
     PF_TRY(pf_origin_check(st, "trainer", t->model->backbone));
     PF_TRY(pf_settings_check(t, st));
@@ -135,13 +138,13 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
                            (long long)value[i], (long long)MAX_COUNT);
     }
     const int64_t saved_step = value[0], saved_pending = value[COUNTERS - 1];
-    PF_TRY(pf_changes_read(t, st, saved_step, false));
+    PF_TRY(pf_changes_check(t, st, saved_step));
     PF_TRY(read_batches(st, saved_pending, &batches));
     PF_TRY(pf_meta_read_int(st, "libpeft.seed", &seed));
     PF_TRY(pf_meta_read_text(st, "libpeft.loss_sum", &loss_text));
     if (!pf_parse_float(loss_text, &loss_sum) || !isfinite(loss_sum))
         return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.loss_sum': given '%.40s', expected a number", loss_text);
-    t->pending = saved_pending;
+    t->pending = saved_pending;                          /* decides which tensors for_each_tensor visits */
     peft_status s = for_each_tensor(t, read_tensor, &check);
     if (!s && check.found != pf_st_count(st))
         s = pf_fail(PEFT_E_FORMAT, "the file has %zu tensors, expected %zu", pf_st_count(st), check.found);
@@ -151,7 +154,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
         pf_model_unlock(t->model);
     }
     if (s) {
-        t->pending = pending;
+        t->pending = pending_before;
         return s;
     }
     pf_forward_end(t);
@@ -159,7 +162,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     t->loss_sum = loss_sum;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
     t->batches = batches;
-    PF_TRY(pf_changes_read(t, st, saved_step, true));
+    PF_TRY(pf_changes_restore(t, st, saved_step));
     t->pending_start = (pf_data_position){ t->epoch, t->batch_in_epoch, t->samples };
     return PEFT_OK;
 }

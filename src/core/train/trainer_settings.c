@@ -12,12 +12,14 @@
 
 /* Options that change no result ("compute" has only one value). cache_type does change results, and each_setting adds
  * it as the type that the cache really has. */
-static const char *const neutral[] = { "threads", "executor", "memory_limit", "compute", "samples", "cache_features",
-                                       "cache_file", "cache_type" };
+static const char *const without_effect[] = { "threads", "executor", "memory_limit", "compute", "samples",
+                                              "cache_features", "cache_file", "cache_type" };
 
+/* Whether a trainer with these options could give other results with another value of option `name`. */
 static bool affects_results(const peft_trainer *t, const char *name)
 {
-    for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++) if (!strcmp(name, neutral[i])) return false;
+    for (size_t i = 0; i < sizeof without_effect / sizeof *without_effect; i++)
+        if (!strcmp(name, without_effect[i])) return false;
     if (!strcmp(name, "weight_reduction") && !t->loss.class_weights) return false;
     return pf_option_is_read(t->options, name);
 }
@@ -27,7 +29,8 @@ static bool affects_results(const peft_trainer *t, const char *name)
 typedef struct setting { const char *owner, *key, *name, *value; const pf_opt *row; } setting;
 typedef peft_status (*setting_fn)(void *user, const setting *s);
 
-/* Calls fn for every option of a table. t: leave out those that do not affect its results; NULL: none. */
+/* Calls fn for every option of a table with its value in o. t: options that do not affect the results of this trainer
+ * are left out; NULL: no option is left out. */
 static peft_status each_option(const char *owner, const char *prefix, const pf_opt *table, const peft_options *o,
                                const peft_trainer *t, setting_fn fn, void *user)
 {
@@ -40,8 +43,10 @@ static peft_status each_option(const char *owner, const char *prefix, const pf_o
     return PEFT_OK;
 }
 
+/* Calls fn for the number of adapters, and for method and options of each. */
 static peft_status each_adapter(const peft_model *m, setting_fn fn, void *user)
 {
+    /* rows for settings that are in no table of options: the types decide how values are compared */
     static const pf_opt number = { .name = "adapters", .type = 'i' }, method = { .name = "method", .type = 's' };
     char text[64], owner[64];
     snprintf(text, sizeof text, "%zu", m->adapters);
@@ -57,6 +62,7 @@ static peft_status each_adapter(const peft_model *m, setting_fn fn, void *user)
     return PEFT_OK;
 }
 
+/* Calls fn for every setting of trainer, model and adapters. */
 static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user)
 {
     static const pf_opt cache_type = { .name = "cache_type", .type = 's' };
@@ -72,6 +78,7 @@ static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user
 static const char group_prefix[] = "libpeft.group.";
 enum { GROUP_TEXT = 96 };
 
+/* Writes the settings of a parameter: "lr_scale=0.1, weight_decay=0". */
 static void group_text(double lr_scale, double weight_decay, char text[GROUP_TEXT])
 {
     char scale[32], decay[32];
@@ -83,9 +90,9 @@ static void group_text(double lr_scale, double weight_decay, char text[GROUP_TEX
 static peft_status write_groups(const peft_trainer *t, pf_st_out *o)
 {
     char key[192], text[GROUP_TEXT];
-    for (size_t i = 0; i < t->slots; i++) {
-        const pf_slot *s = &t->slot[i];
-        if (s->lr_scale == 1 && s->weight_decay == t->opt.weight_decay) continue;
+    for (size_t i = 0; i < t->trained_count; i++) {
+        const pf_trained *s = &t->trained[i];
+        if (s->lr_scale == 1 && s->weight_decay == t->optimizer.weight_decay) continue;
         snprintf(key, sizeof key, "%s%s", group_prefix, s->p->name);
         group_text(s->lr_scale, s->weight_decay, text);
         PF_TRY(pf_st_out_meta(o, key, text));
@@ -96,9 +103,9 @@ static peft_status write_groups(const peft_trainer *t, pf_st_out *o)
 static peft_status check_groups(const peft_trainer *t, const pf_st *st)
 {
     char key[192], text[GROUP_TEXT], default_text[GROUP_TEXT];
-    group_text(1, t->opt.weight_decay, default_text);
-    for (size_t i = 0; i < t->slots; i++) {
-        const pf_slot *s = &t->slot[i];
+    group_text(1, t->optimizer.weight_decay, default_text);
+    for (size_t i = 0; i < t->trained_count; i++) {
+        const pf_trained *s = &t->trained[i];
         snprintf(key, sizeof key, "%s%s", group_prefix, s->p->name);
         const char *saved = pf_st_meta(st, key);
         group_text(s->lr_scale, s->weight_decay, text);
@@ -111,6 +118,7 @@ static peft_status check_groups(const peft_trainer *t, const pf_st *st)
 }
 
 /* --- notes -------------------------------------------------------------------------------------------------------- */
+/* PEFT_E_MISMATCH: the texts of a note differ. saved, given: in the state and in the trainer; NULL: it has none. */
 static peft_status note_differs(const char *key, const char *saved, const char *given)
 {
     if (!saved)
@@ -121,6 +129,7 @@ static peft_status note_differs(const char *key, const char *saved, const char *
                    given);
 }
 
+/* Compares the notes of t with all entries of st that are not the library's own (PF_OWN_KEY begins their keys). */
 static peft_status check_notes(const peft_trainer *t, const pf_st *st)
 {
     for (size_t i = 0; i < t->notes.count; i++) {
@@ -154,7 +163,7 @@ static peft_status write_setting(void *user, const setting *s) { return pf_st_ou
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 {
     char kernels[32];
-    pf_team_text(&t->team, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, kernels, sizeof kernels);
     PF_TRY(pf_st_out_meta(o, "libpeft.kernels", kernels));
     PF_TRY(each_setting(t, write_setting, o));
     PF_TRY(write_groups(t, o));
@@ -164,11 +173,12 @@ peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 }
 
 /* A trainer, and the file of the state that it is compared with. */
-typedef struct check { const peft_trainer *t; const pf_st *st; } check;
+typedef struct comparison { const peft_trainer *t; const pf_st *st; } comparison;
 
+/* PEFT_E_MISMATCH: the saved value is another one. But the trainer may have more steps, which extends the run. */
 static peft_status check_setting(void *user, const setting *s)
 {
-    const check *c = user;
+    const comparison *c = user;
     const char *saved, *cure = "";
     PF_TRY(pf_meta_read_text(c->st, s->key, &saved));
     if (pf_option_same(s->row, saved, s->value)) return PEFT_OK;
@@ -186,7 +196,7 @@ static void warn_if_kernels_differ(const peft_trainer *t, const pf_st *st)
 {
     char kernels[32];
     const char *saved = pf_st_meta(st, "libpeft.kernels");
-    pf_team_text(&t->team, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, kernels, sizeof kernels);
     if (saved && strcmp(saved, kernels))
         pf_warn(t->ctx, "the state was saved by a trainer with the kernels and matrix product '%.40s', this one has "
                 "'%s': results differ in rounding from those of a run without a break", saved, kernels);
@@ -194,8 +204,8 @@ static void warn_if_kernels_differ(const peft_trainer *t, const pf_st *st)
 
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
 {
-    check c = { t, st };
-    if (pf_st_meta(st, "libpeft.recipe"))
+    comparison c = { t, st };
+    if (pf_st_meta(st, "libpeft.recipe"))                      /* all settings in one entry */
         return pf_fail(PEFT_E_UNSUPPORTED, "the state was saved by an earlier version of libpeft, which kept its "
                        "settings in another form; finish that run with the version that began it");
     PF_TRY(each_setting(t, check_setting, &c));

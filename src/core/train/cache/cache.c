@@ -7,8 +7,8 @@
 
 enum { CHUNK = 1 << 16 };                /* elements that are converted or copied at a time */
 
-/* Makes the table, with at least two buckets for each record. */
-static peft_status make_index(pf_cache *cache)
+/* Makes the hash table, with at least two buckets for each record. */
+static peft_status make_table(pf_cache *cache)
 {
     if (cache->records->capacity > UINT32_MAX / 2) cache->records->capacity = UINT32_MAX / 2;
     for (cache->buckets = 64; cache->buckets < 2 * cache->records->capacity; cache->buckets *= 2) {}
@@ -23,7 +23,8 @@ static peft_status make_index(pf_cache *cache)
 /* The bucket of id, or the free one in which it would be entered. */
 static size_t bucket_of(const pf_cache *cache, int64_t id)
 {
-    size_t i = (size_t)((uint64_t)id * 0x9E3779B97F4A7C15u >> 20) & (cache->buckets - 1);
+    const uint64_t hash = (uint64_t)id * 0x9E3779B97F4A7C15u;        /* 2^64 / golden ratio: Fibonacci hashing */
+    size_t i = (size_t)(hash >> 20) & (cache->buckets - 1);          /* buckets is a power of two */
     while (cache->id[i] != -1 && cache->id[i] != id) i = (i + 1) & (cache->buckets - 1);
     return i;
 }
@@ -44,6 +45,7 @@ static void read_ids(pf_cache *cache)
     }
 }
 
+/* Opens the storage in a file or in memory. Makes none in memory if the limit is too small for one sample. */
 static peft_status open_records(pf_cache *cache, const pf_cache_spec *spec)
 {
     char key[65];
@@ -62,7 +64,7 @@ static peft_status open_records(pf_cache *cache, const pf_cache_spec *spec)
 peft_status pf_cache_create(pf_cache *cache, const pf_cache_spec *spec)
 {
     int64_t values = 0, largest = 0;
-    *cache = (pf_cache){ .ctx = spec->ctx, .type = spec->half ? PEFT_F16 : PF_REAL };
+    *cache = (pf_cache){ .ctx = spec->ctx, .type = spec->as_f16 ? PEFT_F16 : PF_REAL };
     for (uint32_t i = 0; i < spec->front->crossings; i++) {
         int64_t n = spec->front->crossing[i].count;
         values += n;
@@ -73,15 +75,15 @@ peft_status pf_cache_create(pf_cache *cache, const pf_cache_spec *spec)
         return pf_fail(PEFT_E_OPTION, "cache_file '%s': this model computes nothing before its trained parameters that "
                        "could be kept for each sample; leave cache_file out", spec->path);
     if (!values) return PEFT_OK;
-    if (spec->half) {
+    if (spec->as_f16) {
         cache->chunk_bytes = (size_t)(largest < CHUNK ? largest : CHUNK) * pf_dtype_size(cache->type);
         cache->chunk = pf_alloc(cache->ctx, cache->chunk_bytes);
         if (!cache->chunk) return pf_nomem("cache_features", cache->chunk_bytes);
     }
     PF_TRY(open_records(cache, spec));
     if (!cache->records) return PEFT_OK;
-    PF_TRY(make_index(cache));
-    if (cache->records->commit) read_ids(cache);
+    PF_TRY(make_table(cache));
+    if (cache->records->commit) read_ids(cache);           /* a file, perhaps with records of an earlier trainer */
     return PEFT_OK;
 }
 
@@ -111,21 +113,25 @@ bool pf_cache_has(const pf_cache *cache, int64_t id)
 typedef struct { pf_cache *cache; size_t index; uint64_t checksum; } transfer;
 typedef bool (*chunk_fn)(transfer *t, pk_real *x, int64_t n, size_t offset);
 
+/* Calls fn for each chunk of the crossing values of one sample, until fn returns false. */
 static bool each_chunk(transfer *t, const pf_compiled *c, int64_t sample, chunk_fn fn)
 {
     const size_t size = pf_dtype_size(t->cache->type);
     size_t offset = 0;
     for (uint32_t i = 0; i < c->crossings; i++) {
         pk_real *x = pf_crossing_data(c, i, sample);
-        for (int64_t k = 0, n; k < c->crossing[i].count; k += n, offset += (size_t)n * size) {
-            n = c->crossing[i].count - k < CHUNK ? c->crossing[i].count - k : CHUNK;
-            if (!fn(t, x + k, n, offset)) return false;
+        for (int64_t left = c->crossing[i].count; left > 0;) {
+            const int64_t n = left < CHUNK ? left : CHUNK;
+            if (!fn(t, x, n, offset)) return false;
+            x += n;
+            left -= n;
+            offset += (size_t)n * size;
         }
     }
     return true;
 }
 
-/* false: a value is not finite, or beyond the range of f16. */
+/* Whether all values can be stored. false: one is not finite, or, if the cache stores f16, beyond its range. */
 static bool storable(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
     const pk_real f16_max = 65504;
@@ -135,12 +141,14 @@ static bool storable(transfer *t, pk_real *x, int64_t n, size_t offset)
     return true;
 }
 
+/* Rounds the values in the graph as the cache's type does, so that they equal those that are fetched later. */
 static bool round_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
     (void)offset;
     return pf_from_real(t->cache->chunk, t->cache->type, x, n) && pf_to_real(x, t->cache->chunk, t->cache->type, n);
 }
 
+/* Writes the values to the record, converted to the cache's type. */
 static bool write_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
     const pf_cache *cache = t->cache;
@@ -151,6 +159,7 @@ static bool write_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
     return cache->records->write(cache->records, t->index, offset, from, bytes);
 }
 
+/* Reads the values from the record, and converts them back. */
 static bool read_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
     const pf_cache *cache = t->cache;
@@ -161,19 +170,23 @@ static bool read_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
     return !cache->chunk || pf_to_real(x, to, cache->type, n);
 }
 
+/* Reads the record `t->index` of sample id into the graph. false: a file's record is damaged or has another id. */
+static bool read_record(transfer *t, const pf_compiled *c, int64_t sample, int64_t id)
+{
+    pf_records *r = t->cache->records;
+    int64_t committed_id;
+    uint64_t committed_checksum;
+    if (!r->commit) return each_chunk(t, c, sample, read_chunk);       /* in memory, where nothing is committed */
+    return r->committed(r, t->index, &committed_id, &committed_checksum) && committed_id == id
+        && each_chunk(t, c, sample, read_chunk) && t->checksum == committed_checksum;
+}
+
 bool pf_cache_fetch(pf_cache *cache, const pf_compiled *c, int64_t sample, int64_t id)
 {
-    transfer t = { .cache = cache };
-    int64_t committed_id = id;
-    uint64_t committed_checksum = 0;
-    bool found = pf_cache_has(cache, id);
-    if (found) {
-        t.index = cache->record[bucket_of(cache, id)];
-        found = (!cache->records->commit
-                 || cache->records->committed(cache->records, t.index, &committed_id, &committed_checksum))
-             && committed_id == id && each_chunk(&t, c, sample, read_chunk) && t.checksum == committed_checksum;
-    }
-    if (!found && pf_cache_has(cache, id))
+    const bool in_table = pf_cache_has(cache, id);
+    transfer t = { .cache = cache, .index = in_table ? cache->record[bucket_of(cache, id)] : 0 };
+    const bool found = in_table && read_record(&t, c, sample, id);
+    if (in_table && !found)
         pf_warn(cache->ctx, "cache: the record of sample id %lld cannot be read or is damaged; its features are "
                 "computed again", (long long)id);
     if (found) cache->hits++;
@@ -181,7 +194,8 @@ bool pf_cache_fetch(pf_cache *cache, const pf_compiled *c, int64_t sample, int64
     return found;
 }
 
-/* Sets *index to the record for id: the one that it has, perhaps damaged, or the next free one. false: all are used. */
+/* Sets *index to the record to write for id: the one that id has, perhaps damaged, or the next free one. false: all are
+ * used, or there is no id. */
 static bool find_record(const pf_cache *cache, int64_t id, size_t *index)
 {
     if (!cache->records || id < 0) return false;

@@ -18,16 +18,17 @@ struct pf_records {
     bool (*read)(pf_records *r, size_t index, size_t offset, void *to, size_t bytes);
     bool (*write)(pf_records *r, size_t index, size_t offset, const void *from, size_t bytes);
     bool (*commit)(pf_records *r, size_t index, int64_t id, uint64_t checksum);
-    bool (*committed)(pf_records *r, size_t index, int64_t *id, uint64_t *checksum);   /* false: not or damaged */
+    bool (*committed)(pf_records *r, size_t index, int64_t *id, uint64_t *checksum);   /* false: not, or damaged */
     void (*close)(pf_records *r);
 };
 
-/* id and record are a hash table with linear probing: sample id[b] has the record of index record[b]. */
+/* id and record are a hash table with linear probing: bucket b says that sample id[b] has the record of index
+ * record[b]. */
 typedef struct pf_cache {
     peft_context *ctx;
     pf_records *records;                 /* NULL: nothing is cached */
     peft_dtype type;                     /* of cached values: PF_REAL or PEFT_F16 */
-    size_t sample_bytes;                 /* of a sample's crossing values in that type; 0: no value crosses */
+    size_t sample_bytes;                 /* of a sample's crossing values in that type; 0: there are none */
     int64_t *id;                         /* [buckets]; -1: the bucket is free */
     uint32_t *record;                    /* [buckets] */
     size_t buckets;
@@ -39,12 +40,12 @@ typedef struct pf_cache_spec {
     peft_context *ctx;
     const pf_compiled *front;            /* the frozen prefix, whose crossing values are cached */
     int64_t limit;                       /* largest size of all records, or of the file, in bytes */
-    bool half;                           /* cache as f16 */
+    bool as_f16;                         /* values are rounded to f16 */
     const char *path;                    /* cache file; NULL: in memory */
-    const char *kernels;                 /* pf_team_text of the threads that compute the values; NULL without path */
+    const char *kernels;                 /* pf_engine_kernels_text of the trainer's engine; NULL without path */
 } pf_cache_spec;
 
-/* If no value crosses, or if the limit is too small for one sample in memory, the cache stays empty. */
+/* If the front has no crossing values, or if the limit is too small for one sample in memory, the cache stays empty. */
 peft_status pf_cache_create(pf_cache *cache, const pf_cache_spec *spec);
 void        pf_cache_free(pf_cache *cache);
 size_t      pf_cache_bytes(const pf_cache *cache);                    /* memory, without the file */

@@ -18,7 +18,7 @@
 #include "core/train/cache/cache.h"
 
 static const char magic[8] = "PEFTFEAT";
-enum { VERSION = 2, RECORD_ALIGN = 64 };              /* the size of a record in the file is a multiple of it */
+enum { VERSION = 2, RECORD_ALIGN = 64 };              /* records take a multiple of RECORD_ALIGN bytes in the file */
 typedef struct {
     char magic[8];
     uint32_t version, type;              /* type: the peft_dtype of the values */
@@ -32,7 +32,7 @@ typedef struct {
     uint64_t header_checksum;            /* of the fields before it */
 } record_header;
 typedef struct {
-    pf_records records;                  /* first: the two are cast */
+    pf_records records;                  /* the first member: pf_records * is cast to record_file * */
     int fd;
     pid_t owner;                         /* the process that holds the lock */
     size_t stride;                       /* bytes from one record to the next */
@@ -40,12 +40,13 @@ typedef struct {
     char path[];
 } record_file;
 
-/* The position in the file of a byte of a record, whose header has offset 0. */
+/* The position in the file of byte `offset` of a record, whose header begins at 0. */
 static off_t record_offset(const record_file *f, size_t index, size_t offset)
 {
     return (off_t)(sizeof(file_header) + index * f->stride + offset);
 }
 
+/* Reads all bytes from this position of the file. false: the file is too short, or the system refuses. */
 static bool read_at(const record_file *f, off_t position, void *to, size_t bytes)
 {
     for (char *p = to; bytes;) {
@@ -57,6 +58,7 @@ static bool read_at(const record_file *f, off_t position, void *to, size_t bytes
     return true;
 }
 
+/* Writes all bytes to this position. false: the system refuses; errno says why. */
 static bool write_at(const record_file *f, off_t position, const void *from, size_t bytes)
 {
     for (const char *p = from; bytes;) {
@@ -69,8 +71,8 @@ static bool write_at(const record_file *f, off_t position, const void *from, siz
     return true;
 }
 
-/* After the first write that fails nothing more is written. Complete records stay usable; the incomplete one is cut
- * off. */
+/* Writes bytes of a record. After the first write that fails nothing more is written: complete records stay usable, the
+ * incomplete one is cut off. */
 static bool write_record(record_file *f, size_t index, size_t offset, const void *from, size_t bytes)
 {
     if (f->write_failed || f->owner != getpid()) return false;       /* a forked process only reads */
@@ -95,6 +97,7 @@ static bool write_chunk(pf_records *r, size_t index, size_t offset, const void *
     return write_record((record_file *)r, index, sizeof(record_header) + offset, from, bytes);
 }
 
+/* Writes the record's header, which makes the record valid. */
 static bool commit(pf_records *r, size_t index, int64_t id, uint64_t checksum)
 {
     record_header h = { id, index, checksum, 0 };
@@ -102,6 +105,7 @@ static bool commit(pf_records *r, size_t index, int64_t id, uint64_t checksum)
     return write_record((record_file *)r, index, 0, &h, sizeof h);
 }
 
+/* Reads the header of a record. false: it was not written completely, or is damaged. */
 static bool committed(pf_records *r, size_t index, int64_t *id, uint64_t *checksum)
 {
     const record_file *f = (record_file *)r;
@@ -124,7 +128,8 @@ static void close_file(pf_records *r)
     pf_free(r->ctx, r);
 }
 
-static peft_status failed(const record_file *f, const char *problem)
+/* PEFT_E_IO with the reason that errno holds. */
+static peft_status io_error(const record_file *f, const char *problem)
 {
     return pf_fail(PEFT_E_IO, "cache_file '%s': %s: %s", f->path, problem, strerror(errno));
 }
@@ -135,21 +140,22 @@ static peft_status open_file(record_file *f, size_t *size)
     struct stat info;
     int r;
     SYSTEM_CALL(f->fd, "open", open(f->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666));
-    if (f->fd < 0) return failed(f, "cannot be opened for reading and writing");
+    if (f->fd < 0) return io_error(f, "cannot be opened for reading and writing");
     SYSTEM_CALL(r, "stat", fstat(f->fd, &info));
-    if (r) return failed(f, "cannot be examined");
+    if (r) return io_error(f, "cannot be examined");
     if (!S_ISREG(info.st_mode)) return pf_fail(PEFT_E_IO, "cache_file '%s': is not a regular file", f->path);
     SYSTEM_CALL(r, "lock", flock(f->fd, LOCK_EX | LOCK_NB));
     if (r && errno == EWOULDBLOCK)
         return pf_fail(PEFT_E_STATE, "cache_file '%s': is in use by another trainer; give each a file of its own",
                        f->path);
-    if (r) return failed(f, "cannot be locked");
+    if (r) return io_error(f, "cannot be locked");
     SYSTEM_CALL(r, "stat", fstat(f->fd, &info));         /* again: until the lock was taken it may have grown */
-    if (r) return failed(f, "cannot be examined");
+    if (r) return io_error(f, "cannot be examined");
     *size = (size_t)info.st_size;
     return PEFT_OK;
 }
 
+/* Compares the header in the file with the one that this trainer would write. */
 static peft_status check_header(const record_file *f, const file_header *found, const file_header *wanted)
 {
     if (memcmp(found->magic, magic, sizeof magic))
@@ -188,9 +194,9 @@ static peft_status check_file(record_file *f, const pf_record_file *spec)
     snprintf(wanted.kernels, sizeof wanted.kernels, "%s", spec->kernels);
     wanted.checksum = pf_checksum(&wanted, offsetof(file_header, checksum));
     PF_TRY(open_file(f, &size));
-    if (!read_at(f, 0, &found, size < sizeof found ? size : sizeof found)) return failed(f, "cannot be read");
+    if (!read_at(f, 0, &found, size < sizeof found ? size : sizeof found)) return io_error(f, "cannot be read");
     if (size < sizeof found && !memcmp(found.magic, magic, size < sizeof magic ? size : sizeof magic)) {
-        if (!write_at(f, 0, &wanted, sizeof wanted)) return failed(f, "cannot be written");
+        if (!write_at(f, 0, &wanted, sizeof wanted)) return io_error(f, "cannot be written");
         return PEFT_OK;
     }
     PF_TRY(check_header(f, &found, &wanted));

@@ -4,7 +4,8 @@
 #include <string.h>
 #include "core/train/cache/cache.h"
 
-typedef struct { pf_records records; char *data; } memory_records;     /* pf_records first: the two are cast */
+/* records is the first member, because pf_records * is cast to memory_records *. */
+typedef struct { pf_records records; char *data; } memory_records;
 
 static bool read_chunk(pf_records *r, size_t index, size_t offset, void *to, size_t bytes)
 {

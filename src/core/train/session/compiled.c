@@ -6,29 +6,30 @@
 #include <string.h>
 #include "core/options/options.h"
 
-/* Which intermediate values are kept: those that the list names ("embed,block.3"), and the feature too if feature is
- * true. */
-typedef struct { pf_compiled *c; const char *names; bool feature; } tap_job;
+/* Which intermediate values are kept: those that the list names ("embed,block.3"), and the feature too if keep_feature
+ * is true. */
+typedef struct { pf_compiled *c; const char *names; bool keep_feature; } tap_job;
 
+/* Called for each intermediate value v of the forward pass: marks v to be kept if v is wanted. */
 static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
 {
     tap_job *j = user;
-    if (j->feature && !strcmp(name, "feature")) {
+    if (j->keep_feature && !strcmp(name, "feature")) {
         pf_v(g, v)->keep = true;
         j->c->feature = v;
     }
     const char *found = pf_find_word(j->names, name, ',');
     if (!found) return;
-    if (j->c->taps == PF_TAPS_MAX) {
+    if (j->c->tap_count == PF_TAPS_MAX) {
         pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "taps: expected at most %d", PF_TAPS_MAX));
         return;
     }
     pf_v(g, v)->keep = true;
-    j->c->tap_name[j->c->taps] = found;
-    j->c->tap[j->c->taps++] = v;
+    j->c->tap_name[j->c->tap_count] = found;
+    j->c->tap[j->c->tap_count++] = v;
 }
 
-/* How many words separated by commas the list has. */
+/* The number of words in a list with commas: "embed,block.3" has 2; NULL and "" have none. */
 static int count_words(const char *list)
 {
     int n = list && *list ? 1 : 0;
@@ -36,9 +37,10 @@ static int count_words(const char *list)
     return n;
 }
 
+/* Adds the forward pass, and the loss if one is wanted. A head that reads all patches has no pooled feature to keep. */
 static void build(pf_graph *g, pf_compiled *c, const pf_net_spec *spec)
 {
-    tap_job job = { c, spec->taps, spec->feature && !spec->model->head->patches };
+    tap_job job = { .c = c, .names = spec->taps, .keep_feature = spec->keep_feature && !spec->model->head->patches };
     c->logits = pf_model_forward(spec->model, g, pf_model_images(spec->model, g), keep_tap, &job);
     if (g->status) return;
     pf_v(g, c->logits)->keep = true;
@@ -47,12 +49,13 @@ static void build(pf_graph *g, pf_compiled *c, const pf_net_spec *spec)
     if (!g->status) pf_v(g, c->loss)->keep = true;
 }
 
+/* Sets the indices of inputs in c, and that of the loss node. loss NULL: the graph has none. */
 static peft_status find_inputs(pf_compiled *c, const pf_loss *loss)
 {
     const pf_graph *g = &c->exec.g;
     c->labels = -1;
-    for (int i = 0; i < g->inputs; i++)                       /* inputs that methods declared */
-        if (g->input[i].flags & PF_IN_METHOD) c->given[c->given_count++] = i;
+    for (int i = 0; i < g->inputs; i++)
+        if (g->input[i].flags & PF_IN_METHOD) c->method_input[c->method_input_count++] = i;
     PF_TRY(pf_exec_find_input(&c->exec, "images", &c->images));
     if (!loss) return PEFT_OK;
     while (g->node[c->loss_node].op != &pf_op_loss) c->loss_node++;
@@ -66,11 +69,11 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
     pf_graph_init(&g, spec->model->backbone->ctx, &spec->compile);
     build(&g, c, spec);
     peft_status s = g.status;
-    if (!s && c->taps != count_words(spec->taps))
+    if (!s && c->tap_count != count_words(spec->taps))
         s = pf_fail(PEFT_E_NOTFOUND, "taps '%s': expected embed, block.0 .. block.%lld, feature", spec->taps,
                     (long long)spec->model->backbone->shape.depth - 1);
     if (!s) s = pf_compile(&g, spec->loss ? c->loss : PF_NONE);
-    if (!s && spec->part) s = pf_graph_cut(&g, spec->part, &c->crossing, &c->crossings, c->key);
+    if (!s && spec->part != PF_WHOLE_GRAPH) s = pf_graph_cut(&g, spec->part, &c->crossing, &c->crossings, c->key);
     if (s) {
         pf_graph_free(&g);
         return s;

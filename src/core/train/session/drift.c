@@ -14,7 +14,8 @@ typedef struct {
     peft_model *model[2];                /* the model, and one of the merged backbone */
     peft_session *session[2];
     peft_tensor *noise, *logits[2];      /* noise: [BATCH,3,S,S], in place of images; NULL: images were given */
-    double difference, largest;          /* of all logits: largest difference, largest value of the model */
+    double difference;                   /* the largest difference of two logits */
+    double largest;                      /* the largest magnitude of the model's logits */
 } drift;
 
 static void free_all(drift *d)
@@ -27,6 +28,7 @@ static void free_all(drift *d)
     peft_model_free(d->model[1]);
 }
 
+/* Makes d->noise: images of normal noise that the context's seed decides. */
 static peft_status make_noise(drift *d, int64_t side)
 {
     const int64_t dims[] = { BATCH, 3, side, side };
@@ -37,7 +39,8 @@ static peft_status make_noise(drift *d, int64_t side)
     return PEFT_OK;
 }
 
-static peft_status create_all(drift *d, peft_backbone *merged, bool noise)
+/* Makes a model of the merged backbone, and a session of each model. */
+static peft_status create_sessions(drift *d, peft_backbone *merged)
 {
     peft_options *o;
     PF_TRY(peft_options_create(d->ctx, &o));
@@ -45,10 +48,11 @@ static peft_status create_all(drift *d, peft_backbone *merged, bool noise)
     if (!s) s = peft_model_create(merged, NULL, &d->model[1]);
     for (int i = 0; i < 2 && !s; i++) s = peft_session_create(d->model[i], o, &d->session[i]);
     peft_options_free(o);
-    return s || !noise ? s : make_noise(d, merged->shape.image);
+    return s;
 }
 
-/* Compares the logits of the images first .. first + n - 1. */
+/* Predicts the images first .. first + n - 1 of `all` with both models and adds the logits to d->difference and
+ * d->largest. */
 static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int64_t n)
 {
     peft_tensor part = *all;
@@ -74,10 +78,14 @@ static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int6
     return PEFT_OK;
 }
 
+/* Compares all images, BATCH at a time; images NULL: noise. */
 static peft_status compare_all(drift *d, peft_backbone *merged, const peft_tensor *images)
 {
-    PF_TRY(create_all(d, merged, !images));
-    if (!images) images = d->noise;
+    PF_TRY(create_sessions(d, merged));
+    if (!images) {
+        PF_TRY(make_noise(d, merged->shape.image));
+        images = d->noise;
+    }
     const int64_t n = images->ndim > 0 ? images->dim[0] : 0;
     if (n < 1) return pf_fail(PEFT_E_SHAPE, "images: given %lld images, expected at least 1", (long long)n);
     for (int64_t first = 0; first < n; first += BATCH)

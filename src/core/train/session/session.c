@@ -11,11 +11,11 @@
 struct peft_session {
     atomic_int refs;
     peft_model *model;
-    pf_team team;
+    pf_engine engine;
     pf_compiled net;
     peft_options *options;
-    pf_given given;
-    pk_real *images;                     /* [batch,3,s,s]: a smaller batch, filled up with zeros */
+    pf_method_inputs method_inputs;      /* inputs that a method declared, set by peft_session_input */
+    pk_real *images;                     /* [batch,3,s,s]: a copy of a smaller batch, filled up with zeros */
     peft_tensor tap[PF_TAPS_MAX];        /* views of the values that taps name, in the order of pf_compiled.tap */
     bool has_run;                        /* the taps have values */
 };
@@ -30,6 +30,7 @@ static const pf_opt options[] = {
 
 const peft_option *peft_session_option(size_t i) { return pf_option_at(options, i); }
 
+/* Elements of one image. */
 static int64_t image_elements(const peft_session *s)
 {
     const pf_vit_shape *v = &s->model->backbone->shape;
@@ -39,7 +40,7 @@ static int64_t image_elements(const peft_session *s)
 /* Makes s->tap. The views stay valid, because each value keeps its place in the arena. */
 static void make_tap_views(peft_session *s)
 {
-    for (int i = 0; i < s->net.taps; i++) {
+    for (int i = 0; i < s->net.tap_count; i++) {
         const pf_shape *shape = &pf_v(&s->net.exec.g, s->net.tap[i])->shape;
         s->tap[i] = (peft_tensor){ .ctx = s->model->backbone->ctx, .type = PF_REAL, .ndim = shape->ndim,
                                    .data = pf_exec_data(&s->net.exec, s->net.tap[i]) };
@@ -47,19 +48,20 @@ static void make_tap_views(peft_session *s)
     }
 }
 
+/* Compiles s->model as s->options say, and allocates all memory of the session. */
 static peft_status compile(peft_session *s)
 {
     const peft_options *o = s->options;
     const int64_t batch = pf_options_int(o, options, "batch");
     pf_compile_spec wanted = { .batch = batch, .name = "session" };
     PF_TRY(pf_compile_options(o, options, &wanted));
-    PF_TRY(pf_team_start(&s->team, s->model->backbone->ctx, pf_options_int(o, options, "threads")));
-    pf_net_spec spec = { .model = s->model, .taps = pf_options_string(o, options, "taps"), .feature = true,
-                         .compile = pf_team_spec(&s->team, wanted) };
+    PF_TRY(pf_engine_start(&s->engine, s->model->backbone->ctx, pf_options_int(o, options, "threads")));
+    pf_net_spec spec = { .model = s->model, .taps = pf_options_string(o, options, "taps"), .keep_feature = true,
+                         .compile = pf_engine_spec(&s->engine, wanted) };
     PF_TRY(pf_compiled_create(&s->net, &spec));
-    PF_TRY(pf_exec_bind(&s->net.exec, NULL));
+    PF_TRY(pf_exec_bind(&s->net.exec, NULL));              /* NULL: allocates the graph's memory */
     make_tap_views(s);
-    PF_TRY(pf_given_create(&s->given, &s->net));
+    PF_TRY(pf_method_inputs_create(&s->method_inputs, &s->net));
     size_t bytes = (size_t)(batch * image_elements(s)) * sizeof(pk_real);
     s->images = pf_alloc_zero(s->model->backbone->ctx, bytes);
     return s->images ? PEFT_OK : pf_nomem("images", bytes);
@@ -87,9 +89,9 @@ void peft_session_free(peft_session *s)
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
     peft_model *m = s->model;
     pf_compiled_free(&s->net);
-    pf_team_stop(&s->team);
+    pf_engine_stop(&s->engine);
     pf_free(m->backbone->ctx, s->images);
-    pf_given_free(&s->given, m->backbone->ctx);
+    pf_method_inputs_free(&s->method_inputs, m->backbone->ctx);
     peft_options_free(s->options);
     pf_free(m->backbone->ctx, s);
     pf_model_unuse(m);
@@ -104,14 +106,14 @@ peft_session *peft_sys_session_retain(peft_session *s)
 peft_model *peft_session_model(const peft_session *s) { return s ? s->model : NULL; }
 int64_t     peft_session_batch(const peft_session *s) { return s ? s->net.batch : 0; }
 
-/* Runs the graph on the images; *n: their number. out is where the caller will write a result of shape per_image for
- * each of them; only its type and extents are checked here. */
-static peft_status run(peft_session *s, const peft_tensor *images, const pf_shape *per_image, const peft_tensor *out,
-                       int64_t *n)
+/* Runs the graph on the images; sets *n to their number. Checks that out, into which the caller will copy the results,
+ * has room for n of shape per_image. */
+static peft_status run_graph(peft_session *s, const peft_tensor *images, const pf_shape *per_image,
+                             const peft_tensor *out, int64_t *n)
 {
     PF_TRY(pf_check_images(s->model, images, s->net.batch, n));
     PF_TRY(pf_check_result(per_image, out, *n));
-    PF_TRY(pf_given_bind(&s->given, &s->net, *n, 0));
+    PF_TRY(pf_method_inputs_bind(&s->method_inputs, &s->net, *n));
     const void *data = images->data;
     if (*n < s->net.batch || images->type != PF_REAL) {
         int64_t used = *n * image_elements(s), all = s->net.batch * image_elements(s);
@@ -128,16 +130,17 @@ static peft_status run(peft_session *s, const peft_tensor *images, const pf_shap
     return PEFT_OK;
 }
 
-static peft_status run_logits(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
+/* Runs the graph of a model that has logits; out: of n logits, or of as many probabilities. */
+static peft_status run_for_logits(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
 {
     if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL: expected a pointer");
     PF_TRY(pf_model_check_logits(s->model, "a prediction"));
-    return run(s, images, &s->model->output, out, n);
+    return run_graph(s, images, &s->model->output, out, n);
 }
 
-/* PEFT_E_NONFINITE: a value in x, of n images with per_image values each, is NaN or Inf. The message names the first
- * such image, and the value as `name` and its index among the last extent, of width: "the logit of class 2". */
-static peft_status check_numbers(const pk_real *x, int64_t n, int64_t per_image, const char *name, int64_t width)
+/* PEFT_E_NONFINITE: one of the n * per_image values in x is NaN or Inf. The message names the image, and the value by
+ * `name` and its index along the last extent, which is width: "the logit of class 2". */
+static peft_status check_finite(const pk_real *x, int64_t n, int64_t per_image, const char *name, int64_t width)
 {
     for (int64_t i = 0; i < n * per_image; i++)
         if (!isfinite(x[i]))
@@ -147,17 +150,18 @@ static peft_status check_numbers(const pk_real *x, int64_t n, int64_t per_image,
     return PEFT_OK;
 }
 
+/* PEFT_E_NONFINITE: a logit of the n images that were predicted is NaN or Inf. */
 static peft_status check_logits(const peft_session *s, int64_t n)
 {
-    return check_numbers(pf_exec_data(&s->net.exec, s->net.logits), n, pf_shape_count(&s->model->output),
-                         "logit of class", s->model->classes);
+    return check_finite(pf_exec_data(&s->net.exec, s->net.logits), n, pf_shape_count(&s->model->output),
+                        "logit of class", s->model->classes);
 }
 
 peft_status peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits)
 {
     PK_FLOAT_SCOPE;
     int64_t n;
-    PF_TRY(run_logits(s, images, logits, &n));
+    PF_TRY(run_for_logits(s, images, logits, &n));
     memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits),
            (size_t)(n * pf_shape_count(&s->model->output)) * sizeof(pk_real));
     return check_logits(s, n);
@@ -175,7 +179,7 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
 {
     PK_FLOAT_SCOPE;
     int64_t n;
-    PF_TRY(run_logits(s, images, probabilities, &n));
+    PF_TRY(run_for_logits(s, images, probabilities, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
     pk_real *out = probabilities->data;
     const int64_t classes = s->model->classes, rows = n * pf_shape_count(&s->model->output) / classes;
@@ -204,15 +208,16 @@ peft_status peft_session_features(peft_session *s, const peft_tensor *images, pe
     if (!pf_exists(s->net.feature)) return no_feature_error(s->model);
     const int64_t width = s->model->backbone->shape.width;
     const pf_shape per_image = pf_shape_of(1, width);
-    PF_TRY(run(s, images, &per_image, features, &n));
+    PF_TRY(run_graph(s, images, &per_image, features, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.feature);
     memcpy(features->data, x, (size_t)(n * width) * sizeof *x);
-    return check_numbers(x, n, width, "feature", width);
+    return check_finite(x, n, width, "feature", width);
 }
 
 peft_status peft_session_input(peft_session *s, const char *name, const peft_tensor *value)
 {
-    return s ? pf_given_set(&s->given, name, value) : pf_fail(PEFT_E_INVALID, "session is NULL: expected a pointer");
+    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL: expected a pointer");
+    return pf_method_inputs_set(&s->method_inputs, name, value);
 }
 
 const peft_tensor *peft_session_tap(peft_session *s, const char *tap)
@@ -222,8 +227,8 @@ const peft_tensor *peft_session_tap(peft_session *s, const char *tap)
         return NULL;
     }
     size_t length = strlen(tap);
-    for (int i = 0; i < s->net.taps; i++) {
-        const char *name = s->net.tap_name[i];
+    for (int i = 0; i < s->net.tap_count; i++) {
+        const char *name = s->net.tap_name[i];               /* within the list of option taps: "block.3,feature" */
         if (strncmp(name, tap, length) || (name[length] && name[length] != ',')) continue;
         if (s->has_run) return &s->tap[i];
         pf_fail(PEFT_E_STATE, "tap '%s': nothing predicted yet; call peft_session_predict first", tap);
@@ -238,7 +243,7 @@ size_t peft_session_memory(const peft_session *s)
 {
     if (!s) return 0;
     return pf_exec_bytes(&s->net.exec) + (size_t)(s->net.batch * image_elements(s)) * sizeof(pk_real)
-         + pf_given_bytes(&s->given) + pf_model_constant_bytes(s->model);
+         + pf_method_inputs_bytes(&s->method_inputs) + pf_model_constant_bytes(s->model);
 }
 
 void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user)

@@ -11,13 +11,14 @@
 static const char rate_key[] = "libpeft.lr", loss_key[] = "libpeft.own_loss", frozen_prefix[] = "libpeft.frozen.";
 enum { KEY_BYTES = 192 };
 
-static const char *frozen_key(const pf_slot *s, char key[KEY_BYTES])
+/* The key of the entry of a parameter: "libpeft.frozen.head.weight". Returns key. */
+static const char *frozen_key(const pf_trained *s, char key[KEY_BYTES])
 {
     snprintf(key, KEY_BYTES, "%s%s", frozen_prefix, s->p->name);
     return key;
 }
 
-/* The rate of a new trainer. */
+/* The base learning rate of a trainer whose rate was not changed. */
 static double option_rate(const peft_trainer *t) { return pf_options_float(t->options, pf_trainer_options, "lr"); }
 
 peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
@@ -28,8 +29,8 @@ peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
         pf_print_float(text, sizeof text, t->schedule.lr);
         PF_TRY(pf_st_out_meta(o, rate_key, text));
     }
-    for (size_t i = 0; i < t->slots; i++) {
-        const pf_slot *s = &t->slot[i];
+    for (size_t i = 0; i < t->trained_count; i++) {
+        const pf_trained *s = &t->trained[i];
         if (!s->frozen && !s->skipped) continue;
         snprintf(text, sizeof text, "%d %lld", s->frozen, (long long)s->skipped);
         PF_TRY(pf_st_out_meta(o, frozen_key(s, key), text));
@@ -37,6 +38,7 @@ peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
     return PEFT_OK;
 }
 
+/* Reads the base learning rate; without an entry it is that of option lr. */
 static peft_status read_rate(const peft_trainer *t, const pf_st *st, double *lr)
 {
     const char *text = pf_st_meta(st, rate_key);
@@ -46,7 +48,8 @@ static peft_status read_rate(const peft_trainer *t, const pf_st *st, double *lr)
                    "smallest to 1e6", rate_key, text);
 }
 
-/* A function cannot be stored in a file: the application has to set it before it restores. */
+/* PEFT_E_MISMATCH: only one of state and trainer has a loss function. A function cannot be stored in a file: the
+ * application has to set it before it restores. */
 static peft_status check_loss(const peft_trainer *t, const pf_st *st)
 {
     const bool saved = pf_st_meta(st, loss_key) != NULL;
@@ -56,9 +59,9 @@ static peft_status check_loss(const peft_trainer *t, const pf_st *st)
                    saved ? "that of option loss" : "a loss function");
 }
 
-/* Reads the entry of a parameter, such as "1 20": it is frozen, and 20 updates so far have skipped it. Without an entry
- * it is not frozen and none has. *found counts the entries. */
-static peft_status read_frozen(const pf_slot *s, const pf_st *st, int64_t step, bool *frozen, int64_t *skipped,
+/* Reads the entry of a parameter, such as "1 20": the parameter is frozen, and 20 of the `step` updates so far have
+ * skipped it. Without an entry it is not frozen, and none has skipped it. *found counts the entries. */
+static peft_status read_frozen(const pf_trained *s, const pf_st *st, int64_t step, bool *frozen, int64_t *skipped,
                                size_t *found)
 {
     char key[KEY_BYTES];
@@ -74,6 +77,7 @@ static peft_status read_frozen(const pf_slot *s, const pf_st *st, int64_t step, 
                    "updates from 0 to %lld (libpeft.step)", key, text, (long long)step);
 }
 
+/* The number of entries of frozen parameters in st. */
 static size_t frozen_entries(const pf_st *st)
 {
     size_t n = 0;
@@ -85,22 +89,28 @@ static size_t frozen_entries(const pf_st *st)
     return n;
 }
 
-peft_status pf_changes_read(peft_trainer *t, const pf_st *st, int64_t step, bool copy)
+/* All entries are read, and every entry of a frozen parameter belongs to one of t's parameters. */
+peft_status pf_changes_check(const peft_trainer *t, const pf_st *st, int64_t step)
 {
     double lr;
     size_t found = 0;
     PF_TRY(check_loss(t, st));
     PF_TRY(read_rate(t, st, &lr));
-    if (copy) t->schedule.lr = lr;
-    for (size_t i = 0; i < t->slots; i++) {
+    for (size_t i = 0; i < t->trained_count; i++) {
         bool frozen;
         int64_t skipped;
-        PF_TRY(read_frozen(&t->slot[i], st, step, &frozen, &skipped, &found));
-        if (!copy) continue;
-        t->slot[i].frozen = frozen;
-        t->slot[i].skipped = skipped;
+        PF_TRY(read_frozen(&t->trained[i], st, step, &frozen, &skipped, &found));
     }
     if (found == frozen_entries(st)) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "metadata entries '%s*': one names a parameter that the model does not have",
                    frozen_prefix);
+}
+
+peft_status pf_changes_restore(peft_trainer *t, const pf_st *st, int64_t step)
+{
+    size_t found = 0;                    /* not used: pf_changes_check has compared this number */
+    PF_TRY(read_rate(t, st, &t->schedule.lr));
+    for (size_t i = 0; i < t->trained_count; i++)
+        PF_TRY(read_frozen(&t->trained[i], st, step, &t->trained[i].frozen, &t->trained[i].skipped, &found));
+    return PEFT_OK;
 }

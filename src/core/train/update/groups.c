@@ -7,7 +7,8 @@
 #include "core/options/options.h"
 #include "core/train/trainer.h"
 
-/* "group:head" matches every parameter of that group (peft_param_group); any other pattern is matched with names. */
+/* The pattern "group:head" matches every parameter of group "head" (peft_param_group); any other is compared with the
+ * parameter's name. */
 static bool matches(const char *pattern, const pf_param *p)
 {
     static const char prefix[] = "group:";
@@ -19,7 +20,7 @@ static bool matches(const char *pattern, const pf_param *p)
 static peft_status check_pattern(const peft_trainer *t, const char *pattern)
 {
     if (!t || !pattern) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "pattern" : "trainer");
-    for (size_t i = 0; i < t->slots; i++) if (matches(pattern, t->slot[i].p)) return PEFT_OK;
+    for (size_t i = 0; i < t->trained_count; i++) if (matches(pattern, t->trained[i].p)) return PEFT_OK;
     return pf_fail(PEFT_E_NOTFOUND, "pattern '%.200s': no trained parameter has such a name or group; expected a name "
                    "as peft_param_name gives it (* and ? stand for other characters), or group:NAME", pattern);
 }
@@ -30,10 +31,10 @@ peft_status peft_trainer_group(peft_trainer *t, const char *pattern, double lr_s
     if (!(lr_scale >= 0) || !(weight_decay >= 0) || isinf(lr_scale) || isinf(weight_decay))
         return pf_fail(PEFT_E_INVALID, "lr_scale and weight_decay: given %g and %g, expected finite numbers >= 0",
                        lr_scale, weight_decay);
-    for (size_t i = 0; i < t->slots; i++) {
-        if (!matches(pattern, t->slot[i].p)) continue;
-        t->slot[i].lr_scale = lr_scale;
-        t->slot[i].weight_decay = weight_decay;
+    for (size_t i = 0; i < t->trained_count; i++) {
+        if (!matches(pattern, t->trained[i].p)) continue;
+        t->trained[i].lr_scale = lr_scale;
+        t->trained[i].weight_decay = weight_decay;
     }
     return PEFT_OK;
 }
@@ -41,7 +42,8 @@ peft_status peft_trainer_group(peft_trainer *t, const char *pattern, double lr_s
 peft_status peft_trainer_freeze(peft_trainer *t, const char *pattern, int frozen)
 {
     PF_TRY(check_pattern(t, pattern));
-    for (size_t i = 0; i < t->slots; i++) if (matches(pattern, t->slot[i].p)) t->slot[i].frozen = frozen != 0;
+    for (size_t i = 0; i < t->trained_count; i++)
+        if (matches(pattern, t->trained[i].p)) t->trained[i].frozen = frozen != 0;
     return PEFT_OK;
 }
 

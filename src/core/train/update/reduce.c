@@ -34,6 +34,7 @@ peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
 {
     if (!t->reduce.fn) return PEFT_OK;
     const int64_t count = peft_model_trainable_count(t->model);
+    /* without a pass the slab holds gradients of an earlier update; this rank's share of the sum is 0 */
     if (!t->pending) memset(t->slab, 0, (size_t)count * sizeof *t->slab);
     pf_clear_failure();
     t->callback = "reducer";

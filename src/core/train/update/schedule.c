@@ -29,6 +29,7 @@ const char *pf_schedule_name(pf_schedule_kind kind)
     return (size_t)kind < KINDS ? names[kind] : "";
 }
 
+/* The rate begins with a line from start_lr to lr. */
 static bool warms_up(pf_schedule_kind k)
 {
     return k == PF_LR_WARMUP_COSINE || k == PF_LR_WARMUP_COSINE_FULL || k == PF_LR_WARMUP_LINEAR;
@@ -39,6 +40,7 @@ static bool falls(pf_schedule_kind k) { return k == PF_LR_COSINE || k == PF_LR_L
 double pf_schedule_floor(const pf_schedule *s) { return falls(s->kind) ? s->min_lr : 0; }
 bool pf_schedule_allows(const pf_schedule *s, double lr) { return lr >= pf_schedule_floor(s) && lr <= PF_LR_MAX; }
 
+/* The error of a learning rate or factor, option = v; expected: what the message asks for. */
 static peft_status bad_rate(const char *option, double v, const char *expected)
 {
     char text[40];
@@ -46,6 +48,7 @@ static peft_status bad_rate(const char *option, double v, const char *expected)
     return pf_fail(PEFT_E_OPTION, "%s is %s, expected %s", option, text, expected);
 }
 
+/* The error of a number of updates that the kind of schedule does not allow. */
 static peft_status bad_count(const pf_schedule *s, const char *option, int64_t v, const char *expected)
 {
     return pf_fail(PEFT_E_OPTION, "%s is %lld, schedule '%s' expects %s", option, (long long)v,
@@ -75,14 +78,14 @@ peft_status pf_schedule_check(const pf_schedule *s)
     return PEFT_OK;
 }
 
-/* lr at t = 0, min_lr from t = period on */
+/* Half a cosine: lr at t = 0, min_lr from t = period on. */
 static double cosine(const pf_schedule *s, int64_t t, int64_t period)
 {
     if (t >= period) return s->min_lr;
     return s->min_lr + (s->lr - s->min_lr) * (1 + cos(pi * (double)t / (double)period)) / 2;
 }
 
-/* The same along a straight line. */
+/* A straight line: lr at t = 0, min_lr from t = period on. */
 static double line(const pf_schedule *s, int64_t t, int64_t period)
 {
     return t >= period ? s->min_lr : s->min_lr + (s->lr - s->min_lr) * (double)(period - t) / (double)period;
@@ -90,6 +93,7 @@ static double line(const pf_schedule *s, int64_t t, int64_t period)
 
 double pf_schedule_lr(const pf_schedule *s, int64_t step)
 {
+    /* the step, or the first step of its epoch */
     const int64_t t = s->steps_per_epoch > 0 ? step - step % s->steps_per_epoch : step;
     if (warms_up(s->kind) && t < s->warmup)
         return s->start_lr + (double)t * (s->lr - s->start_lr) / (double)s->warmup;

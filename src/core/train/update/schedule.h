@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include "core/base/error.h"
 
-/* t: the step, counted from 0; with steps_per_epoch > 0 the first step of its epoch. */
+/* The rate as a function of t: the step, counted from 0, or, with steps_per_epoch > 0, the first step of its epoch. */
 typedef enum pf_schedule_kind {
     PF_LR_CONSTANT,            /* lr */
     PF_LR_COSINE,              /* half a cosine from lr at step 0 down to min_lr at `steps` */
@@ -23,7 +23,7 @@ typedef struct pf_schedule {
     int64_t steps;             /* length of the run; after it the last value stays */
     int64_t warmup;            /* steps of warm-up; 0 for kinds without it */
     int64_t decay_every;       /* PF_LR_STEP: steps between two decays */
-    double gamma;              /* PF_LR_STEP: factor of a decay; option decay */
+    double gamma;              /* PF_LR_STEP: factor of each decay (option decay) */
     int64_t steps_per_epoch;   /* > 0: the rate changes at the start of an epoch only; 0: at every step */
 } pf_schedule;
 
@@ -33,7 +33,7 @@ const char *pf_schedule_name(pf_schedule_kind kind);
 /* PEFT_E_OPTION: a number is out of the range that this kind of schedule needs. */
 peft_status pf_schedule_check(const pf_schedule *s);
 #define PF_LR_MAX 1e6                                             /* the largest s->lr allowed */
-double      pf_schedule_floor(const pf_schedule *s);              /* the smallest: min_lr, or 0 */
-bool        pf_schedule_allows(const pf_schedule *s, double lr);  /* Is lr between the two? */
+double      pf_schedule_floor(const pf_schedule *s);              /* the smallest s->lr allowed: min_lr, or 0 */
+bool        pf_schedule_allows(const pf_schedule *s, double lr);  /* Is lr between these bounds? */
 double      pf_schedule_lr(const pf_schedule *s, int64_t step);   /* s must have passed pf_schedule_check; step >= 0 */
 #endif

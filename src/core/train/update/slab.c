@@ -12,23 +12,23 @@ int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
 /* Gives every parameter its gradient and moments. elements: number of elements of all parameters together.
  * PEFT_E_STATE: another trainer already trains one of the parameters. It may belong to another model, because models
  * can share an adapter. */
-static peft_status assign(peft_trainer *t, int64_t elements, bool matrices_only)
+static peft_status assign_memory(peft_trainer *t, int64_t elements, bool matrices_only)
 {
     pk_real *gradient = t->slab;
-    for (size_t i = 0; i < t->slots; i++) {
-        pf_slot *s = &t->slot[i];
+    for (size_t i = 0; i < t->trained_count; i++) {
+        pf_trained *s = &t->trained[i];
         s->p = peft_model_param(t->model, i);
         s->count = peft_tensor_count(&s->p->value);
         s->lr_scale = 1;
-        s->weight_decay = matrices_only && s->p->value.ndim < 2 ? 0 : t->opt.weight_decay;
+        s->weight_decay = matrices_only && s->p->value.ndim < 2 ? 0 : t->optimizer.weight_decay;
         if (s->p->grad.data) {
-            t->slots = i;                             /* pf_slab_release leaves the other trainer's gradients alone */
+            t->trained_count = i;                             /* so that pf_slab_release clears only those set here */
             return pf_fail(PEFT_E_STATE, "parameter '%s': another trainer holds it; free that trainer first",
                            s->p->name);
         }
         s->p->grad.data = gradient;
         s->m = gradient + elements;
-        if (pf_optimizer_moments(&t->opt) > 1) s->v = gradient + 2 * elements;
+        if (pf_optimizer_moments(&t->optimizer) > 1) s->v = gradient + 2 * elements;
         gradient += s->count;
     }
     return PEFT_OK;
@@ -36,29 +36,31 @@ static peft_status assign(peft_trainer *t, int64_t elements, bool matrices_only)
 
 peft_status pf_slab_create(peft_trainer *t, bool matrices_only)
 {
-    int64_t elements = peft_model_trainable_count(t->model), buffers = 0;
-    int moments = pf_optimizer_moments(&t->opt);
-    t->slots = peft_model_param_count(t->model);
-    if (!t->slots)
+    int64_t elements = peft_model_trainable_count(t->model), buffer_elements = 0;
+    int moments = pf_optimizer_moments(&t->optimizer);
+    t->trained_count = peft_model_param_count(t->model);
+    if (!t->trained_count)
         return pf_fail(PEFT_E_STATE, "model: it has nothing to train; attach an adapter or make it with a head (option "
                        "classes >= 1)");
     for (size_t i = 0; i < peft_model_buffer_count(t->model); i++)
-        buffers += peft_tensor_count(&pf_model_buffer(t->model, i)->value);
-    t->slab_bytes = (size_t)(elements * (1 + moments) + buffers) * sizeof(pk_real);
-    t->slot = pf_alloc_zero(t->ctx, t->slots * sizeof *t->slot);
+        buffer_elements += peft_tensor_count(&pf_model_buffer(t->model, i)->value);
+    /* 1: the gradients */
+    t->slab_bytes = (size_t)(elements * (1 + moments) + buffer_elements) * sizeof(pk_real);
+    t->trained = pf_alloc_zero(t->ctx, t->trained_count * sizeof *t->trained);
     t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);
-    if (!t->slot || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
+    if (!t->trained || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
     t->saved_buffers = t->slab + (1 + moments) * elements;
     pf_model_lock_write(t->model);
-    const peft_status status = assign(t, elements, matrices_only);
+    const peft_status status = assign_memory(t, elements, matrices_only);
     pf_model_unlock(t->model);
     return status;
 }
 
+/* Clears the pointers to gradients, so that another trainer can train the parameters. */
 void pf_slab_release(peft_trainer *t)
 {
-    if (!t->slot) return;
+    if (!t->trained) return;
     pf_model_lock_write(t->model);
-    for (size_t i = 0; i < t->slots; i++) if (t->slot[i].p) t->slot[i].p->grad.data = NULL;
+    for (size_t i = 0; i < t->trained_count; i++) if (t->trained[i].p) t->trained[i].p->grad.data = NULL;
     pf_model_unlock(t->model);
 }

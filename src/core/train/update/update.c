@@ -10,7 +10,7 @@ enum { CHUNK = 1 << 16 };
 typedef struct {
     peft_trainer *t;
     double grad_scale, lr;               /* grad_scale: 1 / number of passes, times the factor of clipping */
-    const pf_slot *slot;                 /* the parameter that is updated */
+    const pf_trained *trained;           /* the parameter that is updated */
     int64_t updates;                     /* updates of this parameter before this one */
     double correction1, correction2;     /* AdamW's bias corrections: 1 - beta^(updates + 1) */
     atomic_int nonfinite;                /* 1: an updated value is NaN or Inf */
@@ -20,42 +20,46 @@ typedef struct {
 static double grad_norm(peft_trainer *t)
 {
     double total = 0;
-    for (size_t i = 0; i < t->slots; i++)
-        for (int64_t start = 0; start < t->slot[i].count && !t->slot[i].frozen; start += CHUNK) {
-            int64_t n = t->slot[i].count - start < CHUNK ? t->slot[i].count - start : CHUNK;
+    for (size_t i = 0; i < t->trained_count; i++)
+        for (int64_t start = 0; start < t->trained[i].count && !t->trained[i].frozen; start += CHUNK) {
+            const int64_t left = t->trained[i].count - start, n = left < CHUNK ? left : CHUNK;
             double sum_of_squares;
-            t->team.kernels->sums(NULL, &sum_of_squares, (const pk_real *)t->slot[i].p->grad.data + start, n);
+            double *const no_sum = NULL;
+            t->engine.kernels->sums(no_sum, &sum_of_squares, (const pk_real *)t->trained[i].p->grad.data + start, n);
             total += sum_of_squares;
         }
     return sqrt(total);
 }
 
+/* One task: updates the elements of chunk number `chunk` of the parameter j->trained. */
 static void update_chunk(void *arg, int64_t chunk, int worker)
 {
     update_job *j = arg;
-    const pf_slot *s = j->slot;
-    const pf_optimizer *o = &j->t->opt;
-    const pk_table *k = j->t->team.kernels;
+    const pf_trained *s = j->trained;
+    const pf_optimizer *o = &j->t->optimizer;
+    const pk_table *k = j->t->engine.kernels;
     int64_t start = chunk * CHUNK, n = s->count - start < CHUNK ? s->count - start : CHUNK;
     pk_real *p = (pk_real *)s->p->value.data + start;
     const pk_real *g = (const pk_real *)s->p->grad.data + start;
     double lr = j->lr * s->lr_scale;
+    const bool first_update = j->updates == 0;
     int nonfinite = 0;
     (void)worker;
     if (o->adamw) k->adamw(p, s->m + start, s->v + start, g, n, j->grad_scale, lr, o->beta1, o->beta2, o->eps,
                            s->weight_decay, j->correction1, j->correction2, &nonfinite);
-    else k->sgd(p, s->m + start, g, n, j->grad_scale, lr, o->momentum, s->weight_decay, o->nesterov, j->updates == 0,
+    else k->sgd(p, s->m + start, g, n, j->grad_scale, lr, o->momentum, s->weight_decay, o->nesterov, first_update,
                 &nonfinite);
     if (nonfinite) atomic_store_explicit(&j->nonfinite, 1, memory_order_relaxed);
 }
 
-/* Prepares the update of s. Bias corrections count its own updates, fewer than t->step if it was frozen for a while. */
-static void start_slot(update_job *j, const pf_slot *s)
+/* Prepares the update of parameter s. Its bias corrections count its own updates, which are fewer than t->step if the
+ * parameter was frozen for a while. */
+static void start_update(update_job *j, const pf_trained *s)
 {
-    j->slot = s;
+    j->trained = s;
     j->updates = j->t->step - s->skipped;
-    j->correction1 = 1 - pow(j->t->opt.beta1, (double)(j->updates + 1));
-    j->correction2 = 1 - pow(j->t->opt.beta2, (double)(j->updates + 1));
+    j->correction1 = 1 - pow(j->t->optimizer.beta1, (double)(j->updates + 1));
+    j->correction2 = 1 - pow(j->t->optimizer.beta2, (double)(j->updates + 1));
 }
 
 /* Logs once that the schedule has ended with a rate of 0 (as cosine does by default), so that more updates change
@@ -63,8 +67,8 @@ static void start_slot(update_job *j, const pf_slot *s)
 static void warn_at_end(peft_trainer *t, double lr)
 {
     const pf_schedule *s = &t->schedule;
-    if (t->warned_end || lr > 0 || s->lr <= 0 || s->steps < 1 || t->step < s->steps) return;
-    t->warned_end = true;
+    if (t->warned_schedule_end || lr > 0 || s->lr <= 0 || s->steps < 1 || t->step < s->steps) return;
+    t->warned_schedule_end = true;
     pf_warn(t->ctx, "step %lld: the %lld updates of schedule '%s' are done and the learning rate is 0: more "
             "updates change nothing. Option steps counts updates: epochs x batches per epoch / accumulate",
             (long long)t->step, (long long)s->steps, pf_schedule_name(s->kind));
@@ -86,23 +90,24 @@ peft_status peft_trainer_update(peft_trainer *t)
     const double mean = 1.0 / (double)passes, norm = grad_norm(t) * mean;
     t->last_norm = norm;
     if (!isfinite(norm)) {
-        if (has_pending) pf_pending_buffers(t, true);
+        if (has_pending) pf_pending_restore_buffers(t);
         return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf at step %lld: nothing was updated",
                        (long long)t->step);
     }
     const char *nonfinite_name = NULL;
     update_job j = { .t = t, .grad_scale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
     warn_at_end(t, j.lr);
-    if (t->opt.clip > 0 && norm > 0) j.grad_scale *= fmin(1, t->opt.clip / (norm + 1e-6));      /* 1e-6: as torch */
+    const double epsilon = 1e-6;                           /* as torch's clip_grad_norm_ */
+    if (t->optimizer.clip > 0 && norm > 0) j.grad_scale *= fmin(1, t->optimizer.clip / (norm + epsilon));
     pf_model_lock_write(t->model);
-    for (size_t i = 0; i < t->slots; i++) {
-        if (t->slot[i].frozen) {
-            t->slot[i].skipped++;
+    for (size_t i = 0; i < t->trained_count; i++) {
+        if (t->trained[i].frozen) {
+            t->trained[i].skipped++;
             continue;
         }
-        start_slot(&j, &t->slot[i]);
-        pk_pool_run(t->team.pool, (j.slot->count + CHUNK - 1) / CHUNK, update_chunk, &j);
-        if (atomic_load(&j.nonfinite) && !nonfinite_name) nonfinite_name = j.slot->p->name;
+        start_update(&j, &t->trained[i]);
+        pk_pool_run(t->engine.pool, (j.trained->count + CHUNK - 1) / CHUNK, update_chunk, &j);
+        if (atomic_load(&j.nonfinite) && !nonfinite_name) nonfinite_name = j.trained->p->name;
     }
     pf_model_unlock(t->model);
     t->last_lr = j.lr;

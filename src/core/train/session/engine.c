@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * team.c -- starts and stops teams, and makes the compile settings for graphs that run on a team. A team is the threads
- * of one session or trainer. The teams of a context may share one thread pool. */
+ * engine.c -- starts and stops engines, and makes the compile settings for the graphs that an engine runs. An engine is
+ * the threads and kernels of one session or trainer. The engines of a context may share one thread pool. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/train/session/team.h"
+#include "core/train/session/engine.h"
 
-/* refs: teams that use the pool; wanted: threads that were asked for. The pool begins PK_ALIGN bytes after this
+/* refs: engines that use the pool; wanted: threads that were asked for. The pool begins PK_ALIGN bytes after this
  * struct. */
 struct pf_shared_pool { int refs, wanted; };
 _Static_assert(sizeof(pf_shared_pool) <= PK_ALIGN, "the pool begins PK_ALIGN bytes after the start of pf_shared_pool");
 
-/* For refs and peft_context.shared of all contexts: several threads may start and stop teams at once. */
+/* Guards refs and peft_context.shared of all contexts: several threads may start and stop engines at once. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/* The pool behind the struct. */
 static pk_pool *pool_of(pf_shared_pool *shared) { return (pk_pool *)((char *)shared + PK_ALIGN); }
 
+/* Makes a pool of `wanted` threads, with one reference: new threads, or the program's (peft_context_set_pool). */
 static peft_status make_pool(peft_context *ctx, int wanted, pf_shared_pool **out)
 {
     const size_t bytes = PK_ALIGN + pk_pool_bytes(wanted);
@@ -45,6 +47,7 @@ static peft_status share_pool(peft_context *ctx, int wanted, pf_shared_pool **ou
     return s;
 }
 
+/* Removes one reference; the last one stops the pool and frees it. */
 static void release_pool(peft_context *ctx, pf_shared_pool *shared)
 {
     pthread_mutex_lock(&mutex);
@@ -56,51 +59,54 @@ static void release_pool(peft_context *ctx, pf_shared_pool *shared)
     pf_free(ctx, shared);
 }
 
-peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads)
+peft_status pf_engine_start(pf_engine *e, peft_context *ctx, int64_t threads)
 {
     const int wanted = threads > 0 ? (int)threads : pf_context_threads(ctx);
-    *t = (pf_team){ .ctx = ctx, .threads = wanted, .kernels = ctx->kernels, .gemm = pf_context_gemm(ctx),
-                    .isa_by = ctx->isa_by, .gemm_by = ctx->gemm_by };
+    *e = (pf_engine){ .ctx = ctx, .threads = wanted, .kernels = ctx->kernels, .gemm = pf_context_gemm(ctx),
+                      .isa_by = ctx->isa_by, .gemm_by = ctx->gemm_by };
     if (wanted == 1) return PEFT_OK;
-    PF_TRY((ctx->share && !ctx->pool ? share_pool : make_pool)(ctx, wanted, &t->shared));
-    t->pool = pool_of(t->shared);
-    t->threads = pk_pool_threads(t->pool);
-    if (t->threads < wanted)
-        pf_warn(ctx, "the system gave %d of %d threads: the results are the same, computing takes longer", t->threads,
+    const bool programs_threads = ctx->pool != NULL;           /* they are shared already */
+    const bool use_shared = ctx->share && !programs_threads;
+    PF_TRY(use_shared ? share_pool(ctx, wanted, &e->shared) : make_pool(ctx, wanted, &e->shared));
+    e->pool = pool_of(e->shared);
+    e->threads = pk_pool_threads(e->pool);
+    if (e->threads < wanted)
+        pf_warn(ctx, "the system gave %d of %d threads: the results are the same, computing takes longer", e->threads,
                 wanted);
-    if (t->threads == 1) pf_team_stop(t);
+    if (e->threads == 1) pf_engine_stop(e);                      /* the calling thread alone needs no pool */
     return PEFT_OK;
 }
 
-void pf_team_stop(pf_team *t)
+void pf_engine_stop(pf_engine *e)
 {
-    if (t->shared) release_pool(t->ctx, t->shared);
-    t->shared = NULL;
-    t->pool = NULL;
+    if (e->shared) release_pool(e->ctx, e->shared);
+    e->shared = NULL;
+    e->pool = NULL;
 }
 
-pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec spec)
+pf_compile_spec pf_engine_spec(const pf_engine *e, pf_compile_spec spec)
 {
-    spec.kernels = t->kernels;
-    spec.gemm = t->gemm;
-    spec.isa_by = t->isa_by;
-    spec.gemm_by = t->gemm_by;
-    spec.pool = t->pool;
-    spec.threads = t->threads;
+    spec.kernels = e->kernels;
+    spec.gemm = e->gemm;
+    spec.isa_by = e->isa_by;
+    spec.gemm_by = e->gemm_by;
+    spec.pool = e->pool;
+    spec.threads = e->threads;
     return spec;
 }
 
-void pf_team_text(const pf_team *t, char *text, size_t size)
+void pf_engine_kernels_text(const pf_engine *e, char *text, size_t size)
 {
-    snprintf(text, size, "%s, %s", t->kernels->name, t->gemm == PK_GEMM_CBLAS ? "cblas" : "own");
+    snprintf(text, size, "%s, %s", e->kernels->name, e->gemm == PK_GEMM_CBLAS ? "cblas" : "own");
 }
 
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec)
 {
     const char *executor = pf_options_string(o, table, "executor");
+    const bool naive = !strcmp(executor, "naive");
     spec->memory_limit = (size_t)pf_options_int(o, table, "memory_limit");
     PF_TRY(pf_arithmetic_parse(pf_options_string(o, table, "compute"), &spec->arithmetic));
-    spec->flags = !strcmp(executor, "naive") ? PF_PLAN_NAIVE : 0;
-    if (spec->flags || !strcmp(executor, "planned")) return PEFT_OK;
+    spec->flags = naive ? PF_PLAN_NAIVE : 0;
+    if (naive || !strcmp(executor, "planned")) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "executor: given '%s', expected planned or naive", executor);
 }
