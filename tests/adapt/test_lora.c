@@ -57,7 +57,7 @@ START_TEST(given_options_override_the_preset)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         tiny t = tiny_make(&(tiny_spec){ .more = rows[i].backbone });
         /* the final norm's weight, in front of its bias and the classifier: the preset must not start from it */
-        tiny_shake_tensor(&t.backbone->weight[t.backbone->weights - 4].tensor, "norm", 0.5);
+        tiny_perturb_tensor(&t.backbone->weight[t.backbone->weights - 4].tensor, "norm", 0.5);
         t.adapter = tiny_adapter(t.backbone, "lora", rows[i].options);
         ck_assert_str_eq(value_of(t.adapter, "alpha"), rows[i].alpha);
         ck_assert_str_eq(value_of(t.adapter, "dropout"), rows[i].dropout);
@@ -72,7 +72,7 @@ START_TEST(given_options_override_the_preset)
         }
         /* A file stores the values that the preset set, not only its name. */
         peft_adapter *loaded;
-        tiny_shake_tensor(&t.adapter->params.item[t.adapter->params.count - 1]->value, "bias", 0.5);
+        tiny_perturb_tensor(&t.adapter->params.item[t.adapter->params.count - 1]->value, "bias", 0.5);
         OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
         OK(peft_adapter_load(t.backbone, tiny_path("adapter"), &loaded));
         ck_assert_str_eq(value_of(loaded, "alpha"), rows[i].alpha);
@@ -129,7 +129,7 @@ START_TEST(the_preset_equals_two_adapters_and_a_trained_norm)
             a[k] = tiny_adapter(t.backbone, "lora", separate ? parts[k] : "preset=med_peft,dropout=0,r=4");
             OK(peft_model_attach(t.model, a[k]));
         }
-        tiny_shake(t.model);
+        tiny_perturb(t.model);
         record_training(&t, &bits[separate]);
         peft_adapter_free(a[0]);
         peft_adapter_free(a[1]);

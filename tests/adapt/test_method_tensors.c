@@ -53,7 +53,7 @@ static tiny make(const char *second)
         OK(peft_model_attach(t.model, a));
         peft_adapter_free(a);
     }
-    tiny_shake(t.model);
+    tiny_perturb(t.model);
     return t;
 }
 
@@ -173,7 +173,7 @@ static peft_model *prompted(const tiny *t, peft_adapter **a)
     OK(peft_adapter_create(t->backbone, "masked_prompt", o, a));
     OK(peft_model_attach(m, *a));
     peft_options_free(o);
-    tiny_shake(m);
+    tiny_perturb(m);
     return m;
 }
 
@@ -211,7 +211,7 @@ START_TEST(a_buffer_takes_part_in_the_prediction)
     float masked[BATCH * CLASSES], zeroed[BATCH * CLASSES], without[BATCH * CLASSES];
     peft_adapter *a;
     peft_model *m = prompted(&t, &a), *plain = tiny_model(t.backbone, "classes=3");
-    tiny_shake(plain);
+    tiny_perturb(plain);
     ck_assert_uint_eq(peft_adapter_param_count(a), 2);
     ck_assert_uint_eq(peft_adapter_buffer_count(a), 2);
     ck_assert_str_eq(peft_adapter_buffer_name(a, 1), "mask.1");
@@ -300,7 +300,7 @@ START_TEST(features_that_depend_on_a_buffer_are_not_cached)
         t.model = tiny_model(t.backbone, "classes=3");
         OK(peft_adapter_create(t.backbone, "buffer_factor", NULL, &t.adapter));
         OK(peft_model_attach(t.model, t.adapter));
-        tiny_shake(t.model);
+        tiny_perturb(t.model);
         peft_trainer *r = tiny_trainer(t.model, "batch=%d%s", BATCH, cached ? ",cache_features=1000000" : "");
         tiny_batch b = tiny_batch_make(t.model, BATCH, 0);
         for (int i = 0; i < 2; i++) {

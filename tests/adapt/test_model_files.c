@@ -95,7 +95,7 @@ START_TEST(models_of_several_adapters_are_the_same_after_save_and_load)
         OK(peft_model_attach(t.model, a));
         peft_adapter_free(a);
     }
-    tiny_shake(t.model);
+    tiny_perturb(t.model);
     OK(peft_model_set_note(t.model, "preprocess", note));
     OK(peft_model_set_note(t.model, "class_names", "a"));
     OK(peft_model_set_note(t.model, "class_names", "a,b,c"));

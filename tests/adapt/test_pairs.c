@@ -71,7 +71,7 @@ static outcome check_pair(const char *first, const char *second, const char *mor
                       "%s: %s: %s", who, peft_status_name(s), peft_last_error());
         ck_assert_uint_eq(peft_model_param_count(t.model), count);
     } else {
-        tiny_shake(t.model);
+        tiny_perturb(t.model);
         peft_trainer *r = tiny_trainer(t.model, "batch=3,lr=1e-2");
         for (int i = 0; i < 3; i++) tiny_step(r, 3, 3 * i);
         peft_trainer_free(r);

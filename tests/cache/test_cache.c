@@ -196,7 +196,7 @@ START_TEST(training_with_given_side_images_is_bit_equal_with_a_cache)
         tiny_batch b = tiny_batch_make(t.model, 4, 0);
         peft_tensor *side = tiny_tensor(t.ctx, PEFT_F32, 4, 4, 3, 16, 16);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
-        tiny_shake_tensor(side, "side", 1);
+        tiny_perturb_tensor(side, "side", 1);
         for (int step = 0; step < 3; step++) {
             OK(peft_trainer_input(x, "side_images", side));
             OK(peft_trainer_step(x, b.images, b.labels, b.ids));

@@ -133,7 +133,7 @@ START_TEST(the_order_of_ept_entries_does_not_matter)
 {
     tiny t = VARIANT(.method = "ept", .options = "length=5");
     peft_tensor *p = prompt_of(&t, "prompt");
-    tiny_shake_tensor(p, "prompt", 2);
+    tiny_perturb_tensor(p, "prompt", 2);
     peft_tensor *before = logits_of(&t);
     pk_real *x = peft_tensor_data(p);
     for (int64_t i = 0; i < peft_tensor_count(p); i += LENGTH)           /* reverses the entries of each row */
@@ -167,7 +167,7 @@ START_TEST(prompt_rows_that_pooling_ignores_have_no_gradient)
 {
     for (int mean = 0; mean < 2; mean++) {
         tiny t = VARIANT(.backbone = mean ? "pool=mean" : NULL, .method = "ept", .options = "length=5", .classes = 3);
-        tiny_shake(t.model);
+        tiny_perturb(t.model);
         peft_trainer *r = backward(&t);
         const peft_param *p = peft_model_find_param(t.model, "prompt");
         const int64_t layers = p->value.dim[0], rows = p->value.dim[1];
@@ -210,7 +210,7 @@ static void add_all(peft_tensor *t, double v)
 START_TEST(adding_to_all_ept_entries_adds_to_their_sum)
 {
     tiny t = VARIANT(.method = "ept", .options = "length=5", .classes = 3);
-    tiny_shake_tensor(prompt_of(&t, "prompt"), "prompt", 2);
+    tiny_perturb_tensor(prompt_of(&t, "prompt"), "prompt", 2);
     tiny one = model_with_one_entry(&t);
     ck_assert_double_le(difference(logits_of(&t), logits_of(&one)), 1e-12);
     add_all(prompt_of(&t, "prompt"), log(7));
@@ -227,7 +227,7 @@ START_TEST(the_gradient_of_an_ept_row_is_softmax_times_that_of_its_sum)
 {
     tiny t = VARIANT(.method = "ept", .options = "length=5", .classes = 3);
     peft_param *p = peft_model_find_param(t.model, "prompt");
-    tiny_shake_tensor(&p->value, "prompt", 2);
+    tiny_perturb_tensor(&p->value, "prompt", 2);
     tiny one = model_with_one_entry(&t);
     peft_trainer *r = backward(&t), *r1 = backward(&one);
     const pk_real *x = p->value.data, *g = p->grad.data;
@@ -255,7 +255,7 @@ START_TEST(the_key_bias_has_no_gradient_without_a_sink)
 {
     for (int sink = 0; sink < 2; sink++) {
         tiny t = VARIANT(.method = "bitfit", .second = sink ? "ept" : NULL, .classes = 3);
-        tiny_shake(t.model);
+        tiny_perturb(t.model);
         peft_trainer *r = backward(&t);
         for (int l = 0; l < 3; l++) {
             char name[40];
@@ -299,7 +299,7 @@ START_TEST(the_order_of_vpt_prompts_does_not_matter)
         tiny t = VARIANT(.method = "vpt", .options = forms[f]);
         for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
             pf_param *p = peft_model_param(t.model, i);
-            tiny_shake_tensor(&p->value, p->name, 1);
+            tiny_perturb_tensor(&p->value, p->name, 1);
         }
         peft_tensor *before = logits_of(&t);
         swap_tokens(t.model);

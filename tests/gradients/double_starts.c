@@ -56,8 +56,8 @@ START_TEST(options_of_equal_lora_scale_give_equal_models)
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         tiny a = VARIANT(.method = "lora", .options = pairs[i][0]),
              b = VARIANT(.method = "lora", .options = pairs[i][1]);
-        tiny_shake(a.model);
-        tiny_shake(b.model);
+        tiny_perturb(a.model);
+        tiny_perturb(b.model);
         ck_assert_double_le(difference(logits_of(&a), logits_of(&b)), 1e-12);
         tiny_free(&a);
         tiny_free(&b);
@@ -65,8 +65,8 @@ START_TEST(options_of_equal_lora_scale_give_equal_models)
     /* Twice alpha alone changes the logits; with half of B as well it does not. */
     tiny a = VARIANT(.method = "lora", .options = "r=4,alpha=8"),
          b = VARIANT(.method = "lora", .options = "r=4,alpha=16");
-    tiny_shake(a.model);
-    tiny_shake(b.model);
+    tiny_perturb(a.model);
+    tiny_perturb(b.model);
     ck_assert_double_gt(difference(logits_of(&a), logits_of(&b)), 1e-6);
     for (size_t i = 0; i < peft_model_param_count(b.model); i++) {
         pf_param *p = peft_model_param(b.model, i);
@@ -109,7 +109,7 @@ START_TEST(gradients_do_not_depend_on_frozen_weights)
         for (int k = 0; k < 2; k++)
             for (size_t i = 0; i < frozen.adapter->params.count; i++) {
                 pf_param *p = (k ? full.adapter : frozen.adapter)->params.item[i];
-                tiny_shake_tensor(&p->value, p->name, 0.3);
+                tiny_perturb_tensor(&p->value, p->name, 0.3);
             }
         peft_trainer *a = backward(&frozen), *b = backward(&full);
         for (size_t i = 0; i < frozen.adapter->params.count; i++) {
@@ -138,7 +138,7 @@ static peft_tensor *logits_with_offsets(const char *method, const char *options,
         char name[64];
         snprintf(name, sizeof name, "blocks.%d.%s", (int)l, tensor);
         /* "odd" and "even" are seeds: all methods get the same values */
-        tiny_shake_tensor(peft_param_value(peft_model_find_param(t.model, name)), l % 2 ? "odd" : "even", 0.5);
+        tiny_perturb_tensor(peft_param_value(peft_model_find_param(t.model, name)), l % 2 ? "odd" : "even", 0.5);
     }
     peft_tensor *logits = logits_of(&t);
     tiny_free(&t);
@@ -196,12 +196,12 @@ static peft_tensor *fpt_logits(const char *options, order moved)
     tiny t = { .ctx = tiny_plain_context() };
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     for (size_t i = 0; i < t.backbone->weights; i++)
-        tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
+        tiny_perturb_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
     if (moved == ALL_PERMUTED) permute_positions(t.backbone);
     t.model = tiny_model(t.backbone, "classes=3,head=side_encoder");
     t.adapter = tiny_adapter(t.backbone, "fpt", options);
     OK(peft_model_attach(t.model, t.adapter));
-    tiny_shake(t.model);
+    tiny_perturb(t.model);
     tiny_batch b = tiny_batch_make(t.model, BATCH, 0);
     peft_tensor *small = tiny_tensor(t.ctx, PEFT_F32, 4, BATCH, 3, 8, 8);
     peft_tensor *logits = tiny_tensor(t.ctx, PF_REAL, 2, BATCH, 3), *image = tiny_tensor(t.ctx, PEFT_F32, 4, BATCH, 3,

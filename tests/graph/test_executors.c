@@ -60,7 +60,7 @@ static bool attach_second(const tiny *t, peft_adapter *more)
     if (s == PEFT_E_SHAPE || s == PEFT_E_STATE) return false;
     OK(s);
     peft_trainer_free(r);
-    tiny_shake(t->model);
+    tiny_perturb(t->model);
     return true;
 }
 

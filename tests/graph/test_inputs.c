@@ -44,7 +44,7 @@ static tiny make(void)
     t.model = tiny_model(t.backbone, "classes=3");
     OK(peft_adapter_create(t.backbone, "two_inputs", NULL, &t.adapter));
     OK(peft_model_attach(t.model, t.adapter));
-    tiny_shake(t.model);
+    tiny_perturb(t.model);
     return t;
 }
 
@@ -83,7 +83,7 @@ START_TEST(inputs_are_passed_by_name)
     peft_tensor *zero = zero_tokens(&t, BATCH), *x = random_tokens(&t, BATCH), *one = zero_tokens(&t, 1);
     float early[9], zeros[9], late_only[9], single[3];
     peft_model *without = tiny_model(t.backbone, "classes=3");
-    tiny_shake(without);
+    tiny_perturb(without);
     plain = tiny_session(without, "batch=%d", BATCH);
     tiny_batch b = tiny_batch_make(without, BATCH, 0);
     peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, BATCH, 3);

@@ -59,7 +59,7 @@ START_TEST(a_saved_directory_loads_to_the_same_model)
     peft_adapter *a, *alone;
     OK(peft_adapter_create(b, t->method, o, &a));
     OK(peft_model_attach(m, a));
-    tiny_shake(m);
+    tiny_perturb(m);
     char first[128], second[128], third[128];
     snprintf(first, sizeof first, "%s", tiny_path("first"));
     snprintf(second, sizeof second, "%s", tiny_path("second"));

@@ -310,7 +310,7 @@ START_TEST(a_failed_save_never_leaves_a_mixture)
     peft_options *o = tiny_options(ctx, "alpha=16");
     OK(peft_adapter_create(b, "lora", NULL, &old));
     OK(peft_adapter_create(b, "lora", o, &new));
-    tiny_shake_tensor(peft_param_value(peft_adapter_param(new, 0)), "new", 0.5);
+    tiny_perturb_tensor(peft_param_value(peft_adapter_param(new, 0)), "new", 0.5);
     const size_t bytes = pf_tensor_bytes(peft_param_value(peft_adapter_param(old, 0)));
     for (bool done = false; !done; fail_from++) {
         OK(peft_adapter_save_hf(old, dir, NULL));

@@ -27,7 +27,7 @@ static pair pair_make(const char *isa, const char *shape, peft_dtype type, tiny_
 {
     pair p = { tiny_context(isa, 2), { NULL, NULL }, type };
     peft_backbone *b = tiny_backbone(p.ctx, shape, "seed=5");
-    for (size_t i = 0; i < b->weights; i++) tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.2);
+    for (size_t i = 0; i < b->weights; i++) tiny_perturb_tensor(&b->weight[i].tensor, b->weight[i].name, 0.2);
     tiny_save_backbone(b, &(tiny_save){ .naming = naming, .type = type }, tiny_path("half"));
     p.backbone[0] = tiny_load(p.ctx, tiny_path("half"), "");
     load_f32_copy(&p);
@@ -96,7 +96,7 @@ static void train(tiny_bits *bits, peft_backbone *b, const char *method, const c
     peft_model *m = tiny_model(b, tiny_head(method, NULL));
     peft_adapter *a = method ? tiny_adapter(b, method, options) : NULL;
     if (a) OK(peft_model_attach(m, a));
-    tiny_shake(m);
+    tiny_perturb(m);
     tiny_bits_logits(bits, m);
     if (tiny_has_taps(a)) add_feature(bits, m);
     peft_trainer *t = tiny_trainer(m, "batch=4,lr=0.01");

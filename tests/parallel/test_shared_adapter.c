@@ -166,7 +166,7 @@ static void check_use_during_training(const char *head)
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = head });
     peft_model *other = tiny_model(t.backbone, "classes=4");
     OK(peft_model_attach(other, t.adapter));
-    tiny_shake(other);
+    tiny_perturb(other);
     peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=%g", 0.05);
     tiny_batch image = tiny_batch_make(other, 1, 77), b = tiny_batch_make(t.model, 2, 0);
     worker *recorder[TASKS], *w[TASKS];

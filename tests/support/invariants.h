@@ -24,7 +24,7 @@ static inline tiny make_variant(const variant *v)
     snprintf(model, sizeof model, "classes=%d", v->classes);
     t.backbone = tiny_backbone(t.ctx, BACKBONE, v->backbone);
     for (size_t i = 0; i < t.backbone->weights; i++)
-        tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
+        tiny_perturb_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
     t.model = tiny_model(t.backbone, model);
     if (v->method) {
         t.adapter = tiny_adapter(t.backbone, v->method, v->options);

@@ -27,7 +27,7 @@ static inline tiny method_model(peft_context *ctx, const char *backbone, const c
     tiny t = { .ctx = ctx, .backbone = tiny_backbone(ctx, "width=24,mlp=40,heads=3", backbone) };
     char text[160];
     for (size_t i = 0; i < t.backbone->weights; i++)
-        tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
+        tiny_perturb_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
     peft_options *o = method_options(ctx, method, classes, more);
     peft_status s = peft_adapter_create(t.backbone, method, o, &t.adapter);
     peft_options_free(o);
@@ -38,7 +38,7 @@ static inline tiny method_model(peft_context *ctx, const char *backbone, const c
     OK(peft_model_attach(t.model, t.adapter));
     for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
         peft_param *p = peft_model_param(t.model, i);
-        tiny_shake_tensor(peft_param_value(p), peft_param_name(p), 0.6);
+        tiny_perturb_tensor(peft_param_value(p), peft_param_name(p), 0.6);
     }
     return t;
 }

@@ -201,7 +201,7 @@ static inline uint64_t tiny_stream(const char *name)
 }
 
 /* Adds pseudorandom numbers in -amplitude..amplitude to a tensor; they depend on the name only. */
-static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double amplitude)
+static inline void tiny_perturb_tensor(peft_tensor *t, const char *name, double amplitude)
 {
     pk_real *x = peft_tensor_data(t);
     for (int64_t i = 0; i < peft_tensor_count(t); i++)
@@ -209,11 +209,11 @@ static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double am
 }
 
 /* Adds pseudorandom numbers to all parameters: an initial zero would hide errors in what it is multiplied with. */
-static inline void tiny_shake(peft_model *m)
+static inline void tiny_perturb(peft_model *m)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
         peft_param *p = peft_model_param(m, i);
-        tiny_shake_tensor(peft_param_value(p), peft_param_name(p), 0.05);
+        tiny_perturb_tensor(peft_param_value(p), peft_param_name(p), 0.05);
     }
 }
 
@@ -247,7 +247,7 @@ static inline tiny tiny_make(const tiny_spec *s)
         t.adapter = tiny_adapter(t.backbone, s->method, s->adapter);
         OK(peft_model_attach(t.model, t.adapter));
     }
-    tiny_shake(t.model);
+    tiny_perturb(t.model);
     return t;
 }
 

@@ -33,7 +33,7 @@ static tiny fenced_model(failing_alloc *f, const char *backbone, const char *met
     t.adapter = tiny_adapter(t.backbone, method, NULL);
     t.model = tiny_model(t.backbone, tiny_head(method, model));
     OK(peft_model_attach(t.model, t.adapter));
-    tiny_shake(t.model);
+    tiny_perturb(t.model);
     return t;
 }
 

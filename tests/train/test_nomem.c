@@ -162,7 +162,7 @@ static fixture *fixture_make(const char *method)
     w->model = tiny_model(w->backbone, "classes=3,head=bn_linear");
     w->idle = tiny_model(w->backbone, "classes=3");
     OK(peft_model_attach(w->model, w->adapter));
-    tiny_shake(w->model);
+    tiny_perturb(w->model);
     w->trainer = tiny_trainer(w->model, "batch=6");
     w->session = tiny_session(w->model, "batch=6");
     w->batch = tiny_batch_make(w->model, 6, 0);

@@ -24,7 +24,7 @@ enum { USUAL_SEED = 7, OTHER_SEED = 12 };
 static tiny tiny_for(const run *r, start how)
 {
     tiny t = tiny_make(&r->net);
-    if (how == OTHER_START) tiny_shake(t.model);
+    if (how == OTHER_START) tiny_perturb(t.model);
     OK(peft_context_set_seed(t.ctx, how == OTHER_START ? OTHER_SEED : USUAL_SEED));
     return t;
 }

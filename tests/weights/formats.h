@@ -207,7 +207,7 @@ static inline void write_format(const peft_backbone *b, const format *f, unsigne
 static inline peft_backbone *random_backbone(peft_context *ctx, const char *create)
 {
     peft_backbone *b = tiny_backbone(ctx, create, NULL);
-    for (size_t i = 0; i < b->weights; i++) tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
+    for (size_t i = 0; i < b->weights; i++) tiny_perturb_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
     return b;
 }
 

@@ -68,7 +68,7 @@ START_TEST(every_form_is_saved_and_loaded)
         peft_backbone *original = tiny_backbone(ctx, "image_size=16,patch=4,width=48,depth=3,heads=3",
                                                 forms[i].backbone);
         for (size_t k = 0; k < original->weights; k++)
-            tiny_shake_tensor(&original->weight[k].tensor, original->weight[k].name, 0.3);
+            tiny_perturb_tensor(&original->weight[k].tensor, original->weight[k].name, 0.3);
         /* the notes mean, std and image_size */
         snprintf(original->note[0], PF_NOTE_MAX, "0.1:0.2:0.3");
         snprintf(original->note[1], PF_NOTE_MAX, "0.4:0.5:0.6");

@@ -186,7 +186,7 @@ START_TEST(a_gated_mlp_equals_its_quickgelu_form)
         peft_adapter *a = tiny_adapter(i ? gated : plain, "lora", NULL);
         OK(peft_model_attach(m[i], a));
         peft_adapter_free(a);
-        tiny_shake(m[i]);
+        tiny_perturb(m[i]);
         t[i] = tiny_trainer(m[i], "batch=3");
         tiny_step(t[i], 3, 0);
     }

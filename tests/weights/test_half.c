@@ -66,7 +66,7 @@ static peft_backbone *backbone_of_hard_values(peft_context *ctx, int h)
     peft_backbone *b = tiny_default_backbone(ctx);
     const size_t n = hard_values(h, x);
     for (size_t i = 0; i < b->weights; i++) {
-        tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
+        tiny_perturb_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
         float *to = b->weight[i].tensor.data;
         for (size_t k = 0; k < n && (int64_t)k < peft_tensor_count(&b->weight[i].tensor); k++) to[k] = x[k];
     }
