@@ -60,7 +60,7 @@ static tiny make(const char *second)
 /* The logits of one batch. */
 static void predict(const tiny *t, float logits[BATCH * CLASSES])
 {
-    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
+    tiny_batch b = tiny_first_batch(t->model, BATCH);
     peft_session *s = tiny_session(t->model, "batch=%d", BATCH);
     peft_tensor *out = tiny_tensor(t->ctx, PEFT_F32, 2, BATCH, CLASSES);
     OK(peft_session_predict(s, b.images, out));
@@ -75,7 +75,7 @@ static void train(const tiny *t, const char *options, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=%d%s", BATCH, options);
     for (int n = BATCH; n >= 1; n--) {
-        tiny_batch b = tiny_batch_make(t->model, n, 0);
+        tiny_batch b = tiny_first_batch(t->model, n);
         OK(peft_trainer_step(r, b.images, b.labels, b.ids));
         tiny_batch_free(&b);
     }
@@ -302,7 +302,7 @@ START_TEST(features_that_depend_on_a_buffer_are_not_cached)
         OK(peft_model_attach(t.model, t.adapter));
         tiny_perturb(t.model);
         peft_trainer *r = tiny_trainer(t.model, "batch=%d%s", BATCH, cached ? ",cache_features=1000000" : "");
-        tiny_batch b = tiny_batch_make(t.model, BATCH, 0);
+        tiny_batch b = tiny_first_batch(t.model, BATCH);
         for (int i = 0; i < 2; i++) {
             OK(peft_trainer_step(r, b.images, b.labels, b.ids));
             loss[cached][i] = peft_trainer_get(r, "loss");

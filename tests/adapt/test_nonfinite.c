@@ -83,7 +83,7 @@ START_TEST(training_states_with_nan_are_not_saved)
     OK(peft_trainer_save(r, tiny_path("state")));
     const double huge_lr_scale = 1e300, no_decay = 0;
     OK(peft_trainer_group(r, "head.weight", huge_lr_scale, no_decay));
-    tiny_batch b = tiny_batch_make(t.model, 3, 0);
+    tiny_batch b = tiny_first_batch(t.model, 3);
     FAILS(PEFT_E_NONFINITE, "head.weight", peft_trainer_step(r, b.images, b.labels, b.ids));
     tiny_batch_free(&b);
     FAILS(PEFT_E_NONFINITE, "param.head.weight", peft_trainer_save(r, tiny_path("state")));
@@ -124,7 +124,7 @@ END_TEST
 START_TEST(predictions_with_nan_are_an_error_that_names_the_image)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3" });
-    tiny_batch b = tiny_batch_make(t.model, 4, 0);
+    tiny_batch b = tiny_first_batch(t.model, 4);
     peft_tensor *y = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3), *good = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
     peft_session *s = tiny_session(t.model, "batch=4");
     const float *got = peft_tensor_cdata(y), *want = peft_tensor_cdata(good);

@@ -227,7 +227,7 @@ static void *predict_with_factor(void *with)
         OK(peft_adapter_create(b, "factor", NULL, &a));
         OK(peft_model_attach(m, a));
         peft_session *s = tiny_session(m, "batch=2");
-        tiny_batch images = tiny_batch_make(m, 2, 0);
+        tiny_batch images = tiny_first_batch(m, 2);
         peft_tensor *logits = tiny_tensor(ctx, PEFT_F32, 2, 2, 3);
         OK(peft_session_predict(s, images.images, logits));
         const bool zero = !strcmp(with, "zero");

@@ -136,7 +136,7 @@ START_TEST(refused_threads_give_a_warning_and_the_same_bits)
         snprintf(want, sizeof want, "1 the system gave %d of 4 threads", threads);
         if (round) ck_assert_msg(strstr(last_log, want) != NULL, "'%s' lacks '%s'", last_log, want);
         else ck_assert_str_eq(last_log, "");
-        tiny_batch b = tiny_batch_make(t.model, 4, 0);
+        tiny_batch b = tiny_first_batch(t.model, 4);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, (int)t.model->classes);
         OK(peft_session_predict(s, b.images, logits));
         tiny_bits_tensor(&bits[round > 0], "logits", "", logits);

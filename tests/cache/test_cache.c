@@ -98,7 +98,7 @@ START_TEST(steps_on_cached_samples_need_no_images)
         for (int k = 0; k < 2; k++) {                        /* k 0: with images in every step, 1: in the first only */
             tiny t = tiny_make(&(tiny_spec){ .method = methods[i] });
             peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,cache_features=4000000");
-            tiny_batch b = tiny_batch_make(t.model, 4, 0), two = tiny_batch_make(t.model, 2, 1);
+            tiny_batch b = tiny_first_batch(t.model, 4), two = tiny_batch_make(t.model, 2, 1);
             int64_t unknown[4] = { 0, 1, 77, 2 };
             if (k) FAILS(PEFT_E_NOTFOUND, "id 0 (sample_ids[0])", peft_trainer_step(x, NULL, b.labels, b.ids));
             OK(peft_trainer_step(x, b.images, b.labels, b.ids));
@@ -122,7 +122,7 @@ START_TEST(steps_on_cached_samples_need_no_images)
         tiny_bits_free(&bits[0]);
     }
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
-    tiny_batch b = tiny_batch_make(t.model, 2, 0);
+    tiny_batch b = tiny_first_batch(t.model, 2);
     peft_trainer *x = tiny_trainer(t.model, "batch=2");
     FAILS(PEFT_E_INVALID, "images", peft_trainer_step(x, NULL, b.labels, b.ids));
     peft_trainer_free(x);
@@ -193,7 +193,7 @@ START_TEST(training_with_given_side_images_is_bit_equal_with_a_cache)
     for (int k = 0; k < 2; k++) {
         tiny t = tiny_make(&(tiny_spec){ .method = "fpt", .adapter = "side_input=given,dropout=0.3" });
         peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2%s", k ? ",cache_features=4000000" : "");
-        tiny_batch b = tiny_batch_make(t.model, 4, 0);
+        tiny_batch b = tiny_first_batch(t.model, 4);
         peft_tensor *side = tiny_tensor(t.ctx, PEFT_F32, 4, 4, 3, 16, 16);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
         tiny_perturb_tensor(side, "side", 1);

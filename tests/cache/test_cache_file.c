@@ -63,7 +63,7 @@ enum { LOGITS = 4 * 3 };                                 /* images of a step, cl
 static void first_logits(const char *options, float logits[LOGITS])
 {
     tiny t = tiny_make(&linear_probe);
-    tiny_batch b = tiny_batch_make(t.model, 4, 0);
+    tiny_batch b = tiny_first_batch(t.model, 4);
     peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2%s", options);
     OK(peft_trainer_step(x, b.images, b.labels, b.ids));
     memcpy(logits, peft_tensor_cdata(peft_trainer_logits(x)), LOGITS * sizeof *logits);

@@ -92,7 +92,7 @@ static double check_tensor(slope *s, peft_param *p, const pk_real *g, double uni
 /* Checks the gradients of all parameters; returns the largest error. */
 static double check_model(tiny *t, const form *f, const char *what)
 {
-    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
+    tiny_batch b = tiny_first_batch(t->model, BATCH);
     pk_real *grad = gradients(t->model, f->trainer, &b), *g = grad;
     slope s = { .t = tiny_trainer(t->model, "batch=%d,executor=naive,%s", BATCH, f->trainer) };
     backward(s.t, &b);

@@ -304,7 +304,7 @@ START_TEST(passes_change_no_result_of_any_method)
             snprintf(backbone, sizeof backbone, "image_size=%d,patch=4,depth=2%s", SIDE, forms[f].backbone);
             tiny t = method_model(ctx, backbone, tiny_method_name(m), NULL, LAB_CLASSES, forms[f].model);
             ck_assert_msg(t.model, "%s: %s", tiny_method_name(m), peft_last_error());
-            tiny_batch b = tiny_batch_make(t.model, IMAGES, 0);
+            tiny_batch b = tiny_first_batch(t.model, IMAGES);
             pk_real images[IMAGES * 3 * SIDE * SIDE];
             pf_to_real(images, peft_tensor_cdata(b.images), PEFT_F32, IMAGES * 3 * SIDE * SIDE);
             for (size_t i = 0; i < peft_model_param_count(t.model); i++) {

@@ -202,7 +202,7 @@ static peft_tensor *fpt_logits(const char *options, order moved)
     t.adapter = tiny_adapter(t.backbone, "fpt", options);
     OK(peft_model_attach(t.model, t.adapter));
     tiny_perturb(t.model);
-    tiny_batch b = tiny_batch_make(t.model, BATCH, 0);
+    tiny_batch b = tiny_first_batch(t.model, BATCH);
     peft_tensor *small = tiny_tensor(t.ctx, PEFT_F32, 4, BATCH, 3, 8, 8);
     peft_tensor *logits = tiny_tensor(t.ctx, PF_REAL, 2, BATCH, 3), *image = tiny_tensor(t.ctx, PEFT_F32, 4, BATCH, 3,
                                                                                          SIDE, SIDE);

@@ -85,7 +85,7 @@ START_TEST(inputs_are_passed_by_name)
     peft_model *without = tiny_model(t.backbone, "classes=3");
     tiny_perturb(without);
     plain = tiny_session(without, "batch=%d", BATCH);
-    tiny_batch b = tiny_batch_make(without, BATCH, 0);
+    tiny_batch b = tiny_first_batch(without, BATCH);
     peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, BATCH, 3);
     OK(peft_session_predict(plain, b.images, out));
     predict(&t, s, BATCH, 0, zero, zero, zeros);
@@ -118,7 +118,7 @@ START_TEST(a_trainer_step_needs_all_inputs_for_its_batch)
     char text[80];
     peft_trainer *r = tiny_trainer(t.model, "batch=%d,cache_features=1000000", BATCH);
     for (int n = BATCH; n >= 1; n--) {
-        tiny_batch b = tiny_batch_make(t.model, n, 0);
+        tiny_batch b = tiny_first_batch(t.model, n);
         peft_tensor *x = random_tokens(&t, n), *logits = tiny_tensor(t.ctx, PEFT_F32, 2, n, 3);
         OK(peft_trainer_input(r, "early", x));
         const int given_before = n == BATCH ? 0 : n + 1;     /* samples of the input "late" that was given last */
@@ -182,7 +182,7 @@ START_TEST(an_executor_finds_inputs_and_names_missing_ones)
                                .compile = pf_engine_spec(&engine, (pf_compile_spec){ .batch = BATCH,
                                                                                      .training = true }) };
     pf_compiled net;
-    tiny_batch b = tiny_batch_make(t.model, BATCH, 0);
+    tiny_batch b = tiny_first_batch(t.model, BATCH);
     int index;
     OK(pf_compiled_create(&net, &spec));
     OK(pf_exec_bind(&net.exec, NULL));

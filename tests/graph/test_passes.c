@@ -22,7 +22,7 @@ static void record(peft_model *m, bool training, const char *without, tiny_bits 
     const pf_engine engine = { .ctx = m->backbone->ctx, .threads = 1, .kernels = m->backbone->ctx->kernels };
     const pf_loss loss = { .kind = &pf_loss_ce };
     const pf_net_spec spec = net_spec(m, training ? &loss : NULL, &engine, without);
-    tiny_batch b = tiny_batch_make(m, BATCH, 0);
+    tiny_batch b = tiny_first_batch(m, BATCH);
     pf_compiled net;
     OK(pf_compiled_create(&net, &spec));
     OK(pf_exec_bind(&net.exec, NULL));

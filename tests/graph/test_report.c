@@ -232,7 +232,7 @@ START_TEST(the_log_has_the_shapes_and_the_graph_that_run)
         }
     ck_assert_int_eq(patches, 1);
     logged.count = 0;
-    tiny_batch b = tiny_batch_make(t.model, 2, 0);
+    tiny_batch b = tiny_first_batch(t.model, 2);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
     OK(peft_trainer_evaluate(r, b.images, logits));
     for (int i = 0; i < logged.count; i++)

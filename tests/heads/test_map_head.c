@@ -76,7 +76,7 @@ START_TEST(loss_and_gradients_match_the_formulas)
         const bool bce = k & 1;
         double dw[CLASSES * D], db[CLASSES];
         tiny t = make(NULL);
-        tiny_batch b = tiny_batch_make(t.model, N, 0);
+        tiny_batch b = tiny_first_batch(t.model, N);
         const double loss = compute_by_formula(&t, &b, bce, dw, db);
         peft_trainer *x = tiny_trainer(t.model, "batch=%d,loss=%s", N + (k & 2), bce ? "bce" : "ce");
         OK(peft_trainer_backward(x, b.images, bce ? b.targets : b.labels, NULL));
@@ -97,7 +97,7 @@ START_TEST(labels_and_logits_of_another_shape_are_refused)
 {
     /* map_*: one label for each patch; flat_*: one for each image */
     tiny map_tiny = make("lora"), flat_tiny = tiny_make(&(tiny_spec){ .method = "lora" });
-    tiny_batch map = tiny_batch_make(map_tiny.model, N, 0), flat = tiny_batch_make(flat_tiny.model, N, 0);
+    tiny_batch map = tiny_first_batch(map_tiny.model, N), flat = tiny_first_batch(flat_tiny.model, N);
     peft_trainer *map_trainer = tiny_trainer(map_tiny.model, "batch=%d", N),
         *flat_trainer = tiny_trainer(flat_tiny.model, "batch=%d", N);
     int64_t dims[PEFT_MAX_DIMS];
@@ -163,7 +163,7 @@ START_TEST(a_trained_model_predicts_the_same_after_save_and_load)
     OK(peft_trainer_fit(x, 12, next_batch, NULL, t.model));
     ck_assert_double_lt(peft_trainer_get(x, "loss"), 0.8 * first);
     peft_trainer_free(x);
-    tiny_batch b = tiny_batch_make(t.model, N, 0);
+    tiny_batch b = tiny_first_batch(t.model, N);
     peft_tensor *logits[2];
     peft_model *loaded;
     const char *path = tiny_path("map.safetensors");

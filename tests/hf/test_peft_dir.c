@@ -29,7 +29,7 @@ static const struct save_case { const char *method, *options, *save, *backbone, 
 static peft_tensor *logits_of(peft_model *m)
 {
     peft_session *s = tiny_session(m, "batch=2");
-    tiny_batch batch = tiny_batch_make(m, 2, 0);
+    tiny_batch batch = tiny_first_batch(m, 2);
     peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
     OK(peft_session_predict(s, batch.images, logits));
     tiny_finite(logits, "logits");

@@ -150,7 +150,7 @@ START_TEST(the_cache_file_lock_stays_with_the_parent)
     pid_t child = fork();
     if (!child) {
         char c;
-        tiny_batch b = tiny_batch_make(t.model, 4, 0);
+        tiny_batch b = tiny_first_batch(t.model, 4);
         peft_status s = peft_trainer_step(first, b.images, b.labels, b.ids);
         close(hold[1]);
         _exit(read(hold[0], &c, 1) < 0 || s);

@@ -26,7 +26,7 @@ static void predict(const char *isa, const char *gemm, float logits[6])
     tiny t = tiny_make(&(tiny_spec){ .isa = isa, .method = "lora" });
     OK(peft_context_set_gemm(t.ctx, gemm));
     peft_session *s = tiny_session(t.model, "batch=2");
-    tiny_batch b = tiny_batch_make(t.model, 2, 0);
+    tiny_batch b = tiny_first_batch(t.model, 2);
     peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
     OK(peft_session_predict(s, b.images, out));
     memcpy(logits, peft_tensor_cdata(out), 6 * sizeof(float));
@@ -83,7 +83,7 @@ START_TEST(without_blas_products_are_computed_in_plain_c)
     OK(peft_context_set_gemm(t.ctx, "auto"));
     peft_session *s = tiny_session(t.model, "batch=2");
     ck_assert_ptr_nonnull(strstr(last_message, "level 1: matrices are multiplied by plain C"));
-    tiny_batch b = tiny_batch_make(t.model, 2, 0);
+    tiny_batch b = tiny_first_batch(t.model, 2);
     peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
     OK(peft_session_predict(s, b.images, out));
     peft_tensor_free(out);

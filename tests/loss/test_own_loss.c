@@ -221,7 +221,7 @@ START_TEST(wrong_gradients_are_refused)
 {
     peft_trainer *x;
     tiny t = make_trainer(&setups[1], "ce", &x);
-    tiny_batch b = tiny_batch_make(t.model, N, 0);
+    tiny_batch b = tiny_first_batch(t.model, N);
     peft_tensor *g = tiny_tensor(t.ctx, PEFT_F32, 2, N, 3), *small = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, N, 3), *i64_gradient = tiny_tensor(t.ctx, PEFT_I64, 2, N, 3);
     tiny_bits before = { 0 }, after = { 0 };
@@ -279,7 +279,7 @@ START_TEST(labels_are_passed_to_the_function_unchecked)
 {
     peft_trainer *x;
     tiny t = make_trainer(&setups[0], "ce", &x);
-    tiny_batch b = tiny_batch_make(t.model, N, 0);
+    tiny_batch b = tiny_first_batch(t.model, N);
     peft_tensor *odd = tiny_tensor(t.ctx, PEFT_F64, 3, 2, 5, 7);
     const peft_tensor *passed = odd;
     OK(peft_trainer_set_loss(x, sum_of_logits, &passed));

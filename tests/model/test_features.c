@@ -67,7 +67,7 @@ START_TEST(logits_equal_the_head_of_the_features)
         snprintf(model, sizeof model, "classes=3,pool=%s", pools[p]);
         tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = model });
         peft_session *s = tiny_session(t.model, "batch=%d", N);
-        tiny_batch b = tiny_batch_make(t.model, N, 0);
+        tiny_batch b = tiny_first_batch(t.model, N);
         peft_tensor *f = features(t.model, N, 0), *logits = tiny_tensor(t.ctx, PF_REAL, 2, N, 3);
         OK(peft_session_predict(s, b.images, logits));
         const pk_real *x = peft_tensor_cdata(f), *y = peft_tensor_cdata(logits),
@@ -192,7 +192,7 @@ START_TEST(models_without_a_pooled_feature_refuse)
     tiny fpt = tiny_make(&(tiny_spec){ .method = "fpt" });
     peft_session *patch_session = tiny_session(patch_head.model, "batch=%d,taps=feature", N),
         *fpt_session = tiny_session(fpt.model, "batch=%d", N);
-    tiny_batch b = tiny_batch_make(fpt.model, N, 0);
+    tiny_batch b = tiny_first_batch(fpt.model, N);
     peft_tensor *out = tiny_tensor(fpt.ctx, PF_REAL, 2, N, WIDTH);
     FAILS(PEFT_E_UNSUPPORTED, "head=patch_linear", peft_session_features(patch_session, b.images, out));
     FAILS(PEFT_E_UNSUPPORTED, "method 'fpt'", peft_session_features(fpt_session, b.images, out));

@@ -52,7 +52,7 @@ static void check_predictions_beside_training(const tiny_spec *spec)
     int states = 0;
     tiny t = tiny_make(spec);
     peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=%g", 0.05);
-    tiny_batch image = tiny_batch_make(t.model, 1, 77), b = tiny_batch_make(t.model, 2, 0);
+    tiny_batch image = tiny_batch_make(t.model, 1, 77), b = tiny_first_batch(t.model, 2);
     reader *recorder = open_reader(t.model, &image), *r[READERS];
     pthread_t thread[READERS];
     atomic_store(&training, 0);

@@ -241,7 +241,7 @@ END_TEST
 /* Writes the logits of two images, three classes each. */
 static void predict(const tiny *t, peft_session *s, float *to)
 {
-    tiny_batch b = tiny_batch_make(t->model, 2, 0);
+    tiny_batch b = tiny_first_batch(t->model, 2);
     peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, 2, 3);
     OK(peft_session_predict(s, b.images, logits));
     memcpy(to, peft_tensor_cdata(logits), 6 * sizeof *to);

@@ -288,7 +288,7 @@ START_TEST(a_rank_without_labels_calls_the_reducer)
     rank_trainer p = rank_trainer_make(&r, 1), undisturbed = rank_trainer_make(&r, 1);
     fault f = { .mode = FINE };
     reduce_alone(p.trainer, faulty, &f);
-    tiny_batch b = tiny_batch_make(p.t.model, HALF, 0);
+    tiny_batch b = tiny_first_batch(p.t.model, HALF);
     memset(peft_tensor_data(b.labels), 0, pf_tensor_bytes(b.labels));
     const uint64_t before = state_hash(p.trainer);
     OK(peft_trainer_step(p.trainer, b.images, b.labels, NULL));
@@ -313,7 +313,7 @@ START_TEST(a_restored_trainer_reduces_after_the_same_batches)
     fault f = { .mode = FINE }, g = { .mode = FINE };
     reduce_alone(p.trainer, faulty, &f);
     reduce_alone(resumed.trainer, faulty, &g);
-    tiny_batch b = tiny_batch_make(p.t.model, HALF, 0);
+    tiny_batch b = tiny_first_batch(p.t.model, HALF);
     memset(peft_tensor_data(b.labels), 0, pf_tensor_bytes(b.labels));
     OK(peft_trainer_step(p.trainer, b.images, b.labels, NULL));
     for (int saved = 0; saved < 2; saved++) {

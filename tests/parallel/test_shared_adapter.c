@@ -168,7 +168,7 @@ static void check_use_during_training(const char *head)
     OK(peft_model_attach(other, t.adapter));
     tiny_perturb(other);
     peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=%g", 0.05);
-    tiny_batch image = tiny_batch_make(other, 1, 77), b = tiny_batch_make(t.model, 2, 0);
+    tiny_batch image = tiny_batch_make(other, 1, 77), b = tiny_first_batch(t.model, 2);
     worker *recorder[TASKS], *w[TASKS];
     pthread_t thread[TASKS];
     for (int k = 0; k < TASKS; k++) {

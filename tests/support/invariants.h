@@ -44,7 +44,7 @@ static inline tiny make_variant(const variant *v)
 /* The model's logits for one batch; the caller frees them. */
 static inline peft_tensor *logits_of(const tiny *t)
 {
-    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
+    tiny_batch b = tiny_first_batch(t->model, BATCH);
     peft_session *s = tiny_session(t->model, "batch=%d", BATCH);
     peft_tensor *logits = tiny_tensor(t->ctx, PF_REAL, 2, BATCH, (int)t->model->classes);
     OK(peft_session_predict(s, b.images, logits));
@@ -68,7 +68,7 @@ static inline double difference(peft_tensor *a, peft_tensor *b)
 /* A new trainer after one backward pass, which holds the gradients of one batch; the caller frees it. */
 static inline peft_trainer *backward(const tiny *t)
 {
-    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
+    tiny_batch b = tiny_first_batch(t->model, BATCH);
     peft_trainer *r = tiny_trainer(t->model, "batch=%d", BATCH);
     OK(peft_trainer_backward(r, b.images, b.labels, NULL));
     tiny_batch_free(&b);

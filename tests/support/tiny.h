@@ -338,6 +338,9 @@ static inline tiny_batch tiny_batch_make(const peft_model *m, int n, int first)
     return b;
 }
 
+/* The same with the sample ids 0, 1, ..., n - 1. */
+static inline tiny_batch tiny_first_batch(const peft_model *m, int n) { return tiny_batch_make(m, n, 0); }
+
 static inline void tiny_batch_free(tiny_batch *b)
 {
     peft_tensor_free(b->images);

@@ -103,7 +103,7 @@ START_TEST(overflowing_gradients_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ln_tune", .model = "classes=3,head_init=zero" });
     peft_trainer *r = tiny_trainer(t.model, "batch=%d,loss=bce_sum,class_weights=\"1e30,1e30,1e30\"", N);
-    tiny_batch b = tiny_batch_make(t.model, N, 0);
+    tiny_batch b = tiny_first_batch(t.model, N);
     tiny_bits before = { 0 }, after = { 0 };
     peft_tensor *gamma = peft_param_value(peft_model_find_param(t.model, "norm.weight"));
     peft_tensor *head = peft_param_value(peft_model_find_param(t.model, "head.weight"));
@@ -216,7 +216,7 @@ START_TEST(wrong_arguments_of_predictions_are_refused)
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     peft_trainer *r = tiny_trainer(t.model, "batch=%d", N);
     peft_session *s = tiny_session(t.model, "batch=%d,taps=feature", N), *unknown_tap = NULL;
-    tiny_batch b = tiny_batch_make(t.model, N, 0);
+    tiny_batch b = tiny_first_batch(t.model, N);
     peft_tensor *narrow = tiny_tensor(t.ctx, PEFT_F32, 2, N, 2), *wrong = tiny_tensor(t.ctx, PEFT_I64, 2, N, 3);
     peft_options *o = tiny_options(t.ctx, "taps=\"embed,block.9\"");
     REFUSES("tap 'feature': nothing predicted yet", peft_session_tap(s, "feature"));

@@ -66,7 +66,7 @@ START_TEST(a_detached_adapter_leaves_no_trace)
         if (tiny_method(i)->network) continue;            /* such a method needs its own head */
         tiny t = tiny_make(&(tiny_spec){ .model = "classes=3" });
         peft_adapter *a = tiny_adapter(t.backbone, tiny_method_name(i), NULL);
-        tiny_batch b = tiny_batch_make(t.model, 1, 0);
+        tiny_batch b = tiny_first_batch(t.model, 1);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 1, 3);
         /* predicts before the adapter is attached, after it was trained and detached, and again */
         for (int k = 0; k < 3; k++) {
@@ -108,7 +108,7 @@ START_TEST(objects_can_be_freed_in_any_order)
         OK(peft_model_attach(t.model, t.adapter));
         peft_trainer *x = tiny_trainer(t.model, "batch=2");
         peft_session *s = tiny_session(t.model, "batch=2");
-        tiny_batch b = tiny_batch_make(t.model, 2, 0);
+        tiny_batch b = tiny_first_batch(t.model, 2);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
         bool freed[6] = { false };
         for (int remaining = 6, permutation = order; remaining > 0; permutation /= remaining--) {

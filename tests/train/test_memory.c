@@ -59,7 +59,7 @@ static void check_planned(const char *method, const char *options)
     failing_alloc f;
     tiny t = fenced_model(&f, TINY_WIDE, method, "classes=3");
     size_t base = peft_context_memory_used(t.ctx);
-    tiny_batch b = tiny_batch_make(t.model, 6, 0), part = tiny_batch_make(t.model, 4, 0);
+    tiny_batch b = tiny_first_batch(t.model, 6), part = tiny_first_batch(t.model, 4);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 6, 3);
     peak_since(t.ctx, &base);
     peft_trainer *r = tiny_trainer(t.model, "batch=6%s", options);
@@ -113,7 +113,7 @@ START_TEST(a_session_stays_within_its_planned_memory)
     for (size_t i = 0; i < tiny_method_count(); i++) {
         failing_alloc f;
         tiny t = fenced_model(&f, TINY_WIDE, tiny_method_name(i), "classes=3");
-        tiny_batch b = tiny_batch_make(t.model, 6, 0);
+        tiny_batch b = tiny_first_batch(t.model, 6);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 6, 3);
         size_t base = peft_context_memory_used(t.ctx);
         peak_since(t.ctx, &base);
@@ -148,7 +148,7 @@ static void check_no_allocation(const char *method, const char *model, const cha
 {
     failing_alloc f;
     tiny t = fenced_model(&f, NULL, method, model);
-    tiny_batch b = tiny_batch_make(t.model, 4, 0), part[3];
+    tiny_batch b = tiny_first_batch(t.model, 4), part[3];
     for (int n = 1; n <= 3; n++) part[n - 1] = tiny_batch_make(t.model, n, 4 - n);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
     peft_tensor *features = tiny_tensor(t.ctx, PEFT_F32, 2, 4, (int)t.backbone->shape.width);

@@ -111,7 +111,7 @@ static void check_workload(workload w)
     tiny saved = tiny_make(&(tiny_spec){ .backbone = SMALL, .method = "linear" });
     tiny resized = tiny_make(&(tiny_spec){ .backbone = SMALL, .more = "image_size=16", .method = "linear" });
     write_backbone(saved.backbone, tiny_path("backbone.safetensors"));
-    w.batch = tiny_batch_make(resized.model, 2, 0);
+    w.batch = tiny_first_batch(resized.model, 2);
     long allocations = failing_alloc_loop(run_workload, &w);
     ck_assert_int_gt(allocations, 100);
     tiny_batch_free(&w.batch);
@@ -165,8 +165,8 @@ static fixture *fixture_make(const char *method)
     tiny_perturb(w->model);
     w->trainer = tiny_trainer(w->model, "batch=6");
     w->session = tiny_session(w->model, "batch=6");
-    w->batch = tiny_batch_make(w->model, 6, 0);
-    for (int i = 0; i < 4; i++) w->smaller[i] = tiny_batch_make(w->model, 2 + i, 0);
+    w->batch = tiny_first_batch(w->model, 6);
+    for (int i = 0; i < 4; i++) w->smaller[i] = tiny_first_batch(w->model, 2 + i);
     w->logits = tiny_tensor(w->ctx, PEFT_F32, 2, 6, 3);
     w->batch_of_2 = tiny_options(w->ctx, "batch=2");
     w->small = tiny_options(w->ctx, SMALL);

@@ -23,7 +23,7 @@ START_TEST(targets_out_of_range_are_refused)
         { "soft_ce", 0.5f, "add up to" }, { "soft_ce", NAN, "labels[1][2]" } };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
-        tiny_batch b = tiny_batch_make(t.model, N, 0);
+        tiny_batch b = tiny_first_batch(t.model, N);
         tiny_bits before = { 0 };
         float *y = peft_tensor_data(b.targets);
         for (int i = 0; i < N * C; i++) y[i] = i % C == 0;
@@ -46,7 +46,7 @@ END_TEST
 START_TEST(entries_without_a_label_are_left_out)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
-    tiny_batch b = tiny_batch_make(t.model, N, 0);
+    tiny_batch b = tiny_first_batch(t.model, N);
     float *y = peft_tensor_data(b.targets);
     for (int i = 0; i < N * C; i++) y[i] = i % C == 2 ? -1 : i % 2;
     peft_trainer *x = tiny_trainer(t.model, "batch=%d,loss=bce", N);
@@ -80,7 +80,7 @@ START_TEST(a_batch_without_labels_changes_nothing)
         "loss=bce_sum,class_weights=\"0,0,0\"" };
     for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
         tiny t = tiny_make(&(tiny_spec){ .method = "linear", .model = "classes=3,head=bn_linear" });
-        tiny_batch b = tiny_batch_make(t.model, N, 0);
+        tiny_batch b = tiny_first_batch(t.model, N);
         tiny_bits before = { 0 };
         warnings = 0;
         OK(peft_context_set_log(t.ctx, count_warning, NULL, 1));
@@ -119,7 +119,7 @@ START_TEST(losses_with_weights_follow_their_formulas)
     for (int k = 0; k < LOSSES; k++) {
         const bool binary = k == BCE || k == BCE_SUM;
         tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
-        tiny_batch b = tiny_batch_make(t.model, N, 0);
+        tiny_batch b = tiny_first_batch(t.model, N);
         float *y = peft_tensor_data(b.targets);
         /* targets 0 and 1; or distributions: 0.5 for class (sample % C), 0.25 for the two others */
         for (int i = 0; i < N * C; i++) y[i] = binary ? (float)(i % 2) : i / C % C == i % C ? 0.5f : 0.25f;
@@ -200,7 +200,7 @@ END_TEST
 START_TEST(an_overflowing_update_is_reported)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
-    tiny_batch b = tiny_batch_make(t.model, N, 0);
+    tiny_batch b = tiny_first_batch(t.model, N);
     peft_trainer *x = tiny_trainer(t.model, "batch=%d,optimizer=sgd,momentum=0,lr=1e6,loss=bce_sum,"
                                    "class_weights=\"1e34,1e34,1e34\"", N);
     FAILS(PEFT_E_NONFINITE, "the update of step 0 made NaN or Inf in parameter 'head.",

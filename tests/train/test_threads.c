@@ -108,7 +108,7 @@ static void check_independence(const tiny_spec *spec, size_t count)
     enum { COUNT = 7, CLASSES = 3 };
     float expected[COUNT * CLASSES], got[COUNT * CLASSES];
     tiny t = tiny_make(spec);
-    tiny_batch all = tiny_batch_make(t.model, COUNT, 0);
+    tiny_batch all = tiny_first_batch(t.model, COUNT);
     for (size_t k = 0; k < count; k++) {
         if (k) memcpy(got, expected, sizeof got);                            /* images before `from` are left out */
         predict(&t, &all, ways[k].batch, ways[k].n, ways[k].from, k ? got : expected);

@@ -219,7 +219,7 @@ START_TEST(losses_follow_their_formulas)
     const double w[C] = { 1, 2, 5 }, smooth = 0.3;
     for (int k = 0; k < LOSSES; k++) {
         tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
-        tiny_batch b = tiny_batch_make(t.model, 4, 0);
+        tiny_batch b = tiny_first_batch(t.model, 4);
         float *shares = peft_tensor_data(b.targets);
         /* shares that add up to 1: 0 2 0 / 2, 1 3 1 / 5, 2 0 2 / 4, 3 1 3 / 7 */
         for (int i = 0; k == SOFT_CE_SMOOTH && i < 4; i++)

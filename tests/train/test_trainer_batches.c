@@ -126,7 +126,7 @@ START_TEST(batch_norm_refuses_a_batch_of_one_sample)
         else OK(peft_trainer_create(t.model, o, &x));
         peft_options_free(o);
         if (rows[i].message) continue;
-        tiny_batch b = tiny_batch_make(t.model, 1, 0);
+        tiny_batch b = tiny_first_batch(t.model, 1);
         FAILS(PEFT_E_SHAPE, "drop_last", peft_trainer_step(x, b.images, b.labels, NULL));
         tiny_step(x, 4, 0);
         tiny_batch_free(&b);

@@ -232,7 +232,7 @@ static inline void logits(peft_backbone *b, float out[10])
 {
     peft_model *m = tiny_model(b, b->shape.classes ? "classes=0" : "classes=5");
     peft_session *s = tiny_session(m, "batch=2");
-    tiny_batch x = tiny_batch_make(m, 2, 0);
+    tiny_batch x = tiny_first_batch(m, 2);
     peft_tensor *y = tiny_tensor(b->ctx, PEFT_F32, 2, 2, 5);
     OK(peft_session_predict(s, x.images, y));
     memcpy(out, peft_tensor_cdata(y), 10 * sizeof *out);

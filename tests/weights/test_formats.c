@@ -114,7 +114,7 @@ START_TEST(the_classifier_of_clip_follows_its_formula)
     ck_assert_str_ne(peft_backbone_fingerprint(with), peft_backbone_fingerprint(without));
     peft_model *m = tiny_model(without, "classes=2");
     peft_session *s = tiny_session(m, "batch=2,taps=block.10");
-    tiny_batch x = tiny_batch_make(m, 2, 0);
+    tiny_batch x = tiny_first_batch(m, 2);
     peft_tensor *y = tiny_tensor(ctx, PEFT_F32, 2, 2, 2);
     float got[10];
     OK(peft_session_predict(s, x.images, y));
