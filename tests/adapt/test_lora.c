@@ -104,12 +104,12 @@ static void record_training(const tiny *t, tiny_bits *bits)
     for (int i = 0; i < 3; i++) {
         tiny_batch b = tiny_batch_make(t->model, 3, 3 * i);
         OK(peft_trainer_backward(r, b.images, b.labels, NULL));
-        tiny_bits_add(bits, "loss", "", &r->last_loss, sizeof r->last_loss);
+        tiny_bits_add(bits, "loss", &r->last_loss, sizeof r->last_loss);
         for (int others = 0; others < 2; others++)
             for (size_t k = 0; k < peft_model_param_count(t->model); k++) {
                 peft_param *p = peft_model_param(t->model, k);
                 if (strstr(p->name, "attn.q") ? !others : others)
-                    tiny_bits_tensor(bits, p->name, "", peft_param_grad(p));
+                    tiny_bits_tensor(bits, p->name, peft_param_grad(p));
             }
         OK(peft_trainer_update(r));
         tiny_batch_free(&b);

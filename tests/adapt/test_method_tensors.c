@@ -92,7 +92,7 @@ START_TEST(a_weight_by_name_is_the_weight_of_the_site)
             tiny t = make(unfrozen ? "full" : NULL);
             float logits[BATCH * CLASSES];
             predict(&t, logits);
-            tiny_bits_add(&bits[by_name], "logits", "", logits, sizeof logits);
+            tiny_bits_add(&bits[by_name], "logits", logits, sizeof logits);
             train(&t, "", &bits[by_name]);
             tiny_free(&t);
         }

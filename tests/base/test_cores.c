@@ -139,7 +139,7 @@ START_TEST(refused_threads_give_a_warning_and_the_same_bits)
         tiny_batch b = tiny_first_batch(t.model, 4);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, (int)t.model->classes);
         OK(peft_session_predict(s, b.images, logits));
-        tiny_bits_tensor(&bits[round > 0], "logits", "", logits);
+        tiny_bits_tensor(&bits[round > 0], "logits", logits);
         if (round) tiny_same(&bits[0], &bits[1], "a refused thread");
         peft_tensor_free(logits);
         tiny_batch_free(&b);

@@ -40,7 +40,7 @@ static tiny_bits record(const tiny_spec *spec, const char *options, bool *separa
     take_steps(x, !has_buffers);
     *separate = x->front.crossings > 0;
     tiny_bits_training(&bits, x);
-    tiny_bits_add(&bits, "loss", "", &x->last_loss, sizeof x->last_loss);
+    tiny_bits_add(&bits, "loss", &x->last_loss, sizeof x->last_loss);
     peft_trainer_free(x);
     tiny_free(&t);
     return bits;
@@ -174,7 +174,7 @@ START_TEST(fit_with_evaluation_is_bit_equal_with_a_cache)
             v.x = tiny_trainer(t.model, "batch=4,lr=1e-2%s", k ? ",cache_features=4000000" : "");
             OK(peft_trainer_fit(v.x, 3, next_batch, NULL, &v));
             ck_assert_int_eq(v.batches, 6);
-            tiny_bits_add(&bits[k], "logits", "", v.evaluated, sizeof v.evaluated);
+            tiny_bits_add(&bits[k], "logits", v.evaluated, sizeof v.evaluated);
             tiny_bits_training(&bits[k], v.x);
             peft_trainer_free(v.x);
             peft_tensor_free(v.logits);
@@ -201,7 +201,7 @@ START_TEST(training_with_given_side_images_is_bit_equal_with_a_cache)
             OK(peft_trainer_input(x, "side_images", side));
             OK(peft_trainer_step(x, b.images, b.labels, b.ids));
             OK(peft_trainer_evaluate(x, b.images, logits));
-            tiny_bits_tensor(&bits[k], "logits", "", logits);
+            tiny_bits_tensor(&bits[k], "logits", logits);
         }
         tiny_bits_training(&bits[k], x);
         peft_tensor_free(side);

@@ -19,8 +19,8 @@ static void record_steps(const tiny *t, const char *options, const char *executo
     for (int n = 4, first = 0; n >= (has_buffers ? 2 : 1); first += n, n--) {
         tiny_batch b = tiny_batch_make(t->model, n, first % 8);
         OK(peft_trainer_backward(r, b.images, bce ? b.targets : b.labels, b.ids));
-        tiny_bits_add(bits, "loss", "", &r->last_loss, sizeof r->last_loss);
-        tiny_bits_tensor(bits, "training logits", "", peft_trainer_logits(r));
+        tiny_bits_add(bits, "loss", &r->last_loss, sizeof r->last_loss);
+        tiny_bits_tensor(bits, "training logits", peft_trainer_logits(r));
         tiny_bits_grads(bits, t->model);
         OK(peft_trainer_update(r));
         tiny_batch_free(&b);
@@ -41,9 +41,9 @@ static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
         peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, n, (int)t->model->classes);
         OK(peft_session_predict(s, b.images, logits));
         tiny_finite(logits, "logits");
-        tiny_bits_tensor(bits, "logits", "", logits);
+        tiny_bits_tensor(bits, "logits", logits);
         for (size_t i = 0; tapped && i < sizeof taps / sizeof *taps; i++)
-            tiny_bits_tensor(bits, "tap ", taps[i], tiny_tap(s, taps[i]));
+            tiny_bits_tensor_named(bits, "tap ", taps[i], tiny_tap(s, taps[i]));
         peft_tensor_free(logits);
         tiny_batch_free(&b);
     }

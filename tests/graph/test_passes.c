@@ -30,9 +30,9 @@ static void record(peft_model *m, bool training, const char *without, tiny_bits 
     pf_exec_bind_input(&net.exec, net.labels, peft_tensor_cdata(b.labels));
     net.exec.run.seed = 7;
     pf_exec_run(&net.exec, 0, net.exec.g.nodes);
-    tiny_bits_add(bits, "logits", "", pf_exec_data(&net.exec, net.logits), BATCH * CLASSES * sizeof(pk_real));
+    tiny_bits_add(bits, "logits", pf_exec_data(&net.exec, net.logits), BATCH * CLASSES * sizeof(pk_real));
     if (training) {
-        tiny_bits_add(bits, "loss", "", pf_exec_data(&net.exec, net.loss), sizeof(pk_real));
+        tiny_bits_add(bits, "loss", pf_exec_data(&net.exec, net.loss), sizeof(pk_real));
         tiny_bits_grads(bits, m);
     }
     pf_compiled_free(&net);

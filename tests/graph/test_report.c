@@ -102,7 +102,7 @@ static void record(const tiny *t, int level, lines *table, lines *logged, tiny_b
     tiny_batch b = tiny_batch_make(t->model, 2, 50);
     peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, 2, (int)t->model->classes);
     OK(peft_session_predict(s, b.images, logits));
-    tiny_bits_tensor(bits, "logits", "", logits);
+    tiny_bits_tensor(bits, "logits", logits);
     peft_session_describe(s, collect, &table[0]);
     peft_session_free(s);
     peft_trainer *r = tiny_trainer(t->model, "batch=2");

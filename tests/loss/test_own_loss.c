@@ -100,7 +100,7 @@ static void train(peft_trainer *x, bool by_gradient, tiny_bits *bits)
         }
         if (by_gradient) step_by_gradient(x, &b, labels);
         else OK(peft_trainer_step(x, b.images, labels, b.ids));
-        tiny_bits_add(bits, "loss", "", &x->last_loss, sizeof x->last_loss);
+        tiny_bits_add(bits, "loss", &x->last_loss, sizeof x->last_loss);
         tiny_batch_free(&b);
     }
     tiny_bits_training(bits, x);

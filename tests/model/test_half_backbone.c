@@ -73,7 +73,7 @@ static void add_feature(tiny_bits *bits, peft_model *m)
     peft_session *s = tiny_session(m, "batch=2,taps=feature");
     peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
     OK(peft_session_predict(s, b.images, logits));
-    tiny_bits_tensor(bits, "feature", "", tiny_tap(s, "feature"));
+    tiny_bits_tensor(bits, "feature", tiny_tap(s, "feature"));
     peft_tensor_free(logits);
     peft_session_free(s);
     tiny_batch_free(&b);
@@ -84,9 +84,9 @@ static void add_merged(tiny_bits *bits, peft_model *m)
 {
     peft_backbone *merged = NULL;
     const peft_status s = peft_model_merge(m, &merged);
-    tiny_bits_add(bits, "merge", "", &s, sizeof s);
+    tiny_bits_add(bits, "merge", &s, sizeof s);
     for (size_t i = 0; !s && i < merged->weights; i++)
-        tiny_bits_tensor(bits, "merged ", merged->weight[i].name, &merged->weight[i].tensor);
+        tiny_bits_tensor_named(bits, "merged ", merged->weight[i].name, &merged->weight[i].tensor);
     peft_backbone_free(merged);
 }
 

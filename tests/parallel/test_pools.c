@@ -125,7 +125,7 @@ static void *predict_or_train(void *arg)
         tiny_batch b = tiny_batch_make(c->m, 3, 10 * c->number + i);
         if (s) OK(peft_session_predict(s, b.images, logits));
         else OK(peft_trainer_step(r, b.images, b.labels, NULL));
-        if (s) tiny_bits_tensor(&c->bits, "logits", "", logits);
+        if (s) tiny_bits_tensor(&c->bits, "logits", logits);
         tiny_batch_free(&b);
     }
     if (r) tiny_bits_training(&c->bits, r);

@@ -21,7 +21,7 @@ static void train(job *j, peft_model *m)
     peft_trainer *r = tiny_trainer(m, "batch=3,lr=1e-2,weight_decay=0.01,threads=%d", j->threads);
     for (int i = 0; i < STEPS; i++) {
         tiny_step(r, 3, 3 * i + j->number);
-        tiny_bits_add(&j->bits, "loss", "", &r->last_loss, sizeof r->last_loss);
+        tiny_bits_add(&j->bits, "loss", &r->last_loss, sizeof r->last_loss);
     }
     tiny_bits_training(&j->bits, r);
     peft_trainer_free(r);
@@ -34,7 +34,7 @@ static void predict(job *j, peft_model *m)
     peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
     OK(peft_session_predict(s, b.images, logits));
     tiny_finite(logits, "logits");
-    tiny_bits_tensor(&j->bits, "logits", "", logits);
+    tiny_bits_tensor(&j->bits, "logits", logits);
     peft_tensor_free(logits);
     tiny_batch_free(&b);
     peft_session_free(s);

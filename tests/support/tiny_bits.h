@@ -9,11 +9,11 @@
 typedef struct tiny_bits { char *data; size_t size; } tiny_bits;
 typedef struct tiny_record { char name[112]; size_t bytes; } tiny_record;
 
-/* Appends `bytes` bytes under the name `what` followed by `name`. */
-static inline void tiny_bits_add(tiny_bits *b, const char *what, const char *name, const void *data, size_t bytes)
+/* Appends a record of `bytes` bytes whose name is `kind` followed by `name`, such as "moment1 " and "head.weight". */
+static inline void tiny_bits_add_named(tiny_bits *b, const char *kind, const char *name, const void *data, size_t bytes)
 {
     tiny_record r = { .bytes = bytes };
-    snprintf(r.name, sizeof r.name, "%s%s", what, name);
+    snprintf(r.name, sizeof r.name, "%s%s", kind, name);
     b->data = realloc(b->data, b->size + sizeof r + bytes);
     ck_assert_ptr_nonnull(b->data);
     memcpy(b->data + b->size, &r, sizeof r);
@@ -21,26 +21,37 @@ static inline void tiny_bits_add(tiny_bits *b, const char *what, const char *nam
     b->size += sizeof r + bytes;
 }
 
-static inline void tiny_bits_tensor(tiny_bits *b, const char *what, const char *name, const peft_tensor *t)
+static inline void tiny_bits_add(tiny_bits *b, const char *name, const void *data, size_t bytes)
 {
-    tiny_bits_add(b, what, name, peft_tensor_cdata(t), pf_tensor_bytes(t));
+    tiny_bits_add_named(b, "", name, data, bytes);
 }
 
-/* Appends the values converted to f32. */
-static inline void tiny_bits_values(tiny_bits *b, const char *what, const peft_tensor *t)
+static inline void tiny_bits_tensor_named(tiny_bits *b, const char *kind, const char *name, const peft_tensor *t)
+{
+    tiny_bits_add_named(b, kind, name, peft_tensor_cdata(t), pf_tensor_bytes(t));
+}
+
+static inline void tiny_bits_tensor(tiny_bits *b, const char *name, const peft_tensor *t)
+{
+    tiny_bits_add(b, name, peft_tensor_cdata(t), pf_tensor_bytes(t));
+}
+
+/* Appends the tensor's values converted to f32. */
+static inline void tiny_bits_values(tiny_bits *b, const char *name, const peft_tensor *t)
 {
     const int64_t n = peft_tensor_count(t);
     float *x = malloc((size_t)n * sizeof *x);
     OK(peft_tensor_to_f32(t, x, n));
-    tiny_bits_add(b, what, "", x, (size_t)n * sizeof *x);
+    tiny_bits_add(b, name, x, (size_t)n * sizeof *x);
     free(x);
 }
 
+/* Appends the gradients of all parameters. */
 static inline void tiny_bits_grads(tiny_bits *b, peft_model *m)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
         peft_param *p = peft_model_param(m, i);
-        tiny_bits_tensor(b, "gradient ", peft_param_name(p), peft_param_grad(p));
+        tiny_bits_tensor_named(b, "gradient ", peft_param_name(p), peft_param_grad(p));
     }
 }
 
@@ -49,11 +60,12 @@ static inline void tiny_bits_model(tiny_bits *b, peft_model *m)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
         peft_param *p = peft_model_param(m, i);
-        tiny_bits_tensor(b, "parameter ", peft_param_name(p), peft_param_value(p));
+        tiny_bits_tensor_named(b, "parameter ", peft_param_name(p), peft_param_value(p));
     }
-    for (size_t i = 0; i < peft_model_buffer_count(m); i++)
-        tiny_bits_tensor(b, "buffer ", peft_model_buffer_name(m, i), peft_model_find_buffer(m,
-            peft_model_buffer_name(m, i)));
+    for (size_t i = 0; i < peft_model_buffer_count(m); i++) {
+        const char *name = peft_model_buffer_name(m, i);
+        tiny_bits_tensor_named(b, "buffer ", name, peft_model_find_buffer(m, name));
+    }
 }
 
 /* Appends the model, the optimiser's moments and the step count. */
@@ -62,10 +74,10 @@ static inline void tiny_bits_training(tiny_bits *b, const peft_trainer *t)
     tiny_bits_model(b, t->model);
     for (size_t i = 0; i < t->trained_count; i++) {
         size_t bytes = (size_t)t->trained[i].count * sizeof(pk_real);
-        if (t->trained[i].m) tiny_bits_add(b, "moment1 ", t->trained[i].p->name, t->trained[i].m, bytes);
-        if (t->trained[i].v) tiny_bits_add(b, "moment2 ", t->trained[i].p->name, t->trained[i].v, bytes);
+        if (t->trained[i].m) tiny_bits_add_named(b, "moment1 ", t->trained[i].p->name, t->trained[i].m, bytes);
+        if (t->trained[i].v) tiny_bits_add_named(b, "moment2 ", t->trained[i].p->name, t->trained[i].v, bytes);
     }
-    tiny_bits_add(b, "step", "", &t->step, sizeof t->step);
+    tiny_bits_add(b, "step", &t->step, sizeof t->step);
 }
 
 static inline void tiny_bits_free(tiny_bits *b)
@@ -94,18 +106,24 @@ static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
 /* Appends the model's logits for n images, computed by `threads` threads (0: the context's number). */
 static inline void tiny_bits_predict(tiny_bits *bits, peft_model *m, int n, int threads)
 {
-    tiny_batch b = tiny_batch_make(m, n, 30);
+    const int first_sample = 30;                              /* an arbitrary choice */
+    tiny_batch b = tiny_batch_make(m, n, first_sample);
     peft_session *s = tiny_session(m, "batch=%d,threads=%d", n, threads);
     peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, n, (int)m->classes);
     OK(peft_session_predict(s, b.images, logits));
     tiny_finite(logits, "logits");
-    tiny_bits_tensor(bits, "logits", "", logits);
+    tiny_bits_tensor(bits, "logits", logits);
     peft_tensor_free(logits);
     peft_session_free(s);
     tiny_batch_free(&b);
 }
 
-static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m) { tiny_bits_predict(bits, m, 2, 0); }
+/* The same for two images and the context's number of threads. */
+static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m)
+{
+    const int images = 2, threads_of_context = 0;
+    tiny_bits_predict(bits, m, images, threads_of_context);
+}
 
 /* Asserts that tensors, fingerprint and logits (with the backbone's own head, if it has one) of two backbones are
  * equal. */

@@ -39,8 +39,8 @@ static tiny_bits train(const char *options, settings later)
     OK(peft_session_predict(s, b.images, logits));
     OK(peft_trainer_evaluate(x, b.images, evaluated));
     tiny_bits_training(&bits, x);
-    tiny_bits_tensor(&bits, "predicted", "", logits);
-    tiny_bits_tensor(&bits, "evaluated", "", evaluated);
+    tiny_bits_tensor(&bits, "predicted", logits);
+    tiny_bits_tensor(&bits, "evaluated", evaluated);
     restore_settings(t.ctx);
     tiny_batch_free(&b);
     peft_tensor_free(logits);

@@ -203,21 +203,21 @@ static void record(fixture *w, tiny_bits *b)
     static const char *const names[] = { "trainer", "model", "adapter" };
     int entries = 0;
     OK(peft_session_predict(w->session, w->batch.images, w->logits));
-    tiny_bits_tensor(b, "logits", "", w->logits);
+    tiny_bits_tensor(b, "logits", w->logits);
     OK(peft_trainer_evaluate(w->trainer, w->batch.images, w->logits));
-    tiny_bits_tensor(b, "evaluated", "", w->logits);
+    tiny_bits_tensor(b, "evaluated", w->logits);
     tiny_bits_training(b, w->trainer);
     for (size_t i = 0; i < 3; i++) {
         static char bytes[1 << 20];
         FILE *f = fopen(tiny_path(names[i]), "rb");
         ck_assert_ptr_nonnull(f);
-        tiny_bits_add(b, "file ", names[i], bytes, fread(bytes, 1, sizeof bytes, f));
+        tiny_bits_add_named(b, "file ", names[i], bytes, fread(bytes, 1, sizeof bytes, f));
         fclose(f);
     }
     DIR *d = opendir(tiny_folder);
     while (readdir(d)) entries++;
     closedir(d);
-    tiny_bits_add(b, "number of files", "", &entries, sizeof entries);
+    tiny_bits_add(b, "number of files", &entries, sizeof entries);
 }
 
 /* The note "key" of the model w->idle; "": it has none. */

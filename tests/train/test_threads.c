@@ -14,7 +14,7 @@ static void record_steps(const tiny *t, int steps, int n, int workers, tiny_bits
     for (int i = 0; i < steps; i++) {
         tiny_batch b = tiny_batch_make(t->model, n, i * n);
         OK(peft_trainer_backward(r, b.images, b.labels, NULL));
-        tiny_bits_add(bits, "loss", "", &r->last_loss, sizeof r->last_loss);
+        tiny_bits_add(bits, "loss", &r->last_loss, sizeof r->last_loss);
         tiny_bits_grads(bits, t->model);
         OK(peft_trainer_update(r));
         tiny_batch_free(&b);

@@ -77,8 +77,8 @@ static void gradients_of(const tiny_spec *spec, const char *options, int batch, 
     }
     OK(peft_trainer_backward(x, b.images, b.labels, b.ids));
     tiny_bits_grads(bits, t.model);
-    tiny_bits_tensor(bits, "logits", "", peft_trainer_logits(x));
-    tiny_bits_add(bits, "loss", "", &x->last_loss, sizeof x->last_loss);
+    tiny_bits_tensor(bits, "logits", peft_trainer_logits(x));
+    tiny_bits_add(bits, "loss", &x->last_loss, sizeof x->last_loss);
     tiny_batch_free(&b);
     tiny_batch_free(&other);
     peft_trainer_free(x);
