@@ -128,7 +128,7 @@ static void run_and_compare(const source *s, const char *without, results *want,
     pf_param *p[256];
     build_graph(&l, s);
     compile_without(&l, without);
-    lab_bind(&l, 0);
+    lab_bind(&l, LAB_USUAL_PLAN);
     pf_exec_bind_input(&l.e, pf_input_find(&l.e.g, "images"), s->images);
     size_t n = params_of(s, &l, p);
     for (size_t i = 0; i < n; i++) memset(p[i]->grad.data, 0, pf_tensor_bytes(&p[i]->value));

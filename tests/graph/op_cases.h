@@ -264,7 +264,7 @@ static pf_val case_slices(lab *l, int v)
         { { 0, 3 }, { 2, 2 } }, { { 2, 2 }, { 0, 3 } }, { { 3, 1 }, { 1, 1 }, { 2, 1 }, { 0, 4 } },
         { { 1, 1 }, { 0, 2 }, { 1, 3 }, { 2, 1 } }, { { 0, 4 }, { 0, 4 } } };
     pf_graph *g = &l->g;
-    pf_param *p = lab_tensor(l, true, PEFT_DIMS(4, D));
+    pf_param *p = lab_trained_tensor(l, PEFT_DIMS(4, D));
     pf_val x = LEAF(l, B, T, D);
     for (int i = 0; i < 4 && part[v][i].n; i++) {
         pf_val rows = peft_sys_activate(g, peft_sys_slice(g, peft_sys_param(g, p), part[v][i].first, part[v][i].n),
@@ -279,7 +279,7 @@ static pf_val case_slices(lab *l, int v)
 static pf_val case_entries(lab *l, int v)
 {
     pf_graph *g = &l->g;
-    pf_val w = peft_sys_param(g, lab_tensor(l, true, PEFT_DIMS(4, T, D))), x = LEAF(l, B, T, D), y = LEAF(l, B, T, D);
+    pf_val w = peft_sys_param(g, lab_trained_tensor(l, PEFT_DIMS(4, T, D))), x = LEAF(l, B, T, D), y = LEAF(l, B, T, D);
     if (!v)
         return peft_sys_mul(g, peft_sys_mul(g, peft_sys_add(g, x, peft_sys_select(g, w, 1)), peft_sys_select(g, w, 1)),
                         peft_sys_select(g, peft_sys_select(g, w, 1), 2));

@@ -77,8 +77,11 @@ static inline pf_param *lab_tensor(lab *l, bool trained, const int64_t *dims)
     return p;
 }
 
+static inline pf_param *lab_trained_tensor(lab *l, const int64_t *dims) { return lab_tensor(l, true, dims); }
+static inline pf_param *lab_frozen_tensor(lab *l, const int64_t *dims) { return lab_tensor(l, false, dims); }
+
 /* The constant of the graph that reads the leaf p. */
-static inline pf_val lab_frozen(lab *l, const pf_param *p)
+static inline pf_val lab_constant_of(lab *l, const pf_param *p)
 {
     pf_shape s = { .ndim = p->value.ndim };
     memcpy(s.dim, p->value.dim, sizeof s.dim);
@@ -86,7 +89,7 @@ static inline pf_val lab_frozen(lab *l, const pf_param *p)
     pf_v(&l->g, v)->data = p->value.data;
     return v;
 }
-static inline pf_val lab_const(lab *l, const int64_t *dims) { return lab_frozen(l, lab_tensor(l, false, dims)); }
+static inline pf_val lab_const(lab *l, const int64_t *dims) { return lab_constant_of(l, lab_frozen_tensor(l, dims)); }
 
 /* A new leaf with these dims in this form, as the input of an operation; trained if its bit in l->trained is set. (Leaf
  * 64 uses bit 0 again.) */
@@ -99,19 +102,19 @@ static inline pf_val lab_leaf_as(lab *l, lab_form form, const int64_t *dims)
     for (; dims[n]; n++) cols = full[n] = dims[n];
     if (columns) full[n - 1] += LAB_MARGIN;
     pf_param *p = lab_tensor(l, trained, full);
-    pf_val v = trained ? peft_sys_param(&l->g, p) : lab_frozen(l, p);
+    pf_val v = trained ? peft_sys_param(&l->g, p) : lab_constant_of(l, p);
     if (form == COMPUTED || form == COLUMNS) v = peft_sys_scale(&l->g, v, 0.75);
     return columns ? pf_columns(&l->g, v, first_column, cols) : v;
 }
 static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(l, l->form, dims); }
-#define LEAF(l, ...) lab_leaf(l, PEFT_DIMS(__VA_ARGS__))
+#define LEAF(l, ...) lab_leaf(l, PEFT_DIMS(__VA_ARGS__))      /* LEAF(l, 2, 5): a leaf [2, 5] */
 
 /* Ends the graph with the loss l->loss of logits [.., classes]. */
 static inline void lab_loss(lab *l, pf_val logits)
 {
     const int64_t rows = pf_rows(&l->g, logits), classes = pf_cols(&l->g, logits);
     if (l->loss.kind->labels == PF_LABEL_TARGETS) {
-        pf_param *p = lab_tensor(l, false, PEFT_DIMS(rows, classes));
+        pf_param *p = lab_frozen_tensor(l, PEFT_DIMS(rows, classes));
         l->targets = p->value.data;
         for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));
     }
@@ -148,6 +151,7 @@ static inline void lab_bind(lab *l, unsigned flags)
     l->forward = forward_nodes(&l->e);
 }
 
+/* Appends the backward nodes of the loss and binds the graph; flags: those of lab_bind. */
 static inline void lab_compile(lab *l, unsigned flags)
 {
     LAB_OK(l, pf_compile(&l->g, l->loss_val));
