@@ -10,7 +10,7 @@
 /* Checks the pictures of every draw; test images that are the same in all draws are checked once. */
 static void check_draws(const study *s)
 {
-    const peft_transform *any_transform = NULL;
+    const peft_transform *no_transform = NULL;                /* entries may differ in theirs; only decodes */
     const int all_cores = 0;
     for (int64_t d = 0; d < s->samplings; d++) {
         training_run t;
@@ -19,7 +19,7 @@ static void check_draws(const study *s)
         check_overlap(t.train, test);
         const bool same_test = d > 0 && !s->test_per_class;
         const peft_dataset *const sets[] = { t.train, same_test ? NULL : test };
-        check_pictures(sets, 2, any_transform, all_cores);
+        check_pictures(sets, 2, no_transform, all_cores);
         peft_dataset_free(t.train);
         peft_context_free(t.io_ctx);
         peft_dataset_free(test);

@@ -108,8 +108,9 @@ static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool, peft
            threads > 1 ? "s" : "", "product", "own", "cblas", "own/cblas");
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
         samples peaks = { .n = 0 };
+        samples *const without_peaks = NULL;
         double own = product_speed(s, t, pool, PK_GEMM_OWN, &products[i], m, memory, work, &peaks);
-        double blas = product_speed(s, t, pool, PK_GEMM_CBLAS, &products[i], m, memory, work, NULL);
+        double blas = product_speed(s, t, pool, PK_GEMM_CBLAS, &products[i], m, memory, work, without_peaks);
         printf("%-16s %8.3f %8.3f %10.3f\n", products[i].name, own / median(&peaks), blas / median(&peaks),
                own / blas);
     }

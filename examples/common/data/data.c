@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Opens a split ("train"), or all images for split NULL. Returns NULL if the data have no split of this name. */
+static const char *const all_images = NULL;                   /* in place of the name of a split */
+
+/* Opens a split ("train"), or all_images. Returns NULL if the data have no split of this name. */
 static peft_dataset *open_split(peft_context *ctx, const char *path, const char *split)
 {
     peft_dataset *d = NULL;
@@ -19,7 +21,7 @@ static peft_dataset *open_split(peft_context *ctx, const char *path, const char 
 static peft_dataset *open_train(peft_context *ctx, const char *path)
 {
     peft_dataset *d = open_split(ctx, path, "train");
-    return d ? d : open_split(ctx, path, NULL);
+    return d ? d : open_split(ctx, path, all_images);
 }
 
 /* Opens the split of held-out images, "test" or else "val"; NULL: the data have neither. *source: a phrase that names
@@ -45,7 +47,7 @@ static peft_dataset *open_test(peft_context *ctx, const char *path, const char *
         fail("--test %s: has a split 'train', but neither 'test' nor 'val'; give the folder that holds the class "
              "folders of the test images", path);
     *source = "all images of --test";
-    return open_split(ctx, path, NULL);
+    return open_split(ctx, path, all_images);
 }
 
 /* Replaces *d by a random draw of per_class images of each class; rest (may be NULL) gets the other images. */

@@ -51,8 +51,8 @@ static void add_missing(settings *s, const char *name, const char *value)
     if (!find_setting(s, name)) set_setting(s, name, value);
 }
 
-/* The backbone's preprocessing at its image size. Settings in changes replace its own; flip and, as "off", the
- * augmentations that the backbone was trained with are set unless changes sets them. */
+/* The backbone's preprocessing at its image size. Settings in changes replace its own. Unless changes sets them, flip
+ * is the argument, and the augmentations that the backbone was trained with are off. */
 static peft_transform *make_transform(peft_context *ctx, const peft_backbone *b, const char *flip, const char *changes,
                                       const char **origin)
 {

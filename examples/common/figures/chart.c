@@ -156,6 +156,7 @@ void put_chart_panel(FILE *f, const chart_panel *p, const char *const *labels, i
             chart_width, panel_height(rows), text_colour);
     put_escaped(f, p->title);
     fputs("</title>\n", f);
-    put_panel(f, p, labels, rows, values, 0);
+    const double top = 0;
+    put_panel(f, p, labels, rows, values, top);
     fputs("</svg>\n", f);
 }

@@ -106,7 +106,7 @@ static void move_if_unset(char **to, char **from)
 loaded_model open_model(const char *backbone, const char *backbone_options, const char *trained, int threads)
 {
     loaded_model s = { .ctx = make_context() };
-    header notes = { 0 }, backbone_notes = { 0 };             /* notes: of the trained file, then of both */
+    header notes = { 0 }, backbone_notes = { 0 };             /* notes: of the trained file, completed below */
     must(peft_context_set_threads(s.ctx, threads));
     check_backbone(backbone);
     if (trained && !is_folder(trained)) {

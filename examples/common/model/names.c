@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The text may end in one line end more. */
+/* The text may have a line end after the last name. */
 const char **split_names(const char *text, int64_t count, char **storage)
 {
     if (!text || !*text) return NULL;

@@ -19,7 +19,7 @@ const char *find_setting(const settings *s, const char *name);           /* the 
 void        set_setting(settings *s, const char *name, const char *value);      /* adds or replaces a setting */
 char       *settings_text(const settings *s);                 /* "name=value,name=value"; to be freed */
 
-/* New options of the library. */
+/* New objects of type peft_options, which the caller frees; an error ends the program. */
 peft_options *empty_options(peft_context *ctx);
 peft_options *options_from_text(peft_context *ctx, const char *text);    /* text: "name=value,..."; NULL: no options */
 peft_options *options_from_settings(peft_context *ctx, const settings *s);
