@@ -44,7 +44,7 @@ static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t t
     *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .form = form, .deviation = 1,
                 .loss = { .kind = &pf_loss_ce } };
     pf_graph_init(&l->g, ctx, &(pf_compile_spec){ .batch = 2, .training = true, .threads = 1 });
-    const pf_rng r = { seed, 0, 1 };                          /* leaves use streams with a last number of 0 */
+    const pf_rng r = { .seed = seed, .b = 1 };                /* another stream than those of leaves: .b = 0 */
     for (int i = 0; i < LAB_ROWS; i++) l->labels[i] = pf_rng_below(&r, (uint64_t)i, LAB_CLASSES);
 }
 
@@ -68,7 +68,7 @@ static inline pf_param *lab_tensor(lab *l, bool trained, const int64_t *dims)
     ck_assert_uint_lt(l->leaves, LAB_LEAVES);
     snprintf(name, sizeof name, "leaf%u", l->leaves);
     LAB_OK(l, pf_param_make(l->ctx, trained ? &l->params : &l->frozen, name, "weight", ndim, dims, &p));
-    const pf_rng r = { l->seed, l->leaves, 0 };
+    const pf_rng r = { .seed = l->seed, .a = l->leaves };
     pk_real *x = p->value.data;
     int64_t n = peft_tensor_count(&p->value);
     for (int64_t i = 0; i < n; i++) x[i] = (pk_real)(l->deviation * pf_rng_normal(&r, (uint64_t)i));
@@ -116,12 +116,12 @@ static inline void lab_loss(lab *l, pf_val logits)
     if (l->loss.kind->labels == PF_LABEL_TARGETS) {
         pf_param *p = lab_frozen_tensor(l, PEFT_DIMS(rows, classes));
         l->targets = p->value.data;
-        for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));
+        for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));   /* in 0..1 */
     }
     ck_assert_int_le(rows, LAB_ROWS);
     l->loss_val = pf_loss_build(&l->g, &l->loss, logits);
     LAB_OK(l, l->g.status);
-    pf_v(&l->g, l->loss_val)->keep = true;
+    pf_v(&l->g, l->loss_val)->keep = true;                    /* to be read after the run */
 }
 
 /* Ends the graph with a loss of any value y: every element of y has its own random weight in the logits. */
