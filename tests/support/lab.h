@@ -20,7 +20,7 @@ enum { LAB_LEAVES = 128, LAB_CLASSES = 3, LAB_ROWS = 64, LAB_MARGIN = 3 };
 typedef struct lab {
     peft_context *ctx;
     uint64_t seed;
-    uint64_t trained;                    /* bit i: leaf i is a trained parameter, else a constant; UINT64_MAX: all */
+    uint64_t trained;                    /* bit i: leaf i is a trained parameter, else a constant */
     lab_form form;                       /* of the leaves made by lab_leaf */
     double deviation;                    /* standard deviation of the leaves' values */
     pf_graph g;                          /* the graph; lab_bind moves it into e */
