@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cma.c -- creation of CMA-ES: one block of memory for the object and all of its arrays. */
+#include <math.h>
+#include <string.h>
+#include "core/options/options.h"
+#include "core/tta/cma/eigen.h"
+#include "core/tta/cma/state.h"
+
+enum { POPULATION_MIN = 3 };
+
+static int64_t population_of(const pf_cma_settings *s)
+{
+    return s->population ? s->population : pf_cma_default_population(s->dim);
+}
+
+peft_status pf_cma_check_sigma(peft_status failure, const char *where, double sigma)
+{
+    char text[32];
+    if (sigma >= PF_CMA_SIGMA_MIN && sigma <= PF_CMA_SIGMA_MAX) return PEFT_OK;
+    pf_print_float(text, sizeof text, sigma);
+    return pf_fail(failure, "%ssigma is %s: expected a standard deviation between 1e-150 and 1e150", where, text);
+}
+
+static peft_status check(const pf_cma_settings *s)
+{
+    if (s->dim < 1) return pf_fail(PEFT_E_INVALID, "dim is %lld: expected at least 1 variable", (long long)s->dim);
+    if (population_of(s) < POPULATION_MIN)
+        return pf_fail(PEFT_E_INVALID, "population is %lld: expected at least %d candidates, or 0 for the default %lld",
+                       (long long)s->population, POPULATION_MIN, (long long)pf_cma_default_population(s->dim));
+    if (s->injected < 0)
+        return pf_fail(PEFT_E_INVALID, "injected is %lld: expected 0 or more solutions", (long long)s->injected);
+    for (int64_t i = 0; s->mean && i < s->dim; i++)
+        if (!isfinite(s->mean[i]))
+            return pf_fail(PEFT_E_NONFINITE, "mean[%lld] is NaN or Inf: expected a finite number", (long long)i);
+    return pf_cma_check_sigma(PEFT_E_INVALID, "", s->sigma);
+}
+
+/* A cursor that hands out parts of one block of memory; with base NULL it only counts them. */
+typedef struct { char *base; size_t bytes; bool overflow; } block;
+
+/* rows * columns elements of 8 bytes. */
+static void *take(block *b, size_t rows, size_t columns)
+{
+    size_t bytes = 0, end = 0;
+    if (!pf_mul_size(rows, columns, &bytes) || !pf_mul_size(bytes, sizeof(double), &bytes) ||
+        !pf_add_size(b->bytes, bytes, &end)) b->overflow = true;
+    char *part = b->base && !b->overflow ? b->base + b->bytes : NULL;
+    b->bytes = end;
+    return part;
+}
+
+static void lay_out(pf_cma *es, block *b)
+{
+    const size_t n = (size_t)es->dim, population = (size_t)es->population, most = population + (size_t)es->injected;
+    const bool full = es->covariance == PF_CMA_FULL;
+    es->number = take(b, 1, PF_CMA_NUMBERS);
+    es->mean = take(b, 1, n);
+    es->path = take(b, 1, n);
+    es->path_sigma = take(b, 1, n);
+    es->length = take(b, 1, n);
+    es->c = full ? take(b, n, n) : NULL;
+    es->axis = full ? take(b, n, n) : NULL;
+    es->weight = take(b, 1, population);
+    es->rate = take(b, 1, most);
+    es->x = take(b, population, n);
+    es->step = take(b, most, n);
+    es->ranked = take(b, 1, most);
+    es->order = take(b, 1, most);
+    es->shift = take(b, 1, n);
+    es->white = take(b, 1, n);
+    es->eigen = full ? take(b, 1, pf_eigen_workspace(es->dim)) : NULL;
+}
+
+static pf_cma sized(const pf_cma_settings *s)
+{
+    return (pf_cma){ .dim = s->dim, .population = population_of(s), .injected = s->injected,
+                     .covariance = s->covariance, .seed = s->seed,
+                     .model = s->covariance == PF_CMA_FULL ? &pf_cma_full : &pf_cma_separable };
+}
+
+size_t pf_cma_bytes(const pf_cma_settings *s)
+{
+    pf_cma es = sized(s);
+    block b = { .bytes = sizeof es };
+    lay_out(&es, &b);
+    return b.overflow ? SIZE_MAX : b.bytes;
+}
+
+peft_status pf_cma_create(peft_context *ctx, const pf_cma_settings *s, pf_cma **out)
+{
+    PF_TRY(check(s));
+    const size_t bytes = pf_cma_bytes(s);
+    pf_cma *es = bytes == SIZE_MAX ? NULL : pf_alloc_zero(ctx, bytes);
+    if (!es) return pf_nomem("CMA-ES", bytes);
+    *es = sized(s);
+    es->ctx = ctx;
+    block b = { .base = (char *)es, .bytes = sizeof *es };
+    lay_out(es, &b);
+    pf_cma_set_parameters(&es->p, es->weight, es->dim, es->population, es->covariance);
+    es->number[PF_CMA_SIGMA] = s->sigma;
+    if (s->mean) memcpy(es->mean, s->mean, (size_t)es->dim * sizeof *es->mean);
+    for (int64_t i = 0; i < es->dim; i++) {
+        es->length[i] = 1;
+        if (es->c) es->c[i * es->dim + i] = es->axis[i * es->dim + i] = 1;
+    }
+    *out = es;
+    return PEFT_OK;
+}
+
+void          pf_cma_free(pf_cma *es) { if (es) pf_free(es->ctx, es); }
+int64_t       pf_cma_population(const pf_cma *es) { return es->population; }
+const double *pf_cma_mean(const pf_cma *es) { return es->mean; }
+double        pf_cma_sigma(const pf_cma *es) { return es->number[PF_CMA_SIGMA]; }
+int64_t       pf_cma_iteration(const pf_cma *es) { return (int64_t)es->number[PF_CMA_ITERATION]; }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * separable.c -- a diagonal covariance matrix, kept as one standard deviation for each variable (sep-CMA-ES). As in
+ * pycma (option CMA_diagonal) the update is multiplicative, so that the deviations stay positive; the one
+ * of Ros and Hansen is additive. Also as in pycma the path of C adds up whitened steps. */
+#include "core/tta/cma/state.h"
+#include <math.h>
+
+static bool refresh(pf_cma *es) { (void)es; return true; }
+
+static void draw(pf_cma *es, const double *z, double *y)
+{
+    for (int64_t i = 0; i < es->dim; i++) y[i] = es->length[i] * z[i];
+}
+
+static void whiten(pf_cma *es, const double *y, double *out)
+{
+    for (int64_t i = 0; i < es->dim; i++) out[i] = y[i] / es->length[i];
+}
+
+static void update(pf_cma *es, double *w, int64_t count, double c1, double loss)
+{
+    const double rate = log(2);            /* pycma's factor of the exponent */
+    const double first = c1 - loss;
+    double sum = first;
+    for (int64_t k = 0; k < count; k++) sum += w[k];
+    for (int64_t i = 0; i < es->dim; i++) {
+        double mean = first * es->path[i] * es->path[i];
+        for (int64_t k = 0; k < count; k++) {
+            const double z = es->ranked[k][i] / es->length[i];
+            mean += w[k] * z * z;
+        }
+        es->length[i] *= exp(rate * (mean - sum) / 2);
+    }
+}
+
+static bool valid(const pf_cma *es)
+{
+    for (int64_t i = 0; i < es->dim; i++)
+        if (!(es->length[i] > 0) || !isfinite(es->length[i])) return false;
+    return true;
+}
+
+const pf_cma_model pf_cma_separable = { .whitened_path = true, .refresh = refresh, .draw = draw, .whiten = whiten,
+                                         .update = update, .valid = valid };
