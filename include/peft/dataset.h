@@ -10,7 +10,8 @@ typedef struct peft_dataset peft_dataset;
 
 /* Opens a folder of class folders: path/<class>/<file> (split NULL), or path/<split>/<class>/<file> with split "train",
  * "val" or "test". The folder of a split may also be called training, valid, validation or testing, in upper or lower
- * case. If two folders mean the same split, split must be the name of one of them, and the other is skipped. Classes
+ * case. If two folders mean the same split, such as "val" and "valid", split must be the exact name of one of the two
+ * folders, and the other is skipped. Classes
  * are those of all splits together, sorted by name (bytewise), so that every split numbers them alike; samples are
  * sorted by class and file name. Samples are the files .png .jpg .jpeg .jpe .jfif .pgm .ppm .pnm .npy (in upper or
  * lower case) that are not hidden; peft_dataset_skipped counts the others. Loading a file of several slices fails

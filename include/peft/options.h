@@ -27,7 +27,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_options_set_string(peft_options *o, con
  * text a=two words b=1 the value of a is two words. Commas and blanks in [brackets] or "quotes" belong to the value;
  * brackets stay part of it, quotes do not, and \ inside quotes takes the next character as it is. Blanks around names
  * and values are ignored, and so are commas with nothing between them. The decimal point is '.' in every locale.
- * libpeft-io reads its settings by the same rules. If a name is given twice, the last value counts. "" sets nothing.
+ * If a name is given twice, the last value counts. "" sets nothing. libpeft-io reads its settings by the same rules,
+ * but refuses a name that is given twice.
  * PEFT_E_INVALID: not such a list; then none of it is set. */
 PEFT_API PEFT_NODISCARD peft_status peft_options_parse     (peft_options *o, const char *key_value_list);
 

@@ -36,6 +36,7 @@ START_TEST(targets_have_short_and_hugging_face_names)
         peft_adapter *a = NULL, *b = NULL;
         snprintf(text, sizeof text, "targets=\"%s\"", rows[i][0]);
         if (!rows[i][1]) {
+            /* the message lists all names of layers, among them query */
             FAILS(PEFT_E_OPTION, "query", create(&t, "lora", text, &a));
             continue;
         }

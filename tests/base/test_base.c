@@ -40,7 +40,8 @@ START_TEST(error_messages_are_shortened_and_kept_printable)
     memset(big, 'x', sizeof big), big[sizeof big - 1] = 0;
     pf_fail(PEFT_E_INVALID, "%s", big);
     ck_assert_uint_eq(strlen(peft_last_error()), 1023);
-    ck_assert_int_eq(strncmp(peft_last_error() + 399, "x...x", 5), 0);       /* shortened in its middle */
+    /* of a text that is too long its first 400 bytes stay, then "..." and its end */
+    ck_assert_int_eq(strncmp(peft_last_error() + 399, "x...x", 5), 0);
     pf_prefix_error(PEFT_E_INVALID, "front");
     ck_assert_int_eq(strncmp(peft_last_error(), "front: xxx", 10), 0);
     ck_assert_uint_eq(strlen(peft_last_error()), 1023);

@@ -189,13 +189,14 @@ START_TEST(texts_of_transforms)
     t = NULL;
     const char *bad[] = { "size=0", "size=", "size", "size=2.5", "colour=1", "mean=1:2", "mean=1:2:3:4", "std=0", "=3",
                           "resize=crop", "flip=1.1", "flip=nan", "flip=0x1", "scale=0.9:0.1", "grey=maybe", "scale=0.5",
-                          "size=99999999999999999999", "size=1,size=1", "mean=:1:1", "size=1 crop_pct=50",
+                          "size=99999999999999999999", "size=1,size=1" /* twice */, "mean=:1:1", "size=1 crop_pct=50",
                           "resize=0", "resize=-3", "resize=8x", "resize=x8", "resize=8x0", "resize=8x8x8",
                           "resize=9999999", "resize=none,crop_pct=0.9", "resize=256,crop_pct=0.9", "crop_pct=87.5",
                           "crop_pct=1.01", "crop_offset=ceil", "resize_order=pillow9", "alpha=black", "range=1",
                           "range=5:5", "range=5:4", "range=1:2:3", "interpolation=cubic" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(peft_transform_parse(io_ctx, bad[i], &t) == PEFT_E_OPTION && !t, "'%s' was accepted", bad[i]);
+    /* the message on an unknown name lists all names, among them interpolation */
     fails(PEFT_E_OPTION, "interpolation", peft_transform_parse(io_ctx, "colour=1", &t));
 }
 END_TEST

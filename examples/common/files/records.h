@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * records.h -- file names and columns of the folder that compare --records writes and report reads:
+ * records.h -- file names and columns of the folder that compare --records writes and report reads. A study is what one
+ * run of compare measures: methods and settings (the entries of its list), each trained several times on several draws.
  *   study.csv                one property of the study in each row: its name, then its value (compare_records.c)
  *   KEY-SEED-RUN.run.csv     heading and one row, as in compare's CSV file
  *   KEY-SEED-RUN.curve.csv   epoch,loss,balanced_accuracy: mean training loss of the epoch, and the test images'
  *                            balanced accuracy (empty in epochs without an evaluation)
  *   KEY-SEED-RUN.test.csv    name,index,true, then one column of probabilities for each class; one row for each test
  *                            image; index and true (the label) count from 0
- * KEY is a hash of the list entry's label and settings. SEED is the seed of the draw, the random selection of the
- * training images. RUN counts the runs of an entry on a draw from 1. Files are written atomically. */
+ * KEY is a hash of the label and settings of an entry of compare's list. SEED is the seed of the draw, the random
+ * selection of the training images. RUN counts the runs of an entry on a draw from 1. Files are written atomically. */
 #ifndef RECORDS_H
 #define RECORDS_H
 #include <inttypes.h>

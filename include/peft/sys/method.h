@@ -64,7 +64,7 @@ typedef struct peft_vit {
  *            activation; w, bias: its weights. Role QKV comes before Q, K, V: out begins as PEFT_NONE; a method may
  *            set it to [b,t,3d], whose thirds are added to q, k and v before their own sites
  * ATTN       q, k, v [b,t,d]; xk, xv: further keys and values [n,d] or [b,n,d]; sink [t]: a further logit for each
- *            query row; head_scale [heads]: factors of the heads' outputs; the last four begin as PEFT_NONE
+ *            query row; head_scale [heads]: factors of the heads' scores; the last four begin as PEFT_NONE
  * BRANCH     in: the residual stream; out: the branch's output, before it is added (role SA, MLP)
  * BLOCK_OUT  out: the residual stream leaving block `layer`
  * POOL       out: the pooled feature [b,1,d] entering the head; all patch tokens [b,h*w,d] for a head of patches */

@@ -34,8 +34,9 @@ static peft_status read_failed(const char *folder)
 }
 
 /* Adds the entries of a folder to the tree, and those of its folders, down to the files of class folders. folder: its
- * path; name: its path below the root ("" for the root); depth: 0 for the root. With splits, entries of the root that
- * are not splits are not entered, and class folders lie at depth 1, else at 0. */
+ * path; name: its path below the root ("" for the root); depth: 0 for the root, 1 for a folder in it. With
+ * splits, the folders at depth 1 are splits and those at depth 2 classes, and other folders at depth 1 are not entered;
+ * without, those at depth 1 are classes. */
 static peft_status walk(io_tree *t, const char *folder, const char *name, bool splits, int depth)
 {
     peft_context *ctx = t->ctx;

@@ -16,7 +16,8 @@ static const pf_arch_row model_types[] = {
     { .glob = "dinov2", .rule = "mmcls", .processor = "Bit" },
     { .glob = "dinov2_with_registers", .rule = "timm", .processor = "Bit" }, { 0 } };
 
-/* What these model classes cannot represent, in the words of the error message. */
+/* What these model classes cannot represent, in the words of the error message. Their classifier reads the class token
+ * and the mean of the patches side by side, so that one which reads a single token has no place in them. */
 static const pf_lack lacks[] = {
     PF_HF_LACKS, { PF_HAS_NO_CLASS_ROW, "a class token without a position" },
     { PF_HAS_CLASSIFIER, "LayerScale beside a classifier of one token (classifier=false leaves it out)" },

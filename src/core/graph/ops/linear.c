@@ -18,7 +18,8 @@ static int64_t flops_of(const pf_graph *g, pf_val x, pf_val w)
 /* How a product reads the weight: dx = dy w, y = x w^T. */
 typedef enum { AS_IT_IS, TRANSPOSED } orientation;
 
-/* Sets matrix B of the product *a to the weight [n, k]. A trained weight may be a column view of a wider matrix. */
+/* Sets matrix B of the product *a to the weight [n, k]. A weight that another
+ * operation computes may be a column view of a wider matrix. */
 static void set_weight(const pf_run *r, pk_gemm *a, pf_val weight, orientation o)
 {
     const pk_weight w = pf_weight_of(r, weight);

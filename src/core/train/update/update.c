@@ -80,7 +80,7 @@ peft_status peft_trainer_update(peft_trainer *t)
     PF_TRY(pf_trainer_ready(t));
     if (!pf_pending_count(t)) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one; call "
                                              "peft_trainer_backward first");
-    pf_forward_end(t);
+    pf_forward_end(t);                   /* drops a peft_trainer_forward that no backward pass followed */
     const double begin = pk_seconds();
     const bool has_pending = t->pending > 0;
     int64_t passes = t->pending;

@@ -23,10 +23,11 @@ static const json_t *find_processor(const json_t *top)
     return json_is_object(inner) ? inner : NULL;
 }
 
-/* The class of the image processor for the model_type that a file read before has stated; NULL: unknown. */
+/* The class of the image processor for the model_type that a file read before has stated; NULL: unknown. pf_arch_of
+ * looks a model_type up only if it is given no architecture of timm. */
 static const char *usual_processor(const pf_loader *l, const pf_config *c)
 {
-    const char *no_architecture = NULL;                 /* timm's; with one, model_type would not count */
+    const char *no_architecture = NULL;
     return pf_arch_of(l->families, no_architecture, pf_config_get(c, "model_type")).facts.processor;
 }
 
@@ -84,7 +85,9 @@ static peft_status read_if_there(const pf_loader *l, const char *folder, const c
 }
 
 /* A folder may hold the same model in the formats of several libraries, each with its own configuration file. If the
- * naming of the weights has such a file (pf_naming.config_file) and it exists, the others are not read. */
+ * naming of the weights has such a file (pf_naming.config_file) and it exists, the others are not read. The file may
+ * describe a part of a larger model only (config_file_prefix "trunk."): it then counts if the tensors were found under
+ * a prefix that contains this. */
 static peft_status read_folder(const pf_loader *l, const char *folder, pf_config *c)
 {
     static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };
