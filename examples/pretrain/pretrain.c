@@ -209,7 +209,7 @@ int main(int argc, char **argv)
         evaluate_file(&r);
     } else {
         check_output("out", given[out].value, given[force].value, inputs, 4);
-        check_output("checkpoint", given[checkpoint].value, replace_checkpoint, inputs, 3);     /* without itself */
+        check_output("checkpoint", given[checkpoint].value, replace_checkpoint, inputs, 3);     /* all but the last */
         pretrain(&r);
     }
     close_evaluator(&r.evaluator);

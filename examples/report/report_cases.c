@@ -112,7 +112,8 @@ static void put_case(FILE *f, const study *s, const run *r, int64_t i, peft_data
     fputs("</div>\n", f);
 }
 
-/* Writes the images picked of this outcome, under their number in the whole run. images NULL: names only. */
+/* Writes a heading with the number of images of this outcome in the run, and below it some of them. images NULL: only
+ * their names. */
 static void put_group(FILE *f, const study *s, const run *r, outcome wanted, peft_dataset *images)
 {
     int64_t picked[max_cases], n = pick_cases(s, r, wanted, picked), all = 0;

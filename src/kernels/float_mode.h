@@ -38,8 +38,10 @@ static inline void pk_float_restore(const pk_float_mode *old)
 #endif
 }
 
-/* As the first statement of a function or block: the rest of it computes in the default mode, however it is left. A
- * call of the application's callback must lie outside, as it expects the application's mode. */
+/* As the first statement of a function or block: the rest of it computes in the default mode, however it is left.
+ * PK_FLOAT_CALLER is the mode in which the application called the function. A function of the application expects that
+ * mode: call it between pk_float_restore of it and pk_float_default. */
 #define PK_FLOAT_SCOPE \
     pk_float_mode pk_scope_ __attribute__((cleanup(pk_float_restore), unused)) = pk_float_default()
+#define PK_FLOAT_CALLER pk_scope_
 #endif

@@ -116,7 +116,8 @@ START_TEST(sizes_of_public_structs_belong_to_the_method_version)
     ck_assert_uint_eq(sizeof(peft_site), 64);
     ck_assert_uint_eq(sizeof(peft_vit), 72);
     ck_assert_uint_eq(sizeof(peft_option), 48);
-    ck_assert_int_eq(PEFT_POOL, 9);                  /* values of the enumeration of sites, in compiled methods */
+    /* the last site and the last role: methods are compiled with these numbers */
+    ck_assert_int_eq(PEFT_POOL, 9);
     ck_assert_int_eq(PEFT_MLP, 12);
 }
 END_TEST

@@ -38,8 +38,8 @@ static void compare_clipped(golden *g, const peft_image *im, const pf_st_tensor 
     golden_note(g, (double)differ, 0, "%s", t->name);
 }
 
-/* Resizes an image with one filter and compares with t. An image "gray16_as_float" is "gray16" resized in float;
- * "gray16_as_<..>" else has a reference of int32. */
+/* Resizes an image with one filter and compares with t. Two cases have the same input, the image "gray16":
+ * "gray16_as_float" is resized in float; "gray16_as_int32" in integers, and its reference has the type int32. */
 static void resize_case(golden *g, const pf_st_tensor *t, const char *name, const char *filter, int rows, int columns)
 {
     const bool grey16 = !strncmp(name, "gray16_as_", 10);

@@ -164,6 +164,57 @@ START_TEST(every_mode_gives_the_same_bits)
 }
 END_TEST
 
+static unsigned modes_seen[2];              /* in the loss function, in the reducer */
+
+static int see_mode_in_loss(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
+                            void *user)
+{
+    (void)logits, (void)labels, (void)gradient, (void)user;
+    modes_seen[0] = current_mode();
+    *loss = 0;
+    return 0;
+}
+
+static int see_mode_in_reducer(float *gradients, int64_t count, int64_t *passes, void *user)
+{
+    (void)gradients, (void)count, (void)passes, (void)user;
+    modes_seen[1] = current_mode();
+    return 0;
+}
+
+START_TEST(functions_of_the_program_run_in_its_mode)
+{
+    static float pixels[3 * SIDE * SIDE];
+    static int64_t truth[1];
+    const int64_t image_dims[] = { 1, 3, SIDE, SIDE }, label_dims[] = { 1 };
+    peft_context *ctx;
+    peft_backbone *vit;
+    peft_model *m;
+    peft_trainer *t;
+    peft_tensor *x, *y;
+    mode = current_mode();
+    CALL(peft_context_create(NULL, NULL, NULL, &ctx));
+    peft_options *o = options(ctx, "image_size=16,patch=8,width=32,depth=1,heads=2,mlp=64,classes=3,seed=5");
+    CALL(peft_backbone_create(ctx, o, &vit));
+    peft_options_free(o);
+    o = options(ctx, "classes=3");
+    CALL(peft_model_create(vit, o, &m));
+    peft_options_free(o);
+    CALL(peft_trainer_create(m, NULL, &t));
+    CALL(peft_trainer_set_loss(t, see_mode_in_loss, NULL));
+    CALL(peft_trainer_set_reduce(t, 0, 1, see_mode_in_reducer, NULL));
+    CALL(peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &x));
+    CALL(peft_tensor_wrap(ctx, PEFT_I64, 1, label_dims, truth, &y));
+    set_mode(FLUSH);
+    CALL(peft_trainer_step(t, x, y, NULL));
+    ck_assert_uint_eq(modes_seen[0], FLUSH);
+    ck_assert_uint_eq(modes_seen[1], FLUSH);
+    set_mode(DEFAULT_MODE);
+    peft_tensor_free(x), peft_tensor_free(y);
+    peft_trainer_free(t), peft_model_free(m), peft_backbone_free(vit), peft_context_free(ctx);
+}
+END_TEST
+
 /* The square of the gradient is subnormal; flushed to zero, it would change the update. */
 START_TEST(adamw_keeps_subnormal_moments)
 {
@@ -189,7 +240,8 @@ START_TEST(adamw_keeps_subnormal_moments)
 }
 END_TEST
 
-SUITE_MAIN("float_mode", every_mode_gives_the_same_bits, adamw_keeps_subnormal_moments)
+SUITE_MAIN("float_mode", every_mode_gives_the_same_bits, functions_of_the_program_run_in_its_mode,
+           adamw_keeps_subnormal_moments)
 #else
 int main(void) { return 77; }               /* ctest's code for a skipped test */
 #endif

@@ -320,7 +320,7 @@ START_TEST(notes_are_saved_and_compared)
     static char large[400000];
     memset(large, 'x', sizeof large - 1);
     OK(peft_trainer_set_note(x, "large", large));
-    OK(peft_trainer_set_note(x, "large", large));
+    OK(peft_trainer_set_note(x, "large", large));             /* replaces the note: counts once towards the limit */
     FAILS(PEFT_E_INVALID, "notes", peft_trainer_set_note(x, "larger", large));
     OK(peft_trainer_set_note(x, "large", "x"));
     FAILS(PEFT_E_INVALID, "trainer", peft_trainer_set_note(NULL, "name", "1"));

@@ -19,7 +19,8 @@ static peft_backbone *permute_classifier(const peft_backbone *b)
 START_TEST(another_classifier_is_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .more = "classes=3", .model = "classes=0" });
-    /* f64 values are converted, so the loaded weights can be written */
+    /* Weights of f32 stay in the mapped file, which is read-only. Those of f64 are converted when they are loaded, so
+     * that permute_classifier can change them in memory. */
     tiny_save_backbone(t.backbone, &(tiny_save){ .type = PEFT_F64 }, tiny_path("backbone"));
     peft_backbone *plain = tiny_load(t.ctx, tiny_path("backbone"), ""), *other = permute_classifier(t.backbone);
     peft_model *m, *loaded = NULL;

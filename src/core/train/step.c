@@ -64,12 +64,14 @@ static peft_status call_custom_loss(peft_trainer *t, const peft_tensor *labels, 
     *loss = NAN;
     pf_clear_failure();
     t->callback = "loss function";
+    pk_float_restore(&t->caller_mode);
     const int returned = t->custom_loss.fn(&t->logits_view, labels, &gradient, loss, t->custom_loss.user);
+    pk_float_default();
     t->callback = NULL;
     if (returned) {
         const peft_status s = pf_callback_failed(t, "loss function", returned);
-        pf_pending_restore_buffers(t);
-        if (t->batches) pf_pending_rewind(t);
+        pf_pending_restore_buffers(t);                 /* what the forward pass of this batch changed */
+        if (t->batches) pf_pending_rewind(t);          /* and the batches since the last update, if there are any */
         return s;
     }
     if (pf_finite(gradient.data, count)) return PEFT_OK;
@@ -119,11 +121,12 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     int64_t n;
     pf_labels l;
     PF_TRY(pf_trainer_ready(t));
+    t->caller_mode = PK_FLOAT_CALLER;
     PF_TRY(count_batch(t, images, labels, sample_ids, &n));
     if (!t->custom_loss.fn) {
         PF_TRY(pf_labels_fit(&l, t->loss.kind->labels, labels, n, &t->model->output));
         PF_TRY(t->loss.kind->check(&l));
-        if (!t->loss.kind->depends_on(&t->loss, &l)) return pass_without_labels(t, n);
+        if (!t->loss.kind->depends_on_labels(&t->loss, &l)) return pass_without_labels(t, n);
     }
     const peft_status s = run_pass(t, images, labels, sample_ids, n);
     pf_forward_end(t);

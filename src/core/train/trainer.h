@@ -40,6 +40,7 @@ struct peft_trainer {
     peft_context *ctx;
     peft_options *options;
     pf_engine engine;
+    pk_float_mode caller_mode;           /* floating-point mode of the application in the call that runs */
     pf_loss loss;                        /* kind, weights and reduction of the loss, from the options */
     pf_custom_loss custom_loss;
     pf_optimizer optimizer;

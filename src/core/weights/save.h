@@ -15,8 +15,8 @@ typedef struct pf_form {
     bool classifier;                     /* the backbone has one, and it is written */
     const char *class_names;             /* one a line; "": none */
     const char *link;                    /* "softmax", "sigmoid"; "": unknown */
-    bool names_given;                    /* true: the caller gave class_names, and equal ones are an error; false: they
-                                            are the backbone's note, and may be equal */
+    bool names_given;                    /* true: the caller gave class_names, and two classes of one name are an error;
+                                            false: they are the backbone's note, where two classes may have one name */
     const pf_stored_type *type;
 } pf_form;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gemm_prefetch.h -- the memory that gemm.c prefetches while it multiplies: parts of A and B that are packed next, and
- * the rows of C, residual and gate that the epilogue reads. */
+ * the rows of C, of the residual and of the gate that the epilogue reads (pk_gemm: the matrices that it adds to the
+ * product and multiplies it by, element by element). */
 #ifndef PK_GEMM_PREFETCH_H
 #define PK_GEMM_PREFETCH_H
 #include "gemm_plan.h"

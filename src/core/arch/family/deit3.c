@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * deit3.c -- DeiT-III in the files of Facebook's own code: LayerScale is named gamma_1 and gamma_2, and the class token
- * has no row in the position embedding. */
+ * has no row in the position embedding. Files that timm saved of it may have one (rows: both are accepted). */
 #include "core/arch/arch.h"
 
 /* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties

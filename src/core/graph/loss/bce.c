@@ -14,7 +14,7 @@ static peft_status check(const pf_labels *l)
 }
 
 /* Is there a judged entry whose class has a weight above 0? */
-static bool depends_on(const pf_loss *loss, const pf_labels *l)
+static bool depends_on_labels(const pf_loss *loss, const pf_labels *l)
 {
     for (int64_t i = 0; i < l->rows; i++)
         for (int64_t j = 0; j < l->classes; j++)
@@ -75,7 +75,7 @@ static double evaluate_sum(const pf_loss *o, const pf_loss_rows *r, pk_real *gra
 }
 
 const pf_loss_kind pf_loss_bce = { .name = "bce", .labels = PF_LABEL_TARGETS, .options = "class_weights pos_weight",
-    .min_classes = 1, .check = check, .depends_on = depends_on, .evaluate = evaluate_mean };
+    .min_classes = 1, .check = check, .depends_on_labels = depends_on_labels, .evaluate = evaluate_mean };
 const pf_loss_kind pf_loss_bce_sum = { .name = "bce_sum", .labels = PF_LABEL_TARGETS,
-    .options = "class_weights pos_weight", .min_classes = 1, .check = check, .depends_on = depends_on,
+    .options = "class_weights pos_weight", .min_classes = 1, .check = check, .depends_on_labels = depends_on_labels,
     .evaluate = evaluate_sum };

@@ -5,7 +5,7 @@
 #include "core/graph/loss/loss_math.h"
 
 /* Is there a label whose class has a weight above 0? */
-static bool depends_on(const pf_loss *loss, const pf_labels *l)
+static bool depends_on_labels(const pf_loss *loss, const pf_labels *l)
 {
     for (int64_t i = 0; i < l->rows; i++)
         if (pf_class_weight(loss->class_weights, pf_label_class(l, i)) > 0) return true;
@@ -43,4 +43,4 @@ static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
 
 const pf_loss_kind pf_loss_ce = { .name = "ce", .labels = PF_LABEL_CLASS,
     .options = "label_smoothing class_weights weight_reduction", .min_classes = 2, .check = pf_labels_are_classes,
-    .depends_on = depends_on, .evaluate = evaluate };
+    .depends_on_labels = depends_on_labels, .evaluate = evaluate };

@@ -27,7 +27,7 @@ typedef struct pf_loss_kind {
     peft_status (*check)(const pf_labels *l);
     /* Does the loss depend on these labels? Not if the class weights of all are 0, or if no target is judged; then a
      * step changes nothing. */
-    bool (*depends_on)(const pf_loss *loss, const pf_labels *l);
+    bool (*depends_on_labels)(const pf_loss *loss, const pf_labels *l);
     /* Returns the value, summed in double row by row, and writes d value / d logits to grad, which has the layout of
      * logits and may be the same memory; grad NULL: the gradient is not computed. */
     double (*evaluate)(const pf_loss *loss, const pf_loss_rows *r, pk_real *grad);

@@ -24,7 +24,7 @@ static peft_status check(const pf_labels *l)
 }
 
 /* Is there a target above 0 whose class has a weight above 0? */
-static bool depends_on(const pf_loss *loss, const pf_labels *l)
+static bool depends_on_labels(const pf_loss *loss, const pf_labels *l)
 {
     for (int64_t i = 0; i < l->rows; i++)
         for (int64_t j = 0; j < l->classes; j++)
@@ -68,4 +68,4 @@ static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
 
 const pf_loss_kind pf_loss_soft_ce = { .name = "soft_ce", .labels = PF_LABEL_TARGETS,
     .options = "label_smoothing class_weights weight_reduction", .min_classes = 2, .auto_by_batch = true,
-    .check = check, .depends_on = depends_on, .evaluate = evaluate };
+    .check = check, .depends_on_labels = depends_on_labels, .evaluate = evaluate };

@@ -11,7 +11,7 @@ peft_status pf_pass_split(pf_graph *g)
     size_t bytes = g->nodes * sizeof *g->node + g->values;
     pf_node *old = pf_alloc_zero(g->ctx, bytes);
     if (!old) return g->status = pf_nomem("graph pass", bytes);
-    uint8_t *varying = (uint8_t *)(old + g->nodes);      /* [id]: 1: the value is not the same in each step */
+    uint8_t *varying = (uint8_t *)(old + g->nodes);      /* [id]: 1: not the same each time for a sample */
     memcpy(old, g->node, g->nodes * sizeof *g->node);
     for (uint32_t v = 1; v < g->values; v++)
         varying[v] = g->value[v].kind == PF_PARAM || g->value[v].buffer

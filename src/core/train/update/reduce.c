@@ -38,7 +38,9 @@ peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
     if (!t->pending) memset(t->slab, 0, (size_t)count * sizeof *t->slab);
     pf_clear_failure();
     t->callback = "reducer";
+    pk_float_restore(&t->caller_mode);
     const int returned = t->reduce.fn((float *)(void *)t->slab, count, passes, t->reduce.user);
+    pk_float_default();
     t->callback = NULL;
     if (!returned && *passes >= t->pending) return PEFT_OK;
     const peft_status s = reducer_failed(t, returned, *passes);

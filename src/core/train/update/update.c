@@ -78,6 +78,7 @@ peft_status peft_trainer_update(peft_trainer *t)
 {
     PK_FLOAT_SCOPE;
     PF_TRY(pf_trainer_ready(t));
+    t->caller_mode = PK_FLOAT_CALLER;
     if (!pf_pending_count(t)) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one; call "
                                              "peft_trainer_backward first");
     pf_forward_end(t);                   /* drops a peft_trainer_forward that no backward pass followed */
