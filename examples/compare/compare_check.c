@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Checks the pictures of every draw; test images that are the same in all draws are checked once. */
+/* Checks the pictures of every draw. Without --test-per-class all draws test on the same images, which are checked once
+ * (if they are those that a draw does not train on, all pictures of both sets are among those of the first draw). */
 static void check_draws(const study *s)
 {
     const peft_transform *no_transform = NULL;                /* entries may differ in theirs; only decodes */
@@ -21,7 +22,7 @@ static void check_draws(const study *s)
         const peft_dataset *const sets[] = { t.train, same_test ? NULL : test };
         check_pictures(sets, 2, no_transform, all_cores);
         peft_dataset_free(t.train);
-        peft_context_free(t.io_ctx);
+        peft_context_free(t.io_ctx);                          /* of the data sets, made by draw_run_data */
         peft_dataset_free(test);
     }
 }

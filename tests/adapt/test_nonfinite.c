@@ -66,7 +66,7 @@ START_TEST(training_states_with_nan_are_refused)
         FAILS(PEFT_E_NONFINITE, tensors[i], peft_trainer_restore(r, tiny_path("bad")));
     }
     tiny_bits_training(&after, r);
-    tiny_same(&before, &after, "state after refused restores");
+    tiny_same(&before, &after, "state after refused restores");                       /* frees after */
     tiny_bits_free(&before);
     peft_trainer_free(r);
     tiny_free(&t);

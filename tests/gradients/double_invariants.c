@@ -86,7 +86,7 @@ START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
         LAB_OK(&l, pf_compile(&l.g, PF_NONE));
         lab_bind(&l, LAB_USUAL_PLAN);
         pf_exec_run(&l.e, 0, l.e.g.nodes);
-        const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *a = l.leaf[3]->value.data,
+        const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *scales = l.leaf[3]->value.data,
                       *sinks = l.leaf[4]->value.data, *more = l.leaf[5]->value.data, *got = pf_exec_data(&l.e, mass);
         for (int i = 0; i < B * H; i++) {
             const int b = i / H, h = i % H, rows = row_0_only ? 1 : T;
@@ -98,7 +98,7 @@ START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
                     double dot = 0;
                     for (int c = h * DH; c < (h + 1) * DH; c++)
                         dot += (double)q[(b * T + row) * D + c] * (double)key[c];
-                    const double x = exp(dot / sqrt((double)DH) * (scaled ? (double)a[h] : 1));
+                    const double x = exp(dot / sqrt((double)DH) * (scaled ? (double)scales[h] : 1));
                     if (j < T) e[j] = x;
                     sum += x;
                 }

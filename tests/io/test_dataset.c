@@ -107,7 +107,7 @@ START_TEST(list_files_give_labels_or_targets)
     static const struct { const char *text, *word; int64_t classes; } bad[] = {
         { "", "empty", 0 }, { " \n\r\n", "empty", 0 }, { "p 0\nlonely\n", "line 2", 0 }, { "p x", "class number", 0 },
         { "p 1.5", "class number", 0 }, { "p -1", "label -1", 0 }, { "p 99999999999999999999", "line 1", 0 },
-        { "p 2000000", "label", 0 }, { "p 0,1\nq 0,1,1", "line 2", 0 }, { "p 0,2", "line 1", 0 },
+        { "p 2000000", "label", 0 } /* more classes than are accepted */, { "p 0,1\nq 0,1,1", "line 2", 0 }, { "p 0,2", "line 1", 0 },
         { "p 0,1\nq 1", "line 2", 0 },
         { "p 5", "the argument classes is 2", 2 }, { "p 0,1", "the argument classes is 3", 3 },
     };
@@ -118,7 +118,7 @@ START_TEST(list_files_give_labels_or_targets)
 }
 END_TEST
 
-/* A list of 20 samples: 3 classes with 4, 6 and 10 samples. */
+/* A list of 20 samples: 3 classes with 4, 8 and 8 samples. */
 static peft_dataset *twenty_samples(void)
 {
     char text[400] = "";

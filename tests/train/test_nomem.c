@@ -127,7 +127,7 @@ START_TEST(a_workload_with_prompts)
 }
 END_TEST
 
-START_TEST(a_workload_with_batch_norm_and_cache)
+START_TEST(a_workload_with_batch_norm_and_cache)                /* the hidden layers of the head mlp have batch norm */
 {
     check_workload((workload){ .method = "linear", .model = "classes=3,head=mlp,head_layers=1", .options = "",
                                .trainer = "batch=2,cache_features=100000,optimizer=sgd" });

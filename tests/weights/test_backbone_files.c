@@ -82,6 +82,7 @@ START_TEST(f16_bf16_and_f64_files_are_read)
                 float *p = malloc((size_t)peft_tensor_count(x) * sizeof *p);
                 const float *q = peft_tensor_cdata(y);
                 OK(peft_tensor_to_f32(x, p, peft_tensor_count(x)));
+                /* + 1 / 4096: for numbers that are subnormal in f16, whose error is not relative to them */
                 for (int64_t n = 0; n < peft_tensor_count(x); n++)
                     ck_assert_msg(fabs(p[n] - q[n]) <= unit[i] * (fabs(q[n]) + 1.0 / 4096),
                                   "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n],
@@ -117,7 +118,8 @@ START_TEST(a_file_in_memory_is_read)
 }
 END_TEST
 
-/* With registers, Hugging Face stores a position for the class token; timm stores the sum of both. Both load alike. */
+/* With registers, Hugging Face stores the class token and a position for it; timm stores the sum of these two as the
+ * class token. Both files load alike. */
 START_TEST(class_token_positions_of_registers_are_added)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = "registers=2" });
@@ -232,6 +234,8 @@ START_TEST(peft_file_shows_files_of_every_kind)
     peft_file *f = NULL;
     tiny_step(r, 2, 0);
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF5 }, tiny_path("backbone"));
+    /* The q_proj of a layer identifies the naming. Of three layers "one" has two of them left, "two" one, and "unknown"
+     * none. */
     tiny_edit(tiny_path("backbone"), tiny_path("one"), &(tiny_change){ DROP, "layers.0.attention.q_proj.weight",
         NULL });
     tiny_edit(tiny_path("one"), tiny_path("two"), &(tiny_change){ DROP, "layers.1.attention.q_proj.weight", NULL });

@@ -254,7 +254,8 @@ peft_sys_constant(peft_build *b, const int64_t *dims, peft_fill_fn fill, void *u
 /* A tensor of the backbone by its timm name, "blocks.3.attn.proj.weight", as the forward pass uses it: frozen, or the
  * trained copy of the adapter that unfroze it. PEFT_E_NOTFOUND: the backbone has no such tensor (an absent bias). */
 PEFT_API PEFT_PRINTF(2, 3) peft_val peft_sys_weight(peft_build *b, const char *name, ...);
-/* x[i] along the first extent; x must be a result of peft_sys_param */
+/* x[i] along the first extent. x: a result of peft_sys_param, peft_sys_weight or peft_sys_constant, or a part of one by
+ * peft_sys_select or peft_sys_slice */
 PEFT_API peft_val peft_sys_select(peft_build *b, peft_val x, int64_t i);
 /* rows first .. first + n - 1 along the first extent; x must be a result of peft_sys_param */
 PEFT_API peft_val peft_sys_slice(peft_build *b, peft_val x, int64_t first, int64_t n);

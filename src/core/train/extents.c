@@ -49,6 +49,8 @@ static bool compare_nodes(comparison *c, pf_node *a, const pf_node *b)
 }
 
 /* true: the graphs have the same structure, and differ only in multiples of the batch size. */
+/* Compares all numbers of two graphs. Neither has a memory plan yet: offset, col and from_caller of a value say which
+ * part of a parameter or of a wider value it is, and whether the caller fills it (pf_value). */
 static bool compare_graphs(comparison *c, pf_graph *a, const pf_graph *b)
 {
     bool same = a->values == b->values && a->nodes == b->nodes && compare_number(c, &a->batch, b->batch);

@@ -66,7 +66,8 @@ static void check_skipped(decoder *d)
 {
     size_t skipped = (size_t)d->errors.msg_parm.i[0];
     int marker = d->errors.msg_parm.i[1];
-    /* The byte behind the skipped ones. Without an end marker libjpeg reads the marker of on_end_of_data. */
+    /* The byte behind the skipped ones. In a file without an end marker libjpeg reads one that on_end_of_data (below)
+     * supplies from a static array, so that next_input_byte no longer points into the file. */
     const uint8_t *skipped_end = d->no_end_marker ? d->end : d->source.next_input_byte;
     bool accepted = marker < JPEG_RST0 || marker > JPEG_RST0 + 7;             /* not one of the restart markers 0..7 */
     if (d->j.input_scan_number == 0) return;

@@ -49,8 +49,8 @@ extern const pf_loss_kind *const pf_losses[];                              /* en
 const pf_loss_kind *pf_loss_named(const char *name);                       /* NULL: no loss has this name */
 bool        pf_loss_reads(const pf_loss_kind *kind, const char *option);   /* does this loss read the option? */
 bool        pf_loss_option(const char *option);                            /* is there a loss that reads the option? */
-/* Writes the names of the losses that read option (NULL: of all losses), for messages: with separator ", " and last
- * " or " "ce, soft_ce or bce". Returns text. */
+/* Writes the names of the losses that read option (NULL: of all losses) to text, for messages, and returns text. The
+ * separator ", " and the last separator " or " give "ce, soft_ce or bce". */
 const char *pf_loss_names(const char *option, const char *separator, const char *last, char *text, size_t capacity);
 /* Appends the loss of logits [.., classes] to the graph, with an input "labels" or "targets" that has one row for each
  * row of logits. Returns the loss's value [1]. */
