@@ -104,10 +104,10 @@ START_TEST(list_files_give_labels_or_targets)
     ck_assert(targets[0] == 0 && targets[1] == 1 && targets[2] == 1);
     fails(PEFT_E_UNSUPPORTED, "several labels", peft_dataset_few_shot(d, 0, 1, 0, &d, NULL));
     peft_dataset_free(d);
-    static const struct { const char *text, *word; int64_t classes; } bad[] = {
+    static const struct { const char *text, *word; int64_t classes; } bad[] = {     /* at most 2^20 classes */
         { "", "empty", 0 }, { " \n\r\n", "empty", 0 }, { "p 0\nlonely\n", "line 2", 0 }, { "p x", "class number", 0 },
         { "p 1.5", "class number", 0 }, { "p -1", "label -1", 0 }, { "p 99999999999999999999", "line 1", 0 },
-        { "p 2000000", "label", 0 } /* more classes than are accepted */, { "p 0,1\nq 0,1,1", "line 2", 0 }, { "p 0,2", "line 1", 0 },
+        { "p 2000000", "label", 0 }, { "p 0,1\nq 0,1,1", "line 2", 0 }, { "p 0,2", "line 1", 0 },
         { "p 0,1\nq 1", "line 2", 0 },
         { "p 5", "the argument classes is 2", 2 }, { "p 0,1", "the argument classes is 3", 3 },
     };

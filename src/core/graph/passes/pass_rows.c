@@ -78,7 +78,7 @@ static void demand_inputs(row_demand *p, const pf_node *n, uint8_t *can_shrink)
         return;
     }
     if (n->op == &pf_op_attention) {
-        /* The sinks of fewer queries become a column view of all sinks: that is possible only for a range of queries. */
+        /* The sinks of fewer queries become a column view of all sinks, which only a range of queries can have. */
         bool sink_fits = !pf_exists(n->in[SINK]) || want.kind == RANGE;
         demand(p, n->in[0], sink_fits ? want : all);
         if (!sink_fits) p->want[n->out[0].id] = all;
