@@ -154,15 +154,17 @@ static void expect_equal_runs(pf_cma *one, pf_cma *other, int64_t n)
 }
 
 /* 250 variables: the matrix is decomposed every second or third iteration, and the state is saved in between. */
-START_TEST(a_restored_state_goes_on_exactly)
+START_TEST(a_restored_state_goes_on_exactly_and_a_reset_one_from_the_start)
 {
     enum { N = 250 };
     make_context();
     for (int c = PF_CMA_FULL; c <= PF_CMA_SEPARABLE; c++) {
-        const pf_cma_settings s = { .dim = N, .sigma = 2, .covariance = (pf_cma_covariance)c, .seed = 9 };
+        const pf_cma_settings s = { .dim = N, .sigma = 2, .covariance = (pf_cma_covariance)c, .seed = 9ull << 33 | 5 };
         pf_cma *one = create(&s);
         for (int t = 0; t < 7; t++) cma_iterate(one, &cma_problems[1], N);
-        pf_cma *other = create(&s);
+        pf_cma_settings another = s;
+        another.seed = 1ull << 40 | 77;
+        pf_cma *other = create(&another);
         cma_iterate(other, &cma_problems[0], N);
         pf_cma_array from[PF_CMA_ARRAYS], to[PF_CMA_ARRAYS];
         const int arrays = pf_cma_state(one, from);
@@ -176,6 +178,10 @@ START_TEST(a_restored_state_goes_on_exactly)
         ck_assert_msg(!pf_cma_check(other), "%s", peft_last_error());
         ck_assert_int_eq(pf_cma_iteration(other), 7);
         if (c == PF_CMA_FULL) ck_assert(from[0].data[1] != from[0].data[2]);   /* iteration, last decomposition */
+        expect_equal_runs(one, other, N);
+        pf_cma_reset(one);
+        pf_cma_free(other);
+        other = create(&s);
         expect_equal_runs(one, other, N);
         pf_cma_free(one);
         pf_cma_free(other);
@@ -203,8 +209,11 @@ START_TEST(a_damaged_state_is_refused)
         expect_refused(pf_cma_check(es), PEFT_E_FORMAT, "not positive");
         a[4].data[1] = 1;
         a[0].data[1] = 2.5;
-        expect_refused(pf_cma_check(es), PEFT_E_FORMAT, "iterations");
+        expect_refused(pf_cma_check(es), PEFT_E_FORMAT, "number 1 is not a whole number");
         a[0].data[1] = 0;
+        a[0].data[2] = 1;
+        expect_refused(pf_cma_check(es), PEFT_E_FORMAT, "after the last iteration");
+        a[0].data[2] = 0;
         ck_assert_int_eq(pf_cma_check(es), PEFT_OK);
         pf_cma_free(es);
     }
@@ -346,7 +355,7 @@ END_TEST
 
 SUITE_MAIN("cma", parameters_are_those_of_pycma, needs_no_more_evaluations_than_pycma,
            only_a_full_covariance_learns_dependencies, only_seed_and_order_of_fitness_count,
-           a_restored_state_goes_on_exactly, a_damaged_state_is_refused,
+           a_restored_state_goes_on_exactly_and_a_reset_one_from_the_start, a_damaged_state_is_refused,
            injected_solutions_take_part_and_are_not_longer_than_candidates, asking_twice_gives_the_same_candidates,
            refusals_name_what_was_given, a_function_without_minimum_ends_in_an_error_or_at_the_limit,
            allocates_once_what_it_says)

@@ -60,6 +60,7 @@ static void lay_out(pf_cma *es, block *b)
     es->length = take(b, 1, n);
     es->c = full ? take(b, n, n) : NULL;
     es->axis = full ? take(b, n, n) : NULL;
+    es->start = take(b, 1, n);
     es->weight = take(b, 1, population);
     es->rate = take(b, 1, most);
     es->x = take(b, population, n);
@@ -74,7 +75,7 @@ static void lay_out(pf_cma *es, block *b)
 static pf_cma sized(const pf_cma_settings *s)
 {
     return (pf_cma){ .dim = s->dim, .population = population_of(s), .injected = s->injected,
-                     .covariance = s->covariance, .seed = s->seed,
+                     .covariance = s->covariance, .seed = s->seed, .sigma = s->sigma,
                      .model = s->covariance == PF_CMA_FULL ? &pf_cma_full : &pf_cma_separable };
 }
 
@@ -97,14 +98,29 @@ peft_status pf_cma_create(peft_context *ctx, const pf_cma_settings *s, pf_cma **
     block b = { .base = (char *)es, .bytes = sizeof *es };
     lay_out(es, &b);
     pf_cma_set_parameters(&es->p, es->weight, es->dim, es->population, es->covariance);
-    es->number[PF_CMA_SIGMA] = s->sigma;
-    if (s->mean) memcpy(es->mean, s->mean, (size_t)es->dim * sizeof *es->mean);
-    for (int64_t i = 0; i < es->dim; i++) {
-        es->length[i] = 1;
-        if (es->c) es->c[i * es->dim + i] = es->axis[i * es->dim + i] = 1;
-    }
+    if (s->mean) memcpy(es->start, s->mean, (size_t)es->dim * sizeof *es->start);
+    pf_cma_reset(es);
     *out = es;
     return PEFT_OK;
+}
+
+void pf_cma_reset(pf_cma *es)
+{
+    const size_t n = (size_t)es->dim;
+    double *const vector[] = { es->path, es->path_sigma };
+    for (int v = 0; v < 2; v++) memset(vector[v], 0, n * sizeof(double));
+    memcpy(es->mean, es->start, n * sizeof *es->mean);
+    if (es->c) memset(es->c, 0, n * n * sizeof *es->c);
+    if (es->axis) memset(es->axis, 0, n * n * sizeof *es->axis);
+    for (size_t i = 0; i < n; i++) {
+        es->length[i] = 1;
+        if (es->c) es->c[i * n + i] = es->axis[i * n + i] = 1;
+    }
+    es->number[PF_CMA_SIGMA] = es->sigma;
+    es->number[PF_CMA_ITERATION] = es->number[PF_CMA_DECOMPOSED] = 0;
+    es->number[PF_CMA_SEED_HIGH] = (double)(es->seed >> 32);
+    es->number[PF_CMA_SEED_LOW] = (double)(es->seed & UINT32_MAX);
+    es->asked = false;
 }
 
 void          pf_cma_free(pf_cma *es) { if (es) pf_free(es->ctx, es); }

@@ -40,6 +40,7 @@ size_t      pf_cma_bytes(const pf_cma_settings *settings);
 /* PEFT_E_INVALID: a setting is out of range. */
 peft_status pf_cma_create(peft_context *ctx, const pf_cma_settings *settings, pf_cma **out);
 void        pf_cma_free(pf_cma *es);
+void        pf_cma_reset(pf_cma *es);                  /* back to the state after pf_cma_create */
 int64_t     pf_cma_population(const pf_cma *es);
 
 /* Draws the candidates of this iteration; *x: [population, dim], valid until the next call. Called again before
@@ -58,8 +59,9 @@ const double *pf_cma_mean(const pf_cma *es);           /* [dim] */
 double        pf_cma_sigma(const pf_cma *es);
 int64_t       pf_cma_iteration(const pf_cma *es);      /* iterations told so far */
 
-/* The state between pf_cma_tell and pf_cma_ask, as arrays to be saved. An object made from the same settings, with
- * these contents copied into its own arrays and accepted by pf_cma_check, goes on exactly like this one. */
+/* The state between pf_cma_tell and pf_cma_ask, as arrays to be saved. An object of the same settings, with these
+ * contents copied into its own arrays and accepted by pf_cma_check, goes on exactly like this one. The seed is part of
+ * the state and may have been another. */
 enum { PF_CMA_ARRAYS = 7 };
 typedef struct { const char *name; double *data; int ndim; int64_t dim[2]; } pf_cma_array;
 /* Describes the arrays in `array` and returns their number: 7 of a full, 5 of a separable covariance matrix. */

@@ -12,7 +12,8 @@ peft_status pf_cma_ask(pf_cma *es, const double **x)
     if (!es->model->refresh(es))
         return pf_fail(PEFT_E_NONFINITE, "CMA-ES: the covariance matrix of iteration %lld is not finite; start again "
                        "with another sigma", (long long)iteration);
-    const pf_rng normal = { .seed = es->seed, .a = (uint32_t)iteration, .b = pf_rng_stream("cma") };
+    const uint64_t seed = (uint64_t)es->number[PF_CMA_SEED_HIGH] << 32 | (uint64_t)es->number[PF_CMA_SEED_LOW];
+    const pf_rng normal = { .seed = seed, .a = (uint32_t)iteration, .b = pf_rng_stream("cma") };
     for (int64_t k = 0; k < es->population; k++) {
         double *step = es->step + k * n, *candidate = es->x + k * n;
         for (int64_t i = 0; i < n; i++) es->shift[i] = pf_rng_normal(&normal, (uint64_t)(k * n + i));

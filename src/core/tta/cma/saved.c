@@ -21,12 +21,13 @@ int pf_cma_state(pf_cma *es, pf_cma_array a[PF_CMA_ARRAYS])
 peft_status pf_cma_check(pf_cma *es)
 {
     const double iteration = es->number[PF_CMA_ITERATION], decomposed = es->number[PF_CMA_DECOMPOSED];
+    for (int i = PF_CMA_ITERATION; i < PF_CMA_NUMBERS; i++)
+        if (!(es->number[i] >= 0 && es->number[i] <= UINT32_MAX && es->number[i] == floor(es->number[i])))
+            return pf_fail(PEFT_E_FORMAT, "state of CMA-ES: number %d is not a whole number of 32 bits", i);
     es->asked = false;
     PF_TRY(pf_cma_check_sigma(PEFT_E_FORMAT, "state of CMA-ES: ", pf_cma_sigma(es)));
-    if (!(iteration >= 0 && iteration < 0x1p32 && iteration == floor(iteration) && decomposed >= 0 &&
-          decomposed <= iteration))
-        return pf_fail(PEFT_E_FORMAT, "state of CMA-ES: expected the number of iterations, and the one of the last "
-                       "decomposition, which is not larger");
+    if (decomposed > iteration)
+        return pf_fail(PEFT_E_FORMAT, "state of CMA-ES: the covariance matrix was decomposed after the last iteration");
     const double *vector[] = { es->mean, es->path, es->path_sigma };
     for (int v = 0; v < 3; v++)
         for (int64_t i = 0; i < es->dim; i++)

@@ -7,8 +7,8 @@
 #include "core/tta/cma/parameters.h"
 
 /* Numbers of the state, kept as doubles so that they are saved with the arrays. DECOMPOSED: the iteration whose C the
- * axes and lengths belong to. */
-enum { PF_CMA_SIGMA, PF_CMA_ITERATION, PF_CMA_DECOMPOSED, PF_CMA_NUMBERS };
+ * axes and lengths belong to. SEED_HIGH, SEED_LOW: the upper and lower 32 bits of the seed. */
+enum { PF_CMA_SIGMA, PF_CMA_ITERATION, PF_CMA_DECOMPOSED, PF_CMA_SEED_HIGH, PF_CMA_SEED_LOW, PF_CMA_NUMBERS };
 
 /* A form of C. y: a step (x - mean) / sigma, [dim]; out is another array. */
 typedef struct pf_cma_model {
@@ -32,13 +32,14 @@ struct pf_cma {
     pf_cma_covariance covariance;
     pf_cma_parameters p;
     int64_t dim, population, injected;
-    uint64_t seed;
+    uint64_t seed; double sigma;           /* the initial ones */
     bool asked;                            /* x and step belong to the current iteration */
     /* The state. */
     double *number;                        /* [PF_CMA_NUMBERS] */
     double *mean, *path, *path_sigma;      /* [dim]; the paths are those of C (p_c) and of sigma (p_sigma) */
     double *length;                        /* [dim]: standard deviation along each axis (D), or of each variable */
     double *c, *axis;                      /* [dim,dim], full only: C, lower triangle; row i: unit vector of axis i */
+    double *start;                         /* [dim], the initial mean */
     /* Memory of an iteration. most = population + injected. */
     double *weight;                        /* [population], recombination weights */
     double *rate;                          /* [most]: of each rank, weight times learning rate of the rank-mu update */
