@@ -177,10 +177,10 @@ void put_caption_with_text(FILE *f, const method *m, const char *text)
     fprintf(f, "<br><small>%s</small></figcaption>\n", text);
 }
 
-void open_svg(FILE *f, int width, int height, const char *title, const char *method_label)
+void open_svg(FILE *f, int width, int height, const char *title, const char *after)
 {
     fprintf(f, "<svg viewBox=\"0 0 %d %d\" role=\"img\" font-size=\"12\" fill=\"#1f2933\">\n<title>%s", width, height,
             title);
-    put_escaped(f, method_label);
+    put_escaped(f, after);
     fputs("</title>\n", f);
 }

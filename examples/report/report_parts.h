@@ -27,6 +27,6 @@ void put_image_uri(FILE *f, const struct peft_image *im, int64_t side);
 /* report_page.c: a figure's caption: the method's label; the second function writes text below it, in small print. */
 void put_caption(FILE *f, const method *m);
 void put_caption_with_text(FILE *f, const method *m, const char *text);
-/* report_page.c: opens an <svg> element with this viewBox; title and method_label form its <title>. */
-void open_svg(FILE *f, int width, int height, const char *title, const char *method_label);
+/* report_page.c: opens an <svg> element with this viewBox; its <title> is title, then after. */
+void open_svg(FILE *f, int width, int height, const char *title, const char *after);
 #endif

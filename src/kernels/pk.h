@@ -141,12 +141,14 @@ struct pk_table {
     /* The parts of GEMM, in the terms of BLIS. A is packed into panels of mr rows [k][mr], B into panels of nr columns
      * [k][nr], both padded with zeros. The micro-kernel `micro` computes the register tile
      * initial[mr][nr] + (A panel)(B panel) and stores its m x n corner in c. initial is contiguous (NULL: zeros; may be
-     * c). It prefetches the mr x nr elements behind initial and what `prefetch` names (NULL: nothing). */
+     * c). It prefetches the mr x nr elements behind initial and what `prefetch` names (NULL: nothing). row_stride,
+     * col_stride: elements between two rows, and between two columns, of the matrix that is packed. */
     int mr, nr;
     int64_t kc;                                       /* largest k of a panel: an A panel, a B panel and a tile should
                                                        * leave a fifth of the level-1 cache free */
-    void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
-    void (*pack_b[PK_DTYPES])(pk_real *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n);
+    void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row_stride, int64_t col_stride, int64_t m, int64_t k);
+    void (*pack_b[PK_DTYPES])(pk_real *panels, const void *b, int64_t row_stride, int64_t col_stride, int64_t k,
+                              int64_t n);
     void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
                   const pk_real *initial, pk_micro_prefetch *prefetch);
     /* Applies the epilogue of g to a tile[mr][nr] of AB whose element (0, 0) is element (i, j) of C, and stores its

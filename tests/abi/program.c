@@ -13,7 +13,7 @@ int main(void)
     static float pixels[3 * 32 * 32], logits[4], again[4];
     const int64_t image_dims[] = { 1, 3, 32, 32 }, logit_dims[] = { 1, 4 };
     peft_context *ctx;
-    peft_options *o, *heads;
+    peft_options *o, *model_options;
     peft_backbone *vit;
     peft_adapter *lora;
     peft_model *m;
@@ -22,12 +22,12 @@ int main(void)
     for (int i = 0; i < 3 * 32 * 32; i++) pixels[i] = (float)(i % 17) / 17;
     TRY(peft_context_create(NULL, NULL, NULL, &ctx));
     TRY(peft_options_create(ctx, &o));
-    TRY(peft_options_create(ctx, &heads));
+    TRY(peft_options_create(ctx, &model_options));
     TRY(peft_options_parse(o, "image_size=32,patch=8,width=32,depth=1,heads=2,mlp=64,seed=1"));
-    TRY(peft_options_set_int(heads, "classes", 4));
+    TRY(peft_options_set_int(model_options, "classes", 4));
     TRY(peft_backbone_create(ctx, o, &vit));
     TRY(peft_adapter_create(vit, "lora", NULL, &lora));
-    TRY(peft_model_create(vit, heads, &m));
+    TRY(peft_model_create(vit, model_options, &m));
     TRY(peft_model_attach(m, lora));
     TRY(peft_session_create(m, NULL, &s));
     TRY(peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &images));
@@ -43,9 +43,9 @@ int main(void)
     peft_model_free(m);
     peft_adapter_free(lora);
     peft_backbone_free(vit);
-    peft_options_free(heads);
+    peft_options_free(model_options);
     peft_options_free(o);
     peft_context_free(ctx);
-    peft_dataset_free(NULL);
+    peft_dataset_free(NULL);                        /* a function of libpeft-io, so that it is linked */
     return 0;
 }

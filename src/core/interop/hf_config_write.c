@@ -26,14 +26,15 @@ static const struct { unsigned types; const char *name, *value; } plain[] = {
     { LORA, "alora_invocation_tokens", "null" }, { LORA, "use_bdlora", "null" }, { LORA, "arrow_config", "null" },
     { LORA, "kasa_config", "null" }, { LORA, "ensure_weight_tying", "false" } };
 
-/* adapter_config.json names a module by the end of its path, which may match other modules as well. A judge compares
- * the setting of a module m with that of the module `like`, which is to be named. YES: m has the same setting, and the
- * name may match it; NO: m has another one, and the name must not match it; EITHER: m has none, and the name may match.
- * "q_proj" in rank_pattern must not match a q_proj of another rank, but may match one that is not adapted. */
+/* adapter_config.json names a module by the end of its path, such as "q_proj", which may match other modules as well.
+ * Before a name of the module `like` is written, a function of type judge says for each other module m whether the name
+ * may match it too. For rank_pattern: YES if m has the same rank; NO if it has another one, so that a longer name is
+ * needed, "layers.3.attention.q_proj"; EITHER if m is not adapted and has no rank. */
 typedef enum { NO, YES, EITHER } verdict;
 typedef verdict (*judge)(const pf_module *m, const pf_module *like);
 
-/* The judges. is_target, is_forward: of lists of modules, in which a module either is or is not; `like` is in them. */
+/* The judges. is_target and is_forward are those of target_modules and feedforward_modules: lists of names, where a
+ * name may match the modules of the list and no other. */
 static verdict is_target(const pf_module *m, const pf_module *like) { return (void)like, m->target ? YES : NO; }
 static verdict same_rank(const pf_module *m, const pf_module *like)
 {

@@ -91,8 +91,8 @@ static const pf_module *saved_head(const reader *r)
     return NULL;
 }
 
-/* Does the configuration expect a tensor of this name? with_head: e has the classifier's parameters; else they are
- * expected too if the directory holds a classifier, but not read. */
+/* Does the configuration expect a tensor of this name? with_head: e lists the classifier's parameters, which are read.
+ * Without: a classifier in the directory is expected as well, though it is not read. */
 static bool is_expected(const reader *r, const pf_peft_entries *e, bool with_head, const char *name)
 {
     char key[PF_PATH_MAX + 64];

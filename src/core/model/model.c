@@ -85,6 +85,7 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
     m->backbone = pf_backbone_retain(b);
     if (o) s = pf_options_copy(o, &m->options);
     if (!s) s = read_options(m, o);
+    /* A model from a file keeps the options it was saved with, also those that have no effect. */
     if (!s && !source) s = check_options_are_read(m, o);
     if (!s) s = create_head(m, source);
     if (s) peft_model_free(m);

@@ -82,7 +82,7 @@ static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint6
     return io_archive_size(m->archive, m->index[i], size);
 }
 
-/* Of the entry's unpacked bytes, all of which are unpacked for it. */
+/* The digest of an image's bytes as they are without compression. All of them are unpacked, however few are wanted. */
 static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65])
 {
     const members *m = d->store_state;

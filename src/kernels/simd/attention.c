@@ -57,19 +57,20 @@ static void block_out(const head_view *h, int64_t i, int lanes, int first, int l
     float *const max = h->work + h->at.max + i, *const sum = h->work + h->at.sum + i;
     float *const result = h->work + h->at.result;
     float factor[PK_NR], decay[PK_NR];
-    /* the next head is prefetched beside the last chunk only: block = queries is behind the last block */
-    const int64_t block = last ? i / PK_NR : a->queries, by_row = turns_by_row(h);
-    pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &a->q, a->queries, block, by_row),
-                                               prefetch_next_head(h, &a->k, a->keys, block, by_row) } };
+    /* Each block of queries of the last chunk prefetches a part of the next head. There is no part number a->queries:
+     * for other chunks it prefetches nothing. */
+    const int64_t block = last ? i / PK_NR : a->queries, row_turns = turns_by_row(h);
+    pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &a->q, a->queries, block, row_turns),
+                                               prefetch_next_head(h, &a->k, a->keys, block, row_turns) } };
 
     pack_block(query, h->q + i * a->q.row_stride, a->q.row_stride, lanes, a->head_dim, a->scale);
     rows_times_block(h, scores, h->work + h->at.keys_by_row, query, width, &prefetch);
     for (int v = 0; v < width; v += PW)
         exponentials(scores + v, h->columns, h->head_scale, max + v, sum + v, decay + v);
-    const int64_t by_column = turns_by_column(h), stride = a->out_row_stride;
+    const int64_t column_turns = turns_by_column(h), stride = a->out_row_stride;
     const prefetch_area out = prefetch_area_of(h->out + i * stride, sizeof(float), stride, lanes, a->head_dim);
-    prefetch = (pk_micro_prefetch){ .cursor = { prefetch_next_head(h, &a->v, a->keys, block, by_column),
-                                                prefetch_all(out, by_column) } };
+    prefetch = (pk_micro_prefetch){ .cursor = { prefetch_next_head(h, &a->v, a->keys, block, column_turns),
+                                                prefetch_all(out, column_turns) } };
     columns_times_scores(h, result, h->work + h->at.by_column, scores, width, &prefetch);
     for (int v = 0; v < width; v += PW) {
         pv f = last ? pv_div(pv_set(1.0f), pv_load(sum + v)) : pv_set(1.0f);

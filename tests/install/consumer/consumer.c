@@ -28,7 +28,8 @@ static void factor_emit(const void *state, peft_build *b, peft_site *s)
     s->out = peft_sys_affine(b, s->out, peft_sys_param(b, ((const factor_state *)state)->factor), PEFT_NONE);
 }
 
-/* Registers the method and attaches an adapter of it; 0: done. Another layout of the tables is refused. */
+/* Registers the method and attaches an adapter of it; 0: done. A method that was compiled with another layout of the
+ * structs (another PEFT_METHOD_ABI) must be refused. */
 static int add_method(peft_context *ctx, peft_backbone *vit, peft_model *m)
 {
     peft_method method;

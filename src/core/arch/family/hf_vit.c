@@ -37,7 +37,7 @@ const pf_naming pf_naming_hf5 = {
 static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
 
-/* The networks of the rows from ijepa on cannot be loaded. But a configuration file beside another network's weights
+/* The networks of the rows without a rule cannot be loaded. But a configuration file beside another network's weights
  * may name one of them, and its row then gives the image processor. */
 static const pf_arch_row model_types[] = {
     { .glob = "vit", .rule = "mmcls", .processor = "ViT" }, { .glob = "vit_mae", .rule = "mmcls", .processor = "ViT" },

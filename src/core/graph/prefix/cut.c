@@ -76,11 +76,11 @@ peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t
     /* temporary memory: the longest list that the prefix can have, then sampled */
     size_t bytes = g->prefix * PF_MAX_OUT * sizeof(pf_crossing) + g->values;
     pf_crossing *crossings = pf_alloc_zero(g->ctx, bytes);
-    if (!crossings) return g->status = pf_nomem("graph pass", bytes);
+    if (!crossings) return g->status = pf_nomem("cut of the graph", bytes);
     uint8_t *sampled = (uint8_t *)(crossings + g->prefix * PF_MAX_OUT);
     uint32_t n = mark_sampled(g, sampled) ? list_crossings(g, sampled, crossings) : 0;
     pf_crossing *result = n ? pf_alloc(g->ctx, n * sizeof *result) : NULL;
-    peft_status status = n && !result ? pf_nomem("graph pass", n * sizeof *result) : PEFT_OK;
+    peft_status status = n && !result ? pf_nomem("cut of the graph", n * sizeof *result) : PEFT_OK;
     if (!status && n) status = pf_prefix_key(g, sampled, PF_CONSTANTS_BY_ADDRESS, key);
     if (!status && n) {
         memcpy(result, crossings, n * sizeof *result);

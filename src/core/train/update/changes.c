@@ -89,7 +89,8 @@ static size_t frozen_entries(const pf_st *st)
     return n;
 }
 
-/* All entries are read, and every entry of a frozen parameter belongs to one of t's parameters. */
+/* Checks that the loss and the rate of the state fit t, and that each parameter that the state says is frozen is one of
+ * t's. */
 peft_status pf_changes_check(const peft_trainer *t, const pf_st *st, int64_t step)
 {
     double lr;
