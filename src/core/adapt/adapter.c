@@ -5,7 +5,8 @@
 #include <string.h>
 #include "core/adapt/adapter.h"
 
-/* The error for a method that ctx does not have. Its message lists all methods, and proposes one of a similar name. */
+/* The error for a method that ctx does not have. Its message lists the methods (the first 64, as far as the text has
+ * space), and proposes one of a similar name. */
 static peft_status unknown_method(const peft_context *ctx, const char *name)
 {
     const char *known[64], *near;

@@ -36,6 +36,7 @@ static pf_param *make_tensor(peft_adapter *a, tensor_kind kind, const int64_t *d
                                   buffer ? "buffer" : pf_param_group_of(name), ndim, dims, &p);
     if (a->status) return p;
     p->buffer = buffer;
+    /* a buffer has initial values even if a file is read next: a PEFT directory holds no buffers */
     if (buffer || !a->skip_init) a->status = pf_param_draw(a->backbone->ctx, p, init);
     return p;
 }

@@ -9,7 +9,8 @@
 /* What # (layer) and @ (word, "weight" or "bias", of length bytes) of a pattern match in a name. */
 typedef struct { int64_t layer; const char *word; size_t length; } captures;
 
-enum { LAYER_MAX = 1000 };               /* of numbers above it the last digits stay unread, so that nothing matches */
+/* Reading a number ends when it has reached this: of 12345 the 5 stays unread, so that no pattern matches. */
+enum { READ_UP_TO = 1000 };
 /* Matches pattern with the beginning of name and writes the number at # and the word at @ to *caps; if the pattern has
  * several #, such as "blocks.#.#." (chunk, layer), the last one counts. Returns the rest of name; NULL: no match. */
 static const char *match(const char *pattern, const char *name, captures *caps)
@@ -17,7 +18,7 @@ static const char *match(const char *pattern, const char *name, captures *caps)
     for (; *pattern; pattern++) {
         if (*pattern == '#') {
             if (*name < '0' || *name > '9' || (*name == '0' && name[1] >= '0' && name[1] <= '9')) return NULL;
-            for (caps->layer = 0; *name >= '0' && *name <= '9' && caps->layer < LAYER_MAX; name++)
+            for (caps->layer = 0; *name >= '0' && *name <= '9' && caps->layer < READ_UP_TO; name++)
                 caps->layer = 10 * caps->layer + *name - '0';
         } else if (*pattern == '@') {
             caps->word = name;

@@ -27,7 +27,7 @@ static uint16_t narrow(double v, int exponent, int fraction)
         int shift = drop + 1 - e;
         a = (a & (hidden_bit - 1)) | hidden_bit;
         r = (a + (UINT64_C(1) << (shift - 1)) - 1 + (a >> shift & 1)) >> shift;
-    } else {
+    } else {                                          /* less than half of the smallest subnormal number */
         r = 0;
     }
     return (uint16_t)(sign | r);

@@ -144,7 +144,7 @@ static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
         if (!json_is_boolean(v)) return pf_json_invalid(key, v, "true or false");
         snprintf(text, PF_FACT_MAX, "%s", json_is_true(v) ? "true" : "false");
         return PEFT_OK;
-    default:
+    default:                                              /* TEXT, FIRST, ACT_LAYER */
         if (k == FIRST && json_is_array(v) && !json_array_size(v)) return PEFT_OK;
         if (k == FIRST && json_is_array(v)) v = json_array_get(v, 0);
         if (!json_is_string(v)) return pf_json_invalid(key, v, "a text");

@@ -62,7 +62,7 @@ static peft_status remove_old_config(const paths *p, const char *config_text)
 {
     pf_map *map;
     int r;
-    SYSTEM_CALL(r, "stat", access(p->config, F_OK));
+    SYSTEM_CALL(r, "stat", access(p->config, F_OK));       /* the tests' name for all calls that examine a file */
     if (r && errno == ENOENT) return PEFT_OK;
     PF_TRY(pf_map_read(p->ctx, p->config, PF_WHOLE_FILE, &map));
     bool same = pf_map_size(map) == strlen(config_text) && !memcmp(pf_map_data(map), config_text, strlen(config_text));

@@ -22,7 +22,8 @@ pk_weight pf_weight_of(const pf_run *r, pf_val v)
                         .data = x->kind == PF_CONST ? x->data : r->ptr[v.id] };
 }
 
-typedef struct { pf_range_fn fn; void *arg; int64_t n, chunk; } range_job;      /* pf_parallel; chunk: its items */
+/* The arguments of pf_parallel; n: items in all, chunk: items for one call of fn. */
+typedef struct { pf_range_fn fn; void *arg; int64_t n, chunk; } range_job;
 
 /* Calls fn for chunk number `task`. */
 static void run_range(void *arg, int64_t task, int worker)

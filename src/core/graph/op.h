@@ -32,7 +32,8 @@ static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }       /* no gap
 enum { PF_CONCAT_MAX = 4 };
 /* Attribute i[2] of take: the result is rows i[0] .. i[0] + i[1] - 1 of the input, or all its other rows. */
 enum { PF_TAKE_ROWS = 0, PF_DROP_ROWS = 1 };
-/* Inputs of linear, then of linear_dx: the last three and the last two are optional; the fuse pass sets them. */
+/* Inputs of linear, then of linear_dx. BIAS is optional. RESIDUAL, GAMMA, GATE and ADD are PF_NONE unless the fuse pass
+ * sets them. */
 enum { PF_LINEAR_X, PF_LINEAR_W, PF_LINEAR_BIAS, PF_LINEAR_RESIDUAL, PF_LINEAR_GAMMA };
 enum { PF_LINEAR_DX_DY, PF_LINEAR_DX_W, PF_LINEAR_DX_GATE, PF_LINEAR_DX_ADD };
 /* Output of linear: the input of the fused activation, or the activation's derivative there. */

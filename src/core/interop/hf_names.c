@@ -78,7 +78,7 @@ static void append_module(pf_modules *m, const pf_peft_names *n, const row *r, i
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
 {
     const pf_vit_shape *s = &b->shape;
-    size_t capacity = (size_t)s->depth * ELEMENTS_OF(block_rows) + ELEMENTS_OF(top_rows) + 1;
+    size_t capacity = (size_t)s->depth * ELEMENTS_OF(block_rows) + ELEMENTS_OF(top_rows) + 1;        /* 1: the pooler */
     pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, capacity * sizeof *m.item) };
     if (!m.item) return pf_nomem("list of modules", capacity * sizeof *m.item);
     for (int64_t l = 0; l < s->depth; l++)

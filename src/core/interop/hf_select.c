@@ -107,7 +107,7 @@ static peft_status read_pattern(const pf_peft_config *c, const char *field, cons
     return PEFT_OK;
 }
 
-/* Sets rank and alpha of all targets. */
+/* Sets rank and alpha of all targets. Ranks have the bounds of option r of method lora (src/methods/lora.c). */
 static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
 {
     const json_t *r = pf_json_get(c->root, "r"), *alpha = pf_json_get(c->root, "lora_alpha");

@@ -57,6 +57,7 @@ peft_status pf_metric_extents(const char *who, int64_t n, int64_t classes)
     if (n < 1) return pf_fail(PEFT_E_INVALID, "%s: n is %lld, expected at least 1", who, (long long)n);
     if (classes < 1)
         return pf_fail(PEFT_E_INVALID, "%s: classes is %lld, expected at least 1", who, (long long)classes);
+    /* 16: an array with an entry of up to 16 bytes for each sample and class has a size below 2^63 */
     if (n > INT64_MAX / 16 / classes)
         return pf_fail(PEFT_E_INVALID, "%s: %lld x %lld entries are too many", who, (long long)n, (long long)classes);
     return PEFT_OK;

@@ -74,7 +74,7 @@ bool pf_setting_next(const char **text, pf_setting *s)
     const char *end = find_value_end(s);
     if (s->error) return true;
     end = skip_blanks(end);
-    if (*end && *end != ',' && !begins_setting(end)) {
+    if (*end && *end != ',' && !begins_setting(end)) {      /* after a quoted value alone: an unquoted one goes on */
         s->error = "text behind its closing quote; expected a comma there";
         s->error_position = s->value;
     }

@@ -117,7 +117,7 @@ peft_status peft_adapter_save(const peft_adapter *a, const char *path)
 {
     PK_FLOAT_SCOPE;
     if (!a || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "path" : "adapter");
-    pf_rwlock *lock = (pf_rwlock *)(uintptr_t)&a->lock;       /* reading locks, too: the lock is not const */
+    pf_rwlock *lock = (pf_rwlock *)(uintptr_t)&a->lock;       /* also a reader changes the lock */
     pf_rwlock_read(lock);
     const peft_status s = write_file(a->backbone, "adapter", path, fill_adapter, a);
     pf_rwlock_unlock(lock);

@@ -22,7 +22,8 @@ static const pf_opt options[] = {
 
 const peft_option *peft_backbone_save_option(size_t i) { return pf_option_at(options, i); }
 
-/* A limit is half a step above the largest finite number (f16: 65504): rounding to nearest even makes it Inf. */
+/* A limit is half a step above the largest finite number (f16: 65504): rounding to nearest even makes it Inf. In f32,
+ * the type of the elements in memory, only Inf is Inf. */
 static const pf_stored_type stored_types[] = {
     { "f32", "float32", PF_REAL, INFINITY }, { "f16", "float16", PEFT_F16, 65520 },
     { "bf16", "bfloat16", PEFT_BF16, 0x1.FFp127 } };

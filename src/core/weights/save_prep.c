@@ -38,10 +38,11 @@ static bool list_of(const char *text, enum sign required, char out[128])
     return snprintf(out, 128, "%s, %s, %s", number[0], number[1], number[2]) < 128;
 }
 
+enum { PILLOW_FILTERS = 6 };                        /* numbered from 0 */
 /* Pillow's number of the filter; -1: it has none. */
 static int filter_number(const char *name)
 {
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < PILLOW_FILTERS; i++) {
         json_t *v = json_integer(i);
         const char *known = pf_prep_filter(v);
         json_decref(v);

@@ -17,7 +17,9 @@ static const pf_naming naming = {
     .name = "clip", .front = { { "transformer.resblocks.#.", 0 } }, .top = top, .block = block,
     .config_file = "open_clip_config.json" };
 
-/* The text tower, and the projections into the embedding space that images and texts share. */
+/* The text tower, and the projections into the embedding space that images and texts share. In a file with both towers
+ * the image tower has the prefix "visual."; positional_embedding and transformer.resblocks.* without it are the text
+ * tower's. */
 static const char *const ignored[] = {
     "proj", "text.*", "text_projection*", "logit_scale", "logit_bias", "token_embedding.*", "positional_embedding",
     "ln_final.*", "transformer.resblocks.*", "input_resolution", "context_length", "vocab_size", NULL };

@@ -15,7 +15,7 @@ static void drop_elements(void *arg, int64_t begin, int64_t end, int worker)
     const double p = j->n->attr.f[0];
     const pk_real scale = (pk_real)(1 / (1 - p));
     const uint32_t limit = (uint32_t)(p * 0x1p32);           /* an element with a random number below is dropped */
-    /* bit 31 keeps these streams apart from those of initial values, for which the third number is 0 */
+    /* bit 31 of the third number, b, keeps these streams apart from those of initial values, whose b is 0 (params.c) */
     const pf_rng rng = { j->r->seed, (uint32_t)j->r->step, 0x80000000u | (uint32_t)j->n->attr.i[0] };
     (void)worker;
     for (int64_t i = begin; i < end; i++)

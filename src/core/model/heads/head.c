@@ -13,6 +13,7 @@ static peft_status add_tensor(peft_model *m, pf_params *list, const char *name, 
     PF_TRY(pf_source_check(source, name, ndim, dims));
     PF_TRY(pf_param_make(m->backbone->ctx, list, name, "head", ndim, dims, &p));
     p->buffer = list == &m->buffers;
+    /* a buffer has initial values even if a file is read next, as in adapt/declare.c */
     return source && !p->buffer ? PEFT_OK : pf_param_draw(m->backbone->ctx, p, init);
 }
 

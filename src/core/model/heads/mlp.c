@@ -6,7 +6,8 @@
 enum { STEM = 64 };                                    /* bytes of a prefix */
 
 /* Prefixes of the tensors' names of hidden layer i, of its linear layer and its batch norm: "head.projection.0" and
- * "head.projection.2" for layer 0, "head.projection.4" and "head.projection.6" for layer 1. */
+ * "head.projection.2" for layer 0, "head.projection.4" and "head.projection.6" for layer 1. Each layer
+ * has four numbers, of which the second (ReLU) and the fourth name no tensors. */
 static void stems(int64_t i, char linear[STEM], char norm[STEM])
 {
     snprintf(linear, STEM, "head.projection.%lld", (long long)(4 * i));

@@ -24,7 +24,8 @@ static peft_status make_table(pf_cache *cache)
 static size_t bucket_of(const pf_cache *cache, int64_t id)
 {
     const uint64_t hash = (uint64_t)id * 0x9E3779B97F4A7C15u;        /* 2^64 / golden ratio: Fibonacci hashing */
-    size_t i = (size_t)(hash >> 20) & (cache->buckets - 1);          /* buckets is a power of two */
+    /* The low bits of the product depend on few bits of id: 20 are dropped, 44 remain. buckets is a power of two. */
+    size_t i = (size_t)(hash >> 20) & (cache->buckets - 1);
     while (cache->id[i] != -1 && cache->id[i] != id) i = (i + 1) & (cache->buckets - 1);
     return i;
 }
@@ -48,7 +49,7 @@ static void read_ids(pf_cache *cache)
 /* Opens the storage in a file or in memory. Makes none in memory if the limit is too small for one sample. */
 static peft_status open_records(pf_cache *cache, const pf_cache_spec *spec)
 {
-    char key[65];
+    char key[PF_PREFIX_KEY_SIZE];
     pf_record_file file = { .path = spec->path, .key = key, .kernels = spec->kernels, .type = cache->type,
                             .record_bytes = cache->sample_bytes, .limit = (size_t)spec->limit };
     size_t capacity = file.limit / cache->sample_bytes;

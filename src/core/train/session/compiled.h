@@ -21,7 +21,7 @@ typedef struct pf_compiled {
     int images, labels, method_input[PF_INPUTS_MAX], method_input_count;
     /* The crossing values, which the frozen prefix computes and the rest reads, if the graph is one of these two parts;
      * crossings 0: the graph is the whole model. key: digest of the prefix. */
-    pf_crossing *crossing; uint32_t crossings; char key[65];
+    pf_crossing *crossing; uint32_t crossings; char key[PF_PREFIX_KEY_SIZE];
     pf_val tap[PF_TAPS_MAX]; const char *tap_name[PF_TAPS_MAX]; int tap_count; /* names point into spec.taps */
 } pf_compiled;
 

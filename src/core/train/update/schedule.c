@@ -73,6 +73,7 @@ peft_status pf_schedule_check(const pf_schedule *s)
         return bad_count(s, "warmup", s->warmup, "0 (the schedules that warm up have warmup_ in their name)");
     if (s->kind == PF_LR_STEP && s->decay_every < 1)
         return bad_count(s, "decay_every", s->decay_every, "at least 1");
+    /* "gamma" is the member: a trainer's option "decay" has been checked by its row before */
     if (s->kind == PF_LR_STEP && !rate_ok(s->gamma))
         return bad_rate("gamma", s->gamma, "a finite number of at least 0");
     return PEFT_OK;

@@ -56,13 +56,12 @@ static bool is_index(const char *path)
     return n > m && !strcmp(path + n - m, end);
 }
 
-enum { BEFORE_OF = 6 };                                 /* characters of "-00001" */
+enum { BEFORE_OF = 6 };                                 /* characters of "-00001", which stand before "-of-" */
 
-/* Does path end like model-00001-of-00002.safetensors? Then sets *k and *n to the two numbers. The "-of-" follows a "-"
- * and 5 digits. */
+/* Does path end like model-00001-of-00002.safetensors? Then sets *k and *n to the two numbers. */
 static bool is_shard(const char *path, unsigned *k, unsigned *n)
 {
-    int end = 0;                                        /* bytes from that "-" to the end of ".safetensors" */
+    int end = 0;                                        /* bytes of "-00001-of-00002.safetensors"; 0: no match */
     const char *last = strstr(path, "-of-");
     for (const char *next = last; next; next = strstr(next + 1, "-of-")) last = next;
     return last && last - path > BEFORE_OF

@@ -86,7 +86,8 @@ static peft_status set_heads(pf_loader *l, const pf_arch *a)
 static void set_eps(pf_loader *l, const pf_arch *a, const char *why)
 {
     char text[32];
-    const char *norm = pf_config_get(&l->config, "norm_layer");          /* replaces the architecture's norm */
+    /* replaces the architecture's norm by LayerNorm, whose eps is 1e-6 in timm unless the architecture sets another */
+    const char *norm = pf_config_get(&l->config, "norm_layer");
     if (find_number(l, "eps", &l->shape.eps)) return;
     l->shape.eps = a->facts.eps > 0 ? norm ? 1e-6 : a->facts.eps : l->family->eps;
     if (a->facts.eps > 0) return;
@@ -153,11 +154,12 @@ static peft_status set_act(pf_loader *l, const pf_arch *a, const char *why)
     if (l->shape.swiglu) return set_gate(l, a);
     if (!act && a->known && a->timm) act = "gelu";
     if (!act && !a->known) assume(l, "act", usual, why);
-    l->shape.act = pf_act_named(act ? act : usual);
+    l->shape.act = pf_act_named(act ? act : usual);                      /* pf_shape_check refuses -1, unknown */
     return PEFT_OK;
 }
 
-/* Sets the rule of resampling. An assumed rule is reported only if the image size asks for resampling. */
+/* Sets the rule of resampling. An assumed rule is reported only if the image size asks for resampling. open_clip always
+ * resamples by the rule of its family here, so that with its configuration nothing is assumed. */
 static peft_status set_rule(pf_loader *l, const pf_arch *a, const char *why)
 {
     const char *usual = a->known ? a->facts.rule : l->family->rule;

@@ -21,9 +21,9 @@ static void resize_line(const pk_real *in, pk_real *out, int64_t from, int64_t t
     const double scale = (double)from / (double)to, width = scale > 1 ? scale : 1;
     for (int64_t i = 0; i < to; i++) {
         const double centre = ((double)i + 0.5) * scale;
-        int64_t first = (int64_t)floor(centre - width + 0.5), last = (int64_t)floor(centre + width + 0.5);
+        int64_t first = (int64_t)floor(centre - width + 0.5), end = (int64_t)floor(centre + width + 0.5);
         double sum = 0, total = 0;
-        for (int64_t k = first < 0 ? 0 : first; k < (last > from ? from : last); k++) {
+        for (int64_t k = first < 0 ? 0 : first; k < (end > from ? from : end); k++) {
             double w = 1 - fabs(((double)k + 0.5 - centre) / width);
             if (w <= 0) continue;
             sum += w * in[k];
