@@ -184,6 +184,7 @@ peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p)
     const processor *row = find_class(o, usual, &class);
     const processor *defaults = row ? row : classes;                     /* unknown class: those of ViT */
     const json_t *filter = pf_json_get(o, "resample");
+    /* in a file without a known class the key crop_size tells that a crop follows */
     const bool crop_default = row ? row->crops : pf_json_get(o, "crop_size") != NULL;
     sides size, crop;
     bool resizes, crops, square;

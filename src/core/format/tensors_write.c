@@ -21,7 +21,7 @@ static peft_status declare(pf_st_out *o, const peft_named_data *tensors, size_t 
 peft_status peft_sys_write_tensors(const char *path, const peft_named_data *tensors, size_t count,
                                const char *const *notes)
 {
-    peft_context bare;
+    peft_context bare;                                /* on the stack, for memory alone: the caller gives no context */
     pf_st_out *o;
     if (!path || (!tensors && count))
         return pf_fail(PEFT_E_INVALID, "peft_sys_write_tensors: %s is NULL", path ? "tensors" : "path");

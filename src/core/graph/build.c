@@ -4,7 +4,8 @@
 #include "core/graph/op.h"
 #include "core/graph/param.h"
 
-/* Appends a node of op with n inputs, of which the first `needed` must not be PEFT_NONE; returns its first output. */
+/* Appends a node of op with n inputs, of which the first `needed` must not be PEFT_NONE; returns its first output. The
+ * first input must have extents, because infer reads its last one unchecked. */
 static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed, int n, const pf_val *in)
 {
     for (int i = 0; i < n && !g->status; i++) {

@@ -50,7 +50,8 @@ static void run_adapters(const vit_pass *p, peft_site *s)
     }
 }
 
-/* Runs the adapters at a site that has no more than an input and an output. Returns the output, perhaps changed. */
+/* Runs the adapters at a site that has no more than an input and an output. Returns the output, perhaps changed. At the
+ * kinds of sites for which peft_where names no roles, role has no meaning. */
 static pf_val apply_site(const vit_pass *p, peft_where where, peft_role role, int64_t layer, pf_val in, pf_val out)
 {
     peft_site s = { .where = where, .role = role, .layer = layer, .in = in, .out = out };

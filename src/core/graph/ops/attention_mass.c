@@ -9,7 +9,7 @@ enum { Q, K, V, OUT, LSE, HSCALE };                      /* inputs; HSCALE: the 
 enum { HEADS, FIRST_QUERY_ONLY };                        /* attr.i */
 
 /* in: q [b,t,d], k, v [b,n,d], out, lse of their attention, head_scale? [heads]; attr i[0]: heads, i[1]: 1: of the
- * queries only row 0, the class token, counts; out: [b,heads,n] */
+ * queries only row 0, the class token, counts; out: [b,heads,n]. The attention's infer has checked q, k and v. */
 static bool mass_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *k = &pf_v(g, n->in[K])->shape;

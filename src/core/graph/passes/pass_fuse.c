@@ -6,7 +6,7 @@
 
 typedef struct {
     pf_graph *g;
-    uint32_t *uses;                                      /* [id]: how many inputs and views read the value before the pass */
+    uint32_t *uses;                                      /* [id]: how many inputs and views read the value at first */
     int64_t *computed_by;                                /* [id]: index of the node that computes the value; -1: none */
 } fusion;
 

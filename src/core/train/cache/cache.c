@@ -10,6 +10,7 @@ enum { CHUNK = 1 << 16 };                /* elements that are converted or copie
 /* Makes the hash table, with at least two buckets for each record. */
 static peft_status make_table(pf_cache *cache)
 {
+    /* so that the index of a record fits in pf_cache.record */
     if (cache->records->capacity > UINT32_MAX / 2) cache->records->capacity = UINT32_MAX / 2;
     for (cache->buckets = 64; cache->buckets < 2 * cache->records->capacity; cache->buckets *= 2) {}
     cache->id = pf_alloc(cache->ctx, cache->buckets * sizeof *cache->id);

@@ -16,7 +16,7 @@ peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks
     if (pf_pending_count(t))
         return pf_fail(PEFT_E_STATE, "%lld batches since the last update: call peft_trainer_update first; or set the "
                        "reducer before restoring a state that has such batches", (long long)pf_pending_count(t));
-    t->batches = 0;
+    t->batches = 0;                                   /* those since the last update had no pass: they do not count */
     t->reduce = (pf_reduce){ fn, user, rank, ranks };
     return PEFT_OK;
 }
