@@ -110,6 +110,14 @@ peft_status pf_metric_probabilities(const char *who, const double *v, int64_t n,
     return PEFT_OK;
 }
 
+peft_status pf_metric_logits(const char *who, const float *v, int64_t n, int64_t classes)
+{
+    for (int64_t i = 0; i < n * classes; i++)
+        if (!isfinite(v[i]))
+            return refuse_entry(PEFT_E_NONFINITE, who, "logits", i, classes, (double)v[i], "a finite number");
+    return PEFT_OK;
+}
+
 /* The index of the largest element; of equal ones the first. */
 static int64_t largest(const double *row, int64_t classes)
 {
@@ -118,8 +126,8 @@ static int64_t largest(const double *row, int64_t classes)
     return best;
 }
 
-/* Replaces the logits of one sample by its softmax. The largest is subtracted, so that exp cannot overflow. */
-static void softmax(double *row, int64_t classes)
+/* The largest logit is subtracted, so that exp cannot overflow. */
+void pf_metric_softmax(double *row, int64_t classes)
 {
     const double max = row[largest(row, classes)];
     double sum = 0;
@@ -146,12 +154,10 @@ peft_status peft_metrics_scores(const float *logits, int64_t n, int64_t classes,
     const int is_softmax = !strcmp(link, "softmax"), is_sigmoid = !strcmp(link, "sigmoid");
     if (!is_softmax && !is_sigmoid && strcmp(link, "identity"))
         return pf_fail(PEFT_E_INVALID, "%s: link is '%s', expected softmax, sigmoid or identity", who, link);
-    for (int64_t i = 0; i < n * classes; i++)
-        if (!isfinite(logits[i]))
-            return refuse_entry(PEFT_E_NONFINITE, who, "logits", i, classes, (double)logits[i], "a finite number");
+    PF_TRY(pf_metric_logits(who, logits, n, classes));
     for (int64_t i = 0; i < n * classes; i++)
         scores[i] = is_sigmoid ? sigmoid((double)logits[i]) : (double)logits[i];
-    for (int64_t i = 0; is_softmax && i < n; i++) softmax(scores + i * classes, classes);
+    for (int64_t i = 0; is_softmax && i < n; i++) pf_metric_softmax(scores + i * classes, classes);
     return PEFT_OK;
 }
 

@@ -31,4 +31,6 @@ peft_status pf_metric_labels(const char *who, const char *argument, const int64_
 peft_status pf_metric_targets(const char *who, const float *v, int64_t n, int64_t classes);          /* 0, 1 or -1 */
 peft_status pf_metric_scores(const char *who, const double *v, int64_t n, int64_t classes);          /* no NaN */
 peft_status pf_metric_probabilities(const char *who, const double *v, int64_t n, int64_t classes);   /* 0..1 */
+peft_status pf_metric_logits(const char *who, const float *v, int64_t n, int64_t classes);           /* finite */
+void pf_metric_softmax(double *row, int64_t classes);              /* replaces the logits of one sample */
 #endif
