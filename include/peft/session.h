@@ -39,9 +39,9 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_session peft_session;
 /* Makes a session. Options, o may be NULL: "batch" (largest number of images in a call; 1), "taps" (intermediate values
- * to keep: "embed", "block.N", "feature", separated by commas), "threads" (0: the context's), "executor" (planned,
- * naive), "memory_limit" (bytes that the compiled graph may take, arena and scratch; 0: no limit), "compute" (f32).
- * Each call uses the current values of the model's parameters, also while a trainer changes them.
+ * to keep: "embed", "block.N", "sink_mass.N", "feature", separated by commas), "threads" (0: the context's), "executor"
+ * (planned, naive), "memory_limit" (bytes that the compiled graph may take, arena and scratch; 0: no limit), "compute"
+ * (f32). Each call uses the current values of the model's parameters, also while a trainer changes them.
  * PEFT_E_UNSUPPORTED: the graph needs more than memory_limit; the message has both numbers. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
@@ -76,7 +76,10 @@ peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
  * images the first n are valid. "embed": [batch, tokens, width], the tokens that enter block 0, with class token,
  * registers and positions. "block.N": [batch, tokens, width], the residual stream that leaves block N, counted from 0.
  * tokens is that of peft_backbone_get, plus those that an adapter adds (vpt). "feature": what the head reads, after the
- * final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. Borrowed: the
+ * final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. "sink_mass.N":
+ * [batch, tokens], of each query token the share of its attention in block N that sink logits take (ept: the prompts),
+ * mean over heads: exp(z - lse), where z is the sink and lse the logsumexp of all logits of the row, z among them. In
+ * each head the sink scales the output of attention by 1 minus its share. Only of blocks with sinks. Borrowed: the
  * pointer stays valid as long as s, and the next call on s overwrites the values. NULL, with peft_last_error set: s was
  * made without this tap, or has predicted nothing yet. */
 PEFT_API const peft_tensor *peft_session_tap(peft_session *s, const char *tap);

@@ -114,6 +114,53 @@ START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
 }
 END_TEST
 
+/* The sinks' share of attention against the softmax by its definition: one sink for each query, or for each sample,
+ * head and query; with head_scale and extra keys. */
+START_TEST(sink_mass_is_the_share_of_the_sink)
+{
+    enum { B = 2, T = 6, D = 8, H = 2, DH = D / H, EXTRA = 3 };
+    peft_context *ctx = tiny_plain_context();
+    for (int extended = 0; extended < 2; extended++) {
+        lab l;
+        lab_open(&l, ctx, 5, LAB_TRAIN_ALL, PLAIN);
+        l.g.spec.training = false;
+        peft_site s = { .q = LEAF(&l, B, T, D), .k = LEAF(&l, B, T, D), .v = LEAF(&l, B, T, D), .sink = LEAF(&l, T) };
+        pf_val scale = LEAF(&l, H), xk = LEAF(&l, EXTRA, D), xv = LEAF(&l, EXTRA, D), each = LEAF(&l, B, H, T), lse;
+        if (extended) s.head_scale = scale, s.xk = xk, s.xv = xv;
+        pf_attention(&l.g, H, &s, &lse);
+        pf_val of_rows = pf_emit(&l.g, &pf_op_sink_mass, NULL, 2, (pf_val[]){ lse, s.sink });
+        pf_val of_each = pf_emit(&l.g, &pf_op_sink_mass, NULL, 2, (pf_val[]){ lse, each });
+        LAB_OK(&l, l.g.status);
+        pf_v(&l.g, of_rows)->keep = pf_v(&l.g, of_each)->keep = true;
+        LAB_OK(&l, pf_compile(&l.g, PF_NONE));
+        lab_bind(&l, LAB_USUAL_PLAN);
+        pf_exec_run(&l.e, 0, l.e.g.nodes);
+        const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *sink = l.leaf[3]->value.data,
+                      *a = l.leaf[4]->value.data, *more = l.leaf[5]->value.data, *z = l.leaf[7]->value.data,
+                      *got = pf_exec_data(&l.e, of_rows), *got_each = pf_exec_data(&l.e, of_each);
+        for (int row = 0; row < B * T; row++) {
+            const int b = row / T;
+            double want = 0, want_each = 0;
+            for (int h = 0; h < H; h++) {
+                double sum = exp((double)sink[row % T]);
+                for (int j = 0; j < T + (extended ? EXTRA : 0); j++) {
+                    const pk_real *key = j < T ? k + (b * T + j) * D : more + (j - T) * D;
+                    double dot = 0;
+                    for (int c = h * DH; c < (h + 1) * DH; c++) dot += (double)q[row * D + c] * (double)key[c];
+                    sum += exp(dot / sqrt((double)DH) * (extended ? (double)a[h] : 1));
+                }
+                want += exp((double)sink[row % T]) / sum / H;
+                want_each += exp((double)z[(b * H + h) * T + row % T]) / sum / H;
+            }
+            ck_assert_double_le(fabs((double)got[row] - want), 1e-13);
+            ck_assert_double_le(fabs((double)got_each[row] - want_each), 1e-12);
+        }
+        lab_close(&l);
+    }
+    peft_context_free(ctx);
+}
+END_TEST
+
 /* An entry takes exp(entry) / sum of the row's probability: entries of -1e30 take none. */
 START_TEST(ept_entries_of_minus_infinity_change_no_bit)
 {
@@ -311,7 +358,8 @@ START_TEST(the_order_of_vpt_prompts_does_not_matter)
 END_TEST
 
 SUITE_MAIN("invariants", a_sink_equals_dropped_softmax_columns, attention_mass_is_the_column_mean_of_the_softmax,
-           ept_entries_of_minus_infinity_change_no_bit, the_order_of_ept_entries_does_not_matter,
+           sink_mass_is_the_share_of_the_sink, ept_entries_of_minus_infinity_change_no_bit,
+           the_order_of_ept_entries_does_not_matter,
            equal_ept_entries_equal_one_with_their_sum, adding_to_all_ept_entries_adds_to_their_sum,
            prompt_rows_that_pooling_ignores_have_no_gradient,
            the_gradient_of_an_ept_row_is_softmax_times_that_of_its_sum, the_key_bias_has_no_gradient_without_a_sink,

@@ -219,6 +219,18 @@ static pf_val case_selection(lab *l, int v)
     return peft_sys_attention(&l->g, HEADS, &selected);
 }
 
+/* The share of attention of one sink for each query (v 0), or for each sample, head and query (v 1). Attention is of
+ * constants, as no gradient flows through the share; its factors are trained. */
+static pf_val case_sink_mass(lab *l, int v)
+{
+    enum { WIDTH = 6, HEADS = 2 };
+    peft_site s = { .q = lab_const(l, PEFT_DIMS(B, T, WIDTH)), .k = lab_const(l, PEFT_DIMS(B, 4, WIDTH)),
+                    .v = lab_const(l, PEFT_DIMS(B, 4, WIDTH)), .sink = lab_const(l, PEFT_DIMS(T)) };
+    pf_val lse, sink = v ? lab_const(l, PEFT_DIMS(B, HEADS, T)) : s.sink, factor = LEAF(l, T);
+    pf_attention(&l->g, HEADS, &s, &lse);
+    return peft_sys_mul(&l->g, pf_emit(&l->g, &pf_op_sink_mass, NULL, 2, (pf_val[]){ lse, sink }), factor);
+}
+
 /* Images of side 6, which are a constant, become smaller (v 0) or larger (v 1); the factors m are trained. */
 static pf_val case_resize(lab *l, int v)
 {
@@ -315,6 +327,7 @@ static const op_case op_cases[] = {
     { "row_scale", &pf_op_row_scale, case_row_scale, 2 },
     { "half weights", &pf_op_widen, case_half, 2 },
     { "attention_mass", &pf_op_attention_mass, case_selection, 3 },
+    { "sink_mass", &pf_op_sink_mass, case_sink_mass, 2 },
     { "top_rows", &pf_op_top_rows, case_selection, 3 },
     { "resize", &pf_op_resize, case_resize, 2 },
     { "patches", &pf_op_patches, case_patches, 2 },

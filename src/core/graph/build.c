@@ -238,6 +238,14 @@ pf_val peft_sys_top_rows(peft_build *g, pf_val x, pf_val mass, int64_t n)
 
 pf_val peft_sys_attention(peft_build *g, int64_t heads, const peft_site *s)
 {
-    return EMIT_SOME(g, &pf_op_attention, &(pf_attr){ .i = { heads } }, 3, s->q, s->k, s->v, s->xk, s->xv, s->sink,
-                     s->head_scale);
+    pf_val lse;
+    return pf_attention(g, heads, s, &lse);
+}
+
+pf_val pf_attention(pf_graph *g, int64_t heads, const peft_site *s, pf_val *lse)
+{
+    const pf_val out = EMIT_SOME(g, &pf_op_attention, &(pf_attr){ .i = { heads } }, 3, s->q, s->k, s->v, s->xk, s->xv,
+                                 s->sink, s->head_scale);
+    *lse = g->status ? PF_NONE : g->node[g->nodes - 1].out[1];
+    return out;
 }

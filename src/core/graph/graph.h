@@ -130,6 +130,8 @@ pf_val pf_columns(pf_graph *g, pf_val wide, int64_t col, int64_t cols);        /
 /* Appends a node, infers its outputs and returns out[0]. Later calls may move nodes: keep no pointer to one. */
 pf_val pf_emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);
 pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made);         /* the same; *made: the node with all its outputs */
+/* peft_sys_attention; *lse [b,heads,n]: the log-sum-exp of each row of logits, those of sink and extra keys too. */
+pf_val pf_attention(pf_graph *g, int64_t heads, const peft_site *s, pf_val *lse);
 void   pf_nodes_compact(pf_graph *g);                               /* drops nodes whose op a pass set to NULL */
 pf_node *pf_node_append(pf_graph *g, const pf_node *n);             /* without infer, for passes; NULL: no memory */
 

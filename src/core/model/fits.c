@@ -7,10 +7,11 @@
 #include "core/model/model.h"
 
 /* A tap function (pf_tap_fn): *user becomes the largest number of tokens after any block so far. */
-static void record_tokens(void *user, pf_graph *g, const char *name, pf_val v)
+static bool record_tokens(void *user, pf_graph *g, const char *name, pf_val v)
 {
     int64_t *largest = user;
     if (!strncmp(name, "block.", 6) && peft_sys_extent(g, v, 1) > *largest) *largest = peft_sys_extent(g, v, 1);
+    return false;
 }
 
 /* Builds the forward pass of m with n adapters in place of its own. *tokens: the largest number after any block. */

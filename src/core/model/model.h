@@ -48,9 +48,10 @@ pf_val pf_const(pf_graph *g, const peft_tensor *t);
 pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
 
 /* --- vit.c --- */
-/* A tap function: is called with each intermediate value of the forward pass and its name, "embed", "block.N" or
- * "feature". */
-typedef void (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
+/* A tap function: is called with each intermediate value of the forward pass and its name, "embed", "block.N",
+ * "sink_mass.N" or "feature". Returns whether it wants the value. With v PF_NONE it is only asked: "sink_mass.N", which
+ * the pass itself does not need, is computed if the answer is true, and then the function is called with it. */
+typedef bool (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
 pf_val pf_model_images(const peft_model *m, pf_graph *g);                              /* the input "images" */
 /* Builds the forward pass from images [b,3,s,s] to logits, with one row for each sample, or for each patch if the head
  * has `patches`. tap may be NULL. */

@@ -65,6 +65,16 @@ static void report_tap(const vit_pass *p, const char *name, pf_val v)
     if (p->tap && !p->g->status) p->tap(p->tap_user, p->g, name, v);
 }
 
+/* Reports the share of attention that the sinks of block l take, if the tap function wants it. lse: the logsumexp of
+ * each row of the block's attention. */
+static void report_sink_mass(const vit_pass *p, int64_t l, pf_val sink, pf_val lse)
+{
+    char name[32];
+    snprintf(name, sizeof name, "sink_mass.%lld", (long long)l);
+    if (!pf_exists(sink) || !p->tap || p->g->status || !p->tap(p->tap_user, p->g, name, PF_NONE)) return;
+    report_tap(p, name, pf_emit(p->g, &pf_op_sink_mass, NULL, 2, (pf_val[]){ lse, sink }));
+}
+
 /* A linear layer and its sites: the output is one; so is the input of proj, fc1 and fc2. */
 static pf_val linear(const vit_pass *p, peft_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
 {
@@ -117,7 +127,9 @@ static pf_val attention(const vit_pass *p, int64_t l, pf_val x)
     }
     peft_site s = { .where = PEFT_ATTN, .layer = l, .in = x, .q = qkv[0], .k = qkv[1], .v = qkv[2] };
     run_adapters(p, &s);
-    return linear(p, PEFT_PROJ, l, peft_sys_attention(p->g, heads, &s),
+    pf_val lse, out = pf_attention(p->g, heads, &s, &lse);
+    report_sink_mass(p, l, s.sink, lse);
+    return linear(p, PEFT_PROJ, l, out,
                   weight(p, "blocks.%lld.attn.proj.weight", (long long)l),
                   weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_mass.c -- the attention that each key receives: its softmax weight, averaged over the queries. FPT ranks
- * tokens by it. No gradient flows through it. */
+ * attention_mass.c -- shares of attention. attention_mass: what each key receives, its softmax weight averaged over the
+ * queries; FPT ranks tokens by it. sink_mass: what the sink of each query takes; taps of sessions show it. No gradient
+ * flows through them. */
 #include <math.h>
 #include "core/graph/op.h"
 
@@ -86,3 +87,32 @@ static int64_t mass_flops(const pf_graph *g, const pf_node *n)
 const pf_op pf_op_attention_mass = { .name = "attention_mass", .kernel = "attention_grad", .flags = PF_NO_GRADIENT,
     .infer = mass_infer, .scratch_bytes = mass_scratch,
     .run = mass_run, .flops = mass_flops };
+
+/* in: lse [b,heads,nq] of an attention, its sink [nq] or [b,heads,nq]; out [b,nq]: exp(sink - lse), the sink's share of
+ * the softmax of each query, mean over the heads */
+static bool sink_infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape *lse = &pf_v(g, n->in[0])->shape;
+    const int64_t sinks = pf_shape_count(&pf_v(g, n->in[1])->shape);
+    if (lse->ndim != 3 || (sinks != lse->dim[2] && sinks != pf_shape_count(lse)))
+        return pf_bad_shape(g, n, "lse [b, heads, n] and a sink for each query");
+    return pf_output(g, n, 0, pf_shape_of(2, lse->dim[0], lse->dim[2]));
+}
+static void sink_run(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *s = &pf_v(r->g, n->in[0])->shape;
+    const int64_t heads = s->dim[1], queries = s->dim[2];
+    const int64_t sinks = pf_shape_count(&pf_v(r->g, n->in[1])->shape);
+    const pk_real *lse = r->ptr[n->in[0].id], *sink = r->ptr[n->in[1].id];
+    pk_real *out = r->ptr[n->out[0].id];
+    for (int64_t b = 0; b < s->dim[0]; b++)
+        for (int64_t i = 0; i < queries; i++) {
+            double sum = 0;
+            for (int64_t h = 0; h < heads; h++) {
+                const int64_t at = (b * heads + h) * queries + i;
+                sum += exp((double)sink[at % sinks] - (double)lse[at]);
+            }
+            out[b * queries + i] = (pk_real)(sum / (double)heads);
+        }
+}
+const pf_op pf_op_sink_mass = { .name = "sink_mass", .flags = PF_NO_GRADIENT, .infer = sink_infer, .run = sink_run };

@@ -70,7 +70,8 @@ static void demand_inputs(row_demand *p, const pf_node *n, uint8_t *can_shrink)
     const pf_graph *g = p->g;
     const row_set all = { ALL, 0, 0 };
     row_set want = is_tokens(g, n->out[0]) ? p->want[n->out[0].id] : all;
-    if (pf_v(g, n->out[0])->keep) want = p->want[n->out[0].id] = all;
+    const bool lse_read = n->op == &pf_op_attention && p->want[n->out[1].id].kind != NO_ROWS;
+    if (pf_v(g, n->out[0])->keep || lse_read) want = p->want[n->out[0].id] = all;
     *can_shrink = rowwise(g, n) || n->op == &pf_op_attention;
     if (*can_shrink && n->op != &pf_op_attention) {
         for (int i = 0; i < PF_MAX_IN; i++)

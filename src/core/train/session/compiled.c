@@ -10,23 +10,25 @@
  * is true. */
 typedef struct { pf_compiled *c; const char *names; bool keep_feature; } tap_job;
 
-/* Called for each intermediate value v of the forward pass: marks v to be kept if v is wanted. */
-static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
+/* Called for each intermediate value v of the forward pass: marks v to be kept if v is wanted (pf_tap_fn). */
+static bool keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
 {
     tap_job *j = user;
+    const char *found = pf_find_word(j->names, name, ',');
+    if (!pf_exists(v)) return found != NULL;
     if (j->keep_feature && !strcmp(name, "feature")) {
         pf_v(g, v)->keep = true;
         j->c->feature = v;
     }
-    const char *found = pf_find_word(j->names, name, ',');
-    if (!found) return;
+    if (!found) return false;
     if (j->c->tap_count == PF_TAPS_MAX) {
         pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "taps: expected at most %d", PF_TAPS_MAX));
-        return;
+        return true;
     }
     pf_v(g, v)->keep = true;
     j->c->tap_name[j->c->tap_count] = found;
     j->c->tap[j->c->tap_count++] = v;
+    return true;
 }
 
 /* The number of words in a list with commas: "embed,block.3" has 2; NULL and "" have none. */
@@ -70,7 +72,8 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
     build(&g, c, spec);
     peft_status s = g.status;
     if (!s && c->tap_count != count_words(spec->taps))
-        s = pf_fail(PEFT_E_NOTFOUND, "taps '%s': expected embed, block.0 .. block.%lld, feature", spec->taps,
+        s = pf_fail(PEFT_E_NOTFOUND, "taps '%s': expected embed, block.0 .. block.%lld, feature, or sink_mass.N of a "
+                    "block N in which an adapter has sink logits (ept)", spec->taps,
                     (long long)spec->model->backbone->shape.depth - 1);
     if (!s) s = pf_compile(&g, spec->loss ? c->loss : PF_NONE);
     if (!s && spec->part != PF_WHOLE_GRAPH) s = pf_graph_cut(&g, spec->part, &c->crossing, &c->crossings, c->key);

@@ -8,7 +8,7 @@
 #include "core/model/locks.h"
 #include "core/train/session/engine.h"
 
-enum { PF_TAPS_MAX = 16 };
+enum { PF_TAPS_MAX = 2 * PEFT_DEPTH_MAX + 2 };
 
 /* The graph computes logits of images; with a loss also the loss and the gradients. */
 typedef struct pf_compiled {

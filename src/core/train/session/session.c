@@ -23,7 +23,7 @@ struct peft_session {
 static const pf_opt options[] = {
     { "batch", 'i', "1", 1, 65536, "largest number of images in a call" },
     { "taps", 's', "", 0, 0, "intermediate values that peft_session_tap can show, separated by commas: embed, block.N, "
-      "feature" },
+      "sink_mass.N, feature" },
     { "threads", 'i', "0", 0, 1024, "threads that compute; 0: the context's number" },
     PF_COMPILE_OPTIONS,
     { 0 } };
