@@ -59,7 +59,7 @@ typedef struct progress {
     bool bar;                                                 /* show a progress bar on the terminal */
 } progress;
 
-/* The value of flag f, which must be a number from 1 on. */
+/* The value of flag f, which must be a whole number in 1..100000. */
 static int64_t at_least_one(int f)
 {
     int64_t n = flag_integer(&given[f]);

@@ -58,6 +58,7 @@ void start_csv(const char *path, bool replace)
     if (fclose(f)) fail("--csv %s: %s", path, strerror(errno));
 }
 
+/* The column "data" names the data set for readers: --title, else the path. The path is also in the settings. */
 void put_csv_row(FILE *f, const study *s, int64_t i)
 {
     const entry *e = entry_of(s, i);

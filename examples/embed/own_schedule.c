@@ -25,12 +25,12 @@ static int64_t stripes(int64_t epoch, int64_t batch, peft_tensor *images, peft_t
     (void)epoch;
     if (batch == BATCHES) return 0;
     for (int64_t i = 0; i < BATCH; i++) {
-        const double period = 4 + (double)((batch * BATCH + i) % 8);
+        const double stripe_period = 4 + (double)((batch * BATCH + i) % 8);      /* pixels */
         y[i] = i % 2;
         ids[i] = batch * BATCH + i;
         for (int64_t p = 0; p < 3 * side * side; p++) {
             const int64_t row = p / side % side, column = p % side;
-            *x++ = (float)sin(two_pi * (double)(y[i] ? column : row) / period);
+            *x++ = (float)sin(two_pi * (double)(y[i] ? column : row) / stripe_period);
         }
     }
     return BATCH;

@@ -16,7 +16,8 @@
 #include <string.h>
 
 enum { LOOKS = 2, MAX_RADIUS = 64 };                          /* MAX_RADIUS: of the convolution kernel, in pixels */
-/* Standard deviations of the point spread function: along the beam, across it at v = 0, across it at v = 1. */
+/* Standard deviations of the point spread function, in fractions of the picture's side: along the beam, across it at
+ * v = 0, across it at v = 1. */
 static const double along = 0.007, across = 0.008, across_deep = 0.020;
 static const double white_level = 18, range = 50;             /* dB: level of grey 255; dynamic range down to grey 0 */
 static const double noise_level = -75, gain = 40;             /* dB: receiver noise at v = 0; its rise to v = 1 */

@@ -103,7 +103,9 @@ static double structure(const anatomy *a, int i, double u, double v)
     }
 }
 
-/* The level at (u, v) without the lesion. Borders of layers, about a hundredth of the side thick, reflect more. */
+/* The level at (u, v) without the lesion. Borders of layers, about a hundredth of the side thick, reflect more. A layer
+ * whose upper border lies 0.03 or more below v is not seen yet, and one whose lower border lies as far above v not any
+ * more: the sigmoid is then within 0.3 % of 0 or 1. */
 static double layers_level(const anatomy *a, const double edge[LAYERS], double u, double v)
 {
     double level = layer[SKIN].echo;

@@ -57,9 +57,10 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
  *   "dtype"        f32; f16 or bf16: every tensor, rounded to nearest even
  * In hf and hf5 q, k and v are tensors of their own. path is then a folder, made if it is missing, with
  * model.safetensors, config.json and preprocessor_config.json; if path ends in .safetensors, that file alone is
- * written. preprocessor_config.json follows the note "preprocess" as far as Hugging Face's processors can; their crops
- * lie at an offset rounded down, and transparency on white. A crash leaves the old folder, the new one, or tensors
- * without config.json; preprocessor_config.json comes last. The network is a ViT, or DINOv2 if there is LayerScale.
+ * written. preprocessor_config.json follows the note "preprocess" as far as Hugging Face's processors can: they always
+ * round a crop's offset down (crop_offset=floor) and draw transparent pixels on white (alpha=white). A crash leaves
+ * the old folder, the new one, tensors without config.json, or, as preprocessor_config.json comes last, the new tensors
+ * and config.json with the old preprocessor_config.json. The network is a ViT, or DINOv2 if there is LayerScale.
  * PEFT_E_UNSUPPORTED: b has a part that neither network has (fc_norm, a norm before the blocks, ..), which the message
  * names. PEFT_E_NONFINITE: a tensor holds NaN or Inf, or a value that rounds to Inf (f16: from 65520 on); nothing is
  * written. */

@@ -73,7 +73,7 @@ peft_image_resize(const peft_image *im, int64_t width, int64_t height, const cha
  * channels]. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize_float(const peft_image *im, int64_t width, int64_t height, const char *filter, float *out);
-/* The same with `size` for the shorter side and floor(size * longer / shorter) for the longer one. */
+/* peft_image_resize with `size` for the shorter side and floor(size * longer / shorter) for the longer one. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize_shorter(const peft_image *im, int64_t size, const char *filter, peft_image **out);
 /* Copies the box of width x height pixels whose upper left corner is (left, top). It may reach beyond the image, and

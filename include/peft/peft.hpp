@@ -208,7 +208,8 @@ public:
         reset(detail::make<peft_tensor>(peft_tensor_create, ctx.c_ptr(), type, static_cast<int>(shape.size()),
                                         shape.data()));
     }
-    // Over memory of the caller's, which must outlive the tensor; throws where its size is not the shape's.
+    // Over memory of the caller's, which must outlive the tensor; throws where its size is not the shape's. Elements
+    // may be const: give such a tensor only to calls that read it, because the C object has no const.
     template <typename T> tensor(const context &ctx, span<T> data, const std::vector<std::int64_t> &shape)
     {
         using element = std::remove_const_t<T>;

@@ -94,7 +94,8 @@ PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void
 
 /* How far rounding makes a merged backbone differ from the model it was merged from: both predict images [n,3,S,S]
  * (NULL: four of normal noise from the context's seed). absolute: the largest difference of two logits; relative: that
- * divided by the model's largest logit; both are Inf if a logit of either network is NaN or Inf. Either may be NULL. To
+ * divided by the model's largest logit; both are Inf if a logit of either network is NaN or Inf. absolute and relative
+ * may be NULL. To
  * include the rounding of peft_backbone_save_as with "dtype", give the backbone that was loaded from that file.
  * PEFT_E_MISMATCH: image side or classes differ. */
 PEFT_API PEFT_NODISCARD peft_status

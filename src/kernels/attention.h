@@ -20,7 +20,8 @@ typedef struct pk_attention_layout {
     int64_t by_column;              /* the chunk's values (gradient: keys) in panels of mr elements of head_dim:
                                      * [chunk][mr] each */
     int64_t scores;                 /* [chunk + mr][nr]: of one block; for the gradient one such part per block of a
-                                     * bundle */
+                                     * bundle, with mr zero rows behind the last column, because its products read
+                                     * whole panels of mr rows */
     int64_t dscores;                /* the gradient of scores, in the same form (gradient) */
     int64_t block_stride;           /* distance from one block's scores to the next block's in the bundle */
     int64_t query;                  /* [n][nr]: the block's query rows, transposed */
@@ -47,6 +48,7 @@ static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, pk
 {
     const int gradient = direction == PK_GRADIENT;
     const int64_t n = a->head_dim, chunk = pk_attention_chunk(a->keys + a->extra);
+    /* 2 panels more than fit whole: the last one of the keys and the last one of the extra keys may be part filled */
     const int64_t by_row = (chunk / mr + 2) * mr * n, by_column = (n + mr - 1) / mr * mr * chunk;
     const int64_t block_stride = (chunk + mr) * nr, scores = gradient ? PK_BUNDLE * block_stride : block_stride;
     const int64_t rows = (n + nr - 1) / nr * nr * nr * PK_BUNDLE;

@@ -8,6 +8,7 @@
 typedef struct {
     uint64_t layers;                     /* bit l is set if prompts enter at block l */
     double dropout;
+    /* d: the backbone's width, or that given by option project */
     peft_param *first;                   /* [1,tokens,d]: prompts of block 0; with option shared of all blocks */
     peft_param *deep;                    /* [depth - 1,tokens,d]: of the blocks 1, 2, ..; NULL: none, or shared ones */
     peft_param *w, *bias;                /* linear layer that all prompts pass (option project); NULL: none */

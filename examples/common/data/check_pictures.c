@@ -41,8 +41,9 @@ static bool next_picture(check *c, const peft_dataset **d, int64_t *i)
     return more;
 }
 
-/* Can the transform refuse this picture? True if its samples are signed or floating-point (depth < 0), and if the
- * transform has a setting "range=LOW:HIGH", since the samples may lie outside of it. */
+/* Can the transform refuse this picture? True if its samples are signed or floating-point (depth < 0), which need a
+ * range, and if the transform has a range other than "full", which may exceed the values of the picture's type
+ * (range=0:4095 for 8-bit samples). */
 static bool may_be_refused(const peft_transform *t, const peft_image *im)
 {
     return t && (peft_image_depth(im) < 0 || !strstr(peft_transform_text(t), "range=full"));

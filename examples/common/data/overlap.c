@@ -31,11 +31,11 @@ static void free_pairs(pairs *p)
 static bool same_targets(const peft_dataset *a, int64_t i, const peft_dataset *b, int64_t k)
 {
     const size_t bytes = (size_t)peft_dataset_classes(a) * sizeof(float);
-    float *x = check_alloc(malloc(2 * bytes)), *y = x + peft_dataset_classes(a);
-    must(peft_dataset_targets(a, i, x));
-    must(peft_dataset_targets(b, k, y));
-    const bool same = !memcmp(x, y, bytes);
-    free(x);
+    float *of_a = check_alloc(malloc(2 * bytes)), *of_b = of_a + peft_dataset_classes(a);
+    must(peft_dataset_targets(a, i, of_a));
+    must(peft_dataset_targets(b, k, of_b));
+    const bool same = !memcmp(of_a, of_b, bytes);
+    free(of_a);
     return same;
 }
 

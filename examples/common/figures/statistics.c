@@ -26,7 +26,8 @@ static double t_probability(double angle, int64_t df)
     return odd ? (angle + sin(angle) * sum) * M_2_PI : sin(angle) * sum;
 }
 
-/* t * sd / sqrt(n), where t is the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom. */
+/* t * sd / sqrt(n), where t is the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom: |T| <= t
+ * has the probability 0.95. */
 double confidence_half_width(statistics s)
 {
     if (s.n < 2) return NAN;

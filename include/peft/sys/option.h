@@ -45,8 +45,8 @@ typedef struct peft_opt_range { peft_range_kind kind; double end[2]; } peft_opt_
 
 /* The option of row i; NULL: after the last. */
 PEFT_API const peft_option *peft_sys_opt_row(const peft_opt_key *keys, size_t i);
-/* Sets the members of the struct at values to the defaults of the table. PEFT_E_INVALID: a default is not a value of
- * its row, or an argument is NULL. */
+/* Sets the members of the struct at values to the defaults of the table; a member without a default (fallback "") keeps
+ * its value. PEFT_E_INVALID: a default is not a value of its row, or an argument is NULL. */
 PEFT_API PEFT_NODISCARD peft_status peft_sys_opt_defaults(const peft_opt_key *keys, void *values);
 /* Reads text (NULL: no settings) and sets the members of the struct at values that it names; the others do not change.
  * Bit i of *seen (may be NULL) becomes 1 if text names keys[i]. PEFT_E_OPTION, with a message that begins with `who`:

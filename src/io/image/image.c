@@ -103,7 +103,8 @@ peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **
     return PEFT_OK;
 }
 
-/* The slope and intercept of im are replaced, since the new ones apply to samples too. */
+/* The new slope and intercept apply to the samples, not to the values of an earlier rescale: they replace those of
+ * im. */
 peft_status peft_image_rescale(const peft_image *im, double slope, double intercept, peft_image **out)
 {
     peft_image *to;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 static const char *const split_names[] = { "train", "val", "test" };
-enum { SPLITS = 3, MAX_ENTRIES = 64, MAX_CLASSES = 1 << 20 };
+enum { SPLITS = 3, MAX_ENTRIES = 64, MAX_CLASSES = 1 << 20 };  /* MAX_CLASSES: io_count_classes accepts no more */
 
 /* Reads the entry <split>_<content>.npy, content "images" or "labels"; PEFT_E_NOTFOUND: there is none. The caller frees
  * *data, which array->data points into. accepted: as for io_npy_parse. */

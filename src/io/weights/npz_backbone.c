@@ -9,7 +9,8 @@
 #include "io/archive/zip.h"
 #include <stdio.h>
 
-/* F32_BYTES: of an element; all arrays are f32. */
+/* F32_BYTES: of an element; all arrays are f32. MAX_BLOCKS: PEFT_DEPTH_MAX, the most blocks that a backbone may
+ * have. */
 enum { FIRST_BLOCK = 0, F32_BYTES = 4, MAX_ENTRIES = 4096, MAX_BLOCKS = 64, NAME_SIZE = 64, PATH_SIZE = 200 };
 
 /* How an array becomes a tensor. VECTOR: flattened to [n]. TOKENS: to [1, n, d]. DENSE_IN and DENSE_OUT: a dense

@@ -70,6 +70,7 @@ static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k, int th
     p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);
     p.group_threads = ceil_div(threads, p.groups);
     p.group_panels = ceil_div(p.m_panels, p.groups);
+    /* rows of a block: at most 2 * BLOCK_ROWS for all groups together, which bounds the scratch memory */
     const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), k_part = at_most(p.piece_k, k);
     p.block_panels = ceil_div(p.group_panels, ceil_div(p.group_panels, rows / t->mr));
     p.stages = ceil_div(p.group_panels, p.block_panels) * p.pieces;
