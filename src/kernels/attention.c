@@ -4,8 +4,9 @@
 
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction direction)
 {
-    int64_t ref = direction == PK_FORWARD ? a->keys + a->extra : 0;         /* elements that ref/attention_ref.c uses */
-    int64_t vector = t->vector > 1 ? pk_attention_lay_out(a, direction, t->mr, t->nr).total : 0;
-    int64_t bytes = (ref > vector ? ref : vector) * (int64_t)sizeof(pk_real);
+    /* elements that ref/attention_ref.c uses, and those that simd/attention*.c use */
+    int64_t ref_elements = direction == PK_FORWARD ? a->keys + a->extra : 0;
+    int64_t simd_elements = t->vector > 1 ? pk_attention_lay_out(a, direction, t->mr, t->nr).total : 0;
+    int64_t bytes = (ref_elements > simd_elements ? ref_elements : simd_elements) * (int64_t)sizeof(pk_real);
     return (size_t)((bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
 }

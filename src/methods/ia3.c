@@ -35,11 +35,11 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
     if (others) peft_sys_merge_refuse(mg, "its factors beside another adapter");
     for (int64_t l = 0; l < v->depth; l++) {
         /* rows of qkv: width for q, then width for k, then width for v */
-        peft_real *w = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l), *b = NULL;
+        peft_real *w = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l);
         peft_real *fc2 = peft_sys_merge_tensor(mg, "blocks.%d.mlp.fc2.weight", (int)l);
         const peft_real *k_v[2] = { peft_sys_merge_value(m->k[l]), peft_sys_merge_value(m->v[l]) };
         const peft_real *column = peft_sys_merge_value(m->fc2[l]);
-        b = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
+        peft_real *b = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
         if (!w || !b || !fc2) return;
         for (int64_t i = width; i < 3 * width; i++) {
             const peft_real factor = k_v[i / width - 1][i % width];              /* i / width: 1 for k, 2 for v */

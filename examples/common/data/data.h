@@ -16,9 +16,9 @@
 /* Opens the training and the test set under ctx; seed selects the random draws. A path is that of a folder of class
  * folders, a folder with such folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, or a list
  * file. test_path NULL: the test set is the split "test" of the data, else "val", else the images not drawn for
- * training. shots: training images per class; 0: all, or four fifths of them where the data have no test
- * split. tests: test images per class, 0 for all. Returns a phrase for print_sets that says where the test images come
- * from. */
+ * training. shots: training images per class; 0: all, or, where the test set is the images not drawn, four fifths of
+ * each class. tests: test images per class, 0 for all. Returns a phrase for print_sets that says where the test images
+ * come from. */
 const char *draw_sets(peft_context *ctx, const char *data_path, const char *test_path, int64_t shots, int64_t tests,
                       uint64_t seed, peft_dataset **train_set, peft_dataset **test_set);
 char *class_names(const peft_dataset *d);                     /* one on each line; to be freed */

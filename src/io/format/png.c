@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * png.c -- the picture format PNG, read and written by libspng. Sizes are checked before pixels are allocated, and the
- * checksums of all chunks up to the last one with pixels (IDAT). What follows is not read: damage there changes no
- * pixel. */
+ * png.c -- the picture format PNG, read and written by libspng. Sizes are checked before pixels are allocated. The
+ * checksums of all chunks up to the last one with pixels (IDAT) are verified. What follows that chunk is not read:
+ * damage there changes no pixel. */
 #include "io/format/formats.h"
 #include <spng.h>
 

@@ -25,7 +25,6 @@ static void cut_into_parts(io_entry *e)
 {
     char *text = e->text;
     if (!strncmp(text, "__MACOSX/", 9)) return;
-    e->is_folder = true;
     for (char *next = text; next; text = next) {
         if ((next = strchr(text, '/'))) *next++ = 0;
         if (!*text || !strcmp(text, ".")) continue;
