@@ -36,8 +36,8 @@
 enum { RECIPE_FLAGS(RECIPE_ID) recipe_flags };
 
 /* Moves the options of --trainer that have a flag of their own to that flag: "--trainer lr=0.1" becomes "--lr 0.1". A
- * given value replaces a default, and one in a list file's line replaces one of the command line; both in the same
- * place are an error. Copies all values, so the caller may free the text they were parsed from. */
+ * given value replaces a default, and one in a list file's line replaces one of the command line; "--lr 0.1 --trainer
+ * lr=0.2" in the same place is an error. Copies all values, so the caller may free the text they were parsed from. */
 void resolve_recipe(flag *recipe);
 
 typedef struct training_run {

@@ -16,7 +16,7 @@ typedef struct strata {
     uint8_t *rare;                                            /* [classes]: the rarer target of the class, 0 or 1 */
     uint8_t *mark;                                            /* [count]: part + 1; 0: not assigned */
     int64_t *unassigned;                                      /* [classes]: unassigned samples with the rare target */
-    double *needed;                                           /* [2 parts, classes]: such samples that a part lacks */
+    double *needed;                                           /* [2 parts, classes]: how many of these a part lacks */
     int64_t capacity[2];                                      /* samples that each part can still take */
     io_rng rng;
 } strata;
