@@ -21,8 +21,7 @@ void put_reliability(FILE *f, const study *s);                /* report_reliabil
 void put_cases(FILE *f, const study *s);                      /* report_cases.c: images predicted right and wrong */
 
 /* report_image.c: the image as a data URI, reduced to at most `side` pixels in width and height. */
-struct peft_image;
-void put_image_uri(FILE *f, const struct peft_image *im, int64_t side);
+void put_image_uri(FILE *f, const peft_image *im, int64_t side);
 
 /* report_page.c: a figure's caption: the method's label; the second function writes text below it, in small print. */
 void put_caption(FILE *f, const method *m);

@@ -17,8 +17,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_options_create(peft_context *ctx, peft_
 PEFT_API void peft_options_free(peft_options *o);
 
 /* Each replaces an earlier value of the same name; name and text are copied, and a float is kept exactly.
- * PEFT_E_INVALID: the name is empty, or name or value is longer than 256 KiB: each must
- * fit in the header of a file that stores it. */
+ * PEFT_E_INVALID: the name is empty, or name or value is longer than 256 KiB: each must fit in the header of a file
+ * that stores it. */
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_int   (peft_options *o, const char *name, int64_t v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_float (peft_options *o, const char *name, double v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_string(peft_options *o, const char *name, const char *v);

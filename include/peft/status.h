@@ -61,8 +61,8 @@ PEFT_API peft_status peft_set_error(peft_status s, const char *message);
 PEFT_API unsigned    peft_version_number(void);
 PEFT_API const char *peft_version_string(void);
 
-/* One line for bug reports: version, compiler, BLAS, compiled instruction sets, the type that values are computed
- * in ("reals: float"). */
+/* One line for bug reports: version, compiler, BLAS, compiled instruction sets, the type that values are computed in
+ * ("reals: float"). */
 PEFT_API const char *peft_build_info(void);
 
 PEFT_END_DECLS

@@ -13,12 +13,12 @@ typedef struct peft_named_data {
 } peft_named_data;
 
 /* Writes count tensors, in the order given, into the file path. It is written beside path, read back, compared and only
- * then renamed, so that path holds the old file or the whole new one. Give
- * types of larger elements first (f32 before f16): the data of each tensor is then aligned for readers that map the
- * file. notes: key, value, key, value, .., NULL, for the header's metadata; NULL:
- * none. PEFT_E_INVALID: path or a name is NULL, a key has no value, or a name or key is given twice, too long or not
- * UTF-8; PEFT_E_SHAPE: a negative extent, more than PEFT_MAX_DIMS of them, or a file too large; PEFT_E_DTYPE: an
- * unknown type; PEFT_E_IO: path cannot be written, or what was written does not read back. */
+ * then renamed, so that path holds the old file or the whole new one. Give types of larger elements first (f32 before
+ * f16): the data of each tensor is then aligned for readers that map the file. notes: key, value, key, value, .., NULL,
+ * for the header's metadata; NULL: none. PEFT_E_INVALID: path or a name is NULL, a key has no value, or a name or key
+ * is given twice, too long or not UTF-8; PEFT_E_SHAPE: a negative extent, more than PEFT_MAX_DIMS of them, or a file
+ * too large; PEFT_E_DTYPE: an unknown type; PEFT_E_IO: path cannot be written, or what was written does not read
+ * back. */
 PEFT_API PEFT_NODISCARD peft_status peft_sys_write_tensors(const char *path, const peft_named_data *tensors,
                                                            size_t count, const char *const *notes);
 
