@@ -98,7 +98,7 @@ static void list_methods(void)
     }
 }
 
-/* Bits of an element from the name of its type: the first number in it ("BF16", "F8_E4M3"). */
+/* Bits of an element from the name of its type: the first number in it ("BF16", "F8_E4M3"), or 8 ("BOOL"). */
 static int64_t type_bits(const char *type)
 {
     while (*type && !isdigit((unsigned char)*type)) type++;

@@ -68,8 +68,8 @@ static void put_axis(FILE *f, const axis *a, double top, double bottom)
     }
 }
 
-/* Writes one row, centred on y: the mean as a bar or dot, the standard deviation as a line with two ends, the single
- * values v as faint dots, and mean and standard deviation as text at the right. */
+/* Writes one row, centred on y: the mean as a bar, or as a dot among the single values v as faint dots; the standard
+ * deviation as a line with two ends; and mean and standard deviation as text at the right. */
 static void put_row(FILE *f, const chart_panel *p, const axis *a, const double *v, int64_t values, double y)
 {
     statistics s = statistics_of(v, values);

@@ -84,11 +84,11 @@ static peft_model *load_trained(peft_backbone *b, const char *path, const char *
     return m;
 }
 
-/* The image size of a transform's text; 0 for NULL. */
+/* The image size of a transform's text; STORED_IMAGE_SIZE for NULL. */
 static int64_t transform_size(peft_context *ctx, const char *preprocess)
 {
     peft_transform *t;
-    if (!preprocess) return 0;
+    if (!preprocess) return STORED_IMAGE_SIZE;
     must(peft_transform_parse(ctx, preprocess, &t));
     int64_t size = peft_transform_size(t);
     peft_transform_free(t);
