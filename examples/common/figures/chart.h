@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * chart.h -- charts that compare methods, as SVG. A chart has panels, one for each quantity; a panel has one row for
- * each method, which shows the mean, the standard deviation and, without bars, every value as a faint dot. compare writes a file
- * of all panels; report puts panels into its page. Drawings are 480 units wide. */
+ * each method, which shows the mean, the standard deviation and, without bars, every value as a faint dot. compare
+ * writes a file of all panels; report puts panels into its page. Drawings are 480 units wide. */
 #ifndef CHART_H
 #define CHART_H
 #include <stdbool.h>
