@@ -68,7 +68,7 @@ static pf_val case_self_attention(lab *l, int v)
 
 static pf_val case_act(lab *l, int v)
 {
-    static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu" };
+    static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu", "exp" };
     return peft_sys_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
 }
 
@@ -111,6 +111,7 @@ static pf_val case_take(lab *l, int v)
 static pf_val case_insert(lab *l, int v)
 {
     static const int64_t shape[][4] = { { 2, D }, { 1, 2, D }, { B, 2, D } };
+    if (v >= 12) return peft_sys_insert_rows(&l->g, LEAF(l, T, D), v - 12, LEAF(l, 2, D));
     pf_val x = LEAF(l, B, T, D);
     return peft_sys_insert_rows(&l->g, x, v / 3, lab_leaf(l, shape[v % 3]));
 }
@@ -157,6 +158,22 @@ static pf_val case_dropout(lab *l, int v)
 static pf_val case_swap(lab *l, int v)
 {
     return peft_sys_merge_heads(&l->g, lab_leaf_as(l, dense(l), v ? PEFT_DIMS(1, 4, 2) : PEFT_DIMS(3, 5, 2)));
+}
+
+static pf_val case_transpose(lab *l, int v)
+{
+    return peft_sys_transpose(&l->g, lab_leaf_as(l, dense(l), v ? PEFT_DIMS(B, T, D) : PEFT_DIMS(T, 5)));
+}
+
+/* v 0..3: a factor for each row of all samples, for each row of a sample, for everything; 4: the maximum of a row;
+ * 5: 1 for two rows and 0 for the third */
+static pf_val case_mul_rows(lab *l, int v)
+{
+    static const int64_t factors[][3] = { { B, T }, { T }, { 1 }, { 1, T } };
+    pf_val x = LEAF(l, B, T, D);
+    if (v < 4) return peft_sys_mul_rows(&l->g, x, lab_leaf_as(l, dense(l), factors[v]));
+    if (v == 5) return peft_sys_mul_rows(&l->g, x, peft_sys_random_rows(&l->g, x, 2));
+    return peft_sys_mul_rows(&l->g, x, peft_sys_row_max(&l->g, lab_const(l, PEFT_DIMS(B, T, 5))));
 }
 
 /* v + 1: the width w of the frame around images of side 6 */
@@ -310,19 +327,23 @@ static const op_case op_cases[] = {
     { "batchnorm", &pf_op_batchnorm, case_batchnorm, 8 },
     { "attention", &pf_op_attention, case_attention, 32 },
     { "self attention", &pf_op_attention, case_self_attention, 2 },
-    { "act", &pf_op_act, case_act, 6 },
+    { "act", &pf_op_act, case_act, 7 },
     { "add", &pf_op_add, case_add, 9 },
     { "mul", &pf_op_mul, case_mul, 9 },
     { "scale", &pf_op_scale, case_scale, 2 },
     { "affine", &pf_op_affine, case_affine, 4 },
     { "take", &pf_op_take, case_take, 16 },
-    { "insert", &pf_op_insert, case_insert, 12 },
+    { "insert", &pf_op_insert, case_insert, 16 },
     { "repeat", &pf_op_repeat, case_repeat, 2 },
     { "mean_rows", &pf_op_mean_rows, case_mean_rows, 3 },
     { "logsumexp", &pf_op_logsumexp, case_logsumexp, 3 },
     { "logaddexp", &pf_op_logaddexp, case_logaddexp, 3 },
     { "dropout", &pf_op_dropout, case_dropout, 2 },
     { "swap", &pf_op_swap, case_swap, 2 },
+    { "transpose", &pf_op_transpose, case_transpose, 2 },
+    { "mul_rows", &pf_op_mul_rows, case_mul_rows, 4 },
+    { "row_max", &pf_op_row_max, case_mul_rows, 5 },
+    { "random_rows", &pf_op_random_rows, case_mul_rows, 6 },
     { "frame", &pf_op_frame, case_frame, 2 },
     { "row_scale", &pf_op_row_scale, case_row_scale, 2 },
     { "half weights", &pf_op_widen, case_half, 2 },

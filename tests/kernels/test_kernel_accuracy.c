@@ -36,12 +36,14 @@ static const struct limit {
     { "tanh",           PK_TANH,      0, -40, 40, tanh,          2.5, 0 },
     { "sigmoid",        PK_SIGMOID,   0, -90, 90, sigmoid,       6,   0 },
     { "silu",           PK_SILU,      0, -90, 40, silu,          8,   0 },
+    { "exp",            PK_EXP,       0, -80, 88, exp,           2.5, 0 },
     { "gelu' near",     PK_GELU,      1, -3,  40, gelu_slope,    4,   1e-7 },
     { "gelu' far",      PK_GELU,      1, -40, -3, gelu_slope,    12,  0 },
     { "quickgelu'",     PK_QUICKGELU, 1, -52, 40, quick_slope,   120, 2e-7 },
     { "tanh'",          PK_TANH,      1, -40, 40, tanh_slope,    12,  0 },
     { "sigmoid'",       PK_SIGMOID,   1, -80, 80, sigmoid_slope, 8,   0 },
     { "silu'",          PK_SILU,      1, -85, 40, silu_slope,    8,   1e-7 },
+    { "exp'",           PK_EXP,       1, -80, 88, exp,           2.5, 0 },
 };
 
 /* Fills x with floats of every exponent and both signs within lo..hi, and 40001 evenly spaced ones; returns how
@@ -99,6 +101,7 @@ START_TEST(activations_of_extreme_arguments)
         { PK_SILU, 0, -INFINITY, 0 },      { PK_SILU, 1, -INFINITY, 0 },      { PK_SILU, 1, INFINITY, 1 },
         { PK_SIGMOID, 0, -200, 0 },        { PK_SIGMOID, 0, INFINITY, 1 },    { PK_SIGMOID, 1, -INFINITY, 0 },
         { PK_TANH, 0, -INFINITY, -1 },     { PK_TANH, 0, 0, 0 },              { PK_TANH, 1, INFINITY, 0 },
+        { PK_EXP, 0, -INFINITY, 0 },       { PK_EXP, 0, INFINITY, INFINITY }, { PK_EXP, 1, -INFINITY, 0 },
         { PK_RELU, 0, -INFINITY, 0 },      { PK_RELU, 1, 0, 0 },              { PK_GELU, 1, 0, 0.5f },
     };
     const float one = 1;

@@ -67,7 +67,8 @@ typedef struct peft_vit {
  *            query row; head_scale [heads]: factors of the heads' scores; the last four begin as PEFT_NONE
  * BRANCH     in: the residual stream; out: the branch's output, before it is added (role SA, MLP)
  * BLOCK_OUT  out: the residual stream leaving block `layer`
- * POOL       out: the pooled feature [b,1,d] entering the head; all patch tokens [b,h*w,d] for a head of patches */
+ * POOL       in: the tokens [b,t,d] leaving the last block; out: the pooled feature [b,1,d] entering the head, or all
+ *            patch tokens [b,h*w,d] for a head of patches, after the final norm */
 typedef enum peft_where {
     PEFT_IMAGE, PEFT_TOKENS, PEFT_BLOCK_IN, PEFT_NORM, PEFT_LINEAR_IN, PEFT_LINEAR, PEFT_ATTN, PEFT_BRANCH,
     PEFT_BLOCK_OUT, PEFT_POOL
@@ -254,6 +255,8 @@ peft_sys_constant(peft_build *b, const int64_t *dims, peft_fill_fn fill, void *u
 /* A tensor of the backbone by its timm name, "blocks.3.attn.proj.weight", as the forward pass uses it: frozen, or the
  * trained copy of the adapter that unfroze it. PEFT_E_NOTFOUND: the backbone has no such tensor (an absent bias). */
 PEFT_API PEFT_PRINTF(2, 3) peft_val peft_sys_weight(peft_build *b, const char *name, ...);
+/* Whether the backbone has this tensor: not every one has attn.qkv.bias. */
+PEFT_API PEFT_PRINTF(2, 3) bool peft_sys_has_weight(peft_build *b, const char *name, ...);
 /* x[i] along the first extent. x: a result of peft_sys_param, peft_sys_weight or peft_sys_constant, or a part of one by
  * peft_sys_select or peft_sys_slice */
 PEFT_API peft_val peft_sys_select(peft_build *b, peft_val x, int64_t i);
@@ -267,14 +270,15 @@ PEFT_API peft_val peft_sys_scale(peft_build *b, peft_val x, double s);          
 PEFT_API peft_val peft_sys_affine(peft_build *b, peft_val x, peft_val gamma, peft_val beta);
 /* x w^T + bias; bias may be PEFT_NONE */
 PEFT_API peft_val peft_sys_linear(peft_build *b, peft_val x, peft_val w, peft_val bias);
-/* kind: gelu, quickgelu, relu, tanh, sigmoid, silu */
+/* kind: gelu, quickgelu, relu, tanh, sigmoid, silu, exp */
 PEFT_API peft_val peft_sys_activate(peft_build *b, peft_val x, const char *kind);
 /* LayerNorm over the last extent; gamma and beta as above */
 PEFT_API peft_val peft_sys_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
 PEFT_API peft_val peft_sys_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
 PEFT_API peft_val peft_sys_logaddexp(peft_build *b, peft_val x, peft_val y); /* log(e^x + e^y); PEFT_NONE is -inf */
-/* Rows are tokens, along the second extent of x [b,t,d]. insert: the tokens of `rows` become rows first, first + 1, ..
- * of the result. take: rows first .. first + n - 1 of x; drop: x without these rows; mean: their mean. */
+/* Rows are tokens, along the second extent of x [b,t,d], or the first of x [t,d]. insert: the tokens of `rows` become
+ * rows first, first + 1, .. of the result. take: rows first .. first + n - 1 of x; drop: x without these rows; mean:
+ * their mean, of x [b,t,d] only. */
 PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
 PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
@@ -286,6 +290,22 @@ PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);          
 /* In training, sets a share p of the elements to 0, drawn anew in each step, and divides the others by 1 - p. */
 PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);
 PEFT_API peft_val peft_sys_merge_heads(peft_build *b, peft_val x);                        /* [h,n,d] -> [n,h*d] */
+PEFT_API peft_val peft_sys_transpose(peft_build *b, peft_val x);                        /* [..,n,d] -> [..,d,n] */
+/* x [..,d] with each row times a factor. s: one element, a factor for everything (a gate); or the extents of x without
+ * the last, of which leading ones may be missing: [t] and [b,t] fit x [b,t,d]. */
+PEFT_API peft_val peft_sys_mul_rows(peft_build *b, peft_val x, peft_val s);
+/* For x [..,n,d] the numbers 1 for `count` rows and 0 for the others, [n], to multiply rows with: drawn anew in each
+ * training step from the context's seed, and always the same in evaluation. */
+PEFT_API peft_val peft_sys_random_rows(peft_build *b, peft_val x, int64_t count);
+PEFT_API peft_val peft_sys_row_max(peft_build *b, peft_val x); /* largest of each row, [..,d] -> [..]; no gradient */
+/* The backbone's norms of x [..,d]: the final one, with what the model's adapters do there, and the one before block 0
+ * that CLIP has (norm_pre); x where the backbone has no such norm. */
+PEFT_API peft_val peft_sys_final_norm(peft_build *b, peft_val x);
+PEFT_API peft_val peft_sys_pre_norm(peft_build *b, peft_val x);
+/* Keeps a value of the graph being built for a later site: set at one site, got at another. Names belong to the
+ * adapter; setting again replaces the value. PEFT_NONE: no value has this name. */
+PEFT_API void     peft_sys_set_value(peft_build *b, const char *name, peft_val x);
+PEFT_API peft_val peft_sys_value(peft_build *b, const char *name);
 /* the four edges of an image, as a frame [3,s,s] that is 0 inside */
 PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);
 /* 1 / L2 norm of each row of w + s * lora_b lora_a; no gradient */

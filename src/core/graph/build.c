@@ -110,11 +110,12 @@ pf_val peft_sys_activate(peft_build *g, pf_val x, const char *kind)
 {
     static const struct { const char *name; pk_act act; } acts[] = {
         { "gelu", PK_GELU }, { "quickgelu", PK_QUICKGELU }, { "relu", PK_RELU },
-        { "tanh", PK_TANH }, { "sigmoid", PK_SIGMOID }, { "silu", PK_SILU } };
+        { "tanh", PK_TANH }, { "sigmoid", PK_SIGMOID }, { "silu", PK_SILU },
+        { "exp", PK_EXP } };
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
         if (!strcmp(kind, acts[i].name)) return EMIT(g, &pf_op_act, &(pf_attr){ .i = { acts[i].act } }, x);
-    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "activation '%s': expected gelu, quickgelu, relu, tanh, sigmoid "
-                                    "or silu", kind));
+    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "activation '%s': expected gelu, quickgelu, relu, tanh, sigmoid, "
+                                    "silu or exp", kind));
 }
 
 pf_val peft_sys_layernorm(peft_build *g, pf_val x, pf_val gamma, pf_val beta, double eps)
@@ -168,6 +169,13 @@ pf_val peft_sys_dropout(peft_build *g, pf_val x, double p)
 }
 
 pf_val peft_sys_merge_heads(peft_build *g, pf_val x) { return EMIT(g, &pf_op_swap, NULL, x); }
+pf_val peft_sys_transpose(peft_build *g, pf_val x) { return EMIT(g, &pf_op_transpose, NULL, x); }
+pf_val peft_sys_mul_rows(peft_build *g, pf_val x, pf_val s) { return EMIT(g, &pf_op_mul_rows, NULL, x, s); }
+pf_val peft_sys_random_rows(peft_build *g, pf_val x, int64_t count)
+{
+    return EMIT(g, &pf_op_random_rows, (&(pf_attr){ .i = { count, g->dropouts++ } }), x);
+}
+pf_val peft_sys_row_max(peft_build *g, pf_val x) { return EMIT(g, &pf_op_row_max, NULL, x); }
 
 pf_val peft_sys_frame(peft_build *g, pf_val up, pf_val down, pf_val left, pf_val right)
 {

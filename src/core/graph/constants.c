@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * constants.c -- the named constants of adapters (constants.h), and the functions of peft/sys/method.h that make values
- * of them and of the backbone's tensors. */
+ * of them and of the backbone's tensors, and that keep values by name. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,3 +110,54 @@ pf_val peft_sys_weight(peft_build *g, const char *format, ...)
     if (pf_exists(v) || g->status) return v;
     return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "peft_sys_weight: the backbone has no tensor '%s'", name));
 }
+
+bool peft_sys_has_weight(peft_build *g, const char *format, ...)
+{
+    char name[NAME_SIZE];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    return !g->status && g->weight && pf_exists(g->weight(g->model, g, name));
+}
+
+static pf_named_value *find_named(pf_graph *g, const char *name)
+{
+    for (int i = 0; i < g->named_count; i++)
+        if (g->named[i].owner == g->constants && !strcmp(g->named[i].name, name)) return &g->named[i];
+    return NULL;
+}
+
+void peft_sys_set_value(peft_build *g, const char *name, pf_val x)
+{
+    if (g->status) return;
+    pf_named_value *v = find_named(g, name);
+    if (!v && (g->named_count == PF_NAMED_MAX || strlen(name) >= sizeof v->name)) {
+        pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_set_value '%s': expected at most %d names in a graph, of at "
+                                 "most %d characters", name, PF_NAMED_MAX, (int)sizeof v->name - 1));
+        return;
+    }
+    if (!v) {
+        v = &g->named[g->named_count++];
+        v->owner = g->constants;
+        strcpy(v->name, name);
+    }
+    v->value = x;
+}
+
+pf_val peft_sys_value(peft_build *g, const char *name)
+{
+    const pf_named_value *v = g->status ? NULL : find_named(g, name);
+    return v ? v->value : PF_NONE;
+}
+
+/* The backbone's norm before block 0 (final false) or after the last one, as `function` of peft/sys/method.h. */
+static pf_val backbone_norm(pf_graph *g, pf_val x, bool final, const char *function)
+{
+    if (g->status) return PF_NONE;
+    if (g->norm) return g->norm(g->pass, x, final);
+    return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "%s: expected a call in emit or network", function));
+}
+
+pf_val peft_sys_final_norm(peft_build *g, pf_val x) { return backbone_norm(g, x, true, "peft_sys_final_norm"); }
+pf_val peft_sys_pre_norm(peft_build *g, pf_val x) { return backbone_norm(g, x, false, "peft_sys_pre_norm"); }

@@ -67,6 +67,10 @@ typedef struct pf_input { char name[40]; pf_val value; unsigned flags; } pf_inpu
 enum { PF_INPUTS_MAX = 8 };
 
 typedef struct pf_constants pf_constants;                  /* constants.h */
+/* A value that a method keeps by name between two of its sites (peft_sys_set_value). owner: the adapter's constants,
+ * which tell adapters apart. */
+typedef struct pf_named_value { const pf_constants *owner; char name[32]; pf_val value; } pf_named_value;
+enum { PF_NAMED_MAX = 32 };
 struct peft_build {
     peft_context *ctx;
     peft_status status;          /* the first error of building; later calls do nothing */
@@ -81,6 +85,11 @@ struct peft_build {
     /* For peft_sys_weight: returns the value of the model's tensor of this name; PF_NONE: no such tensor. */
     pf_val (*weight)(const void *model, struct peft_build *g, const char *name);
     const void *model;           /* first argument of weight */
+    /* For peft_sys_final_norm and peft_sys_pre_norm: the norm of x after the last block, or before block 0. Set while
+     * the forward pass is built. */
+    pf_val (*norm)(const void *pass, pf_val x, bool final);
+    const void *pass;            /* first argument of norm */
+    pf_named_value named[PF_NAMED_MAX]; int named_count;
     uint32_t prefix;             /* nodes 0 .. prefix-1, the frozen prefix, depend on no trained value (split pass) */
 };
 typedef struct peft_build pf_graph;

@@ -92,6 +92,13 @@ static pf_val norm(const vit_pass *p, peft_role role, int64_t layer, pf_val x, p
     return apply_site(p, PEFT_NORM, role, layer, x, peft_sys_layernorm(p->g, x, gamma, beta, p->shape->eps));
 }
 
+/* CLIP's norm before block 0; x where the network has none. */
+static pf_val pre_norm(const vit_pass *p, pf_val x)
+{
+    if (!p->shape->norm_pre) return x;
+    return peft_sys_layernorm(p->g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), p->shape->eps);
+}
+
 /* Images to tokens: patch embedding, class token, positions, registers. */
 static pf_val embed(const vit_pass *p, pf_val images)
 {
@@ -104,8 +111,7 @@ static pf_val embed(const vit_pass *p, pf_val images)
     x = peft_sys_add(g, x, weight(p, "pos_embed"));
     if (!v->pos_prefix) x = peft_sys_insert_rows(g, x, CLASS_ROW, weight(p, "cls_token"));
     if (v->registers) x = peft_sys_insert_rows(g, x, REGISTER_ROW, weight(p, "reg_token"));
-    if (v->norm_pre) x = peft_sys_layernorm(g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), v->eps);
-    return apply_site(p, PEFT_TOKENS, PEFT_PATCH, NO_LAYER, PF_NONE, x);
+    return apply_site(p, PEFT_TOKENS, PEFT_PATCH, NO_LAYER, PF_NONE, pre_norm(p, x));
 }
 
 /* Self-attention. q, k and v are three linear layers, with the three thirds of attn.qkv, and each is a site. The site
@@ -170,26 +176,42 @@ static pf_val block(const vit_pass *p, int64_t l, pf_val x)
     return apply_site(p, PEFT_BLOCK_OUT, PEFT_MLP, l, PF_NONE, x);
 }
 
+/* The backbone's final norm, with what adapters do at its site; a network without one (`no_final_norm`): x. */
+static pf_val final_norm(const vit_pass *p, pf_val x)
+{
+    const char *name = p->shape->mean_pool ? "fc_norm" : "norm";      /* as the backbone was trained */
+    if (p->shape->no_final_norm) return apply_site(p, PEFT_NORM, PEFT_FINAL, NO_LAYER, x, x);
+    return norm(p, PEFT_FINAL, NO_LAYER, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
+}
+
+/* pf_graph.norm: one of the two norms, for methods. */
+static pf_val norm_of(const void *pass, pf_val x, bool final)
+{
+    return final ? final_norm(pass, x) : pre_norm(pass, x);
+}
+
 /* The input of the head: the pooled token, or all patch tokens, after the final norm, if there is one.
  * Pooling comes first: the norm of the class token alone equals row 0 of the norm of all tokens, and costs less. */
 static pf_val pool(const vit_pass *p, pf_val x, bool all_patches)
 {
     const pf_vit_shape *v = p->shape;
-    const char *name = v->mean_pool ? "fc_norm" : "norm";      /* of the final norm, as the backbone was trained */
     int64_t patches = pf_vit_grid(v) * pf_vit_grid(v);
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
+    const pf_val tokens = x;
     if (all_patches) x = peft_sys_take_rows(p->g, x, prefix, patches);
     else x = p->mean_pool ? peft_sys_mean_rows(p->g, x, prefix, patches) : peft_sys_take_rows(p->g, x, CLASS_ROW, 1);
-    if (v->no_final_norm) x = apply_site(p, PEFT_NORM, PEFT_FINAL, NO_LAYER, x, x);
-    else x = norm(p, PEFT_FINAL, NO_LAYER, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
-    return apply_site(p, PEFT_POOL, PEFT_FINAL, NO_LAYER, PF_NONE, x);
+    return apply_site(p, PEFT_POOL, PEFT_FINAL, NO_LAYER, tokens, final_norm(p, x));
 }
 
 /* The whole pass, from images to the input of the head; reports the values to the tap function. */
 static pf_val forward(const vit_pass *p, pf_val images)
 {
     char name[32];
+    pf_val (*const outer_norm)(const void *, pf_val, bool) = p->g->norm;
+    const void *const outer_pass = p->g->pass;    /* a side network is built at a site of the backbone's pass */
+    p->g->norm = norm_of;
+    p->g->pass = p;
     pf_val x = embed(p, images);
     report_tap(p, "embed", x);
     for (int64_t l = 0; l < p->shape->depth; l++) {
@@ -199,6 +221,8 @@ static pf_val forward(const vit_pass *p, pf_val images)
     }
     x = pool(p, x, p->patches);
     report_tap(p, "feature", x);
+    p->g->norm = outer_norm;
+    p->g->pass = outer_pass;
     return x;
 }
 

@@ -48,6 +48,7 @@ static double act(pk_act kind, double x)
     case PK_TANH:      return tanh(x);
     case PK_SIGMOID:   return sigmoid(x);
     case PK_SILU:      return product_or_zero(x, sigmoid(x));
+    case PK_EXP:       return exp(x);
     case PK_NONE:      break;
     }
     return x;
@@ -63,6 +64,7 @@ static double act_derivative(pk_act kind, double x)
     case PK_TANH:      return 4 * sigmoid(2 * x) * sigmoid(-2 * x);
     case PK_SIGMOID:   return sigmoid(x) * sigmoid(-x);
     case PK_SILU:      return product_or_zero(1 + product_or_zero(x, sigmoid(-x)), sigmoid(x));
+    case PK_EXP:       return exp(x);
     case PK_NONE:      break;
     }
     return 1;

@@ -49,11 +49,13 @@ INLINE pv f_relu(pv x, pv b, pv s)    { (void)b; (void)s; return pv_max(pv_zero(
 INLINE pv f_tanh(pv x, pv b, pv s)    { (void)b; (void)s; return pv_tanh(x); }
 INLINE pv f_sigmoid(pv x, pv b, pv s) { (void)b; (void)s; pv complement; return pv_sigmoid(x, &complement); }
 INLINE pv f_silu(pv x, pv b, pv s)    { (void)b; (void)s; return times_sigmoid(x, x); }
+INLINE pv f_exp(pv x, pv b, pv s)     { (void)b; (void)s; return pv_exp(x); }
 
 /* One row for each activation: its kind, the argument s of its functions, and their name behind f_ and g_. */
 #define ACTIVATIONS(ROW) \
     ROW(PK_GELU, NO_SCALAR, gelu) ROW(PK_QUICKGELU, QUICKGELU_FACTOR, quick) ROW(PK_RELU, NO_SCALAR, relu) \
-    ROW(PK_TANH, NO_SCALAR, tanh) ROW(PK_SIGMOID, NO_SCALAR, sigmoid) ROW(PK_SILU, NO_SCALAR, silu)
+    ROW(PK_TANH, NO_SCALAR, tanh) ROW(PK_SIGMOID, NO_SCALAR, sigmoid) ROW(PK_SILU, NO_SCALAR, silu) \
+    ROW(PK_EXP, NO_SCALAR, exp)
 
 void PK_NAME(act)(pk_act kind, float *y, const float *x, int64_t n)
 {
@@ -86,6 +88,7 @@ INLINE pv g_relu(pv dy, pv x, pv s)    { (void)s; return pv_select(pv_less(pv_ze
 INLINE pv g_tanh(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, pv_mul(pv_set(4), sigmoid_slope(pv_add(x, x)))); }
 INLINE pv g_sigmoid(pv dy, pv x, pv s) { (void)s; return pv_mul(dy, sigmoid_slope(x)); }
 INLINE pv g_silu(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, silu_slope(x)); }
+INLINE pv g_exp(pv dy, pv x, pv s)     { (void)s; return pv_mul(dy, pv_exp(x)); }
 
 void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, int64_t n)
 {

@@ -148,7 +148,7 @@ static void shrink(row_demand *p, pf_node n, bool can_shrink)
 
 peft_status pf_pass_rows(pf_graph *g)
 {
-    if (g->status) return g->status;
+    if (pf_drop_unread_nodes(g)) return g->status;          /* a node that no node reads demands no rows */
     uint32_t values = g->values, nodes = g->nodes;
     /* one block of memory: old nodes, want, have, full, can_shrink */
     size_t bytes = values * (2 * sizeof(row_set) + sizeof(int64_t)) + nodes * (sizeof(pf_node) + 1);

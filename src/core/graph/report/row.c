@@ -36,7 +36,8 @@ static bool product_of(const pf_exec *e, const pf_node *n, pk_gemm *p)
 static void append_operation(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     static const char *const acts[] = { [PK_GELU] = "gelu", [PK_QUICKGELU] = "quickgelu", [PK_RELU] = "relu",
-                                        [PK_TANH] = "tanh", [PK_SIGMOID] = "sigmoid", [PK_SILU] = "silu" };
+                                        [PK_TANH] = "tanh", [PK_SIGMOID] = "sigmoid", [PK_SILU] = "silu",
+                                        [PK_EXP] = "exp" };
     pk_gemm p;
     append(text, capacity, "%s", n->op->name);
     if (!product_of(e, n, &p)) return;

@@ -82,15 +82,16 @@ const pf_op pf_op_put = { .name = "put", .kernel = "copy", .flags = PF_STRIDED_O
     .infer = put_infer, .run = put_run };
 
 /* in: x [b,t,d], rows [n,d] or [1,n,d] (the same for every sample) or [b,n,d]; attr i[0]: at; out: [b,t+n,d], in which
- * the rows are at .. at+n-1 */
+ * the rows are at .. at+n-1. Or x [t,d] and rows [n,d], which no sample has its own of: out [t+n,d]. */
 static bool insert_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
     const pf_shape *p = &pf_v(g, n->in[1])->shape;
-    if (s.ndim != 3 || p->ndim < 2 || p->dim[p->ndim - 1] != s.dim[2] || n->attr.i[0] < 0 || n->attr.i[0] > s.dim[1]
-        || (p->ndim == 3 && p->dim[0] != 1 && p->dim[0] != s.dim[0]))
-        return pf_bad_shape(g, n, "tokens [b, t, d] and rows [n, d] or [b, n, d]");
-    s.dim[1] += p->dim[p->ndim - 2];
+    if (s.ndim < 2 || s.ndim > 3 || p->ndim < 2 || p->dim[p->ndim - 1] != s.dim[s.ndim - 1] || n->attr.i[0] < 0
+        || n->attr.i[0] > s.dim[s.ndim - 2]
+        || (p->ndim == 3 && p->dim[0] != 1 && (s.ndim == 2 || p->dim[0] != s.dim[0])))
+        return pf_bad_shape(g, n, "tokens [b, t, d] and rows [n, d] or [b, n, d], or [t, d] and [n, d]");
+    s.dim[s.ndim - 2] += p->dim[p->ndim - 2];
     return pf_output(g, n, 0, s);
 }
 static void insert_run(const pf_run *r, const pf_node *n)
