@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dvpt.c -- Dynamic Visual Prompt Tuning (He et al., arXiv 2307.09787), as its code computes it: prompts with positions
+ * of their own before the class token, and beside each MLP a gated bottleneck S, shared by groups of blocks:
+ *
+ *     x = x + MLP(norm2(x)) + gate (W_u QuickGELU(W_d x + b_d) + b_u)
+ *
+ * The pooled feature is the mean of the final norm over prompts and class token. */
+#include <peft/sys/method.h>
+#include <math.h>
+#include <string.h>
+
+/* One bottleneck for each group of blocks: down [inner,width], up [width,inner] with biases, gate [1]. */
+typedef struct {
+    peft_param *prompts, *positions;
+    peft_param *down_w[PEFT_DEPTH_MAX], *down_b[PEFT_DEPTH_MAX], *up_w[PEFT_DEPTH_MAX], *up_b[PEFT_DEPTH_MAX],
+               *gate[PEFT_DEPTH_MAX];
+    int64_t tokens, share;
+    int64_t frozen_tokens, patches;      /* of the backbone's sequence: class token, registers and patches; patches */
+    enum { PROMPTS, CLASS, PATCHES } pool;
+} dvpt;
+
+static const peft_option opts[] = {
+    { "tokens",     'i', "50", 1, 1e4, "prompt tokens" },
+    { "bottleneck", 'i', "20", 1, 65536, "inner width of the bottleneck" },
+    { "share",      'i', "3", 1, PEFT_DEPTH_MAX, "consecutive blocks that share a bottleneck" },
+    { "pool",       's', "prompts", 0, 0, "input of the head: the mean of prompts and class token (prompts), the class "
+                                          "token (class), or the mean of the patches (patches)" }, { 0 } };
+
+static peft_status init(peft_adapter *a, const peft_vit *v)
+{
+    dvpt *m = peft_sys_state(a);
+    const int64_t inner = peft_sys_opt_int(a, "bottleneck"), width = v->width;
+    const char *pool = peft_sys_opt_string(a, "pool");
+    m->tokens = peft_sys_opt_int(a, "tokens");
+    m->share = peft_sys_opt_int(a, "share");
+    m->frozen_tokens = v->tokens;
+    m->patches = v->tokens - v->prefix;
+    m->pool = !strcmp(pool, "prompts") ? PROMPTS : !strcmp(pool, "class") ? CLASS : PATCHES;
+    if (m->pool == PATCHES && strcmp(pool, "patches"))
+        peft_sys_reject_option(a, "pool", "prompts, class or patches");
+    m->prompts = peft_sys_declare(a, PEFT_DIMS(1, m->tokens, width), "normal:1", "prompt_token");
+    m->positions = peft_sys_declare(a, PEFT_DIMS(m->tokens, width),
+                                    peft_sys_init_rule(a, "normal", 1 / sqrt((double)width)),
+                                    "prompt_positional_embedding");
+    for (int64_t i = 0; i * m->share < v->depth; i++) {
+        const char *name = "share_mlp.%d.prompt_%s";
+        m->down_w[i] = peft_sys_declare(a, PEFT_DIMS(inner, width), "kaiming", name, (int)i, "key_proj_d.weight");
+        m->down_b[i] = peft_sys_declare(a, PEFT_DIMS(inner), peft_sys_init_rule(a, "uniform", 1 / sqrt((double)width)),
+                                        name, (int)i, "key_proj_d.bias");
+        m->up_w[i] = peft_sys_declare(a, PEFT_DIMS(width, inner), "kaiming", name, (int)i, "key_proj_u.weight");
+        m->up_b[i] = peft_sys_declare(a, PEFT_DIMS(width), peft_sys_init_rule(a, "uniform", 1 / sqrt((double)inner)),
+                                      name, (int)i, "key_proj_u.bias");
+        m->gate[i] = peft_sys_declare(a, PEFT_DIMS(1), "zero", name, (int)i, "gate");
+    }
+    return peft_sys_init_status(a);
+}
+
+/* S(x), with the bottleneck of the block's group */
+static peft_val bottleneck(const dvpt *m, peft_build *b, int64_t layer, peft_val x)
+{
+    const int64_t i = layer / m->share;
+    x = peft_sys_linear(b, x, peft_sys_param(b, m->down_w[i]), peft_sys_param(b, m->down_b[i]));
+    x = peft_sys_activate(b, x, "quickgelu");
+    x = peft_sys_linear(b, x, peft_sys_param(b, m->up_w[i]), peft_sys_param(b, m->up_b[i]));
+    return peft_sys_mul_rows(b, x, peft_sys_param(b, m->gate[i]));
+}
+
+/* The input of the head, of the tokens that leave the last block. Rows before the class token are prompts. A head that
+ * reads all patches keeps what it had: `out`. */
+static peft_val pooled(const dvpt *m, peft_build *b, peft_val tokens, peft_val out)
+{
+    const int64_t count = peft_sys_extent(b, tokens, 1), class_row = count - m->frozen_tokens;
+    const int64_t first = m->pool == PROMPTS ? 0 : m->pool == CLASS ? class_row : count - m->patches;
+    const int64_t rows = m->pool == PROMPTS ? class_row + 1 : m->pool == CLASS ? 1 : m->patches;
+    if (peft_sys_extent(b, out, 1) > 1) return out;
+    return peft_sys_mean_rows(b, peft_sys_final_norm(b, peft_sys_take_rows(b, tokens, first, rows)), 0, rows);
+}
+
+static void emit(const void *state, peft_build *b, peft_site *s)
+{
+    const dvpt *m = state;
+    if (s->where == PEFT_TOKENS) {
+        peft_val prompts = peft_sys_select(b, peft_sys_param(b, m->prompts), 0);
+        prompts = peft_sys_add(b, prompts, peft_sys_param(b, m->positions));
+        s->out = peft_sys_insert_rows(b, s->out, 0, peft_sys_pre_norm(b, prompts));
+    } else if (s->where == PEFT_POOL) s->out = pooled(m, b, s->in, s->out);
+    else if (s->role == PEFT_MLP)
+        s->out = peft_sys_add(b, s->out, bottleneck(m, b, s->layer, s->in));
+}
+
+const peft_method pf_method_dvpt = {
+    .name = "dvpt", .summary = "prompts before the class token, and a gated bottleneck shared by groups of blocks",
+    .paper = "arXiv:2307.09787", .opts = opts,
+    .sites = PEFT_AT(PEFT_TOKENS) | PEFT_AT(PEFT_BRANCH) | PEFT_AT(PEFT_POOL),
+    .state_size = sizeof(dvpt), .init = init, .emit = emit };
