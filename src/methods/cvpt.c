@@ -38,12 +38,12 @@ static peft_val project(peft_build *b, int64_t layer, int part, peft_val x)
     return peft_sys_linear(b, x, peft_sys_slice(b, w, part * width, width), bias);
 }
 
-/* X(x) of the block */
+/* X(x) of the block. Without dropout the prompts are [tokens,width], and so are their keys and values, which all samples
+ * share. */
 static peft_val cross(const cvpt *m, peft_build *b, int64_t layer, peft_val x)
 {
     peft_val prompts = peft_sys_select(b, peft_sys_param(b, m->prompts), layer);
-    prompts = peft_sys_repeat_batch(b, prompts);
-    if (m->dropout > 0) prompts = peft_sys_dropout(b, prompts, m->dropout);
+    if (m->dropout > 0) prompts = peft_sys_dropout(b, peft_sys_repeat_batch(b, prompts), m->dropout);
     peft_site s = { .where = PEFT_ATTN, .layer = layer, .q = project(b, layer, 0, x),
                     .k = project(b, layer, 1, prompts), .v = project(b, layer, 2, prompts) };
     peft_val bias = PEFT_NONE;

@@ -58,6 +58,16 @@ static pf_val case_attention(lab *l, int v)
     return peft_sys_attention(&l->g, HEADS, &s);
 }
 
+/* Keys and values that all samples share, [4,d] or [1,4,d]; with v 2 and 3 extra ones of each sample too. */
+static pf_val case_shared_keys(lab *l, int v)
+{
+    enum { HEADS = 2, WIDTH = 6 };
+    const int64_t shape[2][4] = { { 4, WIDTH }, { 1, 4, WIDTH } };
+    peft_site s = { .q = LEAF(l, B, T, WIDTH), .k = lab_leaf(l, shape[v & 1]), .v = lab_leaf(l, shape[v & 1]) };
+    if (v & 2) { s.xk = LEAF(l, B, 2, WIDTH); s.xv = LEAF(l, B, 2, WIDTH); }
+    return peft_sys_attention(&l->g, HEADS, &s);
+}
+
 /* Queries, keys and values, with v 1 also the extra keys and values, are one value. */
 static pf_val case_self_attention(lab *l, int v)
 {
@@ -326,6 +336,7 @@ static const op_case op_cases[] = {
     { "layernorm", &pf_op_layernorm, case_layernorm, 4 },
     { "batchnorm", &pf_op_batchnorm, case_batchnorm, 8 },
     { "attention", &pf_op_attention, case_attention, 32 },
+    { "shared keys", &pf_op_attention, case_shared_keys, 4 },
     { "self attention", &pf_op_attention, case_self_attention, 2 },
     { "act", &pf_op_act, case_act, 7 },
     { "add", &pf_op_add, case_add, 9 },

@@ -18,29 +18,28 @@ static int64_t tokens(const pf_graph *g, pf_val v)
     return s->dim[s->ndim - 2];
 }
 
-/* Do the extra keys and values have the width of q, and equal extents? */
-static bool extra_fits(const pf_graph *g, const pf_node *n)
+/* Do these keys and values (inputs K, V or XK, XV) have the width of q, and equally many rows? */
+static bool keys_fit(const pf_graph *g, const pf_node *n, int keys)
 {
     const pf_shape *q = &pf_v(g, n->in[Q])->shape;
-    for (int i = XK; i <= XV; i++) {
+    for (int i = keys; i <= keys + 1; i++) {
         const pf_shape *s = &pf_v(g, n->in[i])->shape;
         if (s->ndim < 2 || s->ndim > 3 || s->dim[s->ndim - 1] != q->dim[2]
-            || tokens(g, n->in[i]) != tokens(g, n->in[XK])
+            || tokens(g, n->in[i]) != tokens(g, n->in[keys])
             || (s->ndim == 3 && s->dim[0] != 1 && s->dim[0] != q->dim[0])) return false;
     }
     return true;
 }
 
-/* in: q [b,nq,d], k, v [b,nk,d], xk?, xv? [m,d] or [b,m,d], sink? [nq], head_scale? [heads]; attr i[0]: heads;
- * out: out [b,nq,d], lse [b,heads,nq] */
+/* in: q [b,nq,d], k, v [b,nk,d] or [nk,d], xk?, xv? [b,m,d] or [m,d], sink? [nq], head_scale? [heads]; attr i[0]:
+ * heads; out: out [b,nq,d], lse [b,heads,nq]. Keys and values without a batch are the same for all samples. */
 static bool attention_infer(pf_graph *g, pf_node *n)
 {
-    const pf_shape q = pf_v(g, n->in[Q])->shape, k = pf_v(g, n->in[K])->shape;
+    const pf_shape q = pf_v(g, n->in[Q])->shape;
     int64_t heads = n->attr.i[HEADS];
-    if (q.ndim != 3 || k.ndim != 3 || q.dim[0] != k.dim[0] || q.dim[2] != k.dim[2] || heads < 1 || q.dim[2] % heads
-        || !pf_shape_equal(&k, &pf_v(g, n->in[V])->shape))
-        return pf_bad_shape(g, n, "q [b, n, d], k and v [b, m, d], d a multiple of the heads");
-    if (pf_exists(n->in[XK]) != pf_exists(n->in[XV]) || (pf_exists(n->in[XK]) && !extra_fits(g, n)))
+    if (q.ndim != 3 || heads < 1 || q.dim[2] % heads || !keys_fit(g, n, K))
+        return pf_bad_shape(g, n, "q [b, n, d], k and v [b, m, d] or [m, d], d a multiple of the heads");
+    if (pf_exists(n->in[XK]) != pf_exists(n->in[XV]) || (pf_exists(n->in[XK]) && !keys_fit(g, n, XK)))
         return pf_bad_shape(g, n, "extra keys and values [n, d] or [b, n, d], as wide as q");
     if (pf_exists(n->in[SINK]) && pf_shape_count(&pf_v(g, n->in[SINK])->shape) != q.dim[1])
         return pf_bad_shape(g, n, "one sink logit for each row of q");
@@ -157,8 +156,8 @@ static void attention_grad_emit(pf_grads *gr, const pf_node *n)
     b.in[DOUT] = pf_grad_of(gr, n->out[0]);
     pf_emit_node(gr->g, b, &b);
     if (gr->g->status) return;
-    for (int i = Q; i <= V; i++) if (pf_exists(b.out[i])) pf_grad_add(gr, n->in[i], b.out[i]);
-    for (int i = XK; i <= HSCALE; i++) {
+    if (pf_exists(b.out[Q])) pf_grad_add(gr, n->in[Q], b.out[Q]);
+    for (int i = K; i <= HSCALE; i++) {
         pf_val part = b.out[i];
         if (!pf_exists(part)) continue;
         if (i == HSCALE) part = PF_EMIT_BACKWARD(gr, &pf_op_row_sums, NULL, part);
@@ -174,16 +173,15 @@ const pf_op pf_op_attention = { .name = "attention", .kernel = "attention", .fla
     .infer = attention_infer,
     .grad = attention_grad_emit, .scratch_bytes = attention_scratch, .run = attention_run, .flops = attention_flops };
 
-/* in: as attention, then out, lse, dout; attr i[0]: heads, i[1]: bit i set: the gradient of in[i] is wanted; out: dq,
- * dk, dv like their inputs; dxk, dxv [b,m,d], dsink, dhead_scale [b,heads,nq]: a part for each sample (and head), which
- * further nodes sum */
+/* in: as attention, then out, lse, dout; attr i[0]: heads, i[1]: bit i set: the gradient of in[i] is wanted; out: dq
+ * like q; dk, dv [b,nk,d], dxk, dxv [b,m,d], dsink, dhead_scale [b,heads,nq]: a part for each sample (and head), which
+ * further nodes sum for inputs without a batch */
 static bool grad_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape q = pf_v(g, n->in[Q])->shape;
     for (int i = Q; i <= HSCALE; i++) {
         if (!(n->attr.i[WANTED] >> i & 1)) continue;
-        pf_shape s = i <= V ? pf_v(g, n->in[i])->shape
-                   : i <= XV ? pf_shape_of(3, q.dim[0], tokens(g, n->in[XK]), q.dim[2])
+        pf_shape s = i <= XV ? pf_shape_of(3, q.dim[0], tokens(g, n->in[i]), q.dim[2])
                              : pf_v(g, n->in[LSE])->shape;
         if (!pf_output(g, n, i, s)) return false;
     }
