@@ -294,8 +294,8 @@ PEFT_API peft_val peft_sys_transpose(peft_build *b, peft_val x);                
 /* x [..,d] with each row times a factor. s: one element, a factor for everything (a gate); or the extents of x without
  * the last, of which leading ones may be missing: [t] and [b,t] fit x [b,t,d]. */
 PEFT_API peft_val peft_sys_mul_rows(peft_build *b, peft_val x, peft_val s);
-/* For x [..,n,d] the numbers 1 for `count` rows and 0 for the others, [n], to multiply rows with: drawn anew in each
- * training step from the context's seed, and always the same in evaluation. */
+/* For x [..,n,d] the numbers 1 for `count` rows and 0 for the others, [n], to multiply rows with. In training the rows
+ * are drawn anew for each batch, from the context's seed; in evaluation they are always the same. */
 PEFT_API peft_val peft_sys_random_rows(peft_build *b, peft_val x, int64_t count);
 PEFT_API peft_val peft_sys_row_max(peft_build *b, peft_val x); /* largest of each row, [..,d] -> [..]; no gradient */
 /* The backbone's norms of x [..,d]: the final one, with what the model's adapters do there, and the one before block 0
@@ -324,8 +324,8 @@ PEFT_API peft_val peft_sys_attention_mass(peft_build *b, int64_t heads, const pe
 /* For each head the n rows of its columns of x [b,t,d] with the largest mass, in falling order: [b,n,d]; no
  * gradient. */
 PEFT_API peft_val peft_sys_top_rows(peft_build *b, peft_val x, peft_val mass, int64_t n);
-/* Attention over s->q [b,n,d], k, v [b,m,d], xk, xv, sink and head_scale; s may be a site that the method made
- * itself. */
+/* Attention over s->q [b,n,d], k and v [b,m,d] (or [m,d], the same for all samples), xk, xv, sink and head_scale; s may
+ * be a site that the method made itself. */
 PEFT_API peft_val peft_sys_attention(peft_build *b, int64_t heads, const peft_site *s);
 
 /* --- whole transformers, for network ------------------------------------------------------------------------------ */

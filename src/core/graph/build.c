@@ -173,7 +173,7 @@ pf_val peft_sys_transpose(peft_build *g, pf_val x) { return EMIT(g, &pf_op_trans
 pf_val peft_sys_mul_rows(peft_build *g, pf_val x, pf_val s) { return EMIT(g, &pf_op_mul_rows, NULL, x, s); }
 pf_val peft_sys_random_rows(peft_build *g, pf_val x, int64_t count)
 {
-    return EMIT(g, &pf_op_random_rows, (&(pf_attr){ .i = { count, g->dropouts++ } }), x);
+    return EMIT(g, &pf_op_random_rows, (&(pf_attr){ .i = { count, g->dropouts++, g->spec.training } }), x);
 }
 pf_val peft_sys_row_max(peft_build *g, pf_val x) { return EMIT(g, &pf_op_row_max, NULL, x); }
 

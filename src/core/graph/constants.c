@@ -121,6 +121,7 @@ bool peft_sys_has_weight(peft_build *g, const char *format, ...)
     return !g->status && g->weight && pf_exists(g->weight(g->model, g, name));
 }
 
+/* The value of this name that the current adapter keeps; NULL: none. */
 static pf_named_value *find_named(pf_graph *g, const char *name)
 {
     for (int i = 0; i < g->named_count; i++)
@@ -131,6 +132,10 @@ static pf_named_value *find_named(pf_graph *g, const char *name)
 void peft_sys_set_value(peft_build *g, const char *name, pf_val x)
 {
     if (g->status) return;
+    if (!name) {
+        pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_set_value: name is NULL, expected a text"));
+        return;
+    }
     pf_named_value *v = find_named(g, name);
     if (!v && (g->named_count == PF_NAMED_MAX || strlen(name) >= sizeof v->name)) {
         pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_set_value '%s': expected at most %d names in a graph, of at "
@@ -147,7 +152,7 @@ void peft_sys_set_value(peft_build *g, const char *name, pf_val x)
 
 pf_val peft_sys_value(peft_build *g, const char *name)
 {
-    const pf_named_value *v = g->status ? NULL : find_named(g, name);
+    const pf_named_value *v = g->status || !name ? NULL : find_named(g, name);
     return v ? v->value : PF_NONE;
 }
 
@@ -155,8 +160,17 @@ pf_val peft_sys_value(peft_build *g, const char *name)
 static pf_val backbone_norm(pf_graph *g, pf_val x, bool final, const char *function)
 {
     if (g->status) return PF_NONE;
-    if (g->norm) return g->norm(g->pass, x, final);
-    return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "%s: expected a call in emit or network", function));
+    if (!g->norm) return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "%s: expected a call in emit or network", function));
+    if (final && g->in_final_norm)
+        return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "%s: a method called it at the site of this norm, NORM with role "
+                                        "FINAL; expected a call at another site", function));
+    pf_constants *const constants = g->constants;        /* at the norm's site other adapters may run */
+    const bool outer = g->in_final_norm;
+    g->in_final_norm = outer || final;
+    const pf_val y = g->norm(g->pass, x, final);
+    g->in_final_norm = outer;
+    g->constants = constants;
+    return y;
 }
 
 pf_val peft_sys_final_norm(peft_build *g, pf_val x) { return backbone_norm(g, x, true, "peft_sys_final_norm"); }

@@ -89,6 +89,7 @@ struct peft_build {
      * the forward pass is built. */
     pf_val (*norm)(const void *pass, pf_val x, bool final);
     const void *pass;            /* first argument of norm */
+    bool in_final_norm;          /* peft_sys_final_norm is running */
     pf_named_value named[PF_NAMED_MAX]; int named_count;
     uint32_t prefix;             /* nodes 0 .. prefix-1, the frozen prefix, depend on no trained value (split pass) */
 };

@@ -13,7 +13,7 @@ static bool factors_fit(const pf_graph *g, pf_val x, pf_val s)
 {
     pf_shape rows = pf_v(g, x)->shape;
     const pf_shape *factors = &pf_v(g, s)->shape;
-    rows.ndim--;
+    if (rows.ndim-- < 1) return false;
     return pf_shape_count(factors) == 1 || pf_is_suffix(factors, &rows);
 }
 
@@ -108,21 +108,26 @@ static void max_run(const pf_run *r, const pf_node *n)
 }
 const pf_op pf_op_row_max = { .name = "row_max", .flags = PF_NO_GRADIENT, .infer = max_infer, .run = max_run };
 
-/* in: x [..,n,d]; attr i[0]: how many, i[1]: stream of the random numbers; out: [n], 1 for that many rows, 0 for the
- * others. Selection sampling (Knuth, The Art of Computer Programming 2, algorithm S): each set of rows is equally
- * likely. */
+enum { COUNT, STREAM, TRAINING };                        /* attr.i of random_rows */
+
+/* in: x [..,n,d]; attr i[0]: how many rows, i[1]: stream of the random numbers, i[2]: 1 in training; out: [n], 1 for
+ * that many rows, 0 for the others. Outside of training neither the seed nor the step matters, so that predictions are
+ * the same everywhere. Selection sampling (Knuth, The Art of Computer Programming 2, algorithm S): each set of rows is
+ * equally likely. */
 static bool random_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *s = &pf_v(g, n->in[0])->shape;
-    if (s->ndim < 2 || n->attr.i[0] < 0 || n->attr.i[0] > s->dim[s->ndim - 2])
+    if (s->ndim < 2 || n->attr.i[COUNT] < 0 || n->attr.i[COUNT] > s->dim[s->ndim - 2])
         return pf_bad_shape(g, n, "[.., rows, d] with at least as many rows as are chosen");
     return pf_output(g, n, 0, pf_shape_of(1, s->dim[s->ndim - 2]));
 }
 static void random_run(const pf_run *r, const pf_node *n)
 {
-    const pf_rng rng = { r->seed, (uint32_t)r->step, 0x80000000u | (uint32_t)n->attr.i[1] };    /* as in dropout.c */
+    const bool training = n->attr.i[TRAINING];
+    const uint32_t stream = 0x80000000u | (uint32_t)n->attr.i[STREAM];       /* as in dropout.c */
+    const pf_rng rng = { training ? r->seed : 0, training ? (uint32_t)r->step : 0, stream };
     const int64_t rows = pf_shape_count(&pf_v(r->g, n->out[0])->shape);
-    int64_t wanted = n->attr.i[0];
+    int64_t wanted = n->attr.i[COUNT];
     for (int64_t i = 0; i < rows; i++) {
         const bool chosen = (double)pf_rng_u32(&rng, (uint64_t)i) * (double)(rows - i) < 0x1p32 * (double)wanted;
         r->ptr[n->out[0].id][i] = chosen;
