@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dvpt.c -- Dynamic Visual Prompt Tuning (He et al., arXiv 2307.09787), as its code computes it: prompts with positions
- * of their own before the class token, and beside each MLP a gated bottleneck S, shared by groups of blocks:
+ * dvpt.c -- Dynamic Visual Prompt Tuning (He et al., arXiv 2307.09787): prompts P with positions of their own before the
+ * class token, and beside each MLP a gated bottleneck S, shared by groups of blocks:
  *
- *     x = x + MLP(norm2(x)) + gate (W_u QuickGELU(W_d x + b_d) + b_u)
+ *     x = x + MLP(norm2(x)) + S(x),    S(x) = gate (W_u z + b_u),    u = QuickGELU(W_d x + b_d)
  *
+ * The published code has z = u. In the paper prompts are queries of a cross-attention over the other tokens, and so
+ * become specific to the sample: z = [softmax(P T^T / sqrt(inner)) T, T] for the rows u = [P, T] of prompts and others.
  * The pooled feature is the mean of the final norm over prompts and class token. */
 #include <peft/sys/method.h>
 #include <math.h>
@@ -14,8 +16,9 @@ typedef struct {
     peft_param *prompts, *positions;
     peft_param *down_w[PEFT_DEPTH_MAX], *down_b[PEFT_DEPTH_MAX], *up_w[PEFT_DEPTH_MAX], *up_b[PEFT_DEPTH_MAX],
                *gate[PEFT_DEPTH_MAX];
-    int64_t tokens, share;
+    int64_t share;
     int64_t frozen_tokens, patches;      /* of the backbone's sequence: class token, registers and patches; patches */
+    bool attends;                        /* the paper's form */
     enum { PROMPTS, CLASS, PATCHES } pool;
 } dvpt;
 
@@ -23,6 +26,8 @@ static const peft_option opts[] = {
     { "tokens",     'i', "50", 1, 1e4, "prompt tokens" },
     { "bottleneck", 'i', "20", 1, 65536, "inner width of the bottleneck" },
     { "share",      'i', "3", 1, PEFT_DEPTH_MAX, "consecutive blocks that share a bottleneck" },
+    { "form",       's', "released", 0, 0, "released: as the published code computes it; paper: within the bottleneck "
+                                           "prompts attend to the other tokens, as in the paper" },
     { "pool",       's', "prompts", 0, 0, "input of the head: the mean of prompts and class token (prompts), the class "
                                           "token (class), or the mean of the patches (patches)" }, { 0 } };
 
@@ -30,16 +35,18 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     dvpt *m = peft_sys_state(a);
     const int64_t inner = peft_sys_opt_int(a, "bottleneck"), width = v->width;
-    const char *pool = peft_sys_opt_string(a, "pool");
-    m->tokens = peft_sys_opt_int(a, "tokens");
+    const int64_t tokens = peft_sys_opt_int(a, "tokens");
+    const char *pool = peft_sys_opt_string(a, "pool"), *form = peft_sys_opt_string(a, "form");
     m->share = peft_sys_opt_int(a, "share");
     m->frozen_tokens = v->tokens;
     m->patches = v->tokens - v->prefix;
     m->pool = !strcmp(pool, "prompts") ? PROMPTS : !strcmp(pool, "class") ? CLASS : PATCHES;
     if (m->pool == PATCHES && strcmp(pool, "patches"))
         peft_sys_reject_option(a, "pool", "prompts, class or patches");
-    m->prompts = peft_sys_declare(a, PEFT_DIMS(1, m->tokens, width), "normal:1", "prompt_token");
-    m->positions = peft_sys_declare(a, PEFT_DIMS(m->tokens, width),
+    m->attends = !strcmp(form, "paper");
+    if (!m->attends && strcmp(form, "released")) peft_sys_reject_option(a, "form", "released or paper");
+    m->prompts = peft_sys_declare(a, PEFT_DIMS(1, tokens, width), "normal:1", "prompt_token");
+    m->positions = peft_sys_declare(a, PEFT_DIMS(tokens, width),
                                     peft_sys_init_rule(a, "normal", 1 / sqrt((double)width)),
                                     "prompt_positional_embedding");
     for (int64_t i = 0; i * m->share < v->depth; i++) {
@@ -55,12 +62,29 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
+/* The number of rows of x [b,t,..] before the class token: the prompts. */
+static int64_t prompt_rows(const dvpt *m, peft_build *b, peft_val x)
+{
+    return peft_sys_extent(b, x, 1) - m->frozen_tokens;
+}
+
+/* u [b,t,inner], with each prompt replaced by the mean of the other tokens, weighted by its attention to them */
+static peft_val attend(const dvpt *m, peft_build *b, peft_val u)
+{
+    enum { ONE_HEAD = 1 };
+    const int64_t n = prompt_rows(m, b, u);
+    peft_val tokens = peft_sys_drop_rows(b, u, 0, n);
+    const peft_site s = { .where = PEFT_ATTN, .q = peft_sys_take_rows(b, u, 0, n), .k = tokens, .v = tokens };
+    return peft_sys_insert_rows(b, tokens, 0, peft_sys_attention(b, ONE_HEAD, &s));
+}
+
 /* S(x), with the bottleneck of the block's group */
 static peft_val bottleneck(const dvpt *m, peft_build *b, int64_t layer, peft_val x)
 {
     const int64_t i = layer / m->share;
     x = peft_sys_linear(b, x, peft_sys_param(b, m->down_w[i]), peft_sys_param(b, m->down_b[i]));
     x = peft_sys_activate(b, x, "quickgelu");
+    if (m->attends) x = attend(m, b, x);
     x = peft_sys_linear(b, x, peft_sys_param(b, m->up_w[i]), peft_sys_param(b, m->up_b[i]));
     return peft_sys_mul_rows(b, x, peft_sys_param(b, m->gate[i]));
 }
@@ -69,8 +93,9 @@ static peft_val bottleneck(const dvpt *m, peft_build *b, int64_t layer, peft_val
  * reads all patches keeps what it had: `out`. */
 static peft_val pooled(const dvpt *m, peft_build *b, peft_val tokens, peft_val out)
 {
-    const int64_t count = peft_sys_extent(b, tokens, 1), class_row = count - m->frozen_tokens;
-    const int64_t first = m->pool == PROMPTS ? 0 : m->pool == CLASS ? class_row : count - m->patches;
+    const int64_t class_row = prompt_rows(m, b, tokens);
+    const int64_t first = m->pool == PROMPTS ? 0 : m->pool == CLASS ? class_row
+                                                                    : peft_sys_extent(b, tokens, 1) - m->patches;
     const int64_t rows = m->pool == PROMPTS ? class_row + 1 : m->pool == CLASS ? 1 : m->patches;
     if (peft_sys_extent(b, out, 1) > 1) return out;
     return peft_sys_mean_rows(b, peft_sys_final_norm(b, peft_sys_take_rows(b, tokens, first, rows)), 0, rows);

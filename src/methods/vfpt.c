@@ -37,11 +37,12 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     const char *transform = peft_sys_opt_string(a, "transform"), *location = peft_sys_opt_string(a, "location");
     const char *init = peft_sys_init_rule(a, "uniform", sqrt(6.0 / (double)(v->patch_values + v->width)));
     const bool all = !strcmp(transform, "all"), learned = !strcmp(transform, "learned");
+    const double fraction = peft_sys_opt_float(a, "fraction");
     m->tokens = peft_sys_opt_int(a, "tokens");
     m->deep = peft_sys_opt_int(a, "deep");
     m->dropout = peft_sys_opt_float(a, "dropout");
     m->fourier_layers = peft_sys_opt_layers(a, "fourier_layers");
-    m->transformed = (int64_t)(peft_sys_opt_float(a, "fraction") * (double)m->tokens);
+    m->transformed = (int64_t)(fraction * (double)m->tokens + 1e-9);                /* 0.29 of 100 is 29, not 28 */
     m->channels = all || !strcmp(transform, "hidden");
     m->rows = all || !strcmp(transform, "sequence");
     m->last = !strcmp(location, "last");
@@ -50,6 +51,13 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
         peft_sys_reject_option(a, "transform", "all, hidden, sequence or learned");
     if (!m->last && !m->random && strcmp(location, "first"))
         peft_sys_reject_option(a, "location", "first, last or random");
+    if (m->random && !m->channels && !learned)
+        peft_sys_reject_option(a, "transform", "all, hidden or learned beside location=random, which transforms each "
+                                               "prompt alone: over a single prompt the transform changes nothing");
+    if (fraction > 0 && !m->transformed)
+        peft_sys_reject_option(a, "fraction", "0, or a share of `tokens` that is one prompt or more");
+    if (!m->deep && !(m->fourier_layers & 1))
+        peft_sys_reject_option(a, "fourier_layers", "block 0 among them, as deep=false has prompts for block 0 only");
     m->first = peft_sys_declare(a, PEFT_DIMS(1, m->tokens, v->width), init, "prompt_embeddings");
     if (m->deep && v->depth > 1)
         m->blocks = peft_sys_declare(a, PEFT_DIMS(v->depth - 1, m->tokens, v->width), init, "deep_prompt_embeddings");
