@@ -29,7 +29,7 @@ static const peft_option opts[] = {
     { "form",       's', "released", 0, 0, "released: as the published code computes it; paper: within the bottleneck "
                                            "prompts attend to the other tokens, as in the paper" },
     { "pool",       's', "prompts", 0, 0, "input of the head: the mean of prompts and class token (prompts), the class "
-                                          "token (class), or the mean of the patches (patches)" }, { 0 } };
+                                          "token (class), or the norm of the mean of the patches (patches)" }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
@@ -93,12 +93,12 @@ static peft_val bottleneck(const dvpt *m, peft_build *b, int64_t layer, peft_val
  * reads all patches keeps what it had: `out`. */
 static peft_val pooled(const dvpt *m, peft_build *b, peft_val tokens, peft_val out)
 {
-    const int64_t class_row = prompt_rows(m, b, tokens);
-    const int64_t first = m->pool == PROMPTS ? 0 : m->pool == CLASS ? class_row
-                                                                    : peft_sys_extent(b, tokens, 1) - m->patches;
-    const int64_t rows = m->pool == PROMPTS ? class_row + 1 : m->pool == CLASS ? 1 : m->patches;
+    const int64_t class_row = prompt_rows(m, b, tokens), first_patch = peft_sys_extent(b, tokens, 1) - m->patches;
     if (peft_sys_extent(b, out, 1) > 1) return out;
-    return peft_sys_mean_rows(b, peft_sys_final_norm(b, peft_sys_take_rows(b, tokens, first, rows)), 0, rows);
+    if (m->pool == CLASS) return peft_sys_final_norm(b, peft_sys_take_rows(b, tokens, class_row, 1));
+    if (m->pool == PATCHES) return peft_sys_final_norm(b, peft_sys_mean_rows(b, tokens, first_patch, m->patches));
+    tokens = peft_sys_take_rows(b, tokens, 0, class_row + 1);
+    return peft_sys_mean_rows(b, peft_sys_final_norm(b, tokens), 0, class_row + 1);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)

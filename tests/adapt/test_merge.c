@@ -262,7 +262,8 @@ START_TEST(methods_that_cannot_be_merged_are_refused_with_the_reason)
 {
     static const struct { const char *method, *options, *backbone, *word; } refused[] = {
         { "ept", "", "", "ept" }, { "vpt", "", "", "vpt" }, { "adapter", "", "", "adapter" },
-        { "prefix", "", "", "prefix" },
+        { "prefix", "", "", "prefix" }, { "vfpt", "", "", "vfpt" }, { "cvpt", "", "", "cvpt" },
+        { "dvpt", "", "", "dvpt" }, { "apt", "", "", "apt" },
         { "vp", "width=3", "", "vp" }, { "ssf", "", ",qkv_bias=false", "lacks a tensor" },
         { "attnscale_dra", "", ",layer_scale=true", "LayerScale" } };
     open_context_and_images();

@@ -59,6 +59,37 @@ CALL(replace_vector, peft_sys_replace_rows(b, s->out, 1, peft_sys_select(b, peft
 CALL(repeat_none, peft_sys_repeat_batch(b, PEFT_NONE))
 CALL(dropout_all, peft_sys_dropout(b, s->out, 1))
 CALL(merge_heads_of_matrix, peft_sys_merge_heads(b, peft_sys_param(b, some)))
+CALL(transpose_vector, peft_sys_transpose(b, peft_sys_select(b, peft_sys_param(b, some), 0)))
+CALL(factors_none, peft_sys_mul_rows(b, s->out, PEFT_NONE))
+CALL(factors_wrong, peft_sys_mul_rows(b, s->out, peft_sys_param(b, some)))
+CALL(factors_of_scalar, peft_sys_mul_rows(b, peft_sys_select(b, peft_sys_select(b, peft_sys_param(b, some), 0), 0),
+                                          peft_sys_param(b, some)))
+CALL(random_too_many, peft_sys_random_rows(b, peft_sys_param(b, some), 3))
+CALL(random_negative, peft_sys_random_rows(b, s->out, -1))
+CALL(row_max_none, peft_sys_row_max(b, PEFT_NONE))
+CALL(final_norm_none, peft_sys_final_norm(b, PEFT_NONE))
+CALL(insert_wider, peft_sys_insert_rows(b, peft_sys_param(b, some), 0, s->out))
+CALL(value_of_no_name, peft_sys_value(b, NULL))
+CALL(value_not_set, peft_sys_value(b, "nothing"))
+static peft_val set_no_name(peft_build *b, const peft_site *s)
+{
+    peft_sys_set_value(b, NULL, s->out);
+    return s->out;
+}
+static peft_val set_long_name(peft_build *b, const peft_site *s)
+{
+    peft_sys_set_value(b, "a name of more than thirty-one characters", s->out);
+    return s->out;
+}
+static peft_val set_many(peft_build *b, const peft_site *s)
+{
+    char name[8];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        peft_sys_set_value(b, name, s->out);
+    }
+    return s->out;
+}
 CALL(frame_none, peft_sys_frame(b, PEFT_NONE, s->out, s->out, s->out))
 CALL(row_norms_wrong, peft_sys_inverse_row_norms(b, peft_sys_param(b, some), peft_sys_param(b, some), s->out, 1))
 CALL(resize_tokens, peft_sys_resize_images(b, s->out, 8))
@@ -88,7 +119,9 @@ static const wrong_call wrong_calls[] = {
     add_no_such_value, mul_none, scale_none, affine_wrong, linear_none, linear_bias, linear_narrow, linear_scalar,
     activate_unknown, layernorm_none,
     logsumexp_none, logaddexp_other, insert_none, insert_beyond, take_beyond, drop_beyond, mean_negative, replace_none,
-    replace_vector, repeat_none, dropout_all, merge_heads_of_matrix, frame_none, row_norms_wrong, resize_tokens,
+    replace_vector, repeat_none, dropout_all, merge_heads_of_matrix,
+    transpose_vector, factors_none, factors_wrong, factors_of_scalar, random_too_many, random_negative, row_max_none,
+    final_norm_none, insert_wider, value_of_no_name, value_not_set, set_no_name, set_long_name, set_many, frame_none, row_norms_wrong, resize_tokens,
     side_negative, weight_unknown, constant_without_fill, constant_long_name,
     input_unnamed, input_without_extents, input_own, input_empty, input_huge, input_deep,
     mass_none, top_none, attention_none, attention_heads };

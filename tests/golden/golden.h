@@ -69,6 +69,7 @@ void golden_gelu(golden *g);
 void golden_layernorm(golden *g);
 void golden_attention(golden *g);
 void golden_optimizers(golden *g);
+void golden_dft(golden *g);
 void golden_metrics(golden *g);
 void golden_resize(golden *g);
 void golden_preprocess(golden *g);

@@ -101,7 +101,8 @@ static void pos_embed(golden *g)
 }
 
 static const struct method { const char *name; void (*run)(golden *g); } methods[] = {
-    { "attention", golden_attention }, { "bce", bce }, { "gelu", golden_gelu }, { "layernorm", golden_layernorm },
+    { "attention", golden_attention }, { "bce", bce }, { "dft", golden_dft }, { "gelu", golden_gelu },
+    { "layernorm", golden_layernorm },
     { "metrics", golden_metrics }, { "optimizers", golden_optimizers }, { "pos_embed", pos_embed },
     { "preprocess", golden_preprocess }, { "resize", golden_resize }, { "schedules", schedules },
     { "softmax_ce", softmax_ce },

@@ -155,5 +155,34 @@ START_TEST(gradients_with_every_boolean_option_are_derivatives)
 }
 END_TEST
 
+/* Options with which a method computes something else. Models without a norm before block 0, and with one. */
+START_TEST(gradients_with_other_options_are_derivatives)
+{
+    static const char *const others[][2] = {
+        { "vfpt", "fraction=1,transform=all" }, { "vfpt", "transform=hidden,location=last" },
+        { "vfpt", "fraction=0.7,transform=sequence" }, { "vfpt", "transform=learned" },
+        { "vfpt", "tokens=4,location=random" }, { "vfpt", "fraction=0.7,dropout=0.4" },
+        { "vfpt", "location=random,transform=learned,dropout=0.3" }, { "vfpt", "fourier_layers=1" },
+        { "cvpt", "insert=1" }, { "cvpt", "insert=2,dropout=0.3" }, { "cvpt", "insert=4" }, { "cvpt", "insert=5" },
+        { "dvpt", "form=paper" }, { "dvpt", "form=paper,share=1,pool=class" }, { "dvpt", "pool=patches" },
+        { "apt", "dropout=0.3" } };
+    static const form networks[] = {
+        { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW },
+        { "image_size=16,patch=8,depth=2,registers=1,norm_pre=true,pool=mean", 3, "", "loss=ce", FEW } };
+    peft_context *ctx = tiny_plain_context();
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        for (size_t k = 0; k < sizeof networks / sizeof *networks; k++) {
+            char what[120];
+            const form *f = &networks[k];
+            snprintf(what, sizeof what, "%s with %s, network %zu", others[i][0], others[i][1], k);
+            tiny t = method_model(ctx, f->backbone, others[i][0], others[i][1], f->classes, f->model);
+            ck_assert_msg(t.model, "%s: %s", what, peft_last_error());
+            check_model(&t, f, what);
+            method_model_free(&t);
+        }
+    peft_context_free(ctx);
+}
+END_TEST
+
 SUITE_MAIN("methods in double", gradients_of_every_method_are_derivatives,
-           gradients_with_every_boolean_option_are_derivatives)
+           gradients_with_every_boolean_option_are_derivatives, gradients_with_other_options_are_derivatives)
