@@ -175,14 +175,14 @@ static pf_val case_transpose(lab *l, int v)
     return peft_sys_transpose(&l->g, lab_leaf_as(l, dense(l), v ? PEFT_DIMS(B, T, D) : PEFT_DIMS(T, 5)));
 }
 
-/* v 0..3: a factor for each row of all samples, for each row of a sample, for everything; 4: the maximum of a row;
- * 5: 1 for two rows and 0 for the third */
+/* v < 6: a factor for each row of all samples, for each row of a sample, for everything, in different shapes; 6: the
+ * maximum of a row; 7: 1 for two rows and 0 for the third */
 static pf_val case_mul_rows(lab *l, int v)
 {
-    static const int64_t factors[][3] = { { B, T }, { T }, { 1 }, { 1, T } };
+    static const int64_t factors[][4] = { { B, T }, { T }, { 1 }, { 1, T }, { B, T, 1 }, { T, 1 } };
     pf_val x = LEAF(l, B, T, D);
-    if (v < 4) return peft_sys_mul_rows(&l->g, x, lab_leaf_as(l, dense(l), factors[v]));
-    if (v == 5) return peft_sys_mul_rows(&l->g, x, peft_sys_random_rows(&l->g, x, 2));
+    if (v < 6) return peft_sys_mul_rows(&l->g, x, lab_leaf_as(l, dense(l), factors[v]));
+    if (v == 7) return peft_sys_mul_rows(&l->g, x, peft_sys_random_rows(&l->g, x, 2));
     return peft_sys_mul_rows(&l->g, x, peft_sys_row_max(&l->g, lab_const(l, PEFT_DIMS(B, T, 5))));
 }
 
@@ -352,9 +352,9 @@ static const op_case op_cases[] = {
     { "dropout", &pf_op_dropout, case_dropout, 2 },
     { "swap", &pf_op_swap, case_swap, 2 },
     { "transpose", &pf_op_transpose, case_transpose, 2 },
-    { "mul_rows", &pf_op_mul_rows, case_mul_rows, 4 },
-    { "row_max", &pf_op_row_max, case_mul_rows, 5 },
-    { "random_rows", &pf_op_random_rows, case_mul_rows, 6 },
+    { "mul_rows", &pf_op_mul_rows, case_mul_rows, 6 },
+    { "row_max", &pf_op_row_max, case_mul_rows, 7 },
+    { "random_rows", &pf_op_random_rows, case_mul_rows, 8 },
     { "frame", &pf_op_frame, case_frame, 2 },
     { "row_scale", &pf_op_row_scale, case_row_scale, 2 },
     { "half weights", &pf_op_widen, case_half, 2 },

@@ -81,6 +81,20 @@ START_TEST(rows_that_all_samples_share_are_computed_once)
 }
 END_TEST
 
+/* With class-token pooling the last block computes one row, apt's part of it too: for N prompts and t rows two products
+ * of 2 t N d operations. */
+START_TEST(apt_computes_one_row_of_the_last_block)
+{
+    enum { N = 6, D = 48, DEPTH = 3, TOKENS = 17, RANK = 4 };            /* of TINY_BACKBONE */
+    const tiny_spec spec = { .method = "apt", .adapter = "tokens=6,hidden=4" };
+    tiny t = tiny_make(&spec), plain = tiny_make(&(tiny_spec){ 0 });
+    const int64_t keys = DEPTH * 2 * 2 * N * D * RANK, rows = (DEPTH - 1) * TOKENS + 1;
+    ck_assert_int_eq(flops_of_a_batch(&t, 1) - flops_of_a_batch(&plain, 1), keys + rows * 2 * 2 * N * D);
+    tiny_free(&t);
+    tiny_free(&plain);
+}
+END_TEST
+
 /* --- vfpt with location=random ---------------------------------------------------------------------------------- */
 #define RANDOM "tokens=5,fraction=0.4,location=random"
 
@@ -251,6 +265,7 @@ START_TEST(the_final_norm_within_itself_is_refused)
 END_TEST
 
 SUITE_MAIN("prompts", options_without_a_meaning_are_refused, rows_that_all_samples_share_are_computed_once,
+           apt_computes_one_row_of_the_last_block,
            random_prompts_differ_between_steps_and_not_between_threads,
            predictions_with_random_prompts_are_always_the_same, norms_and_values_belong_to_their_adapter,
            the_final_norm_within_itself_is_refused)

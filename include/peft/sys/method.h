@@ -291,13 +291,14 @@ PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);          
 PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);
 PEFT_API peft_val peft_sys_merge_heads(peft_build *b, peft_val x);                        /* [h,n,d] -> [n,h*d] */
 PEFT_API peft_val peft_sys_transpose(peft_build *b, peft_val x);                        /* [..,n,d] -> [..,d,n] */
-/* x [..,d] with each row times a factor. s: one element, a factor for everything (a gate); or the extents of x without
- * the last, of which leading ones may be missing: [t] and [b,t] fit x [b,t,d]. */
+/* x [..,d] with each row times a factor. s: one element, a factor for everything (a gate); or the extents of x with 1
+ * for the last one, or without it, of which leading ones may be missing: [b,t,1], [b,t], [t,1] and [t] fit x [b,t,d]. */
 PEFT_API peft_val peft_sys_mul_rows(peft_build *b, peft_val x, peft_val s);
 /* For x [..,n,d] the numbers 1 for `count` rows and 0 for the others, [n], to multiply rows with. In training the rows
  * are drawn anew for each batch, from the context's seed; in evaluation they are always the same. */
 PEFT_API peft_val peft_sys_random_rows(peft_build *b, peft_val x, int64_t count);
-PEFT_API peft_val peft_sys_row_max(peft_build *b, peft_val x); /* largest of each row, [..,d] -> [..]; no gradient */
+/* The largest element of each row, [..,d] -> [..,1]; no gradient. */
+PEFT_API peft_val peft_sys_row_max(peft_build *b, peft_val x);
 /* The backbone's norms of x [..,d]: the final one, with what the model's adapters do there, and the one before block 0
  * that CLIP has (norm_pre); x where the backbone has no such norm. */
 PEFT_API peft_val peft_sys_final_norm(peft_build *b, peft_val x);

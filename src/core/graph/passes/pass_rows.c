@@ -47,20 +47,22 @@ static row_set range(const pf_graph *g, pf_val v, int64_t first, int64_t n)
     return n == pf_v(g, v)->shape.dim[1] ? (row_set){ ALL, 0, 0 } : (row_set){ RANGE, first, n };
 }
 
+/* Is b a value [b, t, d] with the batch and the number of rows of a? */
+static bool same_tokens(const pf_graph *g, pf_val a, pf_val b)
+{
+    return is_tokens(g, b) && pf_v(g, a)->shape.dim[0] == pf_v(g, b)->shape.dim[0]
+        && pf_v(g, a)->shape.dim[1] == pf_v(g, b)->shape.dim[1];
+}
+
 /* Does the node compute a row of its output from the same row of its inputs, so that it can work on fewer rows? */
 static bool rowwise(const pf_graph *g, const pf_node *n)
 {
     if (!(n->op->flags & PF_ROWWISE) || !is_tokens(g, n->in[0])) return false;
     if (n->op == &pf_op_add || n->op == &pf_op_mul)          /* of an operand [t,d] rows would have to be taken, too */
         return pf_shape_equal(&pf_v(g, n->in[0])->shape, &pf_v(g, n->in[1])->shape) || pf_rows(g, n->in[1]) == 1;
+    if (n->op == &pf_op_mul_rows)                            /* the same of factors other than [b,t,1] or a gate */
+        return same_tokens(g, n->in[0], n->in[1]) || pf_shape_count(&pf_v(g, n->in[1])->shape) == 1;
     return true;
-}
-
-/* Is b a value [b, t, d] with the batch and the number of rows of a? */
-static bool same_tokens(const pf_graph *g, pf_val a, pf_val b)
-{
-    return is_tokens(g, b) && pf_v(g, a)->shape.dim[0] == pf_v(g, b)->shape.dim[0]
-        && pf_v(g, a)->shape.dim[1] == pf_v(g, b)->shape.dim[1];
 }
 
 /* From the rows of n's output that are read, adds the rows of its inputs that n reads. If n cannot compute fewer rows,

@@ -7,14 +7,15 @@
 
 typedef struct { const pf_run *r; pf_mat x, y, factors; } job;
 
-/* Do factors of this shape fit the rows of x? They may be one number, or have the last extents of x without its own
- * last one: [t] and [b,t] fit [b,t,d]. */
+/* Do factors of this shape fit the rows of x? They may be one number, or have the last extents of x, with 1 for its own
+ * last one, or without that: [b,t,1], [t,1], [b,t] and [t] fit [b,t,d]. */
 static bool factors_fit(const pf_graph *g, pf_val x, pf_val s)
 {
-    pf_shape rows = pf_v(g, x)->shape;
+    pf_shape rows = pf_v(g, x)->shape, column = rows;
     const pf_shape *factors = &pf_v(g, s)->shape;
     if (rows.ndim-- < 1) return false;
-    return pf_shape_count(factors) == 1 || pf_is_suffix(factors, &rows);
+    column.dim[rows.ndim] = 1;
+    return pf_shape_count(factors) == 1 || pf_is_suffix(factors, &rows) || pf_is_suffix(factors, &column);
 }
 
 /* Computes rows begin .. end - 1 of y. */
@@ -34,7 +35,7 @@ static void scale_rows(void *arg, int64_t begin, int64_t end, int worker)
 static bool infer(pf_graph *g, pf_node *n)
 {
     if (!factors_fit(g, n->in[0], n->in[1]))
-        return pf_bad_shape(g, n, "x [.., rows, d] and factors of one element, [rows] or [.., rows]");
+        return pf_bad_shape(g, n, "x [.., rows, d] and factors of one element, [rows], [.., rows] or [.., rows, 1]");
     return pf_output_like(g, n, 0, n->in[0]);
 }
 static void run(const pf_run *r, const pf_node *n)
@@ -52,7 +53,7 @@ static void grad(pf_grads *gr, const pf_node *n)
         pf_grad_add(gr, n->in[1], PF_EMIT_BACKWARD(gr, &pf_op_row_dots, &a, d, n->in[0]));
     }
 }
-const pf_op pf_op_mul_rows = { .name = "mul_rows", .kernel = "scale", .flags = PF_STRIDED_OUT, .inplace = 1,
+const pf_op pf_op_mul_rows = { .name = "mul_rows", .kernel = "scale", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1,
                                .infer = infer, .grad = grad, .run = run };
 
 /* in: d, x [..,d]; attr shape: that of the factors; out: factor k's gradient, the sum of d[i] . x[i] over rows i with
@@ -81,12 +82,12 @@ static void dots_run(const pf_run *r, const pf_node *n)
 }
 const pf_op pf_op_row_dots = { .name = "row_dots", .infer = dots_infer, .run = dots_run };
 
-/* in: x [..,d]; out: the largest element of each row, [..], a constant in the backward pass */
+/* in: x [..,d]; out: the largest element of each row, [..,1], a constant in the backward pass */
 static bool max_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
-    if (s.ndim > 1) s.ndim--;
-    else s.dim[0] = 1;
+    if (s.ndim < 1) return pf_bad_shape(g, n, "rows [.., d]");
+    s.dim[s.ndim - 1] = 1;
     return pf_output(g, n, 0, s);
 }
 /* Computes elements begin .. end - 1 of y. */
@@ -106,7 +107,7 @@ static void max_run(const pf_run *r, const pf_node *n)
     job j = { .r = r, .x = pf_matrix(r, n->in[0]), .y = { .p = r->ptr[n->out[0].id] } };
     pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, max_rows, &j);
 }
-const pf_op pf_op_row_max = { .name = "row_max", .flags = PF_NO_GRADIENT, .infer = max_infer, .run = max_run };
+const pf_op pf_op_row_max = { .name = "row_max", .flags = PF_ROWWISE | PF_NO_GRADIENT, .infer = max_infer, .run = max_run };
 
 enum { COUNT, STREAM, TRAINING };                        /* attr.i of random_rows */
 

@@ -82,7 +82,7 @@ const pf_op pf_op_put = { .name = "put", .kernel = "copy", .flags = PF_STRIDED_O
     .infer = put_infer, .run = put_run };
 
 /* in: x [b,t,d], rows [n,d] or [1,n,d] (the same for every sample) or [b,n,d]; attr i[0]: at; out: [b,t+n,d], in which
- * the rows are at .. at+n-1. Or x [t,d] and rows [n,d], which no sample has its own of: out [t+n,d]. */
+ * the rows are at .. at+n-1. Or x [t,d] and rows [n,d], both the same for every sample; out: [t+n,d]. */
 static bool insert_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
