@@ -130,7 +130,7 @@ START_TEST(a_constant_is_filled_once)
     tiny other = make(NULL);
     FAILS(PEFT_E_SHAPE, "peft_sys_constant 'shift': made before with other extents",
           peft_session_create(other.model, NULL, &s));
-    rows = -1, more_per_layer = 0;
+    rows = -1, more_per_layer = 0;                       /* an extent below 1 */
     FAILS(PEFT_E_SHAPE, "peft_sys_constant 'shift': expected 1 to 5 extents",
           peft_session_create(other.model, NULL, &s));
     rows = 1;

@@ -12,7 +12,8 @@ static const double largest_drift = 5e-6;                /* relative difference 
 typedef enum { WORKS, MERGED, NO_ATTACH, NO_MERGE } outcome;
 static const char letter[] = { [WORKS] = 'o', [MERGED] = 'm', [NO_ATTACH] = '-', [NO_MERGE] = 'r' };
 
-/* A model with this method alone can be merged. */
+/* A model with this method alone can be merged: it has a merge function, or it only trains copies of the backbone's
+ * weights, which need none. */
 static bool can_be_merged(const char *method)
 {
     const peft_method *m = tiny_method_named(method);

@@ -96,7 +96,8 @@ CALL(resize_tokens, peft_sys_resize_images(b, s->out, 8))
 CALL(side_negative, peft_sys_side_images(b, -4))
 CALL(input_unnamed, peft_sys_input(b, NULL, PEFT_DIMS(3)))
 CALL(input_without_extents, peft_sys_input(b, "scale", NULL))
-CALL(input_own, peft_sys_input(b, "labels", PEFT_DIMS(3)))
+/* "labels" is an input that the library itself declares */
+CALL(input_of_the_library, peft_sys_input(b, "labels", PEFT_DIMS(3)))
 CALL(input_empty, peft_sys_input(b, "scale", PEFT_DIMS(0)))
 CALL(input_huge, peft_sys_input(b, "scale", PEFT_DIMS(INT64_MAX, 2)))
 CALL(input_deep, peft_sys_input(b, "scale", PEFT_DIMS(1, 1, 1, 1, 1)))
@@ -105,8 +106,9 @@ CALL(weight_unknown, peft_sys_weight(b, "blocks.%d.attn.proj.weigth", 0))
 CALL(constant_without_fill, peft_sys_constant(b, PEFT_DIMS(3), NULL, NULL, "three"))
 CALL(constant_long_name, peft_sys_constant(b, PEFT_DIMS(3), fill_nothing, NULL, "%0150d", 1))
 enum { HEADS = 3 };
+/* At a block's output the site s has no q, k and v. A mass is [b, heads, t], not [b, t, 48] as s->out. */
 CALL(mass_none, peft_sys_attention_mass(b, HEADS, s, true))
-CALL(top_none, peft_sys_top_rows(b, s->out, s->out, 2))
+CALL(top_wrong_mass, peft_sys_top_rows(b, s->out, s->out, 2))
 CALL(attention_none, peft_sys_attention(b, HEADS, s))
 static peft_val attention_heads(peft_build *b, const peft_site *s)
 {
@@ -123,8 +125,8 @@ static const wrong_call wrong_calls[] = {
     transpose_vector, factors_none, factors_wrong, factors_of_scalar, random_too_many, random_negative, row_max_none,
     final_norm_none, insert_wider, value_of_no_name, value_not_set, set_no_name, set_long_name, set_many, frame_none, row_norms_wrong, resize_tokens,
     side_negative, weight_unknown, constant_without_fill, constant_long_name,
-    input_unnamed, input_without_extents, input_own, input_empty, input_huge, input_deep,
-    mass_none, top_none, attention_none, attention_heads };
+    input_unnamed, input_without_extents, input_of_the_library, input_empty, input_huge, input_deep,
+    mass_none, top_wrong_mass, attention_none, attention_heads };
 enum { EMIT_MISTAKES = sizeof wrong_calls / sizeof *wrong_calls };
 
 static void wrong_emit(const void *state, peft_build *b, peft_site *s)

@@ -172,7 +172,8 @@ START_TEST(files_of_every_family_are_recognised_and_save_and_load)
         loaded = load(ctx, tiny_path("file.safetensors"), f->load);
         same_blocks(b, loaded, f->name);
         for (int k = 0; k < 2 && family->naming[k]; k++) {
-            /* namings with a key `dtype` need a config.json, in which these networks have no norm before the blocks */
+            /* a naming with `dtype` (config.json's key for the element type) is saved with a config.json, which cannot
+             * describe a norm before the blocks */
             const bool describable = !(family->naming[k]->dtype && loaded->shape.norm_pre);
             if (family->naming[k]->written && describable)
                 check_save_and_load(loaded, family->naming[k], f->name);

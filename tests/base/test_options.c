@@ -55,7 +55,7 @@ START_TEST(options_are_set_replaced_and_copied)
     ck_assert_str_eq(all(o), "rank=8;lr=0.1;kind=deep");
     ck_assert_int_eq(peft_options_set_float(o, "lr", 1.0 / 3), PEFT_OK);
     ck_assert(pf_options_has(o, "lr") && !pf_options_has(o, "l") && !pf_options_has(NULL, "lr"));
-    static char large[300000];
+    static char large[300000];                       /* a value has at most 256 KiB (options.c) */
     memset(large, 'x', sizeof large - 1);
     ck_assert_int_eq(peft_options_set_string(o, "large", large), PEFT_E_INVALID);
     ck_assert(!pf_options_has(o, "large"));

@@ -218,6 +218,7 @@ START_TEST(random_numbers_have_their_distributions)
     ck_assert_int_gt(moved, 90);
     pf_rng_shuffle(&r, items, 0);
     ck_assert_int_eq(pf_rng_below(&r, 0, 1) + pf_rng_below(&r, 0, 0), 0);
+    /* published values of the hash FNV-1a of 32 bits */
     ck_assert_uint_eq(pf_rng_stream(""), 0x811c9dc5);
     ck_assert_uint_eq(pf_rng_stream("a"), 0xe40c292c);
     ck_assert_uint_eq(pf_rng_stream("foobar"), 0xbf9cf968);

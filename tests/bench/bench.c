@@ -31,9 +31,9 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static const double peak_seconds = 0.2;                       /* time of one measurement of the FMA peak */
 /* Measured values of a quantity. Quantities to be compared are measured alternately, for similar times, and compared by
  * their medians: so other load of the machine disturbs them alike. */
-static const double peak_seconds = 0.2;                       /* time of one measurement of the FMA peak */
 enum { SAMPLES = 64 };
 typedef struct { double v[SAMPLES]; int n; } samples;
 
@@ -128,10 +128,10 @@ static peft_options *options(peft_context *ctx, const char *text)
 
 typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels, *logits; int batch; } fixture;
 
-/* A trainer for this method, with its model in *m. unfreeze: pattern of tensors of the backbone to train as well, or
- * NULL. With it a step without EPT computes the same gradients as one with EPT. */
-static peft_trainer *trainer_of(const fixture *x, const char *method, const char *settings, const char *unfreeze,
-                                peft_model **m)
+/* A trainer for this method with these options, its model in *m. unfreeze: pattern of tensors of the backbone to train
+ * as well, or NULL. With it a step without EPT computes the same gradients as one with EPT. */
+static peft_trainer *trainer_of(const fixture *x, const char *method, const char *method_options,
+                                const char *unfreeze, peft_model **m)
 {
     char text[64];
     peft_adapter *a;
@@ -139,7 +139,7 @@ static peft_trainer *trainer_of(const fixture *x, const char *method, const char
     peft_options *o = options(x->ctx, "classes=2");
     must(peft_model_create(x->b, o, m));
     peft_options_free(o);
-    o = options(x->ctx, settings);
+    o = options(x->ctx, method_options);
     must(peft_adapter_create(x->b, method, o, &a));
     peft_options_free(o);
     if (unfreeze) peft_sys_unfreeze(a, unfreeze);
@@ -161,7 +161,7 @@ static double run_step(const fixture *x, peft_trainer *t)
 
 /* A method with its options. A row with a `ratio` is measured alternately with the next one, and the ratio of their
  * times is printed with this text. */
-typedef struct { const char *label, *method, *settings, *unfreeze, *ratio; } step_row;
+typedef struct { const char *label, *method, *method_options, *unfreeze, *ratio; } step_row;
 
 static const step_row step_rows[] = {
     { "ept", "ept", "", NULL, "with ept / without" },
@@ -182,7 +182,7 @@ static int bench_rows(const settings *s, const fixture *x, const pk_table *t, pk
     peft_trainer *trainer[2];
     samples peaks = { .n = 0 }, times[2] = { { .n = 0 }, { .n = 0 } };
     for (int k = 0; k < n; k++) {
-        trainer[k] = trainer_of(x, row[k].method, row[k].settings, row[k].unfreeze, &m[k]);
+        trainer[k] = trainer_of(x, row[k].method, row[k].method_options, row[k].unfreeze, &m[k]);
         run_step(x, trainer[k]);                              /* warm-up */
     }
     for (int r = 0; r < s->rounds; r++) {
@@ -215,7 +215,7 @@ static void bench_inference(const settings *s, const fixture *x, const pk_table 
     samples peaks = { .n = 0 }, times = { .n = 0 };
     snprintf(text, sizeof text, "batch=%d", x->batch);
     peft_options *o = options(x->ctx, text);
-    /* FLOPs of inference: those of a linear probe's step, which are 6 kFLOP an image more (the head's gradient). */
+    /* FLOPs of inference: those of a linear probe's step, which are 3 kFLOP an image more (the head's gradient). */
     peft_trainer *probe = trainer_of(x, "linear", "", NULL, &m);
     double flops = peft_trainer_get(probe, "flops");
     peft_trainer_free(probe);

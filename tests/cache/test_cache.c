@@ -48,6 +48,7 @@ static tiny_bits record(const tiny_spec *spec, const char *options, bool *separa
 
 START_TEST(training_with_a_cache_is_bit_equal_for_every_method)
 {
+    /* room for all samples, twice; for some; for none */
     static const char *const caches[] = { ",cache_features=4000000", ",cache_features=4000000,executor=naive",
         ",cache_features=20000,threads=3", ",cache_features=1" };
     static const char *const models[] = { "classes=3", "classes=3,head=bn_linear,pool=mean" };

@@ -66,6 +66,7 @@ START_TEST(samples_damaged_during_training_are_recomputed)
         tiny_batch b = tiny_batch_make(t.model, 4, step % 2 * 4);
         if (step == 2) {
             int f = open(path, O_RDWR);
+            /* a record takes 256 bytes: sample 0 is damaged, 1 whole, 2 cut, the others are gone */
             ck_assert(pwrite(f, "damage", 6, HEADER + 50) == 6 && !ftruncate(f, HEADER + 600));
             close(f);
             FAILS(PEFT_E_NOTFOUND, "id 0 ", peft_trainer_step(x, NULL, b.labels, b.ids));
@@ -83,6 +84,7 @@ START_TEST(samples_damaged_during_training_are_recomputed)
 END_TEST
 
 /* --- limits and failing system calls ------------------------------------------------------------ */
+/* A header of 128 bytes and three records of 256 take 896. */
 START_TEST(a_limit_of_bytes_bounds_the_file)
 {
     const char *path = tiny_path("limit");
@@ -96,7 +98,7 @@ START_TEST(a_limit_of_bytes_bounds_the_file)
     same(&plain, trained_hits(&linear_probe, cache_with(path, "5000"), &hits), "higher limit");
     ck_assert(hits == 3 + SAMPLES);
     same(&plain, trained_hits(&linear_probe, cache_with(path, "900"), &hits), "lower limit again");
-    ck_assert(hits == 6);
+    ck_assert(hits == 6);                                    /* the first three records, in both epochs */
     tiny_bits_free(&plain);
     tiny_clean();
 }

@@ -54,6 +54,7 @@ END_TEST
 
 START_TEST(models_with_options_of_huge_heads_are_refused)
 {
+    /* options, and the tensor that the message names; bn_linear is not huge, but the file lacks its tensors */
     static const char *const options[][2] = { { "classes=16000000", "head.weight" },
         { "classes=3,head=mlp,head_layers=64", "head.projection.0.weight" },
         { "classes=3,head=bn_linear", "head.0." } };

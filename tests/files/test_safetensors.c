@@ -193,7 +193,7 @@ START_TEST(cut_and_lengthened_files_are_refused)
         { UINT64_C(1) << 32, "at most" }, { UINT64_C(1) << 63, "at most" }, { UINT64_MAX, "at most" },
         { UINT64_MAX - 7, "at most" } };
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        file[size - 19] = 'x';
+        file[size - 19] = 'x';                       /* the first data byte: the end of a header one byte too long */
         memcpy(file, &lengths[i].length, 8);
         expect(file, size, lengths[i].word);
     }
@@ -243,6 +243,7 @@ START_TEST(headers_above_the_limits_are_refused)
         { "{", empty, 65536, last, "65537 tensors; expected at most 65536" },
         { "{\"", "x", 1024, "\":" E("\"U8\"", "[0]", "[0,0]") "}", NULL },
         { "{\"", "x", 1025, "\":" E("\"U8\"", "[0]", "[0,0]") "}", "1025 bytes; expected at most 1024" },
+        /* "key" and its value together: 1 MiB, and one byte more */
         { "{\"__metadata__\":{\"key\":\"", "x", 1048573, "\"}}", NULL },
         { "{\"__metadata__\":{\"key\":\"", "x", 1048574, "\"}}", "expected at most 1048576" },
         { "{\"a\":[", "0,", 2000000, "0]}", "more than 1048576 values" },

@@ -31,7 +31,7 @@ static void softmax_ce_case(golden *g, const char *name)
     const pf_loss o = { .label_smoothing = strstr(name, "smooth") ? option(g, "smoothing", 0.1) : 0,
                         .class_weights = strstr(name, "weight") ? weight : NULL,
                         .by_batch = strstr(name, "batch") != NULL };
-    const pf_loss_rows r = { logits, classes, rows, classes, labels, NULL };
+    const pf_loss_rows r = { .logits = logits, .ld = classes, .rows = rows, .classes = classes, .labels = labels };
     golden_loss(g, pf_loss_ce.evaluate(&o, &r, grad), "expect.%s.loss", name);
     golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
 }
@@ -52,7 +52,7 @@ static void bce_case(golden *g, const char *name)
     const pf_loss o = { .kind = strstr(name, "sum") ? &pf_loss_bce_sum : &pf_loss_bce,
                         .pos_weight = strstr(name, "pos_weight") ? pos_weight : NULL,
                         .class_weights = strncmp(name, "weight", 6) ? NULL : weight };
-    const pf_loss_rows r = { logits, classes, rows, classes, NULL, targets };
+    const pf_loss_rows r = { .logits = logits, .ld = classes, .rows = rows, .classes = classes, .targets = targets };
     golden_loss(g, o.kind->evaluate(&o, &r, grad), "expect.%s.loss", name);
     golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
 }

@@ -85,7 +85,7 @@ typedef struct source {
     peft_model *model; const void *images; bool inference;   /* a model, and the images to run it on */
 } source;
 
-enum { IMAGES = 5, SIDE = 8 };               /* batch normalisation of only two or three samples amplifies rounding */
+enum { IMAGES = 5, SIDE = 8 };               /* five images: with two or three, batch norm amplifies rounding */
 
 /* Opens the lab with the graph of s, not compiled. One random graph of four trains all leaves, the others some. */
 static void build_graph(lab *l, const source *s)
@@ -165,7 +165,7 @@ START_TEST(passes_change_no_result_of_operations)
     char name[96];
     for (int c = 0; c < OP_CASES; c++)
         for (s.variant = 0; s.variant < op_cases[c].variants; s.variant++)
-            for (s.form = PLAIN; s.form < LAB_FORMS; s.form += 2) {
+            for (s.form = PLAIN; s.form < LAB_FORMS; s.form += 2) {          /* PLAIN and COLUMNS, to save time */
                 s.c = &op_cases[c];
                 snprintf(name, sizeof name, "%s, variant %d, inputs in form %d", s.c->name, s.variant, s.form);
                 check_passes(&s, name);

@@ -5,7 +5,7 @@
 #define OP_CASES_H
 #include "lab.h"
 
-enum { B = 2, T = 3, D = 4 };
+enum { B = 2, T = 3, D = 4 };                             /* samples, rows (tokens), columns */
 #define NONE PF_NONE
 
 /* The form for inputs that must be contiguous: l->form (lab.h), with COMPUTED in place of views of columns. */

@@ -310,11 +310,13 @@ START_TEST(rows_name_kernels_and_why_they_were_chosen)
             snprintf(chosen, sizeof chosen, "%s: %s", *isa, isa == isas ? "" : by[how]);
             row r = find(&l, "layernorm", "blocks.0.norm1");
             ck_assert_str_eq(r.kernel, kernel);
+            /* "-": nothing is slower than it could be; with less than AVX-512 the row says so */
             ck_assert_msg(!strcmp(r.why, "-") == (isa == isas && !strcmp(*isa, "avx512")), "%s", r.why);
             if (isa != isas) ck_assert_str_eq(r.why, chosen);
             r = find(&l, "linear+bias", "attn.qkv.weight");
             ck_assert_str_eq(r.kernel, gemm);
             if (isa != isas) ck_assert_ptr_nonnull(strstr(r.why, chosen));
+            /* only with plain C kernels "own" is not the default, and its reason is given */
             ck_assert_int_eq(strstr(r.why, "own: peft_context_set_gemm") != NULL, !strcmp(*isa, "ref"));
             ck_assert_str_eq(find(&l, "patches", "images").kernel, "copy");
             free_lines(&l);
@@ -325,7 +327,8 @@ START_TEST(rows_name_kernels_and_why_they_were_chosen)
 }
 END_TEST
 
-/* The micro-kernel of "ref" computes 4 rows and 8 columns. Without a pool there is one thread anyway. */
+/* The micro-kernel of "ref" computes 4 rows and 8 columns; padding is named if it is a quarter of the rows or columns.
+ * Without a pool there is one thread anyway. */
 START_TEST(limits_of_the_speed_of_a_product_are_named)
 {
     const pk_table *t = pk_find("ref");

@@ -39,7 +39,7 @@ START_TEST(patterns_match_or_are_refused)
         { "a\\", "'\\" },
         { "a\\1", "'\\1'" }, { "x|[[:alpha:]]", "inside a class" },
         { "((((((((((((((((((a))))))))))))))))))", "deep" },
-        { "(((((((.*)+.*)+.*)+.*)+.*)+.*)+.*)+b|\\s", "" } };
+        { "(((((((.*)+.*)+.*)+.*)+.*)+.*)+.*)+b|\\s", "" } };       /* refused for too many steps or for \s, in time */
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         FAILS(PEFT_E_UNSUPPORTED, bad[i][1], pf_peft_match_whole(bad[i][0],
             "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", &matches));

@@ -171,7 +171,8 @@ START_TEST(texts_of_an_earlier_version_keep_their_meaning)
     text_contains(NULL, OLD("3", "squash", "0.875", NO_ERASE), "size=3,resize=squash,crop_pct=1,");
     text_contains(NULL, OLD("3", "squash", "0.875", NO_ERASE), "resize_order=pillow12");
     text_contains(NULL, OLD("3", "shorter", "0.875", NO_ERASE), "resize=shorter,crop_pct=0.875,");
-    text_contains(NULL, OLD("3", "shorter", "1.5", NO_ERASE), "resize=2,crop_pct=1,");
+    text_contains(NULL, OLD("3", "shorter", "1.5", NO_ERASE), "resize=2,crop_pct=1,");              /* 2 = 3 / 1.5 */
+    /* the old ratio was width / height, now height / width; the old fill "random" drew from a uniform distribution */
     text_contains(NULL,
                   OLD("3", "squash", "0.875", "erase=1,erase_area=0.02:0.33,erase_ratio=0.25:2,erase_fill=random"),
                   "erase_ratio=0.5:4,erase_fill=uniform");

@@ -85,7 +85,7 @@ START_TEST(image_and_label_arrays_are_read)
     peft_image_free(im);
     peft_dataset_free(d);
     ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,2,3,1)"), pixels, 12, DICT("|u1", "(2,1)"), "\1\0", 2),
-                             "valid", &d));
+                             "valid", &d));                   /* "valid" means "val" */
     ok(peft_dataset_load(d, 1, &im));
     ck_assert_int_eq(peft_image_channels(im), 1);
     ck_assert_int_eq(peft_image_width(im), 3);

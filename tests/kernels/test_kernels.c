@@ -26,7 +26,8 @@ typedef struct kernel_case {
 
 /* --- the calls: v selects the variant (in place, without optional buffers) --------------------------------------*/
 /* Where v is compared with 1, 2, ... there are as many variants; where v & 1, v & 2, v & 4 are tested it is a set of
- * bits; where it is divided, the quotient is the activation. */
+ * bits; where it is divided, the quotient is the activation (of layernorm_grad: whether b[2] is added), the remainder
+ * chooses the buffer of the result. */
 #define RUN(name) static void run_##name(const pk_table *t, pk_real *const *b, shape s, int v)
 
 RUN(add)   { t->add(v == 1 ? b[1] : v == 2 ? b[2] : b[0], b[1], b[2], s.cols); }

@@ -136,7 +136,8 @@ static inline void lab_weighted_loss(lab *l, pf_val y)
 }
 
 /* Binds the compiled graph to memory that is filled with NaN (bytes 0xff), so that a result that depends on unwritten
- * elements is NaN. flags: LAB_USUAL_PLAN, or PF_PLAN_NAIVE for memory that no two values share. */
+ * elements is NaN. flags: LAB_USUAL_PLAN, or PF_PLAN_NAIVE: no two values share memory, and a run overwrites each with
+ * NaN after its last use. */
 enum { LAB_USUAL_PLAN = 0 };
 static inline void lab_bind(lab *l, unsigned flags)
 {
@@ -158,7 +159,8 @@ static inline void lab_compile(lab *l, unsigned flags)
     lab_bind(l, flags);
 }
 
-/* The loss for the current values of the leaves (a loss_fn of differences.h). The plan must be PF_PLAN_NAIVE. */
+/* The loss for the current values of the leaves (a loss_fn of differences.h). Runs the nodes after the prefix, that is
+ * those that depend on a trained leaf. The plan must be PF_PLAN_NAIVE. */
 static inline double lab_loss_again(void *user)
 {
     lab *l = user;

@@ -133,6 +133,7 @@ static inline void tiny_same_backbone(peft_backbone *a, peft_backbone *b, const 
     for (int i = 0; i < 2; i++) {
         peft_backbone *x = i ? b : a;
         for (size_t k = 0; k < x->weights; k++) tiny_bits_values(&bits[i], x->weight[k].name, &x->weight[k].tensor);
+        /* classes=0: the backbone's own head */
         peft_model *m = tiny_model(x, x->shape.classes ? "classes=0" : "classes=2");
         tiny_bits_logits(&bits[i], m);
         peft_model_free(m);

@@ -14,6 +14,7 @@ static void change_settings(peft_context *ctx)
     OK(peft_context_set_threads(ctx, 3));
 }
 
+/* To those of tiny_make, which uses this context again for the next model. */
 static void restore_settings(peft_context *ctx)
 {
     OK(peft_context_set_isa(ctx, "auto"));

@@ -70,14 +70,15 @@ static void check_planned(const char *method, const char *options)
     }
     size_t planned = (size_t)peft_trainer_get(r, "planned_bytes"), arena = (size_t)peft_trainer_get(r, "arena_bytes");
     size_t held = peft_context_memory_used(t.ctx) - base, peak = peak_since(t.ctx, &base);
-    size_t temporary = 2 * pf_exec_table_bytes(&r->net.exec);               /* used only while the trainer is created */
+    /* at most: the plan counts a second graph, which exists only while the trainer is created */
+    size_t temporary = 2 * pf_exec_table_bytes(&r->net.exec);
     ck_assert_msg(peak <= planned, "%s%s: peak of %zu bytes, planned %zu", method, options, peak, planned);
     ck_assert_msg(held + temporary >= planned, "%s%s: %zu bytes held, planned %zu", method, options, held, planned);
     ck_assert_uint_lt(arena, planned);
     ck_assert_uint_le(pf_exec_bytes(&r->net.exec), arena);
     ck_assert(!r->net.exec.owns_arena);
     peft_trainer_free(r);
-    /* constants of the method stay with the adapter, in one block */
+    /* base is now the memory with the trainer; constants of the method stay with the adapter, in one block */
     const size_t constants = pf_model_constant_bytes(t.model), kept_bytes = constants ? constants + PK_ALIGN : 0;
     ck_assert_uint_eq(peft_context_memory_used(t.ctx), base - held + kept_bytes);
     peft_tensor_free(logits);

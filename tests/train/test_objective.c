@@ -4,7 +4,7 @@
 #include <math.h>
 #include "tiny_bits.h"
 
-enum { N = 4, C = 3 };
+enum { N = 4, C = 3 };                   /* samples of a batch, classes */
 
 /* The trainer's state has the bits recorded in `before`. */
 static void check_same_state(peft_trainer *x, const tiny_bits *before, const char *what)

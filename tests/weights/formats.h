@@ -97,6 +97,7 @@ static const stem mmcls[] = { { "patch_embed.proj", { "patch_embed.projection" }
 #define LIST(...) (const char *const[]){ __VA_ARGS__, NULL }
 #define TEXT_TOWER "transformer.resblocks.0.attn.in_proj_weight", "transformer.resblocks.0.ln_1.weight", \
     "token_embedding.weight", "positional_embedding", "ln_final.weight", "text_projection", "logit_scale", "visual.proj"
+/* VIT: 11 blocks, so that the names of blocks 1 and 10 begin alike. */
 #define VIT "image_size=8,patch=4,width=16,depth=11,heads=2,mlp=24,classes=5"
 #define NO_HEAD "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24"
 static const format formats[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A block of code of docs/interop.md (it replaces the comment BLOCK) with what it names: `vit`, a small backbone with a
- * class token, and the folder my-lora, an adapter for it in the form of Hugging Face's PEFT. */
+ * class token, and the folder my-lora, an adapter for it in the form of Hugging Face's PEFT. The block declares the
+ * model `m`. */
 #include <peft/peft.h>
 
 int main(void)
