@@ -159,7 +159,7 @@ START_TEST(merged_and_unmerged_models_predict_the_same)
         peft_backbone_free(merged);
         peft_backbone_free(loaded);
     }
-    /* the others have a gated MLP, LayerScale or pooling by the mean: transformers has no such ViT with a classifier */
+    /* the others have a gated MLP, LayerScale or pooling by the mean, for which transformers lacks this classifier */
     ck_assert_int_eq(in_hf, 12);
     unlink(path);
     peft_tensor_free(images);

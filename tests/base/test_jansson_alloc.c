@@ -32,24 +32,24 @@ static void marked_free(void *block)
 typedef struct fixture { char folder[40], hf[60], peft[60], model[60]; tiny t; } fixture;
 
 /* Saves and loads all files that hold JSON. */
-static peft_status save_and_load(fixture *p)
+static peft_status save_and_load(fixture *f)
 {
-    peft_options *o = tiny_options(p->t.ctx, "naming=hf");
+    peft_options *o = tiny_options(f->t.ctx, "naming=hf");
     peft_backbone *b = NULL;
     peft_adapter *a = NULL;
     peft_model *m = NULL;
-    peft_status s = peft_backbone_save_as(p->t.backbone, p->hf, o);
+    peft_status s = peft_backbone_save_as(f->t.backbone, f->hf, o);
     peft_options_free(o);
     char file[100];
-    snprintf(file, sizeof file, "%s/model.safetensors", p->hf);
-    if (!s) s = peft_backbone_load(p->t.ctx, file, NULL, &b);
-    if (!s) s = peft_adapter_save_hf(p->t.adapter, p->peft, NULL);
-    if (!s) s = peft_adapter_load_hf(p->t.backbone, p->peft, &a);
-    if (!s) s = peft_model_set_note(p->t.model, "key", "value");
+    snprintf(file, sizeof file, "%s/model.safetensors", f->hf);
+    if (!s) s = peft_backbone_load(f->t.ctx, file, NULL, &b);
+    if (!s) s = peft_adapter_save_hf(f->t.adapter, f->peft, NULL);
+    if (!s) s = peft_adapter_load_hf(f->t.backbone, f->peft, &a);
+    if (!s) s = peft_model_set_note(f->t.model, "key", "value");
     /* Not when allocations fail: jansson itself aborts when one fails inside a string with escapes, as model files
      * have. */
-    if (!s && fail_at < 0) s = peft_model_save(p->t.model, p->model);
-    if (!s && fail_at < 0) s = peft_model_load(p->t.backbone, p->model, &m);
+    if (!s && fail_at < 0) s = peft_model_save(f->t.model, f->model);
+    if (!s && fail_at < 0) s = peft_model_load(f->t.backbone, f->model, &m);
     peft_model_free(m), peft_adapter_free(a), peft_backbone_free(b);
     return s;
 }
@@ -57,21 +57,21 @@ static peft_status save_and_load(fixture *p)
 START_TEST(an_allocator_given_to_jansson_is_respected)
 {
     char command[100];
-    fixture p = { .folder = "/tmp/peft-jansson-XXXXXX" };
-    ck_assert_ptr_nonnull(mkdtemp(p.folder));
-    snprintf(p.hf, sizeof p.hf, "%s/hf", p.folder);
-    snprintf(p.peft, sizeof p.peft, "%s/peft", p.folder);
-    snprintf(p.model, sizeof p.model, "%s/model", p.folder);
+    fixture f = { .folder = "/tmp/peft-jansson-XXXXXX" };
+    ck_assert_ptr_nonnull(mkdtemp(f.folder));
+    snprintf(f.hf, sizeof f.hf, "%s/hf", f.folder);
+    snprintf(f.peft, sizeof f.peft, "%s/peft", f.folder);
+    snprintf(f.model, sizeof f.model, "%s/model", f.folder);
     json_set_alloc_funcs(marked_alloc, marked_free);
-    p.t = tiny_make(&(tiny_spec){ .method = "lora", .backbone = "image_size=16,patch=8,width=64,depth=1,heads=2,mlp=64,"
+    f.t = tiny_make(&(tiny_spec){ .method = "lora", .backbone = "image_size=16,patch=8,width=64,depth=1,heads=2,mlp=64,"
                                                                 "eps=1e-12,seed=1" });
-    OK(peft_context_set_log(p.t.ctx, NULL, NULL, 0));
-    OK(save_and_load(&p));
+    OK(peft_context_set_log(f.t.ctx, NULL, NULL, 0));
+    OK(save_and_load(&f));
     const long before = blocks;
     long refused = 0;
     for (fail_at = 0;; fail_at++) {
         calls = 0;
-        peft_status s = save_and_load(&p);
+        peft_status s = save_and_load(&f);
         ck_assert_int_eq(blocks, before);
         if (calls <= fail_at) break;
         refused += s != PEFT_OK;
@@ -80,11 +80,11 @@ START_TEST(an_allocator_given_to_jansson_is_respected)
     }
     ck_assert_int_gt(refused, 100);
     fail_at = -1;
-    OK(save_and_load(&p));
-    tiny_free(&p.t);
+    OK(save_and_load(&f));
+    tiny_free(&f.t);
     ck_assert_int_eq(blocks, 0);
     json_set_alloc_funcs(malloc, free);
-    snprintf(command, sizeof command, "rm -rf %s", p.folder);
+    snprintf(command, sizeof command, "rm -rf %s", f.folder);
     ck_assert_int_eq(system(command), 0);
 }
 END_TEST

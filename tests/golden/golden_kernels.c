@@ -150,21 +150,21 @@ static void attention_mode(golden *g, const char *mode)
     const pf_st_tensor *q = golden_find(g, "input.q"), *p = golden_find(g, "expect.%s.grad_prompt_k", mode);
     if (!q) { golden_fail(g, "input.q is missing"); return; }
     const sizes s = { q->dim[0], q->dim[1], q->dim[2], q->dim[3] };
-    const sizes x = { 1, s.heads, p ? p->dim[1] : 0, s.d }, parts = { s.samples, s.heads, x.rows, s.d };
+    const sizes extra = { 1, s.heads, p ? p->dim[1] : 0, s.d }, parts = { s.samples, s.heads, extra.rows, s.d };
     pk_attention f = { .samples = s.samples, .heads = s.heads, .head_dim = s.d, .queries = s.rows, .keys = s.rows,
-                       .extra = x.rows, .scale = (pk_real)(1 / sqrt((double)s.d)),
+                       .extra = extra.rows, .scale = (pk_real)(1 / sqrt((double)s.d)),
                        .q = operand(g, mode, "q", s), .k = operand(g, mode, "k", s), .v = operand(g, mode, "v", s),
                        .out_sample_stride = s.rows * s.heads * s.d, .out_row_stride = s.heads * s.d };
     const bool sink = golden_find(g, "expect.%s.grad_sink", mode) != NULL;
     if (sink)
         f.sink = golden_find(g, "input.%s.sink", mode) ? golden_real(g, "input.%s.sink", mode)
                                                        : golden_real(g, "input.sink");
-    if (p) f.xk = operand(g, mode, "prompt_k", x), f.xv = operand(g, mode, "prompt_v", x);
+    if (p) f.xk = operand(g, mode, "prompt_k", extra), f.xv = operand(g, mode, "prompt_v", extra);
     const pk_operand dout = operand(g, mode, "grad_out", s);
     if (!f.q.data || !f.k.data || !f.v.data || !dout.data) return;
     if ((p && (!f.xk.data || !f.xv.data)) || (sink && !f.sink)) return;
     EACH_ISA(g, k) {
-        attention_case c = { .a = { .fwd = f, .dout = dout }, .s = s, .extra = x };
+        attention_case c = { .a = { .fwd = f, .dout = dout }, .s = s, .extra = extra };
         const size_t per_row = (size_t)(s.samples * s.heads * s.rows) * sizeof(pk_real);
         c.a.fwd.out = golden_memory(g, (size_t)count(s) * sizeof(pk_real));
         c.a.fwd.lse = golden_memory(g, per_row);

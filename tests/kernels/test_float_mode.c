@@ -64,7 +64,7 @@ static void compute_results(unsigned before, unsigned after, int threads, result
     peft_model *m;
     peft_trainer *t;
     peft_session *s;
-    peft_tensor *x, *y, *out;
+    peft_tensor *images, *labels, *out;
     uint32_t random = 1;
     for (size_t i = 0; i < sizeof pixels / sizeof *pixels; i++) {
         random = random * 1664525u + 1013904223u;
@@ -86,11 +86,11 @@ static void compute_results(unsigned before, unsigned after, int threads, result
     o = options(ctx, "batch=4,lr=0.01,clip_norm=0.5");
     CALL(peft_trainer_create(m, o, &t));
     set_mode(after);
-    CALL(peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &x));
-    CALL(peft_tensor_wrap(ctx, PEFT_I64, 1, label_dims, (void *)(uintptr_t)truth, &y));
-    for (int i = 0; i < STEPS; i++) CALL(peft_trainer_step(t, x, y, NULL));
+    CALL(peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &images));
+    CALL(peft_tensor_wrap(ctx, PEFT_I64, 1, label_dims, (void *)(uintptr_t)truth, &labels));
+    for (int i = 0; i < STEPS; i++) CALL(peft_trainer_step(t, images, labels, NULL));
     CALL(peft_tensor_wrap(ctx, PEFT_F32, 2, out_dims, r->logits[0], &out));
-    CALL(peft_trainer_evaluate(t, x, out));
+    CALL(peft_trainer_evaluate(t, images, out));
     peft_tensor_free(out);
     CALL(peft_trainer_save(t, path));
     CALL(peft_trainer_restore(t, path));
@@ -116,7 +116,7 @@ static void compute_results(unsigned before, unsigned after, int threads, result
         peft_tensor_free(out), peft_tensor_free(one);
     }
     CALL(peft_model_merge(m, &merged));
-    CALL(peft_model_merge_drift(m, merged, x, &r->drift, NULL));
+    CALL(peft_model_merge_drift(m, merged, images, &r->drift, NULL));
     snprintf(r->merged, sizeof r->merged, "%.16s", peft_backbone_fingerprint(merged));
     peft_options_free(o);
     o = options(ctx, "dtype=bf16");
@@ -133,7 +133,7 @@ static void compute_results(unsigned before, unsigned after, int threads, result
     unlink(path);
     set_mode(DEFAULT_MODE);
     peft_session_free(s), peft_trainer_free(t), peft_model_free(m), peft_adapter_free(a);
-    peft_tensor_free(x), peft_tensor_free(y);
+    peft_tensor_free(images), peft_tensor_free(labels);
     peft_backbone_free(resized), peft_backbone_free(merged), peft_backbone_free(vit), peft_context_free(ctx);
 }
 
@@ -191,7 +191,7 @@ START_TEST(functions_of_the_program_run_in_its_mode)
     peft_backbone *vit;
     peft_model *m;
     peft_trainer *t;
-    peft_tensor *x, *y;
+    peft_tensor *images, *labels;
     mode = current_mode();
     CALL(peft_context_create(NULL, NULL, NULL, &ctx));
     peft_options *o = options(ctx, "image_size=16,patch=8,width=32,depth=1,heads=2,mlp=64,classes=3,seed=5");
@@ -203,14 +203,14 @@ START_TEST(functions_of_the_program_run_in_its_mode)
     CALL(peft_trainer_create(m, NULL, &t));
     CALL(peft_trainer_set_loss(t, see_mode_in_loss, NULL));
     CALL(peft_trainer_set_reduce(t, 0, 1, see_mode_in_reducer, NULL));
-    CALL(peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &x));
-    CALL(peft_tensor_wrap(ctx, PEFT_I64, 1, label_dims, truth, &y));
+    CALL(peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &images));
+    CALL(peft_tensor_wrap(ctx, PEFT_I64, 1, label_dims, truth, &labels));
     set_mode(FLUSH);
-    CALL(peft_trainer_step(t, x, y, NULL));
+    CALL(peft_trainer_step(t, images, labels, NULL));
     ck_assert_uint_eq(modes_seen[0], FLUSH);
     ck_assert_uint_eq(modes_seen[1], FLUSH);
     set_mode(DEFAULT_MODE);
-    peft_tensor_free(x), peft_tensor_free(y);
+    peft_tensor_free(images), peft_tensor_free(labels);
     peft_trainer_free(t), peft_model_free(m), peft_backbone_free(vit), peft_context_free(ctx);
 }
 END_TEST

@@ -33,24 +33,24 @@ static void evaluate_built_in(const pf_loss *loss, const peft_tensor *logits, co
 static int compute(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                    void *user)
 {
-    loss_user *o = user;
-    o->calls++;
-    o->labels = labels;
+    loss_user *own = user;
+    own->calls++;
+    own->labels = labels;
     float *g = peft_tensor_data(gradient);
     for (int64_t i = 0; i < peft_tensor_count(gradient); i++) ck_assert(g[i] == 0);
-    if (o->session) {                                          /* would deadlock if the trainer held a lock */
-        tiny_batch b = tiny_batch_make(o->trainer->model, 1, 50);
-        peft_tensor *out = tiny_tensor(o->trainer->ctx, PEFT_F32, 2, 1, (int)o->trainer->model->classes);
-        OK(peft_session_predict(o->session, b.images, out));
+    if (own->session) {                                          /* would deadlock if the trainer held a lock */
+        tiny_batch b = tiny_batch_make(own->trainer->model, 1, 50);
+        peft_tensor *out = tiny_tensor(own->trainer->ctx, PEFT_F32, 2, 1, (int)own->trainer->model->classes);
+        OK(peft_session_predict(own->session, b.images, out));
         peft_tensor_free(out);
         tiny_batch_free(&b);
     }
-    if (o->mode == EVALUATE) return peft_trainer_evaluate(o->trainer, NULL, NULL) != PEFT_OK;
-    evaluate_built_in(o->loss, logits, labels, gradient, loss);
-    if (o->mode == NAN_GRADIENT) g[1] = NAN;
-    if (o->mode == NAN_LOSS) *loss = NAN;
-    if (o->mode == SET_ERROR) peft_set_error(PEFT_E_IO, "the teacher is gone");
-    return o->mode == STOP ? 7 : o->mode == SET_ERROR;
+    if (own->mode == EVALUATE) return peft_trainer_evaluate(own->trainer, NULL, NULL) != PEFT_OK;
+    evaluate_built_in(own->loss, logits, labels, gradient, loss);
+    if (own->mode == NAN_GRADIENT) g[1] = NAN;
+    if (own->mode == NAN_LOSS) *loss = NAN;
+    if (own->mode == SET_ERROR) peft_set_error(PEFT_E_IO, "the teacher is gone");
+    return own->mode == STOP ? 7 : own->mode == SET_ERROR;
 }
 
 /* --- the same bits ---------------------------------------------------------------------------------------------- */
@@ -115,10 +115,10 @@ static void compare(const setup *r, const char *loss)
     for (int way = 0; way < WAYS; way++) {
         peft_trainer *x;
         tiny t = make_trainer(r, loss, &x);
-        loss_user o = { .trainer = x, .loss = &x->loss };
-        if (way == BY_FUNCTION) OK(peft_trainer_set_loss(x, compute, &o));
+        loss_user own = { .trainer = x, .loss = &x->loss };
+        if (way == BY_FUNCTION) OK(peft_trainer_set_loss(x, compute, &own));
         train(x, way == BY_GRADIENT, &bits[way]);
-        ck_assert_int_eq(o.calls, way == BY_FUNCTION ? STEPS : 0);
+        ck_assert_int_eq(own.calls, way == BY_FUNCTION ? STEPS : 0);
         peft_trainer_free(x);
         tiny_free(&t);
     }
@@ -193,21 +193,21 @@ START_TEST(a_failing_loss_function_changes_nothing)
             tiny_bits before = { 0 }, after = { 0 };
             peft_trainer *x;
             tiny t = make_trainer(&r, "ce", &x);
-            loss_user o = { .trainer = x, .loss = &x->loss };
+            loss_user own = { .trainer = x, .loss = &x->loss };
             tiny_batch b = tiny_batch_make(t.model, N, 60);
-            OK(peft_trainer_set_loss(x, compute, &o));
+            OK(peft_trainer_set_loss(x, compute, &own));
             for (int i = 0; i < 2; i++) tiny_step(x, N, N * i);
             tiny_bits_training(&before, x);
             const int64_t samples = x->samples;
             if (!first) tiny_step(x, N, 2 * N);
-            o.mode = bad[k].mode;
+            own.mode = bad[k].mode;
             FAILS(bad[k].status, bad[k].text, peft_trainer_step(x, b.images, b.labels, NULL));
             ck_assert(!x->pending && !x->forward_samples && x->step == 1);
             ck_assert_int_eq(x->samples, bad[k].rewinds || first ? samples : samples + N);
             tiny_bits_training(&after, x);
             tiny_same(&before, &after, bad[k].text);
             tiny_bits_free(&before);
-            o.mode = FINE;
+            own.mode = FINE;
             for (int i = 0; i < 2; i++) tiny_step(x, N, 60);
             ck_assert(x->step == 2);
             peft_trainer_free(x);
@@ -301,11 +301,11 @@ START_TEST(sessions_predict_in_the_loss_function)
 {
     peft_trainer *x;
     tiny t = make_trainer(&setups[1], "ce", &x);
-    loss_user o = { .trainer = x, .loss = &x->loss, .session = tiny_session(t.model, "batch=%d", 1) };
-    OK(peft_trainer_set_loss(x, compute, &o));
+    loss_user own = { .trainer = x, .loss = &x->loss, .session = tiny_session(t.model, "batch=%d", 1) };
+    OK(peft_trainer_set_loss(x, compute, &own));
     tiny_step(x, N, 0);
-    ck_assert_int_eq(o.calls, 1);
-    peft_session_free(o.session);
+    ck_assert_int_eq(own.calls, 1);
+    peft_session_free(own.session);
     peft_trainer_free(x);
     tiny_free(&t);
 }
@@ -315,15 +315,15 @@ START_TEST(a_saved_state_names_its_kind_of_loss)
 {
     peft_trainer *x;
     tiny t = make_trainer(&setups[0], "ce", &x);
-    loss_user o = { .trainer = x, .loss = &x->loss };
-    OK(peft_trainer_set_loss(x, compute, &o));
+    loss_user own = { .trainer = x, .loss = &x->loss };
+    OK(peft_trainer_set_loss(x, compute, &own));
     tiny_step(x, N, 0);
     OK(peft_trainer_save(x, tiny_path("own")));
     OK(peft_trainer_set_loss(x, NULL, NULL));
     FAILS(PEFT_E_MISMATCH, "a loss function, the trainer has that of option loss",
           peft_trainer_restore(x, tiny_path("own")));
     OK(peft_trainer_save(x, tiny_path("table")));
-    OK(peft_trainer_set_loss(x, compute, &o));
+    OK(peft_trainer_set_loss(x, compute, &own));
     FAILS(PEFT_E_MISMATCH, "the loss of option loss, the trainer has a loss function",
           peft_trainer_restore(x, tiny_path("table")));
     OK(peft_trainer_restore(x, tiny_path("own")));
@@ -337,10 +337,10 @@ END_TEST
 static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                           void *user)
 {
-    loss_user *o = user;
+    const loss_user *own = user;
     (void)epoch;
     if (batch == 3) return 0;
-    tiny_batch b = tiny_batch_make(o->trainer->model, N, (int)batch * N);
+    tiny_batch b = tiny_batch_make(own->trainer->model, N, (int)batch * N);
     memcpy(images->data, b.images->data, pf_tensor_bytes(b.images));
     memcpy(labels->data, b.targets->data, pf_tensor_bytes(b.targets));
     memcpy(ids, b.ids, sizeof *ids * N);
@@ -357,12 +357,12 @@ START_TEST(fit_goes_on_after_a_failing_loss_function)
     for (int fail = 0; fail < 2; fail++) {
         peft_trainer *x;
         tiny t = make_trainer(&r, "bce", &x);
-        loss_user o = { .trainer = x, .loss = &x->loss, .mode = fail ? STOP : FINE };
-        OK(peft_trainer_set_loss(x, compute, &o));
-        if (fail) FAILS(PEFT_E_CANCELLED, "loss function at step 0", peft_trainer_fit(x, 2, next_batch, NULL, &o));
-        o.mode = FINE;
-        OK(peft_trainer_fit(x, 2, next_batch, NULL, &o));
-        ck_assert(x->step == 4 && o.calls == 6 + fail);
+        loss_user own = { .trainer = x, .loss = &x->loss, .mode = fail ? STOP : FINE };
+        OK(peft_trainer_set_loss(x, compute, &own));
+        if (fail) FAILS(PEFT_E_CANCELLED, "loss function at step 0", peft_trainer_fit(x, 2, next_batch, NULL, &own));
+        own.mode = FINE;
+        OK(peft_trainer_fit(x, 2, next_batch, NULL, &own));
+        ck_assert(x->step == 4 && own.calls == 6 + fail);
         tiny_bits_training(&bits[fail], x);
         peft_trainer_free(x);
         tiny_free(&t);

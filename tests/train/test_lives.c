@@ -185,32 +185,32 @@ typedef enum { OWN_ERROR, LIBRARY_ERROR, NO_ERROR, EMPTY_EPOCH } failure;
 /* What a failing callback gets as user data. by_progress: the progress callback fails, not the batch callback. */
 typedef struct failing { failure how; bool by_progress; peft_context *ctx; } failing;
 
-/* Fails as b->how says; returns -1. */
-static int fail_now(const failing *b)
+/* Fails as f->how says; returns -1. */
+static int fail_now(const failing *f)
 {
     peft_tensor *x;
-    if (b->how == OWN_ERROR) return peft_set_error(PEFT_E_IO, "scan 12: the disk is gone") ? -1 : 0;
-    if (b->how == LIBRARY_ERROR) return peft_tensor_create(b->ctx, PEFT_F32, 99, NULL, &x) ? -1 : 0;
+    if (f->how == OWN_ERROR) return peft_set_error(PEFT_E_IO, "scan 12: the disk is gone") ? -1 : 0;
+    if (f->how == LIBRARY_ERROR) return peft_tensor_create(f->ctx, PEFT_F32, 99, NULL, &x) ? -1 : 0;
     return -1;
 }
 
 static int64_t failing_next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                             void *user)
 {
-    const failing *b = user;
+    const failing *f = user;
     (void)epoch, (void)ids;
     memset(peft_tensor_data(images), 0, pf_tensor_bytes(images));
     memset(peft_tensor_data(labels), 0, pf_tensor_bytes(labels));
-    if (b->how == EMPTY_EPOCH) return 0;
-    const bool fails = !b->by_progress && i > 0;                 /* the first batch is given, so that a step is done */
-    return fails ? fail_now(b) : 3;
+    if (f->how == EMPTY_EPOCH) return 0;
+    const bool fails = !f->by_progress && i > 0;                 /* the first batch is given, so that a step is done */
+    return fails ? fail_now(f) : 3;
 }
 
 static int failing_progress(peft_trainer *t, void *user)
 {
-    const failing *b = user;
+    const failing *f = user;
     (void)t;
-    return b->by_progress ? fail_now(b) : 0;
+    return f->by_progress ? fail_now(f) : 0;
 }
 
 /* peft_trainer_fit returns the error that a callback set, or PEFT_E_CANCELLED, and no earlier error of the thread. */
@@ -225,9 +225,9 @@ START_TEST(fit_returns_the_error_of_a_callback)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int by_progress = 0; by_progress < 2; by_progress++) {
             peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
-            failing b = { .how = rows[i].how, .by_progress = by_progress, .ctx = t.ctx };
+            failing f = { .how = rows[i].how, .by_progress = by_progress, .ctx = t.ctx };
             peft_set_error(PEFT_E_IO, "something long past");
-            peft_status s = peft_trainer_fit(x, 1, failing_next, failing_progress, &b);
+            peft_status s = peft_trainer_fit(x, 1, failing_next, failing_progress, &f);
             ck_assert_msg(s == rows[i].status || (rows[i].how == LIBRARY_ERROR && s == PEFT_E_SHAPE), "%s: %s",
                           peft_status_name(s), peft_last_error());
             ck_assert_msg(strstr(peft_last_error(), rows[i].text[by_progress]) &&
@@ -237,11 +237,11 @@ START_TEST(fit_returns_the_error_of_a_callback)
             peft_trainer_free(x);
         }
     peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
-    failing b = { .how = EMPTY_EPOCH, .ctx = t.ctx };
-    FAILS(PEFT_E_STATE, "epoch 0 has no samples", peft_trainer_fit(x, 1000, failing_next, NULL, &b));
+    failing f = { .how = EMPTY_EPOCH, .ctx = t.ctx };
+    FAILS(PEFT_E_STATE, "epoch 0 has no samples", peft_trainer_fit(x, 1000, failing_next, NULL, &f));
     ck_assert(peft_trainer_get(x, "epoch") == 0);
-    b.how = NO_ERROR, b.by_progress = true;
-    FAILS(PEFT_E_CANCELLED, "progress", peft_trainer_fit(x, 1, failing_next, failing_progress, &b));
+    f.how = NO_ERROR, f.by_progress = true;
+    FAILS(PEFT_E_CANCELLED, "progress", peft_trainer_fit(x, 1, failing_next, failing_progress, &f));
     peft_trainer_free(x);
     tiny_free(&t);
 }

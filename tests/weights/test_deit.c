@@ -79,11 +79,11 @@ START_TEST(deit_tiny_equals_a_double_precision_forward_pass)
             for (int c = 0; c < 3; c++) x[(i * 3 + c) * 224 * 224 + p] = (float)pixels[(i * 224 * 224 + p) * 3 + c];
     ck_assert_msg(!peft_session_predict(s, images, out), "%s", peft_last_error());
     ck_assert_ptr_nonnull(tap = peft_session_tap(s, "feature"));
-    double e = largest_difference(peft_tensor_cdata(out), logits, 3000),
-        f = largest_difference(peft_tensor_cdata(tap), feature, 576);
-    printf("DeiT-Ti: logits differ by at most %.2g, class token by %.2g\n", e, f);
-    ck_assert_double_le(e, 1e-4);
-    ck_assert_double_le(f, 1e-4);
+    double logit_error = largest_difference(peft_tensor_cdata(out), logits, 3000),
+        token_error = largest_difference(peft_tensor_cdata(tap), feature, 576);
+    printf("DeiT-Ti: logits differ by at most %.2g, class token by %.2g\n", logit_error, token_error);
+    ck_assert_double_le(logit_error, 1e-4);
+    ck_assert_double_le(token_error, 1e-4);
     peft_options_free(o);
     peft_tensor_free(images);
     peft_tensor_free(out);
