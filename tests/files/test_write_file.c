@@ -239,7 +239,7 @@ END_TEST
 /* Messages shorten a long path in its middle and keep the reason. */
 START_TEST(long_paths_are_shortened_in_messages)
 {
-    char longer[3000] = "";
+    char longer[3000] = "", before[1024];
     setup();
     while (strlen(longer) < 2000) strcat(longer, "a-folder-of-forty-letters-in-its-long-name/");
     strcat(longer, "last");
@@ -247,10 +247,10 @@ START_TEST(long_paths_are_shortened_in_messages)
                  "/last: cannot create a temporary file beside it: No such");
     ck_assert_int_eq(strncmp(peft_last_error(), longer, 300), 0);
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "..."));
+    snprintf(before, sizeof before, "%s", peft_last_error());
     pf_prefix_error(PEFT_E_IO, "%s", longer);              /* the message names the path already: no second one */
-    ck_assert_ptr_eq(strstr(peft_last_error() + 1, "..."), strstr(peft_last_error(), "..."));
+    ck_assert_str_eq(peft_last_error(), before);
     expect_error(peft_write_file("no/file", "x", 1), PEFT_E_IO, "no/file: cannot create");
-    char before[200];
     snprintf(before, sizeof before, "%s", peft_last_error());
     pf_prefix_error(PEFT_E_IO, "no/file");
     pf_prefix_error(PEFT_E_IO, "no");                /* the folder of no/file */

@@ -13,10 +13,10 @@ int main(void)
     if (peft_backbone_create(ctx, o, &merged)) return 1;
     peft_options_free(o);
     if (peft_options_create(ctx, &o)) return 1;
-    const char *before = peft_last_error();
+    if (*peft_last_error()) return 1;
     /* BLOCK */
     peft_options_free(o);
     peft_backbone_free(merged);
     peft_context_free(ctx);
-    return *before || *peft_last_error();
+    return *peft_last_error() != 0;
 }
