@@ -60,7 +60,9 @@ int64_t study_integer(const study *s, const char *name)
 {
     const char *text = study_property(s, name);
     if (!text) fail("%s/study.csv: has no row '%s'; repeat the study with compare --records", s->folder, name);
-    return whole_number(text, 1 << 30, s->folder);
+    char path[1024];
+    snprintf(path, sizeof path, "%s/study.csv", s->folder);
+    return whole_number(text, 1 << 30, path);
 }
 
 /* Enlarges the array `items` of `count` elements by one element. */

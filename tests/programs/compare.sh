@@ -155,6 +155,8 @@ must_not_report 'the data have changed since the records in rec were made'
 cp before/study.csv rec/study.csv
 sed 's/^\([^,]*,1\),[0-9]/\1,3/' "before/$entry-1-1.test.csv" > "rec/$entry-1-1.test.csv"
 must_not_report 'test.csv: is not a record file'
+sed -i 's/^samplings,.*/samplings,many/' rec/study.csv
+must_not_report 'rec/study.csv: is not a record file'
 rm rec/study.csv
 must_not_report 'rec/study.csv: no such file'
 

@@ -21,8 +21,8 @@
     X(weight_decay, "RATE", "0.01", "weight decay of matrices (biases, norms and scales: none, unless --trainer " \
       "decay_on=all)") \
     X(optimizer, "NAME", "adamw", "adamw or sgd") \
-    X(schedule, "NAME", "cosine", "learning rate schedule: constant, cosine, warmup_cosine, " \
-      "warmup_cosine_full_period or step") \
+    X(schedule, "NAME", "cosine", "learning rate schedule: constant, cosine, linear, " \
+      "warmup_cosine, warmup_linear, warmup_cosine_full_period or step") \
     X(warmup, "N", NULL, "steps in which the learning rate rises to --lr") \
     X(loss, "NAME", NULL, "loss function, see inspect --trainer; without it ce for one label per image, bce for " \
       "several") \
