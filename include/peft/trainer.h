@@ -34,8 +34,8 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * that each compiled graph may take, arena and scratch, else PEFT_E_UNSUPPORTED; 0: no limit), "compute" (f32).
  *
  * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
- * is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights, soft_ce
- * by the batch. "class_weights" multiply both terms of bce, "pos_weight" the positive term alone.
+ * is given its default. Weighted means are torch's by default: ce and focal are divided by the sum of the labels'
+ * weights, soft_ce by the batch. "class_weights" multiply both terms of bce, "pos_weight" the positive term alone.
  *
  * The feature cache. The operations before the first trained value (the frozen prefix) give the same values, called
  * features, each time that a sample is used. With "cache_features" > 0 they are computed one sample at a time and

@@ -38,6 +38,26 @@ static void softmax_ce_case(golden *g, const char *name)
 
 static void softmax_ce(golden *g) { golden_cases(g, ".loss", softmax_ce_case); }
 
+/* The metadata name the options of each case: {"default": {"alpha": .., "gamma": .., "eps": ..}, ..}. */
+static void focal_case(golden *g, const char *name)
+{
+    const pf_st_tensor *t = golden_find(g, "input.labels"), *x = golden_find(g, "input.logits");
+    const pk_real *logits = golden_real(g, "input.logits");
+    if (!t || !logits) return;
+    const int64_t rows = x->dim[0], classes = x->dim[1], *labels = golden_raw(g, t);
+    pk_real *grad = golden_memory(g, (size_t)(rows * classes) * sizeof *grad);
+    json_t *all = json_loads(pf_st_meta(g->file, "options"), 0, NULL), *o = json_object_get(all, name);
+    const pf_loss loss = { .focal_alpha = json_number_value(json_object_get(o, "alpha")),
+                           .focal_gamma = json_number_value(json_object_get(o, "gamma")),
+                           .focal_eps = json_number_value(json_object_get(o, "eps")) };
+    json_decref(all);
+    golden_loss(g, pf_loss_focal.evaluate(&loss, &(pf_loss_rows){ logits, classes, rows, classes, labels, NULL }, grad),
+                "expect.%s.loss", name);
+    golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
+}
+
+static void focal(golden *g) { golden_cases(g, ".loss", focal_case); }
+
 /* The kind of the targets and the options of the loss follow from words in the case's name: "soft", "sum", "weight",
  * "pos_weight". */
 static void bce_case(golden *g, const char *name)
@@ -101,8 +121,8 @@ static void pos_embed(golden *g)
 }
 
 static const struct method { const char *name; void (*run)(golden *g); } methods[] = {
-    { "attention", golden_attention }, { "bce", bce }, { "dft", golden_dft }, { "gelu", golden_gelu },
-    { "layernorm", golden_layernorm },
+    { "attention", golden_attention }, { "bce", bce }, { "dft", golden_dft }, { "focal", focal },
+    { "gelu", golden_gelu }, { "layernorm", golden_layernorm },
     { "metrics", golden_metrics }, { "optimizers", golden_optimizers }, { "pos_embed", pos_embed },
     { "preprocess", golden_preprocess }, { "resize", golden_resize }, { "schedules", schedules },
     { "softmax_ce", softmax_ce },

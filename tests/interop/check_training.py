@@ -41,7 +41,7 @@ def draw(rng):
     o = {"batch": 5, "lr": float(10 ** rng.uniform(-4, -2.5)), "accumulate": int(rng.choice([1, 1, 1, 3])),
          "optimizer": str(rng.choice(["adamw", "adamw", "sgd"])), "weight_decay": float(rng.choice([0, 0.05])),
          "schedule": str(rng.choice(["constant", "cosine", "warmup_cosine", "linear", "warmup_linear", "step"])),
-         "loss": str(rng.choice(["ce", "ce", "soft_ce", "bce", "bce_sum"])), "decay_on": str(rng.choice(["all", "matrices"]))}
+         "loss": str(rng.choice(["ce", "focal", "soft_ce", "bce", "bce_sum"])), "decay_on": str(rng.choice(["all", "matrices"]))}
     if o["schedule"] == "step":
         o.update(decay_every=7, decay=0.5)
     elif o["schedule"] != "constant":
@@ -59,13 +59,15 @@ def draw(rng):
         o["label_smoothing"] = 0.1
     if rng.random() < 0.5:
         o["class_weights"] = "1,0.5,2,1.5"
+    if o["loss"] == "focal":
+        o.update(focal_gamma=float(rng.choice([0.5, 2])), focal_eps=float(rng.choice([0, 1e-6])))
     if o["loss"].startswith("bce") and rng.random() < 0.5:
         o["pos_weight"] = "2,1,0.5,3"
     return method, adapter, o
 
 
 def labels_for(o, rng, n):
-    if o["loss"] == "ce":
+    if o["loss"] in ("ce", "focal"):
         return rng.integers(0, CLASSES, n)
     if o["loss"] == "soft_ce":
         return rng.dirichlet(np.ones(CLASSES), n).astype(np.float32)
@@ -80,6 +82,10 @@ def loss_of(o, logits, y):
     weight = torch.tensor(eval(f"[{o['class_weights']}]"), dtype=dtype) if "class_weights" in o else None
     if o["loss"] == "ce":
         return F.cross_entropy(logits, y, weight, label_smoothing=o.get("label_smoothing", 0))
+    if o["loss"] == "focal":
+        p = torch.softmax(logits, 1).gather(1, y[:, None])[:, 0] + o["focal_eps"]
+        w = torch.ones_like(p) if weight is None else weight[y]
+        return (w * (1 - p).clamp(min=0) ** o["focal_gamma"] * -p.log()).sum() / w.sum()
     if o["loss"] == "soft_ce":
         return F.cross_entropy(logits, y.to(dtype), weight, label_smoothing=o.get("label_smoothing", 0))
     pos = torch.tensor(eval(f"[{o['pos_weight']}]"), dtype=dtype) if "pos_weight" in o else None

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_loss.c -- the losses (ce, soft_ce, bce, bce_sum): values against closed forms, gradients of every row of
+ * test_loss.c -- the losses (ce, focal, soft_ce, bce, bce_sum): values against closed forms, gradients of every row of
  * losses.def against finite differences, class weights, label smoothing, entries without a label, huge logits. */
 #include "suite.h"
 #include <float.h>
@@ -270,6 +270,47 @@ START_TEST(huge_logits_stay_finite)
 }
 END_TEST
 
+static double focal(const pk_real *x, const int64_t *y, int64_t rows, const pf_loss *o, pk_real *grad)
+{
+    return pf_loss_focal.evaluate(o, &(pf_loss_rows){ x, 3, rows, 3, .labels = y }, grad);
+}
+
+/* Probability 1/3: (2/3)^gamma log 3 a row. gamma 0 is the cross entropy, also with class weights. */
+START_TEST(focal_loss_equals_closed_forms)
+{
+    const pk_real flat[2 * 3] = { 1, 1, 1, -4, -4, -4 }, mixed[3] = { 1, -2, 3 }, w[3] = { 1, 7, 3 };
+    const int64_t y[2] = { 0, 2 };
+    pk_real grad[6], expected[6];
+    const pf_loss usual = { .focal_alpha = 1, .focal_gamma = 2 };
+    ck_assert_double_eq_tol(focal(flat, y, 2, &usual, grad), 4.0 / 9 * log(3), 1e-14);
+    const pf_loss scaled = { .focal_alpha = 5, .focal_gamma = 2, .focal_eps = 1.0 / 6 };       /* p = 1/2 */
+    ck_assert_double_eq_tol(focal(flat, y, 2, &scaled, NULL), 5 * 0.25 * log(2), 1e-14);
+    const pf_loss entropy = { .focal_alpha = 1, .class_weights = w }, plain = { .class_weights = w };
+    ck_assert_double_eq_tol(focal(flat, y, 2, &entropy, grad), cross_entropy(flat, 3, y, 2, 3, &plain, expected),
+                            1e-14);
+    for (int i = 0; i < 6; i++) ck_assert_double_eq_tol((double)grad[i], (double)expected[i], 1e-7);
+    ck_assert_double_eq_tol(focal(mixed, y, 1, &entropy, NULL), cross_entropy(mixed, 3, y, 1, 3, &plain, NULL), 1e-14);
+}
+END_TEST
+
+/* Softmax of 1, of 0, and eps that lifts the probability above 1, with powers below and above 1. */
+START_TEST(focal_loss_stays_finite)
+{
+    const pk_real x[3 * 3] = { 3000, 0, -3000, -3000, 0, 3000, 40, 0, 0 };
+    const int64_t y[3] = { 0, 0, 0 };
+    const double gammas[] = { 0, 0.5, 1, 2, 100 };
+    for (size_t i = 0; i < sizeof gammas / sizeof *gammas; i++)
+        for (int with_eps = 0; with_eps < 2; with_eps++) {
+            const pf_loss o = { .focal_alpha = 1, .focal_gamma = gammas[i], .focal_eps = with_eps ? 1e-6 : 0 };
+            pk_real grad[9];
+            const double value = focal(x, y, 3, &o, grad);
+            ck_assert_double_eq_tol(value, (with_eps ? -log(1e-6) : 6000) / 3, 1e-2);
+            for (int k = 0; k < 9; k++) ck_assert(isfinite(grad[k]));
+            ck_assert_double_eq_tol((double)grad[3], with_eps ? 0 : -1.0 / 3, 1e-6);
+        }
+}
+END_TEST
+
 START_TEST(the_gradient_may_overwrite_the_logits)
 {
     pk_real grad[N];
@@ -282,5 +323,6 @@ END_TEST
 
 SUITE_MAIN("loss", cross_entropy_gradients, soft_cross_entropy_gradients, one_hot_targets_equal_class_labels,
            binary_cross_entropy_gradients, every_row_and_option_has_the_right_gradient,
-           entries_without_a_label_are_left_out, losses_equal_closed_forms, huge_logits_stay_finite,
+           entries_without_a_label_are_left_out, losses_equal_closed_forms, focal_loss_equals_closed_forms,
+           focal_loss_stays_finite, huge_logits_stay_finite,
            the_gradient_may_overwrite_the_logits)

@@ -61,6 +61,7 @@ static const bits_case bits_cases[] = {
       .trainer = TRAINER ",label_smoothing=0.1,class_weights=\"1,2,0.5\"" },
     { .name = "loss-soft", .method = { "bitfit" }, .trainer = TRAINER ",loss=soft_ce,weight_reduction=weights,"
       "class_weights=\"1,2,0.5\"" },
+    { .name = "loss-focal", .method = { "bitfit" }, .trainer = TRAINER ",loss=focal,focal_gamma=1.5,focal_eps=1e-6" },
     { .name = "loss-bce", .method = { "bitfit" }, .trainer = TRAINER ",loss=bce,pos_weight=\"1,3,2\"" },
     { .name = "loss-bce-sum", .method = { "bitfit" }, .trainer = TRAINER ",loss=bce_sum,class_weights=\"1,2,0.5\"" },
     /* optimisers and schedules */

@@ -14,7 +14,7 @@ const pf_opt pf_trainer_options[] = {
 #define PF_LOSS_LIST(name, help) { #name, 's', "", 0, 0, help },
 #include "core/graph/loss/losses.def"
     { "weight_reduction", 's', "auto", 0, 0, "what the loss is divided by where there are class_weights: weights (the "
-      "sum of the labels' weights), batch, or auto (weights for ce, batch for soft_ce)" },
+      "sum of the labels' weights), batch, or auto (weights for ce and focal, batch for soft_ce)" },
     { "optimizer", 's', "adamw", 0, 0, "rule of the updates: adamw or sgd" },
     { "lr", 'f', "1e-3", 0, PF_LR_MAX, "learning rate, before schedule and groups" },
     { "weight_decay", 'f', "0", 0, 1e6, "decoupled weight decay of the tensors that decay_on names; see "
