@@ -195,6 +195,20 @@ static pf_val case_frame(lab *l, int v)
     return peft_sys_frame(&l->g, up, down, left, right);
 }
 
+/* v 0: the block around frequency 0; 1: one beside it; 2: every frequency; 3: two blocks, one after the other */
+static pf_val case_frequencies(lab *l, int v)
+{
+    if (v == 3) {
+        pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(1, 1, 4, 4));
+        pf_val once = peft_sys_scale_frequencies(&l->g, x, lab_leaf_as(l, dense(l), PEFT_DIMS(1, 2, 2)), -1);
+        return peft_sys_scale_frequencies(&l->g, peft_sys_mul(&l->g, once, x), lab_leaf_as(l, dense(l),
+                                          PEFT_DIMS(1, 3, 3)), -1);
+    }
+    const int64_t block[] = { 3, 2, 5 }, first[] = { -1, -2, 0 };
+    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 2, 5, 5));
+    return peft_sys_scale_frequencies(&l->g, x, lab_leaf_as(l, dense(l), PEFT_DIMS(2, block[v], block[v])), first[v]);
+}
+
 /* The graph of DoRA, in which the norm of each row counts as a constant: m are the magnitudes. v 1: w is trained. */
 static pf_val case_row_scale(lab *l, int v)
 {
@@ -356,6 +370,7 @@ static const op_case op_cases[] = {
     { "row_max", &pf_op_row_max, case_mul_rows, 7 },
     { "random_rows", &pf_op_random_rows, case_mul_rows, 8 },
     { "frame", &pf_op_frame, case_frame, 2 },
+    { "frequencies", &pf_op_frequencies, case_frequencies, 4 },
     { "row_scale", &pf_op_row_scale, case_row_scale, 2 },
     { "half weights", &pf_op_widen, case_half, 2 },
     { "attention_mass", &pf_op_attention_mass, case_selection, 3 },

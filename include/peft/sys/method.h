@@ -309,6 +309,11 @@ PEFT_API void     peft_sys_set_value(peft_build *b, const char *name, peft_val x
 PEFT_API peft_val peft_sys_value(peft_build *b, const char *name);
 /* the four edges of an image, as a frame [3,s,s] that is 0 inside */
 PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);
+/* Multiplies frequencies of the images [b,c,s,s] by real numbers: factors [c,n,n] belong to the frequencies first ..
+ * first + n - 1 of the 2-D discrete Fourier transform, down and across (-1 is s - 1, as usual). The result is the real
+ * part of the inverse transform, in which the factors of k and -k act as their mean. first = -(n / 2) with odd n is the
+ * block around the mean of the image. */
+PEFT_API peft_val peft_sys_scale_frequencies(peft_build *b, peft_val images, peft_val factors, int64_t first);
 /* 1 / L2 norm of each row of w + s * lora_b lora_a; no gradient */
 PEFT_API peft_val peft_sys_inverse_row_norms(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
 /* bilinear with antialiasing; no gradient */

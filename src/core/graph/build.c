@@ -182,6 +182,11 @@ pf_val peft_sys_frame(peft_build *g, pf_val up, pf_val down, pf_val left, pf_val
     return EMIT(g, &pf_op_frame, NULL, up, down, left, right);
 }
 
+pf_val peft_sys_scale_frequencies(peft_build *g, pf_val images, pf_val factors, int64_t first)
+{
+    return EMIT(g, &pf_op_frequencies, &(pf_attr){ .i = { first } }, images, factors);
+}
+
 pf_val peft_sys_inverse_row_norms(peft_build *g, pf_val w, pf_val a, pf_val b, double s)
 {
     return EMIT(g, &pf_op_row_scale, &(pf_attr){ .f = { s } }, w, a, b);

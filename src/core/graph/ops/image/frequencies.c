@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * frequencies.c -- multiplies a block of each channel's spectrum by real factors: the amplitude prompt of VPTTA (Chen et
+ * al., CVPR 2024). Amplitudes are scaled, phases stay. With F the 2-D discrete Fourier transform of a channel x of S x S
+ * pixels, k = (ky, kx) the frequencies of the block, P their factors and r = (row, column) a pixel:
+ *
+ *     y(r) = x(r) + sum over k of (P(k) - 1) Re(F(k) e^(2 pi i k.r / S)) / S^2
+ *
+ * which is the real part of the inverse transform. So y is linear in x and in P; with P = 1 it has the bits of x. As
+ * the map from x to y is symmetric, it is its own backward pass. Only the block's frequencies are computed. */
+#include "core/graph/ops/image/frequencies.h"
+#include <math.h>
+#include "core/graph/op.h"
+
+/* The waves e^(-2 pi i k x / side) of one frequency k for x = 0, 1, ..: an index of the table and its step. */
+typedef struct { const pf_complex *table; int64_t at, step, side; } wave;
+
+static wave wave_of(const pf_spectrum_memory *m, int64_t k)
+{
+    return (wave){ m->table, 0, (k % m->side + m->side) % m->side, m->side };
+}
+static pf_complex next_value(wave *w)
+{
+    const pf_complex value = w->table[w->at];
+    w->at += w->step;
+    if (w->at >= w->side) w->at -= w->side;
+    return value;
+}
+
+size_t pf_spectrum_bytes(int64_t side, int64_t block)
+{
+    return (size_t)(side + block * side) * sizeof(pf_complex);
+}
+
+pf_spectrum_memory pf_spectrum_memory_at(void *memory, int64_t side, int64_t block, int64_t first)
+{
+    pf_spectrum_memory m = { side, block, first, memory, (pf_complex *)memory + side };
+    for (int64_t i = 0; i < side; i++) {
+        const double angle = -2 * 3.14159265358979323846 * (double)i / (double)side;
+        m.table[i] = (pf_complex){ cos(angle), sin(angle) };
+    }
+    return m;
+}
+
+void pf_spectrum_of(const pf_spectrum_memory *m, const pk_real *pixels, pf_complex *out)
+{
+    for (int64_t y = 0; y < m->side; y++)
+        for (int64_t k = 0; k < m->block; k++) {
+            wave w = wave_of(m, m->first + k);
+            pf_complex sum = { 0, 0 };
+            for (int64_t x = 0; x < m->side; x++) {
+                const pf_complex e = next_value(&w);
+                sum.re += (double)pixels[y * m->side + x] * e.re;
+                sum.im += (double)pixels[y * m->side + x] * e.im;
+            }
+            m->lines[k * m->side + y] = sum;
+        }
+    for (int64_t i = 0; i < m->block * m->block; i++) {
+        const pf_complex *line = m->lines + i % m->block * m->side;
+        wave w = wave_of(m, m->first + i / m->block);
+        pf_complex sum = { 0, 0 };
+        for (int64_t y = 0; y < m->side; y++) {
+            const pf_complex e = next_value(&w);
+            sum.re += line[y].re * e.re - line[y].im * e.im;
+            sum.im += line[y].re * e.im + line[y].im * e.re;
+        }
+        out[i] = sum;
+    }
+}
+
+/* A node: images [batch, channels, side, side] and factors [channels, block, block]. */
+typedef struct { const pf_run *r; const pf_node *n; int64_t batch, channels, side, block, first; } job;
+
+/* Scratch memory of one thread: two spectra [block, block] and a row of pixels [side]. */
+typedef struct { pf_spectrum_memory m; pf_complex *spectrum, *other; double *row; } memory;
+
+static job job_of(const pf_run *r, const pf_node *n, pf_val images, int64_t block)
+{
+    const pf_shape *s = &pf_v(r->g, images)->shape;
+    return (job){ r, n, s->dim[0], s->dim[1], s->dim[3], block, n->attr.i[0] };
+}
+
+static size_t worker_bytes(const job *j)
+{
+    return pf_align_up(pf_spectrum_bytes(j->side, j->block) + 2 * (size_t)(j->block * j->block) * sizeof(pf_complex)
+                       + (size_t)j->side * sizeof(double));
+}
+
+static memory memory_of(const job *j, int worker)
+{
+    char *at = (char *)j->r->scratch + (size_t)worker * worker_bytes(j);
+    memory m = { .m = pf_spectrum_memory_at(at, j->side, j->block, j->first) };
+    m.spectrum = (pf_complex *)(void *)(at + pf_spectrum_bytes(j->side, j->block));
+    m.other = m.spectrum + j->block * j->block;
+    m.row = (double *)(m.other + j->block * j->block);
+    return m;
+}
+
+/* Writes y = x + the real part of the inverse transform of `change` [block, block]; that uses the conjugate waves. */
+static void add_inverse(const memory *memory, const pf_complex *change, const pk_real *x, pk_real *y)
+{
+    const pf_spectrum_memory *m = &memory->m;
+    const int64_t side = m->side, block = m->block;
+    memset(m->lines, 0, (size_t)(block * side) * sizeof *m->lines);
+    for (int64_t i = 0; i < block * block; i++) {                     /* frequency (i / block, i % block) */
+        pf_complex *line = m->lines + i % block * side;
+        wave w = wave_of(m, m->first + i / block);
+        for (int64_t row = 0; row < side; row++) {
+            const pf_complex e = next_value(&w);
+            line[row].re += change[i].re * e.re + change[i].im * e.im;
+            line[row].im += change[i].im * e.re - change[i].re * e.im;
+        }
+    }
+    for (int64_t row = 0; row < side; row++) {
+        double *sum = memory->row;
+        for (int64_t column = 0; column < side; column++) sum[column] = (double)x[row * side + column];
+        for (int64_t k = 0; k < block; k++) {
+            const pf_complex c = m->lines[k * side + row];
+            wave w = wave_of(m, m->first + k);
+            for (int64_t column = 0; column < side; column++) {
+                const pf_complex e = next_value(&w);
+                sum[column] += c.re * e.re + c.im * e.im;
+            }
+        }
+        for (int64_t column = 0; column < side; column++) y[row * side + column] = (pk_real)sum[column];
+    }
+}
+
+/* in: images [b,c,s,s], factors [c,n,n]; attr i[0]: the first frequency; out: images */
+static bool infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape *x = &pf_v(g, n->in[0])->shape, *p = &pf_v(g, n->in[1])->shape;
+    if (x->ndim != 4 || p->ndim != 3 || x->dim[2] != x->dim[3] || p->dim[0] != x->dim[1] || p->dim[1] != p->dim[2]
+        || p->dim[1] > x->dim[2])
+        return pf_bad_shape(g, n, "images [b, c, s, s] and factors [c, n, n] with n <= s");
+    return pf_output_like(g, n, 0, n->in[0]);
+}
+
+static job forward_job(const pf_run *r, const pf_node *n)
+{
+    return job_of(r, n, n->in[0], pf_v(r->g, n->in[1])->shape.dim[1]);
+}
+static size_t scratch(const pf_run *r, const pf_node *n)
+{
+    const job j = forward_job(r, n);
+    return worker_bytes(&j) * (size_t)r->threads;
+}
+
+static void run_plane(void *arg, int64_t plane, int worker)
+{
+    const job *j = arg;
+    const memory m = memory_of(j, worker);
+    const int64_t area = j->side * j->side, values = j->block * j->block;
+    const pk_real *x = j->r->ptr[j->n->in[0].id] + plane * area;
+    const pk_real *factor = j->r->ptr[j->n->in[1].id] + plane % j->channels * values;
+    pf_spectrum_of(&m.m, x, m.spectrum);
+    for (int64_t i = 0; i < values; i++) {
+        const double f = ((double)factor[i] - 1) / (double)area;
+        m.spectrum[i] = (pf_complex){ f * m.spectrum[i].re, f * m.spectrum[i].im };
+    }
+    add_inverse(&m, m.spectrum, x, j->r->ptr[j->n->out[0].id] + plane * area);
+}
+static void run(const pf_run *r, const pf_node *n)
+{
+    job j = forward_job(r, n);
+    pk_pool_run(r->pool, j.batch * j.channels, run_plane, &j);
+}
+
+static void grad(pf_grads *gr, const pf_node *n)
+{
+    const pf_val d = pf_grad_of(gr, n->out[0]);
+    const pf_attr a = { .i = { n->attr.i[0] }, .shape = pf_v(gr->g, n->in[1])->shape };
+    if (pf_grad_wanted(gr, n->in[0]))
+        pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_frequencies, &n->attr, d, n->in[1]));
+    if (pf_grad_wanted(gr, n->in[1]))
+        pf_grad_add(gr, n->in[1], PF_EMIT_BACKWARD(gr, &pf_op_frequencies_dp, &a, d, n->in[0]));
+}
+const pf_op pf_op_frequencies = { .name = "frequencies",
+    .infer = infer, .grad = grad, .scratch_bytes = scratch, .run = run };
+
+/* in: d and images [b,c,s,s]; attr i[0]: the first frequency, shape: of the factors; out: their gradient, which is
+ * Re(F(k) conj(D(k))) / S^2 summed over the batch, D the transform of d */
+static bool dp_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
+static job dp_job(const pf_run *r, const pf_node *n)
+{
+    return job_of(r, n, n->in[1], n->attr.shape.dim[1]);
+}
+static size_t dp_scratch(const pf_run *r, const pf_node *n)
+{
+    const job j = dp_job(r, n);
+    return worker_bytes(&j) * (size_t)r->threads;
+}
+
+static void dp_channel(void *arg, int64_t channel, int worker)
+{
+    const job *j = arg;
+    const memory m = memory_of(j, worker);
+    const int64_t area = j->side * j->side, values = j->block * j->block;
+    pk_real *out = j->r->ptr[j->n->out[0].id] + channel * values;
+    for (int64_t i = 0; i < values; i++) out[i] = 0;
+    for (int64_t b = 0; b < j->batch; b++) {
+        const int64_t plane = b * j->channels + channel;
+        pf_spectrum_of(&m.m, j->r->ptr[j->n->in[0].id] + plane * area, m.other);
+        pf_spectrum_of(&m.m, j->r->ptr[j->n->in[1].id] + plane * area, m.spectrum);
+        for (int64_t i = 0; i < values; i++)
+            out[i] += (pk_real)((m.spectrum[i].re * m.other[i].re + m.spectrum[i].im * m.other[i].im) / (double)area);
+    }
+}
+static void dp_run(const pf_run *r, const pf_node *n)
+{
+    job j = dp_job(r, n);
+    pk_pool_run(r->pool, j.channels, dp_channel, &j);
+}
+const pf_op pf_op_frequencies_dp = { .name = "frequencies_dp",
+    .infer = dp_infer, .scratch_bytes = dp_scratch, .run = dp_run };
