@@ -19,7 +19,9 @@
     X(images, "N", "60", "pictures per class, 1 to 9999") \
     X(side, "N", "96", "width and height in pixels, 16 to 1024") \
     X(seed, "N", "1", "seed of the random numbers; equal seeds give equal pictures") \
-    X(difficulty, "X", "1", "how much the classes overlap, 0 (hardly) to 4; docs/phantoms.md describes 1")
+    X(difficulty, "X", "1", "how much the classes overlap, 0 (hardly) to 4; docs/phantoms.md describes 1") \
+    X(shift, "X", "0", "how much the scanner differs from the reference, 0 (not at all) to 3: contrast, uneven gain, " \
+      "noise, blur")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
@@ -78,7 +80,8 @@ static void write_readme(const char *folder, char *path, size_t size)
                "They are not medical images and must not be used as such: not for diagnosis or teaching, nor to train\n"
                "or judge anything meant for patients. They serve to try out software.\n\n"
                "Made by\n    phantom --out DIR");
-    for (int i = out + 1; i < flags; i++) fprintf(f, " --%s %s", given[i].name, given[i].value);
+    for (int i = out + 1; i < flags; i++)
+        if (i != shift || given[i].source != FROM_DEFAULT) fprintf(f, " --%s %s", given[i].name, given[i].value);
     fprintf(f, "\nof libpeft %s; its docs/phantoms.md describes the model.\n", peft_version_string());
     const bool bad = ferror(f);
     if (fclose(f) || bad) fail("%s: cannot be written; the disk may be full", path);
@@ -92,7 +95,7 @@ int main(int argc, char **argv)
     if (!given[out].value) fail("--out is required; see --help");
     int64_t n = integer_within(images, 1, 9999), pixels = integer_within(side, 16, 1024), area = pixels * pixels;
     uint64_t first_seed = (uint64_t)flag_integer(&given[seed]);
-    double overlap = number_within(difficulty, 0, 4);
+    double overlap = number_within(difficulty, 0, 4), scanner_shift = number_within(shift, 0, 3);
     size_t path_size = strlen(given[out].value) + 64;
     char *path = check_alloc(malloc(path_size));
     double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));     /* 4 for scan_tissue, 2 for the tissue */
@@ -109,9 +112,10 @@ int main(int argc, char **argv)
         make_folder(path);
         for (int64_t i = 0; i < n; i++) {
             stream speckle = make_stream(STREAM_SPECKLE, first_seed, c, i);
+            const scanner device = make_scanner(scanner_shift, first_seed, c, i);
             peft_image *im;
             make_tissue(&t, first_seed, c, i, overlap);
-            scan_tissue(&t, &speckle, work, grey);
+            scan_tissue(&t, &device, &speckle, work, grey);
             must(peft_image_from_buffer(ctx, grey, pixels, pixels, channels, bits, rows_without_gaps, &im));
             snprintf(path, path_size, "%s/%s/%04lld.png", given[out].value, phantom_class[c], (long long)i);
             must(peft_image_save_png(im, path));

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * phantom.h -- functions shared by the files of the phantom generator: random numbers, the tissue model, and the
- * simulated scan.
+ * phantom.h -- functions shared by the files of the phantom generator: smooth random fields, the tissue model, and
+ * the simulated scan.
  *
  * Positions are fractions of the picture's side: u to the right from 0 to 1, v downward from 0 (the probe) to 1. The
  * anatomy does not depend on the number of pixels, so a phantom differs between values of --side only in its speckle.
  * Echo levels are in decibels; glandular tissue has 0. */
 #ifndef PHANTOM_H
 #define PHANTOM_H
+#include "common/corruption/random.h"
 #include <stdint.h>
 
-/* A stream of random numbers (splitmix64), determined by purpose, seed, class and index of the picture. */
-typedef struct stream { uint64_t state; } stream;
-enum { STREAM_TRAITS = 1, STREAM_TEXTURE, STREAM_SPECKLE };   /* purposes */
+enum { STREAM_TRAITS = 1, STREAM_TEXTURE, STREAM_SPECKLE, STREAM_SCANNER };   /* purposes of streams (random.h) */
 
-stream make_stream(int purpose, uint64_t seed, int64_t class, int64_t index);
-uint64_t next_word(stream *s);
-double next_between(stream *s, double low, double high);      /* uniform in [low, high) */
-void next_normals(stream *s, double pair[2]);                 /* two standard normal numbers */
 /* Value at (x, y) of a smooth random field (gradient noise) selected by key. Its features are about 1 wide; mean 0,
  * standard deviation 0.28, rarely beyond +-1. */
 double smooth_noise(uint64_t key, double x, double y);
@@ -31,6 +26,12 @@ extern const char *const phantom_class[PHANTOM_CLASSES];
 /* Fills t with the index-th random anatomy of a class. difficulty scales how much traits vary around the class's
  * mean. */
 void make_tissue(tissue *t, uint64_t seed, int64_t class, int64_t index, double difficulty);
+/* Properties of a scanner. range: decibels between grey 0 and grey 255; noise_level: of the receiver at v = 0, in dB;
+ * blur: factor of the point spread function's widths; bias: standard deviation of a smooth gain error over the picture
+ * that bias_key selects, in dB. */
+typedef struct scanner { double range, noise_level, blur, bias; uint64_t bias_key; } scanner;
+/* The scanner that differs by `shift` from the reference (0); its gain error is that of one picture. */
+scanner make_scanner(double shift, uint64_t seed, int64_t class, int64_t index);
 /* Simulates the scan of t: fills grey [side, side]. work: scratch memory for 4 * side * side values. */
-void scan_tissue(const tissue *t, stream *s, double *work, uint8_t *grey);
+void scan_tissue(const tissue *t, const scanner *c, stream *s, double *work, uint8_t *grey);
 #endif

@@ -30,6 +30,7 @@ refused 'expected 16 to 1024' --out no --side 15
 refused 'expected 16 to 1024' --out no --side 1025
 refused 'whole number' --out no --seed -1
 for difficulty in -0.1 4.1 nan 1x ''; do refused 'number from 0 to 4' --out no --difficulty "$difficulty"; done
+for shift in -1 3.1 x; do refused 'number from 0 to 3' --out no --shift "$shift"; done
 refused 'is not an option' --out no more
 refused 'No such file' --out no/folder
 [ ! -e no ] || fail "a refused command left a folder"
@@ -41,6 +42,16 @@ diff -r one again || fail "equal commands made different folders"
 [ "$(ls one | tr '\n' ' ')" = 'README.txt benign-like malignant-like normal-like ' ] || fail "unexpected folders"
 grep -q 'not medical images' one/README.txt
 grep -q 'phantom --out DIR --images 3 --side 40 --seed 5 --difficulty 1$' one/README.txt
+
+"$phantom" --out shift0 --images 3 --side 40 --seed 5 --shift 0 > /dev/null
+"$phantom" --out shift1 --images 3 --side 40 --seed 5 --shift 1 > /dev/null
+"$phantom" --out shift1-many --images 4 --side 40 --seed 5 --shift 1 > /dev/null
+for image in benign-like/0002 malignant-like/0000 normal-like/0001; do
+    cmp one/$image.png shift0/$image.png || fail "shift 0 is not the reference scanner"
+    cmp shift1/$image.png shift1-many/$image.png || fail "a shifted picture depends on the number of pictures"
+    if cmp -s one/$image.png shift1/$image.png; then fail "the shift changes nothing"; fi
+done
+grep -q -- '--difficulty 1 --shift 1$' shift1/README.txt
 
 "$phantom" --out many --images 12 --side 40 --seed 5 > /dev/null
 "$phantom" --out other --images 3 --side 40 --seed 6 > /dev/null
