@@ -34,9 +34,10 @@ size_t pf_spectrum_bytes(int64_t side, int64_t block)
 pf_spectrum_memory pf_spectrum_memory_at(void *memory, int64_t side, int64_t block, int64_t first)
 {
     pf_spectrum_memory m = { side, block, first, memory, (pf_complex *)memory + side };
-    for (int64_t i = 0; i < side; i++) {
+    for (int64_t i = 0; i < side; i++) {       /* the second half from the first: F(-k) is exactly the conjugate of F(k) */
         const double angle = -2 * 3.14159265358979323846 * (double)i / (double)side;
-        m.table[i] = (pf_complex){ cos(angle), sin(angle) };
+        if (2 * i <= side) m.table[i] = (pf_complex){ cos(angle), sin(angle) };
+        else m.table[i] = (pf_complex){ m.table[side - i].re, -m.table[side - i].im };
     }
     return m;
 }
