@@ -86,7 +86,7 @@ static void pixelate(planes *p, double s)
 }
 
 static const struct { void (*apply)(planes *p, double s); double strength[CORRUPTION_STRENGTHS]; } rows[CORRUPTIONS] = {
-    { gaussian_noise, { 0.04, 0.08, 0.12 } }, { gaussian_blur, { 0.6, 0.9, 1.2 } }, { contrast, { 0.5, 0.3, 0.2 } },
+    { gaussian_noise, { 0.04, 0.08, 0.12 } }, { gaussian_blur, { 0.6, 0.9, 1.2 } }, { contrast, { 0.75, 0.6, 0.45 } },
     { brightness, { 0.15, 0.3, 0.45 } }, { pixelate, { 0.7, 0.55, 0.4 } } };
 const char *const corruption_name[CORRUPTIONS] = {
     "gaussian_noise", "gaussian_blur", "contrast", "brightness", "pixelate" };

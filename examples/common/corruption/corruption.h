@@ -8,7 +8,7 @@
  *
  *     gaussian_noise  x + s N(0, 1)                                      s = 0.04, 0.08, 0.12
  *     gaussian_blur   convolved with a Gaussian of sigma s pixels        s = 0.6, 0.9, 1.2
- *     contrast        m + s (x - m), m the mean of the picture           s = 0.5, 0.3, 0.2
+ *     contrast        m + s (x - m), m the mean of the picture           s = 0.75, 0.6, 0.45
  *     brightness      x + s                                              s = 0.15, 0.3, 0.45
  *     pixelate        means of blocks, sides cut into s * side parts     s = 0.7, 0.55, 0.4 */
 #ifndef CORRUPTION_H

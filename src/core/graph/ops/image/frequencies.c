@@ -74,10 +74,12 @@ typedef struct { const pf_run *r; const pf_node *n; int64_t batch, channels, sid
 /* Scratch memory of one thread: two spectra [block, block] and a row of pixels [side]. */
 typedef struct { pf_spectrum_memory m; pf_complex *spectrum, *other; double *row; } memory;
 
-static job job_of(const pf_run *r, const pf_node *n, pf_val images, int64_t block)
+/* n: a node of frequencies or frequencies_dp */
+static job job_of(const pf_run *r, const pf_node *n)
 {
-    const pf_shape *s = &pf_v(r->g, images)->shape;
-    return (job){ r, n, s->dim[0], s->dim[1], s->dim[3], block, n->attr.i[0] };
+    const bool dp = n->op == &pf_op_frequencies_dp;
+    const pf_shape *s = &pf_v(r->g, n->in[0])->shape, *factors = dp ? &n->attr.shape : &pf_v(r->g, n->in[1])->shape;
+    return (job){ r, n, s->dim[0], s->dim[1], s->dim[3], factors->dim[1], n->attr.i[0] };
 }
 
 static size_t worker_bytes(const job *j)
@@ -136,13 +138,9 @@ static bool infer(pf_graph *g, pf_node *n)
     return pf_output_like(g, n, 0, n->in[0]);
 }
 
-static job forward_job(const pf_run *r, const pf_node *n)
-{
-    return job_of(r, n, n->in[0], pf_v(r->g, n->in[1])->shape.dim[1]);
-}
 static size_t scratch(const pf_run *r, const pf_node *n)
 {
-    const job j = forward_job(r, n);
+    const job j = job_of(r, n);
     return worker_bytes(&j) * (size_t)r->threads;
 }
 
@@ -162,7 +160,7 @@ static void run_plane(void *arg, int64_t plane, int worker)
 }
 static void run(const pf_run *r, const pf_node *n)
 {
-    job j = forward_job(r, n);
+    job j = job_of(r, n);
     pk_pool_run(r->pool, j.batch * j.channels, run_plane, &j);
 }
 
@@ -181,15 +179,6 @@ const pf_op pf_op_frequencies = { .name = "frequencies",
 /* in: d and images [b,c,s,s]; attr i[0]: the first frequency, shape: of the factors; out: their gradient, which is
  * Re(F(k) conj(D(k))) / S^2 summed over the batch, D the transform of d */
 static bool dp_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
-static job dp_job(const pf_run *r, const pf_node *n)
-{
-    return job_of(r, n, n->in[1], n->attr.shape.dim[1]);
-}
-static size_t dp_scratch(const pf_run *r, const pf_node *n)
-{
-    const job j = dp_job(r, n);
-    return worker_bytes(&j) * (size_t)r->threads;
-}
 
 static void dp_channel(void *arg, int64_t channel, int worker)
 {
@@ -208,8 +197,8 @@ static void dp_channel(void *arg, int64_t channel, int worker)
 }
 static void dp_run(const pf_run *r, const pf_node *n)
 {
-    job j = dp_job(r, n);
+    job j = job_of(r, n);
     pk_pool_run(r->pool, j.channels, dp_channel, &j);
 }
 const pf_op pf_op_frequencies_dp = { .name = "frequencies_dp",
-    .infer = dp_infer, .scratch_bytes = dp_scratch, .run = dp_run };
+    .infer = dp_infer, .scratch_bytes = scratch, .run = dp_run };

@@ -70,7 +70,7 @@ START_TEST(corruptions_follow_their_formulas)
     for (int i = 0; i < SAMPLES; i++) ck_assert_int_eq(out[i], pixels[i] + 38);
     for (int i = 0; i < SAMPLES; i++) mean += pixels[i] / (double)SAMPLES;
     corrupt(pixels, CONTRAST, 1, 1, 0, out);
-    for (int i = 0; i < SAMPLES; i++) ck_assert_double_le(fabs(out[i] - (mean + 0.5 * (pixels[i] - mean))), 0.51);
+    for (int i = 0; i < SAMPLES; i++) ck_assert_double_le(fabs(out[i] - (mean + 0.75 * (pixels[i] - mean))), 0.51);
     corrupt(pixels, NOISE, 2, 1, 0, out);
     for (int i = 0; i < SAMPLES; i++) {
         sum += out[i] - pixels[i];
