@@ -23,8 +23,8 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     const prefix *m = state;
     peft_val keys_values = peft_sys_select(b, peft_sys_param(b, m->prefix), s->layer);      /* [2,heads,n,head_width] */
     enum { KEYS, VALUES };                                   /* along the first extent */
-    s->xk = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, KEYS));
-    s->xv = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, VALUES));
+    peft_sys_add_keys(b, s, peft_sys_merge_heads(b, peft_sys_select(b, keys_values, KEYS)),
+                      peft_sys_merge_heads(b, peft_sys_select(b, keys_values, VALUES)));
 }
 
 const peft_method pf_method_prefix = {

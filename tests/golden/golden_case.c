@@ -94,6 +94,13 @@ static peft_status without_dropout(peft_options *o, const char *method, json_t *
     return PEFT_OK;
 }
 
+/* Sets the options of masks to "trained": the values come from the file (golden_set_start). */
+static peft_status train_masks(peft_options *o)
+{
+    RETURN_ON(peft_options_set_string(o, "mask_tokens", "trained"));
+    return peft_options_set_string(o, "mask_pieces", "trained");
+}
+
 /* The metadata name one method and its options, or several ("ept+lora") with an object of options for each. */
 static peft_status attach_methods(golden_case *c)
 {
@@ -108,6 +115,7 @@ static peft_status attach_methods(golden_case *c)
         json_t *given = several ? json_object_get(all, name) : all;
         RETURN_ON(options_of(c->ctx, given, &o));
         RETURN_ON(without_dropout(o, name, given));
+        if (c->train_masks) RETURN_ON(train_masks(o));
         if (pf_st_find(c->file, "input.images_fine")) RETURN_ON(peft_options_set_string(o, "side_input", "given"));
         peft_status s = peft_adapter_create(c->backbone, name, o, &a);
         peft_options_free(o);
@@ -148,11 +156,21 @@ void golden_close(golden_case *c)
     c->backbone = NULL;
 }
 
-/* Sets every parameter from init.<name> and every buffer from init.buffer.<name>. A missing or unused one is an
- * error. */
-peft_status golden_set_start(golden_case *c)
+/* The tensor of the file that holds the start of a parameter, init.<name>, or of a buffer, init.buffer.<name>. Masks,
+ * trained or fixed, are const.<name>. */
+static const pf_st_tensor *start_of(const golden_case *c, const char *in_model, bool param)
 {
     char name[200];
+    snprintf(name, sizeof name, "const.%s", in_model);
+    const pf_st_tensor *mask = pf_st_find(c->file, name);
+    snprintf(name, sizeof name, "init.%s%s", param ? "" : "buffer.", in_model);
+    return mask ? mask : pf_st_find(c->file, name);
+}
+
+/* Sets every parameter and every buffer to its start in the file; a fixed mask has its values from the options. A
+ * missing or unused tensor is an error. */
+peft_status golden_set_start(golden_case *c)
+{
     size_t used = 0;
     for (size_t i = 0; i < peft_model_param_count(c->model) + peft_model_buffer_count(c->model); i++) {
         bool param = i < peft_model_param_count(c->model);
@@ -160,12 +178,12 @@ peft_status golden_set_start(golden_case *c)
                                      : peft_model_buffer_name(c->model, i - peft_model_param_count(c->model));
         peft_tensor *t = param ? peft_param_value(peft_model_param(c->model, i))
                                : peft_model_find_buffer(c->model, in_model);
-        snprintf(name, sizeof name, "init.%s%s", param ? "" : "buffer.", in_model);
-        const pf_st_tensor *from = pf_st_find(c->file, name);
+        const pf_st_tensor *from = start_of(c, in_model, param);
         if (!from || from->bytes / sizeof(float) != (size_t)peft_tensor_count(t))
-            return pf_fail(PEFT_E_FORMAT, "%s: absent or of another size", name);
+            return pf_fail(PEFT_E_FORMAT, "init.%s: absent or of another size", in_model);
+        if (!param && !strncmp(from->name, "const.", 6)) continue;
         pf_to_real(peft_tensor_data(t), from->data, from->type, peft_tensor_count(t));
-        used++;
+        used += !strncmp(from->name, "init.", 5);
     }
     size_t in_file = 0;
     for (size_t i = 0; i < pf_st_count(c->file); i++) in_file += !strncmp(pf_st_at(c->file, i)->name, "init.", 5);

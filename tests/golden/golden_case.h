@@ -15,6 +15,7 @@ typedef struct golden_case {
     peft_backbone *backbone;
     peft_model *model;
     peft_trainer *trainer;
+    bool train_masks;                    /* masks are trained, whatever the metadata say */
 } golden_case;
 
 bool        golden_has_methods(const golden_case *c);                /* the library has all methods of the case */

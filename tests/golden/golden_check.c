@@ -210,6 +210,11 @@ static peft_status training(check *k)
     }
     for (size_t i = 0; i < peft_model_buffer_count(c->model); i++) {
         const char *buffer = peft_model_buffer_name(c->model, i);
+        snprintf(name, sizeof name, "const.%s", buffer);
+        if (pf_st_find(c->file, name)) {                 /* a mask: training does not change it */
+            compare(k, AFTER_STEPS, name, peft_tensor_cdata(peft_model_find_buffer(c->model, buffer)), step_limit);
+            continue;
+        }
         snprintf(name, sizeof name, "buffer.%s", buffer);
         compare_step(k, name, peft_tensor_cdata(peft_model_find_buffer(c->model, buffer)), EVERY_ELEMENT);
     }
@@ -228,6 +233,38 @@ static peft_status training(check *k)
     free(label_memory);
     free(side_memory);
     return PEFT_OK;
+}
+
+/* Compares the gradients of masks, if the file has some: in a model that trains them. */
+static peft_status mask_gradients(check *k)
+{
+    golden_case *c = &k->c;
+    const pf_st_tensor *in = pf_st_find(c->file, "input.images"), *given = pf_st_find(c->file, "input.labels");
+    if (!pf_st_find(c->file, "expect.aux.grad.prompt_soft_tokens_mask_cls_token")) return PEFT_OK;
+    golden_close(c);
+    c->train_masks = true;
+    PF_TRY(golden_open(c, "backbone"));
+    PF_TRY(golden_set_start(c));
+    PF_TRY(golden_make_trainer(c));
+    pk_real *image_memory = malloc((size_t)pf_dims_count(in->ndim, in->dim) * sizeof *image_memory);
+    int64_t *label_memory = malloc(given->bytes);
+    peft_tensor images = view_of(c->ctx, in, image_memory, PF_REAL),
+                labels = view_of(c->ctx, given, label_memory, PEFT_I64);
+    char name[240];
+    const peft_status s = peft_trainer_backward(c->trainer, &images, &labels, NULL);
+    size_t masks = 0;
+    for (size_t i = 0; !s && i < peft_model_param_count(c->model); i++) {
+        const peft_param *p = peft_model_param(c->model, i);
+        snprintf(name, sizeof name, "expect.grad.%s", peft_param_name(p));
+        if (strstr(peft_param_name(p), "_mask_")) {
+            masks++;
+            snprintf(name, sizeof name, "expect.aux.grad.%s", peft_param_name(p));
+        }
+        compare(k, GRADIENTS, name, peft_tensor_cdata(peft_param_grad(p)), gradient_limit);
+    }
+    free(image_memory);
+    free(label_memory);
+    return s || masks == 2 ? s : peft_set_error(PEFT_E_NOTFOUND, "expected two trained masks in the model");
 }
 
 /* Prints the line of a file; returns 1 if it failed. */
@@ -257,6 +294,7 @@ static int run_case(check *k, const char *label, const char *kind)
         *k->message = 0;
         peft_status s = golden_open(&k->c, keys[i]);
         if (!s) s = strcmp(kind, "inference") ? training(k) : inference(k);
+        if (!s) s = mask_gradients(k);
         failed |= report(k, name, s);
         golden_close(&k->c);
     }

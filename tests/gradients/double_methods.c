@@ -165,7 +165,9 @@ START_TEST(gradients_with_other_options_are_derivatives)
         { "vfpt", "location=random,transform=learned,dropout=0.3" }, { "vfpt", "fourier_layers=1" },
         { "cvpt", "insert=1" }, { "cvpt", "insert=2,dropout=0.3" }, { "cvpt", "insert=4" }, { "cvpt", "insert=5" },
         { "dvpt", "form=paper" }, { "dvpt", "form=paper,share=1,pool=class" }, { "dvpt", "pool=patches" },
-        { "apt", "dropout=0.3" } };
+        { "apt", "dropout=0.3" }, { "e2vpt", "mask_tokens=trained" }, { "e2vpt", "mask_pieces=trained,pieces=5" },
+        { "e2vpt", "mask_tokens=trained,mask_pieces=trained,kv_shared=false,dropout=0.3" },
+        { "e2vpt", "mask_tokens=[1,0,1],mask_pieces=trained,deep=false" } };
     static const form networks[] = {
         { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW },
         { "image_size=16,patch=8,depth=2,registers=1,norm_pre=true,pool=mean", 3, "", "loss=ce", FEW } };

@@ -213,6 +213,12 @@ PEFT_API peft_param *peft_sys_find_declared(peft_adapter *a, const char *name); 
  * application (peft_adapter_find_buffer) writes to it; steps and sessions read its value at each call. */
 PEFT_API PEFT_PRINTF(4, 5) peft_param *
 peft_sys_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
+/* Declares a mask, factors by which the method multiplies what pruning may leave out, as text option `option` says:
+ * "none" (no mask: returns NULL), "trained" (a trainable tensor of ones), or a list of as many numbers 0 and 1 as dims
+ * asks for, in which inner brackets have no effect: "[[1,0],[1,1]]" (a buffer). peft_adapter_prune makes such lists of
+ * trained masks; it leaves at least `keep` ones in each row, along the last extent. At most four for each adapter. */
+PEFT_API PEFT_PRINTF(5, 6) peft_param *
+peft_sys_declare_mask(peft_adapter *a, const int64_t *dims, int64_t keep, const char *option, const char *name, ...);
 /* Makes the text of an init rule with a computed number: kind "uniform" and number 0.25 give "uniform:0.25". Valid
  * until the next call for this adapter. */
 PEFT_API const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double number);
@@ -333,6 +339,9 @@ PEFT_API peft_val peft_sys_top_rows(peft_build *b, peft_val x, peft_val mass, in
 /* Attention over s->q [b,n,d], k and v [b,m,d] (or [m,d], the same for all samples), xk, xv, sink and head_scale; s may
  * be a site that the method made itself. */
 PEFT_API peft_val peft_sys_attention(peft_build *b, int64_t heads, const peft_site *s);
+
+/* At ATTN: further keys and values, each [n,d] or [b,n,d], in front of those that other adapters have added there. */
+PEFT_API void     peft_sys_add_keys(peft_build *b, peft_site *s, peft_val keys, peft_val values);
 
 /* --- whole transformers, for network ------------------------------------------------------------------------------ */
 /* In init: a trainable ViT of this shape (patch side, eps and activation as the backbone's) under a scope such as

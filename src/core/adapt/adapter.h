@@ -9,6 +9,7 @@
 #include "core/graph/param.h"
 #include "core/weights/backbone.h"
 
+enum { PF_PARAM_NAME_MAX = 128 };        /* bytes of a declared tensor's name, with the 0 at its end */
 /* A list of parameters or buffers, in the order of their declaration. */
 typedef struct pf_params { pf_param **item; size_t count, capacity; } pf_params;
 
@@ -28,6 +29,10 @@ peft_status pf_source_check(pf_source *s, const char *name, int ndim, const int6
 /* A transformer that a method declared (peft_sys_declare_vit); its tensors' names begin with scope. */
 typedef struct pf_network { char scope[32]; pf_vit_shape shape; } pf_network;
 
+/* A mask that a method declared (peft_sys_declare_mask): a parameter if it is trained, a buffer if it is fixed. option:
+ * the method's option that says which; keep: the fewest ones that pruning leaves in a row. */
+typedef struct pf_mask { const char *option; pf_param *p; int64_t keep; } pf_mask;
+
 struct peft_adapter {
     atomic_int refs;
     peft_backbone *backbone;
@@ -39,6 +44,7 @@ struct peft_adapter {
     pf_constants constants;              /* matrices that the method computes once (peft_sys_constant) */
     pf_rwlock lock;                      /* guards the values of params and buffers */
     pf_network network[2]; int networks; /* in use: the first `networks` */
+    pf_mask mask[4]; size_t masks;       /* in use: the first `masks` */
     peft_status status;                  /* the first error in init */
     char rule[64];                       /* the text that peft_sys_init_rule returns */
     /* While init runs: options that peft_sys_opt_pattern has read; matched[i]: item i of the option has set a value. */

@@ -9,8 +9,6 @@
 #include "core/options/glob.h"
 #include "core/adapt/adapter.h"
 
-enum { NAME_MAX_BYTES = 128 };
-
 /* What a method declares: a parameter, which is trained and saved, or a buffer, which is saved and not trained. */
 typedef enum { PARAMETER, BUFFER } tensor_kind;
 
@@ -46,12 +44,12 @@ static pf_param *make_tensor(peft_adapter *a, tensor_kind kind, const int64_t *d
 static pf_param *declare(peft_adapter *a, tensor_kind kind, const int64_t *dims, const char *init, const char *format,
                          va_list ap)
 {
-    char name[NAME_MAX_BYTES];
+    char name[PF_PARAM_NAME_MAX];
     const int length = vsnprintf(name, sizeof name, format, ap);
     if (a->status) return NULL;
-    if (length < NAME_MAX_BYTES) return make_tensor(a, kind, dims, init, name);
+    if (length < PF_PARAM_NAME_MAX) return make_tensor(a, kind, dims, init, name);
     a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%.40s..': the name has %d bytes, expected at most %d",
-                        a->method->name, name, length, NAME_MAX_BYTES - 1);
+                        a->method->name, name, length, PF_PARAM_NAME_MAX - 1);
     return NULL;
 }
 

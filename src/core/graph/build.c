@@ -249,6 +249,21 @@ pf_val peft_sys_top_rows(peft_build *g, pf_val x, pf_val mass, int64_t n)
     return EMIT(g, &pf_op_top_rows, &(pf_attr){ .i = { n } }, x, mass);
 }
 
+/* x [..,m,d] in front of y [..,n,d]; one of them may lack the batch. */
+static pf_val in_front(pf_graph *g, pf_val x, pf_val y)
+{
+    const pf_shape *s = &pf_v(g, x)->shape;
+    if (pf_v(g, y)->shape.ndim > 2 || s->ndim < 2) return peft_sys_insert_rows(g, y, 0, x);
+    return peft_sys_insert_rows(g, x, s->dim[s->ndim - 2], y);
+}
+
+void peft_sys_add_keys(peft_build *g, peft_site *s, pf_val keys, pf_val values)
+{
+    if (!known(g, keys, "peft_sys_add_keys") || !known(g, values, "peft_sys_add_keys")) return;
+    s->xk = pf_is(s->xk) ? in_front(g, keys, s->xk) : keys;
+    s->xv = pf_is(s->xv) ? in_front(g, values, s->xv) : values;
+}
+
 pf_val peft_sys_attention(peft_build *g, int64_t heads, const peft_site *s)
 {
     pf_val lse;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mask.c -- peft_sys_declare_mask: a mask of a method, trained or fixed, as one of its options says. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/adapt/adapter.h"
+#include "core/options/text.h"
+
+/* Reads a list of n numbers 0 and 1 to `to` (NULL: checks it only). Brackets within the list count as commas do. */
+static bool read_list(const char *list, pk_real *to, int64_t n)
+{
+    size_t length;
+    int64_t i = 0;
+    for (const char *p; (p = pf_list_next(&list, &length)); i++) {
+        if (i == n || length != 1 || (*p != '0' && *p != '1')) return false;
+        if (to) to[i] = (pk_real)(*p - '0');
+    }
+    return i == n;
+}
+
+pf_param *peft_sys_declare_mask(peft_adapter *a, const int64_t *dims, int64_t keep, const char *option,
+                                const char *format, ...)
+{
+    const size_t capacity = sizeof a->mask / sizeof *a->mask;
+    const char *value = peft_sys_opt_string(a, option);
+    char name[PF_PARAM_NAME_MAX + 1], expected[96];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);                /* one byte more, so that too long a name is refused */
+    va_end(ap);
+    if (a->status || !strcmp(value, "none")) return NULL;
+    if (a->masks == capacity) {
+        a->status = pf_fail(PEFT_E_INTERNAL, "method '%s': declares more than %zu masks", a->method->name, capacity);
+        return NULL;
+    }
+    int64_t count = 1;
+    for (const int64_t *d = dims; *d; d++) count *= *d;
+    const bool trained = !strcmp(value, "trained");
+    if (!trained && !read_list(value, NULL, count)) {
+        snprintf(expected, sizeof expected, "none, trained, or a list of %lld numbers 0 and 1", (long long)count);
+        peft_sys_reject_option(a, option, expected);
+        return NULL;
+    }
+    pf_param *p = trained ? peft_sys_declare(a, dims, "one", "%s", name)
+                          : peft_sys_declare_buffer(a, dims, "zero", "%s", name);
+    if (!p) return NULL;
+    if (!trained) read_list(value, p->value.data, count);
+    a->mask[a->masks++] = (pf_mask){ option, p, keep };
+    return p;
+}
