@@ -3,7 +3,7 @@
  * status of peft_adapter_create or peft_trainer_create. */
 #include "tiny.h"
 
-static int mistake;                      /* the mistake to make: those of init are 0 to 7, then follow those of emit */
+static int mistake;                      /* the mistake to make: those of init are 0 to 11, then follow those of emit */
 static peft_param *some;                 /* [2, 48]: 48 is the width of TINY_BACKBONE */
 
 static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
@@ -16,13 +16,17 @@ static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
     case 2: peft_sys_declare(a, PEFT_DIMS(-3), "one", "other"); break;
     case 3: peft_sys_declare(a, PEFT_DIMS(INT64_MAX, 8), "one", "other"); break;
     case 4: peft_sys_declare(a, PEFT_DIMS(3), "two", "other"); break;
-    case 5: peft_sys_opt_int(a, "size"); break;                          /* the method has no options */
+    case 5: peft_sys_opt_int(a, "size"); break;                          /* the method's option is "mask" */
     case 6: peft_sys_declare(a, PEFT_DIMS(3), "one", "%0150d", 1); break;
     case 7: peft_sys_declare_buffer(a, PEFT_DIMS(3), "one", "%0150d", 1); break;
+    case 8: peft_sys_declare_mask(a, PEFT_DIMS(3), 1, "size", "mask"); break;
+    case 9: peft_sys_declare_mask(a, PEFT_DIMS(3), 1, "mask", "%0150d", 1); break;
+    case 10: peft_sys_declare_mask(a, PEFT_DIMS(48), 1, "mask", "some"); break;
+    case 11: for (int i = 0; i < 5; i++) peft_sys_declare_mask(a, PEFT_DIMS(3), 1, "mask", "mask%d", i); break;
     }
     return PEFT_OK;                      /* does not return peft_sys_init_status, as it should */
 }
-enum { INIT_MISTAKES = 8 };
+enum { INIT_MISTAKES = 12 };
 
 /* A wrong call in emit, at the output of block 1, whose value is s->out [batch, tokens, 48]. */
 typedef peft_val (*wrong_call)(peft_build *b, const peft_site *s);
@@ -108,6 +112,19 @@ CALL(constant_long_name, peft_sys_constant(b, PEFT_DIMS(3), fill_nothing, NULL, 
 enum { HEADS = 3 };
 /* At a block's output the site s has no q, k and v. A mass is [b, heads, t], not [b, t, 48] as s->out. */
 CALL(mass_none, peft_sys_attention_mass(b, HEADS, s, true))
+static peft_val keys_none(peft_build *b, const peft_site *s)
+{
+    peft_site site = *s;
+    peft_sys_add_keys(b, &site, s->out, PEFT_NONE);
+    return s->out;
+}
+static peft_val keys_of_other_width(peft_build *b, const peft_site *s)
+{
+    peft_site site = { .xk = s->out, .xv = s->out };
+    const peft_val row = peft_sys_select(b, peft_sys_param(b, some), 0);
+    peft_sys_add_keys(b, &site, row, row);
+    return s->out;
+}
 CALL(top_wrong_mass, peft_sys_top_rows(b, s->out, s->out, 2))
 CALL(attention_none, peft_sys_attention(b, HEADS, s))
 static peft_val attention_heads(peft_build *b, const peft_site *s)
@@ -126,7 +143,7 @@ static const wrong_call wrong_calls[] = {
     final_norm_none, insert_wider, value_of_no_name, value_not_set, set_no_name, set_long_name, set_many, frame_none, row_norms_wrong, resize_tokens,
     side_negative, weight_unknown, constant_without_fill, constant_long_name,
     input_unnamed, input_without_extents, input_of_the_library, input_empty, input_huge, input_deep,
-    mass_none, top_wrong_mass, attention_none, attention_heads };
+    mass_none, keys_none, keys_of_other_width, top_wrong_mass, attention_none, attention_heads };
 enum { EMIT_MISTAKES = sizeof wrong_calls / sizeof *wrong_calls };
 
 static void wrong_emit(const void *state, peft_build *b, peft_site *s)
@@ -137,8 +154,9 @@ static void wrong_emit(const void *state, peft_build *b, peft_site *s)
 
 START_TEST(wrong_calls_of_a_method_end_in_an_error_status)
 {
-    static const peft_method wrong = { .name = "wrong", .sites = PEFT_AT(PEFT_BLOCK_OUT), .init = wrong_init,
-                                        .emit = wrong_emit };
+    static const peft_option options[] = { { "mask", 's', "trained", 0, 0, "a mask" }, { 0 } };
+    static const peft_method wrong = { .name = "wrong", .opts = options, .sites = PEFT_AT(PEFT_BLOCK_OUT),
+                                       .init = wrong_init, .emit = wrong_emit };
     peft_context *ctx = tiny_plain_context();
     OK(peft_sys_register_method(ctx, &wrong, PEFT_METHOD_ABI));
     peft_backbone *b = tiny_default_backbone(ctx);

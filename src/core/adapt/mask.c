@@ -30,7 +30,7 @@ pf_param *peft_sys_declare_mask(peft_adapter *a, const int64_t *dims, int64_t ke
     va_end(ap);
     if (a->status || !strcmp(value, "none")) return NULL;
     if (a->masks == capacity) {
-        a->status = pf_fail(PEFT_E_INTERNAL, "method '%s': declares more than %zu masks", a->method->name, capacity);
+        a->status = pf_fail(PEFT_E_INVALID, "method '%s': declares more than %zu masks", a->method->name, capacity);
         return NULL;
     }
     int64_t count = 1;

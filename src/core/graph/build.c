@@ -259,9 +259,9 @@ static pf_val in_front(pf_graph *g, pf_val x, pf_val y)
 
 void peft_sys_add_keys(peft_build *g, peft_site *s, pf_val keys, pf_val values)
 {
-    if (!known(g, keys, "peft_sys_add_keys") || !known(g, values, "peft_sys_add_keys")) return;
-    s->xk = pf_is(s->xk) ? in_front(g, keys, s->xk) : keys;
-    s->xv = pf_is(s->xv) ? in_front(g, values, s->xv) : values;
+    if (!is_known(g, keys, "peft_sys_add_keys") || !is_known(g, values, "peft_sys_add_keys")) return;
+    s->xk = pf_exists(s->xk) ? in_front(g, keys, s->xk) : keys;
+    s->xv = pf_exists(s->xv) ? in_front(g, values, s->xv) : values;
 }
 
 pf_val peft_sys_attention(peft_build *g, int64_t heads, const peft_site *s)
