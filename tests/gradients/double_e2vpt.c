@@ -42,8 +42,8 @@ static void same_logits(const tiny *a, const tiny *b, const char *what)
 /* The gradient of a tensor T that is both keys and values is the sum of those of keys T and of values T. */
 START_TEST(a_shared_tensor_has_the_gradients_of_keys_and_of_values)
 {
-    tiny one = make(NULL, "e2vpt", "kv_tokens=4", NULL, 3), two = make(NULL, "e2vpt", "kv_tokens=4,kv_shared=false",
-                                                                      NULL, 3);
+    tiny one = VARIANT(.method = "e2vpt", .options = "kv_tokens=4", .classes = 3);
+    tiny two = VARIANT(.method = "e2vpt", .options = "kv_tokens=4,kv_shared=false", .classes = 3);
     char name[64];
     tiny_shake(one.model);
     copy_params(&one, &two);
@@ -74,7 +74,8 @@ END_TEST
 
 START_TEST(without_keys_and_masks_it_is_vpt)
 {
-    tiny vpt = make(NULL, "vpt", "tokens=4", NULL, 0), e2vpt = make(NULL, "e2vpt", "tokens=4,kv_tokens=0", NULL, 0);
+    tiny vpt = VARIANT(.method = "vpt", .options = "tokens=4");
+    tiny e2vpt = VARIANT(.method = "e2vpt", .options = "tokens=4,kv_tokens=0");
     tiny_shake(vpt.model);
     copy_params(&vpt, &e2vpt);
     same_logits(&vpt, &e2vpt, "vpt and e2vpt");
@@ -89,11 +90,11 @@ START_TEST(masks_of_ones_change_no_bit)
     static const char *const ones[] = { "mask_tokens=trained", "mask_pieces=trained",
                                         "mask_tokens=trained,mask_pieces=trained",
                                         "mask_tokens=[1,1,1],mask_pieces=[[1,1],[1,1],[1,1]]" };
-    tiny plain = make(NULL, "e2vpt", "pieces=2", NULL, 0);
+    tiny plain = VARIANT(.method = "e2vpt", .options = "pieces=2");
     for (size_t i = 0; i < sizeof ones / sizeof *ones; i++) {
         char options[128];
         snprintf(options, sizeof options, "pieces=2,%s", ones[i]);
-        tiny masked = make(NULL, "e2vpt", options, NULL, 0);
+        tiny masked = VARIANT(.method = "e2vpt", .options = options);
         same_logits(&plain, &masked, ones[i]);
         tiny_free(&masked);
     }
@@ -108,8 +109,9 @@ START_TEST(a_mask_leaves_out_what_it_names)
     enum { TOKENS = 3, PIECES = 5, WIDTH = 24 };
     static const int token[TOKENS] = { 1, 0, 1 }, piece[TOKENS][PIECES] = { { 1, 1, 1, 1, 1 }, { 1, 1, 1, 1, 1 },
                                                                            { 0, 1, 1, 0, 1 } };
-    tiny plain = make(NULL, "e2vpt", "pieces=5", NULL, 3), masked = make(NULL, "e2vpt", "pieces=5,mask_tokens=[1,0,1],"
-                      "mask_pieces=[[1,1,1,1,1],[1,1,1,1,1],[0,1,1,0,1]]", NULL, 3);
+    tiny plain = VARIANT(.method = "e2vpt", .options = "pieces=5", .classes = 3);
+    tiny masked = VARIANT(.method = "e2vpt", .options = "pieces=5,mask_tokens=[1,0,1],"
+                          "mask_pieces=[[1,1,1,1,1],[1,1,1,1,1],[0,1,1,0,1]]", .classes = 3);
     static const char *const prompts[] = { "prompt_embeddings", "deep_prompt_embeddings" };
     tiny_shake(plain.model);
     copy_params(&plain, &masked);
@@ -144,7 +146,7 @@ END_TEST
 START_TEST(a_mask_has_the_gradient_of_its_definition)
 {
     enum { TOKENS = 3, PIECES = 5, WIDTH = 24, BLOCKS = 3 };
-    tiny t = make(NULL, "e2vpt", "pieces=5,mask_tokens=trained,mask_pieces=trained", NULL, 3);
+    tiny t = VARIANT(.method = "e2vpt", .options = "pieces=5,mask_tokens=trained,mask_pieces=trained", .classes = 3);
     double token[TOKENS] = { 0 }, piece[TOKENS * PIECES] = { 0 }, scale = 0;
     peft_trainer *r = backward(&t);
     for (int l = 0; l < BLOCKS; l++) {
@@ -173,10 +175,10 @@ START_TEST(keys_of_two_adapters_stand_side_by_side)
 {
     static const char *const method[] = { "e2vpt", "prefix" }, *const options[] = { "kv_tokens=3,kv_shared=false",
                                                                                    "tokens=2" };
-    tiny whole = make(NULL, "e2vpt", "kv_tokens=5,kv_shared=false", NULL, 0);
+    tiny whole = VARIANT(.method = "e2vpt", .options = "kv_tokens=5,kv_shared=false");
     tiny_shake(whole.model);
     for (int order = 0; order < 2; order++) {
-        tiny t = make(NULL, method[order], options[order], NULL, 0);
+        tiny t = VARIANT(.method = method[order], .options = options[order]);
         peft_adapter *second = tiny_adapter(t.backbone, method[!order], options[!order]);
         OK(peft_model_attach(t.model, second));
         copy_params(&whole, &t);
