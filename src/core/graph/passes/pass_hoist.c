@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pass_hoist.c -- computes rows that are the same for every sample once for the batch. A prompt [n, d] that is inserted
  * into the tokens, but read only as keys and values, gets its own LayerNorm and projections on n rows instead of
- * batch * n, and enters the attention as extra keys and values. The tokens with the prompt inserted are then dead. */
+ * batch * n, and enters the attention as extra keys and values. The tokens with the prompt inserted are then dead. So
+ * are the two parts of values that an attention cannot use, as it has extra keys already. The pass drops both, lest the
+ * merge pass joins products with them. */
 #include "core/graph/passes/passes.h"
 
 /* A value [b, t + n, d] as two: `rest` [b, t, d], and `shared` [n, d], the same n rows for every sample, inserted into
@@ -118,5 +120,5 @@ peft_status pf_pass_hoist(pf_graph *g)
         find_split(&p, &n);
     }
     pf_free(g->ctx, old);
-    return g->status;
+    return pf_drop_unread_nodes(g);
 }
