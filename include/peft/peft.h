@@ -12,6 +12,7 @@
 #include <peft/interop.h>
 #include <peft/metrics.h>
 #include <peft/options.h>
+#include <peft/prune.h>
 #include <peft/session.h>
 #include <peft/status.h>
 #include <peft/tensor.h>

@@ -72,7 +72,8 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     PF_TRY(pf_exec_check_inputs(e));
     e->run.accumulate = t->pending > 0;
     /* a number that no other pass of any rank has, so that each has its own dropout mask */
-    e->run.step = ((uint64_t)t->step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate
+    const uint64_t step = (uint64_t)(t->step + t->extra_draws);
+    e->run.step = (step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate
                 + (uint64_t)t->pending;
     e->run.seed = t->seed;
     run_forward(t);

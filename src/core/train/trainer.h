@@ -73,6 +73,7 @@ struct peft_trainer {
 
     uint64_t seed;                       /* the context's when the trainer was made, or that of the restored state */
     int64_t step;                        /* updates */
+    int64_t extra_draws;                 /* added to step for the random numbers of a pass that no update follows */
     int64_t epoch, batch_in_epoch, samples;                      /* samples: since the run began */
     int64_t pending;                     /* backward passes since the last update */
     int64_t batches;                     /* batches since the last update, also those whose labels need no pass */
