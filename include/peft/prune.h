@@ -28,8 +28,8 @@ PEFT_API int64_t peft_importance_batches(const peft_importance *i);            /
 
 /* Writes the importance of a mask, which is named by its option ("mask_tokens"), to scores, f32 with the extents of the
  * mask. Options, o may be NULL: "score" (signed, the mean of the gradients, as in the published code; absolute, the
- * mean of their absolute values, as in the paper), "norm" (divide each row, along the last extent, by its L2 norm; a row of
- * zeros stays as it is). PEFT_E_STATE: no batch was added. PEFT_E_NOTFOUND: the adapter has no such trained mask. */
+ * mean of their absolute values, as in the paper), "norm" (divide each row, along the last extent, by its L2 norm; a
+ * row of zeros stays as it is). PEFT_E_STATE: no batch was added. PEFT_E_NOTFOUND: there is no such trained mask. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_importance_scores(const peft_importance *i, const char *mask, const peft_options *o, peft_tensor *scores);
 

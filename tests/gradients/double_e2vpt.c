@@ -45,7 +45,7 @@ START_TEST(a_shared_tensor_has_the_gradients_of_keys_and_of_values)
     tiny one = VARIANT(.method = "e2vpt", .options = "kv_tokens=4", .classes = 3);
     tiny two = VARIANT(.method = "e2vpt", .options = "kv_tokens=4,kv_shared=false", .classes = 3);
     char name[64];
-    tiny_shake(one.model);
+    tiny_perturb(one.model);
     copy_params(&one, &two);
     for (int l = 0; l < 3; l++) {
         snprintf(name, sizeof name, "blocks.%d.attn.deep_QKV_embeddings", l);
@@ -76,7 +76,7 @@ START_TEST(without_keys_and_masks_it_is_vpt)
 {
     tiny vpt = VARIANT(.method = "vpt", .options = "tokens=4");
     tiny e2vpt = VARIANT(.method = "e2vpt", .options = "tokens=4,kv_tokens=0");
-    tiny_shake(vpt.model);
+    tiny_perturb(vpt.model);
     copy_params(&vpt, &e2vpt);
     same_logits(&vpt, &e2vpt, "vpt and e2vpt");
     tiny_free(&vpt);
@@ -113,7 +113,7 @@ START_TEST(a_mask_leaves_out_what_it_names)
     tiny masked = VARIANT(.method = "e2vpt", .options = "pieces=5,mask_tokens=[1,0,1],"
                           "mask_pieces=[[1,1,1,1,1],[1,1,1,1,1],[0,1,1,0,1]]", .classes = 3);
     static const char *const prompts[] = { "prompt_embeddings", "deep_prompt_embeddings" };
-    tiny_shake(plain.model);
+    tiny_perturb(plain.model);
     copy_params(&plain, &masked);
     for (int k = 0; k < 2; k++) {
         const int64_t n = peft_tensor_count(&param_of(&plain, prompts[k])->value);
@@ -176,7 +176,7 @@ START_TEST(keys_of_two_adapters_stand_side_by_side)
     static const char *const method[] = { "e2vpt", "prefix" }, *const options[] = { "kv_tokens=3,kv_shared=false",
                                                                                    "tokens=2" };
     tiny whole = VARIANT(.method = "e2vpt", .options = "kv_tokens=5,kv_shared=false");
-    tiny_shake(whole.model);
+    tiny_perturb(whole.model);
     for (int order = 0; order < 2; order++) {
         tiny t = VARIANT(.method = method[order], .options = options[order]);
         peft_adapter *second = tiny_adapter(t.backbone, method[!order], options[!order]);

@@ -111,7 +111,7 @@ static void prompts_of(peft_adapter *a, tiny_bits *bits)
 {
     for (size_t k = 0; k < peft_adapter_param_count(a); k++) {
         peft_param *p = peft_adapter_param(a, k);
-        if (!strstr(peft_param_name(p), "_mask_")) tiny_bits_tensor(bits, "", peft_param_name(p), peft_param_value(p));
+        if (!strstr(peft_param_name(p), "_mask_")) tiny_bits_tensor(bits, peft_param_name(p), peft_param_value(p));
     }
 }
 

@@ -243,6 +243,9 @@ START_TEST(damaged_entries_of_a_state_are_refused)
         { "libpeft.frozen.head.bias", "2 0", "libpeft.frozen.head.bias" },
         { "libpeft.frozen.head.bias", "1", "given '1'" }, { "libpeft.frozen.head.bias", "1 7", "0 to 6" },
         { "libpeft.frozen.head.bias", "", "given ''" }, { "libpeft.frozen.head.bias", "1 -1", "0 to 6" },
+        { "libpeft.frozen.head.bias", "1 0 0", "updates before a warm start" },
+        { "libpeft.frozen.head.bias", "1 0 -2", "given '1 0 -2'" }, { "libpeft.frozen.head.bias", "1 0 3 4", "given" },
+        { "libpeft.frozen.head.bias", "1 2x", "given '1 2x'" },
         { "libpeft.frozen.tail", "1 0", "the model does not have" } };
     peft_trainer *x;
     tiny t = make_trainer(&x, "clip_norm=1");

@@ -32,7 +32,8 @@ typedef struct pf_trained {
     pk_real *m, *v;                      /* first and second moments; v NULL: SGD, whose m is the momentum buffer */
     double lr_scale, weight_decay;
     bool frozen;                         /* updates leave the parameter and its moments as they are */
-    int64_t skipped;                     /* updates while it was frozen: step - skipped have changed its moments */
+    int64_t skipped;                     /* updates while it was frozen */
+    int64_t earlier;                     /* updates before a warm start: step - skipped + earlier made its moments */
 } pf_trained;
 
 struct peft_trainer {
@@ -87,6 +88,7 @@ struct peft_trainer {
     pf_notes notes;
 };
 
+#define PF_MAX_COUNT ((int64_t)1e15)     /* largest count in a state and value of option "steps"; far from overflow */
 extern const pf_opt pf_trainer_options[];                                          /* trainer_options.c */
 /* trainer_settings.c: settings that must be equal in a training state and in the trainer that restores it. */
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
@@ -97,6 +99,9 @@ peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
 peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_changes_check(const peft_trainer *t, const pf_st *st, int64_t step);
 peft_status pf_changes_restore(peft_trainer *t, const pf_st *st, int64_t step);
+/* The members of pf_trained with these names, as the state st has them for the parameter s. */
+typedef struct pf_update_counts { bool frozen; int64_t skipped, earlier; } pf_update_counts;
+peft_status pf_changes_counts(const pf_trained *s, const pf_st *st, int64_t step, pf_update_counts *c);
 /* option_uses.c: PEFT_E_OPTION: o sets an option that the chosen loss, optimiser or schedule does not read. */
 peft_status pf_check_unread_options(const peft_options *o);
 /* true: the loss, optimiser or schedule that o chooses reads option name, or every trainer reads it. */

@@ -17,7 +17,6 @@ static const struct { const char *key; size_t offset; } counter[] = {
 #define COUNTERS (sizeof counter / sizeof *counter)
 /* t->batches, written only with a reducer and if it is not the number of pending passes. */
 static const char batches_key[] = "libpeft.batches";
-#define MAX_COUNT ((int64_t)1e15)        /* the largest value of option "steps"; far from overflow */
 
 typedef peft_status (*tensor_fn)(void *user, const char *name, peft_tensor *t);
 /* Calls fn for every tensor of the state, with its name in the file: "moment1.head.weight". grad.* and saved.* (buffers
@@ -115,9 +114,9 @@ static peft_status read_batches(const pf_st *st, int64_t pending, int64_t *batch
     *batches = pending;
     if (!pf_st_meta(st, batches_key)) return PEFT_OK;
     PF_TRY(pf_meta_read_int(st, batches_key, batches));
-    if (*batches >= pending && *batches <= MAX_COUNT) return PEFT_OK;
+    if (*batches >= pending && *batches <= PF_MAX_COUNT) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected %lld (libpeft.pending) to %lld",
-                   batches_key, (long long)*batches, (long long)pending, (long long)MAX_COUNT);
+                   batches_key, (long long)*batches, (long long)pending, (long long)PF_MAX_COUNT);
 }
 
 /* Checks the whole state in st against t, and only then changes t. */
@@ -133,9 +132,9 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     PF_TRY(pf_origin_check_classifier(st, t->model));
     for (size_t i = 0; i < COUNTERS; i++) {
         PF_TRY(pf_meta_read_int(st, counter[i].key, &value[i]));
-        if (value[i] < 0 || value[i] > MAX_COUNT)
+        if (value[i] < 0 || value[i] > PF_MAX_COUNT)
             return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected 0 to %lld", counter[i].key,
-                           (long long)value[i], (long long)MAX_COUNT);
+                           (long long)value[i], (long long)PF_MAX_COUNT);
     }
     const int64_t saved_step = value[0], saved_pending = value[COUNTERS - 1];
     PF_TRY(pf_changes_check(t, st, saved_step));

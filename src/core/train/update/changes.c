@@ -31,8 +31,9 @@ peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
     }
     for (size_t i = 0; i < t->trained_count; i++) {
         const pf_trained *s = &t->trained[i];
-        if (!s->frozen && !s->skipped) continue;
-        snprintf(text, sizeof text, "%d %lld", s->frozen, (long long)s->skipped);
+        if (!s->frozen && !s->skipped && !s->earlier) continue;
+        const int used = snprintf(text, sizeof text, "%d %lld", s->frozen, (long long)s->skipped);
+        if (s->earlier) snprintf(text + used, sizeof text - (size_t)used, " %lld", (long long)s->earlier);
         PF_TRY(pf_st_out_meta(o, frozen_key(s, key), text));
     }
     return PEFT_OK;
@@ -59,22 +60,39 @@ static peft_status check_loss(const peft_trainer *t, const pf_st *st)
                    saved ? "that of option loss" : "a loss function");
 }
 
-/* Reads the entry of a parameter, such as "1 20": the parameter is frozen, and 20 of the `step` updates so far have
- * skipped it. Without an entry it is not frozen, and none has skipped it. *found counts the entries. */
-static peft_status read_frozen(const pf_trained *s, const pf_st *st, int64_t step, bool *frozen, int64_t *skipped,
-                               size_t *found)
+/* Parses "1 20": a frozen parameter, which 20 updates have skipped. "0 0 30": a warm start has added 30 earlier
+ * updates. */
+static bool parse_counts(const char *text, pf_update_counts *c)
+{
+    char skipped[24];
+    c->frozen = *text == '1';
+    if ((*text != '0' && *text != '1') || text[1] != ' ') return false;
+    text += 2;
+    const size_t length = strcspn(text, " ");
+    snprintf(skipped, sizeof skipped, "%.*s", length < sizeof skipped ? (int)length : (int)sizeof skipped, text);
+    if (!pf_parse_int(skipped, &c->skipped) || c->skipped < 0) return false;
+    return !text[length] || (pf_parse_int(text + length + 1, &c->earlier) && c->earlier > 0
+                             && c->earlier <= PF_MAX_COUNT);
+}
+
+/* Reads the entry of a parameter after `step` updates. Without an entry all counts are 0. *found counts the entries. */
+static peft_status read_counts(const pf_trained *s, const pf_st *st, int64_t step, pf_update_counts *c, size_t *found)
 {
     char key[KEY_BYTES];
     const char *text = pf_st_meta(st, frozen_key(s, key));
-    *frozen = false;
-    *skipped = 0;
+    *c = (pf_update_counts){ 0 };
     if (!text) return PEFT_OK;
     ++*found;
-    *frozen = *text == '1';
-    if ((*text == '0' || *frozen) && text[1] == ' ' && pf_parse_int(text + 2, skipped) && *skipped >= 0
-        && *skipped <= step) return PEFT_OK;
+    if (parse_counts(text, c) && c->skipped <= step) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "metadata entry '%.120s': given '%.40s', expected 0 or 1, a space, and a number of "
-                   "updates from 0 to %lld (libpeft.step)", key, text, (long long)step);
+                   "updates from 0 to %lld (libpeft.step); behind another space the updates before a warm start, if "
+                   "any", key, text, (long long)step);
+}
+
+peft_status pf_changes_counts(const pf_trained *s, const pf_st *st, int64_t step, pf_update_counts *c)
+{
+    size_t found = 0;
+    return read_counts(s, st, step, c, &found);
 }
 
 /* The number of entries of frozen parameters in st. */
@@ -98,9 +116,8 @@ peft_status pf_changes_check(const peft_trainer *t, const pf_st *st, int64_t ste
     PF_TRY(check_loss(t, st));
     PF_TRY(read_rate(t, st, &lr));
     for (size_t i = 0; i < t->trained_count; i++) {
-        bool frozen;
-        int64_t skipped;
-        PF_TRY(read_frozen(&t->trained[i], st, step, &frozen, &skipped, &found));
+        pf_update_counts counts;
+        PF_TRY(read_counts(&t->trained[i], st, step, &counts, &found));
     }
     if (found == frozen_entries(st)) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "metadata entries '%s*': one names a parameter that the model does not have",
@@ -111,7 +128,13 @@ peft_status pf_changes_restore(peft_trainer *t, const pf_st *st, int64_t step)
 {
     size_t found = 0;                    /* not used: pf_changes_check has compared this number */
     PF_TRY(read_rate(t, st, &t->schedule.lr));
-    for (size_t i = 0; i < t->trained_count; i++)
-        PF_TRY(read_frozen(&t->trained[i], st, step, &t->trained[i].frozen, &t->trained[i].skipped, &found));
+    for (size_t i = 0; i < t->trained_count; i++) {
+        pf_trained *s = &t->trained[i];
+        pf_update_counts c;
+        PF_TRY(read_counts(s, st, step, &c, &found));
+        s->frozen = c.frozen;
+        s->skipped = c.skipped;
+        s->earlier = c.earlier;
+    }
     return PEFT_OK;
 }

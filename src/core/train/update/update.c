@@ -53,11 +53,11 @@ static void update_chunk(void *arg, int64_t chunk, int worker)
 }
 
 /* Prepares the update of parameter s. Its bias corrections count its own updates, which are fewer than t->step if the
- * parameter was frozen for a while. */
+ * parameter was frozen for a while, and more after a warm start. */
 static void start_update(update_job *j, const pf_trained *s)
 {
     j->trained = s;
-    j->updates = j->t->step - s->skipped;
+    j->updates = j->t->step - s->skipped + s->earlier;
     j->correction1 = 1 - pow(j->t->optimizer.beta1, (double)(j->updates + 1));
     j->correction2 = 1 - pow(j->t->optimizer.beta2, (double)(j->updates + 1));
 }
