@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * finetune.c -- adapts a pretrained backbone to a data set by one method, writes a model file for predict, and
- * evaluates the model on held-out images. Checks files and options before training, and saves the model before
- * evaluating it. */
+ * finetune.c -- adapts a pretrained backbone to a data set by one method, or in two stages (finetune/stages.h), writes
+ * a model file for predict, and evaluates the model on held-out images. Checks files and options before training, and
+ * saves the model before evaluating it. */
 #include "common/data/data.h"
 #include "common/files/output.h"
 #include "common/model/evaluate.h"
@@ -11,6 +11,7 @@
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/stop.h"
+#include "finetune/stages.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,13 @@
     X(state, "FILE", NULL, "save the training state here after each epoch; without it in OUT.state, and only when " \
       "training is stopped") \
     X(resume, NULL, NULL, "continue from the training state; after the last epoch, give more --epochs") \
+    X(then, "METHOD", NULL, "a second stage: another method beside the first, both of which are trained then " \
+      "(PT-PEFT: --method prefix --then lora)") \
+    X(then_options, "LIST", NULL, "options of the second method") \
+    X(then_epochs, "N", NULL, "epochs of the second stage; without it as many as --epochs") \
+    X(prune, "LIST", NULL, "method e2vpt: percentages of tokens and pieces to leave out, 10-90 or 25,50,75; each " \
+      "pair is tried, and the best on a fifth of the training images is trained again") \
+    X(prune_score, "NAME", "signed", "importance of prompts: signed (the published code's), absolute (the paper's)") \
     X(out, "FILE", "adapter.safetensors", "file for the trained model: adapter, head, preprocessing, class names") \
     X(force, NULL, NULL, "overwrite --out and --state if they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
@@ -43,7 +51,10 @@ static const program about = {
 typedef struct run {
     training_run t;
     peft_dataset *test;
-    const char *state;                                        /* path: --state or OUT.state */
+    const char *state;                                        /* path: --state or OUT.state; then that of stage 2 */
+    char *state1, *state2;                                    /* the same, FILE and FILE.2; NULL: one stage */
+    char *table;                                              /* path of the results of --prune */
+    peft_dataset *all, *validation;                           /* --prune: training images and the fifth held out */
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
     int64_t images_in_both;                                   /* number of test images that are also training images */
@@ -157,6 +168,53 @@ static void add_notes(run *r)
     free(names);
 }
 
+/* Is this a training in two stages? */
+static bool staged(void) { return given[then].value || given[prune].value; }
+
+static bool has_masks(const char *method)
+{
+    const peft_option *option;
+    for (size_t i = 0; (option = peft_method_option(method, i)); i++)
+        if (!strcmp(peft_option_name(option), "mask_tokens")) return true;
+    return false;
+}
+
+static prune_search search_of(const run *r)
+{
+    return (prune_search){ .percentages = given[prune].value, .score = given[prune_score].value, .table = r->table,
+                           .resume = given[resume].value, .validation = r->validation };
+}
+
+/* Checks the flags of stages, and sets the options of the masks that --prune trains. */
+static void check_stages(void)
+{
+    flag *recipe = given + own_flags;
+    if (!given[then].value && (given[then_options].value || given[then_epochs].value))
+        fail("--%s: give --then METHOD too", given[then_options].value ? "then-options" : "then-epochs");
+    if (!given[prune].value && given[prune_score].source != FROM_DEFAULT) fail("--prune-score: give --prune LIST too");
+    if (given[then].value && given[prune].value) fail("--then and --prune: give one of them");
+    if (given[then].value && !peft_method_summary(given[then].value))
+        fail("--then %s: no method has this name; inspect --methods lists them", given[then].value);
+    if (!given[prune].value) return;
+    if (!has_masks(recipe[recipe_method].value))
+        fail("--prune: method %s has no masks of prompts; expected --method e2vpt", recipe[recipe_method].value);
+    const prune_search s = search_of(&(run){ 0 });
+    check_search(&s);
+    recipe[recipe_options].value = masked_options(recipe);
+}
+
+/* Paths of the second stage. Without --resume files of an earlier run are errors, or removed with --force. */
+static void check_stage_files(run *r, const char *const *inputs, int count)
+{
+    r->state1 = check_alloc(strdup(r->state));
+    if (asprintf(&r->state2, "%s.2", r->state) < 0 || asprintf(&r->table, "%s.prune.csv", given[out].value) < 0)
+        fail("out of memory");
+    const bool replace = given[resume].value || given[force].value;
+    check_output("state", r->state2, replace, inputs, count);
+    if (given[prune].value) check_output("prune", r->table, replace, inputs, count);
+    if (!given[resume].value) remove(r->state2);
+}
+
 /* Checks the paths of --out and of the training state before anything is read. */
 static void check_files(run *r)
 {
@@ -174,6 +232,7 @@ static void check_files(run *r)
              "and overwrite it", r->state);
     const bool replace = true;                                /* --resume or --force is given if the state exists */
     check_output("state", r->state, replace, others, 4);
+    if (staged()) check_stage_files(r, others, 4);
 }
 
 /* Stores the training images' digest, the preprocessing and the seed in the training state. --resume compares them,
@@ -185,6 +244,9 @@ static void add_state_notes(run *r)
     must(peft_trainer_set_note(r->t.trainer, "data", digest));
     must(peft_trainer_set_note(r->t.trainer, "preprocess", peft_transform_text(r->t.transform)));
     must(peft_trainer_set_note(r->t.trainer, "seed", given[seed].value));
+    /* the second stage begins where this many epochs end: another number would need another second stage */
+    const char *epochs = given[own_flags + recipe_epochs].value;
+    if (staged()) must(peft_trainer_set_note(r->t.trainer, "first_stage_epochs", epochs));
 }
 
 static void resume_training(run *r)
@@ -195,6 +257,73 @@ static void resume_training(run *r)
              "made with, or train from the beginning without --resume", peft_last_error());
     must(s);
     printf("continuing from %s, step %.0f\n", r->state, peft_trainer_get(r->t.trainer, "step"));
+}
+
+/* Saves the state of the first stage, from which --resume and the second one begin. */
+static void save_first_stage(run *r)
+{
+    must(peft_trainer_save(r->t.trainer, r->state1));
+}
+
+/* Trains the second stage, whose objects are ready, or what is left of it. */
+static void train_second_stage(run *r)
+{
+    r->state = r->state2;
+    r->updates_in_epoch = 0;
+    r->loss_sum = 0;
+    add_state_notes(r);
+    if (given[resume].value && !access(r->state, R_OK)) resume_training(r);
+    train_model(r);
+}
+
+/* --then: another method beside the first. */
+static void add_method(run *r)
+{
+    flag recipe[recipe_flags];
+    print_effective_rank(&r->t, r->test, "after the first stage");
+    save_first_stage(r);
+    copy_recipe(recipe, given + own_flags, given[then].value, given[then_options].value, given[then_epochs].value);
+    begin_next_stage(&r->t, recipe, r->state1);
+    printf("second stage: %s beside %s, %lld epochs\n", given[then].value, given[own_flags + recipe_method].value,
+           (long long)r->t.epochs);
+    train_second_stage(r);
+    print_effective_rank(&r->t, r->test, "after the second stage");
+}
+
+/* --prune: the best pruned adapter, trained on all training images. */
+static void train_pruned(run *r)
+{
+    const prune_search s = search_of(r);
+    training_run masked = r->t;
+    save_first_stage(r);
+    peft_adapter *adapter = search_pruned(&masked, given + own_flags, &s);
+    r->t = training_beside(&masked, given + own_flags, r->all, adapter);
+    peft_adapter_free(adapter);
+    free_training_beside(&masked);
+    peft_dataset_free(masked.train);
+    peft_dataset_free(r->validation);
+    r->images = peft_dataset_count(r->t.train);
+    r->batches = peft_loader_batches(r->t.loader);
+    add_notes(r);
+    train_second_stage(r);
+}
+
+/* Removes training states at paths that the user did not choose. */
+static void remove_states(const run *r)
+{
+    if (given[state].value || (!given[resume].value && !staged())) return;
+    remove(staged() ? r->state1 : r->state);
+    if (staged()) remove(r->state2);
+}
+
+/* --prune: holds back a fifth of every class of the training images. */
+static void hold_out_validation(run *r)
+{
+    const double train_fraction = 0.8;
+    r->all = r->t.train;
+    must(peft_dataset_split(r->all, train_fraction, r->t.seed, &r->t.train, &r->validation));
+    printf("validation: %lld of the training images, by which the pruned prompts are chosen\n",
+           (long long)peft_dataset_count(r->validation));
 }
 
 /* The last steps before training: finds broken pictures, checks that --out can be written, and reads the state to
@@ -223,11 +352,13 @@ static run prepare(void)
                                         flag_integer(&given[test_per_class]), r.t.seed, &r.t.train, &r.test);
     print_sets(r.t.train, r.test, test_origin);
     r.images_in_both = check_overlap(r.t.train, r.test);
+    if (given[prune].value) hold_out_validation(&r);
     build_training(&r.t, given + own_flags);
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);
     add_notes(&r);
+    if (given[then].value) print_effective_rank(&r.t, r.test, "before training");
     check_before_training(&r);
     return r;
 }
@@ -239,11 +370,14 @@ int main(int argc, char **argv)
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
     resolve_recipe(given + own_flags);
+    check_stages();
     watch_signals();
     run r = prepare();
     train_model(&r);
+    if (given[then].value) add_method(&r);
+    if (given[prune].value) train_pruned(&r);
     write_model(&r);
-    if (!given[state].value && given[resume].value) remove(r.state);      /* the default state of the stopped run */
+    remove_states(&r);
     evaluate(&r);
     if (strcmp(r.written, given[out].value))
         fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);

@@ -41,14 +41,19 @@ void resolve_recipe(flag *recipe)
     free_settings(&others);
 }
 
-/* Makes transform and loader. */
-static void prepare_images(training_run *t, const flag *recipe)
+static void make_loader(training_run *t, const flag *recipe)
 {
     char text[160];
-    t->transform = training_transform(t->io_ctx, t->vit, recipe[recipe_preprocess].value, &t->transform_origin);
     snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,train=true,threads=%d", recipe[recipe_batch].value,
              (unsigned long long)t->seed, t->loader_threads);
     must(peft_loader_create(t->train, t->transform, text, &t->loader));
+}
+
+/* Makes transform and loader. */
+static void prepare_images(training_run *t, const flag *recipe)
+{
+    t->transform = training_transform(t->io_ctx, t->vit, recipe[recipe_preprocess].value, &t->transform_origin);
+    make_loader(t, recipe);
 }
 
 /* A method with an option "classes" gets the data set's number of classes, unless --options sets it. */
@@ -77,9 +82,9 @@ static void refuse_patch_head(const training_run *t)
              (long long)dims[0], (long long)dims[1]);
 }
 
-static void make_model(training_run *t, const flag *recipe)
+/* Makes the model with the adapter, which the model keeps. */
+static void make_model(training_run *t, const flag *recipe, peft_adapter *adapter)
 {
-    peft_adapter *adapter = make_adapter(t, recipe);
     const char *head = peft_method_head(recipe[recipe_method].value);
     peft_options *o = empty_options(t->ctx);
     if (head && *head) must(peft_options_set_string(o, "head", head));
@@ -89,7 +94,6 @@ static void make_model(training_run *t, const flag *recipe)
     peft_options_free(o);
     refuse_patch_head(t);
     must(peft_model_attach(t->model, adapter));
-    peft_adapter_free(adapter);
 }
 
 /* Sets the length of the learning rate's schedule, the option "steps" in o, to the number of updates: one for every
@@ -135,8 +139,39 @@ void build_training(training_run *t, const flag *recipe)
                                         recipe[recipe_preprocess].value);
     t->vit = load_backbone(t->ctx, t->backbone, size, recipe[recipe_backbone_options].value);
     prepare_images(t, recipe);
-    make_model(t, recipe);
+    peft_adapter *adapter = make_adapter(t, recipe);
+    make_model(t, recipe, adapter);
+    peft_adapter_free(adapter);
     make_trainer(t, recipe);
+}
+
+training_run training_beside(const training_run *other, const flag *recipe, peft_dataset *train, peft_adapter *adapter)
+{
+    training_run t = *other;
+    t.train = train;
+    t.loader = NULL;
+    make_loader(&t, recipe);
+    make_model(&t, recipe, adapter);
+    make_trainer(&t, recipe);
+    return t;
+}
+
+void free_training_beside(training_run *t)
+{
+    peft_trainer_free(t->trainer);
+    peft_model_free(t->model);
+    peft_loader_free(t->loader);
+}
+
+void begin_next_stage(training_run *t, const flag *recipe, const char *state)
+{
+    peft_trainer_free(t->trainer);
+    t->trainer = NULL;
+    peft_adapter *adapter = make_adapter(t, recipe);
+    must(peft_model_attach(t->model, adapter));
+    peft_adapter_free(adapter);
+    make_trainer(t, recipe);
+    must(peft_trainer_warm_start(t->trainer, state, NULL));
 }
 
 void free_training(training_run *t)

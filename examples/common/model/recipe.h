@@ -64,4 +64,12 @@ typedef struct training_run {
  * it requires one; a method with an option "classes" gets the number of the data set's classes. */
 void build_training(training_run *t, const flag *recipe);
 void free_training(training_run *t);
+/* Another training on the same backbone, with the same transform and recipe, of a new model with this adapter. `other`
+ * may have a trainer and keeps all objects that both use. */
+training_run training_beside(const training_run *other, const flag *recipe, peft_dataset *train,
+                             peft_adapter *adapter);
+void free_training_beside(training_run *t);
+/* The next stage of t: attaches the adapter of this recipe to the model as well, and makes a new trainer, which begins
+ * with the moments of the parameters trained so far; state: file of the training state of the stage before. */
+void begin_next_stage(training_run *t, const flag *recipe, const char *state);
 #endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * prune.c -- the search of --prune: importance of the trained masks, a training for each pair of percentages, results
+ * in a table that a later run goes on with (stages.h). */
+#include "stages.h"
+#include "common/files/atomic_file.h"
+#include "common/files/csv.h"
+#include "common/model/evaluate.h"
+#include "common/program/errors.h"
+#include "common/program/stop.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PERCENTAGES_MAX = 16, CANDIDATES_MAX = PERCENTAGES_MAX * PERCENTAGES_MAX, COLUMNS = 5 };
+static const char heading[] = "score,tokens,pieces,figure,parameters";
+/* A pair of percentages and the result of its training; figure NaN: not trained yet. */
+typedef struct candidate { int tokens, pieces; double figure; int64_t parameters; } candidate;
+typedef struct candidates { candidate item[CANDIDATES_MAX]; int count; } candidates;
+
+/* Parses "10-90" or "10,30" to to[PERCENTAGES_MAX]; returns how many, 0: malformed. */
+static int read_percentages(const char *text, int *to)
+{
+    int first, last, used = 0, n = 0;
+    if (sscanf(text, "%d-%d%n", &first, &last, &used) == 2 && !text[used]) {
+        if (first < 0 || last > 100 || last < first) return 0;
+        for (int p = first; p <= last && n < PERCENTAGES_MAX; p += 10) to[n++] = p;
+        return n;
+    }
+    for (; n < PERCENTAGES_MAX && sscanf(text, "%d%n", &to[n], &used) == 1; text += used + 1) {
+        if (to[n] < 0 || to[n] > 100 || !strchr(",", text[used])) return 0;
+        n++;
+        if (!text[used]) return n;
+    }
+    return 0;
+}
+
+void check_search(const prune_search *s)
+{
+    int list[PERCENTAGES_MAX];
+    if (!read_percentages(s->percentages, list))
+        fail("--prune %s: expected a range in steps of 10, such as 10-90, or at most %d whole numbers from 0 to 100, "
+             "such as 25,50,75", s->percentages, PERCENTAGES_MAX);
+    if (strcmp(s->score, "signed") && strcmp(s->score, "absolute"))
+        fail("--prune-score %s: expected signed or absolute", s->score);
+}
+
+/* Adds every batch of the first epoch of the training images. */
+static peft_importance *gather(const training_run *t)
+{
+    const int64_t batch = peft_loader_batch_size(t->loader), size = peft_transform_size(t->transform);
+    const int64_t classes = peft_dataset_classes(t->train);
+    peft_importance *importance;
+    peft_tensor *images, *labels, *some, *some_labels;
+    const bool several = peft_dataset_multilabel(t->train);
+    must(peft_importance_create(peft_model_adapter(t->model, 0), &importance));
+    must(peft_tensor_create(t->io_ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, size, size }, &images));
+    must(peft_tensor_create(t->io_ctx, several ? PEFT_F32 : PEFT_I64, several ? 2 : 1, (int64_t[]){ batch, classes },
+                            &labels));
+    for (int64_t b = 0, n; b < peft_loader_batches(t->loader) && !stop_requested; b++) {
+        must(peft_loader_read(t->loader, 0, b, images, labels, NULL, &n));
+        must(peft_tensor_wrap(t->io_ctx, PEFT_F32, 4, (int64_t[]){ n, 3, size, size }, peft_tensor_data(images),
+                              &some));
+        must(peft_tensor_wrap(t->io_ctx, several ? PEFT_F32 : PEFT_I64, several ? 2 : 1, (int64_t[]){ n, classes },
+                              peft_tensor_data(labels), &some_labels));
+        must(peft_importance_add(importance, t->trainer, some, some_labels, NULL));
+        peft_tensor_free(some);
+        peft_tensor_free(some_labels);
+    }
+    peft_tensor_free(images);
+    peft_tensor_free(labels);
+    return importance;
+}
+
+static peft_adapter *pruned(const training_run *t, const peft_importance *importance, const prune_search *s,
+                            const candidate *c)
+{
+    peft_options *o;
+    peft_adapter *adapter;
+    must(peft_options_create(t->ctx, &o));
+    must(peft_options_set_string(o, "score", s->score));
+    for (size_t k = 0; peft_importance_option(importance, k); k++) {       /* masks that --options fixed are not here */
+        const char *name = peft_option_name(peft_importance_option(importance, k));
+        if (!strcmp(name, "mask_tokens")) must(peft_options_set_int(o, name, c->tokens));
+        if (!strcmp(name, "mask_pieces")) must(peft_options_set_int(o, name, c->pieces));
+    }
+    must(peft_adapter_prune(importance, o, &adapter));
+    peft_options_free(o);
+    return adapter;
+}
+
+static int stop_on_request(peft_trainer *t, void *user)
+{
+    (void)t, (void)user;
+    return stop_requested;
+}
+
+/* Trains and judges a candidate. Its figure stays NaN if stop_requested was set meanwhile. */
+static void try_candidate(const training_run *masked, const flag *recipe, const peft_importance *importance,
+                          const prune_search *s, candidate *c)
+{
+    peft_adapter *adapter = pruned(masked, importance, s, c);
+    training_run t = training_beside(masked, recipe, masked->train, adapter);
+    peft_session *session = NULL;
+    const peft_status status = peft_trainer_fit(t.trainer, t.epochs, peft_loader_next, stop_on_request, t.loader);
+    if (status && !stop_requested) must(status);
+    if (!status) must(peft_session_create(t.model, NULL, &session));
+    double *scores = status ? NULL : predict_set(t.ctx, session, s->validation, t.transform);
+    if (scores) {
+        metrics m;
+        compute_metrics(t.ctx, scores, s->validation, &m);
+        c->figure = peft_dataset_multilabel(s->validation) ? m.map : m.balanced_accuracy;
+        c->parameters = peft_model_trainable_count(t.model);
+    }
+    free(scores);
+    peft_session_free(session);
+    free_training_beside(&t);
+    peft_adapter_free(adapter);
+}
+
+/* Takes the results of candidates from the table of an earlier run. Rows of another score are left out. */
+static void read_table(const prune_search *s, candidates *all)
+{
+    FILE *f = fopen(s->table, "r");
+    char line[256], *field[COLUMNS], *rest;
+    while (f && fgets(line, sizeof line, f)) {
+        rest = line;
+        if (read_csv_row(&rest, field, COLUMNS) != COLUMNS || strcmp(field[0], s->score)) continue;
+        for (int k = 0; k < all->count; k++)
+            if (all->item[k].tokens == atoi(field[1]) && all->item[k].pieces == atoi(field[2])) {
+                all->item[k].figure = strtod(field[3], NULL);
+                all->item[k].parameters = atoll(field[4]);
+            }
+    }
+    if (f) fclose(f);
+}
+
+/* Writes the results so far, so that a run that is stopped loses one candidate at most. */
+static void write_table(const prune_search *s, const candidates *all)
+{
+    atomic_file w;
+    open_atomic(&w, s->table);
+    fprintf(w.file, "%s\n", heading);
+    for (int k = 0; k < all->count; k++)
+        if (!isnan(all->item[k].figure))
+            fprintf(w.file, "%s,%d,%d,%.17g,%lld\n", s->score, all->item[k].tokens, all->item[k].pieces,
+                    all->item[k].figure, (long long)all->item[k].parameters);
+    close_atomic(&w);
+}
+
+/* The candidates are in the order of what they leave out, so that of equal figures the last one is the best. */
+static const candidate *best_of(const candidates *all)
+{
+    const candidate *best = &all->item[0];
+    for (int k = 1; k < all->count; k++) if (all->item[k].figure >= best->figure) best = &all->item[k];
+    return best;
+}
+
+static int by_sum(const void *x, const void *y)
+{
+    const candidate *a = x, *b = y;
+    const int d = a->tokens + a->pieces - b->tokens - b->pieces;
+    return d ? d : a->tokens - b->tokens;
+}
+
+static candidates make_candidates(const prune_search *s)
+{
+    candidates all = { .count = 0 };
+    int list[PERCENTAGES_MAX];
+    const int n = read_percentages(s->percentages, list);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < n; k++) all.item[all.count++] = (candidate){ list[i], list[k], NAN, 0 };
+    qsort(all.item, (size_t)all.count, sizeof *all.item, by_sum);
+    return all;
+}
+
+peft_adapter *search_pruned(const training_run *masked, const flag *recipe, const prune_search *s)
+{
+    candidates all = make_candidates(s);
+    peft_importance *importance = gather(masked);
+    const char *figure = peft_dataset_multilabel(s->validation) ? "map" : "balanced_accuracy";
+    if (s->resume) read_table(s, &all);
+    printf("pruning by %s importance over %lld batches; %d candidates, judged on %lld validation images\n"
+           "%8s %8s %18s %12s\n", s->score, (long long)peft_importance_batches(importance), all.count,
+           (long long)peft_dataset_count(s->validation), "tokens %", "pieces %", figure, "parameters");
+    for (int k = 0; k < all.count; k++) {
+        candidate *c = &all.item[k];
+        if (isnan(c->figure) && !stop_requested) try_candidate(masked, recipe, importance, s, c);
+        if (stop_requested) fail("stopped while prompts were pruned; the same command with --resume continues");
+        write_table(s, &all);
+        printf("%8d %8d %18.4f %12lld\n", c->tokens, c->pieces, c->figure, (long long)c->parameters);
+        fflush(stdout);
+    }
+    const candidate *best = best_of(&all);
+    printf("chosen: %d %% of the tokens, %d %% of the pieces pruned\n", best->tokens, best->pieces);
+    peft_adapter *adapter = pruned(masked, importance, s, best);
+    peft_importance_free(importance);
+    return adapter;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * stages.c -- recipes of further stages, and the effective rank of features (stages.h). */
+#include "stages.h"
+#include "common/program/errors.h"
+#include "common/program/settings.h"
+#include "common/program/stop.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void copy_recipe(flag *flags, const flag *recipe, const char *method, const char *options, const char *epochs)
+{
+    memcpy(flags, recipe, recipe_flags * sizeof *flags);
+    flags[recipe_method].value = method;
+    flags[recipe_options].value = options;
+    if (epochs) flags[recipe_epochs].value = epochs;
+}
+
+char *masked_options(const flag *recipe)
+{
+    settings s = read_settings(recipe[recipe_options].value, "--options");
+    static const char *const masks[] = { "mask_tokens", "mask_pieces" };
+    for (int i = 0; i < 2; i++) if (!find_setting(&s, masks[i])) set_setting(&s, masks[i], "trained");
+    char *text = settings_text(&s);
+    free_settings(&s);
+    return text;
+}
+
+void print_effective_rank(const training_run *t, const peft_dataset *d, const char *when)
+{
+    const int64_t n = peft_dataset_count(d), size = peft_transform_size(t->transform);
+    const int64_t width = peft_backbone_get(t->vit, "width");
+    float *features = check_alloc(malloc((size_t)(n * width) * sizeof *features));
+    peft_session *s;
+    peft_tensor *image, *row;
+    double rank;
+    must(peft_session_create(t->model, NULL, &s));
+    must(peft_tensor_create(t->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, size, size }, &image));
+    for (int64_t i = 0; i < n && !stop_requested; i++) {
+        peft_image *im;
+        must(peft_dataset_load(d, i, &im));
+        must(peft_transform_apply(t->transform, im, peft_tensor_data(image)));
+        must(peft_tensor_wrap(t->ctx, PEFT_F32, 2, (int64_t[]){ 1, width }, features + i * width, &row));
+        must(peft_session_features(s, image, row));
+        peft_tensor_free(row);
+        peft_image_free(im);
+    }
+    if (!stop_requested) {
+        must(peft_analysis_effective_rank(t->ctx, features, n, width, &rank));
+        printf("effective rank of the test images' features %s: %.2f\n", when, rank);
+    }
+    peft_tensor_free(image);
+    peft_session_free(s);
+    free(features);
+}

@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# finetune in two stages: a second method beside the first (--then), and pruned prompts (--prune). Runs that are stopped
+# in the second stage and resumed end with the same model.
+#   stages.sh FOLDER      FOLDER: of the programs
+set -eu
+bin=$1
+vit=$(cd "$(dirname "$0")/../.." && pwd)/examples/data/vit_cifar10.safetensors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "stages: $1"
+    exit 1
+}
+# finetune must refuse the arguments after $1 with a message that contains $1.
+refused() {
+    message=$1
+    shift
+    if "$bin/finetune" --backbone "$vit" --data pictures "$@" > refused.log 2>&1; then fail "accepted: $*"; fi
+    grep -q -e "$message" refused.log || fail "'$*' was refused with $(cat refused.log)"
+}
+"$bin/phantom" --out pictures --images 10 --side 32 > /dev/null
+
+refused 'give --then METHOD too' --then-options r=2
+refused 'give --then METHOD too' --then-epochs 2
+refused 'give --prune LIST too' --prune-score absolute
+refused 'no method has this name' --then lorra
+refused 'give one of them' --method e2vpt --prune 50 --then lora
+refused 'method lora has no masks' --method lora --prune 50
+for list in 10-101 90-10 x 1,,2 101 -5 ''; do refused 'expected a range' --method e2vpt --prune "$list"; done
+refused 'expected signed or absolute' --method e2vpt --prune 50 --prune-score largest
+[ ! -e adapter.safetensors ] || fail 'a refused command wrote a model'
+
+# Stops a run of finetune (arguments: name of the model, then options) as soon as its output has the text $1.
+stop_at() {
+    text=$1
+    shift
+    "$@" > stopped.log 2>&1 &
+    child=$!
+    while kill -0 $child 2> /dev/null && ! grep -q "$text" stopped.log; do sleep 0.01; done
+    kill -INT $child 2> /dev/null || true
+    wait $child || true
+}
+
+# Prefix tokens, then LoRA with them.
+two() {
+    "$bin/finetune" --backbone "$vit" --data pictures --method prefix --options tokens=2 --epochs 2 --then lora \
+        --then-options r=2 --then-epochs 3 "$@"
+}
+two --out a.safetensors > a.log
+[ "$(grep -c 'effective rank' a.log)" -eq 3 ] || fail 'expected three lines of the effective rank'
+grep -q '^second stage: lora beside prefix, 3 epochs' a.log
+[ "$(grep -c '^epoch' a.log)" -eq 5 ] || fail 'expected 2 + 3 epochs'
+"$bin/inspect" a.safetensors > a.txt
+grep -q prefix a.txt && grep -q lora a.txt || fail 'the model lacks a method'
+[ ! -e a.safetensors.state ] && [ ! -e a.safetensors.state.2 ] || fail 'states were left'
+stop_at '^second stage' two --out b.safetensors
+two --resume --out b.safetensors > b.log || cat b.log
+cmp a.safetensors b.safetensors || fail 'the resumed run has another model'
+
+# Masks are trained, candidates tried, the best one trained.
+pruned() {
+    "$bin/finetune" --backbone "$vit" --data pictures --method e2vpt --options tokens=4,kv_tokens=2 --epochs 1 \
+        --prune 0,50 "$@"
+}
+pruned --out c.safetensors > c.log
+grep -q '^pruning by signed importance over [0-9]* batches; 4 candidates' c.log
+grep -q '^chosen: ' c.log
+[ "$(wc -l < c.safetensors.prune.csv)" -eq 5 ] || fail 'expected a heading and four results'
+"$bin/inspect" c.safetensors > c.txt
+grep -q 'mask_tokens=\[' c.txt || fail 'the model has no fixed mask'
+refused 'exists' --method e2vpt --prune 0,50 --out c.safetensors
+stop_at '^ *0 *0 ' pruned --out d.safetensors
+[ "$(wc -l < d.safetensors.prune.csv)" -lt 5 ] || fail 'the run was not stopped among the candidates'
+pruned --resume --out d.safetensors > d.log || cat d.log
+cmp c.safetensors d.safetensors || fail 'the resumed search has another model'
+cmp c.safetensors.prune.csv d.safetensors.prune.csv || fail 'the resumed search has another table'
