@@ -286,6 +286,7 @@ static void add_method(run *r)
     begin_next_stage(&r->t, recipe, r->state1);
     printf("second stage: %s beside %s, %lld epochs\n", given[then].value, given[own_flags + recipe_method].value,
            (long long)r->t.epochs);
+    fflush(stdout);
     train_second_stage(r);
     print_effective_rank(&r->t, r->test, "after the second stage");
 }

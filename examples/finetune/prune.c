@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PERCENTAGES_MAX = 16, CANDIDATES_MAX = PERCENTAGES_MAX * PERCENTAGES_MAX, COLUMNS = 5 };
-static const char heading[] = "score,tokens,pieces,figure,parameters";
+enum { PERCENTAGES_MAX = 16, CANDIDATES_MAX = PERCENTAGES_MAX * PERCENTAGES_MAX, COLUMNS = 6 };
+static const char heading[] = "score,tokens,pieces,figure,kept_tokens,kept_pieces";
 /* A pair of percentages and the result of its training; figure NaN: not trained yet. */
-typedef struct candidate { int tokens, pieces; double figure; int64_t parameters; } candidate;
+typedef struct candidate { int tokens, pieces; double figure; int kept_tokens, kept_pieces; } candidate;
 typedef struct candidates { candidate item[CANDIDATES_MAX]; int count; } candidates;
 
 /* Parses "10-90" or "10,30" to to[PERCENTAGES_MAX]; returns how many, 0: malformed. */
@@ -89,6 +89,14 @@ static peft_adapter *pruned(const training_run *t, const peft_importance *import
     return adapter;
 }
 
+/* The number of ones in the list of an adapter's mask. */
+static int count_ones(const peft_adapter *a, const char *mask)
+{
+    int ones = 0;
+    for (const char *c = peft_adapter_option_value(a, mask); c && *c; c++) ones += *c == '1';
+    return ones;
+}
+
 static int stop_on_request(peft_trainer *t, void *user)
 {
     (void)t, (void)user;
@@ -110,7 +118,8 @@ static void try_candidate(const training_run *masked, const flag *recipe, const 
         metrics m;
         compute_metrics(t.ctx, scores, s->validation, &m);
         c->figure = peft_dataset_multilabel(s->validation) ? m.map : m.balanced_accuracy;
-        c->parameters = peft_model_trainable_count(t.model);
+        c->kept_tokens = count_ones(adapter, "mask_tokens");
+        c->kept_pieces = count_ones(adapter, "mask_pieces");
     }
     free(scores);
     peft_session_free(session);
@@ -129,7 +138,8 @@ static void read_table(const prune_search *s, candidates *all)
         for (int k = 0; k < all->count; k++)
             if (all->item[k].tokens == atoi(field[1]) && all->item[k].pieces == atoi(field[2])) {
                 all->item[k].figure = strtod(field[3], NULL);
-                all->item[k].parameters = atoll(field[4]);
+                all->item[k].kept_tokens = atoi(field[4]);
+                all->item[k].kept_pieces = atoi(field[5]);
             }
     }
     if (f) fclose(f);
@@ -143,8 +153,8 @@ static void write_table(const prune_search *s, const candidates *all)
     fprintf(w.file, "%s\n", heading);
     for (int k = 0; k < all->count; k++)
         if (!isnan(all->item[k].figure))
-            fprintf(w.file, "%s,%d,%d,%.17g,%lld\n", s->score, all->item[k].tokens, all->item[k].pieces,
-                    all->item[k].figure, (long long)all->item[k].parameters);
+            fprintf(w.file, "%s,%d,%d,%.17g,%d,%d\n", s->score, all->item[k].tokens, all->item[k].pieces,
+                    all->item[k].figure, all->item[k].kept_tokens, all->item[k].kept_pieces);
     close_atomic(&w);
 }
 
@@ -169,7 +179,7 @@ static candidates make_candidates(const prune_search *s)
     int list[PERCENTAGES_MAX];
     const int n = read_percentages(s->percentages, list);
     for (int i = 0; i < n; i++)
-        for (int k = 0; k < n; k++) all.item[all.count++] = (candidate){ list[i], list[k], NAN, 0 };
+        for (int k = 0; k < n; k++) all.item[all.count++] = (candidate){ list[i], list[k], NAN, 0, 0 };
     qsort(all.item, (size_t)all.count, sizeof *all.item, by_sum);
     return all;
 }
@@ -181,14 +191,15 @@ peft_adapter *search_pruned(const training_run *masked, const flag *recipe, cons
     const char *figure = peft_dataset_multilabel(s->validation) ? "map" : "balanced_accuracy";
     if (s->resume) read_table(s, &all);
     printf("pruning by %s importance over %lld batches; %d candidates, judged on %lld validation images\n"
-           "%8s %8s %18s %12s\n", s->score, (long long)peft_importance_batches(importance), all.count,
-           (long long)peft_dataset_count(s->validation), "tokens %", "pieces %", figure, "parameters");
+           "%8s %8s %18s %12s %12s\n", s->score, (long long)peft_importance_batches(importance), all.count,
+           (long long)peft_dataset_count(s->validation), "tokens %", "pieces %", figure,
+           "tokens kept", "pieces kept");
     for (int k = 0; k < all.count; k++) {
         candidate *c = &all.item[k];
         if (isnan(c->figure) && !stop_requested) try_candidate(masked, recipe, importance, s, c);
         if (stop_requested) fail("stopped while prompts were pruned; the same command with --resume continues");
         write_table(s, &all);
-        printf("%8d %8d %18.4f %12lld\n", c->tokens, c->pieces, c->figure, (long long)c->parameters);
+        printf("%8d %8d %18.4f %12d %12d\n", c->tokens, c->pieces, c->figure, c->kept_tokens, c->kept_pieces);
         fflush(stdout);
     }
     const candidate *best = best_of(&all);

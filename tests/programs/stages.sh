@@ -4,7 +4,7 @@
 # in the second stage and resumed end with the same model.
 #   stages.sh FOLDER      FOLDER: of the programs
 set -eu
-bin=$1
+bin=$(cd "$1" && pwd)
 vit=$(cd "$(dirname "$0")/../.." && pwd)/examples/data/vit_cifar10.safetensors
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -33,36 +33,41 @@ for list in 10-101 90-10 x 1,,2 101 -5 ''; do refused 'expected a range' --metho
 refused 'expected signed or absolute' --method e2vpt --prune 50 --prune-score largest
 [ ! -e adapter.safetensors ] || fail 'a refused command wrote a model'
 
-# Stops a run of finetune (arguments: name of the model, then options) as soon as its output has the text $1.
+# Stops a run (the function and its arguments) as soon as its output has the text $1. The functions run finetune by
+# $exec, so that in the background the process that gets the signal is finetune's.
+exec=
 stop_at() {
     text=$1
     shift
+    exec=exec
     "$@" > stopped.log 2>&1 &
     child=$!
+    exec=
     while kill -0 $child 2> /dev/null && ! grep -q "$text" stopped.log; do sleep 0.01; done
-    kill -INT $child 2> /dev/null || true
+    kill -TERM $child 2> /dev/null || true
     wait $child || true
 }
 
 # Prefix tokens, then LoRA with them.
 two() {
-    "$bin/finetune" --backbone "$vit" --data pictures --method prefix --options tokens=2 --epochs 2 --then lora \
-        --then-options r=2 --then-epochs 3 "$@"
+    $exec "$bin/finetune" --backbone "$vit" --data pictures --method prefix --options tokens=2 --epochs 2 --then lora \
+        --then-options r=2 --then-epochs 12 "$@"
 }
 two --out a.safetensors > a.log
 [ "$(grep -c 'effective rank' a.log)" -eq 3 ] || fail 'expected three lines of the effective rank'
-grep -q '^second stage: lora beside prefix, 3 epochs' a.log
-[ "$(grep -c '^epoch' a.log)" -eq 5 ] || fail 'expected 2 + 3 epochs'
+grep -q '^second stage: lora beside prefix, 12 epochs' a.log
+[ "$(grep -c '^epoch' a.log)" -eq 14 ] || fail 'expected 2 + 12 epochs'
 "$bin/inspect" a.safetensors > a.txt
 grep -q prefix a.txt && grep -q lora a.txt || fail 'the model lacks a method'
 [ ! -e a.safetensors.state ] && [ ! -e a.safetensors.state.2 ] || fail 'states were left'
 stop_at '^second stage' two --out b.safetensors
+grep -q 'stopped after step' stopped.log && [ -e b.safetensors.state.2 ] || fail 'not stopped in the second stage'
 two --resume --out b.safetensors > b.log || cat b.log
 cmp a.safetensors b.safetensors || fail 'the resumed run has another model'
 
 # Masks are trained, candidates tried, the best one trained.
 pruned() {
-    "$bin/finetune" --backbone "$vit" --data pictures --method e2vpt --options tokens=4,kv_tokens=2 --epochs 1 \
+    $exec "$bin/finetune" --backbone "$vit" --data pictures --method e2vpt --options tokens=4,kv_tokens=2 --epochs 1 \
         --prune 0,50 "$@"
 }
 pruned --out c.safetensors > c.log
@@ -70,7 +75,7 @@ grep -q '^pruning by signed importance over [0-9]* batches; 4 candidates' c.log
 grep -q '^chosen: ' c.log
 [ "$(wc -l < c.safetensors.prune.csv)" -eq 5 ] || fail 'expected a heading and four results'
 "$bin/inspect" c.safetensors > c.txt
-grep -q 'mask_tokens=\[' c.txt || fail 'the model has no fixed mask'
+grep -q 'mask_tokens="\[' c.txt || fail 'the model has no fixed mask'
 refused 'exists' --method e2vpt --prune 0,50 --out c.safetensors
 stop_at '^ *0 *0 ' pruned --out d.safetensors
 [ "$(wc -l < d.safetensors.prune.csv)" -lt 5 ] || fail 'the run was not stopped among the candidates'
