@@ -3,7 +3,7 @@
  * status of peft_adapter_create or peft_trainer_create. */
 #include "tiny.h"
 
-static int mistake;                      /* the mistake to make: those of init are 0 to 11, then follow those of emit */
+static int mistake;                      /* the mistake to make: those of init are 0 to 12, then follow those of emit */
 static peft_param *some;                 /* [2, 48]: 48 is the width of TINY_BACKBONE */
 
 static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
@@ -16,17 +16,18 @@ static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
     case 2: peft_sys_declare(a, PEFT_DIMS(-3), "one", "other"); break;
     case 3: peft_sys_declare(a, PEFT_DIMS(INT64_MAX, 8), "one", "other"); break;
     case 4: peft_sys_declare(a, PEFT_DIMS(3), "two", "other"); break;
-    case 5: peft_sys_opt_int(a, "size"); break;                          /* the method's option is "mask" */
+    case 5: peft_sys_opt_int(a, "size"); break;                          /* there is no such option */
     case 6: peft_sys_declare(a, PEFT_DIMS(3), "one", "%0150d", 1); break;
     case 7: peft_sys_declare_buffer(a, PEFT_DIMS(3), "one", "%0150d", 1); break;
     case 8: peft_sys_declare_mask(a, PEFT_DIMS(3), 1, "size", "mask"); break;
     case 9: peft_sys_declare_mask(a, PEFT_DIMS(3), 1, "mask", "%0150d", 1); break;
     case 10: peft_sys_declare_mask(a, PEFT_DIMS(48), 1, "mask", "some"); break;
-    case 11: for (int i = 0; i < 5; i++) peft_sys_declare_mask(a, PEFT_DIMS(3), 1, "mask", "mask%d", i); break;
+    case 11: peft_sys_declare_mask(a, PEFT_DIMS(INT64_MAX, 8), 1, "list", "mask"); break;
+    case 12: for (int i = 0; i < 5; i++) peft_sys_declare_mask(a, PEFT_DIMS(3), 1, "mask", "mask%d", i); break;
     }
     return PEFT_OK;                      /* does not return peft_sys_init_status, as it should */
 }
-enum { INIT_MISTAKES = 12 };
+enum { INIT_MISTAKES = 13 };
 
 /* A wrong call in emit, at the output of block 1, whose value is s->out [batch, tokens, 48]. */
 typedef peft_val (*wrong_call)(peft_build *b, const peft_site *s);
@@ -154,7 +155,8 @@ static void wrong_emit(const void *state, peft_build *b, peft_site *s)
 
 START_TEST(wrong_calls_of_a_method_end_in_an_error_status)
 {
-    static const peft_option options[] = { { "mask", 's', "trained", 0, 0, "a mask" }, { 0 } };
+    static const peft_option options[] = { { "mask", 's', "trained", 0, 0, "a mask" },
+                                            { "list", 's', "[1,0]", 0, 0, "another mask" }, { 0 } };
     static const peft_method wrong = { .name = "wrong", .opts = options, .sites = PEFT_AT(PEFT_BLOCK_OUT),
                                        .init = wrong_init, .emit = wrong_emit };
     peft_context *ctx = tiny_plain_context();

@@ -125,5 +125,28 @@ START_TEST(dropout_is_drawn_for_each_use)
 }
 END_TEST
 
+/* Keys of prefix are the same for every sample; those of e2vpt with dropout are not. */
+START_TEST(keys_with_and_without_dropout_stand_side_by_side)
+{
+    static const char *const method[] = { "e2vpt", "prefix" }, *const options[] = { "dropout=0.5", "tokens=2" };
+    for (int first = 0; first < 2; first++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = method[first], .adapter = options[first] });
+        peft_adapter *second = tiny_adapter(t.backbone, method[!first], options[!first]);
+        OK(peft_model_attach(t.model, second));
+        peft_trainer *r = tiny_trainer(t.model, "batch=3,lr=0.01");
+        tiny_step(r, 3, 0);
+        const peft_param *prefix = peft_model_find_param(t.model, "prefix");
+        const float *g = peft_tensor_cdata(peft_param_grad(prefix));
+        double sum = 0;
+        for (int64_t i = 0; i < peft_tensor_count(&prefix->value); i++) sum += (double)(g[i] * g[i]);
+        ck_assert_double_gt(sum, 0);
+        peft_trainer_free(r);
+        peft_adapter_free(second);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
 SUITE_MAIN("masks", a_list_is_a_buffer_and_trained_is_a_parameter, wrong_lists_are_refused, masks_are_saved_and_loaded,
-           training_changes_trained_masks_only, dropout_is_drawn_for_each_use)
+           training_changes_trained_masks_only, dropout_is_drawn_for_each_use,
+           keys_with_and_without_dropout_stand_side_by_side)

@@ -33,10 +33,11 @@ pf_param *peft_sys_declare_mask(peft_adapter *a, const int64_t *dims, int64_t ke
         a->status = pf_fail(PEFT_E_INVALID, "method '%s': declares more than %zu masks", a->method->name, capacity);
         return NULL;
     }
-    int64_t count = 1;
-    for (const int64_t *d = dims; *d; d++) count *= *d;
+    int ndim = 0;
+    while (ndim < PEFT_MAX_DIMS && dims[ndim]) ndim++;
+    const int64_t count = pf_dims_count(ndim, dims);
     const bool trained = !strcmp(value, "trained");
-    if (!trained && !read_list(value, NULL, count)) {
+    if (!trained && count >= 0 && !read_list(value, NULL, count)) {      /* < 0: refused below */
         snprintf(expected, sizeof expected, "none, trained, or a list of %lld numbers 0 and 1", (long long)count);
         peft_sys_reject_option(a, option, expected);
         return NULL;
