@@ -13,14 +13,6 @@ static int64_t population_of(const pf_cma_settings *s)
     return s->population ? s->population : pf_cma_default_population(s->dim);
 }
 
-peft_status pf_cma_check_sigma(peft_status failure, const char *where, double sigma)
-{
-    char text[32];
-    if (sigma >= PF_CMA_SIGMA_MIN && sigma <= PF_CMA_SIGMA_MAX) return PEFT_OK;
-    pf_print_float(text, sizeof text, sigma);
-    return pf_fail(failure, "%ssigma is %s: expected a standard deviation between 1e-150 and 1e150", where, text);
-}
-
 static peft_status check(const pf_cma_settings *s)
 {
     if (s->dim < 1) return pf_fail(PEFT_E_INVALID, "dim is %lld: expected at least 1 variable", (long long)s->dim);
@@ -32,7 +24,10 @@ static peft_status check(const pf_cma_settings *s)
     for (int64_t i = 0; s->mean && i < s->dim; i++)
         if (!isfinite(s->mean[i]))
             return pf_fail(PEFT_E_NONFINITE, "mean[%lld] is NaN or Inf: expected a finite number", (long long)i);
-    return pf_cma_check_sigma(PEFT_E_INVALID, "", s->sigma);
+    if (s->sigma >= PF_CMA_SIGMA_MIN && s->sigma <= PF_CMA_SIGMA_MAX) return PEFT_OK;
+    char text[32];
+    pf_print_float(text, sizeof text, s->sigma);
+    return pf_fail(PEFT_E_INVALID, "sigma is %s: expected a standard deviation between 1e-150 and 1e150", text);
 }
 
 /* A cursor that hands out parts of one block of memory; with base NULL it only counts them. */
@@ -53,7 +48,6 @@ static void lay_out(pf_cma *es, block *b)
 {
     const size_t n = (size_t)es->dim, population = (size_t)es->population, most = population + (size_t)es->injected;
     const bool full = es->covariance == PF_CMA_FULL;
-    es->number = take(b, 1, PF_CMA_NUMBERS);
     es->mean = take(b, 1, n);
     es->path = take(b, 1, n);
     es->path_sigma = take(b, 1, n);
@@ -75,7 +69,7 @@ static void lay_out(pf_cma *es, block *b)
 static pf_cma sized(const pf_cma_settings *s)
 {
     return (pf_cma){ .dim = s->dim, .population = population_of(s), .injected = s->injected,
-                     .covariance = s->covariance, .seed = s->seed, .sigma = s->sigma,
+                     .covariance = s->covariance, .seed = s->seed, .first_sigma = s->sigma,
                      .model = s->covariance == PF_CMA_FULL ? &pf_cma_full : &pf_cma_separable };
 }
 
@@ -116,15 +110,29 @@ void pf_cma_reset(pf_cma *es)
         es->length[i] = 1;
         if (es->c) es->c[i * n + i] = es->axis[i * n + i] = 1;
     }
-    es->number[PF_CMA_SIGMA] = es->sigma;
+    es->sigma = es->first_sigma;
     es->number[PF_CMA_ITERATION] = es->number[PF_CMA_DECOMPOSED] = 0;
-    es->number[PF_CMA_SEED_HIGH] = (double)(es->seed >> 32);
-    es->number[PF_CMA_SEED_LOW] = (double)(es->seed & UINT32_MAX);
+    es->number[PF_CMA_SEED_HIGH] = (int64_t)(es->seed >> 32);
+    es->number[PF_CMA_SEED_LOW] = (int64_t)(es->seed & UINT32_MAX);
     es->asked = false;
 }
 
 void          pf_cma_free(pf_cma *es) { if (es) pf_free(es->ctx, es); }
 int64_t       pf_cma_population(const pf_cma *es) { return es->population; }
 const double *pf_cma_mean(const pf_cma *es) { return es->mean; }
-double        pf_cma_sigma(const pf_cma *es) { return es->number[PF_CMA_SIGMA]; }
-int64_t       pf_cma_iteration(const pf_cma *es) { return (int64_t)es->number[PF_CMA_ITERATION]; }
+double        pf_cma_sigma(const pf_cma *es) { return es->sigma; }
+int64_t       pf_cma_iteration(const pf_cma *es) { return es->number[PF_CMA_ITERATION]; }
+
+int pf_cma_state(pf_cma *es, pf_cma_array a[PF_CMA_ARRAYS])
+{
+    const int64_t n = es->dim;
+    const pf_cma_array all[PF_CMA_ARRAYS] = {
+        { "numbers", PEFT_I64, 1, { PF_CMA_NUMBERS }, es->number, false },
+        { "sigma", PEFT_F64, 1, { 1 }, &es->sigma, true },
+        { "mean", PEFT_F64, 1, { n }, es->mean, false }, { "path", PEFT_F64, 1, { n }, es->path, false },
+        { "path_sigma", PEFT_F64, 1, { n }, es->path_sigma, false }, { "length", PEFT_F64, 1, { n }, es->length, true },
+        { "covariance", PEFT_F64, 2, { n, n }, es->c, false }, { "axis", PEFT_F64, 2, { n, n }, es->axis, false } };
+    const int count = es->c ? PF_CMA_ARRAYS : PF_CMA_ARRAYS - 2;
+    memcpy(a, all, (size_t)count * sizeof *a);
+    return count;
+}

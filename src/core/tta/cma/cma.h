@@ -17,7 +17,7 @@
  * thread: the results do not depend on threads. One object: one thread at a time. */
 #ifndef PF_CMA_H
 #define PF_CMA_H
-#include "core/base/context.h"
+#include "core/base/tensor.h"
 
 /* FULL: C is a dense matrix; memory dim^2, an eigendecomposition from time to time.
  * SEPARABLE: C is diagonal; memory and time are linear in dim, and the variables are taken to be independent. */
@@ -60,12 +60,13 @@ double        pf_cma_sigma(const pf_cma *es);
 int64_t       pf_cma_iteration(const pf_cma *es);      /* iterations told so far */
 
 /* The state between pf_cma_tell and pf_cma_ask, as arrays to be saved. An object of the same settings, with these
- * contents copied into its own arrays and accepted by pf_cma_check, goes on exactly like this one. The seed is part of
- * the state and may have been another. */
-enum { PF_CMA_ARRAYS = 7 };
-typedef struct { const char *name; double *data; int ndim; int64_t dim[2]; } pf_cma_array;
-/* Describes the arrays in `array` and returns their number: 7 of a full, 5 of a separable covariance matrix. */
+ * contents copied into its own arrays, goes on exactly like this one. The seed is part of the state and may have been
+ * another. Before contents of unknown origin are copied they must be checked: elements of type i64 are 0 to UINT32_MAX,
+ * those of type f64 are finite, and of a positive array above 0. */
+enum { PF_CMA_ARRAYS = 8 };
+typedef struct pf_cma_array {
+    const char *name; peft_dtype type; int ndim; int64_t dim[2]; void *data; bool positive;
+} pf_cma_array;
+/* Describes the arrays in `array` and returns their number: 8 of a full, 6 of a separable covariance matrix. */
 int         pf_cma_state(pf_cma *es, pf_cma_array array[PF_CMA_ARRAYS]);
-/* PEFT_E_FORMAT: the arrays are no state of CMA-ES; the message says why. */
-peft_status pf_cma_check(pf_cma *es);
 #endif

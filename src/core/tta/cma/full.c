@@ -25,8 +25,8 @@ static void limit_condition(pf_cma *es)
 static bool refresh(pf_cma *es)
 {
     const int64_t n = es->dim;
-    const double iteration = es->number[PF_CMA_ITERATION], last = es->number[PF_CMA_DECOMPOSED];
-    if (iteration == last || iteration < last + es->p.gap) return true;
+    const int64_t iteration = es->number[PF_CMA_ITERATION], last = es->number[PF_CMA_DECOMPOSED];
+    if (iteration == last || (double)iteration < (double)last + es->p.gap) return true;
     memcpy(es->axis, es->c, (size_t)n * (size_t)n * sizeof *es->c);
     if (!pf_eigen_symmetric(es->axis, n, es->length, es->eigen)) return false;
     limit_condition(es);
@@ -84,15 +84,4 @@ static void update(pf_cma *es, double *w, int64_t count, double c1, double loss)
     }
 }
 
-static bool valid(const pf_cma *es)
-{
-    const size_t n = (size_t)es->dim;
-    for (size_t i = 0; i < n; i++)
-        if (!(es->length[i] > 0) || !isfinite(es->length[i])) return false;
-    for (size_t i = 0; i < n * n; i++)
-        if (!isfinite(es->c[i]) || !isfinite(es->axis[i])) return false;
-    return true;
-}
-
-const pf_cma_model pf_cma_full = { .refresh = refresh, .draw = draw, .whiten = whiten, .update = update,
-                                    .valid = valid };
+const pf_cma_model pf_cma_full = { .refresh = refresh, .draw = draw, .whiten = whiten, .update = update };

@@ -19,7 +19,7 @@ peft_status pf_cma_ask(pf_cma *es, const double **x)
         for (int64_t i = 0; i < n; i++) es->shift[i] = pf_rng_normal(&normal, (uint64_t)(k * n + i));
         es->model->draw(es, es->shift, step);
         for (int64_t i = 0; i < n; i++) {
-            candidate[i] = es->mean[i] + pf_cma_sigma(es) * step[i];
+            candidate[i] = es->mean[i] + es->sigma * step[i];
             if (isfinite(candidate[i])) continue;
             return pf_fail(PEFT_E_NONFINITE, "CMA-ES: candidate %lld of iteration %lld is not finite: the fitness has "
                            "no minimum, or the initial sigma was too large", (long long)k, (long long)iteration);
@@ -55,7 +55,7 @@ static void add_injected(pf_cma *es, const double *injected, int64_t count)
     for (int64_t k = 0; k < count; k++) {
         double *step = es->step + (es->population + k) * es->dim;
         for (int64_t i = 0; i < es->dim; i++)
-            step[i] = (injected[k * es->dim + i] - es->mean[i]) / pf_cma_sigma(es);
+            step[i] = (injected[k * es->dim + i] - es->mean[i]) / es->sigma;
         const double factor = fmin(1, longest / pf_cma_distance(es, step));
         for (int64_t i = 0; i < es->dim && factor < 1; i++) step[i] *= factor;
     }
@@ -84,7 +84,7 @@ static void move_mean(pf_cma *es)
     memset(es->shift, 0, (size_t)es->dim * sizeof *es->shift);
     for (int64_t k = 0; k < es->p.parents; k++)
         for (int64_t i = 0; i < es->dim; i++) es->shift[i] += es->weight[k] * es->ranked[k][i];
-    for (int64_t i = 0; i < es->dim; i++) es->mean[i] += pf_cma_sigma(es) * es->shift[i];
+    for (int64_t i = 0; i < es->dim; i++) es->mean[i] += es->sigma * es->shift[i];
 }
 
 /* Adds `shift`, of expected square 1 / mueff an entry, to a path that forgets at this rate. */
@@ -98,7 +98,7 @@ peft_status pf_cma_tell(pf_cma *es, const double *fitness, const double *injecte
 {
     PF_TRY(check_told(es, fitness, injected, count));
     const pf_cma_parameters *p = &es->p;
-    const double n = (double)es->dim, iteration = es->number[PF_CMA_ITERATION] + 1;
+    const double n = (double)es->dim, iteration = (double)(es->number[PF_CMA_ITERATION] + 1);
     add_injected(es, injected, count);
     rank(es, fitness, count);
     move_mean(es);
@@ -112,9 +112,9 @@ peft_status pf_cma_tell(pf_cma *es, const double *fitness, const double *injecte
     const double loss = held ? p->c1 * p->path_c * (2 - p->path_c) : 0;
     es->model->update(es, es->rate, es->population + count, p->c1, loss);                        /* eq. 46, 47 */
     const double growth = (sqrt(square) / p->mean_length - 1) * p->path_sigma / p->damping;      /* eq. 44 */
-    const double sigma = pf_cma_sigma(es) * exp(fmin(1, growth));
-    es->number[PF_CMA_SIGMA] = fmin(fmax(sigma, PF_CMA_SIGMA_MIN), PF_CMA_SIGMA_MAX);
-    es->number[PF_CMA_ITERATION] = iteration;
+    const double sigma = es->sigma * exp(fmin(1, growth));
+    es->sigma = fmin(fmax(sigma, PF_CMA_SIGMA_MIN), PF_CMA_SIGMA_MAX);
+    es->number[PF_CMA_ITERATION]++;
     es->asked = false;
     return PEFT_OK;
 }

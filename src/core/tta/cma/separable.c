@@ -33,12 +33,5 @@ static void update(pf_cma *es, double *w, int64_t count, double c1, double loss)
     }
 }
 
-static bool valid(const pf_cma *es)
-{
-    for (int64_t i = 0; i < es->dim; i++)
-        if (!(es->length[i] > 0) || !isfinite(es->length[i])) return false;
-    return true;
-}
-
 const pf_cma_model pf_cma_separable = { .whitened_path = true, .refresh = refresh, .draw = draw, .whiten = whiten,
-                                         .update = update, .valid = valid };
+                                         .update = update };

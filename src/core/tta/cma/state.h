@@ -6,9 +6,9 @@
 #include "core/tta/cma/dot.h"
 #include "core/tta/cma/parameters.h"
 
-/* Numbers of the state, kept as doubles so that they are saved with the arrays. DECOMPOSED: the iteration whose C the
- * axes and lengths belong to. SEED_HIGH, SEED_LOW: the upper and lower 32 bits of the seed. */
-enum { PF_CMA_SIGMA, PF_CMA_ITERATION, PF_CMA_DECOMPOSED, PF_CMA_SEED_HIGH, PF_CMA_SEED_LOW, PF_CMA_NUMBERS };
+/* Whole numbers of the state, each of 32 bits. ITERATION: iterations told; DECOMPOSED: the one whose C the axes and
+ * lengths belong to; SEED_HIGH, SEED_LOW: the upper and lower half of the seed. */
+enum { PF_CMA_ITERATION, PF_CMA_DECOMPOSED, PF_CMA_SEED_HIGH, PF_CMA_SEED_LOW, PF_CMA_NUMBERS };
 
 /* A form of C. y: a step (x - mean) / sigma, [dim]; out is another array. */
 typedef struct pf_cma_model {
@@ -21,7 +21,6 @@ typedef struct pf_cma_model {
      * them, which include the learning rate. c1: the rate of the rank-one update; loss: the part of the variance by
      * which a path that is held back falls short. */
     void (*update)(pf_cma *es, double *w, int64_t count, double c1, double loss);
-    bool (*valid)(const pf_cma *es);                                   /* of a state that was read */
 } pf_cma_model;
 
 extern const pf_cma_model pf_cma_full, pf_cma_separable;
@@ -32,10 +31,11 @@ struct pf_cma {
     pf_cma_covariance covariance;
     pf_cma_parameters p;
     int64_t dim, population, injected;
-    uint64_t seed; double sigma;           /* the initial ones */
+    uint64_t seed; double first_sigma;     /* the initial ones */
     bool asked;                            /* x and step belong to the current iteration */
     /* The state. */
-    double *number;                        /* [PF_CMA_NUMBERS] */
+    int64_t number[PF_CMA_NUMBERS];
+    double sigma;
     double *mean, *path, *path_sigma;      /* [dim]; the paths are those of C (p_c) and of sigma (p_sigma) */
     double *length;                        /* [dim]: standard deviation along each axis (D), or of each variable */
     double *c, *axis;                      /* [dim,dim], full only: C, lower triangle; row i: unit vector of axis i */
@@ -61,6 +61,4 @@ static inline double pf_cma_distance(pf_cma *es, const double *y)
 /* sigma stays within these, so that no sum of steps overflows. */
 #define PF_CMA_SIGMA_MIN 1e-150
 #define PF_CMA_SIGMA_MAX 1e150
-/* Fails with this status unless sigma is within them. where: in front of the message. */
-peft_status pf_cma_check_sigma(peft_status failure, const char *where, double sigma);
 #endif
