@@ -6,10 +6,11 @@
 #include <peft/io.h>
 #include <stdint.h>
 
-/* report_page.c: the page before the first study and after the last. */
+/* report_page.c: the page before the first study and after the last. command: the command line that made the page. */
 void put_head(FILE *f, const char *title, const study *s, int64_t studies);
 void put_foot(FILE *f, const char *command);
-/* report_page.c: begins a study with title, note and a summary of data and backbone; ends it with the settings. */
+/* report_page.c: begins a study with its properties "title" and "note" and a summary of data and backbone; ends it with
+ * the settings. */
 void put_study_head(FILE *f, const study *s, int64_t number);
 void put_settings(FILE *f, const study *s);
 

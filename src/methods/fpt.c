@@ -17,7 +17,7 @@ typedef struct {
     int rank_by_class_token;                 /* tokens are ranked by the class token's attention; 0: by that of all */
     int side_image_given;                    /* the application gives the small image; 0: the large one is resized */
     double dropout;
-    peft_param *prompt;                      /* [chosen layers, 1, prompts, width] */
+    peft_param *prompt;                      /* [chosen layers, 1, prompts, width]; 1: the published code's batch */
     peft_param *norm_w, *norm_b;             /* FPT+: LayerNorm of the prompts */
     peft_param *in_w, *in_b;                 /* without plus: projects the prompts to the backbone's width */
     peft_param *out_w, *out_b;               /* projects the result to the side network's width */

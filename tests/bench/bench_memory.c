@@ -8,7 +8,8 @@
  * held:     planned and the backbone, for every method (full fine-tuning trains a copy);
  * measured: peak resident memory of a step (VmHWM) less that before the trainer was created, in a process for each
  *           method, where planned and backbone together are below --most.
- * The caller's images do not count. A trainer that only plans gets memory whose pages are all the same few ones. */
+ * The caller's images do not count. A trainer that only plans gets memory from an allocator that maps the
+ * same 64 MiB again and again, so that any plan fits. */
 #include <getopt.h>
 #include <peft/peft.h>
 #include <stdbool.h>

@@ -99,7 +99,8 @@ static bool listed(const check *k, const char *list, const char *name)
  * whose gradient is only rounding noise; those whose gradient is 0 by definition ("exact") are compared. */
 typedef enum { EVERY_ELEMENT, WITHOUT_NOISE } compared;
 
-/* Compares a parameter or buffer after the last step by absolute error. The file must have it. */
+/* Compares a parameter or buffer after the last step by absolute error. The file must have it. All cases have three
+ * steps, which the names of their tensors say. */
 static void compare_step(check *k, const char *name, const pk_real *got, compared elements)
 {
     char expect[240], gradient[240];

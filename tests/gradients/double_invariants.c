@@ -114,8 +114,9 @@ START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
 }
 END_TEST
 
-/* The sinks' share of attention against the softmax by its definition: one sink for each query, or for each sample,
- * head and query; with head_scale and extra keys. */
+/* The sinks' share of attention against the softmax by its definition, with head_scale and extra keys. The operation
+ * gets the lse of one attention twice: with its sinks, one for each query, and with other numbers, one for each sample,
+ * head and query, of which it computes exp(number - lse) as well. */
 START_TEST(sink_mass_is_the_share_of_the_sink)
 {
     enum { B = 2, T = 6, D = 8, H = 2, DH = D / H, EXTRA = 3 };
@@ -136,7 +137,7 @@ START_TEST(sink_mass_is_the_share_of_the_sink)
         lab_bind(&l, LAB_USUAL_PLAN);
         pf_exec_run(&l.e, 0, l.e.g.nodes);
         const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *sink = l.leaf[3]->value.data,
-                      *a = l.leaf[4]->value.data, *more = l.leaf[5]->value.data, *z = l.leaf[7]->value.data,
+                      *scales = l.leaf[4]->value.data, *more = l.leaf[5]->value.data, *others = l.leaf[7]->value.data,
                       *got = pf_exec_data(&l.e, of_rows), *got_each = pf_exec_data(&l.e, of_each);
         for (int row = 0; row < B * T; row++) {
             const int b = row / T;
@@ -147,10 +148,10 @@ START_TEST(sink_mass_is_the_share_of_the_sink)
                     const pk_real *key = j < T ? k + (b * T + j) * D : more + (j - T) * D;
                     double dot = 0;
                     for (int c = h * DH; c < (h + 1) * DH; c++) dot += (double)q[row * D + c] * (double)key[c];
-                    sum += exp(dot / sqrt((double)DH) * (extended ? (double)a[h] : 1));
+                    sum += exp(dot / sqrt((double)DH) * (extended ? (double)scales[h] : 1));
                 }
                 want += exp((double)sink[row % T]) / sum / H;
-                want_each += exp((double)z[(b * H + h) * T + row % T]) / sum / H;
+                want_each += exp((double)others[(b * H + h) * T + row % T]) / sum / H;
             }
             ck_assert_double_le(fabs((double)got[row] - want), 1e-13);
             ck_assert_double_le(fabs((double)got_each[row] - want_each), 1e-12);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peft/sys/memory.h -- memory, log and life of a context, for companion libraries that make objects under it as
- * libpeft-io does. Part of the systems interface, whose promise method.h states. All functions may be called from
- * several threads at once. */
+ * libpeft-io does. Part of the systems interface, which may change between minor versions (method.h). All functions may
+ * be called from several threads at once. */
 #ifndef PEFT_SYS_MEMORY_H
 #define PEFT_SYS_MEMORY_H
 #include <peft/context.h>

@@ -292,13 +292,13 @@ PEFT_API peft_val peft_sys_mean_rows(peft_build *b, peft_val x, int64_t first, i
 
 /* x with its rows from first on replaced by `rows` */
 PEFT_API peft_val peft_sys_replace_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
-PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);                   /* [n,d] -> [batch,n,d] */
+PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);        /* [n,d] or [1,n,d] -> [batch,n,d] */
 /* In training, sets a share p of the elements to 0, drawn anew in each step, and divides the others by 1 - p. */
 PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);
 PEFT_API peft_val peft_sys_merge_heads(peft_build *b, peft_val x);                        /* [h,n,d] -> [n,h*d] */
 PEFT_API peft_val peft_sys_transpose(peft_build *b, peft_val x);                        /* [..,n,d] -> [..,d,n] */
 /* x [..,d] with each row times a factor. s: one element, a factor for everything (a gate); or the extents of x with 1
- * for the last one, or without it, of which leading ones may be missing: [b,t,1], [b,t], [t,1] and [t] fit x [b,t,d]. */
+ * for the last one, or without it; leading ones may be missing: [b,t,1], [b,t], [t,1] and [t] fit x [b,t,d]. */
 PEFT_API peft_val peft_sys_mul_rows(peft_build *b, peft_val x, peft_val s);
 /* For x [..,n,d] the numbers 1 for `count` rows and 0 for the others, [n], to multiply rows with. In training the rows
  * are drawn anew for each batch, from the context's seed; in evaluation they are always the same. */

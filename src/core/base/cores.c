@@ -52,7 +52,7 @@ static int limit_by_quotas(const char *mount, const char *path, cgroup_version v
     for (;;) {
         long long quota, period;
         if (read_quota(folder, version, &quota, &period) && quota > 0 && period > 0 && quota / period < limit) {
-            int cores = (int)((quota + period - 1) / period);
+            int cores = (int)((quota + period - 1) / period);           /* at most limit, which fits an int */
             if (cores < limit) limit = cores;
         }
         char *slash = strrchr(folder + mount_length, '/');

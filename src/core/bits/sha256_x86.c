@@ -19,6 +19,7 @@ bool pf_sha256_has_x86(void)
 __attribute__((target("sha,sse4.1")))
 void pf_sha256_x86(uint32_t h[8], const uint8_t *p, size_t blocks)
 {
+    /* a .. h: the words of the hash. A vector is named by its words from the highest element to the lowest. */
     const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
     const __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)h), 0xB1);
     const __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(h + 4)), 0x1B);

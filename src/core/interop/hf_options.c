@@ -58,9 +58,10 @@ static peft_status find_layers(const pf_modules *m, uint64_t set[STEMS], uint64_
     return PEFT_OK;
 }
 
-/* Writes rank_pattern or alpha_pattern, "3.attn.q=4,attn.q=16". For each stem: the modules whose number differs from
- * that of the stem's first module, and then the first module's number if it is not of_adapter, the option r or alpha.
- * The first entry that matches a module counts. */
+/* Writes rank_pattern or alpha_pattern, "3.attn.q=4,attn.q=16". of_adapter: the number of the whole adapter, the option
+ * r or alpha, which a module without an entry has. For each stem it writes the modules whose number differs from that
+ * of the stem's first module; then the stem with the first module's number, unless that is of_adapter. The first entry
+ * that matches a module counts. */
 static void pattern_text(const pf_modules *m, pf_lora_number which, double of_adapter, text *t)
 {
     char number[32];
@@ -101,6 +102,7 @@ static peft_status set_targets(const pf_modules *m, int64_t depth, peft_options 
     for (size_t k = 0; k < STEMS; k++) if (set[k]) append(&targets, "%s%s", targets.used ? "," : "", stems[k]);
     for (int64_t l = 0; l < depth; l++)
         if (layers >> l & 1) append(&list, "%s%lld", list.used ? "," : "", (long long)l);
+    /* without an adapted module in any block, such as with patch_embed.proj alone, the option has no effect */
     bool all_layers = !layers || layers == (depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1);
     PF_TRY(peft_options_set_string(o, "targets", targets.buffer));
     return all_layers ? PEFT_OK : peft_options_set_string(o, "layers", list.buffer);

@@ -172,7 +172,7 @@ static peft_status change_adapters(peft_model *m, peft_adapter *a,
 
 peft_status peft_model_attach(peft_model *m, peft_adapter *a)
 {
-    PK_FLOAT_SCOPE;
+    PK_FLOAT_SCOPE;                      /* attach builds the forward pass, whose constants are computed */
     return change_adapters(m, a, attach);
 }
 
