@@ -88,7 +88,7 @@ static peft_val set_long_name(peft_build *b, const peft_site *s)
 }
 static peft_val set_many(peft_build *b, const peft_site *s)
 {
-    char name[8];
+    char name[16];
     for (int i = 0; i < 1000; i++) {
         snprintf(name, sizeof name, "%d", i);
         peft_sys_set_value(b, name, s->out);
