@@ -3,13 +3,7 @@
  * (shapes, optional inputs). */
 #ifndef OP_CASES_H
 #define OP_CASES_H
-#include "lab.h"
-
-enum { B = 2, T = 3, D = 4 };                             /* samples, rows (tokens), columns */
-#define NONE PF_NONE
-
-/* The form for inputs that must be contiguous: l->form (lab.h), with COMPUTED in place of views of columns. */
-static lab_form dense(const lab *l) { return l->form == PLAIN ? PLAIN : COMPUTED; }
+#include "op_image_cases.h"
 
 /* --- one function for each operation; v: the variant ------------------------------------------------------------ */
 /* v 0 and 1: without and with bias; 2: x is one vector; 3: one row, one output; 4: x is its own weight; 5: the weight
@@ -151,14 +145,6 @@ static pf_val case_logaddexp(lab *l, int v)
     return peft_sys_scale(&l->g, peft_sys_logaddexp(&l->g, v ? peft_sys_scale(&l->g, a, 150) : a, b), v ? 0.01 : 1);
 }
 
-/* v: the side of a patch, 2 or 4 */
-static pf_val case_patches(lab *l, int v)
-{
-    const pf_attr a = { .i = { v ? 4 : 2 } };
-    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 3, 4, 4));
-    return pf_emit(&l->g, &pf_op_patches, &a, 1, (pf_val[]){ x });
-}
-
 static pf_val case_dropout(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5);
@@ -184,29 +170,6 @@ static pf_val case_mul_rows(lab *l, int v)
     if (v < 6) return peft_sys_mul_rows(&l->g, x, lab_leaf_as(l, dense(l), factors[v]));
     if (v == 7) return peft_sys_mul_rows(&l->g, x, peft_sys_random_rows(&l->g, x, 2));
     return peft_sys_mul_rows(&l->g, x, peft_sys_row_max(&l->g, lab_const(l, PEFT_DIMS(B, T, 5))));
-}
-
-/* v + 1: the width w of the frame around images of side 6 */
-static pf_val case_frame(lab *l, int v)
-{
-    const int64_t side = 6, w = v + 1, wide[] = { 1, 2, w, side, 0 }, high[] = { 1, 2, side - 2 * w, w, 0 };
-    pf_val up = lab_leaf_as(l, dense(l), wide), down = lab_leaf_as(l, dense(l), wide);
-    pf_val left = lab_leaf_as(l, dense(l), high), right = lab_leaf_as(l, dense(l), high);
-    return peft_sys_frame(&l->g, up, down, left, right);
-}
-
-/* v 0: the block around frequency 0; 1: one beside it; 2: every frequency; 3: two blocks, one after the other */
-static pf_val case_frequencies(lab *l, int v)
-{
-    if (v == 3) {
-        pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(1, 1, 4, 4));
-        pf_val once = peft_sys_scale_frequencies(&l->g, x, lab_leaf_as(l, dense(l), PEFT_DIMS(1, 2, 2)), -1);
-        return peft_sys_scale_frequencies(&l->g, peft_sys_mul(&l->g, once, x), lab_leaf_as(l, dense(l),
-                                          PEFT_DIMS(1, 3, 3)), -1);
-    }
-    const int64_t block[] = { 3, 2, 5 }, first[] = { -1, -2, 0 };
-    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 2, 5, 5));
-    return peft_sys_scale_frequencies(&l->g, x, lab_leaf_as(l, dense(l), PEFT_DIMS(2, block[v], block[v])), first[v]);
 }
 
 /* The graph of DoRA, in which the norm of each row counts as a constant: m are the magnitudes. v 1: w is trained. */
@@ -270,13 +233,6 @@ static pf_val case_sink_mass(lab *l, int v)
     pf_val lse, sink = v ? lab_const(l, PEFT_DIMS(B, HEADS, T)) : s.sink, factor = LEAF(l, T);
     pf_attention(&l->g, HEADS, &s, &lse);
     return peft_sys_mul(&l->g, pf_emit(&l->g, &pf_op_sink_mass, NULL, 2, (pf_val[]){ lse, sink }), factor);
-}
-
-/* Images of side 6, which are a constant, become smaller (v 0) or larger (v 1); the factors m are trained. */
-static pf_val case_resize(lab *l, int v)
-{
-    pf_val x = lab_const(l, PEFT_DIMS(B, 2, 6, 6)), m = LEAF(l, 2, v ? 9 : 4, v ? 9 : 4);
-    return peft_sys_mul(&l->g, peft_sys_resize_images(&l->g, x, v ? 9 : 4), m);
 }
 
 static const pk_real class_weight[LAB_CLASSES] = { 0.5, 2, 1.25 }, pos_weight[LAB_CLASSES] = { 3, 1, 0.25 };

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * op_image_cases.h -- the cases of op_cases.h for operations on images, and what all cases share. */
+#ifndef OP_IMAGE_CASES_H
+#define OP_IMAGE_CASES_H
+#include "lab.h"
+
+enum { B = 2, T = 3, D = 4 };                             /* samples, rows (tokens), columns */
+#define NONE PF_NONE
+
+/* The form for inputs that must be contiguous: l->form (lab.h), with COMPUTED in place of views of columns. */
+static lab_form dense(const lab *l) { return l->form == PLAIN ? PLAIN : COMPUTED; }
+
+/* v: the side of a patch, 2 or 4 */
+static pf_val case_patches(lab *l, int v)
+{
+    const pf_attr a = { .i = { v ? 4 : 2 } };
+    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 3, 4, 4));
+    return pf_emit(&l->g, &pf_op_patches, &a, 1, (pf_val[]){ x });
+}
+
+/* v + 1: the width w of the frame around images of side 6 */
+static pf_val case_frame(lab *l, int v)
+{
+    const int64_t side = 6, w = v + 1, wide[] = { 1, 2, w, side, 0 }, high[] = { 1, 2, side - 2 * w, w, 0 };
+    pf_val up = lab_leaf_as(l, dense(l), wide), down = lab_leaf_as(l, dense(l), wide);
+    pf_val left = lab_leaf_as(l, dense(l), high), right = lab_leaf_as(l, dense(l), high);
+    return peft_sys_frame(&l->g, up, down, left, right);
+}
+
+/* v 0: the block around frequency 0; 1: one beside it; 2: every frequency; 3: two blocks, one after the other */
+static pf_val case_frequencies(lab *l, int v)
+{
+    if (v == 3) {
+        pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(1, 1, 4, 4));
+        pf_val once = peft_sys_scale_frequencies(&l->g, x, lab_leaf_as(l, dense(l), PEFT_DIMS(1, 2, 2)), -1);
+        return peft_sys_scale_frequencies(&l->g, peft_sys_mul(&l->g, once, x), lab_leaf_as(l, dense(l),
+                                          PEFT_DIMS(1, 3, 3)), -1);
+    }
+    const int64_t block[] = { 3, 2, 5 }, first[] = { -1, -2, 0 };
+    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 2, 5, 5));
+    return peft_sys_scale_frequencies(&l->g, x, lab_leaf_as(l, dense(l), PEFT_DIMS(2, block[v], block[v])), first[v]);
+}
+
+/* Images of side 6, which are a constant, become smaller (v 0) or larger (v 1); the factors m are trained. */
+static pf_val case_resize(lab *l, int v)
+{
+    pf_val x = lab_const(l, PEFT_DIMS(B, 2, 6, 6)), m = LEAF(l, 2, v ? 9 : 4, v ? 9 : 4);
+    return peft_sys_mul(&l->g, peft_sys_resize_images(&l->g, x, v ? 9 : 4), m);
+}
+#endif
