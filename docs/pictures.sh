@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Remakes the pictures of docs/tutorial.md: runs the page's own commands, from the phantoms to the report, and takes
-# phantoms and two figures of the report. About a minute.   pictures.sh BUILD
+# Remakes the pictures of docs/tutorial.md and docs/report.md: runs the tutorial's commands, from the phantoms to the
+# report, and takes phantoms and four figures of the report. About two minutes.   pictures.sh BUILD
 set -eu
 build=$(cd "$1" && pwd)
 docs=$(cd "$(dirname "$0")" && pwd)
@@ -38,3 +38,5 @@ mkdir -p "$docs/pictures"
 for class in benign malignant normal; do cp "phantoms/$class-like/0000.png" "$docs/pictures/$class-like.png"; done
 figure 'Balanced accuracy (%)' "$docs/pictures/accuracy.svg"
 figure 'Reliability of lora' "$docs/pictures/reliability.svg"
+figure 'Map of the features after tuning by lora' "$docs/pictures/features.svg"
+figure 'Share taken from the class token' "$docs/pictures/attention.svg"

@@ -36,6 +36,8 @@
     X(title, "TEXT", NULL, "title of the study in report; without it the name of --data") \
     X(note, "TEXT", NULL, "warning or remark that report prints below the title") \
     X(judge_every, "N", "0", "evaluate on the test images every N epochs, for learning curves (0: only at the end)") \
+    X(analysis, NULL, NULL, "with --records: analyse features and attention of the test images before and after " \
+      "tuning, for report (two more passes through these images in each run)") \
     X(resume, NULL, NULL, "do the runs that are not yet in --csv") \
     X(force, NULL, NULL, "overwrite --csv, --summary and --svg if they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
@@ -187,10 +189,12 @@ static study read_study(void)
     s.title = given[title].value;
     s.note = given[note].value;
     s.judge_every = flag_integer(&given[judge_every]);
+    s.analysis = given[analysis].value;
     s.unchecked = given[unchecked].value;
     s.jobs = given[jobs].value ? at_least_one(jobs) : cores();
-    if (!s.records && (s.title || s.note || s.judge_every))
-        fail("--title, --note and --judge-every have an effect only with --records DIR; give it, or leave them out");
+    if (!s.records && (s.title || s.note || s.judge_every || s.analysis))
+        fail("--title, --note, --judge-every and --analysis have an effect only with --records DIR; give it, or leave "
+             "them out");
     read_list(&s, given + own_flags);
     s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
     s.fingerprint = alloc_shared(64 + 1);

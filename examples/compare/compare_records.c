@@ -34,7 +34,7 @@ static bool has_record(const study *s, const char *name)
 
 bool has_study(const study *s) { return has_record(s, "study.csv"); }
 
-static void open_run_record(atomic_file *w, const study *s, int64_t i, const char *kind)
+void open_run_record(atomic_file *w, const study *s, int64_t i, const char *kind)
 {
     char name[record_name_size];
     record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), kind);
@@ -43,10 +43,11 @@ static void open_run_record(atomic_file *w, const study *s, int64_t i, const cha
 
 bool has_records(const study *s, int64_t i)
 {
-    static const char *const kinds[] = { "run", "curve", "test" };
+    static const char *const kinds[] = { "run", "curve", "test", "space", "map", "mass" };
+    const size_t without_analysis = 3, count = s->analysis ? sizeof kinds / sizeof *kinds : without_analysis;
     char name[record_name_size];
     bool all = true;
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    for (size_t k = 0; k < count; k++) {
         record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), kinds[k]);
         all = all && has_record(s, name);
     }

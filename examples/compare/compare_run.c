@@ -112,6 +112,7 @@ void perform_run(study *s, int64_t i)
     v[result_seconds] = seconds_now() - start - evaluation_time;
     if (s->judge_every && t.epochs) curve[t.epochs - 1].balanced_accuracy = m.balanced_accuracy;
     const evaluation ev = { .test = test, .scores = scores, .curve = curve, .epochs = t.epochs };
+    if (s->analysis) write_analysis(s, i, &t, test);
     if (s->records) write_records(s, i, &ev);
     free(scores);
     free(curve);

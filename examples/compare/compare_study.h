@@ -29,6 +29,7 @@ typedef struct study {
     int64_t jobs;                                             /* runs at a time */
     bool unchecked;                                           /* do not decode pictures before the runs */
     int64_t judge_every;                                      /* epochs between evaluations; 0: only at the end */
+    bool analysis;                                            /* analyse features before and after tuning */
     uint64_t seed;                                            /* of the first draw */
     entry *entry;
     int64_t entries;
@@ -84,7 +85,12 @@ typedef struct evaluation {
 bool has_study(const study *s);                               /* does the folder hold a study.csv? */
 void write_study(study *s);                                   /* study.csv; called in a child process */
 void write_records(const study *s, int64_t i, const evaluation *ev);      /* the three files of run i */
-bool has_records(const study *s, int64_t i);                  /* do these three files exist? */
+bool has_records(const study *s, int64_t i);                  /* do these files, and with analysis its three, exist? */
+struct atomic_file;
+void open_run_record(struct atomic_file *w, const study *s, int64_t i, const char *kind);     /* kind: records.h */
+
+/* compare_analysis.c: the files of run i on features and attention, for study.analysis; t is trained. */
+void write_analysis(const study *s, int64_t i, const training_run *t, const peft_dataset *test);
 
 /* compare_report.c. moments: n finished runs; sd is the sample standard deviation, NaN for n < 2. */
 typedef struct moments { int64_t n; double mean, sd, max; } moments;

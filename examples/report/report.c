@@ -17,7 +17,9 @@ static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] DIR...",
     "Makes one HTML page of the folders (DIR) that compare --records wrote: tables with 95 % confidence intervals,\n"
-    "learning curves, confusion matrices, reliability diagrams, and examples of right and wrong predictions.",
+    "learning curves, confusion matrices, reliability diagrams, calibration, and examples of right and wrong\n"
+    "predictions; of records with compare --analysis also the features before and after tuning, and maps of the\n"
+    "attention that EPT's prompts take.",
     "  compare --backbone vit.safetensors --data scans --methods list.txt --records scans.records\n"
     "  report --out scans.html scans.records" };
 
@@ -34,6 +36,9 @@ static void put_page(FILE *f, const study *s, int64_t studies, const char *comma
             put_curves(f, &s[i]);
             put_confusion(f, &s[i]);
             put_reliability(f, &s[i]);
+            put_calibration(f, &s[i]);
+            put_space(f, &s[i]);
+            put_masses(f, &s[i]);
             put_cases(f, &s[i]);
         }
         put_settings(f, &s[i]);
@@ -50,7 +55,10 @@ int main(int argc, char **argv)
     check_output("out", given[out].value, given[force].value, NULL, 0);   /* no other option names a file */
     int64_t studies = argc - first;
     study *s = check_alloc(calloc((size_t)studies, sizeof *s));
-    for (int64_t i = 0; i < studies; i++) s[i] = read_study(argv[first + i]);
+    for (int64_t i = 0; i < studies; i++) {
+        s[i] = read_study(argv[first + i]);
+        read_analyses(&s[i]);
+    }
     char *text;
     size_t size;
     FILE *f = check_alloc(open_memstream(&text, &size));
@@ -58,7 +66,10 @@ int main(int argc, char **argv)
     if (fclose(f)) fail("out of memory");
     must(peft_write_file(given[out].value, text, size));
     printf("written: %s, %lld KiB\n", given[out].value, (long long)(size / 1024));
-    for (int64_t i = 0; i < studies; i++) free_study(&s[i]);
+    for (int64_t i = 0; i < studies; i++) {
+        free_analyses(&s[i]);
+        free_study(&s[i]);
+    }
     free(s);
     free(text);
     free(command);

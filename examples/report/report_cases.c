@@ -47,8 +47,7 @@ static int64_t pick_cases(const study *s, const run *r, outcome wanted, int64_t 
     return n;
 }
 
-/* Opens the run's held-out images; NULL: the data cannot be found. Fails if they differ from the recorded ones. */
-static peft_dataset *open_images(const study *s, const run *r)
+peft_dataset *open_images(const study *s, const run *r)
 {
     const char *data = study_property(s, "data"), *test_path = study_property(s, "test");
     if (!data || access(data, R_OK) || (test_path && access(test_path, R_OK))) return NULL;
@@ -127,8 +126,7 @@ static void put_group(FILE *f, const study *s, const run *r, outcome wanted, pef
 void put_cases(FILE *f, const study *s)
 {
     const method *m = best_method(s);
-    const run *r = m->run;
-    while (!r->done) r++;                                     /* the best method has at least one finished run */
+    const run *r = first_run(s, m);                           /* the best method has a finished run */
     peft_dataset *images = open_images(s, r);
     if (!images)
         warn("%s cannot be read: the page shows no images of the study in %s", study_property(s, "data"), s->folder);

@@ -7,11 +7,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Colours that colour-blind readers can distinguish (Okabe and Ito 2008, without yellow, which is too pale). */
-static const struct { const char *colour, *dashes; } styles[] = {
+const line_style line_styles[line_style_count] = {
     { "#0072b2", "none" }, { "#d55e00", "7 3" }, { "#009e73", "2 2" }, { "#cc79a7", "9 3 2 3" }, { "#e69f00", "none" },
     { "#56b4e9", "5 2" }, { "#000000", "3 3" } };
-enum { style_count = sizeof styles / sizeof *styles, width = 360, height = 240, left = 54, right = 344, top = 26,
+enum { width = 360, height = 240, left = 54, right = 344, top = 26,
        bottom = 198 };
 
 typedef struct plot {
@@ -112,12 +111,12 @@ static void put_line(FILE *f, const plot *p, const study *s, const method *m, in
 static void put_method(FILE *f, const plot *p, const study *s, const method *m, int64_t k)
 {
     char style[128];
-    snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"1\" opacity=\"0.22\"", styles[k].colour);
+    snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"1\" opacity=\"0.22\"", line_styles[k].colour);
     if (m->done > 1)
         for (int64_t i = 0; i < s->runs; i++)
             if (m->run[i].done) put_line(f, p, s, m, i, style);
-    snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"", styles[k].colour,
-             styles[k].dashes);
+    snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"", line_styles[k].colour,
+             line_styles[k].dashes);
     put_line(f, p, s, m, MEAN_OF_RUNS, style);
 }
 
@@ -136,8 +135,8 @@ static void put_legend(FILE *f, const study *s)
     fputs("<ul class=\"legend\">\n", f);
     for (int64_t m = 0; m < s->methods; m++) {
         fprintf(f, "<li><svg viewBox=\"0 0 34 8\" aria-hidden=\"true\"><title>line</title><path d=\"M1 4h32\" "
-                "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"/></svg>", styles[m].colour,
-                styles[m].dashes);
+                "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"/></svg>", line_styles[m].colour,
+                line_styles[m].dashes);
         put_escaped(f, s->method[m].label);
         fputs("</li>\n", f);
     }
@@ -169,7 +168,7 @@ void put_curves(FILE *f, const study *s)
         { .name = "Training loss", .values = loss_of, .factor = 1, .chance = NAN },
         { .name = "Balanced accuracy on the held-out images, %", .values = balanced_of, .factor = 100,
           .chance = 100.0 / (double)s->classes } };
-    bool joint = s->methods <= style_count, drawn[2];
+    bool joint = s->methods <= line_style_count, drawn[2];
     for (int k = 0; k < 2; k++) drawn[k] = fit_axes(&plots[k], s);
     if (!drawn[0]) return;
     fprintf(f, "<h3>Learning curves</h3>\n<p class=\"small\">Strong lines: the mean over runs. Faint lines: single "

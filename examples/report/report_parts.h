@@ -14,12 +14,25 @@ void put_foot(FILE *f, const char *command);
 void put_study_head(FILE *f, const study *s, int64_t number);
 void put_settings(FILE *f, const study *s);
 
+/* report_curves.c: styles of lines, with colours that colour-blind readers can distinguish (Okabe and Ito 2008, without
+ * yellow, which is too pale). */
+typedef struct line_style { const char *colour, *dashes; } line_style;
+enum { line_style_count = 7 };
+extern const line_style line_styles[line_style_count];
+
 /* The study must have a finished run. */
 void put_results(FILE *f, const study *s);                    /* report_results.c: table and chart */
 void put_curves(FILE *f, const study *s);                     /* report_curves.c: loss and accuracy by epoch */
 void put_confusion(FILE *f, const study *s);                  /* report_confusion.c: a confusion matrix per method */
 void put_reliability(FILE *f, const study *s);                /* report_reliability.c: reliability diagrams */
+void put_calibration(FILE *f, const study *s);                /* report_calibration.c: errors, temperature */
+void put_space(FILE *f, const study *s);                      /* report_space.c: features before and after tuning */
+void put_masses(FILE *f, const study *s);                     /* report_mass.c: attention that EPT's prompts take */
 void put_cases(FILE *f, const study *s);                      /* report_cases.c: images predicted right and wrong */
+
+/* report_cases.c: opens the run's held-out images; NULL: the data cannot be found. Fails if they differ from the
+ * recorded ones. */
+peft_dataset *open_images(const study *s, const run *r);
 
 /* report_image.c: the image as a data URI, reduced to at most `side` pixels in width and height. */
 void put_image_uri(FILE *f, const peft_image *im, int64_t side);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_reliability.c -- draws reliability diagrams: accuracy against confidence (the probability of the predicted
- * class) in ten bins, and below it a histogram of confidences. */
+ * class) in 15 bins, and below it a histogram of confidences. */
 #include "common/figures/svg.h"
 #include "report_parts.h"
 #include <math.h>
 
 /* Positions in units of the SVG: the diagram is at top..bottom, the histogram stands on histogram_base. */
-enum { bins = 10, width = 300, left = 40, right = 284, top = 24, bottom = 214, histogram_base = 282,
+enum { bins = 15, width = 300, left = 40, right = 284, top = 24, bottom = 214, histogram_base = 282,
        histogram_height = 44, height = 330 };
 
 /* n predictions; for each bin their number, the number of right ones, and the sum of confidences. ece: expected
  * calibration error. */
 typedef struct calibration { int64_t n, size[bins], right[bins]; double confidence[bins], ece; } calibration;
 
-/* Sorts the predictions of all runs into bins: bin b holds confidences above b/10, up to (b + 1)/10. */
+/* Sorts the predictions of all runs into bins: bin b holds confidences above b/15, up to (b + 1)/15. */
 static calibration calibrate(const study *s, const method *m)
 {
     calibration c = { 0 };

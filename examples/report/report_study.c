@@ -26,12 +26,12 @@ static char *read_text(const char *path)
     return text;
 }
 
-static _Noreturn void fail_malformed(const char *path)
+_Noreturn void fail_malformed(const char *path)
 {
     fail("%s: is not a record file that this version of compare wrote; repeat the study with compare --records", path);
 }
 
-static int64_t whole_number(const char *text, int64_t limit, const char *path)     /* in [0, limit) */
+int64_t whole_number(const char *text, int64_t limit, const char *path)
 {
     char *end;
     errno = 0;
@@ -40,8 +40,7 @@ static int64_t whole_number(const char *text, int64_t limit, const char *path)  
     return v;
 }
 
-/* NaN for an empty field and for "nan" and "inf". */
-static double number_or_nan(const char *text, const char *path)
+double number_or_nan(const char *text, const char *path)
 {
     char *end;
     double v = strtod(text, &end);
@@ -65,8 +64,7 @@ int64_t study_integer(const study *s, const char *name)
     return whole_number(text, 1 << 30, path);
 }
 
-/* Enlarges the array `items` of `count` elements by one element. */
-static void *grow_by_one(void *items, int64_t count, size_t size)
+void *grow_by_one(void *items, int64_t count, size_t size)
 {
     return check_alloc(realloc(items, (size_t)(count + 1) * size));
 }
@@ -77,7 +75,8 @@ static void store_property(study *s, char **field, int fields, const char *path)
     if (!strcmp(field[0], "entry")) {
         if (fields != 5) fail_malformed(path);
         s->method = grow_by_one(s->method, s->methods, sizeof *s->method);
-        s->method[s->methods++] = (method){ .label = field[1], .key = field[2], .settings = field[4] };
+        s->method[s->methods++] = (method){ .label = field[1], .key = field[2], .name = field[3],
+                                              .settings = field[4] };
     } else if (fields != 2) {
         fail_malformed(path);
     } else if (!strcmp(field[0], "class")) {
@@ -89,17 +88,12 @@ static void store_property(study *s, char **field, int fields, const char *path)
     }
 }
 
-/* Stores a row of a record file of run r; rows are counted from 0 below the heading. */
-typedef void (*row_reader)(const study *s, run *r, int64_t row, char **field, const char *path);
-
-/* Reads a record file of run r and calls `store` for each row of `fields` fields after the heading. Returns false if
- * the file does not exist. file: index of r->text, which keeps the file's text. kind: as for record_name. */
-static bool read_rows(const study *s, const method *m, run *r, int file, const char *kind, int fields, row_reader store)
+bool read_rows(const study *s, const method *m, run *r, char **keep, const char *kind, int fields, row_reader store)
 {
     char name[record_name_size], *path, *field[max_fields], *text;
     record_name(name, m->key, r->draw_seed, r->number, kind);
     if (asprintf(&path, "%s/%s", s->folder, name) < 0) fail("out of memory");
-    text = r->text[file] = read_text(path);
+    text = *keep = read_text(path);
     const int64_t heading = -1;
     for (int64_t row = heading; text && *text; row++) {
         if (read_csv_row(&text, field, max_fields) != fields) fail_malformed(path);
@@ -149,10 +143,9 @@ static void store_prediction(const study *s, run *r, int64_t row, char **field, 
 
 static void read_run(const study *s, method *m, run *r)
 {
-    enum { run_file, curve_file, test_file };                 /* indices of r->text */
-    r->done = read_rows(s, m, r, run_file, "run", run_fields, store_results) &&
-              read_rows(s, m, r, curve_file, "curve", curve_fields, store_epoch) &&
-              read_rows(s, m, r, test_file, "test", image_fields + (int)s->classes, store_prediction) && r->images;
+    r->done = read_rows(s, m, r, &r->text[0], "run", run_fields, store_results) &&
+              read_rows(s, m, r, &r->text[1], "curve", curve_fields, store_epoch) &&
+              read_rows(s, m, r, &r->text[2], "test", image_fields + (int)s->classes, store_prediction) && r->images;
     m->done += r->done;
     if (r->done && r->epochs > m->epochs) m->epochs = r->epochs;
 }
@@ -226,4 +219,11 @@ const method *best_method(const study *s)
         free(v);
     }
     return best;
+}
+
+const run *first_run(const study *s, const method *m)
+{
+    for (int64_t i = 0; i < s->runs; i++)
+        if (m->run[i].done) return &m->run[i];
+    return NULL;
 }

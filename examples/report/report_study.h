@@ -7,6 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What compare --analysis found of a run. */
+enum { space_intra, space_inter, space_silhouette, space_rank, space_map_share, space_numbers };
+typedef struct analysis {
+    bool known;                                               /* the three files exist; else all below is 0 */
+    double before[space_numbers], after[space_numbers];       /* tuning; NaN: undefined */
+    double *map;                                              /* [images, 4]: before_1, before_2, after_1, after_2 */
+    int64_t tokens, prefix;                                   /* of the network; class token and registers of them */
+    const char *transform;                                    /* text; from image to network input */
+    /* Maps of the attention that sinks take: of mass_image (MEAN_IMAGE: mean of all) in mass_block, [tokens] each. */
+    int64_t masses, *mass_image, *mass_block;
+    double *mass;
+    char *text[3];                                            /* of the files; transform points into it */
+} analysis;
+enum { MEAN_IMAGE = -1 };
+
 /* A run trains one method once, on one draw: a random selection of the training images. */
 typedef struct run {
     bool done;                                                /* all record files exist; else the results are not set */
@@ -19,10 +34,11 @@ typedef struct run {
     int64_t *label;                                           /* [images] */
     double *score;                                            /* [images, classes]: probabilities */
     char *text[3];                                            /* of the record files; name points into them */
+    analysis analysis;
 } run;
 
 typedef struct method {
-    const char *label, *key, *settings;
+    const char *label, *key, *name, *settings;                /* name: "ept" */
     run *run;                                                 /* [study.runs] */
     int64_t done, epochs;                                     /* finished runs; most epochs of a run */
 } method;
@@ -45,4 +61,20 @@ int64_t     study_integer(const study *s, const char *name);  /* a property that
 double *column_values(const study *s, const method *m, int column);
 int64_t predicted_class(const study *s, const run *r, int64_t image); /* the most probable class */
 const method *best_method(const study *s);                    /* by mean balanced accuracy; NULL: no finished run */
+const run *first_run(const study *s, const method *m);        /* the first finished one; NULL: there is none */
+
+/* Reading of record files, for report_analysis.c; path is for messages. A row_reader stores a row of a record file of
+ * run r; rows are counted from 0 below the heading. */
+typedef void (*row_reader)(const study *s, run *r, int64_t row, char **field, const char *path);
+/* Reads a record file of run r and calls `store` for each row of `fields` fields after the heading. Returns false if
+ * the file does not exist. *text becomes the file's text, to be freed. kind: as for record_name. */
+bool    read_rows(const study *s, const method *m, run *r, char **text, const char *kind, int fields,
+                  row_reader store);
+_Noreturn void fail_malformed(const char *path);
+int64_t whole_number(const char *text, int64_t limit, const char *path);      /* in [0, limit) */
+double  number_or_nan(const char *text, const char *path);                    /* NaN: empty, "nan" or "inf" */
+void   *grow_by_one(void *items, int64_t count, size_t size);                 /* an array of `count` elements */
+/* report_analysis.c: reads the analyses of all finished runs; frees them, before free_study. */
+void read_analyses(study *s);
+void free_analyses(study *s);
 #endif

@@ -79,13 +79,13 @@ if grep -q 'draw 1, run 1' again.log; then exit 1; fi
 study b --resume --weight-decay 0.5 > again.log
 [ "$(wc -l < b.csv)" -eq 25 ]
 
-# --records changes no result. A run is finished if its row and its records exist.
+# --records and --analysis change no result. A run is finished if its row and its records exist.
 records() {
-    study r --records rec --title 'A <b> & "c"' --note 'Trial only' --judge-every 1 "$@"
+    study r --records rec --analysis --title 'A <b> & "c"' --note 'Trial only' --judge-every 1 "$@"
 }
 records --jobs 2 > r.log
 same a r
-[ "$(find rec -type f | wc -l)" -eq 37 ]
+[ "$(find rec -type f | wc -l)" -eq 73 ]
 records --resume > again.log
 if grep -q ' run [12]:' again.log; then exit 1; fi
 if study r2 --records rec > again.log 2>&1; then exit 1; fi
@@ -101,6 +101,28 @@ grep -q '^linear, draw 2, run 1:' again.log
 cmp "rec/$entry-2-1.test.csv" "before/$entry-2-1.test.csv"
 cmp "rec/$entry-2-1.curve.csv" "before/$entry-2-1.curve.csv"
 awk -F, 'NR > 1 && (NF != 3 || $3 == "") { exit 1 } END { if (NR != 3) exit 1 }' "rec/$entry-2-1.curve.csv"
+rm "rec/$entry-1-2.map.csv"
+records --resume > again.log
+[ "$(grep -c ' run [12]:' again.log)" -eq 1 ]
+for kind in space map mass; do cmp "rec/$entry-1-2.$kind.csv" "before/$entry-1-2.$kind.csv"; done
+if study q --analysis > again.log 2>&1; then exit 1; fi
+grep -q 'only with --records DIR' again.log
+
+# What the analysis finds: tuning of the head alone changes no feature, EPT does; fpt has no such feature; EPT has 12
+# blocks of 17 tokens with sinks, on average and for an image of each of three classes.
+ept=$(sed -n 's/^entry,"EPT, 5",\([0-9a-f]*\),.*/\1/p' rec/study.csv)
+fpt=$(sed -n 's/^entry,"""FPT""",\([0-9a-f]*\),.*/\1/p' rec/study.csv)
+features() { sed -n "s/^$1_\([a-z_]*\),/\1 /p" "rec/$2-1-1.space.csv"; }
+[ "$(features before "$entry" | wc -l)" -eq 5 ]
+[ "$(features before "$entry")" = "$(features after "$entry")" ]
+[ "$(features before "$ept")" = "$(features before "$entry")" ]
+[ "$(features before "$ept")" != "$(features after "$ept")" ]
+[ "$(features after "$fpt" | awk 'NF == 1' | wc -l)" -eq 5 ]
+awk -F, 'NR > 1 && ($2 != $4 || $3 != $5 || $2 == "") { exit 1 } END { if (NR != 7) exit 1 }' "rec/$entry-1-1.map.csv"
+[ "$(wc -l < "rec/$entry-1-1.mass.csv")" -eq 1 ]
+awk -F, 'NR > 1 { n[$1]++; for (i = 3; i <= NF; i++) if ($i <= 0 || $i >= 1) exit 1 }
+    NF != 19 { exit 1 }
+    END { if (NR != 49 || n["mean"] != 12 || n[0] != 12 || n[2] != 12 || n[4] != 12) exit 1 }' "rec/$ept-1-1.mass.csv"
 
 # The page of report: complete HTML without external references, with escaped labels, the same twice, and with all six
 # test images of the best method.
@@ -135,6 +157,40 @@ awk -F, '$1 == "linear" { n++; v[n] = 100 * $9; sum += 100 * $9 }
         printf "linear %.1f %.1f %.1f\n", mean, low, high
     }' a.csv > wanted
 diff wanted shown
+# ECE (15 bins), Brier score and NLL of "linear"; its silhouette before and after tuning.
+row_of() { sed -n "/<h3>$1/,\$p" page.html | grep -m 1 '<th scope="row">linear' | plain; }
+row_of Calibration | sed 's/(before tuning)//' | awk '{ print $2, $4, $5 }' > shown
+cat "rec/$entry"-*.test.csv | awk -F, '$3 ~ /^[0-2]$/ {
+        n++
+        best = 4
+        for (c = 4; c <= 6; c++) {
+            if ($c > $best) best = c
+            brier += ($c - ($3 == c - 4)) ^ 2
+        }
+        nll -= log($($3 + 4))
+        for (b = 0; b < 14 && $best > (b + 1) / 15; b++) { }
+        error[b] += ($3 == best - 4) - $best
+    }
+    END {
+        for (b in error) ece += error[b] < 0 ? -error[b] : error[b]
+        printf "%.1f %.3f %.3f\n", 100 * ece / n, brier / n, nll / n
+    }' > wanted
+diff wanted shown
+row_of Features | awk '{ print $11, $13 }' > shown
+cat "rec/$entry"-*.space.csv | awk -F, '$1 ~ /_silhouette/ { n[$1]++; sum[$1] += $2 }
+    END {
+        b = "before_silhouette"
+        a = "after_silhouette"
+        printf "%.3f %.3f\n", sum[b] / n[b], sum[a] / n[a]
+    }' > wanted
+diff wanted shown
+grep -q '<h3>Attention that prompts take' page.html
+[ "$(grep -o '<use href="#input-' page.html | wc -l)" -eq 36 ]
+mkdir plain
+cp before/study.csv before/*.run.csv before/*.curve.csv before/*.test.csv plain
+"$bin/report" --out plain.html plain > report.log
+if grep -q '<h3>Features\|<h3>Attention' plain.html; then exit 1; fi
+grep -q '<h3>Calibration' plain.html
 cat "rec/$entry"-*.test.csv | awk -F, '$3 == 0 && $4 >= $5 && $4 >= $6 { n++ } END { print n + 0 }' > wanted
 sed -n '/<figure class="matrix/,$p' page.html | grep -m 1 '<tbody>' | plain | awk '{ print $2 }' | diff wanted -
 # Missing data give a page without images; changed data and damaged records are refused.

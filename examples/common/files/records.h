@@ -7,6 +7,14 @@
  *                            balanced accuracy (empty in epochs without an evaluation)
  *   KEY-SEED-RUN.test.csv    name,index,true, then one column of probabilities for each class; one row for each test
  *                            image; index and true (the label) count from 0
+ * and with compare --analysis
+ *   KEY-SEED-RUN.space.csv   name,value: before_ and after_ (tuning) intra_scatter, inter_scatter, silhouette,
+ *                            effective_rank (peft/analysis.h) and map_share, the map's share of the variance; then
+ *                            tokens, prefix_tokens (class token and registers) and transform (its text)
+ *   KEY-SEED-RUN.map.csv     index,before_1,before_2,after_1,after_2: first two principal components of the features
+ *   KEY-SEED-RUN.mass.csv    image,block, then a column for each token: the share of attention that sinks take in this
+ *                            block, for single test images and, with image "mean", on average; without sinks no rows
+ * "Before" are the features of the backbone as it is. A value that does not exist is empty.
  * KEY is a hash of the label and settings of an entry of compare's list. SEED is the seed of the draw, the random
  * selection of the training images. RUN counts the runs of an entry on a draw from 1. Files are written atomically. */
 #ifndef RECORDS_H
@@ -24,8 +32,8 @@ enum { RESULT_COLUMNS(RESULT_ID) result_columns };
 extern const char *const result_name[result_columns];
 typedef struct result { double value[result_columns]; } result;      /* NaN: undefined for this data set */
 
-/* Writes a record's file name into text [record_name_size]. kind: "run", "curve" or "test". The lengths in the format
- * limit key and kind, so the name always fits. */
+/* Writes a record's file name into text [record_name_size]. kind: "run", "curve", "test", "space", "map" or
+ * "mass". The lengths in the format limit key and kind, so the name always fits. */
 enum { record_name_size = 64 };
 static inline void record_name(char *text, const char *key, uint64_t draw_seed, int64_t run, const char *kind)
 {

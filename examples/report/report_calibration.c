@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report_calibration.c -- writes a table of calibration: errors of each method's probabilities, before and after
+ * temperature scaling. The linear probe stands for the state before tuning. */
+#include "common/figures/svg.h"
+#include "common/program/errors.h"
+#include "report_parts.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { halves = 2 };
+
+/* The predictions of all finished runs of a method. */
+typedef struct predictions {
+    int64_t n, classes;
+    double *probability;                                      /* [n, classes] */
+    float *logit;                                             /* [n, classes]: log(probability) */
+    int64_t *label, *half;                                    /* [n]; half: 0 or 1, by the name of the image */
+} predictions;
+
+/* Images are divided by a hash (FNV-1a) of their name, so that an image is in the same half in all runs. */
+static int64_t half_of(const char *name)
+{
+    uint32_t hash = 2166136261u;
+    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash >> 16 & 1;
+}
+
+static predictions collect(const study *s, const method *m)
+{
+    const double least = 1e-45;                               /* of a float; a probability of 0 was rounded */
+    predictions p = { .classes = s->classes };
+    for (int64_t i = 0; i < s->runs; i++) p.n += m->run[i].images;
+    const size_t n = (size_t)p.n, count = n * (size_t)s->classes;
+    p.probability = check_alloc(calloc(count + 1, sizeof *p.probability));
+    p.logit = check_alloc(calloc(count + 1, sizeof *p.logit));
+    p.label = check_alloc(calloc(n + 1, sizeof *p.label));
+    p.half = check_alloc(calloc(n + 1, sizeof *p.half));
+    int64_t at = 0;
+    for (int64_t i = 0; i < s->runs; i++)
+        for (int64_t k = 0; k < m->run[i].images; k++, at++) {
+            p.label[at] = m->run[i].label[k];
+            p.half[at] = half_of(m->run[i].name[k]);
+            for (int64_t c = 0; c < s->classes; c++) {
+                const double v = fmin(m->run[i].score[k * s->classes + c], 1);
+                p.probability[at * s->classes + c] = v;
+                p.logit[at * s->classes + c] = (float)log(fmax(v, least));
+            }
+        }
+    return p;
+}
+
+static void free_predictions(predictions *p)
+{
+    free(p->probability);
+    free(p->logit);
+    free(p->label);
+    free(p->half);
+}
+
+/* Copies the rows of one half to logit [.., classes] and label; returns their number. row (may be NULL): their places
+ * in p. */
+static int64_t take_half(const predictions *p, int64_t half, float *logit, int64_t *label, int64_t *row)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < p->n; i++) {
+        if (p->half[i] != half) continue;
+        memcpy(logit + n * p->classes, p->logit + i * p->classes, (size_t)p->classes * sizeof *logit);
+        label[n] = p->label[i];
+        row[n++] = i;
+    }
+    return n;
+}
+
+/* Fits a temperature on each half and applies it to the other: scaled [n, classes]. Returns false if a half is
+ * empty. */
+static bool scale_by_halves(const predictions *p, double temperature[halves], double *scaled)
+{
+    float *logit[halves];
+    int64_t *label[halves], *row[halves], n[halves];
+    for (int h = 0; h < halves; h++) {
+        logit[h] = check_alloc(calloc((size_t)(p->n * p->classes) + 1, sizeof **logit));
+        label[h] = check_alloc(calloc((size_t)p->n + 1, sizeof **label));
+        row[h] = check_alloc(calloc((size_t)p->n + 1, sizeof **row));
+        n[h] = take_half(p, h, logit[h], label[h], row[h]);
+    }
+    const bool both = n[0] && n[1];
+    double *part = check_alloc(calloc((size_t)(p->n * p->classes) + 1, sizeof *part));
+    for (int h = 0; both && h < halves; h++) {
+        must(peft_metrics_fit_temperature(logit[h], label[h], n[h], p->classes, &temperature[h]));
+        const int other = 1 - h;
+        must(peft_metrics_temperature_scores(logit[other], n[other], p->classes, temperature[h], part));
+        for (int64_t i = 0; i < n[other]; i++)
+            memcpy(scaled + row[other][i] * p->classes, part + i * p->classes, (size_t)p->classes * sizeof *part);
+    }
+    for (int h = 0; h < halves; h++) {
+        free(logit[h]);
+        free(label[h]);
+        free(row[h]);
+    }
+    free(part);
+    return both;
+}
+
+static const struct { const char *heading, *metric; double factor; int decimals; } columns[] = {
+    { "ECE, %", "ece", 100, 1 }, { "MCE, %", "mce", 100, 1 }, { "Brier score", "brier", 1, 3 },
+    { "NLL", "nll", 1, 3 } };
+enum { column_count = sizeof columns / sizeof *columns, ece_column = 0, nll_column = 3 };
+
+/* Writes a cell with column k's metric of these probabilities. */
+static void put_metric(FILE *f, const predictions *p, const double *probability, int k, const char *heading)
+{
+    double v;
+    must(peft_metrics_calibration(probability, p->label, p->n, p->classes, columns[k].metric, &v, 1));
+    fprintf(f, "<td data-of=\"%s\"><span>%.*f</span></td>", heading, columns[k].decimals, columns[k].factor * v);
+}
+
+static void put_row(FILE *f, const study *s, const method *m)
+{
+    double temperature[halves];
+    predictions p = collect(s, m);
+    double *scaled = check_alloc(calloc((size_t)(p.n * p.classes) + 1, sizeof *scaled));
+    fputs("<tr><th scope=\"row\">", f);
+    put_escaped(f, m->label);
+    if (!strcmp(m->name, "linear")) fputs(" <small>(before tuning)</small>", f);
+    fputs("</th>", f);
+    for (int k = 0; k < column_count; k++) put_metric(f, &p, p.probability, k, columns[k].heading);
+    if (scale_by_halves(&p, temperature, scaled)) {
+        fprintf(f, "<td data-of=\"Temperature\"><span>%.2f, %.2f</span></td>", temperature[0], temperature[1]);
+        put_metric(f, &p, scaled, ece_column, "scaled ECE, %");
+        put_metric(f, &p, scaled, nll_column, "scaled NLL");
+    } else {
+        fputs("<td data-of=\"Temperature\">\342\200\223</td><td data-of=\"scaled ECE, %\">\342\200\223</td>"
+              "<td data-of=\"scaled NLL\">\342\200\223</td>", f);
+    }
+    fputs("</tr>\n", f);
+    free(scaled);
+    free_predictions(&p);
+}
+
+static bool has_linear(const study *s)
+{
+    for (int64_t m = 0; m < s->methods; m++)
+        if (s->method[m].done && !strcmp(s->method[m].name, "linear")) return true;
+    return false;
+}
+
+void put_calibration(FILE *f, const study *s)
+{
+    fputs("<h3>Calibration before and after tuning</h3>\n<p class=\"small\">Of the predictions for held-out images of "
+          "all runs. ECE and MCE: mean and largest distance of confidence and accuracy over 15 bins; Brier score: mean "
+          "squared error, summed over classes; NLL: mean of \342\210\222log of the true class\342\200\231s "
+          "probability. Temperature scaling divides the logits by the temperature with the least NLL: it is fitted on "
+          "one half of the held-out images and applied to the other, and the reverse, which gives two temperatures; "
+          "above 1 the model was too confident. ", f);
+    fputs(has_linear(s) ? "Before tuning means the linear probe: a classifier on the features of the unchanged "
+                          "backbone, trained on the same images.</p>\n"
+                        : "The study has no entry with method linear, the classifier on the features of the unchanged "
+                          "backbone, which would show the calibration before tuning.</p>\n", f);
+    fputs("<div class=\"scroll\"><table class=\"results\">\n<thead><tr><th scope=\"col\">Method</th>", f);
+    for (int k = 0; k < column_count; k++) fprintf(f, "<th scope=\"col\">%s</th>", columns[k].heading);
+    fputs("<th scope=\"col\">Temperature</th><th scope=\"col\">scaled ECE, %</th><th scope=\"col\">scaled NLL</th></tr>"
+          "</thead>\n<tbody>\n", f);
+    for (int64_t m = 0; m < s->methods; m++)
+        if (s->method[m].done) put_row(f, s, &s->method[m]);
+    fputs("</tbody></table></div>\n", f);
+}
