@@ -191,7 +191,7 @@ START_TEST(blocks_of_cvpt_equal_a_direct_computation)
 {
     for (int insert = 1; insert <= 5; insert++)
         for (int bias = 0; bias < 2; bias++) {
-            char options[16];
+            char options[32];
             snprintf(options, sizeof options, "insert=%d", insert);
             check_blocks(&(variant){ .method = "cvpt", .options = options,
                                      .backbone = bias ? NULL : "qkv_bias=false" }, cvpt_block, insert);
