@@ -31,6 +31,13 @@ refused 'give one of them' --method e2vpt --prune 50 --then lora
 refused 'method lora has no masks' --method lora --prune 50
 for list in 10-101 90-10 x 1,,2 101 -5 ''; do refused 'expected a range' --method e2vpt --prune "$list"; done
 refused 'expected signed or absolute' --method e2vpt --prune 50 --prune-score largest
+# What the second stage needs is checked before the first one.
+refused "unknown option 'ranks'" --then lora --then-options ranks=2 --method prefix
+refused 'second stage would train nothing' --then lora --then-epochs 0 --method prefix
+refused 'both add tokens' --method vpt --then e2vpt
+refused "also has a tensor 'prefix'" --method prefix --then prefix
+refused 'no trained mask' --method e2vpt --options 'tokens=2,mask_tokens=[1,0],mask_pieces=none' --prune 50
+if grep -q '^epoch' refused.log; then fail 'it trained before it refused'; fi
 [ ! -e adapter.safetensors ] || fail 'a refused command wrote a model'
 
 # Stops a run (the function and its arguments) as soon as its output has the text $1. The functions run finetune by

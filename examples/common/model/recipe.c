@@ -163,6 +163,16 @@ void free_training_beside(training_run *t)
     peft_loader_free(t->loader);
 }
 
+void check_next_stage(const training_run *t, const flag *recipe, const flag *next)
+{
+    training_run other = *t;
+    peft_adapter *second = make_adapter(&other, next);
+    make_model(&other, recipe, peft_model_adapter(t->model, 0));
+    must(peft_model_attach(other.model, second));
+    peft_adapter_free(second);
+    peft_model_free(other.model);
+}
+
 void begin_next_stage(training_run *t, const flag *recipe, const char *state)
 {
     peft_trainer_free(t->trainer);

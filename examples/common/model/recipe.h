@@ -69,6 +69,9 @@ void free_training(training_run *t);
 training_run training_beside(const training_run *other, const flag *recipe, peft_dataset *train,
                              peft_adapter *adapter);
 void free_training_beside(training_run *t);
+/* Ends the program if the adapter of the recipe `next` cannot be made, or not be attached beside that of t, which was
+ * made by `recipe`. */
+void check_next_stage(const training_run *t, const flag *recipe, const flag *next);
 /* The next stage of t: attaches the adapter of this recipe to the model as well, and makes a new trainer, which begins
  * with the moments of the parameters trained so far; state: file of the training state of the stage before. */
 void begin_next_stage(training_run *t, const flag *recipe, const char *state);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * files.c -- the files of a run: paths are checked first, training states are resumed and removed (run.h). */
+#include "run.h"
+#include "common/files/output.h"
+#include "common/program/errors.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool staged(void) { return given[then].value || given[prune].value; }
+
+/* Paths of the second stage. Without --resume files of an earlier run are errors, or removed with --force. */
+static void check_stage_files(run *r, const char *const *inputs, int count)
+{
+    r->state1 = check_alloc(strdup(r->state));
+    if (asprintf(&r->state2, "%s.2", r->state) < 0 || asprintf(&r->table, "%s.prune.csv", given[out].value) < 0)
+        fail("out of memory");
+    const bool replace = given[resume].value || given[force].value;
+    check_output("state", r->state2, replace, inputs, count);
+    if (given[prune].value) check_output("prune", r->table, replace, inputs, count);
+    if (!given[resume].value) remove(r->state2);
+}
+
+void check_files(run *r)
+{
+    const char *const inputs[] = { given[backbone].value, given[data].value, given[test].value };
+    const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[out].value };
+    char *default_state;
+    if (asprintf(&default_state, "%s.state", given[out].value) < 0) fail("out of memory");
+    r->state = given[state].value ? given[state].value : default_state;
+    check_output("out", given[out].value, given[force].value, inputs, 3);
+    if (given[resume].value && access(r->state, R_OK))
+        fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
+             "train from the beginning", r->state);
+    if (!given[resume].value && !given[force].value && !access(r->state, F_OK))
+        fail("--state %s: exists already; give --resume to continue from it, or --force to train from the beginning "
+             "and overwrite it", r->state);
+    const bool replace = true;                                /* --resume or --force is given if the state exists */
+    check_output("state", r->state, replace, others, 4);
+    if (staged()) check_stage_files(r, others, 4);
+}
+
+void add_state_notes(run *r)
+{
+    char digest[65];
+    must(peft_dataset_digest(r->t.train, digest));
+    must(peft_trainer_set_note(r->t.trainer, "data", digest));
+    must(peft_trainer_set_note(r->t.trainer, "preprocess", peft_transform_text(r->t.transform)));
+    must(peft_trainer_set_note(r->t.trainer, "seed", given[seed].value));
+    /* the second stage begins where this many epochs end: another number would need another second stage */
+    const char *epochs = given[own_flags + recipe_epochs].value;
+    if (staged()) must(peft_trainer_set_note(r->t.trainer, "first_stage_epochs", epochs));
+}
+
+void resume_training(run *r)
+{
+    const peft_status s = peft_trainer_restore(r->t.trainer, r->state);
+    if (s == PEFT_E_MISMATCH)
+        fail("--resume: %s; give the --data, --seed, --shots, --preprocess and training options that the state was "
+             "made with, or train from the beginning without --resume", peft_last_error());
+    must(s);
+    printf("continuing from %s, step %.0f\n", r->state, peft_trainer_get(r->t.trainer, "step"));
+}
+
+void remove_states(const run *r)
+{
+    if (given[state].value || (!given[resume].value && !staged())) return;
+    remove(staged() ? r->state1 : r->state);
+    if (staged()) remove(r->state2);
+}

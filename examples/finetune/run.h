@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run.h -- a run of finetune: its flags, its objects, and the functions of its parts: files.c (paths and training
+ * states), train.c, second_stage.c. */
+#ifndef RUN_H
+#define RUN_H
+#include "common/data/data.h"
+#include "common/model/recipe.h"
+#include <stdbool.h>
+
+#define FLAGS(X) \
+    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a folder that holds " \
+      "model.safetensors, or a .npz file of Google's ViT") \
+    DATA_FLAGS(X) \
+    X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
+    X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \
+    X(seed, "N", "1", "seed of the draw of images, the initial values and the order of images") \
+    X(threads, "N", "0", "number of threads (0: one for each core)") \
+    X(state, "FILE", NULL, "save the training state here after each epoch; without it in OUT.state, and only when " \
+      "training is stopped") \
+    X(resume, NULL, NULL, "continue from the training state; after the last epoch, give more --epochs") \
+    X(then, "METHOD", NULL, "a second stage: another method beside the first, both of which are trained then " \
+      "(PT-PEFT: --method prefix --then lora)") \
+    X(then_options, "LIST", NULL, "options of the second method") \
+    X(then_epochs, "N", NULL, "epochs of the second stage; without it as many as --epochs") \
+    X(prune, "LIST", NULL, "method e2vpt: percentages of tokens and pieces to leave out, 10-90 or 25,50,75; each " \
+      "pair is tried, and the best on a fifth of the training images is trained again") \
+    X(prune_score, "NAME", "signed", "importance of prompts: signed (the published code's), absolute (the paper's)") \
+    X(out, "FILE", "adapter.safetensors", "file for the trained model: adapter, head, preprocessing, class names") \
+    X(force, NULL, NULL, "overwrite --out and --state if they exist") \
+    X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
+enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + recipe_flags };
+extern flag given[flags];                                     /* the command line; from own_flags on the recipe */
+
+typedef struct run {
+    training_run t;
+    peft_dataset *test;
+    const char *state;                                        /* path: --state or OUT.state; then that of stage 2 */
+    char *state1, *state2;                                    /* the same, FILE and FILE.2; NULL: one stage */
+    char *table;                                              /* path of the results of --prune */
+    peft_dataset *all, *validation;                           /* --prune: training images and the fifth held out */
+    char *written;                                            /* path of the saved model: --out, or a fallback */
+    int64_t images, batches;                                  /* in an epoch */
+    int64_t images_in_both;                                   /* number of test images that are also training images */
+    bool bar;                                                 /* show a progress bar on the terminal */
+    int64_t updates, updates_in_epoch;                        /* since the program started; in this epoch */
+    double start, epoch_start;                                /* times of seconds_now() */
+    double loss_sum;                                          /* over the updates in this epoch */
+} run;
+
+/* --- files.c --- */
+/* Is this a training in two stages? */
+bool staged(void);
+/* Checks the paths of --out, of the training states and of the table of --prune, before anything is read. */
+void check_files(run *r);
+/* Stores the training images' digest, the preprocessing and the seed in the training state. --resume compares them,
+ * since with other data or another seed the test images might have been trained on. */
+void add_state_notes(run *r);
+void resume_training(run *r);
+void remove_states(const run *r);                             /* those at paths that the user did not choose */
+/* --- train.c --- */
+/* Trains all epochs. If training stops early, saves the training state and fails with the way to continue. */
+void train_model(run *r);
+/* Stores with the model what predict needs: preprocessing, class names, and softmax or sigmoid. */
+void add_notes(run *r);
+/* --- second_stage.c --- */
+void check_stages(void);                                      /* the flags; sets options of the masks of --prune */
+void hold_out_validation(run *r);                             /* --prune: a fifth of every class */
+/* Before the first stage, whose objects are ready: ends the program if the second one would fail. */
+void check_second_stage(run *r);
+void add_method(run *r);                                      /* --then: trains another method beside the first */
+void train_pruned(run *r);                                    /* --prune: the best pruned adapter, on all images */
+#endif

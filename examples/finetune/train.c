@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * train.c -- the training of a run: progress, training states, and what is noted in the model (run.h). */
+#include "run.h"
+#include "common/files/output.h"
+#include "common/program/clock.h"
+#include "common/program/errors.h"
+#include "common/program/stop.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The loader is not passed to peft_trainer_fit itself, since after_update needs the run as `user`. */
+static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                          void *user)
+{
+    return peft_loader_next(epoch, batch, images, labels, ids, ((run *)user)->t.loader);
+}
+
+/* Saves the training state. Only warns on failure, so a full disk does not end the training. */
+static void save_state(const peft_trainer *t, const char *path)
+{
+    if (peft_trainer_save(t, path))
+        warn("the training state could not be saved, training goes on: %s (%s)", path, peft_last_error());
+}
+
+/* Called after each update: draws the bar, and at the end of an epoch prints a line and saves the state. Computes epoch
+ * and batch from the number of samples seen, since with gradient accumulation an update has several batches. A result
+ * other than 0 stops the training. */
+static int after_update(peft_trainer *t, void *user)
+{
+    run *r = user;
+    const int64_t last_sample = (int64_t)peft_trainer_get(t, "samples") - 1;     /* counted from 0 over all epochs */
+    const int64_t epoch = last_sample / r->images + 1;
+    const int64_t batch_number = last_sample % r->images / peft_loader_batch_size(r->t.loader) + 1;
+    const double loss_now = peft_trainer_get(t, "loss");
+    r->updates++;
+    r->updates_in_epoch++;
+    r->loss_sum += loss_now;
+    if (r->bar)
+        fprintf(stderr, "\r[%-30.*s] epoch %lld/%lld, loss %.4f ", (int)(30 * batch_number / r->batches),
+                "##############################", (long long)epoch, (long long)r->t.epochs, loss_now);
+    if (batch_number < r->batches) return stop_requested;
+    if (r->bar) fprintf(stderr, "\r%70s\r", "");
+    printf("epoch %lld/%lld  loss %.5f  lr %.3e  %.2f s\n", (long long)epoch, (long long)r->t.epochs,
+           r->loss_sum / (double)r->updates_in_epoch, peft_trainer_get(t, "lr"), seconds_now() - r->epoch_start);
+    fflush(stdout);
+    r->updates_in_epoch = 0;
+    r->loss_sum = 0;
+    r->epoch_start = seconds_now();
+    if (given[state].value) save_state(t, r->state);
+    return stop_requested;
+}
+
+static peft_status save_trainer(const void *t, const char *path) { return peft_trainer_save(t, path); }
+
+void train_model(run *r)
+{
+    r->start = r->epoch_start = seconds_now();
+    peft_status s = peft_trainer_fit(r->t.trainer, r->t.epochs, next_batch, after_update, r);
+    if (!s) return;
+    char *error = check_alloc(strdup(peft_last_error()));
+    if (r->bar) fputc('\n', stderr);
+    if (s == PEFT_E_NONFINITE)
+        fail("%s (%s); the model is not saved. Usually a smaller --lr or --clip-norm 1 helps", error,
+             peft_status_name(s));
+    const bool replace = true;                                /* check_files has made sure that it may be */
+    const char *path = save_or_fallback("state", r->state, replace, save_trainer, r->t.trainer);
+    char *hint;
+    const char *format = strcmp(path, r->state) ? "--resume --state %s continues" : "--resume continues from %s";
+    if (asprintf(&hint, format, path) < 0) fail("out of memory");
+    if (stop_requested)
+        fail("stopped after step %.0f; the same command with %s", peft_trainer_get(r->t.trainer, "step"), hint);
+    fail("%s (%s); the same command with %s", error, peft_status_name(s), hint);
+}
+
+void add_notes(run *r)
+{
+    char *names = class_names(r->t.train);
+    must(peft_model_set_note(r->t.model, "preprocess", peft_transform_text(r->t.transform)));
+    must(peft_model_set_note(r->t.model, "class_names", names));
+    must(peft_model_set_note(r->t.model, "link", peft_dataset_multilabel(r->t.train) ? "sigmoid" : "softmax"));
+    free(names);
+}
