@@ -34,7 +34,7 @@ refused 'expected signed or absolute' --method e2vpt --prune 50 --prune-score la
 # What the second stage needs is checked before the first one.
 refused "unknown option 'ranks'" --then lora --then-options ranks=2 --method prefix
 refused 'second stage would train nothing' --then lora --then-epochs 0 --method prefix
-refused 'both add tokens' --method vpt --then e2vpt
+refused "also has a tensor 'prompt_embeddings'" --method vpt --then e2vpt
 refused "also has a tensor 'prefix'" --method prefix --then prefix
 refused 'no trained mask' --method e2vpt --options 'tokens=2,mask_tokens=[1,0],mask_pieces=none' --prune 50
 if grep -q '^epoch' refused.log; then fail 'it trained before it refused'; fi
