@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH --data PATH [options]",
     "Adapts a pretrained Vision Transformer to labelled images by one method of parameter-efficient fine-tuning,\n"

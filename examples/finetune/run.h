@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * run.h -- a run of finetune: its flags, its objects, and the functions of its parts: files.c (paths and training
- * states), train.c, second_stage.c. */
+ * states), train.c, second_stage.c; command_line.c defines `given`. */
 #ifndef RUN_H
 #define RUN_H
 #include "common/data/data.h"
