@@ -134,6 +134,20 @@ static peft_val attention_heads(peft_build *b, const peft_site *s)
     return peft_sys_attention(b, 5, &site);                              /* 48 channels do not divide into 5 heads */
 }
 
+CALL(scores_none, peft_sys_attention_scores(b, HEADS, s->out, PEFT_NONE))
+CALL(scores_heads, peft_sys_attention_scores(b, 0, s->out, s->out))
+CALL(scores_no_such_value, peft_sys_attention_scores(b, HEADS, NO_SUCH_VALUE, s->out))
+CALL(scores_of_matrix, peft_sys_attention_scores(b, 1, peft_sys_param(b, some), peft_sys_param(b, some)))
+CALL(softmax_none, peft_sys_softmax(b, PEFT_NONE, PEFT_NONE))
+CALL(softmax_sink, peft_sys_softmax(b, s->out, peft_sys_param(b, some)))
+CALL(apply_tokens, peft_sys_attention_apply(b, s->out, s->out))
+CALL(apply_none, peft_sys_attention_apply(b, PEFT_NONE, s->out))
+CALL(apply_other, peft_sys_attention_apply(b, peft_sys_attention_scores(b, HEADS, s->out, s->out),
+                                           peft_sys_param(b, some)))
+CALL(range_of_vector, peft_sys_row_range(b, peft_sys_select(b, peft_sys_param(b, some), 0)))
+CALL(scaled_other, peft_sys_scaled_logsumexp(b, s->out, s->out))
+CALL(scaled_none, peft_sys_scaled_logsumexp(b, peft_sys_param(b, some), PEFT_NONE))
+
 static const wrong_call wrong_calls[] = {
     none, no_such_value, use_null, slice_beyond, slice_computed, slice_no_such_value, select_negative, add_wider,
     add_no_such_value, mul_none, scale_none, affine_wrong, linear_none, linear_bias, linear_narrow, linear_scalar,
@@ -144,7 +158,9 @@ static const wrong_call wrong_calls[] = {
     final_norm_none, insert_wider, value_of_no_name, value_not_set, set_no_name, set_long_name, set_many, frame_none, row_norms_wrong, resize_tokens,
     side_negative, weight_unknown, constant_without_fill, constant_long_name,
     input_unnamed, input_without_extents, input_of_the_library, input_empty, input_huge, input_deep,
-    mass_none, keys_none, keys_of_other_width, top_wrong_mass, attention_none, attention_heads };
+    mass_none, keys_none, keys_of_other_width, top_wrong_mass, attention_none, attention_heads,
+    scores_none, scores_heads, scores_no_such_value, scores_of_matrix, softmax_none, softmax_sink, apply_tokens,
+    apply_none, apply_other, range_of_vector, scaled_other, scaled_none };
 enum { EMIT_MISTAKES = sizeof wrong_calls / sizeof *wrong_calls };
 
 static void wrong_emit(const void *state, peft_build *b, peft_site *s)

@@ -70,6 +70,32 @@ static pf_val case_self_attention(lab *l, int v)
     return peft_sys_attention(&l->g, 3, &s);
 }
 
+/* The steps of attention one by one. v: bit 0: q, k and v are one value; bits 1 and 2: no sink, one for each query, one
+ * for each query of each head of each sample */
+static pf_val case_attention_steps(lab *l, int v)
+{
+    enum { HEADS = 2, WIDTH = 6 };
+    pf_graph *g = &l->g;
+    pf_val q = LEAF(l, B, T, WIDTH), k = v & 1 ? q : LEAF(l, B, 4, WIDTH), x = v & 1 ? q : LEAF(l, B, 4, WIDTH);
+    pf_val sink = !(v & 6) ? NONE : v & 2 ? lab_leaf_as(l, dense(l), PEFT_DIMS(T))
+                                          : lab_leaf_as(l, dense(l), PEFT_DIMS(B, HEADS, T));
+    return peft_sys_attention_apply(g, peft_sys_softmax(g, peft_sys_attention_scores(g, HEADS, q, k), sink), x);
+}
+
+/* v: rows of [B,T,5], of [B,2,T,T]; of one element each, whose range is 0 */
+static pf_val case_row_range(lab *l, int v)
+{
+    static const int64_t shape[][5] = { { B, T, 5 }, { B, 2, T, T }, { T, 1 } };
+    pf_val x = lab_leaf(l, shape[v]);
+    return v < 2 ? peft_sys_row_range(&l->g, x) : peft_sys_add(&l->g, peft_sys_row_range(&l->g, x), LEAF(l, T));
+}
+
+static pf_val case_scaled_logsumexp(lab *l, int v)
+{
+    static const int64_t shape[][4] = { { T }, { B, T }, { B, 2, T } };
+    return peft_sys_scaled_logsumexp(&l->g, LEAF(l, T, v ? 5 : 1), lab_leaf_as(l, dense(l), shape[v]));
+}
+
 static pf_val case_act(lab *l, int v)
 {
     static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu", "exp" };
@@ -308,6 +334,11 @@ static const op_case op_cases[] = {
     { "attention", &pf_op_attention, case_attention, 32 },
     { "shared keys", &pf_op_attention, case_shared_keys, 4 },
     { "self attention", &pf_op_attention, case_self_attention, 2 },
+    { "attention_scores", &pf_op_attention_scores, case_attention_steps, 6 },
+    { "softmax", &pf_op_softmax, case_attention_steps, 6 },
+    { "attention_apply", &pf_op_attention_apply, case_attention_steps, 6 },
+    { "row_range", &pf_op_row_range, case_row_range, 3 },
+    { "scaled_logsumexp", &pf_op_scaled_logsumexp, case_scaled_logsumexp, 3 },
     { "act", &pf_op_act, case_act, 7 },
     { "add", &pf_op_add, case_add, 9 },
     { "mul", &pf_op_mul, case_mul, 9 },

@@ -64,7 +64,9 @@ typedef struct peft_vit {
  *            activation; w, bias: its weights. Role QKV comes before Q, K, V: out begins as PEFT_NONE; a method may
  *            set it to [b,t,3d], whose thirds are added to q, k and v before their own sites
  * ATTN       q, k, v [b,t,d]; xk, xv: further keys and values [n,d] or [b,n,d]; sink [t]: a further logit for each
- *            query row; head_scale [heads]: factors of the heads' scores; the last four begin as PEFT_NONE
+ *            query row; head_scale [heads]: factors of the heads' scores; the last four begin as PEFT_NONE. So does
+ *            out: a method may set it to [b,t,d], the result of an attention that it computed itself (see
+ *            peft_sys_attention_scores). Then no other method can act on this attention (PEFT_E_STATE)
  * BRANCH     in: the residual stream; out: the branch's output, before it is added (role SA, MLP)
  * BLOCK_OUT  out: the residual stream leaving block `layer`
  * POOL       in: the tokens [b,t,d] leaving the last block; out: the pooled feature [b,1,d] entering the head, or all
@@ -339,6 +341,19 @@ PEFT_API peft_val peft_sys_top_rows(peft_build *b, peft_val x, peft_val mass, in
 /* Attention over s->q [b,n,d], k and v [b,m,d] (or [m,d], the same for all samples), xk, xv, sink and head_scale; s may
  * be a site that the method made itself. */
 PEFT_API peft_val peft_sys_attention(peft_build *b, int64_t heads, const peft_site *s);
+/* The steps of attention one by one, for a method that changes scores or weights between them and sets the site's out.
+ * They keep scores and weights of all heads in memory, which peft_sys_attention does not, and take longer.
+ * attention_scores: q k^T / sqrt(columns of a head) of each head, for q [b,t,d] and k [b,n,d]: [b,heads,t,n]. softmax:
+ * over the last extent of x; sink (PEFT_NONE: none) is one further logit of each row, without a column in the result,
+ * with the extents of x but the last, of which leading ones may be missing: [t] and [b,heads,t] fit [b,heads,t,n].
+ * attention_apply: of each head p v, for weights p [b,heads,t,n] and v [b,n,d]: [b,t,d]. */
+PEFT_API peft_val peft_sys_attention_scores(peft_build *b, int64_t heads, peft_val q, peft_val k);
+PEFT_API peft_val peft_sys_softmax(peft_build *b, peft_val x, peft_val sink);
+PEFT_API peft_val peft_sys_attention_apply(peft_build *b, peft_val p, peft_val v);
+/* Largest minus smallest element of each row, [..,n] -> [..]. The gradient goes to the first of each. */
+PEFT_API peft_val peft_sys_row_range(peft_build *b, peft_val x);
+/* log sum_j exp(s_i x_ij) for x [t,n] and s [..,t]: extents of s. */
+PEFT_API peft_val peft_sys_scaled_logsumexp(peft_build *b, peft_val x, peft_val s);
 
 /* At ATTN: further keys and values, each [n,d] or [b,n,d], in front of those that other adapters have added there. */
 PEFT_API void     peft_sys_add_keys(peft_build *b, peft_site *s, peft_val keys, peft_val values);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * build.c -- the functions of peft/sys/method.h that build the forward graph. Each appends one node, or none. */
+#include <math.h>
 #include <string.h>
 #include "core/graph/op.h"
 #include "core/graph/param.h"
@@ -276,4 +277,30 @@ pf_val pf_attention(pf_graph *g, int64_t heads, const peft_site *s, pf_val *lse)
                                  s->sink, s->head_scale);
     *lse = g->status ? PF_NONE : g->node[g->nodes - 1].out[1];
     return out;
+}
+
+pf_val peft_sys_attention_scores(peft_build *g, int64_t heads, pf_val q, pf_val k)
+{
+    if (!is_known(g, q, "peft_sys_attention_scores")) return PF_NONE;
+    const double head_dim = heads > 0 ? (double)(pf_cols(g, q) / heads) : 1;
+    return EMIT(g, &pf_op_attention_scores, (&(pf_attr){ .i = { heads }, .f = { 1 / sqrt(head_dim) } }), q, k);
+}
+
+pf_val peft_sys_softmax(peft_build *g, pf_val x, pf_val sink)
+{
+    return EMIT_SOME(g, &pf_op_softmax, NULL, 1, x, sink);
+}
+
+pf_val peft_sys_attention_apply(peft_build *g, pf_val p, pf_val v)
+{
+    if (!is_known(g, p, "peft_sys_attention_apply")) return PF_NONE;
+    const pf_shape *s = &pf_v(g, p)->shape;
+    return EMIT(g, &pf_op_attention_apply, (&(pf_attr){ .i = { s->ndim == 4 ? s->dim[1] : 0 }, .f = { 1 } }), p, v);
+}
+
+pf_val peft_sys_row_range(peft_build *g, pf_val x) { return EMIT(g, &pf_op_row_range, NULL, x); }
+
+pf_val peft_sys_scaled_logsumexp(peft_build *g, pf_val x, pf_val s)
+{
+    return EMIT(g, &pf_op_scaled_logsumexp, NULL, x, s);
 }

@@ -36,6 +36,23 @@ static pf_val weight(const vit_pass *p, const char *format, ...)
     return pf_model_weight(p->m, p->g, name);
 }
 
+/* A method that set `out` at an attention computed it from q, k and v as they were then. before: the site as the method
+ * found it. Refuses a second method that changes them, or whose extra keys or logits this attention does not have. */
+static void check_own_attention(const vit_pass *p, const peft_adapter *a, const peft_site *before, const peft_site *s)
+{
+    const pf_val was[] = { before->q, before->k, before->v, before->xk, before->xv, before->sink, before->head_scale };
+    const pf_val is[] = { s->q, s->k, s->v, s->xk, s->xv, s->sink, s->head_scale };
+    bool changed = !pf_eq(before->out, s->out), extended = false;
+    for (int i = 0; i < 7; i++) {
+        changed |= !pf_eq(was[i], is[i]);
+        extended |= i > 2 && pf_exists(is[i]);
+    }
+    if (pf_exists(before->out) ? !changed : !extended) return;
+    pf_graph_fail(p->g, pf_fail(PEFT_E_STATE, "method '%s' at the attention of layer %lld: two methods change this "
+                                "attention, and one of them computes it itself: expected only one of the two",
+                                a->method->name, (long long)s->layer));
+}
+
 /* Lets the adapters that act at this site, or site_fn, add to the graph; they change s->out. */
 static void run_adapters(const vit_pass *p, peft_site *s)
 {
@@ -46,7 +63,10 @@ static void run_adapters(const vit_pass *p, peft_site *s)
     for (size_t i = 0; i < p->m->adapters && !p->g->status; i++) {
         const peft_adapter *a = p->m->adapter[i];
         p->g->constants = &p->m->adapter[i]->constants;
-        if (a->method->sites & PEFT_AT(s->where)) a->method->emit(a->state, p->g, s);
+        if (!(a->method->sites & PEFT_AT(s->where))) continue;
+        const peft_site before = *s;
+        a->method->emit(a->state, p->g, s);
+        if (s->where == PEFT_ATTN && pf_exists(s->out) && !p->g->status) check_own_attention(p, a, &before, s);
     }
 }
 
@@ -133,8 +153,11 @@ static pf_val attention(const vit_pass *p, int64_t l, pf_val x)
     }
     peft_site s = { .where = PEFT_ATTN, .layer = l, .in = x, .q = qkv[0], .k = qkv[1], .v = qkv[2] };
     run_adapters(p, &s);
-    pf_val lse, out = pf_attention(p->g, heads, &s, &lse);
-    report_sink_mass(p, l, s.sink, lse);
+    pf_val lse, out = s.out;
+    if (!pf_exists(out)) {
+        out = pf_attention(p->g, heads, &s, &lse);
+        report_sink_mass(p, l, s.sink, lse);
+    }
     return linear(p, PEFT_PROJ, l, out,
                   weight(p, "blocks.%lld.attn.proj.weight", (long long)l),
                   weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
