@@ -43,7 +43,7 @@ END
 
 "$bin/phantom" --out "$out/phantoms-images" --images 70 --difficulty 1.5 > /dev/null
 study phantoms 'Phantoms' 'SYNTHETIC: made by a formula, see docs/phantoms.md. No medical images, no medical result.' \
-    "$small" "$out/phantoms-images" 60 0.01 1e-3
+    "$small" "$out/phantoms-images" 60 0.003 1e-3
 study breastmnist 'BreastMNIST' 'Breast ultrasound of 28 x 28 pixels, 0 malignant, 1 benign or normal.' \
     "$small" "$data/medmnist/breastmnist.npz" 0 0.01 1e-3
 study pneumoniamnist 'PneumoniaMNIST' 'Chest X-rays of 28 x 28 pixels, 0 normal, 1 pneumonia.' \

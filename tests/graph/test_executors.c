@@ -6,6 +6,8 @@
 
 static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2",
     "classes=0" };
+static const char *const ept_forms[] = { "insert=add,length=100", "insert=multiply,length=100",
+    "insert=multiply_concat,length=3" };
 static const char *const pools[] = { "cls", "mean" };
 enum { HEADS = 4, POOLS = 2 };
 
@@ -124,6 +126,16 @@ START_TEST(executors_agree_for_every_loss_and_the_feature_cache)
 }
 END_TEST
 
+START_TEST(executors_agree_for_the_forms_of_ept)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (size_t f = 0; f < sizeof ept_forms / sizeof *ept_forms; f++)
+            for (int p = 0; p < POOLS; p++)
+                compare(&(tiny_spec){ .isa = *isa, .more = p ? "pool=mean" : "registers=2", .method = "ept",
+                                      .adapter = ept_forms[f], .model = "classes=3" }, p ? NULL : "lora", "");
+}
+END_TEST
+
 /* Each boolean option of each method set to the opposite of its default, and each dropout set to 0.3. */
 START_TEST(executors_agree_for_boolean_options_and_dropout)
 {
@@ -150,4 +162,4 @@ END_TEST
 
 SUITE_MAIN("executors", executors_agree_for_every_method_head_and_pooling, executors_agree_for_every_kind_of_backbone,
            executors_agree_for_every_loss_and_the_feature_cache, executors_agree_for_boolean_options_and_dropout,
-           executors_agree_for_two_methods_on_one_model)
+           executors_agree_for_the_forms_of_ept, executors_agree_for_two_methods_on_one_model)

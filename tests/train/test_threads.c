@@ -63,6 +63,17 @@ START_TEST(operations_of_several_tasks_give_the_same_bits)
 }
 END_TEST
 
+/* Attention composed of its steps: heads, rows and prompts are tasks. */
+START_TEST(forms_of_ept_give_the_same_bits)
+{
+    static const char *const forms[] = { "insert=add,length=100", "insert=multiply,length=100",
+                                         "insert=multiply_concat,length=3" };
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
+            compare((tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "ept", .adapter = forms[f] }, 1, 2);
+}
+END_TEST
+
 /* threads=0 takes the context's number of threads. */
 START_TEST(threads_of_the_context_give_the_same_bits)
 {
@@ -132,5 +143,5 @@ START_TEST(logits_do_not_depend_on_other_images)
 END_TEST
 
 SUITE_MAIN("threads", every_method_and_isa_gives_the_same_bits, heads_with_batch_norm_give_the_same_bits,
-           operations_of_several_tasks_give_the_same_bits, threads_of_the_context_give_the_same_bits,
-           logits_do_not_depend_on_other_images)
+           operations_of_several_tasks_give_the_same_bits, forms_of_ept_give_the_same_bits,
+           threads_of_the_context_give_the_same_bits, logits_do_not_depend_on_other_images)
