@@ -29,7 +29,7 @@ static inline double five_point(loss_fn f, void *user, pk_real *x, double h)
  * disagree at a large step that crosses the kink of a ReLU, and agrees at a smaller one. */
 static inline double slope_error(loss_fn f, void *user, pk_real *x, double grad, double unit)
 {
-    static const double steps[] = { 1e-3, 1e-4, 1e-5 };
+    static const double steps[] = { 1e-3, 1e-4, 1e-5, 1e-6, 1e-7 };
     double best = INFINITY;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && !(best <= 1e-8); i++)
         best = fmin(best, fabs(five_point(f, user, x, steps[i]) - grad) / unit);
