@@ -44,8 +44,9 @@ peft_predictor_pixels(peft_predictor *p, const peft_tensor *pixels, peft_tensor 
 /* The same with class probabilities in place of logits (peft_predictor_link). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_predictor_pixels_probabilities(peft_predictor *p, const peft_tensor *pixels, peft_tensor *probabilities);
-/* The same for n images, which may differ in size, type, alpha and rescale. An image with another size, type or number
- * of channels than the one before it may allocate memory. */
+/* The same for n images, which may differ in size, type, alpha and rescale. For a peft_image *im, images is an array
+ * const peft_image *images[] = { im }; C compilers warn of &im, whose type is peft_image **. An image with another
+ * size, type or number of channels than the one before it may allocate memory. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_predictor_images(peft_predictor *p, const peft_image *const *images, int64_t n, peft_tensor *logits);
 PEFT_API PEFT_NODISCARD peft_status

@@ -13,7 +13,7 @@ PKG_CONFIG_PATH=$(dirname "$(find "$tree" -name peft.pc)")
 export PKG_CONFIG_PATH
 fail() { echo "embed.sh: $1"; cat out; exit 1; }
 
-for example in adapt own_loss own_schedule features; do
+for example in adapt classify_picture own_loss own_schedule features; do
     # shellcheck disable=SC2046  # flags are meant to be split
     "$cc" -std=c99 -O1 -Wall -Wextra -Wpedantic -Werror "$root/examples/embed/$example.c" -o $example \
         $(pkg-config --cflags --libs peft-io) -lm -Wl,-rpath,"$(pkg-config --variable=libdir peft-io)"
@@ -33,6 +33,16 @@ awk '{ sum = $3 + $5 + $7; n += NF == 7 && $2 == "benign-like" && sum > 0.999 &&
     fail "classify: expected three classes whose probabilities add up to 1"
 if ./classify_build/classify "$vit" none.safetensors x.png > out 2>&1; then fail "classify accepted a missing model"; fi
 grep -q none.safetensors out || fail "classify: the message does not name the file"
+# The most probable class and its probability are those that classify printed for the same picture.
+for picture in data/benign-like/0000.png data/normal-like/0001.png; do
+    ./classify_build/classify "$vit" model.safetensors $picture > all
+    ./classify_picture "$vit" model.safetensors $picture > out || fail "classify_picture"
+    awk '{ for (c = 1; c < 3; c++) if ($(2 * c + 3) > $(2 * best + 3)) best = c
+           printf "%s: class %d, %s, probability %s\n", $1, best, $(2 * best + 2), $(2 * best + 3) }' all > wanted
+    cmp -s wanted out || { cat wanted; fail "classify_picture: expected the line above"; }
+done
+if ./classify_picture "$vit" none.safetensors x.png > out 2>&1; then fail "classify_picture: no model"; fi
+grep -q none.safetensors out || fail "classify_picture: the message does not name the file"
 ./own_loss "$vit" data > out && grep -Eq '^loss -?[0-9]+\.[0-9]+$' out || fail "own_loss"
 ./own_schedule "$vit" > out || fail "own_schedule"
 awk '/^step/ { n++; rate = $4 + 0; up = rate < 0.01; loss[n] = $6 } END { exit !(n == 4 && up && loss[4] < loss[1]) }' out ||
