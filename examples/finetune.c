@@ -18,7 +18,7 @@ static const program about = {
     "--backbone PATH --data PATH [options]",
     "Adapts a pretrained Vision Transformer to labelled images by one method of parameter-efficient fine-tuning,\n"
     "saves the trained model, and evaluates it on held-out test images (sensitivity, specificity, AUROC, ...).\n"
-    "inspect --methods lists the methods; docs/advice.md helps to choose one.",
+    "inspect --methods lists the methods; docs/choosing.md helps to choose one.",
     "  finetune --backbone deit_tiny_patch16_224.safetensors --data scans --method lora --out scans.safetensors\n"
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png" };
 

@@ -5,6 +5,7 @@
 # * Each page of docs can be reached from docs/README.md by links.
 # * Each public header and each program has a page in docs/README.md.
 # * What a page names exists: functions and macros of this library, paths of the project, programs, options "--name".
+# * The pages that a program's --help names exist.
 #   links.sh BUILD [ROOT]       links.sh --self-test BUILD
 set -eu
 self_test=
@@ -120,10 +121,7 @@ check_names() {
     ls "$build/examples" > "$work/programs"
     {
         printf '%s\n' $foreign
-        for program in $(cat "$work/programs"); do
-            [ ! -f "$build/examples/$program" ] || [ ! -x "$build/examples/$program" ] ||
-                "$build/examples/$program" --help | grep -oE -e '--[a-z][a-z-]*'
-        done
+        for program in $(programs); do "$build/examples/$program" --help | grep -oE -e '--[a-z][a-z-]*'; done
         for program in bench bench_memory; do "$build/tests/$program" --help 2>&1 || true; done |
             grep -oE -e '--[a-z][a-z-]*'
         words '--[a-z][a-z-]*' tests/scripts tests/abi scripts examples/demo.sh
@@ -148,6 +146,22 @@ check_names() {
     done
 }
 
+# The programs of the build, one a line
+programs() {
+    while read -r program; do
+        [ ! -f "$build/examples/$program" ] || [ ! -x "$build/examples/$program" ] || echo "$program"
+    done < "$work/programs"
+}
+
+# Pages that a --help names.
+check_help() {
+    programs | while read -r program; do
+        "$build/examples/$program" --help | grep -oE '\bdocs/[A-Za-z0-9_./-]+\.md' | sort -u | while read -r page; do
+            [ -f "$page" ] || echo "$program --help: no file $page"
+        done
+    done
+}
+
 # Each header and each program is in the index.
 check_index() {
     for header in include/peft/*.h; do
@@ -155,15 +169,14 @@ check_index() {
         case $header in peft.h | io.h | export.h) continue ;; esac          # that include all, or mark declarations
         grep -qF "\`<peft/$header>\`" docs/README.md || echo "docs/README.md: no page for <peft/$header>"
     done
-    for program in $(cat "$work/programs"); do
-        [ ! -f "$build/examples/$program" ] || [ ! -x "$build/examples/$program" ] ||
-            grep -qF "[$program](" docs/README.md || echo "docs/README.md: no page for $program"
+    for program in $(programs); do
+        grep -qF "[$program](" docs/README.md || echo "docs/README.md: no page for $program"
     done
 }
 
 check() {
     cd "$root"
-    { check_links; check_names; check_index; } > "$work/faults"
+    { check_links; check_names; check_help; check_index; } > "$work/faults"
     [ -s "$work/faults" ] || return 0
     cat "$work/faults"
     return 1
@@ -203,4 +216,8 @@ rm "$root/include/peft/new.h"
 echo '# Alone' > "$root/docs/alone.md"
 if check > "$work/said"; then echo "not found: a page that nothing links to"; exit 1; fi
 grep -q 'docs/alone.md: no way leads here' "$work/said"
-echo "ten mistakes are found"
+rm "$root/docs/alone.md"
+mv "$root/docs/choosing.md" "$work"
+if check > "$work/said"; then echo "not found: a page that a --help names"; exit 1; fi
+grep -q 'finetune --help: no file docs/choosing.md' "$work/said"
+echo "eleven mistakes are found"
