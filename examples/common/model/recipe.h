@@ -17,7 +17,8 @@
     X(head, "LIST", NULL, "options of the classifier, name=value,...: head, head_init, head_layers, pool") \
     X(epochs, "N", "20", "number of passes through the training images") \
     X(batch, "N", "4", "images in one training step") \
-    X(lr, "RATE", "1e-3", "largest learning rate of the schedule") \
+    X(lr, "RATE", "1e-3", "largest learning rate of the schedule; ept needs a larger one than the default, 0.003 to " \
+      "0.1 (docs/choosing.md)") \
     X(weight_decay, "RATE", "0.01", "weight decay of matrices (biases, norms and scales: none, unless --trainer " \
       "decay_on=all)") \
     X(optimizer, "NAME", "adamw", "adamw or sgd") \
