@@ -4,7 +4,7 @@
 # adapts the small ViT of examples/data to 10 pictures per class (three random draws) by four methods, and writes
 # demo/results.csv and demo/report.html; an existing folder demo is replaced. PEFT_DATA: a folder with real images and
 # pretrained weights (default: ../shared/data beside the checkout). Those that exist are studied too, which takes about
-# 15 minutes more on two cores; those that are missing are listed at the end.
+# 15 minutes more on two cores; for the others it says at the end where to get the data.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 data=${PEFT_DATA:-$root/../shared/data}
@@ -56,8 +56,8 @@ study chest_xray 'Chest X-ray' 'DeiT-Ti at 224 pixels.' "$deit" "$data/chest_xra
 if [ -n "$missing" ]; then
     cat << END
 
-Not studied because files are missing:$missing
-These data sets and weights are public. Download them into one folder and set PEFT_DATA to it:
+Optional studies with public data:$missing
+Download their data sets and weights into one folder, set PEFT_DATA to it, and run this again:
   medmnist/{breastmnist,pneumoniamnist}.npz
       MedMNIST v2, Yang et al., Scientific Data 10 (2023) 41 (CC BY 4.0): https://zenodo.org/records/10519652
   vit/deit_tiny_patch16_224.safetensors
@@ -72,3 +72,4 @@ These data sets and weights are public. Download them into one folder and set PE
 END
 fi
 printf '\nResults of every run:  %s\nReport to open:        %s\n' "$out/results.csv" "$out/report.html"
+echo 'For a model of your own: docs/tutorial.md'
