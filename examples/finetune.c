@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     evaluate(&r);
     if (strcmp(r.written, given[out].value))
         fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);
-    free(r.written);
+    free_paths(&r);
     free_training(&r.t);
     peft_dataset_free(r.t.train);
     peft_context_free(r.t.io_ctx);

@@ -13,7 +13,6 @@ bool staged(void) { return given[then].value || given[prune].value; }
 /* Paths of the second stage. Without --resume files of an earlier run are errors, or removed with --force. */
 static void check_stage_files(run *r, const char *const *inputs, int count)
 {
-    r->state1 = check_alloc(strdup(r->state));
     if (asprintf(&r->state2, "%s.2", r->state) < 0 || asprintf(&r->table, "%s.prune.csv", given[out].value) < 0)
         fail("out of memory");
     const bool replace = given[resume].value || given[force].value;
@@ -26,9 +25,9 @@ void check_files(run *r)
 {
     const char *const inputs[] = { given[backbone].value, given[data].value, given[test].value };
     const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[out].value };
-    char *default_state;
-    if (asprintf(&default_state, "%s.state", given[out].value) < 0) fail("out of memory");
-    r->state = given[state].value ? given[state].value : default_state;
+    if (given[state].value) r->state1 = check_alloc(strdup(given[state].value));
+    else if (asprintf(&r->state1, "%s.state", given[out].value) < 0) fail("out of memory");
+    r->state = r->state1;
     check_output("out", given[out].value, given[force].value, inputs, 3);
     if (given[resume].value && access(r->state, R_OK))
         fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
@@ -66,6 +65,14 @@ void resume_training(run *r)
 void remove_states(const run *r)
 {
     if (given[state].value || (!given[resume].value && !staged())) return;
-    remove(staged() ? r->state1 : r->state);
+    remove(r->state1);
     if (staged()) remove(r->state2);
+}
+
+void free_paths(run *r)
+{
+    free(r->state1);
+    free(r->state2);
+    free(r->table);
+    free(r->written);
 }

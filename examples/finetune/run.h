@@ -34,8 +34,8 @@ extern flag given[flags];                                     /* the command lin
 typedef struct run {
     training_run t;
     peft_dataset *test;
-    const char *state;                                        /* path: --state or OUT.state; then that of stage 2 */
-    char *state1, *state2;                                    /* the same, FILE and FILE.2; NULL: one stage */
+    const char *state;                                        /* path: state1, in the second stage state2 */
+    char *state1, *state2;                                    /* --state or OUT.state; with .2 (NULL: one stage) */
     char *table;                                              /* path of the results of --prune */
     peft_dataset *all, *validation;                           /* --prune: training images and the fifth held out */
     char *written;                                            /* path of the saved model: --out, or a fallback */
@@ -56,6 +56,7 @@ void check_files(run *r);
  * since with other data or another seed the test images might have been trained on. */
 void add_state_notes(run *r);
 void resume_training(run *r);
+void free_paths(run *r);
 void remove_states(const run *r);                             /* those at paths that the user did not choose */
 /* --- train.c --- */
 /* Trains all epochs. If training stops early, saves the training state and fails with the way to continue. */
