@@ -5,6 +5,7 @@
 #include "stages.h"
 #include "common/program/errors.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,7 +37,9 @@ void check_stages(void)
         fail("--prune: method %s has no masks of prompts; expected --method e2vpt", recipe[recipe_method].value);
     const prune_search s = search_of(&(run){ 0 });
     check_search(&s);
-    recipe[recipe_options].value = masked_options(recipe);
+    char *with_masks = masked_options(recipe);
+    free((char *)(uintptr_t)recipe[recipe_options].value);    /* resolve_recipe has copied it */
+    recipe[recipe_options].value = with_masks;
 }
 
 void hold_out_validation(run *r)
