@@ -4,6 +4,7 @@
 #ifndef PEFT_H
 #define PEFT_H
 #include <peft/adapter.h>
+#include <peft/adaptor.h>
 #include <peft/analysis.h>
 #include <peft/backbone.h>
 #include <peft/context.h>

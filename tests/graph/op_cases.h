@@ -278,6 +278,33 @@ static pf_val case_loss(lab *l, int v)
     return NONE;
 }
 
+/* v 3: logits that differ much */
+static pf_val case_entropy(lab *l, int v)
+{
+    static const int64_t shape[][4] = { { T, 5 }, { B, T, 5 }, { 1, 2 }, { T, 3 } };
+    pf_val x = lab_leaf(l, shape[v]);
+    return peft_sys_entropy(&l->g, v < 3 ? x : peft_sys_scale(&l->g, x, 5));
+}
+
+/* v: bit 0: absolute differences; bit 1: one row, which has no deviation */
+static pf_val case_discrepancy(lab *l, int v)
+{
+    pf_val x = v & 2 ? LEAF(l, 1, 1, D) : LEAF(l, B, T, D);
+    return peft_sys_discrepancy(&l->g, x, lab_const(l, PEFT_DIMS(D)), lab_const(l, PEFT_DIMS(D)),
+                                v & 1 ? "absolute" : "squared");
+}
+
+/* The loss of labels with one or two losses added. */
+static pf_val case_added(lab *l, int v)
+{
+    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(5, LAB_CLASSES)), mean = lab_const(l, PEFT_DIMS(LAB_CLASSES));
+    peft_sys_add_loss(&l->g, peft_sys_entropy(&l->g, x), 0.7);
+    if (v) peft_sys_add_loss(&l->g, peft_sys_discrepancy(&l->g, peft_sys_activate(&l->g, x, "tanh"), mean, mean,
+                                                         "squared"), -0.3);
+    lab_loss(l, x);
+    return NONE;
+}
+
 /* Views of columns of one value: with gaps, adjacent, out of order, overlapping, the same twice, many. */
 static pf_val case_columns(lab *l, int v)
 {
@@ -366,6 +393,9 @@ static const op_case op_cases[] = {
     { "resize", &pf_op_resize, case_resize, 2 },
     { "patches", &pf_op_patches, case_patches, 2 },
     { "loss", &pf_op_loss, case_loss, sizeof losses / sizeof *losses },
+    { "entropy", &pf_op_entropy, case_entropy, 4 },
+    { "discrepancy", &pf_op_discrepancy, case_discrepancy, 4 },
+    { "added losses", &pf_op_total, case_added, 2 },
     { "column views", &pf_op_concat_cols, case_columns, 6 },
     { "slices", &pf_op_store, case_slices, 9 },
     { "entries", &pf_op_store, case_entries, 2 },

@@ -109,7 +109,7 @@ static inline pf_val lab_leaf_as(lab *l, lab_form form, const int64_t *dims)
 static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(l, l->form, dims); }
 #define LEAF(l, ...) lab_leaf(l, PEFT_DIMS(__VA_ARGS__))      /* LEAF(l, 2, 5): a leaf [2, 5] */
 
-/* Ends the graph with the loss l->loss of logits [.., classes]. */
+/* Ends the graph with the loss l->loss of logits [.., classes] and the losses added to the graph. */
 static inline void lab_loss(lab *l, pf_val logits)
 {
     const int64_t rows = pf_rows(&l->g, logits), classes = pf_cols(&l->g, logits);
@@ -119,7 +119,7 @@ static inline void lab_loss(lab *l, pf_val logits)
         for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));   /* in 0..1 */
     }
     ck_assert_int_le(rows, LAB_ROWS);
-    l->loss_val = pf_loss_build(&l->g, &l->loss, logits);
+    l->loss_val = pf_loss_total(&l->g, pf_loss_build(&l->g, &l->loss, logits));
     LAB_OK(l, l->g.status);
     pf_v(&l->g, l->loss_val)->keep = true;                    /* to be read after the run */
 }

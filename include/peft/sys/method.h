@@ -358,6 +358,19 @@ PEFT_API peft_val peft_sys_scaled_logsumexp(peft_build *b, peft_val x, peft_val 
 /* At ATTN: further keys and values, each [n,d] or [b,n,d], in front of those that other adapters have added there. */
 PEFT_API void     peft_sys_add_keys(peft_build *b, peft_site *s, peft_val keys, peft_val values);
 
+/* --- in emit: losses beside that of the labels -------------------------------------------------------------------- */
+/* Adds weight times value, of one element, to the loss that is trained on: what a trainer reports as "loss" contains
+ * it, with an application's loss function too. Does nothing in a graph that is not trained (sessions, evaluation).
+ * PEFT_E_INVALID: value has several elements, or weight is not finite. */
+PEFT_API void     peft_sys_add_loss(peft_build *b, peft_val value, double weight);
+/* The entropy of the softmax over the last extent, -sum p log p, as a mean over the rows: [1]. */
+PEFT_API peft_val peft_sys_entropy(peft_build *b, peft_val logits);
+/* How far the statistics over all rows of x [..,d] are from the given mean [d] and standard deviation [d]: [1]. With m
+ * and s the mean and the unbiased deviation of a column, M and S the given ones, and the mean over the columns:
+ * (m - M)^2 + (s - S)^2 for kind "squared", |m - M| + |s - S| for "absolute". Of a single row only the mean counts. No
+ * gradient flows into mean and deviation. */
+PEFT_API peft_val peft_sys_discrepancy(peft_build *b, peft_val x, peft_val mean, peft_val deviation, const char *kind);
+
 /* --- whole transformers, for network ------------------------------------------------------------------------------ */
 /* In init: a trainable ViT of this shape (patch side, eps and activation as the backbone's) under a scope such as
  * "side_encoder."; classes > 0 declares head.weight and head.bias in it too. */

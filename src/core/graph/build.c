@@ -37,20 +37,17 @@ int64_t peft_sys_extent(const peft_build *g, pf_val x, int axis)
     return s && axis >= 0 && axis < s->ndim ? s->dim[axis] : 0;
 }
 
-pf_val peft_sys_param(peft_build *g, pf_param *p)
+/* The value of p as a constant, or as a tensor that is trained. */
+static pf_val param_value(pf_graph *g, pf_param *p, bool constant)
 {
-    if (!p && !g->status)
-        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID,
-                                        "peft_sys_param: the parameter is NULL: expected a declared one"));
-    if (g->status) return PF_NONE;
     pf_shape s = { .ndim = p->value.ndim };
     if (s.ndim > PF_MAX_RANK)
         return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "parameter '%s': rank %d, expected at most %d", p->name, s.ndim,
                                         PF_MAX_RANK));
     memcpy(s.dim, p->value.dim, sizeof(int64_t) * (size_t)s.ndim);
-    pf_val v = pf_value_new(g, p->buffer ? PF_CONST : PF_PARAM, s);
+    pf_val v = pf_value_new(g, constant ? PF_CONST : PF_PARAM, s);
     if (!pf_exists(v)) return v;
-    if (p->buffer) {
+    if (constant) {
         pf_v(g, v)->type = PK_REAL;
         pf_v(g, v)->data = p->value.data;
         pf_v(g, v)->name = p->name;
@@ -61,6 +58,15 @@ pf_val peft_sys_param(peft_build *g, pf_param *p)
     }
     return v;
 }
+
+pf_val peft_sys_param(peft_build *g, pf_param *p)
+{
+    if (g->status) return PF_NONE;
+    if (p) return param_value(g, p, p->buffer || g->overlay);
+    return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_param: the parameter is NULL: expected a declared one"));
+}
+
+pf_val pf_trained_value(pf_graph *g, pf_param *p) { return g->status ? PF_NONE : param_value(g, p, false); }
 
 pf_val peft_sys_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
 {

@@ -71,6 +71,18 @@ typedef struct pf_constants pf_constants;                  /* constants.h */
  * which tell adapters apart. */
 typedef struct pf_named_value { const pf_constants *owner; char name[32]; pf_val value; } pf_named_value;
 enum { PF_NAMED_MAX = 32 };
+/* What one user of a model, an adaptor, adds to the model's forward pass without changing the model. In a graph with an
+ * overlay peft_sys_param makes constants: nothing of the model is trained, only the overlay's own tensors
+ * (pf_trained_value). user is passed to all functions, each of which may be NULL. */
+typedef struct pf_overlay {
+    pf_param *(*find)(const void *user, const char *name);   /* its tensor in place of the backbone's; NULL: none */
+    /* At each site of the pass through the backbone, before and after the model's adapters; both may replace values. */
+    void (*before)(void *user, struct peft_build *g, peft_site *s);
+    void (*after)(void *user, struct peft_build *g, peft_site *s);
+    void (*finish)(void *user, struct peft_build *g, pf_val logits);             /* for losses: pf_loss_add */
+    bool trains;                         /* the gradients of its tensors are computed */
+    void *user;
+} pf_overlay;
 struct peft_build {
     peft_context *ctx;
     peft_status status;          /* the first error of building; later calls do nothing */
@@ -91,6 +103,8 @@ struct peft_build {
     const void *pass;            /* first argument of norm */
     bool in_final_norm;          /* peft_sys_final_norm is running */
     pf_named_value named[PF_NAMED_MAX]; int named_count;
+    const pf_overlay *overlay;   /* NULL: none */
+    pf_val added;                /* losses added so far (pf_loss_add), [1]; PF_NONE: none */
     uint32_t prefix;             /* nodes 0 .. prefix-1, the frozen prefix, depend on no trained value (split pass) */
 };
 typedef struct peft_build pf_graph;
@@ -161,6 +175,9 @@ pf_val  pf_root(const pf_graph *g, pf_val v);                       /* the value
 bool    pf_is_suffix(const pf_shape *b, const pf_shape *a);
 /* Sets uses[id] for all values: how many inputs of nodes are value id. Inputs that are views of it are not counted. */
 void    pf_count_uses(const pf_graph *g, uint32_t *uses);
+
+/* --- build.c ------------------------------------------------------------------------------------------------------ */
+pf_val pf_trained_value(pf_graph *g, pf_param *p);                  /* of a tensor that is trained */
 
 /* --- input.c ------------------------------------------------------------------------------------------------------ */
 /* Declares an input. A second call with the same name, shape and flags returns the same input. */

@@ -113,6 +113,7 @@ void peft_model_free(peft_model *m)
     peft_backbone *b = m->backbone;
     for (size_t i = 0; i < m->adapters; i++) peft_adapter_free(m->adapter[i]);
     pf_notes_free(&m->notes, b->ctx);
+    for (int i = 0; i < PF_SOURCES; i++) pf_source_free(&m->source[i], b->ctx);
     pf_rwlock_destroy(&m->lock);
     pf_free(b->ctx, m->adapter);
     pf_params_free(b->ctx, &m->params);
@@ -126,7 +127,7 @@ void peft_model_free(peft_model *m)
 static peft_status check_not_in_use(const peft_model *m, const char *call)
 {
     if (!atomic_load(&m->users)) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "%s: %d trainers or sessions of this model exist; free them first", call,
+    return pf_fail(PEFT_E_STATE, "%s: %d trainers, sessions or adaptors of this model exist; free them first", call,
                    atomic_load(&m->users));
 }
 

@@ -11,9 +11,18 @@
  * peft_sys_vit_forward. */
 struct peft_net { const peft_model *model; const peft_adapter *adapter; };
 
+/* Statistics of the features of training images (peft_adaptor_store_source), of each block and channel:
+ * [depth, width]. images 0: none. model_checksum: of the parameters that they belong to. */
+typedef struct pf_source_statistics {
+    int64_t images, depth, width;
+    uint64_t model_checksum;
+    double *mean, *deviation;            /* one block of memory */
+} pf_source_statistics;
+enum { PF_SOURCE_CLASS_TOKEN, PF_SOURCE_ALL_TOKENS, PF_SOURCES };          /* which rows of a feature they are of */
+
 struct peft_model {
     atomic_int refs;
-    atomic_int users;                    /* number of trainers and sessions of the model (pf_model_use) */
+    atomic_int users;                    /* number of trainers, sessions and adaptors (pf_model_use) */
     peft_backbone *backbone;
     peft_options *options;
     peft_adapter **adapter; size_t adapters;
@@ -25,7 +34,8 @@ struct peft_model {
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* of the head: running statistics */
     pf_notes notes;
-    pf_rwlock lock;                      /* guards adapter, params, buffers and notes; see locks.h */
+    pf_source_statistics source[PF_SOURCES];
+    pf_rwlock lock;                      /* guards adapter, params, buffers, notes and source; see locks.h */
 };
 
 extern const pf_opt pf_model_options[];
@@ -40,12 +50,24 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
 /* fits.c. PEFT_E_STATE: a cannot act together with an attached adapter; the message names both. */
 peft_status pf_model_check_fits(const peft_model *m, peft_adapter *a);
 
+/* --- source.c --- */
+uint64_t    pf_model_checksum(const peft_model *m);                  /* of all its parameters and buffers */
+peft_status pf_source_make(pf_source_statistics *s, peft_context *ctx, int64_t depth, int64_t width);
+void        pf_source_free(pf_source_statistics *s, peft_context *ctx);
+/* Write the statistics of a model to a file, and read them. A file without them gives a model without them. */
+peft_status pf_source_write(pf_st_out *o, const peft_model *m);
+peft_status pf_source_read(const pf_st *st, peft_model *m);
+bool        pf_source_has(const peft_model *m, const char *name);    /* Is this the name of one of their tensors? */
+
 /* --- weight.c --- */
 /* A tensor as a constant of the graph, whose elements are not copied. */
 pf_val pf_const(pf_graph *g, const peft_tensor *t);
-/* The backbone's tensor of this name: the trained copy of an adapter that unfroze it, else the frozen one. PF_NONE: no
- * such tensor. */
+/* The backbone's tensor of this name: that of the graph's overlay, or the trained copy of an adapter that unfroze it,
+ * else the frozen one. PF_NONE: no such tensor. */
 pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
+
+/* The same tensor without an overlay; NULL: no such tensor. */
+const peft_tensor *pf_model_tensor(const peft_model *m, const char *name);
 
 /* --- vit.c --- */
 /* A tap function: is called with each intermediate value of the forward pass and its name, "embed", "block.N",

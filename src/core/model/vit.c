@@ -53,14 +53,19 @@ static void check_own_attention(const vit_pass *p, const peft_adapter *a, const 
                                 a->method->name, (long long)s->layer));
 }
 
+/* Lets a function of the graph's overlay act at a site. */
+static void run_overlay(const vit_pass *p, void (*act)(void *user, pf_graph *g, peft_site *s), peft_site *s)
+{
+    if (act && !*p->scope && !p->g->status) act(p->g->overlay->user, p->g, s);
+}
+
 /* Lets the adapters that act at this site, or site_fn, add to the graph; they change s->out. */
 static void run_adapters(const vit_pass *p, peft_site *s)
 {
-    if (p->site_fn) {
-        if (!p->g->status) p->site_fn(p->site_user, p->g, s);
-        return;
-    }
-    for (size_t i = 0; i < p->m->adapters && !p->g->status; i++) {
+    const pf_overlay *o = p->g->overlay;
+    if (o) run_overlay(p, o->before, s);
+    if (p->site_fn && !p->g->status) p->site_fn(p->site_user, p->g, s);
+    for (size_t i = 0; i < p->m->adapters && !p->site_fn && !p->g->status; i++) {
         const peft_adapter *a = p->m->adapter[i];
         p->g->constants = &p->m->adapter[i]->constants;
         if (!(a->method->sites & PEFT_AT(s->where))) continue;
@@ -68,6 +73,7 @@ static void run_adapters(const vit_pass *p, peft_site *s)
         a->method->emit(a->state, p->g, s);
         if (s->where == PEFT_ATTN && pf_exists(s->out) && !p->g->status) check_own_attention(p, a, &before, s);
     }
+    if (o) run_overlay(p, o->after, s);
 }
 
 /* Runs the adapters at a site that has no more than an input and an output. Returns the output, perhaps changed. At the

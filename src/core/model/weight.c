@@ -16,8 +16,20 @@ pf_val pf_const(pf_graph *g, const peft_tensor *t)
     return v;
 }
 
+const peft_tensor *pf_model_tensor(const peft_model *m, const char *name)
+{
+    for (size_t i = 0; i < m->adapters; i++) {
+        const pf_param *p = pf_params_find(&m->adapter[i]->params, name);
+        if (p) return &p->value;
+    }
+    return pf_backbone_find(m->backbone, name);
+}
+
 pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name)
 {
+    const pf_overlay *o = g->overlay;
+    pf_param *own = o && o->find ? o->find(o->user, name) : NULL;
+    if (own) return pf_trained_value(g, own);
     for (size_t i = 0; i < m->adapters; i++) {
         pf_param *p = pf_params_find(&m->adapter[i]->params, name);
         if (p) return peft_sys_param(g, p);

@@ -78,7 +78,7 @@ static bool adapter_has(const void *object, const char *name)
 static bool model_has(const void *object, const char *name)
 {
     peft_model *m = (peft_model *)object;               /* the two searches change nothing */
-    return peft_model_find_param(m, name) || peft_model_find_buffer(m, name);
+    return peft_model_find_param(m, name) || peft_model_find_buffer(m, name) || pf_source_has(m, name);
 }
 
 /* Writes a file of that kind, "adapter" or "model": fill adds the metadata and tensors of object to o. */
@@ -109,6 +109,7 @@ static peft_status fill_model(pf_st_out *o, const void *object)
     for (size_t i = 0; i < m->adapters; i++) PF_TRY(write_one_adapter(o, m->adapter[i], i));
     for (size_t i = 0; i < m->notes.count; i++)
         PF_TRY(pf_st_out_meta(o, m->notes.item[i].key, m->notes.item[i].value));
+    PF_TRY(pf_source_write(o, m));
     PF_TRY(pf_state_write(o, no_prefix, &m->params));
     return pf_state_write(o, no_prefix, &m->buffers);
 }
@@ -169,6 +170,7 @@ static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
     }
     PF_TRY(pf_state_read(st, no_prefix, &m->params));
     PF_TRY(pf_state_read(st, no_prefix, &m->buffers));
+    PF_TRY(pf_source_read(st, m));
     return pf_state_refuse_others(st, model_has, m);             /* refuses tensors that the model does not have */
 }
 

@@ -1,32 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * evaluate.c -- peft_trainer_evaluate (logits in evaluation mode), the conversion and check of pixels that it shares
- * with training, and the short functions of peft/trainer.h about inputs, logits and description. */
-#include <stdio.h>
+ * evaluate.c -- peft_trainer_evaluate (logits in evaluation mode), and the short functions of peft/trainer.h about
+ * inputs, logits and description. */
 #include <string.h>
-#include "core/bits/finite.h"
 #include "core/graph/report/report.h"
 #include "core/train/trainer.h"
-
-/* Without a conversion if x has the type already. */
-const void *pf_trainer_as_real(const peft_tensor *x, pk_real *buffer)
-{
-    if (x->type == PF_REAL) return x->data;
-    pf_to_real(buffer, x->data, x->type, peft_tensor_count(x));
-    return buffer;
-}
-
-peft_status pf_trainer_check_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n)
-{
-    const int64_t image = pf_trainer_image_elements(t);
-    for (int64_t i = 0; i < n; i++) {
-        if (pf_finite(images + i * image, image)) continue;
-        char id[40] = "";
-        if (ids && ids[i] >= 0) snprintf(id, sizeof id, " (sample id %lld)", (long long)ids[i]);
-        return pf_fail(PEFT_E_NONFINITE, "images: sample %lld of the batch%s holds NaN or Inf; nothing was computed",
-                       (long long)i, id);
-    }
-    return PEFT_OK;
-}
 
 /* Runs t->eval on chunks of its batch size, which is 1 for a trainer with a feature cache, else that of the trainer. A
  * smaller batch is filled up with zeros. */
@@ -40,8 +17,8 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     PF_TRY(pf_check_result(&t->model->output, logits, n));
     PF_TRY(pf_method_inputs_bind(&t->method_inputs, &t->eval, n));          /* fails here, before anything changes */
-    const pk_real *pixels = pf_trainer_as_real(images, t->images);
-    PF_TRY(pf_trainer_check_pixels(t, pixels, NULL, n));
+    const pk_real *pixels = pf_as_real(images, t->images);
+    PF_TRY(pf_check_pixels(pixels, image, NULL, n));
     pf_forward_end(t);
     if (n < chunk) {
         if (pixels != t->images) memcpy(t->images, pixels, (size_t)(n * image) * sizeof(pk_real));

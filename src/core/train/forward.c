@@ -57,8 +57,8 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     PF_TRY(pf_trainer_set_batch(t, n));
     PF_TRY(pf_method_inputs_bind(&t->method_inputs, net, n));
     const double start = pk_seconds();
-    const pk_real *pixels = images ? pf_trainer_as_real(images, t->images) : NULL;
-    const peft_status pixel_status = pixels ? pf_trainer_check_pixels(t, pixels, ids, n) : PEFT_OK;
+    const pk_real *pixels = images ? pf_as_real(images, t->images) : NULL;
+    const peft_status pixel_status = pixels ? pf_check_pixels(pixels, pf_trainer_image_elements(t), ids, n) : PEFT_OK;
     if (pixel_status) {
         pf_pending_drop(t);
         return pixel_status;

@@ -89,10 +89,16 @@ static peft_status run_backward(peft_trainer *t, double loss)
     if (!isfinite(loss))
         return discard(t, pf_fail(PEFT_E_NONFINITE, "the loss is %s at step %lld: gradients dropped, nothing updated",
                                   isnan(loss) ? "NaN" : "infinite", (long long)t->step));
-    pf_exec_run(&t->net.exec, t->net.loss_node + 1, t->net.exec.g.nodes);
+    pf_exec_run(&t->net.exec, t->net.loss_end, t->net.exec.g.nodes);
     t->seconds += pk_seconds() - start;
     pf_pending_add_pass(t, n);
     return PEFT_OK;
+}
+
+/* The losses that methods added in the last forward pass. */
+static double added_losses(const peft_trainer *t)
+{
+    return pf_exists(t->net.added) ? (double)pf_exec_data(&t->net.exec, t->net.added)[0] : 0;
 }
 
 /* Forward, loss and backward of a checked batch of n samples. */
@@ -100,17 +106,16 @@ static peft_status run_pass(peft_trainer *t, const peft_tensor *images, const pe
                             int64_t n)
 {
     pf_exec *e = &t->net.exec;
-    const uint32_t loss_node = t->net.loss_node;
     if (t->custom_loss.fn) {
         double loss;
         PF_TRY(pf_forward(t, images, ids, n, t->targets, PF_BORROW_IMAGES));       /* targets: not read */
         PF_TRY(call_custom_loss(t, labels, &loss));
-        return run_backward(t, loss);
+        return run_backward(t, loss + added_losses(t));
     }
     const bool classes = t->loss.kind->labels == PF_LABEL_CLASS;       /* class numbers; else targets */
-    const void *read_by_loss = classes ? labels->data : pf_trainer_as_real(labels, t->targets);
+    const void *read_by_loss = classes ? labels->data : pf_as_real(labels, t->targets);
     PF_TRY(pf_forward(t, images, ids, n, read_by_loss, PF_BORROW_IMAGES));
-    pf_exec_run(e, loss_node, loss_node + 1);
+    pf_exec_run(e, t->net.loss_node, t->net.loss_end);
     return run_backward(t, (double)pf_exec_data(e, t->net.loss)[0]);
 }
 
@@ -166,7 +171,7 @@ peft_status peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gra
                                "updated", (long long)t->step));
     else {
         memcpy(gradient_view(t).data, gradient->data, (size_t)count * sizeof(pk_real));
-        s = run_backward(t, loss);
+        s = run_backward(t, loss + added_losses(t));
     }
     pf_forward_end(t);
     return s;

@@ -9,14 +9,8 @@
 #include <peft/trainer.h>
 #include "core/train/cache/cache.h"
 #include "core/train/extents.h"
+#include "core/train/update/optimizer.h"
 #include "core/train/update/schedule.h"
-
-/* The values of the options with these names; clip: option clip_norm. adamw: option optimizer is adamw; false: it is
- * sgd, which alone uses nesterov and momentum. */
-typedef struct pf_optimizer {
-    bool adamw, nesterov;
-    double weight_decay, beta1, beta2, eps, momentum, clip;
-} pf_optimizer;
 
 /* The application's reducer. Without one fn is NULL, rank 0, ranks 1. */
 typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; } pf_reduce;
@@ -24,17 +18,6 @@ typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; }
 typedef struct pf_custom_loss { peft_loss_fn fn; void *user; } pf_custom_loss;
 /* The position of training in the data. samples: number since the run began. */
 typedef struct pf_data_position { int64_t epoch, batch_in_epoch, samples; } pf_data_position;
-
-/* A trained parameter with its optimiser state. */
-typedef struct pf_trained {
-    pf_param *p;                         /* name, value, gradient */
-    int64_t count;                       /* elements */
-    pk_real *m, *v;                      /* first and second moments; v NULL: SGD, whose m is the momentum buffer */
-    double lr_scale, weight_decay;
-    bool frozen;                         /* updates leave the parameter and its moments as they are */
-    int64_t skipped;                     /* updates while it was frozen */
-    int64_t earlier;                     /* updates before a warm start: step - skipped + earlier made its moments */
-} pf_trained;
 
 struct peft_trainer {
     peft_model *model;
@@ -113,7 +96,6 @@ void        pf_loss_free(peft_trainer *t);
  * to tensors of two or more extents only. */
 peft_status pf_slab_create(peft_trainer *t, bool matrices_only);
 void        pf_slab_release(peft_trainer *t);                /* another trainer can then train the parameters */
-int         pf_optimizer_moments(const pf_optimizer *o);     /* moments of each parameter: AdamW 2, SGD 1 */
 /* --- update/pending.c: the batches, and their backward passes, since the last update (pending) --- */
 /* Copy the model's buffers, such as running statistics, to t->saved_buffers, and back. */
 void        pf_pending_save_buffers(peft_trainer *t);
@@ -150,9 +132,4 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
 peft_status pf_callback_failed(const peft_trainer *t, const char *callback, int returned);
 /* PEFT_E_INVALID: t is NULL. PEFT_E_STATE: called in a callback that runs within a step of t. */
 peft_status pf_trainer_ready(const peft_trainer *t);
-/* --- evaluate.c --- */
-/* The elements of x as pk_real: x->data if x has this type, else buffer, into which they are converted. */
-const void *pf_trainer_as_real(const peft_tensor *x, pk_real *buffer);
-/* PEFT_E_NONFINITE: a sample, which the message names, has a NaN or Inf among its pixels. */
-peft_status pf_trainer_check_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n);
 #endif

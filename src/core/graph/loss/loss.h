@@ -53,6 +53,11 @@ bool        pf_loss_option(const char *option);                            /* is
  * separator ", " and the last separator " or " give "ce, soft_ce or bce". */
 const char *pf_loss_names(const char *option, const char *separator, const char *last, char *text, size_t capacity);
 /* Appends the loss of logits [.., classes] to the graph, with an input "labels" or "targets" that has one row for each
- * row of logits. Returns the loss's value [1]. */
+ * row of logits. Returns the loss's value [1], without added losses. */
 pf_val      pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits);
+/* --- added.c --- */
+/* Adds weight times value, of one element, to the loss that the graph is trained on. */
+void        pf_loss_add(pf_graph *g, pf_val value, double weight);
+/* The sum of loss (PF_NONE: 0) and all added losses, [1]: loss itself if none was added. */
+pf_val      pf_loss_total(pf_graph *g, pf_val loss);
 #endif

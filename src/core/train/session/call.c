@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * call.c -- checks that the tensors of a call have the types and extents that the model needs. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include "core/bits/finite.h"
 #include "core/train/session/compiled.h"
 
 peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n)
@@ -39,4 +42,33 @@ peft_status pf_check_samples(const pf_shape *sample, const char *name, const pef
 peft_status pf_check_result(const pf_shape *sample, const peft_tensor *out, int64_t n)
 {
     return pf_check_samples(sample, "the result tensor", out, n);
+}
+
+peft_status pf_check_pixels(const pk_real *images, int64_t image, const int64_t *ids, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (pf_finite(images + i * image, image)) continue;
+        char id[40] = "";
+        if (ids && ids[i] >= 0) snprintf(id, sizeof id, " (sample id %lld)", (long long)ids[i]);
+        return pf_fail(PEFT_E_NONFINITE, "images: sample %lld of the batch%s holds NaN or Inf; nothing was computed",
+                       (long long)i, id);
+    }
+    return PEFT_OK;
+}
+
+peft_status pf_check_finite(const pk_real *x, int64_t n, int64_t per_image, const char *name, int64_t width)
+{
+    for (int64_t i = 0; i < n * per_image; i++)
+        if (!isfinite(x[i]))
+            return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the %s %lld is %g; "
+                           "look for NaN or Inf in the image's pixels, else in the model's parameters",
+                           (long long)(i / per_image), name, (long long)(i % width), (double)x[i]);
+    return PEFT_OK;
+}
+
+const void *pf_as_real(const peft_tensor *x, pk_real *buffer)
+{
+    if (x->type == PF_REAL) return x->data;
+    pf_to_real(buffer, x->data, x->type, peft_tensor_count(x));
+    return buffer;
 }

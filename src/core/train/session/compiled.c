@@ -46,18 +46,34 @@ static void build(pf_graph *g, pf_compiled *c, const pf_net_spec *spec)
     c->logits = pf_model_forward(spec->model, g, pf_model_images(spec->model, g), keep_tap, &job);
     if (g->status) return;
     pf_v(g, c->logits)->keep = true;
-    if (!spec->loss) return;
-    c->loss = pf_loss_build(g, spec->loss, c->logits);
-    if (!g->status) pf_v(g, c->loss)->keep = true;
+    if (spec->overlay && spec->overlay->finish) spec->overlay->finish(spec->overlay->user, g, c->logits);
+    if (!spec->loss && !spec->overlay) return;
+    c->added = g->added;
+    c->loss = pf_loss_total(g, spec->loss ? pf_loss_build(g, spec->loss, c->logits) : PF_NONE);
+    if (g->status) return;
+    if (pf_exists(c->loss)) pf_v(g, c->loss)->keep = true;
+    if (pf_exists(c->added)) pf_v(g, c->added)->keep = true;
 }
 
-/* Sets the indices of inputs in c, and that of the loss node. loss NULL: the graph has none. */
+/* Whether the gradients of the loss are computed. */
+static bool is_trained(const pf_net_spec *spec) { return spec->overlay ? spec->overlay->trains : spec->loss != NULL; }
+
+/* The number of nodes up to the one that computes v; PF_NONE: of all nodes. */
+static uint32_t nodes_up_to(const pf_graph *g, pf_val v)
+{
+    uint32_t i = 0;
+    while (i < g->nodes && !(pf_exists(v) && pf_eq(g->node[i].out[0], v))) i++;
+    return i < g->nodes ? i + 1 : i;
+}
+
+/* Sets the indices of inputs in c, and those of the loss's nodes. loss NULL: the graph has no labels. */
 static peft_status find_inputs(pf_compiled *c, const pf_loss *loss)
 {
     const pf_graph *g = &c->exec.g;
     c->labels = -1;
     for (int i = 0; i < g->inputs; i++)
         if (g->input[i].flags & PF_IN_METHOD) c->method_input[c->method_input_count++] = i;
+    c->loss_end = nodes_up_to(g, c->loss);
     PF_TRY(pf_exec_find_input(&c->exec, "images", &c->images));
     if (!loss) return PEFT_OK;
     while (g->node[c->loss_node].op != &pf_op_loss) c->loss_node++;
@@ -69,13 +85,14 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
     pf_graph g;
     memset(c, 0, sizeof *c);
     pf_graph_init(&g, spec->model->backbone->ctx, &spec->compile);
+    g.overlay = spec->overlay;
     build(&g, c, spec);
     peft_status s = g.status;
     if (!s && c->tap_count != count_words(spec->taps))
         s = pf_fail(PEFT_E_NOTFOUND, "taps '%s': expected embed, block.0 .. block.%lld, feature, or sink_mass.N of a "
                     "block N in which an adapter has sink logits (ept)", spec->taps,
                     (long long)spec->model->backbone->shape.depth - 1);
-    if (!s) s = pf_compile(&g, spec->loss ? c->loss : PF_NONE);
+    if (!s) s = pf_compile(&g, is_trained(spec) ? c->loss : PF_NONE);
     if (!s && spec->part != PF_WHOLE_GRAPH) s = pf_graph_cut(&g, spec->part, &c->crossing, &c->crossings, c->key);
     if (s) {
         pf_graph_free(&g);

@@ -14,8 +14,10 @@ enum { PF_TAPS_MAX = 2 * PEFT_DEPTH_MAX + 2 };
 typedef struct pf_compiled {
     pf_exec exec;
     int64_t batch;                       /* samples that the graph is for; 1 for PF_PREFIX_PART */
-    pf_val logits, loss;                 /* loss and loss_node: 0 if pf_net_spec.loss is NULL */
-    uint32_t loss_node;                  /* index of the loss node among the nodes of the graph */
+    pf_val logits, loss;                 /* loss: with the added ones (pf_loss_add); PF_NONE: none */
+    pf_val added;                        /* the added losses alone, [1]; PF_NONE: none */
+    uint32_t loss_node;                  /* index of the node of the labels' loss; 0 if pf_net_spec.loss is NULL */
+    uint32_t loss_end;                   /* number of nodes up to the one that computes `loss`; without a loss all */
     pf_val feature;                      /* the pooled feature [batch, 1, width]; PF_NONE: not kept, or there is none */
     /* Indices among the inputs of the graph. labels: of input "labels" or "targets"; -1: the graph has no loss. */
     int images, labels, method_input[PF_INPUTS_MAX], method_input_count;
@@ -28,7 +30,8 @@ typedef struct pf_compiled {
 /* What is compiled from a model, and with which settings. */
 typedef struct pf_net_spec {
     const peft_model *model;
-    const pf_loss *loss;                 /* NULL: none */
+    const pf_loss *loss;                 /* of labels; NULL: none */
+    const pf_overlay *overlay;           /* NULL: none. Must outlive the result. */
     const char *taps;                    /* wanted taps: "embed,block.3"; NULL: none. Must outlive the result. */
     bool keep_feature;                   /* keep the pooled feature, if the model has one */
     pf_part part;                        /* of the model: all, the frozen prefix, or the nodes after the prefix */
@@ -66,4 +69,12 @@ peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int6
 peft_status pf_check_samples(const pf_shape *sample, const char *name, const peft_tensor *x, int64_t n);
 /* The same for the tensor that a call writes its result to. */
 peft_status pf_check_result(const pf_shape *sample, const peft_tensor *out, int64_t n);
+/* PEFT_E_NONFINITE: one of n images, of `image` elements each, has NaN or Inf among its pixels. The message names it,
+ * and its sample id if ids is not NULL. */
+peft_status pf_check_pixels(const pk_real *images, int64_t image, const int64_t *ids, int64_t n);
+/* PEFT_E_NONFINITE: one of the n * per_image values in x is NaN or Inf. The message names the image, and the value by
+ * `name` and its index along the last extent, which is width: "the logit of class 2". */
+peft_status pf_check_finite(const pk_real *x, int64_t n, int64_t per_image, const char *name, int64_t width);
+/* The elements of x as pk_real: x->data if x has this type, else buffer, into which they are converted. */
+const void *pf_as_real(const peft_tensor *x, pk_real *buffer);
 #endif

@@ -138,23 +138,11 @@ static peft_status run_for_logits(peft_session *s, const peft_tensor *images, co
     return run_graph(s, images, &s->model->output, out, n);
 }
 
-/* PEFT_E_NONFINITE: one of the n * per_image values in x is NaN or Inf. The message names the image, and the value by
- * `name` and its index along the last extent, which is width: "the logit of class 2". */
-static peft_status check_finite(const pk_real *x, int64_t n, int64_t per_image, const char *name, int64_t width)
-{
-    for (int64_t i = 0; i < n * per_image; i++)
-        if (!isfinite(x[i]))
-            return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the %s %lld is %g; "
-                           "look for NaN or Inf in the image's pixels, else in the model's parameters",
-                           (long long)(i / per_image), name, (long long)(i % width), (double)x[i]);
-    return PEFT_OK;
-}
-
 /* PEFT_E_NONFINITE: a logit of the n images that were predicted is NaN or Inf. */
 static peft_status check_logits(const peft_session *s, int64_t n)
 {
-    return check_finite(pf_exec_data(&s->net.exec, s->net.logits), n, pf_shape_count(&s->model->output),
-                        "logit of class", s->model->classes);
+    return pf_check_finite(pf_exec_data(&s->net.exec, s->net.logits), n, pf_shape_count(&s->model->output),
+                           "logit of class", s->model->classes);
 }
 
 peft_status peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits)
@@ -211,7 +199,7 @@ peft_status peft_session_features(peft_session *s, const peft_tensor *images, pe
     PF_TRY(run_graph(s, images, &per_image, features, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.feature);
     memcpy(features->data, x, (size_t)(n * width) * sizeof *x);
-    return check_finite(x, n, width, "feature", width);
+    return pf_check_finite(x, n, width, "feature", width);
 }
 
 peft_status peft_session_input(peft_session *s, const char *name, const peft_tensor *value)

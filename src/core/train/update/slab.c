@@ -7,8 +7,6 @@
  * because sessions read them and they outlive the trainer. */
 #include "core/train/trainer.h"
 
-int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
-
 /* Gives every parameter its gradient and moments. elements: number of elements of all parameters together.
  * PEFT_E_STATE: another trainer already trains one of the parameters. It may belong to another model, because models
  * can share an adapter. */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * source.c -- statistics of the features of training images, which adaptors store in a model: mean and deviation of
+ * every channel of every block's feature. They belong to the values of the model's parameters, of which a checksum is
+ * kept beside them. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/bits/sum.h"
+#include "core/format/meta.h"
+#include "core/model/model.h"
+
+static const char *const names[PF_SOURCES] = { "class_token", "all_tokens" };
+
+uint64_t pf_model_checksum(const peft_model *m)
+{
+    uint64_t h = PF_CHECKSUM_START;
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        const peft_tensor *t = &peft_model_param((peft_model *)(uintptr_t)m, i)->value;
+        h = pf_checksum_after(h, t->data, pf_tensor_bytes(t));
+    }
+    for (size_t i = 0; i < peft_model_buffer_count(m); i++) {
+        const peft_tensor *t = &pf_model_buffer(m, i)->value;
+        h = pf_checksum_after(h, t->data, pf_tensor_bytes(t));
+    }
+    return h;
+}
+
+void pf_source_free(pf_source_statistics *s, peft_context *ctx)
+{
+    pf_free(ctx, s->mean);
+    *s = (pf_source_statistics){ 0 };
+}
+
+peft_status pf_source_make(pf_source_statistics *s, peft_context *ctx, int64_t depth, int64_t width)
+{
+    const size_t count = (size_t)(depth * width);
+    *s = (pf_source_statistics){ .depth = depth, .width = width };
+    s->mean = pf_alloc_zero(ctx, 2 * count * sizeof(double));
+    if (!s->mean) return pf_nomem("statistics of training images", 2 * count * sizeof(double));
+    s->deviation = s->mean + count;
+    return PEFT_OK;
+}
+
+/* "libpeft.source.class_token.mean" */
+static void key_of(char key[64], int i, const char *suffix)
+{
+    snprintf(key, 64, "libpeft.source.%s.%s", names[i], suffix);
+}
+
+peft_status pf_source_write(pf_st_out *o, const peft_model *m)
+{
+    char key[64], sum[24];
+    for (int i = 0; i < PF_SOURCES; i++) {
+        const pf_source_statistics *s = &m->source[i];
+        const int64_t dims[] = { s->depth, s->width };
+        if (!s->images) continue;
+        key_of(key, i, "images");
+        PF_TRY(pf_meta_add_int(o, key, s->images));
+        key_of(key, i, "model");
+        snprintf(sum, sizeof sum, "%016llx", (unsigned long long)s->model_checksum);
+        PF_TRY(pf_st_out_meta(o, key, sum));
+        key_of(key, i, "mean");
+        PF_TRY(pf_st_out_tensor(o, key, PEFT_F64, 2, dims, s->mean));
+        key_of(key, i, "deviation");
+        PF_TRY(pf_st_out_tensor(o, key, PEFT_F64, 2, dims, s->deviation));
+    }
+    return PEFT_OK;
+}
+
+/* Copies a tensor of the file, finite numbers of type f64 with the extents of s. */
+static peft_status read_tensor(const pf_st *st, const char *name, const pf_source_statistics *s, double *to)
+{
+    const int64_t dims[] = { s->depth, s->width };
+    PF_TRY(pf_check_stored_extents(st, name, 2, dims));
+    const pf_st_tensor *t = pf_st_find(st, name);
+    if (t->type != PEFT_F64) return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F64", name, t->type_name);
+    memcpy(to, t->data, t->bytes);
+    for (int64_t i = 0; i < s->depth * s->width; i++)
+        if (!isfinite(to[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", name);
+    return PEFT_OK;
+}
+
+/* Reads statistics i of the file, if it has some. */
+static peft_status read_one(const pf_st *st, peft_model *m, int i)
+{
+    char key[64];
+    const char *sum;
+    pf_source_statistics *s = &m->source[i];
+    key_of(key, i, "images");
+    if (!pf_st_meta(st, key)) return PEFT_OK;
+    int64_t images;
+    PF_TRY(pf_meta_read_int(st, key, &images));
+    if (images < 2) return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected 2 or more", key,
+                                   (long long)images);
+    key_of(key, i, "model");
+    PF_TRY(pf_meta_read_text(st, key, &sum));
+    PF_TRY(pf_source_make(s, m->backbone->ctx, m->backbone->shape.depth, m->backbone->shape.width));
+    s->model_checksum = strtoull(sum, NULL, 16);
+    key_of(key, i, "mean");
+    PF_TRY(read_tensor(st, key, s, s->mean));
+    key_of(key, i, "deviation");
+    PF_TRY(read_tensor(st, key, s, s->deviation));
+    s->images = images;
+    return PEFT_OK;
+}
+
+peft_status pf_source_read(const pf_st *st, peft_model *m)
+{
+    for (int i = 0; i < PF_SOURCES; i++) PF_TRY(read_one(st, m, i));
+    return PEFT_OK;
+}
+
+bool pf_source_has(const peft_model *m, const char *name)
+{
+    char key[64];
+    for (int i = 0; i < PF_SOURCES; i++)
+        for (int k = 0; k < 2 && m->source[i].images; k++) {
+            key_of(key, i, k ? "deviation" : "mean");
+            if (!strcmp(name, key)) return true;
+        }
+    return false;
+}

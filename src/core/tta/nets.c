@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * nets.c -- compiles the two graphs of an adaptor, net and source (adaptor.h), finds their taps, and plans the arena
+ * that they share, one at a time. */
+#include <string.h>
+#include "core/graph/loss/loss.h"
+#include "core/tta/adaptor.h"
+
+static pf_param *find_tensor(const void *user, const char *name)
+{
+    return pf_params_find(&((const peft_adaptor *)user)->params, name);
+}
+
+void pf_tta_keep(pf_graph *g, pf_val v) { if (!g->status && pf_exists(v)) pf_v(g, v)->keep = true; }
+
+/* Records the tap at this site, if there is one. */
+static void find_tap(const peft_adaptor *a, pf_val *taps, pf_graph *g, const peft_site *s)
+{
+    const int64_t depth = a->model->backbone->shape.depth;
+    const bool final = s->where == PEFT_POOL;
+    pf_val v = s->out;
+    if (a->kind->taps == PF_TTA_NO_TAPS) return;
+    if (!final && !(s->where == PEFT_NORM && s->role == PEFT_NORM1 && s->layer > 0)) return;
+    if (!final && a->kind->taps == PF_TTA_CLASS_TOKEN) v = peft_sys_take_rows(g, v, 0, 1);
+    pf_tta_keep(g, v);
+    taps[final ? depth - 1 : s->layer - 1] = v;
+}
+
+static void before(void *user, pf_graph *g, peft_site *s)
+{
+    peft_adaptor *a = user;
+    if (a->kind->before) a->kind->before(a, g, s);
+}
+static void after(void *user, pf_graph *g, peft_site *s)
+{
+    peft_adaptor *a = user;
+    find_tap(a, a->tap, g, s);
+}
+static void after_source(void *user, pf_graph *g, peft_site *s)
+{
+    peft_adaptor *a = user;
+    find_tap(a, a->source_tap, g, s);
+}
+static void finish(void *user, pf_graph *g, pf_val logits)
+{
+    peft_adaptor *a = user;
+    if (a->kind->finish) a->kind->finish(a, g, logits);
+}
+
+/* The statistics `data` of tap l as a constant of the graph. */
+static pf_val statistics_of(const peft_adaptor *a, pf_graph *g, pk_real *data, int64_t l)
+{
+    const int64_t width = a->model->backbone->shape.width;
+    const pf_val v = pf_value_new(g, PF_CONST, pf_shape_of(1, width));
+    if (!pf_exists(v)) return v;
+    pf_v(g, v)->type = PK_REAL;
+    pf_v(g, v)->data = data + l * width;
+    pf_v(g, v)->buffer = true;
+    return v;
+}
+
+void pf_tta_add_discrepancy(peft_adaptor *a, pf_graph *g, double weight, const char *kind)
+{
+    const int64_t depth = a->model->backbone->shape.depth;
+    for (int64_t l = 0; l < depth && !g->status; l++) {
+        const pf_val mean = statistics_of(a, g, a->statistics.mean_real, l),
+            deviation = statistics_of(a, g, a->statistics.deviation_real, l);
+        pf_loss_add(g, peft_sys_discrepancy(g, a->tap[l], mean, deviation, kind), weight / (double)depth);
+    }
+}
+
+/* Compiles one of the graphs and what it needs to run on fewer images. */
+static peft_status compile(pf_compiled *c, pf_extents *e, const pf_net_spec *spec)
+{
+    PF_TRY(pf_compiled_create(c, spec));
+    PF_TRY(pf_extents_find(e, c, spec));
+    if (e->count) return PEFT_OK;
+    /* The graph for one image more has another structure, and the overlay has just recorded its values: build the right
+     * one again. */
+    pf_compiled_free(c);
+    return pf_compiled_create(c, spec);
+}
+
+/* PEFT_E_UNSUPPORTED: the model has no site at which a tap is. */
+static peft_status check_taps(const peft_adaptor *a, const pf_val *taps)
+{
+    for (int64_t l = 0; l < a->model->backbone->shape.depth && a->kind->taps; l++)
+        if (!pf_exists(taps[l]))
+            return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares features of every block of the backbone, and the model "
+                           "computes none for block %lld: a method with a network of its own", a->kind->name,
+                           (long long)l);
+    return PEFT_OK;
+}
+
+static size_t maximum(size_t x, size_t y) { return x > y ? x : y; }
+
+peft_status pf_tta_compile(peft_adaptor *a)
+{
+    pf_compile_spec wanted = { .batch = a->batch, .name = a->kind->name };
+    PF_TRY(pf_tta_compile_options(a, &wanted));
+    a->overlay = (pf_overlay){ .find = find_tensor, .before = before, .after = after, .finish = finish,
+                               .trains = a->kind->trains, .user = a };
+    a->source_overlay = (pf_overlay){ .after = after_source, .user = a };
+    const pf_net_spec net = { .model = a->model, .overlay = &a->overlay, .keep_feature = true,
+                              .compile = pf_engine_spec(&a->engine, wanted) };
+    pf_net_spec source = net;
+    source.overlay = &a->source_overlay;
+    source.compile.name = "source";
+    PF_TRY(compile(&a->net, &a->extents, &net));
+    PF_TRY(check_taps(a, a->tap));
+    if (a->kind->taps) PF_TRY(compile(&a->source, &a->source_extents, &source));
+    a->arena_bytes = maximum(pf_exec_bytes(&a->net.exec), a->kind->taps ? pf_exec_bytes(&a->source.exec) : 0);
+    a->arena = pf_alloc_zero(a->ctx, a->arena_bytes);
+    if (!a->arena) return pf_nomem("arena", a->arena_bytes);
+    PF_TRY(pf_exec_bind(&a->net.exec, a->arena));
+    if (a->kind->taps) PF_TRY(pf_exec_bind(&a->source.exec, a->arena));
+    return a->kind->bind ? a->kind->bind(a) : PEFT_OK;
+}
