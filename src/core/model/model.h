@@ -50,8 +50,10 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
 /* fits.c. PEFT_E_STATE: a cannot act together with an attached adapter; the message names both. */
 peft_status pf_model_check_fits(const peft_model *m, peft_adapter *a);
 
+/* checksum.c. Of the values of all its parameters and buffers. */
+uint64_t    pf_model_checksum(const peft_model *m);
+
 /* --- source.c --- */
-uint64_t    pf_model_checksum(const peft_model *m);                  /* of all its parameters and buffers */
 peft_status pf_source_make(pf_source_statistics *s, peft_context *ctx, int64_t depth, int64_t width);
 void        pf_source_free(pf_source_statistics *s, peft_context *ctx);
 /* Write the statistics of a model to a file, and read them. A file without them gives a model without them. */

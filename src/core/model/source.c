@@ -6,25 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/bits/sum.h"
 #include "core/format/meta.h"
 #include "core/model/model.h"
 
 static const char *const names[PF_SOURCES] = { "class_token", "all_tokens" };
-
-uint64_t pf_model_checksum(const peft_model *m)
-{
-    uint64_t h = PF_CHECKSUM_START;
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {
-        const peft_tensor *t = &peft_model_param((peft_model *)(uintptr_t)m, i)->value;
-        h = pf_checksum_after(h, t->data, pf_tensor_bytes(t));
-    }
-    for (size_t i = 0; i < peft_model_buffer_count(m); i++) {
-        const peft_tensor *t = &pf_model_buffer(m, i)->value;
-        h = pf_checksum_after(h, t->data, pf_tensor_bytes(t));
-    }
-    return h;
-}
 
 void pf_source_free(pf_source_statistics *s, peft_context *ctx)
 {
