@@ -15,11 +15,12 @@ typedef struct golden_report {
 } golden_report;
 
 /* Runs the check of a component file, prints failures and fills r. Returns -1 when a comparison failed, else 0. */
-int golden_component(peft_context *ctx, const pf_st *file, golden_report *r);
+int golden_component(peft_context *ctx, const char *path, const pf_st *file, golden_report *r);
 
 /* --- functions that the checks use ---------------------------------------------------------------------------- */
 typedef struct golden {
     peft_context *ctx;
+    const char *path;                      /* of the file */
     const pf_st *file;
     golden_report *report;
     const char *isa;                       /* instruction set, printed before names; NULL: none */
@@ -60,6 +61,9 @@ void golden_note(golden *g, double error, double limit, const char *format, ...)
 #define GOLDEN_RELATIVE 0.0
 #define GOLDEN_ABSOLUTE 1.0
 
+/* A number among the options that the file's metadata hold as JSON; `otherwise` if there is none. */
+double golden_option(const golden *g, const char *name, double otherwise);
+
 /* Calls fn(g, <case>) for every tensor expect.<case><end> of the file: end ".loss" and the tensor "expect.smooth.loss"
  * give fn(g, "smooth"). */
 void golden_cases(golden *g, const char *end, void (*fn)(golden *g, const char *name));
@@ -73,4 +77,5 @@ void golden_dft(golden *g);
 void golden_metrics(golden *g);
 void golden_resize(golden *g);
 void golden_preprocess(golden *g);
+void golden_foa(golden *g);
 #endif

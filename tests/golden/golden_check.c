@@ -315,7 +315,7 @@ static int check_file(peft_context *ctx, const char *path)
     int result = -1;
     if (kind && !strcmp(kind, "component")) {
         golden_report r = { 0 };
-        result = golden_component(ctx, file, &r) != 0;
+        result = golden_component(ctx, path, file, &r) != 0;
         if (r.skipped) printf("%-44s  SKIP (no check of this method)\n", label);
         else printf("%-44s  %d checks, worst %s %.2g/%.0e  %s\n", label, r.checks, r.what, r.error, r.limit,
                     result ? "FAIL" : "PASS");

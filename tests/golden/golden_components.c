@@ -10,8 +10,7 @@
 #include "core/vit/pos_embed.h"
 #include "core/train/update/schedule.h"
 
-/* A number among the options that the file's metadata hold as JSON; `otherwise` if there is none. */
-static double option(const golden *g, const char *name, double otherwise)
+double golden_option(const golden *g, const char *name, double otherwise)
 {
     const char *text = pf_st_meta(g->file, "options");
     json_t *root = text ? json_loads(text, 0, NULL) : NULL, *v = json_object_get(root, name);
@@ -28,7 +27,7 @@ static void softmax_ce_case(golden *g, const char *name)
     if (!t || !logits || !weight) return;
     const int64_t rows = x->dim[0], classes = x->dim[1], *labels = golden_raw(g, t);
     pk_real *grad = golden_memory(g, (size_t)(rows * classes) * sizeof *grad);
-    const pf_loss o = { .label_smoothing = strstr(name, "smooth") ? option(g, "smoothing", 0.1) : 0,
+    const pf_loss o = { .label_smoothing = strstr(name, "smooth") ? golden_option(g, "smoothing", 0.1) : 0,
                         .class_weights = strstr(name, "weight") ? weight : NULL,
                         .by_batch = strstr(name, "batch") != NULL };
     const pf_loss_rows r = { .logits = logits, .ld = classes, .rows = rows, .classes = classes, .labels = labels };
@@ -106,7 +105,7 @@ static void schedules(golden *g)
  * another (r0 x c0 to r1 x c1), behind prefix_rows rows that are copied. */
 static void pos_embed(golden *g)
 {
-    const int prefix = (int)option(g, "prefix_rows", 1);
+    const int prefix = (int)golden_option(g, "prefix_rows", 1);
     for (size_t i = 0; i < pf_st_count(g->file); i++) {
         const pf_st_tensor *t = pf_st_at(g->file, i);
         int r0, c0, r1, c1;
@@ -122,15 +121,15 @@ static void pos_embed(golden *g)
 
 static const struct method { const char *name; void (*run)(golden *g); } methods[] = {
     { "attention", golden_attention }, { "bce", bce }, { "dft", golden_dft }, { "focal", focal },
-    { "gelu", golden_gelu }, { "layernorm", golden_layernorm },
+    { "foa", golden_foa }, { "gelu", golden_gelu }, { "layernorm", golden_layernorm },
     { "metrics", golden_metrics }, { "optimizers", golden_optimizers }, { "pos_embed", pos_embed },
     { "preprocess", golden_preprocess }, { "resize", golden_resize }, { "schedules", schedules },
     { "softmax_ce", softmax_ce },
 };
 
-int golden_component(peft_context *ctx, const pf_st *file, golden_report *r)
+int golden_component(peft_context *ctx, const char *path, const pf_st *file, golden_report *r)
 {
-    golden g = { .ctx = ctx, .file = file, .report = r };
+    golden g = { .ctx = ctx, .path = path, .file = file, .report = r };
     const char *name = pf_st_meta(file, "method");
     const struct method *m = NULL;
     for (size_t i = 0; name && i < sizeof methods / sizeof *methods; i++)

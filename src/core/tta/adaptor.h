@@ -28,9 +28,10 @@ typedef struct pf_statistics {
 } pf_statistics;
 
 /* A part of the state that is saved and restored: a tensor that the adaptor owns. Elements of type i64 are low to high,
- * which restore checks. */
+ * those of type f64 are above 0 if positive is true; restore checks this. */
 typedef struct pf_tta_part {
     const char *name; peft_dtype type; int ndim; int64_t dim[PEFT_MAX_DIMS]; void *data; int64_t low, high;
+    bool positive;
 } pf_tta_part;
 typedef peft_status (*pf_tta_visit)(void *user, const pf_tta_part *part);
 
@@ -53,6 +54,7 @@ typedef struct pf_tta_kind {
     /* Visits what is saved beside the declared tensors, their moments and the statistics of training images. */
     peft_status (*each)(peft_adaptor *a, pf_tta_visit visit, void *user);
     void        (*figures)(const peft_adaptor *a, pf_figures *f);                /* appends its own */
+    const char *(*title)(const peft_adaptor *a);               /* names the graph in its description; NULL: name */
     void        (*release)(peft_adaptor *a);                   /* frees what pf_tta_memory has not allocated */
 } pf_tta_kind;
 

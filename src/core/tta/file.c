@@ -22,7 +22,7 @@ static int64_t *counter_of(const peft_adaptor *a, int i)
     return (int64_t *)(uintptr_t)((const char *)a + counter[i].offset);
 }
 
-/* Whether all elements of a part are finite, and integers within their bounds. */
+/* Whether all elements of a part are finite, integers within their bounds, and positive if they must be. */
 static bool is_valid(const pf_tta_part *p, const void *data, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -30,7 +30,7 @@ static bool is_valid(const pf_tta_part *p, const void *data, int64_t count)
         int64_t n;
         if (p->type == PEFT_F64) {
             memcpy(&d, (const char *)data + i * (int64_t)sizeof d, sizeof d);
-            if (!isfinite(d)) return false;
+            if (!isfinite(d) || (p->positive && d <= 0)) return false;
         } else if (p->type == PEFT_I64) {
             memcpy(&n, (const char *)data + i * (int64_t)sizeof n, sizeof n);
             if (n < p->low || n > p->high) return false;
@@ -102,7 +102,8 @@ static peft_status read_part(void *user, const pf_tta_part *p)
                        p->name);
     if (!r->copy && !is_valid(p, from->data, pf_dims_count(p->ndim, p->dim)))
         return pf_fail(p->type == PEFT_I64 ? PEFT_E_FORMAT : PEFT_E_NONFINITE, "tensor '%s' holds %s", p->name,
-                       p->type == PEFT_I64 ? "a number that is out of its range" : "NaN or Inf");
+                       p->type == PEFT_I64 ? "a number that is out of its range"
+                       : p->positive ? "a number that is not positive, NaN or Inf" : "NaN or Inf");
     if (r->copy) memcpy(p->data, from->data, from->bytes);
     r->found++;
     return PEFT_OK;

@@ -91,11 +91,18 @@ static peft_status check_taps(const peft_adaptor *a, const pf_val *taps)
     return PEFT_OK;
 }
 
+/* s, the status of a compilation; PEFT_E_UNSUPPORTED if it failed because of the shapes of the model's adapters. */
+static peft_status check_fit(const peft_adaptor *a, peft_status s)
+{
+    if (s != PEFT_E_SHAPE || !a->model->adapters) return s;
+    return pf_prefix_error(PEFT_E_UNSUPPORTED, "kind=%s does not fit the model's adapters", a->kind->name);
+}
+
 static size_t maximum(size_t x, size_t y) { return x > y ? x : y; }
 
 peft_status pf_tta_compile(peft_adaptor *a)
 {
-    pf_compile_spec wanted = { .batch = a->batch, .name = a->kind->name };
+    pf_compile_spec wanted = { .batch = a->batch, .name = a->kind->title ? a->kind->title(a) : a->kind->name };
     PF_TRY(pf_tta_compile_options(a, &wanted));
     a->overlay = (pf_overlay){ .find = find_tensor, .before = before, .after = after, .finish = finish,
                                .trains = a->kind->trains, .user = a };
@@ -105,7 +112,7 @@ peft_status pf_tta_compile(peft_adaptor *a)
     pf_net_spec source = net;
     source.overlay = &a->source_overlay;
     source.compile.name = "source";
-    PF_TRY(compile(&a->net, &a->extents, &net));
+    PF_TRY(check_fit(a, compile(&a->net, &a->extents, &net)));
     PF_TRY(check_taps(a, a->tap));
     if (a->kind->taps) PF_TRY(compile(&a->source, &a->source_extents, &source));
     a->arena_bytes = maximum(pf_exec_bytes(&a->net.exec), a->kind->taps ? pf_exec_bytes(&a->source.exec) : 0);

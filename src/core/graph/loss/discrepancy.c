@@ -7,13 +7,12 @@
  *
  * One row alone has no deviation: then the loss has the means only. */
 #include <math.h>
+#include "core/graph/loss/loss_math.h"
 #include "core/graph/op.h"
 
 enum { ABSOLUTE = 1 };                   /* attribute i[0]; 0: squared */
 
-/* Writes the mean of each column to mean, and its unbiased deviation (0 for one row) to deviation. Summed in double,
- * in the order of the rows. */
-static void column_statistics(pf_mat x, double *mean, double *deviation)
+void pf_column_statistics(pf_mat x, double *mean, double *deviation)
 {
     for (int64_t c = 0; c < x.cols; c++) mean[c] = deviation[c] = 0;
     for (int64_t i = 0; i < x.rows; i++) for (int64_t c = 0; c < x.cols; c++) mean[c] += (double)x.p[i * x.ld + c];
@@ -53,7 +52,7 @@ static void run(const pf_run *r, const pf_node *n)
     const pk_real *target_mean = r->ptr[n->in[1].id], *target_deviation = r->ptr[n->in[2].id];
     const bool absolute = n->attr.i[0] == ABSOLUTE;
     double *mean = r->scratch, *deviation = mean + x.cols, sum = 0;
-    column_statistics(x, mean, deviation);
+    pf_column_statistics(x, mean, deviation);
     for (int64_t c = 0; c < x.cols; c++) {
         sum += distance(mean[c] - (double)target_mean[c], absolute);
         if (x.rows > 1) sum += distance(deviation[c] - (double)target_deviation[c], absolute);
@@ -79,7 +78,7 @@ static void grad_run(const pf_run *r, const pf_node *n)
     const bool absolute = n->attr.i[0] == ABSOLUTE;
     const double d = (double)r->ptr[n->in[0].id][0] / (double)x.cols, rows = (double)x.rows;
     double *mean = r->scratch, *deviation = mean + x.cols;
-    column_statistics(x, mean, deviation);
+    pf_column_statistics(x, mean, deviation);
     for (int64_t i = 0; i < x.rows; i++)
         for (int64_t c = 0; c < x.cols; c++) {
             double t = slope(mean[c] - (double)target_mean[c], absolute) / rows;

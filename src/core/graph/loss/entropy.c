@@ -4,17 +4,6 @@
 #include "core/graph/loss/loss_math.h"
 #include "core/graph/op.h"
 
-/* H of a row of n logits with this log-sum-exp. A p_j that is 0 in double adds nothing: p log p tends to 0. */
-static double row_entropy(const pk_real *x, int64_t n, double lse)
-{
-    double h = 0;
-    for (int64_t j = 0; j < n; j++) {
-        const double log_p = (double)x[j] - lse, p = exp(log_p);
-        if (p > 0) h -= p * log_p;
-    }
-    return h;
-}
-
 /* in: logits [.., classes]; out: [1] */
 static bool infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, pf_shape_of(1, (int64_t)1)); }
 
@@ -24,7 +13,7 @@ static void run(const pf_run *r, const pf_node *n)
     double sum = 0;
     for (int64_t i = 0; i < x.rows; i++) {
         const pk_real *row = x.p + i * x.ld;
-        sum += row_entropy(row, x.cols, pf_log_sum_exp(row, x.cols));
+        sum += pf_row_entropy(row, x.cols, pf_log_sum_exp(row, x.cols));
     }
     r->ptr[n->out[0].id][0] = (pk_real)(sum / (double)x.rows);
 }
@@ -44,10 +33,10 @@ static void grad_run(const pf_run *r, const pf_node *n)
     const double scale = (double)r->ptr[n->in[0].id][0] / (double)x.rows;
     for (int64_t i = 0; i < x.rows; i++) {
         const pk_real *row = x.p + i * x.ld;
-        const double lse = pf_log_sum_exp(row, x.cols), h = row_entropy(row, x.cols, lse);
+        const double lse = pf_log_sum_exp(row, x.cols), h = pf_row_entropy(row, x.cols, lse);
         for (int64_t j = 0; j < x.cols; j++) {
             const double log_p = (double)row[j] - lse, p = exp(log_p);
-            dx.p[i * dx.ld + j] = p > 0 ? (pk_real)(-scale * p * (log_p + h)) : 0;
+            dx.p[i * dx.ld + j] = p == 0 ? 0 : (pk_real)(-scale * p * (log_p + h));
         }
     }
 }

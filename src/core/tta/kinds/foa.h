@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * foa.h -- the state of kind foa of test-time adaptation (foa.c), and those of its functions that tests compare with
+ * references. */
+#ifndef PF_FOA_H
+#define PF_FOA_H
+#include "core/tta/adaptor.h"
+#include "core/tta/cma/cma.h"
+
+/* width: elements of a token; dim = tokens * width: variables of CMA-ES. */
+typedef struct pf_foa {
+    pf_param *prompts;                   /* [tokens,width], read by the graph: between calls the best ones so far */
+    pf_param *shift;                     /* [width], read by the graph: what is added to the pooled feature */
+    pf_cma *search;
+    const char *title;                   /* "foa, full covariance" */
+    double lambda, strength, keep;       /* options lambda, shift, history */
+    /* Moving average of the pooled feature's mean over a batch and all its candidates, [width]; and that mean. */
+    double *history, *mean;
+    double *fitness, *previous;          /* [population + 1]; [dim]: the best prompts of the batch before */
+    pk_real *best;                       /* [dim]: the best prompts of this batch so far */
+    pf_val shifted;                      /* the logits of the shifted feature */
+} pf_foa;
+
+/* Sets the shift: strength * (mean of the training images - history), or zeros before the first batch. */
+void   pf_foa_set_shift(peft_adaptor *a);
+/* Runs the graph with the prompts that `prompts` holds. Returns the fitness divided by the number of images: the mean
+ * entropy of the logits plus the weighted discrepancy of the features; infinity if it is NaN. */
+double pf_foa_evaluate(peft_adaptor *a);
+#endif
