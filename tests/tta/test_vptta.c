@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_vptta.c -- kind vptta: the first step of Adam, the memory bank, the two blocks of frequencies. */
+#include <math.h>
+#include "adaptors.h"
+
+static const pk_real *prompt_of(const peft_adaptor *a)
+{
+    return pf_params_find(&a->params, "vptta.prompt")->value.data;
+}
+static int64_t prompt_values(const peft_adaptor *a)
+{
+    return peft_tensor_count(&pf_params_find(&a->params, "vptta.prompt")->value);
+}
+
+static peft_adaptor *make(peft_model *m, const char *more)
+{
+    peft_adaptor *a = adaptor_make(m, "kind=vptta,batch=%d%s", ADAPT_BATCH, more);
+    give_source(a, ADAPT_BATCH, 0);
+    return a;
+}
+
+/* With lr 0 predictions are the model's; the first step of Adam changes each factor by lr. */
+START_TEST(the_first_step_is_that_of_adam)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+    peft_adaptor *still = make(t.model, ",lr=0"), *a = make(t.model, ",size=3,lr=0.125");
+    peft_session *s = tiny_session(t.model, "batch=%d", ADAPT_BATCH);
+    tiny_batch b = shifted_batch(t.model, ADAPT_BATCH, 0);
+    peft_tensor *own = tiny_tensor(t.ctx, PEFT_F32, 2, ADAPT_BATCH, 3), *logits = adapt_on(still, ADAPT_BATCH, 0);
+    OK(peft_session_predict(s, b.images, own));
+    for (int64_t i = 0; i < peft_tensor_count(own); i++)
+        ck_assert_double_eq_tol(((float *)logits->data)[i], ((float *)own->data)[i], 1e-5);
+    peft_tensor *changed = adapt_on(a, ADAPT_BATCH, 0);
+    ck_assert_int_eq(prompt_values(a), 27);
+    for (int64_t i = 0; i < 27; i++) ck_assert_double_eq_tol(fabs((double)prompt_of(a)[i] - 1), 0.125, 1e-3);
+    ck_assert(memcmp(own->data, changed->data, pf_tensor_bytes(own)));
+    peft_tensor *const tensors[] = { own, logits, changed };
+    for (int i = 0; i < 3; i++) peft_tensor_free(tensors[i]);
+    tiny_batch_free(&b);
+    peft_session_free(s);
+    peft_adaptor_free(still);
+    peft_adaptor_free(a);
+    tiny_free(&t);
+}
+END_TEST
+
+/* Source statistics of the same images: the loss is that of the model, and falls when the images are seen again. */
+START_TEST(the_loss_falls_on_shifted_images)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+    peft_adaptor *a = make(t.model, ",size=5,lr=0.02,bank=1,nearest=1");
+    double first = NAN, last = NAN;
+    for (int i = 0; i < 30; i++) {
+        peft_tensor_free(adapt_on(a, ADAPT_BATCH, 0));
+        last = figure(a, "loss") / (1 - 1 / (sqrt(i + 1) / 5 + 1));    /* without the weight of the mixture */
+        if (!i) first = last;
+    }
+    ck_assert_msg(last < 0.95 * first, "loss of %g, then %g", first, last);
+    peft_adaptor_free(a);
+    tiny_free(&t);
+}
+END_TEST
+
+/* Each prompt starts from ones until the bank has `nearest` entries, then from their weighted mean. With lr 0 after the
+ * first three calls all prompts are such means, and lie between the smallest and the largest of the bank. */
+START_TEST(prompts_start_from_the_most_similar_ones)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+    peft_adaptor *a = make(t.model, ",size=1,bank=3,nearest=2,lr=0.25,temperature=1e-6");
+    pk_real after[4][3];
+    for (int call = 0; call < 3; call++) {
+        peft_tensor_free(adapt_on(a, ADAPT_BATCH, 100 * call));
+        memcpy(after[call], prompt_of(a), sizeof after[call]);
+    }
+    for (int i = 0; i < 3; i++) {                             /* the first two started from ones */
+        ck_assert_double_eq_tol(fabs((double)after[0][i] - 1), 0.25, 2e-3);
+        ck_assert_double_le(fabs((double)after[1][i] - 1), 0.26);
+    }
+    a->lr = 0;
+    peft_tensor_free(adapt_on(a, ADAPT_BATCH, 200));          /* most similar: itself, at temperature 0 the only one */
+    ck_assert_int_eq((int64_t)figure(a, "bank"), 3);
+    for (int i = 0; i < 3; i++) ck_assert_double_eq_tol((double)prompt_of(a)[i], (double)after[2][i], 1e-6);
+    peft_tensor_free(adapt_on(a, ADAPT_BATCH, 100));          /* entry 1 is still there: entry 0 went first */
+    for (int i = 0; i < 3; i++) ck_assert_double_eq_tol((double)prompt_of(a)[i], (double)after[1][i], 1e-6);
+    peft_adaptor_free(a);
+    tiny_free(&t);
+}
+END_TEST
+
+/* The factors of frequencies k and -k keep the same bits in the centred block. The published one contains frequency 0
+ * once, and is the block (side - size) / 2 of a spectrum whose frequency 0 is at side / 2. */
+START_TEST(blocks_are_centred_or_published)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+    peft_adaptor *a = make(t.model, ",size=4,lr=0.1,bank=2,nearest=1"), *b = make(t.model, ",size=4,block=published");
+    const int64_t values = prompt_values(a), block = 25;
+    ck_assert_int_eq(values, 3 * block);
+    ck_assert_int_eq(prompt_values(b), 3 * 16);
+    for (int call = 0; call < 4; call++) peft_tensor_free(adapt_on(a, ADAPT_BATCH, 10 * call));
+    for (int64_t c = 0; c < 3; c++)
+        for (int64_t i = 0; i < block; i++)
+            ck_assert(prompt_of(a)[c * block + i] == prompt_of(a)[c * block + block - 1 - i]);
+    peft_tensor_free(adapt_on(b, ADAPT_BATCH, 0));
+    peft_adaptor_free(a);
+    peft_adaptor_free(b);
+    adaptor_refused(t.model, PEFT_E_OPTION, "expected centred or published", "kind=vptta,block=left");
+    adaptor_refused(t.model, PEFT_E_OPTION, "expected at most the", "kind=vptta,size=1000");
+    adaptor_refused(t.model, PEFT_E_OPTION, "expected at most bank=4", "kind=vptta,bank=4");
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("vptta", the_first_step_is_that_of_adam, the_loss_falls_on_shifted_images,
+           prompts_start_from_the_most_similar_ones, blocks_are_centred_or_published)
