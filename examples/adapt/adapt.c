@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * adapt.c -- test-time adaptation: predicts a data set with a model as it is and with adaptors that go on learning from
+ * the images, without their labels, and prints the figures of both. The images may be corrupted first, and the runs
+ * repeated with several seeds, to compare kinds of adaptation. */
+#include "adapt.h"
+#include "common/corruption/corruption.h"
+#include "common/data/data.h"
+#include "common/files/atomic_file.h"
+#include "common/files/csv.h"
+#include "common/model/weights.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLAGS(X) \
+    X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer, as for predict") \
+    X(model, "PATH", NULL, "the model that finetune wrote; without it the backbone's own classifier") \
+    BACKBONE_OPTIONS(X) \
+    DATA_FLAGS(X) \
+    X(kind, "LIST", "tent", "kinds of adaptation, separated by semicolons, each with its options: " \
+      "\"tent,lr=0.01;t3a\"") \
+    X(batch, "N", "64", "images in a call, unless the options of a kind give batch") \
+    X(images, "N", "0", "test images, drawn at random (0: all)") \
+    X(source, "N", "64", "training images, without their labels, for kinds that need statistics of them") \
+    X(corrupt, "LIST", "none", "corruptions of the test images, NAME:STRENGTH separated by commas, or every " \
+      "(docs/adapt.md)") \
+    X(seeds, "N", "1", "repetitions, with other images, orders and noise") \
+    X(seed, "N", "1", "seed of the first repetition") \
+    X(csv, "FILE", NULL, "write the figures of every run to this file") \
+    X(predictions, "FILE", NULL, "write the predictions of every run to this file") \
+    X(threads, "N", "0", "number of threads (0: one for each core)")
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
+static flag given[] = { FLAGS(FLAG_ROW) };
+static const program about = {
+    "--backbone PATH --data PATH [options]",
+    "Predicts test images with a model and with test-time adaptation, and prints accuracy, calibration, time and\n"
+    "memory of both. The model itself is not changed.",
+    "  adapt --backbone vit.safetensors --model scans.safetensors --data scans --kind tent\n"
+    "  adapt --backbone vit_cifar10.safetensors --data cifar10.zip --kind \"t3a;tent,lr=0.002\" --corrupt contrast:3" };
+
+enum { LIST_MAX = 64 };
+
+/* Splits text at `separator` in place; item[i] are the parts. Returns their number. */
+static int split(char *text, char separator, const char **item, const char *option)
+{
+    int n = 0;
+    for (char *at = text; at; n++) {
+        char *end = strchr(at, separator);
+        if (n == LIST_MAX) fail("--%s: more than %d items", option, LIST_MAX);
+        if (end) *end++ = 0;
+        item[n] = at;
+        at = end;
+    }
+    return n;
+}
+
+/* The settings of --corrupt, as "contrast:2"; to be freed. */
+static char **settings_of(const char *text, int *count)
+{
+    const char *item[LIST_MAX];
+    char **setting = check_alloc(malloc(LIST_MAX * sizeof *setting)), *copy = check_alloc(strdup(text));
+    *count = 0;
+    if (!strcmp(text, "every"))
+        for (int c = 0; c < CORRUPTIONS; c++)
+            for (int s = 1; s <= CORRUPTION_STRENGTHS; s++) {
+                setting[*count] = check_alloc(malloc(40));
+                snprintf(setting[(*count)++], 40, "%s:%d", corruption_name[c], s);
+            }
+    else
+        for (int n = split(copy, ',', item, "corrupt"); *count < n; (*count)++) {
+            int corruption, strength;
+            parse_corruption(item[*count], "corrupt", &corruption, &strength);
+            setting[*count] = check_alloc(strdup(item[*count]));
+        }
+    free(copy);
+    return setting;
+}
+
+/* Fails unless every kind is "none" or one of the library's. */
+static void check_kinds(const study *s)
+{
+    for (int k = 0; k < s->kinds; k++) {
+        const size_t length = strcspn(s->kind[k], ",");
+        bool known = length == 4 && !strncmp(s->kind[k], "none", length);
+        for (size_t i = 0; i < peft_adaptor_kind_count(); i++) {
+            const char *name = peft_adaptor_kind_name(i);
+            known |= strlen(name) == length && !strncmp(s->kind[k], name, length);
+        }
+        if (known) continue;
+        fprintf(stderr, "adapt: --kind: given '%.*s', expected none", (int)length, s->kind[k]);
+        for (size_t i = 0; i < peft_adaptor_kind_count(); i++) fprintf(stderr, ", %s", peft_adaptor_kind_name(i));
+        fprintf(stderr, "\n");
+        exit(1);
+    }
+}
+
+/* Appends a line of CSV for each prediction of a run. */
+static void put_predictions(FILE *f, const loaded_model *m, const peft_dataset *d, const image_set *test,
+                            const double *scores, const char *run)
+{
+    int64_t *predicted = check_alloc(malloc((size_t)test->count * sizeof *predicted));
+    must(peft_metrics_decide(scores, test->count, m->classes, predicted));
+    for (int64_t i = 0; i < test->count; i++) {
+        fputs(run, f);
+        fputc(',', f);
+        put_csv_field(f, peft_dataset_name(d, test->sample[i]));
+        fputc(',', f);
+        put_csv_field(f, m->names[test->labels[i]]);
+        fputc(',', f);
+        put_csv_field(f, m->names[predicted[i]]);
+        fprintf(f, ",%.9g\n", scores[i * m->classes + predicted[i]]);
+    }
+    free(predicted);
+}
+
+/* Runs all kinds on the images of one setting and seed. */
+static void run_setting(study *s, const loaded_model *m, peft_dataset *const sets[2], int setting, int repetition,
+                        FILE *out)
+{
+    image_choice choice = { .count = flag_integer(&given[images]),
+                            .seed = (uint64_t)flag_integer(&given[seed]) + (uint64_t)repetition };
+    image_choice training = { .count = flag_integer(&given[source]), .seed = choice.seed };
+    parse_corruption(s->setting[setting], "corrupt", &choice.corruption, &choice.strength);
+    image_set test_images = load_images(m, sets[1], &choice), train_images = load_images(m, sets[0], &training);
+    double *scores = check_alloc(malloc((size_t)(test_images.count * m->classes) * sizeof *scores));
+    for (int k = 0; k < s->kinds; k++) {
+        char run[200];
+        *run_of(s, setting, repetition, k) = run_kind(m, s->kind[k], flag_integer(&given[batch]), &test_images,
+                                                &train_images, scores);
+        snprintf(run, sizeof run, "%s,%llu,\"%s\"", s->setting[setting], (unsigned long long)choice.seed, s->kind[k]);
+        if (out) put_predictions(out, m, sets[1], &test_images, scores, run);
+    }
+    free(scores);
+    free_images(&test_images);
+    free_images(&train_images);
+}
+
+static void print_study(const study *s)
+{
+    printf("Means over %d setting%s of the images", s->settings, s->settings > 1 ? "s" : "");
+    if (s->seeds > 1) printf("; in brackets the 95 %% interval of the mean over %d repetitions", s->seeds);
+    printf(". Time is that of all threads together.\n\n");
+    print_kinds(s);
+    if (s->settings == 1) return;
+    printf("\nAccuracy in %%:\n\n");
+    print_settings(s);
+}
+
+static void run_study(study *s, const loaded_model *m, peft_dataset *const sets[2])
+{
+    atomic_file w;
+    const char *path = given[predictions].value;
+    if (path) {
+        open_atomic(&w, path);
+        fputs("setting,seed,adaptation,image,class,predicted,probability\n", w.file);
+    }
+    for (int i = 0; i < s->settings; i++)
+        for (int r = 0; r < s->seeds; r++) run_setting(s, m, sets, i, r, path ? w.file : NULL);
+    if (path) close_atomic(&w);
+    print_study(s);
+    if (given[csv].value) write_runs(s, (uint64_t)flag_integer(&given[seed]), given[csv].value);
+}
+
+int main(int argc, char **argv)
+{
+    program_name = "adapt";
+    const char *kinds[LIST_MAX + 1] = { "none" };
+    const int64_t all = 0;
+    peft_dataset *sets[2];                                    /* training and test images */
+    study s = { .kind = kinds };
+    const int first = read_flags(given, flags, &about, argc, argv);
+    if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
+    if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
+    char *list = check_alloc(strdup(given[kind].value));
+    s.kinds = 1 + split(list, ';', kinds + 1, "kind");
+    check_kinds(&s);
+    s.setting = settings_of(given[corrupt].value, &s.settings);
+    s.seeds = (int)flag_integer(&given[seeds]);
+    if (s.seeds < 1 || s.seeds > 1000) fail("--seeds: given %d, expected 1 to 1000", s.seeds);
+    s.run = check_alloc(calloc((size_t)(s.settings * s.seeds * s.kinds), sizeof *s.run));
+    loaded_model m = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
+                                (int)flag_integer(&given[threads]));
+    choose_transform(&m, NULL);
+    name_classes(&m, NULL);
+    if (m.multilabel) fail("--model: predicts several labels for an image; expected a model of one label for each");
+    draw_sets(m.ctx, given[data].value, given[test].value, all, all, (uint64_t)flag_integer(&given[seed]), &sets[0],
+              &sets[1]);
+    run_study(&s, &m, sets);
+    for (int i = 0; i < 2; i++) peft_dataset_free(sets[i]);
+    for (int i = 0; i < s.settings; i++) free(s.setting[i]);
+    free(s.setting);
+    free(s.run);
+    free(list);
+    close_model(&m);
+    return 0;
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# adapt: every kind adapts on phantoms of another scanner, seeds repeat, wrong options are refused; its tables agree
+# with the files of figures and predictions.
+#   adapt.sh FOLDER      FOLDER: of the programs
+set -eu
+bin=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+vit=$(cd "$(dirname "$0")/../../examples/data" && pwd)/vit_cifar10.safetensors
+cd "$work"
+
+fail() {
+    echo "adapt: $1"
+    exit 1
+}
+refused() {
+    message=$1
+    shift
+    if "$bin/adapt" "$@" > refused.log 2>&1; then fail "accepted: $*"; fi
+    grep -q -e "$message" refused.log || fail "'$*' was refused with $(cat refused.log)"
+}
+
+"$bin/adapt" --help | grep -q '^usage: adapt'
+refused 'required'
+"$bin/phantom" --out train --images 8 --side 32 > log
+"$bin/phantom" --out shifted --images 6 --side 32 --seed 2 --shift 2 > log
+"$bin/finetune" --backbone "$vit" --data train --test shifted --method linear --epochs 2 --out model.safetensors > log
+adapt() { "$bin/adapt" --backbone "$vit" --model model.safetensors --data train --test shifted --threads 1 "$@"; }
+data="--backbone $vit --model model.safetensors --data train --test shifted"
+# shellcheck disable=SC2086  # $data is meant to be split
+{
+    refused "given 'nothing', expected none, tent" $data --kind 'tent;nothing'
+    refused 'expected none or NAME:STRENGTH' $data --corrupt fog:1
+    refused 'expected none or NAME:STRENGTH' $data --corrupt contrast:4
+    refused 'expected 1 to 1000' $data --seeds 0
+    refused 'is not an option' $data more
+    refused 'lr' $data --kind tent,lr=-1
+    refused 'momentum' $data --kind t3a,momentum=0.5
+}
+
+# A predict run that adapts nothing is that of predict.
+adapt --kind none --predictions none.csv --csv runs.csv > table
+[ "$(wc -l < none.csv)" -eq 37 ] || fail "not 18 predictions of each of two runs"
+"$bin/predict" --backbone "$vit" --model model.safetensors --csv shifted/*/*.png > predict.csv
+awk -F, 'NR == FNR { if (FNR > 1) said[$1] = $2; next }
+    FNR > 1 { n = split($4, part, "/"); bad += said["shifted/" part[n - 1] "/" part[n]] != $6; found++ }
+    END { exit bad || found != 36 }' predict.csv none.csv || fail "predictions differ from those of predict"
+awk -F, 'FNR > 1 { right += $5 == $6; n++ } END { printf "%.1f\n", 100 * right / n }' none.csv > accuracy
+grep -q "^| none | $(cat accuracy) |" table || fail "the table's accuracy is not that of the predictions"
+grep -q '^none,1,none,' runs.csv
+
+# Every kind, twice with the same bits.
+kinds=$("$bin/adapt" $data --kind nothing 2>&1 | sed 's/.*expected none, //; s/, /;/g') || true
+adapt --kind "$kinds" --batch 6 --seeds 2 --predictions once.csv --corrupt contrast:2,gaussian_noise:1 > table
+adapt --kind "$kinds" --batch 6 --seeds 2 --predictions again.csv --corrupt contrast:2,gaussian_noise:1 > log
+cmp once.csv again.csv || fail "equal runs made different predictions"
+for kind in $(echo "$kinds" | tr ';' ' '); do
+    grep -q "^| $kind | [0-9]" table || fail "the table lacks $kind"
+    grep "\"none\"" once.csv | cut -d, -f 7 > before
+    grep "\"$kind\"" once.csv | cut -d, -f 7 > after
+    if cmp -s before after; then fail "$kind changed no probability"; fi
+done
+grep -q '^| contrast:2 |' table || fail "the table lacks contrast:2"
+echo "adapt: passed"
