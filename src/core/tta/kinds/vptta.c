@@ -188,10 +188,12 @@ static peft_status each(peft_adaptor *a, pf_tta_visit visit, void *user)
 {
     vptta *t = a->state;
     const pf_tta_part parts[] = {
-        { "bank.keys", PEFT_F64, 2, { t->capacity, t->values }, t->keys, 0, 0 },
-        { "bank.prompts", PF_REAL, 2, { t->capacity, t->values }, t->prompts, 0, 0 },
-        { "bank.entries", PEFT_I64, 1, { 1 }, &t->entries, 0, t->capacity },
-        { "bank.oldest", PEFT_I64, 1, { 1 }, &t->oldest, 0, t->capacity - 1 } };
+        { .name = "bank.keys", .type = PEFT_F64, .ndim = 2, .dim = { t->capacity, t->values }, .data = t->keys },
+        { .name = "bank.prompts", .type = PF_REAL, .ndim = 2, .dim = { t->capacity, t->values }, .data = t->prompts },
+        { .name = "bank.entries", .type = PEFT_I64, .ndim = 1, .dim = { 1 }, .data = &t->entries,
+          .high = t->capacity },
+        { .name = "bank.oldest", .type = PEFT_I64, .ndim = 1, .dim = { 1 }, .data = &t->oldest,
+          .high = t->capacity - 1 } };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) PF_TRY(visit(user, &parts[i]));
     return PEFT_OK;
 }
