@@ -10,6 +10,8 @@
  *
  *     call                                                    of the model itself   of its adapters
  *     peft_session_predict, peft_session_probabilities        reads                 reads
+ *     peft_adaptor_predict, _source, _reset, _save, _restore  reads                 reads
+ *     peft_adaptor_store_source                               changes               reads
  *     peft_model_save, peft_model_save_hf, peft_model_merge   reads                 reads
  *     peft_adapter_save, peft_adapter_save_hf                 -                     reads (that adapter)
  *     peft_trainer_update, as a part of step and fit too      changes               changes

@@ -168,6 +168,49 @@ START_TEST(memory_is_planned)
 }
 END_TEST
 
+/* What fails without memory: an adaptor with statistics, a batch, and its file. */
+static peft_status use_adaptor(peft_context *ctx, void *kind)
+{
+    tiny t = { .ctx = ctx };
+    peft_adaptor *a = NULL;
+    peft_options *o = NULL;
+    peft_tensor *images = NULL, *logits = NULL;
+    const int64_t dims[] = { 2, 3, 8, 8 }, out[] = { 2, 3 };
+    peft_status s = peft_options_create(ctx, &o);
+    if (!s) s = peft_options_parse(o, "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=16,classes=3");
+    if (!s) s = peft_backbone_create(ctx, o, &t.backbone);
+    peft_options_free(o);
+    o = NULL;
+    if (!s) s = peft_model_create(t.backbone, NULL, &t.model);
+    if (!s) s = peft_options_create(ctx, &o);
+    if (!s) s = peft_options_set_string(o, "kind", kind);
+    if (!s) s = peft_options_set_int(o, "batch", 2);
+    if (!s) s = peft_adaptor_create(t.model, o, &a);
+    if (!s) s = peft_tensor_create(ctx, PEFT_F32, 4, dims, &images);
+    if (!s) s = peft_tensor_create(ctx, PEFT_F32, 2, out, &logits);
+    for (int i = 0; !s && i < 2 * 3 * 8 * 8; i++) ((float *)images->data)[i] = (float)(i * 7 % 31) / 31;
+    if (!s && a->kind->taps) s = peft_adaptor_source(a, images);
+    if (!s && a->kind->taps) s = peft_adaptor_store_source(a);
+    if (!s) s = peft_adaptor_predict(a, images, logits);
+    if (!s) s = peft_adaptor_save(a, tiny_path("state"));
+    if (!s) s = peft_adaptor_restore(a, tiny_path("state"));
+    if (!s) s = peft_model_save(t.model, tiny_path("model"));
+    peft_tensor_free(logits);
+    peft_tensor_free(images);
+    peft_options_free(o);
+    peft_adaptor_free(a);
+    peft_model_free(t.model);
+    peft_backbone_free(t.backbone);
+    return s;
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    FOR_KINDS(kind) ck_assert_int_gt(failing_alloc_loop(use_adaptor, (void *)(uintptr_t)kind), 30);
+    tiny_clean();
+}
+END_TEST
+
 static void first_line(const char *line, void *user) { if (!*(char *)user) snprintf(user, 200, "%s", line); }
 
 START_TEST(misuse_is_refused)
@@ -248,4 +291,4 @@ START_TEST(a_failed_batch_changes_nothing)
 END_TEST
 
 SUITE_MAIN("adaptor", the_model_does_not_change, a_reset_adaptor_is_as_a_new_one, threads_and_executor_change_no_bit,
-           every_method_can_be_adapted, memory_is_planned, misuse_is_refused, a_failed_batch_changes_nothing)
+           every_method_can_be_adapted, memory_is_planned, every_allocation_may_fail, misuse_is_refused, a_failed_batch_changes_nothing)

@@ -121,6 +121,7 @@ peft_status pf_tta_compile(peft_adaptor *a);
 /* For finish: adds weight times the mean over all taps of their discrepancy from the statistics of training images to
  * the loss. kind: "squared" or "absolute". */
 void        pf_tta_add_discrepancy(peft_adaptor *a, pf_graph *g, double weight, const char *kind);
+pf_val      pf_tta_constant(pf_graph *g, pk_real *data, int64_t count);       /* [count], which may change between runs */
 void        pf_tta_keep(pf_graph *g, pf_val v);                /* for finish: predict reads v after a run */
 
 /* --- step.c --- */
@@ -134,7 +135,9 @@ void        pf_tta_backward(peft_adaptor *a);                  /* the nodes afte
 peft_status pf_tta_read_loss(peft_adaptor *a);
 /* One step of the optimiser. PEFT_E_NONFINITE: the gradients hold NaN or Inf, and nothing is updated. */
 peft_status pf_tta_update(peft_adaptor *a);
+/* Copies the logits of n images; _from: another value of the graph with the shape of logits. */
 void        pf_tta_copy_logits(const peft_adaptor *a, int64_t n, pk_real *logits);
+void        pf_tta_copy_from(const peft_adaptor *a, pf_val v, int64_t n, pk_real *logits);
 
 /* --- statistics.c --- */
 peft_status pf_tta_statistics(peft_adaptor *a);                /* memory; those of the model if it has some */

@@ -46,24 +46,22 @@ static void finish(void *user, pf_graph *g, pf_val logits)
     if (a->kind->finish) a->kind->finish(a, g, logits);
 }
 
-/* The statistics `data` of tap l as a constant of the graph. */
-static pf_val statistics_of(const peft_adaptor *a, pf_graph *g, pk_real *data, int64_t l)
+pf_val pf_tta_constant(pf_graph *g, pk_real *data, int64_t count)
 {
-    const int64_t width = a->model->backbone->shape.width;
-    const pf_val v = pf_value_new(g, PF_CONST, pf_shape_of(1, width));
+    const pf_val v = pf_value_new(g, PF_CONST, pf_shape_of(1, count));
     if (!pf_exists(v)) return v;
     pf_v(g, v)->type = PK_REAL;
-    pf_v(g, v)->data = data + l * width;
+    pf_v(g, v)->data = data;
     pf_v(g, v)->buffer = true;
     return v;
 }
 
 void pf_tta_add_discrepancy(peft_adaptor *a, pf_graph *g, double weight, const char *kind)
 {
-    const int64_t depth = a->model->backbone->shape.depth;
+    const int64_t depth = a->model->backbone->shape.depth, width = a->model->backbone->shape.width;
     for (int64_t l = 0; l < depth && !g->status; l++) {
-        const pf_val mean = statistics_of(a, g, a->statistics.mean_real, l),
-            deviation = statistics_of(a, g, a->statistics.deviation_real, l);
+        const pf_val mean = pf_tta_constant(g, a->statistics.mean_real + l * width, width),
+            deviation = pf_tta_constant(g, a->statistics.deviation_real + l * width, width);
         pf_loss_add(g, peft_sys_discrepancy(g, a->tap[l], mean, deviation, kind), weight / (double)depth);
     }
 }
@@ -80,14 +78,15 @@ static peft_status compile(pf_compiled *c, pf_extents *e, const pf_net_spec *spe
     return pf_compiled_create(c, spec);
 }
 
-/* PEFT_E_UNSUPPORTED: the model has no site at which a tap is. */
-static peft_status check_taps(const peft_adaptor *a, const pf_val *taps)
+/* PEFT_E_UNSUPPORTED: a method of the model has a network of its own, which has no taps. */
+static peft_status check_taps(const peft_adaptor *a)
 {
-    for (int64_t l = 0; l < a->model->backbone->shape.depth && a->kind->taps; l++)
-        if (!pf_exists(taps[l]))
-            return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares features of every block of the backbone, and the model "
-                           "computes none for block %lld: a method with a network of its own", a->kind->name,
-                           (long long)l);
+    const peft_model *m = a->model;
+    for (size_t i = 0; i < m->adapters && a->kind->taps; i++)
+        if (m->adapter[i]->method->network)
+            return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares features of the backbone's blocks, and method '%s' makes "
+                           "the logits by a network of its own; expected another kind or method", a->kind->name,
+                           m->adapter[i]->method->name);
     return PEFT_OK;
 }
 
@@ -103,6 +102,7 @@ static size_t maximum(size_t x, size_t y) { return x > y ? x : y; }
 peft_status pf_tta_compile(peft_adaptor *a)
 {
     pf_compile_spec wanted = { .batch = a->batch, .name = a->kind->title ? a->kind->title(a) : a->kind->name };
+    PF_TRY(check_taps(a));
     PF_TRY(pf_tta_compile_options(a, &wanted));
     a->overlay = (pf_overlay){ .find = find_tensor, .before = before, .after = after, .finish = finish,
                                .trains = a->kind->trains, .user = a };
@@ -113,7 +113,6 @@ peft_status pf_tta_compile(peft_adaptor *a)
     source.overlay = &a->source_overlay;
     source.compile.name = "source";
     PF_TRY(check_fit(a, compile(&a->net, &a->extents, &net)));
-    PF_TRY(check_taps(a, a->tap));
     if (a->kind->taps) PF_TRY(compile(&a->source, &a->source_extents, &source));
     a->arena_bytes = maximum(pf_exec_bytes(&a->net.exec), a->kind->taps ? pf_exec_bytes(&a->source.exec) : 0);
     a->arena = pf_alloc_zero(a->ctx, a->arena_bytes);

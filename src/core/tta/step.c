@@ -12,10 +12,14 @@ peft_status pf_tta_check(const peft_adaptor *a)
 void pf_tta_forward(peft_adaptor *a) { pf_exec_run(&a->net.exec, 0, a->net.loss_end); }
 void pf_tta_backward(peft_adaptor *a) { pf_exec_run(&a->net.exec, a->net.loss_end, a->net.exec.g.nodes); }
 
+void pf_tta_copy_from(const peft_adaptor *a, pf_val v, int64_t n, pk_real *logits)
+{
+    memcpy(logits, pf_exec_data(&a->net.exec, v), (size_t)(n * pf_shape_count(&a->model->output)) * sizeof *logits);
+}
+
 void pf_tta_copy_logits(const peft_adaptor *a, int64_t n, pk_real *logits)
 {
-    memcpy(logits, pf_exec_data(&a->net.exec, a->net.logits),
-           (size_t)(n * pf_shape_count(&a->model->output)) * sizeof *logits);
+    pf_tta_copy_from(a, a->net.logits, n, logits);
 }
 
 peft_status pf_tta_read_loss(peft_adaptor *a)
