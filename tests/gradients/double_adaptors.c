@@ -39,7 +39,8 @@ static double worst_error(peft_adaptor *a)
         const pk_real *g = p->grad.data;
         for (int k = 0; k < ELEMENTS; k++) {
             const int64_t at = (int64_t)(fabs(tiny_random(tiny_stream(p->name), (uint64_t)k)) * (double)n);
-            worst = fmax(worst, slope_error(loss_of, a, (pk_real *)p->value.data + at, g[at], fmax(largest(g, n), floor)));
+            const double unit = fmax(largest(g, n), floor);
+            worst = fmax(worst, slope_error(loss_of, a, (pk_real *)p->value.data + at, g[at], unit));
         }
     }
     return worst;

@@ -291,4 +291,5 @@ START_TEST(a_failed_batch_changes_nothing)
 END_TEST
 
 SUITE_MAIN("adaptor", the_model_does_not_change, a_reset_adaptor_is_as_a_new_one, threads_and_executor_change_no_bit,
-           every_method_can_be_adapted, memory_is_planned, every_allocation_may_fail, misuse_is_refused, a_failed_batch_changes_nothing)
+           every_method_can_be_adapted, memory_is_planned, every_allocation_may_fail, misuse_is_refused,
+           a_failed_batch_changes_nothing)

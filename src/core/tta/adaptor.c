@@ -94,8 +94,8 @@ static size_t planned_bytes(const peft_adaptor *a)
                  + (a->extents.count + a->source_extents.count) * sizeof *a->extents.item;
     for (size_t i = 0; i < a->params.count; i++)
         bytes += sizeof(pf_param) + pf_tensor_bytes(&a->params.item[i]->value) + (a->trained ? sizeof *a->trained : 0);
-    return bytes + a->arena_bytes + a->slab_bytes + a->block_bytes + image_bytes(a) + pf_method_inputs_bytes(&a->method_inputs)
-         + pf_model_constant_bytes(a->model);
+    return bytes + a->arena_bytes + a->slab_bytes + a->block_bytes + image_bytes(a)
+         + pf_method_inputs_bytes(&a->method_inputs) + pf_model_constant_bytes(a->model);
 }
 
 peft_model *peft_adaptor_model(const peft_adaptor *a) { return a ? a->model : NULL; }

@@ -121,7 +121,7 @@ peft_status pf_tta_compile(peft_adaptor *a);
 /* For finish: adds weight times the mean over all taps of their discrepancy from the statistics of training images to
  * the loss. kind: "squared" or "absolute". */
 void        pf_tta_add_discrepancy(peft_adaptor *a, pf_graph *g, double weight, const char *kind);
-pf_val      pf_tta_constant(pf_graph *g, pk_real *data, int64_t count);       /* [count], which may change between runs */
+pf_val      pf_tta_constant(pf_graph *g, pk_real *data, int64_t count);       /* data may change between runs */
 void        pf_tta_keep(pf_graph *g, pf_val v);                /* for finish: predict reads v after a run */
 
 /* --- step.c --- */
@@ -145,6 +145,6 @@ pf_source_statistics *pf_tta_stored(const peft_adaptor *a);    /* those in the m
 int64_t     pf_tta_features(const peft_adaptor *a);            /* elements of the arrays of the statistics */
 /* PEFT_E_STATE: fewer than two training images in the statistics. */
 peft_status pf_tta_needs_source(const peft_adaptor *a);
-void        pf_tta_statistics_ready(peft_adaptor *a);          /* sets the arrays that the graph reads from the others */
-void        pf_tta_statistics_add(peft_adaptor *a, int64_t n); /* adds the taps of `source`, which has run on n images */
+void        pf_tta_statistics_ready(peft_adaptor *a);          /* sets the arrays that the graph reads */
+void        pf_tta_statistics_add(peft_adaptor *a, int64_t n); /* adds the taps of source after a run */
 #endif

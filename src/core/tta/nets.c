@@ -84,8 +84,8 @@ static peft_status check_taps(const peft_adaptor *a)
     const peft_model *m = a->model;
     for (size_t i = 0; i < m->adapters && a->kind->taps; i++)
         if (m->adapter[i]->method->network)
-            return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares features of the backbone's blocks, and method '%s' makes "
-                           "the logits by a network of its own; expected another kind or method", a->kind->name,
+            return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares features of the backbone's blocks, and method '%s' "
+                           "makes the logits by a network of its own; expected another kind or method", a->kind->name,
                            m->adapter[i]->method->name);
     return PEFT_OK;
 }

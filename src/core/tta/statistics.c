@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * statistics.c -- mean and unbiased standard deviation of the taps over training images. Each row is added by itself, in
- * the order of the images, by the recurrence of Welford (Technometrics, 1962): the result does not depend on how the
+ * statistics.c -- mean and unbiased standard deviation of the taps over training images. Each row is added by itself,
+ * in the order of the images, by the recurrence of Welford (Technometrics, 1962): the result does not depend on how the
  * images are divided into calls. */
 #include <math.h>
 #include <string.h>
@@ -54,8 +54,8 @@ peft_status pf_tta_statistics(peft_adaptor *a)
 peft_status pf_tta_needs_source(const peft_adaptor *a)
 {
     if (a->statistics.images > 1) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "kind=%s compares images with statistics of training images, of which it has %lld, and "
-                   "needs 2 or more: call peft_adaptor_source with images of the training data, without labels (32 are "
+    return pf_fail(PEFT_E_STATE, "kind=%s compares images with statistics of training images, of which it has "
+                   "%lld, and needs 2 or more: call peft_adaptor_source with images of the training data, without labels (32 are "
                    "enough), or use a model that has the statistics stored (peft_adaptor_store_source)", a->kind->name,
                    (long long)a->statistics.images);
 }

@@ -26,8 +26,8 @@ peft_status pf_tta_read_loss(peft_adaptor *a)
 {
     const double loss = (double)pf_exec_data(&a->net.exec, a->net.loss)[0];
     if (!isfinite(loss))
-        return pf_fail(PEFT_E_NONFINITE, "the loss is %s in batch %lld: nothing was updated; look for NaN or Inf in the "
-                       "model's parameters, or reset the adaptor", isnan(loss) ? "NaN" : "infinite",
+        return pf_fail(PEFT_E_NONFINITE, "the loss is %s in batch %lld: nothing was updated; look for NaN or Inf in "
+                       "the model's parameters, or reset the adaptor", isnan(loss) ? "NaN" : "infinite",
                        (long long)a->batches);
     a->loss = loss;
     return PEFT_OK;
@@ -35,8 +35,8 @@ peft_status pf_tta_read_loss(peft_adaptor *a)
 
 peft_status pf_tta_update(peft_adaptor *a)
 {
-    const pf_update u = { .engine = &a->engine, .optimizer = &a->optimizer, .trained = a->trained, .trained_count = a->params.count,
-                          .step = a->updates, .grad_scale = 1, .lr = a->lr };
+    const pf_update u = { .engine = &a->engine, .optimizer = &a->optimizer, .trained = a->trained,
+                          .trained_count = a->params.count, .step = a->updates, .grad_scale = 1, .lr = a->lr };
     if (!isfinite(pf_gradient_norm(&u)))
         return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf in batch %lld: nothing was updated",
                        (long long)a->batches);
@@ -54,7 +54,8 @@ peft_status pf_tta_bind(peft_adaptor *a, pf_compiled *c, pf_extents *e, const pe
     PF_TRY(pf_check_pixels(pixels, 3 * side * side, NULL, n));
     if (n != c->exec.g.batch && !pf_extents_set(e, n))
         return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld images: the graph of a method of this model has another "
-                       "structure for fewer than %lld images; expected full batches", (long long)n, (long long)a->batch);
+                       "structure for fewer than %lld images; expected full batches", (long long)n,
+                       (long long)a->batch);
     PF_TRY(pf_method_inputs_bind(&a->method_inputs, c, n));
     pf_exec_bind_input(&c->exec, c->images, pixels);
     return pf_exec_check_inputs(&c->exec);

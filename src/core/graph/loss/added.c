@@ -35,7 +35,8 @@ const pf_op pf_op_fill = { .name = "fill", .infer = fill_infer, .run = fill_run 
 void pf_loss_add(pf_graph *g, pf_val value, double weight)
 {
     if (g->status) return;
-    if (!pf_exists(value) || value.id >= g->values || pf_shape_count(&pf_v(g, value)->shape) != 1 || !isfinite(weight)) {
+    if (!pf_exists(value) || value.id >= g->values || pf_shape_count(&pf_v(g, value)->shape) != 1
+        || !isfinite(weight)) {
         pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_add_loss: expected a value of one element of this graph and "
                                  "a finite weight"));
         return;
@@ -58,7 +59,8 @@ pf_val pf_loss_total(pf_graph *g, pf_val loss)
 
 pf_val peft_sys_entropy(peft_build *g, peft_val logits)
 {
-    if (!pf_exists(logits)) return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_entropy: the value is PEFT_NONE"));
+    if (!pf_exists(logits))
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_entropy: the value is PEFT_NONE"));
     return pf_emit(g, &pf_op_entropy, NULL, 1, &logits);
 }
 

@@ -25,7 +25,10 @@ void pf_column_statistics(pf_mat x, double *mean, double *deviation)
     for (int64_t c = 0; c < x.cols; c++) deviation[c] = x.rows > 1 ? sqrt(deviation[c] / (double)(x.rows - 1)) : 0;
 }
 
-static double distance(double difference, bool absolute) { return absolute ? fabs(difference) : difference * difference; }
+static double distance(double difference, bool absolute)
+{
+    return absolute ? fabs(difference) : difference * difference;
+}
 /* Its derivative; 0 at 0. */
 static double slope(double difference, bool absolute)
 {
@@ -62,11 +65,12 @@ static void run(const pf_run *r, const pf_node *n)
 
 static void grad(pf_grads *gr, const pf_node *n)
 {
-    if (pf_grad_wanted(gr, n->in[0]))
-        pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_discrepancy_grad, &n->attr, pf_grad_of(gr, n->out[0]), n->in[0],
-                                          n->in[1], n->in[2]));
+    const pf_val x = n->in[0], d = pf_grad_of(gr, n->out[0]);
+    if (pf_grad_wanted(gr, x))
+        pf_grad_add(gr, x, PF_EMIT_BACKWARD(gr, &pf_op_discrepancy_grad, &n->attr, d, x, n->in[1], n->in[2]));
 }
-const pf_op pf_op_discrepancy = { .name = "discrepancy", .infer = infer, .grad = grad, .scratch_bytes = scratch_bytes, .run = run };
+const pf_op pf_op_discrepancy = { .name = "discrepancy", .infer = infer, .grad = grad,
+    .scratch_bytes = scratch_bytes, .run = run };
 
 /* in: d [1], x, M, S; attr as above; out: like x. dm/dx_i = 1/n, ds/dx_i = (x_i - m) / ((n - 1) s), which counts as 0
  * where all rows are equal. */
@@ -88,4 +92,5 @@ static void grad_run(const pf_run *r, const pf_node *n)
             dx.p[i * dx.ld + c] = (pk_real)(d * t);
         }
 }
-const pf_op pf_op_discrepancy_grad = { .name = "discrepancy_grad", .infer = grad_infer, .scratch_bytes = scratch_bytes, .run = grad_run };
+const pf_op pf_op_discrepancy_grad = { .name = "discrepancy_grad", .infer = grad_infer,
+    .scratch_bytes = scratch_bytes, .run = grad_run };

@@ -117,7 +117,8 @@ static peft_status each(peft_adaptor *a, pf_tta_visit visit, void *user)
 static void figures(const peft_adaptor *a, pf_figures *f)
 {
     const foa_bp *s = a->state;
-    f->row[f->rows++] = (pf_figure)PF_NUMBER("entropy", s->last_entropy, "no batch since the adaptor was made or reset");
+    f->row[f->rows++] = (pf_figure)PF_NUMBER("entropy", s->last_entropy,
+                                             "no batch since the adaptor was made or reset");
 }
 
 const pf_tta_kind pf_tta_foa_bp = { .name = "foa_bp",
