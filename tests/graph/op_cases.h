@@ -3,7 +3,7 @@
  * (shapes, optional inputs). */
 #ifndef OP_CASES_H
 #define OP_CASES_H
-#include "op_image_cases.h"
+#include "op_loss_cases.h"
 
 /* --- one function for each operation; v: the variant ------------------------------------------------------------ */
 /* v 0 and 1: without and with bias; 2: x is one vector; 3: one row, one output; 4: x is its own weight; 5: the weight
@@ -275,33 +275,6 @@ static pf_val case_loss(lab *l, int v)
 {
     l->loss = losses[v];
     lab_loss(l, lab_leaf_as(l, dense(l), PEFT_DIMS(5, LAB_CLASSES)));
-    return NONE;
-}
-
-/* v 3: logits that differ much */
-static pf_val case_entropy(lab *l, int v)
-{
-    static const int64_t shape[][4] = { { T, 5 }, { B, T, 5 }, { 1, 2 }, { T, 3 } };
-    pf_val x = lab_leaf(l, shape[v]);
-    return peft_sys_entropy(&l->g, v < 3 ? x : peft_sys_scale(&l->g, x, 5));
-}
-
-/* v: bit 0: absolute differences; bit 1: one row, which has no deviation */
-static pf_val case_discrepancy(lab *l, int v)
-{
-    pf_val x = v & 2 ? LEAF(l, 1, 1, D) : LEAF(l, B, T, D);
-    return peft_sys_discrepancy(&l->g, x, lab_const(l, PEFT_DIMS(D)), lab_const(l, PEFT_DIMS(D)),
-                                v & 1 ? "absolute" : "squared");
-}
-
-/* The loss of labels with one or two losses added. */
-static pf_val case_added(lab *l, int v)
-{
-    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(5, LAB_CLASSES)), mean = lab_const(l, PEFT_DIMS(LAB_CLASSES));
-    peft_sys_add_loss(&l->g, peft_sys_entropy(&l->g, x), 0.7);
-    if (v) peft_sys_add_loss(&l->g, peft_sys_discrepancy(&l->g, peft_sys_activate(&l->g, x, "tanh"), mean, mean,
-                                                         "squared"), -0.3);
-    lab_loss(l, x);
     return NONE;
 }
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * op_loss_cases.h -- the cases of op_cases.h for losses without labels, and for losses that are added to one of
+ * labels. */
+#ifndef OP_LOSS_CASES_H
+#define OP_LOSS_CASES_H
+#include "op_image_cases.h"
+
+/* v 3: logits that differ much */
+static pf_val case_entropy(lab *l, int v)
+{
+    static const int64_t shape[][4] = { { T, 5 }, { B, T, 5 }, { 1, 2 }, { T, 3 } };
+    pf_val x = lab_leaf(l, shape[v]);
+    return peft_sys_entropy(&l->g, v < 3 ? x : peft_sys_scale(&l->g, x, 5));
+}
+
+/* v: bit 0: absolute differences; bit 1: one row, which has no deviation */
+static pf_val case_discrepancy(lab *l, int v)
+{
+    pf_val x = v & 2 ? LEAF(l, 1, 1, D) : LEAF(l, B, T, D);
+    return peft_sys_discrepancy(&l->g, x, lab_const(l, PEFT_DIMS(D)), lab_const(l, PEFT_DIMS(D)),
+                                v & 1 ? "absolute" : "squared");
+}
+
+/* The loss of labels with one or two losses added. */
+static pf_val case_added(lab *l, int v)
+{
+    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(5, LAB_CLASSES)), mean = lab_const(l, PEFT_DIMS(LAB_CLASSES));
+    peft_sys_add_loss(&l->g, peft_sys_entropy(&l->g, x), 0.7);
+    if (v) peft_sys_add_loss(&l->g, peft_sys_discrepancy(&l->g, peft_sys_activate(&l->g, x, "tanh"), mean, mean,
+                                                         "squared"), -0.3);
+    lab_loss(l, x);
+    return NONE;
+}
+#endif
