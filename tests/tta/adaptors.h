@@ -17,7 +17,8 @@ static inline const char *quick(const char *kind)
 {
     static const char *const options[][2] = { { "tent", ",lr=0.05" }, { "t3a", ",filter=3" },
                                               { "vptta", ",size=3,bank=3,nearest=2" } };
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) if (!strcmp(kind, options[i][0])) return options[i][1];
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (!strcmp(kind, options[i][0])) return options[i][1];
     return "";
 }
 

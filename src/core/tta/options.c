@@ -48,7 +48,8 @@ static peft_status refuse_others(const peft_options *o, const pf_tta_kind *kind)
             const char *given = pf_options_setting(o, row->name);
             if (!given || pf_tta_row(kind->options, row->name) || pf_option_same(row, given, row->fallback)) continue;
             return pf_fail(PEFT_E_OPTION, "%s: given '%.100s', but kind=%s does not read it (read by: %s); leave "
-                           "it out or change kind", row->name, given, kind->name, kind_names(row->name, names, sizeof names));
+                           "it out or change kind", row->name, given, kind->name,
+                           kind_names(row->name, names, sizeof names));
         }
     return PEFT_OK;
 }

@@ -54,10 +54,10 @@ peft_status pf_tta_statistics(peft_adaptor *a)
 peft_status pf_tta_needs_source(const peft_adaptor *a)
 {
     if (a->statistics.images > 1) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "kind=%s compares images with statistics of training images, of which it has "
-                   "%lld, and needs 2 or more: call peft_adaptor_source with images of the training data, without labels (32 are "
-                   "enough), or use a model that has the statistics stored (peft_adaptor_store_source)", a->kind->name,
-                   (long long)a->statistics.images);
+    return pf_fail(PEFT_E_STATE, "kind=%s compares images with statistics of training images, of which it has %lld, "
+                   "and needs 2 or more: call peft_adaptor_source with images of the training data, without labels (32 "
+                   "are enough), or use a model that has the statistics stored (peft_adaptor_store_source)",
+                   a->kind->name, (long long)a->statistics.images);
 }
 
 void pf_tta_statistics_ready(peft_adaptor *a)

@@ -151,8 +151,10 @@ static peft_status each(peft_adaptor *a, pf_tta_visit visit, void *user)
 {
     t3a *t = a->state;
     const pf_tta_part parts[] = {
-        { .name = "supports", .type = PEFT_F64, .ndim = 3, .dim = { t->classes, t->filter, t->width }, .data = t->support },
-        { .name = "supports.entropy", .type = PEFT_F64, .ndim = 2, .dim = { t->classes, t->filter }, .data = t->entropy },
+        { .name = "supports", .type = PEFT_F64, .ndim = 3, .dim = { t->classes, t->filter, t->width },
+          .data = t->support },
+        { .name = "supports.entropy", .type = PEFT_F64, .ndim = 2, .dim = { t->classes, t->filter },
+          .data = t->entropy },
         { .name = "supports.count", .type = PEFT_I64, .ndim = 1, .dim = { t->classes }, .data = t->count,
           .high = t->filter } };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) PF_TRY(visit(user, &parts[i]));
