@@ -173,7 +173,7 @@ END_TEST
 START_TEST(options_of_other_kinds_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
-    adaptor_refused(t.model, PEFT_E_OPTION, "lambda: given '3', but kind=tent does not read it (read by: foa_bp",
+    adaptor_refused(t.model, PEFT_E_OPTION, "lambda: given '3', but kind=tent does not read it (read by: foa, foa_bp",
                     "kind=tent,lambda=3");
     adaptor_refused(t.model, PEFT_E_OPTION, "predict: given 'after', but kind=foa_bp does not read it",
                     "kind=foa_bp,predict=after");

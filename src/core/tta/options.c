@@ -39,6 +39,16 @@ static size_t append(pf_opt *rows, size_t n, const pf_opt *table)
     return n;
 }
 
+/* Is this the default of the option in any of the kinds that read it? Their defaults may differ. */
+static bool is_a_default(const char *option, const char *given)
+{
+    for (size_t k = 0; pf_tta_kinds[k]; k++) {
+        const pf_opt *row = pf_tta_row(pf_tta_kinds[k]->options, option);
+        if (row && pf_option_same(row, given, row->fallback)) return true;
+    }
+    return false;
+}
+
 /* PEFT_E_OPTION: o sets an option of another kind to a value other than its default. */
 static peft_status refuse_others(const peft_options *o, const pf_tta_kind *kind)
 {
@@ -46,7 +56,7 @@ static peft_status refuse_others(const peft_options *o, const pf_tta_kind *kind)
     for (size_t k = 0; pf_tta_kinds[k]; k++)
         for (const pf_opt *row = pf_tta_kinds[k]->options; row && row->name; row++) {
             const char *given = pf_options_setting(o, row->name);
-            if (!given || pf_tta_row(kind->options, row->name) || pf_option_same(row, given, row->fallback)) continue;
+            if (!given || pf_tta_row(kind->options, row->name) || is_a_default(row->name, given)) continue;
             return pf_fail(PEFT_E_OPTION, "%s: given '%.100s', but kind=%s does not read it (read by: %s); leave "
                            "it out or change kind", row->name, given, kind->name,
                            kind_names(row->name, names, sizeof names));

@@ -83,7 +83,11 @@ static peft_status create(peft_adaptor *a)
     return make_arrays(a, pf_cma_population(f->search) + 1);
 }
 
-static void release(peft_adaptor *a) { pf_cma_free(((pf_foa *)a->state)->search); }
+static void release(peft_adaptor *a)
+{
+    pf_foa *f = a->state;
+    if (f) pf_cma_free(f->search);                         /* NULL: there was no memory for the state */
+}
 
 /* The initial prompts are uniform in the bounds that VPT uses, Xavier's for a patch embedding. */
 static void reset(peft_adaptor *a)
