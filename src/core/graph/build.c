@@ -244,11 +244,10 @@ pf_val peft_sys_side_images(peft_build *g, int64_t side)
 /* The attention node made here equals the one that the block makes later: the share pass keeps one of them. */
 pf_val peft_sys_attention_mass(peft_build *g, int64_t heads, const peft_site *s, bool class_token)
 {
-    pf_node a = { .op = &pf_op_attention, .attr = { .i = { heads } },
-                  .in = { s->q, s->k, s->v, s->xk, s->xv, s->sink, s->head_scale } };
-    pf_emit_node(g, a, &a);
-    return EMIT_SOME(g, &pf_op_attention_mass, (&(pf_attr){ .i = { heads, class_token } }), 5, s->q, s->k, s->v,
-                     a.out[0], a.out[1], s->head_scale);
+    pf_val lse;
+    const pf_val out = pf_attention(g, heads, s, &lse);
+    return EMIT_SOME(g, &pf_op_attention_mass, (&(pf_attr){ .i = { heads, class_token } }), 5, s->q, s->k, s->v, out,
+                     lse, s->head_scale);
 }
 
 pf_val peft_sys_top_rows(peft_build *g, pf_val x, pf_val mass, int64_t n)

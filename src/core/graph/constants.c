@@ -98,15 +98,21 @@ pf_val peft_sys_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, 
     return v;
 }
 
+/* The model's tensor of the name that format makes, which is written to name. PF_NONE: no such tensor. */
+static pf_val find_weight(pf_graph *g, char name[NAME_SIZE], const char *format, va_list ap)
+{
+    if (g->status) return PF_NONE;
+    vsnprintf(name, NAME_SIZE, format, ap);
+    return g->weight ? g->weight(g->model, g, name) : PF_NONE;
+}
+
 pf_val peft_sys_weight(peft_build *g, const char *format, ...)
 {
     char name[NAME_SIZE];
     va_list ap;
-    if (g->status) return PF_NONE;
     va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
+    const pf_val v = find_weight(g, name, format, ap);
     va_end(ap);
-    const pf_val v = g->weight ? g->weight(g->model, g, name) : PF_NONE;
     if (pf_exists(v) || g->status) return v;
     return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "peft_sys_weight: the backbone has no tensor '%s'", name));
 }
@@ -116,9 +122,9 @@ bool peft_sys_has_weight(peft_build *g, const char *format, ...)
     char name[NAME_SIZE];
     va_list ap;
     va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
+    const pf_val v = find_weight(g, name, format, ap);
     va_end(ap);
-    return !g->status && g->weight && pf_exists(g->weight(g->model, g, name));
+    return pf_exists(v);
 }
 
 /* The value of this name that the current adapter keeps; NULL: none. */

@@ -81,19 +81,6 @@ static bool model_has(const void *object, const char *name)
     return peft_model_find_param(m, name) || peft_model_find_buffer(m, name) || pf_source_has(m, name);
 }
 
-/* Writes a file of that kind, "adapter" or "model": fill adds the metadata and tensors of object to o. */
-static peft_status write_file(peft_backbone *b, const char *kind, const char *path,
-                              peft_status (*fill)(pf_st_out *o, const void *object), const void *object)
-{
-    pf_st_out *o;
-    PF_TRY(pf_st_out_create(b->ctx, &o));
-    peft_status s = pf_origin_write(o, kind, b);
-    if (!s) s = fill(o, object);
-    if (!s) s = pf_st_out_write(o, path);
-    pf_st_out_free(o);
-    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
-}
-
 static peft_status fill_adapter(pf_st_out *o, const void *object)
 {
     PF_TRY(pf_meta_add_int(o, "libpeft.adapters", 1));
@@ -120,7 +107,7 @@ peft_status peft_adapter_save(const peft_adapter *a, const char *path)
     if (!a || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "path" : "adapter");
     pf_rwlock *lock = (pf_rwlock *)(uintptr_t)&a->lock;       /* also a reader changes the lock */
     pf_rwlock_read(lock);
-    const peft_status s = write_file(a->backbone, "adapter", path, fill_adapter, a);
+    const peft_status s = pf_origin_write_file(a->backbone, "adapter", path, fill_adapter, a);
     pf_rwlock_unlock(lock);
     return s;
 }
@@ -130,7 +117,7 @@ peft_status peft_model_save(const peft_model *m, const char *path)
     PK_FLOAT_SCOPE;
     if (!m || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "path" : "model");
     pf_model_lock_read(m);
-    const peft_status s = write_file(m->backbone, "model", path, fill_model, m);
+    const peft_status s = pf_origin_write_file(m->backbone, "model", path, fill_model, m);
     pf_model_unlock(m);
     return s;
 }

@@ -9,7 +9,7 @@ static const char effective_key[] = "libpeft.backbone.effective";
 /* The rule by which the position embedding was resampled; "none": it was not. */
 static const char *rule_of(const peft_backbone *b) { return *b->resample ? b->resample : "none"; }
 
-peft_status pf_origin_write(pf_st_out *o, const char *kind, peft_backbone *b)
+static peft_status write_origin(pf_st_out *o, const char *kind, peft_backbone *b)
 {
     PF_TRY(pf_st_out_meta(o, "libpeft.kind", kind));
     PF_TRY(pf_st_out_meta(o, "libpeft.format", "1"));
@@ -43,6 +43,18 @@ static bool same_tensors(const pf_st *st, const char *fingerprint, int64_t image
     const char *effective = pf_st_meta(st, effective_key);
     if (!effective && strcmp(rule, "none")) return false;           /* a file of an old version */
     return image == b->shape.image && !strcmp(effective ? effective : fingerprint, pf_backbone_effective(b));
+}
+
+peft_status pf_origin_write_file(peft_backbone *b, const char *kind, const char *path, pf_origin_fill fill,
+                                 const void *object)
+{
+    pf_st_out *o;
+    PF_TRY(pf_st_out_create(b->ctx, &o));
+    peft_status s = write_origin(o, kind, b);
+    if (!s) s = fill(o, object);
+    if (!s) s = pf_st_out_write(o, path);
+    pf_st_out_free(o);
+    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
 peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b)

@@ -6,8 +6,11 @@
 #include "core/format/meta.h"
 #include "core/model/model.h"
 
-/* Writes the entries "libpeft.kind", "libpeft.format", "libpeft.version" and "libpeft.backbone.*". */
-peft_status pf_origin_write(pf_st_out *o, const char *kind, peft_backbone *b);
+/* Writes a file of that kind: the entries "libpeft.kind", "libpeft.format", "libpeft.version" and "libpeft.backbone.*",
+ * then the metadata and tensors of object, which fill adds to o. Messages begin with path. */
+typedef peft_status (*pf_origin_fill)(pf_st_out *o, const void *object);
+peft_status pf_origin_write_file(peft_backbone *b, const char *kind, const char *path, pf_origin_fill fill,
+                                 const void *object);
 /* Checks these entries. PEFT_E_FORMAT: a file of another kind; PEFT_E_UNSUPPORTED: another version of the format;
  * PEFT_E_MISMATCH: another backbone, image size or resampling. */
 peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b);

@@ -60,9 +60,9 @@ static peft_status write_tensor(void *user, const char *name, peft_tensor *t)
 }
 
 /* Adds all metadata and tensors of the state to o. */
-static peft_status write_state(const peft_trainer *t, pf_st_out *o)
+static peft_status write_state(pf_st_out *o, const void *object)
 {
-    PF_TRY(pf_origin_write(o, "trainer", t->model->backbone));
+    const peft_trainer *t = object;
     PF_TRY(pf_settings_write(t, o));
     PF_TRY(pf_changes_write(t, o));
     PF_TRY(pf_origin_write_classifier(o, t->model));
@@ -79,14 +79,9 @@ static peft_status write_state(const peft_trainer *t, pf_st_out *o)
 peft_status peft_trainer_save(const peft_trainer *t, const char *path)
 {
     PK_FLOAT_SCOPE;
-    pf_st_out *o;
     PF_TRY(pf_trainer_ready(t));
     if (!path) return pf_fail(PEFT_E_INVALID, "path is NULL: expected a string");
-    PF_TRY(pf_st_out_create(t->ctx, &o));
-    peft_status s = write_state(t, o);
-    if (!s) s = pf_st_out_write(o, path);
-    pf_st_out_free(o);
-    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
+    return pf_origin_write_file(t->model->backbone, "trainer", path, write_state, t);
 }
 
 /* Tensors are visited twice: all are checked (copy false), and only then copied, so that a file that does not fit

@@ -55,10 +55,10 @@ static void checksum_text(const peft_adaptor *a, char text[24])
 
 static void option_key(char key[128], const pf_opt *row) { snprintf(key, 128, "libpeft.adaptor.option.%s", row->name); }
 
-static peft_status write_state(const peft_adaptor *a, pf_st_out *o)
+static peft_status write_state(pf_st_out *o, const void *object)
 {
+    const peft_adaptor *a = object;
     char text[128], kernels[32];
-    PF_TRY(pf_origin_write(o, "adaptor", a->model->backbone));
     PF_TRY(pf_origin_write_classifier(o, a->model));
     checksum_text(a, text);
     PF_TRY(pf_st_out_meta(o, "libpeft.adaptor.model", text));
@@ -76,16 +76,12 @@ static peft_status write_state(const peft_adaptor *a, pf_st_out *o)
 peft_status peft_adaptor_save(const peft_adaptor *a, const char *path)
 {
     PK_FLOAT_SCOPE;
-    pf_st_out *o;
     PF_TRY(pf_tta_check(a));
     if (!path) return pf_fail(PEFT_E_INVALID, "path is NULL: expected a string");
-    PF_TRY(pf_st_out_create(a->ctx, &o));
     pf_model_lock_read(a->model);
-    peft_status s = write_state(a, o);
+    const peft_status s = pf_origin_write_file(a->model->backbone, "adaptor", path, write_state, a);
     pf_model_unlock(a->model);
-    if (!s) s = pf_st_out_write(o, path);
-    pf_st_out_free(o);
-    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
+    return s;
 }
 
 /* Parts are visited twice: all are checked (copy false), and only then copied, so that a file that does not fit changes
