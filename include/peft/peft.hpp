@@ -9,150 +9,9 @@
 // leaves fit.
 #ifndef PEFT_PEFT_HPP
 #define PEFT_PEFT_HPP
-#include <peft/peft.h>
-#include <cstddef>
-#include <exception>
-#include <initializer_list>
-#include <memory>
-#include <stdexcept>
-#include <string>
-#include <type_traits>
-#include <utility>
-#include <vector>
+#include <peft/handle.hpp>
 
 namespace peft {
-
-// A failed call: what() is peft_last_error(), status() the code.
-class error : public std::runtime_error {
-public:
-    explicit error(peft_status s) : std::runtime_error(peft_last_error()), status_(s) {}
-    peft_status status() const noexcept { return status_; }
-
-private:
-    peft_status status_;
-};
-
-// Throws error where s is not PEFT_OK: peft::check(peft_backbone_save(vit.c_ptr(), "vit.safetensors")).
-inline void check(peft_status s)
-{
-    if (s != PEFT_OK) throw error(s);
-}
-
-// size elements from data on, borrowed: made from vectors, arrays and whatever has data() and size().
-template <typename T> class span {
-public:
-    span() noexcept = default;
-    span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
-    template <std::size_t N> span(T (&array)[N]) noexcept : data_(array), size_(N) {}
-    // From a container whose elements are T, or T without const.
-    template <typename C, typename = std::enable_if_t<std::is_convertible_v<
-                              std::remove_pointer_t<decltype(std::declval<C &>().data())> (*)[], T (*)[]>>>
-    span(C &&c) noexcept : data_(c.data()), size_(c.size()) {}
-    T *data() const noexcept { return data_; }
-    std::size_t size() const noexcept { return size_; }
-    T *begin() const noexcept { return data_; }
-    T *end() const noexcept { return data_ + size_; }
-    T &operator[](std::size_t i) const noexcept { return data_[i]; }
-
-private:
-    T *data_ = nullptr;
-    std::size_t size_ = 0;
-};
-
-namespace detail {
-
-// Frees a C object by its function Free.
-template <typename T, void (*Free)(T *)> struct deleter {
-    void operator()(T *p) const noexcept { Free(p); }
-};
-
-// The base of all classes that own a C object.
-template <typename T, void (*Free)(T *)> class handle {
-public:
-    T *c_ptr() const noexcept { return p_.get(); }
-    T *release() noexcept { return p_.release(); }                     // the caller frees it from then on
-
-protected:
-    explicit handle(T *p = nullptr) noexcept : p_(p) {}
-    void reset(T *p) noexcept { p_.reset(p); }
-
-private:
-    std::unique_ptr<T, deleter<T, Free>> p_;
-};
-
-// The peft_dtype of a C++ type.
-template <typename T> struct dtype;
-template <> struct dtype<float> { static constexpr peft_dtype value = PEFT_F32; };
-template <> struct dtype<double> { static constexpr peft_dtype value = PEFT_F64; };
-template <> struct dtype<std::int16_t> { static constexpr peft_dtype value = PEFT_I16; };
-template <> struct dtype<std::int32_t> { static constexpr peft_dtype value = PEFT_I32; };
-template <> struct dtype<std::int64_t> { static constexpr peft_dtype value = PEFT_I64; };
-template <> struct dtype<std::uint8_t> { static constexpr peft_dtype value = PEFT_U8; };
-template <> struct dtype<std::uint16_t> { static constexpr peft_dtype value = PEFT_U16; };
-
-// The elements of t, which begin at data; throws if they are of another type than T.
-template <typename T> span<T> elements(T *data, const peft_tensor *t)
-{
-    if (peft_tensor_dtype(t) != dtype<std::remove_const_t<T>>::value)
-        throw error(peft_set_error(PEFT_E_DTYPE, "the tensor's elements have another type than the one asked for"));
-    return { data, static_cast<std::size_t>(peft_tensor_count(t)) };
-}
-
-inline std::vector<std::int64_t> shape(const peft_tensor *t)
-{
-    std::vector<std::int64_t> dims(static_cast<std::size_t>(peft_tensor_ndim(t)));
-    for (std::size_t i = 0; i < dims.size(); i++) dims[i] = peft_tensor_dim(t, static_cast<int>(i));
-    return dims;
-}
-
-// Calls f(args..., &p), which makes an object, and returns p; throws if f fails.
-template <typename T, typename F, typename... A> T *make(F f, A... args)
-{
-    T *p = nullptr;
-    check(f(args..., &p));
-    return p;
-}
-
-// Returns p, the result of a call; throws the call's error if p is null.
-template <typename T> T *found(T *p)
-{
-    if (!p) throw error(PEFT_E_NOTFOUND);
-    return p;
-}
-
-// The two callbacks of fit as C functions. An exception must not pass through C code: it is stored, peft_trainer_fit is
-// told to stop, and trainer::fit throws it again.
-template <typename Next, typename Progress> struct fit_calls {
-    Next &next;
-    Progress &progress;
-    std::exception_ptr thrown;
-
-    static std::int64_t next_batch(std::int64_t epoch, std::int64_t batch, peft_tensor *images, peft_tensor *labels,
-                                   std::int64_t *ids, void *user)
-    {
-        auto *self = static_cast<fit_calls *>(user);
-        try {
-            return self->next(epoch, batch, images, labels, ids);
-        } catch (...) {
-            self->thrown = std::current_exception();
-            return -1;
-        }
-    }
-    static int after_step(peft_trainer *t, void *user)
-    {
-        auto *self = static_cast<fit_calls *>(user);
-        try {
-            if constexpr (std::is_void_v<decltype(self->progress(t))>) self->progress(t);
-            else return self->progress(t);
-            return 0;
-        } catch (...) {
-            self->thrown = std::current_exception();
-            return 1;
-        }
-    }
-};
-
-} // namespace detail
 
 // --- context and options --------------------------------------------------------------------------------------------
 class context : public detail::handle<peft_context, peft_context_free> {
@@ -375,7 +234,154 @@ public:
     double get(const char *what) const { return peft_trainer_get(c_ptr(), what); }
     void save(const std::string &path) const { check(peft_trainer_save(c_ptr(), path.c_str())); }
     void restore(const std::string &path) { check(peft_trainer_restore(c_ptr(), path.c_str())); }
+    // Begins with what the run saved at path has learned; returns how many parameters were taken.
+    std::size_t warm_start(const std::string &path)
+    {
+        std::size_t taken = 0;
+        check(peft_trainer_warm_start(c_ptr(), path.c_str(), &taken));
+        return taken;
+    }
 };
 
+// --- importance and pruning of masks ---------------------------------------------------------------------------------
+class importance : public detail::handle<peft_importance, peft_importance_free> {
+public:
+    explicit importance(const adapter &a) { reset(detail::make<peft_importance>(peft_importance_create, a.c_ptr())); }
+    void add(const trainer &t, tensor_view images, tensor_view labels, const std::int64_t *ids = nullptr)
+    {
+        check(peft_importance_add(c_ptr(), t.c_ptr(), images.c_ptr(), labels.c_ptr(), ids));
+    }
+    std::int64_t batches() const noexcept { return peft_importance_batches(c_ptr()); }
+    // out: f32, of the mask's extents; mask: the name of its option, "mask_tokens".
+    void scores(const char *mask, const tensor &out) const
+    {
+        check(peft_importance_scores(c_ptr(), mask, nullptr, out.c_ptr()));
+    }
+    void scores(const char *mask, const options &o, const tensor &out) const
+    {
+        check(peft_importance_scores(c_ptr(), mask, o.c_ptr(), out.c_ptr()));
+    }
+    // i.prune(peft::options(ctx, "mask_tokens=30")): an adapter without the 30 % of tokens that matter least.
+    adapter prune(const options &o) const
+    {
+        return adapter(detail::make<peft_adapter>(peft_adapter_prune, c_ptr(), o.c_ptr()));
+    }
+};
+
+// --- test-time adaptation --------------------------------------------------------------------------------------------
+class adaptor : public detail::handle<peft_adaptor, peft_adaptor_free> {
+public:
+    adaptor(const model &m, const options &o)
+    {
+        handle::reset(detail::make<peft_adaptor>(peft_adaptor_create, m.c_ptr(), o.c_ptr()));
+    }
+    adaptor(const model &m, const std::string &o = "") : adaptor(m, options(m.context_ptr(), o)) {}
+    const char *kind() const noexcept { return peft_adaptor_kind(c_ptr()); }
+    std::size_t memory() const noexcept { return peft_adaptor_memory(c_ptr()); }
+    void predict(tensor_view images, const tensor &logits)
+    {
+        check(peft_adaptor_predict(c_ptr(), images.c_ptr(), logits.c_ptr()));
+    }
+    void source(tensor_view images) { check(peft_adaptor_source(c_ptr(), images.c_ptr())); }
+    void store_source() { check(peft_adaptor_store_source(c_ptr())); }
+    void reset() { check(peft_adaptor_reset(c_ptr())); }
+    // A figure by name (peft_adaptor_get_float): get("updates").
+    double get(const char *what) const
+    {
+        double value = 0;
+        check(peft_adaptor_get_float(c_ptr(), what, &value));
+        return value;
+    }
+    void save(const std::string &path) const { check(peft_adaptor_save(c_ptr(), path.c_str())); }
+    void restore(const std::string &path) { check(peft_adaptor_restore(c_ptr(), path.c_str())); }
+};
+
+// --- analysis of features, temperature scaling -----------------------------------------------------------------------
+namespace detail {
+
+// The rows of x, f32 [n,columns]; throws if x is another tensor, or if there are not n labels.
+struct rows {
+    const float *data;
+    std::int64_t n, columns;
+    explicit rows(tensor_view x) : data(x.values<float>().data()), n(0), columns(0)
+    {
+        const std::vector<std::int64_t> s = x.shape();
+        if (s.size() != 2)
+            throw error(peft_set_error(PEFT_E_SHAPE, "features or logits: expected a tensor [n,columns]"));
+        n = s[0];
+        columns = s[1];
+    }
+    rows(tensor_view x, span<const std::int64_t> labels) : rows(x)
+    {
+        if (static_cast<std::size_t>(n) != labels.size())
+            throw error(peft_set_error(PEFT_E_SHAPE, "labels: expected one for each row of features or logits"));
+    }
+};
+
+} // namespace detail
+
+// Of features f32 [n,width], as session::features writes them, with labels [n].
+namespace analysis {
+
+struct class_scatter { double intra, inter; };
+inline class_scatter scatter(const context &ctx, tensor_view features, span<const std::int64_t> labels,
+                             std::int64_t classes)
+{
+    const detail::rows x(features, labels);
+    class_scatter s{};
+    check(peft_analysis_scatter(ctx.c_ptr(), x.data, labels.data(), x.n, x.columns, classes, &s.intra, &s.inter));
+    return s;
+}
+// The mean coefficient; samples: empty, or [n] for that of each image.
+inline double silhouette(const context &ctx, tensor_view features, span<const std::int64_t> labels,
+                         std::int64_t classes, span<double> samples = {})
+{
+    const detail::rows x(features, labels);
+    if (samples.size() && samples.size() != labels.size())
+        throw error(peft_set_error(PEFT_E_SHAPE, "samples: expected room for one number for each row of features"));
+    double mean = 0;
+    check(peft_analysis_silhouette(ctx.c_ptr(), x.data, labels.data(), x.n, x.columns, classes, &mean,
+                                   samples.size() ? samples.data() : nullptr));
+    return mean;
+}
+inline double effective_rank(const context &ctx, tensor_view features)
+{
+    const detail::rows x(features);
+    double rank = 0;
+    check(peft_analysis_effective_rank(ctx.c_ptr(), x.data, x.n, x.columns, &rank));
+    return rank;
+}
+struct principal_components { std::vector<double> projection, share; };           // [n,components], [components]
+inline principal_components pca(const context &ctx, tensor_view features, std::int64_t components)
+{
+    const detail::rows x(features);
+    const auto k = static_cast<std::size_t>(components < 1 || components > x.n ? 1 : components);   // refused: 1
+    const auto n = static_cast<std::size_t>(x.n > 0 ? x.n : 1);
+    principal_components p{ std::vector<double>(n * k), std::vector<double>(k) };
+    check(peft_analysis_pca(ctx.c_ptr(), x.data, x.n, x.columns, components, p.projection.data(), p.share.data()));
+    return p;
+}
+
+} // namespace analysis
+
+// Of logits f32 [n,classes], as session::predict writes them.
+namespace metrics {
+
+inline double fit_temperature(tensor_view logits, span<const std::int64_t> labels)
+{
+    const detail::rows x(logits, labels);
+    double temperature = 0;
+    check(peft_metrics_fit_temperature(x.data, labels.data(), x.n, x.columns, &temperature));
+    return temperature;
+}
+inline std::vector<double> temperature_scores(tensor_view logits, double temperature)          // [n,classes]
+{
+    const detail::rows x(logits);
+    std::vector<double> scores(static_cast<std::size_t>(x.n) * static_cast<std::size_t>(x.columns));
+    check(peft_metrics_temperature_scores(x.data, x.n, x.columns, temperature, scores.data()));
+    return scores;
+}
+
+} // namespace metrics
 } // namespace peft
 #endif

@@ -214,6 +214,123 @@ static void the_rest(peft::context &ctx)
     EXPECT(!m.c_ptr());
 }
 
+// Training in stages: the second trainer goes on with what the first has learned.
+static void stages(peft::context &ctx)
+{
+    data d(ctx);
+    peft::backbone vit = peft::backbone::random(ctx, shape);
+    peft::model m(vit, "classes=2");
+    m.attach(peft::adapter(vit, "prefix", "tokens=2"));
+    {
+        peft::trainer t(m, "batch=4,lr=0.01");
+        t.step(d.images, d.labels);
+        t.save("first.safetensors");
+        EXPECT(status_of([&] { t.warm_start("first.safetensors"); }) == PEFT_E_STATE);
+    }
+    m.attach(peft::adapter(vit, "lora", "r=2"));
+    peft::trainer t(m, "batch=4,lr=0.01");
+    EXPECT(t.warm_start("first.safetensors") > 2);               // the head's two, and those of prefix
+    EXPECT(t.get("step") == 0);
+    EXPECT(status_of([&] { t.warm_start("no such file"); }) == PEFT_E_IO);
+}
+
+// Half of e2vpt's tokens are pruned: those of lowest importance.
+static void pruning(peft::context &ctx)
+{
+    data d(ctx);
+    peft::backbone vit = peft::backbone::random(ctx, shape);
+    peft::adapter prompts(vit, "e2vpt", "tokens=4,mask_tokens=trained");
+    EXPECT(status_of([&] { peft::importance(peft::adapter(vit, "lora")); }) == PEFT_E_STATE);
+    peft::importance i(prompts);
+    peft::tensor scores(ctx, PEFT_F32, { 4 }), absolute(ctx, PEFT_F32, { 4 });
+    EXPECT(status_of([&] { i.scores("mask_tokens", scores); }) == PEFT_E_STATE);
+    peft::model m(vit, "classes=2");
+    m.attach(prompts);
+    peft::trainer t(m, "batch=4");
+    i.add(t, d.images, d.labels);
+    EXPECT(i.batches() == 1);
+    i.scores("mask_tokens", scores);
+    i.scores("mask_tokens", peft::options(ctx, "score=absolute"), absolute);
+    for (std::size_t k = 0; k < 4; k++)
+        EXPECT(std::fabs(scores.values<float>()[k]) == absolute.values<float>()[k]);
+    peft::adapter half = i.prune(peft::options(ctx, "mask_tokens=50"));
+    const char *mask = "prompt_soft_tokens_mask_cls_token";
+    float kept = 0;
+    for (float v : peft::tensor_view(peft_adapter_find_buffer(half.c_ptr(), mask)).values<float>()) kept += v;
+    EXPECT(kept == 2);
+    EXPECT(status_of([&] { i.prune(peft::options(ctx, "mask_tokens=500")); }) == PEFT_E_OPTION);
+}
+
+// Test-time adaptation: predictions change, the model does not; the state and the statistics of training images.
+static void adaptation(peft::context &ctx)
+{
+    data d(ctx);
+    peft::backbone vit = peft::backbone::random(ctx, shape);
+    peft::model m(vit, "classes=2");
+    peft::tensor first(ctx, PEFT_F32, { 4, 2 }), again(ctx, PEFT_F32, { 4, 2 });
+    const auto same = [&] { return !std::memcmp(first.values<float>().data(), again.values<float>().data(), 32); };
+    peft::adaptor a(m, "kind=tent,batch=4,lr=0.1");
+    EXPECT(!std::strcmp(a.kind(), "tent") && a.memory() > 0);
+    a.predict(d.images, first);
+    a.save("tent.safetensors");
+    a.predict(d.images, first);
+    EXPECT(a.get("updates") == 2);
+    EXPECT(status_of([&] { a.get("no such figure"); }) == PEFT_E_NOTFOUND);
+    a.restore("tent.safetensors");
+    a.predict(d.images, again);
+    EXPECT(same());
+    a.reset();
+    EXPECT(a.get("updates") == 0);
+    a.predict(d.images, again);
+    EXPECT(!same());
+    EXPECT(status_of([&] { a.source(d.images); }) == PEFT_E_UNSUPPORTED);
+    peft::adaptor f(m, peft::options(ctx, "kind=foa_bp").set("batch", 4));
+    EXPECT(status_of([&] { f.predict(d.images, first); }) == PEFT_E_STATE);
+    f.source(d.images);
+    f.store_source();
+    f.predict(d.images, first);
+    peft::adaptor(m, "kind=foa_bp,batch=4").predict(d.images, again);     // with the statistics in the model
+    EXPECT(same());
+    EXPECT(status_of([&] { peft::adaptor(m, "kind=none"); }) == PEFT_E_OPTION);
+}
+
+// Two classes of two images, at (0,0) and (0,2), and at (6,0) and (6,2).
+static void analysis(peft::context &ctx)
+{
+    std::vector<float> x = { 0, 0, 0, 2, 6, 0, 6, 2 };
+    const std::vector<std::int64_t> labels = { 0, 0, 1, 1 };
+    peft::tensor features(ctx, peft::span<float>(x), { 4, 2 }), flat(ctx, peft::span<float>(x), { 8 });
+    const peft::analysis::class_scatter s = peft::analysis::scatter(ctx, features, labels, 2);
+    EXPECT(s.intra == 4 && s.inter == 36);
+    double each[4];
+    const double mean = peft::analysis::silhouette(ctx, features, labels, 2, each);
+    const double b = (6 + std::sqrt(40.0)) / 2;
+    EXPECT(std::fabs(mean - (b - 2) / b) < 1e-12 && std::fabs(each[3] - mean) < 1e-12);
+    EXPECT(peft::analysis::silhouette(ctx, features, labels, 2) == mean);
+    const double rank = peft::analysis::effective_rank(ctx, features);
+    EXPECT(rank > 1 && rank < 2);
+    const auto p = peft::analysis::pca(ctx, features, 2);
+    EXPECT(std::fabs(p.share[0] - 0.9) < 1e-12 && std::fabs(std::fabs(p.projection[0]) - 3) < 1e-12);
+    EXPECT(status_of([&] { peft::analysis::pca(ctx, features, 3); }) == PEFT_E_INVALID);
+    EXPECT(status_of([&] { peft::analysis::scatter(ctx, flat, labels, 2); }) == PEFT_E_SHAPE);
+    EXPECT(status_of([&] { peft::analysis::effective_rank(ctx, peft::tensor(ctx, PEFT_F64, { 4, 2 })); })
+           == PEFT_E_DTYPE);
+    const std::int64_t few[1] = { 0 };
+    EXPECT(status_of([&] { peft::analysis::silhouette(ctx, features, few, 2); }) == PEFT_E_SHAPE);
+    EXPECT(status_of([&] { peft::analysis::silhouette(ctx, features, labels, 2, peft::span<double>(each, 3)); })
+           == PEFT_E_SHAPE);
+    // three of four labels have the larger logit, by log 4: probability 3/4 at temperature log 4 / log 3
+    std::vector<float> z(8, 0.0f);
+    for (std::size_t i = 0; i < 4; i++) z[2 * i] = std::log(4.0f);
+    peft::tensor logits(ctx, peft::span<float>(z), { 4, 2 });
+    const std::vector<std::int64_t> one_wrong = { 0, 0, 0, 1 };
+    const double temperature = peft::metrics::fit_temperature(logits, one_wrong);
+    EXPECT(std::fabs(temperature - std::log(4.0) / std::log(3.0)) < 1e-6);
+    const std::vector<double> scores = peft::metrics::temperature_scores(logits, temperature);
+    EXPECT(scores.size() == 8 && std::fabs(scores[6] - 0.75) < 1e-6);
+    EXPECT(status_of([&] { peft::metrics::temperature_scores(logits, 0); }) == PEFT_E_INVALID);
+}
+
 int main()
 {
     {
@@ -225,6 +342,10 @@ int main()
         pictures(ctx);
         data_sets(ctx);
         the_rest(ctx);
+        stages(ctx);
+        pruning(ctx);
+        adaptation(ctx);
+        analysis(ctx);
     }
     return failures != 0;
 }
