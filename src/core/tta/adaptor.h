@@ -106,12 +106,14 @@ peft_status pf_tta_compile_options(const peft_adaptor *a, pf_compile_spec *spec)
 /* --- tensors.c --- */
 /* For create: memory of zeros that lives as long as the adaptor and counts as planned. NULL, with *s set: none. */
 void       *pf_tta_memory(peft_adaptor *a, const char *what, size_t bytes, peft_status *s);
-/* For create: copies of the scale and shift of every LayerNorm of the backbone, which replace the model's. */
+/* For create: copies of the scale and shift of every LayerNorm of the backbone, which replace the model's. They have
+ * the backbone's names; tensors of pf_tta_tensor are no copies, also if a tensor of the model has the same name.
+ * PEFT_E_UNSUPPORTED: a method of the model has declared one with other extents. */
 peft_status pf_tta_norms(peft_adaptor *a);
 /* For create: a tensor of zeros of the adaptor's own; read it in the graph by pf_trained_value. */
 peft_status pf_tta_tensor(peft_adaptor *a, const char *name, int ndim, const int64_t *dims, pf_param **out);
 peft_status pf_tta_slots(peft_adaptor *a);                     /* memory of gradients and moments */
-void        pf_tta_copy_tensors(peft_adaptor *a);              /* resets the copies, gradients and moments */
+void        pf_tta_copy_tensors(peft_adaptor *a);              /* makes the copies again; no gradients, moments */
 
 /* --- parts.c --- */
 peft_status pf_tta_each(const peft_adaptor *a, pf_tta_visit visit, void *user);        /* all parts of the state */

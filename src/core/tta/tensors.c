@@ -18,13 +18,30 @@ peft_status pf_tta_tensor(peft_adaptor *a, const char *name, int ndim, const int
     return pf_param_make(a->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, out);
 }
 
+static bool is_norm(const pf_tensor_spec *t) { return strstr(t->name, "norm"); }
+
+/* PEFT_E_UNSUPPORTED: a method of the model has declared this norm with other extents. */
+static peft_status check_norm(const peft_adaptor *a, const pf_tensor_spec *t)
+{
+    const peft_tensor *from = pf_model_tensor(a->model, t->name);
+    char given[96], expected[96];
+    if (from->ndim == t->ndim && !memcmp(from->dim, t->dim, sizeof *t->dim * (size_t)t->ndim)) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s adapts tensor '%s', which a method of the model has replaced: given %s, "
+                   "expected %s, the extents of the backbone's", a->kind->name, t->name,
+                   pf_dims_text(given, sizeof given, from->ndim, from->dim),
+                   pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
+}
+
 peft_status pf_tta_norms(peft_adaptor *a)
 {
     const pf_vit_shape *v = &a->model->backbone->shape;
     pf_tensor_spec t;
     pf_param *p;
-    for (size_t i = 0; pf_vit_tensor(v, i, &t); i++)
-        if (strstr(t.name, "norm")) PF_TRY(pf_tta_tensor(a, t.name, t.ndim, t.dim, &p));
+    for (size_t i = 0; pf_vit_tensor(v, i, &t); i++) {
+        if (!is_norm(&t)) continue;
+        PF_TRY(check_norm(a, &t));
+        PF_TRY(pf_tta_tensor(a, t.name, t.ndim, t.dim, &p));
+    }
     return PEFT_OK;
 }
 
@@ -53,10 +70,11 @@ peft_status pf_tta_slots(peft_adaptor *a)
 
 void pf_tta_copy_tensors(peft_adaptor *a)
 {
-    for (size_t i = 0; i < a->params.count; i++) {
-        pf_param *p = a->params.item[i];
-        const peft_tensor *t = pf_model_tensor(a->model, p->name);
-        if (t) pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(t));
+    pf_tensor_spec t;
+    for (size_t i = 0; pf_vit_tensor(&a->model->backbone->shape, i, &t); i++) {
+        pf_param *p = is_norm(&t) ? pf_params_find(&a->params, t.name) : NULL;
+        const peft_tensor *from = p ? pf_model_tensor(a->model, t.name) : NULL;
+        if (p) pf_to_real(p->value.data, from->data, from->type, peft_tensor_count(from));
     }
     if (a->slab) memset(a->slab, 0, a->slab_bytes);
 }
