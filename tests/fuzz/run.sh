@@ -23,7 +23,8 @@ cmake --build "$folder/build" --target $targets > "$folder/logs/build" || { cat 
 one() {
     mkdir -p "$folder/found/$1"
     "$folder/build/tests/fuzz_$1" -runs="$runs" -timeout=10 -rss_limit_mb=1024 -max_len=8192 \
-        -print_final_stats=1 -artifact_prefix="$folder/faults/$1-" "$folder/found/$1" "$here/corpus/$1" > "$folder/logs/$1" 2>&1 && rc=0 || rc=$?
+        -print_final_stats=1 -artifact_prefix="$folder/faults/$1-" "$folder/found/$1" "$here/corpus/$1" \
+        > "$folder/logs/$1" 2>&1 && rc=0 || rc=$?
     awk -v parser="$1" -v rc="$rc" '
         /^stat::number_of_executed_units/ { n = $2 } /^stat::average_exec_per_sec/ { rate = $2 }
         /^stat::peak_rss_mb/ { rss = $2 } /^Done/ { seconds = $(NF - 1) }
