@@ -41,7 +41,8 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o, peft_backbone **out);
 /* Makes a backbone with random weights (normal, standard deviation 0.02, as timm initialises a ViT), for tests,
  * benchmarks and training from scratch. Options: "image_size", "patch", "width", "depth", "heads", "mlp", "classes",
- * "registers", "layer_scale", "swiglu", "qkv_bias", "norm_pre", "eps", "act", "pool", "seed". */
+ * "registers", "layer_scale", "swiglu", "gate", "qkv_bias", "proj_bias", "class_token", "pos_embed", "no_embed_class",
+ * "norm_pre", "qk_norm", "attn_norm", "mlp_norm", "final_norm", "eps", "act", "pool", "seed". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
 PEFT_API const peft_option *peft_backbone_create_option(size_t i);

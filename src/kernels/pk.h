@@ -21,7 +21,9 @@ typedef struct pk_table pk_table;
 typedef struct pk_pool pk_pool;
 
 /* Activations. */
-typedef enum { PK_NONE, PK_GELU, PK_QUICKGELU, PK_RELU, PK_TANH, PK_SIGMOID, PK_SILU, PK_EXP } pk_act;
+typedef enum {
+    PK_NONE, PK_GELU, PK_QUICKGELU, PK_RELU, PK_TANH, PK_SIGMOID, PK_SILU, PK_EXP, PK_GELU_TANH
+} pk_act;
 
 /* A matrix [rows, heads*head_dim] for each sample: element c of row t of head h of sample b is
  * data[b*sample_stride + t*row_stride + h*head_dim + c]. sample_stride 0: all samples share one matrix. */

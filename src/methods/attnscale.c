@@ -48,6 +48,8 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
     const attnscale *m = state;
     const int64_t width = v->width, head_width = width / v->heads;
     if (others) peft_sys_merge_refuse(mg, "its factors beside another adapter");
+    if (m->scale[0] && peft_sys_merge_has(mg, "blocks.0.attn.q_norm.weight"))
+        peft_sys_merge_refuse(mg, "factors of the heads, where q has a norm that all heads share");
     if (m->after_sa[0] && peft_sys_merge_has(mg, "blocks.0.ls1.gamma"))
         peft_sys_merge_refuse(mg, "offsets behind LayerScale");
     for (int64_t l = 0; l < v->depth; l++) {

@@ -8,8 +8,11 @@ static const peft_option opts[] = {
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
+    (void)v;
     const int registers = (int)peft_sys_opt_int(a, "registers");
-    if (registers && v->prefix < 2)                                    /* prefix: number of class and register tokens */
+    if (!peft_sys_backbone_has(a, "cls_token") && !registers)
+        peft_sys_reject_option(a, "registers", "true: this backbone has no class token");
+    if (registers && !peft_sys_backbone_has(a, "reg_token"))
         peft_sys_reject_option(a, "registers", "false: this backbone has no register tokens");
     peft_sys_unfreeze(a, "cls_token");
     if (registers) peft_sys_unfreeze(a, "reg_token");

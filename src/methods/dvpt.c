@@ -18,6 +18,7 @@ typedef struct {
                *gate[PEFT_DEPTH_MAX];
     int64_t share;
     int64_t frozen_tokens, patches;      /* of the backbone's sequence: class token, registers and patches; patches */
+    bool class_token;
     bool attends;                        /* the paper's form */
     enum { PROMPTS, CLASS, PATCHES } pool;
 } dvpt;
@@ -43,6 +44,9 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     m->pool = !strcmp(pool, "prompts") ? PROMPTS : !strcmp(pool, "class") ? CLASS : PATCHES;
     if (m->pool == PATCHES && strcmp(pool, "patches"))
         peft_sys_reject_option(a, "pool", "prompts, class or patches");
+    m->class_token = peft_sys_backbone_has(a, "cls_token");
+    if (m->pool == CLASS && !m->class_token)
+        peft_sys_reject_option(a, "pool", "prompts or patches: this backbone has no class token");
     m->attends = !strcmp(form, "paper");
     if (!m->attends && strcmp(form, "released")) peft_sys_reject_option(a, "form", "released or paper");
     m->prompts = peft_sys_declare(a, PEFT_DIMS(1, tokens, width), "normal:1", "prompt_token");
@@ -97,8 +101,8 @@ static peft_val pooled(const dvpt *m, peft_build *b, peft_val tokens, peft_val o
     if (peft_sys_extent(b, out, 1) > 1) return out;
     if (m->pool == CLASS) return peft_sys_final_norm(b, peft_sys_take_rows(b, tokens, class_row, 1));
     if (m->pool == PATCHES) return peft_sys_final_norm(b, peft_sys_mean_rows(b, tokens, first_patch, m->patches));
-    tokens = peft_sys_take_rows(b, tokens, 0, class_row + 1);
-    return peft_sys_mean_rows(b, peft_sys_final_norm(b, tokens), 0, class_row + 1);
+    tokens = peft_sys_take_rows(b, tokens, 0, class_row + m->class_token);
+    return peft_sys_mean_rows(b, peft_sys_final_norm(b, tokens), 0, class_row + m->class_token);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)

@@ -99,7 +99,8 @@ static void enter(const e2vpt *m, peft_build *b, peft_site *s)
     const peft_val factors = mask(m, b);
     if (factors.id) p = peft_sys_mul(b, p, factors);
     p = drop(m, b, p);
-    s->out = s->layer ? peft_sys_replace_rows(b, s->out, 1, p) : peft_sys_insert_rows(b, s->out, 1, p);
+    const int64_t row = peft_sys_has_weight(b, "cls_token");  /* of the first prompt: after the class token, if any */
+    s->out = s->layer ? peft_sys_replace_rows(b, s->out, row, p) : peft_sys_insert_rows(b, s->out, row, p);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)

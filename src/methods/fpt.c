@@ -91,6 +91,8 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     m->side_image_given = choice(a, "side_input", "resize", "given", "resize or given");
     if (fine_image && fine_image != v->image)
         peft_sys_reject_option(a, "fine_image", "the image_size the backbone was loaded with");
+    if (m->rank_by_class_token && !peft_sys_backbone_has(a, "cls_token"))
+        peft_sys_reject_option(a, "importance", "global: this backbone has no class token");
     if (m->tokens_kept < 1) peft_sys_reject_option(a, "ratio", "enough to keep a token");
     if (side_width < 1 || side_width % v->heads)
         peft_sys_reject_option(a, "reduction", "a divisor of the backbone's width that leaves a multiple of its heads");

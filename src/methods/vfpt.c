@@ -122,7 +122,8 @@ static void emit(const void *state, peft_build *b, peft_site *s)
                           : peft_sys_select(b, peft_sys_param(b, m->first), 0);
     if (m->dropout > 0) p = peft_sys_dropout(b, peft_sys_repeat_batch(b, p), m->dropout);
     if (m->transformed && m->fourier_layers >> s->layer & 1) p = transform_some(m, b, p);
-    s->out = s->layer ? peft_sys_replace_rows(b, s->out, 1, p) : peft_sys_insert_rows(b, s->out, 1, p);
+    const int64_t row = peft_sys_has_weight(b, "cls_token");  /* of the first prompt: after the class token, if any */
+    s->out = s->layer ? peft_sys_replace_rows(b, s->out, row, p) : peft_sys_insert_rows(b, s->out, row, p);
 }
 
 const peft_method pf_method_vfpt = {

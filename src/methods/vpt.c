@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vpt.c -- Visual Prompt Tuning (Jia et al., ECCV 2022): learned tokens are inserted after the class token, before
- * block 0 only (shallow), or also before every later block (deep), where they replace those of the block before. */
+ * vpt.c -- Visual Prompt Tuning (Jia et al., ECCV 2022): learned tokens are inserted after the class token (first,
+ * if there is none), before block 0 only (shallow), or also before every later block (deep), where they replace those of the block before. */
 #include <peft/sys/method.h>
 #include <math.h>
 #include <string.h>
@@ -50,14 +50,14 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const vpt *m = state;
-    enum { AFTER_CLASS_TOKEN = 1 };                          /* row of the first prompt */
+    const int64_t row = peft_sys_has_weight(b, "cls_token");  /* of the first prompt: after the class token, if any */
     if (!(m->layers >> s->layer & 1)) return;
     peft_val p = s->layer && m->deep ? peft_sys_select(b, peft_sys_param(b, m->deep), s->layer - 1)
                                      : peft_sys_select(b, peft_sys_param(b, m->first), 0);
     if (m->w) p = peft_sys_linear(b, p, peft_sys_param(b, m->w), peft_sys_param(b, m->bias));
     if (m->dropout > 0) p = peft_sys_dropout(b, peft_sys_repeat_batch(b, p), m->dropout);
-    s->out = s->layer ? peft_sys_replace_rows(b, s->out, AFTER_CLASS_TOKEN, p)
-                      : peft_sys_insert_rows(b, s->out, AFTER_CLASS_TOKEN, p);
+    s->out = s->layer ? peft_sys_replace_rows(b, s->out, row, p)
+                      : peft_sys_insert_rows(b, s->out, row, p);
 }
 
 const peft_method pf_method_vpt = {

@@ -6,15 +6,15 @@
 START_TEST(the_preset_has_the_published_parameter_count)
 {
     const pf_vit_shape vit = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
-                               .eps = 1e-6, .act = PK_GELU, .mean_pool = true, .qkv_bias = true, .patch_bias = true,
-                               .pos_prefix = true };
+                               .eps = 1e-6, .act = PK_GELU, PF_PLAIN_VIT };
     peft_context *ctx = tiny_plain_context();
     for (int mean = 0; mean < 2; mean++)
         for (int r = 4; r <= 32; r *= 2) {
             pf_vit_shape s = vit;
             peft_backbone *b;                                /* without weights: only shapes matter */
             peft_adapter *a;
-            s.mean_pool = mean;
+            s.mean_pool = s.fc_norm = mean;
+            s.norm = !mean;
             peft_options *o = tiny_options(ctx, "preset=med_peft,r=%d", r);
             OK(pf_backbone_alloc(ctx, &s, &b));
             pf_source no_file = { 0 };                       /* a source: the parameters get no initial values */

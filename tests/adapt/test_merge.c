@@ -125,6 +125,11 @@ static const struct { const char *method, *options, *backbone, *pool; } mergeabl
     { "ia3", "", ",swiglu=true", "auto" }, { "ia3", "", "", "auto" }, { "ssf", "", "", "auto" },
     { "ssf", "", ",pool=mean", "auto" }, { "attnscale_dra", "", "", "auto" },
     { "attnscale_dra", "offsets=false", ",layer_scale=true,qkv_bias=false", "auto" },
+    { "lora", "targets=[attn.q,attn.k,mlp.fc1,mlp.fc2]", ",qk_norm=true,mlp_norm=true,gate=last", "auto" },
+    { "ssf", "", ",qk_norm=true,attn_norm=true,mlp_norm=true,final_norm=both,pool=mean", "auto" },
+    { "ssf", "", ",class_token=false,pool=mean,final_norm=before", "auto" },
+    { "ia3", "", ",qk_norm=true,mlp_norm=true,swiglu=true", "auto" }, { "ln_tune", "", ",final_norm=both", "mean" },
+    { "attnscale_dra", "scale=false", ",qk_norm=true", "auto" }, { "bitfit", "", ",final_norm=after", "mean" },
     { "lora", "preset=med_peft", "", "mean" }, { "ln_tune", "", "", "mean" }, { "ssf", "", "", "mean" } };
 
 START_TEST(merged_and_unmerged_models_predict_the_same)

@@ -318,7 +318,8 @@ END_TEST
 
 START_TEST(more_blocks_than_depth_max_are_refused)
 {
-    pf_vit_shape s = { .image = 16, .patch = 4, .width = 24, .depth = PEFT_DEPTH_MAX, .heads = 3, .mlp = 40 };
+    pf_vit_shape s = { .image = 16, .patch = 4, .width = 24, .depth = PEFT_DEPTH_MAX, .heads = 3, .mlp = 40,
+                       PF_PLAIN_VIT };
     OK(pf_shape_check(&s));
     s.depth++;
     FAILS(PEFT_E_INVALID, "depth 65: expected 1 to 64 blocks (PEFT_DEPTH_MAX)", pf_shape_check(&s));

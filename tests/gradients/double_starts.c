@@ -28,9 +28,12 @@ static double effect(const char *backbone, const char *method, const char *optio
 START_TEST(these_methods_start_as_the_unchanged_backbone)
 {
     static const char *const backbones[] = { "registers=2", "registers=1,pool=mean,layer_scale=true",
-                                             "registers=1,swiglu=true,qkv_bias=false" };
+                                             "registers=1,swiglu=true,qkv_bias=false",
+                                             "class_token=false,registers=1,pool=mean,final_norm=before,qk_norm=true,"
+                                             "attn_norm=true,mlp_norm=true,gate=last" };
+    enum { BACKBONES = sizeof backbones / sizeof *backbones };
     for (size_t i = 0; i < IDENTITIES; i++)
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < BACKBONES; k++) {
             double d = effect(backbones[k], identities[i][0], identities[i][1]);
             ck_assert_msg(d <= 1e-12, "%s(%s) on %s: difference %g", identities[i][0], identities[i][1],
                           backbones[k], d);

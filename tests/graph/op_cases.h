@@ -27,6 +27,17 @@ static pf_val case_layernorm(lab *l, int v)
     return peft_sys_layernorm(&l->g, x, gamma, beta, 1e-6);
 }
 
+/* v: bit 0: gamma, bit 1: beta, bit 2: x is a column view */
+static pf_val case_head_norm(lab *l, int v)
+{
+    enum { HEADS = 2, WIDTH = 6 };
+    const pf_attr a = { .i = { HEADS }, .f = { 1e-6 } };
+    pf_val x = v & 4 ? pf_columns(&l->g, peft_sys_activate(&l->g, LEAF(l, B, T, 10), "tanh"), 3, WIDTH)
+                     : LEAF(l, B, T, WIDTH);
+    pf_val gamma = v & 1 ? LEAF(l, WIDTH / HEADS) : NONE, beta = v & 2 ? LEAF(l, WIDTH / HEADS) : NONE;
+    return pf_emit(&l->g, &pf_op_head_norm, &a, 3, (pf_val[]){ x, gamma, beta });
+}
+
 /* v: bit 0: gamma, bit 1: beta, bit 2: by running statistics, as in evaluation */
 static pf_val case_batchnorm(lab *l, int v)
 {
@@ -98,7 +109,7 @@ static pf_val case_scaled_logsumexp(lab *l, int v)
 
 static pf_val case_act(lab *l, int v)
 {
-    static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu", "exp" };
+    static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu", "exp", "gelu_tanh" };
     return peft_sys_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
 }
 
@@ -330,6 +341,7 @@ typedef struct op_case { const char *name; const pf_op *op; case_fn build; int v
 static const op_case op_cases[] = {
     { "linear", &pf_op_linear, case_linear, 6 },
     { "layernorm", &pf_op_layernorm, case_layernorm, 4 },
+    { "head_norm", &pf_op_head_norm, case_head_norm, 8 },
     { "batchnorm", &pf_op_batchnorm, case_batchnorm, 8 },
     { "attention", &pf_op_attention, case_attention, 32 },
     { "shared keys", &pf_op_attention, case_shared_keys, 4 },
@@ -339,7 +351,7 @@ static const op_case op_cases[] = {
     { "attention_apply", &pf_op_attention_apply, case_attention_steps, 6 },
     { "row_range", &pf_op_row_range, case_row_range, 3 },
     { "scaled_logsumexp", &pf_op_scaled_logsumexp, case_scaled_logsumexp, 3 },
-    { "act", &pf_op_act, case_act, 7 },
+    { "act", &pf_op_act, case_act, 8 },
     { "add", &pf_op_add, case_add, 9 },
     { "mul", &pf_op_mul, case_mul, 9 },
     { "scale", &pf_op_scale, case_scale, 2 },

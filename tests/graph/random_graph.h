@@ -42,8 +42,8 @@ static inline pf_val linear(builder *d, pf_val x, int64_t out)
 }
 static inline pf_val act(builder *d, pf_val x)
 {
-    static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu" };
-    return peft_sys_activate(d->g, x, kind[pick(d, 6)]);
+    static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu", "gelu_tanh" };
+    return peft_sys_activate(d->g, x, kind[pick(d, 7)]);
 }
 
 /* --- the operations: each reads values made so far and returns a new one ------------------------------------------ */

@@ -17,7 +17,7 @@ enum { NO_EPILOGUE = 0, SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16,
        IN_PLACE = 128, SLOPES = 256, EPILOGUES = 512 };
 /* Layouts, as bits: the columns of A or B are contiguous. ROWS: the rows of both are. LAYOUTS: number of layouts. */
 enum { ROWS = 0, A_TRANSPOSED = 1, B_TRANSPOSED = 2, LAYOUTS = 4 };
-enum { ACTIVATIONS = PK_EXP + 1 };
+enum { ACTIVATIONS = PK_GELU_TANH + 1 };
 enum { GAP = 3 };                           /* unused elements after each row of a matrix but the last */
 
 typedef struct problem {
@@ -94,6 +94,7 @@ static double act(pk_act kind, double x)
     case PK_SIGMOID: return 1 / (1 + exp(-x));
     case PK_SILU: return x / (1 + exp(-x));
     case PK_EXP: return exp(x);
+    case PK_GELU_TANH: return x / (1 + exp(-2 * sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     default: return x;
     }
 }

@@ -22,10 +22,19 @@ static double sigmoid_slope(double x) { return sigmoid(x) * sigmoid(-x); }
 static double tanh_slope(double x) { return 1 / (cosh(x) * cosh(x)); }
 static double silu_slope(double x)  { return sigmoid(x) * (1 + x * sigmoid(-x)); }
 static double quick_slope(double x) { return sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x)); }
+/* u of GELU's tanh approximation x sigmoid(u), and its derivative */
+static double gelu_tanh_u(double x)     { return 2 * sqrt(2 / M_PI) * (x + 0.044715 * x * x * x); }
+static double gelu_tanh(double x)       { return x * sigmoid(gelu_tanh_u(x)); }
+static double gelu_tanh_slope(double x)
+{
+    const double du = 2 * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
+    return sigmoid(gelu_tanh_u(x)) * (1 + x * du * sigmoid(-gelu_tanh_u(x)));
+}
 
 /* Limits of the error of an activation, or of its slope (derivative) where slope is 1:
- * |got - want| <= relative*UNIT*|want| + absolute for lo <= x <= hi. Results below 2^-120 may be 0. In QuickGELU's far
- * tail the relative limit is 120, as the rounding error of 1.702 x is multiplied by |x|. Slopes that pass through 0
+ * |got - want| <= relative*UNIT*|want| + absolute for lo <= x <= hi. Results below 2^-120 may be 0. In the far tails of
+ * QuickGELU and of GELU's tanh approximation, x sigmoid(u), the relative limit is higher, as the rounding error of u is
+ * multiplied by |u|. Slopes that pass through 0
  * have an absolute limit too. */
 static const struct limit {
     const char *name; pk_act kind; int slope; double lo, hi; double (*exact)(double); double relative, absolute;
@@ -44,6 +53,9 @@ static const struct limit {
     { "sigmoid'",       PK_SIGMOID,   1, -80, 80, sigmoid_slope, 8,   0 },
     { "silu'",          PK_SILU,      1, -85, 40, silu_slope,    8,   1e-7 },
     { "exp'",           PK_EXP,       1, -80, 88, exp,           2.5, 0 },
+    { "gelu_tanh near", PK_GELU_TANH, 0, -1,  40, gelu_tanh,     12,  0 },
+    { "gelu_tanh far",  PK_GELU_TANH, 0, -9.9, -1, gelu_tanh,    200, 0 },
+    { "gelu_tanh'",     PK_GELU_TANH, 1, -9.9, 40, gelu_tanh_slope, 200, 4e-7 },
 };
 
 /* Fills x with floats of every exponent and both signs within lo..hi, and 40001 evenly spaced ones; returns how
@@ -102,6 +114,8 @@ START_TEST(activations_of_extreme_arguments)
         { PK_SIGMOID, 0, -200, 0 },        { PK_SIGMOID, 0, INFINITY, 1 },    { PK_SIGMOID, 1, -INFINITY, 0 },
         { PK_TANH, 0, -INFINITY, -1 },     { PK_TANH, 0, 0, 0 },              { PK_TANH, 1, INFINITY, 0 },
         { PK_EXP, 0, -INFINITY, 0 },       { PK_EXP, 0, INFINITY, INFINITY }, { PK_EXP, 1, -INFINITY, 0 },
+        { PK_GELU_TANH, 0, -INFINITY, 0 }, { PK_GELU_TANH, 1, -INFINITY, 0 }, { PK_GELU_TANH, 1, INFINITY, 1 },
+        { PK_GELU_TANH, 0, INFINITY, INFINITY }, { PK_GELU_TANH, 0, -40, 0 }, { PK_GELU_TANH, 1, 40, 1 },
         { PK_RELU, 0, -INFINITY, 0 },      { PK_RELU, 1, 0, 0 },              { PK_GELU, 1, 0, 0.5f },
     };
     const float one = 1;

@@ -18,6 +18,12 @@ static inline peft_options *method_options(peft_context *ctx, const char *method
     return o;
 }
 
+/* Not a method that trains the class token of a backbone without one. */
+static inline bool method_fits(const char *backbone, const char *method)
+{
+    return strcmp(method, "cls_tune") || !strstr(backbone, "class_token=false");
+}
+
 /* `backbone`: options of the backbone besides width, mlp and heads; `more`: options of the method, or NULL; `model`:
  * options of the model besides classes, may be "". A method with a side network gets the head side_encoder. In the
  * result, model is NULL if the method refuses its options. */

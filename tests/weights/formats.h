@@ -259,8 +259,7 @@ static inline void check_same_backbone(peft_backbone *a, peft_backbone *b, const
 static inline const char *eps_and_act(const peft_backbone *b)
 {
     static char text[64];
-    snprintf(text, sizeof text, "eps=%g,act=%s", b->shape.eps, b->shape.swiglu ? "silu"
-             : b->shape.act == PK_QUICKGELU ? "quickgelu" : "gelu");
+    snprintf(text, sizeof text, "eps=%g,act=%s", b->shape.eps, pf_act_name(b->shape.act));
     return text;
 }
 #endif

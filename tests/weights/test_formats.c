@@ -68,7 +68,7 @@ START_TEST(other_networks_are_refused)
                 { "dist_token", PEFT_E_UNSUPPORTED, "distillation token" },
                 { "attn_pool.latent", PEFT_E_UNSUPPORTED, "attention pooling" },
                 { "layer1.0.conv1.weight", PEFT_E_UNSUPPORTED, "ResNet" },
-                { "blocks.0.attn.q_norm.weight", PEFT_E_UNSUPPORTED, "norms of q and k" },
+                { "blocks.0.attn.q_norm.weight", PEFT_E_FORMAT, "'blocks.0.attn.q_norm.weight': given [2], expected" },
                 { "blocks.0.attn.more.weight", PEFT_E_FORMAT, "1 unexpected (blocks.0.attn.more.weight)" },
                 { "blocks.01.norm1.weight", PEFT_E_FORMAT, "1 unexpected" },
                 { "register_tokens.more", PEFT_E_FORMAT, "1 unexpected" },

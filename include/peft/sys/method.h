@@ -201,6 +201,8 @@ PEFT_API void        peft_sys_opt_preset(peft_adapter *a, const char *option, co
 #else
 #  define PEFT_DIMS(...) (const int64_t[]){ __VA_ARGS__, 0 }
 #endif
+/* Whether the adapter's backbone has a tensor of this timm name: not every one has "cls_token". */
+PEFT_API bool        peft_sys_backbone_has(const peft_adapter *a, const char *name);
 /* The adapter's state, of state_size bytes. */
 PEFT_API void       *peft_sys_state(peft_adapter *a);
 /* Declares a trainable tensor with extents dims (0 ends them) and initial values by the rule init: "zero", "one",
@@ -278,7 +280,7 @@ PEFT_API peft_val peft_sys_scale(peft_build *b, peft_val x, double s);          
 PEFT_API peft_val peft_sys_affine(peft_build *b, peft_val x, peft_val gamma, peft_val beta);
 /* x w^T + bias; bias may be PEFT_NONE */
 PEFT_API peft_val peft_sys_linear(peft_build *b, peft_val x, peft_val w, peft_val bias);
-/* kind: gelu, quickgelu, relu, tanh, sigmoid, silu, exp */
+/* kind: gelu, gelu_tanh (its approximation by tanh), quickgelu, relu, tanh, sigmoid, silu, exp */
 PEFT_API peft_val peft_sys_activate(peft_build *b, peft_val x, const char *kind);
 /* LayerNorm over the last extent; gamma and beta as above */
 PEFT_API peft_val peft_sys_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);

@@ -25,7 +25,7 @@ static peft_status unknown_method(const peft_context *ctx, const char *name)
 peft_vit pf_vit_of(const pf_vit_shape *s)
 {
     return (peft_vit){ .width = s->width, .depth = s->depth, .heads = s->heads, .mlp = s->mlp,
-                     .fc1 = s->swiglu ? 2 * s->mlp : s->mlp, .tokens = pf_vit_tokens(s), .prefix = pf_vit_prefix(s),
+                     .fc1 = s->gate ? 2 * s->mlp : s->mlp, .tokens = pf_vit_tokens(s), .prefix = pf_vit_prefix(s),
                      .image = s->image, .patch_values = 3 * s->patch * s->patch };
 }
 

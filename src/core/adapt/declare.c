@@ -106,6 +106,8 @@ void peft_sys_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, i
     pf_free(a->backbone->ctx, buffer);
 }
 
+bool peft_sys_backbone_has(const peft_adapter *a, const char *name) { return pf_backbone_find(a->backbone, name) != NULL; }
+
 /* Makes a parameter of each tensor of the backbone whose name matches the glob, with the tensor's values. */
 void peft_sys_unfreeze(peft_adapter *a, const char *pattern)
 {
@@ -130,8 +132,8 @@ void peft_sys_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v,
     pf_tensor_spec t;
     if (a->status) return;
     pf_vit_shape s = { .image = v->image, .patch = b->patch, .width = v->width, .depth = v->depth, .heads = v->heads,
-                       .mlp = v->mlp, .classes = classes, .eps = b->eps, .act = b->act, .qkv_bias = true,
-                       .patch_bias = true, .pos_prefix = true };
+                       .mlp = v->mlp, .classes = classes, .eps = b->eps, .act = b->gate ? PK_GELU : b->act,
+                       PF_PLAIN_VIT };
     a->status = pf_shape_check(&s);
     if (a->networks == 2)
         a->status = pf_fail(PEFT_E_INTERNAL, "method '%s': declares a third transformer, expected at most two",

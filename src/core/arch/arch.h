@@ -77,7 +77,9 @@ typedef struct pf_arch_row {
 /* Properties of a network that a model class of Hugging Face may be unable to represent. NO_CLASS_ROW: the class token
  * has no row in the position embedding. ODD_MLP: mlp_ratio, a whole number, cannot give the MLP's width. */
 enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PATCH_BIAS = 8, PF_HAS_REGISTERS = 16,
-       PF_HAS_GATED_MLP = 32, PF_HAS_NO_CLASS_ROW = 64, PF_HAS_CLASSIFIER = 128, PF_HAS_ODD_MLP = 256 };
+       PF_HAS_GATED_MLP = 32, PF_HAS_NO_CLASS_ROW = 64, PF_HAS_CLASSIFIER = 128, PF_HAS_ODD_MLP = 256,
+       PF_HAS_NO_CLASS_TOKEN = 512, PF_HAS_NO_POSITIONS = 1024, PF_HAS_INNER_NORMS = 2048, PF_HAS_NO_BIASES = 4096,
+       PF_HAS_OTHER_GATE = 8192, PF_HAS_OTHER_ACT = 16384 };
 /* A property that a model class cannot represent; what: its name in the error message. */
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
 typedef struct pf_field { const char *key, *json; } pf_field;  /* a key of config.json, and its value as JSON */
@@ -85,7 +87,12 @@ typedef struct pf_field { const char *key, *json; } pf_field;  /* a key of confi
 #define PF_HF_LACKS \
     { PF_HAS_FC_NORM, "the norm after mean pooling (fc_norm)" }, { PF_HAS_NORM_PRE, "a norm before the blocks" }, \
     { PF_HAS_NO_NORM, "a network without a final norm" }, \
-    { PF_HAS_NO_PATCH_BIAS, "a patch embedding without a bias" }
+    { PF_HAS_NO_PATCH_BIAS, "a patch embedding without a bias" }, \
+    { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" }, \
+    { PF_HAS_NO_POSITIONS, "a network without a position embedding" }, \
+    { PF_HAS_INNER_NORMS, "norms inside attention or MLP" }, \
+    { PF_HAS_NO_BIASES, "blocks without biases" }, \
+    { PF_HAS_OTHER_GATE, "a gated MLP other than SwiGLU" }, { PF_HAS_OTHER_ACT, "an activation of this kind" }
 
 /* A model class of Hugging Face that a backbone can be saved as. */
 typedef struct pf_hf_model {
@@ -118,6 +125,7 @@ typedef struct pf_family {
     const char *rule;                    /* for resampling the position embedding (pos_embed.h) */
     const pf_pixels *pixels;             /* NULL: unknown */
     int rows;                            /* PF_ROWS_*: rows of the position embedding before those of the patches */
+    bool without_class_token;            /* its networks may have no class token */
     pf_pooling pooling;
     bool mean_classifier;                /* its classifier reads the mean of the patches, without the final norm */
     const pf_arch_row *architectures;    /* facts by timm's "architecture" in a configuration file */

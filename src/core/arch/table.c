@@ -16,7 +16,7 @@ const pf_family *const pf_all_families[] = {
 /* Each pair of bits describes one property, so that a network has exactly one of the two. */
 bool pf_shape_fits(const pf_vit_shape *s, unsigned needs)
 {
-    const unsigned has = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->swiglu ? PF_GATED : PF_UNGATED)
+    const unsigned has = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->gate ? PF_GATED : PF_UNGATED)
                        | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS);
     return !(needs & ~has);                            /* no needed bit is missing */
 }

@@ -19,7 +19,7 @@ typedef struct pf_config {
 
 /* A fact as text; NULL: no file states it. Some have the name and values of a load option: "eps", "heads", "act",
  * "pool", "patch", "image_size". Numbers: "width", "depth", "registers". true or false: "qkv_bias", "no_embed_class",
- * "fc_norm". As the file has them: "model_type", "problem_type", "architectures" (first entry), and timm's
+ * "final_norm". As the file has them: "model_type", "problem_type", "architectures" (first entry), and timm's
  * "architecture", "act_layer", "norm_layer", "notes" (first entry). */
 const char *pf_config_get(const pf_config *c, const char *fact);
 /* Sets a fact by its name, which is one of those above; a text that is too long is cut off. */

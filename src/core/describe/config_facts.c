@@ -7,7 +7,7 @@
 
 static const char *const fact_name[PF_FACTS] = {
     "eps", "heads", "act", "pool", "patch", "width", "depth", "registers", "qkv_bias", "image_size", "no_embed_class",
-    "fc_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes",
+    "final_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes",
     "problem_type" };
 
 /* Type of a value in the file. SIDE: a whole number, or a list whose last two are equal, [224, 224]. FIRST: a text, or
@@ -25,7 +25,7 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "act_layer", ARGS, "act_layer", ACT_LAYER }, { "norm_layer", ARGS, "norm_layer", TEXT },
     { "act", CLIP, "hidden_act", ACT }, { "act", TOP, "hidden_act", ACT },
     { "pool", ARGS, "global_pool", POOL }, { "pool", TOP, "global_pool", POOL },
-    { "fc_norm", ARGS, "fc_norm", FLAG },
+    { "final_norm", ARGS, "final_norm", FLAG },
     { "patch", CLIP, "patch_size", SIDE }, { "patch", TOP, "patch_size", SIDE }, { "patch", ARGS, "patch_size", SIDE },
     { "width", CLIP, "hidden_size", NUMBER }, { "width", TOP, "hidden_size", NUMBER },
     { "width", ARGS, "embed_dim", NUMBER },
@@ -46,17 +46,11 @@ static const struct { const char *fact; section section; const char *key; kind k
  * `word`; NONE: null or no such key. what: the computation that is missing, for the error message. */
 typedef enum { OFF, ON, NONE, WORD } allowed;
 static const struct { section section; const char *key; allowed allowed; const char *word, *what; } fixed[] = {
-    { ARGS, "class_token", ON, NULL, "a network without a class token" },
     { ARGS, "pos_embed", WORD, "learn", "a network without a position embedding" },
     { ARGS, "use_abs_pos_emb", ON, NULL, "a network without a position embedding" },
     { ARGS, "use_rot_pos_emb", OFF, NULL, "rotary positions" },
     { ARGS, "pool_include_prefix", OFF, NULL, "pooling over class and register tokens as well as patches" },
     { ARGS, "use_post_norm", OFF, NULL, "norms after attention and MLP" },
-    { ARGS, "qk_norm", OFF, NULL, "norms of q and k" },
-    { ARGS, "scale_attn_norm", OFF, NULL, "a norm inside attention" },
-    { ARGS, "scale_mlp_norm", OFF, NULL, "a norm inside the MLP" },
-    { ARGS, "proj_bias", ON, NULL, "attention and MLP without biases" },
-    { ARGS, "final_norm", ON, NULL, "a network without its last norm" },
     { ARGS, "norm_layer", WORD, "layernorm", "another norm than LayerNorm" },
     { ARGS, "embed_norm_layer", NONE, NULL, "a norm inside the patch embedding" },
     { ARGS, "block_fn", NONE, NULL, "blocks of another kind" },
@@ -115,11 +109,13 @@ static bool translate(const translation *table, const char *s, char *text)
 }
 
 #define EXPECTED_ACTS \
-    "gelu or quick_gelu (with the option config=none the file is not read, and the option act applies)"
+    "gelu, gelu_pytorch_tanh, quick_gelu, silu, relu, tanh or sigmoid (with the option config=none the file is not read, and the option act applies)"
 static peft_status act_text(const char *key, const json_t *v, char *text)
 {
     static const translation acts[] = {
-        { "gelu", "gelu" }, { "gelu_python", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
+        { "gelu", "gelu" }, { "gelu_python", "gelu" }, { "quick_gelu", "quickgelu" }, { "silu", "silu" },
+        { "swish", "silu" }, { "relu", "relu" }, { "tanh", "tanh" }, { "sigmoid", "sigmoid" },
+        { "gelu_pytorch_tanh", "gelu_tanh" }, { "gelu_new", "gelu_tanh" }, { "gelu_fast", "gelu_tanh" }, { 0 } };
     if (!json_is_string(v)) return pf_json_invalid(key, v, "the name of an activation");
     return translate(acts, json_string_value(v), text) ? PEFT_OK : pf_json_unsupported(key, v, EXPECTED_ACTS);
 }
@@ -196,27 +192,15 @@ static peft_status check_channels(const json_t *top)
 }
 
 /* Sets the fact "act" of a timm network: act_layer of model_args, else QuickGELU if the architecture's name says so. An
- * act_layer such as SiLU leaves "act" unset: load_agree.c checks it when the tensors have shown whether the MLP is
- * gated. */
+ * act_layer that this library does not have leaves "act" unset, which load_agree.c refuses. */
 static void timm_act(pf_config *c)
 {
-    static const translation acts[] = { { "gelu", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
+    static const translation acts[] = {
+        { "gelu", "gelu" }, { "gelu_tanh", "gelu_tanh" }, { "quick_gelu", "quickgelu" }, { "silu", "silu" },
+        { "swish", "silu" }, { "relu", "relu" }, { "tanh", "tanh" }, { "sigmoid", "sigmoid" }, { 0 } };
     const char *layer = pf_config_get(c, "act_layer"), *name = pf_config_get(c, "architecture");
     if (layer) translate(acts, layer, fact_buffer(c, "act"));
     else if (name && strstr(name, "quickgelu")) pf_config_set(c, "act", "quickgelu");
-}
-
-/* timm applies the final norm after mean pooling but before taking the class token, unless fc_norm states the opposite,
- * which this library does not support. */
-static peft_status check_norm(const pf_config *c)
-{
-    const char *pooling = pf_config_get(c, "pool"), *norm = pf_config_get(c, "fc_norm");
-    if (!norm || !pooling) return PEFT_OK;
-    const bool mean = !strcmp(pooling, "mean"), norm_after_pooling = !strcmp(norm, "true");
-    if (mean == norm_after_pooling) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "fc_norm: given %s with global_pool %s, which is not supported: expected the "
-                   "norm after mean pooling (avg), or before taking the class token (token)", norm,
-                   mean ? "avg" : "token");
 }
 
 /* Reads all facts that the file states, and refuses settings that this library does not support. */
@@ -232,6 +216,5 @@ peft_status pf_facts_read(const json_t *top, pf_config *c)
         PF_TRY(text_of(rows[r].kind, rows[r].key, v, to));
     }
     timm_act(c);
-    PF_TRY(check_fixed(top));
-    return check_norm(c);
+    return check_fixed(top);
 }

@@ -15,7 +15,9 @@ typedef struct { const char *ours; pf_module_kind kind; int part; } row;
 static const row block_rows[] = {
     { "norm1", PF_MODULE_NORM, 0 }, { "attn.qkv", PF_MODULE_LINEAR, 0 }, { "attn.q", PF_MODULE_LINEAR, 1 },
     { "attn.k", PF_MODULE_LINEAR, 2 }, { "attn.v", PF_MODULE_LINEAR, 3 }, { "attn.proj", PF_MODULE_LINEAR, 0 },
-    { "norm2", PF_MODULE_NORM, 0 }, { "mlp.fc1", PF_MODULE_LINEAR, 0 }, { "mlp.fc2", PF_MODULE_LINEAR, 0 } };
+    { "norm2", PF_MODULE_NORM, 0 }, { "mlp.fc1", PF_MODULE_LINEAR, 0 }, { "mlp.fc2", PF_MODULE_LINEAR, 0 },
+    { "attn.q_norm", PF_MODULE_NORM, 0 }, { "attn.k_norm", PF_MODULE_NORM, 0 }, { "attn.norm", PF_MODULE_NORM, 0 },
+    { "mlp.norm", PF_MODULE_NORM, 0 } };
 static const row top_rows[] = {
     { "patch_embed.proj", PF_MODULE_CONV, 0 }, { "norm_pre", PF_MODULE_NORM, 0 }, { "norm", PF_MODULE_FINAL, 0 },
     { "fc_norm", PF_MODULE_FINAL, 0 }, { "head", PF_MODULE_HEAD, 0 } };
@@ -47,7 +49,7 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
     snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, suffix);
     if (!pf_naming_from_timm(pf_all_families, naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
     theirs[strlen(theirs) - (sizeof suffix - 1)] = 0;
-    if (n->naming == PF_PEFT_HF5 && n->shape->swiglu && !rename_gated_module(theirs)) return false;
+    if (n->naming == PF_PEFT_HF5 && n->shape->gate && !rename_gated_module(theirs)) return false;
     snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
     return true;
 }
@@ -75,6 +77,14 @@ static void append_module(pf_modules *m, const pf_peft_names *n, const row *r, i
     m->count++;
 }
 
+/* Has each block of the network this module? */
+static bool block_has(const pf_vit_shape *s, const char *ours)
+{
+    if (!strcmp(ours, "attn.q_norm") || !strcmp(ours, "attn.k_norm")) return s->qk_norm;
+    if (!strcmp(ours, "attn.norm")) return s->attn_norm;
+    return strcmp(ours, "mlp.norm") || s->mlp_norm;
+}
+
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
 {
     const pf_vit_shape *s = &b->shape;
@@ -82,11 +92,13 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
     pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, capacity * sizeof *m.item) };
     if (!m.item) return pf_nomem("list of modules", capacity * sizeof *m.item);
     for (int64_t l = 0; l < s->depth; l++)
-        for (size_t i = 0; i < ELEMENTS_OF(block_rows); i++) append_module(&m, n, &block_rows[i], l);
+        for (size_t i = 0; i < ELEMENTS_OF(block_rows); i++)
+            if (block_has(s, block_rows[i].ours)) append_module(&m, n, &block_rows[i], l);
     for (size_t i = 0; i < ELEMENTS_OF(top_rows); i++) {
-        const char *ours = top_rows[i].ours, *absent = s->mean_pool ? "norm" : "fc_norm";  /* the other final norm */
-        if (strcmp(ours, absent) && (s->norm_pre || strcmp(ours, "norm_pre")))
-            append_module(&m, n, &top_rows[i], PF_NO_LAYER);
+        const char *ours = top_rows[i].ours;
+        const bool absent = (!s->norm && !strcmp(ours, "norm")) || (!s->fc_norm && !strcmp(ours, "fc_norm"))
+                         || (!s->norm_pre && !strcmp(ours, "norm_pre"));
+        if (!absent) append_module(&m, n, &top_rows[i], PF_NO_LAYER);
     }
     if (n->naming != PF_PEFT_TIMM) {                       /* ViTModel has a pooler, which "dense" matches as well */
         pf_module *to = &m.item[m.count++];

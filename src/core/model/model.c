@@ -47,6 +47,9 @@ static peft_status read_options(peft_model *m, const peft_options *o)
     m->mean_pool = !strcmp(pool, "auto") ? m->backbone->shape.mean_pool : !strcmp(pool, "mean");
     if (!m->mean_pool && strcmp(pool, "auto") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected auto, cls or mean", pool);
+    if (!m->mean_pool && !m->backbone->shape.class_token)
+        return pf_fail(PEFT_E_OPTION, "pool: given '%s', but the backbone has no class token: expected mean or auto",
+                       pool);
     m->head = pf_head_find(pf_options_string(o, t, "head"));
     if (!m->head) return PEFT_E_OPTION;
     const peft_status rule_status = strcmp(init, "auto") ? pf_init_check(init) : PEFT_OK;

@@ -71,7 +71,7 @@ pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
 /* The same tensor without an overlay; NULL: no such tensor. */
 const peft_tensor *pf_model_tensor(const peft_model *m, const char *name);
 
-/* --- vit.c --- */
+/* --- vit/forward.c --- */
 /* A tap function: is called with each intermediate value of the forward pass and its name, "embed", "block.N",
  * "sink_mass.N" or "feature". Returns whether it wants the value. With v PF_NONE it is only asked: "sink_mass.N", which
  * the pass itself does not need, is computed if the answer is true, and then the function is called with it. */

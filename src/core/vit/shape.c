@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shape.c -- the table of a ViT's tensors. Each extent is a letter or 1; "1ND" is [1, rows of pos_embed, width]:
- * D width, T 3*width, F mlp, G rows of fc1 (2*mlp if the MLP is gated), C classes, R registers, N rows of pos_embed,
+ * D width, T 3*width, H width of a head, F mlp, G rows of fc1 (2*mlp if the MLP is gated), C classes, R registers, N rows of pos_embed,
  * p side of a patch, c the 3 channels. */
 #include "core/vit/shape.h"
 #include <stdio.h>
 #include <string.h>
-#include "kernels/pk.h"
 
 /* The condition under which a network has a tensor. */
-typedef enum { ALWAYS, PATCH_BIAS, REGISTERS, NORM_PRE, QKV_BIAS, LAYER_SCALE, CLS_POOL, MEAN_POOL, HEAD } condition;
+typedef enum {
+    ALWAYS, CLASS_TOKEN, REGISTERS, POS_EMBED, PATCH_BIAS, NORM_PRE, QKV_BIAS, QK_NORM, ATTN_NORM, PROJ_BIAS,
+    LAYER_SCALE, MLP_NORM, NORM, FC_NORM, HEAD
+} condition;
 typedef struct { const char *name, *dims; condition when; } row;
 
 static const row front[] = {
-    { "cls_token", "11D", ALWAYS }, { "reg_token", "1RD", REGISTERS }, { "pos_embed", "1ND", ALWAYS },
+    { "cls_token", "11D", CLASS_TOKEN }, { "reg_token", "1RD", REGISTERS }, { "pos_embed", "1ND", POS_EMBED },
     { "patch_embed.proj.weight", "Dcpp", ALWAYS }, { "patch_embed.proj.bias", "D", PATCH_BIAS },
     { "norm_pre.weight", "D", NORM_PRE }, { "norm_pre.bias", "D", NORM_PRE } };
 static const row block[] = {
     { "norm1.weight", "D", ALWAYS }, { "norm1.bias", "D", ALWAYS },
     { "attn.qkv.weight", "TD", ALWAYS }, { "attn.qkv.bias", "T", QKV_BIAS },
-    { "attn.proj.weight", "DD", ALWAYS }, { "attn.proj.bias", "D", ALWAYS }, { "ls1.gamma", "D", LAYER_SCALE },
+    { "attn.q_norm.weight", "H", QK_NORM }, { "attn.q_norm.bias", "H", QK_NORM },
+    { "attn.k_norm.weight", "H", QK_NORM }, { "attn.k_norm.bias", "H", QK_NORM },
+    { "attn.norm.weight", "D", ATTN_NORM }, { "attn.norm.bias", "D", ATTN_NORM },
+    { "attn.proj.weight", "DD", ALWAYS }, { "attn.proj.bias", "D", PROJ_BIAS }, { "ls1.gamma", "D", LAYER_SCALE },
     { "norm2.weight", "D", ALWAYS }, { "norm2.bias", "D", ALWAYS },
-    { "mlp.fc1.weight", "GD", ALWAYS }, { "mlp.fc1.bias", "G", ALWAYS },
-    { "mlp.fc2.weight", "DF", ALWAYS }, { "mlp.fc2.bias", "D", ALWAYS }, { "ls2.gamma", "D", LAYER_SCALE } };
+    { "mlp.fc1.weight", "GD", ALWAYS }, { "mlp.fc1.bias", "G", PROJ_BIAS },
+    { "mlp.norm.weight", "F", MLP_NORM }, { "mlp.norm.bias", "F", MLP_NORM },
+    { "mlp.fc2.weight", "DF", ALWAYS }, { "mlp.fc2.bias", "D", PROJ_BIAS }, { "ls2.gamma", "D", LAYER_SCALE } };
 static const row back[] = {
-    { "norm.weight", "D", CLS_POOL }, { "norm.bias", "D", CLS_POOL },
-    { "fc_norm.weight", "D", MEAN_POOL }, { "fc_norm.bias", "D", MEAN_POOL },
+    { "norm.weight", "D", NORM }, { "norm.bias", "D", NORM },
+    { "fc_norm.weight", "D", FC_NORM }, { "fc_norm.bias", "D", FC_NORM },
     { "head.weight", "CD", HEAD }, { "head.bias", "C", HEAD } };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -32,13 +38,19 @@ static const row back[] = {
 static bool present(const pf_vit_shape *s, condition when)
 {
     switch (when) {
-    case PATCH_BIAS:  return s->patch_bias;
+    case CLASS_TOKEN: return s->class_token;
     case REGISTERS:   return s->registers > 0;
+    case POS_EMBED:   return s->pos_embed;
+    case PATCH_BIAS:  return s->patch_bias;
     case NORM_PRE:    return s->norm_pre;
     case QKV_BIAS:    return s->qkv_bias;
+    case QK_NORM:     return s->qk_norm;
+    case ATTN_NORM:   return s->attn_norm;
+    case PROJ_BIAS:   return s->proj_bias;
     case LAYER_SCALE: return s->layer_scale;
-    case CLS_POOL:    return !s->mean_pool && !s->no_final_norm;
-    case MEAN_POOL:   return s->mean_pool && !s->no_final_norm;
+    case MLP_NORM:    return s->mlp_norm;
+    case NORM:        return s->norm;
+    case FC_NORM:     return s->fc_norm;
     case HEAD:        return s->classes > 0;
     default:          return true;
     }
@@ -50,8 +62,9 @@ static int64_t extent(const pf_vit_shape *s, char c)
     switch (c) {
     case 'D': return s->width;
     case 'T': return 3 * s->width;
+    case 'H': return s->width / s->heads;
     case 'F': return s->mlp;
-    case 'G': return s->swiglu ? 2 * s->mlp : s->mlp;
+    case 'G': return s->gate ? 2 * s->mlp : s->mlp;
     case 'C': return s->classes;
     case 'R': return s->registers;
     case 'N': return s->pos_prefix + pf_vit_grid(s) * pf_vit_grid(s);
@@ -85,7 +98,8 @@ bool pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out)
 }
 
 static const struct { const char *name; int act; } activations[] = {
-    { "gelu", PK_GELU }, { "quickgelu", PK_QUICKGELU } };
+    { "gelu", PK_GELU }, { "gelu_tanh", PK_GELU_TANH }, { "quickgelu", PK_QUICKGELU }, { "silu", PK_SILU },
+    { "relu", PK_RELU }, { "tanh", PK_TANH }, { "sigmoid", PK_SIGMOID } };
 
 int pf_act_named(const char *name)
 {

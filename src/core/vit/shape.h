@@ -6,8 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "kernels/pk.h"
 
 #define PF_NAME_MAX 64                  /* bytes of a tensor's name */
+
+/* A gated MLP multiplies one half of fc1's outputs by the activation of the other half, FIRST or LAST. */
+typedef enum pf_gate { PF_GATE_NONE, PF_GATE_FIRST, PF_GATE_LAST } pf_gate;
 
 typedef struct pf_vit_shape {
     int64_t image, patch;               /* side of an image, of a patch in pixels */
@@ -18,27 +22,42 @@ typedef struct pf_vit_shape {
     int64_t classes;                    /* rows of the classifier; 0: none */
     int64_t registers;                  /* register tokens, between class token and patches */
     double eps;                         /* of LayerNorm */
-    int act;                            /* pk_act */
-    bool mean_pool;                     /* feature: fc_norm of the mean of the patches; else norm of the class token */
-    bool no_final_norm;                 /* the feature has neither norm nor fc_norm */
+    int act;                            /* pk_act of the MLP, or of its gate */
+    pf_gate gate;                       /* other than NONE: the MLP is gated, and fc1 has 2*mlp rows */
+    bool mean_pool;                     /* the feature is the mean of the patches; else the class token */
+    bool norm;                          /* LayerNorm of the tokens before pooling, "norm" */
+    bool fc_norm;                       /* LayerNorm of the pooled feature, "fc_norm" */
+    bool class_token;                   /* a learned token before the patches */
+    bool pos_embed;                     /* a learned position embedding, which is added to the tokens */
+    bool pos_prefix;                    /* pos_embed has a row for the class token */
     bool layer_scale;                   /* LayerScale after attention and MLP */
     bool qkv_bias;                      /* the projections to q, k and v have biases */
     bool patch_bias;                    /* the patch embedding has a bias */
+    bool proj_bias;                     /* attn.proj, fc1 and fc2 have biases */
     bool norm_pre;                      /* LayerNorm before the blocks */
-    bool swiglu;                        /* gated MLP: fc1 has 2*mlp rows, fc2 reads SiLU(first half) * second half */
-    bool pos_prefix;                    /* pos_embed has a row for the class token */
+    bool qk_norm;                       /* LayerNorm of each head's q and k, with one q_norm and k_norm for all heads */
+    bool attn_norm;                     /* LayerNorm of the attention's result, before attn.proj */
+    bool mlp_norm;                      /* LayerNorm of fc2's input */
 } pf_vit_shape;
 
-/* The pk_act of an MLP's activation by its name ("gelu", "quickgelu"); -1: unknown. */
+/* What most ViTs have, for initialisers of a pf_vit_shape. */
+#define PF_PLAIN_VIT .norm = true, .class_token = true, .pos_embed = true, .pos_prefix = true, .qkv_bias = true, \
+    .patch_bias = true, .proj_bias = true
+
+/* The names of the activations that an MLP can have, for messages. */
+#define PF_ACT_NAMES "gelu, gelu_tanh, quickgelu, silu, relu, tanh or sigmoid"
+/* The pk_act of an MLP's activation by its name; -1: unknown. */
 int         pf_act_named(const char *name);
 const char *pf_act_name(int act);       /* the reverse; NULL: unknown */
+/* The most common gated MLP: SiLU of the first half times the second half (SwiGLU). */
+static inline bool pf_vit_is_swiglu(const pf_vit_shape *s) { return s->gate == PF_GATE_FIRST && s->act == PK_SILU; }
 
 typedef struct pf_tensor_spec { char name[PF_NAME_MAX]; int ndim; int64_t dim[4]; } pf_tensor_spec;
 
 /* Patches along one side. */
 static inline int64_t pf_vit_grid(const pf_vit_shape *s) { return s->image / s->patch; }
 /* Tokens before the patches: class token, registers. */
-static inline int64_t pf_vit_prefix(const pf_vit_shape *s) { return 1 + s->registers; }
+static inline int64_t pf_vit_prefix(const pf_vit_shape *s) { return s->class_token + s->registers; }
 /* All tokens. */
 static inline int64_t pf_vit_tokens(const pf_vit_shape *s)
 {

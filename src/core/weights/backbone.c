@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * backbone.c -- allocating and freeing a backbone, its public getters, its fingerprint; backbones with random
- * weights. */
+ * backbone.c -- allocating and freeing a backbone, its public getters, its fingerprint. */
 #include <string.h>
-#include "core/base/rng.h"
 #include "core/bits/sha256.h"
 #include "core/bits/weight_reader.h"
 #include "core/weights/backbone.h"
@@ -151,11 +149,15 @@ enum positions { POSITIONS_OF_FILE, POSITIONS_IN_USE };
 static void digest(const peft_backbone *b, enum positions positions, char hex[65])
 {
     pf_sha256 s;
-    const int64_t facts[] = { b->shape.heads, b->shape.act, b->shape.mean_pool };
+    const pf_vit_shape *v = &b->shape;
+    /* A gated MLP with SiLU of the first half counts as GELU: its fingerprint was defined before there were others. */
+    const int64_t facts[] = { v->heads, pf_vit_is_swiglu(v) ? PK_GELU : v->act, v->mean_pool };
+    const int64_t gate = v->gate;
     pf_sha256_init(&s);
     pf_sha256_add(&s, facts, sizeof facts);
-    pf_sha256_add(&s, &b->shape.eps, sizeof b->shape.eps);
-    if (b->shape.no_final_norm) pf_sha256_add(&s, "no final norm", sizeof "no final norm");
+    pf_sha256_add(&s, &v->eps, sizeof v->eps);
+    if (!v->norm && !v->fc_norm) pf_sha256_add(&s, "no final norm", sizeof "no final norm");
+    if (v->gate && !pf_vit_is_swiglu(v)) pf_sha256_add(&s, &gate, sizeof gate);
     for (size_t i = 0; i < b->weights; i++) {
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(b->weight[i].name)) continue;
@@ -182,98 +184,4 @@ const char *pf_backbone_effective(peft_backbone *b)
     if (!*b->effective) digest(b, POSITIONS_IN_USE, b->effective);
     pthread_mutex_unlock(&b->lock);
     return b->effective;
-}
-
-peft_status pf_shape_check(const pf_vit_shape *s)
-{
-    const struct { const char *name; int64_t value, lo, hi; } bounds[] = {
-        { "patch", s->patch, 1, 1024 }, { "image_size", s->image, 1, 65536 }, { "width", s->width, 1, 65536 },
-        { "depth", s->depth, 1, PEFT_DEPTH_MAX }, { "heads", s->heads, 1, 65536 }, { "mlp", s->mlp, 1, 1 << 20 },
-        { "classes", s->classes, 0, 1 << 24 }, { "registers", s->registers, 0, 65536 } };
-    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
-        if (bounds[i].value < bounds[i].lo || bounds[i].value > bounds[i].hi)
-            return pf_fail(PEFT_E_INVALID, "%s %lld: expected %lld to %lld%s", bounds[i].name,
-                           (long long)bounds[i].value, (long long)bounds[i].lo, (long long)bounds[i].hi,
-                           strcmp(bounds[i].name, "depth") ? "" : " blocks (PEFT_DEPTH_MAX)");
-    if (s->image % s->patch)
-        return pf_fail(PEFT_E_INVALID, "image_size %lld: expected a multiple of the patch side %lld",
-                       (long long)s->image, (long long)s->patch);
-    if (s->width % s->heads)
-        return pf_fail(PEFT_E_INVALID, "heads %lld: expected a divisor of the width %lld", (long long)s->heads,
-                       (long long)s->width);
-    if (!(s->eps >= 0 && s->eps <= 1)) return pf_fail(PEFT_E_INVALID, "eps of LayerNorm: expected 0 to 1");
-    if (s->act < 0) return pf_fail(PEFT_E_OPTION, "act: expected gelu or quickgelu");
-    return PEFT_OK;
-}
-
-const pf_opt pf_backbone_create_options[] = {
-    { "image_size", 'i', "224", 1, 65536, "side of the square image in pixels" },
-    { "patch", 'i', "16", 1, 1024, "side of a patch in pixels" },
-    { "width", 'i', "768", 1, 65536, "width of the residual stream" },
-    { "depth", 'i', "12", 1, PEFT_DEPTH_MAX, "number of blocks" },
-    { "heads", 'i', "12", 1, 65536, "attention heads of a block" },
-    { "mlp", 'i', "0", 0, 1 << 20, "hidden width of the MLP; 0: four times the width" },
-    { "classes", 'i', "0", 0, 1 << 24, "classes of the classifier; 0: the backbone has no classifier" },
-    { "registers", 'i', "0", 0, 65536, "number of register tokens" },
-    { "layer_scale", 'b', "false", 0, 0, "LayerScale after attention and MLP" },
-    { "swiglu", 'b', "false", 0, 0, "the MLP is gated: SiLU(first half of fc1) * second half" },
-    { "qkv_bias", 'b', "true", 0, 0, "the projections to q, k and v have biases" },
-    { "norm_pre", 'b', "false", 0, 0, "LayerNorm before the blocks" },
-    { "eps", 'f', "1e-6", 0, 1, "epsilon of LayerNorm" },
-    { "act", 's', "gelu", 0, 0, "activation of the MLP: gelu or quickgelu" },
-    { "pool", 's', "cls", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens)" },
-    { "seed", 'i', "0", 0, 9e15, "seed of the random weights, combined with the context's seed" },
-    { 0 } };
-
-const peft_option *peft_backbone_create_option(size_t i) { return pf_option_at(pf_backbone_create_options, i); }
-
-/* The initial values that timm gives vision transformers: weights normal with deviation 0.02, weights of norms 1,
- * biases 0, LayerScale 1e-5. timm truncates at +-2, a hundred standard deviations, which no drawn number reaches. */
-static void randomise(pf_weight *w, uint64_t seed)
-{
-    pk_real *x = w->tensor.data;
-    int64_t n = peft_tensor_count(&w->tensor);
-    pf_rng r = { seed, pf_rng_stream(w->name), 0 };
-    bool gamma = strstr(w->name, "gamma"), bias = strstr(w->name, "bias"), norm = strstr(w->name, "norm");
-    double constant = gamma ? 1e-5 : bias ? 0 : 1;
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = (pk_real)(gamma || bias || norm ? constant : 0.02 * pf_rng_normal(&r, (uint64_t)i));
-    }
-}
-
-peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out)
-{
-    PK_FLOAT_SCOPE;
-    const pf_opt *t = pf_backbone_create_options;
-    if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", ctx ? "out" : "ctx");
-    PF_TRY(pf_options_check(o, t, "a new backbone"));
-    pf_vit_shape s = {
-        .image = pf_options_int(o, t, "image_size"), .patch = pf_options_int(o, t, "patch"),
-        .width = pf_options_int(o, t, "width"), .depth = pf_options_int(o, t, "depth"),
-        .heads = pf_options_int(o, t, "heads"), .mlp = pf_options_int(o, t, "mlp"),
-        .classes = pf_options_int(o, t, "classes"), .registers = pf_options_int(o, t, "registers"),
-        .eps = pf_options_float(o, t, "eps"), .act = pf_act_named(pf_options_string(o, t, "act")),
-        .mean_pool = !strcmp(pf_options_string(o, t, "pool"), "mean"),
-        .layer_scale = pf_options_int(o, t, "layer_scale"), .qkv_bias = pf_options_int(o, t, "qkv_bias"),
-        .norm_pre = pf_options_int(o, t, "norm_pre"), .swiglu = pf_options_int(o, t, "swiglu"),
-        .patch_bias = true, .pos_prefix = true };
-    const char *pool = pf_options_string(o, t, "pool");
-    if (strcmp(pool, "mean") && strcmp(pool, "cls"))
-        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
-    if (!s.mlp) s.mlp = 4 * s.width;
-    PF_TRY(pf_shape_check(&s));
-    peft_backbone *b;
-    PF_TRY(pf_backbone_alloc(ctx, &s, &b));
-    memcpy(b->rule, "timm", sizeof "timm");
-    /* times 2^64 / golden ratio, so that seeds 0, 1, 2, .. differ in all their bits */
-    uint64_t seed = ctx->seed ^ (uint64_t)pf_options_int(o, t, "seed") * 0x9E3779B97F4A7C15u;
-    for (size_t i = 0; i < b->weights; i++) {
-        if (!pf_backbone_alloc_data(b, i)) {
-            peft_backbone_free(b);
-            return PEFT_E_NOMEM;
-        }
-        randomise(&b->weight[i], seed);
-    }
-    *out = b;
-    return PEFT_OK;
 }

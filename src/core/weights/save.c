@@ -81,9 +81,11 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     pf_print_float(eps, sizeof eps, s->eps);
     PF_TRY(pf_st_out_meta(o, "format", "pt"));
     PF_TRY(pf_st_out_meta(o, "eps", eps));
-    PF_TRY(pf_st_out_meta(o, "act", pf_act_name(s->act)));
+    PF_TRY(pf_st_out_meta(o, "act", pf_act_name(pf_vit_is_swiglu(s) ? PK_GELU : s->act)));
+    if (s->gate && !pf_vit_is_swiglu(s))              /* without this entry, a gated MLP is read as SwiGLU */
+        PF_TRY(pf_st_out_meta(o, "gate", s->gate == PF_GATE_FIRST ? "first" : "last"));
     PF_TRY(pf_st_out_meta(o, "pool", s->mean_pool ? "mean" : "cls"));
-    if (s->no_final_norm) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
+    if (!s->norm && !s->fc_norm) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
     if (*b->rule) PF_TRY(pf_st_out_meta(o, "resample", b->rule));
     PF_TRY(pf_meta_add_int(o, "heads", s->heads));
     PF_TRY(pf_meta_add_int(o, "patch", s->patch));
@@ -126,7 +128,7 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
  * caller frees out->data; NULL: b's own position embedding serves. */
 static peft_status make_positions(const peft_backbone *b, const pf_form *f, peft_tensor *out)
 {
-    if (!f->model || b->shape.pos_prefix) return PEFT_OK;
+    if (!f->model || b->shape.pos_prefix || !b->shape.pos_embed) return PEFT_OK;
     const peft_tensor *t = pf_backbone_find(b, "pos_embed");
     *out = *t;
     out->dim[1]++;

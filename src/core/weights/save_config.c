@@ -13,18 +13,32 @@
  * wide, a gated one two thirds of that, rounded up to a multiple of 8. */
 static int64_t ratio_of(const pf_vit_shape *s)
 {
-    const int64_t plain = s->swiglu ? s->mlp * 3 / 2 : s->mlp, ratio = plain / s->width;
+    const int64_t plain = s->gate ? s->mlp * 3 / 2 : s->mlp, ratio = plain / s->width;
     const int64_t full = ratio * s->width;
-    return ratio && s->mlp == (s->swiglu ? (full * 2 / 3 + 7) / 8 * 8 : full) ? ratio : 0;
+    return ratio && s->mlp == (s->gate ? (full * 2 / 3 + 7) / 8 * 8 : full) ? ratio : 0;
+}
+
+/* hidden_act for the activation; NULL: transformers has no name for it. */
+static const char *hf_act(int act)
+{
+    static const struct { int act; const char *name; } names[] = {
+        { PK_GELU, "gelu" }, { PK_GELU_TANH, "gelu_pytorch_tanh" }, { PK_QUICKGELU, "quick_gelu" }, { PK_SILU, "silu" },
+        { PK_RELU, "relu" }, { PK_TANH, "tanh" }, { PK_SIGMOID, "sigmoid" } };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) if (names[i].act == act) return names[i].name;
+    return NULL;
 }
 
 /* PEFT_E_UNSUPPORTED: the network has a property that the model class lacks. */
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 {
+    const bool has_norm = s->norm || s->fc_norm;
     const struct { bool applies; unsigned bit; } properties[] = {
-        { s->mean_pool, PF_HAS_FC_NORM }, { s->norm_pre, PF_HAS_NORM_PRE }, { s->no_final_norm, PF_HAS_NO_NORM },
+        { s->mean_pool || s->fc_norm, PF_HAS_FC_NORM }, { s->norm_pre, PF_HAS_NORM_PRE }, { !has_norm, PF_HAS_NO_NORM },
+        { !s->class_token, PF_HAS_NO_CLASS_TOKEN }, { !s->pos_embed, PF_HAS_NO_POSITIONS },
+        { s->qk_norm || s->attn_norm || s->mlp_norm, PF_HAS_INNER_NORMS }, { !s->proj_bias, PF_HAS_NO_BIASES },
+        { s->gate && !pf_vit_is_swiglu(s), PF_HAS_OTHER_GATE }, { !s->gate && !hf_act(s->act), PF_HAS_OTHER_ACT },
         { !s->patch_bias, PF_HAS_NO_PATCH_BIAS }, { s->registers > 0, PF_HAS_REGISTERS },
-        { s->swiglu, PF_HAS_GATED_MLP }, { !s->pos_prefix && !s->registers, PF_HAS_NO_CLASS_ROW },
+        { s->gate, PF_HAS_GATED_MLP }, { !s->pos_prefix && !s->registers, PF_HAS_NO_CLASS_ROW },
         { f->classifier, PF_HAS_CLASSIFIER }, { !ratio_of(s), PF_HAS_ODD_MLP } };
     unsigned bits = 0;
     for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
@@ -59,11 +73,11 @@ static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
     int failed = add_fields(o, common_fields) | add_fields(o, m->fields);
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         failed |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
-    if (m->by_ratio) failed |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->swiglu));
+    if (m->by_ratio) failed |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->gate));
     if (s->registers) failed |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
     failed |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
     failed |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
-    return failed | json_object_set_new(o, "hidden_act", json_string(s->act == PK_QUICKGELU ? "quick_gelu" : "gelu"));
+    return failed | json_object_set_new(o, "hidden_act", json_string(s->gate ? "gelu" : hf_act(s->act)));
 }
 
 /* problem_type, by which a classifier of Hugging Face chooses its loss. */

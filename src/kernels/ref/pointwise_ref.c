@@ -7,6 +7,8 @@
 #define QUICKGELU_FACTOR 1.702                      /* QuickGELU(x) = x sigmoid(1.702 x) */
 #define SQRT_HALF 0.70710678118654752440
 #define INV_SQRT_2PI 0.39894228040143267794
+#define GELU_TANH_C 1.59576912160573071176          /* 2 sqrt(2/pi) */
+#define GELU_TANH_CUBIC 0.044715
 
 void pk_add_ref(pk_real *y, const pk_real *a, const pk_real *b, int64_t n)
 {
@@ -39,8 +41,22 @@ static double sigmoid(double x)
  * exponentially */
 static double product_or_zero(double x, double factor) { return factor == 0 ? 0 : x * factor; }
 
+/* GELU's tanh approximation is x sigmoid(u(x)) with this u; *slope: its derivative */
+static double gelu_tanh_argument(double x, double *slope)
+{
+    *slope = GELU_TANH_C * (1 + 3 * GELU_TANH_CUBIC * x * x);
+    return GELU_TANH_C * x * (1 + GELU_TANH_CUBIC * x * x);
+}
+
+static double gelu_tanh_derivative(double x)
+{
+    double slope, u = gelu_tanh_argument(x, &slope);
+    return product_or_zero(1 + product_or_zero(x * slope, sigmoid(-u)), sigmoid(u));
+}
+
 static double act(pk_act kind, double x)
 {
+    double slope;
     switch (kind) {
     case PK_GELU:      return product_or_zero(x, 0.5 * erfc(-x * SQRT_HALF));
     case PK_QUICKGELU: return product_or_zero(x, sigmoid(QUICKGELU_FACTOR * x));
@@ -49,6 +65,7 @@ static double act(pk_act kind, double x)
     case PK_SIGMOID:   return sigmoid(x);
     case PK_SILU:      return product_or_zero(x, sigmoid(x));
     case PK_EXP:       return exp(x);
+    case PK_GELU_TANH: return product_or_zero(x, sigmoid(gelu_tanh_argument(x, &slope)));
     case PK_NONE:      break;
     }
     return x;
@@ -65,6 +82,7 @@ static double act_derivative(pk_act kind, double x)
     case PK_SIGMOID:   return sigmoid(x) * sigmoid(-x);
     case PK_SILU:      return product_or_zero(1 + product_or_zero(x, sigmoid(-x)), sigmoid(x));
     case PK_EXP:       return exp(x);
+    case PK_GELU_TANH: return gelu_tanh_derivative(x);
     case PK_NONE:      break;
     }
     return 1;

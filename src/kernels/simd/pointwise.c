@@ -51,11 +51,21 @@ INLINE pv f_sigmoid(pv x, pv b, pv s) { (void)b; (void)s; pv complement; return 
 INLINE pv f_silu(pv x, pv b, pv s)    { (void)b; (void)s; return times_sigmoid(x, x); }
 INLINE pv f_exp(pv x, pv b, pv s)     { (void)b; (void)s; return pv_exp(x); }
 
+/* The tanh approximation of GELU, x (1 + tanh(u/2)) / 2 = x sigmoid(u) with u = x (c + 0.044715 c x^2),
+ * c = 2 sqrt(2/pi) */
+#define GELU_TANH_C 0x1.988454p0f
+#define GELU_TANH_C3 0x1.2444f2p-4f                 /* 0.044715 c */
+INLINE pv f_gelu_tanh(pv x, pv b, pv s)
+{
+    (void)b; (void)s;
+    return times_sigmoid(x, pv_mul(x, pv_fma(pv_mul(x, x), pv_set(GELU_TANH_C3), pv_set(GELU_TANH_C))));
+}
+
 /* One row for each activation: its kind, the argument s of its functions, and their name behind f_ and g_. */
 #define ACTIVATIONS(ROW) \
     ROW(PK_GELU, NO_SCALAR, gelu) ROW(PK_QUICKGELU, QUICKGELU_FACTOR, quick) ROW(PK_RELU, NO_SCALAR, relu) \
     ROW(PK_TANH, NO_SCALAR, tanh) ROW(PK_SIGMOID, NO_SCALAR, sigmoid) ROW(PK_SILU, NO_SCALAR, silu) \
-    ROW(PK_EXP, NO_SCALAR, exp)
+    ROW(PK_EXP, NO_SCALAR, exp) ROW(PK_GELU_TANH, NO_SCALAR, gelu_tanh)
 
 void PK_NAME(act)(pk_act kind, float *y, const float *x, int64_t n)
 {
@@ -89,6 +99,16 @@ INLINE pv g_tanh(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, pv_mul(pv_se
 INLINE pv g_sigmoid(pv dy, pv x, pv s) { (void)s; return pv_mul(dy, sigmoid_slope(x)); }
 INLINE pv g_silu(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, silu_slope(x)); }
 INLINE pv g_exp(pv dy, pv x, pv s)     { (void)s; return pv_mul(dy, pv_exp(x)); }
+/* sigmoid(u) (1 + x u' sigmoid(-u)), u' = c + 3 * 0.044715 c x^2 */
+INLINE pv g_gelu_tanh(pv dy, pv x, pv s)
+{
+    (void)s;
+    x = clamp_88(x);
+    const pv square = pv_mul(x, x), c = pv_set(GELU_TANH_C);
+    pv complement, sigmoid = pv_sigmoid(pv_mul(x, pv_fma(square, pv_set(GELU_TANH_C3), c)), &complement);
+    pv slope = pv_fma(square, pv_set(3 * GELU_TANH_C3), c);
+    return pv_mul(dy, pv_mul(sigmoid, pv_fma(pv_mul(x, slope), complement, pv_set(1.0f))));
+}
 
 void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, int64_t n)
 {

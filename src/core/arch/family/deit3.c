@@ -10,4 +10,5 @@ static const pf_name_row block[] = {
 
 const pf_family pf_family_deit3 = {
     .name = "DeiT-III", .naming = { &pf_naming_timm }, .has_tensor = { "*.gamma_1" }, .block = block,
-    .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM };
+    .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM,
+    .without_class_token = true };

@@ -12,6 +12,8 @@ static const pf_name_row top[] = {
 static const pf_name_row block[] = {
     { "norm1.@", "norm1.@", 0, 0 }, { "norm2.@", "norm2.@", 0, 0 },
     { "attn.qkv.@", "attn.qkv.@", 0, 0 }, { "attn.proj.@", "attn.proj.@", 0, 0 },
+    { "attn.q_norm.@", "attn.q_norm.@", 0, 0 }, { "attn.k_norm.@", "attn.k_norm.@", 0, 0 },
+    { "attn.norm.@", "attn.norm.@", 0, 0 }, { "mlp.norm.@", "mlp.norm.@", 0, 0 },
     { "mlp.fc1.@", "mlp.fc1.@", 0, 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0, 0 },
     { "mlp.fc1_g.@", "mlp.fc1.@", 1, 0 }, { "mlp.fc1_x.@", "mlp.fc1.@", 2, 0 },
     { "ls1.gamma", "ls1.gamma", 0, 0 }, { "ls2.gamma", "ls2.gamma", 0, 0 }, { 0 } };
@@ -39,9 +41,10 @@ static const char *const ignored[] = { "pre_logits.*", "head.proj.*", NULL };
 const pf_family pf_family_timm = {
     .name = "timm", .naming = { &pf_naming_timm }, .classifiers = classifiers, .ignored = ignored,
     .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM,
+    .without_class_token = true,
     .architectures = architectures };
 
 const pf_family pf_family_timm_clip = {
     .name = "timm CLIP", .naming = { &pf_naming_timm }, .has_tensor = { "*norm_pre.weight" },
     .eps = 1e-5, .act = PK_GELU, .rule = "timm", .pixels = &pf_clip, .rows = PF_ROWS_NONE | PF_ROWS_ALL,
-    .pooling = PF_POOL_BY_NORM };
+    .without_class_token = true, .pooling = PF_POOL_BY_NORM };

@@ -37,7 +37,7 @@ static void append_operation(const pf_exec *e, const pf_node *n, char *text, siz
 {
     static const char *const acts[] = { [PK_GELU] = "gelu", [PK_QUICKGELU] = "quickgelu", [PK_RELU] = "relu",
                                         [PK_TANH] = "tanh", [PK_SIGMOID] = "sigmoid", [PK_SILU] = "silu",
-                                        [PK_EXP] = "exp" };
+                                        [PK_EXP] = "exp", [PK_GELU_TANH] = "gelu_tanh" };
     pk_gemm p;
     append(text, capacity, "%s", n->op->name);
     if (!product_of(e, n, &p)) return;

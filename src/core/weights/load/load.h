@@ -49,8 +49,8 @@ void        pf_load_ignore(pf_loader *l, const char *glob);
 peft_status pf_load_check_complete(pf_loader *l, const peft_backbone *b);
 
 /* --- load_shape.c ------------------------------------------------------------------------------------------------- */
-/* Finds width and patch, and refuses a file without patch embedding, class token or position embedding. Runs before
- * configuration files are read, so that such a file gets this error. */
+/* Finds width and patch, class token and position embedding, and refuses a file that lacks one that networks of its
+ * family have. Runs before configuration files are read, so that such a file gets this error. */
 peft_status pf_load_width_and_patch(pf_loader *l);
 /* Finds the whole shape; runs after configuration files are read. */
 peft_status pf_load_shape(pf_loader *l);

@@ -26,31 +26,13 @@ static bool stated_before(const pf_loader *l, const char *name)
     return strcmp(pf_options_string(l->o, pf_backbone_load_options, name), "auto") || pf_st_meta(l->file, name);
 }
 
-/* timm's act_layer: this library supports SiLU in gated MLPs, GELU and QuickGELU in the others. */
+/* timm's act_layer, which the reader of the configuration translated to "act" if this library has it. */
 static peft_status check_activation(const pf_loader *l)
 {
     const char *layer = pf_config_get(&l->config, "act_layer");
-    if (!layer || stated_before(l, "act")) return PEFT_OK;
-    const bool silu = !strcmp(layer, "silu") || !strcmp(layer, "swish");
-    const bool gelu = !strcmp(layer, "gelu") || !strcmp(layer, "quick_gelu");
-    const bool gated = l->shape.swiglu;
-    if (gated ? silu : gelu) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "%s: act_layer: given '%s' for %s, which is not supported: expected %s",
-                   l->config.source, layer, gated ? "a gated MLP" : "an MLP", gated ? "silu" : "gelu or quick_gelu");
-}
-
-/* The final norm is applied after the mean (fc_norm) or before taking the class token (norm); in a family with
- * PF_POOL_ANY it can be either. */
-static peft_status check_pooling(const pf_loader *l)
-{
-    const char *pool = pf_config_get(&l->config, "pool");
-    if (!pool || l->family->pooling == PF_POOL_ANY || stated_before(l, "pool")) return PEFT_OK;
-    const bool config_has_mean = !strcmp(pool, "mean");
-    if (config_has_mean == l->shape.mean_pool) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "%s states pooling by %s, but the weights have %s, which is not supported: "
-                   "expected %s", l->config.source, config_has_mean ? "the mean" : "the class token",
-                   l->shape.mean_pool ? "a norm after pooling (fc_norm)" : "a norm before pooling (norm)",
-                   l->shape.mean_pool ? "a norm before pooling (norm)" : "a norm after pooling (fc_norm)");
+    if (!layer || pf_config_get(&l->config, "act") || stated_before(l, "act")) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "%s: act_layer: given '%s', which is not supported: expected gelu, gelu_tanh, "
+                   "quick_gelu, silu, relu, tanh or sigmoid", l->config.source, layer);
 }
 
 /* Warns of a network that was trained with QuickGELU and that timm stores under an architecture with GELU. */
@@ -67,7 +49,6 @@ peft_status pf_load_check_config(const pf_loader *l)
 {
     PF_TRY(check_extents(l));
     PF_TRY(check_activation(l));
-    PF_TRY(check_pooling(l));
     warn_quickgelu(l);
     return PEFT_OK;
 }

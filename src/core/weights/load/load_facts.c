@@ -98,31 +98,48 @@ static void set_eps(pf_loader *l, const pf_arch *a, const char *why)
 /* Sets the pooling, and for PF_POOL_ANY takes the file's one norm as the norm after the mean if the mean is pooled. */
 static peft_status set_pool(pf_loader *l)
 {
-    const bool mean = l->shape.mean_pool;           /* the file has fc_norm, or a classifier that reads the mean */
+    const bool mean = l->shape.mean_pool;           /* the file has fc_norm or no class token, or its classifier reads
+                                                     * the mean */
     const char *usual = mean ? "mean" : "cls", *pool = find_word(l, "pool");
-    if (!pool && l->family->pooling != PF_POOL_CLS)
-        assume(l, "pool", usual, mean ? "there is fc_norm" : "there is no fc_norm");
+    if (!pool && (l->family->pooling != PF_POOL_CLS || !l->shape.class_token))
+        assume(l, "pool", usual, !l->shape.class_token ? "there is no class token"
+                                 : mean ? "there is fc_norm" : "there is no fc_norm");
     if (!pool) pool = usual;
     if (strcmp(pool, "mean") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
     l->shape.mean_pool = !strcmp(pool, "mean");
-    if (l->family->pooling == PF_POOL_ANY && l->shape.mean_pool) {
+    if (l->family->pooling == PF_POOL_ANY && l->shape.mean_pool && l->shape.norm) {
         pf_load_rename(l, "norm.weight", "fc_norm.weight");
         pf_load_rename(l, "norm.bias", "fc_norm.bias");
+        l->shape.norm = false;
+        l->shape.fc_norm = true;
     }
+    return PEFT_OK;
+}
+
+/* A network without norm and fc_norm must be stated to be one; otherwise loading reports the norm that is missing. */
+static peft_status set_final_norm(pf_loader *l)
+{
+    pf_vit_shape *s = &l->shape;
+    const char *stated = find_word(l, "final_norm");
+    if (stated && strcmp(stated, "true") && strcmp(stated, "false"))
+        return pf_fail(PEFT_E_OPTION, "final_norm: given '%s', expected true or false", stated);
+    if (s->norm || s->fc_norm || (stated && !strcmp(stated, "false"))) return PEFT_OK;
+    if (s->mean_pool) s->fc_norm = true;
+    else s->norm = true;
     return PEFT_OK;
 }
 
 /* For a family whose classifier reads the mean of the patches without the final norm (Hugging Face's CLIP): a file with
  * a classifier is loaded without that norm; with pool=cls it is loaded with the norm and without the classifier. */
-static void set_mean_classifier(pf_loader *l)
+static void set_mean_classifier(pf_loader *l, bool *applied)
 {
-    const char *header = pf_st_meta(l->file, "final_norm");
     const bool cls = !strcmp(pf_options_string(l->o, pf_backbone_load_options, "pool"), "cls");
     const bool applies = l->family->mean_classifier && l->shape.classes > 0;
-    l->shape.no_final_norm = header ? !strcmp(header, "false") : applies && !cls;
+    *applied = applies && !cls;
     if (applies && !cls) {
         l->shape.mean_pool = true;
+        l->shape.norm = l->shape.fc_norm = false;
         pf_load_ignore(l, "norm.*");
     } else if (applies) {
         l->shape.classes = 0;
@@ -131,19 +148,24 @@ static void set_mean_classifier(pf_loader *l)
     }
 }
 
-/* Checks the activation of a gated MLP, which in this library is SiLU(first half) * second half. Assumes SiLU, with the
- * warning, if nothing states it and files of this naming may have another one (pf_naming.silu_tensor). */
+/* Sets activation and gate of a gated MLP. A header without "gate" was written for SwiGLU, whatever its "act" is. Assumes
+ * SiLU of the first half, with the warning, if nothing states it and files of this naming may have another one
+ * (pf_naming.silu_tensor). */
 static peft_status set_gate(pf_loader *l, const pf_arch *a)
 {
-    const char *option = pf_options_string(l->o, pf_backbone_load_options, "act");
-    const bool is_stated = strcmp(option, "auto") || pf_st_meta(l->file, "act")
-                        || pf_config_get(&l->config, "act_layer");
-    const char *glob = l->naming->silu_tensor;
+    const char *header = pf_st_meta(l->file, "gate"), *glob = l->naming->silu_tensor;
+    const char *option = pf_options_string(l->o, pf_backbone_load_options, "act"), *act = NULL;
+    const char *gate = find_word(l, "gate");
     const bool maybe_other = glob && !pf_load_has_tensor(l, glob), by_name = a->known && a->facts.silu;
-    l->shape.act = PK_GELU;                                              /* a gated MLP does not read it */
-    if (strcmp(option, "auto") && strcmp(option, "silu"))
-        return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
-    if (!is_stated && maybe_other && !by_name) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
+    if (gate && strcmp(gate, "first") && strcmp(gate, "last"))
+        return pf_fail(PEFT_E_OPTION, "gate: given '%s', expected first or last", gate);
+    if (strcmp(option, "auto")) act = option;
+    else if (header) act = pf_st_meta(l->file, "act");
+    else if (pf_st_meta(l->file, "act")) act = "silu";
+    else if (pf_config_get(&l->config, "act_layer")) act = pf_config_get(&l->config, "act");
+    if (!act && maybe_other && !by_name) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
+    l->shape.act = act ? pf_act_named(act) : PK_SILU;                    /* pf_shape_check refuses -1, unknown */
+    l->shape.gate = gate && !strcmp(gate, "last") ? PF_GATE_LAST : PF_GATE_FIRST;
     return PEFT_OK;
 }
 
@@ -151,7 +173,7 @@ static peft_status set_gate(pf_loader *l, const pf_arch *a)
 static peft_status set_act(pf_loader *l, const pf_arch *a, const char *why)
 {
     const char *usual = pf_act_name(l->family->act), *act = find_word(l, "act");
-    if (l->shape.swiglu) return set_gate(l, a);
+    if (l->shape.gate) return set_gate(l, a);
     if (!act && a->known && a->timm) act = "gelu";
     if (!act && !a->known) assume(l, "act", usual, why);
     l->shape.act = pf_act_named(act ? act : usual);                      /* pf_shape_check refuses -1, unknown */
@@ -185,8 +207,10 @@ peft_status pf_load_facts(pf_loader *l)
     const pf_arch a = pf_load_arch(l);
     snprintf(why, sizeof why, "usual for %s files", l->naming->name);
     if (a.name && !a.known) assume(l, a.timm ? "architecture" : "model_type", a.name, "taken for a plain ViT");
-    set_mean_classifier(l);
+    bool no_norm;
+    set_mean_classifier(l, &no_norm);
     PF_TRY(set_pool(l));
+    if (!no_norm) PF_TRY(set_final_norm(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
     const int64_t no_patch = 0;
     if (!s->patch) PF_TRY(whole_number(l, "patch", no_patch, &s->patch));

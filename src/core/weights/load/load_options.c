@@ -17,8 +17,12 @@ const pf_opt pf_backbone_load_options[] = {
     { "heads", 'i', "0", 0, 65536, "attention heads of a block; 0: from header or configuration, else as usual for the "
       "width and depth (width / 64)" },
     { "eps", 'f', "0", 0, 1, "epsilon of LayerNorm; 0: from header or configuration, else as usual for the family" },
-    { "act", 's', "auto", 0, 0, "activation of the MLP: gelu or quickgelu, silu where the MLP is gated; auto: from "
-      "header or configuration, else as usual for the family" },
+    { "act", 's', "auto", 0, 0, "activation of the MLP, or of its gate: " PF_ACT_NAMES "; auto: from header or "
+      "configuration, else as usual for the family" },
+    { "gate", 's', "auto", 0, 0, "half of fc1's outputs to which a gated MLP applies the activation: first or last; "
+      "auto: from the header, else first" },
+    { "final_norm", 's', "auto", 0, 0, "false: a network without norm and fc_norm; auto: from header or "
+      "configuration, else a norm is expected" },
     { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens); auto: from "
       "header or configuration, else mean where the file has fc_norm" },
     { 0 } };

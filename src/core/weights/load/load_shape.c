@@ -68,15 +68,22 @@ static void shape_from_tensors(pf_loader *l)
     s->depth = depth_of(l);
     const int64_t fc1 = some_block(l, "mlp.fc1.weight", name) ? rows_of_parts(l, name) : 0;
     const int64_t fc2 = some_block(l, "mlp.fc2.weight", name) ? extent(l, name, 1) : 0;
-    s->swiglu = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0;
+    s->gate = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0 ? PF_GATE_FIRST : PF_GATE_NONE;
     s->mlp = fc2 ? fc2 : fc1 ? fc1 : 4 * s->width;
     s->registers = token_rows(l, "reg_token");
     s->classes = extent(l, "head.weight", 0);
     s->layer_scale = some_block(l, "ls1.gamma", name);
     s->qkv_bias = some_block(l, "attn.qkv.bias", name);
     s->patch_bias = first_part(l, "patch_embed.proj.bias") != NULL;
+    s->proj_bias = some_block(l, "attn.proj.bias", name) || some_block(l, "mlp.fc1.bias", name)
+                || some_block(l, "mlp.fc2.bias", name);
     s->norm_pre = first_part(l, "norm_pre.weight") != NULL;
-    s->mean_pool = first_part(l, "fc_norm.weight") != NULL;
+    s->qk_norm = some_block(l, "attn.q_norm.weight", name) || some_block(l, "attn.k_norm.weight", name);
+    s->attn_norm = some_block(l, "attn.norm.weight", name);
+    s->mlp_norm = some_block(l, "mlp.norm.weight", name);
+    s->norm = first_part(l, "norm.weight") != NULL;
+    s->fc_norm = first_part(l, "fc_norm.weight") != NULL;
+    s->mean_pool = s->fc_norm || !s->class_token;
 }
 
 /* Do the configuration files state this value of the fact? */
@@ -96,19 +103,32 @@ static bool ruled_out(const pf_loader *l, int64_t prefix_rows, int64_t grid)
     return side && l->shape.patch && pf_parse_int(side, &image) && image / l->shape.patch != grid;
 }
 
-/* Splits the rows of pos_embed into prefix rows and a square grid. There are no prefix rows, one for the class token,
- * or one for the class token and each register. If two splits are possible (25 rows with 8 registers: a grid of 5 x 5,
- * or 9 prefix rows and a grid of 4 x 4), the configuration files decide. */
+/* How many rows pos_embed may have before those of the patches: none, one for the class token, or one for each prefix
+ * token, the class token and the registers. Writes these numbers to rows; returns how many there are. */
+static int prefix_candidates(const pf_loader *l, int64_t rows[3])
+{
+    const pf_vit_shape *s = &l->shape;
+    int n = 0;
+    if (!s->class_token || (l->family->rows & PF_ROWS_NONE)) rows[n++] = 0;
+    if (s->class_token) rows[n++] = 1;
+    if (s->registers && (!s->class_token || (l->family->rows & PF_ROWS_ALL))) rows[n++] = pf_vit_prefix(s);
+    return n;
+}
+
+static peft_status missing_error(const pf_loader *l, const char *timm, const char *what);
+
+/* Splits the rows of pos_embed into prefix rows and a square grid. If two splits are possible (25 rows with 8 registers:
+ * a grid of 5 x 5, or 9 prefix rows and a grid of 4 x 4), the configuration files decide. */
 static peft_status split_positions(pf_loader *l)
 {
-    const int64_t total = token_rows(l, "pos_embed"), candidate[] = { 0, 1, 1 + l->shape.registers };
-    const bool allow_none = l->family->rows & PF_ROWS_NONE, allow_all = l->family->rows & PF_ROWS_ALL;
-    const int first = allow_none ? 0 : 1, end = allow_all && l->shape.registers ? 3 : 2;    /* of the candidates */
-    int64_t grid[3], prefix[3], n = 0, possible = 0;
-    for (int i = first; i < end; i++) {
+    int64_t grid[3], prefix[3], candidate[3], n = 0, possible = 0;
+    const int candidates = prefix_candidates(l, candidate);
+    const int64_t total = token_rows(l, "pos_embed");
+    for (int i = 0; i < candidates; i++) {
         const int64_t side = total > candidate[i] ? (int64_t)llround(sqrt((double)(total - candidate[i]))) : 0;
         if (side && side * side == total - candidate[i]) prefix[n] = candidate[i], grid[n++] = side;
     }
+    if (!n && !l->shape.class_token) return missing_error(l, "cls_token", "pos_embed has a row for it");
     if (!n)
         return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for class "
                        "token and registers before it", (long long)total);
@@ -126,11 +146,12 @@ static peft_status split_positions(pf_loader *l)
 
 /* Decides whether loading adds the prefix rows to the class token and registers, and drops them. Without registers it
  * does not. With registers it does if they have rows; if the class token alone has a row, it does unless the family
- * keeps this row, as timm does (PF_ROWS_ALL). */
+ * keeps this row, as timm does (PF_ROWS_ALL). Without a class token all prefix rows are those of registers. */
 static void set_fold_prefix(pf_loader *l)
 {
     const bool keeps_class_row = l->family->rows & PF_ROWS_ALL;
-    l->fold_prefix = l->shape.registers > 0 && l->native_prefix > (keeps_class_row ? 1 : 0);
+    const int64_t kept = l->shape.class_token && keeps_class_row ? 1 : 0;
+    l->fold_prefix = l->shape.registers > 0 && l->native_prefix > kept;
     l->shape.pos_prefix = l->native_prefix > 0;
 }
 
@@ -160,18 +181,19 @@ static peft_status read_patch_size(pf_loader *l)
     return PEFT_OK;
 }
 
-/* Refuses networks without the three tensors that every ViT of this library has in front of its blocks. */
 peft_status pf_load_width_and_patch(pf_loader *l)
 {
+    pf_vit_shape *s = &l->shape;
     const pf_st_tensor *cls = first_part(l, "cls_token");
     PF_TRY(read_patch_size(l));
-    if (!cls || !cls->ndim)
-        return missing_error(l, "cls_token", "networks without a class token (SigLIP, I-JEPA, timm's gap models) are "
-                             "not supported");
-    if (!first_part(l, "pos_embed"))
+    s->class_token = cls && cls->ndim;
+    s->pos_embed = first_part(l, "pos_embed") != NULL;
+    if (!s->class_token && !l->family->without_class_token)
+        return missing_error(l, "cls_token", "expected the class token");
+    if (!s->pos_embed)
         return missing_error(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; "
                              "relative: BEiT) are not supported");
-    l->shape.width = cls->dim[cls->ndim - 1];
+    s->width = s->class_token ? cls->dim[cls->ndim - 1] : extent(l, "patch_embed.proj.weight", 0);
     return PEFT_OK;
 }
 

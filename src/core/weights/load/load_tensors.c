@@ -108,11 +108,12 @@ static peft_status own_copy(peft_backbone *b, size_t i)
  * these rows. */
 static peft_status fold_prefix_rows(const pf_loader *l, peft_backbone *b)
 {
-    static const char *const token[] = { "cls_token", "reg_token" };
+    const bool class_token = b->shape.class_token, both = class_token && l->native_prefix > 1;
+    const char *const token[] = { class_token ? "cls_token" : "reg_token", "reg_token" };
     const size_t pos = weight_index(b, "pos_embed");
     peft_tensor *p = &b->weight[pos].tensor;
     const pk_real *row = p->data;
-    for (int k = 0; k < (l->native_prefix > 1 ? 2 : 1); k++) {
+    for (int k = 0; k < (both ? 2 : 1); k++) {
         const size_t i = weight_index(b, token[k]);
         PF_TRY(own_copy(b, i));
         peft_tensor *t = &b->weight[i].tensor;

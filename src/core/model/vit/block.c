@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * block.c -- one block of the forward pass: attention and MLP, each with its norm and residual sum. */
+#include "core/model/vit/pass.h"
+
+/* LayerNorm of each head's columns of q or k. */
+static pf_val head_norm(const pf_vit_pass *p, int64_t l, const char *name, pf_val x)
+{
+    const pf_attr a = { .i = { p->shape->heads }, .f = { p->shape->eps } };
+    const pf_val gamma = pf_pass_weight_of(p, l, name, "weight"), beta = pf_pass_weight_of(p, l, name, "bias");
+    return pf_emit(p->g, &pf_op_head_norm, &a, 3, (pf_val[]){ x, gamma, beta });
+}
+
+/* q, k and v are three linear layers, with the three thirds of attn.qkv, and each is a site. The site before them has
+ * role PEFT_QKV: there an adapter may make a value of 3 d columns (fused), whose thirds are added to q, k and v. */
+static void project_qkv(const pf_vit_pass *p, int64_t l, pf_val x, pf_val qkv[3])
+{
+    const int64_t d = p->shape->width;
+    const pf_val w = pf_pass_weight(p, l, "attn.qkv.weight"), b = pf_pass_weight(p, l, "attn.qkv.bias");
+    const pf_val fused = pf_pass_value_site(p, PEFT_LINEAR, PEFT_QKV, l, x, PF_NONE);
+    for (int i = 0; i < 3; i++) {
+        peft_site s = { .where = PEFT_LINEAR, .role = (peft_role)(PEFT_Q + i), .layer = l, .in = x,
+                        .w = peft_sys_slice(p->g, w, i * d, d), .bias = peft_sys_slice(p->g, b, i * d, d) };
+        s.out = peft_sys_linear(p->g, x, s.w, s.bias);
+        if (pf_exists(fused)) s.out = peft_sys_add(p->g, s.out, pf_columns(p->g, fused, i * d, d));
+        pf_pass_site(p, &s);
+        qkv[i] = s.out;
+    }
+}
+
+/* Self-attention. The site PEFT_ATTN comes after the norms of q and k. */
+static pf_val attention(const pf_vit_pass *p, int64_t l, pf_val x)
+{
+    pf_val qkv[3];
+    project_qkv(p, l, x, qkv);
+    if (p->shape->qk_norm) {
+        qkv[0] = head_norm(p, l, "attn.q_norm", qkv[0]);
+        qkv[1] = head_norm(p, l, "attn.k_norm", qkv[1]);
+    }
+    peft_site s = { .where = PEFT_ATTN, .layer = l, .in = x, .q = qkv[0], .k = qkv[1], .v = qkv[2] };
+    pf_pass_site(p, &s);
+    pf_val lse, out = s.out;
+    if (!pf_exists(out)) {
+        out = pf_attention(p->g, p->shape->heads, &s, &lse);
+        pf_pass_tap_sink_mass(p, l, s.sink, lse);
+    }
+    if (p->shape->attn_norm) out = pf_pass_inner_norm(p, l, "attn.norm", out);
+    return pf_pass_linear(p, PEFT_PROJ, l, "attn.proj", out);
+}
+
+/* The activation of fc1's output x; a gated MLP multiplies the activation of one half by the other half. */
+static pf_val activate(const pf_vit_pass *p, pf_val x)
+{
+    const pf_vit_shape *v = p->shape;
+    const char *act = pf_act_name(v->act);
+    if (!v->gate) return peft_sys_activate(p->g, x, act);
+    const pf_val half[2] = { pf_columns(p->g, x, 0, v->mlp), pf_columns(p->g, x, v->mlp, v->mlp) };
+    const int gate = v->gate == PF_GATE_LAST;
+    return peft_sys_mul(p->g, peft_sys_activate(p->g, half[gate], act), half[!gate]);
+}
+
+static pf_val mlp(const pf_vit_pass *p, int64_t l, pf_val x)
+{
+    x = activate(p, pf_pass_linear(p, PEFT_FC1, l, "mlp.fc1", x));
+    if (p->shape->mlp_norm) x = pf_pass_inner_norm(p, l, "mlp.norm", x);
+    return pf_pass_linear(p, PEFT_FC2, l, "mlp.fc2", x);
+}
+
+/* x + gamma * branch: branch is the output of attention or MLP, gamma is LayerScale, if the network has it. */
+static pf_val residual(const pf_vit_pass *p, int64_t l, peft_role role, pf_val x, pf_val branch)
+{
+    const pf_val gamma = pf_pass_weight(p, l, role == PEFT_SA ? "ls1.gamma" : "ls2.gamma");
+    if (pf_exists(gamma)) branch = peft_sys_affine(p->g, branch, gamma, PF_NONE);
+    return peft_sys_add(p->g, x, pf_pass_value_site(p, PEFT_BRANCH, role, l, x, branch));
+}
+
+pf_val pf_pass_block(const pf_vit_pass *p, int64_t l, pf_val x)
+{
+    x = pf_pass_value_site(p, PEFT_BLOCK_IN, PEFT_SA, l, PF_NONE, x);
+    pf_val y = pf_pass_norm(p, PEFT_NORM1, l, "norm1", x);
+    x = residual(p, l, PEFT_SA, x, attention(p, l, y));
+    y = pf_pass_norm(p, PEFT_NORM2, l, "norm2", x);
+    x = residual(p, l, PEFT_MLP, x, mlp(p, l, y));
+    return pf_pass_value_site(p, PEFT_BLOCK_OUT, PEFT_MLP, l, PF_NONE, x);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * create.c -- checks the shape of a backbone, and makes backbones with random weights. */
+#include <string.h>
+#include "core/base/rng.h"
+#include "core/weights/backbone.h"
+
+peft_status pf_shape_check(const pf_vit_shape *s)
+{
+    const struct { const char *name; int64_t value, lo, hi; } bounds[] = {
+        { "patch", s->patch, 1, 1024 }, { "image_size", s->image, 1, 65536 }, { "width", s->width, 1, 65536 },
+        { "depth", s->depth, 1, PEFT_DEPTH_MAX }, { "heads", s->heads, 1, 65536 }, { "mlp", s->mlp, 1, 1 << 20 },
+        { "classes", s->classes, 0, 1 << 24 }, { "registers", s->registers, 0, 65536 } };
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        if (bounds[i].value < bounds[i].lo || bounds[i].value > bounds[i].hi)
+            return pf_fail(PEFT_E_INVALID, "%s %lld: expected %lld to %lld%s", bounds[i].name,
+                           (long long)bounds[i].value, (long long)bounds[i].lo, (long long)bounds[i].hi,
+                           strcmp(bounds[i].name, "depth") ? "" : " blocks (PEFT_DEPTH_MAX)");
+    if (s->image % s->patch)
+        return pf_fail(PEFT_E_INVALID, "image_size %lld: expected a multiple of the patch side %lld",
+                       (long long)s->image, (long long)s->patch);
+    if (s->width % s->heads)
+        return pf_fail(PEFT_E_INVALID, "heads %lld: expected a divisor of the width %lld", (long long)s->heads,
+                       (long long)s->width);
+    if (!(s->eps >= 0 && s->eps <= 1)) return pf_fail(PEFT_E_INVALID, "eps of LayerNorm: expected 0 to 1");
+    if (s->act < 0) return pf_fail(PEFT_E_OPTION, "act: expected " PF_ACT_NAMES);
+    if (!s->class_token && !s->mean_pool)
+        return pf_fail(PEFT_E_OPTION, "pool: cls (the class token) is not possible, because the network has no class "
+                       "token: expected mean");
+    return PEFT_OK;
+}
+
+const pf_opt pf_backbone_create_options[] = {
+    { "image_size", 'i', "224", 1, 65536, "side of the square image in pixels" },
+    { "patch", 'i', "16", 1, 1024, "side of a patch in pixels" },
+    { "width", 'i', "768", 1, 65536, "width of the residual stream" },
+    { "depth", 'i', "12", 1, PEFT_DEPTH_MAX, "number of blocks" },
+    { "heads", 'i', "12", 1, 65536, "attention heads of a block" },
+    { "mlp", 'i', "0", 0, 1 << 20, "hidden width of the MLP; 0: four times the width" },
+    { "classes", 'i', "0", 0, 1 << 24, "classes of the classifier; 0: the backbone has no classifier" },
+    { "registers", 'i', "0", 0, 65536, "number of register tokens" },
+    { "layer_scale", 'b', "false", 0, 0, "LayerScale after attention and MLP" },
+    { "swiglu", 'b', "false", 0, 0, "the MLP is gated: SiLU(first half of fc1) * second half; the same as "
+      "gate=first,act=silu" },
+    { "gate", 's', "none", 0, 0, "half of fc1's outputs to which a gated MLP applies the activation, before it "
+      "multiplies by the other half: first or last; none: the MLP is not gated" },
+    { "qkv_bias", 'b', "true", 0, 0, "the projections to q, k and v have biases" },
+    { "proj_bias", 'b', "true", 0, 0, "the other linear layers of the blocks have biases" },
+    { "class_token", 'b', "true", 0, 0, "there is a class token" },
+    { "pos_embed", 'b', "true", 0, 0, "there is a learned position embedding" },
+    { "no_embed_class", 'b', "false", 0, 0, "the position embedding has no row for the class token" },
+    { "norm_pre", 'b', "false", 0, 0, "LayerNorm before the blocks" },
+    { "qk_norm", 'b', "false", 0, 0, "LayerNorm of each head's q and k" },
+    { "attn_norm", 'b', "false", 0, 0, "LayerNorm of the attention's result, before its projection" },
+    { "mlp_norm", 'b', "false", 0, 0, "LayerNorm of the input of the MLP's second layer" },
+    { "final_norm", 's', "auto", 0, 0, "LayerNorm behind the blocks: before (norm, of the tokens before pooling), "
+      "after (fc_norm, of the pooled feature), both or none; auto: after with pool=mean, else before" },
+    { "eps", 'f', "1e-6", 0, 1, "epsilon of LayerNorm" },
+    { "act", 's', "gelu", 0, 0, "activation of the MLP, or of its gate: " PF_ACT_NAMES },
+    { "pool", 's', "cls", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens)" },
+    { "seed", 'i', "0", 0, 9e15, "seed of the random weights, combined with the context's seed" },
+    { 0 } };
+
+const peft_option *peft_backbone_create_option(size_t i) { return pf_option_at(pf_backbone_create_options, i); }
+
+/* Sets norm and fc_norm by the option final_norm, and the kind of MLP by swiglu, gate and act. */
+static peft_status read_words(const peft_options *o, pf_vit_shape *s)
+{
+    const pf_opt *t = pf_backbone_create_options;
+    const char *pool = pf_options_string(o, t, "pool"), *norm = pf_options_string(o, t, "final_norm");
+    const char *gate = pf_options_string(o, t, "gate");
+    s->mean_pool = !strcmp(pool, "mean");
+    if (!s->mean_pool && strcmp(pool, "cls"))
+        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
+    if (!strcmp(norm, "auto")) norm = s->mean_pool ? "after" : "before";
+    s->norm = !strcmp(norm, "before") || !strcmp(norm, "both");
+    s->fc_norm = !strcmp(norm, "after") || !strcmp(norm, "both");
+    if (!s->norm && !s->fc_norm && strcmp(norm, "none"))
+        return pf_fail(PEFT_E_OPTION, "final_norm: given '%s', expected auto, before, after, both or none", norm);
+    s->act = pf_act_named(pf_options_string(o, t, "act"));
+    s->gate = !strcmp(gate, "first") ? PF_GATE_FIRST : !strcmp(gate, "last") ? PF_GATE_LAST : PF_GATE_NONE;
+    if (!s->gate && strcmp(gate, "none"))
+        return pf_fail(PEFT_E_OPTION, "gate: given '%s', expected none, first or last", gate);
+    if (!pf_options_int(o, t, "swiglu")) return PEFT_OK;
+    if (s->gate == PF_GATE_LAST)
+        return pf_fail(PEFT_E_OPTION, "gate: given 'last' with swiglu=true, whose gate is the first half; expected one "
+                       "of the two options");
+    s->gate = PF_GATE_FIRST;
+    s->act = PK_SILU;
+    return PEFT_OK;
+}
+
+/* The initial values that timm gives vision transformers: weights normal with deviation 0.02, weights of norms 1,
+ * biases 0, LayerScale 1e-5. timm truncates at +-2, a hundred standard deviations, which no drawn number reaches. */
+static void randomise(pf_weight *w, uint64_t seed)
+{
+    pk_real *x = w->tensor.data;
+    int64_t n = peft_tensor_count(&w->tensor);
+    pf_rng r = { seed, pf_rng_stream(w->name), 0 };
+    bool gamma = strstr(w->name, "gamma"), bias = strstr(w->name, "bias"), norm = strstr(w->name, "norm");
+    double constant = gamma ? 1e-5 : bias ? 0 : 1;
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = (pk_real)(gamma || bias || norm ? constant : 0.02 * pf_rng_normal(&r, (uint64_t)i));
+    }
+}
+
+peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out)
+{
+    PK_FLOAT_SCOPE;
+    const pf_opt *t = pf_backbone_create_options;
+    if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", ctx ? "out" : "ctx");
+    PF_TRY(pf_options_check(o, t, "a new backbone"));
+    pf_vit_shape s = {
+        .image = pf_options_int(o, t, "image_size"), .patch = pf_options_int(o, t, "patch"),
+        .width = pf_options_int(o, t, "width"), .depth = pf_options_int(o, t, "depth"),
+        .heads = pf_options_int(o, t, "heads"), .mlp = pf_options_int(o, t, "mlp"),
+        .classes = pf_options_int(o, t, "classes"), .registers = pf_options_int(o, t, "registers"),
+        .eps = pf_options_float(o, t, "eps"), .layer_scale = pf_options_int(o, t, "layer_scale"),
+        .qkv_bias = pf_options_int(o, t, "qkv_bias"), .proj_bias = pf_options_int(o, t, "proj_bias"),
+        .class_token = pf_options_int(o, t, "class_token"), .pos_embed = pf_options_int(o, t, "pos_embed"),
+        .norm_pre = pf_options_int(o, t, "norm_pre"), .qk_norm = pf_options_int(o, t, "qk_norm"),
+        .attn_norm = pf_options_int(o, t, "attn_norm"), .mlp_norm = pf_options_int(o, t, "mlp_norm"),
+        .patch_bias = true };
+    PF_TRY(read_words(o, &s));
+    s.pos_prefix = s.class_token && s.pos_embed && !pf_options_int(o, t, "no_embed_class");
+    if (!s.mlp) s.mlp = 4 * s.width;
+    PF_TRY(pf_shape_check(&s));
+    peft_backbone *b;
+    PF_TRY(pf_backbone_alloc(ctx, &s, &b));
+    memcpy(b->rule, "timm", sizeof "timm");
+    /* times 2^64 / golden ratio, so that seeds 0, 1, 2, .. differ in all their bits */
+    uint64_t seed = ctx->seed ^ (uint64_t)pf_options_int(o, t, "seed") * 0x9E3779B97F4A7C15u;
+    for (size_t i = 0; i < b->weights; i++) {
+        if (!pf_backbone_alloc_data(b, i)) {
+            peft_backbone_free(b);
+            return PEFT_E_NOMEM;
+        }
+        randomise(&b->weight[i], seed);
+    }
+    *out = b;
+    return PEFT_OK;
+}
