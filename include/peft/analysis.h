@@ -11,10 +11,13 @@
 #include <peft/context.h>
 PEFT_BEGIN_DECLS
 
-/* Scatter of the classes, after eq. 11 of Zu et al. (Medical Image Analysis 97, 2024). *intra: the sum over images of
- * the squared Euclidean distance to the mean of their class. *inter: the sum over pairs of classes of the squared
- * distance of their means, each pair once. Tuning that separates classes lowers intra or raises inter; as both grow
- * with the square of the features' scale, compare their ratio between models. Memory: 8 classes (width + 1) bytes.
+/* Scatter within and between the classes, by which Zu et al. (Medical Image Analysis 97, 2024, eq. 11) show what
+ * prompts do to features. *intra: the sum over images of the squared Euclidean distance to the mean of their class, the
+ * trace of the within-class scatter matrix. *inter: the sum over pairs of classes of the squared distance of their
+ * means, each pair once. Neither is divided by numbers of images or classes, so compare them between models on the same
+ * images, and not with figures of a paper. With m images in each of C classes intra + inter m / C is the scatter around
+ * the mean of all. Tuning that separates classes lowers intra or raises inter; as both grow with the square of the
+ * features' scale, compare their ratio. Memory: 8 classes (width + 1) bytes.
  * PEFT_E_INVALID: fewer than two classes have images. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_analysis_scatter(peft_context *ctx, const float *features, const int64_t *labels, int64_t n, int64_t width,

@@ -35,6 +35,39 @@ START_TEST(scatter_of_points)
 }
 END_TEST
 
+/* Of classes of equal size, on random features: intra is the trace of the within-class scatter matrix, and the scatter
+ * around the mean of all is intra + inter m / C. */
+START_TEST(scatter_of_random_features)
+{
+    enum { C = 3, M = 5, N = C * M, D = 4 };
+    peft_context *ctx = context();
+    float x[N * D];
+    int64_t y[N];
+    double intra, inter, matrix[D][D] = { { 0 } }, total = 0, trace = 0, mean[D] = { 0 };
+    unsigned random = 12345;
+    for (int i = 0; i < N; i++) y[i] = (i * 7 + 2) % C;                      /* not in order */
+    for (int i = 0; i < N * D; i++) {
+        random = random * 1664525u + 1013904223u;
+        x[i] = (float)(random >> 8) / (1 << 24) * 3 + (float)y[i / D];
+        mean[i % D] += (double)x[i] / N;
+    }
+    for (int c = 0; c < C; c++) {
+        double of_class[D] = { 0 };
+        for (int i = 0; i < N; i++) for (int j = 0; j < D && y[i] == c; j++) of_class[j] += (double)x[i * D + j] / M;
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < D && y[i] == c; j++)
+                for (int k = 0; k < D; k++)
+                    matrix[j][k] += ((double)x[i * D + j] - of_class[j]) * ((double)x[i * D + k] - of_class[k]);
+    }
+    for (int j = 0; j < D; j++) trace += matrix[j][j];
+    for (int i = 0; i < N * D; i++) total += ((double)x[i] - mean[i % D]) * ((double)x[i] - mean[i % D]);
+    OK(peft_analysis_scatter(ctx, x, y, N, D, C, &intra, &inter));
+    NEAR(intra, trace, 1e-12 * trace);
+    NEAR(intra + inter * M / C, total, 1e-12 * total);
+    peft_context_free(ctx);
+}
+END_TEST
+
 START_TEST(silhouette_of_points)
 {
     peft_context *ctx = context();
@@ -272,6 +305,7 @@ START_TEST(failing_allocations_are_reported)
 }
 END_TEST
 
-SUITE_MAIN("analysis", scatter_of_points, silhouette_of_points, effective_rank_of_known_spectra, principal_components,
-           temperature_is_the_minimum_of_the_nll, temperature_ends_at_the_range_and_stays_where_it_has_no_effect,
-           wrong_arguments_are_refused, failing_allocations_are_reported)
+SUITE_MAIN("analysis", scatter_of_points, scatter_of_random_features, silhouette_of_points,
+           effective_rank_of_known_spectra, principal_components, temperature_is_the_minimum_of_the_nll,
+           temperature_ends_at_the_range_and_stays_where_it_has_no_effect, wrong_arguments_are_refused,
+           failing_allocations_are_reported)
