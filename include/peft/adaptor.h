@@ -11,7 +11,7 @@
  * counts as a session: peft_adaptor_predict, _source, _reset, _save and _restore read the model and its adapters;
  * peft_adaptor_store_source changes the model. An adaptor itself is used by one thread at a time.
  *
- * All memory is allocated by peft_adaptor_create (peft_adaptor_memory); predict, source and reset allocate none. */
+ * All memory is allocated by peft_adaptor_create; predict, source and reset allocate none. */
 #ifndef PEFT_ADAPTOR_H
 #define PEFT_ADAPTOR_H
 #include <peft/session.h>
@@ -39,7 +39,9 @@ PEFT_API void        peft_adaptor_free(peft_adaptor *a);
 PEFT_API peft_model *peft_adaptor_model(const peft_adaptor *a);                 /* borrowed; NULL for NULL */
 PEFT_API const char *peft_adaptor_kind(const peft_adaptor *a);                  /* its kind; NULL for NULL */
 PEFT_API int64_t     peft_adaptor_batch(const peft_adaptor *a);                 /* option batch; 0 for NULL */
-PEFT_API size_t      peft_adaptor_memory(const peft_adaptor *a);                /* planned bytes */
+/* Planned bytes, which its memory never exceeds. They include the graphs' tables for one image more, which are freed
+ * before create returns. 0 for NULL. */
+PEFT_API size_t      peft_adaptor_memory(const peft_adaptor *a);
 
 /* Adapts on images and predicts them. images [n,3,S,S] and logits as for peft_session_predict, 1 <= n <= batch: one
  * call is one batch of the method, and the results depend on which images are in a call. They have the same bits for
