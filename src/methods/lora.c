@@ -7,40 +7,29 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "targets.h"
 
-#define TARGETS 8                        /* kinds of linear layers that can be adapted, the rows of target */
-#define ALIASES 4                        /* most further names of one */
 #define RANK_MAX 4096
-/* For messages and help: names of the targets, and other names for them. */
-#define TARGET_NAMES "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj"
-#define OTHER_NAMES "qkv, q, k, v, proj, fc1, fc2, or Hugging Face's query, key, value, q_proj, k_proj, v_proj, " \
-                    "o_proj, .."
-/* aliases: the layer's name within its timm module, and in Hugging Face's models. */
-static const struct { const char *name; peft_role role; const char *aliases[ALIASES]; } target[TARGETS] = {
-    { "attn.qkv", PEFT_QKV, { "qkv" } }, { "attn.q", PEFT_Q, { "q", "query", "q_proj" } },
-    { "attn.k", PEFT_K, { "k", "key", "k_proj" } }, { "attn.v", PEFT_V, { "v", "value", "v_proj" } },
-    { "attn.proj", PEFT_PROJ, { "proj", "o_proj", "out_proj", "attention.output.dense" } },
-    { "mlp.fc1", PEFT_FC1, { "fc1", "intermediate.dense" } }, { "mlp.fc2", PEFT_FC2, { "fc2" } },
-    { "patch_embed.proj", PEFT_PATCH, { "projection" } } };
 
-/* The factors of one linear layer: A [r,in] and B [out,r]; magnitude: DoRA's m [out], or NULL. a NULL: the layer is not
- * adapted. */
-typedef struct { peft_param *a, *b, *magnitude; double scale; } pair;
-enum { OUTSIDE = PEFT_DEPTH_MAX };       /* index of the layer outside the blocks: patch_embed.proj */
-/* at[l][k]: the pair of target k in block l, or outside the blocks. */
-typedef struct { pair at[OUTSIDE + 1][TARGETS]; double dropout; int64_t width; } lora;
+/* The factors of one linear layer: A [r,in] and B [out,r]; magnitude: DoRA's m [out], or NULL; bias: the trained bias
+ * of a part of a tensor, or NULL. a NULL: the layer is not adapted. */
+typedef struct { peft_param *a, *b, *magnitude, *bias; double scale; } pair;
+/* at[l][k]: the pair of layer k in block l, or outside the blocks (PF_OUTSIDE). */
+typedef struct { pair at[PF_OUTSIDE + 1][PF_LAYERS]; double dropout; peft_vit vit; } lora;
 
 static const peft_option opts[] = {
     { "r",        'i', "8", 1, RANK_MAX, "rank: columns of B, rows of A" },
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
     { "rslora",   'b', "false", 0, 0, "scale by alpha / sqrt(r)" },
     { "dora",     'b', "false", 0, 0, "a learned magnitude for every output row" },
-    { "targets",  's', "attn.q,attn.v", 0, 0, "any of " TARGET_NAMES "; also " OTHER_NAMES },
+    { "targets",  's', "attn.q,attn.v", 0, 0, "any of " PF_TARGET_NAMES "; also " PF_OTHER_TARGET_NAMES },
     { "layers",   's', "all", 0, 0, "blocks that are adapted" },
     { "dropout",  'f', "0", 0, 0.99, "dropout on the input of A, in training" },
     { "init",     's', "kaiming", 0, 0, "initial values of A: kaiming, gaussian (std 1/r) or zero; B starts at zero" },
     { "rank_pattern",  's', "", 0, 0, "ranks of single layers: attn.qkv=16,blocks.3.mlp.fc1=4" },
     { "alpha_pattern", 's', "", 0, 0, "alphas of single layers, as rank_pattern" },
+    { "bias",          's', "none", 0, 0, "biases that are trained too: none, lora_only (those of the adapted layers) "
+      "or all (every bias of the backbone)" },
     { "train_norm",    'b', "false", 0, 0, "train the final norm too" },
     { "norm_init",     's', "backbone", 0, 0, "initial values of the trained norm: backbone (those of the backbone) "
       "or one (weight 1, bias 0)" },
@@ -51,10 +40,6 @@ static const peft_option opts[] = {
 /* The setting of MED-PEFT (Lian et al. 2024), with its scale of 32 / r. */
 static const peft_preset presets[] = {
     { "med_peft", "targets=[attn.q,attn.v],alpha=32,dropout=0.1,train_norm=true,norm_init=one" }, { 0 } };
-
-/* q, k and v are thirds of the rows of attn.qkv. */
-static bool is_q_k_or_v(peft_role role) { return role >= PEFT_Q && role <= PEFT_V; }
-static int64_t first_row_in_qkv(peft_role role, int64_t width) { return (role - PEFT_Q) * width; }
 
 /* With option train_norm makes the final norm trainable. A backbone has norm or fc_norm; peft_sys_unfreeze does nothing
  * for a name that it lacks. */
@@ -72,16 +57,41 @@ static void train_norm(peft_adapter *ad)
     }
 }
 
-/* Declares the pair t of target k in block `layer`, or OUTSIDE the blocks. */
-static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer, int k)
+static bool is_half(pf_layer k) { return k == PF_LAYER_FC1_G || k == PF_LAYER_FC1_X; }
+
+/* Declares a vector with an element for each output of layer k: [out], for halves of fc1 [1,out]. */
+static peft_param *declare_vector(peft_adapter *ad, const peft_vit *v, pf_layer k, const char *init, const char *path,
+                                  const char *ending)
 {
-    const int64_t d = v->width;
-    const int64_t in[TARGETS]  = { d, d, d, d, d, d, v->mlp, v->patch_values };       /* in the order of target */
-    const int64_t out[TARGETS] = { 3 * d, d, d, d, d, v->fc1, d, d };
-    char path[64], weight[80];
+    const int64_t n = pf_layer_out(v, k);
+    return is_half(k) ? peft_sys_declare(ad, PEFT_DIMS(1, n), init, "%s%s", path, ending)
+                      : peft_sys_declare(ad, PEFT_DIMS(n), init, "%s%s", path, ending);
+}
+
+/* Makes the bias of layer k trainable (bias=lora_only): that of a whole tensor as a copy of the backbone's, that of its
+ * part as a parameter of its own, so that the rest of the tensor's bias does not change. */
+static void train_bias(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer, pf_layer k)
+{
+    char path[PF_LAYER_PATH], tensor[PF_LAYER_PATH + 8];
+    pf_layer_tensor_path(path, k, layer);
+    snprintf(tensor, sizeof tensor, "%s.bias", path);
+    if (!peft_sys_backbone_has(ad, tensor)) return;        /* as in PEFT: a layer without a bias gets none */
+    if (!pf_is_part(k)) {
+        peft_sys_unfreeze(ad, tensor);
+        return;
+    }
+    pf_layer_path(path, k, layer);
+    t->bias = declare_vector(ad, v, k, "zero", path, ".bias");
+    peft_sys_fill_rows(ad, t->bias, tensor, pf_layer_first_row(v, k));
+}
+
+/* Declares the pair t of layer k in block `layer`, or PF_OUTSIDE the blocks. */
+static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer, pf_layer k)
+{
+    char path[PF_LAYER_PATH], tensor[PF_LAYER_PATH], weight[PF_LAYER_PATH + 8];
     const char *init = peft_sys_opt_string(ad, "init");
-    snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
-    if (layer == OUTSIDE) snprintf(path, sizeof path, "%s", target[k].name);
+    pf_layer_path(path, k, layer);
+    pf_layer_tensor_path(tensor, k, layer);
     const double rank = peft_sys_opt_pattern(ad, "rank_pattern", path, (double)peft_sys_opt_int(ad, "r"));
     const double alpha = peft_sys_opt_pattern(ad, "alpha_pattern", path, peft_sys_opt_float(ad, "alpha"));
     const bool whole = rank >= 1 && rank <= RANK_MAX && rank == floor(rank);
@@ -92,110 +102,150 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
     if (!strcmp(init, "gaussian")) init = peft_sys_init_rule(ad, "normal", 1 / (double)r);
     else if (strcmp(init, "kaiming") && strcmp(init, "zero"))
         peft_sys_reject_option(ad, "init", "kaiming, gaussian or zero");
-    t->a = peft_sys_declare(ad, PEFT_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
-    t->b = peft_sys_declare(ad, PEFT_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
+    t->a = peft_sys_declare(ad, PEFT_DIMS(r, pf_layer_in(v, k)), init, "%s.lora_A.weight", path);
+    t->b = peft_sys_declare(ad, PEFT_DIMS(pf_layer_out(v, k), r), "zero", "%s.lora_B.weight", path);
     if (peft_sys_opt_int(ad, "dora")) {
-        const bool q_k_or_v = is_q_k_or_v(target[k].role);
-        if (q_k_or_v) snprintf(weight, sizeof weight, "blocks.%d.attn.qkv.weight", (int)layer);
-        else snprintf(weight, sizeof weight, "%s.weight", path);
-        t->magnitude = peft_sys_declare(ad, PEFT_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
-        peft_sys_fill_row_norms(ad, t->magnitude, weight, q_k_or_v ? first_row_in_qkv(target[k].role, d) : 0);
+        snprintf(weight, sizeof weight, "%s.weight", tensor);
+        t->magnitude = declare_vector(ad, v, k, "one", path, ".lora_magnitude_vector");
+        peft_sys_fill_row_norms(ad, t->magnitude, weight, pf_layer_first_row(v, k));
     }
+    if (!strcmp(peft_sys_opt_string(ad, "bias"), "lora_only")) train_bias(ad, t, v, layer, k);
 }
 
-/* How many items of the option targets name target k: 0, or 1 if k is adapted; 2 or more are refused. */
-static int64_t times_listed(peft_adapter *ad, int k)
+/* With DoRA a layer and a part of it cannot both be adapted: a row would have two magnitudes. */
+static void check_targets(peft_adapter *ad, const pf_targets *t)
 {
-    int64_t n = peft_sys_opt_lists(ad, "targets", target[k].name);
-    for (int i = 0; i < ALIASES && target[k].aliases[i]; i++)
-        n += peft_sys_opt_lists(ad, "targets", target[k].aliases[i]);
-    return n;
-}
-
-/* DoRA on attn.qkv and on attn.q would give a row of q two magnitudes, which no merged weight can reproduce. */
-static void refuse_two_magnitudes(peft_adapter *ad)
-{
-    enum { ATTN_QKV, ATTN_Q, ATTN_K, ATTN_V };                      /* indices in target */
-    const bool separate = times_listed(ad, ATTN_Q) || times_listed(ad, ATTN_K) || times_listed(ad, ATTN_V);
-    if (peft_sys_opt_int(ad, "dora") && times_listed(ad, ATTN_QKV) && separate)
+    const bool dora = peft_sys_opt_int(ad, "dora") != 0;
+    const char *bias = peft_sys_opt_string(ad, "bias");
+    if (!t->kinds)
+        peft_sys_reject_option(ad, "targets", "some of " PF_TARGET_NAMES ", each once; also " PF_OTHER_TARGET_NAMES);
+    const uint64_t *set = t->block, *qkv = &set[PF_LAYER_QKV], *fc1 = &set[PF_LAYER_FC1];
+    if (dora && *qkv & (set[PF_LAYER_Q] | set[PF_LAYER_K] | set[PF_LAYER_V]))
         peft_sys_reject_option(ad, "targets", "with dora=true either attn.qkv or some of attn.q, attn.k and attn.v");
+    if (dora && *fc1 & (set[PF_LAYER_FC1_G] | set[PF_LAYER_FC1_X]))
+        peft_sys_reject_option(ad, "targets", "with dora=true either mlp.fc1 or some of mlp.fc1_g and mlp.fc1_x");
+    if (strcmp(bias, "none") && strcmp(bias, "lora_only") && strcmp(bias, "all"))
+        peft_sys_reject_option(ad, "bias", "none, lora_only or all");
 }
 
 static peft_status init(peft_adapter *ad, const peft_vit *v)
 {
     lora *m = peft_sys_state(ad);
-    const uint64_t layers = peft_sys_opt_layers(ad, "layers");
-    int64_t adapted = 0;                     /* kinds of layers */
     peft_sys_opt_preset(ad, "preset", presets);
+    const pf_targets targets = pf_read_targets(ad, v, "targets", "layers");
     m->dropout = peft_sys_opt_float(ad, "dropout");
-    m->width = v->width;
-    refuse_two_magnitudes(ad);
-    for (int k = 0; k < TARGETS; k++) {
-        if (times_listed(ad, k) != 1) continue;
-        adapted++;
-        if (target[k].role == PEFT_PATCH) declare(ad, &m->at[OUTSIDE][k], v, OUTSIDE, k);
-        else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, &m->at[l][k], v, l, k);
+    m->vit = *v;
+    check_targets(ad, &targets);
+    for (int i = 0; i < PF_LAYERS; i++) {
+        const pf_layer k = (pf_layer)i;
+        if (pf_is_target(&targets, k, PF_OUTSIDE)) declare(ad, &m->at[PF_OUTSIDE][k], v, PF_OUTSIDE, k);
+        for (int64_t l = 0; l < v->depth; l++) if (pf_is_target(&targets, k, l)) declare(ad, &m->at[l][k], v, l, k);
     }
-    if (!adapted || adapted != peft_sys_opt_items(ad, "targets"))      /* an item is unknown, or given twice */
-        peft_sys_reject_option(ad, "targets", "some of " TARGET_NAMES ", each once; also " OTHER_NAMES);
+    if (!strcmp(peft_sys_opt_string(ad, "bias"), "all")) peft_sys_unfreeze(ad, "*bias*");
     train_norm(ad);
     return peft_sys_init_status(ad);
 }
 
-/* The value added to the layer's output for its input x: scale (dropout(x) A^T) B^T. */
-static peft_val low_rank_update(const lora *m, peft_build *b, const pair *t, peft_val x)
+static void fill_ones(void *user, peft_real *data, int64_t count)
 {
-    x = peft_sys_linear(b, peft_sys_dropout(b, x, m->dropout), peft_sys_param(b, t->a), PEFT_NONE);
-    return peft_sys_linear(b, peft_sys_scale(b, x, t->scale), peft_sys_param(b, t->b), PEFT_NONE);
+    (void)user;
+    for (int64_t i = 0; i < count; i++) data[i] = 1;
 }
 
-/* DoRA: s->out, which is x W^T + bias + update, becomes c (out - bias) + bias with c = m / n. The rows of s->w are rows
- * first .. first + rows - 1 of B and m: a third of them, for q, k or v, if the pair belongs to attn.qkv. */
-static void renormalise(peft_build *b, peft_site *s, const pair *t, int64_t first, int64_t rows)
+static void fill_zeros(void *user, peft_real *data, int64_t count)
 {
+    (void)user;
+    memset(data, 0, sizeof *data * (size_t)count);
+}
+
+/* The rows of B as rows of the layer's whole tensor: those of a half of mlp.fc1, with zeros for the other half. */
+static peft_val whole_b(peft_build *b, const lora *m, const pair *t, pf_layer k)
+{
+    peft_val rows = peft_sys_param(b, t->b);
+    if (!is_half(k)) return rows;
+    const int64_t rank = peft_sys_extent(b, rows, 1);
+    peft_val zeros = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, rank), fill_zeros, NULL, "zeros.%d", (int)rank);
+    return peft_sys_insert_rows(b, zeros, pf_layer_first_row(&m->vit, k), rows);
+}
+
+/* The value added to the layer's output for its input x: scale (dropout(x) A^T) B^T. */
+static peft_val low_rank_update(const lora *m, peft_build *b, const pair *t, pf_layer k, peft_val x)
+{
+    x = peft_sys_linear(b, peft_sys_dropout(b, x, m->dropout), peft_sys_param(b, t->a), PEFT_NONE);
+    return peft_sys_linear(b, peft_sys_scale(b, x, t->scale), whole_b(b, m, t, k), PEFT_NONE);
+}
+
+/* A vector x [1,mlp] of a half of fc1 as a vector [1,fc1], whose other half is fill's; that of another layer is x. */
+static peft_val whole_vector(peft_build *b, const lora *m, pf_layer k, peft_val x, peft_fill_fn fill)
+{
+    if (!is_half(k)) return x;
+    peft_val rest = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, 1), fill, NULL, fill == fill_ones ? "ones" : "zeros");
+    x = peft_sys_insert_rows(b, rest, pf_layer_first_row(&m->vit, k), peft_sys_transpose(b, x));
+    return peft_sys_transpose(b, x);
+}
+
+/* DoRA: s->out, which is x W^T + bias + update, becomes c (out - bias) + bias with c = m / n. The rows of w are rows
+ * first .. first + rows - 1 of B and m: a third of them, for q, k or v, if the pair belongs to attn.qkv. */
+static void renormalise(peft_build *b, const lora *m, peft_site *s, const pair *t, pf_layer k)
+{
+    const bool rows_of_qkv = k == PF_LAYER_QKV;
+    const int64_t first = rows_of_qkv ? (s->role - PEFT_Q) * m->vit.width : 0;
+    const int64_t rows = is_half(k) ? m->vit.mlp : peft_sys_extent(b, s->w, 0);
+    peft_val w = is_half(k) ? peft_sys_slice(b, s->w, pf_layer_first_row(&m->vit, k), rows) : s->w;
     peft_val lora_b = peft_sys_slice(b, peft_sys_param(b, t->b), first, rows);
-    peft_val inverse = peft_sys_inverse_row_norms(b, s->w, peft_sys_param(b, t->a), lora_b, t->scale);
-    peft_val magnitude = peft_sys_slice(b, peft_sys_param(b, t->magnitude), first, rows);
-    peft_val c = peft_sys_mul(b, magnitude, inverse), shift = PEFT_NONE;
+    peft_val inverse = peft_sys_inverse_row_norms(b, w, peft_sys_param(b, t->a), lora_b, t->scale);
+    peft_val magnitude = peft_sys_param(b, t->magnitude);
+    if (!is_half(k)) magnitude = peft_sys_slice(b, magnitude, first, rows);
+    peft_val c = whole_vector(b, m, k, peft_sys_mul(b, magnitude, inverse), fill_ones), shift = PEFT_NONE;
     if (s->bias.id) shift = peft_sys_add(b, peft_sys_scale(b, peft_sys_mul(b, c, s->bias), -1), s->bias);
     s->out = peft_sys_affine(b, s->out, c, shift);
+}
+
+/* Replaces the bias of a part of a tensor: s->out contains the backbone's. */
+static void replace_bias(peft_build *b, const lora *m, peft_site *s, const pair *t, pf_layer k)
+{
+    peft_val old = is_half(k) ? peft_sys_slice(b, s->bias, pf_layer_first_row(&m->vit, k), m->vit.mlp) : s->bias;
+    peft_val change = peft_sys_add(b, peft_sys_param(b, t->bias), peft_sys_scale(b, old, -1));
+    s->out = peft_sys_affine(b, s->out, PEFT_NONE, whole_vector(b, m, k, change, fill_zeros));
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const lora *m = state;
-    for (int k = 0; k < TARGETS; k++) {
-        const pair *t = &m->at[s->layer < 0 ? OUTSIDE : s->layer][k];
+    const bool q_k_or_v = s->role >= PEFT_Q && s->role <= PEFT_V;
+    for (int i = 0; i < PF_LAYERS; i++) {
+        const pf_layer k = (pf_layer)i;
+        const pair *t = &m->at[s->layer < 0 ? PF_OUTSIDE : s->layer][k];
         if (!t->a) continue;
         /* The pair of attn.qkv updates at the site QKV; DoRA rescales q, k and v at their own sites. */
-        const bool rows_of_qkv = target[k].role == PEFT_QKV && is_q_k_or_v(s->role);
-        if (target[k].role == s->role) s->out = peft_sys_add(b, s->out, low_rank_update(m, b, t, s->in));
+        const bool rows_of_qkv = k == PF_LAYER_QKV && q_k_or_v;
+        if (pf_layer_names[k].role == s->role) s->out = peft_sys_add(b, s->out, low_rank_update(m, b, t, k, s->in));
         else if (!rows_of_qkv) continue;
-        if (t->magnitude && s->role != PEFT_QKV)
-            renormalise(b, s, t, rows_of_qkv ? first_row_in_qkv(s->role, m->width) : 0, peft_sys_extent(b, s->w, 0));
+        if (t->magnitude && s->role != PEFT_QKV) renormalise(b, m, s, t, k);
+        if (t->bias) replace_bias(b, m, s, t, k);
     }
 }
 
-/* Merges the pair t of target k: W += scale B A in the rows that t updates; with DoRA each of these rows is then scaled
- * to the length m. */
-static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer, int k)
+/* Merges the pair t of layer k: W += scale B A in the rows that t updates; with DoRA each of these rows is then scaled
+ * to the length m. A trained bias replaces the rows of the backbone's. */
+static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer, pf_layer k)
 {
-    const peft_role role = target[k].role;
-    const bool q_k_or_v = is_q_k_or_v(role);
-    peft_real *w = layer == OUTSIDE ? peft_sys_merge_tensor(mg, "%s.weight", target[k].name)
-                 : peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer,
-                                         q_k_or_v ? "attn.qkv" : target[k].name);
-    peft_sys_merge_low_rank(w, q_k_or_v ? first_row_in_qkv(role, v->width) : 0, t->a, t->b, t->scale, t->magnitude);
+    char path[PF_LAYER_PATH];
+    pf_layer_tensor_path(path, k, layer);
+    const int64_t first = pf_layer_first_row(v, k);
+    peft_sys_merge_low_rank(peft_sys_merge_tensor(mg, "%s.weight", path), first, t->a, t->b, t->scale, t->magnitude);
+    peft_real *bias = t->bias ? peft_sys_merge_tensor(mg, "%s.bias", path) : NULL;
+    if (bias) memcpy(bias + first, peft_sys_merge_value(t->bias), sizeof *bias * (size_t)pf_layer_out(v, k));
 }
 
 /* others: another adapter of the model changes weights too. */
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const lora *m = state;
-    for (int i = 0; i < (OUTSIDE + 1) * TARGETS; i++) {
-        const pair *t = &m->at[i / TARGETS][i % TARGETS];
+    for (int i = 0; i < (PF_OUTSIDE + 1) * PF_LAYERS; i++) {
+        const pair *t = &m->at[i / PF_LAYERS][i % PF_LAYERS];
         if (t->magnitude && others) peft_sys_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
-        else if (t->a) fold(mg, v, t, i / TARGETS, i % TARGETS);
+        else if (t->a) fold(mg, v, t, i / PF_LAYERS, (pf_layer)(i % PF_LAYERS));
     }
 }
 

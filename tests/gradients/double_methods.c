@@ -193,5 +193,36 @@ START_TEST(gradients_with_other_options_are_derivatives)
 }
 END_TEST
 
-SUITE_MAIN("methods in double", gradients_of_every_method_are_derivatives,
+/* Methods that adapt linear layers, with layers, biases and norms other than by default, of a gated MLP too. */
+START_TEST(gradients_of_other_layers_are_derivatives)
+{
+    static const char *const plain[][2] = {
+        { "lora", "targets=[attn.qkv,0.attn.q,mlp.fc1],bias=lora_only" },
+        { "lora", "targets=[attn.q,attn.v],bias=lora_only,dora=true" }, { "lora", "bias=all,layers=1" },
+        { "ia3", "targets=[attn.qkv,attn.proj,mlp.fc1,patch_embed.proj],feedforward=[attn.proj,1.mlp.fc1]" },
+        { "ia3", "targets=[attn.qkv,attn.v,mlp.fc2],feedforward=[attn.qkv,attn.v]" }, { "ia3", "layers=1" },
+        { "ln_tune", "targets=[norm1,norm]" }, { "ln_tune", "targets=[1.norm2]" } };
+    static const char *const gated[][2] = {
+        { "lora", "targets=[mlp.fc1_g,mlp.fc1_x],bias=lora_only,dora=true" },
+        { "lora", "targets=[1.mlp.fc1_x,mlp.fc2]" },
+        { "ia3", "targets=[mlp.fc1_g,mlp.fc1_x],feedforward=[mlp.fc1_x]" } };
+    static const form networks[] = { { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW },
+                                     { "image_size=16,patch=8,depth=2,swiglu=true", 3, "", "loss=ce", FEW } };
+    enum { PLAIN = sizeof plain / sizeof *plain, GATED = sizeof gated / sizeof *gated };
+    peft_context *ctx = tiny_plain_context();
+    for (int i = 0; i < PLAIN + GATED; i++) {
+        const char *const *row = i < PLAIN ? plain[i] : gated[i - PLAIN];
+        const form *f = &networks[i >= PLAIN];
+        char what[160];
+        snprintf(what, sizeof what, "%s with %s", row[0], row[1]);
+        tiny t = method_model(ctx, f->backbone, row[0], row[1], f->classes, f->model);
+        ck_assert_msg(t.model, "%s: %s", what, peft_last_error());
+        check_model(&t, f, what);
+        method_model_free(&t);
+    }
+    peft_context_free(ctx);
+}
+END_TEST
+
+SUITE_MAIN("methods in double", gradients_of_other_layers_are_derivatives, gradients_of_every_method_are_derivatives,
            gradients_with_every_boolean_option_are_derivatives, gradients_with_other_options_are_derivatives)

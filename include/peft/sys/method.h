@@ -228,6 +228,8 @@ peft_sys_declare_mask(peft_adapter *a, const int64_t *dims, int64_t keep, const 
 PEFT_API const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double number);
 /* Sets p to the L2 norms of rows first, first + 1, .. of a backbone tensor. PEFT_E_INVALID: the tensor lacks them. */
 PEFT_API void        peft_sys_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
+/* Sets p to the elements of a backbone tensor from row `first` on. PEFT_E_INVALID: the tensor lacks them. */
+PEFT_API void        peft_sys_fill_rows(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
 /* Makes trainable copies of the backbone's tensors whose names match pattern (* and ?); the model uses them. */
 PEFT_API void        peft_sys_unfreeze(peft_adapter *a, const char *pattern);
 /* Gives p initial values by another rule than at its declaration; p NULL: does nothing. */

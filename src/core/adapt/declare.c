@@ -106,7 +106,27 @@ void peft_sys_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, i
     pf_free(a->backbone->ctx, buffer);
 }
 
-bool peft_sys_backbone_has(const peft_adapter *a, const char *name) { return pf_backbone_find(a->backbone, name) != NULL; }
+bool peft_sys_backbone_has(const peft_adapter *a, const char *name)
+{
+    return pf_backbone_find(a->backbone, name) != NULL;
+}
+
+/* Sets p to the elements of the backbone's tensor from row `first` on. */
+void peft_sys_fill_rows(peft_adapter *a, pf_param *p, const char *tensor, int64_t first)
+{
+    const peft_tensor *w = pf_backbone_find(a->backbone, tensor);
+    if (a->status || !p) return;
+    const int64_t count = peft_tensor_count(&p->value);
+    const int64_t row = w ? peft_tensor_count(w) / w->dim[0] : 0;                       /* elements of one */
+    if (!w || first < 0 || count > peft_tensor_count(w) - first * row)
+        a->status = pf_fail(PEFT_E_INVALID, "method '%s': %lld elements of '%s' from row %lld on: the backbone has %s",
+                            a->method->name, (long long)count, tensor, (long long)first,
+                            w ? "fewer" : "no such tensor");
+    if (a->status || a->skip_init) return;
+    const pk_weight matrix = pf_tensor_weight(w);
+    const pk_real *from = pk_weight_read(a->backbone->ctx->kernels, &matrix, first * row, count, p->value.data);
+    if (from != p->value.data) memcpy(p->value.data, from, sizeof *from * (size_t)count);
+}
 
 /* Makes a parameter of each tensor of the backbone whose name matches the glob, with the tensor's values. */
 void peft_sys_unfreeze(peft_adapter *a, const char *pattern)
