@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peft/interop.h -- adapters in the form of Hugging Face's PEFT library: a directory with adapter_config.json and
  * adapter_model.safetensors. LoRA (with rsLoRA and DoRA), IA3 and LN tuning, over the module names of transformers' ViT
- * and DINOv2 (before and since version 5) and of timm. docs/interop.md lists the fields of a configuration that are
- * supported. */
+ * and DINOv2 (before and since version 5) and CLIP, and of timm. docs/interop.md lists the fields of a configuration
+ * that are supported. */
 #ifndef PEFT_INTEROP_H
 #define PEFT_INTEROP_H
 #include <peft/adapter.h>
@@ -17,21 +17,24 @@ PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const
 
 /* Saves the adapter as such a directory. Options (o may be NULL):
  * "naming": hf5 (default), the module names of transformers 5, which current versions of peft and transformers load;
- * hf, those of earlier versions (current versions refuse such files, or ignore the weights of LN tuning in them); timm.
+ * hf, those of earlier versions (current versions refuse such files, or ignore the weights of LN tuning in them); timm;
+ * hf-clip, CLIP of transformers.
  * "prefix": the beginning of the names of the backbone's modules. Default: "vit."; for a backbone with LayerScale
- * "dinov2.", with LayerScale and registers "dinov2_with_registers."; for naming timm "".
+ * "dinov2.", with LayerScale and registers "dinov2_with_registers."; for naming hf-clip "vision_model.", for timm "".
+ * "gated_mlp": with naming timm the name of a gated MLP's first layer, fc1, fc1_g (and fc1_x) or w12. Default: fc1_g if
+ * such a half is adapted, else fc1.
  * The directory is made if it is missing. A crash leaves the old adapter, the new one, or tensors without their
- * configuration; never a mixture. PEFT_E_UNSUPPORTED: PEFT does not have the method, or this
- * naming has no name for a target (attn.q in timm, attn.qkv in the others). PEFT_E_NONFINITE: a tensor holds NaN or
- * Inf. */
+ * configuration; never a mixture. A layer that is one module here and several there, or the reverse (attn.qkv), is
+ * written as what the naming has, with the same logits. PEFT_E_UNSUPPORTED: PEFT does not have the method, or its
+ * modules cannot express the adapter. PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o);
 PEFT_API const peft_option *peft_save_hf_option(size_t i);                     /* see options.h; NULL: after the last */
 
 /* The same with the classifier, which PEFT stores as one of "modules_to_save". Loading makes a model with that one
  * adapter and a linear head, or the backbone's own head when the directory has none, or head=none when the backbone has
- * none either. Saving takes a model with exactly one adapter, with a linear head, the backbone's own head or none, and
- * with the pooling of the backbone; notes are not saved, nor are statistics of peft_adaptor_store_source, for which a
- * warning is logged. */
+ * none either. An adapter of the classifier is merged into the linear head. Saving takes a model with exactly one
+ * adapter, with a linear head, the backbone's own head or none, and with the pooling of the backbone; notes are not
+ * saved. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out);
 PEFT_API PEFT_NODISCARD peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o);
 

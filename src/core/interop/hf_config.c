@@ -29,7 +29,7 @@ static const struct field { const char *name; unsigned types; const char *allowe
     { "use_rslora", LORA, "b", { 0 } }, { "use_dora", LORA, "b", { 0 } },
     { "layers_to_transform", LORA, "iI", { 0 } }, { "layers_pattern", LORA, "sl", { 0 } },
     { "rank_pattern", LORA, "m", { 0 } }, { "alpha_pattern", LORA, "m", { 0 } },
-    { "bias", LORA, "=", { "none" } },
+    { "bias", LORA, "=", { "none", "lora_only", "all" } },
     { "init_lora_weights", LORA, "b=", { "gaussian", "eva", "orthogonal", "true", "false" } },
     { "eva_config", LORA, "*", { 0 } },                      /* concerns initial values only */
     { "megatron_core", LORA, "=", { "megatron.core" } }, { "qalora_group_size", LORA, "i", { 0 } },
@@ -93,15 +93,26 @@ static peft_status check_field(const pf_peft_config *c, const char *name, const 
                    pf_peft_kinds[c->type].type);
 }
 
+/* The other methods of PEFT 0.21.2. */
+static const char *const other_types[] = {
+    "PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "ADALORA", "ADAMSS", "BOFT",
+    "ADAPTION_PROMPT", "BEFT", "LILY", "LOHA", "LOKR", "OFT", "POLY", "VERA", "FROD", "PVERA", "FOURIERFT", "GLORA",
+    "XLORA", "HRA", "VBLORA", "UNILORA", "CPT", "MISS", "RANDLORA", "ROAD", "TRAINABLE_TOKENS", "HIRA", "SHIRA", "C3A",
+    "WAVEFT", "OSF", "DELORA", "GRALORA", "CARTRIDGE", "TINYLORA", "PSOFT", "PEANUT", "SHADOW", "SUPERTUNING", "DEFT" };
+
 /* Sets c->type by the field peft_type. */
 static peft_status read_type(pf_peft_config *c)
 {
     const char *type = json_string_value(json_object_get(c->root, "peft_type"));
     if (!type)
-        return pf_fail(PEFT_E_FORMAT, "field 'peft_type' is missing or no text: expected LORA, IA3 or LN_TUNING");
+        return pf_fail(PEFT_E_FORMAT, "field 'peft_type' is missing or no text: expected " PF_PEFT_TYPE_LIST);
     for (c->type = 0; c->type < PF_PEFT_TYPES; c->type++)
         if (!strcmp(pf_peft_kinds[c->type].type, type)) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "field 'peft_type': given '%.60s', expected LORA, IA3 or LN_TUNING", type);
+    for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++)
+        if (!strcmp(other_types[i], type))
+            return pf_fail(PEFT_E_UNSUPPORTED, "field 'peft_type': %s is a method of PEFT that this library does not "
+                           "have: expected " PF_PEFT_TYPE_LIST, type);
+    return pf_fail(PEFT_E_UNSUPPORTED, "field 'peft_type': given '%.60s', expected " PF_PEFT_TYPE_LIST, type);
 }
 
 /* Reads the type and checks all fields, alone and together. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * hf_config_write.c -- makes adapter_config.json of an adapter: every field that PEFT has for its type, and as
- * target_modules the shortest names that match the adapted modules and no others. */
+ * target_modules the shortest names that match the adapted modules and no others, or, where there are no such names, a
+ * pattern that matches whole paths. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/base/json_text.h"
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
@@ -16,7 +19,7 @@ static const struct { unsigned types; const char *name, *value; } plain[] = {
     { ALL, "task_type", "null" }, { ALL, "base_model_name_or_path", "null" }, { ALL, "revision", "null" },
     { ALL, "peft_version", "null" }, { ALL, "auto_mapping", "null" }, { ALL, "inference_mode", "true" },
     { ALL, "exclude_modules", "null" }, { LORA | IA3, "fan_in_fan_out", "false" },
-    { IA3, "init_ia3_weights", "true" }, { LORA, "bias", "\"none\"" }, { LORA, "lora_bias", "false" },
+    { IA3, "init_ia3_weights", "true" }, { LORA, "lora_bias", "false" },
     { LORA, "layers_to_transform", "null" }, { LORA, "layers_pattern", "null" },
     { LORA, "trainable_token_indices", "null" }, { LORA, "loftq_config", "{}" }, { LORA, "eva_config", "null" },
     { LORA, "corda_config", "null" }, { LORA, "lora_ga_config", "null" }, { LORA, "megatron_config", "null" },
@@ -44,37 +47,91 @@ static verdict same_alpha(const pf_module *m, const pf_module *like)
 {
     return !m->target ? EITHER : m->alpha == like->alpha ? YES : NO;
 }
-static verdict is_forward(const pf_module *m, const pf_module *like)
+static verdict is_forward(const pf_module *m, const pf_module *like) { return (void)like, m->forward ? YES : NO; }
+
+/* Does PEFT take a module at `path` for one that the list names `name`? behind_dot: only if the name begins at a dot;
+ * feedforward_modules are compared without this condition. */
+static bool list_matches(const char *path, const char *name, bool behind_dot)
 {
-    return (void)like, pf_path_ends_with(m->ours, "mlp.fc2") ? YES : NO;
+    const size_t length = strlen(path), tail = strlen(name);
+    if (behind_dot) return pf_path_ends_with(path, name);
+    return length >= tail && !strcmp(path + length - tail, name);
 }
 
-/* The shortest end of like's path that begins after a dot and matches no module with the verdict NO. */
-static const char *shortest(const pf_modules *m, const pf_module *like, judge compare)
+/* The shortest end of like's path that begins after a dot and matches no module with the verdict NO; *good: there is
+ * one. */
+static const char *shortest(const pf_modules *m, const pf_module *like, judge compare, bool *good)
 {
     const char *path = like->path, *name = path + strlen(path);
-    for (bool good = false; !good && name > path;) {
+    for (*good = false; !*good && name > path;) {
         while (--name > path && name[-1] != '.') {}
-        good = true;
-        for (size_t i = 0; i < m->count && good; i++)
-            good = !pf_path_ends_with(m->item[i].path, name) || compare(&m->item[i], like) != NO;
+        *good = true;
+        for (size_t i = 0; i < m->count && *good; i++)
+            *good = !list_matches(m->item[i].path, name, compare != is_forward) || compare(&m->item[i], like) != NO;
     }
     return name;
 }
 
-/* The shortest names of the modules that have the setting (verdict YES when compared with themselves), each once. NULL:
- * no memory. */
+/* Appends path to text as a pattern that matches it and nothing else; layer: where its number is any (\\d+), or -1. */
+static int append_pattern(pf_text *t, const char *path, int64_t layer)
+{
+    char number[24];
+    snprintf(number, sizeof number, ".%lld.", (long long)layer);
+    const char *any = layer < 0 ? NULL : strstr(path, number);
+    int failed = t->length ? pf_text_add("|", 1, t) : 0;
+    for (const char *p = path; *p; p++) {
+        if (p == any) {
+            failed |= pf_text_add("\\.\\d+\\.", strlen("\\.\\d+\\."), t);
+            p += strlen(number) - 1;
+        } else if (*p == '.') failed |= pf_text_add("\\.", 2, t);
+        else failed |= pf_text_add(p, 1, t);
+    }
+    return failed;
+}
+
+/* Do all blocks have the setting in the module with like's name? */
+static bool in_all_blocks(const pf_modules *m, const pf_module *like, judge compare)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const pf_module *x = &m->item[i];
+        if (x->layer >= 0 && x->kind == like->kind && !strcmp(pf_module_stem(x->ours), pf_module_stem(like->ours))
+            && compare(x, x) != YES)
+            return false;
+    }
+    return like->layer >= 0;
+}
+
+/* A pattern that matches the whole paths of the modules that have the setting. NULL: no memory. */
+static json_t *pattern_of_names(const pf_modules *m, judge compare)
+{
+    pf_text t = { .ctx = m->ctx };
+    int failed = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        const pf_module *x = &m->item[i];
+        const bool all = in_all_blocks(m, x, compare);
+        if (compare(x, x) != YES || (all && x->layer > 0)) continue;         /* block 0 stands for all blocks */
+        failed |= append_pattern(&t, x->path, all ? x->layer : PF_NO_LAYER);
+    }
+    json_t *text = failed ? NULL : json_string(t.length ? t.text : "");
+    pf_free(m->ctx, t.text);
+    return text;
+}
+
+/* The shortest names of the modules that have the setting (verdict YES when compared with themselves), each once; or a
+ * pattern, if a module has no such name: in timm "norm" would also match an Identity in each block. NULL: no memory. */
 static json_t *names_of(const pf_modules *m, judge compare)
 {
     json_t *list = json_array();
+    bool good;
     for (size_t i = 0; i < m->count && list; i++) {
-        const char *name = shortest(m, &m->item[i], compare);
-        bool leave_out = compare(&m->item[i], &m->item[i]) != YES;
+        if (compare(&m->item[i], &m->item[i]) != YES) continue;
+        const char *name = shortest(m, &m->item[i], compare, &good);
+        bool leave_out = false;
         for (size_t k = 0; k < json_array_size(list) && !leave_out; k++)
             leave_out = !strcmp(json_string_value(json_array_get(list, k)), name);
-        if (leave_out || !json_array_append_new(list, json_string(name))) continue;       /* 0: appended */
+        if (good && (leave_out || !json_array_append_new(list, json_string(name)))) continue;       /* 0: appended */
         json_decref(list);
-        list = NULL;
+        return good ? NULL : pattern_of_names(m, compare);
     }
     return list;
 }
@@ -90,9 +147,9 @@ static json_t *pattern_of(const pf_modules *m, pf_lora_number which, double of_a
     for (size_t i = 0; i < m->count && o; i++) {
         const pf_module *t = &m->item[i];
         const double v = pf_module_number(t, which);
+        bool good;
         if (!t->target || v == of_adapter ||
-            !json_object_set_new(o, shortest(m, t, which == PF_RANK ? same_rank : same_alpha),
-                                 number(v)))
+            !json_object_set_new(o, shortest(m, t, which == PF_RANK ? same_rank : same_alpha, &good), number(v)))
             continue;
         json_decref(o);
         o = NULL;
@@ -100,49 +157,33 @@ static json_t *pattern_of(const pf_modules *m, pf_lora_number which, double of_a
     return o;
 }
 
-/* Sets target, rank and alpha of a module that LoRA adapts. */
-static void mark_lora(const peft_adapter *a, pf_module *t)
-{
-    char name[PF_NAME_MAX + 16];
-    snprintf(name, sizeof name, "%s.lora_A.weight", t->ours);
-    const pf_param *p = pf_params_find(&a->params, name);
-    if (!p) return;
-    t->target = true;
-    t->rank = p->value.dim[0];
-    /* The call records errors in the adapter, but this pattern was checked when the adapter was made. */
-    t->alpha = peft_sys_opt_pattern((peft_adapter *)(uintptr_t)a, "alpha_pattern", t->ours,
-                                    peft_sys_opt_float(a, "alpha"));
-}
+/* The fields r, lora_alpha and use_rslora. */
+typedef struct { int64_t r; double alpha; bool rslora; } lora_numbers;
 
-/* Sets target, saved, rank and alpha of all modules. */
-static void mark(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m)
+/* The numbers of an adapter's options; or, where parts are written as their whole (hf_fuse.c), rank and alpha of the
+ * first module, without rsLoRA: the scale of the whole's rank is that of the parts. */
+static lora_numbers numbers_of(const peft_adapter *a, const pf_peft_names *n, const pf_modules *m)
 {
-    for (size_t i = 0; i < m->count; i++) {
-        pf_module *t = &m->item[i];
-        const bool norm = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL;
-        t->saved = t->kind == PF_MODULE_HEAD ? head
-                 : type == PF_PEFT_LORA && t->kind == PF_MODULE_FINAL && peft_sys_opt_int(a, "train_norm");
-        if (type == PF_PEFT_LORA) mark_lora(a, t);
-        else if (type == PF_PEFT_LN) t->target = norm;
-        else
-            t->target = pf_path_ends_with(t->ours, "attn.k") || pf_path_ends_with(t->ours, "attn.v")
-                     || pf_path_ends_with(t->ours, "mlp.fc2");
-    }
+    lora_numbers x = { peft_sys_opt_int(a, "r"), peft_sys_opt_float(a, "alpha"), peft_sys_opt_int(a, "rslora") };
+    if (!pf_peft_fuses(a, n)) return x;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->item[i].target) return (lora_numbers){ m->item[i].rank, m->item[i].alpha, false };
+    return x;
 }
 
 /* Sets the fields that LoRA alone has. Not 0: no memory. */
-static int lora_fields(json_t *o, const peft_adapter *a, const pf_modules *m)
+static int lora_fields(json_t *o, const peft_adapter *a, const pf_peft_names *n, const pf_modules *m)
 {
-    const int64_t r = peft_sys_opt_int(a, "r");
-    const double alpha = peft_sys_opt_float(a, "alpha");
+    const lora_numbers x = numbers_of(a, n, m);
     const bool gaussian = !strcmp(peft_sys_opt_string(a, "init"), "gaussian");
-    return json_object_set_new(o, "r", json_integer(r)) | json_object_set_new(o, "lora_alpha", number(alpha))
+    return json_object_set_new(o, "r", json_integer(x.r)) | json_object_set_new(o, "lora_alpha", number(x.alpha))
          | json_object_set_new(o, "lora_dropout", json_real(peft_sys_opt_float(a, "dropout")))
-         | json_object_set_new(o, "use_rslora", json_boolean(peft_sys_opt_int(a, "rslora")))
+         | json_object_set_new(o, "use_rslora", json_boolean(x.rslora))
          | json_object_set_new(o, "use_dora", json_boolean(peft_sys_opt_int(a, "dora")))
+         | json_object_set_new(o, "bias", json_string(peft_sys_opt_string(a, "bias")))
          | json_object_set_new(o, "init_lora_weights", gaussian ? json_string("gaussian") : json_true())
-         | json_object_set_new(o, "rank_pattern", pattern_of(m, PF_RANK, (double)r))
-         | json_object_set_new(o, "alpha_pattern", pattern_of(m, PF_ALPHA, alpha));
+         | json_object_set_new(o, "rank_pattern", pattern_of(m, PF_RANK, (double)x.r))
+         | json_object_set_new(o, "alpha_pattern", pattern_of(m, PF_ALPHA, x.alpha));
 }
 
 /* The paths of the modules that are saved as a whole; null: there are none. */
@@ -157,18 +198,18 @@ static json_t *saved_names(const pf_modules *m)
     return list ? list : json_null();
 }
 
-/* Marks the modules first, because the fields name them. */
-peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m, json_t **out)
+peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, const pf_peft_names *n, const pf_modules *m,
+                                json_t **out)
 {
     json_t *o = json_object();
-    mark(a, type, head, m);
     int failed = json_object_set_new(o, "peft_type", json_string(pf_peft_kinds[type].type));
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (plain[i].types >> type & 1)
             failed |= pf_json_set(o, plain[i].name, plain[i].value);
-    failed |= json_object_set_new(o, "target_modules", names_of(m, is_target));
+    failed |= json_object_set_new(o, "target_modules", n->naming == PF_PEFT_CLIP ? pattern_of_names(m, is_target)
+                                                                                 : names_of(m, is_target));
     failed |= json_object_set_new(o, "modules_to_save", saved_names(m));
-    if (type == PF_PEFT_LORA) failed |= lora_fields(o, a, m);
+    if (type == PF_PEFT_LORA) failed |= lora_fields(o, a, n, m);
     if (type == PF_PEFT_IA3) failed |= json_object_set_new(o, "feedforward_modules", names_of(m, is_forward));
     if (failed) {
         json_decref(o);

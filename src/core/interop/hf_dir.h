@@ -22,18 +22,23 @@ peft_status pf_peft_match_end(const char *pattern, const char *text, bool *match
 bool pf_path_ends_with(const char *path, const char *name);
 
 /* --- hf_names.c: modules ----------------------------------------------------------------------------------------- */
-/* Who names the modules: transformers before version 5, transformers since, timm. */
-typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_NAMINGS } pf_peft_naming;
-extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];             /* "hf", "hf5", "timm" */
+/* Who names the modules: transformers before version 5, transformers since, timm, transformers' CLIP. */
+typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_CLIP, PF_PEFT_NAMINGS } pf_peft_naming;
+extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];             /* "hf", "hf5", "timm", "hf-clip" */
+/* The layers of a gated MLP under timm's names: one fc1, as in SwiGLUPacked; fc1_g and fc1_x, as in SwiGLU; w12 and w3,
+ * as in DINOv2's own code. */
+typedef enum { PF_MLP_FC1, PF_MLP_HALVES, PF_MLP_W12, PF_MLPS } pf_peft_mlp;
 typedef struct pf_peft_names {
     pf_peft_naming naming;
+    pf_peft_mlp mlp;                                         /* with PF_PEFT_TIMM and a gated MLP */
     const pf_vit_shape *shape;
     char prefix[PF_NAME_MAX];                                /* of the backbone's modules: "vit."; "": none */
 } pf_peft_names;
 /* The names of b's modules, without a prefix. Borrows b's shape. */
 pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming);
 
-/* FINAL: the final norm. OTHER: a module of transformers that this library does not compute (the pooler). */
+/* FINAL: the final norm. OTHER: a module that is not in this library's network: the pooler of transformers, norms that
+ * are an Identity in timm. */
 typedef enum { PF_MODULE_LINEAR, PF_MODULE_CONV, PF_MODULE_NORM, PF_MODULE_FINAL, PF_MODULE_HEAD,
                PF_MODULE_OTHER } pf_module_kind;
 enum { PF_NO_LAYER = -1 };                                   /* the module is outside the blocks */
@@ -45,6 +50,7 @@ typedef struct pf_module {
     int64_t layer;                                           /* number of the block, or PF_NO_LAYER */
     bool target;                                             /* the adapter adapts it */
     bool saved;                                              /* trained as a whole and saved (modules_to_save) */
+    bool forward;                                            /* IA3 scales its input (feedforward_modules) */
     int64_t rank; double alpha;                              /* of LoRA, if target */
 } pf_module;
 /* The two numbers of a module that LoRA adapts. */
@@ -60,28 +66,76 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
 void        pf_modules_free(pf_modules *m);
 /* Finds naming and prefix by the names of an adapter's tensors. */
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out);
-/* The form of the keys of tensors in PEFT's file. LN_TUNING: that of method ln_tune, in which a norm's key has
- * ".ln_tuning_layers" in it. */
-typedef enum { PF_KEYS_PLAIN, PF_KEYS_LN_TUNING } pf_peft_key_form;
-/* Writes the key of the parameter `name`, such as blocks.0.attn.q.lora_A.weight. false: the naming has no such key. */
-bool pf_peft_key(const pf_peft_names *n, pf_peft_key_form form, const char *name, char key[PF_PATH_MAX + 64]);
+/* Writes the path of the module that this library names `ours`, "blocks.0.attn.q"; false: the naming does not have it.
+ * */
+bool pf_module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX]);
+/* The module that this library names `ours`; NULL: none of m. */
+const pf_module *pf_module_find(const pf_modules *m, const char *ours, size_t length);
+/* The part of a module's name behind "blocks.N.", or the whole name. */
+const char *pf_module_stem(const char *ours);
 
-/* A parameter, with key and extents of its tensor in PEFT's file. That file stores tensors of the patch embedding as
- * convolution kernels; here they are matrices. */
-typedef struct pf_peft_entry { char key[PF_PATH_MAX + 64]; pf_param *param; int ndim; int64_t dim[4]; } pf_peft_entry;
-typedef struct pf_peft_entries { peft_context *ctx; pf_peft_entry *item; size_t count; } pf_peft_entries;
-/* Lists the parameters of the adapter and of the head (NULL: none). */
-peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, const pf_peft_names *n,
-                                 pf_peft_entries *out);
+/* --- hf_parts.c: modules that are one layer in some namings and several in others, keys, list of tensors ------ */
+/* The parts of attn.qkv: attn.q, attn.k and attn.v; of a gated mlp.fc1: mlp.fc1_g and mlp.fc1_x. */
+enum { PF_PARTS_MAX = 3 };
+typedef struct pf_parts { const char *whole; int count; const char *part[PF_PARTS_MAX]; } pf_parts;
+/* The row of which `stem` is the whole, or one of the parts (*index); NULL: of none. index NULL: only the whole. */
+const pf_parts *pf_parts_of(const char *stem, int *index);
+
+enum { PF_KEY_MAX = PF_PATH_MAX + 64 };
+/* A tensor of PEFT's file. It holds the elements of param from number `first` on; or, if made is not NULL, elements
+ * that were computed for writing. PEFT stores tensors of the patch embedding as convolution kernels; here they are
+ * matrices. */
+typedef struct pf_peft_entry {
+    char key[PF_KEY_MAX];
+    pf_param *param;
+    int64_t first;
+    int ndim; int64_t dim[4];
+    pk_real *made;
+} pf_peft_entry;
+typedef struct pf_peft_entries { peft_context *ctx; pf_peft_entry *item; size_t count, capacity; } pf_peft_entries;
 void        pf_peft_entries_free(pf_peft_entries *e);
+/* Appends an entry for the parameter with this key, extents ndim and dim, and elements from `first` on; NULL: no
+ * memory. */
+pf_peft_entry *pf_peft_entries_add(pf_peft_entries *e, pf_param *p, const char *key, int64_t first, int ndim,
+                                   const int64_t *dim);
+int64_t pf_peft_entry_count(const pf_peft_entry *e);         /* elements of the tensor */
+/* The end of a parameter's name that follows the module's, ".lora_A.weight"; NULL: it has none of PEFT's. */
+const char *pf_peft_ending(const char *name);
+/* Writes the key of a tensor of the module of m with this path. */
+void pf_peft_key(const pf_module *m, const char *path, const char *ending, char key[PF_KEY_MAX]);
+
+/* --- hf_entries.c ------------------------------------------------------------------------------------------------ */
+/* Lists the tensors of the adapter and of the head (NULL: none); m: marked with the adapter's targets. A module that
+ * the naming does not have is written as its parts, or parts as their whole. */
+peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, const pf_peft_names *n,
+                                 const pf_modules *m, pf_peft_entries *out);
+
+/* --- hf_fuse.c ---------------------------------------------------------------------------------------------------- */
+/* Adds the tensor that holds parameter p, of a part, and the same parameter of the other parts: LoRA's factors as one
+ * pair of block-diagonal form. Does nothing unless p is the first of them. */
+peft_status pf_peft_fuse(const peft_adapter *a, const pf_peft_names *n, const pf_modules *m, pf_param *p,
+                         pf_peft_entries *e);
+/* true: the naming lacks a part that the adapter adapts, so that LoRA's parts are written as their whole. */
+bool pf_peft_fuses(const peft_adapter *a, const pf_peft_names *n);
+/* LoRA's alpha at the module `ours` of the adapter, and the scale of its update: alpha / r, or alpha / sqrt(r). */
+double pf_lora_alpha(const peft_adapter *a, const char *ours);
+double pf_lora_scale(const peft_adapter *a, const char *ours, const pf_param *lora_a);
 
 /* --- hf_config.c: adapter_config.json ---------------------------------------------------------------------------- */
 typedef enum { PF_PEFT_LORA, PF_PEFT_IA3, PF_PEFT_LN, PF_PEFT_TYPES } pf_peft_type;
+#define PF_PEFT_TYPE_LIST   "LORA, IA3 or LN_TUNING"         /* for messages */
+#define PF_PEFT_METHOD_LIST "lora, ia3 or ln_tune"
 extern const struct pf_peft_kind { const char *type, *method; } pf_peft_kinds[PF_PEFT_TYPES];   /* "LORA", "lora" */
 typedef struct pf_peft_config { pf_peft_type type; json_t *root; } pf_peft_config;
 /* Reads the configuration and refuses fields of a wrong type and settings that this library does not support. */
 peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_config *out);
 void        pf_peft_config_free(pf_peft_config *c);
+
+/* --- hf_head.c: adapters of the classifier ------------------------------------------------------------------------ */
+/* Sets the parameters of a linear head to the backbone's classifier with the file's update merged into it. module: the
+ * classifier's, marked. */
+peft_status pf_peft_fill_head(const peft_backbone *b, const pf_peft_config *c, const pf_module *module,
+                              const pf_st *file, const pf_params *params);
 
 /* --- hf_select.c ------------------------------------------------------------------------------------------------- */
 /* Sets target, saved, rank and alpha of the modules by the configuration. */
@@ -91,8 +145,12 @@ peft_status pf_peft_select(const pf_peft_config *c, pf_modules *m);
 /* Makes the options by which this library's method adapts exactly the targets among m. */
 peft_status pf_peft_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options **out);
 
+/* --- hf_mark.c --------------------------------------------------------------------------------------------------- */
+/* Sets target, saved, forward, rank and alpha of m by the adapter's parameters. head: the classifier is saved too. */
+void pf_peft_mark(const peft_adapter *a, pf_peft_type type, bool head, const pf_peft_names *n, pf_modules *m);
+
 /* --- hf_config_write.c ------------------------------------------------------------------------------------------- */
-/* Makes the content of adapter_config.json, and sets target, saved, rank and alpha of m. head: the classifier is saved
- * too. */
-peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m, json_t **out);
+/* Makes the content of adapter_config.json. m: marked. */
+peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, const pf_peft_names *n, const pf_modules *m,
+                                json_t **out);
 #endif

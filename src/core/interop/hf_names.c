@@ -1,41 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_names.c -- lists the backbone's modules under the names of transformers or timm, and an adapter's parameters under
- * their keys in PEFT's files; detects the naming and prefix of such a file. */
+ * hf_names.c -- lists the backbone's modules under the names of transformers or timm; detects the naming and prefix of
+ * PEFT's files. */
 #include <stdio.h>
 #include <string.h>
 #include "core/interop/hf_dir.h"
 
-const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm" };
+const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm", "hf-clip" };
 
-static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = { &pf_naming_hf, &pf_naming_hf5, &pf_naming_timm };
+static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = { &pf_naming_hf, &pf_naming_hf5, &pf_naming_timm,
+                                                           &pf_naming_hf_clip };
 
-/* part: 1, 2, 3 for q, k, v, parts of attn.qkv; 0 (PF_WHOLE_TENSOR): a whole module. A naming has either attn.qkv or
- * its parts; path_of says which. */
+/* part: 1, 2, 3 for q, k, v, parts of attn.qkv; 4, 5 for the halves of a gated mlp.fc1; 0 (PF_WHOLE_TENSOR): a whole
+ * module. A naming has either a whole module or its parts; path_of says which. */
+enum { GATE = 4, VALUE = 5 };
 typedef struct { const char *ours; pf_module_kind kind; int part; } row;
 static const row block_rows[] = {
     { "norm1", PF_MODULE_NORM, 0 }, { "attn.qkv", PF_MODULE_LINEAR, 0 }, { "attn.q", PF_MODULE_LINEAR, 1 },
     { "attn.k", PF_MODULE_LINEAR, 2 }, { "attn.v", PF_MODULE_LINEAR, 3 }, { "attn.proj", PF_MODULE_LINEAR, 0 },
-    { "norm2", PF_MODULE_NORM, 0 }, { "mlp.fc1", PF_MODULE_LINEAR, 0 }, { "mlp.fc2", PF_MODULE_LINEAR, 0 },
+    { "norm2", PF_MODULE_NORM, 0 }, { "mlp.fc1", PF_MODULE_LINEAR, 0 },
+    { "mlp.fc1_g", PF_MODULE_LINEAR, GATE }, { "mlp.fc1_x", PF_MODULE_LINEAR, VALUE },
+    { "mlp.fc2", PF_MODULE_LINEAR, 0 },
     { "attn.q_norm", PF_MODULE_NORM, 0 }, { "attn.k_norm", PF_MODULE_NORM, 0 }, { "attn.norm", PF_MODULE_NORM, 0 },
     { "mlp.norm", PF_MODULE_NORM, 0 } };
 static const row top_rows[] = {
     { "patch_embed.proj", PF_MODULE_CONV, 0 }, { "norm_pre", PF_MODULE_NORM, 0 }, { "norm", PF_MODULE_FINAL, 0 },
     { "fc_norm", PF_MODULE_FINAL, 0 }, { "head", PF_MODULE_HEAD, 0 } };
 #define ELEMENTS_OF(a) (sizeof(a) / sizeof *(a))
+enum { TIMM_NORMS = 4 };                                   /* modules of a timm block that are an Identity by default */
 
 pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
 {
     return (pf_peft_names){ .naming = naming, .shape = &b->shape };
 }
 
-/* The modules of transformers 5's gated MLP have other names than the tensors in files: gate_proj, up_proj, down_proj.
- * Replaces the name in path; false: it is that of fc1, which is two modules there. */
-static bool rename_gated_module(char path[PF_NAME_MAX])
+/* Replaces the last name of path. */
+static void rename_last(char path[PF_NAME_MAX], const char *name)
 {
-    static const char in[] = "mlp.weights_in", out[] = "mlp.weights_out", down[] = "mlp.down_proj";
-    if (pf_path_ends_with(path, in)) return false;
-    if (pf_path_ends_with(path, out)) memcpy(path + strlen(path) - (sizeof out - 1), down, sizeof down);
-    return true;
+    char *dot = strrchr(path, '.');
+    snprintf(dot ? dot + 1 : path, PF_NAME_MAX - (size_t)(dot ? dot + 1 - path : 0), "%s", name);
+}
+
+/* Gives the layers of a gated MLP the names of their modules, which may differ from those of the tensors in files:
+ * gate_proj, up_proj and down_proj in transformers 5. false: the naming does not have this module. */
+static bool rename_gated_module(const pf_peft_names *n, const row *r, char path[PF_NAME_MAX])
+{
+    static const char *const timm_names[PF_MLPS][4] = {      /* fc1, its halves, fc2; NULL: there is no such module */
+        [PF_MLP_FC1] = { "fc1", NULL, NULL, "fc2" }, [PF_MLP_HALVES] = { NULL, "fc1_g", "fc1_x", "fc2" },
+        [PF_MLP_W12] = { "w12", NULL, NULL, "w3" } };
+    static const char *const hf5_names[4] = { NULL, "gate_proj", "up_proj", "down_proj" };
+    const char *const *names = n->naming == PF_PEFT_HF5 ? hf5_names : timm_names[n->mlp];
+    const int i = r->part == GATE ? 1 : r->part == VALUE ? 2 : strcmp(r->ours, "mlp.fc2") ? 0 : 3;
+    if (n->naming != PF_PEFT_HF5 && n->naming != PF_PEFT_TIMM) return r->part != GATE && r->part != VALUE;
+    if (names[i]) rename_last(path, names[i]);
+    return names[i];
 }
 
 /* Writes the path of a row's module, the name of its weight without ".weight"; false: the naming does not have the
@@ -44,18 +61,21 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
 {
     static const char suffix[] = ".weight";
     char front[32] = "", timm[PF_NAME_MAX], theirs[PF_NAME_MAX];
-    const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM;
+    const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM, half = r->part >= GATE;
+    const bool in_mlp = !strncmp(r->ours, "mlp.fc", strlen("mlp.fc"));
     if (layer >= 0) snprintf(front, sizeof front, "blocks.%lld.", (long long)layer);
-    snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, suffix);
-    if (!pf_naming_from_timm(pf_all_families, naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
+    snprintf(timm, sizeof timm, "%s%s%s", front, half ? "mlp.fc1" : r->part ? "attn.qkv" : r->ours, suffix);
+    if (half && !n->shape->gate) return false;
+    if (outside) snprintf(theirs, sizeof theirs, "classifier%s", suffix);
+    else if (!pf_naming_from_timm(pf_all_families, naming_of[n->naming], n->shape, timm, half ? 0 : r->part, theirs))
+        return false;
     theirs[strlen(theirs) - (sizeof suffix - 1)] = 0;
-    if (n->naming == PF_PEFT_HF5 && n->shape->gate && !rename_gated_module(theirs)) return false;
+    if (n->shape->gate && in_mlp && !rename_gated_module(n, r, theirs)) return false;
     snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
     return true;
 }
 
-/* Writes the path of the module that this library names `ours`; false: the naming does not have it. */
-static bool module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX])
+bool pf_module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX])
 {
     long long layer = PF_NO_LAYER;
     int skip = 0;                                          /* length of "blocks.N." */
@@ -85,10 +105,45 @@ static bool block_has(const pf_vit_shape *s, const char *ours)
     return strcmp(ours, "mlp.norm") || s->mlp_norm;
 }
 
+const pf_module *pf_module_find(const pf_modules *m, const char *ours, size_t length)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (strlen(m->item[i].ours) == length && !strncmp(m->item[i].ours, ours, length)) return &m->item[i];
+    return NULL;
+}
+
+const char *pf_module_stem(const char *ours)
+{
+    int skip = 0;
+    return sscanf(ours, "blocks.%*d.%n", &skip) == 0 && skip ? ours + skip : ours;
+}
+
+/* Appends a module that this library does not have. layer: of the block that it is in, or PF_NO_LAYER. */
+static void append_other(pf_modules *m, const pf_peft_names *n, const char *name, int64_t layer)
+{
+    pf_module *to = &m->item[m->count++];
+    *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = layer };
+    if (layer < 0) snprintf(to->path, sizeof to->path, "%s%s", n->prefix, name);
+    else snprintf(to->path, sizeof to->path, "%sblocks.%lld.%s", n->prefix, (long long)layer, name);
+}
+
+/* Modules of the models in timm and transformers that compute nothing here: names in a configuration may match them. */
+static void append_others(pf_modules *m, const pf_peft_names *n)
+{
+    static const char *const in_timm_blocks[TIMM_NORMS] = { "attn.norm", "mlp.norm", "attn.q_norm", "attn.k_norm" };
+    if (n->naming == PF_PEFT_HF || n->naming == PF_PEFT_HF5) append_other(m, n, "pooler.dense", PF_NO_LAYER);
+    if (n->naming == PF_PEFT_CLIP && !n->shape->norm) append_other(m, n, "post_layernorm", PF_NO_LAYER);
+    if (n->naming != PF_PEFT_TIMM) return;
+    append_other(m, n, "patch_embed.norm", PF_NO_LAYER);
+    for (int64_t l = 0; l < n->shape->depth; l++)
+        for (int i = 0; i < TIMM_NORMS; i++)
+            if (!block_has(n->shape, in_timm_blocks[i])) append_other(m, n, in_timm_blocks[i], l);
+}
+
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
 {
     const pf_vit_shape *s = &b->shape;
-    size_t capacity = (size_t)s->depth * ELEMENTS_OF(block_rows) + ELEMENTS_OF(top_rows) + 1;        /* 1: the pooler */
+    size_t capacity = (size_t)s->depth * (ELEMENTS_OF(block_rows) + TIMM_NORMS) + ELEMENTS_OF(top_rows) + 1;
     pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, capacity * sizeof *m.item) };
     if (!m.item) return pf_nomem("list of modules", capacity * sizeof *m.item);
     for (int64_t l = 0; l < s->depth; l++)
@@ -100,36 +155,18 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
                          || (!s->norm_pre && !strcmp(ours, "norm_pre"));
         if (!absent) append_module(&m, n, &top_rows[i], PF_NO_LAYER);
     }
-    if (n->naming != PF_PEFT_TIMM) {                       /* ViTModel has a pooler, which "dense" matches as well */
-        pf_module *to = &m.item[m.count++];
-        *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = PF_NO_LAYER };
-        snprintf(to->path, sizeof to->path, "%spooler.dense", n->prefix);
-    }
+    append_others(&m, n);
     *out = m;
     return PEFT_OK;
 }
 
 void pf_modules_free(pf_modules *m) { pf_free(m->ctx, m->item); }
 
-/* Ends of the names of adapters' tensors, equal in this library and in PEFT. */
-static const char *const endings[] = { ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector", ".ia3_l",
-                                       ".ln_tuning_layers.weight", ".ln_tuning_layers.bias" };
-
-/* The end of name that is in list; NULL: none is. */
-static const char *ending_of(const char *name, const char *const *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t length = strlen(name), tail = strlen(list[i]);
-        if (length > tail && !strcmp(name + length - tail, list[i])) return name + length - tail;
-    }
-    return NULL;
-}
-
 /* Does the tensor `key` belong to a module of m? Paths in m have no prefix; writes the one that key has. blocks:
  * compares with the modules in blocks, else with those outside. */
 static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char prefix[PF_NAME_MAX])
 {
-    const char *end = ending_of(key, endings, ELEMENTS_OF(endings));
+    const char *end = pf_peft_ending(key);
     if (!end || strncmp(key, PF_PEFT_FRONT, strlen(PF_PEFT_FRONT))) return false;
     key += strlen(PF_PEFT_FRONT);
     for (size_t i = 0; i < m->count; i++) {
@@ -167,9 +204,12 @@ peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_name
     for (int pass = 0; pass < 2; pass++) {
         const bool blocks = pass == 0;
         size_t most = 0;
-        for (int k = 0; k < PF_PEFT_NAMINGS; k++) {
-            pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
+        for (int k = 0; k < PF_PEFT_NAMINGS * PF_MLPS; k++) {
+            pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)(k / PF_MLPS));
             size_t count;
+            n.mlp = (pf_peft_mlp)(k % PF_MLPS);
+            if (b->shape.norm_pre && (n.naming == PF_PEFT_HF || n.naming == PF_PEFT_HF5)) continue;    /* CLIP alone */
+            if (n.mlp && (n.naming != PF_PEFT_TIMM || !b->shape.gate)) continue;
             PF_TRY(count_matches(b, st, blocks, &n, &count));
             if (count <= most) continue;
             most = count;
@@ -180,66 +220,6 @@ peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_name
     const char *name = pf_st_count(st) ? pf_st_at(st, 0)->name : "";
     return pf_fail(PEFT_E_FORMAT,
                    "no tensor adapts a module of this backbone ('%.150s' is the first of %zu): expected " PF_PEFT_FRONT
-                   "[prefix.]encoder.layer.N.., layers.N.. or blocks.N.. with N below %lld",
+                   "[prefix.]encoder.layer.N.., layers.N.., encoder.layers.N.. or blocks.N.. with N below %lld",
                    name, pf_st_count(st), (long long)b->shape.depth);
 }
-
-/* The path of the parameter's module, then the ending of its name. */
-bool pf_peft_key(const pf_peft_names *n, pf_peft_key_form form, const char *name, char key[PF_PATH_MAX + 64])
-{
-    static const char *const plain[] = { ".weight", ".bias" };
-    char ours[PF_NAME_MAX * 2], path[PF_PATH_MAX];
-    const char *end = ending_of(name, endings, ELEMENTS_OF(endings));
-    const bool whole = !end;                               /* a weight or bias that is trained itself */
-    if (whole) end = ending_of(name, plain, ELEMENTS_OF(plain));
-    if (!end || (size_t)(end - name) >= PF_NAME_MAX) return false;
-    memcpy(ours, name, (size_t)(end - name));
-    ours[end - name] = 0;
-    if (!module_path(n, ours, path)) return false;
-    snprintf(key, PF_PATH_MAX + 64, PF_PEFT_FRONT "%s%s%s", path,
-             whole && form == PF_KEYS_LN_TUNING && !pf_is_classifier(name) ? ".ln_tuning_layers" : "", end);
-    return true;
-}
-
-/* Sets the extents of the patch embedding's tensors, which PEFT stores as those of a convolution: A [r, 3, p, p],
- * B [out, r, 1, 1], magnitude [1, out, 1, 1]. */
-static void as_convolution(pf_peft_entry *e, int64_t patch)
-{
-    const int64_t first = e->param->value.dim[0], second = e->param->value.dim[1];
-    if (e->ndim == 1) memcpy(e->dim, (int64_t[]){ 1, first, 1, 1 }, sizeof e->dim);
-    else if (ending_of(e->param->name, endings, 1))        /* the first ending, .lora_A.weight */
-        memcpy(e->dim, (int64_t[]){ first, 3, patch, patch }, sizeof e->dim);
-    else memcpy(e->dim, (int64_t[]){ first, second, 1, 1 }, sizeof e->dim);
-    e->ndim = 4;
-}
-
-/* Fills in the entry of parameter p. */
-static peft_status make_entry(const peft_adapter *a, const pf_peft_names *n, pf_param *p, pf_peft_entry *e)
-{
-    const pf_peft_key_form form = strcmp(a->method->name, "ln_tune") ? PF_KEYS_PLAIN : PF_KEYS_LN_TUNING;
-    if (!pf_peft_key(n, form, p->name, e->key))
-        return pf_fail(PEFT_E_UNSUPPORTED, "parameter '%s' has no name of its own in the %s naming; expected another "
-                       "naming (hf, hf5, timm)", p->name, pf_peft_naming_name[n->naming]);
-    e->param = p;
-    e->ndim = p->value.ndim;
-    memcpy(e->dim, p->value.dim, sizeof(int64_t) * (size_t)e->ndim);
-    if (!strncmp(p->name, "patch_embed.", strlen("patch_embed."))) as_convolution(e, a->backbone->shape.patch);
-    return PEFT_OK;
-}
-
-peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, const pf_peft_names *n,
-                                 pf_peft_entries *out)
-{
-    peft_context *ctx = a->backbone->ctx;
-    size_t count = a->params.count + (head ? head->count : 0), bytes = count * sizeof(pf_peft_entry);
-    pf_peft_entries e = { .ctx = ctx, .item = pf_alloc_zero(ctx, bytes), .count = count };
-    if (!e.item) return pf_nomem("list of tensors", bytes);
-    peft_status s = PEFT_OK;
-    for (size_t i = 0; i < count && !s; i++)
-        s = make_entry(a, n, i < a->params.count ? a->params.item[i] : head->item[i - a->params.count], &e.item[i]);
-    if (s) pf_peft_entries_free(&e);
-    else *out = e;
-    return s;
-}
-
-void pf_peft_entries_free(pf_peft_entries *e) { pf_free(e->ctx, e->item); }

@@ -7,23 +7,24 @@
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
-/* Names that the option "targets" of method lora can hold: names of modules without "blocks.N.". The last one is
- * outside the blocks. */
-static const char *const stems[] = { "attn.qkv",  "attn.q",  "attn.k",  "attn.v",
-                                     "attn.proj", "mlp.fc1", "mlp.fc2", "patch_embed.proj" };
-#define STEMS (sizeof stems / sizeof *stems)
-#define BLOCK_STEMS (STEMS - 1)
+/* Names that the option "targets" of the methods can hold: names of modules without "blocks.N.". Those from BLOCK_STEMS
+ * on are outside the blocks. */
+static const char *const linear_stems[] = { "attn.qkv",  "attn.q",  "attn.k",  "attn.v", "attn.proj", "mlp.fc1",
+                                            "mlp.fc1_g", "mlp.fc1_x", "mlp.fc2", "patch_embed.proj", NULL };
+static const char *const norm_stems[] = { "norm1", "norm2", "attn.q_norm", "attn.k_norm", "attn.norm", "mlp.norm",
+                                          "norm_pre", "fc_norm", "norm", NULL };
+enum { STEMS = 10 };
 
-/* The index of the module's name in stems. */
-static size_t stem_index(const pf_module *m)
+/* The index of the module's name in stems, or -1: an adapter of this module is no part of the method's (the
+ * classifier's). */
+static int stem_index(const char *const *stems, const pf_module *m)
 {
-    size_t k = 0;
-    while (!pf_path_ends_with(m->ours, stems[k])) k++;            /* every linear module and the convolution has one */
-    return k;
+    for (int k = 0; stems[k]; k++) if (!strcmp(pf_module_stem(m->ours), stems[k])) return k;
+    return -1;
 }
 
 /* The value of an option, written piece by piece; overflow: it did not fit. */
-typedef struct { char buffer[4096]; size_t used; bool overflow; } text;
+typedef struct { char buffer[8192]; size_t used; bool overflow; } text;
 
 __attribute__((format(printf, 2, 3)))
 static void append(text *t, const char *format, ...)
@@ -36,26 +37,52 @@ static void append(text *t, const char *format, ...)
     if (!t->overflow) t->used += (size_t)length;
 }
 
-/* Sets bit l of set[k] if stem k of layer l is adapted (bit 0 if it is outside the blocks), and *layers to the layers
- * with an adapted module. PEFT_E_UNSUPPORTED: a stem is adapted in some of these layers only, which the options cannot
- * express. */
-static peft_status find_layers(const pf_modules *m, uint64_t set[STEMS], uint64_t *layers)
+/* The selected modules: bit l of set[k]: stem k of block l (bit 0: outside the blocks); blocks: those in which any of
+ * them is. */
+typedef struct { uint64_t set[STEMS], blocks; } selection;
+
+/* Which modules are selected: the targets, or those of them whose input IA3 scales. */
+typedef bool (*chosen)(const pf_module *m);
+static bool is_target(const pf_module *m) { return m->target; }
+static bool is_forward(const pf_module *m) { return m->target && m->forward; }
+
+static selection select_modules(const pf_modules *m, const char *const *stems, chosen wanted)
 {
-    for (size_t i = 0; i < m->count; i++)
-        if (m->item[i].target)
-            set[stem_index(&m->item[i])] |= m->item[i].layer < 0 ? 1 : (uint64_t)1 << m->item[i].layer;
-    *layers = 0;
-    for (size_t k = 0; k < BLOCK_STEMS; k++) *layers |= set[k];
+    selection s = { .blocks = 0 };
     for (size_t i = 0; i < m->count; i++) {
         const pf_module *x = &m->item[i];
-        if (x->layer < 0 || x->kind != PF_MODULE_LINEAR || x->target) continue;
-        if (!(*layers >> x->layer & 1) || !set[stem_index(x)]) continue;
-        return pf_fail(PEFT_E_UNSUPPORTED,
-                       "field 'target_modules': module '%s' is not adapted, but others of its block are, and the "
-                       "same module of other blocks: LoRA here adapts the same modules in every adapted block",
-                       x->path);
+        const int k = x->kind == PF_MODULE_OTHER || !wanted(x) ? -1 : stem_index(stems, x);
+        if (k < 0) continue;
+        s.set[k] |= x->layer < 0 ? 1 : (uint64_t)1 << x->layer;
+        if (x->layer >= 0) s.blocks |= (uint64_t)1 << x->layer;
     }
-    return PEFT_OK;
+    return s;
+}
+
+/* Is the stem that of a module in blocks? */
+static bool in_blocks(const char *stem)
+{
+    return strncmp(stem, "patch_embed.", strlen("patch_embed.")) && strcmp(stem, "norm_pre") && strcmp(stem, "norm")
+        && strcmp(stem, "fc_norm");
+}
+
+/* Writes the selected modules as a list of names. blocks: those that the option "layers" will have; a stem that is
+ * selected in all of these is written as its name, another one as one name for each block, "3.attn.q". */
+static void write_names(const selection *s, const char *const *stems, uint64_t blocks, text *t)
+{
+    for (int k = 0; stems[k]; k++) {
+        if (!s->set[k]) continue;
+        if (!in_blocks(stems[k]) || s->set[k] == blocks) append(t, "%s%s", t->used ? "," : "", stems[k]);
+        else for (int l = 0; l < PEFT_DEPTH_MAX; l++)
+            if (s->set[k] >> l & 1) append(t, "%s%d.%s", t->used ? "," : "", l, stems[k]);
+    }
+}
+
+/* true: every stem in blocks is selected in the same blocks, s->blocks. */
+static bool is_uniform(const selection *s, const char *const *stems)
+{
+    for (int k = 0; stems[k]; k++) if (s->set[k] && in_blocks(stems[k]) && s->set[k] != s->blocks) return false;
+    return true;
 }
 
 /* Writes rank_pattern or alpha_pattern, "3.attn.q=4,attn.q=16". of_adapter: the number of the whole adapter, the option
@@ -65,11 +92,12 @@ static peft_status find_layers(const pf_modules *m, uint64_t set[STEMS], uint64_
 static void pattern_text(const pf_modules *m, pf_lora_number which, double of_adapter, text *t)
 {
     char number[32];
-    for (size_t k = 0; k < STEMS; k++) {
+    const char *const *stems = linear_stems;
+    for (int k = 0; stems[k]; k++) {
         const pf_module *first = NULL;
         for (size_t i = 0; i < m->count; i++) {
             const pf_module *x = &m->item[i];
-            if (!x->target || stem_index(x) != k) continue;
+            if (!x->target || stem_index(stems, x) != k) continue;
             if (!first) first = x;
             if (pf_module_number(x, which) == pf_module_number(first, which)) continue;
             pf_print_float(number, sizeof number, pf_module_number(x, which));
@@ -93,19 +121,54 @@ static peft_status set_pattern(peft_options *o, const char *name, const pf_modul
     return t.used ? peft_options_set_string(o, name, t.buffer) : PEFT_OK;
 }
 
-/* Sets the options targets and layers. */
-static peft_status set_targets(const pf_modules *m, int64_t depth, peft_options *o)
+/* Sets the option to the text, unless this is its default. */
+static peft_status set_names(peft_options *o, const char *name, const text *t, const char *fallback)
 {
-    uint64_t set[STEMS] = { 0 }, layers;
+    if (t->overflow)
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': as a list of names, the modules exceed %zu bytes",
+                       sizeof t->buffer - 1);
+    return strcmp(t->buffer, fallback) ? peft_options_set_string(o, name, t->buffer) : PEFT_OK;
+}
+
+/* Sets the options targets (fallback: its default) and layers. */
+static peft_status set_targets(const pf_modules *m, const char *const *stems, int64_t depth, const char *fallback,
+                               peft_options *o)
+{
+    const uint64_t every = depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
     text targets = { .used = 0 }, list = { .used = 0 };
-    PF_TRY(find_layers(m, set, &layers));
-    for (size_t k = 0; k < STEMS; k++) if (set[k]) append(&targets, "%s%s", targets.used ? "," : "", stems[k]);
-    for (int64_t l = 0; l < depth; l++)
-        if (layers >> l & 1) append(&list, "%s%lld", list.used ? "," : "", (long long)l);
+    const selection s = select_modules(m, stems, is_target);
     /* without an adapted module in any block, such as with patch_embed.proj alone, the option has no effect */
-    bool all_layers = !layers || layers == (depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1);
-    PF_TRY(peft_options_set_string(o, "targets", targets.buffer));
-    return all_layers ? PEFT_OK : peft_options_set_string(o, "layers", list.buffer);
+    const bool some_layers = is_uniform(&s, stems) && s.blocks && s.blocks != every;
+    write_names(&s, stems, some_layers ? s.blocks : every, &targets);
+    for (int64_t l = 0; l < depth; l++)
+        if (s.blocks >> l & 1) append(&list, "%s%lld", list.used ? "," : "", (long long)l);
+    PF_TRY(set_names(o, "targets", &targets, fallback));
+    return some_layers ? peft_options_set_string(o, "layers", list.buffer) : PEFT_OK;
+}
+
+/* Sets the options of method ia3. */
+static peft_status ia3_options(const peft_backbone *b, const pf_modules *m, peft_options *o)
+{
+    text forward = { .used = 0 };
+    const int64_t depth = b->shape.depth;
+    const uint64_t every = depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
+    PF_TRY(set_targets(m, linear_stems, depth, "attn.k,attn.v,mlp.fc2", o));
+    const selection s = select_modules(m, linear_stems, is_forward), all = select_modules(m, linear_stems, is_target);
+    selection names = s;
+    /* a stem whose input is scaled wherever it is adapted is named without blocks */
+    for (int k = 0; k < STEMS; k++) if (s.set[k] && s.set[k] == all.set[k]) names.set[k] = every;
+    write_names(&names, linear_stems, every, &forward);
+    return set_names(o, "feedforward", &forward, "mlp.fc2");
+}
+
+/* Sets the options of method ln_tune. The norms that a configuration does not select decide whether it selects all. */
+static peft_status ln_options(const peft_backbone *b, const pf_modules *m, peft_options *o)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const bool norm = m->item[i].kind == PF_MODULE_NORM || m->item[i].kind == PF_MODULE_FINAL;
+        if (norm && !m->item[i].target) return set_targets(m, norm_stems, b->shape.depth, "all", o);
+    }
+    return PEFT_OK;
 }
 
 /* Sets the options of method lora. */
@@ -114,6 +177,7 @@ static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b,
     const json_t *r = pf_json_get(c->root, "r"), *alpha_field = pf_json_get(c->root, "lora_alpha"),
                  *dropout = pf_json_get(c->root, "lora_dropout");
     const char *init = json_string_value(pf_json_get(c->root, "init_lora_weights"));
+    const char *bias = json_string_value(pf_json_get(c->root, "bias"));
     const int64_t rank = r ? json_integer_value(r) : PF_PEFT_DEFAULT_RANK;
     const double alpha = alpha_field ? json_number_value(alpha_field) : PF_PEFT_DEFAULT_ALPHA;
     PF_TRY(peft_options_set_int(o, "r", rank));
@@ -125,7 +189,8 @@ static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b,
     for (size_t i = 0; i < m->count; i++)
         if (m->item[i].saved && m->item[i].kind == PF_MODULE_FINAL)
             PF_TRY(peft_options_set_string(o, "train_norm", "true"));
-    PF_TRY(set_targets(m, b->shape.depth, o));
+    if (bias && strcmp(bias, "none")) PF_TRY(peft_options_set_string(o, "bias", bias));
+    PF_TRY(set_targets(m, linear_stems, b->shape.depth, "", o));
     PF_TRY(set_pattern(o, "rank_pattern", m, PF_RANK, (double)rank));
     return set_pattern(o, "alpha_pattern", m, PF_ALPHA, alpha);
 }
@@ -134,7 +199,8 @@ peft_status pf_peft_options(const pf_peft_config *c, const peft_backbone *b, con
 {
     peft_options *o;
     PF_TRY(peft_options_create(b->ctx, &o));
-    peft_status s = c->type == PF_PEFT_LORA ? lora_options(c, b, m, o) : PEFT_OK;
+    peft_status s = c->type == PF_PEFT_LORA ? lora_options(c, b, m, o)
+                  : c->type == PF_PEFT_IA3 ? ia3_options(b, m, o) : ln_options(b, m, o);
     if (s) peft_options_free(o);
     else *out = o;
     return s;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * hf_read.c -- loads a PEFT directory as an adapter, or as a model with its classifier. The configuration determines
  * the tensors: the file must hold each of them, in its shape, and no other. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "core/format/folder.h"
@@ -65,41 +66,94 @@ static bool has_extents(const pf_st_tensor *t, int ndim, const int64_t *dims)
     return t->ndim == ndim && !memcmp(t->dim, dims, sizeof(int64_t) * (size_t)ndim);
 }
 
-/* Fills the entry's parameter. Its tensor may have the extents of a convolution or those of the parameter. */
+/* Does the configuration train the bias of every module? */
+static bool trains_all_biases(const reader *r)
+{
+    const char *bias = json_string_value(json_object_get(r->config.root, "bias"));
+    return bias && !strcmp(bias, "all");
+}
+
+/* Fills the entry's elements of its parameter. The tensor may have the extents of a convolution or of the matrix. The
+ * bias of an adapted module has ".base_layer" in its name since PEFT 0.6. */
 static peft_status fill_param(const pf_st *file, const pf_peft_entry *e)
 {
-    char given[96], expected[96];
+    static const char base[] = ".base_layer.bias", plain[] = ".bias";
+    char given[96], expected[96], key[PF_KEY_MAX];
+    const size_t length = strlen(e->key);
     const pf_st_tensor *t = pf_st_find(file, e->key);
+    const int64_t count = pf_peft_entry_count(e);
     pf_param *p = e->param;
+    if (!t && length >= sizeof base && !strcmp(e->key + length - (sizeof base - 1), base)) {
+        snprintf(key, sizeof key, "%.*s%s", (int)(length - (sizeof base - 1)), e->key, plain);
+        t = pf_st_find(file, key);
+    }
     if (!t) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", e->key);
-    if (!has_extents(t, e->ndim, e->dim) && !has_extents(t, p->value.ndim, p->value.dim))
+    if (!has_extents(t, e->ndim, e->dim) && !(count == peft_tensor_count(&p->value)
+                                              && has_extents(t, p->value.ndim, p->value.dim)))
         return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %s by configuration and backbone", e->key,
                        pf_dims_text(given, sizeof given, t->ndim, t->dim),
                        pf_dims_text(expected, sizeof expected, e->ndim, e->dim));
-    if (!pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(&p->value)))
+    pk_real *to = (pk_real *)p->value.data + e->first;
+    if (!pf_to_real(to, t->data, t->type, count))
         return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16 or BF16", e->key, t->type_name);
-    if (!pf_finite(p->value.data, peft_tensor_count(&p->value)))
+    if (!pf_finite(to, count))
         return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", e->key);
     return PEFT_OK;
 }
 
-/* The classifier's module if the configuration states that it is saved; NULL: it is not. */
-static const pf_module *saved_head(const reader *r)
+/* The classifier's module if the file has tensors of it; NULL: it has none. With bias=all PEFT saves its bias. */
+static const pf_module *head_in_file(const reader *r)
 {
-    for (size_t i = 0; i < r->modules.count; i++)
-        if (r->modules.item[i].kind == PF_MODULE_HEAD && r->modules.item[i].saved) return &r->modules.item[i];
+    char key[PF_KEY_MAX];
+    for (size_t i = 0; i < r->modules.count; i++) {
+        const pf_module *m = &r->modules.item[i];
+        if (m->kind != PF_MODULE_HEAD) continue;
+        pf_peft_key(m, m->path, ".bias", key);
+        return m->saved || m->target || (trains_all_biases(r) && pf_st_find(r->file, key)) ? m : NULL;
+    }
     return NULL;
 }
 
-/* Does the configuration expect a tensor of this name? with_head: e lists the classifier's parameters, which are read.
- * Without: a classifier in the directory is expected as well, though it is not read. */
-static bool is_expected(const reader *r, const pf_peft_entries *e, bool with_head, const char *name)
+/* The classifier's module if the file has all of it (modules_to_save); NULL: it has not. */
+static const pf_module *saved_head(const reader *r)
 {
-    char key[PF_PATH_MAX + 64];
-    for (size_t i = 0; i < e->count; i++) if (!strcmp(e->item[i].key, name)) return true;
-    for (int i = 0; i < 2 && !with_head && saved_head(r); i++)
-        if (pf_peft_key(&r->names, PF_KEYS_PLAIN, i ? "head.bias" : "head.weight", key) && !strcmp(key, name))
+    const pf_module *m = head_in_file(r);
+    return m && m->saved ? m : NULL;
+}
+
+/* Does the tensor belong to the module with this path? */
+static bool belongs_to(const char *name, const char *path)
+{
+    const size_t front = strlen(PF_PEFT_FRONT), length = strlen(path);
+    return !strncmp(name, PF_PEFT_FRONT, front) && !strncmp(name + front, path, length) && name[front + length] == '.';
+}
+
+/* Does the configuration expect a tensor of this name that no entry has: one of the classifier, which pf_peft_fill_head
+ * reads, or which is left out with the classifier (with_head: the entries list the classifier's parameters); or one of
+ * a module that has no effect on the features (the pooler)? */
+static bool is_expected_besides(const reader *r, bool with_head, const char *name)
+{
+    const pf_module *head = head_in_file(r);
+    if (head && belongs_to(name, head->path))                /* PEFT saves the biases of the copies as well */
+        return !with_head || (trains_all_biases(r) && (strstr(name, ".original_module.") || strstr(name,
+                                                                                                 ".modules_to_save.")));
+    for (size_t i = 0; i < r->modules.count; i++)
+        if (r->modules.item[i].kind == PF_MODULE_OTHER && belongs_to(name, r->modules.item[i].path)) {
+            pf_warn(r->b->ctx, "tensor '%s' is left out: features do not depend on its module", name);
             return true;
+        }
+    return false;
+}
+
+/* Is there an entry for this tensor? */
+static bool is_listed(const pf_peft_entries *e, const char *name)
+{
+    char key[PF_KEY_MAX];
+    const size_t length = strlen(name), tail = strlen(".bias");
+    snprintf(key, sizeof key, "%.*s.base_layer.bias", (int)(length > tail ? length - tail : 0), name);
+    const bool bias = length > tail && !strcmp(name + length - tail, ".bias");
+    for (size_t i = 0; i < e->count; i++)
+        if (!strcmp(e->item[i].key, name) || (bias && !strcmp(e->item[i].key, key))) return true;
     return false;
 }
 
@@ -107,12 +161,12 @@ static bool is_expected(const reader *r, const pf_peft_entries *e, bool with_hea
 static peft_status fill_all(const reader *r, const peft_adapter *a, const pf_params *head)
 {
     pf_peft_entries e;
-    PF_TRY(pf_peft_entries_make(a, head, &r->names, &e));
+    PF_TRY(pf_peft_entries_make(a, head, &r->names, &r->modules, &e));
     peft_status s = PEFT_OK;
     for (size_t i = 0; i < e.count && !s; i++) s = fill_param(r->file, &e.item[i]);
     for (size_t i = 0; i < pf_st_count(r->file) && !s; i++) {
         const char *name = pf_st_at(r->file, i)->name;
-        if (!is_expected(r, &e, head != NULL, name))
+        if (!is_listed(&e, name) && !is_expected_besides(r, head != NULL, name))
             s = pf_fail(PEFT_E_FORMAT,
                         "tensor '%s' is unexpected: no module that the configuration adapts or saves has it", name);
     }
@@ -142,26 +196,37 @@ static peft_status make_headless(reader *r, peft_model **out)
     return s;
 }
 
+/* Makes a model with a linear head of this many classes. */
+static peft_status make_with_head(reader *r, int64_t classes, peft_model **out)
+{
+    peft_options *o;
+    PF_TRY(peft_options_create(r->b->ctx, &o));
+    peft_status s = peft_options_set_int(o, "classes", classes);
+    if (!s) s = pf_model_make(r->b, o, &r->source, out);
+    peft_options_free(o);
+    return s;
+}
+
 /* Makes a model with a linear head of as many classes as the file's classifier has; without one in the file, with the
- * backbone's own, or, where the backbone has none either, without a head. */
+ * backbone's own, or, where the backbone has none either, without a head. An adapted classifier becomes a linear head,
+ * since its weight differs from the backbone's. */
 static peft_status make_model(reader *r, peft_model **out)
 {
-    char key[PF_PATH_MAX + 64];
-    peft_options *o;
+    char key[PF_KEY_MAX];
     const peft_options *defaults = NULL;
-    if (!saved_head(r) && r->b->shape.classes) return pf_model_make(r->b, defaults, &r->source, out);
-    if (!saved_head(r)) return make_headless(r, out);
-    if (!pf_peft_key(&r->names, PF_KEYS_PLAIN, "head.weight", key))
-        return pf_fail(PEFT_E_INTERNAL, "the classifier has no name");
+    const pf_module *head = head_in_file(r);
+    if (head && head->target && !r->b->shape.classes)
+        return pf_fail(PEFT_E_FORMAT, "the adapter changes the classifier '%s', which the backbone lacks: expected the "
+                       "weights of the whole model (peft_adapter_load_hf reads the adapter alone)", head->path);
+    if (!saved_head(r) && !r->b->shape.classes) return make_headless(r, out);
+    if (!head) return pf_model_make(r->b, defaults, &r->source, out);
+    if (!head->saved) return make_with_head(r, r->b->shape.classes, out);
+    pf_peft_key(head, head->path, ".weight", key);
     const pf_st_tensor *w = pf_st_find(r->file, key);
     if (!w) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", key);
     if (w->ndim != 2 || w->dim[0] < 1)
         return pf_fail(PEFT_E_FORMAT, "tensor '%s': has %d extents, expected [classes, width]", key, w->ndim);
-    PF_TRY(peft_options_create(r->b->ctx, &o));
-    peft_status s = peft_options_set_int(o, "classes", w->dim[0]);
-    if (!s) s = pf_model_make(r->b, o, &r->source, out);
-    peft_options_free(o);
-    return s;
+    return make_with_head(r, w->dim[0], out);
 }
 
 /* Makes the model, attaches the adapter, and fills both. */
@@ -172,7 +237,10 @@ static peft_status read_model(reader *r, peft_model **out)
     PF_TRY(make_adapter(r, &a));
     peft_status s = make_model(r, &m);
     if (!s) s = peft_model_attach(m, a);
-    if (!s) s = fill_all(r, a, m->params.count ? &m->params : NULL);
+    const pf_params *head = !s && m->params.count ? &m->params : NULL;
+    const bool changed = head && !saved_head(r);             /* the backbone's classifier, changed by the adapter */
+    if (!s) s = fill_all(r, a, changed ? NULL : head);
+    if (!s && changed) s = pf_peft_fill_head(r->b, &r->config, head_in_file(r), r->file, head);
     peft_adapter_free(a);
     if (s) peft_model_free(m);
     else *out = m;

@@ -67,8 +67,9 @@ static bool layer_chosen(const pf_peft_config *c, const pf_module *m)
     return false;
 }
 
-/* Refuses the field if a text of its list matches no module, or a key of its object no adapted module. Of the two loops
- * one runs: jansson's macros do nothing for a value of another type. */
+/* Warns if a text of the field's list matches no module, or a key of its object no adapted module: as in PEFT it has no
+ * effect, but it may be misspelt. Of the two loops one runs: jansson's macros do nothing for a value of another type.
+ * */
 static peft_status check_all_match(const pf_peft_config *c, const char *field, const pf_modules *m)
 {
     const json_t *names = pf_json_get(c->root, field);
@@ -80,14 +81,13 @@ static peft_status check_all_match(const pf_peft_config *c, const char *field, c
         for (size_t k = 0; k < m->count && !matched; k++)
             matched = pf_path_ends_with(m->item[k].path, json_string_value(v));
         if (!matched)
-            return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no module of the backbone", field,
-                           json_string_value(v));
+            pf_warn(m->ctx, "field '%s': '%.100s' matches no module of the backbone", field, json_string_value(v));
     }
     json_object_foreach((json_t *)(uintptr_t)names, key, v) {
         bool matched = false;
         for (size_t k = 0; k < m->count && !matched; k++)
             if (m->item[k].target) PF_TRY(pf_peft_match_end(key, m->item[k].path, &matched));
-        if (!matched) return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no adapted module", field, key);
+        if (!matched) pf_warn(m->ctx, "field '%s': '%.100s' matches no adapted module", field, key);
     }
     return PEFT_OK;
 }
@@ -130,11 +130,19 @@ static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
     return check_all_match(c, "alpha_pattern", m);
 }
 
-/* Sets target and saved of a module. */
+/* Which modules an adapter of this type can adapt here. A classifier's adapter becomes part of the head. */
+static bool can_adapt(pf_peft_type type, pf_module_kind kind)
+{
+    const bool norm = kind == PF_MODULE_NORM || kind == PF_MODULE_FINAL;
+    return type == PF_PEFT_LN ? norm : !norm;
+}
+
+/* Sets target, saved and forward of a module. */
 static peft_status mark_module(const pf_peft_config *c, pf_module *m)
 {
     const pf_module_kind kind = m->kind;
     const char *type = pf_peft_kinds[c->type].type;
+    const json_t *forward = pf_json_get(c->root, "feedforward_modules");
     bool excluded, target;
     m->saved = kind != PF_MODULE_OTHER && ends_with_listed(pf_json_get(c->root, "modules_to_save"), m->path);
     if (m->saved && kind != PF_MODULE_HEAD && !(kind == PF_MODULE_FINAL && c->type == PF_PEFT_LORA))
@@ -143,47 +151,14 @@ static peft_status mark_module(const pf_peft_config *c, pf_module *m)
     PF_TRY(matches(pf_json_get(c->root, "target_modules"), m, &target));
     PF_TRY(matches(pf_json_get(c->root, "exclude_modules"), m, &excluded));
     m->target = target && !excluded && !m->saved && kind != PF_MODULE_OTHER && layer_chosen(c, m);
-    bool norm = kind == PF_MODULE_NORM || kind == PF_MODULE_FINAL;
-    if (m->target && (kind == PF_MODULE_HEAD || norm != (c->type == PF_PEFT_LN)))
+    if (m->target && json_is_string(forward)) PF_TRY(matches(forward, m, &m->forward));
+    else if (m->target) m->forward = ends_with_listed(forward, m->path);
+    if (m->target && !can_adapt(c->type, kind))
         return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' cannot be adapted with peft_type %s",
                        m->path, type);
-    return PEFT_OK;
-}
-
-/* Checks IA3 and LN tuning, whose modules this library's methods do not let the caller select: the configuration must
- * adapt exactly the modules that the method adapts. */
-static peft_status check_all_of_method(const pf_peft_config *c, const pf_modules *m)
-{
-    enum { KEYS, VALUES, FC2, ROLES };
-    static const char *const role_names[ROLES] = { "attn.k", "attn.v", "mlp.fc2" };
-    size_t with_role[ROLES] = { 0 };                         /* modules that IA3 adapts, by role */
-    for (size_t i = 0; i < m->count; i++) {
-        const pf_module *t = &m->item[i];
-        bool wanted = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL;          /* the method adapts it */
-        bool forward = false;                                /* feedforward_modules matches it */
-        if (c->type == PF_PEFT_IA3) {
-            int role = FC2;                                  /* below 0: IA3 does not adapt the module */
-            while (role >= 0 && !pf_path_ends_with(t->ours, role_names[role])) role--;
-            const json_t *names = pf_json_get(c->root, "feedforward_modules");
-            wanted = role >= 0;
-            if (wanted) with_role[role]++;
-            if (json_is_string(names)) PF_TRY(matches(names, t, &forward));
-            else forward = ends_with_listed(names, t->path);
-            if (t->target && wanted && forward != (role == FC2))
-                return pf_fail(PEFT_E_UNSUPPORTED,
-                               "field 'feedforward_modules': module '%s' must %s: IA3 here scales the outputs of "
-                               "keys and values and the input of mlp.fc2",
-                               t->path, role == FC2 ? "match" : "not match");
-        }
-        if (wanted != t->target)
-            return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' is %s, but %s here adapts %s",
-                           t->path, wanted ? "left out" : "adapted", pf_peft_kinds[c->type].type,
-                           c->type == PF_PEFT_IA3 ? "keys, values and mlp.fc2 of all blocks"
-                                                  : "every norm of the backbone");
-    }
-    if (c->type == PF_PEFT_IA3 && (!with_role[KEYS] || !with_role[VALUES] || !with_role[FC2]))
-        return pf_fail(PEFT_E_UNSUPPORTED,
-                       "IA3 here adapts keys and values, which are no modules of their own in this naming");
+    if (m->forward && kind == PF_MODULE_CONV)
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'feedforward_modules': the input of module '%s', pixels, cannot be "
+                       "scaled", m->path);
     return PEFT_OK;
 }
 
@@ -197,5 +172,5 @@ peft_status pf_peft_select(const pf_peft_config *c, pf_modules *m)
     }
     PF_TRY(check_all_match(c, "target_modules", m));
     if (!targets) return pf_fail(PEFT_E_FORMAT, "field 'target_modules': no module of the backbone is adapted");
-    return c->type == PF_PEFT_LORA ? set_ranks(c, m) : check_all_of_method(c, m);
+    return c->type == PF_PEFT_LORA ? set_ranks(c, m) : PEFT_OK;
 }

@@ -13,7 +13,7 @@ static const pf_name_row block[] = {
     { "self_attn.q_proj.@", "attn.qkv.@", 1, 0 }, { "self_attn.k_proj.@", "attn.qkv.@", 2, 0 },
     { "self_attn.v_proj.@", "attn.qkv.@", 3, 0 }, { "self_attn.out_proj.@", "attn.proj.@", 0, 0 },
     { "mlp.fc1.@", "mlp.fc1.@", 0, 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0, 0 }, { 0 } };
-static const pf_naming naming = {
+const pf_naming pf_naming_hf_clip = {
     .name = "hf-clip", .front = { { "encoder.layers.#.", 0 } }, .top = top, .block = block };
 
 static const char *const ignored[] = { "embeddings.position_ids", "text_model.*", "text_projection*",
@@ -31,5 +31,5 @@ static const pf_arch_row model_types[] = {
 /* The classifier of CLIPForImageClassification reads the mean of the patches without post_layernorm, which its file
  * holds all the same. */
 const pf_family pf_family_hf_clip = {
-    .name = "Hugging Face CLIP", .naming = { &naming }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU,
+    .name = "Hugging Face CLIP", .naming = { &pf_naming_hf_clip }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU,
     .rule = "mmcls", .pixels = &pf_clip, .mean_classifier = true, .model_types = model_types };
