@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * state.c -- writes parameters to safetensors files and reads them back; see state.h. */
+ * state.c -- writes parameters to safetensors files and reads them back, and restores states; see state.h. */
 #include <stdio.h>
+#include <string.h>
 #include "core/store/state.h"
 
 peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list)
@@ -40,4 +41,24 @@ peft_status pf_state_refuse_others(const pf_st *st, bool (*known)(const void *ob
         if (!known(object, pf_st_at(st, i)->name))
             return pf_fail(PEFT_E_FORMAT, "tensor '%s' is unexpected", pf_st_at(st, i)->name);
     return PEFT_OK;
+}
+
+peft_status pf_restore_tensor(pf_restorer *r, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                              void *data, const void **stored)
+{
+    const pf_st_tensor *from = pf_st_find(r->st, name);
+    if (!from) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", name);
+    if (from->type != type || from->ndim != ndim || memcmp(from->dim, dims, sizeof(int64_t) * (size_t)ndim))
+        return pf_fail(PEFT_E_MISMATCH, "tensor '%s' has another type or other extents than that of %s", name,
+                       r->owner);
+    if (r->copy) memcpy(data, from->data, from->bytes);
+    *stored = from->data;
+    r->found++;
+    return PEFT_OK;
+}
+
+peft_status pf_restore_found_all(const pf_restorer *r)
+{
+    if (r->found == pf_st_count(r->st)) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "the file has %zu tensors, expected %zu", pf_st_count(r->st), r->found);
 }

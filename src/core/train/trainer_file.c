@@ -3,7 +3,6 @@
  * gradients of pending passes, and (as metadata) counters and settings. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include "core/store/origin.h"
 #include "core/store/state.h"
 #include "core/train/trainer.h"
@@ -84,23 +83,13 @@ peft_status peft_trainer_save(const peft_trainer *t, const char *path)
     return pf_origin_write_file(t->model->backbone, "trainer", path, write_state, t);
 }
 
-/* Tensors are visited twice: all are checked (copy false), and only then copied, so that a file that does not fit
- * changes nothing. found counts the tensors of the trainer that were found in st. */
-typedef struct { const pf_st *st; size_t found; bool copy; } tensor_reader;
-
 static peft_status read_tensor(void *user, const char *name, peft_tensor *t)
 {
-    tensor_reader *r = user;
-    const pf_st_tensor *from = pf_st_find(r->st, name);
-    if (!from) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", name);
-    if (from->type != t->type || from->ndim != t->ndim || memcmp(from->dim, t->dim, sizeof(int64_t) * (size_t)t->ndim))
-        return pf_fail(PEFT_E_MISMATCH, "tensor '%s' has another type or other extents than that of this trainer's "
-                       "model", name);
-    if (!r->copy && !pf_finite(from->data, peft_tensor_count(t)))
-        return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", name);
-    if (r->copy) memcpy(t->data, from->data, from->bytes);
-    r->found++;
-    return PEFT_OK;
+    const pf_restorer *r = user;
+    const void *stored;
+    PF_TRY(pf_restore_tensor(user, name, t->type, t->ndim, t->dim, t->data, &stored));
+    if (r->copy || pf_finite(stored, peft_tensor_count(t))) return PEFT_OK;
+    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", name);
 }
 
 /* Reads the value of t->batches; without an entry it equals pending. */
@@ -121,7 +110,8 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     double loss_sum;
     int64_t value[COUNTERS], seed, batches;
     const int64_t pending_before = t->pending;
-    tensor_reader check = { .st = st, .copy = false }, copy = { .st = st, .copy = true };
+    pf_restorer check = { .st = st, .owner = "this trainer's model" }, copy = check;
+    copy.copy = true;
     PF_TRY(pf_origin_check(st, "trainer", t->model->backbone));
     PF_TRY(pf_settings_check(t, st));
     PF_TRY(pf_origin_check_classifier(st, t->model));
@@ -140,8 +130,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
         return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.loss_sum': given '%.40s', expected a number", loss_text);
     t->pending = saved_pending;                          /* decides which tensors for_each_tensor visits */
     peft_status s = for_each_tensor(t, read_tensor, &check);
-    if (!s && check.found != pf_st_count(st))
-        s = pf_fail(PEFT_E_FORMAT, "the file has %zu tensors, expected %zu", pf_st_count(st), check.found);
+    if (!s) s = pf_restore_found_all(&check);
     if (!s) {
         pf_model_lock_write(t->model);
         s = for_each_tensor(t, read_tensor, &copy);

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/bits/finite.h"
 #include "core/model/locks.h"
 #include "core/store/origin.h"
+#include "core/store/state.h"
 #include "core/tta/adaptor.h"
 
 /* Counters by the key of their metadata entry. */
@@ -84,25 +84,15 @@ peft_status peft_adaptor_save(const peft_adaptor *a, const char *path)
     return s;
 }
 
-/* Parts are visited twice: all are checked (copy false), and only then copied, so that a file that does not fit changes
- * nothing. found counts the parts that were found in st. */
-typedef struct { const pf_st *st; size_t found; bool copy; } part_reader;
-
 static peft_status read_part(void *user, const pf_tta_part *p)
 {
-    part_reader *r = user;
-    const pf_st_tensor *from = pf_st_find(r->st, p->name);
-    if (!from) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", p->name);
-    if (from->type != p->type || from->ndim != p->ndim || memcmp(from->dim, p->dim, sizeof(int64_t) * (size_t)p->ndim))
-        return pf_fail(PEFT_E_MISMATCH, "tensor '%s' has another type or other extents than that of this adaptor",
-                       p->name);
-    if (!r->copy && !is_valid(p, from->data, pf_dims_count(p->ndim, p->dim)))
-        return pf_fail(p->type == PEFT_I64 ? PEFT_E_FORMAT : PEFT_E_NONFINITE, "tensor '%s' holds %s", p->name,
-                       p->type == PEFT_I64 ? "a number that is out of its range"
-                       : p->positive ? "a number that is not positive, NaN or Inf" : "NaN or Inf");
-    if (r->copy) memcpy(p->data, from->data, from->bytes);
-    r->found++;
-    return PEFT_OK;
+    const pf_restorer *r = user;
+    const void *stored;
+    PF_TRY(pf_restore_tensor(user, p->name, p->type, p->ndim, p->dim, p->data, &stored));
+    if (r->copy || is_valid(p, stored, pf_dims_count(p->ndim, p->dim))) return PEFT_OK;
+    return pf_fail(p->type == PEFT_I64 ? PEFT_E_FORMAT : PEFT_E_NONFINITE, "tensor '%s' holds %s", p->name,
+                   p->type == PEFT_I64 ? "a number that is out of its range"
+                   : p->positive ? "a number that is not positive, NaN or Inf" : "NaN or Inf");
 }
 
 /* PEFT_E_MISMATCH: the state is of another kind, has other options, or belongs to a model with other parameters. */
@@ -140,7 +130,8 @@ static peft_status check_settings(const peft_adaptor *a, const pf_st *st)
 static peft_status restore(peft_adaptor *a, const pf_st *st)
 {
     int64_t value[COUNTERS];
-    part_reader check = { .st = st, .copy = false }, copy = { .st = st, .copy = true };
+    pf_restorer check = { .st = st, .owner = "this adaptor" }, copy = check;
+    copy.copy = true;
     PF_TRY(check_settings(a, st));
     for (int i = 0; i < COUNTERS; i++) {
         PF_TRY(pf_meta_read_int(st, counter[i].key, &value[i]));
@@ -149,8 +140,7 @@ static peft_status restore(peft_adaptor *a, const pf_st *st)
                            (long long)value[i], (long long)counter[i].most);
     }
     PF_TRY(pf_tta_each(a, read_part, &check));
-    if (check.found != pf_st_count(st))
-        return pf_fail(PEFT_E_FORMAT, "the file has %zu tensors, expected %zu", pf_st_count(st), check.found);
+    PF_TRY(pf_restore_found_all(&check));
     PF_TRY(pf_tta_each(a, read_part, &copy));
     for (int i = 0; i < COUNTERS; i++) *counter_of(a, i) = value[i];
     a->loss = a->seconds = NAN;
