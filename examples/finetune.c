@@ -9,6 +9,7 @@
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include "finetune/run.h"
+#include "finetune/stages.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,9 @@ static void evaluate(run *r)
     if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                                   (long long)r->images_in_both);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->t.model));
+    if (given[prune].value)
+        printf("%-22s %lld\n", "not_masked_parameters", (long long)(peft_model_trainable_count(r->t.model) -
+               masked_parameters(r->t.model, peft_backbone_get(r->t.vit, "width"))));
     printf("%-22s %.4f\n", "seconds_per_step", seconds);
     printf("%-22s %.2f\n", "planned_mib", r->t.planned_bytes / mib);
     printf("%-22s %.2f\n", "peak_mib", (double)peak / mib);

@@ -17,6 +17,7 @@
 #define FLAGS(X) \
     X(methods, NULL, NULL, "list the fine-tuning methods and their options (finetune --method, --options)") \
     X(trainer, NULL, NULL, "list the training options (finetune --trainer)") \
+    X(adaptation, NULL, NULL, "list the kinds of test-time adaptation and their options (adapt --kind)") \
     X(options, NULL, NULL, "list the options of backbones, models, sessions, pictures and loaders") \
     X(preprocess, NULL, NULL, "list the preprocessing settings and their defaults (finetune --preprocess)") \
     X(metrics, NULL, NULL, "list the metrics of <peft/metrics.h>") \
@@ -58,6 +59,17 @@ static void list_trainer(void)
 {
     list_table("options of training (finetune --trainer name=value,.., or finetune's option of the same name)",
                peft_trainer_option);
+}
+
+static void list_adaptation(void)
+{
+    list_table("options of all kinds of test-time adaptation (peft_adaptor_create)", peft_adaptor_option);
+    for (size_t k = 0; k < peft_adaptor_kind_count(); k++) {
+        const char *name = peft_adaptor_kind_name(k), *paper = peft_adaptor_kind_paper(name);
+        printf("\n%s\n    %s (%s)\n", name, peft_adaptor_kind_summary(name), paper);
+        const peft_option *o;
+        for (size_t i = 0; (o = peft_adaptor_kind_option(name, i)); i++) print_option(o);
+    }
 }
 
 static void list_options(void)
@@ -241,8 +253,8 @@ static void inspect(peft_context *ctx, const char *path)
 int main(int argc, char **argv)
 {
     static const struct { int flag; void (*list)(void); } lists[] = {
-        { methods, list_methods }, { trainer, list_trainer }, { options, list_options },
-        { preprocess, list_preprocess }, { metrics, list_metrics } };
+        { methods, list_methods }, { trainer, list_trainer },
+        { adaptation, list_adaptation }, { options, list_options }, { preprocess, list_preprocess }, { metrics, list_metrics } };
     peft_context *ctx;
     program_name = "inspect";
     int first = read_flags(given, flags, &about, argc, argv), listed = 0;

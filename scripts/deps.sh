@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs missing packages by apt, as root or by sudo: deps.sh build|test
+# Installs missing packages by apt, as root or by sudo: deps.sh build|test|fuzz
 #   build: for the libraries and the examples
 #   test: also for the tests
+#   fuzz: for the tests and for tests/fuzz/run.sh
 set -eu
 packages="gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libjansson-dev librandom123-dev \
 libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev"
 case ${1-} in
     build) ;;
     test) packages="$packages g++ clang check libsubunit-dev valgrind doxygen meson abigail-tools musl-tools" ;;
-    *) echo "usage: deps.sh build|test" >&2; exit 2 ;;
+    fuzz) packages="$packages clang check libsubunit-dev libclang-rt-14-dev" ;;      # libFuzzer of Debian 12's clang
+    *) echo "usage: deps.sh build|test|fuzz" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query > /dev/null || ! command -v apt-get > /dev/null; then

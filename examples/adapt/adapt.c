@@ -7,6 +7,7 @@
 #include "common/data/data.h"
 #include "common/files/atomic_file.h"
 #include "common/files/csv.h"
+#include "common/files/output.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
@@ -18,18 +19,27 @@
     X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer, as for predict") \
     X(model, "PATH", NULL, "the model that finetune wrote; without it the backbone's own classifier") \
     BACKBONE_OPTIONS(X) \
-    DATA_FLAGS(X) \
+    X(preprocess, "LIST", NULL, "preprocessing settings that replace those of the model, name=value,... (inspect " \
+      "--preprocess lists them)") \
+    X(class_names, "LIST", NULL, "names of the model's classes, name,name,... in the order of training; required if " \
+      "no file names them") \
+    TRAINING_DATA_FLAG(X) \
+    X(test, "PATH", NULL, "test images; without it the split \"test\" (or \"val\") of --data, or else the part of " \
+      "--data that finetune holds out with the same --data, --shots and --seed") \
+    X(shots, "N", "0", "training images per class, as for finetune (0: all); without --test and a split the others " \
+      "are the test images") \
     X(kind, "LIST", "tent", "kinds of adaptation, separated by semicolons, each with its options: " \
       "\"tent,lr=0.01;t3a\"") \
     X(batch, "N", "64", "images in a call, unless the options of a kind give batch") \
     X(images, "N", "0", "test images, drawn at random (0: all)") \
-    X(source, "N", "64", "training images, without their labels, for kinds that need statistics of them") \
+    X(source, "N", "64", "training images, without their labels, for kinds that need statistics of them (0: all)") \
     X(corrupt, "LIST", "none", "corruptions of the test images, NAME:STRENGTH separated by commas, or every " \
       "(docs/adapt.md)") \
     X(seeds, "N", "1", "repetitions, with other images, orders and noise") \
-    X(seed, "N", "1", "seed of the first repetition") \
+    X(seed, "N", "1", "seed of the first repetition, and of the draw of --shots") \
     X(csv, "FILE", NULL, "write the figures of every run to this file") \
     X(predictions, "FILE", NULL, "write the predictions of every run to this file") \
+    X(force, NULL, NULL, "overwrite --csv and --predictions if they exist") \
     X(threads, "N", "0", "number of threads (0: one for each core)")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
@@ -38,7 +48,7 @@ static const program about = {
     "Predicts test images with a model and with test-time adaptation, and prints accuracy, calibration, time and\n"
     "memory of both. The model itself is not changed.",
     "  adapt --backbone vit.safetensors --model scans.safetensors --data scans --kind tent\n"
-    "  adapt --backbone vit_cifar10.safetensors --data cifar10.zip --kind \"t3a;tent,lr=0.002\" --corrupt contrast:3" };
+    "  adapt --backbone merged.safetensors --data scans.zip --kind \"t3a;tent,lr=0.002\" --corrupt contrast:3" };
 
 enum { LIST_MAX = 64 };
 
@@ -163,11 +173,51 @@ static void run_study(study *s, const loaded_model *m, peft_dataset *const sets[
     if (given[csv].value) write_runs(s, (uint64_t)flag_integer(&given[seed]), given[csv].value);
 }
 
+/* Ends the program if a file of figures or predictions exists or cannot be written. */
+static void check_files(void)
+{
+    const flag *outputs[] = { &given[csv], &given[predictions] };
+    const char *inputs[] = { given[backbone].value, given[model].value, given[data].value, given[test].value, NULL };
+    enum { COUNT = sizeof inputs / sizeof *inputs };
+    for (int i = 0; i < 2; i++) {
+        if (!outputs[i]->value) continue;
+        check_output(outputs[i]->name, outputs[i]->value, given[force].value, inputs, COUNT);
+        inputs[COUNT - 1] = outputs[i]->value;
+    }
+}
+
+/* Ends the program if the model's classes cannot be compared with those of the images, because they have no names. */
+static void check_class_names(const loaded_model *m, const peft_dataset *images)
+{
+    if (m->class_names || given[class_names].value) return;
+    char *names = class_name_lines(images);
+    for (char *c = names; *c; c++) if (*c == '\n') *c = ',';
+    fail("no file names the %lld classes of the model, so that its predictions cannot be compared with the classes of "
+         "--data (%s); give --class-names NAME,NAME,... in the order of the model's training", (long long)m->classes,
+         names);
+}
+
+/* Opens training and test images, says which they are, and how many of them a run takes. */
+static void open_sets(const loaded_model *m, peft_dataset *sets[2])
+{
+    const int64_t all = 0, count = flag_integer(&given[images]);
+    const char *origin = draw_sets(m->ctx, given[data].value, given[test].value, flag_integer(&given[shots]), all,
+                                   (uint64_t)flag_integer(&given[seed]), &sets[0], &sets[1]);
+    const int64_t tests = peft_dataset_count(sets[1]);
+    print_sets(sets[0], sets[1], origin);
+    if (drawn_from_training_data(origin))
+        warn("the test images are a part of --data. The model was not trained on them if finetune was given the same "
+             "--data, --shots and --seed, and no --test; otherwise the figures are too good: give --test other images");
+    check_overlap(sets[0], sets[1]);
+    if (count > tests) warn("--images %lld: there are only %lld test images", (long long)count, (long long)tests);
+    printf("a run: %lld test images; %lld training images for kinds that need statistics of them\n\n",
+           (long long)image_count(sets[1], count), (long long)image_count(sets[0], flag_integer(&given[source])));
+}
+
 int main(int argc, char **argv)
 {
     program_name = "adapt";
     const char *kinds[LIST_MAX + 1] = { "none" };
-    const int64_t all = 0;
     peft_dataset *sets[2];                                    /* training and test images */
     study s = { .kind = kinds };
     const int first = read_flags(given, flags, &about, argc, argv);
@@ -179,14 +229,17 @@ int main(int argc, char **argv)
     s.setting = settings_of(given[corrupt].value, &s.settings);
     s.seeds = (int)flag_integer(&given[seeds]);
     if (s.seeds < 1 || s.seeds > 1000) fail("--seeds: given %d, expected 1 to 1000", s.seeds);
+    check_files();
     s.run = check_alloc(calloc((size_t)(s.settings * s.seeds * s.kinds), sizeof *s.run));
     loaded_model m = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
                                 (int)flag_integer(&given[threads]));
-    choose_transform(&m, NULL);
-    name_classes(&m, NULL);
+    choose_transform(&m, given[preprocess].value);
     if (m.multilabel) fail("--model: predicts several labels for an image; expected a model of one label for each");
-    draw_sets(m.ctx, given[data].value, given[test].value, all, all, (uint64_t)flag_integer(&given[seed]), &sets[0],
-              &sets[1]);
+    open_sets(&m, sets);
+    check_class_names(&m, sets[0]);
+    name_classes(&m, given[class_names].value);
+    for (int k = 0; k < s.kinds; k++)
+        warn_of_one_call(s.kind[k], flag_integer(&given[batch]), image_count(sets[1], flag_integer(&given[images])));
     run_study(&s, &m, sets);
     for (int i = 0; i < 2; i++) peft_dataset_free(sets[i]);
     for (int i = 0; i < s.settings; i++) free(s.setting[i]);

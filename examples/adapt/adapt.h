@@ -17,7 +17,9 @@ typedef struct image_set {
 typedef struct image_choice { int64_t count; uint64_t seed; int corruption, strength; } image_choice;
 
 /* --- adapt_images.c --- */
-/* Loads images of d; classes are found by name in the model's, in order where the model's files name none. */
+/* The number of images that are loaded of d if `count` are asked for. */
+int64_t   image_count(const peft_dataset *d, int64_t count);
+/* Loads images of d; their classes are found by name among those of the model. */
 image_set load_images(const loaded_model *m, const peft_dataset *d, const image_choice *choice);
 void      free_images(image_set *s);
 
@@ -28,6 +30,8 @@ enum { FIGURES = 6 };                                         /* of an outcome, 
 extern const char *const figure_name[FIGURES];
 double figure_of(const outcome *o, int i);
 
+/* Warns if the images of a run are one call, of whose update this kind makes no use in its predictions. */
+void warn_of_one_call(const char *kind, int64_t batch, int64_t images);
 /* Predicts the test images in order. kind: "none" (a session), or a kind of peft_adaptor with options behind it,
  * "tent,lr=0.01". batch: images in a call, unless the options give "batch". source: images for kinds that need
  * statistics of training images. scores: [count, classes], gets the probabilities. An error ends the program. */

@@ -26,7 +26,6 @@ static int64_t *random_order(int64_t n, uint64_t seed)
 static int64_t class_in_model(const loaded_model *m, const peft_dataset *d, int64_t c)
 {
     const char *name = peft_dataset_class_name(d, c);
-    if (!m->class_names) return c;
     for (int64_t i = 0; i < m->classes; i++) if (!strcmp(m->names[i], name)) return i;
     fail("--data: the model has no class '%s'; give images of the classes that the model was trained on", name);
 }
@@ -46,10 +45,16 @@ static void load_image(const loaded_model *m, const peft_dataset *d, int64_t sam
     peft_image_free(im);
 }
 
+int64_t image_count(const peft_dataset *d, int64_t count)
+{
+    const int64_t all = peft_dataset_count(d);
+    return count && count < all ? count : all;
+}
+
 image_set load_images(const loaded_model *m, const peft_dataset *d, const image_choice *choice)
 {
     const int64_t all = peft_dataset_count(d), side = peft_transform_size(m->transform), area = 3 * side * side;
-    const int64_t n = choice->count && choice->count < all ? choice->count : all;
+    const int64_t n = image_count(d, choice->count);
     if (peft_dataset_multilabel(d)) fail("--data: its images have several labels; expected one for each image");
     if (peft_dataset_classes(d) > m->classes)
         fail("--data: %lld classes, but the model has %lld", (long long)peft_dataset_classes(d), (long long)m->classes);

@@ -2,6 +2,7 @@
  * adapt_run.c -- predicts images with a session or an adaptor, batch by batch, and computes the figures (adapt.h). */
 #include "adapt.h"
 #include "common/program/errors.h"
+#include "common/program/flags.h"
 #include "common/program/settings.h"
 #include <math.h>
 #include <stdio.h>
@@ -103,6 +104,22 @@ static outcome outcome_of(const double *scores, const image_set *test, int64_t c
     free(predicted);
     free(confusion);
     return o;
+}
+
+void warn_of_one_call(const char *kind, int64_t batch, int64_t images)
+{
+    const char *comma = strchr(kind, ',');
+    const size_t length = strcspn(kind, ",");
+    settings s = read_settings(comma ? comma + 1 : NULL, "--kind");
+    const char *own_batch = find_setting(&s, "batch"), *predictions = find_setting(&s, "predict");
+    if (own_batch) batch = flag_integer(&(flag){ .name = "batch", .value = own_batch });
+    const bool tent = length == 4 && !strncmp(kind, "tent", length);
+    const bool after = predictions && !strcmp(predictions, "after");
+    if (tent && !after && batch >= images)
+        warn("--kind %s: the %lld images of a run are one call, and tent predicts before the update of a call, so that "
+             "its predictions are those of the model; give a smaller batch, such as tent,batch=8, or predict=after",
+             kind, (long long)images);
+    free_settings(&s);
 }
 
 outcome run_kind(const loaded_model *m, const char *kind, int64_t batch, const image_set *test, const image_set *source,

@@ -27,7 +27,8 @@ adapt() {
 }
 
 # The two parts run at the same time, each on one core.
-adapt --data "$cifar" --corrupt every > "$work/cifar" &
+classes=airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck
+adapt --data "$cifar" --class-names $classes --corrupt every > "$work/cifar" &
 "$bin/phantom" --out "$work/train" --images 60 --difficulty 1.5 > "$work/log2"
 "$bin/phantom" --out "$work/same" --images 200 --difficulty 1.5 --seed 2 > "$work/log2"
 "$bin/finetune" --backbone "$vit" --data "$work/train" --test "$work/same" --shots 40 --method lora --epochs 10 \

@@ -20,6 +20,14 @@ static char *trim(char *text)
     return text;
 }
 
+/* Fails for a flag of finetune that no run of compare can have. */
+static void refuse_stages(const char *word)
+{
+    if (strncmp(word, "--then", 6) && strncmp(word, "--prune", 7)) return;
+    fail("%s: a run of compare is one training, and this flag of finetune asks for several; leave it out, and run "
+         "finetune with --seed 1, 2, .. for such an entry", word);
+}
+
 /* Parses the flags of an entry. location: "list.txt:12", for error messages. */
 static void parse_entry_flags(entry *e, char *text, char *location)
 {
@@ -31,6 +39,7 @@ static void parse_entry_flags(entry *e, char *text, char *location)
     }
     const char *program = program_name;
     program_name = location;
+    for (int i = 1; i < count; i++) refuse_stages(words[i]);
     optind = 0;                                               /* resets getopt; its messages begin with words[0] */
     int first = read_list_flags(e->recipe, recipe_flags, count, words);
     if (first < count) fail("'%s' is not a flag; expected --name value", words[first]);

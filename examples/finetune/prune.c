@@ -14,7 +14,9 @@
 
 enum { PERCENTAGES_MAX = 16, CANDIDATES_MAX = PERCENTAGES_MAX * PERCENTAGES_MAX, COLUMNS = 6 };
 static const char heading[] = "score,tokens,pieces,figure,kept_tokens,kept_pieces";
-/* A pair of percentages and the result of its training; figure NaN: not trained yet. */
+/* A pair of percentages and the result of its training: figure (NaN: not trained yet), tokens and pieces that are kept.
+ * NOT_SEARCHED: of a mask that is not trained. */
+enum { NOT_SEARCHED = -1 };
 typedef struct candidate { int tokens, pieces; double figure; int kept_tokens, kept_pieces; } candidate;
 typedef struct candidates { candidate item[CANDIDATES_MAX]; int count; } candidates;
 
@@ -35,14 +37,16 @@ static int read_percentages(const char *text, int *to)
     return 0;
 }
 
-void check_search(const prune_search *s)
+int check_search(const prune_search *s)
 {
     int list[PERCENTAGES_MAX];
-    if (!read_percentages(s->percentages, list))
+    const int n = read_percentages(s->percentages, list);
+    if (!n)
         fail("--prune %s: expected a range in steps of 10, such as 10-90, or at most %d whole numbers from 0 to 100, "
              "such as 25,50,75", s->percentages, PERCENTAGES_MAX);
     if (strcmp(s->score, "signed") && strcmp(s->score, "absolute"))
         fail("--prune-score %s: expected signed or absolute", s->score);
+    return s->searched[TOKENS] && s->searched[PIECES] ? n * n : n;
 }
 
 /* Adds every batch of the first epoch of the training images. */
@@ -79,22 +83,11 @@ static peft_adapter *pruned(const training_run *t, const peft_importance *import
     peft_adapter *adapter;
     must(peft_options_create(t->ctx, &o));
     must(peft_options_set_string(o, "score", s->score));
-    for (size_t k = 0; peft_importance_option(importance, k); k++) {       /* masks that --options fixed are not here */
-        const char *name = peft_option_name(peft_importance_option(importance, k));
-        if (!strcmp(name, "mask_tokens")) must(peft_options_set_int(o, name, c->tokens));
-        if (!strcmp(name, "mask_pieces")) must(peft_options_set_int(o, name, c->pieces));
-    }
+    if (c->tokens != NOT_SEARCHED) must(peft_options_set_int(o, "mask_tokens", c->tokens));
+    if (c->pieces != NOT_SEARCHED) must(peft_options_set_int(o, "mask_pieces", c->pieces));
     must(peft_adapter_prune(importance, o, &adapter));
     peft_options_free(o);
     return adapter;
-}
-
-/* The number of ones in the list of an adapter's mask. */
-static int count_ones(const peft_adapter *a, const char *mask)
-{
-    int ones = 0;
-    for (const char *c = peft_adapter_option_value(a, mask); c && *c; c++) ones += *c == '1';
-    return ones;
 }
 
 static int stop_on_request(peft_trainer *t, void *user)
@@ -118,14 +111,25 @@ static void try_candidate(const training_run *masked, const flag *recipe, const 
         metrics m;
         compute_metrics(t.ctx, scores, s->validation, &m);
         c->figure = peft_dataset_multilabel(s->validation) ? m.map : m.balanced_accuracy;
-        c->kept_tokens = count_ones(adapter, "mask_tokens");
-        c->kept_pieces = count_ones(adapter, "mask_pieces");
+        const kept_prompts kept = count_kept(adapter, peft_backbone_get(t.vit, "width"));
+        c->kept_tokens = s->searched[TOKENS] ? (int)kept.tokens : NOT_SEARCHED;
+        c->kept_pieces = s->searched[PIECES] ? (int)kept.pieces : NOT_SEARCHED;
     }
     free(scores);
     peft_session_free(session);
     free_training_beside(&t);
     peft_adapter_free(adapter);
 }
+
+/* A percentage or count as text, "-" for NOT_SEARCHED. */
+static const char *number(int value, char text[12])
+{
+    if (value == NOT_SEARCHED) return "-";
+    snprintf(text, 12, "%d", value);
+    return text;
+}
+
+static int read_number(const char *text) { return strcmp(text, "-") ? atoi(text) : NOT_SEARCHED; }
 
 /* Takes the results of candidates from the table of an earlier run. Rows of another score are left out. */
 static void read_table(const prune_search *s, candidates *all)
@@ -136,10 +140,11 @@ static void read_table(const prune_search *s, candidates *all)
         rest = line;
         if (read_csv_row(&rest, field, COLUMNS) != COLUMNS || strcmp(field[0], s->score)) continue;
         for (int k = 0; k < all->count; k++)
-            if (all->item[k].tokens == atoi(field[1]) && all->item[k].pieces == atoi(field[2])) {
+            if (all->item[k].tokens == read_number(field[1]) &&
+                all->item[k].pieces == read_number(field[2])) {
                 all->item[k].figure = strtod(field[3], NULL);
-                all->item[k].kept_tokens = atoi(field[4]);
-                all->item[k].kept_pieces = atoi(field[5]);
+                all->item[k].kept_tokens = read_number(field[4]);
+                all->item[k].kept_pieces = read_number(field[5]);
             }
     }
     if (f) fclose(f);
@@ -151,10 +156,13 @@ static void write_table(const prune_search *s, const candidates *all)
     atomic_file w;
     open_atomic(&w, s->table);
     fprintf(w.file, "%s\n", heading);
-    for (int k = 0; k < all->count; k++)
-        if (!isnan(all->item[k].figure))
-            fprintf(w.file, "%s,%d,%d,%.17g,%d,%d\n", s->score, all->item[k].tokens, all->item[k].pieces,
-                    all->item[k].figure, all->item[k].kept_tokens, all->item[k].kept_pieces);
+    for (int k = 0; k < all->count; k++) {
+        const candidate *c = &all->item[k];
+        char text[4][12];
+        if (!isnan(c->figure))
+            fprintf(w.file, "%s,%s,%s,%.17g,%s,%s\n", s->score, number(c->tokens, text[0]), number(c->pieces, text[1]),
+                    c->figure, number(c->kept_tokens, text[2]), number(c->kept_pieces, text[3]));
+    }
     close_atomic(&w);
 }
 
@@ -164,6 +172,23 @@ static const candidate *best_of(const candidates *all)
     const candidate *best = &all->item[0];
     for (int k = 1; k < all->count; k++) if (all->item[k].figure >= best->figure) best = &all->item[k];
     return best;
+}
+
+/* Prints which pair was chosen, and a warning if no figure tells the candidates apart. */
+static void print_choice(const candidates *all, const candidate *best, const char *figure)
+{
+    char tokens[12], pieces[12];
+    int same = 0;
+    for (int k = 0; k < all->count; k++) same += all->item[k].figure == best->figure;
+    if (same > 1 && same == all->count)
+        warn("all %d candidates have the same %s, so that the choice says nothing of their quality: it is the one that "
+             "leaves out most", same, figure);
+    if (best->tokens == NOT_SEARCHED)
+        printf("chosen: %s %% of the pieces pruned\n", number(best->pieces, pieces));
+    else if (best->pieces == NOT_SEARCHED)
+        printf("chosen: %s %% of the tokens pruned\n", number(best->tokens, tokens));
+    else printf("chosen: %s %% of the tokens, %s %% of the pieces pruned\n", number(best->tokens, tokens),
+                number(best->pieces, pieces));
 }
 
 static int by_sum(const void *x, const void *y)
@@ -178,8 +203,10 @@ static candidates make_candidates(const prune_search *s)
     candidates all = { .count = 0 };
     int list[PERCENTAGES_MAX];
     const int n = read_percentages(s->percentages, list);
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < n; k++) all.item[all.count++] = (candidate){ list[i], list[k], NAN, 0, 0 };
+    for (int i = 0; i < (s->searched[TOKENS] ? n : 1); i++)
+        for (int k = 0; k < (s->searched[PIECES] ? n : 1); k++)
+            all.item[all.count++] = (candidate){ s->searched[TOKENS] ? list[i] : NOT_SEARCHED,
+                                                 s->searched[PIECES] ? list[k] : NOT_SEARCHED, NAN, 0, 0 };
     qsort(all.item, (size_t)all.count, sizeof *all.item, by_sum);
     return all;
 }
@@ -199,11 +226,13 @@ peft_adapter *search_pruned(const training_run *masked, const flag *recipe, cons
         if (isnan(c->figure) && !stop_requested) try_candidate(masked, recipe, importance, s, c);
         if (stop_requested) fail("stopped while prompts were pruned; the same command with --resume continues");
         write_table(s, &all);
-        printf("%8d %8d %18.4f %12d %12d\n", c->tokens, c->pieces, c->figure, c->kept_tokens, c->kept_pieces);
+        char text[4][12];
+        printf("%8s %8s %18.4f %12s %12s\n", number(c->tokens, text[0]), number(c->pieces, text[1]), c->figure,
+               number(c->kept_tokens, text[2]), number(c->kept_pieces, text[3]));
         fflush(stdout);
     }
     const candidate *best = best_of(&all);
-    printf("chosen: %d %% of the tokens, %d %% of the pieces pruned\n", best->tokens, best->pieces);
+    print_choice(&all, best, figure);
     peft_adapter *adapter = pruned(masked, importance, s, best);
     peft_importance_free(importance);
     return adapter;

@@ -17,10 +17,13 @@ static bool has_masks(const char *method)
     return false;
 }
 
+static bool searched[MASKS];                                  /* of --prune, set by check_stages */
+
 static prune_search search_of(const run *r)
 {
     return (prune_search){ .percentages = given[prune].value, .score = given[prune_score].value, .table = r->table,
-                           .resume = given[resume].value, .validation = r->validation };
+                           .resume = given[resume].value, .searched = { searched[TOKENS], searched[PIECES] },
+                           .validation = r->validation };
 }
 
 void check_stages(void)
@@ -35,20 +38,31 @@ void check_stages(void)
     if (!given[prune].value) return;
     if (!has_masks(recipe[recipe_method].value))
         fail("--prune: method %s has no masks of prompts; expected --method e2vpt", recipe[recipe_method].value);
+    char *with_masks = masked_options(recipe, searched);
     const prune_search s = search_of(&(run){ 0 });
     check_search(&s);
-    char *with_masks = masked_options(recipe);
     free((char *)(uintptr_t)recipe[recipe_options].value);    /* resolve_recipe has copied it */
     recipe[recipe_options].value = with_masks;
 }
 
+enum { ENOUGH_VALIDATION = 10 };                              /* images a class */
+
 void hold_out_validation(run *r)
 {
     const double train_fraction = 0.8;
+    const prune_search search = search_of(r);
     r->all = r->t.train;
-    must(peft_dataset_split(r->all, train_fraction, r->t.seed, &r->t.train, &r->validation));
-    printf("validation: %lld of the training images, by which the pruned prompts are chosen\n",
-           (long long)peft_dataset_count(r->validation));
+    const peft_status s = peft_dataset_split(r->all, train_fraction, r->t.seed, &r->t.train, &r->validation);
+    if (s) fail("--prune: the %lld training images of %lld classes leave none for validation, which is a fifth of every "
+                "class (%s); give 3 or more of each class, --shots 3", (long long)peft_dataset_count(r->all),
+                (long long)peft_dataset_classes(r->all), peft_status_name(s));
+    const int64_t images = peft_dataset_count(r->validation), classes = peft_dataset_classes(r->validation);
+    printf("validation: %lld of the training images, by which the pruned prompts are chosen among %d candidates of %s "
+           "epochs each\n", (long long)images, check_search(&search), given[own_flags + recipe_epochs].value);
+    if (images < ENOUGH_VALIDATION * classes)
+        warn("--prune: %lld validation images of %lld classes; with fewer than %d a class the choice is mostly chance: "
+             "give %d or more training images a class", (long long)images, (long long)classes, ENOUGH_VALIDATION,
+             5 * ENOUGH_VALIDATION);
 }
 
 static void second_recipe(flag recipe[recipe_flags])

@@ -2,7 +2,6 @@
  * stages.c -- recipes of further stages, and the effective rank of features (stages.h). */
 #include "stages.h"
 #include "common/program/errors.h"
-#include "common/program/settings.h"
 #include "common/program/stop.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +13,6 @@ void copy_recipe(flag *flags, const flag *recipe, const char *method, const char
     flags[recipe_method].value = method;
     flags[recipe_options].value = options;
     if (epochs) flags[recipe_epochs].value = epochs;
-}
-
-char *masked_options(const flag *recipe)
-{
-    settings s = read_settings(recipe[recipe_options].value, "--options");
-    static const char *const masks[] = { "mask_tokens", "mask_pieces" };
-    for (int i = 0; i < 2; i++) if (!find_setting(&s, masks[i])) set_setting(&s, masks[i], "trained");
-    char *text = settings_text(&s);
-    free_settings(&s);
-    return text;
 }
 
 void print_effective_rank(const training_run *t, const peft_dataset *d, const char *when)
@@ -47,7 +36,7 @@ void print_effective_rank(const training_run *t, const peft_dataset *d, const ch
     }
     if (!stop_requested) {
         must(peft_analysis_effective_rank(t->ctx, features, n, width, &rank));
-        printf("effective rank of the test images' features %s: %.2f\n", when, rank);
+        printf("effective rank of the features of %lld test images %s: %.2f\n", (long long)n, when, rank);
     }
     peft_tensor_free(image);
     peft_session_free(s);

@@ -9,8 +9,17 @@
 /* A copy of a recipe with another method, options of the method, and epochs (NULL: as many as recipe has). flags:
  * [recipe_flags]. */
 void copy_recipe(flag *flags, const flag *recipe, const char *method, const char *options, const char *epochs);
-/* The options of the masks that --prune trains, behind the options that recipe has for its method; to be freed. */
-char *masked_options(const flag *recipe);
+/* --- masks.c --- */
+enum { TOKENS, PIECES, MASKS };                               /* the masks of e2vpt */
+/* The options that recipe has for its method, with those masks trained that it does not name; to be freed. searched:
+ * the trained ones, which --prune searches. Ends the program if a mask is fixed, or none is trained. */
+char *masked_options(const flag *recipe, bool searched[MASKS]);
+/* What the fixed masks of an adapter leave of the prompts of a block, which are `width` channels each: tokens, pieces
+ * of these tokens, channels of these pieces. */
+typedef struct kept_prompts { int64_t tokens, pieces, channels; } kept_prompts;
+kept_prompts count_kept(const peft_adapter *a, int64_t width);
+/* The number of trained parameters that are multiplied with a 0 of the masks. */
+int64_t masked_parameters(peft_model *m, int64_t width);
 
 /* Prints a line with the effective rank of the features of d, by the model as it is: the exponential of the entropy of
  * their singular values' shares. when: "before training", for the line. */
@@ -21,10 +30,12 @@ typedef struct prune_search {
     const char *score;                                        /* signed or absolute */
     const char *table;                                        /* path of the CSV file with the candidates' results */
     bool resume;                                              /* take results from the table */
+    bool searched[MASKS];                                     /* of a mask that is not, nothing is pruned */
     peft_dataset *validation;
 } prune_search;
-/* Ends the program unless percentages and score are well-formed. */
-void check_search(const prune_search *s);
+/* Ends the program unless percentages and score are well-formed. Returns the number of candidates, each of which is a
+ * training. */
+int check_search(const prune_search *s);
 /* Gathers the importance of the masks of `masked`, whose training is over, trains a pruned adapter for each pair of
  * percentages (of tokens, of pieces) on the same images, and prints the results on the validation images. Returns an
  * untrained adapter, to be freed, with the masks of the best: the largest balanced accuracy (several labels for an

@@ -75,7 +75,7 @@ void train_model(run *r)
 
 void add_notes(run *r)
 {
-    char *names = class_names(r->t.train);
+    char *names = class_name_lines(r->t.train);
     must(peft_model_set_note(r->t.model, "preprocess", peft_transform_text(r->t.transform)));
     must(peft_model_set_note(r->t.model, "class_names", names));
     must(peft_model_set_note(r->t.model, "link", peft_dataset_multilabel(r->t.train) ? "sigmoid" : "softmax"));

@@ -138,7 +138,7 @@ static void train_epochs(run *r)
 static void add_notes(const run *r)
 {
     peft_transform *inference;
-    char *names = class_names(r->train);
+    char *names = class_name_lines(r->train);
     must(peft_transform_parse_over(r->ctx, peft_transform_text(r->transform), no_augmentation, &inference));
     must(peft_model_set_note(r->model, "preprocess", peft_transform_text(inference)));
     must(peft_model_set_note(r->model, "class_names", names));

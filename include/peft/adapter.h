@@ -81,7 +81,8 @@ PEFT_API peft_adapter *peft_model_adapter(peft_model *m, size_t i);
 /* Makes a new backbone whose weights include all adapters and the linear head; the model and its backbone do not
  * change. PEFT_E_UNSUPPORTED, with the reason: a method does more than change weights (ept, vpt, adapter, ..), or its
  * change cannot be written as weights exactly. peft_model_merge_drift (session.h) measures by how much rounding makes
- * the two differ. */
+ * the two differ. Statistics that peft_adaptor_store_source has stored in the model are copied, if they belong to its
+ * parameters as they are now, else a warning is logged. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);                 /* 0 with head=none; -1 for NULL */
 /* The function from logits to probabilities: "softmax" (one label for each image) or "sigmoid" (several). It is the

@@ -64,7 +64,11 @@ peft_adaptor_input(peft_adaptor *a, const char *name, const peft_tensor *value);
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_source(peft_adaptor *a, const peft_tensor *images);
 /* Stores these statistics in the model, in place of earlier ones: peft_model_save writes them into the file, and
  * adaptors that are made of the model, or of one loaded from that file, need no peft_adaptor_source. They belong to the
- * parameters that the model has now: store them again after training. PEFT_E_STATE: fewer than two images so far. */
+ * parameters that the model has now: store them again after training. peft_model_merge gives them to the merged
+ * backbone, whose features are the same: models that are made of it, with the backbone's own pooling, have them, and
+ * peft_model_save writes them. Files of backbones (peft_backbone_save, _save_as) and directories of PEFT
+ * (peft_model_save_hf) have no place for them: saving these logs a warning. PEFT_E_STATE: fewer than two images so
+ * far. */
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_store_source(peft_adaptor *a);
 
 /* --- state -------------------------------------------------------------------------------------------------------- */

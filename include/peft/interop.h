@@ -34,7 +34,7 @@ PEFT_API const peft_option *peft_save_hf_option(size_t i);                     /
  * adapter and a linear head, or the backbone's own head when the directory has none, or head=none when the backbone has
  * none either. An adapter of the classifier is merged into the linear head. Saving takes a model with exactly one
  * adapter, with a linear head, the backbone's own head or none, and with the pooling of the backbone; notes are not
- * saved. */
+ * saved, nor are statistics of peft_adaptor_store_source, for which a warning is logged. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out);
 PEFT_API PEFT_NODISCARD peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o);
 

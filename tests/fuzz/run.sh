@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes the parsers with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer; needs clang.
+# Fuzzes the parsers with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer; installs clang and its runtime libraries by apt.
 #   run.sh FOLDER RUNS [PARSER..]   FOLDER: for the build and what the fuzzer finds; inputs that it keeps in
 #                                   FOLDER/found/<parser> are used again by the next run. RUNS: inputs for each parser.
 #                                   PARSER: as in fuzz_<parser>.c; default: all, two at a time
@@ -11,6 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:?usage: run.sh FOLDER RUNS [PARSER..]}
 runs=${2:?usage: run.sh FOLDER RUNS [PARSER..]}
 shift 2
+"$here/../../scripts/deps.sh" fuzz
 mkdir -p "$folder/faults" "$folder/logs"
 folder=$(cd "$folder" && pwd)
 cmake -G Ninja -S "$here/../.." -B "$folder/build" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release \

@@ -39,6 +39,31 @@ data="--backbone $vit --model model.safetensors --data train --test shifted"
     refused 'momentum' $data --kind t3a,momentum=0.5
 }
 
+# Figures are not those of images that the model was trained on, and test images are named.
+refused 'all 24 test images are also training images' --backbone "$vit" --model model.safetensors --data train \
+    --test train
+"$bin/adapt" --backbone "$vit" --model model.safetensors --data train --kind none > part.log 2>&1
+grep -q '^adapt: warning: the test images are a part of --data' part.log || fail "no warning of a part of --data"
+grep -q '^test: [1-9][0-9]* images: .*; a fifth of every class' part.log || fail "the test images are not named"
+"$bin/adapt" --backbone "$vit" --model model.safetensors --data train --kind none --shots 6 > part.log 2>&1
+grep -q '^test: 6 images: .*; those that were not drawn' part.log || fail "--shots had no effect"
+
+# Classes are compared by name, never by number.
+refused 'no file names the 10 classes of the model.*benign' --backbone "$vit" --data train --test shifted
+names=a,b,c,d,e,f,g,h,i
+refused 'number of names does not equal' --backbone "$vit" --data train --test shifted --class-names "$names"
+refused "the model has no class 'benign-like'" --backbone "$vit" --data train --test shifted --class-names "$names,j"
+"$bin/adapt" --backbone "$vit" --data train --test shifted --kind none --preprocess mean=0.5,std=0.5 \
+    --class-names "benign-like,malignant-like,normal-like,d,e,f,g,h,i,j" > named.log 2>&1
+if grep -q 'warning' named.log; then fail "warns of what was given: $(cat named.log)"; fi
+
+# What has no effect is said.
+adapt --kind tent --images 400 > one.log 2>&1
+grep -q 'warning: --images 400: there are only 18 test images' one.log || fail "no warning of --images"
+grep -q 'warning: --kind tent: the 18 images of a run are one call' one.log || fail "no warning of a single call"
+adapt --kind 'tent,batch=8;tent,predict=after' > two.log 2>&1
+if grep -q 'one call' two.log; then fail "warns of several calls"; fi
+
 # A predict run that adapts nothing is that of predict.
 adapt --kind none --predictions none.csv --csv runs.csv > table
 [ "$(wc -l < none.csv)" -eq 37 ] || fail "not 18 predictions of each of two runs"
@@ -49,6 +74,9 @@ awk -F, 'NR == FNR { if (FNR > 1) said[$1] = $2; next }
 awk -F, 'FNR > 1 { right += $5 == $6; n++ } END { printf "%.1f\n", 100 * right / n }' none.csv > accuracy
 grep -q "^| none | $(cat accuracy) |" table || fail "the table's accuracy is not that of the predictions"
 grep -q '^none,1,none,' runs.csv
+refused '--csv runs.csv: exists already' $data --csv runs.csv
+refused '--predictions none.csv: exists already' $data --predictions none.csv
+adapt --kind none --csv runs.csv --force > log
 
 # Every kind, twice with the same bits.
 kinds=$("$bin/adapt" $data --kind nothing 2>&1 | sed 's/.*expected none, //; s/, /;/g') || true

@@ -25,6 +25,8 @@ must_refuse 'a: --method linear\n: --method ept\n' 'bad.txt:2: the label is empt
 must_refuse 'a: --method linear\n\na: --method ept\n' "bad.txt:3: line 1 has the same label 'a'"
 must_refuse 'a: --method linear --no-such 3\n' "bad.txt:1: unrecognized option '--no-such'"
 must_refuse 'a: --method linear\n # more:\n\n  --lr 3 4\nb: --method linear\n' "bad.txt:1: '4' is not a flag"
+must_refuse 'a: --method prefix --then lora\n' "bad.txt:1: --then: a run of compare is one training"
+must_refuse 'a: --method e2vpt --prune=50\n' "bad.txt:1: --prune=50: a run of compare is one training"
 must_refuse 'a: linear\n' "bad.txt:1: 'linear' is not a flag"
 
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors

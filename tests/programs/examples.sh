@@ -14,6 +14,10 @@ for program in finetune predict inspect custom_method merge compare report; do
         exit 1
     fi
 done
+"$bin/inspect" --adaptation > "$work/kinds"
+grep -q '^foa_bp$' "$work/kinds"
+grep -q '^    predict .*before or after' "$work/kinds"
+grep -q '^    batch .*1 to 65536, default 64$' "$work/kinds"
 "$bin/inspect" --methods > "$work/methods_and_options"
 grep '^[a-z]' "$work/methods_and_options" > "$work/methods"
 grep -qx ept "$work/methods"

@@ -36,7 +36,10 @@ refused "unknown option 'ranks'" --then lora --then-options ranks=2 --method pre
 refused 'second stage would train nothing' --then lora --then-epochs 0 --method prefix
 refused "also has a tensor 'prompt_embeddings'" --method vpt --then e2vpt
 refused "also has a tensor 'prefix'" --method prefix --then prefix
-refused 'no trained mask' --method e2vpt --options 'tokens=2,mask_tokens=[1,0],mask_pieces=none' --prune 50
+refused 'mask_tokens=\[1,0\]: a fixed mask' --method e2vpt --options 'tokens=2,mask_tokens=[1,0]' --prune 50
+refused 'mask_pieces=\[\[1\]\]: a fixed mask' --method e2vpt --options 'tokens=1,pieces=1,mask_pieces=[[1]]' --prune 50
+refused 'needs a mask to prune by' --method e2vpt --options 'mask_tokens=none,mask_pieces=none' --prune 50
+refused 'leave none for validation' --method e2vpt --shots 2 --prune 50
 if grep -q '^epoch' refused.log; then fail 'it trained before it refused'; fi
 [ ! -e adapter.safetensors ] || fail 'a refused command wrote a model'
 
@@ -81,6 +84,9 @@ pruned --out c.safetensors > c.log
 grep -q '^pruning by signed importance over [0-9]* batches; 4 candidates' c.log
 grep -q '^chosen: ' c.log
 [ "$(wc -l < c.safetensors.prune.csv)" -eq 5 ] || fail 'expected a heading and four results'
+# Half of 4 tokens, and of the 16 pieces of each of these two.
+grep -q '^signed,50,50,.*,2,16$' c.safetensors.prune.csv || fail 'wrong numbers of tokens and pieces'
+grep -q 'among 4 candidates of 1 epochs each' c.log
 "$bin/inspect" c.safetensors > c.txt
 grep -q 'mask_tokens="\[' c.txt || fail 'the model has no fixed mask'
 refused 'exists' --method e2vpt --prune 0,50 --out c.safetensors
@@ -89,3 +95,18 @@ stop_at '^ *0 *0 ' pruned --out d.safetensors
 pruned --resume --out d.safetensors > d.log || cat d.log
 cmp c.safetensors d.safetensors || fail 'the resumed search has another model'
 cmp c.safetensors.prune.csv d.safetensors.prune.csv || fail 'the resumed search has another table'
+
+# A mask that is not trained is not searched. Parameters that a 0 multiplies: of 6 blocks, 2 of 4 tokens of 192
+# channels.
+"$bin/finetune" --backbone "$vit" --data pictures --method e2vpt --options tokens=4,kv_tokens=2,mask_pieces=none \
+    --epochs 1 --prune 0,50 --out e.safetensors > e.log 2>&1
+[ "$(grep -c '^signed,[0-9]*,-,.*,[24],-$' e.safetensors.prune.csv)" -eq 2 ] || fail 'a mask that is none was searched'
+grep -q '^chosen: [0-9]* % of the tokens pruned$' e.log
+grep -q 'warning: --prune: 6 validation images of 3 classes; with fewer than 10 a class' e.log
+awk '$1 == "chosen:" { pruned = $2 ? 2304 : 0 } $1 == "trainable_parameters" { all = $2 }
+    $1 == "not_masked_parameters" { found = 1; bad = all - $2 != pruned } END { exit !found || bad }' e.log ||
+    fail 'wrong number of parameters that no mask leaves out'
+# Equal candidates have equal results, which say nothing.
+"$bin/finetune" --backbone "$vit" --data pictures --method e2vpt --options tokens=2,mask_tokens=none --epochs 1 \
+    --prune 50,50 --out f.safetensors > f.log 2>&1
+grep -q 'warning: all 2 candidates have the same balanced_accuracy' f.log || fail 'no warning of equal candidates'

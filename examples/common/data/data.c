@@ -7,6 +7,8 @@
 #include <string.h>
 
 static const char *const all_images = NULL;                   /* in place of the name of a split */
+static const char not_drawn[] = "those that were not drawn for training";
+static const char a_fifth[] = "a fifth of every class, taken from the training images";
 
 /* Opens a split ("train"), or all_images. Returns NULL if the data have no split of this name. */
 static peft_dataset *open_split(peft_context *ctx, const char *path, const char *split)
@@ -113,12 +115,12 @@ const char *draw_sets(peft_context *ctx, const char *data_path, const char *test
     peft_dataset **rest = test ? NULL : &test, *all = train;
     if (shots) {
         draw_few_shot(&train, "shots", shots, seed, rest);
-        if (rest) source = "those that were not drawn for training";
+        if (rest) source = not_drawn;
     } else if (rest) {
         const double train_fraction = 0.8;
         must(peft_dataset_split(all, train_fraction, seed, &train, rest));
         peft_dataset_free(all);
-        source = "a fifth of every class, taken from the training images";
+        source = a_fifth;
     }
     if (tests) draw_few_shot(&test, "test-per-class", tests, seed, NULL);
     check_classes(train, data_path);
@@ -128,7 +130,9 @@ const char *draw_sets(peft_context *ctx, const char *data_path, const char *test
     return source;
 }
 
-char *class_names(const peft_dataset *d)
+bool drawn_from_training_data(const char *source) { return source == not_drawn || source == a_fifth; }
+
+char *class_name_lines(const peft_dataset *d)
 {
     size_t size = 1;
     for (int64_t c = 0; c < peft_dataset_classes(d); c++) size += strlen(peft_dataset_class_name(d, c)) + 1;

@@ -150,7 +150,11 @@ static peft_status save_model(const peft_model *m, const char *dir, const peft_o
                        "the model pools by %s and its backbone does not: a PEFT directory has no field for that",
                        m->mean_pool ? "mean" : "cls");
     const peft_status s = save(m->adapter[0], m->params.count ? &m->params : NULL, dir, o);
-    return s ? pf_prefix_error(s, "%s", dir) : PEFT_OK;
+    if (s) return pf_prefix_error(s, "%s", dir);
+    if (pf_source_any(m->source))
+        pf_warn(m->backbone->ctx, "%s: a PEFT directory has no place for the statistics of training images that are "
+                "stored in the model, which were left out; peft_model_save writes them", dir);
+    return PEFT_OK;
 }
 
 peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o)

@@ -148,6 +148,7 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
     PF_TRY(pf_backbone_alloc(m->backbone->ctx, &s, &b));
     pf_model_lock_read(m);
     peft_status status = merge_adapters(m, b);
+    if (!status) status = pf_source_merge(m, b);
     pf_model_unlock(m);
     memcpy(b->rule, m->backbone->rule, sizeof b->rule);
     memcpy(b->note, m->backbone->note, sizeof b->note);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * model.c -- creates and frees models, attaches and detaches adapters, and finds a model's parameters, buffers and
+ * model.c -- makes and frees models, attaches and detaches adapters, and finds a model's parameters, buffers and
  * notes. */
 #include <string.h>
 #include "core/model/model.h"
@@ -94,14 +94,6 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
     if (s) peft_model_free(m);
     else *out = m;
     return s;
-}
-
-peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out)
-{
-    PK_FLOAT_SCOPE;
-    if (!b || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "out" : "backbone");
-    pf_source *no_file = NULL;
-    return pf_model_make(b, o, no_file, out);
 }
 
 peft_model *pf_model_retain(peft_model *m)

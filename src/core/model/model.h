@@ -11,15 +11,6 @@
  * peft_sys_vit_forward. */
 struct peft_net { const peft_model *model; const peft_adapter *adapter; };
 
-/* Statistics of the features of training images (peft_adaptor_store_source), of each block and channel:
- * [depth, width]. images 0: none. model_checksum: of the parameters that they belong to. */
-typedef struct pf_source_statistics {
-    int64_t images, depth, width;
-    uint64_t model_checksum;
-    double *mean, *deviation;            /* one block of memory */
-} pf_source_statistics;
-enum { PF_SOURCE_CLASS_TOKEN, PF_SOURCE_ALL_TOKENS, PF_SOURCES };          /* which rows of a feature they are of */
-
 struct peft_model {
     atomic_int refs;
     atomic_int users;                    /* number of trainers, sessions and adaptors (pf_model_use) */
@@ -54,8 +45,11 @@ peft_status pf_model_check_fits(const peft_model *m, peft_adapter *a);
 uint64_t    pf_model_checksum(const peft_model *m);
 
 /* --- source.c --- */
-peft_status pf_source_make(pf_source_statistics *s, peft_context *ctx, int64_t depth, int64_t width);
-void        pf_source_free(pf_source_statistics *s, peft_context *ctx);
+/* The statistics that hold for b are copied to m, which is new; m must read the features of b. */
+peft_status pf_source_inherit(peft_model *m, const peft_backbone *b);
+/* Those of m are copied to the backbone that it is merged into; those that no longer hold are left out, with a
+ * warning. */
+peft_status pf_source_merge(const peft_model *m, peft_backbone *to);
 /* Write the statistics of a model to a file, and read them. A file without them gives a model without them. */
 peft_status pf_source_write(pf_st_out *o, const peft_model *m);
 peft_status pf_source_read(const pf_st *st, peft_model *m);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * source.c -- statistics of the features of training images, which adaptors store in a model: mean and deviation of
  * every channel of every block's feature. They belong to the values of the model's parameters, of which a checksum is
- * kept beside them. */
+ * kept beside them. Merging moves them on: the features of a model are those of the backbone that it is merged into, up
+ * to rounding, and thus of a model that is made of that backbone. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,22 +11,6 @@
 #include "core/model/model.h"
 
 static const char *const names[PF_SOURCES] = { "class_token", "all_tokens" };
-
-void pf_source_free(pf_source_statistics *s, peft_context *ctx)
-{
-    pf_free(ctx, s->mean);
-    *s = (pf_source_statistics){ 0 };
-}
-
-peft_status pf_source_make(pf_source_statistics *s, peft_context *ctx, int64_t depth, int64_t width)
-{
-    const size_t count = (size_t)(depth * width);
-    *s = (pf_source_statistics){ .depth = depth, .width = width };
-    s->mean = pf_alloc_zero(ctx, 2 * count * sizeof(double));
-    if (!s->mean) return pf_nomem("statistics of training images", 2 * count * sizeof(double));
-    s->deviation = s->mean + count;
-    return PEFT_OK;
-}
 
 /* "libpeft.source.class_token.mean" */
 static void key_of(char key[64], int i, const char *suffix)
@@ -105,4 +90,31 @@ bool pf_source_has(const peft_model *m, const char *name)
             if (!strcmp(name, key)) return true;
         }
     return false;
+}
+
+peft_status pf_source_inherit(peft_model *m, const peft_backbone *b)
+{
+    if (m->mean_pool != b->shape.mean_pool) return PEFT_OK;    /* its pooled feature is another one */
+    for (int i = 0; i < PF_SOURCES; i++) {
+        if (!b->source[i].images) continue;
+        PF_TRY(pf_source_copy(&m->source[i], b->ctx, &b->source[i]));
+        m->source[i].model_checksum = pf_model_checksum(m);
+    }
+    return PEFT_OK;
+}
+
+peft_status pf_source_merge(const peft_model *m, peft_backbone *to)
+{
+    for (int i = 0; i < PF_SOURCES; i++) {
+        const pf_source_statistics *s = &m->source[i];
+        if (!s->images) continue;
+        if (s->model_checksum != pf_model_checksum(m)) {
+            pf_warn(to->ctx, "the statistics of training images that are stored in the model belong to other values of "
+                    "its parameters: the merged backbone does not get them");
+            continue;
+        }
+        PF_TRY(pf_source_copy(&to->source[i], to->ctx, s));
+        to->source[i].model_checksum = 0;
+    }
+    return PEFT_OK;
 }

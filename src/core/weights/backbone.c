@@ -54,6 +54,7 @@ void peft_backbone_free(peft_backbone *b)
     if (!b || atomic_fetch_sub(&b->refs, 1) != 1) return;
     peft_context *ctx = b->ctx;
     for (size_t i = 0; i < b->weights; i++) if (b->weight[i].tensor.owned) pf_free(ctx, b->weight[i].tensor.data);
+    for (int i = 0; i < PF_SOURCES; i++) pf_source_free(&b->source[i], ctx);
     pf_free(ctx, b->class_names);
     if (b->native_pos.owned) pf_free(ctx, b->native_pos.data);
     pf_st_close(b->file);

@@ -20,6 +20,16 @@ enum { PF_NOTE_MEAN, PF_NOTE_STD, PF_NOTE_IMAGE_SIZE, PF_NOTE_CROP_PCT, PF_NOTE_
 enum { PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };    /* bytes */
 extern const char *const pf_note_name[PF_NOTES];
 
+/* Statistics of the features of training images (peft_adaptor_store_source), of each block and channel:
+ * [depth, width]. images 0: none. model_checksum: of the parameters that they belong to, in a model; of those in a
+ * backbone 0. */
+typedef struct pf_source_statistics {
+    int64_t images, depth, width;
+    uint64_t model_checksum;
+    double *mean, *deviation;            /* one block of memory */
+} pf_source_statistics;
+enum { PF_SOURCE_CLASS_TOKEN, PF_SOURCE_ALL_TOKENS, PF_SOURCES };          /* which rows of a feature they are of */
+
 struct peft_backbone {
     atomic_int refs;
     peft_context *ctx;
@@ -32,6 +42,7 @@ struct peft_backbone {
     char resample[16];                   /* rule by which pos_embed was resampled (pos_embed.h); "": it was not */
     char rule[16];                       /* rule for resampling pos_embed to another image size; "": unknown */
     pf_weight *weight; size_t weights;   /* the tensors, and their number */
+    pf_source_statistics source[PF_SOURCES];     /* of a merged backbone; files of backbones do not have them */
     peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; NULL data: none */
     pthread_mutex_t lock;                /* guards the two digests, which are computed when first asked for */
     char fingerprint[65];                /* peft_backbone_fingerprint, as hex digits; "": not computed yet */
@@ -55,6 +66,11 @@ peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft
 void *pf_backbone_alloc_data(peft_backbone *b, size_t i);
 /* Sets the notes "preprocess" and "class_names"; NULL: unknown, the note stays as it is. */
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names);
+/* --- source_statistics.c --- */
+peft_status pf_source_make(pf_source_statistics *s, peft_context *ctx, int64_t depth, int64_t width);
+peft_status pf_source_copy(pf_source_statistics *s, peft_context *ctx, const pf_source_statistics *from);
+void        pf_source_free(pf_source_statistics *s, peft_context *ctx);
+bool        pf_source_any(const pf_source_statistics s[PF_SOURCES]);   /* Are there some? */
 extern const pf_opt pf_backbone_load_options[], pf_backbone_create_options[];
 /* PEFT_E_INVALID, PEFT_E_OPTION: a size is out of its bounds or does not divide another; the message names it. */
 peft_status pf_shape_check(const pf_vit_shape *s);

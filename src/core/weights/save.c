@@ -228,7 +228,12 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     if (!s) s = write_files(b, &f, out, path);
     pf_st_out_free(out);
     pf_free(b->ctx, positions.data);
-    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
+    if (s) return pf_prefix_error(s, "%s", path);
+    if (pf_source_any(b->source))
+        pf_warn(b->ctx, "%s: files of weights have no place for statistics of training images "
+                "(peft_adaptor_store_source), which were left out; peft_model_save of a model made of this backbone "
+                "writes them", path);
+    return PEFT_OK;
 }
 
 peft_status peft_backbone_save(const peft_backbone *b, const char *path)

@@ -69,7 +69,7 @@ static void grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, x))
         pf_grad_add(gr, x, PF_EMIT_BACKWARD(gr, &pf_op_discrepancy_grad, &n->attr, d, x, n->in[1], n->in[2]));
 }
-const pf_op pf_op_discrepancy = { .name = "discrepancy", .infer = infer, .grad = grad,
+const pf_op pf_op_discrepancy = { .name = "discrepancy", .flags = PF_MIXES_SAMPLES, .infer = infer, .grad = grad,
     .scratch_bytes = scratch_bytes, .run = run };
 
 /* in: d [1], x, M, S; attr as above; out: like x. dm/dx_i = 1/n, ds/dx_i = (x_i - m) / ((n - 1) s), which counts as 0

@@ -23,7 +23,7 @@ static void grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_entropy_grad, NULL, pf_grad_of(gr, n->out[0]), n->in[0]));
 }
-const pf_op pf_op_entropy = { .name = "entropy", .infer = infer, .grad = grad, .run = run };
+const pf_op pf_op_entropy = { .name = "entropy", .flags = PF_MIXES_SAMPLES, .infer = infer, .grad = grad, .run = run };
 
 /* in: d [1], logits; out: like logits */
 static bool grad_infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[1]); }

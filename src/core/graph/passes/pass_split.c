@@ -3,8 +3,8 @@
  * cached by sample id (prefix/). */
 #include "core/graph/passes/passes.h"
 
-/* A node belongs to the prefix if it depends on no trained value, no buffer and no input but those of PF_IN_BY_ID, is
- * not random and has no effect outside the graph. Within the prefix and within the rest the order of nodes stays. */
+/* A node belongs to the prefix if it depends on no trained value, no buffer and no input but those of PF_IN_BY_ID, does
+ * not mix samples, is not random and has no effect outside the graph. Within the prefix and within the rest the order of nodes stays. */
 peft_status pf_pass_split(pf_graph *g)
 {
     if (g->status) return g->status;
@@ -20,7 +20,7 @@ peft_status pf_pass_split(pf_graph *g)
         for (uint32_t i = 0; i < g->nodes; i++) {
             pf_node *n = &old[i];
             if (!n->op) continue;
-            bool varies = n->op->flags & (PF_EFFECT | PF_RANDOM) || n->backward;
+            bool varies = n->op->flags & (PF_EFFECT | PF_RANDOM | PF_MIXES_SAMPLES) || n->backward;
             for (int k = 0; k < PF_MAX_IN; k++) varies |= varying[n->in[k].id] || varying[pf_root(g, n->in[k]).id];
             if (varies) for (int k = 0; k < PF_MAX_OUT; k++) if (pf_exists(n->out[k])) varying[n->out[k].id] = 1;
             if (varies && round == 0) continue;

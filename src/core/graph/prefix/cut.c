@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cut.c -- cuts a compiled graph into the frozen prefix and the nodes after it, for the feature cache. The prefix is
  * made for one sample by setting first extents to 1 in the graph of a whole batch, which is correct as no operation of
- * the prefix mixes samples. So it has the same operations, and the same key, whatever the batch. */
+ * the prefix mixes samples (PF_MIXES_SAMPLES). So it has the same operations, and the same key, whatever the batch. */
 #include "core/graph/op.h"
 
 /* Sets sampled[v] for values that depend on the sample: inputs that are cached by id, copies for each sample (repeat)
