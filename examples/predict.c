@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * predict.c -- prints class probabilities of pictures, by a model that finetune wrote. Prints nine digits, which
  * identify a float exactly, so the output of two runs can be compared bit by bit. If a picture cannot be read, the
- * program prints an error, predicts the others and ends with status 1. */
-#include "common/files/csv.h"
+ * program prints an error, predicts the others and ends with status 1. With --adapt the model adapts to the pictures
+ * (predict/adapted.c). */
+#include "common/files/output.h"
+#include "common/model/adaptation.h"
 #include "common/model/evaluate.h"
-#include "common/model/names.h"
-#include "common/model/loaded_model.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/stop.h"
+#include "predict/predict.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FLAGS(X) \
     X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer that the model was trained on, a " \
@@ -24,6 +26,14 @@
       "--preprocess lists them)") \
     X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
     X(csv, NULL, NULL, "print a CSV table with a heading line") \
+    X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
+      "\"tent,batch=8\" (inspect --adaptation, docs/adaptation.md)") \
+    X(batch, "N", "64", "with --adapt: pictures in a call, which adapts once") \
+    X(source, "PATH", NULL, "with --adapt: training images, as for finetune --data, for kinds that compare pictures " \
+      "with them; labels are not used") \
+    X(source_images, "N", "64", "number of them, drawn at random (0: all)") \
+    X(seed, "N", "1", "with --adapt: seed of this draw and of the adaptation") \
+    X(state, "FILE", NULL, "with --adapt: continue from this file if it exists, and write to it what was learned") \
     X(threads, "N", "0", "number of threads (0: one for each core)")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
@@ -33,56 +43,8 @@ static const program about = {
     "probabilities of all classes. For a model that was trained with several labels per image, it prints one\n"
     "probability for each label and no most probable class.",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
-    "  predict --backbone merged.safetensors --csv new/*.png > new.csv" };
-
-/* Writes and flushes a whole line, so that a stopped program leaves no partial line. Frees text. */
-static void put_line(char *text, size_t size)
-{
-    fwrite(text, 1, size, stdout);
-    if (fflush(stdout)) fail("standard output cannot be written; what was printed is not complete");
-    free(text);
-}
-
-static void print_heading(const char *const *names, int64_t classes, bool multilabel)
-{
-    char *text;
-    size_t size;
-    FILE *f = check_alloc(open_memstream(&text, &size));
-    fputs(multilabel ? "image" : "image,predicted", f);
-    for (int64_t c = 0; c < classes; c++) {
-        fputc(',', f);
-        put_csv_field(f, names[c]);
-    }
-    fputc('\n', f);
-    if (fclose(f)) fail("out of memory");
-    put_line(text, size);
-}
-
-/* Prints the line of a picture with the probabilities p [classes], as text or as a row of the CSV table. */
-static void print_line(const char *path, const char *const *names, const float *p, int64_t classes, bool multilabel)
-{
-    char *text;
-    size_t size;
-    int64_t best = 0;
-    FILE *f = check_alloc(open_memstream(&text, &size));
-    for (int64_t c = 1; c < classes; c++)
-        if (p[c] > p[best]) best = c;
-    if (given[csv].value) {
-        put_csv_field(f, path);
-        if (!multilabel) {
-            fputc(',', f);
-            put_csv_field(f, names[best]);
-        }
-        for (int64_t c = 0; c < classes; c++) fprintf(f, ",%.9g", p[c]);
-    } else {
-        fprintf(f, "%s  ", path);
-        if (!multilabel) fprintf(f, "%s ", names[best]);
-        for (int64_t c = 0; c < classes; c++) fprintf(f, " %s=%.9g", names[c], p[c]);
-    }
-    fputc('\n', f);
-    if (fclose(f)) fail("out of memory");
-    put_line(text, size);
-}
+    "  predict --backbone merged.safetensors --csv new/*.png > new.csv\n"
+    "  predict --backbone merged.safetensors --adapt foa_bp --source scans --state new.state new/*.png" };
 
 /* Writes the picture's probabilities to p [classes]. On an error prints it and returns false. */
 static bool predict_file(loaded_model *s, peft_session *session, const char *path, float *p)
@@ -98,6 +60,44 @@ static bool predict_file(loaded_model *s, peft_session *session, const char *pat
     return !status;
 }
 
+/* Predicts the pictures one by one; returns how many failed. *done: those before a stop. */
+static int predict_files(loaded_model *s, char *const *path, int count, int *done)
+{
+    peft_session *session;
+    int failed = 0;
+    must(peft_session_create(s->model, NULL, &session));
+    float *p = check_alloc(malloc((size_t)s->classes * sizeof *p));
+    for (*done = 0; *done < count && !stop_requested; ++*done) {
+        if (predict_file(s, session, path[*done], p)) print_line(s, path[*done], p, given[csv].value);
+        else failed++;
+    }
+    free(p);
+    peft_session_free(session);
+    return failed;
+}
+
+/* Options that say how to adapt are errors without --adapt. The state is checked before anything is computed. */
+static adaptation adaptation_of_flags(int images)
+{
+    const int only_adapting[] = { batch, source, source_images, seed, state };
+    const char *const inputs[] = { given[backbone].value, given[model].value, given[source].value };
+    for (size_t i = 0; i < sizeof only_adapting / sizeof *only_adapting; i++)
+        if (!given[adapt].value && given[only_adapting[i]].source != FROM_DEFAULT)
+            fail("--%s: is for adapting alone; give --adapt KIND too", given[only_adapting[i]].name);
+    adaptation a = { .kind = given[adapt].value, .source = given[source].value, .state = given[state].value,
+                     .csv = given[csv].value };
+    if (!a.kind) return a;
+    a.batch = flag_integer(&given[batch]);
+    a.source_images = flag_integer(&given[source_images]);
+    a.seed = (uint64_t)flag_integer(&given[seed]);
+    check_kind_of("adapt", a.kind, NULL);
+    const bool replace = true;                                /* restore reads an existing file, and refuses others */
+    if (a.state) check_output("state", a.state, replace, inputs, 3);
+    a.resumed = a.state && !access(a.state, F_OK);
+    if (!a.resumed) warn_of_one_call("adapt", a.kind, a.batch, images);
+    return a;
+}
+
 /* A model with the head patch_linear predicts patches, so there is no class of the image to print. */
 static void refuse_patch_head(const peft_model *m)
 {
@@ -111,26 +111,21 @@ static void refuse_patch_head(const peft_model *m)
 int main(int argc, char **argv)
 {
     program_name = "predict";
-    int first = read_flags(given, flags, &about, argc, argv), failed = 0, i = first;
+    int first = read_flags(given, flags, &about, argc, argv), done;
+    const int count = argc - first;
     if (!given[backbone].value || first == argc) fail("--backbone and at least one image are required; see --help");
+    const adaptation a = adaptation_of_flags(count);
     watch_signals();
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
                            (int)flag_integer(&given[threads]));
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
-    peft_session *session;
-    must(peft_session_create(s.model, NULL, &session));
-    float *p = check_alloc(malloc((size_t)s.classes * sizeof *p));
-    if (given[csv].value) print_heading(s.names, s.classes, s.multilabel);
-    for (; i < argc && !stop_requested; i++) {
-        if (predict_file(&s, session, argv[i], p)) print_line(argv[i], s.names, p, s.classes, s.multilabel);
-        else failed++;
-    }
-    free(p);
-    peft_session_free(session);
+    if (given[csv].value) print_heading(&s);
+    const int failed = a.kind ? predict_adapting(&s, &a, argv + first, count, &done)
+                              : predict_files(&s, argv + first, count, &done);
     close_model(&s);
-    if (failed) fprintf(stderr, "predict: %d of %d pictures could not be predicted\n", failed, i - first);
-    if (i < argc) fprintf(stderr, "predict: stopped after %d of %d pictures\n", i - first, argc - first);
-    return failed || i < argc;
+    if (failed) fprintf(stderr, "predict: %d of %d pictures could not be predicted\n", failed, done);
+    if (done < count) fprintf(stderr, "predict: stopped after %d of %d pictures\n", done, count);
+    return failed || done < count;
 }

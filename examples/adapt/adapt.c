@@ -8,6 +8,7 @@
 #include "common/files/atomic_file.h"
 #include "common/files/csv.h"
 #include "common/files/output.h"
+#include "common/model/adaptation.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
@@ -86,24 +87,6 @@ static char **settings_of(const char *text, int *count)
         }
     free(copy);
     return setting;
-}
-
-/* Fails unless every kind is "none" or one of the library's. */
-static void check_kinds(const study *s)
-{
-    for (int k = 0; k < s->kinds; k++) {
-        const size_t length = strcspn(s->kind[k], ",");
-        bool known = length == 4 && !strncmp(s->kind[k], "none", length);
-        for (size_t i = 0; i < peft_adaptor_kind_count(); i++) {
-            const char *name = peft_adaptor_kind_name(i);
-            known |= strlen(name) == length && !strncmp(s->kind[k], name, length);
-        }
-        if (known) continue;
-        fprintf(stderr, "adapt: --kind: given '%.*s', expected none", (int)length, s->kind[k]);
-        for (size_t i = 0; i < peft_adaptor_kind_count(); i++) fprintf(stderr, ", %s", peft_adaptor_kind_name(i));
-        fprintf(stderr, "\n");
-        exit(1);
-    }
 }
 
 /* Appends a line of CSV for each prediction of a run. */
@@ -225,7 +208,7 @@ int main(int argc, char **argv)
     if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
     char *list = check_alloc(strdup(given[kind].value));
     s.kinds = 1 + split(list, ';', kinds + 1, "kind");
-    check_kinds(&s);
+    for (int k = 0; k < s.kinds; k++) check_kind_of("kind", s.kind[k], "none");
     s.setting = settings_of(given[corrupt].value, &s.settings);
     s.seeds = (int)flag_integer(&given[seeds]);
     if (s.seeds < 1 || s.seeds > 1000) fail("--seeds: given %d, expected 1 to 1000", s.seeds);
@@ -238,8 +221,8 @@ int main(int argc, char **argv)
     open_sets(&m, sets);
     check_class_names(&m, sets[0]);
     name_classes(&m, given[class_names].value);
-    for (int k = 0; k < s.kinds; k++)
-        warn_of_one_call(s.kind[k], flag_integer(&given[batch]), image_count(sets[1], flag_integer(&given[images])));
+    const int64_t tests = image_count(sets[1], flag_integer(&given[images]));
+    for (int k = 0; k < s.kinds; k++) warn_of_one_call("kind", s.kind[k], flag_integer(&given[batch]), tests);
     run_study(&s, &m, sets);
     for (int i = 0; i < 2; i++) peft_dataset_free(sets[i]);
     for (int i = 0; i < s.settings; i++) free(s.setting[i]);

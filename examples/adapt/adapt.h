@@ -30,8 +30,6 @@ enum { FIGURES = 6 };                                         /* of an outcome, 
 extern const char *const figure_name[FIGURES];
 double figure_of(const outcome *o, int i);
 
-/* Warns if the images of a run are one call, of whose update this kind makes no use in its predictions. */
-void warn_of_one_call(const char *kind, int64_t batch, int64_t images);
 /* Predicts the test images in order. kind: "none" (a session), or a kind of peft_adaptor with options behind it,
  * "tent,lr=0.01". batch: images in a call, unless the options give "batch". source: images for kinds that need
  * statistics of training images. scores: [count, classes], gets the probabilities. An error ends the program. */

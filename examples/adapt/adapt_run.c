@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * adapt_run.c -- predicts images with a session or an adaptor, batch by batch, and computes the figures (adapt.h). */
 #include "adapt.h"
+#include "common/model/adaptation.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
-#include "common/program/settings.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,16 +44,6 @@ static int64_t batch_at(int64_t first, int64_t count, int64_t batch)
     return first + batch < count ? batch : count - first;
 }
 
-/* Options of a session or adaptor: batch, then the settings behind the first comma of kind. */
-static peft_options *options_of(const loaded_model *m, const char *kind, int64_t batch)
-{
-    const char *settings = strchr(kind, ',');
-    peft_options *o = empty_options(m->ctx);
-    must(peft_options_set_int(o, "batch", batch));
-    if (settings) must(peft_options_parse(o, settings + 1));
-    return o;
-}
-
 /* Gives the images of the training data to a, in calls of its batch. */
 static void give_source(const loaded_model *m, peft_adaptor *a, const image_set *source)
 {
@@ -71,20 +60,16 @@ static void give_source(const loaded_model *m, peft_adaptor *a, const image_set 
 static predictor open_predictor(const loaded_model *m, const char *kind, int64_t batch, const image_set *source)
 {
     predictor p = { 0 };
-    peft_options *o = options_of(m, kind, batch);
-    const size_t length = strcspn(kind, ",");
-    if (length == 4 && !strncmp(kind, "none", length)) {
+    if (is_kind(kind, "none")) {
+        peft_options *o = adaptation_options(m, kind, batch);
         must(peft_session_create(m->model, o, &p.session));
         p.batch = peft_session_batch(p.session);
+        peft_options_free(o);
     } else {
-        char name[64];
-        snprintf(name, sizeof name, "%.*s", (int)length, kind);
-        must(peft_options_set_string(o, "kind", name));
-        must(peft_adaptor_create(m->model, o, &p.adaptor));
+        p.adaptor = open_adaptor(m, kind, batch);
         p.batch = peft_adaptor_batch(p.adaptor);
         give_source(m, p.adaptor, source);
     }
-    peft_options_free(o);
     return p;
 }
 
@@ -104,22 +89,6 @@ static outcome outcome_of(const double *scores, const image_set *test, int64_t c
     free(predicted);
     free(confusion);
     return o;
-}
-
-void warn_of_one_call(const char *kind, int64_t batch, int64_t images)
-{
-    const char *comma = strchr(kind, ',');
-    const size_t length = strcspn(kind, ",");
-    settings s = read_settings(comma ? comma + 1 : NULL, "--kind");
-    const char *own_batch = find_setting(&s, "batch"), *predictions = find_setting(&s, "predict");
-    if (own_batch) batch = flag_integer(&(flag){ .name = "batch", .value = own_batch });
-    const bool tent = length == 4 && !strncmp(kind, "tent", length);
-    const bool after = predictions && !strcmp(predictions, "after");
-    if (tent && !after && batch >= images)
-        warn("--kind %s: the %lld images of a run are one call, and tent predicts before the update of a call, so that "
-             "its predictions are those of the model; give a smaller batch, such as tent,batch=8, or predict=after",
-             kind, (long long)images);
-    free_settings(&s);
 }
 
 outcome run_kind(const loaded_model *m, const char *kind, int64_t batch, const image_set *test, const image_set *source,

@@ -40,11 +40,12 @@
 PEFT_BEGIN_DECLS
 
 typedef struct peft_session peft_session;
-/* Makes a session. Options, o may be NULL: "batch" (largest number of images in a call; 1), "taps" (intermediate values
- * to keep: "embed", "block.N", "sink_mass.N", "feature", separated by commas), "threads" (0: the context's), "executor"
- * (planned, naive), "memory_limit" (bytes that the compiled graph may take, arena and scratch; 0: no limit), "compute"
- * (f32). Each call uses the current values of the model's parameters, also while a trainer changes them.
- * PEFT_E_UNSUPPORTED: the graph needs more than memory_limit; the message has both numbers. */
+/* Makes a session. Options, o may be NULL: "batch" (largest number of images in a call; 1), "taps" (intermediate
+ * values to keep, "embed", "block.N", "sink_mass.N", "feature": a list "[block.0,feature]", or as the text of a
+ * string option also "block.0,feature"), "threads" (0: the context's), "executor" (planned, naive), "memory_limit"
+ * (bytes that the compiled graph may take, arena and scratch; 0: no limit), "compute" (f32). Each call uses the
+ * current values of the model's parameters, also while a trainer changes them. PEFT_E_UNSUPPORTED: the graph needs
+ * more than memory_limit; the message has both numbers. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);

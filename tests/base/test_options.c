@@ -315,7 +315,8 @@ static const struct { const char *text, *print, *word; } structs[] = {
     { "range=p99:p1", NULL, "percentiles" }, { "range=p0:p101", NULL, "percentiles" },
     { "range=p1:99", NULL, "percentiles" }, { "range=1:p99", NULL, "percentiles" }, { "range=p:p", NULL, "'p:p'" },
     { "cuont=1", NULL, "unknown option 'cuont'; did you mean 'count'?" },
-    { "zzzzz=1", NULL, "known are count, flag, rate" }, { "count", NULL, "expected name=value at: count" },
+    { "zzzzz=1", NULL, "known are count, flag, rate" },
+    { "count", NULL, "expected name=value at: count (a value with commas needs [brackets] or" },
     { "count=1 count=1", NULL, "option 'count' is given twice" }, { ",=1", NULL, "expected name=value at: =1" } };
 
 START_TEST(options_are_read_into_a_struct)

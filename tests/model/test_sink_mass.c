@@ -72,8 +72,11 @@ START_TEST(taps_equal_a_direct_computation)
     for (int threads = 1; threads < 4; threads += 2) {
         tiny t = tiny_make(&(tiny_spec){ .method = "ept", .adapter = "length=4", .threads = threads });
         tiny_perturb_tensor(peft_param_value(peft_model_find_param(t.model, "prompt")), "prompt", 1);
-        peft_session *s = tiny_session(t.model, "batch=%d,taps=\"embed,block.0,block.1,sink_mass.0,sink_mass.1,"
-                                       "sink_mass.2,feature\"", N + 1);
+        peft_session *s = threads == 1       /* both forms of a list */
+            ? tiny_session(t.model, "batch=%d,taps=\"embed,block.0,block.1,sink_mass.0,sink_mass.1,sink_mass.2,"
+                           "feature\"", N + 1)
+            : tiny_session(t.model, "taps=[embed, block.0,block.1, sink_mass.0,sink_mass.1,sink_mass.2 ,feature],"
+                           "batch=%d", N + 1);
         tiny_batch b = tiny_batch_make(t.model, N, 0);
         peft_tensor *logits = tiny_tensor(t.ctx, PF_REAL, 2, N, 3);
         REFUSES("nothing predicted", peft_session_tap(s, "sink_mass.1"));

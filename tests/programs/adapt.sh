@@ -78,6 +78,45 @@ refused '--csv runs.csv: exists already' $data --csv runs.csv
 refused '--predictions none.csv: exists already' $data --predictions none.csv
 adapt --kind none --csv runs.csv --force > log
 
+# predict --adapt: on pictures in the same order and calls it predicts what adapt predicted.
+predict() { "$bin/predict" --backbone "$vit" --model model.safetensors --csv "$@"; }
+adapt --kind tent,batch=8,lr=0.02 --predictions tent.csv > log
+awk -F, '$3 ~ /tent/ || $4 ~ /lr=0.02/ { for (i = 1; i <= NF; i++) if ($i ~ /png$/) { n = split($i, part, "/")
+    print "shifted/" part[n - 1] "/" part[n] "," $(i + 2) "," $(i + 3) } }' tent.csv > expected
+[ "$(wc -l < expected)" -eq 18 ] || fail "not 18 predictions of tent"
+# shellcheck disable=SC2046  # the names have no blanks
+predict --adapt tent,batch=8,lr=0.02 $(cut -d, -f 1 expected) > all.csv
+awk -F, 'NR == FNR { class[$1] = $2; p[$1] = $3; next }
+    FNR > 1 { most = $3 > $4 ? $3 : $4; if ($5 > most) most = $5; found++
+        bad += class[$1] != $2 || most - p[$1] > 1e-6 || p[$1] - most > 1e-6 }
+    END { exit bad || found != 18 }' expected all.csv || fail "predict --adapt differs from adapt"
+# In two runs with a state it ends with the same bits.
+# shellcheck disable=SC2046
+predict --adapt tent,batch=8,lr=0.02 --state tent.state $(head -8 expected | cut -d, -f 1) > first.csv
+# shellcheck disable=SC2046
+predict --adapt tent,batch=8,lr=0.02 --state tent.state $(tail -10 expected | cut -d, -f 1) | tail -n +2 >> first.csv
+cmp all.csv first.csv || fail "a state does not continue the adaptation"
+# Training images are asked for where they are needed, and are in the state then.
+picture=shifted/benign-like/0000.png
+predict_refused() {
+    message=$1
+    shift
+    if predict "$@" > refused.log 2>&1; then fail "predict accepted: $*"; fi
+    grep -q -e "$message" refused.log || fail "predict '$*' was refused with $(cat refused.log)"
+}
+predict_refused '--adapt foa_bp: compares pictures with training images; give --source' --adapt foa_bp $picture
+predict --adapt foa_bp --source train --source-images 10 --state foa.state $picture shifted/none.png \
+    shifted/normal-like/0000.png > foa.csv 2> foa.log && fail "an unreadable picture gave status 0"
+[ "$(wc -l < foa.csv)" -eq 3 ] && grep -q 'none.png' foa.log || fail "the other pictures were not predicted"
+predict --adapt foa_bp --state foa.state $picture > foa.csv
+predict_refused 'compares pictures with no training images' --adapt t3a --source train $picture
+predict_refused "given 'fo', expected tent" --adapt fo $picture
+predict_refused 'give --adapt KIND too' --source train $picture
+predict_refused '--state tent.state: .*kind' --adapt t3a --state tent.state $picture
+predict_refused 'names the same file' --adapt tent --state model.safetensors $picture
+predict --adapt tent $picture > log 2> one.log
+grep -q 'warning: --adapt tent: the 1 images of a run are one call' one.log || fail "no warning of a single call"
+
 # Every kind, twice with the same bits.
 kinds=$("$bin/adapt" $data --kind nothing 2>&1 | sed 's/.*expected none, //; s/, /;/g') || true
 adapt --kind "$kinds" --batch 6 --seeds 2 --predictions once.csv --corrupt contrast:2,gaussian_noise:1 > table

@@ -98,7 +98,9 @@ bool pf_setting_value(const pf_setting *s, char *to, size_t capacity)
 /* A setting without a name is shown from the place of the error on; of a long name 60 bytes are shown. */
 peft_status pf_setting_refuse(peft_status status, const char *who, const pf_setting *s)
 {
-    if (!s->name_length) return pf_fail(status, "%s: %s at: %.80s", who, s->error, s->error_position);
+    if (!s->name_length)
+        return pf_fail(status, "%s: %s at: %.80s (a value with commas needs [brackets] or \"quotes\")", who, s->error,
+                       s->error_position);
     const int shown = s->name_length < 60 ? (int)s->name_length : 60;
     return pf_fail(status, "%s: the value of '%.*s' has %s: %.80s", who, shown, s->name, s->error, s->error_position);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "core/graph/loss/loss_math.h"
 #include "core/graph/report/report.h"
+#include "core/options/text.h"
 #include "core/train/session/compiled.h"
 
 struct peft_session {
@@ -22,8 +23,8 @@ struct peft_session {
 
 static const pf_opt options[] = {
     { "batch", 'i', "1", 1, 65536, "largest number of images in a call" },
-    { "taps", 's', "", 0, 0, "intermediate values that peft_session_tap can show, separated by commas: embed, block.N, "
-      "sink_mass.N, feature" },
+    { "taps", 's', "", 0, 0, "intermediate values that peft_session_tap can show, such as [embed,feature]: embed, "
+      "block.N, sink_mass.N, feature" },
     { "threads", 'i', "0", 0, 1024, "threads that compute; 0: the context's number" },
     PF_COMPILE_OPTIONS,
     { 0 } };
@@ -67,6 +68,23 @@ static peft_status compile(peft_session *s)
     return s->images ? PEFT_OK : pf_nomem("images", bytes);
 }
 
+/* Writes a list of taps in brackets, "[block.0, feature]", as "block.0,feature". */
+static peft_status unwrap_taps(peft_options *o, peft_context *ctx)
+{
+    const char *list = pf_options_setting(o, "taps");
+    size_t n, used = 0;
+    if (!list || *list != '[') return PEFT_OK;
+    char *plain = pf_alloc_zero(ctx, strlen(list) + 1);
+    if (!plain) return pf_nomem("taps", strlen(list) + 1);
+    for (const char *tap; (tap = pf_list_next(&list, &n)); used += n) {
+        if (used) plain[used++] = ',';
+        memcpy(plain + used, tap, n);
+    }
+    const peft_status s = peft_options_set_string(o, "taps", plain);
+    pf_free(ctx, plain);
+    return s;
+}
+
 peft_status peft_session_create(peft_model *m, const peft_options *o, peft_session **out)
 {
     PK_FLOAT_SCOPE;
@@ -78,6 +96,7 @@ peft_status peft_session_create(peft_model *m, const peft_options *o, peft_sessi
     s->model = m;
     pf_model_use(m);
     peft_status status = o ? pf_options_copy(o, &s->options) : PEFT_OK;
+    if (!status && o) status = unwrap_taps(s->options, m->backbone->ctx);
     if (!status) status = compile(s);
     if (status) peft_session_free(s);
     else *out = s;
