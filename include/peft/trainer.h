@@ -165,12 +165,13 @@ peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *l
  * before the first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
 /* Figures by name. Numbers: "loss" (the mean over the passes since the last update, or, right after it, over those of
- * the update), "lr" (of the last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds" (duration
- * of the last step). Counts: "step" (updates), "epoch", "batch_in_epoch", "samples", "planned_bytes" (all memory of the
- * trainer), "arena_bytes", "flops" (of a step, 2 for each multiply-add; with cache_features without the frozen prefix),
- * "cache_hits" (samples found in the cache so far), "cache_samples" (samples stored in it). peft_trainer_get_float
- * returns any of them, peft_trainer_get_int only counts (PEFT_E_DTYPE: a number). PEFT_E_NOTFOUND: no such figure; the
- * message lists all. PEFT_E_STATE: not known yet. */
+ * the update), "lr" (of the last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds"
+ * (duration of the last step), "added_loss" (what methods added to the loss of the last pass; 0: nothing). Counts:
+ * "step" (updates), "epoch", "batch_in_epoch", "samples", "planned_bytes" (all memory of the trainer), "arena_bytes",
+ * "flops" (of a step, 2 for each multiply-add; with cache_features without the frozen prefix), "cache_hits" (samples
+ * found in the cache so far), "cache_samples" (samples stored in it). peft_trainer_get_float returns any of them,
+ * peft_trainer_get_int only counts (PEFT_E_DTYPE: a number). PEFT_E_NOTFOUND: no such figure; the message lists all.
+ * PEFT_E_STATE: not known yet. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_int(const peft_trainer *t, const char *name, int64_t *out);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_float(const peft_trainer *t, const char *name, double *out);
 /* The same without a status, for progress messages: NaN if there is no such figure or it is not known yet. */

@@ -147,6 +147,13 @@ CALL(apply_other, peft_sys_attention_apply(b, peft_sys_attention_scores(b, HEADS
 CALL(range_of_vector, peft_sys_row_range(b, peft_sys_select(b, peft_sys_param(b, some), 0)))
 CALL(scaled_other, peft_sys_scaled_logsumexp(b, s->out, s->out))
 CALL(scaled_none, peft_sys_scaled_logsumexp(b, peft_sys_param(b, some), PEFT_NONE))
+CALL(mean_of_none, peft_sys_mean(b, PEFT_NONE))
+CALL(sum_no_such_value, peft_sys_sum(b, NO_SUCH_VALUE))
+static peft_val loss_of_tokens(peft_build *b, const peft_site *s)
+{
+    peft_sys_add_loss(b, s->out, 1);
+    return s->out;
+}
 
 static const wrong_call wrong_calls[] = {
     none, no_such_value, use_null, slice_beyond, slice_computed, slice_no_such_value, select_negative, add_wider,
@@ -160,7 +167,8 @@ static const wrong_call wrong_calls[] = {
     input_unnamed, input_without_extents, input_of_the_library, input_empty, input_huge, input_deep,
     mass_none, keys_none, keys_of_other_width, top_wrong_mass, attention_none, attention_heads,
     scores_none, scores_heads, scores_no_such_value, scores_of_matrix, softmax_none, softmax_sink, apply_tokens,
-    apply_none, apply_other, range_of_vector, scaled_other, scaled_none };
+    apply_none, apply_other, range_of_vector, scaled_other, scaled_none, mean_of_none, sum_no_such_value,
+    loss_of_tokens };
 enum { EMIT_MISTAKES = sizeof wrong_calls / sizeof *wrong_calls };
 
 static void wrong_emit(const void *state, peft_build *b, peft_site *s)

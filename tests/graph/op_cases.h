@@ -379,6 +379,7 @@ static const op_case op_cases[] = {
     { "patches", &pf_op_patches, case_patches, 2 },
     { "loss", &pf_op_loss, case_loss, sizeof losses / sizeof *losses },
     { "entropy", &pf_op_entropy, case_entropy, 4 },
+    { "mean", &pf_op_mean, case_mean, 4 },
     { "discrepancy", &pf_op_discrepancy, case_discrepancy, 4 },
     { "added losses", &pf_op_total, case_added, 2 },
     { "column views", &pf_op_concat_cols, case_columns, 6 },

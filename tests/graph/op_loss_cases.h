@@ -21,6 +21,13 @@ static pf_val case_discrepancy(lab *l, int v)
                                 v & 1 ? "absolute" : "squared");
 }
 
+/* v: bit 0: the sum; bit 1: of a vector */
+static pf_val case_mean(lab *l, int v)
+{
+    pf_val x = v & 2 ? LEAF(l, D) : LEAF(l, B, T, D);
+    return v & 1 ? peft_sys_sum(&l->g, x) : peft_sys_mean(&l->g, peft_sys_mul(&l->g, x, x));
+}
+
 /* The loss of labels with one or two losses added. */
 static pf_val case_added(lab *l, int v)
 {

@@ -13,8 +13,12 @@ static const peft_option options[] = {
     { "c", 'f', "0", -1e6, 1e6, "weight of the trained number c, which is no more than a loss" },
     { "entropy", 'f', "0", 0, 1e6, "weight of the entropy of the feature times a trained matrix" },
     { "discrepancy", 'f', "0", 0, 1e6, "weight of the feature's distance from the statistics 1 and 2" },
-    { "frozen", 'f', "0", 0, 1e6, "weight of the entropy of the class token that enters block 0" }, { 0 } };
-typedef struct { peft_param *c, *factors, *matrix; double weight[4]; } added;
+    { "frozen", 'f', "0", 0, 1e6, "weight of the entropy of the class token that enters block 0" },
+    { "mean", 'f', "0", 0, 1e6, "weight of the mean square of the pooled feature" },
+    { "sum", 'f', "0", 0, 1e6, "weight of the sum of the squares of the factors" },
+    { "wrong", 'i', "0", 0, 3, "a loss that is refused: a feature, a number that is none, no value" }, { 0 } };
+enum { LOSSES = 6 };
+typedef struct { peft_param *c, *factors, *matrix; double weight[LOSSES]; int64_t wrong; } added;
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
@@ -22,7 +26,8 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     m->c = peft_sys_declare(a, PEFT_DIMS(1), "one", "added.c");
     m->factors = peft_sys_declare(a, PEFT_DIMS(v->width), "one", "added.factors");
     m->matrix = peft_sys_declare(a, PEFT_DIMS(5, v->width), "normal:0.3", "added.matrix");
-    for (int i = 0; i < 4; i++) m->weight[i] = peft_sys_opt_float(a, options[i].name);
+    for (int i = 0; i < LOSSES; i++) m->weight[i] = peft_sys_opt_float(a, options[i].name);
+    m->wrong = peft_sys_opt_int(a, "wrong");
     return peft_sys_init_status(a);
 }
 
@@ -49,6 +54,12 @@ static void emit(const void *state, peft_build *b, peft_site *s)
         peft_sys_add_loss(b, peft_sys_discrepancy(b, s->out, peft_sys_constant(b, PEFT_DIMS(WIDTH), fill, &one, "one"),
                                                   peft_sys_constant(b, PEFT_DIMS(WIDTH), fill, &two, "two"), "squared"),
                           m->weight[2]);
+    const peft_val factors = peft_sys_param(b, m->factors);
+    if (m->weight[4] > 0) peft_sys_add_loss(b, peft_sys_mean(b, peft_sys_mul(b, s->out, s->out)), m->weight[4]);
+    if (m->weight[5] > 0) peft_sys_add_loss(b, peft_sys_sum(b, peft_sys_mul(b, factors, factors)), m->weight[5]);
+    if (m->wrong == 1) peft_sys_add_loss(b, s->out, 1);
+    if (m->wrong == 2) peft_sys_add_loss(b, peft_sys_param(b, m->c), NAN);
+    if (m->wrong == 3) peft_sys_add_loss(b, PEFT_NONE, 1);
 }
 
 static const peft_method method = { .name = "added", .opts = options, .state_size = sizeof(added), .init = init,
@@ -113,7 +124,8 @@ static tiny_bits train(const char *losses, way how, const char *more, double *me
         *mean += x->last_loss / STEPS;
         tiny_batch_free(&b);
     }
-    if (strstr(more, "cache")) ck_assert_msg(peft_trainer_get(x, "cache_hits") > 0, "%s %s: no sample was cached", losses, more);
+    if (strstr(more, "cache"))
+        ck_assert_msg(peft_trainer_get(x, "cache_hits") > 0, "%s %s: no sample was cached", losses, more);
     tiny_bits_training(&bits, x);
     peft_trainer_free(x);
     tiny_free(&t);
@@ -121,7 +133,7 @@ static tiny_bits train(const char *losses, way how, const char *more, double *me
 }
 
 static const char *const all_losses[] = { "c=0.25", "entropy=0.7", "discrepancy=0.4", "frozen=0.3",
-                                          "c=-0.5,entropy=0.7,discrepancy=0.4,frozen=0.3" };
+                                          "mean=0.2,sum=0.01", "c=-0.5,entropy=0.7,discrepancy=0.4,frozen=0.3" };
 #define FOR_LOSSES(losses) for (size_t l_ = 0; l_ < sizeof all_losses / sizeof *all_losses; l_++) \
     for (const char *losses = all_losses[l_]; losses; losses = NULL)
 
@@ -225,6 +237,51 @@ START_TEST(added_losses_alone_are_trained_on)
 }
 END_TEST
 
+/* The figure "added_loss" is the added part alone: of WIDTH factors that are 1, the weight times WIDTH; 0 without
+ * one. */
+START_TEST(the_added_part_is_a_figure)
+{
+    static const struct { const char *losses; double expected; } cases[] = { { "sum=0.25", 0.25 * WIDTH }, { "", 0 } };
+    for (size_t i = 0; i < 2; i++) {
+        tiny t = make(cases[i].losses), plain = make("");
+        tiny_batch b = tiny_batch_make(t.model, N, 0);
+        peft_trainer *x = tiny_trainer(t.model, "batch=%d", N), *y = tiny_trainer(plain.model, "batch=%d", N);
+        double added_part = -1, loss = -1, of_labels = -1;
+        OK(peft_trainer_step(x, b.images, b.labels, NULL));
+        OK(peft_trainer_step(y, b.images, b.labels, NULL));
+        OK(peft_trainer_get_float(x, "added_loss", &added_part));
+        OK(peft_trainer_get_float(x, "loss", &loss));
+        OK(peft_trainer_get_float(y, "loss", &of_labels));
+        ck_assert(added_part == cases[i].expected);
+        ck_assert_double_eq_tol(loss - added_part, of_labels, 1e-5);
+        peft_trainer_free(x);
+        peft_trainer_free(y);
+        tiny_batch_free(&b);
+        tiny_free(&t);
+        tiny_free(&plain);
+    }
+}
+END_TEST
+
+/* A loss that is no number, or whose weight is none, is an error that says which. */
+START_TEST(what_cannot_be_added_is_named)
+{
+    static const struct { const char *losses, *message; peft_status status; } cases[] = {
+        { "wrong=1", "given a value [4, 1, 48], expected one element; peft_sys_mean", PEFT_E_SHAPE },
+        { "wrong=2", "given weight nan", PEFT_E_INVALID },
+        { "wrong=3", "the value is PEFT_NONE or not of this graph", PEFT_E_INVALID } };
+    for (size_t i = 0; i < 3; i++) {
+        tiny t = make(cases[i].losses);
+        peft_options *o = tiny_options(t.ctx, "batch=4");
+        peft_trainer *x = NULL;
+        FAILS(cases[i].status, cases[i].message, peft_trainer_create(t.model, o, &x));
+        ck_assert_ptr_null(x);
+        peft_options_free(o);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
 /* Predictions and evaluation do not compute the losses. */
 START_TEST(predictions_are_those_without_added_losses)
 {
@@ -240,5 +297,5 @@ START_TEST(predictions_are_those_without_added_losses)
 END_TEST
 
 SUITE_MAIN("added_loss", every_way_trains_to_the_same_bits, short_batches_train_to_the_same_bits,
-           accumulation_equals_a_larger_batch, added_losses_alone_are_trained_on,
-           predictions_are_those_without_added_losses)
+           accumulation_equals_a_larger_batch, added_losses_alone_are_trained_on, the_added_part_is_a_figure,
+           what_cannot_be_added_is_named, predictions_are_those_without_added_losses)

@@ -304,7 +304,7 @@ END_TEST
 /* --- figures ---------------------------------------------------------------------------------------------------- */
 START_TEST(figures_are_given_by_name)
 {
-    static const char *const numbers[] = { "loss", "lr", "grad_norm", "step_seconds" };
+    static const char *const numbers[] = { "loss", "lr", "grad_norm", "step_seconds", "added_loss" };
     static const char *const counts[] = { "step", "epoch", "batch_in_epoch", "samples", "planned_bytes", "arena_bytes",
                                           "flops", "cache_hits", "cache_samples" };
     peft_trainer *x;
@@ -317,8 +317,8 @@ START_TEST(figures_are_given_by_name)
         ck_assert(isnan(peft_trainer_get(x, numbers[i])));
     }
     FAILS(PEFT_E_NOTFOUND, "'steps': a trainer has no such figure; did you mean 'step'?; expected loss, lr, grad_norm, "
-          "step, epoch, batch_in_epoch, samples, step_seconds, planned_bytes, arena_bytes, flops, cache_hits or "
-          "cache_samples", peft_trainer_get_int(x, "steps", &count));
+          "step, epoch, batch_in_epoch, samples, step_seconds, planned_bytes, arena_bytes, flops, cache_hits, "
+          "cache_samples or added_loss", peft_trainer_get_int(x, "steps", &count));
     FAILS(PEFT_E_NOTFOUND, "'Loss'", peft_trainer_get_float(x, "Loss", &number));
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_get_int(NULL, "step", &count));
     FAILS(PEFT_E_INVALID, "name is NULL", peft_trainer_get_float(x, NULL, &number));

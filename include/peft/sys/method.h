@@ -364,10 +364,16 @@ PEFT_API void     peft_sys_add_keys(peft_build *b, peft_site *s, peft_val keys, 
 
 /* --- in emit: losses beside that of the labels -------------------------------------------------------------------- */
 /* Adds weight times value, of one element, to the loss that is trained on: what a trainer reports as "loss" contains
- * it, with an application's loss function too. Does nothing in a graph that is not trained (sessions, evaluation).
- * PEFT_E_INVALID: value has several elements, or weight is not finite. */
+ * it, with an application's loss function too; its figure "added_loss" is the added part alone. Does nothing in a graph
+ * that is not trained (sessions, evaluation). PEFT_E_INVALID: weight is not finite. PEFT_E_SHAPE: value has several
+ * elements. */
 PEFT_API void     peft_sys_add_loss(peft_build *b, peft_val value, double weight);
-/* The entropy of the softmax over the last extent, -sum p log p, as a mean over the rows: [1]. */
+/* The mean or the sum of all elements of x: [1]. For x = g * g, the mean square of g, a penalty of large values. If x
+ * has rows for the samples of a batch, these are elements too: the mean of a batch is the mean over its samples. */
+PEFT_API peft_val peft_sys_mean(peft_build *b, peft_val x);
+PEFT_API peft_val peft_sys_sum(peft_build *b, peft_val x);
+/* The entropy of the softmax over the last extent, -sum p log p, as a mean over the rows: [1]. For logits
+ * that the method computes itself: no site has those of the head. */
 PEFT_API peft_val peft_sys_entropy(peft_build *b, peft_val logits);
 /* How far the statistics over all rows of x [..,d] are from the given mean [d] and standard deviation [d]: [1]. With m
  * and s the mean and the unbiased deviation of a column, M and S the given ones, and the mean over the columns:

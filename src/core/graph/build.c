@@ -204,6 +204,16 @@ pf_val peft_sys_mean_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
     return EMIT(g, &pf_op_mean_rows, (&(pf_attr){ .i = { at, n } }), x);
 }
 
+pf_val peft_sys_mean(peft_build *g, pf_val x)
+{
+    return EMIT(g, &pf_op_mean, (&(pf_attr){ .i = { PF_MEAN_OF_ALL } }), x);
+}
+
+pf_val peft_sys_sum(peft_build *g, pf_val x)
+{
+    return EMIT(g, &pf_op_mean, (&(pf_attr){ .i = { PF_SUM_OF_ALL } }), x);
+}
+
 pf_val peft_sys_resize_images(peft_build *g, pf_val images, int64_t side)
 {
     return EMIT(g, &pf_op_resize, &(pf_attr){ .i = { side } }, images);

@@ -32,6 +32,8 @@ static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }       /* no gap
 enum { PF_CONCAT_MAX = 4 };
 /* Attribute i[2] of take: the result is rows i[0] .. i[0] + i[1] - 1 of the input, or all its other rows. */
 enum { PF_TAKE_ROWS = 0, PF_DROP_ROWS = 1 };
+/* Attribute i[0] of mean and mean_grad. */
+enum { PF_MEAN_OF_ALL = 0, PF_SUM_OF_ALL = 1 };
 /* Inputs of linear, then of linear_dx. BIAS is optional. RESIDUAL, GAMMA, GATE and ADD are PF_NONE unless the fuse pass
  * sets them. */
 enum { PF_LINEAR_X, PF_LINEAR_W, PF_LINEAR_BIAS, PF_LINEAR_RESIDUAL, PF_LINEAR_GAMMA };

@@ -79,6 +79,12 @@ static peft_status call_custom_loss(peft_trainer *t, const peft_tensor *labels, 
                               "dropped, nothing updated", (long long)t->step));
 }
 
+/* The losses that methods added in the last forward pass. */
+static double added_losses(const peft_trainer *t)
+{
+    return pf_exists(t->net.added) ? (double)pf_exec_data(&t->net.exec, t->net.added)[0] : 0;
+}
+
 /* Runs the backward pass from the gradient of the logits (gradient_view) and counts it. */
 static peft_status run_backward(peft_trainer *t, double loss)
 {
@@ -86,6 +92,7 @@ static peft_status run_backward(peft_trainer *t, double loss)
     const int64_t n = t->forward_samples;
     t->loss_sum = loss + (t->pending ? t->loss_sum : 0);
     t->last_loss = t->loss_sum / (double)(t->pending + 1);
+    t->last_added = added_losses(t);
     if (!isfinite(loss))
         return discard(t, pf_fail(PEFT_E_NONFINITE, "the loss is %s at step %lld: gradients dropped, nothing updated",
                                   isnan(loss) ? "NaN" : "infinite", (long long)t->step));
@@ -93,12 +100,6 @@ static peft_status run_backward(peft_trainer *t, double loss)
     t->seconds += pk_seconds() - start;
     pf_pending_add_pass(t, n);
     return PEFT_OK;
-}
-
-/* The losses that methods added in the last forward pass. */
-static double added_losses(const peft_trainer *t)
-{
-    return pf_exists(t->net.added) ? (double)pf_exec_data(&t->net.exec, t->net.added)[0] : 0;
 }
 
 /* Forward, loss and backward of a checked batch of n samples. */

@@ -112,7 +112,7 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     t->reduce.ranks = 1;
     t->model = m;
     pf_model_use(m);
-    t->last_loss = t->last_norm = t->last_lr = NAN;
+    t->last_loss = t->last_added = t->last_norm = t->last_lr = NAN;
     peft_status s = o ? pf_options_copy(o, &t->options) : PEFT_OK;
     if (!s) s = read_options(t);
     if (!s) s = pf_engine_start(&t->engine, t->ctx, integer(t, "threads"));

@@ -68,6 +68,7 @@ struct peft_trainer {
     int64_t forward_samples;             /* samples of a forward pass whose backward pass is to come; 0: none */
     double loss_sum;                     /* of the pending passes */
     double last_loss, last_norm, last_lr, seconds;               /* of the last step, for figures.c; NaN: none yet */
+    double last_added;                   /* losses that methods added in the last pass; NaN: none yet */
     pf_notes notes;
 };
 

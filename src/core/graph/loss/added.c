@@ -2,6 +2,7 @@
  * added.c -- losses beside that of the labels: values of one element, which methods (peft_sys_add_loss) and adaptors
  * add while a graph is built. What is trained on is the sum of all. */
 #include <math.h>
+#include "core/base/tensor.h"
 #include "core/graph/loss/loss.h"
 #include "core/graph/op.h"
 
@@ -32,15 +33,30 @@ static void fill_run(const pf_run *r, const pf_node *n)
 }
 const pf_op pf_op_fill = { .name = "fill", .infer = fill_infer, .run = fill_run };
 
+/* Records an error unless value is one number of this graph, and weight finite. */
+static bool can_be_added(pf_graph *g, pf_val value, double weight)
+{
+    char extents[80];
+    if (!pf_exists(value) || value.id >= g->values) {
+        pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_add_loss: the value is PEFT_NONE or not of this graph"));
+        return false;
+    }
+    const pf_shape *s = &pf_v(g, value)->shape;
+    if (pf_shape_count(s) != 1) {
+        pf_dims_text(extents, sizeof extents, s->ndim, s->dim);
+        pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_sys_add_loss: given a value %s, expected one element; "
+                                 "peft_sys_mean or peft_sys_sum makes one of all", extents));
+        return false;
+    }
+    if (isfinite(weight)) return true;
+    pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_add_loss: given weight %g, expected a finite number", weight));
+    return false;
+}
+
 void pf_loss_add(pf_graph *g, pf_val value, double weight)
 {
     if (g->status) return;
-    if (!pf_exists(value) || value.id >= g->values || pf_shape_count(&pf_v(g, value)->shape) != 1
-        || !isfinite(weight)) {
-        pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_add_loss: expected a value of one element of this graph and "
-                                 "a finite weight"));
-        return;
-    }
+    if (!can_be_added(g, value, weight)) return;
     value = peft_sys_scale(g, value, weight);
     g->added = pf_exists(g->added) ? pf_emit(g, &pf_op_total, NULL, 2, (pf_val[]){ g->added, value }) : value;
 }

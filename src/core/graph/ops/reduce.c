@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reduce.c -- sums over leading extents (gradients of what was broadcast) and over the last one. Each element of the
- * result is summed by one thread in the order of the rows, so that it does not depend on the number of threads. */
+ * reduce.c -- sums over leading extents (gradients of what was broadcast), over the last one, and mean or sum over all.
+ * Each element of the result is summed by one thread in the order of the rows, so that it does not depend on the number
+ * of threads. */
 #include "core/graph/op.h"
 
 /* Sums a (times b, if b.p is not NULL) down to out_rows rows; repeat: how many rows of a are summed to one of out. */
@@ -78,3 +79,33 @@ static void row_sums_run(const pf_run *r, const pf_node *n)
     }
 }
 const pf_op pf_op_row_sums = { .name = "row_sums", .kernel = "sums", .infer = row_sums_infer, .run = row_sums_run };
+
+/* in: x; attr i[0]: PF_MEAN_OF_ALL or PF_SUM_OF_ALL; out: [1], over all elements of x */
+static bool mean_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, pf_shape_of(1, (int64_t)1)); }
+static void mean_run(const pf_run *r, const pf_node *n)
+{
+    const pf_mat x = pf_matrix(r, n->in[0]);
+    const double count = n->attr.i[0] == PF_MEAN_OF_ALL ? (double)x.rows * (double)x.cols : 1;
+    double sum = 0;
+    for (int64_t i = 0; i < x.rows; i++) for (int64_t j = 0; j < x.cols; j++) sum += (double)x.p[i * x.ld + j];
+    r->ptr[n->out[0].id][0] = (pk_real)(sum / count);
+}
+static void mean_grad(pf_grads *gr, const pf_node *n)
+{
+    if (!pf_grad_wanted(gr, n->in[0])) return;
+    const pf_attr a = { .i = { n->attr.i[0] }, .shape = pf_v(gr->g, n->in[0])->shape };
+    pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_mean_grad, &a, pf_grad_of(gr, n->out[0])));
+}
+const pf_op pf_op_mean = { .name = "mean", .flags = PF_MIXES_SAMPLES, .infer = mean_infer, .grad = mean_grad,
+    .run = mean_run };
+
+/* in: d [1]; attr as above, shape: of x; out: d, or d / count, for each element of x */
+static bool mean_grad_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
+static void mean_grad_run(const pf_run *r, const pf_node *n)
+{
+    const pf_mat dx = pf_matrix(r, n->out[0]);
+    const double count = n->attr.i[0] == PF_MEAN_OF_ALL ? (double)dx.rows * (double)dx.cols : 1;
+    const pk_real d = (pk_real)((double)r->ptr[n->in[0].id][0] / count);
+    for (int64_t i = 0; i < dx.rows; i++) for (int64_t j = 0; j < dx.cols; j++) dx.p[i * dx.ld + j] = d;
+}
+const pf_op pf_op_mean_grad = { .name = "mean_grad", .infer = mean_grad_infer, .run = mean_grad_run };

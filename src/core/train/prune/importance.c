@@ -109,7 +109,7 @@ peft_status peft_importance_add(peft_importance *i, peft_trainer *t, const peft_
     if (!i || !t) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", i ? "trainer" : "importance");
     PF_TRY(pf_trainer_ready(t));
     PF_TRY(check_trainer(i, t));
-    const double loss_sum = t->loss_sum, last_loss = t->last_loss, seconds = t->seconds;
+    const double loss_sum = t->loss_sum, last_loss = t->last_loss, last_added = t->last_added, seconds = t->seconds;
     t->extra_draws = i->batches;
     peft_status s = peft_trainer_backward(t, images, labels, sample_ids);
     t->extra_draws = 0;
@@ -117,6 +117,7 @@ peft_status peft_importance_add(peft_importance *i, peft_trainer *t, const peft_
     if (t->batches) pf_pending_rewind(t);
     t->loss_sum = loss_sum;
     t->last_loss = last_loss;
+    t->last_added = last_added;
     t->seconds = seconds;
     return s;
 }
