@@ -13,13 +13,17 @@ typedef struct peft_backbone peft_backbone;
  * refused. */
 #define PEFT_DEPTH_MAX 64
 
-/* Loads a safetensors file (f32, f16 or bf16) that names its tensors as timm, Hugging Face (ViT, DINOv2, CLIP),
- * OpenAI's CLIP, torchvision or mmpretrain do; which naming a file has, and with which prefix, is detected.
+/* Loads weights (f32, f16, bf16 or f64) that are named as timm, Hugging Face (ViT, DINOv2, CLIP), OpenAI's CLIP,
+ * torchvision or mmpretrain do; which naming a file has, and with which prefix, is detected. path: a safetensors file;
+ * a file of torch.save (.pth, .pt, .bin), of which nothing is executed and only tensors in dictionaries and lists are
+ * read; the index of a model in several files (model.safetensors.index.json); or a folder with one of these under the
+ * name that Hugging Face's libraries or open_clip give it. The format is recognised by the content.
  * Options, all optional:
  *   "image_size"  side in pixels; the position embedding is resampled to it
  *   "resample"    the rule for that: timm, hf, mmcls, torchvision, bilinear
  *   "naming"      auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls
- *   "prefix"      of the names of the wanted ViT, if a file holds several
+ *   "prefix"      of the names of the wanted ViT, if a file holds several, or its first words: "teacher" for
+ *                 "teacher.backbone.". A dictionary in a file of torch.save is a part of the prefix: "model_ema".
  *   "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean): facts that do not follow from the tensors. An
  *                 option has precedence over the file's header, the header over the configuration files beside it, and
  *                 those over the defaults of the family of networks.

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/file.h -- reads the header of any safetensors file (backbone, adapter, model, training state) without loading
- * its tensors; writes files atomically; SHA-256. */
+ * peft/file.h -- reads names and shapes of the tensors of a file (backbone, adapter, model, training state) without
+ * loading them; writes files atomically; SHA-256. */
 #ifndef PEFT_FILE_H
 #define PEFT_FILE_H
 #include <peft/tensor.h>
 PEFT_BEGIN_DECLS
 
-/* The header of a file, read when it is opened; later changes of the file have no effect. */
+/* The header of a safetensors file, read when it is opened; later changes of the file have no effect. Of a file of
+ * torch.save, or the index of a model in several files, the tensors are listed too, under the names that they have for
+ * peft_backbone_load; such a file must not be changed in place while it is open. */
 typedef struct peft_file peft_file;
 PEFT_API PEFT_NODISCARD peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out);
 PEFT_API void        peft_file_free(peft_file *f);

@@ -132,25 +132,37 @@ static bool is_skipped(pf_families families, const pf_detected *all, size_t n, c
     return false;
 }
 
-/* Is prefix the one that the caller asked for, with or without the dot at its end? */
-static bool prefix_is(const char *asked, const char *prefix)
+/* Is prefix the one that the caller asked for, with or without the dot at its end? begins: or does it begin with that,
+ * as "teacher.backbone." with "teacher"? */
+static bool prefix_is(const char *asked, const char *prefix, bool begins)
 {
-    const size_t n = strlen(asked);
-    return !strncmp(asked, prefix, n) && (!prefix[n] || (n && prefix[n] == '.' && !prefix[n + 1]));
+    size_t n = strlen(asked);
+    if (n && asked[n - 1] == '.') n--;
+    if (strncmp(asked, prefix, n)) return false;
+    return begins ? !n || prefix[n] == '.' : !prefix[n] || (n && prefix[n] == '.' && !prefix[n + 1]);
 }
 
-/* all: every ViT of the file, then its first `whole` entries the whole ones; found: those with the prefix asked for. */
+/* Does one of the n ViTs have the prefix that the caller asked for? */
+static bool any_prefix_is(const char *asked, const pf_detected *found, size_t n)
+{
+    for (size_t i = 0; i < n; i++) if (prefix_is(asked, found[i].prefix, false)) return true;
+    return false;
+}
+
+/* all: every ViT of the file, then its first `whole` entries the whole ones; found: those with the prefix asked for,
+ * and if there is none, those whose prefixes begin with it. */
 size_t pf_naming_detect(pf_families families, const pf_st *file, const char *asked,
                         pf_detected found[PF_DETECTED_MAX])
 {
     pf_detected all[PF_DETECTED_MAX];
     const size_t n = collect(families, file, all);
     size_t whole = 0, chosen = 0;
+    const bool begins = asked && *asked && !any_prefix_is(asked, all, n);
     for (size_t i = 0; i < n; i++) if (all[i].whole) all[whole++] = all[i];
     for (size_t i = 0; i < whole; i++)
-        if (asked ? prefix_is(asked, all[i].prefix) : !is_skipped(families, all, whole, &all[i]))
+        if (asked ? prefix_is(asked, all[i].prefix, begins) : !is_skipped(families, all, whole, &all[i]))
             found[chosen++] = all[i];
-    if (whole || !n || (asked && !prefix_is(asked, all[0].prefix))) return chosen;
+    if (whole || !n || (asked && !prefix_is(asked, all[0].prefix, begins))) return chosen;
     found[0] = all[0];                                      /* incomplete ViTs only: loading lists what is missing */
     return 1;
 }

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  * safetensors.h -- reads and writes safetensors files, the format of all files of this library: the header's length
  * (u64), the header as JSON, then the tensors' data, little-endian. The reader is strict: it refuses duplicate names,
- * holes, overlaps, trailing bytes, shapes that overflow and headers that are too large. */
+ * holes, overlaps, trailing bytes, shapes that overflow and headers that are too large. core/format/torch opens files
+ * of PyTorch as the same pf_st. */
 #ifndef PF_SAFETENSORS_H
 #define PF_SAFETENSORS_H
 #include "core/os/file.h"
 #include "core/base/tensor.h"
 
 /* Reading. "st" in the names stands for safetensors. */
-typedef struct pf_st pf_st;                                   /* an open file; immutable */
+/* Whether the file begins with a length and an object, as a safetensors file does. */
+bool        pf_st_recognise(const void *data, size_t size);
+typedef struct pf_st pf_st;               /* an open file; immutable, but for pf_st_fetch */
 peft_status pf_st_open(peft_context *ctx, const char *path, pf_st **out);      /* maps the file: pf_map_open */
+peft_status pf_st_open_map(peft_context *ctx, pf_map *map, pf_st **out);       /* owns map, also on an error */
 peft_status pf_st_read(peft_context *ctx, const char *path, pf_st **out);      /* into memory: pf_map_read */
 peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out);        /* the header, no data */
 peft_status pf_st_open_memory(peft_context *ctx, const void *data, size_t size, pf_st **out);  /* borrows data */
 void        pf_st_close(pf_st *st);
 
 /* A tensor of the file. type is 0 for a type of the format that this library does not have; type_name is its name in
- * the format. data may be unaligned, and must not be read after pf_st_open_header. */
+ * the format. data may be unaligned, and must not be read after pf_st_open_header. Where stride is not NULL, data must
+ * not be read before pf_st_fetch. */
 typedef struct pf_st_tensor {
     const char *name;
     peft_dtype type;
@@ -25,7 +30,12 @@ typedef struct pf_st_tensor {
     int64_t dim[PEFT_MAX_DIMS];
     const void *data;
     size_t bytes;
+    const int64_t *stride;             /* NULL: row-major; else for each axis the elements from one index to the next */
+    size_t dictionary;                 /* files of PyTorch: the first bytes of name that are the path of the tensor's
+                                          dictionary, "model." of "model.norm.weight"; else 0 */
 } pf_st_tensor;
+/* Makes the data of t, a tensor of st, row-major: copies it into memory of st if t has strides. */
+peft_status         pf_st_fetch(pf_st *st, const pf_st_tensor *t);
 /* Evicts the data of t from memory if the file is mapped (pf_map_evict). */
 void                pf_st_evict(const pf_st *st, const pf_st_tensor *t);
 size_t              pf_st_count(const pf_st *st);

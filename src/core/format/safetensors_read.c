@@ -2,22 +2,8 @@
  * safetensors_read.c -- opens safetensors files; see safetensors.h. Every byte of the data must belong to exactly one
  * tensor, and sizes must agree with shapes. An error names the tensor, what was found and what was expected. */
 #include <peft/sys/content.h>
-#include "core/format/safetensors_header.h"
-#include <stdlib.h>
+#include "core/format/st_table.h"
 #include <string.h>
-
-/* An entry of the metadata. */
-typedef struct pair { const char *key, *value; } pair;
-struct pf_st {
-    peft_context *ctx;
-    pf_map *map;                               /* NULL: data in the caller's memory */
-    pf_st_tensor *tensor;                      /* [count], in the order of their data */
-    const pf_st_tensor **by_name;              /* [count], sorted by name */
-    pair *meta;                                /* [meta_count], in the order of the header */
-    const pair **by_key;                       /* [meta_count], sorted by key */
-    size_t count, meta_count;
-    char *text;                                /* the bytes of all names, keys and values */
-};
 
 #define REFUSE(...) pf_fail(PEFT_E_FORMAT, __VA_ARGS__)
 #define META "__metadata__"
@@ -47,15 +33,6 @@ static peft_status measure(pf_st *st, json_t *root, size_t *text)
     st->meta_count = json_object_size(meta);
     *text += bytes + 2 * st->meta_count;
     return PEFT_OK;
-}
-
-/* Copies s to *next, in st->text, and moves *next behind the copy. */
-static const char *copy_text(char **next, const char *s)
-{
-    size_t n = strlen(s) + 1;
-    char *copy = memcpy(*next, s, n);
-    *next += n;
-    return copy;
 }
 
 /* Checks that the entry of a tensor in the header has the three keys of the format and no other. */
@@ -134,15 +111,6 @@ static peft_status take_tensor(pf_st_tensor *t, json_t *entry, const uint8_t *da
     return take_offsets(t, json_object_get(entry, "data_offsets"), data, size);
 }
 
-/* Order by the place of the data; an empty tensor comes before another one at the same place. */
-static int by_place(const void *a, const void *b)
-{
-    const pf_st_tensor *x = a, *y = b;
-    if (x->data != y->data) return (const uint8_t *)x->data < (const uint8_t *)y->data ? -1 : 1;
-    if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1;
-    return strcmp(x->name, y->name);
-}
-
 /* Checks that the tensors, in order, cover the data without holes and overlaps. */
 static peft_status check_cover(pf_st *st, const uint8_t *data, size_t size)
 {
@@ -160,35 +128,6 @@ static peft_status check_cover(pf_st *st, const uint8_t *data, size_t size)
     return PEFT_OK;
 }
 
-/* For qsort: order of by_name, and of by_key below. */
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(const pf_st_tensor *const *)a)->name, (*(const pf_st_tensor *const *)b)->name);
-}
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp((*(const pair *const *)a)->key, (*(const pair *const *)b)->key);
-}
-
-/* For bsearch: compare a key or name with an element of by_key or by_name. */
-static int compare_key(const void *key, const void *p) { return strcmp(key, (*(const pair *const *)p)->key); }
-static int compare_name(const void *name, const void *t)
-{
-    return strcmp(name, (*(const pf_st_tensor *const *)t)->name);
-}
-
-/* text: bytes of st->text. false: no memory. No product overflows, as measure has bounded the counts. */
-static bool allocate_tables(pf_st *st, size_t text)
-{
-    st->tensor = pf_alloc_zero(st->ctx, st->count * sizeof *st->tensor);
-    st->by_name = pf_alloc(st->ctx, st->count * sizeof *st->by_name);
-    st->meta = pf_alloc(st->ctx, st->meta_count * sizeof *st->meta);
-    st->by_key = pf_alloc(st->ctx, st->meta_count * sizeof *st->by_key);
-    st->text = pf_alloc(st->ctx, text);
-    return st->tensor && st->by_name && st->meta && st->by_key && st->text;
-}
-
 /* Fills the tables from the parsed header; data[size]: the bytes behind it. */
 static peft_status fill(pf_st *st, json_t *root, const uint8_t *data, size_t size)
 {
@@ -196,36 +135,37 @@ static peft_status fill(pf_st *st, json_t *root, const uint8_t *data, size_t siz
     const char *name;
     json_t *value;
     PF_TRY(measure(st, root, &text));
-    if (!allocate_tables(st, text)) return pf_nomem("safetensors tables", text + st->count * sizeof *st->tensor);
+    PF_TRY(pf_st_allocate(st, text));
     char *next = st->text;
     json_object_foreach(root, name, value) {
         if (!strcmp(name, META)) continue;
-        st->tensor[i].name = copy_text(&next, name);
+        st->tensor[i].name = pf_st_copy_text(&next, name);
         PF_TRY(take_tensor(st->tensor + i, value, data, size));
         i++;
     }
-    if (st->count) qsort(st->tensor, st->count, sizeof *st->tensor, by_place);
+    pf_st_sort_by_place(st);
     PF_TRY(check_cover(st, data, size));
-    for (i = 0; i < st->count; i++) st->by_name[i] = st->tensor + i;
-    if (st->count) qsort(st->by_name, st->count, sizeof *st->by_name, by_name);
     i = 0;
     json_object_foreach(json_object_get(root, META), name, value) {
-        st->meta[i].key = copy_text(&next, name);
-        st->by_key[i] = st->meta + i;
-        st->meta[i++].value = copy_text(&next, json_string_value(value));
+        st->meta[i].key = pf_st_copy_text(&next, name);
+        st->meta[i++].value = pf_st_copy_text(&next, json_string_value(value));
     }
-    if (i) qsort(st->by_key, i, sizeof *st->by_key, by_key);
-    return PEFT_OK;
+    return pf_st_index(st);
+}
+
+bool pf_st_recognise(const void *data, size_t size)
+{
+    const uint8_t *file = data;
+    uint64_t n = 0;
+    if (size > sizeof n) memcpy(&n, file, sizeof n);
+    return n && n <= PF_ST_HEADER && file[sizeof n] == '{';
 }
 
 /* Improves the message for a file that is no safetensors file: if the kind of the file can be recognised, it is
  * named. */
 static peft_status name_kind(peft_status s, const uint8_t *file, size_t size)
 {
-    uint64_t n = 0;
-    if (size > sizeof n) memcpy(&n, file, sizeof n);
-    const bool like_safetensors = n && n <= PF_ST_HEADER && file[sizeof n] == '{';
-    const char *kind = s == PEFT_E_FORMAT && !like_safetensors ? peft_sys_content_kind(file, size) : NULL;
+    const char *kind = s == PEFT_E_FORMAT && !pf_st_recognise(file, size) ? peft_sys_content_kind(file, size) : NULL;
     return kind ? pf_fail(s, "is %s; expected a safetensors file", kind) : s;
 }
 
@@ -236,13 +176,8 @@ static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *fil
 {
     json_t *root = NULL;
     size_t header = 0;                                          /* its bytes, without those of its length */
-    pf_st *st = pf_alloc_zero(ctx, sizeof *st);
-    if (!st) {
-        pf_map_close(map);
-        return pf_nomem("safetensors", sizeof *st);
-    }
-    st->ctx = pf_context_retain(ctx);
-    st->map = map;
+    pf_st *st;
+    PF_TRY(pf_st_create(ctx, map, &st));
     peft_status s = name_kind(pf_st_header(file, size, &root, &header), file, loaded);
     const size_t data = sizeof(uint64_t) + header;              /* where the data begins, behind the header */
     if (!s) s = fill(st, root, file + data, size - data);
@@ -252,11 +187,16 @@ static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *fil
     return s;
 }
 
-/* Opens the file whose bytes are in map, unless the call that made map failed with status s. */
+peft_status pf_st_open_map(peft_context *ctx, pf_map *map, pf_st **out)
+{
+    return open_bytes(ctx, map, pf_map_data(map), pf_map_size(map), pf_map_file_size(map), out);
+}
+
+/* The same for a call that made map, or failed with status s; errors begin with the path. */
 static peft_status open_map(peft_context *ctx, peft_status s, pf_map *map, const char *path, pf_st **out)
 {
     if (s) return s;
-    s = open_bytes(ctx, map, pf_map_data(map), pf_map_size(map), pf_map_file_size(map), out);
+    s = pf_st_open_map(ctx, map, out);
     return s ? pf_prefix_error(s, "%s", path) : s;
 }
 
@@ -306,47 +246,4 @@ peft_status pf_st_open_memory(peft_context *ctx, const void *data, size_t size, 
     pf_map *const no_map = NULL;
     peft_status s = open_bytes(ctx, no_map, data, size, size, out);
     return s ? pf_prefix_error(s, "safetensors in memory") : s;
-}
-
-void pf_st_close(pf_st *st)
-{
-    if (!st) return;
-    peft_context *ctx = st->ctx;
-    pf_map_close(st->map);
-    pf_free(ctx, st->tensor);
-    pf_free(ctx, st->by_name);
-    pf_free(ctx, st->meta);
-    pf_free(ctx, st->by_key);
-    pf_free(ctx, st->text);
-    pf_free(ctx, st);
-    peft_context_free(ctx);
-}
-
-void pf_st_evict(const pf_st *st, const pf_st_tensor *t)
-{
-    if (st->map) pf_map_evict(st->map, t->data, t->bytes);
-}
-
-size_t              pf_st_count(const pf_st *st) { return st->count; }
-const pf_st_tensor *pf_st_at(const pf_st *st, size_t i) { return st->tensor + i; }
-size_t              pf_st_meta_count(const pf_st *st) { return st->meta_count; }
-
-const pf_st_tensor *pf_st_find(const pf_st *st, const char *name)
-{
-    if (!st->count) return NULL;
-    const pf_st_tensor *const *t = bsearch(name, st->by_name, st->count, sizeof *st->by_name, compare_name);
-    return t ? *t : NULL;
-}
-
-const char *pf_st_meta(const pf_st *st, const char *key)
-{
-    if (!st->meta_count) return NULL;
-    const pair *const *p = bsearch(key, st->by_key, st->meta_count, sizeof *st->by_key, compare_key);
-    return p ? (*p)->value : NULL;
-}
-
-void pf_st_meta_at(const pf_st *st, size_t i, const char **key, const char **value)
-{
-    *key = st->meta[i].key;
-    *value = st->meta[i].value;
 }

@@ -11,7 +11,7 @@ typedef struct signature { size_t offset; const char *bytes; size_t length; cons
 #define MARK(offset, bytes, kind) { offset, bytes, sizeof bytes - 1, kind },
 
 #define ZIP "a zip archive (unpack it, or open it as a data set)"
-#define PYTORCH "(convert it to safetensors in Python: safetensors.torch.save_file of its state dict)"
+#define PYTORCH "(weights, which are loaded as a backbone)"
 
 static const signature signatures[] = {
 #include "core/os/content.def"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inspect.c -- peft_file: the public functions that list the tensors and the metadata of any safetensors file. */
+ * inspect.c -- peft_file: the public functions that list the tensors and the metadata of any file of weights. */
 #include <peft/file.h>
 #include "core/weights/backbone.h"
+#include "core/weights/files/files.h"
 
 struct peft_file { peft_context *ctx; pf_st *st; const char *kind; };
 
@@ -11,7 +12,12 @@ peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out)
                                               ? "path" : "out");
     peft_file *f = pf_alloc_zero(ctx, sizeof *f);
     if (!f) return pf_nomem("file", sizeof *f);
-    peft_status s = pf_st_open_header(ctx, path, &f->st);
+    char *file;
+    peft_status s = pf_weights_find(ctx, path, &file);
+    if (!s) {
+        s = pf_weights_open_header(ctx, file, &f->st);
+        pf_free(ctx, file);
+    }
     if (s) {
         pf_free(ctx, f);
         return s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load.c -- loads a backbone from a safetensors file or memory: the public functions, and the steps in their order. */
-#include <stdio.h>
+ * load.c -- loads a backbone from files or memory: the public functions, and the steps in their order. */
 #include <string.h>
+#include "core/weights/files/files.h"
 #include "core/weights/load/load.h"
 
 /* Makes the backbone *b, also if a step fails after that. path NULL: the tensors are in memory. */
@@ -45,44 +45,30 @@ static peft_status check_arguments(const void *ctx, const void *source, const ch
     return pf_options_check(o, pf_backbone_load_options, "loading a backbone");
 }
 
-#define EXPECTED_ONE_FILE \
-    "expected all tensors in one file (transformers: save_pretrained(.., max_shard_size=\"100GB\"))"
-
-/* Does path end in .index.json, as a list of shards does? */
-static bool is_index(const char *path)
+/* Opens and loads the weights file. */
+static peft_status load_file(peft_context *ctx, const char *path, const peft_options *o, pf_families families,
+                             peft_backbone **out)
 {
-    static const char end[] = ".index.json";
-    const size_t n = strlen(path), m = sizeof end - 1;
-    return n > m && !strcmp(path + n - m, end);
-}
-
-enum { BEFORE_OF = 6 };                                 /* characters of "-00001", which stand before "-of-" */
-
-/* Does path end like model-00001-of-00002.safetensors? Then sets *k and *n to the two numbers. */
-static bool is_shard(const char *path, unsigned *k, unsigned *n)
-{
-    int end = 0;                                        /* bytes of "-00001-of-00002.safetensors"; 0: no match */
-    const char *last = strstr(path, "-of-");
-    for (const char *next = last; next; next = strstr(next + 1, "-of-")) last = next;
-    return last && last - path > BEFORE_OF
-        && sscanf(last - BEFORE_OF, "-%5u-of-%5u.safetensors%n", k, n, &end) == 2 && end
-        && !last[end - BEFORE_OF] && *n > 1;
+    pf_st *file;
+    unsigned k, n;
+    PF_TRY(pf_weights_open(ctx, path, &file));
+    peft_status s = load(ctx, file, path, o, families, out);
+    if (s && pf_weights_is_shard(path, &k, &n))
+        s = pf_prefix_error(s, "shard %u of %u of a model (load its index, such as model.safetensors.index.json, or "
+                            "their folder)", k, n);
+    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
 peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_options *o, pf_families families,
                              peft_backbone **out)
 {
     PK_FLOAT_SCOPE;
-    pf_st *file;
+    char *file;
     PF_TRY(check_arguments(ctx, path, "path", o, out));
-    if (is_index(path))
-        return pf_fail(PEFT_E_UNSUPPORTED, "%s: lists the shards of a model, which cannot be loaded: "
-                       EXPECTED_ONE_FILE, path);
-    PF_TRY(pf_st_open(ctx, path, &file));
-    peft_status s = load(ctx, file, path, o, families, out);
-    unsigned k, n;
-    if (s && is_shard(path, &k, &n)) s = pf_prefix_error(s, "shard %u of %u of a model (" EXPECTED_ONE_FILE ")", k, n);
-    return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
+    PF_TRY(pf_weights_find(ctx, path, &file));
+    peft_status s = load_file(ctx, file, o, families, out);
+    pf_free(ctx, file);
+    return s;
 }
 
 peft_status peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out)
@@ -96,7 +82,7 @@ peft_status peft_backbone_load_memory(peft_context *ctx, const void *data, size_
     PK_FLOAT_SCOPE;
     pf_st *file;
     PF_TRY(check_arguments(ctx, data, "data", o, out));
-    PF_TRY(pf_st_open_memory(ctx, data, size, &file));
+    PF_TRY(pf_weights_open_memory(ctx, data, size, &file));
     const char *no_path = NULL;
     return load(ctx, file, no_path, o, pf_all_families, out);
 }

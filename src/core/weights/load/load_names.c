@@ -22,12 +22,16 @@ static peft_status check_naming(pf_families families, const char *asked, const c
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
 }
 
-/* The error for a file with several ViTs, which lists two of them. */
-static peft_status several_error(const pf_detected *found)
+/* The error for a file with several ViTs, n, which lists their prefixes. */
+static peft_status several_error(const pf_detected *found, size_t n)
 {
-    return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one with prefix '%s' and one with "
-                   "prefix '%s': the option prefix=%s chooses one", found[0].prefix, found[1].prefix,
-                   *found[0].prefix ? found[0].prefix : found[1].prefix);
+    char list[512];
+    size_t used = 0;
+    for (size_t i = 0; i < n && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s'%s'", i == 0 ? "" : i + 1 < n ? ", " : " and ",
+                                 found[i].prefix);
+    return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, with the prefixes %s: the option prefix=%s "
+                   "chooses one", list, *found[0].prefix ? found[0].prefix : found[1].prefix);
 }
 
 /* Sets naming, prefix and family of the file's ViT. */
@@ -49,7 +53,7 @@ static peft_status detect(pf_loader *l)
     if (!n)
         return pf_fail(PEFT_E_FORMAT, "no ViT found: expected a block's attention weights, named as in timm "
                        "(blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
-    if (n > 1) return several_error(found);
+    if (n > 1) return several_error(found, n);
     l->naming = found[0].naming;
     memcpy(l->prefix, found[0].prefix, sizeof l->prefix);
     l->family = pf_family_of(l->families, l->naming, l->file);
@@ -59,24 +63,49 @@ static peft_status detect(pf_loader *l)
     return check_naming(l->families, asked, l->naming->name);
 }
 
+/* A file of PyTorch may hold other dictionaries beside that of the ViT, such as an optimiser's: what no naming knows in
+ * them is ignored. */
+static void ignore_other_dictionaries(pf_loader *l)
+{
+    const pf_st_tensor *ours = NULL;                    /* a tensor of the ViT */
+    for (size_t i = 0; i < l->count && !ours; i++)
+        if (l->found[i].timm.kind == PF_NAME_OURS && !pf_is_classifier(l->found[i].timm.name))
+            ours = l->found[i].tensor;
+    for (size_t i = 0; i < l->count && ours; i++) {
+        const pf_st_tensor *t = l->found[i].tensor;
+        if (l->found[i].timm.kind == PF_NAME_UNKNOWN
+            && (t->dictionary != ours->dictionary || strncmp(t->name, ours->name, t->dictionary)))
+            l->found[i].timm.kind = PF_NAME_IGNORED;
+    }
+}
+
+/* Logs how many tensors of the file are ignored. */
+static void log_ignored(const pf_loader *l)
+{
+    size_t ignored = 0;
+    const char *example = "";
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->found[i].timm.kind != PF_NAME_IGNORED) continue;
+        ignored++;
+        example = l->found[i].tensor->name;
+    }
+    if (ignored)
+        pf_log(l->ctx, PF_LOG_INFO, "%zu tensors of the file are not used, among them %.80s", ignored, example);
+}
+
 peft_status pf_load_names(pf_loader *l)
 {
     PF_TRY(detect(l));
-    size_t n = pf_st_count(l->file), ignored = 0;
-    const char *example = "";
+    size_t n = pf_st_count(l->file);
     l->found = pf_alloc_zero(l->ctx, n * sizeof *l->found);
     if (!l->found) return pf_nomem("the file's names", n * sizeof *l->found);
     l->count = n;
     for (size_t i = 0; i < n; i++) {
-        pf_found *f = &l->found[i];
-        f->tensor = pf_st_at(l->file, i);
-        f->timm = pf_naming_to_timm(l->families, l->naming, l->prefix, f->tensor->name);
-        if (f->timm.kind != PF_NAME_IGNORED) continue;
-        ignored++;
-        example = f->tensor->name;
+        l->found[i].tensor = pf_st_at(l->file, i);
+        l->found[i].timm = pf_naming_to_timm(l->families, l->naming, l->prefix, l->found[i].tensor->name);
     }
-    if (ignored)
-        pf_log(l->ctx, PF_LOG_INFO, "%zu tensors of the file are not used, among them %.80s", ignored, example);
+    ignore_other_dictionaries(l);
+    log_ignored(l);
     return PEFT_OK;
 }
 

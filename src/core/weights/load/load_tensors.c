@@ -65,6 +65,7 @@ static peft_status fill_weight(peft_backbone *b, size_t i, const pf_st_tensor *c
     peft_tensor *t = &b->weight[i].tensor;
     PF_TRY(check_extents(t, part, parts));
     PF_TRY(check_types(part, parts));
+    for (int p = 0; p < parts; p++) PF_TRY(pf_st_fetch(b->file, part[p]));
     t->type = held_type(&b->weight[i], part, parts);
     const size_t size = pf_dtype_size(t->type);
     if (parts == 1 && part[0]->type == t->type && (uintptr_t)part[0]->data % size == 0) {
