@@ -17,7 +17,7 @@ typedef struct {
     peft_param *down_w[PEFT_DEPTH_MAX], *down_b[PEFT_DEPTH_MAX], *up_w[PEFT_DEPTH_MAX], *up_b[PEFT_DEPTH_MAX],
                *gate[PEFT_DEPTH_MAX];
     int64_t share;
-    int64_t frozen_tokens, patches;      /* of the backbone's sequence: class token, registers and patches; patches */
+    int64_t patches;                     /* of the backbone's sequence */
     bool class_token;
     bool attends;                        /* the paper's form */
     enum { PROMPTS, CLASS, PATCHES } pool;
@@ -39,7 +39,6 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     const int64_t tokens = peft_sys_opt_int(a, "tokens");
     const char *pool = peft_sys_opt_string(a, "pool"), *form = peft_sys_opt_string(a, "form");
     m->share = peft_sys_opt_int(a, "share");
-    m->frozen_tokens = v->tokens;
     m->patches = v->tokens - v->prefix;
     m->pool = !strcmp(pool, "prompts") ? PROMPTS : !strcmp(pool, "class") ? CLASS : PATCHES;
     if (m->pool == PATCHES && strcmp(pool, "patches"))
@@ -66,17 +65,19 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
+static const char tokens_before[] = "tokens before prompts";    /* the value at TOKENS, of the class token and others */
+
 /* The number of rows of x [b,t,..] before the class token: the prompts. */
-static int64_t prompt_rows(const dvpt *m, peft_build *b, peft_val x)
+static int64_t prompt_rows(peft_build *b, peft_val x)
 {
-    return peft_sys_extent(b, x, 1) - m->frozen_tokens;
+    return peft_sys_extent(b, x, 1) - peft_sys_extent(b, peft_sys_value(b, tokens_before), 1);
 }
 
 /* u [b,t,inner], with each prompt replaced by the mean of the other tokens, weighted by its attention to them */
-static peft_val attend(const dvpt *m, peft_build *b, peft_val u)
+static peft_val attend(peft_build *b, peft_val u)
 {
     enum { ONE_HEAD = 1 };
-    const int64_t n = prompt_rows(m, b, u);
+    const int64_t n = prompt_rows(b, u);
     peft_val tokens = peft_sys_drop_rows(b, u, 0, n);
     const peft_site s = { .where = PEFT_ATTN, .q = peft_sys_take_rows(b, u, 0, n), .k = tokens, .v = tokens };
     return peft_sys_insert_rows(b, tokens, 0, peft_sys_attention(b, ONE_HEAD, &s));
@@ -88,7 +89,7 @@ static peft_val bottleneck(const dvpt *m, peft_build *b, int64_t layer, peft_val
     const int64_t i = layer / m->share;
     x = peft_sys_linear(b, x, peft_sys_param(b, m->down_w[i]), peft_sys_param(b, m->down_b[i]));
     x = peft_sys_activate(b, x, "quickgelu");
-    if (m->attends) x = attend(m, b, x);
+    if (m->attends) x = attend(b, x);
     x = peft_sys_linear(b, x, peft_sys_param(b, m->up_w[i]), peft_sys_param(b, m->up_b[i]));
     return peft_sys_mul_rows(b, x, peft_sys_param(b, m->gate[i]));
 }
@@ -97,7 +98,7 @@ static peft_val bottleneck(const dvpt *m, peft_build *b, int64_t layer, peft_val
  * reads all patches keeps what it had: `out`. */
 static peft_val pooled(const dvpt *m, peft_build *b, peft_val tokens, peft_val out)
 {
-    const int64_t class_row = prompt_rows(m, b, tokens), first_patch = peft_sys_extent(b, tokens, 1) - m->patches;
+    const int64_t class_row = prompt_rows(b, tokens), first_patch = peft_sys_extent(b, tokens, 1) - m->patches;
     if (peft_sys_extent(b, out, 1) > 1) return out;
     if (m->pool == CLASS) return peft_sys_final_norm(b, peft_sys_take_rows(b, tokens, class_row, 1));
     if (m->pool == PATCHES) return peft_sys_final_norm(b, peft_sys_mean_rows(b, tokens, first_patch, m->patches));
@@ -111,6 +112,7 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     if (s->where == PEFT_TOKENS) {
         peft_val prompts = peft_sys_select(b, peft_sys_param(b, m->prompts), 0);
         prompts = peft_sys_add(b, prompts, peft_sys_param(b, m->positions));
+        peft_sys_set_value(b, tokens_before, s->out);
         s->out = peft_sys_insert_rows(b, s->out, 0, peft_sys_pre_norm(b, prompts));
     } else if (s->where == PEFT_POOL) s->out = pooled(m, b, s->in, s->out);
     else if (s->role == PEFT_MLP)

@@ -165,6 +165,92 @@ START_TEST(a_damaged_search_is_not_saved)
 }
 END_TEST
 
+/* Evaluates the graph with all prompts set to value or -value; returns a copy of the pooled features, to be freed. */
+static float *feature_with_prompts(peft_adaptor *a, float value)
+{
+    const pf_foa *f = a->state;
+    float *prompts = f->prompts->value.data;
+    for (int64_t i = 0; i < peft_tensor_count(&f->prompts->value); i++) prompts[i] = i % 2 ? value : -value;
+    pf_foa_evaluate(a);
+    const size_t bytes = (size_t)(ADAPT_BATCH * a->model->backbone->shape.width) * sizeof(float);
+    float *feature = malloc(bytes);
+    memcpy(feature, pf_exec_data(&a->net.exec, a->net.feature), bytes);
+    return feature;
+}
+
+/* The cosine of the angle between the pooled features with far away prompts and with their negatives. A feature that is
+ * read from a row of these prompts turns around with them (-1); that of another row stays near 1. */
+static double cosine_of_opposite_prompts(const char *options)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "dvpt", .adapter = options });
+    peft_adaptor *a = ready_adaptor(t.model, "foa", ",tokens=8,covariance=separable");
+    peft_tensor_free(adapt_on(a, ADAPT_BATCH, 0));
+    float *x = feature_with_prompts(a, 1000), *y = feature_with_prompts(a, -1000);
+    double xy = 0, xx = 0, yy = 0;
+    for (int64_t i = 0; i < ADAPT_BATCH * t.backbone->shape.width; i++) {
+        xy += (double)x[i] * (double)y[i];
+        xx += (double)x[i] * (double)x[i];
+        yy += (double)y[i] * (double)y[i];
+    }
+    free(x);
+    free(y);
+    peft_adaptor_free(a);
+    tiny_free(&t);
+    return xy / sqrt(xx * yy);
+}
+
+/* dvpt pools its own prompts, the class token or the patches, never the prompts of the search, which stand between. */
+START_TEST(dvpt_does_not_pool_the_prompts)
+{
+    static const char *const options[] = { "pool=class", "pool=prompts", "pool=patches", "pool=class,form=paper" };
+    for (int i = 0; i < 4; i++) {
+        const double cosine = cosine_of_opposite_prompts(options[i]);
+        ck_assert_msg(cosine > 0.5, "%s: cosine %g", options[i], cosine);
+    }
+}
+END_TEST
+
+/* A reset goes back to the seed that the context had when the adaptor was made. */
+START_TEST(a_reset_keeps_the_seed)
+{
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    peft_adaptor *a = ready_adaptor(t.model, "foa", ""), *fresh = ready_adaptor(t.model, "foa", "");
+    peft_tensor_free(adapt_on(a, ADAPT_BATCH, 0));
+    OK(peft_context_set_seed(t.ctx, 12345));
+    OK(peft_adaptor_reset(a));
+    same_adaptation(a, fresh, 0, "reset under another seed");
+    peft_adaptor_free(a);
+    peft_adaptor_free(fresh);
+    tiny_free(&t);
+}
+END_TEST
+
+static void count_warning(int level, const char *message, void *user)
+{
+    (void)level;
+    *(int *)user += strstr(message, "lower sigma") != NULL;
+}
+
+/* Candidates that are too far away for a finite fitness are counted, and a warning says so once. */
+START_TEST(candidates_that_are_too_far_away_are_reported)
+{
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    int warnings = 0;
+    OK(peft_context_set_log(t.ctx, count_warning, &warnings, 1));
+    peft_adaptor *near = ready_adaptor(t.model, "foa", ""), *far = ready_adaptor(t.model, "foa", ",sigma=1e100");
+    for (int i = 0; i < 3; i++) {
+        peft_tensor_free(adapt_on(near, ADAPT_BATCH, 0));
+        peft_tensor_free(adapt_on(far, ADAPT_BATCH, 0));
+    }
+    ck_assert_int_eq((int64_t)figure(near, "finite_candidates"), 27);
+    ck_assert_int_eq((int64_t)figure(far, "finite_candidates"), 0);
+    ck_assert_int_eq(warnings, 1);
+    peft_adaptor_free(near);
+    peft_adaptor_free(far);
+    tiny_free(&t);
+}
+END_TEST
+
 START_TEST(misuse_is_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
@@ -191,4 +277,5 @@ END_TEST
 
 SUITE_MAIN("foa", the_fitness_falls_on_shifted_images, without_lambda_the_fitness_is_the_entropy,
            predictions_are_those_of_the_shifted_feature, prompts_enter_behind_the_class_token,
-           a_failed_batch_leaves_the_state, a_damaged_search_is_not_saved, misuse_is_refused)
+           a_failed_batch_leaves_the_state, a_damaged_search_is_not_saved, dvpt_does_not_pool_the_prompts,
+           a_reset_keeps_the_seed, candidates_that_are_too_far_away_are_reported, misuse_is_refused)

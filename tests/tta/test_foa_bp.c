@@ -41,6 +41,54 @@ START_TEST(statistics_are_mean_and_unbiased_deviation)
 }
 END_TEST
 
+/* x [width] normalised, scaled and shifted as the norm of the backbone with this name does. */
+static void normalise(const tiny *t, const char *name, const float *x, double *out)
+{
+    char key[64];
+    const int64_t width = t->backbone->shape.width;
+    const float *w[2];
+    double mean = 0, variance = 0;
+    for (int i = 0; i < 2; i++) {
+        snprintf(key, sizeof key, "%s.%s", name, i ? "bias" : "weight");
+        w[i] = peft_tensor_cdata(pf_model_tensor(t->model, key));
+    }
+    for (int64_t c = 0; c < width; c++) mean += (double)x[c] / (double)width;
+    for (int64_t c = 0; c < width; c++) variance += pow((double)x[c] - mean, 2) / (double)width;
+    for (int64_t c = 0; c < width; c++)
+        out[c] = (double)w[0][c] * ((double)x[c] - mean) / sqrt(variance + t->backbone->shape.eps) + (double)w[1][c];
+}
+
+/* dvpt puts its prompts before the class token: the statistics are those of the class token and not of a prompt. */
+START_TEST(statistics_are_those_of_the_class_token)
+{
+    static const struct { const char *method, *options; int class_row; } cases[] = {
+        { "vpt", "tokens=3", 0 }, { "dvpt", "tokens=3", 3 }, { "dvpt", "tokens=3,pool=class", 3 } };
+    for (int k = 0; k < 3; k++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = cases[k].method, .adapter = cases[k].options });
+        const int64_t width = t.backbone->shape.width;
+        peft_adaptor *a = adaptor_make(t.model, "kind=foa_bp,batch=%d", ADAPT_BATCH);
+        give_source(a, IMAGES, 0);
+        peft_session *s = tiny_session(t.model, "batch=%d,taps=block.0", IMAGES);
+        tiny_batch b = tiny_batch_make(t.model, IMAGES, 500);
+        peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, IMAGES, 3);
+        OK(peft_session_predict(s, b.images, logits));
+        const peft_tensor *tokens = peft_session_tap(s, "block.0");
+        double mean[64] = { 0 }, x[64];
+        for (int64_t i = 0; i < IMAGES; i++) {
+            const int64_t row = i * peft_tensor_dim(tokens, 1) + cases[k].class_row;
+            normalise(&t, "blocks.1.norm1", (const float *)peft_tensor_cdata(tokens) + row * width, x);
+            for (int64_t c = 0; c < width; c++) mean[c] += x[c] / IMAGES;
+        }
+        for (int64_t c = 0; c < width; c++) ck_assert_double_eq_tol(a->statistics.mean[c], mean[c], 1e-4);
+        peft_tensor_free(logits);
+        tiny_batch_free(&b);
+        peft_session_free(s);
+        peft_adaptor_free(a);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
 /* Images in one call, in two and one by one give the same bits. */
 START_TEST(the_division_into_calls_does_not_matter)
 {
@@ -182,7 +230,7 @@ START_TEST(options_of_other_kinds_are_refused)
 }
 END_TEST
 
-SUITE_MAIN("foa_bp", statistics_are_mean_and_unbiased_deviation, the_division_into_calls_does_not_matter,
-           statistics_are_stored_with_the_model, without_its_own_parts_it_is_tent,
-           features_come_nearer_to_the_training_images, predictions_are_of_moved_features,
-           options_of_other_kinds_are_refused)
+SUITE_MAIN("foa_bp", statistics_are_mean_and_unbiased_deviation, statistics_are_those_of_the_class_token,
+           the_division_into_calls_does_not_matter, statistics_are_stored_with_the_model,
+           without_its_own_parts_it_is_tent, features_come_nearer_to_the_training_images,
+           predictions_are_of_moved_features, options_of_other_kinds_are_refused)

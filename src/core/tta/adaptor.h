@@ -13,8 +13,8 @@
 #include "core/train/session/figure.h"
 #include "core/train/update/optimizer.h"
 
-/* Which rows of a tap a kind compares: none; the class token (row 0); all tokens. The last tap is the pooled feature in
- * both cases. */
+/* Which rows of a tap a kind compares: none; the class token; all tokens. The last tap is the pooled feature in both
+ * cases. */
 typedef enum pf_tta_taps { PF_TTA_NO_TAPS, PF_TTA_CLASS_TOKEN, PF_TTA_ALL_TOKENS } pf_tta_taps;
 
 /* Statistics of the taps over training images. Arrays have an element for each tap and channel, [taps * width]: element
@@ -83,6 +83,8 @@ struct peft_adaptor {
     pf_val tap[PEFT_DEPTH_MAX], source_tap[PEFT_DEPTH_MAX];
     void *arena; size_t arena_bytes;
     pf_method_inputs method_inputs;                      /* inputs that a method declared */
+    int64_t class_row;                   /* while a graph is built: row of the class token among the tokens so far */
+    uint32_t site_node;                  /* while a site is built: its first node */
     pk_real *images;                     /* [batch,3,S,S], for images of another element type */
     pf_statistics statistics;
     void *block[PF_TTA_BLOCKS]; size_t block_bytes; int blocks;        /* of pf_tta_memory */
@@ -129,6 +131,11 @@ void        pf_tta_keep(pf_graph *g, pf_val v);                /* for finish: pr
 /* --- step.c --- */
 peft_status pf_tta_check(const peft_adaptor *a);               /* PEFT_E_INVALID: NULL */
 /* Checks the pixels of n images, makes the graph c one for n, and binds images and given inputs to it. */
+/* --- class_row.c --- */
+/* Called at each site before and after the kind and the model's methods act there: keep a->class_row up to date. */
+void        pf_tta_before_site(peft_adaptor *a, const pf_graph *g, const peft_site *s);
+void        pf_tta_after_site(peft_adaptor *a, const pf_graph *g, const peft_site *s);
+
 peft_status pf_tta_bind(peft_adaptor *a, pf_compiled *c, pf_extents *e, const peft_tensor *images, int64_t n);
 /* For predict: */
 void        pf_tta_forward(peft_adaptor *a);                   /* all nodes up to the loss */

@@ -20,7 +20,7 @@ static void find_tap(const peft_adaptor *a, pf_val *taps, pf_graph *g, const pef
     pf_val v = s->out;
     if (a->kind->taps == PF_TTA_NO_TAPS) return;
     if (!final && !(s->where == PEFT_NORM && s->role == PEFT_NORM1 && s->layer > 0)) return;
-    if (!final && a->kind->taps == PF_TTA_CLASS_TOKEN) v = peft_sys_take_rows(g, v, 0, 1);
+    if (!final && a->kind->taps == PF_TTA_CLASS_TOKEN) v = peft_sys_take_rows(g, v, a->class_row, 1);
     pf_tta_keep(g, v);
     taps[final ? depth - 1 : s->layer - 1] = v;
 }
@@ -28,16 +28,20 @@ static void find_tap(const peft_adaptor *a, pf_val *taps, pf_graph *g, const pef
 static void before(void *user, pf_graph *g, peft_site *s)
 {
     peft_adaptor *a = user;
+    pf_tta_before_site(a, g, s);
     if (a->kind->before) a->kind->before(a, g, s);
 }
 static void after(void *user, pf_graph *g, peft_site *s)
 {
     peft_adaptor *a = user;
+    pf_tta_after_site(a, g, s);
     find_tap(a, a->tap, g, s);
 }
+static void before_source(void *user, pf_graph *g, peft_site *s) { pf_tta_before_site(user, g, s); }
 static void after_source(void *user, pf_graph *g, peft_site *s)
 {
     peft_adaptor *a = user;
+    pf_tta_after_site(a, g, s);
     find_tap(a, a->source_tap, g, s);
 }
 static void finish(void *user, pf_graph *g, pf_val logits)
@@ -106,7 +110,7 @@ peft_status pf_tta_compile(peft_adaptor *a)
     PF_TRY(pf_tta_compile_options(a, &wanted));
     a->overlay = (pf_overlay){ .find = find_tensor, .before = before, .after = after, .finish = finish,
                                .trains = a->kind->trains, .user = a };
-    a->source_overlay = (pf_overlay){ .after = after_source, .user = a };
+    a->source_overlay = (pf_overlay){ .before = before_source, .after = after_source, .user = a };
     const pf_net_spec net = { .model = a->model, .overlay = &a->overlay, .keep_feature = true,
                               .compile = pf_engine_spec(&a->engine, wanted) };
     pf_net_spec source = net;
