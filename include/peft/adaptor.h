@@ -59,16 +59,18 @@ peft_adaptor_input(peft_adaptor *a, const char *name, const peft_tensor *value);
 /* Gives images of the training distribution, without labels and prepared as for training, to kinds that compare test
  * images with them: a few dozen are enough. [n,3,S,S], 1 <= n <= batch; call it as often as needed. It predicts them
  * with the model as it is, and accumulates mean and unbiased standard deviation of the kind's features in double: the
- * same bits for any division into calls. Statistics that were found in the model are replaced by the first call.
+ * same bits for any division into calls. Statistics that were found in the model are replaced by the first call, and
+ * those of earlier values of the model's parameters by the first call after the training, with a warning.
  * PEFT_E_UNSUPPORTED: the kind needs none. PEFT_E_NONFINITE: an image or a feature is NaN or Inf; nothing is added. */
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_source(peft_adaptor *a, const peft_tensor *images);
 /* Stores these statistics in the model, in place of earlier ones: peft_model_save writes them into the file, and
  * adaptors that are made of the model, or of one loaded from that file, need no peft_adaptor_source. They belong to the
- * parameters that the model has now: store them again after training. peft_model_merge gives them to the merged
+ * values that the model's parameters had when the images were given: after training give images again and store them.
+ * peft_model_merge gives them to the merged
  * backbone, whose features are the same: models that are made of it, with the backbone's own pooling, have them, and
  * peft_model_save writes them. Files of backbones (peft_backbone_save, _save_as) and directories of PEFT
  * (peft_model_save_hf) have no place for them: saving these logs a warning. PEFT_E_STATE: fewer than two images so
- * far. */
+ * far, or the model has been trained since the last ones. */
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_store_source(peft_adaptor *a);
 
 /* --- state -------------------------------------------------------------------------------------------------------- */
@@ -76,9 +78,10 @@ PEFT_API PEFT_NODISCARD peft_status peft_adaptor_store_source(peft_adaptor *a);
  * current tensors. Statistics of the training images are kept. */
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_reset(peft_adaptor *a);
 /* The whole state with the statistics of the training images, in a safetensors file that is replaced as a whole. An
- * adaptor that restores it goes on with the same bits. restore needs the same kind and options (but "threads",
- * "executor", "memory_limit") and a model with the same values of all tensors, else PEFT_E_MISMATCH names the
- * difference, and nothing changes. PEFT_E_NONFINITE: the state holds NaN or Inf; save then does not change path. */
+ * adaptor that restores it goes on with the same bits. restore needs the same kind and options (but "batch",
+ * "threads", "executor", "memory_limit") and a model with the same values of all tensors, else PEFT_E_MISMATCH names
+ * the difference, and nothing changes. save does not change path on failure. PEFT_E_NONFINITE: the state holds NaN or Inf;
+ * PEFT_E_STATE: the model has been trained since the adaptor was made, reset or restored, or got training images. */
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_save(const peft_adaptor *a, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_restore(peft_adaptor *a, const char *path);
 

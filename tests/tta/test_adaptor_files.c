@@ -79,4 +79,73 @@ START_TEST(a_state_that_does_not_fit_is_refused)
 }
 END_TEST
 
-SUITE_MAIN("adaptor files", a_restored_adaptor_goes_on_with_the_same_bits, a_state_that_does_not_fit_is_refused)
+static void keep_warning(int level, const char *message, void *user)
+{
+    (void)level;
+    snprintf(user, 400, "%s", message);
+}
+
+static void train(const tiny *t)
+{
+    tiny_batch b = tiny_batch_make(t->model, ADAPT_BATCH, 0);
+    peft_trainer *trainer = tiny_trainer(t->model, "batch=%d,lr=0.1", ADAPT_BATCH);
+    OK(peft_trainer_step(trainer, b.images, b.labels, NULL));
+    peft_trainer_free(trainer);
+    tiny_batch_free(&b);
+}
+
+/* After training neither the state nor the statistics of earlier values of the parameters are saved as if they belonged
+ * to the new values. New training images take the place of the earlier ones, and give what a new adaptor gets. */
+START_TEST(a_trained_model_does_not_get_earlier_statistics)
+{
+    FOR_KINDS(kind) {
+        char warning[400] = "";
+        tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+        OK(peft_context_set_log(t.ctx, keep_warning, warning, 1));
+        peft_adaptor *a = ready_adaptor(t.model, kind, "");
+        OK(peft_adaptor_save(a, tiny_path("state")));
+        train(&t);
+        FAILS(PEFT_E_STATE, "the model has been trained since", peft_adaptor_save(a, tiny_path("other")));
+        if (a->kind->taps) {
+            FAILS(PEFT_E_STATE, "give the images again by peft_adaptor_source", peft_adaptor_store_source(a));
+            OK(peft_adaptor_reset(a));
+            ck_assert_ptr_nonnull(strstr(warning, "give the images again"));
+            FAILS(PEFT_E_STATE, "give the images again", peft_adaptor_save(a, tiny_path("other")));
+            give_source(a, ADAPT_BATCH, 0);
+            ck_assert_ptr_nonnull(strstr(warning, "statistics of 6 training images"));
+            OK(peft_adaptor_store_source(a));
+        } else OK(peft_adaptor_reset(a));
+        peft_adaptor *fresh = adaptor_make(t.model, "kind=%s,batch=%d%s", kind, ADAPT_BATCH, quick(kind));
+        same_adaptation(a, fresh, 0, kind);
+        OK(peft_adaptor_save(a, tiny_path("state")));
+        OK(peft_adaptor_restore(fresh, tiny_path("state")));
+        OK(peft_adaptor_save(fresh, tiny_path("other")));
+        same_files(tiny_path("state"), tiny_path("other"));
+        peft_adaptor_free(a);
+        peft_adaptor_free(fresh);
+        tiny_free(&t);
+        tiny_clean();
+    }
+}
+END_TEST
+
+/* Option batch is only the most images of a call: a state goes on in an adaptor of another one with the same bits. */
+START_TEST(batch_may_differ)
+{
+    FOR_KINDS(kind) {
+        tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+        peft_adaptor *a = ready_adaptor(t.model, kind, ""), *b = ready_adaptor(t.model, kind, ",batch=9");
+        peft_tensor_free(adapt_on(a, ADAPT_BATCH, 0));
+        OK(peft_adaptor_save(a, tiny_path("state")));
+        OK(peft_adaptor_restore(b, tiny_path("state")));
+        same_adaptation(a, b, 10, kind);
+        peft_adaptor_free(a);
+        peft_adaptor_free(b);
+        tiny_free(&t);
+        tiny_clean();
+    }
+}
+END_TEST
+
+SUITE_MAIN("adaptor files", a_restored_adaptor_goes_on_with_the_same_bits, a_state_that_does_not_fit_is_refused,
+           a_trained_model_does_not_get_earlier_statistics, batch_may_differ)

@@ -23,6 +23,7 @@ typedef struct pf_statistics {
     int64_t images;                      /* 0: none yet */
     int64_t rows[PEFT_DEPTH_MAX];        /* of each tap so far */
     int64_t stored;                      /* 1: found in the model; the next call of peft_adaptor_source replaces them */
+    uint64_t model_checksum;             /* of the model that they belong to (pf_model_checksum) */
     double *mean, *squares, *deviation;  /* squares: sums of squared differences from the mean; deviation: unbiased */
     pk_real *mean_real, *deviation_real; /* the same, which the graph reads */
 } pf_statistics;
@@ -89,6 +90,7 @@ struct peft_adaptor {
     pf_statistics statistics;
     void *block[PF_TTA_BLOCKS]; size_t block_bytes; int blocks;        /* of pf_tta_memory */
     int64_t batches, images_seen, updates;
+    uint64_t model_checksum;             /* of the model when the adaptor was made, reset or restored */
     double loss, seconds;                /* of the last call of predict; NaN: unknown */
 };
 
@@ -155,5 +157,8 @@ int64_t     pf_tta_features(const peft_adaptor *a);            /* elements of th
 /* PEFT_E_STATE: fewer than two training images in the statistics. */
 peft_status pf_tta_needs_source(const peft_adaptor *a);
 void        pf_tta_statistics_ready(peft_adaptor *a);          /* sets the arrays that the graph reads */
-void        pf_tta_statistics_add(peft_adaptor *a, int64_t n); /* adds the taps of source after a run */
+/* PEFT_E_STATE: the statistics belong to earlier values of the model's parameters. The caller holds its lock. */
+peft_status pf_tta_check_source(const peft_adaptor *a);
+/* Adds the taps of source after a run. checksum: of the model; earlier statistics of another one are dropped. */
+void        pf_tta_statistics_add(peft_adaptor *a, int64_t n, uint64_t checksum);
 #endif

@@ -73,13 +73,24 @@ static peft_status write_state(pf_st_out *o, const void *object)
     return pf_tta_each(a, write_part, o);
 }
 
+/* PEFT_E_STATE: the state belongs to earlier values of the model's parameters, and could not be restored. */
+static peft_status check_untrained(const peft_adaptor *a)
+{
+    if (a->model_checksum != pf_model_checksum(a->model))
+        return pf_fail(PEFT_E_STATE, "the model has been trained since the adaptor was made, reset or restored, and "
+                       "the state belongs to the earlier values of its parameters: reset the adaptor, or save it before "
+                       "training");
+    return pf_tta_check_source(a);
+}
+
 peft_status peft_adaptor_save(const peft_adaptor *a, const char *path)
 {
     PK_FLOAT_SCOPE;
     PF_TRY(pf_tta_check(a));
     if (!path) return pf_fail(PEFT_E_INVALID, "path is NULL: expected a string");
     pf_model_lock_read(a->model);
-    const peft_status s = pf_origin_write_file(a->model->backbone, "adaptor", path, write_state, a);
+    peft_status s = check_untrained(a);
+    if (!s) s = pf_origin_write_file(a->model->backbone, "adaptor", path, write_state, a);
     pf_model_unlock(a->model);
     return s;
 }
@@ -143,6 +154,7 @@ static peft_status restore(peft_adaptor *a, const pf_st *st)
     PF_TRY(pf_restore_found_all(&check));
     PF_TRY(pf_tta_each(a, read_part, &copy));
     for (int i = 0; i < COUNTERS; i++) *counter_of(a, i) = value[i];
+    a->model_checksum = a->statistics.model_checksum = pf_model_checksum(a->model);
     a->loss = a->seconds = NAN;
     if (a->kind->taps) pf_tta_statistics_ready(a);
     return PEFT_OK;

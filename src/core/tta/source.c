@@ -37,9 +37,10 @@ peft_status peft_adaptor_source(peft_adaptor *a, const peft_tensor *images)
     PF_TRY(pf_tta_bind(a, &a->source, &a->source_extents, images, n));
     pf_model_lock_read(a->model);
     pf_exec_run(&a->source.exec, 0, a->source.exec.g.nodes);
+    const uint64_t checksum = pf_model_checksum(a->model);
     pf_model_unlock(a->model);
     PF_TRY(check_features(a));
-    pf_tta_statistics_add(a, n);
+    pf_tta_statistics_add(a, n, checksum);
     return PEFT_OK;
 }
 
@@ -54,10 +55,11 @@ peft_status peft_adaptor_store_source(peft_adaptor *a)
     memcpy(made.mean, a->statistics.mean, bytes);
     memcpy(made.deviation, a->statistics.deviation, bytes);
     made.images = a->statistics.images;
+    made.model_checksum = a->statistics.model_checksum;
     pf_model_lock_write(a->model);
-    made.model_checksum = pf_model_checksum(a->model);
-    pf_source_free(stored, a->ctx);
-    *stored = made;
+    const peft_status s = pf_tta_check_source(a);
+    pf_source_free(s ? &made : stored, a->ctx);
+    if (!s) *stored = made;
     pf_model_unlock(a->model);
-    return PEFT_OK;
+    return s;
 }

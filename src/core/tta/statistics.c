@@ -33,6 +33,7 @@ static void take_stored(peft_adaptor *a)
         memcpy(t->mean, s->mean, feature_bytes(a, sizeof(double)));
         memcpy(t->deviation, s->deviation, feature_bytes(a, sizeof(double)));
         t->images = s->images;
+        t->model_checksum = s->model_checksum;
         t->stored = 1;
     }
     pf_model_unlock(a->model);
@@ -60,6 +61,14 @@ peft_status pf_tta_needs_source(const peft_adaptor *a)
                    a->kind->name, (long long)a->statistics.images);
 }
 
+peft_status pf_tta_check_source(const peft_adaptor *a)
+{
+    if (!a->statistics.images || a->statistics.model_checksum == pf_model_checksum(a->model)) return PEFT_OK;
+    return pf_fail(PEFT_E_STATE, "the model has been trained since the adaptor got its training images, and their "
+                   "statistics belong to the earlier values of its parameters: give the images again by "
+                   "peft_adaptor_source");
+}
+
 void pf_tta_statistics_ready(peft_adaptor *a)
 {
     const pf_statistics *t = &a->statistics;
@@ -83,11 +92,15 @@ static void add_row(pf_statistics *t, int64_t l, const pk_real *x, int64_t width
     }
 }
 
-void pf_tta_statistics_add(peft_adaptor *a, int64_t n)
+void pf_tta_statistics_add(peft_adaptor *a, int64_t n, uint64_t checksum)
 {
     pf_statistics *t = &a->statistics;
     const int64_t width = a->model->backbone->shape.width, depth = a->model->backbone->shape.depth;
-    if (t->stored) {
+    const bool trained = t->images && t->model_checksum != checksum;
+    if (trained)
+        pf_warn(a->ctx, "the statistics of %lld training images belong to earlier values of the model's parameters: "
+                "they are dropped, and those of the new images take their place", (long long)t->images);
+    if (t->stored || trained) {
         const pf_statistics kept = *t;
         *t = (pf_statistics){ .mean = kept.mean, .squares = kept.squares, .deviation = kept.deviation,
                               .mean_real = kept.mean_real, .deviation_real = kept.deviation_real };
@@ -99,5 +112,6 @@ void pf_tta_statistics_add(peft_adaptor *a, int64_t n)
         for (int64_t i = 0; i < x.rows; i++) add_row(t, l, x.p + i * x.ld, width);
     }
     t->images += n;
+    t->model_checksum = checksum;
     pf_tta_statistics_ready(a);
 }
