@@ -193,13 +193,14 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, con
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* For training in stages, such as prefix tokens first and then LoRA with them (PT-PEFT): begins a training with what
  * an earlier one has learned, whose state is at path. Takes from it the value, the moments and the number of updates of
- * every parameter that the model of t has too, by name (the head's, and those of adapters that both models have), and
- * buffers; other parameters stay as they are. Step, epoch and schedule of t begin at 0, with its own options, and
- * AdamW's bias correction counts the updates of each parameter. *parameters (NULL: not needed): how many were taken.
- * The stages: train and save, free the trainer, attach the next adapter, make a new trainer, warm start. Values alone
- * need no warm start, as they belong to the adapters and the model. Nothing changes on failure. PEFT_E_STATE: t has
- * trained already; PEFT_E_MISMATCH: another backbone, another "optimizer", other extents; PEFT_E_NOTFOUND: no parameter
- * in common. */
+ * every parameter that the model of t has too, by name (the head's, and those of adapters that both models have, of the
+ * same method and options), and buffers; other parameters stay as they are. Step, epoch and schedule of t begin at 0,
+ * with its own options, and AdamW's bias correction counts the updates of each parameter. *parameters (NULL: not
+ * needed): how many were taken. The stages: train and save, free the trainer, attach the next adapter, make a new
+ * trainer, warm start. Values alone need no warm start, as they belong to the adapters and the model. Nothing changes
+ * on failure. PEFT_E_STATE: t has trained already; PEFT_E_MISMATCH: another backbone, another "optimizer", other
+ * extents, or an adapter or head with these parameters that has another method or other options ("init" and "head_init"
+ * may differ); PEFT_E_NOTFOUND: no parameter in common. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_warm_start(peft_trainer *t, const char *path, size_t *parameters);
 /* Texts that are stored in the state, such as peft_dataset_digest of the training data under "data". A text is copied

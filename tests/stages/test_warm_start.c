@@ -163,5 +163,59 @@ START_TEST(wrong_states_are_refused_and_change_nothing)
 }
 END_TEST
 
+/* Parameters of the same name and extents are not taken by an adapter or head in which they mean something else. */
+START_TEST(other_methods_and_options_are_refused)
+{
+    static const struct { const char *method[2], *adapter[2], *model[2], *text; } bad[] = {
+        { { "lora", "lora" }, { "r=2,alpha=2", "r=2,alpha=64" }, { "", "" }, "saved with alpha=2, adapter 0 has "
+          "alpha=64" },
+        { { "vpt", "vfpt" }, { "tokens=4", "tokens=4" }, { "", "" }, "method 'vfpt', but no adapter of this method (it "
+          "has one of 'vpt')" },
+        { { "cvpt", "cvpt" }, { "tokens=3,insert=1", "tokens=3,insert=2" }, { "", "" }, "insert=1, adapter 0 has "
+          "insert=2" },
+        { { "linear", "linear" }, { "", "" }, { "", ",head=patch_linear" }, "saved with head=linear, the model has "
+          "head=patch_linear" } };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        tiny t[2];
+        peft_trainer *r[2];
+        for (int k = 0; k < 2; k++) {
+            char model[60];
+            snprintf(model, sizeof model, "classes=3%s", bad[i].model[k]);
+            t[k] = tiny_make(&(tiny_spec){ .method = bad[i].method[k], .adapter = bad[i].adapter[k], .model = model });
+            r[k] = tiny_trainer(t[k].model, "batch=4");
+        }
+        steps(r[0], 0, 1);
+        OK(peft_trainer_save(r[0], tiny_path("state")));
+        FAILS(PEFT_E_MISMATCH, bad[i].text, peft_trainer_warm_start(r[1], tiny_path("state"), NULL));
+        for (int k = 0; k < 2; k++) {
+            peft_trainer_free(r[k]);
+            tiny_free(&t[k]);
+        }
+        tiny_clean();
+    }
+}
+END_TEST
+
+/* The state's values replace initial ones: their options may differ. */
+START_TEST(initial_values_may_differ)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "prefix", .adapter = "tokens=2" });
+    tiny zero = tiny_make(&(tiny_spec){ .method = "prefix", .adapter = "tokens=2,init=zero",
+                                        .model = "classes=3,head_init=zero" });
+    peft_trainer *r = tiny_trainer(t.model, "batch=4"), *o = tiny_trainer(zero.model, "batch=4");
+    size_t parameters = 0;
+    steps(r, 0, 2);
+    OK(peft_trainer_save(r, tiny_path("state")));
+    OK(peft_trainer_warm_start(o, tiny_path("state"), &parameters));
+    ck_assert_uint_eq(parameters, peft_model_param_count(t.model));
+    peft_trainer_free(r);
+    peft_trainer_free(o);
+    tiny_free(&t);
+    tiny_free(&zero);
+    tiny_clean();
+}
+END_TEST
+
 SUITE_MAIN("warm_start", a_warm_start_goes_on_as_without_a_break, prefix_and_then_another_method,
-           the_second_stage_is_resumed_with_the_same_bits, wrong_states_are_refused_and_change_nothing)
+           the_second_stage_is_resumed_with_the_same_bits, wrong_states_are_refused_and_change_nothing,
+           other_methods_and_options_are_refused, initial_values_may_differ)

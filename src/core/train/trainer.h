@@ -77,6 +77,10 @@ extern const pf_opt pf_trainer_options[];                                       
 /* trainer_settings.c: settings that must be equal in a training state and in the trainer that restores it. */
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
+/* For a warm start: PEFT_E_MISMATCH if the state was saved with other options of the model, or has no adapter with the
+ * method and options of the trainer's. Options of initial values may differ. */
+peft_status pf_settings_check_head(const peft_trainer *t, const pf_st *st);
+peft_status pf_settings_check_adapter(const peft_trainer *t, const pf_st *st, size_t adapter);
 /* update/changes.c: base learning rate, frozen parameters and kind of loss, which the application may change between
  * updates. _write adds them to the metadata of a state. _check compares the entries of the state st, whose step is
  * `step`, with t; _restore, called after it, sets them in t. */

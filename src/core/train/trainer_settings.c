@@ -202,6 +202,44 @@ static void warn_if_kernels_differ(const peft_trainer *t, const pf_st *st)
                 "'%s': results differ in rounding from those of a run without a break", saved, kernels);
 }
 
+/* check_setting, for a warm start: initial values do not matter, because those of the state replace them. */
+static peft_status check_carried_setting(void *user, const setting *s)
+{
+    return !strcmp(s->name, "init") || !strcmp(s->name, "head_init") ? PEFT_OK : check_setting(user, s);
+}
+
+peft_status pf_settings_check_head(const peft_trainer *t, const pf_st *st)
+{
+    comparison c = { t, st };
+    return each_option("the model", "libpeft.model.option.", pf_model_options, t->model->options, NULL,
+                       check_carried_setting, &c);
+}
+
+peft_status pf_settings_check_adapter(const peft_trainer *t, const pf_st *st, size_t adapter)
+{
+    comparison c = { t, st };
+    const peft_adapter *a = t->model->adapter[adapter];
+    const char *method, *other = NULL;
+    char text[64], owner[64];
+    peft_status s = PEFT_OK;
+    bool same_method = false;
+    snprintf(owner, sizeof owner, "adapter %zu", adapter);
+    for (size_t k = 0;; k++) {
+        snprintf(text, sizeof text, "libpeft.adapter.%zu.method", k);
+        if (!(method = pf_st_meta(st, text))) break;
+        other = method;
+        if (strcmp(method, a->method->name)) continue;
+        same_method = true;
+        snprintf(text, sizeof text, "libpeft.adapter.%zu.option.", k);
+        s = each_option(owner, text, a->method->opts, a->options, NULL, check_carried_setting, &c);
+        if (!s) return PEFT_OK;
+    }
+    if (same_method) return s;
+    return pf_fail(PEFT_E_MISMATCH, "the state has tensors with the names of those of adapter %zu, method '%s', but no "
+                   "adapter of this method (it has one of '%.40s'); expected the same method", adapter,
+                   a->method->name, other ? other : "none");
+}
+
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
 {
     comparison c = { t, st };

@@ -80,6 +80,27 @@ static peft_status carry_all(peft_trainer *t, const pf_st *st, int64_t step, boo
     return PEFT_OK;
 }
 
+/* Whether the state has a parameter of list. */
+static bool has_some(const pf_st *st, const pf_params *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const carried c = tensor_of("param.", list->item[i]->name, NULL, NULL);
+        if (pf_st_find(st, c.name)) return true;
+    }
+    return false;
+}
+
+/* Parameters of the same name and extents mean the same only in the same head, or the same method with the same
+ * options. */
+static peft_status check_settings(const peft_trainer *t, const pf_st *st)
+{
+    const peft_model *m = t->model;
+    if (has_some(st, &m->params)) PF_TRY(pf_settings_check_head(t, st));
+    for (size_t i = 0; i < m->adapters; i++)
+        if (has_some(st, &m->adapter[i]->params)) PF_TRY(pf_settings_check_adapter(t, st, i));
+    return PEFT_OK;
+}
+
 /* Moments of one optimiser mean nothing to the other. */
 static peft_status check_optimizer(const peft_trainer *t, const pf_st *st)
 {
@@ -105,6 +126,7 @@ static peft_status warm_start(peft_trainer *t, const pf_st *st, size_t *paramete
     if (!count)
         return pf_fail(PEFT_E_NOTFOUND, "the state has no parameter of the trainer's model; expected that of a "
                        "training with one of its adapters or with its head");
+    PF_TRY(check_settings(t, st));
     pf_model_lock_write(t->model);
     const peft_status s = carry_all(t, st, step, true, &count);
     pf_model_unlock(t->model);
