@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { space_fields = 2, map_fields = 5, mass_fields = 2, most_tokens = 4000 };    /* mass_fields: before the tokens */
+enum { space_rows = 2 * space_numbers + 3, space_fields = 2, map_fields = 5, most_tokens = 4000 };
+enum { mass_fields = 2 };                                     /* before the tokens */
 
 /* The number that name says, without "before_" or "after_"; NULL: it is none of them. */
 static double *number_of(double *numbers, const char *name)
@@ -64,9 +65,10 @@ static void read_analysis(const study *s, const method *m, run *r)
 {
     analysis *a = &r->analysis;
     for (int k = 0; k < space_numbers; k++) a->before[k] = a->after[k] = NAN;
-    a->known = read_rows(s, m, r, &a->text[0], "space", space_fields, store_space) && a->tokens > a->prefix &&
-               a->transform && read_rows(s, m, r, &a->text[1], "map", map_fields, store_map) &&
-               read_rows(s, m, r, &a->text[2], "mass", mass_fields + (int)a->tokens, store_mass);
+    a->known = read_rows(s, m, r, &a->text[0], "space", space_fields, space_rows, store_space) &&
+               a->tokens > a->prefix && a->transform &&
+               read_rows(s, m, r, &a->text[1], "map", map_fields, r->images, store_map) &&
+               read_rows(s, m, r, &a->text[2], "mass", mass_fields + (int)a->tokens, 0, store_mass);
 }
 
 void read_analyses(study *s)

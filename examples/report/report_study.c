@@ -88,17 +88,20 @@ static void store_property(study *s, char **field, int fields, const char *path)
     }
 }
 
-bool read_rows(const study *s, const method *m, run *r, char **keep, const char *kind, int fields, row_reader store)
+bool read_rows(const study *s, const method *m, run *r, char **keep, const char *kind, int fields,
+               int64_t least, row_reader store)
 {
     char name[record_name_size], *path, *field[max_fields], *text;
     record_name(name, m->key, r->draw_seed, r->number, kind);
     if (asprintf(&path, "%s/%s", s->folder, name) < 0) fail("out of memory");
     text = *keep = read_text(path);
     const int64_t heading = -1;
-    for (int64_t row = heading; text && *text; row++) {
+    int64_t row = heading;
+    for (; text && *text; row++) {
         if (read_csv_row(&text, field, max_fields) != fields) fail_malformed(path);
         if (row != heading) store(s, r, row, field, path);
     }
+    if (text && row < least) fail_malformed(path);
     free(path);
     return text != NULL;
 }
@@ -143,9 +146,9 @@ static void store_prediction(const study *s, run *r, int64_t row, char **field, 
 
 static void read_run(const study *s, method *m, run *r)
 {
-    r->done = read_rows(s, m, r, &r->text[0], "run", run_fields, store_results) &&
-              read_rows(s, m, r, &r->text[1], "curve", curve_fields, store_epoch) &&
-              read_rows(s, m, r, &r->text[2], "test", image_fields + (int)s->classes, store_prediction) && r->images;
+    r->done = read_rows(s, m, r, &r->text[0], "run", run_fields, 1, store_results) &&
+              read_rows(s, m, r, &r->text[1], "curve", curve_fields, 0, store_epoch) &&
+              read_rows(s, m, r, &r->text[2], "test", image_fields + (int)s->classes, 1, store_prediction);
     m->done += r->done;
     if (r->done && r->epochs > m->epochs) m->epochs = r->epochs;
 }

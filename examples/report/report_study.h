@@ -66,10 +66,11 @@ const run *first_run(const study *s, const method *m);        /* the first finis
 /* Reading of record files, for report_analysis.c; path is for messages. A row_reader stores a row of a record file of
  * run r; rows are counted from 0 below the heading. */
 typedef void (*row_reader)(const study *s, run *r, int64_t row, char **field, const char *path);
-/* Reads a record file of run r and calls `store` for each row of `fields` fields after the heading. Returns false if
- * the file does not exist. *text becomes the file's text, to be freed. kind: as for record_name. */
+/* Reads a record file of run r and calls `store` for each row of `fields` fields after the heading, of which there must
+ * be at least `least`. Returns false if the file does not exist. *text becomes the file's text, to be freed. kind: as
+ * for record_name. */
 bool    read_rows(const study *s, const method *m, run *r, char **text, const char *kind, int fields,
-                  row_reader store);
+                  int64_t least, row_reader store);
 _Noreturn void fail_malformed(const char *path);
 int64_t whole_number(const char *text, int64_t limit, const char *path);      /* in [0, limit) */
 double  number_or_nan(const char *text, const char *path);                    /* NaN: empty, "nan" or "inf" */

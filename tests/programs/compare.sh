@@ -126,6 +126,22 @@ awk -F, 'NR > 1 { n[$1]++; for (i = 3; i <= NF; i++) if ($i <= 0 || $i >= 1) exi
     NF != 19 { exit 1 }
     END { if (NR != 49 || n["mean"] != 12 || n[0] != 12 || n[2] != 12 || n[4] != 12) exit 1 }' "rec/$ept-1-1.mass.csv"
 
+# A record file that has lost rows is an error that names it, and no page is written.
+cp -r rec damaged
+for kind in run test space map; do
+    for rows in 0 1 2; do
+        [ "$rows" -lt 2 ] || [ "$kind" = map ] || continue
+        head -n "$rows" "rec/$ept-1-1.$kind.csv" > "damaged/$ept-1-1.$kind.csv"
+        rc=0
+        "$bin/report" --out damaged.html damaged > damaged.log 2>&1 || rc=$?
+        if [ "$rc" -ne 1 ] || [ -e damaged.html ] || ! grep -q "$kind.csv: is not a record file" damaged.log; then
+            echo "compare.sh: $kind.csv with $rows rows: status $rc, $(cat damaged.log)"
+            exit 1
+        fi
+    done
+    cp "rec/$ept-1-1.$kind.csv" damaged
+done
+
 # The page of report: complete HTML without external references, with escaped labels, the same twice, and with all six
 # test images of the best method.
 "$bin/report" --out page.html rec > report.log
