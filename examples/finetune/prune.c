@@ -15,9 +15,9 @@
 enum { PERCENTAGES_MAX = 16, CANDIDATES_MAX = PERCENTAGES_MAX * PERCENTAGES_MAX, COLUMNS = 6 };
 static const char heading[] = "score,tokens,pieces,figure,kept_tokens,kept_pieces";
 /* A pair of percentages and the result of its training: figure (NaN: not trained yet), tokens and pieces that are kept.
- * NOT_SEARCHED: of a mask that is not trained. */
+ * NOT_SEARCHED: of a mask that is not trained. line: of the table of an earlier run; 0: not from there. */
 enum { NOT_SEARCHED = -1 };
-typedef struct candidate { int tokens, pieces; double figure; int kept_tokens, kept_pieces; } candidate;
+typedef struct candidate { int tokens, pieces; double figure; int kept_tokens, kept_pieces, line; } candidate;
 typedef struct candidates { candidate item[CANDIDATES_MAX]; int count; } candidates;
 
 /* Parses "10-90" or "10,30" to to[PERCENTAGES_MAX]; returns how many, 0: malformed. */
@@ -96,6 +96,14 @@ static int stop_on_request(peft_trainer *t, void *user)
     return stop_requested;
 }
 
+/* Sets how many tokens and pieces the candidate's adapter keeps. */
+static void set_kept(candidate *c, const training_run *masked, const prune_search *s, const peft_adapter *adapter)
+{
+    const kept_prompts kept = count_kept(adapter, peft_backbone_get(masked->vit, "width"));
+    c->kept_tokens = s->searched[TOKENS] ? (int)kept.tokens : NOT_SEARCHED;
+    c->kept_pieces = s->searched[PIECES] ? (int)kept.pieces : NOT_SEARCHED;
+}
+
 /* Trains and judges a candidate. Its figure stays NaN if stop_requested was set meanwhile. */
 static void try_candidate(const training_run *masked, const flag *recipe, const peft_importance *importance,
                           const prune_search *s, candidate *c)
@@ -111,9 +119,7 @@ static void try_candidate(const training_run *masked, const flag *recipe, const 
         metrics m;
         compute_metrics(t.ctx, scores, s->validation, &m);
         c->figure = peft_dataset_multilabel(s->validation) ? m.map : m.balanced_accuracy;
-        const kept_prompts kept = count_kept(adapter, peft_backbone_get(t.vit, "width"));
-        c->kept_tokens = s->searched[TOKENS] ? (int)kept.tokens : NOT_SEARCHED;
-        c->kept_pieces = s->searched[PIECES] ? (int)kept.pieces : NOT_SEARCHED;
+        set_kept(c, masked, s, adapter);
     }
     free(scores);
     peft_session_free(session);
@@ -129,25 +135,67 @@ static const char *number(int value, char text[12])
     return text;
 }
 
-static int read_number(const char *text) { return strcmp(text, "-") ? atoi(text) : NOT_SEARCHED; }
+_Noreturn static void refuse_table(const prune_search *s, int line, const char *what)
+{
+    fail("%s: line %d: %s; this program did not write it for this search: remove the file, and --resume tries all "
+         "candidates again", s->table, line, what);
+}
+
+/* A whole number of the table, NOT_SEARCHED for "-". */
+static int read_number(const prune_search *s, int line, const char *text)
+{
+    char *end;
+    const long v = strtol(text, &end, 10);
+    if (!strcmp(text, "-")) return NOT_SEARCHED;
+    if (end == text || *end || v < 0 || v > INT32_MAX) refuse_table(s, line, "expected a whole number or -");
+    return (int)v;
+}
+
+static double read_figure(const prune_search *s, int line, const char *text)
+{
+    char *end;
+    const double v = strtod(text, &end);
+    if (end == text || *end || !(v >= 0 && v <= 1)) refuse_table(s, line, "expected a figure from 0 to 1");
+    return v;
+}
 
 /* Takes the results of candidates from the table of an earlier run. Rows of another score are left out. */
 static void read_table(const prune_search *s, candidates *all)
 {
     FILE *f = fopen(s->table, "r");
-    char line[256], *field[COLUMNS], *rest;
-    while (f && fgets(line, sizeof line, f)) {
-        rest = line;
-        if (read_csv_row(&rest, field, COLUMNS) != COLUMNS || strcmp(field[0], s->score)) continue;
-        for (int k = 0; k < all->count; k++)
-            if (all->item[k].tokens == read_number(field[1]) &&
-                all->item[k].pieces == read_number(field[2])) {
-                all->item[k].figure = strtod(field[3], NULL);
-                all->item[k].kept_tokens = read_number(field[4]);
-                all->item[k].kept_pieces = read_number(field[5]);
-            }
+    char text[256], *field[COLUMNS], *rest;
+    for (int line = 1; f && fgets(text, sizeof text, f); line++) {
+        rest = text;
+        if (line == 1) {
+            if (strncmp(text, heading, strlen(heading))) refuse_table(s, line, "expected the heading");
+            continue;
+        }
+        if (read_csv_row(&rest, field, COLUMNS) != COLUMNS) refuse_table(s, line, "expected six fields");
+        const candidate c = { .tokens = read_number(s, line, field[1]), .pieces = read_number(s, line, field[2]),
+                              .figure = read_figure(s, line, field[3]), .kept_tokens = read_number(s, line, field[4]),
+                              .kept_pieces = read_number(s, line, field[5]), .line = line };
+        for (int k = 0; k < all->count; k++) {
+            candidate *to = &all->item[k];
+            if (!strcmp(field[0], s->score) && to->tokens == c.tokens && to->pieces == c.pieces) *to = c;
+        }
     }
     if (f) fclose(f);
+}
+
+/* Ends the program if a result of the table keeps other numbers of tokens or pieces than pruning does now. */
+static void check_kept(const training_run *masked, const peft_importance *importance, const prune_search *s,
+                       const candidate *from_table)
+{
+    candidate c = *from_table;
+    char what[120];
+    if (!c.line) return;
+    peft_adapter *adapter = pruned(masked, importance, s, &c);
+    set_kept(&c, masked, s, adapter);
+    peft_adapter_free(adapter);
+    if (c.kept_tokens == from_table->kept_tokens && c.kept_pieces == from_table->kept_pieces) return;
+    snprintf(what, sizeof what, "keeps %d tokens and %d pieces, expected %d and %d (-1: not searched)",
+             from_table->kept_tokens, from_table->kept_pieces, c.kept_tokens, c.kept_pieces);
+    refuse_table(s, c.line, what);
 }
 
 /* Writes the results so far, so that a run that is stopped loses one candidate at most. */
@@ -206,7 +254,7 @@ static candidates make_candidates(const prune_search *s)
     for (int i = 0; i < (s->searched[TOKENS] ? n : 1); i++)
         for (int k = 0; k < (s->searched[PIECES] ? n : 1); k++)
             all.item[all.count++] = (candidate){ s->searched[TOKENS] ? list[i] : NOT_SEARCHED,
-                                                 s->searched[PIECES] ? list[k] : NOT_SEARCHED, NAN, 0, 0 };
+                                                 s->searched[PIECES] ? list[k] : NOT_SEARCHED, NAN, 0, 0, 0 };
     qsort(all.item, (size_t)all.count, sizeof *all.item, by_sum);
     return all;
 }
@@ -217,6 +265,7 @@ peft_adapter *search_pruned(const training_run *masked, const flag *recipe, cons
     peft_importance *importance = gather(masked);
     const char *figure = peft_dataset_multilabel(s->validation) ? "map" : "balanced_accuracy";
     if (s->resume) read_table(s, &all);
+    for (int k = 0; k < all.count; k++) check_kept(masked, importance, s, &all.item[k]);
     printf("pruning by %s importance over %lld batches; %d candidates, judged on %lld validation images\n"
            "%8s %8s %18s %12s %12s\n", s->score, (long long)peft_importance_batches(importance), all.count,
            (long long)peft_dataset_count(s->validation), "tokens %", "pieces %", figure,

@@ -95,6 +95,24 @@ stop_at '^ *0 *0 ' pruned --out d.safetensors
 pruned --resume --out d.safetensors > d.log || cat d.log
 cmp c.safetensors d.safetensors || fail 'the resumed search has another model'
 cmp c.safetensors.prune.csv d.safetensors.prune.csv || fail 'the resumed search has another table'
+# A table that no search wrote is refused, with the number of the line.
+stop_at '^ *0 *0 ' pruned --out g.safetensors
+cp g.safetensors.prune.csv good.csv
+damaged_row() {
+    head -n 1 good.csv > g.safetensors.prune.csv
+    echo "$1" >> g.safetensors.prune.csv
+    if pruned --resume --out g.safetensors > g.log 2>&1; then fail "accepted the row $1"; fi
+    grep -q "g.safetensors.prune.csv: line 2: $2" g.log || fail "'$1' was refused with $(tail -1 g.log)"
+}
+damaged_row 'signed,50,50,nan,2,16' 'expected a figure from 0 to 1'
+damaged_row 'signed,50,50,7,2,16' 'expected a figure from 0 to 1'
+damaged_row 'signed,50,50' 'expected six fields'
+damaged_row 'signed,50,50,0.5,-3,16' 'expected a whole number'
+damaged_row 'signed,50,50,0.5,2,x' 'expected a whole number'
+damaged_row 'signed,50,50,0.5,3,16' 'keeps 3 tokens and 16 pieces, expected 2 and 16'
+cp good.csv g.safetensors.prune.csv
+pruned --resume --out g.safetensors > g.log
+cmp c.safetensors g.safetensors || fail 'the search has another model after a table was refused'
 
 # A mask that is not trained is not searched. Parameters that a 0 multiplies: of 6 blocks, 2 of 4 tokens of 192
 # channels.
