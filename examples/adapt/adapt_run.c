@@ -97,6 +97,7 @@ outcome run_kind(const loaded_model *m, const char *kind, int64_t batch, const i
     predictor p = open_predictor(m, kind, batch, source);
     float *logits = check_alloc(malloc((size_t)(p.batch * m->classes) * sizeof *logits));
     double seconds = 0;
+    int64_t computed = 0;                                     /* images: a session always computes its whole batch */
     for (int64_t first = 0; first < test->count; first += p.batch) {
         const int64_t n = batch_at(first, test->count, p.batch);
         peft_tensor *images = images_at(m, test, first, n), *out;
@@ -104,12 +105,13 @@ outcome run_kind(const loaded_model *m, const char *kind, int64_t batch, const i
         const double start = seconds_computed();
         must(p.session ? peft_session_predict(p.session, images, out) : peft_adaptor_predict(p.adaptor, images, out));
         seconds += seconds_computed() - start;
+        computed += p.session ? p.batch : n;
         must(peft_metrics_scores(logits, n, m->classes, "softmax", scores + first * m->classes));
         peft_tensor_free(images);
         peft_tensor_free(out);
     }
     outcome o = outcome_of(scores, test, m->classes);
-    o.seconds = seconds / (double)test->count;
+    o.seconds = seconds / (double)computed;
     o.bytes = (double)(p.session ? peft_session_memory(p.session) : peft_adaptor_memory(p.adaptor));
     peft_session_free(p.session);
     peft_adaptor_free(p.adaptor);

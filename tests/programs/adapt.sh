@@ -37,6 +37,8 @@ data="--backbone $vit --model model.safetensors --data train --test shifted"
     refused 'is not an option' $data more
     refused 'lr' $data --kind tent,lr=-1
     refused 'momentum' $data --kind t3a,momentum=0.5
+    refused 'another option of this command names the same file' $data --csv same.csv --predictions same.csv
+    refused "the folder 'nowhere' does not exist" $data --csv nowhere/figures.csv
 }
 
 # Figures are not those of images that the model was trained on, and test images are named.
@@ -116,6 +118,14 @@ predict_refused '--state tent.state: .*kind' --adapt t3a --state tent.state $pic
 predict_refused 'names the same file' --adapt tent --state model.safetensors $picture
 predict --adapt tent $picture > log 2> one.log
 grep -q 'warning: --adapt tent: the 1 images of a run are one call' one.log || fail "no warning of a single call"
+
+# A session computes a whole batch of 252 for 18 images: that counts as 252 images, not as 14 times the time for each.
+for batch in 18 252; do
+    adapt --kind none --seeds 1 --corrupt none --batch $batch --csv $batch.csv > log
+done
+awk -F, 'FNR == 2 { seconds[FILENAME] = $8 }
+    END { exit !(seconds["252.csv"] > 0 && seconds["252.csv"] < 5 * seconds["18.csv"]) }' 18.csv 252.csv ||
+    fail "seconds an image: $(cut -d, -f 8 18.csv 252.csv | tr '\n' ' ')"
 
 # Every kind, twice with the same bits.
 kinds=$("$bin/adapt" $data --kind nothing 2>&1 | sed 's/.*expected none, //; s/, /;/g') || true
