@@ -139,4 +139,29 @@ START_TEST(other_heads_are_refused)
 }
 END_TEST
 
-SUITE_MAIN("t3a", logits_are_those_of_the_published_procedure, other_heads_are_refused)
+/* NaN in the classifier is an error, which lasts until the model's head is correct and the adaptor is reset. */
+START_TEST(a_classifier_with_nan_is_refused)
+{
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    float *w = peft_tensor_data(peft_param_value(peft_model_find_param(t.model, "head.weight")));
+    const float good = w[0];
+    tiny_batch b = shifted_batch(t.model, ADAPT_BATCH, 0);
+    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, ADAPT_BATCH, CLASSES);
+    w[0] = NAN;
+    peft_adaptor *a = ready_adaptor(t.model, "t3a", "");
+    FAILS(PEFT_E_NONFINITE, "row of class 0", peft_adaptor_predict(a, b.images, logits));
+    ck_assert_int_eq((int64_t)figure(a, "batches"), 0);
+    w[0] = good;
+    OK(peft_adaptor_reset(a));
+    peft_adaptor *fresh = ready_adaptor(t.model, "t3a", "");
+    same_adaptation(a, fresh, 0, "after the classifier was corrected");
+    peft_adaptor_free(a);
+    peft_adaptor_free(fresh);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("t3a", logits_are_those_of_the_published_procedure, other_heads_are_refused,
+           a_classifier_with_nan_is_refused)

@@ -122,10 +122,26 @@ static void make_prototypes(t3a *t)
     }
 }
 
+/* PEFT_E_NONFINITE: the classifier of the last reset has NaN or Inf. */
+static peft_status check_classifier(const t3a *t)
+{
+    for (int64_t i = 0; i < t->classes * t->width; i++)
+        if (!isfinite(t->weight[i]) || !isfinite(t->bias[i / t->width]))
+            return pf_fail(PEFT_E_NONFINITE, "the classifier's row of class %lld held NaN or Inf when the adaptor was "
+                           "made or reset: nothing was learned; correct the model's head, then reset the adaptor",
+                           (long long)(i / t->width));
+    return PEFT_OK;
+}
+
 static peft_status predict(peft_adaptor *a, int64_t n, pk_real *logits)
 {
     t3a *t = a->state;
     pf_tta_forward(a);
+    const peft_status s = check_classifier(t);
+    if (s) {
+        pf_tta_copy_logits(a, n, logits);
+        return s;
+    }
     const pf_mat x = pf_matrix(&a->net.exec.run, a->net.feature);
     for (int64_t i = 0; i < n; i++)
         if (!pf_finite(x.p + i * x.ld, t->width)) {
