@@ -282,6 +282,24 @@ START_TEST(misuse_is_refused)
 }
 END_TEST
 
+/* Kinds that read the logits as those of a softmax refuse a model whose classes do not exclude each other. */
+START_TEST(models_of_several_labels_are_refused)
+{
+    static const char *const links[] = { "softmax", "sigmoid" };
+    FOR_KINDS(kind)
+        for (int i = 0; i < 2; i++) {
+            tiny t = tiny_make(&(tiny_spec){ 0 });
+            char options[40];
+            snprintf(options, sizeof options, "kind=%s", kind);
+            OK(peft_model_set_note(t.model, "link", links[i]));
+            if (i && strcmp(kind, "vptta"))
+                adaptor_refused(t.model, PEFT_E_UNSUPPORTED, "several labels an image (link=sigmoid)", options);
+            else peft_adaptor_free(adaptor_make(t.model, "%s", options));
+            tiny_free(&t);
+        }
+}
+END_TEST
+
 /* Gradients that overflow: nothing changes, and the next batch is adapted on as if the failed one had not been. */
 START_TEST(a_failed_batch_changes_nothing)
 {
@@ -305,4 +323,5 @@ END_TEST
 
 SUITE_MAIN("adaptor", the_model_does_not_change, a_reset_adaptor_is_as_a_new_one, threads_and_executor_change_no_bit,
            every_method_can_be_adapted, memory_is_planned, every_allocation_may_fail, misuse_is_refused,
+           models_of_several_labels_are_refused,
            a_failed_batch_changes_nothing)

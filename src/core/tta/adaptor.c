@@ -24,10 +24,22 @@ static void reset(peft_adaptor *a)
     a->loss = a->seconds = NAN;
 }
 
+/* PEFT_E_UNSUPPORTED: the kind reads the logits as those of a softmax, and the model's classes do not exclude each
+ * other. */
+static peft_status check_link(const peft_adaptor *a)
+{
+    const char *link = peft_model_link(a->model);
+    if (!a->kind->softmax || !link || strcmp(link, "sigmoid")) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s adapts to the softmax of the logits, and the model has several labels "
+                   "an image (link=sigmoid); expected a model whose classes exclude each other, or another kind, such "
+                   "as vptta", a->kind->name);
+}
+
 static peft_status create(peft_adaptor *a, const peft_options *o)
 {
     peft_status s;
     PF_TRY(pf_tta_options(a, o));
+    PF_TRY(check_link(a));
     if (a->kind->taps == PF_TTA_CLASS_TOKEN && !a->model->backbone->shape.class_token)
         return pf_fail(PEFT_E_UNSUPPORTED, "an adaptor of kind %s compares class tokens, and the model's backbone has "
                        "none", a->kind->name);

@@ -40,6 +40,7 @@ typedef struct pf_tta_kind {
     const char *name, *summary, *paper;
     const pf_opt *options;               /* beside the common ones; NULL: none */
     pf_tta_taps taps;
+    bool softmax;                        /* it reads the logits as those of a softmax: by entropy, or the largest */
     bool trains;                         /* gradients of the loss with respect to the adaptor's tensors are computed */
     size_t state_size;                   /* bytes of peft_adaptor.state, which begins zeroed */
     /* All but predict may be NULL. create reads options and declares tensors; then the graph is built, perhaps twice:

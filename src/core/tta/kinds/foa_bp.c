@@ -123,6 +123,6 @@ static void figures(const peft_adaptor *a, pf_figures *f)
 
 const pf_tta_kind pf_tta_foa_bp = { .name = "foa_bp",
     .summary = "entropy of the predictions and discrepancy of feature statistics, minimised over the norms",
-    .paper = "arXiv:2404.01650", .options = options, .taps = PF_TTA_CLASS_TOKEN, .trains = true,
+    .paper = "arXiv:2404.01650", .options = options, .softmax = true, .taps = PF_TTA_CLASS_TOKEN, .trains = true,
     .state_size = sizeof(foa_bp), .create = create, .finish = finish, .reset = reset, .predict = predict, .each = each,
     .figures = figures };

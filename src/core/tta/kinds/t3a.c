@@ -186,5 +186,5 @@ static void figures(const peft_adaptor *a, pf_figures *f)
 }
 
 const pf_tta_kind pf_tta_t3a = { .name = "t3a", .summary = "prototypes of the features whose predictions are surest",
-    .paper = "NeurIPS 2021, Iwasawa and Matsuo", .options = options, .state_size = sizeof(t3a), .create = create,
-    .reset = reset, .predict = predict, .each = each, .figures = figures };
+    .paper = "NeurIPS 2021, Iwasawa and Matsuo", .options = options, .softmax = true, .state_size = sizeof(t3a),
+    .create = create, .reset = reset, .predict = predict, .each = each, .figures = figures };

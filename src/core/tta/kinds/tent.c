@@ -52,5 +52,5 @@ static peft_status predict(peft_adaptor *a, int64_t n, pk_real *logits)
 }
 
 const pf_tta_kind pf_tta_tent = { .name = "tent", .summary = "entropy of the predictions, minimised over the norms",
-    .paper = "arXiv:2006.10726", .options = options, .trains = true, .state_size = sizeof(tent), .create = create,
-    .finish = finish, .predict = predict };
+    .paper = "arXiv:2006.10726", .options = options, .softmax = true, .trains = true, .state_size = sizeof(tent),
+    .create = create, .finish = finish, .predict = predict };
