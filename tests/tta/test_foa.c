@@ -256,8 +256,9 @@ START_TEST(misuse_is_refused)
     tiny t = tiny_make(&(tiny_spec){ 0 });
     adaptor_refused(t.model, PEFT_E_OPTION, "covariance: given 'diagonal', expected full or separable",
                     "kind=foa,covariance=diagonal");
-    adaptor_refused(t.model, PEFT_E_INVALID, "population is 2: expected at least 3", "kind=foa,population=2");
+    adaptor_refused(t.model, PEFT_E_OPTION, "population: given 2, expected 3 or more", "kind=foa,population=2");
     adaptor_refused(t.model, PEFT_E_OPTION, "read by: foa", "kind=tent,sigma=2");
+    adaptor_refused(t.model, PEFT_E_NOMEM, "tokens=10000 needs a covariance matrix", "kind=foa,tokens=10000");
     peft_adaptor *a = adaptor_make(t.model, "kind=foa,batch=%d", ADAPT_BATCH);
     tiny_batch b = shifted_batch(t.model, ADAPT_BATCH, 0);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, ADAPT_BATCH, 3);

@@ -104,7 +104,9 @@ START_TEST(blocks_are_centred_or_published)
     peft_adaptor_free(a);
     peft_adaptor_free(b);
     adaptor_refused(t.model, PEFT_E_OPTION, "expected centred or published", "kind=vptta,block=left");
-    adaptor_refused(t.model, PEFT_E_OPTION, "expected at most the", "kind=vptta,size=1000");
+    adaptor_refused(t.model, PEFT_E_OPTION, "expected at most 15: ", "kind=vptta,size=16");
+    adaptor_refused(t.model, PEFT_E_OPTION, "expected at most 16: ", "kind=vptta,size=17,block=published");
+    peft_adaptor_free(make(t.model, ",size=15"));
     adaptor_refused(t.model, PEFT_E_OPTION, "expected at most bank=4", "kind=vptta,bank=4");
     tiny_free(&t);
 }

@@ -100,6 +100,9 @@ peft_status peft_adaptor_reset(peft_adaptor *a)
     PK_FLOAT_SCOPE;
     PF_TRY(pf_tta_check(a));
     reset(a);
+    if (a->statistics.images && a->statistics.model_checksum != a->model_checksum)
+        pf_warn(a->ctx, "the model has been trained since the adaptor got its training images, whose statistics belong "
+                "to the earlier values of its parameters: give the images again by peft_adaptor_source");
     return PEFT_OK;
 }
 
@@ -112,9 +115,6 @@ static size_t planned_bytes(const peft_adaptor *a)
         bytes += sizeof(pf_param) + pf_tensor_bytes(&a->params.item[i]->value) + (a->trained ? sizeof *a->trained : 0);
     return bytes + a->arena_bytes + a->slab_bytes + a->block_bytes + image_bytes(a)
          + pf_method_inputs_bytes(&a->method_inputs) + pf_model_constant_bytes(a->model);
-    if (a->statistics.images && a->statistics.model_checksum != a->model_checksum)
-        pf_warn(a->ctx, "the model has been trained since the adaptor got its training images, whose statistics belong "
-                "to the earlier values of its parameters: give the images again by peft_adaptor_source");
 }
 
 peft_model *peft_adaptor_model(const peft_adaptor *a) { return a ? a->model : NULL; }

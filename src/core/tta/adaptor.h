@@ -83,15 +83,15 @@ struct peft_adaptor {
     pf_compiled net, source;             /* source: unused without taps */
     pf_extents extents, source_extents;
     pf_val tap[PEFT_DEPTH_MAX], source_tap[PEFT_DEPTH_MAX];
-    void *arena; size_t arena_bytes;
-    pf_method_inputs method_inputs;                      /* inputs that a method declared */
     int64_t class_row;                   /* while a graph is built: row of the class token among the tokens so far */
     uint32_t site_node;                  /* while a site is built: its first node */
+    void *arena; size_t arena_bytes;
+    pf_method_inputs method_inputs;                      /* inputs that a method declared */
     pk_real *images;                     /* [batch,3,S,S], for images of another element type */
     pf_statistics statistics;
     void *block[PF_TTA_BLOCKS]; size_t block_bytes; int blocks;        /* of pf_tta_memory */
-    int64_t batches, images_seen, updates;
     uint64_t model_checksum;             /* of the model when the adaptor was made, reset or restored */
+    int64_t batches, images_seen, updates;
     double loss, seconds;                /* of the last call of predict; NaN: unknown */
 };
 
@@ -131,14 +131,14 @@ void        pf_tta_add_discrepancy(peft_adaptor *a, pf_graph *g, double weight, 
 pf_val      pf_tta_constant(pf_graph *g, pk_real *data, int64_t count);       /* data may change between runs */
 void        pf_tta_keep(pf_graph *g, pf_val v);                /* for finish: predict reads v after a run */
 
-/* --- step.c --- */
-peft_status pf_tta_check(const peft_adaptor *a);               /* PEFT_E_INVALID: NULL */
-/* Checks the pixels of n images, makes the graph c one for n, and binds images and given inputs to it. */
 /* --- class_row.c --- */
 /* Called at each site before and after the kind and the model's methods act there: keep a->class_row up to date. */
 void        pf_tta_before_site(peft_adaptor *a, const pf_graph *g, const peft_site *s);
 void        pf_tta_after_site(peft_adaptor *a, const pf_graph *g, const peft_site *s);
 
+/* --- step.c --- */
+peft_status pf_tta_check(const peft_adaptor *a);               /* PEFT_E_INVALID: NULL */
+/* Checks the pixels of n images, makes the graph c one for n, and binds images and given inputs to it. */
 peft_status pf_tta_bind(peft_adaptor *a, pf_compiled *c, pf_extents *e, const peft_tensor *images, int64_t n);
 /* For predict: */
 void        pf_tta_forward(peft_adaptor *a);                   /* all nodes up to the loss */
@@ -157,9 +157,9 @@ pf_source_statistics *pf_tta_stored(const peft_adaptor *a);    /* those in the m
 int64_t     pf_tta_features(const peft_adaptor *a);            /* elements of the arrays of the statistics */
 /* PEFT_E_STATE: fewer than two training images in the statistics. */
 peft_status pf_tta_needs_source(const peft_adaptor *a);
-void        pf_tta_statistics_ready(peft_adaptor *a);          /* sets the arrays that the graph reads */
 /* PEFT_E_STATE: the statistics belong to earlier values of the model's parameters. The caller holds its lock. */
 peft_status pf_tta_check_source(const peft_adaptor *a);
+void        pf_tta_statistics_ready(peft_adaptor *a);          /* sets the arrays that the graph reads */
 /* Adds the taps of source after a run. checksum: of the model; earlier statistics of another one are dropped. */
 void        pf_tta_statistics_add(peft_adaptor *a, int64_t n, uint64_t checksum);
 #endif

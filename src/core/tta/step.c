@@ -27,8 +27,8 @@ peft_status pf_tta_read_loss(peft_adaptor *a)
     const double loss = (double)pf_exec_data(&a->net.exec, a->net.loss)[0];
     if (!isfinite(loss))
         return pf_fail(PEFT_E_NONFINITE, "the loss is %s in batch %lld: nothing was updated; look for NaN or Inf in "
-                       "the model's parameters, or reset the adaptor", isnan(loss) ? "NaN" : "infinite",
-                       (long long)a->batches);
+                       "the model's parameters and for very large pixels in the images, or reset the adaptor",
+                       isnan(loss) ? "NaN" : "infinite", (long long)a->batches);
     a->loss = loss;
     return PEFT_OK;
 }
@@ -38,8 +38,8 @@ peft_status pf_tta_update(peft_adaptor *a)
     const pf_update u = { .engine = &a->engine, .optimizer = &a->optimizer, .trained = a->trained,
                           .trained_count = a->params.count, .step = a->updates, .grad_scale = 1, .lr = a->lr };
     if (!isfinite(pf_gradient_norm(&u)))
-        return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf in batch %lld: nothing was updated",
-                       (long long)a->batches);
+        return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf in batch %lld: nothing was updated; reset "
+                       "the adaptor or restore an earlier state, then lower lr", (long long)a->batches);
     const char *nonfinite = pf_update_all(&u);
     a->updates++;
     if (!nonfinite) return PEFT_OK;

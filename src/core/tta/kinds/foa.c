@@ -17,7 +17,7 @@
 #include "core/model/model.h"
 #include "core/tta/kinds/foa.h"
 
-enum { PUBLISHED_BATCH = 64, AFTER_CLASS_TOKEN = 1 };
+enum { PUBLISHED_BATCH = 64, AFTER_CLASS_TOKEN = 1, POPULATION_MIN = 3 };
 
 static const pf_opt options[] = {
     { "tokens", 'i', "3", 1, 1e4, "prompts behind the class token" },
@@ -59,10 +59,17 @@ static peft_status make_search(peft_adaptor *a)
     if (!full && strcmp(covariance, "separable"))
         return pf_fail(PEFT_E_OPTION, "covariance: given '%s', expected full or separable", covariance);
     const pf_cma_settings s = { .dim = dim_of(f), .population = pf_tta_int(a, "population"), .injected = 1,
-                                .sigma = pf_tta_float(a, "sigma"), .seed = a->ctx->seed,
+                                .sigma = pf_tta_float(a, "sigma"), .seed = f->seed,
                                 .covariance = full ? PF_CMA_FULL : PF_CMA_SEPARABLE };
     f->title = full ? "foa, full covariance" : "foa, separable covariance";
-    PF_TRY(pf_cma_create(a->ctx, &s, &f->search));
+    if (s.population && s.population < POPULATION_MIN)
+        return pf_fail(PEFT_E_OPTION, "population: given %lld, expected %d or more, or 0 for 4 + 3 log(tokens * width)",
+                       (long long)s.population, POPULATION_MIN);
+    const peft_status status = pf_cma_create(a->ctx, &s, &f->search);
+    if (status == PEFT_E_NOMEM && full)
+        return pf_prefix_error(status, "tokens=%lld needs a covariance matrix of (tokens * width)^2 numbers (lower "
+                               "tokens, or set covariance=separable)", (long long)pf_tta_int(a, "tokens"));
+    if (status) return status;
     a->block_bytes += pf_cma_bytes(&s);
     return PEFT_OK;
 }
@@ -79,6 +86,7 @@ static peft_status create(peft_adaptor *a)
     f->lambda = pf_tta_float(a, "lambda");
     f->strength = pf_tta_float(a, "shift");
     f->keep = pf_tta_float(a, "history");
+    f->seed = a->ctx->seed;
     PF_TRY(make_search(a));
     return make_arrays(a, pf_cma_population(f->search) + 1);
 }
@@ -93,9 +101,11 @@ static void release(peft_adaptor *a)
 static void reset(peft_adaptor *a)
 {
     pf_foa *f = a->state;
+    f->finite = 0;
+    f->warned = false;
     const pf_vit_shape *v = &a->model->backbone->shape;
     const double bound = sqrt(6.0 / (double)(3 * v->patch * v->patch + v->width));
-    const pf_rng r = { .seed = a->ctx->seed, .b = pf_rng_stream("foa prompts") };
+    const pf_rng r = { .seed = f->seed, .b = pf_rng_stream("foa prompts") };
     for (int64_t i = 0; i < dim_of(f); i++)
         elements(f->prompts)[i] = (pk_real)(bound * (2 * pf_rng_uniform(&r, (uint64_t)i) - 1));
     memset(elements(f->shift), 0, (size_t)v->width * sizeof(pk_real));
@@ -155,6 +165,7 @@ static int64_t evaluate_all(peft_adaptor *a, const double *candidates, int64_t n
     const int64_t dim = dim_of(f), population = pf_cma_population(f->search);
     const size_t bytes = (size_t)dim * sizeof(pk_real);
     int64_t finite = 0;
+    f->finite = 0;
     *least = INFINITY;
     memset(f->mean, 0, (size_t)width_of(a) * sizeof *f->mean);
     for (int64_t i = 0; i < dim; i++) f->previous[i] = (double)elements(f->prompts)[i];
@@ -164,6 +175,7 @@ static int64_t evaluate_all(peft_adaptor *a, const double *candidates, int64_t n
         f->fitness[k] = pf_foa_evaluate(a);
         if (!isfinite(f->fitness[k])) continue;
         finite++;
+        f->finite += k < population;
         add_mean(a, n);
         if (f->fitness[k] >= *least) continue;
         *least = f->fitness[k];
@@ -186,10 +198,16 @@ static peft_status predict(peft_adaptor *a, int64_t n, pk_real *logits)
     if (!finite) {
         pf_tta_copy_logits(a, n, logits);
         return pf_fail(PEFT_E_NONFINITE, "the fitness of no candidate of batch %lld is a finite number: nothing was "
-                       "updated; look for NaN or Inf in the model's parameters, or reset the adaptor",
+                       "updated; look for NaN or Inf in the model's parameters and for very large pixels in the "
+                       "images, or reset the adaptor",
                        (long long)a->batches);
     }
     PF_TRY(pf_cma_tell(f->search, f->fitness, f->previous, 1));
+    if (!f->finite && !f->warned)
+        pf_warn(a->ctx, "the fitness of all %lld new candidates of batch %lld is infinite or NaN, and the prompts stay "
+                "as they were: lower sigma, which is now %g (this warning is logged once)",
+                (long long)pf_cma_population(f->search), (long long)a->batches, pf_cma_sigma(f->search));
+    f->warned |= !f->finite;
     for (int64_t c = 0; c < width_of(a); c++) {
         const double mean = f->mean[c] / (double)finite;
         f->history[c] = a->batches ? f->keep * f->history[c] + (1 - f->keep) * mean : mean;
@@ -222,6 +240,7 @@ static void figures(const peft_adaptor *a, pf_figures *s)
     const pf_foa *f = a->state;
     s->row[s->rows++] = (pf_figure)PF_NUMBER("sigma", pf_cma_sigma(f->search), "");
     s->row[s->rows++] = (pf_figure)PF_COUNT("candidates", pf_cma_population(f->search) + 1);
+    s->row[s->rows++] = (pf_figure)PF_COUNT("finite_candidates", f->finite);
 }
 
 static const char *title(const peft_adaptor *a) { return ((const pf_foa *)a->state)->title; }

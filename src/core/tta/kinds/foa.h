@@ -12,11 +12,14 @@ typedef struct pf_foa {
     pf_param *shift;                     /* [width], read by the graph: what is added to the pooled feature */
     pf_cma *search;
     const char *title;                   /* "foa, full covariance" */
+    uint64_t seed;                       /* the context's, when the adaptor was made */
     double lambda, strength, keep;       /* options lambda, shift, history */
     /* Moving average of the pooled feature's mean over a batch and all its candidates, [width]; and that mean. */
     double *history, *mean;
     double *fitness, *previous;          /* [population + 1]; [dim]: the best prompts of the batch before */
     pk_real *best;                       /* [dim]: the best prompts of this batch so far */
+    int64_t finite;                      /* candidates of the last batch whose fitness was a finite number */
+    bool warned;                         /* that only the prompts of the batch before had a finite fitness */
     pf_val shifted;                      /* the logits of the shifted feature */
 } pf_foa;
 

@@ -31,8 +31,8 @@ static const pf_opt options[] = {
     { "size", 'i', "0", 0, 1024, "frequencies in each direction; 0: a hundredth of the image's side, at least 1" },
     { "block", 's', "centred", 0, 0, "centred: around frequency 0 (an even size becomes one more); published: as in "
       "the published code, beside it" },
-    { "bank", 'i', "40", 1, 100000, "prompts that the memory bank holds; the oldest go first" },
-    { "nearest", 'i', "16", 1, 100000, "prompts of the bank that a new one starts from; ones until it has as many" },
+    { "bank", 'i', "40", 1, 1000, "prompts that the memory bank holds; the oldest go first" },
+    { "nearest", 'i', "16", 1, 1000, "prompts of the bank that a new one starts from; ones until it has as many" },
     { "temperature", 'f', "0.2", 1e-6, 1e6, "of the softmax over their similarities" },
     { "lr", 'f', "0.05", 0, 1e6, "learning rate of the prompt" },
     { "beta1", 'f', "0.9", 0, 0.999999, "decay of Adam's first moment" },
@@ -51,8 +51,10 @@ static peft_status read_block(peft_adaptor *a, vptta *t)
         t->block = 2 * (t->block / 2) + 1;
     } else return pf_fail(PEFT_E_OPTION, "block: given '%s', expected centred or published", block);
     if (t->block <= side) return PEFT_OK;
-    return pf_fail(PEFT_E_OPTION, "size: given %lld, expected at most the %lld frequencies of the model's images",
-                   (long long)given, (long long)side);
+    const bool centred = !strcmp(block, "centred");
+    return pf_fail(PEFT_E_OPTION, "size: given %lld, expected at most %lld: the model's images have %lld frequencies "
+                   "in each direction%s", (long long)given, (long long)(side - (centred && side % 2 == 0)),
+                   (long long)side, centred ? ", and with block=centred an even size becomes one more" : "");
 }
 
 static peft_status create(peft_adaptor *a)
