@@ -233,8 +233,12 @@ START_TEST(temperature_ends_at_the_range_and_stays_where_it_has_no_effect)
     NEAR(t, 0.01, 0);
     OK(peft_metrics_fit_temperature(x, wrong, 2, 2, &t));
     NEAR(t, 100, 0);
-    OK(peft_metrics_fit_temperature(huge, right, 2, 2, &t));  /* probabilities 1 and 0 at every temperature */
-    NEAR(t, 1, 0);
+    OK(peft_metrics_fit_temperature(huge, right, 2, 2, &t));  /* rounded to 1 and 0 at every temperature */
+    NEAR(t, 0.01, 0);
+    OK(peft_metrics_fit_temperature((float[]){ 2e5f, 0, 0, 2e5f }, right, 2, 2, &t));
+    NEAR(t, 0.01, 0);
+    OK(peft_metrics_fit_temperature(huge, wrong, 2, 2, &t));
+    NEAR(t, 100, 0);
     OK(peft_metrics_fit_temperature(equal, right, 2, 2, &t));
     NEAR(t, 1, 0);
     OK(peft_metrics_fit_temperature(x, (int64_t[]){ 0, 0, 0, 0 }, 4, 1, &t));

@@ -2,6 +2,7 @@
  * metrics_temperature.c -- temperature scaling: the temperature that fits logits to labels, and its application. */
 #include "core/metrics/metrics.h"
 #include <math.h>
+#include <stdbool.h>
 
 static const double lowest = 0.01, highest = 100;            /* temperatures */
 
@@ -24,6 +25,14 @@ static double slope(const float *logits, const int64_t *labels, int64_t n, int64
     return total;
 }
 
+/* Whether a sample has logits that differ, so that the temperature changes its probabilities. They may be rounded to 0
+ * and 1 at every temperature of the range, and the slope to 0. */
+static bool has_effect(const float *logits, int64_t n, int64_t classes)
+{
+    for (int64_t i = 0; i < n * classes; i++) if (logits[i] != logits[i / classes * classes]) return true;
+    return false;
+}
+
 /* Bisection of log(temperature); ends when no number lies between the bounds. */
 peft_status peft_metrics_fit_temperature(const float *logits, const int64_t *labels, int64_t n, int64_t classes,
                                          double *temperature)
@@ -35,11 +44,9 @@ peft_status peft_metrics_fit_temperature(const float *logits, const int64_t *lab
     PF_TRY(pf_metric_logits(who, logits, n, classes));
     PF_TRY(pf_metric_labels(who, "labels", labels, n, classes));
     double low = log(lowest), high = log(highest), result;
-    const double at_lowest = slope(logits, labels, n, classes, 1 / lowest);
-    const double at_highest = slope(logits, labels, n, classes, 1 / highest);
-    if (at_lowest == 0 && at_highest == 0) result = 1;       /* all temperatures fit equally */
-    else if (at_lowest <= 0) result = lowest;
-    else if (at_highest >= 0) result = highest;
+    if (!has_effect(logits, n, classes)) result = 1;          /* all temperatures fit equally */
+    else if (slope(logits, labels, n, classes, 1 / lowest) <= 0) result = lowest;
+    else if (slope(logits, labels, n, classes, 1 / highest) >= 0) result = highest;
     else {
         for (double middle = (low + high) / 2; middle > low && middle < high; middle = (low + high) / 2)
             *(slope(logits, labels, n, classes, exp(-middle)) > 0 ? &low : &high) = middle;
