@@ -15,6 +15,7 @@ typedef struct {
     peft_param *kv[PEFT_DEPTH_MAX];      /* keys and values of each block; NULL: none */
 } e2vpt;
 
+enum { DEFAULT_PIECES = 16 };
 static const peft_option opts[] = {
     { "tokens",      'i', "10", 1, 1e4, "prompt tokens a layer" },
     { "deep",        'b', "true", 0, 0, "prompts of its own for every block" },
@@ -51,6 +52,10 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
                                           "prompt_soft_tokens_mask_cls_token");
     m->piece_mask = peft_sys_declare_mask(a, PEFT_DIMS(m->tokens, m->pieces), 4, "mask_pieces",
                                           "prompt_soft_tokens_pieces_mask_cls_token");
+    if (!keys && !m->shared)
+        peft_sys_reject_option(a, "kv_shared", "true where kv_tokens=0: there are no keys and values");
+    if (!m->piece_mask && m->pieces != DEFAULT_PIECES)
+        peft_sys_reject_option(a, "pieces", "16, the default, where mask_pieces=none: only this mask has pieces");
     if (m->piece_mask && m->pieces > v->width)
         peft_sys_reject_option(a, "pieces", "at most the backbone's width");
     return peft_sys_init_status(a);

@@ -54,6 +54,12 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     if (m->random && !m->channels && !learned)
         peft_sys_reject_option(a, "transform", "all, hidden or learned beside location=random, which transforms each "
                                                "prompt alone: over a single prompt the transform changes nothing");
+    if (m->transformed == 1 && !m->channels && !learned)
+        peft_sys_reject_option(a, "transform", "all, hidden or learned where one prompt is transformed (tokens times "
+                                               "fraction): over a single prompt the transform changes nothing");
+    if (fraction == 0 && learned)
+        peft_sys_reject_option(a, "fraction", "more than 0 beside transform=learned, whose matrix would transform "
+                                              "nothing");
     if (fraction > 0 && !m->transformed)
         peft_sys_reject_option(a, "fraction", "0, or a share of `tokens` that is one prompt or more");
     if (!m->deep && !(m->fourier_layers & 1))

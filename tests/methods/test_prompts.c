@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_prompts.c -- vfpt, cvpt, dvpt and apt: options that are refused; rows that are the same for all samples are
- * computed once, whatever the batch; vfpt with prompts chosen at random; the backbone's norms and values kept by name,
+ * test_prompts.c -- vfpt, cvpt, dvpt, apt and e2vpt: options that are refused; rows that are the same for all samples
+ * are computed once, whatever the batch; vfpt with prompts chosen at random; the backbone's norms and values kept by name,
  * as methods use them. */
 #include "tiny_bits.h"
 
@@ -12,6 +12,11 @@ START_TEST(options_without_a_meaning_are_refused)
         { "vfpt", "location=prepend", { "vfpt", "location", "first, last or random" } },
         { "vfpt", "location=random,transform=sequence", { "vfpt", "transform", "location=random" } },
         { "vfpt", "tokens=10,fraction=0.05", { "vfpt", "fraction", "one prompt or more" } },
+        { "vfpt", "tokens=1,fraction=1,transform=sequence", { "vfpt", "transform", "over a single prompt" } },
+        { "vfpt", "fraction=0,transform=learned", { "vfpt", "fraction", "would transform nothing" } },
+        { "e2vpt", "kv_tokens=0,kv_shared=false", { "e2vpt", "kv_shared", "true where kv_tokens=0" } },
+        { "e2vpt", "pieces=5,mask_tokens=trained", { "e2vpt", "pieces", "where mask_pieces=none" } },
+        { "e2vpt", "tokens=10000,pieces=48,mask_pieces=trained", { "e2vpt", "mask_pieces", "longer than 262144" } },
         { "vfpt", "fraction=1.5", { "fraction", "1.5", "0 to 1" } },
         { "vfpt", "deep=false,fourier_layers=1-2", { "vfpt", "fourier_layers", "deep=false" } },
         { "vfpt", "fourier_layers=3", { "vfpt", "fourier_layers", "" } },

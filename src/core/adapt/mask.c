@@ -18,6 +18,9 @@ static bool read_list(const char *list, pk_real *to, int64_t n)
     return i == n;
 }
 
+/* Bytes of the list of a mask, "[1,0,1]" or "[[1,0],[1,1]]": two for each number, two for each row, and two. */
+static int64_t list_bytes(int64_t count, int64_t columns) { return 2 * count + 2 * (count / columns) + 2; }
+
 pf_param *peft_sys_declare_mask(peft_adapter *a, const int64_t *dims, int64_t keep, const char *option,
                                 const char *format, ...)
 {
@@ -40,6 +43,12 @@ pf_param *peft_sys_declare_mask(peft_adapter *a, const int64_t *dims, int64_t ke
     if (!trained && count >= 0 && !read_list(value, NULL, count)) {      /* < 0: refused below */
         snprintf(expected, sizeof expected, "none, trained, or a list of %lld numbers 0 and 1", (long long)count);
         peft_sys_reject_option(a, option, expected);
+        return NULL;
+    }
+    if (trained && count > 0 && list_bytes(count, dims[ndim - 1]) > PF_OPTION_LONGEST) {
+        a->status = pf_fail(PEFT_E_OPTION, "%s, option %s: given trained, for a mask of %lld numbers, whose list would "
+                            "be longer than %d bytes, so that nothing could be pruned by it; expected fewer numbers",
+                            a->method->name, option, (long long)count, PF_OPTION_LONGEST);
         return NULL;
     }
     pf_param *p = trained ? peft_sys_declare(a, dims, "one", "%s", name)

@@ -68,13 +68,12 @@ static bool reserve_one(peft_options *o)
     return true;
 }
 
-enum { LONGEST = 1 << 18 };              /* most bytes of a name or value: each fits in the metadata of a file */
-
 /* Sets the option to a copy of text, which replaces an earlier value. */
 static peft_status set_text(peft_options *o, const char *name, const char *text)
 {
-    if (strlen(name) > LONGEST || strlen(text) > LONGEST)
-        return pf_fail(PEFT_E_INVALID, "option '%.80s': name or value is longer than %d bytes", name, LONGEST);
+    if (strlen(name) > PF_OPTION_LONGEST || strlen(text) > PF_OPTION_LONGEST)
+        return pf_fail(PEFT_E_INVALID, "option '%.80s': name or value is longer than %d bytes", name,
+                       PF_OPTION_LONGEST);
     entry *s = find(o, name);
     char *copy = pf_strdup(o->ctx, text), *key = NULL;
     if (!copy) return pf_nomem("option's value", strlen(text) + 1);

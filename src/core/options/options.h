@@ -8,6 +8,7 @@
 #include "core/base/context.h"
 
 typedef peft_option pf_opt;                                   /* a row of a table; a row without a name ends it */
+enum { PF_OPTION_LONGEST = 1 << 18 };    /* most bytes of a name or value: each fits in the metadata of a file */
 
 /* Checks that every name in o (NULL: no settings) is in the table, and that its value is of the row's type and within
  * its bounds. PEFT_E_OPTION names the option, the value and the bounds, and for an unknown name the nearest known one
