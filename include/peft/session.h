@@ -82,9 +82,10 @@ peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
  * final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. "sink_mass.N":
  * [batch, tokens], of each query token the share of its attention in block N that sink logits take (ept: the prompts),
  * mean over heads: exp(z - lse), where z is the sink and lse the logsumexp of all logits of the row, z among them. In
- * each head the sink scales the output of attention by 1 minus its share. Only of blocks with sinks. Borrowed: the
- * pointer stays valid as long as s, and the next call on s overwrites the values. NULL, with peft_last_error set: s was
- * made without this tap, or has predicted nothing yet. */
+ * each head the sink scales the output of attention by 1 minus its share. Only of blocks with sinks, and not where a
+ * method computes attention step by step (ept with insert=multiply_concat). Borrowed: the pointer stays
+ * valid as long as s, and the next call on s overwrites the values. NULL, with peft_last_error set: s was made without
+ * this tap, or has predicted nothing yet. */
 PEFT_API const peft_tensor *peft_session_tap(peft_session *s, const char *tap);
 PEFT_API size_t peft_session_memory(const peft_session *s);                    /* bytes of all memory that s uses */
 /* A function that gets a text line by line, without line ends. */

@@ -130,14 +130,17 @@ END_TEST
 START_TEST(blocks_without_sinks_have_no_such_tap)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .adapter = "layers=1" }), plain = tiny_make(&(tiny_spec){ 0 });
+    tiny steps = tiny_make(&(tiny_spec){ .method = "ept", .adapter = "insert=multiply_concat" });
     peft_session *s = tiny_session(t.model, "taps=sink_mass.1"), *none = NULL;
     peft_options *o = tiny_options(t.ctx, "taps=sink_mass.0");
     FAILS(PEFT_E_NOTFOUND, "sink_mass.N of a block N in which", peft_session_create(t.model, o, &none));
     FAILS(PEFT_E_NOTFOUND, "sink_mass.N of a block N in which", peft_session_create(plain.model, o, &none));
+    FAILS(PEFT_E_NOTFOUND, "ept with insert=concat", peft_session_create(steps.model, o, &none));
     REFUSES("not among the session's taps", peft_session_tap(s, "sink_mass.0"));
     ck_assert_ptr_null(none);
     peft_options_free(o);
     peft_session_free(s);
+    tiny_free(&steps);
     tiny_free(&plain);
     tiny_free(&t);
 }

@@ -90,7 +90,7 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
     peft_status s = g.status;
     if (!s && c->tap_count != count_words(spec->taps))
         s = pf_fail(PEFT_E_NOTFOUND, "taps '%s': expected embed, block.0 .. block.%lld, feature, or sink_mass.N of a "
-                    "block N in which an adapter has sink logits (ept)", spec->taps,
+                    "block N in which an adapter has sink logits (ept with insert=concat)", spec->taps,
                     (long long)spec->model->backbone->shape.depth - 1);
     if (!s) s = pf_compile(&g, is_trained(spec) ? c->loss : PF_NONE);
     if (!s && spec->part != PF_WHOLE_GRAPH) s = pf_graph_cut(&g, spec->part, &c->crossing, &c->crossings, c->key);
