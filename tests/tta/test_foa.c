@@ -4,6 +4,7 @@
 #include <math.h>
 #include "adaptors.h"
 #include "core/tta/kinds/foa.h"
+#include "failing_alloc.h"
 
 /* Adapts on the same images `times` times; returns the last loss. The loss must not rise: the best prompts so far are
  * evaluated again with each batch. */
@@ -184,7 +185,9 @@ static double cosine_of_opposite_prompts(const char *options)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "dvpt", .adapter = options });
     peft_adaptor *a = ready_adaptor(t.model, "foa", ",tokens=8,covariance=separable");
-    peft_tensor_free(adapt_on(a, ADAPT_BATCH, 0));
+    tiny_batch b = shifted_batch(t.model, ADAPT_BATCH, 0);              /* the graph reads it in every evaluation */
+    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, ADAPT_BATCH, 3);
+    OK(peft_adaptor_predict(a, b.images, logits));
     float *x = feature_with_prompts(a, 1000), *y = feature_with_prompts(a, -1000);
     double xy = 0, xx = 0, yy = 0;
     for (int64_t i = 0; i < ADAPT_BATCH * t.backbone->shape.width; i++) {
@@ -194,6 +197,8 @@ static double cosine_of_opposite_prompts(const char *options)
     }
     free(x);
     free(y);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
     peft_adaptor_free(a);
     tiny_free(&t);
     return xy / sqrt(xx * yy);
@@ -251,6 +256,27 @@ START_TEST(candidates_that_are_too_far_away_are_reported)
 }
 END_TEST
 
+/* Memory of at most 64 MiB a block. */
+static void *take_little(size_t size, size_t align, void *user)
+{
+    return size > (size_t)1 << 26 ? NULL : failing_alloc_take(size, align, user);
+}
+
+/* A covariance matrix that does not fit into memory: the message names the options that make it smaller. */
+START_TEST(a_matrix_that_is_too_large_is_refused)
+{
+    failing_alloc f = { .fail_at = -1 };
+    tiny t = { 0 };
+    OK(peft_context_create(take_little, failing_alloc_give, &f, &t.ctx));
+    t.backbone = tiny_default_backbone(t.ctx);
+    t.model = tiny_model(t.backbone, "classes=3");
+    adaptor_refused(t.model, PEFT_E_NOMEM, "tokens=100 needs a covariance matrix", "kind=foa,batch=2,tokens=100");
+    peft_adaptor_free(adaptor_make(t.model, "kind=foa,batch=2,tokens=100,covariance=separable"));
+    tiny_free(&t);
+    ck_assert_int_eq(f.blocks, 0);
+}
+END_TEST
+
 START_TEST(misuse_is_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
@@ -258,7 +284,6 @@ START_TEST(misuse_is_refused)
                     "kind=foa,covariance=diagonal");
     adaptor_refused(t.model, PEFT_E_OPTION, "population: given 2, expected 3 or more", "kind=foa,population=2");
     adaptor_refused(t.model, PEFT_E_OPTION, "read by: foa", "kind=tent,sigma=2");
-    adaptor_refused(t.model, PEFT_E_NOMEM, "tokens=10000 needs a covariance matrix", "kind=foa,tokens=10000");
     peft_adaptor *a = adaptor_make(t.model, "kind=foa,batch=%d", ADAPT_BATCH);
     tiny_batch b = shifted_batch(t.model, ADAPT_BATCH, 0);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, ADAPT_BATCH, 3);
@@ -279,4 +304,5 @@ END_TEST
 SUITE_MAIN("foa", the_fitness_falls_on_shifted_images, without_lambda_the_fitness_is_the_entropy,
            predictions_are_those_of_the_shifted_feature, prompts_enter_behind_the_class_token,
            a_failed_batch_leaves_the_state, a_damaged_search_is_not_saved, dvpt_does_not_pool_the_prompts,
-           a_reset_keeps_the_seed, candidates_that_are_too_far_away_are_reported, misuse_is_refused)
+           a_reset_keeps_the_seed, candidates_that_are_too_far_away_are_reported,
+           a_matrix_that_is_too_large_is_refused, misuse_is_refused)
