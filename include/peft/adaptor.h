@@ -46,8 +46,9 @@ PEFT_API size_t      peft_adaptor_memory(const peft_adaptor *a);
 /* Adapts on images and predicts them. images [n,3,S,S] and logits as for peft_session_predict, 1 <= n <= batch: one
  * call is one batch of the method, and the results depend on which images are in a call. They have the same bits for
  * any number of threads. Whether the logits are those before or after this call's update is the kind's option.
- * PEFT_E_NONFINITE: an image holds NaN or Inf, and nothing is computed; or logits, loss or gradients do, and nothing is
- * updated (logits then holds what was computed). PEFT_E_STATE: the kind needs statistics of the training images; call
+ * PEFT_E_NONFINITE: an image holds NaN or Inf, and nothing is computed; or loss or gradients do, and nothing is updated
+ * (logits then holds what was computed); or the update made a tensor of the adaptor NaN or Inf, or the logits are, and
+ * the adaptor has to be reset or restored. PEFT_E_STATE: the kind needs statistics of the training images; call
  * peft_adaptor_source first. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_adaptor_predict(peft_adaptor *a, const peft_tensor *images, peft_tensor *logits);
@@ -85,10 +86,11 @@ PEFT_API PEFT_NODISCARD peft_status peft_adaptor_reset(peft_adaptor *a);
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_save(const peft_adaptor *a, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_restore(peft_adaptor *a, const char *path);
 
-/* Figures by name. Counts: "batches" (adapted so far), "images", "updates" (fewer than batches if some failed),
- * "source_images" (training images in the statistics), "planned_bytes" (peft_adaptor_memory), "arena_bytes", "flops"
- * (of one pass over a full batch). Numbers: "loss" (of the last batch), "seconds" (of the last call of predict), and
- * those of the kind, which docs/adaptation.md lists. Errors as for peft_trainer_get_int. */
+/* Figures by name. Counts: "batches" and "images" (adapted on so far), "updates" (one for each of these batches, and
+ * one for each batch whose update made a tensor NaN or Inf), "source_images" (training images in the statistics),
+ * "planned_bytes" (peft_adaptor_memory), "arena_bytes", "flops" (of one pass over a full batch). Numbers: "loss" (of
+ * the last batch), "seconds" (of the last call of predict), and those of the kind, which docs/adaptation.md lists.
+ * Errors as for peft_trainer_get_int. */
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_get_int(const peft_adaptor *a, const char *name, int64_t *out);
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_get_float(const peft_adaptor *a, const char *name, double *out);
 /* The table of peft_session_describe for one pass over a full batch. */

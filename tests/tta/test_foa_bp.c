@@ -230,7 +230,18 @@ START_TEST(options_of_other_kinds_are_refused)
 }
 END_TEST
 
+/* A head whose logits a method's network makes, in a model without that method: an error and no call of a function that
+ * the head lacks. */
+START_TEST(a_head_without_logits_of_its_own_is_refused)
+{
+    tiny t = tiny_make(&(tiny_spec){ .model = "classes=3,head=side_encoder" });
+    adaptor_refused(t.model, PEFT_E_STATE, "side_encoder", "kind=foa_bp");
+    tiny_free(&t);
+}
+END_TEST
+
 SUITE_MAIN("foa_bp", statistics_are_mean_and_unbiased_deviation, statistics_are_those_of_the_class_token,
            the_division_into_calls_does_not_matter, statistics_are_stored_with_the_model,
            without_its_own_parts_it_is_tent, features_come_nearer_to_the_training_images,
-           predictions_are_of_moved_features, options_of_other_kinds_are_refused)
+           predictions_are_of_moved_features, options_of_other_kinds_are_refused,
+           a_head_without_logits_of_its_own_is_refused)

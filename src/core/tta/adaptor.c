@@ -108,7 +108,7 @@ peft_status peft_adaptor_reset(peft_adaptor *a)
 
 static size_t planned_bytes(const peft_adaptor *a)
 {
-    /* graphs; twice, for the one that pf_extents_find compares with */
+    /* each graph's tables twice: pf_extents_find builds a second graph to compare with */
     size_t bytes = sizeof *a + 2 * (pf_compiled_table_bytes(&a->net) + pf_compiled_table_bytes(&a->source))
                  + (a->extents.count + a->source_extents.count) * sizeof *a->extents.item;
     for (size_t i = 0; i < a->params.count; i++)

@@ -25,7 +25,7 @@ typedef struct pf_statistics {
     int64_t stored;                      /* 1: found in the model; the next call of peft_adaptor_source replaces them */
     uint64_t model_checksum;             /* of the model that they belong to (pf_model_checksum) */
     double *mean, *squares, *deviation;  /* squares: sums of squared differences from the mean; deviation: unbiased */
-    pk_real *mean_real, *deviation_real; /* the same, which the graph reads */
+    pk_real *mean_real, *deviation_real; /* mean and deviation rounded to pk_real, which the graph reads */
 } pf_statistics;
 
 /* A part of the state that is saved and restored: a tensor that the adaptor owns. Elements of type i64 are low to high,
@@ -43,15 +43,17 @@ typedef struct pf_tta_kind {
     bool softmax;                        /* it reads the logits as those of a softmax: by entropy, or the largest */
     bool trains;                         /* gradients of the loss with respect to the adaptor's tensors are computed */
     size_t state_size;                   /* bytes of peft_adaptor.state, which begins zeroed */
-    /* All but predict may be NULL. create reads options and declares tensors; then the graph is built, perhaps twice:
-     * before acts at each site before the model's adapters; finish adds losses and keeps values that predict reads. */
+    /* All but predict may be NULL. create reads options and declares tensors. Then the graph is built: before acts at
+     * each site before the model's adapters; finish adds losses and keeps values that predict reads. Both are called
+     * again for a second graph, by comparison with which pf_extents_find finds out how to run on fewer images. */
     peft_status (*create)(peft_adaptor *a);
     void        (*before)(peft_adaptor *a, pf_graph *g, peft_site *s);
     void        (*finish)(peft_adaptor *a, pf_graph *g, pf_val logits);
-    peft_status (*bind)(peft_adaptor *a);                      /* the graph is compiled and has its memory: inputs */
-    void        (*reset)(peft_adaptor *a);                     /* sets what pf_tta_norms did not declare; also first */
+    /* Sets the kind's state, and those tensors that are no copies of the model's, to their initial values. Called at
+     * the end of peft_adaptor_create, and by peft_adaptor_reset. */
+    void        (*reset)(peft_adaptor *a);
     /* Adapts on the n images that are bound to the graph, and writes the logits. Runs under the model's read lock. On
-     * failure the state is as before. */
+     * failure the state is as before, unless the update itself made NaN or Inf (pf_tta_update). */
     peft_status (*predict)(peft_adaptor *a, int64_t n, pk_real *logits);
     /* Visits what is saved beside the declared tensors, their moments and the statistics of training images. */
     peft_status (*each)(peft_adaptor *a, pf_tta_visit visit, void *user);
@@ -65,7 +67,7 @@ typedef struct pf_tta_kind {
 #undef PF_TTA
 extern const pf_tta_kind *const pf_tta_kinds[];                /* ends with NULL */
 
-enum { PF_TTA_BLOCKS = 16 };
+enum { PF_TTA_BLOCKS = 16 };                                   /* most calls of pf_tta_memory for an adaptor */
 #define PF_TTA_MAX_COUNT ((int64_t)1e15) /* of images, batches and rows in a state; far from overflow */
 struct peft_adaptor {
     const pf_tta_kind *kind;
@@ -101,7 +103,7 @@ peft_status pf_tta_options(peft_adaptor *a, const peft_options *o);   /* checks 
 /* --- values.c --- */
 extern const pf_opt pf_tta_common[];                           /* the options of all kinds */
 const pf_opt *pf_tta_row(const pf_opt *table, const char *name);      /* NULL: table has no such option */
-const pf_opt *pf_tta_table(const peft_adaptor *a, const char *name);  /* the one that has this option */
+const pf_opt *pf_tta_table(const peft_adaptor *a, const char *name);  /* pf_tta_common, or else the kind's options */
 peft_status pf_tta_compile_options(const peft_adaptor *a, pf_compile_spec *spec);
 /* The value of a common option or one of the kind. */
 #define pf_tta_int(a, name)    pf_options_int((a)->options, pf_tta_table(a, name), name)
@@ -138,28 +140,33 @@ void        pf_tta_after_site(peft_adaptor *a, const pf_graph *g, const peft_sit
 
 /* --- step.c --- */
 peft_status pf_tta_check(const peft_adaptor *a);               /* PEFT_E_INVALID: NULL */
-/* Checks the pixels of n images, makes the graph c one for n, and binds images and given inputs to it. */
+/* Checks the pixels of n images, sets the extents of the graph c to n images, and binds these and the inputs of
+ * peft_adaptor_input to it. PEFT_E_UNSUPPORTED: the graph runs full batches only, and n is smaller. */
 peft_status pf_tta_bind(peft_adaptor *a, pf_compiled *c, pf_extents *e, const peft_tensor *images, int64_t n);
 /* For predict: */
 void        pf_tta_forward(peft_adaptor *a);                   /* all nodes up to the loss */
 void        pf_tta_backward(peft_adaptor *a);                  /* the nodes after it */
 /* Sets a->loss. PEFT_E_NONFINITE: it is NaN or Inf. */
 peft_status pf_tta_read_loss(peft_adaptor *a);
-/* One step of the optimiser. PEFT_E_NONFINITE: the gradients hold NaN or Inf, and nothing is updated. */
+/* One step of the optimiser. PEFT_E_NONFINITE: the gradients hold NaN or Inf, and nothing is updated; or the step made
+ * a tensor NaN or Inf, which remains. */
 peft_status pf_tta_update(peft_adaptor *a);
 /* Copies the logits of n images; _from: another value of the graph with the shape of logits. */
 void        pf_tta_copy_logits(const peft_adaptor *a, int64_t n, pk_real *logits);
 void        pf_tta_copy_from(const peft_adaptor *a, pf_val v, int64_t n, pk_real *logits);
 
 /* --- statistics.c --- */
-peft_status pf_tta_statistics(peft_adaptor *a);                /* memory; those of the model if it has some */
-pf_source_statistics *pf_tta_stored(const peft_adaptor *a);    /* those in the model that fit the kind */
+/* Allocates the statistics, and copies those that the model has stored, if it has some. */
+peft_status pf_tta_statistics(peft_adaptor *a);
+/* The model's stored statistics of the rows that the kind compares: of class tokens or of all tokens. */
+pf_source_statistics *pf_tta_stored(const peft_adaptor *a);
 int64_t     pf_tta_features(const peft_adaptor *a);            /* elements of the arrays of the statistics */
 /* PEFT_E_STATE: fewer than two training images in the statistics. */
 peft_status pf_tta_needs_source(const peft_adaptor *a);
 /* PEFT_E_STATE: the statistics belong to earlier values of the model's parameters. The caller holds its lock. */
 peft_status pf_tta_check_source(const peft_adaptor *a);
-void        pf_tta_statistics_ready(peft_adaptor *a);          /* sets the arrays that the graph reads */
-/* Adds the taps of source after a run. checksum: of the model; earlier statistics of another one are dropped. */
+void        pf_tta_statistics_ready(peft_adaptor *a);          /* sets mean_real and deviation_real */
+/* Adds the taps of n images, after a run of source. checksum: of the model; statistics that belong to another one are
+ * dropped first. */
 void        pf_tta_statistics_add(peft_adaptor *a, int64_t n, uint64_t checksum);
 #endif

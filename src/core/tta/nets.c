@@ -76,8 +76,8 @@ static peft_status compile(pf_compiled *c, pf_extents *e, const pf_net_spec *spe
     PF_TRY(pf_compiled_create(c, spec));
     PF_TRY(pf_extents_find(e, c, spec));
     if (e->count) return PEFT_OK;
-    /* The graph for one image more has another structure, and the overlay has just recorded its values: build the right
-     * one again. */
+    /* The graph for one image more, which pf_extents_find built last, has another structure, and the taps and values
+     * that the overlay recorded are those of that graph: build the first one again, so that they are its own. */
     pf_compiled_free(c);
     return pf_compiled_create(c, spec);
 }
@@ -123,5 +123,5 @@ peft_status pf_tta_compile(peft_adaptor *a)
     if (!a->arena) return pf_nomem("arena", a->arena_bytes);
     PF_TRY(pf_exec_bind(&a->net.exec, a->arena));
     if (a->kind->taps) PF_TRY(pf_exec_bind(&a->source.exec, a->arena));
-    return a->kind->bind ? a->kind->bind(a) : PEFT_OK;
+    return PEFT_OK;
 }

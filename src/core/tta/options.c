@@ -10,7 +10,7 @@ const pf_tta_kind *const pf_tta_kinds[] = {
 #undef PF_TTA
     NULL };
 
-enum { ROWS_MAX = 160 };                 /* common options and those of all kinds */
+enum { ROWS_MAX = 160 };                 /* more than the options of all kinds and the common ones together */
 
 const pf_tta_kind *pf_tta_named(const char *name)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predict.c -- peft_adaptor_predict: binds a batch of images to the graph and lets the kind adapt on it. */
+ * predict.c -- peft_adaptor_predict: binds a batch of images to the graph and lets the kind adapt on it; and
+ * peft_adaptor_input, which keeps a further input for these calls. */
 #include "core/model/locks.h"
 #include "core/tta/adaptor.h"
 

@@ -51,7 +51,8 @@ peft_status pf_tta_bind(peft_adaptor *a, pf_compiled *c, pf_extents *e, const pe
 {
     const int64_t side = a->model->backbone->shape.image;
     const pk_real *pixels = pf_as_real(images, a->images);
-    PF_TRY(pf_check_pixels(pixels, 3 * side * side, NULL, n));
+    const int64_t *const no_ids = NULL;                        /* test images have no sample ids */
+    PF_TRY(pf_check_pixels(pixels, 3 * side * side, no_ids, n));
     if (n != c->exec.g.batch && !pf_extents_set(e, n))
         return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld images: the graph of a method of this model has another "
                        "structure for fewer than %lld images; expected full batches", (long long)n,

@@ -18,6 +18,7 @@ peft_status pf_tta_tensor(peft_adaptor *a, const char *name, int ndim, const int
     return pf_param_make(a->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, out);
 }
 
+/* Is this the scale or shift of a LayerNorm? Under timm's names only these contain "norm". */
 static bool is_norm(const pf_tensor_spec *t) { return strstr(t->name, "norm"); }
 
 /* PEFT_E_UNSUPPORTED: a method of the model has declared this norm with other extents. */

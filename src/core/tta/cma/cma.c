@@ -125,13 +125,16 @@ int64_t       pf_cma_iteration(const pf_cma *es) { return es->number[PF_CMA_ITER
 
 int pf_cma_state(pf_cma *es, pf_cma_array a[PF_CMA_ARRAYS])
 {
+    enum { ANY_SIGN, POSITIVE };
     const int64_t n = es->dim;
     const pf_cma_array all[PF_CMA_ARRAYS] = {
-        { "numbers", PEFT_I64, 1, { PF_CMA_NUMBERS }, es->number, false },
-        { "sigma", PEFT_F64, 1, { 1 }, &es->sigma, true },
-        { "mean", PEFT_F64, 1, { n }, es->mean, false }, { "path", PEFT_F64, 1, { n }, es->path, false },
-        { "path_sigma", PEFT_F64, 1, { n }, es->path_sigma, false }, { "length", PEFT_F64, 1, { n }, es->length, true },
-        { "covariance", PEFT_F64, 2, { n, n }, es->c, false }, { "axis", PEFT_F64, 2, { n, n }, es->axis, false } };
+        { "numbers", PEFT_I64, 1, { PF_CMA_NUMBERS }, es->number, ANY_SIGN },
+        { "sigma", PEFT_F64, 1, { 1 }, &es->sigma, POSITIVE },
+        { "mean", PEFT_F64, 1, { n }, es->mean, ANY_SIGN }, { "path", PEFT_F64, 1, { n }, es->path, ANY_SIGN },
+        { "path_sigma", PEFT_F64, 1, { n }, es->path_sigma, ANY_SIGN },
+        { "length", PEFT_F64, 1, { n }, es->length, POSITIVE },
+        { "covariance", PEFT_F64, 2, { n, n }, es->c, ANY_SIGN },
+        { "axis", PEFT_F64, 2, { n, n }, es->axis, ANY_SIGN } };
     const int count = es->c ? PF_CMA_ARRAYS : PF_CMA_ARRAYS - 2;
     memcpy(a, all, (size_t)count * sizeof *a);
     return count;

@@ -28,7 +28,7 @@ typedef struct pf_cma pf_cma;
 typedef struct {
     int64_t dim;                           /* variables, at least 1 */
     int64_t population;                    /* candidates of an iteration, at least 3; 0: 4 + floor(3 ln dim) */
-    int64_t injected;                      /* the most further solutions that a call of pf_cma_tell may bring */
+    int64_t injected;                      /* most injected solutions in a call of pf_cma_tell */
     double sigma;                          /* initial standard deviation, > 0 */
     const double *mean;                    /* [dim], the initial mean; NULL: zeros */
     pf_cma_covariance covariance;
@@ -37,7 +37,7 @@ typedef struct {
 
 /* Bytes that pf_cma_create allocates; later calls allocate nothing. SIZE_MAX: more than a size_t holds. */
 size_t      pf_cma_bytes(const pf_cma_settings *settings);
-/* PEFT_E_INVALID: a setting is out of range. */
+/* PEFT_E_INVALID: a setting is out of range; PEFT_E_NONFINITE: an element of the initial mean is NaN or Inf. */
 peft_status pf_cma_create(peft_context *ctx, const pf_cma_settings *settings, pf_cma **out);
 void        pf_cma_free(pf_cma *es);
 void        pf_cma_reset(pf_cma *es);                  /* back to the state after pf_cma_create */
@@ -45,7 +45,8 @@ int64_t     pf_cma_population(const pf_cma *es);
 
 /* Draws the candidates of this iteration; *x: [population, dim], valid until the next call. Called again before
  * pf_cma_tell it gives the same candidates. Now and then it decomposes a full C first (2304 variables: about 10 s).
- * PEFT_E_NONFINITE: C or a candidate is not finite; lower fitness values were found further and further away. */
+ * PEFT_E_NONFINITE: C or a candidate is not finite. This happens where the fitness has no minimum, so that sigma grows
+ * without end, and where the initial sigma is too large. */
 peft_status pf_cma_ask(pf_cma *es, const double **x);
 
 /* Ends the iteration: adapts mean, sigma and C. fitness: [population + count], lower is better, infinity is allowed.
@@ -60,8 +61,9 @@ double        pf_cma_sigma(const pf_cma *es);
 int64_t       pf_cma_iteration(const pf_cma *es);      /* iterations told so far */
 
 /* The state between pf_cma_tell and pf_cma_ask, as arrays to be saved. An object of the same settings, with these
- * contents copied into its own arrays, goes on exactly like this one. The seed is part of the state and may have been
- * another. Before contents of unknown origin are copied they must be checked: elements of type i64 are 0 to UINT32_MAX,
+ * contents copied into its own arrays, goes on exactly like this one. The seed is part of the state: the two objects
+ * may have been made with different seeds. Contents of unknown origin must be checked before they are copied: elements
+ * of type i64 are 0 to UINT32_MAX,
  * those of type f64 are finite, and of a positive array above 0. */
 enum { PF_CMA_ARRAYS = 8 };
 typedef struct pf_cma_array {

@@ -39,9 +39,9 @@ static void reflect(double *a, int64_t n, int64_t i, const double *u, double h, 
     }
 }
 
-/* Makes A tridiagonal: diagonal d[0..n-1], e[i] between i and i + 1. Row i of `a` then holds the vector u of the
- * reflection that cleared its first i - 1 entries, and d[i] its h (0: no reflection) until accumulate reads both;
- * the diagonal stays in `a`. p: n doubles. */
+/* Makes A tridiagonal. The diagonal stays in `a`; e[i] becomes the element beside it in rows i and i + 1. Row i of `a`
+ * then holds the vector u of the reflection that cleared its first i - 1 entries, and h[i] that reflection's h (0:
+ * there was none), which accumulate reads. p: n doubles of workspace. */
 static void tridiagonalise(double *a, int64_t n, double *h, double *e, double *p)
 {
     h[0] = 0;
@@ -119,8 +119,8 @@ static void rotate_rows(double *v, int64_t n, const rotation *r, int64_t count)
     }
 }
 
-/* Sets e[i] to 0 where it does not count beside its neighbours on the diagonal. */
-static bool negligible(const double *d, double *e, int64_t i)
+/* Sets e[i] to 0 if it does not count beside its neighbours on the diagonal; returns whether it did. */
+static bool clear_negligible(const double *d, double *e, int64_t i)
 {
     if (fabs(e[i]) > DBL_EPSILON * (fabs(d[i]) + fabs(d[i + 1])) && fabs(e[i]) > DBL_MIN) return false;
     e[i] = 0;
@@ -132,14 +132,14 @@ static bool diagonalise(double *d, double *e, double *v, int64_t n, rotation *r)
 {
     int64_t hi = n - 1, pending = 0;
     for (int steps = 0; hi > 0; ) {
-        if (negligible(d, e, hi - 1)) {
+        if (clear_negligible(d, e, hi - 1)) {
             hi--;
             steps = 0;
             continue;
         }
         if (++steps > STEPS_MAX) return false;
         int64_t lo = hi - 1;
-        while (lo > 0 && !negligible(d, e, lo - 1)) lo--;
+        while (lo > 0 && !clear_negligible(d, e, lo - 1)) lo--;
         if (pending + hi - lo > SWEEPS * n) {
             rotate_rows(v, n, r, pending);
             pending = 0;

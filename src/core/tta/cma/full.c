@@ -9,7 +9,8 @@
 /* The largest ratio of two eigenvalues of C that is sampled from. */
 #define CONDITION_MAX 1e14
 
-/* Adds the same number to all eigenvalues if the smallest is too small beside the largest, or negative by rounding. */
+/* Adds the same number to all eigenvalues, which es->length holds here, if the smallest is too small beside the
+ * largest, or negative by rounding. */
 static void limit_condition(pf_cma *es)
 {
     double low = INFINITY, high = 0;
@@ -62,14 +63,14 @@ static void whiten(pf_cma *es, const double *y, double *out)
 
 /* Steps with negative weights are scaled to the length sqrt(dim) in the metric of C, so that C stays positive
  * definite however long they are. */
-static void update(pf_cma *es, double *w, int64_t count, double c1, double loss)
+static void update(pf_cma *es, double *w, int64_t count, double c1, double deficit)
 {
     const int64_t n = es->dim;
-    double keep = 1 - (c1 - loss);
+    double keep = 1 - (c1 - deficit);                             /* the weight that C keeps */
     for (int64_t k = 0; k < count; k++) {
         keep -= w[k];
         if (w[k] >= 0) continue;
-        const double distance = pf_cma_distance(es, es->ranked[k]) + 1e-9;
+        const double distance = pf_cma_distance(es, es->ranked[k]) + 1e-9;      /* against division by 0 */
         w[k] *= (double)n / (distance * distance);
     }
     for (int64_t i = 0; i < n; i++) {

@@ -48,7 +48,7 @@ static peft_status check_told(const pf_cma *es, const double *fitness, const dou
 }
 
 /* Turns the injected solutions into steps behind those of the candidates. One that is longer, in the metric of C, than
- * nearly all candidates are is shortened. */
+ * nearly all candidates are is shortened to the length at which pycma clips injected solutions. */
 static void add_injected(pf_cma *es, const double *injected, int64_t count)
 {
     const double n = (double)es->dim, longest = sqrt(n) + 2 * n / (n + 2);
@@ -87,7 +87,7 @@ static void move_mean(pf_cma *es)
     for (int64_t i = 0; i < es->dim; i++) es->mean[i] += es->sigma * es->shift[i];
 }
 
-/* Adds `shift`, of expected square 1 / mueff an entry, to a path that forgets at this rate. */
+/* Adds `shift`, of expected square 1 / mueff an entry, to a path that forgets at this rate; NULL: it only forgets. */
 static void add_to_path(const pf_cma *es, double *path, double rate, const double *shift)
 {
     const double factor = sqrt(rate * (2 - rate) * es->p.mueff);
@@ -109,8 +109,8 @@ peft_status pf_cma_tell(pf_cma *es, const double *fitness, const double *injecte
     const bool held = square / (1 - pow(1 - p->path_sigma, 2 * iteration)) / n - 1 >= 1 + 4 / (n + 1);
     const double *shift = es->model->whitened_path ? es->white : es->shift;
     add_to_path(es, es->path, p->path_c, held ? NULL : shift);                                   /* eq. 45 */
-    const double loss = held ? p->c1 * p->path_c * (2 - p->path_c) : 0;
-    es->model->update(es, es->rate, es->population + count, p->c1, loss);                        /* eq. 46, 47 */
+    const double deficit = held ? p->c1 * p->path_c * (2 - p->path_c) : 0;
+    es->model->update(es, es->rate, es->population + count, p->c1, deficit);                     /* eq. 46, 47 */
     const double growth = (sqrt(square) / p->mean_length - 1) * p->path_sigma / p->damping;      /* eq. 44 */
     const double sigma = es->sigma * exp(fmin(1, growth));
     es->sigma = fmin(fmax(sigma, PF_CMA_SIGMA_MIN), PF_CMA_SIGMA_MAX);

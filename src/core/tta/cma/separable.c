@@ -17,19 +17,19 @@ static void whiten(pf_cma *es, const double *y, double *out)
     for (int64_t i = 0; i < es->dim; i++) out[i] = y[i] / es->length[i];
 }
 
-static void update(pf_cma *es, double *w, int64_t count, double c1, double loss)
+static void update(pf_cma *es, double *w, int64_t count, double c1, double deficit)
 {
     const double rate = log(2);            /* pycma's factor of the exponent */
-    const double first = c1 - loss;
-    double sum = first;
+    const double path_weight = c1 - deficit;
+    double sum = path_weight;              /* of the weights */
     for (int64_t k = 0; k < count; k++) sum += w[k];
     for (int64_t i = 0; i < es->dim; i++) {
-        double mean = first * es->path[i] * es->path[i];
+        double squares = path_weight * es->path[i] * es->path[i];                /* weighted sum over path and steps */
         for (int64_t k = 0; k < count; k++) {
             const double z = es->ranked[k][i] / es->length[i];
-            mean += w[k] * z * z;
+            squares += w[k] * z * z;
         }
-        es->length[i] *= exp(rate * (mean - sum) / 2);
+        es->length[i] *= exp(rate * (squares - sum) / 2);
     }
 }
 

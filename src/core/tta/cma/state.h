@@ -18,9 +18,9 @@ typedef struct pf_cma_model {
     void (*draw)(pf_cma *es, const double *z, double *y);              /* y = C^(1/2) z, as B D z for a full C */
     void (*whiten)(pf_cma *es, const double *y, double *out);          /* out = C^(-1/2) y */
     /* The rank-one update by the path and the rank-mu update by the sorted steps es->ranked with weights w, `count` of
-     * them, which include the learning rate. c1: the rate of the rank-one update; loss: the part of the variance by
-     * which a path that is held back falls short. */
-    void (*update)(pf_cma *es, double *w, int64_t count, double c1, double loss);
+     * them, which include the learning rate. c1: the rate of the rank-one update. deficit: in an iteration in which the
+     * path is held back (h_sigma = 0) c1 c_c (2 - c_c), what its variance lacks, which C then keeps; else 0. */
+    void (*update)(pf_cma *es, double *w, int64_t count, double c1, double deficit);
 } pf_cma_model;
 
 extern const pf_cma_model pf_cma_full, pf_cma_separable;

@@ -127,6 +127,7 @@ static void finish(peft_adaptor *a, pf_graph *g, pf_val logits)
     f->shifted = g->status ? PF_NONE : a->model->head->emit(a->model, g, feature);
     pf_tta_keep(g, f->shifted);
     pf_tta_keep(g, a->net.feature);
+    /* the fitness divided by B; it has sums over blocks and channels, of which the discrepancy is the mean */
     pf_loss_add(g, peft_sys_entropy(g, logits), 1);
     pf_tta_add_discrepancy(a, g, f->lambda * (double)pf_tta_features(a) / PUBLISHED_BATCH, "squared");
 }
@@ -180,8 +181,7 @@ static int64_t evaluate_all(peft_adaptor *a, const double *candidates, int64_t n
         if (f->fitness[k] >= *least) continue;
         *least = f->fitness[k];
         memcpy(f->best, elements(f->prompts), bytes);
-        memcpy(logits, pf_exec_data(&a->net.exec, f->shifted),
-               (size_t)(n * pf_shape_count(&a->model->output)) * sizeof *logits);
+        pf_tta_copy_from(a, f->shifted, n, logits);
     }
     for (int64_t i = 0; i < dim; i++) elements(f->prompts)[i] = finite ? f->best[i] : (pk_real)f->previous[i];
     return finite;

@@ -8,13 +8,14 @@
 
 /* width: elements of a token; dim = tokens * width: variables of CMA-ES. */
 typedef struct pf_foa {
-    pf_param *prompts;                   /* [tokens,width], read by the graph: between calls the best ones so far */
+    pf_param *prompts;                   /* [tokens,width], read by the graph: after a call the best of its batch */
     pf_param *shift;                     /* [width], read by the graph: what is added to the pooled feature */
     pf_cma *search;
     const char *title;                   /* "foa, full covariance" */
     uint64_t seed;                       /* the context's, when the adaptor was made */
     double lambda, strength, keep;       /* options lambda, shift, history */
-    /* Moving average of the pooled feature's mean over a batch and all its candidates, [width]; and that mean. */
+    /* [width]. mean: the sum over this batch's candidates of the pooled feature's mean over the images; history: the
+     * moving average of that sum divided by the number of candidates. */
     double *history, *mean;
     double *fitness, *previous;          /* [population + 1]; [dim]: the best prompts of the batch before */
     pk_real *best;                       /* [dim]: the best prompts of this batch so far */

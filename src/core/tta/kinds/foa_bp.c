@@ -76,7 +76,8 @@ static void reset(peft_adaptor *a)
     f->last_entropy = NAN;
 }
 
-/* Adds the mean of this batch's last features to the moving average. */
+/* Adds the mean of this batch's features of the last tap to the moving average. They are pooled features, or those of
+ * all patches if the model's head reads patches. */
 static void add_average(peft_adaptor *a)
 {
     foa_bp *f = a->state;

@@ -18,7 +18,7 @@ typedef struct {
     double *support;                     /* [classes, filter, width], unit length */
     double *entropy;                     /* [classes, filter], of the prediction for each support */
     int64_t *count;                      /* [classes]: supports of each class, at most filter */
-    double *prototype, *scores, *unit;   /* [classes, width], [classes], [width]: scratch memory of a call */
+    double *prototype, *scores, *feature; /* [classes, width], [classes], [width]: scratch memory of a call */
 } t3a;
 
 static const pf_opt options[] = {
@@ -39,7 +39,7 @@ static peft_status create(peft_adaptor *a)
         { &t->weight, "classifier", classes * width }, { &t->bias, "classifier", classes },
         { &t->support, "supports", supports * width }, { &t->entropy, "entropies of supports", supports },
         { &t->prototype, "prototypes", classes * width }, { &t->scores, "scores", classes },
-        { &t->unit, "feature", width } };
+        { &t->feature, "feature", width } };
     peft_status s = PEFT_OK;
     for (size_t i = 0; i < sizeof memory / sizeof *memory && !s; i++)
         *memory[i].to = pf_tta_memory(a, memory[i].what, memory[i].numbers * sizeof(double), &s);
@@ -150,14 +150,14 @@ static peft_status predict(peft_adaptor *a, int64_t n, pk_real *logits)
                            "them in the model's parameters", (long long)i);
         }
     for (int64_t i = 0; i < n; i++) {
-        for (int64_t k = 0; k < t->width; k++) t->unit[k] = (double)x.p[i * x.ld + k];
-        add_support(t, t->unit);
+        for (int64_t k = 0; k < t->width; k++) t->feature[k] = (double)x.p[i * x.ld + k];
+        add_support(t, t->feature);
     }
     make_prototypes(t);
     for (int64_t i = 0; i < n; i++) {
-        for (int64_t k = 0; k < t->width; k++) t->unit[k] = (double)x.p[i * x.ld + k];
+        for (int64_t k = 0; k < t->width; k++) t->feature[k] = (double)x.p[i * x.ld + k];
         for (int64_t c = 0; c < t->classes; c++)
-            logits[i * t->classes + c] = (pk_real)dot(t->unit, t->prototype + c * t->width, t->width);
+            logits[i * t->classes + c] = (pk_real)dot(t->feature, t->prototype + c * t->width, t->width);
     }
     a->updates++;
     return PEFT_OK;

@@ -5,9 +5,10 @@
  * the statistics of the features closer to those of training images, and predicts.
  *
  * The published method aligns batch norms of a CNN. Here the statistics are those of all tokens after the norms of a
- * ViT (adaptor.h), and the loss is the mean over blocks and channels of |m - M'| + |s - S'|: M' = w m + (1 - w) M is a
- * mixture with the training images' M that counts as constant, S' likewise, w = 1 / (sqrt(i) / 5 + 1) in call i. As
- * m - M' = (1 - w) (m - M), w changes the size of the loss and not its gradient, which has signs only. */
+ * ViT (adaptor.h), and the loss is the mean over blocks and channels of |m - M'| + |s - S'|. The target M' = w m +
+ * (1 - w) M is a mixture of this call's mean m and that of the training images, M, and is a constant for the gradient;
+ * S' likewise; w = 1 / (sqrt(i) / 5 + 1) in call i. As m - M' = (1 - w) (m - M), w changes the size of the loss and not
+ * its gradient, which has signs only. */
 #include <math.h>
 #include <string.h>
 #include "core/graph/ops/image/frequencies.h"
@@ -80,7 +81,7 @@ static peft_status create(peft_adaptor *a)
     if (!s) t->similarity = pf_tta_memory(a, "similarities", bank * sizeof *t->similarity, &s);
     if (s) return s;
     void *memory = pf_tta_memory(a, "spectrum", pf_spectrum_bytes(side, t->block), &s);
-    if (!s) t->plane = pf_tta_memory(a, "frequencies", values * sizeof *t->plane, &s);
+    if (!s) t->plane = pf_tta_memory(a, "frequencies", (size_t)(t->block * t->block) * sizeof *t->plane, &s);
     if (s) return s;
     t->spectrum = pf_spectrum_memory_at(memory, side, t->block, t->first);
     return pf_tta_tensor(a, "vptta.prompt", 3, (int64_t[]){ CHANNELS, t->block, t->block }, &t->prompt);
