@@ -34,7 +34,7 @@ peft_analysis_silhouette(peft_context *ctx, const float *features, const int64_t
 
 /* Effective rank (Roy and Vetterli, 2007) of the matrix of features as given, without centring: exp of the entropy of
  * the singular values divided by their sum. It is 1 if all features are multiples of one vector, min(n, width) if all
- * singular values are equal, and 0 if all features are 0. Memory: 8 (n width + m m + m) bytes with m = min(n, width);
+ * singular values are equal, and 0 if all features are 0. Memory: 8 (n width + m^2 + m) bytes with m = min(n, width);
  * time grows with n width m. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_analysis_effective_rank(peft_context *ctx, const float *features, int64_t n, int64_t width, double *rank);
@@ -43,7 +43,7 @@ peft_analysis_effective_rank(peft_context *ctx, const float *features, int64_t n
  * each image, by descending variance. The sign of a component, which is arbitrary, is such that its coordinate of
  * largest magnitude (the first of those that equal it up to rounding) is positive. share [components]: of the total
  * variance, 0 to 1; may be NULL. A component without variance, up to rounding, has coordinates and share 0.
- * 1 <= components <= min(n, width). Memory: 8 (n width + m m + m + width) bytes with m = min(n, width); time grows with
+ * 1 <= components <= min(n, width). Memory: 8 (n width + m^2 + m + width) bytes with m = min(n, width); time grows with
  * n width m. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_analysis_pca(peft_context *ctx, const float *features, int64_t n, int64_t width, int64_t components,

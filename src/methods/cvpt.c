@@ -5,7 +5,10 @@
 #include <peft/sys/method.h>
 #include <math.h>
 
-/* prompts [depth, tokens, width]; insert: where X is added (option insert). */
+/* The values of option insert: where X is added. */
+enum { BEFORE_ATTENTION = 1, ATTENTION_OUTPUT, AFTER_ATTENTION, MLP_INPUT, AFTER_MLP };
+
+/* prompts [depth, tokens, width] */
 typedef struct { peft_param *prompts; int64_t insert, heads; double dropout; } cvpt;
 
 static const peft_option opts[] = {
@@ -28,7 +31,8 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
-/* Third number `part` (0 query, 1 key, 2 value) of the block's qkv layer, applied to x. */
+enum { QUERY, KEY, VALUE };                              /* thirds of a block's qkv layer */
+/* Third `part` of the block's qkv layer, applied to x. */
 static peft_val project(peft_build *b, int64_t layer, int part, peft_val x)
 {
     const int64_t width = peft_sys_extent(b, peft_sys_weight(b, "blocks.%d.attn.proj.weight", (int)layer), 0);
@@ -38,14 +42,14 @@ static peft_val project(peft_build *b, int64_t layer, int part, peft_val x)
     return peft_sys_linear(b, x, peft_sys_slice(b, w, part * width, width), bias);
 }
 
-/* X(x) of the block. Without dropout the prompts are [tokens,width], and so are their keys and values, which all samples
- * share. */
+/* X(x) of the block. Without dropout the prompts are [tokens,width], and so are their keys and values, which all
+ * samples share. */
 static peft_val cross(const cvpt *m, peft_build *b, int64_t layer, peft_val x)
 {
     peft_val prompts = peft_sys_select(b, peft_sys_param(b, m->prompts), layer);
     if (m->dropout > 0) prompts = peft_sys_dropout(b, peft_sys_repeat_batch(b, prompts), m->dropout);
-    peft_site s = { .where = PEFT_ATTN, .layer = layer, .q = project(b, layer, 0, x),
-                    .k = project(b, layer, 1, prompts), .v = project(b, layer, 2, prompts) };
+    peft_site s = { .where = PEFT_ATTN, .layer = layer, .q = project(b, layer, QUERY, x),
+                    .k = project(b, layer, KEY, prompts), .v = project(b, layer, VALUE, prompts) };
     peft_val bias = PEFT_NONE;
     if (peft_sys_has_weight(b, "blocks.%d.attn.proj.bias", (int)layer))
         bias = peft_sys_weight(b, "blocks.%d.attn.proj.bias", (int)layer);
@@ -58,11 +62,11 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     const cvpt *m = state;
     const bool attention = s->where == PEFT_BRANCH && s->role == PEFT_SA;
     peft_val x;                                                     /* what X is computed of */
-    if (m->insert == 1 && s->where == PEFT_BLOCK_IN) x = s->out;
-    else if (m->insert == 2 && attention) x = s->in;
-    else if (m->insert == 3 && attention) x = peft_sys_add(b, s->in, s->out);        /* x after attention */
-    else if (m->insert == 4 && s->where == PEFT_NORM && s->role == PEFT_NORM2) x = s->in;
-    else if (m->insert == 5 && s->where == PEFT_BLOCK_OUT) x = s->out;
+    if (m->insert == BEFORE_ATTENTION && s->where == PEFT_BLOCK_IN) x = s->out;
+    else if (m->insert == ATTENTION_OUTPUT && attention) x = s->in;
+    else if (m->insert == AFTER_ATTENTION && attention) x = peft_sys_add(b, s->in, s->out);
+    else if (m->insert == MLP_INPUT && s->where == PEFT_NORM && s->role == PEFT_NORM2) x = s->in;
+    else if (m->insert == AFTER_MLP && s->where == PEFT_BLOCK_OUT) x = s->out;
     else return;
     s->out = peft_sys_add(b, s->out, cross(m, b, s->layer, x));
 }

@@ -48,9 +48,10 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
             ? peft_sys_declare(a, PEFT_DIMS(v->heads, keys, head_width), init, "blocks.%d.attn.deep_QKV_embeddings", l)
             : peft_sys_declare(a, PEFT_DIMS(2, v->heads, keys, head_width), init, "blocks.%d.attn.deep_QKV_embeddings",
                                l);                                                      /* keys, then values */
-    m->token_mask = peft_sys_declare_mask(a, PEFT_DIMS(m->tokens), 1, "mask_tokens",
+    const int64_t tokens_kept = 1, pieces_kept = 4;          /* at least so many, by pruning; pieces: of each token */
+    m->token_mask = peft_sys_declare_mask(a, PEFT_DIMS(m->tokens), tokens_kept, "mask_tokens",
                                           "prompt_soft_tokens_mask_cls_token");
-    m->piece_mask = peft_sys_declare_mask(a, PEFT_DIMS(m->tokens, m->pieces), 4, "mask_pieces",
+    m->piece_mask = peft_sys_declare_mask(a, PEFT_DIMS(m->tokens, m->pieces), pieces_kept, "mask_pieces",
                                           "prompt_soft_tokens_pieces_mask_cls_token");
     if (!keys && !m->shared)
         peft_sys_reject_option(a, "kv_shared", "true where kv_tokens=0: there are no keys and values");

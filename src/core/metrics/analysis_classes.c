@@ -11,7 +11,8 @@ peft_status pf_analysis_features(const char *who, const peft_context *ctx, const
     if (!ctx || !features) return pf_metric_null(who, ctx ? "features" : "ctx");
     if (n < 2) return pf_fail(PEFT_E_INVALID, "%s: n is %lld, expected at least 2 images", who, (long long)n);
     if (width < 1) return pf_fail(PEFT_E_INVALID, "%s: width is %lld, expected at least 1", who, (long long)width);
-    if (n > INT64_MAX / 32 / width)
+    const int64_t most_bytes = 4 * sizeof(double);           /* that an analysis allocates for a feature: decompose */
+    if (n > INT64_MAX / most_bytes / width)
         return pf_fail(PEFT_E_INVALID, "%s: %lld x %lld features are too many", who, (long long)n, (long long)width);
     for (int64_t i = 0; i < n * width; i++)
         if (!isfinite(features[i]))
@@ -109,7 +110,8 @@ peft_status peft_analysis_silhouette(peft_context *ctx, const float *features, c
     const char *who = "peft_analysis_silhouette";
     double *count, total = 0, most = 0;
     if (!mean) return pf_metric_null(who, "mean");
-    PF_TRY(count_classes(who, ctx, features, labels, n, width, classes, 1, &count));
+    const int64_t sums = 1;                                  /* extra arrays [classes] behind count */
+    PF_TRY(count_classes(who, ctx, features, labels, n, width, classes, sums, &count));
     double *sum = count + classes;
     for (int64_t c = 0; c < classes; c++) most = fmax(most, count[c]);
     if (most < 2) {

@@ -36,7 +36,7 @@ peft_status peft_importance_create(peft_adapter *a, peft_importance **out)
     peft_context *ctx = a->backbone->ctx;
     peft_importance made = { .adapter = a };
     for (size_t k = 0; k < a->masks; k++) {
-        if (a->mask[k].p->buffer) continue;
+        if (a->mask[k].p->buffer) continue;                  /* a fixed mask */
         made.mask[made.masks++] = &a->mask[k];
         made.elements += elements_of(&a->mask[k]);
     }
@@ -113,7 +113,7 @@ peft_status peft_importance_add(peft_importance *i, peft_trainer *t, const peft_
     t->extra_draws = i->batches;
     peft_status s = peft_trainer_backward(t, images, labels, sample_ids);
     t->extra_draws = 0;
-    if (!s && t->pending) s = add_gradients(i);
+    if (!s && t->pending) s = add_gradients(i);              /* none pending: no label of the batch counts */
     if (t->batches) pf_pending_rewind(t);
     t->loss_sum = loss_sum;
     t->last_loss = last_loss;
@@ -125,7 +125,8 @@ peft_status peft_importance_add(peft_importance *i, peft_trainer *t, const peft_
 peft_status pf_scoring_read(const peft_options *o, pf_scoring *scoring)
 {
     const char *score = pf_options_string(o, pf_scoring_options, "score");
-    *scoring = (pf_scoring){ !strcmp(score, "absolute"), pf_options_int(o, pf_scoring_options, "norm") };
+    *scoring = (pf_scoring){ .absolute = !strcmp(score, "absolute"),
+                             .norm = pf_options_int(o, pf_scoring_options, "norm") };
     if (scoring->absolute || !strcmp(score, "signed")) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "score: given '%s', expected signed or absolute", score);
 }
@@ -136,7 +137,7 @@ peft_status pf_importance_ready(const peft_importance *i, const char *who)
     return pf_fail(PEFT_E_STATE, "%s: the importance has no batch yet; call peft_importance_add first", who);
 }
 
-void pf_importance_scores(const peft_importance *i, int mask, pf_scoring scoring, double *scores)
+void pf_mask_scores(const peft_importance *i, int mask, pf_scoring scoring, double *scores)
 {
     const double *from = scoring.absolute ? i->magnitude : i->sum;
     const peft_tensor *value = &i->mask[mask]->p->value;
@@ -174,7 +175,7 @@ peft_status peft_importance_scores(const peft_importance *i, const char *mask, c
     const int64_t count = elements_of(i->mask[k]);
     double *scores = pf_alloc(i->adapter->backbone->ctx, (size_t)count * sizeof *scores);
     if (!scores) return pf_nomem("scores", (size_t)count * sizeof *scores);
-    pf_importance_scores(i, k, scoring, scores);
+    pf_mask_scores(i, k, scoring, scores);
     for (int64_t e = 0; e < count; e++) ((float *)out->data)[e] = (float)scores[e];
     pf_free(i->adapter->backbone->ctx, scores);
     return PEFT_OK;

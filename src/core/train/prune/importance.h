@@ -16,14 +16,14 @@ struct peft_importance {
                                           * after the other */
     int64_t elements;                    /* of all masks */
     int64_t batches;
-    pf_opt option[PF_MASKS_MAX + 4];     /* of peft_adapter_prune */
+    pf_opt option[PF_MASKS_MAX + 4];     /* of peft_adapter_prune: score, norm, across, one for each mask, a row of 0 */
 };
 
 extern const pf_opt pf_scoring_options[];                    /* "score" and "norm" */
 /* Reads both options, from o or their defaults. */
 peft_status pf_scoring_read(const peft_options *o, pf_scoring *scoring);
-/* PEFT_E_STATE: no batch was added. */
+/* PEFT_E_STATE: no batch was added. who: the public function, for the message. */
 peft_status pf_importance_ready(const peft_importance *i, const char *who);
-/* Writes the scores of mask number `mask` to scores [its elements]. */
-void        pf_importance_scores(const peft_importance *i, int mask, pf_scoring scoring, double *scores);
+/* Writes the scores of mask number `mask` to scores [its elements], in double. */
+void        pf_mask_scores(const peft_importance *i, int mask, pf_scoring scoring, double *scores);
 #endif

@@ -14,8 +14,8 @@ static int by_score(const void *x, const void *y)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* Sets keep[..] to 0 for `prune` of the n elements that order begins with, lowest score first; but in each row of cols
- * elements at least `remain` ones are left. */
+/* Sorts the n elements of order by score, and sets keep[index] to 0 for the first `prune` of them; but in each row of
+ * cols elements of keep at least `remain` ones are left. */
 static void prune_lowest(element *order, int64_t n, int64_t prune, int64_t cols, int64_t remain, char *keep)
 {
     qsort(order, (size_t)n, sizeof *order, by_score);
@@ -29,7 +29,8 @@ static void prune_lowest(element *order, int64_t n, int64_t prune, int64_t cols,
     }
 }
 
-/* The mask as a list, "[1,0,1]", or a list of its rows. text: at least 4 * count + 4 bytes. */
+/* The mask as a list, "[1,0,1]", or a list of its rows. text: at least 4 * count + 4 bytes (rows of one element take 4
+ * for each: "[1],"). */
 static void write_list(char *text, const char *keep, int64_t count, int64_t cols, bool rows)
 {
     if (rows) *text++ = '[';
@@ -52,13 +53,14 @@ static peft_status set_mask(const peft_importance *i, int k, pf_scoring scoring,
     peft_context *ctx = i->adapter->backbone->ctx;
     const int64_t count = peft_tensor_count(value), cols = value->dim[value->ndim - 1], group = across ? count : cols;
     const double percent = pf_options_float(given, i->option, m->option);
-    const size_t each = sizeof(double) + sizeof(element) + 5, bytes = (size_t)count * each + 4;
+    const size_t keep_and_text = 1 + 4, each = sizeof(double) + sizeof(element) + keep_and_text;
+    const size_t bytes = (size_t)count * each + 4;             /* 4: the end of the text */
     char *block = pf_alloc(ctx, bytes);
     if (!block) return pf_nomem("pruned mask", bytes);
     element *order = (element *)(void *)block;
     double *scores = (double *)(void *)(order + count);
     char *keep = (char *)(scores + count), *text = keep + count;
-    pf_importance_scores(i, k, scoring, scores);
+    pf_mask_scores(i, k, scoring, scores);
     memset(keep, 1, (size_t)count);
     for (int64_t first = 0; first < count; first += group) {
         for (int64_t e = 0; e < group; e++) order[e] = (element){ scores[first + e], first + e };
@@ -77,8 +79,9 @@ static peft_status prune(const peft_importance *i, const peft_options *o, peft_o
     PF_TRY(pf_scoring_read(o, &scoring));
     if (scoring.norm && !across)
         return pf_fail(PEFT_E_OPTION, "norm: it changes no order within a row; give across=true too, or leave it out");
+    pf_source *const initial_values = NULL;                    /* no file that tensors are read from */
     for (int k = 0; k < i->masks; k++) PF_TRY(set_mask(i, k, scoring, o, across, to));
-    return pf_adapter_make(i->adapter->backbone, i->adapter->method->name, to, NULL, out);
+    return pf_adapter_make(i->adapter->backbone, i->adapter->method->name, to, initial_values, out);
 }
 
 peft_status peft_adapter_prune(const peft_importance *i, const peft_options *o, peft_adapter **out)

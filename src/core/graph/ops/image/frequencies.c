@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * frequencies.c -- multiplies a block of each channel's spectrum by real factors: the amplitude prompt of VPTTA (Chen et
- * al., CVPR 2024). Amplitudes are scaled, phases stay. With F the 2-D discrete Fourier transform of a channel x of S x S
- * pixels, k = (ky, kx) the frequencies of the block, P their factors and r = (row, column) a pixel:
+ * frequencies.c -- multiplies a block of each channel's spectrum by real factors: the amplitude prompt of VPTTA (Chen
+ * et al., CVPR 2024). Amplitudes are scaled, phases stay. With F the 2-D discrete Fourier transform of a channel x of
+ * S x S pixels, k = (ky, kx) the frequencies of the block, P their factors and r = (row, column) a pixel:
  *
  *     y(r) = x(r) + sum over k of (P(k) - 1) Re(F(k) e^(2 pi i k.r / S)) / S^2
  *
@@ -34,7 +34,7 @@ size_t pf_spectrum_bytes(int64_t side, int64_t block)
 pf_spectrum_memory pf_spectrum_memory_at(void *memory, int64_t side, int64_t block, int64_t first)
 {
     pf_spectrum_memory m = { side, block, first, memory, (pf_complex *)memory + side };
-    for (int64_t i = 0; i < side; i++) {       /* the second half from the first: F(-k) is exactly the conjugate of F(k) */
+    for (int64_t i = 0; i < side; i++) {       /* the second half mirrors the first: F(-k) is exactly conj F(k) */
         const double angle = -2 * 3.14159265358979323846 * (double)i / (double)side;
         if (2 * i <= side) m.table[i] = (pf_complex){ cos(angle), sin(angle) };
         else m.table[i] = (pf_complex){ m.table[side - i].re, -m.table[side - i].im };
@@ -71,8 +71,9 @@ void pf_spectrum_of(const pf_spectrum_memory *m, const pk_real *pixels, pf_compl
 /* A node: images [batch, channels, side, side] and factors [channels, block, block]. */
 typedef struct { const pf_run *r; const pf_node *n; int64_t batch, channels, side, block, first; } job;
 
-/* Scratch memory of one thread: two spectra [block, block] and a row of pixels [side]. */
-typedef struct { pf_spectrum_memory m; pf_complex *spectrum, *other; double *row; } memory;
+/* Scratch memory of one thread. spectrum, gradient [block, block]: the spectra of a channel of the images and, for
+ * frequencies_dp, of the output's gradient; row [side]: pixels. */
+typedef struct { pf_spectrum_memory m; pf_complex *spectrum, *gradient; double *row; } memory;
 
 /* n: a node of frequencies or frequencies_dp */
 static job job_of(const pf_run *r, const pf_node *n)
@@ -93,8 +94,8 @@ static memory memory_of(const job *j, int worker)
     char *at = (char *)j->r->scratch + (size_t)worker * worker_bytes(j);
     memory m = { .m = pf_spectrum_memory_at(at, j->side, j->block, j->first) };
     m.spectrum = (pf_complex *)(void *)(at + pf_spectrum_bytes(j->side, j->block));
-    m.other = m.spectrum + j->block * j->block;
-    m.row = (double *)(m.other + j->block * j->block);
+    m.gradient = m.spectrum + j->block * j->block;
+    m.row = (double *)(m.gradient + j->block * j->block);
     return m;
 }
 
@@ -189,10 +190,11 @@ static void dp_channel(void *arg, int64_t channel, int worker)
     for (int64_t i = 0; i < values; i++) out[i] = 0;
     for (int64_t b = 0; b < j->batch; b++) {
         const int64_t plane = b * j->channels + channel;
-        pf_spectrum_of(&m.m, j->r->ptr[j->n->in[0].id] + plane * area, m.other);
+        pf_spectrum_of(&m.m, j->r->ptr[j->n->in[0].id] + plane * area, m.gradient);
         pf_spectrum_of(&m.m, j->r->ptr[j->n->in[1].id] + plane * area, m.spectrum);
         for (int64_t i = 0; i < values; i++)
-            out[i] += (pk_real)((m.spectrum[i].re * m.other[i].re + m.spectrum[i].im * m.other[i].im) / (double)area);
+            out[i] += (pk_real)((m.spectrum[i].re * m.gradient[i].re + m.spectrum[i].im * m.gradient[i].im)
+                                / (double)area);
     }
 }
 static void dp_run(const pf_run *r, const pf_node *n)

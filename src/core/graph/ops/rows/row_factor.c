@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * row_factor.c -- mul_rows multiplies row i of x by factor i % n of n factors; n = 1 is a gate, one number times
- * everything. row_dots is the gradient of the factors. row_max and random_rows make factors: the largest element of
- * each row; 1 for rows chosen at random and 0 for the others. */
-#include "core/base/rng.h"
+ * everything. row_dots is the gradient of the factors. row_max makes factors: the largest element of each row. */
 #include "core/graph/op.h"
 
 typedef struct { const pf_run *r; pf_mat x, y, factors; } job;
@@ -53,8 +51,8 @@ static void grad(pf_grads *gr, const pf_node *n)
         pf_grad_add(gr, n->in[1], PF_EMIT_BACKWARD(gr, &pf_op_row_dots, &a, d, n->in[0]));
     }
 }
-const pf_op pf_op_mul_rows = { .name = "mul_rows", .kernel = "scale", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1,
-                               .infer = infer, .grad = grad, .run = run };
+const pf_op pf_op_mul_rows = { .name = "mul_rows", .kernel = "scale", .flags = PF_ROWWISE | PF_STRIDED_OUT,
+    .inplace = 1, .infer = infer, .grad = grad, .run = run };
 
 /* in: d, x [..,d]; attr shape: that of the factors; out: factor k's gradient, the sum of d[i] . x[i] over rows i with
  * i % count == k, in double and in the order of the rows */
@@ -107,33 +105,5 @@ static void max_run(const pf_run *r, const pf_node *n)
     job j = { .r = r, .x = pf_matrix(r, n->in[0]), .y = { .p = r->ptr[n->out[0].id] } };
     pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, max_rows, &j);
 }
-const pf_op pf_op_row_max = { .name = "row_max", .flags = PF_ROWWISE | PF_NO_GRADIENT, .infer = max_infer, .run = max_run };
-
-enum { COUNT, STREAM, TRAINING };                        /* attr.i of random_rows */
-
-/* in: x [..,n,d]; attr i[0]: how many rows, i[1]: stream of the random numbers, i[2]: 1 in training; out: [n], 1 for
- * that many rows, 0 for the others. Outside of training neither the seed nor the step matters, so that predictions are
- * the same everywhere. Selection sampling (Knuth, The Art of Computer Programming 2, algorithm S): each set of rows is
- * equally likely. */
-static bool random_infer(pf_graph *g, pf_node *n)
-{
-    const pf_shape *s = &pf_v(g, n->in[0])->shape;
-    if (s->ndim < 2 || n->attr.i[COUNT] < 0 || n->attr.i[COUNT] > s->dim[s->ndim - 2])
-        return pf_bad_shape(g, n, "[.., rows, d] with at least as many rows as are chosen");
-    return pf_output(g, n, 0, pf_shape_of(1, s->dim[s->ndim - 2]));
-}
-static void random_run(const pf_run *r, const pf_node *n)
-{
-    const bool training = n->attr.i[TRAINING];
-    const uint32_t stream = 0x80000000u | (uint32_t)n->attr.i[STREAM];       /* as in dropout.c */
-    const pf_rng rng = { training ? r->seed : 0, training ? (uint32_t)r->step : 0, stream };
-    const int64_t rows = pf_shape_count(&pf_v(r->g, n->out[0])->shape);
-    int64_t wanted = n->attr.i[COUNT];
-    for (int64_t i = 0; i < rows; i++) {
-        const bool chosen = (double)pf_rng_u32(&rng, (uint64_t)i) * (double)(rows - i) < 0x1p32 * (double)wanted;
-        r->ptr[n->out[0].id][i] = chosen;
-        wanted -= chosen;
-    }
-}
-const pf_op pf_op_random_rows = { .name = "random_rows", .flags = PF_NO_GRADIENT | PF_RANDOM, .infer = random_infer,
-                                  .run = random_run };
+const pf_op pf_op_row_max = { .name = "row_max", .flags = PF_ROWWISE | PF_NO_GRADIENT,
+    .infer = max_infer, .run = max_run };

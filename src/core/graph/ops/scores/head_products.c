@@ -45,13 +45,17 @@ static void one_head(void *arg, int64_t task, int worker)
 {
     const job *j = arg;
     const pk_gemm p = product_of(j->r, j->n, task / j->heads, task % j->heads);
-    pk_gemm_run(j->r->kernels, NULL, PK_GEMM_OWN, &p, (char *)j->r->scratch + (size_t)worker * j->worker_bytes);
+    pk_pool *const this_thread_only = NULL;
+    pk_gemm_run(j->r->kernels, this_thread_only, PK_GEMM_OWN, &p,
+                (char *)j->r->scratch + (size_t)worker * j->worker_bytes);
 }
 
 static size_t worker_bytes(const pf_run *r, const pf_node *n)
 {
-    const pk_gemm p = product_of(r, n, 0, 0);
-    return pf_align_up(pk_gemm_work(r->kernels, p.m, p.n, p.k, 1));
+    const int64_t any_sample = 0, any_head = 0;          /* all have the same extents */
+    const int threads = 1;                               /* of a product */
+    const pk_gemm p = product_of(r, n, any_sample, any_head);
+    return pf_align_up(pk_gemm_work(r->kernels, p.m, p.n, p.k, threads));
 }
 static size_t scratch(const pf_run *r, const pf_node *n) { return worker_bytes(r, n) * (size_t)r->threads; }
 

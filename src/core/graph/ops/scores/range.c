@@ -4,6 +4,8 @@
  * the scores. */
 #include "core/graph/op.h"
 
+/* x, s: inputs; z: output of the forward pass, an element for each row; d: the gradient of z. y, ds: the gradients of x
+ * and s, y.p and ds NULL where no node reads them. count: factors in s. */
 typedef struct { const pf_run *r; pf_mat x, y; const pk_real *d, *s; pk_real *z, *ds; int64_t count; } job;
 
 typedef struct { int64_t largest, smallest; } extremes;
@@ -124,7 +126,7 @@ static void scaled_grad_rows(void *arg, int64_t begin, int64_t end, int worker)
     pk_real *row = row_of_worker(j, worker), lse;
     for (int64_t t = begin; t < end; t++) {
         const pk_real *x = j->x.p + t * j->x.ld;
-        pk_real *dx = j->y.p ? j->y.p + t * j->y.ld : NULL;             /* NULL, also ds: no node reads it */
+        pk_real *dx = j->y.p ? j->y.p + t * j->y.ld : NULL;
         if (dx) memset(dx, 0, (size_t)cols * sizeof *dx);
         for (int64_t i = t; i < j->count; i += j->x.rows) {
             double dot = 0;
@@ -143,8 +145,9 @@ static size_t scaled_grad_scratch(const pf_run *r, const pf_node *n)
 }
 static void scaled_grad_run(const pf_run *r, const pf_node *n)
 {
-    job j = { r, pf_matrix(r, n->in[1]), pf_matrix(r, n->out[0]), r->ptr[n->in[0].id], r->ptr[n->in[2].id], NULL,
-              r->ptr[n->out[1].id], pf_shape_count(&pf_v(r->g, n->in[2])->shape) };
+    job j = { .r = r, .d = r->ptr[n->in[0].id], .x = pf_matrix(r, n->in[1]), .s = r->ptr[n->in[2].id],
+              .y = pf_matrix(r, n->out[0]), .ds = r->ptr[n->out[1].id],
+              .count = pf_shape_count(&pf_v(r->g, n->in[2])->shape) };
     pf_parallel(r, j.x.rows, 1 + PF_GRAIN * j.x.rows / (j.count * j.x.cols), scaled_grad_rows, &j);
 }
 const pf_op pf_op_scaled_logsumexp_grad = { .name = "scaled_logsumexp_grad", .kernel = "logsumexp",

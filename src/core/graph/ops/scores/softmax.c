@@ -91,8 +91,9 @@ static void grad_rows(void *arg, int64_t begin, int64_t end, int worker)
 }
 static void grad_run(const pf_run *r, const pf_node *n)
 {
-    job j = { r, pf_matrix(r, n->in[0]), pf_matrix(r, n->in[1]), pf_matrix(r, n->out[0]), r->ptr[n->in[2].id],
-              r->ptr[n->in[3].id], r->ptr[n->out[1].id], pf_shape_count(&pf_v(r->g, n->in[2])->shape) };
+    job j = { .r = r, .x = pf_matrix(r, n->in[0]), .p = pf_matrix(r, n->in[1]), .y = pf_matrix(r, n->out[0]),
+              .sink = r->ptr[n->in[2].id], .lse = r->ptr[n->in[3].id], .dsink = r->ptr[n->out[1].id],
+              .sinks = pf_shape_count(&pf_v(r->g, n->in[2])->shape) };
     pf_parallel(r, j.p.rows, PF_GRAIN / j.p.cols + 1, grad_rows, &j);
 }
 const pf_op pf_op_softmax_grad = { .name = "softmax_grad", .kernel = "axpy", .infer = grad_infer, .run = grad_run };
