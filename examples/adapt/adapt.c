@@ -67,21 +67,22 @@ static int split(char *text, char separator, const char **item, const char *opti
     return n;
 }
 
-/* The settings of --corrupt, as "contrast:2"; to be freed. */
+/* The settings of --corrupt, as "contrast:2"; to be freed. Fails if one is malformed. */
 static char **settings_of(const char *text, int *count)
 {
+    enum { BYTES_MAX = 40 };                                  /* of a setting of `every` */
     const char *item[LIST_MAX];
     char **setting = check_alloc(malloc(LIST_MAX * sizeof *setting)), *copy = check_alloc(strdup(text));
     *count = 0;
     if (!strcmp(text, "every"))
         for (int c = 0; c < CORRUPTIONS; c++)
             for (int s = 1; s <= CORRUPTION_STRENGTHS; s++) {
-                setting[*count] = check_alloc(malloc(40));
-                snprintf(setting[(*count)++], 40, "%s:%d", corruption_name[c], s);
+                setting[*count] = check_alloc(malloc(BYTES_MAX));
+                snprintf(setting[(*count)++], BYTES_MAX, "%s:%d", corruption_name[c], s);
             }
     else
         for (int n = split(copy, ',', item, "corrupt"); *count < n; (*count)++) {
-            int corruption, strength;
+            int corruption, strength;                         /* parsed as a check; run_setting parses them again */
             parse_corruption(item[*count], "corrupt", &corruption, &strength);
             setting[*count] = check_alloc(strdup(item[*count]));
         }
@@ -89,15 +90,17 @@ static char **settings_of(const char *text, int *count)
     return setting;
 }
 
+/* What the lines of a run's predictions begin with. */
+typedef struct run_name { const char *setting; uint64_t seed; const char *kind; } run_name;
+
 /* Appends a line of CSV for each prediction of a run. */
 static void put_predictions(FILE *f, const loaded_model *m, const peft_dataset *d, const image_set *test,
-                            const double *scores, const char *run)
+                            const double *scores, const run_name *run)
 {
     int64_t *predicted = check_alloc(malloc((size_t)test->count * sizeof *predicted));
     must(peft_metrics_decide(scores, test->count, m->classes, predicted));
     for (int64_t i = 0; i < test->count; i++) {
-        fputs(run, f);
-        fputc(',', f);
+        fprintf(f, "%s,%llu,\"%s\",", run->setting, (unsigned long long)run->seed, run->kind);
         put_csv_field(f, peft_dataset_name(d, test->sample[i]));
         fputc(',', f);
         put_csv_field(f, m->names[test->labels[i]]);
@@ -108,6 +111,8 @@ static void put_predictions(FILE *f, const loaded_model *m, const peft_dataset *
     free(predicted);
 }
 
+enum { TRAINING, TEST };                                      /* sets of images */
+
 /* Runs all kinds on the images of one setting and seed. */
 static void run_setting(study *s, const loaded_model *m, peft_dataset *const sets[2], int setting, int repetition,
                         FILE *out)
@@ -116,14 +121,14 @@ static void run_setting(study *s, const loaded_model *m, peft_dataset *const set
                             .seed = (uint64_t)flag_integer(&given[seed]) + (uint64_t)repetition };
     image_choice training = { .count = flag_integer(&given[source]), .seed = choice.seed };
     parse_corruption(s->setting[setting], "corrupt", &choice.corruption, &choice.strength);
-    image_set test_images = load_images(m, sets[1], &choice), train_images = load_images(m, sets[0], &training);
+    image_set test_images = load_images(m, sets[TEST], &choice);
+    image_set train_images = load_images(m, sets[TRAINING], &training);
     double *scores = check_alloc(malloc((size_t)(test_images.count * m->classes) * sizeof *scores));
     for (int k = 0; k < s->kinds; k++) {
-        char run[200];
+        const run_name run = { s->setting[setting], choice.seed, s->kind[k] };
         *run_of(s, setting, repetition, k) = run_kind(m, s->kind[k], flag_integer(&given[batch]), &test_images,
                                                 &train_images, scores);
-        snprintf(run, sizeof run, "%s,%llu,\"%s\"", s->setting[setting], (unsigned long long)choice.seed, s->kind[k]);
-        if (out) put_predictions(out, m, sets[1], &test_images, scores, run);
+        if (out) put_predictions(out, m, sets[TEST], &test_images, scores, &run);
     }
     free(scores);
     free_images(&test_images);
@@ -185,23 +190,24 @@ static void open_sets(const loaded_model *m, peft_dataset *sets[2])
 {
     const int64_t all = 0, count = flag_integer(&given[images]);
     const char *origin = draw_sets(m->ctx, given[data].value, given[test].value, flag_integer(&given[shots]), all,
-                                   (uint64_t)flag_integer(&given[seed]), &sets[0], &sets[1]);
-    const int64_t tests = peft_dataset_count(sets[1]);
-    print_sets(sets[0], sets[1], origin);
+                                   (uint64_t)flag_integer(&given[seed]), &sets[TRAINING], &sets[TEST]);
+    const int64_t tests = peft_dataset_count(sets[TEST]);
+    print_sets(sets[TRAINING], sets[TEST], origin);
     if (drawn_from_training_data(origin))
         warn("the test images are a part of --data. The model was not trained on them if finetune was given the same "
              "--data, --shots and --seed, and no --test; otherwise the figures are too good: give --test other images");
-    check_overlap(sets[0], sets[1]);
+    check_overlap(sets[TRAINING], sets[TEST]);
     if (count > tests) warn("--images %lld: there are only %lld test images", (long long)count, (long long)tests);
     printf("a run: %lld test images; %lld training images for kinds that need statistics of them\n\n",
-           (long long)image_count(sets[1], count), (long long)image_count(sets[0], flag_integer(&given[source])));
+           (long long)image_count(sets[TEST], count),
+           (long long)image_count(sets[TRAINING], flag_integer(&given[source])));
 }
 
 int main(int argc, char **argv)
 {
     program_name = "adapt";
     const char *kinds[LIST_MAX + 1] = { "none" };
-    peft_dataset *sets[2];                                    /* training and test images */
+    peft_dataset *sets[2];                                    /* [TRAINING], [TEST] */
     study s = { .kind = kinds };
     const int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
@@ -219,9 +225,9 @@ int main(int argc, char **argv)
     choose_transform(&m, given[preprocess].value);
     if (m.multilabel) fail("--model: predicts several labels for an image; expected a model of one label for each");
     open_sets(&m, sets);
-    check_class_names(&m, sets[0]);
+    check_class_names(&m, sets[TRAINING]);
     name_classes(&m, given[class_names].value);
-    const int64_t tests = image_count(sets[1], flag_integer(&given[images]));
+    const int64_t tests = image_count(sets[TEST], flag_integer(&given[images]));
     for (int k = 0; k < s.kinds; k++) warn_of_one_call("kind", s.kind[k], flag_integer(&given[batch]), tests);
     run_study(&s, &m, sets);
     for (int i = 0; i < 2; i++) peft_dataset_free(sets[i]);

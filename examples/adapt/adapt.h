@@ -24,11 +24,11 @@ image_set load_images(const loaded_model *m, const peft_dataset *d, const image_
 void      free_images(image_set *s);
 
 /* --- adapt_run.c --- */
-/* What a run found. seconds: of one image, in the time of the process on all its cores; bytes: planned memory. */
+/* What a run found. seconds: computing time of all threads together for one image; bytes: planned memory. */
 typedef struct outcome { double accuracy, balanced_accuracy, ece, nll, seconds, bytes; } outcome;
-enum { FIGURES = 6 };                                         /* of an outcome, in this order */
+enum { ACCURACY, BALANCED_ACCURACY, ECE, NLL, SECONDS, BYTES, FIGURES };
 extern const char *const figure_name[FIGURES];
-double figure_of(const outcome *o, int i);
+double figure_of(const outcome *o, int figure);
 
 /* Predicts the test images in order. kind: "none" (a session), or a kind of peft_adaptor with options behind it,
  * "tent,lr=0.01". batch: images in a call, unless the options give "batch". source: images for kinds that need
@@ -37,7 +37,8 @@ outcome run_kind(const loaded_model *m, const char *kind, int64_t batch, const i
                  double *scores);
 
 /* --- adapt_table.c --- */
-/* Outcomes of all runs, [settings][seeds][kinds]. setting: a corruption with its strength; kinds: with options. */
+/* Outcomes of all runs, [settings][seeds][kinds]. setting: a corruption with its strength; kinds: with options, the
+ * first is "none". */
 typedef struct study {
     const char **kind; int kinds;
     char **setting; int settings;

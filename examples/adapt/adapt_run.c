@@ -3,7 +3,6 @@
 #include "adapt.h"
 #include "common/model/adaptation.h"
 #include "common/program/errors.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +10,10 @@
 
 const char *const figure_name[FIGURES] = { "accuracy", "balanced_accuracy", "ece", "nll", "seconds", "bytes" };
 
-double figure_of(const outcome *o, int i)
+double figure_of(const outcome *o, int figure)
 {
     const double all[FIGURES] = { o->accuracy, o->balanced_accuracy, o->ece, o->nll, o->seconds, o->bytes };
-    return all[i];
+    return all[figure];
 }
 
 /* A session or an adaptor. */

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ACCURACY, BALANCED_ACCURACY, ECE, NLL, SECONDS, BYTES };      /* figures of an outcome */
+enum { NO_KIND = -1, UNADAPTED = 0 };                         /* numbers of kinds: not one; "none" */
+enum { PLAIN, WITH_SIGN };                                    /* form of a number: "1.2" or "+1.2" */
 
 /* The mean of a figure over the settings first .. last - 1, for one seed and kind. */
 static double mean_over(const study *s, int first, int last, int seed, int kind, int figure)
@@ -19,8 +20,7 @@ static double mean_over(const study *s, int first, int last, int seed, int kind,
     return sum / (last - first);
 }
 
-/* The statistics over the seeds of a figure's mean over settings, minus that of another kind (NO_KIND: of none). */
-enum { NO_KIND = -1 };
+/* The statistics over the seeds of a figure's mean over settings, minus that of kind `minus` unless it is NO_KIND. */
 static statistics over_seeds(const study *s, int first, int last, int kind, int minus, int figure)
 {
     double *v = check_alloc(malloc((size_t)s->seeds * sizeof *v));
@@ -33,8 +33,8 @@ static statistics over_seeds(const study *s, int first, int last, int kind, int 
     return t;
 }
 
-/* Prints a mean with its interval, both times scale: "61.2 [58.1, 64.3]"; `sign`: with + or -. */
-static void print_interval(statistics t, double scale, bool sign)
+/* Prints a mean with its interval, both times scale: "61.2 [58.1, 64.3]", or, WITH_SIGN, "+1.2 [-0.3, +2.7]". */
+static void print_interval(statistics t, double scale, int sign)
 {
     const double half = confidence_half_width(t), low = (t.mean - half) * scale, high = (t.mean + half) * scale;
     printf(sign ? " %+.1f" : " %.1f", t.mean * scale);
@@ -44,14 +44,15 @@ static void print_interval(statistics t, double scale, bool sign)
 
 void print_kinds(const study *s)
 {
-    printf("| adaptation | accuracy, %% | minus %s | ECE, %% | ms an image | MiB |\n", s->kind[0]);
+    printf("| adaptation | accuracy, %% | minus %s | ECE, %% | ms an image | MiB |\n", s->kind[UNADAPTED]);
     printf("| --- | --- | --- | --- | --- | --- |\n");
     for (int k = 0; k < s->kinds; k++) {
         printf("| %s |", s->kind[k]);
-        print_interval(over_seeds(s, 0, s->settings, k, NO_KIND, ACCURACY), 100, false);
-        if (k) print_interval(over_seeds(s, 0, s->settings, k, 0, ACCURACY), 100, true);
+        print_interval(over_seeds(s, 0, s->settings, k, NO_KIND, ACCURACY), 100, PLAIN);
+        if (k != UNADAPTED)
+            print_interval(over_seeds(s, 0, s->settings, k, UNADAPTED, ACCURACY), 100, WITH_SIGN);
         else printf("  |");
-        print_interval(over_seeds(s, 0, s->settings, k, NO_KIND, ECE), 100, false);
+        print_interval(over_seeds(s, 0, s->settings, k, NO_KIND, ECE), 100, PLAIN);
         printf(" %.1f | %.1f |\n", 1e3 * over_seeds(s, 0, s->settings, k, NO_KIND, SECONDS).mean,
                over_seeds(s, 0, s->settings, k, NO_KIND, BYTES).mean / 1048576);
     }

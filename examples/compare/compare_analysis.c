@@ -14,8 +14,8 @@ enum { map_axes = 2, most_maps = 4 };
 /* Features of the n held-out images; x NULL: the model has none. */
 typedef struct features { float *x; int64_t n, width, classes; int64_t *label; } features;
 
-/* Attention that sinks take: mean over the images and, for single images, themselves; [layers, tokens] each. layer: the
- * blocks with sinks. */
+/* The share of attention that sinks take, [layers, tokens]: mean, over all images; single, of the `shown` images whose
+ * numbers are in image. layer: the numbers of the blocks that have sinks. */
 typedef struct masses {
     int64_t layers, tokens, shown;
     int64_t layer[PEFT_DEPTH_MAX], image[most_maps];
@@ -138,10 +138,10 @@ static void put_number(FILE *f, const char *when, const char *name, double v)
 /* Writes the numbers on f; none where f has no features, or where a number is undefined: too few images or classes. */
 static void put_numbers(FILE *out, const training_run *t, const char *when, const features *f)
 {
-    double intra = NAN, inter = NAN, silhouette = NAN, rank = NAN;
+    double intra = NAN, inter = NAN, silhouette = NAN, rank = NAN, *const of_each_image = NULL;
     if (f->x) {
         if (peft_analysis_scatter(t->ctx, f->x, f->label, f->n, f->width, f->classes, &intra, &inter)) intra = NAN;
-        if (peft_analysis_silhouette(t->ctx, f->x, f->label, f->n, f->width, f->classes, &silhouette, NULL))
+        if (peft_analysis_silhouette(t->ctx, f->x, f->label, f->n, f->width, f->classes, &silhouette, of_each_image))
             silhouette = NAN;
         if (peft_analysis_effective_rank(t->ctx, f->x, f->n, f->width, &rank)) rank = NAN;
     }
@@ -203,11 +203,12 @@ static void put_masses(FILE *out, const masses *a)
 
 void write_analysis(const study *s, int64_t i, const training_run *t, const peft_dataset *test)
 {
-    masses sinks = { 0 };
+    masses sinks = { 0 }, *const none = NULL;
+    const char *const no_taps = NULL;
     char *taps = find_sinks(t, &sinks);
     peft_model *plain = backbone_model(t, entry_of(s, i)->recipe);
-    peft_session *before_session = session_with(t, plain, NULL), *after_session = session_with(t, t->model, taps);
-    features before = compute_features(t, before_session, test, NULL),
+    peft_session *before_session = session_with(t, plain, no_taps), *after_session = session_with(t, t->model, taps);
+    features before = compute_features(t, before_session, test, none),
              after = compute_features(t, after_session, test, &sinks);
     atomic_file space, map, mass;
     open_run_record(&space, s, i, "space");

@@ -47,7 +47,7 @@ void add_state_notes(run *r)
     must(peft_trainer_set_note(r->t.trainer, "data", digest));
     must(peft_trainer_set_note(r->t.trainer, "preprocess", peft_transform_text(r->t.transform)));
     must(peft_trainer_set_note(r->t.trainer, "seed", given[seed].value));
-    /* the second stage begins where this many epochs end: another number would need another second stage */
+    /* a state of the second stage belongs to a first stage of this many epochs; --resume refuses another number */
     const char *epochs = given[own_flags + recipe_epochs].value;
     if (staged()) must(peft_trainer_set_note(r->t.trainer, "first_stage_epochs", epochs));
 }
@@ -64,6 +64,7 @@ void resume_training(run *r)
 
 void remove_states(const run *r)
 {
+    /* without --state one stage saves a state only when it is stopped, so that --resume alone finds one here */
     if (given[state].value || (!given[resume].value && !staged())) return;
     remove(r->state1);
     if (staged()) remove(r->state2);

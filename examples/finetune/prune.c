@@ -30,7 +30,7 @@ static int read_percentages(const char *text, int *to)
         return n;
     }
     for (; n < PERCENTAGES_MAX && sscanf(text, "%d%n", &to[n], &used) == 1; text += used + 1) {
-        if (to[n] < 0 || to[n] > 100 || !strchr(",", text[used])) return 0;
+        if (to[n] < 0 || to[n] > 100 || (text[used] && text[used] != ',')) return 0;
         n++;
         if (!text[used]) return n;
     }
@@ -56,18 +56,21 @@ static peft_importance *gather(const training_run *t)
     const int64_t classes = peft_dataset_classes(t->train);
     peft_importance *importance;
     peft_tensor *images, *labels, *some, *some_labels;
-    const bool several = peft_dataset_multilabel(t->train);
-    must(peft_importance_create(peft_model_adapter(t->model, 0), &importance));
+    const bool multilabel = peft_dataset_multilabel(t->train);
+    const size_t only_adapter = 0;
+    const int64_t first_epoch = 0;
+    int64_t *const no_ids = NULL;                             /* without ids the feature cache is not used */
+    must(peft_importance_create(peft_model_adapter(t->model, only_adapter), &importance));
     must(peft_tensor_create(t->io_ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, size, size }, &images));
-    must(peft_tensor_create(t->io_ctx, several ? PEFT_F32 : PEFT_I64, several ? 2 : 1, (int64_t[]){ batch, classes },
-                            &labels));
+    must(peft_tensor_create(t->io_ctx, multilabel ? PEFT_F32 : PEFT_I64, multilabel ? 2 : 1,
+                            (int64_t[]){ batch, classes }, &labels));
     for (int64_t b = 0, n; b < peft_loader_batches(t->loader) && !stop_requested; b++) {
-        must(peft_loader_read(t->loader, 0, b, images, labels, NULL, &n));
+        must(peft_loader_read(t->loader, first_epoch, b, images, labels, no_ids, &n));
         must(peft_tensor_wrap(t->io_ctx, PEFT_F32, 4, (int64_t[]){ n, 3, size, size }, peft_tensor_data(images),
                               &some));
-        must(peft_tensor_wrap(t->io_ctx, several ? PEFT_F32 : PEFT_I64, several ? 2 : 1, (int64_t[]){ n, classes },
-                              peft_tensor_data(labels), &some_labels));
-        must(peft_importance_add(importance, t->trainer, some, some_labels, NULL));
+        must(peft_tensor_wrap(t->io_ctx, multilabel ? PEFT_F32 : PEFT_I64, multilabel ? 2 : 1,
+                              (int64_t[]){ n, classes }, peft_tensor_data(labels), &some_labels));
+        must(peft_importance_add(importance, t->trainer, some, some_labels, no_ids));
         peft_tensor_free(some);
         peft_tensor_free(some_labels);
     }

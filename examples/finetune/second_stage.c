@@ -39,7 +39,8 @@ void check_stages(void)
     if (!has_masks(recipe[recipe_method].value))
         fail("--prune: method %s has no masks of prompts; expected --method e2vpt", recipe[recipe_method].value);
     char *with_masks = masked_options(recipe, searched);
-    const prune_search s = search_of(&(run){ 0 });
+    const run none = { 0 };                                   /* check_search reads nothing that a run has */
+    const prune_search s = search_of(&none);
     check_search(&s);
     free((char *)(uintptr_t)recipe[recipe_options].value);    /* resolve_recipe has copied it */
     recipe[recipe_options].value = with_masks;
@@ -74,8 +75,9 @@ void check_second_stage(run *r)
 {
     flag recipe[recipe_flags];
     if (given[prune].value) {
-        peft_importance *importance;
-        must(peft_importance_create(peft_model_adapter(r->t.model, 0), &importance));
+        peft_importance *importance;                          /* fails if --options leaves no mask to be trained */
+        const size_t only_adapter = 0;
+        must(peft_importance_create(peft_model_adapter(r->t.model, only_adapter), &importance));
         peft_importance_free(importance);
         return;
     }

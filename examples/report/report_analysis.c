@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { space_rows = 2 * space_numbers + 3, space_fields = 2, map_fields = 5, most_tokens = 4000 };
-enum { mass_fields = 2 };                                     /* before the tokens */
+/* Rows of the first file, fields of a row of the three files. mass_fields: those before the tokens, whose number is
+ * limited so that read_rows can hold a row. */
+enum { space_rows = 2 * space_numbers + 3, space_fields = 2, map_fields = 5, mass_fields = 2, most_tokens = 4000,
+       most_blocks = 1000 };
 
-/* The number that name says, without "before_" or "after_"; NULL: it is none of them. */
+/* The place of the number `name` ("silhouette") in numbers; NULL: there is no number of this name. */
 static double *number_of(double *numbers, const char *name)
 {
     static const char *const names[space_numbers] = { "intra_scatter", "inter_scatter", "silhouette",
@@ -52,10 +54,10 @@ static void store_mass(const study *s, run *r, int64_t row, char **field, const 
     a->mass_block = grow_by_one(a->mass_block, row, sizeof *a->mass_block);
     a->mass = grow_by_one(a->mass, row, tokens * sizeof *a->mass);
     a->mass_image[row] = strcmp(field[0], "mean") ? whole_number(field[0], r->images, path) : MEAN_IMAGE;
-    a->mass_block[row] = whole_number(field[1], 1000, path);
+    a->mass_block[row] = whole_number(field[1], most_blocks, path);
     for (size_t k = 0; k < tokens; k++) {
         const double share = number_or_nan(field[mass_fields + k], path);
-        if (!(share >= 0 && share <= 1.0001)) fail_malformed(path);
+        if (!(share >= 0 && share <= 1.0001)) fail_malformed(path);   /* rounding in f32 may exceed 1 */
         a->mass[(size_t)row * tokens + k] = share;
     }
     a->masses = row + 1;

@@ -28,7 +28,7 @@ static int64_t half_of(const char *name)
 
 static predictions collect(const study *s, const method *m)
 {
-    const double least = 1e-45;                               /* of a float; a probability of 0 was rounded */
+    const double least = 1e-45;                               /* smallest float above 0: stands for a 0 of rounding */
     predictions p = { .classes = s->classes };
     for (int64_t i = 0; i < s->runs; i++) p.n += m->run[i].images;
     const size_t n = (size_t)p.n, count = n * (size_t)s->classes;
@@ -58,8 +58,8 @@ static void free_predictions(predictions *p)
     free(p->half);
 }
 
-/* Copies the rows of one half to logit [.., classes] and label; returns their number. row (may be NULL): their places
- * in p. */
+/* Copies the rows of one half to logit [.., classes] and label, and writes their places in p to row; returns their
+ * number. */
 static int64_t take_half(const predictions *p, int64_t half, float *logit, int64_t *label, int64_t *row)
 {
     int64_t n = 0;
@@ -125,7 +125,7 @@ static void put_row(FILE *f, const study *s, const method *m)
     if (!strcmp(m->name, "linear")) fputs(" <small>(before tuning)</small>", f);
     fputs("</th>", f);
     for (int k = 0; k < column_count; k++) put_metric(f, &p, p.probability, k, columns[k].heading);
-    if (scale_by_halves(&p, temperature, scaled)) {
+    if (scale_by_halves(&p, temperature, scaled)) {           /* else en dashes ("\342\200\223") */
         fprintf(f, "<td data-of=\"Temperature\"><span>%.2f, %.2f</span></td>", temperature[0], temperature[1]);
         put_metric(f, &p, scaled, ece_column, "scaled ECE, %");
         put_metric(f, &p, scaled, nll_column, "scaled NLL");

@@ -30,17 +30,18 @@ static int64_t grid_of(const analysis *a)
 /* Map i without the tokens before the patches. */
 static const double *patches_of(const analysis *a, int64_t i) { return a->mass + i * a->tokens + a->prefix; }
 
-/* The share of the class token, or the mean share of the patches, in mean map i. */
-static double share_of(const analysis *a, int64_t i, bool class_token)
+/* The share of the class token, or the mean share of the patches, in map i. */
+typedef enum part { PATCHES, CLASS_TOKEN } part;
+static double share_of(const analysis *a, int64_t i, part of)
 {
     double sum = 0;
-    if (class_token) return a->mass[i * a->tokens];
+    if (of == CLASS_TOKEN) return a->mass[i * a->tokens];
     for (int64_t k = 0; k < a->tokens - a->prefix; k++) sum += patches_of(a, i)[k];
     return sum / (double)(a->tokens - a->prefix);
 }
 
 /* Writes a panel with a row for each block that has sinks: shares of all runs, in percent. first: a run with maps. */
-static void put_shares(FILE *f, const study *s, const method *m, const run *first, const char *title, bool class_token)
+static void put_shares(FILE *f, const study *s, const method *m, const run *first, const char *title, part of)
 {
     int64_t blocks = 0;
     for (int64_t i = 0; i < first->analysis.masses; i++) blocks += first->analysis.mass_image[i] == MEAN_IMAGE;
@@ -53,7 +54,7 @@ static void put_shares(FILE *f, const study *s, const method *m, const run *firs
         for (int64_t k = 0; k < s->runs; k++) {
             const analysis *a = &m->run[k].analysis;          /* mean maps come first */
             points[b * s->runs + k] = a->masses > b && a->mass_image[b] == MEAN_IMAGE
-                                          ? 100 * share_of(a, b, class_token) : NAN;
+                                          ? 100 * share_of(a, b, of) : NAN;
         }
     }
     const chart_panel panel = { .title = title, .points = points, .decimals = 1, .bars = true };
@@ -74,7 +75,7 @@ static peft_image *picture_of(const run *r, peft_dataset *images, int64_t i)
     peft_image *im, *picture;
     must(peft_context_create(NULL, NULL, NULL, &ctx));
     must(peft_transform_parse(ctx, r->analysis.transform, &t));
-    const int64_t side = peft_transform_size(t), count = side * side, rows_dense = 0;
+    const int64_t side = peft_transform_size(t), count = side * side, rows_dense = 0, channels = 1, bits = 8;
     float *x = check_alloc(malloc((size_t)(3 * count) * sizeof *x));
     unsigned char *pixels = check_alloc(malloc((size_t)count));
     double low[3] = { INFINITY, INFINITY, INFINITY }, high[3] = { -INFINITY, -INFINITY, -INFINITY };
@@ -90,7 +91,7 @@ static peft_image *picture_of(const run *r, peft_dataset *images, int64_t i)
             if (high[c] > low[c]) grey += ((double)x[c * count + k] - low[c]) / (high[c] - low[c]) / 3;
         pixels[k] = (unsigned char)lround(255 * grey);
     }
-    must(peft_image_from_buffer(ctx, pixels, side, side, 1, 8, rows_dense, &picture));
+    must(peft_image_from_buffer(ctx, pixels, side, side, channels, bits, rows_dense, &picture));
     peft_image_free(im);
     peft_transform_free(t);
     peft_context_free(ctx);
@@ -157,7 +158,7 @@ static void put_image_maps(FILE *f, const study *s, const run *r, int64_t image,
         if (picture) fprintf(f, "<use href=\"#%s\"/>", id);
         put_squares(f, patches_of(a, i), grid, largest);
         fprintf(f, "</svg><figcaption><small>block %lld<br>%.0f&nbsp;%%</small></figcaption></figure>\n", block,
-                100 * share_of(a, i, false));
+                100 * share_of(a, i, PATCHES));
     }
     fputs("</div>\n", f);
     peft_image_free(picture);
@@ -180,7 +181,7 @@ static void put_maps(FILE *f, const study *s, int64_t m, const run *r)
     fprintf(f, "<p class=\"small scale\">0 %%<i></i>%.0f %%</p>\n", 100 * largest);
     for (int64_t i = 0; i < a->masses; i++) {
         if (i && a->mass_image[i] == a->mass_image[i - 1]) continue;     /* rows of an image are consecutive */
-        /* the label of the study's folder is no part of the id, as the same study may be shown once only */
+        /* method, its place and the image are unique on the page unless a folder is given twice */
         snprintf(id, sizeof id, "input-%.16s-%lld-%lld", s->method[m].key, (long long)m, (long long)a->mass_image[i]);
         put_image_maps(f, s, r, a->mass_image[i], images, largest, id);
     }
@@ -203,8 +204,8 @@ void put_masses(FILE *f, const study *s)
         fputs("<h4>", f);
         put_escaped(f, s->method[m].label);
         fputs("</h4>\n<div class=\"grid wide\">\n", f);
-        put_shares(f, s, &s->method[m], r, "Share taken from patches (%)", false);
-        put_shares(f, s, &s->method[m], r, "Share taken from the class token (%)", true);
+        put_shares(f, s, &s->method[m], r, "Share taken from patches (%)", PATCHES);
+        put_shares(f, s, &s->method[m], r, "Share taken from the class token (%)", CLASS_TOKEN);
         fprintf(f, "</div>\n<p class=\"small\">Maps of draw %lld, run %lld: the stronger the colour, the larger the "
                 "share taken from this patch. Below each map: its block and the mean over patches.</p>\n",
                 (long long)r->draw, (long long)r->number);

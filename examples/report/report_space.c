@@ -9,7 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { space_ratio = space_numbers, side = 280, margin = 14, most_points = 600, marks = 3 };
+enum { space_ratio = space_numbers,                           /* one more number: inter / intra */
+       side = 280, margin = 14, most_points = 600, marks = 3 };
 typedef enum when { BEFORE, AFTER } when;
 
 /* decimals: FOUR_DIGITS, or how many */
@@ -115,7 +116,8 @@ static void put_panel(FILE *f, const study *s, const char *title, int number, in
     free(points);
 }
 
-/* Writes a mark of class c around (x, y) as part of an SVG path: circle, square or triangle. */
+/* Writes a mark of class c around (x, y) as part of an SVG path: circle, square or triangle. Classes that share a
+ * colour, c and c + line_style_count, have different marks. */
 static void put_mark(FILE *f, int64_t c, double x, double y)
 {
     switch ((c / line_style_count + c) % marks) {
@@ -141,8 +143,10 @@ static void put_class_legend(FILE *f, const study *s)
     fputs("</ul>\n", f);
 }
 
-/* The coordinate k (0, 1) of image i; after tuning mirrored if that makes it more like the one before. */
+/* A map of the images of a run. sign: of its axes; -1 mirrors one after tuning, if that makes it more like the one
+ * before. */
 typedef struct point_map { const run *r; when w; double sign[2]; } point_map;
+/* Coordinate k (0, 1) of image i. */
 static double coordinate(const point_map *p, int64_t i, int k)
 {
     return p->sign[k] * p->r->analysis.map[4 * i + 2 * (p->w == AFTER) + k];

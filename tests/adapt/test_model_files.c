@@ -316,8 +316,8 @@ START_TEST(changed_files_are_refused)
         check_refusal(t.backbone, "model", &in_both[i]);
     }
     for (size_t i = 0; i < sizeof in_models / sizeof *in_models; i++) check_refusal(t.backbone, "model", &in_models[i]);
-    FAILS(PEFT_E_FORMAT, "holds a model, expected a adapter", peft_adapter_load(t.backbone, tiny_path("model"), &a));
-    FAILS(PEFT_E_FORMAT, "holds a adapter, expected a model", peft_model_load(t.backbone, tiny_path("adapter"), &m));
+    FAILS(PEFT_E_FORMAT, "holds a model, expected an adapter", peft_adapter_load(t.backbone, tiny_path("model"), &a));
+    FAILS(PEFT_E_FORMAT, "holds an adapter, expected a model", peft_model_load(t.backbone, tiny_path("adapter"), &m));
     FAILS(PEFT_E_IO, "nowhere", peft_model_load(t.backbone, tiny_path("nowhere"), &m));
     FAILS(PEFT_E_INVALID, "path", peft_model_load(t.backbone, NULL, &m));
     FAILS(PEFT_E_INVALID, "backbone", peft_adapter_load(NULL, "x", &a));

@@ -5,6 +5,7 @@
 #include "failing_alloc.h"
 #include "tiny_bits.h"
 
+enum { TOKENS = 4, PIECES = 6, ELEMENTS = TOKENS * PIECES };
 #define TOKEN_MASK "prompt_soft_tokens_mask_cls_token"
 #define MASKED "tokens=4,pieces=6,kv_tokens=2,mask_tokens=trained,mask_pieces=trained"
 
@@ -52,7 +53,7 @@ START_TEST(scores_are_means_of_gradients)
     tiny t = tiny_make(&(tiny_spec){ .method = "e2vpt", .adapter = MASKED });
     peft_trainer *r = tiny_trainer(t.model, "batch=4");
     peft_importance *i;
-    double sum[24] = { 0 }, magnitude_sum[24] = { 0 };
+    double sum[ELEMENTS] = { 0 }, magnitude_sum[ELEMENTS] = { 0 };
     const char *const mask = "prompt_soft_tokens_pieces_mask_cls_token";
     OK(peft_importance_create(t.adapter, &i));
     for (int k = 0; k < 3; k++) {
@@ -63,7 +64,7 @@ START_TEST(scores_are_means_of_gradients)
         other = tiny_trainer(same.model, "batch=4");
         OK(peft_trainer_backward(other, b.images, b.labels, b.ids));
         const float *g = peft_tensor_cdata(peft_param_grad(peft_model_find_param(same.model, mask)));
-        for (int e = 0; e < 24; e++) {
+        for (int e = 0; e < ELEMENTS; e++) {
             sum[e] += (double)g[e];
             magnitude_sum[e] += fabs((double)g[e]);
         }
@@ -71,12 +72,12 @@ START_TEST(scores_are_means_of_gradients)
         tiny_free(&same);
         tiny_batch_free(&b);
     }
-    peft_tensor *scores = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 6);
+    peft_tensor *scores = tiny_tensor(t.ctx, PEFT_F32, 2, TOKENS, PIECES);
     peft_options *o = tiny_options(t.ctx, "score=absolute");
     OK(peft_importance_scores(i, "mask_pieces", NULL, scores));
-    for (int e = 0; e < 24; e++) ck_assert(((float *)scores->data)[e] == (float)(sum[e] / 3));
+    for (int e = 0; e < ELEMENTS; e++) ck_assert(((float *)scores->data)[e] == (float)(sum[e] / 3));
     OK(peft_importance_scores(i, "mask_pieces", o, scores));
-    for (int e = 0; e < 24; e++) ck_assert(((float *)scores->data)[e] == (float)(magnitude_sum[e] / 3));
+    for (int e = 0; e < ELEMENTS; e++) ck_assert(((float *)scores->data)[e] == (float)(magnitude_sum[e] / 3));
     peft_options_free(o);
     peft_tensor_free(scores);
     peft_importance_free(i);
@@ -92,7 +93,7 @@ START_TEST(dropout_differs_between_batches)
     peft_trainer *r = tiny_trainer(t.model, "batch=4");
     tiny_batch b = tiny_batch_make(t.model, 4, 0);
     peft_importance *i;
-    float g[2][24];
+    float g[2][ELEMENTS];
     OK(peft_importance_create(t.adapter, &i));
     for (int k = 0; k < 2; k++) {
         OK(peft_importance_add(i, r, b.images, b.labels, b.ids));
@@ -150,9 +151,9 @@ START_TEST(a_pruned_adapter_begins_anew)
     prompts_of(pruned[1], &now);
     ck_assert(begin.size == now.size && memcmp(begin.data, now.data, now.size));
     int ones = 0, ones_of_token = 0;
-    for (int e = 0; e < 4; e++)
+    for (int e = 0; e < TOKENS; e++)
         ones += ((float *)peft_tensor_data(peft_adapter_find_buffer(pruned[0], TOKEN_MASK)))[e] != 0;
-    for (int e = 0; e < 6; e++)
+    for (int e = 0; e < PIECES; e++)
         ones_of_token += ((float *)peft_tensor_data(peft_adapter_find_buffer(pruned[0],
                           "prompt_soft_tokens_pieces_mask_cls_token")))[e] != 0;
     ck_assert_int_eq(ones, 2);

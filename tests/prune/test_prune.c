@@ -166,8 +166,6 @@ START_TEST(scores_and_pruned_elements_are_those_of_known_gradients)
 }
 END_TEST
 
-/* Row 1 has values a hundred times those of row 0: across rows, row 0's positive values are lower, unless each row is
- * divided by its norm. */
 static double row_norm(int row)
 {
     double squares = 0;
@@ -182,6 +180,8 @@ static int above_half_of_normed(int e)
 }
 static int second_row_and_five(int e) { return e >= ROW || rank_in_row(e) >= ROW - KEEP_B; }
 
+/* Row 1 has values a hundred times those of row 0: across rows, row 0's positive values are lower, unless each row is
+ * divided by its norm. */
 START_TEST(norm_makes_rows_comparable)
 {
     for (int e = 0; e < WIDTH; e++) planted[e] = (e * 7 % ROW + 1 + (e >= ROW) * 0.3) * (e < ROW ? 1 : 100);

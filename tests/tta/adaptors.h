@@ -54,7 +54,8 @@ static inline tiny_batch shifted_batch(const peft_model *m, int n, int first)
     return b;
 }
 
-/* If the kind needs them, gives the training images first .. first + n - 1, which are numbered from 500 on. */
+/* If the kind needs them, gives the training images first .. first + n - 1. These are tiny_batch's images from 500 on,
+ * so that they are other ones than the test images of adapt_on. */
 static inline void give_source(peft_adaptor *a, int n, int first)
 {
     if (!a->kind->taps) return;
@@ -82,6 +83,13 @@ static inline peft_tensor *adapt_on(peft_adaptor *a, int n, int first)
     OK(peft_adaptor_predict(a, b.images, logits));
     tiny_batch_free(&b);
     return logits;
+}
+
+/* For peft_adaptor_describe; user: char [LINE_BYTES], empty at first, gets the first line. */
+enum { LINE_BYTES = 200 };
+static inline void keep_first_line(const char *line, void *user)
+{
+    if (!*(char *)user) snprintf(user, LINE_BYTES, "%s", line);
 }
 
 /* Asserts that two tensors have the same bytes, and frees both. */

@@ -224,7 +224,6 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-static void first_line(const char *line, void *user) { if (!*(char *)user) snprintf(user, 200, "%s", line); }
 
 START_TEST(misuse_is_refused)
 {
@@ -234,7 +233,7 @@ START_TEST(misuse_is_refused)
     peft_adaptor *a = adaptor_make(t.model, "batch=%d", ADAPT_BATCH), *none = NULL;
     int64_t count;
     double number;
-    char text[200] = "";
+    char text[LINE_BYTES] = "";
     adaptor_refused(t.model, PEFT_E_OPTION, "kind: given 'tend', expected tent", "kind=tend");
     adaptor_refused(t.model, PEFT_E_OPTION, "did you mean 'momentum'", "momentun=0.5");
     adaptor_refused(t.model, PEFT_E_OPTION, "predict: given 'never', expected before or after", "predict=never");
@@ -264,7 +263,7 @@ START_TEST(misuse_is_refused)
     ck_assert_str_eq(peft_adaptor_kind(a), "tent");
     ck_assert_int_eq(peft_adaptor_batch(a), ADAPT_BATCH);
     ck_assert_ptr_eq(peft_adaptor_model(a), t.model);
-    peft_adaptor_describe(a, first_line, text);
+    peft_adaptor_describe(a, keep_first_line, text);
     ck_assert_ptr_nonnull(strstr(text, "tent"));
     ck_assert_ptr_null(peft_adaptor_kind(NULL));
     ck_assert_ptr_null(peft_adaptor_model(NULL));
@@ -321,7 +320,32 @@ START_TEST(a_failed_batch_changes_nothing)
 }
 END_TEST
 
+/* An update that overflows: the error names the tensor, which keeps its values until the adaptor is reset. The logits
+ * of tent are those before the update. */
+START_TEST(an_update_that_overflows_is_reported)
+{
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    peft_adaptor *a = adaptor_make(t.model, "batch=%d,lr=1e6", ADAPT_BATCH), *b = ready_adaptor(t.model, "tent", "");
+    tiny_batch images = shifted_batch(t.model, ADAPT_BATCH, 0);
+    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, ADAPT_BATCH, 3);
+    a->lr = 1e300;                                             /* above the option's range: the step overflows f32 */
+    FAILS(PEFT_E_NONFINITE, "made NaN or Inf in tensor '", peft_adaptor_predict(a, images.images, logits));
+    tiny_finite(logits, "logits before the update");
+    ck_assert_int_eq((int64_t)figure(a, "batches"), 0);
+    ck_assert_int_eq((int64_t)figure(a, "updates"), 1);
+    FAILS(PEFT_E_NONFINITE, "", peft_adaptor_predict(a, images.images, logits));
+    OK(peft_adaptor_reset(a));
+    a->lr = b->lr;
+    same_adaptation(a, b, 0, "after reset");
+    peft_tensor_free(logits);
+    tiny_batch_free(&images);
+    peft_adaptor_free(a);
+    peft_adaptor_free(b);
+    tiny_free(&t);
+}
+END_TEST
+
 SUITE_MAIN("adaptor", the_model_does_not_change, a_reset_adaptor_is_as_a_new_one, threads_and_executor_change_no_bit,
            every_method_can_be_adapted, memory_is_planned, every_allocation_may_fail, misuse_is_refused,
-           models_of_several_labels_are_refused,
-           a_failed_batch_changes_nothing)
+           models_of_several_labels_are_refused, a_failed_batch_changes_nothing,
+           an_update_that_overflows_is_reported)

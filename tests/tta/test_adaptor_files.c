@@ -58,7 +58,7 @@ START_TEST(a_state_that_does_not_fit_is_refused)
     OK(peft_model_save(t.model, tiny_path("model")));
     FAILS(PEFT_E_MISMATCH, "saved with lr=0.05, the adaptor has lr=0.06", peft_adaptor_restore(b, tiny_path("state")));
     FAILS(PEFT_E_MISMATCH, "other values of its parameters", peft_adaptor_restore(c, tiny_path("state")));
-    FAILS(PEFT_E_FORMAT, "the file holds a model, expected a adaptor", peft_adaptor_restore(b, tiny_path("model")));
+    FAILS(PEFT_E_FORMAT, "the file holds a model, expected an adaptor", peft_adaptor_restore(b, tiny_path("model")));
     FAILS(PEFT_E_IO, "nothing", peft_adaptor_restore(b, tiny_path("nothing")));
     FAILS(PEFT_E_INVALID, "path is NULL", peft_adaptor_restore(b, NULL));
     FAILS(PEFT_E_INVALID, "path is NULL", peft_adaptor_save(b, NULL));

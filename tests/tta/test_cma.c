@@ -6,6 +6,7 @@
 #include "core/tta/cma/parameters.h"
 
 static peft_context *ctx;
+static const cma_problem *const sphere = &cma_problems[0], *const ellipsoid = &cma_problems[1];
 
 static void make_context(void) { ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK); }
 
@@ -124,13 +125,13 @@ START_TEST(only_seed_and_order_of_fitness_count)
 {
     enum { N = 12 };
     const cma_problem root = { "root", root_of_sphere, 0, 0 };
-    double first[N], second[N];
+    double first[N], start[N];
     make_context();
     for (int c = PF_CMA_FULL; c <= PF_CMA_SEPARABLE; c++) {
         pf_cma_settings s = { .dim = N, .sigma = 0.5, .covariance = (pf_cma_covariance)c, .seed = 3 };
-        for (int i = 0; i < N; i++) second[i] = 1;
-        s.mean = second;
-        const double sigma = run(&cma_problems[0], &s, 40, first);
+        for (int i = 0; i < N; i++) start[i] = 1;
+        s.mean = start;
+        const double sigma = run(sphere, &s, 40, first);
         ck_assert_double_lt(sigma, 0.5);
         double again[N];
         ck_assert(sigma == run(&root, &s, 40, again));
@@ -146,8 +147,8 @@ END_TEST
 static void expect_equal_runs(pf_cma *one, pf_cma *other, int64_t n)
 {
     for (int t = 0; t < 12; t++) {
-        const double best = cma_iterate(one, &cma_problems[1], n);
-        ck_assert(best == cma_iterate(other, &cma_problems[1], n));
+        const double best = cma_iterate(one, ellipsoid, n);
+        ck_assert(best == cma_iterate(other, ellipsoid, n));
         ck_assert(pf_cma_sigma(one) == pf_cma_sigma(other));
         ck_assert_mem_eq(pf_cma_mean(one), pf_cma_mean(other), (size_t)n * sizeof(double));
     }
@@ -174,11 +175,11 @@ START_TEST(a_restored_state_goes_on_exactly_and_a_reset_one_from_the_start)
     for (int c = PF_CMA_FULL; c <= PF_CMA_SEPARABLE; c++) {
         const pf_cma_settings s = { .dim = N, .sigma = 2, .covariance = (pf_cma_covariance)c, .seed = 9ull << 33 | 5 };
         pf_cma *one = create(&s);
-        for (int t = 0; t < 7; t++) cma_iterate(one, &cma_problems[1], N);
+        for (int t = 0; t < 7; t++) cma_iterate(one, ellipsoid, N);
         pf_cma_settings another = s;
         another.seed = 1ull << 40 | 77;
         pf_cma *other = create(&another);
-        cma_iterate(other, &cma_problems[0], N);
+        cma_iterate(other, sphere, N);
         pf_cma_array from[PF_CMA_ARRAYS], to[PF_CMA_ARRAYS];
         const int arrays = pf_cma_state(one, from);
         ck_assert_int_eq(arrays, c == PF_CMA_FULL ? 8 : 6);
@@ -247,7 +248,7 @@ START_TEST(asking_twice_gives_the_same_candidates)
     make_context();
     const pf_cma_settings s = { .dim = N, .sigma = 1, .seed = 5 };
     pf_cma *es = create(&s);
-    cma_iterate(es, &cma_problems[0], N);
+    cma_iterate(es, sphere, N);
     double first[N];
     const double *x;
     ck_assert_int_eq(pf_cma_ask(es, &x), PEFT_OK);
@@ -327,7 +328,7 @@ START_TEST(allocates_once_what_it_says)
         const size_t with = peft_context_memory_used(ctx);
         ck_assert_uint_ge(with - before, pf_cma_bytes(&s));
         ck_assert_uint_le(with - before, pf_cma_bytes(&s) + 64);
-        for (int t = 0; t < 5; t++) cma_iterate(es, &cma_problems[0], 30);
+        for (int t = 0; t < 5; t++) cma_iterate(es, sphere, 30);
         ck_assert_uint_eq(peft_context_memory_used(ctx), with);
         pf_cma_free(es);
         ck_assert_uint_eq(peft_context_memory_used(ctx), before);

@@ -19,7 +19,6 @@ static double loss_after(peft_adaptor *a, int times)
     return last;
 }
 
-static void keep_first_line(const char *line, void *user) { if (!*(char *)user) snprintf(user, 200, "%s", line); }
 
 /* The description names the form of the covariance matrix. */
 START_TEST(the_fitness_falls_on_shifted_images)
@@ -33,7 +32,7 @@ START_TEST(the_fitness_falls_on_shifted_images)
         ck_assert_msg(last < 0.95 * first, "%s: fitness of %g, then %g", covariances[i], first, last);
         ck_assert_int_eq((int64_t)figure(a, "candidates"), 28);
         ck_assert_double_gt(figure(a, "sigma"), 0);
-        char line[200] = "", wanted[60];
+        char line[LINE_BYTES] = "", wanted[60];
         peft_adaptor_describe(a, keep_first_line, line);
         snprintf(wanted, sizeof wanted, "foa, %s covariance: ", covariances[i]);
         ck_assert_ptr_eq(strstr(line, wanted), line);
@@ -93,7 +92,25 @@ START_TEST(predictions_are_those_of_the_shifted_feature)
 }
 END_TEST
 
-/* The prompts stand behind the class token: the tokens of the graph are those of the model and three more. */
+/* The logits of `images` by the model with these prompts [2,48] as those of shallow VPT, which enter behind the class
+ * token. */
+static peft_tensor *logits_with_prompts(const tiny *t, const peft_tensor *images, const peft_tensor *prompts)
+{
+    peft_adapter *vpt = tiny_adapter(t->backbone, "vpt", "deep=false,tokens=2");
+    peft_tensor *to = peft_param_value(peft_adapter_param(vpt, 0)), *logits;
+    ck_assert_int_eq(peft_tensor_count(to), peft_tensor_count(prompts));
+    memcpy(peft_tensor_data(to), peft_tensor_cdata(prompts), pf_tensor_bytes(to));
+    OK(peft_model_attach(t->model, vpt));
+    peft_session *s = tiny_session(t->model, "batch=%d", ADAPT_BATCH);
+    logits = tiny_tensor(t->ctx, PEFT_F32, 2, ADAPT_BATCH, 3);
+    OK(peft_session_predict(s, images, logits));
+    peft_session_free(s);
+    OK(peft_model_detach(t->model, vpt));
+    peft_adapter_free(vpt);
+    return logits;
+}
+
+/* The first batch is not shifted: its logits are those of the best prompts, which the adaptor keeps, as VPT's. */
 START_TEST(prompts_enter_behind_the_class_token)
 {
     static const char *const backbones[] = { "", "registers=2", "pool=mean" };
@@ -101,10 +118,21 @@ START_TEST(prompts_enter_behind_the_class_token)
         tiny t = tiny_make(&(tiny_spec){ .more = backbones[i] });
         peft_adaptor *a = ready_adaptor(t.model, "foa", ",tokens=2,population=0");
         ck_assert_int_eq((int64_t)figure(a, "candidates"), 4 + (int)floor(3 * log(2 * 48)) + 1);
-        ck_assert_int_eq(((const pf_foa *)a->state)->prompts->value.dim[0], 2);
-        const double first = loss_after(a, 1);
+        const pf_param *prompts = ((const pf_foa *)a->state)->prompts;
+        ck_assert_int_eq(prompts->value.dim[0], 2);
+        tiny_batch b = shifted_batch(t.model, ADAPT_BATCH, 0);
+        peft_tensor *logits = adapt_on(a, ADAPT_BATCH, 0), *best = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 48);
+        memcpy(peft_tensor_data(best), prompts->value.data, pf_tensor_bytes(best));
+        const double first = figure(a, "loss");
         ck_assert_double_lt(loss_after(a, 20), first);
         peft_adaptor_free(a);
+        peft_tensor *own = logits_with_prompts(&t, b.images, best);
+        for (int64_t k = 0; k < peft_tensor_count(own); k++)
+            ck_assert_double_eq_tol(((float *)logits->data)[k], ((float *)own->data)[k], 1e-5);
+        peft_tensor_free(own);
+        peft_tensor_free(best);
+        peft_tensor_free(logits);
+        tiny_batch_free(&b);
         tiny_free(&t);
     }
 }

@@ -44,7 +44,7 @@ START_TEST(the_first_step_is_that_of_adam)
 }
 END_TEST
 
-/* Source statistics of the same images: the loss is that of the model, and falls when the images are seen again. */
+/* The same test images in each call: with a bank of one entry each prompt starts from the last one; the loss falls. */
 START_TEST(the_loss_falls_on_shifted_images)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
@@ -61,8 +61,8 @@ START_TEST(the_loss_falls_on_shifted_images)
 }
 END_TEST
 
-/* Each prompt starts from ones until the bank has `nearest` entries, then from their weighted mean. With lr 0 after the
- * first three calls all prompts are such means, and lie between the smallest and the largest of the bank. */
+/* Each prompt starts from ones until the bank has `nearest` entries, then from their weighted mean. The temperature is
+ * so low that this is the most similar entry alone, which lr 0 after the first three calls leaves as it is. */
 START_TEST(prompts_start_from_the_most_similar_ones)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
@@ -87,8 +87,17 @@ START_TEST(prompts_start_from_the_most_similar_ones)
 }
 END_TEST
 
-/* The factors of frequencies k and -k keep the same bits in the centred block. The published one contains frequency 0
- * once, and is the block (side - size) / 2 of a spectrum whose frequency 0 is at side / 2. */
+/* The first frequency of the adaptor's graph. */
+static int64_t first_frequency(const peft_adaptor *a)
+{
+    const pf_graph *g = &a->net.exec.g;
+    for (int64_t i = 0; i < g->nodes; i++)
+        if (g->node[i].op == &pf_op_frequencies) return g->node[i].attr.i[0];
+    ck_abort_msg("the graph has no node 'frequencies'");
+}
+
+/* The factors of frequencies k and -k keep the same bits in the centred block, -2 to 2 of size 4. The published one
+ * begins at row (side - size) / 2 of a spectrum whose frequency 0 is at side / 2: -2 to 1 of size 4, -2 to 0 of 3. */
 START_TEST(blocks_are_centred_or_published)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
@@ -96,6 +105,13 @@ START_TEST(blocks_are_centred_or_published)
     const int64_t values = prompt_values(a), block = 25;
     ck_assert_int_eq(values, 3 * block);
     ck_assert_int_eq(prompt_values(b), 3 * 16);
+    ck_assert_int_eq(t.backbone->shape.image, 16);
+    peft_adaptor *odd = make(t.model, ",size=3,block=published");
+    ck_assert_int_eq(prompt_values(odd), 3 * 9);
+    ck_assert_int_eq(first_frequency(a), -2);
+    ck_assert_int_eq(first_frequency(b), -2);
+    ck_assert_int_eq(first_frequency(odd), -2);
+    peft_adaptor_free(odd);
     for (int call = 0; call < 4; call++) peft_tensor_free(adapt_on(a, ADAPT_BATCH, 10 * call));
     for (int64_t c = 0; c < 3; c++)
         for (int64_t i = 0; i < block; i++)

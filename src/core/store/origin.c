@@ -57,12 +57,16 @@ peft_status pf_origin_write_file(peft_backbone *b, const char *kind, const char 
     return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
+/* "an" before "adapter" and "adaptor", else "a". */
+static const char *article(const char *kind) { return *kind == 'a' ? "an" : "a"; }
+
 peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b)
 {
     const char *text, *fingerprint, *rule;
     int64_t image, format;
     PF_TRY(pf_meta_read_text(st, "libpeft.kind", &text));
-    if (strcmp(text, kind)) return pf_fail(PEFT_E_FORMAT, "the file holds a %s, expected a %s", text, kind);
+    if (strcmp(text, kind))
+        return pf_fail(PEFT_E_FORMAT, "the file holds %s %s, expected %s %s", article(text), text, article(kind), kind);
     PF_TRY(pf_meta_read_int(st, "libpeft.format", &format));
     if (format != 1) return pf_fail(PEFT_E_UNSUPPORTED, "file format %lld: this library reads 1", (long long)format);
     PF_TRY(pf_meta_read_text(st, "libpeft.backbone.fingerprint", &fingerprint));
