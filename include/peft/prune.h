@@ -37,10 +37,10 @@ peft_importance_scores(const peft_importance *i, const char *mask, const peft_op
  * score, 1 for the others. It has initial values, which depend on the context's seed: the same as the first adapter had
  * before its training, or fresh ones after peft_context_set_seed. Options, o may be NULL: for each trained mask, under
  * the name of its option, the percentage that is pruned (30: 30 of 100 elements; default 0), rounded down to whole
- * elements; "score" and "norm" as above; "across" (false: the percentage of each row; true: of the whole mask, so that rows are
- * compared with each other and "norm" has an effect). Of equal scores the first are pruned first. At least as many ones
- * of each row remain as the method demands: with e2vpt 1 token, and 4 pieces of each token. PEFT_E_STATE: no batch was
- * added. PEFT_E_OPTION: also for norm without across. */
+ * elements; "score" and "norm" as above; "across" (false: the percentage of each row; true: of the whole mask, so that
+ * rows are compared with each other and "norm" has an effect). Of equal scores the first are pruned first. At least as
+ * many ones of each row remain as the method demands: with e2vpt 1 token, and 4 pieces of each token. PEFT_E_STATE: no
+ * batch was added. PEFT_E_OPTION: also for norm without across. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_adapter_prune(const peft_importance *i, const peft_options *o, peft_adapter **out);
 /* Option k of peft_adapter_prune for this adapter (options.h); NULL: after the last. */
