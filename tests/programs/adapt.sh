@@ -140,8 +140,9 @@ for kind in $(echo "$kinds" | tr ';' ' '); do
 done
 grep -q '^| contrast:2 |' table || fail "the table lacks contrast:2"
 
-# The options of a kind stand whole in the file of predictions, however long they are: here 0.001 with 200 zeros more.
-long="tent,lr=0.001$(printf '%0200d' 0)"
+# The options of a kind stand whole in the file of predictions, however long they are: here with many zeros at the ends.
+zeros=$(printf '%055d' 0)
+long="foa_bp,lr=0.005$zeros,momentum=0.9$zeros,lambda=30.0$zeros,shift=true"
 adapt --kind "$long" --predictions long.csv > table
 [ "$(grep -c "\"$long\"" long.csv)" -eq 18 ] || fail "a long kind is cut off in the file of predictions"
 echo "adapt: passed"
