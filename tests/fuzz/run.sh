@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes the parsers with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer; installs clang and its runtime libraries by apt.
+# Fuzzes the parsers with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer. Installs clang and its runtime
+# libraries by apt.
 #   run.sh FOLDER RUNS [PARSER..]   FOLDER: for the build and what the fuzzer finds; inputs that it keeps in
 #                                   FOLDER/found/<parser> are used again by the next run. RUNS: inputs for each parser.
-#                                   PARSER: as in fuzz_<parser>.c; default: all, two at a time
+#                                   PARSER: a file of targets/ without .c; default: all, two at a time
 # An input that makes a parser crash, leak, hang (10 s) or take 1 GiB lies in FOLDER/faults; copy it to
 # corpus/<parser> once it is mended, so that the test replay_<parser> runs it.
 set -eu
@@ -16,7 +17,7 @@ mkdir -p "$folder/faults" "$folder/logs"
 folder=$(cd "$folder" && pwd)
 cmake -G Ninja -S "$here/../.." -B "$folder/build" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release \
     -DPEFT_SANITIZE=address,undefined,fuzzer-no-link -DPEFT_EXAMPLES=OFF -DPEFT_DOUBLE_TESTS=OFF > "$folder/logs/cmake"
-[ $# -gt 0 ] || set -- $(cd "$here" && ls fuzz_*.c | sed 's/fuzz_\(.*\)\.c/\1/')
+[ $# -gt 0 ] || set -- $(cd "$here/targets" && ls | sed 's/\.c$//')
 for parser in "$@"; do targets="${targets-} fuzz_$parser"; done
 # shellcheck disable=SC2086  # targets is a list
 cmake --build "$folder/build" --target $targets > "$folder/logs/build" || { cat "$folder/logs/build"; exit 1; }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_hf_config.c -- adapter_config.json of a Hugging Face PEFT directory, beside the weights of a LoRA. */
-#include "fuzz.h"
+ * hf_config.c -- adapter_config.json of a Hugging Face PEFT directory, beside the weights of a LoRA. */
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_image.c -- a file of an image: PNG, JPEG, PNM, NumPy. Pixels of all decoded images are summed, so that a
+ * image.c -- a file of an image: PNG, JPEG, PNM, NumPy. Pixels of all decoded images are summed, so that a
  * sanitizer sees reads of memory that was not written. */
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_weights.c -- a file of weights: peft_file_open, which lists its tensors, and peft_backbone_load_memory. */
-#include "fuzz.h"
+ * weights.c -- a file of weights: peft_file_open, which lists its tensors, and peft_backbone_load_memory. */
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_state.c -- a saved state of a trainer or of an adaptor. One trainer and one adaptor restore all inputs, as an
+ * state.c -- a saved state of a trainer or of an adaptor. One trainer and one adaptor restore all inputs, as an
  * object that refused a file must stay usable. */
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
 
 static peft_adapter *adapter;
 static peft_trainer *trainer;

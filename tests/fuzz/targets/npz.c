@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_npz.c -- a ViT in Google's .npz. */
-#include "fuzz.h"
+ * npz.c -- a ViT in Google's .npz. */
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_config.c -- configuration files beside the weights of a backbone. The first byte of the input chooses which. */
-#include "fuzz.h"
+ * config.c -- configuration files beside the weights of a backbone. The first byte of the input chooses which. */
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_dataset.c -- a data set: the first byte of the input chooses a zip of class folders, a MedMNIST file or a list.
+ * dataset.c -- a data set: the first byte of the input chooses a zip of class folders, a MedMNIST file or a list.
  * Loads the first images of those that open. */
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_text.c -- texts that users write: options, of a method and of a trainer, and a transform. The first byte of the
+ * text.c -- texts that users write: options, of a method and of a trainer, and a transform. The first byte of the
  * input chooses which. */
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
 
 static void options_of(const char *text, size_t method)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_adapter.c -- a file of an adapter or of a model. */
-#include "fuzz.h"
+ * adapter.c -- a file of an adapter or of a model. */
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
