@@ -49,6 +49,7 @@ exec=
 stop_at() {
     text=$1
     shift
+    : > stopped.log                                      # or an earlier run would be searched for the text
     exec=exec
     "$@" > stopped.log 2>&1 &
     child=$!
