@@ -2,7 +2,7 @@
  * merge.c -- merges the adapter of a trained model into its backbone's weights and writes the result with timm's or
  * Hugging Face's tensor names, in f32, f16 or bf16. Then it reads the file back and prints how much its logits differ
  * from the model's. Without a model it converts the backbone alone. */
-#include "common/files/output.h"
+#include "common/model/backbone_output.h"
 #include "common/model/loaded_model.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
@@ -13,12 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FLAGS(X) \
-    X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer that the model was trained on, a " \
-      "safetensors file, a folder that holds model.safetensors, or a .npz file of Google's ViT") \
+    X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer that the model was trained on: a " \
+      "safetensors file, a file of PyTorch, a folder with one of these, or a .npz file of Google's ViT") \
     X(model, "PATH", NULL, "a model that finetune wrote, an adapter file, or a folder in Hugging Face's PEFT format; " \
       "without it the backbone alone is converted") \
     BACKBONE_OPTIONS(X) \
@@ -38,12 +37,6 @@ static const program about = {
     "  merge --backbone vit.safetensors --model lora.safetensors --out merged.safetensors\n"
     "  merge --backbone vit.safetensors --model lora.safetensors --naming hf5 --out merged\n"
     "  predict --backbone merged.safetensors new/*.png" };
-
-static bool ends_in(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
 
 /* Saves backbone b with the class names of s, in the format of the flags. with_classifier: "true" or "false". */
 static void save(const loaded_model *s, const peft_backbone *b, const char *path, const char *with_classifier)
@@ -109,25 +102,6 @@ static void convert_backbone(void)
     peft_context_free(s.ctx);
 }
 
-/* Checks that --out can be written. With Hugging Face's naming and a path that does not end in .safetensors, --out is a
- * folder, and its model.safetensors is checked. */
-static void check_out(void)
-{
-    struct stat st;
-    const char *const inputs[] = { given[backbone].value, given[model].value };
-    const bool folder = strcmp(given[naming].value, "timm") && !ends_in(given[out].value, ".safetensors");
-    char *file;
-    if (!folder || stat(given[out].value, &st) || !S_ISDIR(st.st_mode)) {
-        check_output("out", given[out].value, given[force].value, inputs, 2);
-        return;
-    }
-    if (asprintf(&file, "%s/model.safetensors", given[out].value) < 0) fail("out of memory");
-    char *backbone_file = weights_file(given[backbone].value);
-    check_output("out", file, given[force].value, (const char *const[]){ backbone_file, given[model].value }, 2);
-    free(backbone_file);
-    free(file);
-}
-
 int main(int argc, char **argv)
 {
     program_name = "merge";
@@ -135,7 +109,8 @@ int main(int argc, char **argv)
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[backbone].value || !given[out].value) fail("--backbone and --out are required; see --help");
     watch_signals();
-    check_out();
+    check_backbone_output(given[out].value, given[naming].value, given[force].value, given[backbone].value,
+                          given[model].value);
     if (!given[model].value) {
         convert_backbone();
         return 0;

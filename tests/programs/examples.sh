@@ -6,7 +6,7 @@ set -eu
 bin=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for program in finetune predict inspect custom_method merge compare report; do
+for program in finetune predict inspect custom_method merge convert compare report; do
     "$bin/$program" --help | grep -q "^usage: $program"
     "$bin/$program" --help | grep -q '^example:'
     if "$bin/$program" 2> /dev/null || "$bin/$program" --no-such-flag 2> /dev/null; then
@@ -109,6 +109,27 @@ merge --model "$work/lora.safetensors" --naming hf --out "$work/hf" > "$work/mer
 grep -q '"1": "malignant"' "$work/hf/config.json"
 if merge --model "$work/a.safetensors" --out "$work/no.safetensors" 2> "$work/no.log"; then exit 1; fi
 grep -q "'ept' cannot be merged" "$work/no.log"
+
+# convert keeps the number format, writes what it reads bit for bit, and its f32 of f16 numbers has the same values.
+convert() {
+    "$bin/convert" "$@" > "$work/convert.txt"
+}
+convert --backbone "$vit" --out "$work/whole.safetensors"
+grep -q 'parameters, f32$' "$work/convert.txt"
+convert --backbone "$work/whole.safetensors" --naming hf5 --out "$work/whole"
+convert --backbone "$work/whole" --out "$work/again.safetensors"
+for file in whole again; do
+    "$bin/inspect" "$work/$file.safetensors" | grep '^  fingerprint:' > "$work/$file.print"
+done
+cmp "$work/whole.print" "$work/again.print"
+convert --backbone "$vit" --dtype f16 --out "$work/narrow.safetensors"
+convert --backbone "$work/narrow.safetensors" --out "$work/kept.safetensors"
+grep -q 'parameters, f16$' "$work/convert.txt"
+cmp "$work/narrow.safetensors" "$work/kept.safetensors"
+if convert --backbone "$vit" --out "$work/kept.safetensors" 2> "$work/no.log"; then exit 1; fi
+grep -q 'exists already' "$work/no.log"
+if convert --backbone "$work" --out "$work/no.safetensors" 2> "$work/no.log"; then exit 1; fi
+grep -q 'no model.safetensors or pytorch_model.bin in this folder' "$work/no.log"
 
 # merge without a model converts the backbone to f16.
 merge --dtype f16 --out "$work/half.safetensors" > "$work/merge.txt"

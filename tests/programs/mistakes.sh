@@ -70,7 +70,7 @@ refused 'nosuch.safetensors: No such file or directory' \
     "$bin/finetune" --backbone nosuch.safetensors --data scans --out m.safetensors
 
 a_mistake 'backbone and data swapped'
-refused 'backbone scans: no model.safetensors in this folder' \
+refused 'backbone scans: no model.safetensors or pytorch_model.bin in this folder' \
     "$bin/finetune" --backbone scans --data "$vit" --out m.safetensors
 
 a_mistake 'the model given as backbone, and the backbone as model'

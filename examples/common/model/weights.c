@@ -15,7 +15,9 @@
 /* Path of the weights file in a folder, to be freed; NULL: the folder has none of the usual names. */
 static char *weights_in(const char *folder)
 {
-    static const char *const file_names[] = { "model.safetensors", "open_clip_model.safetensors" };
+    static const char *const file_names[] = {
+        "model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors", "pytorch_model.bin",
+        "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin" };
     char *path;
     for (size_t i = 0; i < sizeof file_names / sizeof *file_names; i++) {
         if (asprintf(&path, "%s/%s", folder, file_names[i]) < 0) fail("out of memory");
@@ -29,11 +31,13 @@ static char *weights_in(const char *folder)
 static char *find_weights(const char *path)
 {
     struct stat st;
-    if (stat(path, &st)) fail("backbone %s: %s; give a safetensors file, a folder with model.safetensors, or a .npz "
-                              "file of Google's ViT", path, strerror(errno));
+    if (stat(path, &st)) fail("backbone %s: %s; give a safetensors file, a file of PyTorch, a folder with "
+                              "model.safetensors or pytorch_model.bin, or a .npz file of Google's ViT", path,
+                              strerror(errno));
     if (!S_ISDIR(st.st_mode)) return check_alloc(strdup(path));
     char *file = weights_in(path);
-    if (!file) fail("backbone %s: no model.safetensors in this folder; give the path of the safetensors file", path);
+    if (!file) fail("backbone %s: no model.safetensors or pytorch_model.bin in this folder; give the path of the file "
+                    "of weights", path);
     return file;
 }
 

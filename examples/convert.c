@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * convert.c -- writes any backbone that the library reads (a file of PyTorch, shards, a .npz file of Google's ViT, ..)
+ * as one safetensors file with timm's or Hugging Face's tensor names. */
+#include "common/model/backbone_output.h"
+#include "common/model/weights.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/settings.h"
+#include "common/program/stop.h"
+#include "common/program/verbose.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLAGS(X) \
+    X(backbone, "PATH", NULL, "required: a file of PyTorch (.pth, .pt, .bin), a safetensors file, the index of a " \
+      "model in several files, a folder with one of these, or a .npz file of Google's ViT") \
+    BACKBONE_OPTIONS(X) \
+    X(naming, "NAME", "timm", "names of the tensors: timm, hf (transformers before version 5) or hf5 (from 5 on)") \
+    X(classifier, "BOOL", "true", "write the classifier: true or false") \
+    X(dtype, "TYPE", "auto", "number format of the tensors: f32, f16 or bf16; auto: f16 or bf16 if all tensors in " \
+      "the file are such numbers, else f32") \
+    X(out, "PATH", NULL, "required: the .safetensors file to write; with --naming hf or hf5 also a folder, which " \
+      "gets model.safetensors and config.json") \
+    X(force, NULL, NULL, "overwrite --out if it exists")
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
+static flag given[] = { FLAGS(FLAG_ROW) };
+static const program about = {
+    "--backbone PATH --out PATH [options]",
+    "Writes a backbone as one safetensors file, which every program here, timm or transformers can load. Nothing in\n"
+    "the file that is read is executed. Tensors that the network does not use, such as an optimiser's, are left out.",
+    "  convert --backbone checkpoint.pth --out vit.safetensors\n"
+    "  convert --backbone checkpoint.pth --backbone-options prefix=model_ema --out vit.safetensors\n"
+    "  convert --backbone folder-with-shards --naming hf5 --out vit" };
+
+/* The value of --dtype for the file at path: "f16" or "bf16" if all of its floating-point tensors have that type, else
+ * "f32". */
+static const char *type_of(peft_context *ctx, const char *path)
+{
+    char *file = weights_file(path);
+    const char *type = NULL;
+    bool same = true;
+    peft_file *f;
+    if (!file) return "f32";                                  /* a .npz file */
+    must(peft_file_open(ctx, file, &f));
+    for (size_t i = 0; i < peft_file_tensor_count(f); i++) {
+        const char *t = peft_file_tensor_type(f, i);
+        if (!strchr(t, 'F')) continue;                        /* integers; floats are F32, BF16, F8_E4M3, .. */
+        if (type) same &= !strcmp(t, type);
+        else type = t;
+    }
+    const char *dtype = type && same && !strcmp(type, "F16") ? "f16" : type && same && !strcmp(type, "BF16") ? "bf16"
+                      : "f32";
+    peft_file_free(f);
+    free(file);
+    return dtype;
+}
+
+int main(int argc, char **argv)
+{
+    program_name = "convert";
+    int first = read_flags(given, flags, &about, argc, argv);
+    if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
+    if (!given[backbone].value || !given[out].value) fail("--backbone and --out are required; see --help");
+    watch_signals();
+    check_backbone_output(given[out].value, given[naming].value, given[force].value, given[backbone].value, NULL);
+    peft_context *ctx = make_context();
+    peft_backbone *b = load_backbone(ctx, given[backbone].value, STORED_IMAGE_SIZE, given[backbone_options].value);
+    const bool by_file = !strcmp(given[dtype].value, "auto");
+    const char *type = by_file ? type_of(ctx, given[backbone].value) : given[dtype].value;
+    peft_options *o = empty_options(ctx);
+    must(peft_options_set_string(o, "naming", given[naming].value));
+    must(peft_options_set_string(o, "classifier", given[classifier].value));
+    must(peft_options_set_string(o, "dtype", type));
+    must(peft_backbone_save_as(b, given[out].value, o));
+    printf("%s: %lld parameters, %s\n", given[out].value, (long long)peft_backbone_get(b, "parameters"), type);
+    peft_options_free(o);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    return 0;
+}
