@@ -370,6 +370,7 @@ static const op_case op_cases[] = {
     { "random_rows", &pf_op_random_rows, case_mul_rows, 8 },
     { "frame", &pf_op_frame, case_frame, 2 },
     { "frequencies", &pf_op_frequencies, case_frequencies, 4 },
+    { "cayley", &pf_op_cayley, case_rotate, 8 }, { "rotate", &pf_op_rotate, case_rotate, 8 },
     { "row_scale", &pf_op_row_scale, case_row_scale, 2 },
     { "half weights", &pf_op_widen, case_half, 2 },
     { "attention_mass", &pf_op_attention_mass, case_selection, 3 },

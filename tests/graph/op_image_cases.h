@@ -41,6 +41,17 @@ static pf_val case_frequencies(lab *l, int v)
     return peft_sys_scale_frequencies(&l->g, x, lab_leaf_as(l, dense(l), PEFT_DIMS(2, block[v], block[v])), first[v]);
 }
 
+/* v: bit 0: one matrix for both blocks; bits 1 and 2: terms 0 (exact), 2, 3 or 5 */
+static pf_val case_rotate(lab *l, int v)
+{
+    enum { SIDE = 3, BLOCKS = 2 };
+    static const int terms[] = { 0, 2, 3, 5 };
+    pf_val packed = lab_leaf_as(l, dense(l), PEFT_DIMS(v & 1 ? 1 : BLOCKS, SIDE * (SIDE - 1) / 2));
+    pf_val x = LEAF(l, B, T, SIDE * BLOCKS);
+    pf_val r = peft_sys_cayley(&l->g, packed, SIDE, terms[v >> 1]);
+    return peft_sys_rotate(&l->g, peft_sys_rotate(&l->g, x, r), r);
+}
+
 /* Images of side 6, which are a constant, become smaller (v 0) or larger (v 1); the factors m are trained. */
 static pf_val case_resize(lab *l, int v)
 {

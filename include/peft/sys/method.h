@@ -250,6 +250,10 @@ PEFT_API const peft_real *peft_sys_merge_value(const peft_param *p);
  * lengths [rows] is not NULL, each of these rows is then scaled to that L2 norm. Does nothing if w is NULL. */
 PEFT_API void        peft_sys_merge_low_rank(peft_real *w, int64_t first, const peft_param *a, const peft_param *b,
                                          double scale, const peft_param *lengths);
+/* Multiplies rows first .. first + rows - 1 of the matrix w [.., cols] from the right with the transposed matrices that
+ * peft_sys_cayley makes of packed, block by block of columns. Does nothing if w is NULL. */
+PEFT_API void        peft_sys_merge_rotate(peft_merge *m, peft_real *w, int64_t first, int64_t rows,
+                                           const peft_param *packed, int64_t size, int64_t cols, int64_t terms);
 /* The merge fails with PEFT_E_UNSUPPORTED and this reason. */
 PEFT_API void        peft_sys_merge_refuse(peft_merge *m, const char *reason);
 
@@ -326,6 +330,13 @@ PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft
  * part of the inverse transform, in which the factors of k and -k act as their mean. first = -(n / 2) with odd n is the
  * block around the mean of the image. */
 PEFT_API peft_val peft_sys_scale_frequencies(peft_build *b, peft_val images, peft_val factors, int64_t first);
+/* For each row of packed [n, size (size - 1) / 2], the elements above the diagonal of a skew-symmetric matrix Q in
+ * order of rows, the orthogonal matrix (I - Q)(I + Q)^-1 (Cayley): [n,size,size]. terms > 0: that many terms of the series of
+ * PEFT's OFT in its place, I + 2Q + 2Q^2 + .. + 2Q^(terms-2) + Q^(terms-1), which is orthogonal for small Q only. */
+PEFT_API peft_val peft_sys_cayley(peft_build *b, peft_val packed, int64_t size, int64_t terms);
+/* x [..,n s] with each block of s columns, as a row vector, times a matrix: the block's of matrices [n,s,s], or
+ * [1,s,s], the same for all blocks. */
+PEFT_API peft_val peft_sys_rotate(peft_build *b, peft_val x, peft_val matrices);
 /* 1 / L2 norm of each row of w + s * lora_b lora_a; no gradient */
 PEFT_API peft_val peft_sys_inverse_row_norms(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
 /* bilinear with antialiasing; no gradient */

@@ -189,6 +189,16 @@ pf_val peft_sys_frame(peft_build *g, pf_val up, pf_val down, pf_val left, pf_val
     return EMIT(g, &pf_op_frame, NULL, up, down, left, right);
 }
 
+pf_val peft_sys_cayley(peft_build *g, pf_val packed, int64_t size, int64_t terms)
+{
+    return EMIT(g, &pf_op_cayley, (&(pf_attr){ .i = { size, terms } }), packed);
+}
+
+pf_val peft_sys_rotate(peft_build *g, pf_val x, pf_val matrices)
+{
+    return EMIT(g, &pf_op_rotate, NULL, x, matrices);
+}
+
 pf_val peft_sys_scale_frequencies(peft_build *g, pf_val images, pf_val factors, int64_t first)
 {
     return EMIT(g, &pf_op_frequencies, &(pf_attr){ .i = { first } }, images, factors);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/bits/cayley.h"
 #include "core/bits/weight_reader.h"
 #include "core/model/locks.h"
 
@@ -45,6 +46,31 @@ void peft_sys_merge_low_rank(pk_real *w, int64_t first, const pf_param *pa, cons
         for (int64_t j = 0; length && j < cols; j++)
             row[j] = (pk_real)(row[j] * (length[i] / sqrt(sum_of_squares)));
     }
+}
+
+void peft_sys_merge_rotate(peft_merge *m, pk_real *w, int64_t first, int64_t rows, const pf_param *packed, int64_t size,
+                           int64_t cols, int64_t terms)
+{
+    peft_context *ctx = m->to->ctx;
+    const size_t n = (size_t)(size * size), result = (n + (size_t)size) * sizeof *w;      /* R, and a row of w R' */
+    const size_t bytes = n * PF_CAYLEY_SPACES * sizeof(double) + result;
+    double *space = w ? pf_alloc(ctx, bytes) : NULL;
+    if (w && !space && !m->status) m->status = pf_nomem("matrix of OFT", bytes);
+    const int64_t elements = size * (size - 1) / 2, matrices = packed->value.dim[0];
+    for (int64_t h = 0; space && h < cols / size; h++) {
+        pk_real *r = (pk_real *)(space + n * PF_CAYLEY_SPACES), *row = r + n;
+        pf_cayley((const pk_real *)packed->value.data + h % matrices * elements, size, (int)terms, space, r);
+        for (int64_t i = first; i < first + rows; i++) {
+            pk_real *at = w + i * cols + h * size;
+            for (int64_t k = 0; k < size; k++) {
+                double sum = 0;
+                for (int64_t c = 0; c < size; c++) sum += (double)at[c] * (double)r[k * size + c];
+                row[k] = (pk_real)sum;
+            }
+            memcpy(at, row, sizeof *row * (size_t)size);
+        }
+    }
+    pf_free(ctx, space);
 }
 
 void peft_sys_merge_refuse(peft_merge *m, const char *reason)
