@@ -34,6 +34,13 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     m->vit = *v;
     if (!t.kinds)
         peft_sys_reject_option(a, "targets", "some of " PF_TARGET_NAMES ", each once; also " PF_OTHER_TARGET_NAMES);
+    bool scales_input = false;
+    for (int k = 0; k < PF_LAYERS; k++) {
+        if (k > PF_LAYER_V && k != PF_LAYER_FC1 && k != PF_LAYER_FC1_G && k != PF_LAYER_FC1_X) continue;
+        scales_input |= (t.block[k] & m->input.block[k]) != 0;
+    }
+    if (scales_input && pf_targets_overlap(&t))
+        peft_sys_reject_option(a, "targets", "where an input is scaled, " PF_NO_OVERLAP);
     if (m->input.patch) peft_sys_reject_option(a, "feedforward", "layers in blocks: the patch embedding reads pixels");
     for (int64_t l = 0; l < v->depth; l++)
         for (int k = 0; k < PF_LAYERS; k++)
@@ -45,37 +52,19 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 /* The site where a layer's input can be replaced: of q, k and v there is none, as they share their input. */
 static bool has_input_site(pf_layer k) { return k == PF_LAYER_PROJ || k == PF_LAYER_FC1 || k == PF_LAYER_FC2; }
 
-static void fill_ones(void *user, peft_real *data, int64_t count)
-{
-    (void)user;
-    for (int64_t i = 0; i < count; i++) data[i] = 1;
-}
-
-static void fill_zeros(void *user, peft_real *data, int64_t count)
-{
-    (void)user;
-    for (int64_t i = 0; i < count; i++) data[i] = 0;
-}
-
-static bool is_half(pf_layer k) { return k == PF_LAYER_FC1_G || k == PF_LAYER_FC1_X; }
-
 /* The factors [mlp,1] of a half of fc1 with ones for the other half; of another layer the factors themselves. */
 static peft_val whole_factor(const ia3 *m, peft_build *b, pf_layer k, peft_val factor)
 {
-    if (!is_half(k)) return factor;
-    peft_val ones = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, 1), fill_ones, NULL, "ones");
+    if (!pf_is_half(k)) return factor;
+    peft_val ones = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, 1), pf_fill_ones, NULL, "ones");
     return peft_sys_insert_rows(b, ones, pf_layer_first_row(&m->vit, k), factor);
 }
 
-/* change W^T for the rows of W that are layer k's; of a half of fc1 the columns of the other half are zeros. */
+/* change W^T for the rows of W that are layer k's. */
 static peft_val product(const ia3 *m, peft_build *b, const peft_site *s, pf_layer k, peft_val change)
 {
-    if (!is_half(k)) return peft_sys_linear(b, change, s->w, PEFT_NONE);
-    const int64_t first = pf_layer_first_row(&m->vit, k), tokens = peft_sys_extent(b, change, 1);
-    peft_val half = peft_sys_linear(b, change, peft_sys_slice(b, s->w, first, m->vit.mlp), PEFT_NONE);
-    peft_val zeros = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, tokens), fill_zeros, NULL, "zeros.%d", (int)tokens);
-    half = peft_sys_insert_rows(b, peft_sys_transpose(b, half), m->vit.mlp - first, zeros);
-    return peft_sys_transpose(b, half);
+    peft_val w = pf_is_half(k) ? peft_sys_slice(b, s->w, pf_layer_first_row(&m->vit, k), m->vit.mlp) : s->w;
+    return pf_whole_output(b, &m->vit, k, peft_sys_linear(b, change, w, PEFT_NONE));
 }
 
 /* Applies factors of layer k at a site of its role; those of attn.qkv at the sites of q, k and v. */

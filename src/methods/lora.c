@@ -57,14 +57,12 @@ static void train_norm(peft_adapter *ad)
     }
 }
 
-static bool is_half(pf_layer k) { return k == PF_LAYER_FC1_G || k == PF_LAYER_FC1_X; }
-
 /* Declares a vector with an element for each output of layer k: [out], for halves of fc1 [1,out]. */
 static peft_param *declare_vector(peft_adapter *ad, const peft_vit *v, pf_layer k, const char *init, const char *path,
                                   const char *ending)
 {
     const int64_t n = pf_layer_out(v, k);
-    return is_half(k) ? peft_sys_declare(ad, PEFT_DIMS(1, n), init, "%s%s", path, ending)
+    return pf_is_half(k) ? peft_sys_declare(ad, PEFT_DIMS(1, n), init, "%s%s", path, ending)
                       : peft_sys_declare(ad, PEFT_DIMS(n), init, "%s%s", path, ending);
 }
 
@@ -119,11 +117,7 @@ static void check_targets(peft_adapter *ad, const pf_targets *t)
     const char *bias = peft_sys_opt_string(ad, "bias");
     if (!t->kinds)
         peft_sys_reject_option(ad, "targets", "some of " PF_TARGET_NAMES ", each once; also " PF_OTHER_TARGET_NAMES);
-    const uint64_t *set = t->block, *qkv = &set[PF_LAYER_QKV], *fc1 = &set[PF_LAYER_FC1];
-    if (dora && *qkv & (set[PF_LAYER_Q] | set[PF_LAYER_K] | set[PF_LAYER_V]))
-        peft_sys_reject_option(ad, "targets", "with dora=true either attn.qkv or some of attn.q, attn.k and attn.v");
-    if (dora && *fc1 & (set[PF_LAYER_FC1_G] | set[PF_LAYER_FC1_X]))
-        peft_sys_reject_option(ad, "targets", "with dora=true either mlp.fc1 or some of mlp.fc1_g and mlp.fc1_x");
+    if (dora && pf_targets_overlap(t)) peft_sys_reject_option(ad, "targets", "with dora=true " PF_NO_OVERLAP);
     if (strcmp(bias, "none") && strcmp(bias, "lora_only") && strcmp(bias, "all"))
         peft_sys_reject_option(ad, "bias", "none, lora_only or all");
 }
@@ -146,25 +140,13 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
     return peft_sys_init_status(ad);
 }
 
-static void fill_ones(void *user, peft_real *data, int64_t count)
-{
-    (void)user;
-    for (int64_t i = 0; i < count; i++) data[i] = 1;
-}
-
-static void fill_zeros(void *user, peft_real *data, int64_t count)
-{
-    (void)user;
-    memset(data, 0, sizeof *data * (size_t)count);
-}
-
 /* The rows of B as rows of the layer's whole tensor: those of a half of mlp.fc1, with zeros for the other half. */
 static peft_val whole_b(peft_build *b, const lora *m, const pair *t, pf_layer k)
 {
     peft_val rows = peft_sys_param(b, t->b);
-    if (!is_half(k)) return rows;
+    if (!pf_is_half(k)) return rows;
     const int64_t rank = peft_sys_extent(b, rows, 1);
-    peft_val zeros = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, rank), fill_zeros, NULL, "zeros.%d", (int)rank);
+    peft_val zeros = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, rank), pf_fill_zeros, NULL, "zeros.%d", (int)rank);
     return peft_sys_insert_rows(b, zeros, pf_layer_first_row(&m->vit, k), rows);
 }
 
@@ -178,8 +160,8 @@ static peft_val low_rank_update(const lora *m, peft_build *b, const pair *t, pf_
 /* A vector x [1,mlp] of a half of fc1 as a vector [1,fc1], whose other half is fill's; that of another layer is x. */
 static peft_val whole_vector(peft_build *b, const lora *m, pf_layer k, peft_val x, peft_fill_fn fill)
 {
-    if (!is_half(k)) return x;
-    peft_val rest = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, 1), fill, NULL, fill == fill_ones ? "ones" : "zeros");
+    if (!pf_is_half(k)) return x;
+    peft_val rest = peft_sys_constant(b, PEFT_DIMS(m->vit.mlp, 1), fill, NULL, fill == pf_fill_ones ? "ones" : "zeros");
     x = peft_sys_insert_rows(b, rest, pf_layer_first_row(&m->vit, k), peft_sys_transpose(b, x));
     return peft_sys_transpose(b, x);
 }
@@ -190,13 +172,13 @@ static void renormalise(peft_build *b, const lora *m, peft_site *s, const pair *
 {
     const bool rows_of_qkv = k == PF_LAYER_QKV;
     const int64_t first = rows_of_qkv ? (s->role - PEFT_Q) * m->vit.width : 0;
-    const int64_t rows = is_half(k) ? m->vit.mlp : peft_sys_extent(b, s->w, 0);
-    peft_val w = is_half(k) ? peft_sys_slice(b, s->w, pf_layer_first_row(&m->vit, k), rows) : s->w;
+    const int64_t rows = pf_is_half(k) ? m->vit.mlp : peft_sys_extent(b, s->w, 0);
+    peft_val w = pf_is_half(k) ? peft_sys_slice(b, s->w, pf_layer_first_row(&m->vit, k), rows) : s->w;
     peft_val lora_b = peft_sys_slice(b, peft_sys_param(b, t->b), first, rows);
     peft_val inverse = peft_sys_inverse_row_norms(b, w, peft_sys_param(b, t->a), lora_b, t->scale);
     peft_val magnitude = peft_sys_param(b, t->magnitude);
-    if (!is_half(k)) magnitude = peft_sys_slice(b, magnitude, first, rows);
-    peft_val c = whole_vector(b, m, k, peft_sys_mul(b, magnitude, inverse), fill_ones), shift = PEFT_NONE;
+    if (!pf_is_half(k)) magnitude = peft_sys_slice(b, magnitude, first, rows);
+    peft_val c = whole_vector(b, m, k, peft_sys_mul(b, magnitude, inverse), pf_fill_ones), shift = PEFT_NONE;
     if (s->bias.id) shift = peft_sys_add(b, peft_sys_scale(b, peft_sys_mul(b, c, s->bias), -1), s->bias);
     s->out = peft_sys_affine(b, s->out, c, shift);
 }
@@ -204,9 +186,9 @@ static void renormalise(peft_build *b, const lora *m, peft_site *s, const pair *
 /* Replaces the bias of a part of a tensor: s->out contains the backbone's. */
 static void replace_bias(peft_build *b, const lora *m, peft_site *s, const pair *t, pf_layer k)
 {
-    peft_val old = is_half(k) ? peft_sys_slice(b, s->bias, pf_layer_first_row(&m->vit, k), m->vit.mlp) : s->bias;
+    peft_val old = pf_is_half(k) ? peft_sys_slice(b, s->bias, pf_layer_first_row(&m->vit, k), m->vit.mlp) : s->bias;
     peft_val change = peft_sys_add(b, peft_sys_param(b, t->bias), peft_sys_scale(b, old, -1));
-    s->out = peft_sys_affine(b, s->out, PEFT_NONE, whole_vector(b, m, k, change, fill_zeros));
+    s->out = peft_sys_affine(b, s->out, PEFT_NONE, whole_vector(b, m, k, change, pf_fill_zeros));
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)

@@ -110,3 +110,33 @@ pf_targets pf_read_targets(peft_adapter *ad, const peft_vit *v, const char *opti
                                "gate");
     return t;
 }
+
+bool pf_is_half(pf_layer k) { return k == PF_LAYER_FC1_G || k == PF_LAYER_FC1_X; }
+
+void pf_fill_zeros(void *user, peft_real *data, int64_t count)
+{
+    (void)user;
+    for (int64_t i = 0; i < count; i++) data[i] = 0;
+}
+
+void pf_fill_ones(void *user, peft_real *data, int64_t count)
+{
+    (void)user;
+    for (int64_t i = 0; i < count; i++) data[i] = 1;
+}
+
+peft_val pf_whole_output(peft_build *b, const peft_vit *v, pf_layer k, peft_val y)
+{
+    if (!pf_is_half(k)) return y;
+    const int64_t tokens = peft_sys_extent(b, y, 1);
+    peft_val zeros = peft_sys_constant(b, PEFT_DIMS(v->mlp, tokens), pf_fill_zeros, NULL, "columns.%d", (int)tokens);
+    y = peft_sys_insert_rows(b, peft_sys_transpose(b, y), v->mlp - pf_layer_first_row(v, k), zeros);
+    return peft_sys_transpose(b, y);
+}
+
+bool pf_targets_overlap(const pf_targets *t)
+{
+    const uint64_t *set = t->block;
+    return (set[PF_LAYER_QKV] & (set[PF_LAYER_Q] | set[PF_LAYER_K] | set[PF_LAYER_V]))
+        || (set[PF_LAYER_FC1] & (set[PF_LAYER_FC1_G] | set[PF_LAYER_FC1_X]));
+}

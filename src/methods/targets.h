@@ -21,6 +21,7 @@ extern const pf_layer_name pf_layer_names[PF_LAYERS];
 #define PF_TARGET_NAMES \
     "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc1_g, mlp.fc1_x, mlp.fc2, patch_embed.proj, each " \
     "also for one block: blocks.3.attn.q"
+#define PF_NO_OVERLAP "either attn.qkv or some of attn.q, attn.k and attn.v, and either mlp.fc1 or its halves"
 #define PF_OTHER_TARGET_NAMES \
     "qkv, q, k, v, proj, fc1, fc2, or Hugging Face's query, key, value, q_proj, k_proj, v_proj, o_proj, gate_proj, .."
 
@@ -43,6 +44,17 @@ enum { PF_LAYER_PATH = 64 };
 void pf_layer_path(char path[PF_LAYER_PATH], pf_layer k, int64_t l);
 /* The same for the tensor that contains the layer's rows: "blocks.3.attn.qkv". */
 void pf_layer_tensor_path(char path[PF_LAYER_PATH], pf_layer k, int64_t l);
+
+/* true: in some block both attn.qkv and one of its parts are selected, or both mlp.fc1 and a half of it. */
+bool pf_targets_overlap(const pf_targets *t);
+/* Half of a gated fc1. */
+bool pf_is_half(pf_layer k);
+/* Values y [b,t,out] for the outputs of layer k as values for those of its tensor: of a half of fc1 [b,t,fc1], with
+ * zeros for the other half; of another layer y. */
+peft_val pf_whole_output(peft_build *b, const peft_vit *v, pf_layer k, peft_val y);
+/* For peft_sys_constant: fill with 0 and 1. */
+void pf_fill_zeros(void *user, peft_real *data, int64_t count);
+void pf_fill_ones(void *user, peft_real *data, int64_t count);
 
 /* true: the layer is a part of the rows of the tensor pf_layer_tensor(k). */
 bool pf_is_part(pf_layer k);

@@ -126,6 +126,8 @@ static const struct { const char *method, *options, *backbone, *pool; } mergeabl
     { "lora", "targets=[mlp.fc1_g,mlp.fc1_x,mlp.fc2],dora=true,bias=lora_only", ",swiglu=true", "auto" },
     { "ia3", "targets=[attn.qkv,attn.proj,mlp.fc1,patch_embed.proj],feedforward=[attn.proj,mlp.fc1]", "", "auto" },
     { "ia3", "targets=[attn.q,mlp.fc1_g,mlp.fc1_x],feedforward=[attn.q,mlp.fc1_x]", ",swiglu=true", "auto" },
+    { "vera", "", "", "auto" }, { "vera", "targets=[attn.qkv,mlp.fc1_x,mlp.fc2]", ",swiglu=true", "auto" },
+    { "oft", "", "", "auto" }, { "oft", "terms=0,targets=[attn.qkv,attn.proj,mlp.fc1,mlp.fc2]", "", "auto" },
     { "ia3", "", ",qkv_bias=false", "auto" }, { "ln_tune", "targets=norm2,layers=1", "", "auto" },
     { "ia3", "", ",swiglu=true", "auto" }, { "ia3", "", "", "auto" }, { "ssf", "", "", "auto" },
     { "ssf", "", ",pool=mean", "auto" }, { "attnscale_dra", "", "", "auto" },
@@ -170,7 +172,7 @@ START_TEST(merged_and_unmerged_models_predict_the_same)
         peft_backbone_free(loaded);
     }
     /* the others have a gated MLP, LayerScale or pooling by the mean, for which transformers lacks this classifier */
-    ck_assert_int_eq(in_hf, 17);
+    ck_assert_int_eq(in_hf, 20);
     unlink(path);
     peft_tensor_free(images);
     peft_context_free(ctx);

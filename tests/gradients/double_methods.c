@@ -200,11 +200,15 @@ START_TEST(gradients_of_other_layers_are_derivatives)
         { "lora", "targets=[attn.qkv,0.attn.q,mlp.fc1],bias=lora_only" },
         { "lora", "targets=[attn.q,attn.v],bias=lora_only,dora=true" }, { "lora", "bias=all,layers=1" },
         { "ia3", "targets=[attn.qkv,attn.proj,mlp.fc1,patch_embed.proj],feedforward=[attn.proj,1.mlp.fc1]" },
-        { "ia3", "targets=[attn.qkv,attn.v,mlp.fc2],feedforward=[attn.qkv,attn.v]" }, { "ia3", "layers=1" },
+        { "ia3", "targets=[attn.q,attn.v,mlp.fc2],feedforward=[attn.v]" }, { "ia3", "layers=1" },
+        { "vera", "targets=[attn.qkv,attn.q,mlp.fc1,mlp.fc2,patch_embed.proj]" },
+        { "oft", "block_size=4,targets=[attn.qkv,mlp.fc1,1.mlp.fc2],share=true" },
+        { "oft", "block_size=0,blocks=6,terms=0,targets=[attn.q,attn.v,attn.proj]" },
         { "ln_tune", "targets=[norm1,norm]" }, { "ln_tune", "targets=[1.norm2]" } };
     static const char *const gated[][2] = {
         { "lora", "targets=[mlp.fc1_g,mlp.fc1_x],bias=lora_only,dora=true" },
         { "lora", "targets=[1.mlp.fc1_x,mlp.fc2]" },
+        { "vera", "targets=[mlp.fc1_g,mlp.fc1_x]" }, { "oft", "targets=[mlp.fc1_g,mlp.fc1_x],block_size=8" },
         { "ia3", "targets=[mlp.fc1_g,mlp.fc1_x],feedforward=[mlp.fc1_x]" } };
     static const form networks[] = { { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW },
                                      { "image_size=16,patch=8,depth=2,swiglu=true", 3, "", "loss=ce", FEW } };

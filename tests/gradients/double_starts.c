@@ -12,8 +12,9 @@ static const char *const identities[][2] = {
     { "lora", "targets=[attn.q,attn.k,attn.v],dora=true,init=gaussian" }, { "ia3", "" },
     { "lora", "targets=[attn.q,mlp.fc1],bias=lora_only" },
     { "lora", "targets=[attn.q,attn.v],bias=lora_only,dora=true" },
-    { "ia3", "targets=[attn.qkv,attn.q,attn.proj,mlp.fc1,patch_embed.proj],feedforward=[attn.q,attn.proj]" },
-    { "ln_tune", "targets=norm1" }, { "adapter", "" },
+    { "ia3", "targets=[attn.k,attn.q,attn.proj,mlp.fc1,patch_embed.proj],feedforward=[attn.q,attn.proj]" },
+    { "ln_tune", "targets=norm1" }, { "vera", "" }, { "oft", "" },
+    { "oft", "terms=0,share=true,targets=[attn.qkv,attn.proj,mlp.fc1,mlp.fc2]" }, { "adapter", "" },
     { "adapter", "init=zero" }, { "adaptformer", "" }, { "attnscale_dra", "" }, { "cls_tune", "registers=true" },
     { "ept", "insert=add,length=100" }, { "ept", "insert=multiply,length=100" } };
 enum { IDENTITIES = sizeof identities / sizeof *identities };
