@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peft/interop.h -- adapters in the form of Hugging Face's PEFT library: a directory with adapter_config.json and
- * adapter_model.safetensors. LoRA (with rsLoRA and DoRA), IA3 and LN tuning, over the module names of transformers' ViT
- * and DINOv2 (before and since version 5) and CLIP, and of timm. docs/interop.md lists the fields of a configuration
- * that are supported. */
+ * adapter_model.safetensors. LoRA (with rsLoRA and DoRA), IA3, LN tuning, VeRA and OFT, over the module names of
+ * transformers' ViT and DINOv2 (before and since version 5) and CLIP, and of timm. docs/interop.md lists the fields of
+ * a configuration that are supported. */
 #ifndef PEFT_INTEROP_H
 #define PEFT_INTEROP_H
 #include <peft/adapter.h>
 PEFT_BEGIN_DECLS
 
-/* Makes an adapter of method lora, ia3 or ln_tune, which can be trained, saved and loaded as any other. A classifier in
- * the directory is not loaded. Naming and prefix are detected by the names in the file. PEFT_E_UNSUPPORTED: the
- * configuration needs a computation that this library lacks; the message names the field. PEFT_E_FORMAT: malformed, or
- * tensors missing, unexpected or of other shapes than configuration and backbone give. PEFT_E_NONFINITE: a tensor holds
- * NaN or Inf. */
+/* Makes an adapter of method lora, ia3, ln_tune, vera or oft, which can be trained, saved and loaded as any other. A
+ * classifier in the directory is not loaded. Naming and prefix are detected by the names in the file.
+ * PEFT_E_UNSUPPORTED: the configuration needs a computation that this library lacks; the message names the field.
+ * PEFT_E_FORMAT: malformed, or tensors missing, unexpected or of other shapes than configuration and backbone give.
+ * PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out);
 
 /* Saves the adapter as such a directory. Options (o may be NULL):

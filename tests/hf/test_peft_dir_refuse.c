@@ -56,6 +56,12 @@ static const struct { peft_status status; const char *message, *config; } bad_co
     { F, "nested", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]" },
     { F, "peft_type", "{\"r\": 8, \"target_modules\": [\"query\"]}" },
     { U, "BOFT is a method of PEFT", "{\"peft_type\": \"BOFT\", \"target_modules\": [\"query\"]}" },
+    { U, "save_projection", "{\"peft_type\": \"VERA\", \"target_modules\": [\"query\"], \"save_projection\": false}" },
+    { U, "projection", "{\"peft_type\": \"VERA\", \"target_modules\": [\"projection\"]}" },
+    { U, "coft", "{\"peft_type\": \"OFT\", \"target_modules\": [\"query\"], \"oft_block_size\": 32, \"coft\": true}" },
+    { U, "oft_block_size", "{\"peft_type\": \"OFT\", \"target_modules\": [\"query\"], \"r\": 8}" },
+    { U, "given 0.17.1", "{\"peft_type\": \"OFT\", \"target_modules\": [\"query\"], \"oft_block_size\": 32, "
+      "\"peft_version\": \"0.17.1\"}" },
     { U, "given 'LARA'", "{\"peft_type\": \"LARA\", \"target_modules\": [\"query\"]}" },
     { F, "target_modules", "{\"peft_type\": \"LORA\"}" }, { F, "target_modules", CONFIG("[]") },
     { F, "target_modules", CONFIG("[1]") },
@@ -239,6 +245,7 @@ END_TEST
 static const struct { peft_status status; const char *message, *method, *options, *save, *model; } bad_saves[] = {
     { U, "'ept'", "ept", "", "", "" }, { U, "'bitfit'", "bitfit", "", "", "" },
     { U, "adapter of both", "lora", "targets=[attn.qkv,attn.q]", "naming=timm", "" },
+    { U, "attn.q.vera_lambda_d", "vera", "", "naming=timm", "" }, { U, "attn.q.oft_R", "oft", "", "naming=timm", "" },
     { U, "a part's input", "ia3", "targets=[attn.k,attn.v],feedforward=attn.v", "naming=timm", "" },
     { PEFT_E_OPTION, "gated_mlp", "lora", "", "naming=timm,gated_mlp=w13", "" },
     { PEFT_E_OPTION, "naming", "lora", "", "naming=mmcls", "" },

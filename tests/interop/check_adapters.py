@@ -196,6 +196,27 @@ def ln_config(rng, net):
     return peft.LNTuningConfig(**args)
 
 
+def vera_config(rng, net):
+    names = pick(rng, net.linear + ([net.head] if net.head and rng.random() < 0.2 else []))
+    args = dict(target_modules=targets(rng, net, names), r=int(rng.choice([2, 8, 16])), save_projection=True,
+                d_initial=0.3, projection_prng_key=int(rng.integers(100)))
+    if net.head and net.head not in names and rng.random() < 0.3:
+        args["modules_to_save"] = [net.head]
+    return peft.VeraConfig(**args)
+
+
+def oft_config(rng, net):
+    names = pick(rng, net.linear + ([net.head] if net.head and rng.random() < 0.2 else []))
+    size = dict(oft_block_size=int(rng.choice([4, 8, 16, 7]))) if rng.random() < 0.7 else dict(r=int(rng.choice([2, 4])),
+                                                                                             oft_block_size=0)
+    args = dict(target_modules=targets(rng, net, names), block_share=bool(rng.random() < 0.3),
+                use_cayley_neumann=bool(rng.random() < 0.6), num_cayley_neumann_terms=int(rng.choice([5, 5, 2, 3, 4, 7])),
+                **size)
+    if net.head and net.head not in names and rng.random() < 0.3:
+        args["modules_to_save"] = [net.head]
+    return peft.OFTConfig(**args)
+
+
 def unsupported_config(rng, net):
     """A configuration that libpeft must refuse, and the word that its message must contain."""
     first = net.linear[0]
@@ -203,11 +224,13 @@ def unsupported_config(rng, net):
             (peft.LNTuningConfig(target_modules=[first]), "target_modules"),
             (peft.LoHaConfig(target_modules=[first]), "LOHA"), (peft.BOFTConfig(target_modules=[first], boft_block_size=4),
                                                                 "BOFT"),
+            (peft.OFTConfig(target_modules=[first], oft_block_size=4, coft=True), "coft"),
+            (peft.VeraConfig(target_modules=[first], save_projection=False), "save_projection"),
             (peft.LoraConfig(target_modules=[first], modules_to_save=[net.norms[0]]), "modules_to_save")]
     return rows[int(rng.integers(len(rows)))]
 
 
-TUNERS = {"LORA": lora_config, "IA3": ia3_config, "LN_TUNING": ln_config}
+TUNERS = {"LORA": lora_config, "IA3": ia3_config, "LN_TUNING": ln_config, "VERA": vera_config, "OFT": oft_config}
 
 
 def relative(got, want):
@@ -282,6 +305,14 @@ def write_options(rng, net, method):
         names = [n for n in names if n not in ("attn.q", "attn.k", "attn.v")]
     if "mlp.fc1" in names:
         names = [n for n in names if not n.startswith("mlp.fc1_")]
+    if method in ("vera", "oft"):                                   # modules that PEFT's model has too
+        own = {"qkv": "attn.qkv", "attn.proj": "attn.proj", "out_proj": "attn.proj", "o_proj": "attn.proj", "fc1": "mlp.fc1",
+               "down_proj": "mlp.fc2", "fc2": "mlp.fc2", "q_proj": "attn.q", "k_proj": "attn.k", "v_proj": "attn.v",
+               "gate_proj": "mlp.fc1_g", "up_proj": "mlp.fc1_x", "fc1_g": "mlp.fc1_g", "fc1_x": "mlp.fc1_x"}
+        chosen = ",".join(pick(rng, [own[n] for n in net.linear]))
+        if method == "oft":
+            return dict(targets=chosen, block_size=int(rng.choice([4, 16])), terms=int(rng.choice([0, 5])))
+        return dict(targets=chosen, r=int(rng.choice([3, 8])))
     if method == "ln_tune":
         return dict(targets=str(rng.choice(["all", "norm1", "norm2,0.norm1", *(["norm1,norm", "norm"] if net.kind != "clip" else [])])))
     if method == "ia3":
@@ -307,9 +338,11 @@ def make_here(rng, net, backbone, method, options):
     g = np.random.default_rng(int(rng.integers(2 ** 31)))
     for name, value in model.parameters().items():
         noise = g.normal(size=value.shape).astype(np.float32)
-        if "magnitude" in name:
+        if "oft_R" in name:
+            value[...] = 0.05 * noise
+        elif "magnitude" in name:
             value *= 1 + 0.2 * noise
-        elif value.ndim == 1 or "ia3_l" in name:
+        elif value.ndim == 1 or "ia3_l" in name or "lambda" in name:
             value += 0.2 * noise
         else:
             value[...] = 0.3 * noise / np.sqrt(value.shape[1])
@@ -400,7 +433,7 @@ def main():
             read_case(seed, folder, tally, kinds)
     for seed in range(SEED, SEED + max(1, 2 * COUNT // 3)):
         with tempfile.TemporaryDirectory() as folder:
-            write_case(seed, folder, tally, ["lora", "lora", "ia3", "ln_tune"])
+            write_case(seed, folder, tally, ["lora", "lora", "ia3", "ln_tune", "vera", "oft"])
     for name in kinds:                                        # else a fault could refuse every configuration
         tally.check(tally.kinds.get(f"{name} read"), f"{name}: no configuration was read")
     return tally.close()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * hf_config.c -- reads adapter_config.json. A field that changes the computation in a way that this library does not
  * support is refused by name; so is a field that it does not know, unless it is null, false or empty. */
+#include <stdio.h>
 #include <string.h>
 #include "core/format/folder.h"
 #include "core/base/json_text.h"
@@ -10,13 +11,16 @@
 #define DEPTH_MAX 16                                         /* of nested objects and lists */
 
 const struct pf_peft_kind pf_peft_kinds[PF_PEFT_TYPES] = {
-    [PF_PEFT_LORA] = { "LORA", "lora" }, [PF_PEFT_IA3] = { "IA3", "ia3" }, [PF_PEFT_LN] = { "LN_TUNING", "ln_tune" } };
+    [PF_PEFT_LORA] = { "LORA", "lora" }, [PF_PEFT_IA3] = { "IA3", "ia3" }, [PF_PEFT_LN] = { "LN_TUNING", "ln_tune" },
+    [PF_PEFT_VERA] = { "VERA", "vera" }, [PF_PEFT_OFT] = { "OFT", "oft" } };
 
 /* Bits of field.types. */
 #define LORA (1u << PF_PEFT_LORA)
 #define IA3  (1u << PF_PEFT_IA3)
 #define LN   (1u << PF_PEFT_LN)
-#define ANY  (LORA | IA3 | LN)
+#define VERA (1u << PF_PEFT_VERA)
+#define OFT  (1u << PF_PEFT_OFT)
+#define ANY  (LORA | IA3 | LN | VERA | OFT)
 
 enum { VALUES_MAX = 6 };
 /* The fields that are read, the PEFT types that have them, and the values allowed besides null, one letter each: s
@@ -25,11 +29,16 @@ enum { VALUES_MAX = 6 };
 static const struct field { const char *name; unsigned types; const char *allowed, *values[VALUES_MAX]; } fields[] = {
     { "peft_type", ANY, "s", { 0 } }, { "target_modules", ANY, "sl", { 0 } }, { "exclude_modules", ANY, "sl", { 0 } },
     { "modules_to_save", ANY, "l", { 0 } },
-    { "r", LORA, "i", { 0 } }, { "lora_alpha", LORA, "n", { 0 } }, { "lora_dropout", LORA, "n", { 0 } },
+    { "r", LORA | VERA | OFT, "i", { 0 } }, { "lora_alpha", LORA, "n", { 0 } }, { "lora_dropout", LORA, "n", { 0 } },
     { "use_rslora", LORA, "b", { 0 } }, { "use_dora", LORA, "b", { 0 } },
-    { "layers_to_transform", LORA, "iI", { 0 } }, { "layers_pattern", LORA, "sl", { 0 } },
+    { "layers_to_transform", LORA | VERA | OFT, "iI", { 0 } }, { "layers_pattern", LORA | VERA | OFT, "sl", { 0 } },
     { "rank_pattern", LORA, "m", { 0 } }, { "alpha_pattern", LORA, "m", { 0 } },
-    { "bias", LORA, "=", { "none", "lora_only", "all" } },
+    { "bias", LORA, "=", { "none", "lora_only", "all" } }, { "bias", VERA | OFT, "=", { "none" } },
+    { "vera_dropout", VERA, "n", { 0 } }, { "d_initial", VERA, "n", { 0 } }, { "init_weights", VERA | OFT, "b", { 0 } },
+    { "projection_prng_key", VERA, "i", { 0 } }, { "save_projection", VERA, "b", { 0 } },
+    { "oft_block_size", OFT, "i", { 0 } }, { "block_share", OFT, "b", { 0 } },
+    { "use_cayley_neumann", OFT, "b", { 0 } }, { "num_cayley_neumann_terms", OFT, "i", { 0 } },
+    { "module_dropout", OFT, "*", { 0 } }, { "eps", OFT, "*", { 0 } },         /* of training; of coft, refused */
     { "init_lora_weights", LORA, "b=", { "gaussian", "eva", "orthogonal", "true", "false" } },
     { "eva_config", LORA, "*", { 0 } },                      /* concerns initial values only */
     { "megatron_core", LORA, "=", { "megatron.core" } }, { "qalora_group_size", LORA, "i", { 0 } },
@@ -96,7 +105,7 @@ static peft_status check_field(const pf_peft_config *c, const char *name, const 
 /* The other methods of PEFT 0.21.2. */
 static const char *const other_types[] = {
     "PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "ADALORA", "ADAMSS", "BOFT",
-    "ADAPTION_PROMPT", "BEFT", "LILY", "LOHA", "LOKR", "OFT", "POLY", "VERA", "FROD", "PVERA", "FOURIERFT", "GLORA",
+    "ADAPTION_PROMPT", "BEFT", "LILY", "LOHA", "LOKR", "POLY", "FROD", "PVERA", "FOURIERFT", "GLORA",
     "XLORA", "HRA", "VBLORA", "UNILORA", "CPT", "MISS", "RANDLORA", "ROAD", "TRAINABLE_TOKENS", "HIRA", "SHIRA", "C3A",
     "WAVEFT", "OSF", "DELORA", "GRALORA", "CARTRIDGE", "TINYLORA", "PSOFT", "PEANUT", "SHADOW", "SUPERTUNING", "DEFT" };
 
@@ -115,6 +124,34 @@ static peft_status read_type(pf_peft_config *c)
     return pf_fail(PEFT_E_UNSUPPORTED, "field 'peft_type': given '%.60s', expected " PF_PEFT_TYPE_LIST, type);
 }
 
+pf_oft_numbers pf_oft_numbers_of(const pf_peft_config *c)
+{
+    const json_t *terms = pf_json_get(c->root, "num_cayley_neumann_terms");
+    pf_oft_numbers x = { .terms = terms ? json_integer_value(terms) : PF_OFT_DEFAULT_TERMS };
+    x.size = json_integer_value(pf_json_get(c->root, "oft_block_size"));
+    x.blocks = json_integer_value(pf_json_get(c->root, "r"));
+    x.share = json_is_true(pf_json_get(c->root, "block_share"));
+    if (json_is_false(pf_json_get(c->root, "use_cayley_neumann"))) x.terms = 0;
+    else if (x.terms < 1) x.terms = 1;                       /* the identity, as in PEFT */
+    return x;
+}
+
+/* Refuses OFT of versions of PEFT that computed something else: before 0.15 it stored whole matrices, before 0.18 its
+ * series had other terms. */
+static peft_status check_oft(const pf_peft_config *c)
+{
+    const char *version = json_string_value(pf_json_get(c->root, "peft_version"));
+    int major = 0, minor = 0;
+    if (!pf_json_get(c->root, "oft_block_size"))
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'oft_block_size' is missing: adapters of PEFT's first OFT, which "
+                       "stored whole matrices, are not read (nor by PEFT since 0.15)");
+    const bool parsed = version && sscanf(version, "%d.%d", &major, &minor) == 2;
+    if (pf_oft_numbers_of(c).terms && !(parsed && (major || minor >= 18)))
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'peft_version': given %.40s, expected 0.18 or later, as earlier "
+                       "versions of OFT had another series (use_cayley_neumann)", version ? version : "none");
+    return PEFT_OK;
+}
+
 /* Reads the type and checks all fields, alone and together. */
 static peft_status check(pf_peft_config *c)
 {
@@ -127,6 +164,11 @@ static peft_status check(pf_peft_config *c)
     const json_t *layers = pf_json_get(c->root, "layers_to_transform");
     if (!targets || is_unset(targets))
         return pf_fail(PEFT_E_FORMAT, "field 'target_modules' is missing or empty: expected a list or a pattern");
+    if (c->type == PF_PEFT_OFT) PF_TRY(check_oft(c));
+    if (c->type == PF_PEFT_VERA && json_is_false(pf_json_get(c->root, "save_projection")))
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'save_projection': false is not supported: the file lacks the "
+                       "matrices vera_A and vera_B, which torch makes from a seed (PEFT: "
+                       "VeraConfig(save_projection=True))");
     if (json_is_string(targets) && layers && !is_unset(layers))
         return pf_fail(PEFT_E_FORMAT, "field 'layers_to_transform': cannot be used with target_modules as a pattern");
     return PEFT_OK;

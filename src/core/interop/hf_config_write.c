@@ -12,15 +12,21 @@
 /* Bits of PEFT types. */
 #define LORA (1u << PF_PEFT_LORA)
 #define IA3  (1u << PF_PEFT_IA3)
-#define ALL  (LORA | IA3 | 1u << PF_PEFT_LN)
+#define VERA (1u << PF_PEFT_VERA)
+#define OFT  (1u << PF_PEFT_OFT)
+#define ALL  (LORA | IA3 | VERA | OFT | 1u << PF_PEFT_LN)
 
 /* Fields that have the same value for every adapter of these types, and that value as JSON. */
 static const struct { unsigned types; const char *name, *value; } plain[] = {
     { ALL, "task_type", "null" }, { ALL, "base_model_name_or_path", "null" }, { ALL, "revision", "null" },
-    { ALL, "peft_version", "null" }, { ALL, "auto_mapping", "null" }, { ALL, "inference_mode", "true" },
-    { ALL, "exclude_modules", "null" }, { LORA | IA3, "fan_in_fan_out", "false" },
+    { ALL & ~OFT, "peft_version", "null" }, { OFT, "peft_version", "\"0.18.0\"" },   /* the first with this series */
+    { ALL, "auto_mapping", "null" }, { ALL, "inference_mode", "true" },
+    { ALL & ~VERA, "exclude_modules", "null" }, { LORA | IA3 | VERA | OFT, "fan_in_fan_out", "false" },
+    { VERA | OFT, "bias", "\"none\"" }, { VERA | OFT, "init_weights", "true" }, { OFT, "coft", "false" },
+    { OFT, "eps", "6e-05" }, { OFT, "module_dropout", "0.0" }, { VERA, "projection_prng_key", "0" },
+    { VERA, "save_projection", "true" },
     { IA3, "init_ia3_weights", "true" }, { LORA, "lora_bias", "false" },
-    { LORA, "layers_to_transform", "null" }, { LORA, "layers_pattern", "null" },
+    { LORA | VERA | OFT, "layers_to_transform", "null" }, { LORA | VERA | OFT, "layers_pattern", "null" },
     { LORA, "trainable_token_indices", "null" }, { LORA, "loftq_config", "{}" }, { LORA, "eva_config", "null" },
     { LORA, "corda_config", "null" }, { LORA, "lora_ga_config", "null" }, { LORA, "megatron_config", "null" },
     { LORA, "megatron_core", "\"megatron.core\"" }, { LORA, "layer_replication", "null" },
@@ -186,6 +192,25 @@ static int lora_fields(json_t *o, const peft_adapter *a, const pf_peft_names *n,
          | json_object_set_new(o, "alpha_pattern", pattern_of(m, PF_ALPHA, x.alpha));
 }
 
+/* Sets the fields that VeRA alone has. Not 0: no memory. */
+static int vera_fields(json_t *o, const peft_adapter *a)
+{
+    return json_object_set_new(o, "r", json_integer(peft_sys_opt_int(a, "r")))
+         | json_object_set_new(o, "d_initial", json_real(peft_sys_opt_float(a, "d_initial")))
+         | json_object_set_new(o, "vera_dropout", json_real(peft_sys_opt_float(a, "dropout")));
+}
+
+/* Sets the fields that OFT alone has. Not 0: no memory. */
+static int oft_fields(json_t *o, const peft_adapter *a)
+{
+    const int64_t terms = peft_sys_opt_int(a, "terms");
+    return json_object_set_new(o, "r", json_integer(peft_sys_opt_int(a, "blocks")))
+         | json_object_set_new(o, "oft_block_size", json_integer(peft_sys_opt_int(a, "block_size")))
+         | json_object_set_new(o, "block_share", json_boolean(peft_sys_opt_int(a, "share")))
+         | json_object_set_new(o, "use_cayley_neumann", json_boolean(terms > 0))
+         | json_object_set_new(o, "num_cayley_neumann_terms", json_integer(terms ? terms : PF_OFT_DEFAULT_TERMS));
+}
+
 /* The paths of the modules that are saved as a whole; null: there are none. */
 static json_t *saved_names(const pf_modules *m)
 {
@@ -210,6 +235,8 @@ peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, const 
                                                                                  : names_of(m, is_target));
     failed |= json_object_set_new(o, "modules_to_save", saved_names(m));
     if (type == PF_PEFT_LORA) failed |= lora_fields(o, a, n, m);
+    if (type == PF_PEFT_OFT) failed |= oft_fields(o, a);
+    if (type == PF_PEFT_VERA) failed |= vera_fields(o, a);
     if (type == PF_PEFT_IA3) failed |= json_object_set_new(o, "feedforward_modules", names_of(m, is_forward));
     if (failed) {
         json_decref(o);

@@ -11,6 +11,7 @@
 #define PF_PEFT_CONFIG  "adapter_config.json"
 #define PF_PEFT_TENSORS "adapter_model.safetensors"
 #define PF_PEFT_FRONT   "base_model.model."                  /* begins the names of all tensors in PEFT's files */
+#define PF_PEFT_SHARED  "base_model."                        /* .. of tensors that modules share */
 #define PF_PATH_MAX (2 * PF_NAME_MAX)
 
 /* --- hf_pattern.c: Python's regular expressions, the part that module patterns use ------------------------------- */
@@ -59,7 +60,9 @@ static inline double pf_module_number(const pf_module *m, pf_lora_number which)
 {
     return which == PF_RANK ? (double)m->rank : m->alpha;
 }
-enum { PF_PEFT_DEFAULT_RANK = 8, PF_PEFT_DEFAULT_ALPHA = 8 };  /* PEFT's, for a configuration without r or lora_alpha */
+/* PEFT's, for a configuration without r or lora_alpha. */
+enum { PF_PEFT_DEFAULT_RANK = 8, PF_PEFT_DEFAULT_ALPHA = 8, PF_VERA_DEFAULT_RANK = 256, PF_OFT_DEFAULT_SIZE = 32,
+       PF_OFT_DEFAULT_TERMS = 5 };
 typedef struct pf_modules { peft_context *ctx; pf_module *item; size_t count; } pf_modules;
 
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out);
@@ -122,11 +125,15 @@ double pf_lora_alpha(const peft_adapter *a, const char *ours);
 double pf_lora_scale(const peft_adapter *a, const char *ours, const pf_param *lora_a);
 
 /* --- hf_config.c: adapter_config.json ---------------------------------------------------------------------------- */
-typedef enum { PF_PEFT_LORA, PF_PEFT_IA3, PF_PEFT_LN, PF_PEFT_TYPES } pf_peft_type;
-#define PF_PEFT_TYPE_LIST   "LORA, IA3 or LN_TUNING"         /* for messages */
-#define PF_PEFT_METHOD_LIST "lora, ia3 or ln_tune"
+typedef enum { PF_PEFT_LORA, PF_PEFT_IA3, PF_PEFT_LN, PF_PEFT_VERA, PF_PEFT_OFT, PF_PEFT_TYPES } pf_peft_type;
+#define PF_PEFT_TYPE_LIST   "LORA, IA3, LN_TUNING, VERA or OFT"  /* for messages */
+#define PF_PEFT_METHOD_LIST "lora, ia3, ln_tune, vera or oft"
 extern const struct pf_peft_kind { const char *type, *method; } pf_peft_kinds[PF_PEFT_TYPES];   /* "LORA", "lora" */
 typedef struct pf_peft_config { pf_peft_type type; json_t *root; } pf_peft_config;
+/* Of OFT: side and number of the blocks of a rotation, of which one is 0; one matrix for all blocks; terms of the
+ * series, 0: exact. */
+typedef struct pf_oft_numbers { int64_t size, blocks, terms; bool share; } pf_oft_numbers;
+pf_oft_numbers pf_oft_numbers_of(const pf_peft_config *c);
 /* Reads the configuration and refuses fields of a wrong type and settings that this library does not support. */
 peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_config *out);
 void        pf_peft_config_free(pf_peft_config *c);

@@ -56,7 +56,9 @@ static bool add_parts(const pf_peft_names *n, const pf_modules *m, pf_param *p, 
     const char *stem = pf_module_stem(ours);
     const pf_parts *w = pf_parts_of(stem, NULL);
     const int64_t *dim = p->value.dim;
-    const bool same = !strcmp(ending, ".lora_A.weight") || (!strcmp(ending, ".ia3_l") && dim[0] == 1);
+    if (w && !strncmp(ending, ".vera_", strlen(".vera_"))) return false;        /* parts read other rows of vera_B */
+    const bool same = !strcmp(ending, ".lora_A.weight") || !strcmp(ending, ".oft_R.weight")
+                   || (!strcmp(ending, ".ia3_l") && dim[0] == 1);
     for (int i = 0; w && i < w->count; i++) {
         int64_t extents[2] = { same ? dim[0] : dim[0] / w->count, p->value.ndim > 1 ? dim[1] : 1 };
         snprintf(name, sizeof name, "%.*s%s", (int)(stem - ours), ours, w->part[i]);
@@ -84,9 +86,18 @@ static peft_status add_param(const peft_adapter *a, const pf_peft_names *n, cons
     if (known) snprintf(ours, sizeof ours, "%.*s", (int)(ending - p->name), p->name);
     if (known && pf_module_path(n, ours, path)) return add_whole(m, a->backbone, p, ours, path, ending, e);
     if (known && add_parts(n, m, p, ours, ending, e, &s)) return s;
-    if (known && pf_parts_of(pf_module_stem(ours), &part)) return pf_peft_fuse(a, n, m, p, e);
+    const bool separate = known && (!strncmp(ending, ".vera_", strlen(".vera_")) || !strcmp(ending, ".oft_R.weight"));
+    if (known && !separate && pf_parts_of(pf_module_stem(ours), &part)) return pf_peft_fuse(a, n, m, p, e);
     return pf_fail(PEFT_E_UNSUPPORTED, "parameter '%s' has no name of its own in the %s naming; expected another "
                    "naming (hf, hf5, timm, hf-clip)", p->name, pf_peft_naming_name[n->naming]);
+}
+
+/* Adds a matrix that VeRA's layers share: base_model.vera_A. */
+static peft_status add_buffer(pf_param *p, pf_peft_entries *e)
+{
+    char key[PF_KEY_MAX];
+    snprintf(key, sizeof key, PF_PEFT_SHARED "%s", p->name);
+    return pf_peft_entries_add(e, p, key, 0, p->value.ndim, p->value.dim) ? PEFT_OK : pf_nomem("list of tensors", 0);
 }
 
 peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, const pf_peft_names *n,
@@ -95,6 +106,7 @@ peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, c
     pf_peft_entries e = { .ctx = a->backbone->ctx };
     peft_status s = PEFT_OK;
     for (size_t i = 0; i < a->params.count && !s; i++) s = add_param(a, n, m, a->params.item[i], &e);
+    for (size_t i = 0; i < a->buffers.count && !s; i++) s = add_buffer(a->buffers.item[i], &e);
     for (size_t i = 0; head && i < head->count && !s; i++) s = add_param(a, n, m, head->item[i], &e);
     if (s) pf_peft_entries_free(&e);
     else *out = e;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/bits/cayley.h"
 #include "core/bits/finite.h"
 #include "core/bits/weight_reader.h"
 #include "core/format/json_value.h"
@@ -82,6 +83,73 @@ static peft_status scale_by_ia3(const head *h)
     return s;
 }
 
+/* Adds diag(b) B diag(d) A, with the first rows of B. */
+static peft_status add_vera(const head *h)
+{
+    pk_real *shared[2] = { NULL, NULL }, *d = NULL, *b = NULL;
+    int64_t rank = 0, rows, extent[2][2] = { { 0 } };
+    peft_status s = read_tensor(h, ".vera_lambda_d", 0, 0, &d, &rank);
+    if (!s) s = read_tensor(h, ".vera_lambda_b", h->classes, 0, &b, &rows);
+    for (int i = 0; i < 2 && !s; i++) {
+        const char *name = i ? PF_PEFT_SHARED "vera_B" : PF_PEFT_SHARED "vera_A";
+        const pf_st_tensor *t = pf_st_find(h->file, name);
+        const int64_t least[2] = { i ? h->classes : rank, i ? rank : h->width };
+        if (!t || t->ndim != 2 || t->dim[0] < least[0] || t->dim[1] < least[1])
+            s = pf_fail(PEFT_E_FORMAT, "tensor '%s' %s", name, t ? "is too small for the classifier" : "is missing");
+        const int64_t count = s ? 1 : t->dim[0] * t->dim[1];
+        if (!s) memcpy(extent[i], t->dim, sizeof extent[i]);
+        shared[i] = s ? NULL : pf_alloc(h->b->ctx, (size_t)count * sizeof *shared[i]);
+        if (!s && !shared[i]) s = pf_nomem("matrix of VeRA", (size_t)count * sizeof *shared[i]);
+        if (!s && !pf_to_real(shared[i], t->data, t->type, count))
+            s = pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16 or BF16", name, t->type_name);
+    }
+    for (int64_t i = 0; i < h->classes && !s; i++)
+        for (int64_t j = 0; j < h->width; j++) {
+            double sum = 0;
+            for (int64_t k = 0; k < rank; k++)
+                sum += (double)shared[1][i * extent[1][1] + k] * (double)d[k] * (double)shared[0][k * extent[0][1] + j];
+            h->weight[i * h->width + j] += b[i] * sum;
+        }
+    for (int i = 0; i < 2; i++) pf_free(h->b->ctx, shared[i]);
+    pf_free(h->b->ctx, d);
+    pf_free(h->b->ctx, b);
+    return s;
+}
+
+/* Multiplies the weight with the transposed rotations. */
+static peft_status rotate(const head *h)
+{
+    pk_real *packed = NULL;
+    int64_t matrices = 0;
+    char key[PF_KEY_MAX];
+    pf_peft_key(h->module, h->module->path, ".oft_R.weight", key);
+    const pf_st_tensor *t = pf_st_find(h->file, key);
+    int64_t b = 2, width = h->width;
+    while (t && t->ndim == 2 && b <= width && b * (b - 1) / 2 < t->dim[1]) b++;
+    const bool fits = t && t->ndim == 2 && b * (b - 1) / 2 == t->dim[1] && width % b == 0;
+    if (t && (!fits || (t->dim[0] != 1 && t->dim[0] != width / b)))
+        return pf_fail(PEFT_E_FORMAT, "tensor '%s' does not fit a classifier of width %lld", key, (long long)width);
+    const size_t n = (size_t)(b * b);
+    PF_TRY(read_tensor(h, ".oft_R.weight", 0, t ? t->dim[1] : 1, &packed, &matrices));
+    double *space = pf_alloc(h->b->ctx, (n * (PF_CAYLEY_SPACES + 1) + (size_t)b) * sizeof *space);
+    pk_real *r = (pk_real *)(space + n * PF_CAYLEY_SPACES);
+    double *row = space + n * (PF_CAYLEY_SPACES + 1);
+    for (int64_t k = 0; space && k < width / b; k++) {
+        pf_cayley(packed + k % matrices * t->dim[1], b, (int)pf_oft_numbers_of(h->config).terms, space, r);
+        for (int64_t i = 0; i < h->classes; i++) {
+            double *at = h->weight + i * width + k * b;
+            for (int64_t j = 0; j < b; j++) {
+                row[j] = 0;
+                for (int64_t c = 0; c < b; c++) row[j] += at[c] * r[j * b + c];
+            }
+            memcpy(at, row, sizeof *row * (size_t)b);
+        }
+    }
+    pf_free(h->b->ctx, packed);
+    pf_free(h->b->ctx, space);
+    return space ? PEFT_OK : pf_nomem("matrix of OFT", n * sizeof *space);
+}
+
 /* Replaces the bias if the configuration trains it: that of every layer, or those of the adapted layers. */
 static peft_status replace_bias(const head *h)
 {
@@ -128,7 +196,9 @@ peft_status pf_peft_fill_head(const peft_backbone *b, const pf_peft_config *c, c
     peft_status s = start_from(b, "head.weight", h.weight);
     if (!s) s = start_from(b, "head.bias", h.bias);
     if (!s) s = replace_bias(&h);
-    if (!s && module->target) s = type == PF_PEFT_LORA ? add_lora(&h) : scale_by_ia3(&h);
+    if (!s && module->target)
+        s = type == PF_PEFT_LORA ? add_lora(&h) : type == PF_PEFT_VERA ? add_vera(&h)
+          : type == PF_PEFT_OFT ? rotate(&h) : scale_by_ia3(&h);
     if (!s) set_param(params, "head.weight", h.weight);
     if (!s) set_param(params, "head.bias", h.bias);
     pf_free(b->ctx, h.weight);

@@ -62,6 +62,11 @@ static void mark_ia3(const peft_adapter *a, const char *ours, pf_module *t)
     t->forward = p->value.dim[0] == 1;
 }
 
+static void mark_oft(const peft_adapter *a, const char *ours, pf_module *t)
+{
+    if (find(a, ours, ".oft_R.weight")) t->target = true;
+}
+
 void pf_peft_mark(const peft_adapter *a, pf_peft_type type, bool head, const pf_peft_names *n, pf_modules *m)
 {
     const bool fuses = type == PF_PEFT_LORA && peft_sys_opt_int(a, "rslora") && pf_peft_fuses(a, n);
@@ -72,6 +77,8 @@ void pf_peft_mark(const peft_adapter *a, pf_peft_type type, bool head, const pf_
         if (t->kind == PF_MODULE_OTHER || t->kind == PF_MODULE_HEAD) continue;
         if (type == PF_PEFT_LORA) for_all_names(a, n, t, mark_lora);
         else if (type == PF_PEFT_IA3) for_all_names(a, n, t, mark_ia3);
+        else if (type == PF_PEFT_VERA) t->target = find(a, t->ours, ".vera_lambda_d");
+        else if (type == PF_PEFT_OFT) for_all_names(a, n, t, mark_oft);
         else t->target = (t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL) && find(a, t->ours, ".weight");
         /* Without rsLoRA in the configuration, alpha is that by which alpha / rank is the scale. */
         const pf_param *own = t->target && fuses ? find(a, t->ours, ".lora_A.weight") : NULL;

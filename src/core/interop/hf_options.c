@@ -195,12 +195,36 @@ static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b,
     return set_pattern(o, "alpha_pattern", m, PF_ALPHA, alpha);
 }
 
+/* Sets the options of method vera. */
+static peft_status vera_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options *o)
+{
+    const json_t *r = pf_json_get(c->root, "r"), *initial = pf_json_get(c->root, "d_initial");
+    const double dropout = json_number_value(pf_json_get(c->root, "vera_dropout"));
+    PF_TRY(peft_options_set_int(o, "r", r ? json_integer_value(r) : PF_VERA_DEFAULT_RANK));
+    if (initial) PF_TRY(peft_options_set_float(o, "d_initial", json_number_value(initial)));
+    if (dropout != 0) PF_TRY(peft_options_set_float(o, "dropout", dropout));
+    return set_targets(m, linear_stems, b->shape.depth, "", o);
+}
+
+/* Sets the options of method oft. */
+static peft_status oft_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options *o)
+{
+    const pf_oft_numbers x = pf_oft_numbers_of(c);
+    if (x.size != PF_OFT_DEFAULT_SIZE) PF_TRY(peft_options_set_int(o, "block_size", x.size));
+    if (x.blocks) PF_TRY(peft_options_set_int(o, "blocks", x.blocks));
+    if (x.share) PF_TRY(peft_options_set_string(o, "share", "true"));
+    if (x.terms != PF_OFT_DEFAULT_TERMS) PF_TRY(peft_options_set_int(o, "terms", x.terms));
+    return set_targets(m, linear_stems, b->shape.depth, "", o);
+}
+
 peft_status pf_peft_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options **out)
 {
     peft_options *o;
     PF_TRY(peft_options_create(b->ctx, &o));
     peft_status s = c->type == PF_PEFT_LORA ? lora_options(c, b, m, o)
-                  : c->type == PF_PEFT_IA3 ? ia3_options(b, m, o) : ln_options(b, m, o);
+                  : c->type == PF_PEFT_IA3 ? ia3_options(b, m, o)
+                  : c->type == PF_PEFT_VERA ? vera_options(c, b, m, o)
+                  : c->type == PF_PEFT_OFT ? oft_options(c, b, m, o) : ln_options(b, m, o);
     if (s) peft_options_free(o);
     else *out = o;
     return s;

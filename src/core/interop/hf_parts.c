@@ -7,7 +7,8 @@
 
 /* Ends of the names of adapters' tensors, equal in this library and in PEFT. */
 static const char *const endings[] = { ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector", ".ia3_l",
-                                       ".ln_tuning_layers.weight", ".ln_tuning_layers.bias" };
+                                       ".ln_tuning_layers.weight", ".ln_tuning_layers.bias", ".vera_lambda_d",
+                                       ".vera_lambda_b", ".oft_R.weight" };
 #define ELEMENTS_OF(a) (sizeof(a) / sizeof *(a))
 
 static const pf_parts parts[] = { { "attn.qkv", 3, { "attn.q", "attn.k", "attn.v" } },

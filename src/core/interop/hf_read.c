@@ -73,6 +73,27 @@ static bool trains_all_biases(const reader *r)
     return bias && !strcmp(bias, "all");
 }
 
+/* Fills a matrix that VeRA's layers share. That of the file is larger if PEFT adapts a larger layer too, the
+ * classifier: the other layers use its first rows and columns. */
+static peft_status fill_shared(const pf_st_tensor *t, pf_param *p)
+{
+    const int64_t rows = p->value.dim[0], cols = p->value.dim[1];
+    char given[96];
+    if (t->ndim != 2 || t->dim[0] < rows || t->dim[1] < cols)
+        return pf_fail(PEFT_E_FORMAT, "tensor '" PF_PEFT_SHARED "%s': given %s, expected at least [%lld, %lld]",
+                       p->name, pf_dims_text(given, sizeof given, t->ndim, t->dim), (long long)rows, (long long)cols);
+    for (int64_t i = 0; i < rows; i++) {
+        pk_real *to = (pk_real *)p->value.data + i * cols;
+        const char *from = (const char *)t->data + i * t->dim[1] * (int64_t)pf_dtype_size(t->type);
+        if (!pf_to_real(to, from, t->type, cols))
+            return pf_fail(PEFT_E_DTYPE, "tensor '" PF_PEFT_SHARED "%s': given %s, expected F32, F16 or BF16", p->name,
+                           t->type_name);
+        if (!pf_finite(to, cols))
+            return pf_fail(PEFT_E_NONFINITE, "tensor '" PF_PEFT_SHARED "%s' holds NaN or Inf", p->name);
+    }
+    return PEFT_OK;
+}
+
 /* Fills the entry's elements of its parameter. The tensor may have the extents of a convolution or of the matrix. The
  * bias of an adapted module has ".base_layer" in its name since PEFT 0.6. */
 static peft_status fill_param(const pf_st *file, const pf_peft_entry *e)
@@ -88,11 +109,12 @@ static peft_status fill_param(const pf_st *file, const pf_peft_entry *e)
         t = pf_st_find(file, key);
     }
     if (!t) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", e->key);
-    if (!has_extents(t, e->ndim, e->dim) && !(count == peft_tensor_count(&p->value)
+    if (!p->buffer && !has_extents(t, e->ndim, e->dim) && !(count == peft_tensor_count(&p->value)
                                               && has_extents(t, p->value.ndim, p->value.dim)))
         return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %s by configuration and backbone", e->key,
                        pf_dims_text(given, sizeof given, t->ndim, t->dim),
                        pf_dims_text(expected, sizeof expected, e->ndim, e->dim));
+    if (p->buffer) return fill_shared(t, p);
     pk_real *to = (pk_real *)p->value.data + e->first;
     if (!pf_to_real(to, t->data, t->type, count))
         return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16 or BF16", e->key, t->type_name);

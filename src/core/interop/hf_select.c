@@ -134,7 +134,8 @@ static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
 static bool can_adapt(pf_peft_type type, pf_module_kind kind)
 {
     const bool norm = kind == PF_MODULE_NORM || kind == PF_MODULE_FINAL;
-    return type == PF_PEFT_LN ? norm : !norm;
+    const bool linear_only = type == PF_PEFT_VERA || type == PF_PEFT_OFT;
+    return type == PF_PEFT_LN ? norm : !norm && !(linear_only && kind == PF_MODULE_CONV);
 }
 
 /* Sets target, saved and forward of a module. */
