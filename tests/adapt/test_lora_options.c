@@ -28,7 +28,9 @@ START_TEST(targets_have_short_and_hugging_face_names)
         { "qkv", "attn.qkv" }, { "proj", "attn.proj" }, { "o_proj", "attn.proj" }, { "out_proj", "attn.proj" },
         { "attention.output.dense", "attn.proj" }, { "fc1,fc2", "mlp.fc1,mlp.fc2" },
         { "intermediate.dense", "mlp.fc1" }, { "projection", "patch_embed.proj" }, { "attn.q,query", NULL },
-        { "dense", NULL }, { "Q", NULL }, { "attn", NULL },
+        { "attention.attention.query,self_attn.v_proj", "attn.q,attn.v" }, { "output.dense,w12", "mlp.fc1,mlp.fc2" },
+        { "blocks.1.attn.q,2.mlp.fc1", "2.mlp.fc1,1.attn.q" }, { "blocks.9.attn.q", NULL },
+        { "1.attn.q,blocks.1.attn.q", NULL }, { "dense", NULL }, { "Q", NULL }, { "attn", NULL },
         { "q,attn.qkv", "attn.qkv,attn.q" } };
     tiny t = tiny_make(&(tiny_spec){ 0 });
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

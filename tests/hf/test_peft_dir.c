@@ -2,6 +2,7 @@
  * test_peft_dir.c -- saving adapters as directories of Hugging Face's PEFT library: loaded again they have the same
  * bits and logits and train on; fields of adapter_config.json and names of tensors. test_peft_dir_read.c reads
  * directories as PEFT writes them, test_peft_dir_refuse.c has what is refused. */
+#include <math.h>
 #include "failing_alloc.h"
 #include "peft_dirs.h"
 
@@ -201,6 +202,10 @@ static const struct { const char *backbone, *options, *save, *tensor, *targets; 
       "[\"1.attention.output.dense\",\"1.mlp.fc2\"]" },
     { "", "targets=attn.q", "naming=hf5", "vit.layers.0.attention.q_proj", "[\"q_proj\"]" },
     { "", "targets=[attn.qkv,attn.proj]", "naming=timm", "blocks.0.attn.qkv", "[\"qkv\",\"attn.proj\"]" },
+    { "", "targets=[attn.q,attn.v]", "naming=timm", "blocks.2.attn.qkv", "[\"qkv\"]" },
+    { "", "targets=attn.qkv", "", "vit.layers.2.attention.k_proj", "[\"q_proj\",\"k_proj\",\"v_proj\"]" },
+    { ",norm_pre=true", "targets=attn.q", "naming=hf-clip", "vision_model.encoder.layers.1.self_attn.q_proj",
+      "\"vision_model\\\\.encoder\\\\.layers\\\\.\\\\d+\\\\.self_attn\\\\.q_proj\"" },
     { "", "targets=attn.proj", "naming=timm,prefix=a.b.", "a.b.blocks.0.attn.proj", "[\"attn.proj\"]" } };
 
 START_TEST(tensors_and_targets_have_the_names_of_the_naming)
@@ -220,7 +225,7 @@ START_TEST(tensors_and_targets_have_the_names_of_the_naming)
         ck_assert_str_eq(pf_st_meta(st, "format"), "pt");
         char *text = peft_dir_file(tiny_path("names"), PF_PEFT_CONFIG, &n);
         json_t *root = json_loads(text, 0, NULL);
-        char *targets = json_dumps(json_object_get(root, "target_modules"), JSON_COMPACT);
+        char *targets = json_dumps(json_object_get(root, "target_modules"), JSON_COMPACT | JSON_ENCODE_ANY);
         ck_assert_str_eq(targets, namings[i].targets);
         free(targets);
         json_decref(root);
@@ -230,6 +235,83 @@ START_TEST(tensors_and_targets_have_the_names_of_the_naming)
         peft_adapter_free(a);
         peft_backbone_free(b);
     }
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+/* --- other modules -------------------------------------------------------------------------------------- */
+/* Adapters that the naming can only express with other modules: of a whole layer for its parts, or the reverse. numbers:
+ * texts of the configuration. */
+static const struct { const char *method, *options, *save, *backbone, *numbers[3]; } rewritten[] = {
+    { "lora", "", "naming=timm", "", { "\"r\": 16,", "\"lora_alpha\": 16,", "\"rank_pattern\": {}," } },
+    { "lora", "r=3,alpha=5.5,rslora=true,rank_pattern=attn.v=2,targets=[attn.q,attn.v,attn.proj]", "naming=timm", "",
+      { "\"use_rslora\": false", "\"r\": 5,", "\"proj\": 3" } },
+    { "lora", "targets=[attn.q,attn.k],dora=true,bias=lora_only", "naming=timm", "", { "\"use_dora\": true" } },
+    { "lora", "targets=[attn.qkv],dora=true,bias=lora_only", "naming=hf", "", { "\"r\": 8," } },
+    { "lora", "targets=[mlp.fc1],bias=all", "", ",layer_scale=true,swiglu=true", { "gate_proj", "up_proj" } },
+    { "lora", "targets=[mlp.fc1_g,mlp.fc1_x]", "naming=timm,gated_mlp=fc1", ",swiglu=true", { "\"r\": 16," } },
+    { "ia3", "", "naming=timm", "", { "\"qkv\"", "\"fc2\"" } },
+    { "ia3", "targets=attn.qkv,feedforward=attn.qkv", "", "", { "\"q_proj\"", "\"k_proj\"", "\"v_proj\"" } },
+    { "oft", "targets=attn.qkv", "", "", { "\"q_proj\"" } } };
+
+START_TEST(rewritten_adapters_keep_the_logits)
+{
+    peft_context *ctx = tiny_plain_context();
+    for (size_t i = 0; i < sizeof rewritten / sizeof *rewritten; i++) {
+        peft_backbone *b = small_backbone(ctx, rewritten[i].backbone);
+        peft_adapter *a = adapter_of(b, rewritten[i].method, rewritten[i].options);
+        peft_options *save = tiny_options(ctx, "%s", rewritten[i].save);
+        peft_model *m = tiny_model(b, ""), *loaded;
+        double largest = 0, difference = 0;
+        size_t n;
+        OK(peft_model_attach(m, a));
+        tiny_perturb(m);
+        OK(peft_model_save_hf(m, tiny_path("other"), save));
+        char *text = peft_dir_file(tiny_path("other"), PF_PEFT_CONFIG, &n);
+        for (int k = 0; k < 3 && rewritten[i].numbers[k]; k++)
+            ck_assert_msg(strstr(text, rewritten[i].numbers[k]) != NULL, "%s: no %s in\n%s", rewritten[i].options,
+                          rewritten[i].numbers[k], text);
+        free(text);
+        OK(peft_model_load_hf(b, tiny_path("other"), &loaded));
+        peft_tensor *x = logits_of(m), *y = logits_of(loaded);
+        const float *p = peft_tensor_cdata(x), *q = peft_tensor_cdata(y);
+        for (int64_t k = 0; k < peft_tensor_count(x); k++) {
+            largest = fmax(largest, fabs((double)p[k]));
+            difference = fmax(difference, fabs((double)p[k] - (double)q[k]));
+        }
+        ck_assert_msg(difference <= 2e-5 * largest, "%s(%s): relative difference %g", rewritten[i].method,
+                      rewritten[i].options, difference / largest);
+        peft_tensor_free(x);
+        peft_tensor_free(y);
+        peft_model_free(loaded);
+        peft_model_free(m);
+        peft_adapter_free(a);
+        peft_options_free(save);
+        peft_backbone_free(b);
+    }
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+/* In timm the name "norm" would also match attn.norm, an Identity: the targets are a pattern for whole paths. */
+START_TEST(norms_of_timm_are_a_pattern_for_whole_paths)
+{
+    static const char wanted[] =
+        "\"target_modules\": \"blocks\\\\.\\\\d+\\\\.norm1|blocks\\\\.\\\\d+\\\\.norm2|norm\"";
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = small_backbone(ctx, "");
+    peft_adapter *a = adapter_of(b, "ln_tune", "");
+    peft_options *save = tiny_options(ctx, "naming=timm");
+    size_t n;
+    OK(peft_adapter_save_hf(a, tiny_path("norms"), save));
+    char *text = peft_dir_file(tiny_path("norms"), PF_PEFT_CONFIG, &n);
+    ck_assert_msg(strstr(text, wanted) != NULL, "no %s in\n%s", wanted, text);
+    free(text);
+    peft_options_free(save);
+    peft_adapter_free(a);
+    peft_backbone_free(b);
     peft_context_free(ctx);
     tiny_clean();
 }
@@ -285,6 +367,7 @@ int main(void)
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, a_saved_directory_loads_to_the_same_model, 0, ROWS(save_cases));
     const suite_test others[] = { a_loaded_model_trains_like_the_saved_one, the_configuration_has_all_fields_of_peft,
+                                  rewritten_adapters_keep_the_logits, norms_of_timm_are_a_pattern_for_whole_paths,
                                   tensors_and_targets_have_the_names_of_the_naming, failed_allocations_leak_nothing };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) tcase_add_test(c, others[i]);
     suite_add_tcase(s, c);
