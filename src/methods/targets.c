@@ -82,8 +82,8 @@ static int64_t add_single_blocks(peft_adapter *ad, const peft_vit *v, const char
         pf_layer_path(path, k, l);
         for (int skip = 0; skip < 2; skip++) {
             if (!peft_sys_opt_lists(ad, option, path + (skip ? strlen("blocks.") : 0))) continue;
+            items += !(t->block[k] >> l & 1);              /* given in both forms: not counted, hence refused */
             t->block[k] |= (uint64_t)1 << l;
-            items++;
         }
     }
     return items;

@@ -77,7 +77,7 @@ static int64_t unfreeze_listed(peft_adapter *a, const peft_vit *vit, uint64_t la
         const int64_t listed = peft_sys_opt_lists(a, "targets", path)
                              + peft_sys_opt_lists(a, "targets", path + strlen("blocks."));
         if (listed || (whole && layers >> l & 1)) found &= unfreeze_norm(a, l, k);
-        single += listed;
+        single += listed == 1;                             /* given in both forms: refused */
     }
     if (whole && k >= NORM_PRE) found = unfreeze_norm(a, OUTSIDE, k);
     if (!found) peft_sys_reject_option(a, "targets", "norms that this backbone has");

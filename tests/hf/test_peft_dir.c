@@ -241,8 +241,8 @@ START_TEST(tensors_and_targets_have_the_names_of_the_naming)
 END_TEST
 
 /* --- other modules -------------------------------------------------------------------------------------- */
-/* Adapters that the naming can only express with other modules: of a whole layer for its parts, or the reverse. numbers:
- * texts of the configuration. */
+/* Adapters that the naming can only express with other modules: of a whole layer for its parts, or the reverse.
+ * numbers: texts of the configuration. */
 static const struct { const char *method, *options, *save, *backbone, *numbers[3]; } rewritten[] = {
     { "lora", "", "naming=timm", "", { "\"r\": 16,", "\"lora_alpha\": 16,", "\"rank_pattern\": {}," } },
     { "lora", "r=3,alpha=5.5,rslora=true,rank_pattern=attn.v=2,targets=[attn.q,attn.v,attn.proj]", "naming=timm", "",
