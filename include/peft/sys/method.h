@@ -226,9 +226,8 @@ peft_sys_declare_mask(peft_adapter *a, const int64_t *dims, int64_t keep, const 
 /* Makes the text of an init rule with a computed number: kind "uniform" and number 0.25 give "uniform:0.25". Valid
  * until the next call for this adapter. */
 PEFT_API const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double number);
-/* Sets p to the L2 norms of rows first, first + 1, .. of a backbone tensor. PEFT_E_INVALID: the tensor lacks them. */
+/* Set p to the L2 norms, or the elements, of a backbone tensor's rows from `first` on. PEFT_E_INVALID: no such rows. */
 PEFT_API void        peft_sys_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
-/* Sets p to the elements of a backbone tensor from row `first` on. PEFT_E_INVALID: the tensor lacks them. */
 PEFT_API void        peft_sys_fill_rows(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
 /* Makes trainable copies of the backbone's tensors whose names match pattern (* and ?); the model uses them. */
 PEFT_API void        peft_sys_unfreeze(peft_adapter *a, const char *pattern);
@@ -250,8 +249,7 @@ PEFT_API const peft_real *peft_sys_merge_value(const peft_param *p);
  * lengths [rows] is not NULL, each of these rows is then scaled to that L2 norm. Does nothing if w is NULL. */
 PEFT_API void        peft_sys_merge_low_rank(peft_real *w, int64_t first, const peft_param *a, const peft_param *b,
                                          double scale, const peft_param *lengths);
-/* Multiplies rows first .. first + rows - 1 of the matrix w [.., cols] from the right with the transposed matrices that
- * peft_sys_cayley makes of packed, block by block of columns. Does nothing if w is NULL. */
+/* Rows first .. first + rows - 1 of w [.., cols] become their products with the transposes of the Cayley matrices. */
 PEFT_API void        peft_sys_merge_rotate(peft_merge *m, peft_real *w, int64_t first, int64_t rows,
                                            const peft_param *packed, int64_t size, int64_t cols, int64_t terms);
 /* The merge fails with PEFT_E_UNSUPPORTED and this reason. */
@@ -299,7 +297,6 @@ PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t first,
 PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
 PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
 PEFT_API peft_val peft_sys_mean_rows(peft_build *b, peft_val x, int64_t first, int64_t n); /* [b,t,d] -> [b,1,d] */
-
 /* x with its rows from first on replaced by `rows` */
 PEFT_API peft_val peft_sys_replace_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);        /* [n,d] or [1,n,d] -> [batch,n,d] */
@@ -330,12 +327,10 @@ PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft
  * part of the inverse transform, in which the factors of k and -k act as their mean. first = -(n / 2) with odd n is the
  * block around the mean of the image. */
 PEFT_API peft_val peft_sys_scale_frequencies(peft_build *b, peft_val images, peft_val factors, int64_t first);
-/* For each row of packed [n, size (size - 1) / 2], the elements above the diagonal of a skew-symmetric matrix Q in
- * order of rows, the orthogonal matrix (I - Q)(I + Q)^-1 (Cayley): [n,size,size]. terms > 0: that many terms of the series of
- * PEFT's OFT in its place, I + 2Q + 2Q^2 + .. + 2Q^(terms-2) + Q^(terms-1), which is orthogonal for small Q only. */
+/* Matrices R [n,s,s] of skew-symmetric Q, whose elements above the diagonal are the rows of packed [n, s (s - 1) / 2]:
+ * (I - Q)(I + Q)^-1, or for terms > 0 so many of PEFT's OFT, I + 2Q + 2Q^2 + .. + 2Q^(terms-2) + Q^(terms-1); and
+ * x [..,n s] with each block of s columns times its matrix, or times the one of [1,s,s]. */
 PEFT_API peft_val peft_sys_cayley(peft_build *b, peft_val packed, int64_t size, int64_t terms);
-/* x [..,n s] with each block of s columns, as a row vector, times a matrix: the block's of matrices [n,s,s], or
- * [1,s,s], the same for all blocks. */
 PEFT_API peft_val peft_sys_rotate(peft_build *b, peft_val x, peft_val matrices);
 /* 1 / L2 norm of each row of w + s * lora_b lora_a; no gradient */
 PEFT_API peft_val peft_sys_inverse_row_norms(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
