@@ -269,9 +269,10 @@ peft_adapter *search_pruned(const training_run *masked, const flag *recipe, cons
     const char *figure = peft_dataset_multilabel(s->validation) ? "map" : "balanced_accuracy";
     if (s->resume) read_table(s, &all);
     for (int k = 0; k < all.count; k++) check_kept(masked, importance, s, &all.item[k]);
-    printf("pruning by %s importance over %lld batches; %d candidates, judged on %lld validation images\n"
-           "%8s %8s %18s %12s %12s\n", s->score, (long long)peft_importance_batches(importance), all.count,
-           (long long)peft_dataset_count(s->validation), "tokens %", "pieces %", figure,
+    const int64_t batches = peft_importance_batches(importance);
+    printf("pruning by %s importance over %lld batch%s; %d candidate%s, judged on %lld validation images\n"
+           "%8s %8s %18s %12s %12s\n", s->score, (long long)batches, batches == 1 ? "" : "es", all.count,
+           all.count == 1 ? "" : "s", (long long)peft_dataset_count(s->validation), "tokens %", "pieces %", figure,
            "tokens kept", "pieces kept");
     for (int k = 0; k < all.count; k++) {
         candidate *c = &all.item[k];

@@ -54,12 +54,15 @@ void hold_out_validation(run *r)
     const prune_search search = search_of(r);
     r->all = r->t.train;
     const peft_status s = peft_dataset_split(r->all, train_fraction, r->t.seed, &r->t.train, &r->validation);
-    if (s) fail("--prune: the %lld training images of %lld classes leave none for validation, which is a fifth of every "
-                "class (%s); give 3 or more of each class, --shots 3", (long long)peft_dataset_count(r->all),
+    if (s) fail("--prune: the %lld training images of %lld classes leave none for validation, a fifth of every class "
+                "(%s); give 3 or more of each class, --shots 3", (long long)peft_dataset_count(r->all),
                 (long long)peft_dataset_classes(r->all), peft_status_name(s));
+    const char *epochs = given[own_flags + recipe_epochs].value;
+    const int candidates = check_search(&search);
     const int64_t images = peft_dataset_count(r->validation), classes = peft_dataset_classes(r->validation);
-    printf("validation: %lld of the training images, by which the pruned prompts are chosen among %d candidates of %s "
-           "epochs each\n", (long long)images, check_search(&search), given[own_flags + recipe_epochs].value);
+    printf("validation: %lld of the training images, by which the pruned prompts are chosen among %d candidate%s, "
+           "each trained for %s epoch%s\n", (long long)images, candidates, candidates == 1 ? "" : "s", epochs,
+           strcmp(epochs, "1") ? "s" : "");
     if (images < ENOUGH_VALIDATION * classes)
         warn("--prune: %lld validation images of %lld classes; with fewer than %d a class the choice is mostly chance: "
              "give %d or more training images a class", (long long)images, (long long)classes, ENOUGH_VALIDATION,
@@ -112,8 +115,8 @@ void add_method(run *r)
     save_first_stage(r);
     second_recipe(recipe);
     begin_next_stage(&r->t, recipe, r->state1);
-    printf("second stage: %s beside %s, %lld epochs\n", given[then].value, given[own_flags + recipe_method].value,
-           (long long)r->t.epochs);
+    printf("second stage: %s beside %s, %lld epoch%s\n", given[then].value, given[own_flags + recipe_method].value,
+           (long long)r->t.epochs, r->t.epochs == 1 ? "" : "s");
     fflush(stdout);
     train_second_stage(r);
     print_effective_rank(&r->t, r->test, "after the second stage");

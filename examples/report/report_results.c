@@ -45,7 +45,8 @@ static void put_value(FILE *f, const statistics *v, int c)
 {
     double k = columns[c].factor, mean = k * v->mean, error = k * confidence_half_width(*v);
     int d = columns[c].decimals;
-    if (!v->n || (columns[c].form == interval && v->n < 2)) fputs("\342\200\223", f);
+    const bool equal = v->n > 1 && v->sd < 1e-9;              /* runs that are all the same have no interval */
+    if (!v->n || (columns[c].form == interval && (v->n < 2 || equal))) fputs("\342\200\223", f);
     else if (columns[c].form == interval)
         fprintf(f, "%.*f to %.*f", d, fmax(0, mean - error), d, fmin(100, mean + error));
     else if (columns[c].form == whole_mean) put_with_commas(f, llround(mean));
@@ -109,7 +110,8 @@ void put_results(FILE *f, const study *s)
           "<p class=\"small\">Mean over runs \302\261 standard deviation of a run. The 95 % interval is the confidence "
           "interval of the mean, by Student\342\200\231s t over the runs, limited to 0 and 100 %. It shows how the "
           "mean would vary with other draws and seeds from these data; since runs share images, it does not describe "
-          "how the method would perform on other patients. Memory is the peak of the process until the end of "
+          "how the method would perform on other patients. There is none where all runs have the same result; with "
+          "fewer than three runs it says little. Memory is the peak of the process until the end of "
           "training. In the charts, faint dots are single runs and lines the standard deviation.</p>\n", f);
     put_chart(f, s);
 }

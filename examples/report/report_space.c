@@ -63,11 +63,21 @@ static const method *analysed_method(const study *s)
 /* v as it is printed; not "-0.000", as adding 0 makes a negative zero positive. */
 static double rounded(double v, int decimals) { return round(v * pow(10, decimals)) / pow(10, decimals) + 0.0; }
 
+/* The decimals of column k: for FOUR_DIGITS as many as the largest number needs to have four digits. */
+static int decimals_of(const study *s, int k)
+{
+    double largest = 0;
+    if (columns[k].decimals != FOUR_DIGITS) return columns[k].decimals;
+    for (int64_t i = 0; i < s->methods; i++)
+        for (when w = BEFORE; w <= AFTER; w++) largest = fmax(largest, mean_of(s, &s->method[i], w, columns[k].number));
+    const int digits = largest > 0 ? (int)floor(log10(largest)) + 1 : 1;         /* before the point */
+    return digits > 4 ? 0 : digits < -8 ? 12 : 4 - digits;
+}
+
 /* Writes a number, or an en dash for NaN. */
 static void put_number(FILE *f, int decimals, double v)
 {
     if (isnan(v)) fputs("\342\200\223", f);
-    else if (decimals == FOUR_DIGITS) fprintf(f, "%.4g", v);
     else fprintf(f, "%.*f", decimals, rounded(v, decimals));
 }
 
@@ -84,9 +94,10 @@ static void put_table(FILE *f, const study *s)
         fputs("</th>", f);
         for (int k = 0; k < column_count; k++) {
             fprintf(f, "<td data-of=\"%s\"><span>", columns[k].heading);
-            put_number(f, columns[k].decimals, mean_of(s, m, BEFORE, columns[k].number));
+            const int decimals = decimals_of(s, k);
+            put_number(f, decimals, mean_of(s, m, BEFORE, columns[k].number));
             fputs(" \342\206\222 ", f);                       /* an arrow */
-            put_number(f, columns[k].decimals, mean_of(s, m, AFTER, columns[k].number));
+            put_number(f, decimals, mean_of(s, m, AFTER, columns[k].number));
             fputs("</span></td>", f);
         }
         fputs("</tr>\n", f);

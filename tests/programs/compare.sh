@@ -204,6 +204,13 @@ cat "rec/$entry"-*.space.csv | awk -F, '$1 ~ /_silhouette/ { n[$1]++; sum[$1] +=
 diff wanted shown
 grep -q '<h3>Attention that prompts take' page.html
 [ "$(grep -o '<use href="#input-' page.html | wc -l)" -eq 36 ]
+# Scatter before and after tuning has the same number of decimals, of every method.
+sed -n '/<h3>Features/,/<\/table>/p' page.html | plain | awk '/\342\206\222/ {
+        for (i = 2; i < NF; i++)
+            if ($i == "\342\206\222" && $(i + 1) ~ /[0-9]/)
+                print length($(i - 1)) - index($(i - 1) ".", "."), length($(i + 1)) - index($(i + 1) ".", ".")
+    }' > decimals
+awk '{ bad += $1 != $2 } END { exit bad || NR < 5 }' decimals || { echo "compare.sh: decimals differ"; cat decimals; exit 1; }
 mkdir plain
 cp before/study.csv before/*.run.csv before/*.curve.csv before/*.test.csv plain
 "$bin/report" --out plain.html plain > report.log

@@ -87,7 +87,7 @@ grep -q '^chosen: ' c.log
 [ "$(wc -l < c.safetensors.prune.csv)" -eq 5 ] || fail 'expected a heading and four results'
 # Half of 4 tokens, and of the 16 pieces of each of these two.
 grep -q '^signed,50,50,.*,2,16$' c.safetensors.prune.csv || fail 'wrong numbers of tokens and pieces'
-grep -q 'among 4 candidates of 1 epochs each' c.log
+grep -q 'among 4 candidates, each trained for 1 epoch$' c.log
 "$bin/inspect" c.safetensors > c.txt
 grep -q 'mask_tokens="\[' c.txt || fail 'the model has no fixed mask'
 refused 'exists' --method e2vpt --prune 0,50 --out c.safetensors

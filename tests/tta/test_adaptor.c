@@ -236,6 +236,10 @@ START_TEST(misuse_is_refused)
     char text[LINE_BYTES] = "";
     adaptor_refused(t.model, PEFT_E_OPTION, "kind: given 'tend', expected tent", "kind=tend");
     adaptor_refused(t.model, PEFT_E_OPTION, "did you mean 'momentum'", "momentun=0.5");
+    /* a suggestion is an option of the kind: lambda is one of others, not of tent */
+    adaptor_refused(t.model, PEFT_E_OPTION, "an adaptor of kind tent", "lamda=3");
+    ck_assert_msg(!strstr(peft_last_error(), "lambda"), "%s", peft_last_error());
+    adaptor_refused(t.model, PEFT_E_OPTION, "did you mean 'lambda'", "kind=foa_bp,lamda=3");
     adaptor_refused(t.model, PEFT_E_OPTION, "predict: given 'never', expected before or after", "predict=never");
     adaptor_refused(t.model, PEFT_E_OPTION, "batch", "batch=0");
     adaptor_refused(t.model, PEFT_E_OPTION, "executor", "executor=fast");

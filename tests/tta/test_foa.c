@@ -324,7 +324,8 @@ START_TEST(misuse_is_refused)
     adaptor_refused(patches.model, PEFT_E_UNSUPPORTED, "head patch_linear does not read it", "kind=foa");
     tiny_free(&patches);
     tiny fixed = tiny_make(&(tiny_spec){ .method = "ept" });
-    adaptor_refused(fixed.model, PEFT_E_UNSUPPORTED, "kind=foa does not fit the model's adapters", "kind=foa");
+    adaptor_refused(fixed.model, PEFT_E_UNSUPPORTED, "method 'ept' has logits for a fixed number of tokens",
+                    "kind=foa");
     tiny_free(&fixed);
 }
 END_TEST

@@ -98,6 +98,11 @@ static peft_status check_taps(const peft_adaptor *a)
 static peft_status check_fit(const peft_adaptor *a, peft_status s)
 {
     if (s != PEFT_E_SHAPE || !a->model->adapters) return s;
+    for (size_t i = 0; i < a->model->adapters; i++)
+        if (!strcmp(a->model->adapter[i]->method->name, "ept"))
+            return pf_prefix_error(PEFT_E_UNSUPPORTED, "kind=%s does not fit the model: method 'ept' has logits for a "
+                                   "fixed number of tokens, and this kind adds some; choose another kind",
+                                   a->kind->name);
     return pf_prefix_error(PEFT_E_UNSUPPORTED, "kind=%s does not fit the model's adapters", a->kind->name);
 }
 

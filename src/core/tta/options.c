@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * options.c -- the table of kinds, and the check of an adaptor's options: one that the chosen kind does not read is an
  * error, because "lambda=0.2" for kind tent would change nothing and report nothing. */
+#include <stdio.h>
 #include <string.h>
 #include "core/tta/adaptor.h"
 
@@ -49,6 +50,25 @@ static bool is_a_default(const char *option, const char *given)
     return false;
 }
 
+/* PEFT_E_OPTION: o sets an option that no kind has. The message suggests those of this kind. all: the options of all
+ * kinds. */
+static peft_status refuse_unknown(peft_context *ctx, const peft_options *o, const pf_tta_kind *kind, const pf_opt *all)
+{
+    pf_opt rows[ROWS_MAX + 1] = { 0 };
+    char who[80];
+    peft_options *unknown;
+    size_t i = 0;
+    while (i < pf_options_count(o) && pf_tta_row(all, pf_options_name(o, i))) i++;
+    if (i == pf_options_count(o)) return PEFT_OK;
+    append(rows, append(rows, 0, pf_tta_common), kind->options);
+    snprintf(who, sizeof who, "an adaptor of kind %s", kind->name);
+    PF_TRY(peft_options_create(ctx, &unknown));
+    peft_status s = peft_options_set_string(unknown, pf_options_name(o, i), "");
+    if (!s) s = pf_options_check(unknown, rows, who);
+    peft_options_free(unknown);
+    return s;
+}
+
 /* PEFT_E_OPTION: o sets an option of another kind to a value other than its default. */
 static peft_status refuse_others(const peft_options *o, const pf_tta_kind *kind)
 {
@@ -75,6 +95,7 @@ peft_status pf_tta_options(peft_adaptor *a, const peft_options *o)
     size_t n = append(rows, append(rows, 0, pf_tta_common), a->kind->options);
     for (size_t k = 0; pf_tta_kinds[k]; k++) n = append(rows, n, pf_tta_kinds[k]->options);
     if (!o) return PEFT_OK;
+    PF_TRY(refuse_unknown(a->ctx, o, a->kind, rows));
     PF_TRY(pf_options_check(o, rows, "an adaptor"));
     PF_TRY(refuse_others(o, a->kind));
     return pf_options_copy(o, &a->options);
