@@ -94,7 +94,7 @@ static adaptation adaptation_of_flags(int images)
     const bool replace = true;                                /* restore reads an existing file, and refuses others */
     if (a.state) check_output("state", a.state, replace, inputs, 3);
     a.resumed = a.state && !access(a.state, F_OK);
-    if (!a.resumed) warn_of_one_call("adapt", a.kind, a.batch, images);
+    if (!a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, images);
     return a;
 }
 

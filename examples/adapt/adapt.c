@@ -228,7 +228,7 @@ int main(int argc, char **argv)
     check_class_names(&m, sets[TRAINING]);
     name_classes(&m, given[class_names].value);
     const int64_t tests = image_count(sets[TEST], flag_integer(&given[images]));
-    for (int k = 0; k < s.kinds; k++) warn_of_one_call("kind", s.kind[k], flag_integer(&given[batch]), tests);
+    for (int k = 0; k < s.kinds; k++) warn_of_one_call("--kind", s.kind[k], flag_integer(&given[batch]), tests);
     run_study(&s, &m, sets);
     for (int i = 0; i < 2; i++) peft_dataset_free(sets[i]);
     for (int i = 0; i < s.settings; i++) free(s.setting[i]);

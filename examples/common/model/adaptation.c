@@ -61,7 +61,7 @@ void warn_of_one_call(const char *flag_name, const char *text, int64_t batch, in
     if (own_batch) batch = flag_integer(&(flag){ .name = "batch", .value = own_batch });
     const bool after = predictions && !strcmp(predictions, "after");
     if (is_kind(text, "tent") && !after && batch >= images)
-        warn("--%s %s: the %lld images of a run are one call, and tent predicts before the update of a call, so that "
+        warn("%s %s: the %lld images of a run are one call, and tent predicts before the update of a call, so that "
              "its predictions are those of the model; give a smaller batch, such as tent,batch=8, or predict=after",
              flag_name, text, (long long)images);
     free_settings(&s);

@@ -15,6 +15,7 @@ void check_kind_of(const char *flag, const char *text, const char *other);
 peft_options *adaptation_options(const loaded_model *m, const char *text, int64_t batch);
 /* Makes the adaptor; an error ends the program. */
 peft_adaptor *open_adaptor(const loaded_model *m, const char *text, int64_t batch);
-/* Warns if `images` pictures are one call, of whose update the kind makes no use in its predictions. */
-void warn_of_one_call(const char *flag, const char *text, int64_t batch, int64_t images);
+/* Warns if `images` pictures are one call, of whose update the kind makes no use in its predictions. flag_name: with
+ * "--". */
+void warn_of_one_call(const char *flag_name, const char *text, int64_t batch, int64_t images);
 #endif
