@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vpt.c -- Visual Prompt Tuning (Jia et al., ECCV 2022): learned tokens are inserted after the class token (first,
- * if there is none), before block 0 only (shallow), or also before every later block (deep), where they replace those of the block before. */
+ * vpt.c -- Visual Prompt Tuning (Jia et al., ECCV 2022): learned tokens are inserted after the class token (first, if
+ * there is none), before block 0 only (shallow), or also before every later block (deep), where they replace those of
+ * the block before. */
 #include <peft/sys/method.h>
 #include <math.h>
 #include <string.h>

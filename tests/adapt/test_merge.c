@@ -136,7 +136,9 @@ static const struct { const char *method, *options, *backbone, *pool; } mergeabl
     { "ssf", "", ",qk_norm=true,attn_norm=true,mlp_norm=true,final_norm=both,pool=mean", "auto" },
     { "ssf", "", ",class_token=false,pool=mean,final_norm=before", "auto" },
     { "ia3", "", ",qk_norm=true,mlp_norm=true,swiglu=true", "auto" }, { "ln_tune", "", ",final_norm=both", "mean" },
-    { "attnscale_dra", "scale=false", ",qk_norm=true", "auto" }, { "bitfit", "", ",final_norm=after", "mean" },
+    { "lora", "targets=[attn.q,attn.k]", ",rope=axial", "auto" }, { "full", "", ",rope=mixed", "auto" },
+    { "attnscale_dra", "", ",rope=dinov3", "auto" }, { "attnscale_dra", "scale=false", ",qk_norm=true", "auto" },
+    { "bitfit", "", ",final_norm=after", "mean" },
     { "lora", "preset=med_peft", "", "mean" }, { "ln_tune", "", "", "mean" }, { "ssf", "", "", "mean" } };
 
 START_TEST(merged_and_unmerged_models_predict_the_same)

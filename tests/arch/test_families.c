@@ -15,14 +15,33 @@ static const struct { const char *format, *family; } expected[] = {
     { "HF DINOv2", "Hugging Face DINOv2" }, { "HF 5", "Hugging Face ViT" }, { "CLIP", "CLIP" },
     { "HF CLIP", "Hugging Face CLIP" }, { "torchvision", "torchvision" }, { "torchvision, old names", "torchvision" },
     { "mmcls", "mmcls" }, { "mmpretrain", "mmcls" }, { "timm's CLIP", "timm CLIP" },
-    { "DINOv2 with registers", "DINOv2 with registers" },
+    { "DINOv2 with registers", "DINOv2 with registers" }, { "DINOv3", "DINOv3" }, { "EVA-02", "EVA-02" },
+    { "timm's EVA-02", "DeiT-III" },
     { "HF DINOv2 with registers", "Hugging Face DINOv2 with registers" } };
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
 /* Formats besides those of formats.h, where the columns of a row are explained: families that an additional tensor or
  * option tells from another. */
 static const stem registers[] = { { "reg_token", { "register_tokens" } }, { NULL, { NULL } } };
+static const stem dinov3[] = {
+    { "reg_token", { "storage_tokens" } }, { "mlp.fc1", { "mlp.w1", "mlp.w2" } }, { "mlp.fc2", { "mlp.w3" } },
+    { NULL, { NULL } } };
+#define UNFUSED { "attn.qkv", { "attn.q_proj", "attn.k_proj", "attn.v_proj" } }
+static const stem eva02[] = {
+    UNFUSED, { "attn.norm", { "attn.inner_attn_ln" } }, { "mlp.norm", { "mlp.ffn_ln" } },
+    { "mlp.fc1", { "mlp.w1", "mlp.w2" } }, { "mlp.fc2", { "mlp.w3" } }, { NULL, { NULL } } };
+static const stem timm_eva02[] = {
+    UNFUSED, { "mlp.fc1", { "mlp.fc1_g", "mlp.fc1_x" } }, { "ls1.gamma", { "gamma_1" } },
+    { "ls2.gamma", { "gamma_2" } }, { NULL, { NULL } } };
 static const format more[] = {
+    { "DINOv3", "", "blocks.%d.", "head",
+      NO_HEAD ",registers=3,layer_scale=true,swiglu=true,pos_embed=false,eps=1e-5,rope=dinov3,rope_rotate_half=true",
+      "image_size=8", dinov3, LIST("rope_embed.periods", "mask_token"), 0 },
+    { "EVA-02", "", "blocks.%d.", "head", NO_HEAD ",attn_norm=true,mlp_norm=true,swiglu=true,rope=axial,"
+      "rope_temperature=10000,ref_feat_shape=16", "", eva02,
+      LIST("rope.freqs_cos", "rope.freqs_sin", "blocks.0.attn.rope.freqs_cos"), 0 },
+    { "timm's EVA-02", "", "blocks.%d.", "head", NO_HEAD ",attn_norm=true,mlp_norm=true,swiglu=true,layer_scale=true,"
+      "rope=axial,rope_temperature=10000,ref_feat_shape=16", "", timm_eva02, NULL, 0 },
     { "timm's CLIP", "", "blocks.%d.", "head", NO_HEAD ",norm_pre=true,eps=1e-5", "", NULL, NULL, NO_PATCH_BIAS },
     { "DINOv2 with registers", "", "blocks.%d.", "head", NO_HEAD ",registers=3,layer_scale=true", "", registers,
       LIST("mask_token"), 0 },
@@ -172,6 +191,8 @@ START_TEST(files_of_every_family_are_recognised_and_save_and_load)
         for (int k = 0; pf_all_families[k]; k++) tested[k] |= pf_all_families[k] == family;
         loaded = load(ctx, tiny_path("file.safetensors"), f->load);
         same_blocks(b, loaded, f->name);
+        ck_assert_msg(!memcmp(&b->shape.rope, &loaded->shape.rope, sizeof b->shape.rope), "%s: other rotary positions",
+                      f->name);
         for (int k = 0; k < 2 && family->naming[k]; k++) {
             /* a naming with `dtype` (config.json's key for the element type) is saved with a config.json, which cannot
              * describe a norm before the blocks */

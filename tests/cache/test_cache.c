@@ -76,7 +76,8 @@ END_TEST
 START_TEST(training_with_a_cache_is_bit_equal_for_other_backbones)
 {
     static const char *const kinds[] = { "registers=2,depth=1", "layer_scale=1,norm_pre=1", "qkv_bias=0,act=quickgelu",
-                                         "pool=mean,depth=1", "width=34,heads=2,image_size=12" };
+                                         "pool=mean,depth=1", "width=34,heads=2,image_size=12",
+                                         "rope=axial,qk_norm=1", "rope=mixed,depth=1" };
     static const char *const methods[] = { "linear", "partial", "fpt", "lora", "vpt" };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {

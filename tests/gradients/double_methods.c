@@ -28,7 +28,11 @@ static const form forms[] = {
     { "image_size=16,patch=8,depth=2,qk_norm=true,attn_norm=true,mlp_norm=true,proj_bias=false,swiglu=true", 3, "",
       "loss=ce", FEW },
     { "image_size=16,patch=8,depth=2,class_token=false,registers=1,pool=mean,final_norm=both,qk_norm=true", 3,
-      "head=patch_linear", "loss=ce", FEW } };
+      "head=patch_linear", "loss=ce", FEW },
+    { "image_size=16,patch=8,depth=2,rope=dinov3,rope_rotate_half=true,pos_embed=false,registers=1", 3, "", "loss=ce",
+      FEW },
+    { "image_size=16,patch=8,depth=2,rope=mixed,rope_grid_indexing=xy,no_embed_class=true", 3, "pool=mean", "loss=ce",
+      FEW } };
 
 /* The loss as a function of a parameter that node `from` reads first; `forward` nodes are of the forward pass. */
 typedef struct slope { peft_trainer *t; uint32_t from, forward; } slope;

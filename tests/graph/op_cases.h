@@ -3,7 +3,7 @@
  * (shapes, optional inputs). */
 #ifndef OP_CASES_H
 #define OP_CASES_H
-#include "op_loss_cases.h"
+#include "op_head_cases.h"
 
 /* --- one function for each operation; v: the variant ------------------------------------------------------------ */
 /* v 0 and 1: without and with bias; 2: x is one vector; 3: one row, one output; 4: x is its own weight; 5: the weight
@@ -25,17 +25,6 @@ static pf_val case_layernorm(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), gamma = v & 1 ? LEAF(l, 5) : NONE, beta = v & 2 ? LEAF(l, 5) : NONE;
     return peft_sys_layernorm(&l->g, x, gamma, beta, 1e-6);
-}
-
-/* v: bit 0: gamma, bit 1: beta, bit 2: x is a column view */
-static pf_val case_head_norm(lab *l, int v)
-{
-    enum { HEADS = 2, WIDTH = 6 };
-    const pf_attr a = { .i = { HEADS }, .f = { 1e-6 } };
-    pf_val x = v & 4 ? pf_columns(&l->g, peft_sys_activate(&l->g, LEAF(l, B, T, 10), "tanh"), 3, WIDTH)
-                     : LEAF(l, B, T, WIDTH);
-    pf_val gamma = v & 1 ? LEAF(l, WIDTH / HEADS) : NONE, beta = v & 2 ? LEAF(l, WIDTH / HEADS) : NONE;
-    return pf_emit(&l->g, &pf_op_head_norm, &a, 3, (pf_val[]){ x, gamma, beta });
 }
 
 /* v: bit 0: gamma, bit 1: beta, bit 2: by running statistics, as in evaluation */
@@ -342,6 +331,7 @@ static const op_case op_cases[] = {
     { "linear", &pf_op_linear, case_linear, 6 },
     { "layernorm", &pf_op_layernorm, case_layernorm, 4 },
     { "head_norm", &pf_op_head_norm, case_head_norm, 8 },
+    { "rope", &pf_op_rope, case_rope, 17 }, { "rope_table", &pf_op_rope_table, case_rope_table, 2 },
     { "batchnorm", &pf_op_batchnorm, case_batchnorm, 8 },
     { "attention", &pf_op_attention, case_attention, 32 },
     { "shared keys", &pf_op_attention, case_shared_keys, 4 },

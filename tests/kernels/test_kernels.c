@@ -57,6 +57,12 @@ RUN(col_sums)
 {
     t->col_sums(b[0], b[1], s.ld, v > 0 ? b[2] : NULL, s.ld, v > 1 ? b[3] : NULL, v > 1 ? b[4] : NULL, s.rows, s.cols);
 }
+/* v: bit 0: in place, bit 1: halves, bit 2: inverse */
+RUN(rotate)
+{
+    t->rotate(v & 1 ? b[1] : b[0], s.ld, b[1], s.ld, b[2], b[3], s.ld, s.rows, s.cols / 2 * 2, v >> 1 & 1,
+              v & 4 ? -1 : 1);
+}
 RUN(logsumexp) { t->logsumexp(b[0], v ? b[1] : NULL, s.ld, b[2], s.ld, s.rows, s.cols); }
 RUN(sums)
 {
@@ -85,13 +91,14 @@ static const kernel_case cases[] = {
     { "mul",            "ccc",     ".st",  3,  run_mul,            1e-7 },
     { "axpy",           "cc",      "st",   2,  run_axpy,           1e-6 },
     { "scale",          "cc",      ".s",   2,  run_scale,          1e-7 },
-    { "act",            "cc",      ".s",   14, run_act,            5e-7 },
-    { "act_grad",       "ccc",     "..s",  21, run_act_grad,       1e-6 },
-    { "act_slope",      "ccc",     "..s",  14, run_act_slope,      1e-6 },
+    { "act",            "cc",      ".s",   18, run_act,            5e-7 },
+    { "act_grad",       "ccc",     "..s",  27, run_act_grad,       1e-6 },
+    { "act_slope",      "ccc",     "..s",  18, run_act_slope,      1e-6 },
     { "affine",         "mmcc",    NULL,   8,  run_affine,         5e-7 },
     { "layernorm",      "mmccrr",  NULL,   8,  run_layernorm,      4e-6 },
     { "layernorm_grad", "mmmmrrc", NULL,   6,  run_layernorm_grad, 4e-6 },
     { "col_sums",       "cmmrr",   NULL,   3,  run_col_sums,       2e-6 },
+    { "rotate",         "mmmm",    NULL,   8,  run_rotate,         1e-6 },
     { "logsumexp",      "rmm",     NULL,   2,  run_logsumexp,      1e-6 },
     { "sums",           "2c",      NULL,   3,  run_sums,           1e-6 },
     { "adamw",          "ccqc",    NULL,   2,  run_adamw,          5e-6 },

@@ -25,6 +25,7 @@ static inline tiny make_variant(const variant *v)
     t.backbone = tiny_backbone(t.ctx, BACKBONE, v->backbone);
     for (size_t i = 0; i < t.backbone->weights; i++)
         tiny_perturb_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
+    OK(pf_backbone_make_rope(t.backbone));
     t.model = tiny_model(t.backbone, model);
     if (v->method) {
         t.adapter = tiny_adapter(t.backbone, v->method, v->options);

@@ -34,6 +34,7 @@ static inline tiny method_model(peft_context *ctx, const char *backbone, const c
     char text[160];
     for (size_t i = 0; i < t.backbone->weights; i++)
         tiny_perturb_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
+    OK(pf_backbone_make_rope(t.backbone));
     peft_options *o = method_options(ctx, method, classes, more);
     peft_status s = peft_adapter_create(t.backbone, method, o, &t.adapter);
     peft_options_free(o);

@@ -209,6 +209,7 @@ static inline peft_backbone *random_backbone(peft_context *ctx, const char *crea
 {
     peft_backbone *b = tiny_backbone(ctx, create, NULL);
     for (size_t i = 0; i < b->weights; i++) tiny_perturb_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
+    OK(pf_backbone_make_rope(b));
     return b;
 }
 

@@ -216,10 +216,11 @@ END_TEST
 START_TEST(unsupported_architectures_are_refused)
 {
     static const struct { const char *json, *text; } rows[] = {
-        { ARCH("vit_small_patch16_rope_ape_224"), "rotary positions" },
-        { ARCH("vit_base_patch16_rpn_224"), "norms after" },
-        { ARCH("vit_pe_spatial_base_patch16_512"), "rotary" }, { ARCH("eva02_tiny_patch14_224"), "rotary" },
-        { ARGS("eva_large_patch14_196", "\"use_rot_pos_emb\": true"), "use_rot_pos_emb" },
+        { ARCH("vit_base_patch16_rpn_224"), "norms after" }, { ARCH("vit_base_patch16_sapiens2"), "RMSNorm" },
+        { ARGS("eva_giant_patch14_224", "\"use_rot_pos_emb\": true, \"rope_type\": \"mrope\""),
+          "rope_type: given 'mrope'" },
+        { ARGS("eva_giant_patch14_224", "\"num_kv_heads\": 2"), "num_kv_heads" },
+        { ARGS("eva_giant_patch14_224", "\"attn_only_layer_scale\": true"), "attn_only_layer_scale" },
         { ARGS("eva_large_patch14_196", "\"use_post_norm\": true"), "use_post_norm" },
         { ARGS("vit_base_patch16_224", "\"pool_include_prefix\": true"), "pool_include_prefix" } };
     tiny t = tiny_make(&(tiny_spec){ 0 });

@@ -203,6 +203,42 @@ START_TEST(separate_gate_and_value_are_joined)
 }
 END_TEST
 
+/* timm's Eva has biases of q and v, and none of k, which counts as 0. */
+START_TEST(biases_of_q_and_v_are_joined_with_zeros)
+{
+    tiny t = start("rope=axial,rope_temperature=50", TIMM);
+    pf_st *in;
+    pf_st_out *out;
+    for (int64_t l = 0; l < t.backbone->shape.depth; l++) {
+        char name[64];
+        snprintf(name, sizeof name, "blocks.%d.attn.qkv.bias", (int)l);
+        pk_real *bias = ((peft_tensor *)(uintptr_t)pf_backbone_find(t.backbone, name))->data;
+        memset(bias + t.backbone->shape.width, 0, (size_t)t.backbone->shape.width * sizeof *bias);
+    }
+    OK(peft_backbone_save(t.backbone, tiny_path("backbone")));
+    OK(pf_st_open(t.ctx, tiny_path("backbone"), &in));
+    OK(pf_st_out_create(t.ctx, &out));
+    for (size_t i = 0; i < pf_st_count(in); i++) {
+        const pf_st_tensor *x = pf_st_at(in, i);
+        const char *qkv = strstr(x->name, "qkv.bias");
+        for (int part = 0; part < (qkv ? 3 : 1); part += 2) {
+            char name[128];
+            const int64_t third = x->dim[0] / 3;
+            snprintf(name, sizeof name, "%.*s%s", qkv ? (int)(qkv - x->name) : (int)strlen(x->name), x->name,
+                     !qkv ? "" : part ? "v_bias" : "q_bias");
+            OK(pf_st_out_tensor(out, name, x->type, x->ndim, qkv ? &third : x->dim,
+                                (const char *)x->data + (qkv ? (size_t)part * x->bytes / 3 : 0)));
+        }
+    }
+    OK(pf_st_out_write(out, tiny_path("made")));
+    check_loads_the_same(&t, "heads=3,eps=1e-6,act=gelu,pool=cls,rope=axial,rope_temperature=50", "q_bias and v_bias");
+    pf_st_out_free(out);
+    pf_st_close(in);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
 START_TEST(missing_tensors_are_named_as_in_the_file)
 {
     static const struct { tiny_naming naming; const char *prefix, *drop, *text; } rows[] = {
@@ -218,7 +254,8 @@ START_TEST(missing_tensors_are_named_as_in_the_file)
         { HF5, "", "layers.0.attention.q_proj.weight", "1 tensors missing (layers.0.attention.q_proj.weight)" },
         { HF, "vit.", "classifier.bias", "1 tensors missing (classifier.bias)" },
         { HF, "", "embeddings.cls_token", "'embeddings.cls_token' is missing: expected the class token" },
-        { TIMM, "a.", "a.pos_embed", "'a.pos_embed' is missing: networks without a learned position embedding" },
+        { HF, "a.", "a.embeddings.position_embeddings",
+          "'a.embeddings.position_embeddings' is missing: networks without a learned position embedding" },
         { HF, "", "embeddings.patch_embeddings.projection.weight",
           "'embeddings.patch_embeddings.projection.weight' is missing" } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -236,9 +273,7 @@ END_TEST
 START_TEST(other_architectures_are_refused_by_name)
 {
     static const struct { const char *tensor, *text; } rows[] = {
-        { "rope_embed.periods", "DINOv3" }, { "storage_tokens", "DINOv3" },
-        { "embeddings.patch_embeddings.weight", "DINOv3" }, { "rope.freqs_cos", "EVA-02" },
-        { "blocks.0.attn.q_bias", "BEiT" }, { "encoder.layer.0.lambda_1", "BEiT" },
+        { "embeddings.patch_embeddings.weight", "DINOv3" }, { "encoder.layer.0.lambda_1", "BEiT" },
         { "blocks.0.attn.relative_position_bias_table", "BEiT" }, { "head.probe", "SigLIP" },
         { "attn_pool.q", "SigLIP" },
         { "visual.attn_pool_contrast.ln_k.bias", "CONCH" }, { "blocks.0.attn.rel_pos_h", "SAM" },
@@ -341,6 +376,6 @@ END_TEST
 
 SUITE_MAIN("backbone_names", the_teacher_is_chosen_among_two_networks, the_option_prefix_chooses_a_network,
            tensors_beside_the_network_are_left_out, names_of_newer_transformers_are_read,
-           separate_gate_and_value_are_joined, missing_tensors_are_named_as_in_the_file,
-           other_architectures_are_refused_by_name, other_patch_shapes_are_refused,
-           config_decides_between_two_grids_of_positions, one_shard_of_several_is_refused)
+           separate_gate_and_value_are_joined, biases_of_q_and_v_are_joined_with_zeros,
+           missing_tensors_are_named_as_in_the_file, other_architectures_are_refused_by_name,
+           other_patch_shapes_are_refused, config_decides_between_two_grids_of_positions, one_shard_of_several_is_refused)

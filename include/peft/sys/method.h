@@ -63,10 +63,10 @@ typedef struct peft_vit {
  * LINEAR     in, out: input and output of a linear layer (role PATCH, Q, K, V, PROJ, FC1, FC2), FC1 before its
  *            activation; w, bias: its weights. Role QKV comes before Q, K, V: out begins as PEFT_NONE; a method may
  *            set it to [b,t,3d], whose thirds are added to q, k and v before their own sites
- * ATTN       q, k, v [b,t,d]; xk, xv: further keys and values [n,d] or [b,n,d]; sink [t]: a further logit for each
- *            query row; head_scale [heads]: factors of the heads' scores; the last four begin as PEFT_NONE. So does
- *            out: a method may set it to [b,t,d], the result of an attention that it computed itself (see
- *            peft_sys_attention_scores). Then no other method can act on this attention (PEFT_E_STATE)
+ * ATTN       q, k, v [b,t,d], after norms and rotation; xk, xv: further keys and values [n,d] or [b,n,d]; sink [t]: a
+ *            further logit for each query row; head_scale [heads]: factors of the heads' scores; the last four begin as
+ *            PEFT_NONE. So does out: a method may set it to [b,t,d], the result of an attention that it computed itself
+ *            (see peft_sys_attention_scores). Then no other method can act on this attention (PEFT_E_STATE)
  * BRANCH     in: the residual stream; out: the branch's output, before it is added (role SA, MLP)
  * BLOCK_OUT  out: the residual stream leaving block `layer`
  * POOL       in: the tokens [b,t,d] leaving the last block; out: the pooled feature [b,1,d] entering the head, or all

@@ -19,6 +19,7 @@ bool pf_shape_fits(const pf_vit_shape *s, unsigned needs);                /* tru
  * 2 for gate and value of a gated MLP; PF_WHOLE_TENSOR where one tensor holds all of timm's. Saving takes the first row
  * of a timm name whose properties (needs) the network has. */
 enum { PF_WHOLE_TENSOR = 0 };
+/* timm NULL: a tensor that loading leaves out, as it holds values that the library computes itself. */
 typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned needs; } pf_name_row;
 
 /* How a library names tensors. A file's naming is recognised by the name of a block's first attention weight, such as
@@ -32,6 +33,7 @@ typedef struct pf_naming {
     const pf_name_row *block;            /* names in blocks, without front; the last row is empty */
     const char *silu_tensor;             /* glob: if it matches a tensor of a file, the file's gated MLPs have SiLU;
                                             else they may have another activation. NULL: they always have SiLU */
+    bool without_k_bias;                 /* q and v may have biases without one of k, which is then 0 */
     const char *config_file;             /* a configuration file that is read in place of all others; NULL: none */
     const char *config_file_prefix;      /* config_file is read if the ViT's prefix contains this; NULL: always */
     const char *dtype;                   /* the key of config.json for the element type; NULL: the naming has no
@@ -71,6 +73,7 @@ typedef struct pf_arch_row {
     const char *processor;               /* class of Hugging Face's image processor, without the word ImageProcessor */
     const char *refused;                 /* an operation of the network that this library lacks; NULL: none */
     bool silu;                           /* its gated MLP has SiLU */
+    const struct pf_field *settings;     /* further facts, by names and values of load options; the last one is empty */
 } pf_arch_row;
 
 /* --- config.json -------------------------------------------------------------------------------------------------- */
@@ -79,16 +82,17 @@ typedef struct pf_arch_row {
 enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PATCH_BIAS = 8, PF_HAS_REGISTERS = 16,
        PF_HAS_GATED_MLP = 32, PF_HAS_NO_CLASS_ROW = 64, PF_HAS_CLASSIFIER = 128, PF_HAS_ODD_MLP = 256,
        PF_HAS_NO_CLASS_TOKEN = 512, PF_HAS_NO_POSITIONS = 1024, PF_HAS_INNER_NORMS = 2048, PF_HAS_NO_BIASES = 4096,
-       PF_HAS_OTHER_GATE = 8192, PF_HAS_OTHER_ACT = 16384 };
+       PF_HAS_OTHER_GATE = 8192, PF_HAS_OTHER_ACT = 16384, PF_HAS_ROPE = 32768 };
 /* A property that a model class cannot represent; what: its name in the error message. */
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
-typedef struct pf_field { const char *key, *json; } pf_field;  /* a key of config.json, and its value as JSON */
+/* A key of config.json, and its value as JSON; or a load option, and its value. */
+typedef struct pf_field { const char *key, *json; } pf_field;
 /* What no model class of Hugging Face can represent. */
 #define PF_HF_LACKS \
     { PF_HAS_FC_NORM, "the norm after mean pooling (fc_norm)" }, { PF_HAS_NORM_PRE, "a norm before the blocks" }, \
     { PF_HAS_NO_NORM, "a network without a final norm" }, \
     { PF_HAS_NO_PATCH_BIAS, "a patch embedding without a bias" }, \
-    { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" }, \
+    { PF_HAS_ROPE, "rotary positions" }, { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" }, \
     { PF_HAS_NO_POSITIONS, "a network without a position embedding" }, \
     { PF_HAS_INNER_NORMS, "norms inside attention or MLP" }, \
     { PF_HAS_NO_BIASES, "blocks without biases" }, \
@@ -126,6 +130,7 @@ typedef struct pf_family {
     const pf_pixels *pixels;             /* NULL: unknown */
     int rows;                            /* PF_ROWS_*: rows of the position embedding before those of the patches */
     bool without_class_token;            /* its networks may have no class token */
+    bool without_positions;              /* its networks may have no position embedding */
     pf_pooling pooling;
     bool mean_classifier;                /* its classifier reads the mean of the patches, without the final norm */
     const pf_arch_row *architectures;    /* facts by timm's "architecture" in a configuration file */
@@ -138,7 +143,7 @@ typedef struct pf_family {
  * add a row. */
 typedef const pf_family *const *pf_families;
 extern const pf_family *const pf_all_families[];
-extern const pf_naming pf_naming_timm, pf_naming_hf, pf_naming_hf5, pf_naming_hf_clip;
+extern const pf_naming pf_naming_timm, pf_naming_timm_unfused, pf_naming_hf, pf_naming_hf5, pf_naming_hf_clip;
 
 bool             pf_family_uses(const pf_family *f, const pf_naming *n);
 enum { PF_NAMINGS_MAX = 32 };
@@ -156,7 +161,10 @@ typedef struct pf_arch {
     const char *name;                    /* NULL: the file has neither */
     bool timm;                           /* name is timm's architecture */
     bool known;                          /* a row that matches the name gives a rule of resampling */
-    pf_arch_row facts;                   /* all rows whose glob matches the name, merged */
+    pf_arch_row facts;                   /* all rows whose glob matches the name, merged, but not their settings */
+    const pf_field *settings[4];         /* those of the rows, in their order; NULL: no more */
 } pf_arch;
+/* The value of this setting in the last row that has it; NULL: none has. */
+const char *pf_arch_setting(const pf_arch *a, const char *name);
 pf_arch pf_arch_of(pf_families families, const char *architecture, const char *model_type);
 #endif

@@ -71,6 +71,10 @@ static bool find_row(pf_families families, const pf_naming *n, place where, cons
         for (const pf_name_row *r = rows; r->theirs; r++) {
             const char *rest = match(r->theirs, name, &caps);
             if (!rest || *rest) continue;
+            if (!r->timm) {
+                out->kind = PF_NAME_IGNORED;
+                return true;
+            }
             compose(out->name, where == IN_BLOCK ? TIMM_FRONT : "", r->timm, &caps);
             out->part = r->part;
             out->kind = PF_NAME_OURS;
@@ -121,7 +125,8 @@ bool pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_
     const int front = pf_shape_fits(s, n->front[0].needs) ? 0 : 1;         /* of the names in blocks */
     for (size_t k = 0; (rows = name_rows(families, n, in_block ? IN_BLOCK : OUTSIDE_BLOCKS, k)); k++)
         for (const pf_name_row *r = rows; r->theirs; r++) {
-            const char *rest = r->part == part && pf_shape_fits(s, r->needs) ? match(r->timm, name, &caps) : NULL;
+            const bool fits = r->timm && r->part == part && pf_shape_fits(s, r->needs);
+            const char *rest = fits ? match(r->timm, name, &caps) : NULL;
             if (!rest || *rest) continue;
             compose(out, in_block ? n->front[front].pattern : "", r->theirs, &caps);
             return true;
@@ -177,7 +182,7 @@ pf_timm_name pf_naming_to_timm(pf_families families, const pf_naming *n, const c
  * are separate tensors, their first row is that of q. */
 static void weight_pattern(const pf_name_row *rows, const char *front, const char *timm, char out[PF_NAME_MAX])
 {
-    while (rows->theirs && strcmp(rows->timm, timm)) rows++;
+    while (rows->theirs && (!rows->timm || strcmp(rows->timm, timm))) rows++;
     const char *theirs = rows->theirs ? rows->theirs : "", *word = strchr(theirs, '@');
     const int before = (int)(word ? (size_t)(word - theirs) : strlen(theirs));
     snprintf(out, PF_NAME_MAX, "%s%.*s%s", front, before, theirs, word ? "weight" : "");

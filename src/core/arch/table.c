@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * table.c -- the table of families and the look-ups in it that need no checkpoint. */
 #include "core/arch/arch.h"
+#include <string.h>
 #include "core/options/glob.h"
 #include "core/options/options.h"
 
@@ -80,12 +81,24 @@ static void merge(pf_arch_row *to, const pf_arch_row *r)
 
 pf_arch pf_arch_of(pf_families families, const char *architecture, const char *model_type)
 {
+    size_t n = 0;
     pf_arch a = { .name = architecture ? architecture : model_type, .timm = architecture != NULL };
     for (; a.name && *families; families++) {
         const pf_arch_row *r = a.timm ? (*families)->architectures : (*families)->model_types;
-        for (; r && r->glob; r++) if (pf_glob(r->glob, a.name)) merge(&a.facts, r);
+        for (; r && r->glob; r++) {
+            if (!pf_glob(r->glob, a.name)) continue;
+            merge(&a.facts, r);
+            if (r->settings && n < sizeof a.settings / sizeof *a.settings) a.settings[n++] = r->settings;
+        }
     }
     a.known = a.facts.rule != NULL;
     if (a.timm && a.known && !(a.facts.eps > 0)) a.facts.eps = 1e-6;           /* as in timm's VisionTransformer */
     return a;
+}
+
+const char *pf_arch_setting(const pf_arch *a, const char *name)
+{
+    for (size_t i = sizeof a->settings / sizeof *a->settings; i-- > 0;)
+        for (const pf_field *s = a->settings[i]; s && s->key; s++) if (!strcmp(s->key, name)) return s->json;
+    return NULL;
 }

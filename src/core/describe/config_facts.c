@@ -8,7 +8,8 @@
 static const char *const fact_name[PF_FACTS] = {
     "eps", "heads", "act", "pool", "patch", "width", "depth", "registers", "qkv_bias", "image_size", "no_embed_class",
     "final_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes",
-    "problem_type" };
+    "problem_type", "use_rot_pos_emb", "rope_type", "rope_temperature", "rope_grid_offset", "rope_grid_indexing",
+    "rope_rotate_half", "ref_feat_shape", "use_post_transformer_norm", "use_fc_norm" };
 
 /* Type of a value in the file. SIDE: a whole number, or a list whose last two are equal, [224, 224]. FIRST: a text, or
  * a list whose first text is taken. ACT, POOL: the name of an activation or pooling, translated to the load option's
@@ -26,6 +27,12 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "act", CLIP, "hidden_act", ACT }, { "act", TOP, "hidden_act", ACT },
     { "pool", ARGS, "global_pool", POOL }, { "pool", TOP, "global_pool", POOL },
     { "final_norm", ARGS, "final_norm", FLAG },
+    { "use_post_transformer_norm", ARGS, "use_post_transformer_norm", FLAG },
+    { "use_fc_norm", ARGS, "use_fc_norm", FLAG },
+    { "use_rot_pos_emb", ARGS, "use_rot_pos_emb", FLAG }, { "rope_type", ARGS, "rope_type", TEXT },
+    { "rope_temperature", ARGS, "rope_temperature", NUMBER }, { "rope_grid_offset", ARGS, "rope_grid_offset", NUMBER },
+    { "rope_grid_indexing", ARGS, "rope_grid_indexing", TEXT }, { "rope_rotate_half", ARGS, "rope_rotate_half", FLAG },
+    { "ref_feat_shape", ARGS, "ref_feat_shape", SIDE },
     { "patch", CLIP, "patch_size", SIDE }, { "patch", TOP, "patch_size", SIDE }, { "patch", ARGS, "patch_size", SIDE },
     { "width", CLIP, "hidden_size", NUMBER }, { "width", TOP, "hidden_size", NUMBER },
     { "width", ARGS, "embed_dim", NUMBER },
@@ -46,9 +53,8 @@ static const struct { const char *fact; section section; const char *key; kind k
  * `word`; NONE: null or no such key. what: the computation that is missing, for the error message. */
 typedef enum { OFF, ON, NONE, WORD } allowed;
 static const struct { section section; const char *key; allowed allowed; const char *word, *what; } fixed[] = {
-    { ARGS, "pos_embed", WORD, "learn", "a network without a position embedding" },
-    { ARGS, "use_abs_pos_emb", ON, NULL, "a network without a position embedding" },
-    { ARGS, "use_rot_pos_emb", OFF, NULL, "rotary positions" },
+    { ARGS, "num_kv_heads", NONE, NULL, "keys that several heads share" },
+    { ARGS, "attn_only_layer_scale", OFF, NULL, "LayerScale after attention only" },
     { ARGS, "pool_include_prefix", OFF, NULL, "pooling over class and register tokens as well as patches" },
     { ARGS, "use_post_norm", OFF, NULL, "norms after attention and MLP" },
     { ARGS, "norm_layer", WORD, "layernorm", "another norm than LayerNorm" },
@@ -109,7 +115,8 @@ static bool translate(const translation *table, const char *s, char *text)
 }
 
 #define EXPECTED_ACTS \
-    "gelu, gelu_pytorch_tanh, quick_gelu, silu, relu, tanh or sigmoid (with the option config=none the file is not read, and the option act applies)"
+    "gelu, gelu_pytorch_tanh, quick_gelu, silu, relu, tanh or sigmoid (with the option config=none the file is not " \
+    "read, and the option act applies)"
 static peft_status act_text(const char *key, const json_t *v, char *text)
 {
     static const translation acts[] = {

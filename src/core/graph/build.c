@@ -121,8 +121,8 @@ pf_val peft_sys_activate(peft_build *g, pf_val x, const char *kind)
         { "exp", PK_EXP }, { "gelu_tanh", PK_GELU_TANH } };
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
         if (!strcmp(kind, acts[i].name)) return EMIT(g, &pf_op_act, &(pf_attr){ .i = { acts[i].act } }, x);
-    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "activation '%s': expected gelu, gelu_tanh, quickgelu, relu, tanh, "
-                                    "sigmoid, silu or exp", kind));
+    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "activation '%s': expected gelu, gelu_tanh, quickgelu, relu, "
+                                    "tanh, sigmoid, silu or exp", kind));
 }
 
 pf_val peft_sys_layernorm(peft_build *g, pf_val x, pf_val gamma, pf_val beta, double eps)

@@ -178,6 +178,7 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
     pf_model_unlock(m);
     memcpy(b->rule, m->backbone->rule, sizeof b->rule);
     memcpy(b->note, m->backbone->note, sizeof b->note);
+    if (!status) status = pf_backbone_make_rope(b);
     if (!status) status = copy_descriptions(m, b);
     if (status) peft_backbone_free(b);
     else *out = b;

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shape.c -- the table of a ViT's tensors. Each extent is a letter or 1; "1ND" is [1, rows of pos_embed, width]:
- * D width, T 3*width, H width of a head, F mlp, G rows of fc1 (2*mlp if the MLP is gated), C classes, R registers, N rows of pos_embed,
- * p side of a patch, c the 3 channels. */
+ * D width, T 3*width, H width of a head, h half of it, A heads, L depth, t 2, F mlp, G rows of fc1 (2*mlp if the MLP is
+ * gated), C classes, R registers, N rows of pos_embed, p side of a patch, c the 3 channels. */
 #include "core/vit/shape.h"
 #include <stdio.h>
 #include <string.h>
 
 /* The condition under which a network has a tensor. */
 typedef enum {
-    ALWAYS, CLASS_TOKEN, REGISTERS, POS_EMBED, PATCH_BIAS, NORM_PRE, QKV_BIAS, QK_NORM, ATTN_NORM, PROJ_BIAS,
-    LAYER_SCALE, MLP_NORM, NORM, FC_NORM, HEAD
+    ALWAYS, CLASS_TOKEN, REGISTERS, POS_EMBED, ROPE_MIXED, PATCH_BIAS, NORM_PRE, QKV_BIAS, QK_NORM, ATTN_NORM,
+    PROJ_BIAS, LAYER_SCALE, MLP_NORM, NORM, FC_NORM, HEAD
 } condition;
 typedef struct { const char *name, *dims; condition when; } row;
 
 static const row front[] = {
     { "cls_token", "11D", CLASS_TOKEN }, { "reg_token", "1RD", REGISTERS }, { "pos_embed", "1ND", POS_EMBED },
+    { "rope.freqs", "tLAh", ROPE_MIXED },
     { "patch_embed.proj.weight", "Dcpp", ALWAYS }, { "patch_embed.proj.bias", "D", PATCH_BIAS },
     { "norm_pre.weight", "D", NORM_PRE }, { "norm_pre.bias", "D", NORM_PRE } };
 static const row block[] = {
@@ -41,6 +42,7 @@ static bool present(const pf_vit_shape *s, condition when)
     case CLASS_TOKEN: return s->class_token;
     case REGISTERS:   return s->registers > 0;
     case POS_EMBED:   return s->pos_embed;
+    case ROPE_MIXED:  return s->rope.kind == PF_ROPE_MIXED;
     case PATCH_BIAS:  return s->patch_bias;
     case NORM_PRE:    return s->norm_pre;
     case QKV_BIAS:    return s->qkv_bias;
@@ -63,6 +65,10 @@ static int64_t extent(const pf_vit_shape *s, char c)
     case 'D': return s->width;
     case 'T': return 3 * s->width;
     case 'H': return s->width / s->heads;
+    case 'h': return s->width / s->heads / 2;
+    case 'A': return s->heads;
+    case 'L': return s->depth;
+    case 't': return 2;
     case 'F': return s->mlp;
     case 'G': return s->gate ? 2 * s->mlp : s->mlp;
     case 'C': return s->classes;
@@ -112,6 +118,16 @@ const char *pf_act_name(int act)
     for (size_t i = 0; i < COUNT(activations); i++) if (activations[i].act == act) return activations[i].name;
     return NULL;
 }
+
+static const char *const rope_names[] = { "none", "axial", "dinov3", "mixed" };     /* by pf_rope_kind */
+
+int pf_rope_named(const char *name)
+{
+    for (int i = 0; i < (int)COUNT(rope_names); i++) if (!strcmp(rope_names[i], name)) return i;
+    return -1;
+}
+
+const char *pf_rope_name(pf_rope_kind kind) { return rope_names[kind]; }
 
 size_t pf_vit_tensor_count(const pf_vit_shape *s)
 {

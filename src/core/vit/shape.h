@@ -13,6 +13,20 @@
 /* A gated MLP multiplies one half of fc1's outputs by the activation of the other half, FIRST or LAST. */
 typedef enum pf_gate { PF_GATE_NONE, PF_GATE_FIRST, PF_GATE_LAST } pf_gate;
 
+/* Rotary positions, by which q and k of the patches are rotated. AXIAL: half of a head's angles are the patch's row
+ * times frequencies temperature^(-4 i / head width), the other half the column; CENTRED: the same of coordinates in
+ * -1..1 times 2 pi (DINOv3); MIXED: each block and head has trained frequencies of row and column, the tensor
+ * rope.freqs. */
+typedef enum pf_rope_kind { PF_ROPE_NONE, PF_ROPE_AXIAL, PF_ROPE_CENTRED, PF_ROPE_MIXED } pf_rope_kind;
+typedef struct pf_rope {
+    pf_rope_kind kind;
+    double temperature;
+    double offset;                      /* is added to row and column */
+    int64_t reference;                  /* side of the grid in patches to which rows and columns are scaled; 0: none */
+    bool xy;                            /* the column comes first */
+    bool halves;                        /* pairs of elements are (j, j + head width / 2), else (2 j, 2 j + 1) */
+} pf_rope;
+
 typedef struct pf_vit_shape {
     int64_t image, patch;               /* side of an image, of a patch in pixels */
     int64_t width;                      /* columns of a token */
@@ -30,6 +44,7 @@ typedef struct pf_vit_shape {
     bool class_token;                   /* a learned token before the patches */
     bool pos_embed;                     /* a learned position embedding, which is added to the tokens */
     bool pos_prefix;                    /* pos_embed has a row for the class token */
+    pf_rope rope;
     bool layer_scale;                   /* LayerScale after attention and MLP */
     bool qkv_bias;                      /* the projections to q, k and v have biases */
     bool patch_bias;                    /* the patch embedding has a bias */
@@ -49,6 +64,9 @@ typedef struct pf_vit_shape {
 /* The pk_act of an MLP's activation by its name; -1: unknown. */
 int         pf_act_named(const char *name);
 const char *pf_act_name(int act);       /* the reverse; NULL: unknown */
+/* The pf_rope_kind of this name ("none", "axial", "dinov3", "mixed"); -1: unknown. */
+int         pf_rope_named(const char *name);
+const char *pf_rope_name(pf_rope_kind kind);
 /* The most common gated MLP: SiLU of the first half times the second half (SwiGLU). */
 static inline bool pf_vit_is_swiglu(const pf_vit_shape *s) { return s->gate == PF_GATE_FIRST && s->act == PK_SILU; }
 
@@ -67,4 +85,11 @@ static inline int64_t pf_vit_tokens(const pf_vit_shape *s)
 /* Writes name and extents of tensor i of the network, in the order of the forward pass; false: there is none. */
 bool   pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out);
 size_t pf_vit_tensor_count(const pf_vit_shape *s);
+
+/* --- rope.c ------------------------------------------------------------------------------------------------------- */
+/* How many tables of rotary positions a network has: one, or one for each head of each block. 0: it has none. Each is
+ * [patches, 2 * head width], as graph/ops/heads/rope.h says. */
+int64_t pf_rope_tables(const pf_vit_shape *s);
+/* Fills all tables, one after the other. freqs: the tensor rope.freqs [2, depth, heads, head width / 2], or NULL. */
+void    pf_rope_fill(const pf_vit_shape *s, const pk_real *freqs, pk_real *tables);
 #endif

@@ -56,12 +56,26 @@ void peft_backbone_free(peft_backbone *b)
     for (size_t i = 0; i < b->weights; i++) if (b->weight[i].tensor.owned) pf_free(ctx, b->weight[i].tensor.data);
     for (int i = 0; i < PF_SOURCES; i++) pf_source_free(&b->source[i], ctx);
     pf_free(ctx, b->class_names);
+    pf_free(ctx, b->rope);
     if (b->native_pos.owned) pf_free(ctx, b->native_pos.data);
     pf_st_close(b->file);
     pthread_mutex_destroy(&b->lock);
     pf_free(ctx, b->weight);
     pf_free(ctx, b);
     peft_context_free(ctx);
+}
+
+peft_status pf_backbone_make_rope(peft_backbone *b)
+{
+    const pf_vit_shape *s = &b->shape;
+    const int64_t grid = pf_vit_grid(s), elements = pf_rope_tables(s) * grid * grid * 2 * (s->width / s->heads);
+    const peft_tensor *freqs = pf_backbone_find(b, "rope.freqs");
+    if (!elements) return PEFT_OK;
+    pf_free(b->ctx, b->rope);
+    b->rope = pf_alloc(b->ctx, (size_t)elements * sizeof *b->rope);
+    if (!b->rope) return pf_nomem("rotary positions", (size_t)elements * sizeof *b->rope);
+    pf_rope_fill(s, freqs ? freqs->data : NULL, b->rope);
+    return PEFT_OK;
 }
 
 const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name)
@@ -143,6 +157,14 @@ void pf_classifier_digest(const peft_backbone *b, char hex[65])
     pf_sha256_hex(&s, hex);
 }
 
+static void hash_rope(pf_sha256 *s, const pf_rope *r)
+{
+    const int64_t whole[] = { r->kind, r->reference, r->xy, r->halves };
+    const double real[] = { r->temperature, r->offset };
+    pf_sha256_add(s, whole, sizeof whole);
+    pf_sha256_add(s, real, sizeof real);
+}
+
 /* Which position embedding a digest covers: that of the file, or the one that it was resampled to. */
 enum positions { POSITIONS_OF_FILE, POSITIONS_IN_USE };
 /* SHA-256 of all that features depend on: the facts that are in no tensor, then name, extents and values of every
@@ -159,6 +181,7 @@ static void digest(const peft_backbone *b, enum positions positions, char hex[65
     pf_sha256_add(&s, &v->eps, sizeof v->eps);
     if (!v->norm && !v->fc_norm) pf_sha256_add(&s, "no final norm", sizeof "no final norm");
     if (v->gate && !pf_vit_is_swiglu(v)) pf_sha256_add(&s, &gate, sizeof gate);
+    if (v->rope.kind) hash_rope(&s, &v->rope);
     for (size_t i = 0; i < b->weights; i++) {
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(b->weight[i].name)) continue;

@@ -43,6 +43,7 @@ struct peft_backbone {
     char rule[16];                       /* rule for resampling pos_embed to another image size; "": unknown */
     pf_weight *weight; size_t weights;   /* the tensors, and their number */
     pf_source_statistics source[PF_SOURCES];     /* of a merged backbone; files of backbones do not have them */
+    pk_real *rope;                       /* the tables of rotary positions (pf_rope_fill); NULL: none */
     peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; NULL data: none */
     pthread_mutex_t lock;                /* guards the two digests, which are computed when first asked for */
     char fingerprint[65];                /* peft_backbone_fingerprint, as hex digits; "": not computed yet */
@@ -64,6 +65,8 @@ bool pf_is_float(peft_dtype type);                                     /* true: 
 peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft_backbone **out);
 /* Allocates memory for the values of weight i, which b then owns, and returns it; NULL: no memory, the error is set. */
 void *pf_backbone_alloc_data(peft_backbone *b, size_t i);
+/* Computes b->rope; to be called when all tensors have their values. */
+peft_status pf_backbone_make_rope(peft_backbone *b);
 /* Sets the notes "preprocess" and "class_names"; NULL: unknown, the note stays as it is. */
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names);
 /* --- source_statistics.c --- */

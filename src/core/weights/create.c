@@ -23,6 +23,14 @@ peft_status pf_shape_check(const pf_vit_shape *s)
                        (long long)s->width);
     if (!(s->eps >= 0 && s->eps <= 1)) return pf_fail(PEFT_E_INVALID, "eps of LayerNorm: expected 0 to 1");
     if (s->act < 0) return pf_fail(PEFT_E_OPTION, "act: expected " PF_ACT_NAMES);
+    const bool rope_numbers = s->rope.temperature > 0 && s->rope.reference >= 0 && s->rope.reference <= 65536;
+    if (s->rope.kind && s->width / s->heads % 4)
+        return pf_fail(PEFT_E_INVALID, "heads %lld: expected heads of a multiple of 4 columns for rotary positions; "
+                       "the width is %lld", (long long)s->heads, (long long)s->width);
+    if (s->rope.kind && !rope_numbers)
+        return pf_fail(PEFT_E_INVALID, "rope_temperature: expected a positive number; ref_feat_shape: 0 to 65536");
+    if (s->rope.kind == PF_ROPE_MIXED && s->rope.halves)
+        return pf_fail(PEFT_E_OPTION, "rope_rotate_half: given true with rope=mixed, which needs false");
     if (!s->class_token && !s->mean_pool)
         return pf_fail(PEFT_E_OPTION, "pool: cls (the class token) is not possible, because the network has no class "
                        "token: expected mean");
@@ -47,6 +55,14 @@ const pf_opt pf_backbone_create_options[] = {
     { "proj_bias", 'b', "true", 0, 0, "the other linear layers of the blocks have biases" },
     { "class_token", 'b', "true", 0, 0, "there is a class token" },
     { "pos_embed", 'b', "true", 0, 0, "there is a learned position embedding" },
+    { "rope", 's', "none", 0, 0, "rotary positions: none; axial (timm's cat); dinov3, of coordinates in -1..1; mixed, "
+      "with trained frequencies" },
+    { "rope_temperature", 'f', "100", 1e-6, 1e9, "base of the frequencies" },
+    { "rope_grid_offset", 'f', "0", -1e6, 1e6, "is added to row and column of a patch" },
+    { "rope_grid_indexing", 's', "ij", 0, 0, "ij: the row comes first; xy: the column" },
+    { "rope_rotate_half", 'b', "false", 0, 0, "pairs of elements are (j, j + half of the head), else neighbours" },
+    { "ref_feat_shape", 'i', "0", 0, 65536, "with rope=axial: side of the grid to which rows and columns are scaled; "
+      "0: none" },
     { "no_embed_class", 'b', "false", 0, 0, "the position embedding has no row for the class token" },
     { "norm_pre", 'b', "false", 0, 0, "LayerNorm before the blocks" },
     { "qk_norm", 'b', "false", 0, 0, "LayerNorm of each head's q and k" },
@@ -61,6 +77,22 @@ const pf_opt pf_backbone_create_options[] = {
     { 0 } };
 
 const peft_option *peft_backbone_create_option(size_t i) { return pf_option_at(pf_backbone_create_options, i); }
+
+static peft_status read_rope(const peft_options *o, pf_rope *r)
+{
+    const pf_opt *t = pf_backbone_create_options;
+    const char *name = pf_options_string(o, t, "rope"), *order = pf_options_string(o, t, "rope_grid_indexing");
+    const int kind = pf_rope_named(name);
+    if (kind < 0) return pf_fail(PEFT_E_OPTION, "rope: given '%s', expected none, axial, dinov3 or mixed", name);
+    if (strcmp(order, "ij") && strcmp(order, "xy"))
+        return pf_fail(PEFT_E_OPTION, "rope_grid_indexing: given '%s', expected ij or xy", order);
+    if (!kind) return PEFT_OK;
+    *r = (pf_rope){ .kind = (pf_rope_kind)kind, .temperature = pf_options_float(o, t, "rope_temperature"),
+                    .offset = pf_options_float(o, t, "rope_grid_offset"), .xy = !strcmp(order, "xy"),
+                    .halves = pf_options_int(o, t, "rope_rotate_half"),
+                    .reference = pf_options_int(o, t, "ref_feat_shape") };
+    return PEFT_OK;
+}
 
 /* Sets norm and fc_norm by the option final_norm, and the kind of MLP by swiglu, gate and act. */
 static peft_status read_words(const peft_options *o, pf_vit_shape *s)
@@ -98,8 +130,10 @@ static void randomise(pf_weight *w, uint64_t seed)
     pf_rng r = { seed, pf_rng_stream(w->name), 0 };
     bool gamma = strstr(w->name, "gamma"), bias = strstr(w->name, "bias"), norm = strstr(w->name, "norm");
     double constant = gamma ? 1e-5 : bias ? 0 : 1;
+    /* a frequency of rope.freqs is an angle from patch to patch */
+    const double deviation = strstr(w->name, "freqs") ? 0.3 : 0.02;
     for (int64_t i = 0; i < n; i++) {
-        x[i] = (pk_real)(gamma || bias || norm ? constant : 0.02 * pf_rng_normal(&r, (uint64_t)i));
+        x[i] = (pk_real)(gamma || bias || norm ? constant : deviation * pf_rng_normal(&r, (uint64_t)i));
     }
 }
 
@@ -121,6 +155,7 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
         .attn_norm = pf_options_int(o, t, "attn_norm"), .mlp_norm = pf_options_int(o, t, "mlp_norm"),
         .patch_bias = true };
     PF_TRY(read_words(o, &s));
+    PF_TRY(read_rope(o, &s.rope));
     s.pos_prefix = s.class_token && s.pos_embed && !pf_options_int(o, t, "no_embed_class");
     if (!s.mlp) s.mlp = 4 * s.width;
     PF_TRY(pf_shape_check(&s));
@@ -136,6 +171,8 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
         }
         randomise(&b->weight[i], seed);
     }
-    *out = b;
-    return PEFT_OK;
+    const peft_status status = pf_backbone_make_rope(b);
+    if (status) peft_backbone_free(b);
+    else *out = b;
+    return status;
 }

@@ -73,6 +73,23 @@ static peft_status choose_form(const peft_backbone *b, const peft_options *o, pf
     return f->model ? pf_save_expressible(&b->shape, f) : PEFT_OK;
 }
 
+/* The facts of rotary positions, under the names of the load options. */
+static peft_status add_rope(const pf_rope *r, pf_st_out *o)
+{
+    const struct { const char *name; double value; } numbers[] = {
+        { "rope_temperature", r->temperature }, { "rope_grid_offset", r->offset },
+        { "ref_feat_shape", (double)r->reference } };
+    PF_TRY(pf_st_out_meta(o, "rope", pf_rope_name(r->kind)));
+    PF_TRY(pf_st_out_meta(o, "rope_grid_indexing", r->xy ? "xy" : "ij"));
+    PF_TRY(pf_st_out_meta(o, "rope_rotate_half", r->halves ? "true" : "false"));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char text[32];
+        pf_print_float(text, sizeof text, numbers[i].value);
+        PF_TRY(pf_st_out_meta(o, numbers[i].name, text));
+    }
+    return PEFT_OK;
+}
+
 /* Writes the facts that are in no tensor, and the notes except image_size, to the header, where loading looks first. */
 static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out *o)
 {
@@ -86,6 +103,8 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
         PF_TRY(pf_st_out_meta(o, "gate", s->gate == PF_GATE_FIRST ? "first" : "last"));
     PF_TRY(pf_st_out_meta(o, "pool", s->mean_pool ? "mean" : "cls"));
     if (!s->norm && !s->fc_norm) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
+    if (s->rope.kind) PF_TRY(add_rope(&s->rope, o));
+    if (!s->pos_embed) PF_TRY(pf_meta_add_int(o, "image_size", s->image));
     if (*b->rule) PF_TRY(pf_st_out_meta(o, "resample", b->rule));
     PF_TRY(pf_meta_add_int(o, "heads", s->heads));
     PF_TRY(pf_meta_add_int(o, "patch", s->patch));

@@ -34,7 +34,8 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
     const bool has_norm = s->norm || s->fc_norm;
     const struct { bool applies; unsigned bit; } properties[] = {
         { s->mean_pool || s->fc_norm, PF_HAS_FC_NORM }, { s->norm_pre, PF_HAS_NORM_PRE }, { !has_norm, PF_HAS_NO_NORM },
-        { !s->class_token, PF_HAS_NO_CLASS_TOKEN }, { !s->pos_embed, PF_HAS_NO_POSITIONS },
+        { s->rope.kind != PF_ROPE_NONE, PF_HAS_ROPE }, { !s->class_token, PF_HAS_NO_CLASS_TOKEN },
+        { !s->pos_embed, PF_HAS_NO_POSITIONS },
         { s->qk_norm || s->attn_norm || s->mlp_norm, PF_HAS_INNER_NORMS }, { !s->proj_bias, PF_HAS_NO_BIASES },
         { s->gate && !pf_vit_is_swiglu(s), PF_HAS_OTHER_GATE }, { !s->gate && !hf_act(s->act), PF_HAS_OTHER_ACT },
         { !s->patch_bias, PF_HAS_NO_PATCH_BIAS }, { s->registers > 0, PF_HAS_REGISTERS },

@@ -39,6 +39,7 @@ static inline pv  pv_fnma(pv a, pv b, pv c)            { return _mm512_fnmadd_ps
 static inline pv  pv_max(pv a, pv b)                   { return _mm512_max_ps(a, b); }
 static inline pv  pv_min(pv a, pv b)                   { return _mm512_min_ps(a, b); }
 static inline pv  pv_sqrt(pv a)                        { return _mm512_sqrt_ps(a); }
+static inline pv  pv_swap_pairs(pv a)                  { return _mm512_permute_ps(a, 0xB1); } /* lanes 1, 0, 3, 2, .. */
 static inline pv  pv_round(pv a)                       { return _mm512_roundscale_ps(a, 8); }     /* 8: to nearest */
 static inline pv  pv_abs(pv a)                         { return _mm512_abs_ps(a); }
 static inline pv  pv_copysign(pv mag, pv s)            /* |mag| with the sign of s */
@@ -88,6 +89,7 @@ static inline pv  pv_fnma(pv a, pv b, pv c)            { return _mm256_fnmadd_ps
 static inline pv  pv_max(pv a, pv b)                   { return _mm256_max_ps(a, b); }
 static inline pv  pv_min(pv a, pv b)                   { return _mm256_min_ps(a, b); }
 static inline pv  pv_sqrt(pv a)                        { return _mm256_sqrt_ps(a); }
+static inline pv  pv_swap_pairs(pv a)                  { return _mm256_permute_ps(a, 0xB1); }
 static inline pv  pv_round(pv a)
 { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 static inline pv  pv_abs(pv a)                         { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }

@@ -9,6 +9,7 @@ static const pf_name_row block[] = {
     { "gamma_1", "ls1.gamma", 0, 0 }, { "gamma_2", "ls2.gamma", 0, 0 }, { 0 } };
 
 const pf_family pf_family_deit3 = {
-    .name = "DeiT-III", .naming = { &pf_naming_timm }, .has_tensor = { "*.gamma_1" }, .block = block,
+    .name = "DeiT-III", .naming = { &pf_naming_timm, &pf_naming_timm_unfused }, .has_tensor = { "*.gamma_1" },
+    .block = block,
     .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM,
-    .without_class_token = true };
+    .without_class_token = true, .without_positions = true };

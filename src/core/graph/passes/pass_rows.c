@@ -4,6 +4,7 @@
  * forward shrinks the nodes and inserts `take` where an input has more rows than its reader needs. Runs on the forward
  * graph, before the grad pass, so that no backward nodes are made for the removed rows. */
 #include "core/graph/passes/passes.h"
+#include "core/graph/ops/heads/rope.h"
 
 /* Rows of a value: none, n rows from row `first` on (RANGE), all others (EXCEPT), or all. */
 typedef enum { NO_ROWS, RANGE, EXCEPT, ALL } row_kind;
@@ -75,6 +76,9 @@ static void demand_inputs(row_demand *p, const pf_node *n, uint8_t *can_shrink)
     const bool lse_read = n->op == &pf_op_attention && p->want[n->out[1].id].kind != NO_ROWS;
     if (pf_v(g, n->out[0])->keep || lse_read) want = p->want[n->out[0].id] = all;
     *can_shrink = rowwise(g, n) || n->op == &pf_op_attention;
+    /* Without some of its rotated rows, those of a rotation would not be at consecutive positions any more. */
+    if (n->op == &pf_op_rope && want.kind == EXCEPT && want.first + want.n > n->attr.i[PF_ROTATE_FIRST])
+        want = p->want[n->out[0].id] = all;
     if (*can_shrink && n->op != &pf_op_attention) {
         for (int i = 0; i < PF_MAX_IN; i++)
             if (pf_exists(n->in[i])) demand(p, n->in[i], same_tokens(g, n->out[0], n->in[i]) ? want : all);
@@ -133,6 +137,7 @@ static void shrink(row_demand *p, pf_node n, bool can_shrink)
                                                           : is_tokens(g, n.in[i]) && p->full[n.in[i].id] == t;
             if (input_shrinks) n.in[i] = take_wanted(p, n.in[i], want);
         }
+        if (n.op == &pf_op_rope) n.attr.i[PF_ROTATE_FIRST] -= want.kind == RANGE ? want.first : want.n;
         if (n.op == &pf_op_attention && pf_exists(n.in[SINK]))
             n.in[SINK] = pf_columns(g, n.in[SINK], want.first, want.n);
         for (int i = 0; i < PF_MAX_OUT; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * block.c -- one block of the forward pass: attention and MLP, each with its norm and residual sum. */
+#include "core/graph/ops/heads/rope.h"
 #include "core/model/vit/pass.h"
 
 /* LayerNorm of each head's columns of q or k. */
@@ -27,7 +28,42 @@ static void project_qkv(const pf_vit_pass *p, int64_t l, pf_val x, pf_val qkv[3]
     }
 }
 
-/* Self-attention. The site PEFT_ATTN comes after the norms of q and k. */
+/* A table of the block's rotary positions: that of the backbone or, if an adapter trains the frequencies, one that is
+ * computed in each run. Frequencies: rope.freqs [2, depth, heads, n]. */
+static pf_val rope_table(const pf_vit_pass *p, int64_t l)
+{
+    const pf_vit_shape *v = p->shape;
+    const peft_backbone *b = p->m->backbone;
+    const int64_t grid = pf_vit_grid(v), n = v->width / v->heads, tables = v->rope.kind == PF_ROPE_MIXED ? v->heads : 1;
+    const pf_val freqs = pf_pass_weight(p, PF_OUTSIDE_BLOCKS, "rope.freqs");
+    const peft_tensor *frozen = pf_backbone_find(b, "rope.freqs");
+    if (pf_exists(freqs) && pf_v(p->g, freqs)->data != frozen->data) {
+        const pf_val fx = peft_sys_select(p->g, peft_sys_select(p->g, freqs, 0), l);
+        const pf_val fy = peft_sys_select(p->g, peft_sys_select(p->g, freqs, 1), l);
+        return pf_emit(p->g, &pf_op_rope_table, &(pf_attr){ .i = { grid, v->rope.xy } }, 2, (pf_val[]){ fx, fy });
+    }
+    const int64_t first = v->rope.kind == PF_ROPE_MIXED ? l * v->heads * grid * grid * 2 * n : 0;
+    const pf_val table = pf_value_new(p->g, PF_CONST, pf_shape_of(2, tables * grid * grid, 2 * n));
+    if (pf_exists(table)) {
+        pf_v(p->g, table)->type = PK_REAL;
+        pf_v(p->g, table)->data = b->rope + first;
+    }
+    return table;
+}
+
+/* Rotates q and k of the patches, the last rows. */
+static void rotate(const pf_vit_pass *p, int64_t l, pf_val qk[2])
+{
+    const pf_vit_shape *v = p->shape;
+    if (p->g->status) return;
+    const int64_t first = pf_v(p->g, qk[0])->shape.dim[1] - pf_vit_grid(v) * pf_vit_grid(v);
+    const int64_t tables = v->rope.kind == PF_ROPE_MIXED ? v->heads : 1;
+    const pf_attr a = { .i = { v->heads, tables, first, v->rope.halves ? PF_ROTATE_HALVES : 0 } };
+    const pf_val table = rope_table(p, l);
+    for (int i = 0; i < 2; i++) qk[i] = pf_emit(p->g, &pf_op_rope, &a, 2, (pf_val[]){ qk[i], table });
+}
+
+/* Self-attention. The site PEFT_ATTN comes after the norms and the rotation of q and k. */
 static pf_val attention(const pf_vit_pass *p, int64_t l, pf_val x)
 {
     pf_val qkv[3];
@@ -36,6 +72,7 @@ static pf_val attention(const pf_vit_pass *p, int64_t l, pf_val x)
         qkv[0] = head_norm(p, l, "attn.q_norm", qkv[0]);
         qkv[1] = head_norm(p, l, "attn.k_norm", qkv[1]);
     }
+    if (p->shape->rope.kind) rotate(p, l, qkv);
     peft_site s = { .where = PEFT_ATTN, .layer = l, .in = x, .q = qkv[0], .k = qkv[1], .v = qkv[2] };
     pf_pass_site(p, &s);
     pf_val lse, out = s.out;

@@ -58,8 +58,8 @@ static pf_val mean_of_patches(const pf_vit_pass *p, pf_val x, int64_t prefix, in
     return v->fc_norm ? pf_pass_norm(p, PEFT_FINAL, PF_OUTSIDE_BLOCKS, "fc_norm", x) : x;
 }
 
-/* The input of the head: the pooled feature, or all patch tokens, after the final norm, if there is one. The norm of the
- * class token alone equals its row in the norm of all tokens, and costs less. */
+/* The input of the head: the pooled feature, or all patch tokens, after the final norm, if there is one. The norm of
+ * the class token alone equals its row in the norm of all tokens, and costs less. */
 static pf_val pool(const pf_vit_pass *p, pf_val x, bool all_patches)
 {
     const pf_vit_shape *v = p->shape;

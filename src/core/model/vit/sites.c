@@ -22,7 +22,8 @@ pf_val pf_pass_weight_of(const pf_vit_pass *p, int64_t layer, const char *stem, 
 
 /* A method that set `out` at an attention computed it from q, k and v as they were then. before: the site as the method
  * found it. Refuses a second method that changes them, or whose extra keys or logits this attention does not have. */
-static void check_own_attention(const pf_vit_pass *p, const peft_adapter *a, const peft_site *before, const peft_site *s)
+static void check_own_attention(const pf_vit_pass *p, const peft_adapter *a, const peft_site *before,
+                                const peft_site *s)
 {
     const pf_val was[] = { before->q, before->k, before->v, before->xk, before->xv, before->sink, before->head_scale };
     const pf_val is[] = { s->q, s->k, s->v, s->xk, s->xv, s->sink, s->head_scale };

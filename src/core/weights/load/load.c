@@ -17,6 +17,7 @@ static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
     PF_TRY(pf_load_tensors(l, *b));
     PF_TRY(pf_load_notes(l, *b));
     PF_TRY(pf_backbone_check_finite(*b));
+    PF_TRY(pf_backbone_make_rope(*b));
     pf_load_release_copied(l, *b);
     return PEFT_OK;
 }

@@ -35,7 +35,8 @@ typedef struct pf_loader {
 
 peft_status pf_load_names(pf_loader *l);
 /* Write to part the file's tensor whose timm name is name, or the tensors that are its parts (q, k, v); return how
- * many. 0: the tensor or one of its parts is missing. take: marks them as used, too. */
+ * many. 0: the tensor or one of its parts is missing; part[1] of attn.qkv.bias may be NULL, which stands for zeros
+ * (pf_naming.without_k_bias). take: marks them as used, too. */
 int         pf_load_find(const pf_loader *l, const char *name, const pf_st_tensor *part[3]);
 int         pf_load_take(pf_loader *l, const char *name, const pf_st_tensor *part[3]);
 bool        pf_load_has_tensor(const pf_loader *l, const char *glob);    /* glob: for a name as it is in the file */
@@ -55,12 +56,26 @@ peft_status pf_load_width_and_patch(pf_loader *l);
 /* Finds the whole shape; runs after configuration files are read. */
 peft_status pf_load_shape(pf_loader *l);
 
+/* --- load_stated.c ------------------------------------------------------------------------------------------------ */
+/* The fact in the file's header, else in the configuration files, else of the architecture that they name; NULL: none
+ * states it. */
+const char *pf_load_text(const pf_loader *l, const char *name);
+/* The same, with the option of this name before them: a positive number, false: none states it; a word, NULL. */
+bool        pf_load_number(const pf_loader *l, const char *name, double *v);
+const char *pf_load_word(const pf_loader *l, const char *name);
+/* Adds a line to the assumptions: "heads=12: width / 64". */
+void        pf_load_assume(pf_loader *l, const char *name, const char *value, const char *why);
+
 /* --- load_facts.c ------------------------------------------------------------------------------------------------- */
 /* PEFT_E_UNSUPPORTED: the configuration names an architecture whose tensors are those of a ViT, but whose computation
  * is another one. */
 peft_status pf_load_check_architecture(const pf_loader *l);
 /* Completes the shape by the facts that no tensor states: heads, eps, activation, pooling, rule of resampling. */
 peft_status pf_load_facts(pf_loader *l);
+
+/* --- load_rope.c -------------------------------------------------------------------------------------------------- */
+/* Sets the rotary positions, and the image size of a network without a position embedding. */
+peft_status pf_load_positions(pf_loader *l);
 
 /* --- load_config.c ------------------------------------------------------------------------------------------------ */
 /* Reads the configuration files that the option "config" names. weights: path of the file with the tensors, beside

@@ -7,20 +7,6 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
-/* The fact in the file's header, else in the configuration files; NULL: neither states it. */
-static const char *text_in_files(const pf_loader *l, const char *name)
-{
-    const char *header = pf_st_meta(l->file, name);
-    return header ? header : pf_config_get(&l->config, name);
-}
-
-/* Adds a line to the assumptions: "heads=12: width / 64". */
-static void assume(pf_loader *l, const char *name, const char *value, const char *why)
-{
-    const size_t used = strlen(l->assumed);
-    snprintf(l->assumed + used, sizeof l->assumed - used, "%s%s=%s: %s", used ? "\n" : "", name, value, why);
-}
-
 /* Logs one warning for all assumptions. */
 static void warn_of_assumptions(const pf_loader *l)
 {
@@ -36,29 +22,13 @@ static void warn_of_assumptions(const pf_loader *l)
             "--backbone-options in the programs)", text);
 }
 
-/* Sets *v to the number that option, header or configuration states; false: none does. */
-static bool find_number(const pf_loader *l, const char *name, double *v)
-{
-    const double option = pf_options_float(l->o, pf_backbone_load_options, name);
-    const char *text = text_in_files(l, name);
-    if (option > 0) *v = option;
-    return option > 0 || (text && pf_parse_float(text, v));
-}
-
-/* The word that option, header or configuration states; NULL: none does. */
-static const char *find_word(const pf_loader *l, const char *name)
-{
-    const char *s = pf_options_string(l->o, pf_backbone_load_options, name);
-    return strcmp(s, "auto") ? s : text_in_files(l, name);
-}
-
 /* Sets *out to a fact that is a whole number; fallback: its value if nothing states it. */
 static peft_status whole_number(const pf_loader *l, const char *name, int64_t fallback, int64_t *out)
 {
     double v = 0;
     char text[32];
     *out = fallback;
-    if (!find_number(l, name, &v)) return PEFT_OK;
+    if (!pf_load_number(l, name, &v)) return PEFT_OK;
     pf_print_float(text, sizeof text, v);
     if (!(v >= 0 && v <= 0x1p31 && v == floor(v)))
         return pf_fail(PEFT_E_INVALID, "%s: given %s, expected a whole number", name, text);
@@ -76,9 +46,9 @@ static peft_status set_heads(pf_loader *l, const pf_arch *a)
     const int64_t fallback = by_name && a->facts.heads ? a->facts.heads : usual;
     double v;
     PF_TRY(whole_number(l, "heads", fallback, &l->shape.heads));
-    if (by_name || find_number(l, "heads", &v)) return PEFT_OK;
+    if (by_name || pf_load_number(l, "heads", &v)) return PEFT_OK;
     snprintf(text, sizeof text, "%lld", (long long)usual);
-    assume(l, "heads", text, why);
+    pf_load_assume(l, "heads", text, why);
     return PEFT_OK;
 }
 
@@ -88,11 +58,11 @@ static void set_eps(pf_loader *l, const pf_arch *a, const char *why)
     char text[32];
     /* replaces the architecture's norm by LayerNorm, whose eps is 1e-6 in timm unless the architecture sets another */
     const char *norm = pf_config_get(&l->config, "norm_layer");
-    if (find_number(l, "eps", &l->shape.eps)) return;
+    if (pf_load_number(l, "eps", &l->shape.eps)) return;
     l->shape.eps = a->facts.eps > 0 ? norm ? 1e-6 : a->facts.eps : l->family->eps;
     if (a->facts.eps > 0) return;
     pf_print_float(text, sizeof text, l->family->eps);
-    assume(l, "eps", text, why);
+    pf_load_assume(l, "eps", text, why);
 }
 
 /* Sets the pooling, and for PF_POOL_ANY takes the file's one norm as the norm after the mean if the mean is pooled. */
@@ -100,10 +70,10 @@ static peft_status set_pool(pf_loader *l)
 {
     const bool mean = l->shape.mean_pool;           /* the file has fc_norm or no class token, or its classifier reads
                                                      * the mean */
-    const char *usual = mean ? "mean" : "cls", *pool = find_word(l, "pool");
+    const char *usual = mean ? "mean" : "cls", *pool = pf_load_word(l, "pool");
     if (!pool && (l->family->pooling != PF_POOL_CLS || !l->shape.class_token))
-        assume(l, "pool", usual, !l->shape.class_token ? "there is no class token"
-                                 : mean ? "there is fc_norm" : "there is no fc_norm");
+        pf_load_assume(l, "pool", usual, !l->shape.class_token ? "there is no class token"
+                                         : mean ? "there is fc_norm" : "there is no fc_norm");
     if (!pool) pool = usual;
     if (strcmp(pool, "mean") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
@@ -117,11 +87,19 @@ static peft_status set_pool(pf_loader *l)
     return PEFT_OK;
 }
 
+/* Do configuration or architecture switch off both norms of timm's Eva? fc_norm is on by default with mean pooling. */
+static bool eva_without_norms(const pf_loader *l)
+{
+    const char *norm = pf_load_text(l, "use_post_transformer_norm"), *fc_norm = pf_load_text(l, "use_fc_norm");
+    return norm && !strcmp(norm, "false") && (fc_norm ? !strcmp(fc_norm, "false") : !l->shape.mean_pool);
+}
+
 /* A network without norm and fc_norm must be stated to be one; otherwise loading reports the norm that is missing. */
 static peft_status set_final_norm(pf_loader *l)
 {
     pf_vit_shape *s = &l->shape;
-    const char *stated = find_word(l, "final_norm");
+    const char *stated = pf_load_word(l, "final_norm");
+    if (!stated && eva_without_norms(l)) stated = "false";
     if (stated && strcmp(stated, "true") && strcmp(stated, "false"))
         return pf_fail(PEFT_E_OPTION, "final_norm: given '%s', expected true or false", stated);
     if (s->norm || s->fc_norm || (stated && !strcmp(stated, "false"))) return PEFT_OK;
@@ -148,14 +126,14 @@ static void set_mean_classifier(pf_loader *l, bool *applied)
     }
 }
 
-/* Sets activation and gate of a gated MLP. A header without "gate" was written for SwiGLU, whatever its "act" is. Assumes
- * SiLU of the first half, with the warning, if nothing states it and files of this naming may have another one
+/* Sets activation and gate of a gated MLP. A header without "gate" was written for SwiGLU, whatever its "act" is.
+ * Assumes SiLU of the first half, with the warning, if nothing states it and files of this naming may have another one
  * (pf_naming.silu_tensor). */
 static peft_status set_gate(pf_loader *l, const pf_arch *a)
 {
     const char *header = pf_st_meta(l->file, "gate"), *glob = l->naming->silu_tensor;
     const char *option = pf_options_string(l->o, pf_backbone_load_options, "act"), *act = NULL;
-    const char *gate = find_word(l, "gate");
+    const char *gate = pf_load_word(l, "gate");
     const bool maybe_other = glob && !pf_load_has_tensor(l, glob), by_name = a->known && a->facts.silu;
     if (gate && strcmp(gate, "first") && strcmp(gate, "last"))
         return pf_fail(PEFT_E_OPTION, "gate: given '%s', expected first or last", gate);
@@ -163,7 +141,8 @@ static peft_status set_gate(pf_loader *l, const pf_arch *a)
     else if (header) act = pf_st_meta(l->file, "act");
     else if (pf_st_meta(l->file, "act")) act = "silu";
     else if (pf_config_get(&l->config, "act_layer")) act = pf_config_get(&l->config, "act");
-    if (!act && maybe_other && !by_name) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
+    else if (a->timm) act = pf_arch_setting(a, "act");
+    if (!act && maybe_other && !by_name) pf_load_assume(l, "act", "silu", "usual for gated MLPs, on the first half");
     l->shape.act = act ? pf_act_named(act) : PK_SILU;                    /* pf_shape_check refuses -1, unknown */
     l->shape.gate = gate && !strcmp(gate, "last") ? PF_GATE_LAST : PF_GATE_FIRST;
     return PEFT_OK;
@@ -172,10 +151,10 @@ static peft_status set_gate(pf_loader *l, const pf_arch *a)
 /* Sets the activation of the MLP. why: the reason to give if the family's value is assumed. */
 static peft_status set_act(pf_loader *l, const pf_arch *a, const char *why)
 {
-    const char *usual = pf_act_name(l->family->act), *act = find_word(l, "act");
+    const char *usual = pf_act_name(l->family->act), *act = pf_load_word(l, "act");
     if (l->shape.gate) return set_gate(l, a);
     if (!act && a->known && a->timm) act = "gelu";
-    if (!act && !a->known) assume(l, "act", usual, why);
+    if (!act && !a->known) pf_load_assume(l, "act", usual, why);
     l->shape.act = pf_act_named(act ? act : usual);                      /* pf_shape_check refuses -1, unknown */
     return PEFT_OK;
 }
@@ -186,8 +165,9 @@ static peft_status set_rule(pf_loader *l, const pf_arch *a, const char *why)
 {
     const char *usual = a->known ? a->facts.rule : l->family->rule;
     const bool is_stated = a->known || !strcmp(l->config.source, "open_clip_config.json");
-    l->rule = find_word(l, "resample");
-    if (!l->rule && !is_stated && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
+    l->rule = pf_load_word(l, "resample");
+    const bool resamples = l->shape.image != l->native_grid * l->shape.patch;
+    if (!l->rule && !is_stated && resamples) pf_load_assume(l, "resample", usual, why);
     if (!l->rule) l->rule = usual;
     return pf_pos_embed_check_rule(l->rule);
 }
@@ -206,7 +186,7 @@ peft_status pf_load_facts(pf_loader *l)
     char why[64];
     const pf_arch a = pf_load_arch(l);
     snprintf(why, sizeof why, "usual for %s files", l->naming->name);
-    if (a.name && !a.known) assume(l, a.timm ? "architecture" : "model_type", a.name, "taken for a plain ViT");
+    if (a.name && !a.known) pf_load_assume(l, a.timm ? "architecture" : "model_type", a.name, "taken for a plain ViT");
     bool no_norm;
     set_mean_classifier(l, &no_norm);
     PF_TRY(set_pool(l));
@@ -218,6 +198,7 @@ peft_status pf_load_facts(pf_loader *l)
     PF_TRY(set_heads(l, &a));
     set_eps(l, &a, why);
     PF_TRY(set_act(l, &a, why));
+    PF_TRY(pf_load_positions(l));
     s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
     if (!s->image) s->image = l->native_grid * s->patch;
     PF_TRY(set_rule(l, &a, why));

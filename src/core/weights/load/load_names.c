@@ -7,7 +7,7 @@
 #include "core/weights/load/load.h"
 
 /* Compares the option "naming" (asked) with the naming found. "hf" accepts every naming of Hugging Face: hf, hf5 and
- * hf-clip. */
+ * hf-clip; "timm" accepts timm-unfused. */
 static peft_status check_naming(pf_families families, const char *asked, const char *found)
 {
     const pf_naming *naming[PF_NAMINGS_MAX];
@@ -17,7 +17,8 @@ static peft_status check_naming(pf_families families, const char *asked, const c
     for (size_t i = 0; i < n; i++) known |= !strcmp(asked, naming[i]->name);
     pf_list_namings(families, names, sizeof names);
     if (!known) return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected auto, %s", asked, names);
-    if (!strcmp(asked, "auto") || !strcmp(asked, found) || (!strcmp(asked, "hf") && !strncmp(found, "hf", 2)))
+    if (!strcmp(asked, "auto") || !strcmp(asked, found) || (!strcmp(asked, "hf") && !strncmp(found, "hf", 2))
+        || (!strcmp(asked, "timm") && !strncmp(found, "timm", 4)))
         return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
 }
@@ -109,9 +110,18 @@ peft_status pf_load_names(pf_loader *l)
     return PEFT_OK;
 }
 
-enum { PARTS_MAX = 3 };                                 /* of a tensor: q, k, v */
+enum { PARTS_MAX = 3, K_PART = 1 };                     /* of a tensor: q, k, v */
 
-/* Writes to parts the tensor of this timm name, or all of its parts; returns how many, 0 if one is missing. */
+/* Is this attn.qkv.bias in files of a naming without a bias of k? */
+static bool k_bias_may_lack(const pf_loader *l, const char *name)
+{
+    static const char end[] = ".attn.qkv.bias";
+    const size_t n = strlen(name), m = sizeof end - 1;
+    return l->naming->without_k_bias && n > m && !strcmp(name + n - m, end);
+}
+
+/* Writes to parts the tensor of this timm name, or all of its parts; returns how many, 0 if one is missing. A bias of k
+ * that may be missing is NULL. */
 static int find_parts(const pf_loader *l, const char *name, pf_found *parts[PARTS_MAX])
 {
     pf_found *by_part[1 + PARTS_MAX] = { NULL };        /* by pf_timm_name.part: PF_WHOLE_TENSOR, 1, 2, 3 */
@@ -122,7 +132,10 @@ static int find_parts(const pf_loader *l, const char *name, pf_found *parts[PART
     }
     const bool whole = by_part[PF_WHOLE_TENSOR] != NULL;
     const int first = whole ? PF_WHOLE_TENSOR : 1, count = whole ? 1 : pf_name_parts(name);
-    for (int i = 0; i < count; i++) if (!(parts[i] = by_part[first + i])) return 0;
+    for (int i = 0; i < count; i++) {
+        const bool may_lack = i == K_PART && count == PARTS_MAX && k_bias_may_lack(l, name);
+        if (!(parts[i] = by_part[first + i]) && !may_lack) return 0;
+    }
     return count;
 }
 
@@ -130,7 +143,7 @@ int pf_load_find(const pf_loader *l, const char *name, const pf_st_tensor *part[
 {
     pf_found *parts[PARTS_MAX];
     const int n = find_parts(l, name, parts);
-    for (int i = 0; i < n; i++) part[i] = parts[i]->tensor;
+    for (int i = 0; i < n; i++) part[i] = parts[i] ? parts[i]->tensor : NULL;
     return n;
 }
 
@@ -139,8 +152,8 @@ int pf_load_take(pf_loader *l, const char *name, const pf_st_tensor *part[3])
     pf_found *parts[PARTS_MAX];
     const int n = find_parts(l, name, parts);
     for (int i = 0; i < n; i++) {
-        part[i] = parts[i]->tensor;
-        parts[i]->used = true;
+        part[i] = parts[i] ? parts[i]->tensor : NULL;
+        if (parts[i]) parts[i]->used = true;
     }
     return n;
 }

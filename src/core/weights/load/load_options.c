@@ -23,6 +23,16 @@ const pf_opt pf_backbone_load_options[] = {
       "auto: from the header, else first" },
     { "final_norm", 's', "auto", 0, 0, "false: a network without norm and fc_norm; auto: from header or "
       "configuration, else a norm is expected" },
+    { "rope", 's', "auto", 0, 0, "rotary positions: none; axial (timm's cat); dinov3, of coordinates in -1..1; mixed, "
+      "with trained frequencies; auto: from header or configuration" },
+    { "rope_temperature", 's', "auto", 0, 0, "base of their frequencies; auto: from header or configuration, else "
+      "10000" },
+    { "rope_grid_offset", 's', "auto", 0, 0, "is added to row and column of a patch; auto: the same, else 0" },
+    { "rope_grid_indexing", 's', "auto", 0, 0, "ij: the row comes first; xy: the column; auto: the same, else ij" },
+    { "rope_rotate_half", 's', "auto", 0, 0, "true: pairs of elements are (j, j + half of the head), false: "
+      "neighbours; auto: the same, else false" },
+    { "ref_feat_shape", 's', "auto", 0, 0, "with rope=axial: side of the grid to which rows and columns are scaled, 0: "
+      "none; auto: the same, else 0" },
     { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens); auto: from "
       "header or configuration, else mean where the file has fc_norm" },
     { 0 } };

@@ -32,7 +32,7 @@ static int64_t rows_of_parts(const pf_loader *l, const char *name)
     const pf_st_tensor *part[3];
     int64_t n = 0;
     const int parts = pf_load_find(l, name, part);
-    for (int p = 0; p < parts; p++) n += part[p]->ndim ? part[p]->dim[0] : 0;
+    for (int p = 0; p < parts; p++) n += part[p] && part[p]->ndim ? part[p]->dim[0] : 0;
     return n;
 }
 
@@ -117,8 +117,8 @@ static int prefix_candidates(const pf_loader *l, int64_t rows[3])
 
 static peft_status missing_error(const pf_loader *l, const char *timm, const char *what);
 
-/* Splits the rows of pos_embed into prefix rows and a square grid. If two splits are possible (25 rows with 8 registers:
- * a grid of 5 x 5, or 9 prefix rows and a grid of 4 x 4), the configuration files decide. */
+/* Splits the rows of pos_embed into prefix rows and a square grid. If two splits are possible (25 rows with 8
+ * registers: a grid of 5 x 5, or 9 prefix rows and a grid of 4 x 4), the configuration files decide. */
 static peft_status split_positions(pf_loader *l)
 {
     int64_t grid[3], prefix[3], candidate[3], n = 0, possible = 0;
@@ -190,7 +190,7 @@ peft_status pf_load_width_and_patch(pf_loader *l)
     s->pos_embed = first_part(l, "pos_embed") != NULL;
     if (!s->class_token && !l->family->without_class_token)
         return missing_error(l, "cls_token", "expected the class token");
-    if (!s->pos_embed)
+    if (!s->pos_embed && !l->family->without_positions)
         return missing_error(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; "
                              "relative: BEiT) are not supported");
     s->width = s->class_token ? cls->dim[cls->ndim - 1] : extent(l, "patch_embed.proj.weight", 0);
@@ -199,10 +199,14 @@ peft_status pf_load_width_and_patch(pf_loader *l)
 
 peft_status pf_load_shape(pf_loader *l)
 {
+    char name[PF_NAME_MAX];
     shape_from_tensors(l);
+    if (some_block(l, "norm1.weight", name) && !some_block(l, "norm1.bias", name))
+        return pf_fail(PEFT_E_UNSUPPORTED, "the file's norms have no biases (RMSNorm), which is not supported: "
+                       "expected LayerNorm");
     PF_TRY(pf_load_check_architecture(l));
     PF_TRY(pf_load_check_config(l));                    /* the configuration files agree with the tensors */
-    PF_TRY(split_positions(l));
+    if (l->shape.pos_embed) PF_TRY(split_positions(l));
     set_fold_prefix(l);
     return pf_load_facts(l);
 }

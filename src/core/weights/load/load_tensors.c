@@ -27,6 +27,10 @@ static peft_status check_extents(const peft_tensor *t, const pf_st_tensor *const
     bool fits = parts > 1 || same_extents(t, part[0]);
     char given[96], expected[96];
     for (int p = 0; p < parts; p++) {
+        if (!part[p]) {                                 /* zeros in the place of k's bias */
+            count += t->dim[0] / parts;
+            continue;
+        }
         count += pf_dims_count(part[p]->ndim, part[p]->dim);
         if (parts > 1 && (part[p]->ndim != t->ndim || (t->ndim > 1 && part[p]->dim[1] != t->dim[1]))) fits = false;
     }
@@ -41,7 +45,7 @@ static peft_status check_extents(const peft_tensor *t, const pf_st_tensor *const
 static peft_status check_types(const pf_st_tensor *const *part, int parts)
 {
     for (int p = 0; p < parts; p++)
-        if (!pf_is_float(part[p]->type))
+        if (part[p] && !pf_is_float(part[p]->type))
             return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", part[p]->name,
                            part[p]->type_name);
     return PEFT_OK;
@@ -54,7 +58,7 @@ static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part,
     const char *end = strrchr(w->name, '.');
     const peft_dtype type = part[0]->type;
     bool keep = w->tensor.ndim > 1 && end && !strcmp(end, ".weight") && (type == PEFT_F16 || type == PEFT_BF16);
-    for (int p = 1; p < parts; p++) keep &= part[p]->type == type;
+    for (int p = 1; p < parts; p++) keep &= part[p] && part[p]->type == type;
     return keep ? type : PF_REAL;
 }
 
@@ -65,7 +69,7 @@ static peft_status fill_weight(peft_backbone *b, size_t i, const pf_st_tensor *c
     peft_tensor *t = &b->weight[i].tensor;
     PF_TRY(check_extents(t, part, parts));
     PF_TRY(check_types(part, parts));
-    for (int p = 0; p < parts; p++) PF_TRY(pf_st_fetch(b->file, part[p]));
+    for (int p = 0; p < parts; p++) if (part[p]) PF_TRY(pf_st_fetch(b->file, part[p]));
     t->type = held_type(&b->weight[i], part, parts);
     const size_t size = pf_dtype_size(t->type);
     if (parts == 1 && part[0]->type == t->type && (uintptr_t)part[0]->data % size == 0) {
@@ -75,8 +79,9 @@ static peft_status fill_weight(peft_backbone *b, size_t i, const pf_st_tensor *c
     char *to = pf_backbone_alloc_data(b, i);
     if (!to) return PEFT_E_NOMEM;
     for (int p = 0; p < parts; p++) {
-        const int64_t n = pf_dims_count(part[p]->ndim, part[p]->dim);
-        if (part[p]->type == t->type && n) memcpy(to, part[p]->data, part[p]->bytes);
+        const int64_t n = part[p] ? pf_dims_count(part[p]->ndim, part[p]->dim) : t->dim[0] / parts;
+        if (!part[p]) memset(to, 0, (size_t)n * size);
+        else if (part[p]->type == t->type && n) memcpy(to, part[p]->data, part[p]->bytes);
         else pf_to_real((pk_real *)(void *)to, part[p]->data, part[p]->type, n);
         to += (size_t)n * size;
     }
@@ -102,6 +107,28 @@ static peft_status own_copy(peft_backbone *b, size_t i)
     memcpy(to, from, pf_tensor_bytes(t));
     t->data = to;
     t->owned = true;
+    return PEFT_OK;
+}
+
+/* Sets the elements of the bias, weight i, to 0 where the tensor NAME_mask of the file is 0. */
+static peft_status apply_mask(pf_loader *l, peft_backbone *b, size_t i)
+{
+    const pf_st_tensor *part[3];
+    peft_tensor *t = &b->weight[i].tensor;
+    char name[PF_NAME_MAX + 8];
+    snprintf(name, sizeof name, "%s_mask", b->weight[i].name);
+    if (strlen(name) >= PF_NAME_MAX || !t->data || !pf_load_take(l, name, part)) return PEFT_OK;
+    PF_TRY(check_extents(t, part, 1));
+    PF_TRY(check_types(part, 1));
+    PF_TRY(pf_st_fetch(b->file, part[0]));
+    PF_TRY(own_copy(b, i));
+    pk_real *x = t->data;
+    for (int64_t k = 0; k < t->dim[0]; k++) {
+        const char *at = (const char *)part[0]->data + (size_t)k * (part[0]->bytes / (size_t)t->dim[0]);
+        pk_real factor;
+        pf_to_real(&factor, at, part[0]->type, 1);
+        if (factor == 0) x[k] = 0;
+    }
     return PEFT_OK;
 }
 
@@ -133,7 +160,7 @@ static peft_status fold_prefix_rows(const pf_loader *l, peft_backbone *b)
 static peft_status resample_positions(const pf_loader *l, peft_backbone *b)
 {
     const int64_t grid = pf_vit_grid(&b->shape), old = l->native_grid;
-    if (grid == old) return PEFT_OK;
+    if (grid == old || !b->shape.pos_embed) return PEFT_OK;
     const size_t i = weight_index(b, "pos_embed");
     peft_tensor *t = &b->weight[i].tensor;
     b->native_pos = *t;
@@ -156,6 +183,7 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
             b->weight[i].tensor.dim[1] = l->native_prefix + l->native_grid * l->native_grid;
         const int parts = pf_load_take(l, b->weight[i].name, part);
         if (parts) s = fill_weight(b, i, part, parts);
+        if (!s) s = apply_mask(l, b, i);
     }
     PF_TRY(s);
     PF_TRY(pf_load_check_complete(l, b));
