@@ -157,7 +157,7 @@ static void print_warning(int level, const char *message, void *user)
 static void print_backbone(peft_context *ctx, const char *path)
 {
     static const char *const facts[] = { "width", "depth", "heads", "mlp", "patch", "image_size", "registers",
-                                         "classes" };
+                                         "classes", "feature_width" };
     peft_backbone *b;
     const int errors_and_warnings = 1;
     must(peft_context_set_log(ctx, print_warning, NULL, errors_and_warnings));

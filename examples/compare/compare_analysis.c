@@ -100,7 +100,7 @@ static void add_masses(masses *a, peft_session *s, const features *f, int64_t i)
 /* Computes the features of all images with s, and the masses if a is given. */
 static features compute_features(const training_run *t, peft_session *s, const peft_dataset *test, masses *a)
 {
-    features f = { .n = peft_dataset_count(test), .width = peft_backbone_get(t->vit, "width"),
+    features f = { .n = peft_dataset_count(test), .width = peft_model_feature_width(t->model),
                    .classes = peft_dataset_classes(test) };
     const int64_t side = peft_transform_size(t->transform);
     peft_tensor *image, *feature;

@@ -44,7 +44,7 @@ int main(int argc, char **argv)
     TRY(peft_model_create(vit, o, &model));
     TRY(peft_session_create(model, NULL, &session));
 
-    const int64_t side = peft_transform_size(prepare), width = peft_backbone_get(vit, "width");
+    const int64_t side = peft_transform_size(prepare), width = peft_model_feature_width(model);
     const int64_t image_dims[] = { 1, 3, side, side }, feature_dims[] = { 1, width };
     TRY(peft_tensor_create(ctx, PEFT_F32, 4, image_dims, &images));
     TRY(peft_tensor_create(ctx, PEFT_F32, 2, feature_dims, &features));

@@ -18,7 +18,7 @@ void copy_recipe(flag *flags, const flag *recipe, const char *method, const char
 void print_effective_rank(const training_run *t, const peft_dataset *d, const char *when)
 {
     const int64_t n = peft_dataset_count(d), size = peft_transform_size(t->transform);
-    const int64_t width = peft_backbone_get(t->vit, "width");
+    const int64_t width = peft_model_feature_width(t->model);
     float *features = check_alloc(malloc((size_t)(n * width) * sizeof *features));
     peft_session *s;
     peft_tensor *image, *row;

@@ -62,7 +62,7 @@ typedef struct peft_model peft_model;
  * bn_linear; patch_linear: a class for each patch, with logits [h, w, classes] for each sample; side_encoder: for fpt;
  * none: no logits, for peft_session_features, without "classes"), "head_init" (auto, normal:STD, trunc_normal:STD,
  * uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of peft_sys_declare in
- * peft/sys/method.h), "head_layers" (for mlp only), "pool" (auto, cls, mean).
+ * peft/sys/method.h), "head_layers" (for mlp only), "pool" (auto, cls, mean, cls_mean, cls_dist, attention).
  * PEFT_E_OPTION: also if "head", "head_init", "head_layers" or "pool" would have no effect. */
 PEFT_API const peft_option *peft_model_option(size_t i);                       /* options.h; NULL: after the last */
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
@@ -85,6 +85,9 @@ PEFT_API peft_adapter *peft_model_adapter(peft_model *m, size_t i);
  * parameters as they are now, else a warning is logged. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);                 /* 0 with head=none; -1 for NULL */
+/* Columns of the feature that the head reads (peft_session_features): the backbone's width; twice that for two tokens
+ * side by side; or those of its attention pooling. -1 for NULL. */
+PEFT_API int64_t     peft_model_feature_width(const peft_model *m);
 /* The function from logits to probabilities: "softmax" (one label for each image) or "sigmoid" (several). It is the
  * model's note "link". If the model has none and uses the backbone's own classifier (classes=0), it is the backbone's
  * note "link". NULL: there is no such note. */

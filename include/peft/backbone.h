@@ -24,9 +24,10 @@ typedef struct peft_backbone peft_backbone;
  *   "naming"      auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls
  *   "prefix"      of the names of the wanted ViT, if a file holds several, or its first words: "teacher" for
  *                 "teacher.backbone.". A dictionary in a file of torch.save is a part of the prefix: "model_ema".
- *   "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean): facts that do not follow from the tensors. An
- *                 option has precedence over the file's header, the header over the configuration files beside it, and
- *                 those over the defaults of the family of networks.
+ *   "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean, cls_mean: both side by side, cls_dist: class
+ *                 and distillation token side by side, attention), "pool_heads", "pool_eps" (of attention pooling):
+ *                 facts that do not follow from the tensors. An option has precedence over the file's header, the
+ *                 header over the configuration files beside it, and those over the defaults of the family of networks.
  *   "config"      auto (the configuration files beside the weights: open_clip_config.json for weights under open_clip's
  *                 names; else config.json, processor_config.json and preprocessor_config.json), none, or the path of
  *                 one such file or of a folder with them. A setting in them that this library does not compute is
@@ -77,7 +78,8 @@ PEFT_API void    peft_backbone_free(peft_backbone *b);
 PEFT_API peft_context *peft_backbone_context(const peft_backbone *b);
 
 /* "width", "depth", "heads", "mlp", "patch", "image_size", "tokens", "prefix" (class and register tokens),
- * "registers", "classes", "parameters"; -1: no such fact. */
+ * "registers", "classes", "feature_width" (columns of the feature that the classifier reads), "parameters"; -1: no such
+ * fact. */
 PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
 /* Facts about images and classes from the backbone's files. Borrowed from b; NULL: unknown.
  *   "preprocess"     the complete preparation of its images, for peft_transform_parse ("size=224,resize=256,..."), as

@@ -145,6 +145,7 @@ public:
     model &detach(const adapter &a) { check(peft_model_detach(c_ptr(), a.c_ptr())); return *this; }
     backbone merge() const { return backbone(detail::make<peft_backbone>(peft_model_merge, c_ptr())); }
     std::int64_t classes() const noexcept { return peft_model_classes(c_ptr()); }
+    std::int64_t feature_width() const noexcept { return peft_model_feature_width(c_ptr()); }
     std::int64_t trainable_count() const noexcept { return peft_model_trainable_count(c_ptr()); }
     // The value of a trained tensor, borrowed; null if no parameter has the name.
     peft_tensor *param(const char *name) const { return peft_param_value(peft_model_find_param(c_ptr(), name)); }

@@ -65,11 +65,11 @@ peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *lo
  * peft_session_predict does. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label, peft_tensor *probabilities);
-/* The pooled feature of each image, f32 [n,width]: what the head reads, the class token or the mean of the patches (the
- * model's "pool") after the final norm, with the model's adapters. It equals the tap "feature". The model may have a
- * head or none (head=none). Fails as peft_session_predict does, with PEFT_E_NONFINITE if a feature is NaN
- * or Inf. PEFT_E_UNSUPPORTED: the model has no pooled feature (head=patch_linear; a method with a network of its
- * own, fpt). */
+/* The pooled feature of each image, f32 [n,width] (peft_model_feature_width): what the head reads, such as the class
+ * token or the mean of the patches (the model's "pool"), after the final norm, with the model's adapters. It equals the
+ * tap "feature". The model may have a head or none (head=none). Fails as peft_session_predict does, with
+ * PEFT_E_NONFINITE if a feature is NaN or Inf. PEFT_E_UNSUPPORTED: the model has no pooled feature (head=patch_linear;
+ * a method with a network of its own, fpt). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_features(peft_session *s, const peft_tensor *images, peft_tensor *features);
 /* A further input of the next predictions, copied: see peft_trainer_input. */

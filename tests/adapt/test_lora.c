@@ -13,7 +13,8 @@ START_TEST(the_preset_has_the_published_parameter_count)
             pf_vit_shape s = vit;
             peft_backbone *b;                                /* without weights: only shapes matter */
             peft_adapter *a;
-            s.mean_pool = s.fc_norm = mean;
+            s.pool = mean ? PF_FEATURE_MEAN : PF_FEATURE_CLS;
+            s.fc_norm = mean;
             s.norm = !mean;
             peft_options *o = tiny_options(ctx, "preset=med_peft,r=%d", r);
             OK(pf_backbone_alloc(ctx, &s, &b));

@@ -17,7 +17,9 @@ static const struct { const char *format, *family; } expected[] = {
     { "mmcls", "mmcls" }, { "mmpretrain", "mmcls" }, { "timm's CLIP", "timm CLIP" },
     { "DINOv2 with registers", "DINOv2 with registers" }, { "DINOv3", "DINOv3" }, { "EVA-02", "EVA-02" },
     { "timm's EVA-02", "DeiT-III" },
-    { "HF DINOv2 with registers", "Hugging Face DINOv2 with registers" } };
+    { "HF DINOv2 with registers", "Hugging Face DINOv2 with registers" }, { "CONCH", "CONCH" },
+    { "distilled DeiT", "DeiT" }, { "HF DeiT", "Hugging Face DeiT" }, { "HF SigLIP", "Hugging Face SigLIP" },
+    { "HF I-JEPA", "Hugging Face I-JEPA" } };
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
 /* Formats besides those of formats.h, where the columns of a row are explained: families that an additional tensor or
@@ -46,7 +48,16 @@ static const format more[] = {
     { "DINOv2 with registers", "", "blocks.%d.", "head", NO_HEAD ",registers=3,layer_scale=true", "", registers,
       LIST("mask_token"), 0 },
     { "HF DINOv2 with registers", "", "encoder.layer.%d.", "classifier",
-      NO_HEAD ",registers=3,layer_scale=true,swiglu=true", "", hf_dino, NULL, 0 } };
+      NO_HEAD ",registers=3,layer_scale=true,swiglu=true", "", hf_dino, NULL, 0 },
+    { "CONCH", "", "blocks.%d.", "head", NO_HEAD ",pool=attention", "pool_heads=2", conch,
+      LIST("proj_contrast", "attn_pool_caption.query", "text.ln_final.weight"), 0 },
+    { "distilled DeiT", "", "blocks.%d.", "head", NO_HEAD ",registers=1,pool=cls_dist", "", deit, NULL, 0 },
+    { "HF DeiT", "deit.", "encoder.layer.%d.", "classifier", VIT ",registers=1", "eps=1e-6", hf_deit, NULL, 0 },
+    { "HF SigLIP", "vision_model.", "encoder.layers.%d.", "classifier",
+      NO_HEAD ",class_token=false,pool=attention,act=gelu_tanh", "", hf_siglip, LIST("logit_scale", "logit_bias"),
+      0 },
+    { "HF I-JEPA", "ijepa.", "encoder.layer.%d.", "classifier", VIT ",class_token=false,pool=mean,final_norm=before",
+      "eps=1e-6", hf, NULL, 0 } };
 
 static const format *format_at(int i) { return i < FORMATS ? &formats[i] : &more[i - FORMATS]; }
 enum { ALL = FORMATS + COUNT(more) };
@@ -148,7 +159,7 @@ static void check_save_and_load(peft_backbone *b, const pf_naming *naming, const
 {
     peft_context *ctx = b->ctx;
     const pf_hf_model *m = pf_saved_as(pf_all_families, naming, &b->shape);
-    const bool keeps_head = !m || m->classifier;
+    const bool keeps_head = !m || (m->classifier && m->feature == b->shape.pool);
     peft_options *o = tiny_options(ctx, "naming=%s,classifier=%s", naming->name, keeps_head ? "true" : "false");
     ck_assert_msg(!peft_backbone_save_as(b, tiny_path("saved.safetensors"), o), "%s as %s: %s", who, naming->name,
                   peft_last_error());
@@ -195,8 +206,9 @@ START_TEST(files_of_every_family_are_recognised_and_save_and_load)
                       f->name);
         for (int k = 0; k < 2 && family->naming[k]; k++) {
             /* a naming with `dtype` (config.json's key for the element type) is saved with a config.json, which cannot
-             * describe a norm before the blocks */
-            const bool describable = !(family->naming[k]->dtype && loaded->shape.norm_pre);
+             * describe a norm before the blocks or a distillation token */
+            const bool odd = loaded->shape.norm_pre || (loaded->shape.registers && !loaded->shape.layer_scale);
+            const bool describable = !(family->naming[k]->dtype && odd);
             if (family->naming[k]->written && describable)
                 check_save_and_load(loaded, family->naming[k], f->name);
         }

@@ -3,6 +3,7 @@
  * (shapes, optional inputs). */
 #ifndef OP_CASES_H
 #define OP_CASES_H
+#include "op_column_cases.h"
 #include "op_head_cases.h"
 
 /* --- one function for each operation; v: the variant ------------------------------------------------------------ */
@@ -278,19 +279,6 @@ static pf_val case_loss(lab *l, int v)
     return NONE;
 }
 
-/* Views of columns of one value: with gaps, adjacent, out of order, overlapping, the same twice, many. */
-static pf_val case_columns(lab *l, int v)
-{
-    static const int col[][6] = { { 1, 5 }, { 0, 2, 4 }, { 4, 0 }, { 1, 2 }, { 3, 3 }, { 0, 1, 2, 3, 4, 5 } };
-    static const int count[] = { 2, 3, 2, 2, 2, 6 };
-    pf_val wide = LEAF(l, B, T, 8), sum = NONE;
-    for (int i = 0; i < count[v]; i++) {
-        pf_val part = peft_sys_activate(&l->g, pf_columns(&l->g, wide, col[v][i], 2), "tanh");
-        sum = peft_sys_add(&l->g, sum, peft_sys_mul(&l->g, part, lab_const(l, PEFT_DIMS(2))));
-    }
-    return sum;
-}
-
 /* Slices of one parameter that overlap or contain one another, in several orders. */
 static pf_val case_slices(lab *l, int v)
 {
@@ -373,6 +361,7 @@ static const op_case op_cases[] = {
     { "discrepancy", &pf_op_discrepancy, case_discrepancy, 4 },
     { "added losses", &pf_op_total, case_added, 2 },
     { "column views", &pf_op_concat_cols, case_columns, 6 },
+    { "side by side", &pf_op_concat_cols, case_side_by_side, 2 },
     { "slices", &pf_op_store, case_slices, 9 },
     { "entries", &pf_op_store, case_entries, 2 },
 };

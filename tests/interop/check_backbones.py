@@ -13,21 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import peft
+from vit import randomise, relative
 
 COUNT = int(os.environ.get("PEFT_INTEROP_BACKBONES", "300"))
 LIMIT = 2e-5
 warnings.filterwarnings("ignore")
-
-
-def randomise(model, rng):
-    """Sets every parameter to random values: with an initial 0 or 1 an error of libpeft could stay hidden."""
-    g = torch.Generator().manual_seed(int(rng.integers(2 ** 31)))
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            noise = torch.randn(p.shape, generator=g)
-            scale = 0.2 if p.ndim < 2 or "embed" in name or "token" in name else 1.2 / np.sqrt(p.shape[-1] * 1.0)
-            p.copy_(noise * scale + (1 if "norm" in name and name.endswith("weight") else 0))
-    return model.eval()
 
 
 class Case:
@@ -200,10 +190,6 @@ def torchvision_case(rng, folder):
     with torch.no_grad():
         logits = model(torch.tensor(images))
     return Case("torchvision", path, (None, logits), images, f"{args} side={new} heads given={heads_given}", False, **options)
-
-
-def relative(got, want):
-    return float(np.abs(got - want).max() / max(np.abs(want).max(), 1e-12))
 
 
 def compare(case, tally):

@@ -124,6 +124,9 @@ class Backbone(Handle):
         text = lib.peft_backbone_note(self, key.encode())
         return text.decode() if text is not None else None
 
+    def save_as(self, path, **options):
+        ok(lib.peft_backbone_save_as(self, os.fsencode(path), self.context.options(**options)))
+
     def save(self, path):
         ok(lib.peft_backbone_save(self, os.fsencode(path)))
 

@@ -1,8 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Vision Transformer in torch as a function of a dictionary of tensors with timm's names, in any precision.
-Parameters of adapters are in the dictionary too, under libpeft's names."""
+Parameters of adapters are in the dictionary too, under libpeft's names. And what comparisons of random models share."""
+import numpy as np
 import torch
 import torch.nn.functional as F
+
+
+def randomise(model, rng):
+    """Sets every parameter to random values: with an initial 0 or 1 an error of libpeft could stay hidden."""
+    g = torch.Generator().manual_seed(int(rng.integers(2 ** 31)))
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            noise = torch.randn(p.shape, generator=g)
+            scale = 0.2 if p.ndim < 2 or "embed" in name or "token" in name else 1.2 / np.sqrt(p.shape[-1] * 1.0)
+            p.copy_(noise * scale + (1 if "norm" in name and name.endswith("weight") else 0))
+    return model.eval()
+
+
+def relative(got, want):
+    return float(np.abs(got - want).max() / max(np.abs(want).max(), 1e-12))
 
 
 def layer_norm(p, name, x, eps):

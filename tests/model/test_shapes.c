@@ -158,8 +158,8 @@ START_TEST(what_cannot_be_is_refused)
         { "rope=axial,rope_grid_indexing=yx", "rope_grid_indexing: given 'yx'" },
         { "rope=mixed,rope_rotate_half=true", "rope_rotate_half" } };
     static const struct { const char *options, *text; } not_hf[] = {
-        { "class_token=false,pool=mean,final_norm=before", "norm after mean pooling" },
-        { "qk_norm=true", "norms inside" },
+        { "class_token=false,pool=mean", "norm after mean pooling" }, { "qk_norm=true", "norms inside" },
+        { "pool=mean,final_norm=before", "norm after mean pooling" }, { "pool=attention", "attention pooling" },
         { "proj_bias=false", "without biases" }, { "gate=last,layer_scale=true,classes=0", "other than SwiGLU" },
         { "final_norm=none", "without a final norm" }, { "rope=axial", "rotary positions" } };
     peft_context *ctx = tiny_plain_context();

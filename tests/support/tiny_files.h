@@ -111,7 +111,7 @@ static inline void tiny_save_facts(const peft_backbone *b, pf_st_out *out)
     pf_print_float(text, sizeof text, b->shape.eps);
     OK(pf_st_out_meta(out, "eps", text));
     OK(pf_st_out_meta(out, "act", b->shape.act == PK_GELU ? "gelu" : "quickgelu"));
-    OK(pf_st_out_meta(out, "pool", b->shape.mean_pool ? "mean" : "cls"));
+    OK(pf_st_out_meta(out, "pool", pf_feature_name(b->shape.pool)));
 }
 
 /* Writes b to a file with the settings s, values rounded to s->type (0: f32). */

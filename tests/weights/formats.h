@@ -62,6 +62,33 @@ static const stem hf_clip[] = { { "cls_token", { "embeddings.class_embedding" } 
                                 { "attn.proj", { "self_attn.out_proj" } },
                                 { "attn.qkv", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj" } },
                                 { NULL, { NULL } } };
+#define HF_POOL { "attn_pool.latent", { "head.probe" } }, { "attn_pool.qkv", { "head.attention.in_proj_" } }, \
+    { "attn_pool.proj", { "head.attention.out_proj" } }, { "attn_pool.norm", { "head.layernorm" } }, \
+    { "attn_pool.mlp.fc1", { "head.mlp.fc1" } }, { "attn_pool.mlp.fc2", { "head.mlp.fc2" } }
+static const stem hf_siglip[] = { { "pos_embed", { "embeddings.position_embedding.weight" } },
+                                  { "patch_embed.proj", { "embeddings.patch_embedding" } },
+                                  { "norm", { "post_layernorm" } },
+                                  { "norm1", { "layer_norm1" } },
+                                  { "norm2", { "layer_norm2" } },
+                                  { "attn.proj", { "self_attn.out_proj" } },
+                                  { "attn.qkv", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj" } },
+                                  HF_POOL,
+                                  { NULL, { NULL } } };
+static const stem conch[] = { { "attn_pool.latent", { "attn_pool_contrast.query" } },
+                              { "attn_pool.q", { "attn_pool_contrast.attn.q_proj_" } },
+                              { "attn_pool.kv", { "attn_pool_contrast.attn.k_proj_",
+                                                  "attn_pool_contrast.attn.v_proj_" } },
+                              { "attn_pool.proj", { "attn_pool_contrast.attn.out_proj" } },
+                              { NULL, { NULL } } };
+static const stem deit[] = { { "reg_token", { "dist_token" } }, { NULL, { NULL } } };
+static const stem hf_deit[] = { HF_TOP,
+                                HF_ATTENTION,
+                                { "norm1", { "layernorm_before" } },
+                                { "norm2", { "layernorm_after" } },
+                                { "mlp.fc1", { "intermediate.dense" } },
+                                { "mlp.fc2", { "output.dense" } },
+                                { "reg_token", { "embeddings.distillation_token" } },
+                                { NULL, { NULL } } };
 static const stem clip[] = { { "cls_token", { "class_embedding" } },
                              { "pos_embed", { "positional_embedding" } },
                              { "patch_embed.proj", { "conv1" } },
@@ -166,6 +193,27 @@ static inline int rename_tensor(const format *f, const char *timm, char out[3][1
     return parts;
 }
 
+/* The rows of attn_pool.q and attn_pool.kv, weights or biases, as one tensor in memory of the caller's. */
+static inline peft_tensor join_pool(const peft_backbone *b, const peft_tensor *q, const char *word)
+{
+    char name[64];
+    snprintf(name, sizeof name, "attn_pool.kv.%s", word);
+    const peft_tensor *kv = pf_backbone_find(b, name);
+    peft_tensor t = *q;
+    t.dim[0] *= 3;
+    t.data = malloc(pf_tensor_bytes(&t));
+    memcpy(t.data, q->data, pf_tensor_bytes(q));
+    memcpy((char *)t.data + pf_tensor_bytes(q), kv->data, pf_tensor_bytes(kv));
+    return t;
+}
+
+/* Has the format a name for this timm tensor? */
+static inline bool has_stem(const format *f, const char *timm)
+{
+    for (const stem *s = f->stems; s && s->timm; s++) if (!strcmp(s->timm, timm)) return true;
+    return false;
+}
+
 /* Writes b to a file of format f. flags: those of f or others; without: timm's name of a tensor that is left out, or
  * NULL. */
 static inline void write_format_without(const peft_backbone *b, const format *f, unsigned flags, const char *without,
@@ -184,6 +232,14 @@ static inline void write_format_without(const peft_backbone *b, const format *f,
         if (flags & NO_CLASS_ROW && !strcmp(name, "pos_embed")) {
             t.dim[1]--;
             t.data = (pk_real *)t.data + t.dim[2];
+        }
+        const bool joins = has_stem(f, "attn_pool.qkv"), q = joins && !strncmp(name, "attn_pool.q.", 12);
+        char joined[64] = "";
+        if (joins && !strncmp(name, "attn_pool.kv.", 13)) continue;
+        if (q) {
+            snprintf(joined, sizeof joined, "attn_pool.qkv.%s", name + 12);
+            t = join_pool(b, &t, name + 12);
+            name = joined;
         }
         const int64_t *dim = t.dim;                /* FLAT_TOKENS: without the leading extents of 1 */
         for (; flags & FLAT_TOKENS && token && t.ndim > 1 && *dim == 1; dim++) t.ndim--;

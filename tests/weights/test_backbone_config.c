@@ -176,7 +176,8 @@ START_TEST(invalid_and_unsupported_files_are_refused)
                   PEFT_E_UNSUPPORTED, "hidden_act: given a long text, which is not" },
                 { "{\"mean\": [0.11, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17, 0.18, 0.19, 0.21, 0.22, 0.23, 0.24, 0.25], "
                   "\"std\": 1}", PEFT_E_FORMAT, "mean: given a list, expected" },
-                { "{\"global_pool\": \"map\"}", PEFT_E_UNSUPPORTED, "global_pool: given \"map\"" },
+                { "{\"global_pool\": \"max\"}", PEFT_E_UNSUPPORTED, "global_pool: given \"max\"" },
+                { "{\"global_pool\": \"map\"}", PEFT_E_OPTION, "the backbone has no attention pooling" },
                 { "{\"layer_norm_eps\": true}", PEFT_E_FORMAT, "layer_norm_eps" },
                 { "{\"image_size\": [8, 16]}", PEFT_E_UNSUPPORTED, "image_size: given [8,16], which is not supported: "
                   "expected two equal sides" },
@@ -235,7 +236,8 @@ START_TEST(arguments_of_timm_are_read_or_refused)
         { ARGS("\"act_layer\": \"relu\""), PK_RELU }, { ARGS("\"act_layer\": \"silu\""), PK_SILU },
         { ARGS("\"act_layer\": \"gelu_tanh\""), PK_GELU_TANH }, { ARGS("\"act_layer\": \"swish\""), PK_SILU },
         { "{\"hidden_act\": \"gelu_pytorch_tanh\"}", PK_GELU_TANH }, { "{\"hidden_act\": \"gelu_new\"}", PK_GELU_TANH },
-        { "{\"hidden_act\": \"silu\"}", PK_SILU }, { "{\"hidden_act\": \"relu\"}", PK_RELU } };
+        { "{\"hidden_act\": \"silu\"}", PK_SILU }, { "{\"hidden_act\": \"relu\"}", PK_RELU },
+        { ARGS("\"global_pool\": \"avg\", \"fc_norm\": false"), PK_QUICKGELU } };
     static const struct { const char *json, *text; } bad[] = {
         { ARGS("\"act_layer\": \"mish\""), "act_layer: given 'mish', which is not supported: expected gelu" },
         { ARGS("\"pool_include_prefix\": true"), "pool_include_prefix: given true" },
@@ -260,7 +262,7 @@ START_TEST(arguments_of_timm_are_read_or_refused)
     ck_assert_int_eq(x->shape.act, PK_GELU);
     peft_backbone_free(x);
     x = load(ctx, ARGS("\"global_pool\": \"avg\", \"fc_norm\": false"), "");        /* the mean of normalised patches */
-    ck_assert(x->shape.mean_pool && x->shape.norm && !x->shape.fc_norm);
+    ck_assert(x->shape.pool == PF_FEATURE_MEAN && x->shape.norm && !x->shape.fc_norm);
     peft_backbone_free(x);
     finish(ctx, b);
 }

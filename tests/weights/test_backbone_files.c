@@ -53,6 +53,8 @@ START_TEST(options_give_missing_facts)
         ck_assert_str_ne(peft_backbone_fingerprint(t.backbone), peft_backbone_fingerprint(b));
         peft_backbone_free(b);
     }
+    FAILS(PEFT_E_OPTION, "no attention pooling", try_load(t.ctx, tiny_path("backbone"), "pool=attention"));
+    FAILS(PEFT_E_OPTION, "no distillation token", try_load(t.ctx, tiny_path("backbone"), "pool=cls_dist"));
     FAILS(PEFT_E_INVALID, "heads 5", try_load(t.ctx, tiny_path("backbone"), "heads=5"));
     FAILS(PEFT_E_OPTION, "act", try_load(t.ctx, tiny_path("backbone"), "act=mish"));
     FAILS(PEFT_E_OPTION, "pool", try_load(t.ctx, tiny_path("backbone"), "pool=max"));

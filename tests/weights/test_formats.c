@@ -65,8 +65,8 @@ START_TEST(other_networks_are_refused)
 {
     static const struct { const char *extra; peft_status status; const char *text;
     } bad[] = { { "blocks.0.attn.relative_position_bias_table", PEFT_E_UNSUPPORTED, "relative position bias" },
-                { "dist_token", PEFT_E_UNSUPPORTED, "distillation token" },
-                { "attn_pool.latent", PEFT_E_UNSUPPORTED, "attention pooling" },
+                { "head_dist.weight", PEFT_E_OPTION, "no distillation token" },
+                { "attn_pool.latent", PEFT_E_FORMAT, "1 unexpected (attn_pool.latent)" },
                 { "layer1.0.conv1.weight", PEFT_E_UNSUPPORTED, "ResNet" },
                 { "blocks.0.attn.q_norm.weight", PEFT_E_FORMAT, "'blocks.0.attn.q_norm.weight': given [2], expected" },
                 { "blocks.0.attn.more.weight", PEFT_E_FORMAT, "1 unexpected (blocks.0.attn.more.weight)" },

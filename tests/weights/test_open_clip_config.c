@@ -84,7 +84,7 @@ START_TEST(facts_and_preprocessing_are_read)
         fixture_write("open_clip_config.json", rows[i].json);
         peft_backbone *x = fixture_load(&b, "");
         ck_assert_msg(x->shape.act == rows[i].act && x->shape.heads == rows[i].heads && x->shape.eps == rows[i].eps
-                      && x->shape.mean_pool == rows[i].mean, "row %zu", i);
+                      && (x->shape.pool == PF_FEATURE_MEAN) == rows[i].mean, "row %zu", i);
         fixture_check_note(x, "preprocess", rows[i].text, rows[i].json);
         fixture_check_note(x, "assumed", NULL, rows[i].json);
         const peft_tensor *norm = pf_backbone_find(x, rows[i].mean ? "fc_norm.weight" : "norm.weight");
@@ -98,13 +98,11 @@ END_TEST
 START_TEST(unsupported_towers_are_refused)
 {
     static const struct { const char *json, *text; } bad[] = {
-        { CLIP("", ", \"pool_type\": \"avg\"", ""), "pool_type: given \"avg\", which is not supported: expected "
-          "final_ln_after_pool" },
         { CLIP("", ", \"pool_type\": \"none\"", ""), "pool_type: given \"none\"" },
-        { CLIP("", ", \"act_kwargs\": {\"approximate\": \"tanh\"}", ""), "act_kwargs" },
+        { CLIP("", ", \"act_kwargs\": {\"approximate\": \"fast\"}", ""), "act_kwargs" },
+        { CLIP("", ", \"pool_type\": \"avg\", \"attentional_pool\": true", ""), "pool_type: given \"avg\"" },
         { CLIP(", \"quick_gelu\": true", ", \"act_kwargs\": {\"approximate\": \"none\"}", ""), "act_kwargs" },
         { CLIP("", ", \"norm_kwargs\": {\"eps\": 1e-6, \"bias\": false}", ""), "norm_kwargs" },
-        { CLIP("", ", \"attentional_pool\": true", ""), "attentional_pool: given true" },
         { CLIP("", ", \"attentional_pool\": \"parallel\"", ""), "attentional_pool" },
         { CLIP("", ", \"scale_fc\": true", ""), "scale_fc" }, { CLIP("", ", \"qk_norm\": true", ""), "qk_norm" },
         { "{\"model_cfg\": {\"vision_cfg\": {\"layers\": [3, 4, 6, 3]}}}", "layers: given [3,4,6,3]" },
@@ -117,6 +115,13 @@ START_TEST(unsupported_towers_are_refused)
         FAILS(PEFT_E_UNSUPPORTED, bad[i].text, fixture_try_load(&b, "", &x));
         ck_assert_ptr_nonnull(strstr(peft_last_error(), "open_clip_config.json"));
     }
+    fixture_write("open_clip_config.json", CLIP("", ", \"attentional_pool\": true", ""));
+    FAILS(PEFT_E_OPTION, "the backbone has no attention pooling", fixture_try_load(&b, "", &x));
+    fixture_write("open_clip_config.json", CLIP("", ", \"pool_type\": \"avg\", \"act_kwargs\": "
+                                                "{\"approximate\": \"tanh\"}", ""));
+    x = fixture_load(&b, "");
+    ck_assert(x->shape.pool == PF_FEATURE_MEAN && x->shape.norm && !x->shape.fc_norm && x->shape.act == PK_GELU_TANH);
+    peft_backbone_free(x);
     fixture_write("open_clip_config.json", CLIP("", ", \"head_width\": 0", ""));
     FAILS(PEFT_E_FORMAT, "head_width: given 0", fixture_try_load(&b, "", &x));
     fixture_write("open_clip_config.json", "{\"model_cfg\": {\"vision_cfg\": {}}}");   /* the defaults are a ViT-B/16 */

@@ -11,7 +11,8 @@
 /* Properties of a network, as bits. A row of a table with such bits is used to save networks that have all of these
  * properties; 0: every network. SCALED: with LayerScale; GATED: with a gated MLP (SwiGLU). Loading ignores the bits. */
 enum { PF_UNSCALED = 1, PF_SCALED = 2, PF_UNGATED = 4, PF_GATED = 8, PF_NO_REGISTERS = 16, PF_REGISTERS = 32,
-       PF_ONLY_READ = 64 };              /* no network has this bit, so that the name is read and never written */
+       PF_ONLY_READ = 64,                /* no network has this bit, so that the name is read and never written */
+       PF_CLASS_TOKEN = 128, PF_NO_CLASS_TOKEN = 256 };
 bool pf_shape_fits(const pf_vit_shape *s, unsigned needs);                /* true: s has all properties in needs */
 
 /* The name of a tensor in the family's library (theirs) and in timm. # stands for the number of the block and @ for
@@ -20,6 +21,9 @@ bool pf_shape_fits(const pf_vit_shape *s, unsigned needs);                /* tru
  * of a timm name whose properties (needs) the network has. */
 enum { PF_WHOLE_TENSOR = 0 };
 /* timm NULL: a tensor that loading leaves out, as it holds values that the library computes itself. */
+/* In place of timm's name: one tensor of the file with the rows of q, k and v of attention pooling, which are two
+ * tensors of timm, attn_pool.q and attn_pool.kv. */
+#define PF_POOL_QKV "attn_pool.qkv.@"
 typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned needs; } pf_name_row;
 
 /* How a library names tensors. A file's naming is recognised by the name of a block's first attention weight, such as
@@ -50,8 +54,12 @@ enum { PF_ROWS_CLASS = 0, PF_ROWS_NONE = 1, PF_ROWS_ALL = 2 };
 
 /* The feature that the classifier reads, for files that do not state it. CLS: the class token. BY_NORM: the mean of the
  * patches if the file has fc_norm, else the class token. ANY: as BY_NORM, and the file's one final norm can be applied
- * to either feature. */
-typedef enum pf_pooling { PF_POOL_CLS, PF_POOL_BY_NORM, PF_POOL_ANY } pf_pooling;
+ * to either feature. CLS_DIST: class and distillation token side by side. */
+typedef enum pf_pooling { PF_POOL_CLS, PF_POOL_BY_NORM, PF_POOL_ANY, PF_POOL_CLS_DIST } pf_pooling;
+
+/* What a family's classifier reads. OF_FEATURE: the pooled feature; OF_MEAN: the mean of the patches after the final
+ * norm; OF_RAW_MEAN: the mean without the final norm, which the file holds all the same. */
+typedef enum pf_classifier { PF_CLASSIFIER_OF_FEATURE, PF_CLASSIFIER_OF_MEAN, PF_CLASSIFIER_OF_RAW_MEAN } pf_classifier;
 
 /* Mean and standard deviation of each channel, of pixels divided by the largest value of their type (255). */
 typedef struct pf_pixels { double mean[3], std[3]; } pf_pixels;
@@ -78,11 +86,13 @@ typedef struct pf_arch_row {
 
 /* --- config.json -------------------------------------------------------------------------------------------------- */
 /* Properties of a network that a model class of Hugging Face may be unable to represent. NO_CLASS_ROW: the class token
- * has no row in the position embedding. ODD_MLP: mlp_ratio, a whole number, cannot give the MLP's width. */
+ * has no row in the position embedding. ODD_MLP: mlp_ratio, a whole number, cannot give the MLP's width. OTHER_POOL: a
+ * classifier of another feature than that of the model class. MANY_REGISTERS: more than one. */
 enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PATCH_BIAS = 8, PF_HAS_REGISTERS = 16,
        PF_HAS_GATED_MLP = 32, PF_HAS_NO_CLASS_ROW = 64, PF_HAS_CLASSIFIER = 128, PF_HAS_ODD_MLP = 256,
        PF_HAS_NO_CLASS_TOKEN = 512, PF_HAS_NO_POSITIONS = 1024, PF_HAS_INNER_NORMS = 2048, PF_HAS_NO_BIASES = 4096,
-       PF_HAS_OTHER_GATE = 8192, PF_HAS_OTHER_ACT = 16384, PF_HAS_ROPE = 32768 };
+       PF_HAS_OTHER_GATE = 8192, PF_HAS_OTHER_ACT = 16384, PF_HAS_ATTN_POOL = 32768, PF_HAS_OTHER_POOL = 65536,
+       PF_HAS_MANY_REGISTERS = 131072, PF_HAS_ROPE = 262144 };
 /* A property that a model class cannot represent; what: its name in the error message. */
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
 /* A key of config.json, and its value as JSON; or a load option, and its value. */
@@ -90,9 +100,9 @@ typedef struct pf_field { const char *key, *json; } pf_field;
 /* What no model class of Hugging Face can represent. */
 #define PF_HF_LACKS \
     { PF_HAS_FC_NORM, "the norm after mean pooling (fc_norm)" }, { PF_HAS_NORM_PRE, "a norm before the blocks" }, \
-    { PF_HAS_NO_NORM, "a network without a final norm" }, \
+    { PF_HAS_NO_NORM, "a network without a final norm" }, { PF_HAS_ATTN_POOL, "attention pooling" }, \
     { PF_HAS_NO_PATCH_BIAS, "a patch embedding without a bias" }, \
-    { PF_HAS_ROPE, "rotary positions" }, { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" }, \
+    { PF_HAS_ROPE, "rotary positions" }, \
     { PF_HAS_NO_POSITIONS, "a network without a position embedding" }, \
     { PF_HAS_INNER_NORMS, "norms inside attention or MLP" }, \
     { PF_HAS_NO_BIASES, "blocks without biases" }, \
@@ -103,6 +113,8 @@ typedef struct pf_hf_model {
     const char *type;                          /* model_type */
     const char *model;                         /* "architectures" of a backbone without a classifier */
     const char *classifier;                    /* "architectures" with a classifier; NULL: it cannot have one */
+    pf_feature feature;                        /* what its classifier reads */
+    bool all_rows;                             /* its position embedding has rows for the registers too */
     unsigned needs;                            /* properties (PF_SCALED ..) of the networks that are saved as it */
     const pf_lack *lacks;                      /* what it cannot represent, main reason first; the last row is empty */
     const pf_field *fields;                    /* of config.json, the same for every network; NULL: none */
@@ -118,6 +130,7 @@ typedef struct pf_family {
                                             tensor's name; none: every file of the naming does */
     /* Names in addition to pf_naming.top and .block. They are read in all files of the naming, whatever the family. */
     const pf_name_row *top, *block;
+    const pf_name_row *outside;          /* names of tensors that may stand after a part of the ViT's prefix only */
     /* The following apply to the files of every family, as files of one library may hold parts of another's. */
     const char *const *classifiers;      /* names of the classifier, alone or after a part of the ViT's prefix */
     const char *const *ignored;          /* globs of tensors outside the blocks that features do not depend on */
@@ -132,7 +145,10 @@ typedef struct pf_family {
     bool without_class_token;            /* its networks may have no class token */
     bool without_positions;              /* its networks may have no position embedding */
     pf_pooling pooling;
-    bool mean_classifier;                /* its classifier reads the mean of the patches, without the final norm */
+    pf_classifier classifier;            /* the feature that its classifier reads */
+    int64_t pool_heads;                  /* heads of attention pooling; 0: as many as in a block */
+    double pool_eps;                     /* eps of its norms; 0: that of the blocks */
+    bool pool_all;                       /* attention pooling reads class token and registers as well as patches */
     const pf_arch_row *architectures;    /* facts by timm's "architecture" in a configuration file */
     const pf_arch_row *model_types;      /* facts by Hugging Face's "model_type" */
     const pf_hf_model *saved;            /* the model class that backbones are saved as in these namings; NULL: none */

@@ -134,6 +134,27 @@ bool pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_
     return false;
 }
 
+/* The same for the tensors that families name outside the ViT's prefix (pf_family.outside). */
+static bool translate_outside(pf_families families, const pf_naming *n, const char *prefix, const char *name,
+                              pf_timm_name *out)
+{
+    const char *no_front = "";
+    captures caps = { 0, "", 0 };
+    for (size_t cut = 0; !cut || (prefix[cut - 1] && prefix[cut - 1] == name[cut - 1]); cut++) {
+        if (cut && prefix[cut - 1] != '.') continue;
+        for (pf_families f = families; *f; f++)
+            for (const pf_name_row *r = pf_family_uses(*f, n) ? (*f)->outside : NULL; r && r->theirs; r++) {
+                const char *rest = match(r->theirs, name + cut, &caps);
+                if (!rest || *rest) continue;
+                compose(out->name, no_front, r->timm, &caps);
+                out->part = r->part;
+                out->kind = PF_NAME_OURS;
+                return true;
+            }
+    }
+    return false;
+}
+
 /* Does a glob of any family's list `ignored` match the name? */
 static bool in_ignored(pf_families families, const char *name)
 {
@@ -174,6 +195,7 @@ pf_timm_name pf_naming_to_timm(pf_families families, const pf_naming *n, const c
     if (has_prefix && inner_length && !strncmp(rest, n->inner, inner_length)
         && find_row(families, n, OUTSIDE_BLOCKS, rest + inner_length, nothing, &out)) return out;
     if (translate_classifier(families, prefix, name, &out)) return out;
+    if (translate_outside(families, n, prefix, name, &out)) return out;
     if (is_ignored(families, n, has_prefix, rest)) out.kind = PF_NAME_IGNORED;
     return out;
 }

@@ -18,7 +18,8 @@ const pf_family *const pf_all_families[] = {
 bool pf_shape_fits(const pf_vit_shape *s, unsigned needs)
 {
     const unsigned has = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->gate ? PF_GATED : PF_UNGATED)
-                       | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS);
+                       | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS)
+                       | (s->class_token ? PF_CLASS_TOKEN : PF_NO_CLASS_TOKEN);
     return !(needs & ~has);                            /* no needed bit is missing */
 }
 

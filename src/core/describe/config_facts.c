@@ -7,7 +7,8 @@
 
 static const char *const fact_name[PF_FACTS] = {
     "eps", "heads", "act", "pool", "patch", "width", "depth", "registers", "qkv_bias", "image_size", "no_embed_class",
-    "final_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes",
+    "fc_norm", "final_norm", "pool_heads", "pool_eps", "pool_all", "model_type", "architecture", "architectures",
+    "act_layer", "norm_layer", "notes",
     "problem_type", "use_rot_pos_emb", "rope_type", "rope_temperature", "rope_grid_offset", "rope_grid_indexing",
     "rope_rotate_half", "ref_feat_shape", "use_post_transformer_norm", "use_fc_norm" };
 
@@ -130,9 +131,10 @@ static peft_status act_text(const char *key, const json_t *v, char *text)
 static peft_status pool_text(const char *key, const json_t *v, char *text)
 {
     /* An empty pooling states nothing. */
-    static const translation pools[] = { { "token", "cls" }, { "avg", "mean" }, { "", "" }, { 0 } };
+    static const translation pools[] = {
+        { "token", "cls" }, { "avg", "mean" }, { "map", "attention" }, { "", "" }, { 0 } };
     if (!json_is_string(v)) return pf_json_invalid(key, v, "the name of a pooling");
-    return translate(pools, json_string_value(v), text) ? PEFT_OK : pf_json_unsupported(key, v, "token or avg");
+    return translate(pools, json_string_value(v), text) ? PEFT_OK : pf_json_unsupported(key, v, "token, avg or map");
 }
 
 /* Writes v as the text of a fact of kind k. */

@@ -8,7 +8,7 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 static const bool off_by_default = false;     /* the value of an absent flag */
 /* Settings of the tower that this library does not compute; each must be absent or false. */
-static const char *const unsupported[] = { "attentional_pool", "qk_norm", "scaled_cosine_attn", "scale_heads",
+static const char *const unsupported[] = { "qk_norm", "scaled_cosine_attn", "scale_heads",
                                            "scale_attn_inner", "scale_attn", "scale_fc" };
 
 bool pf_is_open_clip(const json_t *top)
@@ -43,17 +43,19 @@ static void set_number(pf_config *c, const char *fact, int64_t v)
     pf_config_set(c, fact, text);
 }
 
-/* Sets the activation: GELU or QuickGELU without act_kwargs; { "approximate": "none" } names the exact GELU as well. */
+/* Sets the activation: GELU or QuickGELU without act_kwargs, in which "approximate" names one of two forms of GELU. */
 static peft_status read_act(const json_t *model, const json_t *vision, pf_config *c)
 {
     bool quick;
     const json_t *args = pf_json_get(vision, "act_kwargs");
     const char *approximate = json_string_value(pf_json_get(args, "approximate"));
     PF_TRY(pf_json_bool_or(model, "quick_gelu", off_by_default, &quick));
-    const size_t allowed_keys = approximate && !strcmp(approximate, "none") && !quick ? 1 : 0;
-    if (args && json_object_size(args) != allowed_keys)
-        return pf_json_unsupported("act_kwargs", args, "the exact GELU, {}");
-    pf_config_set(c, "act", quick ? "quickgelu" : "gelu");
+    const bool tanh = approximate && !strcmp(approximate, "tanh");
+    const bool known = approximate && (tanh || !strcmp(approximate, "none")) && !quick;
+    if (args && json_object_size(args) != known)
+        return pf_json_unsupported("act_kwargs", args, "{}, or without quick_gelu \"approximate\": \"none\" or "
+                                   "\"tanh\"");
+    pf_config_set(c, "act", quick ? "quickgelu" : tanh ? "gelu_tanh" : "gelu");
     return PEFT_OK;
 }
 
@@ -68,20 +70,33 @@ static peft_status read_norm(const json_t *vision, pf_config *c)
     return PEFT_OK;
 }
 
-/* Sets the pooling. For the class token ln_post gives the same feature before and after pooling. For the mean of the
- * patches it does not, and this library applies ln_post after the mean only. */
+/* Sets the facts of attention pooling, whose first query is the feature. */
+static peft_status read_attentional_pool(const json_t *vision, const char *type, pf_config *c)
+{
+    int64_t heads;
+    const json_t *v = pf_json_get(vision, "attentional_pool");
+    if (!json_is_true(v))
+        return pf_json_unsupported("attentional_pool", v, "true or false (other values name pooling in two stages)");
+    if (strcmp(type, "tok"))
+        return pf_json_unsupported("pool_type", pf_json_get(vision, "pool_type"), "tok beside attentional_pool");
+    PF_TRY(read_whole(vision, "attn_pooler_heads", 8, &heads));
+    set_number(c, "pool_heads", heads);
+    pf_config_set(c, "pool", "attention");
+    return PEFT_OK;
+}
+
+/* Sets the pooling, and the fact fc_norm: ln_post is applied after it. For the class token that makes no difference. */
 static peft_status read_pool(const json_t *vision, pf_config *c)
 {
-    const json_t *v = pf_json_get(vision, "pool_type");
+    const json_t *v = pf_json_get(vision, "pool_type"), *attention = pf_json_get(vision, "attentional_pool");
     const char *type = v ? json_string_value(v) : "tok";
     bool after;
     PF_TRY(pf_json_bool_or(vision, "final_ln_after_pool", off_by_default, &after));
     if (!type) return pf_json_invalid("pool_type", v, "a text");
     if (strcmp(type, "tok") && strcmp(type, "avg")) return pf_json_unsupported("pool_type", v, "tok or avg");
-    if (!strcmp(type, "avg") && !after)
-        return pf_json_unsupported("pool_type", v, "final_ln_after_pool: true with it, which applies ln_post after the "
-                                   "mean");
+    if (attention && !json_is_false(attention)) return read_attentional_pool(vision, type, c);
     pf_config_set(c, "pool", strcmp(type, "tok") ? "mean" : "cls");
+    pf_config_set(c, "fc_norm", after ? "true" : "false");
     return PEFT_OK;
 }
 
@@ -121,10 +136,14 @@ static peft_status timm_tower(const json_t *vision, pf_config *c)
     pf_config_set(c, "architecture", text);
     if (strstr(text, "quickgelu")) pf_config_set(c, "act", "quickgelu");
     if (!*pooling) return PEFT_OK;
-    if (strcmp(pooling, "avg") && strcmp(pooling, "token"))
-        return pf_json_unsupported("timm_pool", v, "token, avg or \"\"");
-    pf_config_set(c, "pool", strcmp(pooling, "avg") ? "cls" : "mean");
-    return PEFT_OK;
+    static const struct { const char *theirs, *ours; } pools[] = {
+        { "avg", "mean" }, { "token", "cls" }, { "map", "attention" } };
+    for (size_t i = 0; i < COUNT(pools); i++)
+        if (!strcmp(pooling, pools[i].theirs)) {
+            pf_config_set(c, "pool", pools[i].ours);
+            return PEFT_OK;
+        }
+    return pf_json_unsupported("timm_pool", v, "token, avg, map or \"\"");
 }
 
 peft_status pf_open_clip_read(const json_t *top, pf_config *c)

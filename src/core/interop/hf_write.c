@@ -145,10 +145,10 @@ static peft_status save_model(const peft_model *m, const char *dir, const peft_o
     if (!m->head->merge)
         return pf_fail(PEFT_E_UNSUPPORTED, "head '%s' has no form in PEFT: expected linear, or the backbone's own",
                        m->head->name);
-    if (m->mean_pool != m->backbone->shape.mean_pool)
+    if (m->pool != m->backbone->shape.pool)
         return pf_fail(PEFT_E_UNSUPPORTED,
                        "the model pools by %s and its backbone does not: a PEFT directory has no field for that",
-                       m->mean_pool ? "mean" : "cls");
+                       pf_feature_name(m->pool));
     const peft_status s = save(m->adapter[0], m->params.count ? &m->params : NULL, dir, o);
     if (s) return pf_prefix_error(s, "%s", dir);
     if (pf_source_any(m->source))

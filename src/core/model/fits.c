@@ -19,7 +19,7 @@ static peft_status count_tokens(const peft_model *m, peft_adapter **adapters, si
 {
     const peft_model model = { .backbone = m->backbone, .adapter = adapters, .adapters = n, .head = m->head,
                               .classes = m->classes, .output = m->output, .head_layers = m->head_layers,
-                              .mean_pool = m->mean_pool, .params = m->params, .buffers = m->buffers };
+                              .pool = m->pool, .params = m->params, .buffers = m->buffers };
     pf_graph g;
     *tokens = 0;
     /* two samples, because batch norm cannot train on one */

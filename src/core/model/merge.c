@@ -147,21 +147,6 @@ static peft_status copy_descriptions(const peft_model *m, peft_backbone *to)
     return PEFT_OK;
 }
 
-/* The shape of the merged backbone. A model whose pooling is not the backbone's applies the backbone's one norm to the
- * pooled feature, so that norm becomes fc_norm with the mean, and fc_norm becomes norm with the class token. */
-static pf_vit_shape merged_shape(const peft_model *m)
-{
-    pf_vit_shape s = m->backbone->shape;
-    const bool changes = s.mean_pool != m->mean_pool && s.norm != s.fc_norm && (m->mean_pool || s.fc_norm);
-    s.classes = m->classes;
-    s.mean_pool = m->mean_pool;
-    if (changes) {
-        s.norm = !m->mean_pool;
-        s.fc_norm = m->mean_pool;
-    }
-    return s;
-}
-
 peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
 {
     PK_FLOAT_SCOPE;
@@ -169,8 +154,9 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
     if (!m->head->merge)
         return pf_fail(PEFT_E_UNSUPPORTED, "head %s cannot be merged: a backbone holds a linear classifier",
                        m->head->name);
-    const pf_vit_shape s = merged_shape(m);
+    pf_vit_shape s = pf_vit_with_pool(&m->backbone->shape, m->pool);
     peft_backbone *b;
+    s.classes = m->classes;
     PF_TRY(pf_backbone_alloc(m->backbone->ctx, &s, &b));
     pf_model_lock_read(m);
     peft_status status = merge_adapters(m, b);

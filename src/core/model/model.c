@@ -15,8 +15,9 @@ const pf_opt pf_model_options[] = {
     { "head_init", 's', "auto", 0, 0, "initial values of the head's weights: auto (normal:0.01 for linear, "
       "trunc_normal:0.01 for bn_linear, kaiming_out for mlp), normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, "
       "kaiming_normal, kaiming_out, xavier, zero or one" },
-    { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens); auto: as "
-      "the backbone was trained" },
+    { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token), mean (of the patch tokens), cls_mean "
+      "(both side by side), cls_dist (class and distillation token side by side) or attention (attention pooling); "
+      "auto: as the backbone was trained" },
     { 0 } };
 
 const peft_option *peft_model_option(size_t i) { return pf_option_at(pf_model_options, i); }
@@ -37,6 +38,18 @@ static peft_status check_options_are_read(const peft_model *m, const peft_option
     return PEFT_OK;
 }
 
+/* Sets what the head reads. PEFT_E_OPTION: no such pooling, or the backbone lacks what it reads. */
+static peft_status read_pool(peft_model *m, const char *name)
+{
+    const pf_vit_shape *s = &m->backbone->shape;
+    const int pool = strcmp(name, "auto") ? pf_feature_named(name) : (int)s->pool;
+    if (pool < 0)
+        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected auto, cls, mean, cls_mean, cls_dist or attention",
+                       name);
+    m->pool = (pf_feature)pool;
+    return pf_shape_check_pool(s, m->pool);
+}
+
 /* Sets head, classes and pooling by the options. */
 static peft_status read_options(peft_model *m, const peft_options *o)
 {
@@ -44,12 +57,7 @@ static peft_status read_options(peft_model *m, const peft_options *o)
     const char *pool = pf_options_string(o, t, "pool"), *init = pf_options_string(o, t, "head_init");
     m->classes = pf_options_int(o, t, "classes");
     m->head_layers = pf_options_int(o, t, "head_layers");
-    m->mean_pool = !strcmp(pool, "auto") ? m->backbone->shape.mean_pool : !strcmp(pool, "mean");
-    if (!m->mean_pool && strcmp(pool, "auto") && strcmp(pool, "cls"))
-        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected auto, cls or mean", pool);
-    if (!m->mean_pool && !m->backbone->shape.class_token)
-        return pf_fail(PEFT_E_OPTION, "pool: given '%s', but the backbone has no class token: expected mean or auto",
-                       pool);
+    PF_TRY(read_pool(m, pool));
     m->head = pf_head_find(pf_options_string(o, t, "head"));
     if (!m->head) return PEFT_E_OPTION;
     const peft_status rule_status = strcmp(init, "auto") ? pf_init_check(init) : PEFT_OK;
@@ -185,6 +193,7 @@ peft_status pf_model_check_logits(const peft_model *m, const char *subject)
 }
 
 int64_t peft_model_classes(const peft_model *m) { return m ? m->classes : -1; }
+int64_t peft_model_feature_width(const peft_model *m) { return m ? pf_feature_width(m) : -1; }
 
 int peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS])
 {

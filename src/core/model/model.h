@@ -21,7 +21,7 @@ struct peft_model {
     int64_t classes, head_layers;        /* head_layers: hidden layers of head mlp */
     pf_shape output;                     /* of a sample's logits: [classes]; [h, w, classes] if the head has `patches`;
                                           * no extents with head=none, whose classes are 0 */
-    bool mean_pool;                      /* the feature is the mean of the patch tokens; false: the class token */
+    pf_feature pool;                     /* what the head reads */
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* of the head: running statistics */
     pf_notes notes;
@@ -30,6 +30,11 @@ struct peft_model {
 };
 
 extern const pf_opt pf_model_options[];
+/* Columns of the feature that the model's head reads. */
+static inline int64_t pf_feature_width(const peft_model *m)
+{
+    return m->head->patches ? m->backbone->shape.width : pf_vit_feature_width(&m->backbone->shape, m->pool);
+}
 /* PEFT_E_UNSUPPORTED: the model computes no logits (head=none). The message begins with subject. */
 peft_status pf_model_check_logits(const peft_model *m, const char *subject);
 peft_model *pf_model_retain(peft_model *m);

@@ -94,7 +94,7 @@ bool pf_source_has(const peft_model *m, const char *name)
 
 peft_status pf_source_inherit(peft_model *m, const peft_backbone *b)
 {
-    if (m->mean_pool != b->shape.mean_pool) return PEFT_OK;    /* its pooled feature is another one */
+    if (m->pool != b->shape.pool) return PEFT_OK;    /* its pooled feature is another one */
     for (int i = 0; i < PF_SOURCES; i++) {
         if (!b->source[i].images) continue;
         PF_TRY(pf_source_copy(&m->source[i], b->ctx, &b->source[i]));

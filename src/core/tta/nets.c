@@ -20,6 +20,13 @@ static void find_tap(const peft_adaptor *a, pf_val *taps, pf_graph *g, const pef
     pf_val v = s->out;
     if (a->kind->taps == PF_TTA_NO_TAPS) return;
     if (!final && !(s->where == PEFT_NORM && s->role == PEFT_NORM1 && s->layer > 0)) return;
+    if (final && !g->status && pf_cols(g, v) != a->model->backbone->shape.width) {
+        pf_graph_fail(g, pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares the pooled feature with tokens, but it has %lld "
+                                 "columns and a token %lld (pool=%s): expected a model with pool=cls or pool=mean",
+                                 a->kind->name, (long long)pf_cols(g, v), (long long)a->model->backbone->shape.width,
+                                 pf_feature_name(a->model->pool)));
+        return;
+    }
     if (!final && a->kind->taps == PF_TTA_CLASS_TOKEN) v = peft_sys_take_rows(g, v, a->class_row, 1);
     pf_tta_keep(g, v);
     taps[final ? depth - 1 : s->layer - 1] = v;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shape.c -- the table of a ViT's tensors. Each extent is a letter or 1; "1ND" is [1, rows of pos_embed, width]:
  * D width, T 3*width, H width of a head, h half of it, A heads, L depth, t 2, F mlp, G rows of fc1 (2*mlp if the MLP is
- * gated), C classes, R registers, N rows of pos_embed, p side of a patch, c the 3 channels. */
+ * gated), C classes, R registers, N rows of pos_embed, p side of a patch, c the 3 channels, W columns of the feature. Of
+ * attention pooling: a columns of a query, b 2*a, q queries, m mlp. */
 #include "core/vit/shape.h"
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 /* The condition under which a network has a tensor. */
 typedef enum {
     ALWAYS, CLASS_TOKEN, REGISTERS, POS_EMBED, ROPE_MIXED, PATCH_BIAS, NORM_PRE, QKV_BIAS, QK_NORM, ATTN_NORM,
-    PROJ_BIAS, LAYER_SCALE, MLP_NORM, NORM, FC_NORM, HEAD
+    PROJ_BIAS, LAYER_SCALE, MLP_NORM, NORM, FC_NORM, ATTN_POOL, POOL_BIAS, POOL_NORMS, POOL_MLP, HEAD
 } condition;
 typedef struct { const char *name, *dims; condition when; } row;
 
@@ -31,8 +32,17 @@ static const row block[] = {
     { "mlp.fc2.weight", "DF", ALWAYS }, { "mlp.fc2.bias", "D", PROJ_BIAS }, { "ls2.gamma", "D", LAYER_SCALE } };
 static const row back[] = {
     { "norm.weight", "D", NORM }, { "norm.bias", "D", NORM },
-    { "fc_norm.weight", "D", FC_NORM }, { "fc_norm.bias", "D", FC_NORM },
-    { "head.weight", "CD", HEAD }, { "head.bias", "C", HEAD } };
+    { "attn_pool.latent", "1qa", ATTN_POOL },
+    { "attn_pool.ln_q.weight", "a", POOL_NORMS }, { "attn_pool.ln_q.bias", "a", POOL_NORMS },
+    { "attn_pool.ln_k.weight", "D", POOL_NORMS }, { "attn_pool.ln_k.bias", "D", POOL_NORMS },
+    { "attn_pool.q.weight", "aa", ATTN_POOL }, { "attn_pool.q.bias", "a", POOL_BIAS },
+    { "attn_pool.kv.weight", "bD", ATTN_POOL }, { "attn_pool.kv.bias", "b", POOL_BIAS },
+    { "attn_pool.proj.weight", "aa", ATTN_POOL }, { "attn_pool.proj.bias", "a", ATTN_POOL },
+    { "attn_pool.norm.weight", "a", POOL_MLP }, { "attn_pool.norm.bias", "a", POOL_MLP },
+    { "attn_pool.mlp.fc1.weight", "ma", POOL_MLP }, { "attn_pool.mlp.fc1.bias", "m", POOL_MLP },
+    { "attn_pool.mlp.fc2.weight", "am", POOL_MLP }, { "attn_pool.mlp.fc2.bias", "a", POOL_MLP },
+    { "fc_norm.weight", "W", FC_NORM }, { "fc_norm.bias", "W", FC_NORM },
+    { "head.weight", "CW", HEAD }, { "head.bias", "C", HEAD } };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* Does a network of this shape meet the condition? */
@@ -53,6 +63,10 @@ static bool present(const pf_vit_shape *s, condition when)
     case MLP_NORM:    return s->mlp_norm;
     case NORM:        return s->norm;
     case FC_NORM:     return s->fc_norm;
+    case ATTN_POOL:   return s->attn_pool.width > 0;
+    case POOL_BIAS:   return s->attn_pool.width > 0 && s->attn_pool.bias;
+    case POOL_NORMS:  return s->attn_pool.width > 0 && s->attn_pool.norms;
+    case POOL_MLP:    return s->attn_pool.width > 0 && s->attn_pool.mlp > 0;
     case HEAD:        return s->classes > 0;
     default:          return true;
     }
@@ -72,6 +86,11 @@ static int64_t extent(const pf_vit_shape *s, char c)
     case 'F': return s->mlp;
     case 'G': return s->gate ? 2 * s->mlp : s->mlp;
     case 'C': return s->classes;
+    case 'W': return pf_vit_feature_width(s, s->pool);
+    case 'a': return s->attn_pool.width;
+    case 'b': return 2 * s->attn_pool.width;
+    case 'q': return s->attn_pool.queries;
+    case 'm': return s->attn_pool.mlp;
     case 'R': return s->registers;
     case 'N': return s->pos_prefix + pf_vit_grid(s) * pf_vit_grid(s);
     case 'p': return s->patch;
@@ -101,6 +120,33 @@ bool pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out)
                     return true;
                 }
     return false;
+}
+
+static const char *const features[] = {
+    [PF_FEATURE_CLS] = "cls", [PF_FEATURE_MEAN] = "mean", [PF_FEATURE_CLS_MEAN] = "cls_mean",
+    [PF_FEATURE_CLS_DIST] = "cls_dist", [PF_FEATURE_ATTENTION] = "attention" };
+
+int pf_feature_named(const char *name)
+{
+    for (size_t i = 0; i < COUNT(features); i++) if (!strcmp(features[i], name)) return (int)i;
+    return -1;
+}
+
+const char *pf_feature_name(pf_feature pool) { return features[pool]; }
+
+pf_vit_shape pf_vit_with_pool(const pf_vit_shape *s, pf_feature pool)
+{
+    pf_vit_shape r = *s;
+    if (pool == s->pool) return r;
+    const bool attention = s->pool == PF_FEATURE_ATTENTION, any = s->norm || (s->fc_norm && !attention);
+    r.pool = pool;
+    if (attention || !s->norm || !s->fc_norm) {           /* a network with both keeps them */
+        r.fc_norm = any && s->pool == PF_FEATURE_CLS && pool == PF_FEATURE_MEAN;
+        r.norm = any && !r.fc_norm;
+    }
+    r.attn_pool = (pf_attn_pool){ 0 };
+    if (attention) r.pool_all = false;
+    return r;
 }
 
 static const struct { const char *name; int act; } activations[] = {

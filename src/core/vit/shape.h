@@ -27,6 +27,25 @@ typedef struct pf_rope {
     bool halves;                        /* pairs of elements are (j, j + head width / 2), else (2 j, 2 j + 1) */
 } pf_rope;
 
+/* The feature that a head reads. CLS: the class token. MEAN: the mean of the patch tokens. CLS_MEAN: class token and
+ * mean of the patches side by side, 2 * width columns. CLS_DIST: class token and distillation token (the register) side
+ * by side. ATTENTION: what the first learned query of an attention pooling reads from the tokens. The numbers of
+ * CLS and MEAN are part of fingerprints. */
+typedef enum pf_feature { PF_FEATURE_CLS, PF_FEATURE_MEAN, PF_FEATURE_CLS_MEAN, PF_FEATURE_CLS_DIST,
+                          PF_FEATURE_ATTENTION } pf_feature;
+
+/* Attention pooling (tensors attn_pool.*): learned queries attend to the tokens; then proj and, with an MLP,
+ * x + mlp(norm(x)). */
+typedef struct pf_attn_pool {
+    int64_t width;                      /* columns of a query and of the feature; 0: the network has no such pooling */
+    int64_t heads;
+    int64_t queries;                    /* rows of attn_pool.latent; the first one is the feature's */
+    int64_t mlp;                        /* hidden columns of its MLP; 0: none */
+    double eps;                         /* of its norms, and of fc_norm after it */
+    bool norms;                         /* LayerNorm of the queries (ln_q) and of the tokens (ln_k) */
+    bool bias;                          /* the projections to q, k and v have biases */
+} pf_attn_pool;
+
 typedef struct pf_vit_shape {
     int64_t image, patch;               /* side of an image, of a patch in pixels */
     int64_t width;                      /* columns of a token */
@@ -38,9 +57,11 @@ typedef struct pf_vit_shape {
     double eps;                         /* of LayerNorm */
     int act;                            /* pk_act of the MLP, or of its gate */
     pf_gate gate;                       /* other than NONE: the MLP is gated, and fc1 has 2*mlp rows */
-    bool mean_pool;                     /* the feature is the mean of the patches; else the class token */
-    bool norm;                          /* LayerNorm of the tokens before pooling, "norm" */
+    pf_feature pool;                    /* what the classifier reads */
+    bool pool_all;                      /* mean and attention pooling read class token and registers too */
+    bool norm;                          /* LayerNorm of the tokens after the last block, before pooling, "norm" */
     bool fc_norm;                       /* LayerNorm of the pooled feature, "fc_norm" */
+    pf_attn_pool attn_pool;
     bool class_token;                   /* a learned token before the patches */
     bool pos_embed;                     /* a learned position embedding, which is added to the tokens */
     bool pos_prefix;                    /* pos_embed has a row for the class token */
@@ -81,6 +102,19 @@ static inline int64_t pf_vit_tokens(const pf_vit_shape *s)
 {
     return pf_vit_prefix(s) + pf_vit_grid(s) * pf_vit_grid(s);
 }
+
+/* Columns of a feature of this kind. */
+static inline int64_t pf_vit_feature_width(const pf_vit_shape *s, pf_feature pool)
+{
+    if (pool == PF_FEATURE_ATTENTION) return s->attn_pool.width;
+    return pool == PF_FEATURE_CLS_MEAN || pool == PF_FEATURE_CLS_DIST ? 2 * s->width : s->width;
+}
+/* A pf_feature by its name ("cls", "mean", "cls_mean", "cls_dist", "attention"); -1: unknown. */
+int         pf_feature_named(const char *name);
+const char *pf_feature_name(pf_feature pool);                   /* the reverse */
+/* The network with another feature, as a head of a model may read it. Its final norm is applied to the tokens before
+ * pooling; but where a network was trained with the class token and the mean is asked for, to the mean. */
+pf_vit_shape pf_vit_with_pool(const pf_vit_shape *s, pf_feature pool);
 
 /* Writes name and extents of tensor i of the network, in the order of the forward pass; false: there is none. */
 bool   pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out);

@@ -105,7 +105,8 @@ int64_t peft_backbone_get(const peft_backbone *b, const char *what)
     const struct { const char *name; int64_t value; } facts[] = {
         { "width", s->width }, { "depth", s->depth }, { "heads", s->heads }, { "mlp", s->mlp }, { "patch", s->patch },
         { "image_size", s->image }, { "tokens", pf_vit_tokens(s) }, { "prefix", pf_vit_prefix(s) },
-        { "registers", s->registers }, { "classes", s->classes }, { "parameters", parameters } };
+        { "registers", s->registers }, { "classes", s->classes }, { "parameters", parameters },
+        { "feature_width", pf_vit_feature_width(s, s->pool) } };
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) if (!strcmp(what, facts[i].name)) return facts[i].value;
     return -1;
 }
@@ -174,7 +175,7 @@ static void digest(const peft_backbone *b, enum positions positions, char hex[65
     pf_sha256 s;
     const pf_vit_shape *v = &b->shape;
     /* A gated MLP with SiLU of the first half counts as GELU: its fingerprint was defined before there were others. */
-    const int64_t facts[] = { v->heads, pf_vit_is_swiglu(v) ? PK_GELU : v->act, v->mean_pool };
+    const int64_t facts[] = { v->heads, pf_vit_is_swiglu(v) ? PK_GELU : v->act, v->pool };
     const int64_t gate = v->gate;
     pf_sha256_init(&s);
     pf_sha256_add(&s, facts, sizeof facts);
@@ -182,6 +183,11 @@ static void digest(const peft_backbone *b, enum positions positions, char hex[65
     if (!v->norm && !v->fc_norm) pf_sha256_add(&s, "no final norm", sizeof "no final norm");
     if (v->gate && !pf_vit_is_swiglu(v)) pf_sha256_add(&s, &gate, sizeof gate);
     if (v->rope.kind) hash_rope(&s, &v->rope);
+    if (v->pool_all) pf_sha256_add(&s, "pools all tokens", sizeof "pools all tokens");
+    if (v->attn_pool.width) {
+        pf_sha256_add(&s, &v->attn_pool.heads, sizeof v->attn_pool.heads);
+        pf_sha256_add(&s, &v->attn_pool.eps, sizeof v->attn_pool.eps);
+    }
     for (size_t i = 0; i < b->weights; i++) {
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(b->weight[i].name)) continue;

@@ -77,5 +77,7 @@ bool        pf_source_any(const pf_source_statistics s[PF_SOURCES]);   /* Are th
 extern const pf_opt pf_backbone_load_options[], pf_backbone_create_options[];
 /* PEFT_E_INVALID, PEFT_E_OPTION: a size is out of its bounds or does not divide another; the message names it. */
 peft_status pf_shape_check(const pf_vit_shape *s);
+/* PEFT_E_OPTION: a head cannot read this feature of the network, which lacks the tensors for it. */
+peft_status pf_shape_check_pool(const pf_vit_shape *s, pf_feature pool);
 peft_status pf_backbone_check_finite(const peft_backbone *b);  /* finite.c: PEFT_E_NONFINITE, which names the tensor */
 #endif

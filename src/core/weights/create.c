@@ -31,10 +31,22 @@ peft_status pf_shape_check(const pf_vit_shape *s)
         return pf_fail(PEFT_E_INVALID, "rope_temperature: expected a positive number; ref_feat_shape: 0 to 65536");
     if (s->rope.kind == PF_ROPE_MIXED && s->rope.halves)
         return pf_fail(PEFT_E_OPTION, "rope_rotate_half: given true with rope=mixed, which needs false");
-    if (!s->class_token && !s->mean_pool)
-        return pf_fail(PEFT_E_OPTION, "pool: cls (the class token) is not possible, because the network has no class "
-                       "token: expected mean");
-    return PEFT_OK;
+    if (s->attn_pool.width && (s->attn_pool.heads < 1 || s->attn_pool.width % s->attn_pool.heads))
+        return pf_fail(PEFT_E_INVALID, "pool_heads %lld: expected a divisor of the %lld columns of attention pooling",
+                       (long long)s->attn_pool.heads, (long long)s->attn_pool.width);
+    return pf_shape_check_pool(s, s->pool);
+}
+
+peft_status pf_shape_check_pool(const pf_vit_shape *s, pf_feature pool)
+{
+    const bool reads_class = pool != PF_FEATURE_MEAN && pool != PF_FEATURE_ATTENTION;
+    const char *lack = NULL;
+    if (pool == PF_FEATURE_ATTENTION && !s->attn_pool.width) lack = "attention pooling";
+    if (pool == PF_FEATURE_CLS_DIST && s->registers != 1) lack = "distillation token";
+    if (reads_class && !s->class_token) lack = "class token";
+    if (!lack) return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "pool: given '%s', but the backbone has no %s: expected %s", pf_feature_name(pool),
+                   lack, s->class_token ? "cls, mean or cls_mean" : "mean");
 }
 
 const pf_opt pf_backbone_create_options[] = {
@@ -72,7 +84,9 @@ const pf_opt pf_backbone_create_options[] = {
       "after (fc_norm, of the pooled feature), both or none; auto: after with pool=mean, else before" },
     { "eps", 'f', "1e-6", 0, 1, "epsilon of LayerNorm" },
     { "act", 's', "gelu", 0, 0, "activation of the MLP, or of its gate: " PF_ACT_NAMES },
-    { "pool", 's', "cls", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens)" },
+    { "pool", 's', "cls", 0, 0, "what the head reads: cls (the class token), mean (of the patch tokens), "
+      "cls_mean (both side by side), cls_dist (class token and the one register side by side) or attention (attention "
+      "pooling of the patch tokens by one query, with an MLP)" },
     { "seed", 'i', "0", 0, 9e15, "seed of the random weights, combined with the context's seed" },
     { 0 } };
 
@@ -100,10 +114,11 @@ static peft_status read_words(const peft_options *o, pf_vit_shape *s)
     const pf_opt *t = pf_backbone_create_options;
     const char *pool = pf_options_string(o, t, "pool"), *norm = pf_options_string(o, t, "final_norm");
     const char *gate = pf_options_string(o, t, "gate");
-    s->mean_pool = !strcmp(pool, "mean");
-    if (!s->mean_pool && strcmp(pool, "cls"))
-        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
-    if (!strcmp(norm, "auto")) norm = s->mean_pool ? "after" : "before";
+    const int feature = pf_feature_named(pool);
+    if (feature < 0)
+        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls, mean, cls_mean, cls_dist or attention", pool);
+    s->pool = (pf_feature)feature;
+    if (!strcmp(norm, "auto")) norm = s->pool == PF_FEATURE_MEAN ? "after" : "before";
     s->norm = !strcmp(norm, "before") || !strcmp(norm, "both");
     s->fc_norm = !strcmp(norm, "after") || !strcmp(norm, "both");
     if (!s->norm && !s->fc_norm && strcmp(norm, "none"))
@@ -158,6 +173,9 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
     PF_TRY(read_rope(o, &s.rope));
     s.pos_prefix = s.class_token && s.pos_embed && !pf_options_int(o, t, "no_embed_class");
     if (!s.mlp) s.mlp = 4 * s.width;
+    if (s.pool == PF_FEATURE_ATTENTION)
+        s.attn_pool = (pf_attn_pool){ .width = s.width, .heads = s.heads, .queries = 1, .mlp = s.mlp, .eps = s.eps,
+                                      .bias = true };
     PF_TRY(pf_shape_check(&s));
     peft_backbone *b;
     PF_TRY(pf_backbone_alloc(ctx, &s, &b));

@@ -101,10 +101,16 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     PF_TRY(pf_st_out_meta(o, "act", pf_act_name(pf_vit_is_swiglu(s) ? PK_GELU : s->act)));
     if (s->gate && !pf_vit_is_swiglu(s))              /* without this entry, a gated MLP is read as SwiGLU */
         PF_TRY(pf_st_out_meta(o, "gate", s->gate == PF_GATE_FIRST ? "first" : "last"));
-    PF_TRY(pf_st_out_meta(o, "pool", s->mean_pool ? "mean" : "cls"));
+    PF_TRY(pf_st_out_meta(o, "pool", pf_feature_name(s->pool)));
     if (!s->norm && !s->fc_norm) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
     if (s->rope.kind) PF_TRY(add_rope(&s->rope, o));
     if (!s->pos_embed) PF_TRY(pf_meta_add_int(o, "image_size", s->image));
+    if (s->pool_all) PF_TRY(pf_st_out_meta(o, "pool_all", "true"));
+    if (s->attn_pool.width) {
+        PF_TRY(pf_meta_add_int(o, "pool_heads", s->attn_pool.heads));
+        pf_print_float(eps, sizeof eps, s->attn_pool.eps);
+        PF_TRY(pf_st_out_meta(o, "pool_eps", eps));
+    }
     if (*b->rule) PF_TRY(pf_st_out_meta(o, "resample", b->rule));
     PF_TRY(pf_meta_add_int(o, "heads", s->heads));
     PF_TRY(pf_meta_add_int(o, "patch", s->patch));
@@ -142,19 +148,23 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
     return PEFT_OK;
 }
 
-/* Hugging Face's position embedding has a row for the class token. If b has none, because that row was added to the
- * token, *out becomes a copy with a first row of -0: adding -0 changes no bit, whereas adding +0 would change -0. The
- * caller frees out->data; NULL: b's own position embedding serves. */
+/* Hugging Face's position embedding has a row for the class token, and that of DeiT for the distillation token. If b
+ * has none, because that row was added to the token, *out becomes a copy with rows of -0 for them: adding -0 changes no
+ * bit, whereas adding +0 would change -0. The caller frees out->data; NULL: b's own position embedding serves. */
 static peft_status make_positions(const peft_backbone *b, const pf_form *f, peft_tensor *out)
 {
-    if (!f->model || b->shape.pos_prefix || !b->shape.pos_embed) return PEFT_OK;
+    const pf_vit_shape *s = &b->shape;
+    const int64_t given = s->pos_prefix, wanted = s->class_token + (f->model && f->model->all_rows ? s->registers : 0);
+    if (!f->model || given == wanted || !s->pos_embed) return PEFT_OK;
     const peft_tensor *t = pf_backbone_find(b, "pos_embed");
     *out = *t;
-    out->dim[1]++;
+    out->dim[1] += wanted - given;
     pk_real *x = out->data = pf_alloc(b->ctx, pf_tensor_bytes(out));
     if (!x) return pf_nomem("pos_embed", pf_tensor_bytes(out));
-    for (int64_t c = 0; c < b->shape.width; c++) x[c] = (pk_real)-0.0;
-    memcpy(x + b->shape.width, t->data, pf_tensor_bytes(t));
+    const pk_real *from = t->data;
+    memcpy(x, from, (size_t)(given * s->width) * sizeof *x);
+    for (int64_t c = given * s->width; c < wanted * s->width; c++) x[c] = (pk_real)-0.0;
+    memcpy(x + wanted * s->width, from + given * s->width, pf_tensor_bytes(t) - (size_t)(given * s->width) * sizeof *x);
     return PEFT_OK;
 }
 

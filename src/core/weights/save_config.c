@@ -33,13 +33,16 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 {
     const bool has_norm = s->norm || s->fc_norm;
     const struct { bool applies; unsigned bit; } properties[] = {
-        { s->mean_pool || s->fc_norm, PF_HAS_FC_NORM }, { s->norm_pre, PF_HAS_NORM_PRE }, { !has_norm, PF_HAS_NO_NORM },
-        { s->rope.kind != PF_ROPE_NONE, PF_HAS_ROPE }, { !s->class_token, PF_HAS_NO_CLASS_TOKEN },
-        { !s->pos_embed, PF_HAS_NO_POSITIONS },
+        { (s->pool == PF_FEATURE_MEAN && s->class_token) || s->fc_norm, PF_HAS_FC_NORM },
+        { s->norm_pre, PF_HAS_NORM_PRE }, { !has_norm, PF_HAS_NO_NORM },
+        { s->attn_pool.width > 0, PF_HAS_ATTN_POOL }, { s->registers > 1, PF_HAS_MANY_REGISTERS },
+        { f->classifier && s->pool != f->model->feature, PF_HAS_OTHER_POOL },
+        { s->rope.kind != PF_ROPE_NONE, PF_HAS_ROPE },
+        { !s->class_token, PF_HAS_NO_CLASS_TOKEN }, { !s->pos_embed, PF_HAS_NO_POSITIONS },
         { s->qk_norm || s->attn_norm || s->mlp_norm, PF_HAS_INNER_NORMS }, { !s->proj_bias, PF_HAS_NO_BIASES },
         { s->gate && !pf_vit_is_swiglu(s), PF_HAS_OTHER_GATE }, { !s->gate && !hf_act(s->act), PF_HAS_OTHER_ACT },
         { !s->patch_bias, PF_HAS_NO_PATCH_BIAS }, { s->registers > 0, PF_HAS_REGISTERS },
-        { s->gate, PF_HAS_GATED_MLP }, { !s->pos_prefix && !s->registers, PF_HAS_NO_CLASS_ROW },
+        { s->gate, PF_HAS_GATED_MLP }, { s->class_token && !s->pos_prefix && !s->registers, PF_HAS_NO_CLASS_ROW },
         { f->classifier, PF_HAS_CLASSIFIER }, { !ratio_of(s), PF_HAS_ODD_MLP } };
     unsigned bits = 0;
     for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
@@ -75,7 +78,8 @@ static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         failed |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
     if (m->by_ratio) failed |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->gate));
-    if (s->registers) failed |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
+    if (s->registers && !m->all_rows)
+        failed |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
     failed |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
     failed |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
     return failed | json_object_set_new(o, "hidden_act", json_string(s->gate ? "gelu" : hf_act(s->act)));

@@ -7,6 +7,10 @@
 static const pf_name_row top[] = {
     { "class_embedding", "cls_token", 0, 0 }, { "positional_embedding", "pos_embed", 0, 0 },
     { "conv1.@", "patch_embed.proj.@", 0, 0 }, { "ln_pre.@", "norm_pre.@", 0, 0 }, { "ln_post.@", "norm.@", 0, 0 },
+    { "attn_pool.query", "attn_pool.latent", 0, 0 }, { "attn_pool.ln_q.@", "attn_pool.ln_q.@", 0, 0 },
+    { "attn_pool.ln_k.@", "attn_pool.ln_k.@", 0, 0 }, { "attn_pool.attn.in_proj_@", PF_POOL_QKV, 0, 0 },
+    { "attn_pool.attn.q_proj_@", "attn_pool.q.@", 0, 0 }, { "attn_pool.attn.k_proj_@", "attn_pool.kv.@", 1, 0 },
+    { "attn_pool.attn.v_proj_@", "attn_pool.kv.@", 2, 0 }, { "attn_pool.attn.out_proj.@", "attn_pool.proj.@", 0, 0 },
     { 0 } };
 static const pf_name_row block[] = {
     { "ln_1.@", "norm1.@", 0, 0 }, { "ln_2.@", "norm2.@", 0, 0 },
@@ -24,7 +28,8 @@ static const char *const ignored[] = {
     "proj", "text.*", "text_projection*", "logit_scale", "logit_bias", "token_embedding.*", "positional_embedding",
     "ln_final.*", "transformer.resblocks.*", "input_resolution", "context_length", "vocab_size", NULL };
 
-/* ln_post is applied to the class token or, if open_clip's final_ln_after_pool is set, to the mean of the patches. */
+/* ln_post is applied to the class token, before or, if open_clip's final_ln_after_pool is set, after the mean of the
+ * patches, or to the result of attention pooling (CoCa), which reads class token and patches. */
 const pf_family pf_family_clip = {
     .name = "CLIP", .naming = { &naming }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU, .rule = "timm",
-    .pixels = &pf_clip, .pooling = PF_POOL_ANY };
+    .pixels = &pf_clip, .pooling = PF_POOL_ANY, .pool_heads = 8, .pool_all = true };

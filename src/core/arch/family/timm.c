@@ -9,7 +9,13 @@ static const pf_name_row top[] = {
     { "cls_token", "cls_token", 0, 0 }, { "pos_embed", "pos_embed", 0, 0 }, { "reg_token", "reg_token", 0, 0 },
     { "rope.freqs", "rope.freqs", 0, 0 },
     { "patch_embed.proj.@", "patch_embed.proj.@", 0, 0 }, { "norm_pre.@", "norm_pre.@", 0, 0 },
-    { "norm.@", "norm.@", 0, 0 }, { "fc_norm.@", "fc_norm.@", 0, 0 }, { "head.@", "head.@", 0, 0 }, { 0 } };
+    { "norm.@", "norm.@", 0, 0 }, { "fc_norm.@", "fc_norm.@", 0, 0 }, { "head.@", "head.@", 0, 0 },
+    { "attn_pool.latent", "attn_pool.latent", 0, 0 }, { "attn_pool.q.@", "attn_pool.q.@", 0, 0 },
+    { "attn_pool.kv.@", "attn_pool.kv.@", 0, 0 }, { "attn_pool.proj.@", "attn_pool.proj.@", 0, 0 },
+    { "attn_pool.norm.@", "attn_pool.norm.@", 0, 0 }, { "attn_pool.mlp.fc1.@", "attn_pool.mlp.fc1.@", 0, 0 },
+    { "attn_pool.mlp.fc2.@", "attn_pool.mlp.fc2.@", 0, 0 },
+    /* of the attention pooling of open_clip, which timm does not have, in files of this library */
+    { "attn_pool.ln_q.@", "attn_pool.ln_q.@", 0, 0 }, { "attn_pool.ln_k.@", "attn_pool.ln_k.@", 0, 0 }, { 0 } };
 #define BLOCK_ROWS \
     { "norm1.@", "norm1.@", 0, 0 }, { "norm2.@", "norm2.@", 0, 0 }, { "attn.proj.@", "attn.proj.@", 0, 0 }, \
     { "attn.q_norm.@", "attn.q_norm.@", 0, 0 }, { "attn.k_norm.@", "attn.k_norm.@", 0, 0 }, \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * memory.c -- operations that copy: concat_cols, which joins gradients of column views, and store, which writes a
- * parameter's gradient into the trainer's buffer. */
+ * memory.c -- operations that copy: concat_cols, which joins the columns of features or of gradients of column views,
+ * and store, which writes a parameter's gradient into the trainer's buffer. */
 #include "core/graph/op.h"
 #include "core/graph/param.h"
 
@@ -31,7 +31,17 @@ static void concat_run(const pf_run *r, const pf_node *n)
     }
     zero_columns(y, done, y.cols);
 }
-const pf_op pf_op_concat_cols = { .name = "concat_cols", .kernel = "copy", .infer = concat_infer, .run = concat_run };
+/* The gradient of a piece: its columns of the result's. */
+static void concat_grad(pf_grads *gr, const pf_node *n)
+{
+    const pf_val d = pf_grad_of(gr, n->out[0]);
+    for (int k = 0; k < PF_CONCAT_MAX && pf_exists(n->in[k]); k++)
+        if (pf_grad_wanted(gr, n->in[k]))
+            pf_grad_add(gr, n->in[k], pf_columns(gr->g, d, n->attr.i[k], pf_cols(gr->g, n->in[k])));
+}
+
+const pf_op pf_op_concat_cols = { .name = "concat_cols", .kernel = "copy", .infer = concat_infer, .grad = concat_grad,
+    .run = concat_run };
 
 /* in: the gradient of a slice; attr ptr: the parameter, i[0]: first element of the slice, i[1]: how many of the slice's
  * first elements earlier stores of this run have written. To these elements the gradient is added, the others are

@@ -4,7 +4,7 @@
 
 static peft_status declare(peft_model *m, const char *init, pf_source *source)
 {
-    const int64_t d = m->backbone->shape.width;
+    const int64_t d = pf_feature_width(m);
     PF_TRY(pf_head_add_statistics(m, "head.0", d, source));
     return pf_head_add_weight_and_bias(m, "head.1", m->classes, d, init, "zero", source);
 }

@@ -16,7 +16,7 @@ static void stems(int64_t i, char linear[STEM], char norm[STEM])
 
 static peft_status declare(peft_model *m, const char *init, pf_source *source)
 {
-    const int64_t d = m->backbone->shape.width;
+    const int64_t d = pf_feature_width(m);
     char linear[STEM], norm[STEM];
     for (int64_t i = 0; i < m->head_layers; i++) {
         stems(i, linear, norm);

@@ -28,49 +28,10 @@ static pf_val embed(const pf_vit_pass *p, pf_val images)
     return pf_pass_value_site(p, PEFT_TOKENS, PEFT_PATCH, PF_OUTSIDE_BLOCKS, PF_NONE, pre_norm(p, x));
 }
 
-/* The norms "norm" and "fc_norm", of which a network may have one, both or none. The last one is the site of role
- * FINAL; without one, x is. */
-static pf_val final_norm(const pf_vit_pass *p, pf_val x)
-{
-    const pf_vit_shape *v = p->shape;
-    if (!v->norm && !v->fc_norm) return pf_pass_value_site(p, PEFT_NORM, PEFT_FINAL, PF_OUTSIDE_BLOCKS, x, x);
-    if (v->norm && v->fc_norm) x = pf_pass_inner_norm(p, PF_OUTSIDE_BLOCKS, "norm", x);
-    return pf_pass_norm(p, PEFT_FINAL, PF_OUTSIDE_BLOCKS, v->fc_norm ? "fc_norm" : "norm", x);
-}
-
 /* pf_graph.norm: one of the two norms, for methods. */
 static pf_val norm_of(const void *pass, pf_val x, bool final)
 {
-    return final ? final_norm(pass, x) : pre_norm(pass, x);
-}
-
-/* The mean of the patches, rows prefix .. prefix + patches - 1 of x, after the final norm. The norm `norm` is of the
- * tokens, before the mean, in a network that was trained so; where the backbone was trained with the class token, and
- * the model takes the mean, `norm` is applied to the mean. */
-static pf_val mean_of_patches(const pf_vit_pass *p, pf_val x, int64_t prefix, int64_t patches)
-{
-    const pf_vit_shape *v = p->shape;
-    if (!v->norm || !(v->mean_pool || v->fc_norm)) return final_norm(p, peft_sys_mean_rows(p->g, x, prefix, patches));
-    x = peft_sys_take_rows(p->g, x, prefix, patches);
-    x = v->fc_norm ? pf_pass_inner_norm(p, PF_OUTSIDE_BLOCKS, "norm", x)
-                   : pf_pass_norm(p, PEFT_FINAL, PF_OUTSIDE_BLOCKS, "norm", x);
-    x = peft_sys_mean_rows(p->g, x, 0, patches);
-    return v->fc_norm ? pf_pass_norm(p, PEFT_FINAL, PF_OUTSIDE_BLOCKS, "fc_norm", x) : x;
-}
-
-/* The input of the head: the pooled feature, or all patch tokens, after the final norm, if there is one. The norm of
- * the class token alone equals its row in the norm of all tokens, and costs less. */
-static pf_val pool(const pf_vit_pass *p, pf_val x, bool all_patches)
-{
-    const pf_vit_shape *v = p->shape;
-    const int64_t patches = pf_vit_grid(v) * pf_vit_grid(v), class_row = 0;
-    if (p->g->status) return PF_NONE;
-    const int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
-    const pf_val tokens = x;
-    if (all_patches) x = final_norm(p, peft_sys_take_rows(p->g, x, prefix, patches));
-    else if (p->mean_pool) x = mean_of_patches(p, x, prefix, patches);
-    else x = final_norm(p, peft_sys_take_rows(p->g, x, class_row, 1));
-    return pf_pass_value_site(p, PEFT_POOL, PEFT_FINAL, PF_OUTSIDE_BLOCKS, tokens, x);
+    return final ? pf_pass_final_norm(pass, x) : pre_norm(pass, x);
 }
 
 /* The whole pass, from images to the input of the head; reports the values to the tap function. */
@@ -88,7 +49,7 @@ static pf_val forward(const pf_vit_pass *p, pf_val images)
         snprintf(name, sizeof name, "block.%lld", (long long)l);
         pf_pass_tap(p, name, x);
     }
-    x = pool(p, x, p->patches);
+    x = pf_pass_pool(p, x);
     pf_pass_tap(p, "feature", x);
     p->g->norm = outer_norm;
     p->g->pass = outer_pass;
@@ -100,13 +61,12 @@ static pf_val forward(const pf_vit_pass *p, pf_val images)
 pf_val peft_sys_vit_forward(peft_build *g, const peft_net *net, const char *scope, pf_val images, peft_site_fn at,
                        void *user)
 {
-    pf_vit_pass p = { .m = net->model, .g = g, .scope = scope, .shape = &net->model->backbone->shape,
-                      .mean_pool = net->model->mean_pool, .site_fn = at, .site_user = user };
+    const pf_vit_shape shape = pf_vit_with_pool(&net->model->backbone->shape, net->model->pool);
+    pf_vit_pass p = { .m = net->model, .g = g, .scope = scope, .shape = &shape, .site_fn = at, .site_user = user };
     if (*scope) {
         p.shape = pf_adapter_network(net->adapter, scope);
         if (!p.shape)
             return pf_graph_fail(g, pf_fail(PEFT_E_INTERNAL, "no network was declared with scope '%s'", scope));
-        p.mean_pool = p.shape->mean_pool;
     }
     return forward(&p, images);
 }
@@ -136,8 +96,9 @@ pf_val pf_model_images(const peft_model *m, pf_graph *g)
 /* A method with a network of its own replaces the backbone's pass and the head. */
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
 {
-    pf_vit_pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool,
-                      .patches = m->head->patches, .tap = fn, .tap_user = user };
+    const pf_vit_shape shape = pf_vit_with_pool(&m->backbone->shape, m->pool);
+    pf_vit_pass p = { .m = m, .g = g, .scope = "", .shape = &shape, .patches = m->head->patches, .tap = fn,
+                      .tap_user = user };
     g->weight = weight_of;
     g->model = m;
     for (size_t i = 0; i < m->adapters; i++) {

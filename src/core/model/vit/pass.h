@@ -12,9 +12,8 @@ typedef struct pf_vit_pass {
     const peft_model *m;
     pf_graph *g;
     const char *scope;                   /* prefix of its tensors' names */
-    const pf_vit_shape *shape;
+    const pf_vit_shape *shape;           /* the pooling is that of the model (pf_vit_with_pool) */
     bool patches;                        /* the result is all patch tokens; false: the pooled feature */
-    bool mean_pool;                      /* the pooled feature is the mean of the patches; false: the class token */
     peft_site_fn site_fn; void *site_user;       /* called at each site in place of the model's adapters; or NULL */
     pf_tap_fn tap; void *tap_user;       /* gets intermediate values (model.h); NULL: nobody asked for them */
 } pf_vit_pass;
@@ -40,6 +39,13 @@ void   pf_pass_tap(const pf_vit_pass *p, const char *name, pf_val v);
 /* Reports the share of attention that the sinks of block l take, if the tap function wants it. lse: the logsumexp of
  * each row of the block's attention. */
 void   pf_pass_tap_sink_mass(const pf_vit_pass *p, int64_t l, pf_val sink, pf_val lse);
+
+/* --- pool.c ------------------------------------------------------------------------------------------------------- */
+/* The network's final norms of x, with what adapters do at their site. */
+pf_val pf_pass_final_norm(const pf_vit_pass *p, pf_val x);
+/* tokens [b,t,d] of the last block to the feature [b,1,pf_vit_feature_width] or, for a head of patches, to all patch
+ * tokens [b,h*w,d]. */
+pf_val pf_pass_pool(const pf_vit_pass *p, pf_val tokens);
 
 /* --- block.c ------------------------------------------------------------------------------------------------------ */
 /* x + attention(norm1(x)), then x + mlp(norm2(x)). */

@@ -213,7 +213,7 @@ peft_status peft_session_features(peft_session *s, const peft_tensor *images, pe
     int64_t n;
     if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL: expected a pointer");
     if (!pf_exists(s->net.feature)) return no_feature_error(s->model);
-    const int64_t width = s->model->backbone->shape.width;
+    const int64_t width = pf_feature_width(s->model);
     const pf_shape per_image = pf_shape_of(1, width);
     PF_TRY(run_graph(s, images, &per_image, features, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.feature);

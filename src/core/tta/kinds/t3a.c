@@ -32,7 +32,7 @@ static peft_status create(peft_adaptor *a)
         return pf_fail(PEFT_E_UNSUPPORTED, "kind=t3a: the model's head is '%s'; expected a linear classifier of the "
                        "pooled feature (head=linear)", m->head->name);
     t->classes = m->classes;
-    t->width = m->backbone->shape.width;
+    t->width = pf_feature_width(m);
     t->filter = pf_tta_int(a, "filter");
     const size_t width = (size_t)t->width, classes = (size_t)t->classes, supports = classes * (size_t)t->filter;
     const struct { double **to; const char *what; size_t numbers; } memory[] = {

@@ -24,6 +24,7 @@ typedef struct pf_loader {
     const pf_family *family;
     char prefix[PF_NAME_MAX];            /* of the ViT's names in the file, "module.backbone." */
     pf_found *found; size_t count;       /* all of the file's tensors, in its order */
+    pf_st_tensor part[4]; size_t parts;  /* pieces of tensors that timm stores as several (PF_POOL_QKV) */
     pf_config config;                    /* what the configuration files state */
     pf_vit_shape shape;
     int64_t native_grid, native_prefix;  /* the file's pos_embed: side of its grid, rows before those of the patches */
@@ -34,6 +35,9 @@ typedef struct pf_loader {
 } pf_loader;
 
 peft_status pf_load_names(pf_loader *l);
+/* The classifier of the distillation token, whose outputs are averaged with those of the class token's classifier: in
+ * the backbone they are one classifier, of both tokens side by side. */
+#define PF_SECOND_CLASSIFIER "head_dist"
 /* Write to part the file's tensor whose timm name is name, or the tensors that are its parts (q, k, v); return how
  * many. 0: the tensor or one of its parts is missing; part[1] of attn.qkv.bias may be NULL, which stands for zeros
  * (pf_naming.without_k_bias). take: marks them as used, too. */
@@ -63,6 +67,8 @@ const char *pf_load_text(const pf_loader *l, const char *name);
 /* The same, with the option of this name before them: a positive number, false: none states it; a word, NULL. */
 bool        pf_load_number(const pf_loader *l, const char *name, double *v);
 const char *pf_load_word(const pf_loader *l, const char *name);
+/* Sets *out to a fact that is a whole number; fallback: its value if nothing states it. */
+peft_status pf_load_whole(const pf_loader *l, const char *name, int64_t fallback, int64_t *out);
 /* Adds a line to the assumptions: "heads=12: width / 64". */
 void        pf_load_assume(pf_loader *l, const char *name, const char *value, const char *why);
 
@@ -76,6 +82,13 @@ peft_status pf_load_facts(pf_loader *l);
 /* --- load_rope.c -------------------------------------------------------------------------------------------------- */
 /* Sets the rotary positions, and the image size of a network without a position embedding. */
 peft_status pf_load_positions(pf_loader *l);
+
+/* --- load_pool.c -------------------------------------------------------------------------------------------------- */
+/* Finds what the classifier reads, the place of the final norm, and the facts of attention pooling. Leaves out tensors
+ * that the chosen pooling does not read. */
+peft_status pf_load_pool(pf_loader *l);
+/* Sets heads and eps of attention pooling, which are often those of the blocks: runs after these are known. */
+peft_status pf_load_attention_pooling(pf_loader *l);
 
 /* --- load_config.c ------------------------------------------------------------------------------------------------ */
 /* Reads the configuration files that the option "config" names. weights: path of the file with the tensors, beside

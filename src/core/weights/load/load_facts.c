@@ -2,7 +2,6 @@
  * load_facts.c -- the facts that no tensor states. Each comes from the first that states it: the caller's options, the
  * file's header, the configuration files, the family's usual value. Usual values are assumptions: they become the
  * note "assumed" and are logged in one warning. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
@@ -22,20 +21,6 @@ static void warn_of_assumptions(const pf_loader *l)
             "--backbone-options in the programs)", text);
 }
 
-/* Sets *out to a fact that is a whole number; fallback: its value if nothing states it. */
-static peft_status whole_number(const pf_loader *l, const char *name, int64_t fallback, int64_t *out)
-{
-    double v = 0;
-    char text[32];
-    *out = fallback;
-    if (!pf_load_number(l, name, &v)) return PEFT_OK;
-    pf_print_float(text, sizeof text, v);
-    if (!(v >= 0 && v <= 0x1p31 && v == floor(v)))
-        return pf_fail(PEFT_E_INVALID, "%s: given %s, expected a whole number", name, text);
-    *out = (int64_t)v;
-    return PEFT_OK;
-}
-
 /* Sets the number of heads. timm's architecture determines it, unless the configuration changes the width. */
 static peft_status set_heads(pf_loader *l, const pf_arch *a)
 {
@@ -45,7 +30,7 @@ static peft_status set_heads(pf_loader *l, const pf_arch *a)
     const int64_t usual = pf_usual_heads(&l->shape, &why);
     const int64_t fallback = by_name && a->facts.heads ? a->facts.heads : usual;
     double v;
-    PF_TRY(whole_number(l, "heads", fallback, &l->shape.heads));
+    PF_TRY(pf_load_whole(l, "heads", fallback, &l->shape.heads));
     if (by_name || pf_load_number(l, "heads", &v)) return PEFT_OK;
     snprintf(text, sizeof text, "%lld", (long long)usual);
     pf_load_assume(l, "heads", text, why);
@@ -63,67 +48,6 @@ static void set_eps(pf_loader *l, const pf_arch *a, const char *why)
     if (a->facts.eps > 0) return;
     pf_print_float(text, sizeof text, l->family->eps);
     pf_load_assume(l, "eps", text, why);
-}
-
-/* Sets the pooling, and for PF_POOL_ANY takes the file's one norm as the norm after the mean if the mean is pooled. */
-static peft_status set_pool(pf_loader *l)
-{
-    const bool mean = l->shape.mean_pool;           /* the file has fc_norm or no class token, or its classifier reads
-                                                     * the mean */
-    const char *usual = mean ? "mean" : "cls", *pool = pf_load_word(l, "pool");
-    if (!pool && (l->family->pooling != PF_POOL_CLS || !l->shape.class_token))
-        pf_load_assume(l, "pool", usual, !l->shape.class_token ? "there is no class token"
-                                         : mean ? "there is fc_norm" : "there is no fc_norm");
-    if (!pool) pool = usual;
-    if (strcmp(pool, "mean") && strcmp(pool, "cls"))
-        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
-    l->shape.mean_pool = !strcmp(pool, "mean");
-    if (l->family->pooling == PF_POOL_ANY && l->shape.mean_pool && l->shape.norm) {
-        pf_load_rename(l, "norm.weight", "fc_norm.weight");
-        pf_load_rename(l, "norm.bias", "fc_norm.bias");
-        l->shape.norm = false;
-        l->shape.fc_norm = true;
-    }
-    return PEFT_OK;
-}
-
-/* Do configuration or architecture switch off both norms of timm's Eva? fc_norm is on by default with mean pooling. */
-static bool eva_without_norms(const pf_loader *l)
-{
-    const char *norm = pf_load_text(l, "use_post_transformer_norm"), *fc_norm = pf_load_text(l, "use_fc_norm");
-    return norm && !strcmp(norm, "false") && (fc_norm ? !strcmp(fc_norm, "false") : !l->shape.mean_pool);
-}
-
-/* A network without norm and fc_norm must be stated to be one; otherwise loading reports the norm that is missing. */
-static peft_status set_final_norm(pf_loader *l)
-{
-    pf_vit_shape *s = &l->shape;
-    const char *stated = pf_load_word(l, "final_norm");
-    if (!stated && eva_without_norms(l)) stated = "false";
-    if (stated && strcmp(stated, "true") && strcmp(stated, "false"))
-        return pf_fail(PEFT_E_OPTION, "final_norm: given '%s', expected true or false", stated);
-    if (s->norm || s->fc_norm || (stated && !strcmp(stated, "false"))) return PEFT_OK;
-    if (s->mean_pool) s->fc_norm = true;
-    else s->norm = true;
-    return PEFT_OK;
-}
-
-/* For a family whose classifier reads the mean of the patches without the final norm (Hugging Face's CLIP): a file with
- * a classifier is loaded without that norm; with pool=cls it is loaded with the norm and without the classifier. */
-static void set_mean_classifier(pf_loader *l, bool *applied)
-{
-    const bool cls = !strcmp(pf_options_string(l->o, pf_backbone_load_options, "pool"), "cls");
-    const bool applies = l->family->mean_classifier && l->shape.classes > 0;
-    *applied = applies && !cls;
-    if (applies && !cls) {
-        l->shape.mean_pool = true;
-        l->shape.norm = l->shape.fc_norm = false;
-        pf_load_ignore(l, "norm.*");
-    } else if (applies) {
-        l->shape.classes = 0;
-        pf_load_ignore(l, "head.*");
-        pf_warn(l->ctx, "backbone: pool=cls leaves the classifier out, because it reads the mean of the patches");
-    }
 }
 
 /* Sets activation and gate of a gated MLP. A header without "gate" was written for SwiGLU, whatever its "act" is.
@@ -187,18 +111,16 @@ peft_status pf_load_facts(pf_loader *l)
     const pf_arch a = pf_load_arch(l);
     snprintf(why, sizeof why, "usual for %s files", l->naming->name);
     if (a.name && !a.known) pf_load_assume(l, a.timm ? "architecture" : "model_type", a.name, "taken for a plain ViT");
-    bool no_norm;
-    set_mean_classifier(l, &no_norm);
-    PF_TRY(set_pool(l));
-    if (!no_norm) PF_TRY(set_final_norm(l));
+    PF_TRY(pf_load_pool(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
     const int64_t no_patch = 0;
-    if (!s->patch) PF_TRY(whole_number(l, "patch", no_patch, &s->patch));
+    if (!s->patch) PF_TRY(pf_load_whole(l, "patch", no_patch, &s->patch));
     if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option (patch=16)");
     PF_TRY(set_heads(l, &a));
     set_eps(l, &a, why);
     PF_TRY(set_act(l, &a, why));
     PF_TRY(pf_load_positions(l));
+    PF_TRY(pf_load_attention_pooling(l));
     s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
     if (!s->image) s->image = l->native_grid * s->patch;
     PF_TRY(set_rule(l, &a, why));

@@ -64,6 +64,27 @@ static peft_status detect(pf_loader *l)
     return check_naming(l->families, asked, l->naming->name);
 }
 
+/* Replaces f, rows of q, k and v of attention pooling in one tensor, by its first third under timm's name of q, and
+ * appends the rest as kv. */
+static void split_pool_qkv(pf_loader *l, pf_found *f)
+{
+    const pf_st_tensor *t = f->tensor;
+    const bool weight = strstr(f->timm.name, ".weight");
+    enum { THIRDS = 3 };
+    if (l->parts + 2 > sizeof l->part / sizeof *l->part || t->ndim < 1 || t->dim[0] % THIRDS) return;
+    for (int i = 0; i < 2; i++) {                          /* a third, and two of them */
+        pf_st_tensor *p = &l->part[l->parts++];
+        *p = *t;
+        p->dim[0] = t->dim[0] / THIRDS * (1 + i);
+        p->bytes = t->bytes / THIRDS * (size_t)(1 + i);
+        if (i) p->data = (const char *)t->data + t->bytes / THIRDS;
+        pf_found *to = i ? &l->found[l->count++] : f;
+        to->timm = (pf_timm_name){ .kind = PF_NAME_OURS, .part = PF_WHOLE_TENSOR };
+        snprintf(to->timm.name, sizeof to->timm.name, "attn_pool.%s.%s", i ? "kv" : "q", weight ? "weight" : "bias");
+        to->tensor = p;
+    }
+}
+
 /* A file of PyTorch may hold other dictionaries beside that of the ViT, such as an optimiser's: what no naming knows in
  * them is ignored. */
 static void ignore_other_dictionaries(pf_loader *l)
@@ -98,12 +119,15 @@ peft_status pf_load_names(pf_loader *l)
 {
     PF_TRY(detect(l));
     size_t n = pf_st_count(l->file);
-    l->found = pf_alloc_zero(l->ctx, n * sizeof *l->found);
-    if (!l->found) return pf_nomem("the file's names", n * sizeof *l->found);
+    const size_t room = n + sizeof l->part / sizeof *l->part;
+    l->found = pf_alloc_zero(l->ctx, room * sizeof *l->found);
+    if (!l->found) return pf_nomem("the file's names", room * sizeof *l->found);
     l->count = n;
     for (size_t i = 0; i < n; i++) {
         l->found[i].tensor = pf_st_at(l->file, i);
         l->found[i].timm = pf_naming_to_timm(l->families, l->naming, l->prefix, l->found[i].tensor->name);
+        const bool ours = l->found[i].timm.kind == PF_NAME_OURS;
+        if (ours && pf_name_matches(PF_POOL_QKV, l->found[i].timm.name)) split_pool_qkv(l, &l->found[i]);
     }
     ignore_other_dictionaries(l);
     log_ignored(l);

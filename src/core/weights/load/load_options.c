@@ -33,8 +33,13 @@ const pf_opt pf_backbone_load_options[] = {
       "neighbours; auto: the same, else false" },
     { "ref_feat_shape", 's', "auto", 0, 0, "with rope=axial: side of the grid to which rows and columns are scaled, 0: "
       "none; auto: the same, else 0" },
-    { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens); auto: from "
-      "header or configuration, else mean where the file has fc_norm" },
+    { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token), mean (of the patch tokens), cls_mean "
+      "(both side by side), cls_dist (class and distillation token side by side) or attention (attention pooling); "
+      "auto: from header or configuration, else by the tensors: mean where the file has fc_norm" },
+    { "pool_heads", 'i', "0", 0, 65536, "heads of attention pooling; 0: from header or configuration, else as usual "
+      "for the family" },
+    { "pool_eps", 'f', "0", 0, 1, "epsilon of the norms of attention pooling; 0: from header or configuration, else as "
+      "usual for the family" },
     { 0 } };
 
 const peft_option *peft_backbone_option(size_t i) { return pf_option_at(pf_backbone_load_options, i); }

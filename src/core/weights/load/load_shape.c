@@ -59,6 +59,18 @@ static bool some_block(const pf_loader *l, const char *name, char whole[PF_NAME_
     return false;
 }
 
+/* The attention pooling of the file's network; width 0: it has none. */
+static pf_attn_pool attention_pooling(const pf_loader *l)
+{
+    const int64_t width = extent(l, "attn_pool.q.weight", 0);
+    if (width < 1) return (pf_attn_pool){ 0 };
+    const pf_st_tensor *latent = first_part(l, "attn_pool.latent");
+    return (pf_attn_pool){
+        .width = width, .queries = latent ? pf_dims_count(latent->ndim, latent->dim) / width : 1,
+        .mlp = extent(l, "attn_pool.mlp.fc2.weight", 1), .norms = first_part(l, "attn_pool.ln_q.weight") != NULL,
+        .bias = first_part(l, "attn_pool.kv.bias") != NULL };
+}
+
 /* Fills in the shape by names and extents of the tensors. If the file has neither fc1 nor fc2, mlp becomes a usual
  * value: pf_load_tensors will report both as missing. */
 static void shape_from_tensors(pf_loader *l)
@@ -83,7 +95,7 @@ static void shape_from_tensors(pf_loader *l)
     s->mlp_norm = some_block(l, "mlp.norm.weight", name);
     s->norm = first_part(l, "norm.weight") != NULL;
     s->fc_norm = first_part(l, "fc_norm.weight") != NULL;
-    s->mean_pool = s->fc_norm || !s->class_token;
+    s->attn_pool = attention_pooling(l);
 }
 
 /* Do the configuration files state this value of the fact? */

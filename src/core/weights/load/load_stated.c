@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * load_stated.c -- what options, the file's header, the configuration files and the architecture that they name state
  * about a network, and the list of what is assumed because nothing states it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
@@ -30,4 +31,17 @@ const char *pf_load_word(const pf_loader *l, const char *name)
 {
     const char *s = pf_options_string(l->o, pf_backbone_load_options, name);
     return strcmp(s, "auto") ? s : pf_load_text(l, name);
+}
+
+peft_status pf_load_whole(const pf_loader *l, const char *name, int64_t fallback, int64_t *out)
+{
+    double v = 0;
+    char text[32];
+    *out = fallback;
+    if (!pf_load_number(l, name, &v)) return PEFT_OK;
+    pf_print_float(text, sizeof text, v);
+    if (!(v >= 0 && v <= 0x1p31 && v == floor(v)))
+        return pf_fail(PEFT_E_INVALID, "%s: given %s, expected a whole number", name, text);
+    *out = (int64_t)v;
+    return PEFT_OK;
 }

@@ -172,6 +172,39 @@ static peft_status resample_positions(const pf_loader *l, peft_backbone *b)
                                  (int)grid, (int)grid, b->shape.width);
 }
 
+/* Fills a tensor of the classifier of class and distillation token side by side from the file's two classifiers, whose
+ * outputs are averaged: half of both weights side by side, and half the sum of both biases. */
+static peft_status fill_two_classifiers(pf_loader *l, peft_backbone *b, size_t i)
+{
+    const pf_st_tensor *part[3], *two[2];
+    peft_tensor *t = &b->weight[i].tensor;
+    const bool weight = t->ndim == 2;
+    const char *name[2] = { weight ? "head.weight" : "head.bias",
+                            weight ? PF_SECOND_CLASSIFIER ".weight" : PF_SECOND_CLASSIFIER ".bias" };
+    peft_tensor one = { .ndim = t->ndim, .dim = { t->dim[0], b->shape.width } };
+    const int64_t rows = t->dim[0], cols = weight ? b->shape.width : 1;
+    for (int k = 0; k < 2; k++) {
+        if (!pf_load_take(l, name[k], part)) return PEFT_OK;           /* reported as missing */
+        two[k] = part[0];
+        PF_TRY(check_extents(&one, &two[k], 1));
+        PF_TRY(check_types(&two[k], 1));
+    }
+    pk_real *to = pf_backbone_alloc_data(b, i), *row = pf_alloc(b->ctx, (size_t)cols * sizeof *row);
+    if (!to || !row) {
+        pf_free(b->ctx, row);
+        return to ? pf_nomem("classifier", (size_t)cols * sizeof *row) : PEFT_E_NOMEM;
+    }
+    memset(to, 0, pf_tensor_bytes(t));
+    for (int64_t r = 0; r < rows; r++)
+        for (int k = 0; k < 2; k++) {
+            const size_t skip = (size_t)(r * cols) * pf_dtype_size(two[k]->type);
+            pf_to_real(row, (const char *)two[k]->data + skip, two[k]->type, cols);
+            for (int64_t c = 0; c < cols; c++) to[weight ? (2 * r + k) * cols + c : r] += row[c] / 2;
+        }
+    pf_free(b->ctx, row);
+    return PEFT_OK;
+}
+
 /* Fills the tensors, refuses missing and unexpected ones, and adapts the position embedding. */
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
 {
@@ -181,6 +214,10 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
         const pf_st_tensor *part[3];
         if (!strcmp(b->weight[i].name, "pos_embed"))
             b->weight[i].tensor.dim[1] = l->native_prefix + l->native_grid * l->native_grid;
+        if (pf_is_classifier(b->weight[i].name) && pf_load_find(l, PF_SECOND_CLASSIFIER ".weight", part)) {
+            s = fill_two_classifiers(l, b, i);
+            continue;
+        }
         const int parts = pf_load_take(l, b->weight[i].name, part);
         if (parts) s = fill_weight(b, i, part, parts);
         if (!s) s = apply_mask(l, b, i);

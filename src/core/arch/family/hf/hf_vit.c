@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_vit.c -- Hugging Face's ViT (also DeiT, MAE, MSN, DPT), under the names that transformers used before version 5
- * and those that it uses since. */
+ * hf_vit.c -- Hugging Face's ViT (also MAE, MSN, DPT, and I-JEPA, which has no class token), under the names that
+ * transformers used before version 5 and those that it uses since. */
 #include "core/arch/arch.h"
 
 /* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
@@ -42,13 +42,15 @@ static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL
 static const pf_arch_row model_types[] = {
     { .glob = "vit", .rule = "mmcls", .processor = "ViT" }, { .glob = "vit_mae", .rule = "mmcls", .processor = "ViT" },
     { .glob = "vit_msn", .rule = "mmcls", .processor = "ViT" },
-    { .glob = "dpt", .rule = "bilinear", .processor = "DPT" }, { .glob = "deit", .processor = "DeiT" },
-    { .glob = "ijepa", .processor = "ViT" },
-    { .glob = "siglip", .processor = "Siglip" }, { .glob = "beit", .processor = "Beit" },
+    { .glob = "dpt", .rule = "bilinear", .processor = "DPT" }, { .glob = "deit", .rule = "mmcls", .processor = "DeiT" },
+    { .glob = "ijepa", .rule = "mmcls", .processor = "ViT" },
+    { .glob = "beit", .processor = "Beit" },
     { .glob = "data2vec-vision", .processor = "Beit" }, { .glob = "dinov3_vit", .processor = "DINOv3ViT" }, { 0 } };
 
 static const pf_lack lacks[] = {
-    PF_HF_LACKS, { PF_HAS_REGISTERS, "registers without LayerScale" },
+    PF_HF_LACKS, { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" },
+    { PF_HAS_REGISTERS, "registers without LayerScale" },
+    { PF_HAS_OTHER_POOL, "a classifier of another feature than the class token" },
     { PF_HAS_GATED_MLP, "a gated MLP (SwiGLU) without LayerScale" },
     { PF_HAS_NO_CLASS_ROW, "a class token without a position" }, { 0 } };
 static const pf_hf_model saved = { .type = "vit", .model = "ViTModel", .classifier = "ViTForImageClassification",
@@ -56,4 +58,5 @@ static const pf_hf_model saved = { .type = "vit", .model = "ViTModel", .classifi
 
 const pf_family pf_family_hf_vit = {
     .name = "Hugging Face ViT", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .classifiers = classifiers,
-    .ignored = ignored, .eps = 1e-12, .act = PK_GELU, .rule = "mmcls", .model_types = model_types, .saved = &saved };
+    .ignored = ignored, .eps = 1e-12, .act = PK_GELU, .rule = "mmcls", .without_class_token = true,
+    .model_types = model_types, .saved = &saved };

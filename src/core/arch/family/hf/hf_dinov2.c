@@ -19,18 +19,22 @@ static const pf_arch_row model_types[] = {
 /* What these model classes cannot represent, in the words of the error message. Their classifier reads the class token
  * and the mean of the patches side by side, so that one which reads a single token has no place in them. */
 static const pf_lack lacks[] = {
-    PF_HF_LACKS, { PF_HAS_NO_CLASS_ROW, "a class token without a position" },
-    { PF_HAS_CLASSIFIER, "LayerScale beside a classifier of one token (classifier=false leaves it out)" },
+    PF_HF_LACKS, { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" },
+    { PF_HAS_NO_CLASS_ROW, "a class token without a position" },
+    { PF_HAS_OTHER_POOL, "LayerScale beside a classifier of one token (classifier=false leaves it out)" },
     { PF_HAS_ODD_MLP, "LayerScale beside an MLP whose width is no multiple of the tokens'" }, { 0 } };
 static const pf_field fields[] = {
     { "layerscale_value", "1.0" }, { "drop_path_rate", "0.0" }, { "apply_layernorm", "true" },
     { "reshape_hidden_states", "true" }, { 0 } };
 /* by_ratio: config.json gives the width of the MLP as mlp_ratio. */
-static const pf_hf_model plain = { .type = "dinov2", .model = "Dinov2Model", .needs = PF_SCALED | PF_NO_REGISTERS,
-                                   .lacks = lacks, .fields = fields, .by_ratio = true };
-static const pf_hf_model with_registers = { .type = "dinov2_with_registers", .model = "Dinov2WithRegistersModel",
-                                            .needs = PF_SCALED | PF_REGISTERS, .lacks = lacks, .fields = fields,
-                                            .by_ratio = true };
+static const pf_hf_model plain = {
+    .type = "dinov2", .model = "Dinov2Model", .classifier = "Dinov2ForImageClassification",
+    .feature = PF_FEATURE_CLS_MEAN, .needs = PF_SCALED | PF_NO_REGISTERS, .lacks = lacks, .fields = fields,
+    .by_ratio = true };
+static const pf_hf_model with_registers = {
+    .type = "dinov2_with_registers", .model = "Dinov2WithRegistersModel",
+    .classifier = "Dinov2WithRegistersForImageClassification", .feature = PF_FEATURE_CLS_MEAN,
+    .needs = PF_SCALED | PF_REGISTERS, .lacks = lacks, .fields = fields, .by_ratio = true };
 
 const pf_family pf_family_hf_dinov2 = {
     .name = "Hugging Face DINOv2", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .has_tensor = { "*lambda1" },

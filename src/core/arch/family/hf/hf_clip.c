@@ -32,4 +32,5 @@ static const pf_arch_row model_types[] = {
  * holds all the same. */
 const pf_family pf_family_hf_clip = {
     .name = "Hugging Face CLIP", .naming = { &pf_naming_hf_clip }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU,
-    .rule = "mmcls", .pixels = &pf_clip, .mean_classifier = true, .model_types = model_types };
+    .rule = "mmcls", .pixels = &pf_clip, .classifier = PF_CLASSIFIER_OF_RAW_MEAN,
+    .model_types = model_types };
