@@ -8,6 +8,7 @@
 
 typedef struct {
     double dropout;
+    int64_t row;                         /* of the first prompt: after the class token, if there is one */
     bool shared;                         /* keys and values are the same tensor */
     int64_t tokens, pieces, width;       /* pieces: of a prompt; width: channels of a prompt */
     peft_param *first, *blocks;          /* prompts of block 0; of the blocks 1, 2, ..: NULL if not deep */
@@ -33,6 +34,7 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     e2vpt *m = peft_sys_state(a);
     const int64_t keys = peft_sys_opt_int(a, "kv_tokens"), head_width = v->width / v->heads;
     const char *init = peft_sys_init_rule(a, "uniform", sqrt(6.0 / (double)(v->patch_values + v->width)));
+    m->row = peft_sys_backbone_has(a, "cls_token");
     m->tokens = peft_sys_opt_int(a, "tokens");
     m->pieces = peft_sys_opt_int(a, "pieces");
     m->width = v->width;
@@ -105,8 +107,7 @@ static void enter(const e2vpt *m, peft_build *b, peft_site *s)
     const peft_val factors = mask(m, b);
     if (factors.id) p = peft_sys_mul(b, p, factors);
     p = drop(m, b, p);
-    const int64_t row = peft_sys_has_weight(b, "cls_token");  /* of the first prompt: after the class token, if any */
-    s->out = s->layer ? peft_sys_replace_rows(b, s->out, row, p) : peft_sys_insert_rows(b, s->out, row, p);
+    s->out = s->layer ? peft_sys_replace_rows(b, s->out, m->row, p) : peft_sys_insert_rows(b, s->out, m->row, p);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)

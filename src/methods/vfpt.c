@@ -16,6 +16,7 @@ typedef struct {
     bool last, random;                   /* which rows: the last ones, or drawn in each step; else the first ones */
     bool deep;
     double dropout;
+    int64_t row;                         /* of the first prompt: after the class token, if there is one */
     peft_param *first, *blocks;          /* prompts of block 0; of the blocks 1, 2, ..: NULL if not deep */
     peft_param *learned;                 /* [width,width], in place of the transform; NULL: none */
 } vfpt;
@@ -38,6 +39,7 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     const char *init = peft_sys_init_rule(a, "uniform", sqrt(6.0 / (double)(v->patch_values + v->width)));
     const bool all = !strcmp(transform, "all"), learned = !strcmp(transform, "learned");
     const double fraction = peft_sys_opt_float(a, "fraction");
+    m->row = peft_sys_backbone_has(a, "cls_token");
     m->tokens = peft_sys_opt_int(a, "tokens");
     m->deep = peft_sys_opt_int(a, "deep");
     m->dropout = peft_sys_opt_float(a, "dropout");
@@ -128,8 +130,7 @@ static void emit(const void *state, peft_build *b, peft_site *s)
                           : peft_sys_select(b, peft_sys_param(b, m->first), 0);
     if (m->dropout > 0) p = peft_sys_dropout(b, peft_sys_repeat_batch(b, p), m->dropout);
     if (m->transformed && m->fourier_layers >> s->layer & 1) p = transform_some(m, b, p);
-    const int64_t row = peft_sys_has_weight(b, "cls_token");  /* of the first prompt: after the class token, if any */
-    s->out = s->layer ? peft_sys_replace_rows(b, s->out, row, p) : peft_sys_insert_rows(b, s->out, row, p);
+    s->out = s->layer ? peft_sys_replace_rows(b, s->out, m->row, p) : peft_sys_insert_rows(b, s->out, m->row, p);
 }
 
 const peft_method pf_method_vfpt = {

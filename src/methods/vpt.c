@@ -9,6 +9,7 @@
 typedef struct {
     uint64_t layers;                     /* bit l is set if prompts enter at block l */
     double dropout;
+    int64_t row;                         /* of the first prompt: after the class token, if there is one */
     /* d: the backbone's width, or that given by option project */
     peft_param *first;                   /* [1,tokens,d]: prompts of block 0; with option shared of all blocks */
     peft_param *deep;                    /* [depth - 1,tokens,d]: of the blocks 1, 2, ..; NULL: none, or shared ones */
@@ -27,6 +28,7 @@ static const peft_option opts[] = {
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     vpt *m = peft_sys_state(a);
+    m->row = peft_sys_backbone_has(a, "cls_token");
     const int64_t n = peft_sys_opt_int(a, "tokens"), project = peft_sys_opt_int(a, "project");
     const int64_t d = project ? project : v->width;          /* elements of a prompt */
     /* Xavier's bound, as in the published code: of a patch embedding with d outputs */
@@ -51,14 +53,13 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const vpt *m = state;
-    const int64_t row = peft_sys_has_weight(b, "cls_token");  /* of the first prompt: after the class token, if any */
     if (!(m->layers >> s->layer & 1)) return;
     peft_val p = s->layer && m->deep ? peft_sys_select(b, peft_sys_param(b, m->deep), s->layer - 1)
                                      : peft_sys_select(b, peft_sys_param(b, m->first), 0);
     if (m->w) p = peft_sys_linear(b, p, peft_sys_param(b, m->w), peft_sys_param(b, m->bias));
     if (m->dropout > 0) p = peft_sys_dropout(b, peft_sys_repeat_batch(b, p), m->dropout);
-    s->out = s->layer ? peft_sys_replace_rows(b, s->out, row, p)
-                      : peft_sys_insert_rows(b, s->out, row, p);
+    s->out = s->layer ? peft_sys_replace_rows(b, s->out, m->row, p)
+                      : peft_sys_insert_rows(b, s->out, m->row, p);
 }
 
 const peft_method pf_method_vpt = {

@@ -56,7 +56,8 @@ static const pf_field rope_gap[] = {
 static const pf_field pe[] = {
     { "rope", "axial" }, { "rope_temperature", "10000" }, { "rope_grid_indexing", "xy" }, { "rope_grid_offset", "1" },
     { "ref_feat_shape", "32" }, { 0 } };
-static const pf_field pe_core[] = { { "ref_feat_shape", "24" }, { 0 } };
+static const pf_field pe_core[] = { { "ref_feat_shape", "24" }, { "pool_heads", "8" }, { "pool_all", "true" }, { 0 } };
+static const pf_field pool_all[] = { { "pool_all", "true" }, { 0 } };
 static const pf_field pe_core_base[] = { { "ref_feat_shape", "14" }, { 0 } };
 static const pf_field pe_gigantic[] = { { "rope_grid_offset", "0" }, { "ref_feat_shape", "32" }, { 0 } };
 static const pf_field no_norm[] = { { "final_norm", "false" }, { 0 } };
@@ -69,7 +70,8 @@ static const pf_arch_row architectures[] = {
     { .glob = "vit_*", .rule = "timm" }, { .glob = "deit*", .rule = "timm" }, { .glob = "eva*", .rule = "timm" },
     { .glob = "beit3_*", .rule = "timm", .eps = 1e-5 },
     { .glob = "test_vit", .rule = "timm", .heads = 2 }, { .glob = "test_vit2", .rule = "timm", .heads = 2 },
-    { .glob = "test_vit3", .rule = "timm", .heads = 3 }, { .glob = "flexivit_*", .rule = "bilinear" },
+    { .glob = "test_vit3", .rule = "timm", .heads = 3, .settings = pool_all },
+    { .glob = "flexivit_*", .rule = "bilinear" },
     { .glob = "vit_so400m_*", .heads = 16 }, { .glob = "vit_base_patch16_gap_224", .heads = 16 },
     { .glob = "vit_giantopt_*", .heads = 16 }, { .glob = "vit_*_clip_*", .eps = 1e-5 },
     { .glob = "*_dinov2*", .silu = true }, { .glob = "*_tipsv2*", .silu = true },
