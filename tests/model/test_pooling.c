@@ -188,6 +188,27 @@ START_TEST(every_method_works_on_every_pooling)
 END_TEST
 
 /* A saved and loaded backbone has the same facts and fingerprint; a merged model computes the same features. */
+/* The MLP of attention pooling may have another activation than those of the blocks, as in timm's class Eva. */
+START_TEST(activation_of_the_pooling_is_saved)
+{
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *gelu = tiny_backbone(ctx, NULL, "pool=attention,act=silu"), *loaded;
+    peft_backbone *silu = tiny_backbone(ctx, NULL, "pool=attention,act=silu");
+    gelu->shape.attn_pool.act = PK_GELU;
+    OK(peft_backbone_save(gelu, tiny_path("backbone.safetensors")));
+    OK(peft_backbone_load(ctx, tiny_path("backbone.safetensors"), NULL, &loaded));
+    ck_assert_int_eq(loaded->shape.act, PK_SILU);
+    ck_assert_int_eq(loaded->shape.attn_pool.act, PK_GELU);
+    ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(gelu));
+    ck_assert_str_ne(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(silu));
+    peft_backbone_free(loaded);
+    peft_backbone_free(gelu);
+    peft_backbone_free(silu);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
 START_TEST(saved_and_merged_backbones_are_the_same)
 {
     for (size_t i = 0; i < POOLINGS; i++) {
@@ -218,4 +239,4 @@ START_TEST(saved_and_merged_backbones_are_the_same)
 END_TEST
 
 SUITE_MAIN("pooling", features_are_those_of_the_tokens, every_method_works_on_every_pooling,
-           saved_and_merged_backbones_are_the_same)
+           activation_of_the_pooling_is_saved, saved_and_merged_backbones_are_the_same)

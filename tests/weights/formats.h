@@ -220,6 +220,8 @@ static inline void write_format_without(const peft_backbone *b, const format *f,
                                         const char *path)
 {
     static const pk_real nothing[2];
+    void *memory[2];                               /* of joined tensors, until they are written */
+    int memories = 0;
     pf_st_out *o;
     OK(pf_st_out_create(b->ctx, &o));
     for (size_t i = 0; i < b->weights; i++) {
@@ -239,6 +241,7 @@ static inline void write_format_without(const peft_backbone *b, const format *f,
         if (q) {
             snprintf(joined, sizeof joined, "attn_pool.qkv.%s", name + 12);
             t = join_pool(b, &t, name + 12);
+            memory[memories++] = t.data;
             name = joined;
         }
         const int64_t *dim = t.dim;                /* FLAT_TOKENS: without the leading extents of 1 */
@@ -253,6 +256,7 @@ static inline void write_format_without(const peft_backbone *b, const format *f,
         OK(pf_st_out_tensor(o, *e, PF_REAL, 1, (int64_t[]){ 2 }, nothing));
     OK(pf_st_out_write(o, path));
     pf_st_out_free(o);
+    while (memories) free(memory[--memories]);
 }
 
 static inline void write_format(const peft_backbone *b, const format *f, unsigned flags, const char *path)

@@ -41,6 +41,7 @@ typedef struct pf_attn_pool {
     int64_t heads;
     int64_t queries;                    /* rows of attn_pool.latent; the first one is the feature's */
     int64_t mlp;                        /* hidden columns of its MLP; 0: none */
+    int act;                            /* pk_act of this MLP */
     double eps;                         /* of its norms, and of fc_norm after it */
     bool norms;                         /* LayerNorm of the queries (ln_q) and of the tokens (ln_k) */
     bool bias;                          /* the projections to q, k and v have biases */

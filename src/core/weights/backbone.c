@@ -187,6 +187,7 @@ static void digest(const peft_backbone *b, enum positions positions, char hex[65
     if (v->attn_pool.width) {
         pf_sha256_add(&s, &v->attn_pool.heads, sizeof v->attn_pool.heads);
         pf_sha256_add(&s, &v->attn_pool.eps, sizeof v->attn_pool.eps);
+        if (v->attn_pool.act != v->act) pf_sha256_add(&s, &v->attn_pool.act, sizeof v->attn_pool.act);
     }
     for (size_t i = 0; i < b->weights; i++) {
         const peft_tensor *t = &b->weight[i].tensor;

@@ -174,8 +174,8 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
     s.pos_prefix = s.class_token && s.pos_embed && !pf_options_int(o, t, "no_embed_class");
     if (!s.mlp) s.mlp = 4 * s.width;
     if (s.pool == PF_FEATURE_ATTENTION)
-        s.attn_pool = (pf_attn_pool){ .width = s.width, .heads = s.heads, .queries = 1, .mlp = s.mlp, .eps = s.eps,
-                                      .bias = true };
+        s.attn_pool = (pf_attn_pool){ .width = s.width, .heads = s.heads, .queries = 1, .mlp = s.mlp, .act = s.act,
+                                      .eps = s.eps, .bias = true };
     PF_TRY(pf_shape_check(&s));
     peft_backbone *b;
     PF_TRY(pf_backbone_alloc(ctx, &s, &b));

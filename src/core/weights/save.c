@@ -110,6 +110,7 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
         PF_TRY(pf_meta_add_int(o, "pool_heads", s->attn_pool.heads));
         pf_print_float(eps, sizeof eps, s->attn_pool.eps);
         PF_TRY(pf_st_out_meta(o, "pool_eps", eps));
+        if (s->attn_pool.act != s->act) PF_TRY(pf_st_out_meta(o, "pool_act", pf_act_name(s->attn_pool.act)));
     }
     if (*b->rule) PF_TRY(pf_st_out_meta(o, "resample", b->rule));
     PF_TRY(pf_meta_add_int(o, "heads", s->heads));

@@ -41,22 +41,26 @@ const pf_naming pf_naming_timm_unfused = {
     .silu_tensor = "*.mlp.w12.weight", .without_k_bias = true,
     .config_file = "open_clip_config.json", .config_file_prefix = "trunk." };
 
-/* Rotary positions and other facts of architectures, by names and values of load options. */
+/* Rotary positions and other facts of architectures, by names and values of load options. EVA_POOLING: the
+ * attention pooling of timm's class Eva reads all tokens, and its MLP has GELU; that of VisionTransformer reads the
+ * patches alone, and has the activation of the blocks. */
+#define EVA_POOLING { "pool_all", "attention" }, { "pool_act", "gelu" }
 static const pf_field eva02[] = {
-    { "rope", "axial" }, { "rope_temperature", "10000" }, { "ref_feat_shape", "16" }, { 0 } };
+    { "rope", "axial" }, { "rope_temperature", "10000" }, { "ref_feat_shape", "16" }, EVA_POOLING, { 0 } };
 static const pf_field dinov3[] = {
     { "rope", "dinov3" }, { "rope_temperature", "100" }, { "rope_rotate_half", "true" },
-    { "use_fc_norm", "false" }, { 0 } };
+    { "use_fc_norm", "false" }, EVA_POOLING, { 0 } };
 static const pf_field rope[] = {
-    { "rope", "axial" }, { "rope_temperature", "100" }, { "rope_grid_indexing", "xy" }, { 0 } };
+    { "rope", "axial" }, { "rope_temperature", "100" }, { "rope_grid_indexing", "xy" }, EVA_POOLING, { 0 } };
 static const pf_field no_fc_norm[] = { { "use_fc_norm", "false" }, { 0 } };
 static const pf_field rope_mixed[] = { { "rope", "mixed" }, { "rope_temperature", "10" }, { 0 } };
 static const pf_field rope_gap[] = {
     { "rope_temperature", "10000" }, { "rope_grid_indexing", "ij" }, { "ref_feat_shape", "16" }, { 0 } };
 static const pf_field pe[] = {
     { "rope", "axial" }, { "rope_temperature", "10000" }, { "rope_grid_indexing", "xy" }, { "rope_grid_offset", "1" },
-    { "ref_feat_shape", "32" }, { 0 } };
-static const pf_field pe_core[] = { { "ref_feat_shape", "24" }, { "pool_heads", "8" }, { "pool_all", "true" }, { 0 } };
+    { "ref_feat_shape", "32" }, EVA_POOLING, { 0 } };
+static const pf_field pe_core[] = { { "ref_feat_shape", "24" }, { "pool_heads", "8" }, { 0 } };
+static const pf_field eva[] = { EVA_POOLING, { 0 } };
 static const pf_field pool_all[] = { { "pool_all", "true" }, { 0 } };
 static const pf_field pe_core_base[] = { { "ref_feat_shape", "14" }, { 0 } };
 static const pf_field pe_gigantic[] = { { "rope_grid_offset", "0" }, { "ref_feat_shape", "32" }, { 0 } };
@@ -67,8 +71,9 @@ static const pf_field tanh_gelu[] = { { "act", "gelu_tanh" }, { 0 } };
 
 /* Where no row states them, heads are width / 64 and eps is 1e-6. */
 static const pf_arch_row architectures[] = {
-    { .glob = "vit_*", .rule = "timm" }, { .glob = "deit*", .rule = "timm" }, { .glob = "eva*", .rule = "timm" },
-    { .glob = "beit3_*", .rule = "timm", .eps = 1e-5 },
+    { .glob = "vit_*", .rule = "timm" }, { .glob = "deit*", .rule = "timm" },
+    { .glob = "eva*", .rule = "timm", .settings = eva },
+    { .glob = "beit3_*", .rule = "timm", .eps = 1e-5, .settings = eva },
     { .glob = "test_vit", .rule = "timm", .heads = 2 }, { .glob = "test_vit2", .rule = "timm", .heads = 2 },
     { .glob = "test_vit3", .rule = "timm", .heads = 3, .settings = pool_all },
     { .glob = "flexivit_*", .rule = "bilinear" },

@@ -68,7 +68,7 @@ static pf_val project(const pf_vit_pass *p, pf_val x)
     x = linear(p, x, "attn_pool.proj");
     if (!p->shape->attn_pool.mlp) return x;
     pf_val y = linear(p, norm(p, x, "attn_pool.norm"), "attn_pool.mlp.fc1");
-    y = linear(p, peft_sys_activate(p->g, y, pf_act_name(p->shape->act)), "attn_pool.mlp.fc2");
+    y = linear(p, peft_sys_activate(p->g, y, pf_act_name(p->shape->attn_pool.act)), "attn_pool.mlp.fc2");
     return peft_sys_add(p->g, x, y);
 }
 

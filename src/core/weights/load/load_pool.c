@@ -112,7 +112,9 @@ peft_status pf_load_pool(pf_loader *l)
     if (pool < 0)
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls, mean, cls_mean, cls_dist or attention", stated);
     l->shape.pool = (pf_feature)pool;
-    l->shape.pool_all = all ? !strcmp(all, "true") : l->family->pool_all && pool == PF_FEATURE_ATTENTION;
+    const bool attention = pool == PF_FEATURE_ATTENTION;            /* pool_all=attention: with this pooling alone */
+    if (all) l->shape.pool_all = !strcmp(all, "true") || (attention && !strcmp(all, "attention"));
+    else l->shape.pool_all = attention && l->family->pool_all;
     PF_TRY(pf_shape_check_pool(&l->shape, l->shape.pool));
     leave_out(l, usual);
     return place_norm(l);
@@ -122,9 +124,12 @@ peft_status pf_load_attention_pooling(pf_loader *l)
 {
     pf_attn_pool *a = &l->shape.attn_pool;
     const int64_t usual = l->family->pool_heads ? l->family->pool_heads : l->shape.heads;
+    const char *act = pf_load_text(l, "pool_act");
     char text[24];
     double v;
     if (!a->width) return PEFT_OK;
+    a->act = act ? pf_act_named(act) : l->shape.act;
+    if (a->act < 0) return pf_fail(PEFT_E_OPTION, "pool_act: given '%s', expected " PF_ACT_NAMES, act);
     PF_TRY(pf_load_whole(l, "pool_heads", usual, &a->heads));
     if (l->family->pool_heads && !pf_load_number(l, "pool_heads", &v)) {
         snprintf(text, sizeof text, "%lld", (long long)usual);
