@@ -32,11 +32,11 @@ static double effect(const char *backbone, const char *method, const char *optio
 
 START_TEST(these_methods_start_as_the_unchanged_backbone)
 {
-    static const char *const backbones[] = { "registers=2", "registers=1,pool=mean,layer_scale=true",
-                                             "registers=1,swiglu=true,qkv_bias=false",
-                                             "class_token=false,registers=1,pool=mean,final_norm=before,qk_norm=true,"
-                                             "attn_norm=true,mlp_norm=true,gate=last",
-                                             "registers=1,rope=mixed,pos_embed=false" };
+    static const char *const backbones[] = {
+        "registers=2", "registers=1,pool=mean,layer_scale=true", "registers=1,swiglu=true,qkv_bias=false",
+        ("class_token=false,registers=1,pool=mean,final_norm=before,qk_norm=true,"
+         "attn_norm=true,mlp_norm=true,gate=last"),
+        "registers=1,rope=mixed,pos_embed=false" };
     enum { BACKBONES = sizeof backbones / sizeof *backbones };
     for (size_t i = 0; i < IDENTITIES; i++)
         for (int k = 0; k < BACKBONES; k++) {
