@@ -17,13 +17,10 @@
     X(backbone, "PATH", NULL, "required: a file of PyTorch (.pth, .pt, .bin), a safetensors file, the index of a " \
       "model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     BACKBONE_OPTIONS(X) \
-    X(naming, "NAME", "timm", "names of the tensors: timm, hf (transformers before version 5) or hf5 (from 5 on)") \
-    X(classifier, "BOOL", "true", "write the classifier: true or false") \
+    OUTPUT_CONTENT_FLAGS(X) \
     X(dtype, "TYPE", "auto", "number format of the tensors: f32, f16 or bf16; auto: f16 or bf16 if all tensors in " \
       "the file are such numbers, else f32") \
-    X(out, "PATH", NULL, "required: the .safetensors file to write; with --naming hf or hf5 also a folder, which " \
-      "gets model.safetensors and config.json") \
-    X(force, NULL, NULL, "overwrite --out if it exists")
+    OUTPUT_PATH_FLAGS(X)
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {

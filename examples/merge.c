@@ -21,12 +21,9 @@
     X(model, "PATH", NULL, "a model that finetune wrote, an adapter file, or a folder in Hugging Face's PEFT format; " \
       "without it the backbone alone is converted") \
     BACKBONE_OPTIONS(X) \
-    X(naming, "NAME", "timm", "names of the tensors: timm, hf (transformers before version 5) or hf5 (from 5 on)") \
-    X(classifier, "BOOL", "true", "write the classifier: true or false") \
+    OUTPUT_CONTENT_FLAGS(X) \
     X(dtype, "TYPE", "f32", "number format of the tensors: f32, f16 or bf16") \
-    X(out, "PATH", NULL, "required: the .safetensors file to write; with --naming hf or hf5 also a folder, which " \
-      "gets model.safetensors and config.json") \
-    X(force, NULL, NULL, "overwrite --out if it exists")
+    OUTPUT_PATH_FLAGS(X)
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fuzz.h -- what the fuzz targets share. A target is a file targets/<parser>.c with one function,
- * LLVMFuzzerTestOneInput, which gives the bytes of one input to a parser of the library. It is linked with libFuzzer (run.sh), or with
- * replay.c, which runs it over the files of corpus/<parser>. A target ignores errors: what it shows are crashes,
+ * LLVMFuzzerTestOneInput, which gives the bytes of one input to a parser of the library. It is linked with libFuzzer
+ * (run.sh), or with replay.c, which runs it over the files of corpus/<parser>. A target ignores errors: what it shows are crashes,
  * leaks, undefined behaviour, and allocations or times out of proportion. */
 #ifndef FUZZ_H
 #define FUZZ_H
