@@ -117,7 +117,7 @@ static const char *const backward_only[] = {
     "rope_dtable", "rope_table_grad",
     "batchnorm_grad", "attention_grad",
     "act_grad", "sum_to", "dot_to", "row_sums", "put", "mean_rows_grad", "logsumexp_grad", "logaddexp_grad",
-    "dropout_grad", "swap_grad", "frame_grad", "frequencies_dp", "row_dots", "cayley_grad", "rotate_dm",
+    "dropout_grad", "swap_grad", "frame_grad", "frequencies_dp", "row_dots", "cayley_grad", "rotate_dm", "gate_dx",
     "attention_apply_t", "softmax_grad", "row_range_grad", "scaled_logsumexp_grad", "entropy_grad", "discrepancy_grad",
     "mean_grad", "fill" };
 

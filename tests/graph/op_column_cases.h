@@ -17,6 +17,14 @@ static pf_val case_columns(lab *l, int v)
     return sum;
 }
 
+/* v: bit 0: the gate is the last half, bit 1: x is a column view; v / 4: the activation */
+static pf_val case_gate(lab *l, int v)
+{
+    static const pk_act act[] = { PK_SILU, PK_GELU, PK_TANH };
+    pf_val x = v & 2 ? pf_columns(&l->g, peft_sys_activate(&l->g, LEAF(l, B, T, 9), "tanh"), 2, 6) : LEAF(l, B, T, 6);
+    return pf_gated(&l->g, x, act[v / 4], v & 1);
+}
+
 /* Two values side by side; the first one has another reader, or is read twice. */
 static pf_val case_side_by_side(lab *l, int v)
 {

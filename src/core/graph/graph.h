@@ -157,6 +157,9 @@ pf_val pf_emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int nin, const
 pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made);         /* the same; *made: the node with all its outputs */
 /* peft_sys_attention; *lse [b,heads,n]: the log-sum-exp of each row of logits, those of sink and extra keys too. */
 pf_val pf_attention(pf_graph *g, int64_t heads, const peft_site *s, pf_val *lse);
+/* For x [..,2 d], the outputs of a gated MLP's fc1: the activation of the first half, or of the last, times the other
+ * half. */
+pf_val pf_gated(pf_graph *g, pf_val x, pk_act act, bool last);
 void   pf_nodes_compact(pf_graph *g);                               /* drops nodes whose op a pass set to NULL */
 pf_node *pf_node_append(pf_graph *g, const pf_node *n);             /* without infer, for passes; NULL: no memory */
 

@@ -120,32 +120,38 @@ void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, 
     }
 }
 
-/* y = GELU(x), slope = GELU'(x): value and derivative share most of the work. */
-static void gelu_slope(float *y, float *slope, const float *x, int64_t n)
+/* An activation's value (stored in *value) and derivative, which share most of the work. */
+INLINE pv silu_both(pv x, pv *value)
+{
+    pv complement, s = pv_sigmoid(x, &complement);
+    *value = pv_mul(pv_max(pv_set(-88.0f), x), s);
+    return pv_mul(s, pv_fma(clamp_88(x), complement, pv_set(1.0f)));
+}
+
+/* y = value, slope = derivative, by a function that gives both */
+INLINE void map_both(float *y, float *slope, const float *x, int64_t n, pv (*f)(pv x, pv *value))
 {
     int64_t i = 0;
     pv value;
     for (; i + PW <= n; i += PW) {
-        pv s = pv_gelu_slope(pv_load(x + i), &value);
+        pv s = f(pv_load(x + i), &value);
         pv_store(y + i, value);
         pv_store(slope + i, s);
     }
     if (i < n) {
         pm m = pm_first(n - i);
-        pv s = pv_gelu_slope(pv_load_m(x + i, m), &value);
+        pv s = f(pv_load_m(x + i, m), &value);
         pv_store_m(y + i, m, value);
         pv_store_m(slope + i, m, s);
     }
 }
 
-/* GELU has a function of its own; the other activations are computed in pieces of 64, from a copy of x, as y may be
- * x. */
+/* GELU and SiLU have functions for both; the other activations are computed in pieces of 64, from a copy of x, as y
+ * may be x. */
 void PK_NAME(act_slope)(pk_act kind, float *y, float *slope, const float *x, int64_t n)
 {
-    if (kind == PK_GELU) {
-        gelu_slope(y, slope, x, n);
-        return;
-    }
+    if (kind == PK_GELU) { map_both(y, slope, x, n, pv_gelu_slope); return; }
+    if (kind == PK_SILU) { map_both(y, slope, x, n, silu_both); return; }
     enum { PIECE = 64 };
     float copy[PIECE], one[PIECE];
     for (int j = 0; j < PIECE; j++) one[j] = 1.0f;

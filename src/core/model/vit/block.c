@@ -88,11 +88,8 @@ static pf_val attention(const pf_vit_pass *p, int64_t l, pf_val x)
 static pf_val activate(const pf_vit_pass *p, pf_val x)
 {
     const pf_vit_shape *v = p->shape;
-    const char *act = pf_act_name(v->act);
-    if (!v->gate) return peft_sys_activate(p->g, x, act);
-    const pf_val half[2] = { pf_columns(p->g, x, 0, v->mlp), pf_columns(p->g, x, v->mlp, v->mlp) };
-    const int gate = v->gate == PF_GATE_LAST;
-    return peft_sys_mul(p->g, peft_sys_activate(p->g, half[gate], act), half[!gate]);
+    if (v->gate) return pf_gated(p->g, x, (pk_act)v->act, v->gate == PF_GATE_LAST);
+    return peft_sys_activate(p->g, x, pf_act_name(v->act));
 }
 
 static pf_val mlp(const pf_vit_pass *p, int64_t l, pf_val x)

@@ -41,27 +41,34 @@ static bool infer(pf_graph *g, pf_node *n)
     return pf_output_like(g, n, 0, n->in[0]);
 }
 
-/* Rotates one head of one sample. */
-static void rotate(void *arg, int64_t task, int worker)
+/* Rotates rows begin .. end - 1 of x. A call of the kernel rotates one row: its heads are the kernel's rows, with one row
+ * of the table for all of them or, if there is a table for each head, rows that are `positions` rows apart. */
+static void rotate(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
-    const int64_t *a = j->n->attr.i, h = task % j->heads, first = a[PF_ROTATE_FIRST] > 0 ? a[PF_ROTATE_FIRST] : 0;
-    const int64_t unrotated = first < j->tokens ? first : j->tokens, position = first - a[PF_ROTATE_FIRST];
-    const pf_mat x = part(j, j->x, task / j->heads, h), y = part(j, j->y, task / j->heads, h);
-    const pk_real *table = j->r->ptr[j->table.id]
-                         + ((a[PF_ROTATE_TABLES] > 1 ? h * j->positions : 0) + position) * 2 * j->cols;
+    const int64_t *a = j->n->attr.i, d = j->heads * j->cols;
+    const int64_t from_head_to_head = a[PF_ROTATE_TABLES] > 1 ? j->positions * 2 * j->cols : 0;
+    const int halves = a[PF_ROTATE_HOW] & PF_ROTATE_HALVES ? 1 : 0, sign = a[PF_ROTATE_HOW] & PF_ROTATE_INVERSE ? -1 : 1;
+    const pf_mat x = pf_matrix(j->r, j->x), y = pf_matrix(j->r, j->y);
     (void)worker;
-    for (int64_t i = 0; i < unrotated && x.p != y.p; i++)
-        memcpy(y.p + i * y.ld, x.p + i * x.ld, (size_t)j->cols * sizeof *y.p);
-    j->r->kernels->rotate(y.p + unrotated * y.ld, y.ld, x.p + unrotated * x.ld, x.ld, table, table + j->cols,
-                          2 * j->cols, j->tokens - unrotated, j->cols, a[PF_ROTATE_HOW] & PF_ROTATE_HALVES ? 1 : 0,
-                          a[PF_ROTATE_HOW] & PF_ROTATE_INVERSE ? -1 : 1);
+    for (int64_t row = begin; row < end; row++) {
+        const int64_t position = row % j->tokens - a[PF_ROTATE_FIRST];
+        const pk_real *from = x.p + row * x.ld;
+        pk_real *to = y.p + row * y.ld;
+        if (position < 0) {
+            if (to != from) memcpy(to, from, (size_t)d * sizeof *to);
+            continue;
+        }
+        const pk_real *table = j->r->ptr[j->table.id] + position * 2 * j->cols;
+        j->r->kernels->rotate(to, j->cols, from, j->cols, table, table + j->cols, from_head_to_head, j->heads, j->cols,
+                              halves, (pk_real)sign);
+    }
 }
 
 static void run(const pf_run *r, const pf_node *n)
 {
     job j = job_of(r, n, n->in[0], n->out[0], n->in[1]);
-    pk_pool_run(r->pool, pf_v(r->g, n->in[0])->shape.dim[0] * j.heads, rotate, &j);
+    pf_parallel(r, pf_rows(r->g, n->in[0]), PF_GRAIN / (j.heads * j.cols) + 1, rotate, &j);
 }
 
 static void grad(pf_grads *gr, const pf_node *n)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gate.c -- the gate of a gated MLP, and its gradient: one half of fc1's outputs is multiplied by the activation of the
+ * other half. Both halves are read once, a row at a time, so that the products of a row stay in the first cache. */
+#include "core/graph/op.h"
+
+/* Attributes i of gate and gate_dx: the activation; 1: of the second half, 0: of the first. */
+enum { ACT, LAST };
+
+/* The halves of a row of fc1's outputs, or of their gradient: the one with the activation (gate), and its factor. */
+typedef struct { pk_real *gate, *factor; } halves;
+
+static halves halves_of(const pf_node *n, pf_mat m, int64_t row)
+{
+    pk_real *first = m.p + row * m.ld, *last = first + m.cols / 2;
+    return n->attr.i[LAST] ? (halves){ last, first } : (halves){ first, last };
+}
+
+typedef struct { const pf_run *r; const pf_node *n; pf_mat x, y, dx; } job;
+
+/* in: x [..,2 d]; attr i: ACT, LAST; out: y [..,d] = act(gate) factor */
+static bool infer(pf_graph *g, pf_node *n)
+{
+    pf_shape y = pf_v(g, n->in[0])->shape;
+    if (y.ndim < 1 || y.dim[y.ndim - 1] % 2) return pf_bad_shape(g, n, "x [.., 2 d]");
+    y.dim[y.ndim - 1] /= 2;
+    return pf_output(g, n, 0, y);
+}
+
+static void rows(void *arg, int64_t begin, int64_t end, int worker)
+{
+    const job *j = arg;
+    const pk_table *k = j->r->kernels;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const halves x = halves_of(j->n, j->x, i);
+        pk_real *y = j->y.p + i * j->y.ld;
+        k->act((pk_act)j->n->attr.i[ACT], y, x.gate, j->y.cols);
+        k->mul(y, y, x.factor, j->y.cols);
+    }
+}
+
+static void run(const pf_run *r, const pf_node *n)
+{
+    job j = { r, n, pf_matrix(r, n->in[0]), pf_matrix(r, n->out[0]), { 0 } };
+    pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, rows, &j);
+}
+
+static void grad(pf_grads *gr, const pf_node *n)
+{
+    if (pf_grad_wanted(gr, n->in[0]))
+        pf_grad_add(gr, n->in[0], PF_EMIT_BACKWARD(gr, &pf_op_gate_dx, &n->attr, pf_grad_of(gr, n->out[0]), n->in[0]));
+}
+
+pf_val pf_gated(pf_graph *g, pf_val x, pk_act act, bool last)
+{
+    return pf_emit(g, &pf_op_gate, &(pf_attr){ .i = { act, last } }, 1, &x);
+}
+
+const pf_op pf_op_gate = { .name = "gate", .kernel = "act", .flags = PF_ROWWISE | PF_STRIDED_OUT, .infer = infer,
+    .grad = grad, .run = run };
+
+/* in: dy [..,d], x [..,2 d]; attr as gate; out: dx [..,2 d], the halves dy factor act'(gate) and dy act(gate) */
+static bool dx_infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[1]); }
+
+static void dx_rows(void *arg, int64_t begin, int64_t end, int worker)
+{
+    const job *j = arg;
+    const pk_table *k = j->r->kernels;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const halves x = halves_of(j->n, j->x, i), dx = halves_of(j->n, j->dx, i);
+        const pk_real *dy = j->y.p + i * j->y.ld;
+        k->act_slope((pk_act)j->n->attr.i[ACT], dx.factor, dx.gate, x.gate, j->y.cols);
+        k->mul(dx.factor, dx.factor, dy, j->y.cols);
+        k->mul(dx.gate, dx.gate, dy, j->y.cols);
+        k->mul(dx.gate, dx.gate, x.factor, j->y.cols);
+    }
+}
+
+static void dx_run(const pf_run *r, const pf_node *n)
+{
+    job j = { r, n, pf_matrix(r, n->in[1]), pf_matrix(r, n->in[0]), pf_matrix(r, n->out[0]) };
+    pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, dx_rows, &j);
+}
+
+const pf_op pf_op_gate_dx = { .name = "gate_dx", .kernel = "act_slope", .flags = PF_STRIDED_OUT, .infer = dx_infer,
+    .run = dx_run };
