@@ -110,8 +110,8 @@ void pf_st_evict(const pf_st *st, const pf_st_tensor *t)
     for (size_t i = 0; i < st->parts; i++) pf_st_evict(st->part[i], t);
 }
 
-/* Copies the elements (element bytes each) of t, whose data begins at `from`, to *to in the order of its axes, from
- * this axis on; moves *to behind them. */
+/* Copies the elements of t over the axes from `axis` on, the first of which is at `from`, row-major to *to, and moves
+ * *to behind them. element: the bytes of one. */
 static void gather(const pf_st_tensor *t, int axis, size_t element, const uint8_t *from, uint8_t **to)
 {
     const size_t step = (size_t)t->stride[axis] * element;

@@ -10,7 +10,7 @@ typedef struct pf_st_copy { struct pf_st_copy *next; } pf_st_copy;     /* a bloc
 
 struct pf_st {
     peft_context *ctx;
-    pf_map *map;                               /* NULL: data in the caller's memory, or in parts */
+    pf_map *map;                               /* NULL: data is in the caller's memory, or in the files of part */
     pf_st **part;                              /* [parts]: the files of a model in several files, which this owns */
     size_t parts;
     pf_st_tensor *tensor;                      /* [count], in the order of their data */

@@ -16,7 +16,8 @@ peft_status pf_arena_count(pf_arena *a, size_t n)
 
 void pf_arena_release(pf_arena *a, size_t n) { a->used -= n; }
 
-/* A new block with room for n bytes, each twice as large as the one before. */
+/* A new block with room for n bytes: twice as large as the one before up to BLOCK_MAX, or what the limit still leaves.
+ * NULL: the error is set. */
 static block *add_block(pf_arena *a, size_t n)
 {
     size_t size = a->block ? 2 * a->block->size : FIRST_BLOCK;

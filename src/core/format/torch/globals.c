@@ -16,7 +16,7 @@ static const pf_torch_type types[] = {
     { "float8_e4m3fn", NULL, "F8_E4M3", 1 }, { "float8_e5m2", NULL, "F8_E5M2", 1 },
     { "float8_e8m0fnu", NULL, "F8_E8M0", 1 }, { "qint8", "QInt8Storage", "QI8", 1 },
     { "quint8", "QUInt8Storage", "QU8", 1 }, { "qint32", "QInt32Storage", "QI32", 4 } };
-enum { BYTES_TYPE = 0 };                       /* the row of a storage whose type the file does not state */
+enum { BYTES_TYPE = 0 };                       /* the row, uint8, for storages whose type the file does not state */
 
 static const struct { const char *module, *name; pf_meaning meaning; } rows[] = {
     { "collections", "OrderedDict", PF_G_DICT }, { "collections", "defaultdict", PF_G_DICT },

@@ -11,7 +11,7 @@ static peft_status run_opcode(pf_machine *m, uint8_t opcode)
         PF_TRY(ops[i](m, opcode, &known));
         if (known) return PEFT_OK;
     }
-    /* opcodes of protocols 0 and 1, of extensions, and of buffers outside the pickle */
+    /* such as the texts of protocol 0 (STRING, INT), registered extensions (EXT1), buffers outside the pickle */
     return pf_fail(PEFT_E_UNSUPPORTED, "this opcode is not one that torch.save writes (protocols 2 to 5)");
 }
 

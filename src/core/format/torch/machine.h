@@ -21,8 +21,9 @@ peft_status pf_machine_run(pf_machine *m, pf_pyvalue *out);
 void pf_machine_free(pf_machine *m);
 
 /* --- stack.c: reading, stack and memo, for the opcodes ------------------------------------------------------------ */
-/* The next n bytes, which must exist; of a number of 1 to 8 bytes, little-endian. */
+/* The next n bytes of the pickle, behind which m->at moves. PEFT_E_FORMAT: fewer are left. */
 peft_status pf_machine_bytes(pf_machine *m, uint64_t n, const uint8_t **out);
+/* The number, little-endian, in the next 1 to 8 bytes. */
 peft_status pf_machine_number(pf_machine *m, int bytes, uint64_t *out);
 peft_status pf_machine_push(pf_machine *m, pf_pyvalue v);
 peft_status pf_machine_pop(pf_machine *m, pf_pyvalue *out);                  /* refuses a MARK */
@@ -33,12 +34,12 @@ const pf_pyvalue *pf_machine_top(const pf_machine *m);
 peft_status pf_machine_remember(pf_machine *m, uint64_t index);             /* the top as this entry of the memo */
 peft_status pf_machine_recall(pf_machine *m, uint64_t index);               /* pushes this entry */
 
-/* --- ops_values.c, ops_objects.c: the opcodes --------------------------------------------------------------------- */
-/* Run the opcode, if it is one of theirs: *known is false for any other. */
+/* --- ops_values.c, ops_containers.c, ops_objects.c: the opcodes --------------------------------------------------- */
+/* Each runs the opcode if its file has it. *known: it has. */
 peft_status pf_ops_values(pf_machine *m, uint8_t opcode, bool *known);
 peft_status pf_ops_containers(pf_machine *m, uint8_t opcode, bool *known);
 peft_status pf_ops_objects(pf_machine *m, uint8_t opcode, bool *known);
-/* Appends to a list or dictionary an item that can lead to a tensor; counts any other. */
+/* Appends to a list or dictionary an item that value.h says is kept; only counts any other. key: NULL for a list. */
 peft_status pf_items_add(pf_machine *m, pf_items *items, bool list, const pf_pyvalue *key, const pf_pyvalue *value);
 
 /* --- rebuild.c ---------------------------------------------------------------------------------------------------- */

@@ -34,7 +34,8 @@ static bool leads_to_tensor(pf_kind k)
     return k == PF_V_TENSOR || k == PF_V_DICT || k == PF_V_LIST || k == PF_V_TUPLE || k == PF_V_OPAQUE;
 }
 
-/* Lists keep their texts too: the list of a file's storages, and the pairs of an old OrderedDict. */
+/* Lists keep texts too: the list of storage keys in a file (torch_legacy.c) consists of them, and so do the names in
+ * the pairs [name, tensor] of an OrderedDict of Python 2. */
 peft_status pf_items_add(pf_machine *m, pf_items *items, bool list, const pf_pyvalue *key, const pf_pyvalue *value)
 {
     const int64_t index = items->count++;
@@ -56,8 +57,8 @@ static peft_status push_items(pf_machine *m, pf_kind kind)
     return pf_machine_push(m, (pf_pyvalue){ .kind = kind, .items = items });
 }
 
-/* Adds n values, for a dictionary keys and values in turn, to the container: also to an object of unknown class, as
- * classes that derive from list and dict are stored in this way. */
+/* Adds n values, for a dictionary keys and values in turn, to the container, which must be of this kind. Classes that
+ * derive from list and dict are stored in the same way: what is added to an OPAQUE or PLAIN value is dropped. */
 static peft_status add_values(pf_machine *m, pf_kind kind, const pf_pyvalue *container, const pf_pyvalue *items,
                               size_t n)
 {
@@ -93,8 +94,8 @@ static peft_status add_some(pf_machine *m, pf_kind kind, size_t n)
     return container ? add_values(m, kind, container, item, n) : PEFT_E_FORMAT;
 }
 
-/* A list or dictionary of the values above the mark. They are above the new container in memory that its push may
- * overwrite, so it is filled first. */
+/* A list or dictionary of the values above the mark. They lie where the push of the new container may overwrite them,
+ * so it is filled before. */
 static peft_status from_mark(pf_machine *m, pf_kind kind)
 {
     const pf_pyvalue *items;

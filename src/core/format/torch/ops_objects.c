@@ -70,7 +70,8 @@ static peft_status make_dict(pf_machine *m, const pf_tuple *arguments, pf_pyvalu
 
 static peft_status call(pf_machine *m, const pf_pyvalue *callee, const pf_tuple *arguments, pf_pyvalue *out);
 
-/* _rebuild_from_type_v2(function, type, arguments, state): the function, which must be one that makes tensors. */
+/* _rebuild_from_type_v2(function, type, arguments, state): what function(*arguments) makes. A function that is
+ * _rebuild_from_type_v2 again is refused: call and make_subclass would recurse as deep as the file nests them. */
 static peft_status make_subclass(pf_machine *m, const pf_tuple *arguments, pf_pyvalue *out)
 {
     const pf_pyvalue *item = arguments->item;
@@ -101,7 +102,7 @@ static peft_status call(pf_machine *m, const pf_pyvalue *callee, const pf_tuple 
     return PEFT_OK;
 }
 
-/* REDUCE, NEWOBJ and, with arguments by name, NEWOBJ_EX. */
+/* REDUCE, NEWOBJ and, with arguments by name, which are dropped, NEWOBJ_EX. */
 static peft_status reduce(pf_machine *m, bool by_name)
 {
     pf_pyvalue callee, arguments, names, result;
@@ -114,7 +115,7 @@ static peft_status reduce(pf_machine *m, bool by_name)
     return pf_machine_push(m, result);
 }
 
-/* The state of an object: attributes of an OrderedDict or a tensor, or anything of an opaque object. None is kept. */
+/* The state of an object: attributes of an OrderedDict or a tensor, or anything of an opaque object. It is dropped. */
 static peft_status build(pf_machine *m)
 {
     pf_pyvalue state;

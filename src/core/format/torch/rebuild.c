@@ -13,20 +13,21 @@ static bool take_count(const pf_pyvalue *v, uint64_t *out)
     return true;
 }
 
-/* The view (key, offset, elements) of a part of a storage, in files of PyTorch before 0.4. */
-static bool take_part(const pf_pyvalue *view, pf_storage *s)
+/* Narrows s to the part (key, offset, elements) that is used of it, in files of PyTorch before 0.4. false: it is none
+ * of s. */
+static bool take_part(const pf_pyvalue *part, pf_storage *s)
 {
-    const pf_pyvalue *item = view->kind == PF_V_TUPLE ? view->tuple->item : NULL;
+    const pf_pyvalue *item = part->kind == PF_V_TUPLE ? part->tuple->item : NULL;
     uint64_t offset, count;
-    if (view->kind == PF_V_PLAIN) return true;                  /* None */
-    if (!item || view->tuple->count != 3 || !take_count(item + 1, &offset) || !take_count(item + 2, &count)
+    if (part->kind == PF_V_PLAIN) return true;                  /* None: all of s */
+    if (!item || part->tuple->count != 3 || !take_count(item + 1, &offset) || !take_count(item + 2, &count)
         || offset > s->count || count > s->count - offset) return false;
     s->first = offset;
     s->count = count;
     return true;
 }
 
-/* ("storage", class, key, device, elements[, part]), or ("module", object, ..) for the source of a class. */
+/* id: ("storage", class, key, device, elements[, part]), or ("module", class, ..), a class with its source. */
 peft_status pf_rebuild_storage(pf_machine *m, const pf_pyvalue *id, pf_pyvalue *out)
 {
     const pf_pyvalue *item = id->kind == PF_V_TUPLE ? id->tuple->item : NULL;
@@ -51,8 +52,9 @@ peft_status pf_rebuild_storage(pf_machine *m, const pf_pyvalue *id, pf_pyvalue *
     return PEFT_OK;
 }
 
-/* Takes extents and strides; also finds the number of elements, whether they are row-major without gaps, and in *last
- * the place of the last one behind the first. */
+/* Checks extents and strides; finds the number of elements (small enough that their bytes do not overflow: an element
+ * has at most 16), whether they are row-major without gaps, and the offset of the last one from the first, in
+ * elements. */
 static peft_status take_shape(pf_view *v, uint64_t *last)
 {
     uint64_t step = 1, dim, stride, way;                        /* step: the stride of a row-major tensor */
@@ -75,7 +77,7 @@ static peft_status take_shape(pf_view *v, uint64_t *last)
 
 peft_status pf_rebuild_tensor(pf_machine *m, const pf_tuple *arguments, bool v3, pf_pyvalue *out)
 {
-    enum { STORAGE, OFFSET, DIMS, STRIDES, REQUIRED, DTYPE = 6 };
+    enum { STORAGE, OFFSET, DIMS, STRIDES, REQUIRED, DTYPE = 6 };      /* places of the arguments; 4 are required */
     const pf_pyvalue *item = arguments->item;
     const size_t required = v3 ? DTYPE + 1 : REQUIRED;
     pf_view v = { .storage = NULL };

@@ -25,13 +25,14 @@ typedef struct pf_torch_file {
 } pf_torch_file;
 peft_status pf_torch_read_zip(peft_context *ctx, pf_torch_file *f);
 peft_status pf_torch_read_legacy(peft_context *ctx, pf_torch_file *f);
-/* Compares two keys as qsort does. */
+/* The order of two keys, for qsort: below 0, 0 or above 0. */
 int         pf_torch_compare_keys(const char *a, size_t a_length, const char *b, size_t b_length);
 
 /* --- walk.c ------------------------------------------------------------------------------------------------------- */
 /* A tensor that was found: its name, of which the first `dictionary` bytes are the path of its dictionary. */
 typedef struct pf_leaf { struct pf_leaf *next; const pf_view *view; size_t dictionary; char name[]; } pf_leaf;
-/* All tensors of a value. object: the first object of unknown class that was met, at object_path. */
+/* All tensors of a value. object: the class of the first object of unknown class that was met, at object_path; NULL:
+ * there was none. */
 typedef struct pf_leaves {
     pf_leaf *first, *last;
     size_t count, text;                        /* text: bytes of all names with their final 0 */

@@ -9,7 +9,7 @@
 
 #define SAVE_WEIGHTS "save its weights in Python: torch.save(model.state_dict(), 'weights.pth')"
 
-/* What the archive has: data.pkl, whose path before its name is `folder`, and byteorder; which part of TorchScript. */
+/* What find_parts finds in the archive: data.pkl, byteorder, and whether it is TorchScript, which has constants.pkl. */
 typedef struct contents { pf_zip zip; pf_zip_entry pickle, order; bool has_pickle, has_order, script; } contents;
 
 /* Does the entry's name end in this, after a slash or as the whole name? */
@@ -20,7 +20,8 @@ static bool is_file(const pf_zip_entry *e, const char *name)
     return e->name_length == n || e->name[e->name_length - n - 1] == '/';
 }
 
-/* Does the entry lie in the same folder as data.pkl, or in a folder there? Then *rest is its name after that. */
+/* Is the entry's name that of data.pkl with "data.pkl" replaced by folder and more? *rest is what follows folder: "7" of
+ * "weights/data/7" for folder "data/" beside "weights/data.pkl". */
 static bool in_folder(const contents *c, const pf_zip_entry *e, const char *folder, const char **rest, size_t *length)
 {
     const size_t front = c->pickle.name_length - strlen("data.pkl"), n = strlen(folder);

@@ -17,7 +17,7 @@ static uint64_t get(const uint8_t *p, int bytes)         /* little-endian */
 
 bool pf_zip_recognise(const void *file, size_t size) { return size >= 4 && !memcmp(file, "PK\3\4", 4); }
 
-/* The end record: the last one whose comment reaches exactly to the end of the file. NULL: none. */
+/* The end record: the last one whose comment (p + 20: its length) reaches exactly to the end of the file. NULL: none. */
 static const uint8_t *find_end(const uint8_t *file, size_t size)
 {
     for (size_t back = END; back <= size && back <= END + COMMENT_MAX; back++) {
@@ -52,8 +52,8 @@ peft_status pf_zip_open(const void *bytes, size_t size, pf_zip *out)
     return PEFT_OK;
 }
 
-/* Replaces the sizes and the place that do not fit into 32 bits by those of the extra field ZIP64, which has them in
- * this order. */
+/* The directory has 0xffffffff where a size or place does not fit into 32 bits: replaces these, in the order of value,
+ * by the next numbers of the extra field ZIP64. */
 static peft_status read_zip64(const uint8_t *extra, size_t length, pf_zip_entry *e)
 {
     uint64_t *const value[] = { &e->unpacked, &e->packed, &e->header };
