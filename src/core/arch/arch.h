@@ -18,11 +18,10 @@ bool pf_shape_fits(const pf_vit_shape *s, unsigned needs);                /* tru
 /* The name of a tensor in the family's library (theirs) and in timm. # stands for the number of the block and @ for
  * weight or bias: { "layernorm_before.@", "norm1.@", 0, 0 }. part: 1, 2, 3 where q, k and v are separate tensors; 1 and
  * 2 for gate and value of a gated MLP; PF_WHOLE_TENSOR where one tensor holds all of timm's. Saving takes the first row
- * of a timm name whose properties (needs) the network has. */
+ * of a timm name whose properties (needs) the network has. timm NULL: a tensor that loading leaves out, as it holds
+ * values that the library computes itself. timm PF_POOL_QKV: a tensor with the rows of q, k and v of attention pooling,
+ * which loading splits into timm's attn_pool.q and attn_pool.kv. */
 enum { PF_WHOLE_TENSOR = 0 };
-/* timm NULL: a tensor that loading leaves out, as it holds values that the library computes itself. */
-/* In place of timm's name: one tensor of the file with the rows of q, k and v of attention pooling, which are two
- * tensors of timm, attn_pool.q and attn_pool.kv. */
 #define PF_POOL_QKV "attn_pool.qkv.@"
 typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned needs; } pf_name_row;
 
@@ -46,10 +45,10 @@ typedef struct pf_naming {
 } pf_naming;
 
 /* --- facts -------------------------------------------------------------------------------------------------------- */
-/* How many rows a file's position embedding may have before those of the patches: always 1, for the class token, and
- * what these bits add. PF_ROWS_NONE: 0 rows. PF_ROWS_ALL: a row for the class token and each register. In a network
- * with registers the class token alone may have a row: with PF_ROWS_ALL this row stays (timm); without it, loading adds
- * the row to the class token. */
+/* How many rows a file's position embedding may have before those of the patches. One, for the class token, is always
+ * allowed; these bits allow other numbers too. PF_ROWS_NONE: 0 rows. PF_ROWS_ALL: a row for the class token and each
+ * register. In a network with registers the class token alone may have a row: with PF_ROWS_ALL this row stays (timm);
+ * without it, loading adds the row to the class token. */
 enum { PF_ROWS_CLASS = 0, PF_ROWS_NONE = 1, PF_ROWS_ALL = 2 };
 
 /* The feature that the classifier reads, for files that do not state it. CLS: the class token. BY_NORM: the mean of the
@@ -81,7 +80,8 @@ typedef struct pf_arch_row {
     const char *processor;               /* class of Hugging Face's image processor, without the word ImageProcessor */
     const char *refused;                 /* an operation of the network that this library lacks; NULL: none */
     bool silu;                           /* its gated MLP has SiLU */
-    const struct pf_field *settings;     /* further facts, by names and values of load options; the last one is empty */
+    const struct pf_field *settings;     /* further facts, by names and values of load options (load_options.c) or of
+                                            facts of configuration files (describe/config.h); the last one is empty */
 } pf_arch_row;
 
 /* --- config.json -------------------------------------------------------------------------------------------------- */
@@ -95,7 +95,7 @@ enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PA
        PF_HAS_MANY_REGISTERS = 131072, PF_HAS_ROPE = 262144 };
 /* A property that a model class cannot represent; what: its name in the error message. */
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
-/* A key of config.json, and its value as JSON; or a load option, and its value. */
+/* A key of config.json, and its value as JSON; in pf_arch_row.settings a fact, and its value as text. */
 typedef struct pf_field { const char *key, *json; } pf_field;
 /* What no model class of Hugging Face can represent. */
 #define PF_HF_LACKS \

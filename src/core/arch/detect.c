@@ -123,8 +123,8 @@ static bool is_skipped(pf_families families, const pf_detected *all, size_t n, c
     return false;
 }
 
-/* Is prefix the one that the caller asked for, with or without the dot at its end? begins: or does it begin with that,
- * as "teacher.backbone." with "teacher"? */
+/* Is prefix the one that the caller asked for, with or without the dot at its end? With begins: does it begin with that
+ * one, as "teacher.backbone." with "teacher"? */
 static bool prefix_is(const char *asked, const char *prefix, bool begins)
 {
     size_t n = strlen(asked);
@@ -140,8 +140,8 @@ static bool any_prefix_is(const char *asked, const pf_detected *found, size_t n)
     return false;
 }
 
-/* all: every ViT of the file, then its first `whole` entries the whole ones; found: those with the prefix asked for,
- * and if there is none, those whose prefixes begin with it. */
+/* all: every ViT of the file; then the whole ones are moved to its first `whole` entries. found: the whole ones with
+ * the prefix asked for or, if no ViT has exactly this prefix, those whose prefixes begin with it. */
 size_t pf_naming_detect(pf_families families, const pf_st *file, const char *asked,
                         pf_detected found[PF_DETECTED_MAX])
 {

@@ -134,7 +134,8 @@ bool pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_
     return false;
 }
 
-/* The same for the tensors that families name outside the ViT's prefix (pf_family.outside). */
+/* As translate_classifier, for the tensors that the families of the naming have outside the ViT's prefix
+ * (pf_family.outside): the name may stand alone, or after the prefix or its first words. */
 static bool translate_outside(pf_families families, const pf_naming *n, const char *prefix, const char *name,
                               pf_timm_name *out)
 {
@@ -183,7 +184,8 @@ static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix
     return false;
 }
 
-/* Tries the rows of the naming, then the classifiers of all families, then the lists of ignored tensors. */
+/* Tries the rows of the naming, then the classifiers of all families, the rows outside the prefix, and the lists of
+ * ignored tensors. */
 pf_timm_name pf_naming_to_timm(pf_families families, const pf_naming *n, const char *prefix, const char *name)
 {
     pf_timm_name out = { .kind = PF_NAME_UNKNOWN };
@@ -200,8 +202,8 @@ pf_timm_name pf_naming_to_timm(pf_families families, const pf_naming *n, const c
     return out;
 }
 
-/* Writes front and the name of timm's weight in rows: the pattern with "weight" for @, and # as it is. Where q, k and v
- * are separate tensors, their first row is that of q. */
+/* Writes front and the name that rows give the tensor `timm`, with "weight" for @, and # as it is: "blocks.#." and
+ * "attn.qkv.weight" for "attn.qkv.@". Where q, k and v are separate tensors, the row of q is the first and is taken. */
 static void weight_pattern(const pf_name_row *rows, const char *front, const char *timm, char out[PF_NAME_MAX])
 {
     while (rows->theirs && (!rows->timm || strcmp(rows->timm, timm))) rows++;

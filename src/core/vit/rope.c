@@ -19,7 +19,7 @@ static pk_real coordinate(const pf_vit_shape *s, int64_t i)
     return s->rope.reference ? at / side * (pk_real)s->rope.reference : at;
 }
 
-/* The angle of frequency i, of n, at coordinate x. */
+/* The angle of frequency i, of the n of a coordinate, at coordinate x. */
 static pk_real angle_of(const pf_vit_shape *s, pk_real x, int64_t i, int64_t n)
 {
     const pk_real exponent = (pk_real)i / (pk_real)n, period = (pk_real)pow(s->rope.temperature, (double)exponent);
@@ -27,7 +27,8 @@ static pk_real angle_of(const pf_vit_shape *s, pk_real x, int64_t i, int64_t n)
     return s->rope.kind == PF_ROPE_CENTRED ? (pk_real)two_pi * x / period : x * (1 / period);
 }
 
-/* One table for all heads: the first half of the angles is of the first coordinate. */
+/* One table for all heads: the first `count` angles of a row are those of the first coordinate, the others those of the
+ * second. */
 static void fill_axial(const pf_vit_shape *s, pk_real *table)
 {
     const int64_t side = pf_vit_grid(s), n = s->width / s->heads, count = n / 4;
@@ -42,7 +43,8 @@ static void fill_axial(const pf_vit_shape *s, pk_real *table)
 
 void pf_rope_fill(const pf_vit_shape *s, const pk_real *freqs, pk_real *tables)
 {
-    const int64_t side = pf_vit_grid(s), n = s->width / s->heads, half = n / 2, all = s->depth * s->heads * half;
+    const int64_t side = pf_vit_grid(s), n = s->width / s->heads, half = n / 2;
+    const int64_t second = s->depth * s->heads * half;          /* offset of the second coordinate's frequencies */
     if (s->rope.kind != PF_ROPE_MIXED) {
         fill_axial(s, tables);
         return;
@@ -51,7 +53,7 @@ void pf_rope_fill(const pf_vit_shape *s, const pk_real *freqs, pk_real *tables)
         for (int64_t p = 0; p < side * side; p++) {
             pk_real at[2];
             pf_rope_coordinates(p, side, s->rope.xy, at);
-            pf_rope_mixed_row(freqs + k * half, freqs + all + k * half, at, half,
+            pf_rope_mixed_row(freqs + k * half, freqs + second + k * half, at, half,
                               tables + (k * side * side + p) * 2 * n);
         }
 }

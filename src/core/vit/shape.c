@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shape.c -- the table of a ViT's tensors. Each extent is a letter or 1; "1ND" is [1, rows of pos_embed, width]:
- * D width, T 3*width, H width of a head, h half of it, A heads, L depth, t 2, F mlp, G rows of fc1 (2*mlp if the MLP is
- * gated), C classes, R registers, N rows of pos_embed, p side of a patch, c the 3 channels, W columns of the feature. Of
- * attention pooling: a columns of a query, b 2*a, q queries, m mlp. */
+ * D width, T 3*width, H width of a head, h half of it, A heads, L depth, t 2, F mlp, G rows of fc1 (2*mlp if the MLP
+ * is gated), C classes, R registers, N rows of pos_embed, p side of a patch, c the 3 channels, W columns of the
+ * feature. Of attention pooling: a columns of a query, b 2*a, q queries, m mlp. */
 #include "core/vit/shape.h"
 #include <stdio.h>
 #include <string.h>
@@ -138,14 +138,15 @@ pf_vit_shape pf_vit_with_pool(const pf_vit_shape *s, pf_feature pool)
 {
     pf_vit_shape r = *s;
     if (pool == s->pool) return r;
-    const bool attention = s->pool == PF_FEATURE_ATTENTION, any = s->norm || (s->fc_norm && !attention);
+    /* the fc_norm of attention pooling belongs to its result, which is left out */
+    const bool attention = s->pool == PF_FEATURE_ATTENTION, has_norm = s->norm || (s->fc_norm && !attention);
     r.pool = pool;
     if (attention || !s->norm || !s->fc_norm) {           /* a network with both keeps them */
-        r.fc_norm = any && s->pool == PF_FEATURE_CLS && pool == PF_FEATURE_MEAN;
-        r.norm = any && !r.fc_norm;
+        r.fc_norm = has_norm && s->pool == PF_FEATURE_CLS && pool == PF_FEATURE_MEAN;
+        r.norm = has_norm && !r.fc_norm;
     }
     r.attn_pool = (pf_attn_pool){ 0 };
-    if (attention) r.pool_all = false;
+    if (attention) r.pool_all = false;                    /* it was stated for attention pooling, not for a mean */
     return r;
 }
 

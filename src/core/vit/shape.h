@@ -113,8 +113,9 @@ static inline int64_t pf_vit_feature_width(const pf_vit_shape *s, pf_feature poo
 /* A pf_feature by its name ("cls", "mean", "cls_mean", "cls_dist", "attention"); -1: unknown. */
 int         pf_feature_named(const char *name);
 const char *pf_feature_name(pf_feature pool);                   /* the reverse */
-/* The network with another feature, as a head of a model may read it. Its final norm is applied to the tokens before
- * pooling; but where a network was trained with the class token and the mean is asked for, to the mean. */
+/* The network for a head that reads the feature pool in place of s->pool. A network with one final norm, norm or
+ * fc_norm, then applies it to the tokens before pooling (norm); but if s->pool is CLS and pool is MEAN, to the mean
+ * (fc_norm). A network with both keeps both. Attention pooling is left out. */
 pf_vit_shape pf_vit_with_pool(const pf_vit_shape *s, pf_feature pool);
 
 /* Writes name and extents of tensor i of the network, in the order of the forward pass; false: there is none. */

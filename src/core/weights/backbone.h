@@ -21,14 +21,14 @@ enum { PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };    /* bytes */
 extern const char *const pf_note_name[PF_NOTES];
 
 /* Statistics of the features of training images (peft_adaptor_store_source), of each block and channel:
- * [depth, width]. images 0: none. model_checksum: of the parameters that they belong to, in a model; of those in a
- * backbone 0. */
+ * [depth, width]. images 0: none. model_checksum: in a model, pf_model_checksum at the time when its features were
+ * measured, which tells whether it was trained since; in a backbone 0. */
 typedef struct pf_source_statistics {
     int64_t images, depth, width;
     uint64_t model_checksum;
     double *mean, *deviation;            /* one block of memory */
 } pf_source_statistics;
-enum { PF_SOURCE_CLASS_TOKEN, PF_SOURCE_ALL_TOKENS, PF_SOURCES };          /* which rows of a feature they are of */
+enum { PF_SOURCE_CLASS_TOKEN, PF_SOURCE_ALL_TOKENS, PF_SOURCES };          /* index: the tokens that were measured */
 
 struct peft_backbone {
     atomic_int refs;

@@ -2,6 +2,7 @@
  * dino.c -- DINO, whose files hold a teacher and a student; the teacher is the network that is used afterwards. */
 #include "core/arch/arch.h"
 
+/* The projection heads, and whatever else of student and teacher does not have the prefix of the loaded ViT. */
 static const char *const ignored[] = { "head.mlp.*", "head.last_layer.*", "student.*", "teacher.*", "dino_loss.*",
                                        NULL };
 

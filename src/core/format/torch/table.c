@@ -9,7 +9,7 @@
 bool pf_torch_recognise(const void *data, size_t size)
 {
     const uint8_t *d = data;
-    /* 0x80: opcode PROTO, with the protocol behind it; a safetensors file may begin so, too, with its header's length */
+    /* 0x80: opcode PROTO, then the protocol. A safetensors file begins so, too, if its header has such a length. */
     return pf_zip_recognise(data, size)
         || (size > 2 && d[0] == 0x80 && d[1] >= 2 && d[1] <= 5 && !pf_st_recognise(data, size));
 }
@@ -33,7 +33,7 @@ static const uint8_t *find_data(const pf_torch_file *f, const pf_storage *s)
     return NULL;
 }
 
-/* Fills t, whose name is set, from the leaf. If t needs strides, it puts them at *numbers and moves that behind them. */
+/* Fills t, whose name is set, from the leaf. Strides, if t needs them, are put at *numbers, which moves behind them. */
 static peft_status fill_tensor(const pf_torch_file *f, const pf_leaf *leaf, pf_st_tensor *t, int64_t **numbers)
 {
     const pf_view *v = leaf->view;

@@ -20,8 +20,8 @@ static bool is_file(const pf_zip_entry *e, const char *name)
     return e->name_length == n || e->name[e->name_length - n - 1] == '/';
 }
 
-/* Is the entry's name that of data.pkl with "data.pkl" replaced by folder and more? *rest is what follows folder: "7" of
- * "weights/data/7" for folder "data/" beside "weights/data.pkl". */
+/* Is the entry's name that of data.pkl with "data.pkl" replaced by folder and more? *rest is what follows folder: "7"
+ * of "weights/data/7" for folder "data/" beside "weights/data.pkl". */
 static bool in_folder(const contents *c, const pf_zip_entry *e, const char *folder, const char **rest, size_t *length)
 {
     const size_t front = c->pickle.name_length - strlen("data.pkl"), n = strlen(folder);

@@ -17,7 +17,7 @@ static uint64_t get(const uint8_t *p, int bytes)         /* little-endian */
 
 bool pf_zip_recognise(const void *file, size_t size) { return size >= 4 && !memcmp(file, "PK\3\4", 4); }
 
-/* The end record: the last one whose comment (p + 20: its length) reaches exactly to the end of the file. NULL: none. */
+/* The end record: the last one whose comment (p + 20: its length) ends exactly where the file ends. NULL: none. */
 static const uint8_t *find_end(const uint8_t *file, size_t size)
 {
     for (size_t back = END; back <= size && back <= END + COMMENT_MAX; back++) {

@@ -20,7 +20,6 @@ bool        pf_weights_is_index(const char *path);
 /* Opens all shards of an index by `open`, as one file with the tensors of all. */
 peft_status pf_shards_open(peft_context *ctx, const char *index,
                            peft_status (*open)(peft_context *ctx, const char *file, pf_st **out), pf_st **out);
-/* Whether path ends as that of a shard does, -00001-of-00002 before its extension; sets *k and *n to the two numbers.
- * */
+/* Whether path ends as that of a shard does: "-00001-of-00002.safetensors"; sets *k and *n to the two numbers. */
 bool        pf_weights_is_shard(const char *path, unsigned *k, unsigned *n);
 #endif

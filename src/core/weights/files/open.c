@@ -21,8 +21,8 @@ static peft_status open_file(peft_context *ctx, const char *file, pf_st **out)
     return s ? pf_prefix_error(s, "%s", file) : PEFT_OK;
 }
 
-/* The header of a safetensors file is read, as the file may change afterwards. Other files are mapped: where their
- * names are is not known before. */
+/* Reads the header of a safetensors file into memory, so that the file may change while *out is open. A file of PyTorch
+ * is mapped: its names may stand anywhere in it. */
 static peft_status open_header(peft_context *ctx, const char *file, pf_st **out)
 {
     pf_map *first;

@@ -31,7 +31,7 @@ bool pf_weights_is_shard(const char *path, unsigned *k, unsigned *n)
 /* The shards that are open so far: their names in the index, and in joined->part the files. */
 typedef struct shards { const char *name[SHARDS_MAX]; pf_st *joined; } shards;
 
-/* A path that leads out of the folder could make the program read any file. */
+/* Refuses the name of a shard that leads out of the folder: by it an index could make the program read any file. */
 static peft_status check_name(const char *tensor, const char *name)
 {
     if (name && *name && !strchr(name, '/') && strcmp(name, ".") && strcmp(name, "..")) return PEFT_OK;
@@ -80,7 +80,8 @@ static peft_status open_all(shards *s, const char *index, const json_t *map,
     return PEFT_OK;
 }
 
-/* Fills the table with the tensors of all parts, whose names stay theirs, and the metadata of the first part. */
+/* Fills the table with the tensors of all parts and the metadata of the first part. The texts are not copied: they
+ * belong to the parts, which st owns. */
 static peft_status join(pf_st *st)
 {
     size_t n = 0;

@@ -33,7 +33,7 @@ static void for_heads(const pf_run *r, pf_val x, job *j, pk_task fn)
     pk_pool_run(r->pool, pf_v(r->g, x)->shape.dim[0] * j->heads, fn, j);
 }
 
-/* The columns of the task's head in the rows of its sample. */
+/* The columns of the task's head in the rows of its sample; p is NULL if v is PF_NONE. */
 static pf_mat part(const job *j, pf_val v, int64_t task)
 {
     pf_mat m = pf_matrix(j->r, v);

@@ -4,7 +4,8 @@
 #include "core/graph/op.h"
 #include "core/graph/ops/heads/rope.h"
 
-/* A job for tokens [b,t,d]. positions: rows of the table of one head. */
+/* A job for tokens x [b,t,d] of rope or rope_dtable. y: the rotated tokens; in rope_dtable their gradient. table: in
+ * rope_dtable the gradient of the table. cols: columns of a head. positions: rows of the table of one head. */
 typedef struct {
     const pf_run *r; const pf_node *n;
     pf_val x, y, table;
@@ -126,8 +127,8 @@ static void dtable_run(const pf_run *r, const pf_node *n)
 
 const pf_op pf_op_rope_dtable = { .name = "rope_dtable", .infer = dtable_infer, .run = dtable_run };
 
-enum { SIDE, XY };                                       /* attr.i of rope_table: of the grid; 1: the column comes
-                                                          * first */
+/* attr.i of rope_table. SIDE: side of the grid in patches. XY: 1 if the column is the first coordinate, 0: the row. */
+enum { SIDE, XY };
 
 /* in: fx, fy [heads,n], frequencies of the first and the second coordinate; attr i[0]: side of the grid, i[1]: order of
  * the coordinates; out: the table for `rope` with tables for each head [heads side^2, 4 n], of neighbouring pairs */
@@ -140,6 +141,7 @@ static bool table_infer(pf_graph *g, pf_node *n)
     return pf_output(g, n, 0, pf_shape_of(2, f->dim[0] * side * side, 4 * f->dim[1]));
 }
 
+/* count: frequencies of a head for each coordinate. */
 typedef struct { const pf_run *r; const pf_node *n; int64_t side, count; } table_job;
 
 /* Computes rows begin .. end - 1. */
@@ -160,6 +162,7 @@ static void table_rows(void *arg, int64_t begin, int64_t end, int worker)
 static void table_run(const pf_run *r, const pf_node *n)
 {
     table_job j = { r, n, n->attr.i[SIDE], pf_cols(r->g, n->in[0]) };
+    /* an angle, of which cosine and sine are computed, counts as 16 elements of PF_GRAIN */
     pf_parallel(r, pf_rows(r->g, n->out[0]), PF_GRAIN / (16 * j.count) + 1, table_rows, &j);
 }
 
@@ -198,6 +201,7 @@ static void table_grad_heads(void *arg, int64_t begin, int64_t end, int worker)
                 const int64_t row = (h * positions + p) * 4 * n;
                 const pk_real cosine = table[row + 2 * i], sine = table[row + 2 * n + 2 * i + 1];
                 const pk_real *dc = d + row + 2 * i, *ds = d + row + 2 * n + 2 * i;
+                /* the loss's derivative by the angle; the first element of a pair has the negative sine (rope.h) */
                 const double slope = (double)(ds[1] - ds[0]) * cosine - (double)(dc[0] + dc[1]) * sine;
                 pk_real at[2];
                 pf_rope_coordinates(p, j->side, j->n->attr.i[XY], at);

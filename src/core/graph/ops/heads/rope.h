@@ -9,8 +9,9 @@
 #include "kernels/pk.h"
 
 /* Attributes i of rope. TABLES: 1, or the number of heads if each has its own table. FIRST: the row of x that
- * position 0 rotates; rows before it stay as they are. HOW: bits; HALVES: the pairs are (j, j + n/2), else neighbours;
- * INVERSE: by the negative angles. */
+ * position 0 rotates; rows before it stay as they are. It is below 0 if pass_rows left out rows of x: row 0 then has
+ * the position -FIRST. HOW: bits; HALVES: the pairs are (j, j + n/2), else neighbours; INVERSE: by the negative
+ * angles. */
 enum { PF_ROTATE_HEADS, PF_ROTATE_TABLES, PF_ROTATE_FIRST, PF_ROTATE_HOW };
 enum { PF_ROTATE_HALVES = 1, PF_ROTATE_INVERSE = 2 };
 
