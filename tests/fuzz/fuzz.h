@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fuzz.h -- what the fuzz targets share. A target is a file targets/<parser>.c with one function,
  * LLVMFuzzerTestOneInput, which gives the bytes of one input to a parser of the library. It is linked with libFuzzer
- * (run.sh), or with replay.c, which runs it over the files of corpus/<parser>. A target ignores errors: what it shows are crashes,
- * leaks, undefined behaviour, and allocations or times out of proportion. */
+ * (run.sh), or with replay.c, which runs it over the files of corpus/<parser>. A target ignores errors: what it shows
+ * are crashes, leaks, undefined behaviour, and allocations or times out of proportion. */
 #ifndef FUZZ_H
 #define FUZZ_H
 #include <peft/io.h>
@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A context with one thread and without log; made once and used for all inputs. */
 peft_context *fuzz_context(void);
-/* Path of the file `name` in a temporary folder in memory (/dev/shm, else TMPDIR) that is removed at exit. Valid until
- * the next four calls. */
+/* Path of the file `name` in a temporary folder in memory (/dev/shm, else TMPDIR) that is removed at exit. "": the
+ * folder itself. Each call overwrites the path of the fourth last call, those of fuzz_write counted. */
 const char *fuzz_path(const char *name);
 /* Writes the file and returns its path. */
 const char *fuzz_write(const char *name, const void *data, size_t size);

@@ -117,11 +117,11 @@ void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset
 static void print_proportion(int64_t k, int64_t n, int width)
 {
     const double z = 1.959963984540054;                       /* 97.5 % quantile of the normal distribution */
-    const double p = n ? (double)k / (double)n : NAN, m = (double)n;
+    const double p = n ? (double)k / (double)n : NAN, trials = (double)n;
     char text[40] = "-";
     if (n) {
-        const double scale = 1 + z * z / m, centre = (p + z * z / (2 * m)) / scale;
-        const double half = z * sqrt(p * (1 - p) / m + z * z / (4 * m * m)) / scale;
+        const double scale = 1 + z * z / trials, centre = (p + z * z / (2 * trials)) / scale;
+        const double half = z * sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials)) / scale;
         snprintf(text, sizeof text, "%.4f [%.4f, %.4f]", p, fmax(0, centre - half), fmin(1, centre + half));
     }
     printf("%-*s", width, text);

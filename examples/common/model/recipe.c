@@ -114,6 +114,7 @@ static void make_trainer(training_run *t, const flag *recipe)
 {
     settings s = read_settings(recipe[recipe_trainer].value, "--trainer");
     peft_options *o = options_from_settings(t->ctx, &s);
+    /* defaults, which --loss (a flag from batch to clip_norm) and --trainer decay_on=.. replace */
     must(peft_options_set_string(o, "loss", peft_dataset_multilabel(t->train) ? "bce" : "ce"));
     if (!find_setting(&s, "decay_on")) must(peft_options_set_string(o, "decay_on", "matrices"));
     for (int i = recipe_batch; i <= recipe_clip_norm; i++)

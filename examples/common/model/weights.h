@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weights.h -- loads a pretrained backbone: a safetensors file, a folder with model.safetensors and config.json as
+ * weights.h -- loads a pretrained backbone: a safetensors file, a file of PyTorch, a folder with one of these as
  * Hugging Face's libraries write it, or a .npz file of Google's ViT. */
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
@@ -9,7 +9,8 @@
 /* Ends the program with an error unless the file or folder exists. load_backbone checks this too; call it to find a
  * wrong path before other slow steps. */
 void check_backbone(const char *path);
-/* Path of the safetensors file: path itself, or the file in the folder path. To be freed. NULL: path is a .npz file. */
+/* Path of the weights file: path itself, or the file in the folder path. To be freed. NULL: it is a .npz file, which
+ * the library's functions for files of weights do not read. */
 char *weights_file(const char *path);
 /* Loads the backbone; an error ends the program, or is returned by try_load_backbone. image_size: side in pixels, or
  * STORED_IMAGE_SIZE for that of the file; position embeddings are resampled for another size.

@@ -180,7 +180,7 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
         for (i = 0; i < r.n && fabs((double)r.x[i]) < type->limit;) i++;        /* also stops at NaN */
         if (i < r.n) break;
     }
-    if (!r.n) return PEFT_OK;
+    if (!r.n) return PEFT_OK;                          /* all were read; else r.x[i] is the refused one */
     if (!isfinite(r.x[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", name);
     char value[40], limit[40];
     enum { DIGITS = 9 };                               /* enough to tell any two floats apart */

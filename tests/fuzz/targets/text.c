@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * text.c -- texts that users write: options, of a method and of a trainer, and a transform. The first byte of the
- * input chooses which. */
+ * text.c -- texts that users write: a transform, options of a trainer, and those of a few methods. The first byte of
+ * the input chooses which. */
 #include "fuzz/fuzz.h"
+
+static const char *const methods[] = { "lora", "ept", "vpt", "e2vpt", "fpt" };
+enum { TRANSFORM, TRAINER, FIRST_METHOD, READERS = FIRST_METHOD + sizeof methods / sizeof *methods };
 
 static void options_of(const char *text, size_t method)
 {
-    static const char *const methods[] = { "lora", "ept", "vpt", "e2vpt", "fpt" };
     peft_options *o;
     peft_adapter *a;
     fuzz_must(peft_options_create(fuzz_context(), &o));
@@ -29,15 +31,15 @@ static void trainer_of(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     peft_transform *tf;
-    const size_t reader = fuzz_choice(&data, &size, 7);
+    const size_t reader = fuzz_choice(&data, &size, READERS);
     char *text = malloc(size + 1);
     if (!text) return 0;
     memcpy(text, data, size);
     text[size] = 0;
-    if (reader == 0) {
+    if (reader == TRANSFORM) {
         if (fuzz_valid(peft_transform_parse(fuzz_context(), text, &tf))) peft_transform_free(tf);
-    } else if (reader == 1) trainer_of(text);
-    else options_of(text, reader - 2);
+    } else if (reader == TRAINER) trainer_of(text);
+    else options_of(text, reader - FIRST_METHOD);
     free(text);
     return 0;
 }

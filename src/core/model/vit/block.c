@@ -29,7 +29,7 @@ static void project_qkv(const pf_vit_pass *p, int64_t l, pf_val x, pf_val qkv[3]
 }
 
 /* A table of the block's rotary positions: that of the backbone or, if an adapter trains the frequencies, one that is
- * computed in each run. Frequencies: rope.freqs [2, depth, heads, n]. */
+ * computed in each run. Frequencies: rope.freqs [2, depth, heads, n / 2], n columns of a head. */
 static pf_val rope_table(const pf_vit_pass *p, int64_t l)
 {
     const pf_vit_shape *v = p->shape;

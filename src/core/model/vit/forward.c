@@ -59,7 +59,7 @@ static pf_val forward(const pf_vit_pass *p, pf_val images)
 /* The forward pass of the backbone (scope "") or of a declared network. At its sites `at` is called; NULL: the model's
  * adapters act there. */
 pf_val peft_sys_vit_forward(peft_build *g, const peft_net *net, const char *scope, pf_val images, peft_site_fn at,
-                       void *user)
+                            void *user)
 {
     const pf_vit_shape shape = pf_vit_with_pool(&net->model->backbone->shape, net->model->pool);
     pf_vit_pass p = { .m = net->model, .g = g, .scope = scope, .shape = &shape, .site_fn = at, .site_user = user };

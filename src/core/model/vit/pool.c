@@ -116,7 +116,7 @@ static pf_val pooled(const pf_vit_pass *p, pf_val tokens)
         x = pf_pass_final_norm(p, tokens);
         return side_by_side(g, peft_sys_take_rows(g, x, CLASS_ROW, one),
                             peft_sys_take_rows(g, x, prefix - v->registers, one));
-    default: return attend(p, tokens, first);
+    default: return attend(p, tokens, first);            /* PF_FEATURE_ATTENTION */
     }
 }
 

@@ -20,19 +20,21 @@ pf_val pf_pass_weight_of(const pf_vit_pass *p, int64_t layer, const char *stem, 
     return pf_pass_weight(p, layer, name);
 }
 
-/* A method that set `out` at an attention computed it from q, k and v as they were then. before: the site as the method
- * found it. Refuses a second method that changes them, or whose extra keys or logits this attention does not have. */
+/* A method that sets `out` at an attention computes it itself, from q, k and v as they are then and without extra keys,
+ * values, logits or factors of other methods. To be called when method a has acted and out is set. before: the site as
+ * a found it. If out was set already, a must have changed nothing; if a set it, there must be no extras. */
 static void check_own_attention(const pf_vit_pass *p, const peft_adapter *a, const peft_site *before,
                                 const peft_site *s)
 {
+    enum { FIRST_EXTRA = 3, VALUES = 7 };
     const pf_val was[] = { before->q, before->k, before->v, before->xk, before->xv, before->sink, before->head_scale };
     const pf_val is[] = { s->q, s->k, s->v, s->xk, s->xv, s->sink, s->head_scale };
-    bool changed = !pf_eq(before->out, s->out), extended = false;
-    for (int i = 0; i < 7; i++) {
+    bool changed = !pf_eq(before->out, s->out), has_extras = false;
+    for (int i = 0; i < VALUES; i++) {
         changed |= !pf_eq(was[i], is[i]);
-        extended |= i > 2 && pf_exists(is[i]);
+        has_extras |= i >= FIRST_EXTRA && pf_exists(is[i]);
     }
-    if (pf_exists(before->out) ? !changed : !extended) return;
+    if (pf_exists(before->out) ? !changed : !has_extras) return;
     pf_graph_fail(p->g, pf_fail(PEFT_E_STATE, "method '%s' at the attention of layer %lld: two methods change this "
                                 "attention, and one of them computes it itself: expected only one of the two",
                                 a->method->name, (long long)s->layer));

@@ -4,7 +4,8 @@
 #include "core/weights/files/files.h"
 #include "core/weights/load/load.h"
 
-/* Makes the backbone *b, also if a step fails after that. path NULL: the tensors are in memory. */
+/* Makes and fills the backbone *b. If a step after pf_backbone_alloc fails, *b is set all the same and the caller frees
+ * it. path NULL: the tensors are in memory. */
 static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
 {
     PF_TRY(pf_load_names(l));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load.h -- loading a backbone from a safetensors file of any library. The steps in their order: translate the names of
- * the file's tensors to timm's, read the configuration files, find the shape, complete it by facts that no tensor
- * states, fill the tensors, set the notes. */
+ * load.h -- loading a backbone from a file of any library, opened as a pf_st. The steps in their order: translate the
+ * names of the file's tensors to timm's, read the configuration files, find the shape, complete it by facts that no
+ * tensor states, fill the tensors, set the notes. */
 #ifndef PF_LOAD_H
 #define PF_LOAD_H
 #include "core/weights/backbone.h"

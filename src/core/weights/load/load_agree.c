@@ -4,7 +4,7 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
-/* Width, depth and patch size. */
+/* Width, depth and patch size; a patch of 0: no tensor tells it (pf_load_width_and_patch). */
 static peft_status check_extents(const pf_loader *l)
 {
     const struct { const char *fact; int64_t weights; } facts[] = {

@@ -13,7 +13,8 @@
 
 enum { DEPTH_MAX = 32 };                                /* of nested objects and lists */
 
-/* The object of the file that describes an image processor of Hugging Face; NULL: there is none. */
+/* The object of the file that describes an image processor of Hugging Face, which is the whole file (top) or its member
+ * "image_processor"; NULL: there is none. */
 static const json_t *find_processor(const json_t *top)
 {
     static const char *const keys[] = { "image_processor_type", "feature_extractor_type", "image_mean", "do_normalize",

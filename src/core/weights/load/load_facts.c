@@ -21,7 +21,9 @@ static void warn_of_assumptions(const pf_loader *l)
             "--backbone-options in the programs)", text);
 }
 
-/* Sets the number of heads. timm's architecture determines it, unless the configuration changes the width. */
+/* Sets the number of heads. by_name: the network's name determines it, and nothing is assumed. So does a known
+ * architecture of timm (its row, else pf_usual_heads), unless the configuration changes the width, and a known
+ * model_type whose row states heads. */
 static peft_status set_heads(pf_loader *l, const pf_arch *a)
 {
     const char *why;
@@ -41,7 +43,8 @@ static peft_status set_heads(pf_loader *l, const pf_arch *a)
 static void set_eps(pf_loader *l, const pf_arch *a, const char *why)
 {
     char text[32];
-    /* replaces the architecture's norm by LayerNorm, whose eps is 1e-6 in timm unless the architecture sets another */
+    /* timm's norm_layer in a configuration names a LayerNorm, which has timm's eps of 1e-6 and replaces the norm of the
+     * architecture with the eps of its row */
     const char *norm = pf_config_get(&l->config, "norm_layer");
     if (pf_load_number(l, "eps", &l->shape.eps)) return;
     l->shape.eps = a->facts.eps > 0 ? norm ? 1e-6 : a->facts.eps : l->family->eps;

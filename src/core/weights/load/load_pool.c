@@ -35,15 +35,15 @@ static pf_feature feature_of_tensors(const pf_loader *l, const char **why)
     return s->fc_norm ? PF_FEATURE_MEAN : PF_FEATURE_CLS;
 }
 
-/* Leaves out what a chosen pooling other than `usual` does not read: a classifier that is known to read another
- * feature, and the tensors of attention pooling. */
+/* Leaves out what the chosen pooling (shape.pool) does not read, if it is not the one that the tensors show (usual): a
+ * classifier that is known to read another feature, and the tensors of attention pooling. */
 static void leave_out(pf_loader *l, pf_feature usual)
 {
     pf_vit_shape *s = &l->shape;
     const int64_t columns = classifier_columns(l);
-    const bool pair = has_second_classifier(l), other = pair || l->family->classifier
-                    || columns != pf_vit_feature_width(s, s->pool);
-    if (s->pool != usual && columns && other) {
+    const bool reads_another = has_second_classifier(l) || l->family->classifier
+                            || columns != pf_vit_feature_width(s, s->pool);
+    if (s->pool != usual && columns && reads_another) {
         s->classes = 0;
         pf_load_ignore(l, "head.*");
         pf_load_ignore(l, PF_SECOND_CLASSIFIER ".*");
@@ -65,24 +65,25 @@ static bool eva_without_norms(const pf_loader *l)
     return norm && !strcmp(norm, "false") && (fc_norm ? !strcmp(fc_norm, "false") : !mean);
 }
 
-/* Sets the place of the final norm. A network without one must be stated to be one (final_norm); otherwise loading
- * reports the norm that is missing. In a family with PF_POOL_ANY the file's one norm can have either; the configuration
- * states it as the fact fc_norm. */
+/* Sets the place of the final norm: before pooling (norm) or after it (fc_norm). A network without one must be stated
+ * to be one (final_norm=false); otherwise loading reports the norm that is missing. In a family with PF_POOL_ANY the
+ * name of the file's one norm does not tell its place: the configuration states it as the fact fc_norm. */
 static peft_status place_norm(pf_loader *l)
 {
     pf_vit_shape *s = &l->shape;
-    const char *after = pf_load_text(l, "fc_norm"), *any = pf_load_word(l, "final_norm");
+    const char *fc_norm = pf_load_text(l, "fc_norm"), *final_norm = pf_load_word(l, "final_norm");
     const bool mean = s->pool == PF_FEATURE_MEAN;
-    if (!any && eva_without_norms(l)) any = "false";
-    if (any && strcmp(any, "true") && strcmp(any, "false"))
-        return pf_fail(PEFT_E_OPTION, "final_norm: given '%s', expected true or false", any);
-    if (!s->norm && !s->fc_norm && !(any && !strcmp(any, "false"))) *(mean ? &s->fc_norm : &s->norm) = true;
+    if (!final_norm && eva_without_norms(l)) final_norm = "false";
+    if (final_norm && strcmp(final_norm, "true") && strcmp(final_norm, "false"))
+        return pf_fail(PEFT_E_OPTION, "final_norm: given '%s', expected true or false", final_norm);
+    const bool no_norm = final_norm && !strcmp(final_norm, "false");
+    if (!s->norm && !s->fc_norm && !no_norm) *(mean ? &s->fc_norm : &s->norm) = true;
     if (l->family->classifier == PF_CLASSIFIER_OF_RAW_MEAN && s->classes > 0) {
         pf_load_ignore(l, "norm.*");
         s->norm = false;
     }
     const bool attention = s->pool == PF_FEATURE_ATTENTION;         /* the one norm follows it */
-    const bool stays_before = after && !strcmp(after, "false");
+    const bool stays_before = fc_norm && !strcmp(fc_norm, "false");
     if (l->family->pooling == PF_POOL_ANY && (mean || attention) && s->norm && !s->fc_norm && !stays_before) {
         pf_load_rename(l, "norm.weight", "fc_norm.weight");
         pf_load_rename(l, "norm.bias", "fc_norm.bias");
@@ -92,8 +93,8 @@ static peft_status place_norm(pf_loader *l)
     return PEFT_OK;
 }
 
-/* The pooling that option, header or configuration files state; NULL: none does. timm's configuration states the class
- * token for networks that read the distillation token too. */
+/* The pooling that option, header or configuration files state; NULL: none does. In a family with a distillation token
+ * the configuration files do not count: timm's state the class token for networks that read both tokens. */
 static const char *stated_pooling(const pf_loader *l)
 {
     const char *option = pf_options_string(l->o, pf_backbone_load_options, "pool");
@@ -103,17 +104,17 @@ static const char *stated_pooling(const pf_loader *l)
 
 peft_status pf_load_pool(pf_loader *l)
 {
-    const char *why, *stated = stated_pooling(l), *all = pf_load_text(l, "pool_all");
+    const char *why, *stated = stated_pooling(l), *pool_all = pf_load_text(l, "pool_all");
     const pf_feature usual = feature_of_tensors(l, &why);
     const int pool = stated ? pf_feature_named(stated) : (int)usual;
-    const pf_pooling usual_of = l->family->pooling;
-    if (!stated && ((usual_of != PF_POOL_CLS && usual_of != PF_POOL_CLS_DIST) || !l->shape.class_token))
-        pf_load_assume(l, "pool", pf_feature_name(usual), why);
+    const pf_pooling by_family = l->family->pooling;
+    const bool certain = (by_family == PF_POOL_CLS || by_family == PF_POOL_CLS_DIST) && l->shape.class_token;
+    if (!stated && !certain) pf_load_assume(l, "pool", pf_feature_name(usual), why);
     if (pool < 0)
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls, mean, cls_mean, cls_dist or attention", stated);
     l->shape.pool = (pf_feature)pool;
     const bool attention = pool == PF_FEATURE_ATTENTION;            /* pool_all=attention: with this pooling alone */
-    if (all) l->shape.pool_all = !strcmp(all, "true") || (attention && !strcmp(all, "attention"));
+    if (pool_all) l->shape.pool_all = !strcmp(pool_all, "true") || (attention && !strcmp(pool_all, "attention"));
     else l->shape.pool_all = attention && l->family->pool_all;
     PF_TRY(pf_shape_check_pool(&l->shape, l->shape.pool));
     leave_out(l, usual);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * load_rope.c -- which rotary positions a network has. Only mixed ones have a tensor; options, header, configuration or
- * the architecture's name tell the others. The values that timm gives an argument that a configuration leaves out are
- * used for it. */
+ * the architecture's name tell the others. A setting that all of them leave out has timm's default. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
 
-enum { USUAL_IMAGE = 224 };
+enum { USUAL_IMAGE = 224 };                             /* side in pixels, for a network that works at any (set_grid) */
 
 /* Does the word have the value `yes`, not `no`? A word that is not stated: false. */
 static peft_status read_choice(const pf_loader *l, const char *name, const char *no, const char *yes, bool *out)
@@ -27,7 +26,8 @@ static peft_status read_number(const pf_loader *l, const char *name, double usua
     return pf_fail(PEFT_E_OPTION, "%s: given '%s', expected a number", name, word);
 }
 
-/* Does the configuration state that timm's network has rotary positions, or that it has none? */
+/* Does the configuration state (use_rot_pos_emb of timm's Eva) whether the network has rotary positions? *use: it has;
+ * unchanged if nothing is stated. */
 static bool stated_use(const pf_loader *l, bool *use)
 {
     const char *text = pf_config_get(&l->config, "use_rot_pos_emb");
@@ -35,8 +35,8 @@ static bool stated_use(const pf_loader *l, bool *use)
     return text != NULL;
 }
 
-/* The kind, by name: that of option or header, else what timm's arguments and architecture say. NULL: nothing says
- * it. */
+/* The kind, by name: that of option or header, else what a configuration of timm says by its arguments or by the
+ * architecture, whose networks have none unless its row states one. NULL: nothing says it. */
 static const char *stated_kind(const pf_loader *l)
 {
     const char *option = pf_options_string(l->o, pf_backbone_load_options, "rope");
@@ -53,7 +53,9 @@ static const char *stated_kind(const pf_loader *l)
     return of_architecture ? of_architecture : "axial";
 }
 
-/* Assumes what is usual where nothing states the kind of positions. PEFT_E_FORMAT: neither is known. */
+/* Finds the kind, which nothing states, by the file's tensors. Those of frequencies show it for certain; else the kind
+ * is assumed. eva: q and v have biases without k, or q is a tensor of its own, as in timm's EVA and EVA-02.
+ * PEFT_E_FORMAT: there is no position embedding, and the network is like none that is known here. */
 static peft_status assume_kind(pf_loader *l, const char **name)
 {
     const pf_vit_shape *s = &l->shape;
@@ -67,7 +69,8 @@ static peft_status assume_kind(pf_loader *l, const char **name)
         pf_load_assume(l, "rope", *name, "as in DINOv3, which has registers and LayerScale and no position embedding");
     } else if (!s->pos_embed)
         return pf_fail(PEFT_E_FORMAT, "tensor '%spos_embed' is missing, and nothing says which other positions the "
-                       "network has: expected config.json or the option rope (none, axial, dinov3 or mixed)", l->prefix);
+                       "network has: expected config.json or the option rope (none, axial, dinov3 or mixed)",
+                       l->prefix);
     else if (eva && s->gate) {
         *name = "axial";
         pf_load_assume(l, "rope", *name, "as in EVA-02, which has a gated MLP and no bias of k");
@@ -75,7 +78,7 @@ static peft_status assume_kind(pf_loader *l, const char **name)
     return PEFT_OK;
 }
 
-/* What timm's architectures of that kind have, where only the kind is assumed. */
+/* Where the kind is assumed: sets these to what timm's architectures of the kind have, whatever is stated for them. */
 static void assume_numbers(pf_rope *r)
 {
     if (r->kind == PF_ROPE_AXIAL) r->reference = 16;

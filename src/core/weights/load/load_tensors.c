@@ -181,7 +181,7 @@ static peft_status fill_two_classifiers(pf_loader *l, peft_backbone *b, size_t i
     const bool weight = t->ndim == 2;
     const char *name[2] = { weight ? "head.weight" : "head.bias",
                             weight ? PF_SECOND_CLASSIFIER ".weight" : PF_SECOND_CLASSIFIER ".bias" };
-    peft_tensor one = { .ndim = t->ndim, .dim = { t->dim[0], b->shape.width } };
+    peft_tensor one = { .ndim = t->ndim, .dim = { t->dim[0], b->shape.width } };   /* extents of one in the file */
     const int64_t rows = t->dim[0], cols = weight ? b->shape.width : 1;
     for (int k = 0; k < 2; k++) {
         if (!pf_load_take(l, name[k], part)) return PEFT_OK;           /* reported as missing */
