@@ -253,8 +253,8 @@ static void inspect(peft_context *ctx, const char *path)
 int main(int argc, char **argv)
 {
     static const struct { int flag; void (*list)(void); } lists[] = {
-        { methods, list_methods }, { trainer, list_trainer },
-        { adaptation, list_adaptation }, { options, list_options }, { preprocess, list_preprocess }, { metrics, list_metrics } };
+        { methods, list_methods }, { trainer, list_trainer }, { adaptation, list_adaptation },
+        { options, list_options }, { preprocess, list_preprocess }, { metrics, list_metrics } };
     peft_context *ctx;
     program_name = "inspect";
     int first = read_flags(given, flags, &about, argc, argv), listed = 0;

@@ -71,8 +71,8 @@ static int predict_call(const loaded_model *s, peft_adaptor *adaptor, call *c, c
     peft_tensor_free(out);
     c->count = 0;
     if (status == PEFT_E_STATE)
-        fail("--adapt %s: compares pictures with training images; give --source PATH, or --state FILE of an earlier run "
-             "that had them", a->kind);
+        fail("--adapt %s: compares pictures with training images; give --source PATH, or --state FILE of an earlier "
+             "run that had them", a->kind);
     if (status) {
         fprintf(stderr, "%s: %s and %d more pictures of the same call: %s (%s)\n", program_name, c->path[0],
                 count - 1, peft_last_error(), peft_status_name(status));

@@ -81,8 +81,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_adaptor_reset(peft_adaptor *a);
 /* The whole state with the statistics of the training images, in a safetensors file that is replaced as a whole. An
  * adaptor that restores it goes on with the same bits. restore needs the same kind and options (but "batch",
  * "threads", "executor", "memory_limit") and a model with the same values of all tensors, else PEFT_E_MISMATCH names
- * the difference, and nothing changes. save does not change path on failure. PEFT_E_NONFINITE: the state holds NaN or Inf;
- * PEFT_E_STATE: the model has been trained since the adaptor was made, reset or restored, or got training images. */
+ * the difference, and nothing changes. save does not change path on failure. PEFT_E_NONFINITE: the state holds NaN or
+ * Inf; PEFT_E_STATE: the model has been trained since the adaptor was made, reset or restored, or got training
+ * images. */
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_save(const peft_adaptor *a, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_adaptor_restore(peft_adaptor *a, const char *path);
 

@@ -42,13 +42,14 @@ peft_metrics_calibration(const double *probabilities, const int64_t *labels, int
 
 /* --- temperature scaling (Guo et al., ICML 2017): softmax(logits / temperature) instead of softmax(logits) --- */
 /* The temperature, from 0.01 to 100, with the least mean of -log of the label's probability (metric "nll"). Fit it on
- * images that were used neither for training nor for the final test. The nll is convex in 1/temperature; bisection finds
- * its minimum, or the end of the range next to it: 0.01 if every label has the largest logit. *temperature is 1 if it
- * makes no difference, as with one class or equal logits. Allocates nothing. */
+ * images that were used neither for training nor for the final test. The nll is convex in 1/temperature; bisection
+ * finds its minimum, or the end of the range next to it: 0.01 if every label has the largest logit. *temperature is 1
+ * if it makes no difference, as with one class or equal logits. Allocates nothing. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_metrics_fit_temperature(const float *logits, const int64_t *labels, int64_t n, int64_t classes,
                              double *temperature);
-PEFT_API PEFT_NODISCARD peft_status    /* scores [n,classes]: softmax of each row of logits / temperature, which is > 0 */
+/* scores [n,classes]: softmax of each row of logits / temperature, which is > 0 */
+PEFT_API PEFT_NODISCARD peft_status
 peft_metrics_temperature_scores(const float *logits, int64_t n, int64_t classes, double temperature, double *scores);
 
 PEFT_END_DECLS

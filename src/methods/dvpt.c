@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dvpt.c -- Dynamic Visual Prompt Tuning (He et al., arXiv 2307.09787): prompts P with positions of their own before the
- * class token, and beside each MLP a gated bottleneck S, shared by groups of blocks:
+ * dvpt.c -- Dynamic Visual Prompt Tuning (He et al., arXiv 2307.09787): prompts P with positions of their own before
+ * the class token, and beside each MLP a gated bottleneck S, shared by groups of blocks:
  *
  *     x = x + MLP(norm2(x)) + S(x),    S(x) = gate (W_u z + b_u),    u = QuickGELU(W_d x + b_d)
  *

@@ -16,8 +16,8 @@
 enum { CONCAT, ADD, MULTIPLY, MULTIPLY_CONCAT, FORMS };
 static const char *const forms[FORMS] = { "concat", "add", "multiply", "multiply_concat" };
 
-/* layers: bit l is set if block l has prompts; form: of insertion; prompt: the prompts of these blocks, [blocks, tokens,
- * length], of the forms add and multiply [blocks, tokens, tokens]. */
+/* layers: bit l is set if block l has prompts; form: of insertion; prompt: the prompts of these blocks,
+ * [blocks, tokens, length], of the forms add and multiply [blocks, tokens, tokens]. */
 typedef struct { uint64_t layers; int64_t heads; int form; peft_param *prompt; } ept;
 
 #define LENGTH   100

@@ -175,7 +175,8 @@ START_TEST(mass_is_the_share_of_the_prompts_whatever_the_number_of_tokens)
 {
     static const struct { const char *backbone, *options; double mass; } cases[] = {
         { NULL, "length=100", 0.3367 }, { NULL, "length=1,mass=0.3", 0.3 }, { "image_size=32", "length=100", 0.3367 },
-        { "image_size=32", "length=7,init=mass,mass=0.01", 0.01 }, { "image_size=32,patch=8", "length=3,mass=0.05", 0.05 } };
+        { "image_size=32", "length=7,init=mass,mass=0.01", 0.01 },
+        { "image_size=32,patch=8", "length=3,mass=0.05", 0.05 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tiny t = VARIANT(.backbone = cases[i].backbone, .method = "ept", .options = cases[i].options);
         const peft_tensor *p = &prompt_of(&t)->value;

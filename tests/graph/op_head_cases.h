@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * op_head_cases.h -- the cases of op_cases.h for operations on the columns of each head of q and k: their norm and their
- * rotation. */
+ * op_head_cases.h -- the cases of op_cases.h for operations on the columns of each head of q and k: their norm and
+ * their rotation. */
 #ifndef OP_HEAD_CASES_H
 #define OP_HEAD_CASES_H
 #include "core/graph/ops/heads/rope.h"

@@ -51,7 +51,7 @@ START_TEST(readme_has_the_numbers_of_parameters)
 }
 END_TEST
 
-/* Tensors whose names contain `name` begin uniformly in -bound .. bound, or normally with this deviation, or at zero. */
+/* Tensors whose names contain `name` begin uniformly in -size .. size, normally with the deviation size, or at zero. */
 typedef struct start { const char *method, *name; enum { UNIFORM, NORMAL, ZERO } kind; double size; } start;
 
 static void check_start(const pf_param *p, const start *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_prompts.c -- vfpt, cvpt, dvpt, apt and e2vpt: options that are refused; rows that are the same for all samples
- * are computed once, whatever the batch; vfpt with prompts chosen at random; the backbone's norms and values kept by name,
- * as methods use them. */
+ * are computed once, whatever the batch; vfpt with prompts chosen at random; the backbone's norms and values kept by
+ * name, as methods use them. */
 #include "tiny_bits.h"
 
 /* --- options that are refused ------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_shapes.c -- networks that differ from a plain ViT (no class token, norms of q and k, norms inside attention and
- * MLP, kinds of gated MLP, final norms, rotary positions): they come back from a file as they were, the executors agree,
- * rotary positions follow their definitions, and what cannot be is refused. */
+ * MLP, kinds of gated MLP, final norms, rotary positions): they come back from a file as they were, the executors
+ * agree, rotary positions follow their definitions, and what cannot be is refused. */
 #include <math.h>
 #include "tiny_files.h"
 

@@ -378,4 +378,5 @@ SUITE_MAIN("backbone_names", the_teacher_is_chosen_among_two_networks, the_optio
            tensors_beside_the_network_are_left_out, names_of_newer_transformers_are_read,
            separate_gate_and_value_are_joined, biases_of_q_and_v_are_joined_with_zeros,
            missing_tensors_are_named_as_in_the_file, other_architectures_are_refused_by_name,
-           other_patch_shapes_are_refused, config_decides_between_two_grids_of_positions, one_shard_of_several_is_refused)
+           other_patch_shapes_are_refused, config_decides_between_two_grids_of_positions,
+           one_shard_of_several_is_refused)

@@ -78,8 +78,8 @@ static peft_status check_untrained(const peft_adaptor *a)
 {
     if (a->model_checksum != pf_model_checksum(a->model))
         return pf_fail(PEFT_E_STATE, "the model has been trained since the adaptor was made, reset or restored, and "
-                       "the state belongs to the earlier values of its parameters: reset the adaptor, or save it before "
-                       "training");
+                       "the state belongs to the earlier values of its parameters: reset the adaptor, or save it "
+                       "before training");
     return pf_tta_check_source(a);
 }
 

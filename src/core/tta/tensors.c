@@ -27,8 +27,8 @@ static peft_status check_norm(const peft_adaptor *a, const pf_tensor_spec *t)
     const peft_tensor *from = pf_model_tensor(a->model, t->name);
     char given[96], expected[96];
     if (from->ndim == t->ndim && !memcmp(from->dim, t->dim, sizeof *t->dim * (size_t)t->ndim)) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s adapts tensor '%s', which a method of the model has replaced: given %s, "
-                   "expected %s, the extents of the backbone's", a->kind->name, t->name,
+    return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s adapts tensor '%s', which a method of the model has replaced: given "
+                   "%s, expected %s, the extents of the backbone's", a->kind->name, t->name,
                    pf_dims_text(given, sizeof given, from->ndim, from->dim),
                    pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
 }

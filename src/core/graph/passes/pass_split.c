@@ -4,7 +4,8 @@
 #include "core/graph/passes/passes.h"
 
 /* A node belongs to the prefix if it depends on no trained value, no buffer and no input but those of PF_IN_BY_ID, does
- * not mix samples, is not random and has no effect outside the graph. Within the prefix and within the rest the order of nodes stays. */
+ * not mix samples, is not random and has no effect outside the graph. Within the prefix and within the rest the order
+ * of nodes stays. */
 peft_status pf_pass_split(pf_graph *g)
 {
     if (g->status) return g->status;

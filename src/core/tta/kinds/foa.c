@@ -247,5 +247,5 @@ static const char *title(const peft_adaptor *a) { return ((const pf_foa *)a->sta
 
 const pf_tta_kind pf_tta_foa = { .name = "foa", .summary = "prompts searched by CMA-ES, with forward passes only",
     .paper = "arXiv:2404.01650", .options = options, .softmax = true, .taps = PF_TTA_CLASS_TOKEN,
-    .state_size = sizeof(pf_foa), .create = create, .before = before, .finish = finish, .reset = reset, .predict = predict,
-    .each = each, .figures = figures, .title = title, .release = release };
+    .state_size = sizeof(pf_foa), .create = create, .before = before, .finish = finish, .reset = reset,
+    .predict = predict, .each = each, .figures = figures, .title = title, .release = release };
