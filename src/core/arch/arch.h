@@ -17,10 +17,10 @@ bool pf_shape_fits(const pf_vit_shape *s, unsigned needs);                /* tru
 
 /* The name of a tensor in the family's library (theirs) and in timm. # stands for the number of the block and @ for
  * weight or bias: { "layernorm_before.@", "norm1.@", 0, 0 }. part: 1, 2, 3 where q, k and v are separate tensors; 1 and
- * 2 for gate and value of a gated MLP; PF_WHOLE_TENSOR where one tensor holds all of timm's. Saving takes the first row
- * of a timm name whose properties (needs) the network has. timm NULL: a tensor that loading leaves out, as it holds
- * values that the library computes itself. timm PF_POOL_QKV: a tensor with the rows of q, k and v of attention pooling,
- * which loading splits into timm's attn_pool.q and attn_pool.kv. */
+ * 2 for gate and value of a gated MLP, and for k and v of attention pooling; PF_WHOLE_TENSOR where one tensor holds all
+ * of timm's. Saving takes the first row of a timm name whose properties (needs) the network has. timm NULL: a tensor
+ * that loading leaves out, as it holds values that the library computes itself. timm PF_POOL_QKV: a tensor with the
+ * rows of q, k and v of attention pooling, which loading splits into timm's attn_pool.q and attn_pool.kv. */
 enum { PF_WHOLE_TENSOR = 0 };
 #define PF_POOL_QKV "attn_pool.qkv.@"
 typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned needs; } pf_name_row;

@@ -225,7 +225,7 @@ void pf_naming_patch(const pf_naming *n, char out[PF_NAME_MAX])
     weight_pattern(n->top, no_front, "patch_embed.proj.@", out);
 }
 
-/* q, k and v, or gate and value of a gated MLP. */
+/* q, k and v of a block; else gate and value of a gated MLP, or k and v of attention pooling. */
 int pf_name_parts(const char *timm) { return strstr(timm, ".attn.qkv.") ? 3 : 2; }
 
 bool pf_name_matches(const char *pattern, const char *name)

@@ -22,12 +22,12 @@ const char *pf_naming_refused(const pf_st *file);
 /* true: pattern matches the whole name. # matches a number, @ weight or bias. */
 bool pf_name_matches(const char *pattern, const char *name);
 
-/* OURS: a tensor of the ViT, whose timm name is name. part: 1, 2, 3 where q, k and v are separate tensors, 1 and 2 for
- * gate and value of a gated MLP, else PF_WHOLE_TENSOR. IGNORED: a known tensor that the ViT does not use (decoders,
- * text towers, projection heads). */
+/* OURS: a tensor of the ViT, whose timm name is name. part: as in pf_name_row, PF_WHOLE_TENSOR for one that is all of
+ * timm's. IGNORED: a known tensor that the ViT does not use (decoders, text towers, projection heads). */
 typedef enum { PF_NAME_UNKNOWN, PF_NAME_OURS, PF_NAME_IGNORED } pf_name_kind;
 typedef struct pf_timm_name { pf_name_kind kind; char name[PF_NAME_MAX]; int part; } pf_timm_name;
-/* How many parts timm's tensor has in a library that stores it in parts: 3 for q, k, v; 2 for a gated MLP. */
+/* How many parts timm's tensor has in a library that stores it in parts: 3 for q, k, v; 2 for all others (pf_name_row:
+ * a gated MLP, k and v of attention pooling). */
 int          pf_name_parts(const char *timm);
 /* timm's name for the file's tensor `name`; prefix: that of the ViT's names in the file. */
 pf_timm_name pf_naming_to_timm(pf_families families, const pf_naming *n, const char *prefix, const char *name);

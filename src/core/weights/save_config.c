@@ -32,6 +32,7 @@ static const char *hf_act(int act)
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 {
     const bool has_norm = s->norm || s->fc_norm;
+    /* with a class token no model class reads the mean without fc_norm either: loading would take the class token */
     const struct { bool applies; unsigned bit; } properties[] = {
         { (s->pool == PF_FEATURE_MEAN && s->class_token) || s->fc_norm, PF_HAS_FC_NORM },
         { s->norm_pre, PF_HAS_NORM_PRE }, { !has_norm, PF_HAS_NO_NORM },
@@ -82,6 +83,7 @@ static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
         failed |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
     failed |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
     failed |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
+    /* a gated MLP has SiLU whatever hidden_act is; gelu is the default of transformers */
     return failed | json_object_set_new(o, "hidden_act", json_string(s->gate ? "gelu" : hf_act(s->act)));
 }
 

@@ -68,6 +68,7 @@ static peft_status walk_items(walk *w, pf_items *items)
     return s;
 }
 
+/* Walks containers and tensors only: an object in a tuple is not reported (pf_leaves.object). */
 static peft_status walk_tuple(walk *w, const pf_tuple *t)
 {
     for (size_t i = 0; i < t->count; i++) {

@@ -21,9 +21,9 @@ static void warn_of_assumptions(const pf_loader *l)
             "--backbone-options in the programs)", text);
 }
 
-/* Sets the number of heads. by_name: the network's name determines it, and nothing is assumed. So does a known
- * architecture of timm (its row, else pf_usual_heads), unless the configuration changes the width, and a known
- * model_type whose row states heads. */
+/* Sets the number of heads. by_name: the network's name determines it, so that nothing is assumed. The name of a known
+ * architecture of timm does (heads of its row, else pf_usual_heads) unless the configuration changes the width, and
+ * that of a known model_type does if its row states heads. */
 static peft_status set_heads(pf_loader *l, const pf_arch *a)
 {
     const char *why;

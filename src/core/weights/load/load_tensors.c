@@ -212,7 +212,7 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
     peft_status s = PEFT_OK;
     for (size_t i = 0; i < b->weights && !s; i++) {
         const pf_st_tensor *part[3];
-        if (!strcmp(b->weight[i].name, "pos_embed"))
+        if (!strcmp(b->weight[i].name, "pos_embed"))    /* as in the file; folding and resampling change it below */
             b->weight[i].tensor.dim[1] = l->native_prefix + l->native_grid * l->native_grid;
         if (pf_is_classifier(b->weight[i].name) && pf_load_find(l, PF_SECOND_CLASSIFIER ".weight", part)) {
             s = fill_two_classifiers(l, b, i);
