@@ -57,7 +57,7 @@ double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, c
 typedef struct outcomes {
     int64_t n, classes;
     float *targets;                                           /* [n, classes]; -1: unknown */
-    int64_t *labels, *predicted;                              /* [n] each */
+    int64_t *labels, *predicted;                              /* [n] each, in one block of memory */
     int64_t *confusion;                                       /* [classes, classes]: true class, predicted class */
 } outcomes;
 

@@ -23,7 +23,8 @@ static peft_status check_naming(pf_families families, const char *asked, const c
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
 }
 
-/* The error for a file with several ViTs, n, which lists their prefixes. */
+/* The error for a file with several ViTs, n, which lists their prefixes. The example in it is the first prefix that is
+ * not empty. */
 static peft_status several_error(const pf_detected *found, size_t n)
 {
     char list[512];
@@ -134,7 +135,7 @@ peft_status pf_load_names(pf_loader *l)
     return PEFT_OK;
 }
 
-enum { PARTS_MAX = 3, K_PART = 1 };                     /* of a tensor: q, k, v */
+enum { PARTS_MAX = 3, K_PART = 1 };                     /* parts q, k, v of a tensor; the index of k among them */
 
 /* Is this attn.qkv.bias in files of a naming without a bias of k? */
 static bool k_bias_may_lack(const pf_loader *l, const char *name)
@@ -221,19 +222,20 @@ static bool file_has(const pf_loader *l, const char *name)
     return false;
 }
 
-/* Adds the name that the file would give timm's tensor. If the naming has no name for the whole tensor, adds the names
- * of those of its parts (1, 2, 3) that the file lacks. */
+/* Adds the name that the file would give timm's tensor: with the prefix of the ViT, without which the classifier may
+ * stand. If the naming has no name for the whole tensor, adds the names of those of its parts (1, 2, 3) that the file
+ * lacks. */
 static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, const char *timm)
 {
     const char *prefix = pf_is_classifier(timm) ? "" : l->prefix;
-    char theirs[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
+    char theirs[PF_NAME_MAX], full_name[2 * PF_NAME_MAX];
     const bool stored_whole = pf_naming_from_timm(l->families, l->naming, s, timm, PF_WHOLE_TENSOR, theirs);
     const int before = n->count;
     const int first = stored_whole ? PF_WHOLE_TENSOR : 1, last = stored_whole ? PF_WHOLE_TENSOR : pf_name_parts(timm);
     for (int part = first; part <= last; part++) {
         if (!pf_naming_from_timm(l->families, l->naming, s, timm, part, theirs)) continue;
-        snprintf(whole, sizeof whole, "%s%s", prefix, theirs);
-        if (stored_whole || !file_has(l, whole)) add_name(n, whole);
+        snprintf(full_name, sizeof full_name, "%s%s", prefix, theirs);
+        if (stored_whole || !file_has(l, full_name)) add_name(n, full_name);
     }
     if (n->count == before) add_name(n, timm);
 }

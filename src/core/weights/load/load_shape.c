@@ -36,7 +36,8 @@ static int64_t rows_of_parts(const pf_loader *l, const char *name)
     return n;
 }
 
-/* The number of blocks: the lowest number N for which no tensor of the ViT (PF_NAME_OURS) is named blocks.N.*. */
+/* The number of blocks: the lowest number N for which no tensor of the ViT (PF_NAME_OURS) is named blocks.N.*. Stops
+ * above PEFT_DEPTH_MAX, which pf_shape_check will refuse. */
 static int64_t depth_of(const pf_loader *l)
 {
     char prefix[PF_NAME_MAX];
