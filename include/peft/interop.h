@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peft/interop.h -- adapters in the form of Hugging Face's PEFT library: a directory with adapter_config.json and
- * adapter_model.safetensors. LoRA (with rsLoRA and DoRA), IA3, LN tuning, VeRA and OFT, over the module names of
- * transformers' ViT and DINOv2 (before and since version 5) and CLIP, and of timm. docs/interop.md lists the fields of
- * a configuration that are supported. */
+ * adapter_model.safetensors; where the latter is missing, adapter_model.bin (of torch.save) is read. LoRA (with rsLoRA
+ * and DoRA), IA3, LN tuning, VeRA and OFT, over the module names of transformers' ViT and DINOv2 (before and since
+ * version 5) and CLIP, and of timm. docs/interop.md lists the fields of a configuration that are supported. */
 #ifndef PEFT_INTEROP_H
 #define PEFT_INTEROP_H
 #include <peft/adapter.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_peft_dir_read.c -- loading directories as Hugging Face's PEFT library writes them: every naming of tensors, the
- * options that a configuration gives, and LoRA factors of the patch embedding in the shape of a convolution. */
+ * options that a configuration gives, LoRA factors of the patch embedding in the shape of a convolution, and tensors in a
+ * file of torch.save. */
 #include "peft_dirs.h"
+#include "torch_file.h"
 
 /* --- namings -------------------------------------------------------------------------------------------- */
 /* The names of an adapted layer, and the shapes of its lora_A and lora_B. */
@@ -70,6 +72,21 @@ static const peft_param *param(const peft_adapter *a, const char *format, ...)
     return p;
 }
 
+/* Loads the directory, whose tensors are those of row r. */
+static peft_adapter *load_and_compare(peft_backbone *b, const peft_dir *d, const struct naming *r)
+{
+    peft_adapter *a;
+    size_t checked = 0;
+    OK(peft_adapter_load_hf(b, d->path, &a));
+    for (int l = 0; l < 3; l++)
+        for (const pair *p = r->pair; p->in_file; p++) {
+            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_A.weight", l, p->in_library), r->name);
+            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_B.weight", l, p->in_library), r->name);
+        }
+    ck_assert_uint_eq(checked, peft_adapter_param_count(a));
+    return a;
+}
+
 /* A loop test of the library check: _i counts the rows of namings. */
 START_TEST(directories_of_every_naming_load)
 {
@@ -77,18 +94,10 @@ START_TEST(directories_of_every_naming_load)
     peft_context *ctx = tiny_plain_context();
     peft_backbone *b = small_backbone(ctx, r->backbone);
     peft_dir *d = peft_dir_new(ctx, r->name);
-    peft_adapter *a;
     add_pairs(d, r);
     peft_dir_write(d, r->config);
-    OK(peft_adapter_load_hf(b, d->path, &a));
+    peft_adapter *a = load_and_compare(b, d, r);
     ck_assert_str_eq(peft_adapter_method(a), "lora");
-    size_t checked = 0;
-    for (int l = 0; l < 3; l++)
-        for (const pair *p = r->pair; p->in_file; p++) {
-            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_A.weight", l, p->in_library), r->name);
-            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_B.weight", l, p->in_library), r->name);
-        }
-    ck_assert_uint_eq(checked, peft_adapter_param_count(a));
     ck_assert_int_eq(peft_sys_opt_int(a, "r"), 4);
     ck_assert_double_eq(peft_sys_opt_float(a, "alpha"), 6);
     peft_adapter_free(a);
@@ -193,6 +202,66 @@ START_TEST(factors_of_the_patch_embedding_load_in_both_shapes)
 }
 END_TEST
 
+/* --- files of torch.save ----------------------------------------------------------------------------------------- */
+/* Writes the tensors of d, LoRA factors of rank 4, as adapter_model.bin: a dictionary of views of one storage. lora_A is
+ * stored by columns, which loading has to copy into rows. */
+static void write_torch(const peft_dir *d, bool legacy)
+{
+    char path[200];
+    bytes pickle = { 0 }, data = { 0 };
+    int64_t total = 0, offset = 0;
+    for (size_t i = 0; i < d->count; i++) total += d->made[i].count;
+    PUT(&pickle, "\x80\2}(");
+    for (size_t i = 0; i < d->count; i++) {
+        const peft_dir_entry *t = &d->made[i];
+        const bool a = strstr(t->name, "lora_A") != NULL;
+        const int64_t longer = t->count / 4;
+        saved_tensor s = { .type = "Float", .key = "0", .elements = total, .offset = offset, .ndim = 2,
+                           .dim = { a ? 4 : longer, a ? longer : 4 }, .stride = { a ? 1 : 4, a ? 4 : 1 } };
+        pickle_text(&pickle, t->name);
+        pickle_tensor(&pickle, &s, legacy);
+        for (int64_t k = 0; k < t->count; k++) put(&data, &t->data[a ? k % 4 * longer + k / 4 : k], sizeof(float));
+        offset += t->count;
+    }
+    PUT(&pickle, "u.");
+    bytes file = legacy ? torch_legacy(pickle.data, pickle.size, data.data, data.size, sizeof(float))
+                        : torch_zip(pickle.data, pickle.size, data.data, data.size);
+    snprintf(path, sizeof path, "%s/" PF_PEFT_TORCH, d->path);
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(file.data, 1, file.size, f), file.size);
+    ck_assert_int_eq(fclose(f), 0);
+    bytes_free(&file);
+    bytes_free(&pickle);
+    bytes_free(&data);
+}
+
+START_TEST(files_of_torch_save_load_unless_there_is_one_of_safetensors)
+{
+    const struct naming *r = &namings[0];
+    char safetensors[200];
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = small_backbone(ctx, r->backbone);
+    peft_dir *d = peft_dir_new(ctx, r->name);
+    peft_adapter *a = NULL;
+    add_pairs(d, r);
+    peft_dir_write(d, r->config);
+    peft_dir_text(d, PF_PEFT_TORCH, "x");
+    peft_adapter_free(load_and_compare(b, d, r));            /* of safetensors */
+    snprintf(safetensors, sizeof safetensors, "%s/" PF_PEFT_TENSORS, d->path);
+    ck_assert_int_eq(remove(safetensors), 0);
+    FAILS(PEFT_E_FORMAT, PF_PEFT_TORCH, peft_adapter_load_hf(b, d->path, &a));
+    for (int legacy = 0; legacy < 2; legacy++) {
+        write_torch(d, legacy);
+        peft_adapter_free(load_and_compare(b, d, r));
+    }
+    peft_dir_free(d);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
 #define ROWS(table) (int)(sizeof table / sizeof *table)
 int main(void)
 {
@@ -201,7 +270,8 @@ int main(void)
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, directories_of_every_naming_load, 0, ROWS(namings));
     const suite_test others[] = { a_configuration_gives_the_library_s_options,
-                                  factors_of_the_patch_embedding_load_in_both_shapes };
+                                  factors_of_the_patch_embedding_load_in_both_shapes,
+                                  files_of_torch_save_load_unless_there_is_one_of_safetensors };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) tcase_add_test(c, others[i]);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

@@ -225,8 +225,8 @@ START_TEST(incomplete_folders_and_null_arguments_are_refused)
     peft_dir *d = peft_dir_new(ctx, "partial");
     peft_dir_text(d, PF_PEFT_CONFIG, QV);
     FAILS(PEFT_E_IO, PF_PEFT_TENSORS, peft_adapter_load_hf(b, d->path, &a));
-    peft_dir_text(d, "adapter_model.bin", "x");
-    FAILS(U, "pickle", peft_adapter_load_hf(b, d->path, &a));
+    peft_dir_text(d, PF_PEFT_TORCH, "x");
+    FAILS(F, PF_PEFT_TORCH, peft_adapter_load_hf(b, d->path, &a));
     peft_dir_text(d, PF_PEFT_TENSORS, "x");
     FAILS(F, PF_PEFT_TENSORS, peft_adapter_load_hf(b, d->path, &a));
     FAILS(PEFT_E_INVALID, "backbone", peft_adapter_load_hf(NULL, d->path, &a));

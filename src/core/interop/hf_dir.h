@@ -10,6 +10,7 @@
 
 #define PF_PEFT_CONFIG  "adapter_config.json"
 #define PF_PEFT_TENSORS "adapter_model.safetensors"
+#define PF_PEFT_TORCH   "adapter_model.bin"                  /* read where PF_PEFT_TENSORS is missing */
 #define PF_PEFT_FRONT   "base_model.model."                  /* begins the names of all tensors in PEFT's files */
 #define PF_PEFT_SHARED  "base_model."                        /* .. of tensors that modules share */
 #define PF_PATH_MAX (2 * PF_NAME_MAX)

@@ -7,6 +7,7 @@
 #include "core/format/folder.h"
 #include "core/interop/hf_dir.h"
 #include "core/store/state.h"
+#include "core/weights/files/files.h"
 
 typedef struct {
     peft_backbone *b;
@@ -24,17 +25,25 @@ static void reader_close(reader *r)
     pf_peft_config_free(&r->config);
 }
 
-/* Opens the file of tensors. PEFT_E_UNSUPPORTED: the directory has a Python pickle in its place. */
+/* Copies the tensors that are not row-major. */
+static peft_status fetch_all(pf_st *file)
+{
+    for (size_t i = 0; i < pf_st_count(file); i++) PF_TRY(pf_st_fetch(file, pf_st_at(file, i)));
+    return PEFT_OK;
+}
+
+/* Opens the file of tensors: that of safetensors if there is one, as PEFT does, else that of torch.save. *out is set
+ * also if a copy fails. */
 static peft_status open_tensors(peft_context *ctx, const char *dir, pf_st **out)
 {
-    char *path = pf_path_join(ctx, dir, PF_PEFT_TENSORS), *pickle = pf_path_join(ctx, dir, "adapter_model.bin");
-    peft_status s = path && pickle ? PEFT_OK : PEFT_E_NOMEM;
-    if (!s && access(path, F_OK) && !access(pickle, F_OK))
-        s = pf_fail(PEFT_E_UNSUPPORTED, "%s is a Python pickle: expected " PF_PEFT_TENSORS
-                    " (PEFT: save_pretrained(.., safe_serialization=True))", pickle);
-    if (!s) s = pf_st_read(ctx, path, out);
+    char *path = pf_path_join(ctx, dir, PF_PEFT_TENSORS), *torch = pf_path_join(ctx, dir, PF_PEFT_TORCH);
+    peft_status s = path && torch ? PEFT_OK : PEFT_E_NOMEM;
+    if (!s && access(path, F_OK) && !access(torch, F_OK)) {
+        s = pf_weights_open(ctx, torch, out);
+        if (!s) s = fetch_all(*out);
+    } else if (!s) s = pf_st_read(ctx, path, out);
     pf_free(ctx, path);
-    pf_free(ctx, pickle);
+    pf_free(ctx, torch);
     return s;
 }
 
