@@ -3,6 +3,7 @@
 #include "fuzz.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[256];
@@ -35,12 +36,20 @@ peft_context *fuzz_context(void)
     return ctx;
 }
 
+static void remove_content(int fd)
+{
+    DIR *d = fdopendir(fd);
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || !unlinkat(dirfd(d), e->d_name, 0)) continue;
+        remove_content(openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+    }
+    if (d) closedir(d);
+}
+
 static void remove_folder(void)
 {
-    DIR *d = opendir(folder);
-    for (const struct dirent *e; d && (e = readdir(d));)
-        if (*e->d_name != '.') unlinkat(dirfd(d), e->d_name, 0);
-    if (d) closedir(d);
+    remove_content(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     rmdir(folder);
 }
 
@@ -59,12 +68,25 @@ const char *fuzz_path(const char *name)
     return path[next];
 }
 
+/* Opens the file, once: it stays open, since opening one for each input takes as long as a small parser. */
+static int open_once(const char *path)
+{
+    static struct { char path[512]; int fd; } open_files[16];
+    size_t i = 0;
+    while (*open_files[i].path && strcmp(open_files[i].path, path))
+        if (++i == sizeof open_files / sizeof *open_files) abort();
+    if (*open_files[i].path) return open_files[i].fd;
+    snprintf(open_files[i].path, sizeof open_files[i].path, "%s", path);
+    return open_files[i].fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+}
+
 const char *fuzz_write(const char *name, const void *data, size_t size)
 {
     const char *path = fuzz_path(name);
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || write(fd, data, size) != (ssize_t)size) perror(path), abort();
-    close(fd);
+    const int fd = open_once(path);
+    struct stat st;
+    if (fd < 0 || pwrite(fd, data, size, 0) != (ssize_t)size || fstat(fd, &st)) perror(path), abort();
+    if ((size_t)st.st_size != size && ftruncate(fd, (off_t)size)) perror(path), abort();
     return path;
 }
 

@@ -20,7 +20,7 @@ peft_context *fuzz_context(void);
 /* Path of the file `name` in a temporary folder in memory (/dev/shm, else TMPDIR) that is removed at exit. "": the
  * folder itself. Each call overwrites the path of the fourth last call, those of fuzz_write counted. */
 const char *fuzz_path(const char *name);
-/* Writes the file and returns its path. */
+/* Writes the file and returns its path. The file stays open, so it must not be replaced or removed; at most 16. */
 const char *fuzz_write(const char *name, const void *data, size_t size);
 /* Options of the text "name=value,..". */
 peft_options *fuzz_options(const char *text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_peft_dir_read.c -- loading directories as Hugging Face's PEFT library writes them: every naming of tensors, the
- * options that a configuration gives, LoRA factors of the patch embedding in the shape of a convolution, and tensors in a
- * file of torch.save. */
+ * options that a configuration gives, LoRA factors of the patch embedding in the shape of a convolution, and tensors
+ * in a file of torch.save. */
 #include "peft_dirs.h"
 #include "torch_file.h"
 
@@ -203,8 +203,8 @@ START_TEST(factors_of_the_patch_embedding_load_in_both_shapes)
 END_TEST
 
 /* --- files of torch.save ----------------------------------------------------------------------------------------- */
-/* Writes the tensors of d, LoRA factors of rank 4, as adapter_model.bin: a dictionary of views of one storage. lora_A is
- * stored by columns, which loading has to copy into rows. */
+/* Writes the tensors of d, LoRA factors of rank 4, as adapter_model.bin: a dictionary of views of one storage. lora_A
+ * is stored by columns, which loading has to copy into rows. */
 static void write_torch(const peft_dir *d, bool legacy)
 {
     char path[200];
