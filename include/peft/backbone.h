@@ -13,7 +13,7 @@ typedef struct peft_backbone peft_backbone;
  * refused. */
 #define PEFT_DEPTH_MAX 64
 
-/* Loads weights (f32, f16, bf16 or f64) that are named as timm, Hugging Face (ViT, DINOv2, CLIP), OpenAI's CLIP,
+/* Loads weights (f32, f16, bf16 or f64) that are named as timm, Hugging Face (ViT, DINOv2, DINOv3, CLIP), OpenAI's CLIP,
  * torchvision or mmpretrain do; which naming a file has, and with which prefix, is detected. path: a safetensors file;
  * a file of torch.save (.pth, .pt, .bin), of which nothing is executed and only tensors in dictionaries and lists are
  * read; the index of a model in several files (model.safetensors.index.json); or a folder with one of these under the
@@ -21,7 +21,7 @@ typedef struct peft_backbone peft_backbone;
  * Options, all optional:
  *   "image_size"  side in pixels; the position embedding is resampled to it
  *   "resample"    the rule for that: timm, hf, mmcls, torchvision, bilinear
- *   "naming"      auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls
+ *   "naming"      auto, timm, hf, hf5, hf-dinov3, hf-clip, clip, torchvision, mmcls
  *   "prefix"      of the names of the wanted ViT, if a file holds several, or its first words: "teacher" for
  *                 "teacher.backbone.". A dictionary in a file of torch.save is a part of the prefix: "model_ema".
  *   "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean, cls_mean: both side by side, cls_dist: class
@@ -55,7 +55,8 @@ PEFT_API const peft_option *peft_backbone_create_option(size_t i);
  * the notes "preprocess" (empty if only mean and std are known) and "class_names" in its header. */
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
 /* Saves the backbone under another library's names, or rounded. Options, o may be NULL:
- *   "naming"       timm; hf, the names of transformers before version 5; hf5, those since
+ *   "naming"       timm; hf, the names of transformers before version 5; hf5, those since; hf-dinov3, those of its
+ *                  DINOv3, which hf and hf5 choose too for a backbone with rotary positions
  *   "classifier"   false leaves the classifier out
  *   "class_names"  one name in each line; default: the note "class_names"
  *   "link"         softmax for one label for each image, sigmoid for several; kept in the header, and in config.json as
@@ -66,8 +67,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
  * written. preprocessor_config.json follows the note "preprocess" as far as Hugging Face's processors can: they always
  * round a crop's offset down (crop_offset=floor) and draw transparent pixels on white (alpha=white). A crash leaves
  * the old folder, the new one, tensors without config.json, or, as preprocessor_config.json comes last, the new tensors
- * and config.json with the old preprocessor_config.json. The network is a ViT, or DINOv2 if there is LayerScale.
- * PEFT_E_UNSUPPORTED: b has a part that neither network has (fc_norm, a norm before the blocks, ..), which the message
+ * and config.json with the old preprocessor_config.json. The network is a ViT, DINOv2 if there is LayerScale, or DINOv3 if
+ * there are rotary positions.
+ * PEFT_E_UNSUPPORTED: b has a part that this network lacks (fc_norm, a norm before the blocks, ..), which the message
  * names. PEFT_E_NONFINITE: a tensor holds NaN or Inf, or a value that rounds to Inf (f16: from 65520 on); nothing is
  * written. */
 PEFT_API PEFT_NODISCARD peft_status

@@ -30,7 +30,7 @@ def hf(model_class, config_class, feature, labels=CLASSES, **settings):
     """A model of transformers: the class by name, and a function of the model and images that gives its feature."""
     def make(rng, folder):
         import transformers as T
-        config = getattr(T, config_class)(**SIZES, **settings)
+        config = getattr(T, config_class)(**{**SIZES, **settings})
         config.num_labels = labels
         model = randomise(getattr(T, model_class)(config), rng)
         classifies = "Classification" in model_class
@@ -110,6 +110,69 @@ def mae(rng, folder):
     model = randomise(T.ViTMAEModel(T.ViTMAEConfig(**SIZES, **MLP, mask_ratio=0.0)), rng)
     noise = torch.arange((SIDE // PATCH) ** 2).float().expand(2, -1)
     return saved(model, folder), {}, lambda x: model(x, noise=noise).last_hidden_state[:, 0], None
+
+
+def dinov3(**settings):
+    return hf("DINOv3ViTModel", "DINOv3ViTConfig", pooler, **{**MLP, "num_register_tokens": 4, **settings})
+
+
+def dinov3_without_config(**settings):
+    """The tensors of DINOv3 alone; options state what they do not tell."""
+    def make(rng, folder):
+        path, _, feature, logits = dinov3(**settings)(rng, folder)
+        os.remove(os.path.join(folder, "config.json"))
+        return path, dict(heads=3, image_size=SIDE, act=settings.get("hidden_act", "gelu")), feature, logits
+    return make
+
+
+def facebook_names(state):
+    """The tensors of transformers' DINOv3 under the names of Facebook's code. qkv.bias_mask is 0 at k, whose bias there
+    is not 0."""
+    top = {"embeddings.cls_token": "cls_token", "embeddings.register_tokens": "storage_tokens",
+           "embeddings.patch_embeddings.": "patch_embed.proj.", "embeddings.mask_token": "mask_token"}
+    inner = {"attention.o_proj": "attn.proj", "layer_scale1.lambda1": "ls1.gamma", "layer_scale2.lambda1": "ls2.gamma",
+             "mlp.gate_proj": "mlp.w1", "mlp.up_proj": "mlp.w2", "mlp.down_proj": "mlp.w3"}
+    out = {}
+    for name, tensor in state.items():
+        for theirs, ours in top.items():
+            name = name.replace(theirs, ours)
+        name = name.replace("model.layer.", "blocks.")
+        for theirs, ours in inner.items():
+            name = name.replace(theirs, ours)
+        if "attention." in name:
+            continue
+        out[name if "mask_token" not in name else "mask_token"] = tensor[0] if "mask_token" in name else tensor
+    for i in range(SIZES["num_hidden_layers"]):
+        q, k, v = (f"model.layer.{i}.attention.{part}_proj." for part in "qkv")
+        bias = state[q + "bias"]
+        out[f"blocks.{i}.attn.qkv.weight"] = torch.cat([state[p + "weight"] for p in (q, k, v)])
+        out[f"blocks.{i}.attn.qkv.bias"] = torch.cat([bias, torch.full_like(bias, 7.0), state[v + "bias"]])
+        out[f"blocks.{i}.attn.qkv.bias_mask"] = torch.cat([torch.ones_like(bias), torch.zeros_like(bias),
+                                                           torch.ones_like(bias)])
+    return out
+
+
+def dinov3_by(naming):
+    """The weights of transformers' DINOv3 (S+: gated) under the names of Facebook's code or timm's."""
+    def make(rng, folder):
+        import timm
+        import transformers as T
+        from timm.models._hub import save_for_hf
+        from timm.models.eva import checkpoint_filter_fn
+        config = T.DINOv3ViTConfig(**SIZES, **MLP, num_register_tokens=4, use_gated_mlp=True, hidden_act="silu")
+        model = randomise(T.DINOv3ViTModel(config), rng)
+        theirs = facebook_names(model.state_dict())
+        path = os.path.join(folder, "model.safetensors")
+        if naming == "facebook":
+            save_file({k: v.contiguous() for k, v in theirs.items()}, path)
+            return path, dict(heads=3, image_size=SIDE, act="silu"), lambda x: pooler(model, x), None
+        args = dict(img_size=SIDE, patch_size=PATCH, embed_dim=48, num_heads=3, depth=2, mlp_ratio=2, num_classes=0,
+                    swiglu_align_to=8, global_pool="token")
+        copy = timm.create_model("vit_small_plus_patch16_dinov3_qkvb", pretrained=False, **args).eval()
+        copy.load_state_dict(checkpoint_filter_fn(theirs, copy))
+        save_for_hf(copy, folder, model_args=args, safe_serialization=True)
+        return path, {}, lambda x: pooler(model, x), None
+    return make
 
 
 def timm(name, feature=None, **settings):
@@ -224,6 +287,19 @@ ARCHITECTURES = {
         "Dinov2WithRegistersModel": hf("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", class_token, mlp_ratio=2),
         "Dinov2WithRegistersForImageClassification": hf(
             "Dinov2WithRegistersForImageClassification", "Dinov2WithRegistersConfig", token_and_mean(4), mlp_ratio=2),
+        "DINOv3ViTModel": dinov3(),
+        "DINOv3ViTModel (no registers, no biases)": dinov3(
+            num_register_tokens=0, query_bias=False, value_bias=False, proj_bias=False, mlp_bias=False),
+        "DINOv3ViTModel (bias of k alone, gelu-tanh, eps)": dinov3(
+            query_bias=False, key_bias=True, value_bias=False, proj_bias=False, hidden_act="gelu_pytorch_tanh",
+            layer_norm_eps=1e-3),
+        "DINOv3ViTModel (gated, rope_theta 37.5)": dinov3(use_gated_mlp=True, hidden_act="silu", rope_theta=37.5),
+        "DINOv3ViTModel (gated by GELU, 6 heads, 48 pixels)": with_options(
+            dinov3(use_gated_mlp=True, num_attention_heads=6, num_register_tokens=1), image_size=48),
+        "DINOv3ViTModel (without config.json)": dinov3_without_config(),
+        "DINOv3ViTModel (gated, without config.json)": dinov3_without_config(use_gated_mlp=True, hidden_act="silu"),
+        "DINOv3ViTModel's weights in Facebook's names": dinov3_by("facebook"),
+        "DINOv3ViTModel's weights in timm's names": dinov3_by("timm"),
         "CLIPVisionModel": clip("CLIPVisionModel", "quick_gelu"),
         "CLIPVisionModel (gelu)": clip("CLIPVisionModel", "gelu"),
         "CLIPForImageClassification": clip("CLIPForImageClassification", "quick_gelu"),

@@ -74,6 +74,19 @@ static const stem hf_siglip[] = { { "pos_embed", { "embeddings.position_embeddin
                                   { "attn.qkv", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj" } },
                                   HF_POOL,
                                   { NULL, { NULL } } };
+#define HF_DINOV3 { "cls_token", { "embeddings.cls_token" } }, { "reg_token", { "embeddings.register_tokens" } }, \
+    { "patch_embed.proj", { "embeddings.patch_embeddings" } }, \
+    { "attn.qkv", { "attention.q_proj", "attention.k_proj", "attention.v_proj" } }, \
+    { "attn.proj", { "attention.o_proj" } }, { "ls1.gamma", { "layer_scale1.lambda1" } }, \
+    { "ls2.gamma", { "layer_scale2.lambda1" } }, { "mlp.fc2", { "mlp.down_proj" } }
+static const stem hf_dinov3[] = { HF_DINOV3, { "mlp.fc1", { "mlp.up_proj" } }, { NULL, { NULL } } };
+static const stem hf_dinov3_gated[] = { HF_DINOV3,
+                                        { "mlp.fc1", { "mlp.gate_proj", "mlp.up_proj" } },
+                                        { NULL, { NULL } } };
+static const stem dinov3[] = { { "reg_token", { "storage_tokens" } },
+                               { "mlp.fc1", { "mlp.w1", "mlp.w2" } },
+                               { "mlp.fc2", { "mlp.w3" } },
+                               { NULL, { NULL } } };
 static const stem conch[] = { { "attn_pool.latent", { "attn_pool_contrast.query" } },
                               { "attn_pool.q", { "attn_pool_contrast.attn.q_proj_" } },
                               { "attn_pool.kv", { "attn_pool_contrast.attn.k_proj_",

@@ -274,7 +274,7 @@ START_TEST(other_architectures_are_refused_by_name)
 {
     static const struct { const char *tensor, *text; } rows[] = {
         { "encoder.stages.0.layers.0.dwconv.weight", "ConvNeXt" },
-        { "embeddings.patch_embeddings.weight", "DINOv3" }, { "encoder.layer.0.lambda_1", "BEiT" },
+        { "encoder.layer.0.lambda_1", "BEiT" },
         { "blocks.0.attn.relative_position_bias_table", "BEiT" },
         { "visual.attn_pool_contrastive.ln_k.bias", "two stages" }, { "blocks.0.attn.rel_pos_h", "SAM" },
         { "embeddings.detection_tokens", "YOLOS" },

@@ -25,6 +25,10 @@ enum { PF_WHOLE_TENSOR = 0 };
 #define PF_POOL_QKV "attn_pool.qkv.@"
 typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned needs; } pf_name_row;
 
+/* Which biases of a block may be missing although others are there. K: that of k beside those of q and v. ANY: those of
+ * q, k, v, attn.proj and the MLP, each in all blocks or in none. */
+typedef enum { PF_ABSENT_NONE, PF_ABSENT_K, PF_ABSENT_ANY } pf_absent;
+
 /* How a library names tensors. A file's naming is recognised by the name of a block's first attention weight, such as
  * "blocks.0.attn.qkv.weight" (pf_naming_attention). */
 typedef struct pf_naming {
@@ -36,12 +40,18 @@ typedef struct pf_naming {
     const pf_name_row *block;            /* names in blocks, without front; the last row is empty */
     const char *silu_tensor;             /* glob: if it matches a tensor of a file, the file's gated MLPs have SiLU;
                                             else they may have another activation. NULL: they always have SiLU */
-    bool without_k_bias;                 /* q and v may have biases without one of k, which is then 0 */
+    pf_absent absent_biases;             /* biases of blocks that may be missing beside others, and are then 0 */
+    bool lone_half;                      /* the name of the second half of a gated MLP's fc1 is that of the whole fc1 in
+                                            files without a first half */
+    const char *flat_patches;            /* words for the network of a file whose patch embedding is a matrix, which is
+                                            refused; NULL: the matrix is a kernel with its last three axes joined */
     const char *config_file;             /* a configuration file that is read in place of all others; NULL: none */
     const char *config_file_prefix;      /* config_file is read if the ViT's prefix contains this; NULL: always */
     const char *dtype;                   /* the key of config.json for the element type; NULL: the naming has no
                                             config.json */
     bool written;                        /* a backbone can be saved in this naming */
+    const struct pf_naming *rotary;      /* the naming in which networks with rotary positions are saved in place of
+                                            this one; NULL: this one */
 } pf_naming;
 
 /* --- facts -------------------------------------------------------------------------------------------------------- */
@@ -87,12 +97,14 @@ typedef struct pf_arch_row {
 /* --- config.json -------------------------------------------------------------------------------------------------- */
 /* Properties of a network that a model class of Hugging Face may be unable to represent. NO_CLASS_ROW: the class token
  * has no row in the position embedding. ODD_MLP: mlp_ratio, a whole number, cannot give the MLP's width. OTHER_POOL: a
- * classifier of another feature than that of the model class. MANY_REGISTERS: more than one. */
+ * classifier of another feature than that of the model class. MANY_REGISTERS: more than one. OTHER_ROPE: rotary
+ * positions other than DINOv3's. LAST_GATE: a gated MLP with the activation on the second half. */
 enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PATCH_BIAS = 8, PF_HAS_REGISTERS = 16,
        PF_HAS_GATED_MLP = 32, PF_HAS_NO_CLASS_ROW = 64, PF_HAS_CLASSIFIER = 128, PF_HAS_ODD_MLP = 256,
        PF_HAS_NO_CLASS_TOKEN = 512, PF_HAS_NO_POSITIONS = 1024, PF_HAS_INNER_NORMS = 2048, PF_HAS_NO_BIASES = 4096,
        PF_HAS_OTHER_GATE = 8192, PF_HAS_OTHER_ACT = 16384, PF_HAS_ATTN_POOL = 32768, PF_HAS_OTHER_POOL = 65536,
-       PF_HAS_MANY_REGISTERS = 131072, PF_HAS_ROPE = 262144 };
+       PF_HAS_MANY_REGISTERS = 131072, PF_HAS_ROPE = 262144, PF_HAS_NO_ROPE = 524288, PF_HAS_OTHER_ROPE = 1048576,
+       PF_HAS_POSITIONS = 2097152, PF_HAS_NO_LAYER_SCALE = 4194304, PF_HAS_LAST_GATE = 8388608 };
 /* A property that a model class cannot represent; what: its name in the error message. */
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
 /* A key of config.json, and its value as JSON; in pf_arch_row.settings a fact, and its value as text. */
@@ -119,6 +131,12 @@ typedef struct pf_hf_model {
     const pf_lack *lacks;                      /* what it cannot represent, main reason first; the last row is empty */
     const pf_field *fields;                    /* of config.json, the same for every network; NULL: none */
     bool by_ratio;                             /* config.json gives the MLP's width as mlp_ratio and use_swiglu_ffn */
+    bool own_fields;                           /* config.json has `fields` and those of DINOv3 (rope_theta, a flag for
+                                                  each bias) in place of the fields of the other classes */
+    const char *mask_token;                    /* a tensor [1, 1, width] that the class has and features do not depend
+                                                  on; NULL: none. It is written as zeros */
+    const char *no_registers;                  /* name of its tensor [1, 0, width] in a network without registers; NULL:
+                                                  it has none then */
 } pf_hf_model;
 
 /* --- a family ----------------------------------------------------------------------------------------------------- */
@@ -144,6 +162,8 @@ typedef struct pf_family {
     int rows;                            /* PF_ROWS_*: rows of the position embedding before those of the patches */
     bool without_class_token;            /* its networks may have no class token */
     bool without_positions;              /* its networks may have no position embedding */
+    const struct pf_field *rope;         /* its rotary positions, by names and values of load options; NULL: they follow
+                                            from the tensors, or it has none */
     pf_pooling pooling;
     pf_classifier classifier;            /* the feature that its classifier reads */
     int64_t pool_heads;                  /* heads of attention pooling; 0: as many as in a block */
@@ -159,7 +179,8 @@ typedef struct pf_family {
  * add a row. */
 typedef const pf_family *const *pf_families;
 extern const pf_family *const pf_all_families[];
-extern const pf_naming pf_naming_timm, pf_naming_timm_unfused, pf_naming_hf, pf_naming_hf5, pf_naming_hf_clip;
+extern const pf_naming pf_naming_timm, pf_naming_timm_unfused, pf_naming_hf, pf_naming_hf5, pf_naming_hf_clip,
+                       pf_naming_hf_dinov3;
 
 bool             pf_family_uses(const pf_family *f, const pf_naming *n);
 enum { PF_NAMINGS_MAX = 32 };

@@ -12,7 +12,6 @@ static const struct { const char *glob, *what; } refused[] = {
     { "*.lambda_1", "LayerScale of BEiT (BEiT, Data2Vec)" },
     { "*attention.q_bias", "biases of q and v without one of k (VideoMAE)" },
     { "*stages.0.layers.0.dwconv.weight", "a network in stages (ConvNeXt)" },
-    { "*embeddings.patch_embeddings.weight", "rotary positions (DINOv3)" },
     { "*.attn.sub_norm.weight", "differential attention" },
     { "*.attn.rel_pos_?", "relative positions (SAM, MViT)" },
     { "*patch_embed.norm.*", "a norm inside the patch embedding" },

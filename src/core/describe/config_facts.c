@@ -10,7 +10,8 @@ static const char *const fact_name[PF_FACTS] = {
     "fc_norm", "final_norm", "pool_heads", "pool_eps", "pool_all", "model_type", "architecture", "architectures",
     "act_layer", "norm_layer", "notes",
     "problem_type", "use_rot_pos_emb", "rope_type", "rope_temperature", "rope_grid_offset", "rope_grid_indexing",
-    "rope_rotate_half", "ref_feat_shape", "use_post_transformer_norm", "use_fc_norm" };
+    "rope_rotate_half", "ref_feat_shape", "use_post_transformer_norm", "use_fc_norm", "use_gated_mlp", "query_bias",
+    "key_bias", "value_bias", "proj_bias", "mlp_bias" };
 
 /* Type of a value in the file. SIDE: a whole number, or a list whose last two are equal, [224, 224]. FIRST: a text, or
  * a list whose first text is taken. ACT, POOL: the name of an activation or pooling, translated to the load option's
@@ -31,7 +32,8 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "use_post_transformer_norm", ARGS, "use_post_transformer_norm", FLAG },
     { "use_fc_norm", ARGS, "use_fc_norm", FLAG },
     { "use_rot_pos_emb", ARGS, "use_rot_pos_emb", FLAG }, { "rope_type", ARGS, "rope_type", TEXT },
-    { "rope_temperature", ARGS, "rope_temperature", NUMBER }, { "rope_grid_offset", ARGS, "rope_grid_offset", NUMBER },
+    { "rope_temperature", ARGS, "rope_temperature", NUMBER }, { "rope_temperature", TOP, "rope_theta", NUMBER },
+    { "rope_grid_offset", ARGS, "rope_grid_offset", NUMBER },
     { "rope_grid_indexing", ARGS, "rope_grid_indexing", TEXT }, { "rope_rotate_half", ARGS, "rope_rotate_half", FLAG },
     { "ref_feat_shape", ARGS, "ref_feat_shape", SIDE },
     { "patch", CLIP, "patch_size", SIDE }, { "patch", TOP, "patch_size", SIDE }, { "patch", ARGS, "patch_size", SIDE },
@@ -42,6 +44,9 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "registers", TOP, "num_register_tokens", NUMBER }, { "registers", ARGS, "reg_tokens", NUMBER },
     { "qkv_bias", CLIP, "qkv_bias", FLAG }, { "qkv_bias", TOP, "qkv_bias", FLAG },
     { "qkv_bias", ARGS, "qkv_bias", FLAG },
+    { "use_gated_mlp", TOP, "use_gated_mlp", FLAG }, { "query_bias", TOP, "query_bias", FLAG },
+    { "key_bias", TOP, "key_bias", FLAG }, { "value_bias", TOP, "value_bias", FLAG },
+    { "proj_bias", TOP, "proj_bias", FLAG }, { "mlp_bias", TOP, "mlp_bias", FLAG },
     { "no_embed_class", ARGS, "no_embed_class", FLAG },
     { "image_size", CLIP, "image_size", SIDE }, { "image_size", TOP, "image_size", SIDE },
     { "image_size", ARGS, "img_size", SIDE }, { "image_size", TOP, "img_size", SIDE },

@@ -11,7 +11,7 @@
 
 static const pf_opt options[] = {
     { "naming", 's', "timm", 0, 0, "library whose names the tensors get: timm; hf (transformers before version 5); "
-      "hf5 (transformers since version 5)" },
+      "hf5 (transformers since version 5); with rotary positions both are hf-dinov3, transformers' DINOv3" },
     { "classifier", 'b', "true", 0, 0, "the classifier is saved too" },
     { "class_names", 's', "", 0, 0, "names of the classes for config.json, one a line; empty: LABEL_0, LABEL_1, .." },
     { "link", 's', "", 0, 0, "function from the classifier's logits to probabilities, for config.json: softmax (one "
@@ -54,13 +54,29 @@ static peft_status choose_naming(const char *name, const pf_naming **out)
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected %s", name, names);
 }
 
+/* Is a bias of k of any block not +0? */
+static bool has_k_bias(const peft_backbone *b)
+{
+    const size_t width = (size_t)b->shape.width;
+    for (int64_t i = 0; i < b->shape.depth; i++) {
+        char name[PF_NAME_MAX];
+        snprintf(name, sizeof name, "blocks.%lld.attn.qkv.bias", (long long)i);
+        const peft_tensor *t = pf_backbone_find(b, name);
+        const pk_real *k = t ? (const pk_real *)t->data + width : NULL, zero = 0;
+        for (size_t c = 0; k && c < width; c++) if (memcmp(&k[c], &zero, sizeof zero)) return true;
+    }
+    return false;
+}
+
 /* Fills in *f by the caller's options and the backbone's notes. */
 static peft_status choose_form(const peft_backbone *b, const peft_options *o, pf_form *f)
 {
     PF_TRY(pf_options_check(o, options, "saving a backbone"));
     PF_TRY(choose_naming(pf_options_string(o, options, "naming"), &f->naming));
     PF_TRY(choose_type(pf_options_string(o, options, "dtype"), &f->type));
+    if (b->shape.rope.kind && f->naming->rotary) f->naming = f->naming->rotary;
     f->model = pf_saved_as(pf_all_families, f->naming, &b->shape);
+    f->k_bias = f->naming->absent_biases != PF_ABSENT_ANY || has_k_bias(b);
     f->classifier = b->shape.classes > 0 && pf_options_int(o, options, "classifier");
     f->class_names = pf_options_string(o, options, "class_names");
     f->names_given = *f->class_names != 0;
@@ -124,8 +140,8 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     return f->classifier && *f->class_names ? pf_st_out_meta(o, "class_names", f->class_names) : PEFT_OK;
 }
 
-/* Adds timm's tensor under the name of f->naming; where the naming has q, k and v as separate tensors, as three: each
- * is a third of the rows of the fused tensor. */
+/* Adds timm's tensor under the name of f->naming; where the naming has its parts as separate tensors (q, k and v; the
+ * halves of a gated MLP's fc1), as these: each has the same number of its rows. */
 static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *timm,
                               const peft_tensor *t)
 {
@@ -134,11 +150,12 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
     char name[PF_NAME_MAX], full_name[2 * PF_NAME_MAX];
     int64_t dims[PEFT_MAX_DIMS];
     const bool whole_tensor = pf_naming_from_timm(pf_all_families, f->naming, &b->shape, timm, PF_WHOLE_TENSOR, name);
-    const int parts = whole_tensor ? 1 : 3;
+    const int parts = whole_tensor ? 1 : pf_name_parts(timm);
     const int64_t bytes = peft_tensor_count(t) / parts * (int64_t)pf_dtype_size(t->type);
     memcpy(dims, t->dim, sizeof dims);
     dims[0] /= parts;
     for (int p = 0; p < parts; p++) {
+        if (parts == 3 && p == 1 && t->ndim == 1 && !f->k_bias) continue;
         if (parts > 1 && !pf_naming_from_timm(pf_all_families, f->naming, &b->shape, timm, p + 1, name))
             return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the naming %s: expected naming=timm", timm,
                            f->naming->name);
@@ -190,10 +207,25 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
                    "dtype=f32 can hold it", name, value, type->name, limit);
 }
 
-/* Adds everything that the file will hold: facts, notes and tensors. positions: what make_positions made. */
-static peft_status fill_output(const peft_backbone *b, const pf_form *f, const peft_tensor *positions, pf_st_out *o)
+/* Adds tensors that the model class has and the backbone does not: the mask token, and registers of no rows. zeros: at
+ * least width elements, that live until the file is written. */
+static peft_status add_unused(const peft_backbone *b, const pf_form *f, const pk_real *zeros, pf_st_out *o)
+{
+    const pf_hf_model *m = f->model;
+    const peft_dtype type = f->type->type;
+    const int64_t token[] = { 1, 1, b->shape.width }, no_rows[] = { 1, 0, b->shape.width };
+    if (m && m->mask_token) PF_TRY(pf_st_out_floats(o, m->mask_token, type, 3, token, PF_REAL, zeros));
+    if (!m || !m->no_registers || b->shape.registers) return PEFT_OK;
+    return pf_st_out_floats(o, m->no_registers, type, 3, no_rows, PF_REAL, zeros);
+}
+
+/* Adds everything that the file will hold: facts, notes and tensors. positions: what make_positions made. zeros: those
+ * of add_unused. */
+static peft_status fill_output(const peft_backbone *b, const pf_form *f, const peft_tensor *positions,
+                               const pk_real *zeros, pf_st_out *o)
 {
     PF_TRY(add_facts(b, f, o));
+    PF_TRY(add_unused(b, f, zeros, o));
     for (size_t i = 0; i < b->weights; i++) {
         const char *name = b->weight[i].name;
         const peft_tensor *t = &b->weight[i].tensor;
@@ -250,14 +282,18 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     pf_form f;
     pf_st_out *out = NULL;
     peft_tensor positions = { .data = NULL };
+    pk_real *zeros = NULL;
     if (!b || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "path" : "backbone");
     PF_TRY(choose_form(b, o, &f));
     peft_status s = pf_st_out_create(b->ctx, &out);
     if (!s) s = make_positions(b, &f, &positions);
-    if (!s) s = fill_output(b, &f, &positions, out);
+    const size_t token_bytes = (size_t)b->shape.width * sizeof *zeros;
+    if (!s && !(zeros = pf_alloc_zero(b->ctx, token_bytes))) s = pf_nomem("mask token", token_bytes);
+    if (!s) s = fill_output(b, &f, &positions, zeros, out);
     if (!s) s = write_files(b, &f, out, path);
     pf_st_out_free(out);
     pf_free(b->ctx, positions.data);
+    pf_free(b->ctx, zeros);
     if (s) return pf_prefix_error(s, "%s", path);
     if (pf_source_any(b->source))
         pf_warn(b->ctx, "%s: files of weights have no place for statistics of training images "

@@ -18,6 +18,7 @@ typedef struct pf_form {
     bool names_given;                    /* true: the caller gave class_names, and two classes of one name are an error;
                                             false: they are the backbone's note, where two classes may have one name */
     const pf_stored_type *type;
+    bool k_bias;                         /* a bias of k is written: one is not 0, or the naming needs it */
 } pf_form;
 
 /* --- save_config.c, save_prep.c ----------------------------------------------------------------------------------- */

@@ -28,6 +28,12 @@ static const char *hf_act(int act)
     return NULL;
 }
 
+/* Are these the rotary positions of DINOv3, but for the base of their frequencies? */
+static bool is_dinov3_rope(const pf_rope *r)
+{
+    return r->kind == PF_ROPE_CENTRED && r->halves && !r->xy && !(r->offset > 0) && !(r->offset < 0);
+}
+
 /* PEFT_E_UNSUPPORTED: the network has a property that the model class lacks. */
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 {
@@ -38,7 +44,9 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
         { s->norm_pre, PF_HAS_NORM_PRE }, { !has_norm, PF_HAS_NO_NORM },
         { s->attn_pool.width > 0, PF_HAS_ATTN_POOL }, { s->registers > 1, PF_HAS_MANY_REGISTERS },
         { f->classifier && s->pool != f->model->feature, PF_HAS_OTHER_POOL },
-        { s->rope.kind != PF_ROPE_NONE, PF_HAS_ROPE },
+        { s->rope.kind != PF_ROPE_NONE, PF_HAS_ROPE }, { s->rope.kind == PF_ROPE_NONE, PF_HAS_NO_ROPE },
+        { !is_dinov3_rope(&s->rope), PF_HAS_OTHER_ROPE }, { s->pos_embed, PF_HAS_POSITIONS },
+        { !s->layer_scale, PF_HAS_NO_LAYER_SCALE }, { s->gate == PF_GATE_LAST, PF_HAS_LAST_GATE },
         { !s->class_token, PF_HAS_NO_CLASS_TOKEN }, { !s->pos_embed, PF_HAS_NO_POSITIONS },
         { s->qk_norm || s->attn_norm || s->mlp_norm, PF_HAS_INNER_NORMS }, { !s->proj_bias, PF_HAS_NO_BIASES },
         { s->gate && !pf_vit_is_swiglu(s), PF_HAS_OTHER_GATE }, { !s->gate && !hf_act(s->act), PF_HAS_OTHER_ACT },
@@ -68,21 +76,36 @@ static int add_fields(json_t *o, const pf_field *fields)
     return failed;
 }
 
-/* The sizes of the network. */
-static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
+/* What other model classes state in other fields, or not at all. */
+static int add_dinov3_facts(json_t *o, const pf_vit_shape *s, const pf_form *f)
 {
+    const struct { const char *name; bool value; } flags[] = {
+        { "use_gated_mlp", s->gate != PF_GATE_NONE }, { "query_bias", s->qkv_bias },
+        { "key_bias", s->qkv_bias && f->k_bias }, { "value_bias", s->qkv_bias }, { "proj_bias", s->proj_bias },
+        { "mlp_bias", s->proj_bias } };
+    int failed = json_object_set_new(o, "rope_theta", json_real(s->rope.temperature));
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        failed |= json_object_set_new(o, flags[i].name, json_boolean(flags[i].value));
+    return failed | json_object_set_new(o, "hidden_act", json_string(hf_act(s->act)));
+}
+
+/* The sizes of the network. */
+static int add_facts(json_t *o, const pf_vit_shape *s, const pf_form *f)
+{
+    const pf_hf_model *m = f->model;
     const struct { const char *name; int64_t value; } facts[] = {
         { "hidden_size", s->width }, { "num_hidden_layers", s->depth }, { "num_attention_heads", s->heads },
         { "image_size", s->image }, { "patch_size", s->patch },
         { m->by_ratio ? "mlp_ratio" : "intermediate_size", m->by_ratio ? ratio_of(s) : s->mlp } };
-    int failed = add_fields(o, common_fields) | add_fields(o, m->fields);
+    int failed = (m->own_fields ? 0 : add_fields(o, common_fields)) | add_fields(o, m->fields);
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         failed |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
     if (m->by_ratio) failed |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->gate));
     if (s->registers && !m->all_rows)
         failed |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
-    failed |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
     failed |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
+    if (m->own_fields) return failed | add_dinov3_facts(o, s, f);
+    failed |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
     /* a gated MLP has SiLU whatever hidden_act is; gelu is the default of transformers */
     return failed | json_object_set_new(o, "hidden_act", json_string(s->gate ? "gelu" : hf_act(s->act)));
 }
@@ -159,10 +182,11 @@ static int digits_of(double v)
 peft_status pf_save_config(peft_context *ctx, const pf_vit_shape *s, const pf_form *f, char **out)
 {
     json_t *o = json_object();
-    peft_status status = add_facts(o, s, f->model) | add_kind(o, f) ? pf_nomem("config.json", 0) : PEFT_OK;
+    peft_status status = add_facts(o, s, f) | add_kind(o, f) ? pf_nomem("config.json", 0) : PEFT_OK;
     if (!status && f->classifier) status = add_link(o, f) ? pf_nomem("config.json", 0) : add_labels(o, s, f);
-    if (!status)
-        status = pf_json_write(ctx, o, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(digits_of(s->eps)), out);
+    const int of_eps = digits_of(s->eps), of_theta = f->model->own_fields ? digits_of(s->rope.temperature) : 0;
+    const size_t precision = JSON_REAL_PRECISION(of_eps > of_theta ? of_eps : of_theta);
+    if (!status) status = pf_json_write(ctx, o, JSON_INDENT(2) | JSON_SORT_KEYS | precision, out);
     json_decref(o);
     return status;
 }

@@ -34,11 +34,11 @@ static const pf_name_row unfused[] = {
  * timm's may have any activation. open_clip stores timm's networks under the prefix "trunk.". */
 const pf_naming pf_naming_timm = {
     .name = "timm", .front = { { "blocks.#.", 0 }, { "blocks.#.#.", 0 } }, .top = top, .block = block,
-    .silu_tensor = "*.mlp.w12.weight", .without_k_bias = true,
+    .silu_tensor = "*.mlp.w12.weight", .absent_biases = PF_ABSENT_K,
     .config_file = "open_clip_config.json", .config_file_prefix = "trunk.", .written = true };
 const pf_naming pf_naming_timm_unfused = {
     .name = "timm-unfused", .front = { { "blocks.#.", 0 } }, .top = top, .block = unfused,
-    .silu_tensor = "*.mlp.w12.weight", .without_k_bias = true,
+    .silu_tensor = "*.mlp.w12.weight", .absent_biases = PF_ABSENT_K,
     .config_file = "open_clip_config.json", .config_file_prefix = "trunk." };
 
 /* Rotary positions and other facts of architectures, by names and values of load options. EVA_POOLING: the

@@ -38,9 +38,12 @@ peft_status pf_load_names(pf_loader *l);
 /* The classifier of the distillation token, whose outputs are averaged with those of the class token's classifier: in
  * the backbone they are one classifier, of both tokens side by side. */
 #define PF_SECOND_CLASSIFIER "head_dist"
+/* Is name a bias that the naming's networks need not have (pf_naming.absent_biases) and no block of the file has? The
+ * backbone then holds zeros. */
+bool        pf_load_is_absent_bias(const pf_loader *l, const char *name);
 /* Write to part the file's tensor whose timm name is name, or the tensors that are its parts (q, k, v); return how
- * many. 0: the tensor or one of its parts is missing; part[1] of attn.qkv.bias may be NULL, which stands for zeros
- * (pf_naming.without_k_bias). take: marks them as used, too. */
+ * many. 0: the tensor or one of its parts is missing. Some parts of a bias may be NULL, which stands for zeros
+ * (pf_naming.absent_biases). take: marks them as used, too. */
 int         pf_load_find(const pf_loader *l, const char *name, const pf_st_tensor *part[3]);
 int         pf_load_take(pf_loader *l, const char *name, const pf_st_tensor *part[3]);
 bool        pf_load_has_tensor(const pf_loader *l, const char *glob);    /* glob: for a name as it is in the file */

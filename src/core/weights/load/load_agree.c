@@ -20,6 +20,30 @@ static peft_status check_extents(const pf_loader *l)
     return PEFT_OK;
 }
 
+/* Has the first block this part (0: the whole, or the first) of the bias? */
+static bool has_bias(const pf_loader *l, const char *name, int index)
+{
+    const pf_st_tensor *part[3];
+    return pf_load_find(l, name, part) > index && part[index];
+}
+
+/* The flags in the configuration of a naming whose networks need not have all biases. */
+static peft_status check_flags(const pf_loader *l)
+{
+    static const char qkv[] = "blocks.0.attn.qkv.bias";
+    const struct { const char *fact; bool weights; } facts[] = {
+        { "use_gated_mlp", l->shape.gate }, { "query_bias", has_bias(l, qkv, 0) }, { "key_bias", has_bias(l, qkv, 1) },
+        { "value_bias", has_bias(l, qkv, 2) }, { "proj_bias", has_bias(l, "blocks.0.attn.proj.bias", 0) },
+        { "mlp_bias", has_bias(l, "blocks.0.mlp.fc2.bias", 0) } };
+    for (size_t i = 0; l->naming->absent_biases == PF_ABSENT_ANY && i < sizeof facts / sizeof *facts; i++) {
+        const char *text = pf_config_get(&l->config, facts[i].fact), *weights = facts[i].weights ? "true" : "false";
+        if (text && strcmp(text, weights))
+            return pf_fail(PEFT_E_FORMAT, "%s states %s %s, but by the weights it is %s: expected the configuration of "
+                           "this model, or the option config=none", l->config.source, facts[i].fact, text, weights);
+    }
+    return PEFT_OK;
+}
+
 /* Does an option or the file's header state the fact, so that the configuration files do not count? */
 static bool stated_before(const pf_loader *l, const char *name)
 {
@@ -48,6 +72,7 @@ static void warn_quickgelu(const pf_loader *l)
 peft_status pf_load_check_config(const pf_loader *l)
 {
     PF_TRY(check_extents(l));
+    PF_TRY(check_flags(l));
     PF_TRY(check_activation(l));
     warn_quickgelu(l);
     return PEFT_OK;

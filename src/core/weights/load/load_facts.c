@@ -69,6 +69,7 @@ static peft_status set_gate(pf_loader *l, const pf_arch *a)
     else if (pf_st_meta(l->file, "act")) act = "silu";
     else if (pf_config_get(&l->config, "act_layer")) act = pf_config_get(&l->config, "act");
     else if (a->timm) act = pf_arch_setting(a, "act");
+    else act = pf_config_get(&l->config, "act");
     if (!act && maybe_other && !by_name) pf_load_assume(l, "act", "silu", "usual for gated MLPs, on the first half");
     l->shape.act = act ? pf_act_named(act) : PK_SILU;                    /* pf_shape_check refuses -1, unknown */
     l->shape.gate = gate && !strcmp(gate, "last") ? PF_GATE_LAST : PF_GATE_FIRST;

@@ -65,6 +65,18 @@ static peft_status detect(pf_loader *l)
     return check_naming(l->families, asked, l->naming->name);
 }
 
+/* Gives the second half of fc1 the place of the whole in files without a first half (pf_naming.lone_half). */
+static void join_lone_halves(pf_loader *l)
+{
+    enum { FIRST = 1, SECOND = 2 };
+    static const char fc1[] = ".mlp.fc1.";
+    for (size_t i = 0; i < l->count; i++)
+        if (l->found[i].timm.part == FIRST && strstr(l->found[i].timm.name, fc1)) return;
+    for (size_t i = 0; i < l->count; i++)
+        if (l->found[i].timm.part == SECOND && strstr(l->found[i].timm.name, fc1))
+            l->found[i].timm.part = PF_WHOLE_TENSOR;
+}
+
 /* Replaces f, rows of q, k and v of attention pooling in one tensor, by its first third under timm's name of q, and
  * appends the rest as kv. */
 static void split_pool_qkv(pf_loader *l, pf_found *f)
@@ -130,23 +142,47 @@ peft_status pf_load_names(pf_loader *l)
         const bool ours = l->found[i].timm.kind == PF_NAME_OURS;
         if (ours && pf_name_matches(PF_POOL_QKV, l->found[i].timm.name)) split_pool_qkv(l, &l->found[i]);
     }
+    if (l->naming->lone_half) join_lone_halves(l);
     ignore_other_dictionaries(l);
     log_ignored(l);
     return PEFT_OK;
 }
 
-enum { PARTS_MAX = 3, K_PART = 1 };                     /* parts q, k, v of a tensor; the index of k among them */
+enum { PARTS_MAX = 3, K_PART = 2 };                     /* parts q, k, v of a tensor; pf_timm_name.part of k */
 
-/* Is this attn.qkv.bias in files of a naming without a bias of k? */
-static bool k_bias_may_lack(const pf_loader *l, const char *name)
+/* The name behind "blocks.N."; NULL: the tensor is outside the blocks. */
+static const char *in_block(const char *name)
 {
-    static const char end[] = ".attn.qkv.bias";
-    const size_t n = strlen(name), m = sizeof end - 1;
-    return l->naming->without_k_bias && n > m && !strcmp(name + n - m, end);
+    static const char front[] = "blocks.";
+    const char *dot = strncmp(name, front, sizeof front - 1) ? NULL : strchr(name + sizeof front - 1, '.');
+    return dot ? dot + 1 : NULL;
 }
 
-/* Writes to parts the tensor of this timm name, or all of its parts; returns how many, 0 if one is missing. A bias of k
- * that may be missing is NULL. */
+/* Has any block this part of the tensor `name` of a block? */
+static bool some_block_has(const pf_loader *l, const char *name, int part)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        const pf_timm_name *t = &l->found[i].timm;
+        const char *inner = t->kind == PF_NAME_OURS && t->part == part ? in_block(t->name) : NULL;
+        if (inner && !strcmp(inner, in_block(name))) return true;
+    }
+    return false;
+}
+
+/* May this part (1, 2, 3, or PF_WHOLE_TENSOR) of the tensor be missing, by pf_naming.absent_biases? */
+static bool may_lack(const pf_loader *l, const char *name, int part)
+{
+    static const char *const any[] = { "attn.qkv.bias", "attn.proj.bias", "mlp.fc1.bias", "mlp.fc2.bias" };
+    const char *inner = in_block(name);
+    if (!inner) return false;
+    if (l->naming->absent_biases == PF_ABSENT_K) return part == K_PART && !strcmp(inner, any[0]);
+    for (size_t i = 0; l->naming->absent_biases == PF_ABSENT_ANY && i < sizeof any / sizeof *any; i++)
+        if (!strcmp(inner, any[i])) return !some_block_has(l, name, part);
+    return false;
+}
+
+/* Writes to parts the tensor of this timm name, or all of its parts; returns how many, 0 if one is missing. A part that
+ * may be missing is NULL, but not all of them. */
 static int find_parts(const pf_loader *l, const char *name, pf_found *parts[PARTS_MAX])
 {
     pf_found *by_part[1 + PARTS_MAX] = { NULL };        /* by pf_timm_name.part: PF_WHOLE_TENSOR, 1, 2, 3 */
@@ -157,11 +193,19 @@ static int find_parts(const pf_loader *l, const char *name, pf_found *parts[PART
     }
     const bool whole = by_part[PF_WHOLE_TENSOR] != NULL;
     const int first = whole ? PF_WHOLE_TENSOR : 1, count = whole ? 1 : pf_name_parts(name);
+    int found = 0;
     for (int i = 0; i < count; i++) {
-        const bool may_lack = i == K_PART && count == PARTS_MAX && k_bias_may_lack(l, name);
-        if (!(parts[i] = by_part[first + i]) && !may_lack) return 0;
+        found += (parts[i] = by_part[first + i]) != NULL;
+        if (!parts[i] && (whole || !may_lack(l, name, first + i))) return 0;
     }
-    return count;
+    return found ? count : 0;
+}
+
+bool pf_load_is_absent_bias(const pf_loader *l, const char *name)
+{
+    bool absent = l->naming->absent_biases == PF_ABSENT_ANY;
+    for (int part = PF_WHOLE_TENSOR; part <= PARTS_MAX; part++) absent = absent && may_lack(l, name, part);
+    return absent;
 }
 
 int pf_load_find(const pf_loader *l, const char *name, const pf_st_tensor *part[3])

@@ -7,8 +7,8 @@ const pf_opt pf_backbone_load_options[] = {
       "embedding is resampled" },
     { "resample", 's', "auto", 0, 0, "how the position embedding is resampled: timm, hf, mmcls, torchvision or "
       "bilinear; auto: as in the library that wrote the file" },
-    { "naming", 's', "auto", 0, 0, "the naming that the tensors must have: timm, hf, hf5, hf-clip, clip, torchvision "
-      "or mmcls; auto: any of them" },
+    { "naming", 's', "auto", 0, 0, "the naming that the tensors must have: timm, hf, hf5, hf-dinov3, hf-clip, "
+      "clip, torchvision or mmcls; auto: any of them" },
     { "prefix", 's', "auto", 0, 0, "prefix of the tensor names of the ViT to load, or its first words, as "
       "teacher, in a file with several ViTs; auto: the only ViT, or the teacher beside a student" },
     { "config", 's', "auto", 0, 0, "path of a configuration file or of its folder; auto: the files beside the weights; "

@@ -8,10 +8,19 @@
 
 enum { USUAL_IMAGE = 224 };                             /* side in pixels, for a network that works at any (set_grid) */
 
+/* The fact of this name, else that of the family's rotary positions; NULL: neither. */
+static const char *rope_word(const pf_loader *l, const char *name)
+{
+    const char *word = pf_load_word(l, name);
+    if (word) return word;
+    for (const pf_field *f = l->family->rope; f && f->key; f++) if (!strcmp(f->key, name)) return f->json;
+    return NULL;
+}
+
 /* Does the word have the value `yes`, not `no`? A word that is not stated: false. */
 static peft_status read_choice(const pf_loader *l, const char *name, const char *no, const char *yes, bool *out)
 {
-    const char *word = pf_load_word(l, name);
+    const char *word = rope_word(l, name);
     *out = word && !strcmp(word, yes);
     if (!word || *out || !strcmp(word, no)) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "%s: given '%s', expected %s or %s", name, word, no, yes);
@@ -20,7 +29,7 @@ static peft_status read_choice(const pf_loader *l, const char *name, const char 
 /* A number, which may be negative or 0. */
 static peft_status read_number(const pf_loader *l, const char *name, double usual, double *out)
 {
-    const char *word = pf_load_word(l, name);
+    const char *word = rope_word(l, name);
     *out = usual;
     if (!word || pf_parse_float(word, out)) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "%s: given '%s', expected a number", name, word);
@@ -46,8 +55,8 @@ static const char *stated_kind(const pf_loader *l)
     bool use = of_architecture != NULL;
     if (strcmp(option, "auto")) return option;
     if (header) return header;
-    const bool stated = stated_use(l, &use) || (a.known && a.timm);
-    if (!stated) return NULL;
+    const bool stated = stated_use(l, &use) || (a.known && (a.timm || of_architecture));
+    if (!stated) return rope_word(l, "rope");
     if (!use) return "none";
     if (type) return !strcmp(type, "cat") ? "axial" : type;
     return of_architecture ? of_architecture : "axial";
@@ -78,13 +87,22 @@ static peft_status assume_kind(pf_loader *l, const char **name)
     return PEFT_OK;
 }
 
-/* Where the kind is assumed: sets these to what timm's architectures of the kind have, whatever is stated for them. */
-static void assume_numbers(pf_rope *r)
+/* Where the kind is assumed: sets what timm's architectures of that kind have and nothing states. */
+static void assume_numbers(const pf_loader *l, pf_rope *r)
 {
-    if (r->kind == PF_ROPE_AXIAL) r->reference = 16;
-    if (r->kind == PF_ROPE_CENTRED) r->temperature = 100;
-    r->halves = r->kind == PF_ROPE_CENTRED;
-    r->xy = r->kind == PF_ROPE_MIXED;
+    if (r->kind == PF_ROPE_AXIAL && !pf_load_word(l, "ref_feat_shape")) r->reference = 16;
+    if (r->kind == PF_ROPE_CENTRED && !pf_load_word(l, "rope_temperature")) r->temperature = 100;
+    if (!pf_load_word(l, "rope_rotate_half")) r->halves = r->kind == PF_ROPE_CENTRED;
+    if (!pf_load_word(l, "rope_grid_indexing")) r->xy = r->kind == PF_ROPE_MIXED;
+}
+
+/* Reports the base of the frequencies that the family has, if nothing states it. */
+static void assume_temperature(pf_loader *l)
+{
+    char why[64];
+    snprintf(why, sizeof why, "usual for %s files", l->naming->name);
+    if (l->family->rope && !pf_load_word(l, "rope_temperature"))
+        pf_load_assume(l, "rope_temperature", rope_word(l, "rope_temperature"), why);
 }
 
 static peft_status set_rope(pf_loader *l)
@@ -108,7 +126,8 @@ static peft_status set_rope(pf_loader *l)
     r->reference = (int64_t)reference;
     PF_TRY(read_choice(l, "rope_grid_indexing", "ij", "xy", &r->xy));
     PF_TRY(read_choice(l, "rope_rotate_half", "false", "true", &r->halves));
-    if (assumed) assume_numbers(r);
+    if (assumed) assume_numbers(l, r);
+    assume_temperature(l);
     if (r->kind != PF_ROPE_AXIAL) r->reference = 0;                     /* as in timm, these ignore it */
     if (r->kind == PF_ROPE_MIXED) r->offset = 0;
     return PEFT_OK;

@@ -5,11 +5,13 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
-/* The tensor with this timm name, or its first part; NULL: the file does not have it. */
+/* The tensor with this timm name, or its first part that is not zeros; NULL: the file does not have it. */
 static const pf_st_tensor *first_part(const pf_loader *l, const char *name)
 {
     const pf_st_tensor *part[3];
-    return pf_load_find(l, name, part) ? part[0] : NULL;
+    const int parts = pf_load_find(l, name, part);
+    for (int p = 0; p < parts; p++) if (part[p]) return part[p];
+    return NULL;
 }
 
 /* An extent of the tensor; 0: no such tensor or axis. */
@@ -84,6 +86,8 @@ static void shape_from_tensors(pf_loader *l)
     s->gate = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0 ? PF_GATE_FIRST : PF_GATE_NONE;
     s->mlp = fc2 ? fc2 : fc1 ? fc1 : 4 * s->width;
     s->registers = token_rows(l, "reg_token");
+    const pf_st_tensor *registers = first_part(l, "reg_token");
+    if (registers && !registers->bytes) pf_load_ignore(l, "reg_token");         /* a tensor of 0 rows */
     s->classes = extent(l, "head.weight", 0);
     s->layer_scale = some_block(l, "ls1.gamma", name);
     s->qkv_bias = some_block(l, "attn.qkv.bias", name);
@@ -182,6 +186,9 @@ static peft_status read_patch_size(pf_loader *l)
 {
     const pf_st_tensor *t = first_part(l, "patch_embed.proj.weight");
     if (!t) return missing_error(l, "patch_embed.proj.weight", "expected the patch embedding");
+    if (t->ndim == 2 && l->naming->flat_patches)
+        return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' is a matrix: the network takes %s, which is not supported: "
+                       "expected a kernel of 4 extents", t->name, l->naming->flat_patches);
     if (t->ndim == 5) return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has 5 extents: a network of videos", t->name);
     if (t->ndim != 4) return PEFT_OK;
     if (t->dim[1] != 3)

@@ -25,19 +25,21 @@ static peft_status check_extents(const peft_tensor *t, const pf_st_tensor *const
 {
     int64_t count = 0;
     bool fits = parts > 1 || same_extents(t, part[0]);
+    const pf_st_tensor *named = NULL;
     char given[96], expected[96];
     for (int p = 0; p < parts; p++) {
-        if (!part[p]) {                                 /* zeros in the place of k's bias */
+        if (!part[p]) {                                 /* zeros in the place of a bias */
             count += t->dim[0] / parts;
             continue;
         }
+        if (!named) named = part[p];
         count += pf_dims_count(part[p]->ndim, part[p]->dim);
         if (parts > 1 && (part[p]->ndim != t->ndim || (t->ndim > 1 && part[p]->dim[1] != t->dim[1]))) fits = false;
     }
     if (fits && count == peft_tensor_count(t)) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "tensor '%s'%s: given %s, expected %s", part[0]->name,
+    return pf_fail(PEFT_E_FORMAT, "tensor '%s'%s: given %s, expected %s", named->name,
                    parts > 1 ? " and the other parts of it" : "",
-                   pf_dims_text(given, sizeof given, part[0]->ndim, part[0]->dim),
+                   pf_dims_text(given, sizeof given, named->ndim, named->dim),
                    pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
 }
 
@@ -56,7 +58,7 @@ static peft_status check_types(const pf_st_tensor *const *part, int parts)
 static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part, int parts)
 {
     const char *end = strrchr(w->name, '.');
-    const peft_dtype type = part[0]->type;
+    const peft_dtype type = part[0] ? part[0]->type : PF_REAL;
     bool keep = w->tensor.ndim > 1 && end && !strcmp(end, ".weight") && (type == PEFT_F16 || type == PEFT_BF16);
     for (int p = 1; p < parts; p++) keep &= part[p] && part[p]->type == type;
     return keep ? type : PF_REAL;
@@ -85,6 +87,15 @@ static peft_status fill_weight(peft_backbone *b, size_t i, const pf_st_tensor *c
         else pf_to_real((pk_real *)(void *)to, part[p]->data, part[p]->type, n);
         to += (size_t)n * size;
     }
+    return PEFT_OK;
+}
+
+/* Fills tensor i of the backbone with zeros: a bias that the file lacks. */
+static peft_status fill_zeros(peft_backbone *b, size_t i)
+{
+    char *to = pf_backbone_alloc_data(b, i);
+    if (!to) return PEFT_E_NOMEM;
+    memset(to, 0, pf_tensor_bytes(&b->weight[i].tensor));
     return PEFT_OK;
 }
 
@@ -188,6 +199,7 @@ static peft_status fill_two_classifiers(pf_loader *l, peft_backbone *b, size_t i
         two[k] = part[0];
         PF_TRY(check_extents(&one, &two[k], 1));
         PF_TRY(check_types(&two[k], 1));
+        PF_TRY(pf_st_fetch(b->file, two[k]));
     }
     pk_real *to = pf_backbone_alloc_data(b, i), *row = pf_alloc(b->ctx, (size_t)cols * sizeof *row);
     if (!to || !row) {
@@ -220,6 +232,7 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
         }
         const int parts = pf_load_take(l, b->weight[i].name, part);
         if (parts) s = fill_weight(b, i, part, parts);
+        else if (pf_load_is_absent_bias(l, b->weight[i].name)) s = fill_zeros(b, i);
         if (!s) s = apply_mask(l, b, i);
     }
     PF_TRY(s);

@@ -14,7 +14,8 @@ static const pf_name_row block[] = {
     { "self_attn.v_proj.@", "attn.qkv.@", 3, 0 }, { "self_attn.out_proj.@", "attn.proj.@", 0, 0 },
     { "mlp.fc1.@", "mlp.fc1.@", 0, 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0, 0 }, { 0 } };
 const pf_naming pf_naming_hf_clip = {
-    .name = "hf-clip", .front = { { "encoder.layers.#.", 0 } }, .top = top, .block = block };
+    .name = "hf-clip", .front = { { "encoder.layers.#.", 0 } }, .top = top, .block = block,
+    .flat_patches = "patches of any grid (NaFlex, as SigLIP 2 has them)" };
 
 static const char *const ignored[] = { "embeddings.position_ids", "text_model.*", "text_projection*",
                                        "visual_projection.*", NULL };

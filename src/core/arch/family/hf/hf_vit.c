@@ -28,11 +28,11 @@ static const pf_name_row block5[] = {
 
 const pf_naming pf_naming_hf = {
     .name = "hf", .front = { { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top, .block = block,
-    .dtype = "torch_dtype", .written = true };
+    .dtype = "torch_dtype", .written = true, .rotary = &pf_naming_hf_dinov3 };
 /* Version 5 of transformers renamed the blocks of ViT to "layers.#." and left those of DINOv2 as they were. */
 const pf_naming pf_naming_hf5 = {
     .name = "hf5", .front = { { "layers.#.", PF_UNSCALED }, { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top,
-    .block = block5, .dtype = "dtype", .written = true };
+    .block = block5, .dtype = "dtype", .written = true, .rotary = &pf_naming_hf_dinov3 };
 
 static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
@@ -45,7 +45,7 @@ static const pf_arch_row model_types[] = {
     { .glob = "dpt", .rule = "bilinear", .processor = "DPT" }, { .glob = "deit", .rule = "mmcls", .processor = "DeiT" },
     { .glob = "ijepa", .rule = "mmcls", .processor = "ViT" },
     { .glob = "beit", .processor = "Beit" },
-    { .glob = "data2vec-vision", .processor = "Beit" }, { .glob = "dinov3_vit", .processor = "DINOv3ViT" }, { 0 } };
+    { .glob = "data2vec-vision", .processor = "Beit" }, { 0 } };
 
 static const pf_lack lacks[] = {
     PF_HF_LACKS, { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" },
