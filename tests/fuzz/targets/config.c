@@ -7,7 +7,7 @@
 
 /* Choices below FILES load the backbone, the others read the configuration alone. So do all of OPEN_CLIP: its file is
  * read beside weights of open_clip only. */
-enum { OPEN_CLIP = 1, FILES = 3, CHOICES = 2 * FILES };
+enum { OPEN_CLIP = 1, FILES = 3, CHOICES = 4 * FILES };
 static const char *const names[FILES] = { "config.json", "open_clip_config.json", "preprocessor_config.json" };
 static char weights[FILES][512];                         /* one folder each: the files of a folder are read together */
 

@@ -3,7 +3,7 @@
  * the input chooses which. */
 #include "fuzz/fuzz.h"
 
-static const char *const methods[] = { "lora", "ept", "vpt", "e2vpt", "fpt" };
+static const char *const methods[] = { "lora", "ept", "vpt", "e2vpt", "fpt", "vera", "oft", "ia3", "apt", "vfpt" };
 enum { TRANSFORM, TRAINER, FIRST_METHOD, READERS = FIRST_METHOD + sizeof methods / sizeof *methods };
 
 static void options_of(const char *text, size_t method)
