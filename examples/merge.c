@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * merge.c -- merges the adapter of a trained model into its backbone's weights and writes the result with timm's or
  * Hugging Face's tensor names, in f32, f16 or bf16. Then it reads the file back and prints how much its logits differ
- * from the model's. Without a model it converts the backbone alone. */
+ * from the model's, or the features of a model without a classifier. Without a model it converts the backbone alone. */
 #include "common/model/backbone_output.h"
 #include "common/model/loaded_model.h"
 #include "common/model/weights.h"
@@ -49,20 +49,21 @@ static void save(const loaded_model *s, const peft_backbone *b, const char *path
     peft_options_free(o);
 }
 
-/* Loads the written file and prints how much its logits differ from those of the model it was made from. */
+/* Loads the written file and prints how much its logits differ from those of the model it was made from; features, if
+ * the model has no classifier. */
 static void print_difference(loaded_model *s, const char *path)
 {
     double absolute, relative;
     const peft_tensor *noise_images = NULL;                   /* the library makes them */
     peft_backbone *written = load_backbone(s->ctx, path, peft_backbone_get(s->vit, "image_size"), NULL);
     must(peft_model_merge_drift(s->model, written, noise_images, &absolute, &relative));
-    printf("largest difference of logits between the file and the model, on noise images: %.3g, %.3g of the largest\n",
-           absolute, relative);
+    printf("largest difference of %s between the file and the model, on noise images: %.3g, %.3g of the largest\n",
+           s->classes ? "logits" : "features", absolute, relative);
     peft_backbone_free(written);
 }
 
-/* The same for a file without a classifier, which has no logits: writes a temporary file with the classifier and
- * compares this one. */
+/* The same for a file without the model's classifier, which has no logits: writes a temporary file with the classifier
+ * and compares this one. */
 static void print_difference_without_head(loaded_model *s, const peft_backbone *merged)
 {
     char *path;
@@ -83,7 +84,7 @@ static void merge(loaded_model *s)
     const bool headless = peft_backbone_get(written, "classes") < 1;
     peft_backbone_free(written);
     printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(merged, "parameters"));
-    if (headless) print_difference_without_head(s, merged);
+    if (headless && s->classes) print_difference_without_head(s, merged);
     else print_difference(s, given[out].value);
     peft_backbone_free(merged);
 }

@@ -98,10 +98,11 @@ PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void
 
 /* How far rounding makes a merged backbone differ from the model it was merged from: both predict images [n,3,S,S]
  * (NULL: four of normal noise from the context's seed). absolute: the largest difference of two logits; relative: that
- * divided by the model's largest logit; both are Inf if a logit of either network is NaN or Inf. absolute and relative
- * may be NULL. To include the rounding of peft_backbone_save_as with "dtype", give the backbone that was loaded from
- * that file.
- * PEFT_E_MISMATCH: image side or classes differ. */
+ * divided by the model's largest logit; both are Inf if a logit of either network is NaN or Inf. For a model with
+ * head=none the features take the place of the logits. absolute and relative may be NULL. To include the rounding of
+ * peft_backbone_save_as with "dtype", give the backbone that was loaded from that file.
+ * PEFT_E_MISMATCH: image side or classes differ; with head=none, image side or width of the
+ * features. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_model_merge_drift(peft_model *m, peft_backbone *merged, const peft_tensor *images, double *absolute,
                        double *relative);

@@ -143,6 +143,25 @@ START_TEST(merging_without_a_head_drops_the_classifier)
 }
 END_TEST
 
+/* Without a head the features are compared: those of the merged backbone are the model's up to rounding, those of the
+ * backbone without the adapter are not. */
+START_TEST(merge_drift_without_a_head_compares_features)
+{
+    tiny t = tiny_make(&(tiny_spec){ .more = "classes=0", .method = "lora", .model = "head=none" });
+    peft_backbone *b, *wider = tiny_backbone(t.ctx, NULL, "width=96");
+    double relative, unadapted;
+    OK(peft_model_merge(t.model, &b));
+    OK(peft_model_merge_drift(t.model, b, NULL, NULL, &relative));
+    OK(peft_model_merge_drift(t.model, t.backbone, NULL, NULL, &unadapted));
+    ck_assert_double_lt(relative, 1e-5);
+    ck_assert_double_gt(unadapted, 1e-3);
+    FAILS(PEFT_E_MISMATCH, "features of width 96", peft_model_merge_drift(t.model, wider, NULL, NULL, NULL));
+    peft_backbone_free(wider);
+    peft_backbone_free(b);
+    tiny_free(&t);
+}
+END_TEST
+
 /* The status of creating a model with these options. */
 static peft_status try_model(peft_backbone *b, const char *text)
 {
@@ -161,12 +180,10 @@ START_TEST(a_model_without_a_head_refuses_logits)
     tiny_batch b = { .images = tiny_tensor(t.ctx, PEFT_F32, 4, N, 3, 16, 16) };
     peft_tensor *out = tiny_tensor(t.ctx, PF_REAL, 2, N, WIDTH), *narrow = tiny_tensor(t.ctx, PF_REAL, 2, N, 2);
     peft_trainer *r = NULL;
-    double drift;
     FAILS(PEFT_E_UNSUPPORTED, "head=none and makes no logits", peft_session_predict(s, b.images, out));
     FAILS(PEFT_E_UNSUPPORTED, "peft_session_features", peft_session_probabilities(s, b.images, 0, out));
     FAILS(PEFT_E_UNSUPPORTED, "a trainer: the model was created with head=none",
           peft_trainer_create(t.model, NULL, &r));
-    FAILS(PEFT_E_UNSUPPORTED, "merge drift", peft_model_merge_drift(t.model, t.backbone, NULL, &drift, NULL));
     FAILS(PEFT_E_OPTION, "classes: given 3, but head=none", try_model(t.backbone, "classes=3,head=none"));
     FAILS(PEFT_E_OPTION, "head_init: given 'zero'", try_model(t.backbone, "head=none,head_init=zero"));
     FAILS(PEFT_E_OPTION, "or head=none for features", try_model(t.backbone, ""));
@@ -207,4 +224,5 @@ END_TEST
 
 SUITE_MAIN("features", features_equal_the_tap, logits_equal_the_head_of_the_features,
            a_model_without_a_head_is_saved_and_merged, merging_without_a_head_drops_the_classifier,
-           a_model_without_a_head_refuses_logits, models_without_a_pooled_feature_refuse)
+           a_model_without_a_head_refuses_logits, merge_drift_without_a_head_compares_features,
+           models_without_a_pooled_feature_refuse)

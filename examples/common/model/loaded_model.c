@@ -53,6 +53,11 @@ static void check_kind(const char *path, const char *kind)
         fail("--model %s: is a training state; expected the model that finetune writes to --out", path);
     if (!strcmp(kind, "backbone"))
         fail("--model %s: is a backbone; give it as --backbone, and as --model the file that finetune wrote", path);
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    if (!strncmp(name, "adapter_model.", strlen("adapter_model.")))
+        fail("--model %s: is one of the two files of a folder of PEFT; give the folder, %.*s", path,
+             slash ? (int)(slash - path) : 1, slash ? path : ".");
     fail("--model %s: is a file of kind '%s', expected a model or adapter; give the file that finetune wrote", path,
          kind);
 }
@@ -176,6 +181,10 @@ static void check_names(const loaded_model *s)
 
 void name_classes(loaded_model *s, const char *list)
 {
+    if (s->classes < 1)
+        fail("--model: it has no classifier, and the backbone has none either, so there are no classes to predict; give "
+             "a model with a classifier: one that finetune wrote, or a PEFT folder with the classifier in "
+             "modules_to_save");
     char *given = copy_text(list);
     for (char *c = given; c && *c; c++)
         if (*c == ',') *c = '\n';

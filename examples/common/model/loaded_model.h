@@ -27,7 +27,8 @@ typedef struct loaded_model {
  * ALL_CORES. */
 enum { ALL_CORES = 0 };
 loaded_model open_model(const char *backbone, const char *backbone_options, const char *trained, int threads);
-/* Sets names: from list ("a,b", may be NULL), else from the files, else class_0, class_1, ... with a warning. */
+/* Sets names: from list ("a,b", may be NULL), else from the files, else class_0, class_1, ... with a warning. Fails if
+ * the model has no classifier. */
 void   name_classes(loaded_model *s, const char *list);
 /* Sets transform for predicting: that of the training, else the backbone's; settings in changes ("mean=..,std=..", may
  * be NULL) replace those of the same name. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * drift.c -- peft_model_merge_drift: the largest difference between the logits of a model and those of its merged
- * backbone, which rounding causes. */
+ * backbone, which rounding causes; between the features if the model has no head. */
 #include <math.h>
 #include <peft/session.h>
 #include <string.h>
 #include "core/base/rng.h"
+#include "core/model/heads/head.h"
 #include "core/model/model.h"
 
 enum { BATCH = 4 };                      /* images predicted at a time */
@@ -13,16 +14,17 @@ typedef struct {
     peft_context *ctx;
     peft_model *model[2];                /* the model, and one of the merged backbone */
     peft_session *session[2];
-    peft_tensor *noise, *logits[2];      /* noise: [BATCH,3,S,S], in place of images; NULL: images were given */
-    double difference;                   /* the largest difference of two logits */
-    double largest;                      /* the largest magnitude of the model's logits */
+    peft_tensor *noise, *result[2];      /* noise: [BATCH,3,S,S], in place of images; NULL: images were given. result:
+                                            logits, or features [n,W] if the model has no head */
+    double difference;                   /* the largest difference of two elements of the results */
+    double largest;                      /* the largest magnitude in the model's result */
 } drift;
 
 static void free_all(drift *d)
 {
     for (int i = 0; i < 2; i++) {
         peft_session_free(d->session[i]);
-        peft_tensor_free(d->logits[i]);
+        peft_tensor_free(d->result[i]);
     }
     peft_tensor_free(d->noise);
     peft_model_free(d->model[1]);
@@ -39,19 +41,52 @@ static peft_status make_noise(drift *d, int64_t side)
     return PEFT_OK;
 }
 
+static bool is_headless(const drift *d) { return d->model[0]->head == &pf_head_none; }
+
+/* Makes a model of the merged backbone with its own classifier, or without a head like the model. */
+static peft_status create_model(drift *d, peft_backbone *merged)
+{
+    peft_options *o;
+    PF_TRY(peft_options_create(d->ctx, &o));
+    peft_status s = is_headless(d) ? peft_options_set_string(o, "head", "none") : PEFT_OK;
+    if (!s && is_headless(d)) s = peft_options_set_string(o, "pool", pf_feature_name(d->model[0]->pool));
+    if (!s) s = peft_model_create(merged, o, &d->model[1]);
+    peft_options_free(o);
+    PF_TRY(s);
+    const int64_t given = peft_model_feature_width(d->model[1]), expected = peft_model_feature_width(d->model[0]);
+    if (is_headless(d) && given != expected)
+        return pf_fail(PEFT_E_MISMATCH, "merged: given features of width %lld, those of the model have %lld",
+                       (long long)given, (long long)expected);
+    return PEFT_OK;
+}
+
 /* Makes a model of the merged backbone, and a session of each model. */
 static peft_status create_sessions(drift *d, peft_backbone *merged)
 {
     peft_options *o;
+    PF_TRY(create_model(d, merged));
     PF_TRY(peft_options_create(d->ctx, &o));
     peft_status s = peft_options_set_int(o, "batch", BATCH);
-    if (!s) s = peft_model_create(merged, NULL, &d->model[1]);
     for (int i = 0; i < 2 && !s; i++) s = peft_session_create(d->model[i], o, &d->session[i]);
     peft_options_free(o);
     return s;
 }
 
-/* Predicts the images first .. first + n - 1 of `all` with both models and adds the logits to d->difference and
+/* Computes logits or features of the images part by model i, into d->result[i]. */
+static peft_status compute(drift *d, int i, const peft_tensor *part)
+{
+    const pf_shape *o = &d->model[i]->output;
+    const bool features = is_headless(d);
+    int64_t dims[1 + PF_MAX_RANK] = { part->dim[0], peft_model_feature_width(d->model[i]) };
+    if (!features) memcpy(dims + 1, o->dim, (size_t)o->ndim * sizeof *dims);
+    peft_tensor_free(d->result[i]);
+    d->result[i] = NULL;
+    PF_TRY(peft_tensor_create(d->ctx, PF_REAL, features ? 2 : 1 + o->ndim, dims, &d->result[i]));
+    return features ? peft_session_features(d->session[i], part, d->result[i])
+                    : peft_session_predict(d->session[i], part, d->result[i]);
+}
+
+/* Predicts the images first .. first + n - 1 of `all` with both models and adds the results to d->difference and
  * d->largest. */
 static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int64_t n)
 {
@@ -60,17 +95,11 @@ static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int6
     part.dim[0] = n;
     part.data = (char *)all->data + (size_t)first * (pf_tensor_bytes(all) / (size_t)all->dim[0]);
     for (int i = 0; i < 2; i++) {
-        const pf_shape *o = &d->model[i]->output;
-        int64_t dims[1 + PF_MAX_RANK] = { n };
-        memcpy(dims + 1, o->dim, (size_t)o->ndim * sizeof *dims);
-        peft_tensor_free(d->logits[i]);
-        d->logits[i] = NULL;
-        PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 1 + o->ndim, dims, &d->logits[i]));
-        peft_status s = peft_session_predict(d->session[i], &part, d->logits[i]);
+        const peft_status s = compute(d, i, &part);
         if (s && s != PEFT_E_NONFINITE) return s;        /* NaN or Inf counts as an infinite difference */
     }
-    const pk_real *x = d->logits[0]->data, *y = d->logits[1]->data;
-    for (int64_t i = 0; i < peft_tensor_count(d->logits[0]); i++) {
+    const pk_real *x = d->result[0]->data, *y = d->result[1]->data;
+    for (int64_t i = 0; i < peft_tensor_count(d->result[0]); i++) {
         const bool finite = isfinite(x[i]) && isfinite(y[i]);
         d->difference = finite ? fmax(d->difference, fabs((double)x[i] - (double)y[i])) : INFINITY;
         if (isfinite(x[i])) d->largest = fmax(d->largest, fabs((double)x[i]));
@@ -98,13 +127,12 @@ peft_status peft_model_merge_drift(peft_model *m, peft_backbone *merged, const p
 {
     PK_FLOAT_SCOPE;
     if (!m || !merged) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "merged" : "model");
-    PF_TRY(pf_model_check_logits(m, "merge drift"));
+    drift d = { .ctx = m->backbone->ctx, .model = { m, NULL } };
     const int64_t classes = merged->shape.classes, side = merged->shape.image;
-    if (classes != m->classes || side != m->backbone->shape.image)
+    if ((classes != m->classes && !is_headless(&d)) || side != m->backbone->shape.image)
         return pf_fail(PEFT_E_MISMATCH, "merged: given %lld classes and images of side %lld, the model has %lld and "
                        "%lld", (long long)classes, (long long)side, (long long)m->classes,
                        (long long)m->backbone->shape.image);
-    drift d = { .ctx = m->backbone->ctx, .model = { m, NULL } };
     peft_status s = compare_all(&d, merged, images);
     free_all(&d);
     if (s) return s;
