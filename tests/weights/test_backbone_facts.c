@@ -74,6 +74,28 @@ START_TEST(a_saved_backbone_assumes_nothing)
 }
 END_TEST
 
+/* final_norm=false leaves out the norm that a file has: the network and its fingerprint are others. */
+START_TEST(final_norm_false_leaves_the_norm_out)
+{
+    static const char *const pools[] = { "cls", "mean" };    /* the file has norm, or fc_norm */
+    for (int i = 0; i < 2; i++) {
+        tiny t = tiny_make(&(tiny_spec){ .more = i ? "pool=mean" : "" });
+        OK(peft_backbone_save(t.backbone, tiny_path("backbone")));
+        peft_backbone *with = tiny_load(t.ctx, tiny_path("backbone"), ""),
+                      *without = tiny_load(t.ctx, tiny_path("backbone"), "final_norm=false");
+        ck_assert_int_eq(without->shape.pool, pf_feature_named(pools[i]));
+        ck_assert(with->shape.norm || with->shape.fc_norm);
+        ck_assert(!without->shape.norm && !without->shape.fc_norm);
+        ck_assert(!pf_backbone_find(without, "norm.weight") && !pf_backbone_find(without, "fc_norm.weight"));
+        ck_assert_str_ne(peft_backbone_fingerprint(with), peft_backbone_fingerprint(without));
+        peft_backbone_free(with);
+        peft_backbone_free(without);
+        tiny_free(&t);
+    }
+    tiny_clean();
+}
+END_TEST
+
 START_TEST(misspelt_option_values_are_refused)
 {
     static const struct { const char *option, *text; } rows[] = {
@@ -282,6 +304,7 @@ START_TEST(a_too_long_header_value_is_left_out)
 END_TEST
 
 SUITE_MAIN("backbone_facts", assumed_facts_are_warned_of, a_saved_backbone_assumes_nothing,
-           misspelt_option_values_are_refused, each_family_has_its_resampling_rule,
+           final_norm_false_leaves_the_norm_out, misspelt_option_values_are_refused,
+           each_family_has_its_resampling_rule,
            timm_architectures_imply_heads_eps_and_rule, hf_model_types_imply_the_resampling_rule,
            unsupported_architectures_are_refused, kinds_of_gated_mlp, a_too_long_header_value_is_left_out)

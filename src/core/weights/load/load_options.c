@@ -21,8 +21,8 @@ const pf_opt pf_backbone_load_options[] = {
       "configuration, else as usual for the family" },
     { "gate", 's', "auto", 0, 0, "half of fc1's outputs to which a gated MLP applies the activation: first or last; "
       "auto: from the header, else first" },
-    { "final_norm", 's', "auto", 0, 0, "false: a network without norm and fc_norm; auto: from header or "
-      "configuration, else a norm is expected" },
+    { "final_norm", 's', "auto", 0, 0, "false: a network without norm and fc_norm, which are left out if the file "
+      "has them; auto: from header or configuration, else a norm is expected" },
     { "rope", 's', "auto", 0, 0, "rotary positions: none; axial (timm's cat); dinov3, of coordinates in -1..1; mixed, "
       "with trained frequencies; auto: from header or configuration" },
     { "rope_temperature", 's', "auto", 0, 0, "base of their frequencies; auto: from header or configuration, else "

@@ -65,9 +65,18 @@ static bool eva_without_norms(const pf_loader *l)
     return norm && !strcmp(norm, "false") && (fc_norm ? !strcmp(fc_norm, "false") : !mean);
 }
 
+/* Leaves out the final norms that the file has. */
+static void drop_norms(pf_loader *l)
+{
+    pf_load_ignore(l, "norm.*");
+    pf_load_ignore(l, "fc_norm.*");
+    l->shape.norm = l->shape.fc_norm = false;
+}
+
 /* Sets the place of the final norm: before pooling (norm) or after it (fc_norm). A network without one must be stated
- * to be one (final_norm=false); otherwise loading reports the norm that is missing. In a family with PF_POOL_ANY the
- * name of the file's one norm does not tell its place: the configuration states it as the fact fc_norm. */
+ * to be one (final_norm=false, which as an option leaves out the norm of a file); otherwise loading reports the norm
+ * that is missing. In a family with PF_POOL_ANY the name of the file's one norm does not tell its place: the
+ * configuration states it as the fact fc_norm. */
 static peft_status place_norm(pf_loader *l)
 {
     pf_vit_shape *s = &l->shape;
@@ -77,6 +86,7 @@ static peft_status place_norm(pf_loader *l)
     if (final_norm && strcmp(final_norm, "true") && strcmp(final_norm, "false"))
         return pf_fail(PEFT_E_OPTION, "final_norm: given '%s', expected true or false", final_norm);
     const bool no_norm = final_norm && !strcmp(final_norm, "false");
+    if (!strcmp(pf_options_string(l->o, pf_backbone_load_options, "final_norm"), "false")) drop_norms(l);
     if (!s->norm && !s->fc_norm && !no_norm) *(mean ? &s->fc_norm : &s->norm) = true;
     if (l->family->classifier == PF_CLASSIFIER_OF_RAW_MEAN && s->classes > 0) {
         pf_load_ignore(l, "norm.*");
