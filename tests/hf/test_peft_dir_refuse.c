@@ -229,6 +229,10 @@ START_TEST(incomplete_folders_and_null_arguments_are_refused)
     FAILS(F, PF_PEFT_TORCH, peft_adapter_load_hf(b, d->path, &a));
     peft_dir_text(d, PF_PEFT_TENSORS, "x");
     FAILS(F, PF_PEFT_TENSORS, peft_adapter_load_hf(b, d->path, &a));
+    OK(mkdir(tiny_path("outer"), 0777));
+    FAILS(PEFT_E_IO, "cannot be opened", peft_adapter_load_hf(b, tiny_path("outer"), &a));
+    OK(rename(d->path, tiny_path("outer/lesions")));          /* an adapter that has a name in PEFT */
+    FAILS(PEFT_E_IO, "outer/lesions has one: expected that path", peft_adapter_load_hf(b, tiny_path("outer"), &a));
     FAILS(PEFT_E_INVALID, "backbone", peft_adapter_load_hf(NULL, d->path, &a));
     FAILS(PEFT_E_INVALID, "dir", peft_adapter_load_hf(b, NULL, &a));
     FAILS(PEFT_E_INVALID, "out", peft_adapter_load_hf(b, d->path, NULL));

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * hf_config.c -- reads adapter_config.json. A field that changes the computation in a way that this library does not
  * support is refused by name; so is a field that it does not know, unless it is null, false or empty. */
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "core/format/folder.h"
 #include "core/base/json_text.h"
 #include "core/format/json_value.h"
@@ -174,6 +176,24 @@ static peft_status check(pf_peft_config *c)
     return PEFT_OK;
 }
 
+/* PEFT saves an adapter with a name of its own in a folder of that name: if dir has such a folder, adds it to the error
+ * that dir's configuration cannot be read. */
+static peft_status name_inner_folder(peft_context *ctx, const char *dir, peft_status s)
+{
+    DIR *d = opendir(dir);
+    char found[PF_PATH_MAX] = "";
+    for (struct dirent *e; d && !*found && (e = readdir(d));) {
+        char *inner = *e->d_name == '.' ? NULL : pf_path_join(ctx, dir, e->d_name);
+        char *config = inner ? pf_path_join(ctx, inner, PF_PEFT_CONFIG) : NULL;
+        if (config && !access(config, F_OK)) snprintf(found, sizeof found, "%s", inner);
+        pf_free(ctx, config);
+        pf_free(ctx, inner);
+    }
+    if (d) closedir(d);
+    return *found ? pf_fail(s, "no " PF_PEFT_CONFIG " in this folder; %s has one: expected that path", found)
+                  : s;
+}
+
 peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_config *out)
 {
     pf_peft_config c = { .root = NULL };
@@ -181,6 +201,7 @@ peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_conf
     char *path = pf_path_join(ctx, dir, PF_PEFT_CONFIG);
     if (!path) return PEFT_E_NOMEM;
     peft_status s = pf_map_read(ctx, path, PF_WHOLE_FILE, &map);
+    if (s && access(path, F_OK)) s = name_inner_folder(ctx, dir, s);
     pf_free(ctx, path);
     if (s) return s;
     s = pf_json_parse_config((const char *)pf_map_data(map), pf_map_size(map), DEPTH_MAX, &c.root);
