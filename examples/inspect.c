@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FLAGS(X) \
     X(methods, NULL, NULL, "list the fine-tuning methods and their options (finetune --method, --options)") \
@@ -223,10 +224,50 @@ static void print_operations(peft_context *ctx, const char *path, const char *ki
     close_model(&s);
 }
 
+/* Prints the metadata in the file's header. */
+static void print_metadata(const peft_file *f)
+{
+    for (size_t i = 0; i < peft_file_meta_count(f); i++) {
+        const char *value = peft_file_meta_value(f, i);
+        size_t length = strlen(value), shown = !given[full].value && length > 200 ? 200 : length;
+        printf("  %s: ", peft_file_meta_key(f, i));
+        for (size_t k = 0; k < shown; k++) putchar(iscntrl((unsigned char)value[k]) ? ' ' : value[k]);
+        printf(shown < length ? "...\n" : "\n");
+    }
+}
+
+/* Prints the configuration and the tensors of a folder of Hugging Face's PEFT; false: path is none. */
+static bool print_peft_folder(peft_context *ctx, const char *path)
+{
+    static const char *const tensor_files[] = { "adapter_model.safetensors", "adapter_model.bin" };
+    char *config, *tensors = NULL, line[4096];
+    if (asprintf(&config, "%s/adapter_config.json", path) < 0) fail("out of memory");
+    FILE *in = fopen(config, "r");
+    free(config);
+    if (!in) return false;
+    printf("%s: folder of Hugging Face's PEFT; with its backbone it is a --model of the programs\n", path);
+    while (fgets(line, sizeof line, in)) printf("  %s%s", line, strchr(line, '\n') ? "" : "\n");
+    fclose(in);
+    for (size_t i = 0; i < sizeof tensor_files / sizeof *tensor_files; i++) {
+        free(tensors);
+        if (asprintf(&tensors, "%s/%s", path, tensor_files[i]) < 0) fail("out of memory");
+        if (!access(tensors, F_OK)) break;
+    }
+    peft_file *f;
+    must(peft_file_open(ctx, tensors, &f));
+    printf("%s: adapter\n", tensors);
+    print_tensors(f);
+    print_operations(ctx, path, "adapter");
+    peft_file_free(f);
+    free(tensors);
+    return true;
+}
+
 /* Prints all about a file, or about the weights file in a folder. */
 static void inspect(peft_context *ctx, const char *path)
 {
     peft_file *f;
+    if (print_peft_folder(ctx, path)) return;
     char *file = weights_file(path);
     if (!file) {                                             /* not safetensors: a .npz file */
         printf("%s: Google's .npz\n", path);
@@ -236,13 +277,7 @@ static void inspect(peft_context *ctx, const char *path)
     }
     must(peft_file_open(ctx, file, &f));
     printf("%s: %s\n", file, peft_file_kind(f));
-    for (size_t i = 0; i < peft_file_meta_count(f); i++) {
-        const char *value = peft_file_meta_value(f, i);
-        size_t length = strlen(value), shown = !given[full].value && length > 200 ? 200 : length;
-        printf("  %s: ", peft_file_meta_key(f, i));
-        for (size_t k = 0; k < shown; k++) putchar(iscntrl((unsigned char)value[k]) ? ' ' : value[k]);
-        printf(shown < length ? "...\n" : "\n");
-    }
+    print_metadata(f);
     print_tensors(f);
     if (!strcmp(peft_file_kind(f), "backbone")) print_backbone(ctx, path);
     print_operations(ctx, path, peft_file_kind(f));
