@@ -65,9 +65,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_context_set_pool(peft_context *ctx, pef
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_seed(peft_context *ctx, uint64_t seed);
 PEFT_API uint64_t peft_context_seed(const peft_context *ctx);                  /* 0 for NULL */
 
-/* The instruction set of the kernels: "auto" (the fastest that this CPU has), "ref" (plain C), "avx2", "avx512".
- * Results differ in rounding between them. PEFT_E_UNSUPPORTED: this CPU or build does not have it, or the name is
- * unknown. */
+/* The instruction set of the kernels: "auto" (the fastest that this CPU has), "ref" (plain C), "avx2", "avx512",
+ * "avx512_bf16" (for compute=bf16, session.h; in f32 it is avx512). Results differ in rounding between them.
+ * PEFT_E_UNSUPPORTED: this CPU or build does not have it, or the name is unknown. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, const char *isa);
 
 /* The implementation of matrix products: "own" (the library's kernels), "cblas" (the system's BLAS, whose results may

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cpu.c -- the kernel tables, one for each instruction set, and the choice of the one that this CPU can run. Each
- * instruction set contains the next one (AVX-512, AVX2, ref), so a CPU can run one table and all tables behind it. */
+ * instruction set contains the next one (AVX-512 with BF16, AVX-512, AVX2, ref), so a CPU can run one table and all
+ * tables behind it. */
 #include <stdlib.h>
 #include <string.h>
 #include "names.h"
@@ -10,26 +11,36 @@
 #include <cpuid.h>
 #endif
 
-/* Members of pk_table that have no row in kernels.def: the parts of GEMM and the conversions. */
-#define GEMM_PARTS(isa) \
-    .pack_a = pk_pack_a_##isa, \
-    .pack_b = { pk_pack_b_real_##isa, pk_pack_b_f16_##isa, pk_pack_b_bf16_##isa }, \
-    .widen = { pk_widen_real_##isa, pk_widen_f16_##isa, pk_widen_bf16_##isa }, \
-    .micro = pk_micro_##isa, .epilogue = pk_epilogue_##isa, .fmas = pk_fmas_##isa
-#define DECLARE_TYPE(suffix) \
-    void pk_pack_b_##suffix(pk_real *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n); \
-    void pk_widen_##suffix(pk_real *to, const void *from, int64_t n);
+/* The parts of GEMM that are named after an instruction set: the products by f32 FMAs, of panels as they are and of
+ * panels rounded to bf16 (rounded.h), and by VDPBF16PS. */
+#define TYPES(prefix, suffix) { prefix##real##suffix, prefix##f16##suffix, prefix##bf16##suffix }
+#define PRODUCT_F32(isa) { .name = #isa, .per_lane = 1, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, \
+    .pack_a = pk_pack_a_##isa, .pack_b = TYPES(pk_pack_b_, _##isa) }
+#define PRODUCT_ROUNDED(isa) { .name = #isa, .per_lane = 1, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, \
+    .pack_a = pk_pack_a_rounded_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_##isa) }
+#define PRODUCT_PAIRS(isa) { .name = #isa, .per_lane = 2, .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, \
+    .pack_a = pk_pack_pairs_a_##isa, .pack_b = TYPES(pk_pack_pairs_b_, _##isa) }
+#define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
+#define DECLARE_TYPES(declare, prefix, suffix) \
+    declare(prefix##real##suffix) declare(prefix##f16##suffix) declare(prefix##bf16##suffix)
+#define DECLARE_PACK_A(name) \
+    void name(pk_real *panels, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
+#define DECLARE_PACK_B(name) \
+    void name(pk_real *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n);
+#define DECLARE_WIDEN(name) void name(pk_real *to, const void *from, int64_t n);
+#define DECLARE_MICRO(name) void name(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, \
+                                      int n, const pk_real *initial, pk_micro_prefetch *prefetch);
 #define DECLARE_GEMM_PARTS(isa) \
-    void pk_pack_a_##isa(pk_real *panels, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k); \
-    DECLARE_TYPE(real_##isa) DECLARE_TYPE(f16_##isa) DECLARE_TYPE(bf16_##isa) \
-    void pk_micro_##isa(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n, \
-                        const pk_real *initial, pk_micro_prefetch *prefetch); \
+    DECLARE_PACK_A(pk_pack_a_##isa) DECLARE_PACK_A(pk_pack_a_rounded_##isa) \
+    DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _rounded_##isa) \
+    DECLARE_TYPES(DECLARE_WIDEN, pk_widen_, _##isa) DECLARE_MICRO(pk_micro_##isa) \
     void pk_epilogue_##isa(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n); \
     double pk_fmas_##isa(int64_t rounds);
 
 DECLARE_GEMM_PARTS(ref)
 static const pk_table table_ref = {
-    .name = "ref", .vector = 1, .mr = 4, .nr = 8, .kc = 256, GEMM_PARTS(ref),
+    .name = "ref", .vector = 1, .mr = 4, .nr = 8, .kc = 256, CONVERSIONS(ref),
+    .product = { PRODUCT_F32(ref), PRODUCT_ROUNDED(ref) },
 #define PK_KERNEL(name, args) .name = pk_##name##_ref,
 #include "kernels.def"
 #undef PK_KERNEL
@@ -38,23 +49,37 @@ static const pk_table table_ref = {
 #if HAVE_SIMD
 DECLARE_GEMM_PARTS(avx2)
 static const pk_table table_avx2 = {
-    .name = "avx2", .vector = 8, .mr = 6, .nr = 16, .kc = 256, GEMM_PARTS(avx2),
+    .name = "avx2", .vector = 8, .mr = 6, .nr = 16, .kc = 256, CONVERSIONS(avx2),
+    .product = { PRODUCT_F32(avx2), PRODUCT_ROUNDED(avx2) },
 #define PK_KERNEL(name, args) .name = pk_##name##_avx2,
 #include "kernels.def"
 #undef PK_KERNEL
 };
 
+/* The tables of AVX-512 without and with BF16 differ in the products of bf16 alone. */
 DECLARE_GEMM_PARTS(avx512)
-static const pk_table table_avx512 = {
-    .name = "avx512", .vector = 16, .mr = 14, .nr = 32, .kc = 192, GEMM_PARTS(avx512),
 #define PK_KERNEL(name, args) .name = pk_##name##_avx512,
+static const pk_table table_avx512 = {
+    .name = "avx512", .vector = 16, .mr = 14, .nr = 32, .kc = 192, CONVERSIONS(avx512),
+    .product = { PRODUCT_F32(avx512), PRODUCT_ROUNDED(avx512) },
 #include "kernels.def"
-#undef PK_KERNEL
 };
 
-static const pk_table *const tables[] = { &table_avx512, &table_avx2, &table_ref };     /* best first */
-static const char *const names[] = { "avx512", "avx2", "ref", NULL };
-enum { AVX512, AVX2, REF };                                             /* indices in both */
+DECLARE_PACK_A(pk_pack_pairs_a_avx512_bf16)
+DECLARE_TYPES(DECLARE_PACK_B, pk_pack_pairs_b_, _avx512_bf16)
+DECLARE_MICRO(pk_micro_pairs_avx512_bf16)
+double pk_dots_avx512_bf16(int64_t rounds);
+static const pk_table table_avx512_bf16 = {
+    .name = "avx512_bf16", .vector = 16, .mr = 14, .nr = 32, .kc = 192, CONVERSIONS(avx512),
+    .product = { PRODUCT_F32(avx512), PRODUCT_PAIRS(avx512_bf16) },
+#include "kernels.def"
+};
+#undef PK_KERNEL
+
+/* best first */
+static const pk_table *const tables[] = { &table_avx512_bf16, &table_avx512, &table_avx2, &table_ref };
+static const char *const names[] = { "avx512_bf16", "avx512", "avx2", "ref", NULL };
+enum { AVX512_BF16, AVX512, AVX2, REF };                                /* indices in both */
 
 /* Index in `tables` of the best one whose instructions the CPU has (CPUID) and whose registers the operating system
  * saves on a thread switch (XCR0). */
@@ -68,7 +93,9 @@ static int best_supported(void)
     if ((low & 0x6) != 0x6) return REF;                                 /* bits 1, 2: the system saves xmm and ymm */
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return REF;
     const unsigned need = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
-    return (b & need) == need && (low & 0xe6) == 0xe6 ? AVX512 : AVX2;  /* and bits 5 to 7: opmask, zmm */
+    if ((b & need) != need || (low & 0xe6) != 0xe6) return AVX2;        /* and bits 5 to 7: opmask, zmm */
+    const unsigned bf16 = 1u << 5;                                      /* of eax in leaf 7, subleaf 1 */
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bf16) ? AVX512_BF16 : AVX512;
 }
 #else
 static const pk_table *const tables[] = { &table_ref };

@@ -6,7 +6,7 @@
 enum { ROUNDS = 10000 };                 /* argument of fmas: each call is followed by one reading of the clock */
 
 /* end: when threads stop, by pk_seconds(); done: operations of all threads. */
-typedef struct { const pk_table *t; double end; atomic_uint_least64_t done; } job;
+typedef struct { const pk_product *product; double end; atomic_uint_least64_t done; } job;
 
 /* Task of one thread: runs FMAs until the end, and adds their number to done. */
 static void run_fmas(void *arg, int64_t task, int worker)
@@ -14,15 +14,15 @@ static void run_fmas(void *arg, int64_t task, int worker)
     job *j = arg;
     double done = 0;
     (void)task, (void)worker;
-    do done += j->t->fmas(ROUNDS);
+    do done += j->product->fmas(ROUNDS);
     while (pk_seconds() < j->end);
     atomic_fetch_add(&j->done, (uint64_t)done);
 }
 
-double pk_pool_peak(const pk_table *t, pk_pool *pool, double seconds)
+double pk_pool_peak(const pk_table *t, pk_compute compute, pk_pool *pool, double seconds)
 {
     const double start = pk_seconds();
-    job j = { .t = t, .end = start + seconds };
+    job j = { .product = &t->product[compute], .end = start + seconds };
     pk_pool_run(pool, pk_pool_threads(pool), run_fmas, &j);
     return (double)atomic_load(&j.done) / (pk_seconds() - start);
 }

@@ -71,11 +71,16 @@ static inline int64_t pk_dtype_size(pk_dtype type) { return type == PK_REAL ? (i
  * are pk_real without scales; otherwise converts them to buffer [n] and returns that. */
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t first, int64_t n, pk_real *buffer);
 
+/* Arithmetic of a product. F32: operands and sums are pk_real. BF16: every element of A and B is rounded to bf16 (8
+ * bits of significand; to nearest, ties to even; subnormal numbers become 0), products of two are exact, sums are
+ * f32. */
+typedef enum pk_compute { PK_COMPUTE_F32, PK_COMPUTE_BF16, PK_COMPUTES } pk_compute;
+
 /* --- GEMM ---------------------------------------------------------------------------------------------------
  * C[m,n] = epilogue(A[m,k] B[k,n]), with A(i,p) = a[i*a_row + p*a_col], B(p,j) = b[p*b_row + j*b_col] and
  * C(i,j) = c[i*c_row + j]; in A and in B one of the two strides is 1. All strides (*_row, *_col) count elements. The
  * elements of B are of b_type and become pk_real while they are packed: the result has the bits of a product with a
- * pk_real copy of B. The order of the additions that make an element depends on k alone.
+ * pk_real copy of B. The order of the additions that make an element depends on k and the arithmetic alone.
  * The epilogue takes these steps on each element t of AB, all optional:
  *   t = scale*t; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t);
  *   if (gate) t *= act'(gate), act of kind gate_act; t *= gamma[j]; t += residual; C = t
@@ -83,6 +88,7 @@ const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t fir
  * it again: pre receives act'(t) in place of t, and gate holds such derivatives: t *= gate. */
 typedef struct pk_gemm {
     int64_t m, n, k;
+    pk_compute compute;
     const pk_real *a; int64_t a_row, a_col;
     const void *b; pk_dtype b_type; int64_t b_row, b_col;
     pk_real *c; int64_t c_row;
@@ -116,15 +122,16 @@ typedef struct pk_micro_prefetch {
 /* OWN: the GEMM of this library. CBLAS: that of the system's BLAS. */
 typedef enum { PK_GEMM_AUTO, PK_GEMM_OWN, PK_GEMM_CBLAS } pk_gemm_kind;
 /* The implementation that `kind` stands for, OWN or CBLAS. AUTO is OWN for a vector table and in the double build, else
- * CBLAS; without a BLAS it is always OWN. */
-pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind);
+ * CBLAS; without a BLAS, and for another arithmetic than F32, it is always OWN. */
+pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind, pk_compute compute);
 /* Loads the system's BLAS at the first call. Returns NULL, or the reason why there is none. */
 const char *pk_blas_load(void);
 
 /* Bytes of scratch of one product, for all threads together. */
-size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);
+size_t pk_gemm_work(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k, int threads);
 /* Bytes that a product needs in addition when B is of type b_type: CBLAS multiplies with a pk_real copy of B. */
-size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_dtype b_type, int64_t n, int64_t k);
+size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_compute compute, pk_dtype b_type, int64_t n,
+                          int64_t k);
 void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work);
 /* What about the extents of g keeps the library's own product from its best speed: one thread because it is small, or
  * tiles of which a quarter or more is padding. "" where there is nothing; returns text. */
@@ -133,32 +140,40 @@ const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm
 typedef enum { PK_FORWARD, PK_GRADIENT } pk_direction;
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction direction);
 
+/* The parts of GEMM for one arithmetic, in the terms of BLIS. A is packed into panels of mr rows [lanes][mr], B into
+ * panels of nr columns [lanes][nr], both padded with zeros; a lane is one pk_real, or (per_lane 2) the 32 bits of two
+ * bf16 that follow one another along k, the first in the lower half. row_stride, col_stride: elements between two rows,
+ * and between two columns, of the matrix that is packed, k its extent in elements. The micro-kernel `micro` computes
+ * the register tile initial[mr][nr] + (A panel)(B panel) and stores its m x n corner in c. initial is contiguous (NULL:
+ * zeros; may be c). It prefetches the mr x nr elements behind initial and what `prefetch` names (NULL: nothing). */
+typedef struct pk_product {
+    const char *name;                                 /* of the kernel, for reports: "avx512" */
+    int per_lane;
+    void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row_stride, int64_t col_stride, int64_t m, int64_t k);
+    void (*pack_b[PK_DTYPES])(pk_real *panels, const void *b, int64_t row_stride, int64_t col_stride, int64_t k,
+                              int64_t n);
+    void (*micro)(int64_t lanes, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
+                  const pk_real *initial, pk_micro_prefetch *prefetch);
+    double (*fmas)(int64_t rounds);                   /* computes independent multiply-adds of this arithmetic; returns
+                                                       * the number of operations */
+} pk_product;
+
 /* --- kernel table -------------------------------------------------------------------------------------------*/
 struct pk_table {
-    const char *name;                                 /* "ref", "avx2", "avx512" */
+    const char *name;                                 /* "ref", "avx2", "avx512", "avx512_bf16" */
     int vector;                                       /* pk_real elements in a vector register; 1 for ref */
 #define PK_KERNEL(name, args) void (*name) args;
 #include "kernels.def"
 #undef PK_KERNEL
-    /* The parts of GEMM, in the terms of BLIS. A is packed into panels of mr rows [k][mr], B into panels of nr columns
-     * [k][nr], both padded with zeros. The micro-kernel `micro` computes the register tile
-     * initial[mr][nr] + (A panel)(B panel) and stores its m x n corner in c. initial is contiguous (NULL: zeros; may be
-     * c). It prefetches the mr x nr elements behind initial and what `prefetch` names (NULL: nothing). row_stride,
-     * col_stride: elements between two rows, and between two columns, of the matrix that is packed. */
-    int mr, nr;
-    int64_t kc;                                       /* largest k of a panel: an A panel, a B panel and a tile should
+    int mr, nr;                                       /* rows and columns of a tile of the matrix product */
+    int64_t kc;                                       /* most lanes of a panel: an A panel, a B panel and a tile should
                                                        * leave a fifth of the level-1 cache free */
-    void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row_stride, int64_t col_stride, int64_t m, int64_t k);
-    void (*pack_b[PK_DTYPES])(pk_real *panels, const void *b, int64_t row_stride, int64_t col_stride, int64_t k,
-                              int64_t n);
-    void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  const pk_real *initial, pk_micro_prefetch *prefetch);
+    pk_product product[PK_COMPUTES];
     /* Applies the epilogue of g to a tile[mr][nr] of AB whose element (0, 0) is element (i, j) of C, and stores its
      * m x n corner in g->c. The tile is overwritten. */
     void (*epilogue)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
     /* Converts n contiguous elements of a type to pk_real, exactly. */
     void (*widen[PK_DTYPES])(pk_real *to, const void *from, int64_t n);
-    double (*fmas)(int64_t rounds);                   /* computes independent FMAs; returns the number of operations */
 };
 
 /* The kernel table of that name; for "auto" or NULL the one that the environment variable PEFT_ISA names, else the best
@@ -189,8 +204,8 @@ void   pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg);
 /* Seconds on a clock that never goes back (CLOCK_MONOTONIC). */
 double pk_seconds(void);
 /* Peak floating-point operations per second of all threads of the pool together, measured for about that many seconds
- * with independent FMAs. */
-double pk_pool_peak(const pk_table *t, pk_pool *pool, double seconds);
+ * with independent multiply-adds of this arithmetic. */
+double pk_pool_peak(const pk_table *t, pk_compute compute, pk_pool *pool, double seconds);
 /* Waits until *count >= minimum. A task may so wait for what a task of a smaller number does: that task has always been
  * started. */
 void   pk_await(const atomic_int *count, int minimum);

@@ -87,7 +87,7 @@ static double product_speed(const settings *s, const pk_table *t, pk_pool *pool,
     for (double end = now() + 0.2; now() < end;) last = run_gemm(t, pool, kind, p, m, memory, work);       /* warm-up */
     for (int r = 0; r < 3 * s->rounds; r++) {
         if (peaks) {
-            add_sample(peaks, pk_pool_peak(t, pool, last));   /* for as long as a product takes */
+            add_sample(peaks, pk_pool_peak(t, PK_COMPUTE_F32, pool, last));   /* for as long as a product takes */
             run_gemm(t, pool, kind, p, m, memory, work);
         }
         add_sample(&times, run_gemm(t, pool, kind, p, m, memory, work));
@@ -101,7 +101,7 @@ static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool, peft
     int threads = pk_pool_threads(pool);
     size_t floats = (size_t)(2 * m * 3072 + 3072 * 3072);
     float *memory = pf_alloc(ctx, floats * sizeof *memory);
-    void *work = pf_alloc(ctx, pk_gemm_work(t, m, 3072, 3072, threads));
+    void *work = pf_alloc(ctx, pk_gemm_work(t, PK_COMPUTE_F32, m, 3072, 3072, threads));
     if (!memory || !work) must(PEFT_E_NOMEM);
     for (size_t i = 0; i < floats; i++) memory[i] = (float)((i * 2654435761u >> 8) & 1023) / 1024 - 0.5f;
     printf("\nGEMM, %lld rows, %d thread%s, fraction of the FMA peak\n%-16s %8s %8s %10s\n", (long long)m, threads,
@@ -186,7 +186,7 @@ static int bench_rows(const settings *s, const fixture *x, const pk_table *t, pk
         run_step(x, trainer[k]);                              /* warm-up */
     }
     for (int r = 0; r < s->rounds; r++) {
-        add_sample(&peaks, pk_pool_peak(t, pool, peak_seconds));
+        add_sample(&peaks, pk_pool_peak(t, PK_COMPUTE_F32, pool, peak_seconds));
         for (int k = 0; k < n; k++) add_sample(&times[k], run_step(x, trainer[k]));
     }
     for (int k = 0; k < n; k++) {
@@ -225,7 +225,7 @@ static void bench_inference(const settings *s, const fixture *x, const pk_table 
         double start = now();
         must(peft_session_predict(session, x->images, x->logits));
         add_sample(&times, now() - start);
-        add_sample(&peaks, pk_pool_peak(t, pool, peak_seconds));
+        add_sample(&peaks, pk_pool_peak(t, PK_COMPUTE_F32, pool, peak_seconds));
     }
     printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", x->batch,
            1e3 * median(&times), x->batch / median(&times), flops / median(&times) / median(&peaks),
@@ -272,7 +272,7 @@ static void bench(const settings *s, int threads)
     pk_pool *pool = aligned_alloc(64, (pk_pool_bytes(threads) + 63) / 64 * 64);
     if (pk_pool_start(pool, threads) < threads) must(peft_set_error(PEFT_E_NOMEM, "threads could not be started"));
     printf("\n%s, %d thread%s: FMA peak %.1f GFLOP/s\n", t->name, threads, threads > 1 ? "s" : "",
-           1e-9 * pk_pool_peak(t, pool, 10));
+           1e-9 * pk_pool_peak(t, PK_COMPUTE_F32, pool, 10));
     fixture x = make_fixture(s, threads);
     bench_gemm(s, t, pool, x.ctx);
     bench_steps(s, &x, t, pool);

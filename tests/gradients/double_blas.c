@@ -14,11 +14,11 @@ START_TEST(products_of_the_linked_blas_are_right)
     const pk_table *t = pk_find("auto");
     ck_assert_ptr_nonnull(strstr(peft_build_info(), "BLAS: linked"));
     ck_assert_ptr_null(pk_blas_load());                       /* NULL: there is a BLAS */
-    ck_assert_int_eq(pk_gemm_chosen(t, PK_GEMM_CBLAS), PK_GEMM_CBLAS);
+    ck_assert_int_eq(pk_gemm_chosen(t, PK_GEMM_CBLAS, PK_COMPUTE_F32), PK_GEMM_CBLAS);
     for (int i = 0; i < M * K; i++) a[i] = sin(i);
     for (int i = 0; i < K * N; i++) b[i] = cos(i);
     const int threads = 1;
-    void *work = aligned_alloc(PK_ALIGN, (pk_gemm_work(t, M, N, K, threads) / PK_ALIGN + 1) * PK_ALIGN);
+    void *work = aligned_alloc(PK_ALIGN, (pk_gemm_work(t, PK_COMPUTE_F32, M, N, K, threads) / PK_ALIGN + 1) * PK_ALIGN);
     for (int kind = PK_GEMM_OWN; kind <= PK_GEMM_CBLAS; kind++) {
         const pk_gemm g = { .m = M, .n = N, .k = K, .a = a, .a_row = K, .a_col = 1, .b = b, .b_row = N, .b_col = 1,
                             .c = c[kind == PK_GEMM_CBLAS], .c_row = N, .scale = 1 };

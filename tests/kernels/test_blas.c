@@ -99,10 +99,11 @@ END_TEST
 START_TEST(the_kernel_table_decides_between_own_and_cblas)
 {
     const pk_table *ref = pk_find("ref"), *best = pk_find("auto");
-    ck_assert_int_eq(pk_gemm_chosen(ref, PK_GEMM_OWN), PK_GEMM_OWN);
-    ck_assert_int_eq(pk_gemm_chosen(ref, PK_GEMM_AUTO), PK_GEMM_CBLAS);
-    if (best->vector > 1) ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_AUTO), PK_GEMM_OWN);
-    ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_CBLAS), PK_GEMM_CBLAS);
+    ck_assert_int_eq(pk_gemm_chosen(ref, PK_GEMM_OWN, PK_COMPUTE_F32), PK_GEMM_OWN);
+    ck_assert_int_eq(pk_gemm_chosen(ref, PK_GEMM_AUTO, PK_COMPUTE_F32), PK_GEMM_CBLAS);
+    if (best->vector > 1) ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_AUTO, PK_COMPUTE_F32), PK_GEMM_OWN);
+    ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_CBLAS, PK_COMPUTE_F32), PK_GEMM_CBLAS);
+    ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_CBLAS, PK_COMPUTE_BF16), PK_GEMM_OWN);
     ck_assert_ptr_null(pk_blas_load());                      /* NULL: a BLAS is loaded; else the reason why not */
 }
 END_TEST

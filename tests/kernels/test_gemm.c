@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_gemm.c -- the matrix products of every instruction set and of CBLAS against a triple loop in double: all
- * layouts, sizes around the blocks, every step of the epilogue, NaN, guard pages; the same bits for any number of
- * threads and any part of the result. */
+ * test_gemm.c -- the matrix products of every instruction set and arithmetic, and of CBLAS, against a triple loop in
+ * double: all layouts, sizes around the blocks, every step of the epilogue, NaN, guard pages; the same bits for any
+ * number of threads and any part of the result. */
 #include <math.h>
 #include "guarded.h"
 #include "kernels/pk.h"
+#include "kernels/ref/half.h"
 #include "suite.h"
 
 /* Steps of the epilogue (what is done to the product before it is stored), as bits. SCALE: factor of the product.
@@ -19,6 +20,8 @@ enum { NO_EPILOGUE = 0, SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16,
 enum { ROWS = 0, A_TRANSPOSED = 1, B_TRANSPOSED = 2, LAYOUTS = 4 };
 enum { ACTIVATIONS = PK_GELU_TANH + 1 };
 enum { GAP = 3 };                           /* unused elements after each row of a matrix but the last */
+
+static pk_compute arithmetic;               /* of the products that problem_make makes; set by EACH_PRODUCT */
 
 typedef struct problem {
     int64_t m, n, k;
@@ -52,7 +55,8 @@ static problem problem_make(int64_t m, int64_t n, int64_t k, int layout, int epi
     p.pre = matrix(m, n, ld, &seed);
     p.gate = matrix(m, n, ld, &seed);
     p.residual = matrix(m, n, ld, &seed);
-    p.g = (pk_gemm){ .m = m, .n = n, .k = k, .a = p.a.data, .b = p.b.data, .c = p.c.data, .c_row = ld,
+    p.g = (pk_gemm){ .m = m, .n = n, .k = k, .compute = arithmetic, .a = p.a.data, .b = p.b.data, .c = p.c.data,
+        .c_row = ld,
         .a_row = p.a_transposed ? 1 : lda, .a_col = p.a_transposed ? lda : 1,
         .b_row = p.b_transposed ? 1 : ldb, .b_col = p.b_transposed ? ldb : 1,
         .scale = epilogue & SCALE ? -0.75f : 1, .accumulate = !!(epilogue & ACCUMULATE),
@@ -73,7 +77,7 @@ static void problem_free(problem *p)
 /* Computes the product with exactly the work memory that it asks for. */
 static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
 {
-    size_t bytes = pk_gemm_work(t, g->m, g->n, g->k, pk_pool_threads(pool));
+    size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, pk_pool_threads(pool));
     ck_assert_uint_eq(bytes % PK_ALIGN, 0);
     void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
     memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes beyond the end must stay */
@@ -108,6 +112,9 @@ static double slope(pk_act kind, double x)
     return (act(kind, x + 1e-6) - act(kind, x - 1e-6)) / 2e-6;
 }
 
+/* The factor that the arithmetic makes of an element of A or B. */
+static double factor(float x) { return arithmetic == PK_COMPUTE_BF16 ? pk_round_bf16(x) : x; }
+
 /* Compares C (and the stored pre-activations) with the reference; elements in the gaps must be unchanged. */
 static void check_result(const problem *p, const char *variant)
 {
@@ -122,7 +129,7 @@ static void check_result(const problem *p, const char *variant)
         }
         double sum = 0, magnitude = 1;
         for (int64_t q = 0; q < p->k; q++) {
-            double x = (double)g->a[i * g->a_row + q * g->a_col] * b[q * g->b_row + j * g->b_col];
+            double x = factor(g->a[i * g->a_row + q * g->a_col]) * factor(b[q * g->b_row + j * g->b_col]);
             sum += x;
             magnitude += fabs(x);
         }
@@ -153,8 +160,9 @@ static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, i
                           int layout, int epilogue, pk_act act, pk_act gate_act)
 {
     char variant[100];
-    snprintf(variant, sizeof variant, "%s%s layout %d epilogue %d act %d gate %d", t->name,
-             kind == PK_GEMM_CBLAS ? " by cblas" : "", layout, epilogue, act, gate_act);
+    snprintf(variant, sizeof variant, "%s%s%s layout %d epilogue %d act %d gate %d", t->name,
+             kind == PK_GEMM_CBLAS ? " by cblas" : "",
+             arithmetic == PK_COMPUTE_BF16 ? " in bf16" : "", layout, epilogue, act, gate_act);
     problem p = problem_make(m, n, k, layout, epilogue, act, gate_act);
     run_gemm(t, pool, kind, &p.g);
     check_result(&p, variant);
@@ -177,12 +185,15 @@ static void stop(pk_pool *p)
 /* Loops over the kernel tables, one for each instruction set of this CPU. The inner `for` runs once, to declare t. */
 #define EACH_TABLE(t) for (const char *const *name = pk_isas(); *name; name++) \
     for (const pk_table *t = pk_find(*name); t; t = NULL)
+/* The same for every arithmetic. */
+#define EACH_PRODUCT(t) EACH_TABLE(t) \
+    for (arithmetic = PK_COMPUTE_F32; arithmetic < PK_COMPUTES || (arithmetic = PK_COMPUTE_F32); arithmetic++)
 
 /* m up to twice the rows (mr) of the micro-kernel's tile, n up to twice its columns (nr): every n for m = mr and m = 3,
  * else every 5th to 7th, which saves time. */
 START_TEST(sizes_around_the_micro_kernel)
 {
-    EACH_TABLE(t) {
+    EACH_PRODUCT(t) {
         const int64_t ks[] = { 1, 2, 7, 16, 19, 33 };
         for (int layout = 0; layout < LAYOUTS; layout++)
             for (int64_t m = 1; m <= 2 * t->mr; m++)
@@ -195,13 +206,14 @@ END_TEST
 /* k around one and two blocks (kc), many rows, many columns. */
 START_TEST(products_of_several_blocks)
 {
-    EACH_TABLE(t) {
-        const int64_t ks[] = { t->kc - 1, t->kc, t->kc + 1, 2 * t->kc, 2 * t->kc + 17 };
+    EACH_PRODUCT(t) {
+        const int64_t kc = t->kc * t->product[arithmetic].per_lane;
+        const int64_t ks[] = { kc - 1, kc, kc + 1, 2 * kc, 2 * kc + 17 };
         for (int layout = 0; layout < LAYOUTS; layout++) {
             for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
                 check_product(t, NULL, PK_GEMM_OWN, t->mr + 3, t->nr + 5, ks[i], layout, BIAS, PK_NONE, PK_NONE);
             check_product(t, NULL, PK_GEMM_OWN, 1000, t->nr + 1, 9, layout, BIAS, PK_NONE, PK_NONE);
-            check_product(t, NULL, PK_GEMM_OWN, t->mr + 1, 6 * t->nr + 1, t->kc + 9, layout, BIAS, PK_NONE, PK_NONE);
+            check_product(t, NULL, PK_GEMM_OWN, t->mr + 1, 6 * t->nr + 1, kc + 9, layout, BIAS, PK_NONE, PK_NONE);
         }
     }
 }
@@ -210,13 +222,13 @@ END_TEST
 START_TEST(every_epilogue)
 {
     pk_pool *pool = start(2);
-    EACH_TABLE(t) {
-        const int64_t m = t->mr + 2, n = t->nr + 9;
+    EACH_PRODUCT(t) {
+        const int64_t m = t->mr + 2, n = t->nr + 9, kc = t->kc * t->product[arithmetic].per_lane;
         for (int epilogue = 0; epilogue < EPILOGUES; epilogue++) {
             const pk_act act = (pk_act)(epilogue % ACTIVATIONS);
             const pk_act gate_act = (pk_act)(epilogue / ACTIVATIONS % ACTIVATIONS);
             check_product(t, pool, PK_GEMM_OWN, m, n, 5, ROWS, epilogue, PK_NONE, gate_act);
-            check_product(t, pool, PK_GEMM_OWN, m, n, t->kc + 1, B_TRANSPOSED, epilogue, act, gate_act);
+            check_product(t, pool, PK_GEMM_OWN, m, n, kc + 1, B_TRANSPOSED, epilogue, act, gate_act);
             check_product(t, pool, PK_GEMM_CBLAS, m, n, 5, epilogue % LAYOUTS, epilogue, act, gate_act);
         }
         for (int a = 0; a < ACTIVATIONS; a++)
@@ -246,7 +258,7 @@ END_TEST
 
 START_TEST(empty_extents)
 {
-    EACH_TABLE(t) {
+    EACH_PRODUCT(t) {
         for (int kind = PK_GEMM_OWN; kind <= PK_GEMM_CBLAS; kind++) {
             check_product(t, NULL, kind, 7, 37, 0, ROWS, BIAS | ACCUMULATE | GAMMA, PK_TANH, PK_NONE);
             check_product(t, NULL, kind, 0, 37, 5, ROWS, BIAS, PK_NONE, PK_NONE);
@@ -259,7 +271,7 @@ END_TEST
 /* NaN in A reaches its row of C, infinity in B its column, and nothing else. */
 START_TEST(nan_and_infinity_stay_in_their_row_or_column)
 {
-    EACH_TABLE(t) {
+    EACH_PRODUCT(t) {
         for (int layout = 0; layout < LAYOUTS; layout++) {
             const int64_t m = 2 * t->mr + 1, n = t->nr + 3, k = 21, row = t->mr, column = t->nr - 1;
             problem p = problem_make(m, n, k, layout, NO_EPILOGUE, PK_NONE, PK_NONE);
@@ -300,7 +312,7 @@ START_TEST(threads_and_submatrices_change_no_bit)
     const int threads[] = { 2, 3, 8 };
     pk_pool *pools[3];
     for (int i = 0; i < 3; i++) pools[i] = start(threads[i]);
-    EACH_TABLE(t) {
+    EACH_PRODUCT(t) {
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             problem p = problem_make(sizes[s][0], sizes[s][1], sizes[s][2], layouts[s],
                                      BIAS | GATE | GAMMA | RESIDUAL | SCALE, PK_GELU, PK_SILU);
@@ -334,6 +346,24 @@ START_TEST(threads_and_submatrices_change_no_bit)
 }
 END_TEST
 
-SUITE_MAIN("gemm", sizes_around_the_micro_kernel, products_of_several_blocks, every_epilogue,
-           cblas_products_in_every_layout, empty_extents, nan_and_infinity_stay_in_their_row_or_column,
+/* Ties go to the even neighbour; a carry may reach the exponent, up to infinity; subnormal numbers become 0 with their
+ * sign. */
+START_TEST(numbers_are_rounded_to_bf16)
+{
+    static const struct { uint32_t from, to; } rows[] = {
+        { 0x3F800000, 0x3F800000 }, { 0x3F808000, 0x3F800000 }, { 0x3F818000, 0x3F820000 }, { 0x3F808001, 0x3F810000 },
+        { 0x3F807FFF, 0x3F800000 }, { 0xBFFF8000, 0xC0000000 }, { 0x7F7F8000, 0x7F800000 }, { 0x7F7F7FFF, 0x7F7F0000 },
+        { 0xFF800000, 0xFF800000 }, { 0x007FFFFF, 0x00000000 }, { 0x80000001, 0x80000000 }, { 0x00800000, 0x00800000 },
+        { 0x7F800001, 0x7FC00000 }, { 0xFFC12345, 0xFFC10000 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        float x = pk_round_bf16(pk_float_of(rows[i].from));
+        uint32_t bits;
+        memcpy(&bits, &x, sizeof bits);
+        ck_assert_msg(bits == rows[i].to, "%08x became %08x, expected %08x", rows[i].from, bits, rows[i].to);
+    }
+}
+END_TEST
+
+SUITE_MAIN("gemm", numbers_are_rounded_to_bf16, sizes_around_the_micro_kernel, products_of_several_blocks,
+           every_epilogue, cblas_products_in_every_layout, empty_extents, nan_and_infinity_stay_in_their_row_or_column,
            threads_and_submatrices_change_no_bit)

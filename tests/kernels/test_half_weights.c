@@ -124,8 +124,9 @@ static void check_packing(const pk_table *t, pk_dtype type, int transposed, int6
     guarded from_half = guarded_make(count), from_real = guarded_make(count);
     memset(from_half.data, 0x55, (size_t)count * sizeof(float));
     memset(from_real.data, 0xAA, (size_t)count * sizeof(float));
-    t->pack_b[type](from_half.data, m.half.data, transposed ? 1 : ld, transposed ? ld : 1, k, n);
-    t->pack_b[PK_REAL](from_real.data, m.real.data, transposed ? 1 : ld, transposed ? ld : 1, k, n);
+    const pk_product *p = &t->product[PK_COMPUTE_F32];
+    p->pack_b[type](from_half.data, m.half.data, transposed ? 1 : ld, transposed ? ld : 1, k, n);
+    p->pack_b[PK_REAL](from_real.data, m.real.data, transposed ? 1 : ld, transposed ? ld : 1, k, n);
     ck_assert_msg(!memcmp(from_half.data, from_real.data, (size_t)count * sizeof(float)),
                   "%s, type %d: other panels of %s B, %dx%d", t->name, type,
                   transposed ? "transposed" : "plain", (int)k, (int)n);
@@ -153,9 +154,10 @@ static pk_pool *start(int threads)
 /* Computes the product with exactly the work memory that it asks for. */
 static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
 {
-    size_t bytes = pk_gemm_work(t, g->m, g->n, g->k, pk_pool_threads(pool));
-    const size_t float_copy_bytes = pk_gemm_widen_work(t, kind, g->b_type, g->n, g->k);
-    if (g->b_type == PK_REAL || pk_gemm_chosen(t, kind) == PK_GEMM_OWN) ck_assert_uint_eq(float_copy_bytes, 0);
+    size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, pk_pool_threads(pool));
+    const size_t float_copy_bytes = pk_gemm_widen_work(t, kind, g->compute, g->b_type, g->n, g->k);
+    if (g->b_type == PK_REAL || pk_gemm_chosen(t, kind, g->compute) == PK_GEMM_OWN)
+        ck_assert_uint_eq(float_copy_bytes, 0);
     bytes += float_copy_bytes;
     void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
     memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes beyond the end must stay */
@@ -166,8 +168,8 @@ static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const 
 
 /* The product with half B has the bits of the product with its float copy. in_place: C is the residual too; CBLAS then
  * computes the product in strips of rows in work memory, because the epilogue still reads C. */
-static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, pk_dtype type, const int64_t size[3],
-                     int transposed, int in_place)
+static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, pk_compute compute, pk_dtype type,
+                          const int64_t size[3], int transposed, int in_place)
 {
     const int64_t m = size[0], n = size[1], k = size[2], ld = (transposed ? k : n) + 2;
     uint64_t seed = (uint64_t)(m + n + k);
@@ -177,15 +179,15 @@ static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, p
     c[1] = guarded_make(m * n);
     memcpy(c[1].data, c[0].data, (size_t)(m * n) * sizeof(float));
     for (int i = 0; i < 2; i++) {
-        const pk_gemm g = { .m = m, .n = n, .k = k, .a = a.data, .a_row = k, .a_col = 1,
+        const pk_gemm g = { .m = m, .n = n, .k = k, .compute = compute, .a = a.data, .a_row = k, .a_col = 1,
             .b = i ? (const void *)b.real.data : b.half.data, .b_type = i ? PK_REAL : type,
             .b_row = transposed ? 1 : ld, .b_col = transposed ? ld : 1, .c = c[i].data, .c_row = n, .scale = 1,
             .bias = bias.data, .act = PK_GELU, .residual = in_place ? c[i].data : NULL, .residual_row = n };
         run_gemm(t, pool, kind, &g);
     }
     ck_assert_msg(!memcmp(c[0].data, c[1].data, (size_t)(m * n) * sizeof(float)),
-                  "%s, type %d: other bits of product %dx%dx%d, %s B",
-                  t->name, type, (int)m, (int)n, (int)k, transposed ? "transposed" : "plain");
+                  "%s, arithmetic %d, type %d: other bits of product %dx%dx%d, %s B",
+                  t->name, compute, type, (int)m, (int)n, (int)k, transposed ? "transposed" : "plain");
     guarded_free(&a);
     guarded_free(&bias);
     guarded_free(&c[0]);
@@ -200,10 +202,13 @@ START_TEST(products_equal_those_of_a_float_copy)
     EACH_TABLE(t) EACH_HALF(type)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             for (int flags = 0; flags < 4; flags++)                        /* bit 0: transposed; bit 1: in place */
-                for (int kind = PK_GEMM_OWN; kind <= PK_GEMM_CBLAS; kind++) {
-                    check_product(t, NULL, (pk_gemm_kind)kind, type, sizes[i], flags & 1, flags >> 1);
-                    check_product(t, pool, (pk_gemm_kind)kind, type, sizes[i], flags & 1, flags >> 1);
-                }
+                for (int kind = PK_GEMM_OWN; kind <= PK_GEMM_CBLAS; kind++)
+                    for (int compute = 0; compute < PK_COMPUTES; compute++) {
+                        check_product(t, NULL, (pk_gemm_kind)kind, (pk_compute)compute, type, sizes[i], flags & 1,
+                                      flags >> 1);
+                        check_product(t, pool, (pk_gemm_kind)kind, (pk_compute)compute, type, sizes[i], flags & 1,
+                                      flags >> 1);
+                    }
     pk_pool_stop(pool);
     free(pool);
 }

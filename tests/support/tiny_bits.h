@@ -103,12 +103,13 @@ static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
     tiny_bits_free(b);
 }
 
-/* Appends the model's logits for n images, computed by `threads` threads (0: the context's number). */
-static inline void tiny_bits_predict(tiny_bits *bits, peft_model *m, int n, int threads)
+/* Appends the model's logits for n images, computed by `threads` threads (0: the context's number) in this
+ * arithmetic. */
+static inline void tiny_bits_predict_in(tiny_bits *bits, peft_model *m, int n, int threads, const char *compute)
 {
     const int first_sample = 30;                              /* an arbitrary choice */
     tiny_batch b = tiny_batch_make(m, n, first_sample);
-    peft_session *s = tiny_session(m, "batch=%d,threads=%d", n, threads);
+    peft_session *s = tiny_session(m, "batch=%d,threads=%d,compute=%s", n, threads, compute);
     peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, n, (int)m->classes);
     OK(peft_session_predict(s, b.images, logits));
     tiny_finite(logits, "logits");
@@ -116,6 +117,10 @@ static inline void tiny_bits_predict(tiny_bits *bits, peft_model *m, int n, int 
     peft_tensor_free(logits);
     peft_session_free(s);
     tiny_batch_free(&b);
+}
+static inline void tiny_bits_predict(tiny_bits *bits, peft_model *m, int n, int threads)
+{
+    tiny_bits_predict_in(bits, m, n, threads, "f32");
 }
 
 /* The same for two images and the context's number of threads. */

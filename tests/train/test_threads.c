@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_threads.c -- training and prediction give the same bits for any number of threads, and an image's logits do not
- * depend on the other images of the call. */
+ * depend on the other images of the call, in every arithmetic. */
 #include "tiny_bits.h"
 
 static const int threads[] = { 1, 2, 3, 8 };
 enum { THREADS = 4 };
+static const char *compute = "f32";                         /* the arithmetic; set by EACH_COMPUTE */
+#define EACH_COMPUTE for (int c_ = 0; c_ < PK_COMPUTES && (compute = pf_compute_name((pk_compute)c_)); c_++)
 
 /* Records `steps` training steps on n samples each. workers: number of threads; CONTEXTS_THREADS: the context's. */
 enum { CONTEXTS_THREADS = 0 };
 static void record_steps(const tiny *t, int steps, int n, int workers, tiny_bits *bits)
 {
-    peft_trainer *r = tiny_trainer(t->model, "batch=%d,lr=1e-2,weight_decay=0.01,clip_norm=1,threads=%d", n, workers);
+    peft_trainer *r = tiny_trainer(t->model, "batch=%d,lr=1e-2,weight_decay=0.01,clip_norm=1,threads=%d,compute=%s", n,
+                                   workers, compute);
     for (int i = 0; i < steps; i++) {
         tiny_batch b = tiny_batch_make(t->model, n, i * n);
         OK(peft_trainer_backward(r, b.images, b.labels, NULL));
@@ -32,9 +35,10 @@ static void compare(tiny_spec spec, int steps, int n)
         tiny_bits several = { 0 }, *bits = k == 0 ? &one_thread : &several;
         tiny t = tiny_make(&spec);
         record_steps(&t, steps, n, threads[k], bits);
-        tiny_bits_predict(bits, t.model, n, threads[k]);
+        tiny_bits_predict_in(bits, t.model, n, threads[k], compute);
         tiny_free(&t);
-        snprintf(name, sizeof name, "%s, %s, %d threads", spec.method, spec.isa ? spec.isa : "auto", threads[k]);
+        snprintf(name, sizeof name, "%s, %s, %s, %d threads", spec.method, spec.isa ? spec.isa : "auto", compute,
+                 threads[k]);
         if (k > 0) tiny_same(&one_thread, &several, name);
     }
     tiny_bits_free(&one_thread);
@@ -42,7 +46,7 @@ static void compare(tiny_spec spec, int steps, int n)
 
 START_TEST(every_method_and_isa_gives_the_same_bits)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++)
+    EACH_COMPUTE for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             compare((tiny_spec){ .isa = *isa, .method = tiny_method_name(i) }, 3, 3);
 }
@@ -58,7 +62,7 @@ END_TEST
 /* A width at which products, norms, updates and attention are split into several tasks. */
 START_TEST(operations_of_several_tasks_give_the_same_bits)
 {
-    for (size_t i = 0; i < tiny_method_count(); i++)
+    EACH_COMPUTE for (size_t i = 0; i < tiny_method_count(); i++)
         compare((tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) }, 1, 2);
 }
 END_TEST
@@ -95,7 +99,7 @@ static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int 
     const int64_t image_size = peft_tensor_count(all->images) / peft_tensor_dim(all->images, 0);
     const int64_t side = t->backbone->shape.image;
     int count = (int)peft_tensor_dim(all->images, 0), classes = (int)t->model->classes;
-    peft_session *s = tiny_session(t->model, "batch=%d,threads=2", batch);
+    peft_session *s = tiny_session(t->model, "batch=%d,threads=2,compute=%s", batch, compute);
     for (int i = from; i < count; i += n) {
         int now = count - i < n ? count - i : n;
         peft_tensor *view, *logits = tiny_tensor(t->ctx, PEFT_F32, 2, now, classes);
@@ -133,11 +137,11 @@ static void check_independence(const tiny_spec *spec, size_t count)
 
 START_TEST(logits_do_not_depend_on_other_images)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++)
+    EACH_COMPUTE for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             check_independence(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i),
                                              .model = "classes=3,head=bn_linear" }, ALL_WAYS);
-    for (size_t i = 0; i < tiny_method_count(); i++)
+    EACH_COMPUTE for (size_t i = 0; i < tiny_method_count(); i++)
         check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) }, FIRST_WAYS);
 }
 END_TEST

@@ -187,7 +187,7 @@ int pf_context_threads(const peft_context *ctx) { return ctx->threads ? ctx->thr
 /* Also warns if products will be slow because no BLAS can be opened. */
 pk_gemm_kind pf_context_gemm(peft_context *ctx)
 {
-    const pk_gemm_kind kind = pk_gemm_chosen(ctx->kernels, ctx->gemm);
+    const pk_gemm_kind kind = pk_gemm_chosen(ctx->kernels, ctx->gemm, PK_COMPUTE_F32);
     const bool plain_c = ctx->kernels->vector == 1;       /* kernels without vector instructions */
     /* pk_blas_load returns NULL or the reason why there is no BLAS */
     const char *why = plain_c && ctx->gemm == PK_GEMM_AUTO && kind == PK_GEMM_OWN ? pk_blas_load() : NULL;

@@ -13,16 +13,18 @@ const pf_pass pf_passes[] = {
 #undef PF_PASS
     { 0 } };
 
-static const char *const arithmetic_names[PF_ARITHMETICS] = { "f32" };
+static const char *const compute_names[PK_COMPUTES] = { [PK_COMPUTE_F32] = "f32", [PK_COMPUTE_BF16] = "bf16" };
 
-peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out)
+const char *pf_compute_name(pk_compute compute) { return compute_names[compute]; }
+
+peft_status pf_compute_parse(const char *name, pk_compute *out)
 {
-    for (int i = 0; i < PF_ARITHMETICS; i++)
-        if (!strcmp(name, arithmetic_names[i])) {
-            *out = (pf_arithmetic)i;
+    for (int i = 0; i < PK_COMPUTES; i++)
+        if (!strcmp(name, compute_names[i])) {
+            *out = (pk_compute)i;
             return PEFT_OK;
         }
-    return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32", name);
+    return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32 or bf16", name);
 }
 
 /* Checks that every name in the list (names between commas; NULL: none) is that of an optional pass. */

@@ -5,18 +5,16 @@
 #define PF_SPEC_H
 #include "core/base/context.h"
 
-/* The element type that products are computed in (option "compute"). To add one: an enumerator here, its name in
- * compile.c. */
-typedef enum pf_arithmetic { PF_ARITHMETIC_F32, PF_ARITHMETICS } pf_arithmetic;
-/* PEFT_E_OPTION: no arithmetic has this name. */
-peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out);
+/* The arithmetic of products by its name, the value of option "compute". PEFT_E_OPTION: no arithmetic has this name. */
+peft_status pf_compute_parse(const char *name, pk_compute *out);
+const char *pf_compute_name(pk_compute compute);
 
 enum { PF_PLAN_NAIVE = 1 };              /* for tests: no two values share memory, and NaN overwrites dead values */
 
 typedef struct pf_compile_spec {
     int64_t batch;                       /* samples */
     bool training;                       /* batch norm uses the batch's statistics, dropout drops; false: inference */
-    pf_arithmetic arithmetic;
+    pk_compute compute;                  /* arithmetic of the products */
     size_t memory_limit;                 /* bytes that arena and scratch may take; 0: no limit */
     unsigned flags;                      /* PF_PLAN_NAIVE */
     const char *without;                 /* for tests: passes that do not run, names between commas; NULL: none */

@@ -10,10 +10,10 @@
 #include "core/format/meta.h"
 #include "core/train/trainer.h"
 
-/* Options that change no result ("compute" has only one value). cache_type does change results, and each_setting adds
- * it as the type that the cache really has. */
-static const char *const without_effect[] = { "threads", "executor", "memory_limit", "compute", "samples",
-                                              "cache_features", "cache_file", "cache_type" };
+/* Options that change no result. cache_type does change results, and each_setting adds it as the type that the cache
+ * really has. */
+static const char *const without_effect[] = { "threads", "executor", "memory_limit", "samples", "cache_features",
+                                              "cache_file", "cache_type" };
 
 /* Whether a trainer with these options could give other results with another value of option `name`. */
 static bool affects_results(const peft_trainer *t, const char *name)
@@ -163,7 +163,7 @@ static peft_status write_setting(void *user, const setting *s) { return pf_st_ou
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 {
     char kernels[32];
-    pf_engine_kernels_text(&t->engine, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, t->compile.compute, kernels, sizeof kernels);
     PF_TRY(pf_st_out_meta(o, "libpeft.kernels", kernels));
     PF_TRY(each_setting(t, write_setting, o));
     PF_TRY(write_groups(t, o));
@@ -180,7 +180,9 @@ static peft_status check_setting(void *user, const setting *s)
 {
     const comparison *c = user;
     const char *saved, *cure = "";
-    PF_TRY(pf_meta_read_text(c->st, s->key, &saved));
+    const bool older = !strcmp(s->key, "libpeft.trainer.option.compute") && !pf_st_meta(c->st, s->key);
+    if (older) saved = s->row->fallback;              /* version 1.0 had no other value, and did not save it */
+    else PF_TRY(pf_meta_read_text(c->st, s->key, &saved));
     if (pf_option_same(s->row, saved, s->value)) return PEFT_OK;
     if (!strcmp(s->key, "libpeft.trainer.option.steps")) {
         if (strtoll(saved, NULL, 10) < c->t->schedule.steps) return PEFT_OK;
@@ -196,7 +198,7 @@ static void warn_if_kernels_differ(const peft_trainer *t, const pf_st *st)
 {
     char kernels[32];
     const char *saved = pf_st_meta(st, "libpeft.kernels");
-    pf_engine_kernels_text(&t->engine, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, t->compile.compute, kernels, sizeof kernels);
     if (saved && strcmp(saved, kernels))
         pf_warn(t->ctx, "the state was saved by a trainer with the kernels and matrix product '%.40s', this one has "
                 "'%s': results differ in rounding from those of a run without a break", saved, kernels);

@@ -3,7 +3,7 @@
  * of about equal length. For each piece a block of A's rows is packed, which stays in the level-2 cache; then panel by
  * panel B is packed into the level-1 cache and multiplied with all panels of A's block. Between two pieces the sums
  * stay in tiles in the scratch memory, from which the next piece continues; behind the last piece each tile goes
- * through the epilogue. So an element of AB is one chain of FMAs over k, whatever the tasks and threads.
+ * through the epilogue. So an element of AB is one chain of additions over k, whatever the tasks and threads.
  *
  * The threads are divided into groups, and the rows of A among the groups. A group works through stages: a stage is one
  * piece of K for one block of the group's rows. The first tasks of a stage, one for each chunk of the block, pack A and
@@ -14,8 +14,8 @@
 #include "gemm_prefetch.h"
 
 enum {
-    BLOCK_ROWS = 800,           /* rows of A in a block: 0.6 MB for pieces of 192, 0.8 MB for 256 */
-    PIECE_STEP = 16,            /* the length of a piece is a multiple of this */
+    BLOCK_ROWS = 800,           /* rows of A in a block: 0.6 MB for pieces of 192 lanes, 0.8 MB for 256 */
+    PIECE_STEP = 16,            /* the lanes of a piece (pk_product) are a multiple of this */
     MOST_GROUPS = 4,
     GROUP_ROWS = 350,           /* least rows of a group: each group packs all of B, which costs too much for fewer */
     CHUNKS = 4,                 /* parts (chunks) of a block for each thread of the group */
@@ -32,6 +32,7 @@ typedef struct group {
 
 typedef struct plan {
     const pk_table *t;
+    const pk_product *product;  /* the kernels of the arithmetic */
     const pk_gemm *g;
     int no_epilogue;            /* C = AB */
     int64_t groups, group_threads;
@@ -57,26 +58,30 @@ typedef struct thread_scratch {
     _Alignas(PK_ALIGN) pk_real b[];     /* a packed panel of B, in panel_bytes bytes, and behind it a tile */
 } thread_scratch;
 
+/* Lanes of a panel (pk_product) for k elements. */
+static int64_t lanes_of(const plan *p, int64_t k) { return ceil_div(k, p->product->per_lane); }
+
 /* The division of a product m x n x k among threads, and the sizes of its memory. Pointers, g, chunks and tasks are set
  * later (own_gemm). */
-static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
+static plan make_plan(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k, int threads)
 {
     const int64_t size = (int64_t)sizeof(pk_real), tile = t->mr * t->nr * size;
-    plan p = { .t = t };
-    p.pieces = at_least(ceil_div(k, t->kc), 1);
-    p.piece_k = ceil_div(ceil_div(k, p.pieces), PIECE_STEP) * PIECE_STEP;
+    plan p = { .t = t, .product = &t->product[compute] };
+    const int64_t lanes = lanes_of(&p, k);
+    p.pieces = at_least(ceil_div(lanes, t->kc), 1);
+    p.piece_k = ceil_div(ceil_div(lanes, p.pieces), PIECE_STEP) * PIECE_STEP * p.product->per_lane;
     p.m_panels = at_least(ceil_div(m, t->mr), 1);
     p.n_panels = ceil_div(n, t->nr);
     p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);
     p.group_threads = ceil_div(threads, p.groups);
     p.group_panels = ceil_div(p.m_panels, p.groups);
     /* rows of a block: at most 2 * BLOCK_ROWS for all groups together, which bounds the scratch memory */
-    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), k_part = at_most(p.piece_k, k);
+    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), most = lanes_of(&p, at_most(p.piece_k, k));
     p.block_panels = ceil_div(p.group_panels, ceil_div(p.group_panels, rows / t->mr));
     p.stages = ceil_div(p.group_panels, p.block_panels) * p.pieces;
-    p.packed_bytes = aligned(p.block_panels * t->mr * k_part * size);
+    p.packed_bytes = aligned(p.block_panels * t->mr * most * size);
     p.partial_bytes = p.pieces > 1 ? aligned(p.block_panels * p.n_panels * tile) : 0;
-    p.panel_bytes = aligned(k_part * t->nr * size);
+    p.panel_bytes = aligned(most * t->nr * size);
     p.scratch_bytes = (int64_t)sizeof(thread_scratch) + p.panel_bytes + aligned(tile);
     return p;
 }
@@ -88,10 +93,10 @@ static int64_t work_bytes(const plan *p, int threads)
 }
 
 /* Enough for a product on all threads, on one thread alone (a small product), and by CBLAS. */
-size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
+size_t pk_gemm_work(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k, int threads)
 {
     const int all = threads > 1 ? threads : 1;
-    const plan p = make_plan(t, m, n, k, all), alone = make_plan(t, m, n, k, 1);
+    const plan p = make_plan(t, compute, m, n, k, all), alone = make_plan(t, compute, m, n, k, 1);
     return (size_t)at_least(at_least(work_bytes(&p, all), work_bytes(&alone, 1)), pk_gemm_cblas_work(t, m, n, all));
 }
 
@@ -123,7 +128,7 @@ static int has_no_epilogue(const pk_gemm *g)
 
 /* One stage of a group: panels first_panel .. first_panel+block_panels-1 of A, k from `depth` on. */
 typedef struct stage {
-    int64_t group, number, first_panel, block_panels, depth, k;
+    int64_t group, number, first_panel, block_panels, depth, k, lanes;
     int64_t turns;                          /* of prefetching while one tile is computed (PK_TURN) */
     int last;                               /* the last piece of K */
     pk_real *packed_a, *partial_sums;       /* the group's */
@@ -138,7 +143,8 @@ static stage stage_of(const plan *p, int64_t group, int64_t number)
     s.block_panels = at_most(p->block_panels, end - s.first_panel);
     s.depth = number % p->pieces * p->piece_k;
     s.k = at_most(p->piece_k, p->g->k - s.depth);
-    s.turns = s.k / PK_TURN;
+    s.lanes = lanes_of(p, s.k);
+    s.turns = s.lanes / PK_TURN;
     s.last = number % p->pieces == p->pieces - 1;
     s.packed_a = (pk_real *)(p->packed_a + group * p->packed_bytes);
     s.partial_sums = (pk_real *)(p->partial_sums + group * p->partial_bytes);
@@ -199,7 +205,7 @@ static const pk_real *pack_b(const plan *p, const stage *s, int64_t b_panel, thr
     const int64_t panel_id = 1 + stage_id * p->n_panels + b_panel;
     const char *b = (const char *)g->b + (s->depth * g->b_row + column * g->b_col) * pk_dtype_size(g->b_type);
     if (scratch->panel_id != panel_id)
-        p->t->pack_b[g->b_type](scratch->b, b, g->b_row, g->b_col, s->k, at_most(p->t->nr, g->n - column));
+        p->product->pack_b[g->b_type](scratch->b, b, g->b_row, g->b_col, s->k, at_most(p->t->nr, g->n - column));
     scratch->panel_id = panel_id;
     return scratch->b;
 }
@@ -225,16 +231,17 @@ static void multiply(const plan *p, const stage *s, const tiles *part, int packi
         const int64_t row = (s->first_panel + i) * mr;
         const int m = (int)at_most(mr, g->m - row);
         pk_real *tile = tile_of(p, s, part->b_panel, i, scratch), *c = g->c + row * g->c_row + column;
-        pk_real *a = s->packed_a + i * mr * s->k;
+        pk_real *a = s->packed_a + i * mr * s->lanes;
         prefetch->blocks = 0;
         if (s->last) prefetch_epilogue(prefetch, g, row, column);
         if (packing) {                          /* prefetch the next panel of A, half of it by each cursor */
             const prefetch_area next = area_of_a(g, row + mr, i + 1 < end ? mr : 0, s->depth, s->k);
             prefetch->cursor[0] = prefetch_all(next, 2 * s->turns);
             prefetch->cursor[1] = prefetch_rest(next, 2 * s->turns, s->turns);
-            p->t->pack_a(a, g->a + row * g->a_row + s->depth * g->a_col, g->a_row, g->a_col, m, s->k);
+            p->product->pack_a(a, g->a + row * g->a_row + s->depth * g->a_col, g->a_row, g->a_col, m, s->k);
         }
-        p->t->micro(s->k, a, b, direct ? c : tile, direct ? g->c_row : nr, m, n, s->depth > 0 ? tile : NULL, prefetch);
+        p->product->micro(s->lanes, a, b, direct ? c : tile, direct ? g->c_row : nr, m, n, s->depth > 0 ? tile : NULL,
+                          prefetch);
         if (s->last && !p->no_epilogue) p->t->epilogue(p->t, g, tile, row, column, m, n);
     }
 }
@@ -291,7 +298,7 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
 {
     if (is_small(g)) pool = NULL;
     const int threads = pk_pool_threads(pool);
-    plan p = make_plan(t, g->m, g->n, g->k, threads);
+    plan p = make_plan(t, g->compute, g->m, g->n, g->k, threads);
     p.g = g;
     p.no_epilogue = has_no_epilogue(g);
     p.packed_a = work;
@@ -307,21 +314,23 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
     pk_pool_run(pool, p.groups * p.stages * p.tasks, next_task, &p);
 }
 
-pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind)
+pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind, pk_compute compute)
 {
+    if (compute != PK_COMPUTE_F32) return PK_GEMM_OWN;
     if (kind == PK_GEMM_AUTO) kind = t->vector > 1 || sizeof(pk_real) > sizeof(float) ? PK_GEMM_OWN : PK_GEMM_CBLAS;
     return kind == PK_GEMM_CBLAS && pk_blas_load() ? PK_GEMM_OWN : kind;
 }
 
-size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_dtype b_type, int64_t n, int64_t k)
+size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_compute compute, pk_dtype b_type, int64_t n,
+                          int64_t k)
 {
-    if (b_type == PK_REAL || pk_gemm_chosen(t, kind) != PK_GEMM_CBLAS) return 0;
+    if (b_type == PK_REAL || pk_gemm_chosen(t, kind, compute) != PK_GEMM_CBLAS) return 0;
     return (size_t)aligned(n * k * (int64_t)sizeof(pk_real));
 }
 
 void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)
 {
     if (g->m <= 0 || g->n <= 0) return;
-    if (pk_gemm_chosen(t, kind) == PK_GEMM_CBLAS) pk_gemm_cblas(t, pool, g, work);
+    if (pk_gemm_chosen(t, kind, g->compute) == PK_GEMM_CBLAS) pk_gemm_cblas(t, pool, g, work);
     else own_gemm(t, pool, g, work);
 }

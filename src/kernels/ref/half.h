@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * half.h -- converts f16 and bf16 to float, one number at a time, exactly: subnormal numbers and infinities too, and a
- * NaN keeps its sign and the bits of its fraction. */
+ * NaN keeps its sign and the bits of its fraction. Rounds floats to bf16. */
 #ifndef PK_HALF_H
 #define PK_HALF_H
 #include <stdint.h>
@@ -24,5 +24,19 @@ static inline float pk_from_f16(uint16_t h)
     memcpy(&bits, &small, sizeof bits);
     if (exponent) bits = (exponent + (exponent == 31 ? 224 : 112)) << 23 | fraction << 13;
     return pk_float_of(sign | bits);
+}
+
+/* x rounded to bf16, to nearest with ties to even, as the instruction VCVTNEPS2BF16 does it: subnormal numbers become
+ * 0, a NaN a quiet NaN. Adding 0x7FFF carries into the kept bits if the dropped ones are more than half; the last kept
+ * bit decides where they are half. */
+static inline float pk_round_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t magnitude = bits & 0x7FFFFFFF, infinity = 0x7F800000, least_normal = 0x00800000;
+    uint32_t rounded = bits + 0x7FFF + (bits >> 16 & 1);
+    if (magnitude > infinity) rounded = bits | 0x00400000;
+    if (magnitude < least_normal) rounded = bits & 0x80000000;
+    return pk_float_of(rounded & 0xFFFF0000);
 }
 #endif

@@ -103,24 +103,7 @@ void PK_NAME(epilogue)(const pk_table *t, const pk_gemm *g, float *tile, int64_t
     after_act(g, tile, i, j, m, n);
 }
 
-/* FMAs on all accumulators of a tile, without memory: independent chains, more than the latency of an FMA needs. */
 double PK_NAME(fmas)(int64_t rounds)
 {
-    pv acc[PK_MR][2], x = pv_set(1.0f), y = pv_zero();
-#define PK_ROW(i) acc[i][0] = acc[i][1] = pv_set(1.0f);
-    PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
-    for (int64_t r = 0; r < rounds; r++) {
-#define PK_ROW(i) micro_fma(&acc[i][0], x, y); micro_fma(&acc[i][1], x, y);
-        PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
-        PK_ORDER;                                                  /* a compiler barrier (gemm_micro.h) */
-    }
-    pv sum = pv_zero();
-#define PK_ROW(i) sum = pv_add(sum, pv_add(acc[i][0], acc[i][1]));
-    PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
-    float out[PW];
-    pv_store(out, sum);
-    return out[0] == 2 * PK_MR ? (double)rounds * PK_MR * 2 * PW * 2 : 0;      /* using it keeps the loop alive */
+    return micro_peak(rounds);
 }

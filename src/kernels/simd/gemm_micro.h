@@ -2,7 +2,8 @@
  * gemm_micro.h -- the micro-kernel of the matrix product, used by gemm.c and the attention kernels of this folder: it
  * computes a register tile of PK_MR x PK_NR elements of C from packed panels, A as a[k][PK_MR] and B as b[k][PK_NR].
  * Lanes beyond the matrix are zero (pack.h). Each element is one chain of FMAs over k in index order, wherever in the
- * tile. */
+ * tile. With PK_DOT_BF16 defined, the instruction VDPBF16PS takes the place of the FMA: k then counts pairs of bf16,
+ * each in the 32 bits of a float (../dot/pairs.h). */
 #ifndef PK_GEMM_MICRO_H
 #define PK_GEMM_MICRO_H
 #include "simd.h"
@@ -75,12 +76,19 @@ PK_INLINE void micro_end(float *c, int64_t c_row, pv (*acc)[2], int m, int n, co
 }
 
 /* acc += x*b. With an intrinsic gcc copies accumulators between registers and spills some; the instruction does not. */
+#ifdef PK_DOT_BF16
+#define PK_MULTIPLY_ADD "vdpbf16ps"
+#define PK_MULTIPLY_ADD_OF(x, b, acc) _mm512_dpbf16_ps(acc, (__m512bh)(x), (__m512bh)(b))
+#else
+#define PK_MULTIPLY_ADD "vfmadd231ps"
+#define PK_MULTIPLY_ADD_OF(x, b, acc) pv_fma(x, b, acc)
+#endif
 PK_INLINE void micro_fma(pv *acc, pv x, pv b)
 {
 #if defined(__clang__)
-    *acc = pv_fma(x, b, *acc);
+    *acc = PK_MULTIPLY_ADD_OF(x, b, *acc);
 #else
-    __asm__("vfmadd231ps %2, %1, %0" : "+v"(*acc) : "v"(x), "v"(b));
+    __asm__(PK_MULTIPLY_ADD " %2, %1, %0" : "+v"(*acc) : "v"(x), "v"(b));
 #endif
 }
 
@@ -91,7 +99,7 @@ PK_INLINE void micro_fma(pv *acc, pv x, pv b)
 #define PK_BROADCAST(i) ((i) % 5 != 2)
 PK_INLINE void micro_fma_broadcast(pv *acc, const float *x, pv b)
 {
-    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(*acc) : "v"(b), "m"(*x));
+    __asm__(PK_MULTIPLY_ADD " %2%{1to16%}, %1, %0" : "+v"(*acc) : "v"(b), "m"(*x));
 }
 #else
 #define PK_BROADCAST(i) 0
@@ -120,6 +128,29 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int a_row, const f
     PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
     PK_ORDER;
+}
+
+/* Does FMAs on all accumulators of a tile, without memory: independent chains, more than the latency of an FMA needs.
+ * The factor y is 0, so that the sums stay 1. Returns the number of operations, two for each lane. */
+PK_INLINE double micro_peak(int64_t rounds)
+{
+    pv acc[PK_MR][2], x = pv_set(1.0f), y = pv_zero();
+#define PK_ROW(i) acc[i][0] = acc[i][1] = pv_set(1.0f);
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+    for (int64_t r = 0; r < rounds; r++) {
+#define PK_ROW(i) micro_fma(&acc[i][0], x, y); micro_fma(&acc[i][1], x, y);
+        PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+        PK_ORDER;
+    }
+    pv sum = pv_zero();
+#define PK_ROW(i) sum = pv_add(sum, pv_add(acc[i][0], acc[i][1]));
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+    float out[PW];
+    pv_store(out, sum);
+    return out[0] == 2 * PK_MR ? (double)rounds * PK_MR * 2 * PW * 2 : 0;      /* using it keeps the loop alive */
 }
 
 /* Does micro_step for four values of k. The panel of A is in the level-2 cache, from which the hardware prefetcher

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include "core/graph/report/report.h"
 
-enum { PEAKS_MAX = 16 };                 /* measured peaks that are kept, one for each pair (kernels, threads) */
+enum { PEAKS_MAX = 16 };                 /* measured peaks that are kept: of kernels, arithmetic and threads */
 enum { MEASUREMENTS = 4 };               /* of a peak; the best counts, as other programs may take a core */
 #define MEASUREMENT_SECONDS 0.002
 
@@ -16,8 +16,9 @@ void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user)
     long long flops = 0, bytes = 0;
     const char *name = e->g.spec.name ? e->g.spec.name : "graph";
     snprintf(line, sizeof line, "%s: %lld sample%s, %d thread%s, kernels %s, products %s", name, (long long)e->g.batch,
-             e->g.batch > 1 ? "s" : "", e->run.threads, e->run.threads > 1 ? "s" : "", e->run.kernels->name,
-             pk_gemm_chosen(e->run.kernels, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : "own");
+             e->g.batch > 1 ? "s" : "", e->run.threads, e->run.threads > 1 ? "s" : "",
+             e->run.kernels->product[e->run.compute].name,
+             pk_gemm_chosen(e->run.kernels, e->run.gemm, e->run.compute) == PK_GEMM_CBLAS ? "cblas" : "own");
     fn(line, user);
     pf_row_header(line);
     fn(line, user);
@@ -38,19 +39,21 @@ void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user)
 static double peak_of(const pf_run *r)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct { const pk_table *kernels; int threads; double flops; } peaks[PEAKS_MAX];
+    static struct { const pk_table *kernels; pk_compute compute; int threads; double flops; } peaks[PEAKS_MAX];
     static int count;
     double flops = 0;
     pthread_mutex_lock(&lock);
     for (int i = 0; i < count && !(flops > 0); i++)
-        if (peaks[i].kernels == r->kernels && peaks[i].threads == r->threads) flops = peaks[i].flops;
+        if (peaks[i].kernels == r->kernels && peaks[i].compute == r->compute && peaks[i].threads == r->threads)
+            flops = peaks[i].flops;
     pthread_mutex_unlock(&lock);
     if (flops > 0) return flops;
     for (int i = 0; i < MEASUREMENTS; i++)
-        flops = fmax(flops, pk_pool_peak(r->kernels, r->pool, MEASUREMENT_SECONDS));
+        flops = fmax(flops, pk_pool_peak(r->kernels, r->compute, r->pool, MEASUREMENT_SECONDS));
     pthread_mutex_lock(&lock);
     const int slot = count < PEAKS_MAX ? count++ : 0;    /* the table is full: replaces the first */
-    peaks[slot].kernels = r->kernels, peaks[slot].threads = r->threads, peaks[slot].flops = flops;
+    peaks[slot].kernels = r->kernels, peaks[slot].compute = r->compute, peaks[slot].threads = r->threads;
+    peaks[slot].flops = flops;
     pthread_mutex_unlock(&lock);
     return flops;
 }

@@ -79,11 +79,12 @@ static void append_kernel(const pf_exec *e, const pf_node *n, char *text, size_t
     pk_gemm p;
     if (product_of(e, n, &p))
         append(text, capacity, "gemm:%s%s",
-            pk_gemm_chosen(e->run.kernels, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : e->run.kernels->name,
+            pk_gemm_chosen(e->run.kernels, e->run.gemm, p.compute) == PK_GEMM_CBLAS ? "cblas"
+                : e->run.kernels->product[p.compute].name,
             p.b_type ? types[p.b_type] : "");
     else if (!n->op->kernel) append(text, capacity, "c");
     else if (!strcmp(n->op->kernel, "copy")) append(text, capacity, "copy");
-    else append(text, capacity, "%s:%s", n->op->kernel, e->run.kernels->name);
+    else append(text, capacity, "%s:%s", n->op->kernel, e->run.kernels->product[PK_COMPUTE_F32].name);
 }
 
 /* Separates the next reason from those in text, if there are any. */
@@ -92,18 +93,23 @@ static void append_separator(char *text, size_t capacity)
     if (*text) append(text, capacity, "; ");
 }
 
-/* Appends why the kernels are not those of the widest instruction set, if they are not. */
-static void append_isa_reason(const pf_exec *e, char *text, size_t capacity)
+/* Appends why the kernel of this arithmetic (F32: also of all that is no product) is not that of the best instruction
+ * set, if it is not. */
+static void append_isa_reason(const pf_exec *e, pk_compute compute, char *text, size_t capacity)
 {
-    const pk_table *t = e->run.kernels;
+    const pk_table *t = e->run.kernels, *best = pk_find(pk_isas()[0]);
     const char *chosen_by = e->g.spec.isa_by;
-    if (strcmp(t->name, pk_isas()[0])) {
+    if (strcmp(t->product[compute].name, best->product[compute].name)) {
         append_separator(text, capacity);
         append(text, capacity, "%s: %s", t->name, chosen_by ? chosen_by : "chosen");
     } else if (t->vector < AVX512_FLOATS) {
         append_separator(text, capacity);
         append(text, capacity, t->vector == 1 ? "%s: no vector kernels for this CPU" : "%s: this CPU has no AVX-512",
             t->name);
+    }
+    if (compute == PK_COMPUTE_BF16 && t->product[compute].per_lane == 1) {
+        append_separator(text, capacity);
+        append(text, capacity, "%s: no instructions for bf16", t->name);
     }
 }
 
@@ -112,7 +118,7 @@ static void append_product_reasons(const pf_exec *e, const pk_gemm *p, char *tex
 {
     const char *chosen_by = e->g.spec.gemm_by;
     char limits[120];
-    if (pk_gemm_chosen(e->run.kernels, e->run.gemm) == PK_GEMM_CBLAS) {
+    if (pk_gemm_chosen(e->run.kernels, e->run.gemm, p->compute) == PK_GEMM_CBLAS) {
         append(text, capacity, "cblas: %s", chosen_by ? chosen_by : "the library's own product is plain C on this CPU");
         return;
     }
@@ -121,7 +127,7 @@ static void append_product_reasons(const pf_exec *e, const pk_gemm *p, char *tex
         append_separator(text, capacity);
         append(text, capacity, "%s", limits);
     }
-    append_isa_reason(e, text, capacity);
+    append_isa_reason(e, p->compute, text, capacity);
 }
 
 /* Column why: what keeps n from the fastest kernel; "-": nothing. */
@@ -130,7 +136,7 @@ static void append_reasons(const pf_exec *e, const pf_node *n, char *text, size_
     pk_gemm p;
     if (product_of(e, n, &p)) append_product_reasons(e, &p, text, capacity);
     else if (!n->op->kernel) append(text, capacity, "no vector kernel");
-    else if (strcmp(n->op->kernel, "copy")) append_isa_reason(e, text, capacity);
+    else if (strcmp(n->op->kernel, "copy")) append_isa_reason(e, PK_COMPUTE_F32, text, capacity);
     if (!*text) append(text, capacity, "-");
 }
 

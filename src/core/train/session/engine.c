@@ -95,9 +95,11 @@ pf_compile_spec pf_engine_spec(const pf_engine *e, pf_compile_spec spec)
     return spec;
 }
 
-void pf_engine_kernels_text(const pf_engine *e, char *text, size_t size)
+void pf_engine_kernels_text(const pf_engine *e, pk_compute compute, char *text, size_t size)
 {
-    snprintf(text, size, "%s, %s", e->kernels->name, e->gemm == PK_GEMM_CBLAS ? "cblas" : "own");
+    const bool cblas = pk_gemm_chosen(e->kernels, e->gemm, compute) == PK_GEMM_CBLAS;
+    snprintf(text, size, "%s, %s%s%s", e->kernels->product[compute].name, cblas ? "cblas" : "own",
+             compute == PK_COMPUTE_F32 ? "" : ", ", compute == PK_COMPUTE_F32 ? "" : pf_compute_name(compute));
 }
 
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec)
@@ -105,7 +107,7 @@ peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_co
     const char *executor = pf_options_string(o, table, "executor");
     const bool naive = !strcmp(executor, "naive");
     spec->memory_limit = (size_t)pf_options_int(o, table, "memory_limit");
-    PF_TRY(pf_arithmetic_parse(pf_options_string(o, table, "compute"), &spec->arithmetic));
+    PF_TRY(pf_compute_parse(pf_options_string(o, table, "compute"), &spec->compute));
     spec->flags = naive ? PF_PLAN_NAIVE : 0;
     if (naive || !strcmp(executor, "planned")) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "executor: given '%s', expected planned or naive", executor);

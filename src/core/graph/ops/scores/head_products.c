@@ -55,7 +55,7 @@ static size_t worker_bytes(const pf_run *r, const pf_node *n)
     const int64_t any_sample = 0, any_head = 0;          /* all have the same extents */
     const int threads = 1;                               /* of a product */
     const pk_gemm p = product_of(r, n, any_sample, any_head);
-    return pf_align_up(pk_gemm_work(r->kernels, p.m, p.n, p.k, threads));
+    return pf_align_up(pk_gemm_work(r->kernels, p.compute, p.m, p.n, p.k, threads));
 }
 static size_t scratch(const pf_run *r, const pf_node *n) { return worker_bytes(r, n) * (size_t)r->threads; }
 

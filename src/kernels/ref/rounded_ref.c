@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * rounded_ref.c -- packs panels for products in bf16 arithmetic by the micro-kernel in plain C (../rounded.h): the
+ * reference for every kernel of that arithmetic. */
+#define PK_NAME(name) PK_REF(name)
+#define PK_REF(name) pk_##name##_ref
+#include "../rounded.h"
+
+enum { MR = 4, NR = 8 };        /* mr and nr of table_ref (../cpu.c) */
+
+PK_PACK_A_ROUNDED(MR)
+PK_PACK_B_ROUNDED(real, NR)
+PK_PACK_B_ROUNDED(f16, NR)
+PK_PACK_B_ROUNDED(bf16, NR)

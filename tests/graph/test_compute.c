@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_compute.c -- option compute=bf16: results are near those of f32 and not equal to them, do not depend on how
+ * memory is planned, and are those of a run without a break after a restore. What was computed in one arithmetic is not
+ * continued in the other. */
+#include <math.h>
+#include "tiny_bits.h"
+#include "tiny_files.h"
+
+enum { N = 3, STEPS = 4 };
+
+static void train(peft_trainer *r, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        tiny_batch b = tiny_batch_make(r->model, N, i * N);
+        OK(peft_trainer_step(r, b.images, b.labels, NULL));
+        tiny_batch_free(&b);
+    }
+}
+
+/* Distance of the numbers x [n] from y, relative to the length of y. */
+static double distance(const float *x, const float *y, int64_t n)
+{
+    double difference = 0, length = 0;
+    for (int64_t i = 0; i < n; i++) {
+        difference += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
+        length += (double)y[i] * y[i];
+    }
+    return sqrt(difference / length);
+}
+
+/* bf16 has 8 bits of significand, so that an operand is off by at most 2^-9 = 0.2 %. */
+#define LARGEST_DISTANCE 2e-2
+#define LEAST_DISTANCE 1e-5
+
+static void check_near(const char *what, const float *x, const float *y, int64_t n)
+{
+    const double d = distance(x, y, n);
+    ck_assert_msg(d < LARGEST_DISTANCE && d > LEAST_DISTANCE, "%s: relative distance from f32 is %g", what, d);
+}
+
+/* The gradients of all parameters in a row; the caller frees them. *n: their number. */
+static float *gradients(const tiny_spec *spec, const char *compute, int64_t *n)
+{
+    tiny t = tiny_make(spec);
+    peft_trainer *r = tiny_trainer(t.model, "batch=%d,compute=%s", N, compute);
+    tiny_batch b = tiny_first_batch(t.model, N);
+    float *all = NULL;
+    OK(peft_trainer_backward(r, b.images, b.labels, NULL));
+    *n = 0;
+    for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
+        const peft_tensor *g = peft_param_grad(peft_model_param(t.model, i));
+        const int64_t count = peft_tensor_count(g);
+        all = realloc(all, (size_t)(*n + count) * sizeof *all);
+        memcpy(all + *n, peft_tensor_cdata(g), (size_t)count * sizeof *all);
+        *n += count;
+    }
+    tiny_batch_free(&b);
+    peft_trainer_free(r);
+    tiny_free(&t);
+    return all;
+}
+
+/* Without fpt, which selects the tokens of the largest attention: of two that are nearly equal it may select the
+ * other. */
+START_TEST(gradients_are_near_those_of_f32)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (size_t i = 0; i < tiny_method_count(); i++) {
+            const tiny_spec spec = { .isa = *isa, .backbone = TINY_WIDE, .method = tiny_method_name(i) };
+            int64_t n;
+            if (!strcmp(spec.method, "fpt")) continue;
+            float *f32 = gradients(&spec, "f32", &n), *bf16 = gradients(&spec, "bf16", &n);
+            check_near(spec.method, bf16, f32, n);
+            free(f32);
+            free(bf16);
+        }
+}
+END_TEST
+
+START_TEST(logits_are_near_those_of_f32)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
+        tiny_bits f32 = { 0 }, bf16 = { 0 };
+        tiny_bits_predict_in(&f32, t.model, N, 1, "f32");
+        tiny_bits_predict_in(&bf16, t.model, N, 1, "bf16");
+        ck_assert_uint_eq(f32.size, bf16.size);
+        const size_t begin = sizeof(tiny_record);                /* in front of the logits */
+        check_near(*isa, (const float *)(bf16.data + begin), (const float *)(f32.data + begin),
+                   (int64_t)((f32.size - begin) / sizeof(float)));
+        tiny_bits_free(&f32);
+        tiny_bits_free(&bf16);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
+/* Trains a LoRA model of this arithmetic and records it. */
+static void record(const char *options, tiny_bits *bits)
+{
+    tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = "lora" });
+    peft_trainer *r = tiny_trainer(t.model, "batch=%d,compute=bf16%s", N, options);
+    train(r, 0, STEPS);
+    tiny_bits_training(bits, r);
+    peft_trainer_free(r);
+    tiny_free(&t);
+}
+
+START_TEST(plans_of_memory_give_the_same_bits)
+{
+    tiny_bits planned = { 0 }, naive = { 0 };
+    record("", &planned);
+    record(",executor=naive", &naive);
+    tiny_same(&planned, &naive, "executor=naive");
+    tiny_bits_free(&planned);
+}
+END_TEST
+
+START_TEST(a_restored_run_continues_exactly)
+{
+    tiny_bits whole = { 0 }, continued = { 0 };
+    record("", &whole);
+    tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = "lora" });
+    peft_trainer *r = tiny_trainer(t.model, "batch=%d,compute=bf16", N);
+    train(r, 0, 2);
+    OK(peft_trainer_save(r, tiny_path("state")));
+    peft_trainer_free(r);
+    r = tiny_trainer(t.model, "batch=%d,compute=bf16", N);
+    OK(peft_trainer_restore(r, tiny_path("state")));
+    train(r, 2, STEPS);
+    tiny_bits_training(&continued, r);
+    tiny_same(&whole, &continued, "restored");
+    tiny_bits_free(&whole);
+    peft_trainer_free(r);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* A trainer saves its state to the file `name`. */
+static void save_state(peft_model *m, const char *compute, const char *name)
+{
+    peft_trainer *r = tiny_trainer(m, "batch=%d,compute=%s", N, compute);
+    train(r, 0, 1);
+    OK(peft_trainer_save(r, tiny_path(name)));
+    peft_trainer_free(r);
+}
+
+/* What a trainer of this arithmetic says to the state `name`. expected: text of the error; NULL: none. */
+static void check_restore(peft_model *m, const char *compute, const char *name, const char *expected)
+{
+    peft_trainer *r = tiny_trainer(m, "batch=%d,compute=%s", N, compute);
+    if (expected) FAILS(PEFT_E_MISMATCH, expected, peft_trainer_restore(r, tiny_path(name)));
+    else OK(peft_trainer_restore(r, tiny_path(name)));
+    peft_trainer_free(r);
+}
+
+/* A state of version 1.0, which had no other arithmetic than f32, has no entry for it. */
+START_TEST(a_state_is_continued_in_its_own_arithmetic)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+    save_state(t.model, "f32", "f32");
+    save_state(t.model, "bf16", "bf16");
+    tiny_edit(tiny_path("f32"), tiny_path("old"), &(tiny_change){ DROP_META, "libpeft.trainer.option.compute", NULL });
+    check_restore(t.model, "f32", "f32", NULL);
+    check_restore(t.model, "f32", "old", NULL);
+    check_restore(t.model, "bf16", "bf16", NULL);
+    check_restore(t.model, "bf16", "f32", "compute=f32, the trainer has compute=bf16");
+    check_restore(t.model, "bf16", "old", "compute=f32, the trainer has compute=bf16");
+    check_restore(t.model, "f32", "bf16", "compute=bf16, the trainer has compute=f32");
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(cached_features_of_the_other_arithmetic_are_refused)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+    peft_options *o = tiny_options(t.ctx, "batch=%d,cache_features=1000000", N);
+    peft_trainer *r;
+    OK(peft_options_set_string(o, "cache_file", tiny_path("cache")));
+    OK(peft_trainer_create(t.model, o, &r));
+    tiny_batch b = tiny_first_batch(t.model, N);
+    const int64_t ids[N] = { 0, 1, 2 };
+    OK(peft_trainer_step(r, b.images, b.labels, ids));
+    peft_trainer_free(r);
+    OK(peft_options_set_string(o, "compute", "bf16"));
+    FAILS(PEFT_E_MISMATCH, "bf16", peft_trainer_create(t.model, o, &r));
+    tiny_batch_free(&b);
+    peft_options_free(o);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("compute", gradients_are_near_those_of_f32, logits_are_near_those_of_f32, plans_of_memory_give_the_same_bits,
+           a_restored_run_continues_exactly, a_state_is_continued_in_its_own_arithmetic,
+           cached_features_of_the_other_arithmetic_are_refused)
