@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_deit.c -- the published DeiT-Ti on three pictures, against class tokens and logits of a forward pass in double
- * precision. */
+ * test_deit.c -- the published DeiT-Ti on three pictures, in every arithmetic, against class tokens and logits of a
+ * forward pass in double precision. */
 #include <math.h>
 #include <peft/io.h>
 #include <peft/peft.h>
@@ -44,7 +44,20 @@ static peft_options *options(peft_context *ctx, const char *text)
     return o;
 }
 
-START_TEST(deit_tiny_equals_a_double_precision_forward_pass)
+/* Length of got - want relative to that of want. */
+static double distance(const float *got, const double *want, int64_t n)
+{
+    double difference = 0, length = 0;
+    for (int64_t i = 0; i < n; i++) {
+        difference += (got[i] - want[i]) * (got[i] - want[i]);
+        length += want[i] * want[i];
+    }
+    return sqrt(difference / length);
+}
+
+/* In the arithmetic `compute`: most_difference of a logit and of an element of the class token, which are about 1 to
+ * 10; most_distance of all logits. */
+static void check_deit(const char *compute, double most_difference, double most_distance)
 {
     const char *shared = shared_folder();
     char path[1024];
@@ -70,6 +83,7 @@ START_TEST(deit_tiny_equals_a_double_precision_forward_pass)
     ck_assert_int_eq(peft_backbone_get(vit, "parameters"), 5717416);
     ck_assert_int_eq(peft_model_create(vit, NULL, &m), PEFT_OK);
     peft_options *o = options(ctx, "batch=3,taps=feature");
+    ck_assert_int_eq(peft_options_set_string(o, "compute", compute), PEFT_OK);
     ck_assert_int_eq(peft_session_create(m, o, &s), PEFT_OK);
     ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 3, 3, 224, 224 }, &images), PEFT_OK);
     ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ 3, 1000 }, &out), PEFT_OK);
@@ -81,9 +95,12 @@ START_TEST(deit_tiny_equals_a_double_precision_forward_pass)
     ck_assert_ptr_nonnull(tap = peft_session_tap(s, "feature"));
     double logit_error = largest_difference(peft_tensor_cdata(out), logits, 3000),
         token_error = largest_difference(peft_tensor_cdata(tap), feature, 576);
-    printf("DeiT-Ti: logits differ by at most %.2g, class token by %.2g\n", logit_error, token_error);
-    ck_assert_double_le(logit_error, 1e-4);
-    ck_assert_double_le(token_error, 1e-4);
+    const double relative = distance(peft_tensor_cdata(out), logits, 3000);
+    printf("DeiT-Ti in %s: logits differ by at most %.2g, class token by %.2g; relative distance of the logits %.2g\n",
+           compute, logit_error, token_error, relative);
+    ck_assert_double_le(logit_error, most_difference);
+    ck_assert_double_le(token_error, most_difference);
+    ck_assert_double_le(relative, most_distance);
     peft_options_free(o);
     peft_tensor_free(images);
     peft_tensor_free(out);
@@ -96,6 +113,11 @@ START_TEST(deit_tiny_equals_a_double_precision_forward_pass)
     free(feature);
     free(logits);
 }
+
+START_TEST(f32_equals_a_double_precision_forward_pass) { check_deit("f32", 1e-4, 1e-5); }
 END_TEST
 
-SUITE_MAIN("deit", deit_tiny_equals_a_double_precision_forward_pass)
+START_TEST(bf16_is_near_it) { check_deit("bf16", 0.2, 1.3e-2); }
+END_TEST
+
+SUITE_MAIN("deit", f32_equals_a_double_precision_forward_pass, bf16_is_near_it)
