@@ -140,7 +140,9 @@ peft_status pf_load_names(pf_loader *l)
         l->found[i].tensor = pf_st_at(l->file, i);
         l->found[i].timm = pf_naming_to_timm(l->families, l->naming, l->prefix, l->found[i].tensor->name);
         const bool ours = l->found[i].timm.kind == PF_NAME_OURS;
-        if (ours && pf_name_matches(PF_POOL_QKV, l->found[i].timm.name)) split_pool_qkv(l, &l->found[i]);
+        if (!ours || !pf_name_matches(PF_POOL_QKV, l->found[i].timm.name)) continue;
+        PF_TRY(pf_st_fetch(l->file, l->found[i].tensor));       /* so that thirds of the rows lie one after the other */
+        split_pool_qkv(l, &l->found[i]);
     }
     if (l->naming->lone_half) join_lone_halves(l);
     ignore_other_dictionaries(l);
