@@ -82,6 +82,13 @@ class Net:
             self.norms, self.head, self.blocks = ["norm1", "norm2", "layernorm"], None, "layer"
             if self.gated:
                 self.linear[4:] = ["gate_proj", "up_proj", "down_proj"]
+        elif kind == "dinov2 classifier":                     # of the class token and the mean of the patches
+            registers = int(rng.choice([0, 0, 3]))
+            name = "Dinov2WithRegisters" if registers else "Dinov2"
+            args.update(mlp_ratio=2, layerscale_value=1.0, num_labels=5)
+            args.update(num_register_tokens=registers) if registers else None
+            self.make = lambda: getattr(T, name + "ForImageClassification")(getattr(T, name + "Config")(**args))
+            self.norms, self.blocks = ["norm1", "norm2", "layernorm"], "layer"
         elif kind == "clip":
             args.update(intermediate_size=96)
             small = dict(hidden_size=32, num_attention_heads=2, num_hidden_layers=1, intermediate_size=64, vocab_size=99)
@@ -263,7 +270,7 @@ def predict(model, net):
 
 def read_case(seed, folder, tally, kinds):
     rng = np.random.default_rng(seed)
-    net = Net(rng, ["vit", "dinov2", "timm", "clip"][seed % 4])
+    net = Net(rng, ["vit", "dinov2", "timm", "clip", "dinov2 classifier"][seed % 5])
     refused_for = None
     name = kinds[int(rng.integers(len(kinds)))]
     config = TUNERS[name](rng, net)
@@ -371,7 +378,7 @@ def load_in_peft(net, directory):
 
 def write_case(seed, folder, tally, methods):
     rng = np.random.default_rng(100000 + seed)
-    net = Net(rng, ["vit", "timm", "dinov2", "clip"][seed % 4])
+    net = Net(rng, ["vit", "timm", "dinov2", "clip", "dinov2 classifier"][seed % 5])
     method = methods[int(rng.integers(len(methods)))]
     options = write_options(rng, net, method)
     what = f"write seed {seed}: {net.text} {method} {options}"
