@@ -56,7 +56,8 @@ PEFT_API const peft_option *peft_backbone_create_option(size_t i);
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
 /* Saves the backbone under another library's names, or rounded. Options, o may be NULL:
  *   "naming"       timm; hf, the names of transformers before version 5; hf5, those since; hf-dinov3, those of its
- *                  DINOv3, which hf and hf5 choose too for a backbone with rotary positions
+ *                  DINOv3, which hf and hf5 choose too for a backbone with rotary positions; clip, those of open_clip's
+ *                  image tower ("visual."); torchvision
  *   "classifier"   false leaves the classifier out
  *   "class_names"  one name in each line; default: the note "class_names"
  *   "link"         softmax for one label for each image, sigmoid for several; kept in the header, and in config.json as
@@ -67,11 +68,13 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
  * written. preprocessor_config.json follows the note "preprocess" as far as Hugging Face's processors can: they always
  * round a crop's offset down (crop_offset=floor) and draw transparent pixels on white (alpha=white). A crash leaves
  * the old folder, the new one, tensors without config.json, or, as preprocessor_config.json comes last, the new tensors
- * and config.json with the old preprocessor_config.json. The network is a ViT, DINOv2 if there is LayerScale, or DINOv3 if
- * there are rotary positions.
- * PEFT_E_UNSUPPORTED: b has a part that this network lacks (fc_norm, a norm before the blocks, ..), which the message
- * names. PEFT_E_NONFINITE: a tensor holds NaN or Inf, or a value that rounds to Inf (f16: from 65520 on); nothing is
- * written. */
+ * and config.json with the old preprocessor_config.json. The model class (ViT, DeiT, DINOv2, DINOv3, I-JEPA, CLIP,
+ * SigLIP, MAE) is that of the file that b was loaded from, or else follows from the network. With timm, tensors that
+ * timm's classes name in different ways (VisionTransformer: ls1.gamma; Eva: gamma_1, q_bias, fc1_g, ..) get the names
+ * of that file.
+ * PEFT_E_UNSUPPORTED: b has a part that no model class of the library has (a gated MLP without LayerScale, ..), which
+ * the message names. PEFT_E_NONFINITE: a tensor holds NaN or Inf, or a value that rounds to Inf (f16: from 65520 on);
+ * nothing is written. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
 PEFT_API const peft_option *peft_backbone_save_option(size_t i);        /* of peft_backbone_save_as */

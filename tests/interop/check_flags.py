@@ -3,6 +3,7 @@
 saved by timm with their configuration. libpeft must compute timm's features and logits, or refuse a flag by its name
 that it does not support (REFUSED). PEFT_INTEROP_FLAGS: how many models; PEFT_INTEROP_SEED: the first seed.
 Then every architecture of the two classes, with the sizes of a small network (KINDS)."""
+import copy
 import fnmatch
 import os
 import sys
@@ -12,6 +13,7 @@ import warnings
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 import peft
 
@@ -148,7 +150,7 @@ def make(rng, folder):
         feature = model.forward_head(model.forward_features(x), pre_logits=True).numpy()
         logits = model(x).numpy() if args["num_classes"] else None
     flags = dict(args, base=base, **{k: v.__name__ if hasattr(v, "__name__") else str(v) for k, v in more.items()})
-    return os.path.join(folder, "model.safetensors"), feature, logits, images, options, flags
+    return os.path.join(folder, "model.safetensors"), feature, logits, images, options, flags, model
 
 
 def allowed(flags, message):
@@ -171,7 +173,7 @@ def make_architecture(name, rng, folder):
         x = torch.tensor(images)
         feature = model.forward_head(model.forward_features(x), pre_logits=True).numpy()
         logits = model(x).numpy()
-    return os.path.join(folder, "model.safetensors"), feature, logits, images, {}, {"architecture": name}
+    return os.path.join(folder, "model.safetensors"), feature, logits, images, {}, {"architecture": name}, model
 
 
 def architectures():
@@ -181,13 +183,25 @@ def architectures():
     return [name for name in timm.list_models() if model_entrypoint(name).__module__ in modules]
 
 
-def compare(path, feature, logits, images, options, flags, tally):
+def saved_for_timm(backbone, path, model, images, rng):
+    """The difference of the outputs of timm's model and of one that loads what libpeft saved: it must have all tensors
+    of the model and no other."""
+    backbone.save(path)
+    new = randomise(copy.deepcopy(model), rng)
+    new.load_state_dict(load_file(path), strict=True)
+    with torch.no_grad():
+        x = torch.tensor(images)
+        want = model(x)
+        return float((new(x) - want).abs().max() / want.abs().max())
+
+
+def compare(path, feature, logits, images, options, flags, model, tally):
     context = peft.Context()
     what = f"{flags} {options}"
     try:
         backbone = peft.Backbone(context, path, **options)
-        model = peft.Model(backbone, classes=0 if logits is not None else 2)
-        session = peft.Session(model, batch=len(images), taps="feature")
+        adapted = peft.Model(backbone, classes=0 if logits is not None else 2)
+        session = peft.Session(adapted, batch=len(images), taps="feature")
         got = session.predict(images)
         ours = session.tap("feature").reshape(len(images), -1)
         errors = []
@@ -200,6 +214,10 @@ def compare(path, feature, logits, images, options, flags, tally):
         tally.check(allowed(flags, str(e)), f"{what}: {e.status}: {e}")
         return
     tally.check(errors, f"{what}: nothing to compare")
+    try:
+        errors.append(saved_for_timm(backbone, path + ".saved", model, images, np.random.default_rng(99)))
+    except RuntimeError as e:
+        tally.check(False, f"{what}: timm does not load what was saved: {str(e)[:300]}")
     assumed = [text for level, text in context.log if level <= 1]
     tally.count("equal" if max(errors) <= LIMIT else "wrong")
     tally.check(max(errors) <= LIMIT, f"{what}: relative error {max(errors):.1e} (log: {assumed})")

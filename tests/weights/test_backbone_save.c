@@ -180,7 +180,7 @@ START_TEST(networks_that_transformers_lacks_are_refused)
         { "swiglu=true", "naming=hf", "SwiGLU", PEFT_E_UNSUPPORTED },
         { "layer_scale=true", "naming=hf", "classifier=false", PEFT_E_UNSUPPORTED },
         { "layer_scale=true,mlp=50", "naming=hf,classifier=false", "multiple", PEFT_E_UNSUPPORTED },
-        { "", "naming=clip", "'clip', expected timm, hf, hf5 or hf-dinov3", PEFT_E_OPTION },
+        { "", "naming=mmcls", "'mmcls', expected timm, hf, hf5, hf-dinov3, clip or torchvision", PEFT_E_OPTION },
         { "", "naming=hf-dinov3", "without rotary positions", PEFT_E_UNSUPPORTED },
         { "", "namng=hf", "did you mean 'naming'", PEFT_E_OPTION } };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {

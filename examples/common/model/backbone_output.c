@@ -19,7 +19,7 @@ void check_backbone_output(const char *out, const char *naming, bool force, cons
 {
     struct stat st;
     const char *const inputs[] = { backbone, model };
-    const bool folder = strcmp(naming, "timm") && !ends_in(out, ".safetensors");
+    const bool folder = !strncmp(naming, "hf", strlen("hf")) && !ends_in(out, ".safetensors");
     char *file;
     if (!folder || stat(out, &st) || !S_ISDIR(st.st_mode)) {
         check_output("out", out, force, inputs, 2);

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 #define OUTPUT_CONTENT_FLAGS(X) \
-    X(naming, "NAME", "timm", "names of the tensors: timm, hf (transformers before version 5) or hf5 (from 5 on)") \
+    X(naming, "NAME", "timm", "names of the tensors: timm, hf (transformers before version 5), hf5 (from 5 on), clip " \
+      "(open_clip) or torchvision") \
     X(classifier, "BOOL", "true", "write the classifier: true or false")
 #define OUTPUT_PATH_FLAGS(X) \
     X(out, "PATH", NULL, "required: the .safetensors file to write; with --naming hf or hf5 also a folder, which " \

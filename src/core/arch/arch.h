@@ -12,7 +12,16 @@
  * properties; 0: every network. SCALED: with LayerScale; GATED: with a gated MLP (SwiGLU). Loading ignores the bits. */
 enum { PF_UNSCALED = 1, PF_SCALED = 2, PF_UNGATED = 4, PF_GATED = 8, PF_NO_REGISTERS = 16, PF_REGISTERS = 32,
        PF_ONLY_READ = 64,                /* no network has this bit, so that the name is read and never written */
-       PF_CLASS_TOKEN = 128, PF_NO_CLASS_TOKEN = 256 };
+       PF_CLASS_TOKEN = 128, PF_NO_CLASS_TOKEN = 256,
+       /* with attention pooling; its queries are as wide as the tokens, or not */
+       PF_ATTN_POOL = 512, PF_NO_ATTN_POOL = 1024, PF_POOL_AS_WIDE = 2048, PF_POOL_OTHER_WIDTH = 4096,
+       /* the classifier reads class and distillation token side by side */
+       PF_PAIR = 8192, PF_NO_PAIR = 16384,
+       PF_NORM_PRE = 32768, PF_NO_NORM_PRE = 65536,
+       /* of the file to be written (pf_vit_shape.timm_form) */
+       PF_LS = 131072, PF_GAMMA = 262144, PF_K_BIAS = 524288, PF_NO_K_BIAS = 1048576, PF_SPLIT_GATE = 2097152 };
+/* A bit beside these in a row of names: the tensor lacks the leading extents of 1 that timm's has. */
+enum { PF_FLAT = 1 << 30 };
 bool pf_shape_fits(const pf_vit_shape *s, unsigned needs);                /* true: s has all properties in needs */
 
 /* The name of a tensor in the family's library (theirs) and in timm. # stands for the number of the block and @ for
@@ -47,6 +56,11 @@ typedef struct pf_naming {
                                             refused; NULL: the matrix is a kernel with its last three axes joined */
     const char *config_file;             /* a configuration file that is read in place of all others; NULL: none */
     const char *config_file_prefix;      /* config_file is read if the ViT's prefix contains this; NULL: always */
+    const struct pf_naming *other;       /* naming of further networks of the same library; saving uses it for them;
+                                            NULL: none */
+    const struct pf_naming *unfused;     /* the naming of PF_TIMM_SPLIT_QKV; NULL: there is no such form */
+    const struct pf_naming *part;        /* naming of networks of another library that files hold as a part; and how */
+    const struct pf_hf_model *part_model;             /* they are saved (open_clip: timm's, "visual.trunk."); NULL */
     const char *dtype;                   /* the key of config.json for the element type; NULL: the naming has no
                                             config.json */
     bool written;                        /* a backbone can be saved in this naming */
@@ -98,43 +112,64 @@ typedef struct pf_arch_row {
 /* Properties of a network that a model class of Hugging Face may be unable to represent. NO_CLASS_ROW: the class token
  * has no row in the position embedding. ODD_MLP: mlp_ratio, a whole number, cannot give the MLP's width. OTHER_POOL: a
  * classifier of another feature than that of the model class. MANY_REGISTERS: more than one. OTHER_ROPE: rotary
- * positions other than DINOv3's. LAST_GATE: a gated MLP with the activation on the second half. */
+ * positions other than DINOv3's. LAST_GATE: a gated MLP with the activation on the second half. NOT_SIGLIP_POOL,
+ * NOT_COCA_POOL: attention pooling of another kind. POOL_NORMS: attention pooling with norms of queries and tokens.
+ * NO_GELU: an activation that is no form of GELU; NOT_GELU: not the exact one. */
 enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PATCH_BIAS = 8, PF_HAS_REGISTERS = 16,
        PF_HAS_GATED_MLP = 32, PF_HAS_NO_CLASS_ROW = 64, PF_HAS_CLASSIFIER = 128, PF_HAS_ODD_MLP = 256,
        PF_HAS_NO_CLASS_TOKEN = 512, PF_HAS_NO_POSITIONS = 1024, PF_HAS_INNER_NORMS = 2048, PF_HAS_NO_BIASES = 4096,
        PF_HAS_OTHER_GATE = 8192, PF_HAS_OTHER_ACT = 16384, PF_HAS_ATTN_POOL = 32768, PF_HAS_OTHER_POOL = 65536,
        PF_HAS_MANY_REGISTERS = 131072, PF_HAS_ROPE = 262144, PF_HAS_NO_ROPE = 524288, PF_HAS_OTHER_ROPE = 1048576,
-       PF_HAS_POSITIONS = 2097152, PF_HAS_NO_LAYER_SCALE = 4194304, PF_HAS_LAST_GATE = 8388608 };
+       PF_HAS_POSITIONS = 2097152, PF_HAS_NO_LAYER_SCALE = 4194304, PF_HAS_LAST_GATE = 8388608,
+       PF_HAS_PATCH_BIAS = 1 << 24, PF_HAS_NO_QKV_BIAS = 1 << 25, PF_HAS_NOT_SIGLIP_POOL = 1 << 26,
+       PF_HAS_NOT_COCA_POOL = 1 << 27, PF_HAS_POOL_NORMS = 1 << 28, PF_HAS_NO_GELU = 1 << 29,
+       PF_HAS_NOT_GELU = 1 << 30 };
 /* A property that a model class cannot represent; what: its name in the error message. */
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
 /* A key of config.json, and its value as JSON; in pf_arch_row.settings a fact, and its value as text. */
 typedef struct pf_field { const char *key, *json; } pf_field;
-/* What no model class of Hugging Face can represent. */
-#define PF_HF_LACKS \
-    { PF_HAS_FC_NORM, "the norm after mean pooling (fc_norm)" }, { PF_HAS_NORM_PRE, "a norm before the blocks" }, \
-    { PF_HAS_NO_NORM, "a network without a final norm" }, { PF_HAS_ATTN_POOL, "attention pooling" }, \
-    { PF_HAS_NO_PATCH_BIAS, "a patch embedding without a bias" }, \
-    { PF_HAS_ROPE, "rotary positions" }, \
+/* What no model class can represent. */
+#define PF_COMMON_LACKS \
+    { PF_HAS_NO_NORM, "a network without a final norm" }, { PF_HAS_ROPE, "rotary positions" }, \
     { PF_HAS_NO_POSITIONS, "a network without a position embedding" }, \
     { PF_HAS_INNER_NORMS, "norms inside attention or MLP" }, \
     { PF_HAS_NO_BIASES, "blocks without biases" }, \
     { PF_HAS_OTHER_GATE, "a gated MLP other than SwiGLU" }, { PF_HAS_OTHER_ACT, "an activation of this kind" }
+/* What the model classes of Hugging Face cannot represent that are no image towers. */
+#define PF_HF_LACKS \
+    { PF_HAS_FC_NORM, "the norm after mean pooling (fc_norm)" }, { PF_HAS_NORM_PRE, "a norm before the blocks" }, \
+    { PF_HAS_ATTN_POOL, "attention pooling" }, { PF_HAS_NO_PATCH_BIAS, "a patch embedding without a bias" }, \
+    PF_COMMON_LACKS
 
-/* A model class of Hugging Face that a backbone can be saved as. */
+/* A tensor that a model class has and does not use, filled with a constant: one element for each column of a token.
+ * with_classifier: only the class with a classifier does not use it. leading: extents of 1 before that of the
+ * columns. */
+typedef struct pf_filled { const char *name; float value; bool with_classifier; int leading; } pf_filled;
+
+/* pf_hf_model.type of a network that open_clip's files hold as a part, "visual.trunk.". */
+#define PF_PART_TYPE "open_clip_timm"
+/* A model class that a backbone can be saved as: of Hugging Face, with a config.json, or of another library. */
 typedef struct pf_hf_model {
-    const char *type;                          /* model_type */
+    const char *type;                          /* model_type; a word of ours if the naming has no config.json */
     const char *model;                         /* "architectures" of a backbone without a classifier */
     const char *classifier;                    /* "architectures" with a classifier; NULL: it cannot have one */
+    const char *classifier_type;               /* model_type with a classifier; NULL: as without */
+    const char *prefix;                        /* of all names but the classifier's; NULL: type with a classifier, and
+                                                  none without */
+    bool tower;                                /* the image tower of a model of images and texts: with a classifier, the
+                                                  keys of config.json are in vision_config */
+    bool may_pool;                             /* it has attention pooling (vision_use_head) or not */
+    bool raw_mean;                             /* its classifier reads the mean without the final norm */
+    const pf_filled *filled;                   /* the last one is empty; NULL: none */
     pf_feature feature;                        /* what its classifier reads */
     bool all_rows;                             /* its position embedding has rows for the registers too */
     unsigned needs;                            /* properties (PF_SCALED ..) of the networks that are saved as it */
+    bool only_wanted;                          /* only a network of this model_type is saved as it */
     const pf_lack *lacks;                      /* what it cannot represent, main reason first; the last row is empty */
     const pf_field *fields;                    /* of config.json, the same for every network; NULL: none */
     bool by_ratio;                             /* config.json gives the MLP's width as mlp_ratio and use_swiglu_ffn */
     bool own_fields;                           /* config.json has `fields` and those of DINOv3 (rope_theta, a flag for
                                                   each bias) in place of the fields of the other classes */
-    const char *mask_token;                    /* a tensor [1, 1, width] that the class has and features do not depend
-                                                  on; NULL: none. It is written as zeros */
     const char *no_registers;                  /* name of its tensor [1, 0, width] in a network without registers; NULL:
                                                   it has none then */
 } pf_hf_model;
@@ -189,8 +224,12 @@ size_t           pf_namings(pf_families families, const pf_naming *out[PF_NAMING
 /* Write a list of names, "timm, hf or hf5": of all namings, or of those that a backbone can be saved in. */
 void             pf_list_namings(pf_families families, char *text, size_t capacity);
 void             pf_list_saved_namings(pf_families families, char *text, size_t capacity);
-/* The model class of Hugging Face that a network of shape s is saved as; NULL: the naming has none. */
-const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s);
+/* What a network of shape s is saved as in the naming n: the model class, and the naming of its tensors, which is n,
+ * n->other or n->part. wanted: the type of a model that is preferred if it is for such networks; "": none. classifier:
+ * the classifier is saved too. model NULL: the naming has no model classes. */
+typedef struct pf_saving { const pf_hf_model *model; const pf_naming *naming; } pf_saving;
+pf_saving pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *wanted,
+                      bool classifier);
 
 /* What follows from the name of the network in a configuration file: timm's architecture, else Hugging Face's
  * model_type. */

@@ -115,23 +115,32 @@ static bool translate_classifier(pf_families families, const char *prefix, const
     }
 }
 
-/* Takes the first row of this timm name and part that is for networks like s. */
-bool pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
-                         char out[PF_NAME_MAX])
+/* The first of the rows of this timm name and part that is for networks like s; NULL: there is none. */
+static const pf_name_row *row_of_timm(const pf_name_row *rows, const pf_vit_shape *s, const char *name, int part,
+                                      captures *caps)
+{
+    for (const pf_name_row *r = rows; r && r->theirs; r++) {
+        const bool fits = r->timm && r->part == part && pf_shape_fits(s, r->needs);
+        const char *rest = fits ? match(r->timm, name, caps) : NULL;
+        if (rest && !*rest) return r;
+    }
+    return NULL;
+}
+
+/* Looks through the rows of the naming and of its families, then those outside the ViT's prefix. */
+const pf_name_row *pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_shape *s,
+                                       const char *timm, int part, char out[PF_NAME_MAX])
 {
     captures caps = { 0, "", 0 };
     const char *in_block = match(TIMM_FRONT, timm, &caps), *name = in_block ? in_block : timm;
-    const pf_name_row *rows;
+    const pf_name_row *rows, *r = NULL;
     const int front = pf_shape_fits(s, n->front[0].needs) ? 0 : 1;         /* of the names in blocks */
-    for (size_t k = 0; (rows = name_rows(families, n, in_block ? IN_BLOCK : OUTSIDE_BLOCKS, k)); k++)
-        for (const pf_name_row *r = rows; r->theirs; r++) {
-            const bool fits = r->timm && r->part == part && pf_shape_fits(s, r->needs);
-            const char *rest = fits ? match(r->timm, name, &caps) : NULL;
-            if (!rest || *rest) continue;
-            compose(out, in_block ? n->front[front].pattern : "", r->theirs, &caps);
-            return true;
-        }
-    return false;
+    for (size_t k = 0; !r && (rows = name_rows(families, n, in_block ? IN_BLOCK : OUTSIDE_BLOCKS, k)); k++)
+        r = row_of_timm(rows, s, name, part, &caps);
+    for (pf_families f = families; !r && !in_block && *f; f++)
+        if (pf_family_uses(*f, n)) r = row_of_timm((*f)->outside, s, name, part, &caps);
+    if (r) compose(out, in_block ? n->front[front].pattern : "", r->theirs, &caps);
+    return r;
 }
 
 /* As translate_classifier, for the tensors that the families of the naming have outside the ViT's prefix

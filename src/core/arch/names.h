@@ -32,9 +32,9 @@ int          pf_name_parts(const char *timm);
 /* timm's name for the file's tensor `name`; prefix: that of the ViT's names in the file. */
 pf_timm_name pf_naming_to_timm(pf_families families, const pf_naming *n, const char *prefix, const char *name);
 /* The reverse: writes the name in naming n, without a prefix, of timm's tensor of a network of shape s (part
- * PF_WHOLE_TENSOR) or of its part 1, 2, 3 (q, k, v). false: the naming has no such name. */
-bool pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
-                         char out[PF_NAME_MAX]);
+ * PF_WHOLE_TENSOR) or of its part 1, 2, 3 (q, k, v). Returns its row; NULL: the naming has no such name. */
+const pf_name_row *pf_naming_from_timm(pf_families families, const pf_naming *n, const pf_vit_shape *s,
+                                       const char *timm, int part, char out[PF_NAME_MAX]);
 /* Writes the pattern by which a naming is recognised, "blocks.#.attn.qkv.weight", for n->front[0] or n->front[1];
  * false: the naming has no such front. */
 bool pf_naming_attention(const pf_naming *n, int front, char out[PF_NAME_MAX]);

@@ -14,13 +14,20 @@ const pf_family *const pf_all_families[] = {
     NULL };
 #undef PF_FAMILY
 
-/* Each pair of bits describes one property, so that a network has exactly one of the two. */
+/* Most pairs of bits describe one property, so that a network has exactly one of the two. */
 bool pf_shape_fits(const pf_vit_shape *s, unsigned needs)
 {
-    const unsigned has = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->gate ? PF_GATED : PF_UNGATED)
-                       | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS)
-                       | (s->class_token ? PF_CLASS_TOKEN : PF_NO_CLASS_TOKEN);
-    return !(needs & ~has);                            /* no needed bit is missing */
+    const bool pool = s->attn_pool.width > 0, as_wide = s->attn_pool.width == s->width;
+    const unsigned form = s->timm_form;
+    unsigned has = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->gate ? PF_GATED : PF_UNGATED)
+                 | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS)
+                 | (s->class_token ? PF_CLASS_TOKEN : PF_NO_CLASS_TOKEN)
+                 | (pool ? PF_ATTN_POOL : PF_NO_ATTN_POOL) | (s->norm_pre ? PF_NORM_PRE : PF_NO_NORM_PRE)
+                 | (s->pool == PF_FEATURE_CLS_DIST ? PF_PAIR : PF_NO_PAIR)
+                 | (form & PF_TIMM_GAMMA ? PF_GAMMA : PF_LS) | (form & PF_TIMM_NO_K_BIAS ? PF_NO_K_BIAS : PF_K_BIAS);
+    if (form & PF_TIMM_SPLIT_GATE) has |= PF_SPLIT_GATE;
+    if (pool) has |= as_wide ? PF_POOL_AS_WIDE : PF_POOL_OTHER_WIDTH;
+    return !(needs & ~has & ~(unsigned)PF_FLAT);       /* no needed bit is missing */
 }
 
 bool pf_family_uses(const pf_family *f, const pf_naming *n) { return f->naming[0] == n || f->naming[1] == n; }
@@ -60,13 +67,23 @@ void pf_list_saved_namings(pf_families families, char *text, size_t capacity)
     list_names(families, SAVED_NAMINGS, text, capacity);
 }
 
-/* Of the families that use the naming, the first whose model class is for networks with these properties. */
-const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s)
+/* Of the families that use the naming or its other one, the first whose model class is for networks with these
+ * properties; but before them one that is wanted. */
+pf_saving pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *wanted,
+                      bool classifier)
 {
-    for (; n->dtype && *families; families++)
-        if (pf_family_uses(*families, n) && (*families)->saved && pf_shape_fits(s, (*families)->saved->needs))
-            return (*families)->saved;
-    return NULL;
+    pf_saving first = { NULL, n };
+    if (n->part && !strcmp(n->part_model->type, wanted)) return (pf_saving){ n->part_model, n->part };
+    for (; *families; families++) {
+        const pf_hf_model *m = (*families)->saved;
+        const bool uses = pf_family_uses(*families, n), other = n->other && pf_family_uses(*families, n->other);
+        if (!m || !(uses || other) || !pf_shape_fits(s, m->needs)) continue;
+        if (m->only_wanted && classifier && !m->classifier) continue;
+        const pf_saving this = { m, uses ? n : n->other };
+        if (!strcmp(m->type, wanted) || (m->classifier_type && !strcmp(m->classifier_type, wanted))) return this;
+        if (!first.model && !m->only_wanted) first = this;
+    }
+    return first;
 }
 
 /* Overwrites in *to the facts that r states. */

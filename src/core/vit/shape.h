@@ -47,6 +47,14 @@ typedef struct pf_attn_pool {
     bool bias;                          /* the projections to q, k and v have biases */
 } pf_attn_pool;
 
+/* How a file with timm's names names some parts of the network, as bits; most are flags of timm's class Eva. GAMMA:
+ * LayerScale is gamma_1 and gamma_2, else ls1.gamma and ls2.gamma. SPLIT_QKV: q, k, v are q_proj, k_proj and v_proj.
+ * NO_K_BIAS: q and v have biases and k has none; without SPLIT_QKV they are q_bias and v_bias. SPLIT_GATE: the halves
+ * of a gated fc1 are fc1_g and fc1_x. PREFIX_ROWS: pos_embed has a row for the class token and for each register.
+ * KNOWN: the others are those of a file. */
+enum { PF_TIMM_GAMMA = 1, PF_TIMM_SPLIT_QKV = 2, PF_TIMM_NO_K_BIAS = 4, PF_TIMM_SPLIT_GATE = 8,
+       PF_TIMM_PREFIX_ROWS = 16, PF_TIMM_KNOWN = 32 };
+
 typedef struct pf_vit_shape {
     int64_t image, patch;               /* side of an image, of a patch in pixels */
     int64_t width;                      /* columns of a token */
@@ -75,6 +83,7 @@ typedef struct pf_vit_shape {
     bool qk_norm;                       /* LayerNorm of each head's q and k, with one q_norm and k_norm for all heads */
     bool attn_norm;                     /* LayerNorm of the attention's result, before attn.proj */
     bool mlp_norm;                      /* LayerNorm of fc2's input */
+    unsigned timm_form;                 /* PF_TIMM_*, while a file of timm's names is written; else 0 */
 } pf_vit_shape;
 
 /* What most ViTs have, for initialisers of a pf_vit_shape. */

@@ -17,8 +17,11 @@ typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weig
 /* The notes with short texts, in the order of pf_note_name; peft_backbone_note reads them by name. LINK: the function
  * that turns the classifier's logits into probabilities, "softmax" or "sigmoid". */
 enum { PF_NOTE_MEAN, PF_NOTE_STD, PF_NOTE_IMAGE_SIZE, PF_NOTE_CROP_PCT, PF_NOTE_INTERPOLATION, PF_NOTE_LINK, PF_NOTES };
-enum { PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };    /* bytes */
+enum { PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512, PF_MODEL_TYPE_MAX = 32 };    /* bytes */
 extern const char *const pf_note_name[PF_NOTES];
+
+/* Key of a file's header: "Eva" if LayerScale has the names of timm's class Eva (PF_TIMM_GAMMA). */
+#define PF_TIMM_CLASS_KEY "timm_class"
 
 /* Statistics of the features of training images (peft_adaptor_store_source), of each block and channel:
  * [depth, width]. images 0: none. model_checksum: in a model, pf_model_checksum at the time when its features were
@@ -40,6 +43,8 @@ struct peft_backbone {
     char preprocess[PF_PREP_MAX];        /* the note "preprocess", for images of shape.image pixels a side */
     char *class_names;                   /* the note "class_names", one line a class; NULL: unknown */
     char resample[16];                   /* rule by which pos_embed was resampled (pos_embed.h); "": it was not */
+    unsigned timm_form;                  /* PF_TIMM_* of the file; 0: it had other names, or none */
+    char model_type[PF_MODEL_TYPE_MAX];  /* pf_hf_model.type of the file's model, which saving prefers; "": none */
     char rule[16];                       /* rule for resampling pos_embed to another image size; "": unknown */
     pf_weight *weight; size_t weights;   /* the tensors, and their number */
     pf_source_statistics source[PF_SOURCES];     /* of a merged backbone; files of backbones do not have them */

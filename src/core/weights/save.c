@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * save.c -- saves a backbone as a safetensors file under timm's names, or as a folder of Hugging Face with
+ * save.c -- saves a backbone as a safetensors file under the names of a library, or as a folder of Hugging Face with
  * model.safetensors, config.json and preprocessor_config.json. All tensors get one element type. */
 #include "core/weights/save.h"
 #include <math.h>
@@ -11,7 +11,8 @@
 
 static const pf_opt options[] = {
     { "naming", 's', "timm", 0, 0, "library whose names the tensors get: timm; hf (transformers before version 5); "
-      "hf5 (transformers since version 5); with rotary positions both are hf-dinov3, transformers' DINOv3" },
+      "hf5 (transformers since version 5); with rotary positions both are hf-dinov3, transformers' DINOv3; clip "
+      "(open_clip, the image tower); torchvision" },
     { "classifier", 'b', "true", 0, 0, "the classifier is saved too" },
     { "class_names", 's', "", 0, 0, "names of the classes for config.json, one a line; empty: LABEL_0, LABEL_1, .." },
     { "link", 's', "", 0, 0, "function from the classifier's logits to probabilities, for config.json: softmax (one "
@@ -68,6 +69,24 @@ static bool has_k_bias(const peft_backbone *b)
     return false;
 }
 
+/* The form of timm's names: that of the file that b was loaded from, as far as b still has it. Rotary positions are of
+ * timm's class Eva; what no file of timm's states about them is as in DINOv3 and EVA-02. */
+static unsigned timm_form(const peft_backbone *b)
+{
+    const pf_vit_shape *s = &b->shape;
+    unsigned form = b->timm_form;
+    if (s->rope.kind && !(form & PF_TIMM_KNOWN)) {
+        form |= PF_TIMM_GAMMA | PF_TIMM_NO_K_BIAS;
+        if (s->gate == PF_GATE_FIRST) form |= PF_TIMM_SPLIT_GATE;
+    }
+    if (s->pool == PF_FEATURE_CLS_DIST && !s->pos_prefix) form |= PF_TIMM_PREFIX_ROWS;
+    const bool changed = (form & PF_TIMM_NO_K_BIAS) && has_k_bias(b);
+    if (changed && (b->timm_form & PF_TIMM_NO_K_BIAS))
+        pf_warn(b->ctx, "the keys have biases now, which the file that the backbone was loaded from did not have: timm "
+                "loads them with attn_type=rope");
+    return changed ? form & ~(unsigned)PF_TIMM_NO_K_BIAS : form;
+}
+
 /* Fills in *f by the caller's options and the backbone's notes. */
 static peft_status choose_form(const peft_backbone *b, const peft_options *o, pf_form *f)
 {
@@ -75,9 +94,15 @@ static peft_status choose_form(const peft_backbone *b, const peft_options *o, pf
     PF_TRY(choose_naming(pf_options_string(o, options, "naming"), &f->naming));
     PF_TRY(choose_type(pf_options_string(o, options, "dtype"), &f->type));
     if (b->shape.rope.kind && f->naming->rotary) f->naming = f->naming->rotary;
-    f->model = pf_saved_as(pf_all_families, f->naming, &b->shape);
-    f->k_bias = f->naming->absent_biases != PF_ABSENT_ANY || has_k_bias(b);
     f->classifier = b->shape.classes > 0 && pf_options_int(o, options, "classifier");
+    const pf_saving as = pf_saved_as(pf_all_families, f->naming, &b->shape, b->model_type, f->classifier);
+    f->model = as.model;
+    f->shape = b->shape;
+    f->shape.timm_form = as.naming->unfused ? timm_form(b) : 0;
+    const bool all_names = as.naming->unfused ? !(f->shape.timm_form & PF_TIMM_NO_K_BIAS)
+                                              : as.naming->absent_biases != PF_ABSENT_ANY;
+    f->k_bias = all_names || (!as.naming->unfused && has_k_bias(b));
+    f->names = f->shape.timm_form & PF_TIMM_SPLIT_QKV ? as.naming->unfused : as.naming;
     f->class_names = pf_options_string(o, options, "class_names");
     f->names_given = *f->class_names != 0;
     f->link = pf_options_string(o, options, "link");
@@ -120,6 +145,10 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     PF_TRY(pf_st_out_meta(o, "pool", pf_feature_name(s->pool)));
     if (!s->norm && !s->fc_norm) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
     if (s->rope.kind) PF_TRY(add_rope(&s->rope, o));
+    if (f->shape.timm_form & PF_TIMM_GAMMA) PF_TRY(pf_st_out_meta(o, PF_TIMM_CLASS_KEY, "Eva"));
+    const bool before_mean = s->pool == PF_FEATURE_MEAN && s->norm;
+    if (f->model && !f->naming->dtype && before_mean)        /* open_clip's norm may follow the mean */
+        PF_TRY(pf_st_out_meta(o, "fc_norm", "false"));
     if (!s->pos_embed) PF_TRY(pf_meta_add_int(o, "image_size", s->image));
     if (s->pool_all) PF_TRY(pf_st_out_meta(o, "pool_all", "true"));
     if (s->attn_pool.width) {
@@ -138,52 +167,6 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
         PF_TRY(pf_st_out_meta(o, "preprocess", b->preprocess));
     if (f->classifier && *f->link) PF_TRY(pf_st_out_meta(o, "link", f->link));
     return f->classifier && *f->class_names ? pf_st_out_meta(o, "class_names", f->class_names) : PEFT_OK;
-}
-
-/* Adds timm's tensor under the name of f->naming; where the naming has its parts as separate tensors (q, k and v; the
- * halves of a gated MLP's fc1), as these: each has the same number of its rows. */
-static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *timm,
-                              const peft_tensor *t)
-{
-    /* A Hugging Face model with a classifier has the prefix model_type on all other tensors: "vit.layernorm.bias". */
-    const bool prefixed = f->model && f->classifier && !pf_is_classifier(timm);
-    char name[PF_NAME_MAX], full_name[2 * PF_NAME_MAX];
-    int64_t dims[PEFT_MAX_DIMS];
-    const bool whole_tensor = pf_naming_from_timm(pf_all_families, f->naming, &b->shape, timm, PF_WHOLE_TENSOR, name);
-    const int parts = whole_tensor ? 1 : pf_name_parts(timm);
-    const int64_t bytes = peft_tensor_count(t) / parts * (int64_t)pf_dtype_size(t->type);
-    memcpy(dims, t->dim, sizeof dims);
-    dims[0] /= parts;
-    for (int p = 0; p < parts; p++) {
-        if (parts == 3 && p == 1 && t->ndim == 1 && !f->k_bias) continue;
-        if (parts > 1 && !pf_naming_from_timm(pf_all_families, f->naming, &b->shape, timm, p + 1, name))
-            return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the naming %s: expected naming=timm", timm,
-                           f->naming->name);
-        snprintf(full_name, sizeof full_name, "%s%s%s", prefixed ? f->model->type : "", prefixed ? "." : "", name);
-        PF_TRY(pf_st_out_floats(o, full_name, f->type->type, t->ndim, dims, t->type,
-                                (const char *)t->data + p * bytes));
-    }
-    return PEFT_OK;
-}
-
-/* Hugging Face's position embedding has a row for the class token, and that of DeiT for the distillation token. If b
- * has none, because that row was added to the token, *out becomes a copy with rows of -0 for them: adding -0 changes no
- * bit, whereas adding +0 would change -0. The caller frees out->data; NULL: b's own position embedding serves. */
-static peft_status make_positions(const peft_backbone *b, const pf_form *f, peft_tensor *out)
-{
-    const pf_vit_shape *s = &b->shape;
-    const int64_t given = s->pos_prefix, wanted = s->class_token + (f->model && f->model->all_rows ? s->registers : 0);
-    if (!f->model || given == wanted || !s->pos_embed) return PEFT_OK;
-    const peft_tensor *t = pf_backbone_find(b, "pos_embed");
-    *out = *t;
-    out->dim[1] += wanted - given;
-    pk_real *x = out->data = pf_alloc(b->ctx, pf_tensor_bytes(out));
-    if (!x) return pf_nomem("pos_embed", pf_tensor_bytes(out));
-    const pk_real *from = t->data;
-    memcpy(x, from, (size_t)(given * s->width) * sizeof *x);
-    for (int64_t c = given * s->width; c < wanted * s->width; c++) x[c] = (pk_real)-0.0;
-    memcpy(x + wanted * s->width, from + given * s->width, pf_tensor_bytes(t) - (size_t)(given * s->width) * sizeof *x);
-    return PEFT_OK;
 }
 
 /* Refuses a tensor with NaN or Inf, or with a value that becomes Inf in the file's element type. */
@@ -207,33 +190,18 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
                    "dtype=f32 can hold it", name, value, type->name, limit);
 }
 
-/* Adds tensors that the model class has and the backbone does not: the mask token, and registers of no rows. zeros: at
- * least width elements, that live until the file is written. */
-static peft_status add_unused(const peft_backbone *b, const pf_form *f, const pk_real *zeros, pf_st_out *o)
-{
-    const pf_hf_model *m = f->model;
-    const peft_dtype type = f->type->type;
-    const int64_t token[] = { 1, 1, b->shape.width }, no_rows[] = { 1, 0, b->shape.width };
-    if (m && m->mask_token) PF_TRY(pf_st_out_floats(o, m->mask_token, type, 3, token, PF_REAL, zeros));
-    if (!m || !m->no_registers || b->shape.registers) return PEFT_OK;
-    return pf_st_out_floats(o, m->no_registers, type, 3, no_rows, PF_REAL, zeros);
-}
-
-/* Adds everything that the file will hold: facts, notes and tensors. positions: what make_positions made. zeros: those
- * of add_unused. */
-static peft_status fill_output(const peft_backbone *b, const pf_form *f, const peft_tensor *positions,
-                               const pk_real *zeros, pf_st_out *o)
+/* Adds everything that the file will hold: facts, notes and tensors. */
+static peft_status fill_output(const peft_backbone *b, const pf_form *f, pf_made *made, pf_st_out *o)
 {
     PF_TRY(add_facts(b, f, o));
-    PF_TRY(add_unused(b, f, zeros, o));
     for (size_t i = 0; i < b->weights; i++) {
         const char *name = b->weight[i].name;
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(name) && !f->classifier) continue;
         PF_TRY(check_values(name, t, f->type));
-        PF_TRY(add_tensor(b, f, o, name, positions->data && !strcmp(name, "pos_embed") ? positions : t));
+        PF_TRY(pf_save_tensor(b, f, made, o, name, t));
     }
-    return PEFT_OK;
+    return pf_save_filled(b, f, made, o);
 }
 
 /* Does the path name a file, and not a folder? */
@@ -269,7 +237,7 @@ static peft_status write_processor(const peft_backbone *b, const char *dir)
 static peft_status write_files(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *path)
 {
     char *text;
-    if (!f->model || is_file(path)) return pf_st_out_write(o, path);
+    if (!f->naming->dtype || is_file(path)) return pf_st_out_write(o, path);
     PF_TRY(pf_save_config(b->ctx, &b->shape, f, &text));
     peft_status s = pf_folder_write(b->ctx, path, "model.safetensors", o, "config.json", text);
     pf_free(b->ctx, text);
@@ -281,19 +249,14 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     PK_FLOAT_SCOPE;
     pf_form f;
     pf_st_out *out = NULL;
-    peft_tensor positions = { .data = NULL };
-    pk_real *zeros = NULL;
+    pf_made made = { .count = 0 };
     if (!b || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "path" : "backbone");
     PF_TRY(choose_form(b, o, &f));
     peft_status s = pf_st_out_create(b->ctx, &out);
-    if (!s) s = make_positions(b, &f, &positions);
-    const size_t token_bytes = (size_t)b->shape.width * sizeof *zeros;
-    if (!s && !(zeros = pf_alloc_zero(b->ctx, token_bytes))) s = pf_nomem("mask token", token_bytes);
-    if (!s) s = fill_output(b, &f, &positions, zeros, out);
+    if (!s) s = fill_output(b, &f, &made, out);
     if (!s) s = write_files(b, &f, out, path);
     pf_st_out_free(out);
-    pf_free(b->ctx, positions.data);
-    pf_free(b->ctx, zeros);
+    for (size_t i = 0; i < made.count; i++) pf_free(b->ctx, made.data[i]);
     if (s) return pf_prefix_error(s, "%s", path);
     if (pf_source_any(b->source))
         pf_warn(b->ctx, "%s: files of weights have no place for statistics of training images "

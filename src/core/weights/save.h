@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * save.h -- saving a backbone under the names of timm or Hugging Face: what the options chose (pf_form), and the
+ * save.h -- saving a backbone under the names of timm or another library: what the options chose (pf_form), and the
  * configuration files that are written beside the tensors. */
 #ifndef PF_SAVE_H
 #define PF_SAVE_H
@@ -10,8 +10,10 @@ typedef struct pf_stored_type { const char *name, *torch; peft_dtype type; doubl
 
 /* The form in which a backbone is saved: its options with their defaults resolved. */
 typedef struct pf_form {
-    const pf_naming *naming;
-    const pf_hf_model *model;            /* the model class of Hugging Face; NULL: the naming has no config.json */
+    const pf_naming *naming;             /* of the option; with dtype there is a config.json */
+    const pf_naming *names;              /* of the tensors */
+    pf_vit_shape shape;                  /* of the backbone, with timm_form */
+    const pf_hf_model *model;            /* the model class; NULL: the naming has none (timm) */
     bool classifier;                     /* the backbone has one, and it is written */
     const char *class_names;             /* one a line; "": none */
     const char *link;                    /* "softmax", "sigmoid"; "": unknown */
@@ -20,6 +22,16 @@ typedef struct pf_form {
     const pf_stored_type *type;
     bool k_bias;                         /* a bias of k is written: one is not 0, or the naming needs it */
 } pf_form;
+
+/* Tensors that saving makes, of which the file borrows the data until it is written. */
+typedef struct pf_made { void *data[16]; size_t count; } pf_made;
+
+/* --- save_tensors.c ----------------------------------------------------------------------------------------------- */
+/* Adds timm's tensor under the name or names that f gives it. */
+peft_status pf_save_tensor(const peft_backbone *b, const pf_form *f, pf_made *made, pf_st_out *o, const char *timm,
+                           const peft_tensor *t);
+/* Adds the tensors that the model class has and does not use. */
+peft_status pf_save_filled(const peft_backbone *b, const pf_form *f, pf_made *made, pf_st_out *o);
 
 /* --- save_config.c, save_prep.c ----------------------------------------------------------------------------------- */
 /* PEFT_E_UNSUPPORTED: the model class f->model has no place for a part of the network; the message names it. */

@@ -37,13 +37,24 @@ static bool is_dinov3_rope(const pf_rope *r)
 /* PEFT_E_UNSUPPORTED: the network has a property that the model class lacks. */
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 {
-    const bool has_norm = s->norm || s->fc_norm;
-    /* with a class token no model class reads the mean without fc_norm either: loading would take the class token */
+    const pf_attn_pool *a = &s->attn_pool;
+    const bool has_norm = s->norm || s->fc_norm, raw = f->classifier && f->model->raw_mean, pool = a->width > 0;
+    const bool mean = s->pool == PF_FEATURE_MEAN;
+    const bool gelu = s->act == PK_GELU || s->act == PK_GELU_TANH || s->act == PK_QUICKGELU;
+    const bool same_eps = !(a->eps < s->eps) && !(a->eps > s->eps);
+    const bool siglip = a->mlp && a->queries == 1 && !a->norms && a->bias && a->width == s->width && s->norm
+                        && !s->fc_norm && a->heads == s->heads && a->act == s->act && !s->pool_all && same_eps;
+    const bool coca = !a->mlp && a->norms && a->bias && s->fc_norm && !s->norm && s->pool_all;
+    /* with a class token most model classes do not read the mean either: loading would take the class token */
     const struct { bool applies; unsigned bit; } properties[] = {
-        { (s->pool == PF_FEATURE_MEAN && s->class_token) || s->fc_norm, PF_HAS_FC_NORM },
-        { s->norm_pre, PF_HAS_NORM_PRE }, { !has_norm, PF_HAS_NO_NORM },
-        { s->attn_pool.width > 0, PF_HAS_ATTN_POOL }, { s->registers > 1, PF_HAS_MANY_REGISTERS },
-        { f->classifier && s->pool != f->model->feature, PF_HAS_OTHER_POOL },
+        { (mean && s->class_token && !raw) || s->fc_norm, PF_HAS_FC_NORM },
+        { s->norm_pre, PF_HAS_NORM_PRE }, { !has_norm && !raw, PF_HAS_NO_NORM },
+        { pool, PF_HAS_ATTN_POOL }, { pool && !siglip, PF_HAS_NOT_SIGLIP_POOL },
+        { pool && !coca, PF_HAS_NOT_COCA_POOL }, { pool && a->norms, PF_HAS_POOL_NORMS },
+        { s->registers > 1, PF_HAS_MANY_REGISTERS },
+        { f->classifier && (s->pool != f->model->feature || (raw && has_norm)), PF_HAS_OTHER_POOL },
+        { s->patch_bias, PF_HAS_PATCH_BIAS }, { !s->qkv_bias, PF_HAS_NO_QKV_BIAS },
+        { !s->gate && !gelu, PF_HAS_NO_GELU }, { !s->gate && s->act != PK_GELU, PF_HAS_NOT_GELU },
         { s->rope.kind != PF_ROPE_NONE, PF_HAS_ROPE }, { s->rope.kind == PF_ROPE_NONE, PF_HAS_NO_ROPE },
         { !is_dinov3_rope(&s->rope), PF_HAS_OTHER_ROPE }, { s->pos_embed, PF_HAS_POSITIONS },
         { !s->layer_scale, PF_HAS_NO_LAYER_SCALE }, { s->gate == PF_GATE_LAST, PF_HAS_LAST_GATE },
@@ -67,6 +78,9 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 static const pf_field common_fields[] = {
     { "num_channels", "3" }, { "hidden_dropout_prob", "0.0" }, { "attention_probs_dropout_prob", "0.0" },
     { "initializer_range", "0.02" }, { 0 } };
+
+/* The same for image towers. */
+static const pf_field tower_fields[] = { { "num_channels", "3" }, { "attention_dropout", "0.0" }, { 0 } };
 
 /* The functions add_.. that return int return 0, or another value if there was no memory, as jansson does. */
 static int add_fields(json_t *o, const pf_field *fields)
@@ -97,15 +111,17 @@ static int add_facts(json_t *o, const pf_vit_shape *s, const pf_form *f)
         { "hidden_size", s->width }, { "num_hidden_layers", s->depth }, { "num_attention_heads", s->heads },
         { "image_size", s->image }, { "patch_size", s->patch },
         { m->by_ratio ? "mlp_ratio" : "intermediate_size", m->by_ratio ? ratio_of(s) : s->mlp } };
-    int failed = (m->own_fields ? 0 : add_fields(o, common_fields)) | add_fields(o, m->fields);
+    const pf_field *common = m->own_fields ? NULL : m->tower ? tower_fields : common_fields;
+    int failed = add_fields(o, common) | add_fields(o, m->fields);
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         failed |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
     if (m->by_ratio) failed |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->gate));
     if (s->registers && !m->all_rows)
         failed |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
+    if (m->may_pool) failed |= json_object_set_new(o, "vision_use_head", json_boolean(s->attn_pool.width > 0));
     failed |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
     if (m->own_fields) return failed | add_dinov3_facts(o, s, f);
-    failed |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
+    if (!m->tower) failed |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
     /* a gated MLP has SiLU whatever hidden_act is; gelu is the default of transformers */
     return failed | json_object_set_new(o, "hidden_act", json_string(s->gate ? "gelu" : hf_act(s->act)));
 }
@@ -122,8 +138,9 @@ static int add_link(json_t *o, const pf_form *f)
 static int add_kind(json_t *o, const pf_form *f)
 {
     const pf_hf_model *m = f->model;
+    const char *type = f->classifier && m->classifier_type ? m->classifier_type : m->type;
     return json_object_set_new(o, f->naming->dtype, json_string(f->type->torch))
-         | json_object_set_new(o, "model_type", json_string(m->type))
+         | json_object_set_new(o, "model_type", json_string(type))
          | json_object_set_new(o, "architectures", json_pack("[s]", f->classifier ? m->classifier : m->model));
 }
 
@@ -181,8 +198,11 @@ static int digits_of(double v)
 
 peft_status pf_save_config(peft_context *ctx, const pf_vit_shape *s, const pf_form *f, char **out)
 {
-    json_t *o = json_object();
-    peft_status status = add_facts(o, s, f) | add_kind(o, f) ? pf_nomem("config.json", 0) : PEFT_OK;
+    json_t *o = json_object(), *inner = f->classifier && f->model->tower ? json_object() : NULL;
+    int failed = inner ? json_object_set_new(o, "vision_config", inner) : 0;
+    failed |= inner ? json_object_set_new(inner, "model_type", json_string(f->model->type)) : 0;
+    peft_status status = failed | add_facts(inner ? inner : o, s, f) | add_kind(o, f)
+                         ? pf_nomem("config.json", 0) : PEFT_OK;
     if (!status && f->classifier) status = add_link(o, f) ? pf_nomem("config.json", 0) : add_labels(o, s, f);
     const int of_eps = digits_of(s->eps), of_theta = f->model->own_fields ? digits_of(s->rope.temperature) : 0;
     const size_t precision = JSON_REAL_PRECISION(of_eps > of_theta ? of_eps : of_theta);

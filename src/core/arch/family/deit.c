@@ -6,18 +6,19 @@
 #include "core/arch/arch.h"
 
 /* Columns: name in the file; timm's name (@: weight or bias); part; properties of the networks that are saved under
- * this name (PF_ONLY_READ: none). The distillation token is the network's one register. */
+ * this name (0: all networks). The distillation token is the network's one register. */
 static const pf_name_row top[] = {
-    { "dist_token", "reg_token", 0, PF_ONLY_READ }, { "head_dist.@", "head_dist.@", 0, PF_ONLY_READ }, { 0 } };
+    { "dist_token", "reg_token", 0, PF_PAIR }, { "head_dist.@", "head_dist.@", 0, PF_PAIR }, { 0 } };
 static const pf_name_row hf_top[] = { { "embeddings.distillation_token", "reg_token", 0, PF_UNSCALED }, { 0 } };
 static const pf_name_row hf_outside[] = {
-    { "cls_classifier.@", "head.@", 0, PF_ONLY_READ }, { "distillation_classifier.@", "head_dist.@", 0, PF_ONLY_READ },
+    { "cls_classifier.@", "head.@", 0, PF_PAIR }, { "distillation_classifier.@", "head_dist.@", 0, PF_PAIR },
     { 0 } };
 
 const pf_family pf_family_deit = {
     .name = "DeiT", .naming = { &pf_naming_timm }, .has_tensor = { "*dist_token" }, .top = top,
     .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_CLS_DIST };
 
+/* The families of the two model classes share the rows of hf_top and hf_outside. */
 static const pf_lack lacks[] = {
     PF_HF_LACKS, { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" },
     { PF_HAS_MANY_REGISTERS, "registers without LayerScale (one would be the distillation token of DeiT)" },
@@ -26,6 +27,14 @@ static const pf_lack lacks[] = {
 static const pf_hf_model saved = {
     .type = "deit", .model = "DeiTModel", .classifier = "DeiTForImageClassification", .all_rows = true,
     .needs = PF_UNSCALED | PF_REGISTERS, .lacks = lacks };
+static const pf_hf_model teacher = {
+    .type = "deit", .model = "DeiTModel", .classifier = "DeiTForImageClassificationWithTeacher",
+    .feature = PF_FEATURE_CLS_DIST, .all_rows = true, .needs = PF_UNSCALED | PF_REGISTERS | PF_PAIR, .lacks = lacks };
+
+const pf_family pf_family_hf_deit_teacher = {
+    .name = "Hugging Face DeiT with teacher", .naming = { &pf_naming_hf, &pf_naming_hf5 },
+    .has_tensor = { "*distillation_classifier.weight" }, .eps = 1e-12, .act = PK_GELU, .rule = "mmcls",
+    .rows = PF_ROWS_ALL, .saved = &teacher };
 
 const pf_family pf_family_hf_deit = {
     .name = "Hugging Face DeiT", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .has_tensor = { "*distillation_token" },

@@ -6,7 +6,7 @@
 /* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
  * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row block[] = {
-    { "gamma_1", "ls1.gamma", 0, 0 }, { "gamma_2", "ls2.gamma", 0, 0 }, { 0 } };
+    { "gamma_1", "ls1.gamma", 0, PF_GAMMA }, { "gamma_2", "ls2.gamma", 0, PF_GAMMA }, { 0 } };
 
 const pf_family pf_family_deit3 = {
     .name = "DeiT-III", .naming = { &pf_naming_timm, &pf_naming_timm_unfused }, .has_tensor = { "*.gamma_1" },

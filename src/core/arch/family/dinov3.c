@@ -8,7 +8,7 @@
 static const pf_name_row top[] = { { "storage_tokens", "reg_token", 0, 0 }, { 0 } };
 static const pf_name_row block[] = {
     { "attn.qkv.bias_mask", "attn.qkv.bias_mask", 0, 0 },
-    { "mlp.w1.@", "mlp.fc1.@", 1, 0 }, { "mlp.w2.@", "mlp.fc1.@", 2, 0 }, { 0 } };
+    { "mlp.w1.@", "mlp.fc1.@", 1, PF_ONLY_READ }, { "mlp.w2.@", "mlp.fc1.@", 2, PF_ONLY_READ }, { 0 } };
 
 static const char *const ignored[] = { "rope_embed.periods", "local_cls_norm.*", NULL };
 

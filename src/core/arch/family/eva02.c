@@ -6,7 +6,8 @@
  * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row block[] = {
     { "attn.inner_attn_ln.@", "attn.norm.@", 0, 0 }, { "mlp.ffn_ln.@", "mlp.norm.@", 0, 0 },
-    { "mlp.w1.@", "mlp.fc1.@", 1, 0 }, { "mlp.w2.@", "mlp.fc1.@", 2, 0 }, { "mlp.w3.@", "mlp.fc2.@", 0, 0 },
+    { "mlp.w1.@", "mlp.fc1.@", 1, PF_ONLY_READ }, { "mlp.w2.@", "mlp.fc1.@", 2, PF_ONLY_READ },
+    { "mlp.w3.@", "mlp.fc2.@", 0, 0 },
     { "attn.rope.freqs_cos", NULL, 0, 0 }, { "attn.rope.freqs_sin", NULL, 0, 0 }, { 0 } };
 
 static const char *const ignored[] = { "rope.freqs_cos", "rope.freqs_sin", "lm_head.*", NULL };

@@ -6,7 +6,7 @@
 /* Columns: name in the file; timm's name (@: weight or bias); part (1, 2, 3: q, k, v; 0: the whole tensor); properties
  * of the networks that are saved under this name (0: all networks). */
 static const pf_name_row top[] = {
-    { "cls_token", "cls_token", 0, 0 }, { "pos_embed", "pos_embed", 0, 0 }, { "reg_token", "reg_token", 0, 0 },
+    { "cls_token", "cls_token", 0, 0 }, { "pos_embed", "pos_embed", 0, 0 }, { "reg_token", "reg_token", 0, PF_NO_PAIR },
     { "rope.freqs", "rope.freqs", 0, 0 },
     { "patch_embed.proj.@", "patch_embed.proj.@", 0, 0 }, { "norm_pre.@", "norm_pre.@", 0, 0 },
     { "norm.@", "norm.@", 0, 0 }, { "fc_norm.@", "fc_norm.@", 0, 0 }, { "head.@", "head.@", 0, 0 },
@@ -21,21 +21,22 @@ static const pf_name_row top[] = {
     { "attn.q_norm.@", "attn.q_norm.@", 0, 0 }, { "attn.k_norm.@", "attn.k_norm.@", 0, 0 }, \
     { "attn.norm.@", "attn.norm.@", 0, 0 }, { "mlp.norm.@", "mlp.norm.@", 0, 0 }, \
     { "mlp.fc1.@", "mlp.fc1.@", 0, 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0, 0 }, \
-    { "mlp.fc1_g.@", "mlp.fc1.@", 1, 0 }, { "mlp.fc1_x.@", "mlp.fc1.@", 2, 0 }, \
-    { "attn.q_bias", "attn.qkv.bias", 1, 0 }, { "attn.v_bias", "attn.qkv.bias", 3, 0 }, \
-    { "ls1.gamma", "ls1.gamma", 0, 0 }, { "ls2.gamma", "ls2.gamma", 0, 0 }, { 0 }
+    { "mlp.fc1_g.@", "mlp.fc1.@", 1, PF_SPLIT_GATE }, { "mlp.fc1_x.@", "mlp.fc1.@", 2, PF_SPLIT_GATE }, \
+    { "attn.q_bias", "attn.qkv.bias", 1, PF_NO_K_BIAS }, { "attn.v_bias", "attn.qkv.bias", 3, PF_NO_K_BIAS }, \
+    { "ls1.gamma", "ls1.gamma", 0, PF_LS }, { "ls2.gamma", "ls2.gamma", 0, PF_LS }, { 0 }
 static const pf_name_row block[] = { { "attn.qkv.@", "attn.qkv.@", 0, 0 }, BLOCK_ROWS };
 /* timm's Eva with qkv_fused=False */
 static const pf_name_row unfused[] = {
-    { "attn.q_proj.@", "attn.qkv.@", 1, 0 }, { "attn.k_proj.@", "attn.qkv.@", 2, 0 },
-    { "attn.v_proj.@", "attn.qkv.@", 3, 0 }, BLOCK_ROWS };
+    { "attn.q_proj.@", "attn.qkv.@", 1, 0 }, { "attn.k_proj.weight", "attn.qkv.weight", 2, 0 },
+    { "attn.k_proj.bias", "attn.qkv.bias", 2, PF_K_BIAS }, { "attn.v_proj.@", "attn.qkv.@", 3, 0 }, BLOCK_ROWS };
 
 /* DINOv2's own code may store its blocks in chunks, "blocks.CHUNK.NUMBER.". Its gated MLP (w12) has SiLU, whereas
  * timm's may have any activation. open_clip stores timm's networks under the prefix "trunk.". */
 const pf_naming pf_naming_timm = {
     .name = "timm", .front = { { "blocks.#.", 0 }, { "blocks.#.#.", 0 } }, .top = top, .block = block,
     .silu_tensor = "*.mlp.w12.weight", .absent_biases = PF_ABSENT_K,
-    .config_file = "open_clip_config.json", .config_file_prefix = "trunk.", .written = true };
+    .config_file = "open_clip_config.json", .config_file_prefix = "trunk.", .written = true,
+    .unfused = &pf_naming_timm_unfused };
 const pf_naming pf_naming_timm_unfused = {
     .name = "timm-unfused", .front = { { "blocks.#.", 0 } }, .top = top, .block = unfused,
     .silu_tensor = "*.mlp.w12.weight", .absent_biases = PF_ABSENT_K,

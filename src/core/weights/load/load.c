@@ -12,9 +12,12 @@ static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
     PF_TRY(pf_load_width_and_patch(l));
     PF_TRY(pf_config_read(l, path, &l->config));
     PF_TRY(pf_load_shape(l));
+    const unsigned form = pf_load_form(l);
     PF_TRY(pf_backbone_alloc(l->ctx, &l->shape, b));
     (*b)->file = l->file;                               /* from here on the backbone owns the file */
     l->file = NULL;
+    (*b)->timm_form = form;
+    pf_load_model_type(l, (*b)->model_type);
     PF_TRY(pf_load_tensors(l, *b));
     PF_TRY(pf_load_notes(l, *b));
     PF_TRY(pf_backbone_check_finite(*b));

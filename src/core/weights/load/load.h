@@ -106,6 +106,12 @@ peft_status pf_load_check_config(const pf_loader *l);
 /* --- load_notes.c ------------------------------------------------------------------------------------------------- */
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);
 
+/* --- load_form.c -------------------------------------------------------------------------------------------------- */
+/* PF_TIMM_* of the file; 0: it has other names than timm's. */
+unsigned    pf_load_form(const pf_loader *l);
+/* Writes the type of the model (pf_hf_model.type) that the file holds; "": unknown. */
+void        pf_load_model_type(const pf_loader *l, char out[PF_MODEL_TYPE_MAX]);
+
 /* --- load_heads.c ------------------------------------------------------------------------------------------------- */
 /* The number of attention heads that networks of this width and depth usually have; *why: the reason, "as in ViT-H". */
 int64_t     pf_usual_heads(const pf_vit_shape *s, const char **why);

@@ -25,7 +25,9 @@ static const pf_lack lacks[] = {
     { PF_HAS_ODD_MLP, "LayerScale beside an MLP whose width is no multiple of the tokens'" }, { 0 } };
 static const pf_field fields[] = {
     { "layerscale_value", "1.0" }, { "drop_path_rate", "0.0" }, { "apply_layernorm", "true" },
-    { "reshape_hidden_states", "true" }, { 0 } };
+    { "reshape_hidden_states", "true" }, { "use_mask_token", "false" }, { 0 } };
+/* This class has a mask token whatever use_mask_token says. */
+static const pf_filled filled[] = { { .name = "embeddings.mask_token", .leading = 1 }, { 0 } };
 /* by_ratio: config.json gives the width of the MLP as mlp_ratio. */
 static const pf_hf_model plain = {
     .type = "dinov2", .model = "Dinov2Model", .classifier = "Dinov2ForImageClassification",
@@ -33,7 +35,7 @@ static const pf_hf_model plain = {
     .by_ratio = true };
 static const pf_hf_model with_registers = {
     .type = "dinov2_with_registers", .model = "Dinov2WithRegistersModel",
-    .classifier = "Dinov2WithRegistersForImageClassification", .feature = PF_FEATURE_CLS_MEAN,
+    .classifier = "Dinov2WithRegistersForImageClassification", .feature = PF_FEATURE_CLS_MEAN, .filled = filled,
     .needs = PF_SCALED | PF_REGISTERS, .lacks = lacks, .fields = fields, .by_ratio = true };
 
 const pf_family pf_family_hf_dinov2 = {

@@ -47,9 +47,10 @@ static const pf_field fields[] = {
     { "num_channels", "3" }, { "attention_dropout", "0.0" }, { "drop_path_rate", "0.0" },
     { "initializer_range", "0.02" }, { "layerscale_value", "1.0" }, { "apply_layernorm", "true" },
     { "reshape_hidden_states", "true" }, { 0 } };
+static const pf_filled filled[] = { { .name = "embeddings.mask_token", .leading = 2 }, { 0 } };
 static const pf_hf_model saved = {
     .type = "dinov3_vit", .model = "DINOv3ViTModel", .lacks = lacks, .fields = fields, .own_fields = true,
-    .mask_token = "embeddings.mask_token", .no_registers = "embeddings.register_tokens" };
+    .filled = filled, .no_registers = "embeddings.register_tokens" };
 
 const pf_family pf_family_hf_dinov3 = {
     .name = "Hugging Face DINOv3", .naming = { &pf_naming_hf_dinov3 }, .eps = 1e-5, .act = PK_GELU, .rule = "timm",

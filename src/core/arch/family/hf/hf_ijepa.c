@@ -9,7 +9,7 @@ static const pf_lack lacks[] = {
     { PF_HAS_OTHER_POOL, "a classifier of another feature than the mean of the tokens" }, { 0 } };
 static const pf_hf_model saved = {
     .type = "ijepa", .model = "IJepaModel", .classifier = "IJepaForImageClassification", .feature = PF_FEATURE_MEAN,
-    .needs = PF_UNSCALED | PF_NO_CLASS_TOKEN, .lacks = lacks };
+    .needs = PF_UNSCALED | PF_NO_CLASS_TOKEN | PF_NO_ATTN_POOL, .lacks = lacks };
 
 const pf_family pf_family_hf_ijepa = {
     .name = "Hugging Face I-JEPA", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .has_tensor = { "*ijepa.*" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_vit.c -- Hugging Face's ViT (also MAE, MSN, DPT, and I-JEPA, which has no class token), under the names that
+ * hf_vit.c -- Hugging Face's ViT (also MSN, DPT, and I-JEPA, which has no class token) and MAE, under the names that
  * transformers used before version 5 and those that it uses since. */
 #include "core/arch/arch.h"
 
@@ -8,7 +8,7 @@
 static const pf_name_row top[] = {
     { "embeddings.cls_token", "cls_token", 0, 0 }, { "embeddings.position_embeddings", "pos_embed", 0, 0 },
     { "embeddings.patch_embeddings.projection.@", "patch_embed.proj.@", 0, 0 }, { "layernorm.@", "norm.@", 0, 0 },
-    { "classifier.@", "head.@", 0, 0 }, { 0 } };
+    { "classifier.@", "head.@", 0, PF_NO_PAIR }, { 0 } };
 
 #define NORM_ROWS \
     { "layernorm_before.@", "norm1.@", 0, PF_UNSCALED }, { "layernorm_after.@", "norm2.@", 0, PF_UNSCALED }
@@ -28,11 +28,13 @@ static const pf_name_row block5[] = {
 
 const pf_naming pf_naming_hf = {
     .name = "hf", .front = { { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top, .block = block,
-    .dtype = "torch_dtype", .written = true, .rotary = &pf_naming_hf_dinov3 };
+    .other = &pf_naming_hf_clip, .dtype = "torch_dtype", .written = true,
+    .rotary = &pf_naming_hf_dinov3 };
 /* Version 5 of transformers renamed the blocks of ViT to "layers.#." and left those of DINOv2 as they were. */
 const pf_naming pf_naming_hf5 = {
     .name = "hf5", .front = { { "layers.#.", PF_UNSCALED }, { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top,
-    .block = block5, .dtype = "dtype", .written = true, .rotary = &pf_naming_hf_dinov3 };
+    .block = block5, .other = &pf_naming_hf_clip, .dtype = "dtype", .written = true,
+    .rotary = &pf_naming_hf_dinov3 };
 
 static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
@@ -55,6 +57,16 @@ static const pf_lack lacks[] = {
     { PF_HAS_NO_CLASS_ROW, "a class token without a position" }, { 0 } };
 static const pf_hf_model saved = { .type = "vit", .model = "ViTModel", .classifier = "ViTForImageClassification",
                                    .needs = PF_UNSCALED, .lacks = lacks };
+
+/* The encoder. With mask_ratio 0 its features are those of all patches. */
+static const pf_field mae_fields[] = { { "mask_ratio", "0.0" }, { "norm_pix_loss", "false" }, { 0 } };
+static const pf_hf_model mae = { .type = "vit_mae", .model = "ViTMAEModel", .needs = PF_UNSCALED, .lacks = lacks,
+                                 .fields = mae_fields, .only_wanted = true };
+
+const pf_family pf_family_hf_mae = {
+    .name = "Hugging Face MAE", .naming = { &pf_naming_hf, &pf_naming_hf5 },
+    .has_tensor = { "decoder.decoder_embed.*" }, .eps = 1e-12, .act = PK_GELU, .rule = "mmcls",
+    .without_class_token = true, .saved = &mae };
 
 const pf_family pf_family_hf_vit = {
     .name = "Hugging Face ViT", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .classifiers = classifiers,
