@@ -173,6 +173,41 @@ START_TEST(a_configuration_gives_the_library_s_options)
 }
 END_TEST
 
+/* A classifier of class token and mean side by side has 2 * width columns; LoRA of it is merged into the head. */
+START_TEST(an_adapter_of_a_classifier_of_two_features_is_merged)
+{
+    enum { CLASSES = 5, COLUMNS = 2 * 48, RANK = 4 };
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = small_backbone(ctx, ",pool=cls_mean");
+    peft_dir *d = peft_dir_new(ctx, "two");
+    peft_model *m;
+    peft_dir_tensor(d, "4x96", FRONT "head.lora_A.weight");
+    peft_dir_tensor(d, "5x4", FRONT "head.lora_B.weight");
+    for (int l = 0; l < 3; l++) {
+        peft_dir_tensor(d, "4x48", FRONT "blocks.%d.attn.qkv.lora_A.weight", l);
+        peft_dir_tensor(d, "144x4", FRONT "blocks.%d.attn.qkv.lora_B.weight", l);
+    }
+    peft_dir_write(d, CONFIG("[\"qkv\", \"head\"]"));
+    OK(peft_model_load_hf(b, d->path, &m));
+    const float *A = d->made[0].data, *B = d->made[1].data;
+    const pk_real *before = pf_backbone_find(b, "head.weight")->data;
+    const pf_param *head = pf_params_find(&m->params, "head.weight");
+    ck_assert(head && peft_tensor_count(&head->value) == CLASSES * COLUMNS);
+    const pk_real *after = head->value.data;
+    for (int i = 0; i < CLASSES; i++)
+        for (int j = 0; j < COLUMNS; j++) {
+            double sum = 0;
+            for (int k = 0; k < RANK; k++) sum += (double)B[i * RANK + k] * (double)A[k * COLUMNS + j];
+            ck_assert_double_eq_tol((double)after[i * COLUMNS + j], (double)before[i * COLUMNS + j] + 1.5 * sum, 1e-4);
+        }
+    peft_model_free(m);
+    peft_dir_free(d);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
 /* LoRA factors of the patch embedding load in the shape of a convolution and in that of a linear layer. */
 START_TEST(factors_of_the_patch_embedding_load_in_both_shapes)
 {
@@ -270,6 +305,7 @@ int main(void)
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, directories_of_every_naming_load, 0, ROWS(namings));
     const suite_test others[] = { a_configuration_gives_the_library_s_options,
+                                  an_adapter_of_a_classifier_of_two_features_is_merged,
                                   factors_of_the_patch_embedding_load_in_both_shapes,
                                   files_of_torch_save_load_unless_there_is_one_of_safetensors };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) tcase_add_test(c, others[i]);

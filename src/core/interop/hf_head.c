@@ -188,7 +188,7 @@ peft_status pf_peft_fill_head(const peft_backbone *b, const pf_peft_config *c, c
                               const pf_st *file, const pf_params *params)
 {
     const pf_peft_type type = c->type;
-    const int64_t classes = b->shape.classes, width = b->shape.width;
+    const int64_t classes = b->shape.classes, width = pf_vit_feature_width(&b->shape, b->shape.pool);
     const size_t bytes = (size_t)(classes * (width + 1)) * sizeof(double);
     head h = { b, c, module, file, classes, width, pf_alloc_zero(b->ctx, bytes), NULL };
     if (!h.weight) return pf_nomem("classifier", bytes);
