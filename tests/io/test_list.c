@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_list.c -- syntax of list files: separators, quotes, comments, line ends, byte order marks; errors name the
  * line. */
+#include "failing_alloc.h"
 #include "io_files.h"
 #include <peft/io.h>
 #include <stdbool.h>
@@ -133,5 +134,28 @@ START_TEST(names_are_relative_to_the_given_folder)
 }
 END_TEST
 
+/* The largest label of a list of a few bytes takes 16 bytes a class. */
+START_TEST(the_largest_label_takes_little_memory)
+{
+    failing_alloc f = { .fail_at = -1 };
+    peft_context *ctx;
+    peft_dataset *d;
+    write_bytes(in_folder("l/list.txt"), "a 1048575\n", 10);
+    ok(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &ctx));
+    const long blocks = f.blocks;
+    ok(peft_context_set_log(ctx, NULL, NULL, 0));
+    ok(peft_dataset_open_list(ctx, in_folder("l/list.txt"), NULL, 0, &d));
+    ck_assert_int_eq(peft_dataset_classes(d), 1 << 20);
+    ck_assert_str_eq(peft_dataset_class_name(d, 0), "0");
+    ck_assert_str_eq(peft_dataset_class_name(d, 1048575), "1048575");
+    ck_assert_uint_le(f.bytes, 17 << 20);
+    ck_assert_int_le(f.blocks - blocks, 20);
+    peft_dataset_free(d);
+    peft_context_free(ctx);
+    ck_assert_int_eq(f.blocks, 0);
+}
+END_TEST
+
 IO_SUITE_MAIN("list", every_accepted_syntax_gives_names_and_labels, a_wrong_line_is_refused_with_its_number,
-              a_class_without_samples_gives_a_warning, names_are_relative_to_the_given_folder)
+              a_class_without_samples_gives_a_warning, names_are_relative_to_the_given_folder,
+              the_largest_label_takes_little_memory)

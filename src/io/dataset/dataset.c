@@ -41,7 +41,8 @@ void io_strings_sort_unique(io_strings *list)
 
 void io_strings_clear(io_strings *list)
 {
-    for (int64_t i = 0; i < list->count; i++) peft_sys_free(list->ctx, list->item[i]);
+    for (int64_t i = 0; i < list->count && !list->block; i++) peft_sys_free(list->ctx, list->item[i]);
+    peft_sys_free(list->ctx, list->block);
     peft_sys_free(list->ctx, list->item);
     *list = (io_strings){ .ctx = list->ctx };
 }
@@ -79,15 +80,23 @@ void peft_dataset_free(peft_dataset *d)
     peft_context_free(ctx);
 }
 
+/* One block has all names, since a label of 1048575 in a file of a few bytes makes as many classes. */
 peft_status io_number_classes(peft_dataset *d)
 {
-    peft_status s = PEFT_OK;
-    for (int64_t c = 0; c < d->classes && !s; c++) {
-        char text[24];
-        snprintf(text, sizeof text, "%lld", (long long)c);
-        s = io_strings_add(&d->class_names, io_copy(d->ctx, text));
+    enum { DIGITS = 20 };                                     /* of an int64_t, with the final 0 */
+    io_strings *names = &d->class_names;
+    char text[DIGITS];
+    const size_t size = (size_t)snprintf(text, sizeof text, "%lld", (long long)d->classes) + 1;
+    if (!d->classes) return PEFT_OK;
+    names->item = io_alloc(d->ctx, d->classes, sizeof *names->item);
+    names->block = io_alloc(d->ctx, d->classes, size);
+    if (!names->item || !names->block) return io_nomem("names of classes");
+    for (int64_t c = 0; c < d->classes; c++) {
+        names->item[c] = names->block + (size_t)c * size;
+        snprintf(names->item[c], size, "%lld", (long long)c);
     }
-    return s;
+    names->count = names->capacity = d->classes;
+    return PEFT_OK;
 }
 
 peft_status io_count_classes(const int64_t *label, int64_t count, const char *path, int64_t *classes)
