@@ -47,11 +47,11 @@ typedef struct peft_session peft_session;
  * current values of the model's parameters, also while a trainer changes them. PEFT_E_UNSUPPORTED: the graph needs
  * more than memory_limit; the message has both numbers.
  *
- * "compute" is the arithmetic of the products of linear layers, also of a trainer and an adaptor. bf16: each factor is
- * rounded to bf16 (8 bits of significand, to nearest), a product of two is exact, sums are f32. Everything else stays
- * f32: attention, norms, activations, the residual stream, parameters and their gradients, moments, losses. It is
- * faster on a CPU with AVX512_BF16, and not on others. Results do not depend on threads, batch and executor in either
- * arithmetic, but bf16 has the same bits only on CPUs with the same instructions. */
+ * "compute" is the arithmetic of matrix products, those of linear layers and of attention, also of a trainer and an
+ * adaptor. bf16: each factor is rounded to bf16 (8 bits of significand, to nearest), a product of two is exact, sums
+ * are f32. Everything else stays f32: softmax, norms, activations, the residual stream, parameters and their gradients,
+ * moments, losses. It is faster on a CPU with AVX512_BF16, and not on others. Results do not depend on threads, batch
+ * and executor in either arithmetic, but bf16 has the same bits only on CPUs with the same instructions. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);

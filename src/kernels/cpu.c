@@ -12,13 +12,16 @@
 #endif
 
 /* The parts of GEMM that are named after an instruction set: the products by f32 FMAs, of panels as they are and of
- * panels rounded to bf16 (rounded.h), and by VDPBF16PS. */
+ * panels rounded to bf16 (rounded/rounded.h), and by VDPBF16PS. */
 #define TYPES(prefix, suffix) { prefix##real##suffix, prefix##f16##suffix, prefix##bf16##suffix }
 #define PRODUCT_F32(isa) { .name = #isa, .per_lane = 1, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, \
+    .attention = pk_attention_##isa, .attention_grad = pk_attention_grad_##isa, \
     .pack_a = pk_pack_a_##isa, .pack_b = TYPES(pk_pack_b_, _##isa) }
 #define PRODUCT_ROUNDED(isa) { .name = #isa, .per_lane = 1, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, \
+    .attention = pk_attention_rounded_##isa, .attention_grad = pk_attention_grad_rounded_##isa, \
     .pack_a = pk_pack_a_rounded_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_##isa) }
 #define PRODUCT_PAIRS(isa) { .name = #isa, .per_lane = 2, .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, \
+    .attention = pk_attention_pairs_##isa, .attention_grad = pk_attention_grad_pairs_##isa, \
     .pack_a = pk_pack_pairs_a_##isa, .pack_b = TYPES(pk_pack_pairs_b_, _##isa) }
 #define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
 #define DECLARE_TYPES(declare, prefix, suffix) \
@@ -30,7 +33,11 @@
 #define DECLARE_WIDEN(name) void name(pk_real *to, const void *from, int64_t n);
 #define DECLARE_MICRO(name) void name(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, \
                                       int n, const pk_real *initial, pk_micro_prefetch *prefetch);
+#define DECLARE_ATTENTION(suffix) \
+    void pk_attention_##suffix(const pk_attention *a, int64_t sample, int64_t head, void *work); \
+    void pk_attention_grad_##suffix(const pk_attention_grad *g, int64_t sample, int64_t head, void *work);
 #define DECLARE_GEMM_PARTS(isa) \
+    DECLARE_ATTENTION(isa) DECLARE_ATTENTION(rounded_##isa) \
     DECLARE_PACK_A(pk_pack_a_##isa) DECLARE_PACK_A(pk_pack_a_rounded_##isa) \
     DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _rounded_##isa) \
     DECLARE_TYPES(DECLARE_WIDEN, pk_widen_, _##isa) DECLARE_MICRO(pk_micro_##isa) \
@@ -65,6 +72,7 @@ static const pk_table table_avx512 = {
 #include "kernels.def"
 };
 
+DECLARE_ATTENTION(pairs_avx512_bf16)
 DECLARE_PACK_A(pk_pack_pairs_a_avx512_bf16)
 DECLARE_TYPES(DECLARE_PACK_B, pk_pack_pairs_b_, _avx512_bf16)
 DECLARE_MICRO(pk_micro_pairs_avx512_bf16)

@@ -25,6 +25,11 @@ typedef enum {
     PK_NONE, PK_GELU, PK_QUICKGELU, PK_RELU, PK_TANH, PK_SIGMOID, PK_SILU, PK_EXP, PK_GELU_TANH
 } pk_act;
 
+/* Arithmetic of a product. F32: operands and sums are pk_real. BF16: every element of A and B is rounded to bf16 (8
+ * bits of significand; to nearest, ties to even; subnormal numbers become 0), products of two are exact, sums are
+ * f32. */
+typedef enum pk_compute { PK_COMPUTE_F32, PK_COMPUTE_BF16, PK_COMPUTES } pk_compute;
+
 /* A matrix [rows, heads*head_dim] for each sample: element c of row t of head h of sample b is
  * data[b*sample_stride + t*row_stride + h*head_dim + c]. sample_stride 0: all samples share one matrix. */
 typedef struct pk_operand { const pk_real *data; int64_t sample_stride, row_stride; } pk_operand;
@@ -35,6 +40,8 @@ typedef struct pk_output { pk_real *data; int64_t sample_stride, row_stride; } p
  * i: it is a term of the softmax's denominator and of lse, and has no value row. */
 typedef struct pk_attention {
     int64_t samples, heads, head_dim, queries, keys, extra;     /* extra: rows of xk and xv */
+    pk_compute compute;                      /* arithmetic of the products of q and k, of the softmax and v, and of the
+                                              * gradient's; the softmax itself is computed in pk_real */
     pk_real scale;                           /* usually 1/sqrt(head_dim) */
     pk_operand q, k, v, xk, xv;
     const pk_real *sink;                     /* [queries]; NULL: none */
@@ -70,11 +77,6 @@ static inline int64_t pk_dtype_size(pk_dtype type) { return type == PK_REAL ? (i
 /* The n elements from index `first` on, in row-major order, as pk_real. Returns a pointer into the data of w if they
  * are pk_real without scales; otherwise converts them to buffer [n] and returns that. */
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t first, int64_t n, pk_real *buffer);
-
-/* Arithmetic of a product. F32: operands and sums are pk_real. BF16: every element of A and B is rounded to bf16 (8
- * bits of significand; to nearest, ties to even; subnormal numbers become 0), products of two are exact, sums are
- * f32. */
-typedef enum pk_compute { PK_COMPUTE_F32, PK_COMPUTE_BF16, PK_COMPUTES } pk_compute;
 
 /* --- GEMM ---------------------------------------------------------------------------------------------------
  * C[m,n] = epilogue(A[m,k] B[k,n]), with A(i,p) = a[i*a_row + p*a_col], B(p,j) = b[p*b_row + j*b_col] and
@@ -156,6 +158,10 @@ typedef struct pk_product {
                   const pk_real *initial, pk_micro_prefetch *prefetch);
     double (*fmas)(int64_t rounds);                   /* computes independent multiply-adds of this arithmetic; returns
                                                        * the number of operations */
+    /* Attention of one head of one sample, and its gradient, for this pk_attention.compute. work is scratch of
+     * pk_attention_work() bytes, 64-byte aligned. */
+    void (*attention)(const pk_attention *a, int64_t sample, int64_t head, void *work);
+    void (*attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t head, void *work);
 } pk_product;
 
 /* --- kernel table -------------------------------------------------------------------------------------------*/

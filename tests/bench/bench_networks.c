@@ -5,6 +5,7 @@
 #include <peft/peft.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* options: of peft_backbone_create; the first row is the one that the others are compared with. */
@@ -92,6 +93,7 @@ static void measure(run *r, const peft_tensor *images, const peft_tensor *labels
 int main(int argc, char **argv)
 {
     static run runs[METHODS][NETWORKS];
+    if (argc > 1 && !strcmp(argv[1], "--help")) return puts("bench_networks [THREADS [ROUNDS [BATCH]]]") < 0;
     const int threads = argc > 1 ? atoi(argv[1]) : 1, batch = argc > 3 ? atoi(argv[3]) : 4;
     int rounds = argc > 2 ? atoi(argv[2]) : 7;
     peft_context *ctx;

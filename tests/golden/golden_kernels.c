@@ -138,9 +138,9 @@ static void attention_run(golden *g, const pk_table *k, const attention_case *c)
     void *forward_work = golden_memory(g, pk_attention_work(k, f, PK_FORWARD));
     void *gradient_work = golden_memory(g, pk_attention_work(k, f, PK_GRADIENT));
     for (int64_t b = 0; b < f->samples; b++)
-        for (int64_t h = 0; h < f->heads; h++) k->attention(f, b, h, forward_work);
+        for (int64_t h = 0; h < f->heads; h++) k->product[f->compute].attention(f, b, h, forward_work);
     for (int64_t b = 0; b < f->samples; b++)
-        for (int64_t h = 0; h < f->heads; h++) k->attention_grad(&c->a, b, h, gradient_work);
+        for (int64_t h = 0; h < f->heads; h++) k->product[f->compute].attention_grad(&c->a, b, h, gradient_work);
 }
 
 /* A mode has a sink, or prompt rows, where the file has reference gradients of them. Inputs are input.<mode>.<name>

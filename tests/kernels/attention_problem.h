@@ -43,6 +43,11 @@ static void guarded_fill(const guarded *m, float x)
     for (int64_t i = 0; i < m->count; i++) m->data[i] = x;
 }
 
+/* Loops over the instruction sets and the arithmetics of the products; problem_make makes problems of `arithmetic`. */
+static pk_compute arithmetic;
+#define EACH_KERNEL(isa) for (const char *const *isa = pk_isas(); *isa; isa++) \
+    for (arithmetic = PK_COMPUTE_F32; arithmetic < PK_COMPUTES || (arithmetic = PK_COMPUTE_F32); arithmetic++)
+
 /* A problem of shape s whose inputs are noise; outputs are allocated, not written. */
 static problem problem_make(shape s)
 {
@@ -65,8 +70,9 @@ static problem problem_make(shape s)
         .dxv = guarded_make(s.samples * s.extra * out_row), .dsink = guarded_make(per_query),
         .dboost = guarded_make(per_query) };
     const int64_t extra_stride = s.own_extra ? s.extra * width : 0;
-    p.a = (pk_attention){ .samples = s.samples, .heads = s.heads, .head_dim = s.n, .queries = s.queries,
-        .keys = s.keys, .extra = s.extra, .scale = 1 / sqrtf((float)s.n), .q = { p.q.data, s.queries * width, width },
+    p.a = (pk_attention){ .compute = arithmetic, .samples = s.samples, .heads = s.heads, .head_dim = s.n,
+        .queries = s.queries, .keys = s.keys, .extra = s.extra, .scale = 1 / sqrtf((float)s.n),
+        .q = { p.q.data, s.queries * width, width },
         .k = { p.k.data, s.keys * width, width }, .v = { p.v.data, s.keys * width, width }, .out = p.out.data,
         .out_sample_stride = s.queries * out_row, .out_row_stride = out_row, .lse = p.lse.data };
     if (s.extra) p.a.xk = (pk_operand){ p.xk.data, extra_stride, width },
@@ -113,7 +119,7 @@ static void run_forward(const pk_table *t, const problem *p)
 {
     guarded w = scratch_make(t, &p->a, PK_FORWARD);
     for (int64_t b = 0; b < p->s.samples; b++)
-        for (int64_t h = 0; h < p->s.heads; h++) t->attention(&p->a, b, h, w.data);
+        for (int64_t h = 0; h < p->s.heads; h++) t->product[p->a.compute].attention(&p->a, b, h, w.data);
     guarded_free(&w);
 }
 
@@ -123,7 +129,7 @@ static void run_backward(const pk_table *t, const problem *p, int want)
     guarded w = scratch_make(t, &p->a, PK_GRADIENT);
     const pk_attention_grad g = problem_grad(p, want);
     for (int64_t b = 0; b < p->s.samples; b++)
-        for (int64_t h = 0; h < p->s.heads; h++) t->attention_grad(&g, b, h, w.data);
+        for (int64_t h = 0; h < p->s.heads; h++) t->product[p->a.compute].attention_grad(&g, b, h, w.data);
     guarded_free(&w);
 }
 

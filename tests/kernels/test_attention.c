@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_attention.c -- the attention kernels and their gradients of every instruction set that this CPU has, against
- * reference attention in double precision. */
+ * test_attention.c -- the attention kernels and their gradients of every arithmetic and every instruction set that this
+ * CPU has, against reference attention in double precision. */
 #include "suite.h"
 #include "attention_problem.h"
 
@@ -29,6 +29,7 @@ static const shape shapes[] = {
     { 1, 2,  8,  20,  30, 2,   0, 1, 0, 1e4f },
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+#define BF16_EPS 0x1p-8                     /* a factor that is rounded to bf16 is off by at most half of this part */
 #define UNWRITTEN 12345.0f                  /* fills outputs, to see which elements a call wrote */
 
 /* The largest |x - want| of a matrix [rows, n], divided by max(1, largest |want|). Rows of x are x_row elements
@@ -54,12 +55,13 @@ static void check_error(const char *isa, const char *output, const shape *s, dou
 }
 
 /* All outputs of p for (b, h) against the reference. The limit grows with |logit|, as the rounding error of a
- * probability is about eps * |logit|. */
+ * probability is about eps * |logit|; in bf16 a limit above 1 says only that nothing is infinite or NaN. */
 static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
 {
     const shape *s = &p->s;
     const int64_t out_row = s->heads * s->n + SPARE, first_query = (b * s->heads + h) * s->queries;
-    const double limit = 1.2e-7 * (20 + 4 * (double)s->max_logit);
+    const int f32 = p->a.compute == PK_COMPUTE_F32;
+    const double limit = f32 ? 1.2e-7 * (20 + 4 * (double)s->max_logit) : BF16_EPS * (1 + (double)s->max_logit);
     naive x = problem_naive(p, b, h);
     const struct { const char *name; const guarded *m; const double *want; int64_t rows; } outputs[] = {
         { "out", &p->out, x.out, s->queries }, { "dq", &p->dq, x.dq, s->queries },
@@ -71,7 +73,8 @@ static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
         check_error(isa, outputs[i].name, s,
                     error_of(outputs[i].m->data + b * outputs[i].rows * out_row + h * s->n, out_row, outputs[i].want,
                              outputs[i].rows, s->n), limit);
-    check_error(isa, "lse", s, error_of(p->lse.data + first_query, 1, x.lse, s->queries, 1), 2e-6);
+    check_error(isa, "lse", s, error_of(p->lse.data + first_query, 1, x.lse, s->queries, 1),
+                f32 ? 2e-6 : limit);
     if (s->sink) check_error(isa, "dsink", s, error_of(p->dsink.data + first_query, 1, x.dsink, s->queries, 1), limit);
     check_error(isa, "dboost", s, error_of(p->dboost.data + first_query, 1, x.dboost, s->queries, 1),
                 limit * fmax(1, s->max_logit / 4));
@@ -115,7 +118,7 @@ END_TEST
 
 START_TEST(kernels_equal_the_reference)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++) {
+    EACH_KERNEL(isa) {
         for (size_t i = 0; i < COUNT(shapes); i++) {
             problem p = problem_make(shapes[i]);
             run_forward(pk_find(*isa), &p);
@@ -152,7 +155,7 @@ static void check_written_columns(const char *isa, const problem *p, const guard
 
 START_TEST(a_call_writes_the_columns_of_its_head_only)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++) {
+    EACH_KERNEL(isa) {
         for (size_t i = 0; i < COUNT(shapes); i++) {
             problem p = problem_make(shapes[i]);
             const shape s = p.s;
@@ -164,8 +167,8 @@ START_TEST(a_call_writes_the_columns_of_its_head_only)
             for (size_t j = 0; j < COUNT(m); j++) guarded_fill(m[j], UNWRITTEN);
             guarded w = scratch_make(pk_find(*isa), &p.a, PK_FORWARD);
             guarded w2 = scratch_make(pk_find(*isa), &p.a, PK_GRADIENT);
-            pk_find(*isa)->attention(&p.a, b, h, w.data);
-            pk_find(*isa)->attention_grad(&g, b, h, w2.data);
+            pk_find(*isa)->product[p.a.compute].attention(&p.a, b, h, w.data);
+            pk_find(*isa)->product[p.a.compute].attention_grad(&g, b, h, w2.data);
             for (size_t j = 0; j < 6; j++) check_written_columns(*isa, &p, m[j], rows[j], b, h);
             for (size_t j = 6; j < COUNT(m); j++) {
                 const int64_t from = first_query,
@@ -185,7 +188,7 @@ START_TEST(omitted_gradients_do_not_change_the_others)
 {
     const shape s[] = { { 1, 2, 20, 35, 30, 5, 1, 1, 0, 3 }, { 1, 1, 64, 9, 15, 0, 1, 0, 0, 3 },
                         { 1, 1, 4, 18, 200, 390, 1, 1, 0, 3 } };                    /* columns as in `shapes` */
-    for (const char *const *isa = pk_isas(); *isa; isa++) {
+    EACH_KERNEL(isa) {
         for (size_t i = 0; i < COUNT(s); i++) {
             problem all = problem_make(s[i]), some = problem_make(s[i]);
             const guarded *const all_out[] = { &all.dq, &all.dk, &all.dv, &all.dxk, &all.dxv, &all.dsink, &all.dboost };
@@ -248,7 +251,7 @@ static void check_subset_of_queries(const pk_table *t, const problem *p, int64_t
 
 START_TEST(a_query_does_not_depend_on_other_queries)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++) {
+    EACH_KERNEL(isa) {
         const shape s[] = { { 2, 2, 24, 75, 41, 3, 1, 1, 1, 4 }, { 2, 1, 5, 75, 400, 3, 1, 1, 1, 4 } };
         static const struct { int64_t first, queries; } subset[] = {
             { 0, 1 }, { 0, 75 }, { 3, 8 }, { 10, 17 }, { 31, 33 }, { 74, 1 }, { 5, 70 } };
@@ -289,7 +292,7 @@ START_TEST(extreme_sinks_take_no_probability_or_all)
 {
     const float sinks[] = { -INFINITY, -1e30f, 100.0f, 1e30f, INFINITY };
     const shape s[] = { { 1, 1, 16, 19, 23, 2, 0, 0, 0, 3 }, { 1, 1, 3, 19, 390, 2, 0, 0, 0, 3 } };
-    for (const char *const *isa = pk_isas(); *isa; isa++) {
+    EACH_KERNEL(isa) {
         for (size_t j = 0; j < COUNT(s); j++) {
             problem none = problem_make(s[j]);
             run_forward(pk_find(*isa), &none);
@@ -303,7 +306,7 @@ END_TEST
 
 START_TEST(nan_stays_in_its_row)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++) {
+    EACH_KERNEL(isa) {
         problem p = problem_make((shape){ .samples = 1, .heads = 1, .n = 8, .queries = 3, .keys = 9, .max_logit = 3 });
         p.q.data[8] = NAN;                                  /* row 1 */
         run_forward(pk_find(*isa), &p);

@@ -45,7 +45,7 @@ check() {
             [ -d "$part" ] || continue
             # shellcheck disable=SC2086  # the flags are words of their own
             lines "$root/src" "$(basename "$part")" "$c" -x c -std=c11 -D_GNU_SOURCE $simd -I"$root/src"
-        done | if [ -n "$simd" ]; then sed "/^kernels\/dot\//s/$simd/$dot/"; else grep -v -e '^kernels/simd/' -e '^kernels/dot/'; fi
+        done | if [ -n "$simd" ]; then sed "/^kernels\/dot\//s/$simd/$dot/"; else grep -vE '^kernels/(simd|dot|rounded|attention)/'; fi
     } > "$work/lines"
     compile_all < "$work/lines" || return 1
     echo "headers.sh: $(wc -l < "$work/lines") compilations"

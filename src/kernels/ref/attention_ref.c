@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_ref.c -- attention and its gradient in plain C, one query row at a time: the reference for simd/attention.c
- * and simd/attention_grad.c. Column k of the scores is key k for k < keys, else extra row k - keys. */
+ * attention_ref.c -- attention and its gradient in plain C, one query row at a time, in every arithmetic: the reference
+ * for ../attention/forward.h and backward.h. Column k of the scores is key k for k < keys, else extra row k
+ * - keys. */
 #include <math.h>
 #include <string.h>
-#include "kernels/names.h"
+#include "kernels/pk.h"
+#include "half.h"
 
 #ifdef PF_REAL_DOUBLE
 #define real_exp exp
@@ -39,10 +41,16 @@ static pk_real *out_row_of_column(const pk_output *keys, const pk_output *extra,
     return k < a->keys ? out_row_of(keys, a, sample, head, k) : out_row_of(extra, a, sample, head, k - a->keys);
 }
 
-static pk_real dot(const pk_real *x, const pk_real *y, int64_t n)
+/* x as a factor of a product. */
+static pk_real factor(const pk_attention *a, pk_real x)
+{
+    return a->compute == PK_COMPUTE_BF16 ? (pk_real)pk_round_bf16((float)x) : x;
+}
+
+static pk_real dot(const pk_attention *a, const pk_real *x, const pk_real *y)
 {
     pk_real sum = 0;
-    for (int64_t c = 0; c < n; c++) sum += x[c] * y[c];
+    for (int64_t c = 0; c < a->head_dim; c++) sum += factor(a, x[c]) * factor(a, y[c]);
     return sum;
 }
 
@@ -51,6 +59,11 @@ static pk_real exp_difference(pk_real x, pk_real max)
 {
     return x == max ? 1 : real_exp(x - max);
 }
+
+void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void *work);
+void pk_attention_grad_ref(const pk_attention_grad *g, int64_t sample, int64_t head, void *work);
+void pk_attention_rounded_ref(const pk_attention *a, int64_t sample, int64_t head, void *work);
+void pk_attention_grad_rounded_ref(const pk_attention_grad *g, int64_t sample, int64_t head, void *work);
 
 void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void *work)
 {
@@ -61,7 +74,7 @@ void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void 
         const pk_real *q = row_of(&a->q, a, sample, head, i);
         pk_real max = a->sink ? a->sink[i] : -(pk_real)INFINITY;
         for (int64_t k = 0; k < columns; k++) {
-            p[k] = dot(q, row_of_column(&a->k, &a->xk, a, sample, head, k), n) * a->scale * head_scale;
+            p[k] = dot(a, q, row_of_column(&a->k, &a->xk, a, sample, head, k)) * a->scale * head_scale;
             if (p[k] > max) max = p[k];
         }
         pk_real sum = a->sink ? exp_difference(a->sink[i], max) : 0;
@@ -70,7 +83,7 @@ void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void 
         for (int64_t c = 0; c < n; c++) out[c] = 0;
         for (int64_t k = 0; k < columns; k++) {
             const pk_real *v = row_of_column(&a->v, &a->xv, a, sample, head, k);
-            for (int64_t c = 0; c < n; c++) out[c] += p[k] * v[c];
+            for (int64_t c = 0; c < n; c++) out[c] += factor(a, p[k]) * factor(a, v[c]);
         }
         for (int64_t c = 0; c < n; c++) out[c] /= sum;
         if (a->lse) a->lse[(sample * a->heads + head) * a->queries + i] = max + real_log(sum);
@@ -85,29 +98,28 @@ static void clear_rows(const pk_output *o, const pk_attention *a, int64_t sample
         memset(out_row_of(o, a, sample, head, t), 0, (size_t)a->head_dim * sizeof(pk_real));
 }
 
-/* y += s*x, for n elements; y NULL: nothing. */
-static void add_scaled(pk_real *y, const pk_real *x, pk_real s, int64_t n)
+/* y += scale * s*x, where s*x is a product, for n elements; y NULL: nothing. */
+static void add_scaled(const pk_attention *a, pk_real *y, const pk_real *x, pk_real s, pk_real scale)
 {
     if (!y) return;
-    for (int64_t c = 0; c < n; c++) y[c] += s * x[c];
+    for (int64_t c = 0; c < a->head_dim; c++) y[c] += scale * (factor(a, s) * factor(a, x[c]));
 }
 
 /* Adds the part of query row i to dq, dk, dv, dxk, dxv, given d = dout . out of the row. Returns its dhead_scale. */
 static pk_real columns_grad(const pk_attention_grad *g, int64_t sample, int64_t head, int64_t i, pk_real lse, pk_real d)
 {
     const pk_attention *a = &g->fwd;
-    const int64_t n = a->head_dim;
-    const pk_real head_scale = a->head_scale ? a->head_scale[head] : 1;
+    const pk_real head_scale = a->head_scale ? a->head_scale[head] : 1, scale = a->scale * head_scale;
     const pk_real *q = row_of(&a->q, a, sample, head, i), *dout = row_of(&g->dout, a, sample, head, i);
     pk_real *dq = out_row_of(&g->dq, a, sample, head, i), dscale = 0;
     for (int64_t k = 0; k < a->keys + a->extra; k++) {
         const pk_real *key = row_of_column(&a->k, &a->xk, a, sample, head, k);
-        pk_real score = dot(q, key, n) * a->scale, p = real_exp(score * head_scale - lse);
-        pk_real ds = p * (dot(dout, row_of_column(&a->v, &a->xv, a, sample, head, k), n) - d);
+        pk_real score = dot(a, q, key) * a->scale, p = real_exp(score * head_scale - lse);
+        pk_real ds = p * (dot(a, dout, row_of_column(&a->v, &a->xv, a, sample, head, k)) - d);
         dscale += ds * score;
-        add_scaled(dq, key, ds * a->scale * head_scale, n);
-        add_scaled(out_row_of_column(&g->dk, &g->dxk, a, sample, head, k), q, ds * a->scale * head_scale, n);
-        add_scaled(out_row_of_column(&g->dv, &g->dxv, a, sample, head, k), dout, p, n);
+        add_scaled(a, dq, key, ds, scale);
+        add_scaled(a, out_row_of_column(&g->dk, &g->dxk, a, sample, head, k), q, ds, scale);
+        add_scaled(a, out_row_of_column(&g->dv, &g->dxv, a, sample, head, k), dout, p, 1);
     }
     return dscale;
 }
@@ -124,11 +136,24 @@ void pk_attention_grad_ref(const pk_attention_grad *g, int64_t sample, int64_t h
     for (int64_t i = 0; i < a->queries; i++) {
         const int64_t row = (sample * a->heads + head) * a->queries + i;
         const pk_real *out = a->out + sample * a->out_sample_stride + i * a->out_row_stride + head * a->head_dim;
-        const pk_real d = dot(row_of(&g->dout, a, sample, head, i), out, a->head_dim), lse = a->lse[row];
+        const pk_real *dout = row_of(&g->dout, a, sample, head, i), lse = a->lse[row];
+        pk_real d = 0;
+        for (int64_t c = 0; c < a->head_dim; c++) d += dout[c] * out[c];
         if (g->dsink) g->dsink[row] = -exp_difference(a->sink[i], lse) * d;
         if (g->dq.data || g->dk.data || g->dv.data || g->dxk.data || g->dxv.data || g->dhead_scale) {
             pk_real dscale = columns_grad(g, sample, head, i, lse, d);
             if (g->dhead_scale) g->dhead_scale[row] = dscale;
         }
     }
+}
+
+/* The reference reads the arithmetic from pk_attention. */
+void pk_attention_rounded_ref(const pk_attention *a, int64_t sample, int64_t head, void *work)
+{
+    pk_attention_ref(a, sample, head, work);
+}
+
+void pk_attention_grad_rounded_ref(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
+{
+    pk_attention_grad_ref(g, sample, head, work);
 }

@@ -72,6 +72,14 @@ static void append_shapes(const pf_graph *g, const pf_node *n, char *text, size_
     }
 }
 
+/* The arithmetic of an operation that is no single product: that of its products, if it has some. */
+static pk_compute compute_of(const pf_exec *e, const pf_node *n)
+{
+    const char *kernel = n->op->kernel;
+    const bool has_products = kernel && (!strcmp(kernel, "gemm") || !strncmp(kernel, "attention", strlen("attention")));
+    return has_products ? e->run.compute : PK_COMPUTE_F32;
+}
+
 /* Appends which kernel computes n: "gemm:avx2:f16", "layernorm:avx2", "copy"; "c": plain C. */
 static void append_kernel(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
@@ -84,7 +92,7 @@ static void append_kernel(const pf_exec *e, const pf_node *n, char *text, size_t
             p.b_type ? types[p.b_type] : "");
     else if (!n->op->kernel) append(text, capacity, "c");
     else if (!strcmp(n->op->kernel, "copy")) append(text, capacity, "copy");
-    else append(text, capacity, "%s:%s", n->op->kernel, e->run.kernels->product[PK_COMPUTE_F32].name);
+    else append(text, capacity, "%s:%s", n->op->kernel, e->run.kernels->product[compute_of(e, n)].name);
 }
 
 /* Separates the next reason from those in text, if there are any. */
@@ -136,7 +144,7 @@ static void append_reasons(const pf_exec *e, const pf_node *n, char *text, size_
     pk_gemm p;
     if (product_of(e, n, &p)) append_product_reasons(e, &p, text, capacity);
     else if (!n->op->kernel) append(text, capacity, "no vector kernel");
-    else if (strcmp(n->op->kernel, "copy")) append_isa_reason(e, PK_COMPUTE_F32, text, capacity);
+    else if (strcmp(n->op->kernel, "copy")) append_isa_reason(e, compute_of(e, n), text, capacity);
     if (!*text) append(text, capacity, "-");
 }
 

@@ -29,8 +29,11 @@ static pk_gemm apply_product(const pf_run *r, const pf_node *n, int64_t sample, 
 static pk_gemm apply_t_product(const pf_run *r, const pf_node *n, int64_t sample, int64_t head);
 static pk_gemm product_of(const pf_run *r, const pf_node *n, int64_t sample, int64_t head)
 {
-    if (n->op == &pf_op_attention_scores) return scores_product(r, n, sample, head);
-    return n->op == &pf_op_attention_apply ? apply_product(r, n, sample, head) : apply_t_product(r, n, sample, head);
+    pk_gemm p = n->op == &pf_op_attention_scores ? scores_product(r, n, sample, head)
+              : n->op == &pf_op_attention_apply ? apply_product(r, n, sample, head)
+                                                : apply_t_product(r, n, sample, head);
+    p.compute = r->compute;
+    return p;
 }
 
 /* Extents [b,heads,n,m] of the scores or weights: the output of attention_scores, an input of the others. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention.h -- the layout of the scratch memory of the vector kernels of attention (simd/attention*.c), which
- * pk_attention_work sizes.
- * Panels are those of simd/gemm_micro.h: [k][mr] as operand A, [k][nr] as operand B. A block is nr query rows, one in
- * each lane, so that all matrices of a block are stored transposed: [.][nr]. A column of the scores is a key or an
- * extra key. Columns come in chunks, so that the scratch of a long sequence stays within a level-2 cache. */
+ * layout.h -- the layout of the scratch memory of the vector kernels of attention (block.h), which pk_attention_work
+ * sizes. Panels are those of ../simd/gemm_micro.h: [k][mr] as operand A, [k][nr] as operand B. A block is nr query
+ * rows, one in each lane, so that all matrices of a block are stored transposed: [.][nr]. A column of the scores is a
+ * key or an extra key. Columns come in chunks, so that the scratch of a long sequence stays within a level-2 cache. */
 #ifndef PK_ATTENTION_H
 #define PK_ATTENTION_H
-#include "pk.h"
+#include "../pk.h"
 
 /* Blocks in a bundle: consecutive blocks, for which the gradient kernel adds to dk and dv once. */
 enum { PK_BUNDLE = 4 };
@@ -23,6 +22,7 @@ typedef struct pk_attention_layout {
                                      * bundle, with mr zero rows behind the last column, because its products read
                                      * whole panels of mr rows */
     int64_t dscores;                /* the gradient of scores, in the same form (gradient) */
+    int64_t dscores_panel;          /* [chunk][nr]: of one block, dscores as a panel of pairs (gradient in bf16) */
     int64_t block_stride;           /* distance from one block's scores to the next block's in the bundle */
     int64_t query;                  /* [n][nr]: the block's query rows, transposed */
     int64_t result;                 /* [n][nr]: first the block's dout (gradient), then its out or dq; transposed */
@@ -61,6 +61,7 @@ static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, pk
     PLACE_PART(by_column, by_column);
     PLACE_PART(scores, scores);
     PLACE_PART(dscores, gradient ? scores : 0);
+    PLACE_PART(dscores_panel, gradient && a->compute == PK_COMPUTE_BF16 ? chunk * nr : 0);
     PLACE_PART(query, n * nr);
     PLACE_PART(result, n * nr);
     PLACE_PART(query_row, gradient ? rows : 0);

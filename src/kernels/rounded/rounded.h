@@ -5,8 +5,8 @@
  * PK_NAME. */
 #ifndef PK_ROUNDED_H
 #define PK_ROUNDED_H
-#include "pk.h"
-#include "ref/half.h"
+#include "../pk.h"
+#include "../ref/half.h"
 
 static void round_panels(pk_real *panels, int64_t width, int64_t lanes, int64_t k)
 {

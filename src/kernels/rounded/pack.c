@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rounded.c -- packs panels for products in bf16 arithmetic by the f32 micro-kernel (../rounded.h). */
-#include "gemm_micro.h"
-#include "../rounded.h"
+ * pack.c -- packs panels for products in bf16 arithmetic by the f32 micro-kernel (rounded.h). */
+#include "../simd/gemm_micro.h"
+#include "rounded.h"
 
 PK_PACK_A_ROUNDED(PK_MR)
 PK_PACK_B_ROUNDED(real, PK_NR)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention.c -- the size of the scratch memory of the attention kernels. */
-#include "attention.h"
+ * work.c -- the size of the scratch memory of the attention kernels. */
+#include "layout.h"
 
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction direction)
 {
-    /* elements that ref/attention_ref.c uses, and those that simd/attention*.c use */
+    /* elements that ref/attention_ref.c uses, and those that block.h uses */
     int64_t ref_elements = direction == PK_FORWARD ? a->keys + a->extra : 0;
     int64_t simd_elements = t->vector > 1 ? pk_attention_lay_out(a, direction, t->mr, t->nr).total : 0;
     int64_t bytes = (ref_elements > simd_elements ? ref_elements : simd_elements) * (int64_t)sizeof(pk_real);

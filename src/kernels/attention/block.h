@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_block.h -- what attention.c and attention_grad.c share. The columns (keys, then extra keys) of one head of
- * one sample are processed in chunks, and for each chunk the query rows in blocks of PK_NR, one row in each lane. All
- * matrices of a block are transposed: scores [chunk][PK_NR], rows [head_dim][PK_NR]. So the softmax needs no sum across
- * lanes, the scores are already the packed panel that the next product reads, and no row's results depend on the other
- * rows. The layout of the scratch is in ../attention.h. */
+ * block.h -- what forward.h and backward.h share. The columns (keys, then extra keys) of
+ * one head of one sample are processed in chunks, and for each chunk the query rows in blocks of PK_NR, one row in each
+ * lane. All matrices of a block are transposed: scores [chunk][PK_NR], rows [head_dim][PK_NR]. So the softmax needs no
+ * sum across lanes, the scores are already the packed panel that the next product reads, and no row's results depend on
+ * the other rows. The layout of the scratch is in layout.h.
+ *
+ * A file that includes this header chooses the arithmetic of the products. All panels are packed as floats;
+ * convert_panel and convert_rows then change them in place: with PK_DOT_BF16 to pairs of bf16 (../dot/pairs.h), with
+ * PK_ROUNDED_FACTORS to floats that are rounded to bf16, else not at all. */
 #ifndef PK_ATTENTION_BLOCK_H
 #define PK_ATTENTION_BLOCK_H
-#include "../attention.h"
+#include "layout.h"
 #include "../prefetch.h"
-#include "pack.h"
-#include "vmath.h"
+#include "../simd/pack.h"
+#include "../simd/vmath.h"
+#if defined(PK_DOT_BF16)
+#include "../dot/pairs.h"
+#elif defined(PK_ROUNDED_FACTORS)
+#include "../ref/half.h"
+#endif
 
 /* The part of the chunk that is keys, or the part that is extra keys: `count` rows of the operands from `row` on, which
  * are the chunk's columns from `column` on. k and v point to the first row; their rows are *_stride elements apart. */
@@ -30,6 +39,49 @@ typedef struct head_view {
     int64_t columns;                                        /* of the chunk */
     segment segments[SEGMENTS];
 } head_view;
+
+#if defined(PK_DOT_BF16)
+/* Steps of the micro-kernel for k values. */
+static inline int64_t steps_of(int64_t k) { return (k + 1) / 2; }
+/* The factors of a panel [k][width] as the micro-kernel reads them. The panel becomes [steps_of(k)][width]. */
+static inline void convert_panel(float *panel, const int width, int64_t k)
+{
+    for (int64_t p = 0; p < k; p += 2) {
+        const float *x = panel + p * width, *y = p + 1 < k ? x + width : NULL;
+        for (int v = 0; v < width; v += PW)
+            store_lanes(panel + p / 2 * width + v, pairs_across(PK_REAL, x + v, y ? y + v : NULL, width - v),
+                        width - v);
+    }
+}
+/* The same for rows [count][PK_NR], of which each is read along its elements: pairs, in the row's first half. */
+static inline void convert_rows(float *rows, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++, rows += PK_NR) pv_store(rows, pairs_along(PK_REAL, rows, PK_NR));
+}
+/* The rows [count][PK_NR] as a panel: in `to`, where they are converted to something that convert_rows cannot use. */
+static inline const float *panel_of_rows(float *to, float *rows, int64_t count)
+{
+    memcpy(to, rows, (size_t)(count * PK_NR) * sizeof *to);
+    convert_panel(to, PK_NR, count);
+    return to;
+}
+#else
+static inline int64_t steps_of(int64_t k) { return k; }
+static inline void convert_panel(float *panel, const int width, int64_t k)
+{
+#if defined(PK_ROUNDED_FACTORS)
+    for (int64_t i = 0; i < k * width; i++) panel[i] = pk_round_bf16(panel[i]);
+#endif
+    (void)panel, (void)width, (void)k;
+}
+static inline void convert_rows(float *rows, int64_t count) { convert_panel(rows, PK_NR, count); }
+static inline const float *panel_of_rows(float *to, float *rows, int64_t count)
+{
+    (void)to;
+    convert_rows(rows, count);
+    return rows;
+}
+#endif
 
 static inline int64_t min_extent(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int at_most(int64_t n, int most) { return n < most ? (int)n : most; }
@@ -77,8 +129,10 @@ static inline int64_t view_chunk(head_view *h, int64_t first)
  * panels. */
 static inline float *pack_by_row(float *to, const float *x, int64_t x_stride, int64_t count, int64_t n)
 {
-    for (int64_t i = 0; i < count; i += PK_MR, to += n * PK_MR)
+    for (int64_t i = 0; i < count; i += PK_MR, to += n * PK_MR) {
         pack_panel(to, PK_MR, x + i * x_stride, x_stride, 1, at_most(count - i, PK_MR), n);
+        convert_panel(to, PK_MR, n);
+    }
     return to;
 }
 
@@ -89,12 +143,14 @@ static inline void pack_by_column(float *to, const head_view *h, packed_operand 
 {
     const int keys = operand == PACK_KEYS;
     for (int64_t c = 0; c < h->a->head_dim; c += PK_MR) {
+        float *const panel = to;
         for (int i = 0; i < SEGMENTS; i++) {
             const segment *r = &h->segments[i];
             if (r->count) pack_panel(to, PK_MR, (keys ? r->k : r->v) + c, 1, keys ? r->k_stride : r->v_stride,
                                      at_most(h->a->head_dim - c, PK_MR), r->count);
             to += r->count * PK_MR;
         }
+        convert_panel(panel, PK_MR, (to - panel) / PK_MR);
     }
 }
 
@@ -102,8 +158,8 @@ static inline void pack_by_column(float *to, const head_view *h, packed_operand 
 static inline void pack_block(float *to, const float *x, int64_t x_stride, int lanes, int64_t n, float s)
 {
     pack_panel(to, PK_NR, x, x_stride, 1, lanes, n);
-    if (s == 1.0f) return;
-    for (int64_t j = 0; j < n * PK_NR; j += PW) pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
+    for (int64_t j = 0; s != 1.0f && j < n * PK_NR; j += PW) pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
+    convert_panel(to, PK_NR, n);
 }
 
 /* Transposes a block back into rows: row j of to [lanes][n], rows to_stride apart, becomes factor[j] * (lane j of from
@@ -154,21 +210,28 @@ static inline void rows_times_block(const head_view *h, float *c, const float *p
     for (int j = 0; j < SEGMENTS; j++) {
         const segment *r = &h->segments[j];
         for (int64_t i = 0; i < r->count; i += PK_MR, panel += n * PK_MR)
-            micro_tile(n, panel, block, c + (r->column + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width,
-                       NULL, prefetch);
+            micro_tile(steps_of(n), panel, block, c + (r->column + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR),
+                       width, NULL, prefetch);
     }
 }
 
-/* c [n][PK_NR] = (panels of pack_by_column) times scores [columns][PK_NR], in the first `width` lanes. */
+/* c [n][PK_NR] = (panels of pack_by_column) times the panel scores [columns][PK_NR], in the first `width` lanes. */
 static inline void columns_times_scores(const head_view *h, float *c, const float *panel, const float *scores,
                                         int width, pk_micro_prefetch *prefetch)
 {
     const int64_t n = h->a->head_dim;
     for (int64_t i = 0; i < n; i += PK_MR, panel += h->columns * PK_MR)
-        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL, prefetch);
+        micro_tile(steps_of(h->columns), panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL,
+                   prefetch);
 }
 
 /* Turns of prefetching (PK_TURN) in rows_times_block and in columns_times_scores: those of their full tiles. */
-static inline int64_t turns_by_row(const head_view *h) { return h->columns / PK_MR * (h->a->head_dim / PK_TURN); }
-static inline int64_t turns_by_column(const head_view *h) { return h->a->head_dim / PK_MR * (h->columns / PK_TURN); }
+static inline int64_t turns_by_row(const head_view *h)
+{
+    return h->columns / PK_MR * (steps_of(h->a->head_dim) / PK_TURN);
+}
+static inline int64_t turns_by_column(const head_view *h)
+{
+    return h->a->head_dim / PK_MR * (steps_of(h->columns) / PK_TURN);
+}
 #endif

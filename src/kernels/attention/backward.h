@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_grad.c -- the gradient of softmax attention for one head of one sample; see attention_block.h. For each
+ * backward.h -- the gradient of softmax attention for one head of one sample; see block.h. For each
  * block of query rows it computes the probabilities P again from scores and lse, then dS = P * (dout V^T - D), where
  * element i of D is (row i of dout) . (row i of out). From dS come the block's dq and, summed over the blocks, dk and
  * dxk; from P come dv and dxv. Gradients that the caller does not want, and what only they need, are not computed. */
+#ifndef PK_ATTENTION_BACKWARD_H
+#define PK_ATTENTION_BACKWARD_H
 #include <string.h>
-#include "../names.h"
-#include "attention_block.h"
+#include "block.h"
 
 /* Which gradients the caller wants, and whether dS (ds) and P (p) are needed for them. */
 typedef struct wanted { int dq, dk, dv, dxk, dxv, dhead_scale, ds, p; } wanted;
@@ -69,10 +70,10 @@ static pv probabilities(float *s, float *dp, int64_t columns, float head_scale, 
     return dscale;
 }
 
-/* The micro-kernel for an A in the form of scores: c [m,n] = p x, or c += p x (accumulate), summed over k query rows.
- * p [.][PK_NR] is the first block's part of A: row i is a column of the scores, its lanes are query rows; each further
- * block's part is block_stride elements behind. x is a panel [k][PK_NR]. Up to PK_MR - 1 rows of p beyond m are read.
- * next: what to prefetch meanwhile. rows, vectors: the constants of micro_rows (gemm_micro.h). */
+/* The micro-kernel for an A in the form of scores: c [m,n] = p x, or c += p x (accumulate), summed over k query rows. p
+ * [.][PK_NR] is the first block's part of A, after convert_rows: row i is a column of the scores, its lanes are query
+ * rows; each further block's part is block_stride elements behind. x is a panel [k][PK_NR]. Up to PK_MR - 1 rows of p
+ * beyond m are read. next: what to prefetch meanwhile. rows, vectors: the constants of micro_rows (gemm_micro.h). */
 PK_INLINE void scores_rows(int k, const float *p, int64_t block_stride, const float *x, float *c, int64_t c_row, int m,
                            int n, int accumulate, pk_prefetch *next, const int rows, const int vectors)
 {
@@ -80,7 +81,7 @@ PK_INLINE void scores_rows(int k, const float *p, int64_t block_stride, const fl
     micro_begin(acc, accumulate ? c : NULL, c_row, m, n, rows, vectors);
     for (; k > 0; k -= PK_NR, p += block_stride) {
         const int lanes = k < PK_NR ? k : PK_NR;
-        for (int j = 0; j < lanes; j++, x += PK_NR) {
+        for (int j = 0; j < steps_of(lanes); j++, x += PK_NR) {
             prefetch_turn(next);
             micro_step(acc, p + j, PK_NR, x, rows, vectors);
         }
@@ -112,7 +113,7 @@ static void add_bundle(float *to, int64_t to_stride, const float *p, int64_t blo
             float *tile = to + i * to_stride + c;
             const prefetch_area below = prefetch_area_of(tile + PK_MR * to_stride, sizeof(float), to_stride,
                                                          min_extent(count - i - PK_MR, PK_MR), cols);
-            pk_prefetch next = prefetch_all(below, b->rows);
+            pk_prefetch next = prefetch_all(below, steps_of(b->rows));
             scores_tile(b->rows, p + i * PK_NR, block_stride, x, tile, to_stride, at_most(count - i, PK_MR), cols,
                         b->row > 0, &next);
         }
@@ -138,8 +139,8 @@ static void pack_chunk(head_view *h, const wanted *w)
     }
 }
 
-/* Computes the block's P and dS in the scratch, and writes the chunk's part of its dhead_scale, or adds it to that of
- * earlier chunks (add). */
+/* Computes the block's P and dS in the scratch, as floats, and writes the chunk's part of its dhead_scale, or adds it
+ * to that of earlier chunks (add). */
 static void block_scores(const head_view *h, const pk_attention_grad *g, const wanted *w, const block *b, int add)
 {
     const pk_attention *a = h->a;
@@ -178,8 +179,9 @@ static void pack_rows(float *to, const float *x, int64_t x_stride, int rows, int
 {
     for (int64_t c = 0; c < n; c += PK_NR, to += PK_BUNDLE * PK_NR * PK_NR) {
         pack_panel(to, PK_NR, x + c, 1, x_stride, at_most(n - c, PK_NR), rows);
-        if (s == 1.0f) continue;
-        for (int64_t j = 0; j < rows * PK_NR; j += PW) pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
+        for (int64_t j = 0; s != 1.0f && j < rows * PK_NR; j += PW)
+            pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
+        convert_panel(to, PK_NR, rows);
     }
 }
 
@@ -201,9 +203,20 @@ static void block_dq(const head_view *h, const pk_attention_grad *g, const block
     const int64_t turns = turns_by_column(h);
     pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &out, a->queries, b->row / PK_NR, turns),
                                                prefetch_all(rows, turns) } };
-    columns_times_scores(h, result, h->work + h->at.by_column,
-                         h->work + h->at.dscores + b->index * h->at.block_stride, b->width, &prefetch);
+    const float *const ds = panel_of_rows(h->work + h->at.dscores_panel,
+                                          h->work + h->at.dscores + b->index * h->at.block_stride, h->columns);
+    columns_times_scores(h, result, h->work + h->at.by_column, ds, b->width, &prefetch);
     store_block(dq, g->dq.row_stride, result, factor, add ? old_factor : NULL, b->lanes, a->head_dim);
+}
+
+/* Converts the block's P and dS, of the columns that block_scores computed, for bundle_grads. */
+static void convert_scores(const head_view *h, const wanted *w, const block *b)
+{
+    const int64_t first = h->segments[KEYS].count ? 0 : h->segments[EXTRA_KEYS].column;
+    const int64_t count = h->segments[KEYS].count + h->segments[EXTRA_KEYS].count;
+    const int64_t offset = b->index * h->at.block_stride + first * PK_NR;
+    convert_rows(h->work + h->at.scores + offset, count);
+    if (w->ds) convert_rows(h->work + h->at.dscores + offset, count);
 }
 
 /* Adds the bundle's part of dk = dS^T q, dv = P^T dout, and of dxk, dxv in the same way. */
@@ -244,9 +257,10 @@ static void one_block(const head_view *h, const pk_attention_grad *g, const want
     if (!products) return;
     block_scores(h, g, w, b, !first);
     if (w->dq) block_dq(h, g, b, !first);
+    convert_scores(h, w, b);
 }
 
-void PK_NAME(attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
+static inline void attention_backward(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
 {
     const pk_attention *a = &g->fwd;
     const wanted w = wanted_of(g);
@@ -267,3 +281,4 @@ void PK_NAME(attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t
         }
     }
 }
+#endif
