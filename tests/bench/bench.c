@@ -14,7 +14,8 @@ static void help(void)
 {
     printf("bench [--isa NAME] [--gemm own|cblas] [--threads N (0: 1, then 2)] [--rounds N] [--batch N,N..]\n"
            "      [--compute f32,bf16] [--network vit_tiny|vit_small|vit_base|vit_large] [--image PIXELS]\n"
-           "      [--only products|steps] [--json FILE (- : standard output)] [--cpu]\n");
+           "      [--only products|steps] [--row NAME,.. (of the steps, as in --json)]\n"
+           "      [--json FILE (- : standard output)] [--cpu]\n");
 }
 
 static _Noreturn void refuse(const char *what, const char *given)
@@ -68,7 +69,8 @@ int main(int argc, char **argv)
     static const struct option long_options[] = {
         { "isa", 1, 0, 'i' }, { "threads", 1, 0, 't' }, { "rounds", 1, 0, 'r' }, { "batch", 1, 0, 'b' },
         { "gemm", 1, 0, 'g' }, { "compute", 1, 0, 'a' }, { "network", 1, 0, 'n' }, { "image", 1, 0, 'p' },
-        { "only", 1, 0, 'o' }, { "json", 1, 0, 'j' }, { "cpu", 0, 0, 'c' }, { "help", 0, 0, 'h' }, { 0 } };
+        { "only", 1, 0, 'o' }, { "row", 1, 0, 'w' }, { "json", 1, 0, 'j' }, { "cpu", 0, 0, 'c' },
+        { "help", 0, 0, 'h' }, { 0 } };
     for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
         if (c == 'i') s.isa = optarg;
         else if (c == 't') s.threads = atoi(optarg);
@@ -78,6 +80,7 @@ int main(int argc, char **argv)
         else if (c == 'a') computes = optarg;
         else if (c == 'p') s.image = atoi(optarg);
         else if (c == 'o') only = optarg;
+        else if (c == 'w') s.row = optarg;
         else if (c == 'c') s.clock = CLOCK_THREAD_CPUTIME_ID;
         else if (c == 'n') {
             s.network = NULL;

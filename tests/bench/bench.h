@@ -14,14 +14,15 @@
 typedef struct { const char *name, *options; int64_t width, mlp; } bench_network;
 
 /* The program's options. rounds: how often a time is measured. json: where rows are written too, one object a line;
- * NULL: nowhere. clock: with --cpu and one thread the thread's own time, for a machine that is busy with other
- * things. */
+ * NULL: nowhere. row: names of the steps to measure, between commas; NULL: all. clock: with --cpu and one thread the
+ * thread's own time, for a machine that is busy with other things. */
 typedef struct {
     const char *isa, *gemm;
     int threads, rounds, batch, image;
     pk_compute compute;
     const bench_network *network;
     FILE *json;
+    const char *row;
     clockid_t clock;
 } settings;
 

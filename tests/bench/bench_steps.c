@@ -56,13 +56,38 @@ static const step_row step_rows[] = {
     { "linear", "linear", "linear", "", NULL, NULL },
     { "full", "full", "full", "", NULL, NULL } };
 
+/* Whether the list between commas has this name; NULL has all names. */
+static int is_listed(const char *list, const char *name)
+{
+    if (!list) return 1;
+    for (const char *at = list; at; at = (at = strchr(at, ',')) ? at + 1 : NULL)
+        if (strcspn(at, ",") == strlen(name) && !strncmp(at, name, strlen(name))) return 1;
+    return 0;
+}
+
+/* Ends the program if --row has a name that no row has. */
+static void check_names(const char *list)
+{
+    for (const char *at = list; at; at = (at = strchr(at, ',')) ? at + 1 : NULL) {
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ","), at);
+        int found = !strcmp(name, "infer");
+        for (size_t i = 0; i < sizeof step_rows / sizeof *step_rows; i++) found |= !strcmp(name, step_rows[i].name);
+        if (found) continue;
+        fprintf(stderr, "bench: --row: no step is named '%s'; expected infer, ept, linear, full, ..\n", name);
+        exit(1);
+    }
+}
+
 static double peak_of(const machine *m) { return pk_pool_peak(m->kernels, m->s->compute, m->pool, peak_seconds); }
 
-/* Measures one row, or two alternately; returns the number of rows. */
+/* Measures one row, or two alternately, unless --row leaves them out; returns the number of rows. With --row each is
+ * measured alone. */
 static int measure_rows(const fixture *x, const step_row *row)
 {
     const machine *m = x->m;
-    const int n = row->ratio ? 2 : 1;
+    const int n = row->ratio && !m->s->row ? 2 : 1;
+    if (!is_listed(m->s->row, row->name)) return n;
     peft_model *model[2];
     peft_trainer *trainer[2];
     samples peaks = { .n = 0 }, times[2] = { { .n = 0 }, { .n = 0 } };
@@ -140,12 +165,13 @@ void bench_steps(const machine *m)
 {
     const int threads = pk_pool_threads(m->pool);
     const settings *s = m->s;
+    check_names(s->row);
     fixture x = make_fixture(m);
     printf("\ntrain step in %s, %s at %d pixels, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n",
            pf_compute_name(s->compute), s->network->name, s->image, s->batch, threads, threads > 1 ? "s" : "", "method",
            "ms", "GFLOP", "of peak", "planned MB");
     for (size_t i = 0; i < sizeof step_rows / sizeof *step_rows;) i += (size_t)measure_rows(&x, &step_rows[i]);
-    measure_inference(&x);
+    if (is_listed(s->row, "infer")) measure_inference(&x);
     peft_tensor_free(x.images);
     peft_tensor_free(x.labels);
     peft_tensor_free(x.logits);
