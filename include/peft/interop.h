@@ -2,7 +2,8 @@
  * peft/interop.h -- adapters in the form of Hugging Face's PEFT library: a directory with adapter_config.json and
  * adapter_model.safetensors; where the latter is missing, adapter_model.bin (of torch.save) is read. LoRA (with rsLoRA
  * and DoRA), IA3, LN tuning, VeRA and OFT, over the module names of transformers' ViT and DINOv2 (before and since
- * version 5) and CLIP, and of timm. docs/interop.md lists the fields of a configuration that are supported. */
+ * version 5), CLIP and SigLIP, of timm, and of open_clip. docs/interop.md lists the fields of a configuration that are
+ * supported. */
 #ifndef PEFT_INTEROP_H
 #define PEFT_INTEROP_H
 #include <peft/adapter.h>
@@ -18,11 +19,12 @@ PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const
 /* Saves the adapter as such a directory. Options (o may be NULL):
  * "naming": hf5 (default), the module names of transformers 5, which current versions of peft and transformers load;
  * hf, those of earlier versions (current versions refuse such files, or ignore the weights of LN tuning in them); timm;
- * hf-clip, CLIP of transformers.
+ * hf-clip, CLIP and SigLIP of transformers; timm-unfused, timm's Eva with q, k and v apart; clip, open_clip.
  * "prefix": the beginning of the names of the backbone's modules. Default: "vit."; for a backbone with LayerScale
- * "dinov2.", with LayerScale and registers "dinov2_with_registers."; for naming hf-clip "vision_model.", for timm "".
- * "gated_mlp": with naming timm the name of a gated MLP's first layer, fc1, fc1_g (and fc1_x) or w12. Default: fc1_g if
- * such a half is adapted, else fc1.
+ * "dinov2.", with LayerScale and registers "dinov2_with_registers."; for naming hf-clip "vision_model.", for clip
+ * "visual.", for timm and timm-unfused "".
+ * "gated_mlp": with naming timm and timm-unfused the name of a gated MLP's first layer, fc1, fc1_g (and fc1_x) or w12.
+ * Default: fc1_g if such a half is adapted, else fc1.
  * The directory is made if it is missing. A crash leaves the old adapter, the new one, or tensors without their
  * configuration; never a mixture. A layer that is one module here and several there, or the reverse (attn.qkv), is
  * written as what the naming has, with the same logits. PEFT_E_UNSUPPORTED: PEFT does not have the method, or its

@@ -45,7 +45,13 @@ static const struct naming { const char *name, *backbone, *front, *config; pair 
         { "mlp.fc1", "mlp.fc1", "4x48", "192x4" }, { "mlp.fc2", "mlp.fc2", "4x192", "48x4" } } },
     { "timm", "", "blocks.%d.", CONFIG("[\"qkv\", \"attn.proj\", \"fc1\", \"fc2\"]"),
       { { "attn.qkv", "attn.qkv", "4x48", "144x4" }, { "attn.proj", "attn.proj", "4x48", "48x4" },
-        { "mlp.fc1", "mlp.fc1", "4x48", "192x4" }, { "mlp.fc2", "mlp.fc2", "4x192", "48x4" } } } };
+        { "mlp.fc1", "mlp.fc1", "4x48", "192x4" }, { "mlp.fc2", "mlp.fc2", "4x192", "48x4" } } },
+    { "timm-unfused", "", "visual.trunk.blocks.%d.", CONFIG("[\"q_proj\", \"attn.proj\"]"),
+      { { "attn.q_proj", "attn.q", "4x48", "48x4" }, { "attn.proj", "attn.proj", "4x48", "48x4" } } },
+    /* PEFT adapts in_proj and out_proj of a MultiheadAttention as one module */
+    { "clip", "", "visual.transformer.resblocks.%d.", CONFIG("[\"attn\", \"c_fc\"]"),
+      { { "attn", "attn.qkv", "4x48", "144x4" }, { "attn.base_layer.out_proj", "attn.proj", "4x48", "48x4" },
+        { "mlp.c_fc", "mlp.fc1", "4x48", "192x4" } } } };
 
 /* Adds the tensors lora_A and lora_B of all pairs in three blocks. */
 static void add_pairs(peft_dir *d, const struct naming *r)
@@ -297,6 +303,78 @@ START_TEST(files_of_torch_save_load_unless_there_is_one_of_safetensors)
 }
 END_TEST
 
+/* PEFT adds the update of a MultiheadAttention's out_proj twice: its alpha is twice that of in_proj. */
+START_TEST(alpha_of_an_out_proj_is_doubled)
+{
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = small_backbone(ctx, "");
+    peft_dir *d = peft_dir_new(ctx, "alpha");
+    peft_adapter *a;
+    for (int l = 0; l < 3; l++) {
+        peft_dir_tensor(d, "4x48", FRONT "transformer.resblocks.%d.attn.lora_A.weight", l);
+        peft_dir_tensor(d, "144x4", FRONT "transformer.resblocks.%d.attn.lora_B.weight", l);
+        peft_dir_tensor(d, "4x48", FRONT "transformer.resblocks.%d.attn.base_layer.out_proj.lora_A.weight", l);
+        peft_dir_tensor(d, "48x4", FRONT "transformer.resblocks.%d.attn.base_layer.out_proj.lora_B.weight", l);
+    }
+    peft_dir_write(d, CONFIG("[\"attn\"]"));
+    OK(peft_adapter_load_hf(b, d->path, &a));
+    ck_assert_double_eq(pf_lora_alpha(a, "blocks.1.attn.qkv"), 6);
+    ck_assert_double_eq(pf_lora_alpha(a, "blocks.1.attn.proj"), 12);
+    peft_adapter_free(a);
+    peft_dir_free(d);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+/* Tensors of modules that features do not depend on are left out: of the text tower, whose blocks may have the same
+ * names and come first, of projections, and of out_proj where PEFT adapts it without an effect. */
+static const struct other { const char *backbone, *config, *others[6], *front, *module, *ours, *b; } others_rows[] = {
+    { ",norm_pre=true", CONFIG("[\"q_proj\", \"visual_projection\"]"),
+      { "text_model.encoder.layers.0.self_attn.q_proj", "text_model.encoder.layers.1.self_attn.q_proj",
+        "visual_projection" }, "vision_model.encoder.layers.", "self_attn.q_proj", "attn.q", "48x4" },
+    { ",class_token=false,pool=attention", CONFIG("[\"out_proj\"]"),
+      { "vision_model.head.attention.out_proj", "text_model.encoder.layers.0.self_attn.out_proj" },
+      "vision_model.encoder.layers.", "self_attn.out_proj", "attn.proj", "48x4" },
+    { ",norm_pre=true", CONFIG("[\"c_fc\", \"out_proj\"]"),
+      { "transformer.resblocks.0.mlp.c_fc", "transformer.resblocks.1.mlp.c_fc", "transformer.resblocks.2.mlp.c_fc",
+        "visual.transformer.resblocks.0.attn.out_proj", "transformer.resblocks.3.attn.out_proj" },
+      "visual.transformer.resblocks.", "mlp.c_fc", "mlp.fc1", "192x4" } };
+
+START_TEST(tensors_that_have_no_effect_are_left_out)
+{
+    peft_context *ctx = tiny_plain_context();
+    for (size_t i = 0; i < sizeof others_rows / sizeof *others_rows; i++) {
+        const struct other *r = &others_rows[i];
+        peft_backbone *b = small_backbone(ctx, r->backbone);
+        peft_dir *d = peft_dir_new(ctx, "others");
+        peft_adapter *a;
+        for (size_t k = 0; k < 6 && r->others[k]; k++) {
+            peft_dir_tensor(d, "4x32", FRONT "%s.lora_A.weight", r->others[k]);
+            peft_dir_tensor(d, "32x4", FRONT "%s.lora_B.weight", r->others[k]);
+        }
+        const size_t own = d->count;
+        for (int l = 0; l < 3; l++) {
+            peft_dir_tensor(d, "4x48", FRONT "%s%d.%s.lora_A.weight", r->front, l, r->module);
+            peft_dir_tensor(d, r->b, FRONT "%s%d.%s.lora_B.weight", r->front, l, r->module);
+        }
+        peft_dir_write(d, r->config);
+        OK(peft_adapter_load_hf(b, d->path, &a));
+        ck_assert_uint_eq(peft_adapter_param_count(a), 6);
+        for (int l = 0; l < 3; l++) {
+            peft_dir_same(d, own + 2 * (size_t)l, param(a, "blocks.%d.%s.lora_A.weight", l, r->ours), r->module);
+            peft_dir_same(d, own + 2 * (size_t)l + 1, param(a, "blocks.%d.%s.lora_B.weight", l, r->ours), r->module);
+        }
+        peft_adapter_free(a);
+        peft_dir_free(d);
+        peft_backbone_free(b);
+    }
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
 #define ROWS(table) (int)(sizeof table / sizeof *table)
 int main(void)
 {
@@ -307,7 +385,8 @@ int main(void)
     const suite_test others[] = { a_configuration_gives_the_library_s_options,
                                   an_adapter_of_a_classifier_of_two_features_is_merged,
                                   factors_of_the_patch_embedding_load_in_both_shapes,
-                                  files_of_torch_save_load_unless_there_is_one_of_safetensors };
+                                  files_of_torch_save_load_unless_there_is_one_of_safetensors,
+                                  alpha_of_an_out_proj_is_doubled, tensors_that_have_no_effect_are_left_out };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) tcase_add_test(c, others[i]);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

@@ -159,6 +159,36 @@ START_TEST(bad_configurations_are_refused)
 }
 END_TEST
 
+/* PEFT adapts layers of attention pooling too; no method does here. MultiheadAttention has LoRA alone. */
+START_TEST(modules_that_no_method_adapts_are_refused)
+{
+    static const struct { const char *key, *config, *message; } rows[] = {
+        { "blocks.0.mlp.fc1", CONFIG("[\"fc1\"]"), "module 'attn_pool.mlp.fc1' of attention pooling" },
+        { "blocks.0.mlp.fc1", CONFIG("\"all-linear\""), "module 'attn_pool.q' of attention pooling" },
+        { "vision_model.encoder.layers.0.mlp.fc1", CONFIG("[\"fc1\"]"), "'vision_model.head.mlp.fc1' of attention" },
+        { "transformer.resblocks.0.mlp.c_fc", CONFIG("[\"attn\"]"), "'attn_pool.attn' of attention pooling" },
+        { "transformer.resblocks.0.mlp.c_fc", "{\"peft_type\": \"IA3\", \"target_modules\": [\"0.attn\"]}",
+          "'transformer.resblocks.0.attn' cannot be adapted with peft_type IA3" } };
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = small_backbone(ctx, ",pool=attention");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_dir *d = peft_dir_new(ctx, "pool");
+        peft_adapter *a = NULL;
+        peft_dir_tensor(d, "4x48", FRONT "%s.lora_A.weight", rows[i].key);
+        peft_dir_tensor(d, "192x4", FRONT "%s.lora_B.weight", rows[i].key);
+        peft_dir_write(d, rows[i].config);
+        const peft_status s = peft_adapter_load_hf(b, d->path, &a);
+        ck_assert_msg(s == U && strstr(peft_last_error(), rows[i].message), "%s: %s: %s", rows[i].message,
+                      peft_status_name(s), s ? peft_last_error() : "accepted");
+        ck_assert_ptr_null(a);
+        peft_dir_free(d);
+    }
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
 /* Changes of a valid file: without the tensors whose name contains `drop` ("": with all), with one more tensor `name`
  * (NULL: without), in which one element is `value` (0: as it is). */
 static const struct { peft_status status; const char *message, *drop, *name, *dims; float value; } bad_tensors[] = {
@@ -251,6 +281,10 @@ static const struct { peft_status status; const char *message, *method, *options
     { U, "adapter of both", "lora", "targets=[attn.qkv,attn.q]", "naming=timm", "" },
     { U, "attn.q.vera_lambda_d", "vera", "", "naming=timm", "" }, { U, "attn.q.oft_R", "oft", "", "naming=timm", "" },
     { U, "a part's input", "ia3", "targets=[attn.k,attn.v],feedforward=attn.v", "naming=timm", "" },
+    { U, "without DoRA and biases", "lora", "dora=true", "naming=clip", "" },
+    { U, "by LoRA alone", "ia3", "", "naming=clip", "" },
+    { U, "without DoRA and biases", "lora", "bias=all", "naming=clip", "" },
+    { U, "adapter of both", "lora", "targets=[attn.qkv,attn.q]", "naming=clip", "" },
     { PEFT_E_OPTION, "gated_mlp", "lora", "", "naming=timm,gated_mlp=w13", "" },
     { PEFT_E_OPTION, "naming", "lora", "", "naming=mmcls", "" },
     { PEFT_E_OPTION, "prefix", "lora", "", "prefix=vit", "" },
@@ -359,6 +393,7 @@ START_TEST(a_failed_save_never_leaves_a_mixture)
 }
 END_TEST
 
-SUITE_MAIN("peft_dir_refuse", patterns_match_or_are_refused, bad_configurations_are_refused, bad_tensors_are_refused,
+SUITE_MAIN("peft_dir_refuse", patterns_match_or_are_refused, bad_configurations_are_refused,
+           bad_tensors_are_refused, modules_that_no_method_adapts_are_refused,
            incomplete_folders_and_null_arguments_are_refused, adapters_that_peft_cannot_express_are_refused,
            a_failed_save_never_leaves_a_mixture)

@@ -215,7 +215,7 @@ typedef struct pf_family {
 typedef const pf_family *const *pf_families;
 extern const pf_family *const pf_all_families[];
 extern const pf_naming pf_naming_timm, pf_naming_timm_unfused, pf_naming_hf, pf_naming_hf5, pf_naming_hf_clip,
-                       pf_naming_hf_dinov3;
+                       pf_naming_hf_dinov3, pf_naming_clip;
 
 bool             pf_family_uses(const pf_family *f, const pf_naming *n);
 enum { PF_NAMINGS_MAX = 32 };

@@ -116,6 +116,7 @@ static json_t *pattern_of_names(const pf_modules *m, judge compare)
         const pf_module *x = &m->item[i];
         const bool all = in_all_blocks(m, x, compare);
         if (compare(x, x) != YES || (all && x->layer > 0)) continue;         /* block 0 stands for all blocks */
+        if (i && !strcmp(x->path, m->item[i - 1].path)) continue;            /* of one MultiheadAttention */
         failed |= append_pattern(&t, x->path, all ? x->layer : PF_NO_LAYER);
     }
     json_t *text = failed ? NULL : json_string(t.length ? t.text : "");
@@ -231,8 +232,9 @@ peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, const 
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (plain[i].types >> type & 1)
             failed |= pf_json_set(o, plain[i].name, plain[i].value);
-    failed |= json_object_set_new(o, "target_modules", n->naming == PF_PEFT_CLIP ? pattern_of_names(m, is_target)
-                                                                                 : names_of(m, is_target));
+    const bool two_towers = n->naming == PF_PEFT_HF_CLIP || n->naming == PF_PEFT_CLIP;   /* of the same short names */
+    failed |= json_object_set_new(o, "target_modules", two_towers ? pattern_of_names(m, is_target)
+                                                                  : names_of(m, is_target));
     failed |= json_object_set_new(o, "modules_to_save", saved_names(m));
     if (type == PF_PEFT_LORA) failed |= lora_fields(o, a, n, m);
     if (type == PF_PEFT_OFT) failed |= oft_fields(o, a);

@@ -24,9 +24,13 @@ peft_status pf_peft_match_end(const char *pattern, const char *text, bool *match
 bool pf_path_ends_with(const char *path, const char *name);
 
 /* --- hf_names.c: modules ----------------------------------------------------------------------------------------- */
-/* Who names the modules: transformers before version 5, transformers since, timm, transformers' CLIP. */
-typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_CLIP, PF_PEFT_NAMINGS } pf_peft_naming;
-extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];             /* "hf", "hf5", "timm", "hf-clip" */
+/* Who names the modules: transformers before version 5, transformers since, timm, transformers' CLIP and SigLIP, timm's
+ * Eva with q, k and v apart, open_clip and OpenAI's CLIP. */
+typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_HF_CLIP, PF_PEFT_UNFUSED, PF_PEFT_CLIP,
+               PF_PEFT_NAMINGS } pf_peft_naming;
+extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];             /* "hf", "hf5", .. */
+#define PF_PEFT_NAMING_LIST "hf, hf5, timm, hf-clip, timm-unfused or clip"   /* for messages */
+static inline bool pf_is_timm(pf_peft_naming n) { return n == PF_PEFT_TIMM || n == PF_PEFT_UNFUSED; }
 /* The layers of a gated MLP under timm's names: one fc1, as in SwiGLUPacked; fc1_g and fc1_x, as in SwiGLU; w12 and w3,
  * as in DINOv2's own code. */
 typedef enum { PF_MLP_FC1, PF_MLP_HALVES, PF_MLP_W12, PF_MLPS } pf_peft_mlp;
@@ -39,13 +43,15 @@ typedef struct pf_peft_names {
 /* The names of b's modules, without a prefix. Borrows b's shape. */
 pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming);
 
-/* FINAL: the final norm. OTHER: a module that is not in this library's network: the pooler of transformers, norms that
- * are an Identity in timm. */
-typedef enum { PF_MODULE_LINEAR, PF_MODULE_CONV, PF_MODULE_NORM, PF_MODULE_FINAL, PF_MODULE_HEAD,
-               PF_MODULE_OTHER } pf_module_kind;
+/* ATTENTION: in_proj or out_proj of a MultiheadAttention of torch. FINAL: the final norm. FIXED: a layer of attention
+ * pooling, which no method here adapts. OTHER: a module that is not in this library's network, or whose adapter has no
+ * effect in PEFT's model: the pooler of transformers, norms that are an Identity in timm. */
+typedef enum { PF_MODULE_LINEAR, PF_MODULE_ATTENTION, PF_MODULE_CONV, PF_MODULE_NORM, PF_MODULE_FINAL, PF_MODULE_HEAD,
+               PF_MODULE_FIXED, PF_MODULE_OTHER } pf_module_kind;
 enum { PF_NO_LAYER = -1 };                                   /* the module is outside the blocks */
 /* A module of the backbone, by its path in the model that PEFT adapts and by this library's name:
- * "vit.layers.0.attention.q_proj" and "blocks.0.attn.q". */
+ * "vit.layers.0.attention.q_proj" and "blocks.0.attn.q". attn.qkv and attn.proj of a MultiheadAttention both have its
+ * path. */
 typedef struct pf_module {
     char path[PF_PATH_MAX], ours[PF_NAME_MAX];
     pf_module_kind kind;
@@ -70,9 +76,11 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
 void        pf_modules_free(pf_modules *m);
 /* Finds naming and prefix by the names of an adapter's tensors. */
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out);
-/* Writes the path of the module that this library names `ours`, "blocks.0.attn.q"; false: the naming does not have it.
- * */
+/* Writes the path of the module that this library names `ours`, "blocks.0.attn.q", as the names of its adapter's
+ * tensors have it; false: the naming does not have it. */
 bool pf_module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX]);
+/* true: the tensor's module is one that loading a backbone leaves out, such as those of the text tower. */
+bool pf_peft_is_outside(const pf_peft_names *n, const char *key);
 /* The module that this library names `ours`; NULL: none of m. */
 const pf_module *pf_module_find(const pf_modules *m, const char *ours, size_t length);
 /* The part of a module's name behind "blocks.N.", or the whole name. */
@@ -119,11 +127,27 @@ peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, c
  * pair of block-diagonal form. Does nothing unless p is the first of them. */
 peft_status pf_peft_fuse(const peft_adapter *a, const pf_peft_names *n, const pf_modules *m, pf_param *p,
                          pf_peft_entries *e);
-/* true: the naming lacks a part that the adapter adapts, so that LoRA's parts are written as their whole. */
+/* Appends an entry for a tensor that is computed, of zeros; NULL: no memory. */
+pf_peft_entry *pf_peft_add_made(pf_peft_entries *e, pf_param *p, const char *key, int ndim, const int64_t *dim);
+/* true: the naming lacks a part that the adapter adapts, so that LoRA's parts are written as their whole; or LoRA of a
+ * MultiheadAttention is written with another rank (hf_attention.c). */
 bool pf_peft_fuses(const peft_adapter *a, const pf_peft_names *n);
 /* LoRA's alpha at the module `ours` of the adapter, and the scale of its update: alpha / r, or alpha / sqrt(r). */
 double pf_lora_alpha(const peft_adapter *a, const char *ours);
 double pf_lora_scale(const peft_adapter *a, const char *ours, const pf_param *lora_a);
+
+/* --- hf_attention.c: LoRA of torch's MultiheadAttention, which PEFT adapts as one module -------------------------- */
+enum { PF_OUT_PROJ_TIMES = 2 };                              /* how often PEFT adds the update of out_proj */
+/* true: p belongs to a MultiheadAttention and has to be written by pf_peft_attention. */
+bool pf_peft_in_attention(const peft_adapter *a, const pf_peft_names *n, const pf_param *p);
+/* true: LoRA of the MultiheadAttention of a block is written with another rank than the adapter's. */
+bool pf_peft_pads(const peft_adapter *a, const pf_peft_names *n);
+/* Sets rank and alpha of the modules of all MultiheadAttentions that the adapter adapts. */
+void pf_peft_mark_attention(const peft_adapter *a, const pf_peft_names *n, pf_modules *m);
+/* Adds the tensors of the whole MultiheadAttention of p's block. Does nothing unless p is the adapter's first parameter
+ * of it. */
+peft_status pf_peft_attention(const peft_adapter *a, const pf_peft_names *n, const pf_modules *m, pf_param *p,
+                              pf_peft_entries *e);
 
 /* --- hf_config.c: adapter_config.json ---------------------------------------------------------------------------- */
 typedef enum { PF_PEFT_LORA, PF_PEFT_IA3, PF_PEFT_LN, PF_PEFT_VERA, PF_PEFT_OFT, PF_PEFT_TYPES } pf_peft_type;

@@ -84,12 +84,13 @@ static peft_status add_param(const peft_adapter *a, const pf_peft_names *n, cons
         if (ends_in(p->name, plain[i])) ending = p->name + strlen(p->name) - strlen(plain[i]);
     const bool known = ending && (size_t)(ending - p->name) < PF_NAME_MAX;
     if (known) snprintf(ours, sizeof ours, "%.*s", (int)(ending - p->name), p->name);
+    if (known && pf_peft_in_attention(a, n, p)) return pf_peft_attention(a, n, m, p, e);
     if (known && pf_module_path(n, ours, path)) return add_whole(m, a->backbone, p, ours, path, ending, e);
     if (known && add_parts(n, m, p, ours, ending, e, &s)) return s;
     const bool separate = known && (!strncmp(ending, ".vera_", strlen(".vera_")) || !strcmp(ending, ".oft_R.weight"));
     if (known && !separate && pf_parts_of(pf_module_stem(ours), &part)) return pf_peft_fuse(a, n, m, p, e);
     return pf_fail(PEFT_E_UNSUPPORTED, "parameter '%s' has no name of its own in the %s naming; expected another "
-                   "naming (hf, hf5, timm, hf-clip)", p->name, pf_peft_naming_name[n->naming]);
+                   "naming (" PF_PEFT_NAMING_LIST ")", p->name, pf_peft_naming_name[n->naming]);
 }
 
 /* Adds a matrix that VeRA's layers share: base_model.vera_A. */

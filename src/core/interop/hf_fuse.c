@@ -64,8 +64,7 @@ static double common_scale(const whole *w)
     return 1;
 }
 
-/* Adds a tensor with room for its elements, which are zeros. */
-static pf_peft_entry *add(pf_peft_entries *e, pf_param *p, const char *key, int ndim, const int64_t *dim)
+pf_peft_entry *pf_peft_add_made(pf_peft_entries *e, pf_param *p, const char *key, int ndim, const int64_t *dim)
 {
     pf_peft_entry *to = pf_peft_entries_add(e, p, key, 0, ndim, dim);
     if (to) to->made = pf_alloc_zero(e->ctx, (size_t)pf_peft_entry_count(to) * sizeof *to->made);
@@ -151,7 +150,7 @@ bool pf_peft_fuses(const peft_adapter *a, const pf_peft_names *n)
         snprintf(ours, sizeof ours, "%.*s", (int)(ending - name), name);
         if (pf_parts_of(pf_module_stem(ours), &index) && !pf_module_path(n, ours, path)) return true;
     }
-    return false;
+    return pf_peft_pads(a, n);
 }
 
 peft_status pf_peft_fuse(const peft_adapter *a, const pf_peft_names *n, const pf_modules *m, pf_param *p,
@@ -173,7 +172,7 @@ peft_status pf_peft_fuse(const peft_adapter *a, const pf_peft_names *n, const pf
     const bool is_a = !strcmp(ending, ".lora_A.weight"), is_b = !strcmp(ending, ".lora_B.weight");
     int64_t dim[2] = { is_a ? rank : rows, is_a ? p->value.dim[1] : is_b ? rank : 1 };
     const bool vector = !strcmp(ending, ".lora_magnitude_vector") || !strcmp(ending, ".bias");
-    pf_peft_entry *to = add(e, p, key, vector ? 1 : 2, dim);
+    pf_peft_entry *to = pf_peft_add_made(e, p, key, vector ? 1 : 2, dim);
     if (!to) return pf_nomem("tensor", sizeof(pk_real) * (size_t)(dim[0] * dim[1]));
     if (is_a) fuse_a(&w, to->made);
     else if (is_b) fuse_b(&w, rank, to->made);

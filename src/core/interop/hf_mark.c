@@ -74,7 +74,7 @@ void pf_peft_mark(const peft_adapter *a, pf_peft_type type, bool head, const pf_
         pf_module *t = &m->item[i];
         t->saved = t->kind == PF_MODULE_HEAD ? head
                  : type == PF_PEFT_LORA && t->kind == PF_MODULE_FINAL && peft_sys_opt_int(a, "train_norm");
-        if (t->kind == PF_MODULE_OTHER || t->kind == PF_MODULE_HEAD) continue;
+        if (t->kind >= PF_MODULE_HEAD) continue;
         if (type == PF_PEFT_LORA) for_all_names(a, n, t, mark_lora);
         else if (type == PF_PEFT_IA3) for_all_names(a, n, t, mark_ia3);
         else if (type == PF_PEFT_VERA) t->target = find(a, t->ours, ".vera_lambda_d");
@@ -84,4 +84,5 @@ void pf_peft_mark(const peft_adapter *a, pf_peft_type type, bool head, const pf_
         const pf_param *own = t->target && fuses ? find(a, t->ours, ".lora_A.weight") : NULL;
         if (own) t->alpha = pf_lora_scale(a, t->ours, own) * (double)t->rank;
     }
+    if (type == PF_PEFT_LORA) pf_peft_mark_attention(a, n, m);
 }

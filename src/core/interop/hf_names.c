@@ -3,12 +3,16 @@
  * PEFT's files. */
 #include <stdio.h>
 #include <string.h>
+#include "core/arch/names.h"
 #include "core/interop/hf_dir.h"
 
-const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm", "hf-clip" };
+const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm", "hf-clip", "timm-unfused",
+                                                                "clip" };
 
-static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = { &pf_naming_hf, &pf_naming_hf5, &pf_naming_timm,
-                                                           &pf_naming_hf_clip };
+static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = {
+    [PF_PEFT_HF] = &pf_naming_hf, [PF_PEFT_HF5] = &pf_naming_hf5, [PF_PEFT_TIMM] = &pf_naming_timm,
+    [PF_PEFT_HF_CLIP] = &pf_naming_hf_clip, [PF_PEFT_UNFUSED] = &pf_naming_timm_unfused,
+    [PF_PEFT_CLIP] = &pf_naming_clip };
 
 /* part: 1, 2, 3 for q, k, v, parts of attn.qkv; 4, 5 for the halves of a gated mlp.fc1; 0 (PF_WHOLE_TENSOR): a whole
  * module. A naming has either a whole module or its parts; path_of says which. */
@@ -27,6 +31,7 @@ static const row top_rows[] = {
     { "fc_norm", PF_MODULE_FINAL, 0 }, { "head", PF_MODULE_HEAD, 0 } };
 #define ELEMENTS_OF(a) (sizeof(a) / sizeof *(a))
 enum { TIMM_NORMS = 4 };                                   /* modules of a timm block that are an Identity by default */
+enum { POOLING = 12 };                                     /* modules of attention pooling, in all namings */
 
 pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
 {
@@ -50,9 +55,22 @@ static bool rename_gated_module(const pf_peft_names *n, const row *r, char path[
     static const char *const hf5_names[4] = { NULL, "gate_proj", "up_proj", "down_proj" };
     const char *const *names = n->naming == PF_PEFT_HF5 ? hf5_names : timm_names[n->mlp];
     const int i = r->part == GATE ? 1 : r->part == VALUE ? 2 : strcmp(r->ours, "mlp.fc2") ? 0 : 3;
-    if (n->naming != PF_PEFT_HF5 && n->naming != PF_PEFT_TIMM) return r->part != GATE && r->part != VALUE;
+    if (n->naming != PF_PEFT_HF5 && !pf_is_timm(n->naming)) return r->part != GATE && r->part != VALUE;
     if (names[i]) rename_last(path, names[i]);
     return names[i];
+}
+
+/* The ends of the names of a MultiheadAttention's weights without "weight", and how PEFT's tensors name its modules:
+ * "attn.lora_A.weight" and "attn.base_layer.out_proj.lora_A.weight". */
+static const char in_proj[] = ".in_proj", out_proj[] = ".out_proj", base_out_proj[] = ".base_layer.out_proj";
+
+/* Cuts the end off the path; false: the path does not have it. */
+static bool cut_end(char *path, const char *end)
+{
+    const size_t length = strlen(path), tail = strlen(end);
+    if (length <= tail || strcmp(path + length - tail, end)) return false;
+    path[length - tail] = 0;
+    return true;
 }
 
 /* Writes the path of a row's module, the name of its weight without ".weight"; false: the naming does not have the
@@ -61,7 +79,7 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
 {
     static const char suffix[] = ".weight";
     char front[32] = "", timm[PF_NAME_MAX], theirs[PF_NAME_MAX];
-    const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM, half = r->part >= GATE;
+    const bool outside = r->kind == PF_MODULE_HEAD && !pf_is_timm(n->naming), half = r->part >= GATE;
     const bool in_mlp = !strncmp(r->ours, "mlp.fc", strlen("mlp.fc"));
     if (layer >= 0) snprintf(front, sizeof front, "blocks.%lld.", (long long)layer);
     snprintf(timm, sizeof timm, "%s%s%s", front, half ? "mlp.fc1" : r->part ? "attn.qkv" : r->ours, suffix);
@@ -71,6 +89,8 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
         return false;
     theirs[strlen(theirs) - (sizeof suffix - 1)] = 0;
     if (n->shape->gate && in_mlp && !rename_gated_module(n, r, theirs)) return false;
+    if (n->naming == PF_PEFT_CLIP && !cut_end(theirs, in_proj) && cut_end(theirs, out_proj))
+        snprintf(theirs + strlen(theirs), sizeof theirs - strlen(theirs), "%s", base_out_proj);
     snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
     return true;
 }
@@ -92,6 +112,10 @@ static void append_module(pf_modules *m, const pf_peft_names *n, const row *r, i
     pf_module *to = &m->item[m->count];
     *to = (pf_module){ .kind = r->kind, .layer = layer };
     if (!path_of(n, r, layer, to->path)) return;
+    if (n->naming == PF_PEFT_CLIP && !strncmp(r->ours, "attn.", strlen("attn."))) {
+        cut_end(to->path, base_out_proj);
+        to->kind = PF_MODULE_ATTENTION;
+    }
     if (layer >= 0) snprintf(to->ours, sizeof to->ours, "blocks.%lld.%s", (long long)layer, r->ours);
     else snprintf(to->ours, sizeof to->ours, "%s", r->ours);
     m->count++;
@@ -118,32 +142,56 @@ const char *pf_module_stem(const char *ours)
     return sscanf(ours, "blocks.%*d.%n", &skip) == 0 && skip ? ours + skip : ours;
 }
 
-/* Appends a module that this library does not have. layer: of the block that it is in, or PF_NO_LAYER. */
-static void append_other(pf_modules *m, const pf_peft_names *n, const char *name, int64_t layer)
+/* Appends a module of kind FIXED or OTHER. layer: of the block that it is in, or PF_NO_LAYER; front: of the names of
+ * blocks. */
+static void append_other(pf_modules *m, const pf_peft_names *n, pf_module_kind kind, const char *front,
+                         const char *name, int64_t layer)
 {
     pf_module *to = &m->item[m->count++];
-    *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = layer };
+    *to = (pf_module){ .kind = kind, .layer = layer };
     if (layer < 0) snprintf(to->path, sizeof to->path, "%s%s", n->prefix, name);
-    else snprintf(to->path, sizeof to->path, "%sblocks.%lld.%s", n->prefix, (long long)layer, name);
+    else snprintf(to->path, sizeof to->path, "%s%s%lld.%s", n->prefix, front, (long long)layer, name);
 }
 
-/* Modules of the models in timm and transformers that compute nothing here: names in a configuration may match them. */
+/* The modules of attention pooling. PEFT adapts out_proj of SigLIP's as a linear layer, but MultiheadAttention does not
+ * call it. */
+static void append_pooling(pf_modules *m, const pf_peft_names *n)
+{
+    static const struct { pf_peft_naming naming; pf_module_kind kind; const char *name; } pooling[POOLING] = {
+        { PF_PEFT_TIMM, PF_MODULE_FIXED, "attn_pool.q" }, { PF_PEFT_TIMM, PF_MODULE_FIXED, "attn_pool.kv" },
+        { PF_PEFT_TIMM, PF_MODULE_FIXED, "attn_pool.proj" }, { PF_PEFT_TIMM, PF_MODULE_FIXED, "attn_pool.mlp.fc1" },
+        { PF_PEFT_TIMM, PF_MODULE_FIXED, "attn_pool.mlp.fc2" }, { PF_PEFT_TIMM, PF_MODULE_FIXED, "attn_pool.norm" },
+        { PF_PEFT_HF_CLIP, PF_MODULE_OTHER, "head.attention.out_proj" },
+        { PF_PEFT_HF_CLIP, PF_MODULE_FIXED, "head.mlp.fc1" }, { PF_PEFT_HF_CLIP, PF_MODULE_FIXED, "head.mlp.fc2" },
+        { PF_PEFT_HF_CLIP, PF_MODULE_FIXED, "head.layernorm" }, { PF_PEFT_CLIP, PF_MODULE_FIXED, "attn_pool.attn" },
+        { PF_PEFT_CLIP, PF_MODULE_OTHER, "attn_pool.attn.out_proj" } };
+    const pf_peft_naming naming = pf_is_timm(n->naming) ? PF_PEFT_TIMM : n->naming;
+    for (int i = 0; i < POOLING; i++)
+        if (pooling[i].naming == naming) append_other(m, n, pooling[i].kind, "", pooling[i].name, PF_NO_LAYER);
+}
+
+/* Modules of the models in timm, transformers and open_clip that no adapter changes here: names in a configuration may
+ * match them. */
 static void append_others(pf_modules *m, const pf_peft_names *n)
 {
     static const char *const in_timm_blocks[TIMM_NORMS] = { "attn.norm", "mlp.norm", "attn.q_norm", "attn.k_norm" };
-    if (n->naming == PF_PEFT_HF || n->naming == PF_PEFT_HF5) append_other(m, n, "pooler.dense", PF_NO_LAYER);
-    if (n->naming == PF_PEFT_CLIP && !n->shape->norm) append_other(m, n, "post_layernorm", PF_NO_LAYER);
-    if (n->naming != PF_PEFT_TIMM) return;
-    append_other(m, n, "patch_embed.norm", PF_NO_LAYER);
+    const pf_module_kind other = PF_MODULE_OTHER;
+    if (n->shape->attn_pool.width) append_pooling(m, n);
+    if (n->naming == PF_PEFT_HF || n->naming == PF_PEFT_HF5) append_other(m, n, other, "", "pooler.dense", PF_NO_LAYER);
+    if (n->naming == PF_PEFT_HF_CLIP && !n->shape->norm) append_other(m, n, other, "", "post_layernorm", PF_NO_LAYER);
+    for (int64_t l = 0; n->naming == PF_PEFT_CLIP && l < n->shape->depth; l++)
+        append_other(m, n, other, "transformer.resblocks.", "attn.out_proj", l);
+    if (!pf_is_timm(n->naming)) return;
+    append_other(m, n, other, "", "patch_embed.norm", PF_NO_LAYER);
     for (int64_t l = 0; l < n->shape->depth; l++)
         for (int i = 0; i < TIMM_NORMS; i++)
-            if (!block_has(n->shape, in_timm_blocks[i])) append_other(m, n, in_timm_blocks[i], l);
+            if (!block_has(n->shape, in_timm_blocks[i])) append_other(m, n, other, "blocks.", in_timm_blocks[i], l);
 }
 
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
 {
     const pf_vit_shape *s = &b->shape;
-    size_t capacity = (size_t)s->depth * (ELEMENTS_OF(block_rows) + TIMM_NORMS) + ELEMENTS_OF(top_rows) + 1;
+    size_t capacity = (size_t)s->depth * (ELEMENTS_OF(block_rows) + TIMM_NORMS) + ELEMENTS_OF(top_rows) + 1 + POOLING;
     pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, capacity * sizeof *m.item) };
     if (!m.item) return pf_nomem("list of modules", capacity * sizeof *m.item);
     for (int64_t l = 0; l < s->depth; l++)
@@ -160,6 +208,16 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
     return PEFT_OK;
 }
 
+bool pf_peft_is_outside(const pf_peft_names *n, const char *key)
+{
+    char name[PF_KEY_MAX];
+    const char *end = pf_peft_ending(key);
+    if (!end || strncmp(key, PF_PEFT_FRONT, strlen(PF_PEFT_FRONT))) return false;
+    key += strlen(PF_PEFT_FRONT);
+    snprintf(name, sizeof name, "%.*s.weight", (int)(end > key ? end - key : 0), key);
+    return pf_naming_to_timm(pf_all_families, naming_of[n->naming], n->prefix, name).kind == PF_NAME_IGNORED;
+}
+
 void pf_modules_free(pf_modules *m) { pf_free(m->ctx, m->item); }
 
 /* Does the tensor `key` belong to a module of m? Paths in m have no prefix; writes the one that key has. blocks:
@@ -172,7 +230,7 @@ static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char pr
     for (size_t i = 0; i < m->count; i++) {
         size_t tail = strlen(m->item[i].path), before = end > key ? (size_t)(end - key) : 0;
         if ((m->item[i].layer >= 0) != blocks || before < tail) continue;
-        if (m->item[i].kind == PF_MODULE_HEAD || m->item[i].kind == PF_MODULE_OTHER) continue;
+        if (m->item[i].kind >= PF_MODULE_HEAD) continue;
         before -= tail;
         if (before >= PF_NAME_MAX || strncmp(key + before, m->item[i].path, tail) || (before && key[before - 1] != '.'))
             continue;
@@ -184,21 +242,28 @@ static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char pr
 }
 
 /* Counts the tensors of the file that belong to modules in this naming, in the blocks or outside them. n->prefix is set
- * to the prefix of the first one. */
+ * to the prefix of the first one. The text tower of CLIP and SigLIP has the same names: its tensors are not counted
+ * where its prefix tells ("text_model."), and the prefix "visual." is preferred to none. */
 static peft_status count_matches(const peft_backbone *b, const pf_st *st, bool blocks, pf_peft_names *n, size_t *count)
 {
     pf_modules m;
     char prefix[PF_NAME_MAX];
     *count = 0;
     PF_TRY(pf_modules_make(b, n, &m));
-    for (size_t i = 0; i < pf_st_count(st); i++)
-        if (prefix_of(&m, pf_st_at(st, i)->name, blocks, *count ? prefix : n->prefix)) ++*count;
+    for (size_t i = 0; i < pf_st_count(st); i++) {
+        if (!prefix_of(&m, pf_st_at(st, i)->name, blocks, prefix) || strstr(prefix, "text")) continue;
+        if (!*count || (strstr(prefix, "visual.") && !strstr(n->prefix, "visual.")))
+            memcpy(n->prefix, prefix, sizeof prefix);
+        ++*count;
+    }
     pf_modules_free(&m);
     return PEFT_OK;
 }
 
 /* Chooses the naming that matches most tensors, as namings share some names (encoder.layer.N.mlp.fc1 of DINOv2 before
- * and since transformers 5). Modules outside the blocks count only if no tensor belongs to one in a block. */
+ * and since transformers 5); of several the one with the shortest prefix: "vision_model." before "encoder.layers." of
+ * SigLIP, where another naming would have the prefix "vision_model.encoder.". Modules outside the blocks count only if
+ * no tensor belongs to one in a block. */
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out)
 {
     for (int pass = 0; pass < 2; pass++) {
@@ -209,9 +274,9 @@ peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_name
             size_t count;
             n.mlp = (pf_peft_mlp)(k % PF_MLPS);
             if (b->shape.norm_pre && (n.naming == PF_PEFT_HF || n.naming == PF_PEFT_HF5)) continue;    /* CLIP alone */
-            if (n.mlp && (n.naming != PF_PEFT_TIMM || !b->shape.gate)) continue;
+            if (n.mlp && (!pf_is_timm(n.naming) || !b->shape.gate)) continue;
             PF_TRY(count_matches(b, st, blocks, &n, &count));
-            if (count <= most) continue;
+            if (count < most || !count || (count == most && strlen(n.prefix) >= strlen(out->prefix))) continue;
             most = count;
             *out = n;
         }
@@ -220,6 +285,7 @@ peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_name
     const char *name = pf_st_count(st) ? pf_st_at(st, 0)->name : "";
     return pf_fail(PEFT_E_FORMAT,
                    "no tensor adapts a module of this backbone ('%.150s' is the first of %zu): expected " PF_PEFT_FRONT
-                   "[prefix.]encoder.layer.N.., layers.N.., encoder.layers.N.. or blocks.N.. with N below %lld",
+                   "[prefix.]encoder.layer.N.., layers.N.., encoder.layers.N.., transformer.resblocks.N.. or "
+                   "blocks.N.. with N below %lld",
                    name, pf_st_count(st), (long long)b->shape.depth);
 }

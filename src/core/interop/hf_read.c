@@ -168,12 +168,11 @@ static bool is_expected_besides(const reader *r, bool with_head, const char *nam
     if (head && belongs_to(name, head->path))                /* PEFT saves the biases of the copies as well */
         return !with_head || (trains_all_biases(r) && (strstr(name, ".original_module.") || strstr(name,
                                                                                                  ".modules_to_save.")));
-    for (size_t i = 0; i < r->modules.count; i++)
-        if (r->modules.item[i].kind == PF_MODULE_OTHER && belongs_to(name, r->modules.item[i].path)) {
-            pf_warn(r->b->ctx, "tensor '%s' is left out: features do not depend on its module", name);
-            return true;
-        }
-    return false;
+    bool outside = pf_peft_is_outside(&r->names, name);
+    for (size_t i = 0; i < r->modules.count && !outside; i++)
+        outside = r->modules.item[i].kind == PF_MODULE_OTHER && belongs_to(name, r->modules.item[i].path);
+    if (outside) pf_warn(r->b->ctx, "tensor '%s' is left out: features do not depend on its module", name);
+    return outside;
 }
 
 /* Is there an entry for this tensor? */

@@ -16,7 +16,7 @@ static peft_status matches(const json_t *names, const pf_module *m, bool *matche
     if (json_is_string(names)) {
         if (strcmp(json_string_value(names), "all-linear"))
             return pf_peft_match_whole(json_string_value(names), m->path, matched);
-        *matched = m->kind == PF_MODULE_LINEAR;
+        *matched = m->kind == PF_MODULE_LINEAR || (m->kind == PF_MODULE_FIXED && !strstr(m->path, "norm"));
         return PEFT_OK;
     }
     json_array_foreach(names, i, v) if (pf_path_ends_with(m->path, json_string_value(v))) *matched = true;
@@ -125,6 +125,8 @@ static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
                            "1 to 4096", t->path, given);
         }
         t->rank = (int64_t)rank;
+        if (t->kind == PF_MODULE_ATTENTION && !strcmp(pf_module_stem(t->ours), "attn.proj"))
+            t->alpha *= PF_OUT_PROJ_TIMES;
     }
     PF_TRY(check_all_match(c, "rank_pattern", m));
     return check_all_match(c, "alpha_pattern", m);
@@ -135,6 +137,7 @@ static bool can_adapt(pf_peft_type type, pf_module_kind kind)
 {
     const bool norm = kind == PF_MODULE_NORM || kind == PF_MODULE_FINAL;
     const bool linear_only = type == PF_PEFT_VERA || type == PF_PEFT_OFT;
+    if (kind == PF_MODULE_FIXED || (kind == PF_MODULE_ATTENTION && type != PF_PEFT_LORA)) return false;
     return type == PF_PEFT_LN ? norm : !norm && !(linear_only && kind == PF_MODULE_CONV);
 }
 
@@ -155,8 +158,8 @@ static peft_status mark_module(const pf_peft_config *c, pf_module *m)
     if (m->target && json_is_string(forward)) PF_TRY(matches(forward, m, &m->forward));
     else if (m->target) m->forward = ends_with_listed(forward, m->path);
     if (m->target && !can_adapt(c->type, kind))
-        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' cannot be adapted with peft_type %s",
-                       m->path, type);
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s'%s cannot be adapted with peft_type %s",
+                       m->path, kind == PF_MODULE_FIXED ? " of attention pooling" : "", type);
     if (m->forward && kind == PF_MODULE_CONV)
         return pf_fail(PEFT_E_UNSUPPORTED, "field 'feedforward_modules': the input of module '%s', pixels, cannot be "
                        "scaled", m->path);

@@ -8,13 +8,15 @@
 #include "core/store/state.h"
 
 static const pf_opt options[] = {
-    { "naming", 's', "hf5", 0, 0, "names of the modules: hf5 (transformers since version 5), hf (before), timm, or "
-      "hf-clip (transformers' CLIP)" },
+    { "naming", 's', "hf5", 0, 0, "names of the modules: hf5 (transformers since version 5), hf (before), timm, "
+      "hf-clip (transformers' CLIP and SigLIP), timm-unfused (timm's Eva with q_proj, k_proj and v_proj), or clip "
+      "(open_clip)" },
     { "prefix", 's', "auto", 0, 0, "text in front of the names of the backbone's modules; auto: vit., dinov2. or "
-      "dinov2_with_registers., by the kind of network; with naming=hf-clip vision_model., with naming=timm no text" },
-    { "gated_mlp", 's', "auto", 0, 0, "with naming=timm the first layer of a gated MLP: fc1 (SwiGLUPacked), fc1_g "
-      "(SwiGLU, where it is fc1_g and fc1_x), w12 (DINOv2's code), or auto: fc1_g if mlp.fc1_g or mlp.fc1_x is "
-      "adapted, else fc1" },
+      "dinov2_with_registers., by the kind of network; with naming=hf-clip vision_model., with clip visual., with timm "
+      "and timm-unfused no text" },
+    { "gated_mlp", 's', "auto", 0, 0, "with naming=timm and timm-unfused the first layer of a gated MLP: fc1 "
+      "(SwiGLUPacked), fc1_g (SwiGLU, where it is fc1_g and fc1_x), w12 (DINOv2's code), or auto: fc1_g if mlp.fc1_g "
+      "or mlp.fc1_x is adapted, else fc1" },
     { 0 } };
 
 const peft_option *peft_save_hf_option(size_t i) { return pf_option_at(options, i); }
@@ -43,11 +45,12 @@ static peft_status choose_names(const peft_adapter *a, const peft_options *o, pf
     int k = 0;
     while (k < PF_PEFT_NAMINGS && strcmp(pf_peft_naming_name[k], naming)) k++;
     if (k == PF_PEFT_NAMINGS)
-        return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected hf, hf5, timm or hf-clip", naming);
+        return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected " PF_PEFT_NAMING_LIST, naming);
     pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
     PF_TRY(choose_mlp(a, o, &n));
     if (!strcmp(prefix, "auto"))
-        prefix = n.naming == PF_PEFT_TIMM ? "" : n.naming == PF_PEFT_CLIP ? "vision_model."
+        prefix = pf_is_timm(n.naming) ? "" : n.naming == PF_PEFT_HF_CLIP ? "vision_model."
+               : n.naming == PF_PEFT_CLIP ? "visual."
                : !n.shape->layer_scale ? "vit."
                : n.shape->registers ? "dinov2_with_registers." : "dinov2.";
     size_t length = strlen(prefix);

@@ -40,7 +40,7 @@ static const pf_lack part_lacks[] = {
 static const pf_hf_model part = { .type = PF_PART_TYPE, .model = "TimmModel", .prefix = "visual.trunk.",
                                   .lacks = part_lacks };
 
-static const pf_naming naming = {
+const pf_naming pf_naming_clip = {
     .name = "clip", .front = { { "transformer.resblocks.#.", 0 } }, .top = top, .block = block, .written = true,
     .part = &pf_naming_timm, .part_model = &part, .config_file = "open_clip_config.json" };
 
@@ -54,6 +54,6 @@ static const char *const ignored[] = {
 /* ln_post is applied to the class token, before or, if open_clip's final_ln_after_pool is set, after the mean of the
  * patches, or to the result of attention pooling (CoCa), which reads class token and patches. */
 const pf_family pf_family_clip = {
-    .name = "CLIP", .naming = { &naming }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU, .rule = "timm",
+    .name = "CLIP", .naming = { &pf_naming_clip }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU, .rule = "timm",
     .pixels = &pf_clip, .pooling = PF_POOL_ANY, .pool_heads = 8, .pool_all = true,
     .saved = &tower };
