@@ -135,6 +135,7 @@ def make(rng, folder):
     is_eva = rng.random() < 0.5
     base, args, more, options = (eva_args if is_eva else vit_args)(rng)
     model = randomise(timm.create_model(base, pretrained=False, **args, **more), rng)
+    model._model_args.pop("mlp_layer", None)                  # timm would save it as an argument, if JSON could hold it
     save_for_hf(model, folder, model_args=args, safe_serialization=True)
     side = args["img_size"]
     if rng.random() < 0.25:

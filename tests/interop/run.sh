@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Compares libpeft with the Python libraries whose files it reads and whose results it reproduces.
 #   run.sh BUILD [CHECK..]    BUILD: a build folder with both shared libraries
-#                             CHECK: metrics, analysis, training, backbones, flags, architectures,
-#                             torch_files, adapters, pixels or cma; default: all
+#                             CHECK: metrics, analysis, training, backbones, flags, torch_files,
+#                             adapters, pixels, cma or architectures; default: all
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: run.sh BUILD [CHECK..]}" && pwd)
 shift
 venv=$("$here/setup.sh")
-[ $# -gt 0 ] || set -- metrics analysis training backbones flags architectures torch_files adapters pixels cma
+[ $# -gt 0 ] || set -- metrics analysis training backbones flags torch_files adapters pixels cma architectures
 failed=0 passed=0
 for check in "$@"; do
     echo "== interop: $check"
