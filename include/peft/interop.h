@@ -19,10 +19,11 @@ PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const
 /* Saves the adapter as such a directory. Options (o may be NULL):
  * "naming": hf5 (default), the module names of transformers 5, which current versions of peft and transformers load;
  * hf, those of earlier versions (current versions refuse such files, or ignore the weights of LN tuning in them); timm;
- * hf-clip, CLIP and SigLIP of transformers; timm-unfused, timm's Eva with q, k and v apart; clip, open_clip.
+ * hf-clip, CLIP and SigLIP of transformers; timm-unfused, timm's Eva with q, k and v apart; clip, open_clip; hf-dinov3,
+ * DINOv3 of transformers.
  * "prefix": the beginning of the names of the backbone's modules. Default: "vit."; for a backbone with LayerScale
  * "dinov2.", with LayerScale and registers "dinov2_with_registers."; for naming hf-clip "vision_model.", for clip
- * "visual.", for timm and timm-unfused "".
+ * "visual.", for hf-dinov3 "model.", for timm and timm-unfused "".
  * "gated_mlp": with naming timm and timm-unfused the name of a gated MLP's first layer, fc1, fc1_g (and fc1_x) or w12.
  * Default: fc1_g if such a half is adapted, else fc1.
  * The directory is made if it is missing. A crash leaves the old adapter, the new one, or tensors without their

@@ -46,6 +46,10 @@ static const struct naming { const char *name, *backbone, *front, *config; pair 
     { "timm", "", "blocks.%d.", CONFIG("[\"qkv\", \"attn.proj\", \"fc1\", \"fc2\"]"),
       { { "attn.qkv", "attn.qkv", "4x48", "144x4" }, { "attn.proj", "attn.proj", "4x48", "48x4" },
         { "mlp.fc1", "mlp.fc1", "4x48", "192x4" }, { "mlp.fc2", "mlp.fc2", "4x192", "48x4" } } },
+    { "dinov3", ",layer_scale=true,swiglu=true", "model.layer.%d.",
+      CONFIG("[\"q_proj\", \"gate_proj\", \"down_proj\"]"),
+      { { "attention.q_proj", "attn.q", "4x48", "48x4" }, { "mlp.gate_proj", "mlp.fc1_g", "4x48", "192x4" },
+        { "mlp.down_proj", "mlp.fc2", "4x192", "48x4" } } },
     { "timm-unfused", "", "visual.trunk.blocks.%d.", CONFIG("[\"q_proj\", \"attn.proj\"]"),
       { { "attn.q_proj", "attn.q", "4x48", "48x4" }, { "attn.proj", "attn.proj", "4x48", "48x4" } } },
     /* PEFT adapts in_proj and out_proj of a MultiheadAttention as one module */

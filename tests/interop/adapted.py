@@ -16,7 +16,7 @@ from vit import relative
 
 # The first block in the names of modules, by naming.
 BLOCKS = {"hf5": r"(encoder\.layer|layers)\.0\.", "hf-clip": r"encoder\.layers\.0\.", "timm": r"blocks\.0\.",
-          "timm-unfused": r"blocks\.0\.", "clip": r"transformer\.resblocks\.0\."}
+          "timm-unfused": r"blocks\.0\.", "hf-dinov3": r"layer\.0\.", "clip": r"transformer\.resblocks\.0\."}
 
 
 class Refused(Exception):

@@ -54,6 +54,7 @@ def with_options(make, **options):
     def made(rng):
         net = make(rng)
         net.options.update(options)
+        net.side = options.get("image_size", net.side)
         return net
     return made
 
@@ -67,7 +68,7 @@ def hf(model_class, config_class, feature, naming="hf5", labels=CLASSES, **setti
     """A model of transformers: the class by name, and a function of the model and images that gives its feature."""
     def make(rng):
         import transformers as T
-        config = getattr(T, config_class)(**SIZES, **settings)
+        config = getattr(T, config_class)(**{**SIZES, **settings})
         config.num_labels = labels
         model = randomise(getattr(T, model_class)(config), rng)
         return Net(model, save_pretrained, feature, answer if "Classification" in model_class else None, naming,
@@ -133,6 +134,76 @@ def mae(rng):
                settings=dict(mask_ratio=0.0))
 
 
+def dinov3(**settings):
+    return hf("DINOv3ViTModel", "DINOv3ViTConfig", pooler, "hf-dinov3",
+              **{**MLP, "num_register_tokens": 4, **settings})
+
+
+def without_config(make):
+    """The tensors of DINOv3 alone; options state what they do not tell."""
+    def made(rng):
+        net = make(rng)
+
+        def save(model, folder):
+            path = save_pretrained(model, folder)
+            os.remove(os.path.join(folder, "config.json"))
+            return path
+        net.save, net.options = save, dict(heads=3, image_size=SIDE, act=net.model.config.hidden_act)
+        return net
+    return made
+
+
+def facebook_names(model):
+    """The tensors of transformers' DINOv3 under the names of Facebook's code. qkv.bias_mask is 0 at k, whose bias there
+    is not 0."""
+    state, out = model.state_dict(), {}
+    top = {"embeddings.cls_token": "cls_token", "embeddings.register_tokens": "storage_tokens",
+           "embeddings.patch_embeddings.": "patch_embed.proj.", "embeddings.mask_token": "mask_token",
+           "model.layer.": "blocks.", "attention.o_proj": "attn.proj", "layer_scale1.lambda1": "ls1.gamma",
+           "layer_scale2.lambda1": "ls2.gamma", "mlp.gate_proj": "mlp.w1", "mlp.up_proj": "mlp.w2",
+           "mlp.down_proj": "mlp.w3"}
+    for name, tensor in state.items():
+        for theirs, ours in top.items():
+            name = name.replace(theirs, ours)
+        if "attention." not in name:
+            out[name] = tensor[0] if name == "mask_token" else tensor
+    for i in range(SIZES["num_hidden_layers"]):
+        q, k, v = (f"model.layer.{i}.attention.{part}_proj." for part in "qkv")
+        bias = state[q + "bias"]
+        out[f"blocks.{i}.attn.qkv.weight"] = torch.cat([state[p + "weight"] for p in (q, k, v)])
+        out[f"blocks.{i}.attn.qkv.bias"] = torch.cat([bias, torch.full_like(bias, 7.0), state[v + "bias"]])
+        out[f"blocks.{i}.attn.qkv.bias_mask"] = torch.cat([torch.ones_like(bias), torch.zeros_like(bias),
+                                                           torch.ones_like(bias)])
+    return out
+
+
+def dinov3_by(naming):
+    """transformers' DINOv3 (S+: gated), saved under the names of Facebook's code, or by timm's model of these weights."""
+    def save_facebook(model, folder):
+        path = os.path.join(folder, "model.safetensors")
+        save_file({k: v.contiguous() for k, v in facebook_names(model).items()}, path)
+        return path
+
+    def save_timm(model, folder):
+        import timm as library
+        from timm.models._hub import save_for_hf
+        from timm.models.eva import checkpoint_filter_fn
+        args = dict(img_size=SIDE, patch_size=PATCH, embed_dim=48, num_heads=3, depth=2, mlp_ratio=2, num_classes=0,
+                    swiglu_align_to=8, global_pool="token")
+        copy = library.create_model("vit_small_plus_patch16_dinov3_qkvb", pretrained=False, **args).eval()
+        copy.load_state_dict(checkpoint_filter_fn(facebook_names(model), copy))
+        save_for_hf(copy, folder, model_args=args, safe_serialization=True)
+        return os.path.join(folder, "model.safetensors")
+
+    def make(rng):
+        net = dinov3(use_gated_mlp=True, hidden_act="silu")(rng)
+        net.save = save_facebook if naming == "facebook" else save_timm
+        if naming == "facebook":
+            net.options = dict(heads=3, image_size=SIDE, act="silu")
+        return net
+    return make
+
+
 # --- timm --------------------------------------------------------------------------------------------------------------
 def pre_logits(model, x):
     return model.forward_head(model.forward_features(x), pre_logits=True)
@@ -164,34 +235,6 @@ def timm(name, feature=pre_logits, logits=True, mlp=None, naming="timm", options
             return os.path.join(folder, "model.safetensors")
         return Net(model, save, feature, (lambda m, x: m(x)) if logits else None, naming, options=dict(options))
     return make
-
-
-def meta_dinov3(rng):
-    """DINOv3 under the names of Meta's code, which timm reads: checkpoint_filter_fn must give the model back."""
-    from timm.models.eva import checkpoint_filter_fn
-    net = timm("vit_small_plus_patch16_dinov3_qkvb", classes=0, global_pool="token")(rng)
-
-    def save(model, folder):
-        state, out = model.state_dict(), {}
-        for k, v in state.items():
-            if k.endswith("_bias"):
-                continue
-            k = k.replace("gamma_1", "ls1.gamma").replace("gamma_2", "ls2.gamma").replace("reg_token", "storage_tokens")
-            k = k.replace("fc1_g", "w1").replace("fc1_x", "w2").replace("mlp.fc2", "mlp.w3")
-            out[k] = v.clone()
-        for i in range(len(model.blocks)):
-            q, v = (state[f"blocks.{i}.attn.{part}_bias"] for part in "qv")
-            out[f"blocks.{i}.attn.qkv.bias"] = torch.cat([q, torch.zeros_like(q), v])
-            out[f"blocks.{i}.attn.qkv.bias_mask"] = torch.cat([torch.ones_like(q), torch.zeros_like(q), torch.ones_like(v)])
-        out["mask_token"] = torch.randn(1, 48)
-        out["rope_embed.periods"] = 100 ** (torch.arange(4) / 4)
-        again = checkpoint_filter_fn(out, model)
-        assert set(again) == set(state) and all(torch.equal(again[k].reshape(v.shape), v) for k, v in state.items())
-        path = os.path.join(folder, "dinov3.pth")
-        torch.save(out, path)
-        return path
-    net.save, net.logits, net.options = save, None, dict(image_size=SIDE, heads=3)
-    return net
 
 
 # --- open_clip ---------------------------------------------------------------------------------------------------------
@@ -294,6 +337,19 @@ ARCHITECTURES = {
         "Dinov2WithRegistersModel": hf("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", class_token, mlp_ratio=2),
         "Dinov2WithRegistersForImageClassification": hf(
             "Dinov2WithRegistersForImageClassification", "Dinov2WithRegistersConfig", token_and_mean(4), mlp_ratio=2),
+        "DINOv3ViTModel": dinov3(),
+        "DINOv3ViTModel (no registers, no biases)": dinov3(
+            num_register_tokens=0, query_bias=False, value_bias=False, proj_bias=False, mlp_bias=False),
+        "DINOv3ViTModel (bias of k alone, gelu-tanh, eps)": dinov3(
+            query_bias=False, key_bias=True, value_bias=False, proj_bias=False, hidden_act="gelu_pytorch_tanh",
+            layer_norm_eps=1e-3),
+        "DINOv3ViTModel (gated, rope_theta 37.5)": dinov3(use_gated_mlp=True, hidden_act="silu", rope_theta=37.5),
+        "DINOv3ViTModel (gated by GELU, 6 heads, 48 pixels)": with_options(
+            dinov3(use_gated_mlp=True, num_attention_heads=6, num_register_tokens=1), image_size=48),
+        "DINOv3ViTModel (without config.json)": without_config(dinov3()),
+        "DINOv3ViTModel (gated, without config.json)": without_config(dinov3(use_gated_mlp=True, hidden_act="silu")),
+        "DINOv3ViTModel's weights in Facebook's names": dinov3_by("facebook"),
+        "DINOv3ViTModel's weights in timm's names": dinov3_by("timm"),
         "CLIPVisionModel": hf("CLIPVisionModel", "CLIPVisionConfig", pooler, "hf-clip", hidden_act="quick_gelu", **MLP),
         "CLIPVisionModel (gelu)": hf("CLIPVisionModel", "CLIPVisionConfig", pooler, "hf-clip", hidden_act="gelu", **MLP),
         "CLIPModel": two_towers("CLIPModel", "CLIPConfig", vision_pooler, tower="vision_model."),
@@ -347,7 +403,6 @@ ARCHITECTURES = {
         "EVA-02 CLIP (sub-LayerNorms)": timm("eva02_base_patch16_clip_224", naming="timm-unfused"),
         "DINOv3": timm("vit_small_patch16_dinov3"),
         "DINOv3 S+ (gated, biases)": timm("vit_small_plus_patch16_dinov3_qkvb"),
-        "DINOv3 of Meta's names": meta_dinov3,
         "axial rotary": timm("vit_small_patch16_rope_224"),
         "mixed rotary, positions": timm("vit_small_patch16_rope_mixed_ape_224"),
         "rotary, register, mean": timm("vit_medium_patch16_rope_reg1_gap_256"),

@@ -25,11 +25,11 @@ bool pf_path_ends_with(const char *path, const char *name);
 
 /* --- hf_names.c: modules ----------------------------------------------------------------------------------------- */
 /* Who names the modules: transformers before version 5, transformers since, timm, transformers' CLIP and SigLIP, timm's
- * Eva with q, k and v apart, open_clip and OpenAI's CLIP. */
+ * Eva with q, k and v apart, open_clip and OpenAI's CLIP, transformers' DINOv3. */
 typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_HF_CLIP, PF_PEFT_UNFUSED, PF_PEFT_CLIP,
-               PF_PEFT_NAMINGS } pf_peft_naming;
+               PF_PEFT_DINOV3, PF_PEFT_NAMINGS } pf_peft_naming;
 extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];             /* "hf", "hf5", .. */
-#define PF_PEFT_NAMING_LIST "hf, hf5, timm, hf-clip, timm-unfused or clip"   /* for messages */
+#define PF_PEFT_NAMING_LIST "hf, hf5, timm, hf-clip, timm-unfused, clip or hf-dinov3"   /* for messages */
 static inline bool pf_is_timm(pf_peft_naming n) { return n == PF_PEFT_TIMM || n == PF_PEFT_UNFUSED; }
 /* The layers of a gated MLP under timm's names: one fc1, as in SwiGLUPacked; fc1_g and fc1_x, as in SwiGLU; w12 and w3,
  * as in DINOv2's own code. */

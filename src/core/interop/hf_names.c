@@ -7,12 +7,12 @@
 #include "core/interop/hf_dir.h"
 
 const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm", "hf-clip", "timm-unfused",
-                                                                "clip" };
+                                                                "clip", "hf-dinov3" };
 
 static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = {
     [PF_PEFT_HF] = &pf_naming_hf, [PF_PEFT_HF5] = &pf_naming_hf5, [PF_PEFT_TIMM] = &pf_naming_timm,
     [PF_PEFT_HF_CLIP] = &pf_naming_hf_clip, [PF_PEFT_UNFUSED] = &pf_naming_timm_unfused,
-    [PF_PEFT_CLIP] = &pf_naming_clip };
+    [PF_PEFT_CLIP] = &pf_naming_clip, [PF_PEFT_DINOV3] = &pf_naming_hf_dinov3 };
 
 /* part: 1, 2, 3 for q, k, v, parts of attn.qkv; 4, 5 for the halves of a gated mlp.fc1; 0 (PF_WHOLE_TENSOR): a whole
  * module. A naming has either a whole module or its parts; path_of says which. */
@@ -64,6 +64,9 @@ static bool rename_gated_module(const pf_peft_names *n, const row *r, char path[
  * "attn.lora_A.weight" and "attn.base_layer.out_proj.lora_A.weight". */
 static const char in_proj[] = ".in_proj", out_proj[] = ".out_proj", base_out_proj[] = ".base_layer.out_proj";
 
+/* The end of the prefix that the blocks of DINOv3 have and its other modules lack: "model.layer.0.norm1" and "norm". */
+static const char inner[] = "model.";
+
 /* Cuts the end off the path; false: the path does not have it. */
 static bool cut_end(char *path, const char *end)
 {
@@ -80,18 +83,22 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
     static const char suffix[] = ".weight";
     char front[32] = "", timm[PF_NAME_MAX], theirs[PF_NAME_MAX];
     const bool outside = r->kind == PF_MODULE_HEAD && !pf_is_timm(n->naming), half = r->part >= GATE;
-    const bool in_mlp = !strncmp(r->ours, "mlp.fc", strlen("mlp.fc"));
+    const bool in_mlp = !strncmp(r->ours, "mlp.fc", strlen("mlp.fc")), dinov3 = n->naming == PF_PEFT_DINOV3;
+    const int part = !half ? r->part : dinov3 ? r->part - GATE + 1 : PF_WHOLE_TENSOR;
+    char prefix[PF_NAME_MAX];
     if (layer >= 0) snprintf(front, sizeof front, "blocks.%lld.", (long long)layer);
     snprintf(timm, sizeof timm, "%s%s%s", front, half ? "mlp.fc1" : r->part ? "attn.qkv" : r->ours, suffix);
     if (half && !n->shape->gate) return false;
     if (outside) snprintf(theirs, sizeof theirs, "classifier%s", suffix);
-    else if (!pf_naming_from_timm(pf_all_families, naming_of[n->naming], n->shape, timm, half ? 0 : r->part, theirs))
+    else if (!pf_naming_from_timm(pf_all_families, naming_of[n->naming], n->shape, timm, part, theirs))
         return false;
     theirs[strlen(theirs) - (sizeof suffix - 1)] = 0;
-    if (n->shape->gate && in_mlp && !rename_gated_module(n, r, theirs)) return false;
+    if (n->shape->gate && in_mlp && !dinov3 && !rename_gated_module(n, r, theirs)) return false;
     if (n->naming == PF_PEFT_CLIP && !cut_end(theirs, in_proj) && cut_end(theirs, out_proj))
         snprintf(theirs + strlen(theirs), sizeof theirs - strlen(theirs), "%s", base_out_proj);
-    snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
+    snprintf(prefix, sizeof prefix, "%s", outside ? "" : n->prefix);
+    if (dinov3 && layer < 0 && pf_path_ends_with(prefix, inner)) prefix[strlen(prefix) - strlen(inner)] = 0;
+    snprintf(path, PF_PATH_MAX, "%s%s", prefix, theirs);
     return true;
 }
 

@@ -9,11 +9,11 @@
 
 static const pf_opt options[] = {
     { "naming", 's', "hf5", 0, 0, "names of the modules: hf5 (transformers since version 5), hf (before), timm, "
-      "hf-clip (transformers' CLIP and SigLIP), timm-unfused (timm's Eva with q_proj, k_proj and v_proj), or clip "
-      "(open_clip)" },
+      "hf-clip (transformers' CLIP and SigLIP), timm-unfused (timm's Eva with q_proj, k_proj and v_proj), clip "
+      "(open_clip), or hf-dinov3 (transformers' DINOv3)" },
     { "prefix", 's', "auto", 0, 0, "text in front of the names of the backbone's modules; auto: vit., dinov2. or "
-      "dinov2_with_registers., by the kind of network; with naming=hf-clip vision_model., with clip visual., with timm "
-      "and timm-unfused no text" },
+      "dinov2_with_registers., by the kind of network; with naming=hf-clip vision_model., with clip visual., with "
+      "hf-dinov3 model., with timm and timm-unfused no text" },
     { "gated_mlp", 's', "auto", 0, 0, "with naming=timm and timm-unfused the first layer of a gated MLP: fc1 "
       "(SwiGLUPacked), fc1_g (SwiGLU, where it is fc1_g and fc1_x), w12 (DINOv2's code), or auto: fc1_g if mlp.fc1_g "
       "or mlp.fc1_x is adapted, else fc1" },
@@ -50,7 +50,7 @@ static peft_status choose_names(const peft_adapter *a, const peft_options *o, pf
     PF_TRY(choose_mlp(a, o, &n));
     if (!strcmp(prefix, "auto"))
         prefix = pf_is_timm(n.naming) ? "" : n.naming == PF_PEFT_HF_CLIP ? "vision_model."
-               : n.naming == PF_PEFT_CLIP ? "visual."
+               : n.naming == PF_PEFT_CLIP ? "visual." : n.naming == PF_PEFT_DINOV3 ? "model."
                : !n.shape->layer_scale ? "vit."
                : n.shape->registers ? "dinov2_with_registers." : "dinov2.";
     size_t length = strlen(prefix);
