@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A table of the architectures of transformers, open_clip and timm (architectures.py). Of each a small random model is
-saved by its library and loaded here. Columns: whether it loads; the relative errors of feature and logits; of an
+"""A table of the architectures of transformers, open_clip and timm (architectures/models.py). Of each a small random
+model is saved by its library and loaded here. Columns: whether it loads; the relative errors of feature and logits; of an
 adapter that PEFT wrote and libpeft reads; of one that libpeft wrote and PEFT reads; of a merged backbone that libpeft
 wrote and the library reads; of one that PEFT merged, the library wrote and libpeft reads. "-": the model has no
 classifier for its feature. Any other text says who refuses, and the notes below the table say why. Then one training
@@ -10,13 +10,13 @@ import sys
 import tempfile
 import warnings
 
-from bindings import lp
+from architectures.bindings import lp
 
 import numpy as np
 import torch
 
-import adapted
-from architectures import ARCHITECTURES, REFUSED
+from architectures import adapted
+from architectures.models import ARCHITECTURES, REFUSED
 from vit import relative
 
 LIMIT = 2e-5

@@ -79,8 +79,9 @@ bool pf_peft_in_attention(const peft_adapter *a, const pf_peft_names *n, const p
                              && strcmp(pf_peft_ending(p->name) ? pf_peft_ending(p->name) : "", ends_b));
 }
 
-bool pf_peft_pads(const peft_adapter *a, const pf_peft_names *n)
+bool pf_peft_changes_ranks(const peft_adapter *a, const pf_peft_names *n)
 {
+    if (pf_peft_fuses(a, n)) return true;
     for (int64_t l = 0; n->naming == PF_PEFT_CLIP && l < n->shape->depth; l++) {
         const attention x = collect(a, l);
         if (adapts(&x) && !is_plain(&x)) return true;

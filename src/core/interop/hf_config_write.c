@@ -172,7 +172,7 @@ typedef struct { int64_t r; double alpha; bool rslora; } lora_numbers;
 static lora_numbers numbers_of(const peft_adapter *a, const pf_peft_names *n, const pf_modules *m)
 {
     lora_numbers x = { peft_sys_opt_int(a, "r"), peft_sys_opt_float(a, "alpha"), peft_sys_opt_int(a, "rslora") };
-    if (!pf_peft_fuses(a, n)) return x;
+    if (!pf_peft_changes_ranks(a, n)) return x;
     for (size_t i = 0; i < m->count; i++)
         if (m->item[i].target) return (lora_numbers){ m->item[i].rank, m->item[i].alpha, false };
     return x;

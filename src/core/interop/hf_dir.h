@@ -129,8 +129,7 @@ peft_status pf_peft_fuse(const peft_adapter *a, const pf_peft_names *n, const pf
                          pf_peft_entries *e);
 /* Appends an entry for a tensor that is computed, of zeros; NULL: no memory. */
 pf_peft_entry *pf_peft_add_made(pf_peft_entries *e, pf_param *p, const char *key, int ndim, const int64_t *dim);
-/* true: the naming lacks a part that the adapter adapts, so that LoRA's parts are written as their whole; or LoRA of a
- * MultiheadAttention is written with another rank (hf_attention.c). */
+/* true: the naming lacks a part that the adapter adapts, so that LoRA's parts are written as their whole. */
 bool pf_peft_fuses(const peft_adapter *a, const pf_peft_names *n);
 /* LoRA's alpha at the module `ours` of the adapter, and the scale of its update: alpha / r, or alpha / sqrt(r). */
 double pf_lora_alpha(const peft_adapter *a, const char *ours);
@@ -140,8 +139,9 @@ double pf_lora_scale(const peft_adapter *a, const char *ours, const pf_param *lo
 enum { PF_OUT_PROJ_TIMES = 2 };                              /* how often PEFT adds the update of out_proj */
 /* true: p belongs to a MultiheadAttention and has to be written by pf_peft_attention. */
 bool pf_peft_in_attention(const peft_adapter *a, const pf_peft_names *n, const pf_param *p);
-/* true: LoRA of the MultiheadAttention of a block is written with another rank than the adapter's. */
-bool pf_peft_pads(const peft_adapter *a, const pf_peft_names *n);
+/* true: LoRA is written with other ranks than the adapter's: parts as their whole, or a MultiheadAttention of which
+ * in_proj and out_proj have different ranks or scales. */
+bool pf_peft_changes_ranks(const peft_adapter *a, const pf_peft_names *n);
 /* Sets rank and alpha of the modules of all MultiheadAttentions that the adapter adapts. */
 void pf_peft_mark_attention(const peft_adapter *a, const pf_peft_names *n, pf_modules *m);
 /* Adds the tensors of the whole MultiheadAttention of p's block. Does nothing unless p is the adapter's first parameter

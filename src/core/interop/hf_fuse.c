@@ -150,7 +150,7 @@ bool pf_peft_fuses(const peft_adapter *a, const pf_peft_names *n)
         snprintf(ours, sizeof ours, "%.*s", (int)(ending - name), name);
         if (pf_parts_of(pf_module_stem(ours), &index) && !pf_module_path(n, ours, path)) return true;
     }
-    return pf_peft_pads(a, n);
+    return false;
 }
 
 peft_status pf_peft_fuse(const peft_adapter *a, const pf_peft_names *n, const pf_modules *m, pf_param *p,

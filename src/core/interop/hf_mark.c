@@ -69,7 +69,7 @@ static void mark_oft(const peft_adapter *a, const char *ours, pf_module *t)
 
 void pf_peft_mark(const peft_adapter *a, pf_peft_type type, bool head, const pf_peft_names *n, pf_modules *m)
 {
-    const bool fuses = type == PF_PEFT_LORA && peft_sys_opt_int(a, "rslora") && pf_peft_fuses(a, n);
+    const bool fuses = type == PF_PEFT_LORA && peft_sys_opt_int(a, "rslora") && pf_peft_changes_ranks(a, n);
     for (size_t i = 0; i < m->count; i++) {
         pf_module *t = &m->item[i];
         t->saved = t->kind == PF_MODULE_HEAD ? head

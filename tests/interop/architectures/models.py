@@ -28,8 +28,8 @@ class Net:
     naming: str = "hf5"                  # of the names of its modules in PEFT directories
     tower: str = ""                      # prefix of the image tower's modules, if the model has others as well
     options: dict = field(default_factory=dict)        # of loading
-    model_class: Optional[str] = None    # of transformers
-    settings: dict = field(default_factory=dict)       # of from_pretrained of that class
+    model_class: Optional[str] = None    # of transformers, that loads a backbone of this network
+    alone: Optional[Callable] = None     # feature of a model of that class, if it is another one than model's
     side: int = SIDE
 
 
@@ -118,7 +118,8 @@ def two_towers(model_class, config_class, feature, logits=None, tower="", **visi
         if config_class == "CLIPConfig":
             config.projection_dim = 16
         return Net(randomise(getattr(T, model_class)(config), rng), save_pretrained, feature, logits, "hf-clip", tower,
-                   model_class=model_class)
+                   model_class=model_class.replace("PModel", "PVisionModel").replace("pModel", "pVisionModel"),
+                   alone=pooler if feature is vision_pooler else None)
     return make
 
 
@@ -130,8 +131,7 @@ def mae(rng):
     import transformers as T
     model = randomise(T.ViTMAEModel(T.ViTMAEConfig(**SIZES, **MLP, mask_ratio=0.0)), rng)
     noise = torch.arange((SIDE // PATCH) ** 2).float().expand(2, -1)
-    return Net(model, save_pretrained, lambda m, x: m(x, noise=noise).last_hidden_state[:, 0], model_class="ViTMAEModel",
-               settings=dict(mask_ratio=0.0))
+    return Net(model, save_pretrained, lambda m, x: m(x, noise=noise).last_hidden_state[:, 0], model_class="ViTMAEModel")
 
 
 def dinov3(**settings):
@@ -394,9 +394,9 @@ ARCHITECTURES = {
         "avg before the norm (fc_norm)": timm("vit_tiny_patch16_224", global_pool="avg"),
         "avg after the norm": timm("vit_tiny_patch16_224", global_pool="avg", fc_norm=False),
         "class token and mean (Virchow)": with_options(
-            timm("vit_tiny_patch16_224", token_and_patches, logits=False), pool="cls_mean"),
+            timm("vit_tiny_patch16_224", token_and_patches, logits=False, classes=0), pool="cls_mean"),
         "class token and mean, registers (Virchow2)": with_options(
-            timm("vit_tiny_patch16_224", token_and_patches, logits=False, reg_tokens=4), pool="cls_mean"),
+            timm("vit_tiny_patch16_224", token_and_patches, logits=False, classes=0, reg_tokens=4), pool="cls_mean"),
         "EVA (split q and v biases)": timm("eva_giant_patch14_224"),
         "EVA-02 (axial rotary, gated, q, k and v apart)": timm("eva02_base_patch14_224", naming="timm-unfused"),
         "EVA-02 tiny (axial rotary, packed)": timm("eva02_tiny_patch14_224"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adapters and merged weights of one model of architectures.py, in both directions. Each function returns the largest
+"""Adapters and merged weights of one model of models.py, in both directions. Each function returns the largest
 relative error; PeftError and Refused say why there is none."""
 import copy
 import os
@@ -11,7 +11,7 @@ import peft
 import torch
 from safetensors.torch import load_file
 
-from bindings import lp
+from architectures.bindings import lp
 from vit import relative
 
 # The first block in the names of modules, by naming.
@@ -47,13 +47,14 @@ def randomise(parameters, rng):
     g = torch.Generator().manual_seed(int(rng.integers(2 ** 31)))
     with torch.no_grad():
         for p in parameters:
-            p.copy_(torch.randn(p.shape, generator=g) * 0.3 / np.sqrt(p.shape[-1]))
+            p.copy_(torch.randn(p.shape, generator=g) * 0.3 / np.sqrt(p.shape[-1] if p.ndim else 1))
 
 
-def errors(net, model, got, x):
-    """got: feature and logits of libpeft; the model's own are computed."""
+def errors(net, model, got, x, feature=None):
+    """got: feature and logits of libpeft; the model's own are computed, the feature by a function other than net's if one
+    is given."""
     with torch.no_grad():
-        want = [net.feature(model, x).numpy(), net.logits(model, x).numpy() if net.logits else None]
+        want = [(feature or net.feature)(model, x).numpy(), net.logits(model, x).numpy() if net.logits else None]
     out = [relative(g, w) if g.shape == w.shape else float("inf") for g, w in zip(got, want) if w is not None]
     return max(out)
 
@@ -169,37 +170,44 @@ def written(net, here, folder, x):
     return errors(net, model, results(here, net, x.numpy()), x)
 
 
-def save(backbone, path, net):
-    try:
-        backbone.save_as(path, naming=net.naming)
-    except lp.PeftError as e:
-        if "naming" not in str(e):
-            raise
-        raise Refused("libpeft", str(e))
+class Merged(lp.Backbone):
+    """The backbone into which a model of libpeft is merged."""
+
+    def __init__(self, model):
+        lp.Handle.__init__(self, lp._new(lp.lib.peft_model_merge, model))
+        self.context = model.context
+
+
+def load_again(net, path):
+    """A model of other random weights, with those of a file or folder of libpeft: no tensor may be missing or unexpected,
+    but those of a backbone's file that open_clip's projections and text tower have."""
+    if net.model_class:
+        import transformers as T
+        more = {"add_pooling_layer": False} if net.model_class in ("ViTModel", "DeiTModel", "IJepaModel") else {}
+        model, info = getattr(T, net.model_class).from_pretrained(path, output_loading_info=True, **more)
+        problems = {k: [str(i) for i in v][:4] for k, v in info.items() if v}
+        return model.eval(), problems
+    model, tensors = copy.deepcopy(net.model), load_file(path)
+    randomise(model.parameters(), np.random.default_rng(99))
+    if not net.tower:
+        model.load_state_dict(tensors, strict=True)
+        return model, {}
+    missing, unexpected = model.load_state_dict(tensors, strict=False)
+    missing = [k for k in missing if k.startswith("visual.") and not k.startswith(("visual.proj", "visual.head."))]
+    return model, {k: v[:4] for k, v in (("missing", missing), ("unexpected", unexpected)) if v}
 
 
 def merged(net, here, folder, x):
-    """A merged backbone that libpeft saved, loaded by its own library without missing or unexpected tensors."""
-    class Merged(lp.Backbone):
-        def __init__(self, model):
-            lp.Handle.__init__(self, lp._new(lp.lib.peft_model_merge, model))
-            self.context = model.context
-    backbone = Merged(here)
-    got = results(here, net, x.numpy())
-    if net.model_class:
-        import transformers as T
-        save(backbone, folder, net)
-        model, info = getattr(T, net.model_class).from_pretrained(folder, output_loading_info=True, **net.settings)
-        lists = {k: v for k, v in info.items() if v and not all("pooler" in key or "mask_token" in key for key in v)}
-        if lists:
-            raise AssertionError(str(lists)[:300])
-        return errors(net, model.eval(), got, x)
-    path = os.path.join(folder, "merged.safetensors")
-    save(backbone, path, net)
-    prefix, model = module_names(net)[1], copy.deepcopy(net.model)
-    state = {prefix + k: v for k, v in load_file(path).items()}
-    own = {k: v for k, v in model.state_dict().items() if k.startswith(prefix)}
-    if set(own) != set(state):
-        raise Refused("libpeft", "a file of this naming has other tensors than this network of timm")
-    model.load_state_dict({k: v.reshape(own[k].shape) for k, v in state.items()}, strict=False)
-    return errors(net, model, got, x)
+    """A merged backbone that libpeft saved, loaded by its own library."""
+    library = "hf5" if net.model_class else "clip" if net.tower else "timm"
+    path = os.path.join(folder, "merged" if net.model_class else "merged.safetensors")
+    try:
+        Merged(here).save_as(path, naming=library, classifier=net.logits is not None)
+    except lp.PeftError as e:
+        if e.status != "PEFT_E_UNSUPPORTED" or "naming has it" not in str(e):
+            raise
+        raise Refused("libpeft", str(e))
+    model, problems = load_again(net, path)
+    if problems:
+        raise AssertionError(str(problems)[:300])
+    return errors(net, model, results(here, net, x.numpy()), x, net.alone)
