@@ -49,8 +49,9 @@ says '"peft_type": "LORA"'
 says 'base_model.model.blocks.0.attn.qkv.lora_A.weight'
 
 refused 'exists already' convert --naming timm --out folder
-convert --naming hf5 --folder-options prefix=vit. --force --out folder > log 2>&1 || fail '--force did not overwrite'
-grep -q 'base_model.model.vit.layers.0.attention.q_proj' folder/adapter_model.safetensors || fail 'naming=hf5 was ignored'
+convert --naming timm --folder-options prefix=net. --force --out folder > log 2>&1 || fail '--force did not overwrite'
+grep -q 'base_model.model.net.blocks.0.attn.qkv' folder/adapter_model.safetensors || fail 'the prefix was ignored'
+refused 'expected a model that was trained on the backbone loaded with pool=cls' convert --naming hf5 --out other
 refused 'is a file; expected a folder' convert --out model.safetensors
 refused 'names the same folder' "$bin/convert" --backbone "$vit" --model folder --force --out folder
 refused "naming: given 'mmcls'" convert --naming mmcls --out other

@@ -31,6 +31,7 @@ typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_HF_CLIP, PF_PEFT_U
 extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];             /* "hf", "hf5", .. */
 #define PF_PEFT_NAMING_LIST "hf, hf5, timm, hf-clip, timm-unfused, clip or hf-dinov3"   /* for messages */
 static inline bool pf_is_timm(pf_peft_naming n) { return n == PF_PEFT_TIMM || n == PF_PEFT_UNFUSED; }
+const pf_naming *pf_peft_naming_of(pf_peft_naming n);                      /* the naming of its tensors in files */
 /* The layers of a gated MLP under timm's names: one fc1, as in SwiGLUPacked; fc1_g and fc1_x, as in SwiGLU; w12 and w3,
  * as in DINOv2's own code. */
 typedef enum { PF_MLP_FC1, PF_MLP_HALVES, PF_MLP_W12, PF_MLPS } pf_peft_mlp;
@@ -180,6 +181,10 @@ peft_status pf_peft_options(const pf_peft_config *c, const peft_backbone *b, con
 /* --- hf_mark.c --------------------------------------------------------------------------------------------------- */
 /* Sets target, saved, forward, rank and alpha of m by the adapter's parameters. head: the classifier is saved too. */
 void pf_peft_mark(const peft_adapter *a, pf_peft_type type, bool head, const pf_peft_names *n, pf_modules *m);
+
+/* Warns if the adapter adapts a qkv that timm's model does not call: there its weight goes to F.linear, and an adapter
+ * has no effect in Python until it is merged. m: marked. */
+void pf_peft_warn_bypassed(const peft_backbone *b, const pf_peft_names *n, const pf_modules *m);
 
 /* --- hf_config_write.c ------------------------------------------------------------------------------------------- */
 /* Makes the content of adapter_config.json. m: marked. */

@@ -86,3 +86,18 @@ void pf_peft_mark(const peft_adapter *a, pf_peft_type type, bool head, const pf_
     }
     if (type == PF_PEFT_LORA) pf_peft_mark_attention(a, n, m);
 }
+
+/* timm's Eva and Beit have q_bias and v_bias beside qkv, which then is not called (EVA-02, DINOv3 with biases). */
+void pf_peft_warn_bypassed(const peft_backbone *b, const pf_peft_names *n, const pf_modules *m)
+{
+    const bool bypassed = (b->timm_form & PF_TIMM_NO_K_BIAS) && !(b->timm_form & PF_TIMM_SPLIT_QKV);
+    if (n->naming != PF_PEFT_TIMM || !bypassed) return;
+    for (size_t i = 0; i < m->count; i++) {
+        const pf_module *t = &m->item[i];
+        if (!t->target || strcmp(pf_module_stem(t->ours), "attn.qkv")) continue;
+        pf_warn(b->ctx, "module '%s' is adapted, and timm's model with q_bias does not call it: it passes its weight "
+                "to F.linear. In Python its adapter has no effect until it is merged (merge_and_unload); here it has",
+                t->path);
+        return;
+    }
+}

@@ -14,6 +14,8 @@ static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = {
     [PF_PEFT_HF_CLIP] = &pf_naming_hf_clip, [PF_PEFT_UNFUSED] = &pf_naming_timm_unfused,
     [PF_PEFT_CLIP] = &pf_naming_clip, [PF_PEFT_DINOV3] = &pf_naming_hf_dinov3 };
 
+const pf_naming *pf_peft_naming_of(pf_peft_naming n) { return naming_of[n]; }
+
 /* part: 1, 2, 3 for q, k, v, parts of attn.qkv; 4, 5 for the halves of a gated mlp.fc1; 0 (PF_WHOLE_TENSOR): a whole
  * module. A naming has either a whole module or its parts; path_of says which. */
 enum { GATE = 4, VALUE = 5 };

@@ -7,6 +7,7 @@
 #include "core/format/folder.h"
 #include "core/interop/hf_dir.h"
 #include "core/store/state.h"
+#include "core/weights/save.h"
 #include "core/weights/files/files.h"
 
 typedef struct {
@@ -57,6 +58,7 @@ static peft_status reader_open(reader *r, peft_backbone *b, const char *dir)
     PF_TRY(pf_peft_detect(b, r->file, &r->names));
     PF_TRY(pf_modules_make(b, &r->names, &r->modules));
     peft_status s = pf_peft_select(&r->config, &r->modules);
+    if (!s) pf_peft_warn_bypassed(b, &r->names, &r->modules);
     return s ? pf_prefix_error(s, PF_PEFT_CONFIG) : PEFT_OK;
 }
 
@@ -259,6 +261,15 @@ static peft_status make_model(reader *r, peft_model **out)
     return make_with_head(r, w->dim[0], out);
 }
 
+/* Warns if the class that the file's classifier is of reads another feature than the model. */
+static void warn_of_feature(const reader *r, const peft_model *m)
+{
+    const pf_hf_model *model = NULL;
+    const pf_vit_shape shape = pf_vit_with_pool(&r->b->shape, m->pool);
+    if (saved_head(r) && pf_save_class(r->b, &shape, pf_peft_naming_of(r->names.naming), true, &model))
+        pf_warn(r->b->ctx, "the logits may differ from those in Python: %s", peft_last_error());
+}
+
 /* Makes the model, attaches the adapter, and fills both. */
 static peft_status read_model(reader *r, peft_model **out)
 {
@@ -272,6 +283,7 @@ static peft_status read_model(reader *r, peft_model **out)
     if (!s) s = fill_all(r, a, changed ? NULL : head);
     if (!s && changed) s = pf_peft_fill_head(r->b, &r->config, head_in_file(r), r->file, head);
     peft_adapter_free(a);
+    if (!s) warn_of_feature(r, m);
     if (s) peft_model_free(m);
     else *out = m;
     return s;

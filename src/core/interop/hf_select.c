@@ -158,8 +158,10 @@ static peft_status mark_module(const pf_peft_config *c, pf_module *m)
     if (m->target && json_is_string(forward)) PF_TRY(matches(forward, m, &m->forward));
     else if (m->target) m->forward = ends_with_listed(forward, m->path);
     if (m->target && !can_adapt(c->type, kind))
-        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s'%s cannot be adapted with peft_type %s",
-                       m->path, kind == PF_MODULE_FIXED ? " of attention pooling" : "", type);
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s'%s cannot be adapted with peft_type "
+                       "%s%s", m->path, kind == PF_MODULE_FIXED ? " of attention pooling" : "", type,
+                       kind == PF_MODULE_FIXED ? "; expected an adapter without it (PEFT: exclude_modules, or a "
+                       "pattern that names the blocks)" : "");
     if (m->forward && kind == PF_MODULE_CONV)
         return pf_fail(PEFT_E_UNSUPPORTED, "field 'feedforward_modules': the input of module '%s', pixels, cannot be "
                        "scaled", m->path);

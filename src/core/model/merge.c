@@ -166,6 +166,7 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
     memcpy(b->note, m->backbone->note, sizeof b->note);
     memcpy(b->model_type, m->backbone->model_type, sizeof b->model_type);
     b->timm_form = m->backbone->timm_form;
+    b->naming = m->backbone->naming;
     if (!status) status = pf_backbone_make_rope(b);
     if (!status) status = copy_descriptions(m, b);
     if (status) peft_backbone_free(b);

@@ -45,6 +45,7 @@ struct peft_backbone {
     char resample[16];                   /* rule by which pos_embed was resampled (pos_embed.h); "": it was not */
     unsigned timm_form;                  /* PF_TIMM_* of the file; 0: it had other names, or none */
     char model_type[PF_MODEL_TYPE_MAX];  /* pf_hf_model.type of the file's model, which saving prefers; "": none */
+    const pf_naming *naming;             /* of the file that it was loaded from; NULL: of none */
     char rule[16];                       /* rule for resampling pos_embed to another image size; "": unknown */
     pf_weight *weight; size_t weights;   /* the tensors, and their number */
     pf_source_statistics source[PF_SOURCES];     /* of a merged backbone; files of backbones do not have them */

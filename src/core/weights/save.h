@@ -33,6 +33,13 @@ peft_status pf_save_tensor(const peft_backbone *b, const pf_form *f, pf_made *ma
 /* Adds the tensors that the model class has and does not use. */
 peft_status pf_save_filled(const peft_backbone *b, const pf_form *f, pf_made *made, pf_st_out *o);
 
+/* --- save_class.c ------------------------------------------------------------------------------------------------- */
+/* *model: the class that computes the network of shape s (that of b, with the pooling of a model) under the names n;
+ * NULL: one of timm's, which are not listed. PEFT_E_UNSUPPORTED: none does, or, with a classifier, the class's own
+ * reads another feature; the message names the reason and the cure. Without a classifier pooling does not matter. */
+peft_status pf_save_class(const peft_backbone *b, const pf_vit_shape *s, const pf_naming *n, bool classifier,
+                          const pf_hf_model **model);
+
 /* --- save_config.c, save_prep.c ----------------------------------------------------------------------------------- */
 /* PEFT_E_UNSUPPORTED: the model class f->model has no place for a part of the network; the message names it. */
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f);

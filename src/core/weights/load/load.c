@@ -18,6 +18,7 @@ static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
     l->file = NULL;
     (*b)->timm_form = form;
     pf_load_model_type(l, (*b)->model_type);
+    (*b)->naming = l->naming;
     PF_TRY(pf_load_tensors(l, *b));
     PF_TRY(pf_load_notes(l, *b));
     PF_TRY(pf_backbone_check_finite(*b));
