@@ -9,6 +9,7 @@
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
+#include "common/program/settings.h"
 #include "common/program/stop.h"
 #include "predict/predict.h"
 #include <stdio.h>
@@ -34,6 +35,8 @@
     X(source_images, "N", "64", "number of them, drawn at random (0: all)") \
     X(seed, "N", "1", "with --adapt: seed of this draw and of the adaptation") \
     X(state, "FILE", NULL, "with --adapt: continue from this file if it exists, and write to it what was learned") \
+    X(compute, "NAME", "f32", "arithmetic of matrix products: f32, or bf16, which is faster on CPUs with " \
+      "instructions for it and rounds factors to 8 bits") \
     X(threads, "N", "0", "number of threads (0: one for each core)")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
@@ -65,7 +68,10 @@ static int predict_files(loaded_model *s, char *const *path, int count, int *don
 {
     peft_session *session;
     int failed = 0;
-    must(peft_session_create(s->model, NULL, &session));
+    peft_options *o = empty_options(s->ctx);
+    must(peft_options_set_string(o, "compute", given[compute].value));
+    must(peft_session_create(s->model, o, &session));
+    peft_options_free(o);
     float *p = check_alloc(malloc((size_t)s->classes * sizeof *p));
     for (*done = 0; *done < count && !stop_requested; ++*done) {
         if (predict_file(s, session, path[*done], p)) print_line(s, path[*done], p, given[csv].value);
@@ -84,6 +90,8 @@ static adaptation adaptation_of_flags(int images)
     for (size_t i = 0; i < sizeof only_adapting / sizeof *only_adapting; i++)
         if (!given[adapt].value && given[only_adapting[i]].source != FROM_DEFAULT)
             fail("--%s: is for adapting alone; give --adapt KIND too", given[only_adapting[i]].name);
+    if (given[adapt].value && given[compute].source != FROM_DEFAULT)
+        fail("--compute: with --adapt it is an option of the kind; give --adapt KIND,compute=%s", given[compute].value);
     adaptation a = { .kind = given[adapt].value, .source = given[source].value, .state = given[state].value,
                      .csv = given[csv].value };
     if (!a.kind) return a;

@@ -174,6 +174,15 @@ says 'broken/benign-like/0001.png'
 "$bin/predict" --backbone "$vit" --model saved.safetensors "$picture" > log 2>&1 ||
     fail 'the model is lost'
 
+a_mistake 'an unknown arithmetic, and one beside --adapt'
+refused "compute: given 'f16', expected f32 or bf16" \
+    "$bin/predict" --compute f16 --backbone "$vit" --model good.safetensors "$picture"
+refused "--adapt KIND,compute=bf16" \
+    "$bin/predict" --compute bf16 --adapt tent --backbone "$vit" --model good.safetensors "$picture"
+"$bin/predict" --compute bf16 --csv --backbone "$vit" --model good.safetensors "$picture" > bf16 2> log || fail 'refused'
+"$bin/predict" --csv --backbone "$vit" --model good.safetensors "$picture" > f32 2> log || fail 'refused'
+if cmp -s bf16 f32; then fail 'bf16 computed f32'; fi
+
 a_mistake 'a broken picture among those to be predicted'
 if "$bin/predict" --csv --backbone "$vit" --model good.safetensors "$picture" nosuch.png \
     broken/normal-like/0002.png new/normal-like/0001.png > table 2> log; then fail 'status 0'; fi
