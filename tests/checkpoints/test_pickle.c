@@ -56,6 +56,7 @@ static const row rows[] = {
     ROW(ONE(REBUILD "(" FLOATS "K\0ctorch\nSize\nK\6\x85\x85RK\1\x85" END), "a F32 [6];"),
     /* functions and types */
     ROW(ONE("ctorch._utils\n_rebuild_tensor\n(" FLOATS "K\0K\6\x85K\1\x85tR"), "a F32 [6];"),
+    ROW(ONE(REBUILD "(" FLOATS "K\0K\6\x85K\1\x85\x89N}tR"), "a F32 [6];"),       /* without properties */
     ROW(ONE("ctorch._utils\n_rebuild_parameter\n" TENSOR "\x88N\x87R"), "a F32 [2, 3];"),
     ROW(ONE("ctorch._utils\n_rebuild_parameter_with_state\n(" TENSOR "\x88N}tR"), "a F32 [2, 3];"),
     ROW(ONE("ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch\nTensor\n(" FLOATS
@@ -114,6 +115,7 @@ static const row refused[] = {
     ROW(ONE(REBUILD "(" FLOATS "K\0J\xff\xff\xff\xff\x85K\1\x85" END), "not integers from 0 on"),
     ROW(ONE(REBUILD "(" FLOATS "K\0K\2\x85J\xff\xff\xff\xff\x85" END), "not integers from 0 on"),
     ROW(ONE(REBUILD "(" FLOATS "K\0K\2\x85)" END), "of 1 extents and 0 strides"),
+    ROW(ONE(REBUILD "(" FLOATS "K\0K\6\x85K\1\x85\x89N}" NAME("\3", "neg") "\x88stR"), "a negated or conjugated view"),
     ROW(ONE(REBUILD "(" FLOATS "K\0(K\1K\1K\1K\1K\1K\1K\1K\1K\1t(K\1K\1K\1K\1K\1K\1K\1K\1K\1t" END), "at most 8"),
     ROW(ONE(REBUILD "(" STORAGE("torch\nFloatStorage", "\7") "K\0))" END), "has 24 bytes; expected 7 elements of 4"),
     ROW(ONE(REBUILD "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0" "1X\3\0\0\0cpuK\6tQK\0))" END),

@@ -92,7 +92,7 @@ def vit_args(rng):
 def eva_args(rng):
     args = sizes(rng)
     args["mlp_ratio"] = float(pick(rng, 2, 2.75, 4))
-    args["global_pool"] = pick(rng, *["token", "avg"] * 8, "max", "map")
+    args["global_pool"] = pick(rng, *["token", "avg"] * 8, "max", "map", "map")
     some(rng, 0.3, args, class_token=False, qkv_bias=bool(pick(rng, True, False)),
          qkv_fused=bool(pick(rng, True, False)), qk_norm=True, swiglu_mlp=bool(pick(rng, True, False)),
          scale_mlp=bool(pick(rng, True, False)),
@@ -108,6 +108,8 @@ def eva_args(rng):
          attn_only_layer_scale=True)
     if args.get("class_token") is False and args["global_pool"] == "token":
         args["global_pool"] = "avg"
+    if args["global_pool"] == "map":
+        args["attn_pool_num_heads"] = pick(rng, None, 1, 2 * args["num_heads"])
     base = pick(rng, "eva02_tiny_patch14_224", "eva02_base_patch16_clip_224", "eva_giant_patch14_224",
                 "vit_small_patch16_dinov3", "vit_small_plus_patch16_dinov3_qkvb", "vit_small_patch16_rope_224",
                 "vit_small_patch16_rope_mixed_ape_224", "vit_pe_spatial_tiny_patch16_512",

@@ -27,6 +27,7 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "heads", ARGS, "num_heads", NUMBER }, { "heads", TOP, "num_heads", NUMBER },
     { "act_layer", ARGS, "act_layer", ACT_LAYER }, { "norm_layer", ARGS, "norm_layer", TEXT },
     { "act", CLIP, "hidden_act", ACT }, { "act", TOP, "hidden_act", ACT },
+    { "pool_heads", ARGS, "attn_pool_num_heads", NUMBER },
     { "pool", ARGS, "global_pool", POOL }, { "pool", TOP, "global_pool", POOL },
     { "final_norm", ARGS, "final_norm", FLAG },
     { "use_post_transformer_norm", ARGS, "use_post_transformer_norm", FLAG },

@@ -81,6 +81,7 @@ static peft_status read_attentional_pool(const json_t *vision, const char *type,
         return pf_json_unsupported("pool_type", pf_json_get(vision, "pool_type"), "tok beside attentional_pool");
     PF_TRY(read_whole(vision, "attn_pooler_heads", 8, &heads));
     set_number(c, "pool_heads", heads);
+    pf_config_set(c, "pool_eps", "1e-05");                  /* norm_kwargs do not reach the norms of the pooler */
     pf_config_set(c, "pool", "attention");
     return PEFT_OK;
 }

@@ -78,6 +78,8 @@ static peft_status take_shape(pf_view *v, uint64_t *last)
 peft_status pf_rebuild_tensor(pf_machine *m, const pf_tuple *arguments, bool v3, pf_pyvalue *out)
 {
     enum { STORAGE, OFFSET, DIMS, STRIDES, REQUIRED, DTYPE = 6 };      /* places of the arguments; 4 are required */
+    const size_t properties = v3 ? DTYPE + 1 : DTYPE;       /* a dictionary: {"neg": True} or {"conj": True} for a view
+                                                             * whose elements are negated or conjugated when read */
     const pf_pyvalue *item = arguments->item;
     const size_t required = v3 ? DTYPE + 1 : REQUIRED;
     pf_view v = { .storage = NULL };
@@ -86,6 +88,9 @@ peft_status pf_rebuild_tensor(pf_machine *m, const pf_tuple *arguments, bool v3,
         || item[STRIDES].kind != PF_V_TUPLE || !take_count(item + OFFSET, &v.offset)
         || (v3 && (item[DTYPE].kind != PF_V_GLOBAL || item[DTYPE].global->meaning != PF_G_DTYPE)))
         return REFUSE("a tensor whose arguments are not (storage, offset, extents, strides, ..)");
+    if (arguments->count > properties && item[properties].kind == PF_V_DICT && item[properties].items->count)
+        return pf_fail(PEFT_E_UNSUPPORTED, "a tensor is a negated or conjugated view of its storage; save the values "
+                       "(tensor.resolve_neg().resolve_conj())");
     v.storage = item[STORAGE].storage;
     v.type = v3 ? item[DTYPE].global->type : v.storage->type;
     v.dims = item[DIMS].tuple;
