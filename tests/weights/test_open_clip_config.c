@@ -104,6 +104,7 @@ START_TEST(unsupported_towers_are_refused)
         { CLIP(", \"quick_gelu\": true", ", \"act_kwargs\": {\"approximate\": \"none\"}", ""), "act_kwargs" },
         { CLIP("", ", \"norm_kwargs\": {\"eps\": 1e-6, \"bias\": false}", ""), "norm_kwargs" },
         { CLIP("", ", \"attentional_pool\": \"parallel\"", ""), "attentional_pool" },
+        { CLIP("", ", \"attentional_pool\": true, \"norm_kwargs\": {\"eps\": 0.01}", ""), "eps: given 0.01" },
         { CLIP("", ", \"scale_fc\": true", ""), "scale_fc" }, { CLIP("", ", \"qk_norm\": true", ""), "qk_norm" },
         { "{\"model_cfg\": {\"vision_cfg\": {\"layers\": [3, 4, 6, 3]}}}", "layers: given [3,4,6,3]" },
         { "{\"model_cfg\": {\"vision_cfg\": {\"image_size\": [8, 16]}}}", "image_size: given [8,16]" } };

@@ -77,11 +77,13 @@ static peft_status read_attentional_pool(const json_t *vision, const char *type,
     const json_t *v = pf_json_get(vision, "attentional_pool");
     if (!json_is_true(v))
         return pf_json_unsupported("attentional_pool", v, "true or false (other values name pooling in two stages)");
+    const json_t *eps = pf_json_get(pf_json_get(vision, "norm_kwargs"), "eps");
+    if (eps && json_number_value(eps) != 1e-5)                /* the pooler's norms keep 1e-5, the one behind it not */
+        return pf_json_unsupported("eps", eps, "1e-05 in norm_kwargs beside attentional_pool");
     if (strcmp(type, "tok"))
         return pf_json_unsupported("pool_type", pf_json_get(vision, "pool_type"), "tok beside attentional_pool");
     PF_TRY(read_whole(vision, "attn_pooler_heads", 8, &heads));
     set_number(c, "pool_heads", heads);
-    pf_config_set(c, "pool_eps", "1e-05");                  /* norm_kwargs do not reach the norms of the pooler */
     pf_config_set(c, "pool", "attention");
     return PEFT_OK;
 }

@@ -275,10 +275,10 @@ def open_clip(size=24, kind="CLIP", quick=False, text=(), multimodal=None, **vis
     return make
 
 
-def coca(size=24, **vision):
+def coca(size=24):
     return open_clip(size, "CoCa", text=dict(embed_cls=True, output_tokens=True),
                      multimodal=dict(context_length=8, vocab_size=99, width=32, heads=2, layers=1),
-                     attentional_pool=True, attn_pooler_heads=4, output_tokens=True, **vision)
+                     attentional_pool=True, attn_pooler_heads=4, output_tokens=True)
 
 
 def openai(rng):
@@ -370,7 +370,6 @@ ARCHITECTURES = {
         "mean after ln_post": open_clip(pool_type="avg"),
         "CoCa": coca(),
         "CoCa (pool as wide as the tokens)": coca(size=48),
-        "CoCa (eps of the tower's norms)": coca(norm_kwargs=dict(eps=0.01)),
         "CONCH": conch(),
         "CONCH (pool as wide as the tokens)": conch(size=48),
         "BiomedCLIP (timm trunk)": open_clip(**BIOMED),
