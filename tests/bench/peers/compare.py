@@ -31,6 +31,7 @@ def arguments():
     p.add_argument("--rows", default=ROWS, help="of " + ROWS)
     p.add_argument("--compute", default="f32,bf16,bf16_all,int8", help="bf16_all: peers that keep everything in bf16")
     p.add_argument("--modes", default="eager,compiled,frozen", help="of torch; tuned: with max-autotune, takes long")
+    p.add_argument("--attention", default="fused,math", help="of torch")
     p.add_argument("--network", default="vit_base", help="vit_tiny, vit_small, vit_base or vit_large")
     p.add_argument("--image", type=int, default=224, help="pixels")
     p.add_argument("--quick", action="store_true", help="a trial: vit_tiny, batch 1, one round, one time each")
@@ -81,7 +82,7 @@ def ways_of(a, row, batch):
             ways.append(way)
             continue
         for mode in a.modes.split(","):
-            for attention in ("fused", "math"):
+            for attention in a.attention.split(","):
                 if mode != "frozen" or row == "infer":
                     command = [sys.executable, os.path.join(HERE, "steps.py"), *shared, "--row", row, "--compute", c,
                                "--mode", mode, "--attention", attention]

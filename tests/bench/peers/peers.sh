@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds bench and measures it and the peers (PyTorch, onnxruntime, OpenVINO) in turns; compare.py does the rest.
 #   peers.sh [--threads N] [--batch LIST] [--rounds N] [--rows LIST] [--compute LIST] [--network NAME] [--image PIXELS]
-#            [--modes LIST] [--repeat N] [--out FOLDER] [--quick]                  --help says what they mean
+#            [--modes LIST] [--attention LIST] [--repeat N] [--out FOLDER] [--quick]       --help says what they mean
 # PEFT_BUILD: as in tests/run.sh, whose build `release` is used; results go to its folder peers unless --out is given.
 # Without a package index, and without an environment of an earlier run, says so and ends with status 77.
 set -eu
