@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A table of the architectures of transformers, open_clip and timm (architectures/models.py). Of each a small random
-model is saved by its library and loaded here. Columns: whether it loads; the relative errors of feature and logits; of an
-adapter that PEFT wrote and libpeft reads; of one that libpeft wrote and PEFT reads; of a merged backbone that libpeft
-wrote and the library reads; of one that PEFT merged, the library wrote and libpeft reads. "-": the model has no
+model is saved by its library and loaded here. Columns: whether it loads; the relative errors of feature and logits; of
+an adapter that PEFT wrote and libpeft reads; of one that libpeft wrote and PEFT reads; of a merged backbone that
+libpeft wrote and the library reads; of one that PEFT merged, the library wrote and libpeft reads. "-": the model has no
 classifier for its feature. Any other text says who refuses, and the notes below the table say why. Then one training
 step of every method on every architecture. PEFT_INTEROP_ARCHITECTURE: only names that contain it."""
 import os
@@ -94,8 +94,8 @@ def compare(name, net, table, rng):
         cells.append(table.error(name, column, compute))
     ignored = adapted.not_called(net, x)
     if ignored:
-        note = table.note(f"the model does not call {', '.join(ignored)}, so PEFT's adapter of it has an effect only when "
-                          "merged: the errors are those of PEFT's merged model")
+        note = table.note(f"the model does not call {', '.join(ignored)}, so PEFT's adapter of it has an effect only "
+                          "when merged: the errors are those of PEFT's merged model")
         cells[3:5] = [cell + note for cell in cells[3:5]]
     return cells, backbone
 

@@ -51,8 +51,8 @@ def randomise(parameters, rng):
 
 
 def errors(net, model, got, x, feature=None):
-    """got: feature and logits of libpeft; the model's own are computed, the feature by a function other than net's if one
-    is given."""
+    """got: feature and logits of libpeft; the model's own are computed, the feature by a function other than net's if
+    one is given."""
     with torch.no_grad():
         want = [(feature or net.feature)(model, x).numpy(), net.logits(model, x).numpy() if net.logits else None]
     out = [relative(g, w) if g.shape == w.shape else float("inf") for g, w in zip(got, want) if w is not None]
@@ -179,8 +179,8 @@ class Merged(lp.Backbone):
 
 
 def load_again(net, path):
-    """A model of other random weights, with those of a file or folder of libpeft: no tensor may be missing or unexpected,
-    but those of a backbone's file that open_clip's projections and text tower have."""
+    """A model of other random weights that loads a file or folder of libpeft, and the tensors that are missing or
+    unexpected. open_clip's projections and text tower, which a backbone lacks, are not counted."""
     if net.model_class:
         import transformers as T
         more = {"add_pooling_layer": False} if net.model_class in ("ViTModel", "DeiTModel", "IJepaModel") else {}

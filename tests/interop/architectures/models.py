@@ -22,7 +22,7 @@ class Net:
     """A model of a library. The functions take the model as an argument, so that they also serve for copies of it, and
     for the model that PEFT has changed in place."""
     model: Any
-    save: Callable                       # (model, folder): saves it as its library does; returns the path of the weights
+    save: Callable                       # (model, folder): saves it as its library does; returns the weights' path
     feature: Callable                    # (model, images): what a head reads
     logits: Optional[Callable] = None    # (model, images); None: it has no classifier that reads the feature
     naming: str = "hf5"                  # of the names of its modules in PEFT directories
@@ -59,7 +59,7 @@ def with_options(make, **options):
     return made
 
 
-# --- transformers ------------------------------------------------------------------------------------------------------
+# --- transformers -----------------------------------------------------------------------------------------------------
 def answer(model, x):
     return model(x).logits
 
@@ -79,7 +79,8 @@ def hf(model_class, config_class, feature, naming="hf5", labels=CLASSES, **setti
 def tokens(model, x):
     inner = [m for name, m in model.named_children() if name not in ("classifier", "cls_classifier",
                                                                      "distillation_classifier")]
-    return (inner[0] if hasattr(model, "classifier") or hasattr(model, "cls_classifier") else model)(x).last_hidden_state
+    classifies = hasattr(model, "classifier") or hasattr(model, "cls_classifier")
+    return (inner[0] if classifies else model)(x).last_hidden_state
 
 
 def class_token(model, x):
@@ -131,7 +132,8 @@ def mae(rng):
     import transformers as T
     model = randomise(T.ViTMAEModel(T.ViTMAEConfig(**SIZES, **MLP, mask_ratio=0.0)), rng)
     noise = torch.arange((SIDE // PATCH) ** 2).float().expand(2, -1)
-    return Net(model, save_pretrained, lambda m, x: m(x, noise=noise).last_hidden_state[:, 0], model_class="ViTMAEModel")
+    return Net(model, save_pretrained, lambda m, x: m(x, noise=noise).last_hidden_state[:, 0],
+               model_class="ViTMAEModel")
 
 
 def dinov3(**settings):
@@ -178,7 +180,7 @@ def facebook_names(model):
 
 
 def dinov3_by(naming):
-    """transformers' DINOv3 (S+: gated), saved under the names of Facebook's code, or by timm's model of these weights."""
+    """transformers' DINOv3 (S+: gated), saved under the names of Facebook's code, or by timm's model of its weights."""
     def save_facebook(model, folder):
         path = os.path.join(folder, "model.safetensors")
         save_file({k: v.contiguous() for k, v in facebook_names(model).items()}, path)
@@ -204,7 +206,7 @@ def dinov3_by(naming):
     return make
 
 
-# --- timm --------------------------------------------------------------------------------------------------------------
+# --- timm -------------------------------------------------------------------------------------------------------------
 def pre_logits(model, x):
     return model.forward_head(model.forward_features(x), pre_logits=True)
 
@@ -225,7 +227,8 @@ def timm(name, feature=pre_logits, logits=True, mlp=None, naming="timm", options
     def make(rng):
         import timm as library
         from timm.models._hub import save_for_hf
-        args = dict(img_size=SIDE, patch_size=PATCH, embed_dim=48, num_heads=3, depth=2, num_classes=classes, **settings)
+        args = dict(img_size=SIDE, patch_size=PATCH, embed_dim=48, num_heads=3, depth=2, num_classes=classes,
+                    **settings)
         more = dict(mlp_layer=getattr(library.layers, mlp)) if mlp else {}
         model = randomise(library.create_model(name, pretrained=False, **args, **more), rng)
         model._model_args.pop("mlp_layer", None)              # timm would save it as an argument, if JSON could hold it
@@ -237,7 +240,7 @@ def timm(name, feature=pre_logits, logits=True, mlp=None, naming="timm", options
     return make
 
 
-# --- open_clip ---------------------------------------------------------------------------------------------------------
+# --- open_clip --------------------------------------------------------------------------------------------------------
 TEXT = dict(context_length=8, vocab_size=99, width=32, heads=2, layers=1)
 BIOMED = dict(timm_model_name="vit_tiny_patch16_224", timm_pool="", timm_proj="linear", timm_model_pretrained=False)
 
@@ -298,7 +301,7 @@ def openai(rng):
 
 
 def conch(size=24):
-    """CONCH: timm's ViT, whose tokens after the norm open_clip's AttentionalPooler reads with one query, then a norm."""
+    """CONCH: timm's ViT, whose tokens after the norm open_clip's AttentionalPooler reads with one query; a norm."""
     def feature(model, x):
         v = model.visual
         return v.ln_contrast(v.attn_pool_contrast(v.trunk.forward_features(x))[:, 0])
@@ -320,7 +323,7 @@ def conch(size=24):
     return make
 
 
-# --- the table ---------------------------------------------------------------------------------------------------------
+# --- the table --------------------------------------------------------------------------------------------------------
 ARCHITECTURES = {
     "transformers": {
         "ViTModel": hf("ViTModel", "ViTConfig", class_token, **MLP),
@@ -333,8 +336,10 @@ ARCHITECTURES = {
         "Dinov2Model": hf("Dinov2Model", "Dinov2Config", class_token, mlp_ratio=2),
         "Dinov2Model (cls_mean, Midnight)": with_options(
             hf("Dinov2Model", "Dinov2Config", token_and_mean(), mlp_ratio=2, use_swiglu_ffn=True), pool="cls_mean"),
-        "Dinov2ForImageClassification": hf("Dinov2ForImageClassification", "Dinov2Config", token_and_mean(), mlp_ratio=2),
-        "Dinov2WithRegistersModel": hf("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", class_token, mlp_ratio=2),
+        "Dinov2ForImageClassification": hf("Dinov2ForImageClassification", "Dinov2Config", token_and_mean(),
+                                           mlp_ratio=2),
+        "Dinov2WithRegistersModel": hf("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", class_token,
+                                       mlp_ratio=2),
         "Dinov2WithRegistersForImageClassification": hf(
             "Dinov2WithRegistersForImageClassification", "Dinov2WithRegistersConfig", token_and_mean(4), mlp_ratio=2),
         "DINOv3ViTModel": dinov3(),
@@ -351,7 +356,8 @@ ARCHITECTURES = {
         "DINOv3ViTModel's weights in Facebook's names": dinov3_by("facebook"),
         "DINOv3ViTModel's weights in timm's names": dinov3_by("timm"),
         "CLIPVisionModel": hf("CLIPVisionModel", "CLIPVisionConfig", pooler, "hf-clip", hidden_act="quick_gelu", **MLP),
-        "CLIPVisionModel (gelu)": hf("CLIPVisionModel", "CLIPVisionConfig", pooler, "hf-clip", hidden_act="gelu", **MLP),
+        "CLIPVisionModel (gelu)": hf("CLIPVisionModel", "CLIPVisionConfig", pooler, "hf-clip", hidden_act="gelu",
+                                     **MLP),
         "CLIPModel": two_towers("CLIPModel", "CLIPConfig", vision_pooler, tower="vision_model."),
         "CLIPForImageClassification": two_towers("CLIPForImageClassification", "CLIPConfig", mean_of_patches, answer),
         "SiglipVisionModel": hf("SiglipVisionModel", "SiglipVisionConfig", pooler, "hf-clip", **MLP),
