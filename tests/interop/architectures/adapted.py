@@ -157,7 +157,12 @@ def written(net, here, folder, x):
     options = dict(naming=net.naming, prefix=prefix)
     if net.naming.startswith("timm"):
         options["gated_mlp"] = "fc1_g" if "mlp.fc1_g" in names else "fc1"
-    lp.ok(lp.lib.peft_model_save_hf(here, os.fsencode(folder), here.context.options(**options)))
+    try:
+        lp.ok(lp.lib.peft_model_save_hf(here, os.fsencode(folder), here.context.options(**options)))
+    except lp.PeftError as e:
+        if "the classifier reads pool=cls_dist" not in str(e):
+            raise
+        raise Refused("libpeft", "PEFT saves one classifier, a network with a distillation token has two") from e
     model = copy.deepcopy(net.model)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
