@@ -154,22 +154,31 @@ static void print_warning(int level, const char *message, void *user)
     if (strncmp(message, "backbone: assumed", 17)) printf("  warning: %s\n", message);
 }
 
-/* Loads the backbone and prints its architecture, preprocessing, class names and assumed facts. */
-static void print_backbone(peft_context *ctx, const char *path)
+static int status;                                           /* of the program */
+
+/* Loads the backbone and prints its architecture, preprocessing, class names and assumed facts; or why it cannot be
+ * loaded, and sets the status. unknown: the file may be something else than a network, of which nothing is printed. */
+static void print_backbone(peft_context *ctx, const char *path, bool unknown)
 {
     static const char *const facts[] = { "width", "depth", "heads", "mlp", "patch", "image_size", "registers",
                                          "classes", "feature_width" };
     peft_backbone *b;
     const int errors_and_warnings = 1;
     must(peft_context_set_log(ctx, print_warning, NULL, errors_and_warnings));
-    if (try_load_backbone(ctx, path, STORED_IMAGE_SIZE, given[backbone_options].value, &b)) {
+    const peft_status s = try_load_backbone(ctx, path, STORED_IMAGE_SIZE, given[backbone_options].value, &b);
+    if (s && unknown && s != PEFT_E_UNSUPPORTED) return;      /* UNSUPPORTED: a network that the library recognises */
+    if (s) {
         printf("  cannot be loaded as a backbone: %s\n", peft_last_error());
+        status = 1;
         return;
     }
     printf("  network:");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         printf(" %s=%" PRId64, facts[i], peft_backbone_get(b, facts[i]));
-    printf("\n  fingerprint: %s\n", peft_backbone_fingerprint(b));
+    putchar('\n');
+    print_lines("settings", peft_backbone_note(b, "settings"));
+    print_lines("parts", peft_backbone_note(b, "parts"));
+    printf("  fingerprint: %s\n", peft_backbone_fingerprint(b));
     print_lines("preprocessing", peft_backbone_note(b, "preprocess"));
     print_lines("class", peft_backbone_note(b, "class_names"));
     print_lines("assumed", peft_backbone_note(b, "assumed"));
@@ -271,15 +280,16 @@ static void inspect(peft_context *ctx, const char *path)
     char *file = weights_file(path);
     if (!file) {                                             /* not safetensors: a .npz file */
         printf("%s: Google's .npz\n", path);
-        print_backbone(ctx, path);
+        print_backbone(ctx, path, false);
         print_operations(ctx, path, "backbone");
         return;
     }
     must(peft_file_open(ctx, file, &f));
     printf("%s: %s\n", file, peft_file_kind(f));
     print_metadata(f);
+    const bool unknown = !strcmp(peft_file_kind(f), "unknown");
+    if (unknown || !strcmp(peft_file_kind(f), "backbone")) print_backbone(ctx, path, unknown);
     print_tensors(f);
-    if (!strcmp(peft_file_kind(f), "backbone")) print_backbone(ctx, path);
     print_operations(ctx, path, peft_file_kind(f));
     peft_file_free(f);
     free(file);
@@ -302,5 +312,5 @@ int main(int argc, char **argv)
     ctx = make_context();
     for (int i = first; i < argc; i++) inspect(ctx, argv[i]);
     peft_context_free(ctx);
-    return 0;
+    return status;
 }

@@ -19,7 +19,8 @@
 
 #define FLAGS(X) \
     X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer that the model was trained on, a " \
-      "safetensors file, a folder that holds model.safetensors, or a .npz file of Google's ViT") \
+      "safetensors file, a file of PyTorch (.pth), the index of a model in several files, a folder with one of " \
+      "these, or a .npz file of Google's ViT") \
     X(model, "PATH", NULL, "the model that finetune wrote, or a folder in Hugging Face's PEFT format; without it the " \
       "backbone's own classifier") \
     BACKBONE_OPTIONS(X) \

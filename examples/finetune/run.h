@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #define FLAGS(X) \
-    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a folder that holds " \
-      "model.safetensors, or a .npz file of Google's ViT") \
+    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch (.pth), the " \
+      "index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
     X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
     X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \

@@ -99,6 +99,9 @@ PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
  *   "class_names"    of the classifier, one in each line
  *   "link"           the function from its logits to probabilities, softmax (one label an image) or sigmoid (several),
  *                    from the file's header or Hugging Face's problem_type
+ *   "settings"       what the tensors do not show, as options for peft_backbone_load:
+ *                    "heads=12,eps=1e-06,act=gelu,pool=cls,rope=none"
+ *   "parts"          what the tensors show beside the sizes, "class token, position embedding, LayerScale, ..."
  *   "assumed"        one line for each fact of the network that no tensor, option, header or configuration states
  *                    ("heads=12: width / 64"). They are also logged when b is loaded, in one warning. */
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);

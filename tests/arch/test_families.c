@@ -320,5 +320,28 @@ START_TEST(a_family_added_to_the_table_loads)
 }
 END_TEST
 
+/* Attention pooling of SigLIP's tower is the only one that its class has; QuickGELU of CLIP is one of two. */
+START_TEST(what_is_assumed_of_siglip_and_clip)
+{
+    peft_context *ctx = tiny_plain_context();
+    for (int i = 0; i < ALL; i++) {
+        const format *f = format_at(i);
+        const bool siglip = !strcmp(f->name, "HF SigLIP"), clip = !strcmp(f->name, "CLIP");
+        if (!siglip && !clip) continue;
+        peft_backbone *b = random_backbone(ctx, f->create);
+        write_format(b, f, f->flags, tiny_path("backbone"));
+        peft_backbone *loaded = load(ctx, tiny_path("backbone"), f->load);
+        const char *assumed = peft_backbone_note(loaded, "assumed");
+        const char *quickgelu = "act=quickgelu: OpenAI's networks have it; those of open_clip have gelu";
+        ck_assert_msg(siglip ? !strstr(assumed, "pool=") : strstr(assumed, quickgelu) != NULL, "%s", assumed);
+        peft_backbone_free(b);
+        peft_backbone_free(loaded);
+    }
+    tiny_clean();
+    peft_context_free(ctx);
+}
+END_TEST
+
 SUITE_MAIN("families", families_are_complete_and_can_be_told_apart, names_translate_back_to_the_same_tensor,
-           files_of_every_family_are_recognised_and_save_and_load, a_family_added_to_the_table_loads)
+           files_of_every_family_are_recognised_and_save_and_load, a_family_added_to_the_table_loads,
+           what_is_assumed_of_siglip_and_clip)

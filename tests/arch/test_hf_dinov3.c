@@ -83,9 +83,9 @@ START_TEST(without_configuration_the_base_is_assumed)
     peft_backbone *b = random_backbone(ctx, GATED ",registers=0"), *loaded;
     write_format(b, &gated_files, 0, tiny_path("model.safetensors"));
     loaded = weights(ctx, "heads=2,image_size=8");
-    ck_assert_str_eq(peft_backbone_note(loaded, "assumed"), "eps=1e-05: usual for hf-dinov3 files\n"
-                     "act=silu: usual for gated MLPs, on the first half\n"
-                     "rope_temperature=100: usual for hf-dinov3 files");
+    ck_assert_str_eq(peft_backbone_note(loaded, "assumed"), "rope_temperature=100: usual for hf-dinov3 files\n"
+                     "eps=1e-05: usual for hf-dinov3 files\n"
+                     "act=silu: usual for gated MLPs, on the first half");
     same_network(b, loaded);
     peft_backbone_free(loaded);
     loaded = weights(ctx, "heads=2,image_size=8,act=silu,eps=1e-5,rope_temperature=50");

@@ -86,6 +86,7 @@ static const struct { size_t offset; const char *bytes; size_t length; const cha
     KIND(0, "RIFF\x24\0\0\0WEBPVP8 ", "a WebP picture", "convert it to PNG"),
     KIND(0, "II*\0\10\0\0\0", "a TIFF picture", "to PNG, 16 bits"),
     KIND(257, "ustar", "a tar archive", "unpack"),
+    KIND(0, "\x08\7\x12\7pytorch\x1a\0052.4.0", "an ONNX model", "original weights"),
     KIND(64, "\0", "zeros at its beginning", "fetch it again"),
     KIND(0, "", "empty (0 bytes)", ""),
 };
@@ -108,7 +109,7 @@ START_TEST(files_of_other_kinds_are_named_in_the_error)
         expect_error(peft_backbone_load(ctx, path, NULL, &b), PEFT_E_FORMAT, expected);
         ck_assert_ptr_nonnull(strstr(peft_last_error(), kinds[i].cure));
         const bool torch = !memcmp(bytes, "PK", 2) || bytes[0] == '\x80';      /* read as files of torch.save */
-        ck_assert(torch || strstr(peft_last_error(), "expected a safetensors file"));
+        ck_assert(torch || strstr(peft_last_error(), "expected a safetensors file or a file of torch.save"));
         if (n) expect_error(peft_backbone_load_memory(ctx, bytes, n, NULL, &b), PEFT_E_FORMAT, kinds[i].name);
     }
     ck_assert_ptr_null(peft_sys_content_kind("plain text", 10));

@@ -128,7 +128,10 @@ static const row refused[] = {
     ROW("\x80\2}X\2\0\0\0a\0" TENSOR "s.", "not UTF-8 text without NUL"),
     ROW("\x80\2}X\1\0\0\0\xff" TENSOR "s.", "not UTF-8"),
     ROW("\x80\2cmy.nets\nNet\n)R}" A TENSOR "sb.", "(the whole is a my.nets.Net)"),
-    ROW("\x80\2}" NAME("\5", "model") "cmy.nets\nNet\n)R}" A TENSOR "sbs.", "('model' is a my.nets.Net)") };
+    ROW("\x80\2}" NAME("\5", "model") "cmy.nets\nNet\n)R}" A TENSOR "sbs.", "('model' is a my.nets.Net)"),
+    ROW("\x80\2}" NAME("\5", "model") "K\1cmy.nets\nNet\n)R\x86s.", "('model.1' is a my.nets.Net)"),
+    ROW("\x80\2}" A "ctorch._utils\n_rebuild_qtensor\n)Rs.", "they are quantised"),
+    ROW("\x80\2}" A "cnumpy._core.multiarray\n_reconstruct\n)Rs.", "they are arrays of NumPy") };
 
 /* Names, types and shapes of all tensors. */
 static void describe(const pf_st *st, char *text, size_t capacity)

@@ -2,6 +2,7 @@
  * test_torch_files.c -- files of torch.save: archives and the older form, their errors, and checkpoints that load as
  * the backbone of the safetensors file. */
 #include <peft/file.h>
+#include "core/format/zip/zip.h"
 #include "pickles.h"
 
 /* A transposed tensor is copied row by row when it is used; the others are not copied. */
@@ -66,6 +67,20 @@ START_TEST(archives_of_other_kinds_are_refused_by_name)
         bytes_free(&file);
     }
     peft_context_free(ctx);
+}
+END_TEST
+
+/* The sanitizer reports a pointer that is formed outside the file. */
+START_TEST(an_entry_beyond_the_archive_is_refused)
+{
+    static const uint64_t places[] = { UINT64_MAX - 40, UINT64_MAX / 2, 100, 71 };
+    static const uint8_t file[100];
+    const pf_zip z = { .file = file, .size = sizeof file };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const pf_zip_entry e = { .name = "a", .name_length = 1, .header = places[i] };
+        const uint8_t *data;
+        FAILS(PEFT_E_FORMAT, "damaged entry", pf_zip_data(&z, &e, &data));
+    }
 }
 END_TEST
 
@@ -235,6 +250,7 @@ START_TEST(peft_file_lists_the_tensors_of_a_checkpoint)
 END_TEST
 
 SUITE_MAIN("torch_files", views_are_read_by_their_strides,
-           archives_of_other_kinds_are_refused_by_name, errors_of_the_older_form_name_the_cause,
+           archives_of_other_kinds_are_refused_by_name, an_entry_beyond_the_archive_is_refused,
+           errors_of_the_older_form_name_the_cause,
            checkpoints_load_as_the_backbone_of_the_safetensors_file, the_option_prefix_chooses_a_dictionary,
            peft_file_lists_the_tensors_of_a_checkpoint)

@@ -76,6 +76,8 @@ static const struct { peft_status status; const char *message, *config; } bad_co
     { U, "'bias': \"some\"", CONFIG("[\"query\"]", ", \"bias\": \"some\"") },
     { U, "lora_bias", CONFIG("[\"query\"]", ", \"lora_bias\": true") },
     { U, "pissa", CONFIG("[\"query\"]", ", \"init_lora_weights\": \"pissa_niter_4\"") },
+    { U, "path_initial_model_for_weight_conversion",
+      CONFIG("[\"query\"]", ", \"init_lora_weights\": \"pissa\"") },
     { U, "olora", CONFIG("[\"query\"]", ", \"init_lora_weights\": \"olora\"") },
     { U, "layer_replication", CONFIG("[\"query\"]", ", \"layer_replication\": [[0, 2]]") },
     { U, "use_qalora", CONFIG("[\"query\"]", ", \"use_qalora\": true") },

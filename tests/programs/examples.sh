@@ -9,6 +9,11 @@ trap 'rm -rf "$work"' EXIT
 for program in finetune predict inspect custom_method merge convert compare report; do
     "$bin/$program" --help | grep -q "^usage: $program"
     "$bin/$program" --help | grep -q '^example:'
+    "$bin/$program" --threads 7 --help > "$work/given" 2>&1 || true          # custom_method has no --threads
+    if grep -q '^ *--threads.*default 7' "$work/given"; then
+        echo "$program: --help prints what was given as the default"
+        exit 1
+    fi
     if "$bin/$program" 2> /dev/null || "$bin/$program" --no-such-flag 2> /dev/null; then
         echo "$program: wrong flags were accepted"
         exit 1
@@ -104,6 +109,20 @@ awk '/^largest/ { exit !($(NF - 3) < 1e-4) }' "$work/merge.txt"
 "$bin/inspect" --metrics | grep -q '^    balanced_accuracy '
 "$bin/inspect" --preprocess | grep -q '^    interpolation '
 "$bin/inspect" "$work/merged.safetensors" | grep -q ' blocks.0.attn.qkv.weight '
+"$bin/inspect" "$work/merged.safetensors" > "$work/order"
+awk '/^  settings: heads=.*,pool=cls/ { a = NR } /^  parts: class token, position/ { b = NR } /qkv.weight/ { c = NR; exit }
+     END { exit !(a && b && a < b && b < c) }' "$work/order" || { echo 'inspect: no network before the tensors'; exit 1; }
+one_tensor() { # $1: its name, of at most 150 bytes; the header's length is one byte
+    header="{\"$1\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"
+    # shellcheck disable=SC2059  # the first byte is an escape of the format
+    printf "\\$(printf %o ${#header})\\0\\0\\0\\0\\0\\0\\0%s\\0\\0\\0\\0" "$header" > "$work/one.safetensors"
+}
+one_tensor downsample_layers.0.0.weight                      # of ConvNeXt
+if "$bin/inspect" "$work/one.safetensors" > "$work/reason"; then echo 'inspect: status 0'; exit 1; fi
+grep -q 'cannot be loaded as a backbone: .*ConvNeXt' "$work/reason"
+one_tensor ramp
+"$bin/inspect" "$work/one.safetensors" > "$work/reason"
+if grep -q 'cannot be loaded' "$work/reason"; then echo 'inspect takes any file for a network'; exit 1; fi
 merge --model "$work/lora.safetensors" --naming hf --out "$work/hf" > "$work/merge.txt"
 "$bin/inspect" "$work/hf/model.safetensors" | grep -q ' vit.encoder.layer.0.attention.attention.query.weight '
 grep -q '"1": "malignant"' "$work/hf/config.json"

@@ -58,6 +58,93 @@ START_TEST(assumed_facts_are_warned_of)
 }
 END_TEST
 
+#define DINOV3 "pos_embed=false,class_token=true,registers=2,layer_scale=true"
+/* A file like DINOv3's under timm's names: what nothing states is DINOv3's, and options have precedence over it. */
+START_TEST(settings_of_assumed_rotary_positions_can_be_given)
+{
+    static const struct { const char *options; double temperature, eps; bool halves, xy; } rows[] = {
+        { "", 100, 1e-5, true, false }, { ",rope_temperature=50", 50, 1e-5, true, false },
+        { ",rope_rotate_half=false", 100, 1e-5, false, false }, { ",rope_grid_indexing=xy", 100, 1e-5, true, true },
+        { ",eps=1e-4,rope=dinov3", 10000, 1e-4, false, false } };
+    tiny t = tiny_make(&(tiny_spec){ .more = DINOV3 });
+    log_lines d;
+    char options[200];
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM, .no_facts = true }, tiny_path("backbone"));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(options, sizeof options, "heads=3,image_size=16%s", rows[i].options);
+        peft_backbone *b = load_logged(t.ctx, options, &d);
+        const pf_rope *r = &b->shape.rope;
+        ck_assert_int_eq(r->kind, PF_ROPE_CENTRED);
+        ck_assert_msg(r->temperature == rows[i].temperature && r->halves == rows[i].halves && r->xy == rows[i].xy
+                      && b->shape.eps == rows[i].eps, "%s: %g %d %d %g", options, r->temperature, r->halves, r->xy,
+                      b->shape.eps);
+        if (!i) ck_assert(strstr(d.text, "eps=1e-05: as in DINOv3") && strstr(d.text, "timm's own feature of it"));
+        peft_backbone_free(b);
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* The note "settings" is a text of load options, which gives the same network for a file that states nothing. */
+START_TEST(the_note_settings_gives_the_same_network)
+{
+    static const struct { const char *more, *settings, *parts; } rows[] = {
+        { "", "heads=3,eps=1e-06,act=gelu,pool=cls,rope=none",
+          "class token, position embedding, biases of q, k and v, norm before pooling, classifier" },
+        { "act=relu,eps=1e-4,heads=6,pool=mean,registers=2,layer_scale=1,norm_pre=1,classes=0",
+          "heads=6,eps=0.0001,act=relu,pool=mean,rope=none", "class token, 2 registers, position embedding, "
+          "norm before the blocks, biases of q, k and v, LayerScale, norm after pooling" },
+        { "gate=last,act=tanh", "heads=3,eps=1e-06,act=tanh,gate=last,pool=cls,rope=none", NULL },
+        { "pool=attention", "heads=3,eps=1e-06,act=gelu,pool=attention,pool_heads=3,pool_eps=1e-06,rope=none", NULL },
+        { DINOV3 ",rope=dinov3,rope_temperature=50", "heads=3,eps=1e-06,act=gelu,pool=cls,rope=dinov3,"
+          "rope_temperature=50,rope_grid_offset=0,rope_grid_indexing=ij,rope_rotate_half=false,ref_feat_shape=0",
+          "class token, 2 registers, rotary positions, biases of q, k and v, LayerScale, norm before pooling, "
+          "classifier" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny t = tiny_make(&(tiny_spec){ .more = rows[i].more });
+        char options[400];
+        ck_assert_str_eq(peft_backbone_note(t.backbone, "settings"), rows[i].settings);
+        if (rows[i].parts) ck_assert_str_eq(peft_backbone_note(t.backbone, "parts"), rows[i].parts);
+        tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM, .no_facts = true }, tiny_path("backbone"));
+        snprintf(options, sizeof options, "image_size=%d,%s", (int)t.backbone->shape.image, rows[i].settings);
+        peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), options);
+        ck_assert_str_eq(peft_backbone_note(b, "settings"), rows[i].settings);
+        ck_assert_msg(!strcmp(peft_backbone_fingerprint(b), peft_backbone_fingerprint(t.backbone)), "row %zu", i);
+        peft_backbone_free(b);
+        tiny_free(&t);
+    }
+    tiny_clean();
+}
+END_TEST
+
+/* Same weights, other options of loading: the error names both. Options that state no setting are not kept. */
+START_TEST(the_error_for_another_backbone_names_other_options)
+{
+    static const struct { const char *training, *now, *error; } rows[] = {
+        { "heads=6,act=silu", "act=auto", "with the options 'heads=6,act=silu' for the training, and with '' now; load "
+          "the weights that it was trained on with the options heads=6,act=silu (--backbone-options" },
+        { "config=none", "eps=1e-3", "and with 'eps=1e-3' now; load the weights that it was trained on without these" },
+        { "heads=6", "heads=12", "'heads=6' for the training, and with 'heads=12' now" } };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("backbone"));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_backbone *training = tiny_load(t.ctx, tiny_path("backbone"), rows[i].training);
+        peft_backbone *now = tiny_load(t.ctx, tiny_path("backbone"), rows[i].now);
+        peft_model *m = tiny_model(training, "classes=2"), *loaded = NULL;
+        OK(peft_model_save(m, tiny_path("model")));
+        FAILS(PEFT_E_MISMATCH, rows[i].error, peft_model_load(now, tiny_path("model"), &loaded));
+        OK(peft_model_load(training, tiny_path("model"), &loaded));
+        peft_model_free(loaded);
+        peft_model_free(m);
+        peft_backbone_free(training);
+        peft_backbone_free(now);
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
 /* A file saved by the library holds all facts. */
 START_TEST(a_saved_backbone_assumes_nothing)
 {
@@ -227,7 +314,9 @@ START_TEST(hf_model_types_imply_the_resampling_rule)
         peft_backbone_free(c);
     }
     write_config(TYPE("unheard_of"));
-    peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "");
+    log_lines d;
+    peft_backbone *b = load_logged(t.ctx, "", &d);
+    ck_assert_ptr_nonnull(strstr(d.text, "config.json was read and leaves this open: state these facts as options"));
     ck_assert_str_eq(peft_backbone_note(b, "assumed"), "model_type=unheard_of: taken for a plain ViT");
     peft_backbone_free(b);
     tiny_free(&t);
@@ -303,8 +392,9 @@ START_TEST(a_too_long_header_value_is_left_out)
 }
 END_TEST
 
-SUITE_MAIN("backbone_facts", assumed_facts_are_warned_of, a_saved_backbone_assumes_nothing,
-           final_norm_false_leaves_the_norm_out, misspelt_option_values_are_refused,
+SUITE_MAIN("backbone_facts", assumed_facts_are_warned_of, settings_of_assumed_rotary_positions_can_be_given,
+           the_note_settings_gives_the_same_network, the_error_for_another_backbone_names_other_options,
+           a_saved_backbone_assumes_nothing, final_norm_false_leaves_the_norm_out, misspelt_option_values_are_refused,
            each_family_has_its_resampling_rule,
            timm_architectures_imply_heads_eps_and_rule, hf_model_types_imply_the_resampling_rule,
            unsupported_architectures_are_refused, kinds_of_gated_mlp, a_too_long_header_value_is_left_out)

@@ -58,15 +58,17 @@ static const char *const environment[][2] = {
     { "PEFT_ISA", "instruction set of the kernels: ref, avx2 or avx512; default the best of this CPU" },
     { "PEFT_GEMM", "matrix multiplication: own (libpeft's kernels) or cblas (a BLAS library); default auto" } };
 
-static void print_help(const flag *flags, const flag_name *names, int count, const program *p)
+/* defaults: the flags' values before the command line was read. */
+static void print_help(const flag *flags, const flag_name *names, const char *const *defaults, int count,
+                       const program *p)
 {
     printf("usage: %s %s\n\n%s\n\nexample:\n", program_name, p->usage, p->purpose);
     print_example(p->example);
     printf("\noptions:\n");
     for (int i = 0; i < count; i++) {
         char text[512];
-        snprintf(text, sizeof text, "%s%s%s", flags[i].help, flags[i].value ? "; default " : "",
-                 flags[i].value ? flags[i].value : "");
+        snprintf(text, sizeof text, "%s%s%s", flags[i].help, defaults[i] ? "; default " : "",
+                 defaults[i] ? defaults[i] : "");
         const int column = printf("  --%-14s %-5s ", names[i], flags[i].argument ? flags[i].argument : "");
         print_wrapped(text, column);
     }
@@ -116,10 +118,12 @@ static int parse_flags(flag *flags, int count, const program *p, int argc, char 
 {
     flag_name *names = check_alloc(calloc((size_t)count, sizeof *names));
     struct option *table = check_alloc(calloc((size_t)count + 3, sizeof *table));    /* two more rows and the end */
+    const char **defaults = check_alloc(calloc((size_t)count, sizeof *defaults));
     const int source = p ? FROM_COMMAND_LINE : FROM_LIST_FILE;
     for (int i = 0; i < count; i++) {
         snprintf(names[i], sizeof names[i], "%s", flags[i].name);
         for (char *c; (c = strchr(names[i], '_')); ) *c = '-';
+        defaults[i] = flags[i].value;
         table[i] = (struct option){ names[i], flags[i].argument ? required_argument : no_argument, NULL, i };
     }
     /* For a flag getopt_long returns its index. No program has as many flags as the number of the character 'h'. */
@@ -127,11 +131,12 @@ static int parse_flags(flag *flags, int count, const program *p, int argc, char 
     if (p) table[count + 1] = (struct option){ "version", no_argument, NULL, 'v' };
     for (int c; (c = getopt_long(argc, argv, p ? "h" : "", table, NULL)) != -1; ) {
         if (c == '?') refuse_flag(source);
-        if (c == 'h') print_help(flags, names, count, p);
+        if (c == 'h') print_help(flags, names, defaults, count, p);
         if (c == 'v') print_version();
         set_flag(&flags[c], names[c], optarg, source);
     }
     free(names);
+    free(defaults);
     free(table);
     return optind;
 }

@@ -192,6 +192,7 @@ typedef struct pf_family {
     /* What is assumed if neither tensors nor configuration files state it. */
     double eps;
     int act;                             /* pk_act */
+    const char *act_why;                 /* why it is assumed; NULL: it is usual for files of the naming */
     const char *rule;                    /* for resampling the position embedding (pos_embed.h) */
     const pf_pixels *pixels;             /* NULL: unknown */
     int rows;                            /* PF_ROWS_*: rows of the position embedding before those of the patches */

@@ -6,38 +6,47 @@
 #include "core/options/glob.h"
 
 /* Names of tensors by which networks are recognised that this library does not compute. Whoever adds the family of such
- * a network removes its rows. */
-static const struct { const char *glob, *what; } refused[] = {
-    { "*relative_position_bias_table", "relative position bias (BEiT, Swin)" },
-    { "*.lambda_1", "LayerScale of BEiT (BEiT, Data2Vec)" },
-    { "*attention.q_bias", "biases of q and v without one of k (VideoMAE)" },
-    { "*stages.0.layers.0.dwconv.weight", "a network in stages (ConvNeXt)" },
-    { "*.attn.sub_norm.weight", "differential attention" },
-    { "*.attn.rel_pos_?", "relative positions (SAM, MViT)" },
-    { "*patch_embed.norm.*", "a norm inside the patch embedding" },
-    { "*encoder.layers.0.self_attn.qkv.weight", "the image tower of BLIP" },
-    { "*.message_attn.*", "attention over frames (X-CLIP)" },
-    { "*embeddings.rms_norm.weight", "RMSNorm (AIMv2)" },
-    { "*detection_tokens", "detection tokens (YOLOS)" },
-    { "*attn_pool_contrastive.*", "attention pooling in two stages (attentional_pool of open_clip)" },
-    { "*heads.pre_logits.*", "a hidden layer of the classifier (representation_size of torchvision)" },
-    { "*head.layers.pre_logits.*", "a hidden layer of the classifier (hidden_dim of mmpretrain)" },
-    { "*patch_embed.backbone.*", "a convolutional stem (hybrid ViT)" },
-    { "*patch_generator.*", "the patch generator of RADIO" },
-    { "*embeds.proj.weight", "patches of any grid (NaFlexViT)" },
-    { "*blocks.0.attns.*", "parallel attention" },
-    { "*blocks.0.in_proj.weight", "attention and MLP side by side" },
-    { "*stages.0.blocks.0.*", "a network in stages (ConvNeXt, hierarchical)" },
-    { "*downsample_layers.0.*", "a network in stages (ConvNeXt)" },
-    { "*layer1.0.conv1.weight", "a convolutional network (ResNet)" },
-    { "*encoder.stages.0.layers.0.*convolution.weight", "a convolutional network (ResNet)" } };
+ * a network removes its rows. cure: what the user can do; NULL: nothing. */
+static const struct { const char *glob, *what, *cure; } refused[] = {
+    { "*relative_position_bias_table", "relative position bias (BEiT, Swin)", NULL },
+    { "*.lambda_1", "LayerScale of BEiT (BEiT, Data2Vec)", NULL },
+    { "*attention.q_bias", "biases of q and v without one of k (VideoMAE)", NULL },
+    { "*stages.0.layers.0.dwconv.weight", "a network in stages (ConvNeXt)", NULL },
+    { "*.attn.sub_norm.weight", "differential attention", NULL },
+    { "*.base_layer.weight", "adapters of Hugging Face's PEFT inside the network (base_layer)",
+      "merge them in Python (model.merge_and_unload()) and save the result, or save the adapters alone "
+      "(model.save_pretrained) and give their folder as the model" },
+    { "*patch_embedding.patch_embeddings.*", "MONAI's ViT (patch_embedding, mlp.linear1)", NULL },
+    { "*.attn.rel_pos.*", "relative positions (timm's vit_relpos)", NULL },
+    { "*.attn.rel_pos_?", "relative positions (SAM, MViT)", NULL },
+    { "*patch_embed.norm.*", "a norm inside the patch embedding", NULL },
+    { "*encoder.layers.0.self_attn.qkv.weight", "the image tower of BLIP", NULL },
+    { "*.message_attn.*", "attention over frames (X-CLIP)", NULL },
+    { "*embeddings.rms_norm.weight", "RMSNorm (AIMv2)", NULL },
+    { "*detection_tokens", "detection tokens (YOLOS)", NULL },
+    { "*attn_pool_contrastive.*", "attention pooling in two stages (attentional_pool of open_clip)", NULL },
+    { "*heads.pre_logits.*", "a hidden layer of the classifier (representation_size of torchvision)", NULL },
+    { "*head.layers.pre_logits.*", "a hidden layer of the classifier (hidden_dim of mmpretrain)", NULL },
+    { "*patch_embed.backbone.*", "a convolutional stem (hybrid ViT)", NULL },
+    { "*patch_generator.*", "the patch generator of RADIO", NULL },
+    { "*embeds.proj.weight", "patches of any grid (NaFlexViT)", NULL },
+    { "*blocks.0.attns.*", "parallel attention", NULL },
+    { "*blocks.0.in_proj.weight", "attention and MLP side by side", NULL },
+    { "*stages.0.blocks.0.*", "a network in stages (ConvNeXt, hierarchical)", NULL },
+    { "*downsample_layers.0.*", "a network in stages (ConvNeXt)", NULL },
+    { "*layer1.0.conv1.weight", "a convolutional network (ResNet)", NULL },
+    { "*encoder.stages.0.layers.0.*convolution.weight", "a convolutional network (ResNet)", NULL } };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-const char *pf_naming_refused(const pf_st *file)
+const char *pf_naming_refused(const pf_st *file, const char **cure)
 {
+    *cure = "";
     for (size_t r = 0; r < COUNT(refused); r++)
         for (size_t i = 0; i < pf_st_count(file); i++)
-            if (pf_glob(refused[r].glob, pf_st_at(file, i)->name)) return refused[r].what;
+            if (pf_glob(refused[r].glob, pf_st_at(file, i)->name)) {
+                if (refused[r].cure) *cure = refused[r].cure;
+                return refused[r].what;
+            }
     return NULL;
 }
 

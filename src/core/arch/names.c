@@ -174,8 +174,7 @@ static bool in_ignored(pf_families families, const char *name)
     return false;
 }
 
-/* Does the name begin as the names of tensors in blocks do? */
-static bool is_in_block(const pf_naming *n, const char *name)
+bool pf_naming_in_block(const pf_naming *n, const char *name)
 {
     captures caps;
     for (int i = 0; i < 2 && n->front[i].pattern; i++) if (match(n->front[i].pattern, name, &caps)) return true;
@@ -187,7 +186,7 @@ static bool is_in_block(const pf_naming *n, const char *name)
  * may also match the part behind any of its dots. */
 static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix, const char *name)
 {
-    if (has_prefix && is_in_block(n, name)) return false;
+    if (has_prefix && pf_naming_in_block(n, name)) return false;
     if (in_ignored(families, name)) return true;
     for (; !has_prefix && *name; name++) if (*name == '.' && in_ignored(families, name + 1)) return true;
     return false;

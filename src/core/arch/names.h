@@ -17,8 +17,8 @@ size_t pf_naming_detect(pf_families families, const pf_st *file, const char *pre
 /* The family of a file with this naming (families.def says how it is chosen); NULL: none. */
 const pf_family *pf_family_of(pf_families families, const pf_naming *n, const pf_st *file);
 /* Words for a part of the file's network that this library does not compute, "relative position bias (BEiT, Swin)";
- * NULL: no such part is known. */
-const char *pf_naming_refused(const pf_st *file);
+ * NULL: no such part is known. *cure: what the user can do, or "". */
+const char *pf_naming_refused(const pf_st *file, const char **cure);
 /* true: pattern matches the whole name. # matches a number, @ weight or bias. */
 bool pf_name_matches(const char *pattern, const char *name);
 
@@ -26,6 +26,8 @@ bool pf_name_matches(const char *pattern, const char *name);
  * timm's. IGNORED: a known tensor that the ViT does not use (decoders, text towers, projection heads). */
 typedef enum { PF_NAME_UNKNOWN, PF_NAME_OURS, PF_NAME_IGNORED } pf_name_kind;
 typedef struct pf_timm_name { pf_name_kind kind; char name[PF_NAME_MAX]; int part; } pf_timm_name;
+/* Does the name, without the ViT's prefix, begin as the names of tensors in blocks do? */
+bool         pf_naming_in_block(const pf_naming *n, const char *name);
 /* How many parts timm's tensor has in a library that stores it in parts: 3 for q, k, v; 2 for all others (pf_name_row:
  * a gated MLP, k and v of attention pooling). */
 int          pf_name_parts(const char *timm);

@@ -100,8 +100,10 @@ static peft_status check_field(const pf_peft_config *c, const char *name, const 
     if (f->name && !strchr(f->allowed, '='))
         return pf_fail(PEFT_E_FORMAT, "field '%s': %s is not of the type that it has in %s configurations", name, text,
                        pf_peft_kinds[c->type].type);
-    return pf_fail(PEFT_E_UNSUPPORTED, "field '%.100s': %s is not supported with peft_type %s", name, text,
-                   pf_peft_kinds[c->type].type);
+    return pf_fail(PEFT_E_UNSUPPORTED, "field '%.100s': %s is not supported with peft_type %s%s", name, text,
+                   pf_peft_kinds[c->type].type, strcmp(name, "init_lora_weights") ? "" : ", because it changes the "
+                   "base weights: save the adapter in Python as a plain LoRA, by save_pretrained's argument "
+                   "path_initial_model_for_weight_conversion");
 }
 
 /* The other methods of PEFT 0.21.2. */

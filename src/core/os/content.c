@@ -63,6 +63,15 @@ static const char *text_kind(const uint8_t *d, size_t size)
     return NULL;
 }
 
+/* Does the file begin as ONNX's ModelProto does: field 1, ir_version, a small number; then field 2, producer_name, or
+ * field 7, the graph? */
+static bool is_onnx(const uint8_t *d, size_t size)
+{
+    enum { FIELD_1_NUMBER = 0x08, FIELD_2_BYTES = 0x12, FIELD_7_BYTES = 0x3a, LATEST_IR = 32 };
+    return size > 4 && d[0] == FIELD_1_NUMBER && d[1] >= 1 && d[1] <= LATEST_IR
+        && (d[2] == FIELD_2_BYTES || d[2] == FIELD_7_BYTES);
+}
+
 /* Returns a text for "FILE is ...", NULL: the kind is not known. */
 const char *peft_sys_content_kind(const void *data, size_t size)
 {
@@ -73,6 +82,7 @@ const char *peft_sys_content_kind(const void *data, size_t size)
         return "a Python pickle, such as an old PyTorch checkpoint " PYTORCH;
     for (const signature *s = signatures; s < signatures + sizeof signatures / sizeof *signatures; s++)
         if (has_bytes(d, size, s->offset, s->bytes, s->length)) return s->kind;
+    if (is_onnx(d, size)) return "an ONNX model (use the original weights: safetensors, or torch.save's .pth)";
     static const uint8_t zeros[64];
     if (has_bytes(d, size, 0, (const char *)zeros, sizeof zeros))
         return "zeros at its beginning, as of a download that was not finished (fetch it again)";

@@ -6,6 +6,8 @@
 
 /* The digest of a backbone's tensors after resampling, as they are in memory (pf_backbone_effective). */
 static const char effective_key[] = "libpeft.backbone.effective";
+/* The options of loading that stated settings of the network (peft_backbone.options); missing: there were none. */
+static const char options_key[] = "libpeft.backbone.options";
 /* The rule by which the position embedding was resampled; "none": it was not. */
 static const char *rule_of(const peft_backbone *b) { return *b->resample ? b->resample : "none"; }
 
@@ -17,16 +19,32 @@ static peft_status write_origin(pf_st_out *o, const char *kind, peft_backbone *b
     PF_TRY(pf_st_out_meta(o, "libpeft.backbone.fingerprint", peft_backbone_fingerprint(b)));
     PF_TRY(pf_st_out_meta(o, "libpeft.backbone.resample", rule_of(b)));
     if (*b->resample) PF_TRY(pf_st_out_meta(o, effective_key, pf_backbone_effective(b)));
+    if (*b->options) PF_TRY(pf_st_out_meta(o, options_key, b->options));
     return pf_meta_add_int(o, "libpeft.backbone.image_size", b->shape.image);
 }
 
-/* Checks that the file was trained on the same pretrained weights as b, at the same image size and resampling rule. */
-static peft_status same_origin(const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
+/* The error for another fingerprint. options: those with which the backbone of the training was loaded. */
+static peft_status other_backbone(const char *fingerprint, const char *options, peft_backbone *b)
 {
+    const char *given = peft_backbone_fingerprint(b);
+    if (strcmp(options, b->options))
+        return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s; the network's settings are a part "
+                       "of these fingerprints: it was loaded with the options '%s' for the training, and with '%s' "
+                       "now; "
+                       "load the weights that it was trained on %s%s (--backbone-options in the programs)", fingerprint,
+                       given, options, b->options, *options ? "with the options " : "without these options", options);
+    return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s; load the weights that it was trained "
+                   "on, with the same configuration and options (fingerprint: peft_backbone_fingerprint, inspect FILE)",
+                   fingerprint, given);
+}
+
+/* Checks that the file was trained on the same pretrained weights as b, at the same image size and resampling rule. */
+static peft_status same_origin(const pf_st *st, const char *fingerprint, int64_t image, const char *rule,
+                               peft_backbone *b)
+{
+    const char *options = pf_st_meta(st, options_key);
     if (strcmp(fingerprint, peft_backbone_fingerprint(b)))
-        return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s; load the weights that it was "
-                       "trained on (fingerprint: peft_backbone_fingerprint, inspect FILE)", fingerprint,
-                       peft_backbone_fingerprint(b));
+        return other_backbone(fingerprint, options ? options : "", b);
     if (image != b->shape.image)
         return pf_fail(PEFT_E_MISMATCH, "trained at image_size %lld, the backbone was loaded at %lld: load it with "
                        "image_size=%lld", (long long)image, (long long)b->shape.image, (long long)image);
@@ -72,7 +90,7 @@ peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b)
     PF_TRY(pf_meta_read_text(st, "libpeft.backbone.fingerprint", &fingerprint));
     PF_TRY(pf_meta_read_int(st, "libpeft.backbone.image_size", &image));
     PF_TRY(pf_meta_read_text(st, "libpeft.backbone.resample", &rule));
-    peft_status s = same_origin(fingerprint, image, rule, b);
+    peft_status s = same_origin(st, fingerprint, image, rule, b);
     return s && same_tensors(st, fingerprint, image, rule, b) ? PEFT_OK : s;
 }
 

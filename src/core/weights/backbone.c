@@ -19,6 +19,8 @@ peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft
     pthread_mutex_init(&b->lock, NULL);
     b->ctx = pf_context_retain(ctx);
     b->shape = *shape;
+    pf_backbone_settings(shape, b->settings);
+    pf_backbone_parts(shape, b->parts);
     b->weights = n;
     for (size_t i = 0; i < n; i++) {
         pf_tensor_spec t;
@@ -132,7 +134,8 @@ const char *peft_backbone_note(const peft_backbone *b, const char *key)
         if (!strcmp(key, pf_note_name[i])) return *b->note[i] ? b->note[i] : NULL;
     if (!b || !key) return NULL;
     const struct { const char *key, *text; } longer[] = {
-        { "assumed", b->assumed }, { "preprocess", b->preprocess }, { "class_names", b->class_names } };
+        { "settings", b->settings }, { "parts", b->parts }, { "assumed", b->assumed },
+        { "preprocess", b->preprocess }, { "class_names", b->class_names } };
     for (size_t i = 0; i < sizeof longer / sizeof *longer; i++)
         if (!strcmp(key, longer[i].key)) return longer[i].text && *longer[i].text ? longer[i].text : NULL;
     return NULL;

@@ -18,6 +18,7 @@ typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weig
  * that turns the classifier's logits into probabilities, "softmax" or "sigmoid". */
 enum { PF_NOTE_MEAN, PF_NOTE_STD, PF_NOTE_IMAGE_SIZE, PF_NOTE_CROP_PCT, PF_NOTE_INTERPOLATION, PF_NOTE_LINK, PF_NOTES };
 enum { PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512, PF_MODEL_TYPE_MAX = 32 };    /* bytes */
+enum { PF_SETTINGS_MAX = 384 };
 extern const char *const pf_note_name[PF_NOTES];
 
 /* Key of a file's header: "Eva" if LayerScale has the names of timm's class Eva (PF_TIMM_GAMMA). */
@@ -40,6 +41,8 @@ struct peft_backbone {
     pf_vit_shape shape;
     char note[PF_NOTES][PF_NOTE_MAX];    /* in the order of pf_note_name; "": unknown */
     char assumed[PF_ASSUMED_MAX];        /* the note "assumed" */
+    char settings[PF_SETTINGS_MAX], parts[PF_SETTINGS_MAX];                /* the notes of these names */
+    char options[PF_SETTINGS_MAX];       /* options of loading that stated settings, "heads=6,act=silu"; "": none */
     char preprocess[PF_PREP_MAX];        /* the note "preprocess", for images of shape.image pixels a side */
     char *class_names;                   /* the note "class_names", one line a class; NULL: unknown */
     char resample[16];                   /* rule by which pos_embed was resampled (pos_embed.h); "": it was not */
@@ -75,6 +78,10 @@ void *pf_backbone_alloc_data(peft_backbone *b, size_t i);
 peft_status pf_backbone_make_rope(peft_backbone *b);
 /* Sets the notes "preprocess" and "class_names"; NULL: unknown, the note stays as it is. */
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names);
+/* --- settings.c --- */
+/* Write the notes "settings" and "parts". */
+void pf_backbone_settings(const pf_vit_shape *s, char out[PF_SETTINGS_MAX]);
+void pf_backbone_parts(const pf_vit_shape *s, char out[PF_SETTINGS_MAX]);
 /* --- source_statistics.c --- */
 peft_status pf_source_make(pf_source_statistics *s, peft_context *ctx, int64_t depth, int64_t width);
 peft_status pf_source_copy(pf_source_statistics *s, peft_context *ctx, const pf_source_statistics *from);

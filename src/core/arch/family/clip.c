@@ -54,6 +54,7 @@ static const char *const ignored[] = {
 /* ln_post is applied to the class token, before or, if open_clip's final_ln_after_pool is set, after the mean of the
  * patches, or to the result of attention pooling (CoCa), which reads class token and patches. */
 const pf_family pf_family_clip = {
-    .name = "CLIP", .naming = { &pf_naming_clip }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU, .rule = "timm",
-    .pixels = &pf_clip, .pooling = PF_POOL_ANY, .pool_heads = 8, .pool_all = true,
+    .name = "CLIP", .naming = { &pf_naming_clip }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU,
+    .act_why = "OpenAI's networks have it; those of open_clip have gelu unless their configuration states quick_gelu",
+    .rule = "timm", .pixels = &pf_clip, .pooling = PF_POOL_ANY, .pool_heads = 8, .pool_all = true,
     .saved = &tower };

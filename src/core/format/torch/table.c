@@ -73,6 +73,18 @@ static peft_status allocate(pf_arena *arena, const pf_leaves *leaves, pf_st *st)
     return st->numbers ? PEFT_OK : pf_nomem("strides of tensors", strides);
 }
 
+/* What helps if the weights are objects of this class: most are whole models. */
+static const char *cure(const pf_global *g)
+{
+    if (pf_value_is(&g->name, "_rebuild_qtensor"))
+        return "they are quantised: save the weights before quantisation, or dequantise each in Python "
+               "(w.dequantize())";
+    if (g->module.length >= 5 && !memcmp(g->module.text, "numpy", 5))
+        return "they are arrays of NumPy: save tensors in Python, torch.save({k: torch.from_numpy(v) for k, v in "
+               "weights.items()}, 'weights.pth')";
+    return "save its weights in Python: torch.save(model.state_dict(), 'weights.pth')";
+}
+
 /* No tensors: the weights may be inside an object, which is not read. */
 static peft_status no_tensors(const pf_leaves *leaves)
 {
@@ -80,10 +92,10 @@ static peft_status no_tensors(const pf_leaves *leaves)
     const char *path = leaves->object_path;
     if (!g) return pf_fail(PEFT_E_FORMAT, "holds no tensors; expected a dictionary of them, as model.state_dict() is");
     return pf_fail(PEFT_E_UNSUPPORTED, "holds no tensors but inside of Python objects, which are not read%s%s%s is a "
-                   "%.*s.%.*s): save its weights in Python: torch.save(model.state_dict(), 'weights.pth')",
+                   "%.*s.%.*s): %s",
                    *path ? " ('" : " (the whole", path, *path ? "'" : "",
                    (int)(g->module.length < 80 ? g->module.length : 80), g->module.text,
-                   (int)(g->name.length < 80 ? g->name.length : 80), g->name.text);
+                   (int)(g->name.length < 80 ? g->name.length : 80), g->name.text, cure(g));
 }
 
 static peft_status make_table(pf_torch_file *f, pf_st *st)

@@ -68,13 +68,13 @@ static peft_status walk_items(walk *w, pf_items *items)
     return s;
 }
 
-/* Walks containers and tensors only: an object in a tuple is not reported (pf_leaves.object). */
+/* Walks containers, tensors and objects only, so that other items of the tuple do not count towards ITEMS_MAX. */
 static peft_status walk_tuple(walk *w, const pf_tuple *t)
 {
     for (size_t i = 0; i < t->count; i++) {
         const pf_pyvalue key = { .kind = PF_V_INT, .integer = (int64_t)i };
         const pf_kind k = t->item[i].kind;
-        if (k == PF_V_DICT || k == PF_V_LIST || k == PF_V_TUPLE || k == PF_V_TENSOR)
+        if (k == PF_V_DICT || k == PF_V_LIST || k == PF_V_TUPLE || k == PF_V_TENSOR || k == PF_V_OPAQUE)
             PF_TRY(walk_item(w, &key, t->item + i));
     }
     return PEFT_OK;

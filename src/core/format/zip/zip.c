@@ -90,7 +90,6 @@ peft_status pf_zip_next(const pf_zip *z, size_t *place, pf_zip_entry *out)
 peft_status pf_zip_data(const pf_zip *z, const pf_zip_entry *e, const uint8_t **data)
 {
     const int shown = e->name_length < 80 ? (int)e->name_length : 80;
-    const uint8_t *header = z->file + e->header;
     if (e->flags & ENCRYPTED)
         return pf_fail(PEFT_E_UNSUPPORTED, "entry '%.*s' of the archive is encrypted; save it without a password",
                        shown, e->name);
@@ -98,7 +97,9 @@ peft_status pf_zip_data(const pf_zip *z, const pf_zip_entry *e, const uint8_t **
         return pf_fail(PEFT_E_UNSUPPORTED, "entry '%.*s' of the archive is compressed (%s); expected it stored, as "
                        "torch.save does: unpack the archive and pack it again with 'zip -0 -r'", shown, e->name,
                        e->method == DEFLATED ? "Deflate" : "another method");
-    if (e->header > z->size || z->size - e->header < HEADER || memcmp(header, "PK\3\4", 4)) return damaged("entry");
+    if (e->header > z->size || z->size - e->header < HEADER) return damaged("entry");
+    const uint8_t *header = z->file + e->header;
+    if (memcmp(header, "PK\3\4", 4)) return damaged("entry");
     const uint64_t before = HEADER + get(header + 26, 2) + get(header + 28, 2), left = z->size - e->header;
     if (left < before || left - before < e->unpacked || e->packed != e->unpacked)
         return pf_fail(PEFT_E_FORMAT, "entry '%.*s' of the archive states %llu bytes, more than the file has, or "

@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  * open.c -- opens weights by their content (files.h). */
+#include <peft/sys/content.h>
 #include "core/format/torch/torch.h"
 #include "core/weights/files/files.h"
 
-enum { FIRST_BYTES = 16 };                               /* of a file, by which PyTorch's are recognised */
+enum { FIRST_BYTES = 512 };                              /* of a file, by which its kind is recognised */
+
+/* PEFT_E_FORMAT: these bytes begin a file of a kind that is known, but not one of weights. */
+static peft_status check_kind(const void *data, size_t size)
+{
+    const char *kind = pf_torch_recognise(data, size) || pf_st_recognise(data, size) ? NULL
+                     : peft_sys_content_kind(data, size);
+    return kind ? pf_fail(PEFT_E_FORMAT, "is %s; expected a safetensors file or a file of torch.save (.pth, .pt, .bin)",
+                          kind) : PEFT_OK;
+}
 
 /* Opens the one file whose bytes are in map; owns map. */
 static peft_status open_map(peft_context *ctx, pf_map *map, pf_st **out)
 {
     const uint8_t *data = pf_map_data(map);
     const size_t size = pf_map_size(map);
+    peft_status s = check_kind(data, size);
+    if (s) {
+        pf_map_close(map);
+        return s;
+    }
     return pf_torch_recognise(data, size) ? pf_torch_open(ctx, map, data, size, out) : pf_st_open_map(ctx, map, out);
 }
 
@@ -28,7 +43,9 @@ static peft_status open_header(peft_context *ctx, const char *file, pf_st **out)
     pf_map *first;
     PF_TRY(pf_map_read(ctx, file, FIRST_BYTES, &first));
     const bool torch = pf_torch_recognise(pf_map_data(first), pf_map_size(first));
+    const peft_status s = check_kind(pf_map_data(first), pf_map_size(first));
     pf_map_close(first);
+    if (s) return pf_prefix_error(s, "%s", file);
     return torch ? open_file(ctx, file, out) : pf_st_open_header(ctx, file, out);
 }
 

@@ -9,6 +9,7 @@
 static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
 {
     PF_TRY(pf_load_names(l));
+    PF_TRY(pf_load_leave_out(l));
     PF_TRY(pf_load_width_and_patch(l));
     PF_TRY(pf_config_read(l, path, &l->config));
     PF_TRY(pf_load_shape(l));

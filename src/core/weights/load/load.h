@@ -12,8 +12,8 @@
 extern const pf_opt pf_backbone_load_options[];
 
 /* --- load_names.c ------------------------------------------------------------------------------------------------- */
-/* A tensor of the file and its timm name; used: the backbone took it. */
-typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool used; } pf_found;
+/* A tensor of the file and its timm name. used: the backbone took it; asked: the option "ignore" leaves it out. */
+typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool used, asked; } pf_found;
 
 typedef struct pf_loader {
     peft_context *ctx;
@@ -52,6 +52,11 @@ bool        pf_load_has_tensor(const pf_loader *l, const char *glob);    /* glob
 void        pf_load_rename(pf_loader *l, const char *from, const char *to);
 /* Changes the kind of the tensors whose timm names match glob to PF_NAME_IGNORED. */
 void        pf_load_ignore(pf_loader *l, const char *glob);
+
+/* --- load_complete.c ---------------------------------------------------------------------------------------------- */
+/* Leaves out the tensors that the option "ignore" names. Runs when all names are translated. PEFT_E_OPTION: a pattern
+ * matches no tensor, or one that the ViT needs. */
+peft_status pf_load_leave_out(pf_loader *l);
 /* PEFT_E_FORMAT: the message lists the tensors of b that the file does not have, and those of the file that are neither
  * used nor ignored. */
 peft_status pf_load_check_complete(pf_loader *l, const peft_backbone *b);
@@ -111,10 +116,6 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);
 unsigned    pf_load_form(const pf_loader *l);
 /* Writes the type of the model (pf_hf_model.type) that the file holds; "": unknown. */
 void        pf_load_model_type(const pf_loader *l, char out[PF_MODEL_TYPE_MAX]);
-
-/* --- load_heads.c ------------------------------------------------------------------------------------------------- */
-/* The number of attention heads that networks of this width and depth usually have; *why: the reason, "as in ViT-H". */
-int64_t     pf_usual_heads(const pf_vit_shape *s, const char **why);
 
 /* --- load.c ------------------------------------------------------------------------------------------------------- */
 /* peft_backbone_load with another table of families, for tests. */

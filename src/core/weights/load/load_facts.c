@@ -16,20 +16,37 @@ static void warn_of_assumptions(const pf_loader *l)
         if (*from == '\n') text[used++] = ';', text[used++] = ' ';
         else text[used++] = *from;
     text[used] = 0;
-    pf_warn(l->ctx, "backbone: assumed, because no option, tensor, header or configuration file states it: %s. Put "
-            "the model's config.json beside the weights, or state these facts as options of the load (name=value; "
-            "--backbone-options in the programs)", text);
+    const char *source = l->config.source;
+    pf_warn(l->ctx, "backbone: assumed, because no option, tensor, header or configuration file states it: %s. %s%s"
+            "tate these facts as options of the load (name=value; --backbone-options in the programs)", text,
+            *source ? source : "Put the model's config.json beside the weights, or s",
+            *source ? " was read and leaves this open: s" : "");
+}
+
+/* The number of attention heads that networks of this width and depth usually have; *why: the reason, "as in ViT-H". */
+static int64_t usual_heads(const pf_vit_shape *s, const char **why)
+{
+    static const struct { int64_t width, depth, heads; const char *why; } known[] = {
+        { 1280, 32, 16, "as in ViT-H" }, { 1408, 40, 16, "as in ViT-g" }, { 1664, 48, 16, "as in ViT-bigG" },
+        { 768, 8, 8, "as in timm's vit_small of 8 blocks" }, { 1152, 27, 16, "as in so400m" } };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (s->width == known[i].width && s->depth == known[i].depth) {
+            *why = known[i].why;
+            return known[i].heads;
+        }
+    *why = s->width % 64 ? "the width is no multiple of 64" : "width / 64";
+    return s->width % 64 ? 1 : s->width / 64;
 }
 
 /* Sets the number of heads. by_name: the network's name determines it, so that nothing is assumed. The name of a known
- * architecture of timm does (heads of its row, else pf_usual_heads) unless the configuration changes the width, and
+ * architecture of timm does (heads of its row, else usual_heads) unless the configuration changes the width, and
  * that of a known model_type does if its row states heads. */
 static peft_status set_heads(pf_loader *l, const pf_arch *a)
 {
     const char *why;
     char text[24];
     const bool by_name = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->facts.heads > 0);
-    const int64_t usual = pf_usual_heads(&l->shape, &why);
+    const int64_t usual = usual_heads(&l->shape, &why);
     const int64_t fallback = by_name && a->facts.heads ? a->facts.heads : usual;
     double v;
     PF_TRY(pf_load_whole(l, "heads", fallback, &l->shape.heads));
@@ -39,18 +56,22 @@ static peft_status set_heads(pf_loader *l, const pf_arch *a)
     return PEFT_OK;
 }
 
-/* Sets the epsilon of LayerNorm. why: the reason to give if the family's value is assumed. */
+#define PF_DINOV3_EPS 1e-5              /* of LayerNorm in all its networks */
+/* Sets the epsilon of LayerNorm. why: the reason to give if the family's value is assumed. Runs when the rotary
+ * positions are known, because a file under timm's names may be DINOv3. */
 static void set_eps(pf_loader *l, const pf_arch *a, const char *why)
 {
     char text[32];
     /* timm's norm_layer in a configuration names a LayerNorm, which has timm's eps of 1e-6 and replaces the norm of the
      * architecture with the eps of its row */
     const char *norm = pf_config_get(&l->config, "norm_layer");
+    const bool dinov3 = l->shape.rope.kind == PF_ROPE_CENTRED && l->family->eps != PF_DINOV3_EPS;
+    const double usual = dinov3 ? PF_DINOV3_EPS : l->family->eps;
     if (pf_load_number(l, "eps", &l->shape.eps)) return;
-    l->shape.eps = a->facts.eps > 0 ? norm ? 1e-6 : a->facts.eps : l->family->eps;
+    l->shape.eps = a->facts.eps > 0 ? norm ? 1e-6 : a->facts.eps : usual;
     if (a->facts.eps > 0) return;
-    pf_print_float(text, sizeof text, l->family->eps);
-    pf_load_assume(l, "eps", text, why);
+    pf_print_float(text, sizeof text, usual);
+    pf_load_assume(l, "eps", text, dinov3 ? "as in DINOv3" : why);
 }
 
 /* Sets activation and gate of a gated MLP. A header without "gate" was written for SwiGLU, whatever its "act" is.
@@ -80,9 +101,10 @@ static peft_status set_gate(pf_loader *l, const pf_arch *a)
 static peft_status set_act(pf_loader *l, const pf_arch *a, const char *why)
 {
     const char *usual = pf_act_name(l->family->act), *act = pf_load_word(l, "act");
+    const char *reason = l->family->act_why ? l->family->act_why : why;
     if (l->shape.gate) return set_gate(l, a);
     if (!act && a->known && a->timm) act = "gelu";
-    if (!act && !a->known) pf_load_assume(l, "act", usual, why);
+    if (!act && !a->known) pf_load_assume(l, "act", usual, reason);
     l->shape.act = pf_act_named(act ? act : usual);                      /* pf_shape_check refuses -1, unknown */
     return PEFT_OK;
 }
@@ -121,9 +143,9 @@ peft_status pf_load_facts(pf_loader *l)
     if (!s->patch) PF_TRY(pf_load_whole(l, "patch", no_patch, &s->patch));
     if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option (patch=16)");
     PF_TRY(set_heads(l, &a));
+    PF_TRY(pf_load_positions(l));
     set_eps(l, &a, why);
     PF_TRY(set_act(l, &a, why));
-    PF_TRY(pf_load_positions(l));
     PF_TRY(pf_load_attention_pooling(l));
     s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
     if (!s->image) s->image = l->native_grid * s->patch;

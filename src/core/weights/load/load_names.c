@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_names.c -- detects the naming of the file, translates the names of its tensors to timm's, finds tensors by their
- * timm names, and lists those that are missing or unexpected. */
+ * load_names.c -- detects the naming of the file, translates the names of its tensors to timm's, and finds tensors by
+ * their timm names. */
 #include <stdio.h>
 #include <string.h>
 #include "core/options/glob.h"
@@ -23,17 +23,39 @@ static peft_status check_naming(pf_families families, const char *asked, const c
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
 }
 
+#define PREFIX_LIST_MAX 512
+/* Writes the prefixes of n ViTs, "'model.' and 'ema.'". */
+static const char *list_prefixes(const pf_detected *found, size_t n, char list[PREFIX_LIST_MAX])
+{
+    size_t used = 0;
+    *list = 0;
+    for (size_t i = 0; i < n && used < PREFIX_LIST_MAX; i++)
+        used += (size_t)snprintf(list + used, PREFIX_LIST_MAX - used, "%s'%s'",
+                                 i == 0 ? "" : i + 1 < n ? ", " : " and ", found[i].prefix);
+    return list;
+}
+
 /* The error for a file with several ViTs, n, which lists their prefixes. The example in it is the first prefix that is
  * not empty. */
 static peft_status several_error(const pf_detected *found, size_t n)
 {
-    char list[512];
-    size_t used = 0;
-    for (size_t i = 0; i < n && used < sizeof list; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s'%s'", i == 0 ? "" : i + 1 < n ? ", " : " and ",
-                                 found[i].prefix);
+    char list[PREFIX_LIST_MAX];
+    const char *example = *found[0].prefix ? found[0].prefix : found[1].prefix;
     return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, with the prefixes %s: the option prefix=%s "
-                   "chooses one", list, *found[0].prefix ? found[0].prefix : found[1].prefix);
+                   "chooses one (--backbone-options prefix=%s in the programs)", list_prefixes(found, n, list), example,
+                   example);
+}
+
+/* The error for an option "prefix" that no ViT of the file has. It lists those that there are. */
+static peft_status prefix_error(const pf_loader *l, const char *prefix)
+{
+    pf_detected found[PF_DETECTED_MAX];
+    char list[PREFIX_LIST_MAX];
+    const char *any = NULL;
+    const size_t n = pf_naming_detect(l->families, l->file, any, found);
+    if (!n) return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but the file holds no ViT that is known here", prefix);
+    return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file has it: those of the file have %s",
+                   prefix, list_prefixes(found, n, list));
 }
 
 /* Sets naming, prefix and family of the file's ViT. */
@@ -41,13 +63,13 @@ static peft_status detect(pf_loader *l)
 {
     const char *asked = pf_options_string(l->o, pf_backbone_load_options, "naming");
     const char *prefix = pf_options_string(l->o, pf_backbone_load_options, "prefix");
-    const char *refused = pf_naming_refused(l->file);
+    const char *cure, *refused = pf_naming_refused(l->file, &cure);
     pf_detected found[PF_DETECTED_MAX];
-    if (refused) return pf_fail(PEFT_E_UNSUPPORTED, "the file holds %s, which is not supported", refused);
+    if (refused) return pf_fail(PEFT_E_UNSUPPORTED, "the file holds %s, which is not supported%s%s", refused,
+                                *cure ? ": " : "", cure);
     const char *asked_prefix = strcmp(prefix, "auto") ? prefix : NULL;
     const size_t n = pf_naming_detect(l->families, l->file, asked_prefix, found);
-    if (!n && asked_prefix)
-        return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file has it", prefix);
+    if (!n && asked_prefix) return prefix_error(l, prefix);
     const char *kind = pf_st_meta(l->file, "libpeft.kind");
     if (!n && kind)
         return pf_fail(PEFT_E_FORMAT, "no ViT found: this is a libpeft file of the kind '%.40s'; load the backbone "
@@ -248,53 +270,4 @@ void pf_load_ignore(pf_loader *l, const char *glob)
     for (size_t i = 0; i < l->count; i++)
         if (l->found[i].timm.kind == PF_NAME_OURS && pf_glob(glob, l->found[i].timm.name))
             l->found[i].timm.kind = PF_NAME_IGNORED;
-}
-
-enum { SHOWN_MAX = 8 };
-/* A list of names for an error message: the first SHOWN_MAX, and how many there are. */
-typedef struct { char text[640]; int count; } names;
-
-/* Appends a name to the list. */
-static void add_name(names *n, const char *name)
-{
-    size_t used = strlen(n->text);
-    if (n->count++ < SHOWN_MAX) snprintf(n->text + used, sizeof n->text - used, "%s%s", used ? ", " : "", name);
-}
-
-/* Does the file have a tensor of exactly this name? */
-static bool file_has(const pf_loader *l, const char *name)
-{
-    for (size_t i = 0; i < l->count; i++) if (!strcmp(l->found[i].tensor->name, name)) return true;
-    return false;
-}
-
-/* Adds the name that the file would give timm's tensor: with the prefix of the ViT, without which the classifier may
- * stand. If the naming has no name for the whole tensor, adds the names of those of its parts (1, 2, 3) that the file
- * lacks. */
-static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, const char *timm)
-{
-    const char *prefix = pf_is_classifier(timm) ? "" : l->prefix;
-    char theirs[PF_NAME_MAX], full_name[2 * PF_NAME_MAX];
-    const bool stored_whole = pf_naming_from_timm(l->families, l->naming, s, timm, PF_WHOLE_TENSOR, theirs);
-    const int before = n->count;
-    const int first = stored_whole ? PF_WHOLE_TENSOR : 1, last = stored_whole ? PF_WHOLE_TENSOR : pf_name_parts(timm);
-    for (int part = first; part <= last; part++) {
-        if (!pf_naming_from_timm(l->families, l->naming, s, timm, part, theirs)) continue;
-        snprintf(full_name, sizeof full_name, "%s%s", prefix, theirs);
-        if (stored_whole || !file_has(l, full_name)) add_name(n, full_name);
-    }
-    if (n->count == before) add_name(n, timm);
-}
-
-peft_status pf_load_check_complete(pf_loader *l, const peft_backbone *b)
-{
-    names missing = { "", 0 }, extra = { "", 0 };
-    for (size_t i = 0; i < b->weights; i++)
-        if (!b->weight[i].tensor.data) add_missing(l, &b->shape, &missing, b->weight[i].name);
-    for (size_t i = 0; i < l->count; i++)
-        if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add_name(&extra, l->found[i].tensor->name);
-    if (!missing.count && !extra.count) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "%d tensors missing (%s) and %d unexpected (%s) for a %s ViT of width %lld and depth "
-                   "%lld", missing.count, missing.text, extra.count, extra.text, l->naming->name,
-                   (long long)b->shape.width, (long long)b->shape.depth);
 }

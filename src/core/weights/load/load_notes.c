@@ -93,6 +93,22 @@ static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool has
     return pf_backbone_describe(b, text, no_change);
 }
 
+/* Writes the caller's options that state settings of the network, "heads=6,act=silu", without those whose value leaves
+ * the setting to the file ("auto", 0). */
+static void list_options(const pf_loader *l, char out[PF_SETTINGS_MAX])
+{
+    static const char *const no_setting[] = { "image_size", "resample", "naming", "prefix", "ignore", "config" };
+    size_t used = 0;
+    *out = 0;
+    for (const pf_opt *row = pf_backbone_load_options; row->name; row++) {
+        const char *value = pf_options_setting(l->o, row->name);
+        bool other = !value || pf_option_same(row, value, row->fallback);
+        for (size_t i = 0; i < sizeof no_setting / sizeof *no_setting; i++) other |= !strcmp(row->name, no_setting[i]);
+        if (!other && used < PF_SETTINGS_MAX)
+            used += (size_t)snprintf(out + used, PF_SETTINGS_MAX - used, "%s%s=%s", used ? "," : "", row->name, value);
+    }
+}
+
 /* A header's entry of the note's name comes before all other sources. */
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
 {
@@ -110,6 +126,7 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
         pf_warn(l->ctx, "backbone: problem_type is regression: the classifier's outputs are values, and not logits "
                 "from which class probabilities can be computed");
     memcpy(b->assumed, l->assumed, sizeof b->assumed);
+    list_options(l, b->options);
     PF_TRY(set_preprocess(l, b, has_mean_std));
     const char *names = pf_st_meta(b->file, "class_names");
     const char *no_change = NULL;                       /* of "preprocess" */

@@ -11,6 +11,8 @@ const pf_opt pf_backbone_load_options[] = {
       "clip, torchvision or mmcls; auto: any of them" },
     { "prefix", 's', "auto", 0, 0, "prefix of the tensor names of the ViT to load, or its first words, as "
       "teacher, in a file with several ViTs; auto: the only ViT, or the teacher beside a student" },
+    { "ignore", 's', "", 0, 0, "names of tensors outside the ViT that are left out, such as criterion.weight; * stands "
+      "for any characters, several are given as [A,B]" },
     { "config", 's', "auto", 0, 0, "path of a configuration file or of its folder; auto: the files beside the weights; "
       "none: no file" },
     { "patch", 'i', "0", 0, 1024, "side of a patch in pixels; 0: from the weights" },
@@ -26,7 +28,7 @@ const pf_opt pf_backbone_load_options[] = {
     { "rope", 's', "auto", 0, 0, "rotary positions: none; axial (timm's cat); dinov3, of coordinates in -1..1; mixed, "
       "with trained frequencies; auto: from header or configuration" },
     { "rope_temperature", 's', "auto", 0, 0, "base of their frequencies; auto: from header or configuration, else "
-      "10000" },
+      "10000, or 100 where DINOv3's kind is assumed" },
     { "rope_grid_offset", 's', "auto", 0, 0, "is added to row and column of a patch; auto: the same, else 0" },
     { "rope_grid_indexing", 's', "auto", 0, 0, "ij: the row comes first; xy: the column; auto: the same, else ij" },
     { "rope_rotate_half", 's', "auto", 0, 0, "true: pairs of elements are (j, j + half of the head), false: "

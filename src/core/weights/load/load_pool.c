@@ -44,11 +44,14 @@ static void leave_out(pf_loader *l, pf_feature usual)
     const bool reads_another = has_second_classifier(l) || l->family->classifier
                             || columns != pf_vit_feature_width(s, s->pool);
     if (s->pool != usual && columns && reads_another) {
+        const char *what = usual == PF_FEATURE_MEAN ? "the mean of the patches"
+                         : usual == PF_FEATURE_ATTENTION ? "the result of attention pooling"
+                         : "two features side by side";
         s->classes = 0;
         pf_load_ignore(l, "head.*");
         pf_load_ignore(l, PF_SECOND_CLASSIFIER ".*");
         pf_warn(l->ctx, "backbone: pool=%s leaves the classifier out, because it reads %s", pf_feature_name(s->pool),
-                usual == PF_FEATURE_MEAN ? "the mean of the patches" : "two features side by side");
+                what);
     }
     if (s->pool == PF_FEATURE_ATTENTION || !s->attn_pool.width) return;
     s->attn_pool = (pf_attn_pool){ 0 };
@@ -118,7 +121,8 @@ peft_status pf_load_pool(pf_loader *l)
     const pf_feature usual = feature_of_tensors(l, &why);
     const int pool = stated ? pf_feature_named(stated) : (int)usual;
     const pf_pooling by_family = l->family->pooling;
-    const bool certain = (by_family == PF_POOL_CLS || by_family == PF_POOL_CLS_DIST) && l->shape.class_token;
+    const bool by_tensors = l->shape.class_token || usual == PF_FEATURE_ATTENTION;
+    const bool certain = (by_family == PF_POOL_CLS || by_family == PF_POOL_CLS_DIST) && by_tensors;
     if (!stated && !certain) pf_load_assume(l, "pool", pf_feature_name(usual), why);
     if (pool < 0)
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls, mean, cls_mean, cls_dist or attention", stated);

@@ -75,7 +75,8 @@ static peft_status assume_kind(pf_loader *l, const char **name)
     else if (pf_load_has_tensor(l, "*rope.freqs_cos")) *name = "axial";
     else if (!s->pos_embed && s->class_token && s->registers && s->layer_scale) {
         *name = "dinov3";
-        pf_load_assume(l, "rope", *name, "as in DINOv3, which has registers and LayerScale and no position embedding");
+        pf_load_assume(l, "rope", *name, "as in DINOv3, which has registers and LayerScale and no position embedding; "
+                       "timm's own feature of it is pool=mean");
     } else if (!s->pos_embed)
         return pf_fail(PEFT_E_FORMAT, "tensor '%spos_embed' is missing, and nothing says which other positions the "
                        "network has: expected config.json or the option rope (none, axial, dinov3 or mixed)",

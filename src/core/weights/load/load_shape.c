@@ -192,8 +192,9 @@ static peft_status read_patch_size(pf_loader *l)
     if (t->ndim == 5) return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has 5 extents: a network of videos", t->name);
     if (t->ndim != 4) return PEFT_OK;
     if (t->dim[1] != 3)
-        return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' is for images of %lld channels: expected 3", t->name,
-                       (long long)t->dim[1]);
+        return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' is for images of %lld channels: expected 3%s", t->name,
+                       (long long)t->dim[1], t->dim[1] == 1 ? " (in Python: w.repeat(1, 3, 1, 1) / 3, which gives the "
+                       "same for grey pictures)" : "");
     if (t->dim[2] != t->dim[3])
         return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' is for patches of %lld x %lld: expected squares", t->name,
                        (long long)t->dim[2], (long long)t->dim[3]);
