@@ -98,18 +98,18 @@ static void clear_rows(const pk_output *o, const pk_attention *a, int64_t sample
         memset(out_row_of(o, a, sample, head, t), 0, (size_t)a->head_dim * sizeof(pk_real));
 }
 
-/* y += scale * s*x, where s*x is a product, for n elements; y NULL: nothing. */
-static void add_scaled(const pk_attention *a, pk_real *y, const pk_real *x, pk_real s, pk_real scale)
+/* y += s*x, where x is a factor of a product, for one row; y NULL: nothing. */
+static void add_scaled(const pk_attention *a, pk_real *y, const pk_real *x, pk_real s)
 {
     if (!y) return;
-    for (int64_t c = 0; c < a->head_dim; c++) y[c] += scale * (factor(a, s) * factor(a, x[c]));
+    for (int64_t c = 0; c < a->head_dim; c++) y[c] += s * factor(a, x[c]);
 }
 
 /* Adds the part of query row i to dq, dk, dv, dxk, dxv, given d = dout . out of the row. Returns its dhead_scale. */
 static pk_real columns_grad(const pk_attention_grad *g, int64_t sample, int64_t head, int64_t i, pk_real lse, pk_real d)
 {
     const pk_attention *a = &g->fwd;
-    const pk_real head_scale = a->head_scale ? a->head_scale[head] : 1, scale = a->scale * head_scale;
+    const pk_real head_scale = a->head_scale ? a->head_scale[head] : 1;
     const pk_real *q = row_of(&a->q, a, sample, head, i), *dout = row_of(&g->dout, a, sample, head, i);
     pk_real *dq = out_row_of(&g->dq, a, sample, head, i), dscale = 0;
     for (int64_t k = 0; k < a->keys + a->extra; k++) {
@@ -117,9 +117,10 @@ static pk_real columns_grad(const pk_attention_grad *g, int64_t sample, int64_t 
         pk_real score = dot(a, q, key) * a->scale, p = real_exp(score * head_scale - lse);
         pk_real ds = p * (dot(a, dout, row_of_column(&a->v, &a->xv, a, sample, head, k)) - d);
         dscale += ds * score;
-        add_scaled(a, dq, key, ds, scale);
-        add_scaled(a, out_row_of_column(&g->dk, &g->dxk, a, sample, head, k), q, ds, scale);
-        add_scaled(a, out_row_of_column(&g->dv, &g->dxv, a, sample, head, k), dout, p, 1);
+        const pk_real scaled = factor(a, ds) * a->scale * head_scale;
+        add_scaled(a, dq, key, scaled);
+        add_scaled(a, out_row_of_column(&g->dk, &g->dxk, a, sample, head, k), q, scaled);
+        add_scaled(a, out_row_of_column(&g->dv, &g->dxv, a, sample, head, k), dout, factor(a, p));
     }
     return dscale;
 }

@@ -3,6 +3,8 @@
  * other half. Both halves are read once, a row at a time, so that the products of a row stay in the first cache. */
 #include "core/graph/op.h"
 
+enum { PIECE = 256 };                    /* elements of a row whose products are in a buffer */
+
 /* Attributes i of gate and gate_dx: the activation; 1: of the second half, 0: of the first. */
 enum { ACT, LAST };
 
@@ -70,10 +72,14 @@ static void dx_rows(void *arg, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) {
         const halves x = halves_of(j->n, j->x, i), dx = halves_of(j->n, j->dx, i);
         const pk_real *dy = j->y.p + i * j->y.ld;
+        pk_real product[PIECE];                         /* dy factor */
         k->act_slope((pk_act)j->n->attr.i[ACT], dx.factor, dx.gate, x.gate, j->y.cols);
         k->mul(dx.factor, dx.factor, dy, j->y.cols);
-        k->mul(dx.gate, dx.gate, dy, j->y.cols);
-        k->mul(dx.gate, dx.gate, x.factor, j->y.cols);
+        for (int64_t c = 0; c < j->y.cols; c += PIECE) {
+            const int64_t count = j->y.cols - c < PIECE ? j->y.cols - c : PIECE;
+            k->mul(product, dy + c, x.factor + c, count);
+            k->mul(dx.gate + c, product, dx.gate + c, count);
+        }
     }
 }
 
