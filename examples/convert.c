@@ -2,8 +2,8 @@
  * convert.c -- writes any backbone that the library reads (a file of PyTorch, shards, a .npz file of Google's ViT, ..)
  * as one safetensors file with timm's or Hugging Face's tensor names; with --model, a trained adapter as a folder in
  * the format of Hugging Face's PEFT (convert/peft_folder.c). */
-#include "common/model/backbone_output.h"
 #include "common/model/weights.h"
+#include "common/outputs/backbone_output.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/settings.h"
@@ -92,7 +92,8 @@ int main(int argc, char **argv)
         convert_model();
         return 0;
     }
-    check_backbone_output(given[out].value, given[naming].value, given[force].value, given[backbone].value, NULL);
+    const input_files in = { given[backbone].value, given[backbone_options].value, NULL };
+    check_backbone_output(given[out].value, given[naming].value, given[force].value, &in);
     peft_context *ctx = make_context();
     peft_backbone *b = load_backbone(ctx, given[backbone].value, STORED_IMAGE_SIZE, given[backbone_options].value);
     const bool by_file = !strcmp(given[dtype].value, "auto");

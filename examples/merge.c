@@ -2,9 +2,9 @@
  * merge.c -- merges the adapter of a trained model into its backbone's weights and writes the result with timm's or
  * Hugging Face's tensor names, in f32, f16 or bf16. Then it reads the file back and prints how much its logits differ
  * from the model's, or the features of a model without a classifier. Without a model it converts the backbone alone. */
-#include "common/model/backbone_output.h"
 #include "common/model/loaded_model.h"
 #include "common/model/weights.h"
+#include "common/outputs/backbone_output.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/settings.h"
@@ -107,8 +107,8 @@ int main(int argc, char **argv)
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[backbone].value || !given[out].value) fail("--backbone and --out are required; see --help");
     watch_signals();
-    check_backbone_output(given[out].value, given[naming].value, given[force].value, given[backbone].value,
-                          given[model].value);
+    const input_files in = { given[backbone].value, given[backbone_options].value, given[model].value };
+    check_backbone_output(given[out].value, given[naming].value, given[force].value, &in);
     if (!given[model].value) {
         convert_backbone();
         return 0;

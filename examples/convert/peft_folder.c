@@ -3,6 +3,7 @@
 #include "convert/peft_folder.h"
 #include "common/files/output.h"
 #include "common/model/loaded_model.h"
+#include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include <errno.h>
@@ -28,9 +29,13 @@ static void check_folder(const peft_folder *p)
             fail("--out %s: another option of this command names the same folder (%s); give another path", p->out,
                  inputs[i]);
     }
-    if (asprintf(&file, "%s/adapter_config.json", p->out) < 0) fail("out of memory");
-    check_output("out", file, p->force, inputs, 2);
-    free(file);
+    for (int i = 0; i < 2; i++) {
+        if (asprintf(&file, "%s/%s", p->out, i ? "adapter_model.safetensors" : "adapter_config.json") < 0)
+            fail("out of memory");
+        if (!i) check_output("out", file, p->force, inputs, 2);
+        check_not_input("out", file, &(input_files){ p->backbone, p->backbone_options, p->model });
+        free(file);
+    }
 }
 
 /* Options of peft_model_save_hf, by --naming and --folder-options. */
