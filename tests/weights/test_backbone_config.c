@@ -195,6 +195,13 @@ START_TEST(invalid_and_unsupported_files_are_refused)
                 { "{\"hidden_size\": 32}", PEFT_E_FORMAT, "width 32, but the weights have 16" },
                 { "{\"num_hidden_layers\": 3}", PEFT_E_FORMAT, "depth 3" },
                 { "{\"patch_size\": 8}", PEFT_E_FORMAT, "patch 8" },
+                { "{\"intermediate_size\": 7}", PEFT_E_FORMAT,
+                  "config.json states intermediate_size 7, but the weights have 24" },
+                { "{\"vision_config\": {\"intermediate_size\": 7}}", PEFT_E_FORMAT, "intermediate_size 7" },
+                { "{\"num_attention_heads\": 2, \"num_key_value_heads\": 1}", PEFT_E_UNSUPPORTED,
+                  "num_key_value_heads: given 1, which is not supported: expected 2, num_attention_heads" },
+                { "{\"num_attention_heads\": 2, \"hidden_size\": 16, \"head_dim\": 4}", PEFT_E_UNSUPPORTED,
+                  "head_dim: given 4, which is not supported: expected hidden_size / num_attention_heads, 16 / 2" },
                 { "{\"num_attention_heads\": 3}", PEFT_E_INVALID, "heads 3" },
                 { "{\"num_attention_heads\": 1.5}", PEFT_E_INVALID, "heads: given 1.5, expected a whole number" },
                 { "{\"num_attention_heads\": 99999999999999999999}", PEFT_E_FORMAT, "not valid JSON" },
@@ -268,6 +275,28 @@ START_TEST(arguments_of_timm_are_read_or_refused)
 }
 END_TEST
 
+/* Keys that agree with the weights, and keys that do not describe them: of a text tower, or without effect beside
+ * mlp_ratio. */
+START_TEST(keys_of_blocks_that_agree_are_accepted)
+{
+    static const char *const good[] = {
+        "{\"intermediate_size\": 24, \"num_attention_heads\": 2, \"num_key_value_heads\": 2, \"head_dim\": 8, "
+        "\"hidden_size\": 16}",
+        "{\"intermediate_size\": null, \"num_key_value_heads\": null, \"head_dim\": null}",
+        "{\"intermediate_size\": 7, \"mlp_ratio\": 4}",
+        "{\"intermediate_size\": 7, \"num_key_value_heads\": 1, \"head_dim\": 3, \"num_attention_heads\": 2, "
+        "\"vision_config\": {\"intermediate_size\": 24, \"hidden_size\": 16}}" };
+    peft_context *ctx;
+    peft_backbone *b = start(&ctx);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        peft_backbone *x = load(ctx, good[i], "");
+        ck_assert_int_eq(x->shape.mlp, 24);
+        peft_backbone_free(x);
+    }
+    finish(ctx, b);
+}
+END_TEST
+
 /* A gated MLP computes SiLU, unless timm's act_layer states another activation; Hugging Face's hidden_act is
  * ignored. */
 START_TEST(a_gated_mlp_has_the_activation_of_act_layer)
@@ -337,4 +366,5 @@ END_TEST
 
 SUITE_MAIN("backbone config", facts_are_read_in_order_of_precedence, preprocessing_notes_are_read,
            invalid_and_unsupported_files_are_refused, arguments_of_timm_are_read_or_refused,
-           a_gated_mlp_has_the_activation_of_act_layer, class_names_are_read, the_option_config_names_a_file_or_folder)
+           keys_of_blocks_that_agree_are_accepted, a_gated_mlp_has_the_activation_of_act_layer, class_names_are_read,
+           the_option_config_names_a_file_or_folder)

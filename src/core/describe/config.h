@@ -9,7 +9,7 @@
 #include "core/describe/prep.h"
 #include "core/format/json_value.h"
 
-enum { PF_FACT_MAX = 96, PF_FACTS = 38 };
+enum { PF_FACT_MAX = 96, PF_FACTS = 39 };
 typedef struct pf_config {
     char fact[PF_FACTS][PF_FACT_MAX];    /* by the index of its name in config_facts.c; "": no file states it */
     char source[PF_FACT_MAX];            /* name of the file that the facts were read from */
@@ -18,12 +18,13 @@ typedef struct pf_config {
 } pf_config;
 
 /* A fact as text; NULL: no file states it. Some have the name and values of a load option: "eps", "heads", "act",
- * "pool", "patch", "image_size", "pool_heads", "pool_eps". Numbers: "width", "depth", "registers". true or false:
- * "qkv_bias", "no_embed_class", "fc_norm", "final_norm", "pool_all", and of timm's Eva "use_post_transformer_norm",
- * "use_fc_norm", "use_rot_pos_emb", "rope_rotate_half"; its rotary positions: "rope_type", "rope_temperature",
- * "rope_grid_offset", "rope_grid_indexing", "ref_feat_shape"; of Hugging Face's DINOv3 "use_gated_mlp", "query_bias",
- * "key_bias", "value_bias", "proj_bias", "mlp_bias". As the file has them: "model_type", "problem_type",
- * "architectures" (first entry), and timm's "architecture", "act_layer", "norm_layer", "notes" (first entry). */
+ * "pool", "patch", "image_size", "pool_heads", "pool_eps". Numbers: "width", "depth", "registers", "intermediate_size".
+ * true or false: "qkv_bias", "no_embed_class", "fc_norm", "final_norm", "pool_all", and of timm's Eva
+ * "use_post_transformer_norm", "use_fc_norm", "use_rot_pos_emb", "rope_rotate_half"; its rotary positions: "rope_type",
+ * "rope_temperature", "rope_grid_offset", "rope_grid_indexing", "ref_feat_shape"; of Hugging Face's DINOv3
+ * "use_gated_mlp", "query_bias", "key_bias", "value_bias", "proj_bias", "mlp_bias". As the file has them: "model_type",
+ * "problem_type", "architectures" (first entry), and timm's "architecture", "act_layer", "norm_layer", "notes" (first
+ * entry). */
 const char *pf_config_get(const pf_config *c, const char *fact);
 /* Sets a fact by its name, which is one of those above; a text that is too long is cut off. */
 void        pf_config_set(pf_config *c, const char *fact, const char *text);

@@ -11,7 +11,7 @@ static const char *const fact_name[PF_FACTS] = {
     "act_layer", "norm_layer", "notes",
     "problem_type", "use_rot_pos_emb", "rope_type", "rope_temperature", "rope_grid_offset", "rope_grid_indexing",
     "rope_rotate_half", "ref_feat_shape", "use_post_transformer_norm", "use_fc_norm", "use_gated_mlp", "query_bias",
-    "key_bias", "value_bias", "proj_bias", "mlp_bias" };
+    "key_bias", "value_bias", "proj_bias", "mlp_bias", "intermediate_size" };
 
 /* Type of a value in the file. SIDE: a whole number, or a list whose last two are equal, [224, 224]. FIRST: a text, or
  * a list whose first text is taken. ACT, POOL: the name of an activation or pooling, translated to the load option's
@@ -188,6 +188,32 @@ static peft_status check_fixed(const json_t *top)
     return PEFT_OK;
 }
 
+/* Reads Hugging Face's intermediate_size, the hidden columns of the MLP, and refuses attention whose keys several heads
+ * share, or whose heads do not divide the width. In the file of a model with vision_config the keys of the file itself
+ * describe another part; a model class with mlp_ratio does not read intermediate_size. */
+static peft_status read_block(const json_t *top, pf_config *c)
+{
+    const json_t *tower = in_section(top, CLIP), *o = json_is_object(tower) ? tower : top;
+    const json_t *mlp = pf_json_get(o, "intermediate_size"), *shared = pf_json_get(o, "num_key_value_heads");
+    const json_t *head = pf_json_get(o, "head_dim");
+    const int64_t heads = json_integer_value(pf_json_get(o, "num_attention_heads"));
+    const int64_t width = json_integer_value(pf_json_get(o, "hidden_size"));
+    char expected[120], *to = fact_buffer(c, "intermediate_size");
+    if (!*to && json_is_integer(mlp) && !pf_json_get(o, "mlp_ratio")) pf_json_number(mlp, to, PF_FACT_MAX);
+    if (json_is_integer(shared) && heads > 0 && json_integer_value(shared) != heads) {
+        snprintf(expected, sizeof expected, "%lld, num_attention_heads, because this library does not support keys "
+                 "that several heads share", (long long)heads);
+        return pf_json_unsupported("num_key_value_heads", shared, expected);
+    }
+    if (json_is_integer(head) && heads > 0 && width > 0
+        && (width % heads || json_integer_value(head) != width / heads)) {
+        snprintf(expected, sizeof expected, "hidden_size / num_attention_heads, %lld / %lld", (long long)width,
+                 (long long)heads);
+        return pf_json_unsupported("head_dim", head, expected);
+    }
+    return PEFT_OK;
+}
+
 /* Refuses networks whose images do not have three channels. */
 static peft_status check_channels(const json_t *top)
 {
@@ -231,5 +257,6 @@ peft_status pf_facts_read(const json_t *top, pf_config *c)
         PF_TRY(text_of(rows[r].kind, rows[r].key, v, to));
     }
     timm_act(c);
+    PF_TRY(read_block(top, c));
     return check_fixed(top);
 }

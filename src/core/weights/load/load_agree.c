@@ -4,11 +4,12 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
-/* Width, depth and patch size; a patch of 0: no tensor tells it (pf_load_width_and_patch). */
+/* Width, depth, patch size and columns of the MLP; a patch of 0: no tensor tells it (pf_load_width_and_patch). */
 static peft_status check_extents(const pf_loader *l)
 {
     const struct { const char *fact; int64_t weights; } facts[] = {
-        { "width", l->shape.width }, { "depth", l->shape.depth }, { "patch", l->shape.patch } };
+        { "width", l->shape.width }, { "depth", l->shape.depth }, { "patch", l->shape.patch },
+        { "intermediate_size", l->shape.mlp } };
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
         const char *text = pf_config_get(&l->config, facts[i].fact);
         int64_t v;
