@@ -137,6 +137,7 @@ START_TEST(a_folder_loads_by_the_usual_names)
                                          "open_clip_pytorch_model.bin" };
     tiny t = start();
     peft_backbone *b = NULL;
+    peft_file *opened;
     char folder[200], file[400];
     snprintf(folder, sizeof folder, "%s", tiny_path("folder"));
     ck_assert_int_eq(mkdir(folder, 0777), 0);
@@ -144,6 +145,10 @@ START_TEST(a_folder_loads_by_the_usual_names)
           peft_backbone_load(t.ctx, folder, NULL, &b));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(file, sizeof file, "%s/%s", folder, files[i]);
+        ck_assert_int_eq(mkdir(file, 0777), 0);
+        FAILS(PEFT_E_IO, "is a folder; a file of weights is expected under this name",
+              peft_file_open(t.ctx, file, &opened));
+        ck_assert_int_eq(rmdir(file), 0);
         ck_assert_int_eq(link(tiny_path("whole"), file), 0);    /* formats are recognised by content */
         check_loads(&t, folder);
         ck_assert_int_eq(remove(file), 0);

@@ -204,6 +204,8 @@ START_TEST(invalid_and_unsupported_files_are_refused)
                   "head_dim: given 4, which is not supported: expected hidden_size / num_attention_heads, 16 / 2" },
                 { "{\"num_attention_heads\": 3}", PEFT_E_INVALID, "heads 3" },
                 { "{\"num_attention_heads\": 1.5}", PEFT_E_INVALID, "heads: given 1.5, expected a whole number" },
+                { "{\"num_attention_heads\": -3}", PEFT_E_INVALID,
+                  "heads: given -3, expected a whole number from 0 to 2147483648" },
                 { "{\"num_attention_heads\": 99999999999999999999}", PEFT_E_FORMAT, "not valid JSON" },
                 { "{\"qkv_bias\": false}", PEFT_E_FORMAT, "2 unexpected (blocks.0.attn.qkv.bias" },
                 { "{\"patch_size\": -4}", PEFT_E_FORMAT, "patch -4" },

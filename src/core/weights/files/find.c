@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * find.c -- finds the weights file in a folder, by the names that Hugging Face's libraries and open_clip use. */
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "core/format/folder.h"
@@ -14,8 +15,12 @@ static const char *const names[] = {
 
 static peft_status not_found(const char *folder)
 {
+    const char *slash = strrchr(folder, '/'), *last = slash ? slash + 1 : folder;
     char list[256];
     size_t used = 0;
+    for (size_t i = 0; i < NAMES; i++)
+        if (!strcmp(last, names[i]))
+            return pf_fail(PEFT_E_IO, "%s: is a folder; a file of weights is expected under this name", folder);
     for (size_t i = 0; i < NAMES; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i + 1 == NAMES ? " or " : i ? ", " : "",
                                  names[i]);

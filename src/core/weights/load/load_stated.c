@@ -41,7 +41,8 @@ peft_status pf_load_whole(const pf_loader *l, const char *name, int64_t fallback
     if (!pf_load_number(l, name, &v)) return PEFT_OK;
     pf_print_float(text, sizeof text, v);
     if (!(v >= 0 && v <= 0x1p31 && v == floor(v)))
-        return pf_fail(PEFT_E_INVALID, "%s: given %s, expected a whole number", name, text);
+        return pf_fail(PEFT_E_INVALID, "%s: given %s, expected a whole number from 0 to 2147483648", name,
+                       text);
     *out = (int64_t)v;
     return PEFT_OK;
 }
