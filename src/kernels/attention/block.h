@@ -43,16 +43,16 @@ typedef struct head_view {
 #if defined(PK_DOT_BF16)
 /* Steps of the micro-kernel for k values. */
 static inline int64_t steps_of(int64_t k) { return (k + 1) / 2; }
-/* The factors of a panel [k][width] as the micro-kernel reads them. The panel becomes [steps_of(k)][width]. */
-static inline void convert_panel(float *panel, const int width, int64_t k)
+/* The factors of a panel [k][width] as the micro-kernel reads them: to [steps_of(k)][width], which may be the panel. */
+static inline void pair_panel(float *to, const float *panel, const int width, int64_t k)
 {
-    for (int64_t p = 0; p < k; p += 2) {
+    for (int64_t p = 0; p < k; p += 2, to += width) {
         const float *x = panel + p * width, *y = p + 1 < k ? x + width : NULL;
         for (int v = 0; v < width; v += PW)
-            store_lanes(panel + p / 2 * width + v, pairs_across(PK_REAL, x + v, y ? y + v : NULL, width - v),
-                        width - v);
+            store_lanes(to + v, pairs_across(PK_REAL, x + v, y ? y + v : NULL, width - v), width - v);
     }
 }
+static inline void convert_panel(float *panel, const int width, int64_t k) { pair_panel(panel, panel, width, k); }
 /* The same for rows [count][PK_NR], of which each is read along its elements: pairs, in the row's first half. */
 static inline void convert_rows(float *rows, int64_t count)
 {
@@ -61,8 +61,7 @@ static inline void convert_rows(float *rows, int64_t count)
 /* The rows [count][PK_NR] as a panel: in `to`, where they are converted to something that convert_rows cannot use. */
 static inline const float *panel_of_rows(float *to, float *rows, int64_t count)
 {
-    memcpy(to, rows, (size_t)(count * PK_NR) * sizeof *to);
-    convert_panel(to, PK_NR, count);
+    pair_panel(to, rows, PK_NR, count);
     return to;
 }
 #else

@@ -6,7 +6,6 @@
 #ifndef PK_ATTENTION_FORWARD_H
 #define PK_ATTENTION_FORWARD_H
 #include <math.h>
-#include <string.h>
 #include "block.h"
 
 /* Lane by lane the largest of head_scale*s [columns][PK_NR] and of start. Four chains hide the latency of a maximum. */
