@@ -2,6 +2,8 @@
  * custom_method.c -- example of a method defined outside the library (gated_prompt.h): registers it, trains it on a
  * small random backbone (or a given one), saves the model, loads it in a second context, and checks that both predict
  * the same. */
+#include "common/files/output.h"
+#include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/settings.h"
@@ -52,6 +54,9 @@ int main(int argc, char **argv)
     program_name = "custom_method";
     if (read_flags(flags, FLAGS, &about, argc, argv) != argc || !flags[OUT].value)
         fail("--out FILE is required, and no other words; --help lists all options");
+    const bool replace = true;                                /* the model of an earlier run */
+    check_output("out", flags[OUT].value, replace, &flags[BACKBONE].value, 1);
+    check_not_input("out", flags[OUT].value, &(input_files){ .backbone = flags[BACKBONE].value });
     peft_context *ctx, *second_ctx;
     peft_backbone *vit = open_backbone(&ctx), *second_vit = open_backbone(&second_ctx);
     peft_options *method_options = options_from_text(ctx, "tokens=4"),

@@ -7,6 +7,7 @@
 #include "common/model/adaptation.h"
 #include "common/model/evaluate.h"
 #include "common/model/weights.h"
+#include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/settings.h"
@@ -101,7 +102,11 @@ static adaptation adaptation_of_flags(int images)
     a.seed = (uint64_t)flag_integer(&given[seed]);
     check_kind_of("adapt", a.kind, NULL);
     const bool replace = true;                                /* restore reads an existing file, and refuses others */
-    if (a.state) check_output("state", a.state, replace, inputs, 3);
+    if (a.state) {
+        const input_files in = { given[backbone].value, given[backbone_options].value, given[model].value };
+        check_output("state", a.state, replace, inputs, 3);
+        check_not_input("state", a.state, &in);
+    }
     a.resumed = a.state && !access(a.state, F_OK);
     if (!a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, images);
     return a;

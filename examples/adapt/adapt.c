@@ -10,6 +10,7 @@
 #include "common/files/output.h"
 #include "common/model/adaptation.h"
 #include "common/model/weights.h"
+#include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include <stdio.h>
@@ -166,10 +167,12 @@ static void check_files(void)
 {
     const flag *outputs[] = { &given[csv], &given[predictions] };
     const char *inputs[] = { given[backbone].value, given[model].value, given[data].value, given[test].value, NULL };
+    const input_files in = { given[backbone].value, given[backbone_options].value, given[model].value };
     enum { COUNT = sizeof inputs / sizeof *inputs };
     for (int i = 0; i < 2; i++) {
         if (!outputs[i]->value) continue;
         check_output(outputs[i]->name, outputs[i]->value, given[force].value, inputs, COUNT);
+        check_not_input(outputs[i]->name, outputs[i]->value, &in);
         inputs[COUNT - 1] = outputs[i]->value;
     }
 }

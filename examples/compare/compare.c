@@ -4,6 +4,7 @@
  * run is a process with one thread. Ctrl-C keeps the finished runs; --resume continues with the others. */
 #include "common/data/data.h"
 #include "common/files/output.h"
+#include "common/outputs/input_files.h"
 #include "common/program/clock.h"
 #include "common/program/command.h"
 #include "common/program/errors.h"
@@ -204,7 +205,7 @@ static study read_study(void)
 
 /* Checks the paths of --csv, --summary and --svg, whose flags follow each other in FLAGS and in `others`. Each must
  * differ from the four inputs and from the outputs before it. */
-static void check_outputs(void)
+static void check_outputs(const study *s)
 {
     enum { inputs = 4 };
     const bool replace = given[force].value || given[resume].value;
@@ -213,8 +214,13 @@ static void check_outputs(void)
     if (!replace && !access(given[csv].value, F_OK))
         fail("--csv %s: exists already; give --resume to continue this study, or --force to overwrite the file",
              given[csv].value);
-    for (int f = csv; f <= svg; f++)
+    for (int f = csv; f <= svg; f++) {
         check_output(given[f].name, given[f].value, replace, others, inputs + (f - csv));
+        for (int64_t e = 0; e < s->entries; e++) {
+            const char *options = s->entry[e].recipe[recipe_backbone_options].value;
+            check_not_input(given[f].name, given[f].value, &(input_files){ given[backbone].value, options, NULL });
+        }
+    }
 }
 
 /* Marks the runs that are done: those with a row in --csv and, with --records, all record files. */
@@ -236,7 +242,7 @@ int main(int argc, char **argv)
     if (!given[resume].value && s.records && has_study(&s))
         fail("--records %s: holds the records of a study; give --resume to continue it, or another folder", s.records);
     progress p = { .s = &s, .jobs = s.jobs, .bar = isatty(STDERR_FILENO) };
-    check_outputs();
+    check_outputs(&s);
     const job_hooks check_hooks = { .work = work_check, .name = name_list, .done = exit_on_failure, .echo = true },
                     study_hooks = { .work = work_study, .name = name_list, .done = exit_on_failure },
                     run_hooks = { .work = work_run, .name = name_run, .begin = on_begin, .done = on_done,

@@ -2,6 +2,7 @@
  * files.c -- the files of a run: paths are checked first, training states are resumed and removed (run.h). */
 #include "run.h"
 #include "common/files/output.h"
+#include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +11,22 @@
 
 bool staged(void) { return given[then].value || given[prune].value; }
 
+/* Checks an output path (output.h), also against the files that loading the backbone reads. */
+static void check_path(const char *name, const char *path, bool replace, const char *const *inputs, int count)
+{
+    const input_files in = { given[backbone].value, given[own_flags + recipe_backbone_options].value, NULL };
+    check_output(name, path, replace, inputs, count);
+    check_not_input(name, path, &in);
+}
+
 /* Paths of the second stage. Without --resume files of an earlier run are errors, or removed with --force. */
 static void check_stage_files(run *r, const char *const *inputs, int count)
 {
     if (asprintf(&r->state2, "%s.2", r->state) < 0 || asprintf(&r->table, "%s.prune.csv", given[out].value) < 0)
         fail("out of memory");
     const bool replace = given[resume].value || given[force].value;
-    check_output("state", r->state2, replace, inputs, count);
-    if (given[prune].value) check_output("prune", r->table, replace, inputs, count);
+    check_path("state", r->state2, replace, inputs, count);
+    if (given[prune].value) check_path("prune", r->table, replace, inputs, count);
     if (!given[resume].value) remove(r->state2);
 }
 
@@ -28,7 +37,7 @@ void check_files(run *r)
     if (given[state].value) r->state1 = check_alloc(strdup(given[state].value));
     else if (asprintf(&r->state1, "%s.state", given[out].value) < 0) fail("out of memory");
     r->state = r->state1;
-    check_output("out", given[out].value, given[force].value, inputs, 3);
+    check_path("out", given[out].value, given[force].value, inputs, 3);
     if (given[resume].value && access(r->state, R_OK))
         fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
              "train from the beginning", r->state);
@@ -36,7 +45,7 @@ void check_files(run *r)
         fail("--state %s: exists already; give --resume to continue from it, or --force to train from the beginning "
              "and overwrite it", r->state);
     const bool replace = true;                                /* --resume or --force is given if the state exists */
-    check_output("state", r->state, replace, others, 4);
+    check_path("state", r->state, replace, others, 4);
     if (staged()) check_stage_files(r, others, 4);
 }
 

@@ -6,6 +6,7 @@
 #include "common/data/preprocess.h"
 #include "common/files/output.h"
 #include "common/model/weights.h"
+#include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/settings.h"
@@ -190,12 +191,28 @@ static void evaluate_file(run *r)
            test_accuracy(&r->evaluator));
 }
 
+/* Checks the paths of --out, --checkpoint and --curve, of which only --out must not exist. */
+static void check_files(void)
+{
+    const int outputs[] = { out, checkpoint, curve };
+    const input_files in = { .backbone = given[start].value };
+    const char *paths[6] = { given[start].value, given[data].value, given[test].value };
+    for (int i = 0, count = 3; i < 3; i++) {
+        const flag *f = &given[outputs[i]];
+        if (!f->value) continue;
+        check_output(f->name, f->value, outputs[i] != out || given[force].value, paths, count);
+        check_not_input(f->name, f->value, &in);
+        paths[count++] = f->value;
+    }
+}
+
 int main(int argc, char **argv)
 {
     program_name = "pretrain";
     int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[data].value) fail("--data is required; see --help");
+    if (!given[evaluate].value) check_files();
     run r = { .ctx = make_context() };
     must(peft_context_set_threads(r.ctx, (int)flag_integer(&given[threads])));
     must(peft_context_set_seed(r.ctx, (uint64_t)flag_integer(&given[seed])));
@@ -203,15 +220,8 @@ int main(int argc, char **argv)
               flag_integer(&given[test_per_class]), (uint64_t)flag_integer(&given[seed]), &r.train, &r.test);
     if (peft_dataset_multilabel(r.train)) fail("--data %s: has several labels per image, expected one",
                                                given[data].value);
-    const char *const inputs[] = { given[start].value, given[data].value, given[test].value, given[checkpoint].value };
-    const bool replace_checkpoint = true;                     /* one that exists is continued */
-    if (given[evaluate].value) {
-        evaluate_file(&r);
-    } else {
-        check_output("out", given[out].value, given[force].value, inputs, 4);
-        check_output("checkpoint", given[checkpoint].value, replace_checkpoint, inputs, 3);     /* all but the last */
-        pretrain(&r);
-    }
+    if (given[evaluate].value) evaluate_file(&r);
+    else pretrain(&r);
     close_evaluator(&r.evaluator);
     peft_trainer_free(r.trainer);
     peft_model_free(r.model);

@@ -2,6 +2,7 @@
  * report.c -- makes one self-contained HTML page (images inside, no scripts, no network) of the records that
  * compare --records wrote. The same records and data give the same bytes. */
 #include "common/files/output.h"
+#include "common/outputs/input_files.h"
 #include "common/program/command.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv);
     if (first == argc) fail("no folder given; expected folders that compare --records wrote");
     check_output("out", given[out].value, given[force].value, NULL, 0);   /* no other option names a file */
+    for (char **folder = argv + first; *folder; folder++) check_not_record("out", given[out].value, *folder);
     int64_t studies = argc - first;
     study *s = check_alloc(calloc((size_t)studies, sizeof *s));
     for (int64_t i = 0; i < studies; i++) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# convert and merge never write over a file that they read, also one that the command line does not name: shards and
+# The programs never write over a file that they read, also one that the command line does not name: shards and
 # their index, a folder's pytorch_model.bin, descriptions such as config.json, the files of a PEFT folder.
 #   input_files.sh FOLDER      FOLDER: of the programs
 set -eu
@@ -19,7 +19,7 @@ refused() {
     file=$1
     shift
     if "$@" --force > log 2>&1; then fail "accepted: $*"; fi
-    grep -qF -- "--out $file: this command reads the file" log || fail "another message: $*"
+    grep -qF -- "$file: this command reads the file" log || fail "another message: $*"
 }
 accepted() {
     "$@" > log 2>&1 || fail "refused: $*"
@@ -57,6 +57,53 @@ refused config-elsewhere.json "$bin/merge" --backbone "$vit" --backbone-options 
 for file in adapter_config.json adapter_model.safetensors; do
     refused adapter/$file "$bin/merge" --backbone "$vit" --model adapter --out adapter/$file
 done
+for path in shards bin described config-elsewhere.json adapter; do
+    diff -r $path before/$path > log || fail "the input $path changed"
+done
+
+# Every output of the other programs.
+train="--backbone shards --data pictures --method lora --epochs 1"
+for file in shards/$shard shards/model.safetensors.index.json; do
+    refused $file "$bin/finetune" $train --out $file
+    refused $file "$bin/finetune" $train --state $file
+    refused $file "$bin/pretrain" --start shards --data pictures --out $file
+    refused $file "$bin/adapt" --backbone shards --data pictures --csv $file
+done
+refused bin/pytorch_model.bin "$bin/finetune" --backbone bin --data pictures --out bin/pytorch_model.bin
+ln bin/pytorch_model.bin bin/table.prune.csv
+refused bin/table.prune.csv "$bin/finetune" --backbone bin --data pictures --method e2vpt --prune 50 --out bin/table
+rm bin/table.prune.csv
+refused described/config.json "$bin/finetune" --backbone described/vit.safetensors --data pictures \
+    --out described/config.json
+refused config-elsewhere.json "$bin/finetune" --backbone "$vit" --data pictures \
+    --backbone-options config=config-elsewhere.json --out config-elsewhere.json
+refused adapter/adapter_model.safetensors "$bin/adapt" --backbone "$vit" --data pictures --model adapter \
+    --predictions adapter/adapter_model.safetensors
+echo 'linear: --method linear --backbone-options config=config-elsewhere.json' > list.txt
+for flag in csv summary svg; do
+    refused config-elsewhere.json "$bin/compare" --backbone "$vit" --data pictures --methods list.txt \
+        --$flag config-elsewhere.json
+done
+# These have no --force.
+read_by() {
+    file=$1
+    shift
+    if "$@" > log 2>&1; then fail "accepted: $*"; fi
+    grep -qF -- "$file: $reason" log || fail "another message: $*"
+}
+reason="this command reads the file"
+for flag in checkpoint curve; do
+    read_by bin/pytorch_model.bin "$bin/pretrain" --start bin --data pictures --$flag bin/pytorch_model.bin
+done
+read_by adapter/adapter_config.json "$bin/predict" --backbone "$vit" --model adapter --adapt tent \
+    --state adapter/adapter_config.json pictures/*/*
+read_by described/config.json "$bin/custom_method" --backbone described/vit.safetensors --out described/config.json
+reason="another option of this command names the same file"
+read_by "$vit" "$bin/custom_method" --backbone "$vit" --out "$vit"
+read_by curve.csv "$bin/pretrain" --data curve.csv --curve curve.csv
+mkdir records
+echo study > records/study.csv
+refused records/study.csv "$bin/report" --out records/study.csv records
 for path in shards bin described config-elsewhere.json adapter; do
     diff -r $path before/$path > log || fail "the input $path changed"
 done

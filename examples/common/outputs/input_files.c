@@ -80,10 +80,9 @@ static void compare_shards(const output *o, const char *folder, const char *inde
     free(text);
 }
 
-static bool is_index(const char *path)
+static bool ends_in(const char *path, const char *end)
 {
-    static const char end[] = ".index.json";
-    const size_t n = strlen(path), m = sizeof end - 1;
+    const size_t n = strlen(path), m = strlen(end);
     return n > m && !strcmp(path + n - m, end);
 }
 
@@ -104,6 +103,7 @@ void check_not_input(const char *flag, const char *path, const input_files *in)
     if (stat(path, &o.st)) return;
     if (in->model && is_folder(in->model)) compare_named(&o, in->model, adapter_files);
     else if (in->model) compare(&o, in->model);
+    if (!in->backbone) return;
     char *file = weights_file(in->backbone);
     if (!file) {                                              /* a .npz file, which is read alone */
         compare(&o, in->backbone);
@@ -112,8 +112,23 @@ void check_not_input(const char *flag, const char *path, const input_files *in)
     const char *slash = strrchr(file, '/');
     char *folder = check_alloc(slash ? strndup(file, (size_t)(slash - file) + 1) : strdup("."));
     compare(&o, file);
-    if (is_index(file)) compare_shards(&o, folder, file);
+    if (ends_in(file, ".index.json")) compare_shards(&o, folder, file);
     compare_descriptions(&o, folder, in->backbone_options);
     free(folder);
     free(file);
+}
+
+void check_not_record(const char *flag, const char *path, const char *folder)
+{
+    output o = { .flag = flag, .path = path };
+    char *input;
+    if (stat(path, &o.st)) return;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!ends_in(e->d_name, ".csv")) continue;
+        if (asprintf(&input, "%s/%s", folder, e->d_name) < 0) fail("out of memory");
+        compare(&o, input);
+        free(input);
+    }
+    if (d) closedir(d);
 }
