@@ -33,7 +33,7 @@ bool pf_value_int(const char *text, int64_t *out)
 bool peft_sys_opt_integer(const char *s, size_t length, int64_t *out)
 {
     char text[32];
-    if (length >= sizeof text || *s == '+') return false;
+    if (!length || length >= sizeof text || *s == '+') return false;
     memcpy(text, s, length);
     text[length] = 0;
     return pf_parse_int(text, out);
