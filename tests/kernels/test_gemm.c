@@ -305,9 +305,12 @@ static void check_submatrix(const pk_table *t, const problem *p, const float *wh
 START_TEST(threads_and_submatrices_change_no_bit)
 {
     const int64_t sizes[][3] = { { 61, 150, 800 }, { 830, 70, 20 }, { 3, 520, 60 }, { 300, 5, 400 },
+                                 /* thin.c, which leaves parts of few rows or columns to gemm.c */
+                                 { 100, 170, 8 }, { 830, 130, 16 },
                                  /* several blocks; the pools' threads form groups of one to four (gemm.c) */
                                  { 1500, 170, 600 }, { 900, 100, 500 } };
-    static const int layouts[] = { ROWS, A_TRANSPOSED, B_TRANSPOSED, A_TRANSPOSED | B_TRANSPOSED, B_TRANSPOSED,
+    static const int layouts[] = { ROWS, A_TRANSPOSED, B_TRANSPOSED, A_TRANSPOSED | B_TRANSPOSED, ROWS,
+                                   B_TRANSPOSED, B_TRANSPOSED,
                                    A_TRANSPOSED | B_TRANSPOSED };          /* of each size */
     const int threads[] = { 2, 3, 8 };
     pk_pool *pools[3];
@@ -346,6 +349,23 @@ START_TEST(threads_and_submatrices_change_no_bit)
 }
 END_TEST
 
+/* Products of a small k and many rows, which thin.c computes for k up to 16 (in bf16 up to 32). */
+START_TEST(products_of_a_small_k)
+{
+    static const int64_t ks[] = { 1, 2, 7, 8, 16, 17, 32, 33 };
+    static const int epilogues[] = { NO_EPILOGUE, SCALE | IN_PLACE, SCALE | RESIDUAL | GAMMA, BIAS | ACCUMULATE,
+                                     BIAS | PRE | GATE | SLOPES | RESIDUAL };
+    const int count = sizeof epilogues / sizeof *epilogues;
+    pk_pool *pool = start(3);
+    EACH_PRODUCT(t)
+        for (int i = 0; i < count * LAYOUTS * 8; i++)
+            check_product(t, i % 2 ? pool : NULL, PK_GEMM_OWN, 9 * t->mr + 3, (1 + i % 3) * t->nr + 1 + i % 7,
+                          ks[i / count / LAYOUTS], i / count % LAYOUTS, epilogues[i % count],
+                          epilogues[i % count] & PRE ? PK_TANH : PK_NONE, PK_GELU);
+    stop(pool);
+}
+END_TEST
+
 /* Ties go to the even neighbour; a carry may reach the exponent, up to infinity; subnormal numbers become 0 with their
  * sign. */
 START_TEST(numbers_are_rounded_to_bf16)
@@ -366,4 +386,4 @@ END_TEST
 
 SUITE_MAIN("gemm", numbers_are_rounded_to_bf16, sizes_around_the_micro_kernel, products_of_several_blocks,
            every_epilogue, cblas_products_in_every_layout, empty_extents, nan_and_infinity_stay_in_their_row_or_column,
-           threads_and_submatrices_change_no_bit)
+           threads_and_submatrices_change_no_bit, products_of_a_small_k)

@@ -92,12 +92,14 @@ static int64_t work_bytes(const plan *p, int threads)
     return p->groups * (p->packed_bytes + p->partial_bytes) + threads * p->scratch_bytes;
 }
 
-/* Enough for a product on all threads, on one thread alone (a small product), and by CBLAS. */
+/* Enough for a product on all threads, on one thread alone (a small product), of a small k, and by CBLAS. */
 size_t pk_gemm_work(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k, int threads)
 {
     const int all = threads > 1 ? threads : 1;
     const plan p = make_plan(t, compute, m, n, k, all), alone = make_plan(t, compute, m, n, k, 1);
-    return (size_t)at_least(at_least(work_bytes(&p, all), work_bytes(&alone, 1)), pk_gemm_cblas_work(t, m, n, all));
+    const int64_t own = at_least(at_least(work_bytes(&p, all), work_bytes(&alone, 1)),
+                                 pk_gemm_thin_work(t, compute, n, k, all));
+    return (size_t)at_least(own, pk_gemm_cblas_work(t, m, n, all));
 }
 
 /* Decides how many of B's panels are cut into chunks. If each panel were one task, threads would idle at the end of a
@@ -297,6 +299,10 @@ const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm
 static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work)
 {
     if (is_small(g)) pool = NULL;
+    if (pk_gemm_is_thin(t, g->compute, g->m, g->n, g->k)) {
+        pk_gemm_thin(t, pool, g, has_no_epilogue(g), work);
+        return;
+    }
     const int threads = pk_pool_threads(pool);
     plan p = make_plan(t, g->compute, g->m, g->n, g->k, threads);
     p.g = g;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm_plan.h -- arithmetic on extents for gemm.c and cblas.c, and the interface of cblas.c, which gemm.c calls. */
+ * gemm_plan.h -- arithmetic on extents for the files of this folder, and the interfaces of thin.c and cblas.c, which
+ * gemm.c calls. */
 #ifndef PK_GEMM_PLAN_H
 #define PK_GEMM_PLAN_H
 #include "../pk.h"
@@ -14,4 +15,10 @@ static inline int64_t aligned(int64_t bytes)               { return ceil_div(byt
  * pk_gemm_cblas_work() bytes, behind them pk_gemm_widen_work() for the copy of a 16-bit B. */
 void    pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work);
 int64_t pk_gemm_cblas_work(const pk_table *t, int64_t m, int64_t n, int threads);
+
+/* The product of a small k (thin.c). work holds pk_gemm_thin_work() bytes, which are enough for any smaller k, too.
+ * no_epilogue: C = AB. */
+int     pk_gemm_is_thin(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k);
+int64_t pk_gemm_thin_work(const pk_table *t, pk_compute compute, int64_t n, int64_t k, int threads);
+void    pk_gemm_thin(const pk_table *t, pk_pool *pool, const pk_gemm *g, int no_epilogue, void *work);
 #endif

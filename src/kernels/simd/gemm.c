@@ -33,9 +33,9 @@ static inline pv no_addend(void)
     return x;
 }
 
-/* The steps before the activation: to = scale*tile + C + bias, and pre = to; with `slopes`, act_and_gate stores pre.
+/* The steps before the activation: tile = scale*tile + C + bias, and pre = tile; with `slopes`, act_and_gate stores pre.
  * (i, j) is the tile's place in C, m x n its part inside C. */
-static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n, float *to, int64_t to_row)
+static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
 {
     for (int v = 0; v < n; v += PW) {
         const int lanes = n - v;
@@ -46,7 +46,7 @@ static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int 
             pv c = g->accumulate ? load_lanes(g->c + (i + r) * g->c_row + j + v, lanes) : none;
             x = pv_add(pv_fma(x, scale, c), bias);
             if (g->pre && !g->slopes) store_uncached(g->pre + (i + r) * g->pre_row + j + v, x, lanes);
-            store_lanes(to + r * to_row + v, x, lanes);
+            store_lanes(tile + r * PK_NR + v, x, lanes);
         }
     }
 }
@@ -91,14 +91,47 @@ static void act_and_gate(const pk_table *t, const pk_gemm *g, float *tile, int64
         t->act_grad(g->gate_act, tile + r * PK_NR, tile + r * PK_NR, buffer + r * PK_NR, count);
 }
 
+/* All steps in one pass where no activation and no gate is among them: C = (scale*tile + C + bias)*gamma + residual. A
+ * step that is absent changes nothing: fma(x, 1, -0) and x + -0 are x. full: the tile has PK_NR columns. full,
+ * accumulate, residual are compile-time constants. */
+PK_INLINE void no_act_rows(const pk_gemm *g, const float *tile, int64_t i, int64_t j, int m, int n, const int full,
+                           const int accumulate, const int residual)
+{
+    const pv scale = pv_set(g->scale), none = no_addend();
+    for (int v = 0; v < (full ? PK_NR : n); v += PW) {
+        const int lanes = full ? PW : n - v;
+        const pv bias = g->bias ? load_lanes(g->bias + j + v, lanes) : none;
+        const pv gamma = g->gamma ? load_lanes(g->gamma + j + v, lanes) : pv_set(1.0f);
+        float *c = g->c + i * g->c_row + j + v;
+        const float *r = residual ? g->residual + i * g->residual_row + j + v : c;
+        for (int row = 0; row < m; row++, c += g->c_row, r += residual ? g->residual_row : 0) {
+            pv x = load_lanes(tile + row * PK_NR + v, lanes);
+            x = pv_add(pv_fma(x, scale, accumulate ? load_lanes(c, lanes) : none), bias);
+            store_lanes(c, pv_fma(x, gamma, residual ? load_lanes(r, lanes) : none), lanes);
+        }
+    }
+}
+
+static void no_act(const pk_gemm *g, const float *tile, int64_t i, int64_t j, int m, int n)
+{
+    if (n < PK_NR || g->accumulate) {
+        if (g->residual) no_act_rows(g, tile, i, j, m, n, 0, g->accumulate, 1);
+        else no_act_rows(g, tile, i, j, m, n, 0, g->accumulate, 0);
+    } else if (g->residual) {
+        no_act_rows(g, tile, i, j, m, n, 1, 0, 1);
+    } else {
+        no_act_rows(g, tile, i, j, m, n, 1, 0, 0);
+    }
+}
+
 void PK_NAME(epilogue)(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
 {
     const int has_first_steps = g->scale != 1 || g->accumulate || g->bias || g->pre;
-    if (g->act == PK_NONE && !(g->pre && g->slopes) && !g->gate && !g->gamma && !g->residual) {
-        before_act(g, tile, i, j, m, n, g->c + i * g->c_row + j, g->c_row);
+    if (g->act == PK_NONE && !g->pre && !g->gate) {
+        no_act(g, tile, i, j, m, n);
         return;
     }
-    if (has_first_steps) before_act(g, tile, i, j, m, n, tile, PK_NR);
+    if (has_first_steps) before_act(g, tile, i, j, m, n);
     act_and_gate(t, g, tile, i, j, m, n);
     after_act(g, tile, i, j, m, n);
 }
