@@ -39,6 +39,12 @@ RUN(act_grad) { t->act_grad((pk_act)(v / 3), b[v % 3], b[1], b[2], s.cols); }
 
 RUN(act_slope) { t->act_slope((pk_act)(v / 2), v % 2 ? b[2] : b[0], b[1], b[2], s.cols); }
 
+RUN(gate) { t->gate((pk_act)v, b[0], s.ld, b[1], b[2], s.ld, s.rows, s.cols); }
+RUN(gate_grad)
+{
+    t->gate_grad((pk_act)v, b[0], b[1], s.ld, b[2], s.ld, b[3], b[4], s.ld, s.rows, s.cols);
+}
+
 RUN(affine)
 {
     t->affine(v & 1 ? b[1] : b[0], s.ld, b[1], s.ld, v & 2 ? NULL : b[2], v & 4 ? NULL : b[3], s.rows, s.cols);
@@ -94,6 +100,8 @@ static const kernel_case cases[] = {
     { "act",            "cc",      ".s",   18, run_act,            5e-7 },
     { "act_grad",       "ccc",     "..s",  27, run_act_grad,       1e-6 },
     { "act_slope",      "ccc",     "..s",  18, run_act_slope,      1e-6 },
+    { "gate",           "mmm",     ".s.",  9,  run_gate,           1e-6 },
+    { "gate_grad",      "mmmmm",   "...s.", 9, run_gate_grad,      1e-6 },
     { "affine",         "mmcc",    NULL,   8,  run_affine,         5e-7 },
     { "layernorm",      "mmccrr",  NULL,   8,  run_layernorm,      4e-6 },
     { "layernorm_grad", "mmmmrrc", NULL,   6,  run_layernorm_grad, 4e-6 },

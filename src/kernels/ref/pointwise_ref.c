@@ -105,3 +105,20 @@ void pk_act_slope_ref(pk_act kind, pk_real *y, pk_real *slope, const pk_real *x,
         y[i] = (pk_real)act(kind, x[i]);
     }
 }
+
+void pk_gate_ref(pk_act kind, pk_real *y, int64_t ldy, const pk_real *x, const pk_real *factor, int64_t ldx,
+                 int64_t rows, int64_t cols)
+{
+    for (int64_t i = 0; i < rows; i++, y += ldy, x += ldx, factor += ldx)
+        for (int64_t j = 0; j < cols; j++) y[j] = (pk_real)act(kind, x[j]) * factor[j];
+}
+
+void pk_gate_grad_ref(pk_act kind, pk_real *dx, pk_real *dfactor, int64_t lddx, const pk_real *dy, int64_t lddy,
+                      const pk_real *x, const pk_real *factor, int64_t ldx, int64_t rows, int64_t cols)
+{
+    for (int64_t i = 0; i < rows; i++, dx += lddx, dfactor += lddx, dy += lddy, x += ldx, factor += ldx)
+        for (int64_t j = 0; j < cols; j++) {
+            dx[j] = dy[j] * factor[j] * (pk_real)act_derivative(kind, x[j]);
+            dfactor[j] = (pk_real)act(kind, x[j]) * dy[j];
+        }
+}

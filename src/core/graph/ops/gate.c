@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gate.c -- the gate of a gated MLP, and its gradient: one half of fc1's outputs is multiplied by the activation of the
- * other half. Both halves are read once, a row at a time, so that the products of a row stay in the first cache. */
+ * other half. */
 #include "core/graph/op.h"
-
-enum { PIECE = 256 };                    /* elements of a row whose products are in a buffer */
 
 /* Attributes i of gate and gate_dx: the activation; 1: of the second half, 0: of the first. */
 enum { ACT, LAST };
@@ -33,12 +31,9 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
     const job *j = arg;
     const pk_table *k = j->r->kernels;
     (void)worker;
-    for (int64_t i = begin; i < end; i++) {
-        const halves x = halves_of(j->n, j->x, i);
-        pk_real *y = j->y.p + i * j->y.ld;
-        k->act((pk_act)j->n->attr.i[ACT], y, x.gate, j->y.cols);
-        k->mul(y, y, x.factor, j->y.cols);
-    }
+    const halves x = halves_of(j->n, j->x, begin);
+    k->gate((pk_act)j->n->attr.i[ACT], j->y.p + begin * j->y.ld, j->y.ld, x.gate, x.factor, j->x.ld, end - begin,
+            j->y.cols);
 }
 
 static void run(const pf_run *r, const pf_node *n)
@@ -58,7 +53,7 @@ pf_val pf_gated(pf_graph *g, pf_val x, pk_act act, bool last)
     return pf_emit(g, &pf_op_gate, &(pf_attr){ .i = { act, last } }, 1, &x);
 }
 
-const pf_op pf_op_gate = { .name = "gate", .kernel = "act", .flags = PF_ROWWISE | PF_STRIDED_OUT, .infer = infer,
+const pf_op pf_op_gate = { .name = "gate", .kernel = "gate", .flags = PF_ROWWISE | PF_STRIDED_OUT, .infer = infer,
     .grad = grad, .run = run };
 
 /* in: dy [..,d], x [..,2 d]; attr as gate; out: dx [..,2 d], the halves dy factor act'(gate) and dy act(gate) */
@@ -69,18 +64,9 @@ static void dx_rows(void *arg, int64_t begin, int64_t end, int worker)
     const job *j = arg;
     const pk_table *k = j->r->kernels;
     (void)worker;
-    for (int64_t i = begin; i < end; i++) {
-        const halves x = halves_of(j->n, j->x, i), dx = halves_of(j->n, j->dx, i);
-        const pk_real *dy = j->y.p + i * j->y.ld;
-        pk_real product[PIECE];                         /* dy factor */
-        k->act_slope((pk_act)j->n->attr.i[ACT], dx.factor, dx.gate, x.gate, j->y.cols);
-        k->mul(dx.factor, dx.factor, dy, j->y.cols);
-        for (int64_t c = 0; c < j->y.cols; c += PIECE) {
-            const int64_t count = j->y.cols - c < PIECE ? j->y.cols - c : PIECE;
-            k->mul(product, dy + c, x.factor + c, count);
-            k->mul(dx.gate + c, product, dx.gate + c, count);
-        }
-    }
+    const halves x = halves_of(j->n, j->x, begin), dx = halves_of(j->n, j->dx, begin);
+    k->gate_grad((pk_act)j->n->attr.i[ACT], dx.gate, dx.factor, j->dx.ld, j->y.p + begin * j->y.ld, j->y.ld, x.gate,
+                 x.factor, j->x.ld, end - begin, j->y.cols);
 }
 
 static void dx_run(const pf_run *r, const pf_node *n)
@@ -89,5 +75,5 @@ static void dx_run(const pf_run *r, const pf_node *n)
     pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, dx_rows, &j);
 }
 
-const pf_op pf_op_gate_dx = { .name = "gate_dx", .kernel = "act_slope", .flags = PF_STRIDED_OUT, .infer = dx_infer,
+const pf_op pf_op_gate_dx = { .name = "gate_dx", .kernel = "gate_grad", .flags = PF_STRIDED_OUT, .infer = dx_infer,
     .run = dx_run };
