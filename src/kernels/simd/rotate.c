@@ -26,8 +26,15 @@ static void neighbours(float *y, const float *x, const float *cosine, const floa
 /* The pairs are (j, j + half). Both vectors are loaded before either is stored, as y may be x. */
 static void halves_of(float *y, const float *x, const float *cosine, const float *sine, int64_t half, pv sign)
 {
-    for (int64_t j = 0; j < half; j += PW) {
-        const pm m = pm_first(half - j < PW ? half - j : PW);
+    int64_t j = 0;
+    for (; j + PW <= half; j += PW) {
+        const pv a = pv_load(x + j), b = pv_load(x + half + j);
+        const pv cos_b = pv_load(cosine + half + j), sin_b = pv_load(sine + half + j);
+        pv_store(y + j, turned(a, b, pv_load(cosine + j), pv_load(sine + j), sign));
+        pv_store(y + half + j, turned(b, a, cos_b, sin_b, sign));
+    }
+    if (j < half) {
+        const pm m = pm_first(half - j);
         const pv a = pv_load_m(x + j, m), b = pv_load_m(x + half + j, m);
         const pv cos_a = pv_load_m(cosine + j, m), cos_b = pv_load_m(cosine + half + j, m);
         pv_store_m(y + j, m, turned(a, b, cos_a, pv_load_m(sine + j, m), sign));
