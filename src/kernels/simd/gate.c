@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gate.c -- entries of the kernel table: the gate of a gated MLP and its gradient. Their time is that of moving memory,
- * unless it passes while the activation is computed: each vector prefetches the same columns of the next row. Outputs
- * are not prefetched, which was slower. */
+ * unless it passes while the activation is computed: each vector prefetches the same columns of the next row. To
+ * prefetch the outputs as well was slower. */
 #include "../names.h"
 #include "activations.h"
 
@@ -18,6 +18,15 @@ INLINE void store_first(float *y, pv x, int64_t n)
 {
     if (n >= PW) pv_store(y, x);
     else pv_store_m(y, pm_first(n), x);
+}
+
+/* The same past the caches where y is aligned: a cache line that is written whole is then not read first. The gradient
+ * is as large as fc1's outputs, so that most of it would leave the level-2 cache before it is read. No fence is needed:
+ * the atomic operation that ends a round of the pool orders these stores. */
+INLINE void store_uncached(float *y, pv x, int64_t n)
+{
+    if (n >= PW && (uintptr_t)y % sizeof(pv) == 0) pv_stream(y, x);
+    else store_first(y, x, n);
 }
 
 /* y = f(x, x, s) factor */
@@ -62,8 +71,8 @@ INLINE void gate_grad_rows(float *dx, float *dfactor, int64_t lddx, const float 
             PREFETCH(x + ldx + j);
             PREFETCH(factor + ldx + j);
             PREFETCH(dy + lddy + j);
-            store_first(dx + j, pv_mul(product, slope), cols - j);
-            store_first(dfactor + j, pv_mul(value, d), cols - j);
+            store_uncached(dx + j, pv_mul(product, slope), cols - j);
+            store_uncached(dfactor + j, pv_mul(value, d), cols - j);
         }
 }
 
