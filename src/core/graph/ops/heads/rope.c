@@ -66,6 +66,7 @@ static void rotate(void *arg, int64_t begin, int64_t end, int worker)
         pk_real *to = y.p + row * y.ld;
         /* a row is a third of a row of q, k and v: too short for the CPU to see that rows follow one another */
         prefetch_row(from + ROWS_AHEAD * x.ld, d);
+        if (to != from) prefetch_row(to + ROWS_AHEAD * y.ld, d);
         if (position < 0) {
             if (to != from) memcpy(to, from, (size_t)d * sizeof *to);
             continue;
