@@ -4,7 +4,7 @@
  * unsupported files. */
 #include "tiny.h"
 
-#define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24"
+#define SMALL "image_size=8,patch=4,width=64,depth=2,heads=2,mlp=24"
 static char weights[128], config[128], preprocessor[128];
 
 /* Writes b without facts (heads, eps, ...) in the header, except the entry key = value; key NULL: no entry. */
@@ -79,7 +79,7 @@ static void check_note(const peft_backbone *b, const char *key, const char *valu
 /* config.json of transformers' ViT, of timm, and of a whole CLIP model of transformers. */
 #define HF                                                                                                             \
     "{\"layer_norm_eps\": 1e-7, \"num_attention_heads\": 4, \"hidden_act\": \"quick_gelu\", \"image_size\": 8, "       \
-    "\"patch_size\": 4, \"hidden_size\": 16, \"num_hidden_layers\": 2, \"qkv_bias\": true, \"architectures\": "        \
+    "\"patch_size\": 4, \"hidden_size\": 64, \"num_hidden_layers\": 2, \"qkv_bias\": true, \"architectures\": "        \
     "[\"ViTModel\"]}"
 #define TIMM                                                                                                           \
     "{\"architecture\": \"vit_quickgelu\", \"global_pool\": \"token\", \"model_args\": {\"num_heads\": 8}, "           \
@@ -192,7 +192,7 @@ START_TEST(invalid_and_unsupported_files_are_refused)
                 { "{\"mean\": [1, 2, \"x\"], \"std\": 1}", PEFT_E_FORMAT, "mean" },
                 { "{\"mean\": 0, \"std\": [-1.2345678901234567e-200, -1.2345678901234567e-201, "
                   "-1.2345678901234567e-202]}", PEFT_E_FORMAT, "std" },
-                { "{\"hidden_size\": 32}", PEFT_E_FORMAT, "width 32, but the weights have 16" },
+                { "{\"hidden_size\": 32}", PEFT_E_FORMAT, "width 32, but the weights have 64" },
                 { "{\"num_hidden_layers\": 3}", PEFT_E_FORMAT, "depth 3" },
                 { "{\"patch_size\": 8}", PEFT_E_FORMAT, "patch 8" },
                 { "{\"intermediate_size\": 7}", PEFT_E_FORMAT,
@@ -200,8 +200,8 @@ START_TEST(invalid_and_unsupported_files_are_refused)
                 { "{\"vision_config\": {\"intermediate_size\": 7}}", PEFT_E_FORMAT, "intermediate_size 7" },
                 { "{\"num_attention_heads\": 2, \"num_key_value_heads\": 1}", PEFT_E_UNSUPPORTED,
                   "num_key_value_heads: given 1, which is not supported: expected 2, num_attention_heads" },
-                { "{\"num_attention_heads\": 2, \"hidden_size\": 16, \"head_dim\": 4}", PEFT_E_UNSUPPORTED,
-                  "head_dim: given 4, which is not supported: expected hidden_size / num_attention_heads, 16 / 2" },
+                { "{\"num_attention_heads\": 2, \"hidden_size\": 64, \"head_dim\": 4}", PEFT_E_UNSUPPORTED,
+                  "head_dim: given 4, which is not supported: expected hidden_size / num_attention_heads, 64 / 2" },
                 { "{\"num_attention_heads\": 3}", PEFT_E_INVALID, "heads 3" },
                 { "{\"num_attention_heads\": 1.5}", PEFT_E_INVALID, "heads: given 1.5, expected a whole number" },
                 { "{\"num_attention_heads\": -3}", PEFT_E_INVALID,
@@ -225,7 +225,7 @@ START_TEST(invalid_and_unsupported_files_are_refused)
     FAILS(PEFT_E_FORMAT, "nested deeper", try_load(ctx, "", &x));
     write_text(config, big, sizeof big);
     FAILS(PEFT_E_FORMAT, "at most 1048576", try_load(ctx, "", &x));
-    const char *scalar = "{\"hidden_size\": [16]}";
+    const char *scalar = "{\"hidden_size\": [64]}";
     write_text(config, scalar, strlen(scalar));
     FAILS(PEFT_E_FORMAT, "hidden_size", try_load(ctx, "", &x));
     finish(ctx, b);
@@ -282,12 +282,12 @@ END_TEST
 START_TEST(keys_of_blocks_that_agree_are_accepted)
 {
     static const char *const good[] = {
-        "{\"intermediate_size\": 24, \"num_attention_heads\": 2, \"num_key_value_heads\": 2, \"head_dim\": 8, "
-        "\"hidden_size\": 16}",
+        "{\"intermediate_size\": 24, \"num_attention_heads\": 2, \"num_key_value_heads\": 2, \"head_dim\": 32, "
+        "\"hidden_size\": 64}",
         "{\"intermediate_size\": null, \"num_key_value_heads\": null, \"head_dim\": null}",
         "{\"intermediate_size\": 7, \"mlp_ratio\": 4}",
         "{\"intermediate_size\": 7, \"num_key_value_heads\": 1, \"head_dim\": 3, \"num_attention_heads\": 2, "
-        "\"vision_config\": {\"intermediate_size\": 24, \"hidden_size\": 16}}" };
+        "\"vision_config\": {\"intermediate_size\": 24, \"hidden_size\": 64}}" };
     peft_context *ctx;
     peft_backbone *b = start(&ctx);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {

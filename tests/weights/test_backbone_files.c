@@ -56,11 +56,11 @@ START_TEST(options_give_missing_facts)
     FAILS(PEFT_E_OPTION, "no attention pooling", try_load(t.ctx, tiny_path("backbone"), "pool=attention"));
     FAILS(PEFT_E_OPTION, "no distillation token", try_load(t.ctx, tiny_path("backbone"), "pool=cls_dist"));
     FAILS(PEFT_E_INVALID, "heads 5", try_load(t.ctx, tiny_path("backbone"), "heads=5"));
-    FAILS(PEFT_E_OPTION, "act", try_load(t.ctx, tiny_path("backbone"), "act=mish"));
-    FAILS(PEFT_E_OPTION, "pool", try_load(t.ctx, tiny_path("backbone"), "pool=max"));
+    FAILS(PEFT_E_OPTION, "act", try_load(t.ctx, tiny_path("backbone"), "heads=3,act=mish"));
+    FAILS(PEFT_E_OPTION, "pool", try_load(t.ctx, tiny_path("backbone"), "heads=3,pool=max"));
     FAILS(PEFT_E_OPTION, "naming", try_load(t.ctx, tiny_path("backbone"), "naming=timm"));
-    FAILS(PEFT_E_INVALID, "image_size 18", try_load(t.ctx, tiny_path("backbone"), "image_size=18"));
-    FAILS(PEFT_E_OPTION, "nearest", try_load(t.ctx, tiny_path("backbone"), "image_size=24,resample=nearest"));
+    FAILS(PEFT_E_INVALID, "image_size 18", try_load(t.ctx, tiny_path("backbone"), "heads=3,image_size=18"));
+    FAILS(PEFT_E_OPTION, "nearest", try_load(t.ctx, tiny_path("backbone"), "heads=3,image_size=24,resample=nearest"));
     FAILS(PEFT_E_OPTION, "image_size", try_load(t.ctx, tiny_path("backbone"), "img_size=24"));
     tiny_free(&t);
     tiny_clean();

@@ -4,7 +4,7 @@
 #include <peft/io.h>
 #include "config_fixture.h"
 
-#define SMALL    "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24,classes=2"
+#define SMALL    "image_size=8,patch=4,width=64,depth=2,heads=2,mlp=24,classes=2"
 /* Parts of the expected texts. HALF, IMAGENET, OPENAI: mean and std. TIMM_IS, HF_DROP, HF_WHITE: how timm and Hugging
  * Face's processors round the crop's offset, and whether they drop alpha or blend with white. */
 #define HALF     ",mean=0.5:0.5:0.5,std=0.5:0.5:0.5"
@@ -375,8 +375,8 @@ START_TEST(problem_type_gives_the_link)
         { "{}", NULL, true } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fixture b;
-        fixture_start(&b, rows[i].classifier ? "image_size=16,patch=4,width=48,depth=1,heads=3,classes=5"
-                                         : "image_size=16,patch=4,width=48,depth=1,heads=3,classes=0");
+        fixture_start(&b, rows[i].classifier ? "image_size=16,patch=4,width=64,depth=1,heads=1,classes=5"
+                                         : "image_size=16,patch=4,width=64,depth=1,heads=1,classes=0");
         fixture_write("config.json", rows[i].json);
         peft_backbone *x = fixture_load(&b, "");
         fixture_check_note(x, "link", rows[i].link, rows[i].json);

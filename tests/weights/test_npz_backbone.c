@@ -180,19 +180,23 @@ START_TEST(values_of_three_layouts_are_at_their_place)
     static npz z;
     peft_context *ctx;
     peft_backbone *b;
+    peft_options *heads;
     ok(peft_context_create(NULL, NULL, NULL, &ctx));
+    ok(peft_options_create(ctx, &heads));
+    ok(peft_options_parse(heads, "heads=1"));
     for (npz_layout layout = AUGREG; layout < LAYOUTS; layout++)
         for (int i = 0; i < 3; i++) {
             make_arrays(&z, layout, prefixes[i], NULL);
             write_npz(&z, in_folder("vit.npz"));
             ok(peft_npz_to_safetensors(io_ctx, in_folder("vit.npz"), in_folder("vit.safetensors")));
-            ok(peft_backbone_load(ctx, in_folder("vit.safetensors"), NULL, &b));
+            ok(peft_backbone_load(ctx, in_folder("vit.safetensors"), heads, &b));
             ck_assert_int_eq(peft_backbone_get(b, "depth"), L);
             ck_assert_int_eq(peft_backbone_get(b, "classes"), C);
             ck_assert_str_eq(peft_backbone_note(b, "mean"), "0.5:0.5:0.5");
             check_values(&z, layout, b);
             peft_backbone_free(b);
         }
+    peft_options_free(heads);
     peft_context_free(ctx);
 }
 END_TEST

@@ -23,7 +23,8 @@ static void warn_of_assumptions(const pf_loader *l)
             *source ? " was read and leaves this open: s" : "");
 }
 
-/* The number of attention heads that networks of this width and depth usually have; *why: the reason, "as in ViT-H". */
+/* The number of attention heads that networks of this width and depth usually have; *why: the reason, "as in ViT-H".
+ * 0: networks of this width have no usual number. */
 static int64_t usual_heads(const pf_vit_shape *s, const char **why)
 {
     static const struct { int64_t width, depth, heads; const char *why; } known[] = {
@@ -34,8 +35,17 @@ static int64_t usual_heads(const pf_vit_shape *s, const char **why)
             *why = known[i].why;
             return known[i].heads;
         }
-    *why = s->width % 64 ? "the width is no multiple of 64" : "width / 64";
-    return s->width % 64 ? 1 : s->width / 64;
+    *why = "width / 64";
+    return s->width % 64 ? 0 : s->width / 64;
+}
+
+/* No tensor shows the number of heads, and most numbers give other features than the trained network's. */
+static peft_status heads_error(const pf_loader *l)
+{
+    return pf_fail(PEFT_E_OPTION, "heads: no option, header or configuration file states the number of attention heads, "
+                   "and the usual number, width / 64, does not exist for the width %lld: expected heads=N among the "
+                   "options of the load (--backbone-options in the programs), or config.json beside the weights",
+                   (long long)l->shape.width);
 }
 
 /* Sets the number of heads. by_name: the network's name determines it, so that nothing is assumed. The name of a known
@@ -50,6 +60,7 @@ static peft_status set_heads(pf_loader *l, const pf_arch *a)
     const int64_t fallback = by_name && a->facts.heads ? a->facts.heads : usual;
     double v;
     PF_TRY(pf_load_whole(l, "heads", fallback, &l->shape.heads));
+    if (!fallback && !pf_load_number(l, "heads", &v)) return heads_error(l);
     if (by_name || pf_load_number(l, "heads", &v)) return PEFT_OK;
     snprintf(text, sizeof text, "%lld", (long long)usual);
     pf_load_assume(l, "heads", text, why);
@@ -125,8 +136,13 @@ static peft_status set_rule(pf_loader *l, const pf_arch *a, const char *why)
 peft_status pf_load_check_architecture(const pf_loader *l)
 {
     const pf_arch a = pf_load_arch(l);
-    return a.facts.refused ? pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
-                                     l->config.source, a.name, a.facts.refused) : PEFT_OK;
+    if (!a.facts.refused) return PEFT_OK;
+    if (a.timm)
+        return pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
+                       l->config.source, a.name, a.facts.refused);
+    return pf_fail(PEFT_E_UNSUPPORTED, "%s: model_type: given '%s', a network with %s, which is not supported: expected "
+                   "a plain ViT; if the weights are a plain ViT's, the option config=none leaves this file out",
+                   l->config.source, a.name, a.facts.refused);
 }
 
 peft_status pf_load_facts(pf_loader *l)

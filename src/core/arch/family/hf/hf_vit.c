@@ -39,15 +39,28 @@ const pf_naming pf_naming_hf5 = {
 static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
 
-/* The networks of the rows without a rule cannot be loaded. But a configuration file beside another network's weights
- * may name one of them, and its row then gives the image processor. */
+/* Refused types are those of other networks. Weights of most of them lack a ViT's tensors, and are refused for that; the
+ * rows refuse a configuration file of such a network beside a ViT's weights, too. */
+#define REFUSED(type, what) { .glob = type, .refused = what }
+#define STAGES   "stages of several widths, or convolutions"
+#define WINDOWS  "windows of attention and relative positions"
+#define RELATIVE "relative positions"
+#define VIDEOS   "patches of videos"
 static const pf_arch_row model_types[] = {
     { .glob = "vit", .rule = "mmcls", .processor = "ViT" }, { .glob = "vit_mae", .rule = "mmcls", .processor = "ViT" },
     { .glob = "vit_msn", .rule = "mmcls", .processor = "ViT" },
     { .glob = "dpt", .rule = "bilinear", .processor = "DPT" }, { .glob = "deit", .rule = "mmcls", .processor = "DeiT" },
     { .glob = "ijepa", .rule = "mmcls", .processor = "ViT" },
-    { .glob = "beit", .processor = "Beit" },
-    { .glob = "data2vec-vision", .processor = "Beit" }, { 0 } };
+    REFUSED("beit", RELATIVE), REFUSED("data2vec-vision", RELATIVE), REFUSED("swin*", STAGES),
+    REFUSED("*-swin", STAGES), REFUSED("convnext*", STAGES), REFUSED("*_convnext", STAGES), REFUSED("resnet", STAGES),
+    REFUSED("regnet", STAGES), REFUSED("efficientnet", STAGES), REFUSED("mobilenet_*", STAGES),
+    REFUSED("mobilevit*", STAGES), REFUSED("pvt*", STAGES), REFUSED("cvt", STAGES), REFUSED("levit", STAGES),
+    REFUSED("segformer", STAGES), REFUSED("glpn", STAGES), REFUSED("hiera", STAGES), REFUSED("poolformer", STAGES),
+    REFUSED("focalnet", STAGES), REFUSED("dinat", STAGES), REFUSED("nat", STAGES), REFUSED("swiftformer", STAGES),
+    REFUSED("vitpose*", "a position that is added to every patch"), REFUSED("vitdet", WINDOWS),
+    REFUSED("sam", WINDOWS), REFUSED("sam_*", WINDOWS), REFUSED("videomae", VIDEOS), REFUSED("vivit", VIDEOS),
+    REFUSED("timesformer", VIDEOS), REFUSED("vjepa*", VIDEOS), REFUSED("aimv2*", "RMSNorm"),
+    REFUSED("yolos", "tokens of detections"), { 0 } };
 
 static const pf_lack lacks[] = {
     PF_HF_LACKS, { PF_HAS_NO_CLASS_TOKEN, "a network without a class token" },
