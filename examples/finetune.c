@@ -69,11 +69,23 @@ static void check_before_training(run *r)
     fflush(stdout);
 }
 
+/* Ends the program for flags that say what the model of --model has settled. */
+static void check_start(void)
+{
+    const int settled[] = { recipe_options, recipe_head };
+    for (size_t i = 0; given[model].value && i < sizeof settled / sizeof *settled; i++)
+        if (given[own_flags + settled[i]].value)
+            fail("--%s: the adapter and the classifier of --model have their options already; leave it out",
+                 given[own_flags + settled[i]].name);
+    if (given[model].value && given[prune].value)
+        fail("--prune: makes adapters of its own; leave --model out");
+}
+
 /* Opens the images and makes all objects that training needs. */
 static run prepare(void)
 {
     run r = { .bar = isatty(STDERR_FILENO) };
-    r.t = (training_run){ .backbone = given[backbone].value, .seed = (uint64_t)flag_integer(&given[seed]),
+    r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value, .seed = (uint64_t)flag_integer(&given[seed]),
                           .threads = (int)flag_integer(&given[threads]), .loader_threads = 1 };
     check_files(&r);
     check_backbone(given[backbone].value);
@@ -84,6 +96,7 @@ static run prepare(void)
     r.images_in_both = check_overlap(r.t.train, r.test);
     if (given[prune].value) hold_out_validation(&r);
     build_training(&r.t, given + own_flags);
+    if (r.t.start) given[own_flags + recipe_method].value = peft_adapter_method(peft_model_adapter(r.t.model, 0));
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);
@@ -101,6 +114,7 @@ int main(int argc, char **argv)
     if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
     resolve_recipe(given + own_flags);
     check_stages();
+    check_start();
     watch_signals();
     run r = prepare();
     train_model(&r);

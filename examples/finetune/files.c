@@ -14,7 +14,8 @@ bool staged(void) { return given[then].value || given[prune].value; }
 /* Checks an output path (output.h), also against the files that loading the backbone reads. */
 static void check_path(const char *name, const char *path, bool replace, const char *const *inputs, int count)
 {
-    const input_files in = { given[backbone].value, given[own_flags + recipe_backbone_options].value, NULL };
+    const input_files in = { given[backbone].value, given[own_flags + recipe_backbone_options].value,
+                             given[model].value };
     check_output(name, path, replace, inputs, count);
     check_not_input(name, path, &in);
 }
@@ -32,12 +33,12 @@ static void check_stage_files(run *r, const char *const *inputs, int count)
 
 void check_files(run *r)
 {
-    const char *const inputs[] = { given[backbone].value, given[data].value, given[test].value };
-    const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[out].value };
+    const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[model].value,
+                                   given[out].value };
     if (given[state].value) r->state1 = check_alloc(strdup(given[state].value));
     else if (asprintf(&r->state1, "%s.state", given[out].value) < 0) fail("out of memory");
     r->state = r->state1;
-    check_path("out", given[out].value, given[force].value, inputs, 3);
+    check_path("out", given[out].value, given[force].value, others, 4);        /* all but the last */
     if (given[resume].value && access(r->state, R_OK))
         fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
              "train from the beginning", r->state);
@@ -45,8 +46,8 @@ void check_files(run *r)
         fail("--state %s: exists already; give --resume to continue from it, or --force to train from the beginning "
              "and overwrite it", r->state);
     const bool replace = true;                                /* --resume or --force is given if the state exists */
-    check_path("state", r->state, replace, others, 4);
-    if (staged()) check_stage_files(r, others, 4);
+    check_path("state", r->state, replace, others, 5);
+    if (staged()) check_stage_files(r, others, 5);
 }
 
 void add_state_notes(run *r)

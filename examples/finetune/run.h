@@ -11,6 +11,8 @@
     X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch (.pth), the " \
       "index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
+    X(model, "PATH", NULL, "begin with the adapter of this trained model, a file that finetune wrote or a folder of " \
+      "PEFT, and with its classifier if the classes are the same") \
     X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
     X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \
     X(seed, "N", "1", "seed of the draw of images, the initial values and the order of images") \

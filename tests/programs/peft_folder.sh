@@ -70,4 +70,34 @@ convert --naming timm --classifier false --out features > log 2>&1 || fail 'conv
 refused 'has no classifier' "$bin/predict" --backbone bare.safetensors --model features $picture
 "$bin/merge" --backbone bare.safetensors --model features --out merged.safetensors > log 2>&1 || fail 'merge failed'
 says 'largest difference of features'
+# finetune begins with the adapter and the classifier of a folder or of a model file, and prepares images as before.
+train() {
+    "$bin/finetune" --backbone "$vit" --data pictures --epochs 1 --seed 1 "$@"
+}
+convert --naming timm --out folder > log 2>&1 || fail 'convert failed'
+for start in model.safetensors folder; do
+    train --model $start --lr 1e-30 --out next.safetensors --force > log 2>&1 || fail "finetune --model $start failed"
+    says "beginning with $start: lora and its classifier"
+    "$bin/predict" --backbone "$vit" --model next.safetensors --csv --class-names $names $picture > given 2> log
+    cmp expected given > log || fail "training at a rate of 1e-30 from $start changed the predictions"
+done
+train --model model.safetensors --method lora --lr 1e-2 --out next.safetensors --force > log 2>&1 || fail 'no next'
+"$bin/predict" --backbone "$vit" --model next.safetensors --csv $picture > given 2> log
+if cmp -s expected given; then fail 'finetune --model trained nothing'; fi
+train --model model.safetensors --preprocess flip=0 --lr 1e-30 --out next.safetensors --force > log 2>&1 || fail 'flip'
+says 'preprocessing (as --model was trained)'
+mkdir two
+cp -r pictures/benign-like pictures/normal-like two
+"$bin/finetune" --backbone "$vit" --data two --model folder --epochs 1 --out two.safetensors > log 2>&1 || fail 'two'
+says 'the classifier is new'
+train --model model.safetensors --then prefix --out staged.safetensors > log 2>&1 || fail '--then after --model'
+says 'second stage: prefix beside lora'
+refused '--method ept: the adapter of --model model.safetensors is of the method lora' \
+    train --model model.safetensors --method ept --out other
+refused '--options: the adapter' train --model model.safetensors --options r=2 --out other
+refused 'has 2 adapters' train --model staged.safetensors --out other
+refused 'names the same file' train --model model.safetensors --out model.safetensors --force
+refused 'this command reads the file' train --model folder --out folder/adapter_model.safetensors --force
+refused "is a backbone" train --model "$vit" --out other
+[ ! -e other ] || fail 'a refused command left a file'
 [ -z "$(find . -name '*trial*')" ] || fail 'merge left a temporary file'

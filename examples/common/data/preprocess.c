@@ -72,6 +72,20 @@ static peft_transform *make_transform(peft_context *ctx, const peft_backbone *b,
     return t;
 }
 
+peft_transform *continued_transform(peft_context *ctx, const char *base, int64_t size, const char *changes)
+{
+    peft_transform *t;
+    char side[24];
+    settings s = read_transform_settings(changes, list_name);
+    snprintf(side, sizeof side, "%lld", (long long)size);
+    set_setting(&s, "size", side);
+    char *text = settings_text(&s);
+    must(peft_transform_parse_over(ctx, base, text, &t));
+    free(text);
+    free_settings(&s);
+    return t;
+}
+
 peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, const char *changes, const char **origin)
 {
     return make_transform(ctx, b, "0.5", changes, origin);

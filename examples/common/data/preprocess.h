@@ -21,4 +21,7 @@ peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, co
 /* The same for predicting with a model whose file has no preprocessing: without flips, and with a warning if neither
  * the backbone's files nor changes give settings. */
 peft_transform *inference_transform(peft_context *ctx, const peft_backbone *b, const char *changes);
+/* The transform of `base`, the text of an earlier training's transform, at this image size. Settings in changes (may be
+ * NULL) replace its own. */
+peft_transform *continued_transform(peft_context *ctx, const char *base, int64_t size, const char *changes);
 #endif

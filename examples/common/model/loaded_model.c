@@ -62,9 +62,22 @@ static void check_kind(const char *path, const char *kind)
          kind);
 }
 
-/* Loads path onto the backbone. kind "model": a model; "adapter": an adapter without a head, so the backbone's
- * classifier is the head; NULL: a folder in Hugging Face's PEFT format. path NULL: the backbone with its classifier. */
-static peft_model *load_trained(peft_backbone *b, const char *path, const char *kind)
+char *trained_kind(peft_context *ctx, const char *path, char **preprocess)
+{
+    header h = { 0 };
+    if (!is_folder(path)) {
+        h = read_header(ctx, path);
+        check_kind(path, h.kind);
+    }
+    char *kind = h.kind;
+    *preprocess = h.preprocess;
+    h.kind = h.preprocess = NULL;
+    free_header(&h);
+    return kind;
+}
+
+/* path NULL: the backbone with its classifier. */
+peft_model *load_trained(peft_backbone *b, const char *path, const char *kind)
 {
     peft_model *m;
     peft_adapter *a;
@@ -89,8 +102,7 @@ static peft_model *load_trained(peft_backbone *b, const char *path, const char *
     return m;
 }
 
-/* The image size of a transform's text; STORED_IMAGE_SIZE for NULL. */
-static int64_t transform_size(peft_context *ctx, const char *preprocess)
+int64_t transform_size(peft_context *ctx, const char *preprocess)
 {
     peft_transform *t;
     if (!preprocess) return STORED_IMAGE_SIZE;

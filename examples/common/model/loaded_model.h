@@ -27,6 +27,14 @@ typedef struct loaded_model {
  * ALL_CORES. */
 enum { ALL_CORES = 0 };
 loaded_model open_model(const char *backbone, const char *backbone_options, const char *trained, int threads);
+/* The kind of the trained file, "model" or "adapter", to be freed; NULL: path is a folder in Hugging Face's PEFT
+ * format. *preprocess: the text of the training's transform, to be freed; NULL: the file does not hold it. A file of
+ * another kind ends the program. */
+char       *trained_kind(peft_context *ctx, const char *path, char **preprocess);
+/* Loads path onto the backbone. kind: as trained_kind returns it; with "adapter" the head is the backbone's
+ * classifier. */
+peft_model *load_trained(peft_backbone *b, const char *path, const char *kind);
+int64_t     transform_size(peft_context *ctx, const char *preprocess);    /* of its text; STORED_IMAGE_SIZE for NULL */
 /* Sets names: from list ("a,b", may be NULL), else from the files, else class_0, class_1, ... with a warning. Fails if
  * the model has no classifier. */
 void   name_classes(loaded_model *s, const char *list);

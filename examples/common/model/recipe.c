@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * recipe.c -- makes backbone, adapter, model, loader and trainer from the training flags (recipe.h). */
 #include "recipe.h"
+#include "common/data/data.h"
 #include "common/data/preprocess.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/settings.h"
 #include "common/program/verbose.h"
+#include "loaded_model.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,10 +51,14 @@ static void make_loader(training_run *t, const flag *recipe)
     must(peft_loader_create(t->train, t->transform, text, &t->loader));
 }
 
-/* Makes transform and loader. */
-static void prepare_images(training_run *t, const flag *recipe)
+/* Makes transform and loader. earlier: text of the transform of the training before, or NULL. */
+static void prepare_images(training_run *t, const flag *recipe, const char *earlier)
 {
-    t->transform = training_transform(t->io_ctx, t->vit, recipe[recipe_preprocess].value, &t->transform_origin);
+    const char *changes = recipe[recipe_preprocess].value;
+    if (earlier) {
+        t->transform = continued_transform(t->io_ctx, earlier, peft_backbone_get(t->vit, "image_size"), changes);
+        t->transform_origin = "as --model was trained";
+    } else t->transform = training_transform(t->io_ctx, t->vit, changes, &t->transform_origin);
     make_loader(t, recipe);
 }
 
@@ -96,6 +102,52 @@ static void make_model(training_run *t, const flag *recipe, peft_adapter *adapte
     must(peft_model_attach(t->model, adapter));
 }
 
+/* Has the model a classifier for the classes of the data set? A model that names its classes must have the same names
+ * in the same order. */
+static bool same_classes(const peft_model *m, const peft_dataset *d)
+{
+    const char *stored = peft_model_note(m, "class_names");
+    char *names = class_name_lines(d);
+    const bool same = peft_model_classes(m) == peft_dataset_classes(d) && (!stored || !strcmp(stored, names));
+    free(names);
+    return same;
+}
+
+static void check_method(const training_run *t, const flag *recipe, const peft_adapter *a)
+{
+    const flag *f = &recipe[recipe_method];
+    if (f->source != FROM_DEFAULT && strcmp(f->value, peft_adapter_method(a)))
+        fail("--method %s: the adapter of --model %s is of the method %s; leave --method out, or leave --model out to "
+             "train a new adapter", f->value, t->start, peft_adapter_method(a));
+}
+
+/* Makes the model from the trained one at t->start; kind: its kind (trained_kind). */
+static void continue_model(training_run *t, const flag *recipe, const char *kind)
+{
+    flag same[recipe_flags];
+    peft_model *m = NULL;
+    peft_adapter *a = NULL;
+    if (kind && !strcmp(kind, "adapter")) must(peft_adapter_load(t->vit, t->start, &a));
+    else m = load_trained(t->vit, t->start, kind);
+    if (m && peft_model_adapter_count(m) != 1)
+        fail("--model %s: has %zu adapters; a training begins with one", t->start, peft_model_adapter_count(m));
+    peft_adapter *adapter = m ? peft_model_adapter(m, 0) : a;
+    check_method(t, recipe, adapter);
+    const bool keep = m && same_classes(m, t->train);
+    printf("beginning with %s: %s%s\n", t->start, peft_adapter_method(adapter),
+           keep ? " and its classifier" : "; the classifier is new, because the classes are others or it has none");
+    if (keep) {
+        t->model = m;
+        refuse_patch_head(t);
+        return;
+    }
+    memcpy(same, recipe, sizeof same);
+    same[recipe_method].value = peft_adapter_method(adapter);
+    make_model(t, same, adapter);
+    peft_model_free(m);
+    peft_adapter_free(a);
+}
+
 /* Sets the length of the learning rate's schedule, the option "steps" in o, to the number of updates: one for every
  * "accumulate" batches. accumulate=0 is refused later, by peft_trainer_create. */
 static void set_schedule_length(training_run *t, const settings *s, peft_options *o)
@@ -136,13 +188,20 @@ void build_training(training_run *t, const flag *recipe)
     t->ctx = make_context();
     must(peft_context_set_threads(t->ctx, t->threads));
     must(peft_context_set_seed(t->ctx, t->seed));
-    const int64_t size = requested_size(image_size->value ? flag_integer(image_size) : 0,
-                                        recipe[recipe_preprocess].value);
+    char *kind = NULL, *earlier = NULL;
+    int64_t size = requested_size(image_size->value ? flag_integer(image_size) : 0, recipe[recipe_preprocess].value);
+    if (t->start) kind = trained_kind(t->ctx, t->start, &earlier);
+    if (!size) size = transform_size(t->ctx, earlier);
     t->vit = load_backbone(t->ctx, t->backbone, size, recipe[recipe_backbone_options].value);
-    prepare_images(t, recipe);
-    peft_adapter *adapter = make_adapter(t, recipe);
-    make_model(t, recipe, adapter);
-    peft_adapter_free(adapter);
+    prepare_images(t, recipe, earlier);
+    if (t->start) continue_model(t, recipe, kind);
+    else {
+        peft_adapter *adapter = make_adapter(t, recipe);
+        make_model(t, recipe, adapter);
+        peft_adapter_free(adapter);
+    }
+    free(kind);
+    free(earlier);
     make_trainer(t, recipe);
 }
 

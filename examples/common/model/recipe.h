@@ -44,6 +44,8 @@ void resolve_recipe(flag *recipe);
 typedef struct training_run {
     /* set by the caller */
     const char *backbone;                                     /* path */
+    const char *start;                                        /* path of a trained model whose adapter the training
+                                                                 begins with; NULL: a new adapter */
     peft_context *io_ctx;                                     /* of data sets, transform and loader; apart from ctx,
                                                                  whose memory figures are to cover the network only */
     peft_dataset *train;
@@ -61,8 +63,10 @@ typedef struct training_run {
     double planned_bytes;                                     /* memory before the trainer plus the trainer's plan */
 } training_run;
 
-/* Makes the objects. recipe: [recipe_flags], after resolve_recipe. The model gets the head that the method requires, if
- * it requires one; a method with an option "classes" gets the number of the data set's classes. */
+/* Makes the objects. With `start`, the adapter is that of the trained model, and so is the classifier if it has as many
+ * classes as the data set, of the same names; images are prepared as in its training. The method of the recipe must be
+ * the adapter's, unless it is a default. recipe: [recipe_flags], after resolve_recipe. The model gets the head that the
+ * method requires, if it requires one; a method with an option "classes" gets the number of the data set's classes. */
 void build_training(training_run *t, const flag *recipe);
 void free_training(training_run *t);
 /* Another training on the same backbone, with the same transform and recipe, of a new model with this adapter. `other`
