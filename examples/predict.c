@@ -37,8 +37,8 @@
     X(source_images, "N", "64", "number of them, drawn at random (0: all)") \
     X(seed, "N", "1", "with --adapt: seed of this draw and of the adaptation") \
     X(state, "FILE", NULL, "with --adapt: continue from this file if it exists, and write to it what was learned") \
-    X(compute, "NAME", "f32", "arithmetic of matrix products: f32, or bf16, which is faster on CPUs with " \
-      "instructions for it and rounds factors to 8 bits") \
+    X(compute, "NAME", "f32", "arithmetic of matrix products: f32; bf16 or int8, which round factors to 8 bits " \
+      "and are faster on CPUs with instructions for them") \
     X(threads, "N", "0", "number of threads (0: one for each core)")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };

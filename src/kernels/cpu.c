@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cpu.c -- the kernel tables, one for each instruction set, and the choice of the one that this CPU can run. Each
- * instruction set contains the next one (AVX-512 with BF16, AVX-512, AVX2, ref), so a CPU can run one table and all
- * tables behind it. */
+ * instruction set contains the next one (AVX-512 with VNNI and BF16, with VNNI, without, AVX2, ref), so a CPU can run
+ * one table and all tables behind it. */
 #include <stdlib.h>
 #include <string.h>
 #include "names.h"
@@ -11,18 +11,26 @@
 #include <cpuid.h>
 #endif
 
-/* The parts of GEMM that are named after an instruction set: the products by f32 FMAs, of panels as they are and of
- * panels rounded to bf16 (rounded/rounded.h), and by VDPBF16PS. */
+/* The parts of GEMM that are named after an instruction set: the products by f32 FMAs, of panels as they are, of panels
+ * rounded to bf16 (rounded/rounded.h) and of panels of whole numbers (whole/whole.h); by VDPBF16PS; by VPDPBUSD. `most`
+ * is the most lanes of a piece of K, 768 elements in int8. */
 #define TYPES(prefix, suffix) { prefix##real##suffix, prefix##f16##suffix, prefix##bf16##suffix }
-#define PRODUCT_F32(isa) { .name = #isa, .per_lane = 1, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, \
-    .attention = pk_attention_##isa, .attention_grad = pk_attention_grad_##isa, \
+#define ATTENTION(suffix) .attention = pk_attention_##suffix, .attention_grad = pk_attention_grad_##suffix
+#define PRODUCT_F32(isa, most) { .name = #isa, .per_lane = 1, .block = 1, .kc = most, .step = 16, \
+    .rest = PK_COMPUTE_F32, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
     .pack_a = pk_pack_a_##isa, .pack_b = TYPES(pk_pack_b_, _##isa) }
-#define PRODUCT_ROUNDED(isa) { .name = #isa, .per_lane = 1, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, \
-    .attention = pk_attention_rounded_##isa, .attention_grad = pk_attention_grad_rounded_##isa, \
+#define PRODUCT_ROUNDED(isa, most) { .name = #isa, .per_lane = 1, .block = 1, .kc = most, .step = 16, \
+    .rest = PK_COMPUTE_BF16, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(rounded_##isa), \
     .pack_a = pk_pack_a_rounded_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_##isa) }
-#define PRODUCT_PAIRS(isa) { .name = #isa, .per_lane = 2, .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, \
-    .attention = pk_attention_pairs_##isa, .attention_grad = pk_attention_grad_pairs_##isa, \
+#define PRODUCT_PAIRS(isa, most) { .name = #isa, .per_lane = 2, .block = 2, .kc = most, .step = 16, \
+    .rest = PK_COMPUTE_BF16, .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(pairs_##isa), \
     .pack_a = pk_pack_pairs_a_##isa, .pack_b = TYPES(pk_pack_pairs_b_, _##isa) }
+#define PRODUCT_WHOLE(isa) { .name = #isa, .per_lane = 1, .block = 64, .header = 2, .kc = 768, .step = 64, \
+    .rest = PK_COMPUTE_F32, .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
+    .pack_a = pk_pack_a_whole_##isa, .pack_b = TYPES(pk_pack_b_, _whole_##isa) }
+#define PRODUCT_BYTES(isa, isa_f32) { .name = #isa, .per_lane = 4, .block = 64, .header = 2, .kc = 192, \
+    .step = 16, .rest = PK_COMPUTE_F32, .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, \
+    ATTENTION(isa_f32), .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa) }
 #define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
 #define DECLARE_TYPES(declare, prefix, suffix) \
     declare(prefix##real##suffix) declare(prefix##f16##suffix) declare(prefix##bf16##suffix)
@@ -39,15 +47,17 @@
 #define DECLARE_GEMM_PARTS(isa) \
     DECLARE_ATTENTION(isa) DECLARE_ATTENTION(rounded_##isa) \
     DECLARE_PACK_A(pk_pack_a_##isa) DECLARE_PACK_A(pk_pack_a_rounded_##isa) \
+    DECLARE_PACK_A(pk_pack_a_whole_##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _whole_##isa) \
     DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _rounded_##isa) \
     DECLARE_TYPES(DECLARE_WIDEN, pk_widen_, _##isa) DECLARE_MICRO(pk_micro_##isa) \
+    DECLARE_MICRO(pk_micro_whole_##isa) \
     void pk_epilogue_##isa(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n); \
     double pk_fmas_##isa(int64_t rounds);
 
 DECLARE_GEMM_PARTS(ref)
 static const pk_table table_ref = {
-    .name = "ref", .vector = 1, .mr = 4, .nr = 8, .kc = 256, CONVERSIONS(ref),
-    .product = { PRODUCT_F32(ref), PRODUCT_ROUNDED(ref) },
+    .name = "ref", .vector = 1, .mr = 4, .nr = 8, CONVERSIONS(ref),
+    .product = { PRODUCT_F32(ref, 256), PRODUCT_ROUNDED(ref, 256), PRODUCT_WHOLE(ref) },
 #define PK_KERNEL(name, args) .name = pk_##name##_ref,
 #include "kernels.def"
 #undef PK_KERNEL
@@ -56,19 +66,30 @@ static const pk_table table_ref = {
 #if HAVE_SIMD
 DECLARE_GEMM_PARTS(avx2)
 static const pk_table table_avx2 = {
-    .name = "avx2", .vector = 8, .mr = 6, .nr = 16, .kc = 256, CONVERSIONS(avx2),
-    .product = { PRODUCT_F32(avx2), PRODUCT_ROUNDED(avx2) },
+    .name = "avx2", .vector = 8, .mr = 6, .nr = 16, CONVERSIONS(avx2),
+    .product = { PRODUCT_F32(avx2, 256), PRODUCT_ROUNDED(avx2, 256), PRODUCT_WHOLE(avx2) },
 #define PK_KERNEL(name, args) .name = pk_##name##_avx2,
 #include "kernels.def"
 #undef PK_KERNEL
 };
 
-/* The tables of AVX-512 without and with BF16 differ in the products of bf16 alone. */
+/* The tables of AVX-512 differ in the products alone. */
 DECLARE_GEMM_PARTS(avx512)
+#define TABLE_AVX512(isa) .name = #isa, .vector = 16, .mr = 14, .nr = 32, CONVERSIONS(avx512)
 #define PK_KERNEL(name, args) .name = pk_##name##_avx512,
 static const pk_table table_avx512 = {
-    .name = "avx512", .vector = 16, .mr = 14, .nr = 32, .kc = 192, CONVERSIONS(avx512),
-    .product = { PRODUCT_F32(avx512), PRODUCT_ROUNDED(avx512) },
+    TABLE_AVX512(avx512),
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_ROUNDED(avx512, 192), PRODUCT_WHOLE(avx512) },
+#include "kernels.def"
+};
+
+DECLARE_PACK_A(pk_pack_bytes_a_avx512_vnni)
+DECLARE_TYPES(DECLARE_PACK_B, pk_pack_bytes_b_, _avx512_vnni)
+DECLARE_MICRO(pk_micro_bytes_avx512_vnni)
+double pk_dots_bytes_avx512_vnni(int64_t rounds);
+static const pk_table table_avx512_vnni = {
+    TABLE_AVX512(avx512_vnni),
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_ROUNDED(avx512, 192), PRODUCT_BYTES(avx512_vnni, avx512) },
 #include "kernels.def"
 };
 
@@ -78,16 +99,17 @@ DECLARE_TYPES(DECLARE_PACK_B, pk_pack_pairs_b_, _avx512_bf16)
 DECLARE_MICRO(pk_micro_pairs_avx512_bf16)
 double pk_dots_avx512_bf16(int64_t rounds);
 static const pk_table table_avx512_bf16 = {
-    .name = "avx512_bf16", .vector = 16, .mr = 14, .nr = 32, .kc = 192, CONVERSIONS(avx512),
-    .product = { PRODUCT_F32(avx512), PRODUCT_PAIRS(avx512_bf16) },
+    TABLE_AVX512(avx512_bf16),
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_PAIRS(avx512_bf16, 192), PRODUCT_BYTES(avx512_vnni, avx512) },
 #include "kernels.def"
 };
 #undef PK_KERNEL
 
 /* best first */
-static const pk_table *const tables[] = { &table_avx512_bf16, &table_avx512, &table_avx2, &table_ref };
-static const char *const names[] = { "avx512_bf16", "avx512", "avx2", "ref", NULL };
-enum { AVX512_BF16, AVX512, AVX2, REF };                                /* indices in both */
+static const pk_table *const tables[] = { &table_avx512_bf16, &table_avx512_vnni, &table_avx512, &table_avx2,
+                                          &table_ref };
+static const char *const names[] = { "avx512_bf16", "avx512_vnni", "avx512", "avx2", "ref", NULL };
+enum { AVX512_BF16, AVX512_VNNI, AVX512, AVX2, REF };                                /* indices in both */
 
 /* Index in `tables` of the best one whose instructions the CPU has (CPUID) and whose registers the operating system
  * saves on a thread switch (XCR0). */
@@ -102,8 +124,9 @@ static int best_supported(void)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return REF;
     const unsigned need = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
     if ((b & need) != need || (low & 0xe6) != 0xe6) return AVX2;        /* and bits 5 to 7: opmask, zmm */
+    if (!(c & bit_AVX512VNNI)) return AVX512;
     const unsigned bf16 = 1u << 5;                                      /* of eax in leaf 7, subleaf 1 */
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bf16) ? AVX512_BF16 : AVX512;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bf16) ? AVX512_BF16 : AVX512_VNNI;
 }
 #else
 static const pk_table *const tables[] = { &table_ref };

@@ -27,8 +27,10 @@ typedef enum {
 
 /* Arithmetic of a product. F32: operands and sums are pk_real. BF16: every element of A and B is rounded to bf16 (8
  * bits of significand; to nearest, ties to even; subnormal numbers become 0), products of two are exact, sums are
- * f32. */
-typedef enum pk_compute { PK_COMPUTE_F32, PK_COMPUTE_BF16, PK_COMPUTES } pk_compute;
+ * f32. INT8: K is cut into pieces of at most 768 elements; in a piece every row of A and every column of B is
+ * rotated, scaled so that its largest magnitude becomes 127, and rounded to whole numbers (ref/int8.h). Products and
+ * sums of a piece are exact, the sums of pieces are f32. */
+typedef enum pk_compute { PK_COMPUTE_F32, PK_COMPUTE_BF16, PK_COMPUTE_INT8, PK_COMPUTES } pk_compute;
 
 /* A matrix [rows, heads*head_dim] for each sample: element c of row t of head h of sample b is
  * data[b*sample_stride + t*row_stride + h*head_dim + c]. sample_stride 0: all samples share one matrix. */
@@ -143,14 +145,23 @@ typedef enum { PK_FORWARD, PK_GRADIENT } pk_direction;
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction direction);
 
 /* The parts of GEMM for one arithmetic, in the terms of BLIS. A is packed into panels of mr rows [lanes][mr], B into
- * panels of nr columns [lanes][nr], both padded with zeros; a lane is one pk_real, or (per_lane 2) the 32 bits of two
- * bf16 that follow one another along k, the first in the lower half. row_stride, col_stride: elements between two rows,
- * and between two columns, of the matrix that is packed, k its extent in elements. The micro-kernel `micro` computes
- * the register tile initial[mr][nr] + (A panel)(B panel) and stores its m x n corner in c. initial is contiguous (NULL:
- * zeros; may be c). It prefetches the mr x nr elements behind initial and what `prefetch` names (NULL: nothing). */
+ * panels of nr columns [lanes][nr], both padded with zeros; a lane is one pk_real, or the 32 bits of two bf16 or of
+ * four bytes that follow one another along k, the first in the lowest bits. `header` lanes of other values precede
+ * those of k (bytes/bytes.h). row_stride, col_stride: elements between two rows, and between two columns, of the matrix
+ * that is packed, k its extent in elements. The micro-kernel `micro` computes the register tile initial[mr][nr] + (A
+ * panel)(B panel) and stores its m x n corner in c. initial is contiguous (NULL: zeros; may be c). It prefetches the mr
+ * x nr elements behind initial and what `prefetch` names (NULL: nothing). */
 typedef struct pk_product {
     const char *name;                                 /* of the kernel, for reports: "avx512" */
-    int per_lane;
+    int per_lane;                                     /* elements of k in a lane: 1, 2, 4 */
+    int block;                                        /* elements of k that are packed together: 1, 2, 64; a panel
+                                                       * has whole blocks */
+    int header;                                       /* lanes of a panel before those of k */
+    int64_t kc;                                       /* most lanes of k in a panel: an A panel, a B panel and a tile
+                                                       * should leave a fifth of the level-1 cache free */
+    int64_t step;                                     /* the lanes of k in a panel, but the last one, are a multiple */
+    pk_compute rest;                                  /* arithmetic of the products for which this one is not meant:
+                                                       * those of values that are computed or trained, and gradients */
     void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row_stride, int64_t col_stride, int64_t m, int64_t k);
     void (*pack_b[PK_DTYPES])(pk_real *panels, const void *b, int64_t row_stride, int64_t col_stride, int64_t k,
                               int64_t n);
@@ -166,14 +177,12 @@ typedef struct pk_product {
 
 /* --- kernel table -------------------------------------------------------------------------------------------*/
 struct pk_table {
-    const char *name;                                 /* "ref", "avx2", "avx512", "avx512_bf16" */
+    const char *name;                                 /* "ref", "avx2", "avx512", "avx512_vnni", .. */
     int vector;                                       /* pk_real elements in a vector register; 1 for ref */
 #define PK_KERNEL(name, args) void (*name) args;
 #include "kernels.def"
 #undef PK_KERNEL
     int mr, nr;                                       /* rows and columns of a tile of the matrix product */
-    int64_t kc;                                       /* most lanes of a panel: an A panel, a B panel and a tile should
-                                                       * leave a fifth of the level-1 cache free */
     pk_product product[PK_COMPUTES];
     /* Applies the epilogue of g to a tile[mr][nr] of AB whose element (0, 0) is element (i, j) of C, and stores its
      * m x n corner in g->c. The tile is overwritten. */

@@ -13,7 +13,7 @@ enum { NETWORKS = sizeof networks / sizeof *networks };
 static void help(void)
 {
     printf("bench [--isa NAME] [--gemm own|cblas] [--threads N (0: 1, then 2)] [--rounds N] [--batch N,N..]\n"
-           "      [--compute f32,bf16] [--network vit_tiny|vit_small|vit_base|vit_large] [--image PIXELS]\n"
+           "      [--compute f32,bf16,int8] [--network vit_tiny|vit_small|vit_base|vit_large] [--image PIXELS]\n"
            "      [--only products|steps] [--row NAME,.. (of the steps, as in --json)]\n"
            "      [--json FILE (- : standard output)] [--cpu]\n");
 }

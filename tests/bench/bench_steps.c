@@ -10,8 +10,8 @@ typedef struct { const machine *m; peft_backbone *b; peft_tensor *images, *label
 
 /* A trainer for this method with these options, its model in *model. unfreeze: pattern of tensors of the backbone to
  * train as well, or NULL. With it a step without EPT computes the same gradients as one with EPT. */
-static peft_trainer *trainer_of(const fixture *x, const char *method, const char *method_options, const char *unfreeze,
-                                peft_model **model)
+static peft_trainer *trainer_of(const fixture *x, pk_compute compute, const char *method, const char *method_options,
+                                const char *unfreeze, peft_model **model)
 {
     const settings *s = x->m->s;
     char text[64];
@@ -26,7 +26,7 @@ static peft_trainer *trainer_of(const fixture *x, const char *method, const char
     if (unfreeze) peft_sys_unfreeze(a, unfreeze);
     must(peft_model_attach(*model, a));
     peft_adapter_free(a);
-    snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, pf_compute_name(s->compute));
+    snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, pf_compute_name(compute));
     o = options_of(x->m->ctx, text);
     must(peft_trainer_create(*model, o, &t));
     peft_options_free(o);
@@ -92,7 +92,7 @@ static int measure_rows(const fixture *x, const step_row *row)
     peft_trainer *trainer[2];
     samples peaks = { .n = 0 }, times[2] = { { .n = 0 }, { .n = 0 } };
     for (int k = 0; k < n; k++) {
-        trainer[k] = trainer_of(x, row[k].method, row[k].method_options, row[k].unfreeze, &model[k]);
+        trainer[k] = trainer_of(x, m->s->compute, row[k].method, row[k].method_options, row[k].unfreeze, &model[k]);
         run_step(x, trainer[k]);                              /* warm-up */
     }
     for (int r = 0; r < m->s->rounds; r++) {
@@ -123,7 +123,7 @@ static void measure_inference(const fixture *x)
     snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, pf_compute_name(s->compute));
     peft_options *o = options_of(m->ctx, text);
     /* FLOPs of inference: those of a linear probe's step, which are 3 kFLOP an image more (the head's gradient). */
-    peft_trainer *probe = trainer_of(x, "linear", "", NULL, &model);
+    peft_trainer *probe = trainer_of(x, PK_COMPUTE_F32, "linear", "", NULL, &model);
     const double flops = peft_trainer_get(probe, "flops");
     peft_trainer_free(probe);
     must(peft_session_create(model, o, &session));
@@ -170,7 +170,8 @@ void bench_steps(const machine *m)
     printf("\ntrain step in %s, %s at %d pixels, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n",
            pf_compute_name(s->compute), s->network->name, s->image, s->batch, threads, threads > 1 ? "s" : "", "method",
            "ms", "GFLOP", "of peak", "planned MB");
-    for (size_t i = 0; i < sizeof step_rows / sizeof *step_rows;) i += (size_t)measure_rows(&x, &step_rows[i]);
+    for (size_t i = 0; s->compute != PK_COMPUTE_INT8 && i < sizeof step_rows / sizeof *step_rows;)
+        i += (size_t)measure_rows(&x, &step_rows[i]);                     /* int8 is for inference */
     if (is_listed(s->row, "infer")) measure_inference(&x);
     peft_tensor_free(x.images);
     peft_tensor_free(x.labels);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_compute.c -- option compute=bf16: results are near those of f32 and not equal to them, do not depend on how
- * memory is planned, and are those of a run without a break after a restore. What was computed in one arithmetic is not
- * continued in the other. */
+ * test_compute.c -- options compute=bf16 and compute=int8: results are near those of f32 and not equal to them, do not
+ * depend on how memory is planned, and are those of a run without a break after a restore. What was computed in one
+ * arithmetic is not continued in the other. */
 #include <math.h>
 #include "tiny_bits.h"
 #include "tiny_files.h"
@@ -28,14 +28,15 @@ static double distance(const float *x, const float *y, int64_t n)
     return sqrt(difference / length);
 }
 
-/* bf16 has 8 bits of significand, so that an operand is off by at most 2^-9 = 0.2 %. */
-#define LARGEST_DISTANCE 2e-2
+/* bf16 has 8 bits of significand, so that an operand is off by at most 2^-9 = 0.2 %; int8 has steps of 1/127 of the
+ * largest number of a row. */
+static const double largest_distance[PK_COMPUTES] = { [PK_COMPUTE_BF16] = 2e-2, [PK_COMPUTE_INT8] = 6e-2 };
 #define LEAST_DISTANCE 1e-5
 
-static void check_near(const char *what, const float *x, const float *y, int64_t n)
+static void check_near(const char *what, pk_compute compute, const float *x, const float *y, int64_t n)
 {
     const double d = distance(x, y, n);
-    ck_assert_msg(d < LARGEST_DISTANCE && d > LEAST_DISTANCE, "%s: relative distance from f32 is %g", what, d);
+    ck_assert_msg(d < largest_distance[compute] && d > LEAST_DISTANCE, "%s: relative distance from f32 is %g", what, d);
 }
 
 /* The gradients of all parameters in a row; the caller frees them. *n: their number. */
@@ -70,7 +71,7 @@ START_TEST(gradients_are_near_those_of_f32)
             int64_t n;
             if (!strcmp(spec.method, "fpt")) continue;
             float *f32 = gradients(&spec, "f32", &n), *bf16 = gradients(&spec, "bf16", &n);
-            check_near(spec.method, bf16, f32, n);
+            check_near(spec.method, PK_COMPUTE_BF16, bf16, f32, n);
             free(f32);
             free(bf16);
         }
@@ -81,15 +82,18 @@ START_TEST(logits_are_near_those_of_f32)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
-        tiny_bits f32 = { 0 }, bf16 = { 0 };
+        tiny_bits f32 = { 0 };
         tiny_bits_predict_in(&f32, t.model, N, 1, "f32");
-        tiny_bits_predict_in(&bf16, t.model, N, 1, "bf16");
-        ck_assert_uint_eq(f32.size, bf16.size);
-        const size_t begin = sizeof(tiny_record);                /* in front of the logits */
-        check_near(*isa, (const float *)(bf16.data + begin), (const float *)(f32.data + begin),
-                   (int64_t)((f32.size - begin) / sizeof(float)));
+        for (int c = PK_COMPUTE_BF16; c < PK_COMPUTES; c++) {
+            tiny_bits other = { 0 };
+            tiny_bits_predict_in(&other, t.model, N, 1, pf_compute_name((pk_compute)c));
+            ck_assert_uint_eq(f32.size, other.size);
+            const size_t begin = sizeof(tiny_record);            /* in front of the logits */
+            check_near(*isa, (pk_compute)c, (const float *)(other.data + begin), (const float *)(f32.data + begin),
+                       (int64_t)((f32.size - begin) / sizeof(float)));
+            tiny_bits_free(&other);
+        }
         tiny_bits_free(&f32);
-        tiny_bits_free(&bf16);
         tiny_free(&t);
     }
 }
@@ -113,6 +117,46 @@ START_TEST(plans_of_memory_give_the_same_bits)
     record(",executor=naive", &naive);
     tiny_same(&planned, &naive, "executor=naive");
     tiny_bits_free(&planned);
+}
+END_TEST
+
+/* Logits in int8 with this executor. */
+static void record_int8(peft_model *m, const char *executor, tiny_bits *bits)
+{
+    tiny_batch b = tiny_first_batch(m, N);
+    peft_session *s = tiny_session(m, "batch=%d,compute=int8,executor=%s", N, executor);
+    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, N, (int)m->classes);
+    OK(peft_session_predict(s, b.images, logits));
+    tiny_bits_tensor(bits, "logits", logits);
+    peft_tensor_free(logits);
+    peft_session_free(s);
+    tiny_batch_free(&b);
+}
+
+START_TEST(plans_of_memory_give_the_same_bits_in_int8)
+{
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) });
+        tiny_bits planned = { 0 }, naive = { 0 };
+        record_int8(t.model, "planned", &planned);
+        record_int8(t.model, "naive", &naive);
+        tiny_same(&planned, &naive, tiny_method_name(i));
+        tiny_bits_free(&planned);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
+START_TEST(trainers_refuse_int8)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+    peft_options *o = tiny_options(t.ctx, "batch=%d,compute=int8", N);
+    peft_trainer *r;
+    FAILS(PEFT_E_OPTION, "a trainer needs f32 or bf16", peft_trainer_create(t.model, o, &r));
+    OK(peft_options_set_string(o, "compute", "int4"));
+    FAILS(PEFT_E_OPTION, "given 'int4', expected f32, bf16 or int8", peft_trainer_create(t.model, o, &r));
+    peft_options_free(o);
+    tiny_free(&t);
 }
 END_TEST
 
@@ -194,5 +238,6 @@ START_TEST(cached_features_of_the_other_arithmetic_are_refused)
 END_TEST
 
 SUITE_MAIN("compute", gradients_are_near_those_of_f32, logits_are_near_those_of_f32, plans_of_memory_give_the_same_bits,
+           plans_of_memory_give_the_same_bits_in_int8, trainers_refuse_int8,
            a_restored_run_continues_exactly, a_state_is_continued_in_its_own_arithmetic,
            cached_features_of_the_other_arithmetic_are_refused)

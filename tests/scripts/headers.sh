@@ -39,13 +39,15 @@ check() {
         c=gcc
         command -v gcc > /dev/null || c=clang
         simd='-mavx2 -mfma -DPK_ISA=avx2'
+        bytes='-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512vnni -mfma -DPK_ISA=avx512_vnni'
         dot='-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma -DPK_ISA=avx512_bf16'
         case $("$c" -dumpmachine) in x86_64*) ;; *) simd= ;; esac
         for part in "$root"/src/*; do
             [ -d "$part" ] || continue
             # shellcheck disable=SC2086  # the flags are words of their own
             lines "$root/src" "$(basename "$part")" "$c" -x c -std=c11 -D_GNU_SOURCE $simd -I"$root/src"
-        done | if [ -n "$simd" ]; then sed "/^kernels\/dot\//s/$simd/$dot/"; else grep -vE '^kernels/(simd|dot|rounded|attention)/'; fi
+        done | if [ -n "$simd" ]; then sed "/^kernels\/dot\//s/$simd/$dot/; /^kernels\/bytes\//s/$simd/$bytes/"
+          else grep -vE '^kernels/(simd|dot|bytes|rounded|whole|attention)/'; fi
     } > "$work/lines"
     compile_all < "$work/lines" || return 1
     echo "headers.sh: $(wc -l < "$work/lines") compilations"

@@ -6,7 +6,9 @@
 static const int threads[] = { 1, 2, 3, 8 };
 enum { THREADS = 4 };
 static const char *compute = "f32";                         /* the arithmetic; set by EACH_COMPUTE */
-#define EACH_COMPUTE for (int c_ = 0; c_ < PK_COMPUTES && (compute = pf_compute_name((pk_compute)c_)); c_++)
+#define EACH_COMPUTE_TO(end) for (int c_ = 0; c_ < (end) && (compute = pf_compute_name((pk_compute)c_)); c_++)
+#define EACH_COMPUTE EACH_COMPUTE_TO(PK_COMPUTES)
+#define EACH_COMPUTE_OF_TRAINERS EACH_COMPUTE_TO(PK_COMPUTE_INT8)
 
 /* Records `steps` training steps on n samples each. workers: number of threads; CONTEXTS_THREADS: the context's. */
 enum { CONTEXTS_THREADS = 0 };
@@ -46,7 +48,7 @@ static void compare(tiny_spec spec, int steps, int n)
 
 START_TEST(every_method_and_isa_gives_the_same_bits)
 {
-    EACH_COMPUTE for (const char *const *isa = pk_isas(); *isa; isa++)
+    EACH_COMPUTE_OF_TRAINERS for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             compare((tiny_spec){ .isa = *isa, .method = tiny_method_name(i) }, 3, 3);
 }
@@ -62,7 +64,7 @@ END_TEST
 /* A width at which products, norms, updates and attention are split into several tasks. */
 START_TEST(operations_of_several_tasks_give_the_same_bits)
 {
-    EACH_COMPUTE for (size_t i = 0; i < tiny_method_count(); i++)
+    EACH_COMPUTE_OF_TRAINERS for (size_t i = 0; i < tiny_method_count(); i++)
         compare((tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) }, 1, 2);
 }
 END_TEST
@@ -146,6 +148,24 @@ START_TEST(logits_do_not_depend_on_other_images)
 }
 END_TEST
 
+START_TEST(sessions_in_int8_give_the_same_bits)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
+        tiny_bits one = { 0 };
+        tiny_bits_predict_in(&one, t.model, 3, 1, "int8");
+        for (int i = 1; i < THREADS; i++) {
+            tiny_bits several = { 0 };
+            tiny_bits_predict_in(&several, t.model, 3, threads[i], "int8");
+            tiny_same(&one, &several, *isa);
+        }
+        tiny_bits_free(&one);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
 SUITE_MAIN("threads", every_method_and_isa_gives_the_same_bits, heads_with_batch_norm_give_the_same_bits,
            operations_of_several_tasks_give_the_same_bits, forms_of_ept_give_the_same_bits,
-           threads_of_the_context_give_the_same_bits, logits_do_not_depend_on_other_images)
+           threads_of_the_context_give_the_same_bits, sessions_in_int8_give_the_same_bits,
+           logits_do_not_depend_on_other_images)

@@ -19,7 +19,7 @@
 #endif
 
 #ifdef PK_SIMD
-#define KERNELS_TEXT "avx512_bf16 avx512 avx2 ref"
+#define KERNELS_TEXT "avx512_bf16 avx512_vnni avx512 avx2 ref"
 #else
 #define KERNELS_TEXT "ref"
 #endif

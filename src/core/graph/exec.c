@@ -58,6 +58,7 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g)
     e->run = (pf_run){ .g = &e->g, .kernels = s->kernels ? s->kernels : ctx->kernels, .pool = s->pool,
                        .threads = s->threads, .gemm = s->kernels ? s->gemm : ctx->gemm, .compute = s->compute,
                        .seed = ctx->seed };
+    e->run.rest = e->run.kernels->product[s->compute].rest;
     e->run.ptr = pf_alloc_zero(ctx, e->g.values * sizeof(pk_real *));
     if (!e->run.ptr) return pf_nomem("graph pointers", e->g.values * sizeof(pk_real *));
     PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, s->flags));

@@ -12,7 +12,8 @@ struct pf_run {
     pk_pool *pool;                       /* NULL: the caller's thread alone */
     int threads;
     pk_gemm_kind gemm;                   /* which implementation of the matrix product */
-    pk_compute compute;                  /* its arithmetic */
+    pk_compute compute;                  /* arithmetic of products of values with frozen weights */
+    pk_compute rest;                     /* arithmetic of all other products, and of attention */
     void *scratch;                       /* memory for the node that runs, as large as any node needs */
     pk_real **ptr;                       /* [values]: the first element of each value; ptr[0], of PF_NONE, is NULL */
     bool accumulate;                     /* store nodes add to gradients of earlier runs */

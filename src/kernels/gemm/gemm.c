@@ -15,7 +15,6 @@
 
 enum {
     BLOCK_ROWS = 800,           /* rows of A in a block: 0.6 MB for pieces of 192 lanes, 0.8 MB for 256 */
-    PIECE_STEP = 16,            /* the lanes of a piece (pk_product) are a multiple of this */
     MOST_GROUPS = 4,
     GROUP_ROWS = 350,           /* least rows of a group: each group packs all of B, which costs too much for fewer */
     CHUNKS = 4,                 /* parts (chunks) of a block for each thread of the group */
@@ -43,7 +42,7 @@ typedef struct plan {
     int64_t chunks, chunk_panels;           /* chunks of a block, panels of A in a chunk */
     int64_t full_tasks, tasks;  /* tasks of a stage: first `chunks` that pack, then full_tasks that multiply a panel of
                                  * B with the whole block each; the rest multiply one with a chunk each */
-    char *packed_a;             /* one block for each group: [panel][k of the piece][mr] */
+    char *packed_a;             /* one block for each group: [panel][lane of the piece][mr] */
     char *partial_sums;         /* for each group, if pieces > 1: tiles [panel of B][panel of A][mr][nr] */
     char *scratch;              /* one thread_scratch for each thread */
     int64_t packed_bytes, partial_bytes;    /* of packed_a and of partial_sums, for one group */
@@ -58,8 +57,14 @@ typedef struct thread_scratch {
     _Alignas(PK_ALIGN) pk_real b[];     /* a packed panel of B, in panel_bytes bytes, and behind it a tile */
 } thread_scratch;
 
-/* Lanes of a panel (pk_product) for k elements. */
-static int64_t lanes_of(const plan *p, int64_t k) { return ceil_div(k, p->product->per_lane); }
+/* Lanes (pk_product) for k elements. */
+static int64_t lanes_of(const plan *p, int64_t k)
+{
+    return ceil_div(k, p->product->block) * (p->product->block / p->product->per_lane);
+}
+
+/* The same with those of the panel's header. */
+static int64_t panel_lanes_of(const plan *p, int64_t k) { return p->product->header + lanes_of(p, k); }
 
 /* The division of a product m x n x k among threads, and the sizes of its memory. Pointers, g, chunks and tasks are set
  * later (own_gemm). */
@@ -67,16 +72,17 @@ static plan make_plan(const pk_table *t, pk_compute compute, int64_t m, int64_t 
 {
     const int64_t size = (int64_t)sizeof(pk_real), tile = t->mr * t->nr * size;
     plan p = { .t = t, .product = &t->product[compute] };
-    const int64_t lanes = lanes_of(&p, k);
-    p.pieces = at_least(ceil_div(lanes, t->kc), 1);
-    p.piece_k = ceil_div(ceil_div(lanes, p.pieces), PIECE_STEP) * PIECE_STEP * p.product->per_lane;
+    const int64_t lanes = lanes_of(&p, k), step = p.product->step;
+    p.pieces = at_least(ceil_div(lanes, p.product->kc), 1);
+    p.piece_k = ceil_div(ceil_div(lanes, p.pieces), step) * step * p.product->per_lane;
     p.m_panels = at_least(ceil_div(m, t->mr), 1);
     p.n_panels = ceil_div(n, t->nr);
     p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);
     p.group_threads = ceil_div(threads, p.groups);
     p.group_panels = ceil_div(p.m_panels, p.groups);
     /* rows of a block: at most 2 * BLOCK_ROWS for all groups together, which bounds the scratch memory */
-    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), most = lanes_of(&p, at_most(p.piece_k, k));
+    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups);
+    const int64_t most = panel_lanes_of(&p, at_most(p.piece_k, k));
     p.block_panels = ceil_div(p.group_panels, ceil_div(p.group_panels, rows / t->mr));
     p.stages = ceil_div(p.group_panels, p.block_panels) * p.pieces;
     p.packed_bytes = aligned(p.block_panels * t->mr * most * size);
@@ -233,7 +239,7 @@ static void multiply(const plan *p, const stage *s, const tiles *part, int packi
         const int64_t row = (s->first_panel + i) * mr;
         const int m = (int)at_most(mr, g->m - row);
         pk_real *tile = tile_of(p, s, part->b_panel, i, scratch), *c = g->c + row * g->c_row + column;
-        pk_real *a = s->packed_a + i * mr * s->lanes;
+        pk_real *a = s->packed_a + i * mr * (p->product->header + s->lanes);
         prefetch->blocks = 0;
         if (s->last) prefetch_epilogue(prefetch, g, row, column);
         if (packing) {                          /* prefetch the next panel of A, half of it by each cursor */

@@ -4,7 +4,8 @@
  * A, so that each of its rows is read and written from its first to its last column. gemm.c goes through C by columns
  * of tiles, each of which touches every row.
  *
- * Packing, micro-kernel and epilogue are those of gemm.c. K is one piece there, too, so that the bits are the same. */
+ * Packing, micro-kernel and epilogue are those of gemm.c. K is one piece there, too, so that the bits are the same. Not
+ * for arithmetics whose panels have blocks of several lanes (pk_product.block_lanes: int8, bf16x3). */
 #include "gemm_plan.h"
 
 enum {
@@ -40,7 +41,7 @@ int pk_gemm_is_thin(const pk_table *t, pk_compute compute, int64_t m, int64_t n,
 {
     const pk_product *product = &t->product[compute];
     const layout at = layout_of(t, compute, n, k);
-    return k > 0 && product->per_lane <= 2 && at.lanes <= THIN_LANES && at.bytes - at.b <= THIN_BYTES && n > t->nr
+    return k > 0 && product->block_lanes == 1 && at.lanes <= THIN_LANES && at.bytes - at.b <= THIN_BYTES && n > t->nr
         && m > 4 * t->mr;
 }
 

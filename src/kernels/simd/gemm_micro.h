@@ -3,7 +3,8 @@
  * computes a register tile of PK_MR x PK_NR elements of C from packed panels, A as a[k][PK_MR] and B as b[k][PK_NR].
  * Lanes beyond the matrix are zero (pack.h). Each element is one chain of FMAs over k in index order, wherever in the
  * tile. With PK_DOT_BF16 defined, the instruction VDPBF16PS takes the place of the FMA: k then counts pairs of bf16,
- * each in the 32 bits of a float (../dot/pairs.h). */
+ * each in the 32 bits of a float (../dot/pairs.h). With PK_DOT_INT8 it is VPDPBUSD: accumulators are 32-bit integers,
+ * and k counts groups of four bytes (../bytes/bytes.h). */
 #ifndef PK_GEMM_MICRO_H
 #define PK_GEMM_MICRO_H
 #include "simd.h"
@@ -75,10 +76,15 @@ PK_INLINE void micro_end(float *c, int64_t c_row, pv (*acc)[2], int m, int n, co
 #undef PK_ROW
 }
 
-/* acc += x*b. With an intrinsic gcc copies accumulators between registers and spills some; the instruction does not. */
-#ifdef PK_DOT_BF16
+/* acc += x*b, where x is of A. With an intrinsic gcc copies accumulators between registers and spills some; the
+ * instruction does not. */
+#if defined(PK_DOT_BF16)
 #define PK_MULTIPLY_ADD "vdpbf16ps"
 #define PK_MULTIPLY_ADD_OF(x, b, acc) _mm512_dpbf16_ps(acc, (__m512bh)(x), (__m512bh)(b))
+#elif defined(PK_DOT_INT8)      /* its second operand is the unsigned one, that of B */
+#define PK_MULTIPLY_ADD "vpdpbusd"
+#define PK_MULTIPLY_ADD_OF(x, b, acc) _mm512_castsi512_ps(_mm512_dpbusd_epi32(_mm512_castps_si512(acc), \
+                                          _mm512_castps_si512(b), _mm512_castps_si512(x)))
 #else
 #define PK_MULTIPLY_ADD "vfmadd231ps"
 #define PK_MULTIPLY_ADD_OF(x, b, acc) pv_fma(x, b, acc)
@@ -88,7 +94,7 @@ PK_INLINE void micro_fma(pv *acc, pv x, pv b)
 #if defined(__clang__)
     *acc = PK_MULTIPLY_ADD_OF(x, b, *acc);
 #else
-    __asm__(PK_MULTIPLY_ADD " %2, %1, %0" : "+v"(*acc) : "v"(x), "v"(b));
+    __asm__(PK_MULTIPLY_ADD " %2, %1, %0" : "+v"(*acc) : "v"(b), "v"(x));
 #endif
 }
 
@@ -205,12 +211,10 @@ PK_INLINE void prefetch_tiles(const pk_micro_prefetch *p, const float *initial, 
     if (2 * turn < PK_MR) prefetch_block_rows(p, turn);
 }
 
-/* micro_tile for a variant of constant rows and vectors. */
-PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                          const float *initial, pk_micro_prefetch *prefetch, const int rows, const int vectors)
+/* acc += the products of the panels' k, with what `prefetch` (NULL: nothing) and the tile behind `initial` prefetch. */
+PK_INLINE void micro_sums(int64_t k, pv (*acc)[2], const float *a, const float *b, const float *initial,
+                          pk_micro_prefetch *prefetch, const int rows, const int vectors)
 {
-    pv acc[PK_MR][2];
-    micro_begin(acc, initial, PK_NR, m, n, rows, vectors);
     int64_t p = 0;
     if (prefetch) {
         for (int turn = 0; p + PK_TURN <= k; p += PK_TURN, a += PK_TURN * PK_MR, b += PK_TURN * PK_NR, turn++) {
@@ -225,6 +229,15 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
     }
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
     for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, 1, b, rows, vectors);
+}
+
+/* micro_tile for a variant of constant rows and vectors. */
+PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                          const float *initial, pk_micro_prefetch *prefetch, const int rows, const int vectors)
+{
+    pv acc[PK_MR][2];
+    micro_begin(acc, initial, PK_NR, m, n, rows, vectors);
+    micro_sums(k, acc, a, b, initial, prefetch, rows, vectors);
     micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 

@@ -38,11 +38,20 @@ static void run(const pf_run *r, const pf_node *n)
     pk_gemm_run(r->kernels, r->pool, r->gemm, &a, r->scratch);
 }
 
-/* Scratch bytes of a product [m, k] [k, n] whose matrix B is the weight. */
-static size_t product_scratch(const pf_run *r, int64_t m, int64_t n, int64_t k, pf_val weight)
+/* The arithmetic of y = x w^T. An arithmetic for frozen weights only (int8) is not for a trained or computed w, nor for
+ * the patch embedding, a convolution [n, channels, h, w]: pixels of a patch are nearly equal, which its rotation turns
+ * into one large number. */
+static pk_compute forward_compute(const pf_run *r, pf_val weight)
 {
-    return pk_gemm_work(r->kernels, r->compute, m, n, k, r->threads)
-         + pk_gemm_widen_work(r->kernels, r->gemm, r->compute, pf_v(r->g, weight)->type, n, k);
+    const pf_value *w = pf_v(r->g, weight);
+    return w->kind == PF_CONST && w->shape.ndim == 2 ? r->compute : r->rest;
+}
+
+/* Scratch bytes of a product [m, k] [k, n] in this arithmetic whose matrix B is the weight. */
+static size_t product_scratch(const pf_run *r, pk_compute compute, int64_t m, int64_t n, int64_t k, pf_val weight)
+{
+    return pk_gemm_work(r->kernels, compute, m, n, k, r->threads)
+         + pk_gemm_widen_work(r->kernels, r->gemm, compute, pf_v(r->g, weight)->type, n, k);
 }
 
 /* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y = act(x w^T + bias) gamma + residual, and
@@ -66,7 +75,8 @@ static void linear_product(const pf_run *r, const pf_node *n, pk_gemm *a)
     pf_mat x = pf_matrix(r, n->in[PF_LINEAR_X]), y = pf_matrix(r, n->out[0]), pre = pf_matrix(r, n->out[PF_LINEAR_PRE]);
     pf_mat residual = pf_matrix(r, n->in[PF_LINEAR_RESIDUAL]);
     *a = (pk_gemm){
-        .compute = r->compute, .m = x.rows, .n = out_features(g, n->in[PF_LINEAR_W]), .k = x.cols,
+        .compute = forward_compute(r, n->in[PF_LINEAR_W]),
+        .m = x.rows, .n = out_features(g, n->in[PF_LINEAR_W]), .k = x.cols,
         .a = x.p, .a_row = x.ld, .a_col = 1,
         .c = y.p, .c_row = y.ld, .scale = 1,
         .bias = r->ptr[n->in[PF_LINEAR_BIAS].id], .act = (pk_act)n->attr.i[PF_LINEAR_ACT],
@@ -79,7 +89,7 @@ static void linear_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 static size_t linear_scratch(const pf_run *r, const pf_node *n)
 {
     const pf_val x = n->in[PF_LINEAR_X], w = n->in[PF_LINEAR_W];
-    return product_scratch(r, pf_rows(r->g, x), out_features(r->g, w), in_features(r->g, w), w);
+    return product_scratch(r, forward_compute(r, w), pf_rows(r->g, x), out_features(r->g, w), in_features(r->g, w), w);
 }
 
 static int64_t linear_flops(const pf_graph *g, const pf_node *n)
@@ -116,7 +126,7 @@ static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
     pf_mat dy = pf_matrix(r, n->in[PF_LINEAR_DX_DY]), dx = pf_matrix(r, n->out[0]);
     pf_mat gate = pf_matrix(r, n->in[PF_LINEAR_DX_GATE]), add = pf_matrix(r, n->in[PF_LINEAR_DX_ADD]);
     *a = (pk_gemm){
-        .compute = r->compute, .m = dy.rows, .n = dx.cols, .k = dy.cols,
+        .compute = r->rest, .m = dy.rows, .n = dx.cols, .k = dy.cols,
         .a = dy.p, .a_row = dy.ld, .a_col = 1,
         .c = dx.p, .c_row = dx.ld, .scale = 1,
         .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[PF_LINEAR_ACT],
@@ -128,7 +138,7 @@ static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 static size_t dx_scratch(const pf_run *r, const pf_node *n)
 {
     const pf_val dy = n->in[PF_LINEAR_DX_DY], w = n->in[PF_LINEAR_DX_W];
-    return product_scratch(r, pf_rows(r->g, dy), pf_cols(r->g, n->out[0]), pf_cols(r->g, dy), w);
+    return product_scratch(r, r->rest, pf_rows(r->g, dy), pf_cols(r->g, n->out[0]), pf_cols(r->g, dy), w);
 }
 
 static int64_t dx_flops(const pf_graph *g, const pf_node *n)
@@ -145,7 +155,7 @@ static void dw_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
     pf_mat dy = pf_matrix(r, n->in[0]), x = pf_matrix(r, n->in[1]);
     *a = (pk_gemm){
-        .compute = r->compute, .m = dy.cols, .n = x.cols, .k = dy.rows,
+        .compute = r->rest, .m = dy.cols, .n = x.cols, .k = dy.rows,
         .a = dy.p, .a_row = 1, .a_col = dy.ld,
         .b = x.p, .b_row = x.ld, .b_col = 1,
         .c = r->ptr[n->out[0].id], .c_row = x.cols, .scale = 1 };
@@ -154,7 +164,7 @@ static void dw_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 static size_t dw_scratch(const pf_run *r, const pf_node *n)
 {
     const pf_val dy = n->in[0], x = n->in[1];
-    return pk_gemm_work(r->kernels, r->compute, pf_cols(r->g, dy), pf_cols(r->g, x), pf_rows(r->g, dy), r->threads);
+    return pk_gemm_work(r->kernels, r->rest, pf_cols(r->g, dy), pf_cols(r->g, x), pf_rows(r->g, dy), r->threads);
 }
 
 static int64_t dw_flops(const pf_graph *g, const pf_node *n)

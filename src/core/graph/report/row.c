@@ -77,7 +77,7 @@ static pk_compute compute_of(const pf_exec *e, const pf_node *n)
 {
     const char *kernel = n->op->kernel;
     const bool has_products = kernel && (!strcmp(kernel, "gemm") || !strncmp(kernel, "attention", strlen("attention")));
-    return has_products ? e->run.compute : PK_COMPUTE_F32;
+    return has_products ? e->run.rest : PK_COMPUTE_F32;
 }
 
 /* Appends which kernel computes n: "gemm:avx2:f16", "layernorm:avx2", "copy"; "c": plain C. */
@@ -115,9 +115,9 @@ static void append_isa_reason(const pf_exec *e, pk_compute compute, char *text, 
         append(text, capacity, t->vector == 1 ? "%s: no vector kernels for this CPU" : "%s: this CPU has no AVX-512",
             t->name);
     }
-    if (compute == PK_COMPUTE_BF16 && t->product[compute].per_lane == 1) {
+    if (compute != PK_COMPUTE_F32 && t->product[compute].per_lane == 1) {
         append_separator(text, capacity);
-        append(text, capacity, "%s: no instructions for bf16", t->name);
+        append(text, capacity, "%s: no instructions for %s", t->name, pf_compute_name(compute));
     }
 }
 

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * int8.h -- how int8 arithmetic rounds the elements of a row of A, or of a column of B, within one piece of K. Blocks
+ * of 64 elements are first rotated by the Walsh-Hadamard transform, which spreads an outlier over its block (QuaRot,
+ * Ashkboos et al. 2024, section 3): A H (B^T H)^T = A B, as H H^T = 1. Then each becomes a whole number q of -127 ..
+ * 127 that stands for q * scale. The largest magnitude becomes 127. */
+#ifndef PK_INT8_H
+#define PK_INT8_H
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { PK_INT8_MOST = 127, PK_INT8_BLOCK = 64, PK_INT8_PIECE = 768 };       /* PIECE: most elements of a piece */
+/* Magnitudes below this count as 0: the reciprocal of the scale stays finite. */
+#define PK_INT8_LEAST 0x1p-100f
+
+/* A rotated element x becomes x * factor, rounded. factor is 0 where all elements become 0: where none reaches
+ * PK_INT8_LEAST, and where one is infinite or NaN; then scale is NaN, which makes the results NaN. */
+typedef struct pk_int8_scale { float scale, factor; } pk_int8_scale;
+
+/* The bits of the magnitude of x, which are ordered as the magnitudes are; those of NaN are the largest. */
+static inline uint32_t pk_int8_magnitude(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & 0x7FFFFFFF;
+}
+
+/* The scale of rotated elements the largest of whose pk_int8_magnitude is `largest`. pk_int8_rotate leaves out the
+ * factor 1/sqrt(PK_INT8_BLOCK) of the transform: the scale has it. */
+static inline pk_int8_scale pk_int8_scale_of(uint32_t largest)
+{
+    const uint32_t infinity = 0x7F800000, quiet_nan = 0x7FC00000;
+    float x, nan;
+    memcpy(&x, &largest, sizeof x);
+    memcpy(&nan, &quiet_nan, sizeof nan);
+    if (largest >= infinity) return (pk_int8_scale){ nan, 0 };
+    if (x < PK_INT8_LEAST) return (pk_int8_scale){ 0, 0 };
+    return (pk_int8_scale){ x / PK_INT8_MOST / 8, PK_INT8_MOST / x };
+}
+
+/* The Walsh-Hadamard transform of a block, times 8. The order of the steps is that of bytes/bytes.h. */
+static inline void pk_int8_rotate(float x[PK_INT8_BLOCK])
+{
+    static const int distances[] = { 16, 32, 8, 4, 2, 1 };
+    for (int s = 0; s < 6; s++)
+        for (int i = 0; i < PK_INT8_BLOCK; i++) {
+            const int j = i + distances[s];
+            if (i & distances[s]) continue;
+            const float a = x[i], b = x[j];
+            x[i] = a + b;
+            x[j] = a - b;
+        }
+}
+
+/* x * factor rounded once, to a whole number, to nearest with ties to even: the last bit of PK_INT8_SHIFT has the value
+ * 1, so that the sum has no fraction. The bits of the sum are those of PK_INT8_SHIFT plus the whole number. */
+#define PK_INT8_SHIFT 0x1.8p23f
+static inline float pk_int8_round(float x, float factor)
+{
+    return factor == 0 ? 0 : fmaf(x, factor, PK_INT8_SHIFT) - PK_INT8_SHIFT;
+}
+#endif
