@@ -31,8 +31,8 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * cosine, linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates),
  * "warmup", "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not
  * with each step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes
- * that each compiled graph may take, arena and scratch, else PEFT_E_UNSUPPORTED; 0: no limit), "compute" (f32, bf16:
- * session.h; a state is continued in its own arithmetic).
+ * that each compiled graph may take, arena and scratch, else PEFT_E_UNSUPPORTED; 0: no limit), "compute" (f32, bf16x3,
+ * bf16: session.h; a state is continued in its own arithmetic).
  *
  * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
  * is given its default. Weighted means are torch's by default: ce and focal are divided by the sum of the labels'

@@ -11,26 +11,34 @@
 #include <cpuid.h>
 #endif
 
-/* The parts of GEMM that are named after an instruction set: the products by f32 FMAs, of panels as they are, of panels
- * rounded to bf16 (rounded/rounded.h) and of panels of whole numbers (whole/whole.h); by VDPBF16PS; by VPDPBUSD. `most`
- * is the most lanes of a piece of K, 768 elements in int8. */
+/* The parts of GEMM that are named after an instruction set: the products by f32 FMAs of panels as they are, of panels
+ * rounded to bf16 (rounded/rounded.h; X3: of both parts of an element) and of panels of whole numbers (whole/whole.h),
+ * those by VDPBF16PS, and those by VPDPBUSD. `most` is the most lanes of a piece of K, 768 elements in int8. */
 #define TYPES(prefix, suffix) { prefix##real##suffix, prefix##f16##suffix, prefix##bf16##suffix }
 #define ATTENTION(suffix) .attention = pk_attention_##suffix, .attention_grad = pk_attention_grad_##suffix
-#define PRODUCT_F32(isa, most) { .name = #isa, .per_lane = 1, .block = 1, .kc = most, .step = 16, \
-    .rest = PK_COMPUTE_F32, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
+#define LANES(per, elements, lanes, most, multiple) \
+    .per_lane = per, .block = elements, .block_lanes = lanes, .kc = most, .step = multiple
+#define PRODUCT_F32(isa, most) { .name = #isa, LANES(1, 1, 1, most, 16), .rest = PK_COMPUTE_F32, \
+    .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
     .pack_a = pk_pack_a_##isa, .pack_b = TYPES(pk_pack_b_, _##isa) }
-#define PRODUCT_ROUNDED(isa, most) { .name = #isa, .per_lane = 1, .block = 1, .kc = most, .step = 16, \
-    .rest = PK_COMPUTE_BF16, .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(rounded_##isa), \
+#define PRODUCT_ROUNDED(isa, most) { .name = #isa, LANES(1, 1, 1, most, 16), .rest = PK_COMPUTE_BF16, \
+    .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(rounded_##isa), \
     .pack_a = pk_pack_a_rounded_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_##isa) }
-#define PRODUCT_PAIRS(isa, most) { .name = #isa, .per_lane = 2, .block = 2, .kc = most, .step = 16, \
-    .rest = PK_COMPUTE_BF16, .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(pairs_##isa), \
+#define PRODUCT_ROUNDED_X3(isa) { .name = #isa, LANES(1, 1, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
+    .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
+    .pack_a = pk_pack_a_rounded_x3_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_x3_##isa) }
+#define PRODUCT_PAIRS(isa, most) { .name = #isa, LANES(2, 2, 1, most, 16), .rest = PK_COMPUTE_BF16, \
+    .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(pairs_##isa), \
     .pack_a = pk_pack_pairs_a_##isa, .pack_b = TYPES(pk_pack_pairs_b_, _##isa) }
-#define PRODUCT_WHOLE(isa) { .name = #isa, .per_lane = 1, .block = 64, .header = 2, .kc = 768, .step = 64, \
-    .rest = PK_COMPUTE_F32, .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
+#define PRODUCT_PAIRS_X3(isa, isa_f32) { .name = #isa, LANES(2, 2, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
+    .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(isa_f32), \
+    .pack_a = pk_pack_pairs_x3_a_##isa, .pack_b = TYPES(pk_pack_pairs_x3_b_, _##isa) }
+#define PRODUCT_WHOLE(isa) { .name = #isa, LANES(1, 64, 64, 768, 64), .header = 2, .rest = PK_COMPUTE_F32, \
+    .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
     .pack_a = pk_pack_a_whole_##isa, .pack_b = TYPES(pk_pack_b_, _whole_##isa) }
-#define PRODUCT_BYTES(isa, isa_f32) { .name = #isa, .per_lane = 4, .block = 64, .header = 2, .kc = 192, \
-    .step = 16, .rest = PK_COMPUTE_F32, .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, \
-    ATTENTION(isa_f32), .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa) }
+#define PRODUCT_BYTES(isa, isa_f32) { .name = #isa, LANES(4, 64, 16, 192, 16), .header = 2, .rest = PK_COMPUTE_F32, \
+    .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, ATTENTION(isa_f32), \
+    .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa) }
 #define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
 #define DECLARE_TYPES(declare, prefix, suffix) \
     declare(prefix##real##suffix) declare(prefix##f16##suffix) declare(prefix##bf16##suffix)
@@ -47,6 +55,7 @@
 #define DECLARE_GEMM_PARTS(isa) \
     DECLARE_ATTENTION(isa) DECLARE_ATTENTION(rounded_##isa) \
     DECLARE_PACK_A(pk_pack_a_##isa) DECLARE_PACK_A(pk_pack_a_rounded_##isa) \
+    DECLARE_PACK_A(pk_pack_a_rounded_x3_##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _rounded_x3_##isa) \
     DECLARE_PACK_A(pk_pack_a_whole_##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _whole_##isa) \
     DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _rounded_##isa) \
     DECLARE_TYPES(DECLARE_WIDEN, pk_widen_, _##isa) DECLARE_MICRO(pk_micro_##isa) \
@@ -57,7 +66,7 @@
 DECLARE_GEMM_PARTS(ref)
 static const pk_table table_ref = {
     .name = "ref", .vector = 1, .mr = 4, .nr = 8, CONVERSIONS(ref),
-    .product = { PRODUCT_F32(ref, 256), PRODUCT_ROUNDED(ref, 256), PRODUCT_WHOLE(ref) },
+    .product = { PRODUCT_F32(ref, 256), PRODUCT_ROUNDED_X3(ref), PRODUCT_ROUNDED(ref, 256), PRODUCT_WHOLE(ref) },
 #define PK_KERNEL(name, args) .name = pk_##name##_ref,
 #include "kernels.def"
 #undef PK_KERNEL
@@ -67,7 +76,8 @@ static const pk_table table_ref = {
 DECLARE_GEMM_PARTS(avx2)
 static const pk_table table_avx2 = {
     .name = "avx2", .vector = 8, .mr = 6, .nr = 16, CONVERSIONS(avx2),
-    .product = { PRODUCT_F32(avx2, 256), PRODUCT_ROUNDED(avx2, 256), PRODUCT_WHOLE(avx2) },
+    .product = { PRODUCT_F32(avx2, 256), PRODUCT_ROUNDED_X3(avx2), PRODUCT_ROUNDED(avx2, 256),
+                 PRODUCT_WHOLE(avx2) },
 #define PK_KERNEL(name, args) .name = pk_##name##_avx2,
 #include "kernels.def"
 #undef PK_KERNEL
@@ -79,7 +89,8 @@ DECLARE_GEMM_PARTS(avx512)
 #define PK_KERNEL(name, args) .name = pk_##name##_avx512,
 static const pk_table table_avx512 = {
     TABLE_AVX512(avx512),
-    .product = { PRODUCT_F32(avx512, 192), PRODUCT_ROUNDED(avx512, 192), PRODUCT_WHOLE(avx512) },
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_ROUNDED_X3(avx512), PRODUCT_ROUNDED(avx512, 192),
+                 PRODUCT_WHOLE(avx512) },
 #include "kernels.def"
 };
 
@@ -89,18 +100,22 @@ DECLARE_MICRO(pk_micro_bytes_avx512_vnni)
 double pk_dots_bytes_avx512_vnni(int64_t rounds);
 static const pk_table table_avx512_vnni = {
     TABLE_AVX512(avx512_vnni),
-    .product = { PRODUCT_F32(avx512, 192), PRODUCT_ROUNDED(avx512, 192), PRODUCT_BYTES(avx512_vnni, avx512) },
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_ROUNDED_X3(avx512), PRODUCT_ROUNDED(avx512, 192),
+                 PRODUCT_BYTES(avx512_vnni, avx512) },
 #include "kernels.def"
 };
 
 DECLARE_ATTENTION(pairs_avx512_bf16)
 DECLARE_PACK_A(pk_pack_pairs_a_avx512_bf16)
+DECLARE_PACK_A(pk_pack_pairs_x3_a_avx512_bf16)
 DECLARE_TYPES(DECLARE_PACK_B, pk_pack_pairs_b_, _avx512_bf16)
+DECLARE_TYPES(DECLARE_PACK_B, pk_pack_pairs_x3_b_, _avx512_bf16)
 DECLARE_MICRO(pk_micro_pairs_avx512_bf16)
 double pk_dots_avx512_bf16(int64_t rounds);
 static const pk_table table_avx512_bf16 = {
     TABLE_AVX512(avx512_bf16),
-    .product = { PRODUCT_F32(avx512, 192), PRODUCT_PAIRS(avx512_bf16, 192), PRODUCT_BYTES(avx512_vnni, avx512) },
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_PAIRS_X3(avx512_bf16, avx512), PRODUCT_PAIRS(avx512_bf16, 192),
+                 PRODUCT_BYTES(avx512_vnni, avx512) },
 #include "kernels.def"
 };
 #undef PK_KERNEL

@@ -26,11 +26,17 @@ typedef enum {
 } pk_act;
 
 /* Arithmetic of a product. F32: operands and sums are pk_real. BF16: every element of A and B is rounded to bf16 (8
- * bits of significand; to nearest, ties to even; subnormal numbers become 0), products of two are exact, sums are
- * f32. INT8: K is cut into pieces of at most 768 elements; in a piece every row of A and every column of B is
- * rotated, scaled so that its largest magnitude becomes 127, and rounded to whole numbers (ref/int8.h). Products and
- * sums of a piece are exact, the sums of pieces are f32. */
-typedef enum pk_compute { PK_COMPUTE_F32, PK_COMPUTE_BF16, PK_COMPUTE_INT8, PK_COMPUTES } pk_compute;
+ * bits of significand; to nearest, ties to even; subnormal numbers become 0), products of two are exact, sums are f32.
+ * BF16X3: an element is the sum of two bf16, x rounded and the rest rounded; the products of two elements' first parts,
+ * and of either's first with the other's second part, are summed in f32: 16 bits of significand. INT8: K is cut into
+ * pieces of at most 768 elements; in a piece every row of A and every column of B is rotated, scaled so that its
+ * largest magnitude becomes 127, and rounded to whole numbers (ref/int8.h). Products and sums of a piece are exact, the
+ * sums of pieces are f32. */
+typedef enum pk_compute {
+    PK_COMPUTE_F32, PK_COMPUTE_BF16X3, PK_COMPUTE_BF16, PK_COMPUTE_INT8, PK_COMPUTES
+} pk_compute;
+
+const char *pk_compute_name(pk_compute compute);                     /* "f32", "bf16", .. */
 
 /* A matrix [rows, heads*head_dim] for each sample: element c of row t of head h of sample b is
  * data[b*sample_stride + t*row_stride + h*head_dim + c]. sample_stride 0: all samples share one matrix. */
@@ -154,12 +160,13 @@ size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction 
 typedef struct pk_product {
     const char *name;                                 /* of the kernel, for reports: "avx512" */
     int per_lane;                                     /* elements of k in a lane: 1, 2, 4 */
-    int block;                                        /* elements of k that are packed together: 1, 2, 64; a panel
-                                                       * has whole blocks */
+    int block, block_lanes;                           /* elements of k that are packed together (1, 2, 64), and their
+                                                       * lanes; a panel has whole blocks */
     int header;                                       /* lanes of a panel before those of k */
     int64_t kc;                                       /* most lanes of k in a panel: an A panel, a B panel and a tile
                                                        * should leave a fifth of the level-1 cache free */
-    int64_t step;                                     /* the lanes of k in a panel, but the last one, are a multiple */
+    int64_t step;                                     /* the lanes of k in a panel, but the last one, are a multiple
+                                                       * of this, which is one of block_lanes */
     pk_compute rest;                                  /* arithmetic of the products for which this one is not meant:
                                                        * those of values that are computed or trained, and gradients */
     void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row_stride, int64_t col_stride, int64_t m, int64_t k);

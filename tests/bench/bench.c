@@ -30,7 +30,7 @@ static void print_peaks(const machine *m)
     printf("\n%s, %d thread%s, peak in registers:", m->kernels->name, pk_pool_threads(m->pool),
            pk_pool_threads(m->pool) > 1 ? "s" : "");
     for (int c = 0; c < PK_COMPUTES; c++)
-        printf(" %s %.1f GFLOP/s", pf_compute_name((pk_compute)c),
+        printf(" %s %.1f GFLOP/s", pk_compute_name((pk_compute)c),
                1e-9 * pk_pool_peak(m->kernels, (pk_compute)c, m->pool, 2));
     printf("\n");
 }

@@ -54,7 +54,7 @@ void bench_products(const machine *m)
     if (!memory || !work) must(PEFT_E_NOMEM);
     for (size_t i = 0; i < floats; i++) memory[i] = (float)((i * 2654435761u >> 8) & 1023) / 1024 - 0.5f;
     printf("\nproducts in %s, %lld rows, %d thread%s, fraction of the peak\n%-16s %8s %8s %10s\n",
-           pf_compute_name(s->compute), (long long)rows, threads, threads > 1 ? "s" : "", "product", "own", "cblas",
+           pk_compute_name(s->compute), (long long)rows, threads, threads > 1 ? "s" : "", "product", "own", "cblas",
            "own/cblas");
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
         const product *p = &products[i];

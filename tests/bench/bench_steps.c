@@ -26,7 +26,7 @@ static peft_trainer *trainer_of(const fixture *x, pk_compute compute, const char
     if (unfreeze) peft_sys_unfreeze(a, unfreeze);
     must(peft_model_attach(*model, a));
     peft_adapter_free(a);
-    snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, pf_compute_name(compute));
+    snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, pk_compute_name(compute));
     o = options_of(x->m->ctx, text);
     must(peft_trainer_create(*model, o, &t));
     peft_options_free(o);
@@ -120,7 +120,7 @@ static void measure_inference(const fixture *x)
     peft_model *model;
     peft_session *session;
     samples peaks = { .n = 0 }, times = { .n = 0 };
-    snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, pf_compute_name(s->compute));
+    snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, pk_compute_name(s->compute));
     peft_options *o = options_of(m->ctx, text);
     /* FLOPs of inference: those of a linear probe's step, which are 3 kFLOP an image more (the head's gradient). */
     peft_trainer *probe = trainer_of(x, PK_COMPUTE_F32, "linear", "", NULL, &model);
@@ -168,7 +168,7 @@ void bench_steps(const machine *m)
     check_names(s->row);
     fixture x = make_fixture(m);
     printf("\ntrain step in %s, %s at %d pixels, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n",
-           pf_compute_name(s->compute), s->network->name, s->image, s->batch, threads, threads > 1 ? "s" : "", "method",
+           pk_compute_name(s->compute), s->network->name, s->image, s->batch, threads, threads > 1 ? "s" : "", "method",
            "ms", "GFLOP", "of peak", "planned MB");
     for (size_t i = 0; s->compute != PK_COMPUTE_INT8 && i < sizeof step_rows / sizeof *step_rows;)
         i += (size_t)measure_rows(&x, &step_rows[i]);                     /* int8 is for inference */

@@ -115,11 +115,15 @@ static double slope(pk_act kind, double x)
 }
 
 /* The elements of a piece of K of a row of A or a column of B, `count` of x, `stride` apart, as the arithmetic rounds
- * them. */
-static void round_piece(double *to, const float *x, int64_t stride, int64_t count)
+ * them. second: the second of the two bf16 of an element in bf16x3, else 0. */
+static void round_piece(double *to, double *second, const float *x, int64_t stride, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++)
-        to[i] = arithmetic == PK_COMPUTE_BF16 ? pk_round_bf16(x[i * stride]) : x[i * stride];
+    for (int64_t i = 0; i < count; i++) {
+        const float element = x[i * stride], first = pk_round_bf16(element);
+        if (arithmetic == PK_COMPUTE_BF16X3) second[i] = pk_round_bf16(element - first);
+        to[i] = arithmetic == PK_COMPUTE_BF16 ? first
+              : arithmetic == PK_COMPUTE_BF16X3 ? first + second[i] : element;
+    }
     if (arithmetic != PK_COMPUTE_INT8) return;
     float rotated[PK_INT8_PIECE] = { 0 }, largest = 0;
     const int64_t padded = (count + 63) / 64 * 64;
@@ -132,17 +136,18 @@ static void round_piece(double *to, const float *x, int64_t stride, int64_t coun
 /* Elements of K with which rows are computed: int8 fills the last block of 64 with zeros before it rotates them. */
 static int64_t rounded_k(int64_t k) { return arithmetic == PK_COMPUTE_INT8 ? (k + 63) / 64 * 64 : k; }
 
-/* The factors that the arithmetic makes of `rows` rows of A, or columns of B, with k elements each: [rows][rounded_k].
- * int8 rounds pieces of K of equal length, at most 768 and a multiple of 64, each with a scale of its own. */
+/* The factors that the arithmetic makes of `rows` rows of A, or columns of B, with k elements each: [rows][rounded_k],
+ * and behind them the same matrix of their second parts. int8 rounds pieces of K of equal length, at most 768 and a
+ * multiple of 64, each with a scale of its own. */
 static double *factors(const float *x, int64_t row_stride, int64_t k_stride, int64_t rows, int64_t k)
 {
     const int64_t pieces = (k + 767) / 768, even = pieces ? (k + pieces - 1) / pieces : 1;
     const int64_t piece = (even + 63) / 64 * 64;
-    double *all = calloc((size_t)(rows * rounded_k(k) + 1), sizeof *all);
+    double *all = calloc((size_t)(2 * rows * rounded_k(k) + 1), sizeof *all);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t p = 0; p < k; p += piece)
-            round_piece(all + i * rounded_k(k) + p, x + i * row_stride + p * k_stride, k_stride,
-                        piece < k - p ? piece : k - p);
+            round_piece(all + i * rounded_k(k) + p, all + (rows + i) * rounded_k(k) + p,
+                        x + i * row_stride + p * k_stride, k_stride, piece < k - p ? piece : k - p);
     return all;
 }
 
@@ -162,7 +167,7 @@ static void check_result(const problem *p, const char *variant)
         double sum = 0, magnitude = 1;
         const int64_t k = rounded_k(p->k);
         for (int64_t q = 0; q < k; q++) {
-            const double x = a[i * k + q] * b[j * k + q];
+            const double x = a[i * k + q] * b[j * k + q] - a[(p->m + i) * k + q] * b[(p->n + j) * k + q];
             sum += x;
             magnitude += fabs(x);
         }
@@ -195,14 +200,20 @@ static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, i
                           int layout, int epilogue, pk_act act, pk_act gate_act)
 {
     char variant[100];
-    snprintf(variant, sizeof variant, "%s%s%s layout %d epilogue %d act %d gate %d", t->name,
+    snprintf(variant, sizeof variant, "%s%s %s layout %d epilogue %d act %d gate %d", t->name,
              kind == PK_GEMM_CBLAS ? " by cblas" : "",
-             arithmetic == PK_COMPUTE_BF16 ? " in bf16" : arithmetic == PK_COMPUTE_INT8 ? " in int8" : "",
-             layout, epilogue, act, gate_act);
+             arithmetic != PK_COMPUTE_F32 ? pk_compute_name(arithmetic) : "", layout, epilogue, act, gate_act);
     problem p = problem_make(m, n, k, layout, epilogue, act, gate_act);
     run_gemm(t, pool, kind, &p.g);
     check_result(&p, variant);
     problem_free(&p);
+}
+
+/* Most elements of a piece of K. */
+static int64_t piece_of(const pk_table *t)
+{
+    const pk_product *p = &t->product[arithmetic];
+    return p->kc / p->block_lanes * p->block;
 }
 
 static pk_pool *start(int threads)

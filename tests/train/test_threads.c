@@ -6,7 +6,7 @@
 static const int threads[] = { 1, 2, 3, 8 };
 enum { THREADS = 4 };
 static const char *compute = "f32";                         /* the arithmetic; set by EACH_COMPUTE */
-#define EACH_COMPUTE_TO(end) for (int c_ = 0; c_ < (end) && (compute = pf_compute_name((pk_compute)c_)); c_++)
+#define EACH_COMPUTE_TO(end) for (int c_ = 0; c_ < (end) && (compute = pk_compute_name((pk_compute)c_)); c_++)
 #define EACH_COMPUTE EACH_COMPUTE_TO(PK_COMPUTES)
 #define EACH_COMPUTE_OF_TRAINERS EACH_COMPUTE_TO(PK_COMPUTE_INT8)
 

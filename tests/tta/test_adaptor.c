@@ -77,15 +77,18 @@ START_TEST(a_reset_adaptor_is_as_a_new_one)
 }
 END_TEST
 
-/* Threads and executor change no bit, and neither does a larger option "batch". */
+/* Threads and executor change no bit, in any arithmetic, and neither does a larger option "batch". */
 START_TEST(threads_and_executor_change_no_bit)
 {
-    static const char *const others[] = { ",threads=4", ",threads=2,executor=naive", ",batch=11" };
+    static const char *const pairs[][2] = {
+        { ",threads=1", ",threads=4" }, { ",threads=1", ",threads=2,executor=naive" }, { ",threads=1", ",batch=11" },
+        { ",threads=1,compute=bf16", ",threads=4,compute=bf16" },
+        { ",threads=1,compute=int8", ",threads=4,compute=int8,executor=naive,batch=11" } };
     FOR_KINDS(kind)
-        for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
             tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = "lora" });
-            peft_adaptor *a = ready_adaptor(t.model, kind, ",threads=1"), *b = ready_adaptor(t.model, kind, others[i]);
-            same_adaptation(a, b, 0, others[i]);
+            peft_adaptor *a = ready_adaptor(t.model, kind, pairs[i][0]), *b = ready_adaptor(t.model, kind, pairs[i][1]);
+            same_adaptation(a, b, 0, pairs[i][1]);
             peft_adaptor_free(a);
             peft_adaptor_free(b);
             tiny_free(&t);

@@ -117,6 +117,9 @@ static void check_deit(const char *compute, double most_difference, double most_
 START_TEST(f32_equals_a_double_precision_forward_pass) { check_deit("f32", 1e-4, 1e-5); }
 END_TEST
 
+START_TEST(bf16x3_is_near_it) { check_deit("bf16x3", 5e-4, 2e-5); }
+END_TEST
+
 START_TEST(bf16_is_near_it) { check_deit("bf16", 0.2, 1.3e-2); }
 END_TEST
 
@@ -124,4 +127,4 @@ END_TEST
 START_TEST(int8_is_near_it) { check_deit("int8", 0.3, 3.5e-2); }
 END_TEST
 
-SUITE_MAIN("deit", f32_equals_a_double_precision_forward_pass, bf16_is_near_it, int8_is_near_it)
+SUITE_MAIN("deit", f32_equals_a_double_precision_forward_pass, bf16x3_is_near_it, bf16_is_near_it, int8_is_near_it)

@@ -13,19 +13,14 @@ const pf_pass pf_passes[] = {
 #undef PF_PASS
     { 0 } };
 
-static const char *const compute_names[PK_COMPUTES] = { [PK_COMPUTE_F32] = "f32", [PK_COMPUTE_BF16] = "bf16",
-                                                         [PK_COMPUTE_INT8] = "int8" };
-
-const char *pf_compute_name(pk_compute compute) { return compute_names[compute]; }
-
 peft_status pf_compute_parse(const char *name, pk_compute *out)
 {
     for (int i = 0; i < PK_COMPUTES; i++)
-        if (!strcmp(name, compute_names[i])) {
+        if (!strcmp(name, pk_compute_name((pk_compute)i))) {
             *out = (pk_compute)i;
             return PEFT_OK;
         }
-    return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32, bf16 or int8", name);
+    return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32, bf16x3, bf16 or int8", name);
 }
 
 /* Checks that every name in the list (names between commas; NULL: none) is that of an optional pass. */

@@ -7,7 +7,6 @@
 
 /* The arithmetic of products by its name, the value of option "compute". PEFT_E_OPTION: no arithmetic has this name. */
 peft_status pf_compute_parse(const char *name, pk_compute *out);
-const char *pf_compute_name(pk_compute compute);
 
 enum { PF_PLAN_NAIVE = 1 };              /* for tests: no two values share memory, and NaN overwrites dead values */
 

@@ -50,8 +50,8 @@ static peft_status read_options(peft_trainer *t)
     PF_TRY(pf_schedule_check(&t->schedule));
     PF_TRY(pf_compile_options(t->options, pf_trainer_options, &t->compile));
     if (t->compile.compute == PK_COMPUTE_INT8)
-        return pf_fail(PEFT_E_OPTION, "compute: given int8, which sessions and adaptors compute in; a trainer needs "
-                       "f32 or bf16");
+        return pf_fail(PEFT_E_OPTION, "compute: given int8, which is for sessions and adaptors; a trainer computes in "
+                       "f32, bf16x3 or bf16");
     t->split_prefix = integer(t, "cache_features") > 0;
     return pf_loss_read_options(t);
 }

@@ -49,14 +49,14 @@ static inline void pair_panel(float *to, const float *panel, const int width, in
     for (int64_t p = 0; p < k; p += 2, to += width) {
         const float *x = panel + p * width, *y = p + 1 < k ? x + width : NULL;
         for (int v = 0; v < width; v += PW)
-            store_lanes(to + v, pairs_across(PK_REAL, x + v, y ? y + v : NULL, width - v), width - v);
+            store_lanes(to + v, pairs_across(PK_REAL, PK_FIRST_PART, x + v, y ? y + v : NULL, width - v), width - v);
     }
 }
 static inline void convert_panel(float *panel, const int width, int64_t k) { pair_panel(panel, panel, width, k); }
 /* The same for rows [count][PK_NR], of which each is read along its elements: pairs, in the row's first half. */
 static inline void convert_rows(float *rows, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++, rows += PK_NR) pv_store(rows, pairs_along(PK_REAL, rows, PK_NR));
+    for (int64_t i = 0; i < count; i++, rows += PK_NR) pv_store(rows, pairs_along(PK_REAL, PK_FIRST_PART, rows, PK_NR));
 }
 /* The rows [count][PK_NR] as a panel: in `to`, where they are converted to something that convert_rows cannot use. */
 static inline const float *panel_of_rows(float *to, float *rows, int64_t count)

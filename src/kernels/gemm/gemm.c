@@ -60,7 +60,7 @@ typedef struct thread_scratch {
 /* Lanes (pk_product) for k elements. */
 static int64_t lanes_of(const plan *p, int64_t k)
 {
-    return ceil_div(k, p->product->block) * (p->product->block / p->product->per_lane);
+    return ceil_div(k, p->product->block) * p->product->block_lanes;
 }
 
 /* The same with those of the panel's header. */
@@ -74,7 +74,7 @@ static plan make_plan(const pk_table *t, pk_compute compute, int64_t m, int64_t 
     plan p = { .t = t, .product = &t->product[compute] };
     const int64_t lanes = lanes_of(&p, k), step = p.product->step;
     p.pieces = at_least(ceil_div(lanes, p.product->kc), 1);
-    p.piece_k = ceil_div(ceil_div(lanes, p.pieces), step) * step * p.product->per_lane;
+    p.piece_k = ceil_div(ceil_div(lanes, p.pieces), step) * step / p.product->block_lanes * p.product->block;
     p.m_panels = at_least(ceil_div(m, t->mr), 1);
     p.n_panels = ceil_div(n, t->nr);
     p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);

@@ -7,7 +7,4 @@
 
 enum { MR = 4, NR = 8 };        /* mr and nr of table_ref (../cpu.c) */
 
-PK_PACK_A_ROUNDED(MR)
-PK_PACK_B_ROUNDED(real, NR)
-PK_PACK_B_ROUNDED(f16, NR)
-PK_PACK_B_ROUNDED(bf16, NR)
+PK_ROUNDED_KERNELS(MR, NR)

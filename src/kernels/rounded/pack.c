@@ -3,7 +3,4 @@
 #include "../simd/gemm_micro.h"
 #include "rounded.h"
 
-PK_PACK_A_ROUNDED(PK_MR)
-PK_PACK_B_ROUNDED(real, PK_NR)
-PK_PACK_B_ROUNDED(f16, PK_NR)
-PK_PACK_B_ROUNDED(bf16, PK_NR)
+PK_ROUNDED_KERNELS(PK_MR, PK_NR)

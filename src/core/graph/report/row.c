@@ -117,7 +117,7 @@ static void append_isa_reason(const pf_exec *e, pk_compute compute, char *text, 
     }
     if (compute != PK_COMPUTE_F32 && t->product[compute].per_lane == 1) {
         append_separator(text, capacity);
-        append(text, capacity, "%s: no instructions for %s", t->name, pf_compute_name(compute));
+        append(text, capacity, "%s: no instructions for %s", t->name, pk_compute_name(compute));
     }
 }
 

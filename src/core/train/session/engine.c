@@ -99,7 +99,7 @@ void pf_engine_kernels_text(const pf_engine *e, pk_compute compute, char *text, 
 {
     const bool cblas = pk_gemm_chosen(e->kernels, e->gemm, compute) == PK_GEMM_CBLAS;
     snprintf(text, size, "%s, %s%s%s", e->kernels->product[compute].name, cblas ? "cblas" : "own",
-             compute == PK_COMPUTE_F32 ? "" : ", ", compute == PK_COMPUTE_F32 ? "" : pf_compute_name(compute));
+             compute == PK_COMPUTE_F32 ? "" : ", ", compute == PK_COMPUTE_F32 ? "" : pk_compute_name(compute));
 }
 
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec)

@@ -32,6 +32,6 @@ void        pf_engine_kernels_text(const pf_engine *e, pk_compute compute, char 
 #define PF_COMPILE_OPTIONS \
     { "executor", 's', "planned", 0, 0, "use of memory: planned, or naive (for tests: nothing shares memory)" }, \
     { "memory_limit", 'i', "0", 0, 1e15, "most bytes of a compiled graph, arena and scratch; 0: no limit" }, \
-    { "compute", 's', "f32", 0, 0, "arithmetic of matrix products: f32, bf16, int8 (trainers: f32, bf16)" }
+    { "compute", 's', "f32", 0, 0, "arithmetic of matrix products: f32, bf16x3, bf16, int8 (not in trainers)" }
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec);
 #endif
