@@ -44,15 +44,24 @@ static peft_status check_without(const char *list)
     return PEFT_OK;
 }
 
-/* Runs the passes phase by phase. A pass reports an error by its status and by g->status, which ends the loop. */
+/* Runs the passes of a phase. A pass reports an error by its status and by g->status, which ends the loop. */
+static void run_phase(pf_graph *g, pf_phase phase)
+{
+    for (const pf_pass *p = pf_passes; p->name && !g->status; p++)
+        if (p->phase == phase && !pf_find_word(g->spec.without, p->name, ',')) p->run(g);
+}
+
 peft_status pf_compile(pf_graph *g, pf_val loss)
 {
     if (g->status) return g->status;
     g->status = check_without(g->spec.without);
     g->loss = loss;
-    for (int phase = 0; phase < PF_PHASES; phase++)
-        for (const pf_pass *p = pf_passes; p->name && !g->status; p++)
-            if (p->phase == (pf_phase)phase && !pf_find_word(g->spec.without, p->name, ','))
-                p->run(g);
+    for (int phase = 0; phase < PF_MEMORY; phase++) run_phase(g, (pf_phase)phase);
+    return g->status;
+}
+
+peft_status pf_compile_memory(pf_graph *g)
+{
+    run_phase(g, PF_MEMORY);
     return g->status;
 }

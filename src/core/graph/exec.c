@@ -43,8 +43,38 @@ peft_status pf_exec_check_limit(const pf_exec *e)
 {
     const size_t limit = e->g.spec.memory_limit, planned = pf_exec_bytes(e);
     if (!limit || planned <= limit) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "memory_limit: the graph for %lld samples takes %zu bytes, allowed are %zu: "
-                   "give a smaller batch or a larger limit", (long long)e->g.batch, planned, limit);
+    const char *least = e->g.agains ? "takes at least" : "takes";
+    return pf_fail(PEFT_E_UNSUPPORTED, "memory_limit: the graph for %lld samples %s %zu bytes, allowed are %zu: "
+                   "give memory_limit=%zu or more, or a smaller batch", (long long)e->g.batch, least, planned, limit,
+                   planned);
+}
+
+/* What operations of g read while they run, without memory for values. */
+static pf_run run_of(const pf_graph *g)
+{
+    const pf_compile_spec *s = &g->spec;
+    const pk_table *kernels = s->kernels ? s->kernels : g->ctx->kernels;
+    return (pf_run){ .g = g, .kernels = kernels, .pool = s->pool, .threads = s->threads,
+                     .gemm = s->kernels ? s->gemm : g->ctx->gemm, .compute = s->compute,
+                     .rest = kernels->product[s->compute].rest, .seed = g->ctx->seed };
+}
+
+/* Gives r a pointer for each value; all are NULL. */
+static peft_status allocate_pointers(pf_run *r)
+{
+    const size_t bytes = r->g->values * sizeof(pk_real *);
+    r->ptr = pf_alloc_zero(r->g->ctx, bytes);
+    return r->ptr ? PEFT_OK : pf_nomem("graph pointers", bytes);
+}
+
+peft_status pf_exec_scratch(const pf_graph *g, size_t *bytes)
+{
+    pf_run r = run_of(g);
+    PF_TRY(allocate_pointers(&r));
+    *bytes = pf_largest_scratch(g, &r);
+    if (*bytes < g->spec.least_scratch) *bytes = g->spec.least_scratch;
+    pf_free(g->ctx, r.ptr);
+    return PEFT_OK;
 }
 
 /* Moves the graph into e, which owns it from here on, and plans its memory. */
@@ -53,15 +83,11 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g)
     memset(e, 0, sizeof *e);
     e->g = *g;
     memset(g, 0, sizeof *g);
-    peft_context *ctx = e->g.ctx;
-    const pf_compile_spec *s = &e->g.spec;
-    e->run = (pf_run){ .g = &e->g, .kernels = s->kernels ? s->kernels : ctx->kernels, .pool = s->pool,
-                       .threads = s->threads, .gemm = s->kernels ? s->gemm : ctx->gemm, .compute = s->compute,
-                       .seed = ctx->seed };
-    e->run.rest = e->run.kernels->product[s->compute].rest;
-    e->run.ptr = pf_alloc_zero(ctx, e->g.values * sizeof(pk_real *));
-    if (!e->run.ptr) return pf_nomem("graph pointers", e->g.values * sizeof(pk_real *));
-    PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, s->flags));
+    PF_TRY(pf_compile_memory(&e->g));
+    e->run = run_of(&e->g);
+    PF_TRY(allocate_pointers(&e->run));
+    PF_TRY(pf_plan_make(&e->plan, &e->g, e->g.spec.flags));
+    PF_TRY(pf_exec_scratch(&e->g, &e->plan.scratch_bytes));
     for (uint32_t i = 0; i < e->g.nodes; i++)
         if (e->g.node[i].op->flops) e->flops += e->g.node[i].op->flops(&e->g, &e->g.node[i]);
     for (int i = 0; i < e->g.inputs; i++) e->reads[i] = pf_input_is_read(&e->g, i);

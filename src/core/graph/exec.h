@@ -39,10 +39,11 @@ typedef struct pf_plan {
     uint32_t *last;                      /* [values]: the last node that uses the value's memory */
     size_t arena, scratch_bytes;         /* bytes of the arena; of the scratch memory */
     size_t from_caller;                  /* bytes at the arena's start for values that the caller fills */
+    size_t alive;                        /* bytes of the values that are alive at once, at most: a lower bound of arena */
+    uint32_t fullest;                    /* the node that runs while `alive` bytes are */
 } pf_plan;
-/* Makes the plan of a compiled graph. r: kernels and threads, on which the scratch depends; flags: as
- * pf_compile_spec.flags. */
-peft_status pf_plan_make(pf_plan *p, const pf_graph *g, const pf_run *r, unsigned flags);
+/* Makes the plan of a compiled graph, without scratch. flags: as pf_compile_spec.flags. */
+peft_status pf_plan_make(pf_plan *p, const pf_graph *g, unsigned flags);
 size_t      pf_largest_scratch(const pf_graph *g, const pf_run *r);    /* bytes: the most that a node needs */
 void        pf_plan_free(pf_plan *p, const pf_graph *g);
 
@@ -56,12 +57,14 @@ typedef struct pf_exec {
     int64_t flops;                       /* of a run of all nodes */
 } pf_exec;
 
-/* Takes ownership of g (also on failure) and plans its memory. PEFT_E_UNSUPPORTED: the plan takes more than
- * spec.memory_limit. */
+/* Takes ownership of g (also on failure) and plans its memory, for which the passes of phase PF_MEMORY may rewrite it.
+ * PEFT_E_UNSUPPORTED: the plan takes more than spec.memory_limit. */
 peft_status pf_exec_create(pf_exec *e, pf_graph *g);
 size_t      pf_exec_bytes(const pf_exec *e);                           /* of arena and scratch */
 peft_status pf_exec_check_limit(const pf_exec *e);                     /* PEFT_E_UNSUPPORTED: above the memory limit */
 size_t      pf_exec_table_bytes(const pf_exec *e);                     /* memory of nodes, values and plan */
+/* Bytes of scratch that g needs: of the largest node, and spec.least_scratch at least. */
+peft_status pf_exec_scratch(const pf_graph *g, size_t *bytes);
 /* Sets the pointers of all values. memory: pf_exec_bytes for arena and scratch; NULL: allocates them. */
 peft_status pf_exec_bind(pf_exec *e, void *memory);
 void        pf_exec_free(pf_exec *e);                                  /* e may be all zeros */
@@ -77,4 +80,6 @@ pk_real    *pf_exec_data(const pf_exec *e, pf_val v);                  /* the fi
 /* Runs the passes (passes/passes.def) on a forward graph. loss PF_NONE: appends no backward nodes. PEFT_E_NOTFOUND,
  * PEFT_E_INVALID: the compile settings leave out a pass that does not exist or is required. */
 peft_status pf_compile(pf_graph *g, pf_val loss);
+/* Runs the passes of phase PF_MEMORY, when it is settled which part of the graph is planned (pf_graph_cut). */
+peft_status pf_compile_memory(pf_graph *g);
 #endif

@@ -18,8 +18,10 @@ void pf_graph_free(pf_graph *g)
 {
     pf_free(g->ctx, g->value);
     pf_free(g->ctx, g->node);
+    pf_free(g->ctx, g->again);
     g->value = NULL;
     g->node = NULL;
+    g->again = NULL;
     g->values = g->nodes = g->value_room = g->node_room = 0;
 }
 

@@ -53,7 +53,8 @@ typedef struct pf_node {
     pf_val in[PF_MAX_IN];        /* optional inputs may be PF_NONE */
     pf_val out[PF_MAX_OUT];      /* outputs that are not needed are PF_NONE */
     pf_attr attr;
-    bool backward;               /* made by the grad pass */
+    bool backward;               /* made by the grad pass, or by the recompute pass, which runs among these */
+    bool again;                  /* made by the recompute pass: computes what a node of the forward pass has computed */
 } pf_node;
 
 /* Inputs: data that the caller binds before each run: "images", "labels" (int64_t) or "targets", and those that methods
@@ -106,6 +107,9 @@ struct peft_build {
     const pf_overlay *overlay;   /* NULL: none */
     pf_val added;                /* losses added so far (pf_loss_add), [1]; PF_NONE: none */
     uint32_t prefix;             /* nodes 0 .. prefix-1, the frozen prefix, depend on no trained value (split pass) */
+    /* What the recompute pass chose: indices of nodes, in the graph that it was given, whose outputs the backward pass
+     * computes again. Owned; NULL: none. */
+    uint32_t *again, agains;
 };
 typedef struct peft_build pf_graph;
 

@@ -99,9 +99,9 @@ static void place(block *placed, uint32_t n, block b, bool may_share)
     placed[at] = b;
 }
 
-/* Places all values. blocks: memory for two entries a value: first the blocks in the order of placing, then the same
- * blocks, placed. */
-static void arrange(pf_plan *plan, const liveness *p, block *blocks, unsigned flags)
+/* Places all values; returns the number of blocks. blocks: memory for two entries a value: first the blocks in the order
+ * of placing, then the same blocks, placed. */
+static uint32_t arrange(pf_plan *plan, const liveness *p, block *blocks, unsigned flags)
 {
     const pf_graph *g = p->g;
     uint32_t n = 0;
@@ -125,15 +125,34 @@ static void arrange(pf_plan *plan, const liveness *p, block *blocks, unsigned fl
         if (p->first[v] != UINT32_MAX && p->memory_of[v].id != v) plan->offset[v] = plan->offset[p->memory_of[v].id];
         plan->last[v] = p->last[v];
     }
+    return n;
 }
 
-peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsigned flags)
+/* Sets alive and fullest. change: zeros, one entry for each node and one more; receives by how many bytes more are
+ * alive at a node than at the one before. */
+static void find_fullest(pf_plan *plan, const pf_graph *g, const block *placed, uint32_t n, int64_t *change)
 {
-    /* one allocation for the two arrays of the plan, and one for the blocks and the arrays of liveness */
+    int64_t alive = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        change[placed[i].first] += (int64_t)placed[i].bytes;
+        if (placed[i].last < g->nodes) change[placed[i].last + 1] -= (int64_t)placed[i].bytes;
+    }
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        alive += change[i];
+        if ((size_t)alive <= plan->alive) continue;
+        plan->alive = (size_t)alive;
+        plan->fullest = i;
+    }
+}
+
+peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, unsigned flags)
+{
+    /* one allocation for the two arrays of the plan, and one for the blocks, find_fullest and the arrays of liveness */
     size_t entry_bytes = sizeof(size_t) + sizeof(uint32_t), bytes = g->values * entry_bytes;
     memset(plan, 0, sizeof *plan);
     plan->offset = pf_alloc(g->ctx, bytes);
-    size_t temporary = g->values * (2 * sizeof(block) + 2 * sizeof(uint32_t) + sizeof(pf_val) + 1);
+    size_t temporary = g->values * (2 * sizeof(block) + 2 * sizeof(uint32_t) + sizeof(pf_val) + 1)
+                     + (g->nodes + 1) * sizeof(int64_t);
     block *memory = pf_alloc_zero(g->ctx, temporary);
     if (!plan->offset || !memory) {
         pf_free(g->ctx, memory);
@@ -142,14 +161,15 @@ peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsi
     }
     plan->last = (uint32_t *)(plan->offset + g->values);
     for (uint32_t v = 0; v < g->values; v++) plan->offset[v] = SIZE_MAX;
-    liveness p = { .g = g, .first = (uint32_t *)(memory + 2 * g->values) };
+    int64_t *change = (int64_t *)(memory + 2 * g->values);
+    liveness p = { .g = g, .first = (uint32_t *)(change + g->nodes + 1) };
     p.last = p.first + g->values;
     p.memory_of = (pf_val *)(p.last + g->values);
     p.viewed = (uint8_t *)(p.memory_of + g->values);
     find_lifetimes(&p);
     if (!(flags & PF_PLAN_NAIVE)) reuse_in_place(&p);
-    arrange(plan, &p, memory, flags);
-    plan->scratch_bytes = pf_largest_scratch(g, r);
+    const uint32_t blocks = arrange(plan, &p, memory, flags);
+    find_fullest(plan, g, memory, blocks, change);
     pf_free(g->ctx, memory);
     return PEFT_OK;
 }

@@ -5,8 +5,8 @@
 #include "core/graph/report/report.h"
 #include "core/train/trainer.h"
 
-/* Runs t->eval on chunks of its batch size, which is 1 for a trainer with a feature cache, else that of the trainer. A
- * smaller batch is filled up with zeros. */
+/* Runs t->eval on chunks of its batch size, which is 1 for a trainer with a feature cache, else that of the trainer or,
+ * under a memory limit, a divisor of it. A smaller chunk is filled up with zeros. */
 peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
 {
     PK_FLOAT_SCOPE;
@@ -20,17 +20,18 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     const pk_real *pixels = pf_as_real(images, t->images);
     PF_TRY(pf_check_pixels(pixels, image, NULL, n));
     pf_forward_end(t);
-    if (n < chunk) {
-        if (pixels != t->images) memcpy(t->images, pixels, (size_t)(n * image) * sizeof(pk_real));
-        memset(t->images + n * image, 0, (size_t)((chunk - n) * image) * sizeof(pk_real));
-        pixels = t->images;
-    }
     for (int64_t i = 0; i < n; i += chunk) {
+        const int64_t samples = chunk < n - i ? chunk : n - i;
+        const pk_real *read = pixels + i * image;
+        if (samples < chunk) {                           /* the last chunk; those before it have been read */
+            read = memmove(t->images, read, (size_t)(samples * image) * sizeof(pk_real));
+            memset(t->images + samples * image, 0, (size_t)((chunk - samples) * image) * sizeof(pk_real));
+        }
         PF_TRY(pf_method_inputs_bind_from(&t->method_inputs, &t->eval, n, i));
-        pf_exec_bind_input(&t->eval.exec, t->eval.images, pixels + i * image);
+        pf_exec_bind_input(&t->eval.exec, t->eval.images, read);
         pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
         memcpy((pk_real *)logits->data + i * out, pf_exec_data(&t->eval.exec, t->eval.logits),
-               (size_t)((chunk < n ? chunk : n) * out) * sizeof(pk_real));
+               (size_t)(samples * out) * sizeof(pk_real));
     }
     return PEFT_OK;
 }

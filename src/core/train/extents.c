@@ -88,6 +88,8 @@ peft_status pf_extents_find(pf_extents *e, pf_compiled *net, const pf_net_spec *
     *e = (pf_extents){ .net = net };
     larger.compile.batch++;
     larger.compile.memory_limit = 0;       /* the larger graph is never run */
+    larger.compile.again = net->exec.g.again;
+    larger.compile.agains = net->exec.g.agains;
     PF_TRY(pf_compiled_create(&other, &larger));
     peft_status s = PEFT_OK;
     if (compare_graphs(&count, &net->exec.g, &other.exec.g)) {         /* once to count, once to store */
@@ -100,6 +102,21 @@ peft_status pf_extents_find(pf_extents *e, pf_compiled *net, const pf_net_spec *
     pf_compiled_free(&other);
     if (e->count) plan_scratch(e, net->batch);
     return s ? s : pf_exec_check_limit(&net->exec);
+}
+
+peft_status pf_extents_compile(pf_extents *e, pf_compiled *net, const pf_net_spec *spec)
+{
+    pf_net_spec attempt = *spec;
+    attempt.compile.memory_limit = 0;
+    PF_TRY(pf_compiled_create(net, &attempt));
+    PF_TRY(pf_extents_find(e, net, &attempt));
+    if (!spec->compile.memory_limit || pf_exec_bytes(&net->exec) <= spec->compile.memory_limit) return PEFT_OK;
+    attempt.compile.memory_limit = spec->compile.memory_limit;
+    attempt.compile.least_scratch = net->exec.plan.scratch_bytes;
+    pf_extents_free(e, net->exec.g.ctx);
+    pf_compiled_free(net);
+    PF_TRY(pf_compiled_create(net, &attempt));
+    return pf_extents_find(e, net, &attempt);
 }
 
 void pf_extents_free(pf_extents *e, peft_context *ctx)

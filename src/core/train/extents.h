@@ -15,6 +15,9 @@ typedef struct pf_extents { pf_extent *item; size_t count; pf_compiled *net; } p
  * one sample more. Enlarges the scratch in net's plan to what any smaller batch needs. count is 0 if the two graphs
  * differ in structure: then net runs full batches only. */
 peft_status pf_extents_find(pf_extents *e, pf_compiled *net, const pf_net_spec *spec);
+/* Compiles net from spec and fills e, as above. If the plan exceeds spec.memory_limit, with the scratch of any smaller
+ * batch, the recompute pass reduces it; PEFT_E_UNSUPPORTED: not enough. */
+peft_status pf_extents_compile(pf_extents *e, pf_compiled *net, const pf_net_spec *spec);
 void        pf_extents_free(pf_extents *e, peft_context *ctx);
 /* Makes the graph one for n samples, 1 to the batch that it was compiled for. false: not possible; nothing changed. */
 bool        pf_extents_set(pf_extents *e, int64_t n);

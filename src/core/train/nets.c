@@ -68,8 +68,22 @@ static peft_status compile_training(peft_trainer *t)
     if (t->split_prefix) PF_TRY(pf_compiled_create(&t->front, &front));
     if (t->front.crossings) net.part = PF_AFTER_PREFIX;
     else pf_compiled_free(&t->front);                    /* nothing comes before the first trained value */
-    PF_TRY(pf_compiled_create(&t->net, &net));
-    return pf_extents_find(&t->extents, &t->net, &net);
+    return pf_extents_compile(&t->extents, &t->net, &net);
+}
+
+/* Compiles t->eval for the largest divisor of the batch whose plan is within the memory limit; for one sample with a
+ * feature cache, or if none is. */
+static peft_status compile_evaluation(peft_trainer *t)
+{
+    const size_t limit = t->compile.memory_limit;
+    for (int64_t n = t->front.crossings ? 1 : t->batch;; n--) {
+        if (t->batch % n) continue;
+        pf_net_spec spec = evaluation_spec(t, n);
+        spec.compile.memory_limit = n > 1 ? 0 : limit;
+        PF_TRY(pf_compiled_create(&t->eval, &spec));
+        if (n == 1 || !limit || pf_exec_bytes(&t->eval.exec) <= limit) return PEFT_OK;
+        pf_compiled_free(&t->eval);
+    }
 }
 
 static size_t aligned(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }
@@ -99,8 +113,7 @@ static peft_status share_arena(peft_trainer *t)
 peft_status pf_trainer_compile(peft_trainer *t)
 {
     PF_TRY(compile_training(t));
-    pf_net_spec inference = evaluation_spec(t, t->front.crossings ? 1 : t->batch);
-    PF_TRY(pf_compiled_create(&t->eval, &inference));
+    PF_TRY(compile_evaluation(t));
     return share_arena(t);
 }
 

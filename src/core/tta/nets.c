@@ -80,8 +80,7 @@ void pf_tta_add_discrepancy(peft_adaptor *a, pf_graph *g, double weight, const c
 /* Compiles one of the graphs and what it needs to run on fewer images. */
 static peft_status compile(pf_compiled *c, pf_extents *e, const pf_net_spec *spec)
 {
-    PF_TRY(pf_compiled_create(c, spec));
-    PF_TRY(pf_extents_find(e, c, spec));
+    PF_TRY(pf_extents_compile(e, c, spec));
     if (e->count) return PEFT_OK;
     /* The graph for one image more, which pf_extents_find built last, has another structure, and the taps and values
      * that the overlay recorded are those of that graph: build the first one again, so that they are its own. */

@@ -15,6 +15,7 @@ static peft_status drop_unread(pf_graph *g, trimmed trim)
     for (uint32_t v = 1; v < g->values; v++)
         if (g->value[v].keep) read[pf_root(g, (pf_val){ v }).id] = read[v] = 1;
     uint32_t next = g->nodes;                            /* the remaining nodes end up at next .. nodes - 1 */
+    uint32_t prefix = 0;                                 /* how many of them belong to the frozen prefix */
     for (uint32_t i = g->nodes; i-- > 0;) {
         pf_node n = g->node[i];
         bool needed = n.op->flags & PF_EFFECT;
@@ -25,9 +26,11 @@ static peft_status drop_unread(pf_graph *g, trimmed trim)
         for (int k = 0; k < PF_MAX_IN; k++)
             if (pf_exists(n.in[k])) read[n.in[k].id] = read[pf_root(g, n.in[k]).id] = 1;
         g->node[--next] = n;
+        prefix += i < g->prefix;
     }
     memmove(g->node, g->node + next, (g->nodes - next) * sizeof *g->node);
     g->nodes -= next;
+    g->prefix = prefix;
     pf_free(g->ctx, read);
     return g->status;
 }

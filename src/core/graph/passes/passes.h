@@ -6,8 +6,8 @@
 #include "core/graph/op.h"
 
 /* The phases in their order: passes on the forward graph; the pass that appends the backward nodes; passes on all
- * nodes. */
-typedef enum pf_phase { PF_FORWARD, PF_GRADIENTS, PF_ALL_NODES, PF_PHASES } pf_phase;
+ * nodes; then, by pf_compile_memory, passes on the graph or the part of it that is planned and run. */
+typedef enum pf_phase { PF_FORWARD, PF_GRADIENTS, PF_ALL_NODES, PF_MEMORY } pf_phase;
 typedef struct pf_pass {
     const char *name;
     peft_status (*run)(pf_graph *g);     /* leaves a valid graph or an error */

@@ -183,8 +183,8 @@ void pf_row_header(char line[PF_ROW_MAX])
 void pf_row(const pf_exec *e, uint32_t i, char line[PF_ROW_MAX])
 {
     const pf_node *n = &e->g.node[i];
-    /* column p: f: frozen prefix, b: backward, -: the forward nodes between them */
-    const char part = i < e->g.prefix ? 'f' : n->backward ? 'b' : '-';
+    /* column p: f: frozen prefix, r: computed again, b: backward, -: the forward nodes between them */
+    const char part = i < e->g.prefix ? 'f' : n->again ? 'r' : n->backward ? 'b' : '-';
     char tensors[120], operation_text[64] = "", extents[120] = "", kernel_text[40] = "", reason[200] = "";
     pf_row_tensors(&e->g, i, tensors, sizeof tensors);
     append_operation(e, n, operation_text, sizeof operation_text);
