@@ -31,8 +31,10 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * cosine, linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates),
  * "warmup", "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not
  * with each step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes
- * that each compiled graph may take, arena and scratch, else PEFT_E_UNSUPPORTED; 0: no limit), "compute" (f32, bf16x3,
- * bf16: session.h; a state is continued in its own arithmetic).
+ * that each compiled graph may take, arena and scratch; 0: no limit. A step that needs more computes values of the
+ * forward pass again in the backward pass instead of keeping them: it takes longer, with the same bits. A limit below
+ * what this reaches is PEFT_E_UNSUPPORTED; the message has the least), "compute" (f32, bf16x3, bf16: session.h; a state
+ * is continued in its own arithmetic).
  *
  * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
  * is given its default. Weighted means are torch's by default: ce and focal are divided by the sum of the labels'
@@ -169,7 +171,8 @@ PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
  * the update), "lr" (of the last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds"
  * (duration of the last step), "added_loss" (what methods added to the loss of the last pass; 0: nothing). Counts:
  * "step" (updates), "epoch", "batch_in_epoch", "samples", "planned_bytes" (all memory of the trainer), "arena_bytes",
- * "flops" (of a step, 2 for each multiply-add; with cache_features without the frozen prefix), "cache_hits" (samples
+ * "flops" (of a step, 2 for each multiply-add, also of what is computed again; with cache_features without the frozen
+ * prefix), "cache_hits" (samples
  * found in the cache so far), "cache_samples" (samples stored in it). peft_trainer_get_float returns any of them,
  * peft_trainer_get_int only counts (PEFT_E_DTYPE: a number). PEFT_E_NOTFOUND: no such figure; the message lists all.
  * PEFT_E_STATE: not known yet. */

@@ -3,7 +3,7 @@
  * gradients and parameters differs from training without a limit, the plan is within the limit, and a limit below the
  * least is refused with this least. */
 #include "tiny_bits.h"
-#include "core/graph/passes/passes.h"
+#include "core/graph/report/report.h"
 
 static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2",
     "classes=0" };
@@ -192,5 +192,30 @@ START_TEST(a_limit_saves_memory)
 }
 END_TEST
 
-SUITE_MAIN("recompute", limits_change_no_bit_for_every_method_and_head, limits_change_no_bit_with_other_options,
+/* Finds the totals in the table of operations, its last line. */
+static void keep_last(const char *line, void *user) { snprintf(user, PF_ROW_MAX, "%s", line); }
+
+START_TEST(the_table_has_the_bytes_alive_beside_the_arena)
+{
+    char last[PF_ROW_MAX], text[96];
+    size_t least;
+    tiny t = tiny_make(&(tiny_spec){ .more = "depth=3", .method = "lora", .model = "classes=3" });
+    for (int level = 0; level < 2; level++) {
+        peft_trainer *r = limited(&t, "", level ? find_least(&t, "") : 0, &least);
+        const pf_plan *plan = &r->net.exec.plan;
+        peft_trainer_describe(r, keep_last, last);
+        snprintf(text, sizeof text, "arena %zu bytes (%zu alive at once, by operation %u)", plan->arena, plan->alive,
+                 plan->fullest);
+        ck_assert_msg(strstr(last, text) != NULL, "'%s' lacks '%s'", last, text);
+        ck_assert_uint_gt(plan->alive, 0);
+        ck_assert_uint_le(plan->alive, plan->arena);
+        ck_assert_int_eq(level, r->net.exec.g.agains > 0);
+        peft_trainer_free(r);
+    }
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("recompute", the_table_has_the_bytes_alive_beside_the_arena,
+           limits_change_no_bit_for_every_method_and_head, limits_change_no_bit_with_other_options,
            limits_change_no_bit_with_dropout, planned_and_naive_repetitions_agree, a_limit_saves_memory)

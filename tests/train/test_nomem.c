@@ -127,6 +127,23 @@ START_TEST(a_workload_with_prompts)
 }
 END_TEST
 
+/* A limit below the plan, so that the recompute pass searches for a plan and the graph is compiled again. */
+START_TEST(every_allocation_may_fail_under_a_memory_limit)
+{
+    char trainer[64];
+    tiny t = tiny_make(&(tiny_spec){ .backbone = SMALL, .more = "image_size=16", .method = "lora" });
+    peft_trainer *r = tiny_trainer(t.model, "batch=2");
+    const size_t limit = pf_exec_bytes(&r->net.exec) - 1;
+    peft_trainer_free(r);
+    r = tiny_trainer(t.model, "batch=2,memory_limit=%zu", limit);
+    ck_assert_uint_gt(r->net.exec.g.agains, 0);
+    peft_trainer_free(r);
+    tiny_free(&t);
+    snprintf(trainer, sizeof trainer, "batch=2,memory_limit=%zu", limit);
+    check_workload((workload){ .method = "lora", .model = "classes=5", .options = "", .trainer = trainer });
+}
+END_TEST
+
 START_TEST(a_workload_with_batch_norm_and_cache)                /* the hidden layers of the head mlp have batch norm */
 {
     check_workload((workload){ .method = "linear", .model = "classes=3,head=mlp,head_layers=1", .options = "",
@@ -356,5 +373,5 @@ START_TEST(objects_stay_usable_after_a_failed_call)
 }
 END_TEST
 
-SUITE_MAIN("nomem", a_workload_with_prompts, a_workload_with_batch_norm_and_cache,
-           objects_stay_usable_after_a_failed_call)
+SUITE_MAIN("nomem", a_workload_with_prompts, every_allocation_may_fail_under_a_memory_limit,
+           a_workload_with_batch_norm_and_cache, objects_stay_usable_after_a_failed_call)

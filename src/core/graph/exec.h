@@ -39,8 +39,8 @@ typedef struct pf_plan {
     uint32_t *last;                      /* [values]: the last node that uses the value's memory */
     size_t arena, scratch_bytes;         /* bytes of the arena; of the scratch memory */
     size_t from_caller;                  /* bytes at the arena's start for values that the caller fills */
-    size_t alive;                        /* bytes of the values that are alive at once, at most: a lower bound of arena */
-    uint32_t fullest;                    /* the node that runs while `alive` bytes are */
+    size_t alive;                        /* the most bytes that are alive at one node: a lower bound of arena */
+    uint32_t fullest;                    /* this node; the first, if there are several */
 } pf_plan;
 /* Makes the plan of a compiled graph, without scratch. flags: as pf_compile_spec.flags. */
 peft_status pf_plan_make(pf_plan *p, const pf_graph *g, unsigned flags);

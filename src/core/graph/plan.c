@@ -99,8 +99,8 @@ static void place(block *placed, uint32_t n, block b, bool may_share)
     placed[at] = b;
 }
 
-/* Places all values; returns the number of blocks. blocks: memory for two entries a value: first the blocks in the order
- * of placing, then the same blocks, placed. */
+/* Places all values; returns the number of blocks. blocks: memory for two entries a value: first the blocks in the
+ * order of placing, then the same blocks, placed. */
 static uint32_t arrange(pf_plan *plan, const liveness *p, block *blocks, unsigned flags)
 {
     const pf_graph *g = p->g;

@@ -15,9 +15,9 @@ typedef struct pf_compile_spec {
     bool training;                       /* batch norm uses the batch's statistics, dropout drops; false: inference */
     pk_compute compute;                  /* arithmetic of the products */
     size_t memory_limit;                 /* bytes that arena and scratch may take; 0: no limit */
-    size_t least_scratch;                /* bytes that the scratch has at least: what smaller batches need (extents.h) */
-    const uint32_t *again;               /* nodes whose outputs the backward pass computes again (pf_graph.again), not */
-    uint32_t agains;                     /* chosen by memory_limit; agains 0: chosen by it */
+    size_t least_scratch;                /* bytes of scratch to plan at least: what smaller batches need */
+    const uint32_t *again;               /* nodes whose outputs the backward pass computes again (pf_graph.again) */
+    uint32_t agains;                     /* how many; 0: the recompute pass chooses them by memory_limit */
     unsigned flags;                      /* PF_PLAN_NAIVE */
     const char *without;                 /* for tests: passes that do not run, names between commas; NULL: none */
     const pk_table *kernels;             /* NULL: the context's kernels and its matrix product */

@@ -17,7 +17,7 @@ typedef struct {
     bool tried;                          /* the graph was rewritten */
 } search;
 
-/* The bytes that arena and scratch of the graph take as it is now; *fullest: the node at which most values are alive. */
+/* The bytes that arena and scratch of the graph take as it is now; *fullest: the node at which most bytes are alive. */
 static peft_status planned_bytes(const search *s, size_t *bytes, uint32_t *fullest)
 {
     pf_plan plan;

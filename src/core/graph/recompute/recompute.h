@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * recompute.h -- a graph in which the backward pass computes values of the forward pass again instead of keeping them in
- * memory from one pass to the other. A repetition is the same operation on the same inputs with the same attributes,
+ * recompute.h -- a graph in which the backward pass computes values of the forward pass again instead of keeping them
+ * in memory from one pass to the other. A repetition is the same operation on the same inputs with the same attributes,
  * among them the stream of random numbers, so that it gives the same bits. */
 #ifndef PF_RECOMPUTE_H
 #define PF_RECOMPUTE_H
@@ -21,13 +21,13 @@ typedef struct pf_recompute {
 
 peft_status pf_recompute_begin(pf_recompute *r, pf_graph *g);
 void        pf_recompute_end(pf_recompute *r);
-/* Rewrites the graph for the chosen nodes. A repetition runs right before the first node of the backward pass that reads
- * one of its outputs; before it, what it reads and what is not kept is computed again, too. */
+/* Rewrites the graph for the chosen nodes. A repetition runs right before the first node of the backward pass that
+ * reads one of its outputs; what it reads and what is not kept is computed again before it. */
 peft_status pf_recompute_rewrite(pf_recompute *r);
 /* Is v, a value of the given graph, in memory during the backward pass if the chosen nodes are repeated? */
 bool        pf_recompute_available(const pf_recompute *r, pf_val v);
-/* What the repetition of node i costs beside the repetitions that the rewritten graph has, in FLOPs; a byte that is read
- * or written counts as PF_BYTE_FLOPS. */
+/* What the repetition of node i costs beside the repetitions that the rewritten graph has, in FLOPs; a byte that is
+ * read or written counts as PF_BYTE_FLOPS. */
 enum { PF_BYTE_FLOPS = 16 };
 double      pf_recompute_cost(const pf_recompute *r, uint32_t i);
 #endif

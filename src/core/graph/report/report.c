@@ -28,8 +28,8 @@ void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user)
         flops += pf_row_flops(e, i);
         bytes += pf_row_bytes(e, i);
     }
-    snprintf(line, sizeof line, "%s: %u operations, %lld FLOPs, %lld bytes read and written; arena %zu bytes (%zu alive "
-             "at once, by operation %u), scratch %zu bytes", name, e->g.nodes, flops, bytes, e->plan.arena,
+    snprintf(line, sizeof line, "%s: %u operations, %lld FLOPs, %lld bytes read and written; arena %zu bytes (%zu "
+             "alive at once, by operation %u), scratch %zu bytes", name, e->g.nodes, flops, bytes, e->plan.arena,
              e->plan.alive, e->plan.fullest, e->plan.scratch_bytes);
     fn(line, user);
 }
