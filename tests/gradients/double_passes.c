@@ -7,11 +7,16 @@
 #include "graph/op_cases.h"
 #include "graph/random_graph.h"
 
-/* Compiles without the passes of this list, such as "share,fuse"; NULL: with all. */
+/* Compiles without the passes of this list, such as "share,fuse"; NULL: with all. The recompute pass gets a limit that no
+ * plan is within, so that it computes again what it can. */
 static void compile_without(lab *l, const char *without)
 {
+    const size_t no_limit = 0, least = 1;
     l->g.spec.without = without;
     LAB_OK(l, pf_compile(&l->g, l->loss_val));
+    l->g.spec.memory_limit = least;
+    LAB_OK(l, pf_compile_memory(&l->g));
+    l->g.spec.memory_limit = no_limit;
 }
 
 /* The names of all optional passes. */

@@ -83,7 +83,6 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g)
     memset(e, 0, sizeof *e);
     e->g = *g;
     memset(g, 0, sizeof *g);
-    PF_TRY(pf_compile_memory(&e->g));
     e->run = run_of(&e->g);
     PF_TRY(allocate_pointers(&e->run));
     PF_TRY(pf_plan_make(&e->plan, &e->g, e->g.spec.flags));

@@ -57,8 +57,8 @@ typedef struct pf_exec {
     int64_t flops;                       /* of a run of all nodes */
 } pf_exec;
 
-/* Takes ownership of g (also on failure) and plans its memory, for which the passes of phase PF_MEMORY may rewrite it.
- * PEFT_E_UNSUPPORTED: the plan takes more than spec.memory_limit. */
+/* Takes ownership of g (also on failure) and plans its memory. PEFT_E_UNSUPPORTED: the plan takes more than
+ * spec.memory_limit. */
 peft_status pf_exec_create(pf_exec *e, pf_graph *g);
 size_t      pf_exec_bytes(const pf_exec *e);                           /* of arena and scratch */
 peft_status pf_exec_check_limit(const pf_exec *e);                     /* PEFT_E_UNSUPPORTED: above the memory limit */

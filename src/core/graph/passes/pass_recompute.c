@@ -28,6 +28,13 @@ static peft_status planned_bytes(const search *s, size_t *bytes, uint32_t *fulle
     return PEFT_OK;
 }
 
+/* Rewrites the graph for the chosen nodes. What no node reads any more is not kept. */
+static peft_status rewrite(search *s)
+{
+    PF_TRY(pf_recompute_rewrite(&s->r));
+    return pf_drop_unread_nodes_and_outputs(s->r.g);
+}
+
 static void find_reads(search *s)
 {
     const pf_graph *g = s->r.g;
@@ -85,7 +92,7 @@ static peft_status choose(search *s)
         if (next == UINT32_MAX) break;
         s->r.chosen[next] = 1;
         s->tried = true;
-        PF_TRY(pf_recompute_rewrite(&s->r));
+        PF_TRY(rewrite(s));
         PF_TRY(planned_bytes(s, &bytes, &fullest));
         if (bytes >= s->best_bytes) continue;
         s->best_bytes = bytes;
@@ -106,7 +113,7 @@ static peft_status keep_choice(search *s)
         if (!g->again) return pf_nomem("graph pass", count * sizeof *g->again);
     }
     for (uint32_t i = 0; i < s->r.nodes; i++) if (s->r.chosen[i]) g->again[g->agains++] = i;
-    return s->tried ? pf_recompute_rewrite(&s->r) : PEFT_OK;
+    return s->tried ? rewrite(s) : PEFT_OK;
 }
 
 /* Finds or takes the choice, with the memory for it. */

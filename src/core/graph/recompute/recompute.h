@@ -22,7 +22,8 @@ typedef struct pf_recompute {
 peft_status pf_recompute_begin(pf_recompute *r, pf_graph *g);
 void        pf_recompute_end(pf_recompute *r);
 /* Rewrites the graph for the chosen nodes. A repetition runs right before the first node of the backward pass that
- * reads one of its outputs; what it reads and what is not kept is computed again before it. */
+ * reads one of its outputs; what it reads and what is not kept is computed again before it. Outputs that no node reads
+ * any more stay in the graph. */
 peft_status pf_recompute_rewrite(pf_recompute *r);
 /* Is v, a value of the given graph, in memory during the backward pass if the chosen nodes are repeated? */
 bool        pf_recompute_available(const pf_recompute *r, pf_val v);

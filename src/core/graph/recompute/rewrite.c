@@ -2,7 +2,6 @@
  * rewrite.c -- inserts repetitions of chosen nodes of the forward pass among the nodes of the backward pass, which then
  * read the outputs of the repetitions. What no node of the backward pass reads any more is free after the forward
  * pass. */
-#include "core/graph/passes/passes.h"
 #include "core/graph/recompute/recompute.h"
 
 /* Can a repetition of n compute its outputs into memory of its own? */
@@ -112,5 +111,5 @@ peft_status pf_recompute_rewrite(pf_recompute *r)
             if (pf_exists(n.in[k]) && !pf_recompute_available(r, n.in[k])) n.in[k] = copy_of(r, n.in[k]);
         pf_node_append(g, &n);
     }
-    return pf_drop_unread_nodes_and_outputs(g);
+    return g->status;
 }

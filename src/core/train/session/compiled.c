@@ -94,7 +94,11 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
                     (long long)spec->model->backbone->shape.depth - 1);
     if (!s) s = pf_compile(&g, is_trained(spec) ? c->loss : PF_NONE);
     if (!s && spec->part != PF_WHOLE_GRAPH) s = pf_graph_cut(&g, spec->part, &c->crossing, &c->crossings, c->key);
+    if (!s) s = pf_compile_memory(&g);
     if (s) {
+        if (c->crossing) pf_free(g.ctx, c->crossing);
+        c->crossing = NULL;
+        c->crossings = 0;
         pf_graph_free(&g);
         return s;
     }
