@@ -85,7 +85,8 @@ static void check_start(void)
 static run prepare(void)
 {
     run r = { .bar = isatty(STDERR_FILENO) };
-    r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value, .seed = (uint64_t)flag_integer(&given[seed]),
+    r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value,
+                          .seed = (uint64_t)flag_integer(&given[seed]),
                           .threads = (int)flag_integer(&given[threads]), .loader_threads = 1 };
     check_files(&r);
     check_backbone(given[backbone].value);

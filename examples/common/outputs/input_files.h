@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * input_files.h -- the files that loading a backbone and a model reads beside those that the command line names: shards,
- * the weights in a folder, descriptions such as config.json. */
+ * input_files.h -- the files that loading a backbone and a model reads beside those that the command line names:
+ * shards, the weights in a folder, descriptions such as config.json. */
 #ifndef INPUT_FILES_H
 #define INPUT_FILES_H
 

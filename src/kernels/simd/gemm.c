@@ -33,8 +33,8 @@ static inline pv no_addend(void)
     return x;
 }
 
-/* The steps before the activation: tile = scale*tile + C + bias, and pre = tile; with `slopes`, act_and_gate stores pre.
- * (i, j) is the tile's place in C, m x n its part inside C. */
+/* The steps before the activation: tile = scale*tile + C + bias, and pre = tile; with `slopes`, act_and_gate stores
+ * pre. (i, j) is the tile's place in C, m x n its part inside C. */
 static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
 {
     for (int v = 0; v < n; v += PW) {

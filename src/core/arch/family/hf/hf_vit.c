@@ -39,8 +39,8 @@ const pf_naming pf_naming_hf5 = {
 static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
 
-/* Refused types are those of other networks. Weights of most of them lack a ViT's tensors, and are refused for that; the
- * rows refuse a configuration file of such a network beside a ViT's weights, too. */
+/* Refused types are those of other networks. Weights of most of them lack a ViT's tensors, and are refused for that;
+ * the rows refuse a configuration file of such a network beside a ViT's weights, too. */
 #define REFUSED(type, what) { .glob = type, .refused = what }
 #define STAGES   "stages of several widths, or convolutions"
 #define WINDOWS  "windows of attention and relative positions"

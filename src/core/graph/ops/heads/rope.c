@@ -50,14 +50,15 @@ static void prefetch_row(const pk_real *row, int64_t count)
     for (int64_t i = 0; i < count; i += PK_ALIGN / (int64_t)sizeof *row) __builtin_prefetch(row + i);
 }
 
-/* Rotates rows begin .. end - 1 of x. A call of the kernel rotates one row: its heads are the kernel's rows, with one row
- * of the table for all of them or, if there is a table for each head, rows that are `positions` rows apart. */
+/* Rotates rows begin .. end - 1 of x. A call of the kernel rotates one row: its heads are the kernel's rows, with one
+ * row of the table for all of them or, if there is a table for each head, rows that are `positions` rows apart. */
 static void rotate(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
     const int64_t *a = j->n->attr.i, d = j->heads * j->cols;
     const int64_t from_head_to_head = a[PF_ROTATE_TABLES] > 1 ? j->positions * 2 * j->cols : 0;
-    const int halves = a[PF_ROTATE_HOW] & PF_ROTATE_HALVES ? 1 : 0, sign = a[PF_ROTATE_HOW] & PF_ROTATE_INVERSE ? -1 : 1;
+    const int halves = a[PF_ROTATE_HOW] & PF_ROTATE_HALVES ? 1 : 0;
+    const int sign = a[PF_ROTATE_HOW] & PF_ROTATE_INVERSE ? -1 : 1;
     const pf_mat x = pf_matrix(j->r, j->x), y = pf_matrix(j->r, j->y);
     (void)worker;
     for (int64_t row = begin; row < end; row++) {
