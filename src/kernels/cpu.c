@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "names.h"
+#include "ref/int8.h"
 
 #if defined(PK_SIMD) && !defined(PF_REAL_DOUBLE)
 #define HAVE_SIMD 1
@@ -33,11 +34,11 @@
 #define PRODUCT_PAIRS_X3(isa, isa_f32) { .name = #isa, LANES(2, 2, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
     .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(isa_f32), \
     .pack_a = pk_pack_pairs_x3_a_##isa, .pack_b = TYPES(pk_pack_pairs_x3_b_, _##isa) }
-#define PRODUCT_WHOLE(isa) { .name = #isa, LANES(1, 64, 64, 768, 64), .header = 2, .rest = PK_COMPUTE_F32, \
-    .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
+#define PRODUCT_WHOLE(isa) { .name = #isa, LANES(1, 64, 64, 768, 64), .header = PK_INT8_HEADER, \
+    .rest = PK_COMPUTE_F32, .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
     .pack_a = pk_pack_a_whole_##isa, .pack_b = TYPES(pk_pack_b_, _whole_##isa) }
-#define PRODUCT_BYTES(isa, isa_f32) { .name = #isa, LANES(4, 64, 16, 192, 16), .header = 2, .rest = PK_COMPUTE_F32, \
-    .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, ATTENTION(isa_f32), \
+#define PRODUCT_BYTES(isa, isa_f32) { .name = #isa, LANES(4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
+    .rest = PK_COMPUTE_F32, .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, ATTENTION(isa_f32), \
     .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa) }
 #define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
 #define DECLARE_TYPES(declare, prefix, suffix) \

@@ -10,7 +10,9 @@
 #include "../ref/int8.h"
 #include "../simd/half.h"
 
-enum { HEADER = 2, BLOCK = PK_INT8_BLOCK };                 /* a block of bytes fills a vector */
+enum { BLOCK = PK_INT8_BLOCK };                             /* a block of bytes fills a vector */
+/* Lanes of a panel for k elements. */
+PK_INLINE int64_t panel_lanes(int64_t k) { return PK_INT8_HEADER + pk_int8_whole_blocks(k) / 4; }
 typedef enum { BYTES_OF_A, BYTES_OF_B } bytes_of;
 
 /* The first n floats from `from` on, `stride` elements apart, zero in the other lanes; n may be 0 or more than PW. */
@@ -133,7 +135,7 @@ PK_INLINE void pack_bytes(const pk_dtype type, const bytes_of matrix, float *to,
             }
             transpose(y, x);
             for (int i = 0; i < PW; i++)
-                store_lanes(to + (HEADER + p / 4 + i) * width + first, y[i], width - first);
+                store_lanes(to + (PK_INT8_HEADER + p / 4 + i) * width + first, y[i], width - first);
         }
     }
 }

@@ -12,7 +12,7 @@ double PK_NAME(dots_bytes)(int64_t rounds);
 
 void PK_NAME(pack_bytes_a)(float *panels, const float *a, int64_t row, int64_t col, int64_t m, int64_t k)
 {
-    for (int64_t i = 0; i < m; i += PK_MR, panels += PK_MR * (HEADER + (k + BLOCK - 1) / BLOCK * PW)) {
+    for (int64_t i = 0; i < m; i += PK_MR, panels += PK_MR * panel_lanes(k)) {
         const char *const from = (const char *)(a + i * row);
         const int rows = m - i < PK_MR ? (int)(m - i) : PK_MR;
         if (col == 1) pack_bytes(PK_REAL, BYTES_OF_A, panels, PK_MR, from, row, 1, rows, k);
@@ -26,7 +26,7 @@ void PK_NAME(pack_bytes_a)(float *panels, const float *a, int64_t row, int64_t c
     void PK_NAME(pack_bytes_b_##name)(float *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n) \
     { \
         const char *from = b; \
-        for (int64_t j = 0; j < n; j += PK_NR, panels += PK_NR * (HEADER + (k + BLOCK - 1) / BLOCK * PW)) { \
+        for (int64_t j = 0; j < n; j += PK_NR, panels += PK_NR * panel_lanes(k)) { \
             const char *x = from + j * col * pk_dtype_size(type); \
             const int columns = n - j < PK_NR ? (int)(n - j) : PK_NR; \
             if (row == 1) pack_bytes(type, BYTES_OF_B, panels, PK_NR, x, col, 1, columns, k); \
@@ -69,7 +69,7 @@ PK_INLINE void bytes_rows(int64_t lanes, const float *a, const float *b, float *
 {
     pv acc[PK_MR][2];
     bytes_begin(acc, a, rows);
-    micro_sums(lanes, acc, a + HEADER * PK_MR, b + HEADER * PK_NR, initial, prefetch, rows, vectors);
+    micro_sums(lanes, acc, a + PK_INT8_HEADER * PK_MR, b + PK_INT8_HEADER * PK_NR, initial, prefetch, rows, vectors);
     bytes_end(c, c_row, acc, a, b, initial, m, n, rows, vectors);
 }
 

@@ -46,7 +46,7 @@ PK_INLINE void pack_parts(const pk_dtype type, const pk_part parts[3], float *to
 void PK_NAME(pack_pairs_x3_a)(float *panels, const float *a, int64_t row, int64_t col, int64_t m, int64_t k);
 void PK_NAME(pack_pairs_x3_a)(float *panels, const float *a, int64_t row, int64_t col, int64_t m, int64_t k)
 {
-    static const pk_part parts[3] = { PK_FIRST_PART, PK_FIRST_PART, PK_SECOND_PART };
+    static const pk_part parts[3] = PK_PARTS_OF_A;
     for (int64_t i = 0; i < m; i += PK_MR, panels += 3 * PK_MR * ((k + 1) / 2))
         pack_parts(PK_REAL, parts, panels, PK_MR, a + i * row, row, col, m - i < PK_MR ? (int)(m - i) : PK_MR, k);
 }
@@ -58,7 +58,7 @@ void PK_NAME(pack_pairs_x3_a)(float *panels, const float *a, int64_t row, int64_
     void PK_NAME(pack_pairs_x3_b_##name)(float *panels, const void *b, int64_t row, int64_t col, int64_t k, \
                                          int64_t n) \
     { \
-        static const pk_part parts[3] = { PK_FIRST_PART, PK_SECOND_PART, PK_FIRST_PART }; \
+        static const pk_part parts[3] = PK_PARTS_OF_B; \
         const char *from = b; \
         for (int64_t j = 0; j < n; j += PK_NR, panels += 3 * PK_NR * ((k + 1) / 2)) \
             pack_parts(type, parts, panels, PK_NR, from + j * col * pk_dtype_size(type), col, row, \

@@ -4,10 +4,8 @@
  * is a compile-time constant everywhere: the type of the matrix. */
 #ifndef PK_PAIRS_H
 #define PK_PAIRS_H
+#include "../ref/parts.h"
 #include "../simd/half.h"
-
-/* What a panel holds of each element x: x rounded to bf16, or the rest of x rounded (bf16x3, pk_compute in ../pk.h). */
-typedef enum pk_part { PK_FIRST_PART, PK_SECOND_PART } pk_part;
 
 /* x less the bf16 that is nearest to it; 0 where x is rounded to infinity, and where x is infinite or NaN. */
 PK_INLINE pv rest_of(pv x)

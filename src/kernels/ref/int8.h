@@ -9,7 +9,19 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { PK_INT8_MOST = 127, PK_INT8_BLOCK = 64, PK_INT8_PIECE = 768 };       /* PIECE: most elements of a piece */
+enum {
+    PK_INT8_MOST = 127,
+    PK_INT8_BLOCK = 64,
+    PK_INT8_PIECE = 768,            /* most elements of a piece */
+    PK_INT8_HEADER = 2              /* lanes of a panel before those of k: scales, and where sums start */
+};
+
+/* k elements with those that fill up the last block. */
+static inline int64_t pk_int8_whole_blocks(int64_t k)
+{
+    return (k + PK_INT8_BLOCK - 1) / PK_INT8_BLOCK * PK_INT8_BLOCK;
+}
+
 /* Magnitudes below this count as 0: the reciprocal of the scale stays finite. */
 #define PK_INT8_LEAST 0x1p-100f
 

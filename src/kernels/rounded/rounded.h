@@ -8,17 +8,13 @@
 #include <math.h>
 #include "../pk.h"
 #include "../ref/half.h"
+#include "../ref/parts.h"
 
 static inline void round_panels(pk_real *panels, int64_t width, int64_t lanes, int64_t k)
 {
     const int64_t elements = (lanes + width - 1) / width * width * k;
     for (int64_t i = 0; i < elements; i++) panels[i] = (pk_real)pk_round_bf16((float)panels[i]);
 }
-
-/* Which parts of the elements of A and B the three lanes of an element hold in bf16x3 (pk_compute in ../pk.h). */
-typedef enum pk_part { PK_FIRST_PART, PK_SECOND_PART } pk_part;
-static const pk_part pk_parts_of_a[3] = { PK_FIRST_PART, PK_FIRST_PART, PK_SECOND_PART };
-static const pk_part pk_parts_of_b[3] = { PK_FIRST_PART, PK_SECOND_PART, PK_FIRST_PART };
 
 /* Replaces a panel of `count` floats by three: the parts of its elements. */
 static inline void split_panel(pk_real *panel, int64_t count, const pk_part parts[3])
@@ -47,7 +43,7 @@ static inline void split_panel(pk_real *panel, int64_t count, const pk_part part
     { \
         for (int64_t i = 0; i < m; i += mr, panels += 3 * k * mr) { \
             PK_NAME(pack_a)(panels, a + i * row, row, col, m - i < mr ? m - i : mr, k); \
-            split_panel(panels, k * mr, pk_parts_of_a); \
+            split_panel(panels, k * mr, (const pk_part[3])PK_PARTS_OF_A); \
         } \
     }
 /* Defines pk_pack_b_<type>_rounded_<isa>, of panels of nr columns. */
@@ -72,7 +68,7 @@ static inline void split_panel(pk_real *panel, int64_t count, const pk_part part
         for (int64_t j = 0; j < n; j += nr, panels += 3 * k * nr) { \
             const char *const columns = from + j * col * pk_dtype_size(type); \
             PK_NAME(pack_b_##name)(panels, columns, row, col, k, n - j < nr ? n - j : nr); \
-            split_panel(panels, k * nr, pk_parts_of_b); \
+            split_panel(panels, k * nr, (const pk_part[3])PK_PARTS_OF_B); \
         } \
     }
 /* Defines all of them. */

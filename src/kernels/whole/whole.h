@@ -9,7 +9,6 @@
 #include "../ref/half.h"
 #include "../ref/int8.h"
 
-enum { HEADER = 2 };            /* lanes of a panel before those of K */
 #define WHOLE_AS_IT_IS(x) ((float)(x))
 
 /* Rounds the k elements of one row: to[0] is the scale, to[1] unused, then come the whole numbers; those of x are
@@ -25,14 +24,14 @@ static inline void whole_row(pk_real *to, int64_t width, float *x, int64_t k)
     const pk_int8_scale s = pk_int8_scale_of(largest);
     to[0] = (pk_real)s.scale;
     to[width] = 0;
-    for (int64_t p = 0; p < k; p++) to[(HEADER + p) * width] = (pk_real)pk_int8_round(x[p], s.factor);
+    for (int64_t p = 0; p < k; p++) to[(PK_INT8_HEADER + p) * width] = (pk_real)pk_int8_round(x[p], s.factor);
 }
 
 /* Packs `rows` rows of A (columns of B) into panels of `width`, at `to`: element p of row l is value(x[l * row_stride +
  * p * k_stride]) with x of type T, zero from k to the end of its block. */
 #define PK_WHOLE_PANELS(T, value, width) do { \
-        const int64_t padded = (k + PK_INT8_BLOCK - 1) / PK_INT8_BLOCK * PK_INT8_BLOCK; \
-        for (int64_t first = 0; first < rows; first += width, to += (HEADER + padded) * width) \
+        const int64_t padded = pk_int8_whole_blocks(k); \
+        for (int64_t first = 0; first < rows; first += width, to += (PK_INT8_HEADER + padded) * width) \
             for (int64_t l = 0; l < width; l++) { \
                 float row[PK_INT8_PIECE] = { 0 }; \
                 const T *x = (const T *)from + (first + l) * row_stride; \
@@ -79,7 +78,7 @@ static inline pk_real whole_fma(pk_real x, pk_real y, pk_real z)
                               int n, const pk_real *initial, pk_micro_prefetch *prefetch) \
     { \
         pk_real sums[mr * nr]; \
-        PK_NAME(micro)(lanes, a + HEADER * mr, b + HEADER * nr, sums, nr, m, n, NULL, prefetch); \
+        PK_NAME(micro)(lanes, a + PK_INT8_HEADER * mr, b + PK_INT8_HEADER * nr, sums, nr, m, n, NULL, prefetch); \
         for (int i = 0; i < m; i++) \
             for (int j = 0; j < n; j++) \
                 c[i * c_row + j] = whole_fma(sums[i * nr + j], a[i] * b[j], initial ? initial[i * nr + j] : 0); \
