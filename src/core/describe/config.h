@@ -15,6 +15,7 @@ typedef struct pf_config {
     char source[PF_FACT_MAX];            /* name of the file that the facts were read from */
     pf_prep prep;
     char *class_names;                   /* one a line, allocated by malloc; NULL: none */
+    char no_names[128];                  /* why class names that the file has are left out; "": they are not */
 } pf_config;
 
 /* A fact as text; NULL: no file states it. Some have the name and values of a load option: "eps", "heads", "act",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * config_facts.c -- reads the facts of a network from config.json of Hugging Face or timm (transformers' TimmWrapper
  * saves timm's), and refuses settings whose computation this library does not have. */
+#include <math.h>
 #include <string.h>
 #include "core/options/options.h"
 #include "core/describe/config.h"
@@ -18,9 +19,12 @@ static const char *const fact_name[PF_FACTS] = {
  * value. ACT_LAYER: timm's name of an activation, kept as it is, because its meaning depends on the kind of MLP. */
 typedef enum { NUMBER, SIDE, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
 /* The object of the file that holds a key. TOP: the file itself; CLIP: vision_config, the image tower of Hugging Face's
- * CLIP; ARGS: timm's model_args; CFG: timm's pretrained_cfg. A fact is taken from the first row whose key exists. */
-typedef enum { TOP, CLIP, ARGS, CFG, SECTIONS } section;
-static const char *const section_name[SECTIONS] = { NULL, "vision_config", "model_args", "pretrained_cfg" };
+ * CLIP; ALONE: the file itself, unless it has vision_config and so describes a text model in the other keys; ROPE:
+ * rope_parameters there; ARGS: timm's model_args; CFG: timm's pretrained_cfg. A fact is taken from the first row whose
+ * key exists. */
+typedef enum { TOP, CLIP, ALONE, ROPE, ARGS, CFG, SECTIONS } section;
+static const char *const section_name[SECTIONS] = {
+    [CLIP] = "vision_config", [ROPE] = "rope_parameters", [ARGS] = "model_args", [CFG] = "pretrained_cfg" };
 static const struct { const char *fact; section section; const char *key; kind kind; } rows[] = {
     { "eps", CLIP, "layer_norm_eps", NUMBER }, { "eps", TOP, "layer_norm_eps", NUMBER },
     { "heads", CLIP, "num_attention_heads", NUMBER }, { "heads", TOP, "num_attention_heads", NUMBER },
@@ -33,7 +37,8 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "use_post_transformer_norm", ARGS, "use_post_transformer_norm", FLAG },
     { "use_fc_norm", ARGS, "use_fc_norm", FLAG },
     { "use_rot_pos_emb", ARGS, "use_rot_pos_emb", FLAG }, { "rope_type", ARGS, "rope_type", TEXT },
-    { "rope_temperature", ARGS, "rope_temperature", NUMBER }, { "rope_temperature", TOP, "rope_theta", NUMBER },
+    { "rope_temperature", ARGS, "rope_temperature", NUMBER }, { "rope_temperature", ALONE, "rope_theta", NUMBER },
+    { "rope_temperature", ROPE, "rope_theta", NUMBER },
     { "rope_grid_offset", ARGS, "rope_grid_offset", NUMBER },
     { "rope_grid_indexing", ARGS, "rope_grid_indexing", TEXT }, { "rope_rotate_half", ARGS, "rope_rotate_half", FLAG },
     { "ref_feat_shape", ARGS, "ref_feat_shape", SIDE },
@@ -143,6 +148,25 @@ static peft_status pool_text(const char *key, const json_t *v, char *text)
     return translate(pools, json_string_value(v), text) ? PEFT_OK : pf_json_unsupported(key, v, "token, avg or map");
 }
 
+/* Facts with bounds; a value of the file outside them is refused. */
+static const struct { const char *fact; double low, high; bool whole; const char *expected; } bounds[] = {
+    { "heads", 1, 65536, true, "a whole number from 1 to 65536" },
+    { "pool_heads", 1, 65536, true, "a whole number from 1 to 65536" },
+    { "registers", 0, 65536, true, "a whole number from 0 to 65536" },
+    { "eps", 0, 1, false, "a number from 0 to 1" } };
+
+/* Refuses a number that is outside the bounds of the fact. */
+static peft_status check_bounds(const char *fact, const char *key, const json_t *v)
+{
+    const double x = json_number_value(v);
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        if (strcmp(bounds[i].fact, fact) || !json_is_number(v)) continue;
+        if (!(x >= bounds[i].low && x <= bounds[i].high) || (bounds[i].whole && x != floor(x)))
+            return pf_json_invalid(key, v, bounds[i].expected);
+    }
+    return PEFT_OK;
+}
+
 /* Writes v as the text of a fact of kind k. */
 static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
 {
@@ -167,7 +191,8 @@ static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
 /* The object of the section; NULL: the file does not have it. */
 static const json_t *in_section(const json_t *top, section s)
 {
-    return section_name[s] ? pf_json_get(top, section_name[s]) : top;
+    const bool text_model = (s == ALONE || s == ROPE) && json_is_object(json_object_get(top, section_name[CLIP]));
+    return text_model ? NULL : section_name[s] ? pf_json_get(top, section_name[s]) : top;
 }
 
 /* Refuses a setting whose value is not the one that this library supports. */
@@ -255,6 +280,7 @@ peft_status pf_facts_read(const json_t *top, pf_config *c)
         char *to = fact_buffer(c, rows[r].fact);
         if (*to || !v || (rows[r].kind == ACT && gated)) continue;
         PF_TRY(text_of(rows[r].kind, rows[r].key, v, to));
+        PF_TRY(check_bounds(rows[r].fact, rows[r].key, v));
     }
     timm_act(c);
     PF_TRY(read_block(top, c));

@@ -22,17 +22,33 @@ static bool is_placeholder(const char *name, size_t i)
     return !strcmp(name, placeholder);
 }
 
-/* A list with an invalid name, or of placeholders only, is left out. */
+/* Writes why name i cannot be used. */
+static void explain(const json_t *labels, const char *key, size_t i, pf_config *c)
+{
+    char number[24], shown[PF_JSON_SHOWN];
+    snprintf(number, sizeof number, "%zu", i);
+    const json_t *v = json_is_array(labels) ? json_array_get(labels, i) : json_object_get(labels, number);
+    if (v) snprintf(c->no_names, sizeof c->no_names, "%s: name %zu is %s, expected one line of text", key, i,
+                    pf_json_show(v, shown));
+    else snprintf(c->no_names, sizeof c->no_names, "%s: there is no name \"%zu\", expected names from 0 without a gap",
+                  key, i);
+}
+
+/* A list with an invalid name, which c->no_names tells, or of placeholders only, is left out. */
 peft_status pf_labels_read(const json_t *top, pf_config *c)
 {
     const json_t *labels = pf_json_get(top, "id2label"), *cfg = pf_json_get(top, "pretrained_cfg");
+    const char *key = labels ? "id2label" : "label_names";
     if (!labels) labels = pf_json_get(top, "label_names");
     if (!labels) labels = pf_json_get(cfg, "label_names");
     const size_t n = json_is_array(labels) ? json_array_size(labels) : json_object_size(labels);
     size_t bytes = 0, placeholders = 0;
     for (size_t i = 0; i < n; i++) {
         const char *name = name_of(labels, i);
-        if (!name) return PEFT_OK;
+        if (!name) {
+            if (!c->class_names) explain(labels, key, i, c);
+            return PEFT_OK;
+        }
         placeholders += is_placeholder(name, i);
         bytes += strlen(name) + 1;
     }

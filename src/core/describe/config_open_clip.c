@@ -65,7 +65,9 @@ static peft_status read_norm(const json_t *vision, pf_config *c)
     const json_t *args = pf_json_get(vision, "norm_kwargs"), *eps = pf_json_get(args, "eps");
     char text[PF_FACT_MAX] = "1e-05";
     if (args && json_object_size(args) != (eps ? 1 : 0)) return pf_json_unsupported("norm_kwargs", args, "eps alone");
-    if (eps && !pf_json_number(eps, text, sizeof text)) return pf_json_invalid("eps", eps, "a number");
+    const double value = json_number_value(eps);
+    if (eps && (!pf_json_number(eps, text, sizeof text) || !(value >= 0 && value <= 1)))
+        return pf_json_invalid("eps", eps, "a number from 0 to 1");
     pf_config_set(c, "eps", text);
     return PEFT_OK;
 }

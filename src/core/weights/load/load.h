@@ -107,6 +107,9 @@ peft_status pf_config_read(const pf_loader *l, const char *weights, pf_config *c
 /* Compares the configuration files with the tensors. The error names the fact that the tensors contradict, or the
  * computation that this library does not support. */
 peft_status pf_load_check_config(const pf_loader *l);
+/* Compares the image size of Hugging Face's configuration with the grid of the position embedding, for which
+ * transformers makes a tensor of another extent. timm resamples the positions. */
+peft_status pf_load_check_image_size(const pf_loader *l);
 
 /* --- load_notes.c ------------------------------------------------------------------------------------------------- */
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);

@@ -69,12 +69,63 @@ static void warn_quickgelu(const pf_loader *l)
             "gives the original network", l->config.source, notes);
 }
 
-/* The checks above, and one warning. */
+/* A model class of transformers has other tensors than those of the weights: LayerScale, registers, a class token or a
+ * norm before the blocks, or none of these. Weights under timm's names have no such class. */
+static peft_status check_model_type(const pf_loader *l)
+{
+    const unsigned parts = PF_UNSCALED | PF_SCALED | PF_NO_REGISTERS | PF_REGISTERS | PF_CLASS_TOKEN | PF_NO_CLASS_TOKEN
+                         | PF_NORM_PRE;
+    const char *type = pf_config_get(&l->config, "model_type");
+    for (pf_families f = l->families; type && l->naming->dtype && *f; f++) {
+        const pf_hf_model *m = (*f)->saved;
+        const bool named = m && (!strcmp(m->type, type) || (m->classifier_type && !strcmp(m->classifier_type, type)));
+        if (!named || pf_shape_fits(&l->shape, m->needs & parts)) continue;
+        return pf_fail(PEFT_E_FORMAT, "%s states model_type %s, but the weights are of another network (LayerScale, "
+                       "registers, class token or norm before the blocks): expected the configuration of this model, "
+                       "or the option config=none", l->config.source, type);
+    }
+    return PEFT_OK;
+}
+
+/* Warns if `architectures` names a class of another model_type. transformers loads by model_type, and so does this
+ * library. */
+static void warn_of_class(const pf_loader *l)
+{
+    const char *class = pf_config_get(&l->config, "architectures"), *type = pf_config_get(&l->config, "model_type");
+    const char *of_class = NULL;
+    for (pf_families f = l->families; class && type && *f; f++) {
+        const pf_hf_model *m = (*f)->saved;
+        const bool classifier = m && m->classifier && !strcmp(m->classifier, class);
+        if (!m || (!classifier && strcmp(m->model, class))) continue;
+        of_class = classifier && m->classifier_type ? m->classifier_type : m->type;
+        if (!strcmp(of_class, type)) return;
+    }
+    if (of_class)
+        pf_warn(l->ctx, "%s: architectures names %s, a class of model_type %s, but model_type is %s, which counts",
+                l->config.source, class, of_class, type);
+}
+
+peft_status pf_load_check_image_size(const pf_loader *l)
+{
+    const pf_arch a = pf_load_arch(l);
+    const char *text = pf_config_get(&l->config, "image_size");
+    int64_t side;
+    if (a.timm || !a.known || !text || !pf_parse_int(text, &side) || !l->shape.patch) return PEFT_OK;
+    const long long grid = (long long)(side / l->shape.patch), weights = (long long)l->native_grid;
+    if (grid == weights) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "%s states image_size %s, a grid of %lld x %lld patches, but the position embedding "
+                   "has %lld x %lld: expected the configuration of this model, or the option config=none",
+                   l->config.source, text, grid, grid, weights, weights);
+}
+
+/* The checks above that need no position embedding, and two warnings. */
 peft_status pf_load_check_config(const pf_loader *l)
 {
     PF_TRY(check_extents(l));
+    PF_TRY(check_model_type(l));
     PF_TRY(check_flags(l));
     PF_TRY(check_activation(l));
     warn_quickgelu(l);
+    warn_of_class(l);
     return PEFT_OK;
 }

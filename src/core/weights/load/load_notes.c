@@ -109,6 +109,20 @@ static void list_options(const pf_loader *l, char out[PF_SETTINGS_MAX])
     }
 }
 
+/* Warns of class names in the configuration files that the classifier's outputs do not have. */
+static void warn_of_names(const pf_loader *l, const peft_backbone *b)
+{
+    const pf_config *c = &l->config;
+    const long long names = c->class_names ? (long long)line_count(c->class_names) : 0;
+    const long long classes = (long long)b->shape.classes;
+    if (classes < 1) return;
+    if (*c->no_names)
+        pf_warn(l->ctx, "%s: %s: the class names are left out", c->source, c->no_names);
+    else if (names && names != classes)
+        pf_warn(l->ctx, "%s has %lld class names, but the classifier has %lld outputs: the class names are left out",
+                c->source, names, classes);
+}
+
 /* A header's entry of the note's name comes before all other sources. */
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
 {
@@ -130,5 +144,6 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
     PF_TRY(set_preprocess(l, b, has_mean_std));
     const char *names = pf_st_meta(b->file, "class_names");
     const char *no_change = NULL;                       /* of "preprocess" */
+    if (!names) warn_of_names(l, b);
     return pf_backbone_describe(b, no_change, names ? names : l->config.class_names);
 }

@@ -106,6 +106,15 @@ static void assume_temperature(pf_loader *l)
         pf_load_assume(l, "rope_temperature", rope_word(l, "rope_temperature"), why);
 }
 
+/* Refuses a base of frequencies in Hugging Face's configuration of a network that has no rotary positions. */
+static peft_status check_unused(const pf_loader *l)
+{
+    const char *base = pf_config_get(&l->config, "rope_temperature");
+    if (!base || pf_config_get(&l->config, "architecture")) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "%s: rope_theta: given %s, but the network has no rotary positions: expected the "
+                   "configuration of this model, the option rope, or the option config=none", l->config.source, base);
+}
+
 static peft_status set_rope(pf_loader *l)
 {
     pf_rope *r = &l->shape.rope;
@@ -118,7 +127,7 @@ static peft_status set_rope(pf_loader *l)
         return pf_fail(PEFT_E_UNSUPPORTED, "rope_type: given '%s', which is not supported: expected none, axial "
                        "(timm's cat), dinov3 or mixed", name);
     r->kind = (pf_rope_kind)kind;
-    if (!r->kind) return PEFT_OK;
+    if (!r->kind) return check_unused(l);
     PF_TRY(read_number(l, "rope_temperature", 10000, &r->temperature));
     PF_TRY(read_number(l, "rope_grid_offset", 0, &r->offset));
     PF_TRY(read_number(l, "ref_feat_shape", 0, &reference));

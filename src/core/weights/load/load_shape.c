@@ -227,7 +227,10 @@ peft_status pf_load_shape(pf_loader *l)
                        "expected LayerNorm");
     PF_TRY(pf_load_check_architecture(l));
     PF_TRY(pf_load_check_config(l));                    /* the configuration files agree with the tensors */
-    if (l->shape.pos_embed) PF_TRY(split_positions(l));
+    if (l->shape.pos_embed) {
+        PF_TRY(split_positions(l));
+        PF_TRY(pf_load_check_image_size(l));
+    }
     set_fold_prefix(l);
     return pf_load_facts(l);
 }
