@@ -12,32 +12,35 @@
 #include <cpuid.h>
 #endif
 
+/* Rows of the tile (pk_product.mr) of the micro-kernels of each instruction set. */
+enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_bf16 = 14 };
+
 /* The parts of GEMM that are named after an instruction set: the products by f32 FMAs of panels as they are, of panels
  * rounded to bf16 (rounded/rounded.h; X3: of both parts of an element) and of panels of whole numbers (whole/whole.h),
  * those by VDPBF16PS, and those by VPDPBUSD. `most` is the most lanes of a piece of K, 768 elements in int8. */
 #define TYPES(prefix, suffix) { prefix##real##suffix, prefix##f16##suffix, prefix##bf16##suffix }
 #define ATTENTION(suffix) .attention = pk_attention_##suffix, .attention_grad = pk_attention_grad_##suffix
-#define LANES(per, elements, lanes, most, multiple) \
-    .per_lane = per, .block = elements, .block_lanes = lanes, .kc = most, .step = multiple
-#define PRODUCT_F32(isa, most) { .name = #isa, LANES(1, 1, 1, most, 16), .rest = PK_COMPUTE_F32, \
+#define LANES(isa, per, elements, lanes, most, multiple) \
+    .name = #isa, .mr = MR_##isa, .per_lane = per, .block = elements, .block_lanes = lanes, .kc = most, .step = multiple
+#define PRODUCT_F32(isa, most) { LANES(isa, 1, 1, 1, most, 16), .rest = PK_COMPUTE_F32, \
     .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
     .pack_a = pk_pack_a_##isa, .pack_b = TYPES(pk_pack_b_, _##isa) }
-#define PRODUCT_ROUNDED(isa, most) { .name = #isa, LANES(1, 1, 1, most, 16), .rest = PK_COMPUTE_BF16, \
+#define PRODUCT_ROUNDED(isa, most) { LANES(isa, 1, 1, 1, most, 16), .rest = PK_COMPUTE_BF16, \
     .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(rounded_##isa), \
     .pack_a = pk_pack_a_rounded_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_##isa) }
-#define PRODUCT_ROUNDED_X3(isa) { .name = #isa, LANES(1, 1, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
+#define PRODUCT_ROUNDED_X3(isa) { LANES(isa, 1, 1, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
     .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
     .pack_a = pk_pack_a_rounded_x3_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_x3_##isa) }
-#define PRODUCT_PAIRS(isa, most) { .name = #isa, LANES(2, 2, 1, most, 16), .rest = PK_COMPUTE_BF16, \
+#define PRODUCT_PAIRS(isa, most) { LANES(isa, 2, 2, 1, most, 16), .rest = PK_COMPUTE_BF16, \
     .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(pairs_##isa), \
     .pack_a = pk_pack_pairs_a_##isa, .pack_b = TYPES(pk_pack_pairs_b_, _##isa) }
-#define PRODUCT_PAIRS_X3(isa, isa_f32) { .name = #isa, LANES(2, 2, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
+#define PRODUCT_PAIRS_X3(isa, isa_f32) { LANES(isa, 2, 2, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
     .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(isa_f32), \
     .pack_a = pk_pack_pairs_x3_a_##isa, .pack_b = TYPES(pk_pack_pairs_x3_b_, _##isa) }
-#define PRODUCT_WHOLE(isa) { .name = #isa, LANES(1, 64, 64, 768, 64), .header = PK_INT8_HEADER, \
+#define PRODUCT_WHOLE(isa) { LANES(isa, 1, 64, 64, 768, 64), .header = PK_INT8_HEADER, \
     .rest = PK_COMPUTE_F32, .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
     .pack_a = pk_pack_a_whole_##isa, .pack_b = TYPES(pk_pack_b_, _whole_##isa) }
-#define PRODUCT_BYTES(isa, isa_f32) { .name = #isa, LANES(4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
+#define PRODUCT_BYTES(isa, isa_f32) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
     .rest = PK_COMPUTE_F32, .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, ATTENTION(isa_f32), \
     .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa) }
 #define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
@@ -66,7 +69,7 @@
 
 DECLARE_GEMM_PARTS(ref)
 static const pk_table table_ref = {
-    .name = "ref", .vector = 1, .mr = 4, .nr = 8, CONVERSIONS(ref),
+    .name = "ref", .vector = 1, .mr = MR_ref, .nr = 8, CONVERSIONS(ref),
     .product = { PRODUCT_F32(ref, 256), PRODUCT_ROUNDED_X3(ref), PRODUCT_ROUNDED(ref, 256), PRODUCT_WHOLE(ref) },
 #define PK_KERNEL(name, args) .name = pk_##name##_ref,
 #include "kernels.def"
@@ -76,7 +79,7 @@ static const pk_table table_ref = {
 #if HAVE_SIMD
 DECLARE_GEMM_PARTS(avx2)
 static const pk_table table_avx2 = {
-    .name = "avx2", .vector = 8, .mr = 6, .nr = 16, CONVERSIONS(avx2),
+    .name = "avx2", .vector = 8, .mr = MR_avx2, .nr = 16, CONVERSIONS(avx2),
     .product = { PRODUCT_F32(avx2, 256), PRODUCT_ROUNDED_X3(avx2), PRODUCT_ROUNDED(avx2, 256),
                  PRODUCT_WHOLE(avx2) },
 #define PK_KERNEL(name, args) .name = pk_##name##_avx2,
@@ -86,7 +89,7 @@ static const pk_table table_avx2 = {
 
 /* The tables of AVX-512 differ in the products alone. */
 DECLARE_GEMM_PARTS(avx512)
-#define TABLE_AVX512(isa) .name = #isa, .vector = 16, .mr = 14, .nr = 32, CONVERSIONS(avx512)
+#define TABLE_AVX512(isa) .name = #isa, .vector = 16, .mr = MR_avx512, .nr = 32, CONVERSIONS(avx512)
 #define PK_KERNEL(name, args) .name = pk_##name##_avx512,
 static const pk_table table_avx512 = {
     TABLE_AVX512(avx512),

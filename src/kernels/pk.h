@@ -150,6 +150,9 @@ const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm
 typedef enum { PK_FORWARD, PK_GRADIENT } pk_direction;
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction direction);
 
+/* Most rows of a tile of a product; the epilogue has room for them. */
+enum { PK_MOST_MR = 32 };
+
 /* The parts of GEMM for one arithmetic, in the terms of BLIS. A is packed into panels of mr rows [lanes][mr], B into
  * panels of nr columns [lanes][nr], both padded with zeros; a lane is one pk_real, or the 32 bits of two bf16 or of
  * four bytes that follow one another along k, the first in the lowest bits. `header` lanes of other values precede
@@ -159,6 +162,7 @@ size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction 
  * x nr elements behind initial and what `prefetch` names (NULL: nothing). */
 typedef struct pk_product {
     const char *name;                                 /* of the kernel, for reports: "avx512" */
+    int mr;                                           /* rows of a tile, at most PK_MOST_MR */
     int per_lane;                                     /* elements of k in a lane: 1, 2, 4 */
     int block, block_lanes;                           /* elements of k that are packed together (1, 2, 64), and their
                                                        * lanes; a panel has whole blocks */
@@ -189,9 +193,10 @@ struct pk_table {
 #define PK_KERNEL(name, args) void (*name) args;
 #include "kernels.def"
 #undef PK_KERNEL
-    int mr, nr;                                       /* rows and columns of a tile of the matrix product */
+    int mr, nr;                                       /* rows and columns of a tile of products in f32 and in
+                                                       * attention; nr is that of all products */
     pk_product product[PK_COMPUTES];
-    /* Applies the epilogue of g to a tile[mr][nr] of AB whose element (0, 0) is element (i, j) of C, and stores its
+    /* Applies the epilogue of g to a tile[m][nr] of AB whose element (0, 0) is element (i, j) of C, and stores its
      * m x n corner in g->c. The tile is overwritten. */
     void (*epilogue)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
     /* Converts n contiguous elements of a type to pk_real, exactly. */

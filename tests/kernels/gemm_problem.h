@@ -216,6 +216,9 @@ static int64_t piece_of(const pk_table *t)
     return p->kc / p->block_lanes * p->block;
 }
 
+/* Rows of the tile of the micro-kernel. */
+static int64_t mr_of(const pk_table *t) { return t->product[arithmetic].mr; }
+
 static pk_pool *start(int threads)
 {
     pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(threads) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);

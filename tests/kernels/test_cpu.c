@@ -45,7 +45,8 @@ START_TEST(every_entry_of_a_table_is_set)
         for (int compute = 0; compute < PK_COMPUTES; compute++) {
             const pk_product *p = &t->product[compute];
             for (int type = 0; type < PK_DTYPES; type++) ck_assert(p->pack_b[type] != NULL);
-            ck_assert(p->name && p->per_lane > 0 && p->kc > 0 && p->step > 0 && p->pack_a && p->micro && p->fmas);
+            ck_assert(p->name && p->mr > 0 && p->mr <= PK_MOST_MR);
+            ck_assert(p->per_lane > 0 && p->kc > 0 && p->step > 0 && p->pack_a && p->micro && p->fmas);
         }
         ck_assert(t->epilogue != NULL);
         ck_assert(t->mr > 0 && t->nr % t->vector == 0);

@@ -11,8 +11,8 @@ START_TEST(sizes_around_the_micro_kernel)
     EACH_PRODUCT(t) {
         const int64_t ks[] = { 1, 2, 7, 16, 19, 33 };
         for (int layout = 0; layout < LAYOUTS; layout++)
-            for (int64_t m = 1; m <= 2 * t->mr; m++)
-                for (int64_t n = 1; n <= 2 * t->nr; n += m == t->mr || m == 3 ? 1 : 5 + m % 3)
+            for (int64_t m = 1; m <= 2 * mr_of(t); m++)
+                for (int64_t n = 1; n <= 2 * t->nr; n += m == mr_of(t) || m == 3 ? 1 : 5 + m % 3)
                     check_product(t, NULL, PK_GEMM_OWN, m, n, ks[(m + n) % 6], layout, NO_EPILOGUE, PK_NONE, PK_NONE);
     }
 }
@@ -26,9 +26,9 @@ START_TEST(products_of_several_blocks)
         const int64_t ks[] = { kc - 1, kc, kc + 1, 2 * kc, 2 * kc + 17 };
         for (int layout = 0; layout < LAYOUTS; layout++) {
             for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
-                check_product(t, NULL, PK_GEMM_OWN, t->mr + 3, t->nr + 5, ks[i], layout, BIAS, PK_NONE, PK_NONE);
+                check_product(t, NULL, PK_GEMM_OWN, mr_of(t) + 3, t->nr + 5, ks[i], layout, BIAS, PK_NONE, PK_NONE);
             check_product(t, NULL, PK_GEMM_OWN, 1000, t->nr + 1, 9, layout, BIAS, PK_NONE, PK_NONE);
-            check_product(t, NULL, PK_GEMM_OWN, t->mr + 1, 6 * t->nr + 1, kc + 9, layout, BIAS, PK_NONE, PK_NONE);
+            check_product(t, NULL, PK_GEMM_OWN, mr_of(t) + 1, 6 * t->nr + 1, kc + 9, layout, BIAS, PK_NONE, PK_NONE);
         }
     }
 }
@@ -38,7 +38,7 @@ START_TEST(every_epilogue)
 {
     pk_pool *pool = start(2);
     EACH_PRODUCT(t) {
-        const int64_t m = t->mr + 2, n = t->nr + 9, kc = piece_of(t);
+        const int64_t m = mr_of(t) + 2, n = t->nr + 9, kc = piece_of(t);
         for (int epilogue = 0; epilogue < EPILOGUES; epilogue++) {
             const pk_act act = (pk_act)(epilogue % ACTIVATIONS);
             const pk_act gate_act = (pk_act)(epilogue / ACTIVATIONS % ACTIVATIONS);
@@ -89,7 +89,7 @@ START_TEST(nan_and_infinity_stay_in_their_row_or_column)
 {
     EACH_PRODUCT(t) {
         for (int layout = 0; layout < LAYOUTS; layout++) {
-            const int64_t m = 2 * t->mr + 1, n = t->nr + 3, k = 21, row = t->mr, column = t->nr - 1;
+            const int64_t m = 2 * mr_of(t) + 1, n = t->nr + 3, k = 21, row = mr_of(t), column = t->nr - 1;
             problem p = problem_make(m, n, k, layout, NO_EPILOGUE, PK_NONE, PK_NONE);
             p.a.data[row * p.g.a_row + 4 * p.g.a_col] = NAN;
             p.b.data[20 * p.g.b_row + column * p.g.b_col] = INFINITY;
@@ -218,7 +218,7 @@ START_TEST(products_of_a_small_k)
     pk_pool *pool = start(3);
     EACH_PRODUCT(t)
         for (int i = 0; i < count * LAYOUTS * 8; i++)
-            check_product(t, i % 2 ? pool : NULL, PK_GEMM_OWN, 9 * t->mr + 3, (1 + i % 3) * t->nr + 1 + i % 7,
+            check_product(t, i % 2 ? pool : NULL, PK_GEMM_OWN, 9 * mr_of(t) + 3, (1 + i % 3) * t->nr + 1 + i % 7,
                           ks[i / count / LAYOUTS], i / count % LAYOUTS, epilogues[i % count],
                           epilogues[i % count] & PRE ? PK_TANH : PK_NONE, PK_GELU);
     stop(pool);
@@ -245,5 +245,5 @@ END_TEST
 
 SUITE_MAIN("gemm", numbers_are_rounded_to_bf16, sizes_around_the_micro_kernel, products_of_several_blocks,
            every_epilogue, cblas_products_in_every_layout, empty_extents, nan_and_infinity_stay_in_their_row_or_column,
-           threads_and_submatrices_change_no_bit, products_of_a_small_k, int8_has_the_same_bits_on_every_instruction_set,
-           small_numbers_in_int8)
+           threads_and_submatrices_change_no_bit, products_of_a_small_k,
+           int8_has_the_same_bits_on_every_instruction_set, small_numbers_in_int8)

@@ -32,6 +32,7 @@ typedef struct group {
 typedef struct plan {
     const pk_table *t;
     const pk_product *product;  /* the kernels of the arithmetic */
+    int64_t mr;                 /* rows of their tile */
     const pk_gemm *g;
     int no_epilogue;            /* C = AB */
     int64_t groups, group_threads;
@@ -70,12 +71,12 @@ static int64_t panel_lanes_of(const plan *p, int64_t k) { return p->product->hea
  * later (own_gemm). */
 static plan make_plan(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k, int threads)
 {
-    const int64_t size = (int64_t)sizeof(pk_real), tile = t->mr * t->nr * size;
-    plan p = { .t = t, .product = &t->product[compute] };
+    const int64_t size = (int64_t)sizeof(pk_real), mr = t->product[compute].mr, tile = mr * t->nr * size;
+    plan p = { .t = t, .product = &t->product[compute], .mr = mr };
     const int64_t lanes = lanes_of(&p, k), step = p.product->step;
     p.pieces = at_least(ceil_div(lanes, p.product->kc), 1);
     p.piece_k = ceil_div(ceil_div(lanes, p.pieces), step) * step / p.product->block_lanes * p.product->block;
-    p.m_panels = at_least(ceil_div(m, t->mr), 1);
+    p.m_panels = at_least(ceil_div(m, mr), 1);
     p.n_panels = ceil_div(n, t->nr);
     p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);
     p.group_threads = ceil_div(threads, p.groups);
@@ -83,9 +84,9 @@ static plan make_plan(const pk_table *t, pk_compute compute, int64_t m, int64_t 
     /* rows of a block: at most 2 * BLOCK_ROWS for all groups together, which bounds the scratch memory */
     const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups);
     const int64_t most = panel_lanes_of(&p, at_most(p.piece_k, k));
-    p.block_panels = ceil_div(p.group_panels, ceil_div(p.group_panels, rows / t->mr));
+    p.block_panels = ceil_div(p.group_panels, ceil_div(p.group_panels, rows / mr));
     p.stages = ceil_div(p.group_panels, p.block_panels) * p.pieces;
-    p.packed_bytes = aligned(p.block_panels * t->mr * most * size);
+    p.packed_bytes = aligned(p.block_panels * mr * most * size);
     p.partial_bytes = p.pieces > 1 ? aligned(p.block_panels * p.n_panels * tile) : 0;
     p.panel_bytes = aligned(most * t->nr * size);
     p.scratch_bytes = (int64_t)sizeof(thread_scratch) + p.panel_bytes + aligned(tile);
@@ -113,7 +114,7 @@ size_t pk_gemm_work(const pk_table *t, pk_compute compute, int64_t m, int64_t n,
  * the least time, estimated in rows of A multiplied with a panel of B. */
 static void cut_tasks(plan *p, int threads)
 {
-    const int64_t group_threads = p->group_threads, rows = p->block_panels * p->t->mr;
+    const int64_t group_threads = p->group_threads, rows = p->block_panels * p->mr;
     const int64_t others = p->n_panels - 1;                 /* all panels of B but the first */
     p->chunk_panels = ceil_div(p->block_panels, threads > 1 ? CHUNKS * group_threads : 1);
     p->chunks = ceil_div(p->block_panels, p->chunk_panels);
@@ -199,9 +200,9 @@ static pk_prefetch prefetch_next_a(const plan *p, const stage *s, int64_t task, 
     /* panels_each, first: panels of A in a thread's part, and the first one of this thread's */
     const int64_t panels_each = ceil_div(p->block_panels, p->group_threads);
     const int64_t first = panels_each * (worker / p->groups % p->group_threads);
-    const int64_t rows = at_most(panels_each, next.block_panels - first) * p->t->mr;
+    const int64_t rows = at_most(panels_each, next.block_panels - first) * p->mr;
     const int64_t turns = p->block_panels * s->turns;
-    return prefetch_rest(area_of_a(p->g, (next.first_panel + first) * p->t->mr, rows, next.depth, next.k), last * turns,
+    return prefetch_rest(area_of_a(p->g, (next.first_panel + first) * p->mr, rows, next.depth, next.k), last * turns,
                          done * turns);
 }
 
@@ -222,7 +223,7 @@ static const pk_real *pack_b(const plan *p, const stage *s, int64_t b_panel, thr
 static pk_real *tile_of(const plan *p, const stage *s, int64_t b_panel, int64_t a_panel, thread_scratch *scratch)
 {
     if (p->pieces == 1) return scratch->b + p->panel_bytes / (int64_t)sizeof(pk_real);
-    return s->partial_sums + (b_panel * p->block_panels + a_panel) * p->t->mr * p->t->nr;
+    return s->partial_sums + (b_panel * p->block_panels + a_panel) * p->mr * p->t->nr;
 }
 
 /* Computes the tiles `part` of the stage: packs B's panel, and with `packing` the panels of A, and multiplies. In the
@@ -231,7 +232,7 @@ static void multiply(const plan *p, const stage *s, const tiles *part, int packi
                      thread_scratch *scratch)
 {
     const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, nr = p->t->nr, column = part->b_panel * nr, end = part->a_first + part->a_panels;
+    const int64_t mr = p->mr, nr = p->t->nr, column = part->b_panel * nr, end = part->a_first + part->a_panels;
     const int n = (int)at_most(nr, g->n - column);
     const int direct = s->last && p->no_epilogue;           /* the sums go to C itself, not to a tile */
     const pk_real *b = pack_b(p, s, part->b_panel, scratch);
@@ -289,12 +290,13 @@ static int is_small(const pk_gemm *g) { return g->m * g->n < SMALL && g->m * g->
 
 const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm *g, char *text, size_t room)
 {
-    const int64_t rows = ceil_div(g->m, t->mr) * t->mr, columns = ceil_div(g->n, t->nr) * t->nr;
+    const int mr = t->product[g->compute].mr;
+    const int64_t rows = ceil_div(g->m, mr) * mr, columns = ceil_div(g->n, t->nr) * t->nr;
     const int small = pk_pool_threads(pool) > 1 && is_small(g);
     /* a quarter or more of the rows, or of the columns, is padding */
     const int padded_m = 4 * (rows - g->m) >= rows, padded_n = 4 * (columns - g->n) >= columns;
     char m[48] = "", n[48] = "";
-    if (padded_m) snprintf(m, sizeof m, "m %% %d = %lld", t->mr, (long long)(g->m % t->mr));
+    if (padded_m) snprintf(m, sizeof m, "m %% %d = %lld", mr, (long long)(g->m % mr));
     if (padded_n) snprintf(n, sizeof n, "n %% %d = %lld", t->nr, (long long)(g->n % t->nr));
     snprintf(text, room, "%s%s%s%s%s", small ? "one thread: small product" : "", small && (*m || *n) ? "; " : "", m,
              *m && *n ? "; " : "", n);

@@ -30,9 +30,10 @@ typedef struct job {
 static layout layout_of(const pk_table *t, pk_compute compute, int64_t n, int64_t k)
 {
     const int64_t size = (int64_t)sizeof(pk_real);
+    const int64_t mr = t->product[compute].mr;
     layout at = { .lanes = ceil_div(k, t->product[compute].per_lane) };
-    at.tile = aligned(t->mr * at.lanes * size);
-    at.b = at.tile + aligned(t->mr * t->nr * size);
+    at.tile = aligned(mr * at.lanes * size);
+    at.b = at.tile + aligned(mr * t->nr * size);
     at.bytes = at.b + aligned(ceil_div(n, t->nr) * t->nr * at.lanes * size);
     return at;
 }
@@ -42,7 +43,7 @@ int pk_gemm_is_thin(const pk_table *t, pk_compute compute, int64_t m, int64_t n,
     const pk_product *product = &t->product[compute];
     const layout at = layout_of(t, compute, n, k);
     return k > 0 && product->block_lanes == 1 && at.lanes <= THIN_LANES && at.bytes - at.b <= THIN_BYTES && n > t->nr
-        && m > 4 * t->mr;
+        && m > 4 * product->mr;
 }
 
 int64_t pk_gemm_thin_work(const pk_table *t, pk_compute compute, int64_t n, int64_t k, int threads)
@@ -65,7 +66,7 @@ static void prefetch_tile(const pk_gemm *g, const pk_real *matrix, int64_t row_s
 static void compute_tile(const job *p, const pk_real *a, const pk_real *b, pk_real *tile, int64_t row, int64_t column)
 {
     const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, nr = p->t->nr;
+    const int64_t mr = p->product->mr, nr = p->t->nr;
     const int m = (int)at_most(mr, g->m - row), n = (int)at_most(nr, g->n - column);
     /* the same columns of the next panel's rows: one panel ahead */
     prefetch_tile(g, g->c, g->c_row, row + mr, column, mr, n);
@@ -85,7 +86,7 @@ static void compute_rows(void *arg, int64_t task, int worker)
 {
     const job *p = arg;
     const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, nr = p->t->nr, end = at_most((task + 1) * p->panels_each, p->panels);
+    const int64_t mr = p->product->mr, nr = p->t->nr, end = at_most((task + 1) * p->panels_each, p->panels);
     char *work = p->work + worker * p->at.bytes;
     pk_real *a = (pk_real *)work, *tile = (pk_real *)(work + p->at.tile), *b = (pk_real *)(work + p->at.b);
     p->product->pack_b[g->b_type](b, g->b, g->b_row, g->b_col, g->k, g->n);
@@ -101,7 +102,8 @@ void pk_gemm_thin(const pk_table *t, pk_pool *pool, const pk_gemm *g, int no_epi
 {
     const int threads = pk_pool_threads(pool);
     job p = { .t = t, .product = &t->product[g->compute], .g = g, .at = layout_of(t, g->compute, g->n, g->k),
-              .panels = ceil_div(g->m, t->mr), .work = work, .direct = no_epilogue };
+              .work = work, .direct = no_epilogue };
+    p.panels = ceil_div(g->m, p.product->mr);
     p.panels_each = threads > 1 ? ceil_div(p.panels, TASKS_EACH * threads) : p.panels;
     pk_pool_run(pool, ceil_div(p.panels, p.panels_each), compute_rows, &p);
 }

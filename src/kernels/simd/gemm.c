@@ -73,7 +73,7 @@ static void after_act(const pk_gemm *g, const float *tile, int64_t i, int64_t j,
 static void act_and_gate(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
 {
     const int calls = n == PK_NR ? 1 : m, count = n == PK_NR ? m * PK_NR : n;
-    float buffer[PK_MR * PK_NR];
+    float buffer[PK_MOST_MR * PK_NR];
     if (g->pre && g->slopes) {
         for (int r = 0; r < calls; r++)
             t->act_slope(g->act, tile + r * PK_NR, buffer + r * PK_NR, tile + r * PK_NR, count);
