@@ -1,50 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_peft_dir_refuse.c -- directories of PEFT that are malformed or use features that the library does not have are
- * refused by name; so are patterns outside the supported subset of regular expressions, and adapters that PEFT cannot
+ * refused by name, and so are adapters that PEFT cannot
  * express. A failed save never leaves a mixture of old and new files. */
 #include <errno.h>
 #include <math.h>
 #include "peft_dirs.h"
-
-/* --- patterns ---------------------------------------------------------------------------------------------------- */
-START_TEST(patterns_match_or_are_refused)
-{
-    /* end: the pattern may also match the end of a dotted name */
-    static const struct { const char *pattern, *text; bool end, matches; } row[] = {
-        { "abc", "abc", false, true }, { "abc", "abcd", false, false }, { "abc", "xabc", false, false },
-        { ".*\\.qkv", "blocks.0.attn.qkv", false, true }, { ".*\\.qkv", "blocksqkv", false, false },
-        { "blocks\\.\\d+\\.attn\\.(qkv|proj)", "blocks.11.attn.proj", false, true },
-        { "blocks\\.\\d\\.attn\\.(qkv|proj)", "blocks.11.attn.proj", false, false },
-        { "blocks\\.[0-3]\\..*", "blocks.3.mlp.fc1", false, true },
-        { "blocks\\.[^0-3]\\..*", "blocks.3.mlp.fc1", false, false },
-        { "[]a-c\\d]+", "]7b", false, true }, { "(?:a|b)*c?", "abab", false, true },
-        { "(?:a|b)*c?", "ababcc", false, false },
-        { "a?a?a?aaa", "aaa", false, true }, { "(a*)*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false, true },
-        { "(a|aa)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false, false },
-        { ".*?fc[12]", "x.fc2", false, true },
-        { "", "", false, true }, { "", "a", false, false }, { "a|", "", false, true }, { "a+b", "b", false, false },
-        { "attn.q", "blocks.0.attn.q", true, true }, { "ttn.q", "blocks.0.attn.q", true, false },
-        { "attn.q", "blocks.0.attn.q.x", true, false }, { "q|k", "attn.k", true, true },
-        { "blocks.1.q", "blocks.11.q", true, false } };
-    bool matches;
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        OK((row[i].end ? pf_peft_match_end : pf_peft_match_whole)(row[i].pattern, row[i].text, &matches));
-        ck_assert_msg(matches == row[i].matches, "pattern %s %s %s", row[i].pattern,
-                      matches ? "matches" : "does not match", row[i].text);
-    }
-    static const char *const bad[][2] = {
-        { "a\\w", "'\\w'" }, { "^a", "'^'" }, { "a$", "'$'" }, { "a{2}", "'{'" }, { "(?=a)", "'(?='" },
-        { "(a", "'('" },
-        { "a)", "')'" }, { "[a", "'['" }, { "[z-a]", "range" }, { "*a", "repeat" }, { "a**", "repeat" },
-        { "a\\", "'\\" },
-        { "a\\1", "'\\1'" }, { "x|[[:alpha:]]", "inside a class" },
-        { "((((((((((((((((((a))))))))))))))))))", "deep" },
-        { "(((((((.*)+.*)+.*)+.*)+.*)+.*)+.*)+b|\\s", "" } };       /* refused for too many steps or for \s, in time */
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        FAILS(PEFT_E_UNSUPPORTED, bad[i][1], pf_peft_match_whole(bad[i][0],
-            "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", &matches));
-}
-END_TEST
 
 /* --- loading ----------------------------------------------------------------------------------------------------- */
 /* In the tables below: U is valid for PEFT but not supported here, F is malformed. */
@@ -93,6 +53,15 @@ static const struct { peft_status status; const char *message, *config; } bad_co
     { F, "rank", CONFIG("[\"query\", \"value\"]", ", \"rank_pattern\": {\"query\": 0}") },
     { F, "rank", CONFIG("[\"query\", \"value\"]", ", \"rank_pattern\": {\"query\": 2.5}") },
     { F, "given [4, 48], expected [2, 48]", CONFIG("[\"query\", \"value\"]", ", \"rank_pattern\": {\"query\": 2}") },
+    { F, "field 'lora_alpha': given -3, expected 0 to 1000000",
+      "{\"peft_type\": \"LORA\", \"target_modules\": [\"query\", \"value\"], \"r\": 4, \"lora_alpha\": -3}" },
+    { F, "field 'r': given 0, expected 1 to 4096",
+      "{\"peft_type\": \"LORA\", \"target_modules\": [\"query\", \"value\"], \"r\": 0}" },
+    { F, "field 'lora_dropout': given 2", CONFIG("[\"query\", \"value\"]", ", \"lora_dropout\": 2") },
+    { F, "query: its alpha (alpha_pattern): given -1", CONFIG("[\"query\", \"value\"]",
+      ", \"alpha_pattern\": {\"query\": -1}") },
+    { U, "field 'modules_to_save': 'attention' cannot be saved whole with peft_type LORA", CONFIG("[\"query\"]",
+      ", \"modules_to_save\": [\"attention\"]") },
     { F, "layers_to_transform", CONFIG("\".*query\"", ", \"layers_to_transform\": [1]") },
     { F, "layers_to_transform", CONFIG("[\"query\"]", ", \"layers_to_transform\": \"1\"") },
     { F, "no module", CONFIG("[\"query\"]", ", \"layers_to_transform\": [3]") },
@@ -394,7 +363,7 @@ START_TEST(a_failed_save_never_leaves_a_mixture)
 }
 END_TEST
 
-SUITE_MAIN("peft_dir_refuse", patterns_match_or_are_refused, bad_configurations_are_refused,
+SUITE_MAIN("peft_dir_refuse", bad_configurations_are_refused,
            bad_tensors_are_refused, modules_that_no_method_adapts_are_refused,
            incomplete_folders_and_null_arguments_are_refused, adapters_that_peft_cannot_express_are_refused,
            a_failed_save_never_leaves_a_mixture)

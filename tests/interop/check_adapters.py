@@ -171,7 +171,9 @@ def lora_config(rng, net):
         args.update(layers_to_transform=[int(l) for l in pick(rng, range(net.depth))], layers_pattern=net.blocks)
         args["target_modules"] = [n for n in args["target_modules"] if n != net.conv] or net.linear[:1]
     if rng.random() < 0.3:
-        args["rank_pattern"] = dict(sorted({net.linear[-1]: 2, f"{net.blocks}.0.*": 5}.items()))     # as PEFT saves it
+        # in the order in which PEFT saves it; the anchored name alone matches no module, as paths are longer
+        pattern = {net.linear[-1]: 2, f"{net.blocks}.0.*": 5, f"^.*{net.blocks}.1.*$": 6, f"^{net.linear[-1]}": 7}
+        args["rank_pattern"] = dict(sorted(pattern.items()))
     if rng.random() < 0.3:
         args["alpha_pattern"] = {net.linear[0]: 3.5}
     if rng.random() < 0.2:

@@ -114,7 +114,10 @@ static set group(matcher *m, set in)
 {
     const char *start = m->p++;
     if (*m->p == '?' && m->p[1] != ':') {
+        const bool look = strchr("=!<", m->p[1]) && m->p[1];
         m->p--;
+        if (look) refuse(m, 3, "begins a lookahead or lookbehind, which is not supported: expected a pattern that says "
+                               "which modules match, or a list of modules");
         refuse(m, 3, "is not supported: expected ( or (?:");
         return in;
     }
@@ -131,7 +134,17 @@ static set group(matcher *m, set in)
     return out;
 }
 
-/* Reads a character, a class or a group. */
+/* Reads ^ or $: the positions of `in` that are the beginning or the end of the text. */
+static set anchor(matcher *m, set in)
+{
+    set out = { { 0 } };
+    const size_t place = *m->p++ == '^' ? 0 : m->n;
+    if (contains(&in, place)) add(&out, place);
+    if (*m->p && strchr("*+?", *m->p)) refuse(m, 1, "has nothing to repeat");
+    return out;
+}
+
+/* Reads an anchor, a character, a class or a group. */
 static set atom(matcher *m, set in)
 {
     set bits = { { 0 } };
@@ -140,12 +153,13 @@ static set atom(matcher *m, set in)
     if (++m->steps > STEPS_MAX) refuse(m, SHOW_NOTHING, "takes too many steps");
     if (m->status) return in;
     if (c == '(') return group(m, in);
+    if (c == '^' || c == '$') return anchor(m, in);
     if (c == '[') bits = read_class(m);
     else if (c == '\\') {
         c = escaped(m, &digit);
         for (int d = '0'; digit && d <= '9'; d++) add(&bits, (size_t)d);
         if (!digit && c) add(&bits, (size_t)c);
-    } else if (strchr("*+?{}^$]", c) || c > '~' || c < ' ') {
+    } else if (strchr("*+?{}]", c) || c > '~' || c < ' ') {
         refuse(m, 1, strchr("*+?", c) ? "has nothing to repeat, or repeats twice" : "is not supported");
     } else {
         if (c == '.') memset(&bits, 0xff, sizeof bits);

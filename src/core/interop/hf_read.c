@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "core/format/folder.h"
+#include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 #include "core/store/state.h"
 #include "core/weights/save.h"
@@ -189,6 +190,24 @@ static bool is_listed(const pf_peft_entries *e, const char *name)
     return false;
 }
 
+/* The error for a tensor that no parameter takes. It may be of a module in modules_to_save that this library
+ * lacks. */
+static peft_status unexpected(const reader *r, const char *name)
+{
+    const json_t *saved = pf_json_get(r->config.root, "modules_to_save");
+    char part[PF_PATH_MAX];
+    size_t i;
+    json_t *v;
+    json_array_foreach(saved, i, v) {
+        snprintf(part, sizeof part, ".%s.", json_string_value(v));
+        if (strstr(name, part))
+            return pf_fail(PEFT_E_UNSUPPORTED, "field 'modules_to_save': '%s' cannot be saved whole with peft_type %s "
+                           "(tensor '%s')", json_string_value(v), pf_peft_kinds[r->config.type].type, name);
+    }
+    return pf_fail(PEFT_E_FORMAT, "tensor '%s' is unexpected: no module that the configuration adapts or saves has it",
+                   name);
+}
+
 /* Fills the parameters of a and of the head (NULL: none) with the tensors of the file. */
 static peft_status fill_all(const reader *r, const peft_adapter *a, const pf_params *head)
 {
@@ -198,9 +217,7 @@ static peft_status fill_all(const reader *r, const peft_adapter *a, const pf_par
     for (size_t i = 0; i < e.count && !s; i++) s = fill_param(r->file, &e.item[i]);
     for (size_t i = 0; i < pf_st_count(r->file) && !s; i++) {
         const char *name = pf_st_at(r->file, i)->name;
-        if (!is_listed(&e, name) && !is_expected_besides(r, head != NULL, name))
-            s = pf_fail(PEFT_E_FORMAT,
-                        "tensor '%s' is unexpected: no module that the configuration adapts or saves has it", name);
+        if (!is_listed(&e, name) && !is_expected_besides(r, head != NULL, name)) s = unexpected(r, name);
     }
     pf_peft_entries_free(&e);
     return s;

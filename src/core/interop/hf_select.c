@@ -107,10 +107,27 @@ static peft_status read_pattern(const pf_peft_config *c, const char *field, cons
     return PEFT_OK;
 }
 
-/* Sets rank and alpha of all targets. Ranks have the bounds of option r of method lora (src/methods/lora.c). */
+/* Refuses a number outside the bounds of the option that it becomes. module: its path; "": a field of the
+ * whole adapter. */
+static peft_status check_number(const char *module, const char *fields, double value, double low, double high)
+{
+    char given[32], least[32], most[32];
+    if (value >= low && value <= high) return PEFT_OK;
+    pf_print_float(given, sizeof given, value);
+    pf_print_float(least, sizeof least, low);
+    pf_print_float(most, sizeof most, high);
+    return pf_fail(PEFT_E_FORMAT, "%s%s%s: given %s, expected %s to %s", module, *module ? ": " : "", fields, given,
+                   least, most);
+}
+
+/* Sets rank and alpha of all targets. The bounds are those of options of
+ * method lora (src/methods/lora.c). */
 static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
 {
     const json_t *r = pf_json_get(c->root, "r"), *alpha = pf_json_get(c->root, "lora_alpha");
+    PF_TRY(check_number("", "field 'r'", r ? json_number_value(r) : PF_PEFT_DEFAULT_RANK, 1, 4096));
+    PF_TRY(check_number("", "field 'lora_alpha'", alpha ? json_number_value(alpha) : PF_PEFT_DEFAULT_ALPHA, 0, 1e6));
+    PF_TRY(check_number("", "field 'lora_dropout'", json_number_value(pf_json_get(c->root, "lora_dropout")), 0, 0.99));
     for (size_t i = 0; i < m->count; i++) {
         pf_module *t = &m->item[i];
         double rank = r ? json_number_value(r) : PF_PEFT_DEFAULT_RANK;
@@ -118,6 +135,7 @@ static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
         t->alpha = alpha ? json_number_value(alpha) : PF_PEFT_DEFAULT_ALPHA;
         PF_TRY(read_pattern(c, "rank_pattern", t, &rank));
         PF_TRY(read_pattern(c, "alpha_pattern", t, &t->alpha));
+        PF_TRY(check_number(t->path, "its alpha (alpha_pattern)", t->alpha, 0, 1e6));
         if (!(rank >= 1 && rank <= 4096) || rank != (double)(int64_t)rank) {
             char given[32];
             pf_print_float(given, sizeof given, rank);
