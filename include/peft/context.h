@@ -66,8 +66,11 @@ PEFT_API PEFT_NODISCARD peft_status peft_context_set_seed(peft_context *ctx, uin
 PEFT_API uint64_t peft_context_seed(const peft_context *ctx);                  /* 0 for NULL */
 
 /* The instruction set of the kernels: "auto" (the fastest that this CPU has), "ref" (plain C), "avx2", "avx512",
- * "avx512_vnni" (for compute=int8, session.h), "avx512_bf16" (also for compute=bf16); both are avx512 in f32. Results
- * differ in rounding between them. PEFT_E_UNSUPPORTED: this CPU or build does not have it, or the name is unknown. */
+ * "avx512_vnni" (for compute=int8, session.h), "avx512_bf16" (also for compute=bf16), "avx512_amx" (tile registers, for
+ * compute=bf16, bf16x3 and int8); these are avx512 in f32. Results differ in rounding between them. avx512_amx: when
+ * the first session, trainer or adaptor with such a compute is made, Linux is asked for the tiles on behalf of the
+ * process, and refuses small alternate signal stacks from then on (docs/arithmetic.md). PEFT_E_UNSUPPORTED: this CPU or
+ * build does not have it, or the name is unknown. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, const char *isa);
 
 /* The implementation of matrix products: "own" (the library's kernels), "cblas" (the system's BLAS, whose results may

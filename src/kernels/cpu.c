@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cpu.c -- the kernel tables, one for each instruction set, and the choice of the one that this CPU can run. Each
- * instruction set contains the next one (AVX-512 with VNNI and BF16, with VNNI, without, AVX2, ref), so a CPU can run
- * one table and all tables behind it. */
+ * instruction set contains the next one (AMX, AVX-512 with VNNI and BF16, with VNNI, without, AVX2, ref), so a CPU can
+ * run one table and all tables behind it. */
 #include <stdlib.h>
 #include <string.h>
 #include "names.h"
@@ -13,7 +13,7 @@
 #endif
 
 /* Rows of the tile (pk_product.mr) of the micro-kernels of each instruction set. */
-enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_bf16 = 14 };
+enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_bf16 = 14, MR_avx512_amx = 32 };
 
 /* The parts of GEMM that are named after an instruction set: the products by f32 FMAs of panels as they are, of panels
  * rounded to bf16 (rounded/rounded.h; X3: of both parts of an element) and of panels of whole numbers (whole/whole.h),
@@ -43,6 +43,18 @@ enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_b
 #define PRODUCT_BYTES(isa, isa_f32) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
     .rest = PK_COMPUTE_F32, .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, ATTENTION(isa_f32), \
     .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa) }
+/* Products by tiles, 16 lanes at a time (tiles/micro.c). In bf16 a panel of A, one of B and a tile take 36 KiB. */
+#define TILES(isa) .enter = pk_enter_tiles_##isa, .leave = pk_leave_tiles_##isa
+#define PRODUCT_TILES(isa, isa_pairs) { LANES(isa, 2, 32, 16, 128, 16), .rest = PK_COMPUTE_BF16, TILES(isa), \
+    .micro = pk_micro_tiles_##isa, .fmas = pk_dots_tiles_##isa, ATTENTION(pairs_##isa_pairs), \
+    .pack_a = pk_pack_tiles_a_##isa, .pack_b = TYPES(pk_pack_tiles_b_, _##isa) }
+#define PRODUCT_TILES_X3(isa, isa_f32) { LANES(isa, 2, 32, 48, 144, 48), .rest = PK_COMPUTE_BF16X3, TILES(isa), \
+    .micro = pk_micro_tiles_##isa, .fmas = pk_dots_tiles_##isa, ATTENTION(isa_f32), \
+    .pack_a = pk_pack_tiles_x3_a_##isa, .pack_b = TYPES(pk_pack_tiles_x3_b_, _##isa) }
+#define PRODUCT_TILES_BYTES(isa, isa_bytes, isa_f32) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
+    .rest = PK_COMPUTE_F32, .micro = pk_micro_tiles_bytes_##isa, .fmas = pk_dots_tiles_bytes_##isa, \
+    ATTENTION(isa_f32), TILES(isa), \
+    .pack_a = pk_pack_tiles_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa_bytes) }
 #define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
 #define DECLARE_TYPES(declare, prefix, suffix) \
     declare(prefix##real##suffix) declare(prefix##f16##suffix) declare(prefix##bf16##suffix)
@@ -122,13 +134,50 @@ static const pk_table table_avx512_bf16 = {
                  PRODUCT_BYTES(avx512_vnni, avx512) },
 #include "kernels.def"
 };
+
+#if defined(PK_TILES)
+DECLARE_PACK_A(pk_pack_tiles_a_avx512_amx)
+DECLARE_PACK_A(pk_pack_tiles_x3_a_avx512_amx)
+DECLARE_PACK_A(pk_pack_tiles_bytes_a_avx512_amx)
+DECLARE_TYPES(DECLARE_PACK_B, pk_pack_tiles_b_, _avx512_amx)
+DECLARE_TYPES(DECLARE_PACK_B, pk_pack_tiles_x3_b_, _avx512_amx)
+DECLARE_MICRO(pk_micro_tiles_avx512_amx)
+DECLARE_MICRO(pk_micro_tiles_bytes_avx512_amx)
+double pk_dots_tiles_avx512_amx(int64_t rounds);
+double pk_dots_tiles_bytes_avx512_amx(int64_t rounds);
+void pk_enter_tiles_avx512_amx(pk_tiles *host);
+void pk_leave_tiles_avx512_amx(const pk_tiles *host);
+static const pk_table table_avx512_amx = {
+    TABLE_AVX512(avx512_amx),
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_TILES_X3(avx512_amx, avx512),
+                 PRODUCT_TILES(avx512_amx, avx512_bf16), PRODUCT_TILES_BYTES(avx512_amx, avx512_vnni, avx512) },
+#include "kernels.def"
+};
+#define WITH_TILES(x) x,
+#else
+#define WITH_TILES(x)                       /* the assembler does not know the instructions */
+#endif
 #undef PK_KERNEL
 
 /* best first */
-static const pk_table *const tables[] = { &table_avx512_bf16, &table_avx512_vnni, &table_avx512, &table_avx2,
-                                          &table_ref };
-static const char *const names[] = { "avx512_bf16", "avx512_vnni", "avx512", "avx2", "ref", NULL };
-enum { AVX512_BF16, AVX512_VNNI, AVX512, AVX2, REF };                                /* indices in both */
+static const pk_table *const tables[] = { WITH_TILES(&table_avx512_amx) &table_avx512_bf16, &table_avx512_vnni,
+                                          &table_avx512, &table_avx2, &table_ref };
+static const char *const names[] = { WITH_TILES("avx512_amx") "avx512_bf16", "avx512_vnni", "avx512", "avx2", "ref",
+                                     NULL };
+enum { WITH_TILES(AVX512_AMX) AVX512_BF16, AVX512_VNNI, AVX512, AVX2, REF };         /* indices in both */
+
+/* The index of the best table for a CPU with AVX512_BF16: that of tiles if the CPU has AMX-TILE, AMX-BF16 and AMX-INT8
+ * (bits 24, 22, 25 of edx in leaf 7) and the system can save tiles (bits 17, 18 of XCR0). */
+static int best_with_bf16(unsigned leaf_7_edx, unsigned xcr0)
+{
+#if defined(PK_EMULATED_TILES)
+    return (void)leaf_7_edx, (void)xcr0, AVX512_AMX;
+#elif defined(PK_TILES)
+    const unsigned amx = 1u << 22 | 1u << 24 | 1u << 25, saved = 1u << 17 | 1u << 18;
+    if ((leaf_7_edx & amx) == amx && (xcr0 & saved) == saved) return AVX512_AMX;
+#endif
+    return (void)leaf_7_edx, (void)xcr0, AVX512_BF16;
+}
 
 /* Index in `tables` of the best one whose instructions the CPU has (CPUID) and whose registers the operating system
  * saves on a thread switch (XCR0). */
@@ -144,8 +193,8 @@ static int best_supported(void)
     const unsigned need = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
     if ((b & need) != need || (low & 0xe6) != 0xe6) return AVX2;        /* and bits 5 to 7: opmask, zmm */
     if (!(c & bit_AVX512VNNI)) return AVX512;
-    const unsigned bf16 = 1u << 5;                                      /* of eax in leaf 7, subleaf 1 */
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bf16) ? AVX512_BF16 : AVX512_VNNI;
+    const unsigned bf16 = 1u << 5, leaf_7_edx = d;                      /* of eax in leaf 7, subleaf 1 */
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bf16) ? best_with_bf16(leaf_7_edx, low) : AVX512_VNNI;
 }
 #else
 static const pk_table *const tables[] = { &table_ref };
@@ -182,6 +231,15 @@ const pk_table *pk_find(const char *isa)
     const char *requested = getenv("PEFT_ISA");
     const pk_table *t = requested ? usable_table(requested) : NULL;
     return t ? t : tables[first_usable()];
+}
+
+const pk_table *pk_permitted(const pk_table *t, pk_compute compute)
+{
+#if HAVE_SIMD
+    if (t->product[compute].enter && pk_tiles_refusal()) return &table_avx512_bf16;
+#endif
+    (void)compute;
+    return t;
 }
 
 const char *const *pk_isas(void)

@@ -22,7 +22,7 @@ static void run_fmas(void *arg, int64_t task, int worker)
 double pk_pool_peak(const pk_table *t, pk_compute compute, pk_pool *pool, double seconds)
 {
     const double start = pk_seconds();
-    job j = { .product = &t->product[compute], .end = start + seconds };
+    job j = { .product = &pk_permitted(t, compute)->product[compute], .end = start + seconds };
     pk_pool_run(pool, pk_pool_threads(pool), run_fmas, &j);
     return (double)atomic_load(&j.done) / (pk_seconds() - start);
 }

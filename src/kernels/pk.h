@@ -150,16 +150,19 @@ const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm
 typedef enum { PK_FORWARD, PK_GRADIENT } pk_direction;
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, pk_direction direction);
 
+/* The tile registers of AMX of a thread: their configuration (64 bytes, as STTILECFG stores it) and the tiles. */
+typedef struct pk_tiles { _Alignas(PK_ALIGN) uint8_t config[64]; uint8_t data[8][1024]; } pk_tiles;
+
 /* Most rows of a tile of a product; the epilogue has room for them. */
 enum { PK_MOST_MR = 32 };
 
 /* The parts of GEMM for one arithmetic, in the terms of BLIS. A is packed into panels of mr rows [lanes][mr], B into
- * panels of nr columns [lanes][nr], both padded with zeros; a lane is one pk_real, or the 32 bits of two bf16 or of
- * four bytes that follow one another along k, the first in the lowest bits. `header` lanes of other values precede
- * those of k (bytes/bytes.h). row_stride, col_stride: elements between two rows, and between two columns, of the matrix
- * that is packed, k its extent in elements. The micro-kernel `micro` computes the register tile initial[mr][nr] + (A
- * panel)(B panel) and stores its m x n corner in c. initial is contiguous (NULL: zeros; may be c). It prefetches the mr
- * x nr elements behind initial and what `prefetch` names (NULL: nothing). */
+ * panels of nr columns [lanes][nr], both padded with zeros (A for tiles: tiles/pack.c); a lane is one pk_real, or the
+ * 32 bits of two bf16 or of four bytes that follow one another along k, the first in the lowest bits. `header` lanes of
+ * other values precede those of k (bytes/bytes.h). row_stride, col_stride: elements between two rows, and between two
+ * columns, of the matrix that is packed, k its extent in elements. The micro-kernel `micro` computes the register tile
+ * initial[mr][nr] + (A panel)(B panel) and stores its m x n corner in c. initial is contiguous (NULL: zeros; may be c).
+ * It prefetches the mr x nr elements behind initial and what `prefetch` names (NULL: nothing). */
 typedef struct pk_product {
     const char *name;                                 /* of the kernel, for reports: "avx512" */
     int mr;                                           /* rows of a tile, at most PK_MOST_MR */
@@ -178,6 +181,10 @@ typedef struct pk_product {
                               int64_t n);
     void (*micro)(int64_t lanes, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
                   const pk_real *initial, pk_micro_prefetch *prefetch);
+    /* A thread calls enter before its first and leave after its last call of micro in a product: they give it the tile
+     * registers that the kernels use, and what `host` keeps meanwhile back. NULL: the kernels use none. */
+    void (*enter)(pk_tiles *host);
+    void (*leave)(const pk_tiles *host);
     double (*fmas)(int64_t rounds);                   /* computes independent multiply-adds of this arithmetic; returns
                                                        * the number of operations */
     /* Attention of one head of one sample, and its gradient, for this pk_attention.compute. work is scratch of
@@ -206,6 +213,12 @@ struct pk_table {
 /* The kernel table of that name; for "auto" or NULL the one that the environment variable PEFT_ISA names, else the best
  * for this CPU. NULL when this CPU or build has no such table. Thread-safe. */
 const pk_table *pk_find(const char *isa);
+/* The table that computes in this arithmetic where t was chosen: t, or the next one if t computes it in tile registers
+ * and the system refuses those. The first call for such an arithmetic asks Linux for the permission, for the whole
+ * process. Graphs and tests call it before they use product[compute] of a table. Thread-safe. */
+const pk_table *pk_permitted(const pk_table *t, pk_compute compute);
+/* Asks for the permission, if that was not done yet. Returns why it is refused, or NULL. */
+const char *pk_tiles_refusal(void);
 /* The names of the tables that this CPU can run, best first, NULL-terminated. */
 const char *const *pk_isas(void);
 

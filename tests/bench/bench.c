@@ -52,6 +52,7 @@ static void bench(settings *s, int threads, const char *computes, const char *ba
             char name[16];
             snprintf(name, sizeof name, "%.*s", (int)strcspn(c, ","), c);
             must(pf_compute_parse(name, &s->compute));
+            m.kernels = pk_permitted(pk_find(s->isa), s->compute);
             if ((s->batch = atoi(batch)) < 1) refuse("--batch: expected numbers from 1 on", batches);
             if (!only || !strcmp(only, "products")) bench_products(&m);
             if (!only || !strcmp(only, "steps")) bench_steps(&m);

@@ -79,6 +79,7 @@ static void problem_free(problem *p)
 /* Computes the product with exactly the work memory that it asks for. */
 static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
 {
+    t = pk_permitted(t, g->compute);
     size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, pk_pool_threads(pool));
     ck_assert_uint_eq(bytes % PK_ALIGN, 0);
     void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
@@ -232,8 +233,14 @@ static void stop(pk_pool *p)
     free(p);
 }
 
-/* Loops over the kernel tables, one for each instruction set of this CPU. The inner `for` runs once, to declare t. */
-#define EACH_TABLE(t) for (const char *const *name = pk_isas(); *name; name++) \
+/* Loops over the kernel tables, one for each instruction set of this CPU; in the program with emulated tiles, over
+ * theirs alone. The inner `for` runs once, to declare t. */
+#ifdef PK_EMULATED_TILES
+static const char *const gemm_isas[] = { "avx512_amx", NULL };
+#else
+#define gemm_isas pk_isas()
+#endif
+#define EACH_TABLE(t) for (const char *const *name = gemm_isas; *name; name++) \
     for (const pk_table *t = pk_find(*name); t; t = NULL)
 /* The same for every arithmetic. */
 #define EACH_PRODUCT(t) EACH_TABLE(t) \

@@ -47,7 +47,7 @@ check() {
             # shellcheck disable=SC2086  # the flags are words of their own
             lines "$root/src" "$(basename "$part")" "$c" -x c -std=c11 -D_GNU_SOURCE $simd -I"$root/src"
         done | if [ -n "$simd" ]; then sed "/^kernels\/dot\//s/$simd/$dot/; /^kernels\/bytes\//s/$simd/$bytes/"
-          else grep -vE '^kernels/(simd|dot|bytes|rounded|whole|attention)/'; fi
+          else grep -vE '^kernels/(simd|dot|bytes|tiles|rounded|whole|attention)/'; fi
     } > "$work/lines"
     compile_all < "$work/lines" || return 1
     echo "headers.sh: $(wc -l < "$work/lines") compilations"

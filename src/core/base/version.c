@@ -18,7 +18,9 @@
 #define PK_BLAS_TEXT "opened on demand, " PK_BLAS_FIRST
 #endif
 
-#ifdef PK_SIMD
+#if defined(PK_TILES)
+#define KERNELS_TEXT "avx512_amx avx512_bf16 avx512_vnni avx512 avx2 ref"
+#elif defined(PK_SIMD)
 #define KERNELS_TEXT "avx512_bf16 avx512_vnni avx512 avx2 ref"
 #else
 #define KERNELS_TEXT "ref"

@@ -53,7 +53,7 @@ peft_status pf_exec_check_limit(const pf_exec *e)
 static pf_run run_of(const pf_graph *g)
 {
     const pf_compile_spec *s = &g->spec;
-    const pk_table *kernels = s->kernels ? s->kernels : g->ctx->kernels;
+    const pk_table *kernels = pk_permitted(s->kernels ? s->kernels : g->ctx->kernels, s->compute);
     return (pf_run){ .g = g, .kernels = kernels, .pool = s->pool, .threads = s->threads,
                      .gemm = s->kernels ? s->gemm : g->ctx->gemm, .compute = s->compute,
                      .rest = kernels->product[s->compute].rest, .seed = g->ctx->seed };

@@ -272,18 +272,28 @@ static void run_task(plan *p, int64_t group_index, int64_t number, int worker)
     atomic_fetch_add_explicit(&progress->tasks_done, 1, memory_order_release);
 }
 
-/* Task of the pool: runs the next task of the thread's own group, or of the first other group that has one left. */
-static void next_task(void *arg, int64_t unused, int worker)
+/* Runs the next task of the thread's own group, or of the first other group that has one left; 0: none has. */
+static int next_task(plan *p, int worker)
 {
-    plan *p = arg;
-    (void)unused;
     for (int64_t i = 0; i < p->groups; i++) {
         const int64_t group = (worker + i) % p->groups;
         const int64_t number = atomic_fetch_add_explicit(&p->group[group].tasks_started, 1, memory_order_relaxed);
         if (number >= p->stages * p->tasks) continue;
         run_task(p, group, number, worker);
-        return;
+        return 1;
     }
+    return 0;
+}
+
+/* Task of the pool, one for each thread: runs tasks until none is left. */
+static void run_tasks(void *arg, int64_t unused, int worker)
+{
+    plan *p = arg;
+    pk_tiles host;
+    (void)unused;
+    enter_product(p->product, &host);
+    while (next_task(p, worker)) {}
+    leave_product(p->product, &host);
 }
 
 static int is_small(const pk_gemm *g) { return g->m * g->n < SMALL && g->m * g->n * g->k < SMALL; }
@@ -325,7 +335,7 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
         atomic_init(&p.group[i].chunks_packed, 0);
         atomic_init(&p.group[i].tasks_done, 0);
     }
-    pk_pool_run(pool, p.groups * p.stages * p.tasks, next_task, &p);
+    pk_pool_run(pool, at_most(threads, p.groups * p.stages * p.tasks), run_tasks, &p);
 }
 
 pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind, pk_compute compute)

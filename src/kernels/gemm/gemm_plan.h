@@ -11,6 +11,16 @@ static inline int64_t at_least(int64_t a, int64_t b)       { return a > b ? a : 
 /* bytes rounded up to a multiple of PK_ALIGN */
 static inline int64_t aligned(int64_t bytes)               { return ceil_div(bytes, PK_ALIGN) * PK_ALIGN; }
 
+/* Before and after a thread's calls of the micro-kernel (pk_product.enter). */
+static inline void enter_product(const pk_product *p, pk_tiles *host)
+{
+    if (p->enter) p->enter(host);
+}
+static inline void leave_product(const pk_product *p, const pk_tiles *host)
+{
+    if (p->leave) p->leave(host);
+}
+
 /* The product by the system's BLAS, which is called on the calling thread; the epilogue runs on the pool. work holds
  * pk_gemm_cblas_work() bytes, behind them pk_gemm_widen_work() for the copy of a 16-bit B. */
 void    pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work);

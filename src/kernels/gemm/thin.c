@@ -5,7 +5,7 @@
  * of tiles, each of which touches every row.
  *
  * Packing, micro-kernel and epilogue are those of gemm.c. K is one piece there, too, so that the bits are the same. Not
- * for arithmetics whose panels have blocks of several lanes (pk_product.block_lanes: int8, bf16x3). */
+ * for int8, whose panels have a header (pk_product.header). */
 #include "gemm_plan.h"
 
 enum {
@@ -30,10 +30,10 @@ typedef struct job {
 static layout layout_of(const pk_table *t, pk_compute compute, int64_t n, int64_t k)
 {
     const int64_t size = (int64_t)sizeof(pk_real);
-    const int64_t mr = t->product[compute].mr;
-    layout at = { .lanes = ceil_div(k, t->product[compute].per_lane) };
-    at.tile = aligned(mr * at.lanes * size);
-    at.b = at.tile + aligned(mr * t->nr * size);
+    const pk_product *product = &t->product[compute];
+    layout at = { .lanes = ceil_div(k, product->block) * product->block_lanes };
+    at.tile = aligned(product->mr * at.lanes * size);
+    at.b = at.tile + aligned(product->mr * t->nr * size);
     at.bytes = at.b + aligned(ceil_div(n, t->nr) * t->nr * at.lanes * size);
     return at;
 }
@@ -42,7 +42,7 @@ int pk_gemm_is_thin(const pk_table *t, pk_compute compute, int64_t m, int64_t n,
 {
     const pk_product *product = &t->product[compute];
     const layout at = layout_of(t, compute, n, k);
-    return k > 0 && product->block_lanes == 1 && at.lanes <= THIN_LANES && at.bytes - at.b <= THIN_BYTES && n > t->nr
+    return k > 0 && !product->header && at.lanes <= THIN_LANES && at.bytes - at.b <= THIN_BYTES && n > t->nr
         && m > 4 * product->mr;
 }
 
@@ -88,14 +88,17 @@ static void compute_rows(void *arg, int64_t task, int worker)
     const pk_gemm *g = p->g;
     const int64_t mr = p->product->mr, nr = p->t->nr, end = at_most((task + 1) * p->panels_each, p->panels);
     char *work = p->work + worker * p->at.bytes;
+    pk_tiles host;
     pk_real *a = (pk_real *)work, *tile = (pk_real *)(work + p->at.tile), *b = (pk_real *)(work + p->at.b);
     p->product->pack_b[g->b_type](b, g->b, g->b_row, g->b_col, g->k, g->n);
+    enter_product(p->product, &host);
     for (int64_t i = task * p->panels_each; i < end; i++) {
         const int64_t row = i * mr;
         p->product->pack_a(a, g->a + row * g->a_row, g->a_row, g->a_col, at_most(mr, g->m - row), g->k);
         for (int64_t column = 0; column < g->n; column += nr)
             compute_tile(p, a, b + column * p->at.lanes, tile, row, column);
     }
+    leave_product(p->product, &host);
 }
 
 void pk_gemm_thin(const pk_table *t, pk_pool *pool, const pk_gemm *g, int no_epilogue, void *work)

@@ -107,6 +107,8 @@ static void append_isa_reason(const pf_exec *e, pk_compute compute, char *text, 
 {
     const pk_table *t = e->run.kernels, *best = pk_find(pk_isas()[0]);
     const char *chosen_by = e->g.spec.isa_by;
+    const pk_table *wanted = e->g.spec.kernels ? e->g.spec.kernels : e->g.ctx->kernels;
+    if (wanted != t) chosen_by = pk_tiles_refusal();
     if (strcmp(t->product[compute].name, best->product[compute].name)) {
         append_separator(text, capacity);
         append(text, capacity, "%s: %s", t->name, chosen_by ? chosen_by : "chosen");

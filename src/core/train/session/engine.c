@@ -98,7 +98,7 @@ pf_compile_spec pf_engine_spec(const pf_engine *e, pf_compile_spec spec)
 void pf_engine_kernels_text(const pf_engine *e, pk_compute compute, char *text, size_t size)
 {
     const bool cblas = pk_gemm_chosen(e->kernels, e->gemm, compute) == PK_GEMM_CBLAS;
-    snprintf(text, size, "%s, %s%s%s", e->kernels->product[compute].name, cblas ? "cblas" : "own",
+    snprintf(text, size, "%s, %s%s%s", pk_permitted(e->kernels, compute)->product[compute].name, cblas ? "cblas" : "own",
              compute == PK_COMPUTE_F32 ? "" : ", ", compute == PK_COMPUTE_F32 ? "" : pk_compute_name(compute));
 }
 
