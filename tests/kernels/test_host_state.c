@@ -64,6 +64,14 @@ static void check_state(const void *stack)
     _mm_setcsr(PROGRAMS_MODE);
 }
 
+/* Tile registers that the program does not use are in their initial state, so that a switch of threads saves none. */
+static void check_tiles_released(void)
+{
+    tile_config config = { .palette = 0 };
+    if (has_tiles()) tile_configuration(&config);
+    ck_assert_int_eq(config.palette, 0);
+}
+
 /* After the checks: this thread as it was. */
 static void clear_state(void)
 {
@@ -112,6 +120,8 @@ static void use_library(const char *compute, int threads, int lends)
     if (lends) OK(peft_context_set_pool(t.ctx, lend, NULL));
     if (strcmp(compute, "int8")) r = tiny_trainer(t.model, "batch=%d,threads=%d,compute=%s", N, threads, compute);
     peft_session *s = tiny_session(t.model, "batch=%d,threads=%d,compute=%s", N, threads, compute);
+    OK(peft_session_predict(s, b.images, logits));
+    check_tiles_released();
     set_state(stack);
     const peft_status trained = r ? peft_trainer_step(r, b.images, b.labels, NULL) : PEFT_OK;
     check_state(stack);
