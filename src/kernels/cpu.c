@@ -39,10 +39,12 @@ enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_b
     .pack_a = pk_pack_pairs_x3_a_##isa, .pack_b = TYPES(pk_pack_pairs_x3_b_, _##isa) }
 #define PRODUCT_WHOLE(isa) { LANES(isa, 1, 64, 64, 768, 64), .header = PK_INT8_HEADER, \
     .rest = PK_COMPUTE_F32, .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
-    .pack_a = pk_pack_a_whole_##isa, .pack_b = TYPES(pk_pack_b_, _whole_##isa) }
+    .pack_a = pk_pack_a_whole_##isa, .pack_b = TYPES(pk_pack_b_, _whole_##isa), \
+    .pack_int8 = pk_pack_int8_whole_##isa }
 #define PRODUCT_BYTES(isa, isa_f32) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
     .rest = PK_COMPUTE_F32, .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, ATTENTION(isa_f32), \
-    .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa) }
+    .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa), \
+    .pack_int8 = pk_pack_bytes_int8_##isa }
 /* Products by tiles, 16 lanes at a time (tiles/micro.c). In bf16 a panel of A, one of B and a tile take 36 KiB. */
 #define TILES(isa) .enter = pk_enter_tiles_##isa, .leave = pk_leave_tiles_##isa
 #define PRODUCT_TILES(isa, isa_pairs) { LANES(isa, 2, 32, 16, 128, 16), .rest = PK_COMPUTE_BF16, TILES(isa), \
@@ -54,7 +56,8 @@ enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_b
 #define PRODUCT_TILES_BYTES(isa, isa_bytes, isa_f32) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
     .rest = PK_COMPUTE_F32, .micro = pk_micro_tiles_bytes_##isa, .fmas = pk_dots_tiles_bytes_##isa, \
     ATTENTION(isa_f32), TILES(isa), \
-    .pack_a = pk_pack_tiles_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa_bytes) }
+    .pack_a = pk_pack_tiles_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa_bytes), \
+    .pack_int8 = pk_pack_bytes_int8_##isa_bytes }
 #define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
 #define DECLARE_TYPES(declare, prefix, suffix) \
     declare(prefix##real##suffix) declare(prefix##f16##suffix) declare(prefix##bf16##suffix)
@@ -62,6 +65,9 @@ enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_b
     void name(pk_real *panels, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
 #define DECLARE_PACK_B(name) \
     void name(pk_real *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n);
+#define DECLARE_PACK_INT8(name) \
+    void name(pk_real *panels, const int8_t *b, int64_t stride, const float *scales, int64_t scale_stride, int64_t k, \
+              int64_t n);
 #define DECLARE_WIDEN(name) void name(pk_real *to, const void *from, int64_t n);
 #define DECLARE_MICRO(name) void name(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, \
                                       int n, const pk_real *initial, pk_micro_prefetch *prefetch);
@@ -75,7 +81,7 @@ enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_b
     DECLARE_PACK_A(pk_pack_a_whole_##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _whole_##isa) \
     DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _##isa) DECLARE_TYPES(DECLARE_PACK_B, pk_pack_b_, _rounded_##isa) \
     DECLARE_TYPES(DECLARE_WIDEN, pk_widen_, _##isa) DECLARE_MICRO(pk_micro_##isa) \
-    DECLARE_MICRO(pk_micro_whole_##isa) \
+    DECLARE_MICRO(pk_micro_whole_##isa) DECLARE_PACK_INT8(pk_pack_int8_whole_##isa) \
     void pk_epilogue_##isa(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n); \
     double pk_fmas_##isa(int64_t rounds);
 
@@ -112,6 +118,7 @@ static const pk_table table_avx512 = {
 
 DECLARE_PACK_A(pk_pack_bytes_a_avx512_vnni)
 DECLARE_TYPES(DECLARE_PACK_B, pk_pack_bytes_b_, _avx512_vnni)
+DECLARE_PACK_INT8(pk_pack_bytes_int8_avx512_vnni)
 DECLARE_MICRO(pk_micro_bytes_avx512_vnni)
 double pk_dots_bytes_avx512_vnni(int64_t rounds);
 static const pk_table table_avx512_vnni = {

@@ -70,27 +70,38 @@ typedef struct pk_attention_grad {
     pk_real *dsink, *dhead_scale;
 } pk_attention_grad;
 
-/* A frozen matrix, row-major without gaps, in the type of its file: element (i, j) is data[i*cols + j] * scales[i]
- * (scales [rows], for quantised types; NULL: 1, always so today). A product converts it to pk_real while it packs it;
- * everything else reads it by pk_weight_read. */
-typedef enum pk_dtype { PK_REAL, PK_F16, PK_BF16, PK_DTYPES } pk_dtype;
+/* A frozen matrix, row-major without gaps, in the type in which it is stored. I8: each row is cut into the pieces of
+ * int8 arithmetic (pk_int8_pieces), and stored as the whole numbers that this arithmetic makes of a column of B: blocks
+ * of 64, rotated, and one scale for each piece (ref/int8.h). A row has pk_int8_whole_blocks(cols) bytes. Scales are
+ * [rows][pieces]; NULL for other types. A product converts the matrix to pk_real while it packs it, but one in int8
+ * arithmetic copies the bytes of I8; everything else reads it by pk_weight_read. */
+typedef enum pk_dtype {
+    PK_REAL, PK_F16, PK_BF16,
+    PK_ELEMENT_TYPES,               /* the types before this one: an element is converted by itself */
+    PK_I8 = PK_ELEMENT_TYPES, PK_DTYPES
+} pk_dtype;
 typedef struct pk_weight {
     pk_dtype type;
     int64_t rows, cols;
-    const pk_real *scales;
+    const float *scales;
     const void *data;
 } pk_weight;
 
-static inline int64_t pk_dtype_size(pk_dtype type) { return type == PK_REAL ? (int64_t)sizeof(pk_real) : 2; }
+static inline int64_t pk_dtype_size(pk_dtype type)
+{
+    return type == PK_REAL ? (int64_t)sizeof(pk_real) : type == PK_I8 ? 1 : 2;
+}
 /* The n elements from index `first` on, in row-major order, as pk_real. Returns a pointer into the data of w if they
- * are pk_real without scales; otherwise converts them to buffer [n] and returns that. */
+ * are pk_real; otherwise converts them to buffer [n] and returns that. */
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t first, int64_t n, pk_real *buffer);
 
 /* --- GEMM ---------------------------------------------------------------------------------------------------
  * C[m,n] = epilogue(A[m,k] B[k,n]), with A(i,p) = a[i*a_row + p*a_col], B(p,j) = b[p*b_row + j*b_col] and
  * C(i,j) = c[i*c_row + j]; in A and in B one of the two strides is 1. All strides (*_row, *_col) count elements. The
  * elements of B are of b_type and become pk_real while they are packed: the result has the bits of a product with a
- * pk_real copy of B. The order of the additions that make an element depends on k and the arithmetic alone.
+ * pk_real copy of B. B of I8 is a whole weight (pk_weight) or its transpose: the stride that is not 1 is that of the
+ * stored rows, and in INT8 arithmetic b_row is 1. The order of the additions that make an element depends on k and the
+ * arithmetic alone.
  * The epilogue takes these steps on each element t of AB, all optional:
  *   t = scale*t; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t);
  *   if (gate) t *= act'(gate), act of kind gate_act; t *= gamma[j]; t += residual; C = t
@@ -101,6 +112,7 @@ typedef struct pk_gemm {
     pk_compute compute;
     const pk_real *a; int64_t a_row, a_col;
     const void *b; pk_dtype b_type; int64_t b_row, b_col;
+    const float *b_scales;                            /* of a B of I8 */
     pk_real *c; int64_t c_row;
     pk_real scale;
     int accumulate;
@@ -139,9 +151,10 @@ const char *pk_blas_load(void);
 
 /* Bytes of scratch of one product, for all threads together. */
 size_t pk_gemm_work(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k, int threads);
-/* Bytes that a product needs in addition when B is of type b_type: CBLAS multiplies with a pk_real copy of B. */
+/* Bytes that a product needs in addition when B is of type b_type: CBLAS multiplies with a pk_real copy of B, and the
+ * own product converts the part of an I8 B that it packs. */
 size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_compute compute, pk_dtype b_type, int64_t n,
-                          int64_t k);
+                          int64_t k, int threads);
 void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work);
 /* What about the extents of g keeps the library's own product from its best speed: one thread because it is small, or
  * tiles of which a quarter or more is padding. "" where there is nothing; returns text. */
@@ -177,8 +190,13 @@ typedef struct pk_product {
     pk_compute rest;                                  /* arithmetic of the products for which this one is not meant:
                                                        * those of values that are computed or trained, and gradients */
     void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row_stride, int64_t col_stride, int64_t m, int64_t k);
-    void (*pack_b[PK_DTYPES])(pk_real *panels, const void *b, int64_t row_stride, int64_t col_stride, int64_t k,
-                              int64_t n);
+    void (*pack_b[PK_ELEMENT_TYPES])(pk_real *panels, const void *b, int64_t row_stride, int64_t col_stride, int64_t k,
+                                     int64_t n);
+    /* Packs n columns of B, rows of an I8 weight that are `stride` bytes apart, by copying k bytes and a scale of each;
+     * scales are scale_stride apart. Gives the panels that pack_b gives of the weight before it was stored as I8. NULL:
+     * B of I8 is converted to pk_real before it is packed. */
+    void (*pack_int8)(pk_real *panels, const int8_t *b, int64_t stride, const float *scales, int64_t scale_stride,
+                      int64_t k, int64_t n);
     void (*micro)(int64_t lanes, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
                   const pk_real *initial, pk_micro_prefetch *prefetch);
     /* A thread calls enter before its first and leave after its last call of micro in a product: they give it the tile
@@ -207,7 +225,7 @@ struct pk_table {
      * m x n corner in g->c. The tile is overwritten. */
     void (*epilogue)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
     /* Converts n contiguous elements of a type to pk_real, exactly. */
-    void (*widen[PK_DTYPES])(pk_real *to, const void *from, int64_t n);
+    void (*widen[PK_ELEMENT_TYPES])(pk_real *to, const void *from, int64_t n);
 };
 
 /* The kernel table of that name; for "auto" or NULL the one that the environment variable PEFT_ISA names, else the best

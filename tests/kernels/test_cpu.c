@@ -41,10 +41,11 @@ START_TEST(every_entry_of_a_table_is_set)
 #define PK_KERNEL(name, args) ck_assert_msg(t->name != NULL, "%s has no " #name, *isa);
 #include "kernels/kernels.def"
 #undef PK_KERNEL
-        for (int type = 0; type < PK_DTYPES; type++) ck_assert(t->widen[type] != NULL);
+        for (int type = 0; type < PK_ELEMENT_TYPES; type++) ck_assert(t->widen[type] != NULL);
         for (int compute = 0; compute < PK_COMPUTES; compute++) {
             const pk_product *p = &t->product[compute];
-            for (int type = 0; type < PK_DTYPES; type++) ck_assert(p->pack_b[type] != NULL);
+            for (int type = 0; type < PK_ELEMENT_TYPES; type++) ck_assert(p->pack_b[type] != NULL);
+            ck_assert(!p->pack_int8 == (compute != PK_COMPUTE_INT8));
             ck_assert(p->name && p->mr > 0 && p->mr <= PK_MOST_MR);
             ck_assert(p->per_lane > 0 && p->kc > 0 && p->step > 0 && p->pack_a && p->micro && p->fmas);
         }

@@ -155,7 +155,8 @@ static pk_pool *start(int threads)
 static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
 {
     size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, pk_pool_threads(pool));
-    const size_t float_copy_bytes = pk_gemm_widen_work(t, kind, g->compute, g->b_type, g->n, g->k);
+    const size_t float_copy_bytes = pk_gemm_widen_work(t, kind, g->compute, g->b_type, g->n, g->k,
+                                                       pk_pool_threads(pool));
     if (g->b_type == PK_REAL || pk_gemm_chosen(t, kind, g->compute) == PK_GEMM_OWN)
         ck_assert_uint_eq(float_copy_bytes, 0);
     bytes += float_copy_bytes;
@@ -214,30 +215,22 @@ START_TEST(products_equal_those_of_a_float_copy)
 }
 END_TEST
 
-/* pk_weight_read returns a pointer into unscaled float weights; others it converts, scales by row and copies. */
-START_TEST(weight_read_converts_and_scales)
+/* pk_weight_read returns a pointer into float weights; others it converts and copies. */
+START_TEST(weight_read_converts)
 {
     enum { ROWS = 5, COLS = 7, N = ROWS * COLS };
-    const pk_real scales[ROWS] = { 1, 0.5f, -3, 0.1f, 7 };
     uint64_t seed = 3;
     EACH_TABLE(t) EACH_HALF(type) {
         matrix m = make_matrix(type, ROWS, COLS, COLS, &seed);
-        const pk_real *const unscaled = NULL;
-        const pk_weight real = { PK_REAL, ROWS, COLS, unscaled, m.real.data };
-        const pk_weight half = { type, ROWS, COLS, unscaled, m.half.data };
-        const pk_weight scaled[2] = { { PK_REAL, ROWS, COLS, scales, m.real.data },
-                                      { type, ROWS, COLS, scales, m.half.data } };
+        const float *const no_scales = NULL;
+        const pk_weight real = { PK_REAL, ROWS, COLS, no_scales, m.real.data };
+        const pk_weight half = { type, ROWS, COLS, no_scales, m.half.data };
         for (int64_t first = 0; first < N; first++)
             for (int64_t n = 0; n <= N - first; n++) {
                 guarded buffer = guarded_make(n);
                 ck_assert_ptr_eq(pk_weight_read(t, &real, first, n, NULL), m.real.data + first);
                 ck_assert_ptr_eq(pk_weight_read(t, &half, first, n, buffer.data), buffer.data);
                 ck_assert(!memcmp(buffer.data, m.real.data + first, (size_t)n * sizeof(float)));
-                for (int i = 0; i < 2; i++) {
-                    ck_assert_ptr_eq(pk_weight_read(t, &scaled[i], first, n, buffer.data), buffer.data);
-                    for (int64_t e = 0; e < n; e++)
-                        ck_assert(buffer.data[e] == m.real.data[first + e] * scales[(first + e) / COLS]);
-                }
                 guarded_free(&buffer);
             }
         free_matrix(&m);
@@ -247,4 +240,4 @@ END_TEST
 
 SUITE_MAIN("half_weights", every_bit_pattern_is_converted_exactly, every_length_is_converted,
            packed_panels_equal_those_of_a_float_copy, products_equal_those_of_a_float_copy,
-           weight_read_converts_and_scales)
+           weight_read_converts)

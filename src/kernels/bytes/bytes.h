@@ -106,6 +106,25 @@ PK_INLINE int32_t round_row(const pk_dtype type, uint8_t *bytes, float *scale, c
     return _mm512_reduce_add_epi32(sum);
 }
 
+/* Stores the bytes of up to PW rows as columns of a panel: `count` rows, `stride` bytes apart, of k bytes in whole
+ * blocks; rows from count on are zeros. `to` is the first column, of which `columns` exist. added is added to each byte
+ * by XOR. */
+PK_INLINE void store_bytes(float *to, const int width, const void *rows, int64_t stride, int count, int columns,
+                           int64_t k, __m512i added)
+{
+    for (int64_t p = 0; p < k; p += BLOCK) {
+        pv x[PW], y[PW];
+        PK_UNROLL
+        for (int i = 0; i < PW; i++) {
+            const __m512i block = i < count ? _mm512_loadu_si512((const char *)rows + i * stride + p)
+                                            : _mm512_setzero_si512();
+            x[i] = _mm512_castsi512_ps(_mm512_xor_si512(block, added));
+        }
+        transpose(y, x);
+        for (int i = 0; i < PW; i++) store_lanes(to + (PK_INT8_HEADER + p / 4 + i) * width, y[i], columns);
+    }
+}
+
 /* Packs one panel: element p of lane l is from[l*lane_stride + p*k_stride], for p < k and l < lanes; the lanes from
  * `lanes` to width - 1 are zeros. One of the two strides is 1. width is a compile-time constant, PK_MR for A, PK_NR for
  * B. */
@@ -126,17 +145,7 @@ PK_INLINE void pack_bytes(const pk_dtype type, const bytes_of matrix, float *to,
             to[first + i] = scale;
             memcpy(to + width + first + i, &initial, sizeof initial);
         }
-        for (int64_t p = 0; p < k; p += BLOCK) {
-            pv x[PW], y[PW];
-            PK_UNROLL
-            for (int i = 0; i < PW; i++) {
-                const __m512i block = i < count ? _mm512_loadu_si512(bytes[i] + p) : _mm512_setzero_si512();
-                x[i] = _mm512_castsi512_ps(_mm512_xor_si512(block, plus_128));
-            }
-            transpose(y, x);
-            for (int i = 0; i < PW; i++)
-                store_lanes(to + (PK_INT8_HEADER + p / 4 + i) * width + first, y[i], width - first);
-        }
+        store_bytes(to + first, width, bytes[0], PK_INT8_PIECE, count, width - first, k, plus_128);
     }
 }
 #endif

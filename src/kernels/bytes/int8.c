@@ -37,6 +37,22 @@ PACK_B(real, PK_REAL)
 PACK_B(f16, PK_F16)
 PACK_B(bf16, PK_BF16)
 
+void PK_NAME(pack_bytes_int8)(float *panels, const int8_t *b, int64_t stride, const float *scales,
+                              int64_t scale_stride, int64_t k, int64_t n);
+void PK_NAME(pack_bytes_int8)(float *panels, const int8_t *b, int64_t stride, const float *scales,
+                              int64_t scale_stride, int64_t k, int64_t n)
+{
+    for (int64_t j = 0; j < n; j += PK_NR, panels += PK_NR * panel_lanes(k))
+        for (int first = 0; first < PK_NR; first += PW) {
+            const int64_t left = n - j - first;
+            const int count = left < 0 ? 0 : left < PW ? (int)left : PW;
+            for (int i = 0; i < PW; i++) panels[first + i] = i < count ? scales[(j + first + i) * scale_stride] : 0;
+            pv_store(panels + PK_NR + first, pv_zero());
+            store_bytes(panels + first, PK_NR, b + (j + first) * stride, stride, count, PW, k,
+                        _mm512_set1_epi8((char)0x80));
+        }
+}
+
 /* Starts the sums of row i at the integer of its panel. */
 PK_INLINE void bytes_begin(pv (*acc)[2], const float *a, const int rows)
 {

@@ -3,6 +3,7 @@
  * threads of the BLAS is the process's setting and is not changed. The epilogue runs on the pool, after the product. */
 #include "blas.h"
 #include "gemm_plan.h"
+#include "../ref/int8.h"
 
 enum { STRIP = 256 };           /* rows multiplied at a time where AB cannot be stored in C before the epilogue */
 
@@ -32,6 +33,7 @@ typedef struct widening {
     const pk_table *t;
     pk_dtype type;
     const char *from;
+    const float *scales;                    /* of I8, whose vectors are rows of the stored matrix */
     int64_t stride, length;
     pk_real *to;
 } widening;
@@ -41,14 +43,18 @@ static void widen_vector(void *arg, int64_t i, int worker)
 {
     const widening *w = arg;
     (void)worker;
-    w->t->widen[w->type](w->to + i * w->length, w->from + i * w->stride * pk_dtype_size(w->type), w->length);
+    const char *from = w->from + i * w->stride * pk_dtype_size(w->type);
+    const float *scales = w->type == PK_I8 ? w->scales + i * pk_int8_pieces(w->length).count : NULL;
+    if (scales)
+        w->t->dequantise(w->to + i * w->length, w->length, (const int8_t *)from, scales, w->length, 1, 0, w->length);
+    else w->t->widen[w->type](w->to + i * w->length, from, w->length);
 }
 
 /* Replaces B by a copy of type pk_real in `copy` [n*k], with the same contiguous direction and no gaps. */
 static void widen_b(const pk_table *t, pk_pool *pool, pk_gemm *g, void *copy)
 {
     const int transposed = g->b_col != 1;
-    widening w = { t, g->b_type, g->b, transposed ? g->b_col : g->b_row, transposed ? g->k : g->n, copy };
+    widening w = { t, g->b_type, g->b, g->b_scales, transposed ? g->b_col : g->b_row, transposed ? g->k : g->n, copy };
     pk_pool_run(pool, transposed ? g->n : g->k, widen_vector, &w);
     g->b = copy;
     g->b_type = PK_REAL;

@@ -12,6 +12,7 @@
  * speed. */
 #include <stdio.h>
 #include "gemm_prefetch.h"
+#include "../pieces.h"
 
 enum {
     BLOCK_ROWS = 800,           /* rows of A in a block: 0.6 MB for pieces of 192 lanes, 0.8 MB for 256 */
@@ -48,6 +49,7 @@ typedef struct plan {
     char *scratch;              /* one thread_scratch for each thread */
     int64_t packed_bytes, partial_bytes;    /* of packed_a and of partial_sums, for one group */
     int64_t panel_bytes;        /* of a packed panel of B */
+    int64_t converted_bytes;    /* of a part of an I8 B that is converted before it is packed */
     int64_t scratch_bytes;      /* of scratch, for one thread */
     group group[MOST_GROUPS];
 } plan;
@@ -55,7 +57,8 @@ typedef struct plan {
 /* The memory of one thread. */
 typedef struct thread_scratch {
     int64_t panel_id;           /* which panel of which stage b holds (pack_b); 0: none */
-    _Alignas(PK_ALIGN) pk_real b[];     /* a packed panel of B, in panel_bytes bytes, and behind it a tile */
+    _Alignas(PK_ALIGN) pk_real b[];     /* a packed panel of B, in panel_bytes bytes, behind it a tile, then
+                                         * converted_bytes */
 } thread_scratch;
 
 /* Lanes (pk_product) for k elements. */
@@ -71,11 +74,10 @@ static int64_t panel_lanes_of(const plan *p, int64_t k) { return p->product->hea
  * later (own_gemm). */
 static plan make_plan(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k, int threads)
 {
-    const int64_t size = (int64_t)sizeof(pk_real), mr = t->product[compute].mr, tile = mr * t->nr * size;
-    plan p = { .t = t, .product = &t->product[compute], .mr = mr };
-    const int64_t lanes = lanes_of(&p, k), step = p.product->step;
-    p.pieces = at_least(ceil_div(lanes, p.product->kc), 1);
-    p.piece_k = ceil_div(ceil_div(lanes, p.pieces), step) * step / p.product->block_lanes * p.product->block;
+    const pk_product *const product = &t->product[compute];
+    const int64_t size = (int64_t)sizeof(pk_real), mr = product->mr, tile = mr * t->nr * size;
+    const pk_pieces pieces = pk_pieces_of(k, product->block, product->block_lanes, product->kc, product->step);
+    plan p = { .t = t, .product = product, .mr = mr, .pieces = pieces.count, .piece_k = pieces.length };
     p.m_panels = at_least(ceil_div(m, mr), 1);
     p.n_panels = ceil_div(n, t->nr);
     p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);
@@ -212,9 +214,10 @@ static const pk_real *pack_b(const plan *p, const stage *s, int64_t b_panel, thr
     const pk_gemm *g = p->g;
     const int64_t column = b_panel * p->t->nr, stage_id = s->group * p->stages + s->number;
     const int64_t panel_id = 1 + stage_id * p->n_panels + b_panel;
-    const char *b = (const char *)g->b + (s->depth * g->b_row + column * g->b_col) * pk_dtype_size(g->b_type);
     if (scratch->panel_id != panel_id)
-        p->product->pack_b[g->b_type](scratch->b, b, g->b_row, g->b_col, s->k, at_most(p->t->nr, g->n - column));
+        pk_gemm_pack_b(p->t, g, scratch->b, s->depth, s->k, column, at_most(p->t->nr, g->n - column),
+                       scratch->b + (p->scratch_bytes - (int64_t)sizeof *scratch - p->converted_bytes)
+                                    / (int64_t)sizeof(pk_real));
     scratch->panel_id = panel_id;
     return scratch->b;
 }
@@ -325,6 +328,10 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
     plan p = make_plan(t, g->compute, g->m, g->n, g->k, threads);
     p.g = g;
     p.no_epilogue = has_no_epilogue(g);
+    if (pk_gemm_converts(t, g->compute, g->b_type)) {
+        p.converted_bytes = pk_gemm_converted_bytes(t, at_most(p.piece_k, g->k));
+        p.scratch_bytes += p.converted_bytes;
+    }
     p.packed_a = work;
     p.partial_sums = p.packed_a + p.groups * p.packed_bytes;
     p.scratch = p.partial_sums + p.groups * p.partial_bytes;
@@ -346,10 +353,13 @@ pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind, pk_compute com
 }
 
 size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_compute compute, pk_dtype b_type, int64_t n,
-                          int64_t k)
+                          int64_t k, int threads)
 {
-    if (b_type == PK_REAL || pk_gemm_chosen(t, kind, compute) != PK_GEMM_CBLAS) return 0;
-    return (size_t)aligned(n * k * (int64_t)sizeof(pk_real));
+    if (b_type == PK_REAL) return 0;
+    if (pk_gemm_chosen(t, kind, compute) == PK_GEMM_CBLAS) return (size_t)aligned(n * k * (int64_t)sizeof(pk_real));
+    if (!pk_gemm_converts(t, compute, b_type)) return 0;
+    const plan p = make_plan(t, compute, 1, n, k, 1);
+    return (size_t)(at_least(threads, 1) * pk_gemm_converted_bytes(t, at_most(p.piece_k, k)));
 }
 
 void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)

@@ -24,6 +24,8 @@ typedef struct job {
     layout at;
     int64_t panels, panels_each;            /* panels of A: all of them, those of a task */
     char *work;
+    char *converted;                        /* of each thread converted_bytes, for a B of I8; 0: B is another type */
+    int64_t converted_bytes;
     int direct;                             /* C = AB: the micro-kernel writes to C itself */
 } job;
 
@@ -90,7 +92,11 @@ static void compute_rows(void *arg, int64_t task, int worker)
     char *work = p->work + worker * p->at.bytes;
     pk_tiles host;
     pk_real *a = (pk_real *)work, *tile = (pk_real *)(work + p->at.tile), *b = (pk_real *)(work + p->at.b);
-    p->product->pack_b[g->b_type](b, g->b, g->b_row, g->b_col, g->k, g->n);
+    if (!p->converted_bytes) p->product->pack_b[g->b_type](b, g->b, g->b_row, g->b_col, g->k, g->n);
+    else
+        for (int64_t column = 0; column < g->n; column += nr)
+            pk_gemm_pack_b(p->t, g, b + column * p->at.lanes, 0, g->k, column, at_most(nr, g->n - column),
+                           (pk_real *)(p->converted + worker * p->converted_bytes));
     enter_product(p->product, &host);
     for (int64_t i = task * p->panels_each; i < end; i++) {
         const int64_t row = i * mr;
@@ -107,6 +113,8 @@ void pk_gemm_thin(const pk_table *t, pk_pool *pool, const pk_gemm *g, int no_epi
     job p = { .t = t, .product = &t->product[g->compute], .g = g, .at = layout_of(t, g->compute, g->n, g->k),
               .work = work, .direct = no_epilogue };
     p.panels = ceil_div(g->m, p.product->mr);
+    p.converted = p.work + threads * p.at.bytes;
+    if (pk_gemm_converts(t, g->compute, g->b_type)) p.converted_bytes = pk_gemm_converted_bytes(t, g->k);
     p.panels_each = threads > 1 ? ceil_div(p.panels, TASKS_EACH * threads) : p.panels;
     pk_pool_run(pool, ceil_div(p.panels, p.panels_each), compute_rows, &p);
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#include "../pieces.h"
 
 enum {
     PK_INT8_MOST = 127,
@@ -20,6 +21,12 @@ enum {
 static inline int64_t pk_int8_whole_blocks(int64_t k)
 {
     return (k + PK_INT8_BLOCK - 1) / PK_INT8_BLOCK * PK_INT8_BLOCK;
+}
+
+/* The pieces of a row of k elements. */
+static inline pk_pieces pk_int8_pieces(int64_t k)
+{
+    return pk_pieces_of(k, PK_INT8_BLOCK, PK_INT8_BLOCK, PK_INT8_PIECE, PK_INT8_BLOCK);
 }
 
 /* Magnitudes below this count as 0: the reciprocal of the scale stays finite. */
@@ -63,6 +70,11 @@ static inline void pk_int8_rotate(float x[PK_INT8_BLOCK])
             x[j] = a - b;
         }
 }
+
+/* The factor of a stored element. pk_int8_rotate of a block of whole numbers gives sums of at most 64 * 127, exact in
+ * any order of the additions; an element is its sum times this factor, as the transform times its transpose is 64 and
+ * scale has one factor 1/8. */
+#define PK_INT8_VALUE(scale) ((scale) * 0.125f)
 
 /* x * factor rounded once, to a whole number, to nearest with ties to even: the last bit of PK_INT8_SHIFT has the value
  * 1, so that the sum has no fraction. The bits of the sum are those of PK_INT8_SHIFT plus the whole number. */

@@ -5,7 +5,8 @@
  * not used here. Included by one file of each instruction set, which has defined PK_NAME. */
 #ifndef PK_WHOLE_H
 #define PK_WHOLE_H
-#include "../pk.h"
+#include <stdbool.h>
+#include "../names.h"
 #include "../ref/half.h"
 #include "../ref/int8.h"
 
@@ -59,6 +60,42 @@ static inline void whole_row(pk_real *to, int64_t width, float *x, int64_t k)
         PK_WHOLE_PANELS(T, value, nr); \
     }
 
+/* Defines pk_pack_int8_whole_<isa>, of panels of nr columns. */
+#define PK_PACK_INT8_WHOLE(nr) \
+    void PK_NAME(pack_int8_whole)(pk_real *to, const int8_t *from, int64_t stride, const float *scales, \
+                                  int64_t scale_stride, int64_t k, int64_t rows); \
+    void PK_NAME(pack_int8_whole)(pk_real *to, const int8_t *from, int64_t stride, const float *scales, \
+                                  int64_t scale_stride, int64_t k, int64_t rows) \
+    { \
+        const int64_t padded = pk_int8_whole_blocks(k); \
+        for (int64_t first = 0; first < rows; first += nr, to += (PK_INT8_HEADER + padded) * nr) \
+            for (int64_t l = 0; l < nr; l++) { \
+                const bool exists = first + l < rows; \
+                to[l] = exists ? (pk_real)scales[(first + l) * scale_stride] : 0; \
+                to[nr + l] = 0; \
+                for (int64_t p = 0; p < padded; p++) \
+                    to[(PK_INT8_HEADER + p) * nr + l] = exists ? (pk_real)from[(first + l) * stride + p] : 0; \
+            } \
+    }
+
+/* Defines pk_quantise_<isa>: stores a row as whole_row rounds it. */
+#define PK_QUANTISE \
+    void PK_NAME(quantise)(int8_t *to, float *scales, const pk_real *from, int64_t k) \
+    { \
+        const pk_pieces pieces = pk_int8_pieces(k); \
+        for (int64_t i = 0; i < pieces.count; i++) { \
+            const int64_t first = i * pieces.length, left = k - first; \
+            const int64_t n = left < pieces.length ? left : pieces.length; \
+            const int64_t padded = pk_int8_whole_blocks(n); \
+            float x[PK_INT8_PIECE] = { 0 }; \
+            pk_real whole[PK_INT8_HEADER + PK_INT8_PIECE]; \
+            for (int64_t p = 0; p < n; p++) x[p] = (float)from[first + p]; \
+            whole_row(whole, 1, x, padded); \
+            scales[i] = (float)whole[0]; \
+            for (int64_t p = 0; p < padded; p++) to[first + p] = (int8_t)whole[PK_INT8_HEADER + p]; \
+        } \
+    }
+
 static inline pk_real whole_fma(pk_real x, pk_real y, pk_real z)
 {
 #ifdef PF_REAL_DOUBLE
@@ -89,5 +126,7 @@ static inline pk_real whole_fma(pk_real x, pk_real y, pk_real z)
     PK_PACK_B_WHOLE(real, pk_real, WHOLE_AS_IT_IS, nr) \
     PK_PACK_B_WHOLE(f16, uint16_t, pk_from_f16, nr) \
     PK_PACK_B_WHOLE(bf16, uint16_t, pk_from_bf16, nr) \
+    PK_PACK_INT8_WHOLE(nr) \
+    PK_QUANTISE \
     PK_MICRO_WHOLE(mr, nr)
 #endif

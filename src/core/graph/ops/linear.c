@@ -3,6 +3,7 @@
  * dW. x [..,k], w [n,k] (dense; extents after the first are flattened), b [n]. The fuse pass may add an epilogue:
  * activation, LayerScale, residual sum. */
 #include "core/graph/op.h"
+#include "kernels/ref/int8.h"
 
 static int64_t out_features(const pf_graph *g, pf_val w) { return pf_v(g, w)->shape.dim[0]; }
 static int64_t in_features(const pf_graph *g, pf_val w)
@@ -23,9 +24,11 @@ typedef enum { AS_IT_IS, TRANSPOSED } orientation;
 static void set_weight(const pf_run *r, pk_gemm *a, pf_val weight, orientation o)
 {
     const pk_weight w = pf_weight_of(r, weight);
-    const int64_t row = pf_v(r->g, weight)->shape.ndim == 2 ? pf_matrix(r, weight).ld : w.cols;
+    int64_t row = pf_v(r->g, weight)->shape.ndim == 2 ? pf_matrix(r, weight).ld : w.cols;
+    if (w.type == PK_I8) row = pk_int8_whole_blocks(w.cols);
     a->b = w.data;
     a->b_type = w.type;
+    a->b_scales = w.scales;
     a->b_row = o == TRANSPOSED ? 1 : row;
     a->b_col = o == TRANSPOSED ? row : 1;
 }
@@ -51,7 +54,7 @@ static pk_compute forward_compute(const pf_run *r, pf_val weight)
 static size_t product_scratch(const pf_run *r, pk_compute compute, int64_t m, int64_t n, int64_t k, pf_val weight)
 {
     return pk_gemm_work(r->kernels, compute, m, n, k, r->threads)
-         + pk_gemm_widen_work(r->kernels, r->gemm, compute, pf_v(r->g, weight)->type, n, k);
+         + pk_gemm_widen_work(r->kernels, r->gemm, compute, pf_v(r->g, weight)->type, n, k, r->threads);
 }
 
 /* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y = act(x w^T + bias) gamma + residual, and
