@@ -21,6 +21,11 @@ typedef struct peft_backbone peft_backbone;
  * Options, all optional:
  *   "image_size"  side in pixels; the position embedding is resampled to it
  *   "resample"    the rule for that: timm, hf, mmcls, torchvision, bilinear
+ *   "weights"     file: matrices stay in the type of the file; int8: those of the blocks (q, k, v, proj, fc1, fc2) are
+ *                 rounded to -127..127 after a rotation of each block of 64 columns, with a scale for each row and 768
+ *                 columns: about a quarter of the bytes of f32, error about 1 % of a matrix. Any arithmetic computes
+ *                 with it: "int8" with the same bits as with the weights of the file, others with the rounded values.
+ *                 The fingerprint stays that of the file. Such a backbone cannot be saved.
  *   "naming"      auto, timm, hf, hf5, hf-dinov3, hf-clip, clip, torchvision, mmcls
  *   "prefix"      of the names of the wanted ViT, if a file holds several, or its first words: "teacher" for
  *                 "teacher.backbone.". A dictionary in a file of torch.save is a part of the prefix: "model_ema".
@@ -108,7 +113,8 @@ PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key)
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
 PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm's; NULL: none */
 /* Borrowed from b; NULL: no such index. f32; but matrices of a file in f16 or bf16 keep that type (peft_tensor_dtype;
- * peft_tensor_to_f32 converts). */
+ * peft_tensor_to_f32 converts). Those that "weights" stores as int8 are PEFT_I8: only peft_tensor_to_f32 gives their
+ * values; peft_tensor_cdata points to rotated numbers. */
 PEFT_API const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i);
 /* 64 hex digits: SHA-256 over heads, activation, pooling, eps and the names, shapes and f32 values of all tensors but
  * the classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is. */

@@ -9,10 +9,10 @@ PEFT_BEGIN_DECLS
 typedef struct peft_tensor peft_tensor;
 
 /* Element types in native byte order: F32, F64 (IEEE 754 single and double), F16 (IEEE half), BF16 (bfloat16: the upper
- * half of an F32), I16, I32, I64 (signed integers), U8, U16 (unsigned). Values never change; later versions may
+ * half of an F32), I8, I16, I32, I64 (signed integers), U8, U16 (unsigned). Values never change; later versions may
  * append types. */
 typedef enum peft_dtype { PEFT_F32 = 1, PEFT_BF16 = 2, PEFT_F16 = 3, PEFT_I32 = 4, PEFT_I64 = 5, PEFT_U8 = 6,
-               PEFT_F64 = 7, PEFT_U16 = 8, PEFT_I16 = 9 } peft_dtype;
+               PEFT_F64 = 7, PEFT_U16 = 8, PEFT_I16 = 9, PEFT_I8 = 10 } peft_dtype;
 #define PEFT_MAX_DIMS 8
 
 /* A tensor of dims[0..ndim-1] zeros with memory of its own, aligned to 64 bytes. ndim 0 is one element (dims may be

@@ -3,11 +3,12 @@
 #include "core/base/tensor.h"
 #include <stdio.h>
 #include <string.h>
+#include "kernels/ref/int8.h"
 
 static const struct { const char *name; size_t size; } types[] = {
     [PEFT_F32] = { "f32", 4 }, [PEFT_BF16] = { "bf16", 2 }, [PEFT_F16] = { "f16", 2 }, [PEFT_I32] = { "i32", 4 },
     [PEFT_I64] = { "i64", 8 }, [PEFT_U8] = { "u8", 1 },     [PEFT_F64] = { "f64", 8 }, [PEFT_U16] = { "u16", 2 },
-    [PEFT_I16] = { "i16", 2 } };
+    [PEFT_I16] = { "i16", 2 }, [PEFT_I8] = { "i8", 1 } };
 #define LARGEST_TYPE 8                            /* bytes of an element of the largest type */
 
 /* Whether t is one of the table's types: an application can pass any number. */
@@ -27,6 +28,7 @@ int64_t pf_dims_count(int ndim, const int64_t *dims)
 
 size_t pf_tensor_bytes(const peft_tensor *t)
 {
+    if (t->scales) return (size_t)(t->dim[0] * pk_int8_whole_blocks(t->dim[1]));
     return (size_t)pf_dims_count(t->ndim, t->dim) * pf_dtype_size(t->type);
 }
 
@@ -46,7 +48,7 @@ static peft_status check_arguments(const char *who, peft_context *ctx, peft_dtyp
     char text[256];
     if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "%s: %s is NULL", who, ctx ? "out" : "ctx");
     if (!is_dtype(type))
-        return pf_fail(PEFT_E_DTYPE, "%s: type is %d; expected a peft_dtype, 1 to %d", who, (int)type, (int)PEFT_I16);
+        return pf_fail(PEFT_E_DTYPE, "%s: type is %d; expected a peft_dtype, 1 to %d", who, (int)type, (int)PEFT_I8);
     if (ndim < 0 || ndim > PEFT_MAX_DIMS)
         return pf_fail(PEFT_E_SHAPE, "%s: ndim is %d; expected 0 to %d", who, ndim, PEFT_MAX_DIMS);
     if (ndim && !dims) return pf_fail(PEFT_E_INVALID, "%s: dims is NULL and ndim is %d", who, ndim);

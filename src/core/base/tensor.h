@@ -20,6 +20,8 @@ struct peft_tensor {
     int64_t dim[PEFT_MAX_DIMS];
     void *data;
     bool owned;                                               /* the tensor frees data */
+    float *scales;                                            /* of a weight that is stored as int8 (PK_I8), whose type
+                                                               * is I8; owned. NULL: data are plain elements */
 };
 
 size_t      pf_dtype_size(peft_dtype t);                      /* bytes; 0: no such type */

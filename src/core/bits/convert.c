@@ -2,7 +2,7 @@
  * convert.c -- converts arrays of any element type to pk_real and back, for files and public tensors. A conversion to a
  * wider type is exact; one to a narrower type rounds once, to nearest even, whether pk_real is float or double. NaN
  * stays NaN. Data may be unaligned, so elements are copied by memcpy. */
-#include "core/base/tensor.h"
+#include "core/bits/weight_reader.h"
 #include "kernels/ref/half.h"
 #include <string.h>
 
@@ -58,6 +58,7 @@ bool pf_to_real(pk_real *to, const void *from, peft_dtype type, int64_t n)
     case PEFT_I64:  FROM_EACH(int64_t, x); return true;
     case PEFT_U16:  FROM_EACH(uint16_t, x); return true;
     case PEFT_I16:  FROM_EACH(int16_t, x); return true;
+    case PEFT_I8:   FROM_EACH(int8_t, x); return true;
     case PEFT_U8:   FROM_EACH(uint8_t, x); return true;
     }
     return false;
@@ -98,9 +99,11 @@ peft_status peft_tensor_to_f32(const peft_tensor *t, float *to, int64_t count)
     if (count != peft_tensor_count(t))
         return pf_fail(PEFT_E_SHAPE, "peft_tensor_to_f32: count is %lld, expected the number of elements, %lld",
                        (long long)count, (long long)peft_tensor_count(t));
+    const pk_weight w = pf_tensor_weight(t);
     for (int64_t first = 0; first < count; first += PIECE) {
         const int64_t n = count - first < PIECE ? count - first : PIECE;
-        pf_to_real(x, (const char *)t->data + (size_t)first * pf_dtype_size(t->type), t->type, n);
+        if (w.scales) pk_weight_read(t->ctx->kernels, &w, first, n, x);
+        else pf_to_real(x, (const char *)t->data + (size_t)first * pf_dtype_size(t->type), t->type, n);
         for (int64_t i = 0; i < n; i++) to[first + i] = (float)x[i];
     }
     return PEFT_OK;

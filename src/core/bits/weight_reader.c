@@ -6,8 +6,9 @@
 pk_weight pf_tensor_weight(const peft_tensor *t)
 {
     const int64_t rows = t->ndim ? t->dim[0] : 1, count = pf_dims_count(t->ndim, t->dim);
-    const pk_dtype type = t->type == PEFT_F16 ? PK_F16 : t->type == PEFT_BF16 ? PK_BF16 : PK_REAL;
-    return (pk_weight){ .type = type, .rows = rows, .cols = rows ? count / rows : 0, .data = t->data };
+    const pk_dtype type = t->scales ? PK_I8 : t->type == PEFT_F16 ? PK_F16 : t->type == PEFT_BF16 ? PK_BF16 : PK_REAL;
+    return (pk_weight){ .type = type, .rows = rows, .cols = rows ? count / rows : 0, .scales = t->scales,
+                        .data = t->data };
 }
 
 void pf_reader_start(pf_reader *r, const pk_table *kernels, const pk_weight *w)
@@ -20,7 +21,7 @@ void pf_reader_start(pf_reader *r, const pk_table *kernels, const pk_weight *w)
 /* Moves r to the next piece and reads it; the first piece begins at first + n = 0. */
 bool pf_reader_next(pf_reader *r)
 {
-    const bool in_place = r->w.type == PK_REAL && !r->w.scales;
+    const bool in_place = r->w.type == PK_REAL;
     r->first += r->n;
     r->n = r->w.rows * r->w.cols - r->first;
     if (!in_place && r->n > PF_READ_PIECE) r->n = PF_READ_PIECE;

@@ -3,7 +3,7 @@
  *     pf_reader r;
  *     pf_reader_start(&r, kernels, &w);
  *     while (pf_reader_next(&r)) use(r.x, r.n);                           elements r.first .. r.first + r.n - 1
- * A weight of type pk_real without scales (pk_weight) comes in one piece, without a copy; others in pieces of
+ * A weight of type pk_real comes in one piece, without a copy; others in pieces of
  * PF_READ_PIECE elements. */
 #ifndef PF_WEIGHT_READER_H
 #define PF_WEIGHT_READER_H
@@ -18,7 +18,7 @@ typedef struct pf_reader {
     pk_real buffer[PF_READ_PIECE];
 } pf_reader;
 
-/* t, of type pk_real, f16 or bf16, as a matrix [first extent, product of the others]; borrows its data. */
+/* t, of type pk_real, f16 or bf16, or stored as int8, as a matrix [first extent, product of the others]; borrows its data. */
 pk_weight pf_tensor_weight(const peft_tensor *t);
 void pf_reader_start(pf_reader *r, const pk_table *kernels, const pk_weight *w);
 bool pf_reader_next(pf_reader *r);                            /* the next piece; false: there is none */

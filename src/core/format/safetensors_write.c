@@ -120,7 +120,7 @@ static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, cons
     tensor.type = pf_st_type_of(type);
     PF_TRY(check_name(o, name));
     if (!tensor.type)
-        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to %d", name, (int)type, (int)PEFT_I16);
+        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to %d", name, (int)type, (int)PEFT_I8);
     if (tensor.from && !is_float(type))
         return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected F32, F64, F16 or BF16", name,
                        tensor.type->name);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "core/graph/op.h"
 #include "core/graph/param.h"
+#include "kernels/ref/int8.h"
 
 /* Appends a node of op with n inputs, of which the first `needed` must not be PEFT_NONE; returns its first output. The
  * first input must have extents, because infer reads its last one unchecked. */
@@ -79,7 +80,11 @@ pf_val peft_sys_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
     const int64_t skip = at * (pf_shape_count(&v.shape) / v.shape.dim[0]);       /* elements before row `at` */
     v.shape.dim[0] = n;
     if (v.kind == PF_PARAM) v.offset += skip;
-    else v.data = pf_const_at(&v, skip);
+    else {
+        const int64_t rows = pf_v(g, x)->shape.dim[0];
+        v.data = pf_const_row(pf_v(g, x), at);
+        if (v.scales) v.scales += at * pk_int8_pieces(pf_shape_count(&pf_v(g, x)->shape) / rows).count;
+    }
     pf_val out = pf_value_new(g, v.kind, v.shape);
     if (pf_exists(out)) *pf_v(g, out) = v;
     return out;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include "core/graph/graph.h"
+#include "kernels/ref/int8.h"
 
 /* Value 0, which stands for PF_NONE, counts from the start; pf_value_new clears it with the first allocation. */
 void pf_graph_init(pf_graph *g, peft_context *ctx, const pf_compile_spec *spec)
@@ -117,6 +118,13 @@ pf_shape pf_shape_of(int ndim, ...)
     for (int i = 0; i < ndim; i++) s.dim[i] = va_arg(ap, int64_t);
     va_end(ap);
     return s;
+}
+
+void *pf_const_row(const pf_value *v, int64_t i)
+{
+    const int64_t cols = v->shape.dim[0] ? pf_shape_count(&v->shape) / v->shape.dim[0] : 0;
+    const int64_t stored = v->type == PK_I8 ? pk_int8_whole_blocks(cols) : cols;
+    return (char *)v->data + i * stored * pk_dtype_size(v->type);
 }
 
 bool pf_shape_equal(const pf_shape *a, const pf_shape *b)

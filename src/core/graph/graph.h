@@ -28,6 +28,7 @@ typedef struct pf_value {
     pf_val_kind kind;
     int input_index;             /* INPUT: its index in pf_graph.input */
     pk_dtype type;               /* CONST: element type of data; if not PK_REAL, read it by pf_weight_of (exec.h) */
+    const float *scales;         /* CONST of type PK_I8: those of its rows (pk_weight) */
     const char *name;            /* CONST: borrowed from the tensor's owner; NULL: none. A PARAM has its name in param,
                                   * an INPUT in the graph's inputs */
     void *data;                  /* CONST; only batch norm writes to it (running statistics) */
@@ -150,11 +151,8 @@ void   pf_graph_init(pf_graph *g, peft_context *ctx, const pf_compile_spec *spec
 void   pf_graph_free(pf_graph *g);
 pf_val pf_graph_fail(pf_graph *g, peft_status s);                   /* records s, whose message is set already */
 pf_val pf_value_new(pf_graph *g, pf_val_kind kind, pf_shape shape);
-/* The address of element i of a CONST. */
-static inline void *pf_const_at(const pf_value *v, int64_t i)
-{
-    return (char *)v->data + i * pk_dtype_size(v->type);
-}
+/* The address of row i (of the first extent) of a CONST. */
+void  *pf_const_row(const pf_value *v, int64_t i);
 pf_val pf_columns(pf_graph *g, pf_val wide, int64_t col, int64_t cols);        /* a column view of wide */
 /* Appends a node, infers its outputs and returns out[0]. Later calls may move nodes: keep no pointer to one. */
 pf_val pf_emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);

@@ -13,6 +13,7 @@ pf_val pf_const(pf_graph *g, const peft_tensor *t)
     if (!pf_exists(v)) return v;
     pf_v(g, v)->type = pf_tensor_weight(t).type;
     pf_v(g, v)->data = t->data;
+    pf_v(g, v)->scales = t->scales;
     return v;
 }
 

@@ -6,6 +6,8 @@
 
 /* The digest of a backbone's tensors after resampling, as they are in memory (pf_backbone_effective). */
 static const char effective_key[] = "libpeft.backbone.effective";
+/* "int8": the matrices of the backbone were stored as int8; missing: they had the type of their file. */
+static const char storage_key[] = "libpeft.backbone.weights";
 /* The options of loading that stated settings of the network (peft_backbone.options); missing: there were none. */
 static const char options_key[] = "libpeft.backbone.options";
 /* The rule by which the position embedding was resampled; "none": it was not. */
@@ -20,6 +22,7 @@ static peft_status write_origin(pf_st_out *o, const char *kind, peft_backbone *b
     PF_TRY(pf_st_out_meta(o, "libpeft.backbone.resample", rule_of(b)));
     if (*b->resample) PF_TRY(pf_st_out_meta(o, effective_key, pf_backbone_effective(b)));
     if (*b->options) PF_TRY(pf_st_out_meta(o, options_key, b->options));
+    if (b->int8) PF_TRY(pf_st_out_meta(o, storage_key, "int8"));
     return pf_meta_add_int(o, "libpeft.backbone.image_size", b->shape.image);
 }
 
@@ -92,6 +95,16 @@ peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b)
     PF_TRY(pf_meta_read_text(st, "libpeft.backbone.resample", &rule));
     peft_status s = same_origin(st, fingerprint, image, rule, b);
     return s && same_tensors(st, fingerprint, image, rule, b) ? PEFT_OK : s;
+}
+
+peft_status pf_origin_check_storage(const pf_st *st, const peft_backbone *b)
+{
+    const char *saved = pf_st_meta(st, storage_key), *given = b->int8 ? "int8" : "file";
+    if (!saved) saved = "file";
+    if (!strcmp(saved, given)) return PEFT_OK;
+    return pf_fail(PEFT_E_MISMATCH, "the state was saved by a trainer whose backbone was loaded with weights=%.40s, this "
+                   "one's has weights=%s: load the backbone with weights=%.40s to continue, or start a new training "
+                   "from the state (warm start)", saved, given, saved);
 }
 
 /* The digest of the backbone's classifier. */

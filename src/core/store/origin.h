@@ -14,6 +14,9 @@ peft_status pf_origin_write_file(peft_backbone *b, const char *kind, const char 
 /* Checks these entries. PEFT_E_FORMAT: a file of another kind; PEFT_E_UNSUPPORTED: another version of the format;
  * PEFT_E_MISMATCH: another backbone, image size or resampling. */
 peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b);
+/* PEFT_E_MISMATCH: the weights of the backbone were stored in another way (weights=int8), so that an exact continuation
+ * is not possible. */
+peft_status pf_origin_check_storage(const pf_st *st, const peft_backbone *b);
 /* Write and check the digest of the backbone's classifier, if the model uses that classifier as its head (classes=0);
  * else they do nothing. A file of an earlier version has no digest, which gives a warning. */
 peft_status pf_origin_write_classifier(pf_st_out *o, const peft_model *m);

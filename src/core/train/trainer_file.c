@@ -113,6 +113,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     pf_restorer check = { .st = st, .owner = "this trainer's model" }, copy = check;
     copy.copy = true;
     PF_TRY(pf_origin_check(st, "trainer", t->model->backbone));
+    PF_TRY(pf_origin_check_storage(st, t->model->backbone));
     PF_TRY(pf_settings_check(t, st));
     PF_TRY(pf_origin_check_classifier(st, t->model));
     for (size_t i = 0; i < COUNTERS; i++) {

@@ -55,7 +55,10 @@ void peft_backbone_free(peft_backbone *b)
 {
     if (!b || atomic_fetch_sub(&b->refs, 1) != 1) return;
     peft_context *ctx = b->ctx;
-    for (size_t i = 0; i < b->weights; i++) if (b->weight[i].tensor.owned) pf_free(ctx, b->weight[i].tensor.data);
+    for (size_t i = 0; i < b->weights; i++) {
+        if (b->weight[i].tensor.owned) pf_free(ctx, b->weight[i].tensor.data);
+        pf_free(ctx, b->weight[i].tensor.scales);
+    }
     for (int i = 0; i < PF_SOURCES; i++) pf_source_free(&b->source[i], ctx);
     pf_free(ctx, b->class_names);
     pf_free(ctx, b->rope);
@@ -141,6 +144,19 @@ const char *peft_backbone_note(const peft_backbone *b, const char *key)
     return NULL;
 }
 
+/* Adds the values of a tensor of the file, as pk_real, and evicts them from memory again. */
+static void hash_source(pf_sha256 *s, const pf_st *file, const pf_st_tensor *t)
+{
+    const int64_t n = pf_dims_count(t->ndim, t->dim);
+    pk_real x[PF_READ_PIECE];
+    for (int64_t first = 0; first < n; first += PF_READ_PIECE) {
+        const int64_t count = n - first < PF_READ_PIECE ? n - first : PF_READ_PIECE;
+        pf_to_real(x, (const char *)t->data + (size_t)first * pf_dtype_size(t->type), t->type, count);
+        pf_sha256_add(s, x, (size_t)count * sizeof *x);
+    }
+    pf_st_evict(file, t);
+}
+
 /* Adds name, extents and values, as pk_real, to the digest. */
 static void hash_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
 {
@@ -150,6 +166,15 @@ static void hash_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
     pf_reader r;
     pf_reader_start(&r, t->ctx->kernels, &w);
     while (pf_reader_next(&r)) pf_sha256_add(s, r.x, (size_t)r.n * sizeof *r.x);
+}
+
+/* The same of a matrix that is stored as int8, with the values that it had in the file: the fingerprint is that of the
+ * backbone without weights=int8, so that adapters of one fit the other. */
+static void hash_int8(pf_sha256 *s, const peft_backbone *b, const pf_weight *w)
+{
+    pf_sha256_add(s, w->name, strlen(w->name) + 1);
+    pf_sha256_add(s, w->tensor.dim, sizeof(int64_t) * (size_t)w->tensor.ndim);
+    for (int i = 0; i < w->sources; i++) hash_source(s, b->file, w->source[i]);
 }
 
 void pf_classifier_digest(const peft_backbone *b, char hex[65])
@@ -197,7 +222,8 @@ static void digest(const peft_backbone *b, enum positions positions, char hex[65
         if (pf_is_classifier(b->weight[i].name)) continue;
         const bool resampled = b->native_pos.data && !strcmp(b->weight[i].name, "pos_embed");
         if (resampled && positions == POSITIONS_OF_FILE) t = &b->native_pos;
-        hash_tensor(&s, b->weight[i].name, t);
+        if (b->weight[i].sources) hash_int8(&s, b, &b->weight[i]);
+        else hash_tensor(&s, b->weight[i].name, t);
     }
     pf_sha256_hex(&s, hex);
 }

@@ -10,9 +10,14 @@
 #include "core/arch/names.h"
 #include "core/describe/prep.h"
 
-/* A tensor under timm's name, dense. Elements are pk_real; matrices named .weight may be f16 or bf16 and are read by
- * core/bits/weight_reader.h. */
-typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;
+/* A tensor under timm's name, dense. Elements are pk_real; matrices named .weight may be f16, bf16 or stored as int8 and
+ * are read by core/bits/weight_reader.h. source: of one that is stored as int8, the tensors of the file that hold its
+ * original values, one behind the other. */
+typedef struct pf_weight {
+    char name[PF_NAME_MAX];
+    peft_tensor tensor;
+    const pf_st_tensor *source[3]; int sources;
+} pf_weight;
 
 /* The notes with short texts, in the order of pf_note_name; peft_backbone_note reads them by name. LINK: the function
  * that turns the classifier's logits into probabilities, "softmax" or "sigmoid". */
@@ -38,6 +43,7 @@ struct peft_backbone {
     atomic_int refs;
     peft_context *ctx;
     pf_st *file;                         /* tensors may point into it; NULL: all are owned */
+    bool int8;                           /* the matrices of the blocks are stored as int8 */
     pf_vit_shape shape;
     char note[PF_NOTES][PF_NOTE_MAX];    /* in the order of pf_note_name; "": unknown */
     char assumed[PF_ASSUMED_MAX];        /* the note "assumed" */
@@ -74,6 +80,11 @@ bool pf_is_float(peft_dtype type);                                     /* true: 
 peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft_backbone **out);
 /* Allocates memory for the values of weight i, which b then owns, and returns it; NULL: no memory, the error is set. */
 void *pf_backbone_alloc_data(peft_backbone *b, size_t i);
+/* --- int8.c --- */
+bool        pf_is_int8_matrix(const char *name);                       /* of a block; weights=int8 is for these */
+/* Replaces the values of weight i, a matrix, by int8. PEFT_E_NONFINITE: it holds NaN or Inf. */
+peft_status pf_backbone_store_int8(peft_backbone *b, size_t i);
+peft_status pf_nonfinite_weight(const char *name);                     /* the error for a weight with NaN or Inf */
 /* Computes b->rope; to be called when all tensors have their values. */
 peft_status pf_backbone_make_rope(peft_backbone *b);
 /* Sets the notes "preprocess" and "class_names"; NULL: unknown, the note stays as it is. */

@@ -4,6 +4,12 @@
 #include "core/bits/weight_reader.h"
 #include "core/weights/backbone.h"
 
+peft_status pf_nonfinite_weight(const char *name)
+{
+    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' (in timm's naming) holds NaN or Inf: the file is damaged, or its "
+                   "training diverged; take another copy", name);
+}
+
 peft_status pf_backbone_check_finite(const peft_backbone *b)
 {
     for (size_t i = 0; i < b->weights; i++) {
@@ -12,8 +18,7 @@ peft_status pf_backbone_check_finite(const peft_backbone *b)
         pf_reader_start(&r, b->ctx->kernels, &w);
         while (pf_reader_next(&r))
             if (!pf_finite(r.x, r.n))
-                return pf_fail(PEFT_E_NONFINITE, "tensor '%s' (in timm's naming) holds NaN or Inf: the file is "
-                               "damaged, or its training diverged; take another copy", b->weight[i].name);
+                return pf_nonfinite_weight(b->weight[i].name);
     }
     return PEFT_OK;
 }

@@ -251,6 +251,9 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     pf_st_out *out = NULL;
     pf_made made = { .count = 0 };
     if (!b || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "path" : "backbone");
+    if (b->int8)
+        return pf_fail(PEFT_E_UNSUPPORTED, "%s: the backbone was loaded with weights=int8, which rounded its values: "
+                       "load it without this option to save it", path);
     PF_TRY(choose_form(b, o, &f));
     peft_status s = pf_st_out_create(b->ctx, &out);
     if (!s) s = fill_output(b, &f, &made, out);

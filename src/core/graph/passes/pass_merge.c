@@ -7,9 +7,9 @@
 /* Does b begin where a ends, in the same memory or the same parameter? */
 static bool adjacent(const pf_value *a, const pf_value *b)
 {
-    int64_t count = pf_shape_count(&a->shape);
+    const int64_t count = pf_shape_count(&a->shape);
     if (a->kind != b->kind) return false;
-    if (a->kind == PF_CONST) return b->type == a->type && b->data == pf_const_at(a, count);
+    if (a->kind == PF_CONST) return b->type == a->type && b->data == pf_const_row(a, a->shape.dim[0]);
     return a->kind == PF_PARAM && b->param == a->param && b->offset == a->offset + count;
 }
 

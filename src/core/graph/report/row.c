@@ -83,7 +83,7 @@ static pk_compute compute_of(const pf_exec *e, const pf_node *n)
 /* Appends which kernel computes n: "gemm:avx2:f16", "layernorm:avx2", "copy"; "c": plain C. */
 static void append_kernel(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
-    static const char *const types[PK_DTYPES] = { [PK_F16] = ":f16", [PK_BF16] = ":bf16" };
+    static const char *const types[PK_DTYPES] = { [PK_F16] = ":f16", [PK_BF16] = ":bf16", [PK_I8] = ":i8" };
     pk_gemm p;
     if (product_of(e, n, &p))
         append(text, capacity, "gemm:%s%s",

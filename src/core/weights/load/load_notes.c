@@ -97,7 +97,8 @@ static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool has
  * the setting to the file ("auto", 0). */
 static void list_options(const pf_loader *l, char out[PF_SETTINGS_MAX])
 {
-    static const char *const no_setting[] = { "image_size", "resample", "naming", "prefix", "ignore", "config" };
+    static const char *const no_setting[] = { "image_size", "resample", "naming", "prefix", "ignore", "config",
+                                              "weights" };
     size_t used = 0;
     *out = 0;
     for (const pf_opt *row = pf_backbone_load_options; row->name; row++) {

@@ -7,6 +7,8 @@ const pf_opt pf_backbone_load_options[] = {
       "embedding is resampled" },
     { "resample", 's', "auto", 0, 0, "how the position embedding is resampled: timm, hf, mmcls, torchvision or "
       "bilinear; auto: as in the library that wrote the file" },
+    { "weights", 's', "file", 0, 0, "how the matrices of the blocks are kept in memory: file, in the type of the file; "
+      "int8, rounded to whole numbers with a scale for each row" },
     { "naming", 's', "auto", 0, 0, "the naming that the tensors must have: timm, hf, hf5, hf-dinov3, hf-clip, "
       "clip, torchvision or mmcls; auto: any of them" },
     { "prefix", 's', "auto", 0, 0, "prefix of the tensor names of the ViT to load, or its first words, as "

@@ -90,6 +90,28 @@ static peft_status fill_weight(peft_backbone *b, size_t i, const pf_st_tensor *c
     return PEFT_OK;
 }
 
+/* Stores tensor i, which was filled by its parts, as int8, and evicts what it was read from. */
+static peft_status store_int8(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
+{
+    pf_weight *w = &b->weight[i];
+    PF_TRY(pf_backbone_store_int8(b, i));
+    for (int p = 0; p < parts; p++) {
+        w->source[p] = part[p];
+        pf_st_evict(b->file, part[p]);
+    }
+    w->sources = parts;
+    return PEFT_OK;
+}
+
+/* Sets *int8 to whether the option "weights" asks for int8. */
+static peft_status read_storage(const pf_loader *l, bool *int8)
+{
+    const char *weights = pf_options_string(l->o, pf_backbone_load_options, "weights");
+    *int8 = !strcmp(weights, "int8");
+    return *int8 || !strcmp(weights, "file") ? PEFT_OK
+         : pf_fail(PEFT_E_OPTION, "weights: given '%s', expected file or int8", weights);
+}
+
 /* Fills tensor i of the backbone with zeros: a bias that the file lacks. */
 static peft_status fill_zeros(peft_backbone *b, size_t i)
 {
@@ -222,6 +244,8 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
 {
     snprintf(b->rule, sizeof b->rule, "%s", l->rule);               /* for another image size */
     peft_status s = PEFT_OK;
+    bool int8;
+    PF_TRY(read_storage(l, &int8));
     for (size_t i = 0; i < b->weights && !s; i++) {
         const pf_st_tensor *part[3];
         if (!strcmp(b->weight[i].name, "pos_embed"))    /* as in the file; folding and resampling change it below */
@@ -234,6 +258,7 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
         if (parts) s = fill_weight(b, i, part, parts);
         else if (pf_load_is_absent_bias(l, b->weight[i].name)) s = fill_zeros(b, i);
         if (!s) s = apply_mask(l, b, i);
+        if (!s && int8 && parts && pf_is_int8_matrix(b->weight[i].name)) s = store_int8(b, i, part, parts);
     }
     PF_TRY(s);
     PF_TRY(pf_load_check_complete(l, b));
