@@ -2,19 +2,10 @@
  * test_half_backbone.c -- backbones whose weights stay in f16 or bf16: logits, taps, training with every method,
  * merging, saving, fingerprints and cached features have the bits of an f32 copy of the same values; for every
  * instruction set and with CBLAS. */
-#include "tiny_files.h"
+#include "backbone_pair.h"
 
 static const peft_dtype halves[] = { PEFT_F16, PEFT_BF16 };
 static const tiny_naming namings[] = { TIMM, HF };
-/* Widths that are no multiple of the vector size, with a gated MLP and LayerScale; and common widths. */
-static const char *const shapes[] = {
-    "image_size=16,patch=4,width=42,depth=2,heads=3,classes=5,mlp=50,layer_scale=true,swiglu=true,registers=1,"
-    "norm_pre=true",
-    "image_size=32,patch=8,width=96,depth=2,heads=3,classes=5" };
-
-/* backbone[0]: loaded from a file in 16 bits; backbone[1]: from an f32 file with the same values, saved from [0]. */
-typedef struct pair { peft_context *ctx; peft_backbone *backbone[2]; peft_dtype type; } pair;
-
 /* Saves backbone[0] in f32 and loads the file as backbone[1]. */
 static void load_f32_copy(pair *p)
 {
@@ -33,13 +24,6 @@ static pair pair_make(const char *isa, const char *shape, peft_dtype type, tiny_
     load_f32_copy(&p);
     peft_backbone_free(b);
     return p;
-}
-
-static void pair_free(pair *p)
-{
-    for (int i = 0; i < 2; i++) peft_backbone_free(p->backbone[i]);
-    peft_context_free(p->ctx);
-    tiny_clean();
 }
 
 /* Matrices keep the type of the file; other weights, and all weights of the copy, are f32. */
@@ -65,62 +49,6 @@ START_TEST(matrices_keep_the_type_of_the_file)
         }
 }
 END_TEST
-
-/* Records the pooled feature, a value inside the network that a session gives by name (tap). */
-static void add_feature(tiny_bits *bits, peft_model *m)
-{
-    tiny_batch b = tiny_batch_make(m, 2, 30);
-    peft_session *s = tiny_session(m, "batch=2,taps=feature");
-    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
-    OK(peft_session_predict(s, b.images, logits));
-    tiny_bits_tensor(bits, "feature", tiny_tap(s, "feature"));
-    peft_tensor_free(logits);
-    peft_session_free(s);
-    tiny_batch_free(&b);
-}
-
-/* The status of a merge, and the merged weights if the method can be merged. */
-static void add_merged(tiny_bits *bits, peft_model *m)
-{
-    peft_backbone *merged = NULL;
-    const peft_status s = peft_model_merge(m, &merged);
-    tiny_bits_add(bits, "merge", &s, sizeof s);
-    for (size_t i = 0; !s && i < merged->weights; i++)
-        tiny_bits_tensor_named(bits, "merged ", merged->weight[i].name, &merged->weight[i].tensor);
-    peft_backbone_free(merged);
-}
-
-/* Records logits, features, three training steps (two of them with fewer samples), their results and the merge. */
-static void train(tiny_bits *bits, peft_backbone *b, const char *method, const char *options)
-{
-    peft_model *m = tiny_model(b, tiny_head(method, NULL));
-    peft_adapter *a = method ? tiny_adapter(b, method, options) : NULL;
-    if (a) OK(peft_model_attach(m, a));
-    tiny_perturb(m);
-    tiny_bits_logits(bits, m);
-    if (tiny_has_taps(a)) add_feature(bits, m);
-    peft_trainer *t = tiny_trainer(m, "batch=4,lr=0.01");
-    tiny_step(t, 4, 0);
-    tiny_step(t, 3, 4);
-    tiny_step(t, 1, 7);
-    tiny_bits_training(bits, t);
-    peft_trainer_free(t);
-    add_merged(bits, m);
-    peft_adapter_free(a);
-    peft_model_free(m);
-}
-
-/* Trains with both backbones and compares the results. method NULL: only the head is trained. */
-static void check_same_training(const pair *p, const char *method, const char *options)
-{
-    char name[200];
-    tiny_bits bits[2] = { { 0 } };
-    snprintf(name, sizeof name, "%s %s on %s, %s", method ? method : "head", options, p->ctx->kernels->name,
-             p->type == PEFT_F16 ? "f16" : "bf16");
-    for (int i = 0; i < 2; i++) train(&bits[i], p->backbone[i], method, options);
-    tiny_same(&bits[0], &bits[1], name);
-    tiny_bits_free(&bits[0]);
-}
 
 START_TEST(every_method_trains_to_the_same_bits)
 {

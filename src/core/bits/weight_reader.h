@@ -18,7 +18,8 @@ typedef struct pf_reader {
     pk_real buffer[PF_READ_PIECE];
 } pf_reader;
 
-/* t, of type pk_real, f16 or bf16, or stored as int8, as a matrix [first extent, product of the others]; borrows its data. */
+/* t, of type pk_real, f16 or bf16, or stored as int8, as a matrix [first extent, product of the others]; borrows its
+ * data. */
 pk_weight pf_tensor_weight(const peft_tensor *t);
 void pf_reader_start(pf_reader *r, const pk_table *kernels, const pk_weight *w);
 bool pf_reader_next(pf_reader *r);                            /* the next piece; false: there is none */

@@ -18,8 +18,9 @@ pk_weight pf_weight_of(const pf_run *r, pf_val v)
 {
     const pf_value *x = pf_v(r->g, v);
     const int64_t rows = x->shape.ndim ? x->shape.dim[0] : 1, count = pf_shape_count(&x->shape);
-    return (pk_weight){ .type = x->kind == PF_CONST ? x->type : PK_REAL, .rows = rows, .cols = rows ? count / rows : 0,
-                        .scales = x->kind == PF_CONST ? x->scales : NULL, .data = x->kind == PF_CONST ? x->data : r->ptr[v.id] };
+    const bool constant = x->kind == PF_CONST;
+    return (pk_weight){ .type = constant ? x->type : PK_REAL, .rows = rows, .cols = rows ? count / rows : 0,
+                        .scales = constant ? x->scales : NULL, .data = constant ? x->data : r->ptr[v.id] };
 }
 
 /* The arguments of pf_parallel; n: items in all, chunk: items for one call of fn. */

@@ -102,9 +102,9 @@ peft_status pf_origin_check_storage(const pf_st *st, const peft_backbone *b)
     const char *saved = pf_st_meta(st, storage_key), *given = b->int8 ? "int8" : "file";
     if (!saved) saved = "file";
     if (!strcmp(saved, given)) return PEFT_OK;
-    return pf_fail(PEFT_E_MISMATCH, "the state was saved by a trainer whose backbone was loaded with weights=%.40s, this "
-                   "one's has weights=%s: load the backbone with weights=%.40s to continue, or start a new training "
-                   "from the state (warm start)", saved, given, saved);
+    return pf_fail(PEFT_E_MISMATCH, "the state was saved by a trainer whose backbone was loaded with weights=%.40s, "
+                   "this one's has weights=%s: load the backbone with weights=%.40s to continue, or start a new "
+                   "training from the state (warm start)", saved, given, saved);
 }
 
 /* The digest of the backbone's classifier. */

@@ -10,9 +10,9 @@
 #include "core/arch/names.h"
 #include "core/describe/prep.h"
 
-/* A tensor under timm's name, dense. Elements are pk_real; matrices named .weight may be f16, bf16 or stored as int8 and
- * are read by core/bits/weight_reader.h. source: of one that is stored as int8, the tensors of the file that hold its
- * original values, one behind the other. */
+/* A tensor under timm's name, dense. Elements are pk_real; matrices named .weight may be f16, bf16 or stored as int8,
+ * and are read by core/bits/weight_reader.h. source: of one that is stored as int8, the tensors of the file that hold
+ * its original values, one behind the other. */
 typedef struct pf_weight {
     char name[PF_NAME_MAX];
     peft_tensor tensor;

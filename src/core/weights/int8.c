@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * int8.c -- stores the matrices of a backbone's blocks as int8 (pk_weight) when it is loaded with weights=int8. */
-#include <string.h>
 #include "core/bits/finite.h"
 #include "core/bits/weight_reader.h"
 #include "core/options/glob.h"
@@ -31,7 +30,8 @@ peft_status pf_backbone_store_int8(peft_backbone *b, size_t i)
 {
     peft_tensor *t = &b->weight[i].tensor;
     const pk_weight from = pf_tensor_weight(t);
-    const size_t bytes = (size_t)(from.rows * pk_int8_whole_blocks(from.cols)), row = (size_t)from.cols * sizeof(pk_real);
+    const size_t bytes = (size_t)(from.rows * pk_int8_whole_blocks(from.cols));
+    const size_t row = (size_t)from.cols * sizeof(pk_real);
     const size_t scales = (size_t)(from.rows * pk_int8_pieces(from.cols).count) * sizeof(float);
     int8_t *stored = pf_alloc(b->ctx, bytes);
     float *stored_scales = pf_alloc(b->ctx, scales);
