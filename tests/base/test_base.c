@@ -231,7 +231,7 @@ START_TEST(tensor_functions_and_their_refusals)
     expect_error(peft_tensor_create(NULL, PEFT_F32, 3, dims, &w), PEFT_E_INVALID, "ctx");
     expect_error(peft_tensor_create(ctx, PEFT_F32, 3, dims, NULL), PEFT_E_INVALID, "out");
     expect_error(peft_tensor_create(ctx, PEFT_F32, 3, NULL, &w), PEFT_E_INVALID, "dims");
-    expect_error(peft_tensor_create(ctx, (peft_dtype)10, 3, dims, &w), PEFT_E_DTYPE, "10; expected a peft_dtype");
+    expect_error(peft_tensor_create(ctx, (peft_dtype)11, 3, dims, &w), PEFT_E_DTYPE, "11; expected a peft_dtype");
     expect_error(peft_tensor_create(ctx, (peft_dtype)0, 3, dims, &w), PEFT_E_DTYPE, "0");
     expect_error(peft_tensor_create(ctx, PEFT_F32, 9, dims, &w), PEFT_E_SHAPE, "ndim is 9");
     expect_error(peft_tensor_create(ctx, PEFT_F32, -1, dims, &w), PEFT_E_SHAPE, "ndim is -1");

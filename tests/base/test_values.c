@@ -101,6 +101,7 @@ START_TEST(element_types_convert_to_and_from_reals)
     ck_assert(pf_to_real(x, i32, PEFT_I32, 2) && x[0] == -7 && x[1] == 9);
     ck_assert(pf_to_real(x, u16, PEFT_U16, 2) && x[0] == 65535 && x[1] == 1);
     ck_assert(pf_to_real(x, i16, PEFT_I16, 2) && x[0] == -32768 && x[1] == 5);
+    ck_assert(pf_to_real(x, (int8_t[]){ -128, 5 }, PEFT_I8, 2) && x[0] == -128 && x[1] == 5);
     ck_assert(pf_to_real(x, u8, PEFT_U8, 2) && x[0] == 255 && x[1] == 2);
     ck_assert(pf_to_real(x, f64, PEFT_F64, 2) && x[0] == (pk_real)0.1 && x[1] == -2);
     ck_assert(pf_from_real(f64_back, PEFT_F64, x, 2) && f64_back[0] == (double)(pk_real)0.1);
