@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_peft_dir_refuse.c -- directories of PEFT that are malformed or use features that the library does not have are
- * refused by name, and so are adapters that PEFT cannot
- * express. A failed save never leaves a mixture of old and new files. */
+ * refused by name, and so are adapters that PEFT cannot express. A failed save never leaves a mixture of old and new
+ * files. */
 #include <errno.h>
 #include <math.h>
 #include "peft_dirs.h"
