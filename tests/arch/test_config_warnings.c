@@ -47,4 +47,19 @@ START_TEST(a_class_of_another_model_type_is_said)
 }
 END_TEST
 
-SUITE_MAIN("config warnings", class_names_that_do_not_fit_are_said, a_class_of_another_model_type_is_said)
+/* Of pictures of 229 x 229 pixels 14 x 14 patches of 16 cover 224 x 224. */
+START_TEST(an_image_size_that_patches_do_not_fill_is_said)
+{
+    static const char about[] = "is no multiple of the patch side";
+    fixture f;
+    fixture_start(&f, "width=64,heads=1");
+    expect_warning(&f, "{\"model_type\": \"vit\", \"image_size\": 224}", about, "");
+    expect_warning(&f, "{\"model_type\": \"vit\", \"image_size\": 229}", about,
+                   "config.json: image_size 229 is no multiple of the patch side 16: pictures are resized to 224 "
+                   "pixels");
+    fixture_end(&f);
+}
+END_TEST
+
+SUITE_MAIN("config warnings", class_names_that_do_not_fit_are_said, a_class_of_another_model_type_is_said,
+           an_image_size_that_patches_do_not_fill_is_said)

@@ -86,7 +86,9 @@ START_TEST(configs_that_contradict_the_weights_are_refused)
         { "", "{\"rope_theta\": 5.0, \"vision_config\": {\"hidden_size\": 64}}" },
         { "", "{\"model_type\": \"vit\", \"image_size\": 23, \"patch_size\": 8}" }, { "", TYPE("vit_msn") },
         { "", "{\"image_size\": 32}" }, { "layer_scale=1", TYPE("dinov2") }, { "", TYPE("unheard_of") },
-        { "layer_scale=1,registers=2", TYPE("dinov2_with_registers") }, { "", "{\"rope_theta\": null}" } };
+        { "layer_scale=1,registers=2", TYPE("dinov2_with_registers") },
+        { "layer_scale=1", "{\"model_type\": \"dinov2_with_registers\", \"num_register_tokens\": 0}" },
+        { "", "{\"rope_theta\": null}" } };
     peft_backbone *b = NULL;
     char more[100];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

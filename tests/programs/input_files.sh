@@ -113,3 +113,13 @@ accepted "$bin/convert" --backbone shards --out shards/whole.safetensors
 accepted "$bin/convert" --backbone shards --out shards/whole.safetensors --force
 accepted "$bin/convert" --backbone described/vit.safetensors --backbone-options config=none --naming hf5 \
     --out described --force
+
+# A picture is data, whether a folder or a list names it: --force does not write over it.
+picture=$(find pictures -name '*.png' | head -1)
+cp "$picture" before.png
+if "$bin/convert" --backbone shards --out "$picture" --force > log 2>&1; then fail "a picture was written over"; fi
+grep -qF "the existing file is a PNG picture" log || fail "another message"
+if "$bin/pretrain" --data pictures --model image_size=32,patch=8,width=32,depth=2,heads=2,mlp=64 --epochs 1 --batch 4 \
+    --out new.safetensors --curve "$picture" --force > log 2>&1; then fail "a picture was written over"; fi
+grep -qF "the existing file is a PNG picture" log || fail "another message"
+cmp "$picture" before.png

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <peft/sys/content.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,27 @@ static void check_folder(const char *flag, const char *path)
     free(folder);
 }
 
+/* Fails if the existing file is a picture, a volume or an archive: no program writes such a file, and it may be among
+ * the data that a folder or a list names. */
+static void check_replaceable(const char *flag, const char *path)
+{
+    unsigned char head[1024];
+    FILE *f = fopen(path, "rb");
+    const size_t size = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f) fclose(f);
+    if (!size) return;
+    static const char *const data[] = { "picture", "PNM", "DICOM", "NIfTI", "numpy", "archive" };
+    const char *kind = peft_sys_content_kind(head, size);
+    size_t i = 0;
+    while (kind && i < sizeof data / sizeof *data && !strstr(kind, data[i])) i++;
+    if (i == sizeof data / sizeof *data) kind = NULL;
+    if (!kind && size > 2 && (!memcmp(head, "P5", 2) || !memcmp(head, "P6", 2))) kind = "a PNM picture";
+    if (!kind && size > 4 && !memcmp(head, "PK\3\4", 4)) kind = "a zip archive";
+    if (!kind) return;
+    fail("--%s %s: the existing file is %.*s: --force does not write over data; give another path", flag, path,
+         (int)strcspn(kind, "("), kind);
+}
+
 void check_output(const char *flag, const char *path, bool replace, const char *const *inputs, int count)
 {
     struct stat st, in;
@@ -54,6 +76,7 @@ void check_output(const char *flag, const char *path, bool replace, const char *
     }
     if (exists && !replace)
         fail("--%s %s: exists already; give another path, or --force to write over it", flag, path);
+    if (exists) check_replaceable(flag, path);
     check_folder(flag, path);
 }
 

@@ -73,7 +73,9 @@ static void warn_quickgelu(const pf_loader *l)
  * norm before the blocks, or none of these. Weights under timm's names have no such class. */
 static peft_status check_model_type(const pf_loader *l)
 {
-    const unsigned parts = PF_UNSCALED | PF_SCALED | PF_NO_REGISTERS | PF_REGISTERS | PF_CLASS_TOKEN | PF_NO_CLASS_TOKEN
+    /* a stated number of registers, which may be 0, is compared with that of the weights elsewhere */
+    const unsigned registers = pf_config_get(&l->config, "registers") ? 0 : PF_REGISTERS;
+    const unsigned parts = PF_UNSCALED | PF_SCALED | PF_NO_REGISTERS | registers | PF_CLASS_TOKEN | PF_NO_CLASS_TOKEN
                          | PF_NORM_PRE;
     const char *type = pf_config_get(&l->config, "model_type");
     for (pf_families f = l->families; type && l->naming->dtype && *f; f++) {
@@ -110,7 +112,13 @@ peft_status pf_load_check_image_size(const pf_loader *l)
     const pf_arch a = pf_load_arch(l);
     const char *text = pf_config_get(&l->config, "image_size");
     int64_t side;
-    if (a.timm || !a.known || !text || !pf_parse_int(text, &side) || !l->shape.patch) return PEFT_OK;
+    if (!text || !pf_parse_int(text, &side) || !l->shape.patch) return PEFT_OK;
+    if (side % l->shape.patch)
+        pf_warn(l->ctx, "%s: image_size %s is no multiple of the patch side %lld: pictures are resized to %lld pixels; "
+                "the library that wrote it resizes them to %s and leaves out the last %lld rows and columns",
+                l->config.source, text, (long long)l->shape.patch, (long long)(side - side % l->shape.patch), text,
+                (long long)(side % l->shape.patch));
+    if (a.timm || !a.known) return PEFT_OK;
     const long long grid = (long long)(side / l->shape.patch), weights = (long long)l->native_grid;
     if (grid == weights) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "%s states image_size %s, a grid of %lld x %lld patches, but the position embedding "
