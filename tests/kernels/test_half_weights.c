@@ -154,6 +154,7 @@ static pk_pool *start(int threads)
 /* Computes the product with exactly the work memory that it asks for. */
 static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
 {
+    t = pk_permitted(t, g->compute);
     size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, pk_pool_threads(pool));
     const size_t float_copy_bytes = pk_gemm_widen_work(t, kind, g->compute, g->b_type, g->n, g->k,
                                                        pk_pool_threads(pool));

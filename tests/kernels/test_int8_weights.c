@@ -151,6 +151,7 @@ END_TEST
 /* Computes the product with exactly the work memory that it asks for. */
 static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
 {
+    t = pk_permitted(t, g->compute);
     const int threads = pk_pool_threads(pool);
     size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, threads);
     bytes += pk_gemm_widen_work(t, kind, g->compute, g->b_type, g->n, g->k, threads);
