@@ -8,6 +8,7 @@
 #include "kernels/pk.h"
 #include "kernels/ref/half.h"
 #include "kernels/ref/int8.h"
+#include "run_gemm.h"
 #include "suite.h"
 
 /* Steps of the epilogue (what is done to the product before it is stored), as bits. SCALE: factor of the product.
@@ -74,19 +75,6 @@ static void problem_free(problem *p)
 {
     guarded *all[] = { &p->a, &p->b, &p->c, &p->before, &p->bias, &p->gamma, &p->pre, &p->gate, &p->residual };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
-}
-
-/* Computes the product with exactly the work memory that it asks for. */
-static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
-{
-    t = pk_permitted(t, g->compute);
-    size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, pk_pool_threads(pool));
-    ck_assert_uint_eq(bytes % PK_ALIGN, 0);
-    void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
-    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes beyond the end must stay */
-    pk_gemm_run(t, pool, kind, g, work);
-    for (size_t i = bytes; i < bytes + PK_ALIGN; i++) ck_assert_uint_eq(((unsigned char *)work)[i], 0xff);
-    free(work);
 }
 
 /* --- the reference in double ---------------------------------------------------------------------------------*/

@@ -3,7 +3,7 @@
  * and products (also by CBLAS) have the bits of those of a float copy; arrays end at guard pages. */
 #include <math.h>
 #include "guarded.h"
-#include "kernels/pk.h"
+#include "run_gemm.h"
 #include "suite.h"
 
 /* Loops over the kernel tables, one for each instruction set of this CPU, and over f16 and bf16.
@@ -149,23 +149,6 @@ static pk_pool *start(int threads)
     pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(threads) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
     ck_assert_int_eq(pk_pool_start(p, threads), threads);
     return p;
-}
-
-/* Computes the product with exactly the work memory that it asks for. */
-static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
-{
-    t = pk_permitted(t, g->compute);
-    size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, pk_pool_threads(pool));
-    const size_t float_copy_bytes = pk_gemm_widen_work(t, kind, g->compute, g->b_type, g->n, g->k,
-                                                       pk_pool_threads(pool));
-    if (g->b_type == PK_REAL || pk_gemm_chosen(t, kind, g->compute) == PK_GEMM_OWN)
-        ck_assert_uint_eq(float_copy_bytes, 0);
-    bytes += float_copy_bytes;
-    void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
-    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes beyond the end must stay */
-    pk_gemm_run(t, pool, kind, g, work);
-    for (size_t i = bytes; i < bytes + PK_ALIGN; i++) ck_assert_uint_eq(((unsigned char *)work)[i], 0xff);
-    free(work);
 }
 
 /* The product with half B has the bits of the product with its float copy. in_place: C is the residual too; CBLAS then

@@ -4,8 +4,8 @@
  * int8 arithmetic those of the weights before they were stored; arrays end at guard pages. */
 #include <math.h>
 #include "guarded.h"
-#include "kernels/pk.h"
 #include "kernels/ref/int8.h"
+#include "run_gemm.h"
 #include "suite.h"
 
 /* Loops over the kernel tables. The inner `for` runs once: it only declares t. */
@@ -147,20 +147,6 @@ START_TEST(pieces_of_the_storage_are_those_of_every_int8_product)
     }
 }
 END_TEST
-
-/* Computes the product with exactly the work memory that it asks for. */
-static void run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
-{
-    t = pk_permitted(t, g->compute);
-    const int threads = pk_pool_threads(pool);
-    size_t bytes = pk_gemm_work(t, g->compute, g->m, g->n, g->k, threads);
-    bytes += pk_gemm_widen_work(t, kind, g->compute, g->b_type, g->n, g->k, threads);
-    void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
-    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes beyond the end must stay */
-    pk_gemm_run(t, pool, kind, g, work);
-    for (size_t i = bytes; i < bytes + PK_ALIGN; i++) ck_assert_uint_eq(((unsigned char *)work)[i], 0xff);
-    free(work);
-}
 
 /* The product with B stored as int8 has the bits of the one with a float copy of its values, or, in int8 arithmetic,
  * with the original weights. */

@@ -3,10 +3,10 @@
 #include "output.h"
 #include "common/program/errors.h"
 #include <errno.h>
+#include <peft/sys/content.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <peft/sys/content.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -3,8 +3,7 @@
  *     pf_reader r;
  *     pf_reader_start(&r, kernels, &w);
  *     while (pf_reader_next(&r)) use(r.x, r.n);                           elements r.first .. r.first + r.n - 1
- * A weight of type pk_real comes in one piece, without a copy; others in pieces of
- * PF_READ_PIECE elements. */
+ * A weight of type pk_real comes in one piece, without a copy; others in pieces of PF_READ_PIECE elements. */
 #ifndef PF_WEIGHT_READER_H
 #define PF_WEIGHT_READER_H
 #include "core/base/tensor.h"

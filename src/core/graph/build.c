@@ -77,14 +77,11 @@ pf_val peft_sys_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
         || n > v.shape.dim[0] - at)
         return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%lld rows from row %lld of a value that has no such rows",
                                         (long long)n, (long long)at));
-    const int64_t skip = at * (pf_shape_count(&v.shape) / v.shape.dim[0]);       /* elements before row `at` */
+    const int64_t cols = pf_shape_count(&v.shape) / v.shape.dim[0];
+    if (v.kind == PF_PARAM) v.offset += at * cols;
+    else v.data = pf_const_row(&v, at);
+    if (v.scales) v.scales += at * pk_int8_pieces(cols).count;
     v.shape.dim[0] = n;
-    if (v.kind == PF_PARAM) v.offset += skip;
-    else {
-        const int64_t rows = pf_v(g, x)->shape.dim[0];
-        v.data = pf_const_row(pf_v(g, x), at);
-        if (v.scales) v.scales += at * pk_int8_pieces(pf_shape_count(&pf_v(g, x)->shape) / rows).count;
-    }
     pf_val out = pf_value_new(g, v.kind, v.shape);
     if (pf_exists(out)) *pf_v(g, out) = v;
     return out;

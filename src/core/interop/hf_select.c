@@ -107,8 +107,8 @@ static peft_status read_pattern(const pf_peft_config *c, const char *field, cons
     return PEFT_OK;
 }
 
-/* Refuses a number outside the bounds of the option that it becomes. module: its path; "": a field of the
- * whole adapter. */
+/* Refuses a number outside the bounds of the option that it becomes. module: its path; "": a field of the whole
+ * adapter. */
 static peft_status check_number(const char *module, const char *fields, double value, double low, double high)
 {
     char given[32], least[32], most[32];
@@ -120,19 +120,20 @@ static peft_status check_number(const char *module, const char *fields, double v
                    least, most);
 }
 
-/* Sets rank and alpha of all targets. The bounds are those of options of
- * method lora (src/methods/lora.c). */
+/* Sets rank and alpha of all targets. The bounds are those of the options of method lora (src/methods/lora.c). */
 static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
 {
     const json_t *r = pf_json_get(c->root, "r"), *alpha = pf_json_get(c->root, "lora_alpha");
-    PF_TRY(check_number("", "field 'r'", r ? json_number_value(r) : PF_PEFT_DEFAULT_RANK, 1, 4096));
-    PF_TRY(check_number("", "field 'lora_alpha'", alpha ? json_number_value(alpha) : PF_PEFT_DEFAULT_ALPHA, 0, 1e6));
+    const double usual_rank = r ? json_number_value(r) : PF_PEFT_DEFAULT_RANK;
+    const double usual_alpha = alpha ? json_number_value(alpha) : PF_PEFT_DEFAULT_ALPHA;
+    PF_TRY(check_number("", "field 'r'", usual_rank, 1, 4096));
+    PF_TRY(check_number("", "field 'lora_alpha'", usual_alpha, 0, 1e6));
     PF_TRY(check_number("", "field 'lora_dropout'", json_number_value(pf_json_get(c->root, "lora_dropout")), 0, 0.99));
     for (size_t i = 0; i < m->count; i++) {
         pf_module *t = &m->item[i];
-        double rank = r ? json_number_value(r) : PF_PEFT_DEFAULT_RANK;
+        double rank = usual_rank;
         if (!t->target) continue;
-        t->alpha = alpha ? json_number_value(alpha) : PF_PEFT_DEFAULT_ALPHA;
+        t->alpha = usual_alpha;
         PF_TRY(read_pattern(c, "rank_pattern", t, &rank));
         PF_TRY(read_pattern(c, "alpha_pattern", t, &t->alpha));
         PF_TRY(check_number(t->path, "its alpha (alpha_pattern)", t->alpha, 0, 1e6));

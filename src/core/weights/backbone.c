@@ -157,11 +157,16 @@ static void hash_source(pf_sha256 *s, const pf_st *file, const pf_st_tensor *t)
     pf_st_evict(file, t);
 }
 
-/* Adds name, extents and values, as pk_real, to the digest. */
-static void hash_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
+static void hash_heading(pf_sha256 *s, const char *name, const peft_tensor *t)
 {
     pf_sha256_add(s, name, strlen(name) + 1);
     pf_sha256_add(s, t->dim, sizeof(int64_t) * (size_t)t->ndim);
+}
+
+/* Adds name, extents and values, as pk_real, to the digest. */
+static void hash_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
+{
+    hash_heading(s, name, t);
     const pk_weight w = pf_tensor_weight(t);
     pf_reader r;
     pf_reader_start(&r, t->ctx->kernels, &w);
@@ -172,8 +177,7 @@ static void hash_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
  * backbone without weights=int8, so that adapters of one fit the other. */
 static void hash_int8(pf_sha256 *s, const peft_backbone *b, const pf_weight *w)
 {
-    pf_sha256_add(s, w->name, strlen(w->name) + 1);
-    pf_sha256_add(s, w->tensor.dim, sizeof(int64_t) * (size_t)w->tensor.ndim);
+    hash_heading(s, w->name, &w->tensor);
     for (int i = 0; i < w->sources; i++) hash_source(s, b->file, w->source[i]);
 }
 

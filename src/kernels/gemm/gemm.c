@@ -70,13 +70,18 @@ static int64_t lanes_of(const plan *p, int64_t k)
 /* The same with those of the panel's header. */
 static int64_t panel_lanes_of(const plan *p, int64_t k) { return p->product->header + lanes_of(p, k); }
 
+static pk_pieces pieces_of(const pk_product *p, int64_t k)
+{
+    return pk_pieces_of(k, p->block, p->block_lanes, p->kc, p->step);
+}
+
 /* The division of a product m x n x k among threads, and the sizes of its memory. Pointers, g, chunks and tasks are set
  * later (own_gemm). */
 static plan make_plan(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k, int threads)
 {
     const pk_product *const product = &t->product[compute];
     const int64_t size = (int64_t)sizeof(pk_real), mr = product->mr, tile = mr * t->nr * size;
-    const pk_pieces pieces = pk_pieces_of(k, product->block, product->block_lanes, product->kc, product->step);
+    const pk_pieces pieces = pieces_of(product, k);
     plan p = { .t = t, .product = product, .mr = mr, .pieces = pieces.count, .piece_k = pieces.length };
     p.m_panels = at_least(ceil_div(m, mr), 1);
     p.n_panels = ceil_div(n, t->nr);
@@ -358,8 +363,8 @@ size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_compute compu
     if (b_type == PK_REAL) return 0;
     if (pk_gemm_chosen(t, kind, compute) == PK_GEMM_CBLAS) return (size_t)aligned(n * k * (int64_t)sizeof(pk_real));
     if (!pk_gemm_converts(t, compute, b_type)) return 0;
-    const plan p = make_plan(t, compute, 1, n, k, 1);
-    return (size_t)(at_least(threads, 1) * pk_gemm_converted_bytes(t, at_most(p.piece_k, k)));
+    const int64_t piece = at_most(pieces_of(&t->product[compute], k).length, k);
+    return (size_t)(at_least(threads, 1) * pk_gemm_converted_bytes(t, piece));
 }
 
 void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)

@@ -22,8 +22,7 @@ static inline void leave_product(const pk_product *p, const pk_tiles *host)
 }
 
 /* The product by the system's BLAS, which is called on the calling thread; the epilogue runs on the pool. work holds
- * pk_gemm_cblas_work() bytes, behind them pk_gemm_widen_work() for the copy of a B of another type
- * than pk_real. */
+ * pk_gemm_cblas_work() bytes, behind them pk_gemm_widen_work() for the copy of a B of another type than pk_real. */
 void    pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work);
 int64_t pk_gemm_cblas_work(const pk_table *t, int64_t m, int64_t n, int threads);
 
@@ -44,8 +43,7 @@ static inline int64_t pk_gemm_converted_bytes(const pk_table *t, int64_t k)
 }
 
 /* The product of a small k (thin.c). work holds pk_gemm_thin_work() bytes, which are enough for any smaller k, too,
- * behind them pk_gemm_widen_work().
- * no_epilogue: C = AB. */
+ * behind them pk_gemm_widen_work(). no_epilogue: C = AB. */
 int     pk_gemm_is_thin(const pk_table *t, pk_compute compute, int64_t m, int64_t n, int64_t k);
 int64_t pk_gemm_thin_work(const pk_table *t, pk_compute compute, int64_t n, int64_t k, int threads);
 void    pk_gemm_thin(const pk_table *t, pk_pool *pool, const pk_gemm *g, int no_epilogue, void *work);

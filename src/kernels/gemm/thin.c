@@ -92,11 +92,9 @@ static void compute_rows(void *arg, int64_t task, int worker)
     char *work = p->work + worker * p->at.bytes;
     pk_tiles host;
     pk_real *a = (pk_real *)work, *tile = (pk_real *)(work + p->at.tile), *b = (pk_real *)(work + p->at.b);
-    if (!p->converted_bytes) p->product->pack_b[g->b_type](b, g->b, g->b_row, g->b_col, g->k, g->n);
-    else
-        for (int64_t column = 0; column < g->n; column += nr)
-            pk_gemm_pack_b(p->t, g, b + column * p->at.lanes, 0, g->k, column, at_most(nr, g->n - column),
-                           (pk_real *)(p->converted + worker * p->converted_bytes));
+    for (int64_t column = 0; column < g->n; column += nr)
+        pk_gemm_pack_b(p->t, g, b + column * p->at.lanes, 0, g->k, column, at_most(nr, g->n - column),
+                       (pk_real *)(p->converted + worker * p->converted_bytes));
     enter_product(p->product, &host);
     for (int64_t i = task * p->panels_each; i < end; i++) {
         const int64_t row = i * mr;

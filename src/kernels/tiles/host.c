@@ -5,12 +5,8 @@
  * use make a switch of threads slower. It happens once for each thread and product: the three instructions for it take
  * some hundred cycles (published latencies), less than a tenth of a tile of 32 x 32 with K = 768. A signal handler of
  * the program may interrupt the kernels: the system keeps their registers for that time. */
-#include "../pk.h"
+#include "../simd/simd.h"
 #include "tile_ops.h"
-
-#define PK_CAT_(a, b) a##_##b
-#define PK_CAT(a, b) PK_CAT_(a, b)
-#define PK_NAME(name) PK_CAT(pk_##name, PK_ISA)
 
 void PK_NAME(enter_tiles)(pk_tiles *host);
 void PK_NAME(leave_tiles)(const pk_tiles *host);
