@@ -2,7 +2,7 @@
  * test_saved_classes.c -- the names and the model class that a loaded backbone is saved with: timm's in the form of the
  * loaded file, and Hugging Face's, open_clip's and torchvision's. */
 #include <jansson.h>
-#include "core/weights/save.h"
+#include "core/weights/save/save.h"
 #include "weights/config_fixture.h"
 #include "weights/formats.h"
 

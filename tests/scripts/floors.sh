@@ -11,8 +11,8 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 
 # Lowest first. library may include all others; methods, io and examples may include public headers and their own, as
 # the checks below say.
-core="base bits options os format graph vit arch describe weights weights/load adapt model store interop metrics
-train/session train/cache train tta/cma tta"
+core="base bits options os format graph vit arch describe weights weights/load weights/save adapt model store interop
+metrics train/session train/cache train tta/cma tta"
 io="io io/archive io/image io/format io/transform io/dataset io/source io/loader io/weights io/predictor"
 
 # awk code of both checks: rank[floor], and floor_of(path) for a path from src/ or from the root of the tree; "": the
@@ -143,6 +143,7 @@ if [ "${1-}" = --self-test ]; then
     must_refuse src/core/graph/broken.c  '#include "core/weights/backbone.h"'
     must_refuse src/core/graph/ops/broken.c '#include "core/model/model.h"'
     must_refuse src/core/weights/broken.c '#include "core/weights/load/load.h"'
+    must_refuse src/core/weights/broken.c '#include "core/weights/save/save.h"'
     must_refuse src/core/weights/load/broken.c '#include "core/adapt/adapter.h"'
     must_refuse src/core/adapt/broken.c  '#include "core/model/model.h"'
     must_refuse src/core/model/broken.c  '#include "core/store/state.h"'

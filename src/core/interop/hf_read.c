@@ -8,7 +8,7 @@
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 #include "core/store/state.h"
-#include "core/weights/save.h"
+#include "core/weights/save/save.h"
 #include "core/weights/files/files.h"
 
 typedef struct {

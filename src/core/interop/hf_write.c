@@ -6,7 +6,7 @@
 #include "core/interop/hf_dir.h"
 #include "core/model/locks.h"
 #include "core/store/state.h"
-#include "core/weights/save.h"
+#include "core/weights/save/save.h"
 
 static const pf_opt options[] = {
     { "naming", 's', "auto", 0, 0, "names of the modules: hf5 (transformers since version 5), hf (before), timm, "

@@ -7,7 +7,7 @@
 #include <string.h>
 #include "core/options/options.h"
 #include "core/options/value.h"
-#include "core/weights/save.h"
+#include "core/weights/save/save.h"
 
 /* Values of the note's settings; "": the note does not have the setting. */
 typedef struct {

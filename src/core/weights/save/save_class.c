@@ -2,7 +2,7 @@
  * save_class.c -- finds the model class of another library that computes a network, for adapters that are written for
  * that class; refuses networks that none computes, and classifiers of another feature than the class's own. */
 #include <stdio.h>
-#include "core/weights/save.h"
+#include "core/weights/save/save.h"
 
 /* The load options by which a network has the feature that the class's classifier reads. */
 static void name_feature(char text[64], const pf_hf_model *m)

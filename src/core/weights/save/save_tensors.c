@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/bits/weight_reader.h"
-#include "core/weights/save.h"
+#include "core/weights/save/save.h"
 
 /* Adds a tensor whose name in the library, without prefix, is name. timm: whose it is or is made of. */
 static peft_status put(const pf_form *f, pf_st_out *o, const char *timm, const char *name, bool flat,

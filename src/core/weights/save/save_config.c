@@ -7,7 +7,7 @@
 #include <string.h>
 #include "core/base/json_text.h"
 #include "core/format/json_value.h"
-#include "core/weights/save.h"
+#include "core/weights/save/save.h"
 
 /* mlp_ratio of Hugging Face's DINOv2, a whole number; 0: none gives the width of this MLP. A plain MLP is ratio * width
  * wide, a gated one two thirds of that, rounded up to a multiple of 8. */

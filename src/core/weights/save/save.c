@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * save.c -- saves a backbone as a safetensors file under the names of a library, or as a folder of Hugging Face with
  * model.safetensors, config.json and preprocessor_config.json. All tensors get one element type. */
-#include "core/weights/save.h"
+#include "core/weights/save/save.h"
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
