@@ -88,7 +88,7 @@ START_TEST(instruction_sets_agree)
     static const char *const options[] = { "length=100", "insert=add,length=100", "insert=multiply,length=100",
                                            "insert=multiply_concat,length=3" };
     for (int f = 0; f < 4; f++) {
-        double reference[12];
+        double reference[12] = { 0 };
         for (int pass = 0; pass < 2; pass++)
             for (const char *const *isa = pk_isas(); *isa; isa++) {
                 if (strcmp(*isa, "ref") == 0 ? pass == 1 : pass == 0) continue;            /* ref first */

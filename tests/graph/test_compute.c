@@ -3,6 +3,7 @@
  * depend on how memory is planned, and are those of a run without a break after a restore. What was computed in one
  * arithmetic is not continued in the other. */
 #include <math.h>
+#include "tested_isas.h"
 #include "tiny_bits.h"
 #include "tiny_files.h"
 
@@ -66,7 +67,7 @@ static float *gradients(const tiny_spec *spec, const char *compute, int64_t *n)
  * other. */
 START_TEST(gradients_are_near_those_of_f32)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++)
+    for (const char *const *isa = tested_isas(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++) {
             const tiny_spec spec = { .isa = *isa, .backbone = TINY_WIDE, .method = tiny_method_name(i) };
             int64_t n;
@@ -84,7 +85,7 @@ END_TEST
 
 START_TEST(logits_are_near_those_of_f32)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++) {
+    for (const char *const *isa = tested_isas(); *isa; isa++) {
         tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
         tiny_bits f32 = { 0 };
         tiny_bits_predict_in(&f32, t.model, N, 1, "f32");

@@ -10,6 +10,7 @@
 #include "kernels/ref/int8.h"
 #include "run_gemm.h"
 #include "suite.h"
+#include "tested_isas.h"
 
 /* Steps of the epilogue (what is done to the product before it is stored), as bits. SCALE: factor of the product.
  * ACCUMULATE: the old C is added. BIAS: one number a column is added. PRE: the values before the activation are stored
@@ -221,14 +222,8 @@ static void stop(pk_pool *p)
     free(p);
 }
 
-/* Loops over the kernel tables, one for each instruction set of this CPU; in the program with emulated tiles, over
- * theirs alone. The inner `for` runs once, to declare t. */
-#ifdef PK_EMULATED_TILES
-static const char *const gemm_isas[] = { "avx512_amx", NULL };
-#else
-#define gemm_isas pk_isas()
-#endif
-#define EACH_TABLE(t) for (const char *const *name = gemm_isas; *name; name++) \
+/* Loops over the kernel tables, one for each tested instruction set. The inner `for` runs once, to declare t. */
+#define EACH_TABLE(t) for (const char *const *name = tested_isas(); *name; name++) \
     for (const pk_table *t = pk_find(*name); t; t = NULL)
 /* The same for every arithmetic. */
 #define EACH_PRODUCT(t) EACH_TABLE(t) \
