@@ -34,7 +34,10 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * that each compiled graph may take, arena and scratch; 0: no limit. A step that needs more computes values of the
  * forward pass again in the backward pass instead of keeping them: it takes longer, with the same bits. A limit below
  * what this reaches is PEFT_E_UNSUPPORTED; the message has the least), "compute" (f32, bf16x3, bf16: session.h; a state
- * is continued in its own arithmetic).
+ * is continued in its own arithmetic); "keep" (type in which a step keeps values of the forward pass for its backward
+ * pass: f32; bf16, half the memory; auto, which is bf16 for compute=bf16, else f32. With bf16 the forward pass has the
+ * same bits, and the backward pass reads inputs and outputs of operations rounded to bf16: gradients change by up to
+ * 1 %, docs/arithmetic.md. A state is continued with its own type).
  *
  * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
  * is given its default. Weighted means are torch's by default: ce and focal are divided by the sum of the labels'

@@ -2,32 +2,10 @@
  * test_compute.c -- option compute: results are near those of f32 and not equal to them, do not
  * depend on how memory is planned, and are those of a run without a break after a restore. What was computed in one
  * arithmetic is not continued in the other. */
-#include <math.h>
 #include "tested_isas.h"
-#include "tiny_bits.h"
-#include "tiny_files.h"
+#include "tiny_states.h"
 
-enum { N = 3, STEPS = 4 };
-
-static void train(peft_trainer *r, int from, int to)
-{
-    for (int i = from; i < to; i++) {
-        tiny_batch b = tiny_batch_make(r->model, N, i * N);
-        OK(peft_trainer_step(r, b.images, b.labels, NULL));
-        tiny_batch_free(&b);
-    }
-}
-
-/* Distance of the numbers x [n] from y, relative to the length of y. */
-static double distance(const float *x, const float *y, int64_t n)
-{
-    double difference = 0, length = 0;
-    for (int64_t i = 0; i < n; i++) {
-        difference += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
-        length += (double)y[i] * y[i];
-    }
-    return sqrt(difference / length);
-}
+enum { N = TINY_STEP_SAMPLES, STEPS = 4 };
 
 /* bf16 has 8 bits of significand, so that an operand is off by at most 2^-9 = 0.2 %; int8 has steps of 1/127 of the
  * largest number of a row. */
@@ -37,7 +15,7 @@ static const double largest_distance[PK_COMPUTES] = { [PK_COMPUTE_BF16X3] = 1e-4
 
 static void check_near(const char *what, pk_compute compute, const float *x, const float *y, int64_t n)
 {
-    const double d = distance(x, y, n);
+    const double d = tiny_distance(x, y, n);
     ck_assert_msg(d < largest_distance[compute] && d > LEAST_DISTANCE, "%s: relative distance from f32 is %g", what, d);
 }
 
@@ -104,22 +82,13 @@ START_TEST(logits_are_near_those_of_f32)
 }
 END_TEST
 
-/* Trains a LoRA model of this arithmetic and records it. */
-static void record(const char *options, tiny_bits *bits)
-{
-    tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = "lora" });
-    peft_trainer *r = tiny_trainer(t.model, "batch=%d,compute=bf16%s", N, options);
-    train(r, 0, STEPS);
-    tiny_bits_training(bits, r);
-    peft_trainer_free(r);
-    tiny_free(&t);
-}
+static const tiny_spec wide_lora = { .backbone = TINY_WIDE, .method = "lora" };
 
 START_TEST(plans_of_memory_give_the_same_bits)
 {
     tiny_bits planned = { 0 }, naive = { 0 };
-    record("", &planned);
-    record(",executor=naive", &naive);
+    tiny_record_training(&wide_lora, "compute=bf16", STEPS, false, &planned);
+    tiny_record_training(&wide_lora, "compute=bf16,executor=naive", STEPS, false, &naive);
     tiny_same(&planned, &naive, "executor=naive");
     tiny_bits_free(&planned);
 }
@@ -165,58 +134,22 @@ START_TEST(trainers_refuse_int8)
 }
 END_TEST
 
-START_TEST(a_restored_run_continues_exactly)
-{
-    tiny_bits whole = { 0 }, continued = { 0 };
-    record("", &whole);
-    tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = "lora" });
-    peft_trainer *r = tiny_trainer(t.model, "batch=%d,compute=bf16", N);
-    train(r, 0, 2);
-    OK(peft_trainer_save(r, tiny_path("state")));
-    peft_trainer_free(r);
-    r = tiny_trainer(t.model, "batch=%d,compute=bf16", N);
-    OK(peft_trainer_restore(r, tiny_path("state")));
-    train(r, 2, STEPS);
-    tiny_bits_training(&continued, r);
-    tiny_same(&whole, &continued, "restored");
-    tiny_bits_free(&whole);
-    peft_trainer_free(r);
-    tiny_free(&t);
-    tiny_clean();
-}
+START_TEST(a_restored_run_continues_exactly) { tiny_check_continued(&wide_lora, "compute=bf16", STEPS); }
 END_TEST
-
-/* A trainer saves its state to the file `name`. */
-static void save_state(peft_model *m, const char *compute, const char *name)
-{
-    peft_trainer *r = tiny_trainer(m, "batch=%d,compute=%s", N, compute);
-    train(r, 0, 1);
-    OK(peft_trainer_save(r, tiny_path(name)));
-    peft_trainer_free(r);
-}
-
-/* What a trainer of this arithmetic says to the state `name`. expected: text of the error; NULL: none. */
-static void check_restore(peft_model *m, const char *compute, const char *name, const char *expected)
-{
-    peft_trainer *r = tiny_trainer(m, "batch=%d,compute=%s", N, compute);
-    if (expected) FAILS(PEFT_E_MISMATCH, expected, peft_trainer_restore(r, tiny_path(name)));
-    else OK(peft_trainer_restore(r, tiny_path(name)));
-    peft_trainer_free(r);
-}
 
 /* A state of version 1.0, which had no other arithmetic than f32, has no entry for it. */
 START_TEST(a_state_is_continued_in_its_own_arithmetic)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
-    save_state(t.model, "f32", "f32");
-    save_state(t.model, "bf16", "bf16");
+    tiny_save_state(t.model, "compute=f32", "f32");
+    tiny_save_state(t.model, "compute=bf16", "bf16");
     tiny_edit(tiny_path("f32"), tiny_path("old"), &(tiny_change){ DROP_META, "libpeft.trainer.option.compute", NULL });
-    check_restore(t.model, "f32", "f32", NULL);
-    check_restore(t.model, "f32", "old", NULL);
-    check_restore(t.model, "bf16", "bf16", NULL);
-    check_restore(t.model, "bf16", "f32", "compute=f32, the trainer has compute=bf16");
-    check_restore(t.model, "bf16", "old", "compute=f32, the trainer has compute=bf16");
-    check_restore(t.model, "f32", "bf16", "compute=bf16, the trainer has compute=f32");
+    tiny_check_restore(t.model, "compute=f32", "f32", NULL);
+    tiny_check_restore(t.model, "compute=f32", "old", NULL);
+    tiny_check_restore(t.model, "compute=bf16", "bf16", NULL);
+    tiny_check_restore(t.model, "compute=bf16", "f32", "compute=f32, the trainer has compute=bf16");
+    tiny_check_restore(t.model, "compute=bf16", "old", "compute=f32, the trainer has compute=bf16");
+    tiny_check_restore(t.model, "compute=f32", "bf16", "compute=bf16, the trainer has compute=f32");
     tiny_free(&t);
     tiny_clean();
 }

@@ -69,8 +69,11 @@ static size_t planned(const peft_trainer *r)
     return net > eval ? net > front ? net : front : eval > front ? eval : front;
 }
 
-/* Trains without a limit and at LEVELS limits from the least one on. Returns how much smaller the least plan is. */
-static double check(const tiny_spec *spec, const char *options)
+/* Bytes of the plan without a limit, and of the smallest one. */
+typedef struct plans { size_t most, least; } plans;
+
+/* Trains without a limit and at LEVELS limits from the least one on. */
+static plans check(const tiny_spec *spec, const char *options)
 {
     tiny_bits want = { 0 };
     size_t most = 0, least = 0;
@@ -98,7 +101,7 @@ static double check(const tiny_spec *spec, const char *options)
         tiny_free(&t);
     }
     tiny_bits_free(&want);
-    return (double)(most - least) / (double)most;
+    return (plans){ most, least };
 }
 
 START_TEST(limits_change_no_bit_for_every_method_and_head)
@@ -117,7 +120,7 @@ END_TEST
 START_TEST(limits_change_no_bit_with_other_options)
 {
     static const char *const options[] = { ",accumulate=2", ",cache_features=1000000", ",loss=ce,threads=3,clip_norm=1",
-        ",compute=bf16,optimizer=sgd" };
+        ",compute=bf16,optimizer=sgd", ",keep=bf16", ",keep=bf16,cache_features=1000000" };
     for (size_t k = 0; k < sizeof options / sizeof *options; k++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             check(&(tiny_spec){ .more = k % 2 ? "depth=3,pool=mean" : "depth=3,registers=2",
@@ -163,13 +166,13 @@ static void record_pass(const tiny *t, const peft_trainer *r, unsigned flags, ti
 }
 
 /* With PF_PLAN_NAIVE every value has its own memory, which is NaN after its last use. */
-START_TEST(planned_and_naive_repetitions_agree)
+static void check_naive(const char *options)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny_bits planned_bits = { 0 }, naive = { 0 };
         size_t least;
         tiny t = tiny_make(&(tiny_spec){ .more = "depth=3", .method = tiny_method_name(i), .model = "classes=3" });
-        peft_trainer *r = limited(&t, "", find_least(&t, ""), &least);
+        peft_trainer *r = limited(&t, options, find_least(&t, options), &least);
         ck_assert_ptr_nonnull(r);
         record_pass(&t, r, 0, &planned_bits);
         record_pass(&t, r, PF_PLAN_NAIVE, &naive);
@@ -179,6 +182,11 @@ START_TEST(planned_and_naive_repetitions_agree)
         tiny_free(&t);
     }
 }
+
+START_TEST(planned_and_naive_repetitions_agree) { check_naive(""); }
+END_TEST
+
+START_TEST(they_agree_with_values_kept_in_bf16) { check_naive(",keep=bf16"); }
 END_TEST
 
 /* On a deeper network the least plan of methods that train all blocks is a fraction of the plan without a limit. */
@@ -186,8 +194,12 @@ START_TEST(a_limit_saves_memory)
 {
     static const char *const methods[] = { "lora", "ept", "vpt", "full", "bitfit" };
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        const double saved = check(&(tiny_spec){ .more = "depth=8", .method = methods[i], .model = "classes=3" }, "");
-        ck_assert_msg(saved > 0.3, "%s: the least plan is %.0f %% smaller", methods[i], 100 * saved);
+        const tiny_spec spec = { .more = "depth=8", .method = methods[i], .model = "classes=3" };
+        const plans f32 = check(&spec, ""), bf16 = check(&spec, ",keep=bf16");
+        ck_assert_msg(0.7 * (double)f32.most > (double)f32.least, "%s: the least plan is %zu of %zu bytes", methods[i],
+                      f32.least, f32.most);
+        ck_assert_msg(bf16.most < f32.most && (double)bf16.least < 1.1 * (double)f32.least, "%s, keep=bf16: %zu to %zu "
+                      "bytes, else %zu to %zu", methods[i], bf16.least, bf16.most, f32.least, f32.most);
     }
 }
 END_TEST
@@ -218,4 +230,5 @@ END_TEST
 
 SUITE_MAIN("recompute", the_table_has_the_bytes_alive_beside_the_arena,
            limits_change_no_bit_for_every_method_and_head, limits_change_no_bit_with_other_options,
-           limits_change_no_bit_with_dropout, planned_and_naive_repetitions_agree, a_limit_saves_memory)
+           limits_change_no_bit_with_dropout, planned_and_naive_repetitions_agree,
+           they_agree_with_values_kept_in_bf16, a_limit_saves_memory)

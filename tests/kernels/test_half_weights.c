@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_half_weights.c -- frozen weights of f16 and bf16: all 65536 bit patterns are converted exactly; packed panels
- * and products (also by CBLAS) have the bits of those of a float copy; arrays end at guard pages. */
+ * and products (also by CBLAS) have the bits of those of a float copy; floats are rounded to the nearest bf16; arrays
+ * end at guard pages. */
 #include <math.h>
 #include "guarded.h"
 #include "run_gemm.h"
@@ -222,6 +223,62 @@ START_TEST(weight_read_converts)
 }
 END_TEST
 
-SUITE_MAIN("half_weights", every_bit_pattern_is_converted_exactly, every_length_is_converted,
+/* The bf16 nearest to the float with these bits: of two at the same distance the one whose last bit is 0; 0 for a
+ * subnormal number. */
+static uint16_t nearest_bf16(uint32_t bits)
+{
+    const uint16_t below = (uint16_t)(bits >> 16), above = (uint16_t)(below + 1);
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    if (isnan(f)) return below | 0x40;
+    if (fabsf(f) < 0x1p-126f) return below & 0x8000;
+    /* the number above the largest one would be 2^128; infinity stands for it */
+    const double low = value_of(PK_BF16, below), high = isinf(f) ? low : copysign((below & 0x7FFF) == 0x7F7F ? 0x1p128 :
+                                                     fabs((double)value_of(PK_BF16, above)), (double)f);
+    const double to_low = fabs(f - low), to_high = fabs(high - f);
+    return isinf(f) || to_low < to_high || (!(to_high < to_low) && !(below & 1)) ? below : above;
+}
+
+/* Every upper half of a float with lower halves around those at which the rounding changes. */
+START_TEST(numbers_are_rounded_to_the_nearest)
+{
+    static const uint16_t lower[] = { 0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF };
+    guarded x = guarded_make(65536);
+    half_array out = half_make(65536);
+    EACH_TABLE(t) for (size_t k = 0; k < sizeof lower / sizeof *lower; k++) {
+        for (uint32_t i = 0; i < 65536; i++) {
+            const uint32_t bits = i << 16 | lower[k];
+            memcpy(x.data + i, &bits, sizeof bits);
+        }
+        t->narrow(out.data, x.data, 65536);
+        for (uint32_t i = 0; i < 65536; i++)
+            ck_assert_msg(out.data[i] == nearest_bf16(i << 16 | lower[k]), "%s: %04x%04x became %04x, expected %04x",
+                          *name, i, lower[k], out.data[i], nearest_bf16(i << 16 | lower[k]));
+    }
+    guarded_free(&x);
+    guarded_free(&out.memory);
+}
+END_TEST
+
+START_TEST(every_length_is_rounded)
+{
+    EACH_TABLE(t) for (int64_t n = 0; n <= 70; n++) {
+        uint64_t seed = (uint64_t)n;
+        guarded x = guarded_noise(n, &seed);
+        half_array out = half_make(n);
+        t->narrow(out.data, x.data, n);
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t bits;
+            memcpy(&bits, x.data + i, sizeof bits);
+            ck_assert_uint_eq(out.data[i], nearest_bf16(bits));
+        }
+        guarded_free(&x);
+        guarded_free(&out.memory);
+    }
+}
+END_TEST
+
+SUITE_MAIN("half_weights", numbers_are_rounded_to_the_nearest, every_length_is_rounded,
+           every_bit_pattern_is_converted_exactly, every_length_is_converted,
            packed_panels_equal_those_of_a_float_copy, products_equal_those_of_a_float_copy,
            weight_read_converts)

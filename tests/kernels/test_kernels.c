@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_kernels.c -- the kernels of every instruction set against the reference kernels: lengths around the vector size,
  * rows with gaps, guard pages, in-place calls, special values; the same bits however the elements are split over calls.
- * Each kernel has a row in `cases`; attention has test_attention.c, quantise and dequantise test_int8_weights.c. */
+ * Each kernel has a row in `cases`; attention has test_attention.c, quantise and dequantise test_int8_weights.c, narrow
+ * test_half_weights.c. */
 #include <math.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -204,7 +205,8 @@ START_TEST(every_kernel_has_a_case)
 #undef PK_KERNEL
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int found = !strncmp(rows[i], "attention", 9) || strstr(rows[i], "quantise");
+        int found = !strncmp(rows[i], "attention", 9) || strstr(rows[i], "quantise")
+                 || !strcmp(rows[i], "narrow");
         for (int k = 0; k < CASES; k++) found |= !strcmp(cases[k].name, rows[i]);
         ck_assert_msg(found, "no case for %s", rows[i]);
     }

@@ -127,20 +127,21 @@ START_TEST(a_workload_with_prompts)
 }
 END_TEST
 
-/* A limit below the plan, so that the recompute pass searches for a plan and the graph is compiled again. */
+/* A limit below the plan, so that the recompute pass searches for a plan and the graph is compiled again; values are
+ * kept in bf16. */
 START_TEST(every_allocation_may_fail_under_a_memory_limit)
 {
     char trainer[64];
     tiny t = tiny_make(&(tiny_spec){ .backbone = SMALL, .more = "image_size=16", .method = "lora",
                                     .model = "classes=3" });
-    peft_trainer *r = tiny_trainer(t.model, "batch=2,threads=1");
+    peft_trainer *r = tiny_trainer(t.model, "batch=2,threads=1,keep=bf16");
     const size_t limit = pf_exec_bytes(&r->net.exec) - 1;
     peft_trainer_free(r);
-    r = tiny_trainer(t.model, "batch=2,threads=1,memory_limit=%zu", limit);
+    snprintf(trainer, sizeof trainer, "batch=2,threads=1,keep=bf16,memory_limit=%zu", limit);
+    r = tiny_trainer(t.model, "%s", trainer);
     ck_assert_uint_gt(r->net.exec.g.agains, 0);
     peft_trainer_free(r);
     tiny_free(&t);
-    snprintf(trainer, sizeof trainer, "batch=2,threads=1,memory_limit=%zu", limit);
     check_workload((workload){ .method = "lora", .model = "classes=3", .options = "", .trainer = trainer });
 }
 END_TEST

@@ -14,13 +14,18 @@ pf_mat pf_matrix(const pf_run *r, pf_val v)
     return (pf_mat){ r->ptr[v.id], pf_rows(r->g, v), pf_cols(r->g, v), pf_cols(r->g, pf_root(r->g, v)) };
 }
 
+pf_half_mat pf_half_matrix(const pf_run *r, pf_val v)
+{
+    const pf_mat m = pf_matrix(r, v);
+    return (pf_half_mat){ (uint16_t *)(void *)m.p, m.rows, m.cols, m.ld };
+}
+
 pk_weight pf_weight_of(const pf_run *r, pf_val v)
 {
     const pf_value *x = pf_v(r->g, v);
     const int64_t rows = x->shape.ndim ? x->shape.dim[0] : 1, count = pf_shape_count(&x->shape);
-    const bool constant = x->kind == PF_CONST;
-    return (pk_weight){ .type = constant ? x->type : PK_REAL, .rows = rows, .cols = rows ? count / rows : 0,
-                        .scales = constant ? x->scales : NULL, .data = constant ? x->data : r->ptr[v.id] };
+    return (pk_weight){ .type = x->type, .rows = rows, .cols = rows ? count / rows : 0, .scales = x->scales,
+                        .data = x->kind == PF_CONST ? x->data : r->ptr[v.id] };
 }
 
 /* The arguments of pf_parallel; n: items in all, chunk: items for one call of fn. */
@@ -119,7 +124,8 @@ static void set_pointers(pf_exec *e)
         int64_t col = 0;
         pf_val v = { id };
         for (; pf_exists(pf_v(g, v)->view_of); v = pf_v(g, v)->view_of) col += pf_v(g, v)->col;
-        if (v.id != id && e->run.ptr[v.id]) e->run.ptr[id] = e->run.ptr[v.id] + col;
+        if (v.id != id && e->run.ptr[v.id])
+            e->run.ptr[id] = (pk_real *)((char *)e->run.ptr[v.id] + col * pk_dtype_size(pf_v(g, v)->type));
     }
 }
 
@@ -144,13 +150,18 @@ void pf_exec_free(pf_exec *e)
     memset(e, 0, sizeof *e);
 }
 
+enum { BF16_NAN = 0x7FC0 };
 /* Overwrites with NaN the values whose last use is node i. */
 static void poison_dead(pf_exec *e, uint32_t i)
 {
     for (uint32_t id = 1; id < e->g.values; id++) {
         if (e->plan.last[id] != i || e->plan.offset[id] == SIZE_MAX) continue;
-        int64_t n = pf_shape_count(&e->g.value[id].shape);
-        for (int64_t k = 0; k < n; k++) e->run.ptr[id][k] = (pk_real)NAN;
+        const pf_value *v = &e->g.value[id];
+        const int64_t n = pf_shape_count(&v->shape);
+        for (int64_t k = 0; k < n; k++) {
+            if (v->type == PK_BF16) ((uint16_t *)(void *)e->run.ptr[id])[k] = BF16_NAN;
+            else e->run.ptr[id][k] = (pk_real)NAN;
+        }
     }
 }
 

@@ -15,7 +15,8 @@ struct pf_run {
     pk_compute compute;                  /* arithmetic of products of values with frozen weights */
     pk_compute rest;                     /* arithmetic of all other products, and of attention */
     void *scratch;                       /* memory for the node that runs, as large as any node needs */
-    pk_real **ptr;                       /* [values]: the first element of each value; ptr[0], of PF_NONE, is NULL */
+    pk_real **ptr;                       /* [values]: the first element of each value, of a TEMP of PK_BF16 too
+                                          * (pf_half_matrix); ptr[0], of PF_NONE, is NULL */
     bool accumulate;                     /* store nodes add to gradients of earlier runs */
     uint64_t seed, step;                 /* for dropout */
 };
@@ -23,6 +24,8 @@ struct pf_run {
 /* A value as a matrix: row i begins at p + i * ld (leading dimension). ld > cols: the value is a column view. */
 typedef struct pf_mat { pk_real *p; int64_t rows, cols, ld; } pf_mat;
 pf_mat pf_matrix(const pf_run *r, pf_val v);                           /* PF_NONE: p is NULL */
+typedef struct pf_half_mat { uint16_t *p; int64_t rows, cols, ld; } pf_half_mat;
+pf_half_mat pf_half_matrix(const pf_run *r, pf_val v);                 /* of a TEMP of PK_BF16 */
 /* A dense value as a matrix [first extent, product of the others] of its own element type. Operations that accept
  * weights of other types than PK_REAL (pf_op.any_type) must use it, as r->ptr of such a weight is NULL. */
 pk_weight pf_weight_of(const pf_run *r, pf_val v);

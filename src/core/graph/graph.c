@@ -139,6 +139,8 @@ int64_t pf_shape_count(const pf_shape *s)
     return n;
 }
 
+int64_t pf_value_bytes(const pf_value *v) { return pf_shape_count(&v->shape) * pk_dtype_size(v->type); }
+
 int64_t pf_cols(const pf_graph *g, pf_val v)
 {
     const pf_shape *s = &pf_v(g, v)->shape;

@@ -27,7 +27,9 @@ typedef struct pf_value {
     pf_shape shape;
     pf_val_kind kind;
     int input_index;             /* INPUT: its index in pf_graph.input */
-    pk_dtype type;               /* CONST: element type of data; if not PK_REAL, read it by pf_weight_of (exec.h) */
+    pk_dtype type;               /* element type; of a CONST that of data. Not PK_REAL: read it by pf_weight_of
+                                  * (exec.h). A TEMP of PK_BF16 holds a value rounded for the backward pass (keep/) */
+    pf_val rounded;              /* TEMP of PK_BF16: the value that it holds, rounded */
     const float *scales;         /* CONST of type PK_I8: those of its rows (pk_weight) */
     const char *name;            /* CONST: borrowed from the tensor's owner; NULL: none. A PARAM has its name in param,
                                   * an INPUT in the graph's inputs */
@@ -132,6 +134,10 @@ struct pf_op {
     unsigned any_type;                                              /* bit i set: in[i] may have any type
                                                                      * (pf_weight_of); not set: the widen pass
                                                                      * converts it to PK_REAL */
+    unsigned rounds;                                                /* bit i set: a backward node may read in[i]
+                                                                     * rounded to bf16 (keep/) */
+    unsigned reads_bf16;                                            /* the same, and run reads a TEMP of PK_BF16; not
+                                                                     * set: the value is converted first */
     const char *kernel;                                             /* for reports: what does most of the work, a kernel
                                                                      * of kernels.def or "copy"; NULL: C in ops/ */
     bool    (*infer)(pf_graph *g, pf_node *n);                      /* checks inputs, makes the outputs */
@@ -174,6 +180,7 @@ static inline size_t pf_align_up(size_t bytes) { return (bytes + PK_ALIGN - 1) /
 pf_shape pf_shape_of(int ndim, ...);                                /* ndim arguments of type int64_t: the extents */
 bool    pf_shape_equal(const pf_shape *a, const pf_shape *b);
 int64_t pf_shape_count(const pf_shape *s);
+int64_t pf_value_bytes(const pf_value *v);                          /* of a value that is no CONST: its elements */
 int64_t pf_cols(const pf_graph *g, pf_val v);                       /* last extent */
 int64_t pf_rows(const pf_graph *g, pf_val v);                       /* product of the other extents */
 pf_val  pf_root(const pf_graph *g, pf_val v);                       /* the value that owns the memory v is a view of */

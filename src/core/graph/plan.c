@@ -55,7 +55,8 @@ static bool can_overwrite(const liveness *p, uint32_t i, int k)
     if (pf_v(g, v)->kind != PF_TEMP || pf_exists(pf_v(g, v)->view_of) || pf_exists(pf_v(g, out)->view_of)) return false;
     if (p->viewed[v.id] || p->viewed[out.id] || p->last[storage(p, v).id] != i) return false;
     for (int o = 0; o < PF_MAX_IN; o++) if (o != k && pf_eq(n->in[o], v)) return false;
-    return pf_shape_count(&pf_v(g, v)->shape) == pf_shape_count(&pf_v(g, out)->shape);
+    return pf_v(g, v)->type == pf_v(g, out)->type
+        && pf_shape_count(&pf_v(g, v)->shape) == pf_shape_count(&pf_v(g, out)->shape);
 }
 
 /* Gives out[0] of each node the memory of the first input that it may overwrite. */
@@ -108,8 +109,7 @@ static uint32_t arrange(pf_plan *plan, const liveness *p, block *blocks, unsigne
     for (uint32_t v = 1; v < g->values; v++) {
         if (g->value[v].kind != PF_TEMP || p->first[v] == UINT32_MAX || p->memory_of[v].id != v) continue;
         if (pf_exists(g->value[v].view_of)) continue;
-        size_t bytes = (size_t)pf_shape_count(&g->value[v].shape) * sizeof(pk_real);
-        bytes = pf_align_up(bytes);
+        const size_t bytes = pf_align_up((size_t)pf_value_bytes(&g->value[v]));
         if (g->value[v].from_caller) plan->from_caller += bytes;
         blocks[n++] = (block){ v, p->first[v], p->last[v], g->value[v].from_caller, bytes, 0 };
     }

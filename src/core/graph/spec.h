@@ -14,6 +14,8 @@ typedef struct pf_compile_spec {
     int64_t batch;                       /* samples */
     bool training;                       /* batch norm uses the batch's statistics, dropout drops; false: inference */
     pk_compute compute;                  /* arithmetic of the products */
+    pk_dtype keep;                       /* type in which values of the forward pass are kept for the backward pass:
+                                          * PK_REAL, or PK_BF16 (keep/) */
     size_t memory_limit;                 /* bytes that arena and scratch may take; 0: no limit */
     size_t least_scratch;                /* bytes of scratch to plan at least: what smaller batches need */
     const uint32_t *again;               /* nodes whose outputs the backward pass computes again (pf_graph.again) */

@@ -26,6 +26,17 @@ static peft_status check_last_batch(const peft_trainer *t)
                    t->model->head->name, (long long)(samples - 1));
 }
 
+/* Reads option keep. In bf16 arithmetic factors are rounded anyway, so that kept values in bf16 move gradients little. */
+static peft_status read_keep(peft_trainer *t)
+{
+    const char *keep = text(t, "keep");
+    const bool automatic = !strcmp(keep, "auto"), half = !strcmp(keep, "bf16");
+    if (!automatic && !half && strcmp(keep, "f32"))
+        return pf_fail(PEFT_E_OPTION, "keep: given '%s', expected f32, bf16 or auto", keep);
+    t->compile.keep = half || (automatic && t->compile.compute == PK_COMPUTE_BF16) ? PK_BF16 : PK_REAL;
+    return PEFT_OK;
+}
+
 /* Reads t->options into the members of t. */
 static peft_status read_options(peft_trainer *t)
 {
@@ -52,6 +63,7 @@ static peft_status read_options(peft_trainer *t)
     if (t->compile.compute == PK_COMPUTE_INT8)
         return pf_fail(PEFT_E_OPTION, "compute: given int8, which is for sessions and adaptors; a trainer computes in "
                        "f32, bf16x3 or bf16");
+    PF_TRY(read_keep(t));
     t->split_prefix = integer(t, "cache_features") > 0;
     return pf_loss_read_options(t);
 }

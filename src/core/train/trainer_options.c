@@ -43,6 +43,8 @@ const pf_opt pf_trainer_options[] = {
       "none" },
     { "cache_file", 's', "", 0, 0, "file that keeps the features for later trainers; none: in memory" },
     { "cache_type", 's', "f32", 0, 0, "element type of kept features: f32, or f16 (half the bytes, rounded)" },
+    { "keep", 's', "auto", 0, 0, "type in which values of the forward pass are kept for the backward pass: f32, bf16 "
+      "(half the memory; gradients change by up to 1 %), or auto (bf16 for compute=bf16, else f32)" },
     { "threads", 'i', "0", 0, 1024, "threads that compute; 0: the context's number" },
     PF_COMPILE_OPTIONS,
     { 0 } };

@@ -10,10 +10,10 @@
 #include "core/format/meta.h"
 #include "core/train/trainer.h"
 
-/* Options that change no result. cache_type does change results, and each_setting adds it as the type that the cache
- * really has. */
+/* Options that change no result. cache_type and keep do change results, and each_setting adds them as the types that
+ * the trainer really has. */
 static const char *const without_effect[] = { "threads", "executor", "memory_limit", "samples", "cache_features",
-                                              "cache_file", "cache_type" };
+                                              "cache_file", "cache_type", "keep" };
 
 /* Whether a trainer with these options could give other results with another value of option `name`. */
 static bool affects_results(const peft_trainer *t, const char *name)
@@ -66,10 +66,13 @@ static peft_status each_adapter(const peft_model *m, setting_fn fn, void *user)
 static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user)
 {
     static const pf_opt cache_type = { .name = "cache_type", .type = 's' };
+    static const pf_opt keep_type = { .name = "keep", .type = 's', .fallback = "f32" };
     const char *owner = "the trainer";
     PF_TRY(each_option(owner, "libpeft.trainer.option.", pf_trainer_options, t->options, t, fn, user));
     const char *type = t->cache.chunk ? "f16" : "f32";               /* chunk: the buffer for conversion to f16 */
     PF_TRY(fn(user, &(setting){ owner, "libpeft.trainer.option.cache_type", cache_type.name, type, &cache_type }));
+    const char *keep = t->compile.keep == PK_BF16 ? "bf16" : "f32";
+    PF_TRY(fn(user, &(setting){ owner, "libpeft.trainer.option.keep", keep_type.name, keep, &keep_type }));
     PF_TRY(each_option("the model", "libpeft.model.option.", pf_model_options, t->model->options, NULL, fn, user));
     return each_adapter(t->model, fn, user);
 }
@@ -175,13 +178,18 @@ peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 /* A trainer, and the file of the state that it is compared with. */
 typedef struct comparison { const peft_trainer *t; const pf_st *st; } comparison;
 
+/* Version 1.0 had no other value of these settings than their default, and did not save it. */
+static bool is_newer_than_1_0(const char *key)
+{
+    return !strcmp(key, "libpeft.trainer.option.compute") || !strcmp(key, "libpeft.trainer.option.keep");
+}
+
 /* PEFT_E_MISMATCH: the saved value is another one. But the trainer may have more steps, which extends the run. */
 static peft_status check_setting(void *user, const setting *s)
 {
     const comparison *c = user;
     const char *saved, *cure = "";
-    const bool older = !strcmp(s->key, "libpeft.trainer.option.compute") && !pf_st_meta(c->st, s->key);
-    if (older) saved = s->row->fallback;              /* version 1.0 had no other value, and did not save it */
+    if (is_newer_than_1_0(s->key) && !pf_st_meta(c->st, s->key)) saved = s->row->fallback;
     else PF_TRY(pf_meta_read_text(c->st, s->key, &saved));
     if (pf_option_same(s->row, saved, s->value)) return PEFT_OK;
     if (!strcmp(s->key, "libpeft.trainer.option.steps")) {

@@ -29,7 +29,7 @@ static inline float pk_from_f16(uint16_t h)
 /* x rounded to bf16, to nearest with ties to even, as the instruction VCVTNEPS2BF16 does it: subnormal numbers become
  * 0, a NaN a quiet NaN. Adding 0x7FFF carries into the kept bits if the dropped ones are more than half; the last kept
  * bit decides where they are half. */
-static inline float pk_round_bf16(float x)
+static inline uint16_t pk_to_bf16(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -37,6 +37,7 @@ static inline float pk_round_bf16(float x)
     uint32_t rounded = bits + 0x7FFF + (bits >> 16 & 1);
     if (magnitude > infinity) rounded = bits | 0x00400000;
     if (magnitude < least_normal) rounded = bits & 0x80000000;
-    return pk_float_of(rounded & 0xFFFF0000);
+    return (uint16_t)(rounded >> 16);
 }
+static inline float pk_round_bf16(float x) { return pk_from_bf16(pk_to_bf16(x)); }
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pack_ref.c -- packs the operands of a matrix product into panels and converts 16-bit numbers to pk_real, in plain C:
- * the reference for simd/pack.c. row and col are the strides of the matrix. */
-#include "../pk.h"
+ * pack_ref.c -- packs the operands of a matrix product into panels and converts 16-bit numbers to pk_real and back, in plain
+ * C: the reference for simd/pack.c. row and col are the strides of the matrix. */
+#include "../names.h"
 #include "half.h"
 
 enum { MR = 4, NR = 8 };        /* mr and nr of table_ref (../cpu.c) */
@@ -44,6 +44,10 @@ void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int6
         const T *x = from; \
         for (int64_t i = 0; i < n; i++) to[i] = (pk_real)value(x[i]); \
     }
+void pk_narrow_ref(uint16_t *to, const pk_real *from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) to[i] = pk_to_bf16((float)from[i]);
+}
 FUNCTIONS_OF_TYPE(real, pk_real, )
 FUNCTIONS_OF_TYPE(f16, uint16_t, pk_from_f16)
 FUNCTIONS_OF_TYPE(bf16, uint16_t, pk_from_bf16)

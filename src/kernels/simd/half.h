@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * half.h -- converts vectors of f16 and bf16 to float, exactly, and packs panels of a B in these types, for pack.c.
+ * half.h -- converts vectors of f16 and bf16 to float, exactly, rounds to bf16, and packs panels of a B in these types.
  * `type` is a compile-time constant everywhere: PK_F16 or PK_BF16. */
 #ifndef PK_SIMD_HALF_H
 #define PK_SIMD_HALF_H
@@ -18,6 +18,24 @@ PK_INLINE pv half_widen(const pk_dtype type, pv_half x)
 {
     if (type == PK_F16) return _mm512_cvtph_ps(x);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}
+/* x rounded to bf16; pk_round_bf16 (../ref/half.h) explains the steps. */
+PK_INLINE pv_half half_round(pv x)
+{
+    const __m512i bits = _mm512_castps_si512(x), one = _mm512_set1_epi32(1);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+    const __m512i magnitude = _mm512_and_si512(bits, _mm512_set1_epi32(0x7FFFFFFF));
+    __m512i r = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    r = _mm512_mask_or_epi32(r, _mm512_cmpgt_epi32_mask(magnitude, _mm512_set1_epi32(0x7F800000)), bits,
+                             _mm512_set1_epi32(0x00400000));
+    r = _mm512_mask_xor_epi32(r, _mm512_cmplt_epi32_mask(magnitude, _mm512_set1_epi32(0x00800000)), bits, magnitude);
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16));
+}
+/* Stores the first n lanes of x, rounded to bf16; all if n is PW or more. */
+PK_INLINE void half_store(uint16_t *to, pv x, int64_t n)
+{
+    if (n >= PW) _mm256_storeu_si256((void *)to, half_round(x));
+    else _mm256_mask_storeu_epi16(to, pm_first(n), half_round(x));
 }
 #else
 typedef __m128i pv_half;
@@ -44,6 +62,29 @@ PK_INLINE pv half_widen(const pk_dtype type, pv_half x)
     const pv small = pv_mul(_mm256_cvtepi32_ps(magnitude), pv_set(0x1p-24f));
     const pv r = pv_select(_mm256_castsi256_ps(subnormal), small, _mm256_castsi256_ps(normal));
     return _mm256_or_ps(r, _mm256_castsi256_ps(sign));
+}
+PK_INLINE pv_half half_round(pv x)
+{
+    const pvi bits = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const pvi magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(0x7FFFFFFF));
+    const pvi nan = _mm256_cmpgt_epi32(magnitude, _mm256_set1_epi32(0x7F800000));
+    const pvi subnormal = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x00800000), magnitude);
+    pvi r = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+    r = _mm256_blendv_epi8(r, _mm256_or_si256(bits, _mm256_set1_epi32(0x00400000)), nan);
+    r = _mm256_blendv_epi8(r, _mm256_xor_si256(bits, magnitude), subnormal);
+    r = _mm256_srli_epi32(r, 16);
+    return _mm_packus_epi32(_mm256_castsi256_si128(r), _mm256_extracti128_si256(r, 1));
+}
+PK_INLINE void half_store(uint16_t *to, pv x, int64_t n)
+{
+    uint16_t lanes[PW];
+    const pv_half half = half_round(x);
+    if (n >= PW) {
+        _mm_storeu_si128((void *)to, half);
+        return;
+    }
+    _mm_storeu_si128((void *)lanes, half);
+    for (int i = 0; i < n; i++) to[i] = lanes[i];
 }
 #endif
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pack.c -- entries of the kernel table: pack_a and pack_b, which pack the operands of a matrix product into panels,
- * and widen, which converts f16 and bf16 to pk_real. row and col are the strides of the matrix. */
+ * widen, which converts f16 and bf16 to pk_real, and narrow, which rounds to bf16. row and col are the strides of the
+ * matrix. */
 #include <string.h>
+#include "../names.h"
 #include "half.h"
 
 void PK_NAME(pack_a)(float *panels, const float *a, int64_t row, int64_t col, int64_t m, int64_t k);
@@ -44,3 +46,8 @@ void PK_NAME(widen_real)(float *to, const void *from, int64_t n)
     }
 FUNCTIONS_OF_HALF(f16, PK_F16)
 FUNCTIONS_OF_HALF(bf16, PK_BF16)
+
+void PK_NAME(narrow)(uint16_t *to, const float *from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += PW) half_store(to + i, load_lanes(from + i, n - i), n - i);
+}

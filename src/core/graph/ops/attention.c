@@ -208,4 +208,5 @@ static int64_t grad_flops(const pf_graph *g, const pf_node *n)
 }
 
 const pf_op pf_op_attention_grad = { .name = "attention_grad", .kernel = "attention_grad", .flags = PF_STRIDED_OUT,
+    .rounds = 1u << Q | 1u << K | 1u << V | 1u << XK | 1u << XV | 1u << OUT,
     .infer = grad_infer, .scratch_bytes = grad_scratch, .run = grad_run, .flops = grad_flops };

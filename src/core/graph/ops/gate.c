@@ -75,5 +75,5 @@ static void dx_run(const pf_run *r, const pf_node *n)
     pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, dx_rows, &j);
 }
 
-const pf_op pf_op_gate_dx = { .name = "gate_dx", .kernel = "gate_grad", .flags = PF_STRIDED_OUT, .infer = dx_infer,
-    .run = dx_run };
+const pf_op pf_op_gate_dx = { .name = "gate_dx", .kernel = "gate_grad", .flags = PF_STRIDED_OUT, .rounds = 1u << 1,
+    .infer = dx_infer, .run = dx_run };

@@ -150,7 +150,7 @@ static int64_t dx_flops(const pf_graph *g, const pf_node *n)
 }
 
 const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT,
-    .inplace = 1u << PF_LINEAR_DX_ADD, .any_type = 1u << PF_LINEAR_DX_W,
+    .inplace = 1u << PF_LINEAR_DX_ADD, .any_type = 1u << PF_LINEAR_DX_W, .rounds = 1u << PF_LINEAR_DX_GATE,
     .infer = shape_infer, .scratch_bytes = dx_scratch, .run = run, .product = dx_product, .flops = dx_flops };
 
 /* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in their order */
@@ -160,14 +160,15 @@ static void dw_product(const pf_run *r, const pf_node *n, pk_gemm *a)
     *a = (pk_gemm){
         .compute = r->rest, .m = dy.cols, .n = x.cols, .k = dy.rows,
         .a = dy.p, .a_row = 1, .a_col = dy.ld,
-        .b = x.p, .b_row = x.ld, .b_col = 1,
+        .b = x.p, .b_type = pf_v(r->g, n->in[1])->type, .b_row = x.ld, .b_col = 1,
         .c = r->ptr[n->out[0].id], .c_row = x.cols, .scale = 1 };
 }
 
 static size_t dw_scratch(const pf_run *r, const pf_node *n)
 {
-    const pf_val dy = n->in[0], x = n->in[1];
-    return pk_gemm_work(r->kernels, r->rest, pf_cols(r->g, dy), pf_cols(r->g, x), pf_rows(r->g, dy), r->threads);
+    const int64_t m = pf_cols(r->g, n->in[0]), k = pf_rows(r->g, n->in[0]), cols = pf_cols(r->g, n->in[1]);
+    return pk_gemm_work(r->kernels, r->rest, m, cols, k, r->threads)
+         + pk_gemm_widen_work(r->kernels, r->gemm, r->rest, pf_v(r->g, n->in[1])->type, cols, k, r->threads);
 }
 
 static int64_t dw_flops(const pf_graph *g, const pf_node *n)
@@ -175,5 +176,5 @@ static int64_t dw_flops(const pf_graph *g, const pf_node *n)
     return 2 * pf_rows(g, n->in[0]) * pf_shape_count(&n->attr.shape);
 }
 
-const pf_op pf_op_linear_dw = { .name = "linear_dw",
+const pf_op pf_op_linear_dw = { .name = "linear_dw", .reads_bf16 = 1u << 1,
     .infer = shape_infer, .scratch_bytes = dw_scratch, .run = run, .product = dw_product, .flops = dw_flops };

@@ -78,7 +78,7 @@ static void dx_run(const pf_run *r, const pf_node *n)
 
 const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .kernel = "layernorm_grad", .flags = PF_STRIDED_OUT,
     .inplace = 1u << 0 | 1u << PF_LAYERNORM_DX_ADD,     /* input 0: dy */
-    .infer = dx_infer, .run = dx_run };
+    .rounds = 1u << 1, .infer = dx_infer, .run = dx_run };
 
 /* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat, where
  * xhat = (x - mean) rstd. Threads share the columns. */
@@ -104,4 +104,4 @@ static void dgamma_run(const pf_run *r, const pf_node *n)
 }
 
 const pf_op pf_op_layernorm_dgamma = { .name = "layernorm_dgamma", .kernel = "col_sums",
-    .infer = dgamma_infer, .run = dgamma_run };
+    .rounds = 1u << 1, .infer = dgamma_infer, .run = dgamma_run };

@@ -71,7 +71,7 @@ static void mul_grad(pf_grads *gr, const pf_node *n)
     }
 }
 const pf_op pf_op_mul = { .name = "mul", .kernel = "mul", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = IN_0 | IN_1,
-    .infer = broadcast_infer, .grad = mul_grad, .run = mul_run };
+    .rounds = 1u << 1, .infer = broadcast_infer, .grad = mul_grad, .run = mul_run };
 
 static bool same_infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n->in[0]); }
 
@@ -147,4 +147,4 @@ static void act_grad_rows(void *arg, int64_t begin, int64_t end, int worker)
 }
 static void act_grad_run(const pf_run *r, const pf_node *n) { for_rows(r, n, act_grad_rows); }
 const pf_op pf_op_act_grad = { .name = "act_grad", .kernel = "act_grad", .flags = PF_STRIDED_OUT,
-    .inplace = IN_0 | IN_1, .infer = same_infer, .run = act_grad_run };
+    .inplace = IN_0 | IN_1, .rounds = 1u << 1, .infer = same_infer, .run = act_grad_run };

@@ -59,7 +59,8 @@ const pf_op pf_op_sum_to = { .name = "sum_to", .kernel = "col_sums", .infer = in
 
 /* in: a, b of the same shape; attr shape: the result's; out: a * b (elementwise), summed in the same way */
 static void dot_to_run(const pf_run *r, const pf_node *n) { reduce(r, n, n->in[1]); }
-const pf_op pf_op_dot_to = { .name = "dot_to", .kernel = "col_sums", .infer = infer, .run = dot_to_run };
+const pf_op pf_op_dot_to = { .name = "dot_to", .kernel = "col_sums", .rounds = 1u << 1,
+    .infer = infer, .run = dot_to_run };
 
 /* in: a [.., n]; out: the sum of each row, [..] */
 static bool row_sums_infer(pf_graph *g, pf_node *n)

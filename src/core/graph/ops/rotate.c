@@ -147,4 +147,5 @@ static void rotate_dm_run(const pf_run *r, const pf_node *n)
     blocks j = { .r = r, .n = n };
     pk_pool_run(r->pool, n->attr.shape.dim[0], one_sum, &j);
 }
-const pf_op pf_op_rotate_dm = { .name = "rotate_dm", .infer = rotate_dm_infer, .run = rotate_dm_run };
+const pf_op pf_op_rotate_dm = { .name = "rotate_dm", .rounds = 1u << 0 | 1u << 1,
+                                .infer = rotate_dm_infer, .run = rotate_dm_run };

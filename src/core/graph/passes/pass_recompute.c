@@ -4,6 +4,7 @@
  * node after the other: the one that costs least for each byte that it frees where the plan is fullest, until the plan
  * fits or no node frees anything there. */
 #include <math.h>
+#include "core/graph/keep/keep.h"
 #include "core/graph/passes/passes.h"
 #include "core/graph/recompute/recompute.h"
 
@@ -17,10 +18,12 @@ typedef struct {
     bool tried;                          /* the graph was rewritten */
 } search;
 
-/* The bytes that arena and scratch of the graph take as it is now; *fullest: the node at which most bytes are alive. */
+/* The bytes that arena and scratch of the graph take, with values kept in bf16 if option keep says so; *fullest: the
+ * node at which most bytes are alive. */
 static peft_status planned_bytes(const search *s, size_t *bytes, uint32_t *fullest)
 {
     pf_plan plan;
+    PF_TRY(pf_keep_rewrite(s->r.g));
     PF_TRY(pf_plan_make(&plan, s->r.g, s->r.g->spec.flags));
     *bytes = plan.arena + s->scratch + PK_ALIGN;
     *fullest = plan.fullest;
@@ -35,20 +38,28 @@ static peft_status rewrite(search *s)
     return pf_drop_unread_nodes_and_outputs(s->r.g);
 }
 
-static void find_reads(search *s)
+/* Sets last_read and first_read, and half of the values that are alive at node `fullest`. Reading the copy of a value
+ * in bf16 counts as reading the value. */
+static void find_reads(search *s, uint32_t fullest)
 {
     const pf_graph *g = s->r.g;
     for (uint32_t v = 0; v < s->r.values; v++) {
         s->last_read[v] = 0;
         s->first_read[v] = UINT32_MAX;
+        s->r.half[v] = 0;
     }
     for (uint32_t i = 0; i < g->nodes; i++)
         for (int k = 0; k < PF_MAX_IN; k++) {
-            const uint32_t v = pf_root(g, g->node[i].in[k]).id;
+            const pf_node *n = &g->node[i];
+            const pf_val root = pf_root(g, n->in[k]), of = pf_v(g, root)->rounded;
+            const uint32_t v = pf_exists(of) ? of.id : root.id;
             if (v >= s->r.values) continue;              /* an output of a repetition */
-            if (!g->node[i].backward) s->last_read[v] = i;
+            if (!n->backward) s->last_read[v] = i;
             else if (s->first_read[v] == UINT32_MAX) s->first_read[v] = i;
+            if (!n->backward && n->op == &pf_op_narrow) s->r.half[v] = 1;
         }
+    for (uint32_t v = 0; v < s->r.values; v++)
+        if (s->last_read[v] >= fullest || fullest >= s->first_read[v]) s->r.half[v] = 0;
 }
 
 /* How many bytes are free at node `fullest` if the outputs of node i of the given graph are computed again. */
@@ -60,24 +71,33 @@ static size_t freed_bytes(const search *s, uint32_t i, uint32_t fullest)
         const uint32_t v = r->node[i].out[k].id;
         if (!v || r->writer[v] != i || r->kept[v] != 1 || s->first_read[v] == UINT32_MAX) continue;
         if (s->last_read[v] < fullest && fullest < s->first_read[v])
-            bytes += (size_t)pf_shape_count(&pf_v(r->g, r->node[i].out[k])->shape) * sizeof(pk_real);
+            bytes += (size_t)(pf_shape_count(&pf_v(r->g, r->node[i].out[k])->shape)
+                              * pk_dtype_size(r->half[v] ? PK_BF16 : PK_REAL));
     }
     return bytes;
 }
 
-/* The node that costs least for each byte that it frees at node `fullest`, and the first of them; UINT32_MAX: none. */
+/* The node that costs least for each byte that it frees at node `fullest`, and the first of them; UINT32_MAX: none. A
+ * node for which as many bytes are alive longer as it frees is taken only if there is no other: together with a later
+ * choice it may still save some. */
 static uint32_t cheapest(const search *s, uint32_t fullest)
 {
-    uint32_t found = UINT32_MAX;
-    double least = INFINITY;
+    uint32_t found = UINT32_MAX, alone = UINT32_MAX;
+    double least = INFINITY, least_alone = INFINITY;
     for (uint32_t i = 0; i < s->r.nodes; i++) {
         const size_t bytes = s->r.chosen[i] ? 0 : freed_bytes(s, i, fullest);
-        const double cost = bytes ? pf_recompute_cost(&s->r, i) / (double)bytes : INFINITY;
-        if (!(cost < least)) continue;
-        least = cost;
-        found = i;
+        size_t more;
+        if (!bytes) continue;
+        const double cost = pf_recompute_cost(&s->r, i, &more);
+        if (bytes > more && cost / (double)(bytes - more) < least) {
+            least = cost / (double)(bytes - more);
+            found = i;
+        } else if (bytes <= more && cost / (double)bytes < least_alone) {
+            least_alone = cost / (double)bytes;
+            alone = i;
+        }
     }
-    return found;
+    return found != UINT32_MAX ? found : alone;
 }
 
 /* Chooses nodes until the plan is within the limit, or as small as it gets. */
@@ -87,7 +107,7 @@ static peft_status choose(search *s)
     uint32_t fullest, next;
     PF_TRY(planned_bytes(s, &s->best_bytes, &fullest));
     for (bytes = s->best_bytes; bytes > s->r.g->spec.memory_limit;) {
-        find_reads(s);
+        find_reads(s, fullest);
         next = cheapest(s, fullest);
         if (next == UINT32_MAX) break;
         s->r.chosen[next] = 1;
@@ -102,7 +122,7 @@ static peft_status choose(search *s)
     return PEFT_OK;
 }
 
-/* Records the chosen nodes in the graph, and rewrites it for them. */
+/* Records the chosen nodes in the graph, and rewrites it for them, without what the keep pass does after this one. */
 static peft_status keep_choice(search *s)
 {
     pf_graph *g = s->r.g;
@@ -113,7 +133,7 @@ static peft_status keep_choice(search *s)
         if (!g->again) return pf_nomem("graph pass", count * sizeof *g->again);
     }
     for (uint32_t i = 0; i < s->r.nodes; i++) if (s->r.chosen[i]) g->again[g->agains++] = i;
-    return s->tried ? rewrite(s) : PEFT_OK;
+    return s->tried ? rewrite(s) : pf_recompute_rewrite(&s->r);
 }
 
 /* Finds or takes the choice, with the memory for it. */

@@ -17,6 +17,7 @@ typedef struct pf_recompute {
     uint8_t *chosen;                     /* [node]: 1: its outputs are not kept, but computed again */
     uint8_t *repeated;                   /* [node]: 1: the rewritten graph has a repetition of it */
     pf_val *copy;                        /* [value]: what a repetition computes in its place; PF_NONE: nothing */
+    uint8_t *half;                       /* [value]: 1: where most bytes are alive, only its copy in bf16 is (keep/) */
 } pf_recompute;
 
 peft_status pf_recompute_begin(pf_recompute *r, pf_graph *g);
@@ -28,7 +29,8 @@ peft_status pf_recompute_rewrite(pf_recompute *r);
 /* Is v, a value of the given graph, in memory during the backward pass if the chosen nodes are repeated? */
 bool        pf_recompute_available(const pf_recompute *r, pf_val v);
 /* What the repetition of node i costs beside the repetitions that the rewritten graph has, in FLOPs; a byte that is
- * read or written counts as PF_BYTE_FLOPS. */
+ * read or written counts as PF_BYTE_FLOPS. *more: the bytes that are alive longer because the repetition reads values
+ * as they are of which else only the copy in bf16 would be kept. */
 enum { PF_BYTE_FLOPS = 16 };
-double      pf_recompute_cost(const pf_recompute *r, uint32_t i);
+double      pf_recompute_cost(const pf_recompute *r, uint32_t i, size_t *more);
 #endif

@@ -33,7 +33,7 @@ static void find_writers(pf_recompute *r)
 
 peft_status pf_recompute_begin(pf_recompute *r, pf_graph *g)
 {
-    const size_t of_node = sizeof *r->node + 2, of_value = sizeof(pf_val) + sizeof(uint32_t) + 1,
+    const size_t of_node = sizeof *r->node + 2, of_value = sizeof(pf_val) + sizeof(uint32_t) + 2,
         bytes = g->nodes * of_node + g->values * of_value;
     *r = (pf_recompute){ .g = g, .nodes = g->nodes, .values = g->values, .prefix = g->prefix };
     r->node = pf_alloc_zero(g->ctx, bytes);
@@ -42,7 +42,8 @@ peft_status pf_recompute_begin(pf_recompute *r, pf_graph *g)
     r->copy = (pf_val *)(r->node + r->nodes);
     r->writer = (uint32_t *)(r->copy + r->values);
     r->kept = (uint8_t *)(r->writer + r->values);
-    r->chosen = r->kept + r->values;
+    r->half = r->kept + r->values;
+    r->chosen = r->half + r->values;
     r->repeated = r->chosen + r->nodes;
     find_writers(r);
     return PEFT_OK;

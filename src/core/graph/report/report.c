@@ -10,6 +10,24 @@ enum { PEAKS_MAX = 16 };                 /* measured peaks that are kept: of ker
 enum { MEASUREMENTS = 4 };               /* of a peak; the best counts, as other programs may take a core */
 #define MEASUREMENT_SECONDS 0.002
 
+/* Bytes of the values that the forward pass, or the caller, makes and the backward pass reads, by type. What the
+ * backward pass computes again is not among them. */
+static void kept_bytes(const pf_graph *g, int64_t bytes[PK_ELEMENT_TYPES])
+{
+    uint32_t first = 0;                                  /* the first backward node */
+    while (first < g->nodes && !g->node[first].backward) first++;
+    for (uint32_t v = 1; v < g->values; v++) {
+        bool made = g->value[v].from_caller, read = false;
+        if (g->value[v].kind != PF_TEMP || pf_exists(g->value[v].view_of)) continue;
+        for (uint32_t i = 0; i < g->nodes && !(made && read); i++) {
+            const pf_node *n = &g->node[i];
+            for (int k = 0; k < PF_MAX_OUT && i < first; k++) made |= pf_root(g, n->out[k]).id == v;
+            for (int k = 0; k < PF_MAX_IN && i >= first; k++) read |= pf_root(g, n->in[k]).id == v;
+        }
+        if (made && read) bytes[g->value[v].type] += pf_value_bytes(&g->value[v]);
+    }
+}
+
 void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user)
 {
     char line[PF_ROW_MAX];
@@ -28,9 +46,15 @@ void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user)
         flops += pf_row_flops(e, i);
         bytes += pf_row_bytes(e, i);
     }
-    snprintf(line, sizeof line, "%s: %u operations, %lld FLOPs, %lld bytes read and written; arena %zu bytes (%zu "
-             "alive at once, by operation %u), scratch %zu bytes", name, e->g.nodes, flops, bytes, e->plan.arena,
-             e->plan.alive, e->plan.fullest, e->plan.scratch_bytes);
+    const int used = snprintf(line, sizeof line, "%s: %u operations, %lld FLOPs, %lld bytes read and written; arena "
+                              "%zu bytes (%zu alive at once, by operation %u), scratch %zu bytes", name, e->g.nodes,
+                              flops, bytes, e->plan.arena, e->plan.alive, e->plan.fullest, e->plan.scratch_bytes);
+    if (pf_exists(e->g.loss)) {
+        int64_t kept[PK_ELEMENT_TYPES] = { 0 };
+        kept_bytes(&e->g, kept);
+        snprintf(line + used, sizeof line - (size_t)used, "; kept for the backward pass: %lld bytes in f32, %lld in "
+                 "bf16", (long long)kept[PK_REAL], (long long)kept[PK_BF16]);
+    }
     fn(line, user);
 }
 

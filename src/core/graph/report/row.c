@@ -160,9 +160,8 @@ int64_t pf_row_flops(const pf_exec *e, uint32_t i)
 static int64_t bytes_of(const pf_graph *g, pf_val v)
 {
     const pf_value *x = pf_v(g, v);
-    int64_t size = (int64_t)sizeof(pk_real);
+    int64_t size = pk_dtype_size(x->type);
     if (!pf_exists(v)) return 0;
-    if (x->kind == PF_CONST) size = pk_dtype_size(x->type);
     if (x->kind == PF_INPUT && !strcmp(g->input[x->input_index].name, "labels")) size = (int64_t)sizeof(int64_t);
     return pf_shape_count(&x->shape) * size;
 }

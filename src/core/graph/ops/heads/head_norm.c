@@ -100,7 +100,7 @@ static void dx_run(const pf_run *r, const pf_node *n)
 }
 
 const pf_op pf_op_head_norm_dx = { .name = "head_norm_dx", .kernel = "layernorm_grad", .flags = PF_STRIDED_OUT,
-    .inplace = 1, .infer = dx_infer, .run = dx_run };
+    .inplace = 1, .rounds = 1u << 1, .infer = dx_infer, .run = dx_run };
 
 /* in: dy [b,t,d], then x, mean, rstd or none of them; attr shape: of gamma; out [d / heads]: the sum over samples,
  * heads and tokens of dy (x - mean) rstd, the gradient of gamma, or of dy, that of beta. Threads share the columns. */
@@ -130,4 +130,5 @@ static void sums_run(const pf_run *r, const pf_node *n)
     pf_parallel(r, j.cols, PF_COLUMN_GRAIN, sums, &j);
 }
 
-const pf_op pf_op_head_sums = { .name = "head_sums", .kernel = "col_sums", .infer = sums_infer, .run = sums_run };
+const pf_op pf_op_head_sums = { .name = "head_sums", .kernel = "col_sums", .rounds = 1u << 1,
+    .infer = sums_infer, .run = sums_run };

@@ -137,7 +137,7 @@ static void dtable_run(const pf_run *r, const pf_node *n)
     pf_parallel(r, rows, PF_GRAIN / (j.heads * j.cols) + 1, dtable, &j);
 }
 
-const pf_op pf_op_rope_dtable = { .name = "rope_dtable", .infer = dtable_infer, .run = dtable_run };
+const pf_op pf_op_rope_dtable = { .name = "rope_dtable", .rounds = 1u << 1, .infer = dtable_infer, .run = dtable_run };
 
 /* attr.i of rope_table. SIDE: side of the grid in patches. XY: 1 if the column is the first coordinate, 0: the row. */
 enum { SIDE, XY };

@@ -78,7 +78,7 @@ static void dots_run(const pf_run *r, const pf_node *n)
                    pf_shape_count(&n->attr.shape) };
     pf_parallel(r, j.factors, PF_GRAIN / (j.d.rows * j.d.cols / j.factors) + 1, dot_rows, &j);
 }
-const pf_op pf_op_row_dots = { .name = "row_dots", .infer = dots_infer, .run = dots_run };
+const pf_op pf_op_row_dots = { .name = "row_dots", .rounds = 1u << 1, .infer = dots_infer, .run = dots_run };
 
 /* in: x [..,d]; out: the largest element of each row, [..,1], a constant in the backward pass */
 static bool max_infer(pf_graph *g, pf_node *n)

@@ -101,8 +101,8 @@ static void scores_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, x)) pf_grad_add(gr, x, PF_EMIT_BACKWARD(gr, &pf_op_attention_apply, &n->attr, d, y));
     if (pf_grad_wanted(gr, y)) pf_grad_add(gr, y, PF_EMIT_BACKWARD(gr, &pf_op_attention_apply_t, &n->attr, d, x));
 }
-const pf_op pf_op_attention_scores = { .name = "attention_scores", .kernel = "gemm", .infer = scores_infer,
-    .grad = scores_grad, .scratch_bytes = scratch, .run = run, .flops = flops };
+const pf_op pf_op_attention_scores = { .name = "attention_scores", .kernel = "gemm", .rounds = 1u << 1,
+    .infer = scores_infer, .grad = scores_grad, .scratch_bytes = scratch, .run = run, .flops = flops };
 
 /* Do weights p [b,heads,n,m] fit rows x [b,k,d], k being their extent number `axis`? */
 static bool weights_fit(const pf_shape *p, const pf_shape *x, int axis)
@@ -136,7 +136,7 @@ static void apply_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, v)) pf_grad_add(gr, v, PF_EMIT_BACKWARD(gr, &pf_op_attention_apply_t, &n->attr, p, d));
 }
 const pf_op pf_op_attention_apply = { .name = "attention_apply", .kernel = "gemm", .flags = PF_STRIDED_OUT,
-    .infer = apply_infer, .grad = apply_grad, .scratch_bytes = scratch, .run = run, .flops = flops };
+    .rounds = 1u << 1, .infer = apply_infer, .grad = apply_grad, .scratch_bytes = scratch, .run = run, .flops = flops };
 
 /* in: p [b,heads,n,m], x [b,n,d]; attr i[0]: heads, f[0]: factor; out: [b,m,d], of each head factor * p^T x */
 static bool apply_t_infer(pf_graph *g, pf_node *n)
@@ -157,4 +157,4 @@ static pk_gemm apply_t_product(const pf_run *r, const pf_node *n, int64_t sample
     return p;
 }
 const pf_op pf_op_attention_apply_t = { .name = "attention_apply_t", .kernel = "gemm", .flags = PF_STRIDED_OUT,
-    .infer = apply_t_infer, .scratch_bytes = scratch, .run = run, .flops = flops };
+    .rounds = 1u << 0 | 1u << 1, .infer = apply_t_infer, .scratch_bytes = scratch, .run = run, .flops = flops };

@@ -96,4 +96,5 @@ static void grad_run(const pf_run *r, const pf_node *n)
               .sinks = pf_shape_count(&pf_v(r->g, n->in[2])->shape) };
     pf_parallel(r, j.p.rows, PF_GRAIN / j.p.cols + 1, grad_rows, &j);
 }
-const pf_op pf_op_softmax_grad = { .name = "softmax_grad", .kernel = "axpy", .infer = grad_infer, .run = grad_run };
+const pf_op pf_op_softmax_grad = { .name = "softmax_grad", .kernel = "axpy", .rounds = 1u << 1,
+    .infer = grad_infer, .run = grad_run };
