@@ -20,42 +20,44 @@ enum { MR_ref = 4, MR_avx2 = 6, MR_avx512 = 14, MR_avx512_vnni = 14, MR_avx512_b
  * those by VDPBF16PS, and those by VPDPBUSD. `most` is the most lanes of a piece of K, 768 elements in int8. */
 #define TYPES(prefix, suffix) { prefix##real##suffix, prefix##f16##suffix, prefix##bf16##suffix }
 #define ATTENTION(suffix) .attention = pk_attention_##suffix, .attention_grad = pk_attention_grad_##suffix
+/* The arithmetic of attention, and of the other products for which an arithmetic is not meant. */
+#define REST(attention, others) .attention_compute = PK_COMPUTE_##attention, .rest = PK_COMPUTE_##others
 #define LANES(isa, per, elements, lanes, most, multiple) \
     .name = #isa, .mr = MR_##isa, .per_lane = per, .block = elements, .block_lanes = lanes, .kc = most, .step = multiple
-#define PRODUCT_F32(isa, most) { LANES(isa, 1, 1, 1, most, 16), .rest = PK_COMPUTE_F32, \
+#define PRODUCT_F32(isa, most) { LANES(isa, 1, 1, 1, most, 16), REST(F32, F32), \
     .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
     .pack_a = pk_pack_a_##isa, .pack_b = TYPES(pk_pack_b_, _##isa) }
-#define PRODUCT_ROUNDED(isa, most) { LANES(isa, 1, 1, 1, most, 16), .rest = PK_COMPUTE_BF16, \
+#define PRODUCT_ROUNDED(isa, most) { LANES(isa, 1, 1, 1, most, 16), REST(BF16, BF16), \
     .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(rounded_##isa), \
     .pack_a = pk_pack_a_rounded_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_##isa) }
-#define PRODUCT_ROUNDED_X3(isa) { LANES(isa, 1, 1, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
-    .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
+#define PRODUCT_ROUNDED_X3(isa) { LANES(isa, 1, 1, 3, 192, 48), REST(F32, BF16X3), \
+    .micro = pk_micro_##isa, .fmas = pk_fmas_##isa, \
     .pack_a = pk_pack_a_rounded_x3_##isa, .pack_b = TYPES(pk_pack_b_, _rounded_x3_##isa) }
-#define PRODUCT_PAIRS(isa, most) { LANES(isa, 2, 2, 1, most, 16), .rest = PK_COMPUTE_BF16, \
+#define PRODUCT_PAIRS(isa, most) { LANES(isa, 2, 2, 1, most, 16), REST(BF16, BF16), \
     .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(pairs_##isa), \
     .pack_a = pk_pack_pairs_a_##isa, .pack_b = TYPES(pk_pack_pairs_b_, _##isa) }
-#define PRODUCT_PAIRS_X3(isa, isa_f32) { LANES(isa, 2, 2, 3, 192, 48), .rest = PK_COMPUTE_BF16X3, \
-    .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, ATTENTION(isa_f32), \
+#define PRODUCT_PAIRS_X3(isa) { LANES(isa, 2, 2, 3, 192, 48), REST(F32, BF16X3), \
+    .micro = pk_micro_pairs_##isa, .fmas = pk_dots_##isa, \
     .pack_a = pk_pack_pairs_x3_a_##isa, .pack_b = TYPES(pk_pack_pairs_x3_b_, _##isa) }
 #define PRODUCT_WHOLE(isa) { LANES(isa, 1, 64, 64, 768, 64), .header = PK_INT8_HEADER, \
-    .rest = PK_COMPUTE_F32, .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, ATTENTION(isa), \
+    REST(BF16, F32), .micro = pk_micro_whole_##isa, .fmas = pk_fmas_##isa, \
     .pack_a = pk_pack_a_whole_##isa, .pack_b = TYPES(pk_pack_b_, _whole_##isa), \
     .pack_int8 = pk_pack_int8_whole_##isa }
-#define PRODUCT_BYTES(isa, isa_f32) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
-    .rest = PK_COMPUTE_F32, .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, ATTENTION(isa_f32), \
+#define PRODUCT_BYTES(isa) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
+    REST(BF16, F32), .micro = pk_micro_bytes_##isa, .fmas = pk_dots_bytes_##isa, \
     .pack_a = pk_pack_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa), \
     .pack_int8 = pk_pack_bytes_int8_##isa }
 /* Products by tiles, 16 lanes at a time (tiles/micro.c). In bf16 a panel of A, one of B and a tile take 36 KiB. */
 #define TILES(isa) .enter = pk_enter_tiles_##isa, .leave = pk_leave_tiles_##isa
-#define PRODUCT_TILES(isa, isa_pairs) { LANES(isa, 2, 32, 16, 128, 16), .rest = PK_COMPUTE_BF16, TILES(isa), \
+#define PRODUCT_TILES(isa, isa_pairs) { LANES(isa, 2, 32, 16, 128, 16), REST(BF16, BF16), TILES(isa), \
     .micro = pk_micro_tiles_##isa, .fmas = pk_dots_tiles_##isa, ATTENTION(pairs_##isa_pairs), \
     .pack_a = pk_pack_tiles_a_##isa, .pack_b = TYPES(pk_pack_tiles_b_, _##isa) }
-#define PRODUCT_TILES_X3(isa, isa_f32) { LANES(isa, 2, 32, 48, 144, 48), .rest = PK_COMPUTE_BF16X3, TILES(isa), \
-    .micro = pk_micro_tiles_##isa, .fmas = pk_dots_tiles_##isa, ATTENTION(isa_f32), \
+#define PRODUCT_TILES_X3(isa) { LANES(isa, 2, 32, 48, 144, 48), REST(F32, BF16X3), TILES(isa), \
+    .micro = pk_micro_tiles_##isa, .fmas = pk_dots_tiles_##isa, \
     .pack_a = pk_pack_tiles_x3_a_##isa, .pack_b = TYPES(pk_pack_tiles_x3_b_, _##isa) }
-#define PRODUCT_TILES_BYTES(isa, isa_bytes, isa_f32) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
-    .rest = PK_COMPUTE_F32, .micro = pk_micro_tiles_bytes_##isa, .fmas = pk_dots_tiles_bytes_##isa, \
-    ATTENTION(isa_f32), TILES(isa), \
+#define PRODUCT_TILES_BYTES(isa, isa_bytes) { LANES(isa, 4, 64, 16, 192, 16), .header = PK_INT8_HEADER, \
+    REST(BF16, F32), .micro = pk_micro_tiles_bytes_##isa, .fmas = pk_dots_tiles_bytes_##isa, \
+    TILES(isa), \
     .pack_a = pk_pack_tiles_bytes_a_##isa, .pack_b = TYPES(pk_pack_bytes_b_, _##isa_bytes), \
     .pack_int8 = pk_pack_bytes_int8_##isa_bytes }
 #define CONVERSIONS(isa) .widen = TYPES(pk_widen_, _##isa), .epilogue = pk_epilogue_##isa
@@ -124,7 +126,7 @@ double pk_dots_bytes_avx512_vnni(int64_t rounds);
 static const pk_table table_avx512_vnni = {
     TABLE_AVX512(avx512_vnni),
     .product = { PRODUCT_F32(avx512, 192), PRODUCT_ROUNDED_X3(avx512), PRODUCT_ROUNDED(avx512, 192),
-                 PRODUCT_BYTES(avx512_vnni, avx512) },
+                 PRODUCT_BYTES(avx512_vnni) },
 #include "kernels.def"
 };
 
@@ -137,8 +139,8 @@ DECLARE_MICRO(pk_micro_pairs_avx512_bf16)
 double pk_dots_avx512_bf16(int64_t rounds);
 static const pk_table table_avx512_bf16 = {
     TABLE_AVX512(avx512_bf16),
-    .product = { PRODUCT_F32(avx512, 192), PRODUCT_PAIRS_X3(avx512_bf16, avx512), PRODUCT_PAIRS(avx512_bf16, 192),
-                 PRODUCT_BYTES(avx512_vnni, avx512) },
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_PAIRS_X3(avx512_bf16), PRODUCT_PAIRS(avx512_bf16, 192),
+                 PRODUCT_BYTES(avx512_vnni) },
 #include "kernels.def"
 };
 
@@ -156,8 +158,8 @@ void pk_enter_tiles_avx512_amx(pk_tiles *host);
 void pk_leave_tiles_avx512_amx(const pk_tiles *host);
 static const pk_table table_avx512_amx = {
     TABLE_AVX512(avx512_amx),
-    .product = { PRODUCT_F32(avx512, 192), PRODUCT_TILES_X3(avx512_amx, avx512),
-                 PRODUCT_TILES(avx512_amx, avx512_bf16), PRODUCT_TILES_BYTES(avx512_amx, avx512_vnni, avx512) },
+    .product = { PRODUCT_F32(avx512, 192), PRODUCT_TILES_X3(avx512_amx),
+                 PRODUCT_TILES(avx512_amx, avx512_bf16), PRODUCT_TILES_BYTES(avx512_amx, avx512_vnni) },
 #include "kernels.def"
 };
 #define WITH_TILES(x) x,

@@ -187,8 +187,9 @@ typedef struct pk_product {
                                                        * should leave a fifth of the level-1 cache free */
     int64_t step;                                     /* the lanes of k in a panel, but the last one, are a multiple
                                                        * of this, which is one of block_lanes */
-    pk_compute rest;                                  /* arithmetic of the products for which this one is not meant:
-                                                       * those of values that are computed or trained, and gradients */
+    pk_compute attention_compute;                     /* arithmetic of attention beside products in this one */
+    pk_compute rest;                                  /* arithmetic of the other products for which this one is not
+                                                       * meant: of values that are computed or trained, and gradients */
     void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row_stride, int64_t col_stride, int64_t m, int64_t k);
     void (*pack_b[PK_ELEMENT_TYPES])(pk_real *panels, const void *b, int64_t row_stride, int64_t col_stride, int64_t k,
                                      int64_t n);
@@ -205,8 +206,8 @@ typedef struct pk_product {
     void (*leave)(const pk_tiles *host);
     double (*fmas)(int64_t rounds);                   /* computes independent multiply-adds of this arithmetic; returns
                                                        * the number of operations */
-    /* Attention of one head of one sample, and its gradient, for this pk_attention.compute. work is scratch of
-     * pk_attention_work() bytes, 64-byte aligned. */
+    /* Attention of one head of one sample, and its gradient, for this pk_attention.compute, which is f32 or bf16; NULL
+     * for others. work is scratch of pk_attention_work() bytes, 64-byte aligned. */
     void (*attention)(const pk_attention *a, int64_t sample, int64_t head, void *work);
     void (*attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t head, void *work);
 } pk_product;

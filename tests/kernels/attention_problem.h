@@ -43,10 +43,11 @@ static void guarded_fill(const guarded *m, float x)
     for (int64_t i = 0; i < m->count; i++) m->data[i] = x;
 }
 
-/* Loops over the instruction sets and the arithmetics of the products; problem_make makes problems of `arithmetic`. */
+/* Loops over the instruction sets and the arithmetics of attention; problem_make makes problems of `arithmetic`. */
 static pk_compute arithmetic;
+static const pk_compute attention_arithmetics[] = { PK_COMPUTE_F32, PK_COMPUTE_BF16 };
 #define EACH_KERNEL(isa) for (const char *const *isa = pk_isas(); *isa; isa++) \
-    for (arithmetic = PK_COMPUTE_F32; arithmetic < PK_COMPUTES || (arithmetic = PK_COMPUTE_F32); arithmetic++)
+    for (int k_ = 0; k_ < 2 ? (arithmetic = attention_arithmetics[k_], 1) : (arithmetic = PK_COMPUTE_F32); k_++)
 
 /* A problem of shape s whose inputs are noise; outputs are allocated, not written. */
 static problem problem_make(shape s)

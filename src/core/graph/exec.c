@@ -62,6 +62,7 @@ static pf_run run_of(const pf_graph *g)
     const pk_table *kernels = pk_permitted(s->kernels ? s->kernels : g->ctx->kernels, s->compute);
     return (pf_run){ .g = g, .kernels = kernels, .pool = s->pool, .threads = s->threads,
                      .gemm = s->kernels ? s->gemm : g->ctx->gemm, .compute = s->compute,
+                     .attention = kernels->product[s->compute].attention_compute,
                      .rest = kernels->product[s->compute].rest, .seed = g->ctx->seed };
 }
 

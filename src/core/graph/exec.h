@@ -13,7 +13,8 @@ struct pf_run {
     int threads;
     pk_gemm_kind gemm;                   /* which implementation of the matrix product */
     pk_compute compute;                  /* arithmetic of products of values with frozen weights */
-    pk_compute rest;                     /* arithmetic of all other products, and of attention */
+    pk_compute attention;                /* arithmetic of the products of attention */
+    pk_compute rest;                     /* arithmetic of all other products */
     void *scratch;                       /* memory for the node that runs, as large as any node needs */
     pk_real **ptr;                       /* [values]: the first element of each value, of a TEMP of PK_BF16 too
                                           * (pf_half_matrix); ptr[0], of PF_NONE, is NULL */

@@ -73,7 +73,7 @@ static pk_attention attention_of(const pf_run *r, const pf_node *n, pf_val out, 
     int64_t heads = n->attr.i[HEADS], width = pf_cols(g, n->in[Q]);
     pk_attention a = {
         .samples = pf_v(g, n->in[Q])->shape.dim[0], .heads = heads, .head_dim = width / heads,
-        .compute = r->rest, .queries = tokens(g, n->in[Q]), .keys = tokens(g, n->in[K]),
+        .compute = r->attention, .queries = tokens(g, n->in[Q]), .keys = tokens(g, n->in[K]),
         .extra = pf_exists(n->in[XK]) ? tokens(g, n->in[XK]) : 0,
         .scale = (pk_real)(1.0 / sqrt((double)(width / heads))),
         .q = operand_of(r, n->in[Q]), .k = operand_of(r, n->in[K]), .v = operand_of(r, n->in[V]),
@@ -95,7 +95,7 @@ static void forward(void *arg, int64_t task, int worker)
     const job *j = arg;
     int64_t heads = j->a.fwd.heads;
     void *scratch = (char *)j->r->scratch + (size_t)worker * j->worker_bytes;
-    j->r->kernels->product[j->r->rest].attention(&j->a.fwd, task / heads, task % heads, scratch);
+    j->r->kernels->product[j->r->attention].attention(&j->a.fwd, task / heads, task % heads, scratch);
 }
 
 static void backward(void *arg, int64_t task, int worker)
@@ -103,7 +103,7 @@ static void backward(void *arg, int64_t task, int worker)
     const job *j = arg;
     int64_t heads = j->a.fwd.heads;
     void *scratch = (char *)j->r->scratch + (size_t)worker * j->worker_bytes;
-    j->r->kernels->product[j->r->rest].attention_grad(&j->a, task / heads, task % heads, scratch);
+    j->r->kernels->product[j->r->attention].attention_grad(&j->a, task / heads, task % heads, scratch);
 }
 
 /* Scratch bytes of one thread for the kernel attention or attention_grad. */

@@ -31,7 +31,7 @@ static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, 
         pf_mat m = pf_matrix(r, n->in[i]);
         in[i] = (pk_operand){ m.p ? m.p + sample * rows[i] * m.ld + head * d : NULL, 0, m.ld };
     }
-    return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d, .compute = r->rest,
+    return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d, .compute = r->attention,
                            .queries = n->attr.i[FIRST_QUERY_ONLY] ? 1 : q->dim[1],
                            .keys = k->dim[1], .scale = (pk_real)(1.0 / sqrt((double)d)),
                            .q = in[Q], .k = in[K], .v = in[V],
@@ -58,7 +58,7 @@ static void mass_head(void *arg, int64_t task, int worker)
     grad.dout = (pk_operand){ weight, 0, 0 };
     grad.dv = (pk_output){ dv, 0, grad.fwd.head_dim };
     const int64_t first_sample = 0, first_head = 0;      /* grad.fwd has one sample with one head */
-    j->r->kernels->product[j->r->rest].attention_grad(&grad, first_sample, first_head, scratch);
+    j->r->kernels->product[j->r->attention].attention_grad(&grad, first_sample, first_head, scratch);
     for (int64_t t = 0; t < grad.fwd.keys; t++) mass[t] = dv[t * grad.fwd.head_dim];
 }
 

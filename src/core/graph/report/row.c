@@ -72,12 +72,12 @@ static void append_shapes(const pf_graph *g, const pf_node *n, char *text, size_
     }
 }
 
-/* The arithmetic of an operation that is no single product: that of its products, if it has some. */
+/* The arithmetic of an operation that is no single product: that of attention for its products, if it has some. */
 static pk_compute compute_of(const pf_exec *e, const pf_node *n)
 {
     const char *kernel = n->op->kernel;
     const bool has_products = kernel && (!strcmp(kernel, "gemm") || !strncmp(kernel, "attention", strlen("attention")));
-    return has_products ? e->run.rest : PK_COMPUTE_F32;
+    return has_products ? e->run.attention : PK_COMPUTE_F32;
 }
 
 /* Appends which kernel computes n: "gemm:avx2:f16", "layernorm:avx2", "copy"; "c": plain C. */

@@ -32,7 +32,7 @@ static pk_gemm product_of(const pf_run *r, const pf_node *n, int64_t sample, int
     pk_gemm p = n->op == &pf_op_attention_scores ? scores_product(r, n, sample, head)
               : n->op == &pf_op_attention_apply ? apply_product(r, n, sample, head)
                                                 : apply_t_product(r, n, sample, head);
-    p.compute = r->rest;
+    p.compute = r->attention;
     return p;
 }
 
