@@ -106,7 +106,8 @@ const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t fir
  *   t = scale*t; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t);
  *   if (gate) t *= act'(gate), act of kind gate_act; t *= gamma[j]; t += residual; C = t
  * With `slopes` the activation's derivative is stored in the forward pass, so that the backward pass need not compute
- * it again: pre receives act'(t) in place of t, and gate holds such derivatives: t *= gate. */
+ * it again: pre receives act'(t) in place of t, and gate holds such derivatives: t *= gate. pre and gate are PK_REAL, or
+ * PK_BF16: then pre is rounded (kernel narrow) as it is stored. */
 typedef struct pk_gemm {
     int64_t m, n, k;
     pk_compute compute;
@@ -117,9 +118,10 @@ typedef struct pk_gemm {
     pk_real scale;
     int accumulate;
     const pk_real *bias;                              /* [n] */
-    pk_act act; pk_real *pre; int64_t pre_row;        /* pre [m,n]: the value before act; NULL: not stored */
+    pk_act act; void *pre; pk_dtype pre_type; int64_t pre_row;   /* pre [m,n]: the value before act; NULL: not
+                                                                  * stored */
     int slopes;
-    pk_act gate_act; const pk_real *gate; int64_t gate_row;
+    pk_act gate_act; const void *gate; pk_dtype gate_type; int64_t gate_row;
     const pk_real *gamma;                             /* [n], factors of LayerScale */
     const pk_real *residual; int64_t residual_row;    /* [m,n]; may be c itself */
 } pk_gemm;
@@ -137,7 +139,7 @@ typedef struct pk_prefetch {
  * queue of memory accesses and delay the loads of the product itself. */
 enum { PK_TURN = 16, PK_MOST_BLOCKS = 3 };
 typedef struct pk_micro_prefetch {
-    struct { const pk_real *data; int64_t row_stride; } block[PK_MOST_BLOCKS];
+    struct { const char *data; int64_t row_bytes; } block[PK_MOST_BLOCKS];     /* rows are row_bytes apart */
     int blocks;
     pk_prefetch cursor[2];
 } pk_micro_prefetch;

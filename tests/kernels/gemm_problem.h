@@ -169,12 +169,12 @@ static void check_result(const problem *p, const char *variant)
         /* exp multiplies the rounding error of its argument by its value, and a gate that is exp that of the product */
         const double growth = p->act == PK_EXP ? fmax(1, exp(sum)) : 1;
         const double pre = g->slopes ? slope(p->act, sum) : sum;
-        if (g->pre) ck_assert_msg(fabs(g->pre[e] - pre) < tolerance * (g->slopes ? growth : 1), "%s: pre[%d,%d]",
+        if (g->pre) ck_assert_msg(fabs(p->pre.data[e] - pre) < tolerance * (g->slopes ? growth : 1), "%s: pre[%d,%d]",
                                   variant, (int)i, (int)j);
         sum = act(p->act, sum);
         tolerance *= growth;
-        if (g->gate && !g->slopes && p->gate_act == PK_EXP) tolerance *= fmax(1, exp(g->gate[e]));
-        if (g->gate) sum *= g->slopes ? g->gate[e] : slope(p->gate_act, g->gate[e]);
+        if (g->gate && !g->slopes && p->gate_act == PK_EXP) tolerance *= fmax(1, exp(p->gate.data[e]));
+        if (g->gate) sum *= g->slopes ? p->gate.data[e] : slope(p->gate_act, p->gate.data[e]);
         if (g->gamma) sum *= g->gamma[j];
         if (p->epilogue & IN_PLACE) sum += old;
         else if (g->residual) sum += g->residual[e];

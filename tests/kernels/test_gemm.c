@@ -53,6 +53,58 @@ START_TEST(every_epilogue)
 }
 END_TEST
 
+/* The values of x, which are bf16, in 16 bits each; they end at a guard page. */
+static uint16_t *halves_of(const guarded *x, guarded *memory)
+{
+    *memory = guarded_make((x->count + 1) / 2);
+    uint16_t *half = (uint16_t *)(void *)(memory->data + memory->count) - x->count;
+    for (int64_t i = 0; i < x->count; i++) half[i] = pk_to_bf16(x->data[i]);
+    return half;
+}
+
+/* With pre and gate in bf16 a product has the bits of one with the same gate in float, and pre those of it rounded. */
+static void check_halves(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, int64_t k, int layout, int epilogue,
+                         pk_act act)
+{
+    const int64_t m = mr_of(t) + 2, n = t->nr + 9;
+    problem p = problem_make(m, n, k, layout, epilogue, act, act);
+    guarded pre_memory, gate_memory, c = p.c;
+    for (int64_t i = 0; i < p.gate.count; i++) {
+        p.gate.data[i] = pk_round_bf16(p.gate.data[i]);
+        p.pre.data[i] = pk_round_bf16(p.pre.data[i]);            /* for the gaps, which stay as they are */
+    }
+    uint16_t *pre = halves_of(&p.pre, &pre_memory), *gate = halves_of(&p.gate, &gate_memory);
+    run_gemm(t, pool, kind, &p.g);
+    p.c = guarded_make(c.count);
+    memcpy(p.c.data, p.before.data, (size_t)c.count * sizeof(float));
+    p.g.c = p.c.data;
+    if (epilogue & IN_PLACE) p.g.residual = p.c.data;
+    p.g.pre_type = p.g.gate_type = PK_BF16;
+    if (epilogue & PRE) p.g.pre = pre;
+    if (epilogue & GATE) p.g.gate = gate;
+    run_gemm(t, pool, kind, &p.g);
+    ck_assert_mem_eq(p.c.data, c.data, (size_t)c.count * sizeof(float));
+    for (int64_t i = 0; i < p.pre.count; i++) ck_assert_uint_eq(pre[i], pk_to_bf16(p.pre.data[i]));
+    guarded_free(&c);
+    guarded_free(&pre_memory);
+    guarded_free(&gate_memory);
+    problem_free(&p);
+}
+
+START_TEST(pre_and_gate_in_bf16)
+{
+    pk_pool *pool = start(2);
+    EACH_PRODUCT(t) for (int epilogue = 0; epilogue < EPILOGUES; epilogue++) {
+        if (!(epilogue & (PRE | GATE))) continue;
+        const pk_act act = (pk_act)(epilogue / PRE % ACTIVATIONS);
+        check_halves(t, pool, PK_GEMM_OWN, 5, ROWS, epilogue, act);
+        check_halves(t, NULL, PK_GEMM_OWN, piece_of(t) + 1, B_TRANSPOSED, epilogue, act);
+        check_halves(t, pool, PK_GEMM_CBLAS, 5, epilogue % LAYOUTS, epilogue, act);
+    }
+    stop(pool);
+}
+END_TEST
+
 START_TEST(cblas_products_in_every_layout)
 {
     pk_pool *pool = start(2);
@@ -151,7 +203,7 @@ START_TEST(threads_and_submatrices_change_no_bit)
             p.g.b = (const float *)p.g.b + j0 * p.g.b_col;
             p.g.bias += j0;
             p.g.gamma += j0;
-            p.g.gate += offset;
+            p.g.gate = (const float *)p.g.gate + offset;
             p.g.residual += offset;
             for (int64_t step = 0; step < 3; step++) {
                 p.g.m = p.m - i0 - step * (p.m / 5);
@@ -244,6 +296,7 @@ START_TEST(numbers_are_rounded_to_bf16)
 END_TEST
 
 SUITE_MAIN("gemm", numbers_are_rounded_to_bf16, sizes_around_the_micro_kernel, products_of_several_blocks,
-           every_epilogue, cblas_products_in_every_layout, empty_extents, nan_and_infinity_stay_in_their_row_or_column,
+           every_epilogue, pre_and_gate_in_bf16, cblas_products_in_every_layout, empty_extents,
+           nan_and_infinity_stay_in_their_row_or_column,
            threads_and_submatrices_change_no_bit, products_of_a_small_k,
            int8_has_the_same_bits_on_every_instruction_set, small_numbers_in_int8)

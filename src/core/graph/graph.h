@@ -138,6 +138,8 @@ struct pf_op {
                                                                      * rounded to bf16 (keep/) */
     unsigned reads_bf16;                                            /* the same, and run reads a TEMP of PK_BF16; not
                                                                      * set: the value is converted first */
+    unsigned writes_bf16;                                           /* bit i set: run can write out[i] rounded, as
+                                                                     * a TEMP of PK_BF16 */
     const char *kernel;                                             /* for reports: what does most of the work, a kernel
                                                                      * of kernels.def or "copy"; NULL: C in ops/ */
     bool    (*infer)(pf_graph *g, pf_node *n);                      /* checks inputs, makes the outputs */

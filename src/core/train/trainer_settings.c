@@ -24,6 +24,8 @@ static bool affects_results(const peft_trainer *t, const char *name)
     return pf_option_is_read(t->options, name);
 }
 
+#define KEEP_KEY "libpeft.trainer.option.keep"
+
 /* One setting. owner: what it belongs to, for messages ("the trainer", "adapter 0"); key: of its metadata entry; row:
  * type of its value. */
 typedef struct setting { const char *owner, *key, *name, *value; const pf_opt *row; } setting;
@@ -72,7 +74,7 @@ static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user
     const char *type = t->cache.chunk ? "f16" : "f32";               /* chunk: the buffer for conversion to f16 */
     PF_TRY(fn(user, &(setting){ owner, "libpeft.trainer.option.cache_type", cache_type.name, type, &cache_type }));
     const char *keep = t->compile.keep == PK_BF16 ? "bf16" : "f32";
-    PF_TRY(fn(user, &(setting){ owner, "libpeft.trainer.option.keep", keep_type.name, keep, &keep_type }));
+    PF_TRY(fn(user, &(setting){ owner, KEEP_KEY, keep_type.name, keep, &keep_type }));
     PF_TRY(each_option("the model", "libpeft.model.option.", pf_model_options, t->model->options, NULL, fn, user));
     return each_adapter(t->model, fn, user);
 }
@@ -161,7 +163,12 @@ const char *peft_trainer_note(const peft_trainer *t, const char *key)
 }
 
 /* --- writing and checking all settings ---------------------------------------------------------------------------- */
-static peft_status write_setting(void *user, const setting *s) { return pf_st_out_meta(user, s->key, s->value); }
+/* keep=f32 is not written, so that such a state has the bytes of one of a library without that option. */
+static peft_status write_setting(void *user, const setting *s)
+{
+    if (!strcmp(s->key, KEEP_KEY) && !strcmp(s->value, s->row->fallback)) return PEFT_OK;
+    return pf_st_out_meta(user, s->key, s->value);
+}
 
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 {
@@ -181,7 +188,7 @@ typedef struct comparison { const peft_trainer *t; const pf_st *st; } comparison
 /* Version 1.0 had no other value of these settings than their default, and did not save it. */
 static bool is_newer_than_1_0(const char *key)
 {
-    return !strcmp(key, "libpeft.trainer.option.compute") || !strcmp(key, "libpeft.trainer.option.keep");
+    return !strcmp(key, "libpeft.trainer.option.compute") || !strcmp(key, KEEP_KEY);
 }
 
 /* PEFT_E_MISMATCH: the saved value is another one. But the trainer may have more steps, which extends the run. */

@@ -128,7 +128,7 @@ void pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *whole, void 
         g.a += g.m * g.a_row;
         g.c += g.m * g.c_row;
         g.residual += g.m * g.residual_row;
-        if (g.pre) g.pre += g.m * g.pre_row;
-        if (g.gate) g.gate += g.m * g.gate_row;
+        if (g.pre) g.pre = (char *)g.pre + g.m * g.pre_row * pk_dtype_size(g.pre_type);
+        if (g.gate) g.gate = (const char *)g.gate + g.m * g.gate_row * pk_dtype_size(g.gate_type);
     }
 }

@@ -26,19 +26,20 @@ static inline prefetch_area area_of_b(const pk_gemm *g, int64_t depth, int64_t k
                          : prefetch_area_of(data, size, g->b_row, k_part, n);
 }
 
-/* Adds one block of mr x nr elements that begins at data. */
-static inline void prefetch_block(pk_micro_prefetch *p, const pk_real *data, int64_t row_stride)
+/* Adds one block of mr x nr elements of this type, from (row, column) of a matrix on. */
+static inline void prefetch_block(pk_micro_prefetch *p, const void *matrix, pk_dtype type, int64_t row_stride,
+                                  int64_t row, int64_t column)
 {
-    p->block[p->blocks].data = data;
-    p->block[p->blocks++].row_stride = row_stride;
+    const int64_t size = pk_dtype_size(type);
+    p->block[p->blocks].data = (const char *)matrix + (row * row_stride + column) * size;
+    p->block[p->blocks++].row_bytes = row_stride * size;
 }
 
 /* What the epilogue reads and writes for the tile of C that begins at (row, column). */
 static inline void prefetch_epilogue(pk_micro_prefetch *p, const pk_gemm *g, int64_t row, int64_t column)
 {
-    prefetch_block(p, g->c + row * g->c_row + column, g->c_row);
-    if (g->residual && g->residual != g->c)
-        prefetch_block(p, g->residual + row * g->residual_row + column, g->residual_row);
-    if (g->gate) prefetch_block(p, g->gate + row * g->gate_row + column, g->gate_row);
+    prefetch_block(p, g->c, PK_REAL, g->c_row, row, column);
+    if (g->residual && g->residual != g->c) prefetch_block(p, g->residual, PK_REAL, g->residual_row, row, column);
+    if (g->gate) prefetch_block(p, g->gate, g->gate_type, g->gate_row, row, column);
 }
 #endif

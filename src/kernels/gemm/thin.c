@@ -55,13 +55,14 @@ int64_t pk_gemm_thin_work(const pk_table *t, pk_compute compute, int64_t n, int6
 }
 
 /* Prefetches rows row .. row+mr-1 of the columns of a tile, as far as they exist. */
-static void prefetch_tile(const pk_gemm *g, const pk_real *matrix, int64_t row_stride, int64_t row, int64_t column,
-                          int64_t rows, int64_t columns)
+static void prefetch_tile(const pk_gemm *g, const void *matrix, pk_dtype type, int64_t row_stride, int64_t row,
+                          int64_t column, int64_t rows, int64_t columns)
 {
-    enum { LINE = PK_ALIGN / (int)sizeof(pk_real) };
-    const int64_t end = at_most(row + rows, g->m);
-    for (int64_t i = row; i < end; i++)
-        for (int64_t j = 0; j < columns; j += LINE) __builtin_prefetch(matrix + i * row_stride + column + j, 0, 2);
+    const int64_t end = at_most(row + rows, g->m), size = pk_dtype_size(type);
+    for (int64_t i = row; i < end; i++) {
+        const char *from = (const char *)matrix + (i * row_stride + column) * size;
+        for (int64_t j = 0; j < columns * size; j += PK_ALIGN) __builtin_prefetch(from + j, 0, 2);
+    }
 }
 
 /* One tile: panel a of A, rows from `row` on, and the panel of B of the columns from `column` on. */
@@ -71,10 +72,10 @@ static void compute_tile(const job *p, const pk_real *a, const pk_real *b, pk_re
     const int64_t mr = p->product->mr, nr = p->t->nr;
     const int m = (int)at_most(mr, g->m - row), n = (int)at_most(nr, g->n - column);
     /* the same columns of the next panel's rows: one panel ahead */
-    prefetch_tile(g, g->c, g->c_row, row + mr, column, mr, n);
+    prefetch_tile(g, g->c, PK_REAL, g->c_row, row + mr, column, mr, n);
     if (g->residual && g->residual != g->c)
-        prefetch_tile(g, g->residual, g->residual_row, row + mr, column, mr, n);
-    if (g->gate) prefetch_tile(g, g->gate, g->gate_row, row + mr, column, mr, n);
+        prefetch_tile(g, g->residual, PK_REAL, g->residual_row, row + mr, column, mr, n);
+    if (g->gate) prefetch_tile(g, g->gate, g->gate_type, g->gate_row, row + mr, column, mr, n);
     if (p->direct) {
         p->product->micro(p->at.lanes, a, b, g->c + row * g->c_row + column, g->c_row, m, n, NULL, NULL);
         return;

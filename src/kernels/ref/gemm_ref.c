@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gemm_ref.c -- the micro-kernel and the epilogue of a matrix product in plain C: the reference for simd/gemm.c. */
 #include "../pk.h"
+#include "half.h"
 
 enum { MR = 4, NR = 8 };        /* mr and nr of table_ref (../cpu.c) */
 
@@ -23,20 +24,45 @@ void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int
         for (int j = 0; j < n; j++) c[i * c_row + j] = acc[i][j];
 }
 
+/* Stores n elements of `pre` from (i, j) on. */
+static void store_pre(const pk_gemm *g, int64_t i, int64_t j, const pk_real *x, int n)
+{
+    for (int q = 0; q < n; q++) {
+        if (g->pre_type == PK_BF16) ((uint16_t *)g->pre)[i * g->pre_row + j + q] = pk_to_bf16((float)x[q]);
+        else ((pk_real *)g->pre)[i * g->pre_row + j + q] = x[q];
+    }
+}
+
+/* n elements of the gate from (i, j) on. */
+static void load_gate(const pk_gemm *g, int64_t i, int64_t j, pk_real *to, int n)
+{
+    for (int q = 0; q < n; q++)
+        to[q] = g->gate_type == PK_BF16 ? pk_from_bf16(((const uint16_t *)g->gate)[i * g->gate_row + j + q])
+                                        : ((const pk_real *)g->gate)[i * g->gate_row + j + q];
+}
+
 void pk_epilogue_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n)
 {
+    pk_real x[NR];
     for (int r = 0; r < m; r++, i++, tile += NR) {
         pk_real *c = g->c + i * g->c_row + j;
         for (int q = 0; q < n; q++) {
             tile[q] *= g->scale;
             if (g->accumulate) tile[q] += c[q];
             if (g->bias) tile[q] += g->bias[j + q];
-            if (g->pre && !g->slopes) g->pre[i * g->pre_row + j + q] = tile[q];
         }
-        if (g->pre && g->slopes) t->act_slope(g->act, tile, g->pre + i * g->pre_row + j, tile, n);
-        else if (g->act != PK_NONE) t->act(g->act, tile, tile, n);
-        if (g->gate && g->slopes) t->mul(tile, tile, g->gate + i * g->gate_row + j, n);
-        else if (g->gate) t->act_grad(g->gate_act, tile, tile, g->gate + i * g->gate_row + j, n);
+        if (g->pre && g->slopes) {
+            t->act_slope(g->act, tile, x, tile, n);
+            store_pre(g, i, j, x, n);
+        } else {
+            if (g->pre) store_pre(g, i, j, tile, n);
+            if (g->act != PK_NONE) t->act(g->act, tile, tile, n);
+        }
+        if (g->gate) {
+            load_gate(g, i, j, x, n);
+            if (g->slopes) t->mul(tile, tile, x, n);
+            else t->act_grad(g->gate_act, tile, tile, x, n);
+        }
         for (int q = 0; q < n; q++) {
             if (g->gamma) tile[q] *= g->gamma[j + q];
             if (g->residual) tile[q] += g->residual[i * g->residual_row + j + q];

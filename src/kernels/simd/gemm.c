@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gemm.c -- entries of the kernel table for ../gemm/gemm.c: the micro-kernel, the epilogue of a tile (the steps are
  * listed at pk_gemm in ../pk.h), and the loop that measures the peak of FMAs. pv is a vector of PW floats (simd.h). */
-#include "gemm_micro.h"
+#include "half.h"
 
 void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                     const float *initial, pk_micro_prefetch *prefetch);
@@ -14,13 +14,29 @@ void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t
     micro_tile(k, a, b, c, c_row, m, n, initial, prefetch);
 }
 
-/* Stores n lanes of `pre` (values for the backward pass) with non-temporal stores: `pre` is not read soon, and a cache
- * line that is written whole is then not fetched first. No fence is needed: the atomic operation that ends a round of
- * the pool orders these stores. */
-static inline void store_uncached(float *p, pv x, int n)
+/* Stores n lanes of `pre` (values for the backward pass), from (i, j) on, with non-temporal stores: `pre` is not read
+ * soon, and a cache line that is written whole is then not fetched first. No fence is needed: the atomic operation that
+ * ends a round of the pool orders these stores. */
+static inline void store_pre(const pk_gemm *g, int64_t i, int64_t j, pv x, int n)
 {
+    const int64_t at = i * g->pre_row + j;
+    if (g->pre_type == PK_BF16) {
+        uint16_t *p = (uint16_t *)g->pre + at;
+        if (n >= PW && (uintptr_t)p % sizeof(pv_half) == 0) half_stream(p, x);
+        else half_store(p, x, n);
+        return;
+    }
+    float *p = (float *)g->pre + at;
     if (n >= PW && (uintptr_t)p % sizeof(pv) == 0) pv_stream(p, x);
     else store_lanes(p, x, n);
+}
+
+/* n lanes of the gate from (i, j) on. */
+static inline pv load_gate(const pk_gemm *g, int64_t i, int64_t j, int n)
+{
+    const int64_t at = i * g->gate_row + j;
+    return g->gate_type == PK_BF16 ? half_lanes(PK_BF16, (const uint16_t *)g->gate + at, n)
+                                   : load_lanes((const float *)g->gate + at, n);
 }
 
 /* The addend where the epilogue has none: -0, because x + -0 is x. Every product is then computed by an FMA, so that an
@@ -45,7 +61,7 @@ static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int 
             pv x = load_lanes(tile + r * PK_NR + v, lanes);
             pv c = g->accumulate ? load_lanes(g->c + (i + r) * g->c_row + j + v, lanes) : none;
             x = pv_add(pv_fma(x, scale, c), bias);
-            if (g->pre && !g->slopes) store_uncached(g->pre + (i + r) * g->pre_row + j + v, x, lanes);
+            if (g->pre && !g->slopes) store_pre(g, i + r, j + v, x, lanes);
             store_lanes(tile + r * PK_NR + v, x, lanes);
         }
     }
@@ -55,14 +71,14 @@ static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int 
  * and is applied here; without, act_and_gate has computed and applied them. */
 static void after_act(const pk_gemm *g, const float *tile, int64_t i, int64_t j, int m, int n)
 {
-    const float *const gate = g->slopes ? g->gate : NULL;
+    const int gate = g->gate && g->slopes;
     for (int v = 0; v < n; v += PW) {
         const int lanes = n - v;
         const pv gamma = g->gamma ? load_lanes(g->gamma + j + v, lanes) : pv_set(1.0f), none = no_addend();
         for (int r = 0; r < m; r++) {
             pv x = load_lanes(tile + r * PK_NR + v, lanes);
             pv add = g->residual ? load_lanes(g->residual + (i + r) * g->residual_row + j + v, lanes) : none;
-            if (gate) x = pv_mul(x, load_lanes(gate + (i + r) * g->gate_row + j + v, lanes));
+            if (gate) x = pv_mul(x, load_gate(g, i + r, j + v, lanes));
             store_lanes(g->c + (i + r) * g->c_row + j + v, pv_fma(x, gamma, add), lanes);
         }
     }
@@ -79,14 +95,14 @@ static void act_and_gate(const pk_table *t, const pk_gemm *g, float *tile, int64
             t->act_slope(g->act, tile + r * PK_NR, buffer + r * PK_NR, tile + r * PK_NR, count);
         for (int r = 0; r < m; r++)
             for (int v = 0; v < n; v += PW)
-                store_uncached(g->pre + (i + r) * g->pre_row + j + v, load_lanes(buffer + r * PK_NR + v, n - v), n - v);
+                store_pre(g, i + r, j + v, load_lanes(buffer + r * PK_NR + v, n - v), n - v);
     } else if (g->act != PK_NONE) {
         for (int r = 0; r < calls; r++) t->act(g->act, tile + r * PK_NR, tile + r * PK_NR, count);
     }
     if (!g->gate || g->slopes) return;
     for (int r = 0; r < m; r++)
         for (int v = 0; v < n; v += PW)
-            store_lanes(buffer + r * PK_NR + v, load_lanes(g->gate + (i + r) * g->gate_row + j + v, n - v), n - v);
+            store_lanes(buffer + r * PK_NR + v, load_gate(g, i + r, j + v, n - v), n - v);
     for (int r = 0; r < calls; r++)
         t->act_grad(g->gate_act, tile + r * PK_NR, tile + r * PK_NR, buffer + r * PK_NR, count);
 }

@@ -188,11 +188,11 @@ PK_INLINE void prefetch_turn(pk_prefetch *p)
 PK_INLINE void prefetch_block_rows(const pk_micro_prefetch *p, int turn)
 {
     for (int i = 0; i < p->blocks; i++) {
-        const float *row = p->block[i].data + 2 * turn * p->block[i].row_stride;
+        const char *row = p->block[i].data + 2 * turn * p->block[i].row_bytes;
         PK_UNROLL
-        for (int j = 0; j < PK_NR; j += PK_LINE) {
+        for (int j = 0; j < PK_NR * (int)sizeof(float); j += PK_ALIGN) {
             PK_PREFETCH(row + j);
-            PK_PREFETCH(row + p->block[i].row_stride + j);
+            PK_PREFETCH(row + p->block[i].row_bytes + j);
         }
     }
 }

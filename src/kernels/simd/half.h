@@ -37,6 +37,8 @@ PK_INLINE void half_store(uint16_t *to, pv x, int64_t n)
     if (n >= PW) _mm256_storeu_si256((void *)to, half_round(x));
     else _mm256_mask_storeu_epi16(to, pm_first(n), half_round(x));
 }
+/* Stores all lanes past the caches; `to` is aligned. */
+PK_INLINE void half_stream(uint16_t *to, pv x)                  { _mm256_stream_si256((void *)to, half_round(x)); }
 #else
 typedef __m128i pv_half;
 PK_INLINE pv_half half_load(const uint16_t *from)               { return _mm_loadu_si128((const void *)from); }
@@ -86,6 +88,7 @@ PK_INLINE void half_store(uint16_t *to, pv x, int64_t n)
     _mm_storeu_si128((void *)lanes, half);
     for (int i = 0; i < n; i++) to[i] = lanes[i];
 }
+PK_INLINE void half_stream(uint16_t *to, pv x)                  { _mm_stream_si128((void *)to, half_round(x)); }
 #endif
 
 /* The first n lanes converted, zero in the others; n may be 0 or more than PW. */

@@ -20,7 +20,8 @@ static void prefetch_tile_rows(const pk_micro_prefetch *p, const float *initial,
     for (int i = first; i < first + count && i < MR; i++)
         for (int j = 0; j < PK_NR; j += PK_LINE) {
             if (initial) PK_PREFETCH(initial + (MR + i) * PK_NR + j);
-            for (int b = 0; b < p->blocks; b++) PK_PREFETCH(p->block[b].data + i * p->block[b].row_stride + j);
+            for (int b = 0; b < p->blocks; b++)
+                PK_PREFETCH(p->block[b].data + i * p->block[b].row_bytes + j * (int)sizeof(float));
         }
 }
 

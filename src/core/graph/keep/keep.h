@@ -15,8 +15,8 @@ typedef struct pf_keep {
     pf_graph *g;                         /* the graph to rewrite */
     pf_node *node; uint32_t nodes, values, prefix;       /* the given graph */
     uint8_t *chosen;                     /* [value]: the backward pass reads it rounded */
-    uint32_t *last_exact;                /* [value]: the last node that computes it, or reads it as it is: a node of the
-                                          * forward pass or a repetition of one; UINT32_MAX: none */
+    uint32_t *first_exact, *last_exact;  /* [value]: the first and the last node that compute it, or read it as it is:
+                                          * nodes of the forward pass or repetitions of one; UINT32_MAX: none */
     uint32_t *first_rounded;             /* [value]: the first node that reads it rounded; UINT32_MAX: none */
     pf_val *half, *wide;                 /* [value]: its copy in bf16, and the same numbers as pk_real, where the
                                           * rewritten graph has them already */
@@ -24,7 +24,7 @@ typedef struct pf_keep {
 
 /* Does n compute what the forward pass computes, and so read exact values? */
 static inline bool pf_keep_exact(const pf_node *n) { return !n->backward || n->again; }
-/* Sets chosen, last_exact and first_rounded. */
+/* Sets chosen, first_exact, last_exact and first_rounded. */
 void        pf_keep_choose(pf_keep *k);
 /* Rewrites g for the chosen values: `narrow` rounds each behind the last node that reads it as it is, and `widen`
  * converts it back before the first node that cannot read bf16. Does nothing unless pf_compile_spec.keep is PK_BF16. */

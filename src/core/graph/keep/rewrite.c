@@ -4,7 +4,7 @@
 
 static peft_status begin(pf_keep *k, pf_graph *g)
 {
-    const size_t of_value = 2 * sizeof(pf_val) + 2 * sizeof(uint32_t) + 1,
+    const size_t of_value = 2 * sizeof(pf_val) + 3 * sizeof(uint32_t) + 1,
         bytes = g->nodes * sizeof(pf_node) + g->values * of_value;
     *k = (pf_keep){ .g = g, .nodes = g->nodes, .values = g->values, .prefix = g->prefix };
     k->node = pf_alloc_zero(g->ctx, bytes);
@@ -12,7 +12,8 @@ static peft_status begin(pf_keep *k, pf_graph *g)
     memcpy(k->node, g->node, g->nodes * sizeof *k->node);
     k->half = (pf_val *)(k->node + k->nodes);
     k->wide = k->half + k->values;
-    k->last_exact = (uint32_t *)(k->wide + k->values);
+    k->first_exact = (uint32_t *)(k->wide + k->values);
+    k->last_exact = k->first_exact + k->values;
     k->first_rounded = k->last_exact + k->values;
     k->chosen = (uint8_t *)(k->first_rounded + k->values);
     return PEFT_OK;
@@ -28,6 +29,21 @@ static void widen_value(pf_keep *k, pf_val v)
 {
     const pf_node n = { .op = &pf_op_widen, .in = { k->half[v.id] }, .backward = true };
     k->wide[v.id] = pf_emit_node(k->g, n, NULL);
+}
+
+/* Lets n, node i of the forward pass or a repetition, write chosen values rounded that nothing else writes and that are
+ * read rounded only. */
+static void write_rounded(pf_keep *k, uint32_t i, pf_node *n)
+{
+    for (int o = 0; o < PF_MAX_OUT && !k->g->status; o++) {
+        const pf_val v = n->out[o];
+        const bool only = k->chosen[v.id] && k->last_exact[v.id] == i && k->first_exact[v.id] == i;
+        if (!(n->op->writes_bf16 >> o & 1) || !only) continue;
+        n->out[o] = k->half[v.id] = pf_value_new(k->g, PF_TEMP, pf_v(k->g, v)->shape);
+        if (k->g->status) return;
+        pf_v(k->g, n->out[o])->type = PK_BF16;
+        pf_v(k->g, n->out[o])->rounded = v;
+    }
 }
 
 /* The value that stands for v: copy[v] of a value that owns its memory, or the same columns of it. */
@@ -73,9 +89,10 @@ peft_status pf_keep_rewrite(pf_graph *g)
     g->nodes = 0;
     for (uint32_t i = 0; i < k.nodes && !g->status; i++) {
         pf_node n = k.node[i];
-        if (!pf_keep_exact(&n)) read_rounded(&k, &n);
+        if (pf_keep_exact(&n)) write_rounded(&k, i, &n);
+        else read_rounded(&k, &n);
         pf_node_append(g, &n);
-        for (int o = 0; o < PF_MAX_OUT; o++) round_behind(&k, i, n.out[o]);
+        for (int o = 0; o < PF_MAX_OUT; o++) round_behind(&k, i, k.node[i].out[o]);
         for (int o = 0; o < PF_MAX_IN && pf_keep_exact(&n); o++) round_behind(&k, i, n.in[o]);
     }
     pf_free(g->ctx, k.node);

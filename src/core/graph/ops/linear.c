@@ -83,7 +83,7 @@ static void linear_product(const pf_run *r, const pf_node *n, pk_gemm *a)
         .a = x.p, .a_row = x.ld, .a_col = 1,
         .c = y.p, .c_row = y.ld, .scale = 1,
         .bias = r->ptr[n->in[PF_LINEAR_BIAS].id], .act = (pk_act)n->attr.i[PF_LINEAR_ACT],
-        .pre = pre.p, .pre_row = pre.ld,
+        .pre = pre.p, .pre_type = pf_v(g, n->out[PF_LINEAR_PRE])->type, .pre_row = pre.ld,
         .slopes = (int)n->attr.i[PF_LINEAR_SLOPES],
         .gamma = r->ptr[n->in[PF_LINEAR_GAMMA].id], .residual = residual.p, .residual_row = residual.ld };
     set_weight(r, a, n->in[PF_LINEAR_W], TRANSPOSED);
@@ -116,7 +116,7 @@ static void linear_grad(pf_grads *gr, const pf_node *n)
 }
 
 const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_OUT,
-    .inplace = 1u << PF_LINEAR_RESIDUAL, .any_type = 1u << PF_LINEAR_W,
+    .inplace = 1u << PF_LINEAR_RESIDUAL, .any_type = 1u << PF_LINEAR_W, .writes_bf16 = 1u << PF_LINEAR_PRE,
     .infer = linear_infer, .grad = linear_grad, .scratch_bytes = linear_scratch, .run = run, .product = linear_product,
     .flops = linear_flops };
 
@@ -132,7 +132,8 @@ static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
         .compute = r->rest, .m = dy.rows, .n = dx.cols, .k = dy.cols,
         .a = dy.p, .a_row = dy.ld, .a_col = 1,
         .c = dx.p, .c_row = dx.ld, .scale = 1,
-        .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[PF_LINEAR_ACT],
+        .gate = gate.p, .gate_type = pf_v(r->g, n->in[PF_LINEAR_DX_GATE])->type, .gate_row = gate.ld,
+        .gate_act = (pk_act)n->attr.i[PF_LINEAR_ACT],
         .slopes = (int)n->attr.i[PF_LINEAR_SLOPES],
         .residual = add.p, .residual_row = add.ld };
     set_weight(r, a, n->in[PF_LINEAR_DX_W], AS_IT_IS);
@@ -150,7 +151,7 @@ static int64_t dx_flops(const pf_graph *g, const pf_node *n)
 }
 
 const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT,
-    .inplace = 1u << PF_LINEAR_DX_ADD, .any_type = 1u << PF_LINEAR_DX_W, .rounds = 1u << PF_LINEAR_DX_GATE,
+    .inplace = 1u << PF_LINEAR_DX_ADD, .any_type = 1u << PF_LINEAR_DX_W, .reads_bf16 = 1u << PF_LINEAR_DX_GATE,
     .infer = shape_infer, .scratch_bytes = dx_scratch, .run = run, .product = dx_product, .flops = dx_flops };
 
 /* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in their order */
