@@ -22,8 +22,8 @@
       "PEFT format (a file that finetune wrote, an adapter file, or such a folder)") \
     BACKBONE_OPTIONS(X) \
     OUTPUT_CONTENT_FLAGS(X) \
-    X(dtype, "TYPE", "auto", "number format of the tensors: f32, f16 or bf16; auto: f16 or bf16 if all tensors in " \
-      "the file are such numbers, else f32") \
+    X(dtype, "TYPE", "auto", "number format of the tensors: f32, f16, bf16, or int8 for the matrices of the blocks; " \
+      "auto: f16 or bf16 if all tensors in the file are such numbers, int8 if the matrices are, else f32") \
     X(folder_options, "LIST", NULL, "with --model: name=value,.. of the folder, such as prefix= (inspect --options " \
       "lists them); --naming takes the names listed there too, and without it the library chooses") \
     OUTPUT_PATH_FLAGS(X)
@@ -37,18 +37,20 @@ static const program about = {
     "  convert --backbone checkpoint.pth --out vit.safetensors\n"
     "  convert --backbone checkpoint.pth --backbone-options prefix=model_ema --out vit.safetensors\n"
     "  convert --backbone folder-with-shards --naming hf5 --out vit\n"
+    "  convert --backbone vit.safetensors --dtype int8 --out vit-int8.safetensors\n"
     "  convert --backbone vit.safetensors --model lora.safetensors --naming hf5 --out lora-for-peft" };
 
-/* The value of --dtype for the file at path: "f16" or "bf16" if all of its floating-point tensors have that type, else
- * "f32". */
-static const char *type_of(peft_context *ctx, const char *path)
+/* The value of --dtype for b, whose file is at path: "int8" if its matrices are stored so, "f16" or "bf16" if all
+ * floating-point tensors of the file have that type, else "f32". */
+static const char *type_of(const peft_backbone *b, const char *path)
 {
+    if (is_int8_backbone(b)) return "int8";
     char *file = weights_file(path);
     const char *type = NULL;
     bool same = true;
     peft_file *f;
     if (!file) return "f32";                                  /* a .npz file */
-    must(peft_file_open(ctx, file, &f));
+    must(peft_file_open(peft_backbone_context(b), file, &f));
     for (size_t i = 0; i < peft_file_tensor_count(f); i++) {
         const char *t = peft_file_tensor_type(f, i);
         if (!strchr(t, 'F')) continue;                        /* integers; floats are F32, BF16, F8_E4M3, .. */
@@ -97,7 +99,7 @@ int main(int argc, char **argv)
     peft_context *ctx = make_context();
     peft_backbone *b = load_backbone(ctx, given[backbone].value, STORED_IMAGE_SIZE, given[backbone_options].value);
     const bool by_file = !strcmp(given[dtype].value, "auto");
-    const char *type = by_file ? type_of(ctx, given[backbone].value) : given[dtype].value;
+    const char *type = by_file ? type_of(b, given[backbone].value) : given[dtype].value;
     peft_options *o = empty_options(ctx);
     must(peft_options_set_string(o, "naming", given[naming].value));
     must(peft_options_set_string(o, "classifier", given[classifier].value));

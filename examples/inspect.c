@@ -178,6 +178,7 @@ static void print_backbone(peft_context *ctx, const char *path, bool unknown)
     putchar('\n');
     print_lines("settings", peft_backbone_note(b, "settings"));
     print_lines("parts", peft_backbone_note(b, "parts"));
+    if (is_int8_backbone(b)) printf("  weights: the matrices of the blocks are stored as int8\n");
     printf("  fingerprint: %s\n", peft_backbone_fingerprint(b));
     print_lines("preprocessing", peft_backbone_note(b, "preprocess"));
     print_lines("class", peft_backbone_note(b, "class_names"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * merge.c -- merges the adapter of a trained model into its backbone's weights and writes the result with timm's or
- * Hugging Face's tensor names, in f32, f16 or bf16. Then it reads the file back and prints how much its logits differ
+ * Hugging Face's tensor names, in f32, f16, bf16 or int8. Then it reads the file back and prints how much its logits differ
  * from the model's, or the features of a model without a classifier. Without a model it converts the backbone alone. */
 #include "common/model/loaded_model.h"
 #include "common/model/weights.h"
@@ -22,7 +22,7 @@
       "without it the backbone alone is converted") \
     BACKBONE_OPTIONS(X) \
     OUTPUT_CONTENT_FLAGS(X) \
-    X(dtype, "TYPE", "f32", "number format of the tensors: f32, f16 or bf16") \
+    X(dtype, "TYPE", "f32", "number format of the tensors: f32, f16, bf16, or int8 for the matrices of the blocks") \
     OUTPUT_PATH_FLAGS(X)
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };

@@ -25,7 +25,7 @@ typedef struct peft_backbone peft_backbone;
  *                 rounded to -127..127 after a rotation of each block of 64 columns, with a scale for each row and 768
  *                 columns: about a quarter of the bytes of f32, error about 1 % of a matrix. Any arithmetic computes
  *                 with it: "int8" with the same bits as with the weights of the file, others with the rounded values.
- *                 The fingerprint stays that of the file. Such a backbone cannot be saved.
+ *                 The fingerprint stays that of the file. A file saved with dtype=int8 is used so by both.
  *   "naming"      auto, timm, hf, hf5, hf-dinov3, hf-clip, clip, torchvision, mmcls
  *   "prefix"      of the names of the wanted ViT, if a file holds several, or its first words: "teacher" for
  *                 "teacher.backbone.". A dictionary in a file of torch.save is a part of the prefix: "model_ema".
@@ -67,7 +67,13 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
  *   "class_names"  one name in each line; default: the note "class_names"
  *   "link"         softmax for one label for each image, sigmoid for several; kept in the header, and in config.json as
  *                  problem_type
- *   "dtype"        f32; f16 or bf16: every tensor, rounded to nearest even
+ *   "dtype"        f32; f16 or bf16: every tensor, rounded to nearest even; int8: the matrices of the blocks as the load
+ *                  option "weights" rounds them, about a quarter of the bytes of f32, other tensors f32. Only this
+ *                  library reads such a file, so that naming is timm. Loaded, it gives in every arithmetic the bits of
+ *                  the original with weights=int8, uses the matrices from the map, and has the fingerprint of the
+ *                  original, which its header states (docs/backbones.md says what is checked of that). A backbone
+ *                  whose matrices are int8 is saved with its own bytes, and with another dtype with its rounded
+ *                  values, which is logged as a warning.
  * In hf and hf5 q, k and v are tensors of their own. path is then a folder, made if it is missing, with
  * model.safetensors, config.json and preprocessor_config.json; if path ends in .safetensors, that file alone is
  * written. preprocessor_config.json follows the note "preprocess" as far as Hugging Face's processors can: they always
@@ -78,8 +84,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
  * timm's classes name in different ways (VisionTransformer: ls1.gamma; Eva: gamma_1, q_bias, fc1_g, ..) get the names
  * of that file.
  * PEFT_E_UNSUPPORTED: b has a part that no model class of the library has (a gated MLP without LayerScale, ..), which
- * the message names. PEFT_E_NONFINITE: a tensor holds NaN or Inf, or a value that rounds to Inf (f16: from 65520 on);
- * nothing is written. */
+ * the message names. PEFT_E_NONFINITE: a tensor holds NaN or Inf, or a value that rounds to Inf (f16: from 65520 on;
+ * int8: a sum of 64 elements near the largest float); nothing is written. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
 PEFT_API const peft_option *peft_backbone_save_option(size_t i);        /* of peft_backbone_save_as */

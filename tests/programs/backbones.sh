@@ -78,6 +78,47 @@ max_drift 1e-2
 if "$bin/predict" --backbone headless scans/*/0000.png > log 2>&1; then fail 'predicted without a classifier'; fi
 grep -q 'has no classifier; give --model' log || fail 'the message of a missing classifier does not name --model'
 
+# A backbone stored as int8: predictions and training are those of --backbone-options weights=int8, adapters of the f32
+# file load on it, inspect names the storage, convert keeps it, and other formats hold the rounded values, with a warning.
+"$bin/convert" --backbone vit.safetensors --dtype int8 --out int8.safetensors > log
+grep -q 'parameters, int8$' log || fail 'convert does not write int8'
+"$bin/inspect" vit.safetensors | grep fingerprint: > wanted.print
+"$bin/inspect" int8.safetensors > log
+grep fingerprint: log | cmp - wanted.print || fail 'int8: another fingerprint'
+grep -q 'weights: the matrices of the blocks are stored as int8' log || fail 'inspect does not name the storage'
+grep -q 'libpeft.storage: int8' log || fail 'inspect does not print the header'
+predict int8.safetensors --model m.safetensors > got
+mv full got.full
+predict vit.safetensors --backbone-options weights=int8 --model m.safetensors > wanted.int8
+cmp full got.full || fail 'int8: other predictions than with weights=int8'
+for method in lora full; do
+    finetune --method $method --backbone-options weights=int8 --out $method.option.safetensors > log
+    backbone=int8.safetensors finetune --method $method --out $method.file.safetensors > log
+    cmp $method.option.safetensors $method.file.safetensors || fail "int8: another training of $method"
+done
+"$bin/convert" --backbone int8.safetensors --out kept.safetensors > log
+cmp int8.safetensors kept.safetensors || fail 'convert does not keep int8'
+"$bin/convert" --backbone vit.safetensors --backbone-options weights=int8 --out kept.safetensors --force > log
+cmp int8.safetensors kept.safetensors || fail 'convert with weights=int8 writes another file'
+"$bin/convert" --backbone int8.safetensors --dtype f32 --naming hf5 --out values > log 2>&1
+grep -q 'the file holds rounded values' log || fail 'no warning of rounded values'
+if "$bin/predict" --backbone values --model m.safetensors scans/*/0001.png > log 2>&1; then
+    fail 'rounded values have the fingerprint of the original'
+fi
+grep -q 'trained on backbone' log || fail "$(cat log)"
+"$bin/merge" --backbone int8.safetensors --model m.safetensors --out merged.safetensors > merge.log
+max_drift 1e-5
+"$bin/merge" --backbone int8.safetensors --model m.safetensors --dtype int8 --out merged8.safetensors > merge.log
+awk '/^largest/ { exit !($(NF - 3) > 1e-4 && $(NF - 3) < 0.3) }' merge.log || fail "int8: $(tail -1 merge.log)"
+"$bin/pretrain" --data scans --start int8.safetensors --epochs 1 --warmup 0 --batch 4 --checkpoint further.state \
+    --out further.safetensors > log ||
+    fail 'pretrain does not start from int8'
+mkdir folder && cp int8.safetensors folder/model.safetensors
+predict folder --model m.safetensors > got
+cmp full got.full || fail 'int8: other predictions with a folder'
+if "$bin/convert" --backbone int8.safetensors --naming hf5 --out no > log 2>&1; then fail 'int8 under other names'; fi
+grep -q "naming: given 'hf5', but only this library reads files with dtype=int8" log || fail "$(cat log)"
+
 # A configuration that no transform can express gives a warning and no preprocessing, also in the file of merge.
 echo '{"image_processor_type": "ViTImageProcessor", "do_pad": true, "image_mean": 0.3}' > padded.json
 "$bin/inspect" "$small" --backbone-options config=padded.json > log

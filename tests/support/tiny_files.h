@@ -53,6 +53,20 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
     peft_context_free(ctx);
 }
 
+/* Asserts that the files a and b are equal. */
+static inline void tiny_same_files(const char *a, const char *b)
+{
+    peft_context *ctx = tiny_plain_context();
+    pf_map *x, *y;
+    OK(pf_map_open(ctx, a, &x));
+    OK(pf_map_open(ctx, b, &y));
+    ck_assert_msg(pf_map_size(x) == pf_map_size(y) && !memcmp(pf_map_data(x), pf_map_data(y), pf_map_size(x)),
+                  "%s and %s differ", a, b);
+    pf_map_close(x);
+    pf_map_close(y);
+    peft_context_free(ctx);
+}
+
 /* --- backbone files with the names of other libraries ------------------------------------------- */
 typedef enum { TIMM, HF, HF5 } tiny_naming;
 /* How a backbone is written. prefix: in front of every name, with HF and HF5 except the head's; NULL: none. type: that

@@ -5,7 +5,6 @@
 #include "common/program/settings.h"
 #include <errno.h>
 #include <peft/io.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,4 +95,11 @@ peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_
     peft_backbone *b;
     must(try_load_backbone(ctx, path, image_size, options, &b));
     return b;
+}
+
+bool is_int8_backbone(const peft_backbone *b)
+{
+    for (size_t i = 0; i < peft_backbone_tensor_count(b); i++)
+        if (peft_tensor_dtype(peft_backbone_tensor(b, i)) == PEFT_I8) return true;
+    return false;
 }

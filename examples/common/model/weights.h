@@ -4,6 +4,7 @@
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
 #include <peft/peft.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Ends the program with an error unless the file or folder exists. load_backbone checks this too; call it to find a
@@ -20,6 +21,8 @@ enum { STORED_IMAGE_SIZE = 0 };
 peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options);
 peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options,
                               peft_backbone **out);
+/* Are the matrices of the blocks stored as int8, by the file or by the option weights=int8? */
+bool is_int8_backbone(const peft_backbone *b);
 /* The row of --backbone-options in a program's table of flags (program/flags.h); its value is the argument options. */
 #define BACKBONE_OPTIONS(X) \
     X(backbone_options, "LIST", NULL, "properties that the backbone's files lack, name=value,...: heads=N, eps=X, " \

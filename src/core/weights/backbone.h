@@ -63,6 +63,8 @@ struct peft_backbone {
     pthread_mutex_t lock;                /* guards the two digests, which are computed when first asked for */
     char fingerprint[65];                /* peft_backbone_fingerprint, as hex digits; "": not computed yet */
     char effective[65];                  /* pf_backbone_effective, as hex digits; "": not computed yet */
+    char stated[65], content[65];        /* of a file whose matrices are stored as int8 (int8_file.h): the fingerprint
+                                            of what was rounded, and pf_backbone_content of the file; "": another */
 };
 
 peft_backbone *pf_backbone_retain(peft_backbone *b);
@@ -74,6 +76,8 @@ void pf_classifier_digest(const peft_backbone *b, char hex[65]);
 /* The fingerprint with the position embedding as it is after resampling; peft_backbone_fingerprint takes it as it was
  * in the file. A file that b is saved to has the fingerprint returned here. */
 const char *pf_backbone_effective(peft_backbone *b);
+/* The same digest over what is in memory, also where that is stored as int8: over the bytes and scales. */
+void pf_backbone_content(const peft_backbone *b, char hex[65]);
 bool pf_is_float(peft_dtype type);                                     /* true: a file's weights may have this type */
 
 /* Makes a backbone of this shape. Its tensors have names and extents, but no data. */

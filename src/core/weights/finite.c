@@ -13,7 +13,7 @@ peft_status pf_nonfinite_weight(const char *name)
 peft_status pf_backbone_check_finite(const peft_backbone *b)
 {
     for (size_t i = 0; i < b->weights; i++) {
-        if (b->weight[i].tensor.scales) continue;           /* checked before it was stored as int8 (int8.c) */
+        if (b->weight[i].tensor.scales) continue;           /* checked when it was stored as int8 or read */
         const pk_weight w = pf_tensor_weight(&b->weight[i].tensor);
         pf_reader r;
         pf_reader_start(&r, b->ctx->kernels, &w);

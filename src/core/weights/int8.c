@@ -14,16 +14,26 @@ bool pf_is_int8_matrix(const char *name)
     return false;
 }
 
-/* Stores the rows of `from` in bytes and scales. false: a row holds NaN or Inf. row: memory for one. */
-static bool store_rows(const pk_table *kernels, const pk_weight *from, int8_t *bytes, float *scales, pk_real *row)
+/* The error for a row whose elements are finite, but not their sums in the transform. */
+static peft_status too_large(const char *name)
+{
+    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' (in timm's naming): a row has elements too large to be stored as int8: "
+                   "their sums in the Walsh-Hadamard transform exceed %g", name, 1016 * (double)PK_INT8_SCALE_MAX);
+}
+
+/* Stores the rows of `from` in bytes and scales. row: memory for one. PEFT_E_NONFINITE: a row holds NaN or Inf, or its
+ * scale would be none. */
+static peft_status store_rows(const pk_table *kernels, const char *name, const pk_weight *from, int8_t *bytes,
+                              float *scales, pk_real *row)
 {
     const int64_t stride = pk_int8_whole_blocks(from->cols), pieces = pk_int8_pieces(from->cols).count;
     for (int64_t i = 0; i < from->rows; i++) {
         const pk_real *x = pk_weight_read(kernels, from, i * from->cols, from->cols, row);
-        if (!pf_finite(x, from->cols)) return false;
+        if (!pf_finite(x, from->cols)) return pf_nonfinite_weight(name);
         kernels->quantise(bytes + i * stride, scales + i * pieces, x, from->cols);
+        for (int64_t p = 0; p < pieces; p++) if (!pk_int8_is_scale(scales[i * pieces + p])) return too_large(name);
     }
-    return true;
+    return PEFT_OK;
 }
 
 peft_status pf_backbone_store_int8(peft_backbone *b, size_t i)
@@ -38,8 +48,7 @@ peft_status pf_backbone_store_int8(peft_backbone *b, size_t i)
     pk_real *buffer = pf_alloc(b->ctx, row);
     peft_status s = PEFT_OK;
     if (!stored || !stored_scales || !buffer) s = pf_nomem(b->weight[i].name, bytes + scales + row);
-    else if (!store_rows(b->ctx->kernels, &from, stored, stored_scales, buffer))
-        s = pf_nonfinite_weight(b->weight[i].name);
+    else s = store_rows(b->ctx->kernels, b->weight[i].name, &from, stored, stored_scales, buffer);
     pf_free(b->ctx, buffer);
     if (s) {
         pf_free(b->ctx, stored);

@@ -6,6 +6,7 @@
 #ifndef PK_INT8_H
 #define PK_INT8_H
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include "../pieces.h"
@@ -75,6 +76,15 @@ static inline void pk_int8_rotate(float x[PK_INT8_BLOCK])
  * any order of the additions; an element is its sum times this factor, as the transform times its transpose is 64 and
  * scale has one factor 1/8. */
 #define PK_INT8_VALUE(scale) ((scale) * 0.125f)
+
+/* Is s a scale that a stored row can have: not negative, NaN or so large that an element overflows? Those of a row of
+ * finite elements are at most PK_INT8_SCALE_MAX, unless its largest sums in the transform come near the largest
+ * float. */
+#define PK_INT8_SCALE_MAX 0x1p117f
+static inline bool pk_int8_is_scale(float s)
+{
+    return !signbit(s) && s <= PK_INT8_SCALE_MAX;
+}
 
 /* x * factor rounded once, to a whole number, to nearest with ties to even: the last bit of PK_INT8_SHIFT has the value
  * 1, so that the sum has no fraction. The bits of the sum are those of PK_INT8_SHIFT plus the whole number. */

@@ -8,6 +8,7 @@
  * it. path NULL: the tensors are in memory. */
 static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
 {
+    PF_TRY(pf_int8_read_header(l->file, &l->int8));
     PF_TRY(pf_load_names(l));
     PF_TRY(pf_load_leave_out(l));
     PF_TRY(pf_load_width_and_patch(l));
@@ -20,6 +21,8 @@ static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
     (*b)->timm_form = form;
     pf_load_model_type(l, (*b)->model_type);
     (*b)->naming = l->naming;
+    memcpy((*b)->stated, l->int8.source, sizeof (*b)->stated);
+    memcpy((*b)->content, l->int8.content, sizeof (*b)->content);
     PF_TRY(pf_load_tensors(l, *b));
     PF_TRY(pf_load_notes(l, *b));
     PF_TRY(pf_backbone_check_finite(*b));

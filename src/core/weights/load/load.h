@@ -4,7 +4,7 @@
  * tensor states, fill the tensors, set the notes. */
 #ifndef PF_LOAD_H
 #define PF_LOAD_H
-#include "core/weights/backbone.h"
+#include "core/weights/int8_file.h"
 #include "core/describe/config.h"
 #include "core/vit/pos_embed.h"
 
@@ -30,6 +30,7 @@ typedef struct pf_loader {
     int64_t native_grid, native_prefix;  /* the file's pos_embed: side of its grid, rows before those of the patches */
     bool fold_prefix;                    /* loading adds the native_prefix rows to class token and registers, and drops
                                             them from pos_embed */
+    pf_int8_header int8;                 /* of a file whose matrices are stored as int8 */
     const char *rule;                    /* for resampling the position embedding */
     char assumed[PF_ASSUMED_MAX];        /* a line for each fact that no file states: "heads=12: width / 64" */
 } pf_loader;

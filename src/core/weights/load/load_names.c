@@ -161,6 +161,7 @@ peft_status pf_load_names(pf_loader *l)
     for (size_t i = 0; i < n; i++) {
         l->found[i].tensor = pf_st_at(l->file, i);
         l->found[i].timm = pf_naming_to_timm(l->families, l->naming, l->prefix, l->found[i].tensor->name);
+        l->found[i].used = l->int8.int8 && pf_int8_is_scale(l->file, l->found[i].tensor);      /* with its matrix */
         const bool ours = l->found[i].timm.kind == PF_NAME_OURS;
         if (!ours || !pf_name_matches(PF_POOL_QKV, l->found[i].timm.name)) continue;
         PF_TRY(pf_st_fetch(l->file, l->found[i].tensor));       /* so that thirds of the rows lie one after the other */

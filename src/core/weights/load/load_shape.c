@@ -82,7 +82,7 @@ static void shape_from_tensors(pf_loader *l)
     char name[PF_NAME_MAX];
     s->depth = depth_of(l);
     const int64_t fc1 = some_block(l, "mlp.fc1.weight", name) ? rows_of_parts(l, name) : 0;
-    const int64_t fc2 = some_block(l, "mlp.fc2.weight", name) ? extent(l, name, 1) : 0;
+    const int64_t fc2 = !some_block(l, "mlp.fc2.weight", name) ? 0 : l->int8.int8 ? l->int8.mlp : extent(l, name, 1);
     s->gate = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0 ? PF_GATE_FIRST : PF_GATE_NONE;
     s->mlp = fc2 ? fc2 : fc1 ? fc1 : 4 * s->width;
     s->registers = token_rows(l, "reg_token");

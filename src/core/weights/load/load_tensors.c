@@ -48,8 +48,9 @@ static peft_status check_types(const pf_st_tensor *const *part, int parts)
 {
     for (int p = 0; p < parts; p++)
         if (part[p] && !pf_is_float(part[p]->type))
-            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", part[p]->name,
-                           part[p]->type_name);
+            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64%s", part[p]->name,
+                           part[p]->type_name, part[p]->type == PEFT_I8 ? ", or the metadata that convert --dtype int8 "
+                           "writes beside matrices of I8" : "");
     return PEFT_OK;
 }
 
@@ -69,8 +70,8 @@ static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part,
 static peft_status fill_weight(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
 {
     peft_tensor *t = &b->weight[i].tensor;
-    PF_TRY(check_extents(t, part, parts));
     PF_TRY(check_types(part, parts));
+    PF_TRY(check_extents(t, part, parts));
     for (int p = 0; p < parts; p++) if (part[p]) PF_TRY(pf_st_fetch(b->file, part[p]));
     t->type = held_type(&b->weight[i], part, parts);
     const size_t size = pf_dtype_size(t->type);
@@ -255,10 +256,12 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
             continue;
         }
         const int parts = pf_load_take(l, b->weight[i].name, part);
-        if (parts) s = fill_weight(b, i, part, parts);
+        const bool matrix = pf_is_int8_matrix(b->weight[i].name);
+        if (parts && matrix && l->int8.int8) s = pf_int8_fill(b, i, part, parts);
+        else if (parts) s = fill_weight(b, i, part, parts);
         else if (pf_load_is_absent_bias(l, b->weight[i].name)) s = fill_zeros(b, i);
         if (!s) s = apply_mask(l, b, i);
-        if (!s && int8 && parts && pf_is_int8_matrix(b->weight[i].name)) s = store_int8(b, i, part, parts);
+        if (!s && int8 && parts && matrix && !l->int8.int8) s = store_int8(b, i, part, parts);
     }
     PF_TRY(s);
     PF_TRY(pf_load_check_complete(l, b));

@@ -8,6 +8,7 @@
 #include "core/bits/weight_reader.h"
 #include "core/format/folder.h"
 #include "core/format/meta.h"
+#include "core/weights/int8_file.h"
 
 static const pf_opt options[] = {
     { "naming", 's', "timm", 0, 0, "library whose names the tensors get: timm; hf (transformers before version 5); "
@@ -18,7 +19,8 @@ static const pf_opt options[] = {
     { "link", 's', "", 0, 0, "function from the classifier's logits to probabilities, for config.json: softmax (one "
       "label an image) or sigmoid (several); empty: as the backbone's note says" },
     { "dtype", 's', "f32", 0, 0, "element type of all tensors: f32, f16 or bf16 (half the bytes, rounded to nearest "
-      "even)" },
+      "even); int8: the matrices of the blocks are whole numbers with scales (a quarter of the bytes, only for naming "
+      "timm and this library), other tensors f32" },
     { 0 } };
 
 const peft_option *peft_backbone_save_option(size_t i) { return pf_option_at(options, i); }
@@ -26,8 +28,8 @@ const peft_option *peft_backbone_save_option(size_t i) { return pf_option_at(opt
 /* A limit is half a step above the largest finite number (f16: 65504): rounding to nearest even makes it Inf. In f32,
  * the type of the elements in memory, only Inf is Inf. */
 static const pf_stored_type stored_types[] = {
-    { "f32", "float32", PF_REAL, INFINITY }, { "f16", "float16", PEFT_F16, 65520 },
-    { "bf16", "bfloat16", PEFT_BF16, 0x1.FFp127 } };
+    { "f32", "float32", PF_REAL, INFINITY, false }, { "f16", "float16", PEFT_F16, 65520, false },
+    { "bf16", "bfloat16", PEFT_BF16, 0x1.FFp127, false }, { "int8", NULL, PF_REAL, INFINITY, true } };
 
 /* PEFT_E_OPTION: there is no element type of this name. */
 static peft_status choose_type(const char *name, const pf_stored_type **out)
@@ -37,7 +39,7 @@ static peft_status choose_type(const char *name, const pf_stored_type **out)
             *out = &stored_types[i];
             return PEFT_OK;
         }
-    return pf_fail(PEFT_E_OPTION, "dtype: given '%s', expected f32, f16 or bf16", name);
+    return pf_fail(PEFT_E_OPTION, "dtype: given '%s', expected f32, f16, bf16 or int8", name);
 }
 
 /* PEFT_E_OPTION: backbones are saved in no naming of this name. */
@@ -93,6 +95,9 @@ static peft_status choose_form(const peft_backbone *b, const peft_options *o, pf
     PF_TRY(pf_options_check(o, options, "saving a backbone"));
     PF_TRY(choose_naming(pf_options_string(o, options, "naming"), &f->naming));
     PF_TRY(choose_type(pf_options_string(o, options, "dtype"), &f->type));
+    if (f->type->int8 && f->naming != &pf_naming_timm)
+        return pf_fail(PEFT_E_OPTION, "naming: given '%s', but only this library reads files with dtype=int8: expected "
+                       "timm, or another dtype", f->naming->name);
     if (b->shape.rope.kind && f->naming->rotary) f->naming = f->naming->rotary;
     f->classifier = b->shape.classes > 0 && pf_options_int(o, options, "classifier");
     const pf_saving as = pf_saved_as(pf_all_families, f->naming, &b->shape, b->model_type, f->classifier);
@@ -129,6 +134,17 @@ static peft_status add_rope(const pf_rope *r, pf_st_out *o)
         PF_TRY(pf_st_out_meta(o, numbers[i].name, text));
     }
     return PEFT_OK;
+}
+
+/* Writes what is needed to read matrices stored as int8. b: the backbone that is saved, whose values may not be rounded
+ * yet; stored: its tensors as the file will have them. */
+static peft_status add_storage(const peft_backbone *b, const peft_backbone *stored, pf_st_out *o)
+{
+    pf_int8_header h = { .int8 = true, .mlp = b->shape.mlp };
+    peft_backbone *digested = (peft_backbone *)(uintptr_t)b;              /* keeps the digest, under its lock */
+    snprintf(h.source, sizeof h.source, "%s", pf_backbone_effective(digested));
+    pf_backbone_content(stored, h.content);
+    return pf_int8_write_header(&h, o);
 }
 
 /* Writes the facts that are in no tensor, and the notes except image_size, to the header, where loading looks first. */
@@ -190,18 +206,21 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
                    "dtype=f32 can hold it", name, value, type->name, limit);
 }
 
-/* Adds everything that the file will hold: facts, notes and tensors. */
-static peft_status fill_output(const peft_backbone *b, const pf_form *f, pf_made *made, pf_st_out *o)
+/* Adds everything that the file will hold: facts, notes, and the tensors of `stored`, which are those of b in the
+ * storage of the file. */
+static peft_status fill_output(const peft_backbone *b, const peft_backbone *stored, const pf_form *f, pf_made *made,
+                               pf_st_out *o)
 {
     PF_TRY(add_facts(b, f, o));
-    for (size_t i = 0; i < b->weights; i++) {
-        const char *name = b->weight[i].name;
-        const peft_tensor *t = &b->weight[i].tensor;
+    if (f->type->int8) PF_TRY(add_storage(b, stored, o));
+    for (size_t i = 0; i < stored->weights; i++) {
+        const char *name = stored->weight[i].name;
+        const peft_tensor *t = &stored->weight[i].tensor;
         if (pf_is_classifier(name) && !f->classifier) continue;
-        PF_TRY(check_values(name, t, f->type));
-        PF_TRY(pf_save_tensor(b, f, made, o, name, t));
+        if (!t->scales) PF_TRY(check_values(name, t, f->type));
+        PF_TRY(pf_save_tensor(stored, f, made, o, name, t));
     }
-    return pf_save_filled(b, f, made, o);
+    return pf_save_filled(stored, f, made, o);
 }
 
 /* Does the path name a file, and not a folder? */
@@ -251,16 +270,19 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     pf_st_out *out = NULL;
     pf_made made = { .count = 0 };
     if (!b || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "path" : "backbone");
-    if (b->int8)
-        return pf_fail(PEFT_E_UNSUPPORTED, "%s: the backbone was loaded with weights=int8, which rounded its values: "
-                       "load it without this option to save it", path);
     PF_TRY(choose_form(b, o, &f));
+    peft_backbone *restored = NULL;
     peft_status s = pf_st_out_create(b->ctx, &out);
-    if (!s) s = fill_output(b, &f, &made, out);
+    if (!s && f.type->int8 != b->int8) s = pf_save_restored(b, f.type->int8, &restored);
+    if (!s) s = fill_output(b, restored ? restored : b, &f, &made, out);
     if (!s) s = write_files(b, &f, out, path);
     pf_st_out_free(out);
+    peft_backbone_free(restored);
     for (size_t i = 0; i < made.count; i++) pf_free(b->ctx, made.data[i]);
     if (s) return pf_prefix_error(s, "%s", path);
+    if (b->int8 && !f.type->int8)
+        pf_warn(b->ctx, "%s: the backbone's matrices are stored as int8, so that the file holds rounded values and has "
+                "another fingerprint; dtype=int8 saves them as they are", path);
     if (pf_source_any(b->source))
         pf_warn(b->ctx, "%s: files of weights have no place for statistics of training images "
                 "(peft_adaptor_store_source), which were left out; peft_model_save of a model made of this backbone "

@@ -5,8 +5,9 @@
 #define PF_SAVE_H
 #include "core/weights/backbone.h"
 
-/* An element type of files: its name as an option and in torch; values of magnitude `limit` and above round to Inf. */
-typedef struct pf_stored_type { const char *name, *torch; peft_dtype type; double limit; } pf_stored_type;
+/* An element type of files: its name as an option and in torch; values of magnitude `limit` and above round to Inf.
+ * int8: the matrices of the blocks are stored as int8, and `type` is that of the others. */
+typedef struct pf_stored_type { const char *name, *torch; peft_dtype type; double limit; bool int8; } pf_stored_type;
 
 /* The form in which a backbone is saved: its options with their defaults resolved. */
 typedef struct pf_form {
@@ -32,6 +33,11 @@ peft_status pf_save_tensor(const peft_backbone *b, const pf_form *f, pf_made *ma
                            const peft_tensor *t);
 /* Adds the tensors that the model class has and does not use. */
 peft_status pf_save_filled(const peft_backbone *b, const pf_form *f, pf_made *made, pf_st_out *o);
+
+/* --- save_storage.c ----------------------------------------------------------------------------------------------- */
+/* Makes a backbone with the tensors of b, whose matrices of the blocks are stored as int8, or if int8 is false, as f32.
+ * It borrows all other tensors, so that b must outlive it. */
+peft_status pf_save_restored(const peft_backbone *b, bool int8, peft_backbone **out);
 
 /* --- save_class.c ------------------------------------------------------------------------------------------------- */
 /* *model: the class that computes the network of shape s (that of b, with the pooling of a model) under the names n;

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/bits/weight_reader.h"
+#include "core/weights/int8_file.h"
 #include "core/weights/save/save.h"
+#include "kernels/ref/int8.h"
 
 /* Adds a tensor whose name in the library, without prefix, is name. timm: whose it is or is made of. */
 static peft_status put(const pf_form *f, pf_st_out *o, const char *timm, const char *name, bool flat,
@@ -17,6 +19,7 @@ static peft_status put(const pf_form *f, pf_st_out *o, const char *timm, const c
     if (!strncmp(timm, "head", strlen("head"))) prefix = dot = "";         /* head and head_dist, the classifiers */
     while (flat && skip < t->ndim - 1 && t->dim[skip] == 1) skip++;
     snprintf(full_name, sizeof full_name, "%s%s%s", prefix, dot, name);
+    if (t->scales) return pf_int8_add(o, full_name, t);
     return pf_st_out_floats(o, full_name, f->type->type, t->ndim - skip, t->dim + skip, t->type, t->data);
 }
 
@@ -77,6 +80,7 @@ static peft_status put_parts(const pf_form *f, pf_st_out *o, const char *timm, c
     for (int p = 2; *found && p <= n; p++) {
         const bool of_k = n == 3 && p == 2 && t->ndim == 1;
         part.data = (char *)t->data + (size_t)(p - 1) * pf_tensor_bytes(&part);
+        if (t->scales) part.scales = t->scales + (p - 1) * part.dim[0] * pk_int8_pieces(part.dim[1]).count;
         if (!of_k || f->k_bias) PF_TRY(put_named(f, o, timm, p, &part, found));
     }
     return PEFT_OK;
