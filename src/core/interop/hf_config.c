@@ -27,11 +27,13 @@ const struct pf_peft_kind pf_peft_kinds[PF_PEFT_TYPES] = {
 enum { VALUES_MAX = 6 };
 /* The fields that are read, the PEFT types that have them, and the values allowed besides null, one letter each: s
  * text, l list of texts, i integer, I list of integers, n number, b boolean, m object of numbers, = one of the texts in
- * `values`, * anything, as it does not change the computation. Any other field must be null, false or empty. */
+ * `values`, * anything, as it does not change the computation. With ! null is refused, as by PEFT. Any other field must
+ * be null, false or empty. */
 static const struct field { const char *name; unsigned types; const char *allowed, *values[VALUES_MAX]; } fields[] = {
     { "peft_type", ANY, "s", { 0 } }, { "target_modules", ANY, "sl", { 0 } }, { "exclude_modules", ANY, "sl", { 0 } },
     { "modules_to_save", ANY, "l", { 0 } },
-    { "r", LORA | VERA | OFT, "i", { 0 } }, { "lora_alpha", LORA, "n", { 0 } }, { "lora_dropout", LORA, "n", { 0 } },
+    { "r", LORA, "i!", { 0 } }, { "r", VERA | OFT, "i", { 0 } }, { "lora_alpha", LORA, "n!", { 0 } },
+    { "lora_dropout", LORA, "n!", { 0 } },
     { "use_rslora", LORA, "b", { 0 } }, { "use_dora", LORA, "b", { 0 } },
     { "layers_to_transform", LORA | VERA | OFT, "iI", { 0 } }, { "layers_pattern", LORA | VERA | OFT, "sl", { 0 } },
     { "rank_pattern", LORA, "m", { 0 } }, { "alpha_pattern", LORA, "m", { 0 } },
@@ -95,7 +97,8 @@ static peft_status check_field(const pf_peft_config *c, const char *name, const 
     char text[PF_JSON_SHOWN];
     const struct field *f = fields;
     while (f->name && !(strcmp(f->name, name) == 0 && f->types >> c->type & 1)) f++;
-    if (f->name ? json_is_null(v) || is_allowed(f, v) : is_unset(v)) return PEFT_OK;
+    const bool null_allowed = f->name && !strchr(f->allowed, '!');
+    if (f->name ? (json_is_null(v) && null_allowed) || is_allowed(f, v) : is_unset(v)) return PEFT_OK;
     pf_json_show(v, text);
     if (f->name && !strchr(f->allowed, '='))
         return pf_fail(PEFT_E_FORMAT, "field '%s': %s is not of the type that it has in %s configurations", name, text,
