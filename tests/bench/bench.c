@@ -13,8 +13,8 @@ enum { NETWORKS = sizeof networks / sizeof *networks };
 static void help(void)
 {
     printf("bench [--isa NAME] [--gemm own|cblas] [--threads N (0: 1, then 2)] [--rounds N] [--batch N,N..]\n"
-           "      [--compute f32,bf16,int8] [--network vit_tiny|vit_small|vit_base|vit_large] [--image PIXELS]\n"
-           "      [--only products|steps] [--row NAME,.. (of the steps, as in --json)]\n"
+           "      [--compute f32,bf16,int8] [--weights file|int8 (of the steps)] [--network vit_tiny|vit_small|vit_base|vit_large]\n"
+           "      [--image PIXELS] [--only products|steps] [--row NAME,.. (of the steps, as in --json)]\n"
            "      [--json FILE (- : standard output)] [--cpu]\n");
 }
 
@@ -64,12 +64,12 @@ static void bench(settings *s, int threads, const char *computes, const char *ba
 
 int main(int argc, char **argv)
 {
-    settings s = { .isa = "auto", .rounds = 7, .gemm = "auto", .image = 224, .network = &networks[2],
+    settings s = { .isa = "auto", .weights = "file", .rounds = 7, .gemm = "auto", .image = 224, .network = &networks[2],
                    .clock = CLOCK_MONOTONIC };
     const char *computes = "f32", *batches = "4", *only = NULL;
     static const struct option long_options[] = {
         { "isa", 1, 0, 'i' }, { "threads", 1, 0, 't' }, { "rounds", 1, 0, 'r' }, { "batch", 1, 0, 'b' },
-        { "gemm", 1, 0, 'g' }, { "compute", 1, 0, 'a' }, { "network", 1, 0, 'n' }, { "image", 1, 0, 'p' },
+        { "gemm", 1, 0, 'g' }, { "compute", 1, 0, 'a' }, { "weights", 1, 0, 's' }, { "network", 1, 0, 'n' }, { "image", 1, 0, 'p' },
         { "only", 1, 0, 'o' }, { "row", 1, 0, 'w' }, { "json", 1, 0, 'j' }, { "cpu", 0, 0, 'c' },
         { "help", 0, 0, 'h' }, { 0 } };
     for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
@@ -79,6 +79,7 @@ int main(int argc, char **argv)
         else if (c == 'b') batches = optarg;
         else if (c == 'g') s.gemm = optarg;
         else if (c == 'a') computes = optarg;
+        else if (c == 's') s.weights = optarg;
         else if (c == 'p') s.image = atoi(optarg);
         else if (c == 'o') only = optarg;
         else if (c == 'w') s.row = optarg;
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
         }
     }
     if (only && strcmp(only, "products") && strcmp(only, "steps")) refuse("--only: expected products or steps", only);
+    if (strcmp(s.weights, "file") && strcmp(s.weights, "int8")) refuse("--weights: expected file or int8", s.weights);
     if (s.image < 16 || s.image % 16) refuse("--image: expected a multiple of 16", "another number");
     printf("%s\n", peft_build_info());
     if (s.threads) bench(&s, s.threads, computes, batches, only);

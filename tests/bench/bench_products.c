@@ -67,7 +67,7 @@ void bench_products(const machine *m)
             printf(" %8.3f %10.3f", flops / blas / peak, blas / own);
         }
         printf("\n");
-        write_row(m, p->name, s->compute, own, flops, peak, 0);
+        write_row(m, p->name, "file", s->compute, own, flops, peak, 0);
     }
     pf_free(m->ctx, memory);
     pf_free(m->ctx, work);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bench_steps.c -- speed of training steps by method, and of inference, of a random network. */
 #include "bench.h"
+#include <unistd.h>
 #include "core/adapt/adapter.h"
 
 static const double peak_seconds = 0.2;                       /* time of one measurement of the peak */
@@ -104,7 +105,7 @@ static int measure_rows(const fixture *x, const step_row *row)
         const double bytes = peft_trainer_get(trainer[k], "planned_bytes");
         printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", row[k].label, 1e3 * seconds, 1e-9 * flops,
                flops / seconds / median(&peaks), bytes / 1e6);
-        write_row(m, row[k].name, m->s->compute, seconds, flops, median(&peaks), bytes);
+        write_row(m, row[k].name, m->s->weights, m->s->compute, seconds, flops, median(&peaks), bytes);
         peft_trainer_free(trainer[k]);
         peft_model_free(model[k]);
     }
@@ -137,10 +138,26 @@ static void measure_inference(const fixture *x)
     const double seconds = median(&times), bytes = (double)peft_session_memory(session);
     printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", s->batch, 1e3 * seconds,
            s->batch / seconds, flops / seconds / median(&peaks), bytes / 1e6);
-    write_row(m, "infer", s->compute, seconds, flops, median(&peaks), bytes);
+    write_row(m, "infer", s->weights, s->compute, seconds, flops, median(&peaks), bytes);
     peft_session_free(session);
     peft_model_free(model);
     peft_options_free(o);
+}
+
+/* Replaces b by a backbone of the file that b is saved to with dtype=int8. The file is removed when it is mapped. */
+static void store_as_int8(peft_context *ctx, peft_backbone **b)
+{
+    char path[] = "/tmp/peft-bench-XXXXXX";
+    const int fd = mkstemp(path);
+    if (fd < 0) must(peft_set_error(PEFT_E_IO, "a temporary file in /tmp could not be made"));
+    close(fd);
+    peft_options *o = options_of(ctx, "dtype=int8");
+    peft_status s = peft_backbone_save_as(*b, path, o);
+    peft_options_free(o);
+    peft_backbone_free(*b);
+    if (!s) s = peft_backbone_load(ctx, path, NULL, b);
+    remove(path);
+    must(s);
 }
 
 static fixture make_fixture(const machine *m)
@@ -152,6 +169,7 @@ static fixture make_fixture(const machine *m)
     peft_options *o = options_of(m->ctx, text);
     must(peft_backbone_create(m->ctx, o, &x.b));
     peft_options_free(o);
+    if (!strcmp(s->weights, "int8")) store_as_int8(m->ctx, &x.b);
     must(peft_tensor_create(m->ctx, PEFT_F32, 4, (int64_t[]){ s->batch, 3, s->image, s->image }, &x.images));
     must(peft_tensor_create(m->ctx, PEFT_I64, 1, (int64_t[]){ s->batch }, &x.labels));
     must(peft_tensor_create(m->ctx, PEFT_F32, 2, (int64_t[]){ s->batch, 2 }, &x.logits));
@@ -167,8 +185,8 @@ void bench_steps(const machine *m)
     const settings *s = m->s;
     check_names(s->row);
     fixture x = make_fixture(m);
-    printf("\ntrain step in %s, %s at %d pixels, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n",
-           pk_compute_name(s->compute), s->network->name, s->image, s->batch, threads, threads > 1 ? "s" : "", "method",
+    printf("\ntrain step in %s, weights=%s, %s at %d pixels, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n",
+           pk_compute_name(s->compute), s->weights, s->network->name, s->image, s->batch, threads, threads > 1 ? "s" : "", "method",
            "ms", "GFLOP", "of peak", "planned MB");
     for (size_t i = 0; s->compute != PK_COMPUTE_INT8 && i < sizeof step_rows / sizeof *step_rows;)
         i += (size_t)measure_rows(&x, &step_rows[i]);                     /* int8 is for inference */

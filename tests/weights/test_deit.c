@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_deit.c -- the published DeiT-Ti on three pictures, in every arithmetic, against class tokens and logits of a
- * forward pass in double precision. */
+ * test_deit.c -- the published DeiT-Ti on three pictures, in every arithmetic and with its matrices stored as int8,
+ * against class tokens and logits of a forward pass in double precision. */
 #include <math.h>
 #include <peft/io.h>
 #include <peft/peft.h>
+#include <stdbool.h>
+#include <unistd.h>
 #include <zip.h>
 #include "suite.h"
 
@@ -55,9 +57,26 @@ static double distance(const float *got, const double *want, int64_t n)
     return sqrt(difference / length);
 }
 
+/* Replaces *vit by the backbone of a file that it is saved to with dtype=int8, which has the same fingerprint. */
+static void store_as_int8(peft_context *ctx, peft_backbone **vit)
+{
+    char path[] = "/tmp/peft-deit-XXXXXX", fingerprint[65];
+    const int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    peft_options *o = options(ctx, "dtype=int8");
+    memcpy(fingerprint, peft_backbone_fingerprint(*vit), sizeof fingerprint);
+    ck_assert_msg(!peft_backbone_save_as(*vit, path, o), "%s", peft_last_error());
+    peft_options_free(o);
+    peft_backbone_free(*vit);
+    ck_assert_msg(!peft_backbone_load(ctx, path, NULL, vit), "%s", peft_last_error());
+    ck_assert_str_eq(fingerprint, peft_backbone_fingerprint(*vit));
+    remove(path);
+}
+
 /* In the arithmetic `compute`: most_difference of a logit and of an element of the class token, which are about 1 to
- * 10; most_distance of all logits. */
-static void check_deit(const char *compute, double most_difference, double most_distance)
+ * 10; most_distance of all logits. int8: the matrices are stored as int8. */
+static void check_deit(const char *compute, bool int8, double most_difference, double most_distance)
 {
     const char *shared = shared_folder();
     char path[1024];
@@ -80,6 +99,7 @@ static void check_deit(const char *compute, double most_difference, double most_
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
     snprintf(path, sizeof path, "%s/data/vit/deit_tiny_patch16_224.safetensors", shared);
     ck_assert_msg(!peft_backbone_load(ctx, path, NULL, &vit), "%s", peft_last_error());
+    if (int8) store_as_int8(ctx, &vit);
     ck_assert_int_eq(peft_backbone_get(vit, "parameters"), 5717416);
     ck_assert_int_eq(peft_model_create(vit, NULL, &m), PEFT_OK);
     peft_options *o = options(ctx, "batch=3,taps=feature");
@@ -96,8 +116,8 @@ static void check_deit(const char *compute, double most_difference, double most_
     double logit_error = largest_difference(peft_tensor_cdata(out), logits, 3000),
         token_error = largest_difference(peft_tensor_cdata(tap), feature, 576);
     const double relative = distance(peft_tensor_cdata(out), logits, 3000);
-    printf("DeiT-Ti in %s: logits differ by at most %.2g, class token by %.2g; relative distance of the logits %.2g\n",
-           compute, logit_error, token_error, relative);
+    printf("DeiT-Ti in %s%s: logits differ by at most %.2g, class token by %.2g; relative distance of the logits %.2g\n",
+           compute, int8 ? " over int8" : "", logit_error, token_error, relative);
     ck_assert_double_le(logit_error, most_difference);
     ck_assert_double_le(token_error, most_difference);
     ck_assert_double_le(relative, most_distance);
@@ -114,17 +134,24 @@ static void check_deit(const char *compute, double most_difference, double most_
     free(logits);
 }
 
-START_TEST(f32_equals_a_double_precision_forward_pass) { check_deit("f32", 1e-4, 1e-5); }
+START_TEST(f32_equals_a_double_precision_forward_pass) { check_deit("f32", false, 1e-4, 1e-5); }
 END_TEST
 
-START_TEST(bf16x3_is_near_it) { check_deit("bf16x3", 5e-4, 2e-5); }
+START_TEST(bf16x3_is_near_it) { check_deit("bf16x3", false, 5e-4, 2e-5); }
 END_TEST
 
-START_TEST(bf16_is_near_it) { check_deit("bf16", 0.2, 1.3e-2); }
+START_TEST(bf16_is_near_it) { check_deit("bf16", false, 0.2, 1.3e-2); }
 END_TEST
 
 /* Weights alone that are rounded to 8 bits with a scale a row move the logits by 2.1 to 2.6 %. */
-START_TEST(int8_is_near_it) { check_deit("int8", 0.3, 3.5e-2); }
+START_TEST(int8_is_near_it) { check_deit("int8", false, 0.3, 3.5e-2); }
 END_TEST
 
-SUITE_MAIN("deit", f32_equals_a_double_precision_forward_pass, bf16x3_is_near_it, bf16_is_near_it, int8_is_near_it)
+START_TEST(int8_storage_is_near_it) { check_deit("f32", true, 0.15, 2.4e-2); }
+END_TEST
+
+START_TEST(int8_over_int8_storage_is_near_it) { check_deit("int8", true, 0.3, 3.5e-2); }
+END_TEST
+
+SUITE_MAIN("deit", f32_equals_a_double_precision_forward_pass, bf16x3_is_near_it, bf16_is_near_it, int8_is_near_it,
+           int8_storage_is_near_it, int8_over_int8_storage_is_near_it)

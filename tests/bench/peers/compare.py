@@ -74,7 +74,8 @@ def ways_of(a, row, batch):
     ways = []
     for c in dict.fromkeys(c.removesuffix("_all") for c in computes):
         ways.append(Way("libpeft", row, batch, c, "", [a.bench, *shared, "--only", "steps", "--row", row,
-                                                       "--compute", c, "--json", os.path.join(a.out, "row.json")]))
+                                                       "--compute", c, "--weights", "int8" if c == "int8" else "file",
+                                                       "--json", os.path.join(a.out, "row.json")]))
     for c in computes:
         if c == "int8":
             way = Way("PyTorch", row, batch, c, "", None)
