@@ -2,22 +2,9 @@
  * test_int8_malformed.c -- files with matrices stored as int8 whose header, extents, types or scales are wrong: each is
  * refused with the file's path and the name of the entry or tensor. The whole number -128, which the library does not
  * write, and data at any address. */
-#include "tiny_files.h"
+#include "int8_files.h"
 
 static const char shape[] = "image_size=16,patch=4,width=96,depth=2,heads=3,classes=5,mlp=100";
-
-/* Writes a random backbone to the file "original", and to "int8" with dtype=int8. */
-static peft_context *write_files(void)
-{
-    peft_context *ctx = tiny_plain_context();
-    peft_backbone *b = tiny_backbone(ctx, shape, "seed=5");
-    peft_options *o = tiny_options(ctx, "dtype=int8");
-    OK(peft_backbone_save(b, tiny_path("original")));
-    OK(peft_backbone_save_as(b, tiny_path("int8"), o));
-    peft_options_free(o);
-    peft_backbone_free(b);
-    return ctx;
-}
 
 static void check_refused(peft_context *ctx, const char *path, peft_status status, const char *said)
 {
@@ -62,7 +49,7 @@ static const struct { tiny_change change; peft_status status; const char *said; 
 
 START_TEST(headers_and_extents)
 {
-    peft_context *ctx = write_files();
+    peft_context *ctx = int8_write_files(shape);
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         const char *from = tiny_path("int8"), *edited = tiny_path("edited");
         tiny_edit(from, edited, &edits[i].change);
@@ -78,13 +65,13 @@ START_TEST(types_of_matrices)
 {
     static const char *const keys[] = { STORAGE, STORAGE ".version", STORAGE ".piece", STORAGE ".rotation",
                                         STORAGE ".mlp", STORAGE ".source", STORAGE ".content" };
-    peft_context *ctx = write_files();
+    peft_context *ctx = int8_write_files(shape);
     pf_st *st;
     OK(pf_st_open(ctx, tiny_path("int8"), &st));
     char from[128], to[128];
     snprintf(from, sizeof from, "%s", tiny_path("original"));
     for (int i = 0; i < 7; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "edited%d", i);
         snprintf(to, sizeof to, "%s", tiny_path(name));
         tiny_edit(from, to, &(tiny_change){ SET_META, keys[i], pf_st_meta(st, keys[i]) });
@@ -109,7 +96,7 @@ START_TEST(scales)
 {
     static const float bad[] = { NAN, -1, -0.0f, INFINITY, 1e36f };
     static const char *const said[] = { "nan", "-1", "-0", "inf", "1e+36" };
-    peft_context *ctx = write_files();
+    peft_context *ctx = int8_write_files(shape);
     for (int i = 0; i < 5; i++) {
         char text[200];
         pf_map *map;
@@ -150,7 +137,7 @@ START_TEST(minus_128_is_a_number_as_any_other)
 {
     static const char *const matrices[] = { "blocks.0.attn.qkv.weight", "blocks.1.attn.proj.weight", FC1,
                                             "blocks.0.mlp.fc2.weight" };
-    peft_context *ctx = write_files();
+    peft_context *ctx = int8_write_files(shape);
     pf_map *map, *values;
     pf_st *st;
     OK(pf_map_read(ctx, tiny_path("int8"), PF_WHOLE_FILE, &map));
@@ -182,7 +169,7 @@ END_TEST
 
 START_TEST(data_at_any_address)
 {
-    peft_context *ctx = write_files();
+    peft_context *ctx = int8_write_files(shape);
     pf_map *map;
     OK(pf_map_read(ctx, tiny_path("int8"), PF_WHOLE_FILE, &map));
     const size_t n = pf_map_size(map);
