@@ -278,10 +278,18 @@ END_TEST
 START_TEST(it_does_with_values_kept_in_bf16) { check_plans(PK_BF16); }
 END_TEST
 
-/* Kept values that are rounded change no loss, and no gradient by much. */
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Kept values that are rounded change no loss, and gradients by little: in half of the graphs by less than the rounding
+ * of one number, 2^-9, in nine of ten by less than 2^-7. In some the gradient is a small difference of large terms,
+ * whose roundings remain; that has no limit. */
 START_TEST(rounded_values_change_gradients_little)
 {
-    double worst = 0;
+    double distance[GRAPHS];
     peft_context *ctx = tiny_plain_context();
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
         const source s = random_source(ctx, seed);
@@ -292,12 +300,16 @@ START_TEST(rounded_values_change_gradients_little)
             difference += (exact.data[i] - rounded.data[i]) * (exact.data[i] - rounded.data[i]);
             length += exact.data[i] * exact.data[i];
         }
-        if (length > 0) worst = fmax(worst, sqrt(difference / length));
+        distance[seed - 1] = length > 0 ? sqrt(difference / length) : 0;
         free(exact.data);
         free(rounded.data);
     }
-    printf("random graphs with values kept in bf16: largest relative distance of the gradients %.2g\n", worst);
-    ck_assert(worst > 0 && worst < 0.05);
+    qsort(distance, GRAPHS, sizeof *distance, ascending);
+    const double half = distance[GRAPHS / 2], most = distance[GRAPHS / 10 * 9], worst = distance[GRAPHS - 1];
+    printf("random graphs with values kept in bf16, relative distance of the gradients: half of them below %.2g, nine of "
+           "ten below %.2g, all below %.2g\n", half, most, worst);
+    ck_assert_msg(half < 0x1p-9 && most < 0x1p-7, "half of the graphs below %g, nine of ten below %g", half, most);
+    ck_assert_msg(worst > 0, "no value was rounded");
     peft_context_free(ctx);
 }
 END_TEST
