@@ -123,7 +123,9 @@ PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, si
  * values; peft_tensor_cdata points to rotated numbers. */
 PEFT_API const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i);
 /* 64 hex digits: SHA-256 over heads, activation, pooling, eps and the names, shapes and f32 values of all tensors but
- * the classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is. */
+ * the classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is. Where
+ * matrices are stored as int8, it is that of the values that were rounded; for a file saved with dtype=int8 the one that
+ * the file states, if tensors and facts are those with which it was saved, else a digest of these, with a warning. */
 PEFT_API const char *peft_backbone_fingerprint(peft_backbone *b);
 
 PEFT_END_DECLS
