@@ -38,9 +38,22 @@ typedef enum pk_compute {
 
 const char *pk_compute_name(pk_compute compute);                     /* "f32", "bf16", .. */
 
+/* Types of elements. I8 is that of frozen matrices only (pk_weight). */
+typedef enum pk_dtype {
+    PK_REAL, PK_F16, PK_BF16,
+    PK_ELEMENT_TYPES,               /* the types before this one: an element is converted by itself */
+    PK_I8 = PK_ELEMENT_TYPES, PK_DTYPES
+} pk_dtype;
+
+static inline int64_t pk_dtype_size(pk_dtype type)
+{
+    return type == PK_REAL ? (int64_t)sizeof(pk_real) : type == PK_I8 ? 1 : 2;
+}
+
 /* A matrix [rows, heads*head_dim] for each sample: element c of row t of head h of sample b is
- * data[b*sample_stride + t*row_stride + h*head_dim + c]. sample_stride 0: all samples share one matrix. */
-typedef struct pk_operand { const pk_real *data; int64_t sample_stride, row_stride; } pk_operand;
+ * data[b*sample_stride + t*row_stride + h*head_dim + c]. sample_stride 0: all samples share one matrix. Operands of the
+ * forward pass and dout are PK_REAL, others of the gradient PK_REAL or PK_BF16. */
+typedef struct pk_operand { const void *data; int64_t sample_stride, row_stride; pk_dtype type; } pk_operand;
 typedef struct pk_output { pk_real *data; int64_t sample_stride, row_stride; } pk_output;
 
 /* Softmax attention: out_i = sum_k p_ik v_k with p_i = softmax_k(scale * head_scale * q_i . k_k), for every sample and
@@ -54,7 +67,7 @@ typedef struct pk_attention {
     pk_operand q, k, v, xk, xv;
     const pk_real *sink;                     /* [queries]; NULL: none */
     const pk_real *head_scale;               /* [heads]; NULL: 1 */
-    pk_real *out; int64_t out_sample_stride, out_row_stride;
+    void *out; pk_dtype out_type; int64_t out_sample_stride, out_row_stride;   /* type: as that of operands */
     pk_real *lse;                            /* log-sum-exp of the logits [samples, heads, queries]; NULL: not stored */
     int64_t prefetch_heads;                  /* prefetch operands of the head this many heads later; 0: none */
 } pk_attention;
@@ -75,11 +88,6 @@ typedef struct pk_attention_grad {
  * of 64, rotated, and one scale for each piece (ref/int8.h). A row has pk_int8_whole_blocks(cols) bytes. Scales are
  * [rows][pieces]; NULL for other types. A product converts the matrix to pk_real while it packs it, but one in int8
  * arithmetic copies the bytes of I8; everything else reads it by pk_weight_read. */
-typedef enum pk_dtype {
-    PK_REAL, PK_F16, PK_BF16,
-    PK_ELEMENT_TYPES,               /* the types before this one: an element is converted by itself */
-    PK_I8 = PK_ELEMENT_TYPES, PK_DTYPES
-} pk_dtype;
 typedef struct pk_weight {
     pk_dtype type;
     int64_t rows, cols;
@@ -87,10 +95,6 @@ typedef struct pk_weight {
     const void *data;
 } pk_weight;
 
-static inline int64_t pk_dtype_size(pk_dtype type)
-{
-    return type == PK_REAL ? (int64_t)sizeof(pk_real) : type == PK_I8 ? 1 : 2;
-}
 /* The n elements from index `first` on, in row-major order, as pk_real. Returns a pointer into the data of w if they
  * are pk_real; otherwise converts them to buffer [n] and returns that. */
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t first, int64_t n, pk_real *buffer);

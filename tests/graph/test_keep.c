@@ -48,28 +48,46 @@ static result run(const tiny_spec *spec, const char *options)
 /* bf16 has 8 bits of significand, so that a kept value is off by at most 2^-9 = 0.2 %. */
 #define MOST 1e-2
 
+/* Trainers with these options and with keep=bf16 beside them have the same loss and nearly the same gradients. */
+static void check_near(const tiny_spec *spec, const char *options)
+{
+    char rounded[96];
+    snprintf(rounded, sizeof rounded, "%s,keep=bf16", options);
+    const result x = run(spec, options), y = run(spec, rounded);
+    ck_assert_msg(!memcmp(&x.loss, &y.loss, sizeof x.loss), "%s: another loss", spec->method);
+    ck_assert_int_eq(x.count, y.count);
+    if (x.count) {
+        const double d = tiny_distance(y.gradient, x.gradient, x.count);
+        ck_assert_msg(d > 0 && d < MOST, "%s, %s, %s, %s: relative distance %g", spec->isa ? spec->isa : "auto",
+                      options, spec->more ? spec->more : "", spec->method, d);
+    }
+    ck_assert_int_eq(x.kept_bf16, 0);
+    free(x.gradient);
+    free(y.gradient);
+}
+
 START_TEST(gradients_are_near_those_of_f32)
 {
-    static const char *const computes[] = { "f32", "bf16x3" };
     for (const char *const *isa = tested_isas(); *isa; isa++)
-        for (size_t i = 0; i < tiny_method_count(); i++)
-            for (int c = 0; c < 2; c++) {
-                char f32[64], bf16[64];
-                const tiny_spec spec = { .isa = *isa, .backbone = TINY_WIDE, .method = tiny_method_name(i) };
-                snprintf(f32, sizeof f32, "compute=%s", computes[c]);
-                snprintf(bf16, sizeof bf16, "compute=%s,keep=bf16", computes[c]);
-                const result x = run(&spec, f32), y = run(&spec, bf16);
-                ck_assert_msg(!memcmp(&x.loss, &y.loss, sizeof x.loss), "%s: another loss", spec.method);
-                ck_assert_int_eq(x.count, y.count);
-                if (x.count) {
-                    const double d = tiny_distance(y.gradient, x.gradient, x.count);
-                    ck_assert_msg(d > 0 && d < MOST, "%s, %s, %s: relative distance %g", *isa, computes[c], spec.method,
-                                  d);
-                }
-                ck_assert_int_eq(x.kept_bf16, 0);
-                free(x.gradient);
-                free(y.gradient);
-            }
+        for (size_t i = 0; i < tiny_method_count(); i++) {
+            const tiny_spec spec = { .isa = *isa, .backbone = TINY_WIDE, .method = tiny_method_name(i) };
+            check_near(&spec, "compute=f32");
+            check_near(&spec, "compute=bf16x3");
+        }
+}
+END_TEST
+
+/* Gated MLPs, norms of q and k, inner norms, rotary positions, pooling by attention. */
+static const char *const networks[] = { "gate=first,act=silu,qk_norm=true", "gate=last,mlp_norm=true,attn_norm=true",
+    "act=relu,rope=axial,layer_scale=true", "class_token=false,pool=attention,act=quickgelu" };
+enum { NETWORKS = sizeof networks / sizeof *networks };
+
+START_TEST(gradients_of_other_networks_are_near)
+{
+    static const char *const methods[] = { "full", "lora", "bitfit", "ln_tune" };
+    for (int n = 0; n < NETWORKS; n++)
+        for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+            check_near(&(tiny_spec){ .backbone = TINY_WIDE, .more = networks[n], .method = methods[i] }, "compute=f32");
 }
 END_TEST
 
@@ -132,20 +150,24 @@ static void record(const tiny_spec *spec, const char *options, bool ids, tiny_bi
     tiny_free(&t);
 }
 
-/* Both lists of options give the same bits with every method. */
+/* Both lists of options give the same bits. */
+static void check_same_of(const tiny_spec *spec, const char *first, const char *second)
+{
+    char name[160];
+    tiny_bits want = { 0 }, got = { 0 };
+    record(spec, first, false, &want);
+    record(spec, second, strstr(second, "cache") != NULL, &got);
+    snprintf(name, sizeof name, "%s, %s, %s%s", spec->isa ? spec->isa : "auto", spec->more ? spec->more : "",
+             spec->method, second);
+    tiny_same(&want, &got, name);
+    tiny_bits_free(&want);
+}
+
+/* They do with every method. */
 static void check_same(const char *isa, const char *backbone, const char *first, const char *second)
 {
-    const bool ids = strstr(second, "cache") != NULL;
-    for (size_t i = 0; i < tiny_method_count(); i++) {
-        char name[160];
-        tiny_bits want = { 0 }, got = { 0 };
-        const tiny_spec spec = { .isa = isa, .backbone = backbone, .method = tiny_method_name(i) };
-        record(&spec, first, false, &want);
-        record(&spec, second, ids, &got);
-        snprintf(name, sizeof name, "%s, %s%s", isa ? isa : "auto", spec.method, second);
-        tiny_same(&want, &got, name);
-        tiny_bits_free(&want);
-    }
+    for (size_t i = 0; i < tiny_method_count(); i++)
+        check_same_of(&(tiny_spec){ .isa = isa, .backbone = backbone, .method = tiny_method_name(i) }, first, second);
 }
 
 START_TEST(threads_change_no_bit)
@@ -164,6 +186,15 @@ START_TEST(the_naive_executor_changes_no_bit)
     for (const char *const *isa = tested_isas(); *isa; isa++) check_same(*isa, NULL, "", ",executor=naive");
     check_same(NULL, NULL, ",compute=bf16", ",compute=bf16,executor=naive");
     check_same(NULL, TINY_WIDE, "", ",executor=naive,threads=2");
+}
+END_TEST
+
+START_TEST(executor_and_threads_change_no_bit_of_other_networks)
+{
+    for (const char *const *isa = tested_isas(); *isa; isa++)
+        for (int n = 0; n < NETWORKS; n++)
+            check_same_of(&(tiny_spec){ .isa = *isa, .more = networks[n], .method = n % 2 ? "full" : "lora" }, "",
+                          ",executor=naive,threads=3");
 }
 END_TEST
 
@@ -207,7 +238,8 @@ START_TEST(a_state_is_continued_with_its_own_type)
 }
 END_TEST
 
-SUITE_MAIN("keep", gradients_are_near_those_of_f32, gradients_in_bf16_arithmetic_are_as_near_with_both_types,
-           half_of_the_bytes_are_kept, threads_change_no_bit, the_naive_executor_changes_no_bit,
+SUITE_MAIN("keep", gradients_are_near_those_of_f32, gradients_of_other_networks_are_near,
+           gradients_in_bf16_arithmetic_are_as_near_with_both_types, half_of_the_bytes_are_kept, threads_change_no_bit,
+           the_naive_executor_changes_no_bit, executor_and_threads_change_no_bit_of_other_networks,
            the_feature_cache_changes_no_bit, other_types_are_refused, a_restored_run_continues_exactly,
            a_state_is_continued_with_its_own_type)

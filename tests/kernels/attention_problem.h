@@ -73,11 +73,12 @@ static problem problem_make(shape s)
     const int64_t extra_stride = s.own_extra ? s.extra * width : 0;
     p.a = (pk_attention){ .compute = arithmetic, .samples = s.samples, .heads = s.heads, .head_dim = s.n,
         .queries = s.queries, .keys = s.keys, .extra = s.extra, .scale = 1 / sqrtf((float)s.n),
-        .q = { p.q.data, s.queries * width, width },
-        .k = { p.k.data, s.keys * width, width }, .v = { p.v.data, s.keys * width, width }, .out = p.out.data,
+        .q = { p.q.data, s.queries * width, width, PK_REAL },
+        .k = { p.k.data, s.keys * width, width, PK_REAL },
+        .v = { p.v.data, s.keys * width, width, PK_REAL }, .out = p.out.data,
         .out_sample_stride = s.queries * out_row, .out_row_stride = out_row, .lse = p.lse.data };
-    if (s.extra) p.a.xk = (pk_operand){ p.xk.data, extra_stride, width },
-        p.a.xv = (pk_operand){ p.xv.data, extra_stride, width };
+    if (s.extra) p.a.xk = (pk_operand){ p.xk.data, extra_stride, width, PK_REAL },
+        p.a.xv = (pk_operand){ p.xv.data, extra_stride, width, PK_REAL };
     if (s.sink) p.a.sink = p.sink.data;
     if (s.boost) p.a.head_scale = p.boost.data;
     return p;
@@ -88,7 +89,7 @@ static pk_attention_grad problem_grad(const problem *p, int want)
 {
     const shape s = p->s;
     const int64_t width = s.heads * s.n, out_row = width + SPARE;
-    pk_attention_grad g = { .fwd = p->a, .dout = { p->dout.data, s.queries * width, width } };
+    pk_attention_grad g = { .fwd = p->a, .dout = { p->dout.data, s.queries * width, width, PK_REAL } };
     if (want & DQ) g.dq = (pk_output){ p->dq.data, s.queries * out_row, out_row };
     if (want & DK) g.dk = (pk_output){ p->dk.data, s.keys * out_row, out_row };
     if (want & DV) g.dv = (pk_output){ p->dv.data, s.keys * out_row, out_row };
@@ -134,6 +135,12 @@ static void run_backward(const pk_table *t, const problem *p, int want)
     guarded_free(&w);
 }
 
+/* Element c of row t of head h, of n columns, of sample b. */
+static double operand_element(const pk_operand *o, int64_t n, int64_t b, int64_t h, int64_t t, int64_t c)
+{
+    return ((const float *)o->data)[b * o->sample_stride + t * o->row_stride + h * n + c];
+}
+
 /* Outputs and gradients of (sample b, head h) in double precision. */
 static naive problem_naive(const problem *p, int64_t b, int64_t h)
 {
@@ -145,7 +152,7 @@ static naive problem_naive(const problem *p, int64_t b, int64_t h)
     for (int64_t i = 0; i < s.queries; i++) {
         if (s.sink) x.sink[i] = p->sink.data[i];
         for (int64_t c = 0; c < s.n; c++) {
-            x.q[i * s.n + c] = p->a.q.data[b * p->a.q.sample_stride + i * p->a.q.row_stride + h * s.n + c];
+            x.q[i * s.n + c] = operand_element(&p->a.q, s.n, b, h, i, c);
             x.dout[i * s.n + c] = p->dout.data[((b * s.queries + i) * s.heads + h) * s.n + c];
         }
     }
@@ -154,8 +161,8 @@ static naive problem_naive(const problem *p, int64_t b, int64_t h)
         const pk_operand *key = ordinary ? &p->a.k : &p->a.xk, *value = ordinary ? &p->a.v : &p->a.xv;
         const int64_t t = ordinary ? k : k - s.keys;
         for (int64_t c = 0; c < s.n; c++) {
-            x.k[k * s.n + c] = key->data[b * key->sample_stride + t * key->row_stride + h * s.n + c];
-            x.v[k * s.n + c] = value->data[b * value->sample_stride + t * value->row_stride + h * s.n + c];
+            x.k[k * s.n + c] = operand_element(key, s.n, b, h, t, c);
+            x.v[k * s.n + c] = operand_element(value, s.n, b, h, t, c);
         }
     }
     naive_forward(&x);

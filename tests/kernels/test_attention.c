@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_attention.c -- the attention kernels and their gradients of every arithmetic and every instruction set that this
- * CPU has, against reference attention in double precision. */
+ * CPU has, against reference attention in double precision; operands of the gradient in bf16 against floats. */
 #include "suite.h"
 #include "attention_problem.h"
+#include "kernels/ref/half.h"
 
 static const shape shapes[] = {
     /* samples heads n queries keys extra  sink boost own_extra max_logit */
@@ -226,11 +227,11 @@ static void check_subset_of_queries(const pk_table *t, const problem *p, int64_t
     shape subset = s;
     subset.samples = 1, subset.queries = queries;
     problem x = problem_make(subset);
-    x.a.q.data = p->a.q.data + b * p->a.q.sample_stride + first * width;
-    x.a.k.data = p->a.k.data + b * p->a.k.sample_stride;
-    x.a.v.data = p->a.v.data + b * p->a.v.sample_stride;
-    x.a.xk.data = p->a.xk.data + b * p->a.xk.sample_stride;
-    x.a.xv.data = p->a.xv.data + b * p->a.xv.sample_stride;
+    x.a.q.data = (const float *)p->a.q.data + b * p->a.q.sample_stride + first * width;
+    x.a.k.data = (const float *)p->a.k.data + b * p->a.k.sample_stride;
+    x.a.v.data = (const float *)p->a.v.data + b * p->a.v.sample_stride;
+    x.a.xk.data = (const float *)p->a.xk.data + b * p->a.xk.sample_stride;
+    x.a.xv.data = (const float *)p->a.xv.data + b * p->a.xv.sample_stride;
     x.a.sink = p->a.sink + first;
     x.a.head_scale = p->a.head_scale;
     memcpy(x.dout.data, p->dout.data + (b * s.queries + first) * width, (size_t)(queries * width) * sizeof(float));
@@ -319,6 +320,67 @@ START_TEST(nan_stays_in_its_row)
 }
 END_TEST
 
+/* Rounds the numbers of x to bf16, and makes the operand o, which reads x, read a copy of 16 bits each that ends at a
+ * guard page; the caller frees the copy. */
+static guarded make_half(const guarded *x, const void **data, pk_dtype *type)
+{
+    guarded memory = guarded_make((x->count + 1) / 2);
+    uint16_t *half = (uint16_t *)(void *)(memory.data + memory.count) - x->count;
+    for (int64_t i = 0; i < x->count; i++) {
+        half[i] = pk_to_bf16(x->data[i]);
+        x->data[i] = pk_from_bf16(half[i]);
+    }
+    if (x->count) *data = half, *type = PK_BF16;
+    return memory;
+}
+
+/* Operands in bf16 (set: one bit for each of q, k, v, xk, xv and out) give the bits of float operands with the same
+ * numbers. */
+static void check_half_operands(const char *isa, const shape *s, int set)
+{
+    problem p = problem_make(*s);
+    const guarded *const from[] = { &p.q, &p.k, &p.v, &p.xk, &p.xv, &p.out };
+    guarded *const gradients[] = { &p.dq, &p.dk, &p.dv, &p.dxk, &p.dxv, &p.dsink, &p.dboost }, want[COUNT(gradients)];
+    guarded half[6] = { 0 };
+    const void *data[6], *out = p.a.out;
+    pk_operand *const operands[] = { &p.a.q, &p.a.k, &p.a.v, &p.a.xk, &p.a.xv };
+    pk_dtype type[6] = { PK_REAL };
+    run_forward(pk_find(isa), &p);
+    for (int i = 0; i < 6; i++) {
+        data[i] = i < 5 ? operands[i]->data : out;
+        if (set >> i & 1) half[i] = make_half(from[i], &data[i], &type[i]);
+    }
+    for (size_t i = 0; i < COUNT(gradients); i++) guarded_fill(gradients[i], UNWRITTEN);
+    run_backward(pk_find(isa), &p, ALL);
+    for (size_t i = 0; i < COUNT(gradients); i++) {
+        want[i] = *gradients[i];
+        *gradients[i] = guarded_make(want[i].count);
+        guarded_fill(gradients[i], UNWRITTEN);
+    }
+    for (int i = 0; i < 5; i++) operands[i]->data = data[i], operands[i]->type = type[i];
+    p.a.out = (void *)(uintptr_t)data[5];
+    p.a.out_type = type[5];
+    run_backward(pk_find(isa), &p, ALL);
+    for (size_t i = 0; i < COUNT(gradients); i++) {
+        ck_assert_msg(!memcmp(gradients[i]->data, want[i].data, (size_t)want[i].count * sizeof(float)),
+                      "%s, %s: gradient %d of operands %x in bf16 has other bits (queries %d, keys %d, extra %d)", isa,
+                      pk_compute_name(arithmetic), (int)i, (unsigned)set, (int)s->queries, (int)s->keys, (int)s->extra);
+        guarded_free(&want[i]);
+    }
+    for (int i = 0; i < 6; i++) if (set >> i & 1) guarded_free(&half[i]);
+    problem_free(&p);
+}
+
+START_TEST(operands_in_bf16_give_the_bits_of_floats)
+{
+    EACH_KERNEL(isa) for (size_t i = 0; i < COUNT(shapes); i++) {
+        check_half_operands(*isa, &shapes[i], 0x3f);
+        check_half_operands(*isa, &shapes[i], 1 << i % 6);
+    }
+}
+END_TEST
+
 SUITE_MAIN("attention", reference_gradient_equals_finite_differences, kernels_equal_the_reference,
+           operands_in_bf16_give_the_bits_of_floats,
            a_call_writes_the_columns_of_its_head_only, omitted_gradients_do_not_change_the_others,
            a_query_does_not_depend_on_other_queries, extreme_sinks_take_no_probability_or_all, nan_stays_in_its_row)

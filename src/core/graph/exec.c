@@ -20,6 +20,30 @@ pf_half_mat pf_half_matrix(const pf_run *r, pf_val v)
     return (pf_half_mat){ (uint16_t *)(void *)m.p, m.rows, m.cols, m.ld };
 }
 
+const pk_real *pf_real_row(const pf_run *r, pf_val v, int64_t row, pk_real *buffer)
+{
+    if (pf_v(r->g, v)->type == PK_REAL) {
+        const pf_mat m = pf_matrix(r, v);
+        return m.p + row * m.ld;
+    }
+    const pf_half_mat m = pf_half_matrix(r, v);
+    r->kernels->widen[PK_BF16](buffer, m.p + row * m.ld, m.cols);
+    return buffer;
+}
+
+/* Bytes of one buffer. */
+static size_t row_bytes(const pf_run *r, pf_val v) { return pf_align_up((size_t)pf_cols(r->g, v) * sizeof(pk_real)); }
+
+size_t pf_rows_scratch(const pf_run *r, pf_val v)
+{
+    return pf_v(r->g, v)->type == PK_REAL ? 0 : (size_t)r->threads * row_bytes(r, v);
+}
+
+pk_real *pf_rows_buffer(const pf_run *r, pf_val v, int worker)
+{
+    return (pk_real *)((char *)r->scratch + (size_t)worker * row_bytes(r, v));
+}
+
 pk_weight pf_weight_of(const pf_run *r, pf_val v)
 {
     const pf_value *x = pf_v(r->g, v);

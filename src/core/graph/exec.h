@@ -27,6 +27,11 @@ typedef struct pf_mat { pk_real *p; int64_t rows, cols, ld; } pf_mat;
 pf_mat pf_matrix(const pf_run *r, pf_val v);                           /* PF_NONE: p is NULL */
 typedef struct pf_half_mat { uint16_t *p; int64_t rows, cols, ld; } pf_half_mat;
 pf_half_mat pf_half_matrix(const pf_run *r, pf_val v);                 /* of a TEMP of PK_BF16 */
+/* Row `row` of v as pk_real: where it lies, or, of a TEMP of PK_BF16, converted to `buffer`. For operations that read
+ * such values row by row; pf_rows_scratch: bytes of a buffer for each thread, 0 for another type. */
+const pk_real *pf_real_row(const pf_run *r, pf_val v, int64_t row, pk_real *buffer);
+size_t         pf_rows_scratch(const pf_run *r, pf_val v);
+pk_real       *pf_rows_buffer(const pf_run *r, pf_val v, int worker);
 /* A dense value as a matrix [first extent, product of the others] of its own element type. Operations that accept
  * weights of other types than PK_REAL (pf_op.any_type) must use it, as r->ptr of such a weight is NULL. */
 pk_weight pf_weight_of(const pf_run *r, pf_val v);

@@ -73,12 +73,13 @@ static void reuse_in_place(liveness *p)
 }
 
 /* The order in which blocks are placed, for qsort: those that the caller fills first, then larger before smaller ones,
- * then by id. */
+ * then those that are alive until later, then by id. */
 static int compare_blocks(const void *a, const void *b)
 {
     const block *x = a, *y = b;
     if (x->from_caller != y->from_caller) return x->from_caller ? -1 : 1;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    if (x->last != y->last) return x->last < y->last ? 1 : -1;
     return x->id < y->id ? -1 : x->id > y->id;
 }
 

@@ -3,7 +3,7 @@
  * batch of fewer samples extents.h resizes the training net.
  *
  * Without a feature cache, the training net and the evaluation net begin at the arena's start, one at a time, and the
- * images of the batch are after them. With one (cache_features) the frozen prefix is a graph of its own, the front, and
+ * images of the batch have memory of their own. With one (cache_features) the frozen prefix is a graph of its own, the front, and
  * the training net has only the nodes after it. What the front computes and the training net reads are the crossing
  * values; those of all samples are at the start of the arena. Before a step the front computes them sample by sample,
  * in the memory after them. The training net then overwrites the front, and the images unless it reads them:
@@ -102,9 +102,13 @@ static peft_status share_arena(peft_trainer *t)
     size_t images_offset = maximum(front, eval);
     if (!has_front || t->net_reads_images) images_offset = maximum(images_offset, net);
     t->arena_bytes = maximum(images_offset + images, net);
-    t->arena = pf_alloc_zero(t->ctx, t->arena_bytes);
-    if (!t->arena) return pf_nomem("arena", t->arena_bytes);
-    t->images = (pk_real *)((char *)t->arena + images_offset);
+    /* Images that share no memory with net get a block of their own, and are not written here: if every call brings its
+     * images, that block is never resident. */
+    const bool apart = images_offset >= net;
+    t->arena = pf_alloc_zero(t->ctx, apart ? images_offset : t->arena_bytes);
+    t->own_images = apart ? pf_alloc(t->ctx, images) : NULL;
+    if (!t->arena || (apart && !t->own_images)) return pf_nomem("arena", t->arena_bytes);
+    t->images = apart ? t->own_images : (pk_real *)((char *)t->arena + images_offset);
     if (has_front) PF_TRY(pf_exec_bind(&t->front.exec, (char *)t->arena + crossing_bytes));
     PF_TRY(pf_exec_bind(&t->net.exec, t->arena));
     return pf_exec_bind(&t->eval.exec, t->arena);

@@ -155,7 +155,7 @@ void peft_trainer_free(peft_trainer *t)
     pf_engine_stop(&t->engine);
     pf_cache_free(&t->cache);
     pf_method_inputs_free(&t->method_inputs, ctx);
-    void *const blocks[] = { t->arena, t->slab, t->trained, t->targets, t->logits, t->labels, t->ids };
+    void *const blocks[] = { t->arena, t->own_images, t->slab, t->trained, t->targets, t->logits, t->labels, t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
     pf_loss_free(t);
     pf_notes_free(&t->notes, ctx);

@@ -49,8 +49,8 @@ struct peft_trainer {
     pf_cache cache;
     pf_method_inputs method_inputs;      /* inputs that a method declared, set by peft_trainer_input */
     /* Buffers for one batch: fit's callback writes to them, and tensors of another element type are converted into
-     * images and targets. images is in the arena. */
-    pk_real *images, *targets;
+     * images and targets. images is own_images, or in the arena. */
+    pk_real *images, *own_images, *targets;
     int64_t *labels, *ids;
     pk_real *logits;                     /* of the last forward pass */
     peft_tensor image_view, label_view, logits_view;             /* of images, labels or targets, logits */

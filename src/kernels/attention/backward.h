@@ -21,9 +21,16 @@ static wanted wanted_of(const pk_attention_grad *g)
     return w;
 }
 
-/* A block: query rows row .. row + lanes - 1. width: the lanes that are computed, PW or PK_NR. index: of the block in
- * its bundle. q, dout: its first row. */
-typedef struct block { int64_t row, index; int lanes, width; const float *q, *dout; } block;
+/* Up to PK_BUNDLE consecutive blocks, whose part of dk and dv is added at once: query rows row .. row + rows - 1, of q,
+ * out and dout as floats. */
+typedef struct bundle {
+    int64_t row; int rows;
+    const float *q, *out, *dout; int64_t q_stride, out_stride;
+} bundle;
+
+/* A block of a bundle: query rows row .. row + lanes - 1, from row `first` of the bundle on. width: the lanes that are
+ * computed, PW or PK_NR. index: of the block in its bundle. */
+typedef struct block { const bundle *of; int64_t first, row, index; int lanes, width; } block;
 
 /* d[i] = (row i of x) . (row i of y), for rows of n elements. */
 static void row_dots(float *d, const float *x, int64_t x_stride, const float *y, int64_t y_stride, int lanes,
@@ -98,9 +105,6 @@ static void scores_tile(int k, const float *p, int64_t block_stride, const float
     else PK_TILE(m, n, scores_rows, k, p, block_stride, x, c, c_row, m, n, accumulate, next)
 }
 
-/* Up to PK_BUNDLE consecutive blocks, whose part of dk and dv is added at once: query rows row .. row + rows - 1. */
-typedef struct bundle { int64_t row; int rows; } bundle;
-
 /* to [count][n], rows to_stride apart, receives p x, summed over the bundle's query rows: as value from the first
  * bundle, as addend from the others. p: `count` rows of P or dS of the bundle's first block; x: the bundle's rows of
  * dout or q in panels of PK_NR columns. */
@@ -150,10 +154,10 @@ static void block_scores(const head_view *h, const pk_attention_grad *g, const w
     const int64_t number = b->row / PK_NR, turns = turns_by_row(h);
     pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &a->q, a->queries, number, turns),
                                                prefetch_next_head(h, &a->k, a->keys, number, turns) } };
-    pack_block(query, b->q, a->q.row_stride, b->lanes, a->head_dim, a->scale);
+    pack_block(query, b->of->q + b->first * b->of->q_stride, b->of->q_stride, b->lanes, a->head_dim, a->scale);
     rows_times_block(h, s, h->work + h->at.keys_by_row, query, b->width, &prefetch);
     if (w->ds) {
-        pack_block(dout, b->dout, g->dout.row_stride, b->lanes, a->head_dim, 1.0f);
+        pack_block(dout, b->of->dout + b->first * g->dout.row_stride, g->dout.row_stride, b->lanes, a->head_dim, 1.0f);
         prefetch = (pk_micro_prefetch){ .cursor = { prefetch_next_head(h, &a->v, a->keys, number, turns),
                                                     prefetch_next_head(h, &g->dout, a->queries, number, turns) } };
         rows_times_block(h, ds, h->work + h->at.values_by_row, dout, b->width, &prefetch);
@@ -191,11 +195,17 @@ static float *output_row(const pk_output *o, const head_view *h, int64_t row)
     return o->data + h->sample * o->sample_stride + row * o->row_stride + h->head * h->a->head_dim;
 }
 
+/* The result of the forward pass as an operand. */
+static inline pk_operand out_of(const pk_attention *a)
+{
+    return (pk_operand){ a->out, a->out_sample_stride, a->out_row_stride, a->out_type };
+}
+
 /* Writes the chunk's part of the block's dq, scale * head_scale * dS K, or adds it to that of earlier chunks (add). */
 static void block_dq(const head_view *h, const pk_attention_grad *g, const block *b, int add)
 {
     const pk_attention *a = h->a;
-    const pk_operand out = { a->out, a->out_sample_stride, a->out_row_stride };
+    const pk_operand out = out_of(a);
     float *const result = h->work + h->at.result, factor[PK_NR], old_factor[PK_NR];
     float *const dq = output_row(&g->dq, h, b->row);
     for (int j = 0; j < PK_NR; j++) factor[j] = a->scale * h->head_scale, old_factor[j] = 1.0f;
@@ -226,9 +236,8 @@ static void bundle_grads(const head_view *h, const pk_attention_grad *g, const w
     const float *const p = h->work + h->at.scores, *const ds = h->work + h->at.dscores;
     float *const q_row = h->work + h->at.query_row, *const dout_row = h->work + h->at.dout_row;
     if (w->dk || w->dxk)
-        pack_rows(q_row, h->q + b->row * a->q.row_stride, a->q.row_stride, b->rows, a->head_dim,
-                  a->scale * h->head_scale);
-    if (w->p) pack_rows(dout_row, operand_row(&g->dout, h, b->row), g->dout.row_stride, b->rows, a->head_dim, 1.0f);
+        pack_rows(q_row, b->q, b->q_stride, b->rows, a->head_dim, a->scale * h->head_scale);
+    if (w->p) pack_rows(dout_row, b->dout, g->dout.row_stride, b->rows, a->head_dim, 1.0f);
     const struct { int wanted; const pk_output *to; const float *p, *x; const segment *r; } part[] = {
         { w->dk, &g->dk, ds, q_row, &h->segments[KEYS] },
         { w->dv, &g->dv, p, dout_row, &h->segments[KEYS] },
@@ -248,16 +257,31 @@ static void one_block(const head_view *h, const pk_attention_grad *g, const want
                       int products)
 {
     const pk_attention *a = h->a;
-    const float *const out = h->out + b->row * a->out_row_stride;
+    const float *const out = b->of->out + b->first * b->of->out_stride;
     float *const dots = h->work + h->at.dots;
     const int64_t row = h->first_row + b->row;
     const int dsink = g->dsink && first;
-    if (w->ds || dsink) row_dots(dots, b->dout, g->dout.row_stride, out, a->out_row_stride, b->lanes, a->head_dim);
+    if (w->ds || dsink)
+        row_dots(dots, b->of->dout + b->first * g->dout.row_stride, g->dout.row_stride, out, b->of->out_stride,
+                 b->lanes, a->head_dim);
     if (dsink) sink_grad(g->dsink + row, a->sink + b->row, a->lse + row, dots, b->lanes);
     if (!products) return;
     block_scores(h, g, w, b, !first);
     if (w->dq) block_dq(h, g, b, !first);
     convert_scores(h, w, b);
+}
+
+/* The bundle that begins at query row `row`. */
+static inline bundle view_bundle(const head_view *h, const pk_attention_grad *g, int64_t row)
+{
+    const pk_attention *a = h->a;
+    const pk_operand out = out_of(a);
+    bundle b = { .row = row, .rows = at_most(a->queries - row, PK_BUNDLE * PK_NR) };
+    int64_t unused;
+    b.q = operand_rows(&a->q, h, row, b.rows, h->work + h->at.wide_query, &b.q_stride);
+    b.out = operand_rows(&out, h, row, b.rows, h->work + h->at.wide_out, &b.out_stride);
+    b.dout = operand_rows(&g->dout, h, row, b.rows, NULL, &unused);
+    return b;
 }
 
 static inline void attention_backward(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
@@ -270,11 +294,10 @@ static inline void attention_backward(const pk_attention_grad *g, int64_t sample
         if (w.ds || w.p) pack_chunk(&h, &w);
         const int products = (w.ds || w.p) && h.segments[KEYS].count + h.segments[EXTRA_KEYS].count > 0;
         for (int64_t i = 0; i < a->queries && (products || (g->dsink && first == 0)); i += PK_BUNDLE * PK_NR) {
-            const bundle all = { i, at_most(a->queries - i, PK_BUNDLE * PK_NR) };
+            const bundle all = view_bundle(&h, g, i);
             for (int r = 0; r < all.rows; r += PK_NR) {
                 const int lanes = at_most(all.rows - r, PK_NR);
-                const block b = { i + r, r / PK_NR, lanes, lanes > PW ? PK_NR : PW, h.q + (i + r) * a->q.row_stride,
-                                  operand_row(&g->dout, &h, i + r) };
+                const block b = { &all, r, i + r, r / PK_NR, lanes, lanes > PW ? PK_NR : PW };
                 one_block(&h, g, &w, &b, first == 0, products);
             }
             if (products) bundle_grads(&h, g, &w, &all);

@@ -12,7 +12,7 @@
 #define PK_ATTENTION_BLOCK_H
 #include "layout.h"
 #include "../prefetch.h"
-#include "../simd/pack.h"
+#include "../simd/half.h"
 #include "../simd/vmath.h"
 #if defined(PK_DOT_BF16)
 #include "../dot/pairs.h"
@@ -32,8 +32,6 @@ typedef struct head_view {
     pk_attention_layout at;                                 /* offsets of the parts of work */
     float *work;
     int64_t sample, head;
-    const float *q;                                         /* query row 0 of the head */
-    float *out;
     float head_scale;                                       /* of the head, or 1 */
     int64_t first_row;                                      /* index of query row 0 in lse, dsink, dhead_scale */
     int64_t columns;                                        /* of the chunk */
@@ -85,22 +83,40 @@ static inline const float *panel_of_rows(float *to, float *rows, int64_t count)
 static inline int64_t min_extent(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int at_most(int64_t n, int most) { return n < most ? (int)n : most; }
 
-/* Row `row` of an operand for the head. */
-static inline const float *operand_row(const pk_operand *o, const head_view *h, int64_t row)
+/* `count` rows of an operand for the head, from `row` on, as floats that are *stride apart: where they lie, or, of bf16,
+ * converted to `wide` [count][head_dim]. */
+static inline const float *operand_rows(const pk_operand *o, const head_view *h, int64_t row, int64_t count,
+                                        float *wide, int64_t *stride)
 {
-    return o->data + h->sample * o->sample_stride + row * o->row_stride + h->head * h->a->head_dim;
+    const int64_t n = h->a->head_dim, first = h->sample * o->sample_stride + row * o->row_stride + h->head * n;
+    *stride = o->row_stride;
+    if (o->type == PK_REAL) return (const float *)o->data + first;
+    const uint16_t *from = (const uint16_t *)o->data + first;
+    *stride = n;
+    for (int64_t i = 0; i < count; i++, from += o->row_stride)
+        for (int64_t c = 0; c < n; c += PW)
+            store_lanes(wide + i * n + c, half_lanes(PK_BF16, from + c, n - c), at_most(n - c, PW));
+    return wide;
 }
 
 /* The view of a head, before a chunk is selected. */
 static inline head_view view_head(const pk_attention *a, int64_t sample, int64_t head, pk_direction direction,
                                   void *work)
 {
-    head_view h = { .a = a, .at = pk_attention_lay_out(a, direction, PK_MR, PK_NR), .work = work, .sample = sample,
-                    .head = head, .out = a->out + sample * a->out_sample_stride + head * a->head_dim,
-                    .head_scale = a->head_scale ? a->head_scale[head] : 1.0f,
-                    .first_row = (sample * a->heads + head) * a->queries };
-    h.q = operand_row(&a->q, &h, 0);
-    return h;
+    return (head_view){ .a = a, .at = pk_attention_lay_out(a, direction, PK_MR, PK_NR), .work = work,
+                        .sample = sample, .head = head, .head_scale = a->head_scale ? a->head_scale[head] : 1.0f,
+                        .first_row = (sample * a->heads + head) * a->queries };
+}
+
+/* Rows of keys and values, or of extra keys and values: columns from `column` of the chunk on. */
+static inline segment make_segment(const head_view *h, const pk_operand *k, const pk_operand *v, int64_t column,
+                                   int64_t row, int64_t count)
+{
+    const int64_t offset = column * h->a->head_dim;
+    segment s = { .column = column, .row = row, .count = count };
+    s.k = operand_rows(k, h, row, count, h->work + h->at.wide_keys + offset, &s.k_stride);
+    s.v = operand_rows(v, h, row, count, h->work + h->at.wide_values + offset, &s.v_stride);
+    return s;
 }
 
 /* Selects the chunk that begins at column `first`. Returns the first column of the next chunk. */
@@ -111,15 +127,10 @@ static inline int64_t view_chunk(head_view *h, int64_t first)
     segment *keys = &h->segments[KEYS], *extra = &h->segments[EXTRA_KEYS];
     *keys = *extra = (segment){ .count = 0 };
     h->columns = end - first;
-    if (first < a->keys)
-        *keys = (segment){ .column = 0, .row = first, .count = min_extent(end, a->keys) - first,
-                           .k = operand_row(&a->k, h, first), .v = operand_row(&a->v, h, first),
-                           .k_stride = a->k.row_stride, .v_stride = a->v.row_stride };
+    if (first < a->keys) *keys = make_segment(h, &a->k, &a->v, 0, first, min_extent(end, a->keys) - first);
     if (end > a->keys) {
         const int64_t row = first > a->keys ? first - a->keys : 0;
-        *extra = (segment){ .column = a->keys + row - first, .row = row, .count = end - a->keys - row,
-                            .k = operand_row(&a->xk, h, row), .v = operand_row(&a->xv, h, row),
-                            .k_stride = a->xk.row_stride, .v_stride = a->xv.row_stride };
+        *extra = make_segment(h, &a->xk, &a->xv, a->keys + row - first, row, end - a->keys - row);
     }
     return end;
 }
@@ -194,10 +205,10 @@ static inline pk_prefetch prefetch_next_head(const head_view *h, const pk_operan
     if (!a->prefetch_heads || next >= a->samples * a->heads || !blocks || !o->data)
         return prefetch_nothing();
     const int64_t part = (rows + blocks - 1) / blocks, first = block * part;
-    const float *row = o->data + next / a->heads * o->sample_stride + first * o->row_stride
+    const int64_t size = pk_dtype_size(o->type), element = next / a->heads * o->sample_stride + first * o->row_stride
         + next % a->heads * a->head_dim;
-    return prefetch_all(prefetch_area_of(row, sizeof(float), o->row_stride, min_extent(part, rows - first),
-                                         a->head_dim), turns);
+    return prefetch_all(prefetch_area_of((const char *)o->data + element * size, size, o->row_stride,
+                                         min_extent(part, rows - first), a->head_dim), turns);
 }
 
 /* c [columns][PK_NR] = keys (or values) times a block [n][PK_NR], in its first `width` lanes: PW or PK_NR. panel:

@@ -54,6 +54,8 @@ static void block_out(const head_view *h, int64_t i, int lanes, int first, int l
 {
     const pk_attention *a = h->a;
     const int width = lanes > PW ? PK_NR : PW;
+    float *const rows = (float *)a->out + h->sample * a->out_sample_stride + i * a->out_row_stride
+        + h->head * a->head_dim;
     float *const scores = h->work + h->at.scores, *const query = h->work + h->at.query;
     float *const max = h->work + h->at.max + i, *const sum = h->work + h->at.sum + i;
     float *const result = h->work + h->at.result;
@@ -64,13 +66,15 @@ static void block_out(const head_view *h, int64_t i, int lanes, int first, int l
     pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &a->q, a->queries, block, row_turns),
                                                prefetch_next_head(h, &a->k, a->keys, block, row_turns) } };
 
-    pack_block(query, h->q + i * a->q.row_stride, a->q.row_stride, lanes, a->head_dim, a->scale);
+    int64_t q_stride;
+    const float *const q = operand_rows(&a->q, h, i, lanes, NULL, &q_stride);
+    pack_block(query, q, q_stride, lanes, a->head_dim, a->scale);
     rows_times_block(h, scores, h->work + h->at.keys_by_row, query, width, &prefetch);
     for (int v = 0; v < width; v += PW)
         exponentials(scores + v, h->columns, h->head_scale, max + v, sum + v, decay + v);
     convert_panel(scores, PK_NR, h->columns);
     const int64_t column_turns = turns_by_column(h), stride = a->out_row_stride;
-    const prefetch_area out = prefetch_area_of(h->out + i * stride, sizeof(float), stride, lanes, a->head_dim);
+    const prefetch_area out = prefetch_area_of(rows, sizeof(float), stride, lanes, a->head_dim);
     prefetch = (pk_micro_prefetch){ .cursor = { prefetch_next_head(h, &a->v, a->keys, block, column_turns),
                                                 prefetch_all(out, column_turns) } };
     columns_times_scores(h, result, h->work + h->at.by_column, scores, width, &prefetch);
@@ -79,7 +83,7 @@ static void block_out(const head_view *h, int64_t i, int lanes, int first, int l
         pv_store(factor + v, f);
         pv_store(decay + v, pv_mul(pv_load(decay + v), f));
     }
-    store_block(h->out + i * stride, stride, result, factor, first ? NULL : decay, lanes, a->head_dim);
+    store_block(rows, stride, result, factor, first ? NULL : decay, lanes, a->head_dim);
     if (!last || !a->lse) return;
     for (int j = 0; j < lanes; j++) a->lse[h->first_row + i + j] = max[j] + logf(sum[j]);
 }

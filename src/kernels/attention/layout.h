@@ -30,6 +30,9 @@ typedef struct pk_attention_layout {
     int64_t max, sum;               /* [queries], forward: softmax statistics, the largest logit so far and
                                      * the sum of exp(logit - max) so far */
     int64_t dots;                   /* [nr]: the block's dout . out, row by row (gradient) */
+    /* operands in bf16 as floats: the chunk's keys and extra keys, and its values [chunk][n]; the bundle's rows of q
+     * and out [PK_BUNDLE*nr][n] (gradient, if an operand is bf16) */
+    int64_t wide_keys, wide_values, wide_query, wide_out;
     int64_t total;                  /* elements of all parts together */
 } pk_attention_layout;
 
@@ -52,6 +55,7 @@ static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, pk
     const int64_t by_row = (chunk / mr + 2) * mr * n, by_column = (n + mr - 1) / mr * mr * chunk;
     const int64_t block_stride = (chunk + mr) * nr, scores = gradient ? PK_BUNDLE * block_stride : block_stride;
     const int64_t rows = (n + nr - 1) / nr * nr * nr * PK_BUNDLE;
+    const int half = a->q.type || a->k.type || a->v.type || a->xk.type || a->xv.type || a->out_type;
     const int64_t queries = gradient ? 0 : (a->queries + nr - 1) / nr * nr;
     pk_attention_layout l = { .chunk = chunk, .block_stride = block_stride };
     int64_t offset = 0;
@@ -69,6 +73,10 @@ static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, pk
     PLACE_PART(max, queries);
     PLACE_PART(sum, queries);
     PLACE_PART(dots, gradient ? nr : 0);
+    PLACE_PART(wide_keys, half ? chunk * n : 0);
+    PLACE_PART(wide_values, half ? chunk * n : 0);
+    PLACE_PART(wide_query, half ? PK_BUNDLE * nr * n : 0);
+    PLACE_PART(wide_out, half ? PK_BUNDLE * nr * n : 0);
 #undef PLACE_PART
     l.total = offset;
     return l;

@@ -15,10 +15,19 @@
 #define real_log logf
 #endif
 
-/* Row t of an operand for one head of one sample. */
-static const pk_real *row_of(const pk_operand *o, const pk_attention *a, int64_t sample, int64_t head, int64_t t)
+/* A row of head_dim elements of an operand. */
+typedef struct row { const void *data; pk_dtype type; } row;
+
+static pk_real element(row x, int64_t c)
 {
-    return o->data + sample * o->sample_stride + t * o->row_stride + head * a->head_dim;
+    return x.type == PK_BF16 ? pk_from_bf16(((const uint16_t *)x.data)[c]) : ((const pk_real *)x.data)[c];
+}
+
+/* Row t of an operand for one head of one sample. */
+static row row_of(const pk_operand *o, const pk_attention *a, int64_t sample, int64_t head, int64_t t)
+{
+    const int64_t first = sample * o->sample_stride + t * o->row_stride + head * a->head_dim;
+    return (row){ (const char *)o->data + first * pk_dtype_size(o->type), o->type };
 }
 
 /* The same of an output; NULL: the output is not wanted. */
@@ -28,8 +37,8 @@ static pk_real *out_row_of(const pk_output *o, const pk_attention *a, int64_t sa
 }
 
 /* The row of column k: of keys and extra keys, or of values and extra values. */
-static const pk_real *row_of_column(const pk_operand *keys, const pk_operand *extra, const pk_attention *a,
-                                    int64_t sample, int64_t head, int64_t k)
+static row row_of_column(const pk_operand *keys, const pk_operand *extra, const pk_attention *a, int64_t sample,
+                         int64_t head, int64_t k)
 {
     return k < a->keys ? row_of(keys, a, sample, head, k) : row_of(extra, a, sample, head, k - a->keys);
 }
@@ -47,10 +56,10 @@ static pk_real factor(const pk_attention *a, pk_real x)
     return a->compute == PK_COMPUTE_BF16 ? (pk_real)pk_round_bf16((float)x) : x;
 }
 
-static pk_real dot(const pk_attention *a, const pk_real *x, const pk_real *y)
+static pk_real dot(const pk_attention *a, row x, row y)
 {
     pk_real sum = 0;
-    for (int64_t c = 0; c < a->head_dim; c++) sum += factor(a, x[c]) * factor(a, y[c]);
+    for (int64_t c = 0; c < a->head_dim; c++) sum += factor(a, element(x, c)) * factor(a, element(y, c));
     return sum;
 }
 
@@ -71,7 +80,7 @@ void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void 
     const pk_real head_scale = a->head_scale ? a->head_scale[head] : 1;
     pk_real *p = work;                                      /* [columns] */
     for (int64_t i = 0; i < a->queries; i++) {
-        const pk_real *q = row_of(&a->q, a, sample, head, i);
+        const row q = row_of(&a->q, a, sample, head, i);
         pk_real max = a->sink ? a->sink[i] : -(pk_real)INFINITY;
         for (int64_t k = 0; k < columns; k++) {
             p[k] = dot(a, q, row_of_column(&a->k, &a->xk, a, sample, head, k)) * a->scale * head_scale;
@@ -79,11 +88,11 @@ void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void 
         }
         pk_real sum = a->sink ? exp_difference(a->sink[i], max) : 0;
         for (int64_t k = 0; k < columns; k++) sum += p[k] = real_exp(p[k] - max);
-        pk_real *out = a->out + sample * a->out_sample_stride + i * a->out_row_stride + head * n;
+        pk_real *out = (pk_real *)a->out + sample * a->out_sample_stride + i * a->out_row_stride + head * n;
         for (int64_t c = 0; c < n; c++) out[c] = 0;
         for (int64_t k = 0; k < columns; k++) {
-            const pk_real *v = row_of_column(&a->v, &a->xv, a, sample, head, k);
-            for (int64_t c = 0; c < n; c++) out[c] += factor(a, p[k]) * factor(a, v[c]);
+            const row v = row_of_column(&a->v, &a->xv, a, sample, head, k);
+            for (int64_t c = 0; c < n; c++) out[c] += factor(a, p[k]) * factor(a, element(v, c));
         }
         for (int64_t c = 0; c < n; c++) out[c] /= sum;
         if (a->lse) a->lse[(sample * a->heads + head) * a->queries + i] = max + real_log(sum);
@@ -99,10 +108,10 @@ static void clear_rows(const pk_output *o, const pk_attention *a, int64_t sample
 }
 
 /* y += s*x, where x is a factor of a product, for one row; y NULL: nothing. */
-static void add_scaled(const pk_attention *a, pk_real *y, const pk_real *x, pk_real s)
+static void add_scaled(const pk_attention *a, pk_real *y, row x, pk_real s)
 {
     if (!y) return;
-    for (int64_t c = 0; c < a->head_dim; c++) y[c] += s * factor(a, x[c]);
+    for (int64_t c = 0; c < a->head_dim; c++) y[c] += s * factor(a, element(x, c));
 }
 
 /* Adds the part of query row i to dq, dk, dv, dxk, dxv, given d = dout . out of the row. Returns its dhead_scale. */
@@ -110,10 +119,10 @@ static pk_real columns_grad(const pk_attention_grad *g, int64_t sample, int64_t 
 {
     const pk_attention *a = &g->fwd;
     const pk_real head_scale = a->head_scale ? a->head_scale[head] : 1;
-    const pk_real *q = row_of(&a->q, a, sample, head, i), *dout = row_of(&g->dout, a, sample, head, i);
+    const row q = row_of(&a->q, a, sample, head, i), dout = row_of(&g->dout, a, sample, head, i);
     pk_real *dq = out_row_of(&g->dq, a, sample, head, i), dscale = 0;
     for (int64_t k = 0; k < a->keys + a->extra; k++) {
-        const pk_real *key = row_of_column(&a->k, &a->xk, a, sample, head, k);
+        const row key = row_of_column(&a->k, &a->xk, a, sample, head, k);
         pk_real score = dot(a, q, key) * a->scale, p = real_exp(score * head_scale - lse);
         pk_real ds = p * (dot(a, dout, row_of_column(&a->v, &a->xv, a, sample, head, k)) - d);
         dscale += ds * score;
@@ -128,6 +137,7 @@ static pk_real columns_grad(const pk_attention_grad *g, int64_t sample, int64_t 
 void pk_attention_grad_ref(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
 {
     const pk_attention *a = &g->fwd;
+    const pk_operand out = { a->out, a->out_sample_stride, a->out_row_stride, a->out_type };
     (void)work;
     clear_rows(&g->dq, a, sample, head, a->queries);
     clear_rows(&g->dk, a, sample, head, a->keys);
@@ -135,15 +145,15 @@ void pk_attention_grad_ref(const pk_attention_grad *g, int64_t sample, int64_t h
     clear_rows(&g->dxk, a, sample, head, a->extra);
     clear_rows(&g->dxv, a, sample, head, a->extra);
     for (int64_t i = 0; i < a->queries; i++) {
-        const int64_t row = (sample * a->heads + head) * a->queries + i;
-        const pk_real *out = a->out + sample * a->out_sample_stride + i * a->out_row_stride + head * a->head_dim;
-        const pk_real *dout = row_of(&g->dout, a, sample, head, i), lse = a->lse[row];
+        const int64_t query = (sample * a->heads + head) * a->queries + i;
+        const row x = row_of(&out, a, sample, head, i), dout = row_of(&g->dout, a, sample, head, i);
+        const pk_real lse = a->lse[query];
         pk_real d = 0;
-        for (int64_t c = 0; c < a->head_dim; c++) d += dout[c] * out[c];
-        if (g->dsink) g->dsink[row] = -exp_difference(a->sink[i], lse) * d;
+        for (int64_t c = 0; c < a->head_dim; c++) d += element(dout, c) * element(x, c);
+        if (g->dsink) g->dsink[query] = -exp_difference(a->sink[i], lse) * d;
         if (g->dq.data || g->dk.data || g->dv.data || g->dxk.data || g->dxv.data || g->dhead_scale) {
             pk_real dscale = columns_grad(g, sample, head, i, lse, d);
-            if (g->dhead_scale) g->dhead_scale[row] = dscale;
+            if (g->dhead_scale) g->dhead_scale[query] = dscale;
         }
     }
 }

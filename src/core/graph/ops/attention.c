@@ -52,7 +52,7 @@ static bool attention_infer(pf_graph *g, pf_node *n)
 static pk_operand operand_of(const pf_run *r, pf_val v)
 {
     pf_mat m = pf_matrix(r, v);
-    pk_operand o = { m.p, 0, m.ld };
+    pk_operand o = { m.p, 0, m.ld, pf_v(r->g, v)->type };
     const pf_shape *s = &pf_v(r->g, v)->shape;
     if (m.p && s->ndim == 3 && s->dim[0] > 1) o.sample_stride = tokens(r->g, v) * m.ld;  /* [1,n,d]: for all samples */
     return o;
@@ -80,7 +80,7 @@ static pk_attention attention_of(const pf_run *r, const pf_node *n, pf_val out, 
         .xk = operand_of(r, n->in[XK]), .xv = operand_of(r, n->in[XV]),
         .sink = r->ptr[n->in[SINK].id], .head_scale = r->ptr[n->in[HSCALE].id], .lse = r->ptr[lse.id] };
     pk_output o = output_of(r, out);
-    a.out = o.data; a.out_sample_stride = o.sample_stride; a.out_row_stride = o.row_stride;
+    a.out = o.data; a.out_type = pf_v(r->g, out)->type; a.out_sample_stride = o.sample_stride; a.out_row_stride = o.row_stride;
     a.prefetch_heads = r->threads;          /* T threads take heads in order: the thread that computes head h probably
                                              * goes on with head h + T, whose operands the kernel prefetches */
     return a;
@@ -208,5 +208,5 @@ static int64_t grad_flops(const pf_graph *g, const pf_node *n)
 }
 
 const pf_op pf_op_attention_grad = { .name = "attention_grad", .kernel = "attention_grad", .flags = PF_STRIDED_OUT,
-    .rounds = 1u << Q | 1u << K | 1u << V | 1u << XK | 1u << XV | 1u << OUT,
+    .reads_bf16 = 1u << Q | 1u << K | 1u << V | 1u << XK | 1u << XV | 1u << OUT,
     .infer = grad_infer, .scratch_bytes = grad_scratch, .run = grad_run, .flops = grad_flops };

@@ -29,13 +29,13 @@ static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, 
     pk_operand in[LSE];                                  /* q, k, v, out */
     for (int i = Q; i < LSE; i++) {
         pf_mat m = pf_matrix(r, n->in[i]);
-        in[i] = (pk_operand){ m.p ? m.p + sample * rows[i] * m.ld + head * d : NULL, 0, m.ld };
+        in[i] = (pk_operand){ m.p ? m.p + sample * rows[i] * m.ld + head * d : NULL, 0, m.ld, PK_REAL };
     }
     return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d, .compute = r->attention,
                            .queries = n->attr.i[FIRST_QUERY_ONLY] ? 1 : q->dim[1],
                            .keys = k->dim[1], .scale = (pk_real)(1.0 / sqrt((double)d)),
                            .q = in[Q], .k = in[K], .v = in[V],
-                           .out = (pk_real *)(uintptr_t)in[OUT].data, .out_row_stride = in[OUT].row_stride,
+                           .out = (void *)(uintptr_t)in[OUT].data, .out_row_stride = in[OUT].row_stride,
                            .head_scale = scale ? scale + head : NULL,
                            .lse = lse ? lse + (sample * heads + head) * q->dim[1] : NULL };
 }
@@ -55,7 +55,7 @@ static void mass_head(void *arg, int64_t task, int worker)
     pk_real weight[HEAD_DIM_MAX], *dv = (pk_real *)(scratch + j->kernel_bytes);
     pk_real *mass = j->r->ptr[j->n->out[0].id] + task * grad.fwd.keys;
     for (int64_t c = 0; c < grad.fwd.head_dim; c++) weight[c] = (pk_real)(1.0 / (double)grad.fwd.queries);
-    grad.dout = (pk_operand){ weight, 0, 0 };
+    grad.dout = (pk_operand){ weight, 0, 0, PK_REAL };
     grad.dv = (pk_output){ dv, 0, grad.fwd.head_dim };
     const int64_t first_sample = 0, first_head = 0;      /* grad.fwd has one sample with one head */
     j->r->kernels->product[j->r->attention].attention_grad(&grad, first_sample, first_head, scratch);

@@ -7,12 +7,13 @@
 enum { ACT, LAST };
 
 /* The halves of a row of fc1's outputs, or of their gradient: the one with the activation (gate), and its factor. */
-typedef struct { pk_real *gate, *factor; } halves;
+typedef struct { const pk_real *gate, *factor; } halves;
 
-static halves halves_of(const pf_node *n, pf_mat m, int64_t row)
+/* The halves of `row`, which has cols elements. */
+static halves halves_of(const pf_node *n, const pk_real *row, int64_t cols)
 {
-    pk_real *first = m.p + row * m.ld, *last = first + m.cols / 2;
-    return n->attr.i[LAST] ? (halves){ last, first } : (halves){ first, last };
+    const pk_real *last = row + cols / 2;
+    return n->attr.i[LAST] ? (halves){ last, row } : (halves){ row, last };
 }
 
 typedef struct { const pf_run *r; const pf_node *n; pf_mat x, y, dx; } job;
@@ -31,7 +32,7 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
     const job *j = arg;
     const pk_table *k = j->r->kernels;
     (void)worker;
-    const halves x = halves_of(j->n, j->x, begin);
+    const halves x = halves_of(j->n, j->x.p + begin * j->x.ld, j->x.cols);
     k->gate((pk_act)j->n->attr.i[ACT], j->y.p + begin * j->y.ld, j->y.ld, x.gate, x.factor, j->x.ld, end - begin,
             j->y.cols);
 }
@@ -62,12 +63,19 @@ static bool dx_infer(pf_graph *g, pf_node *n) { return pf_output_like(g, n, 0, n
 static void dx_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
-    const pk_table *k = j->r->kernels;
-    (void)worker;
-    const halves x = halves_of(j->n, j->x, begin), dx = halves_of(j->n, j->dx, begin);
-    k->gate_grad((pk_act)j->n->attr.i[ACT], dx.gate, dx.factor, j->dx.ld, j->y.p + begin * j->y.ld, j->y.ld, x.gate,
-                 x.factor, j->x.ld, end - begin, j->y.cols);
+    const pf_run *r = j->r;
+    const pf_val in = j->n->in[1];
+    /* rows in one call: all, or one if they are converted */
+    const int64_t rows_each = pf_v(r->g, in)->type == PK_REAL ? end - begin : 1;
+    for (int64_t i = begin; i < end; i += rows_each) {
+        pk_real *to = j->dx.p + i * j->dx.ld, *last = to + j->dx.cols / 2;
+        const halves x = halves_of(j->n, pf_real_row(r, in, i, pf_rows_buffer(r, in, worker)), j->x.cols);
+        r->kernels->gate_grad((pk_act)j->n->attr.i[ACT], j->n->attr.i[LAST] ? last : to, j->n->attr.i[LAST] ? to : last,
+                              j->dx.ld, j->y.p + i * j->y.ld, j->y.ld, x.gate, x.factor, j->x.ld, rows_each, j->y.cols);
+    }
 }
+
+static size_t dx_scratch(const pf_run *r, const pf_node *n) { return pf_rows_scratch(r, n->in[1]); }
 
 static void dx_run(const pf_run *r, const pf_node *n)
 {
@@ -75,5 +83,5 @@ static void dx_run(const pf_run *r, const pf_node *n)
     pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, dx_rows, &j);
 }
 
-const pf_op pf_op_gate_dx = { .name = "gate_dx", .kernel = "gate_grad", .flags = PF_STRIDED_OUT, .rounds = 1u << 1,
-    .infer = dx_infer, .run = dx_run };
+const pf_op pf_op_gate_dx = { .name = "gate_dx", .kernel = "gate_grad", .flags = PF_STRIDED_OUT, .reads_bf16 = 1u << 1,
+    .infer = dx_infer, .scratch_bytes = dx_scratch, .run = dx_run };

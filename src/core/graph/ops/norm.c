@@ -60,14 +60,19 @@ static void backward(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
     const pf_run *r = j->r;
-    pf_mat dy = pf_matrix(r, j->n->in[0]), x = pf_matrix(r, j->n->in[1]), dx = pf_matrix(r, j->n->out[0]);
+    const pf_val x = j->n->in[1];
+    pf_mat dy = pf_matrix(r, j->n->in[0]), dx = pf_matrix(r, j->n->out[0]);
     pf_mat add = pf_matrix(r, j->n->in[PF_LAYERNORM_DX_ADD]);
     const pk_real *mean = r->ptr[j->n->in[2].id], *rstd = r->ptr[j->n->in[3].id], *gamma = r->ptr[j->n->in[4].id];
-    (void)worker;
-    r->kernels->layernorm_grad(dx.p + begin * dx.ld, dx.ld, dy.p + begin * dy.ld, dy.ld, x.p + begin * x.ld, x.ld,
-                               mean + begin, rstd + begin, gamma, add.p ? add.p + begin * add.ld : NULL, add.ld,
-                               end - begin, x.cols);
+    /* rows in one call: all, or one if they are converted */
+    const int64_t rows = pf_v(r->g, x)->type == PK_REAL ? end - begin : 1, ldx = pf_matrix(r, x).ld;
+    for (int64_t i = begin; i < end; i += rows)
+        r->kernels->layernorm_grad(dx.p + i * dx.ld, dx.ld, dy.p + i * dy.ld, dy.ld,
+                                   pf_real_row(r, x, i, pf_rows_buffer(r, x, worker)), ldx, mean + i, rstd + i, gamma,
+                                   add.p ? add.p + i * add.ld : NULL, add.ld, rows, dx.cols);
 }
+
+static size_t dx_scratch(const pf_run *r, const pf_node *n) { return pf_rows_scratch(r, n->in[1]); }
 
 static void dx_run(const pf_run *r, const pf_node *n)
 {
@@ -78,7 +83,7 @@ static void dx_run(const pf_run *r, const pf_node *n)
 
 const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .kernel = "layernorm_grad", .flags = PF_STRIDED_OUT,
     .inplace = 1u << 0 | 1u << PF_LAYERNORM_DX_ADD,     /* input 0: dy */
-    .rounds = 1u << 1, .infer = dx_infer, .run = dx_run };
+    .reads_bf16 = 1u << 1, .infer = dx_infer, .scratch_bytes = dx_scratch, .run = dx_run };
 
 /* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat, where
  * xhat = (x - mean) rstd. Threads share the columns. */

@@ -12,7 +12,6 @@
 typedef struct {
     pf_recompute r;
     uint8_t *best; size_t best_bytes;
-    size_t scratch;                      /* bytes of the scratch, which no choice changes */
     uint32_t *last_read, *first_read;    /* [value]: the last node of the forward pass and the first of the backward
                                           * pass that read it in the rewritten graph */
     bool tried;                          /* the graph was rewritten */
@@ -23,9 +22,11 @@ typedef struct {
 static peft_status planned_bytes(const search *s, size_t *bytes, uint32_t *fullest)
 {
     pf_plan plan;
+    size_t scratch;
     PF_TRY(pf_keep_rewrite(s->r.g));
+    PF_TRY(pf_exec_scratch(s->r.g, &scratch));
     PF_TRY(pf_plan_make(&plan, s->r.g, s->r.g->spec.flags));
-    *bytes = plan.arena + s->scratch + PK_ALIGN;
+    *bytes = plan.arena + scratch + PK_ALIGN;
     *fullest = plan.fullest;
     pf_plan_free(&plan, s->r.g);
     return PEFT_OK;
@@ -161,8 +162,7 @@ peft_status pf_pass_recompute(pf_graph *g)
     if (g->status) return g->status;
     const bool wanted = g->spec.memory_limit && !(g->spec.flags & PF_PLAN_NAIVE);
     if (!g->spec.agains && !wanted) return PEFT_OK;
-    peft_status status = pf_exec_scratch(g, &s.scratch);
-    if (!status) status = pf_recompute_begin(&s.r, g);
+    peft_status status = pf_recompute_begin(&s.r, g);
     if (!status) {
         status = search_choice(&s);
         pf_recompute_end(&s.r);
