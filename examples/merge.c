@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * merge.c -- merges the adapter of a trained model into its backbone's weights and writes the result with timm's or
- * Hugging Face's tensor names, in f32, f16, bf16 or int8. Then it reads the file back and prints how much its logits differ
- * from the model's, or the features of a model without a classifier. Without a model it converts the backbone alone. */
+ * Hugging Face's tensor names, in f32, f16, bf16 or int8. Then it reads the file back and prints how much its logits
+ * differ from the model's, or the features of a model without a classifier. Without a model it converts the backbone
+ * alone. */
 #include "common/model/loaded_model.h"
 #include "common/model/weights.h"
 #include "common/outputs/backbone_output.h"

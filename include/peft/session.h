@@ -52,9 +52,9 @@ typedef struct peft_session peft_session;
  * are f32. bf16x3: a factor is the sum of two bf16, 16 bits. int8 (sessions and adaptors): in products with frozen
  * weights of the blocks, rows of both factors are rounded to whole numbers of -127 .. 127 with a scale each
  * (docs/arithmetic.md); attention is as in bf16, other products are f32. In bf16x3 attention is f32. Everything else
- * stays f32: softmax, norms, activations, the residual stream, parameters and their gradients, moments, losses. bf16 is faster on a CPU with AVX512_BF16, int8 on one with
- * AVX512_VNNI, and not on others. Results do not depend on threads, batch and executor in any arithmetic, but bits are
- * the same only on CPUs with the same instructions. */
+ * stays f32: softmax, norms, activations, the residual stream, parameters and their gradients, moments, losses. bf16 is
+ * faster on a CPU with AVX512_BF16, int8 on one with AVX512_VNNI, and not on others. Results do not depend on threads,
+ * batch and executor in any arithmetic, but bits are the same only on CPUs with the same instructions. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);

@@ -72,6 +72,12 @@ typedef struct pk_attention {
     int64_t prefetch_heads;                  /* prefetch operands of the head this many heads later; 0: none */
 } pk_attention;
 
+/* The result of the forward pass as an operand of the gradient. */
+static inline pk_operand pk_attention_out(const pk_attention *a)
+{
+    return (pk_operand){ a->out, a->out_sample_stride, a->out_row_stride, a->out_type };
+}
+
 /* Gradients of attention. Any of dq, dk, dv, dxk, dxv (data NULL), dsink, dhead_scale (NULL) may be absent; then
  * nothing is computed for it. Parameters are shared by samples and heads, and the caller adds their gradients, so
  * that the order of additions is fixed: dxk, dxv [samples, extra, heads*head_dim] and dsink, dhead_scale

@@ -13,8 +13,9 @@ enum { NETWORKS = sizeof networks / sizeof *networks };
 static void help(void)
 {
     printf("bench [--isa NAME] [--gemm own|cblas] [--threads N (0: 1, then 2)] [--rounds N] [--batch N,N..]\n"
-           "      [--compute f32,bf16,int8] [--weights file|int8 (of the steps)] [--network vit_tiny|vit_small|vit_base|vit_large]\n"
-           "      [--image PIXELS] [--only products|steps] [--row NAME,.. (of the steps, as in --json)]\n"
+           "      [--compute f32,bf16,int8] [--weights file|int8 (of the steps)]\n"
+           "      [--network vit_tiny|vit_small|vit_base|vit_large] [--image PIXELS]\n"
+           "      [--only products|steps] [--row NAME,.. (of the steps, as in --json)]\n"
            "      [--json FILE (- : standard output)] [--cpu]\n");
 }
 
@@ -69,8 +70,8 @@ int main(int argc, char **argv)
     const char *computes = "f32", *batches = "4", *only = NULL;
     static const struct option long_options[] = {
         { "isa", 1, 0, 'i' }, { "threads", 1, 0, 't' }, { "rounds", 1, 0, 'r' }, { "batch", 1, 0, 'b' },
-        { "gemm", 1, 0, 'g' }, { "compute", 1, 0, 'a' }, { "weights", 1, 0, 's' }, { "network", 1, 0, 'n' }, { "image", 1, 0, 'p' },
-        { "only", 1, 0, 'o' }, { "row", 1, 0, 'w' }, { "json", 1, 0, 'j' }, { "cpu", 0, 0, 'c' },
+        { "gemm", 1, 0, 'g' }, { "compute", 1, 0, 'a' }, { "weights", 1, 0, 's' }, { "network", 1, 0, 'n' },
+        { "image", 1, 0, 'p' }, { "only", 1, 0, 'o' }, { "row", 1, 0, 'w' }, { "json", 1, 0, 'j' }, { "cpu", 0, 0, 'c' },
         { "help", 0, 0, 'h' }, { 0 } };
     for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
         if (c == 'i') s.isa = optarg;

@@ -83,10 +83,10 @@ static inline void write_row(const machine *m, const char *row, const char *weig
     const settings *s = m->s;
     if (!s->json) return;
     fprintf(s->json, "{\"row\": \"%s\", \"network\": \"%s\", \"image\": %d, \"compute\": \"%s\", "
-            "\"weights\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"batch\": %d, \"seconds\": %.6g, \"gflop\": %.6g, \"of_peak\": %.4f, "
-            "\"planned_mb\": %.4g}\n", row, s->network->name, s->image, pk_compute_name(compute), weights,
-            m->kernels->product[compute].name, pk_pool_threads(m->pool), s->batch, seconds, 1e-9 * flops,
-            flops / seconds / peak, 1e-6 * planned_bytes);
+            "\"weights\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"batch\": %d, \"seconds\": %.6g, "
+            "\"gflop\": %.6g, \"of_peak\": %.4f, \"planned_mb\": %.4g}\n", row, s->network->name,
+            s->image, pk_compute_name(compute), weights, m->kernels->product[compute].name, pk_pool_threads(m->pool),
+            s->batch, seconds, 1e-9 * flops, flops / seconds / peak, 1e-6 * planned_bytes);
     fflush(s->json);
 }
 

@@ -186,8 +186,8 @@ void bench_steps(const machine *m)
     check_names(s->row);
     fixture x = make_fixture(m);
     printf("\ntrain step in %s, weights=%s, %s at %d pixels, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n",
-           pk_compute_name(s->compute), s->weights, s->network->name, s->image, s->batch, threads, threads > 1 ? "s" : "", "method",
-           "ms", "GFLOP", "of peak", "planned MB");
+           pk_compute_name(s->compute), s->weights, s->network->name, s->image, s->batch, threads,
+           threads > 1 ? "s" : "", "method", "ms", "GFLOP", "of peak", "planned MB");
     for (size_t i = 0; s->compute != PK_COMPUTE_INT8 && i < sizeof step_rows / sizeof *step_rows;)
         i += (size_t)measure_rows(&x, &step_rows[i]);                     /* int8 is for inference */
     if (is_listed(s->row, "infer")) measure_inference(&x);

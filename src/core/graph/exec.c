@@ -31,6 +31,8 @@ const pk_real *pf_real_row(const pf_run *r, pf_val v, int64_t row, pk_real *buff
     return buffer;
 }
 
+int64_t pf_rows_each(const pf_run *r, pf_val v, int64_t count) { return pf_v(r->g, v)->type == PK_REAL ? count : 1; }
+
 /* Bytes of one buffer. */
 static size_t row_bytes(const pf_run *r, pf_val v) { return pf_align_up((size_t)pf_cols(r->g, v) * sizeof(pk_real)); }
 

@@ -28,8 +28,10 @@ pf_mat pf_matrix(const pf_run *r, pf_val v);                           /* PF_NON
 typedef struct pf_half_mat { uint16_t *p; int64_t rows, cols, ld; } pf_half_mat;
 pf_half_mat pf_half_matrix(const pf_run *r, pf_val v);                 /* of a TEMP of PK_BF16 */
 /* Row `row` of v as pk_real: where it lies, or, of a TEMP of PK_BF16, converted to `buffer`. For operations that read
- * such values row by row; pf_rows_scratch: bytes of a buffer for each thread, 0 for another type. */
+ * such values row by row. pf_rows_each: rows that one call of a kernel computes, of count: all, or one if they are
+ * converted. pf_rows_scratch: bytes of a buffer for each thread, 0 for another type. */
 const pk_real *pf_real_row(const pf_run *r, pf_val v, int64_t row, pk_real *buffer);
+int64_t        pf_rows_each(const pf_run *r, pf_val v, int64_t count);
 size_t         pf_rows_scratch(const pf_run *r, pf_val v);
 pk_real       *pf_rows_buffer(const pf_run *r, pf_val v, int worker);
 /* A dense value as a matrix [first extent, product of the others] of its own element type. Operations that accept

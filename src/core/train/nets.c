@@ -3,10 +3,10 @@
  * batch of fewer samples extents.h resizes the training net.
  *
  * Without a feature cache, the training net and the evaluation net begin at the arena's start, one at a time, and the
- * images of the batch have memory of their own. With one (cache_features) the frozen prefix is a graph of its own, the front, and
- * the training net has only the nodes after it. What the front computes and the training net reads are the crossing
- * values; those of all samples are at the start of the arena. Before a step the front computes them sample by sample,
- * in the memory after them. The training net then overwrites the front, and the images unless it reads them:
+ * images of the batch have memory of their own. With one (cache_features) the frozen prefix is a graph of its own, the
+ * front, and the training net has only the nodes after it. What the front computes and the training net reads are the
+ * crossing values; those of all samples are at the start of the arena. Before a step the front computes them sample by
+ * sample, in the memory after them. The training net then overwrites the front, and the images unless it reads them:
  *
  *     front       crossing values | memory of the front | .. | images
  *     step        crossing values | other values and scratch of the training net

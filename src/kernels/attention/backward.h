@@ -28,9 +28,12 @@ typedef struct bundle {
     const float *q, *out, *dout; int64_t q_stride, out_stride;
 } bundle;
 
-/* A block of a bundle: query rows row .. row + lanes - 1, from row `first` of the bundle on. width: the lanes that are
- * computed, PW or PK_NR. index: of the block in its bundle. */
-typedef struct block { const bundle *of; int64_t first, row, index; int lanes, width; } block;
+/* A block of the bundle `of`: query rows row .. row + lanes - 1. width: the lanes that are computed, PW or PK_NR. index:
+ * of the block in the bundle. q, out, dout: its first row. */
+typedef struct block {
+    const bundle *of; int64_t row, index; int lanes, width;
+    const float *q, *out, *dout;
+} block;
 
 /* d[i] = (row i of x) . (row i of y), for rows of n elements. */
 static void row_dots(float *d, const float *x, int64_t x_stride, const float *y, int64_t y_stride, int lanes,
@@ -154,10 +157,10 @@ static void block_scores(const head_view *h, const pk_attention_grad *g, const w
     const int64_t number = b->row / PK_NR, turns = turns_by_row(h);
     pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &a->q, a->queries, number, turns),
                                                prefetch_next_head(h, &a->k, a->keys, number, turns) } };
-    pack_block(query, b->of->q + b->first * b->of->q_stride, b->of->q_stride, b->lanes, a->head_dim, a->scale);
+    pack_block(query, b->q, b->of->q_stride, b->lanes, a->head_dim, a->scale);
     rows_times_block(h, s, h->work + h->at.keys_by_row, query, b->width, &prefetch);
     if (w->ds) {
-        pack_block(dout, b->of->dout + b->first * g->dout.row_stride, g->dout.row_stride, b->lanes, a->head_dim, 1.0f);
+        pack_block(dout, b->dout, g->dout.row_stride, b->lanes, a->head_dim, 1.0f);
         prefetch = (pk_micro_prefetch){ .cursor = { prefetch_next_head(h, &a->v, a->keys, number, turns),
                                                     prefetch_next_head(h, &g->dout, a->queries, number, turns) } };
         rows_times_block(h, ds, h->work + h->at.values_by_row, dout, b->width, &prefetch);
@@ -195,17 +198,11 @@ static float *output_row(const pk_output *o, const head_view *h, int64_t row)
     return o->data + h->sample * o->sample_stride + row * o->row_stride + h->head * h->a->head_dim;
 }
 
-/* The result of the forward pass as an operand. */
-static inline pk_operand out_of(const pk_attention *a)
-{
-    return (pk_operand){ a->out, a->out_sample_stride, a->out_row_stride, a->out_type };
-}
-
 /* Writes the chunk's part of the block's dq, scale * head_scale * dS K, or adds it to that of earlier chunks (add). */
 static void block_dq(const head_view *h, const pk_attention_grad *g, const block *b, int add)
 {
     const pk_attention *a = h->a;
-    const pk_operand out = out_of(a);
+    const pk_operand out = pk_attention_out(a);
     float *const result = h->work + h->at.result, factor[PK_NR], old_factor[PK_NR];
     float *const dq = output_row(&g->dq, h, b->row);
     for (int j = 0; j < PK_NR; j++) factor[j] = a->scale * h->head_scale, old_factor[j] = 1.0f;
@@ -257,13 +254,11 @@ static void one_block(const head_view *h, const pk_attention_grad *g, const want
                       int products)
 {
     const pk_attention *a = h->a;
-    const float *const out = b->of->out + b->first * b->of->out_stride;
     float *const dots = h->work + h->at.dots;
     const int64_t row = h->first_row + b->row;
     const int dsink = g->dsink && first;
     if (w->ds || dsink)
-        row_dots(dots, b->of->dout + b->first * g->dout.row_stride, g->dout.row_stride, out, b->of->out_stride,
-                 b->lanes, a->head_dim);
+        row_dots(dots, b->dout, g->dout.row_stride, b->out, b->of->out_stride, b->lanes, a->head_dim);
     if (dsink) sink_grad(g->dsink + row, a->sink + b->row, a->lse + row, dots, b->lanes);
     if (!products) return;
     block_scores(h, g, w, b, !first);
@@ -275,7 +270,7 @@ static void one_block(const head_view *h, const pk_attention_grad *g, const want
 static inline bundle view_bundle(const head_view *h, const pk_attention_grad *g, int64_t row)
 {
     const pk_attention *a = h->a;
-    const pk_operand out = out_of(a);
+    const pk_operand out = pk_attention_out(a);
     bundle b = { .row = row, .rows = at_most(a->queries - row, PK_BUNDLE * PK_NR) };
     int64_t unused;
     b.q = operand_rows(&a->q, h, row, b.rows, h->work + h->at.wide_query, &b.q_stride);
@@ -297,7 +292,8 @@ static inline void attention_backward(const pk_attention_grad *g, int64_t sample
             const bundle all = view_bundle(&h, g, i);
             for (int r = 0; r < all.rows; r += PK_NR) {
                 const int lanes = at_most(all.rows - r, PK_NR);
-                const block b = { &all, r, i + r, r / PK_NR, lanes, lanes > PW ? PK_NR : PW };
+                const block b = { &all, i + r, r / PK_NR, lanes, lanes > PW ? PK_NR : PW, all.q + r * all.q_stride,
+                                  all.out + r * all.out_stride, all.dout + r * g->dout.row_stride };
                 one_block(&h, g, &w, &b, first == 0, products);
             }
             if (products) bundle_grads(&h, g, &w, &all);

@@ -18,10 +18,7 @@
 /* A row of head_dim elements of an operand. */
 typedef struct row { const void *data; pk_dtype type; } row;
 
-static pk_real element(row x, int64_t c)
-{
-    return x.type == PK_BF16 ? pk_from_bf16(((const uint16_t *)x.data)[c]) : ((const pk_real *)x.data)[c];
-}
+static pk_real element(row x, int64_t c) { return pk_element(x.data, x.type, c); }
 
 /* Row t of an operand for one head of one sample. */
 static row row_of(const pk_operand *o, const pk_attention *a, int64_t sample, int64_t head, int64_t t)
@@ -137,7 +134,7 @@ static pk_real columns_grad(const pk_attention_grad *g, int64_t sample, int64_t 
 void pk_attention_grad_ref(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
 {
     const pk_attention *a = &g->fwd;
-    const pk_operand out = { a->out, a->out_sample_stride, a->out_row_stride, a->out_type };
+    const pk_operand out = pk_attention_out(a);
     (void)work;
     clear_rows(&g->dq, a, sample, head, a->queries);
     clear_rows(&g->dk, a, sample, head, a->keys);

@@ -33,14 +33,6 @@ static void store_pre(const pk_gemm *g, int64_t i, int64_t j, const pk_real *x, 
     }
 }
 
-/* n elements of the gate from (i, j) on. */
-static void load_gate(const pk_gemm *g, int64_t i, int64_t j, pk_real *to, int n)
-{
-    for (int q = 0; q < n; q++)
-        to[q] = g->gate_type == PK_BF16 ? pk_from_bf16(((const uint16_t *)g->gate)[i * g->gate_row + j + q])
-                                        : ((const pk_real *)g->gate)[i * g->gate_row + j + q];
-}
-
 void pk_epilogue_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n)
 {
     pk_real x[NR];
@@ -59,7 +51,7 @@ void pk_epilogue_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t
             if (g->act != PK_NONE) t->act(g->act, tile, tile, n);
         }
         if (g->gate) {
-            load_gate(g, i, j, x, n);
+            for (int q = 0; q < n; q++) x[q] = pk_element(g->gate, g->gate_type, i * g->gate_row + j + q);
             if (g->slopes) t->mul(tile, tile, x, n);
             else t->act_grad(g->gate_act, tile, tile, x, n);
         }

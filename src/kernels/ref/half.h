@@ -5,6 +5,7 @@
 #define PK_HALF_H
 #include <stdint.h>
 #include <string.h>
+#include "../pk.h"
 
 static inline float pk_float_of(uint32_t bits)
 {
@@ -40,4 +41,10 @@ static inline uint16_t pk_to_bf16(float x)
     return (uint16_t)(rounded >> 16);
 }
 static inline float pk_round_bf16(float x) { return pk_from_bf16(pk_to_bf16(x)); }
+
+/* Element i of an array of PK_REAL or PK_BF16. */
+static inline pk_real pk_element(const void *x, pk_dtype type, int64_t i)
+{
+    return type == PK_BF16 ? pk_from_bf16(((const uint16_t *)x)[i]) : ((const pk_real *)x)[i];
+}
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pack_ref.c -- packs the operands of a matrix product into panels and converts 16-bit numbers to pk_real and back, in plain
- * C: the reference for simd/pack.c. row and col are the strides of the matrix. */
+ * pack_ref.c -- packs the operands of a matrix product into panels and converts 16-bit numbers to pk_real and back, in
+ * plain C: the reference for simd/pack.c. row and col are the strides of the matrix. */
 #include "../names.h"
 #include "half.h"
 

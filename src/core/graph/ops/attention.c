@@ -80,7 +80,8 @@ static pk_attention attention_of(const pf_run *r, const pf_node *n, pf_val out, 
         .xk = operand_of(r, n->in[XK]), .xv = operand_of(r, n->in[XV]),
         .sink = r->ptr[n->in[SINK].id], .head_scale = r->ptr[n->in[HSCALE].id], .lse = r->ptr[lse.id] };
     pk_output o = output_of(r, out);
-    a.out = o.data; a.out_type = pf_v(r->g, out)->type; a.out_sample_stride = o.sample_stride; a.out_row_stride = o.row_stride;
+    a.out = o.data; a.out_type = pf_v(r->g, out)->type;
+    a.out_sample_stride = o.sample_stride; a.out_row_stride = o.row_stride;
     a.prefetch_heads = r->threads;          /* T threads take heads in order: the thread that computes head h probably
                                              * goes on with head h + T, whose operands the kernel prefetches */
     return a;

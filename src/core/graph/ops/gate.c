@@ -6,14 +6,14 @@
 /* Attributes i of gate and gate_dx: the activation; 1: of the second half, 0: of the first. */
 enum { ACT, LAST };
 
-/* The halves of a row of fc1's outputs, or of their gradient: the one with the activation (gate), and its factor. */
-typedef struct { const pk_real *gate, *factor; } halves;
+/* Where the halves of a row of fc1's outputs, or of their gradient, begin: the one with the activation (gate), and its
+ * factor. */
+typedef struct { int64_t gate, factor; } halves;
 
-/* The halves of `row`, which has cols elements. */
-static halves halves_of(const pf_node *n, const pk_real *row, int64_t cols)
+/* Those of a row of cols elements. */
+static halves halves_of(const pf_node *n, int64_t cols)
 {
-    const pk_real *last = row + cols / 2;
-    return n->attr.i[LAST] ? (halves){ last, row } : (halves){ row, last };
+    return n->attr.i[LAST] ? (halves){ cols / 2, 0 } : (halves){ 0, cols / 2 };
 }
 
 typedef struct { const pf_run *r; const pf_node *n; pf_mat x, y, dx; } job;
@@ -32,9 +32,10 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
     const job *j = arg;
     const pk_table *k = j->r->kernels;
     (void)worker;
-    const halves x = halves_of(j->n, j->x.p + begin * j->x.ld, j->x.cols);
-    k->gate((pk_act)j->n->attr.i[ACT], j->y.p + begin * j->y.ld, j->y.ld, x.gate, x.factor, j->x.ld, end - begin,
-            j->y.cols);
+    const halves at = halves_of(j->n, j->x.cols);
+    const pk_real *x = j->x.p + begin * j->x.ld;
+    k->gate((pk_act)j->n->attr.i[ACT], j->y.p + begin * j->y.ld, j->y.ld, x + at.gate, x + at.factor, j->x.ld,
+            end - begin, j->y.cols);
 }
 
 static void run(const pf_run *r, const pf_node *n)
@@ -65,13 +66,13 @@ static void dx_rows(void *arg, int64_t begin, int64_t end, int worker)
     const job *j = arg;
     const pf_run *r = j->r;
     const pf_val in = j->n->in[1];
-    /* rows in one call: all, or one if they are converted */
-    const int64_t rows_each = pf_v(r->g, in)->type == PK_REAL ? end - begin : 1;
-    for (int64_t i = begin; i < end; i += rows_each) {
-        pk_real *to = j->dx.p + i * j->dx.ld, *last = to + j->dx.cols / 2;
-        const halves x = halves_of(j->n, pf_real_row(r, in, i, pf_rows_buffer(r, in, worker)), j->x.cols);
-        r->kernels->gate_grad((pk_act)j->n->attr.i[ACT], j->n->attr.i[LAST] ? last : to, j->n->attr.i[LAST] ? to : last,
-                              j->dx.ld, j->y.p + i * j->y.ld, j->y.ld, x.gate, x.factor, j->x.ld, rows_each, j->y.cols);
+    const halves at = halves_of(j->n, j->x.cols);
+    const int64_t count = pf_rows_each(r, in, end - begin);
+    for (int64_t i = begin; i < end; i += count) {
+        pk_real *dx = j->dx.p + i * j->dx.ld;
+        const pk_real *x = pf_real_row(r, in, i, pf_rows_buffer(r, in, worker));
+        r->kernels->gate_grad((pk_act)j->n->attr.i[ACT], dx + at.gate, dx + at.factor, j->dx.ld, j->y.p + i * j->y.ld,
+                              j->y.ld, x + at.gate, x + at.factor, j->x.ld, count, j->y.cols);
     }
 }
 

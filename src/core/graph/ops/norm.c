@@ -64,8 +64,7 @@ static void backward(void *arg, int64_t begin, int64_t end, int worker)
     pf_mat dy = pf_matrix(r, j->n->in[0]), dx = pf_matrix(r, j->n->out[0]);
     pf_mat add = pf_matrix(r, j->n->in[PF_LAYERNORM_DX_ADD]);
     const pk_real *mean = r->ptr[j->n->in[2].id], *rstd = r->ptr[j->n->in[3].id], *gamma = r->ptr[j->n->in[4].id];
-    /* rows in one call: all, or one if they are converted */
-    const int64_t rows = pf_v(r->g, x)->type == PK_REAL ? end - begin : 1, ldx = pf_matrix(r, x).ld;
+    const int64_t rows = pf_rows_each(r, x, end - begin), ldx = pf_matrix(r, x).ld;
     for (int64_t i = begin; i < end; i += rows)
         r->kernels->layernorm_grad(dx.p + i * dx.ld, dx.ld, dy.p + i * dy.ld, dy.ld,
                                    pf_real_row(r, x, i, pf_rows_buffer(r, x, worker)), ldx, mean + i, rstd + i, gamma,
