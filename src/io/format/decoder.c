@@ -2,7 +2,7 @@
  * decoder.c -- io_check_limits: refuses images that are larger than the options max_side and max_bytes allow. */
 #include "io/format/decoder.h"
 
-peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth)
+peft_status io_check_limits(const io_load_options *limits, int64_t width, int64_t height, int channels, int depth)
 {
     if (width > limits->max_side || height > limits->max_side)
         return io_fail(PEFT_E_UNSUPPORTED, "image: %lld x %lld, the limit (max_side) is %lld; make a smaller copy of "

@@ -6,8 +6,13 @@
 #define IO_DECODER_H
 #include "io/image/image.h"
 
-/* The options max_side (pixels of width and of height) and max_bytes (of the file, and of the decoded pixels). */
-typedef struct io_limits { int64_t max_side, max_bytes; } io_limits;
+/* The options of peft_image_load; load.c has the table. */
+typedef struct io_load_options {
+    int64_t max_side;                                         /* pixels of width and of height */
+    int64_t max_bytes;                                        /* of the file, and of the decoded pixels */
+    int64_t slice;                                            /* the image to read of a file of several; or: */
+} io_load_options;
+enum { IO_NO_SLICE = -1 };                                    /* not given: the file must hold one image */
 
 /* A file in memory that is being decoded. A format's open sets slices; it may set state, which its read uses and its
  * close frees. */
@@ -15,7 +20,7 @@ typedef struct io_encoded {
     peft_context *ctx;                                        /* under which the image is made */
     const uint8_t *data;
     size_t size;
-    const io_limits *limits;
+    const io_load_options *options;
     int64_t slices;                                           /* images in the file; 1 unless open changes it */
     void *state;                                              /* private to the format; NULL before open */
 } io_encoded;
@@ -32,5 +37,5 @@ typedef struct io_format {
 
 /* PEFT_E_UNSUPPORTED: an image of this size exceeds the limits. Decoders call it with the size in the file's header,
  * before they allocate pixels. depth: bits of a sample. */
-peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth);
+peft_status io_check_limits(const io_load_options *limits, int64_t width, int64_t height, int channels, int depth);
 #endif

@@ -134,7 +134,7 @@ static void skip(j_decompress_ptr j, long n)
 /* Refuses a picture above the limits, and one whose header states more blocks of 8 x 8 coefficients than `size` bytes
  * can code: with Huffman coding a block takes at least one bit, in sequential files two. Files in several scans need
  * memory for all coefficients too. */
-static void check_size(decoder *d, size_t size, const io_limits *limits, int channels)
+static void check_size(decoder *d, size_t size, const io_load_options *limits, int channels)
 {
     struct jpeg_decompress_struct *j = &d->j;
     int64_t blocks = 0, pixels = (int64_t)j->image_width * j->image_height * channels;
@@ -186,7 +186,7 @@ static void check_scans(decoder *d)
 }
 
 /* Decodes into a new image d->im. Each failure jumps out of this function. */
-static void decode_pixels(decoder *d, size_t size, const io_limits *limits)
+static void decode_pixels(decoder *d, size_t size, const io_load_options *limits)
 {
     struct jpeg_decompress_struct *j = &d->j;
     const boolean require_image = TRUE;                       /* a file of tables alone is an error */
@@ -220,7 +220,7 @@ static void decode(decoder *d, const io_encoded *f, size_t size)
         jpeg_create_decompress(&d->j);
         d->j.src = &d->source;
         d->j.progress = &d->progress;
-        decode_pixels(d, size, f->limits);
+        decode_pixels(d, size, f->options);
     }
     jpeg_destroy_decompress(&d->j);
     if (!d->status) return;

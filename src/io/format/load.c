@@ -3,16 +3,13 @@
  * file by its content, and decode one image. */
 #include "io/format/formats.h"
 
-typedef struct load_options { io_limits limits; int64_t slice; } load_options;
-enum { NO_SLICE = -1 };                                       /* option slice not given: the file must hold one image */
-
 /* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kind 'i': an integer. */
-#define STORED_IN(field) offsetof(load_options, field)
+#define STORED_IN(field) offsetof(io_load_options, field)
 static const peft_opt_key keys[] = {
     { { "max_side", 'i', "65536", 1, 1 << 24, "largest width and height in pixels" },
-      STORED_IN(limits.max_side), NULL },
+      STORED_IN(max_side), NULL },
     { { "max_bytes", 'i', "1073741824", 1, 1ll << 46, "most bytes of the file, and of the decoded picture" },
-      STORED_IN(limits.max_bytes), NULL },
+      STORED_IN(max_bytes), NULL },
     { { "slice", 'i', "", 0, 1 << 24, "index, from 0, of the picture in a file of several; none: the file must hold "
         "one" }, STORED_IN(slice), NULL },
     { { 0 }, 0, NULL }
@@ -22,16 +19,16 @@ static const peft_opt_key keys[] = {
 const peft_option *peft_image_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
 /* given: which options the text names, as bits; may be NULL. */
-static peft_status parse_options(const char *options, load_options *o, uint64_t *given)
+static peft_status parse_options(const char *options, io_load_options *o, uint64_t *given)
 {
-    *o = (load_options){ .slice = NO_SLICE };
+    *o = (io_load_options){ .slice = IO_NO_SLICE };
     peft_status s = peft_sys_opt_defaults(keys, o);
     return s ? s : peft_sys_opt_read(keys, options, "image", o, given);
 }
 
 peft_status io_image_check_options(const char *options, bool *any)
 {
-    load_options o;
+    io_load_options o;
     uint64_t given = 0;
     const peft_status s = parse_options(options, &o, &given);
     *any = given != 0;
@@ -41,27 +38,28 @@ peft_status io_image_check_options(const char *options, bool *any)
 /* Decodes the image that the option slice chooses. */
 static peft_status read_slice(const io_format *format, const io_encoded *f, int64_t slice, peft_image **out)
 {
-    if (slice == NO_SLICE && f->slices > 1)
+    if (slice == IO_NO_SLICE && f->slices > 1)
         return io_fail(PEFT_E_UNSUPPORTED, "image: the file holds %lld slices; choose one of them with the option "
                        "slice=N, N in 0..%lld", (long long)f->slices, (long long)f->slices - 1);
     if (slice >= f->slices)
         return io_fail(PEFT_E_OPTION, "image: slice=%lld, the file holds %lld slice%s; expected 0..%lld",
                        (long long)slice, (long long)f->slices, f->slices == 1 ? "" : "s", (long long)f->slices - 1);
-    return format->read(f, slice == NO_SLICE ? 0 : slice, out);
+    return format->read(f, slice == IO_NO_SLICE ? 0 : slice, out);
 }
 
 /* Opens a file's bytes with its format (NULL: none was found, an error). After success the caller calls format->close,
  * unless it is NULL. */
 static peft_status open_encoded(peft_context *ctx, const io_format *format, const uint8_t *data, size_t size,
-                                const load_options *o, io_encoded *f)
+                                const io_load_options *o, io_encoded *f)
 {
-    *f = (io_encoded){ .ctx = ctx, .data = data, .size = size, .limits = &o->limits, .slices = 1 };
+    *f = (io_encoded){ .ctx = ctx, .data = data, .size = size, .options = o, .slices = 1 };
     if (!format) return io_no_format(data, size);
     return format->open ? format->open(f) : PEFT_OK;
 }
 
 /* Finds the format of a file in memory by its content, and decodes one image. */
-static peft_status decode(peft_context *ctx, const uint8_t *data, size_t size, const load_options *o, peft_image **out)
+static peft_status decode(peft_context *ctx, const uint8_t *data, size_t size, const io_load_options *o,
+                          peft_image **out)
 {
     io_encoded f;
     const io_format *format = io_format_of(data, size);
@@ -75,7 +73,7 @@ static peft_status decode(peft_context *ctx, const uint8_t *data, size_t size, c
 peft_status peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const char *options,
                                    peft_image **out)
 {
-    load_options o;
+    io_load_options o;
     if (!ctx || !data || !out)
         return io_fail(PEFT_E_INVALID, "image from memory: %s is NULL", !ctx ? "ctx" : data ? "out" : "data");
     peft_status s = parse_options(options, &o, NULL);
@@ -83,16 +81,16 @@ peft_status peft_image_load_memory(peft_context *ctx, const void *data, size_t s
 }
 
 /* Parses the options and reads the file into memory of ctx, which the caller frees. */
-static peft_status read_encoded(peft_context *ctx, const char *path, const char *options, load_options *o,
+static peft_status read_encoded(peft_context *ctx, const char *path, const char *options, io_load_options *o,
                                 uint8_t **data, size_t *size)
 {
     peft_status s = parse_options(options, o, NULL);
-    return s ? s : io_read_file(ctx, path, o->limits.max_bytes, data, size);
+    return s ? s : io_read_file(ctx, path, o->max_bytes, data, size);
 }
 
 peft_status peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out)
 {
-    load_options o;
+    io_load_options o;
     uint8_t *data;
     size_t size;
     if (!ctx || !path || !out)
@@ -106,7 +104,7 @@ peft_status peft_image_load(peft_context *ctx, const char *path, const char *opt
 
 peft_status peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices)
 {
-    load_options o;
+    io_load_options o;
     io_encoded f;
     uint8_t *data;
     size_t size;

@@ -27,7 +27,7 @@ static peft_status read_slice(const io_encoded *f, int64_t slice, peft_image **o
 {
     const io_array *a = f->state;
     const int bits = (int)(8 * io_types[a->type].bytes);
-    peft_status s = io_check_limits(f->limits, a->width, a->height, a->channels, bits);
+    peft_status s = io_check_limits(f->options, a->width, a->height, a->channels, bits);
     return s ? s : io_array_read(f->ctx, a, slice, out);
 }
 

@@ -187,7 +187,7 @@ static peft_status decode_stream(spng_ctx *png, stream *source, const io_encoded
     if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
     layout l = layout_of(&h, e ? NULL : &t);
     const int copied = l.stored != l.channels ? l.channels + 1 : 0;           /* samples and alpha beside the buffer */
-    peft_status s = io_check_limits(f->limits, h.width, h.height, l.stored + copied, l.depth);
+    peft_status s = io_check_limits(f->options, h.width, h.height, l.stored + copied, l.depth);
     if (s) return s;
     /* Deflate packs by a factor of at most 1032, here with a margin 1040: a file too small for its pixels is refused
      * before they are allocated. */

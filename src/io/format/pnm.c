@@ -55,7 +55,7 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
         return io_fail(PEFT_E_FORMAT, "PNM: broken header; expected width, height and largest sample (1..65535)");
     p++;                                                      /* the blank between header and samples */
     int channels = f->data[1] == '5' ? 1 : 3, depth = largest < 256 ? 8 : 16;
-    peft_status s = io_check_limits(f->limits, width, height, channels, depth);
+    peft_status s = io_check_limits(f->options, width, height, channels, depth);
     if (s) return s;
     int64_t count = width * height * channels;
     if (end - p < count * (depth / 8))

@@ -10,6 +10,22 @@ const io_type_row io_types[IO_TYPES] = {
     [IO_I16] = { "signed of 16 bits",   PEFT_SIGNED_16, 2, INT16_MIN, INT16_MAX },
     [IO_F32] = { "floating-point",      PEFT_FLOAT_32,  4, -FLT_MAX, FLT_MAX } };
 
+/* The full range of samples of a type: all that unsigned samples can hold; not known for others. */
+static void full_range_of(io_type type, double full[2])
+{
+    const bool known = type == IO_U8 || type == IO_U16;
+    full[0] = known ? io_types[type].lowest : NAN;
+    full[1] = known ? io_types[type].highest : NAN;
+}
+
+/* Copies what the samples of im mean. */
+static void copy_meaning(const peft_image *im, peft_image *to)
+{
+    to->slope = im->slope;
+    to->intercept = im->intercept;
+    memcpy(to->full, im->full, sizeof to->full);
+}
+
 peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
                          peft_image **out)
 {
@@ -28,6 +44,7 @@ peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int c
     im->channels = channels;
     im->type = type;
     im->slope = 1;                                            /* the intercept is 0 already */
+    full_range_of(type, im->full);
     im->width = width;
     im->height = height;
     *out = im;
@@ -37,10 +54,8 @@ peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int c
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out)
 {
     peft_status s = io_image_new(im->ctx, width, height, channels, im->type, out);
-    if (s) return s;
-    (*out)->slope = im->slope;
-    (*out)->intercept = im->intercept;
-    return PEFT_OK;
+    if (!s) copy_meaning(im, *out);
+    return s;
 }
 
 peft_image *io_image_retain(const peft_image *im)
@@ -97,8 +112,7 @@ peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **
     }
     memcpy(to->pixels, im->pixels, io_image_bytes(im));
     if (im->alpha) memcpy(to->alpha, im->alpha, alpha_bytes);
-    to->slope = im->slope;
-    to->intercept = im->intercept;
+    copy_meaning(im, to);
     *out = to;
     return PEFT_OK;
 }
@@ -118,6 +132,7 @@ peft_status peft_image_rescale(const peft_image *im, double slope, double interc
     if (s) return s;
     to->slope = slope;
     to->intercept = intercept;
+    to->full[0] = to->full[1] = NAN;
     *out = to;
     return PEFT_OK;
 }

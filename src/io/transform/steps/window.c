@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * window.c -- the step range: maps the values between two bounds (range=lo:hi, or two percentiles of the image) to u16
- * samples. Signed, floating-point and rescaled images need a range; without one, u8 and u16 images stay as they are. */
+ * samples. Without a range, the full range of the image is mapped; u8 and u16 samples that fill theirs stay as they are.
+ * Signed, floating-point and rescaled images whose full range is not known need a range. */
 #include "io/transform/steps/percentile.h"
 #include "io/transform/steps.h"
 #include <math.h>
@@ -47,19 +48,25 @@ static peft_status check_finite(const peft_image *im)
     return PEFT_OK;
 }
 
+/* Whether the full range of the image is that of its unsigned samples, so that later steps take them as they are. */
+static bool fills_type(const peft_image *im)
+{
+    return (im->type == IO_U8 || im->type == IO_U16) && !io_rescaled(im) && im->full[0] == io_types[im->type].lowest &&
+           im->full[1] == io_types[im->type].highest;
+}
+
 /* Maps the values bound[0]..bound[1] to samples 0..65535 and clips those outside. Where both bounds are equal, larger
  * values become 65535 and all others 0. Without a range *out is im itself, retained. */
 static peft_status map_range(const peft_opt_range *range, const peft_image *im, peft_image **out)
 {
-    double bound[2] = { range->end[0], range->end[1] };
+    const bool full = range->kind == PEFT_RANGE_FULL;
+    double bound[2] = { full ? im->full[0] : range->end[0], full ? im->full[1] : range->end[1] };
     peft_image *to;
-    if (range->kind == PEFT_RANGE_FULL) {
-        if (im->type == IO_I16 || im->type == IO_F32 || io_rescaled(im)) return needs_range(im);
-        *out = io_image_retain(im);
-        return PEFT_OK;
-    }
+    if (full && isnan(bound[0])) return needs_range(im);
+    if (full && fills_type(im)) return *out = io_image_retain(im), PEFT_OK;
     peft_status s = check_finite(im);
-    if (!s) s = range->kind == PEFT_RANGE_PERCENTILES ? io_percentiles(im, range->end, bound) : check_bounds(im, bound);
+    if (!s && range->kind == PEFT_RANGE_PERCENTILES) s = io_percentiles(im, range->end, bound);
+    if (!s && range->kind == PEFT_RANGE_VALUES) s = check_bounds(im, bound);
     if (!s) s = io_image_new(im->ctx, im->width, im->height, im->channels, IO_U16, &to);
     if (s) return s;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {
@@ -76,7 +83,7 @@ static peft_status map_range(const peft_opt_range *range, const peft_image *im, 
  * nearly black. Mostly it holds samples of 12 bits, which need range=0:4095. */
 static void warn_of_dark(const io_run *run, const peft_image *im)
 {
-    if (im->type != IO_U16 || io_rescaled(im)) return;
+    if (im->type != IO_U16 || !fills_type(im)) return;
     if (run->recipe->range.kind != PEFT_RANGE_FULL || atomic_load(run->warned_of_dark)) return;
     int64_t largest = 0;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++)
