@@ -57,6 +57,9 @@ peft_pc(peft peft ${PEFT_JANSSON_LDFLAGS})
 if(PEFT_IO)
   peft_install(peft_io io)
   peft_install(peft_io_static io_static)
+  if(TARGET peft_dicom)                               # a plug-in: found at run time, never linked
+    install(TARGETS peft_dicom LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
+  endif()
   peft_pc(peft-io peft_io ${PEFT_SPNG_LDFLAGS} ${PEFT_JPEG_LDFLAGS} ${PEFT_ZIP_LDFLAGS})
 endif()
 

@@ -44,8 +44,8 @@ enum { FLAGS(FLAG_ID) flags };                               /* flags: the numbe
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] [options] IMAGE...",
-    "Prints for each picture (.png, .jpg, .jpeg, .pgm, .ppm, .pnm, .npy) its name, the most probable class, and the\n"
-    "probabilities of all classes. For a model that was trained with several labels per image, it prints one\n"
+    "Prints for each picture (.png, .jpg, .jpeg, .pgm, .ppm, .pnm, .npy, .dcm) its name, the most probable class, and\n"
+    "the probabilities of all classes. For a model that was trained with several labels per image, it prints one\n"
     "probability for each label and no most probable class.",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
     "  predict --backbone merged.safetensors --csv new/*.png > new.csv\n"

@@ -6,10 +6,10 @@
 #   fuzz: for the tests and for tests/fuzz/run.sh
 set -eu
 packages="gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libjansson-dev librandom123-dev \
-libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev"
+libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev libdcmtk-dev g++"
 case ${1-} in
     build) ;;
-    test) packages="$packages g++ clang check libsubunit-dev valgrind doxygen meson abigail-tools musl-tools" ;;
+    test) packages="$packages clang check libsubunit-dev valgrind doxygen meson abigail-tools musl-tools" ;;
     fuzz) packages="$packages clang check libsubunit-dev libclang-rt-14-dev" ;;      # libFuzzer of Debian 12's clang
     *) echo "usage: deps.sh build|test|fuzz" >&2; exit 2 ;;
 esac

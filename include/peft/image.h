@@ -10,30 +10,38 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_image peft_image;
 
-/* Reads PNG (.png), JPEG (.jpg .jpeg .jpe .jfif), PNM (P5, P6: .pgm .ppm .pnm) or NumPy (.npy, see below); the format
- * is recognised by the file's content, not by its name. 16-bit samples stay 16-bit; palettes become RGB; greys of 1, 2
- * and 4 bits are scaled to 8. Alpha is not part of the pixels (grey + alpha is grey), but the image keeps it for
- * transforms with alpha=white. Gamma, ICC profiles and EXIF orientation are ignored. JPEG is decoded with the accurate
- * integer DCT. A file is refused if a pixel cannot be decoded as it was written: a wrong checksum, data cut short or
- * damaged. Damage that changes no pixel is accepted: a PNG without its end chunk or with damage after the pixels; a
- * JPEG with extra bytes among its headers, with zeros before its end marker, or without that marker.
+/* Reads PNG (.png), JPEG (.jpg .jpeg .jpe .jfif), PNM (P5, P6: .pgm .ppm .pnm), NumPy (.npy) or DICOM (.dcm; both
+ * below); the format is recognised by the file's content, not by its name. 16-bit samples stay 16-bit; palettes become
+ * RGB; greys of 1, 2 and 4 bits are scaled to 8. Alpha is not part of the pixels (grey + alpha is grey), but the image
+ * keeps it for transforms with alpha=white. Gamma, ICC profiles and EXIF orientation are ignored. JPEG is decoded with
+ * the accurate integer DCT. A file is refused if a pixel cannot be decoded as it was written: a wrong checksum, data cut
+ * short or damaged. Damage that changes no pixel is accepted: a PNG without its end chunk or with damage after the
+ * pixels; a JPEG with extra bytes among its headers, with zeros before its end marker, or without that marker.
  * NumPy: an array u8, u16, i16 or f32 [h,w], [h,w,1] or [h,w,3] is one image; [n,h,w], [n,h,w,1] or [n,h,w,3] are n
  * slices. An array of three extents of which the last is 1 or 3 is one image.
+ * DICOM: the frames of a file are its slices. Values are those of pydicom 3: the modality look-up table or rescale,
+ * then the window (apply_voi_lut), then the inversion of MONOCHROME1; palettes and YBR_FULL become RGB; overlays are not
+ * drawn. A transform maps the range of the window to 0..1; without a window, all values that the stored bits can hold.
+ * The plug-in libpeft-dicom is loaded for the first such file. docs/dicom.md has the details.
  * options: max_side=65536, the largest width and height in pixels; max_bytes=1073741824, the most bytes of the file,
  * and of the decoded pixels with the coefficients of a JPEG in several scans. Both are checked before memory of that
  * size is allocated. slice: the index, from 0, of an image in a file of several. Without it such a file is refused
- * (PEFT_E_UNSUPPORTED, with the number of slices); an index past the last is PEFT_E_OPTION.
+ * (PEFT_E_UNSUPPORTED, with the number of slices); an index past the last is PEFT_E_OPTION. window=first: of the
+ * windows in a DICOM file the first, none (values of the modality, such as Hounsfield units), the one with this number
+ * from 0, or the one with this name (WindowCenterWidthExplanation); PEFT_E_OPTION: there is none such. Other formats
+ * ignore it.
  * PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken or has none of the formats (the message names WebP,
- * TIFF, DICOM and others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the limits; a CMYK, lossless or
- * 12-bit JPEG; Apple's variant of PNG (CgBI); a NumPy array of another type or shape, or in Fortran order. */
+ * TIFF and others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the limits; a CMYK, lossless or 12-bit
+ * JPEG; Apple's variant of PNG (CgBI); a NumPy array of another type or shape, or in Fortran order; a DICOM file whose
+ * compression is not decoded, and any while the plug-in is not installed. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out);
 PEFT_API const peft_option *peft_image_option(size_t i);     /* row i of these options (options.h); NULL: none */
 /* The same for a file of `size` bytes in memory. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const char *options, peft_image **out);
-/* Sets *slices to the number of images in the file: 1 in all formats but NumPy. Options and errors are those of
- * peft_image_load; the option slice has no effect. */
+/* Sets *slices to the number of images in the file: 1 in all formats but NumPy and DICOM. Options and errors are those
+ * of peft_image_load; the option slice has no effect. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices);
 /* Makes an image of a copy of pixels [height, width, channels]; a row begins row_bytes after the one above it (0: rows
@@ -85,6 +93,20 @@ peft_image_crop(const peft_image *im, int64_t left, int64_t top, int64_t width, 
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_centre_crop(const peft_image *im, int64_t width, int64_t height, peft_image **out);
 PEFT_API PEFT_NODISCARD peft_status peft_image_flip(const peft_image *im, peft_image **out);  /* left to right */
+
+/* The header of a DICOM file, to group files by patient and slices by series; no pixels are read. */
+typedef struct peft_dicom_header peft_dicom_header;
+/* PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is no DICOM file, or damaged. PEFT_E_UNSUPPORTED: the plug-in
+ * libpeft-dicom is not installed. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dicom_header_read(peft_context *ctx, const char *path, peft_dicom_header **out);
+/* A text of the header, "" where the file lacks it; NULL: an unknown field. Fields: "patient" (Patient ID), "study",
+ * "series", "instance" (their UIDs), "number" (Instance Number), "position" and "orientation" (of the image in the
+ * patient: 3 and 6 numbers separated by backslashes), "modality" ("CT"), "syntax" (transfer syntax). The bytes are
+ * those of the file, in its character set. */
+PEFT_API const char *peft_dicom_header_text(const peft_dicom_header *h, const char *field);
+PEFT_API int64_t     peft_dicom_header_frames(const peft_dicom_header *h);    /* at least 1; 0 for NULL */
+PEFT_API void        peft_dicom_header_free(peft_dicom_header *h);            /* NULL: does nothing */
 
 PEFT_END_DECLS
 #endif

@@ -36,6 +36,17 @@ public:
     void save_png(const std::string &path) const { check(peft_image_save_png(c_ptr(), path.c_str())); }
 };
 
+// The header of a DICOM file; text("patient"), as peft_dicom_header_text.
+class dicom_header : public detail::handle<peft_dicom_header, peft_dicom_header_free> {
+public:
+    dicom_header(const context &ctx, const std::string &path)
+    {
+        reset(detail::make<peft_dicom_header>(peft_dicom_header_read, ctx.c_ptr(), path.c_str()));
+    }
+    const char *text(const char *field) const noexcept { return peft_dicom_header_text(c_ptr(), field); }
+    std::int64_t frames() const noexcept { return peft_dicom_header_frames(c_ptr()); }
+};
+
 class transform : public detail::handle<peft_transform, peft_transform_free> {
 public:
     transform(const context &ctx, const std::string &text)

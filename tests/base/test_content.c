@@ -78,7 +78,7 @@ static const struct { size_t offset; const char *bytes; size_t length; const cha
     KIND(0, "<?xml version='1.0'?><Error/>", "XML text", ""),
     KIND(0, "{\"error\":\"Access to this model is restricted\"}", "JSON text", "error message"),
     KIND(0, "\x1f\x8b\x08\0\0\0\0\0\0\3", "compressed by gzip", "gunzip"),
-    KIND(128, "DICM", "a DICOM file", "PNG"),
+    KIND(128, "DICM", "a DICOM file", "picture"),
     KIND(344, "n+1\0", "a NIfTI volume", "slices"),
     KIND(0, "\x93NUMPY\1\0v\0{'descr'", "a numpy array", ".npy"),
     KIND(0, "\x89HDF\r\n\x1a\n", "an HDF5 file", "Keras"),

@@ -3,18 +3,18 @@
 # Compares libpeft with the Python libraries whose files it reads and whose results it reproduces.
 #   run.sh BUILD [CHECK..]    BUILD: a build folder with both shared libraries
 #                             CHECK: metrics, analysis, training, backbones, flags, torch_files,
-#                             adapters, pixels, cma or architectures; default: all
+#                             adapters, pixels, cma, architectures or dicom; default: all
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: run.sh BUILD [CHECK..]}" && pwd)
 shift
 venv=$("$here/setup.sh")
-[ $# -gt 0 ] || set -- metrics analysis training backbones flags torch_files adapters pixels cma architectures
+[ $# -gt 0 ] || set -- metrics analysis training backbones flags torch_files adapters pixels cma architectures dicom
 failed=0 passed=0
 for check in "$@"; do
     echo "== interop: $check"
     if PYTHONDONTWRITEBYTECODE=1 PEFT_LIBRARIES="$build" OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1 HF_HUB_DISABLE_PROGRESS_BARS=1 \
-        "$venv/bin/python" "$here/check_$check.py"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+        "$venv/bin/python" "$(find "$here" -name "check_$check.py")"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

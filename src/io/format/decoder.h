@@ -11,6 +11,7 @@ typedef struct io_load_options {
     int64_t max_side;                                         /* pixels of width and of height */
     int64_t max_bytes;                                        /* of the file, and of the decoded pixels */
     int64_t slice;                                            /* the image to read of a file of several; or: */
+    char window[64];                                          /* of a DICOM file: first, none, a number or a name */
 } io_load_options;
 enum { IO_NO_SLICE = -1 };                                    /* not given: the file must hold one image */
 

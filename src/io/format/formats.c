@@ -33,6 +33,19 @@ bool io_is_image_name(const char *name)
     return false;
 }
 
+bool io_is_unnamed_image(peft_context *ctx, const char *path)
+{
+    enum { HEAD = 132 };                                      /* preamble and DICM */
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    uint8_t *head;
+    size_t size;
+    if ((dot && dot[1 + strspn(dot + 1, "0123456789")]) || !strcmp(name, "DICOMDIR")) return false;
+    if (io_read_head(ctx, path, HEAD, &head, &size)) return false;
+    const bool found = size == HEAD && io_format_of(head, size) == &io_format_dicom;
+    peft_sys_free(ctx, head);
+    return found;
+}
+
 const char *io_image_endings(char *text, size_t size)
 {
     size_t used = 0;

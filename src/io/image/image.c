@@ -24,6 +24,7 @@ static void copy_meaning(const peft_image *im, peft_image *to)
     to->slope = im->slope;
     to->intercept = im->intercept;
     memcpy(to->full, im->full, sizeof to->full);
+    to->windowed = im->windowed;
 }
 
 peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
@@ -133,6 +134,7 @@ peft_status peft_image_rescale(const peft_image *im, double slope, double interc
     to->slope = slope;
     to->intercept = intercept;
     to->full[0] = to->full[1] = NAN;
+    to->windowed = false;
     *out = to;
     return PEFT_OK;
 }

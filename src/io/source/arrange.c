@@ -168,7 +168,7 @@ static peft_status add_class_entry(arrangement *a, const io_entry *e, const io_e
     peft_context *ctx = a->d->ctx;
     const int parts = a->class_part + 2;                      /* of a sample's name */
     if (e->count < parts) return PEFT_OK;                     /* the class folder itself */
-    const bool nested = e->count > parts || e->is_folder, picture = !nested && io_is_image_name(e->part[parts - 1]);
+    const bool nested = e->count > parts || e->is_folder, picture = !nested && e->is_picture;
     t->in_all += picture;
     if (!in_opened_split(a, e)) return PEFT_OK;
     if (picture) {

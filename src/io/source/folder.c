@@ -48,7 +48,9 @@ static peft_status walk(io_tree *t, const char *folder, const char *name, bool s
         if (e->d_name[0] == '.') continue;
         if ((s = is_folder(ctx, folder, e, &is_dir))) break;
         char *entry_name = join_path(ctx, name, e->d_name), *path = join_path(ctx, folder, e->d_name);
-        s = entry_name && path ? io_tree_add(t, io_join(ctx, entry_name, is_dir ? "/" : "")) : io_nomem(folder);
+        if (!entry_name || !path) s = io_nomem(folder);
+        else if (!is_dir && io_is_unnamed_image(ctx, path)) s = io_tree_add_picture(t, io_copy(ctx, entry_name));
+        else s = io_tree_add(t, io_join(ctx, entry_name, is_dir ? "/" : ""));
         const bool enter = depth < (splits ? 2 : 1) && (!splits || depth || io_split_of(e->d_name));
         if (!s && is_dir && enter) s = walk(t, path, entry_name, splits, depth + 1);
         peft_sys_free(ctx, entry_name);

@@ -51,12 +51,18 @@ static peft_status add_entry(io_tree *t, io_entry e)
         return io_nomem("list of names");
     }
     cut_into_parts(&e);
+    if (e.count) e.is_picture = !e.is_folder && (e.is_picture || io_is_image_name(e.part[e.count - 1]));
     if (e.count) t->item[t->count++] = e;
     else peft_sys_free(t->ctx, e.text);
     return PEFT_OK;
 }
 
 peft_status io_tree_add(io_tree *t, char *name) { return add_entry(t, (io_entry){ .text = name }); }
+
+peft_status io_tree_add_picture(io_tree *t, char *name)
+{
+    return add_entry(t, (io_entry){ .text = name, .is_picture = true });
+}
 
 peft_status io_tree_add_member(io_tree *t, char *name, bool guessed, int64_t member)
 {
@@ -69,8 +75,6 @@ void io_tree_clear(io_tree *t)
     peft_sys_free(t->ctx, t->item);
     *t = (io_tree){ .ctx = t->ctx };
 }
-
-static bool is_picture(const io_entry *e) { return !e->is_folder && io_is_image_name(e->part[e->count - 1]); }
 
 /* The folder directly below the root that holds all pictures, if there is one. */
 typedef struct top_folder {
@@ -86,7 +90,7 @@ static top_folder find_top(const io_tree *t)
     top_folder top = { 0 };
     for (int64_t i = 0; i < t->count; i++) {
         const io_entry *e = &t->item[i];
-        if (!is_picture(e) || e->count < 2) continue;         /* a picture in no folder is never a sample */
+        if (!e->is_picture || e->count < 2) continue;         /* a picture in no folder is never a sample */
         if (!top.name) top.name = e->part[0];
         top.several |= strcmp(top.name, e->part[0]) != 0;
         if (e->count == 2) top.direct = e;

@@ -16,6 +16,7 @@ typedef struct io_entry {
     const char *part[IO_PARTS];
     int count;                                                /* of parts */
     bool is_folder;                                           /* the last part is a folder */
+    bool is_picture;                                          /* the last part is a picture, by its name or content */
     bool outside_top;                                         /* not in the top folder that io_tree_skip_top removed */
     bool guessed;                                             /* the zip does not say which encoding the name has */
     int64_t member;                                           /* index of the entry in a zip */
@@ -26,6 +27,8 @@ typedef struct io_tree { peft_context *ctx; io_entry *item; int64_t count, capac
 /* Adds an entry by its name relative to the root; that of a folder ends with a slash. Takes ownership of the name, also
  * on failure; a NULL name is PEFT_E_NOMEM. A name without a part (.hidden) is not added. */
 peft_status io_tree_add(io_tree *t, char *name);
+/* The same for a file that is a picture by its content, whatever its name. */
+peft_status io_tree_add_picture(io_tree *t, char *name);
 /* The same for an entry of a zip: guessed and member as in io_entry. */
 peft_status io_tree_add_member(io_tree *t, char *name, bool guessed, int64_t member);
 void        io_tree_clear(io_tree *t);

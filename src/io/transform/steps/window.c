@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * window.c -- the step range: maps the values between two bounds (range=lo:hi, or two percentiles of the image) to u16
- * samples. Without a range, the full range of the image is mapped; u8 and u16 samples that fill theirs stay as they are.
- * Signed, floating-point and rescaled images whose full range is not known need a range. */
+ * samples. Without a range, the full range of the image is mapped; u8 and u16 samples that fill theirs stay as they
+ * are. Signed, floating-point and rescaled images whose full range is not known need a range. */
 #include "io/transform/steps/percentile.h"
 #include "io/transform/steps.h"
 #include <math.h>
@@ -18,14 +18,19 @@ static peft_status needs_range(const peft_image *im)
                    "range=p1:p99, percentiles", im->type == IO_I16 ? "signed" : "floating-point numbers");
 }
 
-/* Refuses a range lo:hi beyond the values that an image of this integer type can have, such as -1000:400 for unsigned
- * samples: the range is meant for images of another type. */
+/* Refuses a range lo:hi for an image whose values a window has changed, and one beyond the values that an image of this
+ * integer type can have, such as -1000:400 for unsigned samples: the range is meant for images of another type. */
 static peft_status check_bounds(const peft_image *im, const double bound[2])
 {
     const double a = im->slope * io_types[im->type].lowest + im->intercept;        /* a > b for a negative slope */
     const double b = im->slope * io_types[im->type].highest + im->intercept;
     const double lowest = a < b ? a : b, highest = a < b ? b : a;
     char text[4][32];
+    if (im->windowed)
+        return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, but the image was read through a window of its DICOM file, "
+                       "so that its values are no longer those of the modality (Hounsfield units); set the image option "
+                       "window=none, or leave the range out", peft_sys_opt_number(text[0], bound[0]),
+                       peft_sys_opt_number(text[1], bound[1]));
     if (im->type == IO_F32 || (bound[0] >= lowest && bound[1] <= highest)) return PEFT_OK;
     return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s; expected a range "
                    "inside that", peft_sys_opt_number(text[0], bound[0]), peft_sys_opt_number(text[1], bound[1]),
@@ -71,7 +76,7 @@ static peft_status map_range(const peft_opt_range *range, const peft_image *im, 
     if (s) return s;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {
         const double value = io_value(im, i);
-        const double v = bound[0] < bound[1] ? (value - bound[0]) / (bound[1] - bound[0])        /* 0..1 */
+        const double v = bound[0] != bound[1] ? (value - bound[0]) / (bound[1] - bound[0])        /* 0..1 */
                                              : value > bound[0];
         io_set_sample(to, i, v <= 0 ? 0 : v >= 1 ? 65535 : (int64_t)(v * 65535 + 0.5));
     }

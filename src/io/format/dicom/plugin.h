@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * plugin.h -- the interface between libpeft-io and the plug-in libpeft-dicom, which reads DICOM files by DCMTK: C
+ * structs and functions, and the one symbol that the plug-in exports. Both sides include this file. The plug-in finds elements
+ * and decompresses frames; libpeft-io makes values of the stored samples. */
+#ifndef IO_DICOM_PLUGIN_H
+#define IO_DICOM_PLUGIN_H
+#include <peft/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised with each change of this file. libpeft-io refuses a plug-in of another number. */
+#define IO_DICOM_VERSION 1u
+/* The file of the plug-in, by the major version of libpeft, and its symbol, of type io_dicom_entry. */
+#define IO_DICOM_SYMBOL "peft_dicom_plugin"
+
+/* Texts and arrays in these structs belong to the file, and live until close. A text that the file lacks is "". */
+
+/* A look-up table: of modality values, of a view (VOI LUT), or of a colour of a palette. */
+typedef struct io_dicom_table {
+    int64_t entries;                                          /* 0: there is no table */
+    int64_t first;                                            /* the input that entry 0 belongs to */
+    int bits;                                                 /* of an entry */
+    const uint16_t *entry;
+    const char *name;                                         /* LUTExplanation */
+} io_dicom_table;
+
+/* A window of values, which becomes the whole range of the result. */
+typedef struct io_dicom_window { double centre, width; const char *name; } io_dicom_window;
+
+/* How the stored samples of one frame become values (modality), and what the file offers for showing them. */
+typedef struct io_dicom_view {
+    bool rescaled;                                            /* slope and intercept are given */
+    double slope, intercept;
+    io_dicom_table modality;                                  /* takes the place of slope and intercept */
+    const char *function;                                     /* of the windows: LINEAR, LINEAR_EXACT, SIGMOID */
+    int64_t windows, tables;
+    const io_dicom_window *window;
+    const io_dicom_table *table;
+} io_dicom_view;
+
+typedef enum io_dicom_samples { IO_DICOM_INTEGERS, IO_DICOM_FLOATS, IO_DICOM_DOUBLES } io_dicom_samples;
+
+/* What the header says. Numbers are as they stand in the file, not checked, and 0 where they are absent; frames is at
+ * least 1. */
+typedef struct io_dicom_info {
+    const char *patient, *study, *series, *instance;          /* PatientID and the UIDs */
+    const char *number, *position, *orientation;              /* InstanceNumber, Image..Patient */
+    const char *modality;                                     /* "CT" */
+    const char *syntax;                                       /* "JPEG Baseline (1.2.840.10008.1.2.4.50)" */
+    const char *photometric;                                  /* "MONOCHROME2" */
+    int64_t rows, columns, frames;
+    int channels;                                             /* SamplesPerPixel */
+    int allocated, stored, high_bit;                          /* bits of a sample */
+    bool is_signed, planar;                                   /* planar: PlanarConfiguration is 1 */
+    io_dicom_samples samples;
+    bool has_pixels, compressed;
+    int64_t pixel_bytes;                                      /* of pixels that are not compressed */
+    io_dicom_table palette[3];                                /* red, green, blue */
+} io_dicom_info;
+
+/* The layout of one frame's samples: integers of 1, 2 or 4 bytes, float or double, in the byte order of the machine.
+ * Frames of 1 allocated bit are given with one byte a sample. */
+typedef struct io_dicom_layout {
+    int bytes;                                                /* of a sample */
+    bool planar;                                              /* all samples of a channel, then those of the next */
+    bool halved;                                              /* YBR_FULL_422: Y, Y, Cb, Cr for two pixels */
+    const char *photometric;                                  /* that of the decompressed samples */
+} io_dicom_layout;
+
+typedef struct io_dicom_file io_dicom_file;                   /* an open file; private to the plug-in */
+
+/* Where a function of the plug-in writes why it failed. */
+typedef struct io_dicom_message { char text[1024]; } io_dicom_message;
+
+/* The functions of the plug-in. They return PEFT_OK, or an error with a message. A file is used by one thread at a
+ * time. */
+typedef struct io_dicom_plugin {
+    uint32_t version;                                         /* IO_DICOM_VERSION */
+    /* Reads the elements of the file data[size], which must stay unchanged until close. header: elements behind the
+     * number of frames are not looked at. max_bytes: most bytes of a data set that is stored deflated. */
+    peft_status (*open)(const void *data, size_t size, int64_t max_bytes, bool header, io_dicom_file **out,
+                        io_dicom_message *why);
+    const io_dicom_info *(*info)(const io_dicom_file *f);
+    peft_status (*view)(io_dicom_file *f, int64_t frame, io_dicom_view *out, io_dicom_message *why);
+    /* Writes the samples of a frame to out[size]; size is at least rows * columns * channels * bytes of a sample.
+     * PEFT_E_UNSUPPORTED: a compression that is not decoded. */
+    peft_status (*frame)(io_dicom_file *f, int64_t frame, void *out, size_t size, io_dicom_layout *layout,
+                         io_dicom_message *why);
+    void (*close)(io_dicom_file *f);
+} io_dicom_plugin;
+
+typedef const io_dicom_plugin *io_dicom_entry(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

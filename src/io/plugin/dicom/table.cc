@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// table.cc -- look-up tables: modality, VOI, and colours of a palette, which may be stored in segments.
+#include "io/plugin/dicom/file.hpp"
+#include <cmath>
+
+namespace {
+
+typedef std::vector<std::uint16_t> words;
+
+// The first `count` entries of an element, or of an element of any length where count is 0: 16 bits each, or, where it is
+// too short for that or `bytes`, 8 bits each, two in a word.
+words read_entries(DcmElement *element, std::size_t count, bool bytes)
+{
+    const std::size_t length = element->getLength();
+    words out;
+    Uint16 *loaded = nullptr;
+    Uint8 *plain = nullptr;
+    words all(length / 2);
+    if (element->getUint16Array(loaded).good() && loaded) all.assign(loaded, loaded + length / 2);
+    else if (element->getUint8Array(plain).good() && plain)
+        for (std::size_t i = 0; i < all.size(); i++)
+            all[i] = static_cast<std::uint16_t>(plain[2 * i] | plain[2 * i + 1] << 8);
+    else return out;
+    if (!bytes && (!count || all.size() >= count)) {
+        out = std::move(all);
+    } else {
+        for (std::uint16_t w : all) {
+            out.push_back(w & 0xff);
+            out.push_back(w >> 8);
+        }
+    }
+    if (out.size() < count) out.clear();
+    else if (count) out.resize(count);
+    return out;
+}
+
+// Expands segments to `count` entries: 0, n, values..; or 1, n, end: n values on a line from the last one to the end.
+// Empty: damaged, or with indirect segments.
+words expand(const words &s, std::size_t count)
+{
+    words out;
+    for (std::size_t at = 0; at + 2 < s.size() && out.size() < count;) {
+        const std::size_t kind = s[at], n = s[at + 1];
+        at += 2;
+        if (n > count - out.size() || (kind == 0 && n > s.size() - at)) return words();
+        if (kind == 0) {
+            out.insert(out.end(), s.begin() + static_cast<std::ptrdiff_t>(at), s.begin() + static_cast<std::ptrdiff_t>(at + n));
+            at += n;
+        } else if (kind == 1 && !out.empty() && n) {
+            const double last = s[at++], step = (last - out.back()) / static_cast<double>(n), first = out.back() + step;
+            const double delta = n > 1 ? (last - first) / static_cast<double>(n - 1) : 0;
+            for (std::size_t i = 0; i < n; i++)
+                out.push_back(static_cast<std::uint16_t>(
+                    std::nearbyint(i + 1 < n ? first + static_cast<double>(i) * delta : last)));
+        } else return words();
+    }
+    return out.size() == count ? out : words();
+}
+
+// Number, first input and bits; false: the element is absent or too short.
+bool read_descriptor(DcmItem *item, const DcmTagKey &tag, Uint16 part[3])
+{
+    for (unsigned long i = 0; i < 3; i++) {
+        Sint16 negative = 0;
+        if (item->findAndGetUint16(tag, part[i], i).good()) continue;
+        if (item->findAndGetSint16(tag, negative, i).bad()) return false;
+        part[i] = static_cast<Uint16>(negative);
+    }
+    return part[2] >= 1 && part[2] <= 16;
+}
+
+// The table of a descriptor and entries, which `keep` holds.
+io_dicom_table make_table(const Uint16 part[3], words entries, bool is_signed, std::deque<words> &keep)
+{
+    io_dicom_table t{};
+    keep.push_back(std::move(entries));
+    t.entries = static_cast<std::int64_t>(keep.back().size());
+    t.first = is_signed ? static_cast<Sint16>(part[1]) : part[1];
+    t.bits = part[2];
+    t.entry = keep.back().data();
+    t.name = "";
+    return t;
+}
+
+} // namespace
+
+io_dicom_table table_of(DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &entries, bool is_signed,
+                        std::deque<words> &keep)
+{
+    Uint16 part[3];
+    DcmElement *element = nullptr;
+    io_dicom_table none{};
+    none.name = "";
+    if (!read_descriptor(item, descriptor, part)) return none;
+    if (item->findAndGetElement(entries, element).bad() || !element) return none;
+    return make_table(part, read_entries(element, part[0] ? part[0] : 65536, false), is_signed, keep);
+}
+
+io_dicom_table palette_of(DcmItem *item, Uint16 colour, bool is_signed, std::deque<words> &keep)
+{
+    const DcmTagKey descriptor(0x0028, static_cast<Uint16>(0x1101 + colour));
+    const DcmTagKey plain(0x0028, static_cast<Uint16>(0x1201 + colour));
+    const DcmTagKey segmented(0x0028, static_cast<Uint16>(0x1221 + colour));
+    Uint16 part[3];
+    DcmElement *element = nullptr;
+    const io_dicom_table t = table_of(item, descriptor, plain, is_signed, keep);
+    if (t.entries || !read_descriptor(item, descriptor, part)) return t;
+    if (item->findAndGetElement(segmented, element).bad() || !element) return t;
+    const words segments = read_entries(element, 0, part[2] <= 8);
+    return make_table(part, expand(segments, part[0] ? part[0] : 65536), is_signed, keep);
+}

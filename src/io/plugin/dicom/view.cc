@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// view.cc -- io_dicom_view: slope and intercept, look-up tables and windows of a frame. Enhanced files give them for each
+// frame (Per-Frame Functional Groups) or for all (Shared Functional Groups); else they stand in the data set itself.
+#include "io/plugin/dicom/file.hpp"
+
+namespace {
+
+// The item of a sequence; null: there is none.
+DcmItem *item_of(DcmItem *in, const DcmTagKey &sequence, long number)
+{
+    DcmItem *found = nullptr;
+    return in && in->findAndGetSequenceItem(sequence, found, number).good() ? found : nullptr;
+}
+
+// The first item of the sequence in the frame's functional group, or else in the shared one; null: in neither.
+DcmItem *group_of(io_dicom_file *f, std::int64_t frame, const DcmTagKey &sequence)
+{
+    DcmItem *own = item_of(item_of(&f->data, DCM_PerFrameFunctionalGroupsSequence, static_cast<long>(frame)), sequence, 0);
+    return own ? own : item_of(item_of(&f->data, DCM_SharedFunctionalGroupsSequence, 0), sequence, 0);
+}
+
+bool number_at(DcmItem *item, const DcmTagKey &tag, unsigned long i, double *out)
+{
+    Float64 v = 0;
+    if (item->findAndGetFloat64(tag, v, i).bad()) return false;
+    *out = v;
+    return true;
+}
+
+const char *keep(io_dicom_file *f, std::string text)
+{
+    f->view_texts.push_back(std::move(text));
+    return f->view_texts.back().c_str();
+}
+
+// A value of an element with several.
+std::string part_of(DcmItem *item, const DcmTagKey &tag, unsigned long i)
+{
+    OFString v;
+    return item->findAndGetOFString(tag, v, i).good() ? std::string(v.c_str()) : "";
+}
+
+void read_windows(io_dicom_file *f, DcmItem *item)
+{
+    io_dicom_window w{};
+    for (unsigned long i = 0; i < 1024; i++) {
+        if (!number_at(item, DCM_WindowCenter, i, &w.centre) || !number_at(item, DCM_WindowWidth, i, &w.width)) return;
+        w.name = keep(f, part_of(item, DCM_WindowCenterWidthExplanation, i));
+        f->windows.push_back(w);
+    }
+}
+
+void read_tables(io_dicom_file *f, bool is_signed)
+{
+    for (long i = 0; i < 1024; i++) {
+        DcmItem *item = item_of(&f->data, DCM_VOILUTSequence, i);
+        io_dicom_table t{};
+        if (item) t = table_of(item, DCM_LUTDescriptor, DCM_LUTData, is_signed, f->view_entries);
+        if (!t.entries) return;
+        t.name = keep(f, text_of(item, DCM_LUTExplanation));
+        f->tables.push_back(t);
+    }
+}
+
+} // namespace
+
+void read_view(io_dicom_file *f, std::int64_t frame, io_dicom_view *out)
+{
+    f->view_texts.clear();
+    f->view_entries.clear();
+    f->windows.clear();
+    f->tables.clear();
+    *out = io_dicom_view{};
+    DcmItem *item = group_of(f, frame, DCM_PixelValueTransformationSequence);
+    if (!item) item = &f->data;
+    out->rescaled = number_at(item, DCM_RescaleSlope, 0, &out->slope) &&
+                    number_at(item, DCM_RescaleIntercept, 0, &out->intercept);
+    item = item_of(&f->data, DCM_ModalityLUTSequence, 0);
+    if (item) {
+        out->modality = table_of(item, DCM_LUTDescriptor, DCM_LUTData, f->info.is_signed, f->view_entries);
+        if (!out->modality.entries) throw failure(PEFT_E_FORMAT, "the Modality LUT is broken: expected a LUT Descriptor of "
+                                                                 "three numbers, and as many entries as it says");
+    }
+    // Values of the modality may be negative where the stored ones are, or where the intercept is.
+    const bool is_signed = f->info.is_signed || (out->rescaled && out->intercept < 0);
+    item = group_of(f, frame, DCM_FrameVOILUTSequence);
+    if (!item) item = &f->data;
+    out->function = keep(f, text_of(item, DCM_VOILUTFunction));
+    read_windows(f, item);
+    read_tables(f, is_signed);
+    out->windows = static_cast<std::int64_t>(f->windows.size());
+    out->window = f->windows.data();
+    out->tables = static_cast<std::int64_t>(f->tables.size());
+    out->table = f->tables.data();
+}
