@@ -42,6 +42,7 @@ static void evaluate(run *r)
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
     print_metrics(r->t.ctx, scores, r->test);
+    if (given[per_case].value) evaluate_cases(r, scores);
     if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                                   (long long)r->images_in_both);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->t.model));
@@ -91,10 +92,12 @@ static run prepare(void)
     check_files(&r);
     check_backbone(given[backbone].value);
     must(peft_context_create(NULL, NULL, NULL, &r.t.io_ctx));
-    const char *test_origin = draw_sets(r.t.io_ctx, given[data].value, given[test].value, flag_integer(&given[shots]),
-                                        flag_integer(&given[test_per_class]), r.t.seed, &r.t.train, &r.test);
+    const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
+                             .tests = flag_integer(&given[test_per_class]), .seed = r.t.seed };
+    const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);
     print_sets(r.t.train, r.test, test_origin);
     r.images_in_both = check_overlap(r.t.train, r.test);
+    check_cases(r.test);
     if (given[prune].value) hold_out_validation(&r);
     build_training(&r.t, given + own_flags);
     if (r.t.start) given[own_flags + recipe_method].value = peft_adapter_method(peft_model_adapter(r.t.model, 0));

@@ -21,6 +21,7 @@
     X(adaptation, NULL, NULL, "list the kinds of test-time adaptation and their options (adapt --kind)") \
     X(options, NULL, NULL, "list the options of backbones, models, sessions, pictures and loaders") \
     X(preprocess, NULL, NULL, "list the preprocessing settings and their defaults (finetune --preprocess)") \
+    X(table, NULL, NULL, "list the settings of tables with column names (finetune --table)") \
     X(metrics, NULL, NULL, "list the metrics of <peft/metrics.h>") \
     X(operations, "N", NULL, "list the operations that FILE (a backbone, model or adapter) runs to predict N images: " \
       "tensors, shapes, kernels, FLOPs (docs/verbose.md)") \
@@ -98,6 +99,11 @@ static void list_preprocess(void)
 {
     list_table("settings of preprocessing; defaults hold where neither the backbone's files nor a program sets a value",
                peft_transform_option);
+}
+
+static void list_tables(void)
+{
+    list_table("settings of tables with column names (finetune --table name=value,..)", peft_dataset_table_option);
 }
 
 static void list_methods(void)
@@ -300,7 +306,7 @@ int main(int argc, char **argv)
 {
     static const struct { int flag; void (*list)(void); } lists[] = {
         { methods, list_methods }, { trainer, list_trainer }, { adaptation, list_adaptation },
-        { options, list_options }, { preprocess, list_preprocess }, { metrics, list_metrics } };
+        { options, list_options }, { preprocess, list_preprocess }, { table, list_tables }, { metrics, list_metrics } };
     peft_context *ctx;
     program_name = "inspect";
     int first = read_flags(given, flags, &about, argc, argv), listed = 0;

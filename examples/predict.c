@@ -3,6 +3,7 @@
  * identify a float exactly, so the output of two runs can be compared bit by bit. If a picture cannot be read, the
  * program prints an error, predicts the others and ends with status 1. With --adapt the model adapts to the pictures
  * (predict/adapted.c). */
+#include "common/data/data.h"
 #include "common/files/output.h"
 #include "common/model/adaptation.h"
 #include "common/model/evaluate.h"
@@ -29,6 +30,10 @@
       "--preprocess lists them)") \
     X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
     X(csv, NULL, NULL, "print a CSV table with a heading line") \
+    X(data, "PATH", NULL, "predict the pictures of this data set (as for finetune --data) in place of IMAGE") \
+    X(split, "NAME", NULL, "with --data: the split to predict, train, val or test; without it all pictures") \
+    TABLE_FLAG(X) \
+    CASE_FLAG(X) \
     X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
       "\"tent,batch=8\" (inspect --adaptation, docs/adaptation.md)") \
     X(batch, "N", "64", "with --adapt: pictures in a call, which adapts once") \
@@ -43,30 +48,30 @@
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
-    "--backbone PATH [--model PATH] [options] IMAGE...",
-    "Prints for each picture (.png, .jpg, .jpeg, .pgm, .ppm, .pnm, .npy, .dcm) its name, the most probable class, and\n"
-    "the probabilities of all classes. For a model that was trained with several labels per image, it prints one\n"
+    "--backbone PATH [--model PATH] [options] IMAGE... | --data PATH",
+    "Prints for each picture (.png, .jpg, .jpeg, .pgm, .ppm, .pnm, .npy) its name, the most probable class, and the\n"
+    "probabilities of all classes. For a model that was trained with several labels per image, it prints one\n"
     "probability for each label and no most probable class.",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
     "  predict --backbone merged.safetensors --csv new/*.png > new.csv\n"
     "  predict --backbone merged.safetensors --adapt foa_bp --source scans --state new.state new/*.png" };
 
 /* Writes the picture's probabilities to p [classes]. On an error prints it and returns false. */
-static bool predict_file(loaded_model *s, peft_session *session, const char *path, float *p)
+static bool predict_file(loaded_model *s, peft_session *session, const pictures *all, int i, float *p)
 {
     peft_image *im = NULL;
-    peft_status status = peft_image_load(s->ctx, path, NULL, &im);
+    peft_status status = load_picture(s->ctx, all, i, &im);
     const char *link = s->multilabel ? "sigmoid" : "softmax";
     if (!status) status = try_predict_image(s->ctx, session, s->transform, im, link, s->classes, p);
     if (status)                                             /* a failed peft_image_load names the path itself */
-        fprintf(stderr, "%s: %s%s%s (%s)\n", program_name, im ? path : "", im ? ": " : "", peft_last_error(),
-                peft_status_name(status));
+        fprintf(stderr, "%s: %s%s%s (%s)\n", program_name, im ? picture_name(all, i) : "", im ? ": " : "",
+                peft_last_error(), peft_status_name(status));
     peft_image_free(im);
     return !status;
 }
 
 /* Predicts the pictures one by one; returns how many failed. *done: those before a stop. */
-static int predict_files(loaded_model *s, char *const *path, int count, int *done)
+static int predict_files(loaded_model *s, const pictures *all, results *r, int *done)
 {
     peft_session *session;
     int failed = 0;
@@ -75,8 +80,8 @@ static int predict_files(loaded_model *s, char *const *path, int count, int *don
     must(peft_session_create(s->model, o, &session));
     peft_options_free(o);
     float *p = check_alloc(malloc((size_t)s->classes * sizeof *p));
-    for (*done = 0; *done < count && !stop_requested; ++*done) {
-        if (predict_file(s, session, path[*done], p)) print_line(s, path[*done], p, given[csv].value);
+    for (*done = 0; *done < all->count && !stop_requested; ++*done) {
+        if (predict_file(s, session, all, *done, p)) put_result(r, *done, p);
         else failed++;
     }
     free(p);
@@ -85,7 +90,7 @@ static int predict_files(loaded_model *s, char *const *path, int count, int *don
 }
 
 /* Options that say how to adapt are errors without --adapt. The state is checked before anything is computed. */
-static adaptation adaptation_of_flags(int images)
+static adaptation adaptation_of_flags(void)
 {
     const int only_adapting[] = { batch, source, source_images, seed, state };
     const char *const inputs[] = { given[backbone].value, given[model].value, given[source].value };
@@ -95,7 +100,7 @@ static adaptation adaptation_of_flags(int images)
     if (given[adapt].value && given[compute].source != FROM_DEFAULT)
         fail("--compute: with --adapt it is an option of the kind; give --adapt KIND,compute=%s", given[compute].value);
     adaptation a = { .kind = given[adapt].value, .source = given[source].value, .state = given[state].value,
-                     .csv = given[csv].value };
+                     .table = given[table].value };
     if (!a.kind) return a;
     a.batch = flag_integer(&given[batch]);
     a.source_images = flag_integer(&given[source_images]);
@@ -108,7 +113,6 @@ static adaptation adaptation_of_flags(int images)
         check_not_input("state", a.state, &in);
     }
     a.resumed = a.state && !access(a.state, F_OK);
-    if (!a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, images);
     return a;
 }
 
@@ -126,20 +130,28 @@ int main(int argc, char **argv)
 {
     program_name = "predict";
     int first = read_flags(given, flags, &about, argc, argv), done;
-    const int count = argc - first;
-    if (!given[backbone].value || first == argc) fail("--backbone and at least one image are required; see --help");
-    const adaptation a = adaptation_of_flags(count);
+    if (!given[backbone].value || (first == argc && !given[data].value))
+        fail("--backbone and at least one image, or --data, are required; see --help");
+    if (!given[data].value && (given[split].value || (given[table].value && !given[source].value)))
+        fail("--split and --table: are for --data; give it too");
+    const adaptation a = adaptation_of_flags();
     watch_signals();
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
                            (int)flag_integer(&given[threads]));
+    pictures all = open_pictures(s.ctx, given[data].value, given[split].value, given[table].value, argv + first,
+                                 argc - first);
+    if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, all.count);
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
-    if (given[csv].value) print_heading(&s);
-    const int failed = a.kind ? predict_adapting(&s, &a, argv + first, count, &done)
-                              : predict_files(&s, argv + first, count, &done);
+    results r;
+    open_results(&r, &s, &all, given[per_case].value, given[csv].value);
+    if (given[csv].value) print_heading(&s, given[per_case].value ? "case" : "image");
+    const int failed = a.kind ? predict_adapting(&s, &a, &all, &r, &done) : predict_files(&s, &all, &r, &done);
+    close_results(&r);
+    peft_dataset_free(all.d);
     close_model(&s);
     if (failed) fprintf(stderr, "predict: %d of %d pictures could not be predicted\n", failed, done);
-    if (done < count) fprintf(stderr, "predict: stopped after %d of %d pictures\n", done, count);
-    return failed || done < count;
+    if (done < all.count) fprintf(stderr, "predict: stopped after %d of %d pictures\n", done, all.count);
+    return failed || done < all.count;
 }

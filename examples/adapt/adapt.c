@@ -28,6 +28,7 @@
     TRAINING_DATA_FLAG(X) \
     X(test, "PATH", NULL, "test images; without it the split \"test\" (or \"val\") of --data, or else the part of " \
       "--data that finetune holds out with the same --data, --shots and --seed") \
+    PATIENT_FLAGS(X) \
     X(shots, "N", "0", "training images per class, as for finetune (0: all); without --test and a split the others " \
       "are the test images") \
     X(kind, "LIST", "tent", "kinds of adaptation, separated by semicolons, each with its options: " \
@@ -191,9 +192,10 @@ static void check_class_names(const loaded_model *m, const peft_dataset *images)
 /* Opens training and test images, says which they are, and how many of them a run takes. */
 static void open_sets(const loaded_model *m, peft_dataset *sets[2])
 {
-    const int64_t all = 0, count = flag_integer(&given[images]);
-    const char *origin = draw_sets(m->ctx, given[data].value, given[test].value, flag_integer(&given[shots]), all,
-                                   (uint64_t)flag_integer(&given[seed]), &sets[TRAINING], &sets[TEST]);
+    const int64_t count = flag_integer(&given[images]);
+    const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
+                             .seed = (uint64_t)flag_integer(&given[seed]) };
+    const char *origin = draw_sets(m->ctx, &q, &sets[TRAINING], &sets[TEST]);
     const int64_t tests = peft_dataset_count(sets[TEST]);
     print_sets(sets[TRAINING], sets[TEST], origin);
     if (drawn_from_training_data(origin))

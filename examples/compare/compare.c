@@ -182,9 +182,9 @@ static void run_one_job(const job_hooks *hooks, progress *p)
 /* Makes the study from the flags and the list file. */
 static study read_study(void)
 {
-    study s = { .list = given[methods].value, .backbone = given[backbone].value, .data = given[data].value,
-                .test = given[test].value, .shots = flag_integer(&given[shots]),
-                .test_per_class = flag_integer(&given[test_per_class]), .samplings = at_least_one(samplings),
+    study s = { .list = given[methods].value, .backbone = given[backbone].value, .samplings = at_least_one(samplings),
+                .images = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
+                            .tests = flag_integer(&given[test_per_class]) },
                 .runs = at_least_one(runs), .seed = (uint64_t)flag_integer(&given[seed]) };
     s.records = given[records].value;
     s.title = given[title].value;

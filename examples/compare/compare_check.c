@@ -18,7 +18,7 @@ static void check_draws(const study *s)
         peft_dataset *test;
         draw_run_data(s, d * s->entries, &t, &test);          /* the first run of draw d */
         check_overlap(t.train, test);
-        const bool same_test = d > 0 && !s->test_per_class;
+        const bool same_test = d > 0 && !s->images.tests;
         const peft_dataset *const sets[] = { t.train, same_test ? NULL : test };
         check_pictures(sets, 2, no_transform, all_cores);
         peft_dataset_free(t.train);
@@ -37,7 +37,7 @@ void check_list(study *s)
     if (!s->unchecked) check_draws(s);
     draw_run_data(s, 0, &t, &test);
     if (s->records && peft_dataset_multilabel(test))
-        fail("--records: %s has several labels per image, expected one; leave --records out", s->data);
+        fail("--records: %s has several labels per image, expected one; leave --records out", s->images.data);
     for (int64_t i = 0; i < s->entries; i++) {
         snprintf(location, sizeof location, "%s:%d", s->list, s->entry[i].line);
         program_name = location;                              /* error messages begin with "list.txt:12: " */

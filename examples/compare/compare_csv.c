@@ -32,9 +32,12 @@ void make_settings(study *s)
         entry *e = &s->entry[i];
         size_t size;
         FILE *f = check_alloc(open_memstream(&e->settings, &size));
-        fprintf(f, "libpeft=%s backbone=%.64s data=%s ", peft_version_string(), s->fingerprint, s->data);
-        if (s->test) fprintf(f, "test=%s ", s->test);
-        fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->shots, (long long)s->test_per_class);
+        fprintf(f, "libpeft=%s backbone=%.64s data=%s ", peft_version_string(), s->fingerprint, s->images.data);
+        const struct { const char *name, *value; } given[] = {
+            { "test", s->images.test }, { "table", s->images.table }, { "patients", s->images.patients } };
+        for (size_t k = 0; k < sizeof given / sizeof *given; k++)
+            if (given[k].value) fprintf(f, "%s=%s ", given[k].name, given[k].value);
+        fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->images.shots, (long long)s->images.tests);
         for (int k = 0; k < recipe_flags; k++)
             if (e->recipe[k].value) fprintf(f, " %s=%s", e->recipe[k].name, e->recipe[k].value);
         if (fclose(f)) fail("out of memory");
@@ -70,7 +73,7 @@ void put_csv_row(FILE *f, const study *s, int64_t i)
     for (int c = 0; c < result_columns; c++)
         if (isfinite(s->result[i].value[c])) fprintf(f, "%.10g,", s->result[i].value[c]);
         else fputc(',', f);
-    put_csv_field(f, s->title ? s->title : s->data);
+    put_csv_field(f, s->title ? s->title : s->images.data);
     fputc(',', f);
     put_csv_field(f, e->settings);
     fputc('\n', f);

@@ -8,5 +8,7 @@ void draw_run_data(const study *s, int64_t i, training_run *t, peft_dataset **te
 {
     *t = (training_run){ .backbone = s->backbone, .seed = run_seed(s, i), .threads = 1 };
     must(peft_context_create(NULL, NULL, NULL, &t->io_ctx));
-    draw_sets(t->io_ctx, s->data, s->test, s->shots, s->test_per_class, draw_seed(s, i), &t->train, test);
+    data_request q = s->images;
+    q.seed = draw_seed(s, i);
+    draw_sets(t->io_ctx, &q, &t->train, test);
 }

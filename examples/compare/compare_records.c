@@ -114,11 +114,13 @@ void write_study(study *s)
     put_text(record.file, "command", s->command);
     put_text(record.file, "title", s->title);
     put_text(record.file, "note", s->note);
-    put_text(record.file, "data", s->data);
-    put_text(record.file, "test", s->test);
+    put_text(record.file, "data", s->images.data);
+    put_text(record.file, "test", s->images.test);
+    put_text(record.file, "table", s->images.table);
+    put_text(record.file, "patients", s->images.patients);
     put_backbone(record.file, s, t.vit);
-    put_count(record.file, "shots", s->shots);
-    put_count(record.file, "test_per_class", s->test_per_class);
+    put_count(record.file, "shots", s->images.shots);
+    put_count(record.file, "test_per_class", s->images.tests);
     put_count(record.file, "samplings", s->samplings);
     put_count(record.file, "runs", s->runs);
     fprintf(record.file, "seed,%" PRIu64 "\n", s->seed);

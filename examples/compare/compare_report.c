@@ -119,12 +119,12 @@ void write_figure(const char *path, const study *s)
                                   .points = points };
     }
     char note[160], shots[32] = "all";
-    if (s->shots) snprintf(shots, sizeof shots, "%lld", (long long)s->shots);
+    if (s->images.shots) snprintf(shots, sizeof shots, "%lld", (long long)s->images.shots);
     /* "\302\261" is the plus-minus sign in UTF-8. */
     snprintf(note, sizeof note, "%s images per class, %lld draw%s x %lld seed%s; line: mean \302\261 sd", shots,
              (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "");
-    const char *slash = strrchr(s->data, '/');
-    if (!write_chart(path, slash && slash[1] ? slash + 1 : s->data, note, labels, s->entries, runs, panel, panels))
+    const char *slash = strrchr(s->images.data, '/');
+    if (!write_chart(path, slash && slash[1] ? slash + 1 : s->images.data, note, labels, s->entries, runs, panel, panels))
         fail("--svg %s: %s", path, strerror(errno));
     for (int p = 0; p < panels; p++) free((double *)(uintptr_t)panel[p].points);
     free(labels);

@@ -5,6 +5,7 @@
  * with the second seed, so a study that is stopped early covers many draws. */
 #ifndef COMPARE_STUDY_H
 #define COMPARE_STUDY_H
+#include "common/data/data.h"
 #include "common/files/csv.h"
 #include "common/files/records.h"
 #include "common/model/recipe.h"
@@ -22,9 +23,9 @@ typedef struct entry {
 } entry;
 
 typedef struct study {
-    const char *list, *backbone, *data, *test;                /* paths; test may be NULL */
+    const char *list, *backbone;                              /* paths */
+    data_request images;                                      /* without the seed, which each draw has its own of */
     const char *records, *title, *note, *command;             /* records: folder, NULL: no records */
-    int64_t shots, test_per_class;                            /* training and test images per class; 0: all */
     int64_t samplings, runs;                                  /* number of draws; of seeds for each draw */
     int64_t jobs;                                             /* runs at a time */
     bool unchecked;                                           /* do not decode pictures before the runs */

@@ -4,6 +4,7 @@
 #ifndef RUN_H
 #define RUN_H
 #include "common/data/data.h"
+#include "common/model/cases.h"
 #include "common/model/recipe.h"
 #include <stdbool.h>
 
@@ -11,6 +12,7 @@
     X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch (.pth), the " \
       "index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
+    CASE_FLAG(X) \
     X(model, "PATH", NULL, "begin with the adapter of this trained model, a file that finetune wrote or a folder of " \
       "PEFT, and with its classifier if the classes are the same") \
     X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
@@ -65,6 +67,10 @@ void remove_states(const run *r);                             /* those at paths 
 void train_model(run *r);
 /* Stores with the model what predict needs: preprocessing, class names, and softmax or sigmoid. */
 void add_notes(run *r);
+/* --- cases.c --- */
+/* --per-case: ends the program if the test images have no cases, or one of them has images of different labels. */
+void check_cases(const peft_dataset *test);
+void evaluate_cases(const run *r, const double *scores);      /* prints the metrics of cases; scores: of the images */
 /* --- second_stage.c --- */
 void check_stages(void);                                      /* the flags; sets options of the masks of --prune */
 void hold_out_validation(run *r);                             /* --prune: a fifth of every class */

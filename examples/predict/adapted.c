@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * adapted.c -- predicts pictures by an adaptor, which goes on learning from them (predict.h). */
 #include "predict.h"
+#include "common/data/data.h"
 #include "common/model/adaptation.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
@@ -13,7 +14,7 @@
 typedef struct call {
     int64_t capacity, count;
     float *pixels;                                            /* [capacity, 3, S, S] */
-    const char **path;                                        /* [capacity] */
+    int *picture;                                             /* [capacity] */
     float *logits;                                            /* [capacity, classes] */
     double *scores;                                           /* the same, as probabilities */
 } call;
@@ -23,7 +24,7 @@ static call make_call(const loaded_model *s, int64_t capacity)
     const int64_t side = peft_transform_size(s->transform), logits = capacity * s->classes;
     return (call){ .capacity = capacity,
                    .pixels = check_alloc(malloc((size_t)(capacity * 3 * side * side) * sizeof(float))),
-                   .path = check_alloc(malloc((size_t)capacity * sizeof(char *))),
+                   .picture = check_alloc(malloc((size_t)capacity * sizeof(int))),
                    .logits = check_alloc(malloc((size_t)logits * sizeof(float))),
                    .scores = check_alloc(malloc((size_t)logits * sizeof(double))) };
 }
@@ -31,22 +32,22 @@ static call make_call(const loaded_model *s, int64_t capacity)
 static void free_call(call *c)
 {
     free(c->pixels);
-    free(c->path);
+    free(c->picture);
     free(c->logits);
     free(c->scores);
 }
 
 /* Reads and prepares a picture as the next one of the call. On an error prints it and returns false. */
-static bool add_picture(const loaded_model *s, call *c, const char *path)
+static bool add_picture(const loaded_model *s, call *c, const pictures *p, int i)
 {
     peft_image *im = NULL;
     const int64_t side = peft_transform_size(s->transform);
-    peft_status status = peft_image_load(s->ctx, path, NULL, &im);
+    peft_status status = load_picture(s->ctx, p, i, &im);
     if (!status) status = peft_transform_apply(s->transform, im, c->pixels + c->count * 3 * side * side);
     if (status)                                               /* a failed peft_image_load names the path itself */
-        fprintf(stderr, "%s: %s%s%s (%s)\n", program_name, im ? path : "", im ? ": " : "", peft_last_error(),
-                peft_status_name(status));
-    else c->path[c->count++] = path;
+        fprintf(stderr, "%s: %s%s%s (%s)\n", program_name, im ? picture_name(p, i) : "", im ? ": " : "",
+                peft_last_error(), peft_status_name(status));
+    else c->picture[c->count++] = i;
     peft_image_free(im);
     return !status;
 }
@@ -59,8 +60,8 @@ static peft_tensor *wrap(const loaded_model *s, int64_t images, float *pixels)
     return t;
 }
 
-/* Adapts to the pictures of the call and prints their lines. Returns how many failed. */
-static int predict_call(const loaded_model *s, peft_adaptor *adaptor, call *c, const adaptation *a)
+/* Adapts to the pictures of the call and hands their results over. Returns how many failed. */
+static int predict_call(const loaded_model *s, peft_adaptor *adaptor, call *c, const adaptation *a, results *r)
 {
     const int count = (int)c->count;
     if (!count) return 0;
@@ -74,27 +75,25 @@ static int predict_call(const loaded_model *s, peft_adaptor *adaptor, call *c, c
         fail("--adapt %s: compares pictures with training images; give --source PATH, or --state FILE of an earlier "
              "run that had them", a->kind);
     if (status) {
-        fprintf(stderr, "%s: %s and %d more pictures of the same call: %s (%s)\n", program_name, c->path[0],
-                count - 1, peft_last_error(), peft_status_name(status));
+        fprintf(stderr, "%s: %s and %d more pictures of the same call: %s (%s)\n", program_name,
+                picture_name(r->pictures, c->picture[0]), count - 1, peft_last_error(), peft_status_name(status));
         return count;
     }
     must(peft_metrics_scores(c->logits, count, s->classes, "softmax", c->scores));
     for (int i = 0; i < count; i++) {
         float *p = c->logits + i * s->classes;                /* the line takes floats: logits are used no more */
         for (int64_t k = 0; k < s->classes; k++) p[k] = (float)c->scores[i * s->classes + k];
-        print_line(s, c->path[i], p, a->csv);
+        put_result(r, c->picture[i], p);
     }
     return 0;
 }
 
 /* Opens the split "train" of the training images, or all if they have none. */
-static peft_dataset *open_source(const loaded_model *s, const char *path)
+static peft_dataset *open_source(const loaded_model *s, const adaptation *a)
 {
-    peft_dataset *d;
-    peft_status status = peft_dataset_open(s->ctx, path, "train", &d);
-    if (status == PEFT_E_NOTFOUND) status = peft_dataset_open(s->ctx, path, NULL, &d);
-    must(status);
-    return d;
+    const char *const all_images = NULL, *const no_pattern = NULL;
+    peft_dataset *d = open_split(s->ctx, a->source, "train", a->table, no_pattern);
+    return d ? d : open_split(s->ctx, a->source, all_images, a->table, no_pattern);
 }
 
 /* Gives images of the training data to the adaptor, drawn by seed. */
@@ -102,7 +101,7 @@ static void give_source(const loaded_model *s, peft_adaptor *adaptor, const adap
 {
     char options[80];
     peft_loader *loader;
-    peft_dataset *d = open_source(s, a->source);
+    peft_dataset *d = open_source(s, a);
     const int64_t batch = peft_adaptor_batch(adaptor), all = peft_dataset_count(d);
     const int64_t count = a->source_images && a->source_images < all ? a->source_images : all;
     call c = make_call(s, batch);
@@ -135,7 +134,7 @@ static void restore_state(peft_adaptor *adaptor, const adaptation *a)
              a->state, peft_last_error(), peft_status_name(status));
 }
 
-int predict_adapting(loaded_model *s, const adaptation *a, char *const *path, int count, int *done)
+int predict_adapting(loaded_model *s, const adaptation *a, const pictures *p, results *r, int *done)
 {
     int failed = 0;
     if (s->multilabel) fail("--adapt: the model predicts several labels for an image; expected one label for each");
@@ -144,11 +143,11 @@ int predict_adapting(loaded_model *s, const adaptation *a, char *const *path, in
     call c = make_call(s, peft_adaptor_batch(adaptor));
     if (a->resumed) restore_state(adaptor, a);
     if (a->source) give_source(s, adaptor, a);
-    for (*done = 0; *done < count && !stop_requested; ++*done) {
-        if (!add_picture(s, &c, path[*done])) failed++;
-        if (c.count == c.capacity) failed += predict_call(s, adaptor, &c, a);
+    for (*done = 0; *done < p->count && !stop_requested; ++*done) {
+        if (!add_picture(s, &c, p, *done)) failed++;
+        if (c.count == c.capacity) failed += predict_call(s, adaptor, &c, a, r);
     }
-    failed += predict_call(s, adaptor, &c, a);
+    failed += predict_call(s, adaptor, &c, a, r);
     if (a->state) must(peft_adaptor_save(adaptor, a->state));
     free_call(&c);
     peft_adaptor_free(adaptor);

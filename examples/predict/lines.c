@@ -14,12 +14,12 @@ static void put_line(char *text, size_t size)
     free(text);
 }
 
-void print_heading(const loaded_model *s)
+void print_heading(const loaded_model *s, const char *first)
 {
     char *text;
     size_t size;
     FILE *f = check_alloc(open_memstream(&text, &size));
-    fputs(s->multilabel ? "image" : "image,predicted", f);
+    fprintf(f, "%s%s", first, s->multilabel ? "" : ",predicted");
     for (int64_t c = 0; c < s->classes; c++) {
         fputc(',', f);
         put_csv_field(f, s->names[c]);

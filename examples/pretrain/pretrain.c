@@ -216,8 +216,10 @@ int main(int argc, char **argv)
     run r = { .ctx = make_context() };
     must(peft_context_set_threads(r.ctx, (int)flag_integer(&given[threads])));
     must(peft_context_set_seed(r.ctx, (uint64_t)flag_integer(&given[seed])));
-    draw_sets(r.ctx, given[data].value, given[test].value, flag_integer(&given[shots]),
-              flag_integer(&given[test_per_class]), (uint64_t)flag_integer(&given[seed]), &r.train, &r.test);
+    const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
+                             .tests = flag_integer(&given[test_per_class]),
+                             .seed = (uint64_t)flag_integer(&given[seed]) };
+    draw_sets(r.ctx, &q, &r.train, &r.test);
     if (peft_dataset_multilabel(r.train)) fail("--data %s: has several labels per image, expected one",
                                                given[data].value);
     if (given[evaluate].value) evaluate_file(&r);

@@ -49,13 +49,15 @@ static int64_t pick_cases(const study *s, const run *r, outcome wanted, int64_t 
 
 peft_dataset *open_images(const study *s, const run *r)
 {
-    const char *data = study_property(s, "data"), *test_path = study_property(s, "test");
-    if (!data || access(data, R_OK) || (test_path && access(test_path, R_OK))) return NULL;
+    const data_request q = {
+        .data = study_property(s, "data"), .test = study_property(s, "test"), .table = study_property(s, "table"),
+        .patients = study_property(s, "patients"), .allow_shared_patients = true, .shots = study_integer(s, "shots"),
+        .tests = study_integer(s, "test_per_class"), .seed = r->draw_seed };
+    if (!q.data || access(q.data, R_OK) || (q.test && access(q.test, R_OK))) return NULL;
     peft_dataset *train, *test;
     peft_context *ctx;
     must(peft_context_create(NULL, NULL, NULL, &ctx));
-    draw_sets(ctx, data, test_path, study_integer(s, "shots"), study_integer(s, "test_per_class"), r->draw_seed, &train,
-              &test);
+    draw_sets(ctx, &q, &train, &test);
     peft_context_free(ctx);
     peft_dataset_free(train);
     bool same = peft_dataset_count(test) == r->images;
@@ -63,7 +65,7 @@ peft_dataset *open_images(const study *s, const run *r)
         same = peft_dataset_label(test, i) == r->label[i] && !strcmp(peft_dataset_name(test, i), r->name[i]);
     if (!same)
         fail("%s: the data have changed since the records in %s were made; restore them, or move them away to make a "
-             "page without images", data, s->folder);
+             "page without images", q.data, s->folder);
     return test;
 }
 

@@ -48,9 +48,27 @@ peft_dataset_open_npz(peft_context *ctx, const char *path, const char *split, pe
  * PEFT_E_FORMAT, with the number of the line: a line of another form, a Windows path, or a name with two labels. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_list(peft_context *ctx, const char *path, const char *folder, int64_t classes, peft_dataset **out);
-/* Opens what lies at path by one of the four functions above: a folder, a file .zip or .npz (in upper or lower case),
- * and any other file as a list, which has no splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: path does not
- * exist. */
+/* Opens a table, a CSV or TSV file whose first line names its columns, with one picture in each further line. Columns of
+ * the picture's path, its label, the patient, the study and the split are found by common names ("path", "Image Index",
+ * "label", "Finding Labels", "Patient ID", "split", ..) or named by options; docs/tables.md lists both. Labels are text
+ * or numbers in one column, several labels in a cell ("Effusion|Mass"), or several columns of 0 and 1: several labels,
+ * or a single one where every row has exactly one 1. In columns -1 and empty cells are targets of -1 (not judged) unless
+ * the options blank and uncertain say otherwise. Classes are those of all rows, whatever split is opened: text sorted
+ * bytewise, numbers in their order. split: "train", "val", "test" or their other names; NULL: all rows. Cells may be
+ * quoted (RFC 4180); the separator is found in the first line. The encoding is UTF-8, UTF-16 with a byte order mark, or
+ * Windows-1252 (with a warning). Paths are relative to the table's folder; a name that is not there is searched in the
+ * folders below. A picture that is listed again with the same label counts once, with a warning.
+ * options: "name=value,..." (peft_dataset_table_option); NULL: none. PEFT_E_FORMAT, with the number of the line or the
+ * columns that there are: a column that is missing or may be one of several, a row without label, a picture with two
+ * labels, patients or splits, a path of Windows. PEFT_E_NOTFOUND: the table has no splits, or no row of this one.
+ * PEFT_E_IO: pictures do not exist; with missing=skip they are left out, and peft_dataset_skipped counts them. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_open_table(peft_context *ctx, const char *path, const char *split, const char *options,
+                        peft_dataset **out);
+PEFT_API const peft_option *peft_dataset_table_option(size_t i); /* row i of these options (options.h); NULL: none */
+/* Opens what lies at path by one of the functions above: a folder, a file .zip or .npz (in upper or lower case), a table
+ * if the first line is none of a list and has a common name of a column, and any other file as a list, which has no
+ * splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: path does not exist. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 PEFT_API void        peft_dataset_free(peft_dataset *d);
@@ -60,7 +78,8 @@ PEFT_API int64_t     peft_dataset_classes(const peft_dataset *d);               
 PEFT_API const char *peft_dataset_class_name(const peft_dataset *d, int64_t c);      /* NULL: no such class */
 PEFT_API int         peft_dataset_multilabel(const peft_dataset *d);                 /* 1: targets, 0: labels */
 PEFT_API int64_t     peft_dataset_label(const peft_dataset *d, int64_t i);           /* -1: multi-label or no such i */
-/* out [classes]: the targets; for a single label 1 for its class and 0 for all others. */
+/* out [classes]: the targets, 0, 1 or -1 (not judged: the trainer and the metrics leave it out); for a single label 1
+ * for its class and 0 for all others. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_targets(const peft_dataset *d, int64_t i, float *out);
 PEFT_API const char *peft_dataset_name(const peft_dataset *d, int64_t i);            /* path; "train/17" for .npz */
@@ -68,8 +87,8 @@ PEFT_API int64_t     peft_dataset_id(const peft_dataset *d, int64_t i);  /* the 
 /* Loads the image of sample i. The message of a failure names the file. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out);
-/* What the opened folder or zip holds beside the samples, counted by ending: "12 .bmp, 3 .tif, 1 folder"; "" if nothing
- * was skipped. Hidden files are not counted. */
+/* What the opened folder or zip holds beside the samples, counted by ending: "12 .bmp, 3 .tif, 1 folder"; of a table
+ * with missing=skip the "3 missing files"; "" if nothing was skipped. Hidden files are not counted. */
 PEFT_API const char *peft_dataset_skipped(const peft_dataset *d);
 /* SHA-256, as 64 hexadecimal digits, over the class names and the samples in order: their number, names, ids, and
  * labels or targets. Data sets with the same samples have the same digest. The folder that all samples of the opened
@@ -93,6 +112,36 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
                      int64_t *count);
 
+/* The same with decoded pixels in place of bytes: finds images that were stored in another format, or with other metadata.
+ * Images match if size, channels, depth and all samples are equal; a JPEG that was compressed again does not. Every image
+ * is decoded. The errors are also those of peft_dataset_load. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_overlap_pixels(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
+                            int64_t *count);
+
+/* --- patients and cases ------------------------------------------------------------------------------------------- */
+/* Samples of a group, a patient, never come into both parts of a peft_dataset_split or peft_dataset_few_shot. Samples of
+ * a case, a study or volume, are slices of one thing, whose predictions may be aggregated. A table has both by its
+ * columns of patients and studies; with studies alone these are the groups too. Parts keep them. */
+PEFT_API int         peft_dataset_has_groups(const peft_dataset *d);                 /* 1: some samples are in a group */
+PEFT_API int         peft_dataset_has_cases(const peft_dataset *d);
+PEFT_API const char *peft_dataset_group(const peft_dataset *d, int64_t i);           /* its name; NULL: in none */
+PEFT_API const char *peft_dataset_case(const peft_dataset *d, int64_t i);            /* likewise */
+/* Makes a data set of the same samples, whose groups are read from their names: pattern is compared with the name of the
+ * file, and with the names of as many folders before it as it has slashes. In it * stands for any text and ? for one
+ * character, both without a slash; the part in parentheses names the group; several patterns are separated by |, and the
+ * first that matches counts. "(person*)_*|(IM-*)-*" gives person12_virus_3.jpeg and person12_bacteria_1.jpeg the group
+ * person12. Groups of d are replaced. A name that matches none is in no group, with a warning.
+ * PEFT_E_INVALID: a pattern without one pair of parentheses, or which no name matches. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_with_groups(peft_dataset *d, const char *pattern, peft_dataset **out);
+/* Finds the groups (patients) of a that are also in b, by their names. *count: how many there are. Of the first `room` of
+ * them in_a[k] and in_b[k] are the first samples in a and in b. room 0: in_a and in_b may be NULL. Sets without groups
+ * share none. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_shared_groups(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
+                           int64_t *count);
+
 /* Makes a data set of the same samples, whose images are read with these options of peft_image_load ("max_side=40000").
  * Parts of out keep the options. PEFT_E_UNSUPPORTED: an option for an .npz, whose images are arrays in memory and are
  * not read by peft_image_load. */
@@ -108,7 +157,8 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t count, peft_dataset **out);
 /* Few-shot: draws `ways` classes by seed (0: all), which get the numbers 0..ways-1 in their order in d, and `shots`
  * samples of each without replacement. rest (may be NULL): the other samples of these classes. The function also draws
- * a balanced test set: with ways=0, shots=120 out has 120 images of each class. PEFT_E_INVALID: a class, which the
+ * a balanced test set: with ways=0, shots=120 out has 120 images of each class. Where d has groups, rest
+ * lacks all samples of groups with a drawn sample; the log (level 2) says how many. PEFT_E_INVALID: a class, which the
  * message names, has fewer samples. PEFT_E_UNSUPPORTED: the data set is multi-label, or no sample remains for rest. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t seed, peft_dataset **out,
@@ -116,8 +166,12 @@ peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t see
 /* Stratified split: out has `fraction` of every class, to the nearest whole sample, drawn by seed; rest (may be NULL)
  * has the others. Each part has at least one sample of every class that has two or more, unless the part has fewer
  * samples than there are such classes. Multi-label: out has `fraction` of all samples, chosen so that both parts have
- * nearly the same share of positives of each label (iterative stratification, Sechidis et al. 2011).
- * PEFT_E_UNSUPPORTED: a part would be empty. */
+ * nearly the same share of positives of each label (iterative stratification, Sechidis et al. 2011). Where d has
+ * groups, each comes into one part as a whole: groups are taken in an order drawn by seed, larger ones first, and each
+ * goes to the part that lacks more of its classes (of the positives of its labels) and of samples, relative to all of
+ * them; the shares are then as near to `fraction` as the groups allow. A part that has no sample of a class then gets
+ * the smallest group with one, if there are two.
+ * PEFT_E_UNSUPPORTED: a part would be empty; all samples are of one group. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out, peft_dataset **rest);
 

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { LOG_WARNING = 1 };                                     /* level of peft_sys_log */
+enum { LOG_WARNING = 1, LOG_INFORMATION = 2 };                /* levels of peft_sys_log */
 
 peft_status io_fail(peft_status s, const char *format, ...)
 {
@@ -27,14 +27,27 @@ peft_status io_fail_in(peft_status s, const char *name)
     return !strncmp(message, name, length) && message[length] == ':' ? s : io_fail(s, "%s: %s", name, message);
 }
 
+static void write_log(peft_context *ctx, int level, const char *format, va_list args)
+{
+    char message[1024];
+    vsnprintf(message, sizeof message, format, args);
+    peft_sys_log(ctx, level, message);
+}
+
 void io_warn(peft_context *ctx, const char *format, ...)
 {
-    char message[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    write_log(ctx, LOG_WARNING, format, args);
     va_end(args);
-    peft_sys_log(ctx, LOG_WARNING, message);
+}
+
+void io_inform(peft_context *ctx, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_log(ctx, LOG_INFORMATION, format, args);
+    va_end(args);
 }
 
 /* Zeroed. NULL also for a negative count, and where count * size overflows an int64_t. */

@@ -20,8 +20,9 @@ peft_status io_nomem(const char *subject);
  * name of a file or sample in this way. */
 peft_status io_fail_in(peft_status s, const char *name);
 
-/* Writes a warning (level 1) to the log of ctx. */
+/* Writes a warning (level 1), or information (level 2), to the log of ctx. */
 __attribute__((format(printf, 2, 3))) void io_warn(peft_context *ctx, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void io_inform(peft_context *ctx, const char *format, ...);
 
 /* Memory of ctx's allocator, which the caller frees with peft_sys_free(ctx, block); NULL: out of memory. io_alloc:
  * count * size bytes of 0; NULL also where the product overflows. io_copy: a copy of text. io_join: a followed by b. */

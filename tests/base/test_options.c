@@ -360,7 +360,34 @@ START_TEST(options_are_read_into_a_struct)
 }
 END_TEST
 
-SUITE_MAIN("options", options_are_read_into_a_struct, values_are_compared_by_meaning_not_by_text,
+/* Texts of up to hi - 1 bytes; printed in quotes, by which they are read again. */
+START_TEST(texts_are_read_into_arrays)
+{
+    typedef struct texts { char a[6], b[300]; } texts;
+    static const peft_opt_key rows[] = {
+        { { "a", 's', "", 0, 6, "h" }, offsetof(texts, a), NULL },
+        { { "b", 's', "no \"x\"", 0, 300, "h" }, offsetof(texts, b), NULL }, { { 0 }, 0, NULL } };
+    texts t = { 0 }, again = { 0 };
+    char text[400], list[400];
+    ck_assert_int_eq(peft_sys_opt_defaults(rows, &t), PEFT_OK);
+    ck_assert_int_eq(peft_sys_opt_read(rows, "a=1:2|3", "record", &t, NULL), PEFT_OK);
+    ck_assert_str_eq(t.a, "1:2|3");
+    ck_assert_uint_eq(peft_sys_opt_print(rows, &t, text, sizeof text), strlen("a=\"1:2|3\",b=\"no \\\"x\\\"\""));
+    ck_assert_str_eq(text, "a=\"1:2|3\",b=\"no \\\"x\\\"\"");
+    ck_assert_int_eq(peft_sys_opt_read(rows, text, "record", &again, NULL), PEFT_OK);
+    ck_assert(!strcmp(again.a, t.a) && !strcmp(again.b, "no \"x\""));
+    memset(list, 'x', sizeof list);
+    memcpy(list, "b=", 2);
+    list[2 + 299] = 0;
+    ck_assert_int_eq(peft_sys_opt_read(rows, list, "record", &t, NULL), PEFT_OK);
+    ck_assert_uint_eq(strlen(t.b), 299);
+    expect_error(peft_sys_opt_read(rows, "a=123456", "record", &t, NULL), PEFT_E_OPTION,
+                 "record: the value of option 'a' has 6 bytes, the limit is 5");
+    expect_error(peft_sys_opt_read(rows, "a=1,a=2", "record", &t, NULL), PEFT_E_OPTION, "given twice");
+}
+END_TEST
+
+SUITE_MAIN("options", options_are_read_into_a_struct, texts_are_read_into_arrays, values_are_compared_by_meaning_not_by_text,
            options_are_set_replaced_and_copied, lists_are_parsed_or_refused_as_a_whole,
            values_are_checked_against_the_table, values_are_given_ones_or_defaults, the_nearest_name_is_suggested,
            failed_allocations_leave_options_unchanged)

@@ -136,5 +136,39 @@ START_TEST(copies_in_zips_and_arrays_are_found)
 }
 END_TEST
 
+/* The same pixels in another format, or in a file with other bytes behind them, are found by pixels alone. */
+START_TEST(equal_pixels_in_other_files_are_found)
+{
+    static const unsigned char pixels[] = { 1, 2, 3, 4, 5, 6 };
+    char pnm[40];
+    peft_image *grey, *wide;
+    peft_dataset *d;
+    size_t size;
+    int64_t in_a[5], in_b[5], count;
+    ok(peft_image_from_buffer(io_ctx, pixels, 3, 2, 1, 8, 0, &grey));
+    ok(peft_image_from_buffer(io_ctx, pixels, 2, 3, 1, 8, 0, &wide));
+    ok(peft_image_save_png(grey, in_folder("p/a/1.png")));
+    ok(peft_image_save_png(wide, in_folder("p/a/2.png")));
+    memcpy(pnm, "P5 3 2 255\n", 11);
+    memcpy(pnm + 11, pixels, 6);
+    write_bytes(in_folder("p/b/3.pgm"), pnm, 17);
+    unsigned char *png = read_bytes(in_folder("p/a/2.png"), &size);
+    png[size++] = 'x';
+    write_bytes(in_folder("p/b/4.png"), png, size);
+    free(png);
+    save_picture(in_folder("p/b/5.png"), 3, 2, 1, 4);
+    ok(peft_dataset_open(io_ctx, in_folder("p"), NULL, &d));
+    ok(peft_dataset_overlap(d, d, 0, NULL, NULL, &count));
+    ck_assert_int_eq(count, 0);
+    ok(peft_dataset_overlap_pixels(d, d, 5, in_a, in_b, &count));
+    ck_assert(count == 4 && in_a[0] == 0 && in_b[0] == 2 && in_a[1] == 1 && in_b[1] == 3 && in_b[2] == 0 && in_b[3] == 1);
+    write_bytes(in_folder("p/b/5.png"), "no picture", 10);
+    fails(PEFT_E_FORMAT, "5.png", peft_dataset_overlap_pixels(d, d, 5, in_a, in_b, &count));
+    peft_image_free(grey);
+    peft_image_free(wide);
+    peft_dataset_free(d);
+}
+END_TEST
+
 IO_SUITE_MAIN("overlap", paths_links_and_copies_are_found, copies_with_different_labels_are_found,
-              large_files_are_compared_to_their_end, copies_in_zips_and_arrays_are_found)
+              large_files_are_compared_to_their_end, copies_in_zips_and_arrays_are_found, equal_pixels_in_other_files_are_found)

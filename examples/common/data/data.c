@@ -5,35 +5,61 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 static const char *const all_images = NULL;                   /* in place of the name of a split */
 static const char not_drawn[] = "those that were not drawn for training";
 static const char a_fifth[] = "a fifth of every class, taken from the training images";
 
-/* Opens a split ("train"), or all_images. Returns NULL if the data have no split of this name. */
-static peft_dataset *open_split(peft_context *ctx, const char *path, const char *split)
+static bool ends_in(const char *path, const char *ending)
 {
-    peft_dataset *d = NULL;
-    const peft_status s = peft_dataset_open(ctx, path, split, &d);
+    const char *dot = strrchr(path, '.');
+    return dot && !strcasecmp(dot, ending);
+}
+
+/* Is the path that of a file which may be a table? */
+static bool may_be_table(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISREG(st.st_mode) && !ends_in(path, ".zip") && !ends_in(path, ".npz");
+}
+
+peft_dataset *open_split(peft_context *ctx, const char *path, const char *split, const char *table,
+                         const char *patients)
+{
+    peft_dataset *d = NULL, *grouped;
+    const bool as_table = table && may_be_table(path);
+    const peft_status s = as_table ? peft_dataset_open_table(ctx, path, split, table, &d)
+                                   : peft_dataset_open(ctx, path, split, &d);
+    if (s == PEFT_E_OPTION) fail("--table: %s; inspect --table lists the settings", peft_last_error());
     if (s != PEFT_E_NOTFOUND || !split) must(s);
-    return d;
+    if (!d || !patients) return d;
+    if (peft_dataset_with_groups(d, patients, &grouped)) fail("--patients: %s", peft_last_error());
+    peft_dataset_free(d);
+    return grouped;
+}
+
+static peft_dataset *open_part(peft_context *ctx, const data_request *q, const char *path, const char *split)
+{
+    return open_split(ctx, path, split, q->table, q->patients);
 }
 
 /* Opens the split "train", or all images if there is none. */
-static peft_dataset *open_train(peft_context *ctx, const char *path)
+static peft_dataset *open_train(peft_context *ctx, const data_request *q)
 {
-    peft_dataset *d = open_split(ctx, path, "train");
-    return d ? d : open_split(ctx, path, all_images);
+    peft_dataset *d = open_part(ctx, q, q->data, "train");
+    return d ? d : open_part(ctx, q, q->data, all_images);
 }
 
 /* Opens the split of held-out images, "test" or else "val"; NULL: the data have neither. *source: a phrase that names
  * the split. */
-static peft_dataset *open_held_out(peft_context *ctx, const char *path, const char **source)
+static peft_dataset *open_held_out(peft_context *ctx, const data_request *q, const char *path, const char **source)
 {
     static const struct { const char *split, *source; } order[] = {
         { "test", "the split 'test'" }, { "val", "the split 'val', as there is no 'test'" } };
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        peft_dataset *d = open_split(ctx, path, order[i].split);
+        peft_dataset *d = open_part(ctx, q, path, order[i].split);
         *source = order[i].source;
         if (d) return d;
     }
@@ -41,15 +67,15 @@ static peft_dataset *open_held_out(peft_context *ctx, const char *path, const ch
 }
 
 /* Opens the images of --test: its held-out split, or all of them if it has no splits. */
-static peft_dataset *open_test(peft_context *ctx, const char *path, const char **source)
+static peft_dataset *open_test(peft_context *ctx, const data_request *q, const char **source)
 {
-    peft_dataset *d = open_held_out(ctx, path, source), *train;
+    peft_dataset *d = open_held_out(ctx, q, q->test, source), *train;
     if (d) return d;
-    if ((train = open_split(ctx, path, "train")))
+    if ((train = open_part(ctx, q, q->test, "train")))
         fail("--test %s: has a split 'train', but neither 'test' nor 'val'; give the folder that holds the class "
-             "folders of the test images", path);
+             "folders of the test images", q->test);
     *source = "all images of --test";
-    return open_split(ctx, path, all_images);
+    return open_part(ctx, q, q->test, all_images);
 }
 
 /* Replaces *d by a random draw of per_class images of each class; rest (may be NULL) gets the other images. */
@@ -88,7 +114,7 @@ static void check_classes(const peft_dataset *train, const char *path)
         if (!count[c] && peft_dataset_multilabel(train))
             warn("%s: no training image has the label '%s': it cannot be learned", path, name);
         else if (!count[c])
-            fail("%s: class '%s' has no training image%s%s; add images, or remove the class's folder", path, name,
+            fail("%s: class '%s' has no training image%s%s; add images, or remove the class from the data", path, name,
                  *skipped ? "; not read: " : "", skipped);
     }
     free(count);
@@ -105,26 +131,28 @@ static void match_classes(peft_dataset **test, const peft_dataset *train, const 
     *test = matched;
 }
 
-const char *draw_sets(peft_context *ctx, const char *data_path, const char *test_path, int64_t shots, int64_t tests,
-                      uint64_t seed, peft_dataset **train_set, peft_dataset **test_set)
+const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **train_set, peft_dataset **test_set)
 {
     const char *source;
-    peft_dataset *train = open_train(ctx, data_path);
-    peft_dataset *test = test_path ? open_test(ctx, test_path, &source) : open_held_out(ctx, data_path, &source);
+    if (q->table && !may_be_table(q->data) && !(q->test && may_be_table(q->test)))
+        fail("--table: %s is no table; give the path of a table (.csv, .tsv), or leave --table out", q->data);
+    peft_dataset *train = open_train(ctx, q);
+    peft_dataset *test = q->test ? open_test(ctx, q, &source) : open_held_out(ctx, q, q->data, &source);
     /* Without held-out images, the images that are not drawn for training become the test set. */
     peft_dataset **rest = test ? NULL : &test, *all = train;
-    if (shots) {
-        draw_few_shot(&train, "shots", shots, seed, rest);
+    if (q->shots) {
+        draw_few_shot(&train, "shots", q->shots, q->seed, rest);
         if (rest) source = not_drawn;
     } else if (rest) {
         const double train_fraction = 0.8;
-        must(peft_dataset_split(all, train_fraction, seed, &train, rest));
+        must(peft_dataset_split(all, train_fraction, q->seed, &train, rest));
         peft_dataset_free(all);
         source = a_fifth;
     }
-    if (tests) draw_few_shot(&test, "test-per-class", tests, seed, NULL);
-    check_classes(train, data_path);
-    if (!rest) match_classes(&test, train, test_path ? test_path : data_path);
+    if (q->tests) draw_few_shot(&test, "test-per-class", q->tests, q->seed, NULL);
+    check_classes(train, q->data);
+    if (!rest) match_classes(&test, train, q->test ? q->test : q->data);
+    check_patients(train, test, q->allow_shared_patients);
     *train_set = train;
     *test_set = test;
     return source;
@@ -161,4 +189,5 @@ void print_sets(const peft_dataset *train, const peft_dataset *test, const char 
     print_set("training", train);
     print_set("\ntest", test);
     printf("; %s\n", source);
+    print_patients(train, test);
 }

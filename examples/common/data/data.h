@@ -1,30 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0
- * data.h -- training and test images of finetune, compare, pretrain, report and adapt: opens folders, zips, .npz files
- * and lists, draws few-shot samples, and checks the pictures before training. */
+ * data.h -- training and test images of finetune, compare, pretrain, report and adapt: opens folders, zips, .npz files,
+ * lists and tables, draws few-shot samples, and checks the pictures before training. */
 #ifndef DATA_H
 #define DATA_H
 #include <peft/io.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The rows of --data and --test in a program's table of flags (program/flags.h). */
+/* The rows of --data, --test and what belongs to them in a program's table of flags (program/flags.h). */
 #define DATA_FLAGS(X) \
     TRAINING_DATA_FLAG(X) \
     X(test, "PATH", NULL, "held-out test images; without it the split \"test\" (or \"val\") of --data, or else " \
-      "images not used for training")
+      "images not used for training") \
+    PATIENT_FLAGS(X)
 /* The first of them alone, for a program that says something else of the test images. */
 #define TRAINING_DATA_FLAG(X) \
     X(data, "PATH", NULL, "required: training images, a folder with one folder per class, a .zip of one, a MedMNIST " \
-      ".npz, or a list file (docs/finetune.md)")
+      ".npz, a list file, or a table with column names (docs/finetune.md)")
+#define PATIENT_FLAGS(X) \
+    TABLE_FLAG(X) \
+    X(patients, "PATTERN", NULL, "file names tell the patient, in the part in parentheses: \"(person*)_*\" " \
+      "(docs/tables.md)") \
+    X(allow_shared_patients, NULL, NULL, "test on patients of the training images all the same")
+#define TABLE_FLAG(X) \
+    X(table, "LIST", NULL, "how a table with column names is read, name=value,... (inspect --table lists the settings)")
 
-/* Opens the training and the test set under ctx; seed selects the random draws. A path is that of a folder of class
- * folders, a folder with such folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, or a list
- * file. test_path NULL: the test set is the split "test" of the data, else "val", else the images not drawn for
- * training. shots: training images per class; 0: all, or, where the test set is the images not drawn, four fifths of
- * each class. tests: test images per class, 0 for all. Returns a phrase for print_sets that says where the test images
- * come from. */
-const char *draw_sets(peft_context *ctx, const char *data_path, const char *test_path, int64_t shots, int64_t tests,
-                      uint64_t seed, peft_dataset **train_set, peft_dataset **test_set);
+/* What the flags above and others say of the images. */
+typedef struct data_request {
+    const char *data, *test;                                  /* paths; test may be NULL */
+    const char *table, *patients;                             /* settings of tables; pattern of names; may be NULL */
+    bool allow_shared_patients;
+    int64_t shots, tests;                                     /* images per class, 0 for all: for training, of the test */
+    uint64_t seed;                                            /* of the random draws */
+} data_request;
+/* The request of a program whose array of flags is `given`, without shots, tests and seed. */
+#define DATA_REQUEST \
+    .data = given[data].value, .test = given[test].value, .table = given[table].value, \
+    .patients = given[patients].value, .allow_shared_patients = given[allow_shared_patients].value != NULL
+
+/* Opens a split of a data set ("train"), or all images for NULL. table, patients: as in data_request. Returns NULL if
+ * the data have no split of this name; another error ends the program. */
+peft_dataset *open_split(peft_context *ctx, const char *path, const char *split, const char *table,
+                         const char *patients);
+/* Opens the training and the test set under ctx. A path is that of a folder of class folders, a folder with such folders
+ * "train" and "test", a .zip of one of these, a .npz of MedMNIST, a list file, or a table. test NULL: the test set is
+ * the split "test" of the data, else "val", else the images not drawn for training. shots 0: all, or, where the test set
+ * is the images not drawn, four fifths of each class. Ends the program if both sets have images of a patient, unless
+ * allow_shared_patients. Returns a phrase for print_sets that says where the test images come from. */
+const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **train_set, peft_dataset **test_set);
 /* Does this phrase say that the test images are a part of the data given for training, drawn by seed? */
 bool  drawn_from_training_data(const char *source);
 char *class_name_lines(const peft_dataset *d);                /* one on each line; to be freed */
@@ -37,6 +60,9 @@ void check_pictures(const peft_dataset *const *sets, int count, const peft_trans
  * content. Warns with some of their names, and ends the program if all test images are training images. Also warns of
  * training images with two labels, and ends the program if one file is listed under two labels. */
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test);
-/* Prints the number of images of each class, and `source`: where the test images come from. */
+/* Ends the program if both sets have images of a patient, unless `allowed`. */
+void check_patients(const peft_dataset *train, const peft_dataset *test, bool allowed);
+void print_patients(const peft_dataset *train, const peft_dataset *test);        /* their number; nothing without them */
+/* Prints the number of images of each class, `source` (where the test images come from), and the number of patients. */
 void print_sets(const peft_dataset *train, const peft_dataset *test, const char *source);
 #endif

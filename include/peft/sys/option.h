@@ -27,7 +27,7 @@ struct peft_option {
  *   '2' (double[2]) low:high, low not above high        '3' (double[3]) a:b:c, or one number for all three
  *   'x' (peft_opt_side)  a word of choices, N or HxW    'r' (peft_opt_range) full, low:high or, in percent,
  *                                                     p1:p99, low below high
- *   't' (char[64])  a text of at most 63 bytes
+ *   's' (char[hi])  any text of up to hi - 1 bytes, hi the upper bound of the row
  * Numbers lie in lo..hi (lo == hi: unbounded), percentages in 0..100. */
 typedef struct peft_opt_key {
     peft_option option;                 /* fallback "": the table has no default for it */

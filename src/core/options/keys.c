@@ -15,6 +15,15 @@ static pf_opt_domain domain_of(const peft_opt_key *k)
     return (pf_opt_domain){ k->option.type, k->option.lo, k->option.hi, k->choices };
 }
 
+/* Stores a text in its member, an array of hi bytes. Refuses one that is longer. */
+static peft_status store_text(const peft_opt_key *k, const pf_setting *setting, const char *who, char *values)
+{
+    const size_t capacity = (size_t)k->option.hi;
+    if (pf_setting_value(setting, values + k->offset, capacity)) return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "%s: the value of option '%s' has %zu bytes, the limit is %zu", who, k->option.name,
+                   setting->value_length, capacity - 1);
+}
+
 /* Refuses a name that is not in the table, with the names that are. */
 static peft_status refuse_name(const peft_opt_key *keys, const char *name, const char *who)
 {
@@ -37,12 +46,14 @@ static peft_status store_setting(const peft_opt_key *keys, const pf_setting *set
     while (k->option.name && strcmp(k->option.name, name)) k++;
     if (!k->option.name) return refuse_name(keys, name, who);
     const pf_opt_domain domain = domain_of(k);
-    if (!pf_setting_value(setting, text, sizeof text) || !pf_value_read(&domain, text, &v))
+    const bool is_text = k->option.type == 's';
+    if (!is_text && (!pf_setting_value(setting, text, sizeof text) || !pf_value_read(&domain, text, &v)))
         return pf_value_refuse(&domain, who, k->option.name, text);
     const uint64_t bit = (uint64_t)1 << (k - keys);
     if (*seen & bit)
         return pf_fail(PEFT_E_OPTION, "%s: option '%s' is given twice; expected once", who, k->option.name);
     *seen |= bit;
+    if (is_text) return store_text(k, setting, who, values);
     memcpy(values + k->offset, &v, pf_value_size(k->option.type));
     return PEFT_OK;
 }
@@ -63,6 +74,10 @@ peft_status peft_sys_opt_defaults(const peft_opt_key *keys, void *values)
     for (const peft_opt_key *k = keys; k->option.name; k++) {
         const pf_opt_domain domain = domain_of(k);
         if (!*k->option.fallback) continue;
+        if (k->option.type == 's') {
+            snprintf((char *)values + k->offset, (size_t)k->option.hi, "%s", k->option.fallback);
+            continue;
+        }
         if (!pf_value_read(&domain, k->option.fallback, &v))
             return pf_fail(PEFT_E_INVALID, "option '%s': its default '%s' is not a value of its row", k->option.name,
                            k->option.fallback);
@@ -85,6 +100,24 @@ peft_status peft_sys_opt_read(const peft_opt_key *keys, const char *text, const 
     return s;
 }
 
+/* Appends `more` to text, cut to capacity; *length is the length of the whole text, as snprintf counts it. */
+static void append(const char *more, char *text, size_t capacity, size_t *length)
+{
+    const bool fits = *length < capacity;
+    *length += (size_t)snprintf(fits ? text + *length : NULL, fits ? capacity - *length : 0, "%s", more);
+}
+
+/* Appends a text in quotes, with \ before each quote and each \ in it. */
+static void append_quoted(const char *member, char *text, size_t capacity, size_t *length)
+{
+    append("\"", text, capacity, length);
+    for (; *member; member++) {
+        if (*member == '"' || *member == '\\') append("\\", text, capacity, length);
+        append((char[]){ *member, 0 }, text, capacity, length);
+    }
+    append("\"", text, capacity, length);
+}
+
 /* Prints all members as "name=value,name=value", cut to capacity. Returns the length of the whole text, as snprintf
  * does. */
 size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t capacity)
@@ -95,11 +128,17 @@ size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *te
         char value[128];
         pf_value v;
         const pf_opt_domain domain = domain_of(k);
-        memcpy(&v, (const char *)values + k->offset, pf_value_size(k->option.type));
+        const char *member = (const char *)values + k->offset;
+        if (k != keys) append(",", text, capacity, &length);
+        append(k->option.name, text, capacity, &length);
+        append("=", text, capacity, &length);
+        if (k->option.type == 's') {
+            append_quoted(member, text, capacity, &length);
+            continue;
+        }
+        memcpy(&v, member, pf_value_size(k->option.type));
         pf_value_print(&domain, &v, value, sizeof value);
-        const bool fits = length < capacity;
-        length += (size_t)snprintf(fits ? text + length : NULL, fits ? capacity - length : 0, "%s%s=%s",
-                                   k == keys ? "" : ",", k->option.name, value);
+        append(value, text, capacity, &length);
     }
     return length;
 }

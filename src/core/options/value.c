@@ -162,11 +162,6 @@ bool pf_value_read(const pf_opt_domain *domain, const char *text, pf_value *v)
     case 'x': return read_side(domain, text, &v->side);
     case 'r': return read_range(domain, text, &v->range);
     case 's': return true;
-    case 't':
-        if (strlen(text) >= sizeof v->text) return false;
-        memset(v->text, 0, sizeof v->text);
-        memcpy(v->text, text, strlen(text));
-        return true;
     default:  return read_numbers(domain, text, numbers_of(domain->type), v->f);
     }
 }
@@ -180,7 +175,6 @@ size_t pf_value_size(char type)
     case 'x': return sizeof(peft_opt_side);
     case 'r': return sizeof(peft_opt_range);
     case 's': return 0;
-    case 't': return sizeof(((pf_value *)0)->text);
     default:  return sizeof(double) * (size_t)numbers_of(type);
     }
 }
@@ -208,7 +202,6 @@ void pf_value_print(const pf_opt_domain *domain, const pf_value *v, char *text, 
     case 'i': snprintf(text, capacity, "%lld", (long long)v->i); return;
     case 'b': snprintf(text, capacity, "%s", v->b ? "true" : "false"); return;
     case 'c': print_word(domain->choices, v->choice, text, capacity); return;
-    case 't': snprintf(text, capacity, "%s", v->text); return;
     case 'x':
         if (side->word >= 0) print_word(domain->choices, side->word, text, capacity);
         else if (!side->width) snprintf(text, capacity, "%lld", (long long)side->height);
@@ -246,7 +239,6 @@ static const char *shape_of(char type)
     case 'b': return "true or false";
     case '2': return "low:high";
     case '3': return "a:b:c";
-    case 't': return "a text of at most 63 bytes";
     case 'x': return ", N or HxW";
     case 'r': return "full, p1:p99 (percentiles) or low:high, low below high";
     default:  return "";

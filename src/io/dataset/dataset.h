@@ -4,15 +4,7 @@
 #ifndef IO_DATASET_H
 #define IO_DATASET_H
 #include "io/image/image.h"
-
-/* A list of texts; ctx: whose allocator the memory comes from. block: the memory of all texts; NULL: each has its own.
- * */
-typedef struct io_strings { peft_context *ctx; char **item, *block; int64_t count, capacity; } io_strings;
-/* Takes ownership of text, also on failure; a NULL text is PEFT_E_NOMEM. Not for a list with a block. */
-peft_status io_strings_add(io_strings *list, char *text);
-void        io_strings_sort(io_strings *list);                /* bytewise */
-void        io_strings_sort_unique(io_strings *list);         /* the same, and frees all but one of equal texts */
-void        io_strings_clear(io_strings *list);
+#include "io/strings.h"
 
 /* How the samples of an opened set are read: from files (io_files), from a zip, or from an array in memory. All
  * functions get the opened set, never a part of it, and the index of a sample, 0..count-1. */
@@ -30,13 +22,20 @@ typedef struct io_store {
 } io_store;
 extern const io_store io_files;
 
+/* A target that the trainer and the metrics leave out. */
+enum { IO_NOT_JUDGED = -1 };
+typedef struct io_groups io_groups;                           /* groups.h */
+
 struct peft_dataset {
     peft_context *ctx;
     atomic_int refs;
     int64_t count, classes;
     int64_t *label;                                           /* [count]; NULL: multi-label */
-    uint8_t *target;                                          /* [count, classes] of 0 and 1; NULL: single label */
+    int8_t *target;                                           /* [count, classes] of 0, 1 and IO_NOT_JUDGED; NULL:
+                                                                 single label */
     io_strings class_names, names;                            /* names: of samples; empty in a part */
+    io_groups *groups, *cases;                                /* of the opened set's samples, shared by its parts; NULL:
+                                                                 the set has none */
     /* Of an opened set only: */
     const io_store *store;
     void *store_state;                                        /* NULL: the store has none */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * overlap.c -- peft_dataset_overlap: finds samples of one data set whose picture is also in another, or twice in the
  * same. Samples are grouped by size; groups are divided by the SHA-256 of the first 64 KiB, then of all bytes, unless
- * device and inode already say that all are one file. Most files differ in size and are never read. */
+ * device and inode already say that all are one file. Most files differ in size and are never read.
+ * peft_dataset_overlap_pixels groups them by the SHA-256 of their decoded pixels alone. */
 #include "io/dataset/dataset.h"
 #include <stdint.h>
+#include <stdio.h>
 
 /* What the samples of a group have in common: their size, then also the hash of their first HEAD_BYTES bytes, then that
  * of all bytes. */
@@ -45,6 +47,21 @@ static peft_status make_hash(item *x, int64_t max_bytes)
     const int64_t id = peft_dataset_id(x->set, x->i);
     peft_status s = opened->store->hash(opened, id, x->size < max_bytes ? x->size : max_bytes, x->hash);
     return s ? io_fail_in(s, opened->names.item[id]) : PEFT_OK;
+}
+
+/* Hashes what peft_dataset_load returns: the layout of the pixels, then they. */
+static peft_status hash_pixels(item *x)
+{
+    peft_image *im;
+    char layout[200], hash[65];
+    peft_status s = peft_dataset_load(x->set, x->i, &im);
+    if (s) return s;
+    peft_sha256(im->pixels, io_image_bytes(im), hash);
+    const int n = snprintf(layout, sizeof layout, "%lld %lld %d %d %a %a %s", (long long)im->width,
+                           (long long)im->height, im->channels, (int)im->type, im->slope, im->intercept, hash);
+    peft_sha256(layout, (size_t)n, x->hash);
+    peft_image_free(im);
+    return PEFT_OK;
 }
 
 /* By size; of equal sizes, the samples that are one file are adjacent. */
@@ -152,9 +169,24 @@ static peft_status match_items(const search *q, item *x, int64_t n)
     return PEFT_OK;
 }
 
+/* Hashes the pixels of x[n] and matches those with equal hashes. */
+static peft_status match_pixels(const search *q, item *x, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) {
+        peft_status s = hash_pixels(&x[k]);
+        if (s) return s;
+    }
+    if (n) qsort(x, (size_t)n, sizeof *x, by_hash);
+    for (int64_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && !strcmp(x[from].hash, x[to].hash); to++) {}
+        match_all(q, x + from, to - from);
+    }
+    return PEFT_OK;
+}
+
 /* Finds a match for each sample of a, then reports the first `room` of those that have one. */
-peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a,
-                                 int64_t *in_b, int64_t *count)
+static peft_status find_overlap(const peft_dataset *a, const peft_dataset *b, bool pixels, int64_t room, int64_t *in_a,
+                                int64_t *in_b, int64_t *count)
 {
     if (!a || !b || !count || (room > 0 && (!in_a || !in_b)))
         return io_fail(PEFT_E_INVALID, "overlap: %s is NULL", !a || !b ? "data set" : !count ? "count"
@@ -166,7 +198,7 @@ peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, i
     for (int64_t i = 0; i < n && !s; i++)
         x[i] = i < a->count ? (item){ .set = a, .i = i } : (item){ .set = b, .i = i - a->count, .of_b = true };
     for (int64_t i = 0; i < a->count && !s; i++) q.match[i] = -1;
-    if (!s) s = match_items(&q, x, n);
+    if (!s) s = pixels ? match_pixels(&q, x, n) : match_items(&q, x, n);
     int64_t found = 0;
     for (int64_t i = 0; i < a->count && !s; i++) {
         if (q.match[i] < 0) continue;
@@ -180,4 +212,16 @@ peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, i
     peft_sys_free(a->ctx, x);
     peft_sys_free(a->ctx, q.match);
     return s;
+}
+
+peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a,
+                                 int64_t *in_b, int64_t *count)
+{
+    return find_overlap(a, b, false, room, in_a, in_b, count);
+}
+
+peft_status peft_dataset_overlap_pixels(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a,
+                                        int64_t *in_b, int64_t *count)
+{
+    return find_overlap(a, b, true, room, in_a, in_b, count);
 }

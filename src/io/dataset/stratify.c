@@ -13,7 +13,7 @@ enum { ALL_CLASSES = -1 };
 
 typedef struct strata {
     const peft_dataset *d;
-    uint8_t *rare;                                            /* [classes]: the rarer target of the class, 0 or 1 */
+    int8_t *rare;                                             /* [classes]: the rarer target of the class, 0 or 1 */
     uint8_t *mark;                                            /* [count]: part + 1; 0: not assigned */
     int64_t *unassigned;                                      /* [classes]: unassigned samples with the rare target */
     double *needed;                                           /* [2 parts, classes]: how many of these a part lacks */
@@ -35,10 +35,13 @@ static void count_classes(strata *s, double share)
     const int64_t classes = s->d->classes, n = s->d->count;
     int64_t divisible = 0;                                    /* classes with two or more such samples */
     for (int64_t c = 0; c < classes; c++) {
-        int64_t positive = 0;
-        for (int64_t i = 0; i < n; i++) positive += s->d->target[i * classes + c];
-        s->rare[c] = 2 * positive <= n;
-        s->unassigned[c] = s->rare[c] ? positive : n - positive;
+        int64_t with[2] = { 0, 0 };                           /* samples with target 0; with 1; others are not judged */
+        for (int64_t i = 0; i < n; i++) {
+            const int target = s->d->target[i * classes + c];
+            if (target != IO_NOT_JUDGED) with[target]++;
+        }
+        s->rare[c] = with[1] <= with[0];
+        s->unassigned[c] = with[s->rare[c]];
         divisible += s->unassigned[c] > 1;
     }
     for (int64_t c = 0; c < classes; c++) {

@@ -2,7 +2,7 @@
  * subset.c -- parts of data sets: by index (peft_dataset_subset), a number of each class (few_shot), a fraction
  * (split). A part holds the opened set and indices into it. A part of a part holds indices into the opened set as
  * well. */
-#include "io/dataset/dataset.h"
+#include "io/dataset/groups.h"
 #include "io/format/formats.h"
 #include "io/rng.h"
 #include "io/dataset/stratify.h"
@@ -51,6 +51,8 @@ peft_status io_dataset_part(peft_dataset *d, const io_selection *chosen, peft_da
     if (s) return s;
     part->count = chosen->count;
     part->opened = io_dataset_retain(d->opened ? d->opened : d);
+    part->groups = io_groups_retain(d->groups);
+    part->cases = io_groups_retain(d->cases);
     if (d->image_options && !(part->image_options = io_copy(d->ctx, d->image_options))) s = io_nomem("data set");
     if (!s) s = copy_class_names(part, names, kept);
     if (!s) s = copy_samples(part, d, chosen->indices, chosen->class_map);
@@ -142,8 +144,9 @@ static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_data
     int64_t n = 0;
     for (int64_t i = 0; i < d->count; i++)
         if (w->mark[i] == mark) w->order[n++] = i;
-    if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty, as the data set has %lld samples; "
+    if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty, as the data set has %lld samples%s; "
                        "ask for %s", mark == IN_PART ? "the part" : "rest", (long long)d->count,
+                       d->groups ? ", and those of one group (patient) come into one part" : "",
                        mark == IN_PART ? "more of them" : "fewer of them, or pass NULL for rest");
     return io_dataset_part(d, &(io_selection){ .count = n, .indices = w->order, .class_map = w->class_map }, out);
 }
@@ -188,6 +191,30 @@ static peft_status draw_shots(const peft_dataset *d, int64_t shots, uint64_t see
     return PEFT_OK;
 }
 
+/* Takes samples whose group (patient) has a sample in the part out of the rest. */
+static peft_status leave_out_groups(const peft_dataset *d, draw *w)
+{
+    const io_groups *g = d->groups;
+    uint8_t *drawn = io_alloc(d->ctx, g->names.count, 1);
+    int64_t left_out = 0;
+    if (!drawn) return io_nomem("few-shot");
+    for (int64_t i = 0; i < d->count; i++) {
+        const int64_t k = io_group_of(d, g, i);
+        if (w->mark[i] == IN_PART && k != IO_NO_GROUP) drawn[k] = 1;
+    }
+    for (int64_t i = 0; i < d->count; i++) {
+        const int64_t k = io_group_of(d, g, i);
+        if (w->mark[i] != IN_REST || k == IO_NO_GROUP || !drawn[k]) continue;
+        w->mark[i] = IN_NEITHER;
+        left_out++;
+    }
+    peft_sys_free(d->ctx, drawn);
+    if (left_out)
+        io_inform(d->ctx, "few-shot: %lld samples that were not drawn are of patients with drawn samples, and are left "
+                  "out of the rest", (long long)left_out);
+    return PEFT_OK;
+}
+
 peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t seed, peft_dataset **out,
                                   peft_dataset **rest)
 {
@@ -204,6 +231,7 @@ peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, 
         draw_classes(d, ways ? ways : d->classes, seed, &w);
         s = draw_shots(d, shots, seed, &w);
     }
+    if (!s && rest && d->groups) s = leave_out_groups(d, &w);
     if (!s) s = make_both(d, &w, out, rest);
     draw_end(d, &w);
     return s;
@@ -244,7 +272,8 @@ peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, 
     peft_status s = draw_begin(d, &w);
     if (!s) {
         for (int64_t c = 0; c < d->classes; c++) w.class_map[c] = c;
-        if (d->target) s = io_stratify(d, (int64_t)(fraction * (double)d->count + 0.5), seed, w.order, w.mark);
+        if (d->groups) s = io_split_groups(d, fraction, seed, w.mark);
+        else if (d->target) s = io_stratify(d, (int64_t)(fraction * (double)d->count + 0.5), seed, w.order, w.mark);
         else split_classes(d, fraction, seed, &w);
         if (!s) s = make_both(d, &w, out, rest);
     }

@@ -3,7 +3,8 @@
  * file by its content, and decode one image. */
 #include "io/format/formats.h"
 
-/* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kinds: 'i' integer, 't' text. */
+/* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kinds: 'i' integer, 's' text
+ * of less than `highest` bytes. */
 #define STORED_IN(field) offsetof(io_load_options, field)
 static const peft_opt_key keys[] = {
     { { "max_side", 'i', "65536", 1, 1 << 24, "largest width and height in pixels" },
@@ -12,7 +13,7 @@ static const peft_opt_key keys[] = {
       STORED_IN(max_bytes), NULL },
     { { "slice", 'i', "", 0, 1 << 24, "index, from 0, of the picture in a file of several; none: the file must hold "
         "one" }, STORED_IN(slice), NULL },
-    { { "window", 't', "first", 0, 0, "of the windows in a DICOM file: first, none (values of the modality, such as "
+    { { "window", 's', "first", 0, sizeof((io_load_options *)0)->window, "of the windows in a DICOM file: first, none (values of the modality, such as "
         "Hounsfield units), its number from 0 or its name" }, STORED_IN(window), NULL },
     { { 0 }, 0, NULL }
 };

@@ -36,7 +36,9 @@ void io_mixup(const peft_loader *l, const io_batch *b, float *images, float *tar
         if (!targets) continue;
         for (int64_t c = 0; c < classes; c++) {
             float other = l->data->target ? l->data->target[i * classes + c] : l->data->label[i] == c;
-            blend(targets + k * classes + c, &other, 1, share);
+            float *target = targets + k * classes + c;
+            if (*target < 0 || other < 0) *target = IO_NOT_JUDGED;           /* no blend with what is not known */
+            else blend(target, &other, 1, share);
         }
     }
 }

@@ -64,25 +64,6 @@ static bool in_opened_split(const arrangement *a, const io_entry *e)
     return !a->class_part || (!e->outside_top && !strcmp(e->part[0], a->split_folder));
 }
 
-/* Whether a text is well-formed UTF-8 without control characters, so that it can stand in a line of a table and in a
- * model file. */
-static bool is_plain_text(const char *text)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    while (*s) {
-        const int following = *s < 0x80 ? 0 : *s >= 0xc2 && *s < 0xe0 ? 1 : *s >= 0xe0 && *s < 0xf0 ? 2
-                            : *s >= 0xf0 && *s < 0xf5 ? 3 : -1;              /* bytes that follow *s; -1: not UTF-8 */
-        if (following < 0 || *s < 0x20 || *s == 0x7f) return false;
-        if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) ||
-            (*s == 0xf4 && s[1] > 0x8f))
-            return false;                                     /* overlong, a surrogate, or above U+10FFFF */
-        for (int i = 1; i <= following; i++)
-            if ((s[i] & 0xc0) != 0x80) return false;
-        s += following + 1;
-    }
-    return true;
-}
-
 static bool is_ascii(const char *s)
 {
     while (*s && (unsigned char)*s < 0x80) s++;
@@ -97,7 +78,7 @@ static peft_status check_class_name(const arrangement *a, const io_entry *e)
     int n = 0;
     for (; name[n] && n < 80; n++) printable[n] = (unsigned char)name[n] < 0x20 || name[n] == 0x7f ? '?' : name[n];
     printable[n] = 0;
-    if (!is_plain_text(name))
+    if (!io_is_plain_text(name))
         return io_fail(PEFT_E_FORMAT, "%s: class folder '%s': its name has a line break or another control character, "
                        "or is not UTF-8; rename it", a->path, printable);
     if (e->guessed && !is_ascii(name))

@@ -6,20 +6,6 @@
 /* The longest ending, with its dot; the endings that the text names, before ", 5 others". */
 enum { MAX_ENDING = 10, MAX_NAMED = 8 };
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
-bool io_same_word(const char *a, const char *b)
-{
-    while (*a && lower(*a) == lower(*b)) a++, b++;
-    return lower(*a) == lower(*b);
-}
-
-bool io_ends_in(const char *path, const char *ending)
-{
-    const char *dot = strrchr(path, '.');
-    return dot && io_same_word(dot, ending);
-}
-
 /* "volume.nii.gz" has the ending .nii.gz. Text after the last dot that is longer than MAX_ENDING, or that has other
  * characters than ASCII letters and digits ("scan.left side"), is no ending: the result is then "". */
 char *io_ending(peft_context *ctx, const char *name)
@@ -30,7 +16,7 @@ char *io_ending(peft_context *ctx, const char *name)
     if (!dot || *dot != '.' || dot == name || strlen(dot) > MAX_ENDING) return io_copy(ctx, "");
     char *ending = io_copy(ctx, dot);
     for (char *c = ending; c && *c; c++) {
-        *c = lower(*c);
+        *c = io_lower(*c);
         /* Any other character makes the result "". */
         if (*c != '.' && !(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *ending = 0;
     }

@@ -2,6 +2,7 @@
  * list.c -- the source list: a data set from a text file with one sample on each line, `name class` or `name 0,1,0`. */
 #include "io/source/list.h"
 #include "io/source/source.h"
+#include "io/words.h"
 
 enum { MAX_LIST_BYTES = 256 << 20 };
 
@@ -35,7 +36,7 @@ static peft_status read_values(const reading *r, const list_line *l)
             return io_fail(PEFT_E_FORMAT, "%s: line %lld: a number is too large; expected a class number, or 0 or 1",
                            r->path, (long long)l->number);
         if (!d->target) d->label[i] = v;
-        else if (v == 0 || v == 1) d->target[i * width + c] = (uint8_t)v;
+        else if (v == 0 || v == 1) d->target[i * width + c] = (int8_t)v;
         else
             return io_fail(PEFT_E_FORMAT, "%s: line %lld: target %lld, expected 0 or 1", r->path, (long long)l->number,
                            (long long)v);
@@ -89,17 +90,6 @@ static peft_status allocate(reading *r, const char *text)
     return PEFT_OK;
 }
 
-/* A name and the index of its sample. */
-typedef struct named { const char *name; int64_t i; } named;
-
-static int by_name(const void *a, const void *b)
-{
-    const named *x = a, *y = b;
-    const int order = strcmp(x->name, y->name);
-    if (order) return order;
-    return x->i < y->i ? -1 : x->i > y->i;                    /* equal names: in the order of the list */
-}
-
 /* Whether two samples have the same label or targets. */
 static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
 {
@@ -111,13 +101,13 @@ static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
 static peft_status check_labels_agree(reading *r)
 {
     const peft_dataset *d = r->d;
-    named *sorted = io_alloc(d->ctx, d->count, sizeof *sorted);
+    io_named *sorted = io_alloc(d->ctx, d->count, sizeof *sorted);
     if (!sorted) return io_nomem(r->path);
-    for (int64_t i = 0; i < d->count; i++) sorted[i] = (named){ d->names.item[i], i };
-    qsort(sorted, (size_t)d->count, sizeof *sorted, by_name);
+    for (int64_t i = 0; i < d->count; i++) sorted[i] = (io_named){ d->names.item[i], i };
+    io_sort_named(sorted, d->count);
     peft_status s = PEFT_OK;
     for (int64_t i = 1; i < d->count && !s; i++) {
-        const named *x = &sorted[i - 1], *y = &sorted[i];
+        const io_named *x = &sorted[i - 1], *y = &sorted[i];
         if (!strcmp(x->name, y->name) && !same_values(d, x->i, y->i))
             s = io_fail(PEFT_E_FORMAT, "%s: line %lld: '%s' has another label than in line %lld", r->path,
                         (long long)r->line[y->i], y->name, (long long)r->line[x->i]);

@@ -73,8 +73,9 @@ static list_result parse_plain(list_line *l, const char *start, const char *end)
 {
     const char *value = find_values(l, start, end);
     if (!value)
-        return bad_line(l, "expected a name, then a blank or a comma, then a class number or 0,1,0 (remove a line of "
-                           "column names)");
+        return bad_line(l, "expected a name, then a blank or a comma, then a class number or 0,1,0; a table with "
+                           "column names needs one with a common name (image, label, patient, split), or the options "
+                           "path= and label=");
     const char *stop = skip_back(value, start, is_blank);
     if (stop > start && stop[-1] == ',') stop = skip_back(stop - 1, start, is_blank);
     l->name = start;

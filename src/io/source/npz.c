@@ -124,7 +124,7 @@ static peft_status set_targets(peft_dataset *d, const int64_t *v, int64_t width,
         if (v[i] != 0 && v[i] != 1)
             return io_fail(PEFT_E_FORMAT, "%s_labels: several columns, with other numbers than 0 and 1; expected a 0/1 "
                            "target for each class", split);
-        d->target[i] = (uint8_t)v[i];
+        d->target[i] = (int8_t)v[i];
     }
     return PEFT_OK;
 }

@@ -11,6 +11,7 @@ typedef struct io_open_arguments {
     peft_context *ctx;
     const char *path, *split;                                 /* split NULL: the data set has no splits */
     const char *folder;                                       /* lists: relative names lie in it; NULL: the list's */
+    const char *options;                                      /* tables: those of peft_dataset_open_table */
     int64_t classes;                                          /* lists: how many there are; 0: largest label + 1 */
 } io_open_arguments;
 

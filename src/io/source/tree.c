@@ -1,24 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tree.c -- io_tree: adds names and cuts them into parts; the names of splits; removes the top folder of a zip. */
+ * tree.c -- io_tree: adds names and cuts them into parts; removes the top folder of a zip. */
 #include "io/source/tree.h"
-
-static const struct { const char *name, *split; } splits[] = {
-    { "train", "train" }, { "training", "train" }, { "val", "val" }, { "valid", "val" }, { "validation", "val" },
-    { "test", "test" },   { "testing", "test" } };
-
-const char *io_split_of(const char *name)
-{
-    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
-        if (io_same_word(name, splits[i].name)) return splits[i].split;
-    return NULL;
-}
-
-peft_status io_check_split(const char *split)
-{
-    if (!split || io_split_of(split)) return PEFT_OK;
-    return io_fail(PEFT_E_INVALID, "data set: split '%.40s', expected train (training), val (valid, validation) or "
-                   "test (testing)", split);
-}
 
 /* Cuts e->text into parts, up to the first hidden one. Names in __MACOSX, which macOS adds to its zips, get no part. */
 static void cut_into_parts(io_entry *e)

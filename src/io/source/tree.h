@@ -5,6 +5,7 @@
 #define IO_TREE_H
 #include "io/dataset/dataset.h"
 #include "io/format/formats.h"
+#include "io/words.h"
 
 /* The parts of a name that are kept: a top folder, a split, a class, a file, and one for what lies deeper. */
 enum { IO_PARTS = 5 };
@@ -40,14 +41,6 @@ peft_status io_tree_skip_top(io_tree *t, const char *path, const char *split);
  * wanted. */
 peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d);
 
-/* The split that the name of a folder means ("train" for "Training"); NULL: none. */
-const char *io_split_of(const char *name);
-peft_status io_check_split(const char *split);                /* PEFT_E_INVALID: neither NULL nor the name of a split */
-/* Whether two words are equal but for the case of ASCII letters. strcasecmp depends on the locale: in a Turkish one
- * JFIF and jfif differ. */
-bool io_same_word(const char *a, const char *b);
-/* Whether a path ends in this ending (".zip"), in upper or lower case. */
-bool io_ends_in(const char *path, const char *ending);
 /* Counts equal items of a list of endings (".bmp"; "/" for a folder; "" for a file without ending) and prints them as
  * "12 .bmp, 3 .tif, 1 folder". Sorts the list. The caller frees *out. */
 peft_status io_count_endings(io_strings *endings, char **out);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * groups.h -- io_groups: which samples of an opened data set belong together: those of a patient, or of a case. */
+#ifndef IO_GROUPS_H
+#define IO_GROUPS_H
+#include "io/dataset/dataset.h"
+
+enum { IO_NO_GROUP = -1 };
+struct io_groups {
+    atomic_int refs;
+    int64_t *of;                                              /* [samples of the opened set]: index in names, or none */
+    io_strings names;                                         /* sorted bytewise */
+};
+
+/* Makes groups of the samples whose texts are equal; text [count], NULL or "": the sample is in no group. The texts are
+ * copied. *out: one reference, which io_groups_free releases. */
+peft_status io_groups_make(peft_context *ctx, const char *const *text, int64_t count, io_groups **out);
+io_groups  *io_groups_retain(io_groups *g);                   /* NULL: NULL */
+void        io_groups_free(peft_context *ctx, io_groups *g);
+/* The group of sample i of d, which may be a part; IO_NO_GROUP: none. g: d->groups or d->cases, may be NULL. */
+int64_t     io_group_of(const peft_dataset *d, const io_groups *g, int64_t i);
+
+/* Splits a data set with groups, none of which comes into both parts. Sets mark [count] to 1 for the first part and to 2
+ * for the second. Groups are taken in a random order, larger ones first, and each goes to the part that is then nearer
+ * to having `fraction` of the samples of each class (of the positives of each label) and of all samples.
+ * PEFT_E_UNSUPPORTED: there is only one group. */
+peft_status io_split_groups(const peft_dataset *d, double fraction, uint64_t seed, uint8_t *mark);
+#endif

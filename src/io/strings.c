@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * strings.c -- a list of texts that grows (strings.h). */
+#include "io/strings.h"
+
+/* Where text cannot be added, it is freed. */
+peft_status io_strings_add(io_strings *list, char *text)
+{
+    if (text && list->count == list->capacity) {
+        int64_t capacity = list->capacity ? 2 * list->capacity : 16;
+        char **item = peft_sys_realloc(list->ctx, list->item, (size_t)capacity * sizeof *item);
+        if (item) {
+            list->item = item;
+            list->capacity = capacity;
+        }
+    }
+    if (!text || list->count == list->capacity) {
+        peft_sys_free(list->ctx, text);
+        return io_nomem("list of names");
+    }
+    list->item[list->count++] = text;
+    return PEFT_OK;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+void io_strings_sort(io_strings *list)
+{
+    if (list->count) qsort(list->item, (size_t)list->count, sizeof *list->item, by_name);
+}
+
+void io_strings_sort_unique(io_strings *list)
+{
+    int64_t n = 0;                                            /* items that are kept so far */
+    io_strings_sort(list);
+    for (int64_t i = 0; i < list->count; i++)
+        if (n && !strcmp(list->item[n - 1], list->item[i])) peft_sys_free(list->ctx, list->item[i]);
+        else list->item[n++] = list->item[i];
+    list->count = n;
+}
+
+void io_strings_clear(io_strings *list)
+{
+    for (int64_t i = 0; i < list->count && !list->block; i++) peft_sys_free(list->ctx, list->item[i]);
+    peft_sys_free(list->ctx, list->block);
+    peft_sys_free(list->ctx, list->item);
+    *list = (io_strings){ .ctx = list->ctx };
+}

@@ -1,0 +1,121 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Tables of labels in the programs: one table with a split column serves training and test; patients stay apart, and
+# patients in both sets are refused; predictions of cases.
+#   tables.sh FOLDER      FOLDER: of the programs
+set -eu
+bin=$(cd "$1" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+vit=$root/examples/data/vit_cifar10.safetensors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "tables.sh: $*"
+    cat log
+    exit 1
+}
+says() { grep -qF -- "$1" log || fail "no '$1'"; }
+refused() {
+    words=$1
+    shift
+    if "$@" > log 2>&1; then fail "was accepted: $*"; fi
+    says "$words"
+}
+runs() { "$@" > log 2>&1 || fail "failed: $*"; }
+finetune() {
+    "$bin/finetune" --backbone "$vit" --method linear --epochs 1 --threads 1 --force --out m.safetensors "$@"
+}
+
+"$bin/phantom" --out scans --images 12 --side 32 > log
+# Twelve pictures of each of three classes: two of each patient, who is a case too. In split.csv whole patients are in a
+# split, in leak.csv the pictures of a patient are in two.
+awk 'BEGIN {
+    split("benign-like malignant-like normal-like", class, " ")
+    for (table = 0; table < 2; table++) {
+        file = table ? "leak.csv" : "split.csv"
+        print "image;diagnosis;patient;study;split" > file
+        for (n = 0; n < 36; n++) {
+            patient = int(n / 2)
+            part = (table ? n : patient) % 3 == 2 ? "test" : "train"
+            name = class[int(n / 12) + 1]
+            printf "%s/%04d.png;%s;P%d;S%d;%s\n", name, n % 12, name, patient, patient, part > file
+        }
+    }
+}'
+for table in split.csv leak.csv; do mv "$table" scans; done
+
+runs finetune --data scans/split.csv
+says 'training: 24 images: benign-like 8, malignant-like 8, normal-like 8'
+says "test: 12 images: benign-like 4, malignant-like 4, normal-like 4; the split 'test'"
+says 'patients: 18, none in two splits (12 in training, 6 in the test)'
+cp m.safetensors kept.safetensors
+refused '12 patients have both training and test images, such as' finetune --data scans/leak.csv
+says "give --allow-shared-patients"
+runs finetune --data scans/leak.csv --allow-shared-patients
+says 'patients: 18, 12 in two splits: the metrics do not hold for new patients'
+refused '6 patients have both' finetune --data scans/split.csv --test scans/leak.csv --table test=none,val=test,train=train
+
+# Without the column the split keeps patients together, and so does the rest of a few-shot draw.
+runs finetune --data scans/split.csv --table split=none
+says 'none in two splits'
+runs finetune --data scans/split.csv --table split=none --shots 3
+says 'training: 9 images'
+says 'none in two splits'
+runs finetune --data scans/split.csv --table patient=none,study=none
+if grep -q patients: log; then fail 'patients without a column'; fi
+refused "option 'lable'; did you mean 'label'?" finetune --data scans/split.csv --table lable=diagnosis
+says 'inspect --table lists the settings'
+refused "option label=dx names no column; the columns are 'image', 'diagnosis'" finetune --data scans/split.csv --table label=dx
+refused '--table: scans is no table' finetune --data scans --table label=dx
+"$bin/inspect" --table > log
+says '    onehot '
+
+# Patients by names: the first three digits.
+rm -rf folder
+cp -r scans folder
+rm folder/*.csv folder/README.txt
+refused 'no name matches' finetune --data folder --patients '(person*)_*'
+refused 'one pair of parentheses' finetune --data folder --patients 'person'
+runs finetune --data folder --patients '(*/???)*.png'
+says 'patients: 6, none in two splits'
+
+# Cases.
+runs finetune --data scans/split.csv --per-case mean
+says 'cases: mean of the probabilities of their images'
+[ "$(awk '$1 == "test_images" { printf "%s ", $2 }' log)" = '12 6 ' ] || fail 'images and cases'
+refused '--per-case: given' finetune --data scans/split.csv --per-case median
+refused 'no cases' finetune --data folder --per-case max
+"$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv --split test --csv > images.csv
+"$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv --split test --csv --per-case mean \
+    > mean.csv
+"$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv --split test --csv --per-case max \
+    > max.csv
+[ "$(wc -l < images.csv) $(wc -l < mean.csv) $(wc -l < max.csv)" = '13 7 7' ] || fail 'lines of predictions'
+head -1 mean.csv | grep -q '^case,predicted,benign-like' || fail 'the heading of cases'
+# The two pictures of a case follow each other: their mean, and their maximum over the sum of maxima.
+awk -F, 'FILENAME == "images.csv" { for (k = 3; k <= 5; k++) p[FNR, k] = $k; next }
+    FNR > 1 {
+        a = 2 * FNR - 2; b = a + 1; sum = 0
+        for (k = 3; k <= 5; k++) { top[k] = p[a, k] > p[b, k] ? p[a, k] : p[b, k]; sum += top[k] }
+        for (k = 3; k <= 5; k++) {
+            want = FILENAME == "mean.csv" ? (p[a, k] + p[b, k]) / 2 : top[k] / sum
+            if ($k - want > 1e-6 || want - $k > 1e-6) { print FILENAME, FNR, $k, want; bad = 1 }
+        }
+    }
+    END { exit bad }' images.csv mean.csv max.csv > log || fail 'figures of cases'
+"$bin/predict" --backbone "$vit" --model kept.safetensors scans/*/0002.png > log
+refused 'leave' "$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv scans/normal-like/0002.png
+refused 'are for --data' "$bin/predict" --backbone "$vit" --model kept.safetensors --split test scans/normal-like/0002.png
+printf 'image\nnormal-like/0001.png\nbenign-like/0001.png\n' > scans/new.csv
+"$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/new.csv --table labels=none > log
+[ "$(wc -l < log)" = 2 ] || fail 'a table without labels'
+
+# compare keeps the settings of the table for report.
+printf 'linear: --method linear --epochs 1\n' > list.txt
+runs "$bin/compare" --backbone "$vit" --data scans/split.csv --table split=none --methods list.txt --shots 2 \
+    --samplings 1 --runs 1 --jobs 1 --records records
+runs "$bin/report" --out page.html records
+grep -q '^table,split=none$' records/study.csv || fail 'the table in study.csv'
+echo 'tables.sh: one table serves training and test; patients stay apart; cases are aggregated'
