@@ -60,9 +60,19 @@ if(PEFT_IO)
   if(TARGET peft_dicom)                               # a plug-in: found at run time, never linked
     install(TARGETS peft_dicom LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
   endif()
-  peft_pc(peft-io peft_io ${PEFT_SPNG_LDFLAGS} ${PEFT_JPEG_LDFLAGS} ${PEFT_ZIP_LDFLAGS})
+  peft_pc(peft-io peft_io ${PEFT_SPNG_LDFLAGS} ${PEFT_JPEG_LDFLAGS} ${PEFT_ZIP_LDFLAGS} ${PEFT_ZLIB_LDFLAGS}
+          ${PEFT_TIFF_LDFLAGS} ${PEFT_WEBP_LDFLAGS})
 endif()
 
+set(peft_optional "")                                # pkg-config names of the optional libraries of peft_io_static
+foreach(library TIFF:libtiff-4 WEBP:libwebp)
+  string(REPLACE ":" ";" library ${library})
+  list(GET library 0 prefix)
+  list(GET library 1 name)
+  if(PEFT_IO AND PEFT_${prefix}_FOUND)
+    string(APPEND peft_optional " ${name}")
+  endif()
+endforeach()
 configure_package_config_file(cmake/peftConfig.cmake.in peftConfig.cmake INSTALL_DESTINATION ${peft_cmake_dir})
 set(peft_compatibility SameMajorVersion)
 if(PROJECT_VERSION_MAJOR EQUAL 0)

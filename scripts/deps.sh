@@ -6,7 +6,7 @@
 #   fuzz: for the tests and for tests/fuzz/run.sh
 set -eu
 packages="gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libjansson-dev librandom123-dev \
-libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev libdcmtk-dev g++"
+libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev libtiff-dev libwebp-dev libdcmtk-dev g++"
 case ${1-} in
     build) ;;
     test) packages="$packages clang check libsubunit-dev valgrind doxygen meson abigail-tools musl-tools" ;;

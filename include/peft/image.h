@@ -10,13 +10,17 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_image peft_image;
 
-/* Reads PNG (.png), JPEG (.jpg .jpeg .jpe .jfif), PNM (P5, P6: .pgm .ppm .pnm), NumPy (.npy) or DICOM (.dcm; both
- * below); the format is recognised by the file's content, not by its name. 16-bit samples stay 16-bit; palettes become
- * RGB; greys of 1, 2 and 4 bits are scaled to 8. Alpha is not part of the pixels (grey + alpha is grey), but the image
- * keeps it for transforms with alpha=white. Gamma, ICC profiles and EXIF orientation are ignored. JPEG is decoded with
- * the accurate integer DCT. A file is refused if a pixel cannot be decoded as it was written: a wrong checksum, data cut
- * short or damaged. Damage that changes no pixel is accepted: a PNG without its end chunk or with damage after the
- * pixels; a JPEG with extra bytes among its headers, with zeros before its end marker, or without that marker.
+/* Reads PNG (.png), JPEG (.jpg .jpeg .jpe .jfif), PNM (P5, P6: .pgm .ppm .pnm), NumPy (.npy), BMP (.bmp .dib), NIfTI
+ * (.nii .nii.gz), DICOM (.dcm) and, in builds with libwebp and libtiff 4.5 or newer, WebP (.webp) and TIFF (.tif .tiff
+ * .svs); the format is recognised by the file's content, not by its name. docs/formats.md says what of each is read.
+ * Samples of 16 bits stay so; palettes become RGB; greys of 1, 2 and 4 bits are scaled to 8; signed samples of 8 bits
+ * become 16; integers of 32 and 64 bits become floats, and are refused where a float cannot hold one. Alpha is not part
+ * of the pixels (grey + alpha is grey), but the image keeps it for transforms with alpha=white. A picture with an
+ * orientation (EXIF of JPEG, PNG and WebP; TIFF's tag) is turned as it is meant to be seen. Gamma and ICC profiles are
+ * ignored. JPEG is decoded with the accurate integer DCT; CMYK and YCCK become RGB as in Pillow, with 255 for no ink.
+ * A file is refused if a pixel cannot be decoded as it was written: a wrong checksum, data cut short or damaged. Damage
+ * that changes no pixel is accepted: a PNG without its end chunk or with damage after the pixels; a JPEG with extra
+ * bytes among its headers, with zeros before its end marker, or without that marker; a .nii.gz behind the slice.
  * NumPy: an array u8, u16, i16 or f32 [h,w], [h,w,1] or [h,w,3] is one image; [n,h,w], [n,h,w,1] or [n,h,w,3] are n
  * slices. An array of three extents of which the last is 1 or 3 is one image.
  * DICOM: the frames of a file are its slices. Values are those of pydicom 3: the modality look-up table or rescale,
@@ -25,23 +29,29 @@ typedef struct peft_image peft_image;
  * The plug-in libpeft-dicom is loaded for the first such file. docs/dicom.md has the details.
  * options: max_side=65536, the largest width and height in pixels; max_bytes=1073741824, the most bytes of the file,
  * and of the decoded pixels with the coefficients of a JPEG in several scans. Both are checked before memory of that
- * size is allocated. slice: the index, from 0, of an image in a file of several. Without it such a file is refused
- * (PEFT_E_UNSUPPORTED, with the number of slices); an index past the last is PEFT_E_OPTION. window=first: of the
- * windows in a DICOM file the first, none (values of the modality, such as Hounsfield units), the one with this number
- * from 0, or the one with this name (WindowCenterWidthExplanation); PEFT_E_OPTION: there is none such. Other formats
- * ignore it.
- * PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken or has none of the formats (the message names WebP,
- * TIFF and others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the limits; a CMYK, lossless or 12-bit
- * JPEG; Apple's variant of PNG (CgBI); a NumPy array of another type or shape, or in Fortran order; a DICOM file whose
- * compression is not decoded, and any while the plug-in is not installed. */
+ * size is allocated. slice: the index, from 0, of an image in a file of several: of a NumPy array, a page of a TIFF
+ * file, a frame of a DICOM file, along an axis of a volume. Without it such a file is refused (PEFT_E_UNSUPPORTED, with
+ * the number of slices); an index past the last is PEFT_E_OPTION. region=x:y:width:height: a part of the picture, in its
+ * pixels as they are seen; of TIFF only the tiles or strips that it meets are decoded. orientation=exif|stored: stored
+ * leaves pictures as they are stored. TIFF alone: level=0, which size of a slide, 0 is the largest. NIfTI alone:
+ * axis=0|1|2, along which slices lie (default 2); volume, which one of a file of several; orient=stored|ras, axes as they
+ * are stored, or permuted and turned to right, anterior, superior as nibabel's as_closest_canonical does. Such an option
+ * with another value than its default is PEFT_E_OPTION for a file of another format. window=first: of the windows in a
+ * DICOM file the first, none (values of the modality, such as Hounsfield units), the one with this number from 0, or the
+ * one with this name (WindowCenterWidthExplanation); PEFT_E_OPTION: there is none such. Other formats ignore window.
+ * PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken or has none of the formats (the message names GIF and
+ * others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the limits; a format whose library this build
+ * lacks; a lossless or 12-bit JPEG; Apple's variant of PNG (CgBI); a compressed BMP; an animated WebP; complex voxels; a
+ * NumPy array of another type or shape, or in Fortran order; a DICOM file whose compression is not decoded, and any while
+ * the plug-in is not installed. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out);
 PEFT_API const peft_option *peft_image_option(size_t i);     /* row i of these options (options.h); NULL: none */
 /* The same for a file of `size` bytes in memory. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const char *options, peft_image **out);
-/* Sets *slices to the number of images in the file: 1 in all formats but NumPy and DICOM. Options and errors are those
- * of peft_image_load; the option slice has no effect. */
+/* Sets *slices to the number of images in the file: 1 in all formats but NumPy, TIFF, NIfTI and DICOM. Options and
+ * errors are those of peft_image_load; the option slice has no effect. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices);
 /* Makes an image of a copy of pixels [height, width, channels]; a row begins row_bytes after the one above it (0: rows
@@ -64,6 +74,9 @@ PEFT_API int64_t     peft_image_width(const peft_image *im);                  /*
 PEFT_API int64_t     peft_image_height(const peft_image *im);
 PEFT_API int         peft_image_channels(const peft_image *im);               /* 1 or 3 */
 PEFT_API int         peft_image_depth(const peft_image *im);                  /* as in peft_image_from_buffer */
+/* A sample v has the value slope * v + intercept: 1 and 0 unless the file (NIfTI) or peft_image_rescale gave others. */
+PEFT_API double      peft_image_slope(const peft_image *im);                  /* 0 for NULL, as the next */
+PEFT_API double      peft_image_intercept(const peft_image *im);
 PEFT_API const void *peft_image_pixels(const peft_image *im);                 /* [height, width, channels], no gaps */
 /* Writes a PNG with the image's depth. Atomic: path holds the old file or the whole new one. PEFT_E_UNSUPPORTED: a
  * signed, float or rescaled image, which PNG cannot hold. */

@@ -28,6 +28,8 @@ public:
     std::int64_t height() const noexcept { return peft_image_height(c_ptr()); }
     int channels() const noexcept { return peft_image_channels(c_ptr()); }
     int depth() const noexcept { return peft_image_depth(c_ptr()); }
+    double slope() const noexcept { return peft_image_slope(c_ptr()); }
+    double intercept() const noexcept { return peft_image_intercept(c_ptr()); }
     const void *pixels() const noexcept { return peft_image_pixels(c_ptr()); }
     image resize(std::int64_t width, std::int64_t height, const char *filter = "bicubic") const
     {

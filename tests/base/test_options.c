@@ -277,10 +277,10 @@ START_TEST(values_are_compared_by_meaning_not_by_text)
 }
 END_TEST
 
-/* The struct that options are read into. A key: a row as above (types 2 and 3: so many numbers; c: a choice; x: a side;
+/* The struct that options are read into. A key: a row as above (types 2 to 4: so many numbers; c: a choice; x: a side;
  * r: a range), the member, and the words that the option takes. */
 typedef struct record {
-    int64_t count; bool flag; double rate, span[2], colour[3]; int kind; peft_opt_side side; peft_opt_range range;
+    int64_t count; bool flag; double rate, span[2], colour[3], box[4]; int kind; peft_opt_side side; peft_opt_range range;
 } record;
 #define AT(field) offsetof(record, field)
 static const peft_opt_key keys[] = {
@@ -289,10 +289,11 @@ static const peft_opt_key keys[] = {
     { { "span", '2', "0.25:1", 0, 1, "h" }, AT(span), NULL },
     { { "colour", '3', "1:2:3", 0, 0, "h" }, AT(colour), NULL },
     { { "kind", 'c', "green", 0, 0, "h" }, AT(kind), "red|green|blue" },
+    { { "box", '4', "1:2:3:4", 0, 9, "h" }, AT(box), NULL },
     { { "side", 'x', "none", 1, 1000, "h" }, AT(side), "auto|none" },
     { { "range", 'r', "", -1e9, 1e9, "h" }, AT(range), NULL }, { { 0 }, 0, NULL } };
 #undef AT
-#define REST ",flag=true,rate=0.1,span=0.25:1,colour=1:2:3,kind=green"
+#define REST ",flag=true,rate=0.1,span=0.25:1,colour=1:2:3,kind=green,box=1:2:3:4"
 
 /* A list read into the struct, and the struct printed; or a word of the error message. */
 static const struct { const char *text, *print, *word; } structs[] = {
@@ -300,14 +301,16 @@ static const struct { const char *text, *print, *word; } structs[] = {
     { "count=1e2 side=3", "count=100" REST ",side=3,range=full", NULL },
     { "side=640x480, range=-1000:400.5", "count=7" REST ",side=640x480,range=-1000:400.5", NULL },
     { "range=p1:p99.5", "count=7" REST ",side=none,range=p1:p99.5", NULL },
-    { "flag=off,rate=\"-1e-7\",span=0:0,colour=2,kind=blue,side=auto",
-      "count=7,flag=false,rate=-1e-07,span=0:0,colour=2:2:2,kind=blue,side=auto,range=full", NULL },
+    { "flag=off,rate=\"-1e-7\",span=0:0,colour=2,kind=blue,box=9:0:0.5:3,side=auto",
+      "count=7,flag=false,rate=-1e-07,span=0:0,colour=2:2:2,kind=blue,box=9:0:0.5:3,side=auto,range=full", NULL },
     { "count=101", NULL, "record: option 'count' is '101'; expected an integer from 0 to 100" },
     { "flag=maybe", NULL, "'flag' is 'maybe'; expected true or false" },
     { "rate=inf", NULL, "expected a number from -1000000 to 1000000" },
     { "span=1:0", NULL, "'span' is '1:0'; expected low:high from 0 to 1" },
     { "span=0.5", NULL, "expected low:high" }, { "span=0:0.5:1", NULL, "expected low:high" },
     { "colour=1:2", NULL, "'colour' is '1:2'; expected a:b:c" }, { "colour=1:2:", NULL, "a:b:c" },
+    { "box=1:2:3", NULL, "'box' is '1:2:3'; expected a:b:c:d from 0 to 9" }, { "box=5", NULL, "a:b:c:d" },
+    { "box=1:2:3:10", NULL, "a:b:c:d" }, { "box=1:2:3:4:5", NULL, "a:b:c:d" },
     { "kind=yellow", NULL, "'kind' is 'yellow'; expected red, green or blue" }, { "kind=", NULL, "red, green or blue" },
     { "side=0", NULL, "'side' is '0'; expected auto or none, N or HxW from 1 to 1000" },
     { "side=5x", NULL, "N or HxW" }, { "side=5x1001", NULL, "N or HxW" }, { "side=x5", NULL, "N or HxW" },
@@ -335,7 +338,7 @@ START_TEST(options_are_read_into_a_struct)
         ck_assert_uint_eq(peft_sys_opt_print(keys, &r, text, sizeof text), strlen(structs[i].print));
         ck_assert_str_eq(text, structs[i].print);
         ck_assert_int_eq(peft_sys_opt_read(keys, text, "record", &again, &given), PEFT_OK);
-        ck_assert_uint_eq(given, 255);                       /* all eight keys */
+        ck_assert_uint_eq(given, 511);                       /* all nine keys */
         ck_assert_uint_eq(peft_sys_opt_print(keys, &again, small, sizeof small), strlen(structs[i].print));
         ck_assert_int_eq(strncmp(small, structs[i].print, 19), 0);
         ck_assert_uint_eq(strlen(small), 19);
@@ -350,8 +353,8 @@ START_TEST(options_are_read_into_a_struct)
     static const peft_opt_key wrong[] = {
         { { "count", 'i', "101", 0, 100, "h" }, offsetof(record, count), NULL }, { { 0 }, 0, NULL } };
     expect_error(peft_sys_opt_defaults(wrong, &r), PEFT_E_INVALID, "option 'count': its default '101'");
-    ck_assert_ptr_eq(peft_sys_opt_row(keys, 7), &keys[7].option);
-    ck_assert(!peft_sys_opt_row(keys, 8) && !peft_sys_opt_row(NULL, 0));
+    ck_assert_ptr_eq(peft_sys_opt_row(keys, 8), &keys[8].option);
+    ck_assert(!peft_sys_opt_row(keys, 9) && !peft_sys_opt_row(NULL, 0));
     ck_assert_str_eq(peft_option_type(peft_sys_opt_row(keys, 5)), "text");
     ck_assert_int_eq(peft_option_bounds(peft_sys_opt_row(keys, 3), NULL, NULL), 0);
     expect_error(peft_sys_opt_read(NULL, "", "record", &r, NULL), PEFT_E_INVALID, "keys");

@@ -16,6 +16,11 @@ typedef struct sample {
 
 #define FILE_OF(text) text, sizeof(text) - 1
 #define EIGHT(c) c c c c c c c c
+#define ZEROS_4 "\0\0\0\0"
+#define ZEROS_5 ZEROS_4 "\0"
+#define ZEROS_8 ZEROS_4 ZEROS_4
+#define ZEROS(n) ZEROS_##n
+#define TAG(number, value) number "\3\0\1\0\0\0" value "\0\0\0"          /* of TIFF: one number of 16 bits */
 
 /* The JPEG has two blocks without AC coefficients. Its Huffman codes have one bit each: one for DC differences of 6
  * bits, one for the end of a block. Quantisation steps are 8, so the DC coefficients 50 and 0 give the values 128 + 50
@@ -42,6 +47,23 @@ static const sample samples[] = {
               "\50\0\20\0US\2\0\1\0" "\50\0\21\0US\2\0\2\0" "\50\0\0\1US\2\0\10\0" "\50\0\1\1US\2\0\10\0"
               "\50\0\2\1US\2\0\7\0" "\50\0\3\1US\2\0\0\0" "\340\177\20\0OB\0\0\2\0\0\0\7\376"), 0,
       2, 1, 1, "\7\376" },
+    { "nifti", "NIfTI",
+      FILE_OF("\134\1\0\0" ZEROS(4) EIGHT(ZEROS(4)) "\2\0\3\0\2\0" ZEROS(8) ZEROS(8) ZEROS(8) "\2\0\10\0"
+              EIGHT(ZEROS(4)) "\0\0\0\0\260C" EIGHT(EIGHT("\0\0\0")) EIGHT(ZEROS(5)) "n+1\0" ZEROS(4)
+              "\0\1\2\375\376\377"), 0,
+      3, 2, 1, "\0\1\2\375\376\377" },
+    { "bmp", "BMP",
+      FILE_OF("BM\76\0\0\0\0\0\0\0\66\0\0\0" "\50\0\0\0\2\0\0\0\1\0\0\0\1\0\30\0" ZEROS(8) ZEROS(8) ZEROS(8)
+              "\3\2\1\377\376\375\0\0"), 2,
+      2, 1, 3, "\1\2\3\375\376\377" },
+    { "webp", "WebP",
+      FILE_OF("RIFF\32\0\0\0WEBPVP8L\15\0\0\0/\1\0\0\0\305\5\374\373\237\375\17\1\0"), 0,
+      2, 1, 3, "\1\2\3\375\376\377" },
+    { "tiff", "TIFF",
+      FILE_OF("II*\0\10\0\0\0" "\10\0" TAG("\0\1", "\3") TAG("\1\1", "\2") TAG("\2\1", "\10") TAG("\6\1", "\1")
+              TAG("\21\1", "\156") TAG("\25\1", "\1") TAG("\26\1", "\2") TAG("\27\1", "\6") ZEROS(4)
+              "\0\1\2\375\376\377"), 0,
+      3, 2, 1, "\0\1\2\375\376\377" },
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 
@@ -68,6 +90,15 @@ static const sample *sample_of(int row)
         if (!strcmp(samples[i].row, rows[row].name)) return &samples[i];
     ck_abort_msg("%s: a format without a sample in test_image_formats.c", rows[row].name);
     return NULL;
+}
+
+/* Whether this build cannot read the format of the sample: then the error names the library that it needs. */
+static bool is_refused(int row, const sample *s)
+{
+    peft_image *im;
+    if (!rows[row].format->missing) return false;
+    fails(PEFT_E_UNSUPPORTED, "(Debian: lib", peft_image_load_memory(io_ctx, s->file, s->size, NULL, &im));
+    return true;
 }
 
 /* The image has the size and pixels of the sample. */
@@ -100,6 +131,7 @@ START_TEST(each_file_gives_its_pixels)
         if (!can_be_read(i)) continue;
         const sample *s = sample_of(i);
         peft_image *im;
+        if (is_refused(i, s)) continue;
         ok(peft_image_load_memory(io_ctx, s->file, s->size, NULL, &im));
         has_pixels(s, s->size, im);
         peft_image_free(im);
@@ -113,6 +145,7 @@ START_TEST(each_cut_file_is_refused)
     for (int i = 0; i < ROWS; i++) {
         if (!can_be_read(i)) continue;
         const sample *s = sample_of(i);
+        if (is_refused(i, s)) continue;
         for (size_t n = 0; n < s->size; n++) {
             uint8_t *part = malloc(n > 0 ? n : 1);                     /* exact size: sanitizers see reads beyond */
             peft_image *im = NULL;
@@ -140,6 +173,7 @@ START_TEST(each_format_keeps_the_limits)
         const int side = s->width > s->height ? s->width : s->height, bytes = s->width * s->height * s->channels;
         peft_image *im = NULL;
         char options[60];
+        if (is_refused(i, s)) continue;
         snprintf(options, sizeof options, "max_side=%d max_bytes=%d", side, bytes);
         ok(peft_image_load_memory(io_ctx, s->file, s->size, options, &im));
         peft_image_free(im);

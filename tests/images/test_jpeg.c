@@ -10,7 +10,7 @@
 /* Settings of the encoder. */
 typedef struct kind {
     int channels;
-    J_COLOR_SPACE space;
+    J_COLOR_SPACE space, coded;                               /* of the pixels; in the file, 0: the default */
     int h[3], v[3];                                           /* sampling factors of each component; 0: default */
     bool progressive, arithmetic, optimised;
     int restart;                                              /* interval of restart markers in blocks; 0: none */
@@ -35,6 +35,7 @@ static unsigned char *jpeg_of(const kind *k, const void *pixels, int w, int h, s
     c.input_components = k->channels;
     c.in_color_space = k->space;
     jpeg_set_defaults(&c);
+    if (k->coded) jpeg_set_colorspace(&c, k->coded);
     jpeg_set_quality(&c, 95, TRUE);
     for (int i = 0; i < c.num_components && i < 3 && k->h[i]; i++) {
         c.comp_info[i].h_samp_factor = k->h[i];
@@ -72,7 +73,7 @@ static void all_samples_near(const peft_image *im, int v)
         ck_assert_int_le(abs(((const uint8_t *)peft_image_pixels(im))[i] - v), 2);
 }
 
-START_TEST(grey_and_rgb_are_read_and_cmyk_is_refused)
+START_TEST(grey_and_rgb_are_read)
 {
     size_t size;
     peft_image *loaded;
@@ -91,10 +92,30 @@ START_TEST(grey_and_rgb_are_read_and_cmyk_is_refused)
     peft_image_free(loaded);
     fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(io_ctx, jpeg, size, "max_side=23", &loaded));
     free(jpeg);
-    const kind cmyk = { .channels = 4, .space = JCS_CMYK };
-    jpeg = jpeg_of(&cmyk, pixels, 24, 16, &size);
-    fails(PEFT_E_UNSUPPORTED, "CMYK", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
-    free(jpeg);
+}
+END_TEST
+
+/* Pictures of four inks, coded as such (CMYK) or as YCCK. Samples are what is left of the light: black / 255 * ink. */
+START_TEST(inks_become_rgb)
+{
+    uint8_t pixels[24 * 16 * 4];
+    for (int coded = 0; coded < 2; coded++)
+        for (int step = 0; step < 5; step++) {
+            const uint8_t inks[4] = { (uint8_t)(50 * step), 200, (uint8_t)(255 - 40 * step), (uint8_t)(60 * step + 15) };
+            const kind cmyk = { .channels = 4, .space = JCS_CMYK, .coded = coded ? JCS_YCCK : JCS_CMYK };
+            size_t size;
+            for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = inks[i % 4];
+            unsigned char *jpeg = jpeg_of(&cmyk, pixels, 24, 16, &size);
+            peft_image *im = load(jpeg, size);
+            ck_assert_int_eq(peft_image_channels(im), 3);
+            for (size_t i = 0; i < pixel_bytes(im); i++) {
+                const int got = ((const uint8_t *)peft_image_pixels(im))[i], want = inks[3] * inks[i % 3] / 255;
+                ck_assert_msg(abs(got - want) <= 3, "coding %d, step %d, channel %zu: %d, expected %d", coded, step, i % 3,
+                              got, want);
+            }
+            peft_image_free(im);
+            free(jpeg);
+        }
 }
 END_TEST
 
@@ -306,6 +327,6 @@ START_TEST(unsupported_processes_are_named_in_the_error)
 }
 END_TEST
 
-IO_SUITE_MAIN("jpeg", grey_and_rgb_are_read_and_cmyk_is_refused, all_samplings_are_read, a_cut_jpeg_is_refused,
+IO_SUITE_MAIN("jpeg", grey_and_rgb_are_read, inks_become_rgb, all_samplings_are_read, a_cut_jpeg_is_refused,
               a_changed_jpeg_does_not_crash, damage_that_changes_no_pixel_is_accepted,
               announced_sizes_are_checked_before_allocating, unsupported_processes_are_named_in_the_error)

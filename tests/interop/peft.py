@@ -25,6 +25,7 @@ lib.peft_tensor_dim.restype = C.c_int64
 lib.peft_backbone_get.restype = C.c_int64
 lib.peft_model_classes.restype = C.c_int64
 lib.peft_trainer_get.restype = C.c_double
+io.peft_image_slope.restype = io.peft_image_intercept.restype = C.c_double
 for _name in ("peft_transform_size", "peft_image_width", "peft_image_height"):
     getattr(io, _name).restype = C.c_int64
 
@@ -201,11 +202,12 @@ def _image_context():
 class Image(Handle):
     free = io.peft_image_free
 
-    def __init__(self, path=None, array=None, pointer=None):
+    def __init__(self, path=None, array=None, pointer=None, options=None):
         if pointer is not None:
             super().__init__(pointer)
         elif path is not None:
-            super().__init__(_new(io.peft_image_load, _image_context(), os.fsencode(path), None))
+            super().__init__(_new(io.peft_image_load, _image_context(), os.fsencode(path),
+                                  options.encode() if options else None))
         else:
             channels = 1 if array.ndim == 2 else array.shape[2]
             super().__init__(_new(io.peft_image_from_buffer, _image_context(),
@@ -215,9 +217,20 @@ class Image(Handle):
     def pixels(self):
         h, w = io.peft_image_height(self), io.peft_image_width(self)
         c, depth = io.peft_image_channels(self), io.peft_image_depth(self)
-        kind = C.c_uint8 if depth == 8 else C.c_uint16
+        kind = {8: C.c_uint8, 16: C.c_uint16, -16: C.c_int16, -32: C.c_float}[depth]
         data = np.ctypeslib.as_array(C.cast(io.peft_image_pixels(self), C.POINTER(kind)), (h * w * c,)).copy()
         return data.reshape((h, w) if c == 1 else (h, w, c))
+
+
+    def values(self):
+        """slope * sample + intercept, as float64."""
+        return self.pixels().astype(np.float64) * io.peft_image_slope(self) + io.peft_image_intercept(self)
+
+
+def slices(path, options=None):
+    n = C.c_int64()
+    ok(io.peft_image_slices(_image_context(), os.fsencode(path), options.encode() if options else None, C.byref(n)))
+    return n.value
 
 
 def resize(image, width, height, filter):

@@ -25,6 +25,7 @@ struct peft_option {
  *   'i' (int64_t)  an integer          'f' (double)     a number
  *   'b' (bool)     true or false       'c' (int)        a word of choices "a|b|c"; the member is the word's index
  *   '2' (double[2]) low:high, low not above high        '3' (double[3]) a:b:c, or one number for all three
+ *   '4' (double[4]) a:b:c:d
  *   'x' (peft_opt_side)  a word of choices, N or HxW    'r' (peft_opt_range) full, low:high or, in percent,
  *                                                     p1:p99, low below high
  *   's' (char[hi])  any text of up to hi - 1 bytes, hi the upper bound of the row

@@ -58,7 +58,7 @@ int peft_sys_opt_choice(const char *choices, const char *word, size_t length)
 
 bool pf_value_numbers(const char *text, int n, double *out)
 {
-    double v[3] = { 0 };
+    double v[4] = { 0 };
     char one[64];
     int count = 0;
     for (bool more = true; more; text++) {                      /* text++ skips the colon */
@@ -108,7 +108,7 @@ static bool read_side(const pf_opt_domain *domain, const char *text, peft_opt_si
 /* Reads n numbers separated by colons; the second of two must not be below the first. */
 static bool read_numbers(const pf_opt_domain *domain, const char *text, int n, double *out)
 {
-    double v[3];
+    double v[4];
     if (!pf_value_numbers(text, n, v)) return false;
     for (int i = 0; i < n; i++) if (!in_bounds(domain, v[i])) return false;
     if (n == 2 && v[0] > v[1]) return false;
@@ -142,7 +142,7 @@ static bool read_range(const pf_opt_domain *domain, const char *text, peft_opt_r
     return good;
 }
 
-/* The count of numbers in a value of type 'f' (1), '2' or '3'. */
+/* The count of numbers in a value of type 'f' (1), '2', '3' or '4'. */
 static int numbers_of(char type) { return type == 'f' ? 1 : type - '0'; }
 
 bool pf_value_read(const pf_opt_domain *domain, const char *text, pf_value *v)
@@ -179,12 +179,13 @@ size_t pf_value_size(char type)
     }
 }
 
-/* Writes n numbers, 1 to 3, as "a", "a:b" or "a:b:c". */
+/* Writes n numbers as "a:b:c". */
 static void print_numbers(const double *v, int n, char *text, size_t capacity)
 {
-    char number[3][32];
-    for (int i = 0; i < n; i++) peft_sys_opt_number(number[i], v[i]);
-    snprintf(text, capacity, n == 1 ? "%s" : n == 2 ? "%s:%s" : "%s:%s:%s", number[0], number[1], number[2]);
+    char number[32];
+    size_t used = 0;
+    for (int i = 0; i < n && used < capacity; i++)
+        used += (size_t)snprintf(text + used, capacity - used, "%s%s", i ? ":" : "", peft_sys_opt_number(number, v[i]));
 }
 
 /* Writes word i of "a|b|c". */
@@ -239,6 +240,7 @@ static const char *shape_of(char type)
     case 'b': return "true or false";
     case '2': return "low:high";
     case '3': return "a:b:c";
+    case '4': return "a:b:c:d";
     case 'x': return ", N or HxW";
     case 'r': return "full, p1:p99 (percentiles) or low:high, low below high";
     default:  return "";

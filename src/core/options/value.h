@@ -9,9 +9,9 @@
  * none). */
 typedef struct pf_opt_domain { char type; double lo, hi; const char *choices; } pf_opt_domain;
 /* A value. Its type says which member it is: 'i' i, 'b' b, 'c' choice (index of the word), 'x' side, 'r' range; 'f' one
- * number of f, '2' two (low:high), '3' three (a:b:c). */
+ * number of f, '2' two (low:high), '3' three (a:b:c), '4' four (a:b:c:d). */
 typedef union pf_value {
-    int64_t i; double f[3]; bool b; int choice; peft_opt_side side; peft_opt_range range;
+    int64_t i; double f[4]; bool b; int choice; peft_opt_side side; peft_opt_range range;
 } pf_value;
 
 /* Reads text into *v. false: it is no such value, or out of bounds; *v is not written. For type 's' every text is a

@@ -11,9 +11,16 @@ typedef struct io_load_options {
     int64_t max_side;                                         /* pixels of width and of height */
     int64_t max_bytes;                                        /* of the file, and of the decoded pixels */
     int64_t slice;                                            /* the image to read of a file of several; or: */
+    int orientation;                                          /* IO_ORIENTATION_..: */
+    int64_t axis, volume;                                     /* of a volume: along which slices lie; which one */
+    int orient;                                               /* IO_ORIENT_..: */
+    int64_t level;                                            /* of a picture in several sizes; 0: the largest */
+    double region[4];                                         /* x, y, width, height of a part; width 0: all of it */
     char window[64];                                          /* of a DICOM file: first, none, a number or a name */
 } io_load_options;
-enum { IO_NO_SLICE = -1 };                                    /* not given: the file must hold one image */
+enum { IO_NO_SLICE = -1, IO_NO_VOLUME = -1 };                 /* not given: the file must hold one */
+enum { IO_ORIENTATION_EXIF, IO_ORIENTATION_STORED };          /* turned as the file asks, or not */
+enum { IO_ORIENT_STORED, IO_ORIENT_RAS };                     /* axes as in the file; or right, anterior, superior */
 
 /* A file in memory that is being decoded. A format's open sets slices; it may set state, which its read uses and its
  * close frees. */
@@ -29,6 +36,10 @@ typedef struct io_encoded {
 typedef struct io_format {
     const char *name;                                         /* for messages */
     const char *endings;                                      /* of file names, in lower case, as "jpg|jpeg" */
+    const char *takes;                                        /* "level|region", options that it reads; NULL: only
+                                                                 those of all formats */
+    const char *missing;                                      /* NULL; or "libtiff (Debian: libtiff-dev)", the library
+                                                                 without which this build cannot read the format */
     bool (*probe)(const uint8_t *data, size_t size);          /* by the first bytes of the file */
     peft_status (*open)(io_encoded *f);                       /* NULL: files hold one image, and read needs no state */
     /* Decodes one image, 0 <= slice < f->slices. The caller frees *out. */
@@ -39,4 +50,7 @@ typedef struct io_format {
 /* PEFT_E_UNSUPPORTED: an image of this size exceeds the limits. Decoders call it with the size in the file's header,
  * before they allocate pixels. depth: bits of a sample. */
 peft_status io_check_limits(const io_load_options *limits, int64_t width, int64_t height, int channels, int depth);
+/* The part of a picture of width x height pixels that the option region asks for; all of it without the option.
+ * PEFT_E_OPTION: it is not inside the picture. */
+peft_status io_region(const io_load_options *options, int64_t width, int64_t height, io_box *out);
 #endif

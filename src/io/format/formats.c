@@ -9,7 +9,7 @@ static const io_format *const formats[] = {
 #include "io/format/formats.def"
 #undef IO_FORMAT
 };
-enum { FORMATS = sizeof formats / sizeof *formats, LONGEST_ENDING = 8 };
+enum { FORMATS = sizeof formats / sizeof *formats };
 
 const io_format *io_format_of(const uint8_t *data, size_t size)
 {
@@ -18,18 +18,26 @@ const io_format *io_format_of(const uint8_t *data, size_t size)
     return NULL;
 }
 
+/* Whether name[length] ends with "." and the n lower case letters of ending, in upper or lower case. */
+static bool has_ending(const char *name, size_t length, const char *ending, size_t n)
+{
+    if (length < n + 1 || name[length - n - 1] != '.') return false;
+    for (size_t i = 0; i < n; i++) {
+        const char c = name[length - n + i];
+        if ((c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c) != ending[i]) return false;
+    }
+    return true;
+}
+
 bool io_is_image_name(const char *name)
 {
-    const char *dot = strrchr(name, '.');
-    char ending[LONGEST_ENDING + 1];
-    const size_t n = dot ? strlen(dot + 1) : 0;
-    if (!n || n > LONGEST_ENDING) return false;
-    for (size_t i = 0; i < n; i++) {
-        const char c = dot[i + 1];
-        ending[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;         /* the table has lower case */
-    }
-    for (int i = 0; i < FORMATS; i++)                         /* the index of ending in "jpg|jpeg|..."; below 0: none */
-        if (peft_sys_opt_choice(formats[i]->endings, ending, n) >= 0) return true;
+    const size_t length = strlen(name);
+    for (int i = 0; i < FORMATS; i++)
+        for (const char *ending = formats[i]->endings; *ending;) {            /* such as "jpg|jpeg" */
+            const size_t n = strcspn(ending, "|");
+            if (has_ending(name, length, ending, n)) return true;
+            ending += n + (ending[n] == '|');                                 /* behind the ending and its separator */
+        }
     return false;
 }
 
@@ -56,7 +64,7 @@ const char *io_image_endings(char *text, size_t size)
             const bool last = i == FORMATS - 1 && !ending[n];
             used += (size_t)snprintf(text + used, size - used, "%s.%.*s", !used ? "" : last ? " or " : ", ", (int)n,
                                      ending);
-            ending += n + (ending[n] == '|');                   /* behind the ending and its separator */
+            ending += n + (ending[n] == '|');
         }
     return text;
 }

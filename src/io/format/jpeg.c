@@ -2,6 +2,8 @@
  * jpeg.c -- the picture format JPEG, decoded by libjpeg with its accurate integer DCT, so that every build gives the
  * same pixels. Where data are damaged or end early, libjpeg warns and fills in grey; here such a file is refused. */
 #include "io/format/formats.h"
+#include "io/format/pixels/cmyk.h"
+#include "io/format/pixels/exif.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <jpeglib.h>
@@ -156,7 +158,7 @@ static void check_size(decoder *d, size_t size, const io_load_options *limits, i
     }
 }
 
-/* Chooses grey or RGB as the output of libjpeg; returns the number of channels. */
+/* Chooses grey, RGB or CMYK as the output of libjpeg; returns its number of channels. */
 static int choose_colours(decoder *d)
 {
     switch (d->j.jpeg_color_space) {
@@ -164,12 +166,10 @@ static int choose_colours(decoder *d)
     case JCS_YCbCr:
     case JCS_RGB: d->j.out_color_space = JCS_RGB; return 3;
     case JCS_CMYK:
-    case JCS_YCCK:
-        fail_with(d, PEFT_E_UNSUPPORTED, "CMYK colours are not read, because files differ in what they mean; convert "
-                  "the picture to RGB or grey");
-        return 0;                                             /* not reached */
+    case JCS_YCCK: d->j.out_color_space = JCS_CMYK; return 4;
     default:
-        fail_with(d, PEFT_E_UNSUPPORTED, "colours other than grey, RGB and YCbCr are not read; convert to RGB or grey");
+        fail_with(d, PEFT_E_UNSUPPORTED, "colours other than grey, RGB, YCbCr, CMYK and YCCK are not read; convert to "
+                  "RGB or grey");
         return 0;                                             /* not reached */
     }
 }
@@ -185,22 +185,26 @@ static void check_scans(decoder *d)
     }
 }
 
-/* Decodes into a new image d->im. Each failure jumps out of this function. */
+/* Decodes into a new image d->im. Each failure jumps out of this function. Samples of CMYK are taken as Adobe's programs
+ * write them, 255 for no ink; the row before its conversion to RGB lies in memory of libjpeg. */
 static void decode_pixels(decoder *d, size_t size, const io_load_options *limits)
 {
     struct jpeg_decompress_struct *j = &d->j;
     const boolean require_image = TRUE;                       /* a file of tables alone is an error */
     jpeg_read_header(j, require_image);
-    int channels = choose_colours(d);
-    check_size(d, size, limits, channels);
-    d->status = io_image_new(d->ctx, j->image_width, j->image_height, channels, IO_U8, &d->im);
+    const int channels = choose_colours(d), kept = channels == 4 ? 3 : channels;
+    check_size(d, size, limits, kept);
+    d->status = io_image_new(d->ctx, j->image_width, j->image_height, kept, IO_U8, &d->im);
     if (d->status) longjmp(d->failed, 1);
     j->dct_method = JDCT_ISLOW;
     jpeg_start_decompress(j);
     if (jpeg_has_multiple_scans(j)) check_scans(d);
+    const JSAMPARRAY inks = channels == 4
+        ? j->mem->alloc_sarray((j_common_ptr)j, JPOOL_IMAGE, 4 * j->output_width, 1) : NULL;
     while (j->output_scanline < j->output_height) {
         JSAMPROW row = (JSAMPROW)d->im->pixels + (size_t)j->output_scanline * io_image_row_bytes(d->im);
-        jpeg_read_scanlines(j, &row, 1);
+        jpeg_read_scanlines(j, inks ? inks : &row, 1);
+        if (inks) io_cmyk_to_rgb(inks[0], j->output_width, IO_INK_LIGHT, row);
     }
     jpeg_finish_decompress(j);
 }
@@ -239,6 +243,23 @@ static size_t size_without_zeros(const uint8_t *data, size_t size)
     return last && data[last - 1] == 0xff ? last + 1 : last;  /* a zero behind 0xff is coded data, and stays */
 }
 
+/* The orientation in the first EXIF segment (marker APP1) of the headers. */
+static int orientation_of(const uint8_t *data, size_t size)
+{
+    enum { HEADER = 4, NAME = 6, APP1 = 0xe1, START_OF_SCAN = 0xda };
+    size_t at = 2;                                            /* behind the marker SOI */
+    while (at < size && size - at >= HEADER + NAME) {
+        const uint8_t *p = data + at;
+        const size_t length = (size_t)p[2] << 8 | p[3];       /* with its own two bytes */
+        if (p[0] == 0xff && p[1] != 0xff && (p[1] == START_OF_SCAN || length < 2)) return 1;
+        const bool fits = p[0] == 0xff && p[1] == APP1 && length >= 2 + NAME && length <= size - at - 2;
+        if (fits && !memcmp(p + HEADER, "Exif\0\0", NAME))
+            return io_exif_orientation(p + HEADER + NAME, length - 2 - NAME);
+        at += p[0] != 0xff || p[1] == 0xff ? 1 : 2 + length;  /* extra bytes and 0xff before a marker are skipped */
+    }
+    return 1;
+}
+
 /* A file without an end marker, or with zeros before it, may have been cut and then padded with zeros. libjpeg can
  * decode such zeros as pixels without a warning. So the file is decoded a second time without the zeros, and refused if
  * it is then incomplete. */
@@ -256,6 +277,7 @@ static peft_status decode_complete(const io_encoded *f, int64_t slice, peft_imag
         }
     }
     peft_status s = d->status;
+    if (!s) s = io_exif_apply(f, orientation_of(f->data, f->size), &d->im);
     if (!s) *out = d->im;
     peft_sys_free(f->ctx, d);
     return s;

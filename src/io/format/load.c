@@ -6,6 +6,7 @@
 /* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kinds: 'i' integer, 's' text
  * of less than `highest` bytes. */
 #define STORED_IN(field) offsetof(io_load_options, field)
+enum { WINDOW_SIZE = sizeof ((io_load_options *)0)->window };
 static const peft_opt_key keys[] = {
     { { "max_side", 'i', "65536", 1, 1 << 24, "largest width and height in pixels" },
       STORED_IN(max_side), NULL },
@@ -13,8 +14,18 @@ static const peft_opt_key keys[] = {
       STORED_IN(max_bytes), NULL },
     { { "slice", 'i', "", 0, 1 << 24, "index, from 0, of the picture in a file of several; none: the file must hold "
         "one" }, STORED_IN(slice), NULL },
-    { { "window", 's', "first", 0, sizeof((io_load_options *)0)->window, "of the windows in a DICOM file: first, none (values of the modality, such as "
-        "Hounsfield units), its number from 0 or its name" }, STORED_IN(window), NULL },
+    { { "orientation", 'c', "exif", 0, 0, "exif: pictures are turned as their EXIF data say; stored: they are not" },
+      STORED_IN(orientation), "exif|stored" },
+    { { "axis", 'i', "2", 0, 2, "NIfTI: the axis of the volume along which its slices lie" }, STORED_IN(axis), NULL },
+    { { "volume", 'i', "", 0, 1 << 24, "NIfTI: index, from 0, of the volume in a file of several; none: the file must "
+        "hold one" }, STORED_IN(volume), NULL },
+    { { "orient", 'c', "stored", 0, 0, "NIfTI: axes as they are stored; ras: turned to right, anterior, superior" },
+      STORED_IN(orient), "stored|ras" },
+    { { "level", 'i', "0", 0, 1000, "TIFF: which size of a slide; 0: the largest" }, STORED_IN(level), NULL },
+    { { "region", '4', "", 0, 1 << 30, "x:y:width:height of the part to read, in pixels of the level; none: all" },
+      STORED_IN(region), NULL },
+    { { "window", 's', "first", 0, WINDOW_SIZE, "DICOM: first, none (values of the modality, such as Hounsfield units), "
+        "the number of a window from 0, or its name" }, STORED_IN(window), NULL },
     { { 0 }, 0, NULL }
 };
 #undef STORED_IN
@@ -24,7 +35,7 @@ const peft_option *peft_image_option(size_t i) { return peft_sys_opt_row(keys, i
 /* given: which options the text names, as bits; may be NULL. */
 static peft_status parse_options(const char *options, io_load_options *o, uint64_t *given)
 {
-    *o = (io_load_options){ .slice = IO_NO_SLICE };
+    *o = (io_load_options){ .slice = IO_NO_SLICE, .volume = IO_NO_VOLUME };
     peft_status s = peft_sys_opt_defaults(keys, o);
     return s ? s : peft_sys_opt_read(keys, options, "image", o, given);
 }
@@ -38,6 +49,38 @@ peft_status io_image_check_options(const char *options, bool *any)
     return s;
 }
 
+/* Whether the format reads the option of this name beside those of all formats. */
+static bool takes(const io_format *format, const char *name)
+{
+    return format->takes && peft_sys_opt_choice(format->takes, name, strlen(name)) >= 0;
+}
+
+/* Refuses an option with another value than its default that this format does not read. */
+static peft_status check_taken(const io_format *format, const io_load_options *o)
+{
+    const struct { const char *name; bool changed; } rows[] = {
+        { "level", o->level != 0 }, { "axis", o->axis != 2 }, { "volume", o->volume > 0 },
+        { "orient", o->orient != IO_ORIENT_STORED } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].changed && !takes(format, rows[i].name))
+            return io_fail(PEFT_E_OPTION, "image: the option %s has no meaning for a file of the format %s; leave it out",
+                           rows[i].name, format->name);
+    return PEFT_OK;
+}
+
+/* Replaces an image by the part that the option region asks for; frees it on failure. */
+static peft_status cut_region(const io_load_options *o, peft_image **im)
+{
+    io_box box;
+    peft_image *part = NULL;
+    peft_status s = io_region(o, (*im)->width, (*im)->height, &box);
+    if (!s && box.width == (*im)->width && box.height == (*im)->height) return PEFT_OK;
+    if (!s) s = io_image_part(*im, &box, &part);
+    peft_image_free(*im);
+    *im = part;
+    return s;
+}
+
 /* Decodes the image that the option slice chooses. */
 static peft_status read_slice(const io_format *format, const io_encoded *f, int64_t slice, peft_image **out)
 {
@@ -47,7 +90,8 @@ static peft_status read_slice(const io_format *format, const io_encoded *f, int6
     if (slice >= f->slices)
         return io_fail(PEFT_E_OPTION, "image: slice=%lld, the file holds %lld slice%s; expected 0..%lld",
                        (long long)slice, (long long)f->slices, f->slices == 1 ? "" : "s", (long long)f->slices - 1);
-    return format->read(f, slice == IO_NO_SLICE ? 0 : slice, out);
+    peft_status s = format->read(f, slice == IO_NO_SLICE ? 0 : slice, out);
+    return s || takes(format, "region") ? s : cut_region(f->options, out);
 }
 
 /* Opens a file's bytes with its format (NULL: none was found, an error). After success the caller calls format->close,
@@ -57,7 +101,11 @@ static peft_status open_encoded(peft_context *ctx, const io_format *format, cons
 {
     *f = (io_encoded){ .ctx = ctx, .data = data, .size = size, .options = o, .slices = 1 };
     if (!format) return io_no_format(data, size);
-    return format->open ? format->open(f) : PEFT_OK;
+    if (format->missing)
+        return io_fail(PEFT_E_UNSUPPORTED, "image: a %s file; this build of libpeft-io has no %s to read it; install it and "
+                       "build libpeft-io again, or convert the file to PNG", format->name, format->missing);
+    peft_status s = check_taken(format, o);
+    return s || !format->open ? s : format->open(f);
 }
 
 /* Finds the format of a file in memory by its content, and decodes one image. */

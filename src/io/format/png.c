@@ -3,7 +3,9 @@
  * checksums of all chunks up to the last one with pixels (IDAT) are verified. What follows that chunk is not read:
  * damage there changes no pixel. */
 #include "io/format/formats.h"
+#include "io/format/pixels/exif.h"
 #include <spng.h>
+#include <zlib.h>
 
 /* The context that libspng's memory comes from, and whether an allocation failed; libspng reports a failed allocation
  * of zlib as another error. They are variables of the thread because libspng's allocator gets no argument of ours. They
@@ -134,20 +136,45 @@ static peft_status decode_pixels(spng_ctx *png, const layout *l, peft_image *im)
     return s;
 }
 
+/* The chunk at data + *offset, and *offset behind it. false: none, or it is cut off. */
+typedef struct chunk { const uint8_t *type, *data; size_t length; } chunk;
+static bool next_chunk(const uint8_t *data, size_t size, size_t *offset, chunk *out)
+{
+    if (size - *offset < 12) return false;                    /* a chunk's length, type and checksum */
+    const uint8_t *p = data + *offset;
+    const size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+    if (length > size - *offset - 12) return false;
+    *out = (chunk){ p + 4, p + 8, length };
+    *offset += length + 12;
+    return true;
+}
+enum { SIGNATURE = 8 };                                       /* bytes before the first chunk */
+
 /* The offset at which the last chunk with pixels (IDAT) ends; 0: the file has none. Stops at a chunk that is cut
  * off. */
 static size_t end_of_pixels(const uint8_t *data, size_t size)
 {
-    size_t end = 0;
-    for (size_t offset = 8; size - offset >= 12;) {           /* 8: signature; 12: a chunk's length, type, checksum */
-        const uint8_t *p = data + offset;
-        size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-        if (length > size - offset - 12) break;
-        offset += length + 12;
-        if (!memcmp(p + 4, "IDAT", 4)) end = offset;
-        else if (!memcmp(p + 4, "IEND", 4)) break;
-    }
+    size_t end = 0, offset = SIGNATURE;
+    chunk c;
+    while (next_chunk(data, size, &offset, &c))
+        if (!memcmp(c.type, "IDAT", 4)) end = offset;
+        else if (!memcmp(c.type, "IEND", 4)) break;
     return end;
+}
+
+/* The orientation in the chunk of EXIF data (eXIf), which may lie behind the pixels. A damaged chunk states none. */
+static int orientation_of(const uint8_t *data, size_t size)
+{
+    size_t offset = SIGNATURE;
+    chunk c;
+    while (next_chunk(data, size, &offset, &c) && memcmp(c.type, "IEND", 4)) {
+        if (memcmp(c.type, "eXIf", 4)) continue;
+        const uint8_t *sum = c.data + c.length;
+        const uint32_t stated = (uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | sum[3];
+        const bool whole = c.length < 1 << 30 && crc32(0, c.type, (uInt)c.length + 4) == stated;
+        return whole ? io_exif_orientation(c.data, c.length) : 1;
+    }
+    return 1;
 }
 
 /* What libspng reads: the file up to its last chunk with pixels (size bytes of data), then an end chunk (IEND) that is
@@ -221,7 +248,7 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     if (!png) return io_nomem("PNG");
     peft_status s = decode_stream(png, &source, f, out);
     spng_end(png);
-    return s;
+    return s ? s : io_exif_apply(f, orientation_of(data, size), out);
 }
 
 const io_format io_format_png = { .name = "PNG", .endings = "png", .probe = probe, .read = decode };

@@ -59,6 +59,24 @@ peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, i
     return s;
 }
 
+void io_image_range_unknown(peft_image *im) { im->full[0] = im->full[1] = NAN; }
+
+void io_image_scale(peft_image *im, double slope, double intercept)
+{
+    im->slope = slope;
+    im->intercept = intercept;
+    if (io_rescaled(im)) io_image_range_unknown(im);
+}
+
+void io_image_drop_opaque(peft_image *im)
+{
+    const int64_t n = im->alpha ? im->width * im->height : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (im->type == IO_U8 ? ((uint8_t *)im->alpha)[i] != UINT8_MAX : ((uint16_t *)im->alpha)[i] != UINT16_MAX) return;
+    peft_sys_free(im->ctx, im->alpha);
+    im->alpha = NULL;
+}
+
 peft_image *io_image_retain(const peft_image *im)
 {
     peft_image *counted = (peft_image *)im;                   /* the reference count is not part of the const value */
@@ -143,4 +161,6 @@ int64_t     peft_image_width(const peft_image *im) { return im ? im->width : 0; 
 int64_t     peft_image_height(const peft_image *im) { return im ? im->height : 0; }
 int         peft_image_channels(const peft_image *im) { return im ? im->channels : 0; }
 int         peft_image_depth(const peft_image *im) { return im ? io_types[im->type].depth : 0; }
+double      peft_image_slope(const peft_image *im) { return im ? im->slope : 0; }
+double      peft_image_intercept(const peft_image *im) { return im ? im->intercept : 0; }
 const void *peft_image_pixels(const peft_image *im) { return im ? im->pixels : NULL; }

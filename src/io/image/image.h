@@ -38,10 +38,31 @@ peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int c
 /* Makes such an image of another size with the context, sample type, slope and intercept of im; pixels and alpha of im
  * are not copied. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
+/* Sets slope and intercept of a new image; with others than 1 and 0 its full range is not known any more. */
+void io_image_scale(peft_image *im, double slope, double intercept);
+/* Marks the full range of a new image as not known: a transform then needs a range. */
+void io_image_range_unknown(peft_image *im);
+/* Frees the alpha of a new image of u8 or u16 samples if every pixel is opaque. */
+void io_image_drop_opaque(peft_image *im);
 /* Returns im, with one more reference. */
 peft_image *io_image_retain(const peft_image *im);
 /* Copies im with its alpha, slope and intercept, into memory of ctx. */
 peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **out);
+
+/* How a stored picture is turned to the one that is seen: pixel (x, y) of the result is that of column x and row y, or
+ * with swap of column y and row x, counted from the last one where that axis of the stored picture is reversed. */
+typedef struct io_turn { bool swap, reverse_x, reverse_y; } io_turn;
+typedef struct io_box { int64_t x, y, width, height; } io_box;
+static inline bool io_turns(io_turn t) { return t.swap || t.reverse_x || t.reverse_y; }
+/* Turns im with its alpha; the caller frees *out. */
+peft_status io_image_turn(const peft_image *im, io_turn turn, peft_image **out);
+/* Copies a box inside im, with its alpha. */
+peft_status io_image_part(const peft_image *im, const io_box *box, peft_image **out);
+/* The turn that an EXIF orientation of 2..8 asks for; none for other numbers. */
+io_turn io_turn_of_exif(int orientation);
+/* The box of a stored picture of w x h pixels that gives this box of the turned one. */
+io_box io_turn_box(io_box box, io_turn turn, int64_t w, int64_t h);
+
 static inline size_t io_image_pixel_bytes(const peft_image *im)     /* bytes of one pixel */
 {
     return (size_t)im->channels * io_types[im->type].bytes;

@@ -15,7 +15,7 @@ static peft_status needs_range(const peft_image *im)
                        "(range=-1000:400), or range=p1:p99, percentiles");
     return io_fail(PEFT_E_INVALID, "transform: the image's samples are %s, so that their range is not known; give it "
                    "in the preprocessing: range=lo:hi, the samples that become 0 and 1 (range=-1000:400), or "
-                   "range=p1:p99, percentiles", im->type == IO_I16 ? "signed" : "floating-point numbers");
+                   "range=p1:p99, percentiles", io_types[im->type].name);
 }
 
 /* Refuses a range lo:hi for an image whose values a window has changed, and one beyond the values that an image of this
