@@ -5,7 +5,7 @@
 #include "common/files/output.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/verbose.h"
 #include "gated_prompt.h"

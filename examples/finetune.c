@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const program about = {
     "--backbone PATH --data PATH [options]",
@@ -85,7 +84,7 @@ static void check_start(void)
 /* Opens the images and makes all objects that training needs. */
 static run prepare(void)
 {
-    run r = { .bar = isatty(STDERR_FILENO) };
+    run r = { 0 };
     r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value,
                           .seed = (uint64_t)flag_integer(&given[seed]),
                           .threads = (int)flag_integer(&given[threads]), .loader_threads = 1 };

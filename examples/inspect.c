@@ -4,7 +4,7 @@
 #include "common/model/loaded_model.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/verbose.h"
 #include <ctype.h>

@@ -7,14 +7,13 @@
 #include "common/model/weights.h"
 #include "common/outputs/backbone_output.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
 #include "common/program/verbose.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FLAGS(X) \
     X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer that the model was trained on: a " \
@@ -68,7 +67,7 @@ static void print_difference(loaded_model *s, const char *path)
 static void print_difference_without_head(loaded_model *s, const peft_backbone *merged)
 {
     char *path;
-    if (asprintf(&path, "%s.trial-%ld.safetensors", given[out].value, (long)getpid()) < 0) fail("out of memory");
+    if (asprintf(&path, "%s.trial.safetensors", given[out].value) < 0) fail("out of memory");
     save(s, merged, path, "true");
     print_difference(s, path);
     remove(path);

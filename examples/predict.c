@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predict.c -- prints class probabilities of pictures, by a model that finetune wrote. Prints nine digits, which
- * identify a float exactly, so the output of two runs can be compared bit by bit. If a picture cannot be read, the
- * program prints an error, predicts the others and ends with status 1. With --adapt the model adapts to the pictures
- * (predict/adapted.c). */
+ * predict.c -- class probabilities of pictures, by a model that finetune wrote, printed or written to a file. Numbers
+ * have nine digits, which identify a float exactly, so the output of two runs can be compared bit by bit. If a picture
+ * cannot be read, the program prints an error, predicts the others and ends with status 1. With --adapt the model
+ * adapts to the pictures (predict/adapted.c). */
 #include "common/data/data.h"
 #include "common/files/output.h"
 #include "common/model/adaptation.h"
-#include "common/model/evaluate.h"
 #include "common/model/weights.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
+#include "common/program/threads.h"
 #include "predict/predict.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,15 @@
     X(preprocess, "LIST", NULL, "preprocessing settings that replace those of the model, name=value,... (inspect " \
       "--preprocess lists them)") \
     X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
-    X(csv, NULL, NULL, "print a CSV table with a heading line") \
-    X(data, "PATH", NULL, "predict the pictures of this data set (as for finetune --data) in place of IMAGE") \
+    X(image_options, "LIST", NULL, "how image files are read, name=value,... (inspect --options): slice=N of a file " \
+      "of several images") \
+    X(format, "NAME", NULL, "text, csv (a table with a heading line) or jsonl (a JSON object on each line); without " \
+      "it text, or with --out csv") \
+    X(csv, NULL, NULL, "the same as --format csv") \
+    X(out, "FILE", NULL, "write the table to this file; until all pictures are done, it is FILE.part") \
+    X(resume, NULL, NULL, "with --out: go on with FILE.part of an earlier run by the same options") \
+    X(force, NULL, NULL, "overwrite --out if it exists") \
+    X(data, "PATH", NULL, "predict the pictures of this data set (as for finetune --data) in place of PICTURES") \
     X(split, "NAME", NULL, "with --data: the split to predict, train, val or test; without it all pictures") \
     TABLE_FLAG(X) \
     CASE_FLAG(X) \
@@ -48,42 +56,67 @@
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
-    "--backbone PATH [--model PATH] [options] IMAGE... | --data PATH",
-    "Prints for each picture (.png, .jpg, .jpeg, .pgm, .ppm, .pnm, .npy) its name, the most probable class, and the\n"
-    "probabilities of all classes. For a model that was trained with several labels per image, it prints one\n"
-    "probability for each label and no most probable class.",
+    "--backbone PATH [--model PATH] [options] PICTURES... | --data PATH",
+    "Prints for each picture its name, the most probable class, and the probabilities of all classes. PICTURES are\n"
+    "picture files, folders and .zip files with pictures at any depth, or text files with the path of a picture on\n"
+    "each line. For a model that was trained with several labels per image, it prints one probability for each label\n"
+    "and no most probable class.",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
-    "  predict --backbone merged.safetensors --csv new/*.png > new.csv\n"
+    "  predict --backbone merged.safetensors --out new.csv new/\n"
     "  predict --backbone merged.safetensors --adapt foa_bp --source scans --state new.state new/*.png" };
 
-/* Writes the picture's probabilities to p [classes]. On an error prints it and returns false. */
-static bool predict_file(loaded_model *s, peft_session *session, const pictures *all, int i, float *p)
+/* Predicts pictures first .. first + count - 1 of the call: p [count, classes]. */
+static peft_status predict_some(const loaded_model *s, peft_session *session, const call *c, int64_t first,
+                                int64_t count, float *p)
 {
-    peft_image *im = NULL;
-    peft_status status = load_picture(s->ctx, all, i, &im);
-    const char *link = s->multilabel ? "sigmoid" : "softmax";
-    if (!status) status = try_predict_image(s->ctx, session, s->transform, im, link, s->classes, p);
-    if (status)                                             /* a failed peft_image_load names the path itself */
-        fprintf(stderr, "%s: %s%s%s (%s)\n", program_name, im ? picture_name(all, i) : "", im ? ": " : "",
-                peft_last_error(), peft_status_name(status));
-    peft_image_free(im);
-    return !status;
+    peft_tensor *images = call_images(c, first, count), *out;
+    must(peft_tensor_wrap(s->ctx, PEFT_F32, 2, (int64_t[]){ count, s->classes }, p, &out));
+    peft_status status = peft_session_probabilities(session, images, s->multilabel, out);
+    for (int64_t k = 0; !status && k < count * s->classes; k++)
+        if (!isfinite(p[k]))
+            status = peft_set_error(PEFT_E_NONFINITE, "the model's output is NaN or infinite; train it again with a "
+                                    "smaller learning rate");
+    peft_tensor_free(images);
+    peft_tensor_free(out);
+    return status;
 }
 
-/* Predicts the pictures one by one; returns how many failed. *done: those before a stop. */
-static int predict_files(loaded_model *s, const pictures *all, results *r, int *done)
+/* Predicts the pictures of a call and hands the results over; returns how many failed. Results do not depend on the
+ * number of pictures: where the whole call fails, each is predicted by itself. */
+static int64_t predict_call(const loaded_model *s, peft_session *session, call *c, results *r, float *p)
 {
+    int64_t failed = 0;
+    const bool together = c->count && !predict_some(s, session, c, 0, c->count, p);
+    for (int64_t k = 0; k < c->count; k++) {
+        const peft_status status = together ? PEFT_OK : predict_some(s, session, c, k, 1, p + k * s->classes);
+        if (status) print_error(input_name(r->in, c->picture[k]), status), failed++;
+        else add_result(r, c->picture[k], p + k * s->classes);
+    }
+    c->count = 0;
+    return failed;
+}
+
+/* Predicts the pictures in order; returns how many failed. *tried: those before a stop. */
+static int64_t predict_pictures(const loaded_model *s, const inputs *in, results *r, int threads, int64_t *tried)
+{
+    enum { PICTURES_IN_CALL = 8 };
     peft_session *session;
-    int failed = 0;
     peft_options *o = empty_options(s->ctx);
     must(peft_options_set_string(o, "compute", given[compute].value));
     must(peft_session_create(s->model, o, &session));
     peft_options_free(o);
-    float *p = check_alloc(malloc((size_t)s->classes * sizeof *p));
-    for (*done = 0; *done < all->count && !stop_requested; ++*done) {
-        if (predict_file(s, session, all, *done, p)) put_result(r, *done, p);
-        else failed++;
+    float *p = check_alloc(malloc((size_t)(PICTURES_IN_CALL * s->classes) * sizeof *p));
+    call c = make_call(s, PICTURES_IN_CALL, threads);
+    progress_line bar = start_progress("pictures", in->count);
+    int64_t failed = 0;
+    for (*tried = 0; *tried < in->count && !stop_requested; ) {
+        failed += fill_call(&c, in, r->table, tried);
+        hide_progress(&bar);
+        failed += predict_call(s, session, &c, r, p);
+        show_progress(&bar, *tried, r->table->done_count, "");
     }
+    hide_progress(&bar);
+    free_call(&c);
     free(p);
     peft_session_free(session);
     return failed;
@@ -126,32 +159,123 @@ static void refuse_patch_head(const peft_model *m)
              (long long)dims[0], (long long)dims[1]);
 }
 
+/* The format of the table: that of --format or --csv, else text, or CSV for a file. */
+static table_format format_of_flags(void)
+{
+    const char *name = given[format].value;
+    if (given[csv].value && name && strcmp(name, "csv")) fail("--csv and --format %s: give one of them", name);
+    if (given[csv].value) return FORMAT_CSV;
+    if (!name) return given[out].value ? FORMAT_CSV : FORMAT_TEXT;
+    if (given[out].value && read_format(name) == FORMAT_TEXT)
+        fail("--format text: is for the terminal; give csv or jsonl with --out");
+    return read_format(name);
+}
+
+/* Checks --out before anything is computed. */
+static void check_table_flags(const adaptation *a)
+{
+    const char *const inputs[] = { given[backbone].value, given[model].value, given[source].value, given[state].value };
+    const char *path = given[out].value;
+    char *part;
+    if (!path && (given[resume].value || given[force].value))
+        fail("--%s: is for a table in a file; give --out FILE too", given[resume].value ? "resume" : "force");
+    if (!path) return;
+    if (given[resume].value && given[per_case].value)
+        fail("--resume: a case needs the probabilities of all its pictures; predict without --resume");
+    if (given[resume].value && a->kind)
+        fail("--resume: predictions with --adapt depend on the pictures before; give --state FILE to go on with what "
+             "was learned");
+    if (asprintf(&part, "%s.part", path) < 0) fail("out of memory");
+    check_output("out", path, given[force].value, inputs, 4);
+    check_output("out", part, true, inputs, 4);
+    if (!given[resume].value && !given[force].value && !access(part, F_OK))
+        fail("--out: %s is of a run that was stopped; give --resume to go on with it, or --force to begin again", part);
+    free(part);
+}
+
+/* SHA-256 over the names and values of all trained tensors. */
+static void hash_model(const peft_model *m, char hex[65])
+{
+    char (*digest)[65] = check_alloc(calloc(peft_model_param_count(m) + 1, sizeof *digest));
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        const peft_tensor *v = peft_param_value(peft_model_param((peft_model *)m, i));
+        peft_sha256(peft_tensor_data((peft_tensor *)v), (size_t)peft_tensor_count(v) * sizeof(float), digest[i]);
+    }
+    peft_sha256(digest, peft_model_param_count(m) * sizeof *digest, hex);
+    free(digest);
+}
+
+/* One line that tells by what the pictures are predicted; to be freed. */
+static char *describe_run(const loaded_model *s, table_format format)
+{
+    char hex[65], *text;
+    size_t size;
+    hash_model(s->model, hex);
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    fprintf(f, "predict 1: backbone %s, model %s, preprocess %s, image options %s, compute %s, format %d, classes",
+            peft_backbone_fingerprint(s->vit), hex, peft_transform_text(s->transform),
+            given[image_options].value ? given[image_options].value : "none", given[compute].value, (int)format);
+    for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s", s->names[c]);
+    if (fclose(f)) fail("out of memory");
+    return text;
+}
+
+/* Says what could not be predicted; returns the exit status. */
+static int report_failures(const inputs *in, int64_t failed, int64_t tried)
+{
+    failed += in->failed;
+    if (failed) fprintf(stderr, "predict: %lld of %lld pictures could not be predicted\n", (long long)failed,
+                        (long long)(tried + in->failed));
+    if (tried < in->count) {
+        fprintf(stderr, "predict: stopped after %lld of %lld pictures%s\n", (long long)tried, (long long)in->count,
+                given[out].value && !given[adapt].value ? "; the same command with --resume goes on" : "");
+    }
+    return failed || tried < in->count;
+}
+
+/* Pictures are given either as arguments or by --data. */
+static void check_inputs(int arguments, char *const *argument)
+{
+    if (!given[backbone].value || (!arguments && !given[data].value))
+        fail("--backbone and at least one picture, or --data, are required; see --help");
+    if (arguments && given[data].value)
+        fail("--data: predicts the pictures of a data set; leave '%s' out, or leave --data out", argument[0]);
+    if (!given[data].value && (given[split].value || (given[table].value && !given[source].value)))
+        fail("--split and --table: are for --data; give it too");
+}
+
 int main(int argc, char **argv)
 {
     program_name = "predict";
-    int first = read_flags(given, flags, &about, argc, argv), done;
-    if (!given[backbone].value || (first == argc && !given[data].value))
-        fail("--backbone and at least one image, or --data, are required; see --help");
-    if (!given[data].value && (given[split].value || (given[table].value && !given[source].value)))
-        fail("--split and --table: are for --data; give it too");
+    const int first = read_flags(given, flags, &about, argc, argv);
+    check_inputs(argc - first, argv + first);
     const adaptation a = adaptation_of_flags();
+    const table_format chosen = format_of_flags();
+    check_table_flags(&a);
     watch_signals();
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
-                           (int)flag_integer(&given[threads]));
-    pictures all = open_pictures(s.ctx, given[data].value, given[split].value, given[table].value, argv + first,
-                                 argc - first);
-    if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, all.count);
+                                (int)flag_integer(&given[threads]));
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
-    results r;
-    open_results(&r, &s, &all, given[per_case].value, given[csv].value);
-    if (given[csv].value) print_heading(&s, given[per_case].value ? "case" : "image");
-    const int failed = a.kind ? predict_adapting(&s, &a, &all, &r, &done) : predict_files(&s, &all, &r, &done);
-    close_results(&r);
-    peft_dataset_free(all.d);
+    inputs in = given[data].value ? open_data_inputs(s.ctx, given[data].value, given[split].value,
+                                                     given[table].value, given[image_options].value)
+                                  : open_inputs(s.ctx, argv + first, argc - first, given[image_options].value);
+    if (!in.count) fail("no picture could be opened");
+    if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
+    char *description = describe_run(&s, chosen);
+    prediction_table t = open_table(&s, chosen, given[per_case].value ? "case" : "image", given[out].value, description,
+                         given[resume].value);
+    results r = open_results(&t, &in, given[per_case].value);
+    const int readers = thread_count((int)flag_integer(&given[threads]));
+    int64_t tried;
+    const int64_t failed = a.kind ? predict_adapting(&s, &a, &in, &r, readers, &tried)
+                                  : predict_pictures(&s, &in, &r, readers, &tried);
+    close_results(&r, tried == in.count);
+    close_table(&t, tried == in.count);
+    const int status = report_failures(&in, failed, tried);
+    free(description);
+    free_inputs(&in);
     close_model(&s);
-    if (failed) fprintf(stderr, "predict: %d of %d pictures could not be predicted\n", failed, done);
-    if (done < all.count) fprintf(stderr, "predict: stopped after %d of %d pictures\n", done, all.count);
-    return failed || done < all.count;
+    return status;
 }

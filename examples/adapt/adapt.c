@@ -12,7 +12,7 @@
 #include "common/model/weights.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,9 +6,10 @@
 #include "common/files/output.h"
 #include "common/outputs/input_files.h"
 #include "common/program/clock.h"
-#include "common/program/command.h"
+#include "common/flags/command.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
+#include "common/program/progress_line.h"
 #include "compare_jobs.h"
 #include "compare_study.h"
 #include <math.h>
@@ -111,14 +112,14 @@ static void on_tick(void *user)
     const progress *p = user;
     if (!p->bar) return;
     int64_t all = study_size(p->s), finished = all - p->left;
-    const double seconds = seconds_left(p), ninety_minutes = 5400;
+    const double seconds = seconds_left(p);
+    char left[DURATION_SIZE];
     fprintf(stderr, "\r\033[K");
     if (!p->left) return;
     fprintf(stderr, "[%-30.*s] %lld of %lld runs", (int)(30 * finished / all), "##############################",
             (long long)finished, (long long)all);
     if (isnan(seconds)) return;
-    if (seconds >= ninety_minutes) fprintf(stderr, ", %.1f h left", seconds / 3600);
-    else fprintf(stderr, ", %.0f min %02.0f s left", floor(seconds / 60), floor(fmod(seconds, 60)));
+    fprintf(stderr, ", %s left", duration_text(left, seconds));
 }
 
 static void on_begin(int64_t i, void *user)

@@ -2,7 +2,7 @@
  * compare_list.c -- reads compare's list file. Each line is an entry, `label: flags`, with the training flags of
  * recipe.h. `#` begins a comment; a line that begins with a blank continues the entry above. */
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "compare_study.h"
 #include <errno.h>
 #include <getopt.h>

@@ -9,7 +9,7 @@
 #include "common/files/csv.h"
 #include "common/files/records.h"
 #include "common/model/recipe.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include <peft/io.h>
 #include <stdbool.h>
 #include <stdint.h>

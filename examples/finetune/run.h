@@ -6,6 +6,7 @@
 #include "common/data/data.h"
 #include "common/model/cases.h"
 #include "common/model/recipe.h"
+#include "common/program/progress_line.h"
 #include <stdbool.h>
 
 #define FLAGS(X) \
@@ -45,7 +46,8 @@ typedef struct run {
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
     int64_t images_in_both;                                   /* number of test images that are also training images */
-    bool bar;                                                 /* show a progress bar on the terminal */
+    progress_line bar;                                        /* on the terminal, during training */
+    int64_t resumed_samples;                                  /* samples that a restored state had seen */
     int64_t updates, updates_in_epoch;                        /* since the program started; in this epoch */
     double start, epoch_start;                                /* times of seconds_now() */
     double loss_sum;                                          /* over the updates in this epoch */

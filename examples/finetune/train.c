@@ -23,7 +23,7 @@ static void save_state(const peft_trainer *t, const char *path)
         warn("the training state could not be saved, training goes on: %s (%s)", path, peft_last_error());
 }
 
-/* Called after each update: draws the bar, and at the end of an epoch prints a line and saves the state. Computes epoch
+/* Called after each update: draws the progress line, and at the end of an epoch prints a line and saves the state. Computes epoch
  * and batch from the number of samples seen, since with gradient accumulation an update has several batches. A result
  * other than 0 stops the training. */
 static int after_update(peft_trainer *t, void *user)
@@ -36,11 +36,11 @@ static int after_update(peft_trainer *t, void *user)
     r->updates++;
     r->updates_in_epoch++;
     r->loss_sum += loss_now;
-    if (r->bar)
-        fprintf(stderr, "\r[%-30.*s] epoch %lld/%lld, loss %.4f ", (int)(30 * batch_number / r->batches),
-                "##############################", (long long)epoch, (long long)r->t.epochs, loss_now);
+    char text[80];
+    snprintf(text, sizeof text, "epoch %lld of %lld, loss %.4f", (long long)epoch, (long long)r->t.epochs, loss_now);
+    show_progress(&r->bar, last_sample + 1, r->resumed_samples, text);
     if (batch_number < r->batches) return stop_requested;
-    if (r->bar) fprintf(stderr, "\r%70s\r", "");
+    hide_progress(&r->bar);
     printf("epoch %lld/%lld  loss %.5f  lr %.3e  %.2f s\n", (long long)epoch, (long long)r->t.epochs,
            r->loss_sum / (double)r->updates_in_epoch, peft_trainer_get(t, "lr"), seconds_now() - r->epoch_start);
     fflush(stdout);
@@ -56,10 +56,12 @@ static peft_status save_trainer(const void *t, const char *path) { return peft_t
 void train_model(run *r)
 {
     r->start = r->epoch_start = seconds_now();
+    r->bar = start_progress("images", r->images * r->t.epochs);
+    r->resumed_samples = (int64_t)peft_trainer_get(r->t.trainer, "samples");
     peft_status s = peft_trainer_fit(r->t.trainer, r->t.epochs, next_batch, after_update, r);
     if (!s) return;
     char *error = check_alloc(strdup(peft_last_error()));
-    if (r->bar) fputc('\n', stderr);
+    hide_progress(&r->bar);
     if (s == PEFT_E_NONFINITE)
         fail("%s (%s); the model is not saved. Usually a smaller --lr or --clip-norm 1 helps", error,
              peft_status_name(s));

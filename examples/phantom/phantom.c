@@ -3,7 +3,7 @@
  * programs without real images. docs/phantoms.md describes the model and its limits. */
 #include "phantom.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>

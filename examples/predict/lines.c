@@ -1,55 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lines.c -- the lines that predict prints (predict.h). */
+ * lines.c -- the lines of predict's table in its three formats (predict.h). */
 #include "predict.h"
 #include "common/files/csv.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Writes and flushes a whole line, so that a stopped program leaves no partial line. Frees text. */
-static void put_line(char *text, size_t size)
+static FILE *open_line(char **text, size_t *size) { return check_alloc(open_memstream(text, size)); }
+
+static void close_line(FILE *f)
 {
-    fwrite(text, 1, size, stdout);
-    if (fflush(stdout)) fail("standard output cannot be written; what was printed is not complete");
-    free(text);
+    if (fclose(f)) fail("out of memory");
 }
 
-void print_heading(const loaded_model *s, const char *first)
+/* Writes a JSON string. File names may have any bytes: those that are not UTF-8 are written as they are. */
+static void put_json_string(FILE *f, const char *text)
+{
+    fputc('"', f);
+    for (; *text; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') fprintf(f, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f) fprintf(f, "\\u%04x", c);
+        else fputc(c, f);
+    }
+    fputc('"', f);
+}
+
+static void put_name(FILE *f, table_format format, const char *name)
+{
+    if (format == FORMAT_CSV) put_csv_field(f, name);
+    else if (format == FORMAT_JSONL) put_json_string(f, name);
+    else fputs(name, f);
+}
+
+char *name_field(table_format format, const char *name)
 {
     char *text;
     size_t size;
-    FILE *f = check_alloc(open_memstream(&text, &size));
+    FILE *f = open_line(&text, &size);
+    put_name(f, format, name);
+    close_line(f);
+    return text;
+}
+
+char *heading_line(const loaded_model *s, table_format format, const char *first, size_t *size)
+{
+    char *text;
+    if (format != FORMAT_CSV) return NULL;
+    FILE *f = open_line(&text, size);
     fprintf(f, "%s%s", first, s->multilabel ? "" : ",predicted");
     for (int64_t c = 0; c < s->classes; c++) {
         fputc(',', f);
         put_csv_field(f, s->names[c]);
     }
     fputc('\n', f);
-    if (fclose(f)) fail("out of memory");
-    put_line(text, size);
+    close_line(f);
+    return text;
 }
 
-void print_line(const loaded_model *s, const char *path, const float *p, bool csv)
+static void put_csv(FILE *f, const loaded_model *s, const float *p, const char *best)
 {
-    char *text;
-    size_t size;
-    int64_t best = 0;
-    FILE *f = check_alloc(open_memstream(&text, &size));
-    for (int64_t c = 1; c < s->classes; c++)
-        if (p[c] > p[best]) best = c;
-    if (csv) {
-        put_csv_field(f, path);
-        if (!s->multilabel) {
-            fputc(',', f);
-            put_csv_field(f, s->names[best]);
-        }
-        for (int64_t c = 0; c < s->classes; c++) fprintf(f, ",%.9g", p[c]);
-    } else {
-        fprintf(f, "%s  ", path);
-        if (!s->multilabel) fprintf(f, "%s ", s->names[best]);
-        for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s=%.9g", s->names[c], p[c]);
+    if (best) fputc(',', f), put_csv_field(f, best);
+    for (int64_t c = 0; c < s->classes; c++) fprintf(f, ",%.9g", p[c]);
+}
+
+static void put_json(FILE *f, const loaded_model *s, const float *p, const char *best)
+{
+    if (best) fputs(", \"predicted\": ", f), put_json_string(f, best);
+    fputs(", \"probabilities\": {", f);
+    for (int64_t c = 0; c < s->classes; c++) {
+        if (c) fputs(", ", f);
+        put_json_string(f, s->names[c]);
+        fprintf(f, ": %.9g", p[c]);
     }
+    fputs("}}", f);
+}
+
+static void put_text(FILE *f, const loaded_model *s, const float *p, const char *best)
+{
+    fputs("  ", f);
+    if (best) fprintf(f, "%s ", best);
+    for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s=%.9g", s->names[c], p[c]);
+}
+
+char *prediction_line(const loaded_model *s, table_format format, const char *first, const char *name, const float *p,
+                      size_t *size)
+{
+    static void (*const put[])(FILE *, const loaded_model *, const float *, const char *) = {
+        [FORMAT_TEXT] = put_text, [FORMAT_CSV] = put_csv, [FORMAT_JSONL] = put_json };
+    char *text;
+    int64_t largest = 0;
+    for (int64_t c = 1; c < s->classes; c++)
+        if (p[c] > p[largest]) largest = c;
+    FILE *f = open_line(&text, size);
+    if (format == FORMAT_JSONL) fprintf(f, "{\"%s\": ", first);
+    put_name(f, format, name);
+    put[format](f, s, p, s->multilabel ? NULL : s->names[largest]);
     fputc('\n', f);
-    if (fclose(f)) fail("out of memory");
-    put_line(text, size);
+    close_line(f);
+    return text;
 }

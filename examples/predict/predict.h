@@ -1,41 +1,110 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predict.h -- parts of program predict: the lines that it prints, and prediction with test-time adaptation. */
+ * predict.h -- parts of program predict: the pictures it is given, calls of several pictures, the table that it writes,
+ * and prediction with test-time adaptation. */
 #ifndef PREDICT_H
 #define PREDICT_H
 #include "common/model/cases.h"
 #include "common/model/loaded_model.h"
+#include "common/program/progress_line.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+
+/* --- picture_error.c --- */
+/* "NAME: peft_last_error (STATUS)", to be freed; the name only once where the message begins with it. */
+char *error_text(const char *name, peft_status status);
+void  print_error(const char *name, peft_status status);
+
+/* --- inputs.c --- */
+/* The pictures of the command line, in its order. An argument is a picture, or a folder, zip or list of pictures. */
+typedef struct inputs {
+    peft_dataset **set;                                       /* [sets] */
+    int64_t *first;                                           /* [sets + 1]: number of the first picture of each set */
+    int64_t sets, count;
+    int64_t failed;                                           /* arguments that could not be opened */
+} inputs;
+/* Opens all arguments. Prints an error for one that cannot be opened, and leaves it out. image_options: of
+ * peft_image_load; NULL: none. */
+inputs      open_inputs(peft_context *ctx, char *const *path, int count, const char *image_options);
+/* The pictures of a data set, or of its split (NULL: all); table: how a table is read. Errors end the program. */
+inputs      open_data_inputs(peft_context *ctx, const char *data, const char *split, const char *table,
+                             const char *image_options);
+void        free_inputs(inputs *in);
+const char *input_name(const inputs *in, int64_t i);          /* of picture i, 0 <= i < count */
+const char *input_case(const inputs *in, int64_t i);          /* the study that it belongs to; NULL: none */
+peft_status load_input(const inputs *in, int64_t i, peft_image **out);
+
+/* --- table.c --- */
+/* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_JSONL: an object on each line. */
+typedef enum table_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSONL } table_format;
+table_format read_format(const char *name);                   /* "text", "csv" or "jsonl"; another name: fails */
+/* A table of predictions on standard output, or in a file. A file is collected beside it, in PATH.part, whose first
+ * line describes the run. When all pictures are done, it becomes PATH in one step. */
+typedef struct prediction_table {
+    const loaded_model *model;
+    table_format format;
+    const char *first;                                        /* what a line is of: "image" or "case" */
+    const char *path;                                         /* NULL: standard output */
+    char *part_path;
+    FILE *part;                                               /* open for appending; NULL: standard output */
+    struct done_line *done;                                   /* [done_count], sorted: lines of an earlier run, which
+                                                               * --resume goes on with */
+    int64_t done_count;
+    bool has_heading;                                         /* PATH.part of the earlier run has it */
+} prediction_table;
+/* description: one line that says by which model and settings the run predicts. resume: goes on with PATH.part of an
+ * earlier run, which must have the same description. */
+prediction_table open_table(const loaded_model *m, table_format format, const char *first, const char *path,
+                 const char *description, bool resume);
+/* Whether an earlier run has predicted this picture. If the same name was given n times, each of its lines answers one
+ * call. */
+bool  in_table(const prediction_table *t, const char *name);
+/* Adds the line of a picture with the probabilities p [classes]. */
+void  add_to_table(prediction_table *t, const char *name, const float *p);
+/* The file gets its name if complete; else PATH.part stays for --resume. */
+void  close_table(prediction_table *t, bool complete);
 
 /* --- lines.c --- */
-void print_heading(const loaded_model *s, const char *first); /* of the CSV table; first: name of its first column */
-/* Prints the line of a picture with the probabilities p [classes], as text or as a row of the CSV table. */
-void print_line(const loaded_model *s, const char *path, const float *p, bool csv);
+/* A line with its line break, to be freed; *size: its length. heading_line: NULL for formats without a heading. */
+char *heading_line(const loaded_model *s, table_format format, const char *first, size_t *size);
+char *prediction_line(const loaded_model *s, table_format format, const char *first, const char *name, const float *p,
+                      size_t *size);
+/* The part of a line that identifies the picture, as it stands there with its quotes; to be freed. */
+char *name_field(table_format format, const char *name);
 
-/* --- pictures.c --- */
-/* The pictures at paths, or those of a data set. */
-typedef struct pictures { char *const *path; peft_dataset *d; int count; } pictures;
-/* data: path of a data set whose split (NULL: all images) is predicted, with the settings of a table; NULL: the pictures
- * at path [count]. The caller frees d. */
-pictures    open_pictures(peft_context *ctx, const char *data, const char *split, const char *table, char *const *path,
-                          int count);
-const char *picture_name(const pictures *p, int i);
-peft_status load_picture(peft_context *ctx, const pictures *p, int i, peft_image **out);
-
-/* Takes the probabilities of pictures. With per_case it keeps them and prints the cases at the end. */
+/* --- case_results.c --- */
+/* Takes the probabilities of pictures. Without a rule they become lines of the table; with one they are kept, and those
+ * of each case become a line at the end. */
 typedef struct results {
-    const loaded_model *model;
-    const pictures *pictures;
-    bool csv;
-    const char *per_case;                                     /* --per-case; NULL: a line for each picture */
+    prediction_table *table;
+    const inputs *in;
+    bool by_case;
     case_rule rule;
-    double *scores;                                           /* [count, classes] with per_case */
-    int *picture;                                             /* [count] */
-    int64_t count;
+    double *scores;                                           /* [count, classes] of pictures that were predicted */
+    int64_t *picture, count;                                  /* [count] */
 } results;
-void open_results(results *r, const loaded_model *s, const pictures *p, const char *per_case, bool csv);
-void put_result(results *r, int picture, const float *p);     /* p [classes] */
-void close_results(results *r);
+results open_results(prediction_table *t, const inputs *in, const char *per_case);      /* --per-case; NULL: no rule */
+void    add_result(results *r, int64_t picture, const float *p);             /* p [classes] */
+/* Adds the lines of the cases if all pictures were tried. */
+void    close_results(results *r, bool complete);
+
+/* --- call.c --- */
+/* A call of the network: pictures that were read and prepared. */
+typedef struct call {
+    const loaded_model *model;
+    int64_t capacity, count;
+    float *pixels;                                            /* [capacity, 3, S, S] */
+    int64_t *picture;                                         /* [capacity]: numbers of the pictures */
+    char **error;                                             /* [capacity]: of pictures that are being read */
+    int threads;
+} call;
+call make_call(const loaded_model *s, int64_t capacity, int threads);
+void free_call(call *c);
+/* Reads pictures *next and following with several threads until the call is full or no picture is left. Pictures that
+ * are in the table already are left out (t NULL: none), and so are broken ones, of which an error is printed. Returns
+ * how many were broken. */
+int64_t fill_call(call *c, const inputs *in, const prediction_table *t, int64_t *next);
+peft_tensor *call_images(const call *c, int64_t first, int64_t count);        /* pictures of the call, not copied */
 
 /* --- adapted.c --- */
 typedef struct adaptation {
@@ -48,7 +117,8 @@ typedef struct adaptation {
     bool resumed;                                             /* the state exists and is read */
 } adaptation;
 /* Predicts the pictures in order, in calls of a batch, each of which adapts to its pictures; those that cannot be read
- * are left out. Hands the results over after each call, and saves the state at the end or when the program is to stop.
- * Returns how many pictures failed. *done: how many were tried before a stop. */
-int predict_adapting(loaded_model *s, const adaptation *a, const pictures *p, results *r, int *done);
+ * are left out. Hands results over after each call, and saves the state at the end or when the program is to stop.
+ * Returns how many pictures failed. *tried: how many were tried before a stop. */
+int64_t predict_adapting(loaded_model *s, const adaptation *a, const inputs *in, results *r, int threads,
+                         int64_t *tried);
 #endif

@@ -8,7 +8,7 @@
 #include "common/model/weights.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
 #include "common/program/verbose.h"

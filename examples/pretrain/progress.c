@@ -3,6 +3,7 @@
 #include "progress.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
+#include "common/program/progress_line.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -12,20 +13,17 @@ void progress_begin(progress *p)
     p->start = p->epoch_start = seconds_now();
 }
 
-/* Writes the estimated time left to text, "2 h 05 min" or "4 min 30 s", and returns text. Uses the mean time of the
- * updates since the program started; the trainer's "step" also counts those before it was stopped and resumed. */
-static const char *time_left(const progress *p, const peft_trainer *t, char *text, size_t size)
+/* Writes the estimated time left to text and returns it. Uses the mean time of the updates since the program started;
+ * the trainer's "step" also counts those before it was stopped and resumed. */
+static const char *time_left(const progress *p, const peft_trainer *t, char text[DURATION_SIZE])
 {
-    double left = (double)(p->epochs * p->updates_per_epoch) - peft_trainer_get(t, "step");
-    int64_t s = (int64_t)(p->updates ? (seconds_now() - p->start) / (double)p->updates * left : 0);
-    if (s >= 3600) snprintf(text, size, "%lld h %02lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
-    else snprintf(text, size, "%lld min %02lld s", (long long)(s / 60), (long long)(s % 60));
-    return text;
+    const double left = (double)(p->epochs * p->updates_per_epoch) - peft_trainer_get(t, "step");
+    return duration_text(text, p->updates ? (seconds_now() - p->start) / (double)p->updates * left : 0);
 }
 
 void progress_update(progress *p, const peft_trainer *t)
 {
-    char text[64];
+    char text[DURATION_SIZE];
     double loss = peft_trainer_get(t, "loss");
     p->updates++;
     p->updates_in_epoch++;
@@ -35,7 +33,7 @@ void progress_update(progress *p, const peft_trainer *t)
     int64_t done = ((int64_t)peft_trainer_get(t, "step") - 1) % p->updates_per_epoch + 1;
     fprintf(stderr, "\r[%-30.*s] epoch %.0f/%lld  loss %.4f  %s left   ", (int)(30 * done / p->updates_per_epoch),
             "##############################", peft_trainer_get(t, "epoch") + 1, (long long)p->epochs, p->recent_loss,
-            time_left(p, t, text, sizeof text));
+            time_left(p, t, text));
 }
 
 /* Appends a row to --curve, after the heading if the file is empty. */
@@ -51,12 +49,12 @@ static void add_row(const char *path, double epoch, double step, double loss, do
 
 void progress_epoch(progress *p, const peft_trainer *t, double accuracy)
 {
-    char text[64];
+    char text[DURATION_SIZE];
     double loss = p->loss_sum / (double)(p->updates_in_epoch ? p->updates_in_epoch : 1);
     double epoch = peft_trainer_get(t, "epoch"), lr = peft_trainer_get(t, "lr"), now = seconds_now();
     if (p->bar) fprintf(stderr, "\r%90s\r", "");
     printf("epoch %.0f/%lld  loss %.5f  test accuracy %.4f  lr %.3e  %.1f s  %s left\n", epoch, (long long)p->epochs,
-           loss, accuracy, lr, now - p->epoch_start, time_left(p, t, text, sizeof text));
+           loss, accuracy, lr, now - p->epoch_start, time_left(p, t, text));
     fflush(stdout);
     if (p->curve) add_row(p->curve, epoch, peft_trainer_get(t, "step"), loss, accuracy, lr, now - p->epoch_start);
     p->loss_sum = 0;

@@ -3,9 +3,9 @@
  * compare --records wrote. The same records and data give the same bytes. */
 #include "common/files/output.h"
 #include "common/outputs/input_files.h"
-#include "common/program/command.h"
+#include "common/flags/command.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "report_parts.h"
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
 #include "report_study.h"
 #include "common/figures/statistics.h"
 #include "common/files/csv.h"
+#include "common/files/text_file.h"
 #include "common/program/errors.h"
 #include <errno.h>
 #include <math.h>
@@ -11,20 +12,6 @@
 #include <string.h>
 
 enum { max_fields = 4096 };
-
-/* Returns the file's text, to be freed; NULL: the file does not exist. */
-static char *read_text(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    if (!f && errno == ENOENT) return NULL;
-    char *text = NULL;
-    size_t capacity = 0;
-    ssize_t n = f ? getdelim(&text, &capacity, 0, f) : 0;
-    if (!f || ferror(f)) fail("%s: %s", path, strerror(errno));
-    if (n < 0) *(char *)check_alloc(text) = 0;                /* an empty file */
-    fclose(f);
-    return text;
-}
 
 _Noreturn void fail_malformed(const char *path)
 {
@@ -94,7 +81,7 @@ bool read_rows(const study *s, const method *m, run *r, char **keep, const char 
     char name[record_name_size], *path, *field[max_fields], *text;
     record_name(name, m->key, r->draw_seed, r->number, kind);
     if (asprintf(&path, "%s/%s", s->folder, name) < 0) fail("out of memory");
-    text = *keep = read_text(path);
+    text = *keep = read_text_file(path, NULL);
     const int64_t heading = -1;
     int64_t row = heading;
     for (; text && *text; row++) {
@@ -158,7 +145,7 @@ study read_study(const char *folder)
     study s = { .folder = folder };
     char *path, *field[5];
     if (asprintf(&path, "%s/study.csv", folder) < 0) fail("out of memory");
-    s.text = read_text(path);
+    s.text = read_text_file(path, NULL);
     if (!s.text) fail("%s: no such file; give a folder that compare --records wrote", path);
     for (char *text = s.text; *text; ) store_property(&s, field, read_csv_row(&text, field, 5), path);
     int64_t draws = study_integer(&s, "samplings"), seeds = study_integer(&s, "runs");

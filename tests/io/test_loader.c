@@ -130,6 +130,48 @@ START_TEST(threads_and_cache_change_no_bit)
 }
 END_TEST
 
+/* The sum over the inputs of all samples of two epochs. unlinked: the files are removed after the first. */
+static double sum_of_epochs(peft_dataset *d, const char *options, bool unlinked)
+{
+    batch b = make_images(4);
+    double sum = 0;
+    peft_loader *l;
+    peft_transform *t = make_transform("flip=0.5 brightness=0.2 contrast=0.3 pad=1 erase=0.5");
+    ok(peft_loader_create(d, t, options, &l));
+    for (int64_t epoch = 0; epoch < 2; epoch++) {
+        for (int64_t k = 0, n; ; k++) {
+            ok(peft_loader_read(l, epoch, k, b.images, NULL, NULL, &n));
+            if (!n) break;
+            for (int64_t i = 0; i < n * IMAGE; i++) sum += (double)(i + 1) * ((float *)peft_tensor_data(b.images))[i];
+        }
+        for (int64_t i = 0; unlinked && i < peft_dataset_count(d); i++) remove(peft_dataset_name(d, i));
+    }
+    peft_loader_free(l);
+    peft_transform_free(t);
+    free_batch(&b);
+    return sum;
+}
+
+/* 10 pictures of 120 kB when decoded: all fit in a cache of 8 kB after they are resized, so that the second epoch reads
+ * no file. */
+START_TEST(the_cache_holds_resized_images)
+{
+    char name[40], list[400] = "";
+    peft_dataset *d;
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof name, "large%d.png", i);
+        save_picture(in_folder(name), 200, 200, 3, (unsigned)i);
+        sprintf(list + strlen(list), "large%d.png 0\n", i);
+    }
+    write_bytes(in_folder("large"), list, strlen(list));
+    ok(peft_dataset_open_list(io_ctx, in_folder("large"), NULL, 0, &d));
+    const double not_cached = sum_of_epochs(d, "batch=4 train=true cache=0", false);
+    ck_assert(not_cached == sum_of_epochs(d, "batch=4 train=true cache=8000", false));
+    ck_assert(not_cached == sum_of_epochs(d, "batch=4 train=true cache=8000 threads=2", true));
+    peft_dataset_free(d);
+}
+END_TEST
+
 START_TEST(an_epoch_has_every_sample_once_in_a_new_order)
 {
     static record r;
@@ -325,7 +367,7 @@ START_TEST(wrong_options_and_tensors_are_refused)
 }
 END_TEST
 
-IO_SUITE_MAIN("loader", threads_and_cache_change_no_bit, an_epoch_has_every_sample_once_in_a_new_order,
+IO_SUITE_MAIN("loader", threads_and_cache_change_no_bit, the_cache_holds_resized_images, an_epoch_has_every_sample_once_in_a_new_order,
               ids_are_given_only_without_augmentation, evaluation_batches_equal_the_transform_of_each_image,
               any_batch_can_be_read_in_any_order, float_labels_receive_one_hot_or_multilabel_targets,
               an_unreadable_file_is_named_and_can_be_replaced, wrong_options_and_tensors_are_refused)

@@ -427,8 +427,10 @@ refused 'not a text file in UTF-8|folder of class folders' finetune --data "$pic
 a_mistake 'a trained model as the backbone'
 refused "kind 'model'|load the backbone" "$bin/finetune" --backbone good.safetensors --data scans --out none.safetensors
 
-a_mistake 'a folder as a picture'
-refused 'new: is a folder|new/*' "$bin/predict" --backbone "$vit" --model good.safetensors new
+a_mistake 'a letter as a list of pictures'
+echo 'Dear colleague,' > letter.txt
+refused 'letter.txt: neither a picture nor a list of pictures' \
+    "$bin/predict" --backbone "$vit" --model good.safetensors letter.txt
 
 no_temporary
 [ $count -ge 30 ] || fail "only $count mistakes"

@@ -5,14 +5,14 @@
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
+#include "common/program/threads.h"
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { max_reported = 10, max_threads = 64 };
+enum { max_reported = 10 };
 typedef struct check {
     const peft_dataset *const *sets;
     int count;
@@ -87,16 +87,8 @@ static void *decode(void *user)
 void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads)
 {
     check c = { .sets = sets, .count = count, .transform = transform, .lock = PTHREAD_MUTEX_INITIALIZER };
-    pthread_t thread[max_threads];
-    cpu_set_t cores;
     const double start = seconds_now();
-    int started = 0;
-    if (!threads) threads = sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
-    /* One thread fewer than asked for: this one decodes too. */
-    while (started < threads - 1 && started < max_threads && !pthread_create(&thread[started], NULL, decode, &c))
-        started++;
-    decode(&c);
-    while (started) pthread_join(thread[--started], NULL);
+    run_in_threads(thread_count(threads), decode, &c);
     if (c.broken) {
         for (int k = 0; k < max_reported && k < c.broken; k++) fprintf(stderr, "%s: %s\n", program_name, c.error[k]);
         fail("%lld of %lld pictures cannot be read; replace them, or move them out of the data, and start again",

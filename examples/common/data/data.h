@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The rows of --data, --test and what belongs to them in a program's table of flags (program/flags.h). */
+/* The rows of --data, --test and what belongs to them in a program's table of flags (flags/flags.h). */
 #define DATA_FLAGS(X) \
     TRAINING_DATA_FLAG(X) \
     X(test, "PATH", NULL, "held-out test images; without it the split \"test\" (or \"val\") of --data, or else " \

@@ -2,7 +2,7 @@
  * preprocess.c -- builds the transform from the backbone's notes and --preprocess (preprocess.h). */
 #include "preprocess.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -83,7 +83,8 @@ void check_output(const char *flag, const char *path, bool replace, const char *
 void try_saving(const char *flag, const char *path, save_function save, const void *object)
 {
     char *test_path;
-    if (asprintf(&test_path, "%s.trial-%ld", path, (long)getpid()) < 0) fail("out of memory");
+    /* one name for all runs, so that a file that a killed run left is written over and removed */
+    if (asprintf(&test_path, "%s.trial", path) < 0) fail("out of memory");
     peft_status s = save(object, test_path);
     remove(test_path);
     if (s) fail("--%s %s: could not be written, so the work was not begun: %s (%s)", flag, path, peft_last_error(),

@@ -2,7 +2,7 @@
  * adaptation.c -- makes adaptors from texts such as "tent,lr=0.01" (adaptation.h). */
 #include "adaptation.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include <stdio.h>
 #include <stdlib.h>

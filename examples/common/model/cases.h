@@ -10,7 +10,7 @@
 /* CASE_MEAN: the mean of the images' probabilities, class by class. CASE_MAX: their maximum; with one label for each
  * image divided by the sum over the classes, so that the numbers are probabilities again. */
 typedef enum case_rule { CASE_MEAN, CASE_MAX } case_rule;
-/* The row of --per-case in a program's table of flags (program/flags.h). */
+/* The row of --per-case in a program's table of flags (flags/flags.h). */
 #define CASE_FLAG(X) \
     X(per_case, "mean|max", NULL, "aggregate the probabilities of a case's images (the table's column study)")
 case_rule parse_case_rule(const char *text);                  /* of --per-case; another text ends the program */

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-peft_status try_predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im,
-                              const char *link, int64_t classes, float *probabilities)
+/* Writes the class probabilities of one image to probabilities [classes]. link: the function from logits to
+ * probabilities, "softmax" (one label per image) or "sigmoid" (several). */
+static peft_status predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im,
+                                 const char *link, int64_t classes, float *probabilities)
 {
     peft_tensor *image = NULL, *out = NULL;
     const int64_t size = peft_transform_size(t);
@@ -28,12 +30,6 @@ peft_status try_predict_image(peft_context *ctx, peft_session *s, const peft_tra
     return status;
 }
 
-void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im, const char *link,
-                   int64_t classes, float *probabilities)
-{
-    must(try_predict_image(ctx, s, t, im, link, classes, probabilities));
-}
-
 double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t)
 {
     int64_t classes = peft_dataset_classes(d), n = peft_dataset_count(d), i = 0;
@@ -43,7 +39,7 @@ double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, c
     for (; i < n && !stop_requested; i++) {
         peft_image *im;
         must(peft_dataset_load(d, i, &im));
-        predict_image(ctx, s, t, im, link, classes, row);
+        must(predict_image(ctx, s, t, im, link, classes, row));
         for (int64_t c = 0; c < classes; c++) scores[i * classes + c] = row[c];
         peft_image_free(im);
     }

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * evaluate.h -- predicts images with a trained model, and computes metrics of the predictions; used by predict,
- * finetune and compare. */
+ * evaluate.h -- predicts images with a trained model, and computes metrics of the predictions; used by finetune and
+ * compare. */
 #ifndef EVALUATE_H
 #define EVALUATE_H
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdint.h>
 
-/* Writes the class probabilities of one image to probabilities [classes]; an error ends the program. link: the function
- * from logits to probabilities, "softmax" (one label per image) or "sigmoid" (several). */
-void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im, const char *link,
-                   int64_t classes, float *probabilities);
-/* The same, but returns the error. */
-peft_status try_predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im,
-                              const char *link, int64_t classes, float *probabilities);
 /* Predicts every sample: probabilities [count, classes], to be freed; NULL when stop_requested was set meanwhile. */
 double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t);
 /* Metrics of probabilities `scores` [count, classes]. accuracy and balanced_accuracy are NaN for several labels per

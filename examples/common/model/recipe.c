@@ -4,7 +4,7 @@
 #include "common/data/data.h"
 #include "common/data/preprocess.h"
 #include "common/program/errors.h"
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/verbose.h"
 #include "loaded_model.h"

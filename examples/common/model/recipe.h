@@ -3,7 +3,7 @@
  * compare in each line of its list file, and the objects made from them. */
 #ifndef RECIPE_H
 #define RECIPE_H
-#include "common/program/flags.h"
+#include "common/flags/flags.h"
 #include "weights.h"
 #include <peft/io.h>
 #include <peft/peft.h>

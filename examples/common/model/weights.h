@@ -23,7 +23,7 @@ peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image
                               peft_backbone **out);
 /* Are the matrices of the blocks stored as int8, by the file or by the option weights=int8? */
 bool is_int8_backbone(const peft_backbone *b);
-/* The row of --backbone-options in a program's table of flags (program/flags.h); its value is the argument options. */
+/* The row of --backbone-options in a program's table of flags (flags/flags.h); its value is the argument options. */
 #define BACKBONE_OPTIONS(X) \
     X(backbone_options, "LIST", NULL, "properties that the backbone's files lack, name=value,...: heads=N, eps=X, " \
       "act=NAME, pool=NAME, ... (inspect --options)")

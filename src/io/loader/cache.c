@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache.c -- io_cache: keeps decoded images in memory, so that a small data set is decoded once and not in every
- * epoch. */
+ * cache.c -- io_cache: keeps images in memory, so that a data set is decoded and resized once and not in every epoch. */
 #include "io/loader/loader.h"
 
 peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t limit)
@@ -27,8 +26,7 @@ void io_cache_clear(io_cache *c)
     pthread_mutex_destroy(&c->lock);
 }
 
-/* The cached image of sample i, with a reference for the caller; NULL: it is not cached. */
-static peft_image *look_up(io_cache *c, int64_t i)
+peft_image *io_cache_look_up(io_cache *c, int64_t i)
 {
     pthread_mutex_lock(&c->lock);
     peft_image *im = c->image[i] ? io_image_retain(c->image[i]) : NULL;
@@ -36,8 +34,7 @@ static peft_image *look_up(io_cache *c, int64_t i)
     return im;
 }
 
-/* Caches the image of sample i, unless another thread has done so or it exceeds the limit. */
-static void add(io_cache *c, int64_t i, const peft_image *im)
+void io_cache_add(io_cache *c, int64_t i, const peft_image *im)
 {
     int64_t bytes = (int64_t)io_image_memory(im);
     pthread_mutex_lock(&c->lock);
@@ -46,16 +43,4 @@ static void add(io_cache *c, int64_t i, const peft_image *im)
         c->used += bytes;
     }
     pthread_mutex_unlock(&c->lock);
-}
-
-peft_status io_cache_load(io_cache *c, const peft_dataset *d, int64_t i, peft_image **out)
-{
-    peft_image *im = look_up(c, i);
-    if (!im) {
-        peft_status s = peft_dataset_load(d, i, &im);
-        if (s) return s;
-        add(c, i, im);
-    }
-    *out = im;
-    return PEFT_OK;
 }

@@ -16,7 +16,7 @@ static const peft_opt_key keys[] = {
         "now" }, STORED_IN(seed), NULL },
     { { "threads", 'i', "0", 0, 256, "threads that prepare batches ahead; 0: the caller prepares them" },
       STORED_IN(threads), NULL },
-    { { "cache", 'i', "268435456", 0, 1ll << 46, "most bytes of decoded images that are kept" },
+    { { "cache", 'i', "268435456", 0, 1ll << 46, "most bytes of images that are kept, decoded and resized" },
       STORED_IN(cache), NULL },
     { { "mixup", 'f', "0", 0, 4, "training: a sample and its targets are blended with the next sample's, in a share "
         "drawn from Beta(mixup, mixup); 0: not" }, STORED_IN(mixup), NULL },

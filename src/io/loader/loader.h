@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loader.h -- the struct behind peft_loader: its options, the cache of decoded images, and the queue of batches that
- * are prepared ahead. */
+ * loader.h -- the struct behind peft_loader: its options, the cache of images, and the queue of batches that are
+ * prepared ahead. */
 #ifndef IO_LOADER_H
 #define IO_LOADER_H
 #include "io/dataset/dataset.h"
@@ -8,8 +8,9 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-/* The decoded images of samples, image [count]; NULL: not cached. New images are cached until limit bytes are used;
- * none is removed. */
+/* The images of samples, image [count], as the steps of the transform before the first random one have made them, mostly
+ * at the size of the network's input; NULL: not cached. New images are cached until limit bytes are used; none is
+ * removed. */
 typedef struct io_cache {
     peft_context *ctx;
     pthread_mutex_t lock;
@@ -18,9 +19,10 @@ typedef struct io_cache {
 } io_cache;
 peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t limit);
 void        io_cache_clear(io_cache *c);
-/* The image of sample i of d: from the cache, or else loaded, and cached if the limit allows it. The caller frees
- * *out. */
-peft_status io_cache_load(io_cache *c, const peft_dataset *d, int64_t i, peft_image **out);
+/* The image of sample i, with a reference for the caller; NULL: it is not cached. */
+peft_image *io_cache_look_up(io_cache *c, int64_t i);
+/* Caches the image of sample i, unless another thread has done so or it exceeds the limit. */
+void        io_cache_add(io_cache *c, int64_t i, const peft_image *im);
 
 /* A batch in preparation. While threads make its samples, only images and the members from next on change. */
 typedef struct io_batch {

@@ -7,18 +7,30 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Makes the input of sample k of a batch: loads its image and applies the transform. */
-static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
+/* The prepared image of sample i: from the cache, or loaded and prepared, and cached if the limit allows it. */
+static peft_status prepared_image(peft_loader *l, int64_t i, io_use use, peft_image **out)
 {
     peft_image *im;
-    int64_t i = b->sample[k];
-    float *out = b->images + k * l->floats;
-    peft_status s = io_cache_load(&l->cache, l->data, i, &im);
+    if ((*out = io_cache_look_up(&l->cache, i))) return PEFT_OK;
+    peft_status s = peft_dataset_load(l->data, i, &im);
     if (s) return s;
-    s = l->options.train ? peft_transform_apply_train(l->transform, im, (uint64_t)l->options.seed, b->epoch,
-                                                      peft_dataset_id(l->data, i), out)
-                         : peft_transform_apply(l->transform, im, out);
+    s = io_transform_prepare(l->transform, im, use, out);
     peft_image_free(im);
+    if (!s) io_cache_add(&l->cache, i, *out);
+    return s;
+}
+
+/* Makes the input of sample k of a batch. */
+static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
+{
+    peft_image *prepared;
+    const int64_t i = b->sample[k];
+    const io_use use = { l->options.train, (uint64_t)l->options.seed, b->epoch, peft_dataset_id(l->data, i) };
+    peft_status s = prepared_image(l, i, use, &prepared);
+    if (!s) {
+        s = io_transform_finish(l->transform, prepared, use, b->images + k * l->floats);
+        peft_image_free(prepared);
+    }
     return s ? io_fail_in(s, peft_dataset_name(l->data, i)) : PEFT_OK;
 }
 

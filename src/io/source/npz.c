@@ -4,7 +4,7 @@
 #include "io/archive/zip.h"
 #include "io/format/array.h"
 #include "io/source/source.h"
-#include "io/source/tree.h"
+#include "io/source/tree/tree.h"
 #include <peft/file.h>
 #include <stdio.h>
 

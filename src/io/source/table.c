@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * table.c -- the source table: a data set from a CSV or TSV file with the names of its columns in the first line. */
 #include "io/table/table.h"
-#include "io/source/list.h"
+#include "io/source/list/list.h"
 #include "io/source/source.h"
 #include <fcntl.h>
 #include <unistd.h>

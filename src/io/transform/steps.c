@@ -9,13 +9,25 @@ static const io_step *const steps[] = {
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
-peft_status io_steps_apply(const io_run *run, peft_image **im)
+/* The first random step with apply that the run needs; STEPS: none. */
+static int first_random(const io_run *run)
+{
+    int i = 0;
+    while (i < STEPS && !(steps[i]->random && steps[i]->apply && steps[i]->wanted(run->recipe, run->training))) i++;
+    return i;
+}
+
+/* Runs apply of the steps begin .. end - 1 that are needed. */
+static peft_status apply(const io_run *run, int begin, int end, peft_image **im)
 {
     peft_status s = PEFT_OK;
-    for (int i = 0; i < STEPS && !s; i++)
+    for (int i = begin; i < end && !s; i++)
         if (steps[i]->apply && steps[i]->wanted(run->recipe, run->training)) s = steps[i]->apply(run, im);
     return s;
 }
+
+peft_status io_steps_prepare(const io_run *run, peft_image **im) { return apply(run, 0, first_random(run), im); }
+peft_status io_steps_finish(const io_run *run, peft_image **im) { return apply(run, first_random(run), STEPS, im); }
 
 void io_steps_apply_to_input(const io_run *run, float *input)
 {

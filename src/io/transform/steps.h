@@ -8,9 +8,11 @@
 #include "io/transform/steps.def"
 #undef IO_STEP
 
-/* Runs apply of the steps that run->recipe needs, in the order of steps.def; on failure frees *im and sets it to
- * NULL. */
-peft_status io_steps_apply(const io_run *run, peft_image **im);
+/* Run apply of the steps that run->recipe needs, in the order of steps.def; on failure they free *im and set it to NULL.
+ * io_steps_prepare: the steps before the first random one, whose result is the same in every epoch; io_steps_finish: the
+ * others. */
+peft_status io_steps_prepare(const io_run *run, peft_image **im);
+peft_status io_steps_finish(const io_run *run, peft_image **im);
 /* Runs apply_to_input of these steps on the normalised input [3, size, size], in place. */
 void io_steps_apply_to_input(const io_run *run, float *input);
 /* Whether a step that draws random numbers is needed, so that peft_transform_apply_train depends on the epoch. */

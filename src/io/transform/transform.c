@@ -53,47 +53,55 @@ static void normalise(const io_recipe *r, const peft_image *im, float *out)
     }
 }
 
-/* Applies the steps to a reference of im, which the steps replace by their results. */
-static peft_status apply(const io_run *run, const peft_image *im, float *out)
+/* A run's warned_of_dark may be written, which changes no result of a const transform. */
+static io_run run_of(const peft_transform *t, io_use use)
 {
+    return (io_run){ .ctx = t->ctx, .recipe = &t->recipe, .training = use.training, .seed = use.seed,
+                     .epoch = use.epoch, .sample = use.sample,
+                     .warned_of_dark = &((peft_transform *)t)->warned_of_dark };
+}
+
+/* The steps replace the image by their results, so they get a reference of it. */
+peft_status io_transform_prepare(const peft_transform *t, const peft_image *im, io_use use, peft_image **out)
+{
+    const io_run run = run_of(t, use);
     peft_image *work = io_image_retain(im);
-    peft_status s = io_steps_apply(run, &work);
+    peft_status s = io_steps_prepare(&run, &work);
+    if (!s) *out = work;
+    return s;
+}
+
+peft_status io_transform_finish(const peft_transform *t, const peft_image *prepared, io_use use, float *out)
+{
+    const io_run run = run_of(t, use);
+    peft_image *work = io_image_retain(prepared);
+    peft_status s = io_steps_finish(&run, &work);
     if (s) return s;
-    normalise(run->recipe, work, out);
+    normalise(run.recipe, work, out);
     peft_image_free(work);
-    io_steps_apply_to_input(run, out);
+    io_steps_apply_to_input(&run, out);
     return PEFT_OK;
 }
 
-static peft_status check_arguments(const peft_transform *t, const peft_image *im, const float *out)
+static peft_status apply(const peft_transform *t, const peft_image *im, io_use use, float *out)
 {
-    if (t && im && out) return PEFT_OK;
-    return io_fail(PEFT_E_INVALID, "transform: %s is NULL", !t ? "transform" : !im ? "image" : "out");
-}
-
-/* A run without augmentations. Its warned_of_dark may be written, which changes no result of a const transform. */
-static io_run evaluation_run(const peft_transform *t)
-{
-    return (io_run){ .ctx = t->ctx, .recipe = &t->recipe, .warned_of_dark = &((peft_transform *)t)->warned_of_dark };
+    peft_image *prepared;
+    if (!t || !im || !out)
+        return io_fail(PEFT_E_INVALID, "transform: %s is NULL", !t ? "transform" : !im ? "image" : "out");
+    peft_status s = io_transform_prepare(t, im, use, &prepared);
+    if (s) return s;
+    s = io_transform_finish(t, prepared, use, out);
+    peft_image_free(prepared);
+    return s;
 }
 
 peft_status peft_transform_apply(const peft_transform *t, const peft_image *im, float *out)
 {
-    peft_status s = check_arguments(t, im, out);
-    if (s) return s;
-    const io_run run = evaluation_run(t);
-    return apply(&run, im, out);
+    return apply(t, im, (io_use){ .training = false }, out);
 }
 
 peft_status peft_transform_apply_train(const peft_transform *t, const peft_image *im, uint64_t seed, int64_t epoch,
                                        int64_t sample, float *out)
 {
-    peft_status s = check_arguments(t, im, out);
-    if (s) return s;
-    io_run run = evaluation_run(t);
-    run.training = true;
-    run.seed = seed;
-    run.epoch = epoch;
-    run.sample = sample;
-    return apply(&run, im, out);
+    return apply(t, im, (io_use){ .training = true, .seed = seed, .epoch = epoch, .sample = sample }, out);
 }

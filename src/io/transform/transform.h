@@ -2,6 +2,7 @@
  * transform.h -- the struct behind peft_transform; loaders and predictors keep a reference to one. */
 #ifndef IO_TRANSFORM_H
 #define IO_TRANSFORM_H
+#include "io/image/image.h"
 #include "io/transform/recipe.h"
 
 struct peft_transform {
@@ -11,6 +12,13 @@ struct peft_transform {
     io_recipe recipe;
     char *text;                                               /* recipe printed, for peft_transform_text */
 };
+/* One use of a transform: without augmentations, or in training, where they depend on the numbers. */
+typedef struct io_use { bool training; uint64_t seed; int64_t epoch, sample; } io_use;
+/* Makes the image that the steps before the first random one give; it depends on use.training alone. The caller frees
+ * *out. */
+peft_status io_transform_prepare(const peft_transform *t, const peft_image *im, io_use use, peft_image **out);
+/* Makes the input of an image that io_transform_prepare made with the same use.training: out [3, size, size]. */
+peft_status io_transform_finish(const peft_transform *t, const peft_image *prepared, io_use use, float *out);
 /* Returns t, with one more reference. */
 static inline peft_transform *io_transform_retain(peft_transform *t)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * endings.c -- the endings of file names, and the text that counts files by ending ("12 .bmp, 3 .tif, 1 folder"). */
-#include "io/source/tree.h"
+#include "io/source/tree/tree.h"
 #include <stdio.h>
 
 /* The longest ending, with its dot; the endings that the text names, before ", 5 others". */

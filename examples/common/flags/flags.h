@@ -10,6 +10,9 @@ enum { FROM_DEFAULT, FROM_COMMAND_LINE, FROM_LIST_FILE };
 /* name: "weight_decay" for --weight-decay. argument: what --help calls the value; NULL for a switch, whose value is "1"
  * when given. value: first the default (NULL: none), then what was given. source: FROM_*, where value comes from. */
 typedef struct flag { const char *name, *argument, *value, *help; int source; } flag;
+/* The flag's name on the command line without the dashes before it, "weight-decay". */
+typedef struct flag_name { char text[32]; } flag_name;
+flag_name name_of_flag(const flag *f);
 /* A program's table is a macro FLAGS(X) of rows X(name, argument, value, help): enum { FLAGS(FLAG_ID) flags } gives the
  * index of each flag and their number; flag given[] = { FLAGS(FLAG_ROW) } is the array for read_flags. */
 #define FLAG_ID(name, argument, value, help) name,
@@ -22,7 +25,8 @@ typedef struct program {
 } program;
 /* Parses the command line into flags[0..count-1] and returns the index of the first word that is not a flag, as getopt
  * does. --help (-h) and --version print and exit. A flag given twice is an error, and so is a value that begins with
- * "--". From then on the program ends with status 1 if its standard output cannot be written. */
+ * "--". --print manual|bash|zsh|fish prints the manual page or the completion for a shell and exits; the build
+ * calls it. From then on the program ends with status 1 if its standard output cannot be written. */
 int     read_flags(flag *flags, int count, const program *p, int argc, char **argv);
 /* The same for a line of compare's list file, without --help and --version; argv[0] names the line in messages. */
 int     read_list_flags(flag *flags, int count, int argc, char **argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * command.c -- quotes the words of the command line for a shell (command.h). */
 #include "command.h"
-#include "errors.h"
+#include "common/program/errors.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * arrange.c -- io_tree_arrange: makes a data set of the names in a tree. Classes are sorted by name and are the same
  * for all splits; samples are sorted by class and file name; all other files are skipped and counted by ending. */
-#include "io/source/tree.h"
+#include "io/source/tree/tree.h"
 #include <stdio.h>
 
 typedef struct sample { int64_t class_number; const io_entry *entry; } sample;

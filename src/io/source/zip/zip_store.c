@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * zip_folder.c -- the source zip: a data set from a zip of a folder of images, by the same rules as a folder. The
- * archive stays open; the store unpacks a sample when it is read. */
-#include "io/archive/archive.h"
-#include "io/source/source.h"
-#include "io/source/tree.h"
+ * zip_store.c -- the names in a zip, and the store that unpacks a sample when it is read (zip_store.h). */
+#include "io/source/zip/zip_store.h"
 #include <peft/file.h>
 
 enum { MAX_ENTRIES = 1 << 22 };
@@ -25,45 +22,43 @@ static peft_status check_name(char *text)
                    "and without ..", text);
 }
 
-/* Adds the name of entry i to the tree. libzip returns it as it is where the entry is marked as UTF-8 or the bytes are
- * valid UTF-8; else it converts the name from code page 437, the default of the format. Such a name may be wrong, as
- * many programs write other code pages, and is marked as guessed. */
-static peft_status add_name(zip_t *z, zip_int64_t i, io_tree *t)
+/* Gives the name of entry i to the function. libzip returns it as it is where the entry is marked as UTF-8 or the bytes
+ * are valid UTF-8; else it converts the name from code page 437, the default of the format. Such a name may be wrong,
+ * as many programs write other code pages, and is marked as guessed. */
+static peft_status give_name(const io_archive *a, zip_int64_t i, io_member_function function, void *user)
 {
+    zip_t *z = a->zip;
+    peft_context *ctx = a->ctx;
     const char *raw = zip_get_name(z, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
-    char *copy = raw ? io_copy(t->ctx, raw) : NULL;           /* compared with the converted name */
+    char *copy = raw ? io_copy(ctx, raw) : NULL;              /* compared with the converted name */
     const char *text = zip_get_name(z, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
     if (!raw || !text || !copy) {
-        peft_sys_free(t->ctx, copy);
+        peft_sys_free(ctx, copy);
         return raw && text ? io_nomem("archive") : io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
     }
     const bool guessed = strcmp(copy, text) != 0;
-    peft_sys_free(t->ctx, copy);
-    char *name = io_copy(t->ctx, text);
+    peft_sys_free(ctx, copy);
+    char *name = io_copy(ctx, text);
     if (!name) return io_nomem("archive");
     peft_status s = check_name(name);
-    if (!s) return io_tree_add_member(t, name, guessed, i);
-    peft_sys_free(t->ctx, name);
+    if (!s) return function(user, name, guessed, i);
+    peft_sys_free(ctx, name);
     return s;
 }
 
-/* Adds the names of all entries to the tree. */
-static peft_status read_names(zip_t *z, io_tree *t)
+peft_status io_zip_each_member(const io_zip_members *m, io_member_function function, void *user)
 {
-    zip_int64_t count = zip_get_num_entries(z, 0);
+    const zip_int64_t count = zip_get_num_entries(m->archive->zip, 0);
     if (count > MAX_ENTRIES)
         return io_fail(PEFT_E_UNSUPPORTED, "%lld entries, the limit is %d", (long long)count, MAX_ENTRIES);
     peft_status s = PEFT_OK;
-    for (zip_int64_t i = 0; i < count && !s; i++) s = add_name(z, i, t);
+    for (zip_int64_t i = 0; i < count && !s; i++) s = give_name(m->archive, i, function, user);
     return s;
 }
 
-/* The state of the store: the open archive, and the entry of each sample, index [count]. */
-typedef struct members { io_archive *archive; int64_t *index; } members;
-
 static peft_status read_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
 {
-    const members *m = d->store_state;
+    const io_zip_members *m = d->store_state;
     uint8_t *data;
     size_t size;
     peft_status s = io_archive_read(m->archive, m->index[i], &data, &size);
@@ -77,7 +72,7 @@ static peft_status read_member(const peft_dataset *d, int64_t i, const char *opt
 /* The entry's unpacked size; identity stays what the caller has set. */
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
-    const members *m = d->store_state;
+    const io_zip_members *m = d->store_state;
     (void)identity;
     return io_archive_size(m->archive, m->index[i], size);
 }
@@ -85,7 +80,7 @@ static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint6
 /* The digest of an image's bytes as they are without compression. All of them are unpacked, however few are wanted. */
 static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65])
 {
-    const members *m = d->store_state;
+    const io_zip_members *m = d->store_state;
     uint8_t *data;
     size_t size;
     peft_status s = io_archive_read(m->archive, m->index[i], &data, &size);
@@ -97,7 +92,7 @@ static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char he
 
 static void close_members(peft_context *ctx, void *state)
 {
-    members *m = state;
+    io_zip_members *m = state;
     io_archive_free(m->archive);
     peft_sys_free(ctx, m->index);
     peft_sys_free(ctx, m);
@@ -105,9 +100,9 @@ static void close_members(peft_context *ctx, void *state)
 
 static const io_store zip_members = { .read = read_member, .locate = locate, .hash = hash, .close = close_members };
 
-/* Checks the size and the compression of every sample's entry. */
-static peft_status check_members(const peft_dataset *d, const members *m)
+peft_status io_zip_check_samples(const peft_dataset *d)
 {
+    const io_zip_members *m = d->store_state;
     zip_t *z = m->archive->zip;
     for (int64_t i = 0; i < d->count; i++) {
         zip_stat_t st;
@@ -118,30 +113,10 @@ static peft_status check_members(const peft_dataset *d, const members *m)
     return PEFT_OK;
 }
 
-static peft_status open_zip(const io_open_arguments *a, peft_dataset *d)
+peft_status io_zip_store_open(const char *path, peft_dataset *d)
 {
-    io_tree t = { .ctx = d->ctx };
-    peft_status s = io_check_split(a->split);
-    if (s) return s;
-    members *m = d->store_state = io_alloc(d->ctx, 1, sizeof *m);
-    if (!m) return io_nomem(a->path);
+    io_zip_members *m = d->store_state = io_alloc(d->ctx, 1, sizeof *m);
+    if (!m) return io_nomem(path);
     d->store = &zip_members;
-    s = io_archive_open(d->ctx, a->path, &m->archive);
-    if (s) return s;
-    s = read_names(m->archive->zip, &t);
-    if (s) io_fail_in(s, a->path);
-    if (!s) s = io_tree_skip_top(&t, a->path, a->split);
-    if (!s) s = io_tree_arrange(&t, a->path, a->split, &m->index, d);
-    if (!s) s = check_members(d, m);
-    io_tree_clear(&t);
-    return s;
-}
-
-static bool probe(const char *path) { return io_ends_in(path, ".zip"); }
-
-const io_source io_source_zip = { .name = "a .zip of such a folder", .probe = probe, .open = open_zip };
-
-peft_status peft_dataset_open_zip(peft_context *ctx, const char *path, const char *split, peft_dataset **out)
-{
-    return io_source_open(&io_source_zip, &(io_open_arguments){ .ctx = ctx, .path = path, .split = split }, out);
+    return io_archive_open(d->ctx, path, &m->archive);
 }

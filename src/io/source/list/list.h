@@ -7,12 +7,13 @@
 typedef enum list_result { LIST_END, LIST_LINE, LIST_BAD } list_result;
 typedef struct list_line {
     const char *next;                                         /* the text not read yet; set by the caller at first */
+    bool numbers_optional;                                    /* set by the caller: lines of a name alone are read too */
     int64_t number;                                           /* of this line, from 1 */
     const char *name;                                         /* name_length characters, without the quotes around it */
     size_t name_length;
     bool quoted;                                              /* the name stands in quotes */
     const char *value;                                        /* the first of the numbers after the name */
-    int64_t values;                                           /* how many numbers there are */
+    int64_t values;                                           /* how many numbers there are; 0: none */
     const char *problem;                                      /* for LIST_BAD: what is wrong with the line */
 } list_line;
 

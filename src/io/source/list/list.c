@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * list.c -- the source list: a data set from a text file with one sample on each line, `name class` or `name 0,1,0`. */
-#include "io/source/list.h"
+#include "io/source/list/list.h"
 #include "io/source/source.h"
 #include "io/words.h"
 

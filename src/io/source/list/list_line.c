@@ -2,7 +2,7 @@
  * list_line.c -- parses a line of a list: a name, in quotes or not, blanks or a comma, then a whole number or several
  * with commas between them: `a b.png 1`, `a.png,1`, `"a 1" 0, 1, 0`. A line is read from its end, because a name
  * without quotes may contain blanks and commas. */
-#include "io/source/list.h"
+#include "io/source/list/list.h"
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -64,7 +64,10 @@ static list_result parse_quoted(list_line *l, const char *start, const char *end
     while (rest < end && is_blank(*rest)) rest++;
     if (rest < end && *rest == ',') rest++;
     while (rest < end && is_blank(*rest)) rest++;
-    if (find_values(l, rest, end) != rest) return bad_line(l, "expected a class number or 0,1,0 after the quoted name");
+    const bool no_numbers = rest == end && l->numbers_optional;
+    if (no_numbers) l->values = 0;
+    if (!no_numbers && find_values(l, rest, end) != rest)
+        return bad_line(l, "expected a class number or 0,1,0 after the quoted name");
     return l->name_length ? LIST_LINE : bad_line(l, "the name is empty");
 }
 
@@ -72,17 +75,18 @@ static list_result parse_quoted(list_line *l, const char *start, const char *end
 static list_result parse_plain(list_line *l, const char *start, const char *end)
 {
     const char *value = find_values(l, start, end);
+    if (!value && l->numbers_optional) value = end;
     if (!value)
         return bad_line(l, "expected a name, then a blank or a comma, then a class number or 0,1,0; a table with "
                            "column names needs one with a common name (image, label, patient, split), or the options "
                            "path= and label=");
     const char *stop = skip_back(value, start, is_blank);
-    if (stop > start && stop[-1] == ',') stop = skip_back(stop - 1, start, is_blank);
+    if (l->values && stop > start && stop[-1] == ',') stop = skip_back(stop - 1, start, is_blank);
     l->name = start;
     l->name_length = (size_t)(stop - start);
     l->quoted = false;
     if (!l->name_length) return bad_line(l, "a class number without a name");
-    if (is_number(skip_back(stop, start, is_word), stop))
+    if (l->values && is_number(skip_back(stop, start, is_word), stop))
         return bad_line(l, "the name ends in a number: separate targets by commas (0,1,0), or put a name that ends "
                            "in a number in quotes");
     if (*start == '\\' || (is_letter(*start) && stop - start > 2 && start[1] == ':' && start[2] == '\\'))

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * flags.c -- parses the command line with getopt_long and prints --help (flags.h). */
 #include "flags.h"
-#include "errors.h"
+#include "common/program/errors.h"
+#include "completion.h"
+#include "help_text.h"
+#include "manual.h"
 #include <errno.h>
 #include <getopt.h>
 #include <peft/peft.h>
@@ -20,8 +23,6 @@ static void close_output(void)
     _exit(1);
 }
 
-typedef char flag_name[32];                                   /* as on the command line: "weight-decay" */
-
 /* Prints text from `column` on; wraps lines at column WIDTH and indents the next ones by INDENT. */
 static void print_wrapped(const char *text, int column)
 {
@@ -38,25 +39,18 @@ static void print_wrapped(const char *text, int column)
     putchar('\n');
 }
 
-/* Prints the lines of an example; those that begin with two blanks and a name are commands. If the programs are
- * installed, they are named peft-NAME, and commands get this prefix. */
+/* Prints the lines of an example. If the programs are installed, they are named peft-NAME, and commands get this
+ * prefix. */
 static void print_example(const char *text)
 {
     const bool installed = !strncmp(program_name, "peft-", 5);
     while (*text) {
         const size_t n = strcspn(text, "\n");
-        const size_t name_length = strspn(text, " ") == 2 ? strspn(text + 2, "abcdefghijklmnopqrstuvwxyz_") : 0;
-        if (installed && name_length && text[2 + name_length] == ' ') printf("  peft-%.*s\n", (int)n - 2, text + 2);
+        if (installed && command_length(text)) printf("  peft-%.*s\n", (int)n - 2, text + 2);
         else printf("%.*s\n", (int)n, text);
         text += n + (text[n] == '\n');                        /* the next line */
     }
 }
-
-/* Environment variables that --help lists: PEFT_VERBOSE is read by make_context (verbose.h), the others by libpeft. */
-static const char *const environment[][2] = {
-    { "PEFT_VERBOSE=1", "print a line on standard error for each operation of the network (docs/verbose.md)" },
-    { "PEFT_ISA", "instruction set of the kernels: ref, avx2 or avx512; default the best of this CPU" },
-    { "PEFT_GEMM", "matrix multiplication: own (libpeft's kernels) or cblas (a BLAS library); default auto" } };
 
 /* defaults: the flags' values before the command line was read. */
 static void print_help(const flag *flags, const flag_name *names, const char *const *defaults, int count,
@@ -69,16 +63,26 @@ static void print_help(const flag *flags, const flag_name *names, const char *co
         char text[512];
         snprintf(text, sizeof text, "%s%s%s", flags[i].help, defaults[i] ? "; default " : "",
                  defaults[i] ? defaults[i] : "");
-        const int column = printf("  --%-14s %-5s ", names[i], flags[i].argument ? flags[i].argument : "");
+        const int column = printf("  --%-14s %-5s ", names[i].text, flags[i].argument ? flags[i].argument : "");
         print_wrapped(text, column);
     }
     printf("  --help                 print this text and exit (also -h)\n"
            "  --version              print the version of libpeft and exit\n\n"
            "environment variables, for programs that compute:\n");
-    for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
-        const int column = printf("  %-22s ", environment[i][0]);
-        print_wrapped(environment[i][1], column);
+    for (int i = 0; i < environment_count; i++) {
+        const int column = printf("  %-22s ", environment[i].name);
+        print_wrapped(environment[i].help, column);
     }
+    exit(0);
+}
+
+/* Where the command line is --print KIND, prints this text and exits. */
+static void print_generated(const flag *flags, int count, const program *p, int argc, char **argv)
+{
+    if (argc != 3 || strcmp(argv[1], "--print")) return;
+    if (!strcmp(argv[2], "manual")) print_manual(flags, count, p);
+    else if (!print_completion(argv[2], flags, count))
+        fail("--print %s: expected manual, bash, zsh or fish", argv[2]);
     exit(0);
 }
 
@@ -121,10 +125,9 @@ static int parse_flags(flag *flags, int count, const program *p, int argc, char 
     const char **defaults = check_alloc(calloc((size_t)count, sizeof *defaults));
     const int source = p ? FROM_COMMAND_LINE : FROM_LIST_FILE;
     for (int i = 0; i < count; i++) {
-        snprintf(names[i], sizeof names[i], "%s", flags[i].name);
-        for (char *c; (c = strchr(names[i], '_')); ) *c = '-';
+        names[i] = name_of_flag(&flags[i]);
         defaults[i] = flags[i].value;
-        table[i] = (struct option){ names[i], flags[i].argument ? required_argument : no_argument, NULL, i };
+        table[i] = (struct option){ names[i].text, flags[i].argument ? required_argument : no_argument, NULL, i };
     }
     /* For a flag getopt_long returns its index. No program has as many flags as the number of the character 'h'. */
     if (p) table[count] = (struct option){ "help", no_argument, NULL, 'h' };
@@ -133,7 +136,7 @@ static int parse_flags(flag *flags, int count, const program *p, int argc, char 
         if (c == '?') refuse_flag(source);
         if (c == 'h') print_help(flags, names, defaults, count, p);
         if (c == 'v') print_version();
-        set_flag(&flags[c], names[c], optarg, source);
+        set_flag(&flags[c], names[c].text, optarg, source);
     }
     free(names);
     free(defaults);
@@ -144,6 +147,7 @@ static int parse_flags(flag *flags, int count, const program *p, int argc, char 
 int read_flags(flag *flags, int count, const program *p, int argc, char **argv)
 {
     atexit(close_output);
+    print_generated(flags, count, p, argc, argv);
     name_program(argv[0]);
     return parse_flags(flags, count, p, argc, argv);
 }

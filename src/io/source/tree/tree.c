@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tree.c -- io_tree: adds names and cuts them into parts; removes the top folder of a zip. */
-#include "io/source/tree.h"
+#include "io/source/tree/tree.h"
 
 /* Cuts e->text into parts, up to the first hidden one. Names in __MACOSX, which macOS adds to its zips, get no part. */
 static void cut_into_parts(io_entry *e)

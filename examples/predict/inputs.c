@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * inputs.c -- the pictures that predict is given: each argument is a set of pictures, mostly of one (predict.h). */
+#include "predict.h"
+#include "common/data/data.h"
+#include "common/program/errors.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The same data set, whose images are read with these options (NULL: none). */
+static peft_dataset *with_options(peft_dataset *stored, const char *image_options)
+{
+    peft_dataset *d;
+    if (!image_options) return stored;
+    must(peft_dataset_with_image_options(stored, image_options, &d));
+    peft_dataset_free(stored);
+    return d;
+}
+
+/* Opens an argument as pictures; NULL: it cannot be opened, and the error is printed. */
+static peft_dataset *open_argument(peft_context *ctx, const char *path, const char *image_options)
+{
+    peft_dataset *stored;
+    peft_status s = peft_dataset_open_pictures(ctx, path, &stored);
+    if (s) {
+        print_error(path, s);
+        return NULL;
+    }
+    if (*peft_dataset_skipped(stored)) warn("%s: not predicted: %s", path, peft_dataset_skipped(stored));
+    return with_options(stored, image_options);
+}
+
+inputs open_inputs(peft_context *ctx, char *const *path, int count, const char *image_options)
+{
+    inputs in = { .set = check_alloc(calloc((size_t)count + 1, sizeof *in.set)),
+                  .first = check_alloc(calloc((size_t)count + 1, sizeof *in.first)) };
+    for (int i = 0; i < count; i++) {
+        peft_dataset *d = open_argument(ctx, path[i], image_options);
+        if (!d) {
+            in.failed++;
+            continue;
+        }
+        in.set[in.sets++] = d;
+        in.first[in.sets] = in.count += peft_dataset_count(d);
+    }
+    return in;
+}
+
+inputs open_data_inputs(peft_context *ctx, const char *data, const char *split, const char *table,
+                        const char *image_options)
+{
+    const char *const no_pattern = NULL;
+    peft_dataset *d = open_split(ctx, data, split, table, no_pattern);
+    if (!d) fail("--data %s: %s", data, peft_last_error());
+    inputs in = { .set = check_alloc(malloc(sizeof *in.set)), .first = check_alloc(calloc(2, sizeof *in.first)),
+                  .sets = 1, .count = peft_dataset_count(d) };
+    in.set[0] = with_options(d, image_options);
+    in.first[1] = in.count;
+    return in;
+}
+
+void free_inputs(inputs *in)
+{
+    for (int64_t i = 0; i < in->sets; i++) peft_dataset_free(in->set[i]);
+    free(in->set);
+    free(in->first);
+}
+
+/* The set that has picture i, by bisection. */
+static int64_t set_of(const inputs *in, int64_t i)
+{
+    int64_t low = 0, high = in->sets - 1;
+    while (low < high) {
+        const int64_t middle = (low + high + 1) / 2;
+        if (in->first[middle] <= i) low = middle;
+        else high = middle - 1;
+    }
+    return low;
+}
+
+const char *input_name(const inputs *in, int64_t i)
+{
+    const int64_t set = set_of(in, i);
+    return peft_dataset_name(in->set[set], i - in->first[set]);
+}
+
+const char *input_case(const inputs *in, int64_t i)
+{
+    const int64_t set = set_of(in, i);
+    return peft_dataset_case(in->set[set], i - in->first[set]);
+}
+
+peft_status load_input(const inputs *in, int64_t i, peft_image **out)
+{
+    const int64_t set = set_of(in, i);
+    return peft_dataset_load(in->set[set], i - in->first[set], out);
+}

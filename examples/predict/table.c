@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * table.c -- the table of predictions: printed, or collected in PATH.part until it is complete (predict.h). */
+#include "predict.h"
+#include "common/files/text_file.h"
+#include "common/program/errors.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const format_name[] = { [FORMAT_TEXT] = "text", [FORMAT_CSV] = "csv", [FORMAT_JSONL] = "jsonl" };
+/* name: as it stands in the line (name_field). counted: in_table has answered a call with this line. */
+struct done_line { char *name; bool counted; };
+static const char before_name[] = "{\"image\": ";            /* in a line of JSON; cases are not resumed */
+
+table_format read_format(const char *name)
+{
+    for (size_t i = 0; i < sizeof format_name / sizeof *format_name; i++)
+        if (!strcmp(name, format_name[i])) return (table_format)i;
+    fail("--format %s: expected text, csv or jsonl", name);
+}
+
+/* Writes and flushes a whole line, so that a stopped program leaves no part of one. Frees text. */
+static void put_line(const prediction_table *t, char *text, size_t size)
+{
+    FILE *f = t->part ? t->part : stdout;
+    fwrite(text, 1, size, f);
+    if (fflush(f))
+        fail("%s: %s; what was written is not complete%s", t->part ? t->part_path : "standard output", strerror(errno),
+             t->part ? ", the same command with --resume goes on" : "");
+    free(text);
+}
+
+/* The end of the line at text, behind its line break; NULL: it is not complete. A field of CSV in quotes may have line
+ * breaks. */
+static const char *line_end(const prediction_table *t, const char *text)
+{
+    bool quoted = false;
+    for (; *text; text++) {
+        if (*text == '"' && t->format == FORMAT_CSV) quoted = !quoted;
+        if (*text == '\n' && !quoted) return text + 1;
+    }
+    return NULL;
+}
+
+/* The length of the name field at the start of a line of CSV, or after before_name. */
+static size_t name_length(const char *field, table_format format)
+{
+    if (*field != '"') return strcspn(field, ",\n");
+    size_t n = 1;
+    for (; field[n]; n++) {
+        if (format == FORMAT_JSONL && field[n] == '\\' && field[n + 1]) n++;
+        else if (format == FORMAT_CSV && field[n] == '"' && field[n + 1] == '"') n++;
+        else if (field[n] == '"') return n + 1;
+    }
+    return n;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct done_line *)a)->name, ((const struct done_line *)b)->name);
+}
+
+/* Fills done with the names of complete lines; returns where they end. lines: behind the description. */
+static const char *read_done(prediction_table *t, const char *lines)
+{
+    size_t capacity = 0;
+    const char *line = lines;
+    for (const char *end; (end = line_end(t, line)); line = end) {
+        if (t->format == FORMAT_CSV && !t->has_heading) {
+            t->has_heading = true;
+            continue;
+        }
+        const char *field = t->format == FORMAT_JSONL ? line + strlen(before_name) : line;
+        if (end - line <= (long)strlen(before_name) && t->format == FORMAT_JSONL)
+            fail("--resume: %s: a line is not of this program; remove the file, and predict without --resume",
+                 t->part_path);
+        if ((size_t)t->done_count == capacity) {
+            capacity = capacity ? 2 * capacity : 256;
+            t->done = check_alloc(realloc(t->done, capacity * sizeof *t->done));
+        }
+        t->done[t->done_count++].name = check_alloc(strndup(field, name_length(field, t->format)));
+        t->done[t->done_count - 1].counted = false;
+    }
+    if (t->done_count) qsort(t->done, (size_t)t->done_count, sizeof *t->done, by_name);
+    return line;
+}
+
+/* Reads the lines of an earlier run, and cuts off one that is not complete. */
+static void resume_part(prediction_table *t, const char *description)
+{
+    size_t size;
+    char *text = read_text_file(t->part_path, &size);
+    const size_t length = strcspn(text, "\n");
+    if (text[length] != '\n' || length != strlen(description) || memcmp(text, description, length))
+        fail("--resume: %s is of another run: it has\n  %.*s\nexpected\n  %s\ngive the options of that run, or remove "
+             "the file and predict without --resume", t->part_path, (int)length, text, description);
+    const size_t complete = (size_t)(read_done(t, text + length + 1) - text);
+    if (complete < size && truncate(t->part_path, (off_t)complete))
+        fail("--resume: %s: %s", t->part_path, strerror(errno));
+    free(text);
+}
+
+/* Opens PATH.part for appending, and begins it with the description and the heading where there is none to go on
+ * with. */
+static void open_part(prediction_table *t, const char *description, bool resume)
+{
+    if (asprintf(&t->part_path, "%s.part", t->path) < 0) fail("out of memory");
+    resume = resume && !access(t->part_path, F_OK);
+    if (resume) resume_part(t, description);
+    t->part = fopen(t->part_path, resume ? "ab" : "wb");
+    if (!t->part) fail("--out: %s: %s", t->part_path, strerror(errno));
+    if (resume) return;
+    char *line;
+    const int size = asprintf(&line, "%s\n", description);
+    if (size < 0) fail("out of memory");
+    put_line(t, line, (size_t)size);
+}
+
+prediction_table open_table(const loaded_model *m, table_format format, const char *first, const char *path,
+                 const char *description, bool resume)
+{
+    prediction_table t = { .model = m, .format = format, .first = first, .path = path };
+    size_t size;
+    if (path) open_part(&t, description, resume);
+    char *heading = t.has_heading ? NULL : heading_line(m, format, first, &size);
+    if (heading) put_line(&t, heading, size);
+    return t;
+}
+
+bool in_table(const prediction_table *t, const char *name)
+{
+    if (!t->done_count) return false;
+    struct done_line key = { name_field(t->format, name), false };
+    struct done_line *found = bsearch(&key, t->done, (size_t)t->done_count, sizeof *t->done, by_name);
+    while (found && found > t->done && !by_name(found - 1, &key)) found--;     /* the first of equal names */
+    while (found && found->counted) {
+        found++;
+        if (found == t->done + t->done_count || by_name(found, &key)) found = NULL;
+    }
+    if (found) found->counted = true;
+    free(key.name);
+    return found;
+}
+
+void add_to_table(prediction_table *t, const char *name, const float *p)
+{
+    size_t size;
+    char *text = prediction_line(t->model, t->format, t->first, name, p, &size);
+    put_line(t, text, size);
+}
+
+/* Writes the lines of PATH.part without the description to PATH, and removes PATH.part. */
+static void publish(const prediction_table *t)
+{
+    size_t size;
+    char *text = read_text_file(t->part_path, &size);
+    const size_t description = strcspn(text, "\n") + 1;
+    must(peft_write_file(t->path, text + description, size - description));
+    remove(t->part_path);
+    free(text);
+}
+
+void close_table(prediction_table *t, bool complete)
+{
+    if (t->part && fclose(t->part)) fail("%s: %s", t->part_path, strerror(errno));
+    if (t->path && complete) publish(t);
+    for (int64_t i = 0; i < t->done_count; i++) free(t->done[i].name);
+    free(t->done);
+    free(t->part_path);
+}
