@@ -2,6 +2,7 @@
  * phantom.c -- generates synthetic pictures that resemble breast ultrasound, in three classes, to try out the other
  * programs without real images. docs/phantoms.md describes the model and its limits. */
 #include "phantom.h"
+#include "common/files/atomic_file.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
 #include <dirent.h>
@@ -21,7 +22,9 @@
     X(seed, "N", "1", "seed of the random numbers; equal seeds give equal pictures") \
     X(difficulty, "X", "1", "how much the classes overlap, 0 (hardly) to 4; docs/phantoms.md describes 1") \
     X(shift, "X", "0", "how much the scanner differs from the reference, 0 (not at all) to 3: contrast, uneven gain, " \
-      "noise, blur")
+      "noise, blur") \
+    X(dicom, NULL, NULL, "write DICOM files IM00001, .. of two pictures for each patient, and labels.csv, a table of " \
+      "their classes and patients, in place of a folder for each class")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
@@ -81,10 +84,25 @@ static void write_readme(const char *folder, char *path, size_t size)
                "or judge anything meant for patients. They serve to try out software.\n\n"
                "Made by\n    phantom --out DIR");
     for (int i = out + 1; i < flags; i++)
-        if (i != shift || given[i].source != FROM_DEFAULT) fprintf(f, " --%s %s", given[i].name, given[i].value);
+        if ((i != shift && i != dicom) || given[i].source != FROM_DEFAULT)
+            fprintf(f, " --%s%s%s", given[i].name, i == dicom ? "" : " ", i == dicom ? "" : given[i].value);
     fprintf(f, "\nof libpeft %s; its docs/phantoms.md describes the model.\n", peft_version_string());
     const bool bad = ferror(f);
     if (fclose(f) || bad) fail("%s: cannot be written; the disk may be full", path);
+}
+
+/* Writes grey [side, side] to folder/class/0000.png. */
+static void save_png(peft_context *ctx, const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side)
+{
+    const int channels = 1, bits = 8, rows_without_gaps = 0;
+    peft_image *im;
+    char *path;
+    if (asprintf(&path, "%s/%s/%04lld.png", folder, phantom_class[p->class], (long long)p->index) < 0)
+        fail("out of memory");
+    must(peft_image_from_buffer(ctx, grey, side, side, channels, bits, rows_without_gaps, &im));
+    must(peft_image_save_png(im, path));
+    peft_image_free(im);
+    free(path);
 }
 
 int main(int argc, char **argv)
@@ -101,27 +119,30 @@ int main(int argc, char **argv)
     double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));     /* 4 for scan_tissue, 2 for the tissue */
     uint8_t *grey = check_alloc(malloc((size_t)area));
     tissue t = { .side = pixels, .level = work + 4 * area, .loss = work + 5 * area };
-    const int channels = 1, bits = 8, rows_without_gaps = 0;
     peft_context *ctx;
+    atomic_file table;
 
     must(peft_context_create(NULL, NULL, NULL, &ctx));
     make_output_folder(given[out].value);
+    snprintf(path, path_size, "%s/labels.csv", given[out].value);
+    open_atomic(&table, path);
+    fputs("path,diagnosis,patient\n", table.file);
     write_readme(given[out].value, path, path_size);
     for (int64_t c = 0; c < PHANTOM_CLASSES; c++) {
         snprintf(path, path_size, "%s/%s", given[out].value, phantom_class[c]);
-        make_folder(path);
+        if (!given[dicom].value) make_folder(path);
         for (int64_t i = 0; i < n; i++) {
             stream speckle = make_stream(STREAM_SPECKLE, first_seed, c, i);
             const scanner device = make_scanner(scanner_shift, first_seed, c, i);
-            peft_image *im;
             make_tissue(&t, first_seed, c, i, overlap);
             scan_tissue(&t, &device, &speckle, work, grey);
-            must(peft_image_from_buffer(ctx, grey, pixels, pixels, channels, bits, rows_without_gaps, &im));
-            snprintf(path, path_size, "%s/%s/%04lld.png", given[out].value, phantom_class[c], (long long)i);
-            must(peft_image_save_png(im, path));
-            peft_image_free(im);
+            const phantom_place place = { first_seed, c, i, n };
+            if (given[dicom].value) save_dicom(given[out].value, &place, grey, pixels, table.file);
+            else save_png(ctx, given[out].value, &place, grey, pixels);
         }
     }
+    if (given[dicom].value) close_atomic(&table);
+    else discard_atomic(&table);
     printf("%-22s %lld of %d classes in %s\n", "written", (long long)n * PHANTOM_CLASSES, PHANTOM_CLASSES,
            given[out].value);
     peft_context_free(ctx);

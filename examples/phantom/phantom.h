@@ -9,6 +9,7 @@
 #define PHANTOM_H
 #include "common/corruption/random.h"
 #include <stdint.h>
+#include <stdio.h>
 
 enum { STREAM_TRAITS = 1, STREAM_TEXTURE, STREAM_SPECKLE, STREAM_SCANNER };   /* purposes of streams (random.h) */
 
@@ -34,4 +35,9 @@ typedef struct scanner { double range, noise_level, blur, bias; uint64_t bias_ke
 scanner make_scanner(double shift, uint64_t seed, int64_t class, int64_t index);
 /* Simulates the scan of t: fills grey [side, side]. work: scratch memory for 4 * side * side values. */
 void scan_tissue(const tissue *t, const scanner *c, stream *s, double *work, uint8_t *grey);
+/* Which phantom a picture is: number `index` of `images` of a class. */
+typedef struct phantom_place { uint64_t seed; int64_t class, index, images; } phantom_place;
+/* Writes grey [side, side] to folder/IMnnnnn, a DICOM file with 12 bits and a window, and a row "file,class,patient" to
+ * the table. Two successive pictures are of one patient. */
+void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side, FILE *table);
 #endif

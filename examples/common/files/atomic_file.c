@@ -18,3 +18,10 @@ void close_atomic(atomic_file *w)
     free(w->path);
     free(w->text);
 }
+
+void discard_atomic(atomic_file *w)
+{
+    fclose(w->file);
+    free(w->path);
+    free(w->text);
+}
