@@ -76,24 +76,15 @@ static inline void begin(dicom *d, const char *syntax)
 }
 
 /* A look-up table: a descriptor and its entries. */
-typedef struct table { int entries, first, bits; const uint16_t *entry; } table;
-
-static inline void put_table(dicom *d, uint32_t descriptor, uint32_t data, const table *t)
-{
-    put_tag(d, descriptor, "US", 6);
-    put_number(d, (uint32_t)t->entries & 0xffff, 2);
-    put_number(d, (uint32_t)t->first & 0xffff, 2);
-    put_number(d, (uint32_t)t->bits, 2);
-    put_tag(d, data, "OW", (uint32_t)(2 * t->entries));
-    for (int i = 0; i < t->entries; i++) put_number(d, t->entry[i], 2);
-}
+/* vr: of the descriptor; NULL: US. */
+typedef struct table { int entries, first, bits; const uint16_t *entry; const char *vr; } table;
 
 /* A sequence of one item that holds the table. */
 static inline void put_table_sequence(dicom *d, uint32_t tag, const table *t, const char *name)
 {
     put_tag(d, tag, "SQ", 0xffffffff);
     put_number(d, 0xfffe, 2), put_number(d, 0xe000, 2), put_number(d, 0xffffffff, 4);
-    put_tag(d, 0x00283002, "US", 6);
+    put_tag(d, 0x00283002, t->vr ? t->vr : "US", 6);
     put_number(d, (uint32_t)t->entries & 0xffff, 2);
     put_number(d, (uint32_t)t->first & 0xffff, 2);
     put_number(d, (uint32_t)t->bits, 2);

@@ -124,7 +124,7 @@ END_TEST
 START_TEST(look_up_tables)
 {
     static const uint16_t to_od[3] = { 100, 200, 300 }, curve[4] = { 7, 0, 3, 1023 };
-    const table modality = { 3, 40, 10, to_od }, voi = { 4, 200, 10, curve };
+    const table modality = { 3, 40, 10, to_od, NULL }, voi = { 4, 200, 10, curve, NULL };
     const scan s = { CT, .modality = &modality, .centre = "150", .width = "100" };
     peft_image *im = load_scan(&s, "window=none");
     near_value(im, 0, 100);
@@ -138,6 +138,13 @@ START_TEST(look_up_tables)
     near_value(im, 3, 1023);
     has_full(im, 0, 1023);
     ck_assert(im->windowed);
+    peft_image_free(im);
+    /* a first input below 0, which the descriptor's VR makes negative */
+    const table below = { 4, -1000, 10, curve, "SS" };
+    const scan hounsfield = { CT, .intercept = "-1002", .slope = "1", .voi = &below };
+    im = load_scan(&hounsfield, NULL);
+    near_value(im, 0, 7);
+    near_value(im, 2, 1023);
     peft_image_free(im);
     im = load_scan(&both, "window=W");
     near_value(im, 2, 0);
@@ -172,7 +179,7 @@ START_TEST(colours_and_their_layouts)
     static const uint8_t want[12] = { 255, 0, 0, 1, 2, 3, 10, 20, 30, 40, 50, 60 };
     static const uint8_t planes[12] = { 255, 1, 10, 40, 0, 2, 20, 50, 0, 3, 30, 60 }, indices[4] = { 7, 8, 9, 200 };
     static const uint16_t red[4] = { 255, 1, 10, 40 }, green[4] = { 0, 2, 20, 50 }, blue[4] = { 0, 3, 30, 60 };
-    const table palette[3] = { { 4, 7, 8, red }, { 4, 7, 8, green }, { 4, 7, 8, blue } };
+    const table palette[3] = { { 4, 7, 8, red, NULL }, { 4, 7, 8, green, NULL }, { 4, 7, 8, blue, NULL } };
 #define SMALL .rows = 2, .columns = 2, .allocated = 8, .stored = 8
     const scan rows[] = {
         { SMALL, .channels = 3, .photometric = "RGB", .pixels = want, .size = 12 },

@@ -22,7 +22,7 @@ static void refused(peft_status status, const char *word, const scan *s, const c
 /* Each file is cut after every byte, in memory of exactly that size. */
 START_TEST(cut_files_are_refused)
 {
-    static const table voi = { 12, 0, 12, ramp };
+    static const table voi = { 12, 0, 12, ramp, NULL };
     const scan scans[] = { { CT, .voi = &voi }, { CT, .syntax = IMPLICIT_LITTLE }, { CT, .syntax = EXPLICIT_BIG },
                            { .syntax = RLE_LOSSLESS, .rows = 1, .columns = 2, .allocated = 8, .stored = 8,
                              .pixels = "\1\0\0\0\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
@@ -97,6 +97,21 @@ START_TEST(limits)
     static const char jpeg[] = "\377\330\377\300\0\13\10\377\377\377\377\1\1\021\0\377\331";
     refused(PEFT_E_FORMAT, "65535", &(scan){ .syntax = JPEG_BASELINE, .rows = 8, .columns = 8, .allocated = 8, .stored = 8,
             .pixels = jpeg, .size = sizeof jpeg - 1 }, NULL);
+}
+END_TEST
+
+/* Segments outside of the fragment, too many of them, and runs without their byte. */
+START_TEST(damaged_runs)
+{
+    static const unsigned char headers[][8] = { { 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff }, { 1, 0, 0, 0, 0x30, 0x38, 0x2e, 0x31 },
+        { 1, 0, 0, 0, 0, 0, 0, 0 }, { 2, 0, 0, 0, 64, 0, 0, 0 }, { 0xff, 0xff, 0xff, 0xff, 64, 0, 0, 0 }, { 1, 0, 0, 0, 65, 0, 0, 0 } };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        unsigned char runs[66] = { 0 };
+        memcpy(runs, headers[i], 8);
+        runs[64] = 1;
+        refused(PEFT_E_FORMAT, "RLE", &(scan){ .syntax = RLE_LOSSLESS, .rows = 1, .columns = 2, .allocated = 8, .stored = 8,
+                .pixels = runs, .size = sizeof runs }, NULL);
+    }
 }
 END_TEST
 
@@ -223,5 +238,5 @@ START_TEST(threads_load_at_the_same_time)
 END_TEST
 
 IO_SUITE_MAIN("dicom_refused", cut_files_are_refused, headers_that_cannot_be_are_refused,
-              compressions_that_are_not_decoded_are_named, limits, nesting_and_lengths_are_bounded, transforms,
+              compressions_that_are_not_decoded_are_named, limits, damaged_runs, nesting_and_lengths_are_bounded, transforms,
               headers_are_read_without_pixels, each_allocation_may_fail, threads_load_at_the_same_time)

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// frame.cc -- the samples of a frame: read from the file, or decompressed by a codec of DCMTK. The codecs are objects of
-// this file, not those that a program registers for the whole process.
+// frame.cc -- the samples of a frame: read from the file, or decompressed by a codec of DCMTK. The codecs are objects
+// of this file, not those that a program registers for the whole process. RLE is decoded here, as that of DCMTK
+// 3.6.7 ends the program for damaged offsets.
 #include "io/plugin/dicom/file.hpp"
 #include "dcmtk/dcmdata/dcpixel.h"
 #include "dcmtk/dcmdata/dcpixseq.h"
 #include "dcmtk/dcmdata/dcpxitem.h"
-#include "dcmtk/dcmdata/dcrleccd.h"
-#include "dcmtk/dcmdata/dcrlecp.h"
 #include "dcmtk/dcmjpeg/djcparam.h"
 #include "dcmtk/dcmjpeg/djdecbas.h"
 #include "dcmtk/dcmjpeg/djdecext.h"
@@ -17,29 +16,28 @@
 #include "dcmtk/dcmjpls/djcodecd.h"
 #include "dcmtk/dcmjpls/djcparam.h"
 #include "io/plugin/dicom/codestream.hpp"
+#include <algorithm>
 #include <cstring>
 
 namespace {
 
-enum kind { JPEG, JPEG_LS, RLE };
-struct codec_row { E_TransferSyntax syntax; kind what; const DcmCodec *codec; const DcmCodecParameter *parameters; };
+struct codec_row { E_TransferSyntax syntax; const DcmCodec *codec; const DcmCodecParameter *parameters; };
 
-// The codec of a transfer syntax; null: it is not decoded. JPEG keeps its colours, which libpeft-io converts.
+// The codec of a transfer syntax of JPEG and JPEG-LS; null: it is not decoded. JPEG keeps its colours, which libpeft-io converts.
 const codec_row *codec_of(E_TransferSyntax syntax)
 {
     // Never freed: other threads may decode while the process ends.
     static const DcmCodecParameter *const jpeg = new DJCodecParameter(ECC_lossyYCbCr, EDC_never, EUC_never, EPC_default);
     static const DcmCodecParameter *const jpeg_ls = new DJLSCodecParameter;
     static const codec_row rows[] = {
-        { EXS_JPEGProcess1, JPEG, new DJDecoderBaseline, jpeg },
-        { EXS_JPEGProcess2_4, JPEG, new DJDecoderExtended, jpeg },
-        { EXS_JPEGProcess6_8, JPEG, new DJDecoderSpectralSelection, jpeg },
-        { EXS_JPEGProcess10_12, JPEG, new DJDecoderProgressive, jpeg },
-        { EXS_JPEGProcess14, JPEG, new DJDecoderLossless, jpeg },
-        { EXS_JPEGProcess14SV1, JPEG, new DJDecoderP14SV1, jpeg },
-        { EXS_JPEGLSLossless, JPEG_LS, new DJLSLosslessDecoder, jpeg_ls },
-        { EXS_JPEGLSLossy, JPEG_LS, new DJLSNearLosslessDecoder, jpeg_ls },
-        { EXS_RLELossless, RLE, new DcmRLECodecDecoder, new DcmRLECodecParameter } };
+        { EXS_JPEGProcess1, new DJDecoderBaseline, jpeg },
+        { EXS_JPEGProcess2_4, new DJDecoderExtended, jpeg },
+        { EXS_JPEGProcess6_8, new DJDecoderSpectralSelection, jpeg },
+        { EXS_JPEGProcess10_12, new DJDecoderProgressive, jpeg },
+        { EXS_JPEGProcess14, new DJDecoderLossless, jpeg },
+        { EXS_JPEGProcess14SV1, new DJDecoderP14SV1, jpeg },
+        { EXS_JPEGLSLossless, new DJLSLosslessDecoder, jpeg_ls },
+        { EXS_JPEGLSLossy, new DJLSNearLosslessDecoder, jpeg_ls } };
     for (const codec_row &row : rows)
         if (row.syntax == syntax) return &row;
     return nullptr;
@@ -147,35 +145,88 @@ Uint32 first_fragment(const codec_row *row, io_dicom_file *f, DcmPixelSequence *
     return number;
 }
 
-void read_compressed(io_dicom_file *f, std::int64_t frame, void *out, std::size_t size, io_dicom_layout *layout)
+// Unpacks a segment of `size` bytes: one byte of each sample, written to out[i * step]. false: it is too short.
+bool unpack(const Uint8 *segment, std::size_t size, std::size_t samples, std::uint8_t *out, std::size_t step)
+{
+    std::size_t done = 0;
+    for (std::size_t at = 0; at < size && done < samples;) {
+        const std::size_t control = segment[at++];
+        if (control == 128) continue;
+        const bool run = control > 128;
+        std::size_t n = run ? 257 - control : control + 1;
+        if (run ? at >= size : n > size - at) return false;
+        const std::size_t used = run ? 1 : n;
+        n = std::min(n, samples - done);                      // a segment may end with padding
+        for (std::size_t i = 0; i < n; i++) out[(done + i) * step] = segment[run ? at : at + i];
+        done += n;
+        at += used;
+    }
+    return done == samples;
+}
+
+// A fragment begins with the number of segments and their offsets, 16 numbers of 32 bits. The segments are those of the
+// first channel, highest byte first, then those of the next.
+void read_runs(io_dicom_file *f, DcmPixelSequence *fragments, std::int64_t frame, std::uint8_t *out,
+               io_dicom_layout *layout)
 {
     const io_dicom_info &n = f->info;
-    const codec_row *row = codec_of(f->syntax);
-    if (!row)
-        throw failure(PEFT_E_UNSUPPORTED, std::string("the transfer syntax ") + n.syntax + " is not decoded; convert the "
-                      "file first: gdcmconv --raw IN OUT");
-    DcmPixelSequence *fragments = fragments_of(f);
-    Uint32 number = first_fragment(row, f, fragments, frame);
-    codestream stream{};
-    layout->bytes = n.allocated / 8;
-    layout->planar = n.channels > 1 && n.planar;
-    layout->photometric = n.photometric;
-    if (row->what != RLE) {
-        stream = check_stream(f, fragments, number);
-        if (stream.precision <= 8) layout->bytes = 1;
+    const std::size_t bytes = static_cast<std::size_t>(layout->bytes), pixels = static_cast<std::size_t>(n.rows * n.columns);
+    const std::size_t segments = bytes * static_cast<std::size_t>(n.channels);
+    DcmPixelItem *item = nullptr;
+    Uint8 *data = nullptr;
+    if (fragments->getItem(item, static_cast<Uint32>(frame + 1)).bad() || item->getUint8Array(data).bad() || !data)
+        throw failure(PEFT_E_FORMAT, "the fragment of frame " + std::to_string(frame) + " is empty");
+    const std::size_t size = item->getLength();
+    const auto header = [&](std::size_t i) {
+        const Uint8 *b = data + 4 * i;
+        return static_cast<std::size_t>(b[0] | b[1] << 8 | b[2] << 16) | static_cast<std::size_t>(b[3]) << 24;
+    };
+    if (size < 64 || segments > 15 || header(0) != segments)
+        throw failure(PEFT_E_FORMAT, "the RLE frame has no header of " + std::to_string(segments) + " segments");
+    layout->planar = n.channels > 1;
+    for (std::size_t s = 0; s < segments; s++) {
+        const std::size_t begin = header(s + 1), end = s + 1 < segments ? header(s + 2) : size;
+        const std::size_t byte = gLocalByteOrder == EBO_LittleEndian ? bytes - 1 - s % bytes : s % bytes;
+        if (begin < 64 || begin > end || end > size ||
+            !unpack(data + begin, end - begin, pixels, out + s / bytes * pixels * bytes + byte, bytes))
+            throw failure(PEFT_E_FORMAT, "segment " + std::to_string(s) + " of the RLE frame is damaged");
     }
-    const int most = row->what == RLE ? 32 : 16;
-    if (n.allocated < 8 || n.allocated > most)
-        throw failure(PEFT_E_UNSUPPORTED, std::string(n.syntax) + " with " + std::to_string(n.allocated) +
-                                              " bits allocated for a sample; expected 8 to " + std::to_string(most));
-    const std::size_t expected = static_cast<std::size_t>(n.rows * n.columns * n.channels * layout->bytes);
+}
+
+void read_jpeg(io_dicom_file *f, DcmPixelSequence *fragments, const codec_row *row, std::int64_t frame, void *out,
+               io_dicom_layout *layout)
+{
+    const io_dicom_info &n = f->info;
+    Uint32 number = first_fragment(row, f, fragments, frame);
+    const codestream stream = check_stream(f, fragments, number);
+    if (stream.precision <= 8) layout->bytes = 1;
+    layout->planar = n.channels > 1 && n.planar;
+    const std::size_t size = static_cast<std::size_t>(n.rows * n.columns * n.channels * layout->bytes);
     OFString colours;
-    std::memset(out, 0, size);
     const OFCondition c = row->codec->decodeFrame(nullptr, fragments, row->parameters, &f->data, static_cast<Uint32>(frame),
-                                                  number, out, static_cast<Uint32>(expected + expected % 2), colours);
+                                                  number, out, static_cast<Uint32>(size + size % 2), colours);
     if (c.bad()) throw failure(PEFT_E_FORMAT, std::string("decompression of ") + n.syntax + ": " + c.text());
     if (n.channels == 3 && stream.colour != codestream::UNKNOWN)
         layout->photometric = stream.colour == codestream::IS_RGB ? "RGB" : "YBR_FULL";
+}
+
+void read_compressed(io_dicom_file *f, std::int64_t frame, void *out, std::size_t size, io_dicom_layout *layout)
+{
+    const io_dicom_info &n = f->info;
+    const bool runs = f->syntax == EXS_RLELossless;
+    const codec_row *row = codec_of(f->syntax);
+    const int most = runs ? 32 : 16;
+    if (!row && !runs)
+        throw failure(PEFT_E_UNSUPPORTED, std::string("the transfer syntax ") + n.syntax + " is not decoded; convert the "
+                      "file first: gdcmconv --raw IN OUT");
+    if (n.allocated < 8 || n.allocated > most)
+        throw failure(PEFT_E_UNSUPPORTED, std::string(n.syntax) + " with " + std::to_string(n.allocated) +
+                                              " bits allocated for a sample; expected 8 to " + std::to_string(most));
+    DcmPixelSequence *fragments = fragments_of(f);
+    layout->bytes = n.allocated / 8;
+    std::memset(out, 0, size);
+    if (runs) read_runs(f, fragments, frame, static_cast<std::uint8_t *>(out), layout);
+    else read_jpeg(f, fragments, row, frame, out, layout);
 }
 
 } // namespace

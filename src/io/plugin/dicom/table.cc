@@ -7,8 +7,8 @@ namespace {
 
 typedef std::vector<std::uint16_t> words;
 
-// The first `count` entries of an element, or of an element of any length where count is 0: 16 bits each, or, where it is
-// too short for that or `bytes`, 8 bits each, two in a word.
+// The first `count` entries of an element, or all where count is 0: 16 bits each, or, where it is too short for that or
+// `bytes`, 8 bits each, two in a word. Empty: it is too short for that too.
 words read_entries(DcmElement *element, std::size_t count, bool bytes)
 {
     const std::size_t length = element->getLength();
@@ -44,7 +44,8 @@ words expand(const words &s, std::size_t count)
         at += 2;
         if (n > count - out.size() || (kind == 0 && n > s.size() - at)) return words();
         if (kind == 0) {
-            out.insert(out.end(), s.begin() + static_cast<std::ptrdiff_t>(at), s.begin() + static_cast<std::ptrdiff_t>(at + n));
+            const auto first = s.begin() + static_cast<std::ptrdiff_t>(at);
+            out.insert(out.end(), first, first + static_cast<std::ptrdiff_t>(n));
             at += n;
         } else if (kind == 1 && !out.empty() && n) {
             const double last = s[at++], step = (last - out.back()) / static_cast<double>(n), first = out.back() + step;
@@ -57,26 +58,39 @@ words expand(const words &s, std::size_t count)
     return out.size() == count ? out : words();
 }
 
-// Number, first input and bits; false: the element is absent or too short.
-bool read_descriptor(DcmItem *item, const DcmTagKey &tag, Uint16 part[3])
+// A descriptor: how many entries there are, 0 for 65536; the input of the first; bits of an entry.
+struct description {
+    std::size_t entries;
+    std::int64_t first;
+    int bits;
+};
+
+// is_signed: what an element of unsigned numbers means; one of signed numbers says it itself. false: the element is
+// absent, too short or has no such bits.
+bool read_descriptor(DcmItem *item, const DcmTagKey &tag, bool is_signed, description *out)
 {
+    Uint16 part[3];
     for (unsigned long i = 0; i < 3; i++) {
         Sint16 negative = 0;
         if (item->findAndGetUint16(tag, part[i], i).good()) continue;
         if (item->findAndGetSint16(tag, negative, i).bad()) return false;
         part[i] = static_cast<Uint16>(negative);
+        is_signed = true;
     }
-    return part[2] >= 1 && part[2] <= 16;
+    out->entries = part[0] ? part[0] : 65536;
+    out->first = is_signed ? static_cast<Sint16>(part[1]) : part[1];
+    out->bits = part[2];
+    return out->bits >= 1 && out->bits <= 16;
 }
 
 // The table of a descriptor and entries, which `keep` holds.
-io_dicom_table make_table(const Uint16 part[3], words entries, bool is_signed, std::deque<words> &keep)
+io_dicom_table make_table(const description &d, words entries, std::deque<words> &keep)
 {
     io_dicom_table t{};
     keep.push_back(std::move(entries));
     t.entries = static_cast<std::int64_t>(keep.back().size());
-    t.first = is_signed ? static_cast<Sint16>(part[1]) : part[1];
-    t.bits = part[2];
+    t.first = d.first;
+    t.bits = d.bits;
     t.entry = keep.back().data();
     t.name = "";
     return t;
@@ -87,13 +101,13 @@ io_dicom_table make_table(const Uint16 part[3], words entries, bool is_signed, s
 io_dicom_table table_of(DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &entries, bool is_signed,
                         std::deque<words> &keep)
 {
-    Uint16 part[3];
+    description d;
     DcmElement *element = nullptr;
     io_dicom_table none{};
     none.name = "";
-    if (!read_descriptor(item, descriptor, part)) return none;
+    if (!read_descriptor(item, descriptor, is_signed, &d)) return none;
     if (item->findAndGetElement(entries, element).bad() || !element) return none;
-    return make_table(part, read_entries(element, part[0] ? part[0] : 65536, false), is_signed, keep);
+    return make_table(d, read_entries(element, d.entries, false), keep);
 }
 
 io_dicom_table palette_of(DcmItem *item, Uint16 colour, bool is_signed, std::deque<words> &keep)
@@ -101,11 +115,10 @@ io_dicom_table palette_of(DcmItem *item, Uint16 colour, bool is_signed, std::deq
     const DcmTagKey descriptor(0x0028, static_cast<Uint16>(0x1101 + colour));
     const DcmTagKey plain(0x0028, static_cast<Uint16>(0x1201 + colour));
     const DcmTagKey segmented(0x0028, static_cast<Uint16>(0x1221 + colour));
-    Uint16 part[3];
+    description d;
     DcmElement *element = nullptr;
     const io_dicom_table t = table_of(item, descriptor, plain, is_signed, keep);
-    if (t.entries || !read_descriptor(item, descriptor, part)) return t;
+    if (t.entries || !read_descriptor(item, descriptor, is_signed, &d)) return t;
     if (item->findAndGetElement(segmented, element).bad() || !element) return t;
-    const words segments = read_entries(element, 0, part[2] <= 8);
-    return make_table(part, expand(segments, part[0] ? part[0] : 65536), is_signed, keep);
+    return make_table(d, expand(read_entries(element, 0, d.bits <= 8), d.entries), keep);
 }
