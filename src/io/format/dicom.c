@@ -10,16 +10,20 @@ static peft_status check_info(const io_dicom_info *n)
 {
     if (!n->has_pixels) return io_fail(PEFT_E_FORMAT, "DICOM: the file has no pixels (no element Pixel Data)");
     if (n->rows < 1 || n->columns < 1 || (n->channels != 1 && n->channels != 3))
-        return io_fail(PEFT_E_FORMAT, "DICOM: %lld rows, %lld columns, %d samples a pixel; expected sides above 0 and 1 "
-                       "or 3 samples", (long long)n->rows, (long long)n->columns, n->channels);
+        return io_fail(PEFT_E_FORMAT, "DICOM: %lld rows, %lld columns, %d samples a pixel; expected sides above 0 and "
+                       "1 or 3 samples", (long long)n->rows, (long long)n->columns, n->channels);
     if (n->samples != IO_DICOM_INTEGERS && n->channels == 1) return PEFT_OK;
     if (n->samples != IO_DICOM_INTEGERS)
         return io_fail(PEFT_E_UNSUPPORTED, "DICOM: 3 floating-point samples a pixel; expected 1");
     if (n->allocated != 1 && n->allocated != 8 && n->allocated != 16 && n->allocated != 32)
-        return io_fail(PEFT_E_UNSUPPORTED, "DICOM: %d bits allocated for a sample; expected 1, 8, 16 or 32", n->allocated);
+        return io_fail(PEFT_E_UNSUPPORTED, "DICOM: %d bits allocated for a sample; expected 1, 8, 16 or 32",
+                       n->allocated);
     if (n->stored < 1 || n->stored > n->allocated || n->high_bit >= n->allocated || n->high_bit < n->stored - 1)
-        return io_fail(PEFT_E_FORMAT, "DICOM: %d bits stored of %d allocated, the highest is bit %d; expected stored bits "
-                       "inside the allocated ones", n->stored, n->allocated, n->high_bit);
+        return io_fail(PEFT_E_FORMAT, "DICOM: %d bits stored of %d allocated, the highest is bit %d; expected stored "
+                       "bits inside the allocated ones", n->stored, n->allocated, n->high_bit);
+    if (n->is_signed && n->channels == 3)
+        return io_fail(PEFT_E_UNSUPPORTED, "DICOM: %.32s with signed samples (Pixel Representation 1); expected "
+                       "unsigned ones (0)", n->photometric);
     return PEFT_OK;
 }
 

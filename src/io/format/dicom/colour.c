@@ -24,9 +24,9 @@ static peft_status make_rgb(peft_context *ctx, const io_dicom_frame *f, const io
     if (s) return s;
     for (int64_t p = 0; p < n->rows * n->columns; p++)
         for (int c = 0; c < 3; c++) {
-            const int64_t v = io_dicom_sample(f, io_dicom_place(f, p, c));
-            if ((*out)->type == IO_F32) ((float *)(*out)->pixels)[3 * p + c] = (float)v;
-            else io_set_sample(*out, 3 * p + c, v);
+            const int64_t v = io_dicom_sample(f, io_dicom_sample_index(f, p, c));
+            if ((*out)->type != IO_F32) io_set_sample(*out, 3 * p + c, v);
+            else if (!io_dicom_set_exactly(*out, 3 * p + c, (double)v)) return io_dicom_inexact((double)v, out);
         }
     return PEFT_OK;
 }
@@ -47,9 +47,9 @@ static peft_status make_from_ybr(peft_context *ctx, const io_dicom_frame *f, con
     const float red = 1.402f, blue = 1.772f;
     const float green_of_blue = (float)(-0.114 * 1.772 / 0.587), green_of_red = (float)(-0.299 * 1.402 / 0.587);
     for (int64_t p = 0; p < n->rows * n->columns; p++) {
-        const float y = (float)io_dicom_sample(f, io_dicom_place(f, p, 0));
-        const float b = (float)io_dicom_sample(f, io_dicom_place(f, p, 1)) - 128;
-        const float r = (float)io_dicom_sample(f, io_dicom_place(f, p, 2)) - 128;
+        const float y = (float)io_dicom_sample(f, io_dicom_sample_index(f, p, 0));
+        const float b = (float)io_dicom_sample(f, io_dicom_sample_index(f, p, 1)) - 128;
+        const float r = (float)io_dicom_sample(f, io_dicom_sample_index(f, p, 2)) - 128;
         io_set_sample(*out, 3 * p, to_byte(y + red * r));
         io_set_sample(*out, 3 * p + 1, to_byte(y + green_of_blue * b + green_of_red * r));
         io_set_sample(*out, 3 * p + 2, to_byte(y + blue * b));
@@ -73,8 +73,8 @@ static peft_status make_from_palette(peft_context *ctx, const io_dicom_frame *f,
     const io_dicom_info *n = f->info;
     for (int c = 0; c < 3; c++)
         if (n->palette[c].entries < 1 || n->palette[c].entries != n->palette[0].entries)
-            return io_fail(PEFT_E_FORMAT, "DICOM: PALETTE COLOR, but the tables of red, green and blue have %lld, %lld and "
-                           "%lld entries; expected equal numbers, above 0", (long long)n->palette[0].entries,
+            return io_fail(PEFT_E_FORMAT, "DICOM: PALETTE COLOR, but the tables of red, green and blue have %lld, %lld "
+                           "and %lld entries; expected equal numbers, above 0", (long long)n->palette[0].entries,
                            (long long)n->palette[1].entries, (long long)n->palette[2].entries);
     peft_status s = new_image(ctx, n, limits, palette_bits(n->palette), out);
     if (s) return s;
@@ -92,7 +92,8 @@ peft_status io_dicom_colour(peft_context *ctx, const io_dicom_frame *f, const io
     static const struct {
         const char *photometric;
         int channels;
-        peft_status (*make)(peft_context *ctx, const io_dicom_frame *f, const io_load_options *limits, peft_image **out);
+        peft_status (*make)(peft_context *ctx, const io_dicom_frame *f, const io_load_options *limits,
+                            peft_image **out);
     } rows[] = { { "RGB", 3, make_rgb }, { "YBR_FULL", 3, make_from_ybr }, { "YBR_FULL_422", 3, make_from_ybr },
                  { "PALETTE COLOR", 1, make_from_palette } };
     const char *given = f->layout.photometric;
@@ -103,6 +104,6 @@ peft_status io_dicom_colour(peft_context *ctx, const io_dicom_frame *f, const io
         return io_fail(PEFT_E_FORMAT, "DICOM: %s with %d samples a pixel; expected %d, integers", given,
                        f->info->channels, rows[i].channels);
     }
-    return io_fail(PEFT_E_UNSUPPORTED, "DICOM: the photometric interpretation '%.32s'; expected MONOCHROME1, MONOCHROME2, "
-                   "PALETTE COLOR, RGB, YBR_FULL or YBR_FULL_422", given);
+    return io_fail(PEFT_E_UNSUPPORTED, "DICOM: the photometric interpretation '%.32s'; expected MONOCHROME1, "
+                   "MONOCHROME2, PALETTE COLOR, RGB, YBR_FULL or YBR_FULL_422", given);
 }

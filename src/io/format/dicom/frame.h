@@ -13,7 +13,7 @@ typedef struct io_dicom_frame {
 } io_dicom_frame;
 
 /* The number of channel c of pixel p among the samples. */
-static inline int64_t io_dicom_place(const io_dicom_frame *f, int64_t p, int c)
+static inline int64_t io_dicom_sample_index(const io_dicom_frame *f, int64_t p, int c)
 {
     const int64_t pixels = f->info->rows * f->info->columns;
     if (f->layout.halved) return p / 2 * 4 + (c ? c + 1 : p % 2);
@@ -33,6 +33,14 @@ static inline int64_t io_dicom_sample(const io_dicom_frame *f, int64_t i)
 /* An image of the frame's size, whose samples are all 0. PEFT_E_UNSUPPORTED: it exceeds the limits. */
 peft_status io_dicom_new_image(peft_context *ctx, const io_dicom_info *n, const io_load_options *limits, int channels,
                                io_type type, peft_image **out);
+/* Sets sample i of an IO_F32 image; false: a float cannot hold v without loss. */
+static inline bool io_dicom_set_exactly(peft_image *im, int64_t i, double v)
+{
+    const float held = ((float *)im->pixels)[i] = (float)v;
+    return (double)held == v;
+}
+/* The error for an integer v that a float cannot hold; frees the unfinished image. */
+peft_status io_dicom_inexact(double v, peft_image **out);
 /* Makes the image of a grey frame, through the window that the options say. The caller frees *out. */
 peft_status io_dicom_grey(peft_context *ctx, const io_dicom_frame *f, const io_dicom_view *view,
                           const io_load_options *options, peft_image **out);

@@ -39,14 +39,35 @@ static peft_status make_samples(peft_context *ctx, const io_dicom_frame *f, cons
     return PEFT_OK;
 }
 
+peft_status io_dicom_inexact(double v, peft_image **out)
+{
+    char text[32];
+    peft_image_free(*out);
+    *out = NULL;
+    return io_fail(PEFT_E_UNSUPPORTED, "DICOM: the value %s of a sample of 32 bits does not fit a float without loss; "
+                   "save the file with values of at most 16777216, or read a grey one through a window of the file",
+                   peft_sys_opt_number(text, v));
+}
+
+/* Whether the values are integers that an image should hold exactly: no table, no window and no fraction from the
+ * rescale is between them and the samples. */
+static bool are_integers(const io_dicom_info *n, const io_dicom_steps *s)
+{
+    return n->samples == IO_DICOM_INTEGERS && !s->modality && !s->choice.window && !s->choice.table &&
+           fabs(s->slope) == 1 && s->intercept == floor(s->intercept);
+}
+
 static peft_status make_values(peft_context *ctx, const io_dicom_frame *f, const io_load_options *limits,
                                const io_dicom_steps *s, peft_image **out)
 {
     const io_dicom_info *n = f->info;
     peft_status status = io_dicom_new_image(ctx, n, limits, 1, IO_F32, out);
     if (status) return status;
-    for (int64_t i = 0; i < n->rows * n->columns; i++)
-        ((float *)(*out)->pixels)[i] = (float)io_dicom_value(s, stored_value(f, i));
+    const bool integers = are_integers(n, s);
+    for (int64_t i = 0; i < n->rows * n->columns; i++) {
+        const double v = io_dicom_value(s, stored_value(f, i));
+        if (!io_dicom_set_exactly(*out, i, v) && integers) return io_dicom_inexact(v, out);
+    }
     return PEFT_OK;
 }
 
@@ -68,13 +89,18 @@ peft_status io_dicom_grey(peft_context *ctx, const io_dicom_frame *f, const io_d
 {
     const io_dicom_info *n = f->info;
     const bool integers = n->samples == IO_DICOM_INTEGERS, inverted = !strcmp(n->photometric, "MONOCHROME1");
-    const double span = integers ? ldexp(1, n->stored) : 0, lowest = n->is_signed ? -span / 2 : 0;
+    /* NaN: the range of floating-point pixels is not known. */
+    const double span = integers ? ldexp(1, n->stored) : NAN;
+    const double lowest = !integers ? NAN : n->is_signed ? -span / 2 : 0;
     io_dicom_choice choice;
     io_dicom_steps steps;
     peft_status s = integers ? io_dicom_choose(view, options->window, &choice)
                              : choose_for_floats(n, options->window, &choice);
     if (!s) s = io_dicom_steps_of(view, &choice, inverted, lowest, lowest + span - 1, &steps);
     if (s) return s;
+    if (view->ignored && strcmp(options->window, "none"))
+        io_warn(ctx, "DICOM: the VOI LUT Sequence has no LUT Descriptor or no LUT Data in its first item, and is not "
+                "used; window=none reads the values without it");
     const bool shown = choice.window || choice.table;
     const bool keep = integers && !shown && !steps.modality && f->layout.bytes < 4;
     s = keep ? make_samples(ctx, f, options, &steps, out) : make_values(ctx, f, options, &steps, out);
@@ -84,6 +110,5 @@ peft_status io_dicom_grey(peft_context *ctx, const io_dicom_frame *f, const io_d
      * first. */
     (*out)->full[0] = shown ? steps.full[0] : fmin(steps.full[0], steps.full[1]);
     (*out)->full[1] = shown ? steps.full[1] : fmax(steps.full[0], steps.full[1]);
-    if (!integers && !steps.modality) (*out)->full[0] = (*out)->full[1] = NAN;
     return PEFT_OK;
 }

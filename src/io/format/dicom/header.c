@@ -22,9 +22,9 @@ static bool is_implicit(const uint8_t *d, size_t size)
 {
     if (size < 16 || d[0] != 8 || d[1] || d[3]) return false;
     const uint32_t length = (uint32_t)d[4] | (uint32_t)d[5] << 8 | (uint32_t)d[6] << 16 | (uint32_t)d[7] << 24;
+    if (length > 64 || length % 2 || size < 16 + (size_t)length) return false;
     const uint8_t *next = d + 8 + length;
-    return length <= 64 && length % 2 == 0 && size >= 16 + (size_t)length && next[0] == 8 && !next[1] &&
-           (next[2] | next[3] << 8) > d[2];
+    return next[0] == 8 && !next[1] && (next[2] | next[3] << 8) > d[2];
 }
 
 bool io_dicom_probe(const uint8_t *data, size_t size)
@@ -78,7 +78,8 @@ static peft_status copy_fields(peft_context *ctx, const uint8_t *data, size_t si
 {
     io_dicom d;
     if (!io_dicom_probe(data, size))
-        return io_fail(PEFT_E_FORMAT, "not a DICOM file; expected DICM at byte 128, or an element of group 2 or 8 first");
+        return io_fail(PEFT_E_FORMAT, "not a DICOM file; expected DICM at byte 128, or an element of group 2 or 8 "
+                       "first");
     peft_status s = io_dicom_open(data, size, MAX_FILE_BYTES, true, &d);
     if (s) return s;
     peft_dicom_header *h = io_alloc(ctx, 1, sizeof *h);
@@ -125,22 +126,3 @@ const char *peft_dicom_header_text(const peft_dicom_header *h, const char *field
 }
 
 int64_t peft_dicom_header_frames(const peft_dicom_header *h) { return h ? h->frames : 0; }
-
-peft_status io_dicom_read_ids(peft_context *ctx, const char *path, io_dicom_ids *out)
-{
-    peft_dicom_header *h;
-    peft_status s = peft_dicom_header_read(ctx, path, &h);
-    if (s) return s;
-    const struct { const char *name; char *to; size_t size; } ids[] = {
-        { "patient", out->patient, sizeof out->patient }, { "study", out->study, sizeof out->study },
-        { "series", out->series, sizeof out->series },    { "instance", out->instance, sizeof out->instance } };
-    for (size_t i = 0; i < sizeof ids / sizeof *ids && !s; i++) {
-        const char *text = peft_dicom_header_text(h, ids[i].name);
-        if (strlen(text) < ids[i].size) memcpy(ids[i].to, text, strlen(text) + 1);
-        else s = io_fail(PEFT_E_FORMAT, "%s: DICOM: the %s id has %zu bytes, the limit is %zu", path, ids[i].name,
-                         strlen(text), ids[i].size - 1);
-    }
-    out->frames = h->frames;
-    peft_dicom_header_free(h);
-    return s;
-}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * header.h -- opening DICOM files by the plug-in, and the ids in their headers. */
+ * header.h -- recognises DICOM files, and opens them by the plug-in. */
 #ifndef IO_DICOM_HEADER_H
 #define IO_DICOM_HEADER_H
 #include "io/format/dicom/plugin.h"
@@ -16,14 +16,4 @@ peft_status io_dicom_open(const uint8_t *data, size_t size, int64_t max_bytes, b
 void        io_dicom_close(io_dicom *d);
 /* Sets the message of the plug-in; returns s. */
 peft_status io_dicom_failed(peft_status s, const io_dicom_message *why);
-
-/* Who and what a file shows: texts without blanks at their end, "" where the file lacks the element. */
-typedef struct io_dicom_ids {
-    char patient[256];                                        /* PatientID */
-    char study[72], series[72], instance[72];                 /* StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID */
-    int64_t frames;                                           /* at least 1 */
-} io_dicom_ids;
-/* Reads the ids of a file; no pixels are read. ctx: for memory. PEFT_E_IO, PEFT_E_FORMAT: not a readable DICOM file, or
- * an id is longer than its field. PEFT_E_UNSUPPORTED: the plug-in is not there. */
-peft_status io_dicom_read_ids(peft_context *ctx, const char *path, io_dicom_ids *out);
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin.h -- the interface between libpeft-io and the plug-in libpeft-dicom, which reads DICOM files by DCMTK: C
- * structs and functions, and the one symbol that the plug-in exports. Both sides include this file. The plug-in finds elements
- * and decompresses frames; libpeft-io makes values of the stored samples. */
+ * structs and functions, and the one symbol that the plug-in exports. Both sides include this file. The plug-in finds
+ * elements and decompresses frames; libpeft-io makes values of the stored samples. */
 #ifndef IO_DICOM_PLUGIN_H
 #define IO_DICOM_PLUGIN_H
 #include <peft/status.h>
@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* Raised with each change of this file. libpeft-io refuses a plug-in of another number. */
-#define IO_DICOM_VERSION 1u
+#define IO_DICOM_VERSION 2u
 /* The file of the plug-in, by the major version of libpeft, and its symbol, of type io_dicom_entry. */
 #define IO_DICOM_SYMBOL "peft_dicom_plugin"
 
@@ -21,7 +21,7 @@ extern "C" {
 
 /* A look-up table: of modality values, of a view (VOI LUT), or of a colour of a palette. */
 typedef struct io_dicom_table {
-    int64_t entries;                                          /* 0: there is no table */
+    int64_t entries;                                          /* 0: there is no table, or it is broken */
     int64_t first;                                            /* the input that entry 0 belongs to */
     int bits;                                                 /* of an entry */
     const uint16_t *entry;
@@ -39,7 +39,9 @@ typedef struct io_dicom_view {
     const char *function;                                     /* of the windows: LINEAR, LINEAR_EXACT, SIGMOID */
     int64_t windows, tables;
     const io_dicom_window *window;
-    const io_dicom_table *table;
+    const io_dicom_table *table;                              /* broken ones have 0 entries */
+    bool ignored;                                             /* the first VOI LUT lacks LUT Descriptor or LUT Data, so
+                                                                 that tables is 0, as in pydicom */
 } io_dicom_view;
 
 typedef enum io_dicom_samples { IO_DICOM_INTEGERS, IO_DICOM_FLOATS, IO_DICOM_DOUBLES } io_dicom_samples;

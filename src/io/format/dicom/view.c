@@ -35,17 +35,28 @@ static bool by_name(const io_dicom_view *v, const char *name, io_dicom_choice *o
     return false;
 }
 
+/* Chooses by the text of the option, other than none. */
+static bool by_text(const io_dicom_view *v, const char *wanted, io_dicom_choice *out)
+{
+    int64_t index;
+    if (!strcmp(wanted, "first")) return (void)by_index(v, 0, out), true;
+    if (by_name(v, wanted, out)) return true;
+    return peft_sys_opt_integer(wanted, strlen(wanted), &index) && by_index(v, index, out);
+}
+
 peft_status io_dicom_choose(const io_dicom_view *v, const char *wanted, io_dicom_choice *out)
 {
     char text[600];
-    int64_t index;
     *out = (io_dicom_choice){ 0 };
     if (!strcmp(wanted, "none")) return PEFT_OK;
-    if (!strcmp(wanted, "first")) return (void)by_index(v, 0, out), PEFT_OK;
-    if (by_name(v, wanted, out)) return PEFT_OK;
-    if (peft_sys_opt_integer(wanted, strlen(wanted), &index) && by_index(v, index, out)) return PEFT_OK;
-    return io_fail(PEFT_E_OPTION, "DICOM: window=%s; the file has the windows%s; expected one of their numbers or names, "
-                   "first or none", wanted, offered(v, text, sizeof text));
+    if (!by_text(v, wanted, out))
+        return io_fail(PEFT_E_OPTION, "DICOM: window=%s; the file has the windows%s; expected one of their numbers or "
+                       "names, first or none", wanted, offered(v, text, sizeof text));
+    if (out->table && !out->table->entries)
+        return io_fail(PEFT_E_FORMAT, "DICOM: the VOI LUT %lld is broken: expected a LUT Descriptor of three numbers, "
+                       "and as many entries as it says; window=none reads the values without it",
+                       (long long)(out->table - v->table));
+    return PEFT_OK;
 }
 
 /* The largest entry of a table of so many bits. */
@@ -53,12 +64,13 @@ static double table_full(const io_dicom_table *t) { return ldexp(1, t->bits) - 1
 
 static peft_status check_window(const io_dicom_steps *s, const char *function)
 {
-    const double width = s->choice.window->width, narrowest = s->function == IO_DICOM_LINEAR ? 1 : 0;
+    const double centre = s->choice.window->centre, width = s->choice.window->width;
+    const bool wide = s->function == IO_DICOM_LINEAR ? width >= 1 : width > 0;
     char text[2][32];
-    if (isfinite(width) && isfinite(s->choice.window->centre) && (narrowest ? width >= 1 : width > 0)) return PEFT_OK;
-    return io_fail(PEFT_E_FORMAT, "DICOM: the window has the centre %s and the width %s; expected a width of at least 1 "
-                   "(above 0 for LINEAR_EXACT and SIGMOID; here: %.16s); window=none reads the values without it",
-                   peft_sys_opt_number(text[0], s->choice.window->centre), peft_sys_opt_number(text[1], width), function);
+    if (isfinite(width) && isfinite(centre) && wide) return PEFT_OK;
+    return io_fail(PEFT_E_FORMAT, "DICOM: the window has the centre %s and the width %s; expected a width of at least "
+                   "1 (above 0 for LINEAR_EXACT and SIGMOID; here: %.16s); window=none reads the values without it",
+                   peft_sys_opt_number(text[0], centre), peft_sys_opt_number(text[1], width), function);
 }
 
 static peft_status read_function(const char *name, io_dicom_steps *s)
@@ -81,8 +93,8 @@ peft_status io_dicom_steps_of(const io_dicom_view *v, const io_dicom_choice *cho
                              .slope = rescaled ? v->slope : 1, .intercept = rescaled ? v->intercept : 0,
                              .inverted = inverted, .full = { lowest, highest } };
     if (!(fabs(out->slope) >= 1e-30 && fabs(out->slope) <= 1e30 && fabs(out->intercept) <= 1e30))
-        return io_fail(PEFT_E_FORMAT, "DICOM: the Rescale Slope is %g and the Rescale Intercept %g; expected a slope other "
-                       "than 0, both finite", v->slope, v->intercept);
+        return io_fail(PEFT_E_FORMAT, "DICOM: the Rescale Slope is %g and the Rescale Intercept %g; expected a slope "
+                       "other than 0, both finite", v->slope, v->intercept);
     if (out->modality) {
         out->full[0] = 0;
         out->full[1] = table_full(out->modality);

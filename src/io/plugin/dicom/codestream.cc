@@ -5,8 +5,8 @@
 
 namespace {
 
-enum marker { SOI = 0xd8, SOS = 0xda, APP0 = 0xe0, SOF_FIRST = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF_LAST = 0xcf,
-              SOF_LS = 0xf7 };
+enum marker { SOI = 0xd8, SOS = 0xda, APP0 = 0xe0, SOF_FIRST = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc,
+              SOF_LAST = 0xcf, SOF_LS = 0xf7 };
 
 bool is_frame_header(int m)
 {

@@ -41,9 +41,11 @@ void read_view(io_dicom_file *f, std::int64_t frame, io_dicom_view *out);
 // Decodes a frame (frame.cc).
 void read_frame(io_dicom_file *f, std::int64_t frame, void *out, std::size_t size, io_dicom_layout *layout);
 
-// Text of an element without blanks at its ends, of several values with backslashes between them; "" where it is absent.
+// Text of an element without blanks at its ends, of several values with backslashes between them; "" where it is
+// absent.
 std::string text_of(DcmItem *item, const DcmTagKey &tag);
-// table.cc: reads a table whose descriptor and entries are these elements; without both, or with a broken one, it has 0 entries.
+// table.cc: reads a table whose descriptor and entries are these elements; without both, or with a broken one, it has 0
+// entries.
 io_dicom_table table_of(DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &entries, bool is_signed,
                         std::deque<std::vector<std::uint16_t>> &keep);
 // The table of a colour of the palette, 0 red, 1 green, 2 blue; segments are expanded.

@@ -23,11 +23,13 @@ namespace {
 
 struct codec_row { E_TransferSyntax syntax; const DcmCodec *codec; const DcmCodecParameter *parameters; };
 
-// The codec of a transfer syntax of JPEG and JPEG-LS; null: it is not decoded. JPEG keeps its colours, which libpeft-io converts.
+// The codec of a transfer syntax of JPEG and JPEG-LS; null: it is not decoded. JPEG keeps its colours, which
+// libpeft-io converts.
 const codec_row *codec_of(E_TransferSyntax syntax)
 {
     // Never freed: other threads may decode while the process ends.
-    static const DcmCodecParameter *const jpeg = new DJCodecParameter(ECC_lossyYCbCr, EDC_never, EUC_never, EPC_default);
+    static const DcmCodecParameter *const jpeg = new DJCodecParameter(ECC_lossyYCbCr, EDC_never, EUC_never,
+                                                                       EPC_default);
     static const DcmCodecParameter *const jpeg_ls = new DJLSCodecParameter;
     static const codec_row rows[] = {
         { EXS_JPEGProcess1, new DJDecoderBaseline, jpeg },
@@ -130,8 +132,8 @@ codestream check_stream(io_dicom_file *f, DcmPixelSequence *fragments, Uint32 nu
                                          " samples; the header says " + std::to_string(n.rows) + ", " +
                                          std::to_string(n.columns) + ", " + std::to_string(n.channels));
     if (s.precision > n.allocated)
-        throw failure(PEFT_E_FORMAT, "the compressed frame has " + std::to_string(s.precision) + " bits, the header says " +
-                                         std::to_string(n.allocated));
+        throw failure(PEFT_E_FORMAT, "the compressed frame has " + std::to_string(s.precision) + " bits, the header "
+                                         "says " + std::to_string(n.allocated));
     return s;
 }
 
@@ -140,7 +142,8 @@ Uint32 first_fragment(const codec_row *row, io_dicom_file *f, DcmPixelSequence *
 {
     Uint32 number = 0;
     const Uint32 wanted = static_cast<Uint32>(frame);
-    const OFCondition c = row->codec->determineStartFragment(wanted, static_cast<Sint32>(f->info.frames), fragments, number);
+    const OFCondition c = row->codec->determineStartFragment(wanted, static_cast<Sint32>(f->info.frames), fragments,
+                                                             number);
     if (c.bad()) throw failure(PEFT_E_FORMAT, "the fragments of frame " + std::to_string(frame) + " are not found");
     return number;
 }
@@ -170,7 +173,8 @@ void read_runs(io_dicom_file *f, DcmPixelSequence *fragments, std::int64_t frame
                io_dicom_layout *layout)
 {
     const io_dicom_info &n = f->info;
-    const std::size_t bytes = static_cast<std::size_t>(layout->bytes), pixels = static_cast<std::size_t>(n.rows * n.columns);
+    const std::size_t bytes = static_cast<std::size_t>(layout->bytes);
+    const std::size_t pixels = static_cast<std::size_t>(n.rows * n.columns);
     const std::size_t segments = bytes * static_cast<std::size_t>(n.channels);
     DcmPixelItem *item = nullptr;
     Uint8 *data = nullptr;
@@ -203,8 +207,9 @@ void read_jpeg(io_dicom_file *f, DcmPixelSequence *fragments, const codec_row *r
     layout->planar = n.channels > 1 && n.planar;
     const std::size_t size = static_cast<std::size_t>(n.rows * n.columns * n.channels * layout->bytes);
     OFString colours;
-    const OFCondition c = row->codec->decodeFrame(nullptr, fragments, row->parameters, &f->data, static_cast<Uint32>(frame),
-                                                  number, out, static_cast<Uint32>(size + size % 2), colours);
+    const OFCondition c = row->codec->decodeFrame(nullptr, fragments, row->parameters, &f->data,
+                                                  static_cast<Uint32>(frame), number, out,
+                                                  static_cast<Uint32>(size + size % 2), colours);
     if (c.bad()) throw failure(PEFT_E_FORMAT, std::string("decompression of ") + n.syntax + ": " + c.text());
     if (n.channels == 3 && stream.colour != codestream::UNKNOWN)
         layout->photometric = stream.colour == codestream::IS_RGB ? "RGB" : "YBR_FULL";
@@ -217,8 +222,8 @@ void read_compressed(io_dicom_file *f, std::int64_t frame, void *out, std::size_
     const codec_row *row = codec_of(f->syntax);
     const int most = runs ? 32 : 16;
     if (!row && !runs)
-        throw failure(PEFT_E_UNSUPPORTED, std::string("the transfer syntax ") + n.syntax + " is not decoded; convert the "
-                      "file first: gdcmconv --raw IN OUT");
+        throw failure(PEFT_E_UNSUPPORTED, std::string("the transfer syntax ") + n.syntax + " is not decoded; convert "
+                      "the file first: gdcmconv --raw IN OUT");
     if (n.allocated < 8 || n.allocated > most)
         throw failure(PEFT_E_UNSUPPORTED, std::string(n.syntax) + " with " + std::to_string(n.allocated) +
                                               " bits allocated for a sample; expected 8 to " + std::to_string(most));

@@ -2,6 +2,7 @@
 // info.cc -- io_dicom_info: what the header of a file says.
 #include "io/plugin/dicom/file.hpp"
 #include "dcmtk/dcmdata/dcuid.h"
+#include <algorithm>
 #include <cstdlib>
 
 std::string text_of(DcmItem *item, const DcmTagKey &tag)
@@ -69,11 +70,16 @@ void check_frames(const io_dicom_file *f)
     const int bits = n.samples == IO_DICOM_DOUBLES ? 64 : n.samples == IO_DICOM_FLOATS ? 32 : n.allocated;
     const bool halved = !std::string("YBR_FULL_422").compare(n.photometric);
     if (!n.has_pixels || n.compressed) return;
-    const long double bytes = static_cast<long double>(n.frames) * n.rows * n.columns * (halved ? 2 : n.channels) * bits / 8;
-    if (bytes <= static_cast<long double>(n.pixel_bytes)) return;
+    // Of one frame: four numbers of 16 bits. The number of frames may be any, so that it is not multiplied.
+    const std::uint64_t frame_bits = static_cast<std::uint64_t>(n.rows) * static_cast<std::uint64_t>(n.columns) *
+                                     static_cast<std::uint64_t>(halved ? 2 : n.channels) *
+                                     static_cast<std::uint64_t>(bits);
+    const std::uint64_t pixel_bits = 8 * static_cast<std::uint64_t>(n.pixel_bytes);
+    if (!frame_bits || static_cast<std::uint64_t>(n.frames) <= pixel_bits / frame_bits) return;
     throw failure(PEFT_E_FORMAT, "the file has " + std::to_string(n.pixel_bytes) + " bytes of pixels; expected " +
-                                     std::to_string(static_cast<long long>(bytes)) + " for " + std::to_string(n.frames) +
-                                     " frames of " + std::to_string(n.rows) + " x " + std::to_string(n.columns));
+                                     std::to_string(frame_bits / 8 + (frame_bits % 8 != 0)) + " for each of " +
+                                     std::to_string(n.frames) + " frames of " + std::to_string(n.rows) + " x " +
+                                     std::to_string(n.columns));
 }
 
 } // namespace

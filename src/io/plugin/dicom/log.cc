@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// log.cc -- captured_log; see log.hpp. All of DCMTK's loggers are children of the logger "dcmtk": it gets an appender that
-// looks which thread writes, and passes its messages on to the root logger only where this thread captures none.
+// log.cc -- captured_log; see log.hpp. All of DCMTK's loggers are children of the logger "dcmtk": it gets an appender
+// that looks which thread writes, and passes its messages on to the root logger only where this thread captures none.
 #include "io/plugin/dicom/log.hpp"
 #include "dcmtk/config/osconfig.h"
 #include "dcmtk/oflog/oflog.h"

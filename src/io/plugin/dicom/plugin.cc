@@ -42,8 +42,8 @@ template <typename F> peft_status guarded(io_dicom_message *why, F part)
 void check_dictionary()
 {
     if (!dcmDataDict.isDictionaryLoaded())
-        throw failure(PEFT_E_UNSUPPORTED, "DCMTK's data dictionary was not found (Debian: in the package libdcmtk17; its "
-                                          "path can be set by DCMDICTPATH)");
+        throw failure(PEFT_E_UNSUPPORTED, "DCMTK's data dictionary was not found (Debian: in the package libdcmtk17; "
+                                          "its path can be set by DCMDICTPATH)");
 }
 
 peft_status open_file(const void *data, size_t size, int64_t max_bytes, bool header, io_dicom_file **out,
@@ -65,7 +65,8 @@ peft_status view_of(io_dicom_file *f, int64_t frame, io_dicom_view *out, io_dico
     return guarded(why, [&] { read_view(f, frame, out); });
 }
 
-peft_status frame_of(io_dicom_file *f, int64_t frame, void *out, size_t size, io_dicom_layout *layout, io_dicom_message *why)
+peft_status frame_of(io_dicom_file *f, int64_t frame, void *out, size_t size, io_dicom_layout *layout,
+                     io_dicom_message *why)
 {
     return guarded(why, [&] { read_frame(f, frame, out, size, layout); });
 }

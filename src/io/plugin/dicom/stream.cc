@@ -30,7 +30,8 @@ std::uintptr_t stack_address()
 } // namespace
 
 memory_producer::memory_producer(const std::uint8_t *data, std::size_t size, std::size_t start, bool guard)
-    : data_(data), size_(size), at_(start < size ? start : size), stack_(guard ? stack_address() : 0), status_(EC_Normal)
+    : data_(data), size_(size), at_(start < size ? start : size), stack_(guard ? stack_address() : 0),
+      status_(EC_Normal)
 {
 }
 

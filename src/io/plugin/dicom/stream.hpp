@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// stream.hpp -- memory_stream: a file in memory as DCMTK's input stream. Elements are not copied while DCMTK parses: it skips
-// their values and reads them later from the same memory, so that a length in a damaged file allocates nothing.
+// stream.hpp -- memory_stream: a file in memory as DCMTK's input stream. Elements are not copied while DCMTK parses: it
+// skips their values and reads them later from the same memory, so that a length in a damaged file allocates nothing.
 #ifndef PEFT_DICOM_STREAM_H
 #define PEFT_DICOM_STREAM_H
 #include "dcmtk/config/osconfig.h"

@@ -1,36 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 // table.cc -- look-up tables: modality, VOI, and colours of a palette, which may be stored in segments.
 #include "io/plugin/dicom/file.hpp"
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace {
 
 typedef std::vector<std::uint16_t> words;
 
-// The first `count` entries of an element, or all where count is 0: 16 bits each, or, where it is too short for that or
-// `bytes`, 8 bits each, two in a word. Empty: it is too short for that too.
-words read_entries(DcmElement *element, std::size_t count, bool bytes)
+// The most words that a segment takes for an entry.
+constexpr std::size_t SEGMENT_WORDS = 3;
+
+// The first words of an element, at most `most`: no more are read, however long the element is.
+words read_words(DcmElement *element, std::size_t most)
 {
-    const std::size_t length = element->getLength();
-    words out;
-    Uint16 *loaded = nullptr;
-    Uint8 *plain = nullptr;
-    words all(length / 2);
-    if (element->getUint16Array(loaded).good() && loaded) all.assign(loaded, loaded + length / 2);
-    else if (element->getUint8Array(plain).good() && plain)
-        for (std::size_t i = 0; i < all.size(); i++)
-            all[i] = static_cast<std::uint16_t>(plain[2 * i] | plain[2 * i + 1] << 8);
-    else return out;
-    if (!bytes && (!count || all.size() >= count)) {
-        out = std::move(all);
-    } else {
-        for (std::uint16_t w : all) {
-            out.push_back(w & 0xff);
-            out.push_back(w >> 8);
-        }
+    const DcmEVR vr = element->ident();
+    const bool bytes = vr == EVR_OB || vr == EVR_UN || vr == EVR_ox;
+    if (!bytes && vr != EVR_OW && vr != EVR_US && vr != EVR_SS && vr != EVR_lt && vr != EVR_xs) return words();
+    words out(std::min<std::size_t>(element->getLength() / 2, most));
+    if (out.empty() || element->getPartialValue(out.data(), 0, static_cast<Uint32>(2 * out.size())).bad())
+        return words();
+    for (std::size_t i = 0; i < out.size() && bytes; i++) {
+        std::uint8_t part[2];
+        std::memcpy(part, &out[i], 2);
+        out[i] = static_cast<std::uint16_t>(part[0] | part[1] << 8);
     }
-    if (out.size() < count) out.clear();
-    else if (count) out.resize(count);
+    return out;
+}
+
+// Entries of 8 bits, two in a word, the lower ones first.
+words split(const words &both)
+{
+    words out;
+    for (std::uint16_t w : both) {
+        out.push_back(w & 0xff);
+        out.push_back(w >> 8);
+    }
+    return out;
+}
+
+// The first `count` entries of an element: 16 bits each, or, where it is too short for that, 8 bits each. Empty: it is
+// too short for that too.
+words read_entries(DcmElement *element, std::size_t count)
+{
+    words out = read_words(element, count);
+    if (out.size() < count) out = split(out);
+    if (out.size() < count) return words();
+    out.resize(count);
     return out;
 }
 
@@ -107,7 +124,7 @@ io_dicom_table table_of(DcmItem *item, const DcmTagKey &descriptor, const DcmTag
     none.name = "";
     if (!read_descriptor(item, descriptor, is_signed, &d)) return none;
     if (item->findAndGetElement(entries, element).bad() || !element) return none;
-    return make_table(d, read_entries(element, d.entries, false), keep);
+    return make_table(d, read_entries(element, d.entries), keep);
 }
 
 io_dicom_table palette_of(DcmItem *item, Uint16 colour, bool is_signed, std::deque<words> &keep)
@@ -120,5 +137,6 @@ io_dicom_table palette_of(DcmItem *item, Uint16 colour, bool is_signed, std::deq
     const io_dicom_table t = table_of(item, descriptor, plain, is_signed, keep);
     if (t.entries || !read_descriptor(item, descriptor, is_signed, &d)) return t;
     if (item->findAndGetElement(segmented, element).bad() || !element) return t;
-    return make_table(d, expand(read_entries(element, 0, d.bits <= 8), d.entries), keep);
+    const words segments = read_words(element, SEGMENT_WORDS * d.entries);
+    return make_table(d, expand(d.bits <= 8 ? split(segments) : segments, d.entries), keep);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// view.cc -- io_dicom_view: slope and intercept, look-up tables and windows of a frame. Enhanced files give them for each
-// frame (Per-Frame Functional Groups) or for all (Shared Functional Groups); else they stand in the data set itself.
+// view.cc -- io_dicom_view: slope and intercept, look-up tables and windows of a frame. Enhanced files give them for
+// each frame (Per-Frame Functional Groups) or for all (Shared Functional Groups); else they stand in the data set.
 #include "io/plugin/dicom/file.hpp"
 
 namespace {
@@ -15,7 +15,8 @@ DcmItem *item_of(DcmItem *in, const DcmTagKey &sequence, long number)
 // The first item of the sequence in the frame's functional group, or else in the shared one; null: in neither.
 DcmItem *group_of(io_dicom_file *f, std::int64_t frame, const DcmTagKey &sequence)
 {
-    DcmItem *own = item_of(item_of(&f->data, DCM_PerFrameFunctionalGroupsSequence, static_cast<long>(frame)), sequence, 0);
+    DcmItem *groups = item_of(&f->data, DCM_PerFrameFunctionalGroupsSequence, static_cast<long>(frame));
+    DcmItem *own = item_of(groups, sequence, 0);
     return own ? own : item_of(item_of(&f->data, DCM_SharedFunctionalGroupsSequence, 0), sequence, 0);
 }
 
@@ -50,13 +51,24 @@ void read_windows(io_dicom_file *f, DcmItem *item)
     }
 }
 
-void read_tables(io_dicom_file *f, bool is_signed)
+bool has_value(DcmItem *item, const DcmTagKey &tag)
+{
+    DcmElement *e = nullptr;
+    return item->findAndGetElement(tag, e).good() && e && e->getLength();
+}
+
+// Without descriptor or entries in the first item the sequence is not used, as in pydicom. A broken table has 0
+// entries.
+void read_tables(io_dicom_file *f, bool is_signed, io_dicom_view *out)
 {
     for (long i = 0; i < 1024; i++) {
         DcmItem *item = item_of(&f->data, DCM_VOILUTSequence, i);
-        io_dicom_table t{};
-        if (item) t = table_of(item, DCM_LUTDescriptor, DCM_LUTData, is_signed, f->view_entries);
-        if (!t.entries) return;
+        if (!item) return;
+        if (i == 0 && (!has_value(item, DCM_LUTDescriptor) || !has_value(item, DCM_LUTData))) {
+            out->ignored = true;
+            return;
+        }
+        io_dicom_table t = table_of(item, DCM_LUTDescriptor, DCM_LUTData, is_signed, f->view_entries);
         t.name = keep(f, text_of(item, DCM_LUTExplanation));
         f->tables.push_back(t);
     }
@@ -78,8 +90,9 @@ void read_view(io_dicom_file *f, std::int64_t frame, io_dicom_view *out)
     item = item_of(&f->data, DCM_ModalityLUTSequence, 0);
     if (item) {
         out->modality = table_of(item, DCM_LUTDescriptor, DCM_LUTData, f->info.is_signed, f->view_entries);
-        if (!out->modality.entries) throw failure(PEFT_E_FORMAT, "the Modality LUT is broken: expected a LUT Descriptor of "
-                                                                 "three numbers, and as many entries as it says");
+        if (!out->modality.entries)
+            throw failure(PEFT_E_FORMAT, "the Modality LUT is broken: expected a LUT Descriptor of three numbers, and "
+                                         "as many entries as it says");
     }
     // Values of the modality may be negative where the stored ones are, or where the intercept is.
     const bool is_signed = f->info.is_signed || (out->rescaled && out->intercept < 0);
@@ -87,7 +100,7 @@ void read_view(io_dicom_file *f, std::int64_t frame, io_dicom_view *out)
     if (!item) item = &f->data;
     out->function = keep(f, text_of(item, DCM_VOILUTFunction));
     read_windows(f, item);
-    read_tables(f, is_signed);
+    read_tables(f, is_signed, out);
     out->windows = static_cast<std::int64_t>(f->windows.size());
     out->window = f->windows.data();
     out->tables = static_cast<std::int64_t>(f->tables.size());
