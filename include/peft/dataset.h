@@ -138,8 +138,10 @@ PEFT_API const char *peft_dataset_case(const peft_dataset *d, int64_t i);       
  * file, and with the names of as many folders before it as it has slashes. In it * stands for any text and ? for one
  * character, both without a slash; the part in parentheses names the group; several patterns are separated by |, and the
  * first that matches counts. "(person*)_*|(IM-*)-*" gives person12_virus_3.jpeg and person12_bacteria_1.jpeg the group
- * person12. Groups of d are replaced. A name that matches none is in no group, with a warning.
- * PEFT_E_INVALID: a pattern without one pair of parentheses, or which no name matches. */
+ * person12. Groups of d are replaced. A name that matches none is in no group, with a warning. The pattern "dicom" stands
+ * for the headers of the samples, DICOM files: groups are their Patient IDs, and cases their studies.
+ * PEFT_E_INVALID: a pattern without one pair of parentheses, or which no name matches. With "dicom" the errors are also
+ * those of peft_dicom_header_read; PEFT_E_UNSUPPORTED: samples of a .zip or .npz. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_groups(peft_dataset *d, const char *pattern, peft_dataset **out);
 /* Finds the groups (patients) of a that are also in b, by their names. *count: how many there are. Of the first `room` of

@@ -19,8 +19,8 @@
       ".npz, a list file, or a table with column names (docs/finetune.md)")
 #define PATIENT_FLAGS(X) \
     TABLE_FLAG(X) \
-    X(patients, "PATTERN", NULL, "file names tell the patient, in the part in parentheses: \"(person*)_*\" " \
-      "(docs/tables.md)") \
+    X(patients, "PATTERN", NULL, "file names tell the patient, in the part in parentheses: \"(person*)_*\"; " \
+      "dicom: headers tell it (docs/tables.md)") \
     X(allow_shared_patients, NULL, NULL, "test on patients of the training images all the same")
 #define TABLE_FLAG(X) \
     X(table, "LIST", NULL, "how a table with column names is read, name=value,... (inspect --table lists the settings)")

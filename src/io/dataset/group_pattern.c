@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * group_pattern.c -- peft_dataset_with_groups: groups (patients) by a pattern of the samples' names. */
+ * group_pattern.c -- peft_dataset_with_groups: groups (patients) by a pattern of the samples' names, or by the headers
+ * of DICOM files. */
 #include "io/dataset/groups.h"
 
 enum { MAX_PATTERN = 200, MAX_NAME = 8192 };
@@ -75,7 +76,7 @@ static peft_status check_patterns(const char *patterns)
         if (close >= length || open >= close || memchr(p + open + 1, '(', length - open - 1) ||
             memchr(p + close + 1, ')', length - close - 1))
             return io_fail(PEFT_E_INVALID, "groups: pattern '%.200s'; expected one pair of parentheses around the text "
-                           "that names the patient, such as (person*)_*", p);
+                           "that names the patient, such as (person*)_*; or dicom, for the headers of DICOM files", p);
     }
     if (longest <= MAX_PATTERN) return PEFT_OK;
     return io_fail(PEFT_E_INVALID, "groups: a pattern of %zu characters, the limit is %d", longest, MAX_PATTERN);
@@ -103,37 +104,53 @@ static peft_status check_matches(const peft_dataset *d, const io_groups *g, cons
         example = i;
     }
     const char *name = d->count ? peft_dataset_name(d, example) : "";
+    if (without == d->count && !strcmp(patterns, "dicom"))
+        return io_fail(PEFT_E_INVALID, "groups: no header has a Patient ID, such as that of %s", name);
     if (without == d->count)
         return io_fail(PEFT_E_INVALID, "groups: no name matches '%.200s', such as %s; * stands for any text and ? for one "
                        "character, both without a slash", patterns, name);
     if (without)
-        io_warn(d->ctx, "groups: %lld of %lld names do not match '%.200s', such as %.300s; each counts as a patient of its "
-                "own", (long long)without, (long long)d->count, patterns, name);
+        io_warn(d->ctx, "groups: %lld of %lld samples have no patient by '%.200s', such as %.300s; each counts as a patient "
+                "of its own", (long long)without, (long long)d->count, patterns, name);
     return PEFT_OK;
+}
+
+/* Makes the groups of all samples of an opened set by patterns. */
+static peft_status groups_of_names(const peft_dataset *opened, const char *patterns, io_groups **out)
+{
+    peft_status s = check_patterns(patterns);
+    if (s) return s;
+    uint8_t *can = io_alloc(opened->ctx, MAX_PATTERN + 1, MAX_NAME + 1);
+    char **text = io_alloc(opened->ctx, opened->count, sizeof *text);
+    s = can && text ? make_groups(opened, patterns, can, text, out) : io_nomem("groups");
+    peft_sys_free(opened->ctx, can);
+    peft_sys_free(opened->ctx, text);
+    return s;
 }
 
 peft_status peft_dataset_with_groups(peft_dataset *d, const char *pattern, peft_dataset **out)
 {
     if (!d || !pattern || !out)
         return io_fail(PEFT_E_INVALID, "groups: %s is NULL", !d ? "data set" : pattern ? "out" : "pattern");
-    peft_status s = check_patterns(pattern);
-    if (s) return s;
     const peft_dataset *opened = d->opened ? d->opened : d;
-    io_groups *groups = NULL;
+    const bool headers = !strcmp(pattern, "dicom");
+    io_groups *groups = NULL, *cases = NULL;
     peft_dataset *part;
-    uint8_t *can = io_alloc(d->ctx, MAX_PATTERN + 1, MAX_NAME + 1);
-    char **text = io_alloc(d->ctx, opened->count, sizeof *text);
-    s = can && text ? make_groups(opened, pattern, can, text, &groups) : io_nomem("groups");
-    peft_sys_free(d->ctx, can);
-    peft_sys_free(d->ctx, text);
-    if (!s) s = check_matches(d, groups, pattern);
+    peft_status s = headers ? io_dicom_groups(opened, &groups, &cases) : groups_of_names(opened, pattern, &groups);
+    if (s) return s;
+    s = check_matches(d, groups, pattern);
     if (!s) s = io_dataset_part(d, &(io_selection){ .count = d->count }, &part);
     if (s) {
         io_groups_free(d->ctx, groups);
+        io_groups_free(d->ctx, cases);
         return s;
     }
     io_groups_free(d->ctx, part->groups);
     part->groups = groups;
+    if (headers) {
+        io_groups_free(d->ctx, part->cases);
+        part->cases = cases;
+    }
     *out = part;
     return PEFT_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * files.c -- the files of a table's pictures: their paths, and which of them do not exist. */
 #include "io/table/table.h"
-#include "io/dataset/below.h"
+#include "io/below.h"
 #include "io/format/formats.h"
 #include <stdio.h>
 #include <sys/stat.h>

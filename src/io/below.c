@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * below.c -- lists the files in a folder and in those below it, and finds one of them by its file name (below.h). */
-#include "io/dataset/below.h"
+#include "io/below.h"
 #include <dirent.h>
 #include <sys/stat.h>
 

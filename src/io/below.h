@@ -2,7 +2,7 @@
  * below.h -- the files in a folder and in those below it, to be found by their file names. */
 #ifndef IO_BELOW_H
 #define IO_BELOW_H
-#include "io/dataset/dataset.h"
+#include "io/strings.h"
 
 /* Adds the paths of all files in a folder and, `depth` folders deep, below it; hidden ones are left out. */
 peft_status io_files_below(peft_context *ctx, const char *folder, int depth, io_strings *paths);
