@@ -11,11 +11,11 @@ typedef struct peft_dataset peft_dataset;
 /* Opens a folder of class folders: path/<class>/<file> (split NULL), or path/<split>/<class>/<file> with split "train",
  * "val" or "test". The folder of a split may also be called training, valid, validation or testing, in upper or lower
  * case. If two folders mean the same split, such as "val" and "valid", split must be the exact name of one of the two
- * folders, and the other is skipped. Classes
- * are those of all splits together, sorted by name (bytewise), so that every split numbers them alike; samples are
- * sorted by class and file name. Samples are the files .png .jpg .jpeg .jpe .jfif .pgm .ppm .pnm .npy (in upper or
- * lower case) that are not hidden; peft_dataset_skipped counts the others. Loading a file of several slices fails
- * unless the image option slice chooses one of them (peft_dataset_with_image_options).
+ * folders, and the other is skipped.
+ * Classes are those of all splits together, sorted by name (bytewise), so that every split numbers them alike; samples
+ * are sorted by class and file name. Samples are the files with the endings in docs/formats.md (in upper or lower
+ * case), and DICOM files without an ending, that are not hidden; peft_dataset_skipped counts the others. Loading a file
+ * of several slices fails unless the image option slice chooses one of them (peft_dataset_with_image_options).
  * PEFT_E_FORMAT: a class has no images in any split, or its folder in this split holds only other files; a class name
  * has control characters or is not UTF-8. PEFT_E_NOTFOUND: there is no folder of the split. PEFT_E_INVALID: split is
  * NULL, but there are folders of splits. */
@@ -48,27 +48,29 @@ peft_dataset_open_npz(peft_context *ctx, const char *path, const char *split, pe
  * PEFT_E_FORMAT, with the number of the line: a line of another form, a Windows path, or a name with two labels. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_list(peft_context *ctx, const char *path, const char *folder, int64_t classes, peft_dataset **out);
-/* Opens a table, a CSV or TSV file whose first line names its columns, with one picture in each further line. Columns of
- * the picture's path, its label, the patient, the study and the split are found by common names ("path", "Image Index",
- * "label", "Finding Labels", "Patient ID", "split", ..) or named by options; docs/tables.md lists both. Labels are text
- * or numbers in one column, several labels in a cell ("Effusion|Mass"), or several columns of 0 and 1: several labels,
- * or a single one where every row has exactly one 1. In columns -1 and empty cells are targets of -1 (not judged) unless
- * the options blank and uncertain say otherwise. Classes are those of all rows, whatever split is opened: text sorted
- * bytewise, numbers in their order. split: "train", "val", "test" or their other names; NULL: all rows. Cells may be
- * quoted (RFC 4180); the separator is found in the first line. The encoding is UTF-8, UTF-16 with a byte order mark, or
- * Windows-1252 (with a warning). Paths are relative to the table's folder; a name that is not there is searched in the
- * folders below. A picture that is listed again with the same label counts once, with a warning.
+/* Opens a table, a CSV or TSV file whose first line names its columns, with one picture in each further line. Columns
+ * of the picture's path, its label, the patient, the study and the split are found by common names ("path", "Image
+ * Index", "label", "Finding Labels", "Patient ID", "split", ..) or named by options; docs/tables.md lists both. Labels
+ * are text or numbers in one column, several labels in a cell ("Effusion|Mass"), or several columns of 0 and 1: several
+ * labels, or a single one where every row has exactly one 1. In columns -1 and empty cells are missing targets, -1,
+ * unless the options blank and uncertain say otherwise. Classes are those of all rows, whatever split is opened: text
+ * sorted bytewise, numbers in their order. split: "train", "val", "test" or their other names; NULL: all rows. Cells
+ * may be quoted (RFC 4180); the separator is found in the first line. The encoding is UTF-8, UTF-16 with a byte order
+ * mark, or Windows-1252 (with a warning). Paths are relative to the table's folder; a name that is not there is
+ * searched in the folders below. A picture that is listed again with the same label counts once, with a warning.
  * options: "name=value,..." (peft_dataset_table_option); NULL: none. PEFT_E_FORMAT, with the number of the line or the
  * columns that there are: a column that is missing or may be one of several, a row without label, a picture with two
  * labels, patients or splits, a path of Windows. PEFT_E_NOTFOUND: the table has no splits, or no row of this one.
- * PEFT_E_IO: pictures do not exist; with missing=skip they are left out, and peft_dataset_skipped counts them. */
+ * PEFT_E_UNSUPPORTED: more than 2^24 rows, or 2^30 targets of several labels in a cell (rows times classes).
+ * PEFT_E_IO: pictures do not exist or are no regular files; with missing=skip they are left out, and
+ * peft_dataset_skipped counts them. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_table(peft_context *ctx, const char *path, const char *split, const char *options,
                         peft_dataset **out);
 PEFT_API const peft_option *peft_dataset_table_option(size_t i); /* row i of these options (options.h); NULL: none */
-/* Opens what lies at path by one of the functions above: a folder, a file .zip or .npz (in upper or lower case), a table
- * if the first line is none of a list and has a common name of a column, and any other file as a list, which has no
- * splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: path does not exist. */
+/* Opens what lies at path by one of the functions above: a folder, a file .zip or .npz (in upper or lower case), a
+ * table if the first line is none of a list and has a common name of a column, and any other file as a list, which has
+ * no splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: path does not exist. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* Opens pictures without labels, to predict them: all pictures of a folder or a zip, at any depth, sorted by path; a
@@ -85,8 +87,8 @@ PEFT_API int64_t     peft_dataset_classes(const peft_dataset *d);               
 PEFT_API const char *peft_dataset_class_name(const peft_dataset *d, int64_t c);      /* NULL: no such class */
 PEFT_API int         peft_dataset_multilabel(const peft_dataset *d);                 /* 1: targets, 0: labels */
 PEFT_API int64_t     peft_dataset_label(const peft_dataset *d, int64_t i);           /* -1: multi-label or no such i */
-/* out [classes]: the targets, 0, 1 or -1 (not judged: the trainer and the metrics leave it out); for a single label 1
- * for its class and 0 for all others. */
+/* out [classes]: the targets, 0, 1 or -1; for a single label 1 for its class and 0 for all others. A target of -1,
+ * called "not judged" in messages, is a missing (masked) one: the trainer and the metrics leave it out. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_targets(const peft_dataset *d, int64_t i, float *out);
 PEFT_API const char *peft_dataset_name(const peft_dataset *d, int64_t i);            /* path; "train/17" for .npz */
@@ -94,7 +96,7 @@ PEFT_API int64_t     peft_dataset_id(const peft_dataset *d, int64_t i);  /* the 
 /* Loads the image of sample i. The message of a failure names the file. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out);
-/* What the opened folder or zip holds beside the samples, counted by ending: "12 .bmp, 3 .tif, 1 folder"; of a table
+/* What the opened folder or zip holds beside the samples, counted by ending: "12 .txt, 3 .xml, 1 folder"; of a table
  * with missing=skip the "3 missing files"; "" if nothing was skipped. Hidden files are not counted. */
 PEFT_API const char *peft_dataset_skipped(const peft_dataset *d);
 /* SHA-256, as 64 hexadecimal digits, over the class names and the samples in order: their number, names, ids, and
@@ -119,34 +121,34 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
                      int64_t *count);
 
-/* The same with decoded pixels in place of bytes: finds images that were stored in another format, or with other metadata.
- * Images match if size, channels, depth and all samples are equal; a JPEG that was compressed again does not. Every image
- * is decoded. The errors are also those of peft_dataset_load. */
+/* The same with decoded pixels in place of bytes: finds images that were stored in another format, or with other
+ * metadata. Images match if size, channels, depth and all samples are equal; a JPEG that was compressed again does not.
+ * Every image is decoded. The errors are also those of peft_dataset_load. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_overlap_pixels(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
                             int64_t *count);
 
 /* --- patients and cases ------------------------------------------------------------------------------------------- */
-/* Samples of a group, a patient, never come into both parts of a peft_dataset_split or peft_dataset_few_shot. Samples of
- * a case, a study or volume, are slices of one thing, whose predictions may be aggregated. A table has both by its
+/* Samples of a group, a patient, never come into both parts of a peft_dataset_split or peft_dataset_few_shot. Samples
+ * of a case, a study or volume, are slices of one thing, whose predictions may be aggregated. A table has both by its
  * columns of patients and studies; with studies alone these are the groups too. Parts keep them. */
-PEFT_API int         peft_dataset_has_groups(const peft_dataset *d);                 /* 1: some samples are in a group */
+PEFT_API int         peft_dataset_has_groups(const peft_dataset *d);                /* 1: some samples are in a group */
 PEFT_API int         peft_dataset_has_cases(const peft_dataset *d);
 PEFT_API const char *peft_dataset_group(const peft_dataset *d, int64_t i);           /* its name; NULL: in none */
 PEFT_API const char *peft_dataset_case(const peft_dataset *d, int64_t i);            /* likewise */
-/* Makes a data set of the same samples, whose groups are read from their names: pattern is compared with the name of the
- * file, and with the names of as many folders before it as it has slashes. In it * stands for any text and ? for one
- * character, both without a slash; the part in parentheses names the group; several patterns are separated by |, and the
- * first that matches counts. "(person*)_*|(IM-*)-*" gives person12_virus_3.jpeg and person12_bacteria_1.jpeg the group
- * person12. Groups of d are replaced. A name that matches none is in no group, with a warning. The pattern "dicom" stands
- * for the headers of the samples, DICOM files: groups are their Patient IDs, and cases their studies.
+/* Makes a data set of the same samples, whose groups are read from their names: pattern is compared with the name of
+ * the file, and with the names of as many folders before it as it has slashes. In it * stands for any text and ? for
+ * one character, both without a slash; the part in parentheses names the group; several patterns are separated by |,
+ * and the first that matches counts. "(person*)_*|(IM-*)-*" gives person12_virus_3.jpeg and person12_bacteria_1.jpeg
+ * the group person12. Groups of d are replaced. A name that matches none is in no group, with a warning. The pattern
+ * "dicom" stands for the headers of the samples, DICOM files: groups are their Patient IDs, and cases their studies.
  * PEFT_E_INVALID: a pattern without one pair of parentheses, or which no name matches. With "dicom" the errors are also
  * those of peft_dicom_header_read; PEFT_E_UNSUPPORTED: samples of a .zip or .npz. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_groups(peft_dataset *d, const char *pattern, peft_dataset **out);
-/* Finds the groups (patients) of a that are also in b, by their names. *count: how many there are. Of the first `room` of
- * them in_a[k] and in_b[k] are the first samples in a and in b. room 0: in_a and in_b may be NULL. Sets without groups
- * share none. */
+/* Finds the groups (patients) of a that are also in b, by their names. *count: how many there are. Of the first `room`
+ * of them in_a[k] and in_b[k] are the first samples in a and in b. room 0: in_a and in_b may be NULL. Sets without
+ * groups share none. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_shared_groups(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
                            int64_t *count);
@@ -179,7 +181,7 @@ peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t see
  * groups, each comes into one part as a whole: groups are taken in an order drawn by seed, larger ones first, and each
  * goes to the part that lacks more of its classes (of the positives of its labels) and of samples, relative to all of
  * them; the shares are then as near to `fraction` as the groups allow. A part that has no sample of a class then gets
- * the smallest group with one, if there are two.
+ * the smallest group with one, if the other part has two and does not lose its last sample of another class with it.
  * PEFT_E_UNSUPPORTED: a part would be empty; all samples are of one group. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out, peft_dataset **rest);

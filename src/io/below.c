@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * below.c -- lists the files in a folder and in those below it, and finds one of them by its file name (below.h). */
 #include "io/below.h"
-#include <dirent.h>
+#include "io/entries.h"
 #include <sys/stat.h>
 
 enum { MAX_FILES = 1 << 22 };
@@ -12,41 +12,27 @@ static const char *file_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* folder/name, or name where folder is "". */
-static char *join(peft_context *ctx, const char *folder, const char *name)
-{
-    char *prefix = io_join(ctx, folder, *folder && folder[strlen(folder) - 1] != '/' ? "/" : "");
-    char *path = prefix ? io_join(ctx, prefix, name) : NULL;
-    peft_sys_free(ctx, prefix);
-    return path;
-}
+/* A folder whose entries are added to paths, with those of folders in it `depth` deep. */
+typedef struct level { peft_context *ctx; const char *folder; int depth; io_strings *paths; } level;
 
-/* Adds an entry of a folder: a file's path, or those of the files in a folder. Takes ownership of path. */
-static peft_status add_entry(peft_context *ctx, char *path, int depth, io_strings *paths)
+static peft_status add_entry(void *user, const char *path, const char *name, bool is_folder)
 {
+    const level *l = user;
     struct stat st;
-    if (!path) return io_nomem("list of files");
-    const bool exists = !stat(path, &st), is_folder = exists && S_ISDIR(st.st_mode);
-    if (exists && S_ISREG(st.st_mode)) return io_strings_add(paths, path);
-    peft_status s = is_folder && depth ? io_files_below(ctx, path, depth - 1, paths) : PEFT_OK;
-    peft_sys_free(ctx, path);
-    return s;
+    (void)name;
+    if (is_folder) return l->depth ? io_files_below(l->ctx, path, l->depth - 1, l->paths) : PEFT_OK;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) return PEFT_OK;
+    if (l->paths->count < MAX_FILES) return io_strings_add(l->paths, io_copy(l->ctx, path));
+    return io_fail(PEFT_E_UNSUPPORTED, "%s: more than %d files; give the folder of the pictures by folder=", l->folder,
+                   MAX_FILES);
 }
 
 /* A folder that cannot be read has no files: the caller says which pictures it lacks. */
 peft_status io_files_below(peft_context *ctx, const char *folder, int depth, io_strings *paths)
 {
-    DIR *dir = opendir(*folder ? folder : ".");
-    peft_status s = PEFT_OK;
-    for (struct dirent *e; dir && !s && (e = readdir(dir));) {
-        if (e->d_name[0] == '.') continue;
-        if (paths->count >= MAX_FILES)
-            s = io_fail(PEFT_E_UNSUPPORTED, "%s: more than %d files; give the folder of the pictures by folder=", folder,
-                        MAX_FILES);
-        else s = add_entry(ctx, join(ctx, folder, e->d_name), depth, paths);
-    }
-    if (dir) closedir(dir);
-    return s;
+    level l = { ctx, folder, depth, paths };
+    const peft_status s = io_each_entry(ctx, folder, add_entry, &l);
+    return s == PEFT_E_IO ? PEFT_OK : s;
 }
 
 static int by_file(const void *a, const void *b)

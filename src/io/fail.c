@@ -61,6 +61,13 @@ void *io_alloc(peft_context *ctx, int64_t count, size_t size)
 
 char *io_copy(peft_context *ctx, const char *text) { return io_join(ctx, text, ""); }
 
+char *io_folder_of(peft_context *ctx, const char *path)
+{
+    char *folder = io_copy(ctx, path), *slash = folder ? strrchr(folder, '/') : NULL;
+    if (folder) folder[slash ? slash + 1 - folder : 0] = 0;
+    return folder;
+}
+
 char *io_join(peft_context *ctx, const char *a, const char *b)
 {
     size_t a_length = strlen(a), b_length = strlen(b);

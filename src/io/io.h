@@ -25,10 +25,12 @@ __attribute__((format(printf, 2, 3))) void io_warn(peft_context *ctx, const char
 __attribute__((format(printf, 2, 3))) void io_inform(peft_context *ctx, const char *format, ...);
 
 /* Memory of ctx's allocator, which the caller frees with peft_sys_free(ctx, block); NULL: out of memory. io_alloc:
- * count * size bytes of 0; NULL also where the product overflows. io_copy: a copy of text. io_join: a followed by b. */
+ * count * size bytes of 0; NULL also where the product overflows. io_copy: a copy of text. io_join: a followed by b.
+ * io_folder_of: the path up to its last slash, with it; "" without one. */
 void *io_alloc(peft_context *ctx, int64_t count, size_t size);
 char *io_copy(peft_context *ctx, const char *text);
 char *io_join(peft_context *ctx, const char *a, const char *b);
+char *io_folder_of(peft_context *ctx, const char *path);
 
 /* Reads a regular file into memory of ctx, which the caller frees; data[*size] is 0, so that text is a string.
  * PEFT_E_UNSUPPORTED: the file has more than limit bytes. */

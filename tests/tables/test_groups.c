@@ -17,6 +17,12 @@ START_TEST(tables_have_patients_cases_and_splits)
     reads(table, "validation", NULL, "x,y; c.png=0/p#s3");
     reads(table, "test", "patient=none,study=none", "x,y; b.png=1");
     reads(table, "test", "patient=none", "x,y; b.png=1/s2#s2");
+    reads("image,label,study\na.png,x,s\nb.png,y,\n", NULL, NULL, "x,y; a.png=0/s#s b.png=1/-#-");
+    const char *warning = strstr(table_log, "have nothing in column 'study'");
+    ck_assert_msg(warning && !strstr(warning + 1, "have nothing in column"), "not one warning: %s", table_log);
+    reads("image,label,patient\na.png,x,12\na.png,x,12.0\n", NULL, NULL, "x; a.png=0/12");
+    reads("image,label,patient\na.png,x,\na.png,x,\nb.png,x,7.0\n", NULL, NULL, "x; a.png=0/- b.png=0/7");
+    refuses(PEFT_E_FORMAT, "another patient", "image,label,patient\na.png,x,12\na.png,x,12.05\n", NULL, NULL);
     reads("image,label,case\na.png,x,1\n", NULL, NULL, "x; a.png=0/1");
     reads("image,label,case,patient\na.png,x,1,7.0\n", NULL, NULL, "x; a.png=0/7#1");
     reads("image,label,fold\na.png,x,0\nb.png,y,4\nc.png,x,2\n", "train", "train=0:1:2,test=4", "x,y; a.png=0 c.png=0");
@@ -161,6 +167,48 @@ START_TEST(classes_of_two_patients_are_in_both_parts)
 }
 END_TEST
 
+enum { PATIENTS = 7, LABELS = 3 };
+/* Whether a part without class c may get it: one of at least two patients with c in the other part is not the last one
+ * there with another class that both parts have. has: of each patient with a picture, its labels. */
+static bool may_get(const bool has[PATIENTS][LABELS], const bool in_a[PATIENTS], bool part, int c)
+{
+    int count[2][LABELS] = { { 0 } };
+    for (int k = 0; k < PATIENTS; k++)
+        for (int l = 0; l < LABELS; l++) count[in_a[k]][l] += has[k][l];
+    if (count[part][c] || count[!part][c] < 2) return false;
+    for (int k = 0; k < PATIENTS; k++) {
+        bool last = false;
+        for (int l = 0; l < LABELS; l++) last |= has[k][l] && count[!part][l] == 1 && count[part][l];
+        if (in_a[k] != part && has[k][c] && !last) return true;
+    }
+    return false;
+}
+
+START_TEST(no_class_is_taken_from_a_part_to_fill_the_other)
+{
+    touch("0.png 1.png 2.png 3.png 4.png 5.png 6.png");
+    for (unsigned draw = 1; draw < 400; draw++) {
+        bool has[PATIENTS][LABELS], in_a[PATIENTS] = { false };
+        char text[1000] = "image,patient,x,y,z\n";
+        for (unsigned k = 0, bits = draw * 2654435761u; k < PATIENTS; k++, bits = bits * 1664525u + 1013904223u) {
+            for (int l = 0; l < LABELS; l++) has[k][l] = bits >> (20 + 3 * l) & 1;
+            sprintf(text + strlen(text), "%u.png,p%u,%d,%d,%d\n", k, k, has[k][0], has[k][1], has[k][2]);
+        }
+        peft_dataset *d, *a, *b;
+        ok(open_text(text, NULL, "onehot=false", &d));
+        ok(peft_dataset_split(d, 0.75, draw, &a, &b));
+        for (int64_t i = 0; i < peft_dataset_count(a); i++) in_a[peft_dataset_id(a, i)] = true;
+        for (int c = 0; c < LABELS; c++)
+            for (int part = 0; part < 2; part++)
+                ck_assert_msg(!may_get(has, in_a, part, c), "draw %u: %s lacks class %d; %s", draw,
+                              part ? "out" : "rest", c, text);
+        peft_dataset_free(a);
+        peft_dataset_free(b);
+        peft_dataset_free(d);
+    }
+}
+END_TEST
+
 /* Makes groups of the pictures of two classes by a pattern. want: "p1 p2 -", the group of each. */
 static void groups_are(const char *pattern, const char *want)
 {
@@ -257,4 +305,5 @@ END_TEST
 
 IO_SUITE_MAIN("groups", tables_have_patients_cases_and_splits, a_split_divides_no_patient,
               few_shot_leaves_patients_out_of_the_rest, classes_of_two_patients_are_in_both_parts,
-              names_give_patients_by_a_pattern, patients_in_two_sets_are_found, failed_allocations_are_errors)
+              no_class_is_taken_from_a_part_to_fill_the_other, names_give_patients_by_a_pattern,
+              patients_in_two_sets_are_found, failed_allocations_are_errors)

@@ -143,6 +143,9 @@ START_TEST(missing_pictures_can_be_skipped)
     ck_assert_msg(strstr(table_log, "2 missing files left out: ") != NULL, "%s", table_log);
     peft_dataset_free(d);
     refuses(PEFT_E_IO, "1 of 1 pictures do not exist", "image,label\nb.png,y\n", NULL, "missing=skip");
+    touch("folder/e.png");
+    refuses(PEFT_E_IO, "1 of 2 pictures do not exist, or are folders|/folder (no regular file)",
+            "image,label\na.png,x\nfolder,y\n", NULL, NULL);
 }
 END_TEST
 
@@ -158,6 +161,9 @@ START_TEST(lists_stay_lists)
     refuses(PEFT_E_FORMAT, "line 2: a Windows path", "# l\nC:\\image.png 1\n", NULL, NULL);
     refuses(PEFT_E_FORMAT, "line 2: expected a name", "a.png 0\nimage,label\n", NULL, NULL);
     refuses(PEFT_E_NOTFOUND, "a list has no split", "a.png 0\n", "train", NULL);
+    refuses(PEFT_E_FORMAT, "line 1: ", "\xef", NULL, NULL);   /* one byte of three of a byte order mark */
+    refuses(PEFT_E_FORMAT, "line 1: ", "\xef\xbb", NULL, NULL);
+    reads("\xef\xbb\xbfimage,label\na.png,x\n", NULL, NULL, "x; a.png=0");
 }
 END_TEST
 

@@ -41,6 +41,33 @@ START_TEST(cells_may_have_several_labels)
 }
 END_TEST
 
+/* Free text in the column: every row is a class, and rows times classes would need more than the limit of 1 GiB. */
+START_TEST(texts_are_not_taken_for_billions_of_targets)
+{
+    enum { ROWS = 33000 };
+    char *text = malloc(32 * ROWS);
+    size_t n = (size_t)sprintf(text, "image,label\na.png,x|y\n");
+    for (int i = 0; i < ROWS; i++) n += (size_t)sprintf(text + n, "a.png,text %d\n", i);
+    refuses(PEFT_E_UNSUPPORTED, "33001 rows with 33002 different labels in column 'label'|limit is 1073741824|"
+            "separator=none", text, NULL, NULL);
+    free(text);
+}
+END_TEST
+
+START_TEST(one_column_of_0_and_1_is_a_label_or_a_target)
+{
+    static const char table[] = "image,edema\na.png,1\nb.png,0\n", gaps[] = "image,edema\na.png,1\nb.png,\nc.png,-1\n";
+    touch("a.png b.png c.png");
+    reads(table, NULL, "label=edema", "0,1; a.png=1 b.png=0");
+    reads(table, NULL, "labels=all", "edema; a.png=1 b.png=0");
+    reads(gaps, NULL, "labels=all", "edema; a.png=1 b.png=-1 c.png=-1");
+    reads(gaps, NULL, "labels=all,blank=0,uncertain=1", "edema; a.png=1 b.png=0 c.png=1");
+    refuses(PEFT_E_FORMAT, "line 2: column 'edema' has 'x', expected 0, 1, -1", "image,edema\na.png,x\n", NULL,
+            "labels=all");
+    refuses(PEFT_E_FORMAT, "line 3: no label in column 'edema'", gaps, NULL, "label=edema");
+}
+END_TEST
+
 START_TEST(columns_of_0_and_1_are_several_labels_or_one)
 {
     touch("a.png b.png");
@@ -87,6 +114,10 @@ START_TEST(public_layouts_open_by_the_defaults)
 #undef AT
     refuses(PEFT_E_NOTFOUND, "no row is of the split 'val'", chest14, "val", NULL);
     refuses(PEFT_E_NOTFOUND, "no column of splits", chest14, "train", "split=none");
+    write_bytes(in_folder("t/test_list.txt"), "\n", 1);
+    refuses(PEFT_E_FORMAT, "test_list.txt: the list is empty|split=none", chest14, "train", NULL);
+    write_bytes(in_folder("t/test_list.txt"), " 00000002_000.png\t\r\na,\"b\n", 25);      /* lines, and no cells */
+    reads(chest14, "test", NULL, "Cardiomegaly,Emphysema; images_001/images/00000002_000.png=0:0/2");
 
     static const char chexpert[] =
         "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Edema,Pleural Other\n"
@@ -136,5 +167,6 @@ START_TEST(every_option_has_a_row)
 END_TEST
 
 IO_SUITE_MAIN("table labels", one_label_is_text_or_a_number, cells_may_have_several_labels,
+              texts_are_not_taken_for_billions_of_targets, one_column_of_0_and_1_is_a_label_or_a_target,
               columns_of_0_and_1_are_several_labels_or_one, public_layouts_open_by_the_defaults, medfmc_lists_open,
               every_option_has_a_row)

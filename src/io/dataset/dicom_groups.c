@@ -25,9 +25,10 @@ static void release(const peft_dataset *d, char **text)
 peft_status io_dicom_groups(const peft_dataset *opened, io_groups **patients, io_groups **studies)
 {
     if (opened->store != &io_files)
-        return io_fail(PEFT_E_UNSUPPORTED, "groups: the headers of DICOM files are read from folders, lists and tables, not "
-                       "from a .zip or .npz; unpack it");
-    texts t = { io_alloc(opened->ctx, opened->count, sizeof(char *)), io_alloc(opened->ctx, opened->count, sizeof(char *)) };
+        return io_fail(PEFT_E_UNSUPPORTED, "groups: the headers of DICOM files are read from folders, lists and "
+                       "tables, not from a .zip or .npz; unpack it");
+    texts t = { io_alloc(opened->ctx, opened->count, sizeof(char *)),
+                io_alloc(opened->ctx, opened->count, sizeof(char *)) };
     peft_status s = t.patient && t.study ? PEFT_OK : io_nomem("groups");
     for (int64_t i = 0; i < opened->count && !s; i++) s = read_header(opened, i, &t);
     if (!s) s = io_groups_make(opened->ctx, (const char *const *)t.patient, opened->count, patients);

@@ -5,8 +5,8 @@
 
 enum { MAX_PATTERN = 200, MAX_NAME = 8192 };
 
-/* One pattern without '|', and memory to match it: can[i * (MAX_NAME + 1) + j] says whether the pattern from character i
- * on matches the name from character j on. */
+/* One pattern without '|', and memory to match it: can[i * (MAX_NAME + 1) + j] says whether the pattern from character
+ * i on matches the name from character j on. */
 typedef struct matcher { const char *pattern; size_t length; int slashes; uint8_t *can; } matcher;
 
 /* The end of a name that has as many slashes as the pattern. */
@@ -29,8 +29,8 @@ static bool matches_from(const matcher *m, const char *name, size_t n, size_t i,
     return (c == '?' ? any : j < n && name[j] == c) && *cell(m, i + 1, j + 1);
 }
 
-/* Whether the name matches; *group, *length: the part of it that stands for the text in parentheses. Every * stands for
- * as few characters as it can, the first one first. */
+/* Whether the name matches; *group, *length: the part that the parentheses matched; every * matches as few characters
+ * as possible. */
 static bool match(const matcher *m, const char *name, const char **group, size_t *length)
 {
     name = end_of_name(name, m->slashes);
@@ -107,11 +107,11 @@ static peft_status check_matches(const peft_dataset *d, const io_groups *g, cons
     if (without == d->count && !strcmp(patterns, "dicom"))
         return io_fail(PEFT_E_INVALID, "groups: no header has a Patient ID, such as that of %s", name);
     if (without == d->count)
-        return io_fail(PEFT_E_INVALID, "groups: no name matches '%.200s', such as %s; * stands for any text and ? for one "
-                       "character, both without a slash", patterns, name);
+        return io_fail(PEFT_E_INVALID, "groups: no name matches '%.200s', such as %s; * stands for any text and ? for "
+                       "one character, both without a slash", patterns, name);
     if (without)
-        io_warn(d->ctx, "groups: %lld of %lld samples have no patient by '%.200s', such as %.300s; each counts as a patient "
-                "of its own", (long long)without, (long long)d->count, patterns, name);
+        io_warn(d->ctx, "groups: %lld of %lld samples have no patient by '%.200s', such as %.300s; each counts as a "
+                "patient of its own", (long long)without, (long long)d->count, patterns, name);
     return PEFT_OK;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * group_split.c -- io_split_groups: a split that keeps the samples of a group (a patient) together, and is stratified as
- * well as groups allow. */
+ * group_split.c -- io_split_groups: a split that keeps the samples of a group (a patient) together, and is stratified
+ * as well as groups allow. */
 #include "io/dataset/groups.h"
 #include "io/rng.h"
 
 /* In the key of the random numbers, where the split of a set without groups has the number of a class, or -1. */
 enum { ALL_GROUPS = -2 };
-enum { MAX_BITS = 40 };                                       /* of the number of samples in a unit */
+enum { MAX_BITS = 40, MAX_PASSES = 16 };                      /* of the number of samples in a unit; over all classes */
 
 /* The samples of a group, or one sample without a group: order[first..first + count - 1]. */
 typedef struct unit { int64_t first, count; int part; } unit;
@@ -134,21 +134,47 @@ static bool has_column(const division *v, const unit *u, int64_t c)
     return false;
 }
 
-/* Where a part has no sample of column c and the other has two units with some, moves the smallest of these. */
-static void fill_part(division *v, int part, int64_t c)
+/* Whether the unit has all samples of a column that its part has, while the other part has some too. */
+static bool is_last(division *v, const unit *u)
+{
+    bool last = false;
+    move_unit(v, u, u->part, -1);
+    for (int64_t k = 0; k < u->count && !last; k++)
+        for (int64_t i = v->order[u->first + k], c = 0; next_column(v->d, i, &c); c++)
+            last |= !v->has[u->part][c] && v->has[!u->part][c];
+    move_unit(v, u, u->part, 1);
+    return last;
+}
+
+/* Where a part has no sample of column c and the other has two units with some, moves the smallest of these whose move
+ * takes no other column away from the other part. Returns whether a unit was moved. */
+static bool fill_part(division *v, int part, int64_t c)
 {
     unit *smallest = NULL;
     int64_t found = 0;
-    if (v->has[part][c] || v->all[c] < 2) return;
+    if (v->has[part][c] || v->all[c] < 2) return false;
     for (int64_t u = 0; u < v->units; u++) {
         if (v->unit[u].part == part || !has_column(v, &v->unit[u], c)) continue;
-        if (!smallest || v->unit[u].count < smallest->count) smallest = &v->unit[u];
         found++;
+        if ((!smallest || v->unit[u].count < smallest->count) && !is_last(v, &v->unit[u])) smallest = &v->unit[u];
     }
-    if (found < 2) return;
+    if (found < 2 || !smallest) return false;
     move_unit(v, smallest, !part, -1);
     move_unit(v, smallest, part, 1);
     smallest->part = part;
+    return true;
+}
+
+/* Fills both parts. A move may make another possible that was not before, so all columns are gone over again after a
+ * pass with a move. */
+static void fill_parts(division *v)
+{
+    bool moved = true;
+    for (int pass = 0; moved && pass < MAX_PASSES; pass++) {
+        moved = false;
+        for (int64_t c = v->d->classes; c >= 0; c--)
+            for (int part = 0; part < 2; part++) moved |= fill_part(v, part, c);
+    }
 }
 
 static void divide(division *v, double fraction, uint64_t seed)
@@ -167,8 +193,7 @@ static void divide(division *v, double fraction, uint64_t seed)
         u->part = choose_part(v, u, &rng);
         move_unit(v, u, u->part, 1);
     }
-    for (int64_t c = d->classes; c >= 0; c--)
-        for (int part = 0; part < 2; part++) fill_part(v, part, c);
+    fill_parts(v);
 }
 
 peft_status io_split_groups(const peft_dataset *d, double fraction, uint64_t seed, uint8_t *mark)

@@ -19,13 +19,13 @@ void        io_groups_free(peft_context *ctx, io_groups *g);
 /* The group of sample i of d, which may be a part; IO_NO_GROUP: none. g: d->groups or d->cases, may be NULL. */
 int64_t     io_group_of(const peft_dataset *d, const io_groups *g, int64_t i);
 
-/* Reads the headers of the samples, DICOM files: their patients and their studies, one reference of each. The errors are
- * those of peft_dicom_header_read; PEFT_E_UNSUPPORTED: the samples are no files. */
+/* Reads the headers of the samples, DICOM files: their patients and their studies, one reference of each. The errors
+ * are those of peft_dicom_header_read; PEFT_E_UNSUPPORTED: the samples are no files. */
 peft_status io_dicom_groups(const peft_dataset *opened, io_groups **patients, io_groups **studies);
 
-/* Splits a data set with groups, none of which comes into both parts. Sets mark [count] to 1 for the first part and to 2
- * for the second. Groups are taken in a random order, larger ones first, and each goes to the part that is then nearer
- * to having `fraction` of the samples of each class (of the positives of each label) and of all samples.
+/* Splits a data set with groups, none of which comes into both parts. Sets mark [count] to 1 for the first part and to
+ * 2 for the second. Groups are taken in a random order, larger ones first, and each goes to the part that is then
+ * nearer to having `fraction` of the samples of each class (of the positives of each label) and of all samples.
  * PEFT_E_UNSUPPORTED: there is only one group. */
 peft_status io_split_groups(const peft_dataset *d, double fraction, uint64_t seed, uint8_t *mark);
 #endif

@@ -144,8 +144,8 @@ static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_data
     int64_t n = 0;
     for (int64_t i = 0; i < d->count; i++)
         if (w->mark[i] == mark) w->order[n++] = i;
-    if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty, as the data set has %lld samples%s; "
-                       "ask for %s", mark == IN_PART ? "the part" : "rest", (long long)d->count,
+    if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty, as the data set has %lld "
+                       "samples%s; ask for %s", mark == IN_PART ? "the part" : "rest", (long long)d->count,
                        d->groups ? ", and those of one group (patient) come into one part" : "",
                        mark == IN_PART ? "more of them" : "fewer of them, or pass NULL for rest");
     return io_dataset_part(d, &(io_selection){ .count = n, .indices = w->order, .class_map = w->class_map }, out);

@@ -2,7 +2,7 @@
  * pictures.c -- the source pictures: data sets without labels, for predicting. A folder or zip of pictures at any
  * depth, a list of their names, or a single picture. All samples have the class 0, "unlabelled". */
 #include "io/format/formats.h"
-#include "io/source/folder/entries.h"
+#include "io/entries.h"
 #include "io/source/list/list.h"
 #include "io/source/source.h"
 #include "io/source/tree/tree.h"
@@ -144,11 +144,9 @@ static peft_status add_line(search *f, const list_line *l, const char *folder)
 static peft_status read_list(search *f, const char *text)
 {
     peft_context *ctx = f->d->ctx;
-    const char *slash = strrchr(f->path, '/');
-    char *folder = io_copy(ctx, f->path);
+    char *folder = io_folder_of(ctx, f->path);
     list_line l = { .next = text, .numbers_optional = true };
     peft_status s = folder ? PEFT_OK : io_nomem(f->path);
-    if (folder) folder[slash ? slash + 1 - f->path : 0] = 0;
     for (list_result result; !s && (result = list_next(&l)) != LIST_END;)
         s = result == LIST_LINE ? add_line(f, &l, folder)
                                 : io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", f->path, (long long)l.number, l.problem);

@@ -14,7 +14,8 @@ static size_t read_head(const char *path, char *head)
 {
     size_t size = 0;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    for (ssize_t n; fd >= 0 && size < HEAD_BYTES && (n = read(fd, head + size, HEAD_BYTES - size)) > 0;) size += (size_t)n;
+    for (ssize_t n; fd >= 0 && size < HEAD_BYTES && (n = read(fd, head + size, HEAD_BYTES - size)) > 0;)
+        size += (size_t)n;
     if (fd >= 0) close(fd);
     head[size] = 0;
     return size;
@@ -40,12 +41,13 @@ static bool probe(const char *path)
     const size_t size = read_head(path, head);
     if (size > 2 && (!memcmp(head, "\xff\xfe", 2) || !memcmp(head, "\xfe\xff", 2))) return true;
     if (memchr(head, 0, size)) return false;
-    list_line l = { .next = size > 3 && !memcmp(head, "\xef\xbb\xbf", 3) ? head + 3 : head };
+    const bool marked = size >= 3 && !memcmp(head, "\xef\xbb\xbf", 3);     /* the byte order mark of UTF-8 */
+    char *const begin = head + (marked ? 3 : 0);
+    list_line l = { .next = begin };
     if (list_next(&l) != LIST_BAD) return false;
     char *line = head + (l.next - head);                      /* behind the line that is none of a list */
-    while (line > head && (line[-1] == '\n' || line[-1] == '\r')) *--line = 0;
-    while (line > head && line[-1] != '\n' && line[-1] != '\r') line--;
-    if (line == head && head[0] == '\xef') line += 3;
+    while (line > begin && (line[-1] == '\n' || line[-1] == '\r')) *--line = 0;
+    while (line > begin && line[-1] != '\n' && line[-1] != '\r') line--;
     char word[5] = { 0 };
     memcpy(word, line + (*line == '"'), strnlen(line + (*line == '"'), 4));
     return io_same_word(word, "sep=") || has_heading(line);

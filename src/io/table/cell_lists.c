@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cell_lists.c -- several labels in a cell, such as "Cardiomegaly|Effusion" of ChestX-ray14: a target for each label. */
+ * cell_lists.c -- several labels in a cell, such as "Cardiomegaly|Effusion" of ChestX-ray14: a target for each label.
+ */
 #include "io/table/table.h"
+
+enum { MAX_TARGET_BYTES = 1 << 30 };                          /* rows x classes */
 
 /* Cuts the next label off *rest, which it changes: without blanks around it. NULL: none is left. */
 static char *next_label(char **rest, char separator)
@@ -41,20 +44,30 @@ static peft_status read_row(io_table *t, int64_t r, char separator, io_strings *
     return s;
 }
 
+/* Allocates the targets of all rows. Texts that differ in every row make as many classes as rows. */
+static peft_status allocate_targets(io_table *t, char separator)
+{
+    const int64_t rows = t->csv.rows, classes = t->classes.count;     /* 2^24 and 2^20 at most */
+    if (rows * classes > MAX_TARGET_BYTES)
+        return io_fail(PEFT_E_UNSUPPORTED, "%s: %lld rows with %lld different labels in column '%.80s', separated by "
+                       "%c, need %lld bytes of targets; the limit is %d. separator=none makes a cell one label; "
+                       "label=COLUMN chooses another column", t->path, (long long)rows - 1, (long long)classes,
+                       io_table_cell(t, 0, t->label[0]), separator, (long long)(rows * classes), MAX_TARGET_BYTES);
+    t->row_target = io_alloc(t->ctx, rows * classes, 1);
+    return t->row_target ? PEFT_OK : io_nomem(t->path);
+}
+
 peft_status io_table_read_cell_lists(io_table *t, char separator)
 {
     io_strings found = { .ctx = t->ctx };
-    int64_t targets;
     peft_status s = PEFT_OK;
     for (int64_t r = 1; r < t->csv.rows && !s; r++) s = read_row(t, r, separator, &found);
     if (!s && !found.count)
-        s = io_fail(PEFT_E_FORMAT, "%s: no row has a label in column '%.80s'", t->path, io_table_cell(t, 0, t->label[0]));
+        s = io_fail(PEFT_E_FORMAT, "%s: no row has a label in column '%.80s'", t->path,
+                    io_table_cell(t, 0, t->label[0]));
     if (!s) s = io_table_set_classes(t, &found, false);
     io_strings_clear(&found);
-    if (s) return s;
-    if (__builtin_mul_overflow(t->csv.rows, t->classes.count, &targets) ||
-        !(t->row_target = io_alloc(t->ctx, targets, 1)))
-        return io_nomem(t->path);
+    if (!s) s = allocate_targets(t, separator);
     for (int64_t r = 1; r < t->csv.rows && !s; r++) s = read_row(t, r, separator, NULL);
     if (!s) io_inform(t->ctx, "%s: cells of column '%.80s' have several labels, separated by %c; separator=none makes "
                       "a cell one label", t->path, io_table_cell(t, 0, t->label[0]), separator);

@@ -38,7 +38,8 @@ static peft_status take_option(io_table *t)
     for (int64_t i = 0; i < io_list_count(t->options.classes) && !s; i++) {
         const char *name = io_list_part(t->options.classes, i, part);
         s = name ? io_strings_add(&t->classes, io_copy(t->ctx, name))
-                 : io_fail(PEFT_E_OPTION, "table: option 'classes' has a name of more than %d bytes", IO_TABLE_WORD - 1);
+                 : io_fail(PEFT_E_OPTION, "table: option 'classes' has a name of more than %d bytes",
+                           IO_TABLE_WORD - 1);
     }
     return s;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * columns.c -- finds the columns of a table that tell pictures, labels, patients, studies and splits: those that options
- * name, else those with common names. */
+ * columns.c -- finds the columns of a table that tell pictures, labels, patients, studies and splits: those that
+ * options name, else those with common names. */
 #include "io/table/table.h"
 #include <stdio.h>
 
 typedef enum kind { NAME, LABEL, PATIENT, STUDY, SPLIT } kind;
-static const char *const kind_text[] = { "the pictures' paths", "the labels", "the patients", "the studies", "the splits" };
+static const char *const kind_text[] = { "the pictures' paths", "the labels", "the patients", "the studies",
+                                         "the splits" };
 static const char *const kind_option[] = { "path", "label", "patient", "study", "split" };
 
 /* Common names, in lower case and without other characters than letters and digits. Of the names in a table, those of
@@ -20,15 +21,16 @@ static const struct { const char *name; kind kind; int rank; } known[] = {
     { "label", LABEL, 0 }, { "labels", LABEL, 0 }, { "class", LABEL, 0 }, { "classname", LABEL, 0 },
     { "diagnosis", LABEL, 0 }, { "dx", LABEL, 0 }, { "target", LABEL, 0 }, { "findinglabels", LABEL, 0 },
     { "finding", LABEL, 0 }, { "findings", LABEL, 0 }, { "category", LABEL, 0 }, { "groundtruth", LABEL, 0 },
-    { "patient", PATIENT, 0 }, { "patientid", PATIENT, 0 }, { "patientno", PATIENT, 0 }, { "patientnumber", PATIENT, 0 },
-    { "patid", PATIENT, 0 }, { "pid", PATIENT, 0 }, { "subject", PATIENT, 0 }, { "subjectid", PATIENT, 0 },
-    { "person", PATIENT, 0 }, { "personid", PATIENT, 0 }, { "participant", PATIENT, 0 }, { "participantid", PATIENT, 0 },
-    { "case", PATIENT, 1 }, { "caseid", PATIENT, 1 }, { "lesionid", PATIENT, 2 },
+    { "patient", PATIENT, 0 }, { "patientid", PATIENT, 0 }, { "patientno", PATIENT, 0 },
+    { "patientnumber", PATIENT, 0 }, { "patid", PATIENT, 0 }, { "pid", PATIENT, 0 }, { "subject", PATIENT, 0 },
+    { "subjectid", PATIENT, 0 }, { "person", PATIENT, 0 }, { "personid", PATIENT, 0 },
+    { "participant", PATIENT, 0 }, { "participantid", PATIENT, 0 }, { "case", PATIENT, 1 }, { "caseid", PATIENT, 1 },
+    { "lesionid", PATIENT, 2 },
     { "study", STUDY, 0 }, { "studyid", STUDY, 0 }, { "studyuid", STUDY, 0 }, { "studyinstanceuid", STUDY, 0 },
     { "exam", STUDY, 0 }, { "examid", STUDY, 0 }, { "accession", STUDY, 0 }, { "accessionnumber", STUDY, 0 },
     { "volume", STUDY, 0 }, { "volumeid", STUDY, 0 }, { "case", STUDY, 1 }, { "caseid", STUDY, 1 },
-    { "split", SPLIT, 0 }, { "set", SPLIT, 1 }, { "subset", SPLIT, 1 }, { "partition", SPLIT, 1 }, { "phase", SPLIT, 1 },
-    { "fold", SPLIT, 2 } };
+    { "split", SPLIT, 0 }, { "set", SPLIT, 1 }, { "subset", SPLIT, 1 }, { "partition", SPLIT, 1 },
+    { "phase", SPLIT, 1 }, { "fold", SPLIT, 2 } };
 enum { KNOWN = sizeof known / sizeof *known };
 
 /* Writes the letters and digits of a heading in lower case to plain [IO_TABLE_WORD]; bytes above 127 are kept. */
@@ -127,11 +129,7 @@ static bool is_taken(const io_table *t, int64_t c)
     return c == t->name || c == t->patient || c == t->study || c == t->split;
 }
 
-static peft_status add_label(io_table *t, int64_t column)
-{
-    t->label[t->labels++] = column;
-    return PEFT_OK;
-}
+static void add_label(io_table *t, int64_t column) { t->label[t->labels++] = column; }
 
 /* Takes the columns that option label names. */
 static peft_status take_named_labels(io_table *t)
@@ -193,8 +191,10 @@ static peft_status choose_labels(io_table *t)
     int64_t column = IO_NO_COLUMN;
     if (t->options.labels == IO_LABELS_AUTO) {
         peft_status s = find_column(t, LABEL, "", t->name, &column);
-        if (s) return s;
-        if (column != IO_NO_COLUMN) return add_label(t, column);
+        if (s || column != IO_NO_COLUMN) {
+            if (!s) add_label(t, column);
+            return s;
+        }
     }
     take_other_columns(t, t->options.labels == IO_LABELS_AUTO);
     if (t->labels < 2 && t->options.labels == IO_LABELS_AUTO) return no_labels(t);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * csv.c -- io_csv_read: cuts a text into rows and cells. Cells are unquoted in place, since they only become shorter. */
+ * csv.c -- io_csv_read: cuts a text into rows and cells. Cells are unquoted in place, since they only become shorter.
+ */
 #include "io/table/csv.h"
 #include <stdio.h>
+
+enum { MAX_ROWS = (1 << 24) + 1 };                            /* with that of the names of the columns */
 
 /* A text that is being read. */
 typedef struct reader {
@@ -47,6 +50,10 @@ static peft_status add_cell(reader *r, char *text)
 static peft_status add_line(reader *r, int64_t line)
 {
     void *items = r->csv->line;
+    if (r->csv->rows == MAX_ROWS)
+        return io_fail(PEFT_E_UNSUPPORTED, "%s: line %lld: the table has more than %d rows below the names of the "
+                       "columns, which is the limit; divide it into several tables", r->path, (long long)line,
+                       MAX_ROWS - 1);
     const bool grown = grow(r->csv->ctx, &items, r->csv->rows, &r->lines_capacity, sizeof *r->csv->line);
     r->csv->line = items;
     if (!grown) return io_nomem(r->path);

@@ -23,7 +23,8 @@ typedef struct io_csv {
  * out, and so are lines that begin with # before the names of the columns.
  * delimiter: ',', ';' or a tab between cells; 0: the one of these that the first line has most of, or that a line
  * "sep=;" in front names. Takes ownership of text, also on failure; io_csv_clear frees the cells, also after one.
- * PEFT_E_FORMAT: a quote that is not closed, or text behind it; a row that has more or fewer cells than columns. */
+ * PEFT_E_FORMAT: a quote that is not closed, or text behind it; a row that has more or fewer cells than columns.
+ * PEFT_E_UNSUPPORTED: more than 2^24 rows. */
 peft_status io_csv_read(peft_context *ctx, const char *path, char *text, char delimiter, io_csv *out);
 void        io_csv_clear(io_csv *c);
 static inline const char *io_csv_cell(const io_csv *c, int64_t row, int64_t column)

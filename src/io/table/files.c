@@ -6,17 +6,14 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { MAX_NAMED = 3, DEPTH = 3 };                            /* files that a message names; folders that are searched */
+enum { MAX_NAMED = 3, DEPTH = 3 };                            /* files in a message; folders that are searched */
 
 /* The folder that relative paths begin in, with a slash at its end, or "" for the current one; NULL: no memory. */
 static char *base_folder(const io_table *t)
 {
     const char *given = t->options.folder;
     if (*given) return io_join(t->ctx, given, given[strlen(given) - 1] == '/' ? "" : "/");
-    char *base = io_copy(t->ctx, t->path), *slash = base ? strrchr(base, '/') : NULL;
-    if (slash) slash[1] = 0;
-    else if (base) *base = 0;
-    return base;
+    return io_folder_of(t->ctx, t->path);
 }
 
 /* Whether a path with slashes is one of Windows: C:/scans/1.png, //server/1.png. */
@@ -62,10 +59,13 @@ peft_status io_table_name_files(io_table *t)
     return s;
 }
 
-static bool exists(const char *path)
+/* Whether the path is a regular file; *other: it is something else, such as a folder. */
+static bool is_file(const char *path, bool *other)
 {
     struct stat st;
-    return !stat(path, &st);
+    const bool found = !stat(path, &st), file = found && S_ISREG(st.st_mode);
+    *other = found && !file;
+    return file;
 }
 
 /* Sets the row's path to that of the file with its name among those below the folder, if its name has no folders. */
@@ -90,15 +90,15 @@ static peft_status search(io_table *t, int64_t r, const io_strings *below, int64
     return PEFT_OK;
 }
 
-/* Searches the files of used rows that do not exist in the folders below. */
+/* Searches the pictures of used rows that are no files in the folders below. */
 static peft_status search_missing(io_table *t)
 {
     io_strings below = { .ctx = t->ctx };
-    bool listed = false;
+    bool listed = false, other;
     int64_t found = 0;
     peft_status s = PEFT_OK;
     for (int64_t r = 1; r < t->csv.rows && !s; r++) {
-        if (!t->used[r] || exists(t->file[r])) continue;
+        if (!t->used[r] || is_file(t->file[r], &other)) continue;
         if (!listed) {
             char *base = base_folder(t);
             s = base ? io_files_below(t->ctx, base, DEPTH, &below) : io_nomem(t->path);
@@ -110,7 +110,8 @@ static peft_status search_missing(io_table *t)
     }
     io_strings_clear(&below);
     if (!s && found)
-        io_inform(t->ctx, "%s: %lld pictures were found by their names in the folders below", t->path, (long long)found);
+        io_inform(t->ctx, "%s: %lld pictures were found by their names in the folders below", t->path,
+                  (long long)found);
     return s;
 }
 
@@ -119,15 +120,18 @@ peft_status io_table_find_files(io_table *t, char **skipped)
     char names[1000] = "", text[48];
     size_t used = 0;
     int64_t missing = 0, rows = 0, first = 0;
+    bool other, others = false;
     peft_status s = search_missing(t);
     if (s) return s;
     for (int64_t r = 1; r < t->csv.rows; r++) {
         rows += t->used[r];
-        if (!t->used[r] || exists(t->file[r])) continue;
+        if (!t->used[r] || is_file(t->file[r], &other)) continue;
         t->used[r] = false;
+        others |= other;
         if (!missing++) first = r;
         if (missing <= MAX_NAMED && used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%.300s", missing > 1 ? ", " : "", t->file[r]);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%.300s%s", missing > 1 ? ", " : "",
+                                     t->file[r], other ? " (no regular file)" : "");
     }
     if (!missing) return PEFT_OK;
     snprintf(text, sizeof text, "%lld missing file%s", (long long)missing, missing == 1 ? "" : "s");
@@ -136,8 +140,9 @@ peft_status io_table_find_files(io_table *t, char **skipped)
         return (*skipped = io_copy(t->ctx, text)) ? PEFT_OK : io_nomem(t->path);
     }
     const bool bare = !io_is_image_name(t->file[first]);
-    return io_fail(PEFT_E_IO, "%s: %lld of %lld pictures do not exist: %s%s (first in line %lld); give folder=FOLDER, in "
-                   "which the paths begin%s%s", t->path, (long long)missing, (long long)rows, names,
+    return io_fail(PEFT_E_IO, "%s: %lld of %lld pictures do not exist%s: %s%s (first in line %lld); give "
+                   "folder=FOLDER, in which the paths begin%s%s", t->path, (long long)missing, (long long)rows,
+                   others ? ", or are folders or other things than files" : "", names,
                    missing > MAX_NAMED ? ", .." : "", (long long)t->csv.line[first],
                    bare ? ", ending=.png, if the names lack it" : "",
                    missing < rows ? ", or missing=skip to leave them out" : "");

@@ -71,7 +71,7 @@ static char find_separator(const io_table *t, int64_t column)
 
 peft_status io_table_read_labels(io_table *t)
 {
-    if (t->labels > 1) return io_table_read_targets(t);
+    if (t->labels > 1 || t->options.labels == IO_LABELS_ALL) return io_table_read_targets(t);
     const char separator = t->labels ? find_separator(t, t->label[0]) : 0;
     if (separator) return io_table_read_cell_lists(t, separator);
     t->row_label = io_alloc(t->ctx, t->csv.rows, sizeof *t->row_label);

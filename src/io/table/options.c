@@ -7,20 +7,22 @@
 #define WORD(name, words, fallback, help) { { #name, 'c', fallback, 0, 0, help }, STORED_IN(name), words }
 /* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. */
 static const peft_opt_key keys[] = {
-    TEXT(path, IO_TABLE_WORD, "", "column of the pictures' paths or names; without it a column with a common name (path, "
-         "filename, image, image_id, ..). A column is its name, or #N for the N-th, here and below"),
-    TEXT(label, IO_TABLE_LIST, "", "column of the label, or several columns of 0 and 1, a:b:c"),
-    TEXT(patient, IO_TABLE_WORD, "", "column of the patient, whose pictures stay in one part of a split; none: no column"),
+    TEXT(path, IO_TABLE_WORD, "", "column of the pictures' paths or names; without it a column with a common name "
+         "(path, filename, image, image_id, ..). A column is its name, or #N for the N-th, here and below"),
+    TEXT(label, IO_TABLE_LIST, "", "column of the label, whose texts are the classes, or several columns of 0 and 1, "
+         "a:b:c; a single column of 0 and 1 has the classes 0 and 1"),
+    TEXT(patient, IO_TABLE_WORD, "", "column of the patient, whose pictures stay in one part of a split; none: no "
+         "column"),
     TEXT(study, IO_TABLE_WORD, "", "column of the study or volume whose pictures are one case; none: no column"),
     TEXT(split, IO_TABLE_WORD, "", "column of the split: train, val or test; none: no column"),
-    WORD(labels, "auto|all|none", "auto", "all: every column that is not one of the above is a label of 0 and 1; none: "
-         "no labels, all pictures are of the class 'unlabelled'"),
+    WORD(labels, "auto|all|none", "auto", "all: every column that is not one of the above is a label of 0 and 1, even "
+         "if it is the only one; none: no labels, all pictures are of the class 'unlabelled'"),
     TEXT(folder, 4096, "", "folder that the paths begin in; without it that of the table"),
     TEXT(strip, 4096, "", "text that is removed where a path begins with it, such as C:/scans/ of another computer"),
     TEXT(ending, IO_TABLE_WORD, "", "text behind every path, such as .png for a column of names without it"),
     WORD(missing, "error|skip", "error", "skip: rows whose picture does not exist are left out, with a warning"),
-    TEXT(classes, IO_TABLE_LIST, "", "the classes in their order, a:b:c; without it text sorted bytewise, or numbers in "
-         "their order"),
+    TEXT(classes, IO_TABLE_LIST, "", "the classes in their order, a:b:c; without it text sorted bytewise, or numbers "
+         "in their order"),
     TEXT(separator, IO_TABLE_WORD, "", "character between the labels in a cell; without it |, if there is one in the "
          "column; none: a cell is one label"),
     TEXT(none, IO_TABLE_WORD, "No Finding", "cell that stands for no label at all, where cells have several"),

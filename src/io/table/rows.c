@@ -10,9 +10,22 @@ static bool same_labels(const io_table *t, int64_t x, int64_t y)
     return !memcmp(t->row_target + x * n, t->row_target + y * n, (size_t)n);
 }
 
-static bool same_cell(const io_table *t, int64_t x, int64_t y, int64_t column)
+/* The length of a cell without the ".0" of a whole number: pandas adds it in a column with gaps, and the patient may be
+ * in another table, or in another line, without it. */
+static size_t without_decimal_zero(const char *cell)
 {
-    return column == IO_NO_COLUMN || !strcmp(io_table_cell(t, x, column), io_table_cell(t, y, column));
+    int64_t v;
+    const size_t n = strlen(cell);
+    return n > 2 && !strcmp(cell + n - 2, ".0") && io_table_integer(cell, &v) ? n - 2 : n;
+}
+
+/* Whether two rows have the same patient or study. */
+static bool same_identity(const io_table *t, int64_t x, int64_t y, int64_t column)
+{
+    if (column == IO_NO_COLUMN) return true;
+    const char *a = io_table_cell(t, x, column), *b = io_table_cell(t, y, column);
+    const size_t n = without_decimal_zero(a);
+    return n == without_decimal_zero(b) && !memcmp(a, b, n);
 }
 
 /* Refuses two rows of one picture that contradict each other. */
@@ -20,8 +33,8 @@ static peft_status check_repetition(const io_table *t, int64_t first, int64_t ag
 {
     const char *what = !same_labels(t, first, again) ? "label"
                      : t->row_split && t->row_split[first] != t->row_split[again] ? "split"
-                     : !same_cell(t, first, again, t->patient) ? "patient"
-                     : !same_cell(t, first, again, t->study) ? "study" : NULL;
+                     : !same_identity(t, first, again, t->patient) ? "patient"
+                     : !same_identity(t, first, again, t->study) ? "study" : NULL;
     if (!what) return PEFT_OK;
     return io_table_bad_row(t, again, "'%.300s' has another %s than in line %lld", t->file[again], what,
                             (long long)t->csv.line[first]);
@@ -49,8 +62,8 @@ static peft_status leave_out_repetitions(io_table *t)
     }
     peft_sys_free(t->ctx, sorted);
     if (!s && repeated)
-        io_warn(t->ctx, "%s: %lld lines repeat a picture with the same label, such as line %lld (%.200s); each picture is "
-                "taken once", t->path, (long long)repeated, (long long)t->csv.line[example], t->file[example]);
+        io_warn(t->ctx, "%s: %lld lines repeat a picture with the same label, such as line %lld (%.200s); each picture "
+                "is taken once", t->path, (long long)repeated, (long long)t->csv.line[example], t->file[example]);
     return s;
 }
 
@@ -59,8 +72,8 @@ peft_status io_table_choose_rows(io_table *t, const char *wanted)
     int64_t found = 0;
     if (!(t->used = io_alloc(t->ctx, t->csv.rows, sizeof *t->used))) return io_nomem(t->path);
     if (wanted && !t->row_split)
-        return io_fail(PEFT_E_NOTFOUND, "%s: the table has no column of splits, so no split '%.40s'; expected split NULL, "
-                       "or split=COLUMN", t->path, wanted);
+        return io_fail(PEFT_E_NOTFOUND, "%s: the table has no column of splits, so no split '%.40s'; expected split "
+                       "NULL, or split=COLUMN", t->path, wanted);
     for (int64_t r = 1; r < t->csv.rows; r++) {
         const int8_t split = t->row_split ? t->row_split[r] : IO_SPLIT_NONE;
         t->used[r] = !wanted || (split >= 0 && !strcmp(io_split_names[split], io_split_of(wanted)));
@@ -70,29 +83,24 @@ peft_status io_table_choose_rows(io_table *t, const char *wanted)
     return leave_out_repetitions(t);
 }
 
-/* Cuts ".0" off a whole number: pandas adds it in a column with gaps, and the patient may be in another table too. */
-static const char *identity(const io_table *t, int64_t r, int64_t column)
-{
-    char *cell = t->csv.cell[r * t->csv.columns + column];
-    int64_t v;
-    const size_t n = strlen(cell);
-    if (n > 2 && !strcmp(cell + n - 2, ".0") && io_table_integer(cell, &v)) cell[n - 2] = 0;
-    return cell;
-}
-
 /* Makes groups of the cells of a column; NULL for IO_NO_COLUMN. */
 static peft_status make_groups(const io_table *t, int64_t column, int64_t count, io_groups **out)
 {
-    const char **text;
+    char **text;
     int64_t n = 0, none = 0;
     if (column == IO_NO_COLUMN) return PEFT_OK;
     if (!(text = io_alloc(t->ctx, count, sizeof *text))) return io_nomem(t->path);
-    for (int64_t r = 1; r < t->csv.rows; r++)
-        if (t->used[r]) none += !*(text[n++] = identity(t, r, column));
+    for (int64_t r = 1; r < t->csv.rows; r++) {
+        if (!t->used[r]) continue;
+        char *cell = t->csv.cell[r * t->csv.columns + column];
+        cell[without_decimal_zero(cell)] = 0;
+        none += !*cell;
+        text[n++] = cell;
+    }
     if (none)
-        io_warn(t->ctx, "%s: %lld of %lld pictures have nothing in column '%.80s'; each counts as one of its own", t->path,
-                (long long)none, (long long)count, io_table_cell(t, 0, column));
-    peft_status s = io_groups_make(t->ctx, text, count, out);
+        io_warn(t->ctx, "%s: %lld of %lld pictures have nothing in column '%.80s'; each counts as one of its own",
+                t->path, (long long)none, (long long)count, io_table_cell(t, 0, column));
+    peft_status s = io_groups_make(t->ctx, (const char *const *)text, count, out);
     peft_sys_free(t->ctx, text);
     return s;
 }
@@ -122,8 +130,9 @@ static peft_status fill_samples(io_table *t, peft_dataset *d)
 peft_status io_table_fill(io_table *t, peft_dataset *d)
 {
     peft_status s = fill_samples(t, d);
-    if (!s) s = make_groups(t, t->patient != IO_NO_COLUMN ? t->patient : t->study, d->count, &d->groups);
     if (!s) s = make_groups(t, t->study, d->count, &d->cases);
+    if (!s && t->patient != IO_NO_COLUMN) s = make_groups(t, t->patient, d->count, &d->groups);
+    else if (!s) d->groups = io_groups_retain(d->cases);
     d->store = &io_files;
     d->class_names = t->classes;
     d->classes = t->classes.count;

@@ -36,9 +36,9 @@ static peft_status read_column(io_table *t, const char *wanted)
         t->row_split[r] = split_of_cell(o, cell);
         unknown += t->row_split[r] == IO_SPLIT_NONE;
         if (t->row_split[r] == IO_SPLIT_NONE && wanted && !listed)
-            return io_table_bad_row(t, r, "column '%.80s' has '%.80s', expected train, val or test; say which cells mean "
-                                    "which split by train=A:B,val=C,test=D, or give split=none", io_table_cell(t, 0, t->split),
-                                    cell);
+            return io_table_bad_row(t, r, "column '%.80s' has '%.80s', expected train, val or test; say which cells "
+                                    "mean which split by train=A:B,val=C,test=D, or give split=none",
+                                    io_table_cell(t, 0, t->split), cell);
     }
     if (unknown && listed)
         io_warn(t->ctx, "%s: %lld rows are in no split: their cells in column '%.80s' are not among train=, val= and "
@@ -49,28 +49,41 @@ static peft_status read_column(io_table *t, const char *wanted)
 /* The path of a file beside the table; NULL: no memory. */
 static char *beside(const io_table *t, const char *name)
 {
-    char *folder = io_copy(t->ctx, t->path), *slash = folder ? strrchr(folder, '/') : NULL;
-    if (slash) slash[1] = 0;
-    else if (folder) *folder = 0;
+    char *folder = io_folder_of(t->ctx, t->path);
     char *path = folder ? io_join(t->ctx, folder, name) : NULL;
     peft_sys_free(t->ctx, folder);
     return path;
 }
 
-/* Adds the lines of a list to names. */
+/* Adds the lines of a text, without blanks around them, to names; empty ones are left out. Changes the text. */
+static peft_status add_lines(const io_table *t, char *text, io_strings *names)
+{
+    peft_status s = PEFT_OK;
+    for (char *line = text, *next; *line && !s; line = next) {
+        char *end = line + strcspn(line, "\r\n");
+        next = end + (*end != 0);
+        while (end > line && (end[-1] == ' ' || end[-1] == '\t')) end--;
+        *end = 0;
+        line += strspn(line, " \t");
+        if (*line) s = io_strings_add(names, io_copy(t->ctx, line));
+    }
+    return s;
+}
+
+/* Reads a list of names, one on each line, and sorts them. */
 static peft_status read_list(const io_table *t, const char *path, io_strings *names)
 {
     uint8_t *data;
     size_t size;
-    io_csv lines;
     peft_status s = io_read_file(t->ctx, path, MAX_LIST_BYTES, &data, &size);
     char *text;
     if (!s) s = io_text_decode(t->ctx, path, data, size, &text);
     if (s) return s;
-    s = io_csv_read(t->ctx, path, text, ',', &lines);
-    for (int64_t i = 0; i < lines.rows && !s; i++)
-        s = io_strings_add(names, io_copy(t->ctx, io_csv_cell(&lines, i, 0)));
-    io_csv_clear(&lines);
+    s = add_lines(t, text, names);
+    peft_sys_free(t->ctx, text);
+    if (!s && !names->count)
+        s = io_fail(PEFT_E_FORMAT, "%s: the list is empty; expected the name of a picture of %s on each line. "
+                    "split=none opens the table without splits", path, t->path);
     io_strings_sort(names);
     return s;
 }
@@ -98,8 +111,8 @@ static peft_status read_lists(io_table *t, const char *train_path, const char *t
     }
     if (!s) io_inform(t->ctx, "%s: the splits are those of %s and %s", t->path, train_path, test_path);
     if (!s && unknown)
-        io_warn(t->ctx, "%s: %lld rows are in neither %s nor %s, and in no split", t->path, (long long)unknown, train_path,
-                test_path);
+        io_warn(t->ctx, "%s: %lld rows are in neither %s nor %s, and in no split", t->path, (long long)unknown,
+                train_path, test_path);
     io_strings_clear(&train);
     io_strings_clear(&test);
     return s;

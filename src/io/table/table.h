@@ -38,7 +38,7 @@ typedef struct io_table {
     /* columns.c: indices of columns. */
     int64_t name, patient, study, split;                      /* IO_NO_COLUMN: there is none */
     int64_t *label, labels;                                   /* [labels]: one, or several with a target each */
-    /* Of each row, indices of which begin with 1, as that of the csv: row 0 is the heading. */
+    /* One entry for each row of csv; row 0, the column names, is not used. */
     int8_t *row_split;                                        /* splits.c; NULL: the table has no splits */
     char **file;                                              /* files.c: the paths of the pictures */
     bool *used;                                               /* rows.c: of the opened split, and no repetition */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * targets.c -- labels in several columns of 0 and 1: a target for each, or one label where every row has a single 1. */
+ * targets.c -- labels in columns of 0 and 1: a target for each column, or one label where every row has exactly one 1
+ * in several columns. */
 #include "io/table/table.h"
 
 /* What a cell says; BLANK: nothing, OTHER: no number of these. */
@@ -34,8 +35,8 @@ static peft_status read_target(const io_table *t, int64_t r, int64_t column, int
     const char *cell = io_table_cell(t, r, column), *heading = io_table_cell(t, 0, column);
     const int value = read_cell(cell);
     if (value == OTHER)
-        return io_table_bad_row(t, r, "column '%.80s' has '%.80s', expected 0, 1, -1 (not judged) or nothing; if it is no "
-                                "label, name the columns of the labels by label=A:B", heading, cell);
+        return io_table_bad_row(t, r, "column '%.80s' has '%.80s', expected 0, 1, -1 (not judged) or nothing; if it is "
+                                "no label, name the columns of the labels by label=A:B", heading, cell);
     *blank += value == BLANK;
     *uncertain += value == UNCERTAIN;
     *target = (int8_t)value;
@@ -48,9 +49,10 @@ static peft_status read_target(const io_table *t, int64_t r, int64_t column, int
     return PEFT_OK;
 }
 
-/* Whether every row has one target of 1 and no target of -1. */
+/* Whether there are several columns, and every row has one target of 1 and no target of -1. */
 static bool is_one_hot(const io_table *t)
 {
+    if (t->labels < 2) return false;
     for (int64_t r = 1; r < t->csv.rows; r++) {
         const int8_t *target = t->row_target + r * t->labels;
         int64_t ones = 0;
@@ -71,8 +73,8 @@ static peft_status make_labels(io_table *t)
         while (!t->row_target[r * t->labels + t->row_label[r]]) t->row_label[r]++;
     peft_sys_free(t->ctx, t->row_target);
     t->row_target = NULL;
-    io_inform(t->ctx, "%s: every row has exactly one 1 in the columns of labels: they are one label; onehot=false makes "
-              "them several", t->path);
+    io_inform(t->ctx, "%s: every row has exactly one 1 in the columns of labels: they are one label; onehot=false "
+              "makes them several", t->path);
     return PEFT_OK;
 }
 
@@ -81,8 +83,8 @@ static peft_status set_classes(io_table *t)
     io_strings headings = { .ctx = t->ctx };
     peft_status s = PEFT_OK;
     if (*t->options.classes)
-        return io_fail(PEFT_E_OPTION, "table: option 'classes' has no meaning for labels in several columns, whose order "
-                       "is that of label=A:B");
+        return io_fail(PEFT_E_OPTION, "table: option 'classes' has no meaning for labels in several columns, whose "
+                       "order is that of label=A:B, nor with labels=all");
     for (int64_t c = 0; c < t->labels && !s; c++)
         s = io_strings_add(&headings, io_copy(t->ctx, io_table_cell(t, 0, t->label[c])));
     if (!s) s = io_table_set_classes(t, &headings, true);
@@ -101,7 +103,7 @@ peft_status io_table_read_targets(io_table *t)
         for (int64_t c = 0; c < t->labels; c++)
             if ((s = read_target(t, r, t->label[c], &blank, &uncertain, t->row_target + r * t->labels + c))) return s;
     if (blank || uncertain)
-        io_inform(t->ctx, "%s: of the cells of labels %lld are empty and %lld are -1 (options blank and uncertain say what "
-                  "they mean)", t->path, (long long)blank, (long long)uncertain);
+        io_inform(t->ctx, "%s: of the cells of labels %lld are empty and %lld are -1 (options blank and uncertain say "
+                  "what they mean)", t->path, (long long)blank, (long long)uncertain);
     return t->options.onehot && is_one_hot(t) ? make_labels(t) : PEFT_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * folder.c -- the source folder: a data set from a folder of images, class/file or split/class/file. */
-#include "io/source/folder/entries.h"
+#include "io/entries.h"
 #include "io/source/source.h"
 #include "io/source/tree/tree.h"
 #include <sys/stat.h>

@@ -149,10 +149,7 @@ static peft_status fill(reading *r, const char *text, int64_t classes)
 static char *base_folder(peft_context *ctx, const char *path, const char *folder)
 {
     if (folder) return io_join(ctx, folder, *folder ? "/" : "");
-    char *base = io_copy(ctx, path), *slash = base ? strrchr(base, '/') : NULL;
-    if (slash) slash[1] = 0;                                  /* leaves the folder and its slash */
-    else if (base) *base = 0;
-    return base;
+    return io_folder_of(ctx, path);
 }
 
 /* Reads the list from its text, which begins behind a byte order mark. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * endings.c -- the endings of file names, and the text that counts files by ending ("12 .bmp, 3 .tif, 1 folder"). */
+ * endings.c -- the endings of file names, and the text that counts files by ending ("12 .txt, 3 .xml, 1 folder"). */
 #include "io/source/tree/tree.h"
 #include <stdio.h>
 
@@ -32,7 +32,7 @@ static int most_first(const void *a, const void *b)
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->ending, y->ending);
 }
 
-/* Writes "12 .bmp", "1 folder" or "3 files without ending"; returns the length. */
+/* Writes "12 .txt", "1 folder" or "3 files without ending"; returns the length. */
 static size_t print_count(char *text, size_t size, const ending_count *k)
 {
     const char *plural = k->count == 1 ? "" : "s";

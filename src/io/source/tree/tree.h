@@ -42,7 +42,7 @@ peft_status io_tree_skip_top(io_tree *t, const char *path, const char *split);
 peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d);
 
 /* Counts equal items of a list of endings (".bmp"; "/" for a folder; "" for a file without ending) and prints them as
- * "12 .bmp, 3 .tif, 1 folder". Sorts the list. The caller frees *out. */
+ * "12 .txt, 3 .xml, 1 folder". Sorts the list. The caller frees *out. */
 peft_status io_count_endings(io_strings *endings, char **out);
 /* The ending of a file's name, with its dot and in lower case, as io_count_endings takes it; the caller frees it. NULL:
  * no memory. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * entries.c -- reads the entries of a folder (entries.h). */
-#include "io/source/folder/entries.h"
+#include "io/entries.h"
 #include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 
 char *io_path(peft_context *ctx, const char *folder, const char *name)
 {
-    char *prefix = io_join(ctx, folder, *folder ? "/" : ""), *path = prefix ? io_join(ctx, prefix, name) : NULL;
+    const bool ends = !*folder || folder[strlen(folder) - 1] == '/';
+    char *prefix = io_join(ctx, folder, ends ? "" : "/"), *path = prefix ? io_join(ctx, prefix, name) : NULL;
     peft_sys_free(ctx, prefix);
     return path;
 }
@@ -27,7 +28,7 @@ static peft_status read_failed(const char *folder)
 
 peft_status io_each_entry(peft_context *ctx, const char *folder, io_entry_function function, void *user)
 {
-    DIR *dir = opendir(folder);
+    DIR *dir = opendir(*folder ? folder : ".");
     if (!dir) return read_failed(folder);
     peft_status s = PEFT_OK;
     for (struct dirent *e; !s && (errno = 0, e = readdir(dir));) {            /* on failure readdir sets errno */
