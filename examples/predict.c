@@ -171,53 +171,45 @@ static table_format format_of_flags(void)
     return read_format(name);
 }
 
-/* Checks --out before anything is computed. */
-static void check_table_flags(const adaptation *a)
+/* Whether a run that was stopped can go on where it was: a case needs all its pictures, and predictions with --adapt
+ * depend on the pictures before. */
+static bool can_resume(void) { return given[out].value && !given[per_case].value && !given[adapt].value; }
+
+/* Ends the program if path is one of the files that it reads. */
+static void check_table_path(const char *path, bool replace, int arguments, char *const *argument)
 {
-    const char *const inputs[] = { given[backbone].value, given[model].value, given[source].value, given[state].value };
+    const char *const flags_read[] = { given[backbone].value, given[model].value, given[source].value,
+                                       given[state].value, given[data].value };
+    enum { FLAGS_READ = sizeof flags_read / sizeof *flags_read };
+    const input_files in = { given[backbone].value, given[backbone_options].value, given[model].value };
+    const char **read = check_alloc(malloc((size_t)(FLAGS_READ + arguments) * sizeof *read));
+    for (int i = 0; i < FLAGS_READ + arguments; i++) read[i] = i < FLAGS_READ ? flags_read[i] : argument[i - FLAGS_READ];
+    check_output("out", path, replace, read, FLAGS_READ + arguments);
+    check_not_input("out", path, &in);
+    free(read);
+}
+
+/* Checks --out before anything is computed. */
+static void check_table_flags(int arguments, char *const *argument)
+{
     const char *path = given[out].value;
+    const bool replace_part = true;                           /* it is asked for below */
     char *part;
     if (!path && (given[resume].value || given[force].value))
         fail("--%s: is for a table in a file; give --out FILE too", given[resume].value ? "resume" : "force");
     if (!path) return;
     if (given[resume].value && given[per_case].value)
         fail("--resume: a case needs the probabilities of all its pictures; predict without --resume");
-    if (given[resume].value && a->kind)
+    if (given[resume].value && given[adapt].value)
         fail("--resume: predictions with --adapt depend on the pictures before; give --state FILE to go on with what "
              "was learned");
     if (asprintf(&part, "%s.part", path) < 0) fail("out of memory");
-    check_output("out", path, given[force].value, inputs, 4);
-    check_output("out", part, true, inputs, 4);
+    check_table_path(path, given[force].value, arguments, argument);
+    check_table_path(part, replace_part, arguments, argument);
     if (!given[resume].value && !given[force].value && !access(part, F_OK))
-        fail("--out: %s is of a run that was stopped; give --resume to go on with it, or --force to begin again", part);
+        fail("--out: %s is of a run that was stopped; give %s--force to begin again", part,
+             can_resume() ? "--resume to go on with it, or " : "");
     free(part);
-}
-
-/* SHA-256 over the names and values of all trained tensors. */
-static void hash_model(const peft_model *m, char hex[65])
-{
-    char (*digest)[65] = check_alloc(calloc(peft_model_param_count(m) + 1, sizeof *digest));
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {
-        const peft_tensor *v = peft_param_value(peft_model_param((peft_model *)m, i));
-        peft_sha256(peft_tensor_data((peft_tensor *)v), (size_t)peft_tensor_count(v) * sizeof(float), digest[i]);
-    }
-    peft_sha256(digest, peft_model_param_count(m) * sizeof *digest, hex);
-    free(digest);
-}
-
-/* One line that tells by what the pictures are predicted; to be freed. */
-static char *describe_run(const loaded_model *s, table_format format)
-{
-    char hex[65], *text;
-    size_t size;
-    hash_model(s->model, hex);
-    FILE *f = check_alloc(open_memstream(&text, &size));
-    fprintf(f, "predict 1: backbone %s, model %s, preprocess %s, image options %s, compute %s, format %d, classes",
-            peft_backbone_fingerprint(s->vit), hex, peft_transform_text(s->transform),
-            given[image_options].value ? given[image_options].value : "none", given[compute].value, (int)format);
-    for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s", s->names[c]);
-    if (fclose(f)) fail("out of memory");
-    return text;
 }
 
 /* Says what could not be predicted; returns the exit status. */
@@ -228,7 +220,7 @@ static int report_failures(const inputs *in, int64_t failed, int64_t tried)
                         (long long)(tried + in->failed));
     if (tried < in->count) {
         fprintf(stderr, "predict: stopped after %lld of %lld pictures%s\n", (long long)tried, (long long)in->count,
-                given[out].value && !given[adapt].value ? "; the same command with --resume goes on" : "");
+                can_resume() ? "; the same command with --resume goes on" : "");
     }
     return failed || tried < in->count;
 }
@@ -251,7 +243,7 @@ int main(int argc, char **argv)
     check_inputs(argc - first, argv + first);
     const adaptation a = adaptation_of_flags();
     const table_format chosen = format_of_flags();
-    check_table_flags(&a);
+    check_table_flags(argc - first, argv + first);
     watch_signals();
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
                                 (int)flag_integer(&given[threads]));
@@ -263,9 +255,9 @@ int main(int argc, char **argv)
                                   : open_inputs(s.ctx, argv + first, argc - first, given[image_options].value);
     if (!in.count) fail("no picture could be opened");
     if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
-    char *description = describe_run(&s, chosen);
+    char *description = describe_run(&s, chosen, given[image_options].value, given[compute].value);
     prediction_table t = open_table(&s, chosen, given[per_case].value ? "case" : "image", given[out].value, description,
-                         given[resume].value);
+                                    can_resume(), given[resume].value);
     results r = open_results(&t, &in, given[per_case].value);
     const int readers = thread_count((int)flag_integer(&given[threads]));
     int64_t tried;

@@ -84,8 +84,9 @@ static void write_readme(const char *folder, char *path, size_t size)
                "or judge anything meant for patients. They serve to try out software.\n\n"
                "Made by\n    phantom --out DIR");
     for (int i = out + 1; i < flags; i++)
-        if ((i != shift && i != dicom) || given[i].source != FROM_DEFAULT)
-            fprintf(f, " --%s%s%s", given[i].name, i == dicom ? "" : " ", i == dicom ? "" : given[i].value);
+        if (given[i].argument && (i != shift || given[i].source != FROM_DEFAULT))
+            fprintf(f, " --%s %s", given[i].name, given[i].value);
+    if (given[dicom].value) fputs(" --dicom", f);
     fprintf(f, "\nof libpeft %s; its docs/phantoms.md describes the model.\n", peft_version_string());
     const bool bad = ferror(f);
     if (fclose(f) || bad) fail("%s: cannot be written; the disk may be full", path);
@@ -124,9 +125,11 @@ int main(int argc, char **argv)
 
     must(peft_context_create(NULL, NULL, NULL, &ctx));
     make_output_folder(given[out].value);
-    snprintf(path, path_size, "%s/labels.csv", given[out].value);
-    open_atomic(&table, path);
-    fputs("path,diagnosis,patient\n", table.file);
+    if (given[dicom].value) {
+        snprintf(path, path_size, "%s/labels.csv", given[out].value);
+        open_atomic(&table, path);
+        fputs("path,diagnosis,patient\n", table.file);
+    }
     write_readme(given[out].value, path, path_size);
     for (int64_t c = 0; c < PHANTOM_CLASSES; c++) {
         snprintf(path, path_size, "%s/%s", given[out].value, phantom_class[c]);
@@ -142,7 +145,6 @@ int main(int argc, char **argv)
         }
     }
     if (given[dicom].value) close_atomic(&table);
-    else discard_atomic(&table);
     printf("%-22s %lld of %d classes in %s\n", "written", (long long)n * PHANTOM_CLASSES, PHANTOM_CLASSES,
            given[out].value);
     peft_context_free(ctx);

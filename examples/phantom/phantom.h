@@ -38,6 +38,7 @@ void scan_tissue(const tissue *t, const scanner *c, stream *s, double *work, uin
 /* Which phantom a picture is: number `index` of `images` of a class. */
 typedef struct phantom_place { uint64_t seed; int64_t class, index, images; } phantom_place;
 /* Writes grey [side, side] to folder/IMnnnnn, a DICOM file with 12 bits and a window, and a row "file,class,patient" to
- * the table. Two successive pictures are of one patient. */
+ * the table. Two successive pictures of a class are of one
+ * patient. */
 void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side, FILE *table);
 #endif

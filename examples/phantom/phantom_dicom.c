@@ -86,12 +86,13 @@ void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey,
     char patient[32], study[64], series[72], instance[96], number[24], *path, *text;
     size_t size;
     const long long file = (long long)(p->class * p->images + p->index) + 1;
-    const long long person = (file - 1) / PICTURES_OF_PATIENT + 1, seed = (long long)p->seed + 1;
+    const long long patients = (p->images + PICTURES_OF_PATIENT - 1) / PICTURES_OF_PATIENT;    /* of a class */
+    const long long person = p->class * patients + p->index / PICTURES_OF_PATIENT + 1, seed = (long long)p->seed + 1;
     snprintf(patient, sizeof patient, "P%05lld", person);
     snprintf(study, sizeof study, "2.25.%lld.%lld", seed, person);
     snprintf(series, sizeof series, "%s.1", study);
     snprintf(instance, sizeof instance, "2.25.%lld.%lld.1.%lld", seed, person, file);
-    snprintf(number, sizeof number, "%lld", (file - 1) % PICTURES_OF_PATIENT + 1);
+    snprintf(number, sizeof number, "%lld", (long long)p->index % PICTURES_OF_PATIENT + 1);
     FILE *f = check_alloc(open_memstream(&text, &size));
     put_meta(f, instance);
     put_text(f, 0x0008, 0x0016, "UI", ultrasound);

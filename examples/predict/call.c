@@ -70,7 +70,8 @@ static void read_all(call *c, const inputs *in, int64_t first, int64_t count)
 /* Removes the places first .. count - 1 whose pictures are broken, and prints their errors. */
 static int64_t remove_broken(call *c, int64_t first, int64_t count)
 {
-    const size_t bytes = (size_t)(pixels_of(c, 1) - pixels_of(c, 0)) * sizeof(float);
+    const int64_t side = peft_transform_size(c->model->transform);
+    const size_t bytes = (size_t)(3 * side * side) * sizeof(float);
     c->count = first;
     for (int64_t k = first; k < count; k++) {
         if (c->error[k]) {

@@ -13,15 +13,28 @@ static void close_line(FILE *f)
     if (fclose(f)) fail("out of memory");
 }
 
-/* Writes a JSON string. File names may have any bytes: those that are not UTF-8 are written as they are. */
+/* The length of the UTF-8 sequence at s; 0: there is none. */
+static int sequence_length(const unsigned char *s)
+{
+    const int n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 : *s >= 0xf0 && *s < 0xf5 ? 4 : 0;
+    for (int i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    const bool overlong = (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xf0 && s[1] < 0x90);
+    const bool no_character = (*s == 0xed && s[1] > 0x9f) || (*s == 0xf4 && s[1] > 0x8f);      /* surrogates, too large */
+    return overlong || no_character ? 0 : n;
+}
+
+/* Writes a JSON string. A byte b of a file name that is no UTF-8 becomes \udcb, as Python's os.fsdecode has it. */
 static void put_json_string(FILE *f, const char *text)
 {
     fputc('"', f);
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') fprintf(f, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f) fprintf(f, "\\u%04x", c);
-        else fputc(c, f);
+    for (const unsigned char *s = (const unsigned char *)text; *s; ) {
+        const int n = sequence_length(s);
+        if (!n) fprintf(f, "\\udc%02x", *s);
+        else if (*s == '"' || *s == '\\') fprintf(f, "\\%c", *s);
+        else if (*s < 0x20 || *s == 0x7f) fprintf(f, "\\u%04x", *s);
+        else fwrite(s, 1, (size_t)n, f);
+        s += n ? n : 1;
     }
     fputc('"', f);
 }

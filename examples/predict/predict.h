@@ -38,6 +38,8 @@ peft_status load_input(const inputs *in, int64_t i, peft_image **out);
 /* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_JSONL: an object on each line. */
 typedef enum table_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSONL } table_format;
 table_format read_format(const char *name);                   /* "text", "csv" or "jsonl"; another name: fails */
+/* One line that tells by which backbone, adapters, settings and classes a run predicts (description.c); to be freed. */
+char *describe_run(const loaded_model *s, table_format format, const char *image_options, const char *compute);
 /* A table of predictions on standard output, or in a file. A file is collected beside it, in PATH.part, whose first
  * line describes the run. When all pictures are done, it becomes PATH in one step. */
 typedef struct prediction_table {
@@ -45,6 +47,7 @@ typedef struct prediction_table {
     table_format format;
     const char *first;                                        /* what a line is of: "image" or "case" */
     const char *path;                                         /* NULL: standard output */
+    bool resumable;                                           /* errors advise --resume */
     char *part_path;
     FILE *part;                                               /* open for appending; NULL: standard output */
     struct done_line *done;                                   /* [done_count], sorted: lines of an earlier run, which
@@ -52,10 +55,10 @@ typedef struct prediction_table {
     int64_t done_count;
     bool has_heading;                                         /* PATH.part of the earlier run has it */
 } prediction_table;
-/* description: one line that says by which model and settings the run predicts. resume: goes on with PATH.part of an
- * earlier run, which must have the same description. */
+/* description: of describe_run. resume: goes on with PATH.part of an earlier run, which must have the same
+ * description. */
 prediction_table open_table(const loaded_model *m, table_format format, const char *first, const char *path,
-                 const char *description, bool resume);
+                            const char *description, bool resumable, bool resume);
 /* Whether an earlier run has predicted this picture. If the same name was given n times, each of its lines answers one
  * call. */
 bool  in_table(const prediction_table *t, const char *name);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const format_name[] = { [FORMAT_TEXT] = "text", [FORMAT_CSV] = "csv", [FORMAT_JSONL] = "jsonl" };
@@ -27,7 +28,7 @@ static void put_line(const prediction_table *t, char *text, size_t size)
     fwrite(text, 1, size, f);
     if (fflush(f))
         fail("%s: %s; what was written is not complete%s", t->part ? t->part_path : "standard output", strerror(errno),
-             t->part ? ", the same command with --resume goes on" : "");
+             t->part && t->resumable ? ", the same command with --resume goes on" : "");
     free(text);
 }
 
@@ -86,19 +87,23 @@ static const char *read_done(prediction_table *t, const char *lines)
     return line;
 }
 
-/* Reads the lines of an earlier run, and cuts off one that is not complete. */
-static void resume_part(prediction_table *t, const char *description)
+/* Reads the lines of an earlier run, and cuts off what is not complete: a part of a line, or the zeros that a computer
+ * without power leaves. False: not even the description is complete, so that there is nothing to go on with. */
+static bool resume_part(prediction_table *t, const char *description)
 {
-    size_t size;
-    char *text = read_text_file(t->part_path, &size);
+    char *text = read_text_file(t->part_path, NULL);
     const size_t length = strcspn(text, "\n");
+    if (text[length] != '\n' && length < strlen(description) && !memcmp(text, description, length)) {
+        free(text);
+        return false;
+    }
     if (text[length] != '\n' || length != strlen(description) || memcmp(text, description, length))
         fail("--resume: %s is of another run: it has\n  %.*s\nexpected\n  %s\ngive the options of that run, or remove "
              "the file and predict without --resume", t->part_path, (int)length, text, description);
     const size_t complete = (size_t)(read_done(t, text + length + 1) - text);
-    if (complete < size && truncate(t->part_path, (off_t)complete))
-        fail("--resume: %s: %s", t->part_path, strerror(errno));
+    if (truncate(t->part_path, (off_t)complete)) fail("--resume: %s: %s", t->part_path, strerror(errno));
     free(text);
+    return true;
 }
 
 /* Opens PATH.part for appending, and begins it with the description and the heading where there is none to go on
@@ -106,8 +111,7 @@ static void resume_part(prediction_table *t, const char *description)
 static void open_part(prediction_table *t, const char *description, bool resume)
 {
     if (asprintf(&t->part_path, "%s.part", t->path) < 0) fail("out of memory");
-    resume = resume && !access(t->part_path, F_OK);
-    if (resume) resume_part(t, description);
+    resume = resume && !access(t->part_path, F_OK) && resume_part(t, description);
     t->part = fopen(t->part_path, resume ? "ab" : "wb");
     if (!t->part) fail("--out: %s: %s", t->part_path, strerror(errno));
     if (resume) return;
@@ -118,9 +122,9 @@ static void open_part(prediction_table *t, const char *description, bool resume)
 }
 
 prediction_table open_table(const loaded_model *m, table_format format, const char *first, const char *path,
-                 const char *description, bool resume)
+                            const char *description, bool resumable, bool resume)
 {
-    prediction_table t = { .model = m, .format = format, .first = first, .path = path };
+    prediction_table t = { .model = m, .format = format, .first = first, .path = path, .resumable = resumable };
     size_t size;
     if (path) open_part(&t, description, resume);
     char *heading = t.has_heading ? NULL : heading_line(m, format, first, &size);
@@ -154,7 +158,10 @@ void add_to_table(prediction_table *t, const char *name, const float *p)
 static void publish(const prediction_table *t)
 {
     size_t size;
+    struct stat st;
     char *text = read_text_file(t->part_path, &size);
+    if (stat(t->part_path, &st) || (size_t)st.st_size != size)
+        fail("%s: another program has changed this file; it is kept, and --out is not written", t->part_path);
     const size_t description = strcspn(text, "\n") + 1;
     must(peft_write_file(t->path, text + description, size - description));
     remove(t->part_path);

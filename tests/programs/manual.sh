@@ -23,7 +23,7 @@ for program in finetune predict inspect merge convert compare report adapt pretr
         grep -q -- "^.B --$option\( \|\$\)" plain || fail "$program: the manual has no --$option"
         grep -q -- "[ ']--$option[] |')]" bash || grep -q -- " --$option " bash || fail "$program: bash: no --$option"
         grep -q -- "'--$option\[" zsh || fail "$program: zsh has no --$option"
-        grep -q -- "-l $option " fish || [ "$option" = version ] || fail "$program: fish has no --$option"
+        grep -q -- "-l $option " fish || fail "$program: fish has no --$option"
     done < options
     for section in NAME SYNOPSIS DESCRIPTION OPTIONS EXAMPLES 'EXIT STATUS' ENVIRONMENT; do
         grep -q "^.SH $section" manual || fail "$program: the manual has no section $section"

@@ -125,8 +125,33 @@ for bytes in 0 1 30 $((size / 3)) $((size / 2)) $((size - 1)) "$size"; do
     [ ! -e r.csv.part ] || fail 'r.csv.part was left'
 done
 make_part $((size / 2))
+head -c 300 /dev/zero >> r.csv.part                         # as a computer without power leaves a file
+predict --out r.csv --resume new
+cmp r.csv new.csv || fail 'zeros behind the lines'
+rm r.csv
+head -c 20 description > r.csv.part                         # killed before the first line was written
+predict --out r.csv --resume new
+cmp r.csv new.csv || fail 'a description that is not complete'
+make_part $((size / 2))
 refused 'is of another run' predict --out r.csv --resume --preprocess mean=0.4 new
 refused 'is of another run' predict --out r.csv --resume --compute bf16 new
 refused 'is of another run' "$bin/predict" --backbone vit.safetensors --out r.csv --resume new
+"$bin/finetune" --backbone vit.safetensors --data scans --method lora --options alpha=3 --epochs 1 --out m2.safetensors \
+    > log 2>&1
+refused 'is of another run' "$bin/predict" --backbone vit.safetensors --model m2.safetensors --out r.csv --resume new
 [ ! -e r.csv ] && [ -e r.csv.part ] || fail 'a refused --resume changed files'
+
+# --- --out is none of the files that are read ------------------------------------------------------------------------------
+{ echo path; cat list.txt; } > table.csv
+cp table.csv kept.csv
+refused 'names the same file' predict --data table.csv --out table.csv --force
+refused 'names the same file' predict --out list.txt --force list.txt
+cmp table.csv kept.csv || fail 'the table was written over'
+mkdir folder
+cp vit.safetensors folder/model.safetensors
+refused 'this command reads the file' "$bin/predict" --backbone folder --model m.safetensors --out folder/model.safetensors \
+    --force new
+cmp folder/model.safetensors vit.safetensors || fail 'the backbone was written over'
+cp new/benign-like/0000.png "$(printf 'a\377b.png')"
+predict --format jsonl "$(printf 'a\377b.png')" | grep -qF '{"image": "a\udcffb.png"' || fail 'a name that is no UTF-8'
 echo 'predict: 24 pictures from files, folder, zip and list; 3 formats; resumed after 7 lengths'

@@ -18,10 +18,3 @@ void close_atomic(atomic_file *w)
     free(w->path);
     free(w->text);
 }
-
-void discard_atomic(atomic_file *w)
-{
-    fclose(w->file);
-    free(w->path);
-    free(w->text);
-}

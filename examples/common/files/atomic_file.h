@@ -10,5 +10,4 @@ typedef struct atomic_file { char *path, *text; size_t size; FILE *file; } atomi
 
 void open_atomic(atomic_file *w, const char *path);           /* path is copied */
 void close_atomic(atomic_file *w);
-void discard_atomic(atomic_file *w);                          /* writes no file */
 #endif

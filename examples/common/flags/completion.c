@@ -11,7 +11,7 @@ static bool takes_path(const flag *f)
     return f->argument && (!strcmp(f->argument, "PATH") || !strcmp(f->argument, "FILE") || !strcmp(f->argument, "DIR"));
 }
 
-/* Prints the flags for which `wanted` is true, with `before` and `between`, as "--a|--b"; returns how many. */
+/* Prints the flags for which `wanted` is true, with `between` between them, as "--a|--b"; returns how many. */
 static int put_flags(const flag *flags, int count, bool (*wanted)(const flag *), const char *between)
 {
     int n = 0;
@@ -29,9 +29,9 @@ static void put_bash(const flag *flags, int count)
            "    case $before in\n        ", program_name);
     if (put_flags(flags, count, takes_other, "|")) printf(") COMPREPLY=(); return ;;\n    esac\n");
     else printf("--) ;;\n    esac\n");
-    printf("    case $word in\n        -*) COMPREPLY=($(compgen -W '");
+    printf("    case $word in\n        -*) mapfile -t COMPREPLY < <(compgen -W '");
     put_flags(flags, count, any, " ");
-    printf(" --help --version' -- \"$word\")) ;;\n        *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\n"
+    printf(" --help --version' -- \"$word\") ;;\n        *) mapfile -t COMPREPLY < <(compgen -f -- \"$word\") ;;\n    esac\n}\n"
            "complete -o filenames -F _peft_%s peft-%s\n", program_name, program_name);
 }
 
@@ -62,7 +62,8 @@ static void put_fish(const flag *flags, int count)
         put_description(flags[i].help);
         puts("'");
     }
-    printf("complete -c peft-%s -l help -d 'print a summary of the options'\n", program_name);
+    printf("complete -c peft-%s -l help -d 'print a summary of the options'\n"
+           "complete -c peft-%s -l version -d 'print the version'\n", program_name, program_name);
 }
 
 bool print_completion(const char *shell, const flag *flags, int count)

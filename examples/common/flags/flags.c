@@ -124,19 +124,20 @@ static int parse_flags(flag *flags, int count, const program *p, int argc, char 
     struct option *table = check_alloc(calloc((size_t)count + 3, sizeof *table));    /* two more rows and the end */
     const char **defaults = check_alloc(calloc((size_t)count, sizeof *defaults));
     const int source = p ? FROM_COMMAND_LINE : FROM_LIST_FILE;
+    enum { FIRST_FLAG = 256 };                                /* what getopt_long returns for flag 0: no character */
     for (int i = 0; i < count; i++) {
         names[i] = name_of_flag(&flags[i]);
         defaults[i] = flags[i].value;
-        table[i] = (struct option){ names[i].text, flags[i].argument ? required_argument : no_argument, NULL, i };
+        table[i] = (struct option){ names[i].text, flags[i].argument ? required_argument : no_argument, NULL,
+                                    FIRST_FLAG + i };
     }
-    /* For a flag getopt_long returns its index. No program has as many flags as the number of the character 'h'. */
     if (p) table[count] = (struct option){ "help", no_argument, NULL, 'h' };
     if (p) table[count + 1] = (struct option){ "version", no_argument, NULL, 'v' };
     for (int c; (c = getopt_long(argc, argv, p ? "h" : "", table, NULL)) != -1; ) {
         if (c == '?') refuse_flag(source);
         if (c == 'h') print_help(flags, names, defaults, count, p);
         if (c == 'v') print_version();
-        set_flag(&flags[c], names[c].text, optarg, source);
+        set_flag(&flags[c - FIRST_FLAG], names[c - FIRST_FLAG].text, optarg, source);
     }
     free(names);
     free(defaults);

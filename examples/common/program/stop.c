@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * stop.c -- signal handlers that only set a variable (stop.h). */
 #include "stop.h"
+#include <signal.h>
 #include <stddef.h>
 
-volatile sig_atomic_t stop_requested;
+atomic_int stop_requested;
 static void on_signal(int number) { stop_requested = number; }
 
 /* SA_RESETHAND removes the handler when a signal arrives, so a second one of the same kind ends the process. */

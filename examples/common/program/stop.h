@@ -3,9 +3,9 @@
  * end. */
 #ifndef STOP_H
 #define STOP_H
-#include <signal.h>
+#include <stdatomic.h>
 
-extern volatile sig_atomic_t stop_requested;                  /* the signal's number; 0: no signal so far */
+extern atomic_int stop_requested;                             /* the signal's number; 0: no signal so far */
 /* From now on the first of these signals sets stop_requested; the same signal again ends the process. */
 void watch_signals(void);
 #endif

@@ -172,8 +172,9 @@ static peft_status search_file(search *f)
     }
     s = io_read_file(ctx, f->path, MAX_LIST_BYTES, &data, &size);
     if (s) return s;
+    if (memchr(data, 0, size)) s = io_fail_in(io_no_format(data, size), f->path);
     const size_t mark = size >= 3 && !memcmp(data, "\xef\xbb\xbf", 3) ? 3 : 0;      /* byte order mark */
-    s = read_list(f, (const char *)data + mark);
+    if (!s) s = read_list(f, (const char *)data + mark);
     peft_sys_free(ctx, data);
     return s;
 }

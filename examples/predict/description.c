@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * description.c -- one line that tells by what a run predicts, so that --resume goes on with the same (predict.h). */
+#include "predict.h"
+#include "common/program/errors.h"
+#include <stdlib.h>
+
+/* Writes the methods of the model's adapters with the values of all their options. */
+static void put_adapters(FILE *f, peft_model *m)
+{
+    for (size_t i = 0; i < peft_model_adapter_count(m); i++) {
+        const peft_adapter *a = peft_model_adapter(m, i);
+        const char *method = peft_adapter_method(a);
+        fprintf(f, "%s %s", i ? "," : "", method);
+        const peft_option *o;
+        for (size_t k = 0; (o = peft_method_option(method, k)); k++) {
+            const char *value = peft_adapter_option_value(a, peft_option_name(o));
+            fprintf(f, " %s=%s", peft_option_name(o), value ? value : "");
+        }
+    }
+}
+
+/* SHA-256 over names, extents and values of all trained tensors. */
+static void hash_tensors(peft_model *m, char hex[65])
+{
+    char *text;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        const peft_param *p = peft_model_param(m, i);
+        const peft_tensor *v = peft_param_value((peft_param *)p);
+        peft_sha256(peft_tensor_cdata(v), (size_t)peft_tensor_count(v) * sizeof(float), hex);
+        fprintf(f, "%s", peft_param_name(p));
+        for (int d = 0; d < peft_tensor_ndim(v); d++) fprintf(f, " %lld", (long long)peft_tensor_dim(v, d));
+        fprintf(f, " %s\n", hex);
+    }
+    if (fclose(f)) fail("out of memory");
+    peft_sha256(text, size, hex);
+    free(text);
+}
+
+char *describe_run(const loaded_model *s, table_format format, const char *image_options, const char *compute)
+{
+    char hex[65], *text;
+    size_t size;
+    hash_tensors(s->model, hex);
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    fprintf(f, "predict 1: backbone %s, adapters", peft_backbone_fingerprint(s->vit));
+    put_adapters(f, s->model);
+    fprintf(f, ", tensors %s, preprocess %s, image options %s, compute %s, format %d, classes", hex,
+            peft_transform_text(s->transform), image_options ? image_options : "none", compute, (int)format);
+    for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s", s->names[c]);
+    if (fclose(f)) fail("out of memory");
+    for (char *c = text; *c; c++)
+        if (*c == '\n' || *c == '\r') *c = ' ';                /* the description is a line */
+    return text;
+}
