@@ -30,8 +30,7 @@
     X(preprocess, "LIST", NULL, "preprocessing settings that replace those of the model, name=value,... (inspect " \
       "--preprocess lists them)") \
     X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
-    X(image_options, "LIST", NULL, "how image files are read, name=value,... (inspect --options): slice=N of a file " \
-      "of several images") \
+    IMAGE_FLAG(X) \
     X(format, "NAME", NULL, "text, csv (a table with a heading line) or jsonl (a JSON object on each line); without " \
       "it text, or with --out csv") \
     X(csv, NULL, NULL, "the same as --format csv") \
@@ -241,7 +240,7 @@ int main(int argc, char **argv)
     program_name = "predict";
     const int first = read_flags(given, flags, &about, argc, argv);
     check_inputs(argc - first, argv + first);
-    const adaptation a = adaptation_of_flags();
+    adaptation a = adaptation_of_flags();
     const table_format chosen = format_of_flags();
     check_table_flags(argc - first, argv + first);
     watch_signals();
@@ -250,12 +249,14 @@ int main(int argc, char **argv)
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
+    const char *reading = given[image_options].value ? given[image_options].value : s.image_options;
+    a.image_options = reading;
     inputs in = given[data].value ? open_data_inputs(s.ctx, given[data].value, given[split].value,
-                                                     given[table].value, given[image_options].value)
-                                  : open_inputs(s.ctx, argv + first, argc - first, given[image_options].value);
+                                                     given[table].value, reading)
+                                  : open_inputs(s.ctx, argv + first, argc - first, reading);
     if (!in.count) fail("no picture could be opened");
     if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
-    char *description = describe_run(&s, chosen, given[image_options].value, given[compute].value);
+    char *description = describe_run(&s, chosen, reading, given[compute].value);
     prediction_table t = open_table(&s, chosen, given[per_case].value ? "case" : "image", given[out].value, description,
                                     can_resume(), given[resume].value);
     results r = open_results(&t, &in, given[per_case].value);

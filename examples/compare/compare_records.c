@@ -118,6 +118,7 @@ void write_study(study *s)
     put_text(record.file, "test", s->images.test);
     put_text(record.file, "table", s->images.table);
     put_text(record.file, "patients", s->images.patients);
+    put_text(record.file, "image_options", s->images.image_options);
     put_backbone(record.file, s, t.vit);
     put_count(record.file, "shots", s->images.shots);
     put_count(record.file, "test_per_class", s->images.tests);

@@ -57,6 +57,8 @@ void add_state_notes(run *r)
     must(peft_trainer_set_note(r->t.trainer, "data", digest));
     must(peft_trainer_set_note(r->t.trainer, "preprocess", peft_transform_text(r->t.transform)));
     must(peft_trainer_set_note(r->t.trainer, "seed", given[seed].value));
+    if (given[image_options].value)
+        must(peft_trainer_set_note(r->t.trainer, "image_options", given[image_options].value));
     /* a state of the second stage belongs to a first stage of this many epochs; --resume refuses another number */
     const char *epochs = given[own_flags + recipe_epochs].value;
     if (staged()) must(peft_trainer_set_note(r->t.trainer, "first_stage_epochs", epochs));

@@ -80,6 +80,7 @@ void add_notes(run *r)
     char *names = class_name_lines(r->t.train);
     must(peft_model_set_note(r->t.model, "preprocess", peft_transform_text(r->t.transform)));
     must(peft_model_set_note(r->t.model, "class_names", names));
+    if (given[image_options].value) must(peft_model_set_note(r->t.model, "image_options", given[image_options].value));
     must(peft_model_set_note(r->t.model, "link", peft_dataset_multilabel(r->t.train) ? "sigmoid" : "softmax"));
     free(names);
 }

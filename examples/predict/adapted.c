@@ -41,9 +41,10 @@ static int64_t predict_call(const loaded_model *s, peft_adaptor *adaptor, call *
 /* Opens the split "train" of the training images, or all if they have none. */
 static peft_dataset *open_source(const loaded_model *s, const adaptation *a)
 {
-    const char *const all_images = NULL, *const no_pattern = NULL;
-    peft_dataset *d = open_split(s->ctx, a->source, "train", a->table, no_pattern);
-    return d ? d : open_split(s->ctx, a->source, all_images, a->table, no_pattern);
+    const char *const all_images = NULL;
+    const data_request q = { .table = a->table, .image_options = a->image_options };
+    peft_dataset *d = open_split(s->ctx, &q, a->source, "train");
+    return d ? d : open_split(s->ctx, &q, a->source, all_images);
 }
 
 /* Gives images of the training data to the adaptor, drawn by seed. */

@@ -6,16 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The same data set, whose images are read with these options (NULL: none). */
-static peft_dataset *with_options(peft_dataset *stored, const char *image_options)
-{
-    peft_dataset *d;
-    if (!image_options) return stored;
-    must(peft_dataset_with_image_options(stored, image_options, &d));
-    peft_dataset_free(stored);
-    return d;
-}
-
 /* Opens an argument as pictures; NULL: it cannot be opened, and the error is printed. */
 static peft_dataset *open_argument(peft_context *ctx, const char *path, const char *image_options)
 {
@@ -26,7 +16,7 @@ static peft_dataset *open_argument(peft_context *ctx, const char *path, const ch
         return NULL;
     }
     if (*peft_dataset_skipped(stored)) warn("%s: not predicted: %s", path, peft_dataset_skipped(stored));
-    return with_options(stored, image_options);
+    return read_with_options(stored, image_options);
 }
 
 inputs open_inputs(peft_context *ctx, char *const *path, int count, const char *image_options)
@@ -48,12 +38,12 @@ inputs open_inputs(peft_context *ctx, char *const *path, int count, const char *
 inputs open_data_inputs(peft_context *ctx, const char *data, const char *split, const char *table,
                         const char *image_options)
 {
-    const char *const no_pattern = NULL;
-    peft_dataset *d = open_split(ctx, data, split, table, no_pattern);
+    const data_request q = { .table = table, .image_options = image_options };
+    peft_dataset *d = open_split(ctx, &q, data, split);
     if (!d) fail("--data %s: %s", data, peft_last_error());
     inputs in = { .set = check_alloc(malloc(sizeof *in.set)), .first = check_alloc(calloc(2, sizeof *in.first)),
                   .sets = 1, .count = peft_dataset_count(d) };
-    in.set[0] = with_options(d, image_options);
+    in.set[0] = d;
     in.first[1] = in.count;
     return in;
 }

@@ -114,6 +114,7 @@ typedef struct adaptation {
     const char *kind;                                         /* with options, "tent,lr=0.01"; NULL: none */
     int64_t batch;                                            /* pictures in a call, unless kind has "batch" */
     const char *source, *table;                               /* path of training images; settings of a table */
+    const char *image_options;                                /* how images are read; NULL: by the defaults */
     int64_t source_images;                                    /* how many are drawn of them; 0: all */
     uint64_t seed;
     const char *state;                                        /* path; NULL: none */

@@ -51,7 +51,8 @@ peft_dataset *open_images(const study *s, const run *r)
 {
     const data_request q = {
         .data = study_property(s, "data"), .test = study_property(s, "test"), .table = study_property(s, "table"),
-        .patients = study_property(s, "patients"), .allow_shared_patients = true, .shots = study_integer(s, "shots"),
+        .patients = study_property(s, "patients"),
+        .image_options = study_property(s, "image_options"), .allow_shared_patients = true, .shots = study_integer(s, "shots"),
         .tests = study_integer(s, "test_per_class"), .seed = r->draw_seed };
     if (!q.data || access(q.data, R_OK) || (q.test && access(q.test, R_OK))) return NULL;
     peft_dataset *train, *test;

@@ -76,7 +76,8 @@ peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_d
 /* Opens pictures without labels, to predict them: all pictures of a folder or a zip, at any depth, sorted by path; a
  * list of paths, one on each line, with or without class numbers, which are ignored (see peft_dataset_open_list); a
  * table with column names, whose labels are ignored; or a single picture. In a folder, DICOM files without an ending,
- * such as IM000001, are recognised by their content. All samples have the class 0, "unlabelled".
+ * such as IM000001, are recognised by their content; beside them, all other files without an ending are samples too,
+ * so that a broken one is found when it is loaded. All samples have the class 0, "unlabelled".
  * PEFT_E_IO: path cannot be read. PEFT_E_FORMAT: there are no pictures; the rest as for the functions above. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_pictures(peft_context *ctx, const char *path, peft_dataset **out);

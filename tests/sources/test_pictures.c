@@ -33,7 +33,8 @@ static void check_samples(const peft_dataset *d)
     }
 }
 
-/* Pictures at any depth, also beside folders. DICOM files without an ending are recognised by their first bytes. */
+/* Pictures at any depth, also beside folders. DICOM files without an ending are recognised by their first bytes; other
+ * files without an ending are then taken for broken ones of these. */
 START_TEST(folders_are_searched_at_any_depth)
 {
     peft_dataset *d;
@@ -53,7 +54,7 @@ START_TEST(folders_are_searched_at_any_depth)
     write_bytes(in_folder("f/a/IM0001"), preamble, sizeof preamble);
     write_bytes(in_folder("f/a/1.2.840.17"), preamble, sizeof preamble);
     ok(peft_dataset_open_pictures(io_ctx, in_folder("f"), &d));
-    ck_assert_str_eq(names_below(d, "f"), "a/1.2.840.17 a/2.PNG a/IM0001 a/x/y/z/w/v/1.png b.png");
+    ck_assert_str_eq(names_below(d, "f"), "a/1.2.840.17 a/2.PNG a/IM0001 a/README a/empty a/x/y/z/w/v/1.png b.png");
     peft_dataset_free(d);
     ok(peft_dataset_open_pictures(io_ctx, in_folder("f/b.png"), &d));
     ck_assert_int_eq(peft_dataset_count(d), 1);

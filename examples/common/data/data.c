@@ -25,31 +25,38 @@ static bool may_be_table(const char *path)
     return !stat(path, &st) && S_ISREG(st.st_mode) && !ends_in(path, ".zip") && !ends_in(path, ".npz");
 }
 
-peft_dataset *open_split(peft_context *ctx, const char *path, const char *split, const char *table,
-                         const char *patients)
+peft_dataset *read_with_options(peft_dataset *d, const char *image_options)
+{
+    peft_dataset *out;
+    if (!image_options) return d;
+    if (peft_dataset_with_image_options(d, image_options, &out))
+        fail("--image-options: %s; inspect --options lists them", peft_last_error());
+    peft_dataset_free(d);
+    return out;
+}
+
+peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *path, const char *split)
 {
     peft_dataset *d = NULL, *grouped;
-    const bool as_table = table && may_be_table(path);
-    const peft_status s = as_table ? peft_dataset_open_table(ctx, path, split, table, &d)
+    const bool as_table = q->table && may_be_table(path);
+    const peft_status s = as_table ? peft_dataset_open_table(ctx, path, split, q->table, &d)
                                    : peft_dataset_open(ctx, path, split, &d);
     if (s == PEFT_E_OPTION) fail("--table: %s; inspect --table lists the settings", peft_last_error());
     if (s != PEFT_E_NOTFOUND || !split) must(s);
-    if (!d || !patients) return d;
-    if (peft_dataset_with_groups(d, patients, &grouped)) fail("--patients: %s", peft_last_error());
-    peft_dataset_free(d);
-    return grouped;
-}
-
-static peft_dataset *open_part(peft_context *ctx, const data_request *q, const char *path, const char *split)
-{
-    return open_split(ctx, path, split, q->table, q->patients);
+    if (!d) return NULL;
+    if (q->patients) {
+        if (peft_dataset_with_groups(d, q->patients, &grouped)) fail("--patients: %s", peft_last_error());
+        peft_dataset_free(d);
+        d = grouped;
+    }
+    return read_with_options(d, q->image_options);
 }
 
 /* Opens the split "train", or all images if there is none. */
 static peft_dataset *open_train(peft_context *ctx, const data_request *q)
 {
-    peft_dataset *d = open_part(ctx, q, q->data, "train");
-    return d ? d : open_part(ctx, q, q->data, all_images);
+    peft_dataset *d = open_split(ctx, q, q->data, "train");
+    return d ? d : open_split(ctx, q, q->data, all_images);
 }
 
 /* Opens the split of held-out images, "test" or else "val"; NULL: the data have neither. *source: a phrase that names
@@ -59,7 +66,7 @@ static peft_dataset *open_held_out(peft_context *ctx, const data_request *q, con
     static const struct { const char *split, *source; } order[] = {
         { "test", "the split 'test'" }, { "val", "the split 'val', as there is no 'test'" } };
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        peft_dataset *d = open_part(ctx, q, path, order[i].split);
+        peft_dataset *d = open_split(ctx, q, path, order[i].split);
         *source = order[i].source;
         if (d) return d;
     }
@@ -71,11 +78,11 @@ static peft_dataset *open_test(peft_context *ctx, const data_request *q, const c
 {
     peft_dataset *d = open_held_out(ctx, q, q->test, source), *train;
     if (d) return d;
-    if ((train = open_part(ctx, q, q->test, "train")))
+    if ((train = open_split(ctx, q, q->test, "train")))
         fail("--test %s: has a split 'train', but neither 'test' nor 'val'; give the folder that holds the class "
              "folders of the test images", q->test);
     *source = "all images of --test";
-    return open_part(ctx, q, q->test, all_images);
+    return open_split(ctx, q, q->test, all_images);
 }
 
 /* Replaces *d by a random draw of per_class images of each class; rest (may be NULL) gets the other images. */

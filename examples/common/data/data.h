@@ -18,10 +18,14 @@
     X(data, "PATH", NULL, "required: training images, a folder with one folder per class, a .zip of one, a MedMNIST " \
       ".npz, a list file, or a table with column names (docs/finetune.md)")
 #define PATIENT_FLAGS(X) \
+    IMAGE_FLAG(X) \
     TABLE_FLAG(X) \
     X(patients, "PATTERN", NULL, "file names tell the patient, in the part in parentheses: \"(person*)_*\"; " \
       "dicom: headers tell it (docs/tables.md)") \
     X(allow_shared_patients, NULL, NULL, "test on patients of the training images all the same")
+#define IMAGE_FLAG(X) \
+    X(image_options, "LIST", NULL, "how image files are read, name=value,... (inspect --options): slice=N of a file " \
+      "of several images, window=none of DICOM")
 #define TABLE_FLAG(X) \
     X(table, "LIST", NULL, "how a table with column names is read, name=value,... (inspect --table lists the settings)")
 
@@ -29,6 +33,7 @@
 typedef struct data_request {
     const char *data, *test;                                  /* paths; test may be NULL */
     const char *table, *patients;                             /* settings of tables; pattern of names; may be NULL */
+    const char *image_options;                                /* of peft_image_load; may be NULL */
     bool allow_shared_patients;
     int64_t shots, tests;                                     /* images per class, 0 for all: for training, of the test */
     uint64_t seed;                                            /* of the random draws */
@@ -36,12 +41,14 @@ typedef struct data_request {
 /* The request of a program whose array of flags is `given`, without shots, tests and seed. */
 #define DATA_REQUEST \
     .data = given[data].value, .test = given[test].value, .table = given[table].value, \
-    .patients = given[patients].value, .allow_shared_patients = given[allow_shared_patients].value != NULL
+    .patients = given[patients].value, .image_options = given[image_options].value, \
+    .allow_shared_patients = given[allow_shared_patients].value != NULL
 
-/* Opens a split of a data set ("train"), or all images for NULL. table, patients: as in data_request. Returns NULL if
- * the data have no split of this name; another error ends the program. */
-peft_dataset *open_split(peft_context *ctx, const char *path, const char *split, const char *table,
-                         const char *patients);
+/* Opens a split ("train") of the data set at path, or all images for NULL. table, patients and image_options are those
+ * of q. Returns NULL if the data have no split of this name; another error ends the program. */
+peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *path, const char *split);
+/* The same data set, whose images are read with these options (NULL: as before); takes d. An error ends the program. */
+peft_dataset *read_with_options(peft_dataset *d, const char *image_options);
 /* Opens the training and the test set under ctx. A path is that of a folder of class folders, a folder with such folders
  * "train" and "test", a .zip of one of these, a .npz of MedMNIST, a list file, or a table. test NULL: the test set is
  * the split "test" of the data, else "val", else the images not drawn for training. shots 0: all, or, where the test set

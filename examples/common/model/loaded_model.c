@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 /* Copies of the notes in a file's header; NULL: absent. */
-typedef struct header { char *kind, *preprocess, *class_names, *link; } header;
+typedef struct header { char *kind, *preprocess, *class_names, *link, *image_options; } header;
 
 static char *copy_text(const char *text) { return text ? check_alloc(strdup(text)) : NULL; }
 
@@ -23,7 +23,8 @@ static header read_header(peft_context *ctx, const char *path)
     must(peft_file_open(ctx, path, &f));
     const char *preprocess = peft_file_meta(f, "preprocess"); /* "" if only mean and std are known */
     header h = { copy_text(peft_file_kind(f)), copy_text(preprocess && *preprocess ? preprocess : NULL),
-                 copy_text(peft_file_meta(f, "class_names")), copy_text(peft_file_meta(f, "link")) };
+                 copy_text(peft_file_meta(f, "class_names")), copy_text(peft_file_meta(f, "link")),
+                 copy_text(peft_file_meta(f, "image_options")) };
     peft_file_free(f);
     return h;
 }
@@ -34,6 +35,7 @@ static void free_header(header *h)
     free(h->preprocess);
     free(h->class_names);
     free(h->link);
+    free(h->image_options);
 }
 
 static bool is_folder(const char *path)
@@ -146,6 +148,7 @@ loaded_model open_model(const char *backbone, const char *backbone_options, cons
     if (notes.preprocess) must(peft_transform_parse(s.ctx, notes.preprocess, &s.transform));
     move_if_unset(&s.class_names, &notes.class_names);
     move_if_unset(&s.link, &notes.link);
+    move_if_unset(&s.image_options, &notes.image_options);
     free_header(&notes);
     free_header(&backbone_notes);
     free(file);
@@ -225,6 +228,7 @@ void close_model(loaded_model *s)
     free(s->names);
     free(s->storage);
     free(s->class_names);
+    free(s->image_options);
     free(s->link);
     peft_transform_free(s->transform);
     peft_model_free(s->model);

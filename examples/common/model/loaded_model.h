@@ -14,6 +14,7 @@ typedef struct loaded_model {
     peft_backbone *vit;
     peft_model *model;
     peft_transform *transform;                                /* preprocessing in training; NULL: not in the files */
+    char *image_options;                                      /* how training read its images; NULL: by the defaults */
     int64_t classes;
     bool multilabel;                                          /* several labels per image: independent probabilities */
     char *link;                                               /* "softmax" or "sigmoid"; NULL: not in the files */

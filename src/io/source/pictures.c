@@ -21,6 +21,8 @@ typedef struct search {
     found *item;
     int64_t count, capacity;
     io_strings skipped;                                       /* endings of files that are no pictures */
+    io_strings unknown;                                       /* paths of files without ending that are no DICOM files */
+    bool unnamed;                                             /* a DICOM file without ending was found */
     int depth;                                                /* of the folder that is being read */
 } search;
 
@@ -45,8 +47,13 @@ static peft_status skip(search *f, const char *name) { return io_strings_add(&f-
 static peft_status add_entry(void *user, const char *path, const char *name, bool is_folder)
 {
     search *f = user;
-    if (!is_folder && (io_is_image_name(name) || io_is_unnamed_image(f->d->ctx, path)))
+    if (!is_folder && io_is_image_name(name)) return add_found(f, io_copy(f->d->ctx, path), 0);
+    if (!is_folder && io_is_unnamed_image(f->d->ctx, path)) {
+        f->unnamed = true;
         return add_found(f, io_copy(f->d->ctx, path), 0);
+    }
+    if (!is_folder && !strchr(name, '.') && strcmp(name, "DICOMDIR"))
+        return io_strings_add(&f->unknown, io_copy(f->d->ctx, path));
     if (!is_folder) return skip(f, name);
     if (f->depth == MAX_DEPTH)
         return io_fail(PEFT_E_UNSUPPORTED, "%s: more than %d folders in one another; a link may lead back to a folder "
@@ -81,6 +88,16 @@ static peft_status add_member(void *user, char *path, bool guessed, int64_t memb
         peft_sys_free(ctx, folder);
     }
     peft_sys_free(ctx, path);
+    return s;
+}
+
+/* Beside DICOM files without ending, other files without one are broken files of the same kind: they become samples, so
+ * that predicting them fails with their names. Without such neighbours they are skipped. */
+static peft_status settle_unknown(search *f)
+{
+    peft_status s = PEFT_OK;
+    for (int64_t i = 0; i < f->unknown.count && !s; i++)
+        s = f->unnamed ? add_found(f, io_copy(f->d->ctx, f->unknown.item[i]), 0) : skip(f, f->unknown.item[i]);
     return s;
 }
 
@@ -189,13 +206,14 @@ static peft_status open_table(const io_open_arguments *a, peft_dataset *d)
 
 static peft_status open_pictures(const io_open_arguments *a, peft_dataset *d)
 {
-    search f = { .d = d, .path = a->path, .skipped = { .ctx = d->ctx } };
+    search f = { .d = d, .path = a->path, .skipped = { .ctx = d->ctx }, .unknown = { .ctx = d->ctx } };
     struct stat st;
     peft_status s;
     if (!io_ends_in(a->path, ".zip") && io_source_table.probe(a->path)) return open_table(a, d);
     d->store = &io_files;
     if (!stat(a->path, &st) && S_ISDIR(st.st_mode)) {
         s = io_each_entry(d->ctx, a->path, add_entry, &f);
+        if (!s) s = settle_unknown(&f);
         if (!s) s = keep_found(&f, true, NULL);
     } else s = io_ends_in(a->path, ".zip") ? search_zip(&f) : search_file(&f);
     if (!s) s = io_count_endings(&f.skipped, &d->skipped);
@@ -204,6 +222,7 @@ static peft_status open_pictures(const io_open_arguments *a, peft_dataset *d)
     for (int64_t i = 0; i < f.count; i++) peft_sys_free(d->ctx, f.item[i].name);
     peft_sys_free(d->ctx, f.item);
     io_strings_clear(&f.skipped);
+    io_strings_clear(&f.unknown);
     return s;
 }
 
