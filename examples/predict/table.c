@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,15 +107,17 @@ static bool resume_part(prediction_table *t, const char *description)
     return true;
 }
 
-/* Opens PATH.part for appending, and begins it with the description and the heading where there is none to go on
- * with. */
+/* Opens PATH.part for appending and locks it, so that no second predict writes to it. Begins it with the description
+ * where there is none to go on with. */
 static void open_part(prediction_table *t, const char *description, bool resume)
 {
     if (asprintf(&t->part_path, "%s.part", t->path) < 0) fail("out of memory");
-    resume = resume && !access(t->part_path, F_OK) && resume_part(t, description);
-    t->part = fopen(t->part_path, resume ? "ab" : "wb");
+    t->part = fopen(t->part_path, "ab");
     if (!t->part) fail("--out: %s: %s", t->part_path, strerror(errno));
-    if (resume) return;
+    if (flock(fileno(t->part), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+        fail("--out: another predict is writing %s; give another path, or wait until it has ended", t->part_path);
+    if (resume && resume_part(t, description)) return;
+    if (ftruncate(fileno(t->part), 0)) fail("--out: %s: %s", t->part_path, strerror(errno));
     char *line;
     const int size = asprintf(&line, "%s\n", description);
     if (size < 0) fail("out of memory");
@@ -170,8 +173,8 @@ static void publish(const prediction_table *t)
 
 void close_table(prediction_table *t, bool complete)
 {
-    if (t->part && fclose(t->part)) fail("%s: %s", t->part_path, strerror(errno));
     if (t->path && complete) publish(t);
+    if (t->part && fclose(t->part)) fail("%s: %s", t->part_path, strerror(errno));
     for (int64_t i = 0; i < t->done_count; i++) free(t->done[i].name);
     free(t->done);
     free(t->part_path);

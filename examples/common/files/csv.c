@@ -6,7 +6,7 @@
 
 void put_csv_field(FILE *f, const char *text)
 {
-    if (!strpbrk(text, ",\"\n")) {
+    if (!strpbrk(text, ",\"\n\r")) {
         fputs(text, f);
         return;
     }
