@@ -11,9 +11,14 @@ START_TEST(tables_have_patients_cases_and_splits)
     static const char table[] = "image,label,patient,study,split\na.png,x,p,s,train\nb.png,y,q,s2,Testing\n"
                                 "c.png,x,p,s3,valid\nd.png,y,,s2,train\n";
     touch("a.png b.png c.png d.png");
-    reads(table, NULL, NULL, "x,y; a.png=0/p#s b.png=1/q#s2 c.png=0/p#s3 d.png=1/-#s2");
-    ck_assert_msg(strstr(table_log, "1 of 4 pictures have nothing in column 'patient'") != NULL, "%s", table_log);
-    reads(table, "train", NULL, "x,y; a.png=0/p#s d.png=1/-#s2");
+    reads(table, NULL, NULL, "x,y; a.png=0/p#s b.png=1/q#s2 c.png=0/p#s3 d.png=1/q#s2");
+    reads(table, "train", NULL, "x,y; a.png=0/p#s d.png=1/s2#s2");
+    reads("image,label,patient\na.png,x,p\nb.png,y,\n", NULL, NULL, "x,y; a.png=0/p b.png=1/-");
+    ck_assert_msg(strstr(table_log, "1 of 2 pictures have nothing in column 'patient'") != NULL, "%s", table_log);
+    reads("image,label,patient,study\na.png,x,,s\nb.png,y,,s\nc.png,x,,\n", NULL, NULL,
+          "x,y; a.png=0/s#s b.png=1/s#s c.png=0/-#-");
+    reads("image,label,patient,study\na.png,x,p,s\nb.png,y,q,s\n", NULL, NULL, "x,y; a.png=0/p#s b.png=1/q#s");
+    ck_assert_msg(strstr(table_log, "a study has pictures of several patients, such as 's'") != NULL, "%s", table_log);
     reads(table, "validation", NULL, "x,y; c.png=0/p#s3");
     reads(table, "test", "patient=none,study=none", "x,y; b.png=1");
     reads(table, "test", "patient=none", "x,y; b.png=1/s2#s2");

@@ -54,7 +54,7 @@ void print_manual(const flag *flags, int count, const program *p)
     char upper[32] = "";
     for (size_t i = 0; program_name[i] && i + 1 < sizeof upper; i++)
         upper[i] = program_name[i] == '_' ? '-' : (char)(program_name[i] - (program_name[i] >= 'a' ? 'a' - 'A' : 0));
-    const size_t summary = strcspn(p->purpose, ".,:(\n");      /* in one line, as programs that index manuals need */
+    const size_t summary = strcspn(p->purpose, ".:(\n");       /* one line, as programs that index manuals need */
     printf(".TH PEFT\\-%s 1 \"\" \"libpeft %s\" \"libpeft programs\"\n.SH NAME\npeft\\-%s \\- ", upper,
            peft_version_string(), program_name);
     put_roff(p->purpose, summary);
