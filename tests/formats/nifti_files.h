@@ -20,7 +20,7 @@ typedef struct nifti {
 /* Writes an unsigned number of n bytes. */
 static inline void put_int(uint8_t *p, uint64_t v, int n, bool big)
 {
-    for (int i = 0; i < n; i++) p[big ? n - 1 - i : i] = (uint8_t)(v >> 8 * i);
+    for (int i = 0; i < n; i++) p[big ? n - 1 - i : i] = (uint8_t)(i < 8 ? v >> 8 * i : 0);
 }
 
 /* Writes a float of 4 or 8 bytes. */

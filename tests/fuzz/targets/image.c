@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.c -- a file of an image: PNG, JPEG, PNM, NumPy. All pixels of decoded images are read. */
+ * image.c -- a file of an image of any format: PNG, JPEG, BMP, .. All pixels of decoded images are read. */
 #include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
