@@ -173,4 +173,14 @@ static inline peft_image *load_scan(const scan *s, const char *options)
     ok(peft_image_load_memory(io_ctx, d.data, d.size, options, &im));
     return im;
 }
+
+/* The scan must be refused with this word in the message. */
+static inline void refused(peft_status status, const char *word, const scan *s, const char *options)
+{
+    dicom d;
+    peft_image *im = NULL;
+    make_dicom(&d, s);
+    fails(status, word, peft_image_load_memory(io_ctx, d.data, d.size, options, &im));
+    ck_assert_ptr_null(im);
+}
 #endif

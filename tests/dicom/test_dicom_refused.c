@@ -10,15 +10,6 @@
 static const uint16_t ramp[12] = { 0, 1, 40, 500, 1000, 1023, 1024, 1025, 2000, 3000, 4094, 4095 };
 #define CT .rows = 3, .columns = 4, .allocated = 16, .stored = 12, .pixels = ramp, .size = sizeof ramp
 
-static void refused(peft_status status, const char *word, const scan *s, const char *options)
-{
-    dicom d;
-    peft_image *im = NULL;
-    make_dicom(&d, s);
-    fails(status, word, peft_image_load_memory(io_ctx, d.data, d.size, options, &im));
-    ck_assert_ptr_null(im);
-}
-
 /* Each file is cut after every byte, in memory of exactly that size. */
 START_TEST(cut_files_are_refused)
 {

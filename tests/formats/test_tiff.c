@@ -52,7 +52,7 @@ START_TEST(types_of_samples)
         { { .bits = 16, .format = SAMPLEFORMAT_INT, .photometric = 1 }, &(int16_t){ 1 }, 0, 0, "white as 0" },
         { { .bits = 12 }, "\1\2", 0, 0, "BitsPerSample (12)" },
         { { .bits = 64, .format = SAMPLEFORMAT_COMPLEXIEEEFP }, &(double){ 0 }, 0, 0, "complex samples" },
-        { { .bits = 8, .samples = 5 }, "\1\2\3\4\5", 0, 0, "number of channels" } };
+        { { .bits = 8, .samples = 5 }, "\1\2\3\4\5", 0, 0, "ExtraSamples is 0" } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         page p = rows[i].p;
         peft_image *im;
@@ -101,7 +101,7 @@ START_TEST(colours)
 }
 END_TEST
 
-/* Extra samples: alpha as it is, colours multiplied by it, and one without a meaning. */
+/* Extra samples: alpha as it is, colours multiplied by it; one without a meaning is refused, not left out. */
 START_TEST(alpha)
 {
     page p = { .width = 2, .height = 1, .samples = 4, .photometric = 1 + PHOTOMETRIC_RGB, .extra = 1 + EXTRASAMPLE_UNASSALPHA };
@@ -113,7 +113,12 @@ START_TEST(alpha)
     p.extra = 1 + EXTRASAMPLE_ASSOCALPHA;
     has_pixels(&p, "\12\24\36\200\1\2\3\0", 3, "\23\47\73\1\2\3", "\200\0");
     p.extra = 1 + EXTRASAMPLE_UNSPECIFIED;
-    has_pixels(&p, "\12\24\36\200\1\2\3\0", 3, "\12\24\36\1\2\3", NULL);
+    peft_image *im = NULL;
+    fails(PEFT_E_UNSUPPORTED, "ExtraSamples is 0 for sample 3",
+          peft_image_load(io_ctx, tiff_of(&p, "\12\24\36\200\1\2\3\0"), NULL, &im));
+    const page stains = { .width = 2, .height = 1, .samples = 2, .extra = 1 + EXTRASAMPLE_UNSPECIFIED };
+    fails(PEFT_E_UNSUPPORTED, "ExtraSamples is 0 for sample 1",
+          peft_image_load(io_ctx, tiff_of(&stains, "\12\200\1\377"), NULL, &im));
     const page grey = { .width = 2, .height = 1, .samples = 2, .extra = 1 + EXTRASAMPLE_UNASSALPHA };
     has_pixels(&grey, "\12\200\1\377", 1, "\12\1", "\200\377");
 }

@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* Raised with each change of this file. libpeft-io refuses a plug-in of another number. */
-#define IO_DICOM_VERSION 2u
+#define IO_DICOM_VERSION 3u
 /* The file of the plug-in, by the major version of libpeft, and its symbol, of type io_dicom_entry. */
 #define IO_DICOM_SYMBOL "peft_dicom_plugin"
 
@@ -28,8 +28,9 @@ typedef struct io_dicom_table {
     const char *name;                                         /* LUTExplanation */
 } io_dicom_table;
 
-/* A window of values, which becomes the whole range of the result. */
-typedef struct io_dicom_window { double centre, width; const char *name; } io_dicom_window;
+/* A window of values, which becomes the whole range of the result. broken: which element is no number, and what it is
+ * instead; "" where both are. */
+typedef struct io_dicom_window { double centre, width; const char *name, *broken; } io_dicom_window;
 
 /* How the stored samples of one frame become values (modality), and what the file offers for showing them. */
 typedef struct io_dicom_view {
@@ -46,8 +47,9 @@ typedef struct io_dicom_view {
 
 typedef enum io_dicom_samples { IO_DICOM_INTEGERS, IO_DICOM_FLOATS, IO_DICOM_DOUBLES } io_dicom_samples;
 
-/* What the header says. Numbers are as they stand in the file, not checked, and 0 where they are absent; frames is at
- * least 1. */
+/* What the header says. Sizes and bits are as they stand in the file, not checked, and 0 where they are absent; frames
+ * is at least 1. Open has refused integer pixels without High Bit, Pixel Representation or, in colour, Planar
+ * Configuration, and pixels that are not compressed and whose length does not fit. */
 typedef struct io_dicom_info {
     const char *patient, *study, *series, *instance;          /* PatientID and the UIDs */
     const char *number, *position, *orientation;              /* InstanceNumber, Image..Patient */

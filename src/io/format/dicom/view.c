@@ -52,6 +52,9 @@ peft_status io_dicom_choose(const io_dicom_view *v, const char *wanted, io_dicom
     if (!by_text(v, wanted, out))
         return io_fail(PEFT_E_OPTION, "DICOM: window=%s; the file has the windows%s; expected one of their numbers or "
                        "names, first or none", wanted, offered(v, text, sizeof text));
+    if (out->window && *out->window->broken)
+        return io_fail(PEFT_E_FORMAT, "DICOM: %s; expected a decimal number for each window; window=none reads the "
+                       "values without it", out->window->broken);
     if (out->table && !out->table->entries)
         return io_fail(PEFT_E_FORMAT, "DICOM: the VOI LUT %lld is broken: expected a LUT Descriptor of three numbers, "
                        "and as many entries as it says; window=none reads the values without it",
@@ -69,8 +72,9 @@ static peft_status check_window(const io_dicom_steps *s, const char *function)
     char text[2][32];
     if (isfinite(width) && isfinite(centre) && wide) return PEFT_OK;
     return io_fail(PEFT_E_FORMAT, "DICOM: the window has the centre %s and the width %s; expected a width of at least "
-                   "1 (above 0 for LINEAR_EXACT and SIGMOID; here: %.16s); window=none reads the values without it",
-                   peft_sys_opt_number(text[0], centre), peft_sys_opt_number(text[1], width), function);
+                   "1 (above 0 for LINEAR_EXACT and SIGMOID; here: %.32s); window=none reads the values without it",
+                   peft_sys_opt_number(text[0], centre), peft_sys_opt_number(text[1], width),
+                   *function ? function : "LINEAR, as the file names none");
 }
 
 static peft_status read_function(const char *name, io_dicom_steps *s)

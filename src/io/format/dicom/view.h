@@ -11,7 +11,7 @@ typedef struct io_dicom_choice { const io_dicom_window *window; const io_dicom_t
 
 /* Chooses by the text of the option: "first" is the first VOI look-up table, or else the first window, or else nothing;
  * "none" nothing; a number counts what "first" would take from; else the explanation (the name) of a window or table.
- * PEFT_E_OPTION: the file has no such window. PEFT_E_FORMAT: the table is broken. */
+ * PEFT_E_OPTION: the file has no such window. PEFT_E_FORMAT: the table or window is broken. */
 peft_status io_dicom_choose(const io_dicom_view *v, const char *wanted, io_dicom_choice *out);
 
 /* The steps that lead from stored samples to values. */

@@ -74,7 +74,7 @@ static peft_status read_colours(io_tiff *t, const tags *g, io_tiff_layout *l)
     return PEFT_OK;
 }
 
-/* Samples beside the colours: the first may be alpha; one whose meaning is not stated is left out. */
+/* Samples beside the colours: the first may be alpha. One of unknown meaning, such as a second stain, is not left out. */
 static peft_status read_extras(io_tiff *t, const tags *g, io_tiff_layout *l)
 {
     const int colours = l->colours == IO_TIFF_CMYK ? 4 : l->colours == IO_TIFF_PALETTE ? 1 : l->channels;
@@ -83,10 +83,14 @@ static peft_status read_extras(io_tiff *t, const tags *g, io_tiff_layout *l)
     l->alpha = -1;
     if (g->samples < colours)
         return io_fail(PEFT_E_FORMAT, "TIFF: %d samples in a pixel; its colours need %d", g->samples, colours);
-    const bool unknown = !count || kind[0] == EXTRASAMPLE_UNSPECIFIED;        /* as of one more sample in RGBX */
-    if (g->samples > colours + count || g->samples > 16 || (unknown && g->samples > colours + 1))
+    if (g->samples == colours) return PEFT_OK;
+    if (g->samples > colours + count || g->samples > 16)
         return refuse("this number of channels, tag SamplesPerPixel", g->samples);
-    if (unknown || g->samples == colours) return PEFT_OK;
+    for (int i = 0; i < g->samples - colours; i++)
+        if (kind[i] != EXTRASAMPLE_ASSOCALPHA && kind[i] != EXTRASAMPLE_UNASSALPHA)
+            return io_fail(PEFT_E_UNSUPPORTED, "TIFF: %d samples in a pixel, %d of them colours; tag ExtraSamples is %d for "
+                           "sample %d, expected 1 or 2 (alpha); save the channels that are wanted as a picture of their "
+                           "own", g->samples, colours, kind[i], colours + i);
     if (l->bits < 8 || (l->type != IO_U8 && l->type != IO_U16)) return refuse("alpha in such samples, tag BitsPerSample", l->bits);
     l->alpha = colours;
     l->multiplied = kind[0] == EXTRASAMPLE_ASSOCALPHA;

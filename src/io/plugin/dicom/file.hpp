@@ -41,9 +41,15 @@ void read_view(io_dicom_file *f, std::int64_t frame, io_dicom_view *out);
 // Decodes a frame (frame.cc).
 void read_frame(io_dicom_file *f, std::int64_t frame, void *out, std::size_t size, io_dicom_layout *layout);
 
+// info.cc: the text without blanks at its ends.
+std::string trimmed(const std::string &text);
 // Text of an element without blanks at its ends, of several values with backslashes between them; "" where it is
 // absent.
 std::string text_of(DcmItem *item, const DcmTagKey &tag);
+// info.cc: "Rescale Slope (0028,1053)".
+std::string name_of(const DcmTagKey &tag);
+// info.cc: whether the text is a decimal number as DICOM writes it (VR DS); sets *out.
+bool read_decimal(const std::string &text, double *out);
 // table.cc: reads a table whose descriptor and entries are these elements; without both, or with a broken one, it has 0
 // entries.
 io_dicom_table table_of(DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &entries, bool is_signed,

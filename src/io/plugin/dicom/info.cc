@@ -2,17 +2,57 @@
 // info.cc -- io_dicom_info: what the header of a file says.
 #include "io/plugin/dicom/file.hpp"
 #include "dcmtk/dcmdata/dcuid.h"
-#include <algorithm>
-#include <cstdlib>
+#include "dcmtk/ofstd/ofstd.h"
+#include <limits>
+
+std::string trimmed(const std::string &text)
+{
+    const std::string blanks(" \t\r\n\0", 5);
+    const std::size_t first = text.find_first_not_of(blanks), last = text.find_last_not_of(blanks);
+    return first == std::string::npos ? "" : text.substr(first, last + 1 - first);
+}
 
 std::string text_of(DcmItem *item, const DcmTagKey &tag)
 {
     OFString value;
-    const std::string blanks(" \t\r\n\0", 5);
     if (item->findAndGetOFStringArray(tag, value).bad()) return "";
-    const std::string text(value.c_str(), value.length());
-    const std::size_t first = text.find_first_not_of(blanks), last = text.find_last_not_of(blanks);
-    return first == std::string::npos ? "" : text.substr(first, last + 1 - first);
+    return trimmed(std::string(value.c_str(), value.length()));
+}
+
+std::string name_of(const DcmTagKey &tag)
+{
+    // The dictionary has keywords: RescaleSlope.
+    const std::string keyword = DcmTag(tag).getTagName();
+    std::string name;
+    for (char c : keyword) {
+        if (c >= 'A' && c <= 'Z' && !name.empty()) name += ' ';
+        name += c;
+    }
+    return name + " " + tag.toString().c_str();
+}
+
+bool read_decimal(const std::string &text, double *out)
+{
+    const auto digits = [&text](std::size_t *at) {
+        const std::size_t first = *at;
+        while (*at < text.size() && text[*at] >= '0' && text[*at] <= '9') ++*at;
+        return *at - first;
+    };
+    const auto sign = [&text](std::size_t *at) {
+        if (*at < text.size() && (text[*at] == '+' || text[*at] == '-')) ++*at;
+    };
+    std::size_t at = 0, found;
+    sign(&at);
+    found = digits(&at);
+    if (at < text.size() && text[at] == '.') found += digits(&++at);
+    if (!found) return false;
+    if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+        sign(&++at);
+        if (!digits(&at)) return false;
+    }
+    if (at != text.size()) return false;
+    *out = OFStandard::atof(text.c_str());                    // whatever the locale
+    return true;
 }
 
 namespace {
@@ -21,6 +61,32 @@ int number_of(DcmItem *item, const DcmTagKey &tag)
 {
     Uint16 v = 0;
     return item->findAndGetUint16(tag, v).good() ? v : 0;
+}
+
+// A number that integer pixels cannot be read without.
+int needed_number(DcmItem *item, const DcmTagKey &tag, int most)
+{
+    Uint16 v = 0;
+    const std::string expected = most == 1 ? "; expected 0 or 1" : "; expected a number";
+    if (item->findAndGetUint16(tag, v).bad())
+        throw failure(PEFT_E_FORMAT, name_of(tag) + " is missing or empty" + expected);
+    if (v > most) throw failure(PEFT_E_FORMAT, name_of(tag) + " is " + std::to_string(v) + expected);
+    return v;
+}
+
+// Number of Frames; 1 where it is absent, empty or 0.
+std::int64_t frames_of(DcmItem *item)
+{
+    const std::string text = text_of(item, DCM_NumberOfFrames);
+    std::int64_t n = 0;
+    const bool plus = text.size() > 1 && text[0] == '+';
+    for (char c : text.substr(plus ? 1 : 0)) {
+        if (c < '0' || c > '9' || n > (std::numeric_limits<std::int64_t>::max() - (c - '0')) / 10)
+            throw failure(PEFT_E_FORMAT, name_of(DCM_NumberOfFrames) + " is '" + text +
+                                             "'; expected one whole number, at least 1");
+        n = 10 * n + (c - '0');
+    }
+    return n ? n : 1;
 }
 
 const char *keep(io_dicom_file *f, std::string text)
@@ -63,23 +129,42 @@ void read_pixel_element(io_dicom_file *f)
     }
 }
 
-// Refuses numbers of frames that the pixels cannot hold.
-void check_frames(const io_dicom_file *f)
+// What integer pixels need beside sizes and bits, which libpeft-io checks.
+void read_needed(io_dicom_file *f)
+{
+    io_dicom_info &n = f->info;
+    n.high_bit = needed_number(&f->data, DCM_HighBit, 65535);
+    n.is_signed = needed_number(&f->data, DCM_PixelRepresentation, 1) == 1;
+    n.planar = n.channels == 3 && needed_number(&f->data, DCM_PlanarConfiguration, 1) == 1;
+}
+
+// Refuses pixels that are shorter than the frames, or longer by more than padding: than one byte, and than a row, as a
+// number of rows or columns may be wrong.
+void check_length(const io_dicom_file *f)
 {
     const io_dicom_info &n = f->info;
     const int bits = n.samples == IO_DICOM_DOUBLES ? 64 : n.samples == IO_DICOM_FLOATS ? 32 : n.allocated;
     const bool halved = !std::string("YBR_FULL_422").compare(n.photometric);
-    if (!n.has_pixels || n.compressed) return;
-    // Of one frame: four numbers of 16 bits. The number of frames may be any, so that it is not multiplied.
-    const std::uint64_t frame_bits = static_cast<std::uint64_t>(n.rows) * static_cast<std::uint64_t>(n.columns) *
-                                     static_cast<std::uint64_t>(halved ? 2 : n.channels) *
-                                     static_cast<std::uint64_t>(bits);
-    const std::uint64_t pixel_bits = 8 * static_cast<std::uint64_t>(n.pixel_bytes);
-    if (!frame_bits || static_cast<std::uint64_t>(n.frames) <= pixel_bits / frame_bits) return;
-    throw failure(PEFT_E_FORMAT, "the file has " + std::to_string(n.pixel_bytes) + " bytes of pixels; expected " +
-                                     std::to_string(frame_bits / 8 + (frame_bits % 8 != 0)) + " for each of " +
+    if (!n.has_pixels || n.compressed || (bits != 1 && bits % 8)) return;     // libpeft-io refuses other bits
+    // Of one frame: four numbers of 16 bits. The number of frames may be any, so that it is not multiplied before it
+    // is compared.
+    const std::uint64_t row_bits = static_cast<std::uint64_t>(n.columns) *
+                                   static_cast<std::uint64_t>(halved ? 2 : n.channels) *
+                                   static_cast<std::uint64_t>(bits);
+    const std::uint64_t frame_bits = static_cast<std::uint64_t>(n.rows) * row_bits;
+    const std::uint64_t frames = static_cast<std::uint64_t>(n.frames), bytes = static_cast<std::uint64_t>(n.pixel_bytes);
+    if (!frame_bits) return;
+    const bool fits = frames <= 8 * bytes / frame_bits;
+    const std::uint64_t expected = fits ? (frames * frame_bits + 7) / 8 : (frame_bits + 7) / 8;
+    const std::uint64_t spare = fits ? bytes - expected : 0;
+    if (fits && (spare <= expected % 2 || 8 * spare < row_bits)) return;
+    throw failure(PEFT_E_FORMAT, name_of(DcmTagKey(0x7fe0, n.samples == IO_DICOM_INTEGERS ? 0x0010
+                                                         : n.samples == IO_DICOM_FLOATS ? 0x0008 : 0x0009)) +
+                                     " has " + std::to_string(n.pixel_bytes) + " bytes of pixels; expected " +
+                                     std::to_string(expected) + (fits ? " for " : " for each of ") +
                                      std::to_string(n.frames) + " frames of " + std::to_string(n.rows) + " x " +
-                                     std::to_string(n.columns));
+                                     std::to_string(n.columns) + " with " + std::to_string(n.channels) +
+                                     " samples of " + std::to_string(bits) + " bits, " + n.photometric);
 }
 
 } // namespace
@@ -97,7 +182,7 @@ void read_info(io_dicom_file *f, bool header)
     n.orientation = keep(f, text_of(d, DCM_ImageOrientationPatient));
     n.modality = keep(f, text_of(d, DCM_Modality));
     n.syntax = keep(f, syntax_name(f->syntax, f->syntax_uid) + " (" + f->syntax_uid + ")");
-    n.frames = std::max(1LL, std::atoll(text_of(d, DCM_NumberOfFrames).c_str()));
+    n.frames = frames_of(d);
     n.photometric = "";
     if (header) return;
     n.photometric = keep(f, text_of(d, DCM_PhotometricInterpretation));
@@ -106,12 +191,10 @@ void read_info(io_dicom_file *f, bool header)
     n.channels = number_of(d, DCM_SamplesPerPixel);
     n.allocated = number_of(d, DCM_BitsAllocated);
     n.stored = number_of(d, DCM_BitsStored);
-    n.high_bit = number_of(d, DCM_HighBit);
-    n.is_signed = number_of(d, DCM_PixelRepresentation) == 1;
-    n.planar = number_of(d, DCM_PlanarConfiguration) == 1;
     n.compressed = f->syntax == EXS_Unknown || DcmXfer(f->syntax).isEncapsulated();
     read_pixel_element(f);
-    check_frames(f);
+    if (n.has_pixels && n.samples == IO_DICOM_INTEGERS) read_needed(f);
+    check_length(f);
     for (Uint16 c = 0; c < 3; c++)                            // red, green, blue: elements that follow each other
         n.palette[c] = palette_of(d, c, n.is_signed, f->entries);
 }

@@ -20,14 +20,6 @@ DcmItem *group_of(io_dicom_file *f, std::int64_t frame, const DcmTagKey &sequenc
     return own ? own : item_of(item_of(&f->data, DCM_SharedFunctionalGroupsSequence, 0), sequence, 0);
 }
 
-bool number_at(DcmItem *item, const DcmTagKey &tag, unsigned long i, double *out)
-{
-    Float64 v = 0;
-    if (item->findAndGetFloat64(tag, v, i).bad()) return false;
-    *out = v;
-    return true;
-}
-
 const char *keep(io_dicom_file *f, std::string text)
 {
     f->view_texts.push_back(std::move(text));
@@ -41,14 +33,46 @@ std::string part_of(DcmItem *item, const DcmTagKey &tag, unsigned long i)
     return item->findAndGetOFString(tag, v, i).good() ? std::string(v.c_str()) : "";
 }
 
+// Whether a value of an element is there; *broken: it is, and is no number. A window without centre or width ends the
+// list.
+bool window_number(DcmItem *item, const DcmTagKey &tag, unsigned long i, double *out, std::string *broken)
+{
+    const std::string text = trimmed(part_of(item, tag, i));
+    if (text.empty()) return false;
+    if (broken->empty() && !read_decimal(text, out)) *broken = name_of(tag) + " is '" + text + "'";
+    return true;
+}
+
 void read_windows(io_dicom_file *f, DcmItem *item)
 {
-    io_dicom_window w{};
     for (unsigned long i = 0; i < 1024; i++) {
-        if (!number_at(item, DCM_WindowCenter, i, &w.centre) || !number_at(item, DCM_WindowWidth, i, &w.width)) return;
+        io_dicom_window w{};
+        std::string broken;
+        if (!window_number(item, DCM_WindowCenter, i, &w.centre, &broken) ||
+            !window_number(item, DCM_WindowWidth, i, &w.width, &broken)) return;
+        w.broken = keep(f, broken);
         w.name = keep(f, part_of(item, DCM_WindowCenterWidthExplanation, i));
         f->windows.push_back(w);
     }
+}
+
+// Slope or intercept.
+double rescale_number(DcmItem *item, const DcmTagKey &tag)
+{
+    double v = 0;
+    const std::string text = text_of(item, tag);
+    if (!read_decimal(text, &v))
+        throw failure(PEFT_E_FORMAT, name_of(tag) + " is '" + text + "'; expected one decimal number, such as 0.5");
+    return v;
+}
+
+// As in pydicom both elements are needed, and one alone is not used.
+void read_rescale(DcmItem *item, io_dicom_view *out)
+{
+    out->rescaled = item->tagExists(DCM_RescaleSlope) && item->tagExists(DCM_RescaleIntercept);
+    if (!out->rescaled) return;
+    out->slope = rescale_number(item, DCM_RescaleSlope);
+    out->intercept = rescale_number(item, DCM_RescaleIntercept);
 }
 
 bool has_value(DcmItem *item, const DcmTagKey &tag)
@@ -85,8 +109,7 @@ void read_view(io_dicom_file *f, std::int64_t frame, io_dicom_view *out)
     *out = io_dicom_view{};
     DcmItem *item = group_of(f, frame, DCM_PixelValueTransformationSequence);
     if (!item) item = &f->data;
-    out->rescaled = number_at(item, DCM_RescaleSlope, 0, &out->slope) &&
-                    number_at(item, DCM_RescaleIntercept, 0, &out->intercept);
+    read_rescale(item, out);
     item = item_of(&f->data, DCM_ModalityLUTSequence, 0);
     if (item) {
         out->modality = table_of(item, DCM_LUTDescriptor, DCM_LUTData, f->info.is_signed, f->view_entries);

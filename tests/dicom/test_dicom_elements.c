@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_dicom_elements.c -- DICOM files whose elements are missing, are no numbers or contradict each other: each is
+ * refused, and the message names the element and what it holds. */
+#include "dicom_files.h"
+#include "io/image/image.h"
+
+static const uint16_t ramp[13] = { 0, 1, 40, 500, 1000, 1023, 1024, 1025, 2000, 3000, 4094, 4095 };
+#define CT .rows = 3, .columns = 4, .allocated = 16, .stored = 12, .pixels = ramp, .size = 24
+#define RGB .rows = 2, .columns = 2, .channels = 3, .allocated = 8, .stored = 8, .pixels = ramp, .size = 12
+
+enum { HIGH_BIT = 0x00280102, REPRESENTATION = 0x00280103, PLANAR = 0x00280006 };
+
+/* Where the element of two bytes is in a file in explicit little endian. */
+static unsigned char *find_short(dicom *d, uint32_t tag)
+{
+    const unsigned char head[8] = { (unsigned char)(tag >> 16), (unsigned char)(tag >> 24), (unsigned char)tag,
+                                    (unsigned char)(tag >> 8), 'U', 'S', 2, 0 };
+    for (size_t i = 0; i + 10 <= d->size; i++)
+        if (!memcmp(d->data + i, head, sizeof head)) return d->data + i;
+    ck_abort_msg("no element %08x", (unsigned)tag);
+    return NULL;
+}
+
+/* Loads the scan with this value of an element of two bytes; -1: without the element. */
+static peft_status load_with(const scan *s, uint32_t tag, int value, peft_image **out)
+{
+    static dicom d;
+    make_dicom(&d, s);
+    unsigned char *at = find_short(&d, tag);
+    if (value < 0) {
+        d.size -= 10;
+        memmove(at, at + 10, d.size - (size_t)(at - d.data));
+    } else at[8] = (unsigned char)value;
+    return peft_image_load_memory(io_ctx, d.data, d.size, NULL, out);
+}
+
+static void broken(const char *words, const scan *s) { refused(PEFT_E_FORMAT, words, s, NULL); }
+
+START_TEST(numbers_that_integer_pixels_need)
+{
+    static const struct { scan s; uint32_t tag; int value; const char *words; } rows[] = {
+        { { RGB, .photometric = "RGB" }, PLANAR, -1, "Planar Configuration (0028,0006) is missing" },
+        { { RGB, .photometric = "RGB" }, PLANAR, 2, "Planar Configuration (0028,0006) is 2; expected 0 or 1" },
+        { { RGB, .photometric = "YBR_FULL" }, PLANAR, -1, "Planar Configuration (0028,0006) is missing" },
+        { { CT }, REPRESENTATION, -1, "Pixel Representation (0028,0103) is missing" },
+        { { CT }, REPRESENTATION, 2, "Pixel Representation (0028,0103) is 2; expected 0 or 1" },
+        { { CT }, HIGH_BIT, -1, "High Bit (0028,0102) is missing" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_image *im = NULL;
+        fails(PEFT_E_FORMAT, rows[i].words, load_with(&rows[i].s, rows[i].tag, rows[i].value, &im));
+        ck_assert_ptr_null(im);
+    }
+    for (int planar = 0; planar < 2; planar++) {
+        peft_image *im = NULL;
+        ok(load_with(&(scan){ RGB, .photometric = "RGB" }, PLANAR, planar, &im));
+        peft_image_free(im);
+    }
+}
+END_TEST
+
+/* Bits, rows or columns that are too small for the pixels, and YBR_FULL_422 with the chroma of each pixel. */
+START_TEST(pixels_that_are_too_long)
+{
+    broken("(7fe0,0010) has 24 bytes of pixels; expected 12", &(scan){ .rows = 3, .columns = 4, .allocated = 8, .stored = 8,
+            .pixels = ramp, .size = 24 });
+    broken("has 24 bytes of pixels; expected 16", &(scan){ .rows = 2, .columns = 4, .allocated = 16, .stored = 12,
+            .pixels = ramp, .size = 24 });
+    broken("has 24 bytes of pixels; expected 18", &(scan){ .rows = 3, .columns = 3, .allocated = 16, .stored = 12,
+            .pixels = ramp, .size = 24 });
+    broken("has 12 bytes of pixels; expected 6 for 1 frames", &(scan){ .rows = 1, .columns = 2, .channels = 3,
+            .photometric = "RGB", .allocated = 8, .stored = 8, .pixels = ramp, .size = 12 });
+    broken("has 12 bytes of pixels; expected 8", &(scan){ RGB, .photometric = "YBR_FULL_422" });
+    broken("has 24 bytes of pixels; expected 12", &(scan){ .rows = 3, .columns = 2, .allocated = 16, .stored = 12,
+            .frames = "1", .pixels = ramp, .size = 24 });
+}
+END_TEST
+
+/* Less than a row, and the byte that makes a length even. */
+START_TEST(padding_is_accepted)
+{
+    const scan scans[] = { { .rows = 3, .columns = 4, .allocated = 16, .stored = 12, .pixels = ramp, .size = 26 },
+                           { .rows = 1, .columns = 1, .allocated = 8, .stored = 8, .pixels = ramp, .size = 1 },
+                           { .rows = 3, .columns = 1, .allocated = 1, .stored = 1, .pixels = ramp, .size = 1 } };
+    for (size_t i = 0; i < sizeof scans / sizeof *scans; i++) peft_image_free(load_scan(&scans[i], NULL));
+}
+END_TEST
+
+START_TEST(texts_that_are_no_numbers)
+{
+    static const char *const decimals[] = { "abc", "2\\3", "0,5", "1x", "0x10", ".", "1e", "--1", "" };
+    char words[80];
+    for (size_t i = 0; i < sizeof decimals / sizeof *decimals; i++) {
+        snprintf(words, sizeof words, "Rescale Slope (0028,1053) is '%s'", decimals[i]);
+        broken(words, &(scan){ CT, .slope = decimals[i], .intercept = "0" });
+        snprintf(words, sizeof words, "Rescale Intercept (0028,1052) is '%s'", decimals[i]);
+        broken(words, &(scan){ CT, .slope = "1", .intercept = decimals[i] });
+    }
+    static const char *const frames[] = { "1x", "-1", "one", "1\\2", "9223372036854775808" };
+    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+        snprintf(words, sizeof words, "(0028,0008) is '%s'", frames[i]);
+        broken(words, &(scan){ CT, .frames = frames[i] });
+    }
+}
+END_TEST
+
+/* Numbers in every form that DICOM has for them; one of slope and intercept alone is not used, as in pydicom. */
+START_TEST(texts_that_are_numbers)
+{
+    static const char *const twos[] = { "2", " 2 ", "+2", "2.", "2.0E0", "0.2e+1", "20e-1" };
+    for (size_t i = 0; i < sizeof twos / sizeof *twos; i++) {
+        peft_image *im = load_scan(&(scan){ CT, .slope = twos[i], .intercept = "-.5" }, "window=none");
+        ck_assert_msg(im->slope == 2 && im->intercept == -0.5, "'%s': %g, %g", twos[i], im->slope, im->intercept);
+        peft_image_free(im);
+    }
+    static const char *const ones[] = { "", "0", "1", " 1 ", "+1", "01" };
+    for (size_t i = 0; i < sizeof ones / sizeof *ones; i++)
+        peft_image_free(load_scan(&(scan){ CT, .frames = ones[i] }, NULL));
+    peft_image *im = load_scan(&(scan){ CT, .slope = "2" }, NULL);
+    ck_assert(im->slope == 1);
+    peft_image_free(im);
+}
+END_TEST
+
+/* A window that is not chosen may be broken. */
+START_TEST(windows_that_are_no_numbers)
+{
+    const scan centre = { CT, .centre = "abc", .width = "10" }, width = { CT, .centre = "10", .width = "1,5" };
+    const scan second = { CT, .centre = "10\\x", .width = "10\\20", .names = "A\\B" };
+    broken("Window Center (0028,1050) is 'abc'", &centre);
+    broken("Window Width (0028,1051) is '1,5'", &width);
+    broken("window=none", &width);
+    peft_image_free(load_scan(&centre, "window=none"));
+    peft_image_free(load_scan(&second, NULL));
+    refused(PEFT_E_FORMAT, "Window Center (0028,1050) is 'x'", &second, "window=B");
+    broken("here: LINEAR, as the file names none", &(scan){ CT, .centre = "1", .width = "0" });
+    broken("here: SIGMOID)", &(scan){ CT, .centre = "1", .width = "0", .function = "SIGMOID" });
+}
+END_TEST
+
+IO_SUITE_MAIN("dicom_elements", numbers_that_integer_pixels_need, pixels_that_are_too_long, padding_is_accepted,
+              texts_that_are_no_numbers, texts_that_are_numbers, windows_that_are_no_numbers)
