@@ -157,6 +157,17 @@ void add_to_table(prediction_table *t, const char *name, const float *p)
     put_line(t, text, size);
 }
 
+/* Ends the program if the earlier run has predicted pictures that this one was not given: the table would have both. */
+static void refuse_other_pictures(const prediction_table *t)
+{
+    int64_t others = 0, example = 0;
+    for (int64_t i = 0; i < t->done_count; i++)
+        if (!t->done[i].counted && !others++) example = i;
+    if (others)
+        fail("--resume: %s has %lld pictures that this command does not name, such as %s; give the pictures of that "
+             "run, or --force to begin again", t->part_path, (long long)others, t->done[example].name);
+}
+
 /* Writes the lines of PATH.part without the description to PATH, and removes PATH.part. */
 static void publish(const prediction_table *t)
 {
@@ -173,6 +184,7 @@ static void publish(const prediction_table *t)
 
 void close_table(prediction_table *t, bool complete)
 {
+    if (t->path && complete) refuse_other_pictures(t);
     if (t->path && complete) publish(t);
     if (t->part && fclose(t->part)) fail("%s: %s", t->part_path, strerror(errno));
     for (int64_t i = 0; i < t->done_count; i++) free(t->done[i].name);

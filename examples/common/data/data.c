@@ -35,6 +35,20 @@ peft_dataset *read_with_options(peft_dataset *d, const char *image_options)
     return out;
 }
 
+/* Ends the program with the error of opening a data set. Settings of tables, which many messages name, are given by
+ * --table. */
+static _Noreturn void fail_opening(peft_status s)
+{
+    static const char *const settings[] = { "=COLUMN", "=FOLDER", "=none", "=skip", "ending=", "delimiter=",
+                                            "classes=" };
+    const char *message = peft_last_error();
+    size_t i = 0;
+    while (i < sizeof settings / sizeof *settings && !strstr(message, settings[i])) i++;
+    if (i == sizeof settings / sizeof *settings) fail("%s (%s)", message, peft_status_name(s));
+    fail("%s (%s); settings of a table are given as --table NAME=VALUE,.. (inspect --table)", message,
+         peft_status_name(s));
+}
+
 peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *path, const char *split)
 {
     peft_dataset *d = NULL, *grouped;
@@ -42,7 +56,7 @@ peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *p
     const peft_status s = as_table ? peft_dataset_open_table(ctx, path, split, q->table, &d)
                                    : peft_dataset_open(ctx, path, split, &d);
     if (s == PEFT_E_OPTION) fail("--table: %s; inspect --table lists the settings", peft_last_error());
-    if (s != PEFT_E_NOTFOUND || !split) must(s);
+    if (s && (s != PEFT_E_NOTFOUND || !split)) fail_opening(s);
     if (!d) return NULL;
     if (q->patients) {
         if (peft_dataset_with_groups(d, q->patients, &grouped)) fail("--patients: %s", peft_last_error());

@@ -7,6 +7,7 @@
 #include "io/source/source.h"
 #include "io/source/tree/tree.h"
 #include "io/source/zip/zip_store.h"
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -23,7 +24,8 @@ typedef struct search {
     io_strings skipped;                                       /* endings of files that are no pictures */
     io_strings unknown;                                       /* paths of files without ending that are no DICOM files */
     bool unnamed;                                             /* a DICOM file without ending was found */
-    int depth;                                                /* of the folder that is being read */
+    int depth;                                                /* of the folder that is being read; 0: the root */
+    struct stat around[MAX_DEPTH + 1];                        /* [depth + 1]: this folder and those around it */
 } search;
 
 /* Takes ownership of the name; NULL: no memory. */
@@ -44,6 +46,25 @@ static peft_status add_found(search *f, char *name, int64_t member)
 
 static peft_status skip(search *f, const char *name) { return io_strings_add(&f->skipped, io_ending(f->d->ctx, name)); }
 
+static peft_status add_entry(void *user, const char *path, const char *name, bool is_folder);
+
+/* Searches a folder in the one that is being read. */
+static peft_status enter_folder(search *f, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st)) return io_fail(PEFT_E_IO, "%s: %s", path, strerror(errno));
+    for (int i = 0; i <= f->depth; i++)
+        if (st.st_dev == f->around[i].st_dev && st.st_ino == f->around[i].st_ino)
+            return io_fail(PEFT_E_UNSUPPORTED, "%s: is a link to a folder around it, so that its pictures would be read "
+                           "again and again; remove the link", path);
+    if (f->depth == MAX_DEPTH)
+        return io_fail(PEFT_E_UNSUPPORTED, "%s: more than %d folders in one another", path, MAX_DEPTH);
+    f->around[++f->depth] = st;
+    peft_status s = io_each_entry(f->d->ctx, path, add_entry, f);
+    f->depth--;
+    return s;
+}
+
 static peft_status add_entry(void *user, const char *path, const char *name, bool is_folder)
 {
     search *f = user;
@@ -55,13 +76,7 @@ static peft_status add_entry(void *user, const char *path, const char *name, boo
     if (!is_folder && !strchr(name, '.') && strcmp(name, "DICOMDIR"))
         return io_strings_add(&f->unknown, io_copy(f->d->ctx, path));
     if (!is_folder) return skip(f, name);
-    if (f->depth == MAX_DEPTH)
-        return io_fail(PEFT_E_UNSUPPORTED, "%s: more than %d folders in one another; a link may lead back to a folder "
-                       "around it", path, MAX_DEPTH);
-    f->depth++;
-    peft_status s = io_each_entry(f->d->ctx, path, add_entry, f);
-    f->depth--;
-    return s;
+    return enter_folder(f, path);
 }
 
 /* The last part of a path; NULL: the path ends in a slash, or one of its parts is hidden, or macOS added the entry. */
@@ -212,6 +227,7 @@ static peft_status open_pictures(const io_open_arguments *a, peft_dataset *d)
     if (!io_ends_in(a->path, ".zip") && io_source_table.probe(a->path)) return open_table(a, d);
     d->store = &io_files;
     if (!stat(a->path, &st) && S_ISDIR(st.st_mode)) {
+        f.around[0] = st;
         s = io_each_entry(d->ctx, a->path, add_entry, &f);
         if (!s) s = settle_unknown(&f);
         if (!s) s = keep_found(&f, true, NULL);
