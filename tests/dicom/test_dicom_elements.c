@@ -75,10 +75,12 @@ START_TEST(pixels_that_are_too_long)
 }
 END_TEST
 
-/* Less than a row, and the byte that makes a length even. */
+/* Less than a row, zeros as long as a row, and the byte that makes a length even. */
 START_TEST(padding_is_accepted)
 {
-    const scan scans[] = { { .rows = 3, .columns = 4, .allocated = 16, .stored = 12, .pixels = ramp, .size = 26 },
+    static const uint16_t zeros_behind[12] = { 9, 9, 9, 9, 9, 9, 9, 9 };
+    const scan scans[] = { { .rows = 2, .columns = 4, .allocated = 16, .stored = 12, .pixels = zeros_behind, .size = 24 },
+                           { .rows = 3, .columns = 4, .allocated = 16, .stored = 12, .pixels = ramp, .size = 26 },
                            { .rows = 1, .columns = 1, .allocated = 8, .stored = 8, .pixels = ramp, .size = 1 },
                            { .rows = 3, .columns = 1, .allocated = 1, .stored = 1, .pixels = ramp, .size = 1 } };
     for (size_t i = 0; i < sizeof scans / sizeof *scans; i++) peft_image_free(load_scan(&scans[i], NULL));

@@ -3,6 +3,7 @@
 #include "io/plugin/dicom/file.hpp"
 #include "dcmtk/dcmdata/dcuid.h"
 #include "dcmtk/ofstd/ofstd.h"
+#include <algorithm>
 #include <limits>
 
 std::string trimmed(const std::string &text)
@@ -138,9 +139,25 @@ void read_needed(io_dicom_file *f)
     n.planar = n.channels == 3 && needed_number(&f->data, DCM_PlanarConfiguration, 1) == 1;
 }
 
-// Refuses pixels that are shorter than the frames, or longer by more than padding: than one byte, and than a row, as a
-// number of rows or columns may be wrong.
-void check_length(const io_dicom_file *f)
+DcmTagKey pixel_tag(const io_dicom_file *f)
+{
+    const io_dicom_samples samples = f->info.samples;
+    return DcmTagKey(0x7fe0, samples == IO_DICOM_INTEGERS ? 0x0010 : samples == IO_DICOM_FLOATS ? 0x0008 : 0x0009);
+}
+
+// Whether these bytes of the pixels are 0.
+bool are_zeros(io_dicom_file *f, std::uint64_t first, std::uint64_t count)
+{
+    DcmElement *e = nullptr;
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count));
+    if (f->data.findAndGetElement(pixel_tag(f), e).bad() || !e) return false;
+    if (e->getPartialValue(bytes.data(), static_cast<Uint32>(first), static_cast<Uint32>(count)).bad()) return false;
+    return std::count(bytes.begin(), bytes.end(), 0) == static_cast<std::ptrdiff_t>(bytes.size());
+}
+
+// Refuses pixels that are shorter than the frames, or longer by more than padding: one byte, less than a row, or zeros
+// as long as a row. More of them may mean that the number of rows or columns is wrong.
+void check_length(io_dicom_file *f)
 {
     const io_dicom_info &n = f->info;
     const int bits = n.samples == IO_DICOM_DOUBLES ? 64 : n.samples == IO_DICOM_FLOATS ? 32 : n.allocated;
@@ -158,13 +175,13 @@ void check_length(const io_dicom_file *f)
     const std::uint64_t expected = fits ? (frames * frame_bits + 7) / 8 : (frame_bits + 7) / 8;
     const std::uint64_t spare = fits ? bytes - expected : 0;
     if (fits && (spare <= expected % 2 || 8 * spare < row_bits)) return;
-    throw failure(PEFT_E_FORMAT, name_of(DcmTagKey(0x7fe0, n.samples == IO_DICOM_INTEGERS ? 0x0010
-                                                         : n.samples == IO_DICOM_FLOATS ? 0x0008 : 0x0009)) +
-                                     " has " + std::to_string(n.pixel_bytes) + " bytes of pixels; expected " +
-                                     std::to_string(expected) + (fits ? " for " : " for each of ") +
-                                     std::to_string(n.frames) + " frames of " + std::to_string(n.rows) + " x " +
-                                     std::to_string(n.columns) + " with " + std::to_string(n.channels) +
-                                     " samples of " + std::to_string(bits) + " bits, " + n.photometric);
+    if (fits && 8 * spare == row_bits && are_zeros(f, expected, spare)) return;
+    throw failure(PEFT_E_FORMAT, name_of(pixel_tag(f)) + " has " + std::to_string(n.pixel_bytes) +
+                                     " bytes of pixels; expected " + std::to_string(expected) +
+                                     (fits ? " for " : " for each of ") + std::to_string(n.frames) + " frames of " +
+                                     std::to_string(n.rows) + " x " + std::to_string(n.columns) + " with " +
+                                     std::to_string(n.channels) + " samples of " + std::to_string(bits) + " bits, " +
+                                     n.photometric);
 }
 
 } // namespace
