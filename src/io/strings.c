@@ -38,6 +38,15 @@ void io_strings_sort_unique(io_strings *list)
     list->count = n;
 }
 
+static int by_text(const void *text, const void *item) { return strcmp(text, *(char *const *)item); }
+
+int64_t io_strings_find(const io_strings *list, const char *text)
+{
+    if (!list->count) return -1;
+    char **found = bsearch(text, list->item, (size_t)list->count, sizeof *list->item, by_text);
+    return found ? found - list->item : -1;
+}
+
 void io_strings_clear(io_strings *list)
 {
     for (int64_t i = 0; i < list->count && !list->block; i++) peft_sys_free(list->ctx, list->item[i]);

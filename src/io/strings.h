@@ -4,12 +4,13 @@
 #define IO_STRINGS_H
 #include "io/io.h"
 
-/* A list of texts; ctx: whose allocator the memory comes from. block: the memory of all texts; NULL: each has its own.
- * */
+/* A list of texts; ctx: whose allocator the memory comes from. block: the memory of all texts; NULL: each has its
+ * own. */
 typedef struct io_strings { peft_context *ctx; char **item, *block; int64_t count, capacity; } io_strings;
 /* Takes ownership of text, also on failure; a NULL text is PEFT_E_NOMEM. Not for a list with a block. */
 peft_status io_strings_add(io_strings *list, char *text);
 void        io_strings_sort(io_strings *list);                /* bytewise */
 void        io_strings_sort_unique(io_strings *list);         /* the same, and frees all but one of equal texts */
+int64_t     io_strings_find(const io_strings *list, const char *text);      /* index in a sorted list; -1: not there */
 void        io_strings_clear(io_strings *list);
 #endif

@@ -34,6 +34,18 @@ void fuzz_must(peft_status s);
  * FUZZ_VERBOSE=1 in the environment, errors are printed. */
 bool fuzz_valid(peft_status s);
 extern bool fuzz_any_valid;                              /* has a call of fuzz_valid returned true? */
+/* Loads an image with these options, reads all its pixels and frees it. False: it cannot be loaded. */
+static inline bool fuzz_read_image(const uint8_t *data, size_t size, const char *options)
+{
+    peft_image *im;
+    if (!fuzz_valid(peft_image_load_memory(fuzz_context(), data, size, options, &im))) return false;
+    const int depth = abs(peft_image_depth(im));         /* bits of a sample; PEFT_SIGNED_16 is -16 */
+    const size_t bytes = (size_t)(peft_image_width(im) * peft_image_height(im) * peft_image_channels(im) * depth / 8);
+    char digest[65];
+    peft_sha256(peft_image_pixels(im), bytes, digest);
+    peft_image_free(im);
+    return true;
+}
 /* Takes the first byte off the input and returns it modulo n, by which a target with n readers chooses one. */
 static inline size_t fuzz_choice(const uint8_t **data, size_t *size, size_t n)
 {

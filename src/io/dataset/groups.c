@@ -2,8 +2,6 @@
  * groups.c -- io_groups, and the functions that tell groups (patients) and cases of samples. */
 #include "io/dataset/groups.h"
 
-static int by_text(const void *text, const void *item) { return strcmp(text, *(char *const *)item); }
-
 /* Adds the names, and finds each sample's. */
 static peft_status fill(io_groups *g, const char *const *text, int64_t count)
 {
@@ -12,12 +10,8 @@ static peft_status fill(io_groups *g, const char *const *text, int64_t count)
         if (text[i] && *text[i]) s = io_strings_add(&g->names, io_copy(g->names.ctx, text[i]));
     if (s) return s;
     io_strings_sort_unique(&g->names);
-    for (int64_t i = 0; i < count; i++) {
-        g->of[i] = IO_NO_GROUP;
-        if (!text[i] || !*text[i]) continue;
-        char **found = bsearch(text[i], g->names.item, (size_t)g->names.count, sizeof *found, by_text);
-        g->of[i] = found - g->names.item;
-    }
+    for (int64_t i = 0; i < count; i++)
+        g->of[i] = text[i] && *text[i] ? io_strings_find(&g->names, text[i]) : IO_NO_GROUP;
     return PEFT_OK;
 }
 

@@ -2,6 +2,7 @@
  * formats.c -- the table of the picture formats in formats.def, searched by a file's first bytes or by its name. */
 #include <peft/sys/content.h>
 #include "io/format/formats.h"
+#include "io/words.h"
 #include <stdio.h>
 
 static const io_format *const formats[] = {
@@ -22,10 +23,8 @@ const io_format *io_format_of(const uint8_t *data, size_t size)
 static bool has_ending(const char *name, size_t length, const char *ending, size_t n)
 {
     if (length < n + 1 || name[length - n - 1] != '.') return false;
-    for (size_t i = 0; i < n; i++) {
-        const char c = name[length - n + i];
-        if ((c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c) != ending[i]) return false;
-    }
+    for (size_t i = 0; i < n; i++)
+        if (io_lower(name[length - n + i]) != ending[i]) return false;
     return true;
 }
 

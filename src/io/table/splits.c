@@ -88,12 +88,7 @@ static peft_status read_list(const io_table *t, const char *path, io_strings *na
     return s;
 }
 
-static int by_text(const void *text, const void *item) { return strcmp(text, *(char *const *)item); }
-
-static bool has_name(const io_strings *names, const char *name)
-{
-    return names->count && bsearch(name, names->item, (size_t)names->count, sizeof *names->item, by_text);
-}
+static bool has_name(const io_strings *names, const char *name) { return io_strings_find(names, name) >= 0; }
 
 /* Sets row_split from the lists of names for training and for the test. */
 static peft_status read_lists(io_table *t, const char *train_path, const char *test_path)

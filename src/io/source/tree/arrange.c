@@ -121,14 +121,10 @@ static peft_status find_classes(arrangement *a)
     return a->tally && a->sample ? PEFT_OK : io_nomem(a->path);
 }
 
-static int by_text(const void *name, const void *item) { return strcmp(name, *(char *const *)item); }
-
 /* The number of the entry's class: class_names is sorted and has all classes. */
 static int64_t class_of(const arrangement *a, const io_entry *e)
 {
-    const io_strings *names = &a->d->class_names;
-    char **found = bsearch(e->part[a->class_part], names->item, (size_t)names->count, sizeof *names->item, by_text);
-    return found - names->item;
+    return io_strings_find(&a->d->class_names, e->part[a->class_part]);
 }
 
 /* Whether the first `parts` parts of x and y are equal; y may be NULL. */
