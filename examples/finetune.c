@@ -8,6 +8,7 @@
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
+#include "common/program/verbose.h"
 #include "finetune/run.h"
 #include "finetune/stages.h"
 #include <stdio.h>
@@ -90,7 +91,7 @@ static run prepare(void)
                           .threads = (int)flag_integer(&given[threads]), .loader_threads = 1 };
     check_files(&r);
     check_backbone(given[backbone].value);
-    must(peft_context_create(NULL, NULL, NULL, &r.t.io_ctx));
+    r.t.io_ctx = make_context();
     const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
                              .tests = flag_integer(&given[test_per_class]), .seed = r.t.seed };
     const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);

@@ -4,6 +4,7 @@
 #include "common/data/data.h"
 #include "common/figures/svg.h"
 #include "common/program/errors.h"
+#include "common/program/verbose.h"
 #include "report_parts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ peft_dataset *open_images(const study *s, const run *r)
     if (!q.data || access(q.data, R_OK) || (q.test && access(q.test, R_OK))) return NULL;
     peft_dataset *train, *test;
     peft_context *ctx;
-    must(peft_context_create(NULL, NULL, NULL, &ctx));
+    ctx = make_context();
     draw_sets(ctx, &q, &train, &test);
     peft_context_free(ctx);
     peft_dataset_free(train);

@@ -4,6 +4,7 @@
 #include "common/figures/chart.h"
 #include "common/figures/svg.h"
 #include "common/program/errors.h"
+#include "common/program/verbose.h"
 #include "report_parts.h"
 #include <math.h>
 #include <stdlib.h>
@@ -73,7 +74,7 @@ static peft_image *picture_of(const run *r, peft_dataset *images, int64_t i)
     peft_context *ctx;
     peft_transform *t;
     peft_image *im, *picture;
-    must(peft_context_create(NULL, NULL, NULL, &ctx));
+    ctx = make_context();
     must(peft_transform_parse(ctx, r->analysis.transform, &t));
     const int64_t side = peft_transform_size(t), count = side * side, rows_dense = 0, channels = 1, bits = 8;
     float *x = check_alloc(malloc((size_t)(3 * count) * sizeof *x));

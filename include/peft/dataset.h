@@ -149,7 +149,8 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_groups(peft_dataset *d, const char *pattern, peft_dataset **out);
 /* Finds the groups (patients) of a that are also in b, by their names. *count: how many there are. Of the first `room`
  * of them in_a[k] and in_b[k] are the first samples in a and in b. room 0: in_a and in_b may be NULL. Sets without
- * groups share none. */
+ * groups share none. Names that differ in form only ("0003" and "3", "P1" and "p1") are different groups, with a
+ * warning, here and where groups are made. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_shared_groups(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
                            int64_t *count);

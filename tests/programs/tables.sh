@@ -64,13 +64,28 @@ runs finetune --data scans/split.csv --table split=none --shots 3
 says 'training: 9 images'
 says 'none in two splits'
 runs finetune --data scans/split.csv --table patient=none,study=none
-if grep -q patients: log; then fail 'patients without a column'; fi
+says "patients: not known; where a patient has several images, give --patients PATTERN"
 refused "option 'lable'; did you mean 'label'?" finetune --data scans/split.csv --table lable=diagnosis
 says 'inspect --table lists the settings'
 refused "option label=dx names no column; the columns are 'image', 'diagnosis'" finetune --data scans/split.csv --table label=dx
 refused '--table: scans is no table' finetune --data scans --table label=dx
 "$bin/inspect" --table > log
 says '    onehot '
+
+# A warning of the table stands once, though the table is read for each split; so does that of a test of one class.
+sed '1s/patient;study/MRN;note/' scans/split.csv > scans/mrn.csv
+runs finetune --data scans/mrn.csv
+says "--table 'patient=MRN'"
+[ "$(grep -c 'no column of patients is known' log)" = 1 ] || fail 'one warning of MRN'
+awk -F';' -v OFS=';' 'NR > 1 { $5 = $2 == "benign-like" && NR % 2 ? "test" : "train" } { print }' scans/split.csv > scans/one.csv
+runs finetune --data scans/one.csv --table patient=none,study=none
+says "warning: all test images are of class 'benign-like': AUROC, specificity of this class"
+awk -F';' -v OFS=';' '{ $3 = ""; $4 = NR == 1 ? "mass;sex" : (NR % 2) ";" (NR % 3 != 0) } { print $1, $4, $5 }' scans/split.csv \
+    > scans/sex.csv
+awk -F';' -v OFS=';' 'NR > 1 { $3 = $4 == "test" ? 1 : $3 } { print }' scans/sex.csv > scans/all.csv
+runs finetune --data scans/all.csv
+says "the 2 columns of 0 and 1 'mass', 'sex'"
+says "judged test images have the label 'sex': its AUROC does not exist"
 
 # Patients by names: the first three digits.
 rm -rf folder

@@ -232,6 +232,7 @@ START_TEST(truncated_and_corrupt_zips_are_refused)
     for (unsigned char *p = zip; (p = memmem(p, bytes - (size_t)(p - zip), "a/2.png", 7)); p += 7) p[2] = '1';
     write_bytes(path, zip, bytes);
     fails(PEFT_E_FORMAT, "two entries of this name", peft_dataset_open_zip(io_ctx, path, NULL, &d));
+    fails(PEFT_E_FORMAT, "two entries of this name", peft_dataset_open_pictures(io_ctx, path, &d));
     free(png);
     free(zip);
 }

@@ -166,7 +166,8 @@ START_TEST(classes_of_two_patients_are_in_both_parts)
     }
     peft_dataset_free(d);
     ok(open_text("image,label,patient\na.png,x,1\nb.png,y,1\n", NULL, NULL, &d));
-    fails(PEFT_E_UNSUPPORTED, "all samples are of one group", peft_dataset_split(d, 0.5, 1, &a, &b));
+    fails(PEFT_E_UNSUPPORTED, "of one group (patient), '", peft_dataset_split(d, 0.5, 1, &a, &b));
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), "correct the pattern or the column"));
     fails(PEFT_E_UNSUPPORTED, "rest would be empty", peft_dataset_few_shot(d, 0, 1, 1, &a, &b));
     peft_dataset_free(d);
 }

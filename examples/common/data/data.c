@@ -111,36 +111,6 @@ static void draw_few_shot(peft_dataset **d, const char *flag, int64_t per_class,
     *d = few;
 }
 
-/* Returns the number of samples of each class, [classes]; to be freed. */
-static int64_t *count_classes(const peft_dataset *d)
-{
-    const int64_t classes = peft_dataset_classes(d);
-    int64_t *count = check_alloc(calloc((size_t)classes, sizeof *count));
-    float *targets = check_alloc(malloc((size_t)classes * sizeof *targets));
-    for (int64_t i = 0; i < peft_dataset_count(d); i++) {
-        must(peft_dataset_targets(d, i, targets));
-        for (int64_t c = 0; c < classes; c++) count[c] += targets[c] > 0;
-    }
-    free(targets);
-    return count;
-}
-
-/* Fails (several labels per image: warns) if a class has no training image. */
-static void check_classes(const peft_dataset *train, const char *path)
-{
-    int64_t *count = count_classes(train);
-    const char *skipped = peft_dataset_skipped(train);
-    for (int64_t c = 0; c < peft_dataset_classes(train); c++) {
-        const char *name = peft_dataset_class_name(train, c);
-        if (!count[c] && peft_dataset_multilabel(train))
-            warn("%s: no training image has the label '%s': it cannot be learned", path, name);
-        else if (!count[c])
-            fail("%s: class '%s' has no training image%s%s; add images, or remove the class from the data", path, name,
-                 *skipped ? "; not read: " : "", skipped);
-    }
-    free(count);
-}
-
 /* Gives the classes of *test the numbers that classes of the same names have in train. */
 static void match_classes(peft_dataset **test, const peft_dataset *train, const char *path)
 {
@@ -211,4 +181,5 @@ void print_sets(const peft_dataset *train, const peft_dataset *test, const char 
     print_set("\ntest", test);
     printf("; %s\n", source);
     print_patients(train, test);
+    check_test_classes(test);
 }

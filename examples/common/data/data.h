@@ -69,7 +69,14 @@ void check_pictures(const peft_dataset *const *sets, int count, const peft_trans
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test);
 /* Ends the program if both sets have images of a patient, unless `allowed`. */
 void check_patients(const peft_dataset *train, const peft_dataset *test, bool allowed);
-void print_patients(const peft_dataset *train, const peft_dataset *test);        /* their number; nothing without them */
-/* Prints the number of images of each class, `source` (where the test images come from), and the number of patients. */
+/* Prints the number of patients of each set, or that none are known. */
+void print_patients(const peft_dataset *train, const peft_dataset *test);
+int64_t *count_classes(const peft_dataset *d);                /* images of each class, [classes]; to be freed */
+/* Fails (several labels per image: warns) if a class has no training image. path: of the data, for the message. */
+void check_classes(const peft_dataset *train, const char *path);
+/* Warns if all test images are of one class, or a label is that of all or of none: metrics that do not exist then. */
+void check_test_classes(const peft_dataset *test);
+/* Prints the number of images of each class, `source` (where the test images come from), and the number of patients;
+ * also warns as check_test_classes does. */
 void print_sets(const peft_dataset *train, const peft_dataset *test, const char *source);
 #endif

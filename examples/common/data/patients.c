@@ -18,8 +18,8 @@ void check_patients(const peft_dataset *train, const peft_dataset *test, bool al
     must(peft_dataset_shared_groups(test, train, 1, &in_test, &in_train, &count));
     if (!count || allowed) return;
     fail("%lld patient%s both training and test images, such as '%s' (%s, %s), so the metrics would not hold for new "
-         "patients; move them into one set, or give --allow-shared-patients", (long long)count, count == 1 ? " has" : "s have",
-         peft_dataset_group(test, in_test), peft_dataset_name(train, in_train), peft_dataset_name(test, in_test));
+         "patients; move them into one set, or give --allow-shared-patients", (long long)count,
+         count == 1 ? " has" : "s have", peft_dataset_group(test, in_test), peft_dataset_name(train, in_train), peft_dataset_name(test, in_test));
 }
 
 /* The number of images of both sets that are of no known patient. */
@@ -33,7 +33,11 @@ static int64_t without_patient(const peft_dataset *const sets[2])
 
 void print_patients(const peft_dataset *train, const peft_dataset *test)
 {
-    if (!peft_dataset_has_groups(train) && !peft_dataset_has_groups(test)) return;
+    if (!peft_dataset_has_groups(train) && !peft_dataset_has_groups(test)) {
+        printf("patients: not known; where a patient has several images, give --patients PATTERN, or a table with a "
+               "column of patients, so that none is in both sets (docs/tables.md)\n");
+        return;
+    }
     const int64_t in_train = shared(train, train), in_test = shared(test, test), both = shared(train, test);
     const int64_t unknown = without_patient((const peft_dataset *const[]){ train, test });
     printf("patients: %lld, ", (long long)(in_train + in_test - both));

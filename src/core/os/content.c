@@ -11,6 +11,7 @@ typedef struct signature { size_t offset; const char *bytes; size_t length; cons
 #define MARK(offset, bytes, kind) { offset, bytes, sizeof bytes - 1, kind },
 
 #define ZIP "a zip archive (unpack it, or open it as a data set)"
+#define CSV "(save the table as CSV in UTF-8, and give that file)"
 #define PYTORCH "(weights, which are loaded as a backbone)"
 
 static const signature signatures[] = {
@@ -46,6 +47,12 @@ static const char *zip_kind(const uint8_t *d, size_t size)
     if (n > 9 && !memcmp(name + n - 9, "/data.pkl", 9))
         return "a PyTorch checkpoint " PYTORCH;
     if (n > 4 && !memcmp(name + n - 4, ".npy", 4)) return "a numpy archive (.npz)";
+    static const char *const office[] = { "[content_types].xml", "_rels/", "docprops/", "xl/" };
+    for (size_t i = 0; i < sizeof office / sizeof *office; i++)
+        if (has_text(d, size, 30, office[i]) && n >= strlen(office[i]))
+            return "an Excel workbook (.xlsx) or another Office document " CSV;
+    if (n == 8 && has_text(d, size, 30, "mimetypeapplication/vnd.oasis.opendocument.spreadsheet"))
+        return "an OpenDocument spreadsheet (.ods) " CSV;
     return ZIP;
 }
 

@@ -139,6 +139,7 @@ peft_status peft_dataset_with_groups(peft_dataset *d, const char *pattern, peft_
     peft_status s = headers ? io_dicom_groups(opened, &groups, &cases) : groups_of_names(opened, pattern, &groups);
     if (s) return s;
     s = check_matches(d, groups, pattern);
+    if (!s) s = io_warn_of_similar_groups(d->ctx, "groups", &groups->names, NULL);
     if (!s) s = io_dataset_part(d, &(io_selection){ .count = d->count }, &part);
     if (s) {
         io_groups_free(d->ctx, groups);

@@ -81,7 +81,7 @@ peft_status peft_dataset_shared_groups(const peft_dataset *a, const peft_dataset
         return io_fail(PEFT_E_INVALID, "shared groups: %s is NULL", !a || !b ? "data set" : !count ? "count"
                                                                                                    : "in_a or in_b");
     int64_t found = 0, *first_a = first_samples(a), *first_b = first_samples(b);
-    const peft_status s = first_a && first_b ? PEFT_OK : io_nomem("groups");
+    peft_status s = first_a && first_b ? PEFT_OK : io_nomem("groups");
     const int64_t of_a = a->groups ? a->groups->names.count : 0, of_b = b->groups ? b->groups->names.count : 0;
     for (int64_t i = 0, k = 0; !s && i < of_a && k < of_b;) {
         const int order = strcmp(a->groups->names.item[i], b->groups->names.item[k]);
@@ -95,6 +95,8 @@ peft_status peft_dataset_shared_groups(const peft_dataset *a, const peft_dataset
         i += order <= 0;
         k += order >= 0;
     }
+    if (!s && a->groups && b->groups && a->groups != b->groups)
+        s = io_warn_of_similar_groups(a->ctx, "two data sets", &a->groups->names, &b->groups->names);
     if (!s) *count = found;
     peft_sys_free(a->ctx, first_a);
     peft_sys_free(b->ctx, first_b);

@@ -152,6 +152,10 @@ static peft_status search_zip(search *f)
     s = io_zip_each_member(m, add_member, f);
     if (s) return io_fail_in(s, f->path);
     s = keep_found(f, true, &m->index);
+    for (int64_t i = 1; i < f->d->count && !s; i++)
+        if (!strcmp(f->d->names.item[i - 1], f->d->names.item[i]))
+            s = io_fail(PEFT_E_FORMAT, "%s: the archive has two entries of this name; pack it again",
+                        f->d->names.item[i]);
     return s ? s : io_zip_check_samples(f->d);
 }
 

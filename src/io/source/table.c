@@ -39,7 +39,8 @@ static bool probe(const char *path)
 {
     char head[HEAD_BYTES + 1];
     const size_t size = read_head(path, head);
-    if (size > 2 && (!memcmp(head, "\xff\xfe", 2) || !memcmp(head, "\xfe\xff", 2))) return true;
+    int high;
+    if (io_is_utf16((const uint8_t *)head, size, &high)) return true;
     if (memchr(head, 0, size)) return false;
     const bool marked = size >= 3 && !memcmp(head, "\xef\xbb\xbf", 3);     /* the byte order mark of UTF-8 */
     char *const begin = head + (marked ? 3 : 0);

@@ -67,6 +67,7 @@ peft_status io_table_read_cell_lists(io_table *t, char separator)
                     io_table_cell(t, 0, t->label[0]));
     if (!s) s = io_table_set_classes(t, &found, false);
     io_strings_clear(&found);
+    if (!s) s = io_table_check_labels(t, false);
     if (!s) s = allocate_targets(t, separator);
     for (int64_t r = 1; r < t->csv.rows && !s; r++) s = read_row(t, r, separator, NULL);
     if (!s) io_inform(t->ctx, "%s: cells of column '%.80s' have several labels, separated by %c; separator=none makes "

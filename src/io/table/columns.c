@@ -33,39 +33,13 @@ static const struct { const char *name; kind kind; int rank; } known[] = {
     { "phase", SPLIT, 1 }, { "fold", SPLIT, 2 } };
 enum { KNOWN = sizeof known / sizeof *known };
 
-/* Writes the letters and digits of a heading in lower case to plain [IO_TABLE_WORD]; bytes above 127 are kept. */
-static void simplify(const char *heading, char *plain)
-{
-    size_t n = 0;
-    for (; *heading && n + 1 < IO_TABLE_WORD; heading++) {
-        const char c = io_lower(*heading);
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c > 127) plain[n++] = c;
-    }
-    plain[n] = 0;
-}
-
 bool io_table_is_heading(const char *name)
 {
     char plain[IO_TABLE_WORD];
-    simplify(name, plain);
+    io_table_plain_heading(name, plain);
     for (int k = 0; k < KNOWN; k++)
         if (!strcmp(plain, known[k].name)) return true;
     return false;
-}
-
-/* Writes the names of all columns to text [size] as "'path', 'label'"; those that do not fit are counted. */
-static const char *columns_text(const io_table *t, char *text, size_t size)
-{
-    size_t used = 0;
-    for (int64_t c = 0; c < t->csv.columns; c++) {
-        const char *name = io_table_cell(t, 0, c);
-        if (used + strlen(name) + 40 > size) {
-            snprintf(text + used, size - used, " and %lld more", (long long)(t->csv.columns - c));
-            break;
-        }
-        used += (size_t)snprintf(text + used, size - used, "%s'%s'", c ? ", " : "", name);
-    }
-    return text;
 }
 
 /* The error for columns that cannot be chosen: "table.csv: WHAT; the columns are ...; CURE". */
@@ -73,7 +47,7 @@ static peft_status no_column(const io_table *t, const char *what, const char *cu
 {
     char columns[1500];
     return io_fail(PEFT_E_FORMAT, "%s: %s; the columns are %s; %s", t->path, what,
-                   columns_text(t, columns, sizeof columns), cure);
+                   io_table_columns_text(t, NULL, t->csv.columns, columns, sizeof columns), cure);
 }
 
 /* The column that an option names: by its heading, by #N, or by its heading in other case. */
@@ -86,9 +60,9 @@ static peft_status find_named(const io_table *t, const char *option, const char 
     if (!found && *text == '#' && peft_sys_opt_integer(text + 1, strlen(text + 1), &number) && number >= 1 &&
         number <= t->csv.columns)
         *column = number - 1, found = 1;
-    simplify(text, plain);
+    io_table_plain_heading(text, plain);
     for (int64_t c = 0, exact = found; !exact && *plain && c < t->csv.columns; c++) {
-        simplify(io_table_cell(t, 0, c), other);
+        io_table_plain_heading(io_table_cell(t, 0, c), other);
         if (!strcmp(plain, other)) *column = c, found++;
     }
     if (found == 1) return PEFT_OK;
@@ -108,7 +82,7 @@ static peft_status find_column(const io_table *t, kind k, const char *text, int6
     if (*text) return find_named(t, kind_option[k], text, column);
     for (int64_t c = 0; c < t->csv.columns; c++) {
         char plain[IO_TABLE_WORD];
-        simplify(io_table_cell(t, 0, c), plain);
+        io_table_plain_heading(io_table_cell(t, 0, c), plain);
         for (int i = 0; i < KNOWN && c != taken; i++) {
             if (known[i].kind != k || known[i].rank > rank || strcmp(plain, known[i].name)) continue;
             second = known[i].rank == rank ? *column : IO_NO_COLUMN;
@@ -122,11 +96,6 @@ static peft_status find_column(const io_table *t, kind k, const char *text, int6
              io_table_cell(t, 0, *column));
     snprintf(cure, sizeof cure, "give %s=COLUMN", kind_option[k]);
     return no_column(t, what, cure);
-}
-
-static bool is_taken(const io_table *t, int64_t c)
-{
-    return c == t->name || c == t->patient || c == t->study || c == t->split;
 }
 
 static void add_label(io_table *t, int64_t column) { t->label[t->labels++] = column; }
@@ -156,7 +125,7 @@ static void take_other_columns(io_table *t, bool binary)
 {
     bool any;
     for (int64_t c = 0; c < t->csv.columns; c++) {
-        if (is_taken(t, c)) continue;
+        if (io_table_is_taken(t, c)) continue;
         if (binary && (!io_table_is_binary(t, c, &any) || !any)) {
             t->labels = 0;
             return;
@@ -174,7 +143,7 @@ static peft_status no_labels(const io_table *t)
     int64_t found = 0;
     for (int64_t c = 0; c < t->csv.columns; c++) {
         const char *name = io_table_cell(t, 0, c);
-        if (is_taken(t, c) || !io_table_is_binary(t, c, &any) || !any) continue;
+        if (io_table_is_taken(t, c) || !io_table_is_binary(t, c, &any) || !any) continue;
         if (used + strlen(name) + 60 > sizeof cure) break;
         used += (size_t)snprintf(cure + used, sizeof cure - used, "%s%s", found++ ? ":" : "give label=", name);
     }
@@ -198,10 +167,8 @@ static peft_status choose_labels(io_table *t)
     }
     take_other_columns(t, t->options.labels == IO_LABELS_AUTO);
     if (t->labels < 2 && t->options.labels == IO_LABELS_AUTO) return no_labels(t);
-    if (!t->labels) return no_column(t, "labels=all, but every column has another meaning", "give label=COLUMN");
-    if (t->options.labels == IO_LABELS_AUTO)
-        io_inform(t->ctx, "%s: the %lld columns of 0 and 1 are the labels", t->path, (long long)t->labels);
-    return PEFT_OK;
+    return t->labels ? PEFT_OK
+                     : no_column(t, "labels=all, but every column has another meaning", "give label=COLUMN");
 }
 
 peft_status io_table_choose_columns(io_table *t)
@@ -214,5 +181,7 @@ peft_status io_table_choose_columns(io_table *t)
     if (!s) s = find_column(t, PATIENT, o->patient, IO_NO_COLUMN, &t->patient);
     if (!s) s = find_column(t, STUDY, o->study, t->patient, &t->study);
     if (!s) s = find_column(t, SPLIT, o->split, IO_NO_COLUMN, &t->split);
+    if (!s && t->split == IO_NO_COLUMN && (*o->train || *o->val || *o->test))
+        s = no_column(t, "train=, val= or test= is given, but no column of splits", "give split=COLUMN");
     return s ? s : choose_labels(t);
 }

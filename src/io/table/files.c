@@ -115,6 +115,28 @@ static peft_status search_missing(io_table *t)
     return s;
 }
 
+/* The error for `missing` of `rows` pictures that do not exist; names: of some, the first of which is in row `first`;
+ * others: some are there, but no files. */
+static peft_status refuse_missing(const io_table *t, int64_t first, int64_t rows, int64_t missing, bool others,
+                                  const char *names)
+{
+    char like[1200] = "", *near = NULL;
+    const bool bare = !io_is_image_name(t->file[first]);
+    peft_status s = bare ? PEFT_OK : io_table_near_file(t, t->file[first], &near);
+    if (s) return s;
+    if (near)
+        snprintf(like, sizeof like, ". There is %s: names must agree in upper and lower case and in the ending; correct "
+                 "the table, or rename the files. Otherwise", near);
+    s = io_fail(PEFT_E_IO, "%s: %lld of %lld pictures do not exist%s: %s%s (first in line %lld)%s give "
+                "folder=FOLDER, in which the paths begin%s%s", t->path, (long long)missing, (long long)rows,
+                others ? ", or are folders or other things than files" : "", names,
+                missing > MAX_NAMED ? ", .." : "", (long long)t->csv.line[first], near ? like : ";",
+                bare ? ", ending=.png, if the names lack it" : "",
+                missing < rows ? ", or missing=skip to leave them out" : "");
+    peft_sys_free(t->ctx, near);
+    return s;
+}
+
 peft_status io_table_find_files(io_table *t, char **skipped)
 {
     char names[1000] = "", text[48];
@@ -139,11 +161,5 @@ peft_status io_table_find_files(io_table *t, char **skipped)
         io_warn(t->ctx, "%s: %s left out: %s%s", t->path, text, names, missing > MAX_NAMED ? ", .." : "");
         return (*skipped = io_copy(t->ctx, text)) ? PEFT_OK : io_nomem(t->path);
     }
-    const bool bare = !io_is_image_name(t->file[first]);
-    return io_fail(PEFT_E_IO, "%s: %lld of %lld pictures do not exist%s: %s%s (first in line %lld); give "
-                   "folder=FOLDER, in which the paths begin%s%s", t->path, (long long)missing, (long long)rows,
-                   others ? ", or are folders or other things than files" : "", names,
-                   missing > MAX_NAMED ? ", .." : "", (long long)t->csv.line[first],
-                   bare ? ", ending=.png, if the names lack it" : "",
-                   missing < rows ? ", or missing=skip to leave them out" : "");
+    return refuse_missing(t, first, rows, missing, others, names);
 }

@@ -51,6 +51,7 @@ static peft_status read_column(io_table *t, int64_t column)
     if (!s) s = collect(t, column, &found);
     if (!s) s = io_table_set_classes(t, &found, false);
     io_strings_clear(&found);
+    if (!s) s = io_table_check_labels(t, true);
     for (int64_t r = 1; r < t->csv.rows && !s; r++) {
         const char *cell = io_table_cell(t, r, column);
         if ((t->row_label[r] = io_table_class(t, cell)) < 0)

@@ -37,6 +37,22 @@ static const peft_opt_key keys[] = {
     { { 0 }, 0, NULL }
 };
 
+/* Refuses a cell of the column of splits that two of the options train, val and test name. */
+static peft_status check_shares(const io_table_options *o)
+{
+    const struct { const char *name, *list; } share[] = { { "train", o->train }, { "val", o->val }, { "test", o->test } };
+    enum { SHARES = sizeof share / sizeof *share };
+    char part[IO_TABLE_WORD];
+    for (int k = 1; k < SHARES; k++)
+        for (int64_t i = 0; i < io_list_count(share[k].list); i++)
+            for (int before = 0; before < k; before++)
+                if (io_list_part(share[k].list, i, part) && io_list_has(share[before].list, part))
+                    return io_fail(PEFT_E_OPTION, "table: '%s' is in %s=%s and in %s=%s; give each cell of the column of "
+                                   "splits to one split", part, share[before].name, share[before].list, share[k].name,
+                                   share[k].list);
+    return PEFT_OK;
+}
+
 const peft_option *io_table_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
 peft_status io_table_read_options(const char *text, io_table_options *o)
@@ -49,7 +65,7 @@ peft_status io_table_read_options(const char *text, io_table_options *o)
         s = io_fail(PEFT_E_OPTION, "table: option 'separator' is '%.40s'; expected one character, or none", separator);
     if (!s && o->labels != IO_LABELS_AUTO && *o->label)
         s = io_fail(PEFT_E_OPTION, "table: options 'label' and 'labels' exclude each other; expected one of them");
-    return s;
+    return s ? s : check_shares(o);
 }
 
 int64_t io_list_count(const char *list)

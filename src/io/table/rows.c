@@ -173,6 +173,7 @@ peft_status io_table_fill(io_table *t, peft_dataset *d)
     if (!s && t->patient != IO_NO_COLUMN) s = make_groups(t, t->patient, d->cases, d->count, &d->groups);
     else if (!s) d->groups = io_groups_retain(d->cases);
     if (!s) s = check_studies(t, d);
+    if (!s && d->groups) s = io_warn_of_similar_groups(t->ctx, t->path, &d->groups->names, NULL);
     d->store = &io_files;
     d->class_names = t->classes;
     d->classes = t->classes.count;

@@ -25,6 +25,7 @@ static peft_status make(io_table *t, const char *split, peft_dataset *d)
 {
     peft_status s = read_cells(t);
     if (!s) s = io_table_choose_columns(t);
+    if (!s) io_table_warn_of_patients(t);
     if (!s) s = io_table_find_splits(t, split);
     if (!s) s = io_table_name_files(t);
     if (!s) s = io_table_read_labels(t);

@@ -4,7 +4,7 @@
 #ifndef IO_TABLE_H
 #define IO_TABLE_H
 #include "io/dataset/dataset.h"
-#include "io/table/csv.h"
+#include "io/csv/csv.h"
 
 /* Bytes of an option's text: of one name, and of a list of names. */
 enum { IO_TABLE_WORD = 256, IO_TABLE_LIST = 8192 };
@@ -69,12 +69,30 @@ const char *io_list_part(const char *list, int64_t i, char *text);
 /* Whether the word is one of the parts. */
 bool io_list_has(const char *list, const char *word);
 
+/* --- headings.c --- */
+/* Writes the letters and digits of a heading in lower case to plain [IO_TABLE_WORD]; bytes above 127 are kept. */
+void io_table_plain_heading(const char *heading, char *plain);
+/* Writes the headings of columns [count] (NULL: of columns 0..count - 1) to text [size] as "'path', 'label'"; those that
+ * do not fit are counted. Returns text. */
+const char *io_table_columns_text(const io_table *t, const int64_t *columns, int64_t count, char *text, size_t size);
+/* Whether the column tells pictures, patients, studies or splits. */
+bool io_table_is_taken(const io_table *t, int64_t c);
+
 /* --- columns.c --- */
 /* Whether a heading is one of the common names of a column that tells pictures, labels, patients or splits. */
 bool io_table_is_heading(const char *name);
 /* Finds the columns. PEFT_E_FORMAT: one is missing, or several could be meant; the message lists the columns and says
  * which option chooses. */
 peft_status io_table_choose_columns(io_table *t);
+
+/* --- hints.c --- */
+/* Warns if no column tells patients, but one looks as if it did. Needs the columns of columns.c. */
+void io_table_warn_of_patients(const io_table *t);
+/* Warns that columns of 0 and 1 are labels because no option names others. */
+void io_table_warn_of_targets(const io_table *t);
+/* Warns of a column of labels that has nearly as many classes as the table has rows. one_in_a_cell: a cell is one label;
+ * then PEFT_E_FORMAT where every row has a class of its own. */
+peft_status io_table_check_labels(const io_table *t, bool one_in_a_cell);
 
 /* --- splits.c --- */
 /* Finds the split of each row: in its column, or in ChestX-ray14's lists beside the table. PEFT_E_FORMAT: cells that
@@ -110,6 +128,11 @@ peft_status io_table_name_files(io_table *t);
  * Rows whose file does not exist are an error that names the first, or with missing=skip are marked as not used, with a
  * warning and *skipped, the text of peft_dataset_skipped. */
 peft_status io_table_find_files(io_table *t, char **skipped);
+
+/* --- near_file.c --- */
+/* Looks in the folder of a picture that does not exist for a file whose name differs only in upper and lower case or in
+ * the ending. The caller frees *near; NULL: there is none. */
+peft_status io_table_near_file(const io_table *t, const char *path, char **near);
 
 /* --- rows.c --- */
 /* Marks the rows of the split `wanted` (NULL: all) as used, but a picture that is listed again only once, with a

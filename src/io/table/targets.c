@@ -105,5 +105,7 @@ peft_status io_table_read_targets(io_table *t)
     if (blank || uncertain)
         io_inform(t->ctx, "%s: of the cells of labels %lld are empty and %lld are -1 (options blank and uncertain say "
                   "what they mean)", t->path, (long long)blank, (long long)uncertain);
-    return t->options.onehot && is_one_hot(t) ? make_labels(t) : PEFT_OK;
+    if (t->options.onehot && is_one_hot(t)) return make_labels(t);
+    io_table_warn_of_targets(t);
+    return PEFT_OK;
 }

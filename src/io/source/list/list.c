@@ -3,6 +3,8 @@
 #include "io/source/list/list.h"
 #include "io/source/source.h"
 #include "io/words.h"
+#include <peft/sys/content.h>
+#include <stdio.h>
 
 enum { MAX_LIST_BYTES = 256 << 20 };
 
@@ -69,6 +71,25 @@ static peft_status read_lines(reading *r, const char *text)
     return PEFT_OK;
 }
 
+/* The error for a first line that is none of a list. Where a comma, a semicolon or a tab is in it, it may be that of a
+ * table whose column names are not known, such as "Bild;Befund". */
+static peft_status bad_first_line(const reading *r, const list_line *l, const char *text)
+{
+    char message[700];
+    const char *line = text;
+    for (int64_t n = 1; n < l->number; n++) {                 /* empty lines and comments */
+        line += strcspn(line, "\r\n");
+        line += line[0] == '\r' && line[1] == '\n' ? 2 : 1;
+    }
+    const size_t length = strcspn(line, "\r\n");
+    if (!memchr(line, ',', length) && !memchr(line, ';', length) && !memchr(line, '\t', length)) return bad_line(r, l);
+    snprintf(message, sizeof message, "expected a name, then a blank or a comma, then a class number or 0,1,0. If '%.*s' "
+             "are the names of a table's columns, say which of them have the pictures and the labels, by name or number: "
+             "path=#1,label=#2 (programs: --table path=#1,label=#2)",
+             length > 200 ? 200 : (int)length, line);
+    return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", r->path, (long long)l->number, message);
+}
+
 /* Counts the lines and allocates labels or targets; the first line says which of them the file has. */
 static peft_status allocate(reading *r, const char *text)
 {
@@ -77,7 +98,7 @@ static peft_status allocate(reading *r, const char *text)
     int64_t lines = 0, width = 0, targets;                    /* width: numbers in a line; targets: in all lines */
     for (list_result result; (result = list_next(&l)) != LIST_END; lines++) {
         if (lines) continue;                                  /* read_lines reads the others */
-        if (result == LIST_BAD) return bad_line(r, &l);
+        if (result == LIST_BAD) return bad_first_line(r, &l, text);
         width = l.values;
     }
     if (!lines)
@@ -97,8 +118,9 @@ static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
     return !memcmp(d->target + x * d->classes, d->target + y * d->classes, (size_t)d->classes);
 }
 
-/* Refuses a name with two labels: the model would be trained to predict both for one picture. */
-static peft_status check_labels_agree(reading *r)
+/* Refuses a name with two labels: the model would be trained to predict both for one picture. Warns of a name that is
+ * repeated with the same label. */
+static peft_status check_repetitions(reading *r)
 {
     const peft_dataset *d = r->d;
     io_named *sorted = io_alloc(d->ctx, d->count, sizeof *sorted);
@@ -106,13 +128,20 @@ static peft_status check_labels_agree(reading *r)
     for (int64_t i = 0; i < d->count; i++) sorted[i] = (io_named){ d->names.item[i], i };
     io_sort_named(sorted, d->count);
     peft_status s = PEFT_OK;
+    int64_t repeated = 0, example = 0;
     for (int64_t i = 1; i < d->count && !s; i++) {
         const io_named *x = &sorted[i - 1], *y = &sorted[i];
-        if (!strcmp(x->name, y->name) && !same_values(d, x->i, y->i))
+        if (strcmp(x->name, y->name)) continue;
+        if (!repeated++) example = y->i;
+        if (!same_values(d, x->i, y->i))
             s = io_fail(PEFT_E_FORMAT, "%s: line %lld: '%s' has another label than in line %lld", r->path,
                         (long long)r->line[y->i], y->name, (long long)r->line[x->i]);
     }
     peft_sys_free(d->ctx, sorted);
+    if (!s && repeated)
+        io_warn(d->ctx, "%s: %lld lines repeat a picture, such as line %lld (%.200s): it counts as several images, which "
+                "may be in training and test alike; remove the repetitions", r->path, (long long)repeated,
+                (long long)r->line[example], d->names.item[example]);
     return s;
 }
 
@@ -134,7 +163,7 @@ static peft_status fill(reading *r, const char *text, int64_t classes)
     peft_status s = allocate(r, text);
     if (!s) s = read_lines(r, text);
     if (!s && d->label) s = io_count_classes(d->label, d->count, r->path, &d->classes);
-    if (!s) s = check_labels_agree(r);
+    if (!s) s = check_repetitions(r);
     if (s) return s;
     if (classes && (d->target ? classes != d->classes : classes < d->classes))
         return io_fail(PEFT_E_FORMAT, "%s: has labels for %lld classes, but the argument classes is %lld", r->path,
@@ -176,9 +205,11 @@ static peft_status open_list(const io_open_arguments *a, peft_dataset *d)
     if (s) return s;
     d->store = &io_files;
     const size_t bom = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;    /* the byte order mark of UTF-8 */
+    const char *kind = peft_sys_content_kind(text, size);
     if (memchr(text, 0, size))
-        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (it has a zero byte); expected a list with a line "
-                    "for each image, path and class; for pictures alone give a folder of class folders", a->path);
+        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8: it %s%s; expected a list with a line for each image, path "
+                    "and class, or a table; for pictures alone give a folder of class folders", a->path,
+                    kind ? "is " : "has a zero byte", kind ? kind : "");
     else s = read_text(a, (const char *)text + bom, d);
     peft_sys_free(d->ctx, text);
     return s;

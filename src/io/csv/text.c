@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * text.c -- io_text_decode: makes UTF-8 of the encodings in which spreadsheets write tables. */
-#include "io/table/csv.h"
+#include "io/csv/csv.h"
+#include <peft/sys/content.h>
 
 /* The characters of the bytes 0x80 to 0x9f in Windows-1252; 0: not used. The others are those of Unicode. */
 static const uint16_t windows_1252[32] = {
@@ -22,11 +23,44 @@ static size_t put_character(uint32_t c, char *to)
 /* Two bytes as a number; high: the index of the upper one. */
 static uint32_t unit(const uint8_t *two, int high) { return (uint32_t)two[high] << 8 | two[!high]; }
 
+/* The number of bytes of the byte order mark of UTF-16. */
+static size_t mark_of_utf16(const uint8_t *data, size_t size)
+{
+    return size >= 2 && (!memcmp(data, "\xff\xfe", 2) || !memcmp(data, "\xfe\xff", 2)) ? 2 : 0;
+}
+
+/* Whether a text of `count` characters is UTF-16 whose upper bytes have this index: they are mostly 0, and where they
+ * are, the lower bytes are letters, signs, tabs or line ends. */
+static bool looks_like_utf16(const uint8_t *data, size_t count, int high)
+{
+    size_t plain = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t c = unit(data + 2 * i, high);
+        if (c < 0x20 && c != '\t' && c != '\r' && c != '\n') return false;
+        plain += c < 0x100;
+    }
+    return 2 * plain > count;
+}
+
+/* Without a mark the first characters decide: column names have mostly letters of ASCII. */
+bool io_is_utf16(const uint8_t *data, size_t size, int *high)
+{
+    enum { FEWEST = 4, MOST = 400 };                          /* characters that are looked at */
+    const size_t count = size / 2 < MOST ? size / 2 : MOST;
+    if (mark_of_utf16(data, size)) {
+        *high = *data == 0xff;
+        return true;
+    }
+    for (*high = 0; *high < 2 && count >= FEWEST; ++*high)
+        if (looks_like_utf16(data, count, *high)) return true;
+    return false;
+}
+
 /* Converts UTF-16 behind its byte order mark to `to`, which has room for 3 bytes for each two. */
 static peft_status from_utf16(const char *path, const uint8_t *data, size_t size, int high, char *to)
 {
     if (size % 2) return io_fail(PEFT_E_FORMAT, "%s: UTF-16 with an odd number of bytes: the file was cut short", path);
-    for (size_t i = 2; i < size; i += 2) {
+    for (size_t i = mark_of_utf16(data, size); i < size; i += 2) {
         uint32_t c = unit(data + i, high);
         if (c >= 0xd800 && c < 0xdc00 && i + 2 < size) {
             const uint32_t second = unit(data + i + 2, high);
@@ -77,13 +111,18 @@ static peft_status convert(const char *path, const uint8_t *data, size_t size, i
 
 peft_status io_text_decode(peft_context *ctx, const char *path, uint8_t *data, size_t size, char **text)
 {
-    const int high = size < 2 ? -1 : !memcmp(data, "\xff\xfe", 2) ? 1 : !memcmp(data, "\xfe\xff", 2) ? 0 : -1;
+    int order;
+    const int high = io_is_utf16(data, size, &order) ? order : -1;
+    const char *kind = size ? peft_sys_content_kind(data, size) : NULL;
     const size_t mark = size >= 3 && !memcmp(data, "\xef\xbb\xbf", 3) ? 3 : 0;      /* of UTF-8 */
     int64_t line;
     peft_status s = PEFT_OK;
-    if (high < 0 && memchr(data, 0, size))
-        s = io_fail(PEFT_E_FORMAT, "%s: not a text (it has a zero byte); expected a table in UTF-8, in UTF-16 with a "
-                    "byte order mark, or in Windows-1252; save it as CSV in UTF-8", path);
+    if (high < 0 && memchr(data, 0, size) && kind)
+        s = io_fail(PEFT_E_FORMAT, "%s: expected a table, a text with the names of its columns in the first line, but "
+                    "the file is %s", path, kind);
+    else if (high < 0 && memchr(data, 0, size))
+        s = io_fail(PEFT_E_FORMAT, "%s: not a text (it has a zero byte); expected a table in UTF-8, in UTF-16, or "
+                    "in Windows-1252; save it as CSV in UTF-8", path);
     if (!s && high < 0 && is_utf8((const char *)data + mark, &line)) {
         memmove(data, data + mark, size - mark + 1);
         *text = (char *)data;
@@ -92,6 +131,8 @@ peft_status io_text_decode(peft_context *ctx, const char *path, uint8_t *data, s
     char *to = s ? NULL : io_alloc(ctx, (int64_t)size + 1, 3);
     if (!s && !to) s = io_nomem(path);
     if (!s) s = convert(path, data, size, high, to);
+    if (!s && high >= 0 && !mark_of_utf16(data, size))
+        io_warn(ctx, "%s: UTF-16 without a byte order mark; if its letters are wrong, save it as CSV in UTF-8", path);
     if (!s && high < 0)
         io_warn(ctx, "%s: line %lld is not UTF-8; the table is read as Windows-1252. If its letters are wrong, save it "
                 "as CSV in UTF-8", path, (long long)line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * csv.c -- io_csv_read: cuts a text into rows and cells. Cells are unquoted in place, since they only become shorter.
  */
-#include "io/table/csv.h"
+#include "io/csv/csv.h"
 #include <stdio.h>
 
 enum { MAX_ROWS = (1 << 24) + 1 };                            /* with that of the names of the columns */

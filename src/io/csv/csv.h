@@ -4,10 +4,14 @@
 #define IO_CSV_H
 #include "io/words.h"
 
-/* Makes a 0-terminated text in UTF-8 of a file's bytes, which end with a 0 behind data[size - 1]: UTF-8, UTF-16 with a
- * byte order mark, or Windows-1252 where the bytes are no UTF-8, with a warning. Takes ownership of data, also on
+/* Whether bytes, perhaps the first of a file, are UTF-16: they begin with its byte order mark, or, without one, are
+ * mostly characters below 256. *high: the index of the upper byte in each two, 0 or 1. */
+bool io_is_utf16(const uint8_t *data, size_t size, int *high);
+
+/* Makes a 0-terminated text in UTF-8 of a file's bytes, which end with a 0 behind data[size - 1]: UTF-8, UTF-16, or
+ * Windows-1252 where the bytes are no UTF-8, with a warning. Takes ownership of data, also on
  * failure; the caller frees *text. path: for messages. PEFT_E_FORMAT: a zero byte, half a character of UTF-16, a byte
- * that neither encoding has. */
+ * that neither encoding has; a spreadsheet. */
 peft_status io_text_decode(peft_context *ctx, const char *path, uint8_t *data, size_t size, char **text);
 
 /* The cells of a table; row 0 is the one with the names of the columns. Blanks around a cell are not part of it. */
