@@ -31,6 +31,23 @@ static void write_model(run *r)
     printf("%-22s %s\n", "written", r->written);
 }
 
+/* Prints the metrics of the cases of the test images; scores: of the images. */
+static void evaluate_cases(const run *r, const double *scores)
+{
+    const case_rule rule = parse_case_rule(given[per_case].value);
+    const bool *all_known = NULL;
+    case_list c = cases_of(r->test);
+    peft_dataset *cases = first_of_cases(r->test, &c);
+    double *of_cases = aggregate_cases(&c, scores, all_known, peft_dataset_count(r->test),
+                                       peft_dataset_classes(r->test), rule, peft_dataset_multilabel(r->test));
+    printf("\ncases: %s\n", case_rule_phrase[rule]);
+    print_metrics(r->t.ctx, of_cases, cases, "cases");
+    putchar('\n');
+    peft_dataset_free(cases);
+    free(of_cases);
+    free_cases(&c);
+}
+
 /* Prints the metrics on the test images, and figures of time and memory. */
 static void evaluate(run *r)
 {
@@ -41,7 +58,7 @@ static void evaluate(run *r)
     must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
-    print_metrics(r->t.ctx, scores, r->test);
+    print_metrics(r->t.ctx, scores, r->test, "images");
     if (given[per_case].value) evaluate_cases(r, scores);
     if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                                   (long long)r->images_in_both);
@@ -97,7 +114,7 @@ static run prepare(void)
     const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);
     print_sets(r.t.train, r.test, test_origin);
     r.images_in_both = check_overlap(r.t.train, r.test);
-    check_cases(r.test);
+    if (given[per_case].value) parse_case_rule(given[per_case].value), check_cases(r.test, "test");
     if (given[prune].value) hold_out_validation(&r);
     build_training(&r.t, given + own_flags);
     if (r.t.start) given[own_flags + recipe_method].value = peft_adapter_method(peft_model_adapter(r.t.model, 0));

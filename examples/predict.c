@@ -257,8 +257,8 @@ int main(int argc, char **argv)
     if (!in.count) fail("no picture could be opened");
     if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
     char *description = describe_run(&s, chosen, reading, given[compute].value);
-    prediction_table t = open_table(&s, chosen, given[per_case].value ? "case" : "image", given[out].value, description,
-                                    can_resume(), given[resume].value);
+    prediction_table t = open_table(&s, chosen, given[per_case].value ? LINE_OF_CASE : LINE_OF_IMAGE, given[out].value,
+                                    description, can_resume(), given[resume].value);
     results r = open_results(&t, &in, given[per_case].value);
     const int readers = thread_count((int)flag_integer(&given[threads]));
     int64_t tried;

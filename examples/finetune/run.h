@@ -4,7 +4,7 @@
 #ifndef RUN_H
 #define RUN_H
 #include "common/data/data.h"
-#include "common/model/cases.h"
+#include "common/cases/cases.h"
 #include "common/model/recipe.h"
 #include "common/program/progress_line.h"
 #include <stdbool.h>
@@ -69,10 +69,6 @@ void remove_states(const run *r);                             /* those at paths 
 void train_model(run *r);
 /* Stores with the model what predict needs: preprocessing, class names, and softmax or sigmoid. */
 void add_notes(run *r);
-/* --- cases.c --- */
-/* --per-case: ends the program if the test images have no cases, or one of them has images of different labels. */
-void check_cases(const peft_dataset *test);
-void evaluate_cases(const run *r, const double *scores);      /* prints the metrics of cases; scores: of the images */
 /* --- second_stage.c --- */
 void check_stages(void);                                      /* the flags; sets options of the masks of --prune */
 void hold_out_validation(run *r);                             /* --prune: a fifth of every class */

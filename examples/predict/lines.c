@@ -56,12 +56,15 @@ char *name_field(table_format format, const char *name)
     return text;
 }
 
-char *heading_line(const loaded_model *s, table_format format, const char *first, size_t *size)
+static const char *const line_name[] = { [LINE_OF_IMAGE] = "image", [LINE_OF_CASE] = "case" };
+
+char *heading_line(const loaded_model *s, table_format format, line_kind lines, size_t *size)
 {
     char *text;
     if (format != FORMAT_CSV) return NULL;
     FILE *f = open_line(&text, size);
-    fprintf(f, "%s%s", first, s->multilabel ? "" : ",predicted");
+    fprintf(f, "%s%s%s", line_name[lines], lines == LINE_OF_CASE ? ",slices,failed" : "",
+            s->multilabel ? "" : ",predicted");
     for (int64_t c = 0; c < s->classes; c++) {
         fputc(',', f);
         put_csv_field(f, s->names[c]);
@@ -71,44 +74,68 @@ char *heading_line(const loaded_model *s, table_format format, const char *first
     return text;
 }
 
-static void put_csv(FILE *f, const loaded_model *s, const float *p, const char *best)
+/* The name of the most probable class; NULL: there are no probabilities. */
+static const char *best_class(const loaded_model *s, const float *p)
 {
-    if (best) fputc(',', f), put_csv_field(f, best);
-    for (int64_t c = 0; c < s->classes; c++) fprintf(f, ",%.9g", p[c]);
+    int64_t largest = 0;
+    for (int64_t c = 1; p && c < s->classes; c++)
+        if (p[c] > p[largest]) largest = c;
+    return p ? s->names[largest] : NULL;
 }
 
-static void put_json(FILE *f, const loaded_model *s, const float *p, const char *best)
+static void put_csv(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
 {
-    if (best) fputs(", \"predicted\": ", f), put_json_string(f, best);
+    if (lines == LINE_OF_CASE) fprintf(f, ",%lld,%lld", (long long)r->slices, (long long)r->failed);
+    if (!s->multilabel) {
+        fputc(',', f);
+        if (r->probabilities) put_csv_field(f, best_class(s, r->probabilities));
+    }
+    for (int64_t c = 0; c < s->classes; c++) {
+        fputc(',', f);
+        if (r->probabilities) fprintf(f, "%.9g", r->probabilities[c]);
+    }
+}
+
+static void put_json(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
+{
+    if (lines == LINE_OF_CASE)
+        fprintf(f, ", \"slices\": %lld, \"failed\": %lld", (long long)r->slices, (long long)r->failed);
+    if (!r->probabilities) {
+        fprintf(f, "%s, \"probabilities\": null}", s->multilabel ? "" : ", \"predicted\": null");
+        return;
+    }
+    if (!s->multilabel) fputs(", \"predicted\": ", f), put_json_string(f, best_class(s, r->probabilities));
     fputs(", \"probabilities\": {", f);
     for (int64_t c = 0; c < s->classes; c++) {
         if (c) fputs(", ", f);
         put_json_string(f, s->names[c]);
-        fprintf(f, ": %.9g", p[c]);
+        fprintf(f, ": %.9g", r->probabilities[c]);
     }
     fputs("}}", f);
 }
 
-static void put_text(FILE *f, const loaded_model *s, const float *p, const char *best)
+static void put_text(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
 {
+    if (lines == LINE_OF_CASE) fprintf(f, "  slices=%lld", (long long)r->slices);
+    if (r->failed) fprintf(f, " failed=%lld", (long long)r->failed);
     fputs("  ", f);
-    if (best) fprintf(f, "%s ", best);
-    for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s=%.9g", s->names[c], p[c]);
+    if (!r->probabilities) {
+        fputs("-", f);
+        return;
+    }
+    if (!s->multilabel) fprintf(f, "%s ", best_class(s, r->probabilities));
+    for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s=%.9g", s->names[c], r->probabilities[c]);
 }
 
-char *prediction_line(const loaded_model *s, table_format format, const char *first, const char *name, const float *p,
-                      size_t *size)
+char *prediction_line(const loaded_model *s, table_format format, line_kind lines, const prediction *p, size_t *size)
 {
-    static void (*const put[])(FILE *, const loaded_model *, const float *, const char *) = {
+    static void (*const put[])(FILE *, const loaded_model *, line_kind, const prediction *) = {
         [FORMAT_TEXT] = put_text, [FORMAT_CSV] = put_csv, [FORMAT_JSONL] = put_json };
     char *text;
-    int64_t largest = 0;
-    for (int64_t c = 1; c < s->classes; c++)
-        if (p[c] > p[largest]) largest = c;
     FILE *f = open_line(&text, size);
-    if (format == FORMAT_JSONL) fprintf(f, "{\"%s\": ", first);
-    put_name(f, format, name);
-    put[format](f, s, p, s->multilabel ? NULL : s->names[largest]);
+    if (format == FORMAT_JSONL) fprintf(f, "{\"%s\": ", line_name[lines]);
+    put_name(f, format, p->name);
+    put[format](f, s, lines, p);
     fputc('\n', f);
     close_line(f);
     return text;

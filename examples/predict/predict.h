@@ -3,7 +3,7 @@
  * and prediction with test-time adaptation. */
 #ifndef PREDICT_H
 #define PREDICT_H
-#include "common/model/cases.h"
+#include "common/cases/cases.h"
 #include "common/model/loaded_model.h"
 #include "common/program/progress_line.h"
 #include <stdbool.h>
@@ -38,6 +38,11 @@ peft_status load_input(const inputs *in, int64_t i, peft_image **out);
 /* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_JSONL: an object on each line. */
 typedef enum table_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSONL } table_format;
 table_format read_format(const char *name);                   /* "text", "csv" or "jsonl"; another name: fails */
+typedef enum line_kind { LINE_OF_IMAGE, LINE_OF_CASE } line_kind;
+/* What a line says: the name of the picture or case, and its probabilities [classes] (NULL: a case of which no picture
+ * could be predicted). slices: pictures of the case that its probabilities are of; failed: its pictures that could not
+ * be predicted. */
+typedef struct prediction { const char *name; const float *probabilities; int64_t slices, failed; } prediction;
 /* One line that tells by which backbone, adapters, settings and classes a run predicts (description.c); to be freed. */
 char *describe_run(const loaded_model *s, table_format format, const char *image_options, const char *compute);
 /* A table of predictions on standard output, or in a file. A file is collected beside it, in PATH.part, whose first
@@ -45,7 +50,7 @@ char *describe_run(const loaded_model *s, table_format format, const char *image
 typedef struct prediction_table {
     const loaded_model *model;
     table_format format;
-    const char *first;                                        /* what a line is of: "image" or "case" */
+    line_kind lines;
     const char *path;                                         /* NULL: standard output */
     bool resumable;                                           /* errors advise --resume */
     char *part_path;
@@ -55,40 +60,38 @@ typedef struct prediction_table {
     int64_t done_count;
     bool has_heading;                                         /* PATH.part of the earlier run has it */
 } prediction_table;
-/* description: of describe_run. resume: goes on with PATH.part of an earlier run, which must have the same
+/* lines: what they are of. description: of describe_run. resume: goes on with PATH.part of an earlier run, which must have the same
  * description. */
-prediction_table open_table(const loaded_model *m, table_format format, const char *first, const char *path,
+prediction_table open_table(const loaded_model *m, table_format format, line_kind lines, const char *path,
                             const char *description, bool resumable, bool resume);
 /* Whether an earlier run has predicted this picture. If the same name was given n times, each of its lines answers one
  * call. */
 bool  in_table(const prediction_table *t, const char *name);
-/* Adds the line of a picture with the probabilities p [classes]. */
-void  add_to_table(prediction_table *t, const char *name, const float *p);
+void  add_to_table(prediction_table *t, const prediction *p);
 /* The file gets its name if complete; else PATH.part stays for --resume. */
 void  close_table(prediction_table *t, bool complete);
 
 /* --- lines.c --- */
 /* A line with its line break, to be freed; *size: its length. heading_line: NULL for formats without a heading. */
-char *heading_line(const loaded_model *s, table_format format, const char *first, size_t *size);
-char *prediction_line(const loaded_model *s, table_format format, const char *first, const char *name, const float *p,
-                      size_t *size);
+char *heading_line(const loaded_model *s, table_format format, line_kind lines, size_t *size);
+char *prediction_line(const loaded_model *s, table_format format, line_kind lines, const prediction *p, size_t *size);
 /* The part of a line that identifies the picture, as it stands there with its quotes; to be freed. */
 char *name_field(table_format format, const char *name);
 
 /* --- case_results.c --- */
 /* Takes the probabilities of pictures. Without a rule they become lines of the table; with one they are kept, and those
- * of each case become a line at the end. */
+ * of each case become a line at the end, which says how many of its pictures could be predicted. */
 typedef struct results {
     prediction_table *table;
     const inputs *in;
     bool by_case;
     case_rule rule;
-    double *scores;                                           /* [count, classes] of pictures that were predicted */
-    int64_t *picture, count;                                  /* [count] */
+    double *scores;                                           /* [pictures, classes] */
+    bool *known;                                              /* [pictures]: was it predicted? */
 } results;
 results open_results(prediction_table *t, const inputs *in, const char *per_case);      /* --per-case; NULL: no rule */
 void    add_result(results *r, int64_t picture, const float *p);             /* p [classes] */
-/* Adds the lines of the cases if all pictures were tried. */
+/* Adds the lines of the cases if all pictures were tried, and prints a warning of each incomplete case. */
 void    close_results(results *r, bool complete);
 
 /* --- call.c --- */

@@ -124,13 +124,13 @@ static void open_part(prediction_table *t, const char *description, bool resume)
     put_line(t, line, (size_t)size);
 }
 
-prediction_table open_table(const loaded_model *m, table_format format, const char *first, const char *path,
+prediction_table open_table(const loaded_model *m, table_format format, line_kind lines, const char *path,
                             const char *description, bool resumable, bool resume)
 {
-    prediction_table t = { .model = m, .format = format, .first = first, .path = path, .resumable = resumable };
+    prediction_table t = { .model = m, .format = format, .lines = lines, .path = path, .resumable = resumable };
     size_t size;
     if (path) open_part(&t, description, resume);
-    char *heading = t.has_heading ? NULL : heading_line(m, format, first, &size);
+    char *heading = t.has_heading ? NULL : heading_line(m, format, lines, &size);
     if (heading) put_line(&t, heading, size);
     return t;
 }
@@ -150,10 +150,10 @@ bool in_table(const prediction_table *t, const char *name)
     return found;
 }
 
-void add_to_table(prediction_table *t, const char *name, const float *p)
+void add_to_table(prediction_table *t, const prediction *p)
 {
     size_t size;
-    char *text = prediction_line(t->model, t->format, t->first, name, p, &size);
+    char *text = prediction_line(t->model, t->format, t->lines, p, &size);
     put_line(t, text, size);
 }
 

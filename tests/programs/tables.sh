@@ -99,7 +99,8 @@ says 'patients: 6, none in two splits'
 # Cases.
 runs finetune --data scans/split.csv --per-case mean
 says 'cases: mean of the probabilities of their images'
-[ "$(awk '$1 == "test_images" { printf "%s ", $2 }' log)" = '12 6 ' ] || fail 'images and cases'
+[ "$(awk '$1 == "test_images" || $1 == "test_cases" { printf "%s %s ", $1, $2 }' log)" = 'test_images 12 test_cases 6 ' ] ||
+    fail 'images and cases'
 refused '--per-case: given' finetune --data scans/split.csv --per-case median
 refused 'no cases' finetune --data folder --per-case max
 "$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv --split test --csv > images.csv
@@ -108,18 +109,38 @@ refused 'no cases' finetune --data folder --per-case max
 "$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv --split test --csv --per-case max \
     > max.csv
 [ "$(wc -l < images.csv) $(wc -l < mean.csv) $(wc -l < max.csv)" = '13 7 7' ] || fail 'lines of predictions'
-head -1 mean.csv | grep -q '^case,predicted,benign-like' || fail 'the heading of cases'
+head -1 mean.csv | grep -q '^case,slices,failed,predicted,benign-like' || fail 'the heading of cases'
 # The two pictures of a case follow each other: their mean, and their maximum over the sum of maxima.
-awk -F, 'FILENAME == "images.csv" { for (k = 3; k <= 5; k++) p[FNR, k] = $k; next }
+awk -F, 'FILENAME == "images.csv" { for (k = 3; k <= 5; k++) p[FNR, k + 2] = $k; next }
     FNR > 1 {
         a = 2 * FNR - 2; b = a + 1; sum = 0
-        for (k = 3; k <= 5; k++) { top[k] = p[a, k] > p[b, k] ? p[a, k] : p[b, k]; sum += top[k] }
-        for (k = 3; k <= 5; k++) {
+        for (k = 5; k <= 7; k++) { top[k] = p[a, k] > p[b, k] ? p[a, k] : p[b, k]; sum += top[k] }
+        if ($2 != 2 || $3 != 0) { print FILENAME, FNR, "slices", $2, $3; bad = 1 }
+        for (k = 5; k <= 7; k++) {
             want = FILENAME == "mean.csv" ? (p[a, k] + p[b, k]) / 2 : top[k] / sum
             if ($k - want > 1e-6 || want - $k > 1e-6) { print FILENAME, FNR, $k, want; bad = 1 }
         }
     }
     END { exit bad }' images.csv mean.csv max.csv > log || fail 'figures of cases'
+# Broken pictures of a case: one of two, and both. The lines say so in each format, and the figures are of the others.
+rm -rf broken
+cp -r scans broken
+by_case() { "$bin/predict" --backbone "$vit" --model kept.safetensors --data broken/split.csv --split test --per-case mean "$@"; }
+for name in benign-like/0004 benign-like/0010 benign-like/0011; do echo broken > "broken/$name.png"; done
+for format in csv jsonl text; do
+    if by_case --format $format > incomplete.$format 2> log; then fail 'broken pictures, and status 0'; fi
+    says "case 'S2': 1 of 2 slices could not be predicted; its line is of the others alone"
+    says "case 'S5': none of its slices could be predicted (2); its line has no probabilities"
+done
+kept=$(awk -F, '$1 ~ /0005.png/ { print $2 "," $3 "," $4 "," $5; exit }' images.csv)
+grep -qxF "S2,1,1,$kept" incomplete.csv || fail 'the line of the picture that is left'
+grep -qx 'S5,0,2,,,,' incomplete.csv || fail 'a case without a prediction'
+grep -q '^{"case": "S2", "slices": 1, "failed": 1, "predicted": "' incomplete.jsonl || fail 'JSON of an incomplete case'
+grep -qxF '{"case": "S5", "slices": 0, "failed": 2, "predicted": null, "probabilities": null}' incomplete.jsonl ||
+    fail 'JSON of a case without a prediction'
+grep -q '^S2  slices=1 failed=1  ' incomplete.text || fail 'text of an incomplete case'
+grep -qx 'S5  slices=0 failed=2  -' incomplete.text || fail 'text of a case without a prediction'
+grep -q '^S8  slices=2  [a-z]' incomplete.text || fail 'text of a complete case'
 "$bin/predict" --backbone "$vit" --model kept.safetensors scans/*/0002.png > log
 refused 'leave' "$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv scans/normal-like/0002.png
 refused 'are for --data' "$bin/predict" --backbone "$vit" --model kept.safetensors --split test scans/normal-like/0002.png

@@ -152,15 +152,15 @@ static void print_class(const outcomes *o, const double *scores, const peft_data
     putchar('\n');
 }
 
-void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d)
+void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const char *unit)
 {
     metrics m;
     outcomes o = find_outcomes(scores, d);
     fill_metrics(ctx, scores, d, &o, &m);
     if (!peft_dataset_multilabel(d)) print_confusion(&o, d);
-    printf("%-22s %6s  %-25s  %s\n", "class", "images", "sensitivity [95 %]", "specificity [95 %]");
+    printf("%-22s %6s  %-25s  %s\n", "class", unit, "sensitivity [95 %]", "specificity [95 %]");
     for (int64_t c = 0; c < o.classes; c++) print_class(&o, scores, d, c);
-    printf("%-22s %lld\n", "test_images", (long long)m.images);
+    printf("test_%-17s %lld\n", unit, (long long)m.images);
     if (peft_dataset_multilabel(d)) {
         printf("%-22s %.4f\n%-22s %.4f\n", "f1_macro", m.f1_macro, "map", m.map);
     } else {
