@@ -35,17 +35,11 @@ static void write_model(run *r)
 static void evaluate_cases(const run *r, const double *scores)
 {
     const case_rule rule = parse_case_rule(given[per_case].value);
-    const bool *all_known = NULL;
-    case_list c = cases_of(r->test);
-    peft_dataset *cases = first_of_cases(r->test, &c);
-    double *of_cases = aggregate_cases(&c, scores, all_known, peft_dataset_count(r->test),
-                                       peft_dataset_classes(r->test), rule, peft_dataset_multilabel(r->test));
+    case_scores s = judge_cases(r->test, scores, rule);
     printf("\ncases: %s\n", case_rule_phrase[rule]);
-    print_metrics(r->t.ctx, of_cases, cases, "cases");
+    print_metrics(r->t.ctx, s.scores, s.samples, "cases");
     putchar('\n');
-    peft_dataset_free(cases);
-    free(of_cases);
-    free_cases(&c);
+    free_case_scores(&s);
 }
 
 /* Prints the metrics on the test images, and figures of time and memory. */
@@ -99,6 +93,14 @@ static void check_start(void)
         fail("--prune: makes adapters of its own; leave --model out");
 }
 
+static void check_case_flags(void)
+{
+    if (!given[per_case].value) return;
+    parse_case_rule(given[per_case].value);
+    if (flag_integer(&given[test_per_class]))
+        fail("--test-per-class: draws images, so that slices of cases are left out; with --per-case leave it out");
+}
+
 /* Opens the images and makes all objects that training needs. */
 static run prepare(void)
 {
@@ -106,6 +108,7 @@ static run prepare(void)
     r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value,
                           .seed = (uint64_t)flag_integer(&given[seed]),
                           .threads = (int)flag_integer(&given[threads]), .loader_threads = 1 };
+    check_case_flags();
     check_files(&r);
     check_backbone(given[backbone].value);
     r.t.io_ctx = make_context();
@@ -114,7 +117,7 @@ static run prepare(void)
     const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);
     print_sets(r.t.train, r.test, test_origin);
     r.images_in_both = check_overlap(r.t.train, r.test);
-    if (given[per_case].value) parse_case_rule(given[per_case].value), check_cases(r.test, "test");
+    if (given[per_case].value) check_cases(r.test, "test");
     if (given[prune].value) hold_out_validation(&r);
     build_training(&r.t, given + own_flags);
     if (r.t.start) given[own_flags + recipe_method].value = peft_adapter_method(peft_model_adapter(r.t.model, 0));

@@ -29,6 +29,7 @@
     X(test, "PATH", NULL, "test images; without it the split \"test\" (or \"val\") of --data, or else the part of " \
       "--data that finetune holds out with the same --data, --shots and --seed") \
     PATIENT_FLAGS(X) \
+    CASE_FLAG(X) \
     X(shots, "N", "0", "training images per class, as for finetune (0: all); without --test and a split the others " \
       "are the test images") \
     X(kind, "LIST", "tent", "kinds of adaptation, separated by semicolons, each with its options: " \
@@ -99,13 +100,17 @@ typedef struct run_name { const char *setting; uint64_t seed; const char *kind; 
 static void put_predictions(FILE *f, const loaded_model *m, const peft_dataset *d, const image_set *test,
                             const double *scores, const run_name *run)
 {
-    int64_t *predicted = check_alloc(malloc((size_t)test->count * sizeof *predicted));
-    must(peft_metrics_decide(scores, test->count, m->classes, predicted));
-    for (int64_t i = 0; i < test->count; i++) {
+    const int64_t n = judged_count(test);
+    int64_t *predicted = check_alloc(malloc((size_t)n * sizeof *predicted));
+    must(peft_metrics_decide(scores, n, m->classes, predicted));
+    for (int64_t i = 0; i < n; i++) {
         fprintf(f, "%s,%llu,\"%s\",", run->setting, (unsigned long long)run->seed, run->kind);
-        put_csv_field(f, peft_dataset_name(d, test->sample[i]));
+        if (test->by_case) {
+            put_csv_field(f, case_name(d, test->sample[test->cases.first[i]]));
+            fprintf(f, ",%lld", (long long)test->cases.slices[i]);
+        } else put_csv_field(f, peft_dataset_name(d, test->sample[i]));
         fputc(',', f);
-        put_csv_field(f, m->names[test->labels[i]]);
+        put_csv_field(f, m->names[judged_label(test, i)]);
         fputc(',', f);
         put_csv_field(f, m->names[predicted[i]]);
         fprintf(f, ",%.9g\n", scores[i * m->classes + predicted[i]]);
@@ -125,6 +130,7 @@ static void run_setting(study *s, const loaded_model *m, peft_dataset *const set
     parse_corruption(s->setting[setting], "corrupt", &choice.corruption, &choice.strength);
     image_set test_images = load_images(m, sets[TEST], &choice);
     image_set train_images = load_images(m, sets[TRAINING], &training);
+    if (given[per_case].value) group_cases(&test_images, sets[TEST], parse_case_rule(given[per_case].value));
     double *scores = check_alloc(malloc((size_t)(test_images.count * m->classes) * sizeof *scores));
     for (int k = 0; k < s->kinds; k++) {
         const run_name run = { s->setting[setting], choice.seed, s->kind[k] };
@@ -141,7 +147,10 @@ static void print_study(const study *s)
 {
     printf("Means over %d setting%s of the images", s->settings, s->settings > 1 ? "s" : "");
     if (s->seeds > 1) printf("; in brackets the 95 %% interval of the mean over %d repetitions", s->seeds);
-    printf(". Time is that of all threads together.\n\n");
+    printf(". Time is that of all threads together.");
+    if (given[per_case].value)
+        printf(" Accuracy and ECE are of cases: %s.", case_rule_phrase[parse_case_rule(given[per_case].value)]);
+    printf("\n\n");
     print_kinds(s);
     if (s->settings == 1) return;
     printf("\nAccuracy in %%:\n\n");
@@ -154,13 +163,22 @@ static void run_study(study *s, const loaded_model *m, peft_dataset *const sets[
     const char *path = given[predictions].value;
     if (path) {
         open_atomic(&w, path);
-        fputs("setting,seed,adaptation,image,class,predicted,probability\n", w.file);
+        fprintf(w.file, "setting,seed,adaptation,%s,class,predicted,probability\n",
+                given[per_case].value ? "case,slices" : "image");
     }
     for (int i = 0; i < s->settings; i++)
         for (int r = 0; r < s->seeds; r++) run_setting(s, m, sets, i, r, path ? w.file : NULL);
     if (path) close_atomic(&w);
     print_study(s);
     if (given[csv].value) write_runs(s, (uint64_t)flag_integer(&given[seed]), given[csv].value);
+}
+
+static void check_case_flags(void)
+{
+    if (!given[per_case].value) return;
+    parse_case_rule(given[per_case].value);
+    if (flag_integer(&given[images]))
+        fail("--images: draws images, so that slices of cases are left out; with --per-case leave it out");
 }
 
 /* Ends the program if a file of figures or predictions exists or cannot be written. */
@@ -202,6 +220,7 @@ static void open_sets(const loaded_model *m, peft_dataset *sets[2])
         warn("the test images are a part of --data. The model was not trained on them if finetune was given the same "
              "--data, --shots and --seed, and no --test; otherwise the figures are too good: give --test other images");
     check_overlap(sets[TRAINING], sets[TEST]);
+    if (given[per_case].value) check_cases(sets[TEST], "test");
     if (count > tests) warn("--images %lld: there are only %lld test images", (long long)count, (long long)tests);
     printf("a run: %lld test images; %lld training images for kinds that need statistics of them\n\n",
            (long long)image_count(sets[TEST], count),
@@ -223,6 +242,7 @@ int main(int argc, char **argv)
     s.setting = settings_of(given[corrupt].value, &s.settings);
     s.seeds = (int)flag_integer(&given[seeds]);
     if (s.seeds < 1 || s.seeds > 1000) fail("--seeds: given %d, expected 1 to 1000", s.seeds);
+    check_case_flags();
     check_files();
     s.run = check_alloc(calloc((size_t)(s.settings * s.seeds * s.kinds), sizeof *s.run));
     loaded_model m = open_model(given[backbone].value, given[backbone_options].value, given[model].value,

@@ -68,8 +68,24 @@ image_set load_images(const loaded_model *m, const peft_dataset *d, const image_
     return s;
 }
 
+void group_cases(image_set *s, const peft_dataset *d, case_rule rule)
+{
+    const bool *all_known = NULL;
+    const char **name = check_alloc(malloc((size_t)(s->count + 1) * sizeof *name));
+    for (int64_t i = 0; i < s->count; i++) name[i] = peft_dataset_case(d, s->sample[i]);
+    s->cases = find_cases(name, all_known, s->count);
+    s->by_case = true;
+    s->rule = rule;
+    free(name);
+}
+
+int64_t judged_count(const image_set *s) { return s->by_case ? s->cases.count : s->count; }
+
+int64_t judged_label(const image_set *s, int64_t i) { return s->labels[s->by_case ? s->cases.first[i] : i]; }
+
 void free_images(image_set *s)
 {
+    if (s->by_case) free_cases(&s->cases);
     free(s->pixels);
     free(s->labels);
     free(s->sample);

@@ -76,18 +76,29 @@ static outcome outcome_of(const double *scores, const image_set *test, int64_t c
 {
     outcome o;
     const struct { const char *name; double *to; } calibration[] = { { "ece", &o.ece }, { "nll", &o.nll } };
-    int64_t *predicted = check_alloc(malloc((size_t)test->count * sizeof *predicted));
+    const int64_t n = judged_count(test);
+    int64_t *labels = check_alloc(malloc((size_t)n * 2 * sizeof *labels)), *predicted = labels + n;
     int64_t *confusion = check_alloc(malloc((size_t)(classes * classes) * sizeof *confusion));
-    must(peft_metrics_decide(scores, test->count, classes, predicted));
-    must(peft_metrics_confusion(test->labels, predicted, test->count, classes, confusion));
+    for (int64_t i = 0; i < n; i++) labels[i] = judged_label(test, i);
+    must(peft_metrics_decide(scores, n, classes, predicted));
+    must(peft_metrics_confusion(labels, predicted, n, classes, confusion));
     must(peft_metrics_decision(confusion, classes, "accuracy", &o.accuracy, 1));
     must(peft_metrics_decision(confusion, classes, "balanced_accuracy", &o.balanced_accuracy, 1));
     for (size_t i = 0; i < 2; i++)
-        must(peft_metrics_calibration(scores, test->labels, test->count, classes, calibration[i].name,
-                                      calibration[i].to, 1));
-    free(predicted);
+        must(peft_metrics_calibration(scores, labels, n, classes, calibration[i].name, calibration[i].to, 1));
+    free(labels);
     free(confusion);
     return o;
+}
+
+/* Replaces the probabilities of the images by those of their cases. */
+static void replace_by_cases(const image_set *test, int64_t classes, double *scores)
+{
+    const bool *all_known = NULL;
+    const bool multilabel = false;
+    double *of_cases = aggregate_cases(&test->cases, scores, all_known, test->count, classes, test->rule, multilabel);
+    memcpy(scores, of_cases, (size_t)(test->cases.count * classes) * sizeof *scores);
+    free(of_cases);
 }
 
 outcome run_kind(const loaded_model *m, const char *kind, int64_t batch, const image_set *test, const image_set *source,
@@ -109,6 +120,7 @@ outcome run_kind(const loaded_model *m, const char *kind, int64_t batch, const i
         peft_tensor_free(images);
         peft_tensor_free(out);
     }
+    if (test->by_case) replace_by_cases(test, m->classes, scores);
     outcome o = outcome_of(scores, test, m->classes);
     o.seconds = seconds / (double)computed;
     o.bytes = (double)(p.session ? peft_session_memory(p.session) : peft_adaptor_memory(p.adaptor));

@@ -23,6 +23,7 @@
     X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch (.pth), the " \
       "index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
+    CASE_FLAG(X) \
     X(methods, "FILE", NULL, "required: text file with one entry to compare on each line, `label: flags`, with any " \
       "of the flags listed below from --method on") \
     X(shots, "N", "10", "training images per class in each draw (0: all)") \
@@ -180,6 +181,16 @@ static void run_one_job(const job_hooks *hooks, progress *p)
     if (run_jobs(&(int64_t){ 0 }, 1, 1, hooks, p)) fail("stopped before the first run");
 }
 
+/* --per-case: sets the rule, and ends the program for flags that do not go with it. */
+static void check_case_flags(study *s)
+{
+    if (!s->per_case) return;
+    s->rule = parse_case_rule(s->per_case);
+    if (s->images.tests)
+        fail("--test-per-class: draws images, so that slices of cases are left out; with --per-case leave it out");
+    if (s->analysis) fail("--analysis: is of images; with --per-case leave it out");
+}
+
 /* Makes the study from the flags and the list file. */
 static study read_study(void)
 {
@@ -193,6 +204,8 @@ static study read_study(void)
     s.judge_every = flag_integer(&given[judge_every]);
     s.analysis = given[analysis].value;
     s.unchecked = given[unchecked].value;
+    s.per_case = given[per_case].value;
+    check_case_flags(&s);
     s.jobs = given[jobs].value ? at_least_one(jobs) : cores();
     if (!s.records && (s.title || s.note || s.judge_every || s.analysis))
         fail("--title, --note, --judge-every and --analysis have an effect only with --records DIR; give it, or leave "

@@ -35,7 +35,7 @@ void make_settings(study *s)
         fprintf(f, "libpeft=%s backbone=%.64s data=%s ", peft_version_string(), s->fingerprint, s->images.data);
         const struct { const char *name, *value; } given[] = {
             { "test", s->images.test }, { "table", s->images.table }, { "patients", s->images.patients },
-            { "image_options", s->images.image_options } };
+            { "image_options", s->images.image_options }, { "per_case", s->per_case } };
         for (size_t k = 0; k < sizeof given / sizeof *given; k++)
             if (given[k].value) fprintf(f, "%s=%s ", given[k].name, given[k].value);
         fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->images.shots, (long long)s->images.tests);

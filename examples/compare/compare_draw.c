@@ -12,4 +12,5 @@ void draw_run_data(const study *s, int64_t i, training_run *t, peft_dataset **te
     data_request q = s->images;
     q.seed = draw_seed(s, i);
     draw_sets(t->io_ctx, &q, &t->train, test);
+    if (s->per_case) check_cases(*test, "test");
 }

@@ -98,6 +98,14 @@ static void put_entry(FILE *f, const entry *e)
     fputc('\n', f);
 }
 
+static int64_t count_cases(const peft_dataset *d)
+{
+    case_list c = cases_of(d);
+    const int64_t n = c.count;
+    free_cases(&c);
+    return n;
+}
+
 /* Draws the images of the first run and builds its training, to know their numbers and the backbone's properties. */
 void write_study(study *s)
 {
@@ -119,6 +127,7 @@ void write_study(study *s)
     put_text(record.file, "table", s->images.table);
     put_text(record.file, "patients", s->images.patients);
     put_text(record.file, "image_options", s->images.image_options);
+    put_text(record.file, "per_case", s->per_case);
     put_backbone(record.file, s, t.vit);
     put_count(record.file, "shots", s->images.shots);
     put_count(record.file, "test_per_class", s->images.tests);
@@ -128,6 +137,7 @@ void write_study(study *s)
     put_count(record.file, "jobs", s->jobs);
     put_count(record.file, "train_images", peft_dataset_count(t.train));
     put_count(record.file, "test_images", peft_dataset_count(test));
+    if (s->per_case) put_count(record.file, "test_cases", count_cases(test));
     for (int64_t c = 0; c < peft_dataset_classes(test); c++)
         put_text(record.file, "class", peft_dataset_class_name(test, c));
     for (int64_t e = 0; e < s->entries; e++) put_entry(record.file, &s->entry[e]);
@@ -150,7 +160,7 @@ static void put_curve(FILE *f, const evaluation *ev)
 }
 
 /* KEY-SEED-RUN.test.csv */
-static void put_test(FILE *f, const evaluation *ev)
+static void put_test(FILE *f, const study *s, const evaluation *ev)
 {
     int64_t classes = peft_dataset_classes(ev->test);
     fputs("name,index,true", f);
@@ -160,7 +170,7 @@ static void put_test(FILE *f, const evaluation *ev)
     }
     for (int64_t i = 0; i < peft_dataset_count(ev->test); i++) {
         fputc('\n', f);
-        put_csv_field(f, peft_dataset_name(ev->test, i));
+        put_csv_field(f, s->per_case ? case_name(ev->test, i) : peft_dataset_name(ev->test, i));
         fprintf(f, ",%lld,%lld", (long long)i, (long long)peft_dataset_label(ev->test, i));
         for (int64_t c = 0; c < classes; c++) fprintf(f, ",%.9g", ev->scores[i * classes + c]);
     }
@@ -174,7 +184,7 @@ void write_records(const study *s, int64_t i, const evaluation *ev)
     put_curve(curve.file, ev);
     close_atomic(&curve);
     open_run_record(&test, s, i, "test");
-    put_test(test.file, ev);
+    put_test(test.file, s, ev);
     close_atomic(&test);
     open_run_record(&run, s, i, "run");
     put_csv_heading(run.file);

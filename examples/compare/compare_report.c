@@ -50,6 +50,7 @@ void print_table(const study *s)
         { result_auroc_macro, "macro AUROC %" } };
     enum { qualities = sizeof quality / sizeof *quality };
     int width = 6;                                            /* of the column of labels */
+    if (s->per_case) printf("metrics are of cases: %s\n", case_rule_phrase[s->rule]);
     for (int64_t e = 0; e < s->entries; e++)
         if ((int)strlen(s->entry[e].label) > width) width = (int)strlen(s->entry[e].label);
     printf("%-*s %5s", width, "", "runs");
@@ -118,11 +119,14 @@ void write_figure(const char *path, const study *s)
         panel[p] = (chart_panel){ .title = shown[p].title, .bars = shown[p].bars, .decimals = shown[p].decimals,
                                   .points = points };
     }
-    char note[160], shots[32] = "all";
+    char note[240], shots[32] = "all";
     if (s->images.shots) snprintf(shots, sizeof shots, "%lld", (long long)s->images.shots);
     /* "\302\261" is the plus-minus sign in UTF-8. */
-    snprintf(note, sizeof note, "%s images per class, %lld draw%s x %lld seed%s; line: mean \302\261 sd", shots,
-             (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "");
+    snprintf(note, sizeof note, "%s images per class, %lld draw%s x %lld seed%s; %s%s%sline: mean \302\261 sd",
+             shots,
+             (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "",
+             s->per_case ? "of cases, " : "", s->per_case ? case_rule_phrase[s->rule] : "",
+             s->per_case ? "; " : "");
     const char *slash = strrchr(s->images.data, '/');
     if (!write_chart(path, slash && slash[1] ? slash + 1 : s->images.data, note, labels, s->entries, runs, panel, panels))
         fail("--svg %s: %s", path, strerror(errno));

@@ -44,19 +44,31 @@ static double peak_bytes(void)
     return 1024.0 * (double)use.ru_maxrss;
 }
 
-/* Computes the metrics of the model as trained so far. Creates *session if it is NULL. Returns the probabilities of the
- * test images, to be freed. */
-static double *evaluate_now(training_run *t, peft_session **session, const peft_dataset *test, metrics *m)
+/* What is judged: the test images, or with --per-case their cases. */
+typedef struct judged { const peft_dataset *samples; double *scores; case_scores cases; } judged;
+
+/* Computes the metrics of the model as trained so far. Creates *session if it is NULL. */
+static judged evaluate_now(const study *s, training_run *t, peft_session **session, peft_dataset *test, metrics *m)
 {
     if (!*session) must(peft_session_create(t->model, NULL, session));
-    double *scores = predict_set(t->ctx, *session, test, t->transform);
-    compute_metrics(t->ctx, scores, test, m);
-    return scores;
+    judged j = { .samples = test, .scores = predict_set(t->ctx, *session, test, t->transform) };
+    if (s->per_case) {
+        j.cases = judge_cases(test, j.scores, s->rule);
+        j.samples = j.cases.samples;
+    }
+    compute_metrics(t->ctx, s->per_case ? j.cases.scores : j.scores, j.samples, m);
+    return j;
 }
 
-/* Trains and fills curve [t->epochs], without the last epoch's accuracy. Evaluates every `judge_every` epochs (0:
+static void free_judged(const study *s, judged *j)
+{
+    if (s->per_case) free_case_scores(&j->cases);
+    free(j->scores);
+}
+
+/* Trains and fills curve [t->epochs], without the last epoch's accuracy. Evaluates every s->judge_every epochs (0:
  * never) and returns the seconds that these evaluations took. */
-static double train(training_run *t, measured *c, int64_t judge_every, const peft_dataset *test, epoch_point *curve)
+static double train(const study *s, training_run *t, measured *c, peft_dataset *test, epoch_point *curve)
 {
     peft_session *session = NULL;
     double evaluation_time = 0;
@@ -68,10 +80,11 @@ static double train(training_run *t, measured *c, int64_t judge_every, const pef
         c->training_time += seconds_now() - start;
         curve[e] = (epoch_point){ .loss = c->updates ? c->loss_sum / (double)c->updates : NAN,
                                   .balanced_accuracy = NAN };
-        if (!judge_every || (e + 1) % judge_every || e + 1 == t->epochs) continue;
+        if (!s->judge_every || (e + 1) % s->judge_every || e + 1 == t->epochs) continue;
         metrics m;
         start = seconds_now();
-        free(evaluate_now(t, &session, test, &m));            /* only the metrics are needed */
+        judged j = evaluate_now(s, t, &session, test, &m);
+        free_judged(s, &j);                                   /* only the metrics are needed */
         curve[e].balanced_accuracy = m.balanced_accuracy;
         evaluation_time += seconds_now() - start;
     }
@@ -100,21 +113,22 @@ void perform_run(study *s, int64_t i)
     build_training(&t, entry_of(s, i)->recipe);
     measured c = { .loader = t.loader };
     epoch_point *curve = check_alloc(calloc((size_t)t.epochs + 1, sizeof *curve));
-    double evaluation_time = train(&t, &c, s->judge_every, test, curve);
+    double evaluation_time = train(s, &t, &c, test, curve);
     v[result_seconds_per_step] = (c.training_time - c.reading_time) / (double)(c.steps ? c.steps : 1);
     v[result_peak_bytes] = peak_bytes();
     v[result_planned_bytes] = t.planned_bytes;
     v[result_steps] = (double)c.steps;
     v[result_loss] = peft_trainer_get(t.trainer, "loss");
     v[result_trainable_parameters] = (double)peft_model_trainable_count(t.model);
-    double *scores = evaluate_now(&t, &session, test, &m);
+    judged j = evaluate_now(s, &t, &session, test, &m);
     store_metrics(v, &m);
     v[result_seconds] = seconds_now() - start - evaluation_time;
     if (s->judge_every && t.epochs) curve[t.epochs - 1].balanced_accuracy = m.balanced_accuracy;
-    const evaluation ev = { .test = test, .scores = scores, .curve = curve, .epochs = t.epochs };
+    const evaluation ev = { .test = j.samples, .scores = s->per_case ? j.cases.scores : j.scores, .curve = curve,
+                            .epochs = t.epochs };
     if (s->analysis) write_analysis(s, i, &t, test);
     if (s->records) write_records(s, i, &ev);
-    free(scores);
+    free_judged(s, &j);
     free(curve);
     peft_session_free(session);
     free_training(&t);

@@ -5,6 +5,7 @@
  * with the second seed, so a study that is stopped early covers many draws. */
 #ifndef COMPARE_STUDY_H
 #define COMPARE_STUDY_H
+#include "common/cases/cases.h"
 #include "common/data/data.h"
 #include "common/files/csv.h"
 #include "common/files/records.h"
@@ -30,6 +31,8 @@ typedef struct study {
     int64_t jobs;                                             /* runs at a time */
     bool unchecked;                                           /* do not decode pictures before the runs */
     int64_t judge_every;                                      /* epochs between evaluations; 0: only at the end */
+    const char *per_case;                                     /* --per-case: metrics are of cases; NULL: of images */
+    case_rule rule;                                           /* with per_case */
     bool analysis;                                            /* analyse features before and after tuning */
     uint64_t seed;                                            /* of the first draw */
     entry *entry;
@@ -56,7 +59,8 @@ static inline uint64_t run_seed(const study *s, int64_t i)
 void read_list(study *s, const flag *defaults);
 void free_list(study *s);
 
-/* compare_draw.c: draws the images of run i and sets what the caller of build_training must set in t. */
+/* compare_draw.c: draws the images of run i and sets what the caller of build_training must set in t. With per_case the
+ * cases of the test images are checked. */
 void draw_run_data(const study *s, int64_t i, training_run *t, peft_dataset **test);
 
 /* compare_run.c: does run i and stores result[i]. Called in a child process, as errors call exit. */
@@ -78,8 +82,8 @@ void put_csv_row(FILE *f, const study *s, int64_t i);
 /* compare_records.c: the files of records.h. */
 typedef struct epoch_point { double loss, balanced_accuracy; } epoch_point;     /* accuracy NaN: not evaluated */
 typedef struct evaluation {
-    const peft_dataset *test;
-    const double *scores;                                     /* [test images, classes] */
+    const peft_dataset *test;                                 /* with per_case one image of each case */
+    const double *scores;                                     /* [test images or cases, classes] */
     const epoch_point *curve;                                 /* [epochs] */
     int64_t epochs;
 } evaluation;

@@ -147,12 +147,12 @@ static bool has_linear(const study *s)
 
 void put_calibration(FILE *f, const study *s)
 {
-    fputs("<h3>Calibration before and after tuning</h3>\n<p class=\"small\">Of the predictions for held-out images of "
+    fprintf(f, "<h3>Calibration before and after tuning</h3>\n<p class=\"small\">Of the predictions for held-out %s of "
           "all runs. ECE and MCE: mean and largest distance of confidence and accuracy over 15 bins; Brier score: mean "
           "squared error, summed over classes; NLL: mean of \342\210\222log of the true class\342\200\231s "
           "probability. Temperature scaling divides the logits by the temperature with the least NLL: it is fitted on "
-          "one half of the held-out images and applied to the other, and the reverse, which gives two temperatures; "
-          "above 1 the model was too confident. ", f);
+          "one half of the held-out %s and applied to the other, and the reverse, which gives two temperatures; "
+          "above 1 the model was too confident. ", study_unit(s), study_unit(s));
     fputs(has_linear(s) ? "Before tuning means the linear probe: a classifier on the features of the unchanged "
                           "backbone, trained on the same images.</p>\n"
                         : "The study has no entry with method linear, the classifier on the features of the unchanged "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_cases.c -- shows held-out images that the best method predicted right and wrong in one run, with their class
  * probabilities. Draws the images again as compare did; without the data, it shows names only. */
+#include "common/cases/cases.h"
 #include "common/data/data.h"
 #include "common/figures/svg.h"
 #include "common/program/errors.h"
@@ -48,12 +49,29 @@ static int64_t pick_cases(const study *s, const run *r, outcome wanted, int64_t 
     return n;
 }
 
+/* The first image of each case; takes d. */
+static peft_dataset *first_of_cases(peft_dataset *d)
+{
+    peft_dataset *first;
+    case_list c = cases_of(d);
+    must(peft_dataset_subset(d, c.first, c.count, &first));
+    free_cases(&c);
+    peft_dataset_free(d);
+    return first;
+}
+
+static const char *name_in_records(const study *s, const peft_dataset *d, int64_t i)
+{
+    return study_has_cases(s) ? case_name(d, i) : peft_dataset_name(d, i);
+}
+
 peft_dataset *open_images(const study *s, const run *r)
 {
     const data_request q = {
         .data = study_property(s, "data"), .test = study_property(s, "test"), .table = study_property(s, "table"),
         .patients = study_property(s, "patients"),
-        .image_options = study_property(s, "image_options"), .allow_shared_patients = true, .shots = study_integer(s, "shots"),
+        .image_options = study_property(s, "image_options"), .allow_shared_patients = true,
+        .shots = study_integer(s, "shots"),
         .tests = study_integer(s, "test_per_class"), .seed = r->draw_seed };
     if (!q.data || access(q.data, R_OK) || (q.test && access(q.test, R_OK))) return NULL;
     peft_dataset *train, *test;
@@ -62,9 +80,10 @@ peft_dataset *open_images(const study *s, const run *r)
     draw_sets(ctx, &q, &train, &test);
     peft_context_free(ctx);
     peft_dataset_free(train);
+    if (study_has_cases(s)) test = first_of_cases(test);
     bool same = peft_dataset_count(test) == r->images;
     for (int64_t i = 0; same && i < r->images; i++)
-        same = peft_dataset_label(test, i) == r->label[i] && !strcmp(peft_dataset_name(test, i), r->name[i]);
+        same = peft_dataset_label(test, i) == r->label[i] && !strcmp(name_in_records(s, test, i), r->name[i]);
     if (!same)
         fail("%s: the data have changed since the records in %s were made; restore them, or move them away to make a "
              "page without images", q.data, s->folder);
@@ -134,11 +153,12 @@ void put_cases(FILE *f, const study *s)
     peft_dataset *images = open_images(s, r);
     if (!images)
         warn("%s cannot be read: the page shows no images of the study in %s", study_property(s, "data"), s->folder);
-    fputs("<h3>Single images</h3>\n<p class=\"small\">Of draw ", f);
+    fprintf(f, "<h3>Single %s</h3>\n<p class=\"small\">Of draw ", study_unit(s));
     fprintf(f, "%lld, run %lld of the method with the best balanced accuracy, ", (long long)r->draw,
             (long long)r->number);
     put_escaped(f, m->label);
-    fputs(": its most confident predictions, with the true classes in turn. The true class is printed bold.</p>\n", f);
+    fputs(": its most confident predictions, with the true classes in turn. The true class is printed bold.", f);
+    fputs(study_has_cases(s) ? " Of each case the first image is shown.</p>\n" : "</p>\n", f);
     put_group(f, s, r, WRONG, images);
     put_group(f, s, r, RIGHT, images);
     peft_dataset_free(images);

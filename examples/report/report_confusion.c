@@ -69,8 +69,8 @@ static void put_table(FILE *f, const study *s, const int64_t *counts)
 void put_confusion(FILE *f, const study *s)
 {
     const char *style = s->classes > max_named ? " many" : "";     /* CSS class */
-    fprintf(f, "<h3>Confusion matrices</h3>\n<p class=\"small\">Predictions for held-out images, summed over all runs "
-            "of a method; under each count, its share of the row.</p>\n<div class=\"grid%s\">\n", style);
+    fprintf(f, "<h3>Confusion matrices</h3>\n<p class=\"small\">Predictions for held-out %s, summed over all runs "
+            "of a method; under each count, its share of the row.</p>\n<div class=\"grid%s\">\n", study_unit(s), style);
     for (int64_t m = 0; m < s->methods; m++) {
         if (!s->method[m].done) continue;
         int64_t *counts = count_decisions(s, &s->method[m]);

@@ -166,8 +166,9 @@ void put_curves(FILE *f, const study *s)
 {
     plot plots[] = {
         { .name = "Training loss", .values = loss_of, .factor = 1, .chance = NAN },
-        { .name = "Balanced accuracy on the held-out images, %", .values = balanced_of, .factor = 100,
-          .chance = 100.0 / (double)s->classes } };
+        { .name = study_has_cases(s) ? "Balanced accuracy on the held-out cases, %"
+                                     : "Balanced accuracy on the held-out images, %",
+          .values = balanced_of, .factor = 100, .chance = 100.0 / (double)s->classes } };
     bool joint = s->methods <= line_style_count, drawn[2];
     for (int k = 0; k < 2; k++) drawn[k] = fit_axes(&plots[k], s);
     if (!drawn[0]) return;

@@ -111,9 +111,15 @@ static void put_study_summary(FILE *f, const study *s)
     }
     fprintf(f, "); %lld training image%s", (long long)train_images, plural(train_images));
     if (shots) fprintf(f, " (%lld per class)", (long long)shots);
-    fprintf(f, " and %lld held-out image%s per run; %lld draw%s of the images \303\227 %lld seed%s. Backbone ",
-            (long long)test_images, plural(test_images), (long long)draws, plural(draws), (long long)seeds,
-            plural(seeds));
+    fprintf(f, " and %lld held-out image%s per run", (long long)test_images, plural(test_images));
+    if (study_has_cases(s)) {
+        fprintf(f, ", of %lld cases; all results are of cases, by the rule ",
+                (long long)study_integer(s, "test_cases"));
+        put_escaped(f, study_property(s, "per_case"));
+        fputs(" over their images", f);
+    }
+    fprintf(f, "; %lld draw%s of the images \303\227 %lld seed%s. Backbone ", (long long)draws, plural(draws),
+            (long long)seeds, plural(seeds));
     put_escaped(f, slash ? slash + 1 : path ? path : "unknown");
     fprintf(f, ": %lld blocks, width %lld, patches of %lld pixels", (long long)study_integer(s, "depth"),
             (long long)study_integer(s, "width"), (long long)study_integer(s, "patch"));

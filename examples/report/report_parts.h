@@ -30,8 +30,8 @@ void put_space(FILE *f, const study *s);                      /* report_space.c:
 void put_masses(FILE *f, const study *s);                     /* report_mass.c: attention that EPT's prompts take */
 void put_cases(FILE *f, const study *s);                      /* report_cases.c: images predicted right and wrong */
 
-/* report_cases.c: opens the run's held-out images; NULL: the data cannot be found. Fails if they differ from the
- * recorded ones. */
+/* report_cases.c: opens the run's held-out images, of a study of cases the first image of each; NULL: the data cannot
+ * be found. Fails if they differ from the recorded ones. */
 peft_dataset *open_images(const study *s, const run *r);
 
 /* report_image.c: the image as a data URI, reduced to at most `side` pixels in width and height. */

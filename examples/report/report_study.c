@@ -190,6 +190,10 @@ double *column_values(const study *s, const method *m, int column)
     return v;
 }
 
+bool study_has_cases(const study *s) { return study_property(s, "per_case"); }
+
+const char *study_unit(const study *s) { return study_has_cases(s) ? "cases" : "images"; }
+
 int64_t predicted_class(const study *s, const run *r, int64_t image)
 {
     const double *p = r->score + image * s->classes;

@@ -28,9 +28,9 @@ typedef struct run {
     int64_t draw, number;                                     /* number of the draw; of the run on this draw; from 1 */
     uint64_t draw_seed;                                       /* of the draw */
     double value[result_columns];                             /* results, by result_accuracy and so on */
-    int64_t epochs, images;                                   /* images: test images */
+    int64_t epochs, images;                                   /* images: test images, or cases (study_has_cases) */
     double *loss, *balanced;                                  /* [epochs]: loss, balanced accuracy; NaN: no value */
-    const char **name;                                        /* [images] */
+    const char **name;                                        /* [images]; of a study of cases the cases' names */
     int64_t *label;                                           /* [images] */
     double *score;                                            /* [images, classes]: probabilities */
     char *text[3];                                            /* of the record files; name points into them */
@@ -55,6 +55,8 @@ typedef struct study {
 study       read_study(const char *folder);
 void        free_study(study *s);
 const char *study_property(const study *s, const char *name); /* NULL: the study has no such property */
+bool        study_has_cases(const study *s);                  /* results are of cases, not of single images */
+const char *study_unit(const study *s);                       /* what results are of: "images" or "cases" */
 int64_t     study_integer(const study *s, const char *name);  /* a property that is a whole number; fails without it */
 
 /* Result `column` (result_accuracy, ...) of all runs, [runs]; NaN for a run that is not done. To be freed. */

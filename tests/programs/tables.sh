@@ -99,8 +99,8 @@ says 'patients: 6, none in two splits'
 # Cases.
 runs finetune --data scans/split.csv --per-case mean
 says 'cases: mean of the probabilities of their images'
-[ "$(awk '$1 == "test_images" || $1 == "test_cases" { printf "%s %s ", $1, $2 }' log)" = 'test_images 12 test_cases 6 ' ] ||
-    fail 'images and cases'
+awk '$1 == "test_images" || $1 == "test_cases" { printf "%s %s ", $1, $2 }' log > counts
+[ "$(cat counts)" = 'test_images 12 test_cases 6 ' ] || fail 'images and cases'
 refused '--per-case: given' finetune --data scans/split.csv --per-case median
 refused 'no cases' finetune --data folder --per-case max
 "$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv --split test --csv > images.csv
@@ -125,7 +125,9 @@ awk -F, 'FILENAME == "images.csv" { for (k = 3; k <= 5; k++) p[FNR, k + 2] = $k;
 # Broken pictures of a case: one of two, and both. The lines say so in each format, and the figures are of the others.
 rm -rf broken
 cp -r scans broken
-by_case() { "$bin/predict" --backbone "$vit" --model kept.safetensors --data broken/split.csv --split test --per-case mean "$@"; }
+by_case() {
+    "$bin/predict" --backbone "$vit" --model kept.safetensors --data broken/split.csv --split test --per-case mean "$@"
+}
 for name in benign-like/0004 benign-like/0010 benign-like/0011; do echo broken > "broken/$name.png"; done
 for format in csv jsonl text; do
     if by_case --format $format > incomplete.$format 2> log; then fail 'broken pictures, and status 0'; fi
@@ -141,6 +143,42 @@ grep -qxF '{"case": "S5", "slices": 0, "failed": 2, "predicted": null, "probabil
 grep -q '^S2  slices=1 failed=1  ' incomplete.text || fail 'text of an incomplete case'
 grep -qx 'S5  slices=0 failed=2  -' incomplete.text || fail 'text of a case without a prediction'
 grep -q '^S8  slices=2  [a-z]' incomplete.text || fail 'text of a complete case'
+# compare, report and adapt judge cases; a case with images of two labels is named.
+printf 'linear: --method linear --epochs 1\n' > list.txt
+compare() {
+    "$bin/compare" --backbone "$vit" --methods list.txt --samplings 1 --runs 1 --jobs 1 --shots 0 --force "$@"
+}
+runs finetune --data scans/split.csv --per-case max
+awk '$1 == "cases:" { cases = 1 } cases && $1 == "balanced_accuracy" { print $2 }' log > of_finetune
+runs compare --data scans/split.csv --per-case max --records case_records --judge-every 1
+says 'metrics are of cases: maximum of the probabilities of their images'
+awk -F, 'NR == 2 { if ($7 != 6) exit 1; printf "%.4f\n", $9 }' compare.csv > of_compare || fail 'the number of cases'
+cmp of_finetune of_compare || fail 'compare and finetune judge cases differently'
+grep -q ' per_case=max ' compare.csv || fail 'the rule in the settings'
+runs "$bin/report" --out page.html case_records
+for words in '12 held-out images per run, of 6 cases; all results are of cases, by the rule max' 'Single cases' \
+    'Predictions for held-out cases' 'Of each case the first image is shown' '<dt>S2</dt>'; do
+    grep -qF "$words" page.html || fail "the page does not say '$words'"
+done
+refused 'with --per-case leave it out' compare --data scans/split.csv --per-case mean --test-per-class 2
+refused 'with --per-case leave it out' compare --data scans/split.csv --per-case mean --analysis --records other
+refused 'no cases' compare --data folder --per-case mean
+refused 'with --per-case leave it out' finetune --data scans/split.csv --per-case mean --test-per-class 2
+adapt() { "$bin/adapt" --backbone "$vit" --model kept.safetensors --threads 1 --kind none "$@"; }
+runs adapt --data scans/split.csv --per-case max --predictions adapted.csv --force
+says 'Accuracy and ECE are of cases: maximum of the probabilities of their images'
+awk -F, 'FILENAME == "max.csv" { if (FNR > 1) class[$1] = $4; next }
+    FNR == 1 { bad = $0 != "setting,seed,adaptation,case,slices,class,predicted,probability"; next }
+    { bad = bad || class[$4] != $7 || $5 != 2; n++ }
+    END { exit bad || n != 12 }' max.csv adapted.csv || fail 'predictions of cases by adapt'
+awk -F, 'FNR > 1 && $6 == $7 { right++ } END { printf "| none | %.1f |\n", 100 * right / 12 }' adapted.csv > row
+says "$(cat row)"
+refused 'with --per-case leave it out' adapt --data scans/split.csv --per-case mean --images 4
+sed 's/^normal-like\/0000.png;.*/normal-like\/0000.png;normal-like;P2;S2;test/' scans/split.csv > scans/two.csv
+for program in finetune compare adapt; do
+    refused "case 'S2' has test images of different labels (scans/benign-like/0004.png, scans/normal-like/0000.png)" \
+        $program --data scans/two.csv --per-case mean
+done
 "$bin/predict" --backbone "$vit" --model kept.safetensors scans/*/0002.png > log
 refused 'leave' "$bin/predict" --backbone "$vit" --model kept.safetensors --data scans/split.csv scans/normal-like/0002.png
 refused 'are for --data' "$bin/predict" --backbone "$vit" --model kept.safetensors --split test scans/normal-like/0002.png
@@ -149,9 +187,8 @@ printf 'image\nnormal-like/0001.png\nbenign-like/0001.png\n' > scans/new.csv
 [ "$(wc -l < log)" = 2 ] || fail 'a table without labels'
 
 # compare keeps the settings of the table for report.
-printf 'linear: --method linear --epochs 1\n' > list.txt
 runs "$bin/compare" --backbone "$vit" --data scans/split.csv --table split=none --methods list.txt --shots 2 \
-    --samplings 1 --runs 1 --jobs 1 --records records
-runs "$bin/report" --out page.html records
+    --samplings 1 --runs 1 --jobs 1 --records records --force
+runs "$bin/report" --out page.html --force records
 grep -q '^table,split=none$' records/study.csv || fail 'the table in study.csv'
 echo 'tables.sh: one table serves training and test; patients stay apart; cases are aggregated'

@@ -33,10 +33,16 @@ void      free_cases(case_list *c);
 double *aggregate_cases(const case_list *c, const double *scores, const bool *known, int64_t images, int64_t classes,
                         case_rule rule, bool multilabel);
 
-/* --- case_labels.c --- */
+/* --- case_scores.c --- */
 /* Ends the program unless d has cases and the images of each case have the same label, which is then that of the case.
  * which: "test" or "training", for the message. */
 void check_cases(const peft_dataset *d, const char *which);
-/* One image of each case, its first, with the label of the case. */
-peft_dataset *first_of_cases(peft_dataset *d, const case_list *c);
+/* Probabilities [list.count, classes] of the cases of a data set, and its samples that stand for them: the first of
+ * each case, whose label is that of the case. */
+typedef struct case_scores { case_list list; double *scores; peft_dataset *samples; } case_scores;
+/* scores: [images, classes], of all images of d. */
+case_scores judge_cases(peft_dataset *d, const double *scores, case_rule rule);
+void        free_case_scores(case_scores *s);
+/* The name of the case of sample i: its own where it is in none. */
+const char *case_name(const peft_dataset *d, int64_t i);
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * case_labels.c -- the label of a case is that of its images, which must agree (cases.h). */
+ * case_scores.c -- labels of cases, which are those of their images, and the probabilities of the cases of a data set
+ * (cases.h). */
 #include "cases.h"
 #include "common/program/errors.h"
 #include <stdlib.h>
@@ -31,9 +32,25 @@ void check_cases(const peft_dataset *d, const char *which)
     free_cases(&c);
 }
 
-peft_dataset *first_of_cases(peft_dataset *d, const case_list *c)
+case_scores judge_cases(peft_dataset *d, const double *scores, case_rule rule)
 {
-    peft_dataset *out;
-    must(peft_dataset_subset(d, c->first, c->count, &out));
-    return out;
+    const bool *all_known = NULL;
+    case_scores s = { .list = cases_of(d) };
+    s.scores = aggregate_cases(&s.list, scores, all_known, peft_dataset_count(d), peft_dataset_classes(d), rule,
+                               peft_dataset_multilabel(d));
+    must(peft_dataset_subset(d, s.list.first, s.list.count, &s.samples));
+    return s;
+}
+
+void free_case_scores(case_scores *s)
+{
+    peft_dataset_free(s->samples);
+    free(s->scores);
+    free_cases(&s->list);
+}
+
+const char *case_name(const peft_dataset *d, int64_t i)
+{
+    const char *name = peft_dataset_case(d, i);
+    return name ? name : peft_dataset_name(d, i);
 }
