@@ -69,16 +69,25 @@ peft_dataset_open_table(peft_context *ctx, const char *path, const char *split, 
                         peft_dataset **out);
 PEFT_API const peft_option *peft_dataset_table_option(size_t i); /* row i of these options (options.h); NULL: none */
 /* Opens what lies at path by one of the functions above: a folder, a file .zip or .npz (in upper or lower case), a
- * table if the first line is none of a list and has a common name of a column, and any other file as a list, which has
+ * DICOMDIR, whose images have no labels (peft_dataset_open_pictures), a table if the first line is none of a list and has a common name of a column, and any other file as a list, which has
  * no splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: path does not exist. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* Opens pictures without labels, to predict them: all pictures of a folder or a zip, at any depth, sorted by path; a
  * list of paths, one on each line, with or without class numbers, which are ignored (see peft_dataset_open_list); a
- * table with column names, whose labels are ignored; or a single picture. In a folder, DICOM files without an ending,
- * such as IM000001, are recognised by their content; beside them, all other files without an ending are samples too,
- * so that a broken one is found when it is loaded. All samples have the class 0, "unlabelled".
- * PEFT_E_IO: path cannot be read. PEFT_E_FORMAT: there are no pictures; the rest as for the functions above. */
+ * table with column names, whose labels are ignored; or a single picture. In folders and zips, DICOM files without an
+ * ending, such as IM000001, are recognised by their content; beside them, all other files without an ending are samples
+ * too, so that a broken one is found when it is loaded. All samples have the class 0, "unlabelled".
+ * In a folder the headers of DICOM files are read: those of each folder are sorted by series and slice, as
+ * peft_dicom_header_sort has it, and keep their places among other pictures; a series is a case with the name of its
+ * folder, or, if the folder holds several, "FOLDER#UID" with its Series Instance UID.
+ * path may also be a DICOMDIR, the directory of a medium, or a folder with one directly in it: the samples are then the
+ * images that it refers to, in the order of its records, sought in its folder in any case of letters. An image that is
+ * not there is a sample that cannot be loaded. peft_dataset_skipped counts references to other files than images, and
+ * pictures in the folder that it does not refer to.
+ * PEFT_E_IO: path cannot be read, or nothing of what a DICOMDIR refers to is there. PEFT_E_FORMAT: there are no
+ * pictures; a DICOMDIR is broken, or refers to a path that leads out of its folder; the rest as for the functions
+ * above. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_pictures(peft_context *ctx, const char *path, peft_dataset **out);
 PEFT_API void        peft_dataset_free(peft_dataset *d);
@@ -160,6 +169,15 @@ peft_dataset_shared_groups(const peft_dataset *a, const peft_dataset *b, int64_t
  * not read by peft_image_load. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out);
+
+/* Makes a data set of all slices of the samples of d, in their order: slices of volumes, frames of DICOM files, pages of
+ * TIFF files. A file of one image stays one sample. The slices of another are called "scan.nii.gz#slice=17", from 0,
+ * and are a case with the name of the file, unless d has a case for it; label, targets and group are those of the file.
+ * Slices are counted and read with the image options of d (axis=0). A file that cannot be opened stays one sample, so
+ * that loading it tells why; so does one that claims more than 2^20 slices. The result is an opened data set, with ids
+ * of its own. PEFT_E_OPTION: the image options of d choose a slice. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_with_slices(peft_dataset *d, peft_dataset **out);
 
 /* A part of a data set is a data set itself. Its ids (peft_dataset_id) are those of the opened data set, so that an id
  * means the same sample in every part. Which samples a part has depends on the argument seed and not on the seed of the

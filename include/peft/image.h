@@ -119,6 +119,17 @@ peft_dicom_header_read(peft_context *ctx, const char *path, peft_dicom_header **
  * those of the file, in its character set. */
 PEFT_API const char *peft_dicom_header_text(const peft_dicom_header *h, const char *field);
 PEFT_API int64_t     peft_dicom_header_frames(const peft_dicom_header *h);    /* at least 1; 0 for NULL */
+/* Sorts the files of one or several series by their headers [count]. Series follow each other in the order of their
+ * first files, and the files of a series in the order of its slices. That is: where all files have Image Position
+ * (Patient) and one Image Orientation (Patient), within 0.8 degrees, by the position along the normal of the slices (the
+ * cross product of the directions of a row and of a column), rounded to micrometres; slices at one position, and series
+ * whose files do not all have these, by Instance Number where all files have one; else, and for equal numbers, in the
+ * given order. order [count]: the index of the file at each place; series [count]: the number, from 0, of its series
+ * (files without a Series Instance UID are one), may be NULL. A header may be NULL, of a file that could not be read:
+ * such files come last, in series -1. PEFT_E_INVALID: ctx, headers or order is NULL, or count is below 0. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dicom_header_sort(peft_context *ctx, const peft_dicom_header *const *headers, int64_t count, int64_t *order,
+                       int64_t *series);
 PEFT_API void        peft_dicom_header_free(peft_dicom_header *h);            /* NULL: does nothing */
 
 PEFT_END_DECLS

@@ -97,6 +97,7 @@ static inline void put_table_sequence(dicom *d, uint32_t tag, const table *t, co
 
 /* The elements of a picture; those that are NULL or 0 are left out, but for numbers that every file has. */
 typedef struct scan {
+    const char *series, *number, *position, *orientation;     /* series, number NULL: 1.2.3.1 and 5 */
     const char *syntax, *photometric, *frames, *slope, *intercept, *centre, *width, *names, *function;
     int rows, columns, channels, planar, allocated, stored, high_bit, is_signed;
     const table *modality, *voi, *palette;                    /* palette: of red, green and blue */
@@ -129,8 +130,10 @@ static inline void make_dicom(dicom *d, const scan *s)
     put_text(d, 0x00080060, "CS", "CT");
     put_text(d, 0x00100020, "LO", "P 17");
     put_text(d, 0x0020000d, "UI", "1.2.3");
-    put_text(d, 0x0020000e, "UI", "1.2.3.1");
-    put_text(d, 0x00200013, "IS", "5");
+    put_text(d, 0x0020000e, "UI", s->series ? s->series : "1.2.3.1");
+    put_text(d, 0x00200013, "IS", s->number ? s->number : "5");
+    put_text(d, 0x00200032, "DS", s->position);
+    put_text(d, 0x00200037, "DS", s->orientation);
     put_short(d, 0x00280002, s->channels ? s->channels : 1);
     put_text(d, 0x00280004, "CS", s->photometric ? s->photometric : "MONOCHROME2");
     if (s->channels == 3) put_short(d, 0x00280006, s->planar);
@@ -162,6 +165,31 @@ static inline void make_dicom(dicom *d, const scan *s)
     const scan with_syntax = { .syntax = s->syntax ? s->syntax : plain.syntax, .allocated = s->allocated,
                                .pixels = s->pixels, .size = s->size };
     if (s->pixels) put_pixels(d, &with_syntax);
+}
+
+/* The beginning and the end of a sequence of one item, or of the items between them. */
+static inline void put_delimiter(dicom *d, int element, uint32_t length)
+{
+    put_number(d, 0xfffe, 2), put_number(d, (uint32_t)element, 2), put_number(d, length, 4);
+}
+
+/* A record of a directory: a file by the parts of its path, "IMAGES\\IM1", NULL: none. */
+typedef struct record { const char *type, *file; int unused; } record;
+
+/* The DICOMDIR of a medium with these records. */
+static inline void make_directory(dicom *d, const record *r, int count)
+{
+    begin(d, EXPLICIT_LITTLE);
+    put_text(d, 0x00041130, "CS", "MEDIUM");
+    put_tag(d, 0x00041220, "SQ", 0xffffffff);
+    for (int i = 0; i < count; i++) {
+        put_delimiter(d, 0xe000, 0xffffffff);
+        put_short(d, 0x00041410, r[i].unused ? 0 : 0xffff);
+        put_text(d, 0x00041430, "CS", r[i].type);
+        put_text(d, 0x00041500, "CS", r[i].file);
+        put_delimiter(d, 0xe00d, 0);
+    }
+    put_delimiter(d, 0xe0dd, 0);
 }
 
 /* Loads the scan. */

@@ -57,8 +57,8 @@ END_TEST
 START_TEST(other_paths_are_refused)
 {
     peft_dataset *d = NULL;
-    fails(PEFT_E_IO, "expected a folder of class folders, MedMNIST's .npz, a .zip of such a folder, a table "
-          "with column names or a list",
+    fails(PEFT_E_IO, "expected a folder of class folders, MedMNIST's .npz, a .zip of such a folder, the DICOMDIR of a "
+          "medium, a table with column names or a list",
           peft_dataset_open(io_ctx, in_folder("gone"), NULL, &d));
     fails(PEFT_E_IO, "gone", peft_dataset_open(io_ctx, in_folder("gone"), "train", &d));
     fails(PEFT_E_INVALID, "path is NULL", peft_dataset_open(io_ctx, NULL, NULL, &d));

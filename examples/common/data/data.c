@@ -122,12 +122,20 @@ static void match_classes(peft_dataset **test, const peft_dataset *train, const 
     *test = matched;
 }
 
+/* Refuses pictures without labels, which a DICOMDIR has. */
+static void check_labelled(const peft_dataset *d, const char *path)
+{
+    if (peft_dataset_classes(d) == 1 && !strcmp(peft_dataset_class_name(d, 0), "unlabelled"))
+        fail("%s: its pictures have no labels; give a table with a column of labels, or a folder for each class", path);
+}
+
 const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **train_set, peft_dataset **test_set)
 {
     const char *source;
     if (q->table && !may_be_table(q->data) && !(q->test && may_be_table(q->test)))
         fail("--table: %s is no table; give the path of a table (.csv, .tsv), or leave --table out", q->data);
     peft_dataset *train = open_train(ctx, q);
+    check_labelled(train, q->data);
     peft_dataset *test = q->test ? open_test(ctx, q, &source) : open_held_out(ctx, q, q->data, &source);
     /* Without held-out images, the images that are not drawn for training become the test set. */
     peft_dataset **rest = test ? NULL : &test, *all = train;

@@ -12,6 +12,8 @@ typedef struct io_store {
     bool in_memory;                                           /* samples are decoded already: read ignores options */
     /* options: those of peft_image_load. The caller frees *out. */
     peft_status (*read)(const peft_dataset *d, int64_t i, const char *options, peft_image **out);
+    /* Sets *slices to the number of images of the sample, as peft_image_slices. NULL: each sample is one. */
+    peft_status (*slices)(const peft_dataset *d, int64_t i, const char *options, int64_t *slices);
     /* Sets *size to the bytes of the sample, or to -1 where its file does not exist. identity: two numbers that are
      * equal for samples that are one file. The caller sets them to (data set, index), which differ for all samples; a
      * store of files overwrites them with device and inode, which links to one file share. */
@@ -36,6 +38,7 @@ struct peft_dataset {
     io_strings class_names, names;                            /* names: of samples; empty in a part */
     io_groups *groups, *cases;                                /* of the opened set's samples, shared by its parts; NULL:
                                                                  the set has none */
+    char *image_options;                                      /* for peft_image_load; NULL: the defaults */
     /* Of an opened set only: */
     const io_store *store;
     void *store_state;                                        /* NULL: the store has none */
@@ -43,7 +46,6 @@ struct peft_dataset {
     /* Of a part only: */
     peft_dataset *opened;                                     /* the opened set; NULL: this is one itself */
     int64_t *index;                                           /* [count]: the samples' indices in the opened set */
-    char *image_options;                                      /* for peft_image_load; NULL: the defaults */
 };
 
 /* An empty data set with one reference. */

@@ -9,6 +9,11 @@ static peft_status read_file(const peft_dataset *d, int64_t i, const char *optio
     return peft_image_load(d->ctx, d->names.item[i], options, out);
 }
 
+static peft_status count_slices(const peft_dataset *d, int64_t i, const char *options, int64_t *slices)
+{
+    return peft_image_slices(d->ctx, d->names.item[i], options, slices);
+}
+
 /* Links to one file share its device and inode. */
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
@@ -34,4 +39,4 @@ static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char he
     return PEFT_OK;
 }
 
-const io_store io_files = { .read = read_file, .locate = locate, .hash = hash };
+const io_store io_files = { .read = read_file, .slices = count_slices, .locate = locate, .hash = hash };

@@ -28,27 +28,43 @@ static bool has_ending(const char *name, size_t length, const char *ending, size
     return true;
 }
 
-bool io_is_image_name(const char *name)
+static bool is_name_of(const io_format *format, const char *name)
 {
     const size_t length = strlen(name);
-    for (int i = 0; i < FORMATS; i++)
-        for (const char *ending = formats[i]->endings; *ending;) {            /* such as "jpg|jpeg" */
-            const size_t n = strcspn(ending, "|");
-            if (has_ending(name, length, ending, n)) return true;
-            ending += n + (ending[n] == '|');                                 /* behind the ending and its separator */
-        }
+    for (const char *ending = format->endings; *ending;) {    /* such as "jpg|jpeg" */
+        const size_t n = strcspn(ending, "|");
+        if (has_ending(name, length, ending, n)) return true;
+        ending += n + (ending[n] == '|');                     /* behind the ending and its separator */
+    }
     return false;
+}
+
+bool io_is_image_name(const char *name)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (is_name_of(formats[i], name)) return true;
+    return false;
+}
+
+bool io_may_be_unnamed(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    return !(dot && dot[1 + strspn(dot + 1, "0123456789")]) && !io_same_word(name, "DICOMDIR");
+}
+
+bool io_may_be_dicom(const char *path) { return is_name_of(&io_format_dicom, path) || io_may_be_unnamed(path); }
+
+bool io_is_unnamed_head(const uint8_t *head, size_t size)
+{
+    return size >= IO_UNNAMED_HEAD && io_format_of(head, size) == &io_format_dicom;
 }
 
 bool io_is_unnamed_image(peft_context *ctx, const char *path)
 {
-    enum { HEAD = 132 };                                      /* preamble and DICM */
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     uint8_t *head;
     size_t size;
-    if ((dot && dot[1 + strspn(dot + 1, "0123456789")]) || !strcmp(name, "DICOMDIR")) return false;
-    if (io_read_head(ctx, path, HEAD, &head, &size)) return false;
-    const bool found = size == HEAD && io_format_of(head, size) == &io_format_dicom;
+    if (!io_may_be_unnamed(path) || io_read_head(ctx, path, IO_UNNAMED_HEAD, &head, &size)) return false;
+    const bool found = io_is_unnamed_head(head, size);
     peft_sys_free(ctx, head);
     return found;
 }

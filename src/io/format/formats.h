@@ -17,6 +17,12 @@ bool io_is_image_name(const char *name);
 /* Whether a file whose name has no ending, or one of digits alone as a UID has, is a DICOM file with preamble: data
  * sets take it as a sample. Not DICOMDIR, the list of the files on a medium. */
 bool io_is_unnamed_image(peft_context *ctx, const char *path);
+/* The two parts of this rule, for files that are no files on disk: by the name, and by the first bytes. */
+enum { IO_UNNAMED_HEAD = 132 };                               /* bytes that io_is_unnamed_head needs */
+bool io_may_be_unnamed(const char *path);
+bool io_is_unnamed_head(const uint8_t *head, size_t size);
+/* Whether the name is one that DICOM files have: with an ending of that format, or as io_may_be_unnamed has it. */
+bool io_may_be_dicom(const char *path);
 /* Writes the endings of all formats to text [size], as ".png, .jpg or .npy", for messages; returns text. */
 const char *io_image_endings(char *text, size_t size);
 /* The error (PEFT_E_FORMAT) for bytes of no format; the message says what they are, and the cure: "a TIFF file; convert
@@ -25,4 +31,9 @@ peft_status io_no_format(const uint8_t *data, size_t size);
 /* Checks options of peft_image_load without a file; *any: whether the text gives an option at all. PEFT_E_OPTION: an
  * unknown option, or a value out of bounds. */
 peft_status io_image_check_options(const char *options, bool *any);
+/* PEFT_E_OPTION: these options choose one slice of a file. */
+peft_status io_image_check_no_slice(const char *options);
+/* peft_image_slices for a file in memory. */
+peft_status io_image_slices_memory(peft_context *ctx, const uint8_t *data, size_t size, const char *options,
+                                   int64_t *slices);
 #endif

@@ -49,6 +49,15 @@ peft_status io_image_check_options(const char *options, bool *any)
     return s;
 }
 
+peft_status io_image_check_no_slice(const char *options)
+{
+    io_load_options o;
+    peft_status s = parse_options(options, &o, NULL);
+    if (s || o.slice == IO_NO_SLICE) return s;
+    return io_fail(PEFT_E_OPTION, "image options '%.80s': they choose slice %lld, and all slices are to be read; leave "
+                   "slice out", options, (long long)o.slice);
+}
+
 /* Whether the format reads the option of this name beside those of all formats. */
 static bool takes(const io_format *format, const char *name)
 {
@@ -153,20 +162,45 @@ peft_status peft_image_load(peft_context *ctx, const char *path, const char *opt
     return s ? io_fail_in(s, path) : PEFT_OK;
 }
 
-peft_status peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices)
+/* Opens a file in memory and sets *slices. */
+static peft_status count_slices(peft_context *ctx, const uint8_t *data, size_t size, const io_load_options *o,
+                                int64_t *slices)
+{
+    io_encoded f;
+    const io_format *format = io_format_of(data, size);
+    peft_status s = open_encoded(ctx, format, data, size, o, &f);
+    if (s) return s;
+    *slices = f.slices;
+    if (format->close) format->close(&f);
+    return PEFT_OK;
+}
+
+peft_status io_image_slices_memory(peft_context *ctx, const uint8_t *data, size_t size, const char *options,
+                                   int64_t *slices)
 {
     io_load_options o;
-    io_encoded f;
+    peft_status s = parse_options(options, &o, NULL);
+    return s ? s : count_slices(ctx, data, size, &o, slices);
+}
+
+/* Of a format whose files hold one image, the first bytes are enough. */
+peft_status peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices)
+{
+    enum { HEAD_BYTES = 4096 };
+    io_load_options o;
     uint8_t *data;
     size_t size;
     if (!ctx || !path || !slices)
         return io_fail(PEFT_E_INVALID, "image slices: %s is NULL", !ctx ? "ctx" : path ? "slices" : "path");
-    peft_status s = read_encoded(ctx, path, options, &o, &data, &size);
+    peft_status s = parse_options(options, &o, NULL);
+    if (!s) s = io_read_head(ctx, path, HEAD_BYTES, &data, &size);
     if (s) return s;
     const io_format *format = io_format_of(data, size);
-    s = open_encoded(ctx, format, data, size, &o, &f);
-    if (!s) *slices = f.slices;
-    if (!s && format->close) format->close(&f);
+    if (!format || format->open) {
+        peft_sys_free(ctx, data);
+        if ((s = io_read_file(ctx, path, o.max_bytes, &data, &size))) return s;
+    }
+    s = count_slices(ctx, data, size, &o, slices);
     peft_sys_free(ctx, data);
     return s ? io_fail_in(s, path) : PEFT_OK;
 }

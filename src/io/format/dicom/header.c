@@ -3,7 +3,6 @@
  * place. */
 #include "io/format/dicom/header.h"
 #include "io/format/dicom/find.h"
-#include <peft/image.h>
 
 enum { PREAMBLE = 128, HEAD_BYTES = 1 << 18 };
 #define MAX_FILE_BYTES (1ll << 30)                            /* as the default of the option max_bytes */
@@ -62,7 +61,9 @@ static const char *text_of(const io_dicom_info *info, int field)
     return *(const char *const *)((const char *)info + fields[field].offset);
 }
 
-struct peft_dicom_header { peft_context *ctx; int64_t frames; char *text[FIELDS]; };
+struct peft_dicom_header { peft_context *ctx; int64_t frames; io_dicom_place place; char *text[FIELDS]; };
+
+const io_dicom_place *io_dicom_place_of(const peft_dicom_header *h) { return &h->place; }
 
 void peft_dicom_header_free(peft_dicom_header *h)
 {
@@ -87,6 +88,7 @@ static peft_status copy_fields(peft_context *ctx, const uint8_t *data, size_t si
     if (h) {
         h->ctx = peft_sys_context_retain(ctx);
         h->frames = d.info->frames;
+        h->place = d.info->place;
     }
     for (int i = 0; i < FIELDS && good; i++) good = (h->text[i] = io_copy(ctx, text_of(d.info, i))) != NULL;
     io_dicom_close(&d);

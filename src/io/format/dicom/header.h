@@ -4,6 +4,7 @@
 #define IO_DICOM_HEADER_H
 #include "io/format/dicom/plugin.h"
 #include "io/io.h"
+#include <peft/image.h>
 
 /* An open file and the functions of the plug-in. Closed by io_dicom_close. */
 typedef struct io_dicom { const io_dicom_plugin *plugin; io_dicom_file *file; const io_dicom_info *info; } io_dicom;
@@ -14,6 +15,8 @@ bool io_dicom_probe(const uint8_t *data, size_t size);
 /* Opens the file data[size], which must stay in memory until io_dicom_close; arguments as in io_dicom_plugin. */
 peft_status io_dicom_open(const uint8_t *data, size_t size, int64_t max_bytes, bool header, io_dicom *out);
 void        io_dicom_close(io_dicom *d);
+/* Where the image of a header that was read lies. */
+const io_dicom_place *io_dicom_place_of(const peft_dicom_header *h);
 /* Sets the message of the plug-in; returns s. */
 peft_status io_dicom_failed(peft_status s, const io_dicom_message *why);
 #endif

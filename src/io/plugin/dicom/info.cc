@@ -4,6 +4,7 @@
 #include "dcmtk/dcmdata/dcuid.h"
 #include "dcmtk/ofstd/ofstd.h"
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 std::string trimmed(const std::string &text)
@@ -58,6 +59,34 @@ bool read_decimal(const std::string &text, double *out)
 
 namespace {
 
+const char *keep(io_dicom_file *f, std::string text)
+{
+    f->texts.push_back(std::move(text));
+    return f->texts.back().c_str();
+}
+
+// Whether the text is `count` numbers, separated by backslashes, of a size that positions in millimetres can have.
+bool read_decimals(const std::string &text, double *out, std::size_t count)
+{
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < count; i++) {
+        const std::size_t end = std::min(text.find('\\', first), text.size());
+        if (first > text.size() || (end == text.size()) != (i + 1 == count)) return false;
+        const bool number = read_decimal(trimmed(text.substr(first, end - first)), &out[i]);
+        if (!number || !(std::fabs(out[i]) < 1e12)) return false;
+        first = end + 1;
+    }
+    return true;
+}
+
+io_dicom_place place_of(const io_dicom_info &n)
+{
+    io_dicom_place p{};
+    p.placed = read_decimals(n.position, p.position, 3) && read_decimals(n.orientation, p.orientation, 6);
+    p.numbered = read_decimals(n.number, &p.number, 1);
+    return p;
+}
+
 int number_of(DcmItem *item, const DcmTagKey &tag)
 {
     Uint16 v = 0;
@@ -88,12 +117,6 @@ std::int64_t frames_of(DcmItem *item)
         n = 10 * n + (c - '0');
     }
     return n ? n : 1;
-}
-
-const char *keep(io_dicom_file *f, std::string text)
-{
-    f->texts.push_back(std::move(text));
-    return f->texts.back().c_str();
 }
 
 // Names of transfer syntaxes that are younger than DCMTK 3.6.7.
@@ -184,6 +207,25 @@ void check_length(io_dicom_file *f)
                                      n.photometric);
 }
 
+// The records of a DICOMDIR, the directory of a medium (PS3.3 F), that refer to files.
+void read_directory(io_dicom_file *f)
+{
+    DcmSequenceOfItems *sequence = nullptr;
+    if (f->data.findAndGetSequence(DCM_DirectoryRecordSequence, sequence).bad() || !sequence) return;
+    f->info.is_directory = true;
+    for (DcmObject *o = sequence->nextInContainer(nullptr); o; o = sequence->nextInContainer(o)) {
+        DcmItem *record = dynamic_cast<DcmItem *>(o);
+        Uint16 in_use = 0xffff;
+        if (!record) continue;
+        const std::string file = text_of(record, DCM_ReferencedFileID);
+        const bool marked = record->findAndGetUint16(DCM_RecordInUseFlag, in_use).good();
+        if (file.empty() || (marked && !in_use)) continue;
+        f->records.push_back({ keep(f, file), keep(f, text_of(record, DCM_DirectoryRecordType)) });
+    }
+    f->info.records = static_cast<std::int64_t>(f->records.size());
+    f->info.record = f->records.data();
+}
+
 } // namespace
 
 void read_info(io_dicom_file *f, bool header)
@@ -197,11 +239,12 @@ void read_info(io_dicom_file *f, bool header)
     n.number = keep(f, text_of(d, DCM_InstanceNumber));
     n.position = keep(f, text_of(d, DCM_ImagePositionPatient));
     n.orientation = keep(f, text_of(d, DCM_ImageOrientationPatient));
+    n.place = place_of(n);
     n.modality = keep(f, text_of(d, DCM_Modality));
     n.syntax = keep(f, syntax_name(f->syntax, f->syntax_uid) + " (" + f->syntax_uid + ")");
     n.frames = frames_of(d);
     n.photometric = "";
-    if (header) return;
+    if (header) return read_directory(f);
     n.photometric = keep(f, text_of(d, DCM_PhotometricInterpretation));
     n.rows = number_of(d, DCM_Rows);
     n.columns = number_of(d, DCM_Columns);

@@ -46,9 +46,9 @@ peft_status io_tree_add_picture(io_tree *t, char *name)
     return add_entry(t, (io_entry){ .text = name, .is_picture = true });
 }
 
-peft_status io_tree_add_member(io_tree *t, char *name, bool guessed, int64_t member)
+peft_status io_tree_add_member(io_tree *t, char *name, bool guessed, bool is_picture, int64_t member)
 {
-    return add_entry(t, (io_entry){ .text = name, .guessed = guessed, .member = member });
+    return add_entry(t, (io_entry){ .text = name, .guessed = guessed, .is_picture = is_picture, .member = member });
 }
 
 void io_tree_clear(io_tree *t)

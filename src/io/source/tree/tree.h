@@ -30,8 +30,8 @@ typedef struct io_tree { peft_context *ctx; io_entry *item; int64_t count, capac
 peft_status io_tree_add(io_tree *t, char *name);
 /* The same for a file that is a picture by its content, whatever its name. */
 peft_status io_tree_add_picture(io_tree *t, char *name);
-/* The same for an entry of a zip: guessed and member as in io_entry. */
-peft_status io_tree_add_member(io_tree *t, char *name, bool guessed, int64_t member);
+/* The same for an entry of a zip: guessed and member as in io_entry; is_picture: by its content, whatever its name. */
+peft_status io_tree_add_member(io_tree *t, char *name, bool guessed, bool is_picture, int64_t member);
 void        io_tree_clear(io_tree *t);
 /* Where one top folder lies around all pictures, removes it from their names: "set/a/1.png" becomes "a/1.png".
  * PEFT_E_FORMAT: pictures lie both in that folder and in its folders, so that it could be a class as well. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * zip_store.c -- the names in a zip, and the store that unpacks a sample when it is read (zip_store.h). */
 #include "io/source/zip/zip_store.h"
+#include "io/format/formats.h"
 #include <peft/file.h>
 
 enum { MAX_ENTRIES = 1 << 22 };
@@ -56,17 +57,29 @@ peft_status io_zip_each_member(const io_zip_members *m, io_member_function funct
     return s;
 }
 
-static peft_status read_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
+/* Unpacks the sample, and loads it (slices NULL) or counts its slices. */
+static peft_status open_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out, int64_t *slices)
 {
     const io_zip_members *m = d->store_state;
     uint8_t *data;
     size_t size;
     peft_status s = io_archive_read(m->archive, m->index[i], &data, &size);
     if (!s) {
-        s = peft_image_load_memory(d->ctx, data, size, options, out);
+        s = slices ? io_image_slices_memory(d->ctx, data, size, options, slices)
+                   : peft_image_load_memory(d->ctx, data, size, options, out);
         peft_sys_free(d->ctx, data);
     }
     return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
+}
+
+static peft_status read_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
+{
+    return open_member(d, i, options, out, NULL);
+}
+
+static peft_status count_slices(const peft_dataset *d, int64_t i, const char *options, int64_t *slices)
+{
+    return open_member(d, i, options, NULL, slices);
 }
 
 /* The entry's unpacked size; identity stays what the caller has set. */
@@ -98,7 +111,18 @@ static void close_members(peft_context *ctx, void *state)
     peft_sys_free(ctx, m);
 }
 
-static const io_store zip_members = { .read = read_member, .locate = locate, .hash = hash, .close = close_members };
+static const io_store zip_members = {
+    .read = read_member, .slices = count_slices, .locate = locate, .hash = hash, .close = close_members };
+
+bool io_zip_is_unnamed_image(const io_zip_members *m, const char *name, int64_t member)
+{
+    uint8_t head[IO_UNNAMED_HEAD];
+    if (!io_may_be_unnamed(name)) return false;
+    zip_file_t *file = zip_fopen_index(m->archive->zip, (zip_uint64_t)member, 0);
+    const zip_int64_t size = file ? zip_fread(file, head, sizeof head) : 0;
+    if (file) zip_fclose(file);
+    return size > 0 && io_is_unnamed_head(head, (size_t)size);
+}
 
 peft_status io_zip_check_samples(const peft_dataset *d)
 {

@@ -16,6 +16,9 @@ peft_status io_zip_store_open(const char *path, peft_dataset *d);
 typedef peft_status (*io_member_function)(void *user, char *name, bool guessed, int64_t member);
 /* Calls the function for each entry. PEFT_E_FORMAT: a name leads out of the archive. */
 peft_status io_zip_each_member(const io_zip_members *m, io_member_function function, void *user);
+/* Whether the entry is a DICOM file by its content, as io_is_unnamed_image has it for files. An entry that cannot be
+ * unpacked is none. */
+bool io_zip_is_unnamed_image(const io_zip_members *m, const char *name, int64_t member);
 /* Checks the size and the compression of every sample's entry. */
 peft_status io_zip_check_samples(const peft_dataset *d);
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pictures.c -- the source pictures: data sets without labels, for predicting. A folder or zip of pictures at any
- * depth, a list of their names, or a single picture. All samples have the class 0, "unlabelled". */
-#include "io/format/formats.h"
+ * depth, the DICOMDIR of a medium, a list of names, or a single picture. All samples have the class 0, "unlabelled". */
 #include "io/entries.h"
+#include "io/format/dicom/directory.h"
+#include "io/format/formats.h"
 #include "io/source/list/list.h"
+#include "io/source/pictures/found.h"
 #include "io/source/source.h"
 #include "io/source/tree/tree.h"
 #include "io/source/zip/zip_store.h"
@@ -14,35 +16,17 @@
 extern const io_source io_source_table;
 enum { MAX_DEPTH = 64, MAX_LIST_BYTES = 256 << 20, HEAD_BYTES = 4096 };
 
-/* A picture that was found. name: of the sample; member: of a zip. */
-typedef struct found { char *name; int64_t member; } found;
 typedef struct search {
     peft_dataset *d;
     const char *path;                                         /* of the data set */
-    found *item;
-    int64_t count, capacity;
+    found_list pictures;
+    found_list unknown;                                       /* files without ending that are no DICOM files */
     io_strings skipped;                                       /* endings of files that are no pictures */
-    io_strings unknown;                                       /* paths of files without ending that are no DICOM files */
     bool unnamed;                                             /* a DICOM file without ending was found */
+    char *medium;                                             /* path of a DICOMDIR in the folder; NULL: none */
     int depth;                                                /* of the folder that is being read; 0: the root */
     struct stat around[MAX_DEPTH + 1];                        /* [depth + 1]: this folder and those around it */
 } search;
-
-/* Takes ownership of the name; NULL: no memory. */
-static peft_status add_found(search *f, char *name, int64_t member)
-{
-    if (name && f->count == f->capacity) {
-        const int64_t capacity = f->capacity ? 2 * f->capacity : 64;
-        found *item = peft_sys_realloc(f->d->ctx, f->item, (size_t)capacity * sizeof *item);
-        if (item) f->item = item, f->capacity = capacity;
-    }
-    if (!name || f->count == f->capacity) {
-        peft_sys_free(f->d->ctx, name);
-        return io_nomem(f->path);
-    }
-    f->item[f->count++] = (found){ name, member };
-    return PEFT_OK;
-}
 
 static peft_status skip(search *f, const char *name) { return io_strings_add(&f->skipped, io_ending(f->d->ctx, name)); }
 
@@ -68,15 +52,17 @@ static peft_status enter_folder(search *f, const char *path)
 static peft_status add_entry(void *user, const char *path, const char *name, bool is_folder)
 {
     search *f = user;
-    if (!is_folder && io_is_image_name(name)) return add_found(f, io_copy(f->d->ctx, path), 0);
-    if (!is_folder && io_is_unnamed_image(f->d->ctx, path)) {
+    peft_context *ctx = f->d->ctx;
+    if (is_folder) return enter_folder(f, path);
+    if (io_is_image_name(name)) return io_found_add(&f->pictures, io_copy(ctx, path), 0);
+    if (io_is_unnamed_image(ctx, path)) {
         f->unnamed = true;
-        return add_found(f, io_copy(f->d->ctx, path), 0);
+        return io_found_add(&f->pictures, io_copy(ctx, path), 0);
     }
-    if (!is_folder && !strchr(name, '.') && strcmp(name, "DICOMDIR"))
-        return io_strings_add(&f->unknown, io_copy(f->d->ctx, path));
-    if (!is_folder) return skip(f, name);
-    return enter_folder(f, path);
+    if (io_is_medium_name(name) && !f->depth && !f->medium)
+        return (f->medium = io_copy(ctx, path)) ? PEFT_OK : io_nomem(path);
+    if (!strchr(name, '.') && !io_is_medium_name(name)) return io_found_add(&f->unknown, io_copy(ctx, path), 0);
+    return skip(f, name);
 }
 
 /* The last part of a path; NULL: the path ends in a slash, or one of its parts is hidden, or macOS added the entry. */
@@ -94,12 +80,16 @@ static peft_status add_member(void *user, char *path, bool guessed, int64_t memb
     search *f = user;
     peft_context *ctx = f->d->ctx;
     const char *name = visible_name(path);
+    const bool unnamed = name && io_zip_is_unnamed_image(f->d->store_state, name, member);
+    const bool unknown = name && !unnamed && !strchr(name, '.') && !io_is_medium_name(name);
     peft_status s = PEFT_OK;
     (void)guessed;                                            /* the name only identifies the sample */
-    if (name && !io_is_image_name(name)) s = skip(f, name);
+    f->unnamed |= unnamed;
+    if (name && !unnamed && !unknown && !io_is_image_name(name)) s = skip(f, name);
     else if (name) {
         char *folder = io_join(ctx, f->path, "/");
-        s = folder ? add_found(f, io_join(ctx, folder, path), member) : io_nomem(f->path);
+        s = folder ? io_found_add(unknown ? &f->unknown : &f->pictures, io_join(ctx, folder, path), member)
+                   : io_nomem(f->path);
         peft_sys_free(ctx, folder);
     }
     peft_sys_free(ctx, path);
@@ -111,37 +101,51 @@ static peft_status add_member(void *user, char *path, bool guessed, int64_t memb
 static peft_status settle_unknown(search *f)
 {
     peft_status s = PEFT_OK;
-    for (int64_t i = 0; i < f->unknown.count && !s; i++)
-        s = f->unnamed ? add_found(f, io_copy(f->d->ctx, f->unknown.item[i]), 0) : skip(f, f->unknown.item[i]);
+    for (int64_t i = 0; i < f->unknown.count && !s; i++) {
+        found *u = &f->unknown.item[i];
+        if (f->unnamed) {
+            s = io_found_add(&f->pictures, u->name, u->member);
+            u->name = NULL;
+        } else s = io_strings_add(&f->skipped, io_copy(f->d->ctx, ""));
+    }
     return s;
 }
 
-static int by_name(const void *a, const void *b)
+/* Counts the files of a list that are not among the paths in `listed`, which is sorted, as skipped of this kind. */
+static peft_status skip_unlisted(search *f, const found_list *files, const io_strings *listed, const char *kind)
 {
-    const found *x = a, *y = b;
-    const int order = strcmp(x->name, y->name);
-    return order ? order : x->member < y->member ? -1 : x->member > y->member;
+    peft_status s = PEFT_OK;
+    for (int64_t i = 0; i < files->count && !s; i++)
+        if (io_strings_find(listed, files->item[i].name) < 0) s = io_strings_add(&f->skipped, io_copy(f->d->ctx, kind));
+    return s;
 }
 
-/* Moves what was found to the data set, sorted by name or in the order of a list. member: where the zip entries go;
- * NULL: samples are files. */
-static peft_status keep_found(search *f, bool sorted, int64_t **member)
+/* Replaces the pictures of a folder by those that its DICOMDIR refers to; counts the others as skipped. */
+static peft_status keep_those_of_medium(search *f)
 {
-    peft_dataset *d = f->d;
-    if (!f->count) return PEFT_OK;
-    if (sorted) qsort(f->item, (size_t)f->count, sizeof *f->item, by_name);
-    if (member && !(*member = io_alloc(d->ctx, f->count, sizeof **member))) return io_nomem(f->path);
-    for (int64_t i = 0; i < f->count; i++) {
-        char *name = f->item[i].name;
-        f->item[i].name = NULL;                               /* io_strings_add owns it from here on */
-        peft_status s = io_strings_add(&d->names, name);
-        if (s) return s;
-        if (member) (*member)[i] = f->item[i].member;
-    }
-    if (!(d->label = io_alloc(d->ctx, f->count, sizeof *d->label))) return io_nomem(f->path);
-    d->count = f->count;
-    d->classes = 1;
-    return io_strings_add(&d->class_names, io_copy(d->ctx, "unlabelled"));
+    peft_context *ctx = f->d->ctx;
+    found_list all = f->pictures;
+    io_strings listed = { .ctx = ctx };
+    f->pictures = (found_list){ .ctx = ctx };
+    peft_status s = io_found_on_medium(&f->pictures, f->medium, &f->skipped);
+    for (int64_t i = 0; i < f->pictures.count && !s; i++)
+        s = io_strings_add(&listed, io_copy(ctx, f->pictures.item[i].name));
+    io_strings_sort(&listed);
+    if (!s) s = skip_unlisted(f, &all, &listed, "not listed in DICOMDIR");
+    if (!s) s = skip_unlisted(f, &f->unknown, &listed, "");
+    io_strings_clear(&listed);
+    io_found_clear(&all);
+    return s;
+}
+
+static peft_status search_folder(search *f)
+{
+    peft_status s = io_each_entry(f->d->ctx, f->path, add_entry, f);
+    const bool reorder = !f->medium;
+    if (!s) s = f->medium ? keep_those_of_medium(f) : settle_unknown(f);
+    if (!s && reorder) io_found_sort(&f->pictures);
+    if (!s) s = io_found_series(&f->pictures, reorder);
+    return s ? s : io_found_keep(&f->pictures, f->d, NULL);
 }
 
 static peft_status search_zip(search *f)
@@ -151,7 +155,9 @@ static peft_status search_zip(search *f)
     io_zip_members *m = f->d->store_state;
     s = io_zip_each_member(m, add_member, f);
     if (s) return io_fail_in(s, f->path);
-    s = keep_found(f, true, &m->index);
+    s = settle_unknown(f);
+    io_found_sort(&f->pictures);
+    if (!s) s = io_found_keep(&f->pictures, f->d, &m->index);
     for (int64_t i = 1; i < f->d->count && !s; i++)
         if (!strcmp(f->d->names.item[i - 1], f->d->names.item[i]))
             s = io_fail(PEFT_E_FORMAT, "%s: the archive has two entries of this name; pack it again",
@@ -168,13 +174,13 @@ static peft_status add_line(search *f, const list_line *l, const char *folder)
     char *name = list_name(ctx, l);
     char *path = name ? io_join(ctx, *name == '/' ? "" : folder, name) : NULL;
     peft_sys_free(ctx, name);
-    if (path && !f->count && stat(path, &st)) {
+    if (path && !f->pictures.count && stat(path, &st)) {
         peft_status s = io_fail(PEFT_E_FORMAT, "%s: neither a picture nor a list of pictures: there is no file '%s', "
                                 "which its line %lld would name", f->path, path, (long long)l->number);
         peft_sys_free(ctx, path);
         return s;
     }
-    return add_found(f, path, 0);
+    return io_found_add(&f->pictures, path, 0);
 }
 
 static peft_status read_list(search *f, const char *text)
@@ -187,7 +193,16 @@ static peft_status read_list(search *f, const char *text)
         s = result == LIST_LINE ? add_line(f, &l, folder)
                                 : io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", f->path, (long long)l.number, l.problem);
     peft_sys_free(ctx, folder);
-    return s ? s : keep_found(f, false, NULL);
+    return s ? s : io_found_keep(&f->pictures, f->d, NULL);
+}
+
+/* A DICOMDIR that is given by its own path. */
+static peft_status search_medium(search *f)
+{
+    const bool reorder = false;                               /* the order of its records is kept */
+    peft_status s = io_found_on_medium(&f->pictures, f->path, &f->skipped);
+    if (!s) s = io_found_series(&f->pictures, reorder);
+    return s ? s : io_found_keep(&f->pictures, f->d, NULL);
 }
 
 static peft_status search_file(search *f)
@@ -203,8 +218,8 @@ static peft_status search_file(search *f)
     peft_sys_free(ctx, data);
     if (s) return s;
     if (picture) {
-        s = add_found(f, io_copy(ctx, f->path), 0);
-        return s ? s : keep_found(f, false, NULL);
+        s = io_found_add(&f->pictures, io_copy(ctx, f->path), 0);
+        return s ? s : io_found_keep(&f->pictures, f->d, NULL);
     }
     s = io_read_file(ctx, f->path, MAX_LIST_BYTES, &data, &size);
     if (s) return s;
@@ -223,26 +238,28 @@ static peft_status open_table(const io_open_arguments *a, peft_dataset *d)
     return io_source_table.open(&without_labels, d);
 }
 
+static peft_status search_path(search *f)
+{
+    const bool exists = !stat(f->path, &f->around[0]);
+    if (exists && S_ISDIR(f->around[0].st_mode)) return search_folder(f);
+    if (io_is_medium_name(f->path)) return search_medium(f);
+    return io_ends_in(f->path, ".zip") ? search_zip(f) : search_file(f);
+}
+
 static peft_status open_pictures(const io_open_arguments *a, peft_dataset *d)
 {
-    search f = { .d = d, .path = a->path, .skipped = { .ctx = d->ctx }, .unknown = { .ctx = d->ctx } };
-    struct stat st;
-    peft_status s;
+    search f = { .d = d, .path = a->path, .skipped = { .ctx = d->ctx }, .pictures = { .ctx = d->ctx },
+                 .unknown = { .ctx = d->ctx } };
     if (!io_ends_in(a->path, ".zip") && io_source_table.probe(a->path)) return open_table(a, d);
     d->store = &io_files;
-    if (!stat(a->path, &st) && S_ISDIR(st.st_mode)) {
-        f.around[0] = st;
-        s = io_each_entry(d->ctx, a->path, add_entry, &f);
-        if (!s) s = settle_unknown(&f);
-        if (!s) s = keep_found(&f, true, NULL);
-    } else s = io_ends_in(a->path, ".zip") ? search_zip(&f) : search_file(&f);
+    peft_status s = search_path(&f);
     if (!s) s = io_count_endings(&f.skipped, &d->skipped);
     if (!s && !d->count)
         s = io_fail(PEFT_E_FORMAT, "%s: no pictures%s%s", a->path, *d->skipped ? ", but " : "", d->skipped);
-    for (int64_t i = 0; i < f.count; i++) peft_sys_free(d->ctx, f.item[i].name);
-    peft_sys_free(d->ctx, f.item);
+    io_found_clear(&f.pictures);
+    io_found_clear(&f.unknown);
     io_strings_clear(&f.skipped);
-    io_strings_clear(&f.unknown);
+    peft_sys_free(d->ctx, f.medium);
     return s;
 }
 
@@ -251,3 +268,19 @@ peft_status peft_dataset_open_pictures(peft_context *ctx, const char *path, peft
     static const io_source pictures = { .name = "pictures without labels", .open = open_pictures };
     return io_source_open(&pictures, &(io_open_arguments){ .ctx = ctx, .path = path }, out);
 }
+
+static bool probe_medium(const char *path)
+{
+    struct stat st;
+    return io_is_medium_name(path) && !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+static peft_status open_medium(const io_open_arguments *a, peft_dataset *d)
+{
+    if (!a->split) return open_pictures(a, d);
+    return io_fail(PEFT_E_NOTFOUND, "%s: the directory of a medium has no split '%.40s'; expected split NULL", a->path,
+                   a->split);
+}
+
+const io_source io_source_medium = {
+    .name = "the DICOMDIR of a medium", .probe = probe_medium, .open = open_medium };

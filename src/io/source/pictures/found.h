@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * found.h -- the pictures that are found for a data set without labels, and their order. pictures.c opens such a set;
+ * medium.c finds the pictures of a DICOMDIR; series.c sorts the slices of series. */
+#ifndef IO_FOUND_H
+#define IO_FOUND_H
+#include "io/dataset/dataset.h"
+
+/* A picture. name: of the sample; member: of a zip; series: the case that it is a slice of, NULL: none. */
+typedef struct found { char *name, *series; int64_t member; } found;
+typedef struct found_list { peft_context *ctx; found *item; int64_t count, capacity; } found_list;
+
+/* Takes ownership of the name, also on failure; a NULL name is PEFT_E_NOMEM. */
+peft_status io_found_add(found_list *l, char *name, int64_t member);
+void        io_found_sort(found_list *l);                     /* by name, bytewise */
+void        io_found_clear(found_list *l);
+/* Moves all pictures to d, which is empty, as samples without labels; series become cases. *member: the zip entries, in
+ * memory that the caller frees; member NULL: samples are files. */
+peft_status io_found_keep(found_list *l, peft_dataset *d, int64_t **member);
+
+/* Reads the headers of the DICOM files of a list that is sorted by name, and sets their series: the folder, and if it
+ * holds several series "FOLDER#UID". reorder: moves the slices of each series in a folder to their order
+ * (peft_dicom_header_sort), within the places that the DICOM files of this folder have. Files that cannot be read have
+ * no series, and come last in their folder. */
+peft_status io_found_series(found_list *l, bool reorder);
+
+/* Adds the images that a DICOMDIR refers to, in the order of its records. Their paths are sought in its folder, as they
+ * are written, or else in any case of letters. An image that is not there is added by the path in the record, so that
+ * loading it fails with that name. Types of records that refer to something else are added to `skipped`. PEFT_E_FORMAT: no
+ * DICOMDIR, or a path that leads out of the folder; PEFT_E_IO: it cannot be read, or none of its images is there. */
+peft_status io_found_on_medium(found_list *l, const char *path, io_strings *skipped);
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_slices.c -- peft_dataset_with_slices: all slices of volumes and arrays among other pictures, in folders and
+ * zips. */
+#include "nifti_files.h"
+#include <peft/io.h>
+
+enum { NX = 2, NY = 3, NZ = 4 };
+static int voxel_at(int x, int y, int z) { return x + 10 * y + 100 * z; }
+
+/* Writes a volume of NX x NY x NZ voxels. */
+static void write_volume(const char *path)
+{
+    const nifti n = { .version = 1, .dim = { 3, NX, NY, NZ }, .datatype = 4 };
+    uint64_t v[NX * NY * NZ];
+    size_t size;
+    for (int i = 0; i < NX * NY * NZ; i++) v[i] = (uint64_t)voxel_at(i % NX, i / NX % NY, i / (NX * NY));
+    uint8_t *file = nifti_file(&n, v, NX * NY * NZ, 2, &size);
+    write_bytes(path, file, size);
+    free(file);
+}
+
+/* "name=pixel(case)" of all samples, without the name of the folder; "!" for a pixel: the sample cannot be loaded. */
+static const char *samples(const peft_dataset *d, const char *folder)
+{
+    static char text[2000];
+    const size_t prefix = strlen(in_folder(folder)) + 1;
+    text[0] = 0;
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) {
+        peft_image *im = NULL;
+        char pixel[20] = "!";
+        const char *of = peft_dataset_case(d, i);
+        const peft_status s = peft_dataset_load(d, i, &im);
+        if (!s && peft_image_depth(im) == 8)
+            snprintf(pixel, sizeof pixel, "%d", *(const uint8_t *)peft_image_pixels(im));
+        else if (!s) snprintf(pixel, sizeof pixel, "%d", *(const int16_t *)peft_image_pixels(im));
+        peft_image_free(im);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s(%s)", i ? " " : "",
+                 peft_dataset_name(d, i) + prefix, pixel, of ? of + prefix : "");
+    }
+    return text;
+}
+
+/* The slices of all pictures of a path; options: of peft_image_load. */
+static peft_dataset *open_slices(const char *path, const char *options)
+{
+    peft_dataset *found, *read, *out;
+    ok(peft_dataset_open_pictures(io_ctx, path, &found));
+    ok(peft_dataset_with_image_options(found, options, &read));
+    ok(peft_dataset_with_slices(read, &out));
+    peft_dataset_free(found);
+    peft_dataset_free(read);
+    return out;
+}
+
+/* An array of three pictures of one pixel. */
+static size_t make_array(unsigned char file[200])
+{
+    static const uint8_t pixels[3] = { 5, 6, 7 };
+    return npy_file(file, "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 1, 1, 1), }", pixels, 3);
+}
+
+START_TEST(every_slice_is_a_sample)
+{
+    unsigned char array[200];
+    const size_t size = make_array(array);
+    peft_image *im;
+    peft_dataset *d;
+    write_volume(in_folder("f/v.nii"));
+    write_bytes(in_folder("f/a.npy"), array, size);
+    write_bytes(in_folder("f/b.nii"), "broken", 6);
+    save_picture(in_folder("f/p.png"), 4, 3, 1, 1);
+    ok(peft_image_load(io_ctx, in_folder("f/p.png"), NULL, &im));
+    const int png = *(const uint8_t *)peft_image_pixels(im);
+    peft_image_free(im);
+    char want[500];
+    static const char array_samples[] = "a.npy#slice=0=5(a.npy) a.npy#slice=1=6(a.npy) a.npy#slice=2=7(a.npy) "
+                                        "b.nii=!()";
+    d = open_slices(in_folder("f"), NULL);
+    snprintf(want, sizeof want, "%s p.png=%d() v.nii#slice=0=0(v.nii) v.nii#slice=1=100(v.nii) "
+             "v.nii#slice=2=200(v.nii) v.nii#slice=3=300(v.nii)", array_samples, png);
+    ck_assert_str_eq(samples(d, "f"), want);
+    ck_assert_int_eq(peft_dataset_has_cases(d), 1);
+    ck_assert_str_eq(peft_dataset_class_name(d, 0), "unlabelled");
+    peft_dataset_free(d);
+    /* The axis decides how many slices there are. */
+    ok(peft_dataset_open_pictures(io_ctx, in_folder("f/v.nii"), &d));
+    peft_dataset *along, *slices, *one;
+    ok(peft_dataset_with_image_options(d, "axis=1", &along));
+    ok(peft_dataset_with_slices(along, &slices));
+    ck_assert_str_eq(samples(slices, "f"), "v.nii#slice=0=0(v.nii) v.nii#slice=1=10(v.nii) v.nii#slice=2=20(v.nii)");
+    ok(peft_dataset_subset(slices, (const int64_t[]){ 2 }, 1, &one));      /* a part keeps options and cases */
+    ck_assert_str_eq(samples(one, "f"), "v.nii#slice=2=20(v.nii)");
+    peft_dataset_free(one);
+    peft_dataset_free(slices);
+    peft_dataset_free(along);
+    ok(peft_dataset_with_image_options(d, "slice=1", &along));
+    fails(PEFT_E_OPTION, "they choose slice 1", peft_dataset_with_slices(along, &slices));
+    fails(PEFT_E_INVALID, "data set is NULL", peft_dataset_with_slices(NULL, &slices));
+    peft_dataset_free(along);
+    peft_dataset_free(d);
+}
+END_TEST
+
+START_TEST(slices_in_a_zip)
+{
+    unsigned char array[200];
+    const size_t size = make_array(array);
+    zip_make(in_folder("z.zip"), (const entry[]){ { "x/a.npy", array, size }, { "x/b.npy", "broken", 6 } }, 2);
+    peft_dataset *d = open_slices(in_folder("z.zip"), NULL);
+    ck_assert_str_eq(samples(d, "z.zip"), "x/a.npy#slice=0=5(x/a.npy) x/a.npy#slice=1=6(x/a.npy) "
+                                          "x/a.npy#slice=2=7(x/a.npy) x/b.npy=!()");
+    peft_dataset_free(d);
+}
+END_TEST
+
+/* Labels, targets, groups and cases of a table go to the slices of its files. */
+START_TEST(slices_keep_what_a_table_says)
+{
+    unsigned char array[200];
+    const size_t size = make_array(array);
+    static const char table[] = "image,label,patient,study\na.npy,x,P1,S1\nb.npy,y,P2,\n";
+    static const char columns[] = "image,u,v\na.npy,1,0\nb.npy,1,-1\n";
+    peft_dataset *d, *slices;
+    float targets[2];
+    write_bytes(in_folder("f/a.npy"), array, size);
+    write_bytes(in_folder("f/b.npy"), array, size);
+    write_bytes(in_folder("f/t.csv"), table, sizeof table - 1);
+    ok(peft_dataset_open_table(io_ctx, in_folder("f/t.csv"), NULL, NULL, &d));
+    ok(peft_dataset_with_slices(d, &slices));
+    ck_assert_int_eq(peft_dataset_count(slices), 6);
+    for (int i = 0; i < 6; i++) {
+        ck_assert_int_eq(peft_dataset_label(slices, i), i / 3);
+        ck_assert_str_eq(peft_dataset_group(slices, i), i < 3 ? "P1" : "P2");
+        ck_assert_str_eq(peft_dataset_case(slices, i), i < 3 ? "S1" : in_folder("f/b.npy"));
+    }
+    peft_dataset_free(slices);
+    peft_dataset_free(d);
+    write_bytes(in_folder("f/t.csv"), columns, sizeof columns - 1);
+    ok(peft_dataset_open_table(io_ctx, in_folder("f/t.csv"), NULL, NULL, &d));
+    ok(peft_dataset_with_slices(d, &slices));
+    ok(peft_dataset_targets(slices, 5, targets));
+    ck_assert(targets[0] == 1 && targets[1] == -1);
+    peft_dataset_free(slices);
+    peft_dataset_free(d);
+}
+END_TEST
+
+/* Slices of one file are different pictures, and the same slice of two copies is one. */
+START_TEST(slices_are_compared_as_pictures)
+{
+    unsigned char array[200];
+    const size_t size = make_array(array);
+    int64_t in_a[9], in_b[9], count;
+    write_bytes(in_folder("f/a.npy"), array, size);
+    write_bytes(in_folder("g/b.npy"), array, size);
+    peft_dataset *a = open_slices(in_folder("f"), NULL), *b = open_slices(in_folder("g"), NULL);
+    ok(peft_dataset_overlap(a, a, 9, in_a, in_b, &count));
+    ck_assert_int_eq(count, 0);
+    ok(peft_dataset_overlap(a, b, 9, in_a, in_b, &count));
+    ck_assert_int_eq(count, 3);
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(in_a[i], in_b[i]);
+    peft_dataset_free(a);
+    peft_dataset_free(b);
+}
+END_TEST
+
+IO_SUITE_MAIN("slices", every_slice_is_a_sample, slices_in_a_zip, slices_keep_what_a_table_says,
+              slices_are_compared_as_pictures)
