@@ -29,6 +29,9 @@ peft_metrics_decision(const int64_t *counts, int64_t classes, const char *name, 
 PEFT_API PEFT_NODISCARD peft_status    /* several labels a sample; yes: probability >= threshold; "f1_macro" */
 peft_metrics_multilabel(const double *probabilities, const float *targets, int64_t n, int64_t classes,
                         double threshold, const char *name, double *out, size_t count);
+PEFT_API PEFT_NODISCARD peft_status    /* the same; thresholds [classes]: one for each label (threshold.h) */
+peft_metrics_multilabel_at(const double *probabilities, const float *targets, int64_t n, int64_t classes,
+                           const double *thresholds, const char *name, double *out, size_t count);
 
 /* --- ranking: only the order of scores counts; targets are 0, 1, or -1 (not judged: not counted) --- */
 PEFT_API PEFT_NODISCARD peft_status    /* "auroc", "auroc_macro", "average_precision", "map", "rank_map", ... */
@@ -39,6 +42,18 @@ peft_metrics_ranking(peft_context *ctx, const double *scores, const float *targe
 PEFT_API PEFT_NODISCARD peft_status    /* "ece", "mce", "brier", "brier_binary", "nll" */
 peft_metrics_calibration(const double *probabilities, const int64_t *labels, int64_t n, int64_t classes,
                          const char *name, double *out, size_t count);
+
+/* The bins of a reliability diagram: bin b of `bins`, 1 to 1000, holds probabilities in (b/bins, (b+1)/bins], the first
+ * 0 too. size: samples in the bin; probability, share: their mean probability, and the share that it came true for, NaN
+ * in an empty bin. A calibrated model has equal ones. The first function looks at the largest probability of each
+ * sample, and whether its class is the label ("ece" is of its 15 bins); its arrays are [bins]. The second looks at each
+ * class or label for itself, with targets as for rankings; its arrays are [classes,bins]. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_metrics_reliability(const double *probabilities, const int64_t *labels, int64_t n, int64_t classes, int64_t bins,
+                         int64_t *size, double *probability, double *share);
+PEFT_API PEFT_NODISCARD peft_status
+peft_metrics_reliability_of_classes(const double *probabilities, const float *targets, int64_t n, int64_t classes,
+                                    int64_t bins, int64_t *size, double *probability, double *share);
 
 /* --- temperature scaling (Guo et al., ICML 2017): softmax(logits / temperature) instead of softmax(logits) --- */
 /* The temperature, from 0.01 to 100, with the least mean of -log of the label's probability (metric "nll"). Fit it on

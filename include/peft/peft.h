@@ -7,6 +7,7 @@
 #include <peft/adaptor.h>
 #include <peft/analysis.h>
 #include <peft/backbone.h>
+#include <peft/conformal.h>
 #include <peft/context.h>
 #include <peft/export.h>
 #include <peft/file.h>
@@ -15,7 +16,9 @@
 #include <peft/options.h>
 #include <peft/prune.h>
 #include <peft/session.h>
+#include <peft/statistics.h>
 #include <peft/status.h>
 #include <peft/tensor.h>
+#include <peft/threshold.h>
 #include <peft/trainer.h>
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_option_tables.c -- the public tables of options: each row is complete; the function that takes the options
  * accepts each default, and refuses values of another type or outside the bounds. */
+#include <peft/conformal.h>
 #include <peft/interop.h>
+#include <peft/statistics.h>
 #include "tiny.h"
 
 static tiny fixture;
@@ -55,6 +57,23 @@ static peft_status create_trainer(const peft_options *o)
     return s;
 }
 
+static peft_status bootstrap(const peft_options *o)
+{
+    const double scores[4] = { 0.25, 0.75, 0.5, 0.5 };
+    const int64_t labels[2] = { 0, 1 };
+    const peft_samples s = { .n = 2, .classes = 2, .scores = scores, .labels = labels };
+    peft_estimate e;
+    return peft_statistics_bootstrap(fixture.ctx, &s, "accuracy", o, &e, 1);
+}
+
+static peft_status fit_sets(const peft_options *o)
+{
+    const double p[4] = { 0.25, 0.75, 0.5, 0.5 };
+    const int64_t labels[2] = { 0, 1 };
+    double quantiles[2];
+    return peft_conformal_fit(fixture.ctx, p, labels, 2, 2, 0.5, o, quantiles);
+}
+
 /* Option i of the method; NULL after the last. */
 static const peft_option *method_row(size_t i)
 {
@@ -90,7 +109,9 @@ static const table tables[] = {
     { "saving for PEFT", peft_save_hf_option, save_hf, "" },
     { "models", peft_model_option, create_model, "classes=3" },
     { "sessions", peft_session_option, create_session, "" },
-    { "trainers", peft_trainer_option, create_trainer, "" } };
+    { "trainers", peft_trainer_option, create_trainer, "" },
+    { "bootstrap", peft_statistics_option, bootstrap, "" },
+    { "prediction sets", peft_conformal_option, fit_sets, "" } };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* A row has a name that no other row has, a type, a default, a help text, and bounds in order. */

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_analysis.c -- <peft/analysis.h> and temperature scaling on cases with known results: points on axes, orthogonal
  * rows, matrices of known singular values, two logits whose best temperature has a formula. */
+#include "expect.h"
 #include "failing_alloc.h"
-#include "suite.h"
-#include <math.h>
 #include <peft/analysis.h>
 #include <peft/metrics.h>
-
-static peft_context *context(void)
-{
-    peft_context *ctx = NULL;
-    ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
-    return ctx;
-}
-
-#define OK(call) ck_assert_msg((call) == PEFT_OK, "%s", peft_last_error())
-#define NEAR(got, want, most) do { const double g_ = (got), w_ = (want); \
-    ck_assert_msg(fabs(g_ - w_) <= (most), "%s is %.17g, expected %.17g", #got, g_, w_); } while (0)
 
 /* Class 0 at (0,0), (2,0), mean (1,0); class 1 at (5,3) alone; class 3 at (-3,0), (-3,2), mean (-3,1); none of class
  * 2. */

@@ -118,8 +118,7 @@ peft_status pf_metric_logits(const char *who, const float *v, int64_t n, int64_t
     return PEFT_OK;
 }
 
-/* The index of the largest element; of equal ones the first. */
-static int64_t largest(const double *row, int64_t classes)
+int64_t pf_metric_largest(const double *row, int64_t classes)
 {
     int64_t best = 0;
     for (int64_t j = 1; j < classes; j++) if (row[j] > row[best]) best = j;
@@ -129,7 +128,7 @@ static int64_t largest(const double *row, int64_t classes)
 /* The largest logit is subtracted, so that exp cannot overflow. */
 void pf_metric_softmax(double *row, int64_t classes)
 {
-    const double max = row[largest(row, classes)];
+    const double max = row[pf_metric_largest(row, classes)];
     double sum = 0;
     for (int64_t j = 0; j < classes; j++) {
         row[j] = exp(row[j] - max);
@@ -167,7 +166,7 @@ peft_status peft_metrics_decide(const double *scores, int64_t n, int64_t classes
     if (!predicted) return pf_metric_null(who, "predicted");
     PF_TRY(pf_metric_extents(who, n, classes));
     PF_TRY(pf_metric_scores(who, scores, n, classes));
-    for (int64_t i = 0; i < n; i++) predicted[i] = largest(scores + i * classes, classes);
+    for (int64_t i = 0; i < n; i++) predicted[i] = pf_metric_largest(scores + i * classes, classes);
     return PEFT_OK;
 }
 

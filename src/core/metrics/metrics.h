@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * metrics.h -- what the files of metrics share: the metrics and their families as enums, and checks of arguments. */
+ * metrics.h -- what the files of metrics share: the metrics and their families as enums, checks of arguments, and
+ * sorting by score. */
 #ifndef PF_METRICS_H
 #define PF_METRICS_H
 #include <peft/metrics.h>
@@ -32,5 +33,13 @@ peft_status pf_metric_targets(const char *who, const float *v, int64_t n, int64_
 peft_status pf_metric_scores(const char *who, const double *v, int64_t n, int64_t classes);          /* no NaN */
 peft_status pf_metric_probabilities(const char *who, const double *v, int64_t n, int64_t classes);   /* 0..1 */
 peft_status pf_metric_logits(const char *who, const float *v, int64_t n, int64_t classes);           /* finite */
+int64_t pf_metric_largest(const double *row, int64_t classes);     /* the index of the first largest element */
+int64_t pf_metric_bin(double p, int64_t bins);                /* the bin b with b/bins < p <= (b+1)/bins; 0 for 0 */
 void pf_metric_softmax(double *row, int64_t classes);              /* replaces the logits of one sample */
+
+/* A score with what the caller needs to know of its sample: the target, or the index. */
+typedef struct pf_ranked { double score; int64_t tag; } pf_ranked;
+/* Stable merge sort of n items by descending score, without recursion. scratch has room for n items. Returns the sorted
+ * items, which are in items or in scratch. */
+pf_ranked *pf_rank_sort(pf_ranked *items, pf_ranked *scratch, int64_t n);
 #endif

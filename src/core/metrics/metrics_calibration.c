@@ -16,10 +16,7 @@ static double calibration(const double *p, const int64_t *labels, int64_t n, int
     int64_t size[BINS] = { 0 }, right[BINS] = { 0 };
     for (int64_t i = 0; i < n; i++) {
         const double *row = p + i * classes;
-        int64_t best = 0;
-        int b = 0;
-        for (int64_t j = 1; j < classes; j++) if (row[j] > row[best]) best = j;
-        while (b < BINS - 1 && row[best] > (b + 1) / (double)BINS) b++;
+        const int64_t best = pf_metric_largest(row, classes), b = pf_metric_bin(row[best], BINS);
         confidence[b] += row[best];
         size[b]++;
         right[b] += best == labels[i];

@@ -186,15 +186,19 @@ static tally tally_of_targets(const double *p, const float *y, int64_t n, int64_
     return t;
 }
 
+/* Thresholds [classes], or with each 0 one for all classes. */
+typedef struct cuts { const double *threshold; int64_t each; } cuts;
+
 /* The share of samples whose known targets are all predicted right, among the samples with a known target. */
-static double subset_accuracy(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
+static double subset_accuracy(const double *p, const float *y, int64_t n, int64_t classes, cuts t)
 {
     int64_t right = 0, samples = 0;
     for (int64_t i = 0; i < n; i++) {
         int all_right = 1, known = 0;                        /* known: some target is 0 or 1 */
-        for (int64_t j = i * classes; j < (i + 1) * classes; j++) {
+        for (int64_t c = 0; c < classes; c++) {
+            const int64_t j = i * classes + c;
             known |= y[j] >= 0;
-            all_right &= y[j] < 0 || (p[j] >= threshold) == (y[j] > 0);
+            all_right &= y[j] < 0 || (p[j] >= t.threshold[c * t.each]) == (y[j] > 0);
         }
         samples += known;
         right += known && all_right;
@@ -215,27 +219,49 @@ static double brier(const double *p, const float *y, int64_t n)
     return known ? sum / (double)known : NAN;
 }
 
-peft_status peft_metrics_multilabel(const double *probabilities, const float *targets, int64_t n, int64_t classes,
-                                    double threshold, const char *name, double *out, size_t count)
+/* Both public functions; t: checked for NaN. */
+static peft_status multilabel(const char *who, const double *probabilities, const float *targets, int64_t n,
+                              int64_t classes, cuts t, const char *name, double *out, size_t count)
 {
-    PK_FLOAT_SCOPE;
-    const char *who = "peft_metrics_multilabel";
     summary s = { .only_present = false };
     PF_TRY(pf_metric_extents(who, n, classes));
     PF_TRY(pf_metric_find(who, PF_FAMILY_MULTILABEL, name, classes, out, count, &s.metric));
     PF_TRY(pf_metric_probabilities(who, probabilities, n, classes));
     PF_TRY(pf_metric_targets(who, targets, n, classes));
-    if (isnan(threshold)) return pf_fail(PEFT_E_INVALID, "%s: threshold is NaN", who);
     if (s.metric == PF_METRIC_subset_accuracy) {
-        *out = subset_accuracy(probabilities, targets, n, classes, threshold);
+        *out = subset_accuracy(probabilities, targets, n, classes, t);
     } else if (s.metric == PF_METRIC_brier) {
         *out = brier(probabilities, targets, n * classes);
     } else {
         for (int64_t c = 0; c < classes; c++) {
-            const tally t = tally_of_targets(probabilities + c, targets + c, n, classes, threshold);
-            add_class(&s, &t, c, out);
+            const tally of = tally_of_targets(probabilities + c, targets + c, n, classes, t.threshold[c * t.each]);
+            add_class(&s, &of, c, out);
         }
         write_value(&s, out);
     }
     return PEFT_OK;
+}
+
+peft_status peft_metrics_multilabel(const double *probabilities, const float *targets, int64_t n, int64_t classes,
+                                    double threshold, const char *name, double *out, size_t count)
+{
+    PK_FLOAT_SCOPE;
+    const char *who = "peft_metrics_multilabel";
+    if (isnan(threshold)) return pf_fail(PEFT_E_INVALID, "%s: threshold is NaN", who);
+    return multilabel(who, probabilities, targets, n, classes, (cuts){ &threshold, 0 }, name, out, count);
+}
+
+peft_status peft_metrics_multilabel_at(const double *probabilities, const float *targets, int64_t n, int64_t classes,
+                                       const double *thresholds, const char *name, double *out, size_t count)
+{
+    PK_FLOAT_SCOPE;
+    const char *who = "peft_metrics_multilabel_at";
+    if (!thresholds) return pf_metric_null(who, "thresholds");
+    PF_TRY(pf_metric_extents(who, n, classes));
+    for (int64_t c = 0; c < classes; c++)
+        if (isnan(thresholds[c]))
+            return pf_fail(PEFT_E_INVALID, "%s: thresholds[%lld] is NaN, expected a number: for a class without "
+                           "positive or negative samples none can be chosen, so leave the class out", who,
+                           (long long)c);
+    return multilabel(who, probabilities, targets, n, classes, (cuts){ thresholds, 1 }, name, out, count);
 }

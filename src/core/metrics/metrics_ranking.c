@@ -5,36 +5,14 @@
 #include <math.h>
 #include "core/base/context.h"
 
-/* An entry whose target is known. positive: 1 if the target is 1, else 0. */
-typedef struct item { double score; int64_t positive; } item;
-
-/* Stable merge sort of n items by descending score, without recursion. scratch has room for n items. Returns the sorted
- * items, which are in items or in scratch. */
-static item *sort_items(item *items, item *scratch, int64_t n)
-{
-    item *a = items, *b = scratch;
-    for (int64_t sorted = 1; sorted < n; sorted *= 2) {      /* merges pairs of sorted pieces of this length */
-        for (int64_t first = 0; first < n; first += 2 * sorted) {
-            const int64_t mid = first + sorted < n ? first + sorted : n;
-            const int64_t end = first + 2 * sorted < n ? first + 2 * sorted : n;
-            int64_t i = first, j = mid;
-            for (int64_t k = first; k < end; k++)
-                b[k] = i < mid && (j >= end || a[i].score >= a[j].score) ? a[i++] : a[j++];
-        }
-        item *swap = a;
-        a = b;
-        b = swap;
-    }
-    return a;
-}
-
-/* Copies those of `count` entries, `stride` apart, whose target is known (0 or 1) to `to`; returns their number. */
-static int64_t gather(item *to, const double *scores, const float *targets, int64_t count, int64_t stride)
+/* Copies those of `count` entries, `stride` apart, whose target is known to `to`, with the target, 0 or 1, as the tag;
+ * returns their number. */
+static int64_t gather(pf_ranked *to, const double *scores, const float *targets, int64_t count, int64_t stride)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < count; i++)
         if (targets[i * stride] >= 0)
-            to[n++] = (item){ .score = scores[i * stride], .positive = targets[i * stride] > 0 };
+            to[n++] = (pf_ranked){ .score = scores[i * stride], .tag = targets[i * stride] > 0 };
     return n;
 }
 
@@ -44,16 +22,16 @@ typedef struct ranks { double auroc, average_precision, rank_ap; } ranks;
 /* v [n] is sorted by falling score. AUROC is the share of pairs (positive, negative) in which the positive has the
  * higher score; equal scores count one half. A group of equal scores with p positives adds p*(negatives below) +
  * p*(negatives in the group)/2 such pairs, and to average precision p times the precision behind the group. */
-static ranks metrics_of_ranks(const item *v, int64_t n)
+static ranks metrics_of_ranks(const pf_ranked *v, int64_t n)
 {
     int64_t positives = 0, tp = 0, rank = 0;
-    for (int64_t i = 0; i < n; i++) positives += v[i].positive;
+    for (int64_t i = 0; i < n; i++) positives += v[i].tag;
     double pairs = 0, group_precision = 0, rank_precision = 0;
     while (rank < n) {
         const int64_t start = rank, tp_before = tp;
         for (; rank < n && v[rank].score == v[start].score; rank++) {
-            tp += v[rank].positive;
-            if (v[rank].positive) rank_precision += (double)tp / (double)(rank + 1);
+            tp += v[rank].tag;
+            if (v[rank].tag) rank_precision += (double)tp / (double)(rank + 1);
         }
         const int64_t p = tp - tp_before, equal = rank - start - p, below = n - rank - (positives - tp);
         pairs += (double)p * ((double)below + 0.5 * (double)equal);
@@ -96,16 +74,16 @@ peft_status peft_metrics_ranking(peft_context *ctx, const double *scores, const 
     const bool micro = m == PF_METRIC_auroc_micro;           /* all entries as one column of n * classes rows */
     const int64_t stride = micro ? 1 : classes, columns = micro ? 1 : classes, rows = micro ? n * classes : n;
     size_t bytes;
-    if (!pf_mul_size((size_t)rows, 2 * sizeof(item), &bytes))
+    if (!pf_mul_size((size_t)rows, 2 * sizeof(pf_ranked), &bytes))
         return pf_fail(PEFT_E_INVALID, "%s: %lld entries are too many", who, (long long)rows);
-    item *items = pf_alloc(ctx, bytes);
+    pf_ranked *items = pf_alloc(ctx, bytes);
     if (!items) return pf_nomem(who, bytes);
-    item *const scratch = items + rows;
+    pf_ranked *const scratch = items + rows;
     double sum = 0;
     int64_t defined = 0;
     for (int64_t c = 0; c < columns; c++) {
         const int64_t known = gather(items, scores + c, targets + c, rows, stride);
-        const double v = class_value(m, metrics_of_ranks(sort_items(items, scratch, known), known));
+        const double v = class_value(m, metrics_of_ranks(pf_rank_sort(items, scratch, known), known));
         if (is_per_class(m)) out[c] = v;
         if (isnan(v)) continue;
         sum += v;
