@@ -11,8 +11,11 @@ int main(int argc, char **argv)
     peft_image *im;
     int64_t slices;
     if (argc != 4 || peft_context_create(NULL, NULL, NULL, &ctx)) return 2;
-    if (peft_image_slices(ctx, argv[1], argv[2], &slices) || peft_image_load(ctx, argv[1], argv[2], &im))
-        return printf("%s\n", peft_last_error()), 1;
+    if (peft_image_slices(ctx, argv[1], argv[2], &slices) || peft_image_load(ctx, argv[1], argv[2], &im)) {
+        printf("%s\n", peft_last_error());
+        peft_context_free(ctx);
+        return 1;
+    }
     FILE *f = fopen(argv[3], "wb");
     for (int64_t i = 0; f && i < im->width * im->height * im->channels; i++) {
         const float v = (float)io_value(im, i);

@@ -162,5 +162,27 @@ START_TEST(other_formats_have_regions_but_no_levels)
 }
 END_TEST
 
-IO_SUITE_MAIN("tiff levels", pages_are_slices, levels_are_reduced_pages_and_sub_directories, slides_by_aperio,
-              regions_are_parts, other_tiles_are_not_decoded, other_formats_have_regions_but_no_levels)
+IO_/* A file on disk is not read as a whole: one of 3 GiB, of which a region is read, is within a limit of 1 MB. */
+START_TEST(files_above_the_limit_are_read_in_parts)
+{
+    const char *path = in_folder("large.tif");
+    peft_image *im;
+    size_t size;
+    TIFF *t = TIFFOpen(path, "w");
+    add_square(t, tiles, SIDE);
+    TIFFClose(t);
+    uint8_t *file = read_bytes(path, &size);
+    free(file);
+    ck_assert_int_eq(truncate(path, 3ll << 30), 0);           /* zeros, which take no room on disk */
+    is_part(path, "max_bytes=1000000 region=40:50:8:8", SIDE, 40, 50, 8, 8);
+    is_part(path, "max_bytes=1000000", SIDE, 0, 0, SIDE, SIDE);
+    ck_assert_int_eq(slices_of(path), 1);
+    fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load(io_ctx, path, "max_bytes=5000", &im));
+    ck_assert_int_eq(truncate(path, (off_t)size / 2), 0);     /* the pixels or the tags are missing */
+    fails(PEFT_E_FORMAT, "TIFF: ", peft_image_load(io_ctx, path, NULL, &im));
+}
+END_TEST
+
+SUITE_MAIN("tiff levels", pages_are_slices, levels_are_reduced_pages_and_sub_directories, slides_by_aperio,
+           regions_are_parts, other_tiles_are_not_decoded, files_above_the_limit_are_read_in_parts,
+           other_formats_have_regions_but_no_levels)

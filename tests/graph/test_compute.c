@@ -45,7 +45,7 @@ static float *gradients(const tiny_spec *spec, const char *compute, int64_t *n)
  * other. */
 START_TEST(gradients_are_near_those_of_f32)
 {
-    for (const char *const *isa = tested_isas(); *isa; isa++)
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++) {
             const tiny_spec spec = { .isa = *isa, .backbone = TINY_WIDE, .method = tiny_method_name(i) };
             int64_t n;
@@ -63,7 +63,7 @@ END_TEST
 
 START_TEST(logits_are_near_those_of_f32)
 {
-    for (const char *const *isa = tested_isas(); *isa; isa++) {
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++) {
         tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
         tiny_bits f32 = { 0 };
         tiny_bits_predict_in(&f32, t.model, N, 1, "f32");

@@ -2,6 +2,7 @@
  * test_executors.c -- the planned executor, whose values share memory, gives bit for bit the losses, gradients,
  * parameters, buffers, logits and taps of the naive executor, in which each value has its own memory and is NaN after
  * its last use. */
+#include "tested_isas.h"
 #include "tiny_bits.h"
 
 static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2",
@@ -91,7 +92,7 @@ static void compare(const tiny_spec *spec, const char *second, const char *optio
 
 START_TEST(executors_agree_for_every_method_head_and_pooling)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++)
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             for (int h = 0; h < HEADS; h++)
                 for (int p = 0; p < POOLS; p++) {
@@ -133,7 +134,7 @@ END_TEST
 
 START_TEST(executors_agree_for_the_forms_of_ept)
 {
-    for (const char *const *isa = pk_isas(); *isa; isa++)
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t f = 0; f < sizeof ept_forms / sizeof *ept_forms; f++)
             for (int p = 0; p < POOLS; p++)
                 compare(&(tiny_spec){ .isa = *isa, .more = p ? "pool=mean" : "registers=2", .method = "ept",

@@ -69,7 +69,7 @@ static void check_near(const tiny_spec *spec, const char *options)
 /* check_near for all methods and kernels. */
 static void check_methods(const char *options)
 {
-    for (const char *const *isa = tested_isas(); *isa; isa++)
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             check_near(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = tiny_method_name(i) }, options);
 }
@@ -173,7 +173,7 @@ static void check_same(const char *isa, const char *backbone, const char *first,
 
 START_TEST(threads_change_no_bit)
 {
-    for (const char *const *isa = tested_isas(); *isa; isa++) {
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++) {
         check_same(*isa, NULL, ",threads=1", ",threads=2");
         check_same(*isa, NULL, ",threads=1", ",threads=3");
     }
@@ -184,7 +184,7 @@ END_TEST
 
 START_TEST(the_naive_executor_changes_no_bit)
 {
-    for (const char *const *isa = tested_isas(); *isa; isa++) check_same(*isa, NULL, "", ",executor=naive");
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++) check_same(*isa, NULL, "", ",executor=naive");
     check_same(NULL, NULL, ",compute=bf16", ",compute=bf16,executor=naive");
     check_same(NULL, TINY_WIDE, "", ",executor=naive,threads=2");
 }
@@ -192,7 +192,7 @@ END_TEST
 
 START_TEST(executor_and_threads_change_no_bit_of_other_networks)
 {
-    for (const char *const *isa = tested_isas(); *isa; isa++)
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (int n = 0; n < NETWORKS; n++)
             check_same_of(&(tiny_spec){ .isa = *isa, .more = networks[n], .method = n % 2 ? "full" : "lora" }, "",
                           ",executor=naive,threads=3");

@@ -16,4 +16,17 @@ static inline const char *const *tested_isas(void)
     return pk_isas();
 #endif
 }
+
+/* Those for programs that train whole models. Under AddressSanitizer it is the best instruction set alone: such
+ * programs take minutes there, and the programs of tests/kernels run the kernels of all sets under it. */
+static inline const char *const *tested_isas_of_models(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    static const char *best[2];
+    best[0] = *tested_isas();
+    return best;
+#else
+    return tested_isas();
+#endif
+}
 #endif

@@ -58,7 +58,7 @@ static void compare(tiny_spec spec, int steps, int n)
 
 START_TEST(every_method_and_isa_gives_the_same_bits)
 {
-    EACH_COMPUTE_OF_TRAINERS for (const char *const *isa = tested_isas(); *isa; isa++)
+    EACH_COMPUTE_OF_TRAINERS for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             compare((tiny_spec){ .isa = *isa, .method = tiny_method_name(i) }, 3, 3);
 }
@@ -84,7 +84,7 @@ START_TEST(forms_of_ept_give_the_same_bits)
 {
     static const char *const forms[] = { "insert=add,length=100", "insert=multiply,length=100",
                                          "insert=multiply_concat,length=3" };
-    for (const char *const *isa = tested_isas(); *isa; isa++)
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
             compare((tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "ept", .adapter = forms[f] }, 1, 2);
 }
@@ -149,7 +149,7 @@ static void check_independence(const tiny_spec *spec, size_t count)
 
 START_TEST(logits_do_not_depend_on_other_images)
 {
-    EACH_COMPUTE for (const char *const *isa = tested_isas(); *isa; isa++)
+    EACH_COMPUTE for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             check_independence(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i),
                                              .model = "classes=3,head=bn_linear" }, ALL_WAYS);
@@ -160,7 +160,7 @@ END_TEST
 
 START_TEST(sessions_in_int8_give_the_same_bits)
 {
-    for (const char *const *isa = tested_isas(); *isa; isa++) {
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++) {
         tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
         tiny_bits one = { 0 };
         tiny_bits_predict_in(&one, t.model, 3, 1, "int8");
