@@ -32,6 +32,10 @@ char *io_copy(peft_context *ctx, const char *text);
 char *io_join(peft_context *ctx, const char *a, const char *b);
 char *io_folder_of(peft_context *ctx, const char *path);
 
+/* Opens a regular file for reading; the caller closes *fd. PEFT_E_IO. */
+peft_status io_open_file(const char *path, int *fd, uint64_t *size);
+/* Reads n bytes from this position of a file, less at its end; returns their number, -1: an error (errno). */
+int64_t io_read_part(int fd, void *to, size_t n, uint64_t position);
 /* Reads a regular file into memory of ctx, which the caller frees; data[*size] is 0, so that text is a string.
  * PEFT_E_UNSUPPORTED: the file has more than limit bytes. */
 peft_status io_read_file(peft_context *ctx, const char *path, int64_t limit, uint8_t **data, size_t *size);

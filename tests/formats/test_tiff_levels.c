@@ -162,7 +162,7 @@ START_TEST(other_formats_have_regions_but_no_levels)
 }
 END_TEST
 
-IO_/* A file on disk is not read as a whole: one of 3 GiB, of which a region is read, is within a limit of 1 MB. */
+/* A file on disk is not read as a whole: one of 3 GiB, of which a region is read, is within a limit of 1 MB. */
 START_TEST(files_above_the_limit_are_read_in_parts)
 {
     const char *path = in_folder("large.tif");
@@ -183,6 +183,6 @@ START_TEST(files_above_the_limit_are_read_in_parts)
 }
 END_TEST
 
-SUITE_MAIN("tiff levels", pages_are_slices, levels_are_reduced_pages_and_sub_directories, slides_by_aperio,
-           regions_are_parts, other_tiles_are_not_decoded, files_above_the_limit_are_read_in_parts,
-           other_formats_have_regions_but_no_levels)
+IO_SUITE_MAIN("tiff levels", pages_are_slices, levels_are_reduced_pages_and_sub_directories, slides_by_aperio,
+              regions_are_parts, other_tiles_are_not_decoded, files_above_the_limit_are_read_in_parts,
+              other_formats_have_regions_but_no_levels)

@@ -22,12 +22,13 @@ enum { IO_NO_SLICE = -1, IO_NO_VOLUME = -1 };                 /* not given: the 
 enum { IO_ORIENTATION_EXIF, IO_ORIENTATION_STORED };          /* turned as the file asks, or not */
 enum { IO_ORIENT_STORED, IO_ORIENT_RAS };                     /* axes as in the file; or right, anterior, superior */
 
-/* A file in memory that is being decoded. A format's open sets slices; it may set state, which its read uses and its
+/* A file that is being decoded: in memory, or open, for a format that reads parts of it. A format's open sets slices; it may set state, which its read uses and its
  * close frees. */
 typedef struct io_encoded {
     peft_context *ctx;                                        /* under which the image is made */
-    const uint8_t *data;
-    size_t size;
+    const uint8_t *data;                                      /* NULL: the bytes are read from fd */
+    int fd;
+    size_t size;                                              /* of the file */
     const io_load_options *options;
     int64_t slices;                                           /* images in the file; 1 unless open changes it */
     void *state;                                              /* private to the format; NULL before open */
@@ -41,6 +42,8 @@ typedef struct io_format {
     const char *missing;                                      /* NULL; or "libtiff (Debian: libtiff-dev)", the library
                                                                  without which this build cannot read the format */
     bool (*probe)(const uint8_t *data, size_t size);          /* by the first bytes of the file */
+    bool reads_parts;                                         /* probe needs 16 bytes, and open and read take a file of
+                                                                 any size that is not in memory: data is NULL */
     peft_status (*open)(io_encoded *f);                       /* NULL: files hold one image, and read needs no state */
     /* Decodes one image, 0 <= slice < f->slices. The caller frees *out. */
     peft_status (*read)(const io_encoded *f, int64_t slice, peft_image **out);

@@ -2,6 +2,7 @@
  * load.c -- peft_image_load, peft_image_load_memory and peft_image_slices: read the options, find the format of the
  * file by its content, and decode one image. */
 #include "io/format/formats.h"
+#include <unistd.h>
 
 /* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kinds: 'i' integer, 's' text
  * of less than `highest` bytes. */
@@ -10,7 +11,8 @@ enum { WINDOW_SIZE = sizeof ((io_load_options *)0)->window };
 static const peft_opt_key keys[] = {
     { { "max_side", 'i', "65536", 1, 1 << 24, "largest width and height in pixels" },
       STORED_IN(max_side), NULL },
-    { { "max_bytes", 'i', "1073741824", 1, 1ll << 46, "most bytes of the file, and of the decoded picture" },
+    { { "max_bytes", 'i', "1073741824", 1, 1ll << 46, "most bytes of the file (TIFF: of a tile or strip), and "
+        "of the decoded picture" },
       STORED_IN(max_bytes), NULL },
     { { "slice", 'i', "", 0, 1 << 24, "index, from 0, of the picture in a file of several; none: the file must hold "
         "one" }, STORED_IN(slice), NULL },
@@ -103,13 +105,14 @@ static peft_status read_slice(const io_format *format, const io_encoded *f, int6
     return s || takes(format, "region") ? s : cut_region(f->options, out);
 }
 
-/* Opens a file's bytes with its format (NULL: none was found, an error). After success the caller calls format->close,
- * unless it is NULL. */
-static peft_status open_encoded(peft_context *ctx, const io_format *format, const uint8_t *data, size_t size,
-                                const io_load_options *o, io_encoded *f)
+/* Opens a file with its format (NULL: none was found, an error). f has data or fd, and size. After success the caller calls
+ * format->close, unless it is NULL. */
+static peft_status open_encoded(peft_context *ctx, const io_format *format, const io_load_options *o, io_encoded *f)
 {
-    *f = (io_encoded){ .ctx = ctx, .data = data, .size = size, .options = o, .slices = 1 };
-    if (!format) return io_no_format(data, size);
+    f->ctx = ctx;
+    f->options = o;
+    f->slices = 1;
+    if (!format) return io_no_format(f->data, f->size);
     if (format->missing)
         return io_fail(PEFT_E_UNSUPPORTED, "image: a %s file; this build of libpeft-io has no %s to read it; install it and "
                        "build libpeft-io again, or convert the file to PNG", format->name, format->missing);
@@ -117,16 +120,15 @@ static peft_status open_encoded(peft_context *ctx, const io_format *format, cons
     return s || !format->open ? s : format->open(f);
 }
 
-/* Finds the format of a file in memory by its content, and decodes one image. */
-static peft_status decode(peft_context *ctx, const uint8_t *data, size_t size, const io_load_options *o,
-                          peft_image **out)
+/* Counts the slices of a file, or decodes one: slices or out is NULL. f has data or fd, and size. */
+static peft_status count_or_decode(peft_context *ctx, const io_format *format, const io_load_options *o, io_encoded *f,
+                                   int64_t *slices, peft_image **out)
 {
-    io_encoded f;
-    const io_format *format = io_format_of(data, size);
-    peft_status s = open_encoded(ctx, format, data, size, o, &f);
+    peft_status s = open_encoded(ctx, format, o, f);
     if (s) return s;
-    s = read_slice(format, &f, o->slice, out);
-    if (format->close) format->close(&f);
+    if (slices) *slices = f->slices;
+    else s = read_slice(format, f, o->slice, out);
+    if (format->close) format->close(f);
     return s;
 }
 
@@ -137,70 +139,66 @@ peft_status peft_image_load_memory(peft_context *ctx, const void *data, size_t s
     if (!ctx || !data || !out)
         return io_fail(PEFT_E_INVALID, "image from memory: %s is NULL", !ctx ? "ctx" : data ? "out" : "data");
     peft_status s = parse_options(options, &o, NULL);
-    return s ? s : decode(ctx, data, size, &o, out);
+    io_encoded f = { .data = data, .size = size, .fd = -1 };
+    return s ? s : count_or_decode(ctx, io_format_of(data, size), &o, &f, NULL, out);
 }
 
-/* Parses the options and reads the file into memory of ctx, which the caller frees. */
-static peft_status read_encoded(peft_context *ctx, const char *path, const char *options, io_load_options *o,
-                                uint8_t **data, size_t *size)
+/* The format by the first bytes of an open file; NULL: unknown. */
+static const io_format *format_of_file(int fd)
 {
-    peft_status s = parse_options(options, o, NULL);
-    return s ? s : io_read_file(ctx, path, o->max_bytes, data, size);
+    enum { HEAD_BYTES = 4096 };
+    uint8_t head[HEAD_BYTES];
+    const int64_t n = io_read_part(fd, head, HEAD_BYTES, 0);
+    return n > 0 ? io_format_of(head, (size_t)n) : NULL;
+}
+
+/* As count_or_decode, of a file on disk, which is read into memory unless its format reads parts, or is known to hold one
+ * image where slices are counted. */
+static peft_status count_or_decode_file(peft_context *ctx, const char *path, const char *options, int64_t *slices,
+                                        peft_image **out)
+{
+    io_load_options o;
+    io_encoded f = { .fd = -1 };
+    uint8_t *data = NULL;
+    size_t size;
+    uint64_t on_disk = 0;
+    peft_status s = parse_options(options, &o, NULL);
+    if (!s) s = io_open_file(path, &f.fd, &on_disk);
+    if (s) return s;
+    f.size = (size_t)on_disk;
+    const io_format *format = format_of_file(f.fd);
+    const bool in_parts = format && (format->reads_parts || (slices && !format->open));
+    if (!in_parts) s = io_read_file(ctx, path, o.max_bytes, &data, &size);
+    if (!in_parts && !s) {
+        f.data = data;
+        f.size = size;
+        format = io_format_of(data, size);
+    }
+    if (!s) s = count_or_decode(ctx, format, &o, &f, slices, out);
+    peft_sys_free(ctx, data);
+    close(f.fd);
+    return s ? io_fail_in(s, path) : PEFT_OK;
 }
 
 peft_status peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out)
 {
-    io_load_options o;
-    uint8_t *data;
-    size_t size;
     if (!ctx || !path || !out)
         return io_fail(PEFT_E_INVALID, "image: %s is NULL", !ctx ? "ctx" : path ? "out" : "path");
-    peft_status s = read_encoded(ctx, path, options, &o, &data, &size);
-    if (s) return s;
-    s = decode(ctx, data, size, &o, out);
-    peft_sys_free(ctx, data);
-    return s ? io_fail_in(s, path) : PEFT_OK;
+    return count_or_decode_file(ctx, path, options, NULL, out);
 }
 
-/* Opens a file in memory and sets *slices. */
-static peft_status count_slices(peft_context *ctx, const uint8_t *data, size_t size, const io_load_options *o,
-                                int64_t *slices)
+peft_status peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices)
 {
-    io_encoded f;
-    const io_format *format = io_format_of(data, size);
-    peft_status s = open_encoded(ctx, format, data, size, o, &f);
-    if (s) return s;
-    *slices = f.slices;
-    if (format->close) format->close(&f);
-    return PEFT_OK;
+    if (!ctx || !path || !slices)
+        return io_fail(PEFT_E_INVALID, "image slices: %s is NULL", !ctx ? "ctx" : path ? "slices" : "path");
+    return count_or_decode_file(ctx, path, options, slices, NULL);
 }
 
 peft_status io_image_slices_memory(peft_context *ctx, const uint8_t *data, size_t size, const char *options,
                                    int64_t *slices)
 {
     io_load_options o;
+    io_encoded f = { .data = data, .size = size, .fd = -1 };
     peft_status s = parse_options(options, &o, NULL);
-    return s ? s : count_slices(ctx, data, size, &o, slices);
-}
-
-/* Of a format whose files hold one image, the first bytes are enough. */
-peft_status peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices)
-{
-    enum { HEAD_BYTES = 4096 };
-    io_load_options o;
-    uint8_t *data;
-    size_t size;
-    if (!ctx || !path || !slices)
-        return io_fail(PEFT_E_INVALID, "image slices: %s is NULL", !ctx ? "ctx" : path ? "slices" : "path");
-    peft_status s = parse_options(options, &o, NULL);
-    if (!s) s = io_read_head(ctx, path, HEAD_BYTES, &data, &size);
-    if (s) return s;
-    const io_format *format = io_format_of(data, size);
-    if (!format || format->open) {
-        peft_sys_free(ctx, data);
-        if ((s = io_read_file(ctx, path, o.max_bytes, &data, &size))) return s;
-    }
-    s = count_slices(ctx, data, size, &o, slices);
-    peft_sys_free(ctx, data);
-    return s ? io_fail_in(s, path) : PEFT_OK;
+    return s ? s : count_or_decode(ctx, io_format_of(data, size), &o, &f, slices, NULL);
 }

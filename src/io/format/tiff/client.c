@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * client.c -- io_tiff_open: gives libtiff a file in memory, and takes its messages, so that nothing is printed. */
+ * client.c -- io_tiff_open: gives libtiff a file in memory or an open one, and takes its messages, so that nothing is printed. */
 #include "io/format/tiff/tiff.h"
 #include <stdio.h>
 
@@ -9,9 +9,11 @@ static tmsize_t read_bytes(thandle_t handle, void *to, tmsize_t n)
     io_tiff *t = handle;
     const uint64_t left = t->position < t->size ? t->size - t->position : 0;
     const uint64_t part = n < 0 ? 0 : (uint64_t)n < left ? (uint64_t)n : left;
-    if (part) memcpy(to, t->data + t->position, (size_t)part);
-    t->position += part;
-    return (tmsize_t)part;
+    int64_t got = (int64_t)part;
+    if (!t->data) got = io_read_part(t->fd, to, (size_t)part, t->position);
+    else if (part) memcpy(to, t->data + t->position, (size_t)part);
+    if (got > 0) t->position += (uint64_t)got;
+    return (tmsize_t)got;
 }
 
 static tmsize_t write_nothing(thandle_t handle, void *from, tmsize_t n)
@@ -69,6 +71,7 @@ peft_status io_tiff_open(const io_encoded *f, io_tiff **out)
     }
     t->ctx = f->ctx;
     t->data = f->data;
+    t->fd = f->fd;
     t->size = f->size;
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, f->options->max_bytes < TABLES ? TABLES : f->options->max_bytes);
     TIFFOpenOptionsSetErrorHandlerExtR(options, keep_error, t);

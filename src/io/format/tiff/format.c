@@ -66,4 +66,5 @@ static peft_status read_page(const io_encoded *f, int64_t slice, peft_image **ou
 }
 
 const io_format io_format_tiff = { .name = "TIFF", .endings = IO_TIFF_ENDINGS, .takes = "level|region",
-                                   .probe = io_is_tiff, .open = open_file, .read = read_page, .close = close_file };
+                                   .probe = io_is_tiff, .reads_parts = true, .open = open_file, .read = read_page,
+                                   .close = close_file };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tiff.h -- io_tiff: a TIFF file in memory that libtiff reads; its pages, and the layout of the pixels of one. */
+ * tiff.h -- io_tiff: a TIFF file that libtiff reads; its pages, and the layout of the pixels of one. */
 #ifndef IO_TIFF_H
 #define IO_TIFF_H
 #include "io/format/decoder.h"
@@ -11,7 +11,8 @@ typedef struct io_tiff_page { uint64_t offset; bool reduced, tiled; } io_tiff_pa
 typedef struct io_tiff {
     TIFF *tif;
     peft_context *ctx;
-    const uint8_t *data;
+    const uint8_t *data;                                      /* NULL: the bytes are read from fd */
+    int fd;
     uint64_t size, position;                                  /* of the file; where libtiff reads next */
     bool strict;                                              /* warnings are errors: while pixels are decoded */
     char message[200];                                        /* the first error of libtiff since it was cleared */
