@@ -10,40 +10,21 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_image peft_image;
 
-/* Reads PNG (.png), JPEG (.jpg .jpeg .jpe .jfif), PNM (P5, P6: .pgm .ppm .pnm), NumPy (.npy), BMP (.bmp .dib), NIfTI
- * (.nii .nii.gz), DICOM (.dcm) and, in builds with libwebp and libtiff 4.5 or newer, WebP (.webp) and TIFF (.tif .tiff
- * .svs); the format is recognised by the file's content, not by its name. docs/formats.md says what of each is read.
- * Samples of 16 bits stay so; palettes become RGB; greys of 1, 2 and 4 bits are scaled to 8; signed samples of 8 bits
- * become 16; integers of 32 and 64 bits become floats, and are refused where a float cannot hold one. Alpha is not part
- * of the pixels (grey + alpha is grey), but the image keeps it for transforms with alpha=white. A picture with an
- * orientation (EXIF of JPEG, PNG and WebP; TIFF's tag) is turned as it is meant to be seen. Gamma and ICC profiles are
- * ignored. JPEG is decoded with the accurate integer DCT; CMYK and YCCK become RGB as in Pillow, with 255 for no ink.
- * A file is refused if a pixel cannot be decoded as it was written: a wrong checksum, data cut short or damaged. Damage
- * that changes no pixel is accepted: a PNG without its end chunk or with damage after the pixels; a JPEG with extra
- * bytes among its headers, with zeros before its end marker, or without that marker; a .nii.gz behind the slice.
- * NumPy: an array u8, u16, i16 or f32 [h,w], [h,w,1] or [h,w,3] is one image; [n,h,w], [n,h,w,1] or [n,h,w,3] are n
- * slices. An array of three extents of which the last is 1 or 3 is one image.
- * DICOM: the frames of a file are its slices. Values are those of pydicom 3: the modality look-up table or rescale,
- * then the window (apply_voi_lut), then the inversion of MONOCHROME1; palettes and YBR_FULL become RGB; overlays are not
- * drawn. A transform maps the range of the window to 0..1; without a window, all values that the stored bits can hold.
- * The plug-in libpeft-dicom is loaded for the first such file. docs/dicom.md has the details.
- * options: max_side=65536, the largest width and height in pixels; max_bytes=1073741824, the most bytes of the file,
- * and of the decoded pixels with the coefficients of a JPEG in several scans. Both are checked before memory of that
- * size is allocated. slice: the index, from 0, of an image in a file of several: of a NumPy array, a page of a TIFF
- * file, a frame of a DICOM file, along an axis of a volume. Without it such a file is refused (PEFT_E_UNSUPPORTED, with
- * the number of slices); an index past the last is PEFT_E_OPTION. region=x:y:width:height: a part of the picture, in its
- * pixels as they are seen; of TIFF only the tiles or strips that it meets are decoded. orientation=exif|stored: stored
- * leaves pictures as they are stored. TIFF alone: level=0, which size of a slide, 0 is the largest. NIfTI alone:
- * axis=0|1|2, along which slices lie (default 2); volume, which one of a file of several; orient=stored|ras, axes as they
- * are stored, or permuted and turned to right, anterior, superior as nibabel's as_closest_canonical does. Such an option
- * with another value than its default is PEFT_E_OPTION for a file of another format. window=first: of the windows in a
- * DICOM file the first, none (values of the modality, such as Hounsfield units), the one with this number from 0, or the
- * one with this name (WindowCenterWidthExplanation); PEFT_E_OPTION: there is none such. Other formats ignore window.
- * PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken or has none of the formats (the message names GIF and
- * others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the limits; a format whose library this build
- * lacks; a lossless or 12-bit JPEG; Apple's variant of PNG (CgBI); a compressed BMP; an animated WebP; complex voxels; a
- * NumPy array of another type or shape, or in Fortran order; a DICOM file whose compression is not decoded, and any while
- * the plug-in is not installed. */
+/* Reads a picture. The file's content tells its format: PNG, JPEG, PNM (P5, P6), NumPy (.npy), BMP, NIfTI (.nii,
+ * .nii.gz), DICOM and, in builds with libwebp and libtiff 4.5 or newer, WebP and TIFF. docs/formats.md says what of each
+ * is read and what becomes of its samples, docs/dicom.md the same of DICOM, whose plug-in libpeft-dicom is loaded for
+ * the first such file. Pictures with an orientation (EXIF, TIFF) are turned as they are meant to be seen; alpha is kept
+ * beside the pixels for transforms with alpha=white; gamma and ICC profiles are ignored. A file is refused if a pixel
+ * cannot be decoded as it was written; damage that changes no pixel is accepted.
+ * options, as text: max_side=65536, the largest width and height; max_bytes=1073741824, the most bytes of the file, and
+ * of the decoded pixels, checked before memory of that size is allocated; slice, the index from 0 of an image in a file
+ * of several (a page, a frame, a slice of a volume or of an array), which is needed there; region=x:y:width:height, a
+ * part of the picture; orientation=exif|stored; for TIFF level=0, which size of a slide; for NIfTI axis=0|1|2 (default
+ * 2), volume and orient=stored|ras; for DICOM window=first|none|NUMBER|NAME. docs/formats.md describes them.
+ * PEFT_E_OPTION: a value that the file does not have, such as a slice past the last, or an option of another format.
+ * PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken, or has none of the formats (the message names GIF and
+ * others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the limits; several images without slice; a
+ * variant that is not decoded, a format whose library this build lacks, or DICOM while the plug-in is not installed. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out);
 PEFT_API const peft_option *peft_image_option(size_t i);     /* row i of these options (options.h); NULL: none */
@@ -54,6 +35,9 @@ peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const c
  * errors are those of peft_image_load; the option slice has no effect. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices);
+/* The name of the format of a picture whose file begins with these bytes, of which 4096 are enough: "PNG", "DICOM"; NULL:
+ * it is none that is read. */
+PEFT_API const char *peft_image_format(const void *data, size_t size);
 /* Makes an image of a copy of pixels [height, width, channels]; a row begins row_bytes after the one above it (0: rows
  * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t), PEFT_SIGNED_16 (host-endian int16_t, such as
  * Hounsfield units) or PEFT_FLOAT_32 (float). A transform of a signed or float image needs a range (range=lo:hi).
@@ -115,8 +99,11 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_dicom_header_read(peft_context *ctx, const char *path, peft_dicom_header **out);
 /* A text of the header, "" where the file lacks it; NULL: an unknown field. Fields: "patient" (Patient ID), "study",
  * "series", "instance" (their UIDs), "number" (Instance Number), "position" and "orientation" (of the image in the
- * patient: 3 and 6 numbers separated by backslashes), "modality" ("CT"), "syntax" (transfer syntax). The bytes are
- * those of the file, in its character set. */
+ * patient: 3 and 6 numbers separated by backslashes), "modality" ("CT"), "syntax" (transfer syntax), "photometric"
+ * ("MONOCHROME2"), "bits" ("12 of 16, unsigned": stored and allocated), "rescale" ("2 * v + -1024": what becomes of a
+ * stored value v), "windows" ("40/400 'BRAIN'\\300/1500": centre, width and name of each); the last two are "" where
+ * they stand with single frames, in a look-up table, or are broken. The bytes are those of the file, in its character
+ * set. */
 PEFT_API const char *peft_dicom_header_text(const peft_dicom_header *h, const char *field);
 PEFT_API int64_t     peft_dicom_header_frames(const peft_dicom_header *h);    /* at least 1; 0 for NULL */
 /* Sorts the files of one or several series by their headers [count]. Series follow each other in the order of their

@@ -59,6 +59,19 @@ void *io_alloc(peft_context *ctx, int64_t count, size_t size)
     return block ? memset(block, 0, (size_t)bytes) : NULL;
 }
 
+/* The pointer at `items` may be one to any type, so that its bytes are copied. */
+bool io_grow(peft_context *ctx, void *items, int64_t count, int64_t *capacity, size_t size)
+{
+    const int64_t larger = *capacity ? 2 * *capacity : 16;
+    void *block;
+    if (count < *capacity) return true;
+    memcpy(&block, items, sizeof block);
+    if (!(block = peft_sys_realloc(ctx, block, (size_t)larger * size))) return false;
+    memcpy(items, &block, sizeof block);
+    *capacity = larger;
+    return true;
+}
+
 char *io_copy(peft_context *ctx, const char *text) { return io_join(ctx, text, ""); }
 
 char *io_folder_of(peft_context *ctx, const char *path)

@@ -31,6 +31,9 @@ void *io_alloc(peft_context *ctx, int64_t count, size_t size);
 char *io_copy(peft_context *ctx, const char *text);
 char *io_join(peft_context *ctx, const char *a, const char *b);
 char *io_folder_of(peft_context *ctx, const char *path);
+/* Makes room for one more item in an array that grows. items: the address of the array's pointer, NULL at first; it has
+ * `count` items of `size` bytes, and room for *capacity. False: no memory; the array stays as it is. */
+bool io_grow(peft_context *ctx, void *items, int64_t count, int64_t *capacity, size_t size);
 
 /* Opens a regular file for reading; the caller closes *fd. PEFT_E_IO. */
 peft_status io_open_file(const char *path, int *fd, uint64_t *size);

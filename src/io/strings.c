@@ -5,15 +5,7 @@
 /* Where text cannot be added, it is freed. */
 peft_status io_strings_add(io_strings *list, char *text)
 {
-    if (text && list->count == list->capacity) {
-        int64_t capacity = list->capacity ? 2 * list->capacity : 16;
-        char **item = peft_sys_realloc(list->ctx, list->item, (size_t)capacity * sizeof *item);
-        if (item) {
-            list->item = item;
-            list->capacity = capacity;
-        }
-    }
-    if (!text || list->count == list->capacity) {
+    if (!text || !io_grow(list->ctx, &list->item, list->count, &list->capacity, sizeof *list->item)) {
         peft_sys_free(list->ctx, text);
         return io_nomem("list of names");
     }

@@ -241,7 +241,8 @@ END_TEST
 
 START_TEST(headers_are_read_without_pixels)
 {
-    const scan s = { CT, .frames = "1" };
+    const scan s = { CT, .frames = "1", .slope = "2", .intercept = "-1024", .centre = "40\\300", .width = "400\\1500",
+                     .names = "BRAIN\\" };
     dicom d;
     peft_dicom_header *h;
     make_dicom(&d, &s);
@@ -250,7 +251,8 @@ START_TEST(headers_are_read_without_pixels)
     for (int k = 0; k < 2; k++) {
         ok(peft_dicom_header_read(io_ctx, in_folder(k ? "cut.dcm" : "whole.dcm"), &h));
         static const char *const want[][2] = { { "patient", "P 17" }, { "study", "1.2.3" }, { "series", "1.2.3.1" },
-            { "instance", "1.2.3.4" }, { "number", "5" }, { "modality", "CT" }, { "position", "" } };
+            { "instance", "1.2.3.4" }, { "number", "5" }, { "modality", "CT" }, { "position", "" },
+            { "photometric", "MONOCHROME2" }, { "rescale", "2 * v + -1024" }, { "windows", "40/400 'BRAIN'\\300/1500" } };
         for (size_t i = 0; i < sizeof want / sizeof *want; i++)
             ck_assert_str_eq(peft_dicom_header_text(h, want[i][0]), want[i][1]);
         ck_assert_ptr_null(peft_dicom_header_text(h, "colour"));

@@ -52,8 +52,10 @@ static peft_status check_pair(const peft_model *m, peft_adapter *attached, peft_
     PF_TRY(check_names(attached, added));
     const peft_status s = count_tokens(m, both, 2, &both_tokens);
     if (s == PEFT_E_NOMEM) return s;
-    if (s) return pf_prefix_error(PEFT_E_STATE, "adapter '%s' beside the attached '%s'", added->method->name,
-                            attached->method->name);
+    if (s)
+        return pf_prefix_error(PEFT_E_STATE, "adapter '%s' beside the attached '%s' does not work, attach one of the "
+                               "two",
+                               added->method->name, attached->method->name);
     for (int i = 0; i < 2; i++)                               /* each of them alone */
         if (count_tokens(m, &both[i], 1, &tokens[i]) == PEFT_E_NOMEM) return PEFT_E_NOMEM;
     if (tokens[0] <= pf_vit_tokens(&m->backbone->shape) || tokens[1] <= pf_vit_tokens(&m->backbone->shape))

@@ -25,38 +25,21 @@ static peft_status bad_line(const reader *r, int64_t line, const char *problem)
     return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", r->path, (long long)line, problem);
 }
 
-/* Makes room for one more item of `size` bytes in *items, which has `count`. */
-static bool grow(peft_context *ctx, void **items, int64_t count, int64_t *capacity, size_t size)
-{
-    if (count < *capacity) return true;
-    const int64_t larger = *capacity ? 2 * *capacity : 64;
-    void *block = peft_sys_realloc(ctx, *items, (size_t)larger * size);
-    if (!block) return false;
-    *items = block;
-    *capacity = larger;
-    return true;
-}
-
 static peft_status add_cell(reader *r, char *text)
 {
-    void *items = r->cell;
-    const bool grown = grow(r->csv->ctx, &items, r->cells, &r->capacity, sizeof *r->cell);
-    r->cell = items;
-    if (!grown) return io_nomem(r->path);
+    if (!io_grow(r->csv->ctx, &r->cell, r->cells, &r->capacity, sizeof *r->cell)) return io_nomem(r->path);
     r->cell[r->cells++] = text;
     return PEFT_OK;
 }
 
 static peft_status add_line(reader *r, int64_t line)
 {
-    void *items = r->csv->line;
     if (r->csv->rows == MAX_ROWS)
         return io_fail(PEFT_E_UNSUPPORTED, "%s: line %lld: the table has more than %d rows below the names of the "
                        "columns, which is the limit; divide it into several tables", r->path, (long long)line,
                        MAX_ROWS - 1);
-    const bool grown = grow(r->csv->ctx, &items, r->csv->rows, &r->lines_capacity, sizeof *r->csv->line);
-    r->csv->line = items;
-    if (!grown) return io_nomem(r->path);
+    if (!io_grow(r->csv->ctx, &r->csv->line, r->csv->rows, &r->lines_capacity, sizeof *r->csv->line))
+        return io_nomem(r->path);
     r->csv->line[r->csv->rows++] = line;
     return PEFT_OK;
 }

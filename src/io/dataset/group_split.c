@@ -210,7 +210,8 @@ peft_status io_split_groups(const peft_dataset *d, double fraction, uint64_t see
     if (!made) return io_nomem("split");
     if (v.units > 1) return PEFT_OK;
     const int64_t only = io_group_of(d, d->groups, 0);
-    return io_fail(PEFT_E_UNSUPPORTED, "split: all %lld samples are of one group (patient), '%.80s', which cannot be in both "
-                   "parts; correct the pattern or the column that tells the patients, or give a test set of its own",
+    return io_fail(PEFT_E_UNSUPPORTED, "split: all %lld samples are of one group (patient), '%.80s', which cannot be "
+                   "in both parts; correct the pattern or the column that tells the patients, or give a test set of "
+                   "its own",
                    (long long)d->count, only == IO_NO_GROUP ? "" : d->groups->names.item[only]);
 }

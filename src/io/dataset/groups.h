@@ -19,8 +19,8 @@ void        io_groups_free(peft_context *ctx, io_groups *g);
 /* The group of sample i of d, which may be a part; IO_NO_GROUP: none. g: d->groups or d->cases, may be NULL. */
 int64_t     io_group_of(const peft_dataset *d, const io_groups *g, int64_t i);
 
-/* Warns where names of groups differ only in upper and lower case, in blanks around them or in zeros before a number: two
- * in list a or, with b, one in a and one in b. The message begins with `subject`. PEFT_E_NOMEM. */
+/* Warns where names of groups differ only in upper and lower case, in blanks around them or in zeros before a number:
+ * two in list a or, with b, one in a and one in b. The message begins with `subject`. PEFT_E_NOMEM. */
 peft_status io_warn_of_similar_groups(peft_context *ctx, const char *subject, const io_strings *a,
                                       const io_strings *b);
 

@@ -11,7 +11,7 @@ static size_t blank(const char *c) { return *c == ' ' || *c == '\t' ? 1 : strncm
  * NULL: no memory. */
 static char *plain_form(peft_context *ctx, const char *name)
 {
-    char *plain = io_copy(ctx, name), *to = plain, *end = plain;      /* end: behind the last character that is no blank */
+    char *plain = io_copy(ctx, name), *to = plain, *end = plain;      /* end: behind the last that is no blank */
     bool in_number = false;
     if (!plain) return NULL;
     while (blank(name)) name += blank(name);
@@ -53,7 +53,7 @@ peft_status io_warn_of_similar_groups(peft_context *ctx, const char *subject, co
     peft_status s = fill(&f, a, b);
     for (int64_t i = 1; i < f.plain.count && !s; i++) {
         const io_named *x = &f.sorted[i - 1], *y = &f.sorted[i];
-        const bool both = b && x->i < a->count && y->i < a->count;             /* both in a, which was compared before */
+        const bool both = b && x->i < a->count && y->i < a->count;             /* compared when a was made */
         if (strcmp(x->name, y->name) || !strcmp(f.name[x->i], f.name[y->i]) || both) continue;
         if (!pairs++) first = f.name[x->i], second = f.name[y->i];
     }

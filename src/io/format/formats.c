@@ -19,6 +19,12 @@ const io_format *io_format_of(const uint8_t *data, size_t size)
     return NULL;
 }
 
+const char *peft_image_format(const void *data, size_t size)
+{
+    const io_format *format = data ? io_format_of(data, size) : NULL;
+    return format ? format->name : NULL;
+}
+
 /* Whether name[length] ends with "." and the n lower case letters of ending, in upper or lower case. */
 static bool has_ending(const char *name, size_t length, const char *ending, size_t n)
 {

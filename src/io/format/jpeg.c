@@ -185,8 +185,8 @@ static void check_scans(decoder *d)
     }
 }
 
-/* Decodes into a new image d->im. Each failure jumps out of this function. Samples of CMYK are taken as Adobe's programs
- * write them, 255 for no ink; the row before its conversion to RGB lies in memory of libjpeg. */
+/* Decodes into a new image d->im. Each failure jumps out of this function. Samples of CMYK are taken as Adobe's
+ * programs write them, 255 for no ink; the row before its conversion to RGB lies in memory of libjpeg. */
 static void decode_pixels(decoder *d, size_t size, const io_load_options *limits)
 {
     struct jpeg_decompress_struct *j = &d->j;

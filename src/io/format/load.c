@@ -4,8 +4,8 @@
 #include "io/format/formats.h"
 #include <unistd.h>
 
-/* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kinds: 'i' integer, 's' text
- * of less than `highest` bytes. */
+/* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kinds: 'i' integer, 's'
+ * text of less than `highest` bytes. */
 #define STORED_IN(field) offsetof(io_load_options, field)
 enum { WINDOW_SIZE = sizeof ((io_load_options *)0)->window };
 static const peft_opt_key keys[] = {
@@ -26,8 +26,8 @@ static const peft_opt_key keys[] = {
     { { "level", 'i', "0", 0, 1000, "TIFF: which size of a slide; 0: the largest" }, STORED_IN(level), NULL },
     { { "region", '4', "", 0, 1 << 30, "x:y:width:height of the part to read, in pixels of the level; none: all" },
       STORED_IN(region), NULL },
-    { { "window", 's', "first", 0, WINDOW_SIZE, "DICOM: first, none (values of the modality, such as Hounsfield units), "
-        "the number of a window from 0, or its name" }, STORED_IN(window), NULL },
+    { { "window", 's', "first", 0, WINDOW_SIZE, "DICOM: first, none (values of the modality, such as Hounsfield "
+        "units), the number of a window from 0, or its name" }, STORED_IN(window), NULL },
     { { 0 }, 0, NULL }
 };
 #undef STORED_IN
@@ -74,8 +74,8 @@ static peft_status check_taken(const io_format *format, const io_load_options *o
         { "orient", o->orient != IO_ORIENT_STORED } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].changed && !takes(format, rows[i].name))
-            return io_fail(PEFT_E_OPTION, "image: the option %s has no meaning for a file of the format %s; leave it out",
-                           rows[i].name, format->name);
+            return io_fail(PEFT_E_OPTION, "image: the option %s has no meaning for a file of the format %s; leave it "
+                           "out", rows[i].name, format->name);
     return PEFT_OK;
 }
 
@@ -114,8 +114,8 @@ static peft_status open_encoded(peft_context *ctx, const io_format *format, cons
     f->slices = 1;
     if (!format) return io_no_format(f->data, f->size);
     if (format->missing)
-        return io_fail(PEFT_E_UNSUPPORTED, "image: a %s file; this build of libpeft-io has no %s to read it; install it and "
-                       "build libpeft-io again, or convert the file to PNG", format->name, format->missing);
+        return io_fail(PEFT_E_UNSUPPORTED, "image: a %s file; this build of libpeft-io has no %s to read it; install "
+                       "it and build libpeft-io again, or convert the file to PNG", format->name, format->missing);
     peft_status s = check_taken(format, o);
     return s || !format->open ? s : format->open(f);
 }

@@ -72,7 +72,8 @@ void io_image_drop_opaque(peft_image *im)
 {
     const int64_t n = im->alpha ? im->width * im->height : 0;
     for (int64_t i = 0; i < n; i++)
-        if (im->type == IO_U8 ? ((uint8_t *)im->alpha)[i] != UINT8_MAX : ((uint16_t *)im->alpha)[i] != UINT16_MAX) return;
+        if (im->type == IO_U8 ? ((uint8_t *)im->alpha)[i] != UINT8_MAX : ((uint16_t *)im->alpha)[i] != UINT16_MAX)
+            return;
     peft_sys_free(im->ctx, im->alpha);
     im->alpha = NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache.c -- io_cache: keeps images in memory, so that a data set is decoded and resized once and not in every epoch. */
+ * cache.c -- io_cache: keeps images in memory, so that a data set is decoded and resized once and not in every
+ * epoch. */
 #include "io/loader/loader.h"
 
 peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t limit)

@@ -8,9 +8,9 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-/* The images of samples, image [count], as the steps of the transform before the first random one have made them, mostly
- * at the size of the network's input; NULL: not cached. New images are cached until limit bytes are used; none is
- * removed. */
+/* The images of samples, image [count], as the steps of the transform before the first random one have made them,
+ * mostly at the size of the network's input; NULL: not cached. New images are cached until limit bytes are used; none
+ * is removed. */
 typedef struct io_cache {
     peft_context *ctx;
     pthread_mutex_t lock;

@@ -125,8 +125,8 @@ static peft_status refuse_missing(const io_table *t, int64_t first, int64_t rows
     peft_status s = bare ? PEFT_OK : io_table_near_file(t, t->file[first], &near);
     if (s) return s;
     if (near)
-        snprintf(like, sizeof like, ". There is %s: names must agree in upper and lower case and in the ending; correct "
-                 "the table, or rename the files. Otherwise", near);
+        snprintf(like, sizeof like, ". There is %s: names must agree in upper and lower case and in the ending; "
+                 "correct the table, or rename the files. Otherwise", near);
     s = io_fail(PEFT_E_IO, "%s: %lld of %lld pictures do not exist%s: %s%s (first in line %lld)%s give "
                 "folder=FOLDER, in which the paths begin%s%s", t->path, (long long)missing, (long long)rows,
                 others ? ", or are folders or other things than files" : "", names,

@@ -6,8 +6,9 @@
 
 /* Parts of headings of columns that tell patients, and of headings that contain one of these but do not. Both are in
  * the form of io_table_plain_heading. */
-static const char *const of_patients[] = { "patient", "mrn", "medicalrecord", "subject", "person", "participant", "case",
-                                           "hospitalno", "hospitalnumber", "hospitalid", "paciente", "proband" };
+static const char *const of_patients[] = { "patient", "mrn", "medicalrecord", "subject", "person", "participant",
+                                           "case", "hospitalno", "hospitalnumber", "hospitalid", "paciente",
+                                           "proband" };
 static const char *const of_other_facts[] = { "age", "sex", "gender", "weight", "height", "size", "position",
                                               "orientation", "count", "birth" };
 
@@ -53,11 +54,12 @@ peft_status io_table_check_labels(const io_table *t, bool one_in_a_cell)
     const char *heading = io_table_cell(t, 0, t->label[0]);
     if (*t->options.classes || rows < FEWEST || 2 * classes <= rows) return PEFT_OK;
     if (one_in_a_cell && classes == rows)
-        return io_fail(PEFT_E_FORMAT, "%s: every one of the %lld rows has another label in column '%.80s', as if it were "
-                       "an id or a measured value; expected a class that several pictures share. Give label=COLUMN of "
-                       "the classes, or name them all by classes=A:B", t->path, (long long)rows, heading);
-    io_warn(t->ctx, "%s: column '%.80s' has %lld different labels in %lld rows, as if it were an id or a text; if it is "
-            "not the class, give label=COLUMN (programs: --table label=COLUMN)", t->path, heading, (long long)classes,
-            (long long)rows);
+        return io_fail(PEFT_E_FORMAT, "%s: every one of the %lld rows has another label in column '%.80s', as if it "
+                       "were an id or a measured value; expected a class that several pictures share. Give "
+                       "label=COLUMN of the classes, or name them all by classes=A:B", t->path, (long long)rows,
+                       heading);
+    io_warn(t->ctx, "%s: column '%.80s' has %lld different labels in %lld rows, as if it were an id or a text; if it "
+            "is not the class, give label=COLUMN (programs: --table label=COLUMN)", t->path, heading,
+            (long long)classes, (long long)rows);
     return PEFT_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * near_file.c -- for a picture that does not exist: a file in its folder whose name differs only in upper and lower case
- * or in the ending, such as 1.JPG or 1.jpeg for 1.jpg. */
+ * near_file.c -- for a picture that does not exist: a file in its folder whose name differs only in upper and lower
+ * case or in the ending, such as 1.JPG or 1.jpeg for 1.jpg. */
 #include "io/table/table.h"
 #include "io/entries.h"
 

@@ -40,16 +40,17 @@ static const peft_opt_key keys[] = {
 /* Refuses a cell of the column of splits that two of the options train, val and test name. */
 static peft_status check_shares(const io_table_options *o)
 {
-    const struct { const char *name, *list; } share[] = { { "train", o->train }, { "val", o->val }, { "test", o->test } };
+    const struct { const char *name, *list; } share[] = {
+        { "train", o->train }, { "val", o->val }, { "test", o->test } };
     enum { SHARES = sizeof share / sizeof *share };
     char part[IO_TABLE_WORD];
     for (int k = 1; k < SHARES; k++)
         for (int64_t i = 0; i < io_list_count(share[k].list); i++)
             for (int before = 0; before < k; before++)
                 if (io_list_part(share[k].list, i, part) && io_list_has(share[before].list, part))
-                    return io_fail(PEFT_E_OPTION, "table: '%s' is in %s=%s and in %s=%s; give each cell of the column of "
-                                   "splits to one split", part, share[before].name, share[before].list, share[k].name,
-                                   share[k].list);
+                    return io_fail(PEFT_E_OPTION, "table: '%s' is in %s=%s and in %s=%s; give each cell of the column "
+                                   "of splits to one split", part, share[before].name, share[before].list,
+                                   share[k].name, share[k].list);
     return PEFT_OK;
 }
 

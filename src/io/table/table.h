@@ -72,8 +72,8 @@ bool io_list_has(const char *list, const char *word);
 /* --- headings.c --- */
 /* Writes the letters and digits of a heading in lower case to plain [IO_TABLE_WORD]; bytes above 127 are kept. */
 void io_table_plain_heading(const char *heading, char *plain);
-/* Writes the headings of columns [count] (NULL: of columns 0..count - 1) to text [size] as "'path', 'label'"; those that
- * do not fit are counted. Returns text. */
+/* Writes the headings of columns [count] (NULL: of columns 0..count - 1) to text [size] as "'path', 'label'"; those
+ * that do not fit are counted. Returns text. */
 const char *io_table_columns_text(const io_table *t, const int64_t *columns, int64_t count, char *text, size_t size);
 /* Whether the column tells pictures, patients, studies or splits. */
 bool io_table_is_taken(const io_table *t, int64_t c);
@@ -90,8 +90,8 @@ peft_status io_table_choose_columns(io_table *t);
 void io_table_warn_of_patients(const io_table *t);
 /* Warns that columns of 0 and 1 are labels because no option names others. */
 void io_table_warn_of_targets(const io_table *t);
-/* Warns of a column of labels that has nearly as many classes as the table has rows. one_in_a_cell: a cell is one label;
- * then PEFT_E_FORMAT where every row has a class of its own. */
+/* Warns of a column of labels that has nearly as many classes as the table has rows. one_in_a_cell: a cell is one
+ * label; then PEFT_E_FORMAT where every row has a class of its own. */
 peft_status io_table_check_labels(const io_table *t, bool one_in_a_cell);
 
 /* --- splits.c --- */

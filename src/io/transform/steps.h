@@ -8,9 +8,9 @@
 #include "io/transform/steps.def"
 #undef IO_STEP
 
-/* Run apply of the steps that run->recipe needs, in the order of steps.def; on failure they free *im and set it to NULL.
- * io_steps_prepare: the steps before the first random one, whose result is the same in every epoch; io_steps_finish: the
- * others. */
+/* Run apply of the steps that run->recipe needs, in the order of steps.def; on failure they free *im and set it to
+ * NULL. io_steps_prepare: the steps before the first random one, whose result is the same in every epoch;
+ * io_steps_finish: the others. */
 peft_status io_steps_prepare(const io_run *run, peft_image **im);
 peft_status io_steps_finish(const io_run *run, peft_image **im);
 /* Runs apply_to_input of these steps on the normalised input [3, size, size], in place. */

@@ -110,8 +110,8 @@ peft_status io_dicom_grey(peft_context *ctx, const io_dicom_frame *f, const io_d
      * first. */
     (*out)->full[0] = shown ? steps.full[0] : fmin(steps.full[0], steps.full[1]);
     (*out)->full[1] = shown ? steps.full[1] : fmax(steps.full[0], steps.full[1]);
-    /* All that signed or rescaled bits can hold, -32768..32767, makes Hounsfield units nearly one grey: such values need
-     * a range. */
+    /* All that signed or rescaled bits can hold, -32768..32767, makes Hounsfield units nearly one grey: such values
+     * need a range. */
     const bool plain = integers && !n->is_signed && steps.slope == 1 && steps.intercept == 0;
     if (!shown && !steps.modality && !plain) (*out)->full[0] = (*out)->full[1] = NAN;
     return PEFT_OK;

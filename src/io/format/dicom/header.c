@@ -3,6 +3,7 @@
  * place. */
 #include "io/format/dicom/header.h"
 #include "io/format/dicom/find.h"
+#include <stdio.h>
 
 enum { PREAMBLE = 128, HEAD_BYTES = 1 << 18 };
 #define MAX_FILE_BYTES (1ll << 30)                            /* as the default of the option max_bytes */
@@ -47,18 +48,33 @@ peft_status io_dicom_open(const uint8_t *data, size_t size, int64_t max_bytes, b
 
 void io_dicom_close(io_dicom *d) { d->plugin->close(d->file); }
 
-/* Fields of the header, by the names that peft_dicom_header_text takes. */
-enum { FIELDS = 9 };
-static const struct { const char *name; size_t offset; } fields[FIELDS] = {
+/* Fields of the header, by the names that peft_dicom_header_text takes: texts of the plug-in, and those that are put
+ * together from its numbers. */
+static const struct { const char *name; size_t offset; } texts[] = {
     { "patient", offsetof(io_dicom_info, patient) },         { "study", offsetof(io_dicom_info, study) },
     { "series", offsetof(io_dicom_info, series) },           { "instance", offsetof(io_dicom_info, instance) },
     { "number", offsetof(io_dicom_info, number) },           { "position", offsetof(io_dicom_info, position) },
     { "orientation", offsetof(io_dicom_info, orientation) }, { "modality", offsetof(io_dicom_info, modality) },
-    { "syntax", offsetof(io_dicom_info, syntax) } };
+    { "syntax", offsetof(io_dicom_info, syntax) },           { "photometric", offsetof(io_dicom_info, photometric) } };
+enum { TEXTS = sizeof texts / sizeof *texts, COMPOSED = 3, FIELDS = TEXTS + COMPOSED, COMPOSED_BYTES = 600 };
+static const char *const composed[COMPOSED] = { "bits", "rescale", "windows" };
 
-static const char *text_of(const io_dicom_info *info, int field)
+/* Writes the field composed[k] to text [COMPOSED_BYTES]. v NULL: the file's values of this kind are broken. */
+static void compose(const io_dicom_info *info, const io_dicom_view *v, int k, char *text)
 {
-    return *(const char *const *)((const char *)info + fields[field].offset);
+    size_t used = 0;
+    *text = 0;
+    if (k == 0 && info->stored)
+        snprintf(text, COMPOSED_BYTES, "%d of %d, %s", info->stored, info->allocated,
+                 info->is_signed ? "signed" : "unsigned");
+    if (k == 1 && v && v->rescaled)
+        snprintf(text, COMPOSED_BYTES, "%.17g * v + %.17g", v->slope, v->intercept);
+    for (int64_t i = 0; k == 2 && v && i < v->windows && used < COMPOSED_BYTES - 100; i++) {
+        const io_dicom_window *w = &v->window[i];
+        const char *name = w->name;
+        used += (size_t)snprintf(text + used, COMPOSED_BYTES - used, "%s%.10g/%.10g%s%.60s%s", i ? "\\" : "", w->centre,
+                                 w->width, *name ? " '" : "", name, *name ? "'" : "");
+    }
 }
 
 struct peft_dicom_header { peft_context *ctx; int64_t frames; io_dicom_place place; char *text[FIELDS]; };
@@ -74,6 +90,22 @@ void peft_dicom_header_free(peft_dicom_header *h)
     peft_context_free(ctx);
 }
 
+/* Copies the fields of an open file. PEFT_E_NOMEM. */
+static peft_status copy_texts(io_dicom *d, peft_dicom_header *h)
+{
+    io_dicom_view view;
+    io_dicom_message why;
+    char text[COMPOSED_BYTES];
+    const bool good = !d->plugin->view(d->file, 0, &view, &why);     /* else the header is not as it should be */
+    for (int i = 0; i < FIELDS; i++) {
+        if (i >= TEXTS) compose(d->info, good ? &view : NULL, i - TEXTS, text);
+        const char *whole = i < TEXTS ? *(const char *const *)((const char *)d->info + texts[i].offset) : text;
+        h->text[i] = io_copy(h->ctx, whole);
+        if (!h->text[i]) return io_nomem("DICOM header");
+    }
+    return PEFT_OK;
+}
+
 /* Copies the fields of a file in memory. */
 static peft_status copy_fields(peft_context *ctx, const uint8_t *data, size_t size, peft_dicom_header **out)
 {
@@ -84,20 +116,16 @@ static peft_status copy_fields(peft_context *ctx, const uint8_t *data, size_t si
     peft_status s = io_dicom_open(data, size, MAX_FILE_BYTES, true, &d);
     if (s) return s;
     peft_dicom_header *h = io_alloc(ctx, 1, sizeof *h);
-    bool good = h != NULL;
     if (h) {
         h->ctx = peft_sys_context_retain(ctx);
         h->frames = d.info->frames;
         h->place = d.info->place;
     }
-    for (int i = 0; i < FIELDS && good; i++) good = (h->text[i] = io_copy(ctx, text_of(d.info, i))) != NULL;
+    s = h ? copy_texts(&d, h) : io_nomem("DICOM header");
     io_dicom_close(&d);
-    if (!good) {
-        peft_dicom_header_free(h);
-        return io_nomem("DICOM header");
-    }
-    *out = h;
-    return PEFT_OK;
+    if (s) peft_dicom_header_free(h);
+    else *out = h;
+    return s;
 }
 
 /* Reads the beginning of the file, and all of it only where the fields are not all in there. */
@@ -123,7 +151,7 @@ peft_status peft_dicom_header_read(peft_context *ctx, const char *path, peft_dic
 const char *peft_dicom_header_text(const peft_dicom_header *h, const char *field)
 {
     for (int i = 0; h && field && i < FIELDS; i++)
-        if (!strcmp(field, fields[i].name)) return h->text[i];
+        if (!strcmp(field, i < TEXTS ? texts[i].name : composed[i - TEXTS])) return h->text[i];
     return NULL;
 }
 

@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* Raised with each change of this file. libpeft-io refuses a plug-in of another number. */
-#define IO_DICOM_VERSION 4u
+#define IO_DICOM_VERSION 5u
 /* The file of the plug-in, by the major version of libpeft, and its symbol, of type io_dicom_entry. */
 #define IO_DICOM_SYMBOL "peft_dicom_plugin"
 
@@ -99,8 +99,9 @@ typedef struct io_dicom_message { char text[1024]; } io_dicom_message;
  * time. */
 typedef struct io_dicom_plugin {
     uint32_t version;                                         /* IO_DICOM_VERSION */
-    /* Reads the elements of the file data[size], which must stay unchanged until close. header: elements behind the
-     * number of frames are not looked at. max_bytes: most bytes of a data set that is stored deflated. */
+    /* Reads the elements of the file data[size], which must stay unchanged until close. header: elements behind
+     * the windows (0028,1055) are not looked at: look-up tables, values of single frames, pixels. max_bytes: most bytes
+     * of a data set that is stored deflated. */
     peft_status (*open)(const void *data, size_t size, int64_t max_bytes, bool header, io_dicom_file **out,
                         io_dicom_message *why);
     const io_dicom_info *(*info)(const io_dicom_file *f);

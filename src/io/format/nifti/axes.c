@@ -65,8 +65,8 @@ peft_status io_nifti_axes(const io_nifti *n, io_axes *out)
     double m[3][3], size[3][3], strongest[3];                 /* size: of the entries, by column */
     memcpy(m, n->direction, sizeof m);
     if (n->form == IO_FORM_NONE)
-        return io_fail(PEFT_E_UNSUPPORTED, "NIfTI: orient=ras: the file has neither an sform nor a qform, so it does not "
-                       "state how its axes lie in the body; use orient=stored");
+        return io_fail(PEFT_E_UNSUPPORTED, "NIfTI: orient=ras: the file has neither an sform nor a qform, so it does "
+                       "not state how its axes lie in the body; use orient=stored");
     if (!normalise(m) || !to_rotation(m))
         return io_fail(PEFT_E_UNSUPPORTED, "NIfTI: orient=ras: the matrix of the %s is singular; use orient=stored",
                        n->form == IO_FORM_SFORM ? "sform" : "qform");

@@ -6,7 +6,8 @@
 
 /* Offsets of the fields, and the types of those whose type differs between the versions. */
 typedef struct layout {
-    int header, magic, datatype, dim, pixdim, vox_offset, scl_slope, scl_inter, qform_code, sform_code, quatern_b, srow_x;
+    int header, magic, datatype, dim, pixdim, vox_offset, scl_slope, scl_inter, qform_code, sform_code, quatern_b,
+        srow_x;
     io_number dim_type, real, code, offset_type;
 } layout;
 static const layout layouts[] = {

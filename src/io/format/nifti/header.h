@@ -14,7 +14,7 @@ typedef struct io_nifti {
     double slope, intercept;                                  /* value = slope * number + intercept; 1 and 0: none */
     int64_t offset, bytes;                                    /* of the voxels in the file, and of all of them */
     io_nifti_form form;
-    double direction[3][3];                                   /* [r][i]: millimetres along R, A, S for a voxel along i */
+    double direction[3][3];                                   /* [r][i]: millimetres along R, A, S a voxel along i */
 } io_nifti;
 
 /* 0: the bytes do not begin as a NIfTI file. Else the bytes of its header; *little: its byte order. A file whose first
@@ -23,8 +23,8 @@ int io_nifti_probe(const uint8_t *head, size_t size, bool *little);
 /* Reads the header. PEFT_E_FORMAT, PEFT_E_UNSUPPORTED: a message that names the field. */
 peft_status io_nifti_read_header(const uint8_t *head, size_t size, io_nifti *out);
 
-/* Axis r of a volume (r 0: to the right, 1: anterior, 2: superior) lies along axis[r] of the file's voxels, from the last
- * one to the first if reversed[r]. */
+/* Axis r of a volume (r 0: to the right, 1: anterior, 2: superior) lies along axis[r] of the file's voxels, from the
+ * last one to the first if reversed[r]. */
 typedef struct io_axes { int axis[3]; bool reversed[3]; } io_axes;
 /* The closest such axes, those of nibabel's as_closest_canonical. PEFT_E_UNSUPPORTED: the file does not state a
  * usable matrix. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * nifti.c -- the picture format NIfTI-1 and NIfTI-2 (.nii, .nii.gz): slices of a volume. The reader is our own, because
- * Debian's libnifti (3.0.1) reads only files with a name, prints to the standard output, and has no limit of memory; the
- * format is a header of fixed fields and the voxels. A slice is read with memory for the slice: a compressed file is
- * unpacked up to the slice in a window of 64 KiB.
+ * Debian's libnifti (3.0.1) reads only files with a name, prints to the standard output, and has no limit of memory;
+ * the format is a header of fixed fields and the voxels. A slice is read with memory for the slice: a compressed file
+ * is unpacked up to the slice in a window of 64 KiB.
  * A voxel [i, j, k] with the slice axis 2 is pixel (column i, row j) of slice k; with axis 1 (column i, row k) of slice
  * j; with axis 0 (column j, row k) of slice i. */
 #include "io/format/formats.h"
@@ -152,8 +152,10 @@ static peft_status read_slice(const io_encoded *f, int64_t slice, peft_image **o
     const int column = v->axes.axis[axis == 0 ? 1 : 0], row = v->axes.axis[axis == 2 ? 1 : 2];  /* of the picture */
     const int across = v->axes.axis[axis];
     const bool swap = column > row;
-    plane p = { across, swap ? row : column, swap ? column : row, v->axes.reversed[axis] ? f->slices - 1 - slice : slice };
-    const bool first_reversed = v->axes.reversed[axis == 0 ? 1 : 0], second_reversed = v->axes.reversed[axis == 2 ? 1 : 2];
+    plane p = { across, swap ? row : column, swap ? column : row,
+                v->axes.reversed[axis] ? f->slices - 1 - slice : slice };
+    const bool first_reversed = v->axes.reversed[axis == 0 ? 1 : 0];
+    const bool second_reversed = v->axes.reversed[axis == 2 ? 1 : 2];
     const io_turn turn = { swap, swap ? second_reversed : first_reversed, swap ? first_reversed : second_reversed };
     int64_t t;
     peft_image *im = NULL, *turned = NULL;

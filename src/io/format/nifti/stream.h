@@ -22,7 +22,8 @@ bool io_is_gzip(const uint8_t *data, size_t size);
 /* Opens the data, which must stay in place; the caller closes and frees *out. */
 peft_status io_stream_open(peft_context *ctx, const uint8_t *data, size_t size, io_stream **out);
 /* Copies n unpacked bytes from the offset, which may not lie before that of an earlier call. A
- * checksum of gzip is checked where its member is read to the end. PEFT_E_FORMAT: the data end before, or are damaged. */
+ * checksum of gzip is checked where its member is read to the end. PEFT_E_FORMAT: the data end before, or are
+ * damaged. */
 peft_status io_stream_read(io_stream *s, int64_t offset, size_t n, uint8_t *to);
 void io_stream_close(io_stream *s);
 #endif

@@ -81,7 +81,8 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     WebPDecoderConfig c;
     peft_image *im;
     (void)slice;
-    if (!WebPInitDecoderConfig(&c)) return io_fail(PEFT_E_INTERNAL, "WebP: libwebp has another version than its headers");
+    if (!WebPInitDecoderConfig(&c))
+        return io_fail(PEFT_E_INTERNAL, "WebP: libwebp has another version than its headers");
     const VP8StatusCode e = WebPGetFeatures(f->data, f->size, &c.input);
     if (e != VP8_STATUS_OK) return webp_failed(e);
     if (c.input.has_animation)

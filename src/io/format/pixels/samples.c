@@ -66,8 +66,9 @@ static peft_status refuse(const char *who, io_number n, uint64_t bits)
     else if (n.kind == 'i') wide = (double)(int64_t)bits;
     else wide = (double)bits;
     if (n.kind == 'f') memcpy(&wide, &bits, sizeof wide);
-    return io_fail(PEFT_E_UNSUPPORTED, "%s: the value %s of type %c%d does not fit a float without loss; save the picture "
-                   "with values of at most 16777216, or as floats", who, peft_sys_opt_number(text, wide), n.kind,
+    return io_fail(PEFT_E_UNSUPPORTED, "%s: the value %s of type %c%d does not fit a float without loss; save the "
+                   "picture with values of at most 16777216, or as floats", who, peft_sys_opt_number(text, wide),
+                   n.kind,
                    8 * n.bytes);
 }
 

@@ -41,8 +41,8 @@ static int keep_error(TIFF *tif, void *user, const char *module, const char *for
     return 1;
 }
 
-/* Most warnings are of tags that change no pixel: they go to the log, as information. While pixels are decoded a warning
- * is of damaged data, but for that of an old form of LZW. */
+/* Most warnings are of tags that change no pixel: they go to the log, as information. While pixels are decoded a
+ * warning is of damaged data, but for that of an old form of LZW. */
 static int keep_warning(TIFF *tif, void *user, const char *module, const char *format, va_list args)
 {
     enum { INFORMATION = 2 };
@@ -57,7 +57,11 @@ static int keep_warning(TIFF *tif, void *user, const char *module, const char *f
 
 peft_status io_tiff_failed(const io_tiff *t, const char *what)
 {
-    return io_fail(PEFT_E_FORMAT, "TIFF: %s", *t->message ? t->message : what);
+    static const char name[] = "TIFF: ";                      /* of the file, by which libtiff begins some messages */
+    const char *why = *t->message ? t->message : what;
+    if (!strncmp(why, name, sizeof name - 1)) why += sizeof name - 1;
+    return io_fail(PEFT_E_FORMAT, "%s%s; the file is damaged, cut short or of a kind that libtiff does not read: fetch "
+                   "it again, or save it as PNG", name, why);
 }
 
 peft_status io_tiff_open(const io_encoded *f, io_tiff **out)

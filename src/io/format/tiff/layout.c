@@ -8,7 +8,8 @@ typedef struct tags { uint16_t bits, samples, format, photometric, planar, compr
 
 static peft_status refuse(const char *what, int value)
 {
-    return io_fail(PEFT_E_UNSUPPORTED, "TIFF: %s (%d) is not read; convert the picture to one of unsigned grey or RGB", what,
+    return io_fail(PEFT_E_UNSUPPORTED,
+                   "TIFF: %s (%d) is not read; convert the picture to one of unsigned grey or RGB", what,
                    value);
 }
 
@@ -46,7 +47,8 @@ static peft_status read_colours(io_tiff *t, const tags *g, io_tiff_layout *l)
     switch (g->photometric) {
     case PHOTOMETRIC_MINISBLACK: l->colours = IO_TIFF_GREY; break;
     case PHOTOMETRIC_MINISWHITE:
-        if (l->number.kind != 'u' || l->type == IO_F32) return refuse("white as 0 in such samples, tag BitsPerSample", l->bits);
+        if (l->number.kind != 'u' || l->type == IO_F32)
+            return refuse("white as 0 in such samples, tag BitsPerSample", l->bits);
         l->colours = IO_TIFF_WHITE_0;
         break;
     case PHOTOMETRIC_YCBCR:
@@ -74,7 +76,8 @@ static peft_status read_colours(io_tiff *t, const tags *g, io_tiff_layout *l)
     return PEFT_OK;
 }
 
-/* Samples beside the colours: the first may be alpha. One of unknown meaning, such as a second stain, is not left out. */
+/* Samples beside the colours: the first may be alpha. One of unknown meaning, such as a second stain, is not left
+ * out. */
 static peft_status read_extras(io_tiff *t, const tags *g, io_tiff_layout *l)
 {
     const int colours = l->colours == IO_TIFF_CMYK ? 4 : l->colours == IO_TIFF_PALETTE ? 1 : l->channels;
@@ -88,13 +91,15 @@ static peft_status read_extras(io_tiff *t, const tags *g, io_tiff_layout *l)
         return refuse("this number of channels, tag SamplesPerPixel", g->samples);
     for (int i = 0; i < g->samples - colours; i++)
         if (kind[i] != EXTRASAMPLE_ASSOCALPHA && kind[i] != EXTRASAMPLE_UNASSALPHA)
-            return io_fail(PEFT_E_UNSUPPORTED, "TIFF: %d samples in a pixel, %d of them colours; tag ExtraSamples is %d for "
-                           "sample %d, expected 1 or 2 (alpha); save the channels that are wanted as a picture of their "
-                           "own", g->samples, colours, kind[i], colours + i);
-    if (l->bits < 8 || (l->type != IO_U8 && l->type != IO_U16)) return refuse("alpha in such samples, tag BitsPerSample", l->bits);
+            return io_fail(PEFT_E_UNSUPPORTED, "TIFF: %d samples in a pixel, %d of them colours; tag ExtraSamples is "
+                           "%d for sample %d, expected 1 or 2 (alpha); save the channels that are wanted as a picture "
+                           "of their own", g->samples, colours, kind[i], colours + i);
+    if (l->bits < 8 || (l->type != IO_U8 && l->type != IO_U16))
+        return refuse("alpha in such samples, tag BitsPerSample", l->bits);
     l->alpha = colours;
     l->multiplied = kind[0] == EXTRASAMPLE_ASSOCALPHA;
-    if (l->multiplied && (l->type != IO_U8 || l->bits != 8 || l->colours == IO_TIFF_WHITE_0 || g->planar != PLANARCONFIG_CONTIG))
+    if (l->multiplied && (l->type != IO_U8 || l->bits != 8 || l->colours == IO_TIFF_WHITE_0 ||
+                          g->planar != PLANARCONFIG_CONTIG))
         return refuse("colours multiplied by alpha in other than 8 bits, tag BitsPerSample", l->bits);
     return PEFT_OK;
 }

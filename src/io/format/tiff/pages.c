@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pages.c -- the pages of a TIFF file. A page that is not marked as a reduced image is a slice; the reduced ones behind
- * it, and those among its sub-directories, are its levels. Slides by Aperio (.svs) mark none: there the first page is the
- * only slice, the other tiled pages are its levels, and those in strips are a thumbnail, a label and a view of the
+ * it, and those among its sub-directories, are its levels. Slides by Aperio (.svs) mark none: there the first page is
+ * the only slice, the other tiled pages are its levels, and those in strips are a thumbnail, a label and a view of the
  * glass. */
 #include "io/format/tiff/tiff.h"
 #include <stdio.h>
@@ -93,7 +93,8 @@ static void levels_behind(const io_tiff *t, int64_t i, uint64_t *offset, int *co
 /* Refuses a level that the slice does not have. */
 static peft_status no_level(int64_t level, int count)
 {
-    return io_fail(PEFT_E_OPTION, "TIFF: level=%lld, the picture has %d level%s; expected 0%s", (long long)level, count + 1,
+    return io_fail(PEFT_E_OPTION, "TIFF: level=%lld, the picture has %d level%s; expected 0%s", (long long)level,
+                   count + 1,
                    count ? "s" : "", count ? ", the whole size, to one less than their number" : "");
 }
 

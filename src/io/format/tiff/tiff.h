@@ -21,7 +21,8 @@ typedef struct io_tiff {
     bool slide;                                               /* by Aperio: tiled pages are levels, others are labels */
 } io_tiff;
 
-/* Opens the file; libtiff allocates by malloc, no block larger than max_bytes or 16 MiB. The caller closes and frees *out. */
+/* Opens the file; libtiff allocates by malloc, no block larger than max_bytes or 16 MiB. The caller closes and frees
+ * *out. */
 peft_status io_tiff_open(const io_encoded *f, io_tiff **out);
 void        io_tiff_close(io_tiff *t);
 /* PEFT_E_FORMAT with libtiff's message, or with `what` where it has none. */
@@ -33,12 +34,14 @@ peft_status io_tiff_find_pages(io_tiff *t);
 peft_status io_tiff_go_to(io_tiff *t, int64_t slice, int64_t level);
 
 /* How the pixels of the current directory are stored. */
-typedef enum io_tiff_colours { IO_TIFF_GREY, IO_TIFF_WHITE_0, IO_TIFF_RGB, IO_TIFF_PALETTE, IO_TIFF_CMYK } io_tiff_colours;
+typedef enum io_tiff_colours {
+    IO_TIFF_GREY, IO_TIFF_WHITE_0, IO_TIFF_RGB, IO_TIFF_PALETTE, IO_TIFF_CMYK
+} io_tiff_colours;
 typedef struct io_tiff_layout {
     int64_t width, height;
     io_tiff_colours colours;
     io_number number;                                         /* of a sample as it is decoded, from 8 bits on */
-    int bits, stored, channels, planes;                       /* of a sample; samples of a pixel in a chunk, in the image */
+    int bits, stored, channels, planes;                       /* of a sample; samples of a pixel, in a chunk, in all */
     int alpha;                                                /* index of the sample that is alpha; -1: none */
     bool multiplied;                                          /* colours are multiplied by alpha */
     io_type type;                                             /* of the image's samples */

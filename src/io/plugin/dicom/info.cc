@@ -192,7 +192,8 @@ void check_length(io_dicom_file *f)
                                    static_cast<std::uint64_t>(halved ? 2 : n.channels) *
                                    static_cast<std::uint64_t>(bits);
     const std::uint64_t frame_bits = static_cast<std::uint64_t>(n.rows) * row_bits;
-    const std::uint64_t frames = static_cast<std::uint64_t>(n.frames), bytes = static_cast<std::uint64_t>(n.pixel_bytes);
+    const std::uint64_t frames = static_cast<std::uint64_t>(n.frames);
+    const std::uint64_t bytes = static_cast<std::uint64_t>(n.pixel_bytes);
     if (!frame_bits) return;
     const bool fits = frames <= 8 * bytes / frame_bits;
     const std::uint64_t expected = fits ? (frames * frame_bits + 7) / 8 : (frame_bits + 7) / 8;
@@ -243,14 +244,14 @@ void read_info(io_dicom_file *f, bool header)
     n.modality = keep(f, text_of(d, DCM_Modality));
     n.syntax = keep(f, syntax_name(f->syntax, f->syntax_uid) + " (" + f->syntax_uid + ")");
     n.frames = frames_of(d);
-    n.photometric = "";
-    if (header) return read_directory(f);
     n.photometric = keep(f, text_of(d, DCM_PhotometricInterpretation));
     n.rows = number_of(d, DCM_Rows);
     n.columns = number_of(d, DCM_Columns);
     n.channels = number_of(d, DCM_SamplesPerPixel);
     n.allocated = number_of(d, DCM_BitsAllocated);
     n.stored = number_of(d, DCM_BitsStored);
+    n.is_signed = number_of(d, DCM_PixelRepresentation) == 1;
+    if (header) return read_directory(f);
     n.compressed = f->syntax == EXS_Unknown || DcmXfer(f->syntax).isEncapsulated();
     read_pixel_element(f);
     if (n.has_pixels && n.samples == IO_DICOM_INTEGERS) read_needed(f);

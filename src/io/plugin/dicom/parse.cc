@@ -48,7 +48,9 @@ std::vector<std::uint8_t> inflate_all(const std::uint8_t *data, std::size_t size
 
 void check(const OFCondition &c, const char *what)
 {
-    if (c.bad()) throw failure(PEFT_E_FORMAT, std::string(what) + ": " + c.text());
+    if (c.bad())
+        throw failure(PEFT_E_FORMAT, std::string("the file is damaged or cut short; fetch it again (") + what + ": " +
+                                         c.text() + ")");
 }
 
 // The data set's encoding, by its transfer syntax; first: its first 8 bytes. One that this DCMTK does not know is a
@@ -63,8 +65,8 @@ E_TransferSyntax encoding_of(const io_dicom_file *f, const std::uint8_t *first)
 
 void read_data(io_dicom_file *f, memory_stream &stream, E_TransferSyntax encoding, bool header)
 {
-    // Parsing stops behind NumberOfFrames (0028,0008) where only the header is wanted.
-    const DcmTagKey stop = header ? DcmTagKey(0x0028, 0x0009) : DCM_UndefinedTagKey;
+    // Parsing stops behind the windows (0028,1055), before the look-up tables, where only the header is wanted.
+    const DcmTagKey stop = header ? DCM_ModalityLUTSequence : DCM_UndefinedTagKey;
     f->data.transferInit();
     const OFCondition c = f->data.readUntilTag(stream, encoding, EGL_noChange, EAGER_BYTES, stop);
     f->data.transferEnd();

@@ -83,9 +83,9 @@ static peft_status bad_first_line(const reading *r, const list_line *l, const ch
     }
     const size_t length = strcspn(line, "\r\n");
     if (!memchr(line, ',', length) && !memchr(line, ';', length) && !memchr(line, '\t', length)) return bad_line(r, l);
-    snprintf(message, sizeof message, "expected a name, then a blank or a comma, then a class number or 0,1,0. If '%.*s' "
-             "are the names of a table's columns, say which of them have the pictures and the labels, by name or number: "
-             "path=#1,label=#2 (programs: --table path=#1,label=#2)",
+    snprintf(message, sizeof message, "expected a name, then a blank or a comma, then a class number or 0,1,0. If "
+             "'%.*s' are the names of a table's columns, say which of them have the pictures and the labels, by name "
+             "or number: path=#1,label=#2 (programs: --table path=#1,label=#2)",
              length > 200 ? 200 : (int)length, line);
     return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", r->path, (long long)l->number, message);
 }
@@ -139,8 +139,8 @@ static peft_status check_repetitions(reading *r)
     }
     peft_sys_free(d->ctx, sorted);
     if (!s && repeated)
-        io_warn(d->ctx, "%s: %lld lines repeat a picture, such as line %lld (%.200s): it counts as several images, which "
-                "may be in training and test alike; remove the repetitions", r->path, (long long)repeated,
+        io_warn(d->ctx, "%s: %lld lines repeat a picture, such as line %lld (%.200s): it counts as several images, "
+                "which may be in training and test alike; remove the repetitions", r->path, (long long)repeated,
                 (long long)r->line[example], d->names.item[example]);
     return s;
 }
@@ -207,8 +207,8 @@ static peft_status open_list(const io_open_arguments *a, peft_dataset *d)
     const size_t bom = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;    /* the byte order mark of UTF-8 */
     const char *kind = peft_sys_content_kind(text, size);
     if (memchr(text, 0, size))
-        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8: it %s%s; expected a list with a line for each image, path "
-                    "and class, or a table; for pictures alone give a folder of class folders", a->path,
+        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8: it %s%s; expected a list with a line for each image, "
+                    "path and class, or a table; for pictures alone give a folder of class folders", a->path,
                     kind ? "is " : "has a zero byte", kind ? kind : "");
     else s = read_text(a, (const char *)text + bom, d);
     peft_sys_free(d->ctx, text);

@@ -7,7 +7,7 @@
 typedef enum list_result { LIST_END, LIST_LINE, LIST_BAD } list_result;
 typedef struct list_line {
     const char *next;                                         /* the text not read yet; set by the caller at first */
-    bool numbers_optional;                                    /* set by the caller: lines of a name alone are read too */
+    bool numbers_optional;                                    /* set by the caller: lines of a name alone count too */
     int64_t number;                                           /* of this line, from 1 */
     const char *name;                                         /* name_length characters, without the quotes around it */
     size_t name_length;

@@ -5,12 +5,7 @@
 
 peft_status io_found_add(found_list *l, char *name, int64_t member)
 {
-    if (name && l->count == l->capacity) {
-        const int64_t capacity = l->capacity ? 2 * l->capacity : 64;
-        found *item = peft_sys_realloc(l->ctx, l->item, (size_t)capacity * sizeof *item);
-        if (item) l->item = item, l->capacity = capacity;
-    }
-    if (!name || l->count == l->capacity) {
+    if (!name || !io_grow(l->ctx, &l->item, l->count, &l->capacity, sizeof *l->item)) {
         peft_sys_free(l->ctx, name);
         return io_nomem("list of pictures");
     }

@@ -87,11 +87,29 @@ static peft_status check_class_name(const arrangement *a, const io_entry *e)
     return PEFT_OK;
 }
 
+/* Writes to hint [size] where to find the labels: a table or list of them that lies beside the pictures; "": there is
+ * none. */
+static const char *table_beside(const arrangement *a, char *hint, size_t size)
+{
+    *hint = 0;
+    for (int64_t i = 0; i < a->tree->count && !*hint; i++) {
+        const io_entry *e = &a->tree->item[i];
+        if (e->count == 1 && !e->is_folder && (io_ends_in(e->part[0], ".csv") || io_ends_in(e->part[0], ".tsv")))
+            snprintf(hint, size, "; if %.200s has the labels, give %s/%.200s", e->part[0], a->path, e->part[0]);
+    }
+    return hint;
+}
+
 /* The error for a data set without class folders. Files in the folder itself may be the pictures of one class. */
 static peft_status no_classes(const arrangement *a)
 {
     int64_t files = 0;
+    char hint[4800];
+    table_beside(a, hint, sizeof hint);
     for (int64_t i = 0; i < a->tree->count; i++) files += a->tree->item[i].count == 1 && !a->tree->item[i].is_folder;
+    if (*hint)
+        return io_fail(PEFT_E_FORMAT, "%s: no class folders, but %lld file%s in the folder itself%s", a->path,
+                       (long long)files, files == 1 ? "" : "s", hint);
     if (files)
         return io_fail(PEFT_E_FORMAT, "%s: no class folders, but %lld file%s in the folder itself; expected "
                        "%s/<class>/<picture>: if this is the folder of one class, give the one above it", a->path,
@@ -233,14 +251,14 @@ static peft_status check_classes(arrangement *a)
 {
     for (int64_t c = 0; c < a->d->classes; c++) {
         class_tally *t = &a->tally[c];
-        char *content, endings[200];
+        char *content, endings[200], hint[4800];
         if (t->in_split || (t->in_all && !t->skipped.count)) continue;
         peft_status s = io_count_endings(&t->skipped, &content);
         if (s) return s;
         s = io_fail(PEFT_E_FORMAT, "%s%s%s: class '%s' has no pictures: its folder holds %s; expected %s files "
-                    "directly in it", a->path, a->split_folder ? "/" : "", a->split_folder ? a->split_folder : "",
+                    "directly in it%s", a->path, a->split_folder ? "/" : "", a->split_folder ? a->split_folder : "",
                     a->d->class_names.item[c], *content ? content : "nothing",
-                    io_image_endings(endings, sizeof endings));
+                    io_image_endings(endings, sizeof endings), table_beside(a, hint, sizeof hint));
         peft_sys_free(a->d->ctx, content);
         return s;
     }

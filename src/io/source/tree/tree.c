@@ -20,15 +20,7 @@ static void cut_into_parts(io_entry *e)
 /* Adds e, of which cut_into_parts fills the parts. e.text NULL: no memory. */
 static peft_status add_entry(io_tree *t, io_entry e)
 {
-    if (e.text && t->count == t->capacity) {
-        int64_t capacity = t->capacity ? 2 * t->capacity : 64;
-        io_entry *item = peft_sys_realloc(t->ctx, t->item, (size_t)capacity * sizeof *item);
-        if (item) {
-            t->item = item;
-            t->capacity = capacity;
-        }
-    }
-    if (!e.text || t->count == t->capacity) {
+    if (!e.text || !io_grow(t->ctx, &t->item, t->count, &t->capacity, sizeof *t->item)) {
         peft_sys_free(t->ctx, e.text);
         return io_nomem("list of names");
     }

@@ -27,9 +27,9 @@ static peft_status check_bounds(const peft_image *im, const double bound[2])
     const double lowest = a < b ? a : b, highest = a < b ? b : a;
     char text[4][32];
     if (im->windowed)
-        return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, but the image was read through a window of its DICOM file, "
-                       "so that its values are no longer those of the modality (Hounsfield units); set the image option "
-                       "window=none, or leave the range out", peft_sys_opt_number(text[0], bound[0]),
+        return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, but the image was read through a window of its DICOM "
+                       "file, so that its values are no longer those of the modality (Hounsfield units); set the image "
+                       "option window=none, or leave the range out", peft_sys_opt_number(text[0], bound[0]),
                        peft_sys_opt_number(text[1], bound[1]));
     if (im->type == IO_F32 || (bound[0] >= lowest && bound[1] <= highest)) return PEFT_OK;
     return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s; expected a range "
