@@ -2,7 +2,7 @@
  * convert.c -- writes any backbone that the library reads (a file of PyTorch, shards, a .npz file of Google's ViT, ..)
  * as one safetensors file with timm's or Hugging Face's tensor names; with --model, a trained adapter as a folder in
  * the format of Hugging Face's PEFT (convert/peft_folder.c). */
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/outputs/backbone_output.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"

@@ -35,7 +35,8 @@ lora: --method lora --lr $8
 ept: --method ept --lr $7
 END
     "$bin/compare" --backbone "$4" --data "$5" --methods "$out/$1.txt" --shots 10 --test-per-class "$6" --samplings 3 \
-        --runs 1 --judge-every 5 --analysis --title "$2" --note "$3" --records "$out/$1" --csv "$out/results.csv" --resume \
+        --runs 1 --judge-every 5 --analysis --title "$2" --note "$3" --records "$out/$1" \
+        --csv "$out/results.csv" --resume \
         --summary "$out/$1-summary.csv" --svg "$out/$1.svg" > "$out/$1.log"
     sed -n '/ runs /,/^written/ { /^written/! p }' "$out/$1.log"
     studied="$studied $1"

@@ -4,7 +4,7 @@
  * saves the model before evaluating it. */
 #include "common/files/output.h"
 #include "common/model/evaluate.h"
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"

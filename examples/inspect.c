@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect.c -- prints the contents of files (backbones, models, adapters, training states) and lists the library's
  * methods, options and metrics. */
+#include "common/data/data.h"
 #include "common/model/loaded_model.h"
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/verbose.h"
+#include "inspect/lists.h"
+#include "inspect/pictures.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <peft/io.h>
@@ -27,95 +30,22 @@
       "tensors, shapes, kernels, FLOPs (docs/verbose.md)") \
     X(backbone, "FILE", NULL, "with --operations: the backbone that the model or adapter was trained on") \
     BACKBONE_OPTIONS(X) \
-    X(full, NULL, NULL, "print metadata values in full length, not only their first 200 characters")
+    IMAGE_FLAG(X) \
+    X(ids, NULL, NULL, "print patient, study and series of DICOM files too, which tell who was examined") \
+    X(full, NULL, NULL, "print metadata values in full length, not only their first 200 characters; " \
+      "preprocessing always is")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] [FILE...]",
     "Prints metadata and tensors of backbones, models, adapters, training states and other safetensors files, and the\n"
-    "facts that had to be assumed of a backbone; or lists the methods, options and metrics of the library.",
+    "facts that had to be assumed of a backbone; of pictures the format, size, bits and header, and how they are\n"
+    "read; of folders and .zip files how many pictures of each kind they hold; or lists the methods, options and\n"
+    "metrics of the library.",
     "  inspect deit_tiny_patch16_224.safetensors scans.safetensors\n"
     "  inspect --operations 1 deit_tiny_patch16_224.safetensors\n"
+    "  inspect --image-options window=none scan.dcm\n"
     "  inspect --methods" };
-
-static void print_option(const peft_option *o)
-{
-    const char *fallback = peft_option_fallback(o);           /* the default */
-    const bool integer = !strcmp(peft_option_type(o), "integer");
-    double low, high;
-    printf("    %-16s %-8s %s; ", peft_option_name(o), peft_option_type(o), peft_option_help(o));
-    if (peft_option_bounds(o, &low, &high)) printf(integer ? "%.0f to %.0f, " : "%g to %g, ", low, high);
-    printf("default %s\n", *fallback ? fallback : "none");
-}
-
-/* option_at(i): row i of a table of options; NULL after the last. */
-static void list_table(const char *title, const peft_option *(*option_at)(size_t))
-{
-    const peft_option *o;
-
-    printf("%s\n", title);
-    for (size_t i = 0; (o = option_at(i)); i++) print_option(o);
-}
-
-static void list_trainer(void)
-{
-    list_table("options of training (finetune --trainer name=value,.., or finetune's option of the same name)",
-               peft_trainer_option);
-}
-
-static void list_adaptation(void)
-{
-    list_table("options of all kinds of test-time adaptation (peft_adaptor_create)", peft_adaptor_option);
-    for (size_t k = 0; k < peft_adaptor_kind_count(); k++) {
-        const char *name = peft_adaptor_kind_name(k), *paper = peft_adaptor_kind_paper(name);
-        printf("\n%s\n    %s (%s)\n", name, peft_adaptor_kind_summary(name), paper);
-        const peft_option *o;
-        for (size_t i = 0; (o = peft_adaptor_kind_option(name, i)); i++) print_option(o);
-    }
-}
-
-static void list_options(void)
-{
-    list_table("options of loading a backbone (--backbone-options name=value,..)", peft_backbone_option);
-    list_table("\noptions of a random backbone (peft_backbone_create)", peft_backbone_create_option);
-    list_table("\noptions of saving a backbone (peft_backbone_save_as)", peft_backbone_save_option);
-    list_table("\noptions of a model (peft_model_create)", peft_model_option);
-    list_table("\noptions of a session (peft_session_create)", peft_session_option);
-    list_table("\noptions of reading a picture (peft_image_load)", peft_image_option);
-    list_table("\noptions of a loader (peft_loader_create)", peft_loader_option);
-    list_table("\noptions of saving in Hugging Face's PEFT format (peft_adapter_save_hf)", peft_save_hf_option);
-}
-
-static void list_metrics(void)
-{
-    printf("metrics. Letters in brackets name the functions that compute them: d peft_metrics_decision,\n"
-           "m peft_metrics_multilabel, r peft_metrics_ranking, c peft_metrics_calibration. tp, fp: true and false\n"
-           "positives of a class\n");
-    for (size_t i = 0; peft_metrics_name(i); i++)
-        printf("    %-20s %s\n", peft_metrics_name(i), peft_metrics_help(peft_metrics_name(i)));
-}
-
-static void list_preprocess(void)
-{
-    list_table("settings of preprocessing; defaults hold where neither the backbone's files nor a program sets a value",
-               peft_transform_option);
-}
-
-static void list_tables(void)
-{
-    list_table("settings of tables with column names (finetune --table name=value,..)", peft_dataset_table_option);
-}
-
-static void list_methods(void)
-{
-    for (size_t m = 0; m < peft_method_count(); m++) {
-        const char *name = peft_method_name(m), *paper = peft_method_paper(name);
-        printf("%s%s\n    %s", m ? "\n" : "", name, peft_method_summary(name));
-        printf(*paper ? " (%s)\n" : "\n", paper);
-        const peft_option *o;
-        for (size_t i = 0; (o = peft_method_option(name, i)); i++) print_option(o);
-    }
-}
 
 /* Bits of an element from the name of its type: the first number in it ("BF16", "F8_E4M3"), or 8 ("BOOL"). */
 static int64_t type_bits(const char *type)
@@ -245,7 +175,8 @@ static void print_metadata(const peft_file *f)
 {
     for (size_t i = 0; i < peft_file_meta_count(f); i++) {
         const char *value = peft_file_meta_value(f, i);
-        size_t length = strlen(value), shown = !given[full].value && length > 200 ? 200 : length;
+        const bool whole = given[full].value || strstr(peft_file_meta_key(f, i), "preprocess");
+        const size_t length = strlen(value), shown = !whole && length > 200 ? 200 : length;
         printf("  %s: ", peft_file_meta_key(f, i));
         for (size_t k = 0; k < shown; k++) putchar(iscntrl((unsigned char)value[k]) ? ' ' : value[k]);
         printf(shown < length ? "...\n" : "\n");
@@ -283,7 +214,13 @@ static bool print_peft_folder(peft_context *ctx, const char *path)
 static void inspect(peft_context *ctx, const char *path)
 {
     peft_file *f;
+    bool failed = false;
     if (print_peft_folder(ctx, path)) return;
+    if (inspect_picture(ctx, path, given[image_options].value, given[ids].value, &failed) ||
+        (!has_weights(path) && inspect_folder(ctx, path, given[image_options].value, &failed))) {
+        status |= failed;
+        return;
+    }
     char *file = weights_file(path);
     if (!file) {                                             /* not safetensors: a .npz file */
         printf("%s: Google's .npz\n", path);

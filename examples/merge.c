@@ -4,7 +4,7 @@
  * differ from the model's, or the features of a model without a classifier. Without a model it converts the backbone
  * alone. */
 #include "common/model/loaded_model.h"
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/outputs/backbone_output.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"

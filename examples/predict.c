@@ -6,7 +6,7 @@
 #include "common/data/data.h"
 #include "common/files/output.h"
 #include "common/model/adaptation.h"
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
@@ -182,7 +182,8 @@ static void check_table_path(const char *path, bool replace, int arguments, char
     enum { FLAGS_READ = sizeof flags_read / sizeof *flags_read };
     const input_files in = { given[backbone].value, given[backbone_options].value, given[model].value };
     const char **read = check_alloc(malloc((size_t)(FLAGS_READ + arguments) * sizeof *read));
-    for (int i = 0; i < FLAGS_READ + arguments; i++) read[i] = i < FLAGS_READ ? flags_read[i] : argument[i - FLAGS_READ];
+    for (int i = 0; i < FLAGS_READ + arguments; i++)
+        read[i] = i < FLAGS_READ ? flags_read[i] : argument[i - FLAGS_READ];
     check_output("out", path, replace, read, FLAGS_READ + arguments);
     check_not_input("out", path, &in);
     free(read);
@@ -203,6 +204,9 @@ static void check_table_flags(int arguments, char *const *argument)
         fail("--resume: predictions with --adapt depend on the pictures before; give --state FILE to go on with what "
              "was learned");
     if (asprintf(&part, "%s.part", path) < 0) fail("out of memory");
+    if (given[resume].value && !given[force].value && !access(path, F_OK) && access(part, F_OK))
+        fail("--resume: %s is complete: there is no %s of a run that was stopped; give --force to predict again", path,
+             part);
     check_table_path(path, given[force].value, arguments, argument);
     check_table_path(part, replace_part, arguments, argument);
     if (!given[resume].value && !given[force].value && !access(part, F_OK))

@@ -9,7 +9,7 @@
 #include "common/files/csv.h"
 #include "common/files/output.h"
 #include "common/model/adaptation.h"
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"

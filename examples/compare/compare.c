@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #define FLAGS(X) \
-    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch (.pth), the " \
-      "index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
+    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch " \
+      "(.pth), the index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
     CASE_FLAG(X) \
     X(methods, "FILE", NULL, "required: text file with one entry to compare on each line, `label: flags`, with any " \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_check.c -- checks the images and the list of methods before the first run of compare. */
 #include "common/data/data.h"
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
 #include <stdio.h>

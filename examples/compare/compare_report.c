@@ -128,7 +128,8 @@ void write_figure(const char *path, const study *s)
              s->per_case ? "of cases, " : "", s->per_case ? case_rule_phrase[s->rule] : "",
              s->per_case ? "; " : "");
     const char *slash = strrchr(s->images.data, '/');
-    if (!write_chart(path, slash && slash[1] ? slash + 1 : s->images.data, note, labels, s->entries, runs, panel, panels))
+    if (!write_chart(path, slash && slash[1] ? slash + 1 : s->images.data, note, labels, s->entries, runs, panel,
+                     panels))
         fail("--svg %s: %s", path, strerror(errno));
     for (int p = 0; p < panels; p++) free((double *)(uintptr_t)panel[p].points);
     free(labels);

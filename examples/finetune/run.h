@@ -10,8 +10,8 @@
 #include <stdbool.h>
 
 #define FLAGS(X) \
-    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch (.pth), the " \
-      "index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
+    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch " \
+      "(.pth), the index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
     CASE_FLAG(X) \
     X(model, "PATH", NULL, "begin with the adapter of this trained model, a file that finetune wrote or a folder of " \

@@ -2,6 +2,7 @@
  * train.c -- the training of a run: progress, training states, and what is noted in the model (run.h). */
 #include "run.h"
 #include "common/files/output.h"
+#include "common/backbone/backbone_name.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
@@ -23,9 +24,9 @@ static void save_state(const peft_trainer *t, const char *path)
         warn("the training state could not be saved, training goes on: %s (%s)", path, peft_last_error());
 }
 
-/* Called after each update: draws the progress line, and at the end of an epoch prints a line and saves the state. Computes epoch
- * and batch from the number of samples seen, since with gradient accumulation an update has several batches. A result
- * other than 0 stops the training. */
+/* Called after each update: draws the progress line, and at the end of an epoch prints a line and saves the state.
+ * Computes epoch and batch from the number of samples seen, since with gradient accumulation an update has several
+ * batches. A result other than 0 stops the training. */
 static int after_update(peft_trainer *t, void *user)
 {
     run *r = user;
@@ -78,6 +79,9 @@ void train_model(run *r)
 void add_notes(run *r)
 {
     char *names = class_name_lines(r->t.train);
+    char *vit = backbone_description(r->t.vit, r->t.backbone);
+    must(peft_model_set_note(r->t.model, "backbone", vit));
+    free(vit);
     must(peft_model_set_note(r->t.model, "preprocess", peft_transform_text(r->t.transform)));
     must(peft_model_set_note(r->t.model, "class_names", names));
     if (given[image_options].value) must(peft_model_set_note(r->t.model, "image_options", given[image_options].value));

@@ -75,8 +75,7 @@ static int64_t remove_broken(call *c, int64_t first, int64_t count)
     c->count = first;
     for (int64_t k = first; k < count; k++) {
         if (c->error[k]) {
-            fflush(stdout);
-            fprintf(stderr, "%s: %s\n", program_name, c->error[k]);
+            report("%s", c->error[k]);
             free(c->error[k]);
             c->error[k] = NULL;
             continue;

@@ -5,6 +5,7 @@
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static FILE *open_line(char **text, size_t *size) { return check_alloc(open_memstream(text, size)); }
 
@@ -127,16 +128,25 @@ static void put_text(FILE *f, const loaded_model *s, line_kind lines, const pred
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s=%.9g", s->names[c], r->probabilities[c]);
 }
 
-char *prediction_line(const loaded_model *s, table_format format, line_kind lines, const prediction *p, size_t *size)
+char *line_of_field(const loaded_model *s, table_format format, line_kind lines, const char *field, size_t length,
+                    const prediction *p, size_t *size)
 {
     static void (*const put[])(FILE *, const loaded_model *, line_kind, const prediction *) = {
         [FORMAT_TEXT] = put_text, [FORMAT_CSV] = put_csv, [FORMAT_JSONL] = put_json };
     char *text;
     FILE *f = open_line(&text, size);
     if (format == FORMAT_JSONL) fprintf(f, "{\"%s\": ", line_name[lines]);
-    put_name(f, format, p->name);
+    fwrite(field, 1, length, f);
     put[format](f, s, lines, p);
     fputc('\n', f);
     close_line(f);
+    return text;
+}
+
+char *prediction_line(const loaded_model *s, table_format format, line_kind lines, const prediction *p, size_t *size)
+{
+    char *field = name_field(format, p->name);
+    char *text = line_of_field(s, format, lines, field, strlen(field), p, size);
+    free(field);
     return text;
 }

@@ -18,7 +18,6 @@ char *error_text(const char *name, peft_status status)
 void print_error(const char *name, peft_status status)
 {
     char *text = error_text(name, status);
-    fflush(stdout);
-    fprintf(stderr, "%s: %s\n", program_name, text);
+    report("%s", text);
     free(text);
 }

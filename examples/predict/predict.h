@@ -60,8 +60,8 @@ typedef struct prediction_table {
     int64_t done_count;
     bool has_heading;                                         /* PATH.part of the earlier run has it */
 } prediction_table;
-/* lines: what they are of. description: of describe_run. resume: goes on with PATH.part of an earlier run, which must have the same
- * description. */
+/* lines: what they are of. description: of describe_run. resume: goes on with PATH.part of an earlier run, which must
+ * have the same description. */
 prediction_table open_table(const loaded_model *m, table_format format, line_kind lines, const char *path,
                             const char *description, bool resumable, bool resume);
 /* Whether an earlier run has predicted this picture. If the same name was given n times, each of its lines answers one
@@ -75,8 +75,17 @@ void  close_table(prediction_table *t, bool complete);
 /* A line with its line break, to be freed; *size: its length. heading_line: NULL for formats without a heading. */
 char *heading_line(const loaded_model *s, table_format format, line_kind lines, size_t *size);
 char *prediction_line(const loaded_model *s, table_format format, line_kind lines, const prediction *p, size_t *size);
+/* The same with the name as it stands in the line, `length` characters (name_field). */
+char *line_of_field(const loaded_model *s, table_format format, line_kind lines, const char *field, size_t length,
+                    const prediction *p, size_t *size);
 /* The part of a line that identifies the picture, as it stands there with its quotes; to be freed. */
 char *name_field(table_format format, const char *name);
+
+/* --- read_line.c --- */
+/* Is this a line that prediction_line wrote for a picture? line .. end: with its line break; name: the field in it that
+ * identifies the picture, of `length` characters. */
+bool is_prediction_line(const loaded_model *s, table_format format, const char *name, size_t length, const char *line,
+                        const char *end);
 
 /* --- case_results.c --- */
 /* Takes the probabilities of pictures. Without a rule they become lines of the table; with one they are kept, and those

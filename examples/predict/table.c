@@ -63,25 +63,55 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct done_line *)a)->name, ((const struct done_line *)b)->name);
 }
 
-/* Fills done with the names of complete lines; returns where they end. lines: behind the description. */
-static const char *read_done(prediction_table *t, const char *lines)
+/* The number, from 1, of the line that begins at `line`. */
+static int64_t line_number(const char *text, const char *line)
 {
-    size_t capacity = 0;
-    const char *line = lines;
+    int64_t n = 1;
+    for (; text < line; text++) n += *text == '\n';
+    return n;
+}
+
+/* The length of the name field of a complete line, *field; 0: this program did not write the line. */
+static size_t check_line(const prediction_table *t, const char *line, const char *end, const char **field)
+{
+    const size_t before = t->format == FORMAT_JSONL ? strlen(before_name) : 0;
+    if ((size_t)(end - line) <= before) return 0;
+    *field = line + before;
+    const size_t length = name_length(*field, t->format);
+    return is_prediction_line(t->model, t->format, *field, length, line, end) ? length : 0;
+}
+
+/* Is this the heading of the table? */
+static bool is_heading(const prediction_table *t, const char *line, const char *end)
+{
+    size_t size;
+    char *heading = heading_line(t->model, t->format, t->lines, &size);
+    const bool same = size == (size_t)(end - line) && !memcmp(heading, line, size);
+    free(heading);
+    return same;
+}
+
+/* Fills done with the names of complete lines; returns where they end. A line that this program did not write ends the
+ * program. text: of the file, whose lines begin behind the description. */
+static const char *read_done(prediction_table *t, const char *text)
+{
+    size_t capacity = 0, length;
+    const char *line = strchr(text, '\n') + 1, *field = line;
     for (const char *end; (end = line_end(t, line)); line = end) {
-        if (t->format == FORMAT_CSV && !t->has_heading) {
+        const bool heading = t->format == FORMAT_CSV && !t->has_heading;
+        if (!(length = heading ? is_heading(t, line, end) : check_line(t, line, end, &field)))
+            fail("--resume: %s: line %lld is damaged: %.*s; %sgive --force to begin again", t->part_path,
+                 (long long)line_number(text, line), (int)strcspn(line, "\n"), line,
+                 heading ? "" : "remove this line, so that its picture is predicted again, or ");
+        if (heading) {
             t->has_heading = true;
             continue;
         }
-        const char *field = t->format == FORMAT_JSONL ? line + strlen(before_name) : line;
-        if (end - line <= (long)strlen(before_name) && t->format == FORMAT_JSONL)
-            fail("--resume: %s: a line is not of this program; remove the file, and predict without --resume",
-                 t->part_path);
         if ((size_t)t->done_count == capacity) {
             capacity = capacity ? 2 * capacity : 256;
             t->done = check_alloc(realloc(t->done, capacity * sizeof *t->done));
         }
-        t->done[t->done_count++].name = check_alloc(strndup(field, name_length(field, t->format)));
+        t->done[t->done_count++].name = check_alloc(strndup(field, length));
         t->done[t->done_count - 1].counted = false;
     }
     if (t->done_count) qsort(t->done, (size_t)t->done_count, sizeof *t->done, by_name);
@@ -101,7 +131,7 @@ static bool resume_part(prediction_table *t, const char *description)
     if (text[length] != '\n' || length != strlen(description) || memcmp(text, description, length))
         fail("--resume: %s is of another run: it has\n  %.*s\nexpected\n  %s\ngive the options of that run, or remove "
              "the file and predict without --resume", t->part_path, (int)length, text, description);
-    const size_t complete = (size_t)(read_done(t, text + length + 1) - text);
+    const size_t complete = (size_t)(read_done(t, text) - text);
     if (truncate(t->part_path, (off_t)complete)) fail("--resume: %s: %s", t->part_path, strerror(errno));
     free(text);
     return true;

@@ -5,7 +5,7 @@
 #include "common/data/data.h"
 #include "common/data/preprocess.h"
 #include "common/files/output.h"
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"

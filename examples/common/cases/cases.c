@@ -7,7 +7,8 @@
 #include <string.h>
 
 const char *const case_rule_phrase[] = {
-    [CASE_MEAN] = "mean of the probabilities of their images", [CASE_MAX] = "maximum of the probabilities of their images" };
+    [CASE_MEAN] = "mean of the probabilities of their images",
+    [CASE_MAX] = "maximum of the probabilities of their images" };
 
 case_rule parse_case_rule(const char *text)
 {

@@ -2,10 +2,12 @@
  * check_pictures.c -- decodes every picture of the data sets once, with several threads, to find broken pictures before
  * hours of training (data.h). */
 #include "data.h"
+#include "forms.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include "common/program/threads.h"
+#include "common/program/verbose.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +24,8 @@ typedef struct check {
     int64_t index;
     int64_t decoded, broken;                                  /* pictures so far */
     char *error[max_reported];                                /* messages of the first broken ones */
+    peft_context *ctx;                                        /* for reading headers */
+    picture_forms forms;
 } check;
 
 /* Sets d and i to the next picture to decode; false: no picture remains, or the program is to stop. */
@@ -49,13 +53,14 @@ static bool may_be_refused(const peft_transform *t, const peft_image *im)
     return t && (peft_image_depth(im) < 0 || !strstr(peft_transform_text(t), "range=full"));
 }
 
-/* Returns the error of reading or preparing sample i, to be freed; NULL: none. prepared: buffer of one network
- * input. */
-static char *find_fault(const check *c, const peft_dataset *d, int64_t i, float *prepared)
+/* Returns the error of reading or preparing sample i, to be freed; NULL: none. Counts its form. prepared: buffer of one
+ * network input. */
+static char *find_fault(check *c, const peft_dataset *d, int64_t i, float *prepared)
 {
     peft_image *im = NULL;
     char *error = NULL;
     if (peft_dataset_load(d, i, &im)) return check_alloc(strdup(peft_last_error()));
+    add_forms(&c->forms, &c->lock, c->ctx, peft_dataset_name(d, i), im);
     if (may_be_refused(c->transform, im) && peft_transform_apply(c->transform, im, prepared)) {
         const size_t size = strlen(peft_dataset_name(d, i)) + strlen(peft_last_error()) + 3;
         error = check_alloc(malloc(size));
@@ -86,14 +91,18 @@ static void *decode(void *user)
 
 void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads)
 {
-    check c = { .sets = sets, .count = count, .transform = transform, .lock = PTHREAD_MUTEX_INITIALIZER };
+    check c = { .sets = sets, .count = count, .transform = transform, .lock = PTHREAD_MUTEX_INITIALIZER,
+                .ctx = make_context() };
     const double start = seconds_now();
     run_in_threads(thread_count(threads), decode, &c);
     if (c.broken) {
-        for (int k = 0; k < max_reported && k < c.broken; k++) fprintf(stderr, "%s: %s\n", program_name, c.error[k]);
+        for (int k = 0; k < max_reported && k < c.broken; k++) report("%s", c.error[k]);
         fail("%lld of %lld pictures cannot be read; replace them, or move them out of the data, and start again",
              (long long)c.broken, (long long)c.decoded);
     }
+    if (!stop_requested) warn_of_forms(&c.forms);
+    free_forms(&c.forms);
+    peft_context_free(c.ctx);
     if (!stop_requested)
         printf("decoded %lld pictures in %.1f s: all can be read\n", (long long)c.decoded, seconds_now() - start);
 }

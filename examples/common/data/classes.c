@@ -43,8 +43,8 @@ static void check_test_labels(const peft_dataset *test, const int64_t *count)
     for (int64_t c = peft_dataset_classes(test) - 1; c >= 0; c--)
         if (!count[c] || count[c] == judged[c]) example = c, found++;
     if (found)
-        warn("%s of the %lld judged test images %s the label '%s'%s: its AUROC does not exist; add test images with and "
-             "without it", count[example] ? "all" : "none", (long long)judged[example],
+        warn("%s of the %lld judged test images %s the label '%s'%s: its AUROC does not exist; add test images with "
+             "and without it", count[example] ? "all" : "none", (long long)judged[example],
              count[example] ? "have" : "has", peft_dataset_class_name(test, example),
              found > 1 ? " (there are more such labels)" : "");
     free(judged);

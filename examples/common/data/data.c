@@ -144,7 +144,9 @@ const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **t
         if (rest) source = not_drawn;
     } else if (rest) {
         const double train_fraction = 0.8;
-        must(peft_dataset_split(all, train_fraction, q->seed, &train, rest));
+        const peft_status s = peft_dataset_split(all, train_fraction, q->seed, &train, rest);
+        if (s) fail("%s: a fifth of its images cannot be held out for the test: %s (%s); give test images by --test",
+                    q->data, peft_last_error(), peft_status_name(s));
         peft_dataset_free(all);
         source = a_fifth;
     }

@@ -35,7 +35,7 @@ typedef struct data_request {
     const char *table, *patients;                             /* settings of tables; pattern of names; may be NULL */
     const char *image_options;                                /* of peft_image_load; may be NULL */
     bool allow_shared_patients;
-    int64_t shots, tests;                                     /* images per class, 0 for all: for training, of the test */
+    int64_t shots, tests;                                     /* images per class for training and test, 0 for all */
     uint64_t seed;                                            /* of the random draws */
 } data_request;
 /* The request of a program whose array of flags is `given`, without shots, tests and seed. */
@@ -49,11 +49,11 @@ typedef struct data_request {
 peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *path, const char *split);
 /* The same data set, whose images are read with these options (NULL: as before); takes d. An error ends the program. */
 peft_dataset *read_with_options(peft_dataset *d, const char *image_options);
-/* Opens the training and the test set under ctx. A path is that of a folder of class folders, a folder with such folders
- * "train" and "test", a .zip of one of these, a .npz of MedMNIST, a list file, or a table. test NULL: the test set is
- * the split "test" of the data, else "val", else the images not drawn for training. shots 0: all, or, where the test set
- * is the images not drawn, four fifths of each class. Ends the program if both sets have images of a patient, unless
- * allow_shared_patients. Returns a phrase for print_sets that says where the test images come from. */
+/* Opens the training and the test set under ctx. A path is that of a folder of class folders, a folder with such
+ * folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, a list file, or a table. test NULL: the test
+ * set is the split "test" of the data, else "val", else the images not drawn for training. shots 0: all, or, where the
+ * test set is the images not drawn, four fifths of each class. Ends the program if both sets have images of a patient,
+ * unless allow_shared_patients. Returns a phrase for print_sets that says where the test images come from. */
 const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **train_set, peft_dataset **test_set);
 /* Does this phrase say that the test images are a part of the data given for training, drawn by seed? */
 bool  drawn_from_training_data(const char *source);

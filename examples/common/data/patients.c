@@ -19,7 +19,8 @@ void check_patients(const peft_dataset *train, const peft_dataset *test, bool al
     if (!count || allowed) return;
     fail("%lld patient%s both training and test images, such as '%s' (%s, %s), so the metrics would not hold for new "
          "patients; move them into one set, or give --allow-shared-patients", (long long)count,
-         count == 1 ? " has" : "s have", peft_dataset_group(test, in_test), peft_dataset_name(train, in_train), peft_dataset_name(test, in_test));
+         count == 1 ? " has" : "s have", peft_dataset_group(test, in_test), peft_dataset_name(train, in_train),
+         peft_dataset_name(test, in_test));
 }
 
 /* The number of images of both sets that are of no known patient. */

@@ -31,7 +31,8 @@ static void put_bash(const flag *flags, int count)
     else printf("--) ;;\n    esac\n");
     printf("    case $word in\n        -*) mapfile -t COMPREPLY < <(compgen -W '");
     put_flags(flags, count, any, " ");
-    printf(" --help --version' -- \"$word\") ;;\n        *) mapfile -t COMPREPLY < <(compgen -f -- \"$word\") ;;\n    esac\n}\n"
+    printf(" --help --version' -- \"$word\") ;;\n"
+           "        *) mapfile -t COMPREPLY < <(compgen -f -- \"$word\") ;;\n    esac\n}\n"
            "complete -o filenames -F _peft_%s peft-%s\n", program_name, program_name);
 }
 

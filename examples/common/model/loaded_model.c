@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * loaded_model.c -- loads a trained model with its preprocessing and class names (loaded_model.h). */
 #include "loaded_model.h"
+#include "common/backbone/backbone_name.h"
+#include "common/backbone/weights.h"
 #include "common/data/preprocess.h"
 #include "common/program/errors.h"
+#include "common/program/threads.h"
 #include "common/program/verbose.h"
 #include "names.h"
-#include "weights.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +80,21 @@ char *trained_kind(peft_context *ctx, const char *path, char **preprocess)
     return kind;
 }
 
+/* Ends the program if a file of the library could not be loaded onto b. */
+static void must_load(peft_status s, const peft_backbone *b, const char *path)
+{
+    if (s != PEFT_E_MISMATCH) {
+        must(s);
+        return;
+    }
+    peft_file *f;
+    char *error = copy_text(peft_last_error());
+    must(peft_file_open(peft_backbone_context(b), path, &f));
+    (void)peft_set_error(s, error);                           /* peft_file_open may have changed it */
+    free(error);
+    fail_for_other_backbone(path, peft_file_meta(f, "backbone"), b);
+}
+
 /* path NULL: the backbone with its classifier. */
 peft_model *load_trained(peft_backbone *b, const char *path, const char *kind)
 {
@@ -94,10 +111,10 @@ peft_model *load_trained(peft_backbone *b, const char *path, const char *kind)
         return m;
     }
     if (!strcmp(kind, "model")) {
-        must(peft_model_load(b, path, &m));
+        must_load(peft_model_load(b, path, &m), b, path);
         return m;
     }
-    must(peft_adapter_load(b, path, &a));
+    must_load(peft_adapter_load(b, path, &a), b, path);
     must(peft_model_create(b, NULL, &m));
     must(peft_model_attach(m, a));
     peft_adapter_free(a);
@@ -126,6 +143,7 @@ loaded_model open_model(const char *backbone, const char *backbone_options, cons
 {
     loaded_model s = { .ctx = make_context() };
     header notes = { 0 }, backbone_notes = { 0 };             /* notes: of the trained file, completed below */
+    (void)thread_count(threads);                              /* warns of too many */
     must(peft_context_set_threads(s.ctx, threads));
     check_backbone(backbone);
     if (trained && !is_folder(trained)) {
@@ -197,8 +215,8 @@ static void check_names(const loaded_model *s)
 void name_classes(loaded_model *s, const char *list)
 {
     if (s->classes < 1)
-        fail("--model: it has no classifier, and the backbone has none either, so there are no classes to predict; give "
-             "a model with a classifier: one that finetune wrote, or a PEFT folder with the classifier in "
+        fail("--model: it has no classifier, and the backbone has none either, so there are no classes to predict; "
+             "give a model with a classifier: one that finetune wrote, or a PEFT folder with the classifier in "
              "modules_to_save");
     char *given = copy_text(list);
     for (char *c = given; c && *c; c++)

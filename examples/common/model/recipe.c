@@ -4,6 +4,7 @@
 #include "common/data/data.h"
 #include "common/data/preprocess.h"
 #include "common/program/errors.h"
+#include "common/program/threads.h"
 #include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/verbose.h"
@@ -186,6 +187,7 @@ void build_training(training_run *t, const flag *recipe)
 {
     const flag *image_size = &recipe[recipe_image_size];
     t->ctx = make_context();
+    (void)thread_count(t->threads);                           /* warns of too many */
     must(peft_context_set_threads(t->ctx, t->threads));
     must(peft_context_set_seed(t->ctx, t->seed));
     char *kind = NULL, *earlier = NULL;

@@ -4,7 +4,7 @@
 #ifndef RECIPE_H
 #define RECIPE_H
 #include "common/flags/flags.h"
-#include "weights.h"
+#include "common/backbone/weights.h"
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * input_files.c -- refuses to write over a file that loading a backbone or a model reads (input_files.h). */
 #include "input_files.h"
-#include "common/model/weights.h"
+#include "common/backbone/weights.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include <dirent.h>

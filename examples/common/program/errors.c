@@ -7,13 +7,28 @@
 
 const char *program_name = "peft";
 
-/* kind: "warning: ", or "" for an error. */
+/* kind: "warning: ", or "" for an error. Of a longer message, such as one with a path of megabytes, the middle is left
+ * out. */
 static void print_message(const char *kind, const char *format, va_list args)
 {
+    enum { LONGEST = 6000, END = 2500 };                      /* characters; those that are printed at each end */
+    char *text = NULL;
+    const int length = vasprintf(&text, format, args);
     fflush(stdout);                                           /* keeps the order of lines on both streams */
-    fprintf(stderr, "%s: %s", program_name, kind);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    if (length < 0) text = NULL;
+    if (length > LONGEST)
+        fprintf(stderr, "%s: %s%.*s [... %d characters ...] %s\n", program_name, kind, END, text, length - 2 * END,
+                text + length - END);
+    else fprintf(stderr, "%s: %s%s\n", program_name, kind, length < 0 ? "out of memory" : text);
+    free(text);
+}
+
+void report(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_message("", format, args);
+    va_end(args);
 }
 
 void fail(const char *format, ...)

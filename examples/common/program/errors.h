@@ -6,6 +6,7 @@
 
 extern const char *program_name;                              /* main sets it first */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));    /* exits with status 1 */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));            /* an error; goes on */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void must(peft_status s);                                     /* unless s is PEFT_OK: fails with peft_last_error() */
 void *check_alloc(void *memory);                              /* returns memory; fails with "out of memory" on NULL */

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * threads.c -- runs a function in several threads (threads.h). */
 #include "threads.h"
+#include "errors.h"
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 enum { MAX_THREADS = 64 };
 
 int thread_count(int given)
 {
-    cpu_set_t cores;
-    if (given) return given;
-    return sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
+    static atomic_bool warned;
+    cpu_set_t set;
+    const int cores = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    if (given > cores && !atomic_exchange(&warned, true))
+        warn("--threads %d: this program may use %d core%s; more threads than cores take longer", given, cores,
+             cores == 1 ? "" : "s");
+    return given ? given : cores;
 }
 
 void run_in_threads(int threads, void *(*function)(void *), void *argument)

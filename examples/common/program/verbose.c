@@ -39,7 +39,8 @@ peft_context *make_context(void)
     peft_context *ctx;
     must(peft_context_create(NULL, NULL, NULL, &ctx));
     const bool operations = verbose && *verbose && strcmp(verbose, "0");
-    if (operations && strcmp(verbose, "1")) fail("environment variable PEFT_VERBOSE: given '%s', expected 0 or 1", verbose);
+    if (operations && strcmp(verbose, "1"))
+        fail("environment variable PEFT_VERBOSE: given '%s', expected 0 or 1", verbose);
     const int level_of_warnings = 1, level_of_operations = 3;
     must(peft_context_set_log(ctx, print_log_line, NULL, operations ? level_of_operations : level_of_warnings));
     return ctx;

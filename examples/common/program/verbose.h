@@ -5,7 +5,7 @@
 #define VERBOSE_H
 #include <peft/peft.h>
 
-/* Creates a context, with the log at level 3 if PEFT_VERBOSE is 1. The same warning is printed once in a program, since a
- * table is opened for each split. An error ends the program. */
+/* Creates a context, with the log at level 3 if PEFT_VERBOSE is 1. The same warning is printed once in a program, since
+ * a table is opened for each split. An error ends the program. */
 peft_context *make_context(void);
 #endif

@@ -26,6 +26,14 @@ static char *weights_in(const char *folder)
     return NULL;
 }
 
+bool has_weights(const char *folder)
+{
+    char *path = weights_in(folder);
+    const bool found = path;
+    free(path);
+    return found;
+}
+
 /* Path of the weights file, which is path itself or lies in the folder path; to be freed. Fails if there is none. */
 static char *find_weights(const char *path)
 {

@@ -10,6 +10,8 @@
 /* Ends the program with an error unless the file or folder exists. load_backbone checks this too; call it to find a
  * wrong path before other slow steps. */
 void check_backbone(const char *path);
+/* Does the folder hold a file with a usual name of weights? */
+bool has_weights(const char *folder);
 /* Path of the weights file: path itself, or the file in the folder path. To be freed. NULL: it is a .npz file, which
  * the library's functions for files of weights do not read. */
 char *weights_file(const char *path);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * picture.c -- prints what is known of one picture: its format, how it is read, the header of a DICOM file
+ * (pictures.h). */
+#include "pictures.h"
+#include "common/data/forms.h"
+#include "common/program/errors.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *picture_format(const char *path)
+{
+    char head[4096];
+    struct stat st;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) return NULL;
+    FILE *in = fopen(path, "rb");
+    if (!in) return NULL;
+    const size_t size = fread(head, 1, sizeof head, in);
+    fclose(in);
+    return peft_image_format(head, size);
+}
+
+static double sample(const peft_image *im, int64_t i)
+{
+    const void *pixels = peft_image_pixels(im);
+    switch (peft_image_depth(im)) {
+    case 8: return ((const uint8_t *)pixels)[i];
+    case 16: return ((const uint16_t *)pixels)[i];
+    case PEFT_SIGNED_16: return ((const int16_t *)pixels)[i];
+    default: return ((const float *)pixels)[i];
+    }
+}
+
+void value_range(const peft_image *im, double *low, double *high)
+{
+    const int64_t count = peft_image_width(im) * peft_image_height(im) * peft_image_channels(im);
+    double least = sample(im, 0), most = least;
+    for (int64_t i = 1; i < count; i++) {
+        const double v = sample(im, i);
+        if (v < least) least = v;
+        if (v > most) most = v;
+    }
+    const double a = peft_image_slope(im) * least + peft_image_intercept(im);
+    const double b = peft_image_slope(im) * most + peft_image_intercept(im);
+    *low = a < b ? a : b;
+    *high = a < b ? b : a;
+}
+
+static bool same_pixels(const peft_image *a, const peft_image *b)
+{
+    const size_t bytes = (size_t)(peft_image_width(a) * peft_image_height(a) * peft_image_channels(a) *
+                                  abs(peft_image_depth(a)) / 8);
+    return peft_image_width(a) == peft_image_width(b) && peft_image_height(a) == peft_image_height(b) &&
+           !memcmp(peft_image_pixels(a), peft_image_pixels(b), bytes);
+}
+
+/* Says whether the file asks for turning or mirroring, by reading it once more as it is stored. */
+static void print_orientation(peft_context *ctx, const char *path, const char *image_options, const peft_image *im)
+{
+    peft_image *stored;
+    char *options;
+    if (image_options && strstr(image_options, "orientation=")) return;
+    if (asprintf(&options, "orientation=stored%s%s", image_options ? "," : "", image_options ? image_options : "") < 0)
+        fail("out of memory");
+    if (!peft_image_load(ctx, path, options, &stored)) {
+        if (!same_pixels(stored, im))
+            printf("  orientation: turned or mirrored as the file asks; stored as %lld x %lld, and read so with "
+                   "orientation=stored\n", (long long)peft_image_width(stored), (long long)peft_image_height(stored));
+        peft_image_free(stored);
+    }
+    free(options);
+}
+
+static void print_header(peft_context *ctx, const char *path, bool ids)
+{
+    static const struct { const char *field; bool id; } row[] = {
+        { "modality", false }, { "photometric", false }, { "bits", false }, { "rescale", false }, { "windows", false },
+        { "syntax", false }, { "patient", true }, { "study", true }, { "series", true }, { "instance", true } };
+    peft_dicom_header *h;
+    if (peft_dicom_header_read(ctx, path, &h)) return;
+    printf("  frames: %lld\n", (long long)peft_dicom_header_frames(h));
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const char *text = peft_dicom_header_text(h, row[i].field);
+        if (ids || !row[i].id) printf("  %s: %s\n", row[i].field, *text ? text : "-");
+    }
+    peft_dicom_header_free(h);
+}
+
+bool inspect_picture(peft_context *ctx, const char *path, const char *image_options, bool ids, bool *failed)
+{
+    const char *format = picture_format(path);
+    peft_image *im;
+    int64_t slices = 1;
+    char depth[DEPTH_SIZE];
+    double low, high;
+    if (!format) return false;
+    printf("%s: picture, %s\n", path, format);
+    if (strcmp(format, "DICOM") && !peft_image_slices(ctx, path, image_options, &slices) && slices > 1)
+        printf("  slices: %lld\n", (long long)slices);
+    if (!strcmp(format, "DICOM")) print_header(ctx, path, ids);
+    if (peft_image_load(ctx, path, image_options, &im)) {
+        printf("  cannot be read%s%s: %s\n", image_options ? " with " : "", image_options ? image_options : "",
+               peft_last_error());
+        *failed = true;
+        return true;
+    }
+    value_range(im, &low, &high);
+    printf("  read%s%s as: %lld x %lld, %s, %s, values %.10g to %.10g\n", image_options ? " with " : "",
+           image_options ? image_options : "", (long long)peft_image_width(im), (long long)peft_image_height(im),
+           peft_image_channels(im) == 1 ? "grey" : "RGB", depth_text(im, depth), low, high);
+    print_orientation(ctx, path, image_options, im);
+    peft_image_free(im);
+    return true;
+}
