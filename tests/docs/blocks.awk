@@ -7,7 +7,7 @@ function refuse(message) { print "error", NR, message }
 BEGIN {
     split("c:program c:file c:fragment c:from sh:run sh:short sh:check cmake:file cmake:lists cmake:project " \
           "text:output text:file text:formula text:packages c:section sh:section cmake:section meson:section " \
-          "ini:section cpp:compile", kinds, " ")
+          "ini:section cpp:compile python:from", kinds, " ")
     for (i in kinds) known[kinds[i]] = 1
 }
 /^<!-- test: / && !inside { section = $3 }

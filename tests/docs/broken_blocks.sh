@@ -60,6 +60,11 @@ breaks 'is not what examples/gated_prompt.h holds' << 'END'
 int not_in_that_file;
 ```
 END
+breaks 'is not what bindings/python/examples/adapt.py holds' << 'END'
+```python from=bindings/python/examples/adapt.py
+trainer.train()
+```
+END
 breaks 'fails and prints' << 'END'
 ```sh run
 finetune --no-such-flag

@@ -190,7 +190,7 @@ here=$root
 root=$work/root
 mkdir "$root"
 (cd "$here" &&
-    cp -r README.md CHANGELOG.md LICENSE CMakeLists.txt docs examples include src tests scripts cmake "$root")
+    cp -r README.md CHANGELOG.md LICENSE CMakeLists.txt docs examples include src tests scripts cmake bindings "$root")
 ln -s "$build" "$root/build"
 check || { echo "the copy without a fault is refused"; exit 1; }
 

@@ -108,7 +108,7 @@ while read -r number line language kind words; do
         c:fragment=*)
             [ -f "$here/wrap/$value.c" ] || { fail "no tests/docs/wrap/$value.c"; continue; }
             fragment "$block" "$value" ;;
-        c:from=*)
+        c:from=* | python:from=*)
             sed 's/^ *//' "$root/$value" > "$work/whole"
             sed 's/^ *//' "$block" > "$work/part"
             awk -v part="$work/part" '
