@@ -2,24 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Compares libpeft with the Python libraries whose files it reads and whose results it reproduces.
 #   run.sh BUILD [CHECK..]    BUILD: a build folder with both shared libraries
-#                             CHECK: metrics, analysis, training, backbones, flags, torch_files,
+#                             CHECK: metrics, statistics, conformal, analysis, training, backbones, flags, torch_files,
 #                             adapters, pixels, cma, architectures, dicom, formats or nifti; default: all
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: run.sh BUILD [CHECK..]}" && pwd)
 shift
-case "$*" in
-    formats | nifti | "formats nifti" | "nifti formats") venv= ;;     # these need no torch
-    *) venv=$("$here/setup.sh") ;;
-esac
-[ $# -gt 0 ] || set -- metrics analysis training backbones flags torch_files adapters pixels cma architectures dicom formats nifti
+[ $# -gt 0 ] || set -- metrics statistics conformal analysis training backbones flags torch_files adapters pixels cma \
+    architectures dicom formats nifti
 failed=0 passed=0
 for check in "$@"; do
     echo "== interop: $check"
-    python=$venv/bin/python file=$(find "$here" -name "check_$check.py")
-    if [ -e "$here/pictures/check_$check.py" ]; then
-        python=$("$here/pictures/setup.sh")/bin/python file=$here/pictures/check_$check.py
-    fi
+    file=$(find "$here" -name "check_$check.py")
+    [ -n "$file" ] || { echo "run.sh: no check '$check'"; exit 2; }
+    setup=$(dirname "$file")/setup.sh              # folders whose checks need other packages have their own
+    [ -e "$setup" ] || setup=$here/setup.sh
+    python=$("$setup")/bin/python
     if PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 PEFT_LIBRARIES="$build" OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1 HF_HUB_DISABLE_PROGRESS_BARS=1 \
         "$python" "$file"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done

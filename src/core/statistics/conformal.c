@@ -49,7 +49,7 @@ static peft_status scorer_make(scorer *s, const char *who, peft_context *ctx, in
 }
 
 /* Computes the scores of all classes of sample i into s->row. aps: the probabilities are summed from the largest, of
- * equal ones the class of lower index first. */
+ * equal ones the class of lower index first; all of them have the sum 1, without the rounding of a sum. */
 static void score_row(scorer *s, const double *probabilities, int64_t classes, int64_t i)
 {
     if (!s->aps) {
@@ -61,8 +61,9 @@ static void score_row(scorer *s, const double *probabilities, int64_t classes, i
     const pf_ranked *sorted = pf_rank_sort(s->items, s->items + classes, classes);
     double above = 0;
     for (int64_t k = 0; k < classes; k++) {
-        s->row[sorted[k].tag] = above + u * sorted[k].score;
-        above += sorted[k].score;
+        const double p = sorted[k].score;
+        s->row[sorted[k].tag] = k < classes - 1 ? above + u * p : 1 - (1 - u) * p;
+        above += p;
     }
 }
 
