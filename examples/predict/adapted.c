@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Adapts to the pictures of the call and hands their results over. Returns how many failed. */
-static int64_t predict_call(const loaded_model *s, peft_adaptor *adaptor, call *c, const adaptation *a, results *r)
+/* Adapts to the images of the batch and hands their results over. Returns how many failed. */
+static int64_t predict_batch(const loaded_model *s, peft_adaptor *adaptor, image_batch *b, const adaptation *a, results *r)
 {
-    const int64_t count = c->count;
+    const int64_t count = b->count;
     if (!count) return 0;
     float *logits = check_alloc(malloc((size_t)(count * s->classes) * sizeof *logits));
     double *scores = check_alloc(malloc((size_t)(count * s->classes) * sizeof *scores));
-    peft_tensor *images = call_images(c, 0, count), *out;
+    peft_tensor *images = batch_images(b, 0, count), *out;
     must(peft_tensor_wrap(s->ctx, PEFT_F32, 2, (int64_t[]){ count, s->classes }, logits, &out));
     const peft_status status = peft_adaptor_predict(adaptor, images, out);
     peft_tensor_free(images);
@@ -29,10 +29,10 @@ static int64_t predict_call(const loaded_model *s, peft_adaptor *adaptor, call *
     for (int64_t i = 0; i < count; i++) {
         float *p = logits + i * s->classes;                   /* the line takes floats: logits are used no more */
         for (int64_t k = 0; k < s->classes && !status; k++) p[k] = (float)scores[i * s->classes + k];
-        if (status) print_error(input_name(r->in, c->picture[i]), status);
-        else add_result(r, c->picture[i], p);
+        if (status) print_error(input_name(r->in, b->picture[i]), status);
+        else add_result(r, b->picture[i], p);
     }
-    c->count = 0;
+    b->count = 0;
     free(logits);
     free(scores);
     return status ? count : 0;
@@ -93,19 +93,19 @@ int64_t predict_adapting(loaded_model *s, const adaptation *a, const inputs *in,
     if (s->multilabel) fail("--adapt: the model predicts several labels for an image; expected one label for each");
     must(peft_context_set_seed(s->ctx, a->seed));
     peft_adaptor *adaptor = open_adaptor(s, a->kind, a->batch);
-    call c = make_call(s, peft_adaptor_batch(adaptor), threads);
+    image_batch b = make_batch(s, peft_adaptor_batch(adaptor), threads);
     progress_line bar = start_progress("pictures", in->count);
     if (a->resumed) restore_state(adaptor, a);
     if (a->source) give_source(s, adaptor, a);
     for (*tried = 0; *tried < in->count && !stop_requested; ) {
-        failed += fill_call(&c, in, NULL, tried);
+        failed += fill_batch(&b, in, NULL, tried);
         hide_progress(&bar);
-        failed += predict_call(s, adaptor, &c, a, r);
+        failed += predict_batch(s, adaptor, &b, a, r);
         show_progress(&bar, *tried, 0, "");
     }
     hide_progress(&bar);
     if (a->state) must(peft_adaptor_save(adaptor, a->state));
-    free_call(&c);
+    free_batch(&b);
     peft_adaptor_free(adaptor);
     return failed;
 }

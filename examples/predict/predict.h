@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predict.h -- parts of program predict: the pictures it is given, calls of several pictures, the table that it writes,
+ * predict.h -- parts of program predict: the pictures it is given, batches of images, the table that it writes,
  * and prediction with test-time adaptation. */
 #ifndef PREDICT_H
 #define PREDICT_H
@@ -103,28 +103,28 @@ void    add_result(results *r, int64_t picture, const float *p);             /* 
 /* Adds the lines of the cases if all pictures were tried, and prints a warning of each incomplete case. */
 void    close_results(results *r, bool complete);
 
-/* --- call.c --- */
-/* A call of the network: pictures that were read and prepared. */
-typedef struct call {
+/* --- batch.c --- */
+/* A batch of the network: images that were read and prepared. */
+typedef struct image_batch {
     const loaded_model *model;
     int64_t capacity, count;
     float *pixels;                                            /* [capacity, 3, S, S] */
     int64_t *picture;                                         /* [capacity]: numbers of the pictures */
     char **error;                                             /* [capacity]: of pictures that are being read */
     int threads;
-} call;
-call make_call(const loaded_model *s, int64_t capacity, int threads);
-void free_call(call *c);
-/* Reads pictures *next and following with several threads until the call is full or no picture is left. Pictures that
+} image_batch;
+image_batch make_batch(const loaded_model *s, int64_t capacity, int threads);
+void free_batch(image_batch *b);
+/* Reads pictures *next and following with several threads until the batch is full or no picture is left. Pictures that
  * are in the table already are left out (t NULL: none), and so are broken ones, of which an error is printed. Returns
  * how many were broken. */
-int64_t fill_call(call *c, const inputs *in, const prediction_table *t, int64_t *next);
-peft_tensor *call_images(const call *c, int64_t first, int64_t count);        /* pictures of the call, not copied */
+int64_t fill_batch(image_batch *b, const inputs *in, const prediction_table *t, int64_t *next);
+peft_tensor *batch_images(const image_batch *b, int64_t first, int64_t count);        /* of the batch, not copied */
 
 /* --- adapted.c --- */
 typedef struct adaptation {
     const char *kind;                                         /* with options, "tent,lr=0.01"; NULL: none */
-    int64_t batch;                                            /* pictures in a call, unless kind has "batch" */
+    int64_t batch;                                            /* images in a batch, unless kind has "batch" */
     const char *source, *table;                               /* path of training images; settings of a table */
     const char *image_options;                                /* how images are read; NULL: by the defaults */
     int64_t source_images;                                    /* how many are drawn of them; 0: all */
@@ -132,8 +132,8 @@ typedef struct adaptation {
     const char *state;                                        /* path; NULL: none */
     bool resumed;                                             /* the state exists and is read */
 } adaptation;
-/* Predicts the pictures in order, in calls of a batch, each of which adapts to its pictures; those that cannot be read
- * are left out. Hands results over after each call, and saves the state at the end or when the program is to stop.
+/* Predicts the pictures in order, in batches, each of which adapts to its images; those that cannot be read
+ * are left out. Hands results over after each batch, and saves the state at the end or when the program is to stop.
  * Returns how many pictures failed. *tried: how many were tried before a stop. */
 int64_t predict_adapting(loaded_model *s, const adaptation *a, const inputs *in, results *r, int threads,
                          int64_t *tried);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * command_line.c -- predict's flags, and the checks of them before anything is read (command_line.h). */
+#include "command_line.h"
+#include "common/files/output.h"
+#include "common/outputs/input_files.h"
+#include "common/program/errors.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+flag given[] = { FLAGS(FLAG_ROW) };
+
+void check_inputs(int arguments, char *const *argument)
+{
+    if (!given[backbone].value || (!arguments && !given[data].value))
+        fail("--backbone and at least one picture, or --data, are required; see --help");
+    if (arguments && given[data].value)
+        fail("--data: predicts the pictures of a data set; leave '%s' out, or leave --data out", argument[0]);
+    if (!given[data].value && (given[split].value || (given[table].value && !given[source].value)))
+        fail("--split and --table: are for --data; give it too");
+}
+
+adaptation adaptation_of_flags(void)
+{
+    const int only_adapting[] = { batch, source, source_images, seed, state };
+    const char *const inputs[] = { given[backbone].value, given[model].value, given[source].value };
+    for (size_t i = 0; i < sizeof only_adapting / sizeof *only_adapting; i++)
+        if (!given[adapt].value && given[only_adapting[i]].source != FROM_DEFAULT)
+            fail("--%s: is for adapting alone; give --adapt KIND too", given[only_adapting[i]].name);
+    if (given[adapt].value && given[compute].source != FROM_DEFAULT)
+        fail("--compute: with --adapt it is an option of the kind; give --adapt KIND,compute=%s", given[compute].value);
+    adaptation a = { .kind = given[adapt].value, .source = given[source].value, .state = given[state].value,
+                     .table = given[table].value };
+    if (!a.kind) return a;
+    a.batch = flag_integer(&given[batch]);
+    a.source_images = flag_integer(&given[source_images]);
+    a.seed = (uint64_t)flag_integer(&given[seed]);
+    check_kind_of("adapt", a.kind, NULL);
+    const bool replace = true;                                /* restore reads an existing file, and refuses others */
+    if (a.state) {
+        const input_files in = { given[backbone].value, given[backbone_options].value, given[model].value };
+        check_output("state", a.state, replace, inputs, 3);
+        check_not_input("state", a.state, &in);
+    }
+    a.resumed = a.state && !access(a.state, F_OK);
+    return a;
+}
+
+table_format format_of_flags(void)
+{
+    const char *name = given[format].value;
+    if (given[csv].value && name && strcmp(name, "csv")) fail("--csv and --format %s: give one of them", name);
+    if (given[csv].value) return FORMAT_CSV;
+    if (!name) return given[out].value ? FORMAT_CSV : FORMAT_TEXT;
+    if (given[out].value && read_format(name) == FORMAT_TEXT)
+        fail("--format text: is for the terminal; give csv or jsonl with --out");
+    return read_format(name);
+}
+
+bool can_resume(void) { return given[out].value && !given[per_case].value && !given[adapt].value; }
+
+/* Ends the program if path is one of the files that it reads. */
+static void check_table_path(const char *path, bool replace, int arguments, char *const *argument)
+{
+    const char *const flags_read[] = { given[backbone].value, given[model].value, given[source].value,
+                                       given[state].value, given[data].value };
+    enum { FLAGS_READ = sizeof flags_read / sizeof *flags_read };
+    const input_files in = { given[backbone].value, given[backbone_options].value, given[model].value };
+    const char **read = check_alloc(malloc((size_t)(FLAGS_READ + arguments) * sizeof *read));
+    for (int i = 0; i < FLAGS_READ + arguments; i++)
+        read[i] = i < FLAGS_READ ? flags_read[i] : argument[i - FLAGS_READ];
+    check_output("out", path, replace, read, FLAGS_READ + arguments);
+    check_not_input("out", path, &in);
+    free(read);
+}
+
+void check_table_flags(int arguments, char *const *argument)
+{
+    const char *path = given[out].value;
+    const bool replace_part = true;                           /* it is asked for below */
+    char *part;
+    if (!path && (given[resume].value || given[force].value))
+        fail("--%s: is for a table in a file; give --out FILE too", given[resume].value ? "resume" : "force");
+    if (!path) return;
+    if (given[resume].value && given[per_case].value)
+        fail("--resume: a case needs the probabilities of all its pictures; predict without --resume");
+    if (given[resume].value && given[adapt].value)
+        fail("--resume: predictions with --adapt depend on the pictures before; give --state FILE to go on with what "
+             "was learned");
+    if (asprintf(&part, "%s.part", path) < 0) fail("out of memory");
+    if (given[resume].value && !given[force].value && !access(path, F_OK) && access(part, F_OK))
+        fail("--resume: %s is complete: there is no %s of a run that was stopped; give --force to predict again", path,
+             part);
+    check_table_path(path, given[force].value, arguments, argument);
+    check_table_path(part, replace_part, arguments, argument);
+    if (!given[resume].value && !given[force].value && !access(part, F_OK))
+        fail("--out: %s is of a run that was stopped; give %s--force to begin again", part,
+             can_resume() ? "--resume to go on with it, or " : "");
+    free(part);
+}

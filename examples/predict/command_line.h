@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * command_line.h -- predict's flags, and the checks of them before anything is read. */
+#ifndef COMMAND_LINE_H
+#define COMMAND_LINE_H
+#include "common/backbone/weights.h"
+#include "common/data/data.h"
+#include "common/flags/flags.h"
+#include "common/model/adaptation.h"
+#include "predict.h"
+
+#define FLAGS(X) \
+    X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer that the model was trained on, a " \
+      "safetensors file, a file of PyTorch (.pth), the index of a model in several files, a folder with one of " \
+      "these, or a .npz file of Google's ViT") \
+    X(model, "PATH", NULL, "the model that finetune wrote, or a folder in Hugging Face's PEFT format; without it the " \
+      "backbone's own classifier") \
+    BACKBONE_OPTIONS(X) \
+    X(preprocess, "LIST", NULL, "preprocessing settings that replace those of the model, name=value,... (inspect " \
+      "--preprocess lists them)") \
+    X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
+    IMAGE_FLAG(X) \
+    X(format, "NAME", NULL, "text, csv (a table with a heading line) or jsonl (a JSON object on each line); without " \
+      "it text, or with --out csv") \
+    X(csv, NULL, NULL, "the same as --format csv") \
+    X(out, "FILE", NULL, "write the table to this file; until all pictures are done, it is FILE.part") \
+    X(resume, NULL, NULL, "with --out: go on with FILE.part of an earlier run by the same options") \
+    X(force, NULL, NULL, "overwrite --out if it exists") \
+    X(data, "PATH", NULL, "predict the pictures of this data set (as for finetune --data) in place of PICTURES") \
+    X(split, "NAME", NULL, "with --data: the split to predict, train, val or test; without it all pictures") \
+    TABLE_FLAG(X) \
+    CASE_FLAG(X) \
+    X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
+      "\"tent,batch=8\" (inspect --adaptation, docs/adaptation.md)") \
+    X(batch, "N", "64", "with --adapt: pictures in a call, which adapts once") \
+    X(source, "PATH", NULL, "with --adapt: training images, as for finetune --data, for kinds that compare pictures " \
+      "with them; labels are not used") \
+    X(source_images, "N", "64", "number of them, drawn at random (0: all)") \
+    X(seed, "N", "1", "with --adapt: seed of this draw and of the adaptation") \
+    X(state, "FILE", NULL, "with --adapt: continue from this file if it exists, and write to it what was learned") \
+    X(compute, "NAME", "f32", "arithmetic of matrix products: f32; bf16 or int8, which round factors to 8 bits " \
+      "and are faster on CPUs with instructions for them") \
+    X(threads, "N", "0", "number of threads (0: one for each core)")
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
+extern flag given[flags];
+
+/* Pictures are given either as arguments or by --data; else the program ends. */
+void check_inputs(int arguments, char *const *argument);
+/* The flags of --adapt; without it kind is NULL, and its options are errors. The state is checked before anything is
+ * computed. */
+adaptation adaptation_of_flags(void);
+/* The format of the table: that of --format or --csv, else text, or CSV for a file. */
+table_format format_of_flags(void);
+/* Whether a run that was stopped can go on where it was: a case needs all its pictures, and predictions with --adapt
+ * depend on the pictures before. */
+bool can_resume(void);
+/* Checks --out before anything is computed. */
+void check_table_flags(int arguments, char *const *argument);
+#endif
