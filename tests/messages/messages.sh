@@ -77,6 +77,13 @@ mkdir flat
 cp scans/benign-like/*.png flat
 echo 'image,label' > flat/labels.csv
 refused 'if labels.csv has the labels, give flat/labels.csv' finetune --data flat
+cp flat/labels.csv mixed
+finetune --data mixed > log 2>&1 || fail 'a table beside class folders'
+says 'the table beside them is not read; if labels.csv has the labels, give mixed/labels.csv'
+[ "$(grep -c 'the table beside them' log)" = 1 ] || fail 'one warning of the table'
+
+printf 'Bild;Befund\na.png;x\n' > flat/other.csv
+refused 'is given with path=COLUMN' predict flat/other.csv
 
 # --- threads and long names ---
 predict --threads 1000 scans > log 2>&1 || fail threads

@@ -56,8 +56,8 @@ peft_status io_table_check_labels(const io_table *t, bool one_in_a_cell)
     if (one_in_a_cell && classes == rows)
         return io_fail(PEFT_E_FORMAT, "%s: every one of the %lld rows has another label in column '%.80s', as if it "
                        "were an id or a measured value; expected a class that several pictures share. Give "
-                       "label=COLUMN of the classes, or name them all by classes=A:B", t->path, (long long)rows,
-                       heading);
+                       "label=COLUMN of the classes, labels=none for pictures without, or name all by classes=A:B",
+                       t->path, (long long)rows, heading);
     io_warn(t->ctx, "%s: column '%.80s' has %lld different labels in %lld rows, as if it were an id or a text; if it "
             "is not the class, give label=COLUMN (programs: --table label=COLUMN)", t->path, heading,
             (long long)classes, (long long)rows);

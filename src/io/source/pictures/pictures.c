@@ -176,7 +176,9 @@ static peft_status add_line(search *f, const list_line *l, const char *folder)
     peft_sys_free(ctx, name);
     if (path && !f->pictures.count && stat(path, &st)) {
         peft_status s = io_fail(PEFT_E_FORMAT, "%s: neither a picture nor a list of pictures: there is no file '%s', "
-                                "which its line %lld would name", f->path, path, (long long)l->number);
+                                "which its line %lld would name; a table needs a column with a common name (path, "
+                                "image), or is given with path=COLUMN (programs: --data TABLE --table path=#1)",
+                                f->path, path, (long long)l->number);
         peft_sys_free(ctx, path);
         return s;
     }

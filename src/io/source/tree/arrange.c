@@ -87,8 +87,7 @@ static peft_status check_class_name(const arrangement *a, const io_entry *e)
     return PEFT_OK;
 }
 
-/* Writes to hint [size] where to find the labels: a table or list of them that lies beside the pictures; "": there is
- * none. */
+/* Writes to hint [size] where to find the labels: a table that lies beside the class folders; "": there is none. */
 static const char *table_beside(const arrangement *a, char *hint, size_t size)
 {
     *hint = 0;
@@ -322,6 +321,7 @@ peft_status io_tree_arrange(const io_tree *t, const char *path, const char *spli
 {
     arrangement a = { .tree = t, .path = path, .class_part = split ? 1 : 0, .d = d,
                       .skipped = { .ctx = d->ctx } };
+    char hint[4800];
     peft_status s = split ? find_split(&a, split) : PEFT_OK;
     if (!s) s = find_classes(&a);
     if (!s) s = add_entries(&a);
@@ -329,6 +329,8 @@ peft_status io_tree_arrange(const io_tree *t, const char *path, const char *spli
     if (!s) s = check_classes(&a);
     if (!s) s = add_samples(&a, member != NULL);
     if (!s) s = describe_skipped(&a);
+    if (!s && *table_beside(&a, hint, sizeof hint))
+        io_warn(d->ctx, "%s: the folders are the classes, and the table beside them is not read%s", path, hint);
     for (int64_t c = 0; c < d->classes && a.tally; c++) io_strings_clear(&a.tally[c].skipped);
     io_strings_clear(&a.skipped);
     peft_sys_free(d->ctx, a.tally);
