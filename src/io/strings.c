@@ -39,6 +39,25 @@ int64_t io_strings_find(const io_strings *list, const char *text)
     return found ? found - list->item : -1;
 }
 
+peft_status io_strings_copy(io_strings *list, const io_strings *from, const int64_t *keep)
+{
+    size_t size = 0;
+    int64_t count = 0;
+    for (int64_t i = 0; i < from->count; i++)
+        if (!keep || keep[i] >= 0) size += strlen(from->item[i]) + 1, count++;
+    if (!count) return PEFT_OK;
+    list->item = io_alloc(list->ctx, count, sizeof *list->item);
+    char *to = list->block = io_alloc(list->ctx, (int64_t)size, 1);
+    if (!list->item || !list->block) return io_nomem("list of names");
+    for (int64_t i = 0; i < from->count; i++) {
+        if (keep && keep[i] < 0) continue;
+        list->item[list->count++] = to;
+        to = stpcpy(to, from->item[i]) + 1;
+    }
+    list->capacity = count;
+    return PEFT_OK;
+}
+
 void io_strings_clear(io_strings *list)
 {
     for (int64_t i = 0; i < list->count && !list->block; i++) peft_sys_free(list->ctx, list->item[i]);

@@ -12,5 +12,7 @@ peft_status io_strings_add(io_strings *list, char *text);
 void        io_strings_sort(io_strings *list);                /* bytewise */
 void        io_strings_sort_unique(io_strings *list);         /* the same, and frees all but one of equal texts */
 int64_t     io_strings_find(const io_strings *list, const char *text);      /* index in a sorted list; -1: not there */
+/* Fills an empty list with copies in one block of the texts i of `from` with keep[i] >= 0; keep NULL: of all. */
+peft_status io_strings_copy(io_strings *list, const io_strings *from, const int64_t *keep);
 void        io_strings_clear(io_strings *list);
 #endif

@@ -7,16 +7,6 @@
 #include "io/rng.h"
 #include "io/dataset/stratify.h"
 
-/* Copies the names of the classes that class_map keeps (NULL: all). */
-static peft_status copy_class_names(peft_dataset *to, const io_strings *names, const int64_t *class_map)
-{
-    peft_status s = PEFT_OK;
-    for (int64_t c = 0; c < names->count && !s; c++)
-        if (!class_map || class_map[c] >= 0) s = io_strings_add(&to->class_names, io_copy(to->ctx, names->item[c]));
-    to->classes = to->class_names.count;
-    return s;
-}
-
 /* The number of class c in the part; -1: the part does not have it. */
 static int64_t mapped(const int64_t *class_map, int64_t c) { return class_map ? class_map[c] : c; }
 
@@ -54,7 +44,8 @@ peft_status io_dataset_part(peft_dataset *d, const io_selection *chosen, peft_da
     part->groups = io_groups_retain(d->groups);
     part->cases = io_groups_retain(d->cases);
     if (d->image_options && !(part->image_options = io_copy(d->ctx, d->image_options))) s = io_nomem("data set");
-    if (!s) s = copy_class_names(part, names, kept);
+    if (!s) s = io_strings_copy(&part->class_names, names, kept);
+    part->classes = part->class_names.count;
     if (!s) s = copy_samples(part, d, chosen->indices, chosen->class_map);
     if (s) peft_dataset_free(part);
     else *out = part;

@@ -131,8 +131,7 @@ static peft_status begin(peft_dataset *d, peft_dataset **out)
     o->store = &of_slices;
     state->opened = io_dataset_retain(d->opened ? d->opened : d);
     o->classes = d->classes;
-    for (int64_t c = 0; c < d->classes && !s; c++)
-        s = io_strings_add(&o->class_names, io_copy(d->ctx, d->class_names.item[c]));
+    if (!s) s = io_strings_copy(&o->class_names, &d->class_names, NULL);
     if (!s && !(o->skipped = io_copy(d->ctx, peft_dataset_skipped(d)))) s = io_nomem("slices");
     if (!s && d->image_options && !(o->image_options = io_copy(d->ctx, d->image_options))) s = io_nomem("slices");
     return s;

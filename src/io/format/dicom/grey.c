@@ -57,6 +57,25 @@ static bool are_integers(const io_dicom_info *n, const io_dicom_steps *s)
            fabs(s->slope) == 1 && s->intercept == floor(s->intercept);
 }
 
+/* Sets the values of an image that has more pixels than its samples have values: computes each value once. Frees the
+ * image on failure. */
+static peft_status look_up_values(peft_context *ctx, const io_dicom_frame *f, const io_dicom_steps *s, peft_image **out)
+{
+    const io_dicom_info *n = f->info;
+    const int64_t span = (int64_t)1 << n->stored;
+    float *table = io_alloc(ctx, span, sizeof *table), *to = (float *)(*out)->pixels;     /* by the bits of a sample */
+    if (!table) {
+        peft_image_free(*out);
+        *out = NULL;
+        return io_nomem("DICOM");
+    }
+    for (int64_t i = 0; i < span; i++)
+        table[i] = (float)io_dicom_value(s, (double)(n->is_signed && i >= span / 2 ? i - span : i));
+    for (int64_t i = 0; i < n->rows * n->columns; i++) to[i] = table[io_dicom_sample(f, i) & (span - 1)];
+    peft_sys_free(ctx, table);
+    return PEFT_OK;
+}
+
 static peft_status make_values(peft_context *ctx, const io_dicom_frame *f, const io_load_options *limits,
                                const io_dicom_steps *s, peft_image **out)
 {
@@ -64,6 +83,8 @@ static peft_status make_values(peft_context *ctx, const io_dicom_frame *f, const
     peft_status status = io_dicom_new_image(ctx, n, limits, 1, IO_F32, out);
     if (status) return status;
     const bool integers = are_integers(n, s);
+    if (!integers && n->samples == IO_DICOM_INTEGERS && f->layout.bytes < 4 && n->rows * n->columns > 1 << n->stored)
+        return look_up_values(ctx, f, s, out);
     for (int64_t i = 0; i < n->rows * n->columns; i++) {
         const double v = io_dicom_value(s, stored_value(f, i));
         if (!io_dicom_set_exactly(*out, i, v) && integers) return io_dicom_inexact(v, out);
