@@ -26,6 +26,7 @@ class Backbone(Object):
 
     _c_name = "peft_backbone"
     context: Context
+    path: str | None = None  # of the file or folder that it was opened from
 
     def __init__(self, *_: object, **__: object) -> None:
         raise TypeError("use Backbone.open(path), or Backbone.random(..) for random weights")
@@ -36,7 +37,13 @@ class Backbone(Object):
         file, a file of torch.save, the index of a model in several files, or a folder with one of these."""
         context = context or default_context()
         return cls._new(
-            context._c, lib.peft_backbone_load, context._c, encoded(path), make(context._c, options), context=context
+            context._c,
+            lib.peft_backbone_load,
+            context._c,
+            encoded(path),
+            make(context._c, options),
+            context=context,
+            path=os.fspath(path),
         )
 
     @classmethod
@@ -77,6 +84,15 @@ class Backbone(Object):
     def fingerprint(self) -> str:
         """SHA-256 over facts and weights: files of adapters name the backbone by it."""
         return text(lib.peft_backbone_fingerprint(self._c)) or ""
+
+    @property
+    def description(self) -> str | None:
+        """Name of its file and sizes, the note "backbone" of models, by which programs say which one a model needs;
+        None: it was not opened from a file."""
+        if self.path is None:
+            return None
+        facts = " ".join(f"{f}={self[f]}" for f in ("width", "depth", "heads", "mlp", "patch", "image_size"))
+        return f"{os.path.basename(self.path.rstrip('/') or '/')}: {facts}"
 
     def names(self) -> list[str]:
         """The names of the tensors, which are timm's."""

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 
 from ._c import declarations
-from ._c.errors import DTypeError
 from ._c.handles import Object, new, no_calls
 from ._c.library import check, encoded, lib, text
+from ._c.options import seed_number
 
 Log = Callable[[int, str], None]
 LEVELS = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
@@ -70,9 +70,7 @@ class Context(Object):
 
     @seed.setter
     def seed(self, value: int) -> None:
-        if not isinstance(value, int) or not 0 <= value < 2**64:
-            raise DTypeError(f"seed: given {value!r}, expected a whole number from 0 to 2**64 - 1")
-        check(lib.peft_context_set_seed(self._c, value))
+        check(lib.peft_context_set_seed(self._c, seed_number(value)))
 
     def set_threads(self, threads: int) -> None:
         """The number of threads of sessions and trainers that are made from now on; 0: all cores."""

@@ -8,10 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from ._c.arrays import Floats, Integers, integers
-from ._c.errors import InvalidError
 from ._c.handles import Handle, Object
 from ._c.library import check, encoded, lib, text
-from ._c.options import Value, documented, settings
+from ._c.options import Value, documented, seed_number, settings
 from .backbone import Path
 from .context import Context, default_context
 from .images import Image
@@ -175,11 +174,11 @@ class Dataset(Object):
 
     def split(self, fraction: float, *, seed: int) -> tuple["Dataset", "Dataset"]:
         """A part with this fraction of every class, drawn by seed, and the rest; patients are not divided."""
-        return self._parts(lib.peft_dataset_split, fraction, seed)
+        return self._parts(lib.peft_dataset_split, fraction, seed_number(seed))
 
     def few_shot(self, shots: int, *, ways: int = 0, seed: int) -> tuple["Dataset", "Dataset"]:
         """`shots` samples of each class (of `ways` classes, 0: all), drawn by seed, and the rest."""
-        return self._parts(lib.peft_dataset_few_shot, ways, shots, seed)
+        return self._parts(lib.peft_dataset_few_shot, ways, shots, seed_number(seed))
 
     def with_groups(self, pattern: str) -> "Dataset":
         """The same samples with patients read from their names, "(person*)_*", or with pattern "dicom" from headers."""
@@ -209,8 +208,6 @@ class Dataset(Object):
         return Dataset._new(self._context, function, self._c, *arguments)
 
     def _parts(self, function: Any, *arguments: Any) -> tuple["Dataset", "Dataset"]:
-        if not 0 <= arguments[-1] < 2**64:
-            raise InvalidError(f"seed: given {arguments[-1]}, expected a whole number from 0 to 2**64 - 1")
         out = ctypes.c_void_p()
         part = Dataset._new(self._context, lambda *a: function(*a[:-1], ctypes.byref(out), a[-1]), self._c, *arguments)
         # function wrote the drawn samples to out, and the rest to the new object's pointer

@@ -84,6 +84,12 @@ class Image(Object):
         )
         return n.value
 
+    @staticmethod
+    def format(data: bytes) -> str | None:
+        """The format of a picture whose file begins with these bytes, of which 4096 are enough; None: none that is
+        read."""
+        return text(lib.peft_image_format(data, len(data)))
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels)"""

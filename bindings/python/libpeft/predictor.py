@@ -92,6 +92,8 @@ class Predictor(Object):
     def _run(
         self, pictures: Pictures, out: Floats | None, pixels: Callable[..., int], images: Callable[..., int]
     ) -> Floats:
+        if hasattr(pictures, "__array__") and not isinstance(pictures, (np.ndarray, Image)):
+            pictures = np.asarray(pictures)  # a tensor of PyTorch
         if isinstance(pictures, np.ndarray) and pictures.ndim == 4:
             samples = contiguous("pictures", pictures)
             out = output("out", out, (len(samples), *self.session._output))

@@ -60,7 +60,7 @@ class Session(Object):
         out = output("out", out, (n, *shape))
         c, context = self._c, self._context
         with self._lock:
-            if n <= self._batch:
+            if 0 < n <= self._batch:
                 check(call(c, Wrapped(context, images), Wrapped(context, out)))
             else:
                 for i in range(0, n, self._batch):

@@ -65,6 +65,8 @@ class Trainer(Object):
             of_model.setdefault("classes", len(known.classes))
         self._build(Model(backbone, adapter, **of_model), data, epochs, transform, options)
         if isinstance(self.data, DataLoader):
+            if backbone.description:
+                self.model.set_note("backbone", backbone.description)
             self.model.set_note("preprocess", self.data.transform.text)
             self.model.set_note("class_names", "\n".join(self.data.data.classes))
             self.model.set_note("link", "sigmoid" if self.data.data.multi_label else "softmax")

@@ -21,6 +21,7 @@ class Pictures(Case):
                 self.assertEqual(picture.array.dtype, kind)
                 self.assertFalse(picture.array.flags.writeable)
                 self.assertTrue((np.asarray(picture.flip())[:, ::-1].reshape(shape) == samples).all())
+        self.assertEqual([libpeft.Image.format(b) for b in (b"\x89PNG\r\n\x1a\n", b"nothing")], ["PNG", None])
         kept = libpeft.Image.from_array(samples).crop(1, 1, 2, 2).array
         self.assertTrue((kept == samples[1:3, 1:3]).all())  # the array keeps the closed image's memory
 

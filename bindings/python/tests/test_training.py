@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training, saving, loading, merging, callbacks."""
 
+import os
+import signal
+import threading
 import unittest
 
 import numpy as np
@@ -82,16 +85,20 @@ class Training(Case):
                 trainer.fit(on_step=lambda t: t.get("no such figure"))
 
     def test_ctrl_c(self):
-        vit = network()
-        trainer = libpeft.Trainer(vit, libpeft.Adapter(vit, "lora"), batches(), epochs=100, classes=3, batch=8)
-
-        def interrupt(t):
-            if t.get("step") == 2:
-                raise KeyboardInterrupt
-
-        with self.assertRaises(KeyboardInterrupt):
-            trainer.fit(on_step=interrupt)
-        self.assertEqual(trainer.get("step"), 2)
+        """A signal while the library computes stops fit after the step, with and without callbacks in Python."""
+        pictures = libpeft.Dataset.open(self.pictures(classes=("a", "b", "c")))
+        for data in (batches(), libpeft.DataLoader(pictures, libpeft.Transform(size=32), batch=8)):
+            vit = network()
+            trainer = libpeft.Trainer(vit, libpeft.Adapter(vit, "lora"), data, epochs=10**6, classes=3, batch=8)
+            timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            with self.assertRaises(KeyboardInterrupt):
+                trainer.fit()
+            step = trainer.get("step")
+            self.assertGreater(step, 1)
+            self.assertIs(signal.getsignal(signal.SIGINT), signal.default_int_handler)
+            self.assertFalse(trainer.fit(on_step=lambda t: True))
+            self.assertEqual(trainer.get("step"), step + 1)
 
     def test_own_loss(self):
         """Cross entropy in numpy, by set_loss and by forward: the parameters of the built-in one."""

@@ -119,11 +119,21 @@ def integers(name: str, value: Any, count: int | None = None) -> Integers:
     return np.ascontiguousarray(array, np.int64)
 
 
-def doubles(name: str, value: Any, ndim: int) -> Doubles:
-    """Numbers as float64, copied unless they are float64 without gaps already."""
+def doubles(name: str, value: Any, ndim: int, shape: tuple[int, ...] | None = None) -> Doubles:
+    """Numbers as float64 of so many axes, or this shape; copied unless they are float64 without gaps already."""
     array = np.ascontiguousarray(value, np.float64)
     if array.ndim != ndim:
         raise ShapeError(f"{name}: given an array of {array.ndim} axes, expected {ndim}")
+    if shape is not None and array.shape != shape:
+        raise ShapeError(f"{name}: given an array of shape {array.shape}, expected {shape}")
+    return array
+
+
+def targets_like(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
+    """Targets 0, 1 and -1 as float32 of this shape; copied unless they are so already."""
+    array = np.ascontiguousarray(value, np.float32)
+    if array.shape != shape:
+        raise ShapeError(f"{name}: given an array of shape {array.shape}, expected {shape}")
     return array
 
 

@@ -47,6 +47,9 @@ def _load() -> _Functions:
         except OSError as e:
             failures.append(str(e))
             continue
+        dictionary = pathlib.Path(core_path).with_name("dicom.dic")  # of DCMTK; in wheels
+        if dictionary.exists():
+            os.environ.setdefault("DCMDICTPATH", str(dictionary))
         functions = _Functions()
         for library, path, table in ((core, core_path, declarations.CORE), (io, io_path, declarations.IO)):
             for name, (result, arguments) in table.items():

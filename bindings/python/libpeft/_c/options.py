@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .errors import DTypeError
+from .errors import DTypeError, InvalidError
 from .handles import Handle, new
 from .library import check, encoded, lib, text
 
@@ -39,6 +39,13 @@ def _text(value: bool | int | float | str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def seed_number(value: Any) -> int:
+    """A seed, which ctypes would take modulo 2**64."""
+    if not isinstance(value, numbers.Integral) or not 0 <= int(value) < 2**64:
+        raise InvalidError(f"seed: given {value!r}, expected a whole number from 0 to 2**64 - 1")
+    return int(value)
 
 
 def make(context: Handle, values: Mapping[str, Value], lists: frozenset[str] = frozenset()) -> Handle:

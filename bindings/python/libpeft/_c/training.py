@@ -3,6 +3,8 @@
 told to stop, and the call that the callback belongs to raises it again."""
 
 import ctypes
+import signal
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -15,21 +17,34 @@ from .errors import DTypeError, ShapeError
 
 Keep = dict[str, Any]
 Loss = Callable[[Floats, Array | None], tuple[float, Floats]]
-_KEY = "exception"
+_KEY, _CTRL_C = "exception", "Ctrl-C"
 
 
 class Call:
-    """Around a call of the library whose callbacks run Python: raises what they raised."""
+    """Around a call of the library whose callbacks run Python: raises what they raised.
+
+    Ctrl-C would raise KeyboardInterrupt at the entry of a callback, where nothing can keep it. In the main thread it is
+    noted instead; progress_function then stops the training, and KeyboardInterrupt is raised behind the call."""
 
     def __init__(self, keep: Keep) -> None:
         self._keep = keep
 
     def __enter__(self) -> None:
         self._outer = self._keep.pop(_KEY, None)
+        self._watches = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self._watches:
+            signal.signal(signal.SIGINT, lambda *_: self._keep.update({_CTRL_C: True}))
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._watches:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if self._keep.pop(_CTRL_C, False):
+                self._keep[_KEY] = KeyboardInterrupt()
         raised = self._keep.pop(_KEY, None)
         if self._outer is not None:
             self._keep[_KEY] = self._outer
@@ -47,9 +62,10 @@ class Call:
 
 
 def progress_function(keep: Keep, after_step: Callable[[], bool]) -> Any:
-    """A peft_progress_fn that stops the training where after_step returns True. It runs after each step also to let
-    Python handle Ctrl-C."""
-    return declarations.peft_progress_fn(lambda t, user: Call.guard(keep, lambda: int(after_step())))
+    """A peft_progress_fn that stops the training where after_step returns True, and after Ctrl-C."""
+    return declarations.peft_progress_fn(
+        lambda t, user: Call.guard(keep, lambda: int(after_step() or keep.get(_CTRL_C, False)))
+    )
 
 
 def batch_function(keep: Keep, batches: Callable[[int, int], Any]) -> Any:

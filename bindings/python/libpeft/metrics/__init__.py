@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics of predictions. `names()` lists them, `help(name)` says what one is and which functions have it.
+"""Metrics of predictions. `names()` lists them, `help(name)` says what one is and which functions have it. The modules
+statistics (intervals and tests), threshold and conformal (prediction sets) are for figures one can stand behind:
+docs/figures.md says which function answers which question.
 
 Results are a float, or an array with a value for each class where the metric has one."""
 
 import ctypes
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._c.arrays import Array, Doubles, Integers, doubles, floats, integers
-from ._c.declarations import Status
-from ._c.errors import NotFoundError, ShapeError
-from ._c.library import check, encoded, lib, text
-from ._c.library import names as _names
-from .context import default_context
+from .._c.arrays import Array, Doubles, Integers, doubles, floats, integers, targets_like
+from .._c.declarations import Status
+from .._c.errors import NotFoundError, ShapeError
+from .._c.library import check, encoded, lib, text
+from .._c.library import names as _names
+from ..context import default_context
 
 
 def names() -> list[str]:
@@ -40,13 +42,6 @@ def _value(call: Callable[[int, int], int], classes: int) -> "float | Doubles":
     many = np.empty(classes)
     check(call(many.ctypes.data, classes))
     return many
-
-
-def _targets(targets: Any, shape: tuple[int, ...]) -> Array:
-    array = np.ascontiguousarray(targets, np.float32)
-    if array.shape != shape:
-        raise ShapeError(f"targets: given an array of shape {array.shape}, expected {shape}")
-    return array
 
 
 def scores(logits: Array, link: str = "softmax") -> Doubles:
@@ -83,13 +78,17 @@ def decision(counts: Array, name: str) -> "float | Doubles":
     return _value(lambda out, count: lib.peft_metrics_decision(array.ctypes.data, n, encoded(name), out, count), n)
 
 
-def multi_label(probabilities: Array, targets: Array, name: str, threshold: float = 0.5) -> "float | Doubles":
-    """A metric of several labels a sample; a label is predicted where its probability is at least threshold."""
+def multi_label(
+    probabilities: Array, targets: Array, name: str, threshold: "float | Sequence[float] | Array" = 0.5
+) -> "float | Doubles":
+    """A metric of several labels a sample; a label is predicted where its probability is at least threshold, which is
+    one number, or one for each label."""
     p = doubles("probabilities", probabilities, 2)
-    t = _targets(targets, p.shape)
+    t = targets_like("targets", targets, p.shape)
+    each = np.ascontiguousarray(np.broadcast_to(np.asarray(threshold, np.float64), p.shape[1:]))
     return _value(
-        lambda out, count: lib.peft_metrics_multilabel(
-            p.ctypes.data, t.ctypes.data, *p.shape, threshold, encoded(name), out, count
+        lambda out, count: lib.peft_metrics_multilabel_at(
+            p.ctypes.data, t.ctypes.data, *p.shape, each.ctypes.data, encoded(name), out, count
         ),
         p.shape[1],
     )
@@ -101,7 +100,7 @@ def ranking(scores: Array, targets: Array, name: str) -> "float | Doubles":
     s = doubles("scores", scores, 2)
     if np.ndim(targets) == 1:
         targets = one_hot(targets, s.shape[1])
-    t = _targets(targets, s.shape)
+    t = targets_like("targets", targets, s.shape)
     c = default_context()._c
     return _value(
         lambda out, count: lib.peft_metrics_ranking(
@@ -121,6 +120,27 @@ def calibration(probabilities: Array, labels: "Sequence[int] | Array", name: str
         ),
         p.shape[1],
     )
+
+
+class Reliability(NamedTuple):
+    """The bins of a reliability diagram: samples, their mean probability, and the share that it came true for."""
+
+    size: Integers
+    probability: Doubles
+    share: Doubles
+
+
+def reliability(probabilities: Array, labels: Array, bins: int = 15) -> Reliability:
+    """With labels (n,) the bins of the largest probability of each sample, arrays (bins,); with targets (n, classes)
+    those of each class for itself, arrays (classes, bins)."""
+    p = doubles("probabilities", probabilities, 2)
+    of_classes = np.ndim(labels) == 2
+    shape = (p.shape[1], max(bins, 0)) if of_classes else (max(bins, 0),)
+    out = Reliability(np.empty(shape, np.int64), np.empty(shape), np.empty(shape))
+    truth = targets_like("targets", labels, p.shape) if of_classes else integers("labels", labels, len(p))
+    function = lib.peft_metrics_reliability_of_classes if of_classes else lib.peft_metrics_reliability
+    check(function(p.ctypes.data, truth.ctypes.data, *p.shape, bins, *(a.ctypes.data for a in out)))
+    return out
 
 
 def one_hot(labels: "Sequence[int] | Array", classes: int) -> Array:
@@ -158,3 +178,27 @@ def evaluate(logits: Array, labels: Array, link: str = "softmax") -> dict[str, f
         counts = confusion(labels, decide(p), p.shape[1])
         figures = {name: decision(counts, name) for name in ("accuracy", "balanced_accuracy", "f1_macro")}
     return {**figures, "auroc_macro": ranking(p, labels, "auroc_macro")}
+
+
+from . import conformal, statistics, threshold  # noqa: E402  (they use the functions above)
+
+__all__ = [
+    "Reliability",
+    "calibration",
+    "confusion",
+    "conformal",
+    "decide",
+    "decision",
+    "evaluate",
+    "fit_temperature",
+    "help",
+    "multi_label",
+    "names",
+    "one_hot",
+    "ranking",
+    "reliability",
+    "scores",
+    "statistics",
+    "temperature_scores",
+    "threshold",
+]
