@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * evaluate.c -- predicts images, and computes and prints classification metrics (evaluate.h). */
 #include "evaluate.h"
+#include "class_figures.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include <math.h>
@@ -108,21 +109,6 @@ void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset
     free_outcomes(&o);
 }
 
-/* Prints k/n and its 95 % confidence interval after Wilson, "0.9091 [0.7219, 0.9747]", or "-" for n = 0; padded to
- * `width` columns (0: not padded). */
-static void print_proportion(int64_t k, int64_t n, int width)
-{
-    const double z = 1.959963984540054;                       /* 97.5 % quantile of the normal distribution */
-    const double p = n ? (double)k / (double)n : NAN, trials = (double)n;
-    char text[40] = "-";
-    if (n) {
-        const double scale = 1 + z * z / trials, centre = (p + z * z / (2 * trials)) / scale;
-        const double half = z * sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials)) / scale;
-        snprintf(text, sizeof text, "%.4f [%.4f, %.4f]", p, fmax(0, centre - half), fmin(1, centre + half));
-    }
-    printf("%-*s", width, text);
-}
-
 static void print_confusion(const outcomes *o, const peft_dataset *d)
 {
     printf("confusion matrix: rows are true classes, columns predicted classes in the same order\n");
@@ -133,33 +119,13 @@ static void print_confusion(const outcomes *o, const peft_dataset *d)
     }
 }
 
-/* Prints sensitivity and specificity of class c against all other classes; samples of target -1 do not count. */
-static void print_class(const outcomes *o, const double *scores, const peft_dataset *d, int64_t c)
-{
-    int64_t samples[2] = { 0, 0 }, right[2] = { 0, 0 };       /* [1]: samples of class c, [0]: all others */
-    for (int64_t i = 0; i < o->n; i++) {
-        const float target = o->targets[i * o->classes + c];
-        const bool positive = peft_dataset_multilabel(d) ? scores[i * o->classes + c] >= 0.5 : o->predicted[i] == c;
-        if (target < 0) continue;
-        const bool of_class = target > 0.5f;
-        samples[of_class]++;
-        right[of_class] += positive == of_class;
-    }
-    printf("  %-20s %6lld", peft_dataset_class_name(d, c), (long long)samples[1]);
-    fputs("  ", stdout);
-    print_proportion(right[1], samples[1], 27);               /* sensitivity, as wide as its heading */
-    print_proportion(right[0], samples[0], 0);                /* specificity, at the end of the line */
-    putchar('\n');
-}
-
 void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const char *unit)
 {
     metrics m;
     outcomes o = find_outcomes(scores, d);
     fill_metrics(ctx, scores, d, &o, &m);
     if (!peft_dataset_multilabel(d)) print_confusion(&o, d);
-    printf("%-22s %6s  %-25s  %s\n", "class", unit, "sensitivity [95 %]", "specificity [95 %]");
-    for (int64_t c = 0; c < o.classes; c++) print_class(&o, scores, d, c);
+    print_class_figures(ctx, scores, o.targets, peft_dataset_multilabel(d) ? NULL : o.predicted, d, unit);
     printf("test_%-17s %lld\n", unit, (long long)m.images);
     if (peft_dataset_multilabel(d)) {
         printf("%-22s %.4f\n%-22s %.4f\n", "f1_macro", m.f1_macro, "map", m.map);
@@ -167,7 +133,7 @@ void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *
         int64_t right = 0;
         for (int64_t i = 0; i < o.n; i++) right += o.predicted[i] == o.labels[i];
         printf("%-22s %.4f\n%-22s ", "accuracy", m.accuracy, "accuracy_interval");
-        print_proportion(right, o.n, 0);
+        print_share(right, o.n);
         printf("\n%-22s %.4f\n%-22s %.4f\n", "balanced_accuracy", m.balanced_accuracy, "f1_macro", m.f1_macro);
     }
     printf("%-22s %.4f\n", "auroc_macro", m.auroc_macro);

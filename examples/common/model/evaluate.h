@@ -13,8 +13,8 @@ double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, c
  * image, map (mean average precision) is NaN for one label per image; undefined metrics are NaN. */
 typedef struct metrics { int64_t images; double accuracy, balanced_accuracy, f1_macro, auroc_macro, map; } metrics;
 void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, metrics *m);
-/* Prints the confusion matrix (one label per image), sensitivity and specificity of each class with 95 % confidence
- * intervals after Wilson (1927), and the metrics. With several labels per image, a label is predicted if its
- * probability is at least 0.5. unit: what a sample of d is, "images" or "cases". */
+/* Prints the confusion matrix (one label per image), the figures of each class (class_figures.h) and the metrics. With
+ * several labels per image, a label is predicted if its probability is at least 0.5. unit: what a sample of d is,
+ * "images" or "cases". */
 void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const char *unit);
 #endif

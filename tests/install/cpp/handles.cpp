@@ -295,6 +295,33 @@ static void adaptation(peft::context &ctx)
 }
 
 // Two classes of two images, at (0,0) and (0,2), and at (6,0) and (6,2).
+static void statistics(peft::context &ctx)
+{
+    const std::vector<double> scores{ 0.1, 0.4, 0.35, 0.8, 0.7, 0.2 }, others{ 0.3, 0.1, 0.4, 0.5, 0.2, 0.1 };
+    const std::vector<float> ill{ 0, 0, 1, 1, 1, 0 };
+    const std::vector<std::int64_t> patient{ 1, 1, 2, 3, 3, 4 }, labels{ 0, 1, 1 };
+    EXPECT(peft::statistics::proportion(5, 10).value == 0.5);
+    EXPECT(peft::statistics::auroc(ctx, scores, ill).value == 8.0 / 9);
+    EXPECT(peft::statistics::auroc(ctx, scores, ill, patient).error > 0);
+    EXPECT(peft::statistics::auroc_difference(ctx, scores, scores, ill).p == 1);
+    EXPECT(status_of([&] { peft::statistics::auroc(ctx, scores, { ill.data(), 2 }); }) == PEFT_E_SHAPE);
+    peft_samples samples{};
+    samples.n = 6;
+    samples.classes = 1;
+    samples.scores = scores.data();
+    samples.others = others.data();
+    samples.targets = ill.data();
+    EXPECT(peft::statistics::bootstrap(ctx, samples, "auroc", "resamples=20 stratified=true")[0].resamples == 20);
+    EXPECT(peft::statistics::permutation(ctx, samples, "auroc", "resamples=20")[0].p > 0);
+    const std::vector<double> t = peft::threshold::choose(ctx, scores, ill, 1, "youden");
+    EXPECT(t[0] == 0.7 && peft::threshold::rates(scores, ill, t)[0].tp == 2);
+    EXPECT(status_of([&] { peft::threshold::choose(ctx, scores, ill, 4, "youden"); }) == PEFT_E_SHAPE);
+    const std::vector<double> p{ 0.75, 0.25, 0.5, 0.5, 0.25, 0.75 };
+    const std::vector<double> q = peft::conformal::fit(ctx, p, labels, 2, 0.5);
+    EXPECT(q[0] == 0.25 && peft::conformal::sets(ctx, p, q)[0] == 1);
+    EXPECT(status_of([&] { peft::conformal::fit(ctx, p, { labels.data(), 1 }, 2, 0.5); }) == PEFT_E_SHAPE);
+}
+
 static void analysis(peft::context &ctx)
 {
     std::vector<float> x = { 0, 0, 0, 2, 6, 0, 6, 2 };
@@ -346,6 +373,7 @@ int main()
         pruning(ctx);
         adaptation(ctx);
         analysis(ctx);
+        statistics(ctx);
     }
     return failures != 0;
 }
