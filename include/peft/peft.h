@@ -7,6 +7,7 @@
 #include <peft/adaptor.h>
 #include <peft/analysis.h>
 #include <peft/backbone.h>
+#include <peft/case_pool.h>
 #include <peft/conformal.h>
 #include <peft/context.h>
 #include <peft/export.h>
