@@ -157,7 +157,7 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     /* Some programs leave out the padding of the last row. */
     const int64_t needed = (b.height - 1) * b.row_bytes + (b.width * b.bits + 7) / 8;
     if (needed > f->data + f->size - b.rows)
-        return io_fail(PEFT_E_FORMAT, "BMP: %lld bytes of pixels, expected %lld",
+        return io_fail(PEFT_E_FORMAT, "BMP: %lld bytes of pixels, expected %lld; fetch the file again",
                        (long long)(f->data + f->size - b.rows), (long long)needed);
     s = io_image_new(f->ctx, b.width, b.height, channels, IO_U8, &im);
     if (s) return s;

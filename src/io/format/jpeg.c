@@ -33,7 +33,7 @@ static const struct { int code; peft_status status; const char *text; } explaine
     { JERR_SOF_UNSUPPORTED, PEFT_E_UNSUPPORTED, "a lossless or hierarchical picture is not read; convert it to PNG" },
     { JERR_FRACT_SAMPLE_NOTIMPL, PEFT_E_UNSUPPORTED, "a fractional sampling factor is not read; convert the picture to "
                                                      "PNG" },
-    { JERR_INPUT_EOF, PEFT_E_FORMAT, "the file ends early" },
+    { JERR_INPUT_EOF, PEFT_E_FORMAT, "the file ends early; fetch it again" },
 };
 
 /* libjpeg's callback for errors. Like all failures here it leaves libjpeg by longjmp. */
@@ -41,7 +41,7 @@ static void on_error(j_common_ptr j)
 {
     decoder *d = (decoder *)j;
     char text[JMSG_LENGTH_MAX];
-    const char *message = text;
+    const char *message = NULL;                               /* NULL: libjpeg's, of a damaged file */
     d->status = PEFT_E_FORMAT;
     d->errors.format_message(j, text);
     for (size_t i = 0; i < sizeof explained / sizeof *explained; i++)
@@ -49,7 +49,7 @@ static void on_error(j_common_ptr j)
             d->status = explained[i].status;
             message = explained[i].text;
         }
-    io_fail(d->status, "JPEG: %s", message);
+    io_fail(d->status, "JPEG: %s%s", message ? "" : "the file is damaged, fetch it again: ", message ? message : text);
     longjmp(d->failed, 1);
 }
 
@@ -116,7 +116,7 @@ static boolean on_end_of_data(j_decompress_ptr j)
 {
     static const JOCTET end[2] = { 0xff, JPEG_EOI };
     decoder *d = (decoder *)j;
-    if (d->j.input_scan_number == 0) fail_with(d, PEFT_E_FORMAT, "the file ends early");
+    if (d->j.input_scan_number == 0) fail_with(d, PEFT_E_FORMAT, "the file ends early; fetch it again");
     d->no_end_marker = true;
     d->source.next_input_byte = end;
     d->source.bytes_in_buffer = sizeof end;
@@ -128,7 +128,7 @@ static void skip(j_decompress_ptr j, long n)
 {
     decoder *d = (decoder *)j;
     if (n <= 0) return;
-    if ((size_t)n > d->source.bytes_in_buffer) fail_with(d, PEFT_E_FORMAT, "the file ends early");
+    if ((size_t)n > d->source.bytes_in_buffer) fail_with(d, PEFT_E_FORMAT, "the file ends early; fetch it again");
     d->source.next_input_byte += n;
     d->source.bytes_in_buffer -= (size_t)n;
 }

@@ -105,8 +105,8 @@ static peft_status read_slice(const io_format *format, const io_encoded *f, int6
     return s || takes(format, "region") ? s : cut_region(f->options, out);
 }
 
-/* Opens a file with its format (NULL: none was found, an error). f has data or fd, and size. After success the caller calls
- * format->close, unless it is NULL. */
+/* Opens a file with its format (NULL: none was found, an error). f has data or fd, and size. After success the caller
+ * calls format->close, unless it is NULL. */
 static peft_status open_encoded(peft_context *ctx, const io_format *format, const io_load_options *o, io_encoded *f)
 {
     f->ctx = ctx;
@@ -152,8 +152,8 @@ static const io_format *format_of_file(int fd)
     return n > 0 ? io_format_of(head, (size_t)n) : NULL;
 }
 
-/* As count_or_decode, of a file on disk, which is read into memory unless its format reads parts, or is known to hold one
- * image where slices are counted. */
+/* As count_or_decode, of a file on disk, which is read into memory unless its format reads parts, or is known to hold
+ * one image where slices are counted. */
 static peft_status count_or_decode_file(peft_context *ctx, const char *path, const char *options, int64_t *slices,
                                         peft_image **out)
 {

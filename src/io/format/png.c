@@ -47,11 +47,12 @@ static void spng_end(spng_ctx *png)
     spng_memory.ctx = NULL;
 }
 
-/* The error for a code of libspng. */
-static peft_status png_failed(int e)
+static const char damaged[] = "the file is damaged, fetch it again: ";
+/* The error for a code of libspng; cure: what stands before its text. */
+static peft_status png_failed(int e, const char *cure)
 {
     if (spng_memory.failed || e == SPNG_EMEM) return io_nomem("PNG");
-    return io_fail(PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
+    return io_fail(PEFT_E_FORMAT, "PNG: %s%s", cure, spng_strerror(e));
 }
 
 /* How libspng decodes the pixels, and what it writes. */
@@ -125,12 +126,12 @@ static peft_status decode_pixels(spng_ctx *png, const layout *l, peft_image *im)
     size_t pixels = (size_t)(im->width * im->height), needed, bytes = pixels * (size_t)(l->depth / 8 * l->stored);
     uint8_t *buffer = (uint8_t *)im->pixels;
     int e = spng_decoded_image_size(png, l->format, &needed);
-    if (e) return png_failed(e);
+    if (e) return png_failed(e, damaged);
     if (needed != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", needed, bytes);
     if (l->stored != l->channels && !(buffer = peft_sys_alloc(im->ctx, needed))) return io_nomem("PNG");
     e = spng_decode_image(png, buffer, needed, l->format, l->flags);
     if (!e) e = spng_decode_chunks(png);                                      /* verifies the last checksum */
-    peft_status s = e ? png_failed(e) : PEFT_OK;
+    peft_status s = e ? png_failed(e, damaged) : PEFT_OK;
     if (!s && (l->keyed || l->stored != l->channels)) s = split_alpha(l, buffer, im);
     if (buffer != (uint8_t *)im->pixels) peft_sys_free(im->ctx, buffer);
     return s;
@@ -209,9 +210,9 @@ static peft_status decode_stream(spng_ctx *png, stream *source, const io_encoded
     if (!e) e = spng_set_chunk_limits(png, max_chunk, max_chunk);
     if (!e) e = spng_set_png_stream(png, read_stream, source);
     if (!e) e = spng_get_ihdr(png, &h);
-    if (e) return png_failed(e);
+    if (e) return png_failed(e, damaged);
     e = spng_get_trns(png, &t);
-    if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
+    if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e, damaged);
     layout l = layout_of(&h, e ? NULL : &t);
     const int copied = l.stored != l.channels ? l.channels + 1 : 0;           /* samples and alpha beside the buffer */
     peft_status s = io_check_limits(f->options, h.width, h.height, l.stored + copied, l.depth);
@@ -243,7 +244,7 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     if (size >= 16 && !memcmp(data + 12, "CgBI", 4))
         return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's variant of PNG (CgBI) is not read; convert it with: "
                        "pngcrush -revert-iphone-optimizations");
-    if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early, before any pixels");
+    if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early, before any pixels; fetch it again");
     spng_ctx *png = spng_begin(f->ctx, DECODER);
     if (!png) return io_nomem("PNG");
     peft_status s = decode_stream(png, &source, f, out);
@@ -285,7 +286,7 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
     spng_ctx *png = spng_begin(im->ctx, SPNG_CTX_ENCODER);
     if (!png) return io_nomem("save PNG");
     int e = encode(png, im, &data, &size);
-    peft_status s = e ? io_fail_in(png_failed(e), path) : peft_write_file(path, data, size);
+    peft_status s = e ? io_fail_in(png_failed(e, ""), path) : peft_write_file(path, data, size);
     spng_release(data);
     spng_end(png);
     return s;

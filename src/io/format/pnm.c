@@ -59,7 +59,8 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     if (s) return s;
     int64_t count = width * height * channels;
     if (end - p < count * (depth / 8))
-        return io_fail(PEFT_E_FORMAT, "PNM: %lld bytes of pixels, expected %lld", (long long)(end - p),
+        return io_fail(PEFT_E_FORMAT, "PNM: %lld bytes of pixels, expected %lld; fetch the file again",
+                       (long long)(end - p),
                        (long long)(count * (depth / 8)));
     if ((s = io_image_new(f->ctx, width, height, channels, depth == 8 ? IO_U8 : IO_U16, &im))) return s;
     if (!read_samples(p, count, (uint32_t)largest, im)) {

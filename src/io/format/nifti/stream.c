@@ -60,7 +60,7 @@ peft_status io_stream_read(io_stream *s, int64_t offset, size_t n, uint8_t *to)
 {
     if (!s->compressed) {
         if ((uint64_t)offset > s->size || n > s->size - (size_t)offset)
-            return io_fail(PEFT_E_FORMAT, "the file ends early");
+            return io_fail(PEFT_E_FORMAT, "the file ends early; fetch it again");
         memcpy(to, s->data + offset, n);
         return PEFT_OK;
     }

@@ -14,8 +14,8 @@ static peft_status webp_failed(VP8StatusCode e)
     case VP8_STATUS_UNSUPPORTED_FEATURE:
         return io_fail(PEFT_E_UNSUPPORTED, "WebP: a feature of the file is not read; convert it to PNG");
     case VP8_STATUS_NOT_ENOUGH_DATA:
-    case VP8_STATUS_SUSPENDED: return io_fail(PEFT_E_FORMAT, "WebP: the file ends early");
-    default: return io_fail(PEFT_E_FORMAT, "WebP: the data are damaged");
+    case VP8_STATUS_SUSPENDED: return io_fail(PEFT_E_FORMAT, "WebP: the file ends early; fetch it again");
+    default: return io_fail(PEFT_E_FORMAT, "WebP: the data are damaged; fetch the file again");
     }
 }
 
