@@ -9,7 +9,7 @@ import numpy as np
 
 from ._c.arrays import Array, Floats, Integers, contiguous, output, over
 from ._c.declarations import PEFT_FLOAT_32, PEFT_SIGNED_16
-from ._c.errors import DTypeError, ShapeError
+from ._c.errors import DTypeError, InvalidError, ShapeError
 from ._c.handles import Object
 from ._c.library import check, encoded, lib, text
 from ._c.options import Value, documented, settings
@@ -210,6 +210,11 @@ class Transform(Object):
         """The preparation that the backbone's files state, at its image size, without the augmentations of its
         training. Where they state none, the mean and std of its family of networks, else ImageNet's, as the programs
         do."""
+        if values.setdefault("size", backbone.image_size) != backbone.image_size:
+            raise InvalidError(
+                f"size: given {values['size']}, expected that of the backbone, {backbone.image_size}; "
+                "Backbone.open(path, image_size=..) changes it"
+            )
         base = backbone.note("preprocess")
         if base is None:
             known = {key: backbone.note(key) for key in ("mean", "std", "interpolation", "crop_pct")}
@@ -225,7 +230,7 @@ class Transform(Object):
             "pad": 0,
             "erase": 0,
         }
-        return cls(base=base, context=context or backbone.context, **{**plain, **values, "size": backbone.image_size})
+        return cls(base=base, context=context or backbone.context, **{**plain, **values})
 
     @property
     def text(self) -> str:

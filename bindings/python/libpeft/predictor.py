@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._c.arrays import Array, Floats, Integers, Wrapped, contiguous, output
-from ._c.errors import DTypeError, ShapeError
+from ._c.errors import DTypeError, InvalidError, ShapeError
 from ._c.handles import Object
 from ._c.library import check, encoded, lib, text
 from ._c.options import Value
@@ -38,6 +38,10 @@ class Predictor(Object):
     _c_name = "peft_predictor"
 
     def __init__(self, model: Model | Session, transform: Transform | None = None, **options: Value) -> None:
+        if isinstance(model, Session) and options:
+            raise InvalidError(
+                f"options {', '.join(options)}: a Session has its own; give them to it, or give the Model"
+            )
         self.session = model if isinstance(model, Session) else Session(model, **options)
         self.model = self.session.model
         self._lock = self.session._lock

@@ -94,6 +94,8 @@ class Trainer(Object):
         transform: Transform | None,
         options: dict[str, Value],
     ) -> None:
+        if transform is not None and not isinstance(data, Dataset):
+            raise InvalidError("transform: is for data that is a Dataset; a DataLoader and batches have theirs already")
         self.model, self.epochs, self._lock, self._keep = model, epochs, threading.RLock(), {}
         if isinstance(data, Dataset):
             batch = options.get("batch") or next(o.default for o in table(lib.peft_trainer_option) if o.name == "batch")

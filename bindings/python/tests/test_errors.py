@@ -57,6 +57,15 @@ class Errors(Case):
         )
         self.assertTrue(np.isfinite(trainer.step(x, [0, 1, 2, 0])))
 
+    def test_arguments_without_effect(self):
+        vit = network()
+        session = libpeft.Session(libpeft.Model(vit, classes=3))
+        prepare, adapter = libpeft.Transform(size=32), libpeft.Adapter(vit, "lora")
+        self.raises(libpeft.InvalidError, ValueError, ["batch"], libpeft.Predictor, session, prepare, batch=4)
+        self.raises(libpeft.InvalidError, ValueError, ["size", "32"], libpeft.Transform.of, vit, size=64)
+        self.raises(libpeft.InvalidError, ValueError, ["transform"], libpeft.Trainer, vit, adapter, [],
+                    classes=3, transform=prepare)  # fmt: skip
+
     def test_options(self):
         vit = network()
         self.raises(libpeft.OptionError, ValueError, ["'rr'", "'r'"], libpeft.Adapter, vit, "lora", rr=4)

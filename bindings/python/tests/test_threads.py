@@ -65,22 +65,26 @@ class Threads(Case):
         self.assertGreaterEqual(sum(within), 5)
 
     def test_two_sessions(self):
-        """Two sessions of one model in two threads: the same bits; how much faster than one thread is printed."""
+        """Two sessions of one model in two threads: the same bits. How much faster than one thread is printed, by the
+        least times of several rounds, as other programs may use the CPUs."""
         model, x = self.large()
-        sessions, calls = [libpeft.Session(model, batch=8) for _ in range(2)], 12
+        sessions, calls = [libpeft.Session(model, batch=8) for _ in range(2)], 2
         expected = sessions[0].logits(x).tobytes()
 
         def predict(session, n):
             return [session.logits(x).tobytes() == expected for _ in range(n)]
 
-        begin = time.perf_counter()
-        self.assertTrue(all(predict(sessions[0], 2 * calls)))
-        one, begin = time.perf_counter() - begin, time.perf_counter()
-        self.assertTrue(all(sum(run([lambda s=s: predict(s, calls) for s in sessions]), [])))
-        two = time.perf_counter() - begin
+        one, two = [], []
+        for _ in range(12):
+            begin = time.perf_counter()
+            self.assertTrue(all(predict(sessions[0], 2 * calls)))
+            one.append(time.perf_counter() - begin)
+            begin = time.perf_counter()
+            self.assertTrue(all(sum(run([lambda s=s: predict(s, calls) for s in sessions]), [])))
+            two.append(time.perf_counter() - begin)
         print(
-            f"{2 * calls} calls: {one:.3f} s in one thread, {two:.3f} s in two, {one / two:.2f} times as fast "
-            f"({os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f})",
+            f"{2 * calls} calls: {min(one):.3f} s in one thread, {min(two):.3f} s in two, "
+            f"{min(one) / min(two):.2f} times as fast ({os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f})",
             flush=True,
         )
 

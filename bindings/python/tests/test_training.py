@@ -130,6 +130,21 @@ class Training(Case):
             for name, value in parameters.items():
                 np.testing.assert_allclose(value, found[0][1][name], atol=1e-4)
 
+    def test_feature_cache(self):
+        """Steps from cached features: the same bits as from images, without images."""
+        found = []
+        for cache in (0, 1 << 20):
+            vit = network()
+            trainer = libpeft.Trainer(vit, libpeft.Adapter(vit, "partial"), classes=3, batch=8, cache_features=cache)
+            for epoch in range(3):
+                for i, (x, y) in enumerate(batches()):
+                    trainer.step(None if cache and epoch else x, y, ids=range(8 * i, 8 * i + 8))
+            found.append({name: value.tobytes() for name, value in trainer.model.parameters().items()})
+        self.assertEqual(*found)
+        self.assertEqual(trainer.get("cache_samples"), 24)
+        with self.assertRaises(libpeft.NotFoundError):
+            trainer.step(None, y, ids=range(100, 108))
+
     def test_save_load_merge(self):
         vit, x = network(), images(5)
         model = trained_model(vit)

@@ -100,6 +100,7 @@ peft_log_fn = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 peft_job_fn = CFUNCTYPE(None, c_void_p, c_int)
 peft_pool_fn = CFUNCTYPE(None, c_void_p, c_void_p, c_int, c_void_p)
 peft_text_fn = CFUNCTYPE(None, c_char_p, c_void_p)
+peft_case_pool_fn = CFUNCTYPE(c_int, c_int64, c_double, c_void_p)
 peft_progress_fn = CFUNCTYPE(c_int, c_void_p, c_void_p)
 peft_batch_fn = CFUNCTYPE(c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 peft_loss_fn = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)
@@ -258,6 +259,19 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_analysis_silhouette": (c_int, (c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p)),
     "peft_analysis_effective_rank": (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_void_p)),
     "peft_analysis_pca": (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p)),
+    # case_pool.h
+    "peft_case_pool_create": (c_int, (c_void_p, c_int64, c_int64, c_void_p, c_void_p)),
+    "peft_case_pool_free": (None, (c_void_p,)),
+    "peft_case_pool_option": (c_void_p, (c_size_t,)),
+    "peft_case_pool_get": (c_int64, (c_void_p, c_char_p)),
+    "peft_case_pool_values": (c_void_p, (c_void_p,)),
+    "peft_case_pool_fit": (c_int, (c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p)),
+    "peft_case_pool_loss": (c_int, (c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p)),
+    "peft_case_pool_predict": (c_int, (c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p)),
+    "peft_case_pool_save": (c_int, (c_void_p, c_char_p)),
+    "peft_case_pool_load": (c_int, (c_void_p, c_char_p, c_void_p)),
+    "peft_case_pool_set_note": (c_int, (c_void_p, c_char_p, c_char_p)),
+    "peft_case_pool_note": (c_char_p, (c_void_p, c_char_p)),
     # conformal.h
     "peft_conformal_option": (c_void_p, (c_size_t,)),
     "peft_conformal_fit": (c_int, (c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_double, c_void_p, c_void_p)),
