@@ -34,6 +34,7 @@ from ._c.library import lib as _lib
 from ._c.options import Option
 from .adaptor import Adaptor, adaptation_kinds
 from .backbone import Backbone
+from .case_pool import CasePool
 from .context import Context, default_context, manual_seed, set_num_threads
 from .dataset import Dataset
 from .file import File, npz_to_safetensors
@@ -57,6 +58,7 @@ __all__ = [
     "Adaptor",
     "Backbone",
     "CancelledError",
+    "CasePool",
     "Context",
     "DTypeError",
     "DataLoader",

@@ -52,6 +52,11 @@ class Call:
             raise raised from None
 
     @staticmethod
+    def interrupted(keep: Keep) -> bool:
+        """Whether Ctrl-C arrived during the call."""
+        return bool(keep.get(_CTRL_C, False))
+
+    @staticmethod
     def guard(keep: Keep, function: Callable[[], int]) -> int:
         """The result of function; -1 if it raised an exception, which is kept."""
         try:
@@ -64,7 +69,7 @@ class Call:
 def progress_function(keep: Keep, after_step: Callable[[], bool]) -> Any:
     """A peft_progress_fn that stops the training where after_step returns True, and after Ctrl-C."""
     return declarations.peft_progress_fn(
-        lambda t, user: Call.guard(keep, lambda: int(after_step() or keep.get(_CTRL_C, False)))
+        lambda t, user: Call.guard(keep, lambda: int(after_step() or Call.interrupted(keep)))
     )
 
 
