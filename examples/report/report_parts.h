@@ -22,10 +22,11 @@ extern const line_style line_styles[line_style_count];
 
 /* The study must have a finished run. */
 void put_results(FILE *f, const study *s);                    /* report_results.c: table and chart */
+void put_differences(FILE *f, const study *s);                /* predictions/report_differences.c: to the best method */
 void put_curves(FILE *f, const study *s);                     /* report_curves.c: loss and accuracy by epoch */
-void put_confusion(FILE *f, const study *s);                  /* report_confusion.c: a confusion matrix per method */
-void put_reliability(FILE *f, const study *s);                /* report_reliability.c: reliability diagrams */
-void put_calibration(FILE *f, const study *s);                /* report_calibration.c: errors, temperature */
+void put_confusion(FILE *f, const study *s);                  /* predictions/report_confusion.c: a matrix per method */
+void put_reliability(FILE *f, const study *s);                /* predictions/report_reliability.c: diagrams */
+void put_calibration(FILE *f, const study *s);                /* predictions/report_calibration.c: temperature */
 void put_space(FILE *f, const study *s);                      /* report_space.c: features before and after tuning */
 void put_masses(FILE *f, const study *s);                     /* report_mass.c: attention that EPT's prompts take */
 void put_cases(FILE *f, const study *s);                      /* report_cases.c: images predicted right and wrong */

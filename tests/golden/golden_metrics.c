@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * golden_metrics.c -- peft_metrics_* against the metrics in files of golden vectors. */
 #include "golden.h"
+#include <math.h>
 #include <peft/metrics.h>
+#include <peft/threshold.h>
 #include <string.h>
 
 /* The function that computes a metric: peft_metrics_decision, _calibration, _ranking (of probabilities, or of logits)
@@ -80,6 +82,34 @@ static bool prepare(golden *g, const char *name, data *d)
                 && golden_ok(g, peft_metrics_confusion(d->labels, predicted, d->n, d->classes, d->counts), name)));
 }
 
+/* Checks that threshold.h and statistics.h give the same figure: sensitivity and specificity of class 1 from decisions
+ * as scores 0 and 1, and the AUROC of each class with a variance. */
+static void same_elsewhere(golden *g, const data *d, const struct row *r, const double *out, const char *expected)
+{
+    const size_t n = (size_t)d->n;
+    double *x = golden_memory(g, n * sizeof *x);
+    float *y = golden_memory(g, n * sizeof *y);
+    int64_t *predicted = golden_memory(g, n * sizeof *predicted);
+    const bool rate = d->labels && r->family == DECISION && r->values == CLASS_1 && strcmp(r->name, "f1");
+    const bool auroc = r->family == RANKING && !strcmp(r->name, "auroc");
+    if (rate) golden_ok(g, peft_metrics_decide(d->p, d->n, d->classes, predicted), expected);
+    for (int64_t c = r->values == CLASS_1; (rate || auroc) && c < d->classes; c++) {
+        const double half = 0.5;
+        peft_rates rates = { .tp = 0 };
+        peft_estimate e = { .value = 0 };
+        for (size_t i = 0; i < n; i++) {
+            x[i] = rate ? predicted[i] == c : d->p[(int64_t)i * d->classes + c];
+            y[i] = d->targets[(int64_t)i * d->classes + c];
+        }
+        const peft_status s = rate ? peft_threshold_rates(x, y, d->n, 1, &half, 0.95, "wilson", &rates)
+                                   : peft_statistics_auroc(g->ctx, x, y, NULL, d->n, 0.95, "logit", &e);
+        if (rate) e = strcmp(r->name, "recall") ? rates.specificity : rates.sensitivity;
+        if (!golden_ok(g, s, expected)) return;
+        if (!(fabs(e.value - out[c]) <= 1e-12) && !(isnan(e.value) && isnan(out[c])))
+            golden_fail(g, "%s: %.17g with an interval, %.17g without", expected, e.value, out[c]);
+    }
+}
+
 /* Computes a metric by the function of its family. */
 static peft_status compute(golden *g, const data *d, const struct row *r, double *out, size_t count)
 {
@@ -109,8 +139,10 @@ static void metric(golden *g, const char *expected)
     const int64_t count = r->values == SINGLE ? 1 : d.classes, compared = r->values == EACH_CLASS ? d.classes : 1;
     double *out = golden_memory(g, (size_t)d.classes * sizeof *out);
     const double *first = r->values == CLASS_1 ? out + 1 : out;
-    if (golden_ok(g, compute(g, &d, r, out, (size_t)count), expected))
+    if (golden_ok(g, compute(g, &d, r, out, (size_t)count), expected)) {
+        same_elsewhere(g, &d, r, out, expected);
         golden_each(g, first, compared, GOLDEN_ABSOLUTE, 1e-12, "expect.%s", expected);
+    }
 }
 
 void golden_metrics(golden *g) { golden_cases(g, "", metric); }

@@ -175,6 +175,19 @@ awk -F, '$1 == "linear" { n++; v[n] = 100 * $9; sum += 100 * $9 }
         printf "linear %.1f %.1f %.1f\n", mean, low, high
     }' a.csv > wanted
 diff wanted shown
+# Each other method's mean less that of the best one, within its interval; p is between 0 and 1.
+sed -n '/<h3>Differences/,/<\/table>/p' page.html | grep '<th scope="row">' | sed 's/<[^>]*>/,/g; s/&quot;//g' |
+    tr -s , > shown
+sed 's/^"EPT, 5"/EPT/; s/^"""FPT"""/FPT/' a.csv > means.csv
+awk -F, 'FNR == NR { if (FNR > 1) { n[$1]++; sum[$1] += 100 * $9 } next }
+    {
+        for (k in n) if (best == "" || sum[k] / n[k] > sum[best] / n[best]) best = k
+        if (split($5, ends, " to ") != 2) { print "no interval: " $0; bad = 1 }
+        d = $4 - (sum[$2] / n[$2] - sum[best] / n[best])
+        if (d < -0.06 || d > 0.06 || ends[1] > $4 || ends[2] < $4 || $6 <= 0 || $6 > 1) { print "wrong: " $0; bad = 1 }
+        rows++
+    }
+    END { for (k in n) methods++; exit bad || rows != methods - 1 }' means.csv shown
 # ECE (15 bins), Brier score and NLL of "linear"; its silhouette before and after tuning.
 row_of() { sed -n "/<h3>$1/,\$p" page.html | grep -m 1 '<th scope="row">linear' | plain; }
 row_of Calibration | sed 's/(before tuning)//' | awk '{ print $2, $4, $5 }' > shown

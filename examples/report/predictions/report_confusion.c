@@ -4,7 +4,7 @@
  * name. */
 #include "common/figures/svg.h"
 #include "common/program/errors.h"
-#include "report_parts.h"
+#include "report/report_parts.h"
 #include <stdlib.h>
 #include <string.h>
 

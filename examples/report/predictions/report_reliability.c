@@ -2,7 +2,7 @@
  * report_reliability.c -- draws reliability diagrams: accuracy against confidence (the probability of the predicted
  * class) in 15 bins, and below it a histogram of confidences. */
 #include "common/figures/svg.h"
-#include "report_parts.h"
+#include "report/report_parts.h"
 #include <math.h>
 
 /* Positions in units of the SVG: the diagram is at top..bottom, the histogram stands on histogram_base. */

@@ -3,7 +3,7 @@
  * temperature scaling. The linear probe stands for the state before tuning. */
 #include "common/figures/svg.h"
 #include "common/program/errors.h"
-#include "report_parts.h"
+#include "report/report_parts.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report_differences.c -- writes a table of how far each method lies below the best one, with a confidence interval and
+ * a p value: over the held-out images, with the predictions that both methods made of them in all runs. */
+#include "common/cases/cases.h"
+#include "common/figures/svg.h"
+#include "common/program/errors.h"
+#include "report/report_parts.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The predictions of two methods for the same images in the runs that both have finished. */
+typedef struct pairs {
+    int64_t n, runs;
+    double *best, *other;                                     /* [n, classes] */
+    int64_t *label, *image;                                   /* [n]; image: equal for the same image in all runs */
+} pairs;
+
+/* Whether run i of both methods is done, with the same images. */
+static bool comparable(const method *a, const method *b, int64_t i)
+{
+    const run *x = &a->run[i], *y = &b->run[i];
+    if (!x->done || !y->done || x->images != y->images) return false;
+    for (int64_t k = 0; k < x->images; k++)
+        if (strcmp(x->name[k], y->name[k]) || x->label[k] != y->label[k]) return false;
+    return true;
+}
+
+/* Rounded probabilities of a record may lie a little above 1. */
+static void copy_scores(double *to, const double *from, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) to[i] = fmin(from[i], 1);
+}
+
+static pairs find_pairs(const study *s, const method *best, const method *other)
+{
+    pairs p = { .n = 0 };
+    for (int64_t i = 0; i < s->runs; i++) if (comparable(best, other, i)) p.n += best->run[i].images;
+    const size_t n = (size_t)p.n + 1, cells = n * (size_t)s->classes;
+    const char **name = check_alloc(malloc(n * sizeof *name));
+    p.best = check_alloc(malloc(cells * sizeof *p.best));
+    p.other = check_alloc(malloc(cells * sizeof *p.other));
+    p.label = check_alloc(malloc(n * sizeof *p.label));
+    p.image = check_alloc(malloc(n * sizeof *p.image));
+    int64_t at = 0;
+    for (int64_t i = 0; i < s->runs; i++) {
+        if (!comparable(best, other, i)) continue;
+        const run *r = &best->run[i];
+        p.runs++;
+        copy_scores(p.best + at * s->classes, r->score, r->images * s->classes);
+        copy_scores(p.other + at * s->classes, other->run[i].score, r->images * s->classes);
+        for (int64_t k = 0; k < r->images; k++, at++) {
+            name[at] = r->name[k];
+            p.label[at] = r->label[k];
+        }
+    }
+    case_list images = find_cases(name, NULL, p.n);
+    memcpy(p.image, images.of, (size_t)p.n * sizeof *p.image);
+    free_cases(&images);
+    free(name);
+    return p;
+}
+
+static void free_pairs(pairs *p)
+{
+    free(p->best);
+    free(p->other);
+    free(p->label);
+    free(p->image);
+}
+
+/* Writes the row of a method: how far balanced accuracy lies below that of the best one. */
+static void put_row(FILE *f, peft_context *ctx, const study *s, const method *best, const method *other)
+{
+    pairs p = find_pairs(s, best, other);
+    const peft_samples samples = { .n = p.n, .classes = s->classes, .scores = p.other, .others = p.best,
+                                   .labels = p.label, .groups = p.image };
+    fputs("<tr><th scope=\"row\">", f);
+    put_escaped(f, other->label);
+    fprintf(f, "</th><td data-of=\"Runs\"><span>%lld</span></td>", (long long)p.runs);
+    if (p.n) {
+        peft_estimate interval, test;
+        must(peft_statistics_bootstrap(ctx, &samples, "balanced_accuracy", NULL, &interval, 1));
+        must(peft_statistics_permutation(ctx, &samples, "balanced_accuracy", NULL, &test, 1));
+        fprintf(f, "<td data-of=\"Difference\"><span>%.1f</span></td><td data-of=\"95 %% interval\"><span>%.1f to %.1f"
+                "</span></td><td data-of=\"p\"><span>%.4f</span></td>", 100 * interval.value, 100 * interval.low,
+                100 * interval.high, test.p);
+        fprintf(f, "<td data-of=\"Undefined\"><span>%lld</span></td></tr>\n", (long long)interval.undefined);
+    } else {                                                  /* en dashes */
+        fputs("<td data-of=\"Difference\">\342\200\223</td><td data-of=\"95 % interval\">\342\200\223</td>"
+              "<td data-of=\"p\">\342\200\223</td><td data-of=\"Undefined\">\342\200\223</td></tr>\n", f);
+    }
+    free_pairs(&p);
+}
+
+void put_differences(FILE *f, const study *s)
+{
+    const method *best = best_method(s);
+    int64_t finished = 0;
+    for (int64_t m = 0; m < s->methods; m++) finished += s->method[m].done > 0;
+    if (finished < 2) return;
+    peft_context *ctx;
+    must(peft_context_create(NULL, NULL, NULL, &ctx));
+    fputs("<h3>Differences to the best method</h3>\n<p class=\"small\">Balanced accuracy, in percentage points, less "
+          "that of ", f);
+    put_escaped(f, best->label);
+    fprintf(f, ", over the runs that both have finished. The interval is a bootstrap over the held-out %s (2,000 "
+            "resamples; those without an image of a class are undefined and left out), p that of a permutation test "
+            "which swaps the two methods\342\200\231 predictions of %s. They say what other %s would change, not other "
+            "training images or seeds, for which the intervals of the table above stand. p is not corrected for the "
+            "number of methods, and the best one was chosen by these %s. %s of one patient count as independent.</p>\n",
+            study_unit(s), study_unit(s), study_unit(s), study_unit(s), study_has_cases(s) ? "Cases" : "Images");
+    fputs("<div class=\"scroll\"><table class=\"results\">\n<thead><tr><th scope=\"col\">Method</th><th scope=\"col\">"
+          "Runs</th><th scope=\"col\">Difference</th><th scope=\"col\">95 % interval</th><th scope=\"col\">p</th>"
+          "<th scope=\"col\">Undefined</th></tr></thead>\n<tbody>\n", f);
+    for (int64_t m = 0; m < s->methods; m++)
+        if (s->method[m].done && &s->method[m] != best) put_row(f, ctx, s, best, &s->method[m]);
+    fputs("</tbody></table></div>\n", f);
+    peft_context_free(ctx);
+}
