@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* Raised with each change of this file. libpeft-io refuses a plug-in of another number. */
-#define IO_DICOM_VERSION 5u
+#define IO_DICOM_VERSION 6u
 /* The file of the plug-in, by the major version of libpeft, and its symbol, of type io_dicom_entry. */
 #define IO_DICOM_SYMBOL "peft_dicom_plugin"
 
@@ -54,10 +54,6 @@ typedef struct io_dicom_place {
     double position[3], orientation[6], number;
 } io_dicom_place;
 
-/* A record of a DICOMDIR that refers to a file. file: the parts of its path with backslashes between them; type:
- * "IMAGE". */
-typedef struct io_dicom_record { const char *file, *type; } io_dicom_record;
-
 /* What the header says. Sizes and bits are as they stand in the file, not checked, and 0 where they are absent; frames
  * is at least 1. Open has refused integer pixels without High Bit, Pixel Representation or, in colour, Planar
  * Configuration, and pixels that are not compressed and whose length does not fit. */
@@ -68,9 +64,6 @@ typedef struct io_dicom_info {
     const char *modality;                                     /* "CT" */
     const char *syntax;                                       /* "JPEG Baseline (1.2.840.10008.1.2.4.50)" */
     const char *photometric;                                  /* "MONOCHROME2" */
-    bool is_directory;                                        /* a DICOMDIR: it has a Directory Record Sequence */
-    int64_t records;                                          /* of it, those in use that refer to a file */
-    const io_dicom_record *record;
     int64_t rows, columns, frames;
     int channels;                                             /* SamplesPerPixel */
     int allocated, stored, high_bit;                          /* bits of a sample */

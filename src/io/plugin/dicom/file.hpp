@@ -30,7 +30,6 @@ struct io_dicom_file {
     std::deque<std::vector<std::uint16_t>> view_entries;
     std::vector<io_dicom_window> windows;
     std::vector<io_dicom_table> tables;
-    std::vector<io_dicom_record> records;
 };
 
 // Parses the file into f->data; sets syntax and syntax_uid (parse.cc).

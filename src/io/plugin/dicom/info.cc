@@ -208,25 +208,6 @@ void check_length(io_dicom_file *f)
                                      n.photometric);
 }
 
-// The records of a DICOMDIR, the directory of a medium (PS3.3 F), that refer to files.
-void read_directory(io_dicom_file *f)
-{
-    DcmSequenceOfItems *sequence = nullptr;
-    if (f->data.findAndGetSequence(DCM_DirectoryRecordSequence, sequence).bad() || !sequence) return;
-    f->info.is_directory = true;
-    for (DcmObject *o = sequence->nextInContainer(nullptr); o; o = sequence->nextInContainer(o)) {
-        DcmItem *record = dynamic_cast<DcmItem *>(o);
-        Uint16 in_use = 0xffff;
-        if (!record) continue;
-        const std::string file = text_of(record, DCM_ReferencedFileID);
-        const bool marked = record->findAndGetUint16(DCM_RecordInUseFlag, in_use).good();
-        if (file.empty() || (marked && !in_use)) continue;
-        f->records.push_back({ keep(f, file), keep(f, text_of(record, DCM_DirectoryRecordType)) });
-    }
-    f->info.records = static_cast<std::int64_t>(f->records.size());
-    f->info.record = f->records.data();
-}
-
 } // namespace
 
 void read_info(io_dicom_file *f, bool header)
@@ -251,7 +232,7 @@ void read_info(io_dicom_file *f, bool header)
     n.allocated = number_of(d, DCM_BitsAllocated);
     n.stored = number_of(d, DCM_BitsStored);
     n.is_signed = number_of(d, DCM_PixelRepresentation) == 1;
-    if (header) return read_directory(f);
+    if (header) return;
     n.compressed = f->syntax == EXS_Unknown || DcmXfer(f->syntax).isEncapsulated();
     read_pixel_element(f);
     if (n.has_pixels && n.samples == IO_DICOM_INTEGERS) read_needed(f);
