@@ -116,14 +116,15 @@ int main(int argc, char **argv)
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
-    const char *reading = given[image_options].value ? given[image_options].value : s.image_options;
-    a.image_options = reading;
+    const input_reading how = { given[image_options].value ? given[image_options].value : s.image_options,
+                                given[all_slices].value != NULL };
+    a.image_options = how.image_options;
     inputs in = given[data].value ? open_data_inputs(s.ctx, given[data].value, given[split].value,
-                                                     given[table].value, reading)
-                                  : open_inputs(s.ctx, argv + first, argc - first, reading);
+                                                     given[table].value, &how)
+                                  : open_inputs(s.ctx, argv + first, argc - first, &how);
     if (!in.count) fail("no picture could be opened");
     if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
-    char *description = describe_run(&s, chosen, reading, given[compute].value);
+    char *description = describe_run(&s, chosen, &how, given[compute].value);
     prediction_table t = open_table(&s, chosen, given[per_case].value ? LINE_OF_CASE : LINE_OF_IMAGE, given[out].value,
                                     description, can_resume(), given[resume].value);
     results r = open_results(&t, &in, given[per_case].value);

@@ -19,7 +19,7 @@ results open_results(prediction_table *t, const inputs *in, const char *per_case
     r.rule = parse_case_rule(per_case);
     if (!has_cases(in))
         fail("--per-case: the pictures have no cases; give --data TABLE with a column of studies (--table "
-             "study=COLUMN)");
+             "study=COLUMN), a folder of DICOM series, or --all-slices for files of several pictures");
     r.scores = check_alloc(malloc((size_t)(in->count * t->model->classes) * sizeof *r.scores));
     r.known = check_alloc(calloc((size_t)in->count, sizeof *r.known));
     return r;

@@ -19,6 +19,8 @@
       "--preprocess lists them)") \
     X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
     IMAGE_FLAG(X) \
+    X(all_slices, NULL, NULL, "predict every slice of a file of several pictures, such as a volume; with --per-case " \
+      "such a file is a case") \
     X(format, "NAME", NULL, "text, csv (a table with a heading line) or jsonl (a JSON object on each line); without " \
       "it text, or with --out csv") \
     X(csv, NULL, NULL, "the same as --format csv") \

@@ -38,7 +38,7 @@ static void hash_tensors(peft_model *m, char hex[65])
     free(text);
 }
 
-char *describe_run(const loaded_model *s, table_format format, const char *image_options, const char *compute)
+char *describe_run(const loaded_model *s, table_format format, const input_reading *how, const char *compute)
 {
     char hex[65], *text;
     size_t size;
@@ -46,8 +46,9 @@ char *describe_run(const loaded_model *s, table_format format, const char *image
     FILE *f = check_alloc(open_memstream(&text, &size));
     fprintf(f, "predict 1: backbone %s, adapters", peft_backbone_fingerprint(s->vit));
     put_adapters(f, s->model);
-    fprintf(f, ", tensors %s, preprocess %s, image options %s, compute %s, format %d, classes", hex,
-            peft_transform_text(s->transform), image_options ? image_options : "none", compute, (int)format);
+    fprintf(f, ", tensors %s, preprocess %s, image options %s%s, compute %s, format %d, classes", hex,
+            peft_transform_text(s->transform), how->image_options ? how->image_options : "none",
+            how->all_slices ? ", all slices" : "", compute, (int)format);
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s", s->names[c]);
     if (fclose(f)) fail("out of memory");
     for (char *c = text; *c; c++)

@@ -6,8 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Applies how the pictures of a set are read; ends the life of d. */
+static peft_dataset *read_by(peft_dataset *d, const input_reading *how)
+{
+    peft_dataset *out;
+    d = read_with_options(d, how->image_options);
+    if (!how->all_slices) return d;
+    const peft_status s = peft_dataset_with_slices(d, &out);
+    if (s == PEFT_E_OPTION) fail("--all-slices: %s; give --image-options without slice", peft_last_error());
+    must(s);
+    peft_dataset_free(d);
+    return out;
+}
+
 /* Opens an argument as pictures; NULL: it cannot be opened, and the error is printed. */
-static peft_dataset *open_argument(peft_context *ctx, const char *path, const char *image_options)
+static peft_dataset *open_argument(peft_context *ctx, const char *path, const input_reading *how)
 {
     peft_dataset *stored;
     peft_status s = peft_dataset_open_pictures(ctx, path, &stored);
@@ -16,15 +29,15 @@ static peft_dataset *open_argument(peft_context *ctx, const char *path, const ch
         return NULL;
     }
     if (*peft_dataset_skipped(stored)) warn("%s: not predicted: %s", path, peft_dataset_skipped(stored));
-    return read_with_options(stored, image_options);
+    return read_by(stored, how);
 }
 
-inputs open_inputs(peft_context *ctx, char *const *path, int count, const char *image_options)
+inputs open_inputs(peft_context *ctx, char *const *path, int count, const input_reading *how)
 {
     inputs in = { .set = check_alloc(calloc((size_t)count + 1, sizeof *in.set)),
                   .first = check_alloc(calloc((size_t)count + 1, sizeof *in.first)) };
     for (int i = 0; i < count; i++) {
-        peft_dataset *d = open_argument(ctx, path[i], image_options);
+        peft_dataset *d = open_argument(ctx, path[i], how);
         if (!d) {
             in.failed++;
             continue;
@@ -36,11 +49,12 @@ inputs open_inputs(peft_context *ctx, char *const *path, int count, const char *
 }
 
 inputs open_data_inputs(peft_context *ctx, const char *data, const char *split, const char *table,
-                        const char *image_options)
+                        const input_reading *how)
 {
-    const data_request q = { .table = table, .image_options = image_options };
+    const data_request q = { .table = table };
     peft_dataset *d = open_split(ctx, &q, data, split);
     if (!d) fail("--data %s: %s", data, peft_last_error());
+    d = read_by(d, how);
     inputs in = { .set = check_alloc(malloc(sizeof *in.set)), .first = check_alloc(calloc(2, sizeof *in.first)),
                   .sets = 1, .count = peft_dataset_count(d) };
     in.set[0] = d;

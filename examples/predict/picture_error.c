@@ -9,8 +9,10 @@ char *error_text(const char *name, peft_status status)
 {
     const char *message = peft_last_error();
     const bool named = !strncmp(message, name, strlen(name));
+    const bool several = strstr(message, "choose one of them with the option slice=N");
     char *text;
-    if (asprintf(&text, "%s%s%s (%s)", named ? "" : name, named ? "" : ": ", message, peft_status_name(status)) < 0)
+    if (asprintf(&text, "%s%s%s%s (%s)", named ? "" : name, named ? "" : ": ", message,
+                 several ? "; --all-slices predicts all" : "", peft_status_name(status)) < 0)
         fail("out of memory");
     return text;
 }

@@ -23,12 +23,13 @@ typedef struct inputs {
     int64_t sets, count;
     int64_t failed;                                           /* arguments that could not be opened */
 } inputs;
-/* Opens all arguments. Prints an error for one that cannot be opened, and leaves it out. image_options: of
- * peft_image_load; NULL: none. */
-inputs      open_inputs(peft_context *ctx, char *const *path, int count, const char *image_options);
+/* How they are read. image_options: of peft_image_load; NULL: none. all_slices: each slice of a file is a picture. */
+typedef struct input_reading { const char *image_options; bool all_slices; } input_reading;
+/* Opens all arguments. Prints an error for one that cannot be opened, and leaves it out. */
+inputs      open_inputs(peft_context *ctx, char *const *path, int count, const input_reading *how);
 /* The pictures of a data set, or of its split (NULL: all); table: how a table is read. Errors end the program. */
 inputs      open_data_inputs(peft_context *ctx, const char *data, const char *split, const char *table,
-                             const char *image_options);
+                             const input_reading *how);
 void        free_inputs(inputs *in);
 const char *input_name(const inputs *in, int64_t i);          /* of picture i, 0 <= i < count */
 const char *input_case(const inputs *in, int64_t i);          /* the study that it belongs to; NULL: none */
@@ -44,7 +45,7 @@ typedef enum line_kind { LINE_OF_IMAGE, LINE_OF_CASE } line_kind;
  * be predicted. */
 typedef struct prediction { const char *name; const float *probabilities; int64_t slices, failed; } prediction;
 /* One line that tells by which backbone, adapters, settings and classes a run predicts (description.c); to be freed. */
-char *describe_run(const loaded_model *s, table_format format, const char *image_options, const char *compute);
+char *describe_run(const loaded_model *s, table_format format, const input_reading *how, const char *compute);
 /* A table of predictions on standard output, or in a file. A file is collected beside it, in PATH.part, whose first
  * line describes the run. When all pictures are done, it becomes PATH in one step. */
 typedef struct prediction_table {

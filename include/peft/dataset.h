@@ -170,12 +170,13 @@ peft_dataset_shared_groups(const peft_dataset *a, const peft_dataset *b, int64_t
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out);
 
-/* Makes a data set of all slices of the samples of d, in their order: slices of volumes, frames of DICOM files, pages of
- * TIFF files. A file of one image stays one sample. The slices of another are called "scan.nii.gz#slice=17", from 0,
+/* Makes a data set of all slices of the samples of d, in their order: slices of volumes, frames of DICOM files, pages
+ * of TIFF files. A file of one image stays one sample. The slices of another are called "scan.nii.gz#slice=17", from 0,
  * and are a case with the name of the file, unless d has a case for it; label, targets and group are those of the file.
  * Slices are counted and read with the image options of d (axis=0). A file that cannot be opened stays one sample, so
- * that loading it tells why; so does one that claims more than 2^20 slices. The result is an opened data set, with ids
- * of its own. PEFT_E_OPTION: the image options of d choose a slice. */
+ * that loading it tells why; so does one that claims more than 2^20 slices. The file that was read last stays in
+ * memory, that of a .nii.gz unpacked, unless it has more than 1 GiB or is a TIFF file. The result is an opened data
+ * set, with ids of its own. PEFT_E_OPTION: the image options of d choose a slice. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_slices(peft_dataset *d, peft_dataset **out);
 

@@ -3,6 +3,7 @@
  * zips. */
 #include "nifti_files.h"
 #include <peft/io.h>
+#include <sys/wait.h>
 
 enum { NX = 2, NY = 3, NZ = 4 };
 static int voxel_at(int x, int y, int z) { return x + 10 * y + 100 * z; }
@@ -113,6 +114,51 @@ START_TEST(slices_in_a_zip)
 }
 END_TEST
 
+/* A .nii.gz is unpacked once for all its slices. One that is cut short has those that lie before the cut, as without
+ * that. A forked process reads slices too. */
+START_TEST(slices_of_a_packed_file)
+{
+    enum { SIDE = 128, DEPTH = 9 };                           /* more than a window of 64 KiB */
+    const nifti n = { .version = 1, .dim = { 3, SIDE, SIDE, DEPTH }, .datatype = 4 };
+    uint64_t *v = malloc(SIDE * SIDE * DEPTH * sizeof *v);
+    size_t size, packed;
+    uint32_t random = 1;
+    for (int i = 0; i < SIDE * SIDE * DEPTH; i++) v[i] = (random = random * 1664525 + 1013904223) >> 20;
+    uint8_t *file = nifti_file(&n, v, SIDE * SIDE * DEPTH, 2, &size), *gz = gzipped(file, size, &packed);
+    for (int cut = 0; cut < 2; cut++) {
+        int64_t good = 0;
+        write_bytes(in_folder("f/v.nii.gz"), gz, cut ? packed / 2 : packed);
+        peft_dataset *d = open_slices(in_folder("f/v.nii.gz"), NULL);
+        ck_assert_int_eq(peft_dataset_count(d), DEPTH);
+        for (int64_t i = 0; i < DEPTH; i++) {
+            char options[20];
+            peft_image *im, *alone;
+            snprintf(options, sizeof options, "slice=%d", (int)i);
+            const peft_status s = peft_dataset_load(d, i, &im);
+            ck_assert_int_eq(s, peft_image_load(io_ctx, in_folder("f/v.nii.gz"), options, &alone));
+            if (s) continue;
+            same_image(im, alone);
+            peft_image_free(im);
+            peft_image_free(alone);
+            good++;
+        }
+        ck_assert(cut ? good > 0 && good < DEPTH : good == DEPTH);
+        const pid_t child = fork();
+        if (!child) {
+            peft_image *im;
+            _exit(peft_dataset_load(d, 1, &im) || *(const int16_t *)peft_image_pixels(im) != (int16_t)v[SIDE * SIDE]);
+        }
+        int status;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+        peft_dataset_free(d);
+    }
+    free(v);
+    free(file);
+    free(gz);
+}
+END_TEST
+
 /* Labels, targets, groups and cases of a table go to the slices of its files. */
 START_TEST(slices_keep_what_a_table_says)
 {
@@ -164,5 +210,5 @@ START_TEST(slices_are_compared_as_pictures)
 }
 END_TEST
 
-IO_SUITE_MAIN("slices", every_slice_is_a_sample, slices_in_a_zip, slices_keep_what_a_table_says,
-              slices_are_compared_as_pictures)
+IO_SUITE_MAIN("slices", every_slice_is_a_sample, slices_in_a_zip, slices_of_a_packed_file,
+              slices_keep_what_a_table_says, slices_are_compared_as_pictures)

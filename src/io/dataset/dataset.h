@@ -14,6 +14,9 @@ typedef struct io_store {
     peft_status (*read)(const peft_dataset *d, int64_t i, const char *options, peft_image **out);
     /* Sets *slices to the number of images of the sample, as peft_image_slices. NULL: each sample is one. */
     peft_status (*slices)(const peft_dataset *d, int64_t i, const char *options, int64_t *slices);
+    /* Reads the file of the sample into memory, which the caller frees. PEFT_E_UNSUPPORTED: it has more than limit
+     * bytes, or its format reads parts of it. NULL: samples are no files. */
+    peft_status (*bytes)(const peft_dataset *d, int64_t i, int64_t limit, uint8_t **data, size_t *size);
     /* Sets *size to the bytes of the sample, or to -1 where its file does not exist. identity: two numbers that are
      * equal for samples that are one file. The caller sets them to (data set, index), which differ for all samples; a
      * store of files overwrites them with device and inode, which links to one file share. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * files.c -- io_files: the store of data sets from folders and lists. Each sample is a file whose path is its name. */
 #include "io/dataset/dataset.h"
+#include "io/format/formats.h"
 #include <peft/file.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,13 @@ static peft_status read_file(const peft_dataset *d, int64_t i, const char *optio
 static peft_status count_slices(const peft_dataset *d, int64_t i, const char *options, int64_t *slices)
 {
     return peft_image_slices(d->ctx, d->names.item[i], options, slices);
+}
+
+static peft_status read_bytes(const peft_dataset *d, int64_t i, int64_t limit, uint8_t **data, size_t *size)
+{
+    if (io_reads_parts(d->names.item[i]))
+        return io_fail(PEFT_E_UNSUPPORTED, "%s: is read in parts", d->names.item[i]);
+    return io_read_file(d->ctx, d->names.item[i], limit, data, size);
 }
 
 /* Links to one file share its device and inode. */
@@ -39,4 +47,5 @@ static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char he
     return PEFT_OK;
 }
 
-const io_store io_files = { .read = read_file, .slices = count_slices, .locate = locate, .hash = hash };
+const io_store io_files = {
+    .read = read_file, .slices = count_slices, .bytes = read_bytes, .locate = locate, .hash = hash };

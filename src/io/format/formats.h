@@ -33,6 +33,8 @@ peft_status io_no_format(const uint8_t *data, size_t size);
 peft_status io_image_check_options(const char *options, bool *any);
 /* PEFT_E_OPTION: these options choose one slice of a file. */
 peft_status io_image_check_no_slice(const char *options);
+/* Whether the format of a file reads only the parts of it that are asked for, so that it is not read into memory. */
+bool io_reads_parts(const char *path);
 /* peft_image_slices for a file in memory. */
 peft_status io_image_slices_memory(peft_context *ctx, const uint8_t *data, size_t size, const char *options,
                                    int64_t *slices);

@@ -152,6 +152,16 @@ static const io_format *format_of_file(int fd)
     return n > 0 ? io_format_of(head, (size_t)n) : NULL;
 }
 
+bool io_reads_parts(const char *path)
+{
+    int fd;
+    uint64_t size;
+    if (io_open_file(path, &fd, &size)) return false;
+    const io_format *format = format_of_file(fd);
+    close(fd);
+    return format && format->reads_parts;
+}
+
 /* As count_or_decode, of a file on disk, which is read into memory unless its format reads parts, or is known to hold
  * one image where slices are counted. */
 static peft_status count_or_decode_file(peft_context *ctx, const char *path, const char *options, int64_t *slices,

@@ -18,6 +18,7 @@ peft_status io_stream_open(peft_context *ctx, const uint8_t *data, size_t size, 
     s->data = data;
     s->size = size;
     s->start = s->end = 0;
+    s->ended = false;
     s->compressed = io_is_gzip(data, size);
     s->inflater = (z_stream){ .next_in = data, .zalloc = zlib_alloc, .zfree = zlib_free, .opaque = ctx };
     if (s->compressed && inflateInit2(&s->inflater, MAX_WBITS + GZIP) != Z_OK) {
@@ -42,13 +43,14 @@ static peft_status next_window(io_stream *s)
     s->start = s->end;
     z->next_out = s->window;
     z->avail_out = IO_STREAM_WINDOW;
-    while (z->avail_out) {
+    while (z->avail_out && !s->ended) {
         const size_t left = s->size - (size_t)(z->next_in - s->data);
         z->avail_in = (uInt)(left < most ? left : most);
         const int e = inflate(z, Z_NO_FLUSH);
         if (e == Z_MEM_ERROR) return io_nomem("gzip");
         if (e == Z_STREAM_END && io_is_gzip(z->next_in, s->size - (size_t)(z->next_in - s->data))) inflateReset(z);
-        else if (e == Z_STREAM_END || e == Z_BUF_ERROR) break;                /* the end; or no input is left */
+        else if (e == Z_STREAM_END) s->ended = true;
+        else if (e == Z_BUF_ERROR) break;                     /* no input is left */
         else if (e != Z_OK)
             return io_fail(PEFT_E_FORMAT, "gzip: the data are damaged (%s)", z->msg ? z->msg : "a checksum differs");
     }
@@ -73,4 +75,40 @@ peft_status io_stream_read(io_stream *s, int64_t offset, size_t n, uint8_t *to)
         to += part, offset += (int64_t)part, n -= part;
     }
     return PEFT_OK;
+}
+
+/* Appends the window to a block of *capacity bytes, of which s->start are used. */
+static peft_status append_window(io_stream *s, int64_t limit, uint8_t **block, size_t *capacity)
+{
+    if (s->end > limit) return io_fail(PEFT_E_UNSUPPORTED, "gzip: more than %lld bytes", (long long)limit);
+    if ((size_t)s->end > *capacity) {
+        const size_t larger = 2 * *capacity + IO_STREAM_WINDOW;
+        uint8_t *grown = peft_sys_realloc(s->ctx, *block, larger);
+        if (!grown) return io_nomem("gzip");
+        *block = grown;
+        *capacity = larger;
+    }
+    memcpy(*block + s->start, s->window, (size_t)(s->end - s->start));
+    return PEFT_OK;
+}
+
+peft_status io_stream_unpack(peft_context *ctx, const uint8_t *data, size_t size, int64_t limit, uint8_t **out,
+                             size_t *out_size)
+{
+    io_stream *stream;
+    uint8_t *block = NULL;
+    size_t capacity = 0;
+    peft_status s = io_stream_open(ctx, data, size, &stream);
+    if (s) return s;
+    while (!s && !stream->ended) {
+        s = next_window(stream);
+        if (s == PEFT_E_FORMAT && stream->ended) s = PEFT_OK;         /* the last window was full */
+        else if (!s) s = append_window(stream, limit, &block, &capacity);
+    }
+    *out = block;
+    *out_size = (size_t)stream->end;
+    io_stream_close(stream);
+    if (!s && block) return PEFT_OK;
+    peft_sys_free(ctx, block);
+    return s ? s : io_fail(PEFT_E_FORMAT, "gzip: no data");
 }

@@ -12,7 +12,7 @@ typedef struct io_stream {
     peft_context *ctx;
     const uint8_t *data;
     size_t size;
-    bool compressed;
+    bool compressed, ended;                                   /* ended: the window has the last byte */
     int64_t start, end;                                       /* offsets of the unpacked bytes in the window */
     z_stream inflater;
     uint8_t window[IO_STREAM_WINDOW];
@@ -26,4 +26,8 @@ peft_status io_stream_open(peft_context *ctx, const uint8_t *data, size_t size, 
  * damaged. */
 peft_status io_stream_read(io_stream *s, int64_t offset, size_t n, uint8_t *to);
 void io_stream_close(io_stream *s);
+/* Unpacks all data of gzip into memory of ctx, which the caller frees. PEFT_E_FORMAT: they are damaged or cut short;
+ * PEFT_E_UNSUPPORTED: they have more than limit bytes. */
+peft_status io_stream_unpack(peft_context *ctx, const uint8_t *data, size_t size, int64_t limit, uint8_t **out,
+                             size_t *out_size);
 #endif

@@ -82,6 +82,14 @@ static peft_status count_slices(const peft_dataset *d, int64_t i, const char *op
     return open_member(d, i, options, NULL, slices);
 }
 
+/* The limit is that of io_archive_read. */
+static peft_status read_bytes(const peft_dataset *d, int64_t i, int64_t limit, uint8_t **data, size_t *size)
+{
+    const io_zip_members *m = d->store_state;
+    (void)limit;
+    return io_archive_read(m->archive, m->index[i], data, size);
+}
+
 /* The entry's unpacked size; identity stays what the caller has set. */
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
@@ -112,7 +120,8 @@ static void close_members(peft_context *ctx, void *state)
 }
 
 static const io_store zip_members = {
-    .read = read_member, .slices = count_slices, .locate = locate, .hash = hash, .close = close_members };
+    .read = read_member, .slices = count_slices, .bytes = read_bytes, .locate = locate, .hash = hash,
+    .close = close_members };
 
 bool io_zip_is_unnamed_image(const io_zip_members *m, const char *name, int64_t member)
 {

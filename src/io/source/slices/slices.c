@@ -3,23 +3,36 @@
  * by the store of that set, with the option slice. */
 #include "io/dataset/groups.h"
 #include "io/format/formats.h"
+#include "io/source/slices/held.h"
 #include <stdio.h>
 
 enum { WHOLE = -1, MAX_SLICES = 1 << 20 };                    /* WHOLE: the sample is all of a file */
 
 /* The state of the store. Sample i is slice[i] of sample index[i] of `opened`. */
-typedef struct slices { peft_dataset *opened; int64_t *index, *slice; } slices;
+typedef struct slices { peft_dataset *opened; int64_t *index, *slice; io_held *held; } slices;
+
+/* Reads a slice by the options, which choose it: from the file in memory, or by the store. */
+static peft_status read_chosen(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
+{
+    const slices *state = d->store_state;
+    io_held_file *file;
+    peft_status s = io_held_take(state->held, state->opened, state->index[i], &file);
+    if (s) return s;
+    if (!file) return state->opened->store->read(state->opened, state->index[i], options, out);
+    s = peft_image_load_memory(d->ctx, file->data, file->size, options, out);
+    io_held_return(file);
+    return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
+}
 
 static peft_status read_slice(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
 {
     const slices *state = d->store_state;
-    const io_store *store = state->opened->store;
     char option[40];
-    if (state->slice[i] == WHOLE) return store->read(state->opened, state->index[i], options, out);
+    if (state->slice[i] == WHOLE) return state->opened->store->read(state->opened, state->index[i], options, out);
     snprintf(option, sizeof option, "%sslice=%lld", options && *options ? "," : "", (long long)state->slice[i]);
     char *with_slice = io_join(d->ctx, options ? options : "", option);
     if (!with_slice) return io_nomem(d->names.item[i]);
-    peft_status s = store->read(state->opened, state->index[i], with_slice, out);
+    peft_status s = read_chosen(d, i, with_slice, out);
     peft_sys_free(d->ctx, with_slice);
     return s;
 }
@@ -47,6 +60,7 @@ static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char he
 static void close_slices(peft_context *ctx, void *user)
 {
     slices *state = user;
+    io_held_free(state->held);
     peft_dataset_free(state->opened);
     peft_sys_free(ctx, state->index);
     peft_sys_free(ctx, state->slice);
@@ -131,6 +145,7 @@ static peft_status begin(peft_dataset *d, peft_dataset **out)
     o->store = &of_slices;
     state->opened = io_dataset_retain(d->opened ? d->opened : d);
     o->classes = d->classes;
+    s = io_held_new(d->ctx, &state->held);
     if (!s) s = io_strings_copy(&o->class_names, &d->class_names, NULL);
     if (!s && !(o->skipped = io_copy(d->ctx, peft_dataset_skipped(d)))) s = io_nomem("slices");
     if (!s && d->image_options && !(o->image_options = io_copy(d->ctx, d->image_options))) s = io_nomem("slices");
