@@ -31,11 +31,33 @@ static void write_model(run *r)
     printf("%-22s %s\n", "written", r->written);
 }
 
-/* Prints the metrics of the cases of the test images; scores: of the images. */
-static void evaluate_cases(const run *r, const double *scores)
+static case_rule rule_of_flags(void) { return parse_case_rule(given[per_case].value, true); }
+
+static bool attends(void) { return given[per_case].value && rule_of_flags() == CASE_ATTENTION; }
+
+static peft_status save_pool(const void *p, const char *path) { return peft_case_pool_save(p, path); }
+
+/* Trains the attention over slices with the trained model, and saves it beside the model. */
+static void write_pool(const run *r, peft_session *session)
 {
-    const case_rule rule = parse_case_rule(given[per_case].value);
-    case_scores s = judge_cases(r->test, scores, rule);
+    putchar('\n');
+    if (!train_case_pool(r->pool, session, r->t.train, r->t.transform))
+        fail("stopped before the attention was trained; the model is saved in %s", r->written);
+    char *path = case_pool_path(r->written);
+    char *written = save_or_fallback("per-case", path, given[force].value, save_pool, r->pool);
+    printf("%-22s %s\n", "written", written);
+    free(written);
+    free(path);
+}
+
+/* Prints the metrics of the cases of the test images; scores: of the images. */
+static void evaluate_cases(const run *r, peft_session *session, const double *scores)
+{
+    const case_rule rule = rule_of_flags();
+    if (r->pool) write_pool(r, session);
+    case_scores s = r->pool ? attend_to_cases(r->pool, session, r->test, r->t.transform)
+                            : judge_cases(r->test, scores, rule);
+    if (!s.scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
     printf("\ncases: %s\n", case_rule_phrase[rule]);
     print_metrics(r->t.ctx, s.scores, s.samples, "cases");
     putchar('\n');
@@ -53,7 +75,7 @@ static void evaluate(run *r)
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
     print_metrics(r->t.ctx, scores, r->test, "images");
-    if (given[per_case].value) evaluate_cases(r, scores);
+    if (given[per_case].value) evaluate_cases(r, s, scores);
     if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                                   (long long)r->images_in_both);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->t.model));
@@ -95,8 +117,11 @@ static void check_start(void)
 
 static void check_case_flags(void)
 {
+    if (given[case_options].value && !attends()) fail("--case-options: is for --per-case attention; give it too");
     if (!given[per_case].value) return;
-    parse_case_rule(given[per_case].value);
+    if (attends() && flag_integer(&given[shots]))
+        fail("--shots: draws images, so that slices of cases are left out; with --per-case attention leave it out");
+    if (attends() && given[prune].value) fail("--prune: cannot be combined with --per-case attention");
     if (flag_integer(&given[test_per_class]))
         fail("--test-per-class: draws images, so that slices of cases are left out; with --per-case leave it out");
 }
@@ -118,9 +143,13 @@ static run prepare(void)
     print_sets(r.t.train, r.test, test_origin);
     r.images_in_both = check_overlap(r.t.train, r.test);
     if (given[per_case].value) check_cases(r.test, "test");
+    if (attends()) check_cases(r.t.train, "training");
     if (given[prune].value) hold_out_validation(&r);
     build_training(&r.t, given + own_flags);
     if (r.t.start) given[own_flags + recipe_method].value = peft_adapter_method(peft_model_adapter(r.t.model, 0));
+    if (attends())
+        r.pool = make_case_pool(r.t.model, given[case_options].value, peft_dataset_multilabel(r.t.train),
+                                flag_integer(&given[seed]));
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);
@@ -149,6 +178,7 @@ int main(int argc, char **argv)
     evaluate(&r);
     if (strcmp(r.written, given[out].value))
         fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);
+    peft_case_pool_free(r.pool);
     free_paths(&r);
     free_training(&r.t);
     peft_dataset_free(r.t.train);

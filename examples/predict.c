@@ -22,14 +22,15 @@ static const program about = {
     "  predict --backbone merged.safetensors --out new.csv new/\n"
     "  predict --backbone merged.safetensors --adapt foa_bp --source scans --state new.state new/*.png" };
 
-/* Predicts images first .. first + count - 1 of the batch: p [count, classes]. */
-static peft_status predict_some(const loaded_model *s, peft_session *session, const image_batch *b, int64_t first,
-                                int64_t count, float *p)
+/* Predicts images first .. first + count - 1 of the batch: p [count, columns], probabilities or features. */
+static peft_status predict_some(const loaded_model *s, const results *r, peft_session *session, const image_batch *b,
+                                int64_t first, int64_t count, float *p)
 {
     peft_tensor *images = batch_images(b, first, count), *out;
-    must(peft_tensor_wrap(s->ctx, PEFT_F32, 2, (int64_t[]){ count, s->classes }, p, &out));
-    peft_status status = peft_session_probabilities(session, images, s->multilabel, out);
-    for (int64_t k = 0; !status && k < count * s->classes; k++)
+    must(peft_tensor_wrap(s->ctx, PEFT_F32, 2, (int64_t[]){ count, r->columns }, p, &out));
+    peft_status status = r->pool ? peft_session_features(session, images, out)
+                                 : peft_session_probabilities(session, images, s->multilabel, out);
+    for (int64_t k = 0; !status && k < count * r->columns; k++)
         if (!isfinite(p[k]))
             status = peft_set_error(PEFT_E_NONFINITE, "the model's output is NaN or infinite; train it again with a "
                                     "smaller learning rate");
@@ -43,11 +44,11 @@ static peft_status predict_some(const loaded_model *s, peft_session *session, co
 static int64_t predict_batch(const loaded_model *s, peft_session *session, image_batch *b, results *r, float *p)
 {
     int64_t failed = 0;
-    const bool together = b->count && !predict_some(s, session, b, 0, b->count, p);
+    const bool together = b->count && !predict_some(s, r, session, b, 0, b->count, p);
     for (int64_t k = 0; k < b->count; k++) {
-        const peft_status status = together ? PEFT_OK : predict_some(s, session, b, k, 1, p + k * s->classes);
+        const peft_status status = together ? PEFT_OK : predict_some(s, r, session, b, k, 1, p + k * r->columns);
         if (status) print_error(input_name(r->in, b->picture[k]), status), failed++;
-        else add_result(r, b->picture[k], p + k * s->classes);
+        else add_result(r, b->picture[k], p + k * r->columns);
     }
     b->count = 0;
     return failed;
@@ -62,7 +63,7 @@ static int64_t predict_pictures(const loaded_model *s, const inputs *in, results
     must(peft_options_set_string(o, "compute", given[compute].value));
     must(peft_session_create(s->model, o, &session));
     peft_options_free(o);
-    float *p = check_alloc(malloc((size_t)(BATCH * s->classes) * sizeof *p));
+    float *p = check_alloc(malloc((size_t)(BATCH * r->columns) * sizeof *p));
     image_batch b = make_batch(s, BATCH, threads);
     progress_line bar = start_progress("pictures", in->count);
     int64_t failed = 0;
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
     program_name = "predict";
     const int first = read_flags(given, flags, &about, argc, argv);
     check_inputs(argc - first, argv + first);
+    lines_of_flags();                                         /* as a check, before files are read */
     adaptation a = adaptation_of_flags();
     const table_format chosen = format_of_flags();
     check_table_flags(argc - first, argv + first);
@@ -125,9 +127,9 @@ int main(int argc, char **argv)
     if (!in.count) fail("no picture could be opened");
     if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
     char *description = describe_run(&s, chosen, &how, given[compute].value);
-    prediction_table t = open_table(&s, chosen, given[per_case].value ? LINE_OF_CASE : LINE_OF_IMAGE, given[out].value,
-                                    description, can_resume(), given[resume].value);
-    results r = open_results(&t, &in, given[per_case].value);
+    prediction_table t = open_table(&s, chosen, lines_of_flags(), given[out].value, description,
+                                    can_resume(), given[resume].value);
+    results r = open_results(&t, &in, given[per_case].value, given[model].value);
     const int readers = thread_count((int)flag_integer(&given[threads]));
     int64_t tried;
     const int64_t failed = a.kind ? predict_adapting(&s, &a, &in, &r, readers, &tried)

@@ -130,7 +130,7 @@ static void run_setting(study *s, const loaded_model *m, peft_dataset *const set
     parse_corruption(s->setting[setting], "corrupt", &choice.corruption, &choice.strength);
     image_set test_images = load_images(m, sets[TEST], &choice);
     image_set train_images = load_images(m, sets[TRAINING], &training);
-    if (given[per_case].value) group_cases(&test_images, sets[TEST], parse_case_rule(given[per_case].value));
+    if (given[per_case].value) group_cases(&test_images, sets[TEST], parse_case_rule(given[per_case].value, false));
     double *scores = check_alloc(malloc((size_t)(test_images.count * m->classes) * sizeof *scores));
     for (int k = 0; k < s->kinds; k++) {
         const run_name run = { s->setting[setting], choice.seed, s->kind[k] };
@@ -149,7 +149,7 @@ static void print_study(const study *s)
     if (s->seeds > 1) printf("; in brackets the 95 %% interval of the mean over %d repetitions", s->seeds);
     printf(". Time is that of all threads together.");
     if (given[per_case].value)
-        printf(" Accuracy and ECE are of cases: %s.", case_rule_phrase[parse_case_rule(given[per_case].value)]);
+        printf(" Accuracy and ECE are of cases: %s.", case_rule_phrase[parse_case_rule(given[per_case].value, false)]);
     printf("\n\n");
     print_kinds(s);
     if (s->settings == 1) return;
@@ -176,7 +176,7 @@ static void run_study(study *s, const loaded_model *m, peft_dataset *const sets[
 static void check_case_flags(void)
 {
     if (!given[per_case].value) return;
-    parse_case_rule(given[per_case].value);
+    parse_case_rule(given[per_case].value, false);
     if (flag_integer(&given[images]))
         fail("--images: draws images, so that slices of cases are left out; with --per-case leave it out");
 }

@@ -185,7 +185,7 @@ static void run_one_job(const job_hooks *hooks, progress *p)
 static void check_case_flags(study *s)
 {
     if (!s->per_case) return;
-    s->rule = parse_case_rule(s->per_case);
+    s->rule = parse_case_rule(s->per_case, false);
     if (s->images.tests)
         fail("--test-per-class: draws images, so that slices of cases are left out; with --per-case leave it out");
     if (s->analysis) fail("--analysis: is of images; with --per-case leave it out");

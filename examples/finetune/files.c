@@ -39,6 +39,11 @@ void check_files(run *r)
     else if (asprintf(&r->state1, "%s.state", given[out].value) < 0) fail("out of memory");
     r->state = r->state1;
     check_path("out", given[out].value, given[force].value, others, 4);        /* all but the last */
+    if (given[per_case].value && !strcmp(given[per_case].value, "attention")) {
+        char *pool = case_pool_path(given[out].value);
+        check_path("per-case", pool, given[force].value, others, 5);
+        free(pool);
+    }
     if (given[resume].value && access(r->state, R_OK))
         fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
              "train from the beginning", r->state);

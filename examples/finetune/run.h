@@ -4,7 +4,7 @@
 #ifndef RUN_H
 #define RUN_H
 #include "common/data/data.h"
-#include "common/cases/cases.h"
+#include "common/cases/case_attention.h"
 #include "common/model/recipe.h"
 #include "common/program/progress_line.h"
 #include <stdbool.h>
@@ -13,7 +13,9 @@
     X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch " \
       "(.pth), the index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
-    CASE_FLAG(X) \
+    ATTENTION_CASE_FLAG(X) \
+    X(case_options, "LIST", NULL, "with --per-case attention: options of the pooling, name=value,...: hidden, gated, " \
+      "epochs, lr, weight_decay, seed (docs/api/case_pool.md)") \
     X(model, "PATH", NULL, "begin with the adapter of this trained model, a file that finetune wrote or a folder of " \
       "PEFT, and with its classifier if the classes are the same") \
     X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
@@ -43,6 +45,7 @@ typedef struct run {
     char *state1, *state2;                                    /* --state or OUT.state; with .2 (NULL: one stage) */
     char *table;                                              /* path of the results of --prune */
     peft_dataset *all, *validation;                           /* --prune: training images and the fifth held out */
+    peft_case_pool *pool;                                     /* --per-case attention; else NULL */
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
     int64_t images_in_both;                                   /* number of test images that are also training images */

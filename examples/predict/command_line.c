@@ -57,6 +57,16 @@ table_format format_of_flags(void)
     return read_format(name);
 }
 
+line_kind lines_of_flags(void)
+{
+    if (!given[per_case].value) return LINE_OF_IMAGE;
+    if (parse_case_rule(given[per_case].value, true) != CASE_ATTENTION) return LINE_OF_CASE;
+    if (!given[model].value) fail("--per-case attention: give --model, the file that finetune wrote with this flag");
+    if (given[adapt].value)
+        fail("--adapt: predicts images, and has no features of them; with it give --per-case mean or max");
+    return LINE_OF_ATTENTION;
+}
+
 bool can_resume(void) { return given[out].value && !given[per_case].value && !given[adapt].value; }
 
 /* Ends the program if path is one of the files that it reads. */

@@ -30,7 +30,7 @@
     X(data, "PATH", NULL, "predict the pictures of this data set (as for finetune --data) in place of PICTURES") \
     X(split, "NAME", NULL, "with --data: the split to predict, train, val or test; without it all pictures") \
     TABLE_FLAG(X) \
-    CASE_FLAG(X) \
+    ATTENTION_CASE_FLAG(X) \
     X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
       "\"tent,batch=8\" (inspect --adaptation, docs/adaptation.md)") \
     X(batch, "N", "64", "with --adapt: pictures in a call, which adapts once") \
@@ -55,6 +55,8 @@ table_format format_of_flags(void);
 /* Whether a run that was stopped can go on where it was: a case needs all its pictures, and predictions with --adapt
  * depend on the pictures before. */
 bool can_resume(void);
+/* What a line of the table is of, by --per-case. */
+line_kind lines_of_flags(void);
 /* Checks --out before anything is computed. */
 void check_table_flags(int arguments, char *const *argument);
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * description.c -- one line that tells by what a run predicts, so that --resume goes on with the same (predict.h). */
 #include "predict.h"
+#include "common/model/model_hash.h"
 #include "common/program/errors.h"
 #include <stdlib.h>
 
@@ -19,30 +20,11 @@ static void put_adapters(FILE *f, peft_model *m)
     }
 }
 
-/* SHA-256 over names, extents and values of all trained tensors. */
-static void hash_tensors(peft_model *m, char hex[65])
-{
-    char *text;
-    size_t size;
-    FILE *f = check_alloc(open_memstream(&text, &size));
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {
-        const peft_param *p = peft_model_param(m, i);
-        const peft_tensor *v = peft_param_value((peft_param *)p);
-        peft_sha256(peft_tensor_cdata(v), (size_t)peft_tensor_count(v) * sizeof(float), hex);
-        fprintf(f, "%s", peft_param_name(p));
-        for (int d = 0; d < peft_tensor_ndim(v); d++) fprintf(f, " %lld", (long long)peft_tensor_dim(v, d));
-        fprintf(f, " %s\n", hex);
-    }
-    if (fclose(f)) fail("out of memory");
-    peft_sha256(text, size, hex);
-    free(text);
-}
-
 char *describe_run(const loaded_model *s, table_format format, const input_reading *how, const char *compute)
 {
     char hex[65], *text;
     size_t size;
-    hash_tensors(s->model, hex);
+    hash_model(s->model, hex);
     FILE *f = check_alloc(open_memstream(&text, &size));
     fprintf(f, "predict 1: backbone %s, adapters", peft_backbone_fingerprint(s->vit));
     put_adapters(f, s->model);

@@ -57,15 +57,16 @@ char *name_field(table_format format, const char *name)
     return text;
 }
 
-static const char *const line_name[] = { [LINE_OF_IMAGE] = "image", [LINE_OF_CASE] = "case" };
+static const char *const line_name[] = { [LINE_OF_IMAGE] = "image", [LINE_OF_CASE] = "case",
+                                         [LINE_OF_ATTENTION] = "case" };
 
 char *heading_line(const loaded_model *s, table_format format, line_kind lines, size_t *size)
 {
     char *text;
     if (format != FORMAT_CSV) return NULL;
     FILE *f = open_line(&text, size);
-    fprintf(f, "%s%s%s", line_name[lines], lines == LINE_OF_CASE ? ",slices,failed" : "",
-            s->multilabel ? "" : ",predicted");
+    fprintf(f, "%s%s%s%s", line_name[lines], lines == LINE_OF_IMAGE ? "" : ",slices,failed",
+            lines == LINE_OF_ATTENTION ? ",slice,weight" : "", s->multilabel ? "" : ",predicted");
     for (int64_t c = 0; c < s->classes; c++) {
         fputc(',', f);
         put_csv_field(f, s->names[c]);
@@ -84,9 +85,24 @@ static const char *best_class(const loaded_model *s, const float *p)
     return p ? s->names[largest] : NULL;
 }
 
+/* The slice with the largest weight. */
+static int64_t heaviest(const prediction *r)
+{
+    int64_t k = 0;
+    for (int64_t i = 1; i < r->slices; i++)
+        if (r->weight[i] > r->weight[k]) k = i;
+    return k;
+}
+
 static void put_csv(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
 {
-    if (lines == LINE_OF_CASE) fprintf(f, ",%lld,%lld", (long long)r->slices, (long long)r->failed);
+    if (lines != LINE_OF_IMAGE) fprintf(f, ",%lld,%lld", (long long)r->slices, (long long)r->failed);
+    if (lines == LINE_OF_ATTENTION) {
+        const int64_t k = heaviest(r);
+        fputc(',', f);
+        if (r->slices) put_csv_field(f, r->image[k]), fprintf(f, ",%.9g", r->weight[k]);
+        else fputc(',', f);
+    }
     if (!s->multilabel) {
         fputc(',', f);
         if (r->probabilities) put_csv_field(f, best_class(s, r->probabilities));
@@ -99,8 +115,17 @@ static void put_csv(FILE *f, const loaded_model *s, line_kind lines, const predi
 
 static void put_json(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
 {
-    if (lines == LINE_OF_CASE)
+    if (lines != LINE_OF_IMAGE)
         fprintf(f, ", \"slices\": %lld, \"failed\": %lld", (long long)r->slices, (long long)r->failed);
+    if (lines == LINE_OF_ATTENTION) {
+        fputs(", \"weights\": {", f);
+        for (int64_t i = 0; i < r->slices; i++) {
+            if (i) fputs(", ", f);
+            put_json_string(f, r->image[i]);
+            fprintf(f, ": %.9g", r->weight[i]);
+        }
+        fputc('}', f);
+    }
     if (!r->probabilities) {
         fprintf(f, "%s, \"probabilities\": null}", s->multilabel ? "" : ", \"predicted\": null");
         return;
@@ -117,8 +142,10 @@ static void put_json(FILE *f, const loaded_model *s, line_kind lines, const pred
 
 static void put_text(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
 {
-    if (lines == LINE_OF_CASE) fprintf(f, "  slices=%lld", (long long)r->slices);
+    if (lines != LINE_OF_IMAGE) fprintf(f, "  slices=%lld", (long long)r->slices);
     if (r->failed) fprintf(f, " failed=%lld", (long long)r->failed);
+    if (lines == LINE_OF_ATTENTION && r->slices)
+        fprintf(f, " slice=%s weight=%.9g", r->image[heaviest(r)], r->weight[heaviest(r)]);
     fputs("  ", f);
     if (!r->probabilities) {
         fputs("-", f);

@@ -3,7 +3,7 @@
  * and prediction with test-time adaptation. */
 #ifndef PREDICT_H
 #define PREDICT_H
-#include "common/cases/cases.h"
+#include "common/cases/case_attention.h"
 #include "common/model/loaded_model.h"
 #include "common/program/progress_line.h"
 #include <stdbool.h>
@@ -39,11 +39,17 @@ peft_status load_input(const inputs *in, int64_t i, peft_image **out);
 /* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_JSONL: an object on each line. */
 typedef enum table_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSONL } table_format;
 table_format read_format(const char *name);                   /* "text", "csv" or "jsonl"; another name: fails */
-typedef enum line_kind { LINE_OF_IMAGE, LINE_OF_CASE } line_kind;
+typedef enum line_kind { LINE_OF_IMAGE, LINE_OF_CASE, LINE_OF_ATTENTION } line_kind;
 /* What a line says: the name of the picture or case, and its probabilities [classes] (NULL: a case of which no picture
  * could be predicted). slices: pictures of the case that its probabilities are of; failed: its pictures that could not
- * be predicted. */
-typedef struct prediction { const char *name; const float *probabilities; int64_t slices, failed; } prediction;
+ * be predicted. LINE_OF_ATTENTION: image [slices], the names of the pictures of the case, and the weight of each. */
+typedef struct prediction {
+    const char *name;
+    const float *probabilities;
+    int64_t slices, failed;
+    const char **image;
+    double *weight;
+} prediction;
 /* One line that tells by which backbone, adapters, settings and classes a run predicts (description.c); to be freed. */
 char *describe_run(const loaded_model *s, table_format format, const input_reading *how, const char *compute);
 /* A table of predictions on standard output, or in a file. A file is collected beside it, in PATH.part, whose first
@@ -96,11 +102,14 @@ typedef struct results {
     const inputs *in;
     bool by_case;
     case_rule rule;
-    double *scores;                                           /* [pictures, classes] */
+    peft_case_pool *pool;                                     /* CASE_ATTENTION: owned; else NULL */
+    int64_t columns;                                          /* classes; with pool the width of features */
+    float *values;                                            /* [pictures, columns]: probabilities, or features */
     bool *known;                                              /* [pictures]: was it predicted? */
 } results;
-results open_results(prediction_table *t, const inputs *in, const char *per_case);      /* --per-case; NULL: no rule */
-void    add_result(results *r, int64_t picture, const float *p);             /* p [classes] */
+/* per_case: --per-case; NULL: no rule. path: --model, beside which the pool lies. */
+results open_results(prediction_table *t, const inputs *in, const char *per_case, const char *path);
+void    add_result(results *r, int64_t picture, const float *p);             /* p [columns] */
 /* Adds the lines of the cases if all pictures were tried, and prints a warning of each incomplete case. */
 void    close_results(results *r, bool complete);
 

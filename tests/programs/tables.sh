@@ -158,6 +158,42 @@ grep -qxF '{"case": "S5", "slices": 0, "failed": 2, "predicted": null, "probabil
 grep -q '^S2  slices=1 failed=1  ' incomplete.text || fail 'text of an incomplete case'
 grep -qx 'S5  slices=0 failed=2  -' incomplete.text || fail 'text of a case without a prediction'
 grep -q '^S8  slices=2  [a-z]' incomplete.text || fail 'text of a complete case'
+# Attention over slices: finetune writes it beside the model, predict has the same figures and says which slice counts.
+rm -rf m.safetensors.cases
+runs finetune --data scans/split.csv --per-case attention --case-options hidden=16,epochs=100
+says 'attention trained on 12 cases of 24 images'
+says 'cases: attention over the features of their images'
+awk '$1 == "cases:" { cases = 1 } cases && $1 == "accuracy" { print $2 }' log > of_finetune
+cp m.safetensors.cases one.cases
+runs "$bin/finetune" --backbone "$vit" --method linear --epochs 1 --threads 2 --force --out m.safetensors \
+    --data scans/split.csv --per-case attention --case-options hidden=16,epochs=100
+cmp m.safetensors.cases one.cases || fail 'the attention depends on the number of threads'
+attend() {
+    "$bin/predict" --backbone "$vit" --model m.safetensors --data "$1/split.csv" --split test --per-case attention \
+        --format "$2"
+}
+attend scans csv > attended.csv
+[ "$(head -1 attended.csv)" = 'case,slices,failed,slice,weight,predicted,benign-like,malignant-like,normal-like' ] ||
+    fail 'the heading of attention'
+awk -F, 'FNR > 1 { n++; right += index($4, $6) > 0; if ($2 != 2 || $3 || $5 < 0.5 || $5 > 1) bad = 1 }
+    END { printf "%.4f\n", right / n; exit bad || n != 6 }' attended.csv > of_predict || fail 'lines of attention'
+cmp of_finetune of_predict || fail 'predict and finetune attend differently'
+attend scans jsonl > attended.jsonl
+sed 's/.*"weights": {"[^"]*": \([0-9.]*\), "[^"]*": \([0-9.]*\)}.*/\1 \2/' attended.jsonl |
+    awk '{ if ($1 + $2 < 0.999999 || $1 + $2 > 1.000001) bad = 1 } END { exit bad || NR != 6 }' || fail 'sums of weights'
+if attend broken csv > attended.csv 2> log; then fail 'broken pictures, and status 0'; fi
+grep -q '^S2,1,1,broken/benign-like/0005.png,1,' attended.csv || fail 'attention to the slice that is left'
+grep -qx 'S5,0,2,,,,,,' attended.csv || fail 'attention to no slice'
+cp one.cases kept.safetensors.cases
+runs finetune --data scans/split.csv --seed 2
+mv one.cases m.safetensors.cases
+refused 'was trained on the features of another model' attend scans csv
+rm m.safetensors.cases
+refused 'm.safetensors.cases: ' attend scans csv
+refused 'with --per-case attention leave it out' finetune --data scans/split.csv --per-case attention --shots 3
+refused "unknown option 'hiden'" finetune --data scans/split.csv --per-case attention --case-options hiden=4
+refused 'is for --per-case attention' finetune --data scans/split.csv --per-case mean --case-options hidden=4
+
 # compare, report and adapt judge cases; a case with images of two labels is named.
 printf 'linear: --method linear --epochs 1\n' > list.txt
 compare() {
@@ -179,6 +215,7 @@ refused 'with --per-case leave it out' compare --data scans/split.csv --per-case
 refused 'with --per-case leave it out' compare --data scans/split.csv --per-case mean --analysis --records other
 refused 'no cases' compare --data folder --per-case mean
 refused 'with --per-case leave it out' finetune --data scans/split.csv --per-case mean --test-per-class 2
+refused "given 'attention', expected mean or max" compare --data scans/split.csv --per-case attention
 adapt() { "$bin/adapt" --backbone "$vit" --model kept.safetensors --threads 1 --kind none "$@"; }
 runs adapt --data scans/split.csv --per-case max --predictions adapted.csv --force
 says 'Accuracy and ECE are of cases: maximum of the probabilities of their images'

@@ -8,13 +8,15 @@
 
 const char *const case_rule_phrase[] = {
     [CASE_MEAN] = "mean of the probabilities of their images",
-    [CASE_MAX] = "maximum of the probabilities of their images" };
+    [CASE_MAX] = "maximum of the probabilities of their images",
+    [CASE_ATTENTION] = "attention over the features of their images" };
 
-case_rule parse_case_rule(const char *text)
+case_rule parse_case_rule(const char *text, bool attention)
 {
     if (!strcmp(text, "mean")) return CASE_MEAN;
     if (!strcmp(text, "max")) return CASE_MAX;
-    fail("--per-case: given '%s', expected mean or max", text);
+    if (attention && !strcmp(text, "attention")) return CASE_ATTENTION;
+    fail("--per-case: given '%s', expected %s", text, attention ? "mean, max or attention" : "mean or max");
 }
 
 typedef struct named { const char *name; int64_t image; } named;

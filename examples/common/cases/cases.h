@@ -8,13 +8,18 @@
 #include <stdint.h>
 
 /* CASE_MEAN: the mean of the images' probabilities, class by class. CASE_MAX: their maximum; with one label for each
- * image divided by the sum over the classes, so that the numbers are probabilities again. */
-typedef enum case_rule { CASE_MEAN, CASE_MAX } case_rule;
+ * image divided by the sum over the classes, so that the numbers are probabilities again. CASE_ATTENTION: a case pool
+ * (peft/case_pool.h) predicts the case from the features of its images (case_attention.h). */
+typedef enum case_rule { CASE_MEAN, CASE_MAX, CASE_ATTENTION } case_rule;
 extern const char *const case_rule_phrase[];                  /* [case_rule]: "mean of the probabilities of .." */
 /* The row of --per-case in a program's table of flags (flags/flags.h). */
 #define CASE_FLAG(X) \
     X(per_case, "mean|max", NULL, "aggregate the probabilities of a case's images (the table's column study)")
-case_rule parse_case_rule(const char *text);                  /* of --per-case; another text ends the program */
+#define ATTENTION_CASE_FLAG(X) \
+    X(per_case, "mean|max|attention", NULL, "aggregate the probabilities of a case's images (the table's column " \
+      "study); attention: predict it from the features of its images by a trained pooling")
+/* The rule of --per-case; another text, or attention where it is not possible, ends the program. */
+case_rule parse_case_rule(const char *text, bool attention);
 
 /* Cases in the order of their first images. */
 typedef struct case_list {
