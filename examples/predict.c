@@ -61,6 +61,7 @@ static int64_t predict_pictures(const loaded_model *s, const inputs *in, results
     peft_session *session;
     peft_options *o = empty_options(s->ctx);
     must(peft_options_set_string(o, "compute", given[compute].value));
+    must(peft_options_set_int(o, "batch", BATCH));
     must(peft_session_create(s->model, o, &session));
     peft_options_free(o);
     float *p = check_alloc(malloc((size_t)(BATCH * r->columns) * sizeof *p));

@@ -20,6 +20,9 @@ predict list.txt > list.out
 cmp files.out list.out
 threads=3 predict new > two.out
 cmp files.out two.out
+PEFT_VERBOSE=1 predict new > two.out 2> log
+cmp files.out two.out
+grep -q '^libpeft: session .* images  *8x3x' log || fail 'pictures are not predicted eight at a time'
 sed 's/$/ 1/' list.txt > labelled.txt
 predict labelled.txt > list.out
 cmp files.out list.out
