@@ -15,6 +15,7 @@
 #include <peft/interop.h>
 #include <peft/metrics.h>
 #include <peft/options.h>
+#include <peft/probe.h>
 #include <peft/prune.h>
 #include <peft/session.h>
 #include <peft/statistics.h>

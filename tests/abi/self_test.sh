@@ -18,26 +18,26 @@ cp "$root/src/io/peft_io.map" "$work/base/src/io"
 cp -r "$here" "$work/base/tests/abi"
 mkdir -p "$work/base/tests/scripts" "$work/base/tests/install"
 cp -r "$root/tests/install/cpp" "$work/base/tests/install"
-cat > "$work/base/include/peft/probe.h" <<'CODE'
-#ifndef PEFT_PROBE_H
-#define PEFT_PROBE_H
+cat > "$work/base/include/peft/sample.h" <<'CODE'
+#ifndef PEFT_SAMPLE_H
+#define PEFT_SAMPLE_H
 #include <peft/export.h>
-#define PEFT_PROBE_MAX 8
-typedef enum peft_probe_kind { PEFT_PROBE_A = 0, PEFT_PROBE_B = 1 } peft_probe_kind;
-typedef struct peft_probe { int64_t rows; float scale; } peft_probe;
+#define PEFT_SAMPLE_MAX 8
+typedef enum peft_sample_kind { PEFT_SAMPLE_A = 0, PEFT_SAMPLE_B = 1 } peft_sample_kind;
+typedef struct peft_sample { int64_t rows; float scale; } peft_sample;
 typedef struct peft_unnamed { int32_t a, b; } peft_unnamed;
-PEFT_API int peft_probe_one(const peft_probe *p, peft_probe_kind kind);
-PEFT_API int peft_probe_two(int64_t n);
-typedef int (*peft_probe_fn)(const peft_probe *p, double *sum);
+PEFT_API int peft_sample_one(const peft_sample *p, peft_sample_kind kind);
+PEFT_API int peft_sample_two(int64_t n);
+typedef int (*peft_sample_fn)(const peft_sample *p, double *sum);
 #include <peft/metrics.h>
 #endif
 CODE
-sed -i 's/^PEFT_1 {$/&\nglobal:\n    peft_probe_one;\n    peft_probe_two;/' "$work/base/src/peft.map"
-cat > "$work/base/include/peft/sys/probe.h" <<'CODE'
-#ifndef PEFT_SYS_PROBE_H
-#define PEFT_SYS_PROBE_H
+sed -i 's/^PEFT_1 {$/&\nglobal:\n    peft_sample_one;\n    peft_sample_two;/' "$work/base/src/peft.map"
+cat > "$work/base/include/peft/sys/sample.h" <<'CODE'
+#ifndef PEFT_SYS_SAMPLE_H
+#define PEFT_SYS_SAMPLE_H
 #include <peft/sys/method.h>
-typedef struct peft_sys_probe { int64_t rows; } peft_sys_probe;
+typedef struct peft_sys_sample { int64_t rows; } peft_sys_sample;
 #endif
 CODE
 "$work/base/tests/abi/update.sh" --force "$cc" > "$work/log"
@@ -62,50 +62,50 @@ try() {
         exit 1
     fi
 }
-h=include/peft/probe.h
+h=include/peft/sample.h
 map=src/peft.map
 try pass unchanged $h ''
-try pass "has all of the baseline" $h 's/^PEFT_API int peft_probe_two.*/&\nPEFT_API int peft_probe_three(void);/' \
-    $map 's/^    peft_probe_two;/&\n    peft_probe_three;/'
-try pass "has all of the baseline" $h 's/PEFT_PROBE_B = 1/&, PEFT_PROBE_C = 2/'
-try pass "has all of the baseline" $h 's/^#define PEFT_PROBE_MAX.*/&\n#define PEFT_PROBE_MIN 1/'
+try pass "has all of the baseline" $h 's/^PEFT_API int peft_sample_two.*/&\nPEFT_API int peft_sample_three(void);/' \
+    $map 's/^    peft_sample_two;/&\n    peft_sample_three;/'
+try pass "has all of the baseline" $h 's/PEFT_SAMPLE_B = 1/&, PEFT_SAMPLE_C = 2/'
+try pass "has all of the baseline" $h 's/^#define PEFT_SAMPLE_MAX.*/&\n#define PEFT_SAMPLE_MIN 1/'
 try pass "has all of the baseline" $h \
     's/^typedef struct peft_unnamed.*/&\ntypedef struct peft_more { int a; } peft_more;/'
-try fail "symbol is gone.*peft_probe_two" $h '/peft_probe_two/d' $map '/peft_probe_two/d'
-try fail "peft_probe_two" $h 's/peft_probe_two(int64_t n)/peft_probe_two(int32_t n)/'
-try fail "peft_probe_two" $h 's/peft_probe_two(int64_t n)/peft_probe_two(int64_t n, int m)/'
-try fail "peft_probe_two" $h 's/int peft_probe_two/int64_t peft_probe_two/'
-try fail "declared in another way" $h 's/peft_probe_one(const peft_probe/peft_probe_one(peft_probe/'
-try fail "declared in another way" $h 's/(\*peft_probe_fn)(const /(*peft_probe_fn)(/'
-try fail "peft_probe_fn" $h 's/double \*sum/float *sum/'
-try fail "probe.h no longer gives: f peft_metric" $h '/include <peft.metrics.h>/d'
+try fail "symbol is gone.*peft_sample_two" $h '/peft_sample_two/d' $map '/peft_sample_two/d'
+try fail "peft_sample_two" $h 's/peft_sample_two(int64_t n)/peft_sample_two(int32_t n)/'
+try fail "peft_sample_two" $h 's/peft_sample_two(int64_t n)/peft_sample_two(int64_t n, int m)/'
+try fail "peft_sample_two" $h 's/int peft_sample_two/int64_t peft_sample_two/'
+try fail "declared in another way" $h 's/peft_sample_one(const peft_sample/peft_sample_one(peft_sample/'
+try fail "declared in another way" $h 's/(\*peft_sample_fn)(const /(*peft_sample_fn)(/'
+try fail "peft_sample_fn" $h 's/double \*sum/float *sum/'
+try fail "sample.h no longer gives: f peft_metric" $h '/include <peft.metrics.h>/d'
 try fail "data member insertion" $h 's/float scale;/& int more;/'
-try fail "peft_probe" $h 's/float scale;/int scale;/'
+try fail "peft_sample" $h 's/float scale;/int scale;/'
 try fail "peft_unnamed" $h 's/int32_t a, b;/int32_t a, b, c;/'
 try fail "peft_unnamed" $h '/struct peft_unnamed/d'
-try fail "PEFT_PROBE_B" $h 's/PEFT_PROBE_B = 1/PEFT_PROBE_B = 2/'
-try fail "PEFT_PROBE_B" $h 's/, PEFT_PROBE_B = 1//'
-try fail "macro.*PEFT_PROBE_MAX" $h 's/PEFT_PROBE_MAX 8/PEFT_PROBE_MAX 9/'
-try fail "macro.*PEFT_PROBE_MAX" $h '/PEFT_PROBE_MAX/d'
+try fail "PEFT_SAMPLE_B" $h 's/PEFT_SAMPLE_B = 1/PEFT_SAMPLE_B = 2/'
+try fail "PEFT_SAMPLE_B" $h 's/, PEFT_SAMPLE_B = 1//'
+try fail "macro.*PEFT_SAMPLE_MAX" $h 's/PEFT_SAMPLE_MAX 8/PEFT_SAMPLE_MAX 9/'
+try fail "macro.*PEFT_SAMPLE_MAX" $h '/PEFT_SAMPLE_MAX/d'
 try fail "another version node" $map \
-    '/^    peft_probe_two;/d; s/^PEFT_SYS_[0-9]* {/PEFT_1.1 {\nglobal:\n    peft_probe_two;\n} PEFT_1;\n&/'
+    '/^    peft_sample_two;/d; s/^PEFT_SYS_[0-9]* {/PEFT_1.1 {\nglobal:\n    peft_sample_two;\n} PEFT_1;\n&/'
 try fail "another version node" $map 's/^PEFT_1 {/PEFT_2 {/; s/} PEFT_1;/} PEFT_2;/'
-s=include/peft/sys/probe.h
+s=include/peft/sys/sample.h
 try fail "C++ headers: .*no member named .set_lr" include/peft/peft.hpp "/void set_lr/d"
 try fail "PEFT_METHOD_ABI did not" $s 's/int64_t rows;/& int64_t columns;/'
 try pass "PEFT_METHOD_ABI with it" $s 's/int64_t rows;/& int64_t columns;/' include/peft/sys/method.h \
     's/^\(#define PEFT_METHOD_VERSION\) .*/\1 99u/'
-rm "$work/base/include/peft/sys/probe.h"
+rm "$work/base/include/peft/sys/sample.h"
 cp -r "$work/base" "$work/gone"
 if "$work/base/tests/abi/check.sh" --strict "$work/gone" - "$cc" > "$work/log" 2>&1; then exit 1; fi
-grep -q "header is gone: peft/sys/probe.h" "$work/log"
+grep -q "header is gone: peft/sys/sample.h" "$work/log"
 
 # Incompatible changes are permitted below 1.0 and between major versions, and fail within one.
 check_versions() { # $1: pass or fail, $2: version of the baseline, $3: of the project
     echo "$2" > "$work/base/tests/abi/baseline/version"
     rm -rf "$work/copy"
     cp -r "$work/base" "$work/copy"
-    sed -i '/PEFT_PROBE_MAX/d' "$work/copy/$h"
+    sed -i '/PEFT_SAMPLE_MAX/d' "$work/copy/$h"
     part=1
     for name in MAJOR MINOR PATCH; do
         number=$(echo "$3" | cut -d . -f $part)

@@ -3,6 +3,7 @@
  * accepts each default, and refuses values of another type or outside the bounds. */
 #include <peft/conformal.h>
 #include <peft/interop.h>
+#include <peft/probe.h>
 #include <peft/statistics.h>
 #include "tiny.h"
 
@@ -74,6 +75,16 @@ static peft_status fit_sets(const peft_options *o)
     return peft_conformal_fit(fixture.ctx, p, labels, 2, 2, 0.5, o, quantiles);
 }
 
+static peft_status fit_probe(const peft_options *o)
+{
+    const float x[4] = { 0.25f, 0.75f, 0.5f, 0.5f };
+    const int64_t labels[2] = { 0, 1 };
+    peft_probe *p = NULL;
+    const peft_status s = peft_probe_fit(fixture.ctx, x, labels, NULL, 2, 2, 2, o, &p);
+    peft_probe_free(p);
+    return s;
+}
+
 /* Option i of the method; NULL after the last. */
 static const peft_option *method_row(size_t i)
 {
@@ -111,7 +122,8 @@ static const table tables[] = {
     { "sessions", peft_session_option, create_session, "" },
     { "trainers", peft_trainer_option, create_trainer, "" },
     { "bootstrap", peft_statistics_option, bootstrap, "" },
-    { "prediction sets", peft_conformal_option, fit_sets, "" } };
+    { "prediction sets", peft_conformal_option, fit_sets, "" },
+    { "probes", peft_probe_option, fit_probe, "" } };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* A row has a name that no other row has, a type, a default, a help text, and bounds in order. */

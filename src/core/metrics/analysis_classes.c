@@ -10,6 +10,12 @@ peft_status pf_analysis_features(const char *who, const peft_context *ctx, const
 {
     if (!ctx || !features) return pf_metric_null(who, ctx ? "features" : "ctx");
     if (n < 2) return pf_fail(PEFT_E_INVALID, "%s: n is %lld, expected at least 2 images", who, (long long)n);
+    return pf_analysis_matrix(who, features, n, width);
+}
+
+peft_status pf_analysis_matrix(const char *who, const float *features, int64_t n, int64_t width)
+{
+    if (!features) return pf_metric_null(who, "features");
     if (width < 1) return pf_fail(PEFT_E_INVALID, "%s: width is %lld, expected at least 1", who, (long long)width);
     const int64_t most_bytes = 4 * sizeof(double);           /* that an analysis allocates for a feature: decompose */
     if (n > INT64_MAX / most_bytes / width)

@@ -138,7 +138,7 @@ void pf_metric_softmax(double *row, int64_t classes)
 }
 
 /* 1 / (1 + e^-x), written so that exp cannot overflow. */
-static double sigmoid(double x)
+double pf_metric_sigmoid(double x)
 {
     const double e = exp(-fabs(x));
     return (x >= 0 ? 1 : e) / (1 + e);
@@ -155,7 +155,7 @@ peft_status peft_metrics_scores(const float *logits, int64_t n, int64_t classes,
         return pf_fail(PEFT_E_INVALID, "%s: link is '%s', expected softmax, sigmoid or identity", who, link);
     PF_TRY(pf_metric_logits(who, logits, n, classes));
     for (int64_t i = 0; i < n * classes; i++)
-        scores[i] = is_sigmoid ? sigmoid((double)logits[i]) : (double)logits[i];
+        scores[i] = is_sigmoid ? pf_metric_sigmoid((double)logits[i]) : (double)logits[i];
     for (int64_t i = 0; is_softmax && i < n; i++) pf_metric_softmax(scores + i * classes, classes);
     return PEFT_OK;
 }

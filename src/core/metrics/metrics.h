@@ -36,6 +36,7 @@ peft_status pf_metric_logits(const char *who, const float *v, int64_t n, int64_t
 int64_t pf_metric_largest(const double *row, int64_t classes);     /* the index of the first largest element */
 int64_t pf_metric_bin(double p, int64_t bins);                /* the bin b with b/bins < p <= (b+1)/bins; 0 for 0 */
 void pf_metric_softmax(double *row, int64_t classes);              /* replaces the logits of one sample */
+double  pf_metric_sigmoid(double x);
 
 /* A score with what the caller needs to know of its sample: the target, or the index. */
 typedef struct pf_ranked { double score; int64_t tag; } pf_ranked;

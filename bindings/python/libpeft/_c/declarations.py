@@ -315,6 +315,13 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p)),
     "peft_metrics_fit_temperature": (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_void_p)),
     "peft_metrics_temperature_scores": (c_int, (c_void_p, c_int64, c_int64, c_double, c_void_p)),
+    # probe.h
+    "peft_probe_option": (c_void_p, (c_size_t,)),
+    "peft_probe_fit": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p)),
+    "peft_probe_free": (None, (c_void_p,)),
+    "peft_probe_scores": (c_int, (c_void_p, c_void_p, c_int64, c_void_p)),
+    "peft_probe_weights": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "peft_probe_get": (c_double, (c_void_p, c_char_p)),
     # trainer.h
     "peft_trainer_create": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_trainer_free": (None, (c_void_p,)),
