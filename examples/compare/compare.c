@@ -25,7 +25,8 @@
     DATA_FLAGS(X) \
     CASE_FLAG(X) \
     X(methods, "FILE", NULL, "required: text file with one entry to compare on each line, `label: flags`, with any " \
-      "of the flags listed below from --method on") \
+      "of the flags listed below from --method on; --method probe is a classifier on the features of the backbone, " \
+      "with --options kind=knn, prototypes or logistic") \
     X(shots, "N", "10", "training images per class in each draw (0: all)") \
     X(test_per_class, "N", "0", "test images per class (0: all)") \
     X(samplings, "N", "5", "number of random draws of the training images") \
@@ -164,7 +165,11 @@ static void name_list(int64_t i, char *text, size_t size, void *user)
     snprintf(text, size, "%s", ((progress *)user)->s->list);
 }
 static void work_study(int64_t i, void *user) { (void)i; write_study(((progress *)user)->s); }
-static void work_run(int64_t i, void *user) { perform_run(((progress *)user)->s, i); }
+static void work_run(int64_t i, void *user)
+{
+    study *s = ((progress *)user)->s;
+    (is_probe(entry_of(s, i)) ? perform_probe : perform_run)(s, i);
+}
 static void work_check(int64_t i, void *user) { (void)i; check_list(((progress *)user)->s); }
 static void exit_on_failure(int64_t i, const char *failure, void *user)
 {
@@ -213,6 +218,8 @@ static study read_study(void)
     read_list(&s, given + own_flags);
     s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
     s.fingerprint = alloc_shared(64 + 1);
+    s.slot = alloc_shared((size_t)(s.samplings * s.entries) * sizeof *s.slot);
+    open_feature_file(&s);
     s.done = check_alloc(calloc((size_t)study_size(&s), sizeof *s.done));
     return s;
 }

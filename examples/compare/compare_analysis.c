@@ -11,9 +11,6 @@
 
 enum { map_axes = 2, most_maps = 4 };
 
-/* Features of the n held-out images; x NULL: the model has none. */
-typedef struct features { float *x; int64_t n, width, classes; int64_t *label; } features;
-
 /* The share of attention that sinks take, [layers, tokens]: mean, over all images; single, of the `shown` images whose
  * numbers are in image. layer: the numbers of the blocks that have sinks. */
 typedef struct masses {
@@ -21,21 +18,6 @@ typedef struct masses {
     int64_t layer[PEFT_DEPTH_MAX], image[most_maps];
     double *mean, *single[most_maps];
 } masses;
-
-/* A model of the backbone alone, whose features are pooled as those of the entry are. */
-static peft_model *backbone_model(const training_run *t, const flag *recipe)
-{
-    settings head = read_settings(recipe[recipe_head].value, "--head");
-    const char *pool = find_setting(&head, "pool");
-    peft_options *o = empty_options(t->ctx);
-    peft_model *m;
-    must(peft_options_set_string(o, "head", "none"));
-    if (pool) must(peft_options_set_string(o, "pool", pool));
-    must(peft_model_create(t->vit, o, &m));
-    peft_options_free(o);
-    free_settings(&head);
-    return m;
-}
 
 /* A session with these taps (NULL: none); NULL: the model lacks one of them. */
 static peft_session *session_with(const training_run *t, peft_model *m, const char *taps)
@@ -77,9 +59,10 @@ static bool shows_map(const masses *a, const features *f, int64_t i)
     return a->shown < most_maps;
 }
 
-/* Adds the taps of image i of n to the mean, and keeps them if it is shown. */
-static void add_masses(masses *a, peft_session *s, const features *f, int64_t i)
+/* Adds the taps of image i of n to the mean, and keeps them if it is shown. user: the masses. */
+static void add_masses(peft_session *s, const features *f, int64_t i, void *user)
 {
+    masses *a = user;
     double *kept = NULL;
     char name[32];
     if (a->layers && shows_map(a, f, i)) {
@@ -95,37 +78,6 @@ static void add_masses(masses *a, peft_session *s, const features *f, int64_t i)
             if (kept) kept[l * a->tokens + k] = (double)mass[k];
         }
     }
-}
-
-/* Computes the features of all images with s, and the masses if a is given. */
-static features compute_features(const training_run *t, peft_session *s, const peft_dataset *test, masses *a)
-{
-    features f = { .n = peft_dataset_count(test), .width = peft_model_feature_width(t->model),
-                   .classes = peft_dataset_classes(test) };
-    const int64_t side = peft_transform_size(t->transform);
-    peft_tensor *image, *feature;
-    peft_image *im;
-    peft_status status = PEFT_OK;
-    f.x = check_alloc(malloc((size_t)(f.n * f.width) * sizeof *f.x));
-    f.label = check_alloc(malloc((size_t)f.n * sizeof *f.label));
-    must(peft_tensor_create(t->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, side, side }, &image));
-    for (int64_t i = 0; i < f.n; i++) f.label[i] = peft_dataset_label(test, i);
-    for (int64_t i = 0; i < f.n && !status; i++) {
-        must(peft_dataset_load(test, i, &im));
-        must(peft_transform_apply(t->transform, im, peft_tensor_data(image)));
-        peft_image_free(im);
-        must(peft_tensor_wrap(t->ctx, PEFT_F32, 2, (int64_t[]){ 1, f.width }, f.x + i * f.width, &feature));
-        status = peft_session_features(s, image, feature);
-        peft_tensor_free(feature);
-        if (status != PEFT_E_UNSUPPORTED) must(status);       /* a method with a network of its own has no feature */
-        if (!status && a) add_masses(a, s, &f, i);
-    }
-    peft_tensor_free(image);
-    if (status) {
-        free(f.x);
-        f.x = NULL;
-    }
-    return f;
 }
 
 static void put_number(FILE *f, const char *when, const char *name, double v)
@@ -203,13 +155,13 @@ static void put_masses(FILE *out, const masses *a)
 
 void write_analysis(const study *s, int64_t i, const training_run *t, const peft_dataset *test)
 {
-    masses sinks = { 0 }, *const none = NULL;
+    masses sinks = { 0 };
     const char *const no_taps = NULL;
     char *taps = find_sinks(t, &sinks);
-    peft_model *plain = backbone_model(t, entry_of(s, i)->recipe);
+    peft_model *plain = backbone_model(t, entry_of(s, i));
     peft_session *before_session = session_with(t, plain, no_taps), *after_session = session_with(t, t->model, taps);
-    features before = compute_features(t, before_session, test, none),
-             after = compute_features(t, after_session, test, &sinks);
+    features before = compute_features(t, before_session, test, NULL, NULL),
+             after = compute_features(t, after_session, test, add_masses, &sinks);
     atomic_file space, map, mass;
     open_run_record(&space, s, i, "space");
     fputs("name,value\n", space.file);
@@ -229,8 +181,10 @@ void write_analysis(const study *s, int64_t i, const training_run *t, const peft
     close_atomic(&map);
     close_atomic(&space);
     for (int64_t k = 0; k < sinks.shown; k++) free(sinks.single[k]);
-    void *owned[] = { sinks.mean, before.x, before.label, after.x, after.label, map_before, map_after, taps };
+    void *owned[] = { sinks.mean, map_before, map_after, taps };
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
+    free_features(&before);
+    free_features(&after);
     peft_session_free(before_session);
     peft_session_free(after_session);
     peft_model_free(plain);

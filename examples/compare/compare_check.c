@@ -43,7 +43,8 @@ void check_list(study *s)
     for (int64_t i = 0; i < s->entries; i++) {
         snprintf(location, sizeof location, "%s:%d", s->list, s->entry[i].line);
         program_name = location;                              /* error messages begin with "list.txt:12: " */
-        build_training(&t, s->entry[i].recipe);
+        build_entry(&t, &s->entry[i]);
+        if (is_probe(&s->entry[i])) check_probe(&t, &s->entry[i]);
         if (!i) memcpy(s->fingerprint, peft_backbone_fingerprint(t.vit), 64);
         free_training(&t);
     }

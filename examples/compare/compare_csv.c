@@ -40,7 +40,7 @@ void make_settings(study *s)
             if (given[k].value) fprintf(f, "%s=%s ", given[k].name, given[k].value);
         fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->images.shots, (long long)s->images.tests);
         for (int k = 0; k < recipe_flags; k++)
-            if (e->recipe[k].value) fprintf(f, " %s=%s", e->recipe[k].name, e->recipe[k].value);
+            if (e->recipe[k].value && reads_flag(e, k)) fprintf(f, " %s=%s", e->recipe[k].name, e->recipe[k].value);
         if (fclose(f)) fail("out of memory");
         snprintf(e->key, sizeof e->key, "%016" PRIx64, hash(hash(FNV_OFFSET, e->label), e->settings));
     }

@@ -44,6 +44,7 @@ static void parse_entry_flags(entry *e, char *text, char *location)
     int first = read_list_flags(e->recipe, recipe_flags, count, words);
     if (first < count) fail("'%s' is not a flag; expected --name value", words[first]);
     resolve_recipe(e->recipe);                                /* copies the values out of text */
+    if (is_probe(e)) check_probe_flags(e);
     program_name = program;
 }
 

@@ -112,7 +112,7 @@ void write_study(study *s)
     training_run t;
     peft_dataset *test;
     draw_run_data(s, 0, &t, &test);
-    build_training(&t, s->entry[0].recipe);
+    build_entry(&t, &s->entry[0]);
     if (mkdir(s->records, 0777) && errno != EEXIST)
         fail("--records %s: the folder cannot be made: %s", s->records, strerror(errno));
     atomic_file record;

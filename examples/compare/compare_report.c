@@ -43,6 +43,13 @@ static void print_percent(moments m)
     printf("%16s", text);
 }
 
+/* Prints v right-aligned in `width` columns; "-": there is none, as the steps of a probe. */
+static void print_number(int width, int decimals, double v)
+{
+    if (isnan(v)) printf("%*s", width, "-");
+    else printf("%*.*f", width, decimals, v);
+}
+
 void print_table(const study *s)
 {
     static const struct { int column; const char *heading; } quality[] = {
@@ -58,14 +65,17 @@ void print_table(const study *s)
         if (has_values(s, quality[q].column)) printf("%16s", quality[q].heading);
     printf("%12s %8s %8s %12s %9s\n", "trained", "s/step", "seconds", "planned MiB", "peak MiB");
     for (int64_t e = 0; e < s->entries; e++) {
-        moments steps = summarise(s, e, result_seconds_per_step);
-        printf("%-*s %5lld", width, s->entry[e].label, (long long)steps.n);
+        moments seconds = summarise(s, e, result_seconds), steps = summarise(s, e, result_seconds_per_step);
+        printf("%-*s %5lld", width, s->entry[e].label, (long long)seconds.n);
         for (int q = 0; q < qualities; q++)
             if (has_values(s, quality[q].column)) print_percent(summarise(s, e, quality[q].column));
-        if (steps.n)
-            printf("%12.0f %8.4f %8.1f %12.1f %9.1f", summarise(s, e, result_trainable_parameters).max, steps.mean,
-                   summarise(s, e, result_seconds).mean, summarise(s, e, result_planned_bytes).max / mib,
-                   summarise(s, e, result_peak_bytes).max / mib);
+        if (seconds.n) {
+            print_number(12, 0, summarise(s, e, result_trainable_parameters).max);
+            print_number(9, 4, steps.mean);
+            print_number(9, 1, seconds.mean);
+            print_number(13, 1, summarise(s, e, result_planned_bytes).max / mib);
+            print_number(10, 1, summarise(s, e, result_peak_bytes).max / mib);
+        }
         putchar('\n');
     }
 }

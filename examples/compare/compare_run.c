@@ -6,7 +6,6 @@
 #include "compare_study.h"
 #include <math.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 /* Measurements during training. training_time contains reading_time. */
 typedef struct measured {
@@ -36,34 +35,29 @@ static int add_loss(peft_trainer *t, void *user)
     return 0;
 }
 
-/* The largest memory use of this process so far; Linux gives it in KiB. */
-static double peak_bytes(void)
+judged judge_scores(const study *s, peft_context *ctx, peft_dataset *test, double *image_scores, metrics *m)
 {
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
-    return 1024.0 * (double)use.ru_maxrss;
+    judged j = { .samples = test, .scores = image_scores, .image_scores = image_scores };
+    if (s->per_case) {
+        j.cases = judge_cases(test, image_scores, s->rule);
+        j.samples = j.cases.samples;
+        j.scores = j.cases.scores;
+    }
+    compute_metrics(ctx, j.scores, j.samples, m);
+    return j;
 }
-
-/* What is judged: the test images, or with --per-case their cases. */
-typedef struct judged { const peft_dataset *samples; double *scores; case_scores cases; } judged;
 
 /* Computes the metrics of the model as trained so far. Creates *session if it is NULL. */
 static judged evaluate_now(const study *s, training_run *t, peft_session **session, peft_dataset *test, metrics *m)
 {
     if (!*session) must(peft_session_create(t->model, NULL, session));
-    judged j = { .samples = test, .scores = predict_set(t->ctx, *session, test, t->transform) };
-    if (s->per_case) {
-        j.cases = judge_cases(test, j.scores, s->rule);
-        j.samples = j.cases.samples;
-    }
-    compute_metrics(t->ctx, s->per_case ? j.cases.scores : j.scores, j.samples, m);
-    return j;
+    return judge_scores(s, t->ctx, test, predict_set(t->ctx, *session, test, t->transform), m);
 }
 
-static void free_judged(const study *s, judged *j)
+void free_judged(const study *s, judged *j)
 {
     if (s->per_case) free_case_scores(&j->cases);
-    free(j->scores);
+    free(j->image_scores);
 }
 
 /* Trains and fills curve [t->epochs], without the last epoch's accuracy. Evaluates every s->judge_every epochs (0:
@@ -92,7 +86,7 @@ static double train(const study *s, training_run *t, measured *c, peft_dataset *
     return evaluation_time;
 }
 
-static void store_metrics(double *v, const metrics *m)
+void store_metrics(double *v, const metrics *m)
 {
     v[result_test_images] = (double)m->images;
     v[result_accuracy] = m->accuracy;
@@ -124,8 +118,7 @@ void perform_run(study *s, int64_t i)
     store_metrics(v, &m);
     v[result_seconds] = seconds_now() - start - evaluation_time;
     if (s->judge_every && t.epochs) curve[t.epochs - 1].balanced_accuracy = m.balanced_accuracy;
-    const evaluation ev = { .test = j.samples, .scores = s->per_case ? j.cases.scores : j.scores, .curve = curve,
-                            .epochs = t.epochs };
+    const evaluation ev = { .test = j.samples, .scores = j.scores, .curve = curve, .epochs = t.epochs };
     if (s->analysis) write_analysis(s, i, &t, test);
     if (s->records) write_records(s, i, &ev);
     free_judged(s, &j);

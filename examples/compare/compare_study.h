@@ -9,6 +9,7 @@
 #include "common/data/data.h"
 #include "common/files/csv.h"
 #include "common/files/records.h"
+#include "common/model/evaluate.h"
 #include "common/model/recipe.h"
 #include "common/flags/flags.h"
 #include <peft/io.h>
@@ -22,6 +23,15 @@ typedef struct entry {
     int line;                                                 /* in the list file */
     flag recipe[recipe_flags];
 } entry;
+
+/* Features of the n images of a data set, [n, width], and their labels; x NULL: the model has none. */
+typedef struct features { float *x; int64_t n, width, classes; int64_t *label; } features;
+/* Where in study.features those of a draw are: of the training images, then of the test images. */
+typedef struct feature_slot {
+    int64_t offset, width;
+    double seconds, peak_bytes;                               /* that computing them took */
+    bool ready;
+} feature_slot;
 
 typedef struct study {
     const char *list, *backbone;                              /* paths */
@@ -40,6 +50,8 @@ typedef struct study {
     result *result;                                           /* [samplings * runs * entries], in shared memory */
     bool *done;                                               /* [samplings * runs * entries] */
     char *fingerprint;                                        /* of the backbone, 64 digits, in shared memory */
+    FILE *features;                                           /* temporary file of the features that probes share */
+    feature_slot *slot;                                       /* [samplings * entries], in shared memory */
 } study;
 
 /* The number of runs, and properties of run i: its entry, its draw and the number of its seed (both from 1). */
@@ -65,6 +77,36 @@ void draw_run_data(const study *s, int64_t i, training_run *t, peft_dataset **te
 
 /* compare_run.c: does run i and stores result[i]. Called in a child process, as errors call exit. */
 void perform_run(study *s, int64_t i);
+/* What is judged: the test images, or with --per-case their cases; image_scores are those of images. */
+typedef struct judged { const peft_dataset *samples; double *scores, *image_scores; case_scores cases; } judged;
+/* Judges the probabilities of the test images, which free_judged frees. */
+judged judge_scores(const study *s, peft_context *ctx, peft_dataset *test, double *image_scores, metrics *m);
+void free_judged(const study *s, judged *j);
+void store_metrics(double *v, const metrics *m);              /* v: result.value */
+
+/* compare_features.c: features, of which probes read those that the backbone has as it is. */
+bool is_probe(const entry *e);                                /* does it have --method probe? */
+bool reads_flag(const entry *e, int k);                       /* does flag k of the recipe matter to it? */
+void check_probe_flags(const entry *e);                       /* fails for a flag of the line that no probe reads */
+/* Builds what the entry needs: build_training, or for a probe the backbone and a model of it alone. */
+void build_entry(training_run *t, const entry *e);
+peft_model *backbone_model(const training_run *t, const entry *e);       /* without head; pooled as --head says */
+typedef void (*feature_hook)(peft_session *session, const features *f, int64_t i, void *user);
+/* Computes the features of all images; hook (may be NULL) is called after each. */
+features compute_features(const training_run *t, peft_session *session, const peft_dataset *d, feature_hook hook,
+                          void *user);
+void free_features(features *f);
+double peak_bytes(void);                                      /* the largest memory use of this process so far */
+void open_feature_file(study *s);                             /* makes s->features, if the list has probes */
+/* The features of the images of run i, a probe. They are computed once for a draw: the probes with the same backbone
+ * and preprocessing share them. t: not built; built if it was needed. */
+const feature_slot *probe_features(study *s, int64_t i, training_run *t, const peft_dataset *test,
+                                   features *for_training, features *for_test);
+
+/* compare_probe.c: does run i, a probe, as perform_run does others. check_probe fits a probe to features of zeros, to
+ * find wrong options. */
+void perform_probe(study *s, int64_t i);
+void check_probe(const training_run *t, const entry *e);
 
 /* compare_check.c: decodes the images, builds every entry without training it, and sets the fingerprint. Called in a
  * child process, as errors call exit. */

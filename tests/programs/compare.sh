@@ -5,6 +5,7 @@
 #   compare.sh FOLDER      FOLDER: of the programs
 set -eu
 bin=$1
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -28,6 +29,56 @@ must_refuse 'a: --method linear\n # more:\n\n  --lr 3 4\nb: --method linear\n' "
 must_refuse 'a: --method prefix --then lora\n' "bad.txt:1: --then: a run of compare is one training"
 must_refuse 'a: --method e2vpt --prune=50\n' "bad.txt:1: --prune=50: a run of compare is one training"
 must_refuse 'a: linear\n' "bad.txt:1: 'linear' is not a flag"
+
+# Probes: wrong options and flags are found before the first run.
+vit=$here/../../examples/data/vit_cifar10.safetensors data=phantoms
+"$bin/phantom" --out phantoms --images 12 --side 32 > phantom.log
+must_refuse 'a: --method probe --lr 3\n' 'bad.txt:1: --lr: a probe is not trained in steps'
+must_refuse 'a: --method probe --trainer momentum=0.5\n' 'bad.txt:1: --trainer: a probe is not trained'
+must_refuse 'a: --method probe --head head=mlp\n' 'bad.txt:1: --head head=mlp: a probe takes the place'
+must_refuse 'a: --method linear\nb: --method probe --options kid=knn\n' "bad.txt:2: peft_probe_fit: unknown option 'kid'"
+must_refuse 'a: --method probe --options kind=knn,k=31\n' "bad.txt:1: peft_probe_fit: option 'k' is 31, expected at most"
+# Equal figures for any number of jobs, for every seed, with other probes in the list, and after --resume; the page.
+cat > probes.txt << 'END'
+logistic: --method probe --options kind=logistic,standardize=true
+kNN: --method probe --options kind=knn,k=3
+linear: --method linear --epochs 1
+cls: --method probe --options kind=prototypes --head pool=cls
+END
+probes() {
+    name=$1
+    shift
+    "$bin/compare" --backbone "$vit" --methods probes.txt --samplings 2 --csv "$name.csv" --summary "$name-summary.csv" \
+        --svg "$name.svg" "$@" > "$name.log" 2> "$name.err"
+}
+# Accuracies, loss, numbers and steps of each run; those of run $2 alone.
+probe_figures() {
+    awk -F, -v run="$2" '$4 ~ run { print $1, $2, $3, $7, $8, $9, $10, $11, $12, $13, $14, $15 }' "$1.csv" |
+        sort
+}
+probes p1 --data phantoms --shots 3 --runs 2 --jobs 1 --records recp --analysis
+probes p3 --data phantoms --shots 3 --runs 2 --jobs 3 --epochs 7                     # of the methods: no probe reads it
+probe_figures p1 . | grep -v '^linear' > one
+[ "$(wc -l < one)" -eq 13 ]
+probe_figures p3 . | grep -v '^linear' | diff one -
+probe_figures p1 1 | grep 'probe' > one
+[ "$(wc -l < one)" -eq 6 ]
+probe_figures p1 2 | grep 'probe' | diff one -
+grep -Eq '^kNN +4 .* - ' p1.log
+sed -i '/^cls/d' probes.txt
+sed -i '/^kNN,probe,2,2/d' p1.csv
+probes p1 --data phantoms --shots 3 --runs 2 --jobs 1 --resume
+[ "$(grep -c ' run [12]: ' p1.log)" -eq 1 ]
+probe_figures p1 . | grep '^kNN' > one
+probe_figures p3 . | grep '^kNN' | diff one -
+"$bin/report" --out probes.html recp > report.log
+grep -q '<th scope="row">kNN<' probes.html
+# Several labels for an image.
+for k in 0 1 2 3 4 5 6 7 8; do
+    printf '%s/phantoms/benign-like/000%d.png %d,%d\n' "$work" $k $((k % 2)) $((k % 3 == 0))
+done > several.txt
+probes several --data several.txt --shots 0 --runs 1 || { cat several.err; exit 1; }
+[ "$(grep -c 'mAP' several.log)" -eq 7 ]
 
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors
 [ -f "$vit" ] || { echo "SKIP: PEFT_SHARED has no data"; exit 77; }

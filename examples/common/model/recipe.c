@@ -183,19 +183,39 @@ static void make_trainer(training_run *t, const flag *recipe)
     free_settings(&s);
 }
 
-void build_training(training_run *t, const flag *recipe)
+static void make_training_context(training_run *t)
 {
-    const flag *image_size = &recipe[recipe_image_size];
     t->ctx = make_context();
     (void)thread_count(t->threads);                           /* warns of too many */
     must(peft_context_set_threads(t->ctx, t->threads));
     must(peft_context_set_seed(t->ctx, t->seed));
-    char *kind = NULL, *earlier = NULL;
+}
+
+/* Loads the backbone and makes transform and loader. earlier: text of the transform of the training before, or NULL. */
+static void prepare_backbone(training_run *t, const flag *recipe, const char *earlier)
+{
+    const flag *image_size = &recipe[recipe_image_size];
     int64_t size = requested_size(image_size->value ? flag_integer(image_size) : 0, recipe[recipe_preprocess].value);
-    if (t->start) kind = trained_kind(t->ctx, t->start, &earlier);
     if (!size) size = transform_size(t->ctx, earlier);
     t->vit = load_backbone(t->ctx, t->backbone, size, recipe[recipe_backbone_options].value);
     prepare_images(t, recipe, earlier);
+}
+
+void build_backbone(training_run *t, const flag *recipe)
+{
+    const char *const no_earlier = NULL;
+    t->model = NULL;
+    t->trainer = NULL;
+    make_training_context(t);
+    prepare_backbone(t, recipe, no_earlier);
+}
+
+void build_training(training_run *t, const flag *recipe)
+{
+    char *kind = NULL, *earlier = NULL;
+    make_training_context(t);
+    if (t->start) kind = trained_kind(t->ctx, t->start, &earlier);
+    prepare_backbone(t, recipe, earlier);
     if (t->start) continue_model(t, recipe, kind);
     else {
         peft_adapter *adapter = make_adapter(t, recipe);

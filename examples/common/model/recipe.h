@@ -69,6 +69,8 @@ typedef struct training_run {
  * method requires, if it requires one; a method with an option "classes" gets the number of the data set's classes. */
 void build_training(training_run *t, const flag *recipe);
 void free_training(training_run *t);
+/* Makes context, backbone, transform and loader alone, for what is not trained; free_training frees them. */
+void build_backbone(training_run *t, const flag *recipe);
 /* Another training on the same backbone, with the same transform and recipe, of a new model with this adapter. `other`
  * may have a trainer and keeps all objects that both use. */
 training_run training_beside(const training_run *other, const flag *recipe, peft_dataset *train,
