@@ -358,6 +358,25 @@ static void analysis(peft::context &ctx)
     EXPECT(status_of([&] { peft::metrics::temperature_scores(logits, 0); }) == PEFT_E_INVALID);
 }
 
+static void probes(peft::context &ctx)
+{
+    std::vector<float> x = { 0, 0, 0, 2, 6, 0, 6, 2 }, y = { 1, 0, 0, 1, -1, 1, 0, 1 };
+    const std::vector<std::int64_t> labels = { 0, 0, 1, 1 };
+    peft::tensor features(ctx, peft::span<float>(x), { 4, 2 }), targets(ctx, peft::span<float>(y), { 4, 2 });
+    peft::tensor narrow(ctx, peft::span<float>(x), { 8, 1 });
+    peft::probe logistic(ctx, features, labels, 2);
+    const std::vector<double> p = logistic.scores(features);
+    EXPECT(p.size() == 8 && p[0] > 0.9 && p[7] > 0.9 && std::fabs(p[0] + p[1] - 1) < 1e-12);
+    EXPECT(logistic.weights().weights.size() == 4 && logistic.weights().weights[2] > 0);
+    EXPECT(logistic.get("iterations") > 0 && std::isnan(logistic.get("no such figure")));
+    peft::probe several(ctx, features, targets, "kind=knn k=1 distance=euclidean");
+    EXPECT(several.scores(features)[0] == 1 && several.scores(features)[1] == 0);
+    EXPECT(status_of([&] { several.weights(); }) == PEFT_E_UNSUPPORTED);
+    EXPECT(status_of([&] { several.scores(narrow); }) == PEFT_E_SHAPE);
+    EXPECT(status_of([&] { peft::probe(ctx, narrow, targets); }) == PEFT_E_SHAPE);
+    EXPECT(status_of([&] { peft::probe(ctx, features, labels, 2, "kind=none"); }) == PEFT_E_OPTION);
+}
+
 int main()
 {
     {
@@ -374,6 +393,7 @@ int main()
         adaptation(ctx);
         analysis(ctx);
         statistics(ctx);
+        probes(ctx);
     }
     return failures != 0;
 }
