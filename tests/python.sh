@@ -3,8 +3,9 @@
 # Tests of bindings/python: builds the wheel, installs it into a fresh Python environment, and runs there the unit tests
 # (among them: the same bits as finetune and predict), the measurement of a call's cost, the check of types and of the
 # format, and what auditwheel says of the wheel.   python.sh [WHEEL-FOLDER]
-# WHEEL-FOLDER: keeps the wheel there. PEFT_BUILD: as in tests/run.sh, whose build `release` has the programs. Tools come
-# from an environment outside of the build; without one, and without a package index, ends with status 77.
+# WHEEL-FOLDER: keeps the wheel there. PEFT_PROGRAMS: the folder of the C programs; without it they are built, in the
+# build `release` of tests/run.sh, whose folder PEFT_BUILD names. Tools come from an environment outside of the build;
+# without one, and without a package index, ends with status 77.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 package=$root/bindings/python
@@ -19,9 +20,10 @@ quietly() { "$@" > "$work/log" 2>&1 || { tail -n 40 "$work/log"; exit 1; }; }
 tools=$("$root/scripts/venv.sh" "$package/tests/requirements.txt" python)
 export PATH="$tools/bin:$PATH" PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 "$root/scripts/deps.sh" test
-if [ ! -x "${PEFT_PROGRAMS:=$build/examples}/finetune" ]; then
+if [ -z "${PEFT_PROGRAMS-}" ]; then
     quietly cmake -G Ninja -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release
     quietly cmake --build "$build" --target finetune predict phantom
+    PEFT_PROGRAMS=$build/examples
 fi
 export PEFT_PROGRAMS
 

@@ -21,7 +21,7 @@ from libpeft._c.arrays import Wrapped
 from libpeft._c.library import lib
 
 LIMIT = 50.0  # microseconds
-ROUNDS, CALLS = 20, 200
+ROUNDS, CALLS = 200, 40
 LOOP = r"""
 #include <time.h>
 double run(int (*call)(void *, void *, void *), void *object, void *a, void *b, int n)
