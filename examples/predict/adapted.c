@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* Adapts to the images of the batch and hands their results over. Returns how many failed. */
-static int64_t predict_batch(const loaded_model *s, peft_adaptor *adaptor, image_batch *b, const adaptation *a, results *r)
+static int64_t predict_batch(const loaded_model *s, peft_adaptor *adaptor, image_batch *b, const adaptation *a,
+                             results *r)
 {
     const int64_t count = b->count;
     if (!count) return 0;

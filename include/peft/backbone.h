@@ -13,12 +13,12 @@ typedef struct peft_backbone peft_backbone;
  * refused. */
 #define PEFT_DEPTH_MAX 64
 
-/* Loads weights (f32, f16, bf16 or f64) that are named as timm, Hugging Face (ViT, DINOv2, DINOv3, CLIP), OpenAI's CLIP,
- * torchvision or mmpretrain do; which naming a file has, and with which prefix, is detected. path: a safetensors file;
- * a file of torch.save (.pth, .pt, .bin), of which nothing is executed and only tensors in dictionaries and lists are
- * read; the index of a model in several files (model.safetensors.index.json); or a folder with one of these under the
- * name that Hugging Face's libraries or open_clip give it. The format is recognised by the content.
- * Options, all optional:
+/* Loads weights (f32, f16, bf16 or f64) that are named as timm, Hugging Face (ViT, DINOv2, DINOv3, CLIP), OpenAI's
+ * CLIP, torchvision or mmpretrain do; which naming a file has, and with which prefix, is detected. path: a
+ * safetensors file; a file of torch.save (.pth, .pt, .bin), of which nothing is executed and only tensors in
+ * dictionaries and lists are read; the index of a model in several files (model.safetensors.index.json); or a folder
+ * with one of these under the name that Hugging Face's libraries or open_clip give it. The format is recognised by
+ * the content. Options, all optional:
  *   "image_size"  side in pixels; the position embedding is resampled to it
  *   "resample"    the rule for that: timm, hf, mmcls, torchvision, bilinear
  *   "weights"     file: matrices stay in the type of the file; int8: those of the blocks (q, k, v, proj, fc1, fc2) are
@@ -67,7 +67,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
  *   "class_names"  one name in each line; default: the note "class_names"
  *   "link"         softmax for one label for each image, sigmoid for several; kept in the header, and in config.json as
  *                  problem_type
- *   "dtype"        f32; f16 or bf16: every tensor, rounded to nearest even; int8: the matrices of the blocks as the load
+ *   "dtype"        f32; f16 or bf16: every tensor, rounded to nearest even; int8: the matrices of the blocks as the
+ *   load
  *                  option "weights" rounds them, about a quarter of the bytes of f32, other tensors f32. Only this
  *                  library reads such a file, so that naming is timm. Loaded, it gives in every arithmetic the bits of
  *                  the original with weights=int8, uses the matrices from the map, and has the fingerprint of the
@@ -123,9 +124,10 @@ PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, si
  * values; peft_tensor_cdata points to rotated numbers. */
 PEFT_API const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i);
 /* 64 hex digits: SHA-256 over heads, activation, pooling, eps and the names, shapes and f32 values of all tensors but
- * the classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is. Where
- * matrices are stored as int8, it is that of the values that were rounded; for a file saved with dtype=int8 the one that
- * the file states, if tensors and facts are those with which it was saved, else a digest of these, with a warning. */
+ * the classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is.
+ * Where matrices are stored as int8, it is that of the values that were rounded; for a file saved with dtype=int8
+ * the one that the file states, if tensors and facts are those with which it was saved, else a digest of these, with
+ * a warning. */
 PEFT_API const char *peft_backbone_fingerprint(peft_backbone *b);
 
 PEFT_END_DECLS

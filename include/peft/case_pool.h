@@ -4,7 +4,7 @@
  * computed once (peft_session_features); backbone, adapters and head stay as they are.
  *
  * Attention-based multiple-instance pooling of Ilse, Tomczak and Welling (ICML 2018). For the slices h_1 .. h_K of a
- * case, each of length `width`,
+ * case, each of length `width`, and w' the transpose of w,
  *     z = sum_k a_k h_k                                                                         (eq. 7)
  *     a_k = exp(w' tanh(V h_k)) / sum_j exp(w' tanh(V h_j))                                     (eq. 8, gated=false)
  *     a_k = exp(w' (tanh(V h_k) * sigm(U h_k))) / sum_j exp(w' (tanh(V h_j) * sigm(U h_j)))     (eq. 9, gated=true)

@@ -36,8 +36,9 @@ peft_conformal_fit(peft_context *ctx, const double *probabilities, const int64_t
                    double alpha, const peft_options *options, double *quantiles);
 
 /* sets [n,classes]: 1 if the class belongs to the set of the sample, else 0: if its score is at most its quantile.
- * first: the number of the first sample, for randomized: parts of the samples, each with its number, get the sets of
- * all in one call. PEFT_E_INVALID: first is below 0; a quantile is NaN; a row does not have the sum 1. */
+ * first: the index of row 0 among all samples, which selects its random numbers (randomized): calls for consecutive
+ * parts of the samples give the sets that one call for all gives. PEFT_E_INVALID: first is below 0; a quantile is
+ * NaN; a row does not have the sum 1. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_conformal_sets(peft_context *ctx, const double *probabilities, int64_t n, int64_t classes,
                     const double *quantiles, int64_t first, const peft_options *options, uint8_t *sets);

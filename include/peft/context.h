@@ -92,7 +92,8 @@ PEFT_API const char *peft_context_isa(const peft_context *ctx);
 
 /* Bytes that are allocated now under this context, and the largest number so far: all memory of the library and of
  * objects of libpeft-io; without mapped files (backbones), and without what BLAS, the JSON parser, libjpeg, libzip,
- * libtiff, libwebp, zlib or the C library allocate themselves. 0 for NULL. May be called at any time from any thread. */
+ * libtiff, libwebp, zlib or the C library allocate themselves. 0 for NULL. May be called at any time from any
+ * thread. */
 PEFT_API size_t      peft_context_memory_used(const peft_context *ctx);
 PEFT_API size_t      peft_context_memory_peak(const peft_context *ctx);
 

@@ -55,8 +55,8 @@ peft_dataset_open_list(peft_context *ctx, const char *path, const char *folder, 
  * labels, or a single one where every row has exactly one 1. In columns -1 and empty cells are missing targets, -1,
  * unless the options blank and uncertain say otherwise. Classes are those of all rows, whatever split is opened: text
  * sorted bytewise, numbers in their order. split: "train", "val", "test" or their other names; NULL: all rows. Cells
- * may be quoted (RFC 4180); the separator is found in the first line. The encoding is UTF-8, UTF-16 with a byte order
- * mark, or Windows-1252 (with a warning). Paths are relative to the table's folder; a name that is not there is
+ * may be quoted (RFC 4180); the separator is found in the first line. The encoding is UTF-8, UTF-16, or
+ * Windows-1252 (with a warning). Paths are relative to the table's folder; a name that is not there is
  * searched in the folders below. A picture that is listed again with the same label counts once, with a warning.
  * options: "name=value,..." (peft_dataset_table_option); NULL: none. PEFT_E_FORMAT, with the number of the line or the
  * columns that there are: a column that is missing or may be one of several, a row without label, a picture with two
@@ -69,8 +69,9 @@ peft_dataset_open_table(peft_context *ctx, const char *path, const char *split, 
                         peft_dataset **out);
 PEFT_API const peft_option *peft_dataset_table_option(size_t i); /* row i of these options (options.h); NULL: none */
 /* Opens what lies at path by one of the functions above: a folder, a file .zip or .npz (in upper or lower case), a
- * DICOMDIR, whose images have no labels (peft_dataset_open_pictures), a table if the first line is none of a list and has a common name of a column, and any other file as a list, which has
- * no splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: path does not exist. */
+ * DICOMDIR, whose images have no labels (peft_dataset_open_pictures), a table if the first line is none of a list and
+ * has a common name of a column, and any other file as a list, which has no splits (PEFT_E_NOTFOUND unless split is
+ * NULL). PEFT_E_IO: path does not exist. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* Opens pictures without labels, to predict them: all pictures of a folder or a zip, at any depth, sorted by path; a
@@ -82,9 +83,9 @@ peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_d
  * peft_dicom_header_sort has it, and keep their places among other pictures; a series is a case with the name of its
  * folder, or, if the folder holds several, "FOLDER#UID" with its Series Instance UID.
  * path may also be a DICOMDIR, the directory of a medium, or a folder with one directly in it: the samples are then the
- * images that it refers to, in the order of its records, sought in its folder in any case of letters. An image that is
- * not there is a sample that cannot be loaded. peft_dataset_skipped counts references to other files than images, and
- * pictures in the folder that it does not refer to.
+ * images that it refers to, in the order of its records, sought in its folder in any case of letters; its series are
+ * cases as in a folder. An image that is not there is a sample that cannot be loaded. peft_dataset_skipped counts
+ * references to other files than images, and pictures in the folder that it does not refer to.
  * PEFT_E_IO: path cannot be read, or nothing of what a DICOMDIR refers to is there. PEFT_E_FORMAT: there are no
  * pictures; a DICOMDIR is broken, or refers to a path that leads out of its folder; the rest as for the functions
  * above. */

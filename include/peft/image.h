@@ -11,20 +11,21 @@ PEFT_BEGIN_DECLS
 typedef struct peft_image peft_image;
 
 /* Reads a picture. The file's content tells its format: PNG, JPEG, PNM (P5, P6), NumPy (.npy), BMP, NIfTI (.nii,
- * .nii.gz), DICOM and, in builds with libwebp and libtiff 4.5 or newer, WebP and TIFF. docs/formats.md says what of each
- * is read and what becomes of its samples, docs/dicom.md the same of DICOM, whose plug-in libpeft-dicom is loaded for
- * the first such file. Pictures with an orientation (EXIF, TIFF) are turned as they are meant to be seen; alpha is kept
- * beside the pixels for transforms with alpha=white; gamma and ICC profiles are ignored. A file is refused if a pixel
- * cannot be decoded as it was written; damage that changes no pixel is accepted.
+ * .nii.gz), DICOM and, in builds with libwebp and libtiff 4.5 or newer, WebP and TIFF. docs/formats.md says what of
+ * each is read and what becomes of its samples, docs/dicom.md the same of DICOM, whose plug-in libpeft-dicom is
+ * loaded for the first such file. Pictures with an orientation (EXIF, TIFF) are turned as they are meant to be seen;
+ * alpha is kept beside the pixels for transforms with alpha=white; gamma and ICC profiles are ignored. A file is
+ * refused if a pixel cannot be decoded as it was written; damage that changes no pixel is accepted.
  * options, as text: max_side=65536, the largest width and height; max_bytes=1073741824, the most bytes of the file, and
  * of the decoded pixels, checked before memory of that size is allocated; slice, the index from 0 of an image in a file
  * of several (a page, a frame, a slice of a volume or of an array), which is needed there; region=x:y:width:height, a
  * part of the picture; orientation=exif|stored; for TIFF level=0, which size of a slide; for NIfTI axis=0|1|2 (default
- * 2), volume and orient=stored|ras; for DICOM window=first|none|NUMBER|NAME. docs/formats.md describes them.
- * PEFT_E_OPTION: a value that the file does not have, such as a slice past the last, or an option of another format.
- * PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken, or has none of the formats (the message names GIF and
- * others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the limits; several images without slice; a
- * variant that is not decoded, a format whose library this build lacks, or DICOM while the plug-in is not installed. */
+ * 2), volume and orient=stored|ras; for DICOM window=first|none|NUMBER|NAME. docs/formats.md describes them,
+ * docs/dicom.md the window. PEFT_E_OPTION: a value that the file does not have, such as a slice past the last, or an
+ * option of another format. PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken, or has none of the
+ * formats (the message names GIF and others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the
+ * limits; several images without slice; a variant that is not decoded, a format whose library this build lacks, or
+ * DICOM while the plug-in is not installed. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out);
 PEFT_API const peft_option *peft_image_option(size_t i);     /* row i of these options (options.h); NULL: none */
@@ -35,8 +36,8 @@ peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const c
  * errors are those of peft_image_load; the option slice has no effect. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices);
-/* The name of the format of a picture whose file begins with these bytes, of which 4096 are enough: "PNG", "DICOM"; NULL:
- * it is none that is read. */
+/* The name of the format of a picture whose file begins with these bytes, of which 4096 are enough: "PNG", "DICOM".
+ * NULL: it is none that is read. */
 PEFT_API const char *peft_image_format(const void *data, size_t size);
 /* Makes an image of a copy of pixels [height, width, channels]; a row begins row_bytes after the one above it (0: rows
  * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t), PEFT_SIGNED_16 (host-endian int16_t, such as
@@ -102,18 +103,20 @@ peft_dicom_header_read(peft_context *ctx, const char *path, peft_dicom_header **
  * patient: 3 and 6 numbers separated by backslashes), "modality" ("CT"), "syntax" (transfer syntax), "photometric"
  * ("MONOCHROME2"), "bits" ("12 of 16, unsigned": stored and allocated), "rescale" ("2 * v + -1024": what becomes of a
  * stored value v), "windows" ("40/400 'BRAIN'\\300/1500": centre, width and name of each); the last two are "" where
- * they stand with single frames, in a look-up table, or are broken. The bytes are those of the file, in its character
+ * they are given per frame, as a look-up table, or are broken. "windows" is cut after about 500 bytes, names in it
+ * after 60. The bytes are those of the file, in its character
  * set. */
 PEFT_API const char *peft_dicom_header_text(const peft_dicom_header *h, const char *field);
 PEFT_API int64_t     peft_dicom_header_frames(const peft_dicom_header *h);    /* at least 1; 0 for NULL */
 /* Sorts the files of one or several series by their headers [count]. Series follow each other in the order of their
  * first files, and the files of a series in the order of its slices. That is: where all files have Image Position
- * (Patient) and one Image Orientation (Patient), within 0.8 degrees, by the position along the normal of the slices (the
- * cross product of the directions of a row and of a column), rounded to micrometres; slices at one position, and series
- * whose files do not all have these, by Instance Number where all files have one; else, and for equal numbers, in the
- * given order. order [count]: the index of the file at each place; series [count]: the number, from 0, of its series
- * (files without a Series Instance UID are one), may be NULL. A header may be NULL, of a file that could not be read:
- * such files come last, in series -1. PEFT_E_INVALID: ctx, headers or order is NULL, or count is below 0. */
+ * (Patient) and one Image Orientation (Patient), within 0.8 degrees, by the position along the normal of the slices
+ * (the cross product of the directions of a row and of a column), rounded to micrometres; slices at one position,
+ * and series whose files do not all have these, by Instance Number where all files have one; else, and for equal
+ * numbers, in the given order. order [count]: the index of the file at each place; series [count]: the number, from
+ * 0, of its series (files without a Series Instance UID are one), may be NULL. A header may be NULL, of a file that
+ * could not be read: such files come last, in series -1. PEFT_E_INVALID: ctx, headers or order is NULL, or count is
+ * below 0. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dicom_header_sort(peft_context *ctx, const peft_dicom_header *const *headers, int64_t count, int64_t *order,
                        int64_t *series);

@@ -20,7 +20,7 @@ typedef struct peft_estimate {
     double error;                      /* its standard error */
     double low;                        /* lower end of its confidence interval */
     double high;                       /* upper end */
-    double p;                          /* two-sided p value of "the figure, a difference, is 0" */
+    double p;                          /* two-sided p value of "the difference is 0" */
     int64_t resamples;                 /* resamples whose figure is defined: those behind error, low, high and p */
     int64_t undefined;                 /* the other resamples, such as those without a positive sample */
 } peft_estimate;
@@ -86,9 +86,10 @@ PEFT_API const peft_option *peft_statistics_option(size_t i);
  *               accelerated (Efron, 1987), NaN where the figure is undefined without one of the groups, and where all
  *               resamples lie on one side of it
  *   stratified  true: draws within strata, so that each resample has as many groups of each. The stratum of a group is
- *               the largest of its labels, or targets of one class; PEFT_E_INVALID: targets of several classes
+ *               the largest label in it, or its largest target if there is one class; PEFT_E_INVALID: targets of
+ *               several classes
  *   seed        of the draws
- * A resample is counted in `undefined` and leaves no trace in the interval if the metric is NaN, if a class has none of
+ * A resample is counted in `undefined` and left out of the interval if the metric is NaN, if a class has none of
  * the positive or negative samples that its value needs (though metrics.h defines recall as 0 there), or if a mean
  * over classes lacks a class that it has for all samples. An interval with many of them holds only for samples like the
  * rest: stratify, or leave out rare classes. PEFT_E_NOTFOUND: no such metric for labels, or for targets. Errors of the

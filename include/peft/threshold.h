@@ -43,10 +43,10 @@ peft_threshold_rates(const double *scores, const float *targets, int64_t n, int6
                      double level, const char *interval, peft_rates *out);
 
 /* Decision curve (Vickers and Elkin, Medical Decision Making 26, 2006): the net benefit tp/n - fp/n t/(1-t) of treating
- * those with probability >= t, where t, the probability at which a patient would just be treated, weighs a needless
- * treatment against a missed one. thresholds [m]: in 0 <= t < 1. model [classes,m]: of the probabilities; all
- * [classes,m]: of treating all samples; may be NULL. Treating none has the benefit 0. NaN for a class without judged
- * samples. Probabilities have to be calibrated (metrics.h). */
+ * those with probability >= t. t is the treatment threshold: it weighs a needless treatment against a missed one.
+ * thresholds [m]: in 0 <= t < 1. model [classes,m]: of the probabilities; all [classes,m]: of treating all samples;
+ * may be NULL. Treating none has the benefit 0. NaN for a class without judged samples. Probabilities have to be
+ * calibrated (metrics.h). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_threshold_net_benefit(const double *probabilities, const float *targets, int64_t n, int64_t classes,
                            const double *thresholds, int64_t m, double *model, double *all);

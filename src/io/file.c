@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * file.c -- opens regular files; reads one, or its first bytes, into memory: pictures and lists; the beginnings of files
- * are hashed to find equal pictures. */
+ * file.c -- opens regular files; reads one, or its first bytes, into memory: pictures and lists; the beginnings of
+ * files are hashed to find equal pictures. */
 #include "io/io.h"
 #include <errno.h>
 #include <fcntl.h>

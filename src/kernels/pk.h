@@ -116,8 +116,8 @@ const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t fir
  *   t = scale*t; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t);
  *   if (gate) t *= act'(gate), act of kind gate_act; t *= gamma[j]; t += residual; C = t
  * With `slopes` the activation's derivative is stored in the forward pass, so that the backward pass need not compute
- * it again: pre receives act'(t) in place of t, and gate holds such derivatives: t *= gate. pre and gate are PK_REAL, or
- * PK_BF16: then pre is rounded (kernel narrow) as it is stored. */
+ * it again: pre receives act'(t) in place of t, and gate holds such derivatives: t *= gate. pre and gate are
+ * PK_REAL, or PK_BF16: then pre is rounded (kernel narrow) as it is stored. */
 typedef struct pk_gemm {
     int64_t m, n, k;
     pk_compute compute;

@@ -73,7 +73,7 @@ START_TEST(damaged_files_are_refused)
         { { DROP, "attention.w", NULL }, PEFT_E_FORMAT, "no tensor 'attention.w'" },
         { { FLATTEN, "classifier.weight", NULL }, PEFT_E_FORMAT, "no matrix 'classifier.weight'" },
         { { CUT, "classifier.bias", NULL }, PEFT_E_FORMAT,
-          "tensor 'classifier.bias' has another type or other extents" },
+          "tensor 'classifier.bias' has another type or shape" },
         { { CUT, "attention.u", NULL }, PEFT_E_FORMAT, "tensor 'attention.u' has another" },
         { { RETYPE, "features.shift", NULL }, PEFT_E_FORMAT, "tensor 'features.shift' has another" },
         { { ADD, "more", NULL }, PEFT_E_FORMAT, "8 tensors, expected 7" } };

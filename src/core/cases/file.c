@@ -85,7 +85,7 @@ static peft_status read_tensors(const pf_st *st, peft_case_pool *p)
         if (!stored) return pf_fail(PEFT_E_FORMAT, "there is no tensor '%s'", t[i].name);
         if (stored->type != PEFT_F64 || stored->ndim != t[i].ndim || memcmp(stored->dim, t[i].dim, (size_t)t[i].ndim *
             sizeof *t[i].dim))
-            return pf_fail(PEFT_E_FORMAT, "tensor '%s' has another type or other extents than the others say",
+            return pf_fail(PEFT_E_FORMAT, "tensor '%s' has another type or shape than the options of the pool ask for",
                            t[i].name);
         memcpy(t[i].data, stored->data, stored->bytes);
         if (!all_finite(&t[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", t[i].name);

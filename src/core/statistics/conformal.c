@@ -113,7 +113,7 @@ static peft_status quantile_of(const char *who, const double *scores, const int6
     return PEFT_OK;
 }
 
-/* Checks and scores the samples; result [classes]. memory: [n] scores, then [2, n] items. */
+/* Checks and scores the samples; result [classes]. items: room for [2, n] items, and behind them for [n] scores. */
 static peft_status fit(scorer *s, const char *who, const double *probabilities, const int64_t *labels, int64_t n,
                        int64_t classes, double alpha, pf_ranked *items, double *result)
 {

@@ -26,7 +26,8 @@ static peft_status check_last_batch(const peft_trainer *t)
                    t->model->head->name, (long long)(samples - 1));
 }
 
-/* Reads option keep. In bf16 arithmetic factors are rounded anyway, so that kept values in bf16 move gradients little. */
+/* Reads option keep. In bf16 arithmetic factors are rounded anyway, so that kept values in bf16 move gradients
+ * little. */
 static peft_status read_keep(peft_trainer *t)
 {
     const char *keep = text(t, "keep");

@@ -17,7 +17,8 @@ bool pf_is_int8_matrix(const char *name)
 /* The error for a row whose elements are finite, but not their sums in the transform. */
 static peft_status too_large(const char *name)
 {
-    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' (in timm's naming): a row has elements too large to be stored as int8: "
+    return pf_fail(PEFT_E_NONFINITE,
+                   "tensor '%s' (in timm's naming): a row has elements too large to be stored as int8: "
                    "their sums in the Walsh-Hadamard transform exceed %g", name, 1016 * (double)PK_INT8_SCALE_MAX);
 }
 

@@ -22,8 +22,8 @@ enum { IO_NO_SLICE = -1, IO_NO_VOLUME = -1 };                 /* not given: the 
 enum { IO_ORIENTATION_EXIF, IO_ORIENTATION_STORED };          /* turned as the file asks, or not */
 enum { IO_ORIENT_STORED, IO_ORIENT_RAS };                     /* axes as in the file; or right, anterior, superior */
 
-/* A file that is being decoded: in memory, or open, for a format that reads parts of it. A format's open sets slices; it may set state, which its read uses and its
- * close frees. */
+/* A file that is being decoded: in memory, or open, for a format that reads parts of it. A format's open sets
+ * slices; it may set state, which its read uses and its close frees. */
 typedef struct io_encoded {
     peft_context *ctx;                                        /* under which the image is made */
     const uint8_t *data;                                      /* NULL: the bytes are read from fd */

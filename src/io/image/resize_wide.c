@@ -40,8 +40,8 @@ static void load_rows(const io_raster *from, int64_t row, int64_t rows, int64_t 
     }
 }
 
-/* Resamples the rows from [width, channels, ROWS], whose first pixel lies at position origin, and writes the first `rows`
- * of them to `to` [rows, w->size, channels]. */
+/* Resamples the rows from [width, channels, ROWS], whose first pixel lies at position origin, and writes the first
+ * `rows` of them to `to` [rows, w->size, channels]. */
 static void resample_rows(const double *from, int64_t rows, int64_t channels, const io_weights *w, int64_t origin,
                           io_rounding rounding, double *to)
 {

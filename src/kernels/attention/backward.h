@@ -28,8 +28,8 @@ typedef struct bundle {
     const float *q, *out, *dout; int64_t q_stride, out_stride;
 } bundle;
 
-/* A block of the bundle `of`: query rows row .. row + lanes - 1. width: the lanes that are computed, PW or PK_NR. index:
- * of the block in the bundle. q, out, dout: its first row. */
+/* A block of the bundle `of`: query rows row .. row + lanes - 1. width: the lanes that are computed, PW or PK_NR.
+ * index: of the block in the bundle. q, out, dout: its first row. */
 typedef struct block {
     const bundle *of; int64_t row, index; int lanes, width;
     const float *q, *out, *dout;

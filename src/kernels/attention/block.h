@@ -83,8 +83,8 @@ static inline const float *panel_of_rows(float *to, float *rows, int64_t count)
 static inline int64_t min_extent(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int at_most(int64_t n, int most) { return n < most ? (int)n : most; }
 
-/* `count` rows of an operand for the head, from `row` on, as floats that are *stride apart: where they lie, or, of bf16,
- * converted to `wide` [count][head_dim]. */
+/* `count` rows of an operand for the head, from `row` on, as floats that are *stride apart: where they lie, or, of
+ * bf16, converted to `wide` [count][head_dim]. */
 static inline const float *operand_rows(const pk_operand *o, const head_view *h, int64_t row, int64_t count,
                                         float *wide, int64_t *stride)
 {

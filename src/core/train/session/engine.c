@@ -98,8 +98,9 @@ pf_compile_spec pf_engine_spec(const pf_engine *e, pf_compile_spec spec)
 void pf_engine_kernels_text(const pf_engine *e, pk_compute compute, char *text, size_t size)
 {
     const bool cblas = pk_gemm_chosen(e->kernels, e->gemm, compute) == PK_GEMM_CBLAS;
-    snprintf(text, size, "%s, %s%s%s", pk_permitted(e->kernels, compute)->product[compute].name, cblas ? "cblas" : "own",
-             compute == PK_COMPUTE_F32 ? "" : ", ", compute == PK_COMPUTE_F32 ? "" : pk_compute_name(compute));
+    const bool f32 = compute == PK_COMPUTE_F32;
+    snprintf(text, size, "%s, %s%s%s", pk_permitted(e->kernels, compute)->product[compute].name,
+             cblas ? "cblas" : "own", f32 ? "" : ", ", f32 ? "" : pk_compute_name(compute));
 }
 
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec)

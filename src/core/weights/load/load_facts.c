@@ -43,8 +43,8 @@ static int64_t usual_heads(const pf_vit_shape *s, const char **why)
 static peft_status heads_error(const pf_loader *l)
 {
     return pf_fail(PEFT_E_OPTION, "heads: no option, header or configuration file states the number of attention "
-                   "heads, and the usual number, width / 64, does not exist for the width %lld: expected heads=N among the "
-                   "options of the load (--backbone-options in the programs), or config.json beside the weights",
+                   "heads, and the usual number, width / 64, does not exist for the width %lld: expected heads=N among "
+                   "the options of the load (--backbone-options in the programs), or config.json beside the weights",
                    (long long)l->shape.width);
 }
 
@@ -141,7 +141,8 @@ peft_status pf_load_check_architecture(const pf_loader *l)
         return pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
                        l->config.source, a.name, a.facts.refused);
     return pf_fail(PEFT_E_UNSUPPORTED, "%s: model_type: given '%s', a network with %s, which is not supported: "
-                   "expected a plain ViT; if the weights are a plain ViT's, the option config=none leaves this file out",
+                   "expected a plain ViT; if the weights are a plain ViT's, the option config=none leaves this file "
+                   "out",
                    l->config.source, a.name, a.facts.refused);
 }
 

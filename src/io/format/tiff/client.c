@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * client.c -- io_tiff_open: gives libtiff a file in memory or an open one, and takes its messages, so that nothing is printed. */
+ * client.c -- io_tiff_open: gives libtiff a file in memory or an open one, and takes its messages, so that nothing
+ * is printed. */
 #include "io/format/tiff/tiff.h"
 #include <stdio.h>
 

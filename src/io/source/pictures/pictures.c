@@ -39,8 +39,8 @@ static peft_status enter_folder(search *f, const char *path)
     if (stat(path, &st)) return io_fail(PEFT_E_IO, "%s: %s", path, strerror(errno));
     for (int i = 0; i <= f->depth; i++)
         if (st.st_dev == f->around[i].st_dev && st.st_ino == f->around[i].st_ino)
-            return io_fail(PEFT_E_UNSUPPORTED, "%s: is a link to a folder around it, so that its pictures would be "
-                           "read again and again; remove the link", path);
+            return io_fail(PEFT_E_UNSUPPORTED, "%s: is a symbolic link to a parent folder, so that its pictures would "
+                           "be read again and again; remove the link", path);
     if (f->depth == MAX_DEPTH)
         return io_fail(PEFT_E_UNSUPPORTED, "%s: more than %d folders in one another", path, MAX_DEPTH);
     f->around[++f->depth] = st;

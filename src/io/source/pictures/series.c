@@ -5,16 +5,16 @@
 #include "io/words.h"
 
 /* The DICOM files of one folder: their places in the list, ascending, and what their headers say. */
-typedef struct room {
+typedef struct folder_files {
     found_list *l;
     const char *folder;                                       /* without a slash at its end */
     int64_t count, *place, *order, *series;                   /* [count] */
     peft_dicom_header **header;                               /* [count]; NULL: it could not be read */
     bool several;                                             /* series are in this folder */
-} room;
+} folder_files;
 
 /* The case of a slice. */
-static char *series_name(const room *r, const peft_dicom_header *h)
+static char *series_name(const folder_files *r, const peft_dicom_header *h)
 {
     peft_context *ctx = r->l->ctx;
     if (!r->several) return io_copy(ctx, r->folder);
@@ -24,7 +24,7 @@ static char *series_name(const room *r, const peft_dicom_header *h)
     return name;
 }
 
-static peft_status name_series(room *r)
+static peft_status name_series(folder_files *r)
 {
     const char *first = NULL;
     for (int64_t i = 0; i < r->count; i++) {
@@ -41,7 +41,7 @@ static peft_status name_series(room *r)
 }
 
 /* Puts the files in the order of slices into the places that they have. */
-static peft_status reorder_room(room *r)
+static peft_status reorder_files(folder_files *r)
 {
     found *sorted = io_alloc(r->l->ctx, r->count, sizeof *sorted);
     if (!sorted) return io_nomem("series");
@@ -53,12 +53,12 @@ static peft_status reorder_room(room *r)
     return s;
 }
 
-static peft_status settle_room(room *r, bool reorder)
+static peft_status read_series(folder_files *r, bool reorder)
 {
     for (int64_t i = 0; i < r->count; i++)                    /* loading a broken file tells what is wrong with it */
         if (peft_dicom_header_read(r->l->ctx, r->l->item[r->place[i]].name, &r->header[i])) r->header[i] = NULL;
     peft_status s = name_series(r);
-    if (!s && reorder) s = reorder_room(r);
+    if (!s && reorder) s = reorder_files(r);
     for (int64_t i = 0; i < r->count; i++) peft_dicom_header_free(r->header[i]);
     return s;
 }
@@ -67,14 +67,14 @@ static peft_status settle_room(room *r, bool reorder)
 static peft_status settle_files(found_list *l, const io_named *by_folder, int64_t n, bool reorder)
 {
     peft_context *ctx = l->ctx;
-    room r = { .l = l, .folder = by_folder[0].name, .count = n, .place = io_alloc(ctx, 3 * n, sizeof(int64_t)),
+    folder_files r = { .l = l, .folder = by_folder[0].name, .count = n, .place = io_alloc(ctx, 3 * n, sizeof(int64_t)),
                .header = io_alloc(ctx, n, sizeof *r.header) };
     peft_status s = r.place && r.header ? PEFT_OK : io_nomem("series");
     for (int64_t i = 0; i < n && !s; i++) r.place[i] = by_folder[i].i;
     if (!s) {
         r.order = r.place + n;
         r.series = r.order + n;
-        s = settle_room(&r, reorder);
+        s = read_series(&r, reorder);
     }
     peft_sys_free(ctx, r.place);
     peft_sys_free(ctx, r.header);
