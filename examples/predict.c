@@ -129,7 +129,7 @@ int main(int argc, char **argv)
     if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
     char *description = describe_run(&s, chosen, &how, given[compute].value);
     prediction_table t = open_table(&s, chosen, lines_of_flags(), given[out].value, description,
-                                    can_resume(), given[resume].value);
+                                    can_resume(), given[resume].value ? &in : NULL);
     results r = open_results(&t, &in, given[per_case].value, given[model].value);
     const int readers = thread_count((int)flag_integer(&given[threads]));
     int64_t tried;

@@ -86,14 +86,14 @@ static int64_t remove_broken(image_batch *b, int64_t first, int64_t count)
     return count - b->count;
 }
 
-int64_t fill_batch(image_batch *b, const inputs *in, const prediction_table *t, int64_t *next)
+int64_t fill_batch(image_batch *b, const inputs *in, prediction_table *t, int64_t *next)
 {
     int64_t broken = 0;
     while (b->count < b->capacity && *next < in->count && !stop_requested) {
         const int64_t first = b->count;
         int64_t count = first;
         for (; count < b->capacity && *next < in->count; ++*next)
-            if (!t || !in_table(t, input_name(in, *next))) b->picture[count++] = *next;
+            if (!t || !take_done_line(t, input_name(in, *next))) b->picture[count++] = *next;
         read_all(b, in, first, count);
         if (stop_requested) {                                 /* some may be unread */
             for (int64_t k = first; k < count; k++) free(b->error[k]), b->error[k] = NULL;

@@ -67,13 +67,14 @@ typedef struct prediction_table {
     int64_t done_count;
     bool has_heading;                                         /* PATH.part of the earlier run has it */
 } prediction_table;
-/* lines: what they are of. description: of describe_run. resume: goes on with PATH.part of an earlier run, which must
- * have the same description. */
+/* lines: what they are of. description: of describe_run. resumed: the pictures of this run, which goes on with PATH.part
+ * of an earlier one; NULL: begins anew. PATH.part must have the same description and no other pictures; else the program
+ * ends, and the file stays as it is. */
 prediction_table open_table(const loaded_model *m, table_format format, line_kind lines, const char *path,
-                            const char *description, bool resumable, bool resume);
+                            const char *description, bool resumable, const inputs *resumed);
 /* Whether an earlier run has predicted this picture. If the same name was given n times, each of its lines answers one
  * call. */
-bool  in_table(const prediction_table *t, const char *name);
+bool  take_done_line(prediction_table *t, const char *name);
 void  add_to_table(prediction_table *t, const prediction *p);
 /* The file gets its name if complete; else PATH.part stays for --resume. */
 void  close_table(prediction_table *t, bool complete);
@@ -128,7 +129,7 @@ void free_batch(image_batch *b);
 /* Reads pictures *next and following with several threads until the batch is full or no picture is left. Pictures that
  * are in the table already are left out (t NULL: none), and so are broken ones, of which an error is printed. Returns
  * how many were broken. */
-int64_t fill_batch(image_batch *b, const inputs *in, const prediction_table *t, int64_t *next);
+int64_t fill_batch(image_batch *b, const inputs *in, prediction_table *t, int64_t *next);
 peft_tensor *batch_images(const image_batch *b, int64_t first, int64_t count);        /* of the batch, not copied */
 
 /* --- adapted.c --- */

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 static const char *const format_name[] = { [FORMAT_TEXT] = "text", [FORMAT_CSV] = "csv", [FORMAT_JSONL] = "jsonl" };
-/* name: as it stands in the line (name_field). counted: in_table has answered a call with this line. */
-struct done_line { char *name; bool counted; };
+/* name: as it stands in the line (name_field). taken: take_done_line has answered a call with this line. */
+struct done_line { char *name; bool taken; };
 static const char before_name[] = "{\"image\": ";            /* in a line of JSON; cases are not resumed */
 
 table_format read_format(const char *name)
@@ -112,15 +112,44 @@ static const char *read_done(prediction_table *t, const char *text)
             t->done = check_alloc(realloc(t->done, capacity * sizeof *t->done));
         }
         t->done[t->done_count++].name = check_alloc(strndup(field, length));
-        t->done[t->done_count - 1].counted = false;
+        t->done[t->done_count - 1].taken = false;
     }
     if (t->done_count) qsort(t->done, (size_t)t->done_count, sizeof *t->done, by_name);
     return line;
 }
 
+bool take_done_line(prediction_table *t, const char *name)
+{
+    if (!t->done_count) return false;
+    struct done_line key = { name_field(t->format, name), false };
+    struct done_line *found = bsearch(&key, t->done, (size_t)t->done_count, sizeof *t->done, by_name);
+    while (found && found > t->done && !by_name(found - 1, &key)) found--;     /* the first of equal names */
+    while (found && found->taken) {
+        found++;
+        if (found == t->done + t->done_count || by_name(found, &key)) found = NULL;
+    }
+    if (found) found->taken = true;
+    free(key.name);
+    return found;
+}
+
+/* Ends the program if the earlier run has predicted pictures that this one is not given: the table would have both. */
+static void refuse_other_pictures(prediction_table *t, const inputs *in)
+{
+    int64_t others = 0, example = 0;
+    for (int64_t i = 0; i < in->count; i++) (void)take_done_line(t, input_name(in, i));
+    for (int64_t i = 0; i < t->done_count; i++) {
+        if (!t->done[i].taken && !others++) example = i;
+        t->done[i].taken = false;
+    }
+    if (others)
+        fail("--resume: %s has %lld pictures that this command does not name, such as %s; give the pictures of that "
+             "run, or --force to begin again", t->part_path, (long long)others, t->done[example].name);
+}
+
 /* Reads the lines of an earlier run, and cuts off what is not complete: a part of a line, or the zeros that a computer
  * without power leaves. False: not even the description is complete, so that there is nothing to go on with. */
-static bool resume_part(prediction_table *t, const char *description)
+static bool resume_part(prediction_table *t, const char *description, const inputs *in)
 {
     char *text = read_text_file(t->part_path, NULL);
     const size_t length = strcspn(text, "\n");
@@ -132,6 +161,7 @@ static bool resume_part(prediction_table *t, const char *description)
         fail("--resume: %s is of another run: it has\n  %.*s\nexpected\n  %s\ngive the options of that run, or remove "
              "the file and predict without --resume", t->part_path, (int)length, text, description);
     const size_t complete = (size_t)(read_done(t, text) - text);
+    refuse_other_pictures(t, in);
     if (truncate(t->part_path, (off_t)complete)) fail("--resume: %s: %s", t->part_path, strerror(errno));
     free(text);
     return true;
@@ -139,14 +169,14 @@ static bool resume_part(prediction_table *t, const char *description)
 
 /* Opens PATH.part for appending and locks it, so that no second predict writes to it. Begins it with the description
  * where there is none to go on with. */
-static void open_part(prediction_table *t, const char *description, bool resume)
+static void open_part(prediction_table *t, const char *description, const inputs *resumed)
 {
     if (asprintf(&t->part_path, "%s.part", t->path) < 0) fail("out of memory");
     t->part = fopen(t->part_path, "ab");
     if (!t->part) fail("--out: %s: %s", t->part_path, strerror(errno));
     if (flock(fileno(t->part), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
         fail("--out: another predict is writing %s; give another path, or wait until it has ended", t->part_path);
-    if (resume && resume_part(t, description)) return;
+    if (resumed && resume_part(t, description, resumed)) return;
     if (ftruncate(fileno(t->part), 0)) fail("--out: %s: %s", t->part_path, strerror(errno));
     char *line;
     const int size = asprintf(&line, "%s\n", description);
@@ -155,29 +185,14 @@ static void open_part(prediction_table *t, const char *description, bool resume)
 }
 
 prediction_table open_table(const loaded_model *m, table_format format, line_kind lines, const char *path,
-                            const char *description, bool resumable, bool resume)
+                            const char *description, bool resumable, const inputs *resumed)
 {
     prediction_table t = { .model = m, .format = format, .lines = lines, .path = path, .resumable = resumable };
     size_t size;
-    if (path) open_part(&t, description, resume);
+    if (path) open_part(&t, description, resumed);
     char *heading = t.has_heading ? NULL : heading_line(m, format, lines, &size);
     if (heading) put_line(&t, heading, size);
     return t;
-}
-
-bool in_table(const prediction_table *t, const char *name)
-{
-    if (!t->done_count) return false;
-    struct done_line key = { name_field(t->format, name), false };
-    struct done_line *found = bsearch(&key, t->done, (size_t)t->done_count, sizeof *t->done, by_name);
-    while (found && found > t->done && !by_name(found - 1, &key)) found--;     /* the first of equal names */
-    while (found && found->counted) {
-        found++;
-        if (found == t->done + t->done_count || by_name(found, &key)) found = NULL;
-    }
-    if (found) found->counted = true;
-    free(key.name);
-    return found;
 }
 
 void add_to_table(prediction_table *t, const prediction *p)
@@ -185,17 +200,6 @@ void add_to_table(prediction_table *t, const prediction *p)
     size_t size;
     char *text = prediction_line(t->model, t->format, t->lines, p, &size);
     put_line(t, text, size);
-}
-
-/* Ends the program if the earlier run has predicted pictures that this one was not given: the table would have both. */
-static void refuse_other_pictures(const prediction_table *t)
-{
-    int64_t others = 0, example = 0;
-    for (int64_t i = 0; i < t->done_count; i++)
-        if (!t->done[i].counted && !others++) example = i;
-    if (others)
-        fail("--resume: %s has %lld pictures that this command does not name, such as %s; give the pictures of that "
-             "run, or --force to begin again", t->part_path, (long long)others, t->done[example].name);
 }
 
 /* Writes the lines of PATH.part without the description to PATH, and removes PATH.part. */
@@ -214,7 +218,6 @@ static void publish(const prediction_table *t)
 
 void close_table(prediction_table *t, bool complete)
 {
-    if (t->path && complete) refuse_other_pictures(t);
     if (t->path && complete) publish(t);
     if (t->part && fclose(t->part)) fail("%s: %s", t->part_path, strerror(errno));
     for (int64_t i = 0; i < t->done_count; i++) free(t->done[i].name);

@@ -105,8 +105,13 @@ for bytes in 0 1 30 $((size / 3)) $((size / 2)) $((size - 1)) "$size"; do
     [ ! -e r.csv.part ] || fail 'r.csv.part was left'
 done
 make_part $((size / 2))
+cp r.csv.part kept.part
 refused 'pictures that this command does not name, such as new/benign-like' predict --out r.csv --resume new/normal-like
 [ ! -e r.csv ] || fail 'a table of two sets of pictures'
+cmp r.csv.part kept.part || fail 'a refused --resume changed r.csv.part'
+predict --out r.csv --resume new
+cmp r.csv new.csv || fail 'resumed by the right command after a refused one'
+rm r.csv
 make_part $((size / 2))
 head -c 300 /dev/zero >> r.csv.part                         # as a computer without power leaves a file
 predict --out r.csv --resume new
