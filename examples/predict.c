@@ -47,7 +47,7 @@ static int64_t predict_batch(const loaded_model *s, peft_session *session, image
     const bool together = b->count && !predict_some(s, r, session, b, 0, b->count, p);
     for (int64_t k = 0; k < b->count; k++) {
         const peft_status status = together ? PEFT_OK : predict_some(s, r, session, b, k, 1, p + k * r->columns);
-        if (status) print_error(input_name(r->in, b->picture[k]), status), failed++;
+        if (status) print_error(input_name(r->in, b->picture[k]), status, r->in->of_model), failed++;
         else add_result(r, b->picture[k], p + k * r->columns);
     }
     b->count = 0;
@@ -119,8 +119,7 @@ int main(int argc, char **argv)
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
-    const input_reading how = { given[image_options].value ? given[image_options].value : s.image_options,
-                                given[all_slices].value != NULL };
+    input_reading how = choose_reading(s.image_options, given[image_options].value, given[all_slices].value != NULL);
     a.image_options = how.image_options;
     inputs in = given[data].value ? open_data_inputs(s.ctx, given[data].value, given[split].value,
                                                      given[table].value, &how)
@@ -140,6 +139,7 @@ int main(int argc, char **argv)
     const int status = report_failures(&in, failed, tried);
     free(description);
     free_inputs(&in);
+    free_reading(&how);
     close_model(&s);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "adapt.h"
 #include "common/corruption/corruption.h"
 #include "common/data/data.h"
+#include "common/data/image_options.h"
 #include "common/files/atomic_file.h"
 #include "common/files/csv.h"
 #include "common/files/output.h"
@@ -211,8 +212,10 @@ static void check_class_names(const loaded_model *m, const peft_dataset *images)
 static void open_sets(const loaded_model *m, peft_dataset *sets[2])
 {
     const int64_t count = flag_integer(&given[images]);
-    const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
-                             .seed = (uint64_t)flag_integer(&given[seed]) };
+    char *options = merge_image_options(m->image_options, given[image_options].value);
+    data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
+                       .seed = (uint64_t)flag_integer(&given[seed]) };
+    q.image_options = *options ? options : NULL;
     const char *origin = draw_sets(m->ctx, &q, &sets[TRAINING], &sets[TEST]);
     const int64_t tests = peft_dataset_count(sets[TEST]);
     print_sets(sets[TRAINING], sets[TEST], origin);
@@ -220,6 +223,7 @@ static void open_sets(const loaded_model *m, peft_dataset *sets[2])
         warn("the test images are a part of --data. The model was not trained on them if finetune was given the same "
              "--data, --shots and --seed, and no --test; otherwise the figures are too good: give --test other images");
     check_overlap(sets[TRAINING], sets[TEST]);
+    free(options);
     if (given[per_case].value) check_cases(sets[TEST], "test");
     if (count > tests) warn("--images %lld: there are only %lld test images", (long long)count, (long long)tests);
     printf("a run: %lld test images; %lld training images for kinds that need statistics of them\n\n",

@@ -2,6 +2,7 @@
  * folder.c -- prints how many pictures of each format, size and number of bits a folder or zip has (pictures.h). */
 #include "pictures.h"
 #include "common/data/forms.h"
+#include "common/data/image_options.h"
 #include "common/program/errors.h"
 #include "common/program/progress_line.h"
 #include <stdio.h>
@@ -32,13 +33,13 @@ static peft_status load(summary *s, peft_context *ctx, const peft_dataset *d, in
     int64_t slices;
     char text[40], *options;
     const char *path = peft_dataset_name(d, i);
-    const bool chosen = image_options && strstr(image_options, "slice=");
+    const char *slice = find_image_option(image_options, "slice", strlen("slice"));
+    const bool chosen = slice && strncmp(slice, "slice=none", strlen("slice=none"));
     if (!is_file || chosen || peft_image_slices(ctx, path, image_options, &slices) || slices < 2)
         return peft_dataset_load(d, i, im);
     snprintf(text, sizeof text, "%lld", (long long)slices);
     count_form(&s->slices, text);
-    if (asprintf(&options, "slice=0%s%s", image_options ? "," : "", image_options ? image_options : "") < 0)
-        fail("out of memory");
+    options = merge_image_options(image_options, "slice=0");
     const peft_status status = peft_image_load(ctx, path, options, im);
     free(options);
     return status;

@@ -30,7 +30,7 @@ static int64_t predict_batch(const loaded_model *s, peft_adaptor *adaptor, image
     for (int64_t i = 0; i < count; i++) {
         float *p = logits + i * s->classes;                   /* the line takes floats: logits are used no more */
         for (int64_t k = 0; k < s->classes && !status; k++) p[k] = (float)scores[i * s->classes + k];
-        if (status) print_error(input_name(r->in, b->picture[i]), status);
+        if (status) print_error(input_name(r->in, b->picture[i]), status, r->in->of_model);
         else add_result(r, b->picture[i], p);
     }
     b->count = 0;

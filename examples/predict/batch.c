@@ -48,7 +48,7 @@ static void read_picture(const reading *r, int64_t k)
     peft_image *im = NULL;
     peft_status s = load_input(r->in, b->picture[k], &im);
     if (!s) s = peft_transform_apply(b->model->transform, im, pixels_of(b, k));
-    if (s) b->error[k] = error_text(input_name(r->in, b->picture[k]), s);
+    if (s) b->error[k] = error_text(input_name(r->in, b->picture[k]), s, r->in->of_model);
     peft_image_free(im);
 }
 

@@ -2,9 +2,27 @@
  * inputs.c -- the pictures that predict is given: each argument is a set of pictures, mostly of one (predict.h). */
 #include "predict.h"
 #include "common/data/data.h"
+#include "common/data/image_options.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+input_reading choose_reading(const char *of_model, const char *given, bool all_slices)
+{
+    input_reading how = { .all_slices = all_slices };
+    char *kept = kept_image_options(of_model, given);
+    if (of_model || given) how.image_options = merge_image_options(of_model, given);
+    if (*kept) how.of_model = kept;
+    else free(kept);
+    return how;
+}
+
+void free_reading(input_reading *how)
+{
+    free(how->image_options);
+    free(how->of_model);
+}
 
 /* Applies how the pictures of a set are read; ends the life of d. */
 static peft_dataset *read_by(peft_dataset *d, const input_reading *how)
@@ -13,7 +31,9 @@ static peft_dataset *read_by(peft_dataset *d, const input_reading *how)
     d = read_with_options(d, how->image_options);
     if (!how->all_slices) return d;
     const peft_status s = peft_dataset_with_slices(d, &out);
-    if (s == PEFT_E_OPTION) fail("--all-slices: %s; give --image-options without slice", peft_last_error());
+    if (s == PEFT_E_OPTION)
+        fail("--all-slices: %s%s", peft_last_error(), find_image_option(how->of_model, "slice", strlen("slice"))
+             ? "; the model was trained with this option: give --image-options slice=none" : "");
     must(s);
     peft_dataset_free(d);
     return out;
@@ -25,7 +45,7 @@ static peft_dataset *open_argument(peft_context *ctx, const char *path, const in
     peft_dataset *stored;
     peft_status s = peft_dataset_open_pictures(ctx, path, &stored);
     if (s) {
-        print_error(path, s);
+        print_error(path, s, how->of_model);
         return NULL;
     }
     if (*peft_dataset_skipped(stored)) warn("%s: not predicted: %s", path, peft_dataset_skipped(stored));
@@ -35,7 +55,7 @@ static peft_dataset *open_argument(peft_context *ctx, const char *path, const in
 inputs open_inputs(peft_context *ctx, char *const *path, int count, const input_reading *how)
 {
     inputs in = { .set = check_alloc(calloc((size_t)count + 1, sizeof *in.set)),
-                  .first = check_alloc(calloc((size_t)count + 1, sizeof *in.first)) };
+                  .first = check_alloc(calloc((size_t)count + 1, sizeof *in.first)), .of_model = how->of_model };
     for (int i = 0; i < count; i++) {
         peft_dataset *d = open_argument(ctx, path[i], how);
         if (!d) {
@@ -56,7 +76,7 @@ inputs open_data_inputs(peft_context *ctx, const char *data, const char *split, 
     if (!d) fail("--data %s: %s", data, peft_last_error());
     d = read_by(d, how);
     inputs in = { .set = check_alloc(malloc(sizeof *in.set)), .first = check_alloc(calloc(2, sizeof *in.first)),
-                  .sets = 1, .count = peft_dataset_count(d) };
+                  .sets = 1, .count = peft_dataset_count(d), .of_model = how->of_model };
     in.set[0] = d;
     in.first[1] = in.count;
     return in;

@@ -5,21 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *error_text(const char *name, peft_status status)
+char *error_text(const char *name, peft_status status, const char *of_model)
 {
     const char *message = peft_last_error();
     const bool named = !strncmp(message, name, strlen(name));
     const bool several = strstr(message, "choose one of them with the option slice=N");
+    const bool inherited = status == PEFT_E_OPTION && of_model;
     char *text;
-    if (asprintf(&text, "%s%s%s%s (%s)", named ? "" : name, named ? "" : ": ", message,
-                 several ? "; --all-slices predicts all" : "", peft_status_name(status)) < 0)
+    if (asprintf(&text, "%s%s%s%s%s%s%s (%s)", named ? "" : name, named ? "" : ": ", message,
+                 several ? "; --all-slices predicts all" : "",
+                 inherited ? "; the model was trained with the image options " : "", inherited ? of_model : "",
+                 inherited ? ", and --image-options NAME=VALUE replaces one (slice=none: a file of one picture)" : "",
+                 peft_status_name(status)) < 0)
         fail("out of memory");
     return text;
 }
 
-void print_error(const char *name, peft_status status)
+void print_error(const char *name, peft_status status, const char *of_model)
 {
-    char *text = error_text(name, status);
+    char *text = error_text(name, status, of_model);
     report("%s", text);
     free(text);
 }

@@ -11,9 +11,10 @@
 #include <stdio.h>
 
 /* --- picture_error.c --- */
-/* "NAME: peft_last_error (STATUS)", to be freed; the name only once where the message begins with it. */
-char *error_text(const char *name, peft_status status);
-void  print_error(const char *name, peft_status status);
+/* "NAME: peft_last_error (STATUS)", to be freed; the name only once where the message begins with it. of_model: the
+ * image options that the picture is read with because the model was trained with them; NULL: none. */
+char *error_text(const char *name, peft_status status, const char *of_model);
+void  print_error(const char *name, peft_status status, const char *of_model);
 
 /* --- inputs.c --- */
 /* The pictures of the command line, in its order. An argument is a picture, or a folder, zip or list of pictures. */
@@ -22,9 +23,17 @@ typedef struct inputs {
     int64_t *first;                                           /* [sets + 1]: number of the first picture of each set */
     int64_t sets, count;
     int64_t failed;                                           /* arguments that could not be opened */
+    const char *of_model;                                     /* as in input_reading; not owned */
 } inputs;
-/* How they are read. image_options: of peft_image_load; NULL: none. all_slices: each slice of a file is a picture. */
-typedef struct input_reading { const char *image_options; bool all_slices; } input_reading;
+/* How they are read. all_slices: each slice of a file is a picture. */
+typedef struct input_reading {
+    char *image_options;                                      /* of peft_image_load; NULL: none */
+    char *of_model;                                           /* those that the command does not name; NULL: none */
+    bool all_slices;
+} input_reading;
+/* The image options of the command line over those that the model was trained with; both may be NULL. */
+input_reading choose_reading(const char *of_model, const char *given, bool all_slices);
+void          free_reading(input_reading *how);
 /* Opens all arguments. Prints an error for one that cannot be opened, and leaves it out. */
 inputs      open_inputs(peft_context *ctx, char *const *path, int count, const input_reading *how);
 /* The pictures of a data set, or of its split (NULL: all); table: how a table is read. Errors end the program. */
@@ -67,9 +76,9 @@ typedef struct prediction_table {
     int64_t done_count;
     bool has_heading;                                         /* PATH.part of the earlier run has it */
 } prediction_table;
-/* lines: what they are of. description: of describe_run. resumed: the pictures of this run, which goes on with PATH.part
- * of an earlier one; NULL: begins anew. PATH.part must have the same description and no other pictures; else the program
- * ends, and the file stays as it is. */
+/* lines: what they are of. description: of describe_run. resumed: the pictures of this run, which goes on with
+ * PATH.part of an earlier one; NULL: begins anew. PATH.part must have the same description and no other pictures;
+ * else the program ends, and the file stays as it is. */
 prediction_table open_table(const loaded_model *m, table_format format, line_kind lines, const char *path,
                             const char *description, bool resumable, const inputs *resumed);
 /* Whether an earlier run has predicted this picture. If the same name was given n times, each of its lines answers one

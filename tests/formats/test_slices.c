@@ -98,6 +98,14 @@ START_TEST(every_slice_is_a_sample)
     fails(PEFT_E_OPTION, "they choose slice 1", peft_dataset_with_slices(along, &slices));
     fails(PEFT_E_INVALID, "data set is NULL", peft_dataset_with_slices(NULL, &slices));
     peft_dataset_free(along);
+    ok(peft_dataset_with_image_options(d, "slice=none,volume=none,region=none", &along));      /* none: not given */
+    ok(peft_dataset_with_slices(along, &slices));
+    ck_assert_int_eq(peft_dataset_count(slices), 4);
+    peft_dataset_free(slices);
+    peft_dataset_free(along);
+    ok(peft_image_load(io_ctx, in_folder("f/p.png"), "slice=none", &im));
+    peft_image_free(im);
+    fails(PEFT_E_OPTION, "axis", peft_dataset_with_image_options(d, "axis=none", &along));     /* has a default */
     peft_dataset_free(d);
 }
 END_TEST

@@ -51,6 +51,7 @@ PEFT_API const peft_option *peft_sys_opt_row(const peft_opt_key *keys, size_t i)
  * its value. PEFT_E_INVALID: a default is not a value of its row, or an argument is NULL. */
 PEFT_API PEFT_NODISCARD peft_status peft_sys_opt_defaults(const peft_opt_key *keys, void *values);
 /* Reads text (NULL: no settings) and sets the members of the struct at values that it names; the others do not change.
+ * The value none of an option without a default (not of type 's') means that text does not name this option.
  * Bit i of *seen (may be NULL) becomes 1 if text names keys[i]. PEFT_E_OPTION, with a message that begins with `who`:
  * not a list of settings, an unknown name, one given twice, or a value that does not fit; some members may then be set.
  * PEFT_E_INVALID: keys, who or values is NULL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * keys.c -- reads settings from a text into the members of a struct and prints them, by a table of peft_opt_key: the
  * settings of libpeft-io (transforms, loaders). */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/options/options.h"
@@ -33,6 +34,12 @@ static peft_status refuse_name(const peft_opt_key *keys, const char *name, const
     return pf_name_refuse(who, name, known, n);
 }
 
+/* Is text the word none, for an option without a default? It says that the option is not given. */
+static bool means_not_given(const peft_opt_key *k, const char *text)
+{
+    return !*k->option.fallback && !strcmp(text, "none");
+}
+
 /* Stores one setting in its member of values. Bit i of *seen: key i was given. */
 static peft_status store_setting(const peft_opt_key *keys, const pf_setting *setting, const char *who, char *values,
                                  uint64_t *seen)
@@ -47,7 +54,9 @@ static peft_status store_setting(const peft_opt_key *keys, const pf_setting *set
     if (!k->option.name) return refuse_name(keys, name, who);
     const pf_opt_domain domain = domain_of(k);
     const bool is_text = k->option.type == 's';
-    if (!is_text && (!pf_setting_value(setting, text, sizeof text) || !pf_value_read(&domain, text, &v)))
+    const bool whole = is_text || pf_setting_value(setting, text, sizeof text);
+    if (!is_text && whole && means_not_given(k, text)) return PEFT_OK;
+    if (!is_text && (!whole || !pf_value_read(&domain, text, &v)))
         return pf_value_refuse(&domain, who, k->option.name, text);
     const uint64_t bit = (uint64_t)1 << (k - keys);
     if (*seen & bit)
