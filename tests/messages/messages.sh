@@ -85,6 +85,18 @@ says 'the table beside them is not read; if labels.csv has the labels, give mixe
 printf 'Bild;Befund\na.png;x\n' > flat/other.csv
 refused 'is given with path=COLUMN' predict flat/other.csv
 
+# --- a backbone with a head of its own, and one that merge wrote ---
+"$bin/predict" --backbone "$vit" --threads 1 scans/benign-like/0000.png > log 2>&1 || fail 'a backbone alone'
+says 'no --model was given: the classes are those of the backbone'
+says '10 of its pretraining (class_0, class_1, ..)'
+[ "$(grep -c 'warning: .*class' log)" = 1 ] || fail 'one warning of the classes'
+"$bin/merge" --backbone "$vit" --model m.safetensors --out merged.safetensors > log 2>&1 || fail merge
+"$bin/predict" --backbone merged.safetensors --threads 1 scans/benign-like/0000.png > log 2>&1 || fail 'merged'
+if grep -q 'no --model was given' log; then fail 'a merged model is not the head of the backbone'; fi
+"$bin/merge" --backbone small.safetensors --model s.safetensors --naming hf5 --out folder > log 2>&1 || fail 'merge hf5'
+"$bin/predict" --backbone folder --threads 1 scans/benign-like/0000.png > log 2>&1 || fail 'merged folder'
+if grep -q 'no --model was given' log; then fail 'a merged folder is not the head of the backbone'; fi
+
 # --- threads and long names ---
 predict --threads 1000 scans > log 2>&1 || fail threads
 [ "$(grep -c 'more threads than cores take longer' log)" = 1 ] || fail 'one warning of threads'

@@ -158,6 +158,7 @@ loaded_model open_model(const char *backbone, const char *backbone_options, cons
              backbone, kind);
     move_if_unset(&notes.preprocess, &backbone_notes.preprocess);
     s.vit = load_backbone(s.ctx, backbone, transform_size(s.ctx, notes.preprocess), backbone_options);
+    s.own_head = !trained && !backbone_notes.link;            /* merge notes it, as training does */
     if (!trained && !notes.class_names) notes.class_names = copy_text(peft_backbone_note(s.vit, "class_names"));
     if (!trained && !notes.link) notes.link = copy_text(peft_backbone_note(s.vit, "link"));
     s.model = load_trained(s.vit, trained, notes.kind);
@@ -212,7 +213,25 @@ static void check_names(const loaded_model *s)
     free(storage);
 }
 
-void name_classes(loaded_model *s, const char *list)
+/* "cat, dog, ..": the first names. */
+static const char *first_names(const loaded_model *s, char *text, size_t size)
+{
+    const bool more = s->classes > 2;
+    snprintf(text, size, "%.80s%s%.80s%s", s->names[0], s->classes > 1 ? ", " : "", s->classes > 1 ? s->names[1] : "",
+             more ? ", .." : "");
+    return text;
+}
+
+static void warn_of_own_head(const loaded_model *s)
+{
+    char text[200];
+    warn("no --model was given: the classes are those of the backbone's own head, %lld of its pretraining (%s); to "
+         "predict the classes of your data, give --model FILE, the file that finetune wrote", (long long)s->classes,
+         first_names(s, text, sizeof text));
+}
+
+/* Sets names as name_classes does, without the warning of own_head. */
+static void set_names(loaded_model *s, const char *list)
 {
     if (s->classes < 1)
         fail("--model: it has no classifier, and the backbone has none either, so there are no classes to predict; "
@@ -235,10 +254,17 @@ void name_classes(loaded_model *s, const char *list)
     FILE *f = check_alloc(open_memstream(&defaults, &size));
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, "class_%lld\n", (long long)c);
     if (fclose(f)) fail("out of memory");
-    warn("no file names the classes: they are called class_0 to class_%lld, in the order of training; give "
-         "--class-names NAME,NAME,... for other names", (long long)s->classes - 1);
+    if (!s->own_head)
+        warn("no file names the classes: they are called class_0 to class_%lld, in the order of training; give "
+             "--class-names NAME,NAME,... for other names", (long long)s->classes - 1);
     s->names = check_alloc(split_names(defaults, s->classes, &s->storage));
     free(defaults);
+}
+
+void name_classes(loaded_model *s, const char *list)
+{
+    set_names(s, list);
+    if (s->own_head && !list) warn_of_own_head(s);
 }
 
 void close_model(loaded_model *s)

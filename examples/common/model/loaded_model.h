@@ -19,6 +19,8 @@ typedef struct loaded_model {
     bool multilabel;                                          /* several labels per image: independent probabilities */
     char *link;                                               /* "softmax" or "sigmoid"; NULL: not in the files */
     char *class_names;                                        /* one on each line; NULL: not in the files */
+    bool own_head;                                            /* the classifier is that of a backbone as it was
+                                                               * pretrained: no trained file, nor one of merge */
     const char **names;                                       /* [classes], set by name_classes */
     char *storage;                                            /* characters of names */
 } loaded_model;
@@ -36,8 +38,8 @@ char       *trained_kind(peft_context *ctx, const char *path, char **preprocess)
  * classifier. */
 peft_model *load_trained(peft_backbone *b, const char *path, const char *kind);
 int64_t     transform_size(peft_context *ctx, const char *preprocess);    /* of its text; STORED_IMAGE_SIZE for NULL */
-/* Sets names: from list ("a,b", may be NULL), else from the files, else class_0, class_1, ... with a warning. Fails if
- * the model has no classifier. */
+/* Sets names: from list ("a,b", may be NULL), else from the files, else class_0, class_1, ... with a warning. Warns of
+ * own_head without a list. Fails if the model has no classifier. */
 void   name_classes(loaded_model *s, const char *list);
 /* Sets transform for predicting: that of the training, else the backbone's; settings in changes ("mean=..,std=..", may
  * be NULL) replace those of the same name. */
