@@ -6,11 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool has_cases(const inputs *in)
+void check_has_cases(peft_context *ctx, const inputs *in)
 {
+    const char *first = input_name(in, 0), *in_zip = strcasestr(first, ".zip/");
+    peft_dicom_header *h;
     bool any = false;
     for (int64_t k = 0; k < in->sets; k++) any |= peft_dataset_has_cases(in->set[k]) != 0;
-    return any;
+    if (any) return;
+    if (in_zip)
+        fail("--per-case: the pictures of %.*s have no cases; unpack a zip of DICOM files and give the folder, whose "
+             "series are cases; else give --data TABLE with a column of studies (--table study=COLUMN)",
+             (int)(in_zip - first + strlen(".zip")), first);
+    if (!peft_dicom_header_read(ctx, first, &h))
+        fail("--per-case: DICOM files that are named one by one, such as %s, have no cases; give the folder that they "
+             "are in, whose series are cases", first);
+    fail("--per-case: the pictures have no cases; give --data TABLE with a column of studies (--table "
+         "study=COLUMN), a folder of DICOM series, or --all-slices for files of several pictures");
 }
 
 results open_results(prediction_table *t, const inputs *in, const char *per_case, const char *path)
@@ -18,9 +29,6 @@ results open_results(prediction_table *t, const inputs *in, const char *per_case
     results r = { .table = t, .in = in, .by_case = per_case != NULL, .columns = t->model->classes };
     if (!per_case) return r;
     r.rule = parse_case_rule(per_case, true);
-    if (!has_cases(in))
-        fail("--per-case: the pictures have no cases; give --data TABLE with a column of studies (--table "
-             "study=COLUMN), a folder of DICOM series, or --all-slices for files of several pictures");
     if (r.rule == CASE_ATTENTION) {
         char *pool = case_pool_path(path);
         r.pool = load_case_pool(t->model->ctx, pool, t->model->model);

@@ -117,6 +117,8 @@ typedef struct results {
     float *values;                                            /* [pictures, columns]: probabilities, or features */
     bool *known;                                              /* [pictures]: was it predicted? */
 } results;
+/* Ends the program, with the cure, if the pictures have no cases. */
+void    check_has_cases(peft_context *ctx, const inputs *in);
 /* per_case: --per-case; NULL: no rule. path: --model, beside which the pool lies. */
 results open_results(prediction_table *t, const inputs *in, const char *per_case, const char *path);
 void    add_result(results *r, int64_t picture, const float *p);             /* p [columns] */

@@ -76,6 +76,10 @@ predict s > out
 [ "$(names_in out)" = 's/IM2 s/IM1 ' ] || { cp out log; fail 'order of slices'; }
 predict --csv --per-case mean s | cut -d, -f1-3 > log
 printf 'case,slices,failed\ns,2,0\n' | cmp - log || fail 'a series is no case'
+refused 'named one by one, such as s/IM1, have no cases; give the folder' predict --csv --per-case mean s/IM1 s/IM2
+if grep -q '^case,' log; then fail 'the heading of a table that was refused'; fi
+refused 'give the folder' predict --out refused.csv --per-case mean s/IM1 s/IM2
+[ ! -e refused.csv.part ] || fail 'a refused --per-case left refused.csv.part'
 cp d/IM00003 s/IM0
 predict --csv --per-case mean s | cut -d, -f1-3 > log
 [ "$(grep -c '^s#2\.25\..*,[12],0$' log)" -eq 2 ] || fail 'two series in a folder'
@@ -120,5 +124,6 @@ if command -v python3 > /dev/null; then
     python3 -c 'import shutil; shutil.make_archive("z", "zip", "medium", "images")'
     predict z.zip > out 2> log
     [ "$(names_in out)" = 'z.zip/images/im1 z.zip/images/im2 ' ] || { cat out >> log; fail 'zip'; }
+    refused 'of z.zip have no cases; unpack a zip of DICOM files and give the folder' predict --per-case mean z.zip
 fi
 echo 'predict: slices of arrays, resumed within a file, as cases; DICOM series, DICOMDIR, files without ending in a zip'
