@@ -39,6 +39,14 @@ predict mixed > mixed.out 2> log
 refused 'no pictures, but 1 .txt' predict --csv "$(mkdir none; cp mixed/notes.txt none; echo none)"
 refused 'neither a picture nor a list of pictures' predict mixed/notes.txt
 
+refused 'predict needs no classes: leave --data out, and give the path as PICTURES' predict --data new/benign-like
+{ echo path,label; sed 's/$/,a/' list.txt; } > rows.csv
+refused "no split 'test'; open all rows, without a split, or name the column by split=COLUMN; leave --split out" \
+    predict --data rows.csv --split test
+predict --data rows.csv | cmp - files.out
+predict_list() { predict --data labelled.txt "$@"; }
+refused 'leave --split out to predict all pictures' predict_list --split test
+
 # --- formats ------------------------------------------------------------------------------------------------------------
 predict --csv new > new.csv
 predict --format csv new | cmp - new.csv

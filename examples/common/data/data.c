@@ -36,13 +36,14 @@ peft_dataset *read_with_options(peft_dataset *d, const char *image_options)
 }
 
 /* Ends the program with the error of opening a data set. Settings of tables, which many messages name, are given by
- * --table. */
-static _Noreturn void fail_opening(peft_status s)
+ * --table. advice: what to do where the data have no classes; may be NULL. */
+static _Noreturn void fail_opening(peft_status s, const char *advice)
 {
     static const char *const settings[] = { "=COLUMN", "=FOLDER", "=none", "=skip", "ending=", "delimiter=",
                                             "classes=" };
     const char *message = peft_last_error();
     size_t i = 0;
+    if (advice && strstr(message, "no class folders")) fail("%s (%s); %s", message, peft_status_name(s), advice);
     while (i < sizeof settings / sizeof *settings && !strstr(message, settings[i])) i++;
     if (i == sizeof settings / sizeof *settings) fail("%s (%s)", message, peft_status_name(s));
     fail("%s (%s); settings of a table are given as --table NAME=VALUE,.. (inspect --table)", message,
@@ -56,7 +57,7 @@ peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *p
     const peft_status s = as_table ? peft_dataset_open_table(ctx, path, split, q->table, &d)
                                    : peft_dataset_open(ctx, path, split, &d);
     if (s == PEFT_E_OPTION) fail("--table: %s; inspect --table lists the settings", peft_last_error());
-    if (s && (s != PEFT_E_NOTFOUND || !split)) fail_opening(s);
+    if (s && (s != PEFT_E_NOTFOUND || !split)) fail_opening(s, q->advice);
     if (!d) return NULL;
     if (q->patients) {
         if (peft_dataset_with_groups(d, q->patients, &grouped)) fail("--patients: %s", peft_last_error());

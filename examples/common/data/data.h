@@ -34,6 +34,7 @@ typedef struct data_request {
     const char *data, *test;                                  /* paths; test may be NULL */
     const char *table, *patients;                             /* settings of tables; pattern of names; may be NULL */
     const char *image_options;                                /* of peft_image_load; may be NULL */
+    const char *advice;                                       /* for messages of data without classes; may be NULL */
     bool allow_shared_patients;
     int64_t shots, tests;                                     /* images per class for training and test, 0 for all */
     uint64_t seed;                                            /* of the random draws */

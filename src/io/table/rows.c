@@ -72,8 +72,8 @@ peft_status io_table_choose_rows(io_table *t, const char *wanted)
     int64_t found = 0;
     if (!(t->used = io_alloc(t->ctx, t->csv.rows, sizeof *t->used))) return io_nomem(t->path);
     if (wanted && !t->row_split)
-        return io_fail(PEFT_E_NOTFOUND, "%s: the table has no column of splits, so no split '%.40s'; open all rows "
-                       "(split NULL), or name the column by split=COLUMN", t->path, wanted);
+        return io_fail(PEFT_E_NOTFOUND, "%s: the table has no column of splits, so no split '%.40s'; open all "
+                       "rows, without a split, or name the column by split=COLUMN", t->path, wanted);
     for (int64_t r = 1; r < t->csv.rows; r++) {
         const int8_t split = t->row_split ? t->row_split[r] : IO_SPLIT_NONE;
         t->used[r] = !wanted || (split >= 0 && !strcmp(io_split_names[split], io_split_of(wanted)));

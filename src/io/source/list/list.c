@@ -199,7 +199,7 @@ static peft_status open_list(const io_open_arguments *a, peft_dataset *d)
     if (a->classes < 0 || a->classes > 1 << 20)
         return io_fail(PEFT_E_INVALID, "data set: %lld classes, expected 0..1048576", (long long)a->classes);
     if (a->split)
-        return io_fail(PEFT_E_NOTFOUND, "%s: a list has no split '%.40s'; expected split NULL, and a list for each "
+        return io_fail(PEFT_E_NOTFOUND, "%s: a list has no split '%.40s'; open it without a split, and a list for each "
                        "split", a->path, a->split);
     peft_status s = io_read_file(d->ctx, a->path, MAX_LIST_BYTES, &text, &size);
     if (s) return s;

@@ -280,7 +280,7 @@ static bool probe_medium(const char *path)
 static peft_status open_medium(const io_open_arguments *a, peft_dataset *d)
 {
     if (!a->split) return open_pictures(a, d);
-    return io_fail(PEFT_E_NOTFOUND, "%s: the directory of a medium has no split '%.40s'; expected split NULL", a->path,
+    return io_fail(PEFT_E_NOTFOUND, "%s: the directory of a medium has no split '%.40s'; open it without one", a->path,
                    a->split);
 }
 
