@@ -46,13 +46,35 @@ adaptation adaptation_of_flags(void)
     return a;
 }
 
+/* Does the path end in one of these endings, separated by blanks? */
+static bool ends_in(const char *path, const char *endings)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    const size_t length = dot ? strlen(dot) : 0;
+    for (const char *e = endings; length && (e = strcasestr(e, dot)); e += length)
+        if (e[length] == ' ' || !e[length]) return true;
+    return false;
+}
+
+/* The format that the ending of --out stands for, where no flag names one. */
+static table_format format_of_ending(const char *path)
+{
+    if (ends_in(path, ".tsv .tab"))
+        fail("--out %s: a table has commas between its columns; give FILE.csv, or --format csv with this name", path);
+    if (ends_in(path, ".json"))
+        fail("--out %s: has an object on each line; give FILE.jsonl, or --format jsonl with this name", path);
+    return ends_in(path, ".jsonl .ndjson") ? FORMAT_JSONL : FORMAT_CSV;
+}
+
 table_format format_of_flags(void)
 {
-    const char *name = given[format].value;
+    const char *name = given[format].value, *path = given[out].value;
+    if (path && ends_in(path, ".xlsx .xls .ods"))
+        fail("--out %s: predict writes no spreadsheets; give FILE.csv, which spreadsheet programs open", path);
     if (given[csv].value && name && strcmp(name, "csv")) fail("--csv and --format %s: give one of them", name);
     if (given[csv].value) return FORMAT_CSV;
-    if (!name) return given[out].value ? FORMAT_CSV : FORMAT_TEXT;
-    if (given[out].value && read_format(name) == FORMAT_TEXT)
+    if (!name) return path ? format_of_ending(path) : FORMAT_TEXT;
+    if (path && read_format(name) == FORMAT_TEXT)
         fail("--format text: is for the terminal; give csv or jsonl with --out");
     return read_format(name);
 }

@@ -22,7 +22,7 @@
     X(all_slices, NULL, NULL, "predict every slice of a file of several pictures, such as a volume; with --per-case " \
       "such a file is a case") \
     X(format, "NAME", NULL, "text, csv (a table with a heading line) or jsonl (a JSON object on each line); without " \
-      "it text, or with --out csv") \
+      "it text, or with --out jsonl for FILE.jsonl, else csv") \
     X(csv, NULL, NULL, "the same as --format csv") \
     X(out, "FILE", NULL, "write the table to this file; until all pictures are done, it is FILE.part") \
     X(resume, NULL, NULL, "with --out: go on with FILE.part of an earlier run by the same options") \
@@ -50,7 +50,7 @@ void check_inputs(int arguments, char *const *argument);
 /* The flags of --adapt; without it kind is NULL, and its options are errors. The state is checked before anything is
  * computed. */
 adaptation adaptation_of_flags(void);
-/* The format of the table: that of --format or --csv, else text, or CSV for a file. */
+/* The format of the table: that of --format or --csv, else text, or for a file that of its ending. */
 table_format format_of_flags(void);
 /* Whether a run that was stopped can go on where it was: a case needs all its pictures, and predictions with --adapt
  * depend on the pictures before. */

@@ -60,6 +60,16 @@ cp new/benign-like/0000.png 'a "b",c.png'
 predict --format jsonl 'a "b",c.png' | grep -qF '{"image": "a \"b\",c.png", "predicted"' || fail 'quotes in JSON'
 refused '--format xml: expected text, csv or jsonl' predict --format xml new
 refused '--csv and --format jsonl' predict --csv --format jsonl new
+predict --out ending.jsonl new
+cmp ending.jsonl new.jsonl || fail 'the format by the ending .jsonl'
+predict --out ending.JSONL --csv new
+cmp ending.JSONL new.csv || fail '--csv before the ending'
+predict --out ending.json --format jsonl new
+cmp ending.json new.jsonl || fail '--format before the ending'
+refused '--out ending.xlsx: predict writes no spreadsheets; give FILE.csv' predict --out ending.xlsx new
+refused '--out ending.xlsx: predict writes no spreadsheets' predict --out ending.xlsx --format csv new
+refused 'give FILE.csv, or --format csv' predict --out ending.tsv new
+refused 'give FILE.jsonl, or --format jsonl' predict --out ending.json --force new
 
 # --- a table in a file ----------------------------------------------------------------------------------------------------
 predict --out t.csv new
