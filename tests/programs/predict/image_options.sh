@@ -46,9 +46,11 @@ predict --csv --image-options slice=none $plain > got
 "$bin/predict" --backbone vit.safetensors --model m.safetensors --csv --image-options slice=0 $plain | cmp - got
 refused 'the model was trained with this option: give --image-options slice=none' predict --all-slices vols
 
-# --- adapt reads its images as the model's training did, and inspect takes slice=none ------------------------------------
+# --- adapt reads its images as the training did; merge says what is lost; inspect takes slice=none ----------------------
 "$bin/adapt" --backbone vit.safetensors --model m.safetensors --data vols --kind none --seeds 1 --threads 1 > log 2>&1 ||
     fail 'adapt lost slice=1 of the model'
+"$bin/merge" --backbone vit.safetensors --model m.safetensors --out merged.safetensors > log 2>&1 || fail merge
+grep -qF "does not keep; give them to predict: --image-options 'slice=1'" log || fail 'merge does not say what is lost'
 "$bin/inspect" --image-options slice=none vols > log 2>&1 || fail 'inspect'
 if grep -q 'cannot be read' log; then fail 'inspect with slice=none'; fi
 echo 'image_options: settings of the command line over those of the model; slice=none'
