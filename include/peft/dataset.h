@@ -142,7 +142,8 @@ peft_dataset_overlap_pixels(const peft_dataset *a, const peft_dataset *b, int64_
 /* --- patients and cases ------------------------------------------------------------------------------------------- */
 /* Samples of a group, a patient, never come into both parts of a peft_dataset_split or peft_dataset_few_shot. Samples
  * of a case, a study or volume, are slices of one thing, whose predictions may be aggregated. A table has both by its
- * columns of patients and studies; with studies alone these are the groups too. Parts keep them. */
+ * columns of patients and studies; with studies alone these are the groups too. A study listed under two patients is a
+ * case of each, named "patient/study"; other cases have the name of the study. Parts keep them. */
 PEFT_API int         peft_dataset_has_groups(const peft_dataset *d);                /* 1: some samples are in a group */
 PEFT_API int         peft_dataset_has_cases(const peft_dataset *d);
 PEFT_API const char *peft_dataset_group(const peft_dataset *d, int64_t i);           /* its name; NULL: in none */

@@ -12,12 +12,12 @@ START_TEST(tables_have_patients_cases_and_splits)
                                 "c.png,x,p,s3,valid\nd.png,y,,s2,train\n";
     touch("a.png b.png c.png d.png");
     reads(table, NULL, NULL, "x,y; a.png=0/p#s b.png=1/q#s2 c.png=0/p#s3 d.png=1/q#s2");
-    reads(table, "train", NULL, "x,y; a.png=0/p#s d.png=1/s2#s2");
+    reads(table, "train", NULL, "x,y; a.png=0/p#s d.png=1/q#s2");      /* the patient is in a line of another split */
     reads("image,label,patient\na.png,x,p\nb.png,y,\n", NULL, NULL, "x,y; a.png=0/p b.png=1/-");
     ck_assert_msg(strstr(table_log, "1 of 2 pictures have nothing in column 'patient'") != NULL, "%s", table_log);
     reads("image,label,patient,study\na.png,x,,s\nb.png,y,,s\nc.png,x,,\n", NULL, NULL,
           "x,y; a.png=0/s#s b.png=1/s#s c.png=0/-#-");
-    reads("image,label,patient,study\na.png,x,p,s\nb.png,y,q,s\n", NULL, NULL, "x,y; a.png=0/p#s b.png=1/q#s");
+    reads("image,label,patient,study\na.png,x,p,s\nb.png,y,q,s\n", NULL, NULL, "x,y; a.png=0/p#p/s b.png=1/q#q/s");
     ck_assert_msg(strstr(table_log, "a study has pictures of several patients, such as 's'") != NULL, "%s", table_log);
     reads(table, "validation", NULL, "x,y; c.png=0/p#s3");
     reads(table, "test", "patient=none,study=none", "x,y; b.png=1");
@@ -46,6 +46,21 @@ START_TEST(tables_have_patients_cases_and_splits)
     reads("image,label\na.png,x\nb.png,y\na.png,x\n", NULL, NULL, "x,y; a.png=0 b.png=1");
     ck_assert_msg(strstr(table_log, "1: ") && strstr(table_log, "1 lines repeat a picture with the same label, such as "
                   "line 4"), "%s", table_log);
+}
+END_TEST
+
+START_TEST(studies_numbered_anew_for_each_patient_are_cases_of_each)
+{
+    static const char table[] = "image,label,patient,study,split\na.png,x,A,1,train\nb.png,y,A,2,train\n"
+                                "c.png,x,B,1,test\nd.png,y,B,1.0,test\ne.png,x,B,3,train\n";
+    touch("a.png b.png c.png d.png e.png");
+    reads(table, NULL, NULL, "x,y; a.png=0/A#A/1 b.png=1/A#2 c.png=0/B#B/1 d.png=1/B#B/1 e.png=0/B#3");
+    ck_assert_msg(strstr(table_log, "such as '1': it counts as a case of each of them, 'A/1' and 'B/1'") != NULL, "%s",
+                  table_log);
+    reads(table, "train", NULL, "x,y; a.png=0/A#A/1 b.png=1/A#2 e.png=0/B#3");
+    reads(table, NULL, "patient=none", "x,y; a.png=0/1#1 b.png=1/2#2 c.png=0/1#1 d.png=1/1#1 e.png=0/3#3");
+    refuses(PEFT_E_FORMAT, "line 4: there is no patient, and study '1' is listed under several patients, such as 'A'|"
+            "patient=none", "image,label,patient,study\na.png,x,A,1\nb.png,y,B,1\nc.png,x,,1\n", NULL, NULL);
 }
 END_TEST
 
@@ -309,7 +324,8 @@ START_TEST(failed_allocations_are_errors)
 }
 END_TEST
 
-IO_SUITE_MAIN("groups", tables_have_patients_cases_and_splits, a_split_divides_no_patient,
+IO_SUITE_MAIN("groups", tables_have_patients_cases_and_splits,
+              studies_numbered_anew_for_each_patient_are_cases_of_each, a_split_divides_no_patient,
               few_shot_leaves_patients_out_of_the_rest, classes_of_two_patients_are_in_both_parts,
               no_class_is_taken_from_a_part_to_fill_the_other, names_give_patients_by_a_pattern,
               patients_in_two_sets_are_found, failed_allocations_are_errors)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * headings.c -- the names of a table's columns: compared without regard to signs, written into messages. */
+ * headings.c -- the names of a table's columns: compared without regard to signs, written into messages; the error for a
+ * row. */
 #include "io/table/table.h"
+#include <stdarg.h>
 #include <stdio.h>
 
 void io_table_plain_heading(const char *heading, char *plain)
@@ -30,4 +32,14 @@ const char *io_table_columns_text(const io_table *t, const int64_t *columns, int
 bool io_table_is_taken(const io_table *t, int64_t c)
 {
     return c == t->name || c == t->patient || c == t->study || c == t->split;
+}
+
+peft_status io_table_bad_row(const io_table *t, int64_t row, const char *format, ...)
+{
+    char problem[1200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(problem, sizeof problem, format, args);
+    va_end(args);
+    return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", t->path, (long long)t->csv.line[row], problem);
 }

@@ -53,7 +53,7 @@ static inline const char *io_table_cell(const io_table *t, int64_t row, int64_t 
 {
     return io_csv_cell(&t->csv, row, column);
 }
-/* --- bad_row.c --- */
+/* --- headings.c --- */
 /* PEFT_E_FORMAT with the path of the table and the line of the row before the message. */
 __attribute__((format(printf, 3, 4))) peft_status io_table_bad_row(const io_table *t, int64_t row,
                                                                    const char *format, ...);
@@ -133,6 +133,13 @@ peft_status io_table_find_files(io_table *t, char **skipped);
 /* Looks in the folder of a picture that does not exist for a file whose name differs only in upper and lower case or in
  * the ending. The caller frees *near; NULL: there is none. */
 peft_status io_table_near_file(const io_table *t, const char *path, char **near);
+
+/* --- patients.c --- */
+/* The length of a cell of patients or studies without the ".0" of a whole number. */
+size_t io_table_identity_length(const char *cell);
+/* Makes the cases and groups (patients) of the rows that are used, d->count of them. A case is a study of a patient.
+ * PEFT_E_FORMAT: a row without a patient, whose study has several. */
+peft_status io_table_make_groups(const io_table *t, peft_dataset *d);
 
 /* --- rows.c --- */
 /* Marks the rows of the split `wanted` (NULL: all) as used, but a picture that is listed again only once, with a
