@@ -65,8 +65,9 @@ END_TEST
 
 START_TEST(columns_that_look_like_patients_are_named)
 {
-    static const char *const like[] = { "MRN", "PatientName", "Patient code", "subject key", "Case number" };
-    static const char *const other[] = { "PatientAge", "patient sex", "site", "fname2" };
+    static const char *const like[] = { "MRN", "PatientName", "Patient code", "subject key", "Case number",
+                                        "Fallnummer", "Fall-Nr.", "Pat", "subj_id" };
+    static const char *const other[] = { "PatientAge", "patient sex", "site", "fname2", "patch", "waterfall" };
     char table[200], text[80];
     touch("a.png b.png");
     for (size_t i = 0; i < sizeof like / sizeof *like; i++) {
@@ -84,6 +85,19 @@ START_TEST(columns_that_look_like_patients_are_named)
     }
     reads("image,MRN\na.png,1\nb.png,2\n", NULL, "labels=none", "unlabelled; a.png=0 b.png=0");
     warned("!no column of patients");
+}
+END_TEST
+
+START_TEST(common_names_of_patients_are_known)
+{
+    static const char *const names[] = { "PatNr", "Pat.-Nr.", "Patientennr", "Patienten-Nummer", "Patienten-ID",
+                                         "pat_nr", "Pat No", "pid", "subject_id", "case_id" };
+    char table[200];
+    touch("a.png b.png");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(table, sizeof table, "image,label,%s\na.png,x,P\nb.png,y,Q\n", names[i]);
+        reads(table, NULL, NULL, "x,y; a.png=0/P b.png=1/Q");
+    }
 }
 END_TEST
 
@@ -190,6 +204,7 @@ END_TEST
 
 IO_SUITE_MAIN("table hints", patients_that_differ_in_form_are_named, patients_of_two_sets_that_differ_in_form_are_named,
               names_that_give_similar_patients_are_named, columns_that_look_like_patients_are_named,
+              common_names_of_patients_are_known,
               overlapping_splits_are_refused, columns_that_are_labels_by_default_are_named,
               ids_are_not_taken_for_labels, other_files_than_tables_are_named,
               repeated_lines_of_a_list_are_named, files_whose_names_nearly_agree_are_named)

@@ -4,11 +4,14 @@
 #include "io/table/table.h"
 #include <stdio.h>
 
-/* Parts of headings of columns that tell patients, and of headings that contain one of these but do not. Both are in
- * the form of io_table_plain_heading. */
+/* Parts of headings of columns that tell patients, and of headings that contain one of these but do not; whole headings
+ * of patients, which are too short to look for in others ("pat" in "path"). All are in the form of
+ * io_table_plain_heading. */
 static const char *const of_patients[] = { "patient", "mrn", "medicalrecord", "subject", "person", "participant",
                                            "case", "hospitalno", "hospitalnumber", "hospitalid", "paciente",
-                                           "proband" };
+                                           "paziente", "proband", "fallnr", "fallnummer", "fallid" };
+static const char *const of_patients_whole[] = { "pat", "patname", "patnum", "patnumber", "patnummer", "pnr", "pno",
+                                                 "ptid", "ptno", "ptnr", "subj", "subjid", "upn" };
 static const char *const of_other_facts[] = { "age", "sex", "gender", "weight", "height", "size", "position",
                                               "orientation", "count", "birth" };
 
@@ -16,6 +19,12 @@ static bool has_part(const char *text, const char *const *parts, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strstr(text, parts[i])) return true;
+    return false;
+}
+static bool is_word(const char *text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(text, words[i])) return true;
     return false;
 }
 #define HAS_PART(text, parts) has_part(text, parts, sizeof parts / sizeof *parts)
@@ -29,7 +38,9 @@ void io_table_warn_of_patients(const io_table *t)
         char plain[IO_TABLE_WORD];
         const char *heading = io_table_cell(t, 0, c);
         io_table_plain_heading(heading, plain);
-        if (io_table_is_taken(t, c) || !HAS_PART(plain, of_patients) || HAS_PART(plain, of_other_facts)) continue;
+        const bool whole = is_word(plain, of_patients_whole, sizeof of_patients_whole / sizeof *of_patients_whole);
+        const bool part = HAS_PART(plain, of_patients) && !HAS_PART(plain, of_other_facts);
+        if (io_table_is_taken(t, c) || (!whole && !part)) continue;
         io_warn(t->ctx, "%s: no column of patients is known, so that pictures of one patient may be in training and "
                 "test alike. If column '%.80s' tells the patient, give patient=%.80s (programs: --table "
                 "'patient=%.80s', or --patients PATTERN where file names tell the patient), else patient=none", t->path,
