@@ -58,6 +58,31 @@ START_TEST(a_file_keeps_every_bit)
 }
 END_TEST
 
+/* A later change of a default does not change a pool that is loaded. */
+START_TEST(a_file_has_the_values_of_all_options)
+{
+    start();
+    peft_case_pool *p = new_pool(ctx, WIDTH, CLASSES, "hidden=4,epochs=3");
+    peft_file *f;
+    OK(peft_case_pool_save(p, "a.pool"));
+    OK(peft_file_open(ctx, "a.pool", &f));
+    for (size_t i = 0; peft_case_pool_option(i); i++) {
+        const char *name = peft_option_name(peft_case_pool_option(i));
+        const char *value = peft_option_fallback(peft_case_pool_option(i));
+        char key[80];
+        if (!strcmp(name, "threads")) continue;               /* the machine's */
+        if (!strcmp(name, "hidden")) value = "4";
+        if (!strcmp(name, "epochs")) value = "3";
+        snprintf(key, sizeof key, "libpeft.case_pool.option.%s", name);
+        ck_assert_msg(peft_file_meta(f, key) && !strcmp(peft_file_meta(f, key), value), "%s is %s, expected %s", key,
+                      peft_file_meta(f, key), value);
+    }
+    peft_file_free(f);
+    peft_case_pool_free(p);
+    peft_context_free(ctx);
+}
+END_TEST
+
 START_TEST(damaged_files_are_refused)
 {
     static const struct { tiny_change change; peft_status status; const char *words; } damage[] = {
@@ -215,5 +240,6 @@ START_TEST(failing_allocations_are_reported)
 }
 END_TEST
 
-SUITE_MAIN("case_pool_files", a_file_keeps_every_bit, damaged_files_are_refused, wrong_arguments_are_refused,
-           a_training_can_be_stopped, targets_that_were_not_judged_do_not_count, failing_allocations_are_reported)
+SUITE_MAIN("case_pool_files", a_file_keeps_every_bit, a_file_has_the_values_of_all_options,
+           damaged_files_are_refused, wrong_arguments_are_refused, a_training_can_be_stopped,
+           targets_that_were_not_judged_do_not_count, failing_allocations_are_reported)

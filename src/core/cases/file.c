@@ -38,6 +38,13 @@ static bool all_finite(const tensor *t)
 /* The number of threads is the machine's and not the pool's. */
 static bool is_stored(const char *option) { return strcmp(option, "threads"); }
 
+/* Defaults are stored too, so that a library with others trains a loaded pool as this one. */
+static const char *value_of(const peft_case_pool *p, const pf_opt *row)
+{
+    const char *setting = pf_options_setting(p->options, row->name);
+    return setting ? setting : row->fallback;
+}
+
 static peft_status write(const peft_case_pool *p, pf_st_out *o)
 {
     tensor t[TENSORS];
@@ -46,9 +53,9 @@ static peft_status write(const peft_case_pool *p, pf_st_out *o)
     PF_TRY(pf_st_out_meta(o, "libpeft.format", "1"));
     PF_TRY(pf_st_out_meta(o, "libpeft.version", peft_version_string()));
     PF_TRY(pf_meta_add_int(o, epochs_key, p->epochs));
-    for (size_t i = 0; i < pf_options_count(p->options); i++) {
-        snprintf(key, sizeof key, "%s%s", option_key, pf_options_name(p->options, i));
-        if (is_stored(pf_options_name(p->options, i))) PF_TRY(pf_st_out_meta(o, key, pf_options_value(p->options, i)));
+    for (const pf_opt *row = pf_case_options; row->name; row++) {
+        snprintf(key, sizeof key, "%s%s", option_key, row->name);
+        if (is_stored(row->name)) PF_TRY(pf_st_out_meta(o, key, value_of(p, row)));
     }
     for (size_t i = 0; i < p->notes.count; i++)
         PF_TRY(pf_st_out_meta(o, p->notes.item[i].key, p->notes.item[i].value));
