@@ -21,11 +21,12 @@ typedef struct peft_image peft_image;
  * of several (a page, a frame, a slice of a volume or of an array), which is needed there; region=x:y:width:height, a
  * part of the picture; orientation=exif|stored; for TIFF level=0, which size of a slide; for NIfTI axis=0|1|2 (default
  * 2), volume and orient=stored|ras; for DICOM window=first|none|NUMBER|NAME. docs/formats.md describes them,
- * docs/dicom.md the window. PEFT_E_OPTION: a value that the file does not have, such as a slice past the last, or an
- * option of another format. PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken, or has none of the
- * formats (the message names GIF and others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the
- * limits; several images without slice; a variant that is not decoded, a format whose library this build lacks, or
- * DICOM while the plug-in is not installed. */
+ * docs/dicom.md the window, which has no effect on other files, so that a folder of DICOM files and other pictures can
+ * be read with it. PEFT_E_OPTION: a value that the file does not have, such as a slice past the last, or level, axis,
+ * volume or orient with another value than the default for a file of another format. PEFT_E_IO: the file cannot be
+ * read. PEFT_E_FORMAT: it is broken, or has none of the formats (the message names GIF and others, and how to convert
+ * them). PEFT_E_UNSUPPORTED: an image above the limits; several images without slice; a variant that is not decoded, a
+ * format whose library this build lacks, or DICOM while the plug-in is not installed. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out);
 PEFT_API const peft_option *peft_image_option(size_t i);     /* row i of these options (options.h); NULL: none */

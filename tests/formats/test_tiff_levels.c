@@ -155,6 +155,7 @@ START_TEST(other_formats_have_regions_but_no_levels)
     same_image(part, loaded);
     peft_image_free(loaded);
     fails(PEFT_E_OPTION, "9 x 8", peft_image_load(io_ctx, in_folder("a.png"), "region=2:3:8:4", &loaded));
+    fails(PEFT_E_OPTION, "the option volume", peft_image_load(io_ctx, in_folder("a.png"), "volume=0", &loaded));
     fails(PEFT_E_OPTION, "the option level", peft_image_load(io_ctx, in_folder("a.png"), "level=1", &loaded));
     fails(PEFT_E_OPTION, "the option orient", peft_image_load(io_ctx, in_folder("a.png"), "orient=ras", &loaded));
     peft_image_free(whole);

@@ -31,13 +31,16 @@ static const char *npz_of(const char *images, const void *pixels, size_t pixel_s
 /* The images are arrays in memory, so options of peft_image_load, which would have no effect, are refused. */
 START_TEST(image_options_are_refused)
 {
-    peft_dataset *d, *part, *same = NULL;
+    peft_dataset *d, *part, *slices, *same = NULL;
     ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,1,2)"), "\1\2\3\4", 4, DICT("|u1", "(2,)"), "\0\1", 2),
                              "val", &d));
     ok(peft_dataset_subset(d, (const int64_t[]){ 1 }, 1, &part));
     fails(PEFT_E_UNSUPPORTED, "'slice=1': the images of an .npz are arrays in memory",
           peft_dataset_with_image_options(d, "slice=1", &same));
     fails(PEFT_E_UNSUPPORTED, "'max_side=9'", peft_dataset_with_image_options(part, "max_side=9", &same));
+    ok(peft_dataset_with_slices(part, &slices));
+    fails(PEFT_E_UNSUPPORTED, "'max_side=9'", peft_dataset_with_image_options(slices, "max_side=9", &same));
+    peft_dataset_free(slices);
     fails(PEFT_E_OPTION, "max_sides", peft_dataset_with_image_options(d, "max_sides=1", &same));
     ck_assert_ptr_null(same);
     ok(peft_dataset_with_image_options(part, "", &same));

@@ -66,11 +66,12 @@ static bool takes(const io_format *format, const char *name)
     return format->takes && peft_sys_opt_choice(format->takes, name, strlen(name)) >= 0;
 }
 
-/* Refuses an option with another value than its default that this format does not read. */
+/* Refuses an option with another value than its default that this format does not read. window is accepted: the options
+ * of a data set hold for DICOM files and for the other pictures beside them. */
 static peft_status check_taken(const io_format *format, const io_load_options *o)
 {
     const struct { const char *name; bool changed; } rows[] = {
-        { "level", o->level != 0 }, { "axis", o->axis != 2 }, { "volume", o->volume > 0 },
+        { "level", o->level != 0 }, { "axis", o->axis != 2 }, { "volume", o->volume != IO_NO_VOLUME },
         { "orient", o->orient != IO_ORIENT_STORED } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].changed && !takes(format, rows[i].name))

@@ -68,6 +68,8 @@ static void close_slices(peft_context *ctx, void *user)
 }
 
 static const io_store of_slices = { .read = read_slice, .locate = locate, .hash = hash, .close = close_slices };
+static const io_store of_slices_in_memory = { .in_memory = true, .read = read_slice, .locate = locate, .hash = hash,
+                                              .close = close_slices };
 
 /* Sets count[i] to the slices of sample i of d; 1 for a file that cannot be opened, whose loading tells why. */
 static peft_status count_slices(const peft_dataset *d, int64_t *count, int64_t *all)
@@ -142,8 +144,8 @@ static peft_status begin(peft_dataset *d, peft_dataset **out)
     peft_dataset *o = *out;
     slices *state = o->store_state = io_alloc(d->ctx, 1, sizeof *state);
     if (!state) return io_nomem("slices");
-    o->store = &of_slices;
     state->opened = io_dataset_retain(d->opened ? d->opened : d);
+    o->store = state->opened->store->in_memory ? &of_slices_in_memory : &of_slices;
     o->classes = d->classes;
     s = io_held_new(d->ctx, &state->held);
     if (!s) s = io_strings_copy(&o->class_names, &d->class_names, NULL);
