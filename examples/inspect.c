@@ -11,11 +11,14 @@
 #include "inspect/lists.h"
 #include "inspect/pictures.h"
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <peft/io.h>
+#include <peft/sys/content.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FLAGS(X) \
@@ -210,10 +213,47 @@ static bool print_peft_folder(peft_context *ctx, const char *path)
     return true;
 }
 
+static const char expected[] = "expected a file of weights, a model, an adapter or a training state, a picture, or a "
+                               "folder or .zip of pictures";
+
+/* Does the file begin with text that is of no known kind (one is a git-lfs pointer)? Files of weights begin with a
+ * number of 8 bytes, of which some are 0. */
+static bool is_plain_text(const char *path)
+{
+    unsigned char head[4096];
+    FILE *in = fopen(path, "rb");
+    if (!in) return false;
+    const size_t size = fread(head, 1, sizeof head, in);
+    fclose(in);
+    for (size_t i = 0; i < size; i++)
+        if (head[i] < '\t' || (head[i] > '\r' && head[i] < ' ')) return false;
+    return size > 0 && !peft_sys_content_kind(head, size);
+}
+
+/* Opens a file of weights, or ends the program with an error that says what the file is. */
+static peft_file *open_weights(peft_context *ctx, const char *file)
+{
+    peft_file *f;
+    if (!peft_file_open(ctx, file, &f)) return f;
+    if (is_plain_text(file))
+        fail("%s: a text file; %s. A table of labels (.csv, .tsv) or a list of pictures is given to the programs as "
+             "--data", file, expected);
+    fail("%s; %s", peft_last_error(), expected);
+}
+
+/* Ends the program unless path is a file, or a folder with weights. open_error: why its pictures could not be read. */
+static void check_path(const char *path, const char *open_error)
+{
+    struct stat st;
+    if (stat(path, &st)) fail("%s: %s; %s", path, strerror(errno), expected);
+    if (S_ISDIR(st.st_mode) && !has_weights(path))
+        fail("%s: a folder without weights (model.safetensors, pytorch_model.bin) and without pictures: %s", path,
+             open_error);
+}
+
 /* Prints all about a file, or about the weights file in a folder. */
 static void inspect(peft_context *ctx, const char *path)
 {
-    peft_file *f;
     bool failed = false;
     if (print_peft_folder(ctx, path)) return;
     if (inspect_picture(ctx, path, given[image_options].value, given[ids].value, &failed) ||
@@ -221,14 +261,16 @@ static void inspect(peft_context *ctx, const char *path)
         status |= failed;
         return;
     }
+    check_path(path, peft_last_error());
     char *file = weights_file(path);
+    if (!file && inspect_arrays(ctx, path)) return;
     if (!file) {                                             /* not safetensors: a .npz file */
         printf("%s: Google's .npz\n", path);
         print_backbone(ctx, path, false);
         print_operations(ctx, path, "backbone");
         return;
     }
-    must(peft_file_open(ctx, file, &f));
+    peft_file *f = open_weights(ctx, file);
     printf("%s: %s\n", file, peft_file_kind(f));
     print_metadata(f);
     const bool unknown = !strcmp(peft_file_kind(f), "unknown");

@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 enum { MOST_ERRORS = 3 };
 typedef struct summary {
-    form_list formats, sizes, slices, modalities;
+    form_list formats, endings, sizes, slices, modalities;
     picture_forms stored;
     pthread_mutex_t lock;                                     /* of add_forms; there is one thread */
     int64_t broken;
@@ -45,6 +46,13 @@ static peft_status load(summary *s, peft_context *ctx, const peft_dataset *d, in
     return status;
 }
 
+/* The ending of a name with its dot, or "none". */
+static const char *ending_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    return dot ? dot : "none";
+}
+
 static void add_picture(summary *s, peft_context *ctx, const peft_dataset *d, int64_t i, const char *image_options)
 {
     const char *path = peft_dataset_name(d, i), *format = picture_format(path);     /* NULL: in a zip */
@@ -54,6 +62,7 @@ static void add_picture(summary *s, peft_context *ctx, const peft_dataset *d, in
     if (status && s->broken++ < MOST_ERRORS) printf("  cannot be read: %s\n", peft_last_error());
     if (status) return;
     if (format) count_form(&s->formats, format);
+    else count_form(&s->endings, ending_of(path));
     if (format && !strcmp(format, "DICOM")) add_modality(s, ctx, path);
     snprintf(size, sizeof size, "%lld x %lld %s", (long long)peft_image_width(im), (long long)peft_image_height(im),
              peft_image_channels(im) == 1 ? "grey" : "RGB");
@@ -72,6 +81,7 @@ static void print_summary(summary *s)
 {
     if (s->broken) printf("  cannot be read: %lld in all\n", (long long)s->broken);
     print_list("formats", &s->formats);
+    print_list("formats by their endings", &s->endings);
     print_list("sizes", &s->sizes);
     print_list("files of several slices, by their number", &s->slices);
     print_list("bits", &s->stored.bits);
@@ -79,6 +89,7 @@ static void print_summary(summary *s)
     print_list("photometric", &s->stored.photometric);
     print_list("windows", &s->stored.windows);
     free_form_list(&s->formats);
+    free_form_list(&s->endings);
     free_form_list(&s->sizes);
     free_form_list(&s->slices);
     free_form_list(&s->modalities);
@@ -90,7 +101,7 @@ static bool holds_pictures(const char *path)
 {
     struct stat st;
     const size_t n = strlen(path);
-    return !stat(path, &st) && (S_ISDIR(st.st_mode) || (n > 4 && !strcmp(path + n - 4, ".zip")));
+    return !stat(path, &st) && (S_ISDIR(st.st_mode) || (n > 4 && !strcasecmp(path + n - 4, ".zip")));
 }
 
 bool inspect_folder(peft_context *ctx, const char *path, const char *image_options, bool *failed)

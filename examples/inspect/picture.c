@@ -7,19 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-const char *picture_format(const char *path)
-{
-    char head[4096];
-    struct stat st;
-    if (stat(path, &st) || !S_ISREG(st.st_mode)) return NULL;
-    FILE *in = fopen(path, "rb");
-    if (!in) return NULL;
-    const size_t size = fread(head, 1, sizeof head, in);
-    fclose(in);
-    return peft_image_format(head, size);
-}
 
 static double sample(const peft_image *im, int64_t i)
 {
@@ -87,29 +74,82 @@ static void print_header(peft_context *ctx, const char *path, bool ids)
     peft_dicom_header_free(h);
 }
 
+/* Width and height of a picture by the options, which must limit max_side to 1: the error says them, and no pixel is
+ * decoded. False: another error. */
+static bool read_size(peft_context *ctx, const char *path, const char *options, long long *width, long long *height)
+{
+    peft_image *im;
+    if (!peft_image_load(ctx, path, options, &im)) {          /* of one pixel */
+        *width = peft_image_width(im);
+        *height = peft_image_height(im);
+        peft_image_free(im);
+        return true;
+    }
+    const char *limit = strstr(peft_last_error(), ", the limit (max_side)"), *text = limit;
+    while (text && text > peft_last_error() && strncmp(text, ": ", 2)) text--;
+    return text && sscanf(text, ": %lld x %lld", width, height) == 2;
+}
+
+/* Prints the sizes of the levels of a TIFF file, of its first page. */
+static void print_levels(peft_context *ctx, const char *path, bool pages)
+{
+    enum { MOST_LEVELS = 64 };
+    long long width, height;
+    char options[80];
+    for (int level = 0; level < MOST_LEVELS; level++) {
+        snprintf(options, sizeof options, "max_side=1,level=%d%s", level, pages ? ",slice=0" : "");
+        if (!read_size(ctx, path, options, &width, &height)) return;
+        printf("  level %d%s: %lld x %lld\n", level, pages ? " of slice 0" : "", width, height);
+    }
+}
+
+/* Loads the picture. Of a file of several slices, of which image_options chooses none, the first; of several volumes
+ * the first. *options: how it was read, to be freed; NULL: by the defaults. */
+static peft_status load_first(peft_context *ctx, const char *path, const char *image_options, bool several,
+                              char **options, peft_image **im)
+{
+    static const char *const first[] = { "slice=0", "slice=0,volume=0" };
+    peft_status s;
+    if (!several || (image_options && strstr(image_options, "slice="))) {
+        *options = image_options ? check_alloc(strdup(image_options)) : NULL;
+        return peft_image_load(ctx, path, image_options, im);
+    }
+    for (int i = 0; ; i++) {
+        if (asprintf(options, "%s%s%s", first[i], image_options ? "," : "", image_options ? image_options : "") < 0)
+            fail("out of memory");
+        s = peft_image_load(ctx, path, *options, im);
+        if (!s || i == 1 || !strstr(peft_last_error(), "volume=N")) return s;
+        printf("  several volumes: %s\n", peft_last_error());
+        free(*options);
+    }
+}
+
 bool inspect_picture(peft_context *ctx, const char *path, const char *image_options, bool ids, bool *failed)
 {
     const char *format = picture_format(path);
     peft_image *im;
     int64_t slices = 1;
-    char depth[DEPTH_SIZE];
+    char depth[DEPTH_SIZE], *options;
     double low, high;
     if (!format) return false;
+    const bool dicom = !strcmp(format, "DICOM");
     printf("%s: picture, %s\n", path, format);
-    if (strcmp(format, "DICOM") && !peft_image_slices(ctx, path, image_options, &slices) && slices > 1)
-        printf("  slices: %lld\n", (long long)slices);
-    if (!strcmp(format, "DICOM")) print_header(ctx, path, ids);
-    if (peft_image_load(ctx, path, image_options, &im)) {
-        printf("  cannot be read%s%s: %s\n", image_options ? " with " : "", image_options ? image_options : "",
-               peft_last_error());
+    const bool several = !peft_image_slices(ctx, path, image_options, &slices) && slices > 1;
+    if (several && !dicom) printf("  slices: %lld\n", (long long)slices);
+    if (dicom) print_header(ctx, path, ids);
+    if (!strcmp(format, "TIFF")) print_levels(ctx, path, several);
+    if (load_first(ctx, path, image_options, several, &options, &im)) {
+        printf("  cannot be read%s%s: %s\n", options ? " with " : "", options ? options : "", peft_last_error());
+        free(options);
         *failed = true;
         return true;
     }
     value_range(im, &low, &high);
-    printf("  read%s%s as: %lld x %lld, %s, %s, values %.10g to %.10g\n", image_options ? " with " : "",
-           image_options ? image_options : "", (long long)peft_image_width(im), (long long)peft_image_height(im),
+    printf("  read%s%s as: %lld x %lld, %s, %s, values %.10g to %.10g\n", options ? " with " : "",
+           options ? options : "", (long long)peft_image_width(im), (long long)peft_image_height(im),
            peft_image_channels(im) == 1 ? "grey" : "RGB", depth_text(im, depth), low, high);
-    print_orientation(ctx, path, image_options, im);
+    print_orientation(ctx, path, options, im);
+    free(options);
     peft_image_free(im);
     return true;
 }

@@ -7,11 +7,11 @@
 
 /* image_options: how pictures are read, as of peft_image_load; NULL: by the defaults. ids: print the patient, study and
  * series of DICOM files too, which tell who was examined. Both return false, and print nothing, where the path is none
- * such; *failed: something could not be read, which was printed. */
+ * such; *failed: something could not be read, which was printed. Of a file of several slices the first is read. */
 bool inspect_picture(peft_context *ctx, const char *path, const char *image_options, bool ids, bool *failed);
 bool inspect_folder(peft_context *ctx, const char *path, const char *image_options, bool *failed);
-/* The name of the format of the picture at path; NULL: it is none. */
-const char *picture_format(const char *path);
+/* The same of a data set of MedMNIST, a .npz file with the arrays <split>_images and <split>_labels. */
+bool inspect_arrays(peft_context *ctx, const char *path);
 /* Lowest and highest value of an image, with its slope and intercept. */
 void value_range(const peft_image *im, double *low, double *high);
 #endif

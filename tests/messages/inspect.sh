@@ -39,6 +39,70 @@ says 'formats: PNG (18), PNM (P5, P6) (1)'
 says 'sizes: 32 x 32 grey (18), 2 x 1 grey (1)'
 says 'bits: 8 bits (18), 16 bits (1)'
 
+# A zip, also with its ending in upper case; files of other kinds, and folders without anything.
+if command -v zip > /dev/null; then
+    (cd scans && zip -qr ../SCANS.ZIP benign-like)
+    "$bin/inspect" SCANS.ZIP > log
+    says 'SCANS.ZIP: 6 pictures'
+    says 'formats by their endings: .png (6)'
+fi
+refused() {                                                   # refused TEXT FILE
+    if "$bin/inspect" "$2" > log 2>&1; then fail "$2 is taken"; fi
+    says "$1"
+    lacks 'backbone'
+    lacks 'header length'
+}
+printf 'image;label\na.png;x\n' > list.csv
+mkdir nothing
+refused 'list.csv: a text file; expected a file of weights' list.csv
+refused 'nothing: a folder without weights' nothing
+refused 'missing: No such file or directory; expected a file of weights' missing
+
+# The first slice of a file of several.
+printf '\223NUMPY\1\0v\0%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 1, 2, 1), }" > three.npy
+printf '123456' >> three.npy
+"$bin/inspect" three.npy > log
+says 'slices: 3'
+says 'read with slice=0 as: 2 x 1, grey, 8 bits, values 49 to 50'
+"$bin/inspect" --image-options slice=2 three.npy > log
+says 'read with slice=2 as: 2 x 1, grey, 8 bits, values 53 to 54'
+
+# A TIFF file of 2 x 1 pixels: also the sizes of its levels, from which a region can be chosen.
+entry() { printf "\\$1\\001\\$2\\000\\001\\000\\000\\000\\$3\\000\\000\\000"; }   # tag 256 + octal, type, value
+{
+    printf 'II*\000\010\000\000\000\010\000'
+    entry 000 003 002
+    entry 001 003 001
+    entry 002 003 010
+    entry 003 003 001
+    entry 006 003 001
+    entry 021 004 156
+    entry 026 003 001
+    entry 027 004 002
+    printf '\000\000\000\00012'
+} > two.tif
+if "$bin/inspect" two.tif > log; then
+    says 'level 0: 2 x 1'
+    says 'read as: 2 x 1, grey, 8 bits, values 49 to 50'
+    if "$bin/inspect" --image-options max_side=1 two.tif > log; then fail 'a limit is not kept'; fi
+    says 'level 0: 2 x 1'
+    says 'cannot be read with max_side=1: '
+    says 'region=x:y:width:height'
+    says 'level=N'
+else
+    says 'this build of libpeft-io has no libtiff'
+fi
+if [ -d "${PEFT_SHARED:-/none}/data/medmnist" ]; then
+    "$bin/inspect" "$PEFT_SHARED/data/medmnist/breastmnist.npz" > log
+    says 'breastmnist.npz: data set of MedMNIST'
+    says '  train: 546 pictures, 28 x 28, grey, 8 bits; classes 0 (147), 1 (399)'
+    "$bin/inspect" "$PEFT_SHARED/data/nifti/example4d.nii.gz" > log
+    says 'several volumes: '
+    says 'read with slice=0,volume=0 as: '
+else
+    echo 'inspect.sh: PEFT_SHARED is not set: MedMNIST and volumes are left out'
+fi
+
 # The preprocessing of a model is printed whole.
 rm scans/cut.pgm scans/deep.pgm
 "$bin/finetune" --backbone "$root/examples/data/vit_cifar10.safetensors" --data scans --method linear --epochs 1 \

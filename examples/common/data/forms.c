@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/stat.h>
 
 void count_form(form_list *l, const char *given)
 {
@@ -20,11 +20,16 @@ void count_form(form_list *l, const char *given)
     l->item[i].count++;
 }
 
-/* May this be a DICOM file, by its name? Many have no ending, or numbers behind their last dot. */
-static bool may_be_dicom(const char *path)
+const char *picture_format(const char *path)
 {
-    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    return !dot || !strcasecmp(dot, ".dcm") || !dot[1 + strspn(dot + 1, "0123456789")];
+    char head[4096];
+    struct stat st;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) return NULL;
+    FILE *in = fopen(path, "rb");
+    if (!in) return NULL;
+    const size_t size = fread(head, 1, sizeof head, in);
+    fclose(in);
+    return peft_image_format(head, size);
 }
 
 const char *depth_text(const peft_image *im, char *text)
@@ -39,7 +44,8 @@ void add_forms(picture_forms *f, pthread_mutex_t *lock, peft_context *ctx, const
 {
     peft_dicom_header *h = NULL;
     char text[DEPTH_SIZE];
-    const bool dicom = may_be_dicom(path) && !peft_dicom_header_read(ctx, path, &h);
+    const char *format = picture_format(path);
+    const bool dicom = format && !strcmp(format, "DICOM") && !peft_dicom_header_read(ctx, path, &h);
     pthread_mutex_lock(lock);
     count_form(&f->bits, dicom ? peft_dicom_header_text(h, "bits") : depth_text(im, text));
     if (dicom) count_form(&f->photometric, peft_dicom_header_text(h, "photometric"));

@@ -12,6 +12,9 @@ typedef struct form_list { picture_form *item; int64_t count; } form_list;
 /* windows: those of DICOM files that have any. */
 typedef struct picture_forms { form_list bits, photometric, windows; } picture_forms;
 
+/* The name of the format of the picture at path, by its content; NULL: it is none, or no file. */
+const char *picture_format(const char *path);
+
 /* Counts one more picture of this form. */
 void count_form(form_list *l, const char *text);
 /* "16 bits", "signed 16 bits" or "float of 32 bits"; text [DEPTH_SIZE], which it returns. */

@@ -266,7 +266,8 @@ static peft_status detect(conversion *c)
             if (locate(c, path) >= 0) return count_blocks(c);
         }
     }
-    return io_fail(PEFT_E_FORMAT, "no ViT found: expected the arrays embedding/kernel and Transformer/encoderblock..");
+    return io_fail(PEFT_E_FORMAT, "no ViT found: expected the arrays embedding/kernel and Transformer/encoderblock..; "
+                   "a data set of MedMNIST has train_images and train_labels (programs: --data)");
 }
 
 /* Writes the tensors, and as metadata the preprocessing that all checkpoints in this format have. */
