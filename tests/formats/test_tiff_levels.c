@@ -134,6 +134,8 @@ START_TEST(other_tiles_are_not_decoded)
     add_square(t, p, SIDE);
     TIFFClose(t);
     is_part(path, "max_side=8 max_bytes=100000 region=40:50:8:8", SIDE, 40, 50, 8, 8);
+    fails(PEFT_E_UNSUPPORTED, "region=x:y:width:height, or a smaller size of a slide with level=N",
+          peft_image_load(io_ctx, path, "max_side=8", &im));
     uint8_t *file = read_bytes(path, &size);
     memset(file + 12, 0x55, 20);                              /* in the first tile */
     fails(PEFT_E_FORMAT, "TIFF: ", peft_image_load_memory(io_ctx, file, size, NULL, &im));

@@ -4,6 +4,7 @@
 #include "io/format/formats.h"
 #include "io/format/optional/signature.h"
 #include "io/format/tiff/tiff.h"
+#include <stdio.h>
 
 static void close_file(io_encoded *f)
 {
@@ -24,12 +25,21 @@ static peft_status open_file(io_encoded *f)
     return s;
 }
 
+/* Adds to the last error, that of a picture above the limits, that a part of it can be read. */
+static peft_status name_cures(peft_status s)
+{
+    char message[600];
+    snprintf(message, sizeof message, "%s", peft_last_error());
+    return io_fail(s, "%s; or read a part of it with the options region=x:y:width:height, or a smaller size of a slide "
+                   "with level=N", message);
+}
+
 /* Refuses a box whose pixels, or one tile or strip, exceed the limits. */
 static peft_status check_size(const io_encoded *f, const io_tiff_layout *l, const io_box *box)
 {
     const int samples = l->channels + (l->alpha >= 0);
     peft_status s = io_check_limits(f->options, box->width, box->height, samples, (int)(8 * io_types[l->type].bytes));
-    if (s) return s;
+    if (s) return name_cures(s);
     if (l->chunk_bytes > (uint64_t)f->options->max_bytes || l->chunk_width * l->stored > f->options->max_bytes)
         return io_fail(PEFT_E_UNSUPPORTED, "TIFF: a tile or strip takes %llu bytes decoded, the limit (max_bytes) is "
                        "%lld; load it with a larger max_bytes", (unsigned long long)l->chunk_bytes,
