@@ -69,9 +69,9 @@ peft_dataset_open_table(peft_context *ctx, const char *path, const char *split, 
                         peft_dataset **out);
 PEFT_API const peft_option *peft_dataset_table_option(size_t i); /* row i of these options (options.h); NULL: none */
 /* Opens what lies at path by one of the functions above: a folder, a file .zip or .npz (in upper or lower case), a
- * DICOMDIR, whose images have no labels (peft_dataset_open_pictures), a table if the first line is none of a list and
- * has a common name of a column, and any other file as a list, which has no splits (PEFT_E_NOTFOUND unless split is
- * NULL). PEFT_E_IO: path does not exist. */
+ * DICOMDIR, whose images have no labels (peft_dataset_open_pictures), a table if the first line is none of a list, or
+ * ends in a text and a number ("Finding 2"), and has a common name of a column, and any other file as a list, which has
+ * no splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: path does not exist. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* Opens pictures without labels, to predict them: all pictures of a folder or a zip, at any depth, sorted by path; a

@@ -216,6 +216,10 @@ a_mistake 'more images a class than there are'
 refused "--shots 100|class 'benign-like' has 6 samples|give a smaller number" \
     finetune --data scans --test new --shots 100 --out m2.safetensors
 
+a_mistake 'no images are left for the test'
+refused '--shots 6: no images are left for the test; give at most 5, or test images by --test' \
+    finetune --data scans --shots 6 --out m2.safetensors
+
 a_mistake 'a single file as data'
 refused 'scans/normal-like/0000.png' finetune --data scans/normal-like/0000.png --out m2.safetensors
 

@@ -66,7 +66,7 @@ awk '/^confusion matrix/ { rows = 3; next }
      END { exit bad || checked != 3 }' log || fail 'predictive values differ from the confusion matrix'
 cp m.safetensors kept.safetensors
 refused '12 patients have both training and test images, such as' finetune --data scans/leak.csv
-says "give --allow-shared-patients"
+says "give --table split=none to draw a split that keeps patients together, or give --allow-shared-patients"
 runs finetune --data scans/leak.csv --allow-shared-patients
 says 'patients: 18, 12 in two splits: the metrics do not hold for new patients'
 refused '6 patients have both' finetune --data scans/split.csv --test scans/leak.csv --table test=none,val=test,train=train

@@ -182,6 +182,20 @@ START_TEST(other_files_than_tables_are_named)
 }
 END_TEST
 
+/* The first line could also be that of a list, of the picture "patient;file;Befund 1;Befund" and the class 2. */
+START_TEST(a_heading_that_ends_in_a_number_is_that_of_a_table)
+{
+    touch("a.png b.png image image,a.1");
+    reads("patient;file;Befund 1;Befund 2\nP;a.png;1;0\nQ;b.png;1;1\n", NULL, NULL,
+          "Befund 1,Befund 2; a.png=1:0/P b.png=1:1/Q");
+    reads("\xef\xbb\xbf" "file,Befund 1,Befund 2\r\na.png,1,0\r\nb.png,1,1\r\n", NULL, NULL,
+          "Befund 1,Befund 2; a.png=1:0 b.png=1:1");
+    reads("image,1\n", NULL, NULL, "0,1; image=1");
+    reads("image 0,1\n", NULL, NULL, "0,1; image=0:1");
+    reads("image,a.1 1\n", NULL, NULL, "0,1; image,a.1=1");
+}
+END_TEST
+
 START_TEST(repeated_lines_of_a_list_are_named)
 {
     touch("a.png b.png");
@@ -207,4 +221,5 @@ IO_SUITE_MAIN("table hints", patients_that_differ_in_form_are_named, patients_of
               common_names_of_patients_are_known,
               overlapping_splits_are_refused, columns_that_are_labels_by_default_are_named,
               ids_are_not_taken_for_labels, other_files_than_tables_are_named,
-              repeated_lines_of_a_list_are_named, files_whose_names_nearly_agree_are_named)
+              a_heading_that_ends_in_a_number_is_that_of_a_table, repeated_lines_of_a_list_are_named,
+              files_whose_names_nearly_agree_are_named)

@@ -97,6 +97,8 @@ START_TEST(columns_are_found_or_named)
           NULL },
         { "", "no column has a common name of labels|the columns are 'image', 'side', 'm'|label=m (columns of 0 and 1)",
           "image,side,m\na.png,left,1\n", NULL },
+        { "", "no column has a common name of labels|or labels=none for pictures without labels",
+          "image,side\na.png,left\n", NULL },
         { "", "option label=lable names no column|'image', 'label'", "image,label\na.png,x\n", "label=lable" },
         { "", "option label=label names 2 columns|#N", "image,label,label\na.png,x,y\n", "label=label" },
         { "", "option path=#3 names no column", "image,label\na.png,x\n", "path=#3" },

@@ -100,12 +100,44 @@ static peft_dataset *open_test(peft_context *ctx, const data_request *q, const c
     return open_split(ctx, q, q->test, all_images);
 }
 
+/* The largest number of images of each class, less than per_class, whose draw leaves others for the rest; 0: none.
+ * A larger draw contains a smaller one of the same seed. */
+static int64_t largest_draw(peft_dataset *d, int64_t per_class, uint64_t seed)
+{
+    int64_t low = 0, high = per_class;                        /* low leaves a rest, or is 0; high leaves none */
+    while (high - low > 1) {
+        const int64_t middle = low + (high - low) / 2, all_classes = 0;
+        peft_dataset *few, *rest;
+        if (peft_dataset_few_shot(d, all_classes, middle, seed, &few, &rest)) {
+            high = middle;
+            continue;
+        }
+        low = middle;
+        peft_dataset_free(few);
+        peft_dataset_free(rest);
+    }
+    return low;
+}
+
+/* Ends the program as a draw leaves no images for the test. */
+static _Noreturn void fail_without_rest(peft_dataset *d, const char *flag, int64_t per_class, uint64_t seed)
+{
+    const int64_t most = largest_draw(d, per_class, seed);
+    const char *patients = peft_dataset_has_groups(d) ? ", as images of a patient come into one set" : "";
+    if (!most) fail("--%s %lld: no number of images leaves others for the test%s; give test images by --test", flag,
+                    (long long)per_class, patients);
+    fail("--%s %lld: no images are left for the test%s; give at most %lld, or test images by --test", flag,
+         (long long)per_class, patients, (long long)most);
+}
+
 /* Replaces *d by a random draw of per_class images of each class; rest (may be NULL) gets the other images. */
 static void draw_few_shot(peft_dataset **d, const char *flag, int64_t per_class, uint64_t seed, peft_dataset **rest)
 {
     const int64_t all_classes = 0;
     peft_dataset *few;
     const peft_status s = peft_dataset_few_shot(*d, all_classes, per_class, seed, &few, rest);
+    if (s == PEFT_E_UNSUPPORTED && rest && strstr(peft_last_error(), "rest would be empty"))
+        fail_without_rest(*d, flag, per_class, seed);
     if (s) fail("--%s %lld: %s (%s); give a smaller number, or 0 for all", flag, (long long)per_class,
                 peft_last_error(), peft_status_name(s));
     peft_dataset_free(*d);
@@ -154,7 +186,7 @@ const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **t
     if (q->tests) draw_few_shot(&test, "test-per-class", q->tests, q->seed, NULL);
     check_classes(train, q->data);
     if (!rest) match_classes(&test, train, q->test ? q->test : q->data);
-    check_patients(train, test, q->allow_shared_patients);
+    check_patients(train, test, q->allow_shared_patients, !q->test && !rest && may_be_table(q->data));
     *train_set = train;
     *test_set = test;
     return source;

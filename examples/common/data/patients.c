@@ -12,15 +12,16 @@ static int64_t shared(const peft_dataset *a, const peft_dataset *b)
     return count;
 }
 
-void check_patients(const peft_dataset *train, const peft_dataset *test, bool allowed)
+void check_patients(const peft_dataset *train, const peft_dataset *test, bool allowed, bool splits_of_table)
 {
     int64_t count, in_test, in_train;
     must(peft_dataset_shared_groups(test, train, 1, &in_test, &in_train, &count));
     if (!count || allowed) return;
     fail("%lld patient%s both training and test images, such as '%s' (%s, %s), so the metrics would not hold for new "
-         "patients; move them into one set, or give --allow-shared-patients", (long long)count,
+         "patients; move them into one set, %sor give --allow-shared-patients", (long long)count,
          count == 1 ? " has" : "s have", peft_dataset_group(test, in_test), peft_dataset_name(train, in_train),
-         peft_dataset_name(test, in_test));
+         peft_dataset_name(test, in_test), splits_of_table ? "give --table split=none to draw a split that keeps "
+         "patients together, " : "");
 }
 
 /* The number of images of both sets that are of no known patient. */

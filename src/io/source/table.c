@@ -33,8 +33,24 @@ static bool has_heading(char *line)
     return false;
 }
 
-/* A table is a file that no list can be: its first line is none of a list, and has a common name of a column or is
- * "sep=;", or the file is UTF-16. So every list that could be opened before there were tables still is a list. */
+/* Whether the last cell is a text that ends in a number, such as "Finding 2", and no name of a file. A list begins with
+ * such a line too: "image;Finding 1;Finding 2" is the class 2. */
+static bool ends_in_text(const char *line)
+{
+    const size_t length = strcspn(line, "\r\n");
+    const char *cell = line + length;
+    bool letter = false;
+    while (cell > line && !strchr(",;\t", cell[-1])) cell--;
+    if (cell == line) return false;
+    for (; cell < line + length; cell++) {
+        if (*cell == '.' || *cell == '/' || *cell == '\\') return false;
+        letter |= !strchr(" -0123456789\"", *cell);
+    }
+    return letter;
+}
+
+/* A table is a file that no list can be: its first line is none of a list, or ends in a cell as above, and has a
+ * common name of a column or is "sep=;", or the file is UTF-16. So lists of picture files stay lists. */
 static bool probe(const char *path)
 {
     char head[HEAD_BYTES + 1];
@@ -45,10 +61,12 @@ static bool probe(const char *path)
     const bool marked = size >= 3 && !memcmp(head, "\xef\xbb\xbf", 3);     /* the byte order mark of UTF-8 */
     char *const begin = head + (marked ? 3 : 0);
     list_line l = { .next = begin };
-    if (list_next(&l) != LIST_BAD) return false;
+    const list_result first = list_next(&l);
+    if (first == LIST_END) return false;
     char *line = head + (l.next - head);                      /* behind the line that is none of a list */
     while (line > begin && (line[-1] == '\n' || line[-1] == '\r')) *--line = 0;
     while (line > begin && line[-1] != '\n' && line[-1] != '\r') line--;
+    if (first == LIST_LINE && !ends_in_text(line)) return false;
     char word[5] = { 0 };
     memcpy(word, line + (*line == '"'), strnlen(line + (*line == '"'), 4));
     return io_same_word(word, "sep=") || has_heading(line);

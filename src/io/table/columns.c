@@ -139,7 +139,8 @@ static void take_other_columns(io_table *t, bool binary)
 /* The error for a table whose labels are in no column with a common name; names those of 0 and 1. */
 static peft_status no_labels(const io_table *t)
 {
-    char cure[1200] = "give label=COLUMN, or label=COLUMN:COLUMN for several columns of 0 and 1";
+    char cure[1200] = "give label=COLUMN, label=COLUMN:COLUMN for several columns of 0 and 1, or labels=none for "
+                      "pictures without labels";
     size_t used = 0;
     bool any;
     int64_t found = 0;
@@ -149,7 +150,8 @@ static peft_status no_labels(const io_table *t)
         if (used + strlen(name) + 60 > sizeof cure) break;
         used += (size_t)snprintf(cure + used, sizeof cure - used, "%s%s", found++ ? ":" : "give label=", name);
     }
-    if (found) snprintf(cure + used, sizeof cure - used, " (columns of 0 and 1), or another column");
+    if (found) snprintf(cure + used, sizeof cure - used, " (columns of 0 and 1), another column, or "
+                        "labels=none for pictures without labels");
     return no_column(t, "no column has a common name of labels (label, class, diagnosis, ..)", cure);
 }
 
