@@ -81,7 +81,8 @@ peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_d
  * too, so that a broken one is found when it is loaded. All samples have the class 0, "unlabelled".
  * In a folder the headers of DICOM files are read: those of each folder are sorted by series and slice, as
  * peft_dicom_header_sort has it, and keep their places among other pictures; a series is a case with the name of its
- * folder, or, if the folder holds several, "FOLDER#UID" with its Series Instance UID.
+ * folder, or, if the folder holds several, "FOLDER//UID" with its Series Instance UID. A DICOM file whose header cannot
+ * be read is of the series of its folder if that holds one series, else of no case.
  * path may also be a DICOMDIR, the directory of a medium, or a folder with one directly in it: the samples are then the
  * images that it refers to, in the order of its records, sought in its folder in any case of letters; its series are
  * cases as in a folder. An image that is not there is a sample that cannot be loaded. peft_dataset_skipped counts

@@ -129,12 +129,49 @@ START_TEST(a_folder_is_read_slice_by_slice)
     const int png = *(const uint16_t *)peft_image_pixels(im);
     peft_image_free(im);
     char want[300];
-    snprintf(want, sizeof want, "0.dcm=0(.) a/IM3.dcm=1(a) a/IM2=2(a) a/IM2.png=%d() a/IM1=3(a) b/3.dcm=5(b#1.2) "
-             "b/1.dcm=6(b#1.2) b/2.dcm=7(b#1.3) b/0.dcm=-1()", png);
+    snprintf(want, sizeof want, "0.dcm=0(.) a/IM3.dcm=1(a) a/IM2=2(a) a/IM2.png=%d() a/IM1=3(a) b/3.dcm=5(b//1.2) "
+             "b/1.dcm=6(b//1.2) b/2.dcm=7(b//1.3) b/0.dcm=-1()", png);
     ck_assert_str_eq(samples(d), want);
     peft_dataset_free(d);
 }
 END_TEST
 
+/* Files cut within the preamble, in the meta header and in the header; of a file that is no DICOM file by its name, and
+ * of a folder without a series, nothing is said. */
+START_TEST(a_broken_slice_is_of_the_only_series)
+{
+    static const size_t cuts[] = { 0, 100, 140, 300 };
+    peft_dataset *d;
+    dicom whole;
+    char name[20];
+    make_dicom(&whole, &(scan){ .series = "1.1", .rows = 2, .columns = 2, .allocated = 8, .stored = 8 });
+    ck_assert_uint_gt(whole.size, cuts[3]);
+    write_slice("f/0.dcm", "1.1", "1", NULL, NULL, 4);
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "f/%d.dcm", i + 1);
+        write_bytes(in_folder(name), whole.data, cuts[i]);
+    }
+    write_bytes(in_folder("f/a.png"), "broken", 6);
+    write_bytes(in_folder("f/b/0.dcm"), "broken", 6);
+    ok(peft_dataset_open_pictures(io_ctx, in_folder("f"), &d));
+    ck_assert_str_eq(samples(d), "0.dcm=4(.) 1.dcm=-1(.) 2.dcm=-1(.) 3.dcm=-1(.) 4.dcm=-1(.) a.png=-1() b/0.dcm=-1()");
+    peft_dataset_free(d);
+}
+END_TEST
+
+START_TEST(a_series_and_a_folder_have_different_names)
+{
+    peft_dataset *d;
+    write_slice("f/a/0.dcm", "1.1", "1", NULL, NULL, 1);
+    write_slice("f/a/1.dcm", "1.2", "1", NULL, NULL, 2);
+    write_slice("f/a#1.1/0.dcm", "1.9", "1", NULL, NULL, 3);
+    write_slice("f/a/1.1/0.dcm", "1.9", "1", NULL, NULL, 4);
+    ok(peft_dataset_open_pictures(io_ctx, in_folder("f"), &d));
+    ck_assert_str_eq(samples(d), "a#1.1/0.dcm=3(a#1.1) a/0.dcm=1(a//1.1) a/1.1/0.dcm=4(a/1.1) a/1.dcm=2(a//1.2)");
+    peft_dataset_free(d);
+}
+END_TEST
+
 IO_SUITE_MAIN("DICOM series", slices_lie_along_their_normal, series_without_one_stack_follow_their_numbers,
-              series_follow_their_first_files, a_folder_is_read_slice_by_slice)
+              series_follow_their_first_files, a_folder_is_read_slice_by_slice,
+              a_broken_slice_is_of_the_only_series, a_series_and_a_folder_have_different_names)

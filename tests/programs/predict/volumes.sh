@@ -80,10 +80,15 @@ refused 'named one by one, such as s/IM1, have no cases; give the folder' predic
 if grep -q '^case,' log; then fail 'the heading of a table that was refused'; fi
 refused 'give the folder' predict --out refused.csv --per-case mean s/IM1 s/IM2
 [ ! -e refused.csv.part ] || fail 'a refused --per-case left refused.csv.part'
+: > s/IM3                                                   # broken: a slice of the only series
+if predict --csv --per-case mean s > out 2> log; then fail 'a broken slice gives status 0'; fi
+cut -d, -f1-3 out > log
+printf 'case,slices,failed\ns,2,1\n' | cmp - log || fail 'a broken slice does not count in its case'
+rm s/IM3
 cp d/IM00003 s/IM0
 predict --csv --per-case mean s | cut -d, -f1-3 > log
-[ "$(grep -c '^s#2\.25\..*,[12],0$' log)" -eq 2 ] || fail 'two series in a folder'
-: > s/IM3                                                   # broken: a case of its own
+[ "$(grep -c '^s//2\.25\..*,[12],0$' log)" -eq 2 ] || fail 'two series in a folder'
+: > s/IM3                                                   # of one of two series: a case of its own
 if predict --csv --per-case mean s > out 2> log; then fail 'a broken slice gives status 0'; fi
 grep -q '^s/IM3,0,1,' out || fail 'a broken slice'
 rm s/IM3

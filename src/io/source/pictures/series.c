@@ -13,12 +13,12 @@ typedef struct folder_files {
     bool several;                                             /* series are in this folder */
 } folder_files;
 
-/* The case of a slice. */
+/* The case of a slice; h NULL: one whose header cannot be read, in a folder of one series. */
 static char *series_name(const folder_files *r, const peft_dicom_header *h)
 {
     peft_context *ctx = r->l->ctx;
     if (!r->several) return io_copy(ctx, r->folder);
-    char *mark = io_join(ctx, r->folder, "#");
+    char *mark = io_join(ctx, r->folder, "//");               /* no path of a folder has two slashes */
     char *name = mark ? io_join(ctx, mark, peft_dicom_header_text(h, "series")) : NULL;
     peft_sys_free(ctx, mark);
     return name;
@@ -34,8 +34,10 @@ static peft_status name_series(folder_files *r)
         r->several |= strcmp(first, uid) != 0;
     }
     for (int64_t i = 0; i < r->count; i++) {
-        if (!r->header[i] || !*peft_dicom_header_text(r->header[i], "series")) continue;
-        if (!(r->l->item[r->place[i]].series = series_name(r, r->header[i]))) return io_nomem("series");
+        const peft_dicom_header *h = r->header[i];
+        const bool in_series = h ? *peft_dicom_header_text(h, "series") != 0 : first && !r->several;
+        if (!in_series) continue;
+        if (!(r->l->item[r->place[i]].series = series_name(r, h))) return io_nomem("series");
     }
     return PEFT_OK;
 }
