@@ -76,31 +76,69 @@ START_TEST(images_come_in_the_order_of_the_records)
 }
 END_TEST
 
+/* Each is one sample that cannot be loaded; a file at the place where the path leads is not read. */
 START_TEST(paths_that_leave_the_folder_are_refused)
 {
     static const char *const paths[] = { "..\\IM1", "A\\..\\..\\IM1", "/etc/passwd", "A\\B/C", "\\etc\\passwd",
                                          "A\\\\B", ".\\IM1" };
+    static const char *const shown[] = { "..\\IM1", "A\\..\\..\\IM1", "\\etc\\passwd", "A\\B\\C", "\\etc\\passwd",
+                                         "A\\\\B", ".\\IM1" };
     peft_dataset *d = NULL;
+    char want[200];
     write_image("IM1");
+    write_image("m/IM1");
+    write_image("m/A/B/C");
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        const record r = { "IMAGE", paths[i], 0 };
-        write_directory("m/DICOMDIR", &r, 1);
-        fails(PEFT_E_FORMAT, "the path of file 1 has the part '",
-              peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
-        ck_assert_ptr_null(d);
+        const record r[] = { { "IMAGE", paths[i], 0 }, { "IMAGE", "IM1", 0 } };
+        write_directory("m/DICOMDIR", r, 2);
+        ok(peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
+        snprintf(want, sizeof want, "DICOMDIR/file 1: %s! IM1", shown[i]);
+        ck_assert_str_eq(names_below(d, "m"), want);
+        peft_dataset_free(d);
+        write_directory("m/DICOMDIR", r, 1);
+        fails(PEFT_E_IO, "none of the 1 images", peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
     }
 }
 END_TEST
 
+/* Repetitions in other letters too, also of an image that is not there; records of images without a file. */
+START_TEST(an_image_counts_once)
+{
+    static const record again[] = { { "IMAGE", "IM2", 0 },  { "IMAGE", "IM9", 0 }, { "IMAGE", "IM1", 0 },
+                                    { "IMAGE", "im2", 0 },  { "IMAGE", "", 0 },    { "IMAGE", "IM2 ", 0 },
+                                    { "IMAGE", NULL, 0 },   { "IMAGE", "IM9", 0 }, { "IMAGE", " ", 0 },
+                                    { "IMAGE", NULL, 1 } };
+    peft_dataset *d;
+    write_image("m/IM1");
+    write_image("m/IM2");
+    write_directory("m/DICOMDIR", again, sizeof again / sizeof *again);
+    ok(peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
+    ck_assert_str_eq(names_below(d, "m"), "IM2 IM9! IM1");
+    ck_assert_str_eq(peft_dataset_skipped(d), "3 IMAGE without a file, 3 listed again in DICOMDIR");
+    peft_dataset_free(d);
+}
+END_TEST
+
+#define CURE "DICOM, or remove the DICOMDIR"
 START_TEST(directories_of_nothing_are_refused)
 {
     peft_dataset *d = NULL;
     write_image("m/DICOMDIR");
     fails(PEFT_E_FORMAT, "no Directory Record Sequence", peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), "such as FOLDER/IMAGES, or remove the DICOMDIR"));
+    write_image("m/DICOM/IM8");
+    dicom cut;
+    make_directory(&cut, records, RECORDS);
+    write_bytes(in_folder("m/DICOMDIR"), cut.data, cut.size - 20);
+    fails(PEFT_E_FORMAT, CURE, peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), in_folder("m/DICOM, or remove")));
+    write_bytes(in_folder("m/DICOMDIR"), "", 0);
+    fails(PEFT_E_FORMAT, CURE, peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
     write_bytes(in_folder("m/DICOMDIR"), "text", 4);
     fails(PEFT_E_FORMAT, "DICOMDIR: not a DICOM file", peft_dataset_open_pictures(io_ctx, in_folder("m/DICOMDIR"), &d));
     write_directory("m/DICOMDIR", records, 1);
     fails(PEFT_E_FORMAT, "no pictures", peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
+    fails(PEFT_E_FORMAT, CURE, peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
     write_directory("m/DICOMDIR", records, RECORDS);
     fails(PEFT_E_IO, "none of the 4 images that it names is there",
           peft_dataset_open_pictures(io_ctx, in_folder("m"), &d));
@@ -135,4 +173,4 @@ START_TEST(zips_have_files_without_ending)
 END_TEST
 
 IO_SUITE_MAIN("DICOM media", images_come_in_the_order_of_the_records, paths_that_leave_the_folder_are_refused,
-              directories_of_nothing_are_refused, zips_have_files_without_ending)
+              an_image_counts_once, directories_of_nothing_are_refused, zips_have_files_without_ending)

@@ -88,7 +88,8 @@ static peft_status damaged(const reader *r, const uint8_t *data)
                    (long long)(r->at - data));
 }
 
-/* Reads an item, up to its end or its delimiter; adds its file and type if it has a file and is in use. */
+/* Reads an item, up to its end or its delimiter; adds its file and type if it is in use, and has a file or
+ * should have one, being an image. */
 static peft_status read_record(reader *r, bool delimited, const uint8_t *data, io_strings *files, io_strings *types)
 {
     element e, file = { 0 }, type = { 0 };
@@ -102,7 +103,8 @@ static peft_status read_record(reader *r, bool delimited, const uint8_t *data, i
         if (e.tag == TAG_TYPE) type = e;
         if (e.tag == TAG_IN_USE && e.length >= 2) unused = !number_at(r, e.value, 2);
     }
-    if (unused || !file.length) return PEFT_OK;
+    const bool is_image = type.length >= 5 && !memcmp(type.value, "IMAGE", 5);
+    if (unused || (!file.length && !is_image)) return PEFT_OK;
     peft_status s = io_strings_add(files, text_of(files->ctx, &file));
     return s ? s : io_strings_add(types, text_of(types->ctx, &type));
 }

@@ -26,7 +26,9 @@ peft_status io_found_series(found_list *l, bool reorder);
 
 /* Adds the images that a DICOMDIR refers to, in the order of its records. Their paths are sought in its folder, as they
  * are written, or else in any case of letters. An image that is not there is added by the path in the record, so that
- * loading it fails with that name. Types of records that refer to something else are added to `skipped`. PEFT_E_FORMAT:
- * no DICOMDIR, or a path that leads out of the folder; PEFT_E_IO: it cannot be read, or none of its images is there. */
+ * loading it fails with that name; one whose path leads out of the folder as "DICOMDIR/file 3: ..\IM1", with a warning
+ * of the first. Added to `skipped` are types of records that refer to something else, images without a file, and
+ * repetitions. PEFT_E_FORMAT: no DICOMDIR, or one without images; PEFT_E_IO: it cannot be read, or none of its images
+ * is there. The messages name what to give in its place. */
 peft_status io_found_on_medium(found_list *l, const char *path, io_strings *skipped);
 #endif
