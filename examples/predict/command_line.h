@@ -20,7 +20,7 @@
     X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
     IMAGE_FLAG(X) \
     X(all_slices, NULL, NULL, "predict every slice of a file of several pictures, such as a volume; with --per-case " \
-      "such a file is a case") \
+      "such a file is a case, unless it is of a study in a table, or of a DICOM series in a folder") \
     X(format, "NAME", NULL, "text, csv (a table with a heading line) or jsonl (a JSON object on each line); without " \
       "it text, or with --out jsonl for FILE.jsonl, else csv") \
     X(csv, NULL, NULL, "the same as --format csv") \

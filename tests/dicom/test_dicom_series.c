@@ -159,6 +159,30 @@ START_TEST(a_broken_slice_is_of_the_only_series)
 }
 END_TEST
 
+/* A series is the case of all frames of its files, though a file of several pictures is a case elsewhere. */
+START_TEST(frames_are_of_the_case_of_their_series)
+{
+    static const uint8_t frames[2] = { 1, 2 };
+    static const char *const names[] = { "f/0.dcm", "f/1.dcm" };
+    peft_dataset *d, *slices;
+    dicom file;
+    make_dicom(&file, &(scan){ .frames = "2", .rows = 1, .columns = 1, .allocated = 8, .stored = 8, .pixels = frames,
+                               .size = sizeof frames });
+    for (int i = 0; i < 2; i++) write_bytes(in_folder(names[i]), file.data, file.size);
+    ok(peft_dataset_open_pictures(io_ctx, in_folder("f"), &d));
+    ok(peft_dataset_with_slices(d, &slices));
+    ck_assert_int_eq(peft_dataset_count(slices), 4);
+    for (int64_t i = 0; i < 4; i++) ck_assert_str_eq(peft_dataset_case(slices, i), in_folder("f"));
+    peft_dataset_free(slices);
+    peft_dataset_free(d);
+    ok(peft_dataset_open_pictures(io_ctx, in_folder("f/0.dcm"), &d));
+    ok(peft_dataset_with_slices(d, &slices));
+    for (int64_t i = 0; i < 2; i++) ck_assert_str_eq(peft_dataset_case(slices, i), in_folder("f/0.dcm"));
+    peft_dataset_free(slices);
+    peft_dataset_free(d);
+}
+END_TEST
+
 START_TEST(a_series_and_a_folder_have_different_names)
 {
     peft_dataset *d;
@@ -174,4 +198,5 @@ END_TEST
 
 IO_SUITE_MAIN("DICOM series", slices_lie_along_their_normal, series_without_one_stack_follow_their_numbers,
               series_follow_their_first_files, a_folder_is_read_slice_by_slice,
-              a_broken_slice_is_of_the_only_series, a_series_and_a_folder_have_different_names)
+              a_broken_slice_is_of_the_only_series, frames_are_of_the_case_of_their_series,
+              a_series_and_a_folder_have_different_names)
