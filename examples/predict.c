@@ -125,7 +125,10 @@ int main(int argc, char **argv)
                                                      given[table].value, &how)
                                   : open_inputs(s.ctx, argv + first, argc - first, &how);
     if (!in.count) fail("no picture could be opened");
-    if (given[per_case].value) check_has_cases(s.ctx, &in);
+    if (given[per_case].value) {
+        check_has_cases(s.ctx, &in);
+        drop_repeated(&in);
+    }
     if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
     char *description = describe_run(&s, chosen, &how, given[compute].value);
     prediction_table t = open_table(&s, chosen, lines_of_flags(), given[out].value, description,

@@ -88,9 +88,10 @@ void free_inputs(inputs *in)
     for (int64_t i = 0; i < in->sets; i++) peft_dataset_free(in->set[i]);
     free(in->set);
     free(in->first);
+    free(in->number);
 }
 
-/* The set that has picture i, by bisection. */
+/* The set that has the picture given as number i, by bisection. */
 static int64_t set_of(const inputs *in, int64_t i)
 {
     int64_t low = 0, high = in->sets - 1;
@@ -102,20 +103,31 @@ static int64_t set_of(const inputs *in, int64_t i)
     return low;
 }
 
+/* The set that has picture i; *sample: its number there. */
+static const peft_dataset *find_input(const inputs *in, int64_t i, int64_t *sample)
+{
+    const int64_t given = in->number ? in->number[i] : i, set = set_of(in, given);
+    *sample = given - in->first[set];
+    return in->set[set];
+}
+
 const char *input_name(const inputs *in, int64_t i)
 {
-    const int64_t set = set_of(in, i);
-    return peft_dataset_name(in->set[set], i - in->first[set]);
+    int64_t sample;
+    const peft_dataset *d = find_input(in, i, &sample);
+    return peft_dataset_name(d, sample);
 }
 
 const char *input_case(const inputs *in, int64_t i)
 {
-    const int64_t set = set_of(in, i);
-    return peft_dataset_case(in->set[set], i - in->first[set]);
+    int64_t sample;
+    const peft_dataset *d = find_input(in, i, &sample);
+    return peft_dataset_case(d, sample);
 }
 
 peft_status load_input(const inputs *in, int64_t i, peft_image **out)
 {
-    const int64_t set = set_of(in, i);
-    return peft_dataset_load(in->set[set], i - in->first[set], out);
+    int64_t sample;
+    const peft_dataset *d = find_input(in, i, &sample);
+    return peft_dataset_load(d, sample, out);
 }

@@ -22,6 +22,8 @@ typedef struct inputs {
     peft_dataset **set;                                       /* [sets] */
     int64_t *first;                                           /* [sets + 1]: number of the first picture of each set */
     int64_t sets, count;
+    int64_t *number;                                          /* [count]: of each picture among all that were given;
+                                                               * NULL: none is left out */
     int64_t failed;                                           /* arguments that could not be opened */
     const char *of_model;                                     /* as in input_reading; not owned */
 } inputs;
@@ -43,6 +45,10 @@ void        free_inputs(inputs *in);
 const char *input_name(const inputs *in, int64_t i);          /* of picture i, 0 <= i < count */
 const char *input_case(const inputs *in, int64_t i);          /* the study that it belongs to; NULL: none */
 peft_status load_input(const inputs *in, int64_t i, peft_image **out);
+
+/* --- repeated.c --- */
+/* Leaves out each picture that has the name and case of one before it, and warns of their number. To be called once. */
+void drop_repeated(inputs *in);
 
 /* --- table.c --- */
 /* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_JSONL: an object on each line. */

@@ -59,6 +59,8 @@ NR == FNR { sub(/#.*/, "", $1); n[$1]++; for (i = 3; i <= NF; i++) sum[$1, i] +=
 FNR > 1 { for (i = 5; i <= NF; i++) { d = $i - sum[$1, i - 2] / n[$1]; if (d > 1e-6 || d < -1e-6) print $1, i, d } }
 ' all.csv cases.csv > log
 [ ! -s log ] || fail 'not the mean of the slices'
+predict --csv --all-slices --per-case mean v v v/a.npy 2> log | cmp - cases.csv || fail 'a picture counts twice'
+grep -qF '14 of 23 pictures repeat an earlier one' log || fail 'repeated pictures are not counted'
 refused '--all-slices for files of several pictures' predict --per-case mean v
 
 names_in() { sed 's/ .*//' "$1" | tr '\n' ' '; }             # of the lines of a file
@@ -76,6 +78,8 @@ predict s > out
 [ "$(names_in out)" = 's/IM2 s/IM1 ' ] || { cp out log; fail 'order of slices'; }
 predict --csv --per-case mean s | cut -d, -f1-3 > log
 printf 'case,slices,failed\ns,2,0\n' | cmp - log || fail 'a series is no case'
+predict --csv --per-case mean s s 2> out | cut -d, -f1-3 | cmp - log || fail 'a slice counts twice'
+grep -qF '2 of 4 pictures repeat an earlier one' out || fail 'repeated slices are not counted'
 refused 'named one by one, such as s/IM1, have no cases; give the folder' predict --csv --per-case mean s/IM1 s/IM2
 if grep -q '^case,' log; then fail 'the heading of a table that was refused'; fi
 refused 'give the folder' predict --out refused.csv --per-case mean s/IM1 s/IM2
