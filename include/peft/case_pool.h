@@ -47,17 +47,19 @@ typedef int (*peft_case_pool_fn)(int64_t epoch, double loss, void *user);
  * together in each of "epochs" epochs (beta 0.9, 0.999; weight decay of all but b; the rate falls from "lr" to 0 as a
  * cosine). The loss is the mean over cases (ce), or over the targets that were judged (bce). The same arguments give
  * the same bits. progress may be NULL. PEFT_E_CANCELLED: progress stopped it; the values are those of the last update.
- * PEFT_E_NONFINITE: the loss is NaN or Inf. */
+ * PEFT_E_NONFINITE: a loss or a parameter becomes NaN or Inf, after the last update too; the pool is as before the
+ * call. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_case_pool_fit(peft_case_pool *p, const float *features, const int64_t *case_of, int64_t slices, int64_t cases,
                    const float *targets, peft_case_pool_fn progress, void *user);
 /* The loss with the present values, and its derivative with respect to each parameter (gradient NULL: not computed),
- * for an optimiser of the program's own. shift and scale are those of the last fit; before, 0 and 1. */
+ * for an optimiser of the program's own. shift and scale are those of the last fit; before, 0 and 1.
+ * PEFT_E_NONFINITE: a parameter, the loss or a derivative is NaN or Inf, as with parameters of 1e300. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_case_pool_loss(peft_case_pool *p, const float *features, const int64_t *case_of, int64_t slices, int64_t cases,
                     const float *targets, double *loss, double *gradient);
 /* probabilities [cases,classes]: softmax or sigmoids of the logits; weights [slices]: a_k of each slice. Either may be
- * NULL. */
+ * NULL. PEFT_E_NONFINITE: a parameter or a probability is NaN or Inf; what the arrays then hold means nothing. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_case_pool_predict(peft_case_pool *p, const float *features, const int64_t *case_of, int64_t slices, int64_t cases,
                        double *probabilities, double *weights);

@@ -275,5 +275,81 @@ START_TEST(order_of_cases_does_not_matter)
 }
 END_TEST
 
+static peft_status fit(peft_case_pool *p, const cases_data *d)
+{
+    return peft_case_pool_fit(p, d->features, d->of, SLICES, CASES, d->targets, NULL, NULL);
+}
+
+/* A rate and a decay that multiply the parameters by almost -1e6 in each of the first epochs. */
+START_TEST(training_that_diverges_is_refused)
+{
+    peft_context *ctx = context();
+    for (int multilabel = 0; multilabel < 2; multilabel++)
+        for (int epochs = 1; epochs <= 128; epochs *= 2) {
+            char options[100];
+            double before[200], p[CASES * CLASSES];
+            const cases_data d = random_cases(multilabel);
+            snprintf(options, sizeof options, "hidden=4,loss=%s,lr=1000,weight_decay=1000,epochs=%d",
+                     multilabel ? "bce" : "ce", epochs);
+            peft_case_pool *pool = new_pool(ctx, WIDTH, CLASSES, options);
+            const size_t count = (size_t)peft_case_pool_get(pool, "parameters");
+            ck_assert_uint_le(count, 200);
+            peft_case_pool_values(pool)[0] = 0.25;
+            memcpy(before, peft_case_pool_values(pool), count * sizeof *before);
+            const peft_status s = fit(pool, &d);
+            if (s) {
+                ck_assert_int_eq(s, PEFT_E_NONFINITE);
+                ck_assert_ptr_nonnull(strstr(peft_last_error(), "smaller lr or weight_decay"));
+                ck_assert_mem_eq(before, peft_case_pool_values(pool), count * sizeof *before);
+                ck_assert_int_eq(peft_case_pool_get(pool, "epochs"), 0);
+            } else ck_assert_int_lt(epochs, 128);
+            OK(peft_case_pool_predict(pool, d.features, d.of, SLICES, CASES, p, NULL));
+            for (int i = 0; i < CASES * CLASSES; i++) ck_assert(p[i] >= 0 && p[i] <= 1);
+            peft_case_pool_free(pool);
+        }
+    peft_context_free(ctx);
+}
+END_TEST
+
+/* Each parameter in turn, written by the caller; then parameters that are finite, and whose sums are not. */
+START_TEST(parameters_that_are_not_finite_are_refused)
+{
+    const double bad[] = { NAN, INFINITY, -INFINITY };
+    peft_context *ctx = context();
+    for (int kind = 0; kind < KINDS; kind++) {
+        const cases_data d = random_cases(kinds[kind].multilabel);
+        peft_case_pool *pool = new_pool(ctx, WIDTH, CLASSES, kinds[kind].options);
+        double *values = peft_case_pool_values(pool), loss = -7, p[CASES * CLASSES], a[SLICES];
+        const int64_t count = peft_case_pool_get(pool, "parameters");
+        for (int64_t i = 0; i < count; i++)
+            for (int k = 0; k < 3; k++) {
+                const double original = values[i];
+                char named[40];
+                snprintf(named, sizeof named, "parameter %lld of", (long long)i);
+                values[i] = bad[k];
+                ck_assert_int_eq(peft_case_pool_loss(pool, d.features, d.of, SLICES, CASES, d.targets, &loss, NULL),
+                                 PEFT_E_NONFINITE);
+                ck_assert_ptr_nonnull(strstr(peft_last_error(), named));
+                ck_assert_int_eq(peft_case_pool_predict(pool, d.features, d.of, SLICES, CASES, p, a), PEFT_E_NONFINITE);
+                ck_assert_ptr_nonnull(strstr(peft_last_error(), named));
+                values[i] = original;
+            }
+        for (int64_t i = 0; i < count; i++) values[i] = i % 2 ? 1.7e308 : -1.7e308;
+        ck_assert_int_eq(peft_case_pool_predict(pool, d.features, d.of, SLICES, CASES, NULL, NULL), PEFT_E_NONFINITE);
+        ck_assert_ptr_nonnull(strstr(peft_last_error(), "a probability is NaN"));
+        ck_assert_int_eq(peft_case_pool_loss(pool, d.features, d.of, SLICES, CASES, d.targets, &loss, NULL),
+                         PEFT_E_NONFINITE);
+        ck_assert_ptr_nonnull(strstr(peft_last_error(), "the loss is NaN"));
+        ck_assert(loss == -7);
+        values[0] = NAN;
+        OK(fit(pool, &d));                                   /* begins from the initial values */
+        OK(peft_case_pool_predict(pool, d.features, d.of, SLICES, CASES, p, a));
+        peft_case_pool_free(pool);
+    }
+    peft_context_free(ctx);
+}
+END_TEST
+
 SUITE_MAIN("case_pool", equals_the_equations, gradients_are_those_of_differences, bits_do_not_depend_on_threads,
-           one_slice_of_a_case_tells_the_label, order_of_cases_does_not_matter)
+           one_slice_of_a_case_tells_the_label, order_of_cases_does_not_matter, training_that_diverges_is_refused,
+           parameters_that_are_not_finite_are_refused)

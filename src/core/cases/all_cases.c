@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * all_cases.c -- the network on all cases, divided among threads (case_pool.h). */
+#include <math.h>
 #include <string.h>
 #include "core/cases/case_pool.h"
 
@@ -29,6 +30,13 @@ static void hand_over(const pf_case_pass *pass, int64_t n, const pf_case_work *k
         pass->weights[in->slice[i]] = k->a[i - in->first[n]];
 }
 
+/* Whether the network has found probabilities of a case. NaN of a weight or a logit becomes NaN of a probability. */
+static bool has_probabilities(const pf_case_shape *s, const pf_case_work *k)
+{
+    for (int64_t c = 0; c < s->classes; c++) if (!isfinite(k->y[c])) return false;
+    return true;
+}
+
 /* The cases of one task. */
 static void run_task(void *arg, int64_t task, int worker)
 {
@@ -42,6 +50,7 @@ static void run_task(void *arg, int64_t task, int worker)
     if (gradient) memset(gradient, 0, (size_t)parameters * sizeof *gradient);
     for (int64_t n = task * in->cases / PF_CASE_TASKS; n < (task + 1) * in->cases / PF_CASE_TASKS; n++) {
         pf_case_forward(pass->p, in, n, &k);
+        if (!has_probabilities(s, &k)) loss = NAN;
         if (in->targets) loss += pf_case_backward(pass->p, in, n, &k, gradient);
         else hand_over(pass, n, &k);
     }
@@ -61,11 +70,35 @@ double pf_case_pass_loss(pf_case_pass *pass, double *gradient)
     return loss;
 }
 
-void pf_case_pass_predict(pf_case_pass *pass, double *probabilities, double *weights)
+bool pf_case_pass_predict(pf_case_pass *pass, double *probabilities, double *weights)
 {
+    double *const no_gradient = NULL;
     pass->probabilities = probabilities;
     pass->weights = weights;
-    pk_pool_run(pass->p->engine.pool, PF_CASE_TASKS, run_task, pass);
+    return isfinite(pf_case_pass_loss(pass, no_gradient));
+}
+
+bool pf_case_all_finite(const double *v, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) if (!isfinite(v[i])) return false;
+    return true;
+}
+
+/* The caller can write to the parameters, and training can make them so large that the network overflows. */
+static peft_status check_parameters(const char *who, const peft_case_pool *p)
+{
+    const int64_t count = pf_case_count(&p->shape);
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(p->values[i]))
+            return pf_fail(PEFT_E_NONFINITE, "%s: parameter %lld of %lld is NaN or Inf, expected a finite number; fit "
+                           "or load the pool again", who, (long long)i, (long long)count);
+    return PEFT_OK;
+}
+
+static peft_status not_finite(const char *who, const char *what)
+{
+    return pf_fail(PEFT_E_NONFINITE, "%s: %s NaN or Inf: the parameters are too large; fit the pool with a smaller lr "
+                   "or weight_decay", who, what);
 }
 
 peft_status peft_case_pool_loss(peft_case_pool *p, const float *features, const int64_t *case_of, int64_t slices,
@@ -78,10 +111,15 @@ peft_status peft_case_pool_loss(peft_case_pool *p, const float *features, const 
     if (!loss) return pf_fail(PEFT_E_INVALID, "%s: loss is NULL", who);
     PF_TRY(pf_case_input_make(who, p, features, case_of, slices, cases, &in));
     peft_status s = pf_case_input_targets(who, p, targets, &in);
+    if (!s) s = check_parameters(who, p);
     if (!s) s = pf_case_pass_make(p, &in, gradient != NULL, &pass);
     if (!s) {
-        *loss = pf_case_pass_loss(&pass, gradient);
+        const double found = pf_case_pass_loss(&pass, gradient);
         pf_case_pass_free(&pass);
+        if (!isfinite(found)) s = not_finite(who, "the loss is");
+        else if (gradient && !pf_case_all_finite(gradient, pf_case_count(&p->shape)))
+            s = not_finite(who, "a derivative is");
+        else *loss = found;
     }
     pf_case_input_free(p, &in);
     return s;
@@ -91,13 +129,15 @@ peft_status peft_case_pool_predict(peft_case_pool *p, const float *features, con
                                    int64_t cases, double *probabilities, double *weights)
 {
     PK_FLOAT_SCOPE;
+    const char *who = "peft_case_pool_predict";
     const bool training = false;
     pf_case_input in;
     pf_case_pass pass;
-    PF_TRY(pf_case_input_make("peft_case_pool_predict", p, features, case_of, slices, cases, &in));
-    const peft_status s = pf_case_pass_make(p, &in, training, &pass);
+    PF_TRY(pf_case_input_make(who, p, features, case_of, slices, cases, &in));
+    peft_status s = check_parameters(who, p);
+    if (!s) s = pf_case_pass_make(p, &in, training, &pass);
     if (!s) {
-        pf_case_pass_predict(&pass, probabilities, weights);
+        if (!pf_case_pass_predict(&pass, probabilities, weights)) s = not_finite(who, "a probability is");
         pf_case_pass_free(&pass);
     }
     pf_case_input_free(p, &in);

@@ -68,12 +68,15 @@ typedef struct pf_case_pass {
     const pf_case_input *in;
     double *memory;                      /* of all tasks */
     bool training;
-    double *loss, *gradient;             /* [PF_CASE_TASKS], [PF_CASE_TASKS, parameters]; in memory */
+    double *loss, *gradient;             /* [PF_CASE_TASKS], [PF_CASE_TASKS, parameters]; in memory. loss: NaN where a
+                                          * probability is, 0 without targets */
     double *probabilities, *weights;     /* of the caller; may be NULL */
 } pf_case_pass;
 peft_status pf_case_pass_make(const peft_case_pool *p, const pf_case_input *in, bool training, pf_case_pass *pass);
 void        pf_case_pass_free(pf_case_pass *pass);
-/* The loss of all cases; gradient: [parameters], may be NULL. */
+/* The loss of all cases, NaN if a probability is NaN; gradient: [parameters], may be NULL. */
 double      pf_case_pass_loss(pf_case_pass *pass, double *gradient);
-void        pf_case_pass_predict(pf_case_pass *pass, double *probabilities, double *weights);
+/* False: a probability is NaN. */
+bool        pf_case_pass_predict(pf_case_pass *pass, double *probabilities, double *weights);
+bool        pf_case_all_finite(const double *v, int64_t count);
 #endif

@@ -86,8 +86,8 @@ void pf_case_forward(const peft_case_pool *p, const pf_case_input *in, int64_t n
 }
 
 /* -log(y) of a target of 1, -log(1 - y) of one of 0. A probability that was rounded to 0 gives a large number and not
- * Inf: the derivative by the logit, y - target, is right all the same. */
-static double log_loss(double y) { return -log(fmax(y, 1e-300)); }
+ * Inf: the derivative by the logit, y - target, is right all the same. NaN stays NaN. */
+static double log_loss(double y) { return -log(y < 1e-300 ? 1e-300 : y); }
 
 /* The loss of a case, and dy: the derivative by each logit, of the mean over all that was judged. */
 static double loss_of(const pf_case_shape *s, const float *target, int64_t judged, pf_case_work *k)
