@@ -102,18 +102,24 @@ static peft_status read_tensors(const pf_st *st, peft_case_pool *p)
     return pf_fail(PEFT_E_FORMAT, "the file has %zu tensors, expected %zu", pf_st_count(st), expected);
 }
 
-/* Reads options and notes: the former into o, the latter, if p is given, into p. */
-static peft_status read_texts(const pf_st *st, peft_options *o, peft_case_pool *p)
+static peft_status read_options(const pf_st *st, peft_options *o)
 {
     const size_t prefix = strlen(option_key);
     for (size_t i = 0; i < pf_st_meta_count(st); i++) {
         const char *key, *value;
         pf_st_meta_at(st, i, &key, &value);
-        if (!strncmp(key, option_key, prefix)) {
-            if (!p) PF_TRY(peft_options_set_string(o, key + prefix, value));
-        } else if (p && strncmp(key, PF_OWN_KEY, strlen(PF_OWN_KEY))) {
-            PF_TRY(pf_notes_set(&p->notes, p->ctx, key, value));
-        }
+        if (!strncmp(key, option_key, prefix)) PF_TRY(peft_options_set_string(o, key + prefix, value));
+    }
+    return PEFT_OK;
+}
+
+/* Notes are the entries whose keys are not the library's own. */
+static peft_status read_notes(const pf_st *st, peft_case_pool *p)
+{
+    for (size_t i = 0; i < pf_st_meta_count(st); i++) {
+        const char *key, *value;
+        pf_st_meta_at(st, i, &key, &value);
+        if (strncmp(key, PF_OWN_KEY, strlen(PF_OWN_KEY))) PF_TRY(pf_notes_set(&p->notes, p->ctx, key, value));
     }
     return PEFT_OK;
 }
@@ -141,10 +147,10 @@ static peft_status load(peft_context *ctx, const pf_st *st, peft_options *o, pef
     if (strcmp(text, kind)) return pf_fail(PEFT_E_FORMAT, "the file is of kind %.60s, expected %s", text, kind);
     PF_TRY(pf_meta_read_int(st, "libpeft.format", &format));
     if (format != 1) return pf_fail(PEFT_E_UNSUPPORTED, "file format %lld: this library reads 1", (long long)format);
-    PF_TRY(read_texts(st, o, NULL));
+    PF_TRY(read_options(st, o));
     PF_TRY(make(ctx, st, o, &p));
     peft_status s = read_tensors(st, p);
-    if (!s) s = read_texts(st, o, p);
+    if (!s) s = read_notes(st, p);
     if (!s) s = pf_meta_read_int(st, epochs_key, &p->epochs);
     if (s) peft_case_pool_free(p);
     else *out = p;
