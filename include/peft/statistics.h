@@ -89,9 +89,10 @@ PEFT_API const peft_option *peft_statistics_option(size_t i);
  *               the largest label in it, or its largest target if there is one class; PEFT_E_INVALID: targets of
  *               several classes
  *   seed        of the draws
- * A resample is counted in `undefined` and left out of the interval if the metric is NaN, if a class has none of
- * the positive or negative samples that its value needs (though metrics.h defines recall as 0 there), or if a mean
- * over classes lacks a class that it has for all samples. An interval with many of them holds only for samples like the
+ * A resample is counted in `undefined` and left out of the interval if the metric is NaN, if a class has none of the
+ * positive or negative samples that its value needs (though metrics.h defines recall as 0 there), if a mean over classes
+ * lacks a class that it has for all samples, or if mcc, kappa or kappa_quadratic have samples of one class. An interval
+ * with many of them holds only for samples like the
  * rest: stratify, or leave out rare classes. PEFT_E_NOTFOUND: no such metric for labels, or for targets. Errors of the
  * functions of metrics.h for these samples. Time: that of (resamples + groups for bca) evaluations. */
 PEFT_API PEFT_NODISCARD peft_status

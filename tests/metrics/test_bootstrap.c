@@ -212,6 +212,19 @@ START_TEST(undefined_resamples_are_counted)
     peft_estimate e[2];
     OK(bootstrap(ctx, &by_label, "auroc", "stratified=true", e, 2));
     ck_assert(!e[0].undefined && !e[1].undefined);
+    OK(bootstrap(ctx, &by_label, "balanced_accuracy", "", e, 1));
+    const int64_t without = e[0].undefined;
+    ck_assert_int_gt(without, 0);
+    static const char *const of_two_classes[] = { "mcc", "kappa", "kappa_quadratic" };
+    const int64_t alike[FEW] = { 0 };
+    for (int k = 0; k < 3; k++) {
+        by_label.labels = labels;
+        OK(bootstrap(ctx, &by_label, of_two_classes[k], "", e, 1));
+        ck_assert_msg(e[0].undefined == without, "%s", of_two_classes[k]);
+        by_label.labels = alike;
+        OK(bootstrap(ctx, &by_label, of_two_classes[k], "", e, 1));
+        ck_assert_msg(isnan(e[0].value) && e[0].undefined == 2000, "%s", of_two_classes[k]);
+    }
     const float column[FEW] = { 0, 0, 0, 0, 0, 1, 0, -1, -1, 0 };
     const double one[FEW] = { 0.1, 0.3, 0.8, 0.2, 0.7, 0.6, 0.1, 0, 0, 0.9 };
     peft_samples single = { .n = FEW, .classes = 1, .scores = one, .targets = column };

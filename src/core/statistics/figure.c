@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Which samples of a class the metrics need. over_classes: the metric is a mean over the classes that have them. */
+/* Which samples the metrics need. over_classes: the metric is a mean over the classes that have them. */
 static const struct need { const char *metric; unsigned needs; bool over_classes; } needs[] = {
     { "precision", PF_POSITIVE, false }, { "recall", PF_POSITIVE, false }, { "f1", PF_POSITIVE, false },
     { "specificity", PF_NEGATIVE, false }, { "auroc", PF_POSITIVE | PF_NEGATIVE, false },
@@ -13,6 +13,7 @@ static const struct need { const char *metric; unsigned needs; bool over_classes
     { "balanced_accuracy", PF_POSITIVE, true }, { "precision_macro", PF_POSITIVE, true },
     { "recall_macro", PF_POSITIVE, true }, { "f1_macro", PF_POSITIVE, true },
     { "auroc_macro", PF_POSITIVE | PF_NEGATIVE, true }, { "map", PF_POSITIVE, true }, { "rank_map", PF_POSITIVE, true },
+    { "mcc", PF_TWO_CLASSES, false }, { "kappa", PF_TWO_CLASSES, false }, { "kappa_quadratic", PF_TWO_CLASSES, false },
 };
 
 /* The error that there is no such metric of labels, or of targets. */
@@ -48,7 +49,7 @@ static peft_status find_metric(pf_figure *f)
                 f->needs = needs[k].needs;
                 f->over_classes = needs[k].over_classes;
             }
-        f->per_class = f->needs && !f->over_classes;
+        f->per_class = f->needs & (PF_POSITIVE | PF_NEGATIVE) && !f->over_classes;
         return s;
     }
     return refuse_metric(f);
@@ -124,6 +125,13 @@ static bool class_complete(const pf_figure *f, int64_t c)
     return (!(f->needs & PF_POSITIVE) || f->present[f->s->classes + c]) && (!(f->needs & PF_NEGATIVE) || f->present[c]);
 }
 
+static bool has_two_classes(const pf_figure *f)
+{
+    int64_t found = 0;
+    for (int64_t c = 0; c < f->s->classes; c++) found += f->present[f->s->classes + c] > 0;
+    return found > 1;
+}
+
 peft_status pf_figure_of(pf_figure *f, const double *scores, const double *others, const int64_t *index, int64_t m,
                          double *values)
 {
@@ -131,7 +139,7 @@ peft_status pf_figure_of(pf_figure *f, const double *scores, const double *other
     select_truth(f, index, m);
     PF_TRY(evaluate(f, scores, index, m, f->values));
     if (others) PF_TRY(evaluate(f, others, index, m, f->values + f->count));
-    bool lost = false;
+    bool lost = f->needs & PF_TWO_CLASSES && !has_two_classes(f);
     for (int64_t c = 0; f->over_classes && c < f->s->classes; c++) lost |= f->complete[c] && !class_complete(f, c);
     for (size_t k = 0; k < f->count; k++) {
         const bool defined = f->per_class ? class_complete(f, (int64_t)k) : !lost;

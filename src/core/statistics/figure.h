@@ -13,7 +13,8 @@ typedef struct pf_figure {
     const peft_samples *s;
     const char *metric;
     size_t count;                        /* values of the metric */
-    unsigned needs;                      /* which samples of a class its value needs: bits PF_POSITIVE, PF_NEGATIVE */
+    unsigned needs;                      /* bits: PF_POSITIVE, PF_NEGATIVE: samples of a class that its value needs;
+                                          * PF_TWO_CLASSES: samples of two classes, whichever */
     bool per_class, over_classes;        /* it has a value for each class; it is a mean over classes */
     pf_metric_family family;
     bool *complete;                      /* [classes]: all samples together have what the class needs */
@@ -23,7 +24,7 @@ typedef struct pf_figure {
     double *scores;
     float *targets;
 } pf_figure;
-enum { PF_POSITIVE = 1, PF_NEGATIVE = 2 };
+enum { PF_POSITIVE = 1, PF_NEGATIVE = 2, PF_TWO_CLASSES = 4 };
 
 /* Checks all arguments and prepares for pf_figure_of. The caller calls pf_figure_free, also after a failure. */
 peft_status pf_figure_make(pf_figure *f, const char *who, peft_context *ctx, const peft_samples *s, const char *metric,
