@@ -1,61 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_bootstrap.c -- bootstrap and permutation of metrics: against resamples that the test makes itself by the same
- * random numbers, samples whose interval is known, and resamples without a class. */
-#include "expect.h"
+ * random numbers, and samples whose interval is known. */
+#include "bootstrapped.h"
 #include "failing_alloc.h"
-#include "simulated.h"
 #include <peft/metrics.h>
-#include <peft/statistics.h>
 #include "core/base/rng.h"
 #include "core/statistics/statistics.h"
 
-enum { N = 60, CLASSES = 3, RESAMPLES = 400 };
-
-/* Samples of three classes, four or fewer of a patient, with two sets of probabilities. */
-typedef struct fixture {
-    double scores[N * CLASSES], others[N * CLASSES];
-    int64_t labels[N], groups[N];
-    float targets[N * CLASSES];
-    peft_samples s;
-} fixture;
-
-static void fill(fixture *f, uint64_t seed)
-{
-    simulated r = { seed };
-    for (int i = 0; i < N; i++) {
-        double sum[2] = { 0, 0 };
-        f->labels[i] = i % 7 % CLASSES;
-        f->groups[i] = i < 8 ? -1 : i / 4 * 3;
-        for (int c = 0; c < CLASSES; c++) {
-            const int k = i * CLASSES + c;
-            f->targets[k] = f->labels[i] == c;
-            sum[0] += f->scores[k] = exp(normal(&r) + 1.2 * f->targets[k]);
-            sum[1] += f->others[k] = exp(normal(&r) + 0.4 * f->targets[k]);
-        }
-        for (int c = 0; c < CLASSES; c++) {
-            f->scores[i * CLASSES + c] /= sum[0];
-            f->others[i * CLASSES + c] /= sum[1];
-        }
-    }
-    f->s = (peft_samples){ .n = N, .classes = CLASSES, .scores = f->scores, .labels = f->labels };
-}
-
-static peft_options *options(peft_context *ctx, const char *text)
-{
-    peft_options *o = NULL;
-    OK(peft_options_create(ctx, &o));
-    OK(peft_options_parse(o, text));
-    return o;
-}
-
-static peft_status bootstrap(peft_context *ctx, const peft_samples *s, const char *metric, const char *settings,
-                             peft_estimate *out, size_t count)
-{
-    peft_options *o = options(ctx, settings);
-    const peft_status status = peft_statistics_bootstrap(ctx, s, metric, o, out, count);
-    peft_options_free(o);
-    return status;
-}
+enum { RESAMPLES = 400 };
 
 static int ascending(const void *a, const void *b)
 {
@@ -172,66 +124,6 @@ START_TEST(every_metric_is_bootstrapped)
         }
     }
     ck_assert_int_gt(computed, 35);
-    peft_context_free(ctx);
-}
-END_TEST
-
-/* One positive sample of n: a resample lacks it with probability (1 - 1/n)^n. */
-START_TEST(undefined_resamples_are_counted)
-{
-    enum { FEW = 10 };
-    peft_context *ctx = context();
-    double x[2 * FEW];
-    float y[2 * FEW];
-    int64_t labels[FEW];
-    for (int i = 0; i < FEW; i++) {
-        x[2 * i] = 1 - 0.1 * i;
-        x[2 * i + 1] = 0.1 * i;
-        labels[i] = i == 5;
-        y[2 * i] = 1 - (y[2 * i + 1] = (float)labels[i]);
-    }
-    peft_samples s = { .n = FEW, .classes = 2, .scores = x, .targets = y };
-    static const struct { const char *metric; size_t count; bool undefined[2]; } row[] = {
-        { "auroc", 2, { true, true } }, { "average_precision", 2, { false, true } }, { "recall", 2, { false, true } },
-        { "specificity", 2, { true, false } }, { "f1_macro", 1, { true, 0 } }, { "auroc_macro", 1, { true, 0 } },
-        { "subset_accuracy", 1, { false, 0 } }, { "brier", 1, { false, 0 } } };
-    const double lacking = pow(0.9, FEW);                    /* 0.349 */
-    for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
-        peft_estimate e[2];
-        OK(bootstrap(ctx, &s, row[k].metric, "resamples=2000", e, row[k].count));
-        for (size_t c = 0; c < row[k].count; c++) {
-            if (row[k].undefined[c]) NEAR((double)e[c].undefined / 2000, lacking, 0.04);   /* 0.011: standard error */
-            else ck_assert_msg(!e[c].undefined, "%s", row[k].metric);
-            ck_assert_int_eq(e[c].resamples + e[c].undefined, 2000);
-        }
-        OK(bootstrap(ctx, &s, row[k].metric, "interval=bca resamples=100", e, row[k].count));
-        ck_assert(isnan(e[row[k].count - 1].low) == row[k].undefined[row[k].count - 1]);
-    }
-    /* strata of one sample and of nine: the sample is in each resample */
-    peft_samples by_label = { .n = FEW, .classes = 2, .scores = x, .labels = labels };
-    peft_estimate e[2];
-    OK(bootstrap(ctx, &by_label, "auroc", "stratified=true", e, 2));
-    ck_assert(!e[0].undefined && !e[1].undefined);
-    OK(bootstrap(ctx, &by_label, "balanced_accuracy", "", e, 1));
-    const int64_t without = e[0].undefined;
-    ck_assert_int_gt(without, 0);
-    static const char *const of_two_classes[] = { "mcc", "kappa", "kappa_quadratic" };
-    const int64_t alike[FEW] = { 0 };
-    for (int k = 0; k < 3; k++) {
-        by_label.labels = labels;
-        OK(bootstrap(ctx, &by_label, of_two_classes[k], "", e, 1));
-        ck_assert_msg(e[0].undefined == without, "%s", of_two_classes[k]);
-        by_label.labels = alike;
-        OK(bootstrap(ctx, &by_label, of_two_classes[k], "", e, 1));
-        ck_assert_msg(isnan(e[0].value) && e[0].undefined == 2000, "%s", of_two_classes[k]);
-    }
-    const float column[FEW] = { 0, 0, 0, 0, 0, 1, 0, -1, -1, 0 };
-    const double one[FEW] = { 0.1, 0.3, 0.8, 0.2, 0.7, 0.6, 0.1, 0, 0, 0.9 };
-    peft_samples single = { .n = FEW, .classes = 1, .scores = one, .targets = column };
-    OK(bootstrap(ctx, &single, "auroc", "stratified=true", e, 1));
-    ck_assert(!e[0].undefined);
-    OK(bootstrap(ctx, &single, "auroc", "", e, 1));
-    ck_assert(e[0].undefined > 0);
     peft_context_free(ctx);
 }
 END_TEST
@@ -380,5 +272,4 @@ START_TEST(failing_allocations_are_reported)
 END_TEST
 
 SUITE_MAIN("bootstrap", resamples_are_those_of_the_generator, quantiles_are_linear, every_metric_is_bootstrapped,
-           undefined_resamples_are_counted, bca_of_a_mean, permutations, wrong_arguments_are_refused,
-           failing_allocations_are_reported)
+           bca_of_a_mean, permutations, wrong_arguments_are_refused, failing_allocations_are_reported)

@@ -172,6 +172,15 @@ static peft_estimate summary(const boot *b, int64_t v, int64_t resamples, double
     return e;
 }
 
+/* The estimate where each resample has the same groups: resamples do not tell how far the figure would vary. */
+static peft_estimate without_interval(const boot *b, size_t v, int64_t resamples)
+{
+    peft_estimate e = pf_estimate_none();
+    e.value = b->value[v];
+    e.undefined = resamples;
+    return e;
+}
+
 /* Allocates for the resamples, and with bca true for the figures without a group. */
 static peft_status prepare(boot *b, int64_t resamples, bool bca)
 {
@@ -213,6 +222,10 @@ static peft_status run(boot *b, const peft_options *options, peft_estimate *out)
     PF_TRY(prepare(b, resamples, bca));
     make_strata(b, stratified);
     PF_TRY(pf_figure_of(&b->figure, s->scores, s->others, NULL, s->n, b->value));
+    if (b->strata == b->groups.count) {                      /* one group in each stratum */
+        for (size_t v = 0; v < b->figure.count; v++) out[v] = without_interval(b, v, resamples);
+        return PEFT_OK;
+    }
     PF_TRY(resample(b, (uint64_t)pf_options_int(options, pf_statistics_options, "seed"), resamples));
     if (bca) PF_TRY(jackknife(b));
     for (size_t v = 0; v < b->figure.count; v++) out[v] = summary(b, (int64_t)v, resamples, level);
