@@ -84,7 +84,8 @@ PEFT_API const peft_option *peft_statistics_option(size_t i);
  *   level       0.95
  *   interval    percentile: the quantiles of the resamples (linear between two, as numpy's); bca: bias-corrected and
  *               accelerated (Efron, 1987), NaN where the figure is undefined without one of the groups, and where all
- *               resamples lie on one side of it
+ *               resamples lie on one side of it. PEFT_E_UNSUPPORTED: groups * samples * classes are more than 10^9,
+ *               such as 31,623 samples of one class without groups: it would take minutes
  *   stratified  true: draws within strata, so that each resample has as many groups of each. The stratum of a group is
  *               the largest label in it, or its largest target if there is one class; PEFT_E_INVALID: targets of
  *               several classes

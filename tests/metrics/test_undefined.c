@@ -87,4 +87,29 @@ START_TEST(equal_resamples_give_no_interval)
 }
 END_TEST
 
-SUITE_MAIN("undefined", undefined_resamples_are_counted, equal_resamples_give_no_interval)
+/* 40,000 samples are refused in 40,000 groups, and computed in 10 groups or without bca. */
+START_TEST(bca_of_too_many_groups_is_refused)
+{
+    enum { MANY = 40000 };
+    static double p[MANY];
+    static float y[MANY];
+    static int64_t groups[MANY];
+    peft_context *ctx = context();
+    peft_samples s = { .n = MANY, .classes = 1, .scores = p, .targets = y };
+    peft_estimate e = { .value = -7 };
+    for (int i = 0; i < MANY; i++) p[i] = i / (double)MANY;
+    REFUSED(bootstrap(ctx, &s, "brier", "interval=bca resamples=1", &e, 1), PEFT_E_UNSUPPORTED, "40000 groups",
+            "at most 1000000000", "interval=percentile");
+    ck_assert(e.value == -7);
+    OK(bootstrap(ctx, &s, "brier", "resamples=2", &e, 1));
+    ck_assert(e.low <= e.high);
+    for (int i = 0; i < MANY; i++) groups[i] = i / 4000;
+    s.groups = groups;
+    OK(bootstrap(ctx, &s, "brier", "interval=bca resamples=50", &e, 1));
+    ck_assert(e.low < e.high);
+    peft_context_free(ctx);
+}
+END_TEST
+
+SUITE_MAIN("undefined", undefined_resamples_are_counted, equal_resamples_give_no_interval,
+           bca_of_too_many_groups_is_refused)

@@ -181,6 +181,16 @@ static peft_estimate without_interval(const boot *b, size_t v, int64_t resamples
     return e;
 }
 
+/* BCa computes the metric once for each group, of all others: refuses what would take longer than some minutes. */
+static peft_status check_time(const boot *b)
+{
+    const int64_t most = 1000000000, groups = b->groups.count, samples = b->figure.s->n, classes = b->figure.s->classes;
+    if (groups <= most / (samples * classes)) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "%s: interval=bca of %lld groups, %lld samples and %lld classes reads all scores "
+                   "once for each group, expected a product of these numbers of at most %lld; give interval=percentile",
+                   b->figure.who, (long long)groups, (long long)samples, (long long)classes, (long long)most);
+}
+
 /* Allocates for the resamples, and with bca true for the figures without a group. */
 static peft_status prepare(boot *b, int64_t resamples, bool bca)
 {
@@ -219,6 +229,7 @@ static peft_status run(boot *b, const peft_options *options, peft_estimate *out)
                        "labels belong to no single stratum; pass one class at a time, or stratified=false",
                        b->figure.who, (long long)s->classes);
     PF_TRY(pf_groups_make(&b->groups, b->figure.who, b->figure.ctx, s->groups, s->n));
+    if (bca) PF_TRY(check_time(b));
     PF_TRY(prepare(b, resamples, bca));
     make_strata(b, stratified);
     PF_TRY(pf_figure_of(&b->figure, s->scores, s->others, NULL, s->n, b->value));
