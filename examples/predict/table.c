@@ -63,12 +63,27 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct done_line *)a)->name, ((const struct done_line *)b)->name);
 }
 
-/* The number, from 1, of the line that begins at `line`. */
+/* The number, from 1, of the line of the file in which `line` lies. */
 static int64_t line_number(const char *text, const char *line)
 {
     int64_t n = 1;
     for (; text < line; text++) n += *text == '\n';
     return n;
+}
+
+/* Ends the program: it did not write the line of the table from `line` to `end`, which is several lines of the file if
+ * a field in quotes has line breaks. */
+static _Noreturn void refuse_line(const prediction_table *t, const char *text, const char *line, const char *end,
+                                  bool heading)
+{
+    const long long first = line_number(text, line), last = line_number(text, end - 1);
+    char where[80];
+    if (first == last) snprintf(where, sizeof where, "line %lld is", first);
+    else snprintf(where, sizeof where, "lines %lld to %lld are", first, last);
+    fail("--resume: %s: %s damaged: %.*s; %sgive --force to begin again", t->part_path, where,
+         (int)strcspn(line, "\n"), line, heading ? "" : first == last
+         ? "remove this line, so that its picture is predicted again, or "
+         : "remove these lines, so that their pictures are predicted again, or ");
 }
 
 /* The length of the name field of a complete line, *field; 0: this program did not write the line. */
@@ -100,9 +115,7 @@ static const char *read_done(prediction_table *t, const char *text)
     for (const char *end; (end = line_end(t, line)); line = end) {
         const bool heading = t->format == FORMAT_CSV && !t->has_heading;
         if (!(length = heading ? is_heading(t, line, end) : check_line(t, line, end, &field)))
-            fail("--resume: %s: line %lld is damaged: %.*s; %sgive --force to begin again", t->part_path,
-                 (long long)line_number(text, line), (int)strcspn(line, "\n"), line,
-                 heading ? "" : "remove this line, so that its picture is predicted again, or ");
+            refuse_line(t, text, line, end, heading);
         if (heading) {
             t->has_heading = true;
             continue;

@@ -69,6 +69,11 @@ for format in csv jsonl; do
             predict --format $format --out d.$format --force --resume scans scans scans scans
         damaged=$((damaged + 1))
     done
+    [ $format = csv ] || continue
+    sed '4s/^\([^,]*\),/"\1\nx",x/' whole > d.csv.part            # a line break in the name, and damage behind it
+    refused 'd.csv.part: lines 4 to 5 are damaged' \
+        predict --format csv --out d.csv --force --resume scans scans scans scans
+    says 'remove these lines'
 done
 [ $damaged -ge 6 ] || fail "only $damaged kinds of damage"
 
