@@ -93,10 +93,10 @@ PEFT_API const peft_option *peft_statistics_option(size_t i);
  * A resample is counted in `undefined` and is left out of the interval if the metric is NaN, if a class has none of
  * the positive or negative samples that its value needs (though metrics.h defines recall as 0 there), if a mean over
  * classes lacks a class that it has for all samples, or if mcc, kappa or kappa_quadratic have samples of one class. An
- * interval with many of them holds only for samples like the rest: stratify, or leave out rare classes. If each resample
- * would be the same (one group in all, or with stratified=true one in each stratum), all count as undefined, and error,
- * low and high are NaN. PEFT_E_NOTFOUND: no such metric for labels, or for targets. Errors of the functions of metrics.h
- * for these samples. Time: that of (resamples + groups for bca) evaluations. */
+ * interval with many of them holds only for samples like the rest: stratify, or leave out rare classes. If each
+ * resample would be the same (one group in all, or with stratified=true one in each stratum), all count as undefined,
+ * and error, low and high are NaN. PEFT_E_NOTFOUND: no such metric for labels, or for targets. Errors of the functions
+ * of metrics.h for these samples. Time: that of (resamples + groups for bca) evaluations. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_statistics_bootstrap(peft_context *ctx, const peft_samples *s, const char *metric, const peft_options *options,
                           peft_estimate *out, size_t count);
@@ -104,8 +104,8 @@ peft_statistics_bootstrap(peft_context *ctx, const peft_samples *s, const char *
 /* Permutation test of a metric's difference between s->scores and s->others, which must be given: value and p. Each
  * resample swaps the two scores of all samples of a group with probability 1/2; p is the share of differences at least
  * as large as that of all samples, in magnitude, with that one counted as one of them: (1 + more) / (1 + resamples); of
- * one group it is 1. It needs scores of the same scale, such as probabilities. Options: resamples, seed (level, interval
- * and stratified do nothing). Source: Good, Permutation Tests (2000). */
+ * one group it is 1. It needs scores of the same scale, such as probabilities. Options: resamples, seed (level,
+ * interval and stratified do nothing). Source: Good, Permutation Tests (2000). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_statistics_permutation(peft_context *ctx, const peft_samples *s, const char *metric, const peft_options *options,
                             peft_estimate *out, size_t count);

@@ -66,7 +66,8 @@ END_TEST
 /* All samples of one patient, and with strata one patient of each label: each resample would be the same. */
 START_TEST(equal_resamples_give_no_interval)
 {
-    static const char *const settings[] = { "resamples=50", "resamples=50 interval=bca", "resamples=50 stratified=true" };
+    static const char *const settings[] = { "resamples=50", "resamples=50 interval=bca",
+                                            "resamples=50 stratified=true" };
     peft_context *ctx = context();
     fixture f;
     const int64_t one[N] = { 0 };

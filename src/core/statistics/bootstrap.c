@@ -184,10 +184,12 @@ static peft_estimate without_interval(const boot *b, size_t v, int64_t resamples
 /* BCa computes the metric once for each group, of all others: refuses what would take longer than some minutes. */
 static peft_status check_time(const boot *b)
 {
-    const int64_t most = 1000000000, groups = b->groups.count, samples = b->figure.s->n, classes = b->figure.s->classes;
+    const int64_t most = 1000000000, groups = b->groups.count;
+    const int64_t samples = b->figure.s->n, classes = b->figure.s->classes;
     if (groups <= most / (samples * classes)) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "%s: interval=bca of %lld groups, %lld samples and %lld classes reads all scores "
-                   "once for each group, expected a product of these numbers of at most %lld; give interval=percentile",
+    return pf_fail(PEFT_E_UNSUPPORTED, "%s: interval=bca of %lld groups, %lld samples and %lld classes reads all "
+                   "scores once for each group, expected a product of these numbers of at most %lld; "
+                   "give interval=percentile",
                    b->figure.who, (long long)groups, (long long)samples, (long long)classes, (long long)most);
 }
 
