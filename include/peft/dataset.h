@@ -85,11 +85,11 @@ peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_d
  * be read is of the series of its folder if that holds one series, else of no case.
  * path may also be a DICOMDIR, the directory of a medium, or a folder with one directly in it: the samples are then the
  * images that it refers to, in the order of its records, sought in its folder in any case of letters; its series are
- * cases as in a folder. An image that is not there is a sample that cannot be loaded, and so is one whose path leads out
- * of the folder, with a warning. An image that it lists again is one sample. peft_dataset_skipped counts references to
- * other files than images, images without a file, repetitions, and pictures in the folder that it does not refer to.
- * PEFT_E_IO: path cannot be read, or nothing of what a DICOMDIR refers to is there. PEFT_E_FORMAT: there are no
- * pictures; a DICOMDIR is broken or names no image; the rest as for the functions above. */
+ * cases as in a folder. An image that is not there is a sample that cannot be loaded, and so is one whose path leads
+ * out of the folder, with a warning. An image that it lists again is one sample. peft_dataset_skipped counts
+ * references to other files than images, images without a file, repetitions, and pictures in the folder that it does
+ * not refer to. PEFT_E_IO: path cannot be read, or nothing of what a DICOMDIR refers to is there. PEFT_E_FORMAT:
+ * there are no pictures; a DICOMDIR is broken or names no image; the rest as for the functions above. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_pictures(peft_context *ctx, const char *path, peft_dataset **out);
 PEFT_API void        peft_dataset_free(peft_dataset *d);

@@ -53,7 +53,8 @@ static peft_status not_converged(const fitting *f, const pf_minimum *m)
     pf_print_float(tolerance, sizeof tolerance, f->tolerance);
     if (m->end == PF_END_ROUNDING)
         return pf_fail(PEFT_E_OPTION, "peft_probe_fit: rounding errors stopped logistic regression after %lld "
-                       "iterations at the gradient %s, above tolerance %s; give standardize=true, or a larger tolerance",
+                       "iterations at the gradient %s, above tolerance %s; give standardize=true, or a larger "
+                       "tolerance",
                        (long long)m->iterations, gradient, tolerance);
     return pf_fail(PEFT_E_OPTION, "peft_probe_fit: logistic regression has the gradient %s after max_iterations, %lld, "
                    "expected at most tolerance, %s; give more iterations, standardize=true, a smaller C or a larger "

@@ -11,7 +11,8 @@ typedef struct pf_function {
     double (*value)(const double *x, double *gradient, void *user);  /* writes the gradient, returns the value */
     void *user;
     const double *scale;                 /* [size], > 0: magnitudes of the gradient's elements, which are judged
-                                          * relative to them; the root of the second derivative, if it is known roughly */
+                                          * relative to them; the root of the second derivative, if it is known
+                                          * roughly */
 } pf_function;
 
 typedef enum pf_end { PF_END_CONVERGED, PF_END_ITERATIONS, PF_END_ROUNDING } pf_end;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * headings.c -- the names of a table's columns: compared without regard to signs, written into messages; the error for a
- * row. */
+ * headings.c -- the names of a table's columns: compared without regard to signs, written into messages; the error
+ * for a row. */
 #include "io/table/table.h"
 #include <stdarg.h>
 #include <stdio.h>

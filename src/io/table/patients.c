@@ -48,9 +48,9 @@ static peft_status put_patient_before(const io_table *t, identities *id, int64_t
 
 static void warn_of_study(const io_table *t, const char *study, const char *a, const char *b)
 {
-    io_warn(t->ctx, "%s: a study has pictures of several patients, such as '%.80s': it counts as a case of each of them, "
-            "'%.80s/%.80s' and '%.80s/%.80s'. If the studies of each patient are not numbered anew, correct the table, or "
-            "give --table patient=none to keep studies together", t->path, study, a, study, b, study);
+    io_warn(t->ctx, "%s: a study has pictures of several patients, such as '%.80s': it counts as a case of each of "
+            "them, '%.80s/%.80s' and '%.80s/%.80s'. If the studies of each patient are not numbered anew, correct the "
+            "table, or give --table patient=none to keep studies together", t->path, study, a, study, b, study);
 }
 
 /* Fills in the patients of rows without one from other rows of their study, or else from the study's name. first: of
@@ -74,7 +74,8 @@ static peft_status join(const io_table *t, identities *id, const io_groups *stud
         const bool filled = c == IO_NO_GROUP || *id->patient[i];
         if (!filled && several[c])
             return io_table_bad_row(t, i + 1, "there is no patient, and study '%.80s' is listed under several patients, "
-                                    "such as '%.80s'; fill in the patient, or give patient=none to keep studies together",
+                                    "such as '%.80s'; fill in the patient, or give patient=none to keep studies "
+                                    "together",
                                     id->study[i], id->patient[first[c]]);
         if (!filled) id->patient[i] = first[c] < 0 ? id->study[i] : id->patient[first[c]];
         peft_status s = c != IO_NO_GROUP && several[c] ? put_patient_before(t, id, i) : PEFT_OK;

@@ -19,9 +19,9 @@ peft_status io_found_keep(found_list *l, peft_dataset *d, int64_t **member);
 
 /* Reads the headers of the DICOM files of a list, in which those of a folder are in the order of a DICOMDIR or of their
  * names, and sets their series: the folder, and if it holds several series "FOLDER//UID". reorder: moves the slices of
- * each series in a folder to their order (peft_dicom_header_sort), within the places that the DICOM files of this folder
- * have. Files whose header cannot be read come last in their folder; they are of its series if it holds one, else of
- * none. */
+ * each series in a folder to their order (peft_dicom_header_sort), within the places that the DICOM files of this
+ * folder have. Files whose header cannot be read come last in their folder; they are of its series if it holds one,
+ * else of none. */
 peft_status io_found_series(found_list *l, bool reorder);
 
 /* Adds the images that a DICOMDIR refers to, in the order of its records. Their paths are sought in its folder, as they
