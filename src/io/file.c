@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NO_LIMIT INT64_MAX
-
 static peft_status system_failed(const char *call, const char *path)
 {
     return io_fail(PEFT_E_IO, "%s: %s: %s", path, call, strerror(errno));
@@ -66,29 +64,35 @@ static peft_status read_bytes(peft_context *ctx, int fd, const char *path, size_
     return s;
 }
 
-/* Reads the first max_bytes bytes, or all of a shorter file. PEFT_E_UNSUPPORTED: the file has more than limit bytes. */
-static peft_status read_path(peft_context *ctx, const char *path, int64_t max_bytes, int64_t limit, uint8_t **data,
-                             size_t *size)
+peft_status io_read_open_file(peft_context *ctx, int fd, const char *path, uint64_t size, int64_t limit,
+                              uint8_t **data)
+{
+    if (size > (uint64_t)limit)
+        return io_fail(PEFT_E_UNSUPPORTED, "%s: the file has %llu bytes, the limit is %lld", path,
+                       (unsigned long long)size, (long long)limit);
+    return read_bytes(ctx, fd, path, (size_t)size, data);
+}
+
+peft_status io_read_file(peft_context *ctx, const char *path, int64_t limit, uint8_t **data, size_t *size)
 {
     int fd;
     uint64_t bytes = 0;
     peft_status s = io_open_file(path, &fd, &bytes);
     if (s) return s;
-    if (bytes > (uint64_t)limit)
-        s = io_fail(PEFT_E_UNSUPPORTED, "%s: the file has %llu bytes, the limit is %lld", path,
-                    (unsigned long long)bytes, (long long)limit);
-    if (!s) *size = (size_t)(bytes < (uint64_t)max_bytes ? bytes : (uint64_t)max_bytes);
-    if (!s) s = read_bytes(ctx, fd, path, *size, data);
+    s = io_read_open_file(ctx, fd, path, bytes, limit, data);
+    if (!s) *size = (size_t)bytes;
     close(fd);
     return s;
 }
 
-peft_status io_read_file(peft_context *ctx, const char *path, int64_t limit, uint8_t **data, size_t *size)
-{
-    return read_path(ctx, path, NO_LIMIT, limit, data, size);
-}
-
 peft_status io_read_head(peft_context *ctx, const char *path, int64_t max_bytes, uint8_t **data, size_t *size)
 {
-    return read_path(ctx, path, max_bytes, NO_LIMIT, data, size);
+    int fd;
+    uint64_t bytes = 0;
+    peft_status s = io_open_file(path, &fd, &bytes);
+    if (s) return s;
+    *size = (size_t)(bytes < (uint64_t)max_bytes ? bytes : (uint64_t)max_bytes);
+    s = read_bytes(ctx, fd, path, *size, data);
+    close(fd);
+    return s;
 }

@@ -39,6 +39,9 @@ bool io_grow(peft_context *ctx, void *items, int64_t count, int64_t *capacity, s
 peft_status io_open_file(const char *path, int *fd, uint64_t *size);
 /* Reads n bytes from this position of a file, less at its end; returns their number, -1: an error (errno). */
 int64_t io_read_part(int fd, void *to, size_t n, uint64_t position);
+/* Reads all `size` bytes of an open file as io_read_file does; the message of an error begins with path. */
+peft_status io_read_open_file(peft_context *ctx, int fd, const char *path, uint64_t size, int64_t limit,
+                              uint8_t **data);
 /* Reads a regular file into memory of ctx, which the caller frees; data[*size] is 0, so that text is a string.
  * PEFT_E_UNSUPPORTED: the file has more than limit bytes. */
 peft_status io_read_file(peft_context *ctx, const char *path, int64_t limit, uint8_t **data, size_t *size);

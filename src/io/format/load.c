@@ -171,7 +171,6 @@ static peft_status count_or_decode_file(peft_context *ctx, const char *path, con
     io_load_options o;
     io_encoded f = { .fd = -1 };
     uint8_t *data = NULL;
-    size_t size;
     uint64_t on_disk = 0;
     peft_status s = parse_options(options, &o, NULL);
     if (!s) s = io_open_file(path, &f.fd, &on_disk);
@@ -179,11 +178,10 @@ static peft_status count_or_decode_file(peft_context *ctx, const char *path, con
     f.size = (size_t)on_disk;
     const io_format *format = format_of_file(f.fd);
     const bool in_parts = format && (format->reads_parts || (slices && !format->open));
-    if (!in_parts) s = io_read_file(ctx, path, o.max_bytes, &data, &size);
-    if (!in_parts && !s) {
+    if (!in_parts) s = io_read_open_file(ctx, f.fd, path, on_disk, o.max_bytes, &data);
+    if (data) {
         f.data = data;
-        f.size = size;
-        format = io_format_of(data, size);
+        format = io_format_of(data, f.size);
     }
     if (!s) s = count_or_decode(ctx, format, &o, &f, slices, out);
     peft_sys_free(ctx, data);

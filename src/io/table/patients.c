@@ -73,10 +73,9 @@ static peft_status join(const io_table *t, identities *id, const io_groups *stud
         const int64_t c = studies->of[i];
         const bool filled = c == IO_NO_GROUP || *id->patient[i];
         if (!filled && several[c])
-            return io_table_bad_row(t, i + 1, "there is no patient, and study '%.80s' is listed under several patients, "
-                                    "such as '%.80s'; fill in the patient, or give patient=none to keep studies "
-                                    "together",
-                                    id->study[i], id->patient[first[c]]);
+            return io_table_bad_row(t, i + 1, "there is no patient, and study '%.80s' is listed under several "
+                                    "patients, such as '%.80s'; fill in the patient, or give patient=none to keep "
+                                    "studies together", id->study[i], id->patient[first[c]]);
         if (!filled) id->patient[i] = first[c] < 0 ? id->study[i] : id->patient[first[c]];
         peft_status s = c != IO_NO_GROUP && several[c] ? put_patient_before(t, id, i) : PEFT_OK;
         if (s) return s;
