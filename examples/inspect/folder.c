@@ -13,19 +13,11 @@
 
 enum { MOST_ERRORS = 3 };
 typedef struct summary {
-    form_list formats, endings, sizes, slices, modalities;
+    form_list formats, endings, sizes, slices;
     picture_forms stored;
     pthread_mutex_t lock;                                     /* of add_forms; there is one thread */
     int64_t broken;
 } summary;
-
-static void add_modality(summary *s, peft_context *ctx, const char *path)
-{
-    peft_dicom_header *h;
-    if (peft_dicom_header_read(ctx, path, &h)) return;
-    count_form(&s->modalities, peft_dicom_header_text(h, "modality"));
-    peft_dicom_header_free(h);
-}
 
 /* Loads picture i; of a file of several slices, which are counted, the first, unless the options choose one. */
 static peft_status load(summary *s, peft_context *ctx, const peft_dataset *d, int64_t i, const char *image_options,
@@ -63,7 +55,6 @@ static void add_picture(summary *s, peft_context *ctx, const peft_dataset *d, in
     if (status) return;
     if (format) count_form(&s->formats, format);
     else count_form(&s->endings, ending_of(path));
-    if (format && !strcmp(format, "DICOM")) add_modality(s, ctx, path);
     snprintf(size, sizeof size, "%lld x %lld %s", (long long)peft_image_width(im), (long long)peft_image_height(im),
              peft_image_channels(im) == 1 ? "grey" : "RGB");
     count_form(&s->sizes, size);
@@ -85,14 +76,13 @@ static void print_summary(summary *s)
     print_list("sizes", &s->sizes);
     print_list("files of several slices, by their number", &s->slices);
     print_list("bits", &s->stored.bits);
-    print_list("modalities", &s->modalities);
+    print_list("modalities", &s->stored.modalities);
     print_list("photometric", &s->stored.photometric);
     print_list("windows", &s->stored.windows);
     free_form_list(&s->formats);
     free_form_list(&s->endings);
     free_form_list(&s->sizes);
     free_form_list(&s->slices);
-    free_form_list(&s->modalities);
     free_forms(&s->stored);
 }
 

@@ -49,6 +49,7 @@ void add_forms(picture_forms *f, pthread_mutex_t *lock, peft_context *ctx, const
     pthread_mutex_lock(lock);
     count_form(&f->bits, dicom ? peft_dicom_header_text(h, "bits") : depth_text(im, text));
     if (dicom) count_form(&f->photometric, peft_dicom_header_text(h, "photometric"));
+    if (dicom) count_form(&f->modalities, peft_dicom_header_text(h, "modality"));
     if (dicom && *peft_dicom_header_text(h, "windows")) count_form(&f->windows, peft_dicom_header_text(h, "windows"));
     pthread_mutex_unlock(lock);
     peft_dicom_header_free(h);
@@ -104,4 +105,5 @@ void free_forms(picture_forms *f)
     free_form_list(&f->bits);
     free_form_list(&f->photometric);
     free_form_list(&f->windows);
+    free_form_list(&f->modalities);
 }

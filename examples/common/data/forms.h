@@ -9,8 +9,8 @@
 /* Each form that was found, and how many pictures have it. */
 typedef struct picture_form { char *text; int64_t count; } picture_form;
 typedef struct form_list { picture_form *item; int64_t count; } form_list;
-/* windows: those of DICOM files that have any. */
-typedef struct picture_forms { form_list bits, photometric, windows; } picture_forms;
+/* windows: those of DICOM files that have any. modalities: of DICOM files; sets with several are not warned of. */
+typedef struct picture_forms { form_list bits, photometric, windows, modalities; } picture_forms;
 
 /* The name of the format of the picture at path, by its content; NULL: it is none, or no file. */
 const char *picture_format(const char *path);

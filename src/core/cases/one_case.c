@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "core/cases/case_pool.h"
+#include "core/metrics/metrics.h"
 
 int64_t pf_case_work_count(const pf_case_shape *s, int64_t most)
 {
@@ -40,14 +41,6 @@ static void add_outer(double *restrict to, const double *restrict x, const doubl
         for (int64_t l = 0; l < columns; l++) to[d * columns + l] += x[d] * y[l];
 }
 
-static void softmax(double *v, int64_t n)
-{
-    double max = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < n; i++) max = fmax(max, v[i]);
-    for (int64_t i = 0; i < n; i++) sum += v[i] = exp(v[i] - max);
-    for (int64_t i = 0; i < n; i++) v[i] /= sum;
-}
-
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
 /* h, t and g of a slice; returns w' (t * g), the logarithm of its weight before the softmax. */
@@ -75,13 +68,13 @@ void pf_case_forward(const peft_case_pool *p, const pf_case_input *in, int64_t n
     for (int64_t i = 0; i < count; i++)
         k->a[i] = slice_score(p, &q, in->features + slice[i] * s->width, k->h + i * s->width, k->t + i * s->hidden,
                               k->g + i * s->hidden);
-    softmax(k->a, count);
+    pf_metric_softmax(k->a, count);
     multiply(k->z, k->a, k->h, count, s->width);
     for (int64_t c = 0; c < s->classes; c++) {
         k->y[c] = q.b[c];
         for (int64_t d = 0; d < s->width; d++) k->y[c] += q.c[c * s->width + d] * k->z[d];
     }
-    if (!s->multilabel) softmax(k->y, s->classes);
+    if (!s->multilabel) pf_metric_softmax(k->y, s->classes);
     else for (int64_t c = 0; c < s->classes; c++) k->y[c] = sigmoid(k->y[c]);
 }
 

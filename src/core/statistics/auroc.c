@@ -110,8 +110,6 @@ static void logit_interval(peft_estimate *e, double z)
     e->high = 1 / (1 + exp(-half - centre));
 }
 
-static double deviate(double level) { return -pf_normal_quantile((1 - level) / 2); }
-
 peft_status peft_statistics_auroc(peft_context *ctx, const double *scores, const float *targets, const int64_t *groups,
                                   int64_t n, double level, const char *kind, peft_estimate *out)
 {
@@ -131,9 +129,12 @@ peft_status peft_statistics_auroc(peft_context *ctx, const double *scores, const
             const double v = variance(&j, targets, n, e.value);
             if (v > 0 && e.value > 0 && e.value < 1) {
                 e.error = sqrt(v);
-                e.low = fmax(0, e.value - deviate(level) * e.error);
-                e.high = fmin(1, e.value + deviate(level) * e.error);
-                if (!wald) logit_interval(&e, deviate(level));
+                const double z = pf_normal_deviate(level);
+                if (!wald) logit_interval(&e, z);
+                else {
+                    e.low = fmax(0, e.value - z * e.error);
+                    e.high = fmin(1, e.value + z * e.error);
+                }
             }
         }
         *out = e;
@@ -162,9 +163,10 @@ peft_status peft_statistics_auroc_difference(peft_context *ctx, const double *fi
             e.value -= add_placements(&j, second, targets, n, -1);
             const double v = variance(&j, targets, n, e.value);
             if (v > 0) {
+                const double z = pf_normal_deviate(level);
                 e.error = sqrt(v);
-                e.low = e.value - deviate(level) * e.error;
-                e.high = e.value + deviate(level) * e.error;
+                e.low = e.value - z * e.error;
+                e.high = e.value + z * e.error;
                 e.p = erfc(fabs(e.value) / e.error * 0.70710678118654752440);
             } else if (e.value == 0) e.p = 1;
         }

@@ -44,6 +44,8 @@ double pf_normal_quantile(double p)
     return q < 0 ? -x : x;
 }
 
+double pf_normal_deviate(double level) { return -pf_normal_quantile((1 - level) / 2); }
+
 /* log(n!) - log(sqrt(2 pi n) (n / e)^n), the error of Stirling's formula. */
 static double stirling_error(double n)
 {

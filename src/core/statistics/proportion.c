@@ -30,7 +30,7 @@ peft_estimate pf_estimate_none(void)
 /* The centre of Wilson's interval and half its width: the shares p for which |k/n - p| is z standard errors of p. */
 static void wilson(double k, double n, double level, peft_estimate *out)
 {
-    const double z = -pf_normal_quantile((1 - level) / 2), share = k / n, divisor = 1 + z * z / n;
+    const double z = pf_normal_deviate(level), share = k / n, divisor = 1 + z * z / n;
     const double centre = (share + z * z / (2 * n)) / divisor;
     const double half = z / divisor * sqrt(share * (1 - share) / n + z * z / (4 * n * n));
     out->low = k > 0 ? centre - half : 0;                    /* exact where rounding would leave a tiny number */

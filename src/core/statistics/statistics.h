@@ -9,6 +9,7 @@
 /* --- distributions --- */
 double pf_normal_below(double x);                            /* P(Z <= x) of a standard normal variable */
 double pf_normal_quantile(double p);                         /* its inverse; -Inf for 0, Inf for 1, else NaN */
+double pf_normal_deviate(double level);                      /* z for which P(-z <= Z <= z) is level */
 double pf_binomial_upper(int64_t k, int64_t n, double p);    /* P(X >= k) of n trials of probability p */
 /* Quantile q of n ascending values, linear between neighbours (numpy's default). */
 double pf_sorted_quantile(const double *v, int64_t n, double q);

@@ -65,8 +65,8 @@ static peft_status read_series(folder_files *r, bool reorder)
     return s;
 }
 
-/* Settles the files by_folder[n] of one folder. */
-static peft_status settle_files(found_list *l, const io_named *by_folder, int64_t n, bool reorder)
+/* Reads the headers of the files by_folder[n] of one folder, sets their series and, if asked, sorts them. */
+static peft_status sort_folder(found_list *l, const io_named *by_folder, int64_t n, bool reorder)
 {
     peft_context *ctx = l->ctx;
     folder_files r = { .l = l, .folder = by_folder[0].name, .count = n, .place = io_alloc(ctx, 3 * n, sizeof(int64_t)),
@@ -100,7 +100,7 @@ peft_status io_found_series(found_list *l, bool reorder)
     io_sort_named(by_folder, s ? 0 : count);
     for (int64_t i = 0, end; i < count && !s; i = end) {
         for (end = i; end < count && !strcmp(by_folder[end].name, by_folder[i].name);) end++;
-        s = settle_files(l, by_folder + i, end - i, reorder);
+        s = sort_folder(l, by_folder + i, end - i, reorder);
     }
     peft_sys_free(l->ctx, by_folder);
     io_strings_clear(&folders);
