@@ -91,6 +91,13 @@ public:
         check(peft_dataset_split(c_ptr(), fraction, seed, &part, &rest));
         return { dataset(part), dataset(rest) };
     }
+    // Fold number `number` of `folds`; first: the samples of the others, for training; second: its own, held out.
+    std::pair<dataset, dataset> fold(std::int64_t folds, std::int64_t number, std::uint64_t seed) const
+    {
+        peft_dataset *train = nullptr, *held_out = nullptr;
+        check(peft_dataset_fold(c_ptr(), folds, number, seed, &train, &held_out));
+        return { dataset(train), dataset(held_out) };
+    }
 };
 
 // Batches of a data set; the object itself is what trainer::fit takes as next: t.fit(20, batches).

@@ -176,6 +176,10 @@ class Dataset(Object):
         """A part with this fraction of every class, drawn by seed, and the rest; patients are not divided."""
         return self._parts(lib.peft_dataset_split, fraction, seed_number(seed))
 
+    def fold(self, folds: int, fold: int, *, seed: int) -> tuple["Dataset", "Dataset"]:
+        """Training and held-out part of one of `folds` folds, from 0 on; each sample, and each patient, is held out once."""
+        return self._parts(lib.peft_dataset_fold, folds, fold, seed_number(seed))
+
     def few_shot(self, shots: int, *, ways: int = 0, seed: int) -> tuple["Dataset", "Dataset"]:
         """`shots` samples of each class (of `ways` classes, 0: all), drawn by seed, and the rest."""
         return self._parts(lib.peft_dataset_few_shot, ways, shots, seed_number(seed))

@@ -81,6 +81,8 @@ class Pictures(Case):
         part, rest = data.split(0.5, seed=1)
         self.assertEqual((part.labels.tolist(), len(rest)), ([0] * 3 + [1] * 3, 6))
         self.assertEqual(sorted(part.ids.tolist() + rest.ids.tolist()), list(range(12)))
+        held_out = [data.fold(3, k, seed=1)[1] for k in range(3)]
+        self.assertEqual(sorted(i for d in held_out for i in d.ids.tolist()), list(range(12)))
         few, others = data.few_shot(2, seed=4)
         self.assertEqual((few.labels.tolist(), len(others)), ([0, 0, 1, 1], 8))
         self.assertEqual(data.subset([3, 1]).names, [data.names[3], data.names[1]])

@@ -28,9 +28,9 @@ peft_status io_warn_of_similar_groups(peft_context *ctx, const char *subject, co
  * are those of peft_dicom_header_read; PEFT_E_UNSUPPORTED: the samples are no files. */
 peft_status io_dicom_groups(const peft_dataset *opened, io_groups **patients, io_groups **studies);
 
-/* Splits a data set with groups, none of which comes into both parts. Sets mark [count] to 1 for the first part and to
- * 2 for the second. Groups are taken in a random order, larger ones first, and each goes to the part that is then
- * nearer to having `fraction` of the samples of each class (of the positives of each label) and of all samples.
- * PEFT_E_UNSUPPORTED: there is only one group. */
-peft_status io_split_groups(const peft_dataset *d, double fraction, uint64_t seed, uint8_t *mark);
+/* Divides a data set with groups into parts, so that each group comes into one. Sets mark [count] to the number of a
+ * sample's part, from 1 on. Groups are taken in a random order, larger ones first, and each goes to the part that is
+ * then nearest to having its share, share[part], of the samples of each class (of the positives of each label) and of
+ * all samples. PEFT_E_UNSUPPORTED: there are fewer groups than parts; a sample without a group counts as one. */
+peft_status io_split_groups(const peft_dataset *d, const double *share, int64_t parts, uint64_t seed, int64_t *mark);
 #endif

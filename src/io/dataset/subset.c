@@ -92,7 +92,7 @@ enum { IN_NEITHER, IN_PART, IN_REST };
 typedef struct draw {
     int64_t *class_map;                                       /* [classes]: a class's number in the part; -1: none */
     int64_t *order;                                           /* scratch [the larger of count and classes] */
-    uint8_t *mark;                                            /* [count], zeros (IN_NEITHER) at first */
+    int64_t *mark;                                            /* [count], zeros (IN_NEITHER) at first */
 } draw;
 
 /* Allocates the members; draw_end frees them, also after a failure. */
@@ -100,7 +100,7 @@ static peft_status draw_begin(const peft_dataset *d, draw *w)
 {
     w->class_map = io_alloc(d->ctx, d->classes, sizeof *w->class_map);
     w->order = io_alloc(d->ctx, d->count > d->classes ? d->count : d->classes, sizeof *w->order);
-    w->mark = io_alloc(d->ctx, d->count, 1);
+    w->mark = io_alloc(d->ctx, d->count, sizeof *w->mark);
     return w->class_map && w->order && w->mark ? PEFT_OK : io_nomem("draw of samples");
 }
 
@@ -130,7 +130,7 @@ static void draw_class(draw *w, int64_t c, int64_t available, int64_t n, uint64_
 }
 
 /* Makes a part of the samples with this mark, in the order of d (drawing does not reorder them). */
-static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_dataset **out)
+static peft_status make_marked(peft_dataset *d, draw *w, int64_t mark, peft_dataset **out)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < d->count; i++)
@@ -263,8 +263,9 @@ peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, 
     peft_status s = draw_begin(d, &w);
     if (!s) {
         for (int64_t c = 0; c < d->classes; c++) w.class_map[c] = c;
-        if (d->groups) s = io_split_groups(d, fraction, seed, w.mark);
-        else if (d->target) s = io_stratify(d, (int64_t)(fraction * (double)d->count + 0.5), seed, w.order, w.mark);
+        const int64_t first = (int64_t)(fraction * (double)d->count + 0.5);
+        if (d->groups) s = io_split_groups(d, (const double[]){ fraction, 1 - fraction }, 2, seed, w.mark);
+        else if (d->target) s = io_stratify(d, (int64_t[]){ first, d->count - first }, 2, seed, w.order, w.mark);
         else split_classes(d, fraction, seed, &w);
         if (!s) s = make_both(d, &w, out, rest);
     }
