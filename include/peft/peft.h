@@ -13,6 +13,7 @@
 #include <peft/export.h>
 #include <peft/file.h>
 #include <peft/interop.h>
+#include <peft/maps.h>
 #include <peft/metrics.h>
 #include <peft/options.h>
 #include <peft/probe.h>

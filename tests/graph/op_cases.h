@@ -352,6 +352,8 @@ static const op_case op_cases[] = {
     { "half weights", &pf_op_widen, case_half, 2 },
     { "attention_mass", &pf_op_attention_mass, case_selection, 3 },
     { "sink_mass", &pf_op_sink_mass, case_sink_mass, 2 },
+    { "attention_map", &pf_op_attention_map, case_attention_map, 6 },
+    { "fuse_heads", &pf_op_fuse_heads, case_fuse_heads, 3 },
     { "top_rows", &pf_op_top_rows, case_selection, 3 },
     { "resize", &pf_op_resize, case_resize, 2 },
     { "patches", &pf_op_patches, case_patches, 2 },

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * op_head_cases.h -- the cases of op_cases.h for operations on the columns of each head of q and k: their norm and
- * their rotation. */
+ * op_head_cases.h -- the cases of op_cases.h for operations on the columns of each head of q and k: their norm, their
+ * rotation, and their softmax weights as one matrix. */
 #ifndef OP_HEAD_CASES_H
 #define OP_HEAD_CASES_H
 #include "core/graph/ops/heads/rope.h"
+#include "core/graph/ops/scores/attention_map.h"
 #include "op_loss_cases.h"
 
 /* v: bit 0: gamma, bit 1: beta, bit 2: x is a column view */
@@ -51,5 +52,27 @@ static pf_val case_rope_table(lab *l, int v)
     pf_val f[2];
     for (int i = 0; i < 2; i++) f[i] = lab_leaf_as(l, dense(l), PEFT_DIMS(HEADS, PAIRS));
     return pf_emit(&l->g, &pf_op_rope_table, &a, 2, f);
+}
+
+/* The softmax weights of constants, as no gradient flows through them, times a trained factor of each key. v: how heads
+ * are fused (mean, max, min); from 3 on with extra keys, sink and head_scale. */
+static pf_val case_attention_map(lab *l, int v)
+{
+    enum { KEYS = 4, WIDTH = 6, HEADS = 2 };
+    const pf_attr a = { .i = { v % 3, HEADS } };
+    pf_val q = lab_const(l, PEFT_DIMS(B, T, WIDTH)), k = lab_const(l, PEFT_DIMS(B, KEYS, WIDTH)), factor = LEAF(l, KEYS);
+    pf_val xk = v < 3 ? NONE : lab_const(l, PEFT_DIMS(2, WIDTH)), sink = v < 3 ? NONE : lab_const(l, PEFT_DIMS(T));
+    pf_val scale = v < 3 ? NONE : lab_const(l, PEFT_DIMS(HEADS));
+    return peft_sys_mul(&l->g, pf_emit(&l->g, &pf_op_attention_map, &a, 5, (pf_val[]){ q, k, xk, sink, scale }),
+                        factor);
+}
+
+/* The same of weights that are computed step by step. */
+static pf_val case_fuse_heads(lab *l, int v)
+{
+    enum { KEYS = 4, WIDTH = 6, HEADS = 2 };
+    pf_val q = lab_const(l, PEFT_DIMS(B, T, WIDTH)), k = lab_const(l, PEFT_DIMS(B, KEYS, WIDTH)), factor = LEAF(l, KEYS);
+    pf_val p = peft_sys_softmax(&l->g, peft_sys_attention_scores(&l->g, HEADS, q, k), PF_NONE);
+    return peft_sys_mul(&l->g, pf_emit(&l->g, &pf_op_fuse_heads, &(pf_attr){ .i = { v } }, 1, &p), factor);
 }
 #endif

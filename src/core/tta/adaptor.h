@@ -9,6 +9,7 @@
 #ifndef PF_ADAPTOR_H
 #define PF_ADAPTOR_H
 #include <peft/adaptor.h>
+#include "core/model/vit/class_row.h"
 #include "core/train/extents.h"
 #include "core/train/session/figure.h"
 #include "core/train/update/optimizer.h"
@@ -85,8 +86,7 @@ struct peft_adaptor {
     pf_compiled net, source;             /* source: unused without taps */
     pf_extents extents, source_extents;
     pf_val tap[PEFT_DEPTH_MAX], source_tap[PEFT_DEPTH_MAX];
-    int64_t class_row;                   /* while a graph is built: row of the class token among the tokens so far */
-    uint32_t site_node;                  /* while a site is built: its first node */
+    pf_class_row class_row;              /* while a graph is built */
     void *arena; size_t arena_bytes;
     pf_method_inputs method_inputs;                      /* inputs that a method declared */
     pk_real *images;                     /* [batch,3,S,S], for images of another element type */
@@ -132,11 +132,6 @@ peft_status pf_tta_compile(peft_adaptor *a);
 void        pf_tta_add_discrepancy(peft_adaptor *a, pf_graph *g, double weight, const char *kind);
 pf_val      pf_tta_constant(pf_graph *g, pk_real *data, int64_t count);       /* data may change between runs */
 void        pf_tta_keep(pf_graph *g, pf_val v);                /* for finish: predict reads v after a run */
-
-/* --- class_row.c --- */
-/* Called at each site before and after the kind and the model's methods act there: keep a->class_row up to date. */
-void        pf_tta_before_site(peft_adaptor *a, const pf_graph *g, const peft_site *s);
-void        pf_tta_after_site(peft_adaptor *a, const pf_graph *g, const peft_site *s);
 
 /* --- step.c --- */
 peft_status pf_tta_check(const peft_adaptor *a);               /* PEFT_E_INVALID: NULL */

@@ -27,7 +27,7 @@ static void find_tap(const peft_adaptor *a, pf_val *taps, pf_graph *g, const pef
                                  pf_feature_name(a->model->pool)));
         return;
     }
-    if (!final && a->kind->taps == PF_TTA_CLASS_TOKEN) v = peft_sys_take_rows(g, v, a->class_row, 1);
+    if (!final && a->kind->taps == PF_TTA_CLASS_TOKEN) v = peft_sys_take_rows(g, v, a->class_row.row, 1);
     pf_tta_keep(g, v);
     taps[final ? depth - 1 : s->layer - 1] = v;
 }
@@ -35,20 +35,23 @@ static void find_tap(const peft_adaptor *a, pf_val *taps, pf_graph *g, const pef
 static void before(void *user, pf_graph *g, peft_site *s)
 {
     peft_adaptor *a = user;
-    pf_tta_before_site(a, g, s);
+    pf_class_row_before(&a->class_row, g, s);
     if (a->kind->before) a->kind->before(a, g, s);
 }
 static void after(void *user, pf_graph *g, peft_site *s)
 {
     peft_adaptor *a = user;
-    pf_tta_after_site(a, g, s);
+    pf_class_row_after(&a->class_row, g, s);
     find_tap(a, a->tap, g, s);
 }
-static void before_source(void *user, pf_graph *g, peft_site *s) { pf_tta_before_site(user, g, s); }
+static void before_source(void *user, pf_graph *g, peft_site *s)
+{
+    pf_class_row_before(&((peft_adaptor *)user)->class_row, g, s);
+}
 static void after_source(void *user, pf_graph *g, peft_site *s)
 {
     peft_adaptor *a = user;
-    pf_tta_after_site(a, g, s);
+    pf_class_row_after(&a->class_row, g, s);
     find_tap(a, a->source_tap, g, s);
 }
 static void finish(void *user, pf_graph *g, pf_val logits)

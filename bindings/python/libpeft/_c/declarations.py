@@ -101,6 +101,7 @@ peft_job_fn = CFUNCTYPE(None, c_void_p, c_int)
 peft_pool_fn = CFUNCTYPE(None, c_void_p, c_void_p, c_int, c_void_p)
 peft_text_fn = CFUNCTYPE(None, c_char_p, c_void_p)
 peft_case_pool_fn = CFUNCTYPE(c_int, c_int64, c_double, c_void_p)
+peft_maps_fn = CFUNCTYPE(c_int, c_int64, c_int64, c_void_p)
 peft_progress_fn = CFUNCTYPE(c_int, c_void_p, c_void_p)
 peft_batch_fn = CFUNCTYPE(c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 peft_loss_fn = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)
@@ -297,6 +298,15 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_save_hf_option": (c_void_p, (c_size_t,)),
     "peft_model_load_hf": (c_int, (c_void_p, c_char_p, c_void_p)),
     "peft_model_save_hf": (c_int, (c_void_p, c_char_p, c_void_p)),
+    # maps.h
+    "peft_maps_kind_name": (c_char_p, (c_size_t,)),
+    "peft_maps_kind_summary": (c_char_p, (c_size_t,)),
+    "peft_maps_create": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "peft_maps_free": (None, (c_void_p,)),
+    "peft_maps_option": (c_void_p, (c_size_t,)),
+    "peft_maps_size": (None, (c_void_p, c_void_p, c_void_p)),
+    "peft_maps_memory": (c_size_t, (c_void_p,)),
+    "peft_maps_compute": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
     # metrics.h
     "peft_metrics_name": (c_char_p, (c_size_t,)),
     "peft_metrics_help": (c_char_p, (c_char_p,)),
