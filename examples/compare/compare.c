@@ -12,6 +12,7 @@
 #include "common/program/progress_line.h"
 #include "compare_jobs.h"
 #include "compare_study.h"
+#include "tuning/choice.h"
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -45,8 +46,8 @@
     X(resume, NULL, NULL, "do the runs that are not yet in --csv") \
     X(force, NULL, NULL, "overwrite --csv, --summary and --svg if they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
-enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + recipe_flags };
-static flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) };
+enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + tuned_flags };
+static flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) TUNE_FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH --data PATH --methods FILE [options]",
     "Compares fine-tuning methods: trains every entry of a list on the same random draws of few images per class,\n"
@@ -147,7 +148,9 @@ static void on_done(int64_t i, const char *failure, void *user)
            (long long)run_in_draw(p->s, i));
     if (!isnan(v[result_map])) printf(" mAP %.1f %%,", 100 * v[result_map]);
     else printf(" balanced accuracy %.1f %%,", 100 * v[result_balanced_accuracy]);
-    printf(" macro AUROC %.1f %%, %.1f s\n", 100 * v[result_auroc_macro], v[result_seconds]);
+    printf(" macro AUROC %.1f %%, %.1f s", 100 * v[result_auroc_macro], v[result_seconds]);
+    if (*p->s->chosen[i].text) printf("; chosen: %s", p->s->chosen[i].text);
+    putchar('\n');
     fflush(stdout);
 }
 
@@ -217,6 +220,8 @@ static study read_study(void)
              "them out");
     read_list(&s, given + own_flags);
     s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
+    s.chosen = alloc_shared((size_t)study_size(&s) * sizeof *s.chosen);
+    s.trials = path_of_trials(&s, given[csv].value);
     s.fingerprint = alloc_shared(64 + 1);
     s.slot = alloc_shared((size_t)(s.samplings * s.entries) * sizeof *s.slot);
     open_feature_file(&s);
@@ -272,6 +277,7 @@ int main(int argc, char **argv)
     make_settings(&s);
     if (given[resume].value && !access(given[csv].value, F_OK)) read_done(&s);
     else start_csv(given[csv].value, given[force].value);
+    if (s.trials) begin_trials(&s, given[resume].value);
     if (s.records) run_one_job(&study_hooks, &p);
 
     int64_t *todo = check_alloc(calloc((size_t)study_size(&s), sizeof *todo));
@@ -282,9 +288,12 @@ int main(int argc, char **argv)
     if (p.bar) fputc('\n', stderr);
     read_done(&s);                                            /* the results as the file holds them, rounded */
     print_table(&s);
+    print_choices(&s);
     write_summary(given[summary].value, &s);
     write_figure(given[svg].value, &s);
-    printf("written: %s, %s, %s\n", given[csv].value, given[summary].value, given[svg].value);
+    printf("written: %s, %s, %s", given[csv].value, given[summary].value, given[svg].value);
+    if (s.trials) printf(", %s", s.trials);
+    putchar('\n');
     free(todo);
     free(p.began);
     free(s.done);

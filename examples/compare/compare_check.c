@@ -4,6 +4,7 @@
 #include "common/backbone/weights.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
+#include "tuning/choice.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ void check_list(study *s)
         program_name = location;                              /* error messages begin with "list.txt:12: " */
         build_entry(&t, &s->entry[i]);
         if (is_probe(&s->entry[i])) check_probe(&t, &s->entry[i]);
+        check_choice(&t, &s->entry[i]);
         if (!i) memcpy(s->fingerprint, peft_backbone_fingerprint(t.vit), 64);
         free_training(&t);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_csv.c -- reads and writes compare's CSV file, which has one row for each run. A row is appended when the run
- * ends; its last column holds all settings as text, which identifies the run for --resume and for later repetition. */
+ * ends; the column "settings" holds all settings as text, which identifies the run for --resume and for later
+ * repetition, and "chosen" those of --tune's settings that were chosen in this run. */
 #include "common/program/errors.h"
 #include "compare_study.h"
 #include <errno.h>
@@ -11,11 +12,11 @@
 #include <unistd.h>
 
 enum { col_label, col_method, col_sampling, col_run, col_draw_seed, col_run_seed, col_first,
-       col_data = col_first + result_columns, col_settings, csv_columns };
+       col_data = col_first + result_columns, col_settings, col_chosen, csv_columns };
 static const char *const heading[csv_columns] = {
     "label", "method", "sampling", "run", "draw_seed", "run_seed",
 #define RESULT_NAME(name) #name,
-    RESULT_COLUMNS(RESULT_NAME) "data", "settings" };
+    RESULT_COLUMNS(RESULT_NAME) "data", "settings", "chosen" };
 
 /* Continues the FNV-1a hash h with the text and its terminating zero byte. The first h is FNV_OFFSET. */
 #define FNV_OFFSET 0xcbf29ce484222325
@@ -39,7 +40,7 @@ void make_settings(study *s)
         for (size_t k = 0; k < sizeof given / sizeof *given; k++)
             if (given[k].value) fprintf(f, "%s=%s ", given[k].name, given[k].value);
         fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->images.shots, (long long)s->images.tests);
-        for (int k = 0; k < recipe_flags; k++)
+        for (int k = 0; k < tuned_flags; k++)
             if (e->recipe[k].value && reads_flag(e, k)) fprintf(f, " %s=%s", e->recipe[k].name, e->recipe[k].value);
         if (fclose(f)) fail("out of memory");
         snprintf(e->key, sizeof e->key, "%016" PRIx64, hash(hash(FNV_OFFSET, e->label), e->settings));
@@ -77,6 +78,8 @@ void put_csv_row(FILE *f, const study *s, int64_t i)
     put_csv_field(f, s->title ? s->title : s->images.data);
     fputc(',', f);
     put_csv_field(f, e->settings);
+    fputc(',', f);
+    put_csv_field(f, s->chosen[i].text);
     fputc('\n', f);
 }
 
@@ -104,6 +107,7 @@ static void store_csv_row(study *s, char **field)
             strtoull(field[col_draw_seed], NULL, 10) != draw_seed(s, i)) continue;
         for (int c = 0; c < result_columns; c++)
             s->result[i].value[c] = *field[col_first + c] ? strtod(field[col_first + c], NULL) : NAN;
+        snprintf(s->chosen[i].text, sizeof s->chosen[i].text, "%s", field[col_chosen]);
         s->done[i] = true;
     }
 }

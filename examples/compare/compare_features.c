@@ -26,6 +26,7 @@ static bool decides_features(int k)
 
 bool reads_flag(const entry *e, int k)
 {
+    if (k >= recipe_flags) return e->candidates.dimensions && (k != flag_tune_search || !is_probe(e));
     return !is_probe(e) || k == recipe_method || k == recipe_options || decides_features(k);
 }
 

@@ -4,6 +4,7 @@
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
 #include "compare_study.h"
+#include "tuning/choice.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -41,10 +42,13 @@ static void parse_entry_flags(entry *e, char *text, char *location)
     program_name = location;
     for (int i = 1; i < count; i++) refuse_stages(words[i]);
     optind = 0;                                               /* resets getopt; its messages begin with words[0] */
-    int first = read_list_flags(e->recipe, recipe_flags, count, words);
+    int first = read_list_flags(e->recipe, tuned_flags, count, words);
     if (first < count) fail("'%s' is not a flag; expected --name value", words[first]);
     resolve_recipe(e->recipe);                                /* copies the values out of text */
+    for (int k = recipe_flags; k < tuned_flags; k++)
+        if (e->recipe[k].value) e->recipe[k].value = check_alloc(strdup(e->recipe[k].value));
     if (is_probe(e)) check_probe_flags(e);
+    read_candidates(e);
     program_name = program;
 }
 
@@ -105,7 +109,8 @@ void read_list(study *s, const flag *defaults)
 void free_list(study *s)
 {
     for (int64_t i = 0; i < s->entries; i++) {
-        for (int k = 0; k < recipe_flags; k++) free((char *)(uintptr_t)s->entry[i].recipe[k].value);
+        for (int k = 0; k < tuned_flags; k++) free((char *)(uintptr_t)s->entry[i].recipe[k].value);
+        free_grid(&s->entry[i].candidates);
         free(s->entry[i].label);
         free(s->entry[i].settings);
     }

@@ -3,26 +3,10 @@
  * the training images, which the backbone has as it is. */
 #include "common/program/clock.h"
 #include "common/program/errors.h"
-#include "common/program/settings.h"
 #include "compare_study.h"
+#include "tuning/choice.h"
 #include <math.h>
 #include <stdlib.h>
-
-/* Fits the probe of entry e to the features of train. */
-static peft_probe *fit_probe(peft_context *ctx, const entry *e, const features *f, const peft_dataset *train)
-{
-    peft_options *o = options_from_text(ctx, e->recipe[recipe_options].value);
-    peft_probe *p;
-    float *targets = NULL;
-    if (peft_dataset_multilabel(train)) {
-        targets = check_alloc(malloc((size_t)(f->n * f->classes) * sizeof *targets));
-        for (int64_t i = 0; i < f->n; i++) must(peft_dataset_targets(train, i, targets + i * f->classes));
-    }
-    must(peft_probe_fit(ctx, f->x, targets ? NULL : f->label, targets, f->n, f->width, f->classes, o, &p));
-    peft_options_free(o);
-    free(targets);
-    return p;
-}
 
 void check_probe(const training_run *t, const entry *e)
 {
@@ -32,7 +16,7 @@ void check_probe(const training_run *t, const entry *e)
     f.x = check_alloc(calloc((size_t)n, sizeof *f.x));
     f.label = check_alloc(malloc((size_t)n * sizeof *f.label));
     for (int64_t i = 0; i < n; i++) f.label[i] = peft_dataset_label(t->train, i);
-    peft_probe_free(fit_probe(t->ctx, e, &f, t->train));
+    peft_probe_free(fit_probe(t->ctx, e->recipe, &f, t->train));
     free_features(&f);
 }
 
@@ -45,19 +29,20 @@ static double fitted_numbers(const peft_probe *p, bool one_row)
 
 void perform_probe(study *s, int64_t i)
 {
-    const entry *e = entry_of(s, i);
     const double start = seconds_now();
     double *v = s->result[i].value;
     training_run t;
     peft_dataset *test;
     features for_training, for_test;
     metrics m;
+    flag recipe[recipe_flags];
     for (int c = 0; c < result_columns; c++) v[c] = NAN;
     draw_run_data(s, i, &t, &test);
     const double drawn = seconds_now() - start;
     const feature_slot *shared = probe_features(s, i, &t, test, &for_training, &for_test);
     const double fitting = seconds_now();
-    peft_probe *p = fit_probe(t.io_ctx, e, &for_training, t.train);
+    choose_probe(s, i, &t, &for_training, recipe);
+    peft_probe *p = fit_probe(t.io_ctx, recipe, &for_training, t.train);
     v[result_peak_bytes] = fmax(shared->peak_bytes, peak_bytes());
     double *scores = check_alloc(malloc((size_t)(for_test.n * for_test.classes) * sizeof *scores));
     must(peft_probe_scores(p, for_test.x, for_test.n, scores));
@@ -67,11 +52,12 @@ void perform_probe(study *s, int64_t i)
     v[result_steps] = 0;
     v[result_loss] = peft_probe_get(p, "loss");
     v[result_trainable_parameters] = fitted_numbers(p, for_training.classes == 2 && !peft_dataset_multilabel(test));
-    if (s->analysis && !t.vit) build_entry(&t, e);
+    if (s->analysis && !t.vit) build_entry(&t, entry_of(s, i));
     if (s->analysis) write_analysis(s, i, &t, test);
     if (s->records) write_records(s, i, &(evaluation){ .test = j.samples, .scores = j.scores });
     free_judged(s, &j);
     peft_probe_free(p);
+    free_tuned(recipe);
     free_features(&for_training);
     free_features(&for_test);
     free_training(&t);

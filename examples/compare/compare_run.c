@@ -4,6 +4,7 @@
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
+#include "tuning/choice.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -103,8 +104,10 @@ void perform_run(study *s, int64_t i)
     peft_dataset *test;
     peft_session *session = NULL;
     metrics m;
+    flag recipe[recipe_flags];
     draw_run_data(s, i, &t, &test);
-    build_training(&t, entry_of(s, i)->recipe);
+    choose_settings(s, i, &t, recipe);
+    build_training(&t, recipe);
     measured c = { .loader = t.loader };
     epoch_point *curve = check_alloc(calloc((size_t)t.epochs + 1, sizeof *curve));
     double evaluation_time = train(s, &t, &c, test, curve);
@@ -125,6 +128,7 @@ void perform_run(study *s, int64_t i)
     free(curve);
     peft_session_free(session);
     free_training(&t);
+    free_tuned(recipe);
     peft_dataset_free(t.train);
     peft_context_free(t.io_ctx);
     peft_dataset_free(test);

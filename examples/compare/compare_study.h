@@ -11,6 +11,7 @@
 #include "common/files/records.h"
 #include "common/model/evaluate.h"
 #include "common/model/recipe.h"
+#include "common/tuning/tuned_recipe.h"
 #include "common/flags/flags.h"
 #include <peft/io.h>
 #include <stdbool.h>
@@ -21,7 +22,8 @@ typedef struct entry {
                                                                  except draw and seed */
     char key[17];                                             /* hash of both, 16 hexadecimal digits */
     int line;                                                 /* in the list file */
-    flag recipe[recipe_flags];
+    flag recipe[tuned_flags];
+    grid candidates;                                          /* of --tune; without it no settings */
 } entry;
 
 /* Features of the n images of a data set, [n, width], and their labels; x NULL: the model has none. */
@@ -32,6 +34,9 @@ typedef struct feature_slot {
     double seconds, peak_bytes;                               /* that computing them took */
     bool ready;
 } feature_slot;
+
+/* The settings that --tune chose in a run, "lr=0.01,epochs=20"; empty: none. */
+typedef struct chosen { char text[400]; } chosen;
 
 typedef struct study {
     const char *list, *backbone;                              /* paths */
@@ -48,6 +53,8 @@ typedef struct study {
     entry *entry;
     int64_t entries;
     result *result;                                           /* [samplings * runs * entries], in shared memory */
+    chosen *chosen;                                           /* likewise */
+    char *trials;                                             /* path of the table of --tune; NULL: no entry has it */
     bool *done;                                               /* [samplings * runs * entries] */
     char *fingerprint;                                        /* of the backbone, 64 digits, in shared memory */
     FILE *features;                                           /* temporary file of the features that probes share */
@@ -67,7 +74,7 @@ static inline uint64_t run_seed(const study *s, int64_t i)
 }
 
 /* compare_list.c: fills entry and entries from the list file. Flags that a line does not give come from defaults
- * [recipe_flags]. */
+ * [tuned_flags]. */
 void read_list(study *s, const flag *defaults);
 void free_list(study *s);
 
@@ -106,6 +113,8 @@ const feature_slot *probe_features(study *s, int64_t i, training_run *t, const p
 /* compare_probe.c: does run i, a probe, as perform_run does others. check_probe fits a probe to features of zeros, to
  * find wrong options. */
 void perform_probe(study *s, int64_t i);
+/* compare_fit.c: fits a probe with the options of a recipe to the features of train. */
+peft_probe *fit_probe(peft_context *ctx, const flag *recipe, const features *f, const peft_dataset *train);
 void check_probe(const training_run *t, const entry *e);
 
 /* compare_check.c: decodes the images, builds every entry without training it, and sets the fingerprint. Called in a

@@ -34,6 +34,7 @@ static void put_page(FILE *f, const study *s, int64_t studies, const char *comma
             fputs("<p>No run is done yet.</p>\n", f);
         } else {
             put_results(f, &s[i]);
+            put_choices(f, &s[i]);
             put_differences(f, &s[i]);
             put_curves(f, &s[i]);
             put_confusion(f, &s[i]);

@@ -22,6 +22,7 @@ extern const line_style line_styles[line_style_count];
 
 /* The study must have a finished run. */
 void put_results(FILE *f, const study *s);                    /* report_results.c: table and chart */
+void put_choices(FILE *f, const study *s);                    /* report_choices.c: settings that --tune chose */
 void put_differences(FILE *f, const study *s);                /* predictions/report_differences.c: to the best method */
 void put_curves(FILE *f, const study *s);                     /* report_curves.c: loss and accuracy by epoch */
 void put_confusion(FILE *f, const study *s);                  /* predictions/report_confusion.c: a matrix per method */

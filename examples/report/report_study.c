@@ -75,17 +75,21 @@ static void store_property(study *s, char **field, int fields, const char *path)
     }
 }
 
-bool read_rows(const study *s, const method *m, run *r, char **keep, const char *kind, int fields,
-               int64_t least, row_reader store)
+/* read_rows, of rows which may lack the last field, as in files of before it was added: it is empty then. */
+static bool read_longer_rows(const study *s, const method *m, run *r, char **keep, const char *kind, int fields,
+                             bool may_lack_last, int64_t least, row_reader store)
 {
     char name[record_name_size], *path, *field[max_fields], *text;
     record_name(name, m->key, r->draw_seed, r->number, kind);
     if (asprintf(&path, "%s/%s", s->folder, name) < 0) fail("out of memory");
     text = *keep = read_text_file(path, NULL);
     const int64_t heading = -1;
+    static char empty[] = "";
     int64_t row = heading;
     for (; text && *text; row++) {
-        if (read_csv_row(&text, field, max_fields) != fields) fail_malformed(path);
+        const int there = read_csv_row(&text, field, max_fields);
+        if (there != fields && (!may_lack_last || there != fields - 1)) fail_malformed(path);
+        if (there < fields) field[fields - 1] = empty;
         if (row != heading) store(s, r, row, field, path);
     }
     if (text && row < least) fail_malformed(path);
@@ -93,8 +97,14 @@ bool read_rows(const study *s, const method *m, run *r, char **keep, const char 
     return text != NULL;
 }
 
-/* Columns of KEY-SEED-RUN.run.csv: six that identify the run, the results, data and settings. */
-enum { fields_before = 6, fields_after = 2, run_fields = fields_before + result_columns + fields_after };
+bool read_rows(const study *s, const method *m, run *r, char **keep, const char *kind, int fields,
+               int64_t least, row_reader store)
+{
+    return read_longer_rows(s, m, r, keep, kind, fields, false, least, store);
+}
+
+/* Columns of KEY-SEED-RUN.run.csv: six that identify the run, the results, data, settings and what --tune chose. */
+enum { fields_before = 6, fields_after = 3, run_fields = fields_before + result_columns + fields_after };
 /* Columns of the .curve.csv file, and those of the .test.csv file before the probabilities (records.h). */
 enum { curve_fields = 3, image_fields = 3 };
 
@@ -103,6 +113,7 @@ static void store_results(const study *s, run *r, int64_t row, char **field, con
     (void)s;
     if (row) fail_malformed(path);
     for (int c = 0; c < result_columns; c++) r->value[c] = number_or_nan(field[fields_before + c], path);
+    r->chosen = field[run_fields - 1];
 }
 
 static void store_epoch(const study *s, run *r, int64_t row, char **field, const char *path)
@@ -133,7 +144,7 @@ static void store_prediction(const study *s, run *r, int64_t row, char **field, 
 
 static void read_run(const study *s, method *m, run *r)
 {
-    r->done = read_rows(s, m, r, &r->text[0], "run", run_fields, 1, store_results) &&
+    r->done = read_longer_rows(s, m, r, &r->text[0], "run", run_fields, true, 1, store_results) &&
               read_rows(s, m, r, &r->text[1], "curve", curve_fields, 0, store_epoch) &&
               read_rows(s, m, r, &r->text[2], "test", image_fields + (int)s->classes, 1, store_prediction);
     m->done += r->done;

@@ -44,12 +44,14 @@ void resolve_recipe(flag *recipe)
     free_settings(&others);
 }
 
-static void make_loader(training_run *t, const flag *recipe)
+peft_loader *training_loader(const training_run *t, const flag *recipe, peft_dataset *train)
 {
     char text[160];
+    peft_loader *loader;
     snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,train=true,threads=%d", recipe[recipe_batch].value,
              (unsigned long long)t->seed, t->loader_threads);
-    must(peft_loader_create(t->train, t->transform, text, &t->loader));
+    must(peft_loader_create(train, t->transform, text, &loader));
+    return loader;
 }
 
 /* Makes transform and loader. earlier: text of the transform of the training before, or NULL. */
@@ -60,7 +62,7 @@ static void prepare_images(training_run *t, const flag *recipe, const char *earl
         t->transform = continued_transform(t->io_ctx, earlier, peft_backbone_get(t->vit, "image_size"), changes);
         t->transform_origin = "as --model was trained";
     } else t->transform = training_transform(t->io_ctx, t->vit, changes, &t->transform_origin);
-    make_loader(t, recipe);
+    t->loader = training_loader(t, recipe, t->train);
 }
 
 /* A method with an option "classes" gets the data set's number of classes, unless --options sets it. */
@@ -231,9 +233,20 @@ training_run training_beside(const training_run *other, const flag *recipe, peft
 {
     training_run t = *other;
     t.train = train;
-    t.loader = NULL;
-    make_loader(&t, recipe);
+    t.loader = training_loader(other, recipe, train);
     make_model(&t, recipe, adapter);
+    make_trainer(&t, recipe);
+    return t;
+}
+
+training_run training_with(const training_run *other, const flag *recipe, peft_dataset *train, peft_loader *loader)
+{
+    training_run t = *other;
+    t.train = train;
+    t.loader = loader;
+    peft_adapter *adapter = make_adapter(&t, recipe);
+    make_model(&t, recipe, adapter);
+    peft_adapter_free(adapter);
     make_trainer(&t, recipe);
     return t;
 }

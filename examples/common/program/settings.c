@@ -34,6 +34,14 @@ static size_t piece_length(const char *text, const char *separators)
     return n;
 }
 
+char *next_piece(const char **text, const char *separators)
+{
+    const size_t n = piece_length(*text, separators);
+    char *piece = trimmed(*text, n);
+    *text += n + ((*text)[n] != 0);
+    return piece;
+}
+
 /* Turns "a\"b" with its quotes into a"b, as peft_options_parse does. */
 static void unquote(char *value)
 {
@@ -72,9 +80,7 @@ static settings split_settings(const char *text, const char *separators, const c
 {
     settings s = { 0 };
     while (text && *text) {
-        size_t n = piece_length(text, separators);
-        char *piece = trimmed(text, n), *equals = strchr(piece, '=');
-        text += n + (text[n] != 0);
+        char *piece = next_piece(&text, separators), *equals = strchr(piece, '=');
         if (!*piece) {
             free(piece);
             continue;

@@ -14,6 +14,9 @@ typedef struct settings { setting *item; int count; } settings;
  * transform. */
 settings    read_settings(const char *text, const char *list_name);
 settings    read_transform_settings(const char *text, const char *list_name);
+/* The text before the next of the characters `separators` that is not in brackets or quotes, without blanks at both
+ * ends, to be freed; *text moves behind the separator. */
+char       *next_piece(const char **text, const char *separators);
 void        free_settings(settings *s);
 const char *find_setting(const settings *s, const char *name);           /* the value; NULL: no such setting */
 void        set_setting(settings *s, const char *name, const char *value);      /* adds or replaces a setting */

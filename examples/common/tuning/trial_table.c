@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * trial_table.c -- a search with its trials in a CSV file (trial_table.h). */
+#include "trial_table.h"
+#include "common/files/csv.h"
+#include "common/program/errors.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { col_search, col_label, col_candidate, col_share, col_metric, col_value, col_loss, columns };
+static const char heading[] = "search,label,candidate,share,metric,value,loss\n";
+
+/* Removes what follows the last line end. */
+static void drop_torn_line(const char *path)
+{
+    FILE *f = fopen(path, "r+");
+    long complete = 0;
+    if (!f) fail("%s: %s", path, strerror(errno));
+    for (int c; (c = getc(f)) != EOF; ) if (c == '\n') complete = ftell(f);
+    if (ferror(f) || ftruncate(fileno(f), complete)) fail("%s: %s", path, strerror(errno));
+    fclose(f);
+}
+
+void start_trial_table(const char *path, bool keep)
+{
+    char first[sizeof heading] = "";
+    FILE *f = keep ? fopen(path, "r") : NULL;
+    const bool there = f && fgets(first, sizeof first, f);
+    if (f) fclose(f);
+    if (there && strcmp(first, heading))
+        fail("%s: is no table of --tune; remove the file, and --resume judges all candidates again", path);
+    if (there) {
+        drop_torn_line(path);
+        return;
+    }
+    f = fopen(path, "w");
+    if (!f || fputs(heading, f) < 0 || fclose(f)) fail("%s: %s", path, strerror(errno));
+}
+
+/* A number of the table; empty: NaN. */
+static double read_number(const char *text) { return *text ? strtod(text, NULL) : NAN; }
+
+/* Looks for a trial of this search. An empty loss: the candidate diverged. */
+static bool find_trial(const tuning *t, const char *candidate, double share, trial *out)
+{
+    FILE *f = fopen(t->table, "r");
+    char *line = NULL, *field[columns];
+    size_t capacity = 0;
+    bool found = false;
+    if (!f) fail("%s: %s", t->table, strerror(errno));
+    while (!found && getline(&line, &capacity, f) > 0) {
+        char *rest = line;
+        if (read_csv_row(&rest, field, columns) != columns) continue;
+        found = !strcmp(field[col_search], t->search) && !strcmp(field[col_candidate], candidate) &&
+                strtod(field[col_share], NULL) == share && !strcmp(field[col_metric], t->metric);
+        if (found)
+            *out = (trial){ .diverged = !*field[col_loss], .value = read_number(field[col_value]),
+                            .loss = read_number(field[col_loss]) };
+    }
+    free(line);
+    fclose(f);
+    return found;
+}
+
+static void put_number(FILE *f, double v)
+{
+    fputc(',', f);
+    if (isfinite(v)) fprintf(f, "%.17g", v);
+}
+
+/* Appends a row by one call of write, as other processes may append at the same time. */
+static void add_trial(const tuning *t, const char *candidate, double share, const trial *result)
+{
+    char *text;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    fprintf(f, "%s,", t->search);
+    put_csv_field(f, t->label);
+    fputc(',', f);
+    put_csv_field(f, candidate);
+    fprintf(f, ",%.17g,%s", share, t->metric);
+    put_number(f, result->value);
+    put_number(f, result->loss);
+    fputc('\n', f);
+    if (fclose(f)) fail("out of memory");
+    const int fd = open(t->table, O_WRONLY | O_APPEND);
+    if (fd < 0 || write(fd, text, size) != (ssize_t)size || close(fd)) fail("%s: %s", t->table, strerror(errno));
+    free(text);
+}
+
+static void print_trial(const tuning *t, const char *candidate, double share, const trial *result)
+{
+    printf("  %-40s after %3.0f %%: ", candidate, 100 * share);
+    if (result->diverged) printf("diverged\n");
+    else if (!strcmp(t->metric, "loss")) printf("loss %.4f\n", result->loss);
+    else printf("%s %.4f, loss %.4f\n", t->metric, result->value, result->loss);
+    fflush(stdout);
+}
+
+/* A trial_function: takes the trial from the table, or judges the candidate and adds it. */
+static trial judge_once(int64_t candidate, double share, void *user)
+{
+    const tuning *t = user;
+    trial result;
+    char *text = candidate_text(t->candidates, candidate, t->recipe);
+    if (!find_trial(t, text, share, &result)) {
+        result = t->judge(candidate, share, t->user);
+        add_trial(t, text, share, &result);
+    }
+    if (t->print) print_trial(t, text, share, &result);
+    free(text);
+    return result;
+}
+
+int kept_fraction(const char *how)
+{
+    static const char *const names[] = { "grid", "halving", "thirds" };
+    for (int k = 0; k < 3; k++)
+        if (!strcmp(how, names[k])) return k + 1;
+    fail("--tune-search %s: expected grid, halving or thirds", how);
+}
+
+int64_t choose_candidate(const tuning *t, const char *how, trial *best)
+{
+    const search_plan plan = plan_search(grid_size(t->candidates), kept_fraction(how));
+    trial *last = check_alloc(calloc((size_t)plan.round[0].candidates, sizeof *last));
+    tuning copy = *t;
+    const int64_t chosen = run_search(&plan, judge_once, &copy, last);
+    if (chosen < 0)
+        fail("--tune: the training of every candidate gave values that are not finite; give smaller learning rates");
+    if (best) *best = last[chosen];
+    free(last);
+    return chosen;
+}
