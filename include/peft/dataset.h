@@ -210,12 +210,12 @@ peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t see
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out, peft_dataset **rest);
 /* Fold number `fold`, from 0 on, of `folds`: held_out has the samples of this fold, train all others, both in the order
- * of d; one of the two may be NULL. Over all folds, with the same folds and seed, each sample is held out once. Stratified
- * as scikit-learn's StratifiedKFold: the numbers of samples of a class differ by at most one between folds, and so do
- * those of all samples. Multi-label: iterative stratification as in peft_dataset_split. Where d has groups, each is held
- * out as a whole (StratifiedGroupKFold), and the shares are as near as the groups allow. A class with fewer samples (with
- * groups: fewer groups) than folds gives a warning in the log: some held-out parts lack it, and the training part does
- * too if it has one.
+ * of d; one of the two may be NULL. Over all folds, with the same folds and seed, each sample is held out once.
+ * Stratified as scikit-learn's StratifiedKFold: the numbers of samples of a class differ by at most one between folds,
+ * and so do those of all samples. Multi-label: iterative stratification as in peft_dataset_split. Where d has groups,
+ * each is held out as a whole (StratifiedGroupKFold), and the shares are as near as the groups allow. A class with
+ * fewer samples (with groups: fewer groups) than folds gives a warning in the log: some held-out parts lack it, and the
+ * training part does too if it has one.
  * PEFT_E_INVALID: not 2 <= folds <= count or 0 <= fold < folds; every class has fewer samples or groups than folds.
  * PEFT_E_UNSUPPORTED: fewer groups than folds, or a fold would be empty. */
 PEFT_API PEFT_NODISCARD peft_status

@@ -10,6 +10,7 @@
 #include <peft/case_pool.h>
 #include <peft/conformal.h>
 #include <peft/context.h>
+#include <peft/early_stop.h>
 #include <peft/export.h>
 #include <peft/file.h>
 #include <peft/interop.h>

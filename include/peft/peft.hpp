@@ -244,6 +244,28 @@ public:
     }
 };
 
+// --- early stopping  ------------------------------------------------------------------------------------------------
+class early_stop : public detail::handle<peft_early_stop, peft_early_stop_free> {
+public:
+    early_stop(const model &m, const options &o)
+    {
+        reset(detail::make<peft_early_stop>(peft_early_stop_create, m.c_ptr(), o.c_ptr()));
+    }
+    early_stop(const model &m, const std::string &o = "") : early_stop(m, options(m.context_ptr(), o)) {}
+    // Offers the figure of an epoch; true: `patience` epochs in a row brought no improvement.
+    bool offer(std::int64_t epoch, double figure)
+    {
+        int stop = 0;
+        check(peft_early_stop_offer(c_ptr(), epoch, figure, &stop));
+        return stop != 0;
+    }
+    std::int64_t best_epoch() const noexcept { return peft_early_stop_best_epoch(c_ptr()); }
+    double best_figure() const noexcept { return peft_early_stop_best_figure(c_ptr()); }
+    void restore() { check(peft_early_stop_restore(c_ptr())); }
+    void save(const std::string &path) const { check(peft_early_stop_save(c_ptr(), path.c_str())); }
+    void load(const std::string &path) { check(peft_early_stop_load(c_ptr(), path.c_str())); }
+};
+
 // --- importance and pruning of masks ---------------------------------------------------------------------------------
 class importance : public detail::handle<peft_importance, peft_importance_free> {
 public:

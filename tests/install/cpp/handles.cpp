@@ -31,6 +31,7 @@ static_assert(!std::is_copy_constructible_v<peft::model>);
 static_assert(sizeof(peft::trainer) == sizeof(void *));
 
 int sizes_of_spans(peft::span<const float>);                // in spans.cpp, which includes the headers too
+bool best_epoch_comes_back(peft::context &ctx);             // in early_stop.cpp
 
 static void spans_and_tensors(peft::context &ctx)
 {
@@ -390,6 +391,7 @@ int main()
         the_rest(ctx);
         stages(ctx);
         pruning(ctx);
+        EXPECT(best_epoch_comes_back(ctx));
         adaptation(ctx);
         analysis(ctx);
         statistics(ctx);

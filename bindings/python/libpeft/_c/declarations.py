@@ -277,6 +277,17 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_conformal_option": (c_void_p, (c_size_t,)),
     "peft_conformal_fit": (c_int, (c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_double, c_void_p, c_void_p)),
     "peft_conformal_sets": (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_int64, c_void_p, c_void_p)),
+    # early_stop.h
+    "peft_early_stop_create": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "peft_early_stop_free": (None, (c_void_p,)),
+    "peft_early_stop_option": (c_void_p, (c_size_t,)),
+    "peft_early_stop_offer": (c_int, (c_void_p, c_int64, c_double, c_void_p)),
+    "peft_early_stop_best_epoch": (c_int64, (c_void_p,)),
+    "peft_early_stop_best_figure": (c_double, (c_void_p,)),
+    "peft_early_stop_waited": (c_int64, (c_void_p,)),
+    "peft_early_stop_restore": (c_int, (c_void_p,)),
+    "peft_early_stop_save": (c_int, (c_void_p, c_char_p)),
+    "peft_early_stop_load": (c_int, (c_void_p, c_char_p)),
     # file.h
     "peft_file_open": (c_int, (c_void_p, c_char_p, c_void_p)),
     "peft_file_free": (None, (c_void_p,)),
