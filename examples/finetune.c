@@ -94,7 +94,8 @@ static void evaluate(run *r)
 static void check_before_training(run *r)
 {
     if (!given[unchecked].value)
-        check_pictures((const peft_dataset *const[]){ r->all ? r->all : r->t.train, r->test }, 2, r->t.transform,
+        check_pictures((const peft_dataset *const[]){ r->all ? r->all : r->t.train, r->test,
+                                                      validates() ? r->validation : NULL }, 3, r->t.transform,
                        r->t.threads);
     try_saving("out", given[out].value, save_model, r->t.model);
     if (stop_requested) fail("stopped before training");
@@ -140,7 +141,9 @@ static run prepare(void)
     const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
                              .tests = flag_integer(&given[test_per_class]), .seed = r.t.seed };
     const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);
+    open_validation(&r, &q, test_origin);
     print_sets(r.t.train, r.test, test_origin);
+    if (validates()) print_validation(r.validation, r.validation_source);
     r.images_in_both = check_overlap(r.t.train, r.test);
     if (given[per_case].value) check_cases(r.test, "test");
     if (attends()) check_cases(r.t.train, "training");
@@ -167,6 +170,7 @@ int main(int argc, char **argv)
     if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
     resolve_recipe(given + own_flags);
     check_stages();
+    check_validation_flags();
     check_start();
     watch_signals();
     run r = prepare();

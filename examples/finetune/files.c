@@ -52,12 +52,28 @@ void check_files(run *r)
              "and overwrite it", r->state);
     const bool replace = true;                                /* --resume or --force is given if the state exists */
     check_path("state", r->state, replace, others, 5);
+    char *best = best_path(r);
+    check_path("state", best, replace, others, 5);
+    if (!given[resume].value) remove(best);
+    free(best);
     if (staged()) check_stage_files(r, others, 5);
+}
+
+char *best_path(const run *r)
+{
+    char *path;
+    if (asprintf(&path, "%s.best", r->state) < 0) fail("out of memory");
+    return path;
 }
 
 void add_state_notes(run *r)
 {
     char digest[65];
+    if (validates()) {
+        must(peft_dataset_digest(r->validation, digest));
+        must(peft_trainer_set_note(r->t.trainer, "validation", digest));
+    }
+    if (given[stop].value) must(peft_trainer_set_note(r->t.trainer, "stop", given[stop].value));
     must(peft_dataset_digest(r->t.train, digest));
     must(peft_trainer_set_note(r->t.trainer, "data", digest));
     must(peft_trainer_set_note(r->t.trainer, "preprocess", peft_transform_text(r->t.transform)));
@@ -73,8 +89,8 @@ void resume_training(run *r)
 {
     const peft_status s = peft_trainer_restore(r->t.trainer, r->state);
     if (s == PEFT_E_MISMATCH)
-        fail("--resume: %s; give the --data, --seed, --shots, --preprocess and training options that the state was "
-             "made with, or train from the beginning without --resume", peft_last_error());
+        fail("--resume: %s; give the --data, --seed, --shots, --val, --stop, --preprocess and training options that the "
+             "state was made with, or train from the beginning without --resume", peft_last_error());
     must(s);
     printf("continuing from %s, step %.0f\n", r->state, peft_trainer_get(r->t.trainer, "step"));
 }
@@ -83,8 +99,14 @@ void remove_states(const run *r)
 {
     /* without --state one stage saves a state only when it is stopped, so that --resume alone finds one here */
     if (given[state].value || (!given[resume].value && !staged())) return;
-    remove(r->state1);
-    if (staged()) remove(r->state2);
+    char *const path[] = { r->state1, r->state2 };
+    for (int k = 0; k < (staged() ? 2 : 1); k++) {
+        run of = { .state = path[k] };
+        char *best = best_path(&of);
+        remove(path[k]);
+        remove(best);
+        free(best);
+    }
 }
 
 void free_paths(run *r)
@@ -93,4 +115,6 @@ void free_paths(run *r)
     free(r->state2);
     free(r->table);
     free(r->written);
+    free(r->validation_scores);
+    peft_dataset_free(r->validation);
 }

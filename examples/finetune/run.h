@@ -7,6 +7,8 @@
 #include "common/cases/case_attention.h"
 #include "common/model/recipe.h"
 #include "common/program/progress_line.h"
+#include "common/validation/held_out.h"
+#include "common/validation/validator.h"
 #include <stdbool.h>
 
 #define FLAGS(X) \
@@ -20,6 +22,12 @@
       "PEFT, and with its classifier if the classes are the same") \
     X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
     X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \
+    X(val, "PATH|SHARE", NULL, "validation images, not trained on, by which each epoch is judged: a path as of --test, " \
+      "or a share of the training images, 0.2") \
+    X(stop, "FIGURE", NULL, "early stopping: the epoch with the best figure of the validation images is saved: " \
+      "balanced_accuracy, auroc_macro, f1_macro, accuracy, loss, with several labels map") \
+    X(patience, "N", "5", "with --stop: epochs in a row without an improvement that end the training (0: all are " \
+      "trained)") \
     X(seed, "N", "1", "seed of the draw of images, the initial values and the order of images") \
     X(threads, "N", "0", "number of threads (0: one for each core)") \
     X(state, "FILE", NULL, "save the training state here after each epoch; without it in OUT.state, and only when " \
@@ -44,7 +52,18 @@ typedef struct run {
     const char *state;                                        /* path: state1, in the second stage state2 */
     char *state1, *state2;                                    /* --state or OUT.state; with .2 (NULL: one stage) */
     char *table;                                              /* path of the results of --prune */
-    peft_dataset *all, *validation;                           /* --prune: training images and the fifth held out */
+    peft_dataset *all;                                        /* --prune: training images with the fifth held out */
+    /* Validation images (NULL: none), and their scores [count, classes] by the trained model; NULL: not known. */
+    peft_dataset *validation;
+    double *validation_scores;
+    const char *validation_source;                            /* where they come from; NULL: --prune alone holds them */
+    validator *validator;                                     /* while training */
+    peft_early_stop *best;                                    /* --stop, while training; else NULL */
+    const judging_figure *figure;                             /* --stop, or the default */
+    int64_t best_epoch;                                       /* whose values the model has, from 1 on; 0: of the last */
+    double best_figure;
+    int64_t last_epoch;                                       /* trained, from 1 on */
+    bool ended;                                               /* by --patience */
     peft_case_pool *pool;                                     /* --per-case attention; else NULL */
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
@@ -67,14 +86,27 @@ void add_state_notes(run *r);
 void resume_training(run *r);
 void free_paths(run *r);
 void remove_states(const run *r);                             /* those at paths that the user did not choose */
+char *best_path(const run *r);                                /* of the best epoch's values; to be freed */
 /* --- train.c --- */
 /* Trains all epochs. If training stops early, saves the training state and fails with the way to continue. */
 void train_model(run *r);
 /* Stores with the model what predict needs: preprocessing, class names, and softmax or sigmoid. */
 void add_notes(run *r);
+/* --- validation.c --- */
+void check_validation_flags(void);
+bool validates(void);                                         /* is each epoch judged? */
+/* Opens the validation images, or takes them from those of training. test_origin: the phrase of draw_sets. */
+void open_validation(run *r, const data_request *q, const char *test_origin);
+/* Begins judging the epochs of a stage, whose trainer has been resumed if it will be. */
+void begin_validation(run *r);
+/* Judges an epoch, prints a line, and keeps the values of the best. True: the training ends. */
+bool judge_epoch(run *r, int64_t epoch);
+void save_best(const run *r);                                 /* --stop: beside the training state; warns on failure */
+/* Gives the model the values of the best epoch, prints which it is, and scores the validation images. */
+void end_validation(run *r);
 /* --- second_stage.c --- */
 void check_stages(void);                                      /* the flags; sets options of the masks of --prune */
-void hold_out_validation(run *r);                             /* --prune: a fifth of every class */
+void hold_out_validation(run *r);                             /* --prune: --val, or a fifth of every class */
 /* Before the first stage, whose objects are ready: ends the program if the second one would fail. */
 void check_second_stage(run *r);
 void add_method(run *r);                                      /* --then: trains another method beside the first */

@@ -53,16 +53,17 @@ void hold_out_validation(run *r)
     const double train_fraction = 0.8;
     const prune_search search = search_of(r);
     r->all = r->t.train;
-    const peft_status s = peft_dataset_split(r->all, train_fraction, r->t.seed, &r->t.train, &r->validation);
+    const bool own = !r->validation;
+    const peft_status s = !own ? PEFT_OK : peft_dataset_split(r->all, train_fraction, r->t.seed, &r->t.train, &r->validation);
     if (s) fail("--prune: the %lld training images of %lld classes leave none for validation, a fifth of every class "
                 "(%s); give 3 or more of each class, --shots 3", (long long)peft_dataset_count(r->all),
                 (long long)peft_dataset_classes(r->all), peft_status_name(s));
     const char *epochs = given[own_flags + recipe_epochs].value;
     const int candidates = check_search(&search);
     const int64_t images = peft_dataset_count(r->validation), classes = peft_dataset_classes(r->validation);
-    printf("validation: %lld of the training images, by which the pruned prompts are chosen among %d candidate%s, "
-           "each trained for %s epoch%s\n", (long long)images, candidates, candidates == 1 ? "" : "s", epochs,
-           strcmp(epochs, "1") ? "s" : "");
+    printf("validation: %lld %s images, by which the pruned prompts are chosen among %d candidate%s, each trained for "
+           "%s epoch%s\n", (long long)images, own ? "of the training" : "validation", candidates,
+           candidates == 1 ? "" : "s", epochs, strcmp(epochs, "1") ? "s" : "");
     if (images < ENOUGH_VALIDATION * classes)
         warn("--prune: %lld validation images of %lld classes; with fewer than %d a class the choice is mostly chance: "
              "give %d or more training images a class", (long long)images, (long long)classes, ENOUGH_VALIDATION,
@@ -131,8 +132,11 @@ void train_pruned(run *r)
     r->t = training_beside(&masked, given + own_flags, r->all, adapter);
     peft_adapter_free(adapter);
     free_training_beside(&masked);
-    peft_dataset_free(masked.train);
-    peft_dataset_free(r->validation);
+    if (masked.train != r->all) {                             /* the validation images of the search come back */
+        peft_dataset_free(masked.train);
+        peft_dataset_free(r->validation);
+        r->validation = NULL;
+    }
     r->images = peft_dataset_count(r->t.train);
     r->batches = peft_loader_batches(r->t.loader);
     add_notes(r);

@@ -47,9 +47,14 @@ static int after_update(peft_trainer *t, void *user)
     fflush(stdout);
     r->updates_in_epoch = 0;
     r->loss_sum = 0;
+    r->last_epoch = epoch;
+    if (validates()) r->ended = judge_epoch(r, epoch);
     r->epoch_start = seconds_now();
-    if (given[state].value) save_state(t, r->state);
-    return stop_requested;
+    if (given[state].value) {                                 /* the best values first: resuming expects no older ones */
+        save_best(r);
+        save_state(t, r->state);
+    }
+    return stop_requested || r->ended;
 }
 
 static peft_status save_trainer(const void *t, const char *path) { return peft_trainer_save(t, path); }
@@ -59,13 +64,21 @@ void train_model(run *r)
     r->start = r->epoch_start = seconds_now();
     r->bar = start_progress("images", r->images * r->t.epochs);
     r->resumed_samples = (int64_t)peft_trainer_get(r->t.trainer, "samples");
-    peft_status s = peft_trainer_fit(r->t.trainer, r->t.epochs, next_batch, after_update, r);
-    if (!s) return;
+    r->ended = false;
+    r->last_epoch = (int64_t)peft_trainer_get(r->t.trainer, "samples") / r->images;
+    if (validates()) begin_validation(r);
+    const peft_status s = r->ended ? PEFT_OK
+                                   : peft_trainer_fit(r->t.trainer, r->t.epochs, next_batch, after_update, r);
+    if (!s || r->ended) {
+        if (validates()) end_validation(r);
+        return;
+    }
     char *error = check_alloc(strdup(peft_last_error()));
     hide_progress(&r->bar);
     if (s == PEFT_E_NONFINITE)
         fail("%s (%s); the model is not saved. Usually a smaller --lr or --clip-norm 1 helps", error,
              peft_status_name(s));
+    save_best(r);
     const bool replace = true;                                /* check_files has made sure that it may be */
     const char *path = save_or_fallback("state", r->state, replace, save_trainer, r->t.trainer);
     char *hint;

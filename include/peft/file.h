@@ -12,7 +12,8 @@ PEFT_BEGIN_DECLS
 typedef struct peft_file peft_file;
 PEFT_API PEFT_NODISCARD peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out);
 PEFT_API void        peft_file_free(peft_file *f);
-/* "backbone", "adapter", "model", "trainer" (a training state), "adaptor", "case_pool", or "unknown". */
+/* "backbone", "adapter", "model", "trainer" (a training state), "adaptor", "case_pool", "best_epoch"
+ * (early_stop.h), or "unknown". */
 PEFT_API const char *peft_file_kind(const peft_file *f);
 /* The tensors, i from 0 on, in the order of their data. Texts are borrowed from f. */
 PEFT_API size_t      peft_file_tensor_count(const peft_file *f);

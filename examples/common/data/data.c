@@ -10,6 +10,7 @@
 
 static const char *const all_images = NULL;                   /* in place of the name of a split */
 static const char not_drawn[] = "those that were not drawn for training";
+static const char split_val[] = "the split 'val', as there is no 'test'";
 static const char a_fifth[] = "a fifth of every class, taken from the training images";
 
 static bool ends_in(const char *path, const char *ending)
@@ -79,7 +80,7 @@ static peft_dataset *open_train(peft_context *ctx, const data_request *q)
 static peft_dataset *open_held_out(peft_context *ctx, const data_request *q, const char *path, const char **source)
 {
     static const struct { const char *split, *source; } order[] = {
-        { "test", "the split 'test'" }, { "val", "the split 'val', as there is no 'test'" } };
+        { "test", "the split 'test'" }, { "val", split_val } };
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         peft_dataset *d = open_split(ctx, q, path, order[i].split);
         *source = order[i].source;
@@ -144,15 +145,14 @@ static void draw_few_shot(peft_dataset **d, const char *flag, int64_t per_class,
     *d = few;
 }
 
-/* Gives the classes of *test the numbers that classes of the same names have in train. */
-static void match_classes(peft_dataset **test, const peft_dataset *train, const char *path)
+void match_classes(peft_dataset **d, const char *name, const peft_dataset *train, const char *path)
 {
     peft_dataset *matched;
-    const peft_status s = peft_dataset_match_classes(*test, train, &matched);
-    if (s) fail("test images in %s: %s (%s); give the classes the same names as in the training images", path,
+    const peft_status s = peft_dataset_match_classes(*d, train, &matched);
+    if (s) fail("%s images in %s: %s (%s); give the classes the same names as in the training images", name, path,
                 peft_last_error(), peft_status_name(s));
-    peft_dataset_free(*test);
-    *test = matched;
+    peft_dataset_free(*d);
+    *d = matched;
 }
 
 /* Refuses pictures without labels, which a DICOMDIR has. */
@@ -185,12 +185,15 @@ const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **t
     }
     if (q->tests) draw_few_shot(&test, "test-per-class", q->tests, q->seed, NULL);
     check_classes(train, q->data);
-    if (!rest) match_classes(&test, train, q->test ? q->test : q->data);
-    check_patients(train, test, q->allow_shared_patients, !q->test && !rest && may_be_table(q->data));
+    if (!rest) match_classes(&test, "test", train, q->test ? q->test : q->data);
+    check_patients((named_set){ train, "training" }, (named_set){ test, "test" }, q->allow_shared_patients,
+                   !q->test && !rest && may_be_table(q->data));
     *train_set = train;
     *test_set = test;
     return source;
 }
+
+bool tests_on_val(const char *source) { return source == split_val; }
 
 bool drawn_from_training_data(const char *source) { return source == not_drawn || source == a_fifth; }
 
@@ -206,7 +209,7 @@ char *class_name_lines(const peft_dataset *d)
     return names;
 }
 
-static void print_set(const char *title, const peft_dataset *d)
+void print_set(const char *title, const peft_dataset *d)
 {
     const char *skipped = peft_dataset_skipped(d);
     const int64_t all = peft_dataset_count(d);

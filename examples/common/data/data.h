@@ -58,6 +58,10 @@ peft_dataset *read_with_options(peft_dataset *d, const char *image_options);
 const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **train_set, peft_dataset **test_set);
 /* Does this phrase say that the test images are a part of the data given for training, drawn by seed? */
 bool  drawn_from_training_data(const char *source);
+bool  tests_on_val(const char *source);                       /* .. that they are the split "val" of the data? */
+/* Gives the classes of *d the numbers that classes of the same names have in train; ends the program if it has others.
+ * name: what *d is, "test"; path: of the data, for the message. */
+void  match_classes(peft_dataset **d, const char *name, const peft_dataset *train, const char *path);
 char *class_name_lines(const peft_dataset *d);                /* one on each line; to be freed */
 
 /* Decodes every picture of sets[0..count-1] (NULL entries are ignored) with `threads` threads (0: all cores) and prints
@@ -68,9 +72,13 @@ void check_pictures(const peft_dataset *const *sets, int count, const peft_trans
  * content. Warns with some of their names, and ends the program if all test images are training images. Also warns of
  * training images with two labels, and ends the program if one file is listed under two labels. */
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test);
+/* The same for two sets of other names, "validation" and "test", without the check of labels. figures: those that are
+ * too good, "the metrics". */
+typedef struct named_set { const peft_dataset *d; const char *name; } named_set;
+int64_t check_shared_images(named_set used, named_set judged, const char *figures);
 /* Ends the program if both sets have images of a patient, unless `allowed`. splits_of_table: both may be splits of one
  * table, for the message. */
-void check_patients(const peft_dataset *train, const peft_dataset *test, bool allowed, bool splits_of_table);
+void check_patients(named_set used, named_set judged, bool allowed, bool splits_of_table);
 /* Prints the number of patients of each set, or that none are known. */
 void print_patients(const peft_dataset *train, const peft_dataset *test);
 int64_t *count_classes(const peft_dataset *d);                /* images of each class, [classes]; to be freed */
@@ -81,4 +89,5 @@ void check_test_classes(const peft_dataset *test);
 /* Prints the number of images of each class, `source` (where the test images come from), and the number of patients;
  * also warns as check_test_classes does. */
 void print_sets(const peft_dataset *train, const peft_dataset *test, const char *source);
+void print_set(const char *title, const peft_dataset *d);     /* "title: 12 images: benign 8, malignant 4" */
 #endif

@@ -60,20 +60,25 @@ static void check_labels(const peft_dataset *d)
     free_pairs(&p);
 }
 
+int64_t check_shared_images(named_set used, named_set judged, const char *figures)
+{
+    pairs p = find_pairs(judged.d, used.d);
+    const int64_t count = p.count, all = peft_dataset_count(judged.d);
+    for (int64_t k = 0; k < count && k < max_reported; k++)
+        warn("%s image %s is also a %s image: %s", judged.name, peft_dataset_name(judged.d, p.in_a[k]), used.name,
+             peft_dataset_name(used.d, p.in_b[k]));
+    if (count && count == all)
+        fail("all %lld %s images are also %s images, so %s would not hold for new images; give --%s other images",
+             (long long)all, judged.name, used.name, figures, *judged.name == 'v' ? "val" : judged.name);
+    if (count)
+        warn("%lld of %lld %s images are also %s images, so %s are too good; remove them from one set",
+             (long long)count, (long long)all, judged.name, used.name, figures);
+    free_pairs(&p);
+    return count;
+}
+
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test)
 {
     check_labels(train);
-    pairs p = find_pairs(test, train);
-    const int64_t count = p.count, all = peft_dataset_count(test);
-    for (int64_t k = 0; k < count && k < max_reported; k++)
-        warn("test image %s is also a training image: %s", peft_dataset_name(test, p.in_a[k]),
-             peft_dataset_name(train, p.in_b[k]));
-    if (count && count == all)
-        fail("all %lld test images are also training images, so the metrics would not hold for new images; give --test "
-             "other images", (long long)all);
-    if (count)
-        warn("%lld of %lld test images are also training images, so the metrics are too good; remove them from one set",
-             (long long)count, (long long)all);
-    free_pairs(&p);
-    return count;
+    return check_shared_images((named_set){ train, "training" }, (named_set){ test, "test" }, "the metrics");
 }

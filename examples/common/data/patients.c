@@ -12,15 +12,15 @@ static int64_t shared(const peft_dataset *a, const peft_dataset *b)
     return count;
 }
 
-void check_patients(const peft_dataset *train, const peft_dataset *test, bool allowed, bool splits_of_table)
+void check_patients(named_set used, named_set judged, bool allowed, bool splits_of_table)
 {
-    int64_t count, in_test, in_train;
-    must(peft_dataset_shared_groups(test, train, 1, &in_test, &in_train, &count));
+    int64_t count, in_judged, in_used;
+    must(peft_dataset_shared_groups(judged.d, used.d, 1, &in_judged, &in_used, &count));
     if (!count || allowed) return;
-    fail("%lld patient%s both training and test images, such as '%s' (%s, %s), so the metrics would not hold for new "
+    fail("%lld patient%s both %s and %s images, such as '%s' (%s, %s), so the metrics would not hold for new "
          "patients; move them into one set, %sor give --allow-shared-patients", (long long)count,
-         count == 1 ? " has" : "s have", peft_dataset_group(test, in_test), peft_dataset_name(train, in_train),
-         peft_dataset_name(test, in_test), splits_of_table ? "give --table split=none to draw a split that keeps "
+         count == 1 ? " has" : "s have", used.name, judged.name, peft_dataset_group(judged.d, in_judged),
+         peft_dataset_name(used.d, in_used), peft_dataset_name(judged.d, in_judged), splits_of_table ? "give --table split=none to draw a split that keeps "
          "patients together, " : "");
 }
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * held_out.c -- opens validation images or takes them from the training images (held_out.h). */
+#include "held_out.h"
+#include "common/program/errors.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const all_images = NULL;                   /* in place of the name of a split */
+
+validation_request parse_validation(const char *text)
+{
+    static const char expected[] = "expected a path or a share of the training images such as 0.2";
+    char *end;
+    if (!text) return (validation_request){ .kind = NO_VALIDATION };
+    const double share = strtod(text, &end);
+    if (end == text || *end) return (validation_request){ .kind = VALIDATION_PATH, .path = text };
+    if (!(share > 0 && share < 1))
+        fail("--val %s: a share must lie between 0 and 1; %s (./%s for a file of this name)", text, expected, text);
+    return (validation_request){ .kind = VALIDATION_SHARE, .share = share };
+}
+
+/* The images of --val PATH: its split "val", else "test", else all if it has no splits. */
+static peft_dataset *open_path(peft_context *ctx, const data_request *q, const char *path)
+{
+    peft_dataset *d = open_split(ctx, q, path, "val");
+    if (!d) d = open_split(ctx, q, path, "test");
+    return d ? d : open_split(ctx, q, path, all_images);
+}
+
+/* Takes a share of *train. */
+static peft_dataset *take_share(const data_request *q, double share, peft_dataset **train)
+{
+    peft_dataset *kept, *held;
+    const peft_status s = peft_dataset_split(*train, 1 - share, q->seed, &kept, &held);
+    if (s) fail("--val: a share of %g of the %lld training images cannot be held out for validation: %s (%s); give "
+                "more training images, or validation images by --val PATH", share, (long long)peft_dataset_count(*train),
+                peft_last_error(), peft_status_name(s));
+    peft_dataset_free(*train);
+    *train = kept;
+    check_classes(kept, q->data);
+    return held;
+}
+
+static void check_sets(const data_request *q, named_set train, named_set validation, named_set test, bool splits)
+{
+    check_patients(train, validation, q->allow_shared_patients, splits);
+    check_patients(validation, test, q->allow_shared_patients, splits);
+    check_shared_images(train, validation, "the figures on them");
+    check_shared_images(validation, test, "the metrics");
+}
+
+peft_dataset *draw_validation(peft_context *ctx, const data_request *q, const validation_request *v,
+                              const char *test_source, peft_dataset **train, const peft_dataset *test,
+                              const char **source)
+{
+    static char phrase[80];
+    const double fifth = 0.2;
+    peft_dataset *d = NULL;
+    const bool of_data = v->kind == NO_VALIDATION && !tests_on_val(test_source);
+    if (v->kind == VALIDATION_PATH) d = open_path(ctx, q, v->path);
+    else if (of_data) d = open_split(ctx, q, q->data, "val");
+    if (d) {
+        match_classes(&d, "validation", *train, v->path ? v->path : q->data);
+        *source = v->path ? "the images of --val" : "the split 'val'";
+    } else {
+        const double share = v->kind == VALIDATION_SHARE ? v->share : fifth;
+        d = take_share(q, share, train);
+        snprintf(phrase, sizeof phrase, "a share of %g of the training images, which are not trained on", share);
+        *source = phrase;
+    }
+    check_sets(q, (named_set){ *train, "training" }, (named_set){ d, "validation" }, (named_set){ test, "test" },
+               of_data);
+    return d;
+}
+
+void print_validation(const peft_dataset *d, const char *source)
+{
+    print_set("validation", d);
+    if (peft_dataset_has_groups(d)) {
+        int64_t patients;
+        must(peft_dataset_shared_groups(d, d, 0, NULL, NULL, &patients));
+        printf("; %lld patients", (long long)patients);
+    }
+    printf("; %s\n", source);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * validator.h -- scores of held-out images by a model that is being trained, and figures of such scores by name. */
+#ifndef VALIDATOR_H
+#define VALIDATOR_H
+#include "common/model/evaluate.h"
+#include "common/model/recipe.h"
+#include <stdbool.h>
+
+typedef struct validator validator;
+/* For the model of t, as it is whenever validate is called; while the validator exists, no adapter can be attached. d and
+ * t's objects are borrowed. Images are read once and kept at the size of the network's input (the loader's cache). */
+validator *make_validator(const training_run *t, peft_dataset *d);
+/* The probabilities [count, classes] of all images, valid until the next call; NULL: stop_requested. Scores that are not
+ * finite are returned as they are, so that a figure of them is NaN. */
+const double *validate(validator *v);
+void free_validator(validator *v);
+
+/* A figure by which a training is judged: a member of metrics (evaluate.h), or the loss: the mean over the images of -log
+ * of the true class' probability; with several labels per image the mean binary cross entropy of the known ones. */
+typedef struct judging_figure judging_figure;
+/* Ends the program unless the figure exists and is defined for this kind of data set. flag: of the name, for messages.
+ * name NULL: balanced_accuracy, with several labels per image map. */
+const judging_figure *find_figure(const char *name, bool multilabel, const char *flag);
+const char *figure_name(const judging_figure *f);
+bool        smaller_is_better(const judging_figure *f);
+double      figure_of(const judging_figure *f, peft_context *ctx, const double *scores, const peft_dataset *d);
+#endif
