@@ -9,6 +9,8 @@
 static const peft_opt_key keys[] = {
     { { "batch", 'i', "16", 1, 1 << 16, "samples in a batch" }, STORED_IN(batch), NULL },
     { { "shuffle", 'b', "false", 0, 0, "a new order of the samples in each epoch" }, STORED_IN(shuffle), NULL },
+    { { "balanced", 'b', "false", 0, 0, "each class is drawn equally often in an epoch, in a new order each time; for one "
+        "label a sample" }, STORED_IN(balanced), NULL },
     { { "drop_last", 'b', "false", 0, 0, "an epoch's last batch is left out where it is not full" },
       STORED_IN(drop_last), NULL },
     { { "train", 'b', "false", 0, 0, "the transform's training augmentations act" }, STORED_IN(train), NULL },
@@ -34,6 +36,7 @@ static peft_status init(peft_loader *l)
     l->order_epoch = -1;
     if (!(l->order = io_alloc(l->ctx, l->data->count, sizeof *l->order))) return io_nomem("loader");
     peft_status s = io_cache_init(&l->cache, l->ctx, l->data->count, l->options.cache);
+    if (!s && l->options.balanced) s = io_balance_init(l);
     return s ? s : io_queue_start(l);
 }
 
@@ -69,6 +72,9 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
     if (o.drop_last && d->count < o.batch)
         return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves no batch of %lld samples; give a "
                        "smaller batch, or drop_last=false", (long long)o.batch, (long long)d->count);
+    if (o.balanced && d->target)
+        return io_fail(PEFT_E_UNSUPPORTED, "loader: balanced draws each class equally often, but samples of this data set "
+                       "have several labels each; weigh the loss instead (pos_weight or class_weights of the trainer)");
     peft_loader *l = new_loader(d, t, &o);
     if (!l) return io_nomem("loader");
     s = init(l);
@@ -89,6 +95,7 @@ void peft_loader_free(peft_loader *l)
     peft_dataset_free(l->data);
     peft_transform_free(l->transform);
     peft_sys_free(ctx, l->order);
+    io_balance_free(l);
     peft_sys_free(ctx, l);
     peft_context_free(ctx);
 }
@@ -183,7 +190,7 @@ peft_status peft_loader_samples(peft_loader *l, int64_t epoch, int64_t batch, in
     if (epoch < 0 || batch < 0)
         return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld: expected 0 or more", (long long)batch,
                        (long long)epoch);
-    *count = batch < peft_loader_batches(l) ? io_batch_samples(l, epoch, batch, samples) : 0;
+    *count = batch < peft_loader_batches(l) ? io_batch_samples(l, epoch, batch, samples, NULL) : 0;
     return PEFT_OK;
 }
 

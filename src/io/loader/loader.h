@@ -28,6 +28,7 @@ void        io_cache_add(io_cache *c, int64_t i, const peft_image *im);
 typedef struct io_batch {
     int64_t epoch, number, count;                             /* number: in the epoch; count: samples */
     int64_t *sample;                                          /* [batch]: indices in the data set */
+    int64_t *repeat;                                          /* [batch]: how often it came before in the epoch */
     float *images;                                            /* [batch, 3, size, size] */
     int64_t next;                                             /* the next sample to begin; all before it are begun */
     int64_t done;                                             /* number of samples that are finished */
@@ -38,7 +39,7 @@ typedef struct io_batch {
 
 typedef struct io_loader_options {
     int64_t batch, seed, threads, cache;
-    bool shuffle, drop_last, train;
+    bool shuffle, drop_last, train, balanced;
     double mixup;
 } io_loader_options;
 
@@ -50,6 +51,9 @@ struct peft_loader {
     io_cache cache;
     int64_t floats;                                           /* in one image: 3 * size * size */
     int64_t *order, order_epoch;                              /* order of samples in that epoch; -1: not made yet */
+    /* With the option balanced (else NULL): how often a sample of the order came before; samples by class, the first of
+     * each class in them, and scratch for classes (balance.c). */
+    int64_t *repeat, *member, *first_of, *present;
     /* The queue: `queued` consecutive batches in slot[first], slot[first + 1], ..., where slot[0] follows the last
      * slot. Only the caller's thread adds and removes batches, and only under the lock. */
     pthread_mutex_t lock;
@@ -62,9 +66,16 @@ struct peft_loader {
     bool stop;                                                /* tells the threads to end */
 };
 
-/* Fills samples [batch] with the indices of the samples of batch `number`, which the epoch must have; returns how many
- * there are. */
-int64_t     io_batch_samples(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples);
+/* Fills samples [batch] with the indices of the samples of batch `number`, which the epoch must have, and repeat [batch]
+ * (may be NULL) with how often each came before in the epoch; returns how many there are. */
+int64_t     io_batch_samples(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples, int64_t *repeat);
+/* The option balanced: makes what the orders need, which io_balance_free frees, also after a failure; makes l->order and
+ * l->repeat of an epoch. The data set has one label for each sample. */
+peft_status io_balance_init(peft_loader *l);
+void        io_balance_free(peft_loader *l);
+void        io_balance_order(peft_loader *l, int64_t epoch);
+/* In keys of random numbers in place of the epoch: a sample that comes again in an epoch is augmented differently. */
+int64_t     io_epoch_key(const io_batch *b, int64_t k);
 /* Makes b the batch (epoch, number): sets its samples. Their images are not made yet. */
 void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b);
 /* Allocate the slots and start the threads; stop the threads and free the slots. */

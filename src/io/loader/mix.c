@@ -29,7 +29,7 @@ void io_mixup(const peft_loader *l, const io_batch *b, float *images, float *tar
     int64_t classes = l->data->classes;
     for (int64_t k = 0; k < b->count && b->count > 1; k++) {
         const int64_t id = peft_dataset_id(l->data, b->sample[k]);
-        io_rng g = io_rng_make(IO_RNG_MIXUP, (uint64_t)l->options.seed, b->epoch, id);
+        io_rng g = io_rng_make(IO_RNG_MIXUP, (uint64_t)l->options.seed, io_epoch_key(b, k), id);
         int64_t next = (k + 1) % b->count, i = b->sample[next];
         float share = (float)draw_share(&g, l->options.mixup);
         blend(images + k * l->floats, b->images + next * l->floats, l->floats, share);

@@ -25,7 +25,7 @@ static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
 {
     peft_image *prepared;
     const int64_t i = b->sample[k];
-    const io_use use = { l->options.train, (uint64_t)l->options.seed, b->epoch, peft_dataset_id(l->data, i) };
+    const io_use use = { l->options.train, (uint64_t)l->options.seed, io_epoch_key(b, k), peft_dataset_id(l->data, i) };
     peft_status s = prepared_image(l, i, use, &prepared);
     if (!s) {
         s = io_transform_finish(l->transform, prepared, use, b->images + k * l->floats);
@@ -119,7 +119,8 @@ static peft_status make_slots(peft_loader *l)
     for (int64_t i = 0; i < l->slots; i++) {
         l->slot[i].images = io_alloc(l->ctx, floats, sizeof(float));
         l->slot[i].sample = io_alloc(l->ctx, l->options.batch, sizeof(int64_t));
-        if (!l->slot[i].images || !l->slot[i].sample) return io_nomem("loader");
+        l->slot[i].repeat = io_alloc(l->ctx, l->options.batch, sizeof(int64_t));
+        if (!l->slot[i].images || !l->slot[i].sample || !l->slot[i].repeat) return io_nomem("loader");
     }
     return PEFT_OK;
 }
@@ -143,6 +144,7 @@ void io_queue_stop(peft_loader *l)
     for (int64_t i = 0; l->slot && i < l->slots; i++) {
         peft_sys_free(l->ctx, l->slot[i].images);
         peft_sys_free(l->ctx, l->slot[i].sample);
+        peft_sys_free(l->ctx, l->slot[i].repeat);
     }
     peft_sys_free(l->ctx, l->slot);
     peft_sys_free(l->ctx, l->thread);
