@@ -3,6 +3,7 @@
  * a model file for predict, and evaluates the model on held-out images. Checks files and options before training, and
  * saves the model before evaluating it. */
 #include "common/files/output.h"
+#include "common/balance/balance.h"
 #include "common/model/evaluate.h"
 #include "common/backbone/weights.h"
 #include "common/program/clock.h"
@@ -75,6 +76,7 @@ static void evaluate(run *r)
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
     print_metrics(r->t.ctx, scores, r->test, "images");
+    write_record(r, scores);
     if (given[per_case].value) evaluate_cases(r, s, scores);
     if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                                   (long long)r->images_in_both);
@@ -128,9 +130,9 @@ static void check_case_flags(void)
 }
 
 /* Opens the images and makes all objects that training needs. */
-static run prepare(void)
+static run prepare(int argc, char **argv)
 {
-    run r = { 0 };
+    run r = { .argc = argc, .argv = argv };
     r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value,
                           .seed = (uint64_t)flag_integer(&given[seed]),
                           .threads = (int)flag_integer(&given[threads]), .loader_threads = 1 };
@@ -141,6 +143,7 @@ static run prepare(void)
     const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
                              .tests = flag_integer(&given[test_per_class]), .seed = r.t.seed };
     const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);
+    r.test_source = test_origin;
     open_validation(&r, &q, test_origin);
     print_sets(r.t.train, r.test, test_origin);
     if (validates()) print_validation(r.validation, r.validation_source);
@@ -154,6 +157,7 @@ static run prepare(void)
         r.pool = make_case_pool(r.t.model, given[case_options].value, peft_dataset_multilabel(r.t.train),
                                 flag_integer(&given[seed]));
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
+    print_balance(given[own_flags + recipe_trainer].value, &given[own_flags + recipe_balance], r.t.train);
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);
     add_notes(&r);
@@ -173,12 +177,14 @@ int main(int argc, char **argv)
     check_validation_flags();
     check_start();
     watch_signals();
-    run r = prepare();
+    run r = prepare(argc, argv);
     train_model(&r);
     if (given[then].value) add_method(&r);
     if (given[prune].value) train_pruned(&r);
     write_model(&r);
     remove_states(&r);
+    const double *const not_tested = NULL;
+    write_record(&r, not_tested);
     evaluate(&r);
     if (strcmp(r.written, given[out].value))
         fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);

@@ -10,6 +10,7 @@
 #include "common/program/verbose.h"
 #include "inspect/lists.h"
 #include "inspect/pictures.h"
+#include "inspect/record.h"
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -35,14 +36,14 @@
     BACKBONE_OPTIONS(X) \
     IMAGE_FLAG(X) \
     X(ids, NULL, NULL, "print patient, study and series of DICOM files too, which tell who was examined") \
-    X(full, NULL, NULL, "print metadata values in full length, not only their first 200 characters; " \
-      "preprocessing always is")
+    X(full, NULL, NULL, "print metadata values in full length, not only their first 200 characters (preprocessing " \
+      "always is), and the files that a training record lists")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] [FILE...]",
     "Prints metadata and tensors of backbones, models, adapters, training states and other safetensors files, and the\n"
-    "facts that had to be assumed of a backbone; of pictures the format, size, bits and header, and how they are\n"
+    "facts that had to be assumed of a backbone; training records; of pictures the format, size, bits and header, and how they are\n"
     "read; of folders and .zip files how many pictures of each kind they hold; or lists the methods, options and\n"
     "metrics of the library.",
     "  inspect deit_tiny_patch16_224.safetensors scans.safetensors\n"
@@ -255,7 +256,7 @@ static void check_path(const char *path, const char *open_error)
 static void inspect(peft_context *ctx, const char *path)
 {
     bool failed = false;
-    if (print_peft_folder(ctx, path)) return;
+    if (print_peft_folder(ctx, path) || inspect_record(path, given[full].value)) return;
     if (inspect_picture(ctx, path, given[image_options].value, given[ids].value, &failed) ||
         (!has_weights(path) && inspect_folder(ctx, path, given[image_options].value, &failed))) {
         status |= failed;

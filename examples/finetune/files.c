@@ -4,12 +4,11 @@
 #include "common/files/output.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
+#include "common/record/record.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-bool staged(void) { return given[then].value || given[prune].value; }
 
 /* Checks an output path (output.h), also against the files that loading the backbone reads. */
 static void check_path(const char *name, const char *path, bool replace, const char *const *inputs, int count)
@@ -39,6 +38,10 @@ void check_files(run *r)
     else if (asprintf(&r->state1, "%s.state", given[out].value) < 0) fail("out of memory");
     r->state = r->state1;
     check_path("out", given[out].value, given[force].value, others, 4);        /* all but the last */
+    char *record = record_path(given[out].value);
+    const bool of_no_model = true;                            /* --out, checked above, is not there or may be replaced */
+    check_path("out", record, of_no_model, others, 5);
+    free(record);
     if (given[per_case].value && !strcmp(given[per_case].value, "attention")) {
         char *pool = case_pool_path(given[out].value);
         check_path("per-case", pool, given[force].value, others, 5);
@@ -57,13 +60,6 @@ void check_files(run *r)
     if (!given[resume].value) remove(best);
     free(best);
     if (staged()) check_stage_files(r, others, 5);
-}
-
-char *best_path(const run *r)
-{
-    char *path;
-    if (asprintf(&path, "%s.best", r->state) < 0) fail("out of memory");
-    return path;
 }
 
 void add_state_notes(run *r)
@@ -116,5 +112,6 @@ void free_paths(run *r)
     free(r->table);
     free(r->written);
     free(r->validation_scores);
+    free(r->record_data);
     peft_dataset_free(r->validation);
 }

@@ -68,6 +68,10 @@ typedef struct run {
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
     int64_t images_in_both;                                   /* number of test images that are also training images */
+    const char *test_source;                                  /* where the test images come from */
+    char *record_data;                                        /* the record's part of the images; NULL: not made yet */
+    int argc;                                                 /* the command line, for the record */
+    char **argv;
     progress_line bar;                                        /* on the terminal, during training */
     int64_t resumed_samples;                                  /* samples that a restored state had seen */
     int64_t updates, updates_in_epoch;                        /* since the program started; in this epoch */
@@ -75,9 +79,10 @@ typedef struct run {
     double loss_sum;                                          /* over the updates in this epoch */
 } run;
 
+/* --- command_line.c --- */
+bool staged(void);                                            /* Is this a training in two stages? */
+bool validates(void);                                         /* Is each epoch judged by validation images? */
 /* --- files.c --- */
-/* Is this a training in two stages? */
-bool staged(void);
 /* Checks the paths of --out, of the training states and of the table of --prune, before anything is read. */
 void check_files(run *r);
 /* Stores the training images' digest, the preprocessing and the seed in the training state. --resume compares them,
@@ -86,15 +91,14 @@ void add_state_notes(run *r);
 void resume_training(run *r);
 void free_paths(run *r);
 void remove_states(const run *r);                             /* those at paths that the user did not choose */
-char *best_path(const run *r);                                /* of the best epoch's values; to be freed */
 /* --- train.c --- */
 /* Trains all epochs. If training stops early, saves the training state and fails with the way to continue. */
 void train_model(run *r);
 /* Stores with the model what predict needs: preprocessing, class names, and softmax or sigmoid. */
 void add_notes(run *r);
 /* --- validation.c --- */
+char *best_path(const run *r);                                /* of the best epoch's values; to be freed */
 void check_validation_flags(void);
-bool validates(void);                                         /* is each epoch judged? */
 /* Opens the validation images, or takes them from those of training. test_origin: the phrase of draw_sets. */
 void open_validation(run *r, const data_request *q, const char *test_origin);
 /* Begins judging the epochs of a stage, whose trainer has been resumed if it will be. */
@@ -104,6 +108,9 @@ bool judge_epoch(run *r, int64_t epoch);
 void save_best(const run *r);                                 /* --stop: beside the training state; warns on failure */
 /* Gives the model the values of the best epoch, prints which it is, and scores the validation images. */
 void end_validation(run *r);
+/* --- record.c --- */
+/* Writes the training record beside the saved model. test_scores [count, classes]: NULL before the evaluation. */
+void write_record(run *r, const double *test_scores);
 /* --- second_stage.c --- */
 void check_stages(void);                                      /* the flags; sets options of the masks of --prune */
 void hold_out_validation(run *r);                             /* --prune: --val, or a fifth of every class */

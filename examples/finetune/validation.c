@@ -10,7 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-bool validates(void) { return given[val].value || given[stop].value; }
+char *best_path(const run *r)
+{
+    char *path;
+    if (asprintf(&path, "%s.best", r->state) < 0) fail("out of memory");
+    return path;
+}
 
 void check_validation_flags(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * recipe.c -- makes backbone, adapter, model, loader and trainer from the training flags (recipe.h). */
 #include "recipe.h"
+#include "common/balance/balance.h"
 #include "common/data/data.h"
 #include "common/data/preprocess.h"
 #include "common/program/errors.h"
@@ -48,8 +49,9 @@ peft_loader *training_loader(const training_run *t, const flag *recipe, peft_dat
 {
     char text[160];
     peft_loader *loader;
-    snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,train=true,threads=%d", recipe[recipe_batch].value,
-             (unsigned long long)t->seed, t->loader_threads);
+    snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,balanced=%s,train=true,threads=%d",
+             recipe[recipe_batch].value, (unsigned long long)t->seed,
+             draws_balanced(&recipe[recipe_balance], train) ? "true" : "false", t->loader_threads);
     must(peft_loader_create(train, t->transform, text, &loader));
     return loader;
 }
@@ -168,6 +170,7 @@ static void set_schedule_length(training_run *t, const settings *s, peft_options
 static void make_trainer(training_run *t, const flag *recipe)
 {
     settings s = read_settings(recipe[recipe_trainer].value, "--trainer");
+    balance_weights(&s, &recipe[recipe_balance], t->train);
     peft_options *o = options_from_settings(t->ctx, &s);
     /* defaults, which --loss (a flag from batch to clip_norm) and --trainer decay_on=.. replace */
     must(peft_options_set_string(o, "loss", peft_dataset_multilabel(t->train) ? "bce" : "ce"));

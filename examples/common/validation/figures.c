@@ -33,6 +33,13 @@ const judging_figure *find_figure(const char *name, bool multilabel, const char 
          multilabel ? "several labels" : "one label", list);
 }
 
+const judging_figure *figure_at(int i, bool multilabel)
+{
+    for (int k = 0; k < FIGURES; k++)
+        if ((figure[k].for_labels & (multilabel ? FOR_SEVERAL : FOR_ONE_LABEL)) && !i--) return &figure[k];
+    return NULL;
+}
+
 const char *figure_name(const judging_figure *f) { return f->name; }
 bool smaller_is_better(const judging_figure *f) { return f->loss; }
 

@@ -21,6 +21,8 @@ typedef struct judging_figure judging_figure;
 /* Ends the program unless the figure exists and is defined for this kind of data set. flag: of the name, for messages.
  * name NULL: balanced_accuracy, with several labels per image map. */
 const judging_figure *find_figure(const char *name, bool multilabel, const char *flag);
+/* Figure i of those for this kind of data set; NULL: no such figure. */
+const judging_figure *figure_at(int i, bool multilabel);
 const char *figure_name(const judging_figure *f);
 bool        smaller_is_better(const judging_figure *f);
 double      figure_of(const judging_figure *f, peft_context *ctx, const double *scores, const peft_dataset *d);

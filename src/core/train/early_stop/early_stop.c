@@ -40,16 +40,13 @@ peft_status peft_early_stop_create(peft_model *m, const peft_options *o, peft_ea
     PF_TRY(read_options(&made, o));
     pf_model_use(m);
     for (size_t i = 0; (p = pf_early_stop_tensor(&made, i, &prefix)); i++) made.bytes += pf_tensor_bytes(&p->value);
-    peft_early_stop *e = pf_alloc(ctx, sizeof *e);
-    made.values = pf_alloc_zero(ctx, made.bytes ? made.bytes : 1);
-    if (!e || !made.values) {
-        pf_free(ctx, e);
-        pf_free(ctx, made.values);
+    *out = pf_alloc_zero(ctx, sizeof made + made.bytes);
+    if (!*out) {
         pf_model_unuse(m);
-        return pf_nomem("early stopping", sizeof *e + made.bytes);
+        return pf_nomem("early stopping", sizeof made + made.bytes);
     }
-    *e = made;
-    *out = e;
+    **out = made;
+    (*out)->values = (pk_real *)(*out + 1);
     return PEFT_OK;
 }
 
@@ -57,7 +54,6 @@ void peft_early_stop_free(peft_early_stop *e)
 {
     if (!e) return;
     peft_model *m = e->model;
-    pf_free(m->backbone->ctx, e->values);
     pf_free(m->backbone->ctx, e);
     pf_model_unuse(m);
 }

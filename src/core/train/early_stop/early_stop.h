@@ -11,7 +11,7 @@ struct peft_early_stop {
     bool minimise;
     int64_t patience, best_epoch, last_epoch, waited;        /* epochs: -1 for none */
     double min_delta, best;              /* best: NaN for none */
-    pk_real *values;                     /* those of the best epoch, one tensor after the other */
+    pk_real *values;                     /* those of the best epoch, one tensor after the other, behind the struct */
     size_t bytes;
 };
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * record.h -- the parts of a training record, a JSON file beside a model that says how it was trained, on which images,
+ * and how good it is (docs/finetune.md lists the members). */
+#ifndef RECORD_H
+#define RECORD_H
+#include "common/model/recipe.h"
+#include "common/record/json_write.h"
+#include <peft/io.h>
+
+/* MODEL.record.json; to be freed. */
+char *record_path(const char *model);
+/* "format", "library", "program", "date", "command": the members that every record begins with. */
+void record_head(json_writer *w, const char *program, int argc, char **argv);
+/* "backbone": path, fingerprint, note of the model. */
+void record_backbone(json_writer *w, const training_run *t);
+/* "options": the value of every flag that has one; "given": the names of those that were given. */
+void record_flags(json_writer *w, const flag *flags, int count);
+/* "method": its name and the options that the adapters have. */
+void record_method(json_writer *w, peft_model *m);
+/* An object `name`: path, source, numbers of images, of each class and of patients, digests, and each file with the
+ * SHA-256 of its content; of images in an archive that of the archive. Reads all files. source: a phrase, or NULL. */
+void record_images(json_writer *w, const char *name, const char *path, const char *source, const peft_dataset *d);
+/* An object `name` of the figures of scores [count, classes]; null if scores is NULL. */
+void record_figures(json_writer *w, const char *name, peft_context *ctx, const double *scores, const peft_dataset *d);
+/* SHA-256 of a file's content; false: it is no readable regular file. */
+bool hash_file(const char *path, char hex[65]);
+#endif

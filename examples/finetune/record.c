@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * record.c -- the training record of a run, OUT.record.json (run.h). */
+#include "run.h"
+#include "common/program/errors.h"
+#include "common/record/record.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Which epochs were trained, and which one the model has. */
+static void record_training(json_writer *w, const run *r)
+{
+    json_object(w, "training");
+    json_integer(w, "epochs", r->t.epochs);
+    json_integer(w, "epochs_trained", r->last_epoch);
+    json_integer(w, "model_epoch", r->best_epoch ? r->best_epoch : r->last_epoch);
+    if (r->best_epoch) {
+        json_text(w, "best_by", figure_name(r->figure));
+        json_number(w, "best_figure", r->best_figure);
+    }
+    json_text(w, "preprocessing", peft_transform_text(r->t.transform));
+    json_text(w, "preprocessing_source", r->t.transform_origin);
+    json_integer(w, "seed", (int64_t)r->t.seed);
+    json_integer(w, "test_images_trained_on", r->images_in_both);
+    json_close(w);
+}
+
+/* The member "data" of an object that has members already: the images of the sets, whose files are read once in a
+ * run. */
+static char *data_text(const run *r)
+{
+    const peft_dataset *validation = r->validation_source ? r->validation : NULL;
+    const validation_request v = parse_validation(given[val].value);
+    char *text;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    json_writer inside = json_to(f), *w = &inside;
+    inside.depth = 1;
+    inside.any[1] = true;
+    json_object(w, "data");
+    record_images(w, "training", given[data].value, NULL, r->t.train);
+    if (validation) record_images(w, "validation", v.path ? v.path : given[data].value, r->validation_source, validation);
+    else json_null(w, "validation");
+    record_images(w, "test", given[test].value ? given[test].value : given[data].value, r->test_source, r->test);
+    json_close(w);
+    if (fclose(f)) fail("out of memory");
+    return text;
+}
+
+/* The model is saved already, so that a failure only warns. */
+void write_record(run *r, const double *test_scores)
+{
+    char digest[65], *text, *path = record_path(r->written);
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    if (!r->record_data) r->record_data = data_text(r);
+    json_writer w = json_to(f);
+    json_object(&w, NULL);
+    record_head(&w, program_name, r->argc, r->argv);
+    json_object(&w, "model");
+    json_text(&w, "path", r->written);
+    json_text(&w, "sha256", hash_file(r->written, digest) ? digest : NULL);
+    record_method(&w, r->t.model);
+    json_close(&w);
+    record_backbone(&w, &r->t);
+    record_flags(&w, given, flags);
+    record_training(&w, r);
+    fputs(r->record_data, f);
+    record_figures(&w, "validation_figures", r->t.ctx, r->validation_scores, r->validation);
+    record_figures(&w, "test_figures", r->t.ctx, test_scores, r->test);
+    json_close(&w);
+    if (fclose(f)) fail("out of memory");
+    if (peft_write_file(path, text, size)) warn("the training record could not be written: %s", peft_last_error());
+    else if (test_scores) printf("%-22s %s\n", "record", path);
+    free(text);
+    free(path);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * record.c -- what inspect prints of a training record: every member but long lists, of which it prints the number. */
+#include "record.h"
+#include "common/files/text_file.h"
+#include "common/record/json_read.h"
+#include "common/program/errors.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_members(const json *j, int indent, bool full);
+
+static void print_member(const json *j, int indent, bool full)
+{
+    if (j->name) printf("%*s%s:", indent, "", j->name);
+    else printf("%*s-", indent, "");
+    const bool texts = j->kind == JSON_LIST && (!j->count || j->item[0].text);
+    if (j->text) printf(" %s\n", j->kind == JSON_NULL ? "-" : j->text);
+    else if (texts) {
+        for (size_t i = 0; i < j->count; i++) printf(" %s", j->item[i].text ? j->item[i].text : "..");
+        putchar('\n');
+    } else if (j->kind == JSON_LIST && j->count > 4 && !full) printf(" %zu (--full lists them)\n", j->count);
+    else {
+        putchar('\n');
+        print_members(j, indent + 2, full);
+    }
+}
+
+static void print_members(const json *j, int indent, bool full)
+{
+    for (size_t i = 0; i < j->count; i++) print_member(&j->item[i], indent, full);
+}
+
+bool inspect_record(const char *path, bool full)
+{
+    const size_t length = strlen(path), ending = strlen(".json");
+    if (length < ending || strcmp(path + length - ending, ".json")) return false;
+    char *text = read_text_file(path, NULL);
+    json *j = text ? json_parse(text) : NULL;
+    free(text);
+    const char *format = json_text_of(j, "format");
+    const bool is_record = format && !strncmp(format, "libpeft.record.", 15);
+    if (is_record) {
+        printf("%s: training record\n", path);
+        print_members(j, 2, full);
+    }
+    json_free(j);
+    return is_record;
+}

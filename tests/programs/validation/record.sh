@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The training record of finetune, and its class balance (--balance).
+#   record.sh FOLDER      FOLDER: of the programs
+set -eu
+bin=$(cd "$1" && pwd)
+vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "record: $1"
+    exit 1
+}
+tune() { "$bin/finetune" --backbone "$vit" --data pictures --method bitfit --epochs 1 "$@"; }
+refused() {
+    message=$1
+    shift
+    if tune "$@" > refused.log 2>&1; then fail "accepted: $*"; fi
+    grep -q -e "$message" refused.log || fail "'$*' was refused with $(cat refused.log)"
+}
+"$bin/phantom" --out pictures --images 8 --side 32 > /dev/null
+"$bin/phantom" --out others --images 2 --side 32 --seed 9 > /dev/null
+rm pictures/normal-like/000[4-9]*
+
+# Every training image is listed with the sum of its content; the model file's sum is right.
+tune --val 0.25 --out a.safetensors > a.log
+record=a.safetensors.record.json
+grep -q "^record  *$record\$" a.log || fail 'the record is not named'
+model=$(sha256sum a.safetensors | cut -d ' ' -f 1)
+grep -q "\"sha256\": \"$model\"" $record || fail 'no sum of the model'
+training=$(sed -n 's/^training: \([0-9]*\) images.*/\1/p' a.log)
+sed -n '/^    "training": {/,/^    },/p' $record | sed -n 's/^ *"name": "\(.*\)",$/\1/p' > trained.txt
+[ "$(wc -l < trained.txt)" -eq "$training" ] || fail "$(wc -l < trained.txt) files are listed, trained on $training"
+while read -r file; do
+    grep -q "\"sha256\": \"$(sha256sum "$file" | cut -d ' ' -f 1)\"" $record || fail "no sum of $file"
+done < trained.txt
+content=$(while read -r file; do sha256sum "$file"; done < trained.txt | sha256sum | cut -d ' ' -f 1)
+grep -q "\"content_sha256\": \"$content\"" $record || fail 'no sum of the contents'
+sed -n '/^    "validation": {/,/^    },/p' $record | sed -n 's/^ *"name": "\(.*\)",$/\1/p' > held.txt
+[ -s held.txt ] || fail 'no validation image is listed'
+if grep -qxF -f trained.txt held.txt; then fail 'an image is in two sets'; fi
+"$bin/inspect" $record > inspected.txt
+for text in 'training record' '  given: backbone data val out method epochs' '    model_epoch: 1' \
+    '      files: .* (--full lists them)'; do
+    grep -q -e "$text" inspected.txt || fail "inspect does not print '$text'"
+done
+figure=$(sed -n 's/^balanced_accuracy  *//p' a.log)
+printed=$(sed -n '/^  test_figures:/,$s/^    balanced_accuracy: //p' inspected.txt)
+[ "$(printf '%.4f' "$printed")" = "$figure" ] || fail "the record says $printed, finetune $figure"
+"$bin/inspect" --full $record | grep -q "name: $(head -n 1 trained.txt)\$" || fail 'inspect --full lists no files'
+refused "a.safetensors: exists already" --out a.safetensors
+rm a.safetensors
+tune --out a.safetensors > /dev/null                         # the record of a model that is gone is replaced
+grep -q '"validation": null' $record || fail 'the record was not replaced'
+printf '{"format": "libpeft.record.1", "x": [1, {"y": tru}]}' > broken.json
+if "$bin/inspect" broken.json > /dev/null 2>&1; then fail 'inspect takes a broken record'; fi
+
+# Weights of the loss from the training images: those of the formula give the same model.
+tune --test others --balance weights --out w.safetensors > w.log
+weights=$(sed -n 's/^class balance: class_weights //p' w.log)
+[ "$weights" = 0.833333333,0.833333333,1.66666667 ] || fail "weights are '$weights', of 8, 8 and 4 images"
+tune --test others --trainer "class_weights=$weights" --out x.safetensors > /dev/null 2>&1
+cmp w.safetensors x.safetensors || fail 'the model differs from that of the weights'
+tune --test others --balance sampler --out s.safetensors > s.log 2> /dev/null
+grep -q '^class balance: each class is drawn equally often, 20 images in an epoch' s.log || fail 'no line of the sampler'
+cmp -s w.safetensors s.safetensors && fail 'the sampler has no effect'
+refused 'expected sampler or weights' --balance loss
+refused 'sets class_weights, which --trainer gives too' --balance weights --trainer class_weights=1,1,1
+refused 'give class_weights=balanced' --trainer pos_weight=balanced
+find pictures -name '*.png' | sort | awk '{ print $0, (NR % 2) "," (NR % 3 == 0) }' > multi.txt
+"$bin/finetune" --backbone "$vit" --data multi.txt --method bitfit --epochs 1 --balance weights --val 0.2 --stop map \
+    --out m.safetensors > m.log 2> /dev/null
+grep -q '^class balance: pos_weight ' m.log || fail 'no pos_weight'
+grep -q '^  validation  map ' m.log || fail 'no map of the validation images'
+if "$bin/finetune" --backbone "$vit" --data multi.txt --balance sampler --out n.safetensors > n.log 2>&1; then
+    fail 'a sampler of several labels'
+fi
+grep -q 'give --balance weights' n.log || fail "refused with $(cat n.log)"
+printf 'sampled: --method bitfit --balance sampler\nplain: --method bitfit\n' > list.txt
+"$bin/compare" --backbone "$vit" --data pictures --shots 2 --samplings 1 --runs 1 --methods list.txt --epochs 1 > c.log 2>&1 ||
+    fail "compare refuses --balance: $(cat c.log)"
