@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const program about = {
     "--backbone PATH --data PATH [options]",
@@ -91,18 +92,23 @@ static void evaluate(run *r)
     free(scores);
 }
 
+/* Finds broken pictures, unless --unchecked is given. transform may be NULL. */
+static void check_images(const run *r, const peft_transform *transform)
+{
+    if (given[unchecked].value) return;
+    check_pictures((const peft_dataset *const[]){ r->all ? r->all : r->t.train, r->test,
+                                                  validates() ? r->validation : NULL }, 3, transform, r->t.threads);
+}
+
 /* The last steps before training: finds broken pictures, checks that --out can be written, and reads the state to
- * resume from. */
+ * resume from, if there is one yet. */
 static void check_before_training(run *r)
 {
-    if (!given[unchecked].value)
-        check_pictures((const peft_dataset *const[]){ r->all ? r->all : r->t.train, r->test,
-                                                      validates() ? r->validation : NULL }, 3, r->t.transform,
-                       r->t.threads);
+    check_images(r, r->t.transform);
     try_saving("out", given[out].value, save_model, r->t.model);
     if (stop_requested) fail("stopped before training");
     add_state_notes(r);
-    if (given[resume].value) resume_training(r);
+    if (given[resume].value && !access(r->state, R_OK)) resume_training(r);
     fflush(stdout);
 }
 
@@ -151,6 +157,11 @@ static run prepare(int argc, char **argv)
     if (given[per_case].value) check_cases(r.test, "test");
     if (attends()) check_cases(r.t.train, "training");
     if (given[prune].value) hold_out_validation(&r);
+    if (tunes()) {
+        check_images(&r, NULL);                               /* the transform is known later */
+        if (given[nested].value) print_nested_figures(&r);
+        choose_settings(&r);
+    }
     build_training(&r.t, given + own_flags);
     if (r.t.start) given[own_flags + recipe_method].value = peft_adapter_method(peft_model_adapter(r.t.model, 0));
     if (attends())
@@ -174,6 +185,7 @@ int main(int argc, char **argv)
     if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
     resolve_recipe(given + own_flags);
     check_stages();
+    check_tune_flags();
     check_validation_flags();
     check_start();
     watch_signals();

@@ -2,6 +2,7 @@
  * compare_csv.c -- reads and writes compare's CSV file, which has one row for each run. A row is appended when the run
  * ends; the column "settings" holds all settings as text, which identifies the run for --resume and for later
  * repetition, and "chosen" those of --tune's settings that were chosen in this run. */
+#include "common/files/text_hash.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
 #include <errno.h>
@@ -17,14 +18,6 @@ static const char *const heading[csv_columns] = {
     "label", "method", "sampling", "run", "draw_seed", "run_seed",
 #define RESULT_NAME(name) #name,
     RESULT_COLUMNS(RESULT_NAME) "data", "settings", "chosen" };
-
-/* Continues the FNV-1a hash h with the text and its terminating zero byte. The first h is FNV_OFFSET. */
-#define FNV_OFFSET 0xcbf29ce484222325
-static uint64_t hash(uint64_t h, const char *text)
-{
-    do h = (h ^ (unsigned char)*text) * 0x100000001b3; while (*text++);
-    return h;
-}
 
 /* The text has everything but draw and seed: version, backbone, data and flags. */
 void make_settings(study *s)
@@ -43,7 +36,7 @@ void make_settings(study *s)
         for (int k = 0; k < tuned_flags; k++)
             if (e->recipe[k].value && reads_flag(e, k)) fprintf(f, " %s=%s", e->recipe[k].name, e->recipe[k].value);
         if (fclose(f)) fail("out of memory");
-        snprintf(e->key, sizeof e->key, "%016" PRIx64, hash(hash(FNV_OFFSET, e->label), e->settings));
+        snprintf(e->key, sizeof e->key, "%016" PRIx64, text_hash(text_hash(TEXT_HASH_BEGIN, e->label), e->settings));
     }
 }
 

@@ -30,6 +30,13 @@ static void check_stage_files(run *r, const char *const *inputs, int count)
     if (!given[resume].value) remove(r->state2);
 }
 
+/* The table of --tune. Without --resume one of an earlier run is an error, or replaced with --force. */
+static void check_trials(run *r, const char *const *inputs, int count)
+{
+    if (asprintf(&r->trials, "%s.tune.csv", given[out].value) < 0) fail("out of memory");
+    check_path("tune", r->trials, given[resume].value || given[force].value, inputs, count);
+}
+
 void check_files(run *r)
 {
     const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[model].value,
@@ -47,7 +54,8 @@ void check_files(run *r)
         check_path("per-case", pool, given[force].value, others, 5);
         free(pool);
     }
-    if (given[resume].value && access(r->state, R_OK))
+    if (tunes()) check_trials(r, others, 5);
+    if (given[resume].value && access(r->state, R_OK) && !(tunes() && !access(r->trials, R_OK)))
         fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
              "train from the beginning", r->state);
     if (!given[resume].value && !given[force].value && !access(r->state, F_OK))
@@ -110,6 +118,7 @@ void free_paths(run *r)
     free(r->state1);
     free(r->state2);
     free(r->table);
+    free(r->trials);
     free(r->written);
     free(r->validation_scores);
     free(r->record_data);

@@ -6,6 +6,7 @@
 #include "common/data/data.h"
 #include "common/cases/case_attention.h"
 #include "common/model/recipe.h"
+#include "common/tuning/tuned_recipe.h"
 #include "common/program/progress_line.h"
 #include "common/validation/held_out.h"
 #include "common/validation/validator.h"
@@ -40,10 +41,12 @@
     X(prune, "LIST", NULL, "method e2vpt: percentages of tokens and pieces to leave out, 10-90 or 25,50,75; each " \
       "pair is tried, and the best on a fifth of the training images is trained again") \
     X(prune_score, "NAME", "signed", "importance of prompts: signed (the published code's), absolute (the paper's)") \
+    X(nested, "K", NULL, "with --tune: judge the choice and the training with it by K outer folds of the training " \
+      "images too") \
     X(out, "FILE", "adapter.safetensors", "file for the trained model: adapter, head, preprocessing, class names") \
     X(force, NULL, NULL, "overwrite --out and --state if they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
-enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + recipe_flags };
+enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + tuned_flags };
 extern flag given[flags];                                     /* the command line; from own_flags on the recipe */
 
 typedef struct run {
@@ -52,6 +55,7 @@ typedef struct run {
     const char *state;                                        /* path: state1, in the second stage state2 */
     char *state1, *state2;                                    /* --state or OUT.state; with .2 (NULL: one stage) */
     char *table;                                              /* path of the results of --prune */
+    char *trials;                                             /* path of the results of --tune */
     peft_dataset *all;                                        /* --prune: training images with the fifth held out */
     /* Validation images (NULL: none), and their scores [count, classes] by the trained model; NULL: not known. */
     peft_dataset *validation;
@@ -111,6 +115,12 @@ void end_validation(run *r);
 /* --- record.c --- */
 /* Writes the training record beside the saved model. test_scores [count, classes]: NULL before the evaluation. */
 void write_record(run *r, const double *test_scores);
+/* --- choice.c --- */
+bool tunes(void);                                             /* are settings chosen by folds? */
+void check_tune_flags(void);
+void print_nested_figures(run *r);                            /* --nested: figures of outer folds */
+/* --tune: replaces settings in `given` by those chosen by folds of the training images. */
+void choose_settings(run *r);
 /* --- second_stage.c --- */
 void check_stages(void);                                      /* the flags; sets options of the masks of --prune */
 void hold_out_validation(run *r);                             /* --prune: --val, or a fifth of every class */

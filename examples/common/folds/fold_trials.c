@@ -40,6 +40,13 @@ static void free_loaders(fold_loaders *l, int64_t count)
     free(l);
 }
 
+static peft_loader *held_loader(const training_run *base, const fold *part)
+{
+    peft_loader *loader;
+    must(peft_loader_create(part->held, base->transform, "batch=1", &loader));
+    return loader;
+}
+
 /* Makes the loaders, again if the candidates' batch is another. */
 static void prepare_loaders(fold_trials *f, const flag *recipe)
 {
@@ -54,7 +61,7 @@ static void prepare_loaders(fold_trials *f, const flag *recipe)
     l->sharing = check_alloc(calloc((size_t)grid_size(f->candidates), 1));
     for (int64_t k = 0; k < count; k++) {
         l->train[k] = training_loader(f->base, recipe, f->folds->fold[k].train);
-        must(peft_loader_create(f->folds->fold[k].held, f->base->transform, "batch=1", &l->held[k]));
+        l->held[k] = held_loader(f->base, &f->folds->fold[k]);
     }
 }
 
@@ -73,6 +80,11 @@ static int stop_on_request(peft_trainer *t, void *user)
     return stop_requested;
 }
 
+static void end_if_stopped(void)
+{
+    if (stop_requested) fail("stopped while settings were chosen; the same command with --resume continues");
+}
+
 /* Writes the probabilities of the images held out to their rows of scores. */
 static peft_status predict_held(const training_run *t, peft_loader *held, const fold *part, double *scores)
 {
@@ -89,7 +101,9 @@ static peft_status predict_held(const training_run *t, peft_loader *held, const 
         must(peft_loader_read(held, 0, i, image, NULL, NULL, &n));
         status = peft_session_probabilities(session, image, sigmoid, out);
         for (int64_t c = 0; c < classes && !status; c++) {
-            if (!isfinite(p[c])) status = PEFT_E_NONFINITE;
+            if (!isfinite(p[c]))
+                status = peft_set_error(PEFT_E_NONFINITE, "the model's output is NaN or infinite; give a smaller "
+                                        "learning rate");
             scores[part->held_index[i] * classes + c] = p[c];
         }
     }
@@ -107,7 +121,7 @@ static peft_status train_fold(const training_run *t, peft_batch_fn next, peft_lo
     if (!access(state, R_OK) && peft_trainer_restore(t->trainer, state))
         warn("%s: %s; this training begins anew", state, peft_last_error());
     const peft_status status = peft_trainer_fit(t->trainer, epochs, next, stop_on_request, loader);
-    if (stop_requested) fail("stopped while settings were chosen; the same command with --resume continues");
+    end_if_stopped();
     if (!status && !last) must(peft_trainer_save(t->trainer, state));
     return status;
 }
@@ -141,12 +155,25 @@ trial judge_by_folds(int64_t candidate, double share, void *user)
         free_training_beside(&t);
         free(state);
     }
-    if (stop_requested) fail("stopped while settings were chosen; the same command with --resume continues");
+    end_if_stopped();
     trial result = { .diverged = true, .value = NAN, .loss = NAN };
-    if (!status) result = judge_out_of_fold(f->base->io_ctx, scores, all, f->metric);
+    if (!status) result = judge_out_of_fold(f->base->io_ctx, scores, all, f->figure);
     free_tuned(recipe);
     free(scores);
     return result;
+}
+
+void predict_by_training(const training_run *base, const flag *recipe, const fold *part, double *scores)
+{
+    training_run t = training_with(base, recipe, part->train, training_loader(base, recipe, part->train));
+    peft_loader *held = held_loader(base, part);
+    peft_status status = peft_trainer_fit(t.trainer, t.epochs, peft_loader_next, stop_on_request, t.loader);
+    end_if_stopped();
+    if (!status) status = predict_held(&t, held, part, scores);
+    end_if_stopped();
+    must(status);
+    peft_loader_free(held);
+    free_training_beside(&t);
 }
 
 void check_candidates(const fold_trials *f)

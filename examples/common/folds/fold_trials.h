@@ -5,9 +5,10 @@
 #ifndef FOLD_TRIALS_H
 #define FOLD_TRIALS_H
 #include "common/model/recipe.h"
-#include "folds.h"
 #include "common/tuning/search.h"
 #include "common/tuning/tuned_recipe.h"
+#include "common/validation/validator.h"
+#include "folds.h"
 
 typedef struct fold_loaders fold_loaders;
 typedef struct fold_trials {
@@ -16,7 +17,7 @@ typedef struct fold_trials {
     const flag *recipe;                                       /* [recipe_flags], without the candidate's values */
     const grid *candidates;
     const folds *folds;                                       /* of base->train */
-    const char *metric;                                       /* of out_of_fold.h */
+    const judging_figure *figure;                             /* of --tune-metric */
     const char *files;                                        /* first part of the paths of temporary files: training
                                                                  states between rounds, features */
     fold_loaders *loaders;                                    /* made by the first trial */
@@ -24,6 +25,9 @@ typedef struct fold_trials {
 /* A trial_function (search.h), whose user is a fold_trials. A training whose loss, gradient or prediction is not
  * finite has diverged. Ends the program on stop_requested. */
 trial judge_by_folds(int64_t candidate, double share, void *user);
+/* Trains by a recipe on the images of a fold, to the end, and writes the probabilities of those that it holds out to their
+ * rows of scores [samples of the whole set, classes]. base: as above. */
+void  predict_by_training(const training_run *base, const flag *recipe, const fold *part, double *scores);
 /* Makes the objects of every candidate once, so that wrong values end the program before anything is trained. */
 void  check_candidates(const fold_trials *f);
 void  end_fold_trials(fold_trials *f);                        /* frees what it made, and removes the temporary files */

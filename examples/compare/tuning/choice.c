@@ -90,7 +90,7 @@ void check_choice(training_run *t, const entry *e)
     if (!e->candidates.dimensions) return;
     peft_trainer_free(t->trainer);                            /* its cache_file can have one trainer */
     t->trainer = NULL;
-    check_tune_metric(e->recipe[flag_tune_metric].value, peft_dataset_multilabel(t->train));
+    (void)tune_figure(e->recipe[flag_tune_metric].value, t->train);
     folds parts = folds_of(e, t->train, t->seed);
     const fold_trials f = { .base = t, .recipe = e->recipe, .candidates = &e->candidates, .folds = &parts };
     if (is_probe(e)) check_probe_candidates(t, e, &parts);
@@ -112,7 +112,7 @@ void choose_settings(const study *s, int64_t i, const training_run *t, flag *rec
     folds parts = folds_of(e, base.train, base.seed);
     prepare_search(s, i, base.train, &search);
     fold_trials f = { .base = &base, .recipe = e->recipe, .candidates = &e->candidates, .folds = &parts,
-                      .metric = search.metric, .files = files };
+                      .figure = tune_figure(e->recipe[flag_tune_metric].value, t->train), .files = files };
     search.judge = judge_by_folds;
     search.user = &f;
     search_settings(s, i, &search, recipe);

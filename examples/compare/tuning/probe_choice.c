@@ -16,7 +16,7 @@ typedef struct probe_trials {
     const folds *parts;
     const features *all;                                      /* of the training images */
     const peft_dataset *train;
-    const char *metric;
+    const judging_figure *figure;
 } probe_trials;
 
 /* The features of the images with these numbers. */
@@ -58,7 +58,7 @@ static trial judge_probe(int64_t candidate, double share, void *user)
     double *scores = check_alloc(calloc((size_t)(p->all->n * p->all->classes), sizeof *scores));
     tune_recipe(p->candidates, candidate, p->recipe, recipe);
     for (int64_t k = 0; k < p->parts->count; k++) judge_fold(p, recipe, &p->parts->fold[k], scores);
-    const trial result = judge_out_of_fold(p->ctx, scores, p->train, p->metric);
+    const trial result = judge_out_of_fold(p->ctx, scores, p->train, p->figure);
     free_tuned(recipe);
     free(scores);
     return result;
@@ -92,7 +92,8 @@ void choose_probe(const study *s, int64_t i, const training_run *t, const featur
     }
     folds parts = make_folds(t->train, flag_integer(&e->recipe[flag_tune_folds]), t->seed, "tune-folds");
     prepare_search(s, i, t->train, &search);
-    probe_trials p = { t->io_ctx, e->recipe, &e->candidates, &parts, f, t->train, search.metric };
+    probe_trials p = { t->io_ctx, e->recipe, &e->candidates, &parts, f, t->train,
+                       tune_figure(e->recipe[flag_tune_metric].value, t->train) };
     search.judge = judge_probe;
     search.user = &p;
     search_settings(s, i, &search, recipe);

@@ -14,7 +14,7 @@ void prepare_search(const study *s, int64_t i, const peft_dataset *train, tuning
                  (unsigned long long)run_seed(s, i)) < 0) fail("out of memory");
     *t = (tuning){ .table = s->trials, .search = name, .label = e->label, .candidates = &e->candidates,
                    .recipe = e->recipe,
-                   .metric = tune_metric_name(e->recipe[flag_tune_metric].value, peft_dataset_multilabel(train)) };
+                   .metric = figure_name(tune_figure(e->recipe[flag_tune_metric].value, train)) };
 }
 
 void search_settings(const study *s, int64_t i, const tuning *t, flag *recipe)

@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# finetune --tune: the model is that of the chosen settings given as flags, also after a stop in the search; --nested adds
+# figures and changes nothing; flags that do not go together are refused.
+#   finetune.sh FOLDER      FOLDER: of the programs
+set -eu
+bin=$1
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+"$bin/phantom" --out phantoms --images 8 --side 32 > phantom.log
+
+# With exec=exec the shell becomes the program.
+finetune() {
+    name=$1
+    shift
+    ${exec-} "$bin/finetune" --backbone "$here/../../examples/data/vit_cifar10.safetensors" --data phantoms --method lora \
+        --shots 4 --epochs 2 --threads 1 --out "$name.safetensors" "$@" > "$name.log" 2>&1
+}
+must_refuse() {
+    expected=$1
+    shift
+    if finetune bad "$@"; then echo "accepted: $*"; exit 1; fi
+    grep -qF -- "finetune: $expected" bad.log || { echo "no '$expected' in:"; cat bad.log; exit 1; }
+    [ ! -e bad.safetensors ]
+}
+grid='lr=1e-3,1e-2,options.r=2,4'
+must_refuse "--tune: cannot be combined with --then, as candidates are trained in one stage" --tune lr=1,2 --then lora
+must_refuse "--tune: cannot be combined with --model" --tune lr=1,2 --model phantom.log
+must_refuse "--nested: judges the choice of settings; give --tune too" --nested 3
+must_refuse "--tune-folds: has an effect only with --tune" --tune-folds 3
+must_refuse "--tune lr: its value is given already, 0.1" --tune lr=1,2 --lr 0.1
+must_refuse "--tune-folds 9: class 'benign-like' has only 4 training images" --tune lr=1,2 --tune-folds 9
+must_refuse "--tune-metric dice: no such figure" --tune lr=1,2 --tune-folds 2 --tune-metric dice
+must_refuse "--nested 9: class 'benign-like' has only 4 training images" --tune lr=1,2 --tune-folds 2 --nested 9
+
+finetune a --tune "$grid" --tune-folds 2 --tune-search halving || { cat a.log; exit 1; }
+chosen=$(sed -n 's/^chosen: //p' a.log)
+lr=${chosen#lr=}
+rank=${lr#*options.r=}
+[ "$(wc -l < a.safetensors.tune.csv)" -eq 7 ]                 # four candidates, then two, below the heading
+finetune b --lr "${lr%%,*}" --options "r=$rank"
+figures() { sed -n '/^confusion/,/^auroc_macro/p' "$1.log"; }
+figures a > one
+figures b | diff one -
+if finetune a --tune "$grid" --tune-folds 2; then exit 1; fi  # the files exist
+
+# Stopped after two candidates; nothing is judged twice. Outer folds add figures.
+(exec=exec; finetune c --tune "$grid" --tune-folds 2 --tune-search halving --nested 2) &
+while [ ! -e c.safetensors.tune.csv ] || [ "$(wc -l < c.safetensors.tune.csv)" -lt 3 ]; do
+    kill -0 $! || { cat c.log; exit 1; }
+    sleep 0.02
+done
+kill -TERM $!
+if wait $!; then exit 1; fi
+grep -q 'stopped while settings were chosen; the same command with --resume continues' c.log
+head -3 c.safetensors.tune.csv > before
+[ ! -e c.safetensors ]
+finetune c --tune "$grid" --tune-folds 2 --tune-search halving --nested 2 --resume
+head -3 c.safetensors.tune.csv | diff before -
+[ "$(wc -l < c.safetensors.tune.csv)" -eq 19 ]                # three searches: two in outer folds, one of all images
+[ "$(cut -d, -f1-5 c.safetensors.tune.csv | sort | uniq -d | wc -l)" -eq 0 ]
+[ "$(grep -c '^outer fold ' c.log)" -eq 2 ]
+[ "$(grep -c '^test_images ' c.log)" -eq 2 ]
+sed '1,/^preprocessing/d' c.log > after.log
+figures after | diff one -
+[ -z "$(find . -name '*.tune-*')" ]
