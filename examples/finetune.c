@@ -97,7 +97,8 @@ static void check_images(const run *r, const peft_transform *transform)
 {
     if (given[unchecked].value) return;
     check_pictures((const peft_dataset *const[]){ r->all ? r->all : r->t.train, r->test,
-                                                  validates() ? r->validation : NULL }, 3, transform, r->t.threads);
+                                                  r->validation_source ? r->validation : NULL }, 3, transform,
+                   r->t.threads);
 }
 
 /* The last steps before training: finds broken pictures, checks that --out can be written, and reads the state to
@@ -108,7 +109,7 @@ static void check_before_training(run *r)
     try_saving("out", given[out].value, save_model, r->t.model);
     if (stop_requested) fail("stopped before training");
     add_state_notes(r);
-    if (given[resume].value && !access(r->state, R_OK)) resume_training(r);
+    if (given[resume].value && !in_folds() && !access(r->state, R_OK)) resume_training(r);
     fflush(stdout);
 }
 
@@ -152,7 +153,7 @@ static run prepare(int argc, char **argv)
     r.test_source = test_origin;
     open_validation(&r, &q, test_origin);
     print_sets(r.t.train, r.test, test_origin);
-    if (validates()) print_validation(r.validation, r.validation_source);
+    if (r.validation_source) print_validation(r.validation, r.validation_source);
     r.images_in_both = check_overlap(r.t.train, r.test);
     if (given[per_case].value) check_cases(r.test, "test");
     if (attends()) check_cases(r.t.train, "training");
@@ -190,6 +191,10 @@ int main(int argc, char **argv)
     check_start();
     watch_signals();
     run r = prepare(argc, argv);
+    if (in_folds()) {
+        cross_validate(&r);
+        if (given[resume].value && !access(r.state, R_OK)) resume_training(&r);
+    }
     train_model(&r);
     if (given[then].value) add_method(&r);
     if (given[prune].value) train_pruned(&r);

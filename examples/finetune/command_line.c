@@ -6,3 +6,4 @@ flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) TUNE_FLAGS(FLAG_ROW) };
 
 bool staged(void) { return given[then].value || given[prune].value; }
 bool validates(void) { return given[val].value || given[stop].value; }
+bool in_folds(void) { return parse_validation(given[val].value).kind == VALIDATION_FOLDS; }

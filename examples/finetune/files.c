@@ -46,7 +46,7 @@ void check_files(run *r)
     r->state = r->state1;
     check_path("out", given[out].value, given[force].value, others, 4);        /* all but the last */
     char *record = record_path(given[out].value);
-    const bool of_no_model = true;                            /* --out, checked above, is not there or may be replaced */
+    const bool of_no_model = true;                            /* --out, checked above, is gone or may be replaced */
     check_path("out", record, of_no_model, others, 5);
     free(record);
     if (given[per_case].value && !strcmp(given[per_case].value, "attention")) {
@@ -55,7 +55,12 @@ void check_files(run *r)
         free(pool);
     }
     if (tunes()) check_trials(r, others, 5);
-    if (given[resume].value && access(r->state, R_OK) && !(tunes() && !access(r->trials, R_OK)))
+    char *fold_file = folds_path(r);
+    if (in_folds()) check_path("state", fold_file, given[resume].value || given[force].value, others, 5);
+    const bool resumable = !access(r->state, R_OK) || (in_folds() && !access(fold_file, R_OK)) ||
+                           (tunes() && !access(r->trials, R_OK));
+    free(fold_file);
+    if (given[resume].value && !resumable)
         fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
              "train from the beginning", r->state);
     if (!given[resume].value && !given[force].value && !access(r->state, F_OK))
@@ -73,7 +78,7 @@ void check_files(run *r)
 void add_state_notes(run *r)
 {
     char digest[65];
-    if (validates()) {
+    if (r->validation_source) {
         must(peft_dataset_digest(r->validation, digest));
         must(peft_trainer_set_note(r->t.trainer, "validation", digest));
     }
@@ -93,8 +98,8 @@ void resume_training(run *r)
 {
     const peft_status s = peft_trainer_restore(r->t.trainer, r->state);
     if (s == PEFT_E_MISMATCH)
-        fail("--resume: %s; give the --data, --seed, --shots, --val, --stop, --preprocess and training options that the "
-             "state was made with, or train from the beginning without --resume", peft_last_error());
+        fail("--resume: %s; give the --data, --seed, --shots, --val, --stop, --preprocess and training options that "
+             "the state was made with, or train from the beginning without --resume", peft_last_error());
     must(s);
     printf("continuing from %s, step %.0f\n", r->state, peft_trainer_get(r->t.trainer, "step"));
 }
@@ -102,8 +107,11 @@ void resume_training(run *r)
 void remove_states(const run *r)
 {
     /* without --state one stage saves a state only when it is stopped, so that --resume alone finds one here */
-    if (given[state].value || (!given[resume].value && !staged())) return;
+    if (given[state].value || (!given[resume].value && !staged() && !in_folds())) return;
     char *const path[] = { r->state1, r->state2 };
+    char *fold_file = folds_path(r);
+    remove(fold_file);
+    free(fold_file);
     for (int k = 0; k < (staged() ? 2 : 1); k++) {
         run of = { .state = path[k] };
         char *best = best_path(&of);
@@ -121,6 +129,7 @@ void free_paths(run *r)
     free(r->trials);
     free(r->written);
     free(r->validation_scores);
+    free(r->out_of_fold);
     free(r->record_data);
     peft_dataset_free(r->validation);
 }

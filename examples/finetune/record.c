@@ -13,6 +13,7 @@ static void record_training(json_writer *w, const run *r)
     json_integer(w, "epochs", r->t.epochs);
     json_integer(w, "epochs_trained", r->last_epoch);
     json_integer(w, "model_epoch", r->best_epoch ? r->best_epoch : r->last_epoch);
+    if (r->fold_epoch) json_integer(w, "fold_epochs", r->fold_epoch);
     if (r->best_epoch) {
         json_text(w, "best_by", figure_name(r->figure));
         json_number(w, "best_figure", r->best_figure);
@@ -38,7 +39,8 @@ static char *data_text(const run *r)
     inside.any[1] = true;
     json_object(w, "data");
     record_images(w, "training", given[data].value, NULL, r->t.train);
-    if (validation) record_images(w, "validation", v.path ? v.path : given[data].value, r->validation_source, validation);
+    if (validation)
+        record_images(w, "validation", v.path ? v.path : given[data].value, r->validation_source, validation);
     else json_null(w, "validation");
     record_images(w, "test", given[test].value ? given[test].value : given[data].value, r->test_source, r->test);
     json_close(w);
@@ -66,6 +68,7 @@ void write_record(run *r, const double *test_scores)
     record_training(&w, r);
     fputs(r->record_data, f);
     record_figures(&w, "validation_figures", r->t.ctx, r->validation_scores, r->validation);
+    record_figures(&w, "out_of_fold_figures", r->t.ctx, r->out_of_fold, r->t.train);
     record_figures(&w, "test_figures", r->t.ctx, test_scores, r->test);
     json_close(&w);
     if (fclose(f)) fail("out of memory");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * run.h -- a run of finetune: its flags, its objects, and the functions of its parts: files.c (paths and training
- * states), train.c, second_stage.c; command_line.c defines `given`. */
+ * states), train.c, validation.c, folds.c, record.c, second_stage.c; command_line.c defines `given`. */
 #ifndef RUN_H
 #define RUN_H
 #include "common/data/data.h"
@@ -23,8 +23,9 @@
       "PEFT, and with its classifier if the classes are the same") \
     X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
     X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \
-    X(val, "PATH|SHARE", NULL, "validation images, not trained on, by which each epoch is judged: a path as of --test, " \
-      "or a share of the training images, 0.2") \
+    X(val, "PATH|SHARE|folds=K", NULL, "validation images, not trained on, by which each epoch is judged: a path " \
+      "as of --test; a share of the training images, 0.2; folds=K: K trainings, each judged on one fold, then one " \
+      "on all") \
     X(stop, "FIGURE", NULL, "early stopping: the epoch with the best figure of the validation images is saved: " \
       "balanced_accuracy, auroc_macro, f1_macro, accuracy, loss, with several labels map") \
     X(patience, "N", "5", "with --stop: epochs in a row without an improvement that end the training (0: all are " \
@@ -64,9 +65,12 @@ typedef struct run {
     validator *validator;                                     /* while training */
     peft_early_stop *best;                                    /* --stop, while training; else NULL */
     const judging_figure *figure;                             /* --stop, or the default */
-    int64_t best_epoch;                                       /* whose values the model has, from 1 on; 0: of the last */
+    int64_t best_epoch;                                       /* whose values the model has, from 1 on; 0: the last */
     double best_figure;
     int64_t last_epoch;                                       /* trained, from 1 on */
+    int64_t epochs;                                           /* to be trained of the t.epochs of the schedule */
+    int64_t fold_epoch;                                       /* --val folds: the median of their epochs; else 0 */
+    double *out_of_fold;                                      /* --val folds: scores of all training images; or NULL */
     bool ended;                                               /* by --patience */
     peft_case_pool *pool;                                     /* --per-case attention; else NULL */
     char *written;                                            /* path of the saved model: --out, or a fallback */
@@ -86,6 +90,7 @@ typedef struct run {
 /* --- command_line.c --- */
 bool staged(void);                                            /* Is this a training in two stages? */
 bool validates(void);                                         /* Is each epoch judged by validation images? */
+bool in_folds(void);                                          /* --val folds=K */
 /* --- files.c --- */
 /* Checks the paths of --out, of the training states and of the table of --prune, before anything is read. */
 void check_files(run *r);
@@ -102,6 +107,7 @@ void train_model(run *r);
 void add_notes(run *r);
 /* --- validation.c --- */
 char *best_path(const run *r);                                /* of the best epoch's values; to be freed */
+char *folds_path(const run *r);                               /* of what --val folds has predicted; to be freed */
 void check_validation_flags(void);
 /* Opens the validation images, or takes them from those of training. test_origin: the phrase of draw_sets. */
 void open_validation(run *r, const data_request *q, const char *test_origin);
@@ -112,6 +118,9 @@ bool judge_epoch(run *r, int64_t epoch);
 void save_best(const run *r);                                 /* --stop: beside the training state; warns on failure */
 /* Gives the model the values of the best epoch, prints which it is, and scores the validation images. */
 void end_validation(run *r);
+/* --- folds.c --- */
+/* --val folds: trains on the folds, prints their figures, and sets how many epochs are trained on all images. */
+void cross_validate(run *r);
 /* --- record.c --- */
 /* Writes the training record beside the saved model. test_scores [count, classes]: NULL before the evaluation. */
 void write_record(run *r, const double *test_scores);

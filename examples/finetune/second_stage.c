@@ -61,8 +61,8 @@ void hold_out_validation(run *r)
     const char *epochs = given[own_flags + recipe_epochs].value;
     const int candidates = check_search(&search);
     const int64_t images = peft_dataset_count(r->validation), classes = peft_dataset_classes(r->validation);
-    printf("validation: %lld %s images, by which the pruned prompts are chosen among %d candidate%s, each trained for "
-           "%s epoch%s\n", (long long)images, own ? "of the training" : "validation", candidates,
+    printf("validation: %lld %s images, by which the pruned prompts are chosen among %d candidate%s, each trained "
+           "for %s epoch%s\n", (long long)images, own ? "of the training" : "validation", candidates,
            candidates == 1 ? "" : "s", epochs, strcmp(epochs, "1") ? "s" : "");
     if (images < ENOUGH_VALIDATION * classes)
         warn("--prune: %lld validation images of %lld classes; with fewer than %d a class the choice is mostly chance: "

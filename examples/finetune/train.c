@@ -38,19 +38,19 @@ static int after_update(peft_trainer *t, void *user)
     r->updates_in_epoch++;
     r->loss_sum += loss_now;
     char text[80];
-    snprintf(text, sizeof text, "epoch %lld of %lld, loss %.4f", (long long)epoch, (long long)r->t.epochs, loss_now);
+    snprintf(text, sizeof text, "epoch %lld of %lld, loss %.4f", (long long)epoch, (long long)r->epochs, loss_now);
     show_progress(&r->bar, last_sample + 1, r->resumed_samples, text);
     if (batch_number < r->batches) return stop_requested;
     hide_progress(&r->bar);
-    printf("epoch %lld/%lld  loss %.5f  lr %.3e  %.2f s\n", (long long)epoch, (long long)r->t.epochs,
+    printf("epoch %lld/%lld  loss %.5f  lr %.3e  %.2f s\n", (long long)epoch, (long long)r->epochs,
            r->loss_sum / (double)r->updates_in_epoch, peft_trainer_get(t, "lr"), seconds_now() - r->epoch_start);
     fflush(stdout);
     r->updates_in_epoch = 0;
     r->loss_sum = 0;
     r->last_epoch = epoch;
-    if (validates()) r->ended = judge_epoch(r, epoch);
+    if (r->validator) r->ended = judge_epoch(r, epoch);
     r->epoch_start = seconds_now();
-    if (given[state].value) {                                 /* the best values first: resuming expects no older ones */
+    if (given[state].value && r->state) {                     /* the best values first: resuming expects no older */
         save_best(r);
         save_state(t, r->state);
     }
@@ -62,15 +62,16 @@ static peft_status save_trainer(const void *t, const char *path) { return peft_t
 void train_model(run *r)
 {
     r->start = r->epoch_start = seconds_now();
-    r->bar = start_progress("images", r->images * r->t.epochs);
+    if (!r->fold_epoch) r->epochs = r->t.epochs;
+    r->bar = start_progress("images", r->images * r->epochs);
     r->resumed_samples = (int64_t)peft_trainer_get(r->t.trainer, "samples");
     r->ended = false;
     r->last_epoch = (int64_t)peft_trainer_get(r->t.trainer, "samples") / r->images;
-    if (validates()) begin_validation(r);
+    if (r->validation_source) begin_validation(r);
     const peft_status s = r->ended ? PEFT_OK
-                                   : peft_trainer_fit(r->t.trainer, r->t.epochs, next_batch, after_update, r);
+                                   : peft_trainer_fit(r->t.trainer, r->epochs, next_batch, after_update, r);
     if (!s || r->ended) {
-        if (validates()) end_validation(r);
+        if (r->validator) end_validation(r);
         return;
     }
     char *error = check_alloc(strdup(peft_last_error()));
@@ -78,6 +79,8 @@ void train_model(run *r)
     if (s == PEFT_E_NONFINITE)
         fail("%s (%s); the model is not saved. Usually a smaller --lr or --clip-norm 1 helps", error,
              peft_status_name(s));
+    if (!r->state && stop_requested) fail("stopped in a fold; the same command with --resume trains this fold again");
+    if (!r->state) fail("%s (%s)", error, peft_status_name(s));
     save_best(r);
     const bool replace = true;                                /* check_files has made sure that it may be */
     const char *path = save_or_fallback("state", r->state, replace, save_trainer, r->t.trainer);

@@ -17,6 +17,13 @@ char *best_path(const run *r)
     return path;
 }
 
+char *folds_path(const run *r)
+{
+    char *path;
+    if (asprintf(&path, "%s.folds", r->state1) < 0) fail("out of memory");
+    return path;
+}
+
 void check_validation_flags(void)
 {
     if (given[patience].source != FROM_DEFAULT && !given[stop].value)
@@ -25,7 +32,11 @@ void check_validation_flags(void)
         fail("--stop: cannot be combined with --prune, whose candidates are trained for all --epochs; leave one out "
              "(--val alone gives --prune its validation images)");
     (void)flag_integer(&given[patience]);
-    (void)parse_validation(given[val].value);
+    if (!in_folds()) return;
+    if (staged()) fail("--val folds: cannot be combined with --%s; give a share of the images, --val 0.2",
+                       given[then].value ? "then" : "prune");
+    if (given[model].value)
+        fail("--val folds: trains new adapters, and --model begins with a trained one; give --val 0.2");
 }
 
 void open_validation(run *r, const data_request *q, const char *test_origin)
@@ -33,6 +44,7 @@ void open_validation(run *r, const data_request *q, const char *test_origin)
     const validation_request v = parse_validation(given[val].value);
     if (!validates()) return;
     r->figure = find_figure(given[stop].value, peft_dataset_multilabel(r->t.train), "stop");
+    if (in_folds()) return;
     r->validation = draw_validation(r->t.io_ctx, q, &v, test_origin, &r->t.train, r->test, &r->validation_source);
 }
 
@@ -61,8 +73,8 @@ static void resume_best(run *r)
     const bool at_its_end = (int64_t)peft_trainer_get(r->t.trainer, "samples") % r->images == 0;
     if (last == r->last_epoch - 1 && at_its_end) r->ended = judge_epoch(r, r->last_epoch);
     else if (last < r->last_epoch)
-        fail("--resume: the best values so far, %s, are those of %lld epochs, and the state %s has %lld; train from the "
-             "beginning without --resume", path, (long long)last, r->state, (long long)r->last_epoch);
+        fail("--resume: the best values so far, %s, are those of %lld epochs, and the state %s has %lld; train from "
+             "the beginning without --resume", path, (long long)last, r->state, (long long)r->last_epoch);
     else r->ended = waited_enough(r) && last == r->last_epoch;
     free(path);
 }
@@ -101,7 +113,7 @@ bool judge_epoch(run *r, int64_t epoch)
 
 void save_best(const run *r)
 {
-    if (!r->best) return;
+    if (!r->best || !r->state) return;
     char *path = best_path(r);
     if (peft_early_stop_save(r->best, path))
         warn("the best values so far could not be saved: %s (%s)", path, peft_last_error());
@@ -114,16 +126,16 @@ static void restore_best(run *r)
     const char *name = figure_name(r->figure);
     r->best_epoch = 0;
     if (peft_early_stop_best_epoch(r->best) < 0) {
-        warn("--stop %s: it was undefined after every epoch, as for validation images of one class; the model keeps the "
-             "values of the last epoch", name);
+        warn("--stop %s: it was undefined after every epoch, as for validation images of one class; the model keeps "
+             "the values of the last epoch", name);
         return;
     }
     must(peft_early_stop_restore(r->best));
     r->best_epoch = peft_early_stop_best_epoch(r->best);
     r->best_figure = peft_early_stop_best_figure(r->best);
-    printf("best epoch: %lld of %lld that were trained%s, by %s %.5f of the validation images; the model has its values\n",
-           (long long)r->best_epoch, (long long)r->last_epoch, r->ended ? " (--patience ended the training)" : "", name,
-           r->best_figure);
+    printf("best epoch: %lld of %lld that were trained%s, by %s %.5f of the validation images; the model has its "
+           "values\n", (long long)r->best_epoch, (long long)r->last_epoch,
+           r->ended ? " (--patience ended the training)" : "", name, r->best_figure);
 }
 
 void end_validation(run *r)

@@ -6,7 +6,8 @@
 #include <peft/io.h>
 #include <stdbool.h>
 
-enum { SIZE = 8, IMAGE = 3 * SIZE * SIZE, LARGE = 20, MIDDLE = 7, SMALL = 3, SAMPLES = LARGE + MIDDLE + SMALL, BATCH = 4 };
+enum { SIZE = 8, IMAGE = 3 * SIZE * SIZE, LARGE = 20, MIDDLE = 7, SMALL = 3, SAMPLES = LARGE + MIDDLE + SMALL,
+       BATCH = 4 };
 
 /* Four classes of 20, 7, 0 and 3 images. */
 static peft_dataset *make_set(void)

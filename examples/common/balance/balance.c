@@ -14,8 +14,8 @@ bool draws_balanced(const flag *f, const peft_dataset *train)
         fail("--balance %s: expected sampler or weights", f->value);
     if (!is(f->value, "sampler")) return false;
     if (peft_dataset_multilabel(train))
-        fail("--balance sampler: images with several labels cannot be drawn so that each label comes equally often; give "
-             "--balance weights");
+        fail("--balance sampler: images with several labels cannot be drawn so that each label comes equally often; "
+             "give --balance weights");
     return true;
 }
 

@@ -11,9 +11,9 @@
 /* Does --balance ask for a loader that draws each class equally often? Ends the program for another value than sampler
  * and weights, and for a sampler of images with several labels. f: the flag. */
 bool draws_balanced(const flag *f, const peft_dataset *train);
-/* Replaces class_weights=balanced and pos_weight=balanced in the settings of --trainer by numbers; --balance weights adds
- * the one that fits the images. class_weights: images / (classes * images of the class); pos_weight, of several labels
- * per image: negatives / positives of the label. Of a class without images: 1. */
+/* Replaces class_weights=balanced and pos_weight=balanced in the settings of --trainer by numbers; --balance weights
+ * adds the one that fits the images. class_weights: images / (classes * images of the class); pos_weight, of several
+ * labels per image: negatives / positives of the label. Of a class without images: 1. */
 void balance_weights(settings *trainer, const flag *f, const peft_dataset *train);
 /* Prints how the classes are balanced; nothing if they are not. trainer: text of --trainer, or NULL. */
 void print_balance(const char *trainer, const flag *f, const peft_dataset *train);

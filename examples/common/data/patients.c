@@ -20,7 +20,8 @@ void check_patients(named_set used, named_set judged, bool allowed, bool splits_
     fail("%lld patient%s both %s and %s images, such as '%s' (%s, %s), so the metrics would not hold for new "
          "patients; move them into one set, %sor give --allow-shared-patients", (long long)count,
          count == 1 ? " has" : "s have", used.name, judged.name, peft_dataset_group(judged.d, in_judged),
-         peft_dataset_name(used.d, in_used), peft_dataset_name(judged.d, in_judged), splits_of_table ? "give --table split=none to draw a split that keeps "
+         peft_dataset_name(used.d, in_used), peft_dataset_name(judged.d, in_judged), splits_of_table
+         ? "give --table split=none to draw a split that keeps "
          "patients together, " : "");
 }
 

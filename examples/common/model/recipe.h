@@ -29,8 +29,8 @@
       "several") \
     X(clip_norm, "NORM", NULL, "clip gradients to this norm") \
     X(trainer, "LIST", NULL, "further training options, name=value,...; inspect --trainer lists them") \
-    X(balance, "sampler|weights", NULL, "classes of different sizes: sampler draws each equally often, weights weighs " \
-      "the loss by class (with several labels, their positives)") \
+    X(balance, "sampler|weights", NULL, "classes of different sizes: sampler draws each equally often, weights " \
+      "weighs the loss by class (with several labels, their positives)") \
     BACKBONE_OPTIONS(X) \
     X(image_size, "N", NULL, "side in pixels to which images are resized; without it the backbone's") \
     X(preprocess, "LIST", NULL, "preprocessing settings that replace the backbone's, name=value,... (inspect " \

@@ -9,8 +9,8 @@ typedef enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_LIST
  * or an object, whose members are item[0..count-1]; name: in its object, else NULL. */
 typedef struct json { json_kind kind; char *name, *text; struct json *item; size_t count; } json;
 
-/* Parses the text; to be freed by json_free. NULL: it is no JSON, or nested more than 64 deep. \u escapes above 007f are
- * kept as they are written. */
+/* Parses the text; to be freed by json_free. NULL: it is no JSON, or nested more than 64 deep. \u escapes above 007f
+ * are kept as they are written. */
 json       *json_parse(const char *text);
 void        json_free(json *j);
 const json *json_member(const json *j, const char *name);     /* NULL: j (or NULL) has no such member */

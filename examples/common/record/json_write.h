@@ -11,8 +11,8 @@ enum { JSON_DEPTH = 16 };
 typedef struct json_writer { FILE *f; int depth; bool any[JSON_DEPTH], list[JSON_DEPTH]; } json_writer;
 
 json_writer json_to(FILE *f);
-/* A member of the open object; of the open list with name NULL. json_object and json_list open another, json_close closes
- * it. value NULL of a text, and numbers that are not finite: null. */
+/* A member of the open object; of the open list with name NULL. json_object and json_list open another, json_close
+ * closes it. value NULL of a text, and numbers that are not finite: null. */
 void json_object(json_writer *w, const char *name);
 void json_list(json_writer *w, const char *name);
 void json_close(json_writer *w);

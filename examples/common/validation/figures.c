@@ -44,7 +44,11 @@ const char *figure_name(const judging_figure *f) { return f->name; }
 bool smaller_is_better(const judging_figure *f) { return f->loss; }
 
 /* -log of a probability; of 0 that of the smallest normal float, since probabilities are computed as such. */
-static double surprise(double probability) { return -log(probability < (double)FLT_MIN ? (double)FLT_MIN : probability); }
+static double surprise(double probability)
+{
+    const double least = (double)FLT_MIN;
+    return -log(probability < least ? least : probability);
+}
 
 static double loss_of(const double *scores, const peft_dataset *d)
 {

@@ -10,9 +10,14 @@ static const char *const all_images = NULL;                   /* in place of the
 
 validation_request parse_validation(const char *text)
 {
-    static const char expected[] = "expected a path or a share of the training images such as 0.2";
+    static const char expected[] = "expected a path, a share of the training images such as 0.2, or folds=5";
     char *end;
     if (!text) return (validation_request){ .kind = NO_VALIDATION };
+    if (!strncmp(text, "folds=", 6)) {
+        const long long n = strtoll(text + 6, &end, 10);
+        if (end == text + 6 || *end || n < 2) fail("--val %s: %s, with 2 or more folds", text, expected);
+        return (validation_request){ .kind = VALIDATION_FOLDS, .folds = n };
+    }
     const double share = strtod(text, &end);
     if (end == text || *end) return (validation_request){ .kind = VALIDATION_PATH, .path = text };
     if (!(share > 0 && share < 1))
@@ -33,9 +38,10 @@ static peft_dataset *take_share(const data_request *q, double share, peft_datase
 {
     peft_dataset *kept, *held;
     const peft_status s = peft_dataset_split(*train, 1 - share, q->seed, &kept, &held);
-    if (s) fail("--val: a share of %g of the %lld training images cannot be held out for validation: %s (%s); give "
-                "more training images, or validation images by --val PATH", share, (long long)peft_dataset_count(*train),
-                peft_last_error(), peft_status_name(s));
+    if (s)
+        fail("--val: a share of %g of the %lld training images cannot be held out for validation: %s (%s); give more "
+             "training images, or validation images by --val PATH", share, (long long)peft_dataset_count(*train),
+             peft_last_error(), peft_status_name(s));
     peft_dataset_free(*train);
     *train = kept;
     check_classes(kept, q->data);

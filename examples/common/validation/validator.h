@@ -7,16 +7,18 @@
 #include <stdbool.h>
 
 typedef struct validator validator;
-/* For the model of t, as it is whenever validate is called; while the validator exists, no adapter can be attached. d and
- * t's objects are borrowed. Images are read once and kept at the size of the network's input (the loader's cache). */
+/* For the model of t, as it is whenever validate is called; while the validator exists, no adapter can be attached. d
+ * and t's objects are borrowed. Images are read once and kept at the size of the network's input (the loader's cache).
+ * */
 validator *make_validator(const training_run *t, peft_dataset *d);
-/* The probabilities [count, classes] of all images, valid until the next call; NULL: stop_requested. Scores that are not
- * finite are returned as they are, so that a figure of them is NaN. */
+/* The probabilities [count, classes] of all images, valid until the next call; NULL: stop_requested. Scores that are
+ * not finite are returned as they are, so that a figure of them is NaN. */
 const double *validate(validator *v);
 void free_validator(validator *v);
 
-/* A figure by which a training is judged: a member of metrics (evaluate.h), or the loss: the mean over the images of -log
- * of the true class' probability; with several labels per image the mean binary cross entropy of the known ones. */
+/* A figure by which a training is judged: a member of metrics (evaluate.h), or the loss: the mean over the images of
+ * -log of the true class' probability; with several labels per image the mean binary cross entropy of the known ones.
+ * */
 typedef struct judging_figure judging_figure;
 /* Ends the program unless the figure exists and is defined for this kind of data set. flag: of the name, for messages.
  * name NULL: balanced_accuracy, with several labels per image map. */

@@ -9,8 +9,8 @@
 static const peft_opt_key keys[] = {
     { { "batch", 'i', "16", 1, 1 << 16, "samples in a batch" }, STORED_IN(batch), NULL },
     { { "shuffle", 'b', "false", 0, 0, "a new order of the samples in each epoch" }, STORED_IN(shuffle), NULL },
-    { { "balanced", 'b', "false", 0, 0, "each class is drawn equally often in an epoch, in a new order each time; for one "
-        "label a sample" }, STORED_IN(balanced), NULL },
+    { { "balanced", 'b', "false", 0, 0, "each class is drawn equally often in an epoch, in a new order each time; for "
+        "one label a sample" }, STORED_IN(balanced), NULL },
     { { "drop_last", 'b', "false", 0, 0, "an epoch's last batch is left out where it is not full" },
       STORED_IN(drop_last), NULL },
     { { "train", 'b', "false", 0, 0, "the transform's training augmentations act" }, STORED_IN(train), NULL },
@@ -73,8 +73,8 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
         return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves no batch of %lld samples; give a "
                        "smaller batch, or drop_last=false", (long long)o.batch, (long long)d->count);
     if (o.balanced && d->target)
-        return io_fail(PEFT_E_UNSUPPORTED, "loader: balanced draws each class equally often, but samples of this data set "
-                       "have several labels each; weigh the loss instead (pos_weight or class_weights of the trainer)");
+        return io_fail(PEFT_E_UNSUPPORTED, "loader: balanced draws each class equally often, but samples of this data "
+                       "set have several labels each; weigh the loss instead (pos_weight or class_weights of the trainer)");
     peft_loader *l = new_loader(d, t, &o);
     if (!l) return io_nomem("loader");
     s = init(l);

@@ -66,11 +66,11 @@ struct peft_loader {
     bool stop;                                                /* tells the threads to end */
 };
 
-/* Fills samples [batch] with the indices of the samples of batch `number`, which the epoch must have, and repeat [batch]
- * (may be NULL) with how often each came before in the epoch; returns how many there are. */
+/* Fills samples [batch] with the indices of the samples of batch `number`, which the epoch must have, and repeat
+ * [batch] (may be NULL) with how often each came before in the epoch; returns how many there are. */
 int64_t     io_batch_samples(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples, int64_t *repeat);
-/* The option balanced: makes what the orders need, which io_balance_free frees, also after a failure; makes l->order and
- * l->repeat of an epoch. The data set has one label for each sample. */
+/* The option balanced: makes what the orders need, which io_balance_free frees, also after a failure; makes l->order
+ * and l->repeat of an epoch. The data set has one label for each sample. */
 peft_status io_balance_init(peft_loader *l);
 void        io_balance_free(peft_loader *l);
 void        io_balance_order(peft_loader *l, int64_t epoch);

@@ -64,7 +64,8 @@ weights=$(sed -n 's/^class balance: class_weights //p' w.log)
 tune --test others --trainer "class_weights=$weights" --out x.safetensors > /dev/null 2>&1
 cmp w.safetensors x.safetensors || fail 'the model differs from that of the weights'
 tune --test others --balance sampler --out s.safetensors > s.log 2> /dev/null
-grep -q '^class balance: each class is drawn equally often, 20 images in an epoch' s.log || fail 'no line of the sampler'
+grep -q "^class balance: each class is drawn equally often, 20 images in an epoch" s.log ||
+    fail "no line of the sampler"
 cmp -s w.safetensors s.safetensors && fail 'the sampler has no effect'
 refused 'expected sampler or weights' --balance loss
 refused 'sets class_weights, which --trainer gives too' --balance weights --trainer class_weights=1,1,1
@@ -79,5 +80,6 @@ if "$bin/finetune" --backbone "$vit" --data multi.txt --balance sampler --out n.
 fi
 grep -q 'give --balance weights' n.log || fail "refused with $(cat n.log)"
 printf 'sampled: --method bitfit --balance sampler\nplain: --method bitfit\n' > list.txt
-"$bin/compare" --backbone "$vit" --data pictures --shots 2 --samplings 1 --runs 1 --methods list.txt --epochs 1 > c.log 2>&1 ||
+"$bin/compare" --backbone "$vit" --data pictures --shots 2 --samplings 1 --runs 1 --methods list.txt --epochs 1 \
+    > c.log 2>&1 ||
     fail "compare refuses --balance: $(cat c.log)"

@@ -90,7 +90,8 @@ tune --data table.csv --val 0.34 --stop auroc_macro --patience 0 --epochs 2 --ou
 grep -q '^validation: .* patients; a share of 0.34 of the training images' table.log || fail 'no line of validation'
 sed '1d' table.csv | sed -n '1,5p' | sed '1i image,label,patient' > val.csv
 sed '1d' table.csv | sed -n '6,27p' | sed '1i image,label,patient' > rest.csv
-refused '1 patient has both \(training and validation\|validation and test\) images' --data rest.csv --val val.csv --stop loss
+refused '1 patient has both \(training and validation\|validation and test\) images' --data rest.csv --val val.csv \
+    --stop loss
 # The split 'val' is used when a figure is asked for, and is the test set where there is no other.
 awk -F, 'NR == 1 { print $0 ",split"; next } { print $0 "," (NR % 6 < 3 ? "train" : NR % 6 < 5 ? "val" : "test") }' \
     OFS=, table.csv | sed 's/,[a-z]*[0-9],/,/; s/,patient,/,/' > splits.csv

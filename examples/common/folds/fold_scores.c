@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fold_scores.c -- out-of-fold predictions, their file and their figures (fold_scores.h). */
+#include "fold_scores.h"
+#include "common/files/atomic_file.h"
+#include "common/files/text_file.h"
+#include "common/program/errors.h"
+#include "common/validation/validator.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+fold_scores new_fold_scores(const peft_dataset *d, int64_t folds, const char *settings)
+{
+    fold_scores s = { .folds = folds, .images = peft_dataset_count(d), .classes = peft_dataset_classes(d) };
+    char digest[65], *text;
+    s.epoch = check_alloc(calloc((size_t)folds, sizeof *s.epoch));
+    s.scores = check_alloc(calloc((size_t)(s.images * s.classes), sizeof *s.scores));
+    must(peft_dataset_digest(d, digest));
+    const int n = asprintf(&text, "%lld %s %s", (long long)folds, digest, settings);
+    if (n < 0) fail("out of memory");
+    peft_sha256(text, (size_t)n, s.key);
+    free(text);
+    return s;
+}
+
+void free_fold_scores(fold_scores *s)
+{
+    free(s->epoch);
+    free(s->scores);
+    *s = (fold_scores){ 0 };
+}
+
+void set_fold_scores(fold_scores *s, int64_t k, const fold *f, const double *scores, int64_t epoch)
+{
+    const size_t row = (size_t)s->classes * sizeof *scores;
+    for (int64_t i = 0; i < peft_dataset_count(f->held); i++)
+        memcpy(s->scores + f->held_index[i] * s->classes, scores + i * s->classes, row);
+    s->epoch[k] = epoch;
+}
+
+/* All scores are written, those of folds that are not trained as 0, in hexadecimal, which keeps their bits. */
+void write_fold_scores(const fold_scores *s, const char *path)
+{
+    atomic_file w;
+    open_atomic(&w, path);
+    fprintf(w.file, "libpeft folds 1 %s\n", s->key);
+    for (int64_t k = 0; k < s->folds; k++) fprintf(w.file, "%lld\n", (long long)s->epoch[k]);
+    for (int64_t i = 0; i < s->images * s->classes; i++) fprintf(w.file, "%a\n", s->scores[i]);
+    close_atomic(&w);
+}
+
+_Noreturn static void refuse(const char *path, const char *why)
+{
+    fail("--resume: %s %s; train from the beginning without --resume", path, why);
+}
+
+bool read_fold_scores(fold_scores *s, const char *path)
+{
+    char *text = read_text_file(path, NULL), *at = text, key[65];
+    int used = 0;
+    if (!text) return false;
+    if (sscanf(text, "libpeft folds 1 %64s\n%n", key, &used) != 1 || !used) refuse(path, "is no file of folds");
+    if (strcmp(key, s->key)) refuse(path, "is of other images, folds, seed or training options");
+    at += used;
+    for (int64_t i = 0; i < s->folds + s->images * s->classes; i++) {
+        char *end;
+        const double v = strtod(at, &end);
+        if (end == at || *end != '\n') refuse(path, "is cut short or damaged");
+        if (i < s->folds) s->epoch[i] = (int64_t)v;
+        else s->scores[i - s->folds] = v;
+        at = end + 1;
+    }
+    free(text);
+    return true;
+}
+
+static int by_size(const void *x, const void *y)
+{
+    const int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    return (a > b) - (a < b);
+}
+
+int64_t median_epoch(const fold_scores *s)
+{
+    const size_t bytes = (size_t)s->folds * sizeof *s->epoch;
+    int64_t *sorted = memcpy(check_alloc(malloc(bytes)), s->epoch, bytes);
+    qsort(sorted, (size_t)s->folds, sizeof *sorted, by_size);
+    const int64_t median = sorted[(s->folds - 1) / 2];
+    free(sorted);
+    return median;
+}
+
+/* A number for the patient of each image, -1 without one. An image of another patient has another number. */
+static int64_t *patient_numbers(const peft_dataset *d)
+{
+    const int64_t n = peft_dataset_count(d);
+    int64_t *number = check_alloc(malloc((size_t)n * sizeof *number));
+    for (int64_t i = 0; i < n; i++) {
+        const char *name = peft_dataset_group(d, i);
+        int64_t k = 0;
+        while (name && k < i && !(peft_dataset_group(d, k) && !strcmp(peft_dataset_group(d, k), name))) k++;
+        number[i] = name ? k : -1;
+    }
+    return number;
+}
+
+void print_fold_figures(peft_context *ctx, const fold_scores *s, const peft_dataset *d)
+{
+    const bool several = peft_dataset_multilabel(d);
+    float *targets = check_alloc(malloc((size_t)(s->images * s->classes) * sizeof *targets));
+    int64_t *labels = check_alloc(malloc((size_t)s->images * sizeof *labels)), *patients = patient_numbers(d);
+    for (int64_t i = 0; i < s->images; i++) {
+        must(peft_dataset_targets(d, i, targets + i * s->classes));
+        labels[i] = peft_dataset_label(d, i);
+    }
+    const peft_samples samples = { .n = s->images, .classes = s->classes, .scores = s->scores,
+                                   .labels = several ? NULL : labels, .targets = several ? targets : NULL,
+                                   .groups = patients };
+    printf("out of fold: %lld images, each predicted by a training that held it out; 95 %% intervals by %s\n",
+           (long long)s->images, peft_dataset_has_groups(d) ? "patients" : "images");
+    const judging_figure *f;
+    for (int i = 0; (f = figure_at(i, several)); i++) {
+        peft_estimate e = { .low = NAN, .high = NAN };
+        if (smaller_is_better(f)) e.value = figure_of(f, ctx, s->scores, d);
+        else must(peft_statistics_bootstrap(ctx, &samples, figure_name(f), NULL, &e, 1));
+        printf("  %-20s %.4f", figure_name(f), e.value);
+        if (isfinite(e.low)) printf(" [%.4f, %.4f]", e.low, e.high);
+        putchar('\n');
+    }
+    free(targets);
+    free(labels);
+    free(patients);
+}
