@@ -67,7 +67,9 @@ check() {
         sed -e 's/ *#.*//' -e 's/ && /\n/g' -e 's/ | /\n/g' -e 's/ > .*//' -e 's/\$([^)]*)//g' |
         grep -v '^ *$' > "$work/commands"
     while read -r command; do
-        case $command in [A-Za-z_]*=*' '*) command=${command#* } ;; [A-Za-z_]*=*) continue ;; esac
+        case ${command%% *} in                                # an assignment, alone or before a command
+            [A-Za-z_]*=*) case $command in *' '*) command=${command#* } ;; *) continue ;; esac ;;
+        esac
         # shellcheck disable=SC2086
         (cd "$work/scratch"; "$here/command.sh" "$root" ${command#sudo }) || { fail "in: $command"; }
     done < "$work/commands"
