@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Remakes the pictures of docs/tutorial.md and docs/report.md: runs the tutorial's commands, from the phantoms to the
-# report, and takes phantoms and four figures of the report. About two minutes.   pictures.sh BUILD
+# Remakes the pictures of docs/tutorial.md, docs/report.md and docs/explain.md: runs the tutorial's commands, from the
+# phantoms to the report, and takes phantoms and four figures of the report; then maps over a phantom. About three
+# minutes.   pictures.sh BUILD
 set -eu
 build=$(cd "$1" && pwd)
 docs=$(cd "$(dirname "$0")" && pwd)
@@ -40,3 +41,9 @@ figure 'Balanced accuracy (%)' "$docs/pictures/accuracy.svg"
 figure 'Reliability of lora' "$docs/pictures/reliability.svg"
 figure 'Map of the features after tuning by lora' "$docs/pictures/features.svg"
 figure 'Share taken from the class token' "$docs/pictures/attention.svg"
+
+# Maps over a phantom.
+finetune --backbone examples/data/vit_cifar10.safetensors --data phantoms --method ept --epochs 10 --out ept.safetensors
+explain --backbone examples/data/vit_cifar10.safetensors --model ept.safetensors --kind rollout,ept,cam,occlusion \
+    --blend --out maps phantoms/malignant-like/0000.png
+for kind in rollout ept cam occlusion; do cp "maps/0001-0000_png.$kind.blend.png" "$docs/pictures/map-$kind.png"; done

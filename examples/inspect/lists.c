@@ -50,6 +50,7 @@ void list_options(void)
     list_table("\noptions of saving a backbone (peft_backbone_save_as)", peft_backbone_save_option);
     list_table("\noptions of a model (peft_model_create)", peft_model_option);
     list_table("\noptions of a session (peft_session_create)", peft_session_option);
+    list_table("\noptions of maps over the image (peft_maps_create, explain --map-options)", peft_maps_option);
     list_table("\noptions of reading a picture (peft_image_load)", peft_image_option);
     list_table("\noptions of a loader (peft_loader_create)", peft_loader_option);
     list_table("\noptions of saving in Hugging Face's PEFT format (peft_adapter_save_hf)", peft_save_hf_option);

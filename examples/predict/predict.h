@@ -1,50 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predict.h -- parts of program predict: the pictures it is given, batches of images, the table that it writes,
- * and prediction with test-time adaptation. */
+ * predict.h -- parts of program predict: batches of images, the table that it writes, and prediction with test-time
+ * adaptation. The pictures that it is given: common/inputs/inputs.h. */
 #ifndef PREDICT_H
 #define PREDICT_H
 #include "common/cases/case_attention.h"
+#include "common/inputs/inputs.h"
 #include "common/model/loaded_model.h"
 #include "common/program/progress_line.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/* --- picture_error.c --- */
-/* "NAME: peft_last_error (STATUS)", to be freed; the name only once where the message begins with it. of_model: the
- * image options that the picture is read with because the model was trained with them; NULL: none. */
-char *error_text(const char *name, peft_status status, const char *of_model);
-void  print_error(const char *name, peft_status status, const char *of_model);
-
-/* --- inputs.c --- */
-/* The pictures of the command line, in its order. An argument is a picture, or a folder, zip or list of pictures. */
-typedef struct inputs {
-    peft_dataset **set;                                       /* [sets] */
-    int64_t *first;                                           /* [sets + 1]: number of the first picture of each set */
-    int64_t sets, count;
-    int64_t *number;                                          /* [count]: of each picture among all that were given;
-                                                               * NULL: none is left out */
-    int64_t failed;                                           /* arguments that could not be opened */
-    const char *of_model;                                     /* as in input_reading; not owned */
-} inputs;
-/* How they are read. all_slices: each slice of a file is a picture. */
-typedef struct input_reading {
-    char *image_options;                                      /* of peft_image_load; NULL: none */
-    char *of_model;                                           /* those that the command does not name; NULL: none */
-    bool all_slices;
-} input_reading;
-/* The image options of the command line over those that the model was trained with; both may be NULL. */
-input_reading choose_reading(const char *of_model, const char *given, bool all_slices);
-void          free_reading(input_reading *how);
-/* Opens all arguments. Prints an error for one that cannot be opened, and leaves it out. */
-inputs      open_inputs(peft_context *ctx, char *const *path, int count, const input_reading *how);
-/* The pictures of a data set, or of its split (NULL: all); table: how a table is read. Errors end the program. */
-inputs      open_data_inputs(peft_context *ctx, const char *data, const char *split, const char *table,
-                             const input_reading *how);
-void        free_inputs(inputs *in);
-const char *input_name(const inputs *in, int64_t i);          /* of picture i, 0 <= i < count */
-const char *input_case(const inputs *in, int64_t i);          /* the study that it belongs to; NULL: none */
-peft_status load_input(const inputs *in, int64_t i, peft_image **out);
 
 /* --- repeated.c --- */
 /* Leaves out each picture that has the name and case of one before it, and warns of their number. To be called once. */

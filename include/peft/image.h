@@ -67,6 +67,10 @@ PEFT_API const void *peft_image_pixels(const peft_image *im);                 /*
 /* Writes a PNG with the image's depth. Atomic: path holds the old file or the whole new one. PEFT_E_UNSUPPORTED: a
  * signed, float or rescaled image, which PNG cannot hold. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_save_png(const peft_image *im, const char *path);
+/* The same of an image of 8 bits with the opacity of each pixel, alpha [height, width]: 0 is transparent, 255 opaque.
+ * PEFT_E_UNSUPPORTED: another depth. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_save_png_alpha(const peft_image *im, const uint8_t *alpha, const char *path);
 
 /* Antialiased resizing in a horizontal and a vertical pass, with the filter "bicubic" (a = -0.5), "bilinear", "box",
  * "hamming", "lanczos" or "nearest". 8-bit results equal those of Pillow 13.0 to the bit (22-bit weights, rounded to 8

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/maps.h -- maps over an image that show what a model looks at. A map [h,w] has a number for each cell of a grid of
- * equal squares that covers the image the network sees: cell (y,x) covers rows y S/h .. (y+1) S/h - 1 and columns
+ * peft/maps.h -- maps over an image that show what a model looks at. A map [h,w] has a number for each cell of a grid
+ * of equal squares that covers the image the network sees: cell (y,x) covers rows y S/h .. (y+1) S/h - 1 and columns
  * x S/w .. (x+1) S/w - 1 of its S x S pixels. With every kind but occlusion a cell is a patch.
  *
  * A map tells how a model computes, not what is right; the kinds answer different questions and may disagree.
@@ -25,11 +25,11 @@
  *     image; zero, 0 in the normalised image, the mean of the training images; blur, the mean of the square of side
  *     "patch" around each pixel. What counts is the drop of the class's "score", that of the whole image minus that of
  *     the occluded one: probability or logit. A pixel's drop is the mean over the squares that cover it, a cell of side
- *     "stride" has the mean of its pixels. "stride" divides S and is at most "patch". Positive: the place speaks for the
- *     class. Each image takes about (S / stride)^2 predictions.
+ *     "stride" has the mean of its pixels. "stride" divides S and is at most "patch". Positive: the place speaks for
+ *     the class. Each image takes about (S / stride)^2 predictions.
  *
- * All is computed in f32, sums of a map in double. Results have the same bits for any number of threads, any "batch" and
- * any number of images in a call. A peft_maps is used by one thread at a time. It reads the model's and its adapters'
+ * All is computed in f32, sums of a map in double. Results have the same bits for any number of threads, any "batch"
+ * and any number of images in a call. A peft_maps is used by one thread at a time. It reads the model's and its adapters'
  * current values in each call, as a session does (session.h has the table of locks). */
 #ifndef PEFT_MAPS_H
 #define PEFT_MAPS_H
@@ -38,11 +38,14 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_maps peft_maps;
 
-/* The kinds, by name: "rollout", .. and a line about each; NULL: after the last. */
+/* The kinds, by name: "rollout", ..; a line about each; the options that it alone reads, names separated by blanks; 1
+ * if its maps are of a class, else 0. NULL, 0: after the last. */
 PEFT_API const char *peft_maps_kind_name(size_t i);
+PEFT_API const char *peft_maps_kind_options(size_t i);
+PEFT_API int         peft_maps_kind_of_class(size_t i);
 PEFT_API const char *peft_maps_kind_summary(size_t i);
-/* Compiles the model for one kind of map. Options, o may be NULL: "kind" (rollout), "batch" (images, or occluded images,
- * that are computed at a time; 1), "threads" (0: the context's), "multi_label" (false; true: a probability is the
+/* Compiles the model for one kind of map. Options, o may be NULL: "kind" (rollout), "batch" (images, or occluded
+ * images, that are computed at a time; 1), "threads" (0: the context's), "multi_label" (false; true: a probability is the
  * sigmoid of one logit, and a class must be named), and those of the kinds above. PEFT_E_OPTION: an option of another
  * kind, or a value out of range. PEFT_E_UNSUPPORTED, with the reason: head=none; head=patch_linear with cam and
  * occlusion; a method with a network of its own (fpt) with all but occlusion; kind=ept without prompts in these blocks;

@@ -110,7 +110,11 @@ static void attention(const tiny *t, int block, const pk_real *x, int n, const p
     }
 }
 
-typedef struct { const char *backbone, *method, *options, *maps; int how, first, prompts, class_row; double discard; } roll;
+typedef struct {
+    const char *backbone, *method, *options, *maps;
+    int how, first, prompts, class_row;
+    double discard;
+} roll;
 static const roll rolls[] = {
     { .maps = "fuse=mean", .class_row = 1 },
     { .maps = "fuse=max,row=mean", .how = PF_FUSE_MAX },
@@ -239,8 +243,15 @@ static void nudge_emit(const void *state, peft_build *b, peft_site *s)
 static const peft_method nudge = { .name = "nudge", .sites = PEFT_AT(PEFT_NORM), .state_size = sizeof(nudge_state),
                                    .init = nudge_init, .emit = nudge_emit };
 
-typedef struct { peft_session *s; const peft_tensor *image; peft_tensor *logits; peft_param *p; int64_t prefix; int class,
-                 column; pk_real step; } nudged;
+typedef struct {
+    peft_session *s;
+    const peft_tensor *image;
+    peft_tensor *logits;
+    peft_param *p;
+    int64_t prefix;
+    int class, column;
+    pk_real step;
+} nudged;
 
 /* The logit when element `column` of all patches is nudged by n->step. */
 static double nudged_logit(void *user)

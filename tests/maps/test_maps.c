@@ -193,7 +193,8 @@ START_TEST(bits_do_not_depend_on_threads_and_batch)
         char one[96], three[96];
         snprintf(one, sizeof one, "%s,threads=1,batch=1", kinds[k]);
         snprintf(three, sizeof three, "%s,threads=3,batch=5", kinds[k]);
-        peft_tensor *a = maps_of(t.model, one, b.images, NULL, NULL), *c = maps_of(t.model, three, b.images, NULL, NULL);
+        peft_tensor *a = maps_of(t.model, one, b.images, NULL, NULL),
+                    *c = maps_of(t.model, three, b.images, NULL, NULL);
         peft_tensor first = *b.images;
         first.owned = false;
         first.dim[0] = 1;

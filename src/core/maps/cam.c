@@ -90,7 +90,7 @@ static void weigh(const cam *c, const pk_real *a, const pk_real *d, int64_t toke
     }
 }
 
-/* The mean over the patches of each column of d [t,width], into its first row, which is no patch or is not read again. */
+/* The mean over the patches of each column of d [t,width], into its first row. */
 static void average(pk_real *d, int64_t tokens, int64_t width, int64_t patches)
 {
     for (int64_t k = 0; k < width; k++) {

@@ -15,7 +15,8 @@ static void fill_mean(const pk_real *x, int64_t side, pk_real *out)
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Means over spans of `width` elements around each of n elements, as far as they lie inside; element i is at i * step. */
+/* Means over spans of `width` elements around each of n elements, as far as they lie inside; element i is at
+ * i * step. */
 static void blur_line(const pk_real *x, pk_real *out, int64_t n, int64_t step, int64_t width)
 {
     const int64_t before = width / 2, after = width - 1 - before;

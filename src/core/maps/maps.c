@@ -12,6 +12,8 @@ static const pf_maps_kind *const kinds[] = {
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 const char *peft_maps_kind_name(size_t i) { return i < KINDS ? kinds[i]->name : NULL; }
+const char *peft_maps_kind_options(size_t i) { return i < KINDS ? kinds[i]->options : NULL; }
+int         peft_maps_kind_of_class(size_t i) { return i < KINDS && kinds[i]->of_class; }
 const char *peft_maps_kind_summary(size_t i) { return i < KINDS ? kinds[i]->summary : NULL; }
 
 /* Finds the kind, and checks that it reads every option that was given. */

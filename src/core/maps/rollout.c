@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rollout.c -- attention roll-out (Abnar and Zuidema, ACL 2020), as <peft/maps.h> defines it. Only one row of the
- * product R = A'_last .. A'_first is needed: a row vector is multiplied with one A' after the other, from the last block
- * to the first, in double. */
+ * product R = A'_last .. A'_first is needed: a row vector is multiplied with one A' after the other, from the last
+ * block to the first, in double. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,10 @@ typedef struct {
     int64_t *token;                      /* [own]: rows of the own tokens among all */
 } rollout;
 
-static void before(void *user, pf_graph *g, peft_site *s) { pf_class_row_before(&((peft_maps *)user)->class_row, g, s); }
+static void before(void *user, pf_graph *g, peft_site *s)
+{
+    pf_class_row_before(&((peft_maps *)user)->class_row, g, s);
+}
 
 /* The weights of an attention that a method computed step by step, heads fused. */
 static pf_val map_of_steps(const rollout *r, pf_graph *g, const peft_site *s)

@@ -254,24 +254,27 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
 
 const io_format io_format_png = { .name = "PNG", .endings = "png", .probe = probe, .read = decode };
 
-/* Encodes im; returns a code of libspng. *data is memory of libspng's allocator. */
-static int encode(spng_ctx *png, const peft_image *im, void **data, size_t *size)
+/* Encodes samples of the shape of im, and with alpha; returns a code of libspng. *data is memory of libspng's
+ * allocator. */
+static int encode(spng_ctx *png, const peft_image *im, bool alpha, const void *samples, void **data, size_t *size)
 {
+    const int with_alpha[] = { SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, SPNG_COLOR_TYPE_TRUECOLOR_ALPHA },
+              without[] = { SPNG_COLOR_TYPE_GRAYSCALE, SPNG_COLOR_TYPE_TRUECOLOR };
     struct spng_ihdr h = {
         .width = (uint32_t)im->width, .height = (uint32_t)im->height,
         .bit_depth = (uint8_t)(8 * io_types[im->type].bytes),
-        .color_type = im->channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR };
+        .color_type = (uint8_t)(alpha ? with_alpha : without)[im->channels == 3] };
+    const size_t bytes = io_image_bytes(im) + (alpha ? (size_t)(im->width * im->height) : 0);
     int e = spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1);
     if (!e) e = spng_set_ihdr(png, &h);
-    if (!e) e = spng_encode_image(png, im->pixels, io_image_bytes(im), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+    if (!e) e = spng_encode_image(png, samples, bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
     if (!e) *data = spng_get_png_buffer(png, size, &e);
     return e;
 }
 
-peft_status peft_image_save_png(const peft_image *im, const char *path)
+/* What PNG can hold. */
+static peft_status check_savable(const peft_image *im, const char *path)
 {
-    void *data = NULL;
-    size_t size = 0;
     if (!im || !path) return io_fail(PEFT_E_INVALID, "save PNG: %s is NULL", im ? "path" : "image");
     if (im->type != IO_U8 && im->type != IO_U16)
         return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image's samples are %s, PNG holds unsigned ones; make %s",
@@ -280,14 +283,48 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
     if (io_rescaled(im))
         return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image has a slope and an intercept, which PNG does not hold; "
                        "save the image before peft_image_rescale");
-    if (im->width > INT32_MAX || im->height > INT32_MAX)
-        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld pixels; PNG holds sides up to 2147483647",
-                       (long long)im->width, (long long)im->height);
+    if (im->width <= INT32_MAX && im->height <= INT32_MAX) return PEFT_OK;
+    return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld pixels; PNG holds sides up to 2147483647",
+                   (long long)im->width, (long long)im->height);
+}
+
+static peft_status save(const peft_image *im, bool alpha, const void *samples, const char *path)
+{
+    void *data = NULL;
+    size_t size = 0;
     spng_ctx *png = spng_begin(im->ctx, SPNG_CTX_ENCODER);
     if (!png) return io_nomem("save PNG");
-    int e = encode(png, im, &data, &size);
+    int e = encode(png, im, alpha, samples, &data, &size);
     peft_status s = e ? io_fail_in(png_failed(e, ""), path) : peft_write_file(path, data, size);
     spng_release(data);
     spng_end(png);
+    return s;
+}
+
+peft_status peft_image_save_png(const peft_image *im, const char *path)
+{
+    const peft_status s = check_savable(im, path);
+    return s ? s : save(im, false, im->pixels, path);
+}
+
+peft_status peft_image_save_png_alpha(const peft_image *im, const uint8_t *alpha, const char *path)
+{
+    peft_status s = check_savable(im, path);
+    if (s) return s;
+    if (!alpha) return io_fail(PEFT_E_INVALID, "save PNG: alpha is NULL");
+    if (im->type != IO_U8)
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG with alpha: the image's samples are %s, expected 8 bits",
+                       io_types[im->type].name);
+    const int64_t pixels = im->width * im->height;
+    const int channels = im->channels;
+    uint8_t *both = io_alloc(im->ctx, (size_t)pixels, (size_t)channels + 1);
+    if (!both) return io_nomem("save PNG with alpha");
+    const uint8_t *from = (const uint8_t *)im->pixels;
+    for (int64_t i = 0; i < pixels; i++) {
+        for (int c = 0; c < channels; c++) both[i * (channels + 1) + c] = from[i * channels + c];
+        both[i * (channels + 1) + channels] = alpha[i];
+    }
+    s = save(im, true, both, path);
+    peft_sys_free(im->ctx, both);
     return s;
 }

@@ -17,4 +17,6 @@ peft_status io_steps_finish(const io_run *run, peft_image **im);
 void io_steps_apply_to_input(const io_run *run, float *input);
 /* Whether a step that draws random numbers is needed, so that peft_transform_apply_train depends on the epoch. */
 bool io_steps_random(const io_recipe *r);
+/* Of the step fit: left, top, right and bottom edge of its output in pixels of an image of width x height. */
+void io_fit_box(const io_recipe *r, int64_t width, int64_t height, double box[4]);
 #endif

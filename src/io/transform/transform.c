@@ -105,3 +105,13 @@ peft_status peft_transform_apply_train(const peft_transform *t, const peft_image
 {
     return apply(t, im, (io_use){ .training = true, .seed = seed, .epoch = epoch, .sample = sample }, out);
 }
+
+peft_status peft_transform_box(const peft_transform *t, int64_t width, int64_t height, double box[4])
+{
+    if (!t || !box) return io_fail(PEFT_E_INVALID, "transform: %s is NULL", t ? "box" : "transform");
+    if (width < 1 || height < 1)
+        return io_fail(PEFT_E_INVALID, "transform: given an image of %lld x %lld pixels, expected sides of 1 and more",
+                       (long long)width, (long long)height);
+    io_fit_box(&t->recipe, width, height, box);
+    return PEFT_OK;
+}

@@ -311,6 +311,8 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_model_save_hf": (c_int, (c_void_p, c_char_p, c_void_p)),
     # maps.h
     "peft_maps_kind_name": (c_char_p, (c_size_t,)),
+    "peft_maps_kind_options": (c_char_p, (c_size_t,)),
+    "peft_maps_kind_of_class": (c_int, (c_size_t,)),
     "peft_maps_kind_summary": (c_char_p, (c_size_t,)),
     "peft_maps_create": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_maps_free": (None, (c_void_p,)),
@@ -411,6 +413,7 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_image_intercept": (c_double, (c_void_p,)),
     "peft_image_pixels": (c_void_p, (c_void_p,)),
     "peft_image_save_png": (c_int, (c_void_p, c_char_p)),
+    "peft_image_save_png_alpha": (c_int, (c_void_p, c_void_p, c_char_p)),
     "peft_image_resize": (c_int, (c_void_p, c_int64, c_int64, c_char_p, c_void_p)),
     "peft_image_resize_float": (c_int, (c_void_p, c_int64, c_int64, c_char_p, c_void_p)),
     "peft_image_resize_shorter": (c_int, (c_void_p, c_int64, c_char_p, c_void_p)),
@@ -466,6 +469,7 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_transform_free": (None, (c_void_p,)),
     "peft_transform_size": (c_int64, (c_void_p,)),
     "peft_transform_apply": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "peft_transform_box": (c_int, (c_void_p, c_int64, c_int64, c_void_p)),
     "peft_transform_apply_train": (c_int, (c_void_p, c_void_p, c_uint64, c_int64, c_int64, c_void_p)),
     # loader.h
     "peft_loader_create": (c_int, (c_void_p, c_void_p, c_char_p, c_void_p)),

@@ -58,16 +58,33 @@ static peft_status fill_border(const io_recipe *r, const io_scaling *s, const pe
     return PEFT_OK;
 }
 
+static io_scaling scaling_of(const io_recipe *r, const peft_image *im)
+{
+    io_scaling s = { .filter = (io_filter)r->interpolation, .order = (io_order)r->resize_order };
+    const io_half half = r->crop_offset == IO_CROP_ROUND ? IO_HALF_EVEN : IO_HALF_DOWN;
+    resized_size(r, im, &s.width, &s.height);
+    s.part = (io_part){ .left = io_centre_offset(s.width, r->size, half),
+                        .top = io_centre_offset(s.height, r->size, half), .width = r->size, .height = r->size };
+    return s;
+}
+
+void io_fit_box(const io_recipe *r, int64_t width, int64_t height, double box[4])
+{
+    const peft_image im = { .width = width, .height = height };
+    const io_scaling s = scaling_of(r, &im);
+    const double x = (double)width / (double)s.width, y = (double)height / (double)s.height;
+    box[0] = (double)s.part.left * x;
+    box[1] = (double)s.part.top * y;
+    box[2] = (double)(s.part.left + s.part.width) * x;
+    box[3] = (double)(s.part.top + s.part.height) * y;
+}
+
 /* Resizes and crops in one call, which computes only the crop; then fills the border that longest_mean leaves. */
 static peft_status fit(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;
-    io_scaling s = { .filter = (io_filter)r->interpolation, .order = (io_order)r->resize_order };
-    const io_half half = r->crop_offset == IO_CROP_ROUND ? IO_HALF_EVEN : IO_HALF_DOWN;
+    const io_scaling s = scaling_of(r, *im);
     peft_image *next = NULL;
-    resized_size(r, *im, &s.width, &s.height);
-    s.part = (io_part){ .left = io_centre_offset(s.width, r->size, half),
-                        .top = io_centre_offset(s.height, r->size, half), .width = r->size, .height = r->size };
     peft_status status = io_replace(io_resize_crop(*im, &s, &next), &next, im);
     const bool has_border = s.width < r->size || s.height < r->size;
     if (status || r->resize.word != IO_RESIZE_LONGEST_MEAN || !has_border) return status;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * picture_error.c -- errors of single pictures, after which predict goes on (predict.h). */
-#include "predict.h"
+ * picture_error.c -- errors of single pictures, after which the program goes on (inputs.h). */
+#include "common/inputs/inputs.h"
 #include "common/program/errors.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

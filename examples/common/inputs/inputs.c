@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inputs.c -- the pictures that predict is given: each argument is a set of pictures, mostly of one (predict.h). */
-#include "predict.h"
+ * inputs.c -- the pictures that a program is given: each argument is a set of pictures, mostly of one (inputs.h). */
+#include "common/inputs/inputs.h"
 #include "common/data/data.h"
 #include "common/data/image_options.h"
 #include "common/program/errors.h"

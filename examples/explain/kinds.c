@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * kinds.c -- makes the maps of the kinds that --kind names, each with those of --map-options that it has. */
+#include "explain.h"
+#include "common/program/errors.h"
+#include "common/program/settings.h"
+#include "common/program/stop.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Is word one of those in a list with blanks between them? */
+static bool has_word(const char *list, const char *word)
+{
+    const size_t n = strlen(word);
+    for (const char *p = list; (p = strstr(p, word)); p += n)
+        if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' ')) return true;
+    return false;
+}
+
+/* The index of the library's kind with this name of n characters; else the program ends. */
+static size_t kind_named(const char *name, size_t n)
+{
+    char known[128] = "";
+    size_t i = 0;
+    for (const char *k; (k = peft_maps_kind_name(i)); i++) {
+        if (strlen(k) == n && !strncmp(k, name, n)) return i;
+        if (strlen(known) + strlen(k) + 3 < sizeof known) strcat(strcat(known, i ? ", " : ""), k);
+    }
+    fail("--kind: '%.*s' is no kind of map; expected some of %s, with commas between them", (int)n, name, known);
+}
+
+/* The number of the class with this name. */
+static int64_t class_named(const loaded_model *s, const char *name)
+{
+    char known[512] = "";
+    for (int64_t c = 0; c < s->classes; c++) {
+        if (!strcmp(s->names[c], name)) return c;
+        if (strlen(known) + strlen(s->names[c]) + 8 < sizeof known) strcat(strcat(known, c ? ", " : ""), s->names[c]);
+        else if (strlen(known) + 5 < sizeof known && known[strlen(known) - 1] != '.') strcat(known, ", ...");
+    }
+    fail("--class: the model has no class '%s'; expected one of %s", name, known);
+}
+
+/* The maps of library kind i, with the settings that it has; used[k] is set for setting k. */
+static peft_maps *make_maps(const loaded_model *s, size_t i, const settings *list, bool *used, int64_t batch)
+{
+    peft_maps *maps;
+    peft_options *o = empty_options(s->ctx);
+    must(peft_options_set_string(o, "kind", peft_maps_kind_name(i)));
+    must(peft_options_set_int(o, "batch", strcmp(peft_maps_kind_name(i), "occlusion") ? 1 : batch));
+    must(peft_options_set_string(o, "multi_label", s->multilabel ? "true" : "false"));
+    for (int k = 0; k < list->count; k++) {
+        if (!has_word(peft_maps_kind_options(i), list->item[k].name)) continue;
+        must(peft_options_set_string(o, list->item[k].name, list->item[k].value));
+        used[k] = true;
+    }
+    const peft_status status = peft_maps_create(s->model, o, &maps);
+    if (status) fail("--kind %s: %s", peft_maps_kind_name(i), peft_last_error());
+    peft_options_free(o);
+    return maps;
+}
+
+/* Checks that every setting was of a kind. */
+static void check_used(const settings *list, const bool *used, const char *kinds)
+{
+    for (int k = 0; k < list->count; k++)
+        if (!used[k])
+            fail("--map-options: %s: no kind of --kind %s has this option; inspect --options lists them",
+                 list->item[k].name, kinds);
+}
+
+map_kinds open_kinds(const loaded_model *s, const char *list, const char *map_options, const char *class, int64_t batch)
+{
+    map_kinds all = { .class = PREDICTED_CLASS };
+    settings chosen = read_settings(map_options, "--map-options");
+    bool *used = check_alloc(calloc((size_t)chosen.count + 1, sizeof *used)), any_of_class = false;
+    if (class) all.class = class_named(s, class);
+    for (const char *p = list; ; p++) {
+        const size_t n = strcspn(p, ","), i = kind_named(p, n);
+        map_kind *k = &all.item[all.count];
+        for (int j = 0; j < all.count; j++)
+            if (!strcmp(all.item[j].name, peft_maps_kind_name(i))) fail("--kind: %s is given twice", all.item[j].name);
+        *k = (map_kind){ .name = peft_maps_kind_name(i), .of_class = peft_maps_kind_of_class(i) };
+        any_of_class |= k->of_class;
+        if (k->of_class && s->multilabel && !class)
+            fail("--kind %s: the model predicts several labels for an image; give --class NAME", k->name);
+        k->maps = make_maps(s, i, &chosen, used, batch);
+        peft_maps_size(k->maps, &k->h, &k->w);
+        k->value = check_alloc(malloc((size_t)(k->h * k->w) * sizeof *k->value));
+        all.count++;
+        p += n;
+        if (!*p) break;
+    }
+    if (class && !any_of_class) fail("--class: maps of --kind %s are of no class; leave it out", list);
+    check_used(&chosen, used, list);
+    free(used);
+    free_settings(&chosen);
+    return all;
+}
+
+void free_kinds(map_kinds *k)
+{
+    for (int i = 0; i < k->count; i++) {
+        peft_maps_free(k->item[i].maps);
+        free(k->item[i].value);
+    }
+}
+
+static int stop(int64_t done, int64_t of, void *user)
+{
+    (void)done, (void)of, (void)user;
+    return stop_requested != 0;
+}
+
+peft_status compute_map(const loaded_model *s, const map_kinds *all, int kind, float *input, int64_t *class)
+{
+    const map_kind *k = &all->item[kind];
+    const int64_t side = peft_transform_size(s->transform), wanted = all->class;
+    peft_tensor *image, *map;
+    must(peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, side, side }, input, &image));
+    must(peft_tensor_wrap(s->ctx, PEFT_F32, 3, (int64_t[]){ 1, k->h, k->w }, k->value, &map));
+    const peft_status status = peft_maps_compute(k->maps, image, k->of_class ? &wanted : NULL, map, class, stop, NULL);
+    peft_tensor_free(image);
+    peft_tensor_free(map);
+    return status;
+}
