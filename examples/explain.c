@@ -44,9 +44,9 @@ static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] --out DIR [options] PICTURES...",
     "Writes maps over pictures that show what a model looks at. For each picture and kind DIR gets a transparent PNG\n"
-    "of the picture's size, NAME.KIND.png, and the values; index.csv lists them with the lowest and highest value, which\n"
-    "are the ends of the colours in scale.png. PICTURES are as for predict. A map tells how a model computes, and\n"
-    "is no evidence of a finding (docs/explain.md).",
+    "of the picture's size, NAME.KIND.png, and the values; index.csv lists them with the lowest and highest value,\n"
+    "which are the ends of the colours in scale.png. PICTURES are as for predict. A map tells how a model computes,\n"
+    "and is no evidence of a finding (docs/explain.md).",
     "  explain --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors --out maps new/*.png\n"
     "  explain --backbone merged.safetensors --kind occlusion --class malignant --blend --out maps scan.png" };
 

@@ -29,8 +29,8 @@
  *     the class. Each image takes about (S / stride)^2 predictions.
  *
  * All is computed in f32, sums of a map in double. Results have the same bits for any number of threads, any "batch"
- * and any number of images in a call. A peft_maps is used by one thread at a time. It reads the model's and its adapters'
- * current values in each call, as a session does (session.h has the table of locks). */
+ * and any number of images in a call. A peft_maps is used by one thread at a time. It reads the model's and its
+ * adapters' current values in each call, as a session does (session.h has the table of locks). */
 #ifndef PEFT_MAPS_H
 #define PEFT_MAPS_H
 #include <peft/adapter.h>
@@ -45,9 +45,9 @@ PEFT_API const char *peft_maps_kind_options(size_t i);
 PEFT_API int         peft_maps_kind_of_class(size_t i);
 PEFT_API const char *peft_maps_kind_summary(size_t i);
 /* Compiles the model for one kind of map. Options, o may be NULL: "kind" (rollout), "batch" (images, or occluded
- * images, that are computed at a time; 1), "threads" (0: the context's), "multi_label" (false; true: a probability is the
- * sigmoid of one logit, and a class must be named), and those of the kinds above. PEFT_E_OPTION: an option of another
- * kind, or a value out of range. PEFT_E_UNSUPPORTED, with the reason: head=none; head=patch_linear with cam and
+ * images, that are computed at a time; 1), "threads" (0: the context's), "multi_label" (false; true: a probability is
+ * the sigmoid of one logit, and a class must be named), and those of the kinds above. PEFT_E_OPTION: an option of
+ * another kind, or a value out of range. PEFT_E_UNSUPPORTED, with the reason: head=none; head=patch_linear with cam and
  * occlusion; a method with a network of its own (fpt) with all but occlusion; kind=ept without prompts in these blocks;
  * a method that needs further inputs. Memory: the arena of the graph; with rollout also batch * blocks * tokens^2
  * floats, with cam 2 * batch * tokens * width floats and the values that the backward pass reads from "block" on. */

@@ -77,9 +77,9 @@ PEFT_API int64_t     peft_transform_size(const peft_transform *t);            /*
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_apply(const peft_transform *t, const peft_image *im, float *out);
 /* What the network sees of an image of width x height pixels, without augmentations: left, top, right and bottom edge
- * of the output in pixels of the image, 0 being the image's left or upper edge. Output pixel (y,x) covers the part of the
- * box that is 1 / size wide and high; the box reaches beyond the image where a crop does. PEFT_E_INVALID: a side below
- * 1. */
+ * of the output in pixels of the image, 0 being the image's left or upper edge. Output pixel (y,x) covers the part of
+ * the box that is 1 / size wide and high; the box reaches beyond the image where a crop does. PEFT_E_INVALID: a side
+ * below 1. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_box(const peft_transform *t, int64_t width, int64_t height, double box[4]);
 /* Applies the transform with its augmentations. Their random numbers depend on (seed, epoch, sample) alone. */
