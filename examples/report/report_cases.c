@@ -13,7 +13,8 @@
 
 enum { max_cases = 6, thumbnail_side = 96 };
 
-typedef enum outcome { WRONG, RIGHT } outcome;                /* of the prediction of an image */
+/* Of the prediction of an image. UNCERTAIN, of right and wrong ones: the two largest probabilities hardly differ. */
+typedef enum outcome { WRONG, RIGHT, UNCERTAIN } outcome;
 
 static outcome outcome_of(const study *s, const run *r, int64_t i)
 {
@@ -26,8 +27,27 @@ static double confidence(const study *s, const run *r, int64_t i)
     return r->score[i * s->classes + predicted_class(s, r, i)];
 }
 
-/* Picks images of this outcome, with the true classes in turn: the next one is of a class of which fewest were picked,
- * and of these the most confident. Fills out [max_cases] with sample numbers and returns how many there are. */
+/* The largest probability of image i minus the second largest one. */
+static double margin(const study *s, const run *r, int64_t i)
+{
+    const int64_t first = predicted_class(s, r, i);
+    double second = 0;
+    for (int64_t c = 0; c < s->classes; c++)
+        if (c != first && r->score[i * s->classes + c] > second) second = r->score[i * s->classes + c];
+    return confidence(s, r, i) - second;
+}
+
+/* Should image a be picked before b? taken: of each class, the images that were picked. */
+static bool comes_before(const study *s, const run *r, outcome wanted, const int64_t *taken, int64_t a, int64_t b)
+{
+    const int64_t difference = taken[r->label[a]] - taken[r->label[b]];
+    if (wanted == UNCERTAIN) return margin(s, r, a) < margin(s, r, b);
+    return difference < 0 || (!difference && confidence(s, r, a) > confidence(s, r, b));
+}
+
+/* Picks images of this outcome. Right and wrong ones with the true classes in turn: the next one is of a class of which
+ * fewest were picked, and of these the most confident. Uncertain ones by their margin. Fills out [max_cases] with
+ * sample numbers and returns how many there are. */
 static int64_t pick_cases(const study *s, const run *r, outcome wanted, int64_t *out)
 {
     int64_t n = 0, *taken = check_alloc(calloc((size_t)s->classes, sizeof *taken));       /* picked images of a class */
@@ -35,9 +55,8 @@ static int64_t pick_cases(const study *s, const run *r, outcome wanted, int64_t 
     for (; n < max_cases; n++) {
         int64_t best = -1;
         for (int64_t i = 0; i < r->images; i++) {
-            if (used[i] || outcome_of(s, r, i) != wanted) continue;
-            int64_t difference = best < 0 ? -1 : taken[r->label[i]] - taken[r->label[best]];
-            if (difference < 0 || (!difference && confidence(s, r, i) > confidence(s, r, best))) best = i;
+            if (used[i] || (wanted != UNCERTAIN && outcome_of(s, r, i) != wanted)) continue;
+            if (best < 0 || comes_before(s, r, wanted, taken, i, best)) best = i;
         }
         if (best < 0) break;
         used[best] = true;
@@ -134,14 +153,16 @@ static void put_case(FILE *f, const study *s, const run *r, int64_t i, peft_data
     fputs("</div>\n", f);
 }
 
-/* Writes a heading with the number of images of this outcome in the run, and below it some of them. images NULL: only
+/* Writes a heading, with the number of images of this outcome in the run, and below it some of them. images NULL: only
  * their names. */
 static void put_group(FILE *f, const study *s, const run *r, outcome wanted, peft_dataset *images)
 {
     int64_t picked[max_cases], n = pick_cases(s, r, wanted, picked), all = 0;
     for (int64_t i = 0; i < r->images; i++) all += outcome_of(s, r, i) == wanted;
-    fprintf(f, "<h4>%s: %lld of %lld</h4>\n<div class=\"grid narrow\">\n", wanted == RIGHT ? "Right" : "Wrong",
-            (long long)all, (long long)r->images);
+    if (wanted == UNCERTAIN) fputs("<h4>Most uncertain: the two largest probabilities differ least</h4>\n", f);
+    else fprintf(f, "<h4>%s: %lld of %lld</h4>\n", wanted == RIGHT ? "Right" : "Wrong", (long long)all,
+                 (long long)r->images);
+    fputs("<div class=\"grid narrow\">\n", f);
     for (int64_t k = 0; k < n; k++) put_case(f, s, r, picked[k], images);
     fputs("</div>\n", f);
 }
@@ -161,5 +182,6 @@ void put_cases(FILE *f, const study *s)
     fputs(study_has_cases(s) ? " Of each case the first image is shown.</p>\n" : "</p>\n", f);
     put_group(f, s, r, WRONG, images);
     put_group(f, s, r, RIGHT, images);
+    if (s->classes > 1) put_group(f, s, r, UNCERTAIN, images);
     peft_dataset_free(images);
 }
