@@ -61,7 +61,7 @@ static void evaluate_cases(const run *r, peft_session *session, const double *sc
                             : judge_cases(r->test, scores, rule);
     if (!s.scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
     printf("\ncases: %s\n", case_rule_phrase[rule]);
-    print_metrics(r->t.ctx, s.scores, s.samples, "cases");
+    print_metrics(r->t.ctx, s.scores, s.samples, &r->how, "cases");
     putchar('\n');
     free_case_scores(&s);
 }
@@ -76,8 +76,9 @@ static void evaluate(run *r)
     must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
-    print_metrics(r->t.ctx, scores, r->test, "images");
     write_record(r, scores);
+    print_metrics(r->t.ctx, scores, r->test, &r->how, "images");
+    if (given[predictions].value) write_predictions(r, scores);
     if (given[per_case].value) evaluate_cases(r, s, scores);
     if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                                   (long long)r->images_in_both);
@@ -170,6 +171,7 @@ static run prepare(int argc, char **argv)
                                 flag_integer(&given[seed]));
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
     print_balance(given[own_flags + recipe_trainer].value, &given[own_flags + recipe_balance], r.t.train);
+    begin_decisions(&r);
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);
     add_notes(&r);
@@ -207,6 +209,7 @@ int main(int argc, char **argv)
         fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);
     peft_case_pool_free(r.pool);
     free_paths(&r);
+    free_decisions(&r);
     free_training(&r.t);
     peft_dataset_free(r.t.train);
     peft_context_free(r.t.io_ctx);

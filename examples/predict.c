@@ -14,10 +14,10 @@
 
 static const program about = {
     "--backbone PATH [--model PATH] [options] PICTURES... | --data PATH",
-    "Prints for each picture its name, the most probable class, and the probabilities of all classes. PICTURES are\n"
+    "Prints for each picture its name, the decided class, and the probabilities of all classes. PICTURES are\n"
     "picture files, folders and .zip files with pictures at any depth, or text files with the path of a picture on\n"
-    "each line. For a model that was trained with several labels per image, it prints one probability for each label\n"
-    "and no most probable class.",
+    "each line. For a model that was trained with several labels per image, it prints the labels whose probability is\n"
+    "at least their threshold, and the probability of each label.",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
     "  predict --backbone merged.safetensors --out new.csv new/\n"
     "  predict --backbone merged.safetensors --adapt foa_bp --source scans --state new.state new/*.png" };
@@ -119,6 +119,7 @@ int main(int argc, char **argv)
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
+    if (given[threshold].value) set_thresholds(&s.how, given[threshold].value, s.names, "threshold");
     input_reading how = choose_reading(s.image_options, given[image_options].value, given[all_slices].value != NULL);
     a.image_options = how.image_options;
     inputs in = given[data].value ? open_data_inputs(s.ctx, given[data].value, given[split].value,

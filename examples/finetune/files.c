@@ -54,6 +54,10 @@ void check_files(run *r)
         check_path("per-case", pool, given[force].value, others, 5);
         free(pool);
     }
+    if (given[predictions].value) {
+        const char *const all[] = { others[0], others[1], others[2], others[3], others[4], r->state };
+        check_path("predictions", given[predictions].value, given[force].value, all, 6);
+    }
     if (tunes()) check_trials(r, others, 5);
     char *fold_file = folds_path(r);
     if (in_folds()) check_path("state", fold_file, given[resume].value || given[force].value, others, 5);

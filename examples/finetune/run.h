@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * run.h -- a run of finetune: its flags, its objects, and the functions of its parts: files.c (paths and training
- * states), train.c, validation.c, folds.c, record.c, second_stage.c; command_line.c defines `given`. */
+ * states), train.c, validation.c, folds.c, record.c, choice.c, second_stage.c, decisions.c, predictions.c;
+ * command_line.c defines `given`. */
 #ifndef RUN_H
 #define RUN_H
 #include "common/data/data.h"
 #include "common/cases/case_attention.h"
+#include "common/decision/decision.h"
+#include "common/decision/prediction_sets.h"
 #include "common/model/recipe.h"
 #include "common/tuning/tuned_recipe.h"
 #include "common/program/progress_line.h"
@@ -45,7 +48,9 @@
     X(nested, "K", NULL, "with --tune: judge the choice and the training with it by K outer folds of the training " \
       "images too") \
     X(out, "FILE", "adapter.safetensors", "file for the trained model: adapter, head, preprocessing, class names") \
-    X(force, NULL, NULL, "overwrite --out and --state if they exist") \
+    X(predictions, "FILE", NULL, "write a CSV file with a row for each test image: name, patient, true class, " \
+      "decision, probabilities") \
+    X(force, NULL, NULL, "overwrite --out, --state and --predictions if they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
 enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + tuned_flags };
 extern flag given[flags];                                     /* the command line; from own_flags on the recipe */
@@ -72,6 +77,8 @@ typedef struct run {
     int64_t fold_epoch;                                       /* --val folds: the median of their epochs; else 0 */
     double *out_of_fold;                                      /* --val folds: scores of all training images; or NULL */
     bool ended;                                               /* by --patience */
+    decision how;                                             /* how the trained model decides */
+    set_rule sets;                                            /* --conformal; level 0: none */
     peft_case_pool *pool;                                     /* --per-case attention; else NULL */
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
@@ -130,6 +137,11 @@ void check_tune_flags(void);
 void print_nested_figures(run *r);                            /* --nested: figures of outer folds */
 /* --tune: replaces settings in `given` by those chosen by folds of the training images. */
 void choose_settings(run *r);
+/* --- decisions.c --- */
+void begin_decisions(run *r);
+void free_decisions(run *r);
+/* --- predictions.c --- */
+void write_predictions(const run *r, const double *scores);   /* scores: of the test images, [count, classes] */
 /* --- second_stage.c --- */
 void check_stages(void);                                      /* the flags; sets options of the masks of --prune */
 void hold_out_validation(run *r);                             /* --prune: --val, or a fifth of every class */

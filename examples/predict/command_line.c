@@ -60,7 +60,8 @@ static bool ends_in(const char *path, const char *endings)
 static table_format format_of_ending(const char *path)
 {
     if (ends_in(path, ".tsv .tab"))
-        fail("--out %s: a table has commas between its columns; give FILE.csv, or --format csv with this name", path);
+        fail("--out %s: a table has commas or semicolons between its columns; give FILE.csv, or --format csv with this "
+             "name", path);
     if (ends_in(path, ".json"))
         fail("--out %s: has an object on each line; give FILE.jsonl, or --format jsonl with this name", path);
     return ends_in(path, ".jsonl .ndjson") ? FORMAT_JSONL : FORMAT_CSV;

@@ -17,12 +17,15 @@
     BACKBONE_OPTIONS(X) \
     X(preprocess, "LIST", NULL, "preprocessing settings that replace those of the model, name=value,... (inspect " \
       "--preprocess lists them)") \
+    X(threshold, "LIST", NULL, "decide by these thresholds in place of the model's: 0.3 (of all labels, or of two " \
+      "classes of the positive one) or NAME=0.3,...") \
     X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
     IMAGE_FLAG(X) \
     X(all_slices, NULL, NULL, "predict every slice of a file of several pictures, such as a volume; with --per-case " \
       "such a file is a case, unless it is of a study in a table, or of a DICOM series in a folder") \
-    X(format, "NAME", NULL, "text, csv (a table with a heading line) or jsonl (a JSON object on each line); without " \
-      "it text, or with --out jsonl for FILE.jsonl, else csv") \
+    X(format, "NAME", NULL, "text, csv (a table with a heading line), csv-semicolon (with semicolons and decimal " \
+      "commas, as a German Excel reads it) or jsonl (a JSON object on each line); without it text, or with --out " \
+      "jsonl for FILE.jsonl, else csv") \
     X(csv, NULL, NULL, "the same as --format csv") \
     X(out, "FILE", NULL, "write the table to this file; until all pictures are done, it is FILE.part") \
     X(resume, NULL, NULL, "with --out: go on with FILE.part of an earlier run by the same options") \

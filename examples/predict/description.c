@@ -32,6 +32,10 @@ char *describe_run(const loaded_model *s, table_format format, const input_readi
             peft_transform_text(s->transform), how->image_options ? how->image_options : "none",
             how->all_slices ? ", all slices" : "", compute, (int)format);
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s", s->names[c]);
+    char *decisions = decision_text(&s->how, s->names, '.'), *sets = set_note(&s->sets);
+    fprintf(f, ", decisions %s, sets %s", *decisions ? decisions : "none", *sets ? sets : "none");
+    free(decisions);
+    free(sets);
     if (fclose(f)) fail("out of memory");
     for (char *c = text; *c; c++)
         if (*c == '\n' || *c == '\r') *c = ' ';                /* the description is a line */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lines.c -- the lines of predict's table in its three formats (predict.h). */
 #include "predict.h"
-#include "common/files/csv.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +41,7 @@ static void put_json_string(FILE *f, const char *text)
 
 static void put_name(FILE *f, table_format format, const char *name)
 {
-    if (format == FORMAT_CSV) put_csv_field(f, name);
+    if (is_csv(format)) put_csv_text(f, style_of_format(format), name);
     else if (format == FORMAT_JSONL) put_json_string(f, name);
     else fputs(name, f);
 }
@@ -60,29 +59,52 @@ char *name_field(table_format format, const char *name)
 static const char *const line_name[] = { [LINE_OF_IMAGE] = "image", [LINE_OF_CASE] = "case",
                                          [LINE_OF_ATTENTION] = "case" };
 
+/* Puts a separator and the text. */
+static void put_column(FILE *f, const csv_style *style, const char *text)
+{
+    fputc(style->separator, f);
+    put_csv_text(f, style, text);
+}
+
 char *heading_line(const loaded_model *s, table_format format, line_kind lines, size_t *size)
 {
+    static const char byte_order_mark[] = "\xef\xbb\xbf";       /* without it Excel takes UTF-8 for another encoding */
+    const csv_style *style = style_of_format(format);
     char *text;
-    if (format != FORMAT_CSV) return NULL;
+    if (!is_csv(format)) return NULL;
     FILE *f = open_line(&text, size);
-    fprintf(f, "%s%s%s%s", line_name[lines], lines == LINE_OF_IMAGE ? "" : ",slices,failed",
-            lines == LINE_OF_ATTENTION ? ",slice,weight" : "", s->multilabel ? "" : ",predicted");
-    for (int64_t c = 0; c < s->classes; c++) {
-        fputc(',', f);
-        put_csv_field(f, s->names[c]);
-    }
+    fprintf(f, "%s%s", format == FORMAT_CSV_SEMICOLON ? byte_order_mark : "", line_name[lines]);
+    if (lines != LINE_OF_IMAGE) put_column(f, style, "slices"), put_column(f, style, "failed");
+    if (lines == LINE_OF_ATTENTION) put_column(f, style, "slice"), put_column(f, style, "weight");
+    put_column(f, style, "predicted");
+    if (s->how.thresholds) put_column(f, style, "decided_by");
+    if (s->sets.level > 0) put_column(f, style, name_of_sets(&s->sets).text);
+    for (int64_t c = 0; c < s->classes; c++) put_column(f, style, s->names[c]);
     fputc('\n', f);
     close_line(f);
     return text;
 }
 
-/* The name of the most probable class; NULL: there are no probabilities. */
-static const char *best_class(const loaded_model *s, const float *p)
+/* What is decided for probabilities [classes] (not NULL): for each class whether it is decided, and whether it is in
+ * the prediction set. */
+typedef struct outcome { double *decided, *set; } outcome;
+
+static outcome find_outcome(const loaded_model *s, const float *probabilities)
 {
-    int64_t largest = 0;
-    for (int64_t c = 1; p && c < s->classes; c++)
-        if (p[c] > p[largest]) largest = c;
-    return p ? s->names[largest] : NULL;
+    const size_t classes = (size_t)s->classes;
+    double *p = check_alloc(malloc(classes * sizeof *p));
+    outcome o = { check_alloc(malloc(classes * sizeof *p)), check_alloc(calloc(classes, sizeof *p)) };
+    for (size_t c = 0; c < classes; c++) p[c] = probabilities[c];
+    decide(&s->how, p, 1, o.decided);
+    if (s->sets.level > 0) find_set(s->ctx, &s->sets, p, o.set);
+    free(p);
+    return o;
+}
+
+static void free_outcome(outcome *o)
+{
+    free(o->decided);
+    free(o->set);
 }
 
 /* The slice with the largest weight. */
@@ -94,23 +116,87 @@ static int64_t heaviest(const prediction *r)
     return k;
 }
 
-static void put_csv(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
+/* Puts a column with the names of the chosen classes. */
+static void put_chosen(FILE *f, const csv_style *style, const loaded_model *s, const double *chosen)
 {
-    if (lines != LINE_OF_IMAGE) fprintf(f, ",%lld,%lld", (long long)r->slices, (long long)r->failed);
+    char *names = class_list(chosen, s->names, s->classes);
+    put_column(f, style, names);
+    free(names);
+}
+
+static void put_csv(FILE *f, const loaded_model *s, const csv_style *style, line_kind lines, const prediction *r)
+{
+    const char sep = style->separator;
+    if (lines != LINE_OF_IMAGE) fprintf(f, "%c%lld%c%lld", sep, (long long)r->slices, sep, (long long)r->failed);
     if (lines == LINE_OF_ATTENTION) {
         const int64_t k = heaviest(r);
-        fputc(',', f);
-        if (r->slices) put_csv_field(f, r->image[k]), fprintf(f, ",%.9g", r->weight[k]);
-        else fputc(',', f);
+        put_column(f, style, r->slices ? r->image[k] : "");
+        fputc(sep, f);
+        if (r->slices) put_csv_number(f, style, r->weight[k]);
     }
-    if (!s->multilabel) {
-        fputc(',', f);
-        if (r->probabilities) put_csv_field(f, best_class(s, r->probabilities));
+    if (!r->probabilities) {
+        const int64_t columns = 1 + (s->how.thresholds != NULL) + (s->sets.level > 0) + s->classes;
+        for (int64_t c = 0; c < columns; c++) fputc(sep, f);
+        return;
     }
+    outcome o = find_outcome(s, r->probabilities);
+    put_chosen(f, style, s, o.decided);
+    if (s->how.thresholds) {
+        char *by = decision_text(&s->how, s->names, style->decimal);
+        put_column(f, style, by);
+        free(by);
+    }
+    if (s->sets.level > 0) put_chosen(f, style, s, o.set);
     for (int64_t c = 0; c < s->classes; c++) {
-        fputc(',', f);
-        if (r->probabilities) fprintf(f, "%.9g", r->probabilities[c]);
+        fputc(sep, f);
+        put_csv_number(f, style, r->probabilities[c]);
     }
+    free_outcome(&o);
+}
+
+static void put_csv_commas(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
+{
+    put_csv(f, s, &csv_commas, lines, r);
+}
+
+static void put_csv_semicolons(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
+{
+    put_csv(f, s, &csv_semicolons, lines, r);
+}
+
+/* Puts an array with the names of the chosen classes. */
+static void put_json_names(FILE *f, const loaded_model *s, const double *chosen)
+{
+    bool any = false;
+    fputc('[', f);
+    for (int64_t c = 0; c < s->classes; c++) {
+        if (chosen[c] == 0) continue;
+        if (any) fputs(", ", f);
+        put_json_string(f, s->names[c]);
+        any = true;
+    }
+    fputc(']', f);
+}
+
+/* Puts the decision, the thresholds that made it, and the prediction set. */
+static void put_json_decision(FILE *f, const loaded_model *s, const prediction *r)
+{
+    outcome o = find_outcome(s, r->probabilities);
+    fputs(", \"predicted\": ", f);
+    if (s->multilabel) put_json_names(f, s, o.decided);
+    for (int64_t c = 0; c < s->classes && !s->multilabel; c++)
+        if (o.decided[c] > 0) put_json_string(f, s->names[c]);
+    if (s->how.thresholds) {
+        char *by = decision_text(&s->how, s->names, '.');
+        fputs(", \"decided_by\": ", f);
+        put_json_string(f, by);
+        free(by);
+    }
+    if (s->sets.level > 0) {
+        fprintf(f, ", \"%s\": ", name_of_sets(&s->sets).text);
+        put_json_names(f, s, o.set);
+    }
+    free_outcome(&o);
 }
 
 static void put_json(FILE *f, const loaded_model *s, line_kind lines, const prediction *r)
@@ -127,10 +213,10 @@ static void put_json(FILE *f, const loaded_model *s, line_kind lines, const pred
         fputc('}', f);
     }
     if (!r->probabilities) {
-        fprintf(f, "%s, \"probabilities\": null}", s->multilabel ? "" : ", \"predicted\": null");
+        fputs(", \"predicted\": null, \"probabilities\": null}", f);
         return;
     }
-    if (!s->multilabel) fputs(", \"predicted\": ", f), put_json_string(f, best_class(s, r->probabilities));
+    put_json_decision(f, s, r);
     fputs(", \"probabilities\": {", f);
     for (int64_t c = 0; c < s->classes; c++) {
         if (c) fputs(", ", f);
@@ -151,15 +237,22 @@ static void put_text(FILE *f, const loaded_model *s, line_kind lines, const pred
         fputs("-", f);
         return;
     }
-    if (!s->multilabel) fprintf(f, "%s ", best_class(s, r->probabilities));
+    outcome o = find_outcome(s, r->probabilities);
+    char *decided = class_list(o.decided, s->names, s->classes), *set = class_list(o.set, s->names, s->classes);
+    fprintf(f, "%s ", *decided ? decided : "-");
+    if (s->sets.level > 0) fprintf(f, " %s=%s", name_of_sets(&s->sets).text, *set ? set : "-");
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s=%.9g", s->names[c], r->probabilities[c]);
+    free(decided);
+    free(set);
+    free_outcome(&o);
 }
 
 char *line_of_field(const loaded_model *s, table_format format, line_kind lines, const char *field, size_t length,
                     const prediction *p, size_t *size)
 {
     static void (*const put[])(FILE *, const loaded_model *, line_kind, const prediction *) = {
-        [FORMAT_TEXT] = put_text, [FORMAT_CSV] = put_csv, [FORMAT_JSONL] = put_json };
+        [FORMAT_TEXT] = put_text, [FORMAT_CSV] = put_csv_commas,
+        [FORMAT_CSV_SEMICOLON] = put_csv_semicolons, [FORMAT_JSONL] = put_json };
     char *text;
     FILE *f = open_line(&text, size);
     if (format == FORMAT_JSONL) fprintf(f, "{\"%s\": ", line_name[lines]);

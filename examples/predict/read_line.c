@@ -6,34 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads the number at *text, which `stop` must follow, and moves *text behind that. A probability is 0 to 1. */
-static bool read_probability(const char **text, char stop, float *p)
+/* Reads the number at *text, with this decimal sign, which `stop` must follow, and moves *text behind that. A
+ * probability is 0 to 1. */
+static bool read_probability(const char **text, char decimal, char stop, float *p)
 {
-    char *end;
-    *p = strtof(*text, &end);
-    const bool good = end > *text && *end == stop && *p >= 0 && *p <= 1;
-    *text = end + 1;
-    return good;
+    char number[32], *end;
+    const size_t length = strcspn(*text, (char[]){ stop, '\n', 0 });
+    if (length >= sizeof number || (*text)[length] != stop) return false;
+    memcpy(number, *text, length);
+    number[length] = 0;
+    char *sign = strchr(number, decimal);
+    if (sign) *sign = '.';
+    *p = strtof(number, &end);
+    *text += length + 1;
+    return length && !*end && *p >= 0 && *p <= 1;
 }
 
 /* Reads the probabilities behind the name of a line of CSV; they are its last fields. */
-static bool read_csv_numbers(const loaded_model *s, const char *rest, const char *end, float *p)
+static bool read_csv_numbers(const loaded_model *s, table_format format, const char *rest, const char *end, float *p)
 {
+    const csv_style *style = style_of_format(format);
     const char *at = end - 1;
     for (int64_t c = 0; c < s->classes; c++)
         do {
             if (at <= rest) return false;
             at--;
-        } while (*at != ',');
+        } while (*at != style->separator);
     at++;
     for (int64_t c = 0; c < s->classes; c++)
-        if (!read_probability(&at, c + 1 < s->classes ? ',' : '\n', &p[c])) return false;
+        if (!read_probability(&at, style->decimal, c + 1 < s->classes ? style->separator : '\n', &p[c])) return false;
     return true;
 }
 
 /* The same for JSON, where the name of its class stands before each. */
-static bool read_json_numbers(const loaded_model *s, const char *rest, const char *end, float *p)
+static bool read_json_numbers(const loaded_model *s, table_format format, const char *rest, const char *end, float *p)
 {
+    (void)format;
     static const char before[] = "\"probabilities\": {";
     const char *at = memmem(rest, (size_t)(end - rest), before, sizeof before - 1);
     if (!at) return false;
@@ -44,7 +52,7 @@ static bool read_json_numbers(const loaded_model *s, const char *rest, const cha
         free(name);
         if ((size_t)(end - at) <= length) return false;
         at += length;
-        if (!read_probability(&at, c + 1 < s->classes ? ',' : '}', &p[c])) return false;
+        if (!read_probability(&at, '.', c + 1 < s->classes ? ',' : '}', &p[c])) return false;
     }
     return true;
 }
@@ -56,7 +64,7 @@ bool is_prediction_line(const loaded_model *s, table_format format, const char *
     const char *rest = name + length;
     double sum = 0;
     size_t size;
-    bool good = rest < end && (format == FORMAT_CSV ? read_csv_numbers : read_json_numbers)(s, rest, end, p);
+    bool good = rest < end && (is_csv(format) ? read_csv_numbers : read_json_numbers)(s, format, rest, end, p);
     if (good) {
         char *again = line_of_field(s, format, LINE_OF_IMAGE, name, length, &(prediction){ .probabilities = p }, &size);
         good = size == (size_t)(end - line) && !memcmp(again, line, size);

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const format_name[] = { [FORMAT_TEXT] = "text", [FORMAT_CSV] = "csv", [FORMAT_JSONL] = "jsonl" };
+static const char *const format_name[] = { [FORMAT_TEXT] = "text", [FORMAT_CSV] = "csv",
+                                           [FORMAT_CSV_SEMICOLON] = "csv-semicolon", [FORMAT_JSONL] = "jsonl" };
 /* name: as it stands in the line (name_field). taken: take_done_line has answered a call with this line. */
 struct done_line { char *name; bool taken; };
 static const char before_name[] = "{\"image\": ";            /* in a line of JSON; cases are not resumed */
@@ -19,7 +20,14 @@ table_format read_format(const char *name)
 {
     for (size_t i = 0; i < sizeof format_name / sizeof *format_name; i++)
         if (!strcmp(name, format_name[i])) return (table_format)i;
-    fail("--format %s: expected text, csv or jsonl", name);
+    fail("--format %s: expected text, csv, csv-semicolon or jsonl", name);
+}
+
+bool is_csv(table_format format) { return format == FORMAT_CSV || format == FORMAT_CSV_SEMICOLON; }
+
+const csv_style *style_of_format(table_format format)
+{
+    return format == FORMAT_CSV_SEMICOLON ? &csv_semicolons : &csv_commas;
 }
 
 /* Writes and flushes a whole line, so that a stopped program leaves no part of one. Frees text. */
@@ -39,7 +47,7 @@ static const char *line_end(const prediction_table *t, const char *text)
 {
     bool quoted = false;
     for (; *text; text++) {
-        if (*text == '"' && t->format == FORMAT_CSV) quoted = !quoted;
+        if (*text == '"' && is_csv(t->format)) quoted = !quoted;
         if (*text == '\n' && !quoted) return text + 1;
     }
     return NULL;
@@ -48,11 +56,12 @@ static const char *line_end(const prediction_table *t, const char *text)
 /* The length of the name field at the start of a line of CSV, or after before_name. */
 static size_t name_length(const char *field, table_format format)
 {
-    if (*field != '"') return strcspn(field, ",\n");
+    const char ends[] = { style_of_format(format)->separator, '\n', 0 };
+    if (*field != '"') return strcspn(field, ends);
     size_t n = 1;
     for (; field[n]; n++) {
         if (format == FORMAT_JSONL && field[n] == '\\' && field[n + 1]) n++;
-        else if (format == FORMAT_CSV && field[n] == '"' && field[n + 1] == '"') n++;
+        else if (is_csv(format) && field[n] == '"' && field[n + 1] == '"') n++;
         else if (field[n] == '"') return n + 1;
     }
     return n;
@@ -113,7 +122,7 @@ static const char *read_done(prediction_table *t, const char *text)
     size_t capacity = 0, length;
     const char *line = strchr(text, '\n') + 1, *field = line;
     for (const char *end; (end = line_end(t, line)); line = end) {
-        const bool heading = t->format == FORMAT_CSV && !t->has_heading;
+        const bool heading = is_csv(t->format) && !t->has_heading;
         if (!(length = heading ? is_heading(t, line, end) : check_line(t, line, end, &field)))
             refuse_line(t, text, line, end, heading);
         if (heading) {

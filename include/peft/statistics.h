@@ -87,8 +87,9 @@ PEFT_API const peft_option *peft_statistics_option(size_t i);
  *               resamples lie on one side of it. PEFT_E_UNSUPPORTED: groups * samples * classes are more than 10^9,
  *               such as 31,623 samples of one class without groups: it would take minutes
  *   stratified  true: draws within strata, so that each resample has as many groups of each. The stratum of a group is
- *               the largest label in it, or its largest target if there is one class; PEFT_E_INVALID: targets of
- *               several classes
+ *               the largest label in it, or its largest target if there is one class. Strata of one group, which
+ *               would be the same in each resample, are drawn as one stratum; a single one with the smallest other
+ *               stratum. PEFT_E_INVALID: targets of several classes
  *   seed        of the draws
  * A resample is counted in `undefined` and is left out of the interval if the metric is NaN, if a class has none of
  * the positive or negative samples that its value needs (though metrics.h defines recall as 0 there), if a mean over

@@ -34,11 +34,14 @@ START_TEST(undefined_resamples_are_counted)
         OK(bootstrap(ctx, &s, row[k].metric, "interval=bca resamples=100", e, row[k].count));
         ck_assert(isnan(e[row[k].count - 1].low) == row[k].undefined[row[k].count - 1]);
     }
-    /* strata of one sample and of nine: the sample is in each resample */
-    peft_samples by_label = { .n = FEW, .classes = 2, .scores = x, .labels = labels };
+    /* strata of two samples and of eight: each resample has both classes */
+    int64_t two[FEW];
+    for (int i = 0; i < FEW; i++) two[i] = i == 5 || i == 7;
+    peft_samples by_label = { .n = FEW, .classes = 2, .scores = x, .labels = two };
     peft_estimate e[2];
     OK(bootstrap(ctx, &by_label, "auroc", "stratified=true", e, 2));
     ck_assert(!e[0].undefined && !e[1].undefined);
+    by_label.labels = labels;
     OK(bootstrap(ctx, &by_label, "balanced_accuracy", "", e, 1));
     const int64_t without = e[0].undefined;
     ck_assert_int_gt(without, 0);
@@ -52,13 +55,46 @@ START_TEST(undefined_resamples_are_counted)
         OK(bootstrap(ctx, &by_label, of_two_classes[k], "", e, 1));
         ck_assert_msg(isnan(e[0].value) && e[0].undefined == 2000, "%s", of_two_classes[k]);
     }
-    const float column[FEW] = { 0, 0, 0, 0, 0, 1, 0, -1, -1, 0 };
+    const float column[FEW] = { 0, 0, 0, 0, 1, 1, 0, -1, -1, 0 };
     const double one[FEW] = { 0.1, 0.3, 0.8, 0.2, 0.7, 0.6, 0.1, 0, 0, 0.9 };
     peft_samples single = { .n = FEW, .classes = 1, .scores = one, .targets = column };
     OK(bootstrap(ctx, &single, "auroc", "stratified=true", e, 1));
     ck_assert(!e[0].undefined);
     OK(bootstrap(ctx, &single, "auroc", "", e, 1));
     ck_assert(e[0].undefined > 0);
+    peft_context_free(ctx);
+}
+END_TEST
+
+/* A stratum of one group does not count as if it could not vary: it is drawn together with another. */
+START_TEST(strata_of_one_group_are_joined)
+{
+    enum { FEW = 10 };
+    peft_context *ctx = context();
+    double x[3 * FEW];
+    int64_t labels[FEW];
+    peft_samples s = { .n = FEW, .classes = 3, .scores = x, .labels = labels };
+    peft_estimate joined, plain;
+    for (int i = 0; i < FEW; i++) {                          /* all of class 0 are decided right, the others wrong */
+        labels[i] = i < 8 ? 0 : 1;
+        for (int c = 0; c < 3; c++) x[3 * i + c] = c == 0;
+    }
+    labels[9] = 0;                                           /* nine and one: as without strata */
+    OK(bootstrap(ctx, &s, "accuracy", "stratified=true", &joined, 1));
+    OK(bootstrap(ctx, &s, "accuracy", "", &plain, 1));
+    ck_assert(joined.error > 0 && joined.low < 0.9 && joined.high > 0.9);
+    ck_assert(joined.error == plain.error && joined.low == plain.low && joined.high == plain.high);
+    labels[9] = 2;                                           /* eight, one and one: one of each or twice the same */
+    OK(bootstrap(ctx, &s, "accuracy", "stratified=true", &joined, 1));
+    NEAR(joined.error, 0, 1e-12);
+    NEAR(joined.low, 0.8, 1e-12);
+    x[3 * 9] = 0;
+    x[3 * 9 + 2] = 1;                                        /* one of the two is right: 0.8, 0.9 or 1 */
+    OK(bootstrap(ctx, &s, "accuracy", "stratified=true", &joined, 1));
+    ck_assert(joined.value > 0.89 && joined.value < 0.91);
+    NEAR(joined.error, sqrt(0.005), 0.004);                  /* 0.1 times the deviation of a binomial count of two */
+    NEAR(joined.low, 0.8, 1e-12);
+    NEAR(joined.high, 1, 1e-12);
     peft_context_free(ctx);
 }
 END_TEST
@@ -112,5 +148,5 @@ START_TEST(bca_of_too_many_groups_is_refused)
 }
 END_TEST
 
-SUITE_MAIN("undefined", undefined_resamples_are_counted, equal_resamples_give_no_interval,
-           bca_of_too_many_groups_is_refused)
+SUITE_MAIN("undefined", undefined_resamples_are_counted, strata_of_one_group_are_joined,
+           equal_resamples_give_no_interval, bca_of_too_many_groups_is_refused)

@@ -50,7 +50,7 @@ runs finetune --data scans/split.csv
 says 'training: 24 images: benign-like 8, malignant-like 8, normal-like 8'
 says "test: 12 images: benign-like 4, malignant-like 4, normal-like 4; the split 'test'"
 says 'patients: 18, none in two splits (12 in training, 6 in the test)'
-says 'intervals: of auroc by patient (6 patients)'
+says 'intervals: by patient (6 patients): of auroc after DeLong and Obuchowski'
 # Predictive values are those of the confusion matrix: right decisions for a class of all for it.
 awk '/^confusion matrix/ { rows = 3; next }
      rows > 0 { rows--; name[3 - rows] = $1; for (k = 1; k <= 3; k++) m[3 - rows, k] = $(k + 1) }
@@ -78,7 +78,7 @@ runs finetune --data scans/split.csv --table split=none --shots 3
 says 'training: 9 images'
 says 'none in two splits'
 runs finetune --data scans/split.csv --table patient=none,study=none
-if grep -q 'intervals: of auroc' log; then fail 'patients are not known, but intervals are by patient'; fi
+if grep -q 'intervals: by patient' log; then fail 'patients are not known, but intervals are by patient'; fi
 says "patients: not known; where a patient has several images, give --patients PATTERN"
 refused "option 'lable'; did you mean 'label'?" finetune --data scans/split.csv --table lable=diagnosis
 says 'inspect --table lists the settings'

@@ -4,9 +4,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-void put_csv_field(FILE *f, const char *text)
+const csv_style csv_commas = { ',', '.' }, csv_semicolons = { ';', ',' };
+
+void put_csv_text(FILE *f, const csv_style *style, const char *text)
 {
-    if (!strpbrk(text, ",\"\n\r")) {
+    const char special[] = { style->separator, '"', '\n', '\r', 0 };
+    if (!strpbrk(text, special)) {
         fputs(text, f);
         return;
     }
@@ -16,6 +19,17 @@ void put_csv_field(FILE *f, const char *text)
         fputc(*text, f);
     }
     fputc('"', f);
+}
+
+void put_csv_field(FILE *f, const char *text) { put_csv_text(f, &csv_commas, text); }
+
+void put_csv_number(FILE *f, const csv_style *style, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", value);
+    char *point = strchr(text, '.');
+    if (point) *point = style->decimal;
+    fputs(text, f);
 }
 
 /* Reads at `in` and writes the fields without quotes over the same text at `out`, which never overtakes `in`. */

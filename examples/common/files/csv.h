@@ -5,6 +5,11 @@
 #include <stdio.h>
 
 void put_csv_field(FILE *f, const char *text);
+/* Another form: separator of columns and decimal sign. */
+typedef struct csv_style { char separator, decimal; } csv_style;
+extern const csv_style csv_commas, csv_semicolons;            /* "a,0.5"; "a;0,5", as a German Excel reads it */
+void put_csv_text(FILE *f, const csv_style *style, const char *text);
+void put_csv_number(FILE *f, const csv_style *style, double value);            /* nine digits, enough for any float */
 /* Splits the row at *text in place: field[i] points to the i-th unquoted field, and *text moves to the next row.
  * Returns the number of fields, or -1 when there are more than max_fields. */
 int read_csv_row(char **text, char **field, int max_fields);

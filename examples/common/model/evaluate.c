@@ -59,7 +59,7 @@ typedef struct outcomes {
 } outcomes;
 
 /* Compares the probabilities `scores` [n, classes] of all samples with their labels. */
-static outcomes find_outcomes(const double *scores, const peft_dataset *d)
+static outcomes find_outcomes(const double *scores, const peft_dataset *d, const decision *how)
 {
     outcomes o = { peft_dataset_count(d), peft_dataset_classes(d), NULL, NULL, NULL, NULL };
     o.targets = check_alloc(malloc((size_t)(o.n * o.classes) * sizeof *o.targets));
@@ -71,7 +71,7 @@ static outcomes find_outcomes(const double *scores, const peft_dataset *d)
         o.labels[i] = peft_dataset_label(d, i);
     }
     if (peft_dataset_multilabel(d)) return o;
-    must(peft_metrics_decide(scores, o.n, o.classes, o.predicted));
+    for (int64_t i = 0; i < o.n; i++) o.predicted[i] = decided_class(how, scores + i * o.classes);
     must(peft_metrics_confusion(o.labels, o.predicted, o.n, o.classes, o.confusion));
     return o;
 }
@@ -85,14 +85,14 @@ static void free_outcomes(outcomes *o)
 
 /* Metrics that are not defined for the kind of data set stay NaN. The last argument of the calls, 1, is the number of
  * values of the metric. */
-static void fill_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const outcomes *o, metrics *m)
+static void fill_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const outcomes *o,
+                         const decision *how, metrics *m)
 {
     const int64_t n = o->n, classes = o->classes;
     *m = (metrics){ .images = n, .accuracy = NAN, .balanced_accuracy = NAN, .f1_macro = NAN, .auroc_macro = NAN,
                     .map = NAN };
     if (peft_dataset_multilabel(d)) {
-        const double threshold = 0.5;
-        must(peft_metrics_multilabel(scores, o->targets, n, classes, threshold, "f1_macro", &m->f1_macro, 1));
+        must(peft_metrics_multilabel_at(scores, o->targets, n, classes, how->thresholds, "f1_macro", &m->f1_macro, 1));
         must(peft_metrics_ranking(ctx, scores, o->targets, n, classes, "map", &m->map, 1));
     } else {
         must(peft_metrics_decision(o->confusion, classes, "accuracy", &m->accuracy, 1));
@@ -104,9 +104,11 @@ static void fill_metrics(peft_context *ctx, const double *scores, const peft_dat
 
 void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, metrics *m)
 {
-    outcomes o = find_outcomes(scores, d);
-    fill_metrics(ctx, scores, d, &o, m);
+    decision plain = plain_decision(peft_dataset_classes(d), peft_dataset_multilabel(d));
+    outcomes o = find_outcomes(scores, d, &plain);
+    fill_metrics(ctx, scores, d, &o, &plain, m);
     free_outcomes(&o);
+    free_decision(&plain);
 }
 
 static void print_confusion(const outcomes *o, const peft_dataset *d)
@@ -119,23 +121,58 @@ static void print_confusion(const outcomes *o, const peft_dataset *d)
     }
 }
 
-void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const char *unit)
+/* Metrics of several labels, each for all labels together. */
+static void print_multilabel(peft_context *ctx, const double *scores, const outcomes *o, const decision *how,
+                             const metrics *m)
+{
+    static const char *const decided[] = { "f1_micro", "precision_macro", "precision_micro", "recall_macro",
+                                           "recall_micro", "subset_accuracy" };
+    const int64_t entries = o->n * o->classes, one_class = 1;
+    double value;
+    printf("%-22s %.4f\n", "f1_macro", m->f1_macro);
+    for (size_t i = 0; i < sizeof decided / sizeof *decided; i++) {
+        must(peft_metrics_multilabel_at(scores, o->targets, o->n, o->classes, how->thresholds, decided[i], &value, 1));
+        printf("%-22s %.4f\n", decided[i], value);
+    }
+    must(peft_metrics_ranking(ctx, scores, o->targets, entries, one_class, "average_precision", &value, 1));
+    printf("%-22s %.4f\n%-23s %.4f\n", "map", m->map, "average_precision_micro", value);
+    must(peft_metrics_ranking(ctx, scores, o->targets, o->n, o->classes, "auroc_micro", &value, 1));
+    printf("%-22s %.4f\n", "auroc_micro", value);
+}
+
+static void print_one_label(peft_context *ctx, const outcomes *o, const peft_dataset *d, const metrics *m)
+{
+    float *right = check_alloc(malloc((size_t)o->n * sizeof *right));
+    for (int64_t i = 0; i < o->n; i++) right[i] = o->predicted[i] == o->labels[i];
+    printf("%-22s %.4f\n%-22s ", "accuracy", m->accuracy, "accuracy_interval");
+    print_share(ctx, d, right);
+    printf("\n%-22s %.4f\n%-22s %.4f\n", "balanced_accuracy", m->balanced_accuracy, "f1_macro", m->f1_macro);
+    free(right);
+}
+
+/* Says which threshold decides, where the most probable class does not. */
+static void print_threshold(const decision *how, const peft_dataset *d)
+{
+    if (how->thresholds && !how->multilabel)
+        printf("decisions: %s where its probability is at least %.9g, else %s (%s%s%s)\n",
+               peft_dataset_class_name(d, how->positive), how->thresholds[how->positive],
+               peft_dataset_class_name(d, 1 - how->positive), how->rule, how->set ? ", chosen on " : "",
+               how->set ? how->set : "");
+    else if (how->set) printf("thresholds: %s, chosen on %s\n", how->rule, how->set);
+}
+
+void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how,
+                   const char *unit)
 {
     metrics m;
-    outcomes o = find_outcomes(scores, d);
-    fill_metrics(ctx, scores, d, &o, &m);
+    outcomes o = find_outcomes(scores, d, how);
+    fill_metrics(ctx, scores, d, &o, how, &m);
+    print_threshold(how, d);
     if (!peft_dataset_multilabel(d)) print_confusion(&o, d);
-    print_class_figures(ctx, scores, o.targets, peft_dataset_multilabel(d) ? NULL : o.predicted, d, unit);
+    print_class_figures(ctx, scores, o.targets, how, d, unit);
     printf("test_%-17s %lld\n", unit, (long long)m.images);
-    if (peft_dataset_multilabel(d)) {
-        printf("%-22s %.4f\n%-22s %.4f\n", "f1_macro", m.f1_macro, "map", m.map);
-    } else {
-        int64_t right = 0;
-        for (int64_t i = 0; i < o.n; i++) right += o.predicted[i] == o.labels[i];
-        printf("%-22s %.4f\n%-22s ", "accuracy", m.accuracy, "accuracy_interval");
-        print_share(right, o.n);
-        printf("\n%-22s %.4f\n%-22s %.4f\n", "balanced_accuracy", m.balanced_accuracy, "f1_macro", m.f1_macro);
-    }
+    if (peft_dataset_multilabel(d)) print_multilabel(ctx, scores, &o, how, &m);
+    else print_one_label(ctx, &o, d, &m);
     printf("%-22s %.4f\n", "auroc_macro", m.auroc_macro);
     free_outcomes(&o);
 }

@@ -3,6 +3,7 @@
  * compare. */
 #ifndef EVALUATE_H
 #define EVALUATE_H
+#include "common/decision/decision.h"
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdint.h>
@@ -10,11 +11,12 @@
 /* Predicts every sample: probabilities [count, classes], to be freed; NULL when stop_requested was set meanwhile. */
 double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t);
 /* Metrics of probabilities `scores` [count, classes]. accuracy and balanced_accuracy are NaN for several labels per
- * image, map (mean average precision) is NaN for one label per image; undefined metrics are NaN. */
+ * image, map (mean average precision) is NaN for one label per image; undefined metrics are NaN. Decisions are those of
+ * plain_decision. */
 typedef struct metrics { int64_t images; double accuracy, balanced_accuracy, f1_macro, auroc_macro, map; } metrics;
 void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, metrics *m);
-/* Prints the confusion matrix (one label per image), the figures of each class (class_figures.h) and the metrics. With
- * several labels per image, a label is predicted if its probability is at least 0.5. unit: what a sample of d is,
- * "images" or "cases". */
-void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const char *unit);
+/* Prints the confusion matrix (one label per image), the figures of each class (class_figures.h) and the metrics of the
+ * decisions that `how` makes. unit: what a sample of d is, "images" or "cases". */
+void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how,
+                   const char *unit);
 #endif

@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 
 /* Copies of the notes in a file's header; NULL: absent. */
-typedef struct header { char *kind, *preprocess, *class_names, *link, *image_options; } header;
+typedef struct header {
+    char *kind, *preprocess, *class_names, *link, *image_options, *decision, *conformal;
+} header;
 
 static char *copy_text(const char *text) { return text ? check_alloc(strdup(text)) : NULL; }
 
@@ -26,7 +28,8 @@ static header read_header(peft_context *ctx, const char *path)
     const char *preprocess = peft_file_meta(f, "preprocess"); /* "" if only mean and std are known */
     header h = { copy_text(peft_file_kind(f)), copy_text(preprocess && *preprocess ? preprocess : NULL),
                  copy_text(peft_file_meta(f, "class_names")), copy_text(peft_file_meta(f, "link")),
-                 copy_text(peft_file_meta(f, "image_options")) };
+                 copy_text(peft_file_meta(f, "image_options")), copy_text(peft_file_meta(f, "decision")),
+                 copy_text(peft_file_meta(f, "conformal")) };
     peft_file_free(f);
     return h;
 }
@@ -38,6 +41,8 @@ static void free_header(header *h)
     free(h->class_names);
     free(h->link);
     free(h->image_options);
+    free(h->decision);
+    free(h->conformal);
 }
 
 static bool is_folder(const char *path)
@@ -165,6 +170,9 @@ loaded_model open_model(const char *backbone, const char *backbone_options, cons
     s.classes = peft_model_classes(s.model);
     s.multilabel = notes.link && !strcmp(notes.link, "sigmoid");
     if (notes.preprocess) must(peft_transform_parse(s.ctx, notes.preprocess, &s.transform));
+    const header *decides = trained ? &notes : &backbone_notes;
+    s.how = read_decision(decides->decision, s.classes, s.multilabel);
+    s.sets = read_set_rule(decides->conformal, s.classes);
     move_if_unset(&s.class_names, &notes.class_names);
     move_if_unset(&s.link, &notes.link);
     move_if_unset(&s.image_options, &notes.image_options);
@@ -274,6 +282,8 @@ void close_model(loaded_model *s)
     free(s->class_names);
     free(s->image_options);
     free(s->link);
+    free_decision(&s->how);
+    free_set_rule(&s->sets);
     peft_transform_free(s->transform);
     peft_model_free(s->model);
     peft_backbone_free(s->vit);

@@ -4,6 +4,8 @@
  * writes, needs no second file. */
 #ifndef LOADED_MODEL_H
 #define LOADED_MODEL_H
+#include "common/decision/decision.h"
+#include "common/decision/prediction_sets.h"
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdbool.h>
@@ -18,6 +20,8 @@ typedef struct loaded_model {
     int64_t classes;
     bool multilabel;                                          /* several labels per image: independent probabilities */
     char *link;                                               /* "softmax" or "sigmoid"; NULL: not in the files */
+    decision how;                                             /* thresholds of the files, else plain_decision */
+    set_rule sets;                                            /* prediction sets of the files; level 0: none */
     char *class_names;                                        /* one on each line; NULL: not in the files */
     bool own_head;                                            /* the classifier is that of a backbone as it was
                                                                * pretrained: no trained file, nor one of merge */

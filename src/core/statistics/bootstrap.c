@@ -24,6 +24,7 @@ typedef struct boot {
     pf_figure figure;
     pf_groups groups;
     int64_t strata, *by_stratum, *first;
+    int64_t *size, *joined;              /* [labels]: groups of a label, and the label with which it is drawn */
     int64_t *drawn, *index, room;        /* drawn [groups]; the samples of the drawn groups, and room for them */
     double *value;                       /* [count]: of all samples */
     double *of;                          /* [count, resamples] */
@@ -43,16 +44,35 @@ static int64_t stratum_of(const boot *b, int64_t g)
     return largest;
 }
 
+/* A stratum of one group would be drawn unchanged in each resample, as if its samples did not vary: joins the strata of
+ * one group to one, or a single such stratum with the smallest other one (collapsed strata: Cochran, Sampling
+ * Techniques, 1977, section 5A.12). If all have one group, they stay. */
+static void join_small_strata(boot *b, int64_t labels)
+{
+    int64_t single = -1, singles = 0, smallest = -1;
+    for (int64_t k = labels - 1; k >= 0; k--) {
+        b->joined[k] = k;
+        if (b->size[k] == 1) single = k, singles++;
+        if (b->size[k] > 1 && (smallest < 0 || b->size[k] <= b->size[smallest])) smallest = k;
+    }
+    if (smallest < 0) return;
+    for (int64_t k = 0; k < labels; k++)
+        if (b->size[k] == 1) b->joined[k] = singles > 1 ? single : smallest;
+}
+
 /* Sorts the groups by stratum. */
 static void make_strata(boot *b, bool stratified)
 {
     const int64_t most = !stratified ? 1 : b->figure.s->labels ? b->figure.s->classes : 3;   /* 3: targets -1, 0, 1 */
     int64_t n = 0;
+    for (int64_t k = 0; k < most; k++) b->size[k] = 0;
+    for (int64_t g = 0; g < b->groups.count; g++) b->size[stratified ? stratum_of(b, g) : 0]++;
+    join_small_strata(b, most);
     b->strata = 0;
     for (int64_t k = 0; k < most; k++) {
         b->first[b->strata] = n;
         for (int64_t g = 0; g < b->groups.count; g++)
-            if (!stratified || stratum_of(b, g) == k) b->by_stratum[n++] = g;
+            if (b->joined[stratified ? stratum_of(b, g) : 0] == k) b->by_stratum[n++] = g;
         b->strata += n > b->first[b->strata];
     }
     b->first[b->strata] = n;
@@ -205,10 +225,12 @@ static peft_status prepare(boot *b, int64_t resamples, bool bca)
         || !pf_mul_size(numbers, sizeof(double), &bytes))
         return pf_fail(PEFT_E_INVALID, "%s: %lld resamples of %zu values are too many", who, (long long)resamples,
                        values);
-    b->drawn = pf_alloc(ctx, (2 * groups + strata) * sizeof *b->drawn);
-    if (!b->drawn) return pf_nomem(who, (2 * groups + strata) * sizeof *b->drawn);
+    b->drawn = pf_alloc(ctx, (2 * groups + 3 * strata) * sizeof *b->drawn);
+    if (!b->drawn) return pf_nomem(who, (2 * groups + 3 * strata) * sizeof *b->drawn);
     b->by_stratum = b->drawn + groups;
     b->first = b->by_stratum + groups;
+    b->size = b->first + strata;
+    b->joined = b->size + strata;
     b->of = pf_alloc(ctx, bytes);
     if (!b->of) return pf_nomem(who, bytes);
     b->value = b->of + values * (size_t)resamples;
