@@ -44,7 +44,7 @@
     X(then_epochs, "N", NULL, "epochs of the second stage; without it as many as --epochs") \
     X(prune, "LIST", NULL, "method e2vpt: percentages of tokens and pieces to leave out, 10-90 or 25,50,75; each " \
       "pair is tried, and the best on a fifth of the training images is trained again") \
-    X(prune_score, "NAME", "signed", "importance of prompts: signed (the published code's), absolute (the paper's)") \
+    X(prune_score, "signed|absolute", "signed", "importance of prompts: signed (the published code's), absolute (the paper's)") \
     X(nested, "K", NULL, "with --tune: judge the choice and the training with it by K outer folds of the training " \
       "images too") \
     X(out, "FILE", "adapter.safetensors", "file for the trained model: adapter, head, preprocessing, class names") \

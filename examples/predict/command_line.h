@@ -23,7 +23,7 @@
     IMAGE_FLAG(X) \
     X(all_slices, NULL, NULL, "predict every slice of a file of several pictures, such as a volume; with --per-case " \
       "such a file is a case, unless it is of a study in a table, or of a DICOM series in a folder") \
-    X(format, "NAME", NULL, "text, csv (a table with a heading line), csv-semicolon (with semicolons and decimal " \
+    X(format, "text|csv|csv-semicolon|jsonl", NULL, "text, csv (a table with a heading line), csv-semicolon (with semicolons and decimal " \
       "commas, as a German Excel reads it) or jsonl (a JSON object on each line); without it text, or with --out " \
       "jsonl for FILE.jsonl, else csv") \
     X(csv, NULL, NULL, "the same as --format csv") \
@@ -31,7 +31,7 @@
     X(resume, NULL, NULL, "with --out: go on with FILE.part of an earlier run by the same options") \
     X(force, NULL, NULL, "overwrite --out if it exists") \
     X(data, "PATH", NULL, "predict the pictures of this data set (as for finetune --data) in place of PICTURES") \
-    X(split, "NAME", NULL, "with --data: the split to predict, train, val or test; without it all pictures") \
+    X(split, "train|val|test", NULL, "with --data: the split to predict, train, val or test; without it all pictures") \
     TABLE_FLAG(X) \
     ATTENTION_CASE_FLAG(X) \
     X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
@@ -42,7 +42,7 @@
     X(source_images, "N", "64", "number of them, drawn at random (0: all)") \
     X(seed, "N", "1", "with --adapt: seed of this draw and of the adaptation") \
     X(state, "FILE", NULL, "with --adapt: continue from this file if it exists, and write to it what was learned") \
-    X(compute, "NAME", "f32", "arithmetic of matrix products: f32; bf16 or int8, which round factors to 8 bits " \
+    X(compute, "f32|bf16|int8", "f32", "arithmetic of matrix products: f32; bf16 or int8, which round factors to 8 bits " \
       "and are faster on CPUs with instructions for them") \
     X(threads, "N", "0", "number of threads (0: one for each core)")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */

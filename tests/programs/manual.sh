@@ -38,6 +38,24 @@ for program in finetune predict inspect merge convert compare report adapt pretr
             fail "$program: bash does not complete --hel"
     fi
 done
+# $1: a program, $2: a flag with a list of values, $3: the first letters of a word, $4: the words that begin so
+completes() {
+    "$bin/$1" --print bash > bash
+    bash -c ". ./bash; COMP_WORDS=(peft-$1 $2 $3); COMP_CWORD=2; _peft_$1; echo \"\${COMPREPLY[*]}\"" > words
+    echo "$4" | cmp - words || fail "bash: $1 $2 $3"
+}
+if command -v bash > /dev/null; then
+    completes finetune --optimizer '' 'adamw sgd'
+    completes finetune --per-case m 'mean max'
+    "$bin/inspect" --methods | grep '^v[a-z]*$' | sort > methods
+    [ -s methods ] || fail 'no method begins with v'
+    "$bin/finetune" --print bash > bash
+    bash -c '. ./bash; COMP_WORDS=(peft-finetune --method v); COMP_CWORD=2; _peft_finetune; printf "%s\n" "${COMPREPLY[@]}"' |
+        sort | cmp - methods || fail 'bash: methods'
+    completes finetune --lr '' ''
+fi
+"$bin/predict" --print zsh | grep -qF ':f32|bf16|int8:(f32 bf16 int8)' || fail 'zsh: values of --compute'
+"$bin/predict" --print fish | grep -q -- "-l compute -x -a 'f32 bf16 int8' -d" || fail 'fish: values of --compute'
 if "$bin/merge" --print csh > /dev/null 2> log; then fail 'csh was accepted'; fi
 grep -q 'expected manual, bash, zsh or fish' log || fail 'the message for csh'
 echo "manual: $programs programs"

@@ -12,7 +12,7 @@
 /* The flags from batch to clip_norm are passed to peft_trainer_create as options of the same names. --trainer may list
  * them too (resolve_recipe). */
 #define RECIPE_FLAGS(X) \
-    X(method, "NAME", "ept", "fine-tuning method; inspect --methods lists them") \
+    X(method, "METHOD", "ept", "fine-tuning method; inspect --methods lists them") \
     X(options, "LIST", NULL, "options of the method, name=value,...; inspect --methods lists them") \
     X(head, "LIST", NULL, "options of the classifier, name=value,...: head, head_init, head_layers, pool") \
     X(epochs, "N", "20", "number of passes through the training images") \
@@ -21,11 +21,11 @@
       "0.1 (docs/choosing.md)") \
     X(weight_decay, "RATE", "0.01", "weight decay of matrices (biases, norms and scales: none, unless --trainer " \
       "decay_on=all)") \
-    X(optimizer, "NAME", "adamw", "adamw or sgd") \
-    X(schedule, "NAME", "cosine", "learning rate schedule: constant, cosine, linear, " \
-      "warmup_cosine, warmup_linear, warmup_cosine_full_period or step") \
+    X(optimizer, "adamw|sgd", "adamw", "rule of the updates") \
+    X(schedule, "constant|cosine|linear|step|warmup_cosine|warmup_linear|warmup_cosine_full_period", "cosine", \
+      "learning rate schedule") \
     X(warmup, "N", NULL, "steps in which the learning rate rises to --lr") \
-    X(loss, "NAME", NULL, "loss function, see inspect --trainer; without it ce for one label per image, bce for " \
+    X(loss, "ce|focal|soft_ce|bce|bce_sum", NULL, "loss function, see inspect --trainer; without it ce for one label per image, bce for " \
       "several") \
     X(clip_norm, "NORM", NULL, "clip gradients to this norm") \
     X(trainer, "LIST", NULL, "further training options, name=value,...; inspect --trainer lists them") \
