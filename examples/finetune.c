@@ -76,8 +76,8 @@ static void evaluate(run *r)
     must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
-    write_record(r, scores);
     print_metrics(r->t.ctx, scores, r->test, &r->how, "images");
+    write_record(r, scores);
     if (given[predictions].value) write_predictions(r, scores);
     if (given[per_case].value) evaluate_cases(r, s, scores);
     if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",

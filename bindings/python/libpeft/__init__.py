@@ -39,9 +39,11 @@ from .context import Context, default_context, manual_seed, set_num_threads
 from .dataset import Dataset
 from .file import File, npz_to_safetensors
 from .images import DicomHeader, Image, Transform
+from .importance import Importance
 from .loader import DataLoader
 from .model import Adapter, Model, method_help, methods
 from .predictor import Predictor
+from .probe import Probe
 from .session import Session
 from .trainer import Trainer
 
@@ -68,6 +70,7 @@ __all__ = [
     "FileError",
     "FormatError",
     "Image",
+    "Importance",
     "InvalidError",
     "MismatchError",
     "Model",
@@ -78,6 +81,7 @@ __all__ = [
     "OutOfMemoryError",
     "PeftError",
     "Predictor",
+    "Probe",
     "Session",
     "ShapeError",
     "StateError",

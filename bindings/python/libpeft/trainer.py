@@ -13,7 +13,7 @@ from ._c.errors import CancelledError, DTypeError, InvalidError
 from ._c.handles import Object
 from ._c.library import check, encoded, lib
 from ._c.options import Value, documented, make, table
-from ._c.training import Call, Keep, Loss, batch_function, loss_function, progress_function
+from ._c.training import Call, Keep, Loss, Reduce, batch_function, loss_function, progress_function, reduce_function
 from .backbone import Backbone, Path
 from .dataset import Dataset
 from .images import Transform
@@ -176,8 +176,23 @@ class Trainer(Object):
         function = loss_function(self._keep, loss) if loss else None
         with self._lock:
             check(lib.peft_trainer_set_loss(self._c, function, None))
-            # the C object may call it for as long as it exists
-            self._c.keep = (self._context, function)
+            self._keep_function("loss", function)
+
+    def set_reduce(self, reduce: Reduce | None, rank: int = 0, ranks: int = 1) -> None:
+        """Adds the gradients of several trainers, as of processes that each train on a part of a batch: before each
+        update, reduce(gradients, passes) replaces gradients float32 (n,), which lie in the library's memory for the
+        time of the call, by the sum over all ranks, and returns the sum of their passes. Its exceptions pass through
+        update, step and fit, and nothing has changed then. None: no reducer. include/peft/trainer.h has the details."""
+        function = reduce_function(self._keep, reduce) if reduce else None
+        with self._lock:
+            check(lib.peft_trainer_set_reduce(self._c, rank, ranks, function, None))
+            self._keep_function("reduce", function)
+
+    def _keep_function(self, name: str, function: Any) -> None:
+        """Keeps a callback with the C object, which may call it for as long as it exists."""
+        before = self._c.keep
+        functions = dict(before[1]) if isinstance(before, tuple) else {}
+        self._c.keep = (self._context, {**functions, name: function})
 
     def fit(self, epochs: int | None = None, *, on_step: Callable[["Trainer"], Any] | None = None) -> bool:
         """Trains until `epochs` epochs (default: those of the trainer) are done, counted from the beginning of the run.

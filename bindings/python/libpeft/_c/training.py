@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from . import declarations
-from .arrays import Array, Floats, as_floats, floats, integers, view
+from .arrays import Array, Floats, as_floats, floats, integers, over, view
 from .errors import DTypeError, ShapeError
 
 Keep = dict[str, Any]
 Loss = Callable[[Floats, Array | None], tuple[float, Floats]]
+Reduce = Callable[[Floats, int], "int | None"]
 _KEY, _CTRL_C = "exception", "Ctrl-C"
 
 
@@ -117,3 +118,20 @@ def loss_function(keep: Keep, loss: Loss) -> Any:
         return Call.guard(keep, lambda: write(logits, labels, gradient, value))
 
     return declarations.peft_loss_fn(call)
+
+
+def reduce_function(keep: Keep, reduce: Reduce) -> Any:
+    """A peft_reduce_fn of reduce(gradients, passes), which gets the gradients over the library's memory and returns the
+    passes of all ranks (None: as many as were given)."""
+
+    def add(gradients: int, count: int, passes: int) -> int:
+        number = ctypes.c_int64.from_address(passes)
+        given = reduce(over(None, gradients, "f4", (count,), writable=True), number.value)
+        if given is not None:
+            number.value = int(given)
+        return 0
+
+    def call(gradients: int, count: int, passes: int, _: int | None) -> int:
+        return Call.guard(keep, lambda: add(gradients, count, passes))
+
+    return declarations.peft_reduce_fn(call)
