@@ -78,6 +78,7 @@ static void evaluate(run *r)
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
     print_metrics(r->t.ctx, scores, r->test, &r->how, "images");
     write_record(r, scores);
+    print_sets_figures(r, scores);
     if (given[predictions].value) write_predictions(r, scores);
     if (given[per_case].value) evaluate_cases(r, s, scores);
     if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
     check_stages();
     check_tune_flags();
     check_validation_flags();
+    check_decision_flags();
     check_start();
     watch_signals();
     run r = prepare(argc, argv);
@@ -200,6 +202,7 @@ int main(int argc, char **argv)
     train_model(&r);
     if (given[then].value) add_method(&r);
     if (given[prune].value) train_pruned(&r);
+    finish_decisions(&r);
     write_model(&r);
     remove_states(&r);
     const double *const not_tested = NULL;

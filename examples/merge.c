@@ -114,6 +114,9 @@ int main(int argc, char **argv)
         return 0;
     }
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value, ALL_CORES);
+    if (s.how.set || s.sets.level > 0)
+        warn("--model %s: its thresholds and prediction sets are not kept; give predict --threshold",
+             given[model].value);
     if (s.image_options)
         warn("--model %s: was trained with the image options %s, which the merged file does not keep; give them to "
              "predict: --image-options '%s'", given[model].value, s.image_options, s.image_options);

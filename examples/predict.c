@@ -119,7 +119,7 @@ int main(int argc, char **argv)
     refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
-    if (given[threshold].value) set_thresholds(&s.how, given[threshold].value, s.names, "threshold");
+    choose_decisions(&s);
     input_reading how = choose_reading(s.image_options, given[image_options].value, given[all_slices].value != NULL);
     a.image_options = how.image_options;
     inputs in = given[data].value ? open_data_inputs(s.ctx, given[data].value, given[split].value,

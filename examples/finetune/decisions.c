@@ -1,13 +1,175 @@
 /* SPDX-License-Identifier: Apache-2.0
- * decisions.c -- how the trained model decides: --threshold and --conformal (run.h). */
+ * decisions.c -- how the trained model decides: --threshold and --conformal, which take the validation images (run.h).
+ * Test images take no part in a choice. */
 #include "run.h"
+#include "common/decision/intervals.h"
 #include "common/program/errors.h"
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+void check_decision_flags(void)
+{
+    const char *rule = given[threshold].value;
+    if (given[positive].value && !rule) fail("--positive: is the class that --threshold decides; give --threshold too");
+    if (rule && parse_threshold_rule(rule).name && !validates())
+        fail("--threshold %s: is chosen on validation images; give --val 0.2, a share of the training images, or --val "
+             "PATH too", rule);
+    if (rule && given[per_case].value)
+        fail("--threshold: is one of images, whose probabilities those of cases do not follow; leave --per-case out");
+    if (!given[conformal].value) return;
+    (void)parse_set_rule(given[conformal].value, 1);
+    if (!validates())
+        fail("--conformal: is fitted on validation images; give --val 0.2, a share of the training images, or --val "
+             "PATH too");
+    if (given[stop].value || given[prune].value)
+        fail("--conformal: the validation images choose the %s, after which they are not as new images are, and sets "
+             "would miss the class more often than promised; leave --%s out", given[stop].value ? "epoch" : "prompts",
+             given[stop].value ? "stop" : "prune");
+}
+
+/* The validation images in words, to be freed. */
+static char *name_validation(const run *r)
+{
+    char *text;
+    if (asprintf(&text, "%lld validation images (%s)", (long long)peft_dataset_count(r->validation),
+                 r->validation_source) < 0) fail("out of memory");
+    return text;
+}
+
+/* The class of --positive; without it the second. */
+static int64_t find_positive(const run *r)
+{
+    const char *name = given[positive].value;
+    for (int64_t c = 0; name && c < r->how.classes; c++)
+        if (!strcmp(peft_dataset_class_name(r->t.train, c), name)) return c;
+    if (name)
+        fail("--positive: there is no class '%s'; expected '%s' or '%s'", name, peft_dataset_class_name(r->t.train, 0),
+             peft_dataset_class_name(r->t.train, 1));
+    return 1;
+}
+
+/* The names of the classes, [classes], to be freed. */
+static const char **names_of(const run *r)
+{
+    const char **names = check_alloc(malloc((size_t)r->how.classes * sizeof *names));
+    for (int64_t c = 0; c < r->how.classes; c++) names[c] = peft_dataset_class_name(r->t.train, c);
+    return names;
+}
+
+static int64_t *labels_of(const peft_dataset *d)
+{
+    int64_t *labels = check_alloc(malloc((size_t)peft_dataset_count(d) * sizeof *labels));
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) labels[i] = peft_dataset_label(d, i);
+    return labels;
+}
+
+/* Before training: fits sets on equal probabilities, which fails for as few images as the true ones would. */
+static void try_sets(run *r)
+{
+    const int64_t n = peft_dataset_count(r->validation), classes = r->how.classes;
+    set_rule trial = parse_set_rule(given[conformal].value, classes);
+    if (r->how.multilabel)
+        fail("--conformal: sets of classes are for one label for each image; leave it out for several labels");
+    int64_t *labels = labels_of(r->validation), patients = 0, *patient = number_patients(r->validation, &patients);
+    double *p = check_alloc(malloc((size_t)(n * classes) * sizeof *p));
+    char *set = name_validation(r);
+    for (int64_t k = 0; k < n * classes; k++) p[k] = 1 / (double)classes;
+    fit_sets(r->t.ctx, &trial, p, labels, n, set);
+    if (patient && patients < n)
+        warn("--conformal: %lld validation images are of %lld patients; the promise is for one image of each patient, "
+             "and holds on average only", (long long)n, (long long)patients);
+    free_set_rule(&trial);
+    free(labels);
+    free(patient);
+    free(set);
+    free(p);
+}
+
 void begin_decisions(run *r)
 {
-    r->how = plain_decision(peft_dataset_classes(r->t.train), peft_dataset_multilabel(r->t.train));
+    const char *rule = given[threshold].value;
+    const bool multilabel = peft_dataset_multilabel(r->t.train);
+    r->how = plain_decision(peft_dataset_classes(r->t.train), multilabel);
+    if (given[conformal].value) try_sets(r);
+    if (!rule) return;
+    if (!multilabel && r->how.classes != 2)
+        fail("--threshold: the data have %lld classes, of which the most probable one is decided; thresholds are for "
+             "two classes, or for several labels for an image", (long long)r->how.classes);
+    if (multilabel && given[positive].value)
+        fail("--positive: each label has a threshold of its own; leave it out for several labels for an image");
+    if (!multilabel) r->how.positive = find_positive(r);
+    if (parse_threshold_rule(rule).name) return;
+    const char **names = names_of(r);
+    set_thresholds(&r->how, rule, names, "threshold");
+    free(names);
+}
+
+static void choose(run *r, const char *set)
+{
+    const int64_t n = peft_dataset_count(r->validation), classes = r->how.classes;
+    const threshold_rule rule = parse_threshold_rule(given[threshold].value);
+    const char **names = names_of(r);
+    float *targets = check_alloc(malloc((size_t)(n * classes) * sizeof *targets));
+    for (int64_t i = 0; i < n; i++) must(peft_dataset_targets(r->validation, i, targets + i * classes));
+    choose_thresholds(r->t.ctx, &r->how, &rule, r->validation_scores, targets, n, set, names);
+    char *text = decision_text(&r->how, names, '.');
+    printf("thresholds: %s (%s), chosen on %s\n", text, rule.text, set);
+    free(text);
+    free(targets);
+    free(names);
+}
+
+/* Stores a note, or empties one that the model has from an earlier training. */
+static void store_note(const run *r, const char *key, char *text)
+{
+    if (*text || peft_model_note(r->t.model, key)) must(peft_model_set_note(r->t.model, key, text));
+    free(text);
+}
+
+void finish_decisions(run *r)
+{
+    const bool chosen = given[threshold].value && parse_threshold_rule(given[threshold].value).name;
+    if ((chosen || given[conformal].value) && !r->validation_scores) {
+        warn("stopped before thresholds and sets were chosen: the model is saved without them");
+    } else if (chosen || given[conformal].value) {
+        char *set = name_validation(r);
+        if (chosen) choose(r, set);
+        if (given[conformal].value) {
+            int64_t *labels = labels_of(r->validation);
+            r->sets = parse_set_rule(given[conformal].value, r->how.classes);
+            fit_sets(r->t.ctx, &r->sets, r->validation_scores, labels, peft_dataset_count(r->validation), set);
+            free(labels);
+        }
+        free(set);
+    }
+    store_note(r, "decision", given[threshold].value ? decision_note(&r->how) : check_alloc(strdup("")));
+    store_note(r, "conformal", set_note(&r->sets));
+}
+
+void print_sets_figures(const run *r, const double *scores)
+{
+    const int64_t n = peft_dataset_count(r->test), classes = r->how.classes;
+    if (!(r->sets.level > 0)) return;
+    int64_t patients = 0, *patient = number_patients(r->test, &patients), sizes = 0;
+    const sample_set s = { r->t.ctx, n, patient };
+    float *hit = check_alloc(malloc((size_t)n * sizeof *hit));
+    double *chosen = check_alloc(malloc((size_t)classes * sizeof *chosen));
+    for (int64_t i = 0; i < n; i++) {
+        find_set(r->t.ctx, &r->sets, scores + i * classes, chosen);
+        for (int64_t c = 0; c < classes; c++) sizes += chosen[c] > 0;
+        hit[i] = (float)chosen[peft_dataset_label(r->test, i)];
+    }
+    const peft_estimate e = share_of_samples(&s, hit);
+    printf("prediction sets: promise %.4g%s, fitted on %s\n", r->sets.level, r->sets.by_class ? " in each class" : "",
+           r->sets.set);
+    printf("%-22s %.4f", "set_coverage", e.value);
+    if (!isnan(e.low)) printf(" [%.4f, %.4f]", e.low, e.high);
+    printf("\n%-22s %.4f\n", "set_size", (double)sizes / (double)n);
+    free(patient);
+    free(hit);
+    free(chosen);
 }
 
 void free_decisions(run *r)

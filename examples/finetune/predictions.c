@@ -22,7 +22,8 @@ static void put_column(FILE *f, const char *text)
     put_csv_field(f, text);
 }
 
-/* Patients and studies have columns where the test images have them. Several labels: a column "true NAME" for each, so that what is not judged can be told from what is absent. */
+/* Patients and studies have columns where the test images have them. Several labels: a column
+ * "true NAME" for each, so that what is not judged can be told from what is absent. */
 static void put_heading(FILE *f, const run *r, const char *const *names)
 {
     const bool multilabel = peft_dataset_multilabel(r->test);

@@ -8,6 +8,7 @@
 #include "common/cases/case_attention.h"
 #include "common/decision/decision.h"
 #include "common/decision/prediction_sets.h"
+#include "common/decision/threshold_rule.h"
 #include "common/model/recipe.h"
 #include "common/tuning/tuned_recipe.h"
 #include "common/program/progress_line.h"
@@ -44,10 +45,17 @@
     X(then_epochs, "N", NULL, "epochs of the second stage; without it as many as --epochs") \
     X(prune, "LIST", NULL, "method e2vpt: percentages of tokens and pieces to leave out, 10-90 or 25,50,75; each " \
       "pair is tried, and the best on a fifth of the training images is trained again") \
-    X(prune_score, "signed|absolute", "signed", "importance of prompts: signed (the published code's), absolute (the paper's)") \
+    X(prune_score, "signed|absolute", "signed", "importance of prompts: signed (the published code's), absolute (the " \
+      "paper's)") \
     X(nested, "K", NULL, "with --tune: judge the choice and the training with it by K outer folds of the training " \
       "images too") \
     X(out, "FILE", "adapter.safetensors", "file for the trained model: adapter, head, preprocessing, class names") \
+    X(threshold, THRESHOLD_ARGUMENT, NULL, "decide by a threshold that the validation images (--val) give the " \
+      "largest Youden index or F1, or this sensitivity or specificity, or by this one; of several labels by one " \
+      "each, of two classes by that of --positive; predict decides by it too") \
+    X(positive, "NAME", NULL, "with --threshold: the positive one of two classes; without it the second") \
+    X(conformal, "SHARE[,class]", NULL, "give each picture the set of classes that holds the true one with this " \
+      "probability, 0.9, fitted on the validation images (--val); 0.9,class: in each class") \
     X(predictions, "FILE", NULL, "write a CSV file with a row for each test image: name, patient, true class, " \
       "decision, probabilities") \
     X(force, NULL, NULL, "overwrite --out, --state and --predictions if they exist") \
@@ -138,7 +146,11 @@ void print_nested_figures(run *r);                            /* --nested: figur
 /* --tune: replaces settings in `given` by those chosen by folds of the training images. */
 void choose_settings(run *r);
 /* --- decisions.c --- */
+void check_decision_flags(void);
+/* Before training: finds what would prevent the choices, and sets thresholds that are not chosen. */
 void begin_decisions(run *r);
+void finish_decisions(run *r);                                /* chooses, and stores the choices in the model */
+void print_sets_figures(const run *r, const double *scores);  /* of the sets of test images, if there are sets */
 void free_decisions(run *r);
 /* --- predictions.c --- */
 void write_predictions(const run *r, const double *scores);   /* scores: of the test images, [count, classes] */

@@ -131,3 +131,19 @@ void check_table_flags(int arguments, char *const *argument)
              can_resume() ? "--resume to go on with it, or " : "");
     free(part);
 }
+
+void choose_decisions(loaded_model *s)
+{
+    const bool other = given[per_case].value || given[adapt].value;
+    if (other && (s->how.set || s->sets.level > 0)) {
+        warn("--%s: the model's %s of single images by the model as it was trained, and left out%s",
+             given[adapt].value ? "adapt" : "per-case", s->how.set ? s->sets.level > 0 ?
+             "thresholds and prediction sets are" : "thresholds are" : "prediction sets are",
+             s->how.set && !given[threshold].value ? "; give --threshold for others" : "");
+        free_decision(&s->how);
+        s->how = plain_decision(s->classes, s->multilabel);
+        free_set_rule(&s->sets);
+        s->sets = (set_rule){ .classes = s->classes };
+    }
+    if (given[threshold].value) set_thresholds(&s->how, given[threshold].value, s->names, "threshold");
+}

@@ -23,9 +23,9 @@
     IMAGE_FLAG(X) \
     X(all_slices, NULL, NULL, "predict every slice of a file of several pictures, such as a volume; with --per-case " \
       "such a file is a case, unless it is of a study in a table, or of a DICOM series in a folder") \
-    X(format, "text|csv|csv-semicolon|jsonl", NULL, "text, csv (a table with a heading line), csv-semicolon (with semicolons and decimal " \
-      "commas, as a German Excel reads it) or jsonl (a JSON object on each line); without it text, or with --out " \
-      "jsonl for FILE.jsonl, else csv") \
+    X(format, "text|csv|csv-semicolon|jsonl", NULL, "csv: a table with a heading line; csv-semicolon: the same with " \
+      "semicolons and decimal commas, as a German Excel reads it; jsonl: a JSON object on each line; without it text, " \
+      "or with --out jsonl for FILE.jsonl, else csv") \
     X(csv, NULL, NULL, "the same as --format csv") \
     X(out, "FILE", NULL, "write the table to this file; until all pictures are done, it is FILE.part") \
     X(resume, NULL, NULL, "with --out: go on with FILE.part of an earlier run by the same options") \
@@ -42,8 +42,8 @@
     X(source_images, "N", "64", "number of them, drawn at random (0: all)") \
     X(seed, "N", "1", "with --adapt: seed of this draw and of the adaptation") \
     X(state, "FILE", NULL, "with --adapt: continue from this file if it exists, and write to it what was learned") \
-    X(compute, "f32|bf16|int8", "f32", "arithmetic of matrix products: f32; bf16 or int8, which round factors to 8 bits " \
-      "and are faster on CPUs with instructions for them") \
+    X(compute, "f32|bf16|int8", "f32", "arithmetic of matrix products: f32; bf16 or int8, which round factors to 8 " \
+      "bits and are faster on CPUs with instructions for them") \
     X(threads, "N", "0", "number of threads (0: one for each core)")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 extern flag given[flags];
@@ -58,6 +58,9 @@ table_format format_of_flags(void);
 /* Whether a run that was stopped can go on where it was: a case needs all its pictures, and predictions with --adapt
  * depend on the pictures before. */
 bool can_resume(void);
+/* Replaces the thresholds of the model by those of --threshold. With --per-case and --adapt those of the model, and its
+ * prediction sets, are left out with a warning: they are of single images by the model as it was trained. */
+void choose_decisions(loaded_model *s);
 /* What a line of the table is of, by --per-case. */
 line_kind lines_of_flags(void);
 /* Checks --out before anything is computed. */

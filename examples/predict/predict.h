@@ -17,8 +17,8 @@
 void drop_repeated(inputs *in);
 
 /* --- table.c --- */
-/* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_CSV_SEMICOLON: with semicolons and decimal
- * commas, and a byte order mark at the beginning; FORMAT_JSONL: an object on each line. */
+/* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_CSV_SEMICOLON: with semicolons and
+ * decimal commas, and a byte order mark at the beginning; FORMAT_JSONL: an object on each line. */
 typedef enum table_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_CSV_SEMICOLON, FORMAT_JSONL } table_format;
 table_format read_format(const char *name);                   /* "csv-semicolon", ..; another name: fails */
 bool         is_csv(table_format format);

@@ -50,8 +50,8 @@ if command -v bash > /dev/null; then
     "$bin/inspect" --methods | grep '^v[a-z]*$' | sort > methods
     [ -s methods ] || fail 'no method begins with v'
     "$bin/finetune" --print bash > bash
-    bash -c '. ./bash; COMP_WORDS=(peft-finetune --method v); COMP_CWORD=2; _peft_finetune; printf "%s\n" "${COMPREPLY[@]}"' |
-        sort | cmp - methods || fail 'bash: methods'
+    bash -c '. ./bash; COMP_WORDS=(peft-finetune --method v); COMP_CWORD=2; _peft_finetune
+             printf "%s\n" "${COMPREPLY[@]}"' | sort | cmp - methods || fail 'bash: methods'
     completes finetune --lr '' ''
 fi
 "$bin/predict" --print zsh | grep -qF ':f32|bf16|int8:(f32 bf16 int8)' || fail 'zsh: values of --compute'

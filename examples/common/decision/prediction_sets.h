@@ -23,7 +23,7 @@ void     fit_sets(peft_context *ctx, set_rule *r, const double *probabilities, c
 char    *set_note(const set_rule *r);
 set_rule read_set_rule(const char *note, int64_t classes);
 void     free_set_rule(set_rule *r);
-/* chosen [classes]: 1 for the classes of the set of probabilities [classes], else 0. */
+/* chosen [classes]: 1 for the classes of the set of probabilities [classes], at least one, else 0. */
 void     find_set(peft_context *ctx, const set_rule *r, const double *probabilities, double *chosen);
 /* The name of the column of sets: "set_90". */
 typedef struct set_name { char text[32]; } set_name;

@@ -43,7 +43,7 @@ says 'no positive test images of: never; figures that need them are -'
 says 'intervals: by patient (9 patients)'
 [ "$(grep -c '^  never *-' log)" -eq 3 ] || fail 'figures of a label that no image has'
 
-# --- figures from the file of predictions -------------------------------------------------------------------------------
+# --- figures from the file of predictions -----------------------------------------------------------------------------
 [ "$(head -1 held.csv)" = \
     'image,patient,true benign,true odd,true never,predicted,decided_by,benign,odd,never' ] || fail 'heading'
 [ "$(wc -l < held.csv)" -eq 19 ] || fail 'not a row for each test image'
@@ -71,7 +71,7 @@ tail -n +2 one.csv | awk -F, '{ right += $2 == $3 } END { printf "%.4f\n", right
 field accuracy | cmp - want || fail 'accuracy of the predictions'
 train --data one.csv --table label=true --out again.safetensors
 
-# --- predict: labels at or above their thresholds -----------------------------------------------------------------------
+# --- predict: labels at or above their thresholds ---------------------------------------------------------------------
 several() { "$bin/predict" --backbone vit.safetensors --model multi.safetensors --threads 1 "$@"; }
 several --csv scans > plain.csv 2> log
 [ "$(head -1 plain.csv)" = 'image,predicted,decided_by,benign,odd,never' ] || fail 'heading of several labels'
@@ -102,7 +102,7 @@ refused "--threshold: '2' is no" several --threshold odd=0.5,benign=2 scans
 refused "no class 'even'" several --threshold even=0.3 scans
 refused 'the model has 3 classes' predict --threshold 0.3 scans
 
-# --- semicolons and decimal commas: the same table ----------------------------------------------------------------------
+# --- semicolons and decimal commas: the same table --------------------------------------------------------------------
 several --format csv-semicolon scans > german.csv 2> log
 head -c 3 german.csv | od -An -tx1 | grep -q 'ef bb bf' || fail 'no byte order mark'
 tail -c +4 german.csv | tr ';,' ',.' | cmp - plain.csv || fail 'semicolons'

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * threshold_rule.c -- parses rules of thresholds, and chooses by them (threshold_rule.h). */
+#include "threshold_rule.h"
+#include "common/program/errors.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FEW = 10 };                                            /* images that a threshold should rest on at least */
+
+threshold_rule parse_threshold_rule(const char *text)
+{
+    static const char *const plain[] = { "youden", "f1" }, *const rates[] = { "sensitivity", "specificity" };
+    threshold_rule r = { .text = text };
+    char *end = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        const size_t length = strlen(rates[i]);
+        if (!strcmp(text, plain[i])) r.name = plain[i];
+        if (!strncmp(text, rates[i], length) && text[length] == '=') {
+            r.name = rates[i];
+            r.wanted = strtod(text + length + 1, &end);
+            if (end == text + length + 1 || *end) r.wanted = -1;
+        }
+    }
+    if (!r.name) {
+        r.wanted = strtod(text, &end);
+        if (end == text || *end) r.wanted = -1;
+    }
+    if (!(r.wanted >= 0 && r.wanted <= 1))
+        fail("--threshold: given '%s', expected youden, f1, sensitivity=SHARE, specificity=SHARE, or a number from 0 "
+             "to 1", text);
+    return r;
+}
+
+/* Warns where a threshold could not be chosen, or rests on few images. */
+static void check_choice(decision *d, int64_t c, const float *targets, int64_t n, const char *set, const char *name)
+{
+    int64_t positive = 0, negative = 0;
+    for (int64_t i = 0; i < n; i++) {
+        positive += targets[i * d->classes + c] > 0;
+        negative += targets[i * d->classes + c] == 0;
+    }
+    if (isnan(d->thresholds[c])) {
+        d->thresholds[c] = 0.5;
+        warn("--threshold: %s of the %s have '%s': its threshold is 0.5", positive ? "all" : "none", set, name);
+    } else if (positive < FEW || negative < FEW) {
+        warn("--threshold: that of '%s' rests on %lld images with it and %lld without (%s): with fewer than %d it is "
+             "mostly chance", name, (long long)positive, (long long)negative, set, FEW);
+    }
+}
+
+void choose_thresholds(peft_context *ctx, decision *d, const threshold_rule *r, const double *scores,
+                       const float *targets, int64_t n, const char *set, const char *const *names)
+{
+    const int64_t positive = d->positive;
+    free_decision(d);
+    *d = (decision){ .classes = d->classes, .multilabel = d->multilabel, .positive = positive,
+                     .rule = check_alloc(strdup(r->text)), .set = check_alloc(strdup(set)) };
+    d->thresholds = check_alloc(malloc((size_t)d->classes * sizeof *d->thresholds));
+    must(peft_threshold_choose(ctx, scores, targets, n, d->classes, r->name, r->wanted, d->thresholds));
+    for (int64_t c = 0; c < d->classes; c++)
+        if (d->multilabel || c == positive) check_choice(d, c, targets, n, set, names[c]);
+}
