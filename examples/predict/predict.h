@@ -16,13 +16,14 @@
 /* Leaves out each picture that has the name and case of one before it, and warns of their number. To be called once. */
 void drop_repeated(inputs *in);
 
-/* --- table.c --- */
+/* --- format.c --- */
 /* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_CSV_SEMICOLON: with semicolons and
  * decimal commas, and a byte order mark at the beginning; FORMAT_JSONL: an object on each line. */
 typedef enum table_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_CSV_SEMICOLON, FORMAT_JSONL } table_format;
 table_format read_format(const char *name);                   /* "csv-semicolon", ..; another name: fails */
 bool         is_csv(table_format format);
 const csv_style *style_of_format(table_format format);
+/* --- table.c --- */
 typedef enum line_kind { LINE_OF_IMAGE, LINE_OF_CASE, LINE_OF_ATTENTION } line_kind;
 /* What a line says: the name of the picture or case, and its probabilities [classes] (NULL: a case of which no picture
  * could be predicted). slices: pictures of the case that its probabilities are of; failed: its pictures that could not

@@ -10,25 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const format_name[] = { [FORMAT_TEXT] = "text", [FORMAT_CSV] = "csv",
-                                           [FORMAT_CSV_SEMICOLON] = "csv-semicolon", [FORMAT_JSONL] = "jsonl" };
 /* name: as it stands in the line (name_field). taken: take_done_line has answered a call with this line. */
 struct done_line { char *name; bool taken; };
 static const char before_name[] = "{\"image\": ";            /* in a line of JSON; cases are not resumed */
-
-table_format read_format(const char *name)
-{
-    for (size_t i = 0; i < sizeof format_name / sizeof *format_name; i++)
-        if (!strcmp(name, format_name[i])) return (table_format)i;
-    fail("--format %s: expected text, csv, csv-semicolon or jsonl", name);
-}
-
-bool is_csv(table_format format) { return format == FORMAT_CSV || format == FORMAT_CSV_SEMICOLON; }
-
-const csv_style *style_of_format(table_format format)
-{
-    return format == FORMAT_CSV_SEMICOLON ? &csv_semicolons : &csv_commas;
-}
 
 /* Writes and flushes a whole line, so that a stopped program leaves no part of one. Frees text. */
 static void put_line(const prediction_table *t, char *text, size_t size)
