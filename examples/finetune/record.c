@@ -48,6 +48,13 @@ static char *data_text(const run *r)
     return text;
 }
 
+/* A note of the model; null: it has none, or an empty one. */
+static void record_note(json_writer *w, const run *r, const char *key)
+{
+    const char *note = peft_model_note(r->t.model, key);
+    json_text(w, key, note && *note ? note : NULL);
+}
+
 /* The model is saved already, so that a failure only warns. */
 void write_record(run *r, const double *test_scores)
 {
@@ -70,6 +77,8 @@ void write_record(run *r, const double *test_scores)
     record_figures(&w, "validation_figures", r->t.ctx, r->validation_scores, r->validation);
     record_figures(&w, "out_of_fold_figures", r->t.ctx, r->out_of_fold, r->t.train);
     record_figures(&w, "test_figures", r->t.ctx, test_scores, r->test);
+    record_note(&w, r, "decision");
+    record_note(&w, r, "conformal");
     json_close(&w);
     if (fclose(f)) fail("out of memory");
     if (peft_write_file(path, text, size)) warn("the training record could not be written: %s", peft_last_error());

@@ -22,6 +22,7 @@ train --test set4 --out plain.safetensors
 table plain.safetensors set3 > val.csv
 [ "$(head -1 val.csv)" = 'image,predicted,benign-like,malignant-like' ] || fail 'heading without thresholds'
 train --test set4 --out youden.safetensors --threshold youden --predictions test.csv
+grep -q '"decision": "rule youden.u000aset 24 validation images' youden.safetensors.record.json || fail 'record'
 awk -F, 'NR > 1 { p[NR] = $4; y[NR] = $1 ~ /malignant/; sum[y[NR]]++ }
          END { for (k in p) { hit[0] = hit[1] = 0
                    for (i in p) if (p[i] >= p[k]) hit[y[i]]++
