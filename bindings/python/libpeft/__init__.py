@@ -37,6 +37,7 @@ from .backbone import Backbone
 from .case_pool import CasePool
 from .context import Context, default_context, manual_seed, set_num_threads
 from .dataset import Dataset
+from .early_stop import EarlyStop
 from .file import File, npz_to_safetensors
 from .images import DicomHeader, Image, Transform
 from .importance import Importance
@@ -66,6 +67,7 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "DicomHeader",
+    "EarlyStop",
     "File",
     "FileError",
     "FormatError",

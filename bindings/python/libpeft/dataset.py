@@ -177,7 +177,7 @@ class Dataset(Object):
         return self._parts(lib.peft_dataset_split, fraction, seed_number(seed))
 
     def fold(self, folds: int, fold: int, *, seed: int) -> tuple["Dataset", "Dataset"]:
-        """Training and held-out part of one of `folds` folds, from 0 on; each sample, and each patient, is held out once."""
+        """Training and held-out part of one of `folds` folds, from 0 on; each sample and patient is held out once."""
         return self._parts(lib.peft_dataset_fold, folds, fold, seed_number(seed))
 
     def few_shot(self, shots: int, *, ways: int = 0, seed: int) -> tuple["Dataset", "Dataset"]:
