@@ -50,14 +50,6 @@ static int64_t find_positive(const run *r)
     return 1;
 }
 
-/* The names of the classes, [classes], to be freed. */
-static const char **names_of(const run *r)
-{
-    const char **names = check_alloc(malloc((size_t)r->how.classes * sizeof *names));
-    for (int64_t c = 0; c < r->how.classes; c++) names[c] = peft_dataset_class_name(r->t.train, c);
-    return names;
-}
-
 static int64_t *labels_of(const peft_dataset *d)
 {
     int64_t *labels = check_alloc(malloc((size_t)peft_dataset_count(d) * sizeof *labels));
@@ -101,7 +93,7 @@ void begin_decisions(run *r)
         fail("--positive: each label has a threshold of its own; leave it out for several labels for an image");
     if (!multilabel) r->how.positive = find_positive(r);
     if (parse_threshold_rule(rule).name) return;
-    const char **names = names_of(r);
+    const char **names = names_of_classes(r->t.train);
     set_thresholds(&r->how, rule, names, "threshold");
     free(names);
 }
@@ -110,7 +102,7 @@ static void choose(run *r, const char *set)
 {
     const int64_t n = peft_dataset_count(r->validation), classes = r->how.classes;
     const threshold_rule rule = parse_threshold_rule(given[threshold].value);
-    const char **names = names_of(r);
+    const char **names = names_of_classes(r->t.train);
     float *targets = check_alloc(malloc((size_t)(n * classes) * sizeof *targets));
     for (int64_t i = 0; i < n; i++) must(peft_dataset_targets(r->validation, i, targets + i * classes));
     choose_thresholds(r->t.ctx, &r->how, &rule, r->validation_scores, targets, n, set, names);

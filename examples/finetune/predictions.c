@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The names of all classes, [classes], to be freed. */
-static const char **names_of(const peft_dataset *d)
+const char **names_of_classes(const peft_dataset *d)
 {
     const char **names = check_alloc(malloc((size_t)peft_dataset_classes(d) * sizeof *names));
     for (int64_t c = 0; c < peft_dataset_classes(d); c++) names[c] = peft_dataset_class_name(d, c);
@@ -85,7 +84,7 @@ void write_predictions(const run *r, const double *scores)
 {
     const size_t classes = (size_t)r->how.classes;
     atomic_file w;
-    const char **names = names_of(r->test);
+    const char **names = names_of_classes(r->test);
     double *chosen = check_alloc(malloc(classes * sizeof *chosen));
     float *targets = check_alloc(malloc(classes * sizeof *targets));
     open_atomic(&w, given[predictions].value);

@@ -153,6 +153,7 @@ void finish_decisions(run *r);                                /* chooses, and st
 void print_sets_figures(const run *r, const double *scores);  /* of the sets of test images, if there are sets */
 void free_decisions(run *r);
 /* --- predictions.c --- */
+const char **names_of_classes(const peft_dataset *d);         /* [classes], to be freed */
 void write_predictions(const run *r, const double *scores);   /* scores: of the test images, [count, classes] */
 /* --- second_stage.c --- */
 void check_stages(void);                                      /* the flags; sets options of the masks of --prune */
