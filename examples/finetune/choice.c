@@ -112,7 +112,9 @@ void print_nested_figures(run *r)
     }
     printf("\nnested folds: each training image is predicted by a training that held it out, with settings that were "
            "chosen without it\n");
-    print_metrics(r->t.ctx, scores, whole.train, "images");
+    decision plain = plain_decision(peft_dataset_classes(whole.train), peft_dataset_multilabel(whole.train));
+    print_metrics(r->t.ctx, scores, whole.train, &plain, "images");
+    free_decision(&plain);
     putchar('\n');
     r->t.train = whole.train;
     free_training(&r->t);

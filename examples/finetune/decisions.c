@@ -23,18 +23,29 @@ void check_decision_flags(void)
     if (!validates())
         fail("--conformal: is fitted on validation images; give --val 0.2, a share of the training images, or --val "
              "PATH too");
+    if (in_folds())
+        fail("--conformal: the models of --val folds are others than that which is saved; give --val 0.2, a share of the "
+             "training images, or --val PATH");
     if (given[stop].value || given[prune].value)
         fail("--conformal: the validation images choose the %s, after which they are not as new images are, and sets "
              "would miss the class more often than promised; leave --%s out", given[stop].value ? "epoch" : "prompts",
              given[stop].value ? "stop" : "prune");
 }
 
-/* The validation images in words, to be freed. */
+/* The images that choose: those of validation, or of --val folds all training images, each by the model that was not
+ * trained on it. */
+static peft_dataset *choosing_images(const run *r) { return in_folds() ? r->t.train : r->validation; }
+static const double *choosing_scores(const run *r) { return in_folds() ? r->out_of_fold : r->validation_scores; }
+
+/* These images in words, to be freed. */
 static char *name_validation(const run *r)
 {
     char *text;
-    if (asprintf(&text, "%lld validation images (%s)", (long long)peft_dataset_count(r->validation),
-                 r->validation_source) < 0) fail("out of memory");
+    const int n = in_folds() ? asprintf(&text, "%lld training images, each out of its fold",
+                                        (long long)peft_dataset_count(r->t.train))
+                             : asprintf(&text, "%lld validation images (%s)",
+                                        (long long)peft_dataset_count(r->validation), r->validation_source);
+    if (n < 0) fail("out of memory");
     return text;
 }
 
@@ -100,12 +111,13 @@ void begin_decisions(run *r)
 
 static void choose(run *r, const char *set)
 {
-    const int64_t n = peft_dataset_count(r->validation), classes = r->how.classes;
+    const peft_dataset *d = choosing_images(r);
+    const int64_t n = peft_dataset_count(d), classes = r->how.classes;
     const threshold_rule rule = parse_threshold_rule(given[threshold].value);
     const char **names = names_of_classes(r->t.train);
     float *targets = check_alloc(malloc((size_t)(n * classes) * sizeof *targets));
-    for (int64_t i = 0; i < n; i++) must(peft_dataset_targets(r->validation, i, targets + i * classes));
-    choose_thresholds(r->t.ctx, &r->how, &rule, r->validation_scores, targets, n, set, names);
+    for (int64_t i = 0; i < n; i++) must(peft_dataset_targets(d, i, targets + i * classes));
+    choose_thresholds(r->t.ctx, &r->how, &rule, choosing_scores(r), targets, n, set, names);
     char *text = decision_text(&r->how, names, '.');
     printf("thresholds: %s (%s), chosen on %s\n", text, rule.text, set);
     free(text);
@@ -123,7 +135,7 @@ static void store_note(const run *r, const char *key, char *text)
 void finish_decisions(run *r)
 {
     const bool chosen = given[threshold].value && parse_threshold_rule(given[threshold].value).name;
-    if ((chosen || given[conformal].value) && !r->validation_scores) {
+    if ((chosen || given[conformal].value) && !choosing_scores(r)) {
         warn("stopped before thresholds and sets were chosen: the model is saved without them");
     } else if (chosen || given[conformal].value) {
         char *set = name_validation(r);

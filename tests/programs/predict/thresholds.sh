@@ -84,12 +84,19 @@ again || fail 'training further'
 "$bin/merge" --backbone vit.safetensors --model both.safetensors --out merged.safetensors > log 2>&1 || fail merge
 grep -qF 'its thresholds and prediction sets are not kept' log || fail 'merge does not say what is lost'
 
+# --- folds: the threshold is chosen on all training images -------------------------------------------------------------
+"$bin/finetune" --backbone vit.safetensors --data set2 --test set4 --val folds=3 --method linear --epochs 1 \
+    --threshold youden --out folds.safetensors > log 2>&1 || fail folds
+grep -q '^thresholds: malignant-like>=.* chosen on 24 training images, each out of its fold' log || fail 'folds'
+table folds.safetensors set4 | sed -n 2p | grep -q ',malignant-like>=0' || fail 'the threshold of the folds'
+
 # --- what cannot be chosen ----------------------------------------------------------------------------------------------
 asks() { "$bin/finetune" --backbone vit.safetensors --data set2 --test set4 --out x.safetensors "$@"; }
 refused 'give --val 0.2, a share of the training images, or --val PATH too' asks --threshold youden
 refused 'give --val 0.2, a share of the training images, or --val PATH too' asks --conformal 0.9
 refused "given 'yuoden', expected youden, f1, sensitivity=SHARE" asks --threshold yuoden --val set3
 refused "given 'sensitivity=2'" asks --threshold sensitivity=2 --val set3
+refused 'the models of --val folds are others' asks --conformal 0.9 --val folds=3
 refused 'leave --stop out' asks --conformal 0.9 --val set3 --stop loss
 refused 'expected at least 99' asks --conformal 0.99 --val set3
 refused "given '90', expected a share between 0 and 1" asks --conformal 90 --val set3
