@@ -8,11 +8,7 @@
 #include <peft/statistics.h>
 #include <stdbool.h>
 
-#ifdef __SANITIZE_ADDRESS__
-enum { SETS = 100 };                                          /* sanitized programs take twenty times as long */
-#else
-enum { SETS = 2000 };
-#endif
+enum { SETS = SANITIZED ? 100 : 2000 };
 enum { PATIENTS = 150, MOST_IMAGES = 4, MOST = PATIENTS * MOST_IMAGES };
 
 /* Three standard errors. */

@@ -3,6 +3,7 @@
  * merging, saving, fingerprints and cached features have the bits of an f32 copy of the same values; for every
  * instruction set and with CBLAS. */
 #include "backbone_pair.h"
+#include "tested_isas.h"
 
 static const peft_dtype halves[] = { PEFT_F16, PEFT_BF16 };
 static const tiny_naming namings[] = { TIMM, HF };
@@ -66,7 +67,7 @@ START_TEST(every_instruction_set_gives_the_same_bits)
 {
     static const char *const methods[][2] = {
         { "lora", "dora=true" }, { "full", "" }, { "partial", "" }, { "vpt", "" } };
-    for (const char *const *isa = pk_isas(); *isa; isa++)
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (int h = 0; h < 2; h++)
             for (int s = 0; s < 2; s++) {
                 pair p = pair_make(*isa, shapes[s], halves[h], TIMM);

@@ -5,6 +5,7 @@
 #define TESTED_ISAS_H
 #include <stddef.h>
 #include "kernels/pk.h"
+#include "suite.h"
 
 /* Names, the best instruction set first, ended by NULL. */
 static inline const char *const *tested_isas(void)
@@ -21,12 +22,8 @@ static inline const char *const *tested_isas(void)
  * programs take minutes there, and the programs of tests/kernels run the kernels of all sets under it. */
 static inline const char *const *tested_isas_of_models(void)
 {
-#ifdef __SANITIZE_ADDRESS__
     static const char *best[2];
     best[0] = *tested_isas();
-    return best;
-#else
-    return tested_isas();
-#endif
+    return SANITIZED ? best : tested_isas();
 }
 #endif
