@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report.c -- makes one self-contained HTML page (images inside, no scripts, no network) of the records that
- * compare --records wrote. The same records and data give the same bytes. */
+ * report.c -- makes one self-contained HTML page (images and CSV files inside, no network, no script unless asked for)
+ * of the records that compare --records wrote. The same records and data give the same bytes. */
 #include "common/files/output.h"
-#include "common/outputs/input_files.h"
 #include "common/flags/command.h"
-#include "common/program/errors.h"
 #include "common/flags/flags.h"
+#include "common/outputs/input_files.h"
+#include "common/program/errors.h"
 #include "report_parts.h"
 #include <stdlib.h>
 
 #define FLAGS(X) \
     X(out, "FILE", "report.html", "file for the page") \
     X(title, "TEXT", "Methods compared", "title of the page") \
-    X(force, NULL, NULL, "overwrite --out if it exists")
+    X(csv, "NAME", NULL, "write the CSV files of figures and tables into the folder NAME beside the page; default: " \
+      "links in the page hold them") \
+    X(local_numbers, NULL, NULL, "add a script that writes decimal points or commas as the reader's browser does; " \
+      "default: points, and no script") \
+    X(force, NULL, NULL, "overwrite --out, and files in the folder --csv, if they exist")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
@@ -20,33 +24,83 @@ static const program about = {
     "Makes one HTML page of the folders (DIR) that compare --records wrote: tables with 95 % confidence intervals,\n"
     "learning curves, confusion matrices, reliability diagrams, calibration, and examples of right and wrong\n"
     "predictions; of records with compare --analysis also the features before and after tuning, and maps of the\n"
-    "attention that EPT's prompts take.",
+    "attention that EPT's prompts take. Each figure has its values beside it, as a table and as CSV.",
     "  compare --backbone vit.safetensors --data scans --methods list.txt --records scans.records\n"
     "  report --out scans.html scans.records" };
 
-/* command: report's own command line, for the foot of the page. */
-static void put_page(FILE *f, const study *s, int64_t studies, const char *command)
+static void put_single(page *p, const study *s) { put_cases(p->f, s); }
+
+/* The parts of a study: an id for links, the heading, that of a study of cases, and the function that writes it. */
+static const struct part { const char *id, *title, *of_cases; void (*put)(page *p, const study *s); } parts[] = {
+    { "results", "Results", NULL, put_results },
+    { "choices", "Chosen settings", NULL, put_choices },
+    { "differences", "Differences to the best method", NULL, put_differences },
+    { "curves", "Learning curves", NULL, put_curves },
+    { "confusion", "Confusion matrices", NULL, put_confusion },
+    { "reliability", "Reliability", NULL, put_reliability },
+    { "calibration", "Calibration before and after tuning", NULL, put_calibration },
+    { "features", "Features before and after tuning", NULL, put_space },
+    { "attention", "Attention that prompts take", NULL, put_masses },
+    { "single", "Single images", "Single cases", put_single } };
+
+/* A text in memory that is written as a file. */
+typedef struct buffer { FILE *f; char *text; size_t size; } buffer;
+static void open_buffer(buffer *b) { b->f = check_alloc(open_memstream(&b->text, &b->size)); }
+static void close_buffer(buffer *b) { if (fclose(b->f)) fail("out of memory"); }
+
+/* Appends a part with its heading to body and a link to contents, unless it has nothing to show. */
+static void put_part(page *p, const study *s, const struct part *part, FILE *body, FILE *contents)
 {
-    put_head(f, given[title].value, s, studies);
-    for (int64_t i = 0; i < studies; i++) {
-        put_study_head(f, &s[i], i + 1);
-        if (!best_method(&s[i])) {
-            fputs("<p>No run is done yet.</p>\n", f);
-        } else {
-            put_results(f, &s[i]);
-            put_choices(f, &s[i]);
-            put_differences(f, &s[i]);
-            put_curves(f, &s[i]);
-            put_confusion(f, &s[i]);
-            put_reliability(f, &s[i]);
-            put_calibration(f, &s[i]);
-            put_space(f, &s[i]);
-            put_masses(f, &s[i]);
-            put_cases(f, &s[i]);
-        }
-        put_settings(f, &s[i]);
+    const char *title = part->of_cases && study_has_cases(s) ? part->of_cases : part->title;
+    buffer b;
+    open_buffer(&b);
+    p->f = b.f;
+    part->put(p, s);
+    close_buffer(&b);
+    if (b.size) {
+        const long long study = (long long)p->study;
+        fprintf(contents, "<li><a href=\"#study-%lld-%s\">%s</a></li>\n", study, part->id, title);
+        fprintf(body, "<h3 id=\"study-%lld-%s\">%s</h3>\n%s", study, part->id, title, b.text);
     }
-    put_foot(f, command);
+    free(b.text);
+}
+
+static void put_study(page *p, const study *s, const study *all, int64_t studies, FILE *body, FILE *contents)
+{
+    fprintf(contents, "<li><a href=\"#study-%lld\">", (long long)p->study);
+    put_title(contents, s, all, studies);
+    fputs("</a>", contents);
+    put_study_head(body, s, p->study, all, studies);
+    if (best_method(s)) {
+        fputs("\n<ul>\n", contents);
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) put_part(p, s, &parts[k], body, contents);
+        fputs("</ul>", contents);
+    } else {
+        fputs("<p>No run is done yet.</p>\n", body);
+    }
+    fputs("</li>\n", contents);
+    put_settings(body, s);
+}
+
+/* Writes the page to f. command: report's own command line, for the foot. */
+static void put_page(page *p, FILE *f, const study *s, int64_t studies, const char *command)
+{
+    const bool local = given[local_numbers].value;
+    buffer body, contents;
+    open_buffer(&body);
+    open_buffer(&contents);
+    for (int64_t i = 0; i < studies; i++) {
+        p->study = i + 1;
+        p->tables = 0;
+        put_study(p, &s[i], s, studies, body.f, contents.f);
+    }
+    close_buffer(&body);
+    close_buffer(&contents);
+    put_head(f, given[title].value, local);
+    fprintf(f, "<nav aria-label=\"Contents\"><ul>\n%s</ul></nav>\n<main id=\"content\">\n%s", contents.text, body.text);
+    put_foot(f, command, local);
+    free(body.text);
+    free(contents.text);
 }
 
 int main(int argc, char **argv)
@@ -57,25 +111,29 @@ int main(int argc, char **argv)
     if (first == argc) fail("no folder given; expected folders that compare --records wrote");
     check_output("out", given[out].value, given[force].value, NULL, 0);   /* no other option names a file */
     for (char **folder = argv + first; *folder; folder++) check_not_record("out", given[out].value, *folder);
+    page p = { .csv = given[csv].value };
+    if (p.csv) check_csv_folder(&p, given[out].value, given[force].value);
     int64_t studies = argc - first;
     study *s = check_alloc(calloc((size_t)studies, sizeof *s));
     for (int64_t i = 0; i < studies; i++) {
         s[i] = read_study(argv[first + i]);
         read_analyses(&s[i]);
     }
-    char *text;
-    size_t size;
-    FILE *f = check_alloc(open_memstream(&text, &size));
-    put_page(f, s, studies, command);
-    if (fclose(f)) fail("out of memory");
-    must(peft_write_file(given[out].value, text, size));
-    printf("written: %s, %lld KiB\n", given[out].value, (long long)(size / 1024));
+    buffer b;
+    open_buffer(&b);
+    put_page(&p, b.f, s, studies, command);
+    close_buffer(&b);
+    if (p.csv) write_csv_folder(&p, given[out].value);
+    must(peft_write_file(given[out].value, b.text, b.size));
+    printf("written: %s, %lld KiB\n", given[out].value, (long long)(b.size / 1024));
+    if (p.csv) printf("written: %lld files in the folder %s beside it\n", (long long)p.files, p.csv);
     for (int64_t i = 0; i < studies; i++) {
         free_analyses(&s[i]);
         free_study(&s[i]);
     }
+    free_page(&p);
     free(s);
-    free(text);
+    free(b.text);
     free(command);
     return 0;
 }

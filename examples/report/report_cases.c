@@ -3,7 +3,6 @@
  * probabilities. Draws the images again as compare did; without the data, it shows names only. */
 #include "common/cases/cases.h"
 #include "common/data/data.h"
-#include "common/figures/svg.h"
 #include "common/program/errors.h"
 #include "common/program/verbose.h"
 #include "report_parts.h"
@@ -146,9 +145,9 @@ static void put_case(FILE *f, const study *s, const run *r, int64_t i, peft_data
     put_escaped(f, s->class_name[r->label[i]]);
     fputs("</dd><dt>predicted</dt><dd>", f);
     put_escaped(f, s->class_name[predicted_class(s, r, i)]);
-    fputs("</dd><dt>", f);
+    fprintf(f, "</dd><dt>%s</dt><dd class=\"name\">", study_has_cases(s) ? "case" : "file");
     put_shortened(f, slash ? slash + 1 : r->name[i], 40);
-    fputs("</dt></dl></div>\n", f);
+    fputs("</dd></dl></div>\n", f);
     put_probabilities(f, s, r, i);
     fputs("</div>\n", f);
 }
@@ -174,9 +173,8 @@ void put_cases(FILE *f, const study *s)
     peft_dataset *images = open_images(s, r);
     if (!images)
         warn("%s cannot be read: the page shows no images of the study in %s", study_property(s, "data"), s->folder);
-    fprintf(f, "<h3>Single %s</h3>\n<p class=\"small\">Of draw ", study_unit(s));
-    fprintf(f, "%lld, run %lld of the method with the best balanced accuracy, ", (long long)r->draw,
-            (long long)r->number);
+    fprintf(f, "<p class=\"small\">Of draw %lld, run %lld of the method with the best balanced accuracy, ",
+            (long long)r->draw, (long long)r->number);
     put_escaped(f, m->label);
     fputs(": its most confident predictions, with the true classes in turn. The true class is printed bold.", f);
     fputs(study_has_cases(s) ? " Of each case the first image is shown.</p>\n" : "</p>\n", f);

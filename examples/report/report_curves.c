@@ -2,14 +2,13 @@
  * report_curves.c -- draws learning curves: loss and balanced accuracy by epoch, the mean over runs as a strong line,
  * single runs as faint lines. Up to seven methods share a plot, with different colours and dashes; more than seven get
  * one plot each, with the other methods in grey. */
-#include "common/figures/svg.h"
+#include "common/figures/statistics.h"
+#include "common/program/errors.h"
 #include "report_parts.h"
 #include <math.h>
 #include <stdlib.h>
 
-const line_style line_styles[line_style_count] = {
-    { "#0072b2", "none" }, { "#d55e00", "7 3" }, { "#009e73", "2 2" }, { "#cc79a7", "9 3 2 3" }, { "#e69f00", "none" },
-    { "#56b4e9", "5 2" }, { "#000000", "3 3" } };
+const char *const line_dashes[ink_lines] = { "none", "7 3", "2 2", "9 3 2 3", "none", "5 2", "3 3" };
 enum { width = 360, height = 240, left = 54, right = 344, top = 26,
        bottom = 198 };
 
@@ -19,6 +18,7 @@ typedef struct plot {
     double factor;                                            /* from values to the unit drawn */
     double chance;                                            /* chance level, drawn as a dotted line; NaN: none */
     int64_t epochs;
+    int decimals;                                             /* of the table of values */
     axis x, y;
 } plot;
 
@@ -74,21 +74,21 @@ static void put_axes(FILE *f, const plot *p)
     tick ticks[most_ticks];
     for (int k = 0, n = make_ticks(&p->y, ticks); k < n; k++) {
         double y = axis_position(&p->y, ticks[k].value);
-        fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#d9dee3\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
-                "\n", left, y, right, left - 6, y + 4, ticks[k].text);
+        fprintf(f, "<path d=\"M%d %.1fH%d\" %s/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", left, y,
+                right, stroke_ink(INK_GRID), left - 6, y + 4, ticks[k].text);
     }
     for (int k = 0, n = make_ticks(&p->x, ticks); k < n; k++) {
         double x = axis_position(&p->x, ticks[k].value);
-        fprintf(f, "<path d=\"M%.1f %dv4\" stroke=\"#52606d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s"
-                "</text>\n", x, bottom, x, bottom + 18, ticks[k].text);
+        fprintf(f, "<path d=\"M%.1f %dv4\" %s/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x, bottom,
+                stroke_ink(INK_MUTED), x, bottom + 18, ticks[k].text);
     }
-    fprintf(f, "<path d=\"M%d %dH%d\" stroke=\"#52606d\"/>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>"
-            "\n<text x=\"4\" y=\"14\">%s%s</text>\n", left, bottom, right, (left + right) / 2, bottom + 36, p->name,
-            p->y.log ? " (logarithmic)" : "");
+    fprintf(f, "<path d=\"M%d %dH%d\" %s/>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n"
+            "<text x=\"4\" y=\"14\">%s%s</text>\n", left, bottom, right, stroke_ink(INK_MUTED), (left + right) / 2,
+            bottom + 36, p->name, p->y.log ? " (logarithmic)" : "");
     if (isnan(p->chance)) return;
     double y = axis_position(&p->y, p->chance);
-    fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#1f2933\" stroke-dasharray=\"1 4\" stroke-width=\"1.5\"/>\n", left, y,
-            right);
+    fprintf(f, "<path d=\"M%d %.1fH%d\" %s stroke-dasharray=\"1 4\" stroke-width=\"1.5\"/>\n", left, y, right,
+            stroke_ink(INK_TEXT));
 }
 
 enum { MEAN_OF_RUNS = -1 };
@@ -111,32 +111,60 @@ static void put_line(FILE *f, const plot *p, const study *s, const method *m, in
 static void put_method(FILE *f, const plot *p, const study *s, const method *m, int64_t k)
 {
     char style[128];
-    snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"1\" opacity=\"0.22\"", line_styles[k].colour);
+    const char *ink = stroke_ink(INK_LINE + (int)k);
+    snprintf(style, sizeof style, "%s stroke-width=\"1\" opacity=\"0.3\"", ink);
     if (m->done > 1)
         for (int64_t i = 0; i < s->runs; i++)
             if (m->run[i].done) put_line(f, p, s, m, i, style);
-    snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"", line_styles[k].colour,
-             line_styles[k].dashes);
+    snprintf(style, sizeof style, "%s stroke-width=\"2.4\" stroke-dasharray=\"%s\"", ink, line_dashes[k]);
     put_line(f, p, s, m, MEAN_OF_RUNS, style);
 }
 
-/* All methods in one plot. */
-static void put_joint_plot(FILE *f, const plot *p, const study *s)
+/* Mean and standard deviation over runs of methods first .. last - 1 in each epoch that has a value. */
+static table *curve_values(const plot *p, const study *s, int64_t first, int64_t last)
 {
-    fputs("<figure>\n", f);
-    open_svg(f, width, height, p->name, " by epoch, one line for each method");
-    put_axes(f, p);
-    for (int64_t m = 0; m < s->methods; m++) put_method(f, p, s, &s->method[m], m);
-    fputs("</svg>\n</figure>\n", f);
+    table *t = new_table(p->name, "Epoch");
+    double *v = check_alloc(malloc((size_t)s->runs * sizeof *v));
+    for (int64_t m = first; m < last; m++) {
+        char deviation[192];
+        snprintf(deviation, sizeof deviation, "%.160s: standard deviation", s->method[m].label);
+        add_column(t, (table_column){ .heading = s->method[m].label, .decimals = p->decimals, .joiner = " \302\261 ",
+                                      .second = deviation });
+    }
+    for (int64_t e = 0; e < p->epochs; e++) {
+        char epoch[32];
+        bool any = false;
+        snprintf(epoch, sizeof epoch, "%lld", (long long)e + 1);
+        for (int64_t m = first; m < last; m++) any = any || !isnan(mean_at(p, s, &s->method[m], e));
+        if (any) add_row(t, epoch);
+        for (int64_t m = first; any && m < last; m++) {
+            for (int64_t i = 0; i < s->runs; i++) v[i] = value_at(p, &s->method[m].run[i], e);
+            const statistics all = statistics_of(v, s->runs);
+            add_numbers(t, all.mean, all.sd);
+        }
+    }
+    free(v);
+    return t;
+}
+
+/* All methods in one plot. */
+static void put_joint_plot(page *out, const plot *p, const study *s)
+{
+    open_figure(out, NULL);
+    open_svg(out->f, width, height, p->name, " by epoch, one line for each method",
+             "Strong lines are means over runs, with the dashes of the legend above; faint lines are single runs.");
+    put_axes(out->f, p);
+    for (int64_t m = 0; m < s->methods; m++) put_method(out->f, p, s, &s->method[m], m);
+    fputs("</svg>\n", out->f);
+    close_figure(out, curve_values(p, s, 0, s->methods), NULL);
 }
 
 static void put_legend(FILE *f, const study *s)
 {
     fputs("<ul class=\"legend\">\n", f);
     for (int64_t m = 0; m < s->methods; m++) {
-        fprintf(f, "<li><svg viewBox=\"0 0 34 8\" aria-hidden=\"true\"><title>line</title><path d=\"M1 4h32\" "
-                "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"/></svg>", line_styles[m].colour,
-                line_styles[m].dashes);
+        fprintf(f, "<li><svg viewBox=\"0 0 34 8\" aria-hidden=\"true\"><title>line</title><path d=\"M1 4h32\" %s "
+                "stroke-width=\"2.4\" stroke-dasharray=\"%s\"/></svg>", stroke_ink(INK_LINE + (int)m), line_dashes[m]);
         put_escaped(f, s->method[m].label);
         fputs("</li>\n", f);
     }
@@ -144,46 +172,50 @@ static void put_legend(FILE *f, const study *s)
 }
 
 /* A plot for each method, which shows the means of the other methods in grey. */
-static void put_separate_plots(FILE *f, const plot *p, const study *s)
+static void put_separate_plots(page *out, const plot *p, const study *s)
 {
-    fprintf(f, "<h4>%s</h4>\n<div class=\"grid\">\n", p->name);
+    char grey[96];
+    snprintf(grey, sizeof grey, "%s stroke-width=\"1.2\"", stroke_ink(INK_OTHER));
+    fprintf(out->f, "<h4>%s</h4>\n<div class=\"grid\">\n", p->name);
     for (int64_t m = 0; m < s->methods; m++) {
         if (!s->method[m].done) continue;
-        fputs("<figure>\n", f);
-        put_caption(f, &s->method[m]);
-        open_svg(f, width, height, p->name, s->method[m].label);
-        put_axes(f, p);
+        open_figure(out, NULL);
+        put_caption(out, s->method[m].label, NULL);
+        open_svg(out->f, width, height, p->name, s->method[m].label,
+                 "The strong line is the mean over runs, faint lines are single runs, grey lines the other methods.");
+        put_axes(out->f, p);
         for (int64_t o = 0; o < s->methods; o++)
-            if (o != m) put_line(f, p, s, &s->method[o], MEAN_OF_RUNS, "stroke=\"#c3cad2\" stroke-width=\"1.2\"");
+            if (o != m) put_line(out->f, p, s, &s->method[o], MEAN_OF_RUNS, grey);
         const int64_t first_style = 0;
-        put_method(f, p, s, &s->method[m], first_style);
-        fputs("</svg>\n</figure>\n", f);
+        put_method(out->f, p, s, &s->method[m], first_style);
+        fputs("</svg>\n", out->f);
+        close_figure(out, curve_values(p, s, m, m + 1), NULL);
     }
-    fputs("</div>\n", f);
+    fputs("</div>\n", out->f);
 }
 
-void put_curves(FILE *f, const study *s)
+void put_curves(page *out, const study *s)
 {
     plot plots[] = {
-        { .name = "Training loss", .values = loss_of, .factor = 1, .chance = NAN },
+        { .name = "Training loss", .values = loss_of, .factor = 1, .chance = NAN, .decimals = 4 },
         { .name = study_has_cases(s) ? "Balanced accuracy on the held-out cases, %"
                                      : "Balanced accuracy on the held-out images, %",
-          .values = balanced_of, .factor = 100, .chance = 100.0 / (double)s->classes } };
-    bool joint = s->methods <= line_style_count, drawn[2];
+          .values = balanced_of, .factor = 100, .chance = 100.0 / (double)s->classes, .decimals = 1 } };
+    bool joint = s->methods <= ink_lines, drawn[2];
     for (int k = 0; k < 2; k++) drawn[k] = fit_axes(&plots[k], s);
-    if (!drawn[0]) return;
-    fprintf(f, "<h3>Learning curves</h3>\n<p class=\"small\">Strong lines: the mean over runs. Faint lines: single "
+    if (!drawn[0] && !drawn[1]) return;
+    fprintf(out->f, "<p class=\"small\">Strong lines: the mean over runs. Faint lines: single "
             "runs. The loss is the mean over the steps of the epoch; losses of methods that were trained with "
             "different loss functions cannot be compared.%s%s</p>\n",
             joint ? "" : " Grey: the other methods.", drawn[1] ? " Dotted: chance level." : "");
     if (joint) {
-        put_legend(f, s);
-        fputs("<div class=\"grid wide\">\n", f);
+        put_legend(out->f, s);
+        fputs("<div class=\"grid wide\">\n", out->f);
     }
     for (int k = 0; k < 2; k++) {
         if (!drawn[k]) continue;
-        if (joint) put_joint_plot(f, &plots[k], s);
-        else put_separate_plots(f, &plots[k], s);
+        if (joint) put_joint_plot(out, &plots[k], s);
+        else put_separate_plots(out, &plots[k], s);
     }
-    if (joint) fputs("</div>\n", f);
+    if (joint) fputs("</div>\n", out->f);
 }

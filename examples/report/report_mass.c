@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_mass.c -- shows the share of attention that the prompts of a method such as ept take: by block, and as maps
  * over single held-out images. */
-#include "common/figures/chart.h"
-#include "common/figures/svg.h"
 #include "common/program/errors.h"
 #include "common/program/verbose.h"
 #include "report_parts.h"
@@ -42,7 +40,7 @@ static double share_of(const analysis *a, int64_t i, part of)
 }
 
 /* Writes a panel with a row for each block that has sinks: shares of all runs, in percent. first: a run with maps. */
-static void put_shares(FILE *f, const study *s, const method *m, const run *first, const char *title, part of)
+static void put_shares(page *p, const study *s, const method *m, const run *first, const char *title, part of)
 {
     int64_t blocks = 0;
     for (int64_t i = 0; i < first->analysis.masses; i++) blocks += first->analysis.mass_image[i] == MEAN_IMAGE;
@@ -58,10 +56,8 @@ static void put_shares(FILE *f, const study *s, const method *m, const run *firs
                                           ? 100 * share_of(a, b, of) : NAN;
         }
     }
-    const chart_panel panel = { .title = title, .points = points, .decimals = 1, .bars = true };
-    fputs("<figure>\n", f);
-    put_chart_panel(f, &panel, labels, blocks, s->runs);
-    fputs("</figure>\n", f);
+    const chart_panel panel = { .title = title, .rows = "block", .points = points, .decimals = 1, .bars = true };
+    put_chart_figure(p, s, &panel, "Block", labels, blocks);
     free(name);
     free(labels);
     free(points);
@@ -125,43 +121,87 @@ static void put_squares(FILE *f, const double *v, int64_t grid, double largest)
     }
 }
 
-/* Writes the maps of one image (MEAN_IMAGE: of the mean) as a row of figures, one for each block, over the picture if
- * there is one. id: of the picture in the page. */
-static void put_image_maps(FILE *f, const study *s, const run *r, int64_t image, peft_dataset *images, double largest,
+/* The maps of one image for the page, a row for each block: share of the class token, and of the patches. */
+static table *map_summary(const analysis *a, int64_t image, const char *title)
+{
+    table *t = new_table(title, "Block");
+    add_number_column(t, "Class token, %", 1);
+    add_number_column(t, "Mean over patches, %", 1);
+    add_number_column(t, "Largest of a patch, %", 1);
+    for (int64_t i = 0; i < a->masses; i++) {
+        char block[32];
+        double largest = 0;
+        if (a->mass_image[i] != image) continue;
+        for (int64_t k = 0; k < a->tokens - a->prefix; k++) largest = fmax(largest, patches_of(a, i)[k]);
+        snprintf(block, sizeof block, "%lld", (long long)a->mass_block[i] + 1);
+        add_row(t, block);
+        add_number(t, 100 * share_of(a, i, CLASS_TOKEN));
+        add_number(t, 100 * share_of(a, i, PATCHES));
+        add_number(t, 100 * largest);
+    }
+    return t;
+}
+
+/* The same for CSV files: a row for each row of patches of each block, with the share of each patch in percent. */
+static table *map_patches(const analysis *a, int64_t image, const char *title)
+{
+    const int64_t grid = grid_of(a);
+    table *t = new_table(title, "Block");
+    char text[32];
+    add_number_column(t, "Row", 0);
+    for (int64_t x = 0; x < grid; x++) {
+        snprintf(text, sizeof text, "Column %lld", (long long)x + 1);
+        add_number_column(t, text, 1);
+    }
+    for (int64_t i = 0; i < a->masses; i++) {
+        if (a->mass_image[i] != image) continue;
+        snprintf(text, sizeof text, "%lld", (long long)a->mass_block[i] + 1);
+        for (int64_t y = 0; y < grid; y++) {
+            add_row(t, text);
+            add_number(t, (double)y + 1);
+            for (int64_t x = 0; x < grid; x++) add_number(t, 1e-4 * round(1e6 * patches_of(a, i)[y * grid + x]));
+        }
+    }
+    return t;
+}
+
+/* Writes the maps of one image (MEAN_IMAGE: of the mean) as a figure, a map for each block, over the picture if there
+ * is one. id: of the picture in the page. */
+static void put_image_maps(page *p, const study *s, const run *r, int64_t image, peft_dataset *images, double largest,
                            const char *id)
 {
+    FILE *f = p->f;
     const analysis *a = &r->analysis;
     const int64_t grid = grid_of(a);
     const bool with_picture = image != MEAN_IMAGE && images;
     const char *slash = image != MEAN_IMAGE ? strrchr(r->name[image], '/') : NULL;
     peft_image *picture = with_picture ? picture_of(r, images, image) : NULL;
-    fputs("<p class=\"small\">", f);
-    if (image == MEAN_IMAGE) fputs("Mean over all held-out images", f);
-    else {
-        fputs("Held-out image ", f);
-        put_shortened(f, slash ? slash + 1 : r->name[image], 40);
-        fputs(", true class ", f);
-        put_escaped(f, s->class_name[r->label[image]]);
-    }
-    fputs("</p>\n<div class=\"maps\">\n", f);
+    char *title;
+    if (asprintf(&title, image == MEAN_IMAGE ? "Mean over all held-out images" : "Held-out image %s, true class %s",
+                 image == MEAN_IMAGE ? "" : slash ? slash + 1 : r->name[image],
+                 image == MEAN_IMAGE ? "" : s->class_name[r->label[image]]) < 0) fail("out of memory");
+    open_figure(p, NULL);
+    put_caption(p, title, NULL);
+    fputs("<div class=\"maps\">\n", f);
     if (picture) {
-        fprintf(f, "<figure><svg viewBox=\"0 0 %lld %lld\" role=\"img\"><title>the image</title><image id=\"%s\" "
+        fprintf(f, "<div><svg viewBox=\"0 0 %lld %lld\" role=\"img\"><title>the image</title><image id=\"%s\" "
                 "width=\"%lld\" height=\"%lld\" href=\"", (long long)grid, (long long)grid, id, (long long)grid,
                 (long long)grid);
         put_image_uri(f, picture, picture_side);
-        fputs("\"/></svg><figcaption><small>image</small></figcaption></figure>\n", f);
+        fputs("\"/></svg><p>image</p></div>\n", f);
     }
     for (int64_t i = 0; i < a->masses; i++) {
         if (a->mass_image[i] != image) continue;
         const long long block = (long long)a->mass_block[i] + 1;
-        fprintf(f, "<figure><svg viewBox=\"0 0 %lld %lld\" role=\"img\"><title>attention taken in block %lld</title>",
+        fprintf(f, "<div><svg viewBox=\"0 0 %lld %lld\" role=\"img\"><title>attention taken in block %lld</title>",
                 (long long)grid, (long long)grid, block);
         if (picture) fprintf(f, "<use href=\"#%s\"/>", id);
         put_squares(f, patches_of(a, i), grid, largest);
-        fprintf(f, "</svg><figcaption><small>block %lld<br>%.0f&nbsp;%%</small></figcaption></figure>\n", block,
-                100 * share_of(a, i, PATCHES));
+        fprintf(f, "</svg><p>block %lld<br>%.0f&nbsp;%%</p></div>\n", block, 100 * share_of(a, i, PATCHES));
     }
     fputs("</div>\n", f);
+    close_figure(p, map_summary(a, image, title), map_patches(a, image, title));
+    free(title);
     peft_image_free(picture);
 }
 
@@ -173,30 +213,31 @@ static double largest_share(const analysis *a)
     return largest;
 }
 
-static void put_maps(FILE *f, const study *s, int64_t m, const run *r)
+static void put_maps(page *p, const study *s, int64_t m, const run *r)
 {
     const analysis *a = &r->analysis;
     const double largest = largest_share(a);
     peft_dataset *images = open_images(s, r);
     char id[64];
-    fprintf(f, "<p class=\"small scale\">0 %%<i></i>%.0f %%</p>\n", 100 * largest);
+    fprintf(p->f, "<p class=\"small scale\">0 %%<i></i>%.0f %%</p>\n", 100 * largest);
     for (int64_t i = 0; i < a->masses; i++) {
         if (i && a->mass_image[i] == a->mass_image[i - 1]) continue;     /* rows of an image are consecutive */
         /* method, its place and the image are unique on the page unless a folder is given twice */
         snprintf(id, sizeof id, "input-%.16s-%lld-%lld", s->method[m].key, (long long)m, (long long)a->mass_image[i]);
-        put_image_maps(f, s, r, a->mass_image[i], images, largest, id);
+        put_image_maps(p, s, r, a->mass_image[i], images, largest, id);
     }
     peft_dataset_free(images);
 }
 
-void put_masses(FILE *f, const study *s)
+void put_masses(page *p, const study *s)
 {
+    FILE *f = p->f;
     bool heading = false;
     for (int64_t m = 0; m < s->methods; m++) {
         const run *r = run_with_maps(s, &s->method[m]);
         if (!r || !grid_of(&r->analysis)) continue;
         if (!heading)
-            fputs("<h3>Attention that prompts take</h3>\n<p class=\"small\">Prompts of this method take part in the "
+            fputs("<p class=\"small\">Prompts of this method take part in the "
                   "softmax of attention and carry no value: they scale the output of each token by 1 minus the share "
                   "of attention that they take (patch-wise scaling). Shares are means over the heads; in the charts "
                   "also over patches and held-out images, with a bar for the mean over runs. Before tuning there are "
@@ -205,11 +246,11 @@ void put_masses(FILE *f, const study *s)
         fputs("<h4>", f);
         put_escaped(f, s->method[m].label);
         fputs("</h4>\n<div class=\"grid wide\">\n", f);
-        put_shares(f, s, &s->method[m], r, "Share taken from patches (%)", PATCHES);
-        put_shares(f, s, &s->method[m], r, "Share taken from the class token (%)", CLASS_TOKEN);
+        put_shares(p, s, &s->method[m], r, "Share taken from patches (%)", PATCHES);
+        put_shares(p, s, &s->method[m], r, "Share taken from the class token (%)", CLASS_TOKEN);
         fprintf(f, "</div>\n<p class=\"small\">Maps of draw %lld, run %lld: the stronger the colour, the larger the "
                 "share taken from this patch. Below each map: its block and the mean over patches.</p>\n",
                 (long long)r->draw, (long long)r->number);
-        put_maps(f, s, m, r);
+        put_maps(p, s, m, r);
     }
 }

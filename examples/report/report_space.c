@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_space.c -- shows the features of held-out images before and after tuning: a table of their scatter, silhouette
  * and effective rank, charts of the last two, and maps of the first two principal components. */
-#include "common/figures/chart.h"
 #include "common/figures/statistics.h"
-#include "common/figures/svg.h"
 #include "common/program/errors.h"
 #include "report_parts.h"
 #include <math.h>
@@ -15,9 +13,11 @@ typedef enum when { BEFORE, AFTER } when;
 
 /* decimals: FOUR_DIGITS, or how many */
 enum { FOUR_DIGITS = -1 };
-static const struct { const char *heading; int number, decimals; } columns[] = {
-    { "Intra-class scatter", space_intra, FOUR_DIGITS }, { "Inter-class scatter", space_inter, FOUR_DIGITS },
-    { "Inter / intra", space_ratio, 4 }, { "Silhouette", space_silhouette, 3 }, { "Effective rank", space_rank, 1 } };
+#define HEADINGS(name) name, name " before tuning", name " after tuning"
+static const struct { const char *heading, *before, *after; int number, decimals; } columns[] = {
+    { HEADINGS("Intra-class scatter"), space_intra, FOUR_DIGITS },
+    { HEADINGS("Inter-class scatter"), space_inter, FOUR_DIGITS }, { HEADINGS("Inter / intra"), space_ratio, 4 },
+    { HEADINGS("Silhouette"), space_silhouette, 3 }, { HEADINGS("Effective rank"), space_rank, 1 } };
 enum { column_count = sizeof columns / sizeof *columns };
 
 /* A number of run r; NaN: there is none. number: space_intra, ..., or space_ratio. */
@@ -60,9 +60,6 @@ static const method *analysed_method(const study *s)
     return NULL;
 }
 
-/* v as it is printed; not "-0.000", as adding 0 makes a negative zero positive. */
-static double rounded(double v, int decimals) { return round(v * pow(10, decimals)) / pow(10, decimals) + 0.0; }
-
 /* The decimals of column k: for FOUR_DIGITS as many as the largest number needs to have four digits. */
 static int decimals_of(const study *s, int k)
 {
@@ -74,39 +71,25 @@ static int decimals_of(const study *s, int k)
     return digits > 4 ? 0 : digits < -8 ? 12 : 4 - digits;
 }
 
-/* Writes a number, or an en dash for NaN. */
-static void put_number(FILE *f, int decimals, double v)
+static void put_space_table(page *p, const study *s)
 {
-    if (isnan(v)) fputs("\342\200\223", f);
-    else fprintf(f, "%.*f", decimals, rounded(v, decimals));
-}
-
-static void put_table(FILE *f, const study *s)
-{
-    fputs("<div class=\"scroll\"><table class=\"results\">\n<thead><tr><th scope=\"col\">Method</th>", f);
-    for (int k = 0; k < column_count; k++) fprintf(f, "<th scope=\"col\">%s</th>", columns[k].heading);
-    fputs("</tr></thead>\n<tbody>\n", f);
+    table *t = new_table("Scatter, silhouette and effective rank", "Method");
+    for (int k = 0; k < column_count; k++)
+        add_column(t, (table_column){ .heading = columns[k].heading, .decimals = decimals_of(s, k),
+                                      .joiner = " \342\206\222 ", .first = columns[k].before,
+                                      .second = columns[k].after });          /* an arrow */
     for (int64_t i = 0; i < s->methods; i++) {
         const method *m = &s->method[i];
         if (!analysed_run(s, m)) continue;
-        fputs("<tr><th scope=\"row\">", f);
-        put_escaped(f, m->label);
-        fputs("</th>", f);
-        for (int k = 0; k < column_count; k++) {
-            fprintf(f, "<td data-of=\"%s\"><span>", columns[k].heading);
-            const int decimals = decimals_of(s, k);
-            put_number(f, decimals, mean_of(s, m, BEFORE, columns[k].number));
-            fputs(" \342\206\222 ", f);                       /* an arrow */
-            put_number(f, decimals, mean_of(s, m, AFTER, columns[k].number));
-            fputs("</span></td>", f);
-        }
-        fputs("</tr>\n", f);
+        add_row(t, m->label);
+        for (int k = 0; k < column_count; k++)
+            add_numbers(t, mean_of(s, m, BEFORE, columns[k].number), mean_of(s, m, AFTER, columns[k].number));
     }
-    fputs("</tbody></table></div>\n", f);
+    put_table(p, t);
 }
 
 /* Writes a panel with a row for the features before tuning (of the first analysed method) and one for each method. */
-static void put_panel(FILE *f, const study *s, const char *title, int number, int decimals)
+static void put_panel(page *p, const study *s, const char *title, int number, int decimals)
 {
     const char **labels = check_alloc(calloc((size_t)s->methods + 1, sizeof *labels));
     double *points = check_alloc(calloc((size_t)((s->methods + 1) * s->runs), sizeof *points));
@@ -120,32 +103,30 @@ static void put_panel(FILE *f, const study *s, const char *title, int number, in
         free(v);
     }
     const chart_panel panel = { .title = title, .points = points, .decimals = decimals };
-    fputs("<figure>\n", f);
-    put_chart_panel(f, &panel, labels, rows, s->runs);
-    fputs("</figure>\n", f);
+    put_chart_figure(p, s, &panel, "Method", labels, rows);
     free(labels);
     free(points);
 }
 
 /* Writes a mark of class c around (x, y) as part of an SVG path: circle, square or triangle. Classes that share a
- * colour, c and c + line_style_count, have different marks. */
+ * colour, c and c + ink_lines, have different marks. */
 static void put_mark(FILE *f, int64_t c, double x, double y)
 {
-    switch ((c / line_style_count + c) % marks) {
+    switch ((c / ink_lines + c) % marks) {
     case 0: fprintf(f, "M%.1f %.1fa3 3 0 1 0 6 0a3 3 0 1 0-6 0z", x - 3, y); break;
     case 1: fprintf(f, "M%.1f %.1fh5v5h-5z", x - 2.5, y - 2.5); break;
     default: fprintf(f, "M%.1f %.1fl3.5 6h-7z", x, y - 3.5);
     }
 }
 
-static const char *class_colour(int64_t c) { return line_styles[c % line_style_count].colour; }
+static const char *class_fill(int64_t c) { return fill_ink(INK_LINE + (int)(c % ink_lines)); }
 
 static void put_class_legend(FILE *f, const study *s)
 {
     fputs("<ul class=\"legend marks\">\n", f);
     for (int64_t c = 0; c < s->classes; c++) {
-        fprintf(f, "<li><svg viewBox=\"0 0 10 10\" aria-hidden=\"true\"><title>mark</title><path fill=\"%s\" d=\"",
-                class_colour(c));
+        fprintf(f, "<li><svg viewBox=\"0 0 10 10\" aria-hidden=\"true\"><title>mark</title><path %s d=\"",
+                class_fill(c));
         put_mark(f, c, 5, 5);
         fputs("\"/></svg>", f);
         put_escaped(f, s->class_name[c]);
@@ -175,9 +156,59 @@ static point_map map_of(const run *r, when w)
     return p;
 }
 
-/* Writes a map of at most most_points images, with the same scale on both axes. */
-static void put_map(FILE *f, const study *s, const method *m, const run *r, when w)
+/* The table of a map without rows. */
+static table *map_table(const point_map *p, const method *m, const char *row_heading)
 {
+    char title[256];
+    snprintf(title, sizeof title, "Features %s tuning%s%.160s", p->w == BEFORE ? "before" : "after",
+             p->w == BEFORE ? "" : " by ", p->w == BEFORE ? "" : m->label);
+    return new_table(title, row_heading);
+}
+
+/* Mean and standard deviation of each class, for the page. */
+static table *map_summary(const study *s, const point_map *p, const method *m)
+{
+    table *t = map_table(p, m, "Class");
+    double *v = check_alloc(malloc((size_t)p->r->images * sizeof *v));
+    add_number_column(t, "Images", WHOLE);
+    for (int k = 0; k < 2; k++)
+        add_column(t, (table_column){ .heading = k ? "Component 2, mean \302\261 deviation"
+                                                   : "Component 1, mean \302\261 deviation",
+                                      .decimals = 3, .joiner = " \302\261 ", .second = "its deviation" });
+    for (int64_t c = 0; c < s->classes; c++) {
+        add_row(t, s->class_name[c]);
+        for (int k = 0; k < 2; k++) {
+            int64_t n = 0;
+            for (int64_t i = 0; i < p->r->images; i++)
+                if (p->r->label[i] == c) v[n++] = coordinate(p, i, k);
+            const statistics all = statistics_of(v, n);
+            if (!k) add_number(t, (double)n);
+            add_numbers(t, all.mean, all.sd);
+        }
+    }
+    free(v);
+    return t;
+}
+
+/* Every image, for the CSV files. */
+static table *map_points(const study *s, const point_map *p, const method *m)
+{
+    table *t = map_table(p, m, study_has_cases(s) ? "Case" : "Image");
+    add_number_column(t, "Class", 0);
+    add_number_column(t, "Component 1", 3);
+    add_number_column(t, "Component 2", 3);
+    for (int64_t i = 0; i < p->r->images; i++) {
+        add_row(t, p->r->name[i]);
+        add_text(t, s->class_name[p->r->label[i]]);
+        for (int k = 0; k < 2; k++) add_number(t, coordinate(p, i, k));
+    }
+    return t;
+}
+
+/* Writes a map of at most most_points images, with the same scale on both axes. */
+static void put_map(page *out, const study *s, const method *m, const run *r, when w)
+{
+    FILE *f = out->f;
     const point_map p = map_of(r, w);
     const double share = number_of(r, w, space_map_share), silhouette = number_of(r, w, space_silhouette);
     const int64_t step = (r->images + most_points - 1) / most_points;
@@ -192,17 +223,17 @@ static void put_map(FILE *f, const study *s, const method *m, const run *r, when
     double range = fmax(high[0] - low[0], high[1] - low[1]);
     if (!(range > 0)) range = 1;
     const double scale = (side - 2 * margin) / range;
-    snprintf(text, sizeof text, "silhouette %.3f; the map holds %.0f %% of the variance", rounded(silhouette, 3),
-             100 * share);
-    fputs("<figure>\n", f);
-    if (w == BEFORE) fprintf(f, "<figcaption>Backbone, before tuning<br><small>%s</small></figcaption>\n", text);
-    else put_caption_with_text(f, m, text);
+    snprintf(text, sizeof text, "silhouette %.3f; the map holds %.0f %% of the variance",
+             round(1e3 * silhouette) / 1e3 + 0.0, 100 * share);
+    open_figure(out, NULL);
+    put_caption(out, w == BEFORE ? "Backbone, before tuning" : m->label, text);
     open_svg(f, side, side, w == BEFORE ? "Map of the features before tuning" : "Map of the features after tuning by ",
-             w == BEFORE ? "" : m->label);
-    fprintf(f, "<rect x=\"0.5\" y=\"0.5\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#d9dee3\"/>\n", side - 1,
-            side - 1);
+             w == BEFORE ? "" : m->label,
+             "A mark for each held-out image, whose shape and colour are those of its class in the legend above.");
+    fprintf(f, "<rect x=\"0.5\" y=\"0.5\" width=\"%d\" height=\"%d\" fill=\"none\" %s/>\n", side - 1, side - 1,
+            stroke_ink(INK_GRID));
     for (int64_t c = 0; c < s->classes; c++) {
-        fprintf(f, "<path fill=\"%s\" fill-opacity=\"0.65\" d=\"", class_colour(c));
+        fprintf(f, "<path %s fill-opacity=\"0.8\" d=\"", class_fill(c));
         for (int64_t i = 0; i < r->images; i += step) {
             if (r->label[i] != c) continue;
             const double x = coordinate(&p, i, 0) - (low[0] + high[0]) / 2, y = coordinate(&p, i, 1)
@@ -211,24 +242,26 @@ static void put_map(FILE *f, const study *s, const method *m, const run *r, when
         }
         fputs("\"/>\n", f);
     }
-    fputs("</svg>\n</figure>\n", f);
+    fputs("</svg>\n", f);
+    close_figure(out, map_summary(s, &p, m), map_points(s, &p, m));
 }
 
-void put_space(FILE *f, const study *s)
+void put_space(page *p, const study *s)
 {
+    FILE *f = p->f;
     const method *first = analysed_method(s);
     if (!first) return;
-    fputs("<h3>Features before and after tuning</h3>\n<p class=\"small\">Of the held-out images, as the classifier "
+    fputs("<p class=\"small\">Of the held-out images, as the classifier "
           "reads them. Before tuning: those of the backbone as it is. Intra-class scatter: the sum of squared "
           "distances to the mean of the class; inter-class scatter: that between the means of all pairs of classes. "
           "Both grow with the scale of the features; their ratio and the silhouette do not, and are higher where "
           "classes are better separated. Effective rank: exp of the entropy of the normalised singular values, the "
           "number of directions in use. Means over runs; a dash: the method has a network of its own and no such "
           "feature.</p>\n", f);
-    put_table(f, s);
+    put_space_table(p, s);
     fputs("<div class=\"grid wide\">\n", f);
-    put_panel(f, s, "Silhouette", space_silhouette, 3);
-    put_panel(f, s, "Effective rank", space_rank, 1);
+    put_panel(p, s, "Silhouette", space_silhouette, 3);
+    put_panel(p, s, "Effective rank", space_rank, 1);
     fputs("</div>\n<h4>Maps</h4>\n<p class=\"small\">The first two principal components of the features, a mark for "
           "each held-out image of the first run of each method. Axes are mirrored where that makes the map more like "
           "the one before tuning.", f);
@@ -236,8 +269,8 @@ void put_space(FILE *f, const study *s)
     fputs("</p>\n", f);
     put_class_legend(f, s);
     fputs("<div class=\"grid narrow\">\n", f);
-    put_map(f, s, first, analysed_run(s, first), BEFORE);
+    put_map(p, s, first, analysed_run(s, first), BEFORE);
     for (int64_t m = 0; m < s->methods; m++)
-        if (analysed_run(s, &s->method[m])) put_map(f, s, &s->method[m], analysed_run(s, &s->method[m]), AFTER);
+        if (analysed_run(s, &s->method[m])) put_map(p, s, &s->method[m], analysed_run(s, &s->method[m]), AFTER);
     fputs("</div>\n", f);
 }

@@ -227,7 +227,8 @@ awk -F, '$1 == "linear" { n++; v[n] = 100 * $9; sum += 100 * $9 }
     }' a.csv > wanted
 diff wanted shown
 # Each other method's mean less that of the best one, within its interval; p is between 0 and 1.
-sed -n '/<h3>Differences/,/<\/table>/p' page.html | grep '<th scope="row">' | sed 's/<[^>]*>/,/g; s/&quot;//g' |
+sed -n '/<h3[^>]*>Differences/,/<\/table>/p' page.html | grep '<th scope="row">' |
+    sed 's/<data[^>]*>//g; s/<\/data>//g; s/<[^>]*>/,/g; s/&quot;//g' |
     tr -s , > shown
 sed 's/^"EPT, 5"/EPT/; s/^"""FPT"""/FPT/' a.csv > means.csv
 awk -F, 'FNR == NR { if (FNR > 1) { n[$1]++; sum[$1] += 100 * $9 } next }
@@ -240,7 +241,7 @@ awk -F, 'FNR == NR { if (FNR > 1) { n[$1]++; sum[$1] += 100 * $9 } next }
     }
     END { for (k in n) methods++; exit bad || rows != methods - 1 }' means.csv shown
 # ECE (15 bins), Brier score and NLL of "linear"; its silhouette before and after tuning.
-row_of() { sed -n "/<h3>$1/,\$p" page.html | grep -m 1 '<th scope="row">linear' | plain; }
+row_of() { sed -n "/<h3[^>]*>$1/,\$p" page.html | grep -m 1 '<th scope="row">linear' | plain; }
 row_of Calibration | sed 's/(before tuning)//' | awk '{ print $2, $4, $5 }' > shown
 cat "rec/$entry"-*.test.csv | awk -F, '$3 ~ /^[0-2]$/ {
         n++
@@ -266,10 +267,10 @@ cat "rec/$entry"-*.space.csv | awk -F, '$1 ~ /_silhouette/ { n[$1]++; sum[$1] +=
         printf "%.3f %.3f\n", sum[b] / n[b], sum[a] / n[a]
     }' > wanted
 diff wanted shown
-grep -q '<h3>Attention that prompts take' page.html
+grep -q '<h3[^>]*>Attention that prompts take' page.html
 [ "$(grep -o '<use href="#input-' page.html | wc -l)" -eq 36 ]
 # Scatter before and after tuning has the same number of decimals, of every method.
-sed -n '/<h3>Features/,/<\/table>/p' page.html | plain | awk '/\342\206\222/ {
+sed -n '/<h3[^>]*>Features/,/<\/table>/p' page.html | plain | awk '/\342\206\222/ {
         for (i = 2; i < NF; i++)
             if ($i == "\342\206\222" && $(i + 1) ~ /[0-9]/)
                 print length($(i - 1)) - index($(i - 1) ".", "."), length($(i + 1)) - index($(i + 1) ".", ".")
@@ -278,8 +279,8 @@ awk '{ bad += $1 != $2 } END { exit bad || NR < 5 }' decimals || { echo "compare
 mkdir plain
 cp before/study.csv before/*.run.csv before/*.curve.csv before/*.test.csv plain
 "$bin/report" --out plain.html plain > report.log
-if grep -q '<h3>Features\|<h3>Attention' plain.html; then exit 1; fi
-grep -q '<h3>Calibration' plain.html
+if grep -q '<h3[^>]*>Features\|<h3[^>]*>Attention' plain.html; then exit 1; fi
+grep -q '<h3[^>]*>Calibration' plain.html
 cat "rec/$entry"-*.test.csv | awk -F, '$3 == 0 && $4 >= $5 && $4 >= $6 { n++ } END { print n + 0 }' > wanted
 sed -n '/<figure class="matrix/,$p' page.html | grep -m 1 '<tbody>' | plain | awk '{ print $2 }' | diff wanted -
 # Missing data give a page without images; changed data and damaged records are refused.

@@ -208,7 +208,7 @@ cmp of_finetune of_compare || fail 'compare and finetune judge cases differently
 grep -q ' per_case=max ' compare.csv || fail 'the rule in the settings'
 runs "$bin/report" --out page.html case_records
 for words in '12 held-out images per run, of 6 cases; all results are of cases, by the rule max' 'Single cases' \
-    'Predictions for held-out cases' 'Of each case the first image is shown' '<dt>S2</dt>'; do
+    'Predictions for held-out cases' 'Of each case the first image is shown' '<dt>case</dt><dd class="name">S2</dd>'; do
     grep -qF "$words" page.html || fail "the page does not say '$words'"
 done
 refused 'with --per-case leave it out' compare --data scans/split.csv --per-case mean --test-per-class 2

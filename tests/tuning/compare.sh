@@ -74,7 +74,7 @@ grep -q ',"lr=0.003,options.r=2"$' records/*.run.csv
 [ "$(grep -c ',some,.*,0.5,balanced_accuracy,' a.tune.csv)" -eq 6 ]
 [ "$(grep -c ',some,.*,1,balanced_accuracy,' a.tune.csv)" -eq 4 ]
 "$bin/report" --out page.html records > report.log
-grep -q '<span>lr=0.003,options.r=2</span></td>' page.html
+grep -q '<td class="text">lr=0.003,options.r=2</td>' page.html
 # "some" shares what the frozen layers make of the images among its candidates; "own" does not. Equal bits.
 grep ',some,' a.tune.csv | cut -d, -f3- > one
 grep ',own,' a.tune.csv | cut -d, -f3- | diff one -

@@ -9,7 +9,6 @@
 /* Lengths in units of the SVG's viewBox. */
 enum { chart_width = 480, row_height = 22, panel_top = 34, panel_bottom = 34, heading_height = 62, margin = 10,
        digit_width = 8, max_label_width = 150 };
-static const char text_colour[] = "#1f2933", mark_colour[] = "#1b6ca8", grid_colour[] = "#d9dee3";
 
 /* An upper estimate of the text's width in usual sans-serif fonts of 13 units: narrow characters count 5.5, wide ones
  * and those beyond ASCII 13, capitals 10, others 8. */
@@ -61,8 +60,8 @@ static void put_axis(FILE *f, const axis *a, double top, double bottom)
     tick ticks[most_ticks];
     for (int k = 0, n = make_ticks(a, ticks); k < n; k++) {
         double x = axis_position(a, ticks[k].value);
-        fprintf(f, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", x, top, x, bottom,
-                grid_colour);
+        fprintf(f, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" %s/>\n", x, top, x, bottom,
+                stroke_ink(INK_GRID));
         fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"12\">%s</text>\n", x, bottom + 16,
                 ticks[k].text);
     }
@@ -81,16 +80,16 @@ static void put_row(FILE *f, const chart_panel *p, const axis *a, const double *
     double x = axis_position(a, s.mean), from = axis_position(a, fmax(a->low, s.mean - s.sd));
     double to = axis_position(a, s.mean + s.sd);
     if (p->bars)
-        fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"10\" fill=\"%s\" opacity=\"0.55\"/>\n", a->from,
-                y - 5, x - a->from, mark_colour);
+        fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"10\" %s opacity=\"0.55\"/>\n", a->from, y - 5,
+                x - a->from, fill_ink(INK_MARK));
     for (int64_t i = 0; i < values && !p->bars; i++)
         if (!isnan(v[i]))
-            fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\" opacity=\"0.35\"/>\n",
-                    axis_position(a, v[i]), y, mark_colour);
+            fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" %s opacity=\"0.35\"/>\n", axis_position(a, v[i]), y,
+                    fill_ink(INK_MARK));
     if (s.n > 1)
-        fprintf(f, "<path d=\"M%.1f %.1fV%.1fM%.1f %.1fV%.1fM%.1f %.1fH%.1f\" stroke=\"%s\" stroke-width=\"1.5\"/>\n",
-                from, y - 4, y + 4, to, y - 4, y + 4, from, y, to, mark_colour);
-    if (!p->bars) fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" fill=\"%s\"/>\n", x, y, mark_colour);
+        fprintf(f, "<path d=\"M%.1f %.1fV%.1fM%.1f %.1fV%.1fM%.1f %.1fH%.1f\" %s stroke-width=\"1.5\"/>\n", from, y - 4,
+                y + 4, to, y - 4, y + 4, from, y, to, stroke_ink(INK_MARK));
+    if (!p->bars) fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" %s/>\n", x, y, fill_ink(INK_MARK));
     fprintf(f, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f", chart_width - margin, y + 4, p->decimals, s.mean);
     if (s.n > 1) fprintf(f, " \302\261 %.*f", p->decimals, s.sd);         /* the plus-minus sign in UTF-8 */
     fputs("</text>\n", f);
@@ -136,7 +135,7 @@ bool write_chart(const char *path, const char *title, const char *note, const ch
     double height = heading_height + (double)count * panel_height(rows);
     fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\" "
             "font-family=\"Helvetica,Arial,'DejaVu Sans',sans-serif\" font-size=\"13\" fill=\"%s\" role=\"img\">\n"
-            "<title>", chart_width, height, chart_width, height, text_colour);
+            "<title>", chart_width, height, chart_width, height, ink_colour(INK_TEXT));
     put_escaped(f, title);
     fprintf(f, "</title>\n<rect width=\"%d\" height=\"%.0f\" fill=\"#ffffff\"/>\n"
             "<text x=\"%d\" y=\"26\" font-size=\"17\" font-weight=\"bold\">", chart_width, height, margin);
@@ -152,10 +151,13 @@ bool write_chart(const char *path, const char *title, const char *note, const ch
 
 void put_chart_panel(FILE *f, const chart_panel *p, const char *const *labels, int64_t rows, int64_t values)
 {
-    fprintf(f, "<svg viewBox=\"0 0 %d %.0f\" font-size=\"13\" fill=\"%s\" role=\"img\">\n<title>",
-            chart_width, panel_height(rows), text_colour);
+    fprintf(f, "<svg viewBox=\"0 0 %d %.0f\" class=\"ink\" font-size=\"13\" fill=\"%s\" role=\"img\">\n<title>",
+            chart_width, panel_height(rows), ink_colour(INK_TEXT));
     put_escaped(f, p->title);
-    fputs("</title>\n", f);
+    fprintf(f, "</title>\n<desc>A row for each %s: %s.</desc>\n", p->rows ? p->rows : "method", p->bars
+            ? "a bar from 0 to the mean, a line of the standard deviation on both sides, and both as numbers"
+            : "a dot at the mean, faint dots at single values, a line of the standard deviation on both sides, and "
+              "mean and deviation as numbers");
     const double top = 0;
     put_panel(f, p, labels, rows, values, top);
     fputs("</svg>\n", f);

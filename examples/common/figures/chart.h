@@ -10,6 +10,7 @@
 
 typedef struct chart_panel {
     const char *title;                                        /* quantity and unit */
+    const char *rows;                                         /* what a row is of: "block"; NULL: "method" */
     const double *points;                                     /* [rows, values]; NaN: no value */
     int decimals;                                             /* of the mean and standard deviation printed in a row */
     bool bars;                                                /* bar from 0 to the mean; false: a dot at the mean */

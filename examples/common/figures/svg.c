@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * svg.c -- axes with round ticks, and text escaped for XML (svg.h). */
+ * svg.c -- axes with round ticks, inks, and text escaped for XML (svg.h). */
 #include "svg.h"
 #include <math.h>
 
@@ -70,6 +70,19 @@ int make_ticks(const axis *a, tick *out)
     }
     return n;
 }
+
+#define INK(name, colour) \
+    { colour, "class=\"s-" name "\" stroke=\"" colour "\"", "class=\"f-" name "\" fill=\"" colour "\"" }
+static const struct { const char *colour, *stroke, *fill; } inks[] = {
+    [INK_TEXT] = INK("text", "#1f2933"), [INK_MUTED] = INK("muted", "#52606d"), [INK_GRID] = INK("grid", "#d9dee3"),
+    [INK_MARK] = INK("mark", "#1b6ca8"), [INK_BIN] = INK("bin", "#56b4e9"), [INK_DOT] = INK("dot", "#0b3c5d"),
+    [INK_BAR] = INK("bar", "#76828f"), [INK_OTHER] = INK("other", "#c3cad2"), [INK_LINE] = INK("line0", "#0072b2"),
+    INK("line1", "#d55e00"), INK("line2", "#00875f"), INK("line3", "#b8568c"), INK("line4", "#a66f00"),
+    INK("line5", "#2f8fc8"), INK("line6", "#000000") };
+
+const char *ink_colour(ink i) { return inks[i].colour; }
+const char *stroke_ink(ink i) { return inks[i].stroke; }
+const char *fill_ink(ink i) { return inks[i].fill; }
 
 int64_t character_count(const char *text)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_calibration.c -- writes a table of calibration: errors of each method's probabilities, before and after
  * temperature scaling. The linear probe stands for the state before tuning. */
-#include "common/figures/svg.h"
 #include "common/program/errors.h"
 #include "report/report_parts.h"
 #include <math.h>
@@ -107,33 +106,32 @@ static const struct { const char *heading, *metric; double factor; int decimals;
     { "NLL", "nll", 1, 3 } };
 enum { column_count = sizeof columns / sizeof *columns, ece_column = 0, nll_column = 3 };
 
-/* Writes a cell with column k's metric of these probabilities. */
-static void put_metric(FILE *f, const predictions *p, const double *probability, int k, const char *heading)
+/* Adds a cell with column k's metric of these probabilities. */
+static void add_metric(table *t, const predictions *p, const double *probability, int k)
 {
     double v;
     must(peft_metrics_calibration(probability, p->label, p->n, p->classes, columns[k].metric, &v, 1));
-    fprintf(f, "<td data-of=\"%s\"><span>%.*f</span></td>", heading, columns[k].decimals, columns[k].factor * v);
+    add_number(t, columns[k].factor * v);
 }
 
-static void put_row(FILE *f, const study *s, const method *m)
+static void add_calibration(table *t, const study *s, const method *m)
 {
     double temperature[halves];
+    char *label;
     predictions p = collect(s, m);
     double *scaled = check_alloc(calloc((size_t)(p.n * p.classes) + 1, sizeof *scaled));
-    fputs("<tr><th scope=\"row\">", f);
-    put_escaped(f, m->label);
-    if (!strcmp(m->name, "linear")) fputs(" <small>(before tuning)</small>", f);
-    fputs("</th>", f);
-    for (int k = 0; k < column_count; k++) put_metric(f, &p, p.probability, k, columns[k].heading);
-    if (scale_by_halves(&p, temperature, scaled)) {           /* else en dashes ("\342\200\223") */
-        fprintf(f, "<td data-of=\"Temperature\"><span>%.2f, %.2f</span></td>", temperature[0], temperature[1]);
-        put_metric(f, &p, scaled, ece_column, "scaled ECE, %");
-        put_metric(f, &p, scaled, nll_column, "scaled NLL");
+    if (asprintf(&label, "%s%s", m->label, strcmp(m->name, "linear") ? "" : " (before tuning)") < 0)
+        fail("out of memory");
+    add_row(t, label);
+    for (int k = 0; k < column_count; k++) add_metric(t, &p, p.probability, k);
+    if (scale_by_halves(&p, temperature, scaled)) {
+        add_numbers(t, temperature[0], temperature[1]);
+        add_metric(t, &p, scaled, ece_column);
+        add_metric(t, &p, scaled, nll_column);
     } else {
-        fputs("<td data-of=\"Temperature\">\342\200\223</td><td data-of=\"scaled ECE, %\">\342\200\223</td>"
-              "<td data-of=\"scaled NLL\">\342\200\223</td>", f);
+        for (int k = 0; k < 3; k++) add_number(t, NAN);
     }
-    fputs("</tr>\n", f);
+    free(label);
     free(scaled);
     free_predictions(&p);
 }
@@ -145,9 +143,10 @@ static bool has_linear(const study *s)
     return false;
 }
 
-void put_calibration(FILE *f, const study *s)
+void put_calibration(page *page, const study *s)
 {
-    fprintf(f, "<h3>Calibration before and after tuning</h3>\n<p class=\"small\">Of the predictions for held-out %s of "
+    FILE *f = page->f;
+    fprintf(f, "<p class=\"small\">Of the predictions for held-out %s of "
           "all runs. ECE and MCE: mean and largest distance of confidence and accuracy over 15 bins; Brier score: mean "
           "squared error, summed over classes; NLL: mean of \342\210\222log of the true class\342\200\231s "
           "probability. Temperature scaling divides the logits by the temperature with the least NLL: it is fitted on "
@@ -157,11 +156,13 @@ void put_calibration(FILE *f, const study *s)
                           "backbone, trained on the same images.</p>\n"
                         : "The study has no entry with method linear, the classifier on the features of the unchanged "
                           "backbone, which would show the calibration before tuning.</p>\n", f);
-    fputs("<div class=\"scroll\"><table class=\"results\">\n<thead><tr><th scope=\"col\">Method</th>", f);
-    for (int k = 0; k < column_count; k++) fprintf(f, "<th scope=\"col\">%s</th>", columns[k].heading);
-    fputs("<th scope=\"col\">Temperature</th><th scope=\"col\">scaled ECE, %</th><th scope=\"col\">scaled NLL</th></tr>"
-          "</thead>\n<tbody>\n", f);
+    table *t = new_table("Calibration errors, and after temperature scaling", "Method");
+    for (int k = 0; k < column_count; k++) add_number_column(t, columns[k].heading, columns[k].decimals);
+    add_column(t, (table_column){ .heading = "Temperatures", .decimals = 2, .joiner = ", ", .first = "Temperature 1",
+                                  .second = "Temperature 2" });
+    add_number_column(t, "scaled ECE, %", columns[ece_column].decimals);
+    add_number_column(t, "scaled NLL", columns[nll_column].decimals);
     for (int64_t m = 0; m < s->methods; m++)
-        if (s->method[m].done) put_row(f, s, &s->method[m]);
-    fputs("</tbody></table></div>\n", f);
+        if (s->method[m].done) add_calibration(t, s, &s->method[m]);
+    put_table(page, t);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_confusion.c -- writes one confusion matrix for each method, summed over its runs. A cell is the darker the
- * larger its share of the row. With more than max_named classes, columns are headed by numbers, rows by number and
- * name. */
-#include "common/figures/svg.h"
+ * report_confusion.c -- writes one confusion matrix for each method, summed over its runs. The larger its share of the
+ * row, the stronger the colour of a cell. With more than max_named classes, columns are headed by numbers, rows by
+ * number and name. */
 #include "common/program/errors.h"
 #include "report/report_parts.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,16 +22,12 @@ static void put_row_head(FILE *f, const study *s, int64_t c)
     put_escaped(f, s->class_name[c]);
 }
 
-/* Writes a cell: a count, and its share of the row's count. The background goes from nearly white (#f4f4f4) to dark
- * blue (#08519c); white text has the better contrast on shares above 0.76. */
+/* Writes a cell: a count, and its share of the row's count. The style sheet has eleven steps of colour. */
 static void put_cell(FILE *f, int64_t count, int64_t row)
 {
-    static const int dark[3] = { 0x08, 0x51, 0x9c };
-    double share = row ? (double)count / (double)row : 0;
-    int c[3];
-    for (int k = 0; k < 3; k++) c[k] = 0xf4 + (int)((dark[k] - 0xf4) * share);
-    fprintf(f, "<td style=\"background:#%02x%02x%02x;color:%s\">%lld<small>%.0f %%</small></td>", c[0], c[1], c[2],
-            share > 0.76 ? "#fff" : "#000", (long long)count, 100 * share);
+    const double share = row ? (double)count / (double)row : 0;
+    fprintf(f, "<td class=\"c%d\">%lld<small>%.0f %%</small></td>", (int)lround(10 * share), (long long)count,
+            100 * share);
 }
 
 /* Returns the counts [true class, predicted class] over all runs, to be freed. */
@@ -44,10 +40,14 @@ static int64_t *count_decisions(const study *s, const method *m)
     return counts;
 }
 
-static void put_table(FILE *f, const study *s, const int64_t *counts)
+static void put_matrix(FILE *f, const study *s, const int64_t *counts, const char *title)
 {
-    fprintf(f, "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><td></td><th scope=\"colgroup\" "
-            "colspan=\"%lld\">predicted</th></tr>\n<tr><th class=\"axis\">true</th>", (long long)s->classes);
+    fputs("<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"", f);
+    put_escaped(f, title);
+    fputs("\"><table><caption class=\"hidden\">", f);
+    put_escaped(f, title);
+    fprintf(f, "</caption>\n<thead><tr><td></td><th scope=\"colgroup\" colspan=\"%lld\">predicted</th></tr>\n"
+            "<tr><th class=\"axis\" scope=\"col\">true</th>", (long long)s->classes);
     for (int64_t c = 0; c < s->classes; c++) {
         fputs("<th scope=\"col\">", f);
         put_column_head(f, s, c);
@@ -66,19 +66,36 @@ static void put_table(FILE *f, const study *s, const int64_t *counts)
     fputs("</tbody></table></div>\n", f);
 }
 
-void put_confusion(FILE *f, const study *s)
+/* The counts for the CSV files. */
+static table *matrix_values(const study *s, const int64_t *counts, const char *title)
+{
+    table *t = new_table(title, "True class");
+    for (int64_t c = 0; c < s->classes; c++) add_number_column(t, s->class_name[c], WHOLE);
+    for (int64_t r = 0; r < s->classes; r++) {
+        add_row(t, s->class_name[r]);
+        for (int64_t c = 0; c < s->classes; c++) add_number(t, (double)counts[r * s->classes + c]);
+    }
+    return t;
+}
+
+void put_confusion(page *p, const study *s)
 {
     const char *style = s->classes > max_named ? " many" : "";     /* CSS class */
-    fprintf(f, "<h3>Confusion matrices</h3>\n<p class=\"small\">Predictions for held-out %s, summed over all runs "
+    fprintf(p->f, "<p class=\"small\">Predictions for held-out %s, summed over all runs "
             "of a method; under each count, its share of the row.</p>\n<div class=\"grid%s\">\n", study_unit(s), style);
     for (int64_t m = 0; m < s->methods; m++) {
         if (!s->method[m].done) continue;
         int64_t *counts = count_decisions(s, &s->method[m]);
-        fprintf(f, "<figure class=\"matrix%s\">\n", style);
-        put_caption(f, &s->method[m]);
-        put_table(f, s, counts);
-        fputs("</figure>\n", f);
+        char title[192];
+        snprintf(title, sizeof title, "Confusion matrix of %.160s", s->method[m].label);
+        open_figure(p, s->classes > max_named ? "matrix many" : "matrix");
+        put_caption(p, s->method[m].label, NULL);
+        put_matrix(p->f, s, counts, title);
+        table *values = matrix_values(s, counts, title);
+        put_csv_links(p, values);
+        free_table(values);
+        fputs("</figure>\n", p->f);
         free(counts);
     }
-    fputs("</div>\n", f);
+    fputs("</div>\n", p->f);
 }

@@ -2,7 +2,6 @@
  * report_differences.c -- writes a table of how far each method lies below the best one, with a confidence interval and
  * a p value: over the held-out images, with the predictions that both methods made of them in all runs. */
 #include "common/cases/cases.h"
-#include "common/figures/svg.h"
 #include "common/program/errors.h"
 #include "report/report_parts.h"
 #include <math.h>
@@ -69,39 +68,36 @@ static void free_pairs(pairs *p)
     free(p->image);
 }
 
-/* Writes the row of a method: how far balanced accuracy lies below that of the best one. */
-static void put_row(FILE *f, peft_context *ctx, const study *s, const method *best, const method *other)
+/* Adds the row of a method: how far balanced accuracy lies below that of the best one. */
+static void add_difference(table *t, peft_context *ctx, const study *s, const method *best, const method *other)
 {
     pairs p = find_pairs(s, best, other);
     const peft_samples samples = { .n = p.n, .classes = s->classes, .scores = p.other, .others = p.best,
                                    .labels = p.label, .groups = p.image };
-    fputs("<tr><th scope=\"row\">", f);
-    put_escaped(f, other->label);
-    fprintf(f, "</th><td data-of=\"Runs\"><span>%lld</span></td>", (long long)p.runs);
+    peft_estimate interval = { .value = NAN, .low = NAN, .high = NAN }, test = { .p = NAN };
     if (p.n) {
-        peft_estimate interval, test;
         must(peft_statistics_bootstrap(ctx, &samples, "balanced_accuracy", NULL, &interval, 1));
         must(peft_statistics_permutation(ctx, &samples, "balanced_accuracy", NULL, &test, 1));
-        fprintf(f, "<td data-of=\"Difference\"><span>%.1f</span></td><td data-of=\"95 %% interval\"><span>%.1f to %.1f"
-                "</span></td><td data-of=\"p\"><span>%.4f</span></td>", 100 * interval.value, 100 * interval.low,
-                100 * interval.high, test.p);
-        fprintf(f, "<td data-of=\"Undefined\"><span>%lld</span></td></tr>\n", (long long)interval.undefined);
-    } else {                                                  /* en dashes */
-        fputs("<td data-of=\"Difference\">\342\200\223</td><td data-of=\"95 % interval\">\342\200\223</td>"
-              "<td data-of=\"p\">\342\200\223</td><td data-of=\"Undefined\">\342\200\223</td></tr>\n", f);
     }
+    add_row(t, other->label);
+    add_number(t, (double)p.runs);
+    add_number(t, 100 * interval.value);
+    add_numbers(t, isnan(interval.high) ? NAN : 100 * interval.low, 100 * interval.high);
+    add_number(t, test.p);
+    add_number(t, p.n ? (double)interval.undefined : NAN);
     free_pairs(&p);
 }
 
-void put_differences(FILE *f, const study *s)
+void put_differences(page *page, const study *s)
 {
+    FILE *f = page->f;
     const method *best = best_method(s);
     int64_t finished = 0;
     for (int64_t m = 0; m < s->methods; m++) finished += s->method[m].done > 0;
     if (finished < 2) return;
     peft_context *ctx;
     must(peft_context_create(NULL, NULL, NULL, &ctx));
-    fputs("<h3>Differences to the best method</h3>\n<p class=\"small\">Balanced accuracy, in percentage points, less "
+    fputs("<p class=\"small\">Balanced accuracy, in percentage points, less "
           "that of ", f);
     put_escaped(f, best->label);
     fprintf(f, ", over the runs that both have finished. The interval is a bootstrap over the held-out %s (2,000 "
@@ -110,11 +106,17 @@ void put_differences(FILE *f, const study *s)
             "training images or seeds, for which the intervals of the table above stand. p is not corrected for the "
             "number of methods, and the best one was chosen by these %s. %s of one patient count as independent.</p>\n",
             study_unit(s), study_unit(s), study_unit(s), study_unit(s), study_has_cases(s) ? "Cases" : "Images");
-    fputs("<div class=\"scroll\"><table class=\"results\">\n<thead><tr><th scope=\"col\">Method</th><th scope=\"col\">"
-          "Runs</th><th scope=\"col\">Difference</th><th scope=\"col\">95 % interval</th><th scope=\"col\">p</th>"
-          "<th scope=\"col\">Undefined</th></tr></thead>\n<tbody>\n", f);
+    char title[256];
+    snprintf(title, sizeof title, "Balanced accuracy less that of %.150s, percentage points", best->label);
+    table *t = new_table(title, "Method");
+    add_number_column(t, "Runs", 0);
+    add_number_column(t, "Difference", 1);
+    add_column(t, (table_column){ .heading = "95 % interval", .decimals = 1, .joiner = " to ",
+                                  .first = "95 % interval: low", .second = "95 % interval: high" });
+    add_number_column(t, "p", 4);
+    add_number_column(t, "Undefined", 0);
     for (int64_t m = 0; m < s->methods; m++)
-        if (s->method[m].done && &s->method[m] != best) put_row(f, ctx, s, best, &s->method[m]);
-    fputs("</tbody></table></div>\n", f);
+        if (s->method[m].done && &s->method[m] != best) add_difference(t, ctx, s, best, &s->method[m]);
+    put_table(page, t);
     peft_context_free(ctx);
 }

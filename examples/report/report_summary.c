@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report_summary.c -- writes the beginning of a study: title, note and a summary of its data, and its end: settings. */
+#include "report_parts.h"
+#include <string.h>
+
+/* compare --title, else the last part of the path of the data, else the folder of the records. */
+static const char *own_title(const study *s)
+{
+    const char *title = study_property(s, "title"), *data = study_property(s, "data");
+    if (title && *title) return title;
+    if (!data) return s->folder;
+    const char *slash = strrchr(data, '/');
+    return slash && slash[1] ? slash + 1 : data;
+}
+
+void put_title(FILE *f, const study *s, const study *all, int64_t studies)
+{
+    int64_t same = 0;
+    for (int64_t i = 0; i < studies; i++) same += !strcmp(own_title(s), own_title(&all[i]));
+    put_escaped(f, own_title(s));
+    if (same < 2) return;
+    fputs(" (", f);
+    put_escaped(f, s->folder);
+    fputs(")", f);
+}
+
+static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }    /* ending of a noun */
+
+/* Writes one paragraph on classes, images, draws, backbone and threads. "\303\227" is the multiplication sign. */
+static void put_study_summary(FILE *f, const study *s)
+{
+    int64_t shots = study_integer(s, "shots"), draws = study_integer(s, "samplings"), seeds = study_integer(s, "runs"),
+            train_images = study_integer(s, "train_images"), test_images = study_integer(s, "test_images"),
+            jobs = study_integer(s, "jobs");
+    const char *path = study_property(s, "backbone"), *slash = path ? strrchr(path, '/') : NULL;
+    fprintf(f, "<p>%lld classes (", (long long)s->classes);
+    for (int64_t c = 0; c < s->classes; c++) {
+        if (c) fputs(", ", f);
+        put_escaped(f, s->class_name[c]);
+    }
+    fprintf(f, "); %lld training image%s", (long long)train_images, plural(train_images));
+    if (shots) fprintf(f, " (%lld per class)", (long long)shots);
+    fprintf(f, " and %lld held-out image%s per run", (long long)test_images, plural(test_images));
+    if (study_has_cases(s)) {
+        fprintf(f, ", of %lld cases; all results are of cases, by the rule ",
+                (long long)study_integer(s, "test_cases"));
+        put_escaped(f, study_property(s, "per_case"));
+        fputs(" over their images", f);
+    }
+    fprintf(f, "; %lld draw%s of the images \303\227 %lld seed%s. Backbone ", (long long)draws, plural(draws),
+            (long long)seeds, plural(seeds));
+    put_escaped(f, slash ? slash + 1 : path ? path : "unknown");
+    fprintf(f, ": %lld blocks, width %lld, patches of %lld pixels", (long long)study_integer(s, "depth"),
+            (long long)study_integer(s, "width"), (long long)study_integer(s, "patch"));
+    if (study_property(s, "image_size")) {
+        int64_t size = study_integer(s, "image_size");
+        fprintf(f, ", images of %lld \303\227 %lld", (long long)size, (long long)size);
+    }
+    fprintf(f, ". Each run had one thread; %lld run%s at a time.</p>\n", (long long)jobs, plural(jobs));
+}
+
+void put_study_head(FILE *f, const study *s, int64_t number, const study *all, int64_t studies)
+{
+    fprintf(f, "<section class=\"study\" id=\"study-%lld\">\n<h2>", (long long)number);
+    put_title(f, s, all, studies);
+    fputs("</h2>\n", f);
+    if (study_property(s, "note")) {
+        fputs("<p class=\"note\" role=\"note\">", f);
+        put_escaped(f, study_property(s, "note"));
+        fputs("</p>\n", f);
+    }
+    put_study_summary(f, s);
+}
+
+void put_settings(FILE *f, const study *s)
+{
+    fputs("<details><summary>Settings, and how to repeat the study</summary>\n", f);
+    put_code(f, "Command:", study_property(s, "command"));
+    put_code(f, "Fingerprint of the backbone:", study_property(s, "fingerprint"));
+    put_code(f, "Kernels (instruction set):", study_property(s, "isa"));
+    put_code(f, "libpeft:", study_property(s, "libpeft"));
+    for (int64_t m = 0; m < s->methods; m++) {
+        fputs("<p class=\"small\"><strong>", f);
+        put_escaped(f, s->method[m].label);
+        fputs("</strong><br><code>", f);
+        put_escaped(f, s->method[m].settings);
+        fputs("</code></p>\n", f);
+    }
+    fputs("</details>\n</section>\n", f);
+}
