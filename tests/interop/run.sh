@@ -3,14 +3,14 @@
 # Compares libpeft with the Python libraries whose files it reads and whose results it reproduces.
 #   run.sh BUILD [CHECK..]    BUILD: a build folder with both shared libraries
 #                             CHECK: metrics, statistics, labels, conformal, probes, analysis, training, backbones, flags,
-#                             torch_files, adapters, pixels, cma, architectures, dicom, series, formats,
-#                             nifti or maps; default: all
+#                             torch_files, adapters, pixels, cma, architectures, dicom, series, formats, nifti, maps or
+#                             report; default: all
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: run.sh BUILD [CHECK..]}" && pwd)
 shift
-[ $# -gt 0 ] || set -- metrics statistics labels conformal probes analysis training backbones flags torch_files adapters \
-    pixels cma architectures dicom series formats nifti maps
+[ $# -gt 0 ] || set -- metrics statistics labels conformal probes analysis training backbones flags torch_files \
+    adapters pixels cma architectures dicom series formats nifti maps report
 failed=0 passed=0
 for check in "$@"; do
     echo "== interop: $check"

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks pages of report with a browser: axe-core finds no violation and nothing is wider than the window, at 400 and
+1,280 pixels, in light and dark, with tables of values unfolded; figures have the contrast of WCAG 2.2 AA;
+print is light and keeps its links; the HTML has no parse error; CSV links hold the same numbers in both forms; the
+script of --local-numbers runs under the page's policy and is not needed.
+PICTURES, if set, is a folder for pictures of the pages and their PDF files."""
+import csv
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if not CHROMIUM:
+    print("check_report.py: skipped: no chromium; install it (apt-get install chromium)")
+    sys.exit(0)
+
+import axe_playwright_python
+import html5lib
+import pypdf
+from playwright.sync_api import sync_playwright
+
+HERE = pathlib.Path(__file__).resolve().parent
+RECORDS = HERE.parent.parent / "programs" / "report" / "records.sh"
+REPORT = pathlib.Path(os.environ["PEFT_LIBRARIES"]) / "examples" / "report"
+AXE = pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js"
+PICTURES = os.environ.get("PICTURES")
+STUDIES = {  # folder: arguments of records.sh
+    "usual": ["3", "3", "3", "2", "60", "linear", "epochs=12"],
+    "classes": ["20", "2", "2", "1", "40", "names"],
+    "methods": ["2", "9", "1", "1", "12"],
+    "single": ["2", "2", "1", "1", "1"],
+    "partial": ["3", "3", "2", "2", "12", "partial"],
+    "empty": ["2", "2", "1", "1", "6", "none"],
+}
+PAGES = {"usual": ["usual"], "unusual": ["classes", "methods", "single", "partial", "empty"]}
+
+# Contrasts of the parts of figures with the background: texts at least 4.5, lines and marks at least 3. Grid lines,
+# grey lines of other methods and bars below a dot (bin) only decorate.
+CONTRAST = """() => {
+  const light = c => { const v = c.match(/[\\d.]+/g).slice(0, 3).map(x => x / 255)
+      .map(x => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2] };
+  const back = light(getComputedStyle(document.body).backgroundColor), low = new Set();
+  const judge = (e, colour, least) => {
+    const a = light(colour), ratio = (Math.max(a, back) + 0.05) / (Math.min(a, back) + 0.05);
+    if (ratio < least) low.add(`${e.tagName}.${e.getAttribute('class')}: ${colour}: ${ratio.toFixed(2)}`)
+  };
+  document.querySelectorAll('svg.ink text').forEach(e => judge(e, getComputedStyle(e).fill, 4.5));
+  document.querySelectorAll('svg [class^="s-"], svg [class^="f-"]').forEach(e => {
+    const name = e.getAttribute('class');
+    if (/-(grid|other|bin)$/.test(name)) return;
+    judge(e, getComputedStyle(e)[name[0] == 's' ? 'stroke' : 'fill'], 3) });
+  return [...low] }"""
+
+failures = []
+
+
+def expect(condition, message):
+    if not condition:
+        failures.append(message)
+        print("FAILED:", message)
+
+
+def check_html(name, text):
+    parser = html5lib.HTMLParser()
+    parser.parse(text)
+    for position, code, data in parser.errors:
+        expect(False, f"{name}: line {position[0]}: {code} {data}")
+
+
+def check_csv_links(name, page):
+    links = page.evaluate("[...document.querySelectorAll('.links a')].map(a => [a.download, a.getAttribute('href')])")
+    expect(len(links) > 0 and len(links) % 2 == 0, f"{name}: {len(links)} CSV links")
+    for (file, point), (_, comma) in zip(links[::2], links[1::2]):
+        text = [urllib.parse.unquote(href.partition(",")[2]) for href in (point, comma)]
+        rows = list(csv.reader(io.StringIO(text[0])))
+        german = list(csv.reader(io.StringIO(text[1].lstrip("\ufeff")), delimiter=";"))
+        expect(len({len(row) for row in rows}) == 1, f"{name}: {file}: rows differ in length")
+        for row in rows + german:
+            row[:] = [field.replace(",", ".") for field in row]
+        expect(german == rows, f"{name}: {file}: the two forms differ")
+
+
+def check_view(browser, name, file, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    page.add_script_tag(path=str(AXE))
+    where = f"{name}, {width} pixels, {scheme}"
+    if PICTURES:
+        page.screenshot(path=f"{PICTURES}/{name}-{width}-{scheme}.png", full_page=True)
+    for unfolded in ("false", "true"):
+        page.evaluate(f"document.querySelectorAll('details').forEach(d => d.open = {unfolded})")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        expect(wide <= width, f"{where}: the page is {wide} pixels wide")
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    for v in found["violations"]:
+        expect(False, f"{where}: {v['id']}: {len(v['nodes'])} times, first {v['nodes'][0]['html'][:200]}")
+    for line in page.evaluate(CONTRAST):
+        expect(False, f"{name}, {scheme}: {line}")
+    check_csv_links(name, page)
+    context.close()
+
+
+def check_print(browser, name, file, folder):
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(file.as_uri())
+    links = page.evaluate("document.querySelectorAll('nav a').length")
+    path = pathlib.Path(PICTURES or folder) / f"{name}.pdf"
+    page.pdf(path=str(path), prefer_css_page_size=True, print_background=True)
+    page.emulate_media(media="print", color_scheme="dark")
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    expect(colour == "rgb(255, 255, 255)", f"{name}: the paper is {colour}")
+    wide = page.evaluate("""() => { document.body.style.width = '182mm';   // of an A4 page less its margins
+        return [...document.querySelectorAll('table')].filter(t => !t.closest('details') &&
+            t.getBoundingClientRect().right > document.body.getBoundingClientRect().right + 1).length }""")
+    expect(wide == 0, f"{name}: {wide} tables are wider than the paper")
+    pdf = pypdf.PdfReader(path)
+    box = pdf.pages[0].mediabox
+    expect(abs(box.width - 595) < 2 and abs(box.height - 842) < 2, f"{name}: paper of {box.width} x {box.height} pt")
+    kept = sum(a.get_object().get("/Subtype") == "/Link" for p in pdf.pages for a in p.get("/Annots", []))
+    expect(kept >= links, f"{name}: {kept} links in the PDF file of {links}")
+    text = "".join(p.extract_text() for p in pdf.pages)
+    expect("Fingerprint of the backbone" in text, f"{name}: the settings are not printed")
+    context.close()
+
+
+def check_numbers(browser, file):
+    """The page of --local-numbers in two languages, and without scripts."""
+    for locale, scripts, separator in (("de-DE", True, ","), ("en-GB", True, "."), ("de-DE", False, ".")):
+        context = browser.new_context(locale=locale, java_script_enabled=scripts)
+        page = context.new_page()
+        messages = []
+        page.on("console", lambda m: messages.append(m.text))
+        page.goto(file.as_uri())
+        text = page.locator("td data").nth(1).inner_text()
+        expect(separator in text, f"{locale}, scripts {scripts}: {text} has no '{separator}'")
+        expect(not messages, f"{locale}: the browser says {messages}")
+        context.close()
+
+
+with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+    os.chdir(folder)
+    for name, arguments in STUDIES.items():
+        subprocess.run(["sh", RECORDS, name, *arguments], check=True)
+    browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    for name, studies in PAGES.items():
+        file = pathlib.Path(folder) / f"{name}.html"
+        subprocess.run([REPORT, "--out", file, "--title", 'Überblick <b> & "c"', *studies], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        check_html(name, file.read_text(encoding="utf-8"))
+        for width in (400, 1280):
+            for scheme in ("light", "dark"):
+                check_view(browser, name, file, width, scheme)
+        check_print(browser, name, file, folder)
+    local = pathlib.Path(folder) / "local.html"
+    subprocess.run([REPORT, "--out", local, "--local-numbers", "usual"], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    check_numbers(browser, local)
+    browser.close()
+print(f"report: {len(PAGES)} pages at two widths in two schemes, printed, with local numbers: {len(failures)} failures")
+sys.exit(bool(failures))
