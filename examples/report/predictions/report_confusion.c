@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { max_named = 5 };
+enum { max_named = 5, longest_name = 40 };                    /* characters of a class in a matrix */
 
 static void put_column_head(FILE *f, const study *s, int64_t c)
 {
     if (s->classes > max_named) fprintf(f, "%lld ", (long long)c + 1);
-    else put_escaped(f, s->class_name[c]);
+    else put_shortened(f, s->class_name[c], longest_name);
 }
 
 static void put_row_head(FILE *f, const study *s, int64_t c)
 {
     if (s->classes > max_named) fprintf(f, "%lld ", (long long)c + 1);
-    put_escaped(f, s->class_name[c]);
+    put_shortened(f, s->class_name[c], longest_name);
 }
 
 /* Writes a cell: a count, and its share of the row's count. The style sheet has eleven steps of colour. */
