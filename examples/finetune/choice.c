@@ -33,6 +33,9 @@ void check_tune_flags(void)
         if (given[others[i].flag].value)
             fail("--tune: cannot be combined with --%s, as %s", name_of_flag(&given[others[i].flag]).text,
                  others[i].why);
+    if (in_folds())
+        fail("--val folds: cannot be combined with --tune, because the settings would be chosen with the images that a "
+             "fold judges; give --nested K, which chooses in each outer fold anew");
     kept_fraction(recipe[flag_tune_search].value);
     grid g = read_grid(recipe[flag_tune].value);
     check_grid(&g, recipe, false);

@@ -28,6 +28,8 @@ must_refuse() {
 grid='lr=1e-3,1e-2,options.r=2,4'
 must_refuse "--tune: cannot be combined with --then, as candidates are trained in one stage" --tune lr=1,2 --then lora
 must_refuse "--tune: cannot be combined with --model" --tune lr=1,2 --model phantom.log
+must_refuse "--val folds: cannot be combined with --tune, because the settings would be chosen with" --tune lr=1,2 \
+    --val folds=3
 must_refuse "--nested: judges the choice of settings; give --tune too" --nested 3
 must_refuse "--tune-folds: has an effect only with --tune" --tune-folds 3
 must_refuse "--tune lr: its value is given already, 0.1" --tune lr=1,2 --lr 0.1
