@@ -80,6 +80,25 @@ grep ',some,' a.tune.csv | cut -d, -f3- > one
 grep ',own,' a.tune.csv | cut -d, -f3- | diff one -
 
 sed '/^own/,+1d' list.txt > shorter.txt                       # a cache file is of one run at a time
+# The interval of the difference over the two draws: t = 12.7062, standard error |d1 - d2| / 2.
+sed 's/<[^>]*>/ /g; s/  */ /g' page.html > page.txt
+awk -F, 'NR > 1 { if (!($1 in sum)) label[++n] = $1; sum[$1] += $9; value[$1, $3] = $9 }
+    END {
+        best = label[1]
+        for (k = 2; k <= n; k++) if (sum[label[k]] > sum[best]) best = label[k]
+        for (k = 1; k <= n; k++) if (label[k] != best) {
+            d1 = value[label[k], 1] - value[best, 1]; d2 = value[label[k], 2] - value[best, 2]
+            half = 12.7062 * (d1 > d2 ? d1 - d2 : d2 - d1) / 2; low = 100 * ((d1 + d2) / 2 - half)
+            high = 100 * ((d1 + d2) / 2 + half)
+            printf "%s 2 [-.0-9]* [-.0-9]* to [-.0-9]* %.1f to %.1f \n", label[k], low < -100 ? -100 : low,
+                   high > 100 ? 100 : high
+        }
+    }' a.csv > intervals
+[ -s intervals ]
+while read -r interval; do
+    grep -q -e "$interval" page.txt || { echo "no '$interval' in:"; grep ' to ' page.txt; exit 1; }
+done < intervals
+
 study b --methods shorter.txt --jobs 3
 figures a | grep -v '^own' > one
 figures b | diff one -

@@ -2,6 +2,7 @@
  * report_differences.c -- writes a table of how far each method lies below the best one, with a confidence interval and
  * a p value: over the held-out images, with the predictions that both methods made of them in all runs. */
 #include "common/cases/cases.h"
+#include "common/figures/statistics.h"
 #include "common/program/errors.h"
 #include "report/report_parts.h"
 #include <math.h>
@@ -68,6 +69,24 @@ static void free_pairs(pairs *p)
     free(p->image);
 }
 
+/* The difference of balanced accuracy in each draw that both have finished, the mean over its runs. */
+static statistics differences_of_draws(const study *s, const method *best, const method *other)
+{
+    double *sum = check_alloc(calloc((size_t)s->runs, sizeof *sum));
+    int64_t *count = check_alloc(calloc((size_t)s->runs, sizeof *count));
+    for (int64_t i = 0; i < s->runs; i++) {
+        const int64_t draw = best->run[i].draw - 1;           /* draws are numbered from 1 */
+        if (!comparable(best, other, i)) continue;
+        sum[draw] += other->run[i].value[result_balanced_accuracy] - best->run[i].value[result_balanced_accuracy];
+        count[draw]++;
+    }
+    for (int64_t d = 0; d < s->runs; d++) sum[d] = count[d] ? sum[d] / (double)count[d] : NAN;
+    const statistics result = statistics_of(sum, s->runs);
+    free(sum);
+    free(count);
+    return result;
+}
+
 /* Adds the row of a method: how far balanced accuracy lies below that of the best one. */
 static void add_difference(table *t, peft_context *ctx, const study *s, const method *best, const method *other)
 {
@@ -83,6 +102,11 @@ static void add_difference(table *t, peft_context *ctx, const study *s, const me
     add_number(t, (double)p.runs);
     add_number(t, 100 * interval.value);
     add_numbers(t, isnan(interval.high) ? NAN : 100 * interval.low, 100 * interval.high);
+    const statistics draws = differences_of_draws(s, best, other);
+    const double half = confidence_half_width(draws);
+    const bool known = isfinite(half);                        /* two draws or more */
+    add_numbers(t, known ? fmax(-100, 100 * (draws.mean - half)) : NAN,
+                known ? fmin(100, 100 * (draws.mean + half)) : NAN);
     add_number(t, test.p);
     add_number(t, p.n ? (double)interval.undefined : NAN);
     free_pairs(&p);
@@ -102,8 +126,11 @@ void put_differences(page *page, const study *s)
     put_escaped(f, best->label);
     fprintf(f, ", over the runs that both have finished. The interval is a bootstrap over the held-out %s (2,000 "
             "resamples; those without an image of a class are undefined and left out), p that of a permutation test "
-            "which swaps the two methods\342\200\231 predictions of %s. They say what other %s would change, not other "
-            "training images or seeds, for which the intervals of the table above stand. p is not corrected for the "
+            "which swaps the two methods\342\200\231 predictions of %s. They say what other %s would change with "
+            "these trained models, not what other training images would. The interval of draws is that of the mean "
+            "difference by Student\342\200\231s t over the draws: it says what other draws of training images would "
+            "change, and takes draws for independent although they share images. A difference is no more than noise "
+            "unless both intervals lie on one side of zero. p is not corrected for the "
             "number of methods, and the best one was chosen by these %s. %s of one patient count as independent.</p>\n",
             study_unit(s), study_unit(s), study_unit(s), study_unit(s), study_has_cases(s) ? "Cases" : "Images");
     char title[256];
@@ -113,6 +140,8 @@ void put_differences(page *page, const study *s)
     add_number_column(t, "Difference", 1);
     add_column(t, (table_column){ .heading = "95 % interval", .decimals = 1, .joiner = " to ",
                                   .first = "95 % interval: low", .second = "95 % interval: high" });
+    add_column(t, (table_column){ .heading = "95 % interval, draws", .decimals = 1, .joiner = " to ",
+                                  .first = "95 % interval, draws: low", .second = "95 % interval, draws: high" });
     add_number_column(t, "p", 4);
     add_number_column(t, "Undefined", 0);
     for (int64_t m = 0; m < s->methods; m++)
