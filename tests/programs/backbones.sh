@@ -148,7 +148,7 @@ backbone=vit.safetensors
 "$bin/finetune" --backbone vit.safetensors --data labels.txt --method lora --epochs 2 --out several.safetensors > log
 merge --model several.safetensors --out several-merged.safetensors
 "$bin/predict" --csv --backbone several-merged.safetensors scans/normal-like/0001.png > got 2> log
-[ "$(head -1 got)" = image,0,1,2 ] || fail "several labels: $(head -1 got)"
+[ "$(head -1 got)" = image,predicted,decided_by,0,1,2 ] || fail "several labels: $(head -1 got)"
 "$bin/predict" --csv --backbone vit.safetensors --model several.safetensors scans/normal-like/0001.png > alone
-awk -F, 'NR == FNR { for (i = 2; i <= 4; i++) v[i] = $i; next } FNR == 2 { for (i = 2; i <= 4; i++)
+awk -F, 'NR == FNR { for (i = 4; i <= 6; i++) v[i] = $i; next } FNR == 2 { for (i = 4; i <= 6; i++)
     if ((d = v[i] - $i) > 1e-4 || d < -1e-4) exit 1 }' alone got || fail 'several labels: other probabilities'

@@ -90,8 +90,8 @@ awk -F, 'NR > 1 { if (!($1 in sum)) label[++n] = $1; sum[$1] += $9; value[$1, $3
             d1 = value[label[k], 1] - value[best, 1]; d2 = value[label[k], 2] - value[best, 2]
             half = 12.7062 * (d1 > d2 ? d1 - d2 : d2 - d1) / 2; low = 100 * ((d1 + d2) / 2 - half)
             high = 100 * ((d1 + d2) / 2 + half)
-            printf "%s 2 [-.0-9]* [-.0-9]* to [-.0-9]* %.1f to %.1f \n", label[k], low < -100 ? -100 : low,
-                   high > 100 ? 100 : high
+            printf "%s 2 [-.0-9]* [-.0-9]* to [-.0-9]* %.1f to %.1f \n", label[k], (low < -100 ? -100 : low),
+                   (high > 100 ? 100 : high)
         }
     }' a.csv > intervals
 [ -s intervals ]
