@@ -237,7 +237,7 @@ awk -F, 'FNR == NR { if (FNR > 1) { n[$1]++; sum[$1] += 100 * $9 } next }
         for (k in n) if (best == "" || sum[k] / n[k] > sum[best] / n[best]) best = k
         if (split($5, ends, " to ") != 2) { print "no interval: " $0; bad = 1 }
         d = $4 - (sum[$2] / n[$2] - sum[best] / n[best])
-        if (d < -0.06 || d > 0.06 || ends[1] > $4 || ends[2] < $4 || $6 <= 0 || $6 > 1) { print "wrong: " $0; bad = 1 }
+        if (d < -0.06 || d > 0.06 || ends[1] > $4 || ends[2] < $4 || $7 <= 0 || $7 > 1) { print "wrong: " $0; bad = 1 }
         rows++
     }
     END { for (k in n) methods++; exit bad || rows != methods - 1 }' means.csv shown
