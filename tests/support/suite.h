@@ -14,8 +14,8 @@
 
 typedef const TTest *suite_test;
 
-/* Whether the test is compiled with AddressSanitizer. Tests that would take minutes there, where programs are about twenty
- * times as slow, run a part of their cases; without it all cases run. */
+/* Whether the test is compiled with AddressSanitizer. Tests that would take minutes there, where programs are about
+ * twenty times as slow, run a part of their cases; without it all cases run. */
 #ifdef __SANITIZE_ADDRESS__
 enum { SANITIZED = 1 };
 #else
