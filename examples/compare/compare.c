@@ -43,6 +43,8 @@
     X(judge_every, "N", "0", "evaluate on the test images every N epochs, for learning curves (0: only at the end)") \
     X(analysis, NULL, NULL, "with --records: analyse features and attention of the test images before and after " \
       "tuning, for report (two more passes through these images in each run)") \
+    X(maps, "KINDS", NULL, "with --records: maps of the images that report shows, of the first run of each entry on " \
+      "the first draw: some of rollout, ept, cam, occlusion with commas between them, or all (docs/api/maps.md)") \
     X(resume, NULL, NULL, "do the runs that are not yet in --csv") \
     X(force, NULL, NULL, "overwrite --csv, --summary and --svg if they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
@@ -212,12 +214,14 @@ static study read_study(void)
     s.judge_every = flag_integer(&given[judge_every]);
     s.analysis = given[analysis].value;
     s.unchecked = given[unchecked].value;
+    s.maps_text = given[maps].value;
+    if (s.maps_text) s.maps = kinds_of_maps(s.maps_text);
     s.per_case = given[per_case].value;
     check_case_flags(&s);
     s.jobs = given[jobs].value ? at_least_one(jobs) : cores();
-    if (!s.records && (s.title || s.note || s.judge_every || s.analysis))
-        fail("--title, --note, --judge-every and --analysis have an effect only with --records DIR; give it, or leave "
-             "them out");
+    if (!s.records && (s.title || s.note || s.judge_every || s.analysis || s.maps_text))
+        fail("--title, --note, --judge-every, --analysis and --maps have an effect only with --records DIR; give it, "
+             "or leave them out");
     read_list(&s, given + own_flags);
     s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
     s.chosen = alloc_shared((size_t)study_size(&s) * sizeof *s.chosen);

@@ -54,7 +54,9 @@ void perform_probe(study *s, int64_t i)
     v[result_trainable_parameters] = fitted_numbers(p, for_training.classes == 2 && !peft_dataset_multilabel(test));
     if (s->analysis && !t.vit) build_entry(&t, entry_of(s, i));
     if (s->analysis) write_analysis(s, i, &t, test);
-    if (s->records) write_records(s, i, &(evaluation){ .test = j.samples, .scores = j.scores });
+    const evaluation ev = { .test = j.samples, .scores = j.scores };
+    if (run_has_maps(s, i)) write_maps(s, i, &t, &ev);
+    if (s->records) write_records(s, i, &ev);
     free_judged(s, &j);
     peft_probe_free(p);
     free_tuned(recipe);

@@ -51,6 +51,11 @@ bool has_records(const study *s, int64_t i)
         record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), kinds[k]);
         all = all && has_record(s, name);
     }
+    if (!all || !run_has_maps(s, i)) return all;
+    record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), "maps");
+    char *path = record_path(s, name);
+    all = covers_maps(s, path);
+    free(path);
     return all;
 }
 
@@ -128,6 +133,7 @@ void write_study(study *s)
     put_text(record.file, "patients", s->images.patients);
     put_text(record.file, "image_options", s->images.image_options);
     put_text(record.file, "per_case", s->per_case);
+    put_text(record.file, "maps", s->maps_text);
     put_backbone(record.file, s, t.vit);
     put_count(record.file, "shots", s->images.shots);
     put_count(record.file, "test_per_class", s->images.tests);
@@ -172,7 +178,7 @@ static void put_test(FILE *f, const study *s, const evaluation *ev)
         fputc('\n', f);
         put_csv_field(f, s->per_case ? case_name(ev->test, i) : peft_dataset_name(ev->test, i));
         fprintf(f, ",%lld,%lld", (long long)i, (long long)peft_dataset_label(ev->test, i));
-        for (int64_t c = 0; c < classes; c++) fprintf(f, ",%.9g", ev->scores[i * classes + c]);
+        for (int64_t c = 0; c < classes; c++) fprintf(f, "," RECORDED_SCORE, ev->scores[i * classes + c]);
     }
     fputc('\n', f);
 }

@@ -123,6 +123,7 @@ void perform_run(study *s, int64_t i)
     if (s->judge_every && t.epochs) curve[t.epochs - 1].balanced_accuracy = m.balanced_accuracy;
     const evaluation ev = { .test = j.samples, .scores = j.scores, .curve = curve, .epochs = t.epochs };
     if (s->analysis) write_analysis(s, i, &t, test);
+    if (run_has_maps(s, i)) write_maps(s, i, &t, &ev);
     if (s->records) write_records(s, i, &ev);
     free_judged(s, &j);
     free(curve);

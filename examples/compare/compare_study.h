@@ -9,6 +9,7 @@
 #include "common/data/data.h"
 #include "common/files/csv.h"
 #include "common/files/records.h"
+#include "common/maps/map_list.h"
 #include "common/model/evaluate.h"
 #include "common/model/recipe.h"
 #include "common/tuning/tuned_recipe.h"
@@ -49,6 +50,8 @@ typedef struct study {
     const char *per_case;                                     /* --per-case: metrics are of cases; NULL: of images */
     case_rule rule;                                           /* with per_case */
     bool analysis;                                            /* analyse features before and after tuning */
+    const char *maps_text;                                    /* --maps; NULL: no maps */
+    map_list maps;                                            /* kinds of --maps */
     uint64_t seed;                                            /* of the first draw */
     entry *entry;
     int64_t entries;
@@ -147,6 +150,12 @@ void open_run_record(struct atomic_file *w, const study *s, int64_t i, const cha
 
 /* compare_analysis.c: the files of run i on features and attention, for study.analysis; t is trained. */
 void write_analysis(const study *s, int64_t i, const training_run *t, const peft_dataset *test);
+
+/* maps/maps_wanted.c, and write_maps in maps/compare_maps.c: maps of held-out images, for study.maps. */
+map_list kinds_of_maps(const char *text);                     /* of the value of --maps; errors end the program */
+bool run_has_maps(const study *s, int64_t i);                 /* --maps is given, and i is the first run of its entry */
+bool covers_maps(const study *s, const char *path);           /* does the record at path have all kinds of --maps? */
+void write_maps(const study *s, int64_t i, const training_run *t, const evaluation *ev);      /* the record of run i */
 
 /* compare_report.c. moments: n finished runs; sd is the sample standard deviation, NaN for n < 2. */
 typedef struct moments { int64_t n; double mean, sd, max; } moments;

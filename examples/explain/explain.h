@@ -3,11 +3,12 @@
 #ifndef EXPLAIN_H
 #define EXPLAIN_H
 #include "common/inputs/inputs.h"
+#include "common/maps/map_list.h"
 #include "common/model/loaded_model.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MOST_KINDS = 8, PREDICTED_CLASS = -1 };
+enum { PREDICTED_CLASS = -1 };
 
 /* --- kinds.c --- */
 /* The kinds of maps that are computed for each picture. */

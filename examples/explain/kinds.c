@@ -16,18 +16,6 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* The index of the library's kind with this name of n characters; else the program ends. */
-static size_t kind_named(const char *name, size_t n)
-{
-    char known[128] = "";
-    size_t i = 0;
-    for (const char *k; (k = peft_maps_kind_name(i)); i++) {
-        if (strlen(k) == n && !strncmp(k, name, n)) return i;
-        if (strlen(known) + strlen(k) + 3 < sizeof known) strcat(strcat(known, i ? ", " : ""), k);
-    }
-    fail("--kind: '%.*s' is no kind of map; expected some of %s, with commas between them", (int)n, name, known);
-}
-
 /* The number of the class with this name. */
 static int64_t class_named(const loaded_model *s, const char *name)
 {
@@ -74,11 +62,10 @@ map_kinds open_kinds(const loaded_model *s, const char *list, const char *map_op
     settings chosen = read_settings(map_options, "--map-options");
     bool *used = check_alloc(calloc((size_t)chosen.count + 1, sizeof *used)), any_of_class = false;
     if (class) all.class = class_named(s, class);
-    for (const char *p = list; ; p++) {
-        const size_t n = strcspn(p, ","), i = kind_named(p, n);
+    const map_list kinds = read_map_list("--kind", list);
+    for (; all.count < kinds.count; all.count++) {
+        const size_t i = kinds.kind[all.count];
         map_kind *k = &all.item[all.count];
-        for (int j = 0; j < all.count; j++)
-            if (!strcmp(all.item[j].name, peft_maps_kind_name(i))) fail("--kind: %s is given twice", all.item[j].name);
         *k = (map_kind){ .name = peft_maps_kind_name(i), .of_class = peft_maps_kind_of_class(i) };
         any_of_class |= k->of_class;
         if (k->of_class && s->multilabel && !class)
@@ -86,9 +73,6 @@ map_kinds open_kinds(const loaded_model *s, const char *list, const char *map_op
         k->maps = make_maps(s, i, &chosen, used, batch);
         peft_maps_size(k->maps, &k->h, &k->w);
         k->value = check_alloc(malloc((size_t)(k->h * k->w) * sizeof *k->value));
-        all.count++;
-        p += n;
-        if (!*p) break;
     }
     if (class && !any_of_class) fail("--class: maps of --kind %s are of no class; leave it out", list);
     check_used(&chosen, used, list);

@@ -28,8 +28,6 @@ static const program about = {
     "  compare --backbone vit.safetensors --data scans --methods list.txt --records scans.records\n"
     "  report --out scans.html scans.records" };
 
-static void put_single(page *p, const study *s) { put_cases(p->f, s); }
-
 /* The parts of a study: an id for links, the heading, that of a study of cases, and the function that writes it. */
 static const struct part { const char *id, *title, *of_cases; void (*put)(page *p, const study *s); } parts[] = {
     { "results", "Results", NULL, put_results },
@@ -41,7 +39,7 @@ static const struct part { const char *id, *title, *of_cases; void (*put)(page *
     { "calibration", "Calibration before and after tuning", NULL, put_calibration },
     { "features", "Features before and after tuning", NULL, put_space },
     { "attention", "Attention that prompts take", NULL, put_masses },
-    { "single", "Single images", "Single cases", put_single } };
+    { "single", "Single images", "Single cases", put_cases } };
 
 /* A text in memory that is written as a file. */
 typedef struct buffer { FILE *f; char *text; size_t size; } buffer;

@@ -3,69 +3,16 @@
  * probabilities. Draws the images again as compare did; without the data, it shows names only. */
 #include "common/cases/cases.h"
 #include "common/data/data.h"
+#include "common/figures/shown_images.h"
 #include "common/program/errors.h"
 #include "common/program/verbose.h"
+#include "maps/report_maps.h"
 #include "report_parts.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { max_cases = 6, thumbnail_side = 96 };
-
-/* Of the prediction of an image. UNCERTAIN, of right and wrong ones: the two largest probabilities hardly differ. */
-typedef enum outcome { WRONG, RIGHT, UNCERTAIN } outcome;
-
-static outcome outcome_of(const study *s, const run *r, int64_t i)
-{
-    return predicted_class(s, r, i) == r->label[i] ? RIGHT : WRONG;
-}
-
-/* The probability of the predicted class of image i. */
-static double confidence(const study *s, const run *r, int64_t i)
-{
-    return r->score[i * s->classes + predicted_class(s, r, i)];
-}
-
-/* The largest probability of image i minus the second largest one. */
-static double margin(const study *s, const run *r, int64_t i)
-{
-    const int64_t first = predicted_class(s, r, i);
-    double second = 0;
-    for (int64_t c = 0; c < s->classes; c++)
-        if (c != first && r->score[i * s->classes + c] > second) second = r->score[i * s->classes + c];
-    return confidence(s, r, i) - second;
-}
-
-/* Should image a be picked before b? taken: of each class, the images that were picked. */
-static bool comes_before(const study *s, const run *r, outcome wanted, const int64_t *taken, int64_t a, int64_t b)
-{
-    const int64_t difference = taken[r->label[a]] - taken[r->label[b]];
-    if (wanted == UNCERTAIN) return margin(s, r, a) < margin(s, r, b);
-    return difference < 0 || (!difference && confidence(s, r, a) > confidence(s, r, b));
-}
-
-/* Picks images of this outcome. Right and wrong ones with the true classes in turn: the next one is of a class of which
- * fewest were picked, and of these the most confident. Uncertain ones by their margin. Fills out [max_cases] with
- * sample numbers and returns how many there are. */
-static int64_t pick_cases(const study *s, const run *r, outcome wanted, int64_t *out)
-{
-    int64_t n = 0, *taken = check_alloc(calloc((size_t)s->classes, sizeof *taken));       /* picked images of a class */
-    bool *used = check_alloc(calloc((size_t)r->images, sizeof *used));
-    for (; n < max_cases; n++) {
-        int64_t best = -1;
-        for (int64_t i = 0; i < r->images; i++) {
-            if (used[i] || (wanted != UNCERTAIN && outcome_of(s, r, i) != wanted)) continue;
-            if (best < 0 || comes_before(s, r, wanted, taken, i, best)) best = i;
-        }
-        if (best < 0) break;
-        used[best] = true;
-        taken[r->label[best]]++;
-        out[n] = best;
-    }
-    free(taken);
-    free(used);
-    return n;
-}
+enum { thumbnail_side = 96 };
 
 /* The first image of each case; takes d. */
 static peft_dataset *first_of_cases(peft_dataset *d)
@@ -108,18 +55,31 @@ peft_dataset *open_images(const study *s, const run *r)
     return test;
 }
 
-/* Writes image i; one that is smaller than a thumbnail is enlarged by the style sheet (class "tiny"). */
-static void put_thumbnail(FILE *f, const study *s, const run *r, int64_t i, peft_dataset *images)
+/* Begins the element of image i, up to its address. id NULL: an <img>, which the style sheet (class "tiny") enlarges if
+ * it is smaller than a thumbnail; else an <image> of a drawing, with this id, over which maps are drawn. */
+static void open_picture(FILE *f, const study *s, const run *r, int64_t i, const peft_image *im, const char *id)
+{
+    const int64_t w = peft_image_width(im), h = peft_image_height(im), longer = w > h ? w : h;
+    const bool tiny = longer <= thumbnail_side;
+    const double scale = thumbnail_side / (double)longer, width = (double)w * scale, height = (double)h * scale;
+    fputs("<div class=\"pic\">", f);
+    if (id) fprintf(f, "<svg class=\"over\" viewBox=\"0 0 %.6g %.6g\" role=\"img\"><title>", width, height);
+    else fprintf(f, "<img%s alt=\"", tiny ? " class=\"tiny\"" : "");
+    fprintf(f, "held-out image %lld, ", (long long)i);
+    put_escaped(f, s->class_name[r->label[i]]);
+    if (!id) fputs("\" src=\"", f);
+    else fprintf(f, "</title><image id=\"%s\" width=\"%.6g\" height=\"%.6g\" preserveAspectRatio=\"none\"%s "
+                 "href=\"", id, width, height, tiny ? " class=\"cells\"" : "");
+}
+
+static void put_thumbnail(FILE *f, const study *s, const run *r, int64_t i, peft_dataset *images, const char *id)
 {
     peft_image *im;
     if (!images) return;
     must(peft_dataset_load(images, i, &im));
-    bool tiny = peft_image_width(im) <= thumbnail_side && peft_image_height(im) <= thumbnail_side;
-    fprintf(f, "<div class=\"pic\"><img%s alt=\"held-out image %lld, ", tiny ? " class=\"tiny\"" : "", (long long)i);
-    put_escaped(f, s->class_name[r->label[i]]);
-    fputs("\" src=\"", f);
+    open_picture(f, s, r, i, im, id);
     put_image_uri(f, im, thumbnail_side);
-    fputs("\"></div>\n", f);
+    fputs(id ? "\"/></svg></div>\n" : "\"></div>\n", f);
     peft_image_free(im);
 }
 
@@ -136,11 +96,26 @@ static void put_probabilities(FILE *f, const study *s, const run *r, int64_t i)
     fputs("</ul>\n", f);
 }
 
-static void put_case(FILE *f, const study *s, const run *r, int64_t i, peft_dataset *images)
+/* What a page shows of the images of one run. */
+typedef struct shown_run {
+    const study *s;
+    const run *r;
+    predictions all;
+    peft_dataset *images;                                     /* NULL: the data cannot be found */
+    image_maps maps;
+} shown_run;
+
+static void put_case(page *p, const shown_run *c, outcome wanted, int64_t i)
 {
+    FILE *f = p->f;
+    const study *s = c->s;
+    const run *r = c->r;
     const char *slash = strrchr(r->name[i], '/');
-    fputs("<div class=\"case\">\n<div class=\"top\">", f);
-    put_thumbnail(f, s, r, i, images);
+    const bool mapped = has_map_of(&c->maps, i);
+    char id[64];
+    snprintf(id, sizeof id, "case-%lld-%d-%lld", (long long)p->study, (int)wanted, (long long)i);
+    fprintf(f, "<div class=\"case%s\">\n<div class=\"top\">", mapped ? " mapped" : "");
+    put_thumbnail(f, s, r, i, c->images, mapped ? id : NULL);
     fputs("<dl><dt>true</dt><dd>", f);
     put_escaped(f, s->class_name[r->label[i]]);
     fputs("</dd><dt>predicted</dt><dd>", f);
@@ -149,37 +124,42 @@ static void put_case(FILE *f, const study *s, const run *r, int64_t i, peft_data
     put_shortened(f, slash ? slash + 1 : r->name[i], 40);
     fputs("</dd></dl></div>\n", f);
     put_probabilities(f, s, r, i);
+    if (mapped) put_image_maps(p, s, i, &c->maps, c->images ? id : NULL);
     fputs("</div>\n", f);
 }
 
-/* Writes a heading, with the number of images of this outcome in the run, and below it some of them. images NULL: only
- * their names. */
-static void put_group(FILE *f, const study *s, const run *r, outcome wanted, peft_dataset *images)
+/* Writes a heading, with the number of images of this outcome in the run, and below it some of them. */
+static void put_group(page *p, const shown_run *c, outcome wanted)
 {
-    int64_t picked[max_cases], n = pick_cases(s, r, wanted, picked), all = 0;
-    for (int64_t i = 0; i < r->images; i++) all += outcome_of(s, r, i) == wanted;
+    FILE *f = p->f;
+    int64_t picked[MOST_SHOWN], n = choose_shown(&c->all, wanted, picked), all = 0;
+    for (int64_t i = 0; i < c->r->images; i++) all += outcome_of(&c->all, i) == wanted;
     if (wanted == UNCERTAIN) fputs("<h4>Most uncertain: the two largest probabilities differ least</h4>\n", f);
     else fprintf(f, "<h4>%s: %lld of %lld</h4>\n", wanted == RIGHT ? "Right" : "Wrong", (long long)all,
-                 (long long)r->images);
-    fputs("<div class=\"grid narrow\">\n", f);
-    for (int64_t k = 0; k < n; k++) put_case(f, s, r, picked[k], images);
+                 (long long)c->r->images);
+    fprintf(f, "<div class=\"grid %s\">\n", c->maps.count ? "cases" : "narrow");
+    for (int64_t k = 0; k < n; k++) put_case(p, c, wanted, picked[k]);
     fputs("</div>\n", f);
 }
 
-void put_cases(FILE *f, const study *s)
+void put_cases(page *p, const study *s)
 {
+    FILE *f = p->f;
     const method *m = best_method(s);
     const run *r = first_run(s, m);                           /* the best method has a finished run */
-    peft_dataset *images = open_images(s, r);
-    if (!images)
+    shown_run c = { .s = s, .r = r, .images = open_images(s, r), .maps = read_maps(s, m, r),
+                    .all = { .images = r->images, .classes = s->classes, .label = r->label, .score = r->score } };
+    if (!c.images)
         warn("%s cannot be read: the page shows no images of the study in %s", study_property(s, "data"), s->folder);
     fprintf(f, "<p class=\"small\">Of draw %lld, run %lld of the method with the best balanced accuracy, ",
             (long long)r->draw, (long long)r->number);
     put_escaped(f, m->label);
     fputs(": its most confident predictions, with the true classes in turn. The true class is printed bold.", f);
     fputs(study_has_cases(s) ? " Of each case the first image is shown.</p>\n" : "</p>\n", f);
-    put_group(f, s, r, WRONG, images);
-    put_group(f, s, r, RIGHT, images);
-    if (s->classes > 1) put_group(f, s, r, UNCERTAIN, images);
-    peft_dataset_free(images);
+    put_map_notes(p, s, m, &c.maps);
+    put_group(p, &c, WRONG);
+    put_group(p, &c, RIGHT);
+    if (s->classes > 1) put_group(p, &c, UNCERTAIN);
+    free_maps(&c.maps);
+    peft_dataset_free(c.images);
 }

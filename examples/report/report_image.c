@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_image.c -- embeds a reduced image in the page, as a data URI of a PNG file in base64. */
 #include "common/program/errors.h"
+#include "common/program/verbose.h"
 #include "report_parts.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -22,15 +23,16 @@ static void put_base64(FILE *f, const unsigned char *data, size_t size)
     }
 }
 
-/* Returns the image as the bytes of a PNG file, to be freed. Writes it to a temporary folder and reads it back. */
-static unsigned char *png_bytes(const peft_image *im, size_t *size)
+/* Returns the image as the bytes of a PNG file, to be freed; alpha: opacity of each pixel, or NULL. Writes it
+ * to a temporary folder and reads it back. */
+static unsigned char *png_bytes(const peft_image *im, const unsigned char *alpha, size_t *size)
 {
     const char *parent = getenv("TMPDIR");
     char *folder, *path;
     if (asprintf(&folder, "%s/peft-report-XXXXXX", parent && *parent ? parent : "/tmp") < 0) fail("out of memory");
     if (!mkdtemp(folder)) fail("temporary folder %s: %s; set TMPDIR to a writable folder", folder, strerror(errno));
     if (asprintf(&path, "%s/image.png", folder) < 0) fail("out of memory");
-    peft_status s = peft_image_save_png(im, path);
+    peft_status s = alpha ? peft_image_save_png_alpha(im, alpha, path) : peft_image_save_png(im, path);
     FILE *f = s ? NULL : fopen(path, "rb");
     long length = f && !fseek(f, 0, SEEK_END) ? ftell(f) : -1;
     unsigned char *bytes = length > 0 ? check_alloc(malloc((size_t)length)) : NULL;
@@ -46,6 +48,15 @@ static unsigned char *png_bytes(const peft_image *im, size_t *size)
     return bytes;
 }
 
+static void put_png_uri(FILE *f, const peft_image *im, const unsigned char *alpha)
+{
+    size_t size;
+    unsigned char *bytes = png_bytes(im, alpha, &size);
+    fputs("data:image/png;base64,", f);
+    put_base64(f, bytes, size);
+    free(bytes);
+}
+
 /* Sides are rounded to whole pixels, and are at least 1. */
 void put_image_uri(FILE *f, const peft_image *im, int64_t side)
 {
@@ -55,10 +66,17 @@ void put_image_uri(FILE *f, const peft_image *im, int64_t side)
         int64_t small_width = (side * w + longer / 2) / longer, small_height = (side * h + longer / 2) / longer;
         must(peft_image_resize(im, small_width ? small_width : 1, small_height ? small_height : 1, "bicubic", &small));
     }
-    size_t size;
-    unsigned char *bytes = png_bytes(small ? small : im, &size);
-    fputs("data:image/png;base64,", f);
-    put_base64(f, bytes, size);
-    free(bytes);
+    put_png_uri(f, small ? small : im, NULL);
     peft_image_free(small);
+}
+
+void put_rgb_uri(FILE *f, const unsigned char *rgb, const unsigned char *alpha, int64_t width, int64_t height)
+{
+    const int channels = 3, bits = 8, rows_without_gaps = 0;
+    peft_image *im;
+    peft_context *ctx = make_context();
+    must(peft_image_from_buffer(ctx, rgb, width, height, channels, bits, rows_without_gaps, &im));
+    put_png_uri(f, im, alpha);
+    peft_image_free(im);
+    peft_context_free(ctx);
 }

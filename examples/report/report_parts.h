@@ -31,7 +31,7 @@ void put_reliability(page *p, const study *s);                /* predictions/rep
 void put_calibration(page *p, const study *s);                /* predictions/report_calibration.c: temperature */
 void put_space(page *p, const study *s);                      /* report_space.c: features before and after tuning */
 void put_masses(page *p, const study *s);                     /* report_mass.c: attention that EPT's prompts take */
-void put_cases(FILE *f, const study *s);                      /* report_cases.c: images predicted right and wrong */
+void put_cases(page *p, const study *s);                      /* report_cases.c: images predicted right and wrong */
 
 /* report_chart.c: a figure of one panel, [rows, s->runs] points (chart.h), with its values. row_heading: above the
  * labels, "Method". */
@@ -44,4 +44,6 @@ peft_dataset *open_images(const study *s, const run *r);
 
 /* report_image.c: the image as a data URI, reduced to at most `side` pixels in width and height. */
 void put_image_uri(FILE *f, const peft_image *im, int64_t side);
+/* The same of pixels rgb [height,width,3] as they are; alpha [height,width]: their opacity, or NULL. */
+void put_rgb_uri(FILE *f, const unsigned char *rgb, const unsigned char *alpha, int64_t width, int64_t height);
 #endif

@@ -2,6 +2,7 @@
  * report_study.c -- reads the record files of a study (report_study.h). Checks numbers before it uses them as
  * indices. */
 #include "report_study.h"
+#include "common/figures/shown_images.h"
 #include "common/figures/statistics.h"
 #include "common/files/csv.h"
 #include "common/files/text_file.h"
@@ -207,11 +208,7 @@ const char *study_unit(const study *s) { return study_has_cases(s) ? "cases" : "
 
 int64_t predicted_class(const study *s, const run *r, int64_t image)
 {
-    const double *p = r->score + image * s->classes;
-    int64_t best = 0;
-    for (int64_t c = 1; c < s->classes; c++)
-        if (p[c] > p[best]) best = c;
-    return best;
+    return most_probable(r->score + image * s->classes, s->classes);
 }
 
 const method *best_method(const study *s)

@@ -15,6 +15,13 @@
  *   KEY-SEED-RUN.map.csv     index,before_1,before_2,after_1,after_2: first two principal components of the features
  *   KEY-SEED-RUN.mass.csv    image,block, then a column for each token: the share of attention that sinks take in this
  *                            block, for single test images and, with image "mean", on average; without sinks no rows
+ * and with compare --maps, of the first run of each entry on the first draw,
+ *   KEY-SEED-RUN.maps.csv    kind,image,class,width,height,left,top,right,bottom,rows,columns,values,note: a row for
+ *                            each map (peft/maps.h) of the test images that report shows (figures/shown_images.h).
+ *                            image: index of .test.csv; class: of the map, empty where the kind has none; width, height: of
+ *                            the image in pixels; left to bottom: what the network sees of it (peft_transform_box);
+ *                            values: rows * columns numbers with blanks between them, row by row. Without a map all
+ *                            fields after class are empty and note says why; image is empty if no image has one
  * "Before" are the features of the backbone as it is. A value that does not exist is empty.
  * KEY is a hash of the label and settings of an entry of compare's list. SEED is the seed of the draw, the random
  * selection of the training images. RUN counts the runs of an entry on a draw from 1. Files are written atomically. */
@@ -33,8 +40,9 @@ enum { RESULT_COLUMNS(RESULT_ID) result_columns };
 extern const char *const result_name[result_columns];
 typedef struct result { double value[result_columns]; } result;      /* NaN: undefined for this data set */
 
-/* Writes a record's file name into text [record_name_size]. kind: "run", "curve", "test", "space", "map" or
- * "mass". The lengths in the format limit key and kind, so the name always fits. */
+/* Writes a record's file name into text [record_name_size]. kind: "run", "curve", "test", "space", "map",
+ * "mass" or "maps". The lengths in the format limit key and kind, so the name always fits. */
+#define RECORDED_SCORE "%.9g"                                /* how .test.csv holds a probability */
 enum { record_name_size = 64 };
 static inline void record_name(char *text, const char *key, uint64_t draw_seed, int64_t run, const char *kind)
 {

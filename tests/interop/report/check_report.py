@@ -30,14 +30,16 @@ REPORT = pathlib.Path(os.environ["PEFT_LIBRARIES"]) / "examples" / "report"
 AXE = pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js"
 PICTURES = os.environ.get("PICTURES")
 STUDIES = {  # folder: arguments of records.sh
-    "usual": ["3", "3", "3", "2", "60", "linear", "epochs=12"],
+    "usual": ["3", "3", "3", "2", "60", "linear", "epochs=12", "maps"],
     "classes": ["20", "2", "2", "1", "40", "names"],
+    "maps": ["2", "1", "1", "1", "6", "names", "maps"],
     "methods": ["2", "9", "1", "1", "12"],
     "single": ["2", "2", "1", "1", "1"],
     "partial": ["3", "3", "2", "2", "12", "partial"],
     "empty": ["2", "2", "1", "1", "6", "none"],
 }
-PAGES = {"usual": ["usual"], "unusual": ["classes", "methods", "single", "partial", "empty"]}
+WITH_MAPS = ["usual", "maps"]
+PAGES = {"usual": ["usual"], "maps": ["maps"], "unusual": ["classes", "methods", "single", "partial", "empty"]}
 
 # Contrasts of the parts of figures with the background: texts at least 4.5, lines and marks at least 3. Grid lines,
 # grey lines of other methods and bars below a dot (bin) only decorate.
@@ -56,6 +58,11 @@ CONTRAST = """() => {
     if (/-(grid|other|bin)$/.test(name)) return;
     judge(e, getComputedStyle(e)[name[0] == 's' ? 'stroke' : 'fill'], 3) });
   return [...low] }"""
+
+# An overlay is an image of its own, as large as what the network sees of its picture.
+OVERLAYS = """() => [...document.querySelectorAll('image.cells:not([id])')].map(e => {
+    const b = e.getBoundingClientRect(), svg = e.ownerSVGElement.ownerSVGElement.getBoundingClientRect();
+    return [b.width, b.height, b.left - svg.left, b.top - svg.top, svg.width, svg.height] })"""
 
 failures = []
 
@@ -104,6 +111,11 @@ def check_view(browser, name, file, width, scheme):
     for line in page.evaluate(CONTRAST):
         expect(False, f"{name}, {scheme}: {line}")
     check_csv_links(name, page)
+    overlays = page.evaluate(OVERLAYS)
+    expect(len(overlays) > 0 or name not in WITH_MAPS, f"{where}: no overlays")
+    for w, h, x, y, all_w, all_h in overlays:   # of the made-up records: the middle of pictures of 2:1 or 1:2
+        right = abs(w - 48) < 0.5 and abs(h - 48) < 0.5 and abs(x - 24) < 0.5 and abs(y - 24) < 0.5
+        expect(right and all_w == 96 and all_h == 96, f"{where}: an overlay of {w} x {h} at {x}, {y}")
     context.close()
 
 

@@ -8,20 +8,21 @@
 #   none      no run is finished
 #   linear    the first method is linear
 #   epochs=N  default 3; 0: no epochs
+#   maps      maps of all images of each method's first run; the last kind has none
 set -eu
 dir=$1 classes=$2 methods=$3 draws=$4 runs=$5 images=$6
 shift 6
-names=0 partial=0 none=0 linear=0 epochs=3
+names=0 partial=0 none=0 linear=0 maps=0 epochs=3
 for word in "$@"; do
     case $word in
-        names) names=1 ;; partial) partial=1 ;; none) none=1 ;; linear) linear=1 ;;
+        names) names=1 ;; partial) partial=1 ;; none) none=1 ;; linear) linear=1 ;; maps) maps=1 ;;
         epochs=*) epochs=${word#epochs=} ;;
         *) echo "records.sh: unknown word '$word'" >&2; exit 2 ;;
     esac
 done
 mkdir -p "$dir"
 awk -v dir="$dir" -v classes="$classes" -v methods="$methods" -v draws="$draws" -v runs="$runs" -v images="$images" \
-    -v names="$names" -v partial="$partial" -v none="$none" -v linear="$linear" -v epochs="$epochs" '
+    -v names="$names" -v partial="$partial" -v none="$none" -v linear="$linear" -v maps="$maps" -v epochs="$epochs" '
 function random() { state = (state * 16807) % 2147483647; return state / 2147483647 }
 # The name of class, method or image k, as a field of a CSV file.
 function named(kind, k) {
@@ -31,6 +32,20 @@ function named(kind, k) {
 }
 function label(m) { return linear && m == 1 ? "linear" : named("method", m) }
 function key(m) { return sprintf("%016x", m) }
+# Images of 40 x 20 and 20 x 40 pixels by turns, of which the network sees the middle square.
+function put_maps(file,   image, kind, wide, k) {
+    print "kind,image,class,width,height,left,top,right,bottom,rows,columns,values,note" > file
+    for (kind = 0; kind < 2; kind++)
+        for (image = 0; image < images; image++) {
+            wide = image % 2
+            printf "%s,%d,%s,%d,%d,%d,%d,%d,%d,4,4,", kind ? "cam" : "rollout", image, kind ? image % classes : "",
+                wide ? 40 : 20, wide ? 20 : 40, wide ? 10 : 0, wide ? 0 : 10, wide ? 30 : 20, wide ? 20 : 30 > file
+            for (k = 0; k < 16; k++) printf "%s%.6g", k ? " " : "", kind && image % 5 == 0 ? 0 : random() > file
+            print "," > file
+        }
+    print "ept,,,,,,,,,,,," named("no prompts", 1) > file
+    close(file)
+}
 function finished(m, i) {
     if (none) return 0
     if (partial && m == methods) return 0
@@ -40,6 +55,7 @@ BEGIN {
     state = 4711
     study = dir "/study.csv"
     print "libpeft,1.0.0\nisa,ref\ncommand,compare --records" > study
+    if (maps) print "maps,all" > study
     if (names) print "title," named("study", 1) "\nnote," named("note", 1) > study
     print "data," dir "/images\nbackbone,vit.safetensors\nfingerprint,0" > study
     print "width,192\ndepth,6\npatch,4\nimage_size,32" > study
@@ -83,5 +99,6 @@ BEGIN {
             for (e = 1; e <= epochs; e++)
                 printf "%d,%.6g,%s\n", e, (0.5 + random()) / e, e == epochs ? balanced / seen : "" > (base ".curve.csv")
             close(test); close(base ".run.csv"); close(base ".curve.csv")
+            if (maps && !i) put_maps(base ".maps.csv")
         }
 }'
