@@ -76,8 +76,10 @@ static void evaluate(run *r)
     must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
-    print_metrics(r->t.ctx, scores, r->test, &r->how, "images");
-    write_record(r, scores);
+    figures of_test = compute_figures(r->t.ctx, scores, r->test, &r->how);
+    print_figures(r->t.ctx, &of_test, scores, r->test, &r->how, "images");
+    write_record(r, scores, &of_test);
+    free_figures(&of_test);
     print_sets_figures(r, scores);
     if (given[predictions].value) write_predictions(r, scores);
     if (given[per_case].value) evaluate_cases(r, s, scores);
@@ -206,7 +208,7 @@ int main(int argc, char **argv)
     write_model(&r);
     remove_states(&r);
     const double *const not_tested = NULL;
-    write_record(&r, not_tested);
+    write_record(&r, not_tested, NULL);
     evaluate(&r);
     if (strcmp(r.written, given[out].value))
         fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);

@@ -22,6 +22,11 @@ static void record_training(json_writer *w, const run *r)
     json_text(w, "preprocessing_source", r->t.transform_origin);
     json_integer(w, "seed", (int64_t)r->t.seed);
     json_integer(w, "test_images_trained_on", r->images_in_both);
+    if (peft_dataset_has_groups(r->t.train) && peft_dataset_has_groups(r->test)) {
+        int64_t patients;
+        must(peft_dataset_shared_groups(r->t.train, r->test, 0, NULL, NULL, &patients));
+        json_integer(w, "test_patients_trained_on", patients);
+    }
     json_close(w);
 }
 
@@ -56,7 +61,7 @@ static void record_note(json_writer *w, const run *r, const char *key)
 }
 
 /* The model is saved already, so that a failure only warns. */
-void write_record(run *r, const double *test_scores)
+void write_record(run *r, const double *test_scores, const figures *of_test)
 {
     char digest[65], *text, *path = record_path(r->written);
     size_t size;
@@ -74,9 +79,9 @@ void write_record(run *r, const double *test_scores)
     record_flags(&w, given, flags);
     record_training(&w, r);
     fputs(r->record_data, f);
-    record_figures(&w, "validation_figures", r->t.ctx, r->validation_scores, r->validation);
-    record_figures(&w, "out_of_fold_figures", r->t.ctx, r->out_of_fold, r->t.train);
-    record_figures(&w, "test_figures", r->t.ctx, test_scores, r->test);
+    record_figures(&w, "validation_figures", r->t.ctx, r->validation_scores, r->validation, NULL);
+    record_figures(&w, "out_of_fold_figures", r->t.ctx, r->out_of_fold, r->t.train, NULL);
+    record_figures(&w, "test_figures", r->t.ctx, test_scores, r->test, of_test);
     record_note(&w, r, "decision");
     record_note(&w, r, "conformal");
     json_close(&w);

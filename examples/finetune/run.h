@@ -137,8 +137,9 @@ void end_validation(run *r);
 /* --val folds: trains on the folds, prints their figures, and sets how many epochs are trained on all images. */
 void cross_validate(run *r);
 /* --- record.c --- */
-/* Writes the training record beside the saved model. test_scores [count, classes]: NULL before the evaluation. */
-void write_record(run *r, const double *test_scores);
+/* Writes the training record beside the saved model. test_scores [count, classes] and their figures: NULL before the
+ * evaluation. */
+void write_record(run *r, const double *test_scores, const figures *of_test);
 /* --- choice.c --- */
 bool tunes(void);                                             /* are settings chosen by folds? */
 void check_tune_flags(void);

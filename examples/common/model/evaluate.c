@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * evaluate.c -- predicts images, and computes and prints classification metrics (evaluate.h). */
 #include "evaluate.h"
-#include "class_figures.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include <math.h>
@@ -51,12 +50,12 @@ double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, c
 }
 
 /* Labels and decisions of n samples. predicted and confusion are filled for one label per image only. */
-typedef struct outcomes {
+struct outcomes {
     int64_t n, classes;
     float *targets;                                           /* [n, classes]; -1: unknown */
     int64_t *labels, *predicted;                              /* [n] each, in one block of memory */
     int64_t *confusion;                                       /* [classes, classes]: true class, predicted class */
-} outcomes;
+};
 
 /* Compares the probabilities `scores` [n, classes] of all samples with their labels. */
 static outcomes find_outcomes(const double *scores, const peft_dataset *d, const decision *how)
@@ -140,14 +139,11 @@ static void print_multilabel(peft_context *ctx, const double *scores, const outc
     printf("%-22s %.4f\n", "auroc_micro", value);
 }
 
-static void print_one_label(peft_context *ctx, const outcomes *o, const peft_dataset *d, const metrics *m)
+static void print_one_label(const figures *f)
 {
-    float *right = check_alloc(malloc((size_t)o->n * sizeof *right));
-    for (int64_t i = 0; i < o->n; i++) right[i] = o->predicted[i] == o->labels[i];
-    printf("%-22s %.4f\n%-22s ", "accuracy", m->accuracy, "accuracy_interval");
-    print_share(ctx, d, right);
-    printf("\n%-22s %.4f\n%-22s %.4f\n", "balanced_accuracy", m->balanced_accuracy, "f1_macro", m->f1_macro);
-    free(right);
+    printf("%-22s %.4f\n%-22s ", "accuracy", f->m.accuracy, "accuracy_interval");
+    print_estimate(&f->accuracy);
+    printf("\n%-22s %.4f\n%-22s %.4f\n", "balanced_accuracy", f->m.balanced_accuracy, "f1_macro", f->m.f1_macro);
 }
 
 /* Says which threshold decides, where the most probable class does not. */
@@ -161,18 +157,45 @@ static void print_threshold(const decision *how, const peft_dataset *d)
     else if (how->set) printf("thresholds: %s, chosen on %s\n", how->rule, how->set);
 }
 
+figures compute_figures(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how)
+{
+    figures f = { .outcomes = check_alloc(malloc(sizeof *f.outcomes)) };
+    outcomes *o = f.outcomes;
+    *o = find_outcomes(scores, d, how);
+    fill_metrics(ctx, scores, d, o, how, &f.m);
+    f.of_classes = compute_class_figures(ctx, scores, o->targets, how, d);
+    if (peft_dataset_multilabel(d)) return f;
+    float *right = check_alloc(malloc((size_t)o->n * sizeof *right));
+    for (int64_t i = 0; i < o->n; i++) right[i] = o->predicted[i] == o->labels[i];
+    f.accuracy = compute_share(ctx, d, right);
+    f.confusion = o->confusion;
+    free(right);
+    return f;
+}
+
+void free_figures(figures *f)
+{
+    free_outcomes(f->outcomes);
+    free(f->outcomes);
+    free_class_figures(&f->of_classes);
+}
+
+void print_figures(peft_context *ctx, const figures *f, const double *scores, const peft_dataset *d,
+                   const decision *how, const char *unit)
+{
+    print_threshold(how, d);
+    if (f->confusion) print_confusion(f->outcomes, d);
+    print_class_figures(&f->of_classes, how, d, unit);
+    printf("test_%-17s %lld\n", unit, (long long)f->m.images);
+    if (f->confusion) print_one_label(f);
+    else print_multilabel(ctx, scores, f->outcomes, how, &f->m);
+    printf("%-22s %.4f\n", "auroc_macro", f->m.auroc_macro);
+}
+
 void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how,
                    const char *unit)
 {
-    metrics m;
-    outcomes o = find_outcomes(scores, d, how);
-    fill_metrics(ctx, scores, d, &o, how, &m);
-    print_threshold(how, d);
-    if (!peft_dataset_multilabel(d)) print_confusion(&o, d);
-    print_class_figures(ctx, scores, o.targets, how, d, unit);
-    printf("test_%-17s %lld\n", unit, (long long)m.images);
-    if (peft_dataset_multilabel(d)) print_multilabel(ctx, scores, &o, how, &m);
-    else print_one_label(ctx, &o, d, &m);
-    printf("%-22s %.4f\n", "auroc_macro", m.auroc_macro);
-    free_outcomes(&o);
+    figures f = compute_figures(ctx, scores, d, how);
+    print_figures(ctx, &f, scores, d, how, unit);
+    free_figures(&f);
 }

@@ -3,6 +3,7 @@
  * compare. */
 #ifndef EVALUATE_H
 #define EVALUATE_H
+#include "class_figures.h"
 #include "common/decision/decision.h"
 #include <peft/io.h>
 #include <peft/peft.h>
@@ -15,8 +16,24 @@ double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, c
  * plain_decision. */
 typedef struct metrics { int64_t images; double accuracy, balanced_accuracy, f1_macro, auroc_macro, map; } metrics;
 void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, metrics *m);
-/* Prints the confusion matrix (one label per image), the figures of each class (class_figures.h) and the metrics of the
- * decisions that `how` makes. unit: what a sample of d is, "images" or "cases". */
+
+/* Figures of the decisions that `how` makes, computed once to be printed and recorded. accuracy and confusion are of
+ * one label for each image; of several labels confusion is NULL. */
+typedef struct outcomes outcomes;
+typedef struct figures {
+    metrics m;
+    peft_estimate accuracy;                                   /* with its interval */
+    const int64_t *confusion;                                 /* [classes, classes]: true class, predicted class */
+    class_figures of_classes;
+    outcomes *outcomes;                                       /* labels and decisions of all samples */
+} figures;
+figures compute_figures(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how);
+void    free_figures(figures *f);
+/* Prints the confusion matrix (one label per image), the figures of each class (class_figures.h) and the metrics.
+ * scores and the others: as for compute_figures. unit: what a sample of d is, "images" or "cases". */
+void print_figures(peft_context *ctx, const figures *f, const double *scores, const peft_dataset *d,
+                   const decision *how, const char *unit);
+/* Computes and prints the figures. */
 void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how,
                    const char *unit);
 #endif

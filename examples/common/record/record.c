@@ -3,7 +3,6 @@
 #include "record.h"
 #include "common/data/data.h"
 #include "common/program/errors.h"
-#include "common/validation/validator.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +65,12 @@ void record_method(json_writer *w, peft_model *m)
         json_object(w, "options");
         for (size_t i = 0; (option = peft_adapter_option(a, i)); i++)
             json_text(w, peft_option_name(option), peft_adapter_option_value(a, peft_option_name(option)));
+        json_close(w);
+        json_list(w, "changed");
+        for (size_t i = 0; (option = peft_adapter_option(a, i)); i++) {
+            const char *name = peft_option_name(option);
+            if (strcmp(peft_adapter_option_value(a, name), peft_option_fallback(option))) json_text(w, NULL, name);
+        }
         json_close(w);
         json_close(w);
     }
@@ -134,18 +139,4 @@ void record_images(json_writer *w, const char *name, const char *path, const cha
     record_files(w, path, d);
     json_close(w);
     free(count);
-}
-
-void record_figures(json_writer *w, const char *name, peft_context *ctx, const double *scores, const peft_dataset *d)
-{
-    const judging_figure *f;
-    if (!scores) {
-        json_null(w, name);
-        return;
-    }
-    json_object(w, name);
-    json_integer(w, "images", peft_dataset_count(d));
-    for (int i = 0; (f = figure_at(i, peft_dataset_multilabel(d))); i++)
-        json_number(w, figure_name(f), figure_of(f, ctx, scores, d));
-    json_close(w);
 }

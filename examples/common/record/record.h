@@ -3,6 +3,7 @@
  * and how good it is (docs/finetune.md lists the members). */
 #ifndef RECORD_H
 #define RECORD_H
+#include "common/model/evaluate.h"
 #include "common/model/recipe.h"
 #include "common/record/json_write.h"
 #include <peft/io.h>
@@ -15,13 +16,16 @@ void record_head(json_writer *w, const char *program, int argc, char **argv);
 void record_backbone(json_writer *w, const training_run *t);
 /* "options": the value of every flag that has one; "given": the names of those that were given. */
 void record_flags(json_writer *w, const flag *flags, int count);
-/* "method": its name and the options that the adapters have. */
+/* "methods": name, options of each adapter and which of them differ from the defaults; "trainable_parameters". */
 void record_method(json_writer *w, peft_model *m);
 /* An object `name`: path, source, numbers of images, of each class and of patients, digests, and each file with the
  * SHA-256 of its content; of images in an archive that of the archive. Reads all files. source: a phrase, or NULL. */
 void record_images(json_writer *w, const char *name, const char *path, const char *source, const peft_dataset *d);
-/* An object `name` of the figures of scores [count, classes]; null if scores is NULL. */
-void record_figures(json_writer *w, const char *name, peft_context *ctx, const double *scores, const peft_dataset *d);
+/* An object `name` of the figures of scores [count, classes]; null if scores is NULL. details: NULL, or the figures of
+ * these scores as the model decides: with them the object has the intervals, the figures of each class and the
+ * confusion matrix too (record_figures.c). */
+void record_figures(json_writer *w, const char *name, peft_context *ctx, const double *scores, const peft_dataset *d,
+                    const figures *details);
 /* SHA-256 of a file's content; false: it is no readable regular file. */
 bool hash_file(const char *path, char hex[65]);
 #endif

@@ -69,6 +69,14 @@ static double loss_of(const double *scores, const peft_dataset *d)
     return sum / terms;
 }
 
+double figure_in(const judging_figure *f, const metrics *m)
+{
+    double value;
+    if (f->loss) return NAN;
+    memcpy(&value, (const char *)m + f->member, sizeof value);
+    return value;
+}
+
 double figure_of(const judging_figure *f, peft_context *ctx, const double *scores, const peft_dataset *d)
 {
     metrics m;
@@ -77,7 +85,5 @@ double figure_of(const judging_figure *f, peft_context *ctx, const double *score
         if (!isfinite(scores[i])) return NAN;
     if (f->loss) return loss_of(scores, d);
     compute_metrics(ctx, scores, d, &m);
-    double value;
-    memcpy(&value, (const char *)&m + f->member, sizeof value);
-    return value;
+    return figure_in(f, &m);
 }

@@ -28,4 +28,5 @@ const judging_figure *figure_at(int i, bool multilabel);
 const char *figure_name(const judging_figure *f);
 bool        smaller_is_better(const judging_figure *f);
 double      figure_of(const judging_figure *f, peft_context *ctx, const double *scores, const peft_dataset *d);
+double      figure_in(const judging_figure *f, const metrics *m);        /* one of the metrics; NaN: the loss */
 #endif
