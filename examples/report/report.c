@@ -6,12 +6,17 @@
 #include "common/flags/flags.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
+#include "card/card.h"
 #include "report_parts.h"
 #include <stdlib.h>
 
 #define FLAGS(X) \
     X(out, "FILE", "report.html", "file for the page") \
-    X(title, "TEXT", "Methods compared", "title of the page") \
+    X(card, "MODEL", NULL, "make the model card of MODEL, a file that finetune wrote with its training record beside " \
+      "it, in place of a page of studies") \
+    X(title, "TEXT", NULL, "title of the page; default: Methods compared, of a card Model card of MODEL") \
+    X(note, "TEXT", NULL, "with --card: what the model is for") \
+    X(date, "TEXT", NULL, "with --card: the date of the card; default: none") \
     X(csv, "NAME", NULL, "write the CSV files of figures and tables into the folder NAME beside the page; default: " \
       "links in the page hold them") \
     X(local_numbers, NULL, NULL, "add a script that writes decimal points or commas as the reader's browser does; " \
@@ -20,13 +25,15 @@
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
-    "[options] DIR...",
+    "[options] DIR... | --card MODEL [options]",
     "Makes one HTML page of the folders (DIR) that compare --records wrote: tables with 95 % confidence intervals,\n"
     "learning curves, confusion matrices, reliability diagrams, calibration, and examples of right and wrong\n"
     "predictions; of records with compare --analysis also the features before and after tuning, and maps of the\n"
-    "attention that EPT's prompts take. Each figure has its values beside it, as a table and as CSV.",
+    "attention that EPT's prompts take. Each figure has its values beside it, as a table and as CSV. --card makes one\n"
+    "page on a model: its data, its training, its figures and their limits.",
     "  compare --backbone vit.safetensors --data scans --methods list.txt --records scans.records\n"
-    "  report --out scans.html scans.records" };
+    "  report --out scans.html scans.records\n"
+    "  report --card scans.safetensors --out card.html --note \"Research only\"" };
 
 /* The parts of a study: an id for links, the heading, that of a study of cases, and the function that writes it. */
 static const struct part { const char *id, *title, *of_cases; void (*put)(page *p, const study *s); } parts[] = {
@@ -94,44 +101,81 @@ static void put_page(page *p, FILE *f, const study *s, int64_t studies, const ch
     }
     close_buffer(&body);
     close_buffer(&contents);
-    put_head(f, given[title].value, local);
+    put_head(f, given[title].value ? given[title].value : "Methods compared", local);
     fprintf(f, "<nav aria-label=\"Contents\"><ul>\n%s</ul></nav>\n<main id=\"content\">\n%s", contents.text, body.text);
     put_foot(f, command, local);
     free(body.text);
     free(contents.text);
 }
 
-int main(int argc, char **argv)
+/* Writes the page and the CSV files beside it. */
+static void write_page(page *p, const buffer *b)
 {
-    program_name = "report";
-    char *command = command_line(argc, argv);                 /* before getopt reorders argv */
-    int first = read_flags(given, flags, &about, argc, argv);
-    if (first == argc) fail("no folder given; expected folders that compare --records wrote");
-    check_output("out", given[out].value, given[force].value, NULL, 0);   /* no other option names a file */
-    for (char **folder = argv + first; *folder; folder++) check_not_record("out", given[out].value, *folder);
-    page p = { .csv = given[csv].value };
-    if (p.csv) check_csv_folder(&p, given[out].value, given[force].value);
-    int64_t studies = argc - first;
+    if (p->csv) write_csv_folder(p, given[out].value);
+    must(peft_write_file(given[out].value, b->text, b->size));
+    printf("written: %s, %lld KiB\n", given[out].value, (long long)(b->size / 1024));
+    if (p->csv) printf("written: %lld files in the folder %s beside it\n", (long long)p->files, p->csv);
+    free_page(p);
+}
+
+/* Checks the paths of the page, which may not be one of the inputs. */
+static void check_paths(const page *p, const char *const *inputs, int count)
+{
+    check_output("out", given[out].value, given[force].value, inputs, count);
+    if (p->csv) check_csv_folder(p, given[out].value, given[force].value);
+}
+
+static void write_studies(page *p, char **folders, int64_t studies, const char *command)
+{
     study *s = check_alloc(calloc((size_t)studies, sizeof *s));
+    check_paths(p, NULL, 0);                                  /* no other option names a file */
+    for (int64_t i = 0; i < studies; i++) check_not_record("out", given[out].value, folders[i]);
     for (int64_t i = 0; i < studies; i++) {
-        s[i] = read_study(argv[first + i]);
+        s[i] = read_study(folders[i]);
         read_analyses(&s[i]);
     }
     buffer b;
     open_buffer(&b);
-    put_page(&p, b.f, s, studies, command);
+    put_page(p, b.f, s, studies, command);
     close_buffer(&b);
-    if (p.csv) write_csv_folder(&p, given[out].value);
-    must(peft_write_file(given[out].value, b.text, b.size));
-    printf("written: %s, %lld KiB\n", given[out].value, (long long)(b.size / 1024));
-    if (p.csv) printf("written: %lld files in the folder %s beside it\n", (long long)p.files, p.csv);
+    write_page(p, &b);
     for (int64_t i = 0; i < studies; i++) {
         free_analyses(&s[i]);
         free_study(&s[i]);
     }
-    free_page(&p);
     free(s);
     free(b.text);
+}
+
+static void write_card(page *p, const char *command)
+{
+    model_card c = read_card(given[card].value);
+    const char *const inputs[] = { c.model, c.record_path };
+    const card_texts texts = { given[title].value, given[note].value, given[date].value, command };
+    check_paths(p, inputs, 2);
+    buffer b;
+    open_buffer(&b);
+    put_card(p, b.f, &c, &texts, given[local_numbers].value);
+    close_buffer(&b);
+    write_page(p, &b);
+    free_card(&c);
+    free(b.text);
+}
+
+int main(int argc, char **argv)
+{
+    program_name = "report";
+    char *command = command_line(argc, argv);                 /* before getopt reorders argv */
+    const int first = read_flags(given, flags, &about, argc, argv);
+    page p = { .csv = given[csv].value };
+    if (given[card].value && first < argc)
+        fail("'%s': a card is of one model, without folders of records; leave the folders or --card out", argv[first]);
+    for (int i = note; i <= date; i++)
+        if (given[i].value && !given[card].value)
+            fail("--%s: is for a model card; give --card MODEL too, or leave it out", given[i].name);
+    if (given[card].value) write_card(&p, command);
+    else if (first == argc) fail("no folder given; expected folders that compare --records wrote, or --card MODEL");
+    else write_studies(&p, argv + first, argc - first, command);
     free(command);
     return 0;
 }

@@ -23,8 +23,10 @@ static char *file_name(const page *p, const table *t, enum csv_form form)
     }
     while (n && words[n - 1] == '-') n--;
     words[n] = 0;
-    if (asprintf(&name, "study-%lld-%02lld-%s%s.csv", (long long)p->study, (long long)p->tables, words,
-                 forms[form].ending) < 0) fail("out of memory");
+    char part[32] = "card";
+    if (p->study) snprintf(part, sizeof part, "study-%lld", (long long)p->study);
+    if (asprintf(&name, "%s-%02lld-%s%s.csv", part, (long long)p->tables, words, forms[form].ending) < 0)
+        fail("out of memory");
     return name;
 }
 

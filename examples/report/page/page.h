@@ -11,7 +11,8 @@ typedef struct page {
     FILE *f;                                                  /* where the part that is being written goes */
     const char *csv;                                          /* folder beside the page for CSV files; NULL: in links */
     csv_file *file;                                           /* [files]: contents of that folder */
-    int64_t files, tables, study;                             /* tables written; number of the study, from 1 */
+    int64_t files, tables, study;                             /* tables written; number of the study, from 1;
+                                                               * 0: the page is a card */
 } page;
 
 /* frame.c: the page before and after its contents. command: the command line that made the page. local_numbers: with a
@@ -32,6 +33,15 @@ void close_figure(page *p, table *values, table *more);
 /* Opens an <svg> element with this viewBox. Its title is title, then after; description says what is drawn how. */
 void open_svg(FILE *f, int width, int height, const char *title, const char *after, const char *description);
 void free_page(page *p);
+
+/* matrix.c: a confusion matrix as a figure, with its counts as CSV files. */
+typedef struct matrix {
+    int64_t classes;
+    const char *const *class_name;                            /* [classes] */
+    const int64_t *count;                                     /* [classes, classes]: true class, predicted class */
+} matrix;
+void put_matrix(page *p, const matrix *m, const char *caption, const char *title);
+bool has_numbered_classes(const matrix *m);                   /* too many to head columns by their names */
 
 /* csv_folder.c: the folder p->csv beside the page at path. The check ends the program with an error where it cannot be
  * made, or exists and `replace` is false; writing makes it and writes all files. */

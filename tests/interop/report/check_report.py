@@ -2,10 +2,12 @@
 """Checks pages of report with a browser: axe-core finds no violation and nothing is wider than the window, at 400 and
 1,280 pixels, in light and dark, with tables of values unfolded; figures have the contrast of WCAG 2.2 AA;
 print is light and keeps its links; the HTML has no parse error; CSV links hold the same numbers in both forms; the
-script of --local-numbers runs under the page's policy and is not needed.
+script of --local-numbers runs under the page's policy and is not needed. The same for model cards, of three classes and
+of twenty with long names; each prints on one page.
 PICTURES, if set, is a folder for pictures of the pages and their PDF files."""
 import csv
 import io
+import json
 import os
 import pathlib
 import shutil
@@ -26,7 +28,9 @@ from playwright.sync_api import sync_playwright
 
 HERE = pathlib.Path(__file__).resolve().parent
 RECORDS = HERE.parent.parent / "programs" / "report" / "records.sh"
-REPORT = pathlib.Path(os.environ["PEFT_LIBRARIES"]) / "examples" / "report"
+PROGRAMS = pathlib.Path(os.environ["PEFT_LIBRARIES"]) / "examples"
+REPORT = PROGRAMS / "report"
+BACKBONE = HERE.parent.parent.parent / "examples" / "data" / "vit_cifar10.safetensors"
 AXE = pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js"
 PICTURES = os.environ.get("PICTURES")
 STUDIES = {  # folder: arguments of records.sh
@@ -119,7 +123,7 @@ def check_view(browser, name, file, width, scheme):
     context.close()
 
 
-def check_print(browser, name, file, folder):
+def check_print(browser, name, file, folder, pages, last):
     context = browser.new_context(color_scheme="dark")
     page = context.new_page()
     page.goto(file.as_uri())
@@ -136,10 +140,11 @@ def check_print(browser, name, file, folder):
     pdf = pypdf.PdfReader(path)
     box = pdf.pages[0].mediabox
     expect(abs(box.width - 595) < 2 and abs(box.height - 842) < 2, f"{name}: paper of {box.width} x {box.height} pt")
+    expect(pages in (None, len(pdf.pages)), f"{name}: {len(pdf.pages)} printed pages, expected {pages}")
     kept = sum(a.get_object().get("/Subtype") == "/Link" for p in pdf.pages for a in p.get("/Annots", []))
     expect(kept >= links, f"{name}: {kept} links in the PDF file of {links}")
     text = "".join(p.extract_text() for p in pdf.pages)
-    expect("Fingerprint of the backbone" in text, f"{name}: the settings are not printed")
+    expect(last in text, f"{name}: '{last}' is not printed")
     context.close()
 
 
@@ -157,24 +162,53 @@ def check_numbers(browser, file):
         context.close()
 
 
+def check_page(browser, name, folder, arguments, pages, last):
+    """Makes the page and checks it. pages: how many are printed, or None; last: a text at the end of the print."""
+    file = pathlib.Path(folder) / f"{name}.html"
+    subprocess.run([REPORT, "--out", file, "--title", 'Überblick <b> & "c"', *arguments], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    check_html(name, file.read_text(encoding="utf-8"))
+    for width in (400, 1280):
+        for scheme in ("light", "dark"):
+            check_view(browser, name, file, width, scheme)
+    check_print(browser, name, file, folder, pages, last)
+
+
+def write_models():
+    """model.safetensors with its training record, and many.safetensors, the same model with a record of 20 classes."""
+    subprocess.run([PROGRAMS / "phantom", "--out", "pictures", "--images", "12", "--side", "32"], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run([PROGRAMS / "finetune", "--backbone", BACKBONE, "--data", "pictures", "--method", "lora",
+                    "--options", "r=4", "--epochs", "1", "--val", "0.25", "--stop", "loss", "--out",
+                    "model.safetensors"], check=True, stdout=subprocess.DEVNULL)
+    shutil.copy("model.safetensors", "many.safetensors")
+    record = json.loads(pathlib.Path("model.safetensors.record.json").read_text())
+    names = [f"class <{k}> & \"Überaus\", Plattenepithelkarzinomverdachtsbefundverzeichnis{k}" for k in range(20)]
+    for data in record["data"].values():
+        data["classes"] = {name: 3 for name in names}
+    row = record["test_figures"]["classes"][0]
+    record["test_figures"]["classes"] = [{**row, "class": name} for name in names]
+    record["test_figures"]["confusion"] = [[k * c % 7 for c in range(20)] for k in range(20)]
+    pathlib.Path("many.safetensors.record.json").write_text(json.dumps(record, ensure_ascii=False))
+
+
 with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
     os.chdir(folder)
     for name, arguments in STUDIES.items():
         subprocess.run(["sh", RECORDS, name, *arguments], check=True)
     browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
     for name, studies in PAGES.items():
-        file = pathlib.Path(folder) / f"{name}.html"
-        subprocess.run([REPORT, "--out", file, "--title", 'Überblick <b> & "c"', *studies], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        check_html(name, file.read_text(encoding="utf-8"))
-        for width in (400, 1280):
-            for scheme in ("light", "dark"):
-                check_view(browser, name, file, width, scheme)
-        check_print(browser, name, file, folder)
+        check_page(browser, name, folder, studies, None, "Fingerprint of the backbone")
+    write_models()
+    note = "Research only: not for patients. " * 4
+    for name in ("model", "many"):
+        check_page(browser, f"card-{name}", folder, ["--card", f"{name}.safetensors", "--note", note], 1,
+                   "crop_offset")
     local = pathlib.Path(folder) / "local.html"
     subprocess.run([REPORT, "--out", local, "--local-numbers", "usual"], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
     check_numbers(browser, local)
     browser.close()
-print(f"report: {len(PAGES)} pages at two widths in two schemes, printed, with local numbers: {len(failures)} failures")
+print(f"report: {len(PAGES)} pages and 2 cards at two widths in two schemes, printed, with local numbers: "
+      f"{len(failures)} failures")
 sys.exit(bool(failures))
