@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * files.c -- the files of a run: paths are checked first, training states are resumed and removed (run.h). */
 #include "run.h"
+#include "common/balance/balance.h"
 #include "common/files/output.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
@@ -91,6 +92,8 @@ void add_state_notes(run *r)
     must(peft_trainer_set_note(r->t.trainer, "data", digest));
     must(peft_trainer_set_note(r->t.trainer, "preprocess", peft_transform_text(r->t.transform)));
     must(peft_trainer_set_note(r->t.trainer, "seed", given[seed].value));
+    if (draws_balanced(&given[own_flags + recipe_balance], r->t.train))
+        must(peft_trainer_set_note(r->t.trainer, "balance", "sampler"));
     if (given[image_options].value)
         must(peft_trainer_set_note(r->t.trainer, "image_options", given[image_options].value));
     /* a state of the second stage belongs to a first stage of this many epochs; --resume refuses another number */

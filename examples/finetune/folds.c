@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a fold's training depends on beside the images: every flag but those of files and threads. */
+/* What a fold's training depends on beside the images: the library's version and kernels, the backbone's values, the
+ * preprocessing, and every flag but those of files and threads. */
 static char *settings_text(const run *r)
 {
     static const int left_out[] = { out, state, resume, force, unchecked, threads, test, test_per_class };
@@ -22,7 +23,8 @@ static char *settings_text(const run *r)
         while (k < sizeof left_out / sizeof *left_out && left_out[k] != i) k++;
         if (k == sizeof left_out / sizeof *left_out && given[i].value) fprintf(f, "%s=%s\n", given[i].name, given[i].value);
     }
-    fputs(peft_transform_text(r->t.transform), f);
+    fprintf(f, "libpeft=%s isa=%s backbone=%.64s %s", peft_version_string(), peft_context_isa(r->t.ctx),
+            peft_backbone_fingerprint(r->t.vit), peft_transform_text(r->t.transform));
     if (fclose(f)) fail("out of memory");
     return text;
 }

@@ -39,15 +39,25 @@ void set_fold_scores(fold_scores *s, int64_t k, const fold *f, const double *sco
     s->epoch[k] = epoch;
 }
 
-/* All scores are written, those of folds that are not trained as 0, in hexadecimal, which keeps their bits. */
+static const char hash_line[] = "sha256 ";                    /* begins the last line */
+
+/* All scores are written, those of folds that are not trained as 0, in hexadecimal, which keeps their bits; the last
+ * line has the SHA-256 of the lines before it. */
 void write_fold_scores(const fold_scores *s, const char *path)
 {
+    char *text, hash[65];
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    fprintf(f, "libpeft folds 2 %s\n", s->key);
+    for (int64_t k = 0; k < s->folds; k++) fprintf(f, "%lld\n", (long long)s->epoch[k]);
+    for (int64_t i = 0; i < s->images * s->classes; i++) fprintf(f, "%a\n", s->scores[i]);
+    if (fclose(f)) fail("out of memory");
+    peft_sha256(text, size, hash);
     atomic_file w;
     open_atomic(&w, path);
-    fprintf(w.file, "libpeft folds 1 %s\n", s->key);
-    for (int64_t k = 0; k < s->folds; k++) fprintf(w.file, "%lld\n", (long long)s->epoch[k]);
-    for (int64_t i = 0; i < s->images * s->classes; i++) fprintf(w.file, "%a\n", s->scores[i]);
+    fprintf(w.file, "%s%s%s\n", text, hash_line, hash);
     close_atomic(&w);
+    free(text);
 }
 
 _Noreturn static void refuse(const char *path, const char *why)
@@ -55,18 +65,34 @@ _Noreturn static void refuse(const char *path, const char *why)
     fail("--resume: %s %s; train from the beginning without --resume", path, why);
 }
 
+/* Removes the last line, which has the SHA-256 of the text before it. False: it is another text's, or not there. */
+static bool take_hash(char *text)
+{
+    char hash[65];
+    const size_t size = strlen(text), line = strlen(hash_line) + 64 + 1;
+    if (size < line) return false;
+    char *last = text + size - line;
+    peft_sha256(text, size - line, hash);
+    const bool same = !strncmp(last, hash_line, strlen(hash_line)) && text[size - 1] == '\n' &&
+                      !strncmp(last + strlen(hash_line), hash, 64);
+    *last = 0;
+    return same;
+}
+
 bool read_fold_scores(fold_scores *s, const char *path)
 {
     char *text = read_text_file(path, NULL), *at = text, key[65];
     int used = 0;
     if (!text) return false;
-    if (sscanf(text, "libpeft folds 1 %64s\n%n", key, &used) != 1 || !used) refuse(path, "is no file of folds");
-    if (strcmp(key, s->key)) refuse(path, "is of other images, folds, seed or training options");
+    if (!strncmp(text, "libpeft folds 2 ", 16) && !take_hash(text)) refuse(path, "is damaged");
+    if (sscanf(text, "libpeft folds 2 %64s\n%n", key, &used) != 1 || !used) refuse(path, "is no file of folds");
+    if (strcmp(key, s->key))
+        refuse(path, "is of another backbone, or of other images, folds, seed or training options");
     at += used;
     for (int64_t i = 0; i < s->folds + s->images * s->classes; i++) {
         char *end;
         const double v = strtod(at, &end);
-        if (end == at || *end != '\n') refuse(path, "is cut short or damaged");
+        if (end == at || *end != '\n') refuse(path, "is damaged");
         if (i < s->folds) s->epoch[i] = (int64_t)v;
         else s->scores[i - s->folds] = v;
         at = end + 1;

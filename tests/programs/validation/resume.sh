@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# finetune --resume refuses what belongs to another training or is damaged, and ends a run that was stopped after its
+# model had been saved.
+#   resume.sh FOLDER      FOLDER: of the programs
+set -eu
+bin=$(cd "$1" && pwd)
+data=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "resume: $1"
+    exit 1
+}
+tune() {
+    "$bin/finetune" --backbone vit.safetensors --data pictures --method bitfit --lr 1e-2 --schedule constant \
+        --threads 1 "$@"
+}
+refused() {
+    message=$1
+    shift
+    if tune --resume "$@" > refused.log 2>&1; then fail "accepted: $*"; fi
+    grep -q -e "$message" refused.log || fail "'$*' was refused with $(cat refused.log)"
+}
+"$bin/phantom" --out pictures --images 7 --side 32 > /dev/null
+cp "$data/vit_cifar10.safetensors" vit.safetensors
+
+# Another sampler.
+tune --epochs 1 --balance sampler --state drawn.state --out drawn.safetensors > drawn.log
+refused "note 'balance'" --epochs 2 --state drawn.state --out more.safetensors
+tune --epochs 1 --state plain.state --out plain.safetensors > plain.log
+refused "note 'balance'" --epochs 2 --balance sampler --state plain.state --out more.safetensors
+
+# Folds: stopped after the first one.
+set -- --val folds=2 --stop loss --patience 1 --epochs 2 --out a.safetensors
+: > a.log
+"$bin/finetune" --backbone vit.safetensors --data pictures --method bitfit --lr 1e-2 --schedule constant --threads 1 \
+    "$@" > a.log 2>&1 &
+child=$!
+while kill -0 $child 2> /dev/null && ! grep -q '^fold 2' a.log; do sleep 0.01; done
+kill -KILL $child 2> /dev/null || true
+wait $child 2> /dev/null || true
+folds=a.safetensors.state.folds
+[ -e $folds ] || fail 'no file of the folds'
+cp $folds good
+for change in '2s/.*/9/' '2s/.*/1e300/' '5s/.*/0x1.4p+2/' '$d' '$p' '$s/^\(.*\)./\1x/'; do
+    sed "$change" good > $folds
+    ! cmp -s good $folds || fail "$change changed nothing"
+    refused 'is damaged; train from the beginning without --resume' "$@"
+done
+cp good $folds
+printf '\277' | dd of=vit.safetensors bs=1 seek=$(($(wc -c < vit.safetensors) / 2 / 4 * 4 + 3)) conv=notrunc 2> /dev/null
+refused 'is of another backbone' "$@"
+cp "$data/vit_cifar10.safetensors" vit.safetensors
+tune --resume "$@" > a.log
