@@ -140,6 +140,13 @@ static void check_case_flags(void)
         fail("--test-per-class: draws images, so that slices of cases are left out; with --per-case leave it out");
 }
 
+/* Gives a flag of the recipe, whose values resolve_recipe has copied, a copy of another value. */
+static void replace_value(flag *f, const char *value)
+{
+    free((char *)(uintptr_t)f->value);
+    f->value = check_alloc(strdup(value));
+}
+
 /* Opens the images and makes all objects that training needs. */
 static run prepare(int argc, char **argv)
 {
@@ -168,7 +175,8 @@ static run prepare(int argc, char **argv)
         choose_settings(&r);
     }
     build_training(&r.t, given + own_flags);
-    if (r.t.start) given[own_flags + recipe_method].value = peft_adapter_method(peft_model_adapter(r.t.model, 0));
+    if (r.t.start)
+        replace_value(&given[own_flags + recipe_method], peft_adapter_method(peft_model_adapter(r.t.model, 0)));
     if (attends())
         r.pool = make_case_pool(r.t.model, given[case_options].value, peft_dataset_multilabel(r.t.train),
                                 flag_integer(&given[seed]));

@@ -301,6 +301,7 @@ int main(int argc, char **argv)
     free(todo);
     free(p.began);
     free(s.done);
+    free(s.trials);
     free_list(&s);
     free((char *)(uintptr_t)s.command);
     if (p.failed) fprintf(stderr, "compare: %lld runs failed; give --resume to repeat them\n", (long long)p.failed);

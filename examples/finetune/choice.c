@@ -93,6 +93,7 @@ void choose_settings(run *r)
     choose(r, tuned);
     free_training(&r->t);
     r->t = t;
+    free_tuned(recipe);                                       /* resolve_recipe has copied the values */
     memcpy(recipe, tuned, sizeof tuned);                      /* they live until the program ends */
 }
 

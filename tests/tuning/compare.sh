@@ -12,6 +12,8 @@ cd "$work"
 vit=$here/../../examples/data/vit_cifar10.safetensors
 "$bin/phantom" --out phantoms --images 10 --side 32 > phantom.log
 
+# Programs that a sanitizer is built into end with an error if they lose memory.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=1"
 compare() {
     "$bin/compare" --backbone "$vit" --data phantoms --shots 4 --test-per-class 3 --runs 1 --epochs 2 --unchecked \
         --tune-folds 2 --samplings "${draws-2}" "$@"

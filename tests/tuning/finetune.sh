@@ -11,6 +11,8 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 "$bin/phantom" --out phantoms --images 8 --side 32 > phantom.log
 
+# Programs that a sanitizer is built into end with an error if they lose memory.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=1"
 # With exec=exec the shell becomes the program.
 finetune() {
     name=$1
