@@ -29,8 +29,14 @@ static peft_status save_model(const void *m, const char *path) { return peft_mod
 
 static void write_model(run *r)
 {
-    r->written = save_or_fallback("out", given[out].value, given[force].value, save_model, r->t.model);
+    begin_unfinished();
+    r->written = save_or_fallback("out", given[out].value, r->replace, save_model, r->t.model);
     printf("%-22s %s\n", "written", r->written);
+}
+
+_Noreturn static void stopped_after_training(const run *r, const char *when)
+{
+    fail("stopped %s; the model is saved in %s, and the same command with --resume evaluates it", when, r->written);
 }
 
 static case_rule rule_of_flags(void) { return parse_case_rule(given[per_case].value, true); }
@@ -44,9 +50,9 @@ static void write_pool(const run *r, peft_session *session)
 {
     putchar('\n');
     if (!train_case_pool(r->pool, session, r->t.train, r->t.transform))
-        fail("stopped before the attention was trained; the model is saved in %s", r->written);
+        stopped_after_training(r, "before the attention was trained");
     char *path = case_pool_path(r->written);
-    char *written = save_or_fallback("per-case", path, given[force].value, save_pool, r->pool);
+    char *written = save_or_fallback("per-case", path, r->replace, save_pool, r->pool);
     printf("%-22s %s\n", "written", written);
     free(written);
     free(path);
@@ -59,7 +65,7 @@ static void evaluate_cases(const run *r, peft_session *session, const double *sc
     if (r->pool) write_pool(r, session);
     case_scores s = r->pool ? attend_to_cases(r->pool, session, r->test, r->t.transform)
                             : judge_cases(r->test, scores, rule);
-    if (!s.scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
+    if (!s.scores) stopped_after_training(r, "during the evaluation");
     printf("\ncases: %s\n", case_rule_phrase[rule]);
     print_metrics(r->t.ctx, s.scores, s.samples, &r->how, "cases");
     putchar('\n');
@@ -75,7 +81,7 @@ static void evaluate(run *r)
     peft_session *s;
     must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
-    if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
+    if (!scores) stopped_after_training(r, "during the evaluation");
     figures of_test = compute_figures(r->t.ctx, scores, r->test, &r->how);
     print_figures(r->t.ctx, &of_test, scores, r->test, &r->how, "images");
     write_record(r, scores, &of_test);
@@ -214,10 +220,11 @@ int main(int argc, char **argv)
     if (given[prune].value) train_pruned(&r);
     finish_decisions(&r);
     write_model(&r);
-    remove_states(&r);
     const double *const not_tested = NULL;
     write_record(&r, not_tested, NULL);
     evaluate(&r);
+    remove_states(&r);
+    end_unfinished();
     if (strcmp(r.written, given[out].value))
         fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);
     peft_case_pool_free(r.pool);

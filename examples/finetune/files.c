@@ -3,6 +3,7 @@
 #include "run.h"
 #include "common/balance/balance.h"
 #include "common/files/output.h"
+#include "common/files/text_file.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
 #include "common/record/record.h"
@@ -38,26 +39,82 @@ static void check_trials(run *r, const char *const *inputs, int count)
     check_path("tune", r->trials, given[resume].value || given[force].value, inputs, count);
 }
 
+/* Identifies the training: the SHA-256 of all flags but those that may differ when it is taken up again. */
+static void hash_flags(char hash[65])
+{
+    static const int left_out[] = { resume, force, unchecked, threads };
+    char *text;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    for (int i = 0; i < own_flags + tuned_flags; i++) {
+        size_t k = 0;
+        while (k < sizeof left_out / sizeof *left_out && left_out[k] != i) k++;
+        if (k == sizeof left_out / sizeof *left_out && given[i].value)
+            fprintf(f, "%s=%s\n", given[i].name, given[i].value);
+    }
+    if (fclose(f)) fail("out of memory");
+    peft_sha256(text, size, hash);
+    free(text);
+}
+
+/* The file that exists from the time at which --out is written until its evaluation has ended; to be freed. */
+static char *unfinished_path(void)
+{
+    char *path;
+    if (asprintf(&path, "%s.unfinished", given[out].value) < 0) fail("out of memory");
+    return path;
+}
+
+/* With --resume: was a run of this training stopped between the saving of its model and the end of its evaluation? */
+static bool was_unfinished(void)
+{
+    char hash[65], *path = unfinished_path();
+    char *text = given[resume].value ? read_text_file(path, NULL) : NULL;
+    hash_flags(hash);
+    const bool same = text && !strncmp(text, hash, 64);
+    free(text);
+    free(path);
+    return same;
+}
+
+void begin_unfinished(void)
+{
+    char hash[65], *path = unfinished_path();
+    hash_flags(hash);
+    if (peft_write_file(path, hash, 64))
+        warn("%s could not be written, so that --resume will refuse --out if the evaluation is stopped: %s", path,
+             peft_last_error());
+    free(path);
+}
+
+void end_unfinished(void)
+{
+    char *path = unfinished_path();
+    remove(path);
+    free(path);
+}
+
 void check_files(run *r)
 {
+    r->replace = given[force].value || was_unfinished();
     const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[model].value,
                                    given[out].value };
     if (given[state].value) r->state1 = check_alloc(strdup(given[state].value));
     else if (asprintf(&r->state1, "%s.state", given[out].value) < 0) fail("out of memory");
     r->state = r->state1;
-    check_path("out", given[out].value, given[force].value, others, 4);        /* all but the last */
+    check_path("out", given[out].value, r->replace, others, 4);                /* all but the last */
     char *record = record_path(given[out].value);
     const bool of_no_model = true;                            /* --out, checked above, is gone or may be replaced */
     check_path("out", record, of_no_model, others, 5);
     free(record);
     if (given[per_case].value && !strcmp(given[per_case].value, "attention")) {
         char *pool = case_pool_path(given[out].value);
-        check_path("per-case", pool, given[force].value, others, 5);
+        check_path("per-case", pool, r->replace, others, 5);
         free(pool);
     }
     if (given[predictions].value) {
         const char *const all[] = { others[0], others[1], others[2], others[3], others[4], r->state };
-        check_path("predictions", given[predictions].value, given[force].value, all, 6);
+        check_path("predictions", given[predictions].value, r->replace, all, 6);
     }
     if (tunes()) check_trials(r, others, 5);
     char *fold_file = folds_path(r);
@@ -65,13 +122,24 @@ void check_files(run *r)
     const bool resumable = !access(r->state, R_OK) || (in_folds() && !access(fold_file, R_OK)) ||
                            (tunes() && !access(r->trials, R_OK));
     free(fold_file);
+    if (given[resume].value && !resumable && was_unfinished() && !access(given[out].value, R_OK)) {
+        /* the states are removed when the evaluation has ended, this file after them */
+        printf("%s: was trained and evaluated by a run that was stopped at its end; nothing is left to do\n",
+               given[out].value);
+        end_unfinished();
+        exit(EXIT_SUCCESS);
+    }
     if (given[resume].value && !resumable)
         fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
              "train from the beginning", r->state);
     if (!given[resume].value && !given[force].value && !access(r->state, F_OK))
         fail("--state %s: exists already; give --resume to continue from it, or --force to train from the beginning "
              "and overwrite it", r->state);
-    const bool replace = true;                                /* --resume or --force is given if the state exists */
+    const bool replace = true;                                /* --resume or --force is given if the file exists */
+    char *unfinished = unfinished_path();
+    check_path("out", unfinished, replace, others, 5);
+    if (!given[resume].value) remove(unfinished);
+    free(unfinished);
     check_path("state", r->state, replace, others, 5);
     char *best = best_path(r);
     check_path("state", best, replace, others, 5);
@@ -113,8 +181,7 @@ void resume_training(run *r)
 
 void remove_states(const run *r)
 {
-    /* without --state one stage saves a state only when it is stopped, so that --resume alone finds one here */
-    if (given[state].value || (!given[resume].value && !staged() && !in_folds())) return;
+    if (given[state].value) return;
     char *const path[] = { r->state1, r->state2 };
     char *fold_file = folds_path(r);
     remove(fold_file);

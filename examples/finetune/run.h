@@ -36,8 +36,8 @@
       "trained)") \
     X(seed, "N", "1", "seed of the draw of images, the initial values and the order of images") \
     X(threads, "N", "0", "number of threads (0: one for each core)") \
-    X(state, "FILE", NULL, "save the training state here after each epoch; without it in OUT.state, and only when " \
-      "training is stopped") \
+    X(state, "FILE", NULL, "save the training state here after each epoch; without it in OUT.state, when training is " \
+      "stopped, and until the model is evaluated") \
     X(resume, NULL, NULL, "continue from the training state; after the last epoch, give more --epochs") \
     X(then, "METHOD", NULL, "a second stage: another method beside the first, both of which are trained then " \
       "(PT-PEFT: --method prefix --then lora)") \
@@ -88,6 +88,7 @@ typedef struct run {
     decision how;                                             /* how the trained model decides */
     set_rule sets;                                            /* --conformal; level 0: none */
     peft_case_pool *pool;                                     /* --per-case attention; else NULL */
+    bool replace;                                             /* --out, --predictions and files beside --out */
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
     int64_t images_in_both;                                   /* number of test images that are also training images */
@@ -113,6 +114,10 @@ void check_files(run *r);
  * since with other data or another seed the test images might have been trained on. */
 void add_state_notes(run *r);
 void resume_training(run *r);
+/* Between these calls the model is written and evaluated. A run that is stopped there is taken up again by --resume,
+ * which may replace the model: it begins with the training state, of which all epochs are trained. */
+void begin_unfinished(void);
+void end_unfinished(void);
 void free_paths(run *r);
 void remove_states(const run *r);                             /* those at paths that the user did not choose */
 /* --- train.c --- */

@@ -71,6 +71,10 @@ void train_model(run *r)
     const peft_status s = r->ended ? PEFT_OK
                                    : peft_trainer_fit(r->t.trainer, r->epochs, next_batch, after_update, r);
     if (!s || r->ended) {
+        if (r->state && !given[state].value) {                /* for a run that is stopped before its evaluation ends */
+            save_best(r);
+            save_state(r->t.trainer, r->state);
+        }
         if (r->validator) end_validation(r);
         return;
     }

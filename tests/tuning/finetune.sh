@@ -61,6 +61,18 @@ if wait $!; then exit 1; fi
 grep -q 'stopped while settings were chosen; the same command with --resume continues' c.log
 head -3 c.safetensors.tune.csv > before
 [ ! -e c.safetensors ]
+# Damaged rows are not believed.
+cp c.safetensors.tune.csv good
+for change in '2s/,[^,]*,\([^,]*\)$/,7,\1/' '2s/,[^,]*,\([^,]*\)$/,nan,\1/' '3s/$/,1/' '3s/,[^,]*$//' 2p; do
+    sed "$change" good > c.safetensors.tune.csv
+    if cmp -s good c.safetensors.tune.csv; then echo "$change changed nothing"; exit 1; fi
+    if finetune c --tune "$grid" --tune-folds 2 --tune-search halving --nested 2 --resume; then
+        echo "accepted after $change"
+        exit 1
+    fi
+    grep -q 'tune.csv.*: is damaged: .*; remove the file, and --resume judges' c.log || { cat c.log; exit 1; }
+done
+cp good c.safetensors.tune.csv
 finetune c --tune "$grid" --tune-folds 2 --tune-search halving --nested 2 --resume
 head -3 c.safetensors.tune.csv | diff before -
 [ "$(wc -l < c.safetensors.tune.csv)" -eq 19 ]                # three searches: two in outer folds, one of all images

@@ -5,6 +5,7 @@
 #include "common/program/errors.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,55 @@ static void drop_torn_line(const char *path)
     fclose(f);
 }
 
+/* Is it an empty field, or a number from low to high? */
+static bool in_range(const char *text, double low, double high)
+{
+    char *end;
+    const double v = strtod(text, &end);
+    return !*text || (end != text && !*end && v >= low && v <= high);
+}
+
+/* What is wrong with a row; NULL: nothing. The value of the loss is negative, since a larger value is better; the other
+ * figures are shares. A row ends with a line end, which read_csv_row removes. */
+static const char *fault_of_row(char *const field[columns], int count)
+{
+    if (count != columns) return "expected seven fields";
+    if (!*field[col_share] || !in_range(field[col_share], 0, 1)) return "the share of the training is not from 0 to 1";
+    const bool loss = !strcmp(field[col_metric], "loss");
+    if (loss && !in_range(field[col_value], -DBL_MAX, 0)) return "the value is no negative loss";
+    if (!loss && !in_range(field[col_value], 0, 1)) return "the value is not from 0 to 1";
+    if (!in_range(field[col_loss], 0, DBL_MAX)) return "the loss is no number from 0 on";
+    return NULL;
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Ends the program if a row is damaged, or if two rows judge the same candidate of the same search. */
+static void check_rows(const char *path)
+{
+    static const char cure[] = "remove the file, and --resume judges all candidates again";
+    FILE *f = fopen(path, "r");
+    char *line = NULL, *field[columns], **trials = NULL;
+    size_t capacity = 0, count = 0;
+    if (!f) fail("%s: %s", path, strerror(errno));
+    for (int number = 1; getline(&line, &capacity, f) > 0; number++) {
+        char *rest = line;
+        const char *fault = number > 1 ? fault_of_row(field, read_csv_row(&rest, field, columns)) : NULL;
+        if (fault) fail("%s:%d: is damaged: %s; %s", path, number, fault, cure);
+        if (number == 1) continue;
+        trials = check_alloc(realloc(trials, (count + 1) * sizeof *trials));
+        if (asprintf(&trials[count++], "%s %s, judged by %s after the share %s", field[col_search],
+                     field[col_candidate], field[col_metric], field[col_share]) < 0) fail("out of memory");
+    }
+    if (count) qsort(trials, count, sizeof *trials, by_text);
+    for (size_t i = 1; i < count; i++)
+        if (!strcmp(trials[i - 1], trials[i])) fail("%s: is damaged: two rows have search %s; %s", path, trials[i], cure);
+    for (size_t i = 0; i < count; i++) free(trials[i]);
+    free(trials);
+    free(line);
+    fclose(f);
+}
+
 void start_trial_table(const char *path, bool keep)
 {
     char first[sizeof heading] = "";
@@ -35,6 +85,7 @@ void start_trial_table(const char *path, bool keep)
         fail("%s: is no table of --tune; remove the file, and --resume judges all candidates again", path);
     if (there) {
         drop_torn_line(path);
+        check_rows(path);
         return;
     }
     f = fopen(path, "w");

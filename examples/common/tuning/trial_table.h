@@ -7,7 +7,7 @@
 #include "tuned_recipe.h"
 
 /* Begins the file with its heading, in place of an existing one. keep: leaves one of this program as it is, less a last
- * line that was not finished; ends the program if it is none. */
+ * line that was not finished; ends the program if it is none, or if a row is damaged or doubled. */
 void start_trial_table(const char *path, bool keep);
 
 typedef struct tuning {

@@ -55,3 +55,25 @@ printf '\277' | dd of=vit.safetensors bs=1 seek=$(($(wc -c < vit.safetensors) / 
 refused 'is of another backbone' "$@"
 cp "$data/vit_cifar10.safetensors" vit.safetensors
 tune --resume "$@" > a.log
+
+# Stopped after the model was saved: the table of --predictions cannot be written. --resume evaluates the model.
+evaluated() { tune --val 0.25 --stop loss --patience 0 --epochs 12 --predictions "$@"; }
+evaluated whole.csv --out whole.safetensors > whole.log
+mkdir folder
+: > part.log
+evaluated folder/part.csv --out part.safetensors > part.log 2>&1 &
+child=$!
+while kill -0 $child 2> /dev/null && ! grep -q '^epoch 1/' part.log; do sleep 0.01; done
+rmdir folder
+if wait $child; then fail 'a table was written into a folder that does not exist'; fi
+[ -e part.safetensors ] || fail "the model was not saved: $(cat part.log)"
+mkdir folder
+if evaluated folder/part.csv --out part.safetensors --seed 2 --resume > other.log 2>&1; then fail 'another seed'; fi
+grep -q 'part.safetensors: exists already' other.log || fail "refused with $(cat other.log)"
+evaluated folder/part.csv --out part.safetensors --resume > part.log || fail "not resumed: $(cat part.log)"
+for file in whole.safetensors:part.safetensors whole.csv:folder/part.csv; do
+    cmp "${file%:*}" "${file#*:}" || fail "${file#*:} is not that of a run that was not stopped"
+done
+left=$(find . -name '*.state*' ! -name 'drawn*' ! -name 'plain*' -o -name '*.unfinished')
+[ -z "$left" ] || fail "left: $left"
+refused 'part.safetensors: exists already' --out part.safetensors
