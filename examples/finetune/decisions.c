@@ -119,7 +119,8 @@ static void choose(run *r, const char *set)
     for (int64_t i = 0; i < n; i++) must(peft_dataset_targets(d, i, targets + i * classes));
     choose_thresholds(r->t.ctx, &r->how, &rule, choosing_scores(r), targets, n, set, names);
     char *text = decision_text(&r->how, names, '.');
-    printf("thresholds: %s (%s), chosen on %s\n", text, rule.text, set);
+    if (r->how.set) printf("thresholds: %s (%s), chosen on %s\n", text, r->how.rule, set);
+    else printf("thresholds: %s (%s on %s)\n", text, r->how.rule, set);
     free(text);
     free(targets);
     free(names);

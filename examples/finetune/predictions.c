@@ -21,6 +21,31 @@ static void put_column(FILE *f, const char *text)
     put_csv_field(f, text);
 }
 
+void check_prediction_columns(const run *r)
+{
+    const char *none = "0.5";                                 /* the name of its column is not used */
+    set_rule rule = parse_set_rule(given[conformal].value ? given[conformal].value : none,
+                                   peft_dataset_classes(r->test));
+    const set_name sets = name_of_sets(&rule);
+    const bool multilabel = peft_dataset_multilabel(r->test);
+    free_set_rule(&rule);
+    const char *name[7] = { "image", "predicted", multilabel ? "image" : "true" };
+    int64_t count = 3;
+    const char **classes = names_of_classes(r->test);
+    if (peft_dataset_has_groups(r->test)) name[count++] = "patient";
+    if (peft_dataset_has_cases(r->test)) name[count++] = "study";
+    if (r->how.thresholds || given[threshold].value) name[count++] = "decided_by";
+    if (given[conformal].value) name[count++] = sets.text;
+    const char *both = name_in_both(name, count, classes, peft_dataset_classes(r->test));
+    for (int64_t c = 0; multilabel && !both && c < peft_dataset_classes(r->test); c++)
+        for (int64_t k = 0; k < peft_dataset_classes(r->test); k++)
+            if (!strncmp(classes[c], "true ", 5) && !strcmp(classes[c] + 5, classes[k])) both = classes[c];
+    if (both)
+        fail("--predictions: a class is named '%s', as a column of the table is, so that two columns would have this "
+             "name; rename the class, or leave --predictions out", both);
+    free(classes);
+}
+
 /* Patients and studies have columns where the test images have them. Several labels: a column
  * "true NAME" for each, so that what is not judged can be told from what is absent. */
 static void put_heading(FILE *f, const run *r, const char *const *names)

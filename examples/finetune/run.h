@@ -160,6 +160,8 @@ void print_sets_figures(const run *r, const double *scores);  /* of the sets of 
 void free_decisions(run *r);
 /* --- predictions.c --- */
 const char **names_of_classes(const peft_dataset *d);         /* [classes], to be freed */
+/* Ends the program if a class has the name of another column of that file. */
+void check_prediction_columns(const run *r);
 void write_predictions(const run *r, const double *scores);   /* scores: of the test images, [count, classes] */
 /* --- second_stage.c --- */
 void check_stages(void);                                      /* the flags; sets options of the masks of --prune */

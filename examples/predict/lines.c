@@ -66,6 +66,26 @@ static void put_column(FILE *f, const csv_style *style, const char *text)
     put_csv_text(f, style, text);
 }
 
+/* Puts the columns before those of the probabilities. A class must not have the name of one of them. */
+static void put_own_columns(FILE *f, const csv_style *style, const loaded_model *s, line_kind lines)
+{
+    const set_name sets = name_of_sets(&s->sets);
+    const char *name[8];
+    int64_t count = 0;
+    name[count++] = line_name[lines];
+    if (lines != LINE_OF_IMAGE) name[count++] = "slices", name[count++] = "failed";
+    if (lines == LINE_OF_ATTENTION) name[count++] = "slice", name[count++] = "weight";
+    name[count++] = "predicted";
+    if (s->how.thresholds) name[count++] = "decided_by";
+    name[count] = sets.text;                                  /* checked also if there is no such column */
+    const char *both = name_in_both(name, count + 1, (const char *const *)s->names, s->classes);
+    if (both)
+        fail("--format: a class of the model is named '%s', as a column of the table is, so that two columns would have "
+             "this name; give --format jsonl, or rename the class and train again", both);
+    fputs(name[0], f);
+    for (int64_t k = 1; k < count; k++) put_column(f, style, name[k]);
+}
+
 char *heading_line(const loaded_model *s, table_format format, line_kind lines, size_t *size)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";       /* without it Excel takes UTF-8 for another encoding */
@@ -73,11 +93,8 @@ char *heading_line(const loaded_model *s, table_format format, line_kind lines, 
     char *text;
     if (!is_csv(format)) return NULL;
     FILE *f = open_line(&text, size);
-    fprintf(f, "%s%s", format == FORMAT_CSV_SEMICOLON ? byte_order_mark : "", line_name[lines]);
-    if (lines != LINE_OF_IMAGE) put_column(f, style, "slices"), put_column(f, style, "failed");
-    if (lines == LINE_OF_ATTENTION) put_column(f, style, "slice"), put_column(f, style, "weight");
-    put_column(f, style, "predicted");
-    if (s->how.thresholds) put_column(f, style, "decided_by");
+    fputs(format == FORMAT_CSV_SEMICOLON ? byte_order_mark : "", f);
+    put_own_columns(f, style, s, lines);
     if (s->sets.level > 0) put_column(f, style, name_of_sets(&s->sets).text);
     for (int64_t c = 0; c < s->classes; c++) put_column(f, style, s->names[c]);
     fputc('\n', f);

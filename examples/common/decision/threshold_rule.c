@@ -3,6 +3,7 @@
 #include "threshold_rule.h"
 #include "common/program/errors.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,8 @@ threshold_rule parse_threshold_rule(const char *text)
     return r;
 }
 
-/* Warns where a threshold could not be chosen, or rests on few images. */
-static void check_choice(decision *d, int64_t c, const float *targets, int64_t n, const char *set, const char *name)
+/* Warns where a threshold could not be chosen, which is 0.5 then, or rests on few images. True: it was chosen. */
+static bool check_choice(decision *d, int64_t c, const float *targets, int64_t n, const char *set, const char *name)
 {
     int64_t positive = 0, negative = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -42,11 +43,14 @@ static void check_choice(decision *d, int64_t c, const float *targets, int64_t n
     }
     if (isnan(d->thresholds[c])) {
         d->thresholds[c] = 0.5;
-        warn("--threshold: %s of the %s have '%s': its threshold is 0.5", positive ? "all" : "none", set, name);
+        warn("--threshold: %s of the %s have '%s': its threshold is 0.5, the default", positive ? "all" : "none", set,
+             name);
+        return false;
     } else if (positive < FEW || negative < FEW) {
         warn("--threshold: that of '%s' rests on %lld images with it and %lld without (%s): with fewer than %d it is "
              "mostly chance", name, (long long)positive, (long long)negative, set, FEW);
     }
+    return true;
 }
 
 void choose_thresholds(peft_context *ctx, decision *d, const threshold_rule *r, const double *scores,
@@ -58,6 +62,17 @@ void choose_thresholds(peft_context *ctx, decision *d, const threshold_rule *r, 
                      .rule = check_alloc(strdup(r->text)), .set = check_alloc(strdup(set)) };
     d->thresholds = check_alloc(malloc((size_t)d->classes * sizeof *d->thresholds));
     must(peft_threshold_choose(ctx, scores, targets, n, d->classes, r->name, r->wanted, d->thresholds));
-    for (int64_t c = 0; c < d->classes; c++)
-        if (d->multilabel || c == positive) check_choice(d, c, targets, n, set, names[c]);
+    int64_t chosen = 0, left = 0;
+    for (int64_t c = 0; c < d->classes; c++) {
+        if (!d->multilabel && c != positive) continue;
+        if (check_choice(d, c, targets, n, set, names[c])) chosen++;
+        else left++;
+    }
+    if (!left) return;
+    free(d->rule);                                            /* the note and all messages say so */
+    if (asprintf(&d->rule, chosen ? "%s, and the default 0.5 where it could not be chosen"
+                                  : "the default, as %s could not be chosen", r->text) < 0) fail("out of memory");
+    if (chosen) return;
+    free(d->set);
+    d->set = NULL;                                            /* no image has chosen a threshold */
 }

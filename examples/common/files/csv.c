@@ -9,11 +9,13 @@ const csv_style csv_commas = { ',', '.' }, csv_semicolons = { ';', ',' };
 void put_csv_text(FILE *f, const csv_style *style, const char *text)
 {
     const char special[] = { style->separator, '"', '\n', '\r', 0 };
+    const bool for_spreadsheets = style->separator == csv_semicolons.separator;
+    const bool formula = for_spreadsheets && *text && strchr("=+-@\t\r", *text);
     if (!strpbrk(text, special)) {
-        fputs(text, f);
+        fprintf(f, "%s%s", formula ? "'" : "", text);
         return;
     }
-    fputc('"', f);
+    fprintf(f, "\"%s", formula ? "'" : "");
     for (; *text; text++) {
         if (*text == '"') fputc('"', f);
         fputc(*text, f);
@@ -30,6 +32,14 @@ void put_csv_number(FILE *f, const csv_style *style, double value)
     char *point = strchr(text, '.');
     if (point) *point = style->decimal;
     fputs(text, f);
+}
+
+const char *name_in_both(const char *const *a, int64_t a_count, const char *const *b, int64_t b_count)
+{
+    for (int64_t i = 0; i < a_count; i++)
+        for (int64_t k = 0; k < b_count; k++)
+            if (!strcmp(a[i], b[k])) return a[i];
+    return NULL;
 }
 
 /* Reads at `in` and writes the fields without quotes over the same text at `out`, which never overtakes `in`. */

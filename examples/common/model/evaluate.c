@@ -139,6 +139,18 @@ static void print_multilabel(peft_context *ctx, const double *scores, const outc
     printf("%-22s %.4f\n", "auroc_micro", value);
 }
 
+/* Warns of classes that no sample has: figures that are means over classes leave them out. */
+static void warn_of_missing(const outcomes *o, const peft_dataset *d)
+{
+    for (int64_t c = 0; c < o->classes; c++) {
+        int64_t i = 0;
+        while (i < o->n && o->labels[i] != c) i++;
+        if (i == o->n)
+            warn("no judged image is '%s': the balanced accuracy is the mean over the other classes",
+                 peft_dataset_class_name(d, c));
+    }
+}
+
 static void print_one_label(const figures *f)
 {
     printf("%-22s %.4f\n%-22s ", "accuracy", f->m.accuracy, "accuracy_interval");
@@ -187,7 +199,7 @@ void print_figures(peft_context *ctx, const figures *f, const double *scores, co
     if (f->confusion) print_confusion(f->outcomes, d);
     print_class_figures(&f->of_classes, how, d, unit);
     printf("test_%-17s %lld\n", unit, (long long)f->m.images);
-    if (f->confusion) print_one_label(f);
+    if (f->confusion) warn_of_missing(f->outcomes, d), print_one_label(f);
     else print_multilabel(ctx, scores, f->outcomes, how, &f->m);
     printf("%-22s %.4f\n", "auroc_macro", f->m.auroc_macro);
 }
