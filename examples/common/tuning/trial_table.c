@@ -68,7 +68,8 @@ static void check_rows(const char *path)
     }
     if (count) qsort(trials, count, sizeof *trials, by_text);
     for (size_t i = 1; i < count; i++)
-        if (!strcmp(trials[i - 1], trials[i])) fail("%s: is damaged: two rows have search %s; %s", path, trials[i], cure);
+        if (!strcmp(trials[i - 1], trials[i]))
+            fail("%s: is damaged: two rows have search %s; %s", path, trials[i], cure);
     for (size_t i = 0; i < count; i++) free(trials[i]);
     free(trials);
     free(line);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Names in tables: a class that is named as a column is refused, spreadsheets get no formulas. Sets of images that lack a
-# class: a threshold that could not be chosen is called the default, and the balanced accuracy has a warning.
+# Names in tables: a class that is named as a column is refused, spreadsheets get no formulas. Sets of images that
+# lack a class: a threshold that could not be chosen is called the default, and the balanced accuracy has a warning.
 #   columns.sh FOLDER      FOLDER: of the programs
 # shellcheck disable=SC1091  # the file is in this repository
 . "$(dirname "$0")/setup.sh"

@@ -51,7 +51,8 @@ for change in '2s/.*/9/' '2s/.*/1e300/' '5s/.*/0x1.4p+2/' '$d' '$p' '$s/^\(.*\).
     refused 'is damaged; train from the beginning without --resume' "$@"
 done
 cp good $folds
-printf '\277' | dd of=vit.safetensors bs=1 seek=$(($(wc -c < vit.safetensors) / 2 / 4 * 4 + 3)) conv=notrunc 2> /dev/null
+middle=$(($(wc -c < vit.safetensors) / 2 / 4 * 4 + 3))
+printf '\277' | dd of=vit.safetensors bs=1 seek=$middle conv=notrunc 2> /dev/null
 refused 'is of another backbone' "$@"
 cp "$data/vit_cifar10.safetensors" vit.safetensors
 tune --resume "$@" > a.log
