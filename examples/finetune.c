@@ -107,7 +107,7 @@ static void check_images(const run *r, const peft_transform *transform)
 {
     if (given[unchecked].value) return;
     check_pictures((const peft_dataset *const[]){ r->all ? r->all : r->t.train, r->test,
-                                                  r->validation_source ? r->validation : NULL }, 3, transform,
+                                                  r->validated ? r->validation : NULL }, 3, transform,
                    r->t.threads);
 }
 
@@ -170,7 +170,7 @@ static run prepare(int argc, char **argv)
     r.test_source = test_origin;
     open_validation(&r, &q, test_origin);
     print_sets(r.t.train, r.test, test_origin);
-    if (r.validation_source) print_validation(r.validation, r.validation_source);
+    if (r.validated) print_validation(r.validation, r.validation_source);
     r.images_in_both = check_overlap(r.t.train, r.test);
     if (given[per_case].value) check_cases(r.test, "test");
     if (attends()) check_cases(r.t.train, "training");

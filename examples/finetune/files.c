@@ -6,10 +6,12 @@
 #include "common/files/text_file.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
+#include "common/record/json_read.h"
 #include "common/record/record.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Checks an output path (output.h), also against the files that loading the backbone reads. */
@@ -94,6 +96,24 @@ void end_unfinished(void)
     free(path);
 }
 
+/* Checks the path of the training record. One of a model that is gone is replaced; another file is if may_replace. */
+static void check_record(bool may_replace, const char *const *inputs, int count)
+{
+    char *path = record_path(given[out].value), *text = NULL;
+    struct stat st;
+    if (!may_replace && !stat(path, &st) && S_ISREG(st.st_mode)) {
+        json *j = json_parse(text = read_text_file(path, NULL));
+        if (!json_is_record(j))
+            fail("--out %s: its training record is to be written to %s, an existing file that is no training record; "
+                 "give another path, or --force to write over it", given[out].value, path);
+        json_free(j);
+    }
+    const bool replace = true;                                /* it is a record, or --force is given */
+    check_path("out", path, replace, inputs, count);
+    free(text);
+    free(path);
+}
+
 void check_files(run *r)
 {
     r->replace = given[force].value || was_unfinished();
@@ -103,10 +123,7 @@ void check_files(run *r)
     else if (asprintf(&r->state1, "%s.state", given[out].value) < 0) fail("out of memory");
     r->state = r->state1;
     check_path("out", given[out].value, r->replace, others, 4);                /* all but the last */
-    char *record = record_path(given[out].value);
-    const bool of_no_model = true;                            /* --out, checked above, is gone or may be replaced */
-    check_path("out", record, of_no_model, others, 5);
-    free(record);
+    check_record(r->replace, others, 5);
     if (given[per_case].value && !strcmp(given[per_case].value, "attention")) {
         char *pool = case_pool_path(given[out].value);
         check_path("per-case", pool, r->replace, others, 5);
@@ -141,7 +158,7 @@ void check_files(run *r)
     if (!given[resume].value) remove(unfinished);
     free(unfinished);
     check_path("state", r->state, replace, others, 5);
-    char *best = best_path(r);
+    char *best = best_path(r->state);
     check_path("state", best, replace, others, 5);
     if (!given[resume].value) remove(best);
     free(best);
@@ -151,7 +168,7 @@ void check_files(run *r)
 void add_state_notes(run *r)
 {
     char digest[65];
-    if (r->validation_source) {
+    if (r->validated) {
         must(peft_dataset_digest(r->validation, digest));
         must(peft_trainer_set_note(r->t.trainer, "validation", digest));
     }
@@ -187,8 +204,7 @@ void remove_states(const run *r)
     remove(fold_file);
     free(fold_file);
     for (int k = 0; k < (staged() ? 2 : 1); k++) {
-        run of = { .state = path[k] };
-        char *best = best_path(&of);
+        char *best = best_path(path[k]);
         remove(path[k]);
         remove(best);
         free(best);

@@ -36,7 +36,7 @@ static void train_fold(const run *r, const fold *f, int64_t k, fold_scores *s)
     run part = *r;
     part.state = part.state1 = part.state2 = NULL;            /* a fold that is stopped begins anew */
     part.validation = f->held;
-    part.validation_source = "a fold";
+    part.validated = true;
     part.updates_in_epoch = 0;
     part.loss_sum = 0;
     part.t = training_with(&r->t, recipe, f->train, training_loader(&r->t, recipe, f->train));

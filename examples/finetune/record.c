@@ -30,25 +30,22 @@ static void record_training(json_writer *w, const run *r)
     json_close(w);
 }
 
-/* The member "data" of an object that has members already: the images of the sets, whose files are read once in a
- * run. */
+/* The value of "data": the images of the sets, whose files are read once in a run. */
 static char *data_text(const run *r)
 {
-    const peft_dataset *validation = r->validation_source ? r->validation : NULL;
+    const peft_dataset *validation = r->validated ? r->validation : NULL;
     const validation_request v = parse_validation(given[val].value);
     char *text;
     size_t size;
     FILE *f = check_alloc(open_memstream(&text, &size));
-    json_writer inside = json_to(f), *w = &inside;
-    inside.depth = 1;
-    inside.any[1] = true;
-    json_object(w, "data");
-    record_images(w, "training", given[data].value, NULL, r->t.train);
+    json_writer w = json_to(f);
+    json_object(&w, NULL);
+    record_images(&w, "training", given[data].value, NULL, r->t.train);
     if (validation)
-        record_images(w, "validation", v.path ? v.path : given[data].value, r->validation_source, validation);
-    else json_null(w, "validation");
-    record_images(w, "test", given[test].value ? given[test].value : given[data].value, r->test_source, r->test);
-    json_close(w);
+        record_images(&w, "validation", v.path ? v.path : given[data].value, r->validation_source, validation);
+    else json_null(&w, "validation");
+    record_images(&w, "test", given[test].value ? given[test].value : given[data].value, r->test_source, r->test);
+    json_close(&w);
     if (fclose(f)) fail("out of memory");
     return text;
 }
@@ -78,7 +75,7 @@ void write_record(run *r, const double *test_scores, const figures *of_test)
     record_backbone(&w, &r->t);
     record_flags(&w, given, flags);
     record_training(&w, r);
-    fputs(r->record_data, f);
+    json_raw(&w, "data", r->record_data);
     record_figures(&w, "validation_figures", r->t.ctx, r->validation_scores, r->validation, NULL);
     record_figures(&w, "out_of_fold_figures", r->t.ctx, r->out_of_fold, r->t.train, NULL);
     record_figures(&w, "test_figures", r->t.ctx, test_scores, r->test, of_test);

@@ -74,7 +74,8 @@ typedef struct run {
     /* Validation images (NULL: none), and their scores [count, classes] by the trained model; NULL: not known. */
     peft_dataset *validation;
     double *validation_scores;
-    const char *validation_source;                            /* where they come from; NULL: --prune alone holds them */
+    bool validated;                                           /* they judge the epochs, not --prune alone */
+    const char *validation_source;                            /* where they come from; NULL: not validated, or a fold */
     validator *validator;                                     /* while training */
     peft_early_stop *best;                                    /* --stop, while training; else NULL */
     const judging_figure *figure;                             /* --stop, or the default */
@@ -126,7 +127,7 @@ void train_model(run *r);
 /* Stores with the model what predict needs: preprocessing, class names, and softmax or sigmoid. */
 void add_notes(run *r);
 /* --- validation.c --- */
-char *best_path(const run *r);                                /* of the best epoch's values; to be freed */
+char *best_path(const char *state);                           /* of the best epoch's values; to be freed */
 char *folds_path(const run *r);                               /* of what --val folds has predicted; to be freed */
 void check_validation_flags(void);
 /* Opens the validation images, or takes them from those of training. test_origin: the phrase of draw_sets. */

@@ -67,7 +67,7 @@ void train_model(run *r)
     r->resumed_samples = (int64_t)peft_trainer_get(r->t.trainer, "samples");
     r->ended = false;
     r->last_epoch = (int64_t)peft_trainer_get(r->t.trainer, "samples") / r->images;
-    if (r->validation_source) begin_validation(r);
+    if (r->validated) begin_validation(r);
     const peft_status s = r->ended ? PEFT_OK
                                    : peft_trainer_fit(r->t.trainer, r->epochs, next_batch, after_update, r);
     if (!s || r->ended) {

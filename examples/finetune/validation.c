@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-char *best_path(const run *r)
+char *best_path(const char *state)
 {
     char *path;
-    if (asprintf(&path, "%s.best", r->state) < 0) fail("out of memory");
+    if (asprintf(&path, "%s.best", state) < 0) fail("out of memory");
     return path;
 }
 
@@ -45,6 +45,7 @@ void open_validation(run *r, const data_request *q, const char *test_origin)
     if (!validates()) return;
     r->figure = find_figure(given[stop].value, peft_dataset_multilabel(r->t.train), "stop");
     if (in_folds()) return;
+    r->validated = true;
     r->validation = draw_validation(r->t.io_ctx, q, &v, test_origin, &r->t.train, r->test, &r->validation_source);
 }
 
@@ -64,7 +65,7 @@ static bool waited_enough(const run *r)
 /* Takes up the best values of an interrupted training, which was stopped after, or while, judging its last epoch. */
 static void resume_best(run *r)
 {
-    char *path = best_path(r);
+    char *path = best_path(r->state);
     if (access(path, R_OK))
         fail("--resume: the best values so far, %s, are not beside the state; train from the beginning without "
              "--resume", path);
@@ -114,7 +115,7 @@ bool judge_epoch(run *r, int64_t epoch)
 void save_best(const run *r)
 {
     if (!r->best || !r->state) return;
-    char *path = best_path(r);
+    char *path = best_path(r->state);
     if (peft_early_stop_save(r->best, path))
         warn("the best values so far could not be saved: %s (%s)", path, peft_last_error());
     free(path);

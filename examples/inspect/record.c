@@ -38,8 +38,7 @@ bool inspect_record(const char *path, bool full)
     char *text = read_text_file(path, NULL);
     json *j = text ? json_parse(text) : NULL;
     free(text);
-    const char *format = json_text_of(j, "format");
-    const bool is_record = format && !strncmp(format, "libpeft.record.", 15);
+    const bool is_record = json_is_record(j);
     if (is_record) {
         printf("%s: training record\n", path);
         print_members(j, 2, full);

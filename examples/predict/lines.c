@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lines.c -- the lines of predict's table in its three formats (predict.h). */
+ * lines.c -- the lines of predict's table in its four formats (predict.h). */
 #include "predict.h"
 #include "common/program/errors.h"
+#include "common/record/json_write.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,36 +14,10 @@ static void close_line(FILE *f)
     if (fclose(f)) fail("out of memory");
 }
 
-/* The length of the UTF-8 sequence at s; 0: there is none. */
-static int sequence_length(const unsigned char *s)
-{
-    const int n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
-    for (int i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    const bool overlong = (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xf0 && s[1] < 0x90);
-    const bool no_character = (*s == 0xed && s[1] > 0x9f) || (*s == 0xf4 && s[1] > 0x8f);
-    return overlong || no_character ? 0 : n;
-}
-
-/* Writes a JSON string. A byte b of a file name that is no UTF-8 becomes \udcb, as Python's os.fsdecode has it. */
-static void put_json_string(FILE *f, const char *text)
-{
-    fputc('"', f);
-    for (const unsigned char *s = (const unsigned char *)text; *s; ) {
-        const int n = sequence_length(s);
-        if (!n) fprintf(f, "\\udc%02x", *s);
-        else if (*s == '"' || *s == '\\') fprintf(f, "\\%c", *s);
-        else if (*s < 0x20 || *s == 0x7f) fprintf(f, "\\u%04x", *s);
-        else fwrite(s, 1, (size_t)n, f);
-        s += n ? n : 1;
-    }
-    fputc('"', f);
-}
-
 static void put_name(FILE *f, table_format format, const char *name)
 {
     if (is_csv(format)) put_csv_text(f, style_of_format(format), name);
-    else if (format == FORMAT_JSONL) put_json_string(f, name);
+    else if (format == FORMAT_JSONL) put_json_text(f, name);
     else fputs(name, f);
 }
 
@@ -189,7 +164,7 @@ static void put_json_names(FILE *f, const loaded_model *s, const double *chosen)
     for (int64_t c = 0; c < s->classes; c++) {
         if (chosen[c] == 0) continue;
         if (any) fputs(", ", f);
-        put_json_string(f, s->names[c]);
+        put_json_text(f, s->names[c]);
         any = true;
     }
     fputc(']', f);
@@ -202,11 +177,11 @@ static void put_json_decision(FILE *f, const loaded_model *s, const prediction *
     fputs(", \"predicted\": ", f);
     if (s->multilabel) put_json_names(f, s, o.decided);
     for (int64_t c = 0; c < s->classes && !s->multilabel; c++)
-        if (o.decided[c] > 0) put_json_string(f, s->names[c]);
+        if (o.decided[c] > 0) put_json_text(f, s->names[c]);
     if (s->how.thresholds) {
         char *by = decision_text(&s->how, s->names, '.');
         fputs(", \"decided_by\": ", f);
-        put_json_string(f, by);
+        put_json_text(f, by);
         free(by);
     }
     if (s->sets.level > 0) {
@@ -224,7 +199,7 @@ static void put_json(FILE *f, const loaded_model *s, line_kind lines, const pred
         fputs(", \"weights\": {", f);
         for (int64_t i = 0; i < r->slices; i++) {
             if (i) fputs(", ", f);
-            put_json_string(f, r->image[i]);
+            put_json_text(f, r->image[i]);
             fprintf(f, ": %.9g", r->weight[i]);
         }
         fputc('}', f);
@@ -237,7 +212,7 @@ static void put_json(FILE *f, const loaded_model *s, line_kind lines, const pred
     fputs(", \"probabilities\": {", f);
     for (int64_t c = 0; c < s->classes; c++) {
         if (c) fputs(", ", f);
-        put_json_string(f, s->names[c]);
+        put_json_text(f, s->names[c]);
         fprintf(f, ": %.9g", r->probabilities[c]);
     }
     fputs("}}", f);

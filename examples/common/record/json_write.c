@@ -3,20 +3,33 @@
 #include "json_write.h"
 #include "common/program/errors.h"
 #include <math.h>
+#include <string.h>
 
 json_writer json_to(FILE *f) { return (json_writer){ .f = f }; }
 
-/* Texts are UTF-8; bytes of other encodings in names of files are written as they are. */
-static void put_text(FILE *f, const char *text)
+/* The length of the UTF-8 sequence at s; 0: there is none. */
+static int sequence_length(const unsigned char *s)
 {
-    putc('"', f);
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') fprintf(f, "\\%c", c);
-        else if (c < 0x20) fprintf(f, "\\u%04x", c);
-        else putc(c, f);
+    const int n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+    for (int i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    const bool overlong = (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xf0 && s[1] < 0x90);
+    const bool no_character = (*s == 0xed && s[1] > 0x9f) || (*s == 0xf4 && s[1] > 0x8f);
+    return overlong || no_character ? 0 : n;
+}
+
+void put_json_text(FILE *f, const char *text)
+{
+    fputc('"', f);
+    for (const unsigned char *s = (const unsigned char *)text; *s; ) {
+        const int n = sequence_length(s);
+        if (!n) fprintf(f, "\\udc%02x", *s);
+        else if (*s == '"' || *s == '\\') fprintf(f, "\\%c", *s);
+        else if (*s < 0x20 || *s == 0x7f) fprintf(f, "\\u%04x", *s);
+        else fwrite(s, 1, (size_t)n, f);
+        s += n ? n : 1;
     }
-    putc('"', f);
+    fputc('"', f);
 }
 
 /* What stands before a member's value. */
@@ -28,7 +41,7 @@ static void begin(json_writer *w, const char *name)
         w->any[w->depth] = true;
     }
     if (!name) return;
-    put_text(w->f, name);
+    put_json_text(w->f, name);
     fputs(": ", w->f);
 }
 
@@ -67,7 +80,7 @@ void json_text(json_writer *w, const char *name, const char *value)
         return;
     }
     begin(w, name);
-    put_text(w->f, value);
+    put_json_text(w->f, value);
 }
 
 void json_integer(json_writer *w, const char *name, int64_t value)
@@ -84,4 +97,15 @@ void json_number(json_writer *w, const char *name, double value)
     }
     begin(w, name);
     fprintf(w->f, "%.9g", value);
+}
+
+void json_raw(json_writer *w, const char *name, const char *text)
+{
+    begin(w, name);
+    for (const char *line = text, *end; *line; line = end + 1) {
+        end = strchr(line, '\n');
+        if (line > text) fprintf(w->f, "\n%*s", 2 * w->depth, "");
+        fwrite(line, 1, end ? (size_t)(end - line) : strlen(line), w->f);
+        if (!end) return;
+    }
 }

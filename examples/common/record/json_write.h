@@ -10,6 +10,9 @@ enum { JSON_DEPTH = 16 };
 /* f: of the text; depth: of open objects and lists. */
 typedef struct json_writer { FILE *f; int depth; bool any[JSON_DEPTH], list[JSON_DEPTH]; } json_writer;
 
+/* Writes a JSON string. A byte bb that is no UTF-8, as names of files may have, becomes \udcbb, as by os.fsdecode of
+ * Python, so that the JSON is valid. */
+void        put_json_text(FILE *f, const char *text);
 json_writer json_to(FILE *f);
 /* A member of the open object; of the open list with name NULL. json_object and json_list open another, json_close
  * closes it. value NULL of a text, and numbers that are not finite: null. */
@@ -20,4 +23,6 @@ void json_text(json_writer *w, const char *name, const char *value);
 void json_integer(json_writer *w, const char *name, int64_t value);
 void json_number(json_writer *w, const char *name, double value);
 void json_null(json_writer *w, const char *name);
+/* A member whose value is the text of another writer, an object or a list. */
+void json_raw(json_writer *w, const char *name, const char *text);
 #endif

@@ -16,7 +16,8 @@ void record_head(json_writer *w, const char *program, int argc, char **argv);
 void record_backbone(json_writer *w, const training_run *t);
 /* "options": the value of every flag that has one; "given": the names of those that were given. */
 void record_flags(json_writer *w, const flag *flags, int count);
-/* "methods": name, options of each adapter and which of them differ from the defaults; "trainable_parameters". */
+/* "methods": for each adapter "method", its name, "options", and "changed", those that differ from the defaults;
+ * "trainable_parameters": their number. */
 void record_method(json_writer *w, peft_model *m);
 /* An object `name`: path, source, numbers of images, of each class and of patients, digests, and each file with the
  * SHA-256 of its content; of images in an archive that of the archive. Reads all files. source: a phrase, or NULL. */

@@ -56,6 +56,31 @@ tune --out a.safetensors > /dev/null                         # the record of a m
 grep -q '"validation": null' $record || fail 'the record was not replaced'
 printf '{"format": "libpeft.record.1", "x": [1, {"y": tru}]}' > broken.json
 if "$bin/inspect" broken.json > /dev/null 2>&1; then fail 'inspect takes a broken record'; fi
+# A file of another kind in the record's place is kept, unless --force is given.
+echo 'my notes' > kept.safetensors.record.json
+refused 'kept.safetensors.record.json, an existing file that is no training record' --out kept.safetensors
+[ "$(cat kept.safetensors.record.json)" = 'my notes' ] || fail 'a file that is no record was overwritten'
+tune --force --out kept.safetensors > /dev/null
+"$bin/inspect" kept.safetensors.record.json | grep -q 'training record' || fail '--force writes no record'
+
+# Values of JSON: escapes have four hexadecimal digits, numbers the grammar of RFC 8259.
+of_value() { printf '{"format": "libpeft.record.1", "x": %s}' "$1" > value.json; }
+for value in '"\u4"' '"\u 41"' '"\u+041"' '"\u00g1"' '"\' '"\u' nan inf 0x1p3 .5 1. 01 +1 1e -; do
+    of_value "$value"
+    if "$bin/inspect" value.json > value.log 2>&1; then fail "inspect takes the value $value"; fi
+    grep -q 'value.json' value.log || fail "no error of $value: $(cat value.log)"
+done
+for value in '"A\u0041\u00e9\ud83d\ude00"' 0 -0.5e+3 1E5 10.25; do
+    of_value "$value"
+    "$bin/inspect" value.json > value.log || fail "inspect refuses the value $value"
+    case $value in \"*) value=$(printf 'AA\303\251\360\237\230\200') ;; esac
+    grep -qxF "  x: $value" value.log || fail "not $value: $(cat value.log)"
+done
+# A name that is no UTF-8 gives a valid record, from which inspect reads the same bytes.
+name=$(printf 'latin-\351.safetensors')
+tune --out "$name" > /dev/null
+LC_ALL=C grep -q 'latin-.udce9.safetensors' "$name.record.json" || fail 'bytes that are no UTF-8'
+"$bin/inspect" "$name.record.json" | LC_ALL=C grep -qF "path: $name" || fail 'another name is read'
 
 # Weights of the loss from the training images: those of the formula give the same model.
 tune --test others --balance weights --out w.safetensors > w.log
@@ -66,7 +91,8 @@ cmp w.safetensors x.safetensors || fail 'the model differs from that of the weig
 tune --test others --balance sampler --out s.safetensors > s.log 2> /dev/null
 grep -q "^class balance: each class is drawn equally often, 20 images in an epoch" s.log ||
     fail "no line of the sampler"
-cmp -s w.safetensors s.safetensors && fail 'the sampler has no effect'
+[ -s s.safetensors ] || fail 'no model of the sampler'
+if cmp -s w.safetensors s.safetensors; then fail 'the sampler has no effect'; fi
 refused 'expected sampler or weights' --balance loss
 refused 'sets class_weights, which --trainer gives too' --balance weights --trainer class_weights=1,1,1
 refused 'give class_weights=balanced' --trainer pos_weight=balanced
