@@ -132,14 +132,21 @@ void check_table_flags(int arguments, char *const *argument)
     free(part);
 }
 
+/* Names what the model has stored and is left out, and the cure. */
+static void warn_of_decisions(const loaded_model *s)
+{
+    const bool sets = s->sets.level > 0;
+    warn("--%s: the model's %s for %s and are not applied%s", given[adapt].value ? "adapt" : "per-case",
+         !s->how.stored ? "prediction sets were fitted" : sets ? "thresholds and prediction sets were chosen"
+         : "thresholds were chosen", given[adapt].value ? "the model as it was trained" : "single images",
+         s->how.stored && !given[threshold].value ? "; give --threshold NAME=VALUE" : "");
+}
+
 void choose_decisions(loaded_model *s)
 {
     const bool other = given[per_case].value || given[adapt].value;
-    if (other && (s->how.set || s->sets.level > 0)) {
-        warn("--%s: the model's %s of single images by the model as it was trained, and left out%s",
-             given[adapt].value ? "adapt" : "per-case", s->how.set ? s->sets.level > 0 ?
-             "thresholds and prediction sets are" : "thresholds are" : "prediction sets are",
-             s->how.set && !given[threshold].value ? "; give --threshold for others" : "");
+    if (other && (s->how.stored || s->sets.level > 0)) {
+        warn_of_decisions(s);
         free_decision(&s->how);
         s->how = plain_decision(s->classes, s->multilabel);
         free_set_rule(&s->sets);

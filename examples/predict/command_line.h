@@ -59,7 +59,8 @@ table_format format_of_flags(void);
  * depend on the pictures before. */
 bool can_resume(void);
 /* Replaces the thresholds of the model by those of --threshold. With --per-case and --adapt those of the model, and its
- * prediction sets, are left out with a warning: they are of single images by the model as it was trained. */
+ * prediction sets, are left out with a warning: they were chosen for single images and for the model as it was
+ * trained. */
 void choose_decisions(loaded_model *s);
 /* What a line of the table is of, by --per-case. */
 line_kind lines_of_flags(void);

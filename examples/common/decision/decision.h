@@ -16,6 +16,7 @@ typedef struct decision {
                                                                * other of the two classes is decided elsewhere */
     char *rule;                                               /* "youden", "0.3": as --threshold has it; NULL: none */
     char *set;                                                /* the images they were chosen on; NULL: on none */
+    bool stored;                                              /* the model has it as a note (read_decision) */
 } decision;
 /* The most probable class, or of several labels those with a probability of at least 0.5. */
 decision plain_decision(int64_t classes, bool multilabel);
@@ -35,7 +36,8 @@ char *decision_note(const decision *d);
 /* The decision of a note (NULL or "": plain_decision). A text that is none ends the program. */
 decision read_decision(const char *note, int64_t classes, bool multilabel);
 /* Replaces thresholds by those of text: "0.3" (of all labels, or of the positive class, without one the second), or
- * NAME=0.3,... flag: its name, for messages. Of other numbers of classes than two, one label for each image has no
- * threshold, and the program ends. */
+ * NAME=0.3; of several labels NAME=0.3,NAME=0.1,.., each once, with a number for the others before them or without.
+ * Another text ends the program. flag: its name, for messages. Of other numbers of classes than two, one label for each
+ * image has no threshold, and the program ends. */
 void set_thresholds(decision *d, const char *text, const char *const *names, const char *flag);
 #endif

@@ -30,7 +30,7 @@ decision read_decision(const char *note, int64_t classes, bool multilabel)
     if (!note || !*note) return d;
     free_decision(&d);
     d = (decision){ .classes = classes, .multilabel = multilabel, .positive = -1, .rule = note_line(note, "rule", 0),
-                    .set = note_line(note, "set", 0) };
+                    .set = note_line(note, "set", 0), .stored = true };
     d.thresholds = check_alloc(malloc((size_t)classes * sizeof *d.thresholds));
     bool good = d.rule != NULL;
     for (int64_t c = 0; c < classes; c++) good &= note_number(note, "threshold", c, &d.thresholds[c]);
@@ -64,26 +64,59 @@ static int64_t class_of_name(const decision *d, const char *const *names, const 
          (long long)d->classes, names[0]);
 }
 
+/* A threshold and its class; class -1: no name is given. */
+typedef struct assignment { int64_t class; double threshold; } assignment;
+
+/* Reads "NAME=0.3" or "0.3", which ends at `end`; the last "=" is the one, since names may have others. */
+static assignment read_assignment(const decision *d, const char *const *names, const char *text, const char *end,
+                                  const char *flag)
+{
+    const char *equals = NULL;
+    for (const char *at = text; at < end; at++)
+        if (*at == '=') equals = at;
+    const double t = read_threshold(equals ? equals + 1 : text, end, flag);
+    return (assignment){ equals ? class_of_name(d, names, text, (size_t)(equals - text), flag) : -1, t };
+}
+
+static void assign(decision *d, assignment a)
+{
+    if (!d->multilabel) d->thresholds[d->positive = a.class < 0 ? d->positive : a.class] = a.threshold;
+    else for (int64_t c = 0; c < d->classes; c++)
+        if (a.class < 0 || a.class == c) d->thresholds[c] = a.threshold;
+}
+
+/* Reads the assignments of the text, one after another; each class may be named once. */
+static void read_thresholds(decision *d, const char *text, const char *const *names, const char *flag)
+{
+    bool *seen = check_alloc(calloc((size_t)d->classes, sizeof *seen));
+    for (const char *part = text, *end;; part = end + 1) {
+        end = part + strcspn(part, ",");
+        const assignment a = read_assignment(d, names, part, end, flag);
+        if (!d->multilabel && (*end || part > text))
+            fail("--%s: given '%s', expected one threshold, 0.3 or NAME=0.3: of two classes one has it, and the other "
+                 "is decided elsewhere", flag, text);
+        if (a.class < 0 && part > text)
+            fail("--%s: given '%s', expected one number for all labels, then NAME=0.3,... for some", flag, text);
+        if (a.class >= 0 && seen[a.class]) fail("--%s: given '%s', expected '%s' once", flag, text, names[a.class]);
+        if (a.class >= 0) seen[a.class] = true;
+        assign(d, a);
+        if (!*end) break;
+    }
+    free(seen);
+}
+
 void set_thresholds(decision *d, const char *text, const char *const *names, const char *flag)
 {
     if (!d->multilabel && d->classes != 2)
         fail("--%s: the model has %lld classes, of which the most probable one is decided; thresholds are for models "
              "of two classes, or of several labels for an image", flag, (long long)d->classes);
+    if (!*text) fail("--%s: given '', expected a number from 0 to 1, or NAME=0.3,...", flag);
     if (!d->thresholds) d->thresholds = check_alloc(calloc((size_t)d->classes, sizeof *d->thresholds));
     if (!d->multilabel && d->positive < 0) d->positive = 1;
-    for (const char *part = text, *end; *part; part = end + (*end == ',')) {
-        const char *equals = NULL;
-        end = part + strcspn(part, ",");
-        for (const char *at = part; at < end; at++)
-            if (*at == '=') equals = at;
-        const double t = read_threshold(equals ? equals + 1 : part, end, flag);
-        const int64_t named = equals ? class_of_name(d, names, part, (size_t)(equals - part), flag) : -1;
-        if (!d->multilabel) d->thresholds[d->positive = named < 0 ? d->positive : named] = t;
-        else for (int64_t c = 0; c < d->classes; c++)
-            if (named < 0 || named == c) d->thresholds[c] = t;
-    }
+    read_thresholds(d, text, names, flag);
     free(d->rule);
     free(d->set);
     d->rule = check_alloc(strdup(text));
     d->set = NULL;
+    d->stored = false;
 }

@@ -47,8 +47,8 @@ static bool check_choice(decision *d, int64_t c, const float *targets, int64_t n
              name);
         return false;
     } else if (positive < FEW || negative < FEW) {
-        warn("--threshold: that of '%s' rests on %lld images with it and %lld without (%s): with fewer than %d it is "
-             "mostly chance", name, (long long)positive, (long long)negative, set, FEW);
+        warn("--threshold: the threshold of '%s' was chosen on %lld images with it and %lld without (%s); give %d or "
+             "more of each", name, (long long)positive, (long long)negative, set, FEW);
     }
     return true;
 }

@@ -98,6 +98,7 @@ grep -qF '"predicted": ["benign", "odd", "never"], "decided_by": "benign>=0|odd>
     fail 'JSON of several labels'
 several --threshold 1 scans 2> log | head -1 | grep -q 'png  -  benign=' || fail 'text without a label'
 refused "--threshold: 'x' is no threshold; expected a number from 0 to 1" several --threshold x scans
+refused "'' is no threshold" several --threshold 0.3, scans
 refused "--threshold: '2' is no" several --threshold odd=0.5,benign=2 scans
 refused "no class 'even'" several --threshold even=0.3 scans
 refused 'the model has 3 classes' predict --threshold 0.3 scans

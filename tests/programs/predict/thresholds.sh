@@ -50,6 +50,21 @@ grep -q '^decisions: benign-like where its probability is at least .* (specifici
     fail 'the line of decisions'
 train --test set4 --out fixed.safetensors --threshold 0.3
 [ "$(table fixed.safetensors set4 | sed -n 2p | cut -d, -f3)" = 'malignant-like>=0.3' ] || fail 'a number'
+# a number is of single images as well, and of the model as it was trained
+find set4 -name '*.png' | LC_ALL=C sort | awk 'BEGIN { print "path,study" } { print $0 ",s" NR % 3 }' > cases.csv
+for flag in '--per-case mean --data cases.csv --table study=study,labels=none' '--adapt tent set4'; do
+    # shellcheck disable=SC2086  # flags and their values
+    "$bin/predict" --backbone vit.safetensors --model fixed.safetensors --format csv $flag > case.csv 2> log || fail "predict $flag"
+    grep -qF "the model's thresholds were chosen for" log && grep -qF 'give --threshold NAME=VALUE' log ||
+        fail "no warning of $flag"
+    if grep -q decided_by case.csv; then fail "the stored threshold decides with $flag"; fi
+done
+"$bin/merge" --backbone vit.safetensors --model fixed.safetensors --out fixed-merged.safetensors > log 2>&1 || fail merge
+grep -qF 'its thresholds and prediction sets are not kept' log || fail 'merge drops a number without a word'
+by() { "$bin/predict" --backbone vit.safetensors --model plain.safetensors set4 --threshold "$1"; }
+refused "--threshold: given '', expected a number from 0 to 1, or NAME=0.3,..." by ''
+refused "given 'benign-like=0.3,malignant-like=0.5', expected one threshold" by benign-like=0.3,malignant-like=0.5
+refused "given 'benign-like=0.3,', expected one threshold" by benign-like=0.3,
 
 # --- prediction sets: the rank ceil(25 * 0.9) = 23 of 1 - p of the classes of the 24 validation images ------------------
 train --test set4 --out sets.safetensors --conformal 0.9 --predictions test.csv
