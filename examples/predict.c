@@ -123,7 +123,8 @@ int main(int argc, char **argv)
     input_reading how = choose_reading(s.image_options, given[image_options].value, given[all_slices].value != NULL);
     a.image_options = how.image_options;
     inputs in = given[data].value ? open_data_inputs(s.ctx, given[data].value, given[split].value,
-                                                     given[table].value, &how)
+                                                     given[table].value, &how, "predict needs no classes: leave "
+                                                     "--data out, and give the path as PICTURES")
                                   : open_inputs(s.ctx, argv + first, argc - first, &how);
     if (!in.count) fail("no picture could be opened");
     if (given[per_case].value) {

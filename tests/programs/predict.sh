@@ -35,7 +35,7 @@ mkdir mixed
 cp new/benign-like/0000.png mixed/a.png
 echo text > mixed/notes.txt
 predict mixed > mixed.out 2> log
-[ "$(wc -l < mixed.out)" -eq 1 ] && grep -qF 'mixed: not predicted: 1 .txt' log || fail 'files in mixed'
+[ "$(wc -l < mixed.out)" -eq 1 ] && grep -qF 'mixed: left out: 1 .txt' log || fail 'files in mixed'
 refused 'no pictures, but 1 .txt' predict --csv "$(mkdir none; cp mixed/notes.txt none; echo none)"
 refused 'neither a picture nor a list of pictures' predict mixed/notes.txt
 
@@ -45,7 +45,7 @@ refused "no split 'test'; open all rows, without a split, or name the column by 
     predict --data rows.csv --split test
 predict --data rows.csv | cmp - files.out
 predict_list() { predict --data labelled.txt "$@"; }
-refused 'leave --split out to predict all pictures' predict_list --split test
+refused 'leave --split out to take all pictures' predict_list --split test
 
 # --- formats ------------------------------------------------------------------------------------------------------------
 predict --csv new > new.csv

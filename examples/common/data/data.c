@@ -186,8 +186,8 @@ const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **t
     if (q->tests) draw_few_shot(&test, "test-per-class", q->tests, q->seed, NULL);
     check_classes(train, q->data);
     if (!rest) match_classes(&test, "test", train, q->test ? q->test : q->data);
-    check_patients((named_set){ train, "training" }, (named_set){ test, "test" }, q->allow_shared_patients,
-                   !q->test && !rest && may_be_table(q->data));
+    check_patients((named_set){ train, "training", "data" }, (named_set){ test, "test", "test" }, "the metrics",
+                   q->allow_shared_patients, !q->test && !rest && may_be_table(q->data));
     *train_set = train;
     *test_set = test;
     return source;

@@ -72,13 +72,13 @@ void check_pictures(const peft_dataset *const *sets, int count, const peft_trans
  * content. Warns with some of their names, and ends the program if all test images are training images. Also warns of
  * training images with two labels, and ends the program if one file is listed under two labels. */
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test);
-/* The same for two sets of other names, "validation" and "test", without the check of labels. figures: those that are
- * too good, "the metrics". */
-typedef struct named_set { const peft_dataset *d; const char *name; } named_set;
+/* The same for two sets of other names, "validation" and "test", without the check of labels. flag: the option that
+ * gives a set, "val"; figures: those that are too good, "the metrics". */
+typedef struct named_set { const peft_dataset *d; const char *name, *flag; } named_set;
 int64_t check_shared_images(named_set used, named_set judged, const char *figures);
 /* Ends the program if both sets have images of a patient, unless `allowed`. splits_of_table: both may be splits of one
  * table, for the message. */
-void check_patients(named_set used, named_set judged, bool allowed, bool splits_of_table);
+void check_patients(named_set used, named_set judged, const char *figures, bool allowed, bool splits_of_table);
 /* Prints the number of patients of each set, or that none are known. */
 void print_patients(const peft_dataset *train, const peft_dataset *test);
 int64_t *count_classes(const peft_dataset *d);                /* images of each class, [classes]; to be freed */

@@ -69,7 +69,7 @@ int64_t check_shared_images(named_set used, named_set judged, const char *figure
              peft_dataset_name(used.d, p.in_b[k]));
     if (count && count == all)
         fail("all %lld %s images are also %s images, so %s would not hold for new images; give --%s other images",
-             (long long)all, judged.name, used.name, figures, *judged.name == 'v' ? "val" : judged.name);
+             (long long)all, judged.name, used.name, figures, judged.flag);
     if (count)
         warn("%lld of %lld %s images are also %s images, so %s are too good; remove them from one set",
              (long long)count, (long long)all, judged.name, used.name, figures);
@@ -80,5 +80,6 @@ int64_t check_shared_images(named_set used, named_set judged, const char *figure
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test)
 {
     check_labels(train);
-    return check_shared_images((named_set){ train, "training" }, (named_set){ test, "test" }, "the metrics");
+    return check_shared_images((named_set){ train, "training", "data" }, (named_set){ test, "test", "test" },
+                               "the metrics");
 }

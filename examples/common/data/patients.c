@@ -12,16 +12,16 @@ static int64_t shared(const peft_dataset *a, const peft_dataset *b)
     return count;
 }
 
-void check_patients(named_set used, named_set judged, bool allowed, bool splits_of_table)
+void check_patients(named_set used, named_set judged, const char *figures, bool allowed, bool splits_of_table)
 {
     int64_t count, in_judged, in_used;
     must(peft_dataset_shared_groups(judged.d, used.d, 1, &in_judged, &in_used, &count));
     if (!count || allowed) return;
-    fail("%lld patient%s both %s and %s images, such as '%s' (%s, %s), so the metrics would not hold for new "
-         "patients; move them into one set, %sor give --allow-shared-patients", (long long)count,
+    fail("%lld patient%s both %s and %s images, such as '%s' (%s, %s), so %s would not hold for new patients; "
+         "move them into one set, %sor give --allow-shared-patients", (long long)count,
          count == 1 ? " has" : "s have", used.name, judged.name, peft_dataset_group(judged.d, in_judged),
-         peft_dataset_name(used.d, in_used), peft_dataset_name(judged.d, in_judged), splits_of_table
-         ? "give --table split=none to draw a split that keeps "
+         peft_dataset_name(used.d, in_used), peft_dataset_name(judged.d, in_judged), figures,
+         splits_of_table ? "give --table split=none to draw a split that keeps "
          "patients together, " : "");
 }
 

@@ -48,7 +48,7 @@ static peft_dataset *open_argument(peft_context *ctx, const char *path, const in
         print_error(path, s, how->of_model);
         return NULL;
     }
-    if (*peft_dataset_skipped(stored)) warn("%s: not predicted: %s", path, peft_dataset_skipped(stored));
+    if (*peft_dataset_skipped(stored)) warn("%s: left out: %s", path, peft_dataset_skipped(stored));
     return read_by(stored, how);
 }
 
@@ -69,12 +69,11 @@ inputs open_inputs(peft_context *ctx, char *const *path, int count, const input_
 }
 
 inputs open_data_inputs(peft_context *ctx, const char *data, const char *split, const char *table,
-                        const input_reading *how)
+                        const input_reading *how, const char *advice)
 {
-    const data_request q = { .table = table, .advice = "predict needs no classes: leave --data out, and give the path "
-                                                       "as PICTURES" };
+    const data_request q = { .table = table, .advice = advice };
     peft_dataset *d = open_split(ctx, &q, data, split);
-    if (!d) fail("--split %s: %s; leave --split out to predict all pictures", split, peft_last_error());
+    if (!d) fail("--split %s: %s; leave --split out to take all pictures", split, peft_last_error());
     d = read_by(d, how);
     inputs in = { .set = check_alloc(malloc(sizeof *in.set)), .first = check_alloc(calloc(2, sizeof *in.first)),
                   .sets = 1, .count = peft_dataset_count(d), .of_model = how->of_model };

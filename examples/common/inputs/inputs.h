@@ -36,9 +36,10 @@ input_reading choose_reading(const char *of_model, const char *given, bool all_s
 void          free_reading(input_reading *how);
 /* Opens all arguments. Prints an error for one that cannot be opened, and leaves it out. */
 inputs      open_inputs(peft_context *ctx, char *const *path, int count, const input_reading *how);
-/* The pictures of a data set, or of its split (NULL: all); table: how a table is read. Errors end the program. */
+/* The pictures of a data set, or of its split (NULL: all); table: how a table is read; advice: the end of the message
+ * for data without classes. Errors end the program. */
 inputs      open_data_inputs(peft_context *ctx, const char *data, const char *split, const char *table,
-                             const input_reading *how);
+                             const input_reading *how, const char *advice);
 void        free_inputs(inputs *in);
 const char *input_name(const inputs *in, int64_t i);          /* of picture i, 0 <= i < count */
 const char *input_case(const inputs *in, int64_t i);          /* the study that it belongs to; NULL: none */

@@ -14,7 +14,7 @@ char *error_text(const char *name, peft_status status, const char *of_model)
     const bool inherited = status == PEFT_E_OPTION && of_model;
     char *text;
     if (asprintf(&text, "%s%s%s%s%s%s%s (%s)", named ? "" : name, named ? "" : ": ", message,
-                 several ? "; --all-slices predicts all" : "",
+                 several ? "; --all-slices takes all" : "",
                  inherited ? "; the model was trained with the image options " : "", inherited ? of_model : "",
                  inherited ? ", and --image-options NAME=VALUE replaces one (slice=none: a file of one picture)" : "",
                  peft_status_name(status)) < 0)

@@ -13,7 +13,8 @@ const char *const class_figure_name[CLASS_FIGURES] = {
 /* The columns of one class, [n] each: scores, decisions (0 or 1), targets; hit: of a share (intervals.h). */
 typedef struct class_columns { double *score, *decided; float *target, *hit; } class_columns;
 
-/* A rate of two by two counts: the share of `wanted` in one column among samples whose other column is `given`. */
+/* A rate of two by two counts. Of the known samples whose target (of_decisions: whose decision) is `value`, 1 or 0: the
+ * share whose decision and target are the same. */
 static peft_estimate rate(const sample_set *s, const class_columns *row, bool of_decisions, int value)
 {
     for (int64_t i = 0; i < s->n; i++) {

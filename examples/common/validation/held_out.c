@@ -50,8 +50,8 @@ static peft_dataset *take_share(const data_request *q, double share, peft_datase
 
 static void check_sets(const data_request *q, named_set train, named_set validation, named_set test, bool splits)
 {
-    check_patients(train, validation, q->allow_shared_patients, splits);
-    check_patients(validation, test, q->allow_shared_patients, splits);
+    check_patients(train, validation, "the figures on them", q->allow_shared_patients, splits);
+    check_patients(validation, test, "the metrics", q->allow_shared_patients, splits);
     check_shared_images(train, validation, "the figures on them");
     check_shared_images(validation, test, "the metrics");
 }
@@ -75,8 +75,8 @@ peft_dataset *draw_validation(peft_context *ctx, const data_request *q, const va
         snprintf(phrase, sizeof phrase, "a share of %g of the training images, which are not trained on", share);
         *source = phrase;
     }
-    check_sets(q, (named_set){ *train, "training" }, (named_set){ d, "validation" }, (named_set){ test, "test" },
-               of_data);
+    check_sets(q, (named_set){ *train, "training", "data" }, (named_set){ d, "validation", "val" },
+               (named_set){ test, "test", "test" }, of_data);
     return d;
 }
 

@@ -20,7 +20,7 @@ array v/b.npy 3
 cp scans/benign-like/0000.png v/p.png
 
 # --- all slices: each line is that of a run that chooses the slice --------------------------------------------------
-refused 'choose one of them with the option slice=N, N in 0..4; --all-slices predicts all' predict v/a.npy
+refused 'choose one of them with the option slice=N, N in 0..4; --all-slices takes all' predict v/a.npy
 predict --csv --all-slices v > all.csv
 slice() { predict --csv --image-options "slice=$2" "v/$1.npy" | sed -n "2s/$1.npy/&#slice=$2/p"; }
 for i in 0 1 2 3 4; do slice a "$i"; done > want
@@ -124,7 +124,7 @@ for path in medium medium/DICOMDIR; do
     [ "$(names_in out)" = 'medium/images/im2 medium/images/im1 ' ] || { cat out >> log; fail 'medium'; }
     grep -q 'medium/images/IM3: open: No such file' log || fail 'the missing image is not named'
 done
-predict medium 2>&1 | grep -qF 'medium: not predicted: 1 not listed in DICOMDIR' || fail 'a picture that is not listed'
+predict medium 2>&1 | grep -qF 'medium: left out: 1 not listed in DICOMDIR' || fail 'a picture that is not listed'
 if predict --data medium/DICOMDIR > data.out 2> log; then fail 'a missing image gives status 0'; fi
 cmp data.out out
 refused 'its pictures have no labels' "$bin/finetune" --backbone vit.safetensors --data medium/DICOMDIR \
