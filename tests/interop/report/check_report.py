@@ -19,7 +19,7 @@ import urllib.parse
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if not CHROMIUM:
     print("check_report.py: skipped: no chromium; install it (apt-get install chromium)")
-    sys.exit(0)
+    sys.exit(77)  # run.sh: skipped
 
 import axe_playwright_python
 import html5lib

@@ -32,7 +32,8 @@ diff -r maps again > log || fail 'other files by other threads and batches'
 # --- where the network looks: with a centre crop of half the side the border is transparent -----------------------------
 explain --kind rollout --preprocess size=32,resize=64x64 --out crop new/benign-like/0000.png > log 2>&1 || fail 'crop'
 grep -q ',4,4,10,10,30,30,' crop/index.csv || fail 'the box of a centre crop'
-cmp -s crop/0001-0000_png.rollout.png maps/0001-0000_png.rollout.png && fail 'a crop changes nothing'
+[ -s crop/0001-0000_png.rollout.png ] && [ -s maps/0001-0000_png.rollout.png ] || fail 'no overlay of a crop'
+if cmp -s crop/0001-0000_png.rollout.png maps/0001-0000_png.rollout.png; then fail 'a crop changes nothing'; fi
 
 # --- broken pictures, and files that exist -------------------------------------------------------------------------------
 head -c 100 new/benign-like/0000.png > broken.png

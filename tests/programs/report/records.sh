@@ -7,22 +7,25 @@
 #   partial   the last method has no finished run, and the one before only its first
 #   none      no run is finished
 #   linear    the first method is linear
+#   chosen    settings were chosen by folds: the first method has lr=0.01 in its first run, lr=0.02 in others
 #   epochs=N  default 3; 0: no epochs
 #   maps      maps of all images of each method's first run; the last kind has none
 set -eu
 dir=$1 classes=$2 methods=$3 draws=$4 runs=$5 images=$6
 shift 6
-names=0 partial=0 none=0 linear=0 maps=0 epochs=3
+names=0 partial=0 none=0 linear=0 chosen=0 maps=0 epochs=3
 for word in "$@"; do
     case $word in
-        names) names=1 ;; partial) partial=1 ;; none) none=1 ;; linear) linear=1 ;; maps) maps=1 ;;
+        names) names=1 ;; partial) partial=1 ;; none) none=1 ;; linear) linear=1 ;; chosen) chosen=1 ;;
+        maps) maps=1 ;;
         epochs=*) epochs=${word#epochs=} ;;
         *) echo "records.sh: unknown word '$word'" >&2; exit 2 ;;
     esac
 done
 mkdir -p "$dir"
 awk -v dir="$dir" -v classes="$classes" -v methods="$methods" -v draws="$draws" -v runs="$runs" -v images="$images" \
-    -v names="$names" -v partial="$partial" -v none="$none" -v linear="$linear" -v maps="$maps" -v epochs="$epochs" '
+    -v names="$names" -v partial="$partial" -v none="$none" -v linear="$linear" -v chosen="$chosen" -v maps="$maps" \
+    -v epochs="$epochs" '
 function random() { state = (state * 16807) % 2147483647; return state / 2147483647 }
 # The name of class, method or image k, as a field of a CSV file.
 function named(kind, k) {
@@ -91,10 +94,11 @@ BEGIN {
             for (c in all) { right += hits[c]; balanced += hits[c] / all[c]; seen++ }
             print "label,method,sampling,run,draw_seed,run_seed,test_images,accuracy,balanced_accuracy,f1_macro," \
                 "auroc_macro,map,loss,trainable_parameters,steps,seconds_per_step,planned_bytes,peak_bytes,seconds," \
-                "data,settings" > (base ".run.csv")
-            printf "%s,lora,%d,%d,1,1,%d,%.10g,%.10g,0.5,%s,,0.3,%d,10,0.0%d,1000000,2000000,%d,images,rank\n",
+                "data,settings" (chosen ? ",chosen" : "") > (base ".run.csv")
+            printf "%s,lora,%d,%d,1,1,%d,%.10g,%.10g,0.5,%s,,0.3,%d,10,0.0%d,1000000,2000000,%d,images,rank%s\n",
                 label(m), 1 + i % draws, 1 + int(i / draws), images, right / images, balanced / seen,
-                images < 2 * classes ? "" : 0.5 + 0.04 * m, 1000 * m * m + 234, m, m > (base ".run.csv")
+                images < 2 * classes ? "" : 0.5 + 0.04 * m, 1000 * m * m + 234, m, m,
+                (!chosen ? "" : m > 1 ? "," : i ? ",lr=0.02" : ",lr=0.01") > (base ".run.csv")
             print "epoch,loss,balanced_accuracy" > (base ".curve.csv")
             for (e = 1; e <= epochs; e++)
                 printf "%d,%.6g,%s\n", e, (0.5 + random()) / e, e == epochs ? balanced / seen : "" > (base ".curve.csv")

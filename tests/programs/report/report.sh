@@ -32,7 +32,8 @@ page() { # $1: name of the page; then arguments of report
     [ -z "$(comm -23 links ids)" ] || fail "$name: a link to nowhere: $(comm -23 links ids)"
     # Each figure that is drawn has a title, a description and its values.
     [ "$(grep -c '<svg[^>]*class="ink"' "$name.html")" -eq "$(grep -c '^<desc>' "$name.html")" ] || fail "$name: <desc>"
-    grep -c '<summary>Values' "$name.html" > values || true
+    figures=$(grep -c '<figure>' "$name.html" || true)
+    [ "$(grep -c '<summary>Values' "$name.html" || true)" -eq "$figures" ] || fail "$name: a figure without values"
 }
 
 # One image: the interval of a difference is not defined.
@@ -52,6 +53,12 @@ if grep -q 'Learning curves' quiet.html; then fail 'learning curves without epoc
 records empty 2 2 1 1 6 none
 page empty empty
 grep -q 'No run is done yet' empty.html || fail 'no word on records without runs'
+# Settings that folds chose: a row for each choice, with the number of runs that have it.
+records chosen 2 2 2 2 6 chosen
+page chosen --csv choices chosen
+tail -n +2 choices/*-settings-chosen-by-folds-of-the-training-images.csv | tr -d '\r' > shown
+printf '%s\n' 'method 1,lr=0.01,1' 'method 1,lr=0.02,3' | diff - shown || fail 'settings chosen by folds'
+if grep -q 'Settings chosen by folds' one.html; then fail 'choices of a study without any'; fi
 records partial 3 3 2 2 12 partial
 page partial partial
 grep -qF '<data value="1">1</data> of <data value="4">4</data>' partial.html || fail 'runs of the plan'
