@@ -114,7 +114,7 @@ int main(int argc, char **argv)
         return 0;
     }
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value, ALL_CORES);
-    if (s.how.stored || s.sets.level > 0)
+    if (s.how.stored || s.sets.coverage > 0)
         warn("--model %s: its thresholds and prediction sets are not kept; give predict --threshold",
              given[model].value);
     if (s.image_options)

@@ -28,7 +28,7 @@ void check_decision_flags(void)
              "training images, or --val PATH");
     if (given[stop].value || given[prune].value)
         fail("--conformal: the validation images choose the %s, after which they are not as new images are, and sets "
-             "would miss the class more often than promised; leave --%s out", given[stop].value ? "epoch" : "prompts",
+             "would have less than the wanted coverage; leave --%s out", given[stop].value ? "epoch" : "prompts",
              given[stop].value ? "stop" : "prune");
 }
 
@@ -81,7 +81,7 @@ static void try_sets(run *r)
     for (int64_t k = 0; k < n * classes; k++) p[k] = 1 / (double)classes;
     fit_sets(r->t.ctx, &trial, p, labels, n, set);
     if (patient && patients < n)
-        warn("--conformal: %lld validation images are of %lld patients; the promise is for one image of each patient, "
+        warn("--conformal: %lld validation images are of %lld patients; the coverage is for one image of each patient, "
              "and holds on average only", (long long)n, (long long)patients);
     free_set_rule(&trial);
     free(labels);
@@ -156,7 +156,7 @@ void finish_decisions(run *r)
 void print_sets_figures(const run *r, const double *scores)
 {
     const int64_t n = peft_dataset_count(r->test), classes = r->how.classes;
-    if (!(r->sets.level > 0)) return;
+    if (!(r->sets.coverage > 0)) return;
     int64_t patients = 0, *patient = number_patients(r->test, &patients), sizes = 0;
     const sample_set s = { r->t.ctx, n, patient };
     float *hit = check_alloc(malloc((size_t)n * sizeof *hit));
@@ -167,8 +167,8 @@ void print_sets_figures(const run *r, const double *scores)
         hit[i] = (float)chosen[peft_dataset_label(r->test, i)];
     }
     const peft_estimate e = share_of_samples(&s, hit);
-    printf("prediction sets: promise %.4g%s, fitted on %s\n", r->sets.level, r->sets.by_class ? " in each class" : "",
-           r->sets.set);
+    printf("prediction sets: coverage %.4g%s, fitted on %s\n", r->sets.coverage,
+           r->sets.by_class ? " in each class" : "", r->sets.set);
     printf("%-22s %.4f", "set_coverage", e.value);
     if (!isnan(e.low)) printf(" [%.4f, %.4f]", e.low, e.high);
     printf("\n%-22s %.4f\n", "set_size", (double)sizes / (double)n);

@@ -61,7 +61,7 @@ static void put_heading(FILE *f, const run *r, const char *const *names)
     }
     fprintf(f, "%s,predicted", multilabel ? "" : ",true");
     if (r->how.thresholds) put_column(f, "decided_by");
-    if (r->sets.level > 0) put_column(f, name_of_sets(&r->sets).text);
+    if (r->sets.coverage > 0) put_column(f, name_of_sets(&r->sets).text);
     for (int64_t c = 0; c < r->how.classes; c++) put_column(f, names[c]);
     fputc('\n', f);
 }
@@ -97,7 +97,7 @@ static void put_row(FILE *f, const run *r, int64_t i, const double *p, const cha
     char *by = decision_text(&r->how, names, '.');
     if (*by) put_column(f, by);
     free(by);
-    if (r->sets.level > 0) {
+    if (r->sets.coverage > 0) {
         find_set(r->t.ctx, &r->sets, p, chosen);
         put_chosen(f, r, names, chosen);
     }

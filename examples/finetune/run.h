@@ -87,7 +87,7 @@ typedef struct run {
     double *out_of_fold;                                      /* --val folds: scores of all training images; or NULL */
     bool ended;                                               /* by --patience */
     decision how;                                             /* how the trained model decides */
-    set_rule sets;                                            /* --conformal; level 0: none */
+    set_rule sets;                                            /* --conformal; coverage 0: none */
     peft_case_pool *pool;                                     /* --per-case attention; else NULL */
     bool replace;                                             /* --out, --predictions and files beside --out */
     char *written;                                            /* path of the saved model: --out, or a fallback */

@@ -135,7 +135,7 @@ void check_table_flags(int arguments, char *const *argument)
 /* Names what the model has stored and is left out, and the cure. */
 static void warn_of_decisions(const loaded_model *s)
 {
-    const bool sets = s->sets.level > 0;
+    const bool sets = s->sets.coverage > 0;
     warn("--%s: the model's %s for %s and are not applied%s", given[adapt].value ? "adapt" : "per-case",
          !s->how.stored ? "prediction sets were fitted" : sets ? "thresholds and prediction sets were chosen"
          : "thresholds were chosen", given[adapt].value ? "the model as it was trained" : "single images",
@@ -145,7 +145,7 @@ static void warn_of_decisions(const loaded_model *s)
 void choose_decisions(loaded_model *s)
 {
     const bool other = given[per_case].value || given[adapt].value;
-    if (other && (s->how.stored || s->sets.level > 0)) {
+    if (other && (s->how.stored || s->sets.coverage > 0)) {
         warn_of_decisions(s);
         free_decision(&s->how);
         s->how = plain_decision(s->classes, s->multilabel);

@@ -70,7 +70,7 @@ char *heading_line(const loaded_model *s, table_format format, line_kind lines, 
     FILE *f = open_line(&text, size);
     fputs(format == FORMAT_CSV_SEMICOLON ? byte_order_mark : "", f);
     put_own_columns(f, style, s, lines);
-    if (s->sets.level > 0) put_column(f, style, name_of_sets(&s->sets).text);
+    if (s->sets.coverage > 0) put_column(f, style, name_of_sets(&s->sets).text);
     for (int64_t c = 0; c < s->classes; c++) put_column(f, style, s->names[c]);
     fputc('\n', f);
     close_line(f);
@@ -88,7 +88,7 @@ static outcome find_outcome(const loaded_model *s, const float *probabilities)
     outcome o = { check_alloc(malloc(classes * sizeof *p)), check_alloc(calloc(classes, sizeof *p)) };
     for (size_t c = 0; c < classes; c++) p[c] = probabilities[c];
     decide(&s->how, p, 1, o.decided);
-    if (s->sets.level > 0) find_set(s->ctx, &s->sets, p, o.set);
+    if (s->sets.coverage > 0) find_set(s->ctx, &s->sets, p, o.set);
     free(p);
     return o;
 }
@@ -127,7 +127,7 @@ static void put_csv(FILE *f, const loaded_model *s, const csv_style *style, line
         if (r->slices) put_csv_number(f, style, r->weight[k]);
     }
     if (!r->probabilities) {
-        const int64_t columns = 1 + (s->how.thresholds != NULL) + (s->sets.level > 0) + s->classes;
+        const int64_t columns = 1 + (s->how.thresholds != NULL) + (s->sets.coverage > 0) + s->classes;
         for (int64_t c = 0; c < columns; c++) fputc(sep, f);
         return;
     }
@@ -138,7 +138,7 @@ static void put_csv(FILE *f, const loaded_model *s, const csv_style *style, line
         put_column(f, style, by);
         free(by);
     }
-    if (s->sets.level > 0) put_chosen(f, style, s, o.set);
+    if (s->sets.coverage > 0) put_chosen(f, style, s, o.set);
     for (int64_t c = 0; c < s->classes; c++) {
         fputc(sep, f);
         put_csv_number(f, style, r->probabilities[c]);
@@ -184,7 +184,7 @@ static void put_json_decision(FILE *f, const loaded_model *s, const prediction *
         put_json_text(f, by);
         free(by);
     }
-    if (s->sets.level > 0) {
+    if (s->sets.coverage > 0) {
         fprintf(f, ", \"%s\": ", name_of_sets(&s->sets).text);
         put_json_names(f, s, o.set);
     }
@@ -232,7 +232,7 @@ static void put_text(FILE *f, const loaded_model *s, line_kind lines, const pred
     outcome o = find_outcome(s, r->probabilities);
     char *decided = class_list(o.decided, s->names, s->classes), *set = class_list(o.set, s->names, s->classes);
     fprintf(f, "%s ", *decided ? decided : "-");
-    if (s->sets.level > 0) fprintf(f, " %s=%s", name_of_sets(&s->sets).text, *set ? set : "-");
+    if (s->sets.coverage > 0) fprintf(f, " %s=%s", name_of_sets(&s->sets).text, *set ? set : "-");
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s=%.9g", s->names[c], r->probabilities[c]);
     free(decided);
     free(set);

@@ -10,11 +10,11 @@
 set_rule parse_set_rule(const char *text, int64_t classes)
 {
     char *end;
-    set_rule r = { .classes = classes, .level = strtod(text, &end) };
+    set_rule r = { .classes = classes, .coverage = strtod(text, &end) };
     r.by_class = !strcmp(end, ",class");
-    if (end == text || (*end && !r.by_class) || !(r.level > 0 && r.level < 1))
-        fail("--conformal: given '%s', expected a share between 0 and 1, 0.9, or 0.9,class for a share in each class",
-             text);
+    if (end == text || (*end && !r.by_class) || !(r.coverage > 0 && r.coverage < 1))
+        fail("--conformal: given '%s', expected a coverage between 0 and 1, 0.9, or 0.9,class for this coverage in "
+             "each class", text);
     return r;
 }
 
@@ -33,9 +33,9 @@ void fit_sets(peft_context *ctx, set_rule *r, const double *probabilities, const
     peft_options *o = options_of(ctx, r);
     r->quantiles = check_alloc(malloc((size_t)r->classes * sizeof *r->quantiles));
     r->set = check_alloc(strdup(set));
-    if (peft_conformal_fit(ctx, probabilities, labels, n, r->classes, 1 - r->level, o, r->quantiles))
-        fail("--conformal %.9g: %s (calibration images: %s); give more validation images, or a smaller share",
-             r->level, peft_last_error(), set);
+    if (peft_conformal_fit(ctx, probabilities, labels, n, r->classes, 1 - r->coverage, o, r->quantiles))
+        fail("--conformal %.9g: %s (calibration images: %s); give more validation images, or a smaller coverage",
+             r->coverage, peft_last_error(), set);
     peft_options_free(o);
 }
 
@@ -44,8 +44,8 @@ char *set_note(const set_rule *r)
     char *text;
     size_t size;
     FILE *f = check_alloc(open_memstream(&text, &size));
-    if (r->level > 0) {
-        fprintf(f, "level %.17g\nby_class %d\nset %s\n", r->level, r->by_class, r->set);
+    if (r->coverage > 0) {
+        fprintf(f, "level %.17g\nby_class %d\nset %s\n", r->coverage, r->by_class, r->set);
         for (int64_t c = 0; c < r->classes; c++) fprintf(f, "quantile %.17g\n", r->quantiles[c]);
     }
     if (fclose(f)) fail("out of memory");
@@ -59,9 +59,9 @@ set_rule read_set_rule(const char *note, int64_t classes)
     if (!note || !*note) return r;
     r.set = note_line(note, "set", 0);
     r.quantiles = check_alloc(malloc((size_t)classes * sizeof *r.quantiles));
-    bool good = r.set && note_number(note, "level", 0, &r.level) && note_number(note, "by_class", 0, &by_class);
+    bool good = r.set && note_number(note, "level", 0, &r.coverage) && note_number(note, "by_class", 0, &by_class);
     for (int64_t c = 0; c < classes; c++) good &= note_number(note, "quantile", c, &r.quantiles[c]);
-    if (!good || !(r.level > 0 && r.level < 1))
+    if (!good || !(r.coverage > 0 && r.coverage < 1))
         fail("the note \"conformal\" of the model's file is damaged: expected a level and %lld quantiles; train the "
              "model again", (long long)classes);
     r.by_class = by_class > 0;
@@ -88,6 +88,6 @@ void find_set(peft_context *ctx, const set_rule *r, const double *probabilities,
 set_name name_of_sets(const set_rule *r)
 {
     set_name name;
-    snprintf(name.text, sizeof name.text, "set_%.6g", 100 * r->level);
+    snprintf(name.text, sizeof name.text, "set_%.6g", 100 * r->coverage);
     return name;
 }

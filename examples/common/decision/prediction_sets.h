@@ -9,7 +9,7 @@
 
 typedef struct set_rule {
     int64_t classes;
-    double level;                                             /* 0.9: a set holds the true class so often; 0: no sets */
+    double coverage;                                          /* 0.9: a set holds the true class so often; 0: no sets */
     bool by_class;                                            /* in each class, not in the mean over classes alone */
     double *quantiles;                                        /* [classes] */
     char *set;                                                /* the calibration images */

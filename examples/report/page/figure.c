@@ -10,7 +10,7 @@
 
 enum { longest_name = 60 };
 static const struct { const char *text, *ending; } forms[] = {
-    [CSV_POINT] = { "decimal points", "" }, [CSV_COMMA] = { "decimal commas", "-decimal-comma" } };
+    [DECIMAL_POINT] = { "decimal points", "" }, [DECIMAL_COMMA] = { "decimal commas", "-decimal-comma" } };
 
 /* The name of a table's CSV file: "study-1-02-learning-curves.csv", to be freed. */
 static char *file_name(const page *p, const table *t, enum csv_form form)
@@ -63,9 +63,9 @@ void put_csv_links(page *p, const table *t)
 {
     p->tables++;
     fputs("<p class=\"links\">CSV: ", p->f);
-    put_csv_link(p, t, CSV_POINT);
+    put_csv_link(p, t, DECIMAL_POINT);
     fputs(" or ", p->f);
-    put_csv_link(p, t, CSV_COMMA);
+    put_csv_link(p, t, DECIMAL_COMMA);
     fputs("</p>\n", p->f);
 }
 

@@ -33,8 +33,8 @@ void   free_table(table *t);                                  /* NULL is allowed
 /* table_html.c: the table, which scrolls in itself where it is too wide; a number with its exact value. */
 void put_html_table(FILE *f, const table *t);
 void put_data(FILE *f, double v, int decimals);
-/* table_csv.c: the table as a CSV file in UTF-8, to be freed. comma: with decimal commas and semicolons between fields,
- * and a byte order mark, as Excel expects it where the decimal separator is a comma. */
-enum csv_form { CSV_POINT, CSV_COMMA };
+/* table_csv.c: the table as a CSV file in UTF-8, to be freed. DECIMAL_COMMA: with decimal commas, semicolons between
+ * fields, and a byte order mark, as Excel expects it where the decimal separator is a comma. */
+enum csv_form { DECIMAL_POINT, DECIMAL_COMMA };
 char *csv_text(const table *t, enum csv_form form, size_t *size);
 #endif
