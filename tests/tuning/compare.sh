@@ -71,6 +71,9 @@ grep '^flag' a.csv | cut -d, -f2-13 > flag.figures
 grep '^one' a.csv | cut -d, -f2-13 | diff flag.figures -
 head -1 a.csv | grep -q ',settings,chosen$'
 grep -q ',"lr=0.003,options.r=2"$' records/*.run.csv
+# The settings have no rate that each run chooses; multiples keep the one that they multiply.
+if grep '^some' a-summary.csv | grep ' lr='; then echo 'a rate that no run was trained with'; exit 1; fi
+grep '^one' a-summary.csv | grep -q ' lr=0.001 '
 [ ! -e a.tune-*.state ] && [ ! -e a.tune-*.features ]
 # Halving of three candidates: three after a half, two after the whole training, in each of two draws.
 [ "$(grep -c ',some,.*,0.5,balanced_accuracy,' a.tune.csv)" -eq 6 ]
@@ -82,7 +85,8 @@ grep ',some,' a.tune.csv | cut -d, -f3- > one
 grep ',own,' a.tune.csv | cut -d, -f3- | diff one -
 
 sed '/^own/,+1d' list.txt > shorter.txt                       # a cache file is of one run at a time
-# The interval of the difference over the two draws: t = 12.7062, standard error |d1 - d2| / 2.
+# The interval of the difference over the two draws: t = 12.7062, standard error |d1 - d2| / 2. A dash
+# for equal differences.
 sed 's/<[^>]*>/ /g; s/  */ /g' page.html > page.txt
 awk -F, 'NR > 1 { if (!($1 in sum)) label[++n] = $1; sum[$1] += $9; value[$1, $3] = $9 }
     END {
@@ -92,7 +96,8 @@ awk -F, 'NR > 1 { if (!($1 in sum)) label[++n] = $1; sum[$1] += $9; value[$1, $3
             d1 = value[label[k], 1] - value[best, 1]; d2 = value[label[k], 2] - value[best, 2]
             half = 12.7062 * (d1 > d2 ? d1 - d2 : d2 - d1) / 2; low = 100 * ((d1 + d2) / 2 - half)
             high = 100 * ((d1 + d2) / 2 + half)
-            printf "%s 2 [-.0-9]* [-.0-9]* to [-.0-9]* %.1f to %.1f \n", label[k], (low < -100 ? -100 : low),
+            if (half < 1e-8) printf "%s 2 [-.0-9]* [-.0-9]* to [-.0-9]* – \n", label[k]
+            else printf "%s 2 [-.0-9]* [-.0-9]* to [-.0-9]* %.1f to %.1f \n", label[k], (low < -100 ? -100 : low),
                    (high > 100 ? 100 : high)
         }
     }' a.csv > intervals

@@ -89,6 +89,16 @@ void check_grid(const grid *g, const flag *f, bool probe)
     }
 }
 
+bool replaces_flag(const grid *g, int k)
+{
+    for (int64_t i = 0; i < g->dimensions; i++) {
+        const dimension *d = &g->dimension[i];
+        const target t = find_target(d->name);
+        if (t.flag == k && !t.option) return !is_rate(k) || !(multiple_of(d->name, d->value[0]) > 0);
+    }
+    return false;
+}
+
 /* Replaces a value of the copy by text, which it keeps. */
 static void set_value(flag *f, char *text)
 {
