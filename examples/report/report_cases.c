@@ -96,6 +96,15 @@ static void put_probabilities(FILE *f, const study *s, const run *r, int64_t i)
     fputs("</ul>\n", f);
 }
 
+/* The end of a path that begins after the last slash but one: "class/0001.png". */
+static const char *folder_and_file(const char *path)
+{
+    const char *at = path + strlen(path);
+    for (int slashes = 0; at > path; at--)
+        if (at[-1] == '/' && ++slashes == 2) break;
+    return at;
+}
+
 /* What a page shows of the images of one run. */
 typedef struct shown_run {
     const study *s;
@@ -110,7 +119,6 @@ static void put_case(page *p, const shown_run *c, outcome wanted, int64_t i)
     FILE *f = p->f;
     const study *s = c->s;
     const run *r = c->r;
-    const char *slash = strrchr(r->name[i], '/');
     const bool mapped = has_map_of(&c->maps, i);
     char id[64];
     snprintf(id, sizeof id, "case-%lld-%d-%lld", (long long)p->study, (int)wanted, (long long)i);
@@ -121,7 +129,7 @@ static void put_case(page *p, const shown_run *c, outcome wanted, int64_t i)
     fputs("</dd><dt>predicted</dt><dd>", f);
     put_escaped(f, s->class_name[predicted_class(s, r, i)]);
     fprintf(f, "</dd><dt>%s</dt><dd class=\"name\">", study_has_cases(s) ? "case" : "file");
-    put_shortened(f, slash ? slash + 1 : r->name[i], 40);
+    put_shortened(f, folder_and_file(r->name[i]), 40);
     fputs("</dd></dl></div>\n", f);
     put_probabilities(f, s, r, i);
     if (mapped) put_image_maps(p, s, i, &c->maps, c->images ? id : NULL);

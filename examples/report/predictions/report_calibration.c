@@ -114,13 +114,30 @@ static void add_metric(table *t, const predictions *p, const double *probability
     add_number(t, columns[k].factor * v);
 }
 
+/* Is the entry a classifier on the features of the unchanged backbone, trained in steps or to the optimum? */
+static bool is_linear(const method *m) { return !strcmp(m->name, "linear"); }
+static bool is_logistic(const method *m) { return !strcmp(m->name, "probe") && strstr(m->settings, "kind=logistic"); }
+
+static int64_t count_finished(const study *s, bool (*is)(const method *m))
+{
+    int64_t count = 0;
+    for (int64_t m = 0; m < s->methods; m++) count += s->method[m].done && is(&s->method[m]);
+    return count;
+}
+
+/* Entries of method linear stand for the state before tuning; in a study without them logistic probes do. */
+static bool stands_for_before(const study *s, const method *m)
+{
+    return is_linear(m) || (is_logistic(m) && !count_finished(s, is_linear));
+}
+
 static void add_calibration(table *t, const study *s, const method *m)
 {
     double temperature[halves];
     char *label;
     predictions p = collect(s, m);
     double *scaled = check_alloc(calloc((size_t)(p.n * p.classes) + 1, sizeof *scaled));
-    if (asprintf(&label, "%s%s", m->label, strcmp(m->name, "linear") ? "" : " (before tuning)") < 0)
+    if (asprintf(&label, "%s%s", m->label, stands_for_before(s, m) ? " (before tuning)" : "") < 0)
         fail("out of memory");
     add_row(t, label);
     for (int k = 0; k < column_count; k++) add_metric(t, &p, p.probability, k);
@@ -136,13 +153,6 @@ static void add_calibration(table *t, const study *s, const method *m)
     free_predictions(&p);
 }
 
-static bool has_linear(const study *s)
-{
-    for (int64_t m = 0; m < s->methods; m++)
-        if (s->method[m].done && !strcmp(s->method[m].name, "linear")) return true;
-    return false;
-}
-
 void put_calibration(page *page, const study *s)
 {
     FILE *f = page->f;
@@ -152,10 +162,18 @@ void put_calibration(page *page, const study *s)
           "probability. Temperature scaling divides the logits by the temperature with the least NLL: it is fitted on "
           "one half of the held-out %s and applied to the other, and the reverse, which gives two temperatures; "
           "above 1 the model was too confident. ", study_unit(s), study_unit(s));
-    fputs(has_linear(s) ? "Before tuning means the linear probe: a classifier on the features of the unchanged "
-                          "backbone, trained on the same images.</p>\n"
-                        : "The study has no entry with method linear, the classifier on the features of the unchanged "
-                          "backbone, which would show the calibration before tuning.</p>\n", f);
+    fputs("The temperature is sought between 0.01 and 100: 100 (or 0.01) is the end of this range, where the NLL still "
+          "fell, and says that the probabilities are no better than chance (or that every image is right). Each half "
+          "has few images in a small study: scaling may then make ECE and NLL worse than they were. ", f);
+    if (count_finished(s, is_linear))
+        fputs("Before tuning means the entries of method linear: a classifier on the features of the unchanged backbone, "
+              "trained on the same images in steps.</p>\n", f);
+    else if (count_finished(s, is_logistic))
+        fputs("Before tuning means the logistic probe, since the study has no entry with method linear: a classifier on "
+              "the features of the unchanged backbone, fitted to the same images until it converged.</p>\n", f);
+    else
+        fputs("The study has no entry with method linear and no logistic probe, a classifier on the features of the "
+              "unchanged backbone, which would show the calibration before tuning.</p>\n", f);
     table *t = new_table("Calibration errors, and after temperature scaling", "Method");
     for (int k = 0; k < column_count; k++) add_number_column(t, columns[k].heading, columns[k].decimals);
     add_column(t, (table_column){ .heading = "Temperatures", .decimals = 2, .joiner = ", ", .first = "Temperature 1",

@@ -104,12 +104,25 @@ static void add_difference(table *t, peft_context *ctx, const study *s, const me
     add_numbers(t, isnan(interval.high) ? NAN : 100 * interval.low, 100 * interval.high);
     const statistics draws = differences_of_draws(s, best, other);
     const double half = confidence_half_width(draws);
-    const bool known = isfinite(half);                        /* two draws or more */
+    const bool known = isfinite(half) && draws.sd > 1e-9;     /* two draws or more, whose differences are not all equal */
     add_numbers(t, known ? fmax(-100, 100 * (draws.mean - half)) : NAN,
                 known ? fmin(100, 100 * (draws.mean + half)) : NAN);
     add_number(t, test.p);
     add_number(t, p.n ? (double)interval.undefined : NAN);
     free_pairs(&p);
+}
+
+/* Says that an interval over few draws is wide, or why there is none. */
+static void put_note_on_draws(FILE *f, const study *s)
+{
+    enum { few_draws = 5 };
+    const int64_t draws = study_integer(s, "samplings");
+    if (draws == 1)
+        fputs("<p class=\"small\">With a single draw there is no interval over draws: whether a difference is more than "
+              "noise is not known.</p>\n", f);
+    else if (draws < few_draws)
+        fprintf(f, "<p class=\"small\">The interval over %lld draws is wide and depends on chance; compare --samplings 5 "
+                   "or more make it narrower.</p>\n", (long long)draws);
 }
 
 void put_differences(page *page, const study *s)
@@ -129,8 +142,10 @@ void put_differences(page *page, const study *s)
             "which swaps the two methods\342\200\231 predictions of %s. They say what other %s would change with "
             "these trained models, not what other training images would. The interval of draws is that of the mean "
             "difference by Student\342\200\231s t over the draws: it says what other draws of training images would "
-            "change, and takes draws for independent although they share images. A difference is no more than noise "
-            "unless both intervals lie on one side of zero. p is not corrected for the "
+            "change, and takes draws for independent although they share images. It is a dash with one draw, and "
+            "where the differences of all draws are equal, as few images make it: equal values do not say how others "
+            "would vary. A difference is no more than noise "
+            "unless both intervals are there and lie on one side of zero. p is not corrected for the "
             "number of methods, and the best one was chosen by these %s. %s of one patient count as independent.</p>\n",
             study_unit(s), study_unit(s), study_unit(s), study_unit(s), study_has_cases(s) ? "Cases" : "Images");
     char title[256];
@@ -147,5 +162,6 @@ void put_differences(page *page, const study *s)
     for (int64_t m = 0; m < s->methods; m++)
         if (s->method[m].done && &s->method[m] != best) add_difference(t, ctx, s, best, &s->method[m]);
     put_table(page, t);
+    put_note_on_draws(f, s);
     peft_context_free(ctx);
 }

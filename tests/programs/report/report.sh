@@ -71,6 +71,28 @@ page same one quiet
 grep -q '<h2>images (quiet)</h2>' same.html || fail 'studies of the same title are not told apart'
 [ "$(grep -c '<section class="study"' nine.html)" -eq 9 ] || fail 'nine studies'
 
+# Two draws with equal differences: no interval over draws (of width 0), and a word on so few draws.
+records equal 2 2 2 1 12
+for key in 1 2; do
+    for file in equal/000000000000000$key-*.run.csv; do
+        awk -F, -v OFS=, -v value="0.$((9 - key))" 'NR == 2 { $9 = value } { print }' "$file" > edited
+        mv edited "$file"
+    done
+done
+page equal equal
+row=$(grep -A 4 'less that of' equal.text | grep '<th scope="row">')
+[ "$(echo "$row" | grep -o '<td>–</td>' | wc -l)" -eq 1 ] || fail "an interval over equal differences: $row"
+grep -q 'The interval over 2 draws is wide' equal.text || fail 'no word on two draws'
+page varied partial
+if grep -q 'With a single draw' varied.text; then fail 'three draws are called one'; fi
+
+# Without an entry linear a logistic probe stands for the state before tuning. Images are named with their folder.
+sed -i 's/,lora,rank=1/,probe,shots=2 method=probe options=kind=logistic/' equal/study.csv
+for file in equal/*.test.csv; do sed -i 's,^image ,scans/test/benign/000,' "$file"; done
+page probe equal
+grep -qF 'method 1 (before tuning)' probe.text || fail 'the logistic probe does not stand for the state before tuning'
+grep -qF 'class="name">benign/000' probe.text || fail 'an image without its folder'
+
 # The CSV files beside the page, by both forms, are those in its links; the table says the same.
 page linked partial
 page beside --csv figures partial
