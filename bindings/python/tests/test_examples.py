@@ -39,6 +39,9 @@ class Examples(Case):
         losses = [float(x) for x in re.findall(r"loss ([\d.]+)", self.run_program(HERE / "examples" / "loop.py"))]
         self.assertEqual(len(losses), 3)
         self.assertLess(losses[-1], losses[0])
+        figures = self.run_program(HERE / "examples" / "probe.py").splitlines()
+        self.assertEqual([line.split()[0] for line in figures], ["knn", "logistic"])
+        self.assertRegex(self.run_program(HERE / "examples" / "early_stop.py"), r"^epoch \d+: \{'accuracy'")
         self.assertIn("head.bias", self.run_program(HERE / "examples" / "arrays.py"))
 
     def test_readme(self):

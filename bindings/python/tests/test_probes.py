@@ -34,6 +34,17 @@ class Probes(Case):
             self.assertEqual(parts.tobytes(), scores.tobytes())
             self.assertEqual((probe.get("classes"), probe.get("width"), probe.get("samples")), (3, 5, 60))
 
+    def test_figures_of_probabilities(self):
+        train, new, truth = self.data()
+        scores = libpeft.Probe(train, truth, kind="logistic").scores(new)
+        figures = libpeft.metrics.evaluate(scores, truth, link="identity")
+        self.assertEqual(figures["accuracy"], (scores.argmax(1) == truth).mean())
+        self.assertEqual(figures["auroc_macro"], libpeft.metrics.ranking(scores, truth, "auroc_macro"))
+        targets = libpeft.metrics.one_hot(truth, 3)
+        self.assertEqual(set(libpeft.metrics.evaluate(scores, targets, "identity")), {"f1_macro", "map", "auroc_macro"})
+        with self.assertRaisesRegex(libpeft.DTypeError, 'give link="identity"'):
+            libpeft.metrics.evaluate(scores, truth)
+
     def test_nearest_neighbour_of_numpy(self):
         train, new, truth = self.data()
         probe = libpeft.Probe(train, truth, kind="knn", k=1, distance="euclidean")

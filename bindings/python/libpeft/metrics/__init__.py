@@ -13,7 +13,7 @@ import numpy as np
 
 from .._c.arrays import Array, Doubles, Integers, doubles, floats, integers, targets_like
 from .._c.declarations import Status
-from .._c.errors import NotFoundError, ShapeError
+from .._c.errors import DTypeError, NotFoundError, ShapeError
 from .._c.library import check, encoded, lib, text
 from .._c.library import names as _names
 from ..context import default_context
@@ -169,10 +169,19 @@ def temperature_scores(logits: Array, temperature: float) -> Doubles:
 
 def evaluate(logits: Array, labels: Array, link: str = "softmax") -> dict[str, float]:
     """The figures that the program finetune prints, of logits float32 (n, classes) and labels (n,), or with link
-    "sigmoid" targets (n, classes)."""
-    p = scores(logits, link)
+    "sigmoid" targets (n, classes). With link "identity" the first argument holds probabilities, float64 or float32,
+    such as those of Probe.scores: of labels, or of targets, by the shape of the second."""
+    if link == "identity":
+        p, several = doubles("logits", logits, 2), np.ndim(labels) == 2
+    else:
+        if np.asarray(logits).dtype == np.float64:
+            raise DTypeError(
+                "logits: given an array of float64, expected logits of float32; of probabilities, such as those of "
+                'Probe.scores, give link="identity"'
+            )
+        p, several = scores(logits, link), link == "sigmoid"
     figures: dict[str, Any]
-    if link == "sigmoid":
+    if several:
         figures = {"f1_macro": multi_label(p, labels, "f1_macro"), "map": ranking(p, labels, "map")}
     else:
         counts = confusion(labels, decide(p), p.shape[1])

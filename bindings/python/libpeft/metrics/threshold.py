@@ -35,7 +35,9 @@ def _pair(name: str, scores: Array, targets: Array) -> tuple[Doubles, Array]:
 
 
 def choose(scores: Array, targets: Array, rule: str, wanted: float = 0.0) -> Doubles:
-    """A threshold for each class: rule "youden", "sensitivity" or "specificity" (at least `wanted`), or "f1"."""
+    """A threshold for each class, an array (classes,), of scores (n, classes) and targets (n, classes) or labels (n,):
+    rule "youden", "sensitivity" or "specificity" (at least `wanted`), or "f1". Of two classes the threshold of the one
+    that is to be found is its element: choose(p, labels, "youden")[1]."""
     s, t = _pair("scores", scores, targets)
     out = np.empty(s.shape[1])
     check(
