@@ -24,9 +24,17 @@ static char *trim(char *text)
 /* Fails for a flag of finetune that no run of compare can have. */
 static void refuse_stages(const char *word)
 {
-    if (strncmp(word, "--then", 6) && strncmp(word, "--prune", 7)) return;
-    fail("%s: a run of compare is one training, and this flag of finetune asks for several; leave it out, and run "
-         "finetune with --seed 1, 2, .. for such an entry", word);
+    static const char *const validation[] = { "--val", "--stop", "--patience", "--threshold", "--positive",
+                                              "--conformal" };
+    static const char cure[] = "leave it out, and run finetune with --seed 1, 2, .. for such an entry";
+    if (!strncmp(word, "--then", 6) || !strncmp(word, "--prune", 7))
+        fail("%s: a run of compare is one training, and this flag of finetune asks for several; %s", word, cure);
+    for (size_t k = 0; k < sizeof validation / sizeof *validation; k++) {
+        const size_t n = strlen(validation[k]);
+        if (!strncmp(word, validation[k], n) && (!word[n] || word[n] == '='))
+            fail("%s: is a flag of finetune, which asks for validation images, and a run of compare has none; %s",
+                 validation[k], cure);
+    }
 }
 
 /* Parses the flags of an entry. location: "list.txt:12", for error messages. */

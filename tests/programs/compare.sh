@@ -28,6 +28,8 @@ must_refuse 'a: --method linear --no-such 3\n' "bad.txt:1: unrecognized option '
 must_refuse 'a: --method linear\n # more:\n\n  --lr 3 4\nb: --method linear\n' "bad.txt:1: '4' is not a flag"
 must_refuse 'a: --method prefix --then lora\n' "bad.txt:1: --then: a run of compare is one training"
 must_refuse 'a: --method e2vpt --prune=50\n' "bad.txt:1: --prune=50: a run of compare is one training"
+must_refuse 'a: --method lora --stop loss\n' "bad.txt:1: --stop: is a flag of finetune, which asks for validation"
+must_refuse 'a: --method lora --val=0.2\n' "bad.txt:1: --val: is a flag of finetune"
 must_refuse 'a: linear\n' "bad.txt:1: 'linear' is not a flag"
 
 # Probes: wrong options and flags are found before the first run.
