@@ -261,6 +261,7 @@ public:
     }
     std::int64_t best_epoch() const noexcept { return peft_early_stop_best_epoch(c_ptr()); }
     double best_figure() const noexcept { return peft_early_stop_best_figure(c_ptr()); }
+    std::int64_t waited() const noexcept { return peft_early_stop_waited(c_ptr()); }
     void restore() { check(peft_early_stop_restore(c_ptr())); }
     void save(const std::string &path) const { check(peft_early_stop_save(c_ptr(), path.c_str())); }
     void load(const std::string &path) { check(peft_early_stop_load(c_ptr(), path.c_str())); }

@@ -3,7 +3,7 @@
  * NaN; files; failing allocations. */
 #include <peft/early_stop.h>
 #include "failing_alloc.h"
-#include "tiny_bits.h"
+#include "tiny_files.h"
 
 static peft_early_stop *early_stop(peft_model *m, const char *options)
 {
@@ -109,8 +109,10 @@ START_TEST(wrong_arguments_are_errors)
     FAILS(PEFT_E_OPTION, "goal: given 'largest', expected max or min", peft_early_stop_create(t.model, o, &none));
     FAILS(PEFT_E_OPTION, "patiense", peft_early_stop_create(t.model, unknown, &none));
     FAILS(PEFT_E_INVALID, "model", peft_early_stop_create(NULL, NULL, &none));
-    FAILS(PEFT_E_INVALID, "early stopping", peft_early_stop_restore(NULL));
-    FAILS(PEFT_E_INVALID, "early stopping", peft_early_stop_offer(NULL, 0, 0, NULL));
+    FAILS(PEFT_E_INVALID, "early_stop: e is NULL", peft_early_stop_restore(NULL));
+    FAILS(PEFT_E_INVALID, "early_stop: e is NULL", peft_early_stop_offer(NULL, 0, 0, NULL));
+    FAILS(PEFT_E_INVALID, "early_stop: e is NULL", peft_early_stop_load(NULL, "x"));
+    FAILS(PEFT_E_INVALID, "early_stop: e is NULL", peft_early_stop_save(NULL, "x"));
     FAILS(PEFT_E_STATE, "attach", peft_model_attach(t.model, bias));
     ck_assert_ptr_null(none);
     ck_assert_str_eq(peft_option_name(peft_early_stop_option(0)), "goal");
@@ -168,6 +170,42 @@ START_TEST(a_file_continues_an_interrupted_training)
 }
 END_TEST
 
+/* Figures and counters that offers cannot lead to. The object stays as it was, and a figure improves on its best. */
+START_TEST(damaged_numbers_are_refused)
+{
+    static const struct { const char *key, *value, *message; } damage[] = {
+        { "libpeft.best_figure", "nan", "given 'nan', expected a finite number" },
+        { "libpeft.best_figure", "inf", "given 'inf', expected a finite number" },
+        { "libpeft.best_figure", "-inf", "expected a finite number" },
+        { "libpeft.best_figure", "many", "expected a finite number" },
+        { "libpeft.best_epoch", "6", "given 6, expected at most the last epoch, 5" },
+        { "libpeft.best_epoch", "-2", "given -2, expected -1 or more" },
+        { "libpeft.last_epoch", "3", "given 4, expected at most the last epoch, 3" },
+        { "libpeft.waited", "-1", "given -1, expected 0 to 1" },
+        { "libpeft.waited", "2", "given 2, expected 0 to 1" } };
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
+    peft_early_stop *e = early_stop(t.model, "");
+    char path[128], bad[128];
+    snprintf(path, sizeof path, "%s", tiny_path("whole"));
+    snprintf(bad, sizeof bad, "%s", tiny_path("bad"));
+    OK(peft_early_stop_offer(e, 4, 0.625, NULL));
+    OK(peft_early_stop_offer(e, 5, 0.5, NULL));
+    OK(peft_early_stop_save(e, path));
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        tiny_edit(path, bad, &(tiny_change){ SET_META, damage[i].key, damage[i].value });
+        FAILS(PEFT_E_FORMAT, damage[i].message, peft_early_stop_load(e, bad));
+        ck_assert_int_eq(peft_early_stop_best_epoch(e), 4);
+        ck_assert_double_eq(peft_early_stop_best_figure(e), 0.625);
+        ck_assert_int_eq(peft_early_stop_waited(e), 1);
+    }
+    OK(peft_early_stop_load(e, path));
+    OK(peft_early_stop_offer(e, 6, 0.75, NULL));
+    ck_assert_int_eq(peft_early_stop_best_epoch(e), 6);
+    peft_early_stop_free(e);
+    tiny_free(&t);
+}
+END_TEST
+
 /* Makes, offers, saves and loads in a context whose allocations fail; the model stays as it was. */
 static peft_status whole_life(peft_context *ctx, void *path)
 {
@@ -205,4 +243,4 @@ END_TEST
 
 SUITE_MAIN("early_stop", the_best_epoch_comes_back_for_every_method, patience_counts_epochs_without_improvement,
            nan_is_never_the_best, wrong_arguments_are_errors, a_file_continues_an_interrupted_training,
-           failing_allocations_leak_nothing)
+           damaged_numbers_are_refused, failing_allocations_leak_nothing)

@@ -31,5 +31,6 @@ bool best_epoch_comes_back(peft::context &ctx)
     again.load("best.safetensors");
     again.restore();
     const float back = bias.values<float>()[0];
-    return moved && !first && second && e.best_epoch() == 1 && again.best_epoch() == 1 && !(back < best || back > best);
+    return moved && !first && second && e.waited() == 1 && e.best_epoch() == 1 && again.best_epoch() == 1 &&
+           !(back < best || back > best);
 }

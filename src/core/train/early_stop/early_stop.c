@@ -10,6 +10,11 @@ static const pf_opt options[] = {
     { "min_delta", 'f', "0", 0, 1e300, "an improvement is one of more than this" },
     { 0 } };
 
+peft_status pf_early_stop_null(void)
+{
+    return pf_fail(PEFT_E_INVALID, "early_stop: e is NULL, expected a pointer from peft_early_stop_create");
+}
+
 const peft_option *peft_early_stop_option(size_t i) { return pf_option_at(options, i); }
 
 const pf_param *pf_early_stop_tensor(const peft_early_stop *e, size_t i, const char **prefix)
@@ -87,7 +92,7 @@ static bool improves(const peft_early_stop *e, double figure)
 
 peft_status peft_early_stop_offer(peft_early_stop *e, int64_t epoch, double figure, int *stop)
 {
-    if (!e) return pf_fail(PEFT_E_INVALID, "early stopping is NULL: expected a pointer");
+    if (!e) return pf_early_stop_null();
     if (epoch < 0 || epoch <= e->last_epoch)
         return pf_fail(PEFT_E_INVALID, "epoch: given %lld, expected %lld or more, as each epoch is offered once",
                        (long long)epoch, (long long)(e->last_epoch + 1));
@@ -104,7 +109,7 @@ peft_status peft_early_stop_offer(peft_early_stop *e, int64_t epoch, double figu
 
 peft_status peft_early_stop_restore(peft_early_stop *e)
 {
-    if (!e) return pf_fail(PEFT_E_INVALID, "early stopping is NULL: expected a pointer");
+    if (!e) return pf_early_stop_null();
     if (e->best_epoch < 0)
         return pf_fail(PEFT_E_STATE, "there is no best epoch: %s", e->last_epoch < 0
                        ? "no figure was offered yet (peft_early_stop_offer)"

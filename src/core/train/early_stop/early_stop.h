@@ -17,4 +17,6 @@ struct peft_early_stop {
 
 /* Tensor i of the model, parameters before buffers, with the prefix of its name in a file; NULL: no such index. */
 const pf_param *pf_early_stop_tensor(const peft_early_stop *e, size_t i, const char **prefix);
+/* The error of a call whose e is NULL. */
+peft_status pf_early_stop_null(void);
 #endif

@@ -10,11 +10,11 @@
 
 static const char kind[] = "best_epoch", figure_key[] = "libpeft.best_figure", goal_key[] = "libpeft.goal";
 /* Counters by the key of their metadata entry. */
-static const struct { const char *key; size_t offset; } counter[] = {
-    { "libpeft.best_epoch", offsetof(peft_early_stop, best_epoch) },
-    { "libpeft.last_epoch", offsetof(peft_early_stop, last_epoch) },
-    { "libpeft.waited", offsetof(peft_early_stop, waited) } };
-#define COUNTERS (sizeof counter / sizeof *counter)
+enum { BEST, LAST, WAITED, COUNTERS };
+static const struct { const char *key; size_t offset; } counter[COUNTERS] = {
+    [BEST] = { "libpeft.best_epoch", offsetof(peft_early_stop, best_epoch) },
+    [LAST] = { "libpeft.last_epoch", offsetof(peft_early_stop, last_epoch) },
+    [WAITED] = { "libpeft.waited", offsetof(peft_early_stop, waited) } };
 
 typedef peft_status (*tensor_fn)(void *user, const char *name, peft_tensor *kept);
 /* Calls fn for the kept values of each tensor, with their name in the file; for none if there is no best epoch. */
@@ -44,7 +44,7 @@ static peft_status write_all(pf_st_out *o, const void *object)
 {
     const peft_early_stop *e = object;
     char figure[40];
-    for (size_t i = 0; i < COUNTERS; i++)
+    for (int i = 0; i < COUNTERS; i++)
         PF_TRY(pf_meta_add_int(o, counter[i].key, *(const int64_t *)((const char *)e + counter[i].offset)));
     pf_print_float(figure, sizeof figure, e->best);
     PF_TRY(pf_st_out_meta(o, figure_key, figure));
@@ -55,7 +55,8 @@ static peft_status write_all(pf_st_out *o, const void *object)
 peft_status peft_early_stop_save(const peft_early_stop *e, const char *path)
 {
     PK_FLOAT_SCOPE;
-    if (!e || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", e ? "path" : "early stopping");
+    if (!e) return pf_early_stop_null();
+    if (!path) return pf_fail(PEFT_E_INVALID, "path is NULL: expected the path of a file");
     return pf_origin_write_file(e->model->backbone, kind, path, write_all, e);
 }
 
@@ -68,6 +69,19 @@ static peft_status read_tensor(void *user, const char *name, peft_tensor *t)
     return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", name);
 }
 
+/* Whether the counters are such as offers of epochs make: `waited` epochs were offered after the best one, or, if there
+ * is none, in all. */
+static peft_status check_counters(const int64_t value[COUNTERS])
+{
+    if (value[BEST] > value[LAST])
+        return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected at most the last epoch, %lld",
+                       counter[BEST].key, (long long)value[BEST], (long long)value[LAST]);
+    const int64_t most = value[LAST] - value[BEST];
+    if (value[WAITED] >= 0 && value[WAITED] <= most) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected 0 to %lld, the epochs after the best one",
+                   counter[WAITED].key, (long long)value[WAITED], (long long)most);
+}
+
 /* Reads counters and figure. */
 static peft_status read_numbers(const peft_early_stop *e, const pf_st *st, int64_t value[COUNTERS], double *best)
 {
@@ -76,16 +90,17 @@ static peft_status read_numbers(const peft_early_stop *e, const pf_st *st, int64
     if (strcmp(text, e->minimise ? "min" : "max"))
         return pf_fail(PEFT_E_MISMATCH, "goal: the file was saved with '%.40s', this object has '%s'", text,
                        e->minimise ? "min" : "max");
-    for (size_t i = 0; i < COUNTERS; i++) {
+    for (int i = 0; i < COUNTERS; i++) {
         PF_TRY(pf_meta_read_int(st, counter[i].key, &value[i]));
         if (value[i] < -1)
             return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected -1 or more", counter[i].key,
                            (long long)value[i]);
     }
+    PF_TRY(check_counters(value));
     PF_TRY(pf_meta_read_text(st, figure_key, &text));
     *best = NAN;
-    if (value[0] < 0 || pf_parse_float(text, best)) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%.40s', expected a number", figure_key, text);
+    if (value[BEST] < 0 || (pf_parse_float(text, best) && isfinite(*best))) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%.40s', expected a finite number", figure_key, text);
 }
 
 /* Checks the whole file, and only then changes e. */
@@ -97,10 +112,10 @@ static peft_status load(peft_early_stop *e, const pf_st *st)
     copy.copy = true;
     PF_TRY(pf_origin_check(st, kind, e->model->backbone));
     PF_TRY(read_numbers(e, st, value, &best));
-    PF_TRY(for_each_tensor(e, value[0], read_tensor, &check));
+    PF_TRY(for_each_tensor(e, value[BEST], read_tensor, &check));
     PF_TRY(pf_restore_found_all(&check));
-    PF_TRY(for_each_tensor(e, value[0], read_tensor, &copy));
-    for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)e + counter[i].offset) = value[i];
+    PF_TRY(for_each_tensor(e, value[BEST], read_tensor, &copy));
+    for (int i = 0; i < COUNTERS; i++) *(int64_t *)((char *)e + counter[i].offset) = value[i];
     e->best = best;
     return PEFT_OK;
 }
@@ -109,7 +124,8 @@ peft_status peft_early_stop_load(peft_early_stop *e, const char *path)
 {
     PK_FLOAT_SCOPE;
     pf_st *st;
-    if (!e || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", e ? "path" : "early stopping");
+    if (!e) return pf_early_stop_null();
+    if (!path) return pf_fail(PEFT_E_INVALID, "path is NULL: expected the path of a file");
     PF_TRY(pf_st_read(e->model->backbone->ctx, path, &st));
     peft_status s = load(e, st);
     pf_st_close(st);
