@@ -259,7 +259,10 @@ START_TEST(what_has_no_map_is_refused)
     tiny mean = tiny_make(&(tiny_spec){ .more = "class_token=false,pool=mean" });
     refuses(t.model, "kind=saliency", PEFT_E_OPTION, "expected rollout, ept, cam or occlusion");
     refuses(t.model, "fuse=median", PEFT_E_OPTION, "expected mean, max or min");
-    refuses(t.model, "kind=cam,fuse=max", PEFT_E_OPTION, "option 'fuse' is of another kind");
+    refuses(t.model, "kind=cam,fuse=max", PEFT_E_OPTION,
+            "option 'fuse' (given 'max') is of kind rollout; expected one of: kind batch threads multi_label block "
+            "rectify; leave it out");
+    refuses(t.model, "kind=occlusion,first=1", PEFT_E_OPTION, "option 'first' (given '1') is of kind rollout or ept");
     refuses(t.model, "first=2,last=1", PEFT_E_OPTION, "first: given block 2");
     refuses(t.model, "last=3", PEFT_E_OPTION, "a block from 0 to 2");
     refuses(t.model, "kind=cam,block=7", PEFT_E_OPTION, "block: given 7");

@@ -82,7 +82,6 @@ static void weigh(const cam *c, const pk_real *a, const pk_real *d, int64_t toke
                   pk_real *map)
 {
     const int64_t prefix = tokens - patches;
-    for (int64_t p = 0; p < patches; p++) map[p] = 0;
     for (int64_t p = 0; p < patches; p++) {
         double sum = 0;
         for (int64_t k = 0; k < width; k++) sum += (double)a[(prefix + p) * width + k] * (double)d[k];

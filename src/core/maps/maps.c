@@ -16,10 +16,25 @@ const char *peft_maps_kind_options(size_t i) { return i < KINDS ? kinds[i]->opti
 int         peft_maps_kind_of_class(size_t i) { return i < KINDS && kinds[i]->of_class; }
 const char *peft_maps_kind_summary(size_t i) { return i < KINDS ? kinds[i]->summary : NULL; }
 
+/* The options that every kind reads. */
+static const char common[] = "kind batch threads multi_label";
+
+/* The error where setting k is an option of other kinds alone. */
+static peft_status refuse_option(const peft_maps *s, size_t k)
+{
+    const char *name = pf_options_name(s->options, k), *owner[KINDS];
+    char owners[80];
+    size_t count = 0;
+    for (int i = 0; i < KINDS; i++)
+        if (pf_has_word(kinds[i]->options, name)) owner[count++] = kinds[i]->name;
+    return pf_fail(PEFT_E_OPTION, "maps of kind=%s: option '%s' (given '%.40s') is of kind %s; expected one of: %s %s; "
+                   "leave it out", s->kind->name, name, pf_options_value(s->options, k),
+                   pf_names_text(owner, count, ", ", " or ", owners, sizeof owners), common, s->kind->options);
+}
+
 /* Finds the kind, and checks that it reads every option that was given. */
 static peft_status find_kind(peft_maps *s)
 {
-    static const char common[] = "kind batch threads multi_label";
     const char *names[KINDS];
     int i;
     for (i = 0; i < KINDS; i++) names[i] = kinds[i]->name;
@@ -27,9 +42,7 @@ static peft_status find_kind(peft_maps *s)
     s->kind = kinds[i];
     for (size_t k = 0; k < pf_options_count(s->options); k++) {
         const char *name = pf_options_name(s->options, k);
-        if (!pf_has_word(common, name) && !pf_has_word(s->kind->options, name))
-            return pf_fail(PEFT_E_OPTION, "maps of kind=%s: option '%s' is of another kind, expected %s, %s",
-                           s->kind->name, name, common, s->kind->options);
+        if (!pf_has_word(common, name) && !pf_has_word(s->kind->options, name)) return refuse_option(s, k);
     }
     return PEFT_OK;
 }
