@@ -74,13 +74,17 @@ static peft_status write_npy(const map_kind *k, const char *path)
     return s;
 }
 
-static void write_csv(const map_kind *k, const char *path)
+static peft_status write_csv(const map_kind *k, const char *path)
 {
-    atomic_file f;
-    open_atomic(&f, path);
+    char *text;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
     for (int64_t i = 0; i < k->h * k->w; i++)
-        fprintf(f.file, "%.9g%c", (double)k->value[i], (i + 1) % k->w ? ',' : '\n');
-    close_atomic(&f);
+        fprintf(f, "%.9g%c", (double)k->value[i], (i + 1) % k->w ? ',' : '\n');
+    if (fclose(f)) fail("out of memory");
+    const peft_status s = peft_write_file(path, text, size);
+    free(text);
+    return s;
 }
 
 static peft_status save_rgb(peft_context *ctx, int64_t width, int64_t height, const unsigned char *rgb,
@@ -134,8 +138,7 @@ peft_status write_map(map_files *f, peft_context *ctx, const map_kind *k, int64_
     snprintf(path, sizeof path, "%s/%s", f->folder, overlay);
     peft_status s = save_rgb(ctx, d.width, d.height, rgb, alpha, path);
     snprintf(path, sizeof path, "%s/%s", f->folder, values);
-    if (!s && f->csv) write_csv(k, path);
-    else if (!s) s = write_npy(k, path);
+    if (!s) s = f->csv ? write_csv(k, path) : write_npy(k, path);
     snprintf(path, sizeof path, "%s/%04lld-%s.%s.blend.png", f->folder, (long long)number, stem, k->name);
     if (!s && f->blend) s = save_blend(ctx, &d, im, rgb, alpha, path);
     if (!s) add_to_index(f, &d, k->name, number, name, class, overlay, values);

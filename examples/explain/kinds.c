@@ -4,6 +4,7 @@
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,14 +17,26 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
+/* Appends a name to a list with commas between its names; where there is no room for it, and at the list's end,
+ * "...". */
+static void add_name(char *list, size_t size, const char *name)
+{
+    static const char more[] = "...";
+    const size_t n = strlen(list), room_for_more = strlen(", ") + sizeof more;
+    const char *comma = n ? ", " : "";
+    if (n + strlen(comma) + strlen(name) + room_for_more <= size)
+        snprintf(list + n, size - n, "%s%s", comma, name);
+    else if (n < strlen(more) || strcmp(list + n - strlen(more), more))
+        snprintf(list + n, size - n, "%s%s", comma, more);
+}
+
 /* The number of the class with this name. */
 static int64_t class_named(const loaded_model *s, const char *name)
 {
     char known[512] = "";
     for (int64_t c = 0; c < s->classes; c++) {
         if (!strcmp(s->names[c], name)) return c;
-        if (strlen(known) + strlen(s->names[c]) + 8 < sizeof known) strcat(strcat(known, c ? ", " : ""), s->names[c]);
-        else if (strlen(known) + 5 < sizeof known && known[strlen(known) - 1] != '.') strcat(known, ", ...");
+        add_name(known, sizeof known, s->names[c]);
     }
     fail("--class: the model has no class '%s'; expected one of %s", name, known);
 }

@@ -42,12 +42,28 @@ if explain --values csv --kind cam --out some broken.png new/benign-like/0001.pn
 fi
 grep -q 'broken.png' log && grep -q '1 of 2 pictures have no maps' log || fail 'the broken picture is not named'
 [ "$(wc -l < some/0002-0001_png.cam.csv)" -eq 4 ] || fail 'values as csv'
+# values that cannot be written, as a folder has their name, are an error of their picture alone
+for ending in csv npy; do
+    mkdir -p "part/0001-0000_png.cam.$ending"
+    if explain --values "$ending" --kind cam --force --out part new/benign-like/000?.png > log 2>&1; then
+        fail 'a folder in place of values is no error'
+    fi
+    grep -q '1 of 2 pictures have no maps' log && [ -e "part/0002-0001_png.cam.$ending" ] ||
+        fail 'the other picture has no values'
+done
 refused 'the folder is not empty' explain --out some new
 explain --kind cam --force --out some new/benign-like/0001.png > log 2>&1 || fail '--force'
 [ -e some/0001-0001_png.cam.npy ] || fail 'files of --force'
 
 refused "'saliency' is no kind of map; expected some of rollout, ept, cam, occlusion" explain --kind saliency --out x new
 refused "the model has no class 'cyst'; expected one of benign-like, malignant-like" explain --class cyst --out x new
+# a first class whose name is longer than the message's list of names
+find scans -name '*.png' | LC_ALL=C sort | awk -v name="$(printf '%0600d' 0)" 'BEGIN { print "path,label" }
+    { print $0 "," (NR % 2 ? "other" : name) }' > long.csv
+"$bin/finetune" --backbone vit.safetensors --data long.csv --method linear --epochs 1 --out long.safetensors > log 2>&1 ||
+    fail 'finetune with a long name of a class'
+refused "has no class 'cyst'; expected one of ..., other" "$bin/explain" --backbone vit.safetensors \
+    --model long.safetensors --kind cam --class cyst --out x new
 refused 'maps of --kind rollout are of no class' explain --kind rollout --class benign-like --out x new
 refused 'no kind of --kind cam has this option' explain --kind cam --map-options fuse=max --out x new
 refused 'expected mean, max or min' explain --kind rollout --map-options fuse=least --out x new
