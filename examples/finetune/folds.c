@@ -21,7 +21,8 @@ static char *settings_text(const run *r)
     for (int i = 0; i < flags; i++) {
         size_t k = 0;
         while (k < sizeof left_out / sizeof *left_out && left_out[k] != i) k++;
-        if (k == sizeof left_out / sizeof *left_out && given[i].value) fprintf(f, "%s=%s\n", given[i].name, given[i].value);
+        if (k == sizeof left_out / sizeof *left_out && given[i].value)
+            fprintf(f, "%s=%s\n", given[i].name, given[i].value);
     }
     fprintf(f, "libpeft=%s isa=%s backbone=%.64s %s", peft_version_string(), peft_context_isa(r->t.ctx),
             peft_backbone_fingerprint(r->t.vit), peft_transform_text(r->t.transform));
@@ -58,7 +59,7 @@ void cross_validate(run *r)
     char *settings = settings_text(r), *path = folds_path(r);
     folds f = make_folds(r->t.train, count, r->t.seed, "val folds");
     fold_scores s = new_fold_scores(r->t.train, count, settings);
-    if (given[resume].value) read_fold_scores(&s, path);
+    if (given[resume].value) read_fold_scores(&s, path, r->t.epochs);
     for (int64_t k = 0; k < count; k++) {
         if (s.epoch[k]) continue;
         train_fold(r, &f.fold[k], k, &s);

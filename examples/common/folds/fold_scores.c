@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fold_scores.c -- out-of-fold predictions, their file and their figures (fold_scores.h). */
 #include "fold_scores.h"
+#include "common/decision/intervals.h"
 #include "common/files/atomic_file.h"
 #include "common/files/text_file.h"
 #include "common/program/errors.h"
@@ -79,7 +80,7 @@ static bool take_hash(char *text)
     return same;
 }
 
-bool read_fold_scores(fold_scores *s, const char *path)
+bool read_fold_scores(fold_scores *s, const char *path, int64_t epochs)
 {
     char *text = read_text_file(path, NULL), *at = text, key[65];
     int used = 0;
@@ -91,12 +92,14 @@ bool read_fold_scores(fold_scores *s, const char *path)
     at += used;
     for (int64_t i = 0; i < s->folds + s->images * s->classes; i++) {
         char *end;
-        const double v = strtod(at, &end);
-        if (end == at || *end != '\n') refuse(path, "is damaged");
-        if (i < s->folds) s->epoch[i] = (int64_t)v;
-        else s->scores[i - s->folds] = v;
+        const bool is_epoch = i < s->folds;
+        if (is_epoch) s->epoch[i] = strtoll(at, &end, 10);
+        else s->scores[i - s->folds] = strtod(at, &end);
+        const bool in_range = !is_epoch || (s->epoch[i] >= 0 && s->epoch[i] <= epochs);
+        if (end == at || *end != '\n' || !in_range) refuse(path, "is damaged");
         at = end + 1;
     }
+    if (*at) refuse(path, "is longer than its scores");
     free(text);
     return true;
 }
@@ -117,25 +120,12 @@ int64_t median_epoch(const fold_scores *s)
     return median;
 }
 
-/* A number for the patient of each image, -1 without one. An image of another patient has another number. */
-static int64_t *patient_numbers(const peft_dataset *d)
-{
-    const int64_t n = peft_dataset_count(d);
-    int64_t *number = check_alloc(malloc((size_t)n * sizeof *number));
-    for (int64_t i = 0; i < n; i++) {
-        const char *name = peft_dataset_group(d, i);
-        int64_t k = 0;
-        while (name && k < i && !(peft_dataset_group(d, k) && !strcmp(peft_dataset_group(d, k), name))) k++;
-        number[i] = name ? k : -1;
-    }
-    return number;
-}
-
 void print_fold_figures(peft_context *ctx, const fold_scores *s, const peft_dataset *d)
 {
     const bool several = peft_dataset_multilabel(d);
     float *targets = check_alloc(malloc((size_t)(s->images * s->classes) * sizeof *targets));
-    int64_t *labels = check_alloc(malloc((size_t)s->images * sizeof *labels)), *patients = patient_numbers(d);
+    int64_t *labels = check_alloc(malloc((size_t)s->images * sizeof *labels)), count;
+    int64_t *patients = number_patients(d, &count);
     for (int64_t i = 0; i < s->images; i++) {
         must(peft_dataset_targets(d, i, targets + i * s->classes));
         labels[i] = peft_dataset_label(d, i);

@@ -23,8 +23,8 @@ void        set_fold_scores(fold_scores *s, int64_t k, const fold *f, const doub
 /* Writes all trained folds; an error ends the program. */
 void        write_fold_scores(const fold_scores *s, const char *path);
 /* Reads the folds that an earlier run has trained; false: there is no file. The program ends if it is of another
- * training, or broken. */
-bool        read_fold_scores(fold_scores *s, const char *path);
+ * training, or broken. epochs: the most that a fold may have chosen. */
+bool        read_fold_scores(fold_scores *s, const char *path, int64_t epochs);
 /* The median of the epochs; of an even number of folds the smaller of the two in the middle. */
 int64_t     median_epoch(const fold_scores *s);
 /* Prints the figures of all images together, with 95 % bootstrap intervals, by patients where d knows them. */

@@ -5,24 +5,25 @@
 #include "common/program/stop.h"
 #include "out_of_fold.h"
 #include "shared_features.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Loaders keep their images, so that each is decoded once in a search and not for every candidate. */
 enum { UNKNOWN, YES, NO };
+/* Loaders keep their images, so that each is decoded once in a search and not for every candidate. */
 struct fold_loaders {
     peft_loader **train, **held;                              /* [folds] */
     char *batch;                                              /* of the loaders of train */
     char *sharing;                                            /* [candidates]: UNKNOWN, YES or NO */
 };
 
-static char *file_of(const fold_trials *f, int64_t candidate, int64_t k, const char *ending)
+static char *file_of(const char *files, int64_t candidate, int64_t k, const char *ending)
 {
     char *path;
-    if (asprintf(&path, "%s-%lld-%lld.%s", f->files, (long long)candidate, (long long)k, ending) < 0)
+    if (asprintf(&path, "%s-%lld-%lld.%s", files, (long long)candidate, (long long)k, ending) < 0)
         fail("out of memory");
     return path;
 }
@@ -138,7 +139,7 @@ trial judge_by_folds(int64_t candidate, double share, void *user)
     prepare_loaders(f, recipe);
     const bool sharing = shares_features(f, candidate, recipe);
     if (sharing) {
-        char *path = file_of(f, first_with_model(f->candidates, candidate), 0, "features");
+        char *path = file_of(f->files, first_with_model(f->candidates, candidate), 0, "features");
         share_features(recipe, path);
         free(path);
     }
@@ -146,7 +147,7 @@ trial judge_by_folds(int64_t candidate, double share, void *user)
         const fold *part = &f->folds->fold[k];
         peft_loader *loader = f->loaders->train[k];
         training_run t = training_with(f->base, recipe, part->train, loader);
-        char *state = file_of(f, candidate, k, "state");
+        char *state = file_of(f->files, candidate, k, "state");
         status = train_fold(&t, sharing ? next_by_content : peft_loader_next, loader, state,
                             share_of_epochs(share, t.epochs), share >= 1);
         if (!status) status = predict_held(&t, f->loaders->held[k], part, scores);
@@ -188,16 +189,21 @@ void check_candidates(const fold_trials *f)
     }
 }
 
+void remove_trial_files(const char *files, const grid *candidates, int64_t count)
+{
+    static const char *const endings[] = { "state", "features" };
+    for (int64_t c = 0; c < grid_size(candidates); c++)
+        for (int64_t k = 0; k < count; k++)
+            for (int e = 0; e < 2; e++) {
+                char *path = file_of(files, c, k, endings[e]);
+                if (remove(path) && errno != ENOENT) fail("%s: cannot be removed: %s", path, strerror(errno));
+                free(path);
+            }
+}
+
 void end_fold_trials(fold_trials *f)
 {
     if (f->loaders) free_loaders(f->loaders, f->folds->count);
     f->loaders = NULL;
-    for (int64_t c = 0; c < grid_size(f->candidates); c++)
-        for (int64_t k = 0; k < f->folds->count; k++) {
-            char *state = file_of(f, c, k, "state"), *features = file_of(f, c, k, "features");
-            remove(state);
-            remove(features);
-            free(state);
-            free(features);
-        }
+    remove_trial_files(f->files, f->candidates, f->folds->count);
 }

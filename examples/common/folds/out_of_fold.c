@@ -13,6 +13,6 @@ trial judge_out_of_fold(peft_context *ctx, const double *scores, const peft_data
     const judging_figure *loss = tune_figure("loss", d);
     trial t = { .value = figure_of(f, ctx, scores, d), .loss = figure_of(loss, ctx, scores, d) };
     if (smaller_is_better(f)) t.value = -t.value;
-    else t.value = round(1e9 * t.value) / 1e9;                /* equal figures that were added up in another order */
+    else t.value = round(1e9 * t.value) / 1e9;                /* so that sums in another order compare as equal */
     return t;
 }

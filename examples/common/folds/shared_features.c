@@ -36,7 +36,16 @@ static int by_value(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-/* Do at most two versions of each image occur in the first epochs? The most that are read are some hundred images. */
+static int64_t count_different(int64_t *ids, int64_t count)
+{
+    int64_t different = 0;
+    qsort(ids, (size_t)count, sizeof *ids, by_value);
+    for (int64_t i = 0; i < count; i++) different += !i || ids[i] != ids[i - 1];
+    return different;
+}
+
+/* Do at most two versions of each image occur in the first epochs? Reads the first five epochs, and ends after the
+ * epoch in which there are more. */
 static bool repeats_images(const training_run *base, peft_loader *loader, int64_t images)
 {
     enum { epochs = 5 };
@@ -44,14 +53,14 @@ static bool repeats_images(const training_run *base, peft_loader *loader, int64_
     int64_t *ids = check_alloc(malloc((size_t)((images + batch) * epochs) * sizeof *ids)), count = 0, different = 0;
     peft_tensor *x;
     must(peft_tensor_create(base->io_ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, size, size }, &x));
-    for (int64_t e = 0; e < epochs; e++)
+    for (int64_t e = 0; e < epochs && different <= 2 * images; e++) {
         for (int64_t b = 0, n = 1; n > 0; b++) {
             n = next_by_content(e, b, x, NULL, ids + count, loader);
             if (n < 0) fail("%s", peft_last_error());
             count += n;
         }
-    qsort(ids, (size_t)count, sizeof *ids, by_value);
-    for (int64_t i = 0; i < count; i++) different += !i || ids[i] != ids[i - 1];
+        different = count_different(ids, count);
+    }
     peft_tensor_free(x);
     free(ids);
     return different <= 2 * images;

@@ -78,8 +78,8 @@ void build_backbone(training_run *t, const flag *recipe);
 training_run training_beside(const training_run *other, const flag *recipe, peft_dataset *train,
                              peft_adapter *adapter);
 void free_training_beside(training_run *t);
-/* The same with a new adapter and a given loader of the images, which free_training_beside frees unless it was set to
- * NULL before. */
+/* As training_beside, with a new adapter of the recipe and a given loader of the images, which free_training_beside
+ * frees unless it was set to NULL before. */
 training_run training_with(const training_run *other, const flag *recipe, peft_dataset *train, peft_loader *loader);
 /* The loader of a training on the images of `train`, with the seed, transform and threads of t. */
 peft_loader *training_loader(const training_run *t, const flag *recipe, peft_dataset *train);

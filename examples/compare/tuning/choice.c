@@ -5,10 +5,8 @@
 #include "common/folds/out_of_fold.h"
 #include "common/tuning/trial_table.h"
 #include "choice.h"
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 void read_candidates(entry *e)
 {
@@ -45,39 +43,27 @@ char *path_of_trials(const study *s, const char *csv)
     return path;
 }
 
-/* The first part of the paths of temporary files of all runs, or of run i (-1: all), to be freed. */
+/* The first part of the paths of temporary files of run i, to be freed. */
 static char *temporary_files(const study *s, int64_t i)
 {
     const size_t n = strlen(s->trials) - strlen(".csv");
     char *path;
-    const int status = i < 0 ? asprintf(&path, "%.*s-", (int)n, s->trials)
-        : asprintf(&path, "%.*s-%s-%llu-%llu", (int)n, s->trials, entry_of(s, i)->key,
-                   (unsigned long long)draw_seed(s, i), (unsigned long long)run_seed(s, i));
-    if (status < 0) fail("out of memory");
+    if (asprintf(&path, "%.*s-%s-%llu-%llu", (int)n, s->trials, entry_of(s, i)->key,
+                 (unsigned long long)draw_seed(s, i), (unsigned long long)run_seed(s, i)) < 0)
+        fail("out of memory");
     return path;
-}
-
-static void remove_matching(const char *prefix, const char *ending)
-{
-    char *pattern;
-    glob_t found;
-    if (asprintf(&pattern, "%s*%s", prefix, ending) < 0) fail("out of memory");
-    if (!glob(pattern, 0, NULL, &found)) {
-        for (size_t k = 0; k < found.gl_pathc; k++) remove(found.gl_pathv[k]);
-        globfree(&found);
-    }
-    free(pattern);
 }
 
 void begin_trials(const study *s, bool resume)
 {
-    char *prefix = temporary_files(s, -1);
     start_trial_table(s->trials, resume);
-    if (!resume) {
-        remove_matching(prefix, ".state");
-        remove_matching(prefix, ".features");
+    for (int64_t i = 0; i < s->samplings * s->runs * s->entries && !resume; i++) {
+        const entry *e = entry_of(s, i);
+        if (!e->candidates.dimensions) continue;
+        char *files = temporary_files(s, i);
+        remove_trial_files(files, &e->candidates, flag_integer(&e->recipe[flag_tune_folds]));
+        free(files);
     }
-    free(prefix);
 }
 
 static folds folds_of(const entry *e, peft_dataset *train, uint64_t seed)

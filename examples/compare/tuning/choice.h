@@ -12,7 +12,8 @@ void  read_candidates(entry *e);
 /* The path of the table of trials, to be freed: that of --csv with .tune.csv in place of .csv; NULL: no entry has
  * --tune. */
 char *path_of_trials(const study *s, const char *csv);
-/* Begins the table, and removes temporary files of an earlier study; resume: keeps them and continues the table. */
+/* Begins the table, and removes temporary files that an earlier study left of the same runs; resume: keeps them and
+ * continues the table. */
 void  begin_trials(const study *s, bool resume);
 /* Checks the candidates of an entry; t was built for it, on the first draw, and loses its trainer. */
 void  check_choice(training_run *t, const entry *e);

@@ -60,6 +60,17 @@ done
 [ -e b.safetensors.state.folds ] || fail 'no file of the folds'
 if folds --seed 2 --resume --out b.safetensors > other.log 2>&1; then fail 'folds of another seed were taken up'; fi
 grep -q 'or of other images, folds, seed' other.log || fail "refused with $(cat other.log)"
+state=b.safetensors.state.folds
+cp "$state" whole
+# Line 2 has the epoch of the first fold.
+for damage in '2s/.*/nan/' '2s/.*/1e300/' '2s/.*/1.5/' '2s/.*/-1/' '2s/.*/5/' '2s/.*/99999999999999999999/' '5s/.*/x/' '$d' \
+    '$a0x1p-1'; do
+    sed "$damage" whole > "$state"
+    if folds --resume --out b.safetensors > other.log 2>&1; then fail "a file with $damage was taken up"; fi
+    grep -q "$state is damaged" other.log ||
+        fail "refused with $(cat other.log)"
+done
+mv whole "$state"
 folds --resume --out b.safetensors > b.log
 [ "$(grep -c '^fold ' b.log)" -lt 3 ] || fail 'a finished fold was trained again'
 cmp a.safetensors b.safetensors || fail 'the model of the resumed run differs'
