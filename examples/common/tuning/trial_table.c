@@ -80,7 +80,9 @@ void start_trial_table(const char *path, bool keep)
 {
     char first[sizeof heading] = "";
     FILE *f = keep ? fopen(path, "r") : NULL;
+    if (keep && !f && errno != ENOENT) fail("%s: %s", path, strerror(errno));
     const bool there = f && fgets(first, sizeof first, f);
+    if (f && ferror(f)) fail("%s: %s", path, strerror(errno));
     if (f) fclose(f);
     if (there && strcmp(first, heading))
         fail("%s: is no table of --tune; remove the file, and --resume judges all candidates again", path);
