@@ -44,8 +44,8 @@ static const program about = {
     "[options] [FILE...]",
     "Prints metadata and tensors of backbones, models, adapters, training states and other safetensors files, and the\n"
     "facts that had to be assumed of a backbone; training records; of pictures the format, size, bits and header, and\n"
-    "how they are read; of folders and .zip files how many pictures of each kind they hold; or lists the methods, options and\n"
-    "metrics of the library.",
+    "how they are read; of folders and .zip files how many pictures of each kind they hold; or lists the\n"
+    "methods, options and metrics of the library.",
     "  inspect deit_tiny_patch16_224.safetensors scans.safetensors\n"
     "  inspect --operations 1 deit_tiny_patch16_224.safetensors\n"
     "  inspect --image-options window=none scan.dcm\n"

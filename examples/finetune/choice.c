@@ -66,7 +66,8 @@ static void choose(const run *r, flag *tuned)
     fold_trials f = { .base = &r->t, .recipe = recipe, .candidates = &g, .folds = &parts, .files = files,
                       .figure = tune_figure(recipe[flag_tune_metric].value, r->t.train) };
     const tuning search = { .table = r->trials, .search = name, .label = recipe[recipe_method].value, .candidates = &g,
-                            .recipe = recipe, .metric = figure_name(f.figure), .judge = judge_by_folds, .user = &f, .print = true };
+                            .recipe = recipe, .metric = figure_name(f.figure), .judge = judge_by_folds, .user = &f,
+                            .print = true };
     check_candidates(&f);
     start_trial_table(r->trials, begun || given[resume].value);
     begun = true;

@@ -24,8 +24,8 @@ void check_decision_flags(void)
         fail("--conformal: is fitted on validation images; give --val 0.2, a share of the training images, or --val "
              "PATH too");
     if (in_folds())
-        fail("--conformal: the models of --val folds are others than that which is saved; give --val 0.2, a share of the "
-             "training images, or --val PATH");
+        fail("--conformal: the models of --val folds are others than that which is saved; give --val 0.2, a share of "
+             "the training images, or --val PATH");
     if (given[stop].value || given[prune].value)
         fail("--conformal: the validation images choose the %s, after which they are not as new images are, and sets "
              "would have less than the wanted coverage; leave --%s out", given[stop].value ? "epoch" : "prompts",

@@ -54,7 +54,8 @@ void hold_out_validation(run *r)
     const prune_search search = search_of(r);
     r->all = r->t.train;
     const bool own = !r->validation;
-    const peft_status s = !own ? PEFT_OK : peft_dataset_split(r->all, train_fraction, r->t.seed, &r->t.train, &r->validation);
+    const peft_status s = !own ? PEFT_OK : peft_dataset_split(r->all, train_fraction, r->t.seed, &r->t.train,
+                                                              &r->validation);
     if (s) fail("--prune: the %lld training images of %lld classes leave none for validation, a fifth of every class "
                 "(%s); give 3 or more of each class, --shots 3", (long long)peft_dataset_count(r->all),
                 (long long)peft_dataset_classes(r->all), peft_status_name(s));

@@ -24,8 +24,8 @@
     X(all_slices, NULL, NULL, "predict every slice of a file of several pictures, such as a volume; with --per-case " \
       "such a file is a case, unless it is of a study in a table, or of a DICOM series in a folder") \
     X(format, "text|csv|csv-semicolon|jsonl", NULL, "csv: a table with a heading line; csv-semicolon: the same with " \
-      "semicolons and decimal commas, as a German Excel reads it; jsonl: a JSON object on each line; without it text, " \
-      "or with --out jsonl for FILE.jsonl, else csv") \
+      "semicolons and decimal commas, as a German Excel reads it; jsonl: a JSON object on each line; without it " \
+      "text, or with --out jsonl for FILE.jsonl, else csv") \
     X(csv, NULL, NULL, "the same as --format csv") \
     X(out, "FILE", NULL, "write the table to this file; until all pictures are done, it is FILE.part") \
     X(resume, NULL, NULL, "with --out: go on with FILE.part of an earlier run by the same options") \

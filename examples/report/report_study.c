@@ -76,7 +76,7 @@ static void store_property(study *s, char **field, int fields, const char *path)
     }
 }
 
-/* read_rows, of rows which may lack the last field, as in files of before it was added: it is empty then. */
+/* read_rows; with may_lack_last a missing last field (records of version 1.0) is read as empty. */
 static bool read_longer_rows(const study *s, const method *m, run *r, char **keep, const char *kind, int fields,
                              bool may_lack_last, int64_t least, row_reader store)
 {

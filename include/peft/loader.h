@@ -13,16 +13,17 @@ typedef struct peft_loader peft_loader;
 
 /* Makes a loader of the data set d, whose images the transform t turns into network input. options: batch=16 (samples
  * in a batch), shuffle=false (a new order of the samples in each epoch), balanced=false (as many samples as the data
- * set has, but of each class equally many, to one: those of small classes come several times, augmented differently
- * each time, and of large ones other samples in each epoch; in a new order, also without shuffle), drop_last=false
- * (leave out the last batch of an epoch if it is not full), train=false (apply the transform's augmentations), seed (of
- * order, augmentation and mixup; by default the seed that the data set's context has now), threads=0 (threads that
- * prepare batches ahead; 0: the caller prepares them), cache=268435456 (most bytes of images that are kept, as they are
- * before the first random step: resized to the network's input, at 224 pixels 151 kB of RGB with 8 bits or 100 kB of
- * grey with 16; with random_crop as they are decoded), mixup=0 (> 0, with train: each sample and its targets, which
- * must be f32, are blended with the next sample and its targets, in a share drawn from Beta(mixup, mixup)). A batch
- * depends on its epoch and number, on the data set, the transform and these options, but not on threads and cache. A
- * loader is used by one thread at a time. PEFT_E_UNSUPPORTED: balanced, and samples have several labels each. */
+ * set has, but of each class the same number, or one more: those of small classes come several times, augmented
+ * differently each time, and of large ones other samples in each epoch; in a new order, also without shuffle),
+ * drop_last=false (leave out the last batch of an epoch if it is not full), train=false (apply the transform's
+ * augmentations), seed (of order, augmentation and mixup; by default the seed that the data set's context has now),
+ * threads=0 (threads that prepare batches ahead; 0: the caller prepares them), cache=268435456 (most bytes of images
+ * that are kept, as they are before the first random step: resized to the network's input, at 224 pixels 151 kB of
+ * RGB with 8 bits or 100 kB of grey with 16; with random_crop as they are decoded), mixup=0 (> 0, with train: each
+ * sample and its targets, which must be f32, are blended with the next sample and its targets, in a share drawn from
+ * Beta(mixup, mixup)). A batch depends on its epoch and number, on the data set, the transform and these options,
+ * but not on threads and cache. A loader is used by one thread at a time. PEFT_E_UNSUPPORTED: balanced, and samples
+ * have several labels each. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_loader_create(peft_dataset *d, peft_transform *t, const char *options, peft_loader **out);
 PEFT_API const peft_option *peft_loader_option(size_t i);      /* row i of these options (options.h); NULL: none */

@@ -78,8 +78,8 @@ static void check_folds(peft_dataset *d, int64_t folds, uint64_t seed, double sl
         for (int64_t i = 0; i < peft_dataset_count(held_out); i++) held[peft_dataset_id(held_out, i)]++;
         count_positive(held_out, in_fold);
         const double size = (double)peft_dataset_count(held_out), share = (double)n / (double)folds;
-        ck_assert_msg(fabs(size - share) < slack, "fold %d of %d: %g samples, expected about %g", (int)f, (int)folds, size,
-                      share);
+        ck_assert_msg(fabs(size - share) < slack, "fold %d of %d: %g samples, expected about %g", (int)f, (int)folds,
+                      size, share);
         for (int64_t c = 0; c < peft_dataset_classes(d); c++)
             ck_assert_msg(fabs(in_fold[c] - all[c] / (double)folds) < slack,
                           "fold %d of %d, seed %d: %g samples of class %d, expected about %g", (int)f, (int)folds,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * grid.h -- the candidates of a search for training settings, as --tune gives them:
- * "lr=1e-3,1e-2,options.length=10,100" names two settings with two values each, whose combinations are four candidates. Candidates are numbered from 0; the
- * last setting changes fastest. */
+ * "lr=1e-3,1e-2,options.length=10,100" names two settings with two values each, whose combinations are four
+ * candidates. Candidates are numbered from 0; the last setting changes fastest. */
 #ifndef GRID_H
 #define GRID_H
 #include <stdint.h>

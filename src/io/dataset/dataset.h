@@ -51,6 +51,11 @@ struct peft_dataset {
     int64_t *index;                                           /* [count]: the samples' indices in the opened set */
 };
 
+/* Whether sample i is of class c, or positive for the label c. */
+static inline bool io_is_of(const peft_dataset *d, int64_t i, int64_t c)
+{
+    return d->target ? d->target[i * d->classes + c] == 1 : d->label[i] == c;
+}
 /* An empty data set with one reference. */
 peft_status io_dataset_new(peft_context *ctx, peft_dataset **out);
 peft_dataset *io_dataset_retain(peft_dataset *d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * group_split.c -- io_split_groups: a division that keeps the samples of a group (a patient) together, and is stratified
- * as well as groups allow. */
+ * group_split.c -- io_split_groups: a division that keeps the samples of a group (a patient) together, and is
+ * stratified as well as groups allow. */
 #include "io/dataset/groups.h"
 #include "io/rng.h"
 
@@ -16,8 +16,8 @@ typedef struct division {
     unit *unit;
     int64_t units;
     int64_t *turn;                                            /* [units]: the order in which they are assigned */
-    /* [classes + 1], the last for all samples: how many there are; [parts, classes + 1]: how many each part still lacks,
-     * and how many it has. */
+    /* [classes + 1], the last for all samples: how many there are; [parts, classes + 1]: how many each part still
+     * lacks, and how many it has. */
     int64_t *all;
     double *lacks;
     int64_t *has;
@@ -94,12 +94,8 @@ static void choose_turns(division *v, io_rng *rng)
             if (v->unit[shuffled[k]].count >> bits == 1) v->turn[n++] = shuffled[k];
 }
 
-/* Whether sample i counts in column c: is of the class, or positive for the label; the last column counts all. */
-static bool counts(const peft_dataset *d, int64_t i, int64_t c)
-{
-    if (c == d->classes) return true;
-    return d->target ? d->target[i * d->classes + c] == 1 : d->label[i] == c;
-}
+/* Whether sample i counts in column c; the last column counts all. */
+static bool counts(const peft_dataset *d, int64_t i, int64_t c) { return c == d->classes || io_is_of(d, i, c); }
 
 /* The columns from *c on in which sample i counts; false: no more. A single label has two: its class, and all. */
 static bool next_column(const peft_dataset *d, int64_t i, int64_t *c)
@@ -167,8 +163,8 @@ static bool is_last(division *v, const unit *u)
     return last;
 }
 
-/* Where a part has no sample of column c, moves the smallest unit with some from a part that has two of these, and whose
- * move takes no other column away from that part. Returns whether a unit was moved. */
+/* Where a part has no sample of column c, moves the smallest unit with some from a part that has two of these, and
+ * whose move takes no other column away from that part. Returns whether a unit was moved. */
 static bool fill_part(division *v, int64_t part, int64_t c)
 {
     unit *smallest = NULL;
@@ -230,7 +226,7 @@ peft_status io_split_groups(const peft_dataset *d, const double *share, int64_t 
                 mark[v.order[v.unit[u].first + k]] = v.unit[u].part + 1;
     }
     release(&v);
-    if (!made) return io_nomem("split");
+    if (!made) return io_nomem("division of a data set");
     if (v.units >= parts) return PEFT_OK;
     if (v.units > 1)
         return io_fail(PEFT_E_UNSUPPORTED, "split: %lld parts of %lld groups (patients), each of which comes into one "

@@ -125,5 +125,5 @@ peft_status io_stratify(const peft_dataset *d, int64_t *sizes, int64_t parts, ui
     peft_sys_free(d->ctx, s.unassigned);
     peft_sys_free(d->ctx, s.needed);
     peft_sys_free(d->ctx, s.equal);
-    return allocated ? PEFT_OK : io_nomem("split");
+    return allocated ? PEFT_OK : io_nomem("division of a data set");
 }

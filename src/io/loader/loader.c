@@ -74,7 +74,8 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
                        "smaller batch, or drop_last=false", (long long)o.batch, (long long)d->count);
     if (o.balanced && d->target)
         return io_fail(PEFT_E_UNSUPPORTED, "loader: balanced draws each class equally often, but samples of this data "
-                       "set have several labels each; weigh the loss instead (pos_weight or class_weights of the trainer)");
+                       "set have several labels each; weigh the loss instead (pos_weight or class_weights of the "
+                       "trainer)");
     peft_loader *l = new_loader(d, t, &o);
     if (!l) return io_nomem("loader");
     s = init(l);

@@ -13,19 +13,13 @@ typedef struct division {
     double *share;                                            /* [folds]: 1 / folds */
 } division;
 
-/* Whether sample i is of class c, or positive for this label. */
-static bool is_of(const peft_dataset *d, int64_t i, int64_t c)
-{
-    return d->target ? d->target[i * d->classes + c] == 1 : d->label[i] == c;
-}
-
-/* The number of samples of class c that folds can divide: those of a group count once. seen [groups]: the last class + 1
- * in which a group was counted. */
+/* The number of samples of class c that folds can divide: those of a group count once. seen [groups]: the last class
+ * + 1 in which a group was counted. */
 static int64_t count_units(const peft_dataset *d, int64_t c, int64_t *seen)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < d->count; i++) {
-        if (!is_of(d, i, c)) continue;
+        if (!io_is_of(d, i, c)) continue;
         const int64_t g = io_group_of(d, d->groups, i);
         if (g != IO_NO_GROUP && seen[g] == c + 1) continue;
         if (g != IO_NO_GROUP) seen[g] = c + 1;
