@@ -89,7 +89,7 @@ static void evaluate(run *r)
     print_sets_figures(r, scores);
     if (given[predictions].value) write_predictions(r, scores);
     if (given[per_case].value) evaluate_cases(r, s, scores);
-    if (r->images_in_both) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
+    if (r->images_in_both > 0) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                                   (long long)r->images_in_both);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->t.model));
     if (given[prune].value)
@@ -169,9 +169,10 @@ static run prepare(int argc, char **argv)
     const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);
     r.test_source = test_origin;
     open_validation(&r, &q, test_origin);
-    print_sets(r.t.train, r.test, test_origin);
+    print_sets(r.t.train, r.validation, r.test, test_origin);
     if (r.validated) print_validation(r.validation, r.validation_source);
     r.images_in_both = check_overlap(r.t.train, r.test);
+    if (r.t.start) check_earlier_training(&r);
     if (given[per_case].value) check_cases(r.test, "test");
     if (attends()) check_cases(r.t.train, "training");
     if (given[prune].value) hold_out_validation(&r);
@@ -231,6 +232,7 @@ int main(int argc, char **argv)
     peft_case_pool_free(r.pool);
     free_paths(&r);
     free_decisions(&r);
+    free_earlier_images(&r.earlier);
     free_training(&r.t);
     peft_dataset_free(r.t.train);
     peft_context_free(r.t.io_ctx);

@@ -218,7 +218,7 @@ static void open_sets(const loaded_model *m, peft_dataset *sets[2])
     q.image_options = *options ? options : NULL;
     const char *origin = draw_sets(m->ctx, &q, &sets[TRAINING], &sets[TEST]);
     const int64_t tests = peft_dataset_count(sets[TEST]);
-    print_sets(sets[TRAINING], sets[TEST], origin);
+    print_sets(sets[TRAINING], NULL, sets[TEST], origin);
     if (drawn_from_training_data(origin))
         warn("the test images are a part of --data. The model was not trained on them if finetune was given the same "
              "--data, --shots and --seed, and no --test; otherwise the figures are too good: give --test other images");

@@ -37,7 +37,7 @@ void check_list(study *s)
     check_backbone(s->backbone);
     if (!s->unchecked) check_draws(s);
     draw_run_data(s, 0, &t, &test);
-    print_patients(t.train, test);
+    print_patients(t.train, NULL, test);
     check_test_classes(test);
     if (s->records && peft_dataset_multilabel(test))
         fail("--records: %s has several labels per image, expected one; leave --records out", s->images.data);

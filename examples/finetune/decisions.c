@@ -90,9 +90,23 @@ static void try_sets(run *r)
     free(p);
 }
 
+/* Prints what the model of --model decides by and the new one will not. */
+static void print_dropped(const run *r)
+{
+    const struct { const char *note, *what; int flag; } stored[] = {
+        { "decision", "thresholds are", threshold }, { "conformal", "prediction sets are", conformal } };
+    for (size_t i = 0; r->t.start && i < sizeof stored / sizeof *stored; i++) {
+        const char *note = peft_model_note(r->t.model, stored[i].note);
+        if (note && *note && !given[stored[i].flag].value)
+            printf("--model: its %s left out, as the training changes the probabilities; give --%s for new ones\n",
+                   stored[i].what, given[stored[i].flag].name);
+    }
+}
+
 void begin_decisions(run *r)
 {
     const char *rule = given[threshold].value;
+    print_dropped(r);
     const bool multilabel = peft_dataset_multilabel(r->t.train);
     r->how = plain_decision(peft_dataset_classes(r->t.train), multilabel);
     if (given[conformal].value) try_sets(r);
@@ -103,6 +117,9 @@ void begin_decisions(run *r)
     if (multilabel && given[positive].value)
         fail("--positive: each label has a threshold of its own; leave it out for several labels for an image");
     if (!multilabel) r->how.positive = find_positive(r);
+    if (given[conformal].value)
+        warn("--threshold and --conformal: the class that a threshold decides may lie outside the prediction set, "
+             "which is made of the probabilities alone (docs/predict.md)");
     if (parse_threshold_rule(rule).name) return;
     const char **names = names_of_classes(r->t.train);
     set_thresholds(&r->how, rule, names, "threshold");

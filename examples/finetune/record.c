@@ -1,10 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
- * record.c -- the training record of a run, OUT.record.json (run.h). */
+ * record.c -- the training record of a run, OUT.record.json, and what that of --model says of the images (run.h). */
 #include "run.h"
 #include "common/program/errors.h"
 #include "common/record/record.h"
 #include <stdio.h>
 #include <stdlib.h>
+
+/* The number of images of a set that this training or the one of --model trains on; -1: not known. Warns of the latter,
+ * and ends the program if it trained on all of them. */
+static int64_t count_trained_on(run *r, named_set judged)
+{
+    const int64_t all = peft_dataset_count(judged.d);
+    int64_t found, both = 0, *index = check_alloc(malloc((size_t)all * sizeof *index * 2));
+    char *mark = check_alloc(calloc((size_t)all, 1));
+    must(peft_dataset_overlap(judged.d, r->t.train, all, index, index + all, &found));
+    const int64_t before = mark_earlier(&r->earlier, judged.d, mark);
+    if (before == all)
+        fail("all %lld %s images are training images of --model, so figures on them would not hold for new images; "
+             "give --%s other images", (long long)all, judged.name, *judged.name == 'v' ? "val" : judged.name);
+    if (before > 0)
+        warn("%lld of %lld %s images are training images of --model (%s.record.json), so the figures on them are too "
+             "good; leave them out", (long long)before, (long long)all, judged.name, r->t.start);
+    for (int64_t k = 0; k < found; k++) both += mark[index[k]];
+    free(index);
+    free(mark);
+    return before < 0 ? -1 : found + before - both;
+}
+
+void check_earlier_training(run *r)
+{
+    const peft_dataset *const validation = r->validation_source ? r->validation : NULL;
+    r->earlier = read_earlier_images(r->t.start);
+    r->images_in_both = count_trained_on(r, (named_set){ r->test, "test" });
+    if (validation) r->validation_in_both = count_trained_on(r, (named_set){ validation, "validation" });
+    if (r->earlier.unknown)
+        printf("--model: which images it was trained on is not known (%s); the %s images may be among them\n",
+               r->earlier.unknown, validation ? "test and validation" : "test");
+}
+
+/* A number of images; -1: null. */
+static void record_count(json_writer *w, const char *name, int64_t count)
+{
+    if (count < 0) json_null(w, name);
+    else json_integer(w, name, count);
+}
 
 /* Which epochs were trained, and which one the model has. */
 static void record_training(json_writer *w, const run *r)
@@ -21,13 +60,20 @@ static void record_training(json_writer *w, const run *r)
     json_text(w, "preprocessing", peft_transform_text(r->t.transform));
     json_text(w, "preprocessing_source", r->t.transform_origin);
     json_integer(w, "seed", (int64_t)r->t.seed);
-    json_integer(w, "test_images_trained_on", r->images_in_both);
+    record_count(w, "test_images_trained_on", r->images_in_both);
+    if (r->validation_source) record_count(w, "validation_images_trained_on", r->validation_in_both);
     if (peft_dataset_has_groups(r->t.train) && peft_dataset_has_groups(r->test)) {
         int64_t patients;
         must(peft_dataset_shared_groups(r->t.train, r->test, 0, NULL, NULL, &patients));
         json_integer(w, "test_patients_trained_on", patients);
     }
     json_close(w);
+}
+
+/* How many patients have images in two sets; null: not known. */
+static void record_shared_patients(json_writer *w, const char *name, const peft_dataset *a, const peft_dataset *b)
+{
+    record_count(w, name, a && b ? shared_patients(a, b) : -1);
 }
 
 /* The value of "data": the images of the sets, whose files are read once in a run. */
@@ -45,6 +91,12 @@ static char *data_text(const run *r)
         record_images(&w, "validation", v.path ? v.path : given[data].value, r->validation_source, validation);
     else json_null(&w, "validation");
     record_images(&w, "test", given[test].value ? given[test].value : given[data].value, r->test_source, r->test);
+    json_object(&w, "patients_in_two_sets");
+    record_shared_patients(&w, "training_and_validation", r->t.train, validation);
+    record_shared_patients(&w, "training_and_test", r->t.train, r->test);
+    record_shared_patients(&w, "validation_and_test", validation, r->test);
+    json_close(&w);
+    if (r->t.start) record_earlier(&w, "trained_on_before", &r->earlier);
     json_close(&w);
     if (fclose(f)) fail("out of memory");
     return text;

@@ -12,6 +12,7 @@
 #include "common/model/recipe.h"
 #include "common/tuning/tuned_recipe.h"
 #include "common/program/progress_line.h"
+#include "common/record/earlier.h"
 #include "common/validation/held_out.h"
 #include "common/validation/validator.h"
 #include <stdbool.h>
@@ -92,7 +93,9 @@ typedef struct run {
     bool replace;                                             /* --out, --predictions and files beside --out */
     char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
-    int64_t images_in_both;                                   /* number of test images that are also training images */
+    /* Number of test and of validation images that are also training images, of --model too; -1: not known. */
+    int64_t images_in_both, validation_in_both;
+    earlier_images earlier;                                   /* training images of --model */
     const char *test_source;                                  /* where the test images come from */
     char *record_data;                                        /* the record's part of the images; NULL: not made yet */
     int argc;                                                 /* the command line, for the record */
@@ -143,6 +146,8 @@ void end_validation(run *r);
 /* --val folds: trains on the folds, prints their figures, and sets how many epochs are trained on all images. */
 void cross_validate(run *r);
 /* --- record.c --- */
+/* --model: warns of test and validation images that its training used, or prints that they are not known. */
+void check_earlier_training(run *r);
 /* Writes the training record beside the saved model. test_scores [count, classes] and their figures: NULL before the
  * evaluation. */
 void write_record(run *r, const double *test_scores, const figures *of_test);

@@ -39,9 +39,18 @@ void check_validation_flags(void)
         fail("--val folds: trains new adapters, and --model begins with a trained one; give --val 0.2");
 }
 
+/* The flag by which the validation images choose something of the model; NULL: they judge only. */
+static const char *choosing_flag(void)
+{
+    const char *rule = given[threshold].value;
+    if (rule && parse_threshold_rule(rule).name) return "threshold";
+    return given[stop].value ? "stop" : given[conformal].value ? "conformal" : given[prune].value ? "prune" : NULL;
+}
+
 void open_validation(run *r, const data_request *q, const char *test_origin)
 {
-    const validation_request v = parse_validation(given[val].value);
+    validation_request v = parse_validation(given[val].value);
+    v.chooses = choosing_flag();
     if (!validates()) return;
     r->figure = find_figure(given[stop].value, peft_dataset_multilabel(r->t.train), "stop");
     if (in_folds()) return;

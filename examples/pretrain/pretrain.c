@@ -220,7 +220,7 @@ int main(int argc, char **argv)
                              .tests = flag_integer(&given[test_per_class]),
                              .seed = (uint64_t)flag_integer(&given[seed]) };
     draw_sets(r.ctx, &q, &r.train, &r.test);
-    print_patients(r.train, r.test);
+    print_patients(r.train, NULL, r.test);
     check_test_classes(r.test);
     if (peft_dataset_multilabel(r.train)) fail("--data %s: has several labels per image, expected one",
                                                given[data].value);

@@ -221,11 +221,11 @@ void print_set(const char *title, const peft_dataset *d)
     free(count);
 }
 
-void print_sets(const peft_dataset *train, const peft_dataset *test, const char *source)
+void print_sets(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test, const char *source)
 {
     print_set("training", train);
     print_set("\ntest", test);
     printf("; %s\n", source);
-    print_patients(train, test);
+    print_patients(train, validation, test);
     check_test_classes(test);
 }

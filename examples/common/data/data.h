@@ -79,15 +79,19 @@ int64_t check_shared_images(named_set used, named_set judged, const char *figure
 /* Ends the program if both sets have images of a patient, unless `allowed`. splits_of_table: both may be splits of one
  * table, for the message. */
 void check_patients(named_set used, named_set judged, const char *figures, bool allowed, bool splits_of_table);
-/* Prints the number of patients of each set, or that none are known. */
-void print_patients(const peft_dataset *train, const peft_dataset *test);
+/* The number of patients with images in both sets; -1: the patients of one of them are not known. */
+int64_t shared_patients(const peft_dataset *a, const peft_dataset *b);
+/* Prints the number of patients of each set, and how many are in two of them, or that none are known. validation: NULL
+ * if there are no such images. */
+void print_patients(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test);
 int64_t *count_classes(const peft_dataset *d);                /* images of each class, [classes]; to be freed */
 /* Fails (several labels per image: warns) if a class has no training image. path: of the data, for the message. */
 void check_classes(const peft_dataset *train, const char *path);
 /* Warns if all test images are of one class, or a label is that of all or of none: metrics that do not exist then. */
 void check_test_classes(const peft_dataset *test);
-/* Prints the number of images of each class, `source` (where the test images come from), and the number of patients;
- * also warns as check_test_classes does. */
-void print_sets(const peft_dataset *train, const peft_dataset *test, const char *source);
+/* Prints the number of images of each class, `source` (where the test images come from), and the number of patients, of
+ * the validation images (may be NULL) too; also warns as check_test_classes does. */
+void print_sets(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test,
+                const char *source);
 void print_set(const char *title, const peft_dataset *d);     /* "title: 12 images: benign 8, malignant 4" */
 #endif

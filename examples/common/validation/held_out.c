@@ -48,12 +48,17 @@ static peft_dataset *take_share(const data_request *q, double share, peft_datase
     return held;
 }
 
-static void check_sets(const data_request *q, named_set train, named_set validation, named_set test, bool splits)
+static void check_sets(const data_request *q, const validation_request *v, named_set train, named_set validation,
+                       named_set test, bool splits)
 {
     check_patients(train, validation, "the figures on them", q->allow_shared_patients, splits);
     check_patients(validation, test, "the metrics", q->allow_shared_patients, splits);
     check_shared_images(train, validation, "the figures on them");
-    check_shared_images(validation, test, "the metrics");
+    const int64_t both = check_shared_images(validation, test, "the metrics");
+    if (both && v->chooses && !q->allow_shared_patients)
+        fail("--%s: chooses by the validation images, and %lld of them %s also test image%s, so the metrics would not "
+             "hold for new images; remove them from one set, or give --allow-shared-patients", v->chooses,
+             (long long)both, both == 1 ? "is" : "are", both == 1 ? "" : "s");
 }
 
 peft_dataset *draw_validation(peft_context *ctx, const data_request *q, const validation_request *v,
@@ -75,7 +80,7 @@ peft_dataset *draw_validation(peft_context *ctx, const data_request *q, const va
         snprintf(phrase, sizeof phrase, "a share of %g of the training images, which are not trained on", share);
         *source = phrase;
     }
-    check_sets(q, (named_set){ *train, "training", "data" }, (named_set){ d, "validation", "val" },
+    check_sets(q, v, (named_set){ *train, "training", "data" }, (named_set){ d, "validation", "val" },
                (named_set){ test, "test", "test" }, of_data);
     return d;
 }
