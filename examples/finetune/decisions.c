@@ -68,6 +68,24 @@ static int64_t *labels_of(const peft_dataset *d)
     return labels;
 }
 
+/* Ends the program if there are too few validation images for the quantile of the share of --conformal, of rank
+ * ceil((n + 1) * share). The subtrahend is for shares whose quotient is rounded up, as of 0.9. */
+static void check_number(const run *r, const set_rule *rule)
+{
+    const double rounding = 1e-9, needed = ceil(rule->level / (1 - rule->level) - rounding);
+    const int64_t least = needed < 1 ? 1 : (int64_t)needed, all = peft_dataset_count(r->validation);
+    if (all < least)
+        fail("--conformal %s: coverage %.9g takes at least %lld validation images, there are %lld; give more, or a "
+             "smaller share", given[conformal].value, rule->level, (long long)least, (long long)all);
+    int64_t *count = count_classes(r->validation);
+    for (int64_t c = 0; rule->by_class && c < rule->classes; c++)
+        if (count[c] < least)
+            fail("--conformal %s: coverage %.9g takes at least %lld validation images of each class, there are %lld of "
+                 "'%s'; give more, or a smaller share", given[conformal].value, rule->level, (long long)least,
+                 (long long)count[c], peft_dataset_class_name(r->validation, c));
+    free(count);
+}
+
 /* Before training: fits sets on equal probabilities, which fails for as few images as the true ones would. */
 static void try_sets(run *r)
 {
@@ -75,6 +93,7 @@ static void try_sets(run *r)
     set_rule trial = parse_set_rule(given[conformal].value, classes);
     if (r->how.multilabel)
         fail("--conformal: sets of classes are for one label for each image; leave it out for several labels");
+    check_number(r, &trial);
     int64_t *labels = labels_of(r->validation), patients = 0, *patient = number_patients(r->validation, &patients);
     double *p = check_alloc(malloc((size_t)(n * classes) * sizeof *p));
     char *set = name_validation(r);

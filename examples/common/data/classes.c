@@ -21,6 +21,21 @@ static int64_t *count_targets(const peft_dataset *d, bool judged)
 
 int64_t *count_classes(const peft_dataset *d) { return count_targets(d, false); }
 
+int64_t *count_judged(const peft_dataset *d) { return count_targets(d, true); }
+
+void check_drawn_classes(const peft_dataset *train, const peft_dataset *held, const char *name)
+{
+    int64_t *kept = count_classes(train), *taken = count_classes(held);
+    const bool by_patient = peft_dataset_has_groups(train) && !peft_dataset_multilabel(train);
+    for (int64_t c = 0; by_patient && c < peft_dataset_classes(train); c++)
+        if (!kept[c] && taken[c])
+            fail("class '%s': the draw by patient made all its %lld images %s images, so none is left to train on: it "
+                 "has too few patients; add images of other patients, or give --%s PATH",
+                 peft_dataset_class_name(train, c), (long long)taken[c], name, *name == 'v' ? "val" : name);
+    free(kept);
+    free(taken);
+}
+
 void check_classes(const peft_dataset *train, const char *path)
 {
     int64_t *count = count_classes(train);

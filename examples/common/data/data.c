@@ -181,6 +181,7 @@ const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **t
         if (s) fail("%s: a fifth of its images cannot be held out for the test: %s (%s); give test images by --test",
                     q->data, peft_last_error(), peft_status_name(s));
         peft_dataset_free(all);
+        check_drawn_classes(train, test, "test");
         source = a_fifth;
     }
     if (q->tests) draw_few_shot(&test, "test-per-class", q->tests, q->seed, NULL);
@@ -213,12 +214,15 @@ void print_set(const char *title, const peft_dataset *d)
 {
     const char *skipped = peft_dataset_skipped(d);
     const int64_t all = peft_dataset_count(d);
-    int64_t *count = count_classes(d);
+    int64_t *count = count_classes(d), *judged = count_judged(d);
     printf("%s: %lld image%s", title, (long long)all, all == 1 ? "" : "s");
-    for (int64_t c = 0; c < peft_dataset_classes(d); c++)
+    for (int64_t c = 0; c < peft_dataset_classes(d); c++) {
         printf("%s %s %lld", c ? "," : ":", peft_dataset_class_name(d, c), (long long)count[c]);
+        if (judged[c] < all) printf(" (%lld not judged)", (long long)(all - judged[c]));
+    }
     if (*skipped) printf("; not read: %s", skipped);
     free(count);
+    free(judged);
 }
 
 void print_sets(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test, const char *source)

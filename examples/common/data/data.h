@@ -85,6 +85,9 @@ int64_t shared_patients(const peft_dataset *a, const peft_dataset *b);
  * if there are no such images. */
 void print_patients(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test);
 int64_t *count_classes(const peft_dataset *d);                /* images of each class, [classes]; to be freed */
+int64_t *count_judged(const peft_dataset *d);                 /* images whose target of each class is known */
+/* Fails if a draw of held-out images, "test", took all images of a class, as those of a patient come into one set. */
+void check_drawn_classes(const peft_dataset *train, const peft_dataset *held, const char *name);
 /* Fails (several labels per image: warns) if a class has no training image. path: of the data, for the message. */
 void check_classes(const peft_dataset *train, const char *path);
 /* Warns if all test images are of one class, or a label is that of all or of none: metrics that do not exist then. */
@@ -93,5 +96,5 @@ void check_test_classes(const peft_dataset *test);
  * the validation images (may be NULL) too; also warns as check_test_classes does. */
 void print_sets(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test,
                 const char *source);
-void print_set(const char *title, const peft_dataset *d);     /* "title: 12 images: benign 8, malignant 4" */
+void print_set(const char *title, const peft_dataset *d);     /* "title: 12 images: edema 8, mass 4 (2 not judged)" */
 #endif

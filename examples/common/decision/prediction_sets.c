@@ -14,7 +14,7 @@ set_rule parse_set_rule(const char *text, int64_t classes)
     r.by_class = !strcmp(end, ",class");
     if (end == text || (*end && !r.by_class) || !(r.coverage > 0 && r.coverage < 1))
         fail("--conformal: given '%s', expected a coverage between 0 and 1, 0.9, or 0.9,class for this coverage in "
-             "each class", text);
+             "each class%s", text, r.coverage > 1 ? "; a coverage is given as 0.9, not in percent" : "");
     return r;
 }
 

@@ -29,7 +29,7 @@ threshold_rule parse_threshold_rule(const char *text)
     }
     if (!(r.wanted >= 0 && r.wanted <= 1))
         fail("--threshold: given '%s', expected youden, f1, sensitivity=SHARE, specificity=SHARE, or a number from 0 "
-             "to 1", text);
+             "to 1%s", text, r.name ? "; a share is given as 0.95, not in percent" : "");
     return r;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const all_images = NULL;                   /* in place of the name of a split */
 
@@ -19,9 +20,12 @@ validation_request parse_validation(const char *text)
         return (validation_request){ .kind = VALIDATION_FOLDS, .folds = n };
     }
     const double share = strtod(text, &end);
+    if (end > text && !strcmp(end, "%") && access(text, F_OK))
+        fail("--val %s: %s; a share is given as a number from 0 to 1, %g", text, expected, share / 100);
     if (end == text || *end) return (validation_request){ .kind = VALIDATION_PATH, .path = text };
     if (!(share > 0 && share < 1))
-        fail("--val %s: a share must lie between 0 and 1; %s (./%s for a file of this name)", text, expected, text);
+        fail("--val %s: a share must lie between 0 and 1, as 0.2 is 20 %%; %s (./%s for a file of this name)", text,
+             expected, text);
     return (validation_request){ .kind = VALIDATION_SHARE, .share = share };
 }
 
@@ -38,12 +42,19 @@ static peft_dataset *take_share(const data_request *q, double share, peft_datase
 {
     peft_dataset *kept, *held;
     const peft_status s = peft_dataset_split(*train, 1 - share, q->seed, &kept, &held);
+    if (s == PEFT_E_UNSUPPORTED)
+        fail("--val %g: this share of the %lld training images leaves none for %s%s; give %s share, more training "
+             "images, or validation images by --val PATH", share, (long long)peft_dataset_count(*train),
+             strstr(peft_last_error(), "rest would be empty") ? "validation" : "training",
+             peft_dataset_has_groups(*train) ? ", as images of a patient come into one set" : "",
+             strstr(peft_last_error(), "rest would be empty") ? "a larger" : "a smaller");
     if (s)
         fail("--val: a share of %g of the %lld training images cannot be held out for validation: %s (%s); give more "
              "training images, or validation images by --val PATH", share, (long long)peft_dataset_count(*train),
              peft_last_error(), peft_status_name(s));
     peft_dataset_free(*train);
     *train = kept;
+    check_drawn_classes(kept, held, "validation");
     check_classes(kept, q->data);
     return held;
 }

@@ -113,7 +113,7 @@ refused "given 'yuoden', expected youden, f1, sensitivity=SHARE" asks --threshol
 refused "given 'sensitivity=2'" asks --threshold sensitivity=2 --val set3
 refused 'the models of --val folds are others' asks --conformal 0.9 --val folds=3
 refused 'leave --stop out' asks --conformal 0.9 --val set3 --stop loss
-refused 'expected at least 99' asks --conformal 0.99 --val set3
+refused 'takes at least 99 validation images' asks --conformal 0.99 --val set3
 refused "given '90', expected a coverage between 0 and 1" asks --conformal 90 --val set3
 refused "there is no class 'x'; expected 'benign-like' or 'malignant-like'" asks --threshold 0.5 --positive x
 refused 'give --threshold too' asks --positive benign-like
