@@ -67,7 +67,7 @@ static void evaluate_cases(const run *r, peft_session *session, const double *sc
                             : judge_cases(r->test, scores, rule);
     if (!s.scores) stopped_after_training(r, "during the evaluation");
     printf("\ncases: %s\n", case_rule_phrase[rule]);
-    print_metrics(r->t.ctx, s.scores, s.samples, &r->how, "cases");
+    print_metrics(r->t.ctx, s.scores, s.samples, &r->how, "test", "cases");
     putchar('\n');
     free_case_scores(&s);
 }
@@ -83,7 +83,8 @@ static void evaluate(run *r)
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) stopped_after_training(r, "during the evaluation");
     figures of_test = compute_figures(r->t.ctx, scores, r->test, &r->how);
-    print_figures(r->t.ctx, &of_test, scores, r->test, &r->how, "images");
+    if (given[nested].value) printf("\ntest images, predicted by the saved model:\n");
+    print_figures(r->t.ctx, &of_test, scores, r->test, &r->how, "test", "images");
     write_record(r, scores, &of_test);
     free_figures(&of_test);
     print_sets_figures(r, scores);

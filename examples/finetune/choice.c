@@ -118,7 +118,7 @@ void print_nested_figures(run *r)
     printf("\nnested folds: each training image is predicted by a training that held it out, with settings that were "
            "chosen without it\n");
     decision plain = plain_decision(peft_dataset_classes(whole.train), peft_dataset_multilabel(whole.train));
-    print_metrics(r->t.ctx, scores, whole.train, &plain, "images");
+    print_metrics(r->t.ctx, scores, whole.train, &plain, "training", "images");
     free_decision(&plain);
     putchar('\n');
     r->t.train = whole.train;

@@ -72,16 +72,16 @@ static int64_t *labels_of(const peft_dataset *d)
  * ceil((n + 1) * share). The subtrahend is for shares whose quotient is rounded up, as of 0.9. */
 static void check_number(const run *r, const set_rule *rule)
 {
-    const double rounding = 1e-9, needed = ceil(rule->level / (1 - rule->level) - rounding);
+    const double rounding = 1e-9, needed = ceil(rule->coverage / (1 - rule->coverage) - rounding);
     const int64_t least = needed < 1 ? 1 : (int64_t)needed, all = peft_dataset_count(r->validation);
     if (all < least)
         fail("--conformal %s: coverage %.9g takes at least %lld validation images, there are %lld; give more, or a "
-             "smaller share", given[conformal].value, rule->level, (long long)least, (long long)all);
+             "smaller share", given[conformal].value, rule->coverage, (long long)least, (long long)all);
     int64_t *count = count_classes(r->validation);
     for (int64_t c = 0; rule->by_class && c < rule->classes; c++)
         if (count[c] < least)
             fail("--conformal %s: coverage %.9g takes at least %lld validation images of each class, there are %lld of "
-                 "'%s'; give more, or a smaller share", given[conformal].value, rule->level, (long long)least,
+                 "'%s'; give more, or a smaller share", given[conformal].value, rule->coverage, (long long)least,
                  (long long)count[c], peft_dataset_class_name(r->validation, c));
     free(count);
 }

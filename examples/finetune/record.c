@@ -29,10 +29,10 @@ static int64_t count_trained_on(run *r, named_set judged)
 
 void check_earlier_training(run *r)
 {
-    const peft_dataset *const validation = r->validation_source ? r->validation : NULL;
+    const peft_dataset *const validation = r->validated ? r->validation : NULL;
     r->earlier = read_earlier_images(r->t.start);
-    r->images_in_both = count_trained_on(r, (named_set){ r->test, "test" });
-    if (validation) r->validation_in_both = count_trained_on(r, (named_set){ validation, "validation" });
+    r->images_in_both = count_trained_on(r, (named_set){ r->test, "test", "test" });
+    if (validation) r->validation_in_both = count_trained_on(r, (named_set){ validation, "validation", "val" });
     if (r->earlier.unknown)
         printf("--model: which images it was trained on is not known (%s); the %s images may be among them\n",
                r->earlier.unknown, validation ? "test and validation" : "test");

@@ -143,9 +143,10 @@ static void restore_best(run *r)
     must(peft_early_stop_restore(r->best));
     r->best_epoch = peft_early_stop_best_epoch(r->best);
     r->best_figure = peft_early_stop_best_figure(r->best);
-    printf("best epoch: %lld of %lld that were trained%s, by %s %.5f of the validation images; the model has its "
-           "values\n", (long long)r->best_epoch, (long long)r->last_epoch,
-           r->ended ? " (--patience ended the training)" : "", name, r->best_figure);
+    printf("best epoch: %lld of %lld that were trained%s, by %s %.5f of the validation images%s\n",
+           (long long)r->best_epoch, (long long)r->last_epoch,
+           r->ended ? " (--patience ended the training)" : "", name, r->best_figure,
+           r->state ? "; the model has its values" : "");     /* no state: a training of a fold, which is not saved */
 }
 
 void end_validation(run *r)

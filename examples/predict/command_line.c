@@ -152,7 +152,7 @@ void choose_decisions(loaded_model *s)
         free_set_rule(&s->sets);
         s->sets = (set_rule){ .classes = s->classes };
     }
-    if (given[threshold].value && s->sets.level > 0)
+    if (given[threshold].value && s->sets.coverage > 0)
         warn("--threshold: the class that it decides may lie outside the model's prediction set, which is made of the "
              "probabilities alone (docs/predict.md)");
     if (given[threshold].value) set_thresholds(&s->how, given[threshold].value, s->names, "threshold");

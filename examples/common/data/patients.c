@@ -79,14 +79,14 @@ int64_t shared_patients(const peft_dataset *a, const peft_dataset *b)
 
 void print_patients(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test)
 {
-    named_set sets[3] = { { train, "training" } };
+    named_set sets[3] = { { train, "training", "data" } };
     int count = 1;
     bool known = peft_dataset_has_groups(train) || peft_dataset_has_groups(test);
     if (validation) {
-        sets[count++] = (named_set){ validation, "validation" };
+        sets[count++] = (named_set){ validation, "validation", "val" };
         known |= peft_dataset_has_groups(validation) != 0;
     }
-    sets[count++] = (named_set){ test, "test" };
+    sets[count++] = (named_set){ test, "test", "test" };
     if (!known) {
         printf("patients: not known; where a patient has several images, give --patients PATTERN, or a table with a "
                "column of patients, so that none is in %s (docs/tables.md)\n", validation ? "two sets" : "both sets");

@@ -193,21 +193,23 @@ void free_figures(figures *f)
 }
 
 void print_figures(peft_context *ctx, const figures *f, const double *scores, const peft_dataset *d,
-                   const decision *how, const char *unit)
+                   const decision *how, const char *set, const char *unit)
 {
+    char count[40];
     print_threshold(how, d);
     if (f->confusion) print_confusion(f->outcomes, d);
     print_class_figures(&f->of_classes, how, d, unit);
-    printf("test_%-17s %lld\n", unit, (long long)f->m.images);
+    snprintf(count, sizeof count, "%s_%s", set, unit);
+    printf("%-22s %lld\n", count, (long long)f->m.images);
     if (f->confusion) warn_of_missing(f->outcomes, d), print_one_label(f);
     else print_multilabel(ctx, scores, f->outcomes, how, &f->m);
     printf("%-22s %.4f\n", "auroc_macro", f->m.auroc_macro);
 }
 
 void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how,
-                   const char *unit)
+                   const char *set, const char *unit)
 {
     figures f = compute_figures(ctx, scores, d, how);
-    print_figures(ctx, &f, scores, d, how, unit);
+    print_figures(ctx, &f, scores, d, how, set, unit);
     free_figures(&f);
 }

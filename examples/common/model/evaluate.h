@@ -30,10 +30,11 @@ typedef struct figures {
 figures compute_figures(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how);
 void    free_figures(figures *f);
 /* Prints the confusion matrix (one label per image), the figures of each class (class_figures.h) and the metrics.
- * scores and the others: as for compute_figures. unit: what a sample of d is, "images" or "cases". */
+ * scores and the others: as for compute_figures. set: what d is, "test" or "training", for the line with the count of
+ * samples; unit: what a sample of d is, "images" or "cases". */
 void print_figures(peft_context *ctx, const figures *f, const double *scores, const peft_dataset *d,
-                   const decision *how, const char *unit);
+                   const decision *how, const char *set, const char *unit);
 /* Computes and prints the figures. */
 void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const decision *how,
-                   const char *unit);
+                   const char *set, const char *unit);
 #endif

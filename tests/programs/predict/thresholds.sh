@@ -91,8 +91,8 @@ table both.safetensors set4 > both.csv
 "$bin/predict" --backbone vit.safetensors --model both.safetensors --out t.csv set4 2> log
 cmp t.csv both.csv
 again() {
-    "$bin/finetune" --backbone vit.safetensors --data set2 --model both.safetensors --epochs 1 --out again.safetensors \
-        --force "$@" > log 2>&1
+    "$bin/finetune" --backbone vit.safetensors --data set2 --test set4 --model both.safetensors --epochs 1 \
+        --out again.safetensors --force "$@" > log 2>&1
 }
 again || fail 'training further'
 [ "$(table again.safetensors set4 | head -1)" = 'image,predicted,benign-like,malignant-like' ] || fail 'old notes'
