@@ -78,7 +78,8 @@ head -3 c.safetensors.tune.csv | diff before -
 [ "$(wc -l < c.safetensors.tune.csv)" -eq 19 ]                # three searches: two in outer folds, one of all images
 [ "$(cut -d, -f1-5 c.safetensors.tune.csv | sort | uniq -d | wc -l)" -eq 0 ]
 [ "$(grep -c '^outer fold ' c.log)" -eq 2 ]
-[ "$(grep -c '^test_images ' c.log)" -eq 2 ]
+[ "$(grep -c '^training_images ' c.log)" -eq 1 ]
+[ "$(grep -c '^test_images ' c.log)" -eq 1 ]
 sed '1,/^preprocessing/d' c.log > after.log
 figures after | diff one -
 [ -z "$(find . -name '*.tune-*')" ]

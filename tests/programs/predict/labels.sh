@@ -59,7 +59,7 @@ do
     [ -n "$(field $name)" ] || fail "no $name"
 done
 train --data held.csv --table 'label=true benign:true odd:true never' --out again.safetensors
-says 'training: 14 images: true benign 7, true odd 6, true never 0'
+says 'training: 14 images: true benign 7, true odd 6 (3 not judged), true never 0'
 refused 'held.csv: exists already' "$bin/finetune" --backbone vit.safetensors --data scans --out x.safetensors \
     --predictions held.csv
 refused 'another option of this command names the same file' "$bin/finetune" --backbone vit.safetensors --data scans \

@@ -31,7 +31,7 @@ refused "coverage 0.9 takes at least 9 validation images of each class, there ar
 refused 'a share is given as a number from 0 to 1, 0.2' --data pictures --val 20%
 refused 'as 0.2 is 20 %' --data pictures --val 20
 refused 'a share is given as 0.95, not in percent' --data pictures --val 0.2 --threshold sensitivity=95
-refused 'a share is given as 0.9, not in percent' --data pictures --val 0.2 --conformal 90
+refused 'a coverage is given as 0.9, not in percent' --data pictures --val 0.2 --conformal 90
 refused '^finetune: --val 0.2: this share of the 4 training images leaves none for validation; give a larger share' \
     --data pictures --shots 2 --val 0.2
 
