@@ -91,7 +91,7 @@ def main():
                 if not same(printed[name], value):
                     wrong += 1
                     print(f"{name} at {threshold}: finetune {printed[name]}, scikit-learn {value}")
-            counts, rates = block(text, "not judged"), block(text, "sensitivity [")
+            counts, rates = block(text, "not judged  threshold"), block(text, "sensitivity [")
             areas = block(text, "average_precision [")
             for c, (name, (t, s, y)) in enumerate(zip(LABELS, each)):
                 expected = [
