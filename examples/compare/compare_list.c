@@ -67,7 +67,7 @@ static void read_entry(study *s, char *text, int line, const flag *defaults)
     snprintf(location, sizeof location, "%s:%d", s->list, line);
     if (!colon) fail("%s: the line has no colon after a label; expected `label: --method NAME ...`", location);
     *colon = 0;
-    s->entry = check_alloc(realloc(s->entry, (size_t)(s->entries + 1) * sizeof *s->entry));
+    s->entry = grow_by_one(s->entry, s->entries, sizeof *s->entry);
     entry *e = &s->entry[s->entries];
     *e = (entry){ .label = check_alloc(strdup(trim(text))), .line = line };
     if (!*e->label) fail("%s: the label is empty; expected `label: --method NAME ...`", location);

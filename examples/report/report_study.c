@@ -52,11 +52,6 @@ int64_t study_integer(const study *s, const char *name)
     return whole_number(text, 1 << 30, path);
 }
 
-void *grow_by_one(void *items, int64_t count, size_t size)
-{
-    return check_alloc(realloc(items, (size_t)(count + 1) * size));
-}
-
 /* Stores a row of study.csv: "entry,label,key,method,settings", "class,NAME" or another property's name and value. */
 static void store_property(study *s, char **field, int fields, const char *path)
 {

@@ -77,7 +77,6 @@ bool    read_rows(const study *s, const method *m, run *r, char **text, const ch
 _Noreturn void fail_malformed(const char *path);
 int64_t whole_number(const char *text, int64_t limit, const char *path);      /* in [0, limit) */
 double  number_or_nan(const char *text, const char *path);                    /* NaN: empty, "nan" or "inf" */
-void   *grow_by_one(void *items, int64_t count, size_t size);                 /* an array of `count` elements */
 /* report_analysis.c: reads the analyses of all finished runs; frees them, before free_study. */
 void read_analyses(study *s);
 void free_analyses(study *s);

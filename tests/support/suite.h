@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Check writes the line of every assertion that holds to a file, to tell after a crash which was the last. For assertions
- * about single elements of matrices that takes most of the time of a suite, so they leave no such mark: a crash is
- * looked for with a debugger or a sanitizer. */
+/* Check writes the line of every assertion that holds to a file, to tell after a crash which was the last. For
+ * assertions about single elements of matrices that takes most of the time of a suite, so they leave no such mark: a
+ * crash is looked for with a debugger or a sanitizer. */
 #define _mark_point(file, line) ((void)0)
 
 typedef const TTest *suite_test;

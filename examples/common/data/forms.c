@@ -14,7 +14,7 @@ void count_form(form_list *l, const char *given)
     int64_t i = 0;
     while (i < l->count && strcmp(l->item[i].text, text)) i++;
     if (i == l->count) {
-        l->item = check_alloc(realloc(l->item, (size_t)(l->count + 1) * sizeof *l->item));
+        l->item = grow_by_one(l->item, l->count, sizeof *l->item);
         l->item[l->count++] = (picture_form){ check_alloc(strdup(text)), 0 };
     }
     l->item[i].count++;

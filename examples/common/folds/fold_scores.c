@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fold_scores.c -- out-of-fold predictions, their file and their figures (fold_scores.h). */
 #include "fold_scores.h"
+#include "compare_int64.h"
 #include "common/decision/intervals.h"
 #include "common/files/atomic_file.h"
 #include "common/files/text_file.h"
@@ -104,17 +105,11 @@ bool read_fold_scores(fold_scores *s, const char *path, int64_t epochs)
     return true;
 }
 
-static int by_size(const void *x, const void *y)
-{
-    const int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
-    return (a > b) - (a < b);
-}
-
 int64_t median_epoch(const fold_scores *s)
 {
     const size_t bytes = (size_t)s->folds * sizeof *s->epoch;
     int64_t *sorted = memcpy(check_alloc(malloc(bytes)), s->epoch, bytes);
-    qsort(sorted, (size_t)s->folds, sizeof *sorted, by_size);
+    qsort(sorted, (size_t)s->folds, sizeof *sorted, compare_int64);
     const int64_t median = sorted[(s->folds - 1) / 2];
     free(sorted);
     return median;

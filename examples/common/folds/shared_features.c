@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shared_features.c -- decides on and sets a feature cache for several trainings (shared_features.h). */
 #include "shared_features.h"
+#include "compare_int64.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include <stdlib.h>
@@ -30,16 +31,10 @@ int64_t next_by_content(int64_t epoch, int64_t batch, peft_tensor *images, peft_
     return n;
 }
 
-static int by_value(const void *x, const void *y)
-{
-    const int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
-    return (a > b) - (a < b);
-}
-
 static int64_t count_different(int64_t *ids, int64_t count)
 {
     int64_t different = 0;
-    qsort(ids, (size_t)count, sizeof *ids, by_value);
+    qsort(ids, (size_t)count, sizeof *ids, compare_int64);
     for (int64_t i = 0; i < count; i++) different += !i || ids[i] != ids[i - 1];
     return different;
 }

@@ -58,3 +58,8 @@ void *check_alloc(void *memory)
     if (!memory) fail("out of memory");
     return memory;
 }
+
+void *grow_by_one(void *items, int64_t count, size_t size)
+{
+    return check_alloc(realloc(items, (size_t)(count + 1) * size));
+}

@@ -10,4 +10,5 @@ void report(const char *format, ...) __attribute__((format(printf, 1, 2)));     
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void must(peft_status s);                                     /* unless s is PEFT_OK: fails with peft_last_error() */
 void *check_alloc(void *memory);                              /* returns memory; fails with "out of memory" on NULL */
+void *grow_by_one(void *items, int64_t count, size_t size);   /* an array of `count` elements; room for one more */
 #endif

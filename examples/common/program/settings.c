@@ -59,7 +59,7 @@ void set_setting(settings *s, const char *name, const char *value)
     int i = 0;
     while (i < s->count && strcmp(s->item[i].name, name)) i++;
     if (i == s->count) {
-        s->item = check_alloc(realloc(s->item, (size_t)(i + 1) * sizeof *s->item));
+        s->item = grow_by_one(s->item, i, sizeof *s->item);
         s->item[s->count++] = (setting){ check_alloc(strdup(name)), NULL };
     }
     char *copy = check_alloc(strdup(value));

@@ -11,7 +11,7 @@ static void add_value(dimension *d, char *value)
     if (!*value) fail("--tune: %s has an empty value; expected %s=VALUE,VALUE,...", d->name, d->name);
     for (int64_t i = 0; i < d->values; i++)
         if (!strcmp(d->value[i], value)) fail("--tune: %s has the value %s twice; give it once", d->name, value);
-    d->value = check_alloc(realloc(d->value, (size_t)(d->values + 1) * sizeof *d->value));
+    d->value = grow_by_one(d->value, d->values, sizeof *d->value);
     d->value[d->values++] = value;
 }
 

@@ -62,7 +62,7 @@ static void check_rows(const char *path)
         const char *fault = number > 1 ? fault_of_row(field, read_csv_row(&rest, field, columns)) : NULL;
         if (fault) fail("%s:%d: is damaged: %s; %s", path, number, fault, cure);
         if (number == 1) continue;
-        trials = check_alloc(realloc(trials, (count + 1) * sizeof *trials));
+        trials = grow_by_one(trials, (int64_t)count, sizeof *trials);
         if (asprintf(&trials[count++], "%s %s, judged by %s after the share %s", field[col_search],
                      field[col_candidate], field[col_metric], field[col_share]) < 0) fail("out of memory");
     }

@@ -22,7 +22,8 @@ validation_request parse_validation(const char *text);
  * Classes get the numbers of *train. NO_VALIDATION: the split "val" of the data unless it serves as the test set
  * (test_source, the phrase of draw_sets, says so), else a fifth of the training images. Not for folds. Ends the program
  * if a patient is in both sets or in the test set as well (unless q allows it), if all validation images are training
- * or test images, or if some are test images and choose something (unless q allows shared patients). *source: a phrase that says where they come from. */
+ * or test images, or if some are test images and choose something (unless q allows shared patients). *source: a
+ * phrase that says where they come from. */
 peft_dataset *draw_validation(peft_context *ctx, const data_request *q, const validation_request *v,
                               const char *test_source, peft_dataset **train, const peft_dataset *test,
                               const char **source);

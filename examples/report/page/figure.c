@@ -48,7 +48,7 @@ static void put_csv_link(page *p, const table *t, enum csv_form form)
     if (p->csv) {
         put_percent(p->f, p->csv, strlen(p->csv));
         fprintf(p->f, "/%s", name);
-        p->file = check_alloc(realloc(p->file, (size_t)(p->files + 1) * sizeof *p->file));
+        p->file = grow_by_one(p->file, p->files, sizeof *p->file);
         p->file[p->files++] = (csv_file){ name, text, size };
     } else {
         fputs("data:text/csv;charset=utf-8,", p->f);

@@ -8,11 +8,6 @@
 
 static char *copy_of(const char *text) { return text ? check_alloc(strdup(text)) : NULL; }
 
-static void *grown(void *items, int64_t count, size_t size)
-{
-    return check_alloc(realloc(items, (size_t)(count + 1) * size));
-}
-
 table *new_table(const char *title, const char *row_heading)
 {
     table *t = check_alloc(calloc(1, sizeof *t));
@@ -24,7 +19,7 @@ table *new_table(const char *title, const char *row_heading)
 
 void add_column(table *t, table_column c)
 {
-    t->column = grown(t->column, t->columns, sizeof *t->column);
+    t->column = grow_by_one(t->column, t->columns, sizeof *t->column);
     t->column[t->columns++] = (table_column){ copy_of(c.heading), c.decimals, copy_of(c.joiner), copy_of(c.first),
                                               copy_of(c.second) };
 }
@@ -36,7 +31,7 @@ void add_number_column(table *t, const char *heading, int decimals)
 
 void add_row(table *t, const char *label)
 {
-    t->row = grown(t->row, t->rows, sizeof *t->row);
+    t->row = grow_by_one(t->row, t->rows, sizeof *t->row);
     t->row[t->rows++] = (table_row){
         .label = copy_of(label), .cell = check_alloc(calloc((size_t)t->columns + 1, sizeof(table_cell))) };
 }
