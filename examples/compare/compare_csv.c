@@ -107,7 +107,21 @@ static void store_csv_row(study *s, char **field)
     }
 }
 
-/* Reads the rows. Removes a last line without a line end (written on a full disk), so that its run is repeated. */
+/* Whether text begins the heading: all that a run wrote that was killed while it made the file. */
+static bool begins_heading(const char *text)
+{
+    char *whole;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&whole, &size));
+    put_csv_heading(f);
+    if (fclose(f)) fail("out of memory");
+    const bool begins = !strncmp(whole, text, strlen(text));
+    free(whole);
+    return begins;
+}
+
+/* Reads the rows. Removes a last line without a line end (written on a full disk), so that its run is repeated; a file
+ * without a complete heading is begun anew. */
 void read_csv(const char *path, study *s)
 {
     FILE *f = fopen(path, "r+");
@@ -125,8 +139,10 @@ void read_csv(const char *path, study *s)
                       (long long)number);
         if (!is_heading) store_csv_row(s, field);
     }
+    if (!ferror(f) && !complete && n > 0 && !begins_heading(line))
+        fail("--csv %s: its first line is not the heading of a CSV file of compare; give another --csv, or --force", path);
     if (ferror(f) || (n > 0 && ftruncate(fileno(f), complete))) fail("--csv %s: %s", path, strerror(errno));
-    if (!complete) fail("--csv %s: is empty, expected a CSV file of compare; remove it, or give --force", path);
     free(line);
     fclose(f);
+    if (!complete) start_csv(path, true);
 }

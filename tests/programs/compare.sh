@@ -321,6 +321,18 @@ printf 'linear,linear,2,' >> c.csv
 study c --jobs 2 --resume > c.log
 same a c
 
+# A run that was killed before or within the heading is begun anew; another file of one line is refused and kept.
+: > empty.csv
+study empty --jobs 2 --resume > c.log
+same a empty
+head -c 20 a.csv > begun.csv
+runs=1 study begun --resume > c.log
+[ "$(head -n 1 begun.csv)" = "$(head -n 1 a.csv)" ]
+printf 'name,age' > other.csv
+if study other --resume > c.log 2>&1; then exit 1; fi
+grep -q 'other.csv: its first line is not the heading of a CSV file of compare' c.log
+[ "$(cat other.csv)" = name,age ]
+
 # Draw 2, run 1 equals finetune with seed 2.
 "$bin/finetune" --backbone "$vit" --data "$data" --shots 2 --test-per-class 2 --epochs 2 --batch 2 --image-size 64 \
     --method ept --options length=5 --lr 0.1 --seed 2 --threads 2 --out ept.safetensors > finetune.log
