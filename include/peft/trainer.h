@@ -147,11 +147,10 @@ peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gradient, doubl
  *
  * Rounding: ranks that start from the same parameters and seed, have "accumulate" 1, and add gradients in the order of
  * the ranks, (g0 + g1) + g2, end with the same bits of parameters and moments as one trainer with "accumulate" = ranks
- * that is given the parts one after the other. (Not so a parameter that a method uses several times in one pass, such
- * as the prompts of fpt: its gradients are added in another order, so that results may differ in the last bits.)
- * Dropout depends on rank and ranks, so that each rank drops other values. Not reduced, but separate for each rank: the
- * figures "loss" and "samples"; the weighted mean of "class_weights", which divides by the weights in a pass's batch;
- * batch norm, which normalises by the pass's batch, and its running statistics. */
+ * that is given the parts one after the other. Dropout depends on rank and ranks, so that each rank drops other values.
+ * Not reduced, but separate for each rank: the figures "loss" and "samples"; the weighted mean of "class_weights", which
+ * divides by the weights in a pass's batch; batch norm, which normalises by the pass's batch, and its running
+ * statistics. */
 typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, void *user);
 /* Sets the reducer; user is passed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. Call this before
  * peft_trainer_restore, whose state may have been saved between two updates. PEFT_E_INVALID: not 0 <= rank < ranks, or

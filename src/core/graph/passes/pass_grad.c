@@ -58,15 +58,27 @@ static uint32_t next_slice(const pf_grads *gr, uint32_t values, const pf_param *
     return next;
 }
 
-/* Appends the nodes that store the gradients of p's slices in its buffer, in the order of their offsets. Slices may
- * overlap: after slice 0 .. 7, slice 4 .. 11 adds to its first 4 elements (attr i[1]) and overwrites the others. */
+/* Whether the values a and b are the same slice of a parameter. */
+static bool same_slice(const pf_graph *g, uint32_t a, uint32_t b)
+{
+    return g->value[a].offset == g->value[b].offset && pf_shape_equal(&g->value[a].shape, &g->value[b].shape);
+}
+
+/* Appends the nodes that store the gradients of p's slices in its buffer, in the order of their offsets. Gradients of
+ * the same slice, which a method uses several times in a pass, are added up before they are stored, so that
+ * accumulation over passes adds the sum of a pass. Slices may overlap: after slice 0 .. 7, slice 4 .. 11 adds to its
+ * first 4 elements (attr i[1]) and overwrites the others. */
 static void emit_stores_of(pf_grads *gr, uint32_t values, const pf_param *p)
 {
     int64_t end = 0;                                     /* elements before it may have been stored */
-    for (uint32_t id = next_slice(gr, values, p, 0); id && !gr->g->status; id = next_slice(gr, values, p, id)) {
+    for (uint32_t id = next_slice(gr, values, p, 0), next; id && !gr->g->status; id = next) {
         const pf_value v = gr->g->value[id];
         int64_t stored = end - v.offset, count = pf_shape_count(&v.shape);       /* stored: of this slice, already */
-        pf_node n = { .op = &pf_op_store, .in = { gr->gradient[id] }, .backward = true };
+        pf_val sum = gr->gradient[id];
+        for (next = next_slice(gr, values, p, id); next && same_slice(gr->g, id, next);
+             next = next_slice(gr, values, p, next))
+            sum = PF_EMIT_BACKWARD(gr, gr->add_op, NULL, sum, gr->gradient[next]);
+        pf_node n = { .op = &pf_op_store, .in = { sum }, .backward = true };
         n.attr.ptr = p;
         n.attr.i[0] = v.offset;
         n.attr.i[1] = stored < 0 ? 0 : stored < count ? stored : count;
