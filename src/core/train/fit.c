@@ -27,25 +27,69 @@ static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, i
     return PEFT_OK;
 }
 
-/* Calls the progress callback, if there is one, after an update. */
+/* Calls the progress callback, if there is one, after an update. If that of one rank fails, all ranks fail. */
 static peft_status report_progress(peft_trainer *t, peft_progress_fn progress, void *user)
 {
     if (!progress) return PEFT_OK;
     pf_clear_failure();
     const int stop = progress(t, user);
-    return stop ? pf_callback_failed(t, "progress callback", stop) : PEFT_OK;
+    if (!stop) return PEFT_OK;
+    const peft_status s = pf_callback_failed(t, "progress callback", stop);
+    if (!pf_is_shared(t)) return s;
+    pf_round_begin(t);                               /* the other ranks, which are in their next round, fail with it */
+    return pf_round_end(t, s, false);
+}
+
+/* Gets the next batch and makes its pass, if there is one. */
+static peft_status shared_batch(peft_trainer *t, peft_batch_fn next, void *user)
+{
+    int64_t n;
+    PF_TRY(next_batch(t, next, user, &n));
+    if (!n) return PEFT_OK;
+    t->image_view.dim[0] = t->label_view.dim[0] = n;
+    PK_FLOAT_SCOPE;
+    t->caller_mode = PK_FLOAT_CALLER;
+    return pf_own_backward(t, &t->image_view, &t->label_view, t->ids);
+}
+
+/* A round of all ranks, which take the next batches of the epoch in their order. The last ranks have none if the update
+ * needs fewer passes. Sets *more to false after the epoch's last batch. */
+static peft_status shared_round(peft_trainer *t, peft_batch_fn next, void *user, bool *more)
+{
+    const int64_t first = t->batch_in_epoch, missing = t->accumulate - t->pending, before = t->batches;
+    const int64_t wanted = missing < t->ranks.ranks ? missing : t->ranks.ranks;
+    peft_status s = PEFT_OK;
+    pf_round_begin(t);
+    if (t->ranks.rank < wanted) {
+        t->batch_in_epoch = first + t->ranks.rank;
+        s = shared_batch(t, next, user);
+        t->batch_in_epoch = first;
+    }
+    PF_TRY(pf_round_end(t, s, false));
+    t->batch_in_epoch = first + (t->batches - before);
+    *more = t->batches - before == wanted;
+    return pf_pending_count(t) < t->accumulate ? PEFT_OK : peft_trainer_update(t);
+}
+
+/* The step of a trainer that makes all passes. */
+static peft_status own_step(peft_trainer *t, peft_batch_fn next, void *user, bool *more)
+{
+    int64_t n;
+    PF_TRY(next_batch(t, next, user, &n));
+    *more = n > 0;
+    if (!n) return PEFT_OK;
+    t->image_view.dim[0] = t->label_view.dim[0] = n;
+    PF_TRY(peft_trainer_step(t, &t->image_view, &t->label_view, t->ids));
+    t->batch_in_epoch++;
+    return PEFT_OK;
 }
 
 /* Trains on the rest of the current epoch, and makes the update of its last passes. */
 static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_fn progress, void *user)
 {
-    for (;;) {
-        int64_t n, step = t->step;
-        PF_TRY(next_batch(t, next, user, &n));
-        if (!n) break;
-        t->image_view.dim[0] = t->label_view.dim[0] = n;
-        PF_TRY(peft_trainer_step(t, &t->image_view, &t->label_view, t->ids));
-        t->batch_in_epoch++;
+    for (bool more = true; more;) {
+        const int64_t step = t->step;
+        PF_TRY((pf_is_shared(t) ? shared_round : own_step)(t, next, user, &more));
         if (t->step > step) PF_TRY(report_progress(t, progress, user));            /* the step made an update */
     }
     t->batch_in_epoch = 0;
@@ -67,6 +111,10 @@ peft_status peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next
     peft_status s = PEFT_OK;
     t->fitting = true;
     while (!s && t->epoch < epochs) s = one_epoch(t, next, progress, user);
+    if (!s && pf_is_shared(t)) {                     /* a rank whose last progress callback failed tells it here */
+        pf_round_begin(t);
+        s = pf_round_end(t, PEFT_OK, true);
+    }
     t->fitting = false;
     return s;
 }

@@ -70,11 +70,11 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     pf_exec_bind_input(e, net->images, pixels);
     pf_exec_bind_input(e, net->labels, labels);
     PF_TRY(pf_exec_check_inputs(e));
-    e->run.accumulate = t->pending > 0;
+    e->run.accumulate = t->pending > 0 && t->ranks.rank == 0;          /* rank 0 adds to the sum of earlier rounds */
     /* a number that no other pass of any rank has, so that each has its own dropout mask */
     const uint64_t step = (uint64_t)(t->step + t->extra_draws);
     e->run.step = (step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate
-                + (uint64_t)t->pending;
+                + (uint64_t)(t->pending + t->ranks.rank);
     e->run.seed = t->seed;
     run_forward(t);
     t->logits_view.dim[0] = n;

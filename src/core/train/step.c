@@ -90,6 +90,7 @@ static peft_status run_backward(peft_trainer *t, double loss)
 {
     const double start = pk_seconds();
     const int64_t n = t->forward_samples;
+    t->pass_loss = loss;
     t->loss_sum = loss + (t->pending ? t->loss_sum : 0);
     t->last_loss = t->loss_sum / (double)(t->pending + 1);
     t->last_added = added_losses(t);
@@ -120,14 +121,11 @@ static peft_status run_pass(peft_trainer *t, const peft_tensor *images, const pe
     return run_backward(t, (double)pf_exec_data(e, t->net.loss)[0]);
 }
 
-peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
-                                  const int64_t *sample_ids)
+peft_status pf_own_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
+                            const int64_t *sample_ids)
 {
-    PK_FLOAT_SCOPE;
     int64_t n;
     pf_labels l;
-    PF_TRY(pf_trainer_ready(t));
-    t->caller_mode = PK_FLOAT_CALLER;
     PF_TRY(count_batch(t, images, labels, sample_ids, &n));
     if (!t->custom_loss.fn) {
         PF_TRY(pf_labels_fit(&l, t->loss.kind->labels, labels, n, &t->model->output));
@@ -137,6 +135,18 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     const peft_status s = run_pass(t, images, labels, sample_ids, n);
     pf_forward_end(t);
     return s;
+}
+
+peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
+                                  const int64_t *sample_ids)
+{
+    PK_FLOAT_SCOPE;
+    PF_TRY(pf_trainer_ready(t));
+    t->caller_mode = PK_FLOAT_CALLER;
+    if (!pf_is_shared(t)) return pf_own_backward(t, images, labels, sample_ids);
+    pf_round_begin(t);
+    const bool idle = !images && !labels && !sample_ids;
+    return pf_round_end(t, idle ? PEFT_OK : pf_own_backward(t, images, labels, sample_ids), false);
 }
 
 peft_status peft_trainer_set_loss(peft_trainer *t, peft_loss_fn fn, void *user)
@@ -151,6 +161,9 @@ peft_status peft_trainer_forward(peft_trainer *t, const peft_tensor *images, con
     PK_FLOAT_SCOPE;
     int64_t n;
     PF_TRY(pf_trainer_ready(t));
+    if (pf_is_shared(t))
+        return pf_fail(PEFT_E_STATE, "peft_trainer_forward: the trainer has ranks, which share steps; give it a loss "
+                       "by peft_trainer_set_loss");
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     const peft_status s = pf_forward(t, images, sample_ids, n, t->targets, PF_COPY_IMAGES);
     if (s) pf_forward_end(t);

@@ -125,7 +125,7 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     if (!t) return pf_nomem("trainer", sizeof *t);
     t->ctx = m->backbone->ctx;
     t->seed = t->ctx->seed;
-    t->reduce.ranks = 1;
+    t->reduce.ranks = t->ranks.ranks = 1;
     t->model = m;
     pf_model_use(m);
     t->last_loss = t->last_added = t->last_norm = t->last_lr = NAN;
@@ -149,6 +149,7 @@ void peft_trainer_free(peft_trainer *t)
     peft_context *ctx = t->ctx;
     peft_model *m = t->model;
     pf_slab_release(t);
+    pf_ranks_free(t);
     pf_extents_free(&t->extents, ctx);
     pf_compiled_free(&t->net);
     pf_compiled_free(&t->front);

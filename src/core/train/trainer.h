@@ -14,6 +14,15 @@
 
 /* The application's reducer. Without one fn is NULL, rank 0, ranks 1. */
 typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; } pf_reduce;
+/* Ranks that divide the passes of an update. Without them gather is NULL, rank 0, ranks 1. records: of all ranks, in a
+ * round (update/ranks.c). */
+typedef struct pf_ranks {
+    peft_gather_fn gather; peft_reduce_fn sum; void *user;
+    int64_t rank, ranks;
+    void *records;
+} pf_ranks;
+/* The members of the trainer with these names at the begin of a round. */
+typedef struct pf_round { int64_t pending, batches, samples; double loss_sum; } pf_round;
 /* The application's loss function; fn NULL: the loss is t->loss. */
 typedef struct pf_custom_loss { peft_loss_fn fn; void *user; } pf_custom_loss;
 /* The position of training in the data. samples: number since the run began. */
@@ -63,10 +72,12 @@ struct peft_trainer {
     int64_t batches;                     /* batches since the last update, also those whose labels need no pass */
     pf_data_position pending_start;      /* before the first of these batches */
     pf_reduce reduce;
+    pf_ranks ranks;
+    pf_round round;
     const char *callback;                /* the application's that runs: "loss function", "reducer"; NULL: none */
     bool fitting;                        /* peft_trainer_fit runs */
     int64_t forward_samples;             /* samples of a forward pass whose backward pass is to come; 0: none */
-    double loss_sum;                     /* of the pending passes */
+    double loss_sum, pass_loss;          /* of the pending passes; of the last one */
     double last_loss, last_norm, last_lr, seconds;               /* of the last step, for figures.c; NaN: none yet */
     double last_added;                   /* losses that methods added in the last pass; NaN: none yet */
     pf_notes notes;
@@ -118,6 +129,19 @@ void        pf_pending_rewind(peft_trainer *t);
 /* update/reduce.c: replaces the gradients by their sum over all ranks, and *passes by the number of passes of all
  * ranks. If the reducer fails, it calls pf_pending_rewind. Does nothing without a reducer. */
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
+/* --- update/ranks.c: passes that several ranks share --- */
+bool        pf_is_shared(const peft_trainer *t);
+void        pf_ranks_free(peft_trainer *t);
+/* A round: begin, then at most one pass of this rank, then end with the status of that pass. end tells all ranks; the
+ * gradients, counters and losses are then those of all passes. If any rank has failed, all fail, with its message, and
+ * pf_pending_rewind is called. ending: this rank has no further rounds, as all others must. */
+void        pf_round_begin(peft_trainer *t);
+peft_status pf_round_end(peft_trainer *t, peft_status s, bool ending);
+/* Gives the model of every rank the buffers (running statistics) of rank 0. */
+peft_status pf_share_buffers(peft_trainer *t);
+/* step.c: peft_trainer_backward without the other ranks. */
+peft_status pf_own_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
+                            const int64_t *sample_ids);
 /* --- nets.c: the compiled graphs and their memory --- */
 peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n);                    /* resizes t->net for n samples */

@@ -106,6 +106,7 @@ peft_progress_fn = CFUNCTYPE(c_int, c_void_p, c_void_p)
 peft_batch_fn = CFUNCTYPE(c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 peft_loss_fn = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)
 peft_reduce_fn = CFUNCTYPE(c_int, c_void_p, c_int64, c_void_p, c_void_p)
+peft_gather_fn = CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t, c_void_p)
 
 CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     # status.h
@@ -360,6 +361,7 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_trainer_forward": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_trainer_backward_logits": (c_int, (c_void_p, c_void_p, c_double)),
     "peft_trainer_set_reduce": (c_int, (c_void_p, c_int64, c_int64, c_void_p, c_void_p)),
+    "peft_trainer_set_ranks": (c_int, (c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p)),
     "peft_trainer_fit": (c_int, (c_void_p, c_int64, c_void_p, c_void_p, c_void_p)),
     "peft_trainer_evaluate": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_trainer_logits": (c_void_p, (c_void_p,)),

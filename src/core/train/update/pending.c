@@ -38,7 +38,8 @@ void pf_pending_add_pass(peft_trainer *t, int64_t samples)
 
 void pf_pending_add_without_pass(peft_trainer *t, int64_t samples)
 {
-    if (!t->batches) t->pending_start = (pf_data_position){ t->epoch, t->batch_in_epoch, t->samples };
+    if (!t->batches && !pf_is_shared(t))                     /* else pf_round_begin has done so */
+        t->pending_start = (pf_data_position){ t->epoch, t->batch_in_epoch, t->samples };
     t->batches++;
     t->samples += samples;
 }

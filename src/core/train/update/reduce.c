@@ -13,6 +13,8 @@ peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks
     if (!fn && ranks > 1)
         return pf_fail(PEFT_E_INVALID, "fn is NULL: expected a function that adds up the gradients of %lld ranks, or "
                        "ranks 1", (long long)ranks);
+    if (pf_is_shared(t))
+        return pf_fail(PEFT_E_STATE, "reducer: the trainer has ranks; remove them by peft_trainer_set_ranks first");
     if (pf_pending_count(t))
         return pf_fail(PEFT_E_STATE, "%lld batches since the last update: call peft_trainer_update first; or set the "
                        "reducer before restoring a state that has such batches", (long long)pf_pending_count(t));

@@ -50,7 +50,7 @@ peft_status peft_trainer_update(peft_trainer *t)
     t->last_lr = u.lr;
     t->step++;
     t->seconds += pk_seconds() - begin;
-    if (!nonfinite_name) return PEFT_OK;
+    if (!nonfinite_name) return pf_is_shared(t) ? pf_share_buffers(t) : PEFT_OK;
     char rate[32], length[32];
     pf_print_float(rate, sizeof rate, u.lr);
     pf_print_float(length, sizeof length, norm);
