@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Installs headers, libraries, the CMake package (peft::peft, peft::peft_static, peft::io, peft::io_static), pkg-config
-# files, documentation and example sources.
+# Installs headers, libraries, the CMake package (peft::peft, peft::peft_static, peft::io, peft::io_static, peft::mpi),
+# pkg-config files, documentation and example sources.
 include(CMakePackageConfigHelpers)
 set(peft_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/peft)
 
@@ -49,6 +49,9 @@ if(NOT PEFT_IO)
   endforeach()
   list(APPEND peft_headers_unused PATTERN io.hpp EXCLUDE)
 endif()
+if(NOT TARGET peft_mpi)
+  list(APPEND peft_headers_unused PATTERN mpi.h EXCLUDE)
+endif()
 install(DIRECTORY include/peft DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp" ${peft_headers_unused})
 peft_install(peft peft)
@@ -62,6 +65,11 @@ if(PEFT_IO)
   endif()
   peft_pc(peft-io peft_io ${PEFT_SPNG_LDFLAGS} ${PEFT_JPEG_LDFLAGS} ${PEFT_ZIP_LDFLAGS} ${PEFT_ZLIB_LDFLAGS}
           ${PEFT_TIFF_LDFLAGS} ${PEFT_WEBP_LDFLAGS})
+endif()
+
+if(TARGET peft_mpi)
+  peft_install(peft_mpi mpi)
+  peft_pc(peft-mpi peft_mpi)
 endif()
 
 set(peft_optional "")                                # pkg-config names of the optional libraries of peft_io_static

@@ -9,7 +9,8 @@ packages="gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libjansson-
 libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev libtiff-dev libwebp-dev libdcmtk-dev g++"
 case ${1-} in
     build) ;;
-    test) packages="$packages clang check libsubunit-dev valgrind doxygen meson abigail-tools musl-tools" ;;
+    test) packages="$packages clang check libsubunit-dev valgrind doxygen meson abigail-tools musl-tools \
+        libopenmpi-dev openmpi-bin libmpich-dev mpich" ;;
     fuzz) packages="$packages clang check libsubunit-dev libclang-rt-14-dev" ;;      # libFuzzer of Debian 12's clang
     *) echo "usage: deps.sh build|test|fuzz" >&2; exit 2 ;;
 esac

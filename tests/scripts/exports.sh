@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The functions that public headers declare with PEFT_API, as a linker version script.
-#   exports.sh core|io           prints the right content of src/peft.map or src/io/peft_io.map
-#   exports.sh --names core|io   prints the names only, sorted
+#   exports.sh core|io|mpi           prints the right content of src/peft.map, src/io/peft_io.map or src/mpi/peft_mpi.map
+#   exports.sh --names core|io|mpi   prints the names only, sorted
 set -eu
 export LC_ALL=C
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -13,11 +13,12 @@ io_headers="io.h image.h transform.h dataset.h loader.h predictor.h"
 case ${1-} in
     core)
         # shellcheck disable=SC2086  # the list is meant to be split
-        headers=$(find "$root/include/peft" -name '*.h' $(printf '! -name %s ' $io_headers)) ;;
+        headers=$(find "$root/include/peft" -name '*.h' $(printf '! -name %s ' $io_headers mpi.h)) ;;
     io)
         # shellcheck disable=SC2086
         headers=$(printf "$root/include/peft/%s " $io_headers) ;;
-    *) echo "usage: exports.sh [--names] core|io" >&2; exit 2 ;;
+    mpi) headers=$root/include/peft/mpi.h ;;
+    *) echo "usage: exports.sh [--names] core|io|mpi" >&2; exit 2 ;;
 esac
 
 # Removes comments and preprocessor lines; after each PEFT_API the first name before a "(" is the function's. awk reads
@@ -47,7 +48,7 @@ else
     # The systems interface (peft/sys) has its own version node with the number PEFT_METHOD_VERSION: a program that uses
     # another version of it does not load; programs that do not use it are not affected.
     version=$(sed -n 's/^#define PEFT_METHOD_VERSION \([0-9]*\)u$/\1/p' "$root/include/peft/sys/method.h")
-    [ "$1" = io ] || systems=$(echo "$names" | grep '^peft_sys_')
+    [ "$1" != core ] || systems=$(echo "$names" | grep '^peft_sys_')
     echo "PEFT_1 {"
     echo "global:"
     echo "$names" | grep -v '^peft_sys_' | sed 's/.*/    &;/'

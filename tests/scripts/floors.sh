@@ -9,7 +9,7 @@ set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)
 
-# Lowest first. library may include all others; methods, io and examples may include public headers and their own, as
+# Lowest first. library may include all others; methods, io, mpi and examples may include public headers and their own, as
 # the checks below say.
 core="base bits options os format graph vit arch describe weights weights/load weights/save adapt model store interop
 metrics statistics probe train/session cases maps train/cache train tta/cma tta"
@@ -26,7 +26,7 @@ function floor_of(path, part, n) {
     if (n > 2 && part[1] == "core" && part[2] in rank) return part[2]
     if (n > 2 && part[1] == "io") return "io/" part[2]
     if (path ~ /^include\/peft\//) return "public"
-    if (path ~ /^(kernels|methods|library|io|examples)\//) return part[1]
+    if (path ~ /^(kernels|methods|library|io|mpi|examples)\//) return part[1]
     return ""
 }
 BEGIN {
@@ -34,6 +34,7 @@ BEGIN {
     for (i = 1; i <= n; i++) rank[order[i]] = i
     n = split(io, order, /[ \n]+/)
     for (i = 1; i <= n; i++) rank[order[i]] = 100 + i
+    rank["mpi"] = 200
 }'
 
 # Prints each forbidden #include in the tree $1; fails if there are any.
@@ -70,7 +71,7 @@ check() {
     }
     there == here { next }
     here == "methods" { bad("methods include <peft/sys/method.h> only"); next }
-    here == "examples" || (here ~ /^io/ && there !~ /^io/) {
+    here == "examples" || here == "mpi" || (here ~ /^io/ && there !~ /^io/) {
         bad(here " includes <peft/...> and its own headers only")
         next
     }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Symbols of a shared library: it exports the PEFT_API functions of its headers and nothing else, and its version map
 # agrees with the headers. libpeft imports no function that prints, ends the process or changes its global state.
-#   symbols.sh core|io LIBRARY MAP
+#   symbols.sh core|io|mpi LIBRARY MAP
 #   symbols.sh --self-test [CC]     a library that breaks each of these rules must be refused for each
 set -eu
 export LC_ALL=C
@@ -15,7 +15,7 @@ refused='_?exit|_Exit|quick_exit|abort|__assert.*|v?[fd]?printf|__v?[fd]?printf_
 refused="$refused|stdout|stderr|rand|srand|random|srandom|drand48|setlocale|signal|sigaction|s?longjmp|__longjmp_chk"
 refused="$refused|setenv|putenv|unsetenv|fesetround|fesetenv|openblas_set_num_threads|strtok|system|popen"
 
-# $1: core or io, $2: the library, $3: its version map
+# $1: core, io or mpi, $2: the library, $3: its version map
 check() {
     bad=0
     "$scripts/exports.sh" "$1" > "$work/map"

@@ -130,7 +130,7 @@ void        pf_pending_rewind(peft_trainer *t);
  * ranks. If the reducer fails, it calls pf_pending_rewind. Does nothing without a reducer. */
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
 /* --- update/ranks.c: passes that several ranks share --- */
-bool        pf_is_shared(const peft_trainer *t);
+static inline bool pf_is_shared(const peft_trainer *t) { return t->ranks.gather != NULL; }
 void        pf_ranks_free(peft_trainer *t);
 /* A round: begin, then at most one pass of this rank, then end with the status of that pass. end tells all ranks; the
  * gradients, counters and losses are then those of all passes. If any rank has failed, all fail, with its message, and

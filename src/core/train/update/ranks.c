@@ -16,8 +16,6 @@ typedef struct record {
 /* What ranks must have in common. */
 typedef struct start { uint64_t parameters; int64_t count, accumulate, batch; uint64_t seed; } start;
 
-bool pf_is_shared(const peft_trainer *t) { return t->ranks.gather != NULL; }
-
 /* Calls the gather function in the caller's floating-point mode. */
 static peft_status gather(peft_trainer *t, const void *mine, void *all, size_t bytes)
 {

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mpi.h -- libpeft-mpi, the companion library by which the processes ("ranks") of an MPI communicator train one model
+ * together. It is built where an MPI-3.1 library is found, and with that library only: programs are compiled and linked
+ * for the same one. This header does not include <mpi.h>; a communicator is passed by its address.
+ *
+ * Every rank makes the same objects, from the same files, options and seed, and calls peft_mpi_attach. From then on
+ * peft_trainer_fit and peft_trainer_step share the passes of each update (peft_trainer_set_ranks in trainer.h): any
+ * number of ranks up to the option "accumulate" gives the bits of one process, with losses, counters and states. Calls
+ * that all ranks must make together, in the same order, say so; if one fails in a rank, it fails in all. One thread of
+ * a rank makes all of these calls. An error of MPI itself is PEFT_E_IO with MPI's message; the ranks can then not go on
+ * together. */
+#ifndef PEFT_MPI_H
+#define PEFT_MPI_H
+#include <peft/trainer.h>
+PEFT_BEGIN_DECLS
+
+typedef struct peft_mpi peft_mpi;
+
+/* Joins the ranks of a communicator; all ranks call it. comm: the address of an MPI_Comm, which is duplicated; NULL:
+ * MPI_COMM_WORLD. If MPI has not been initialised this does so (MPI_THREAD_FUNNELED), and peft_mpi_free then finalises
+ * it. A process that no mpirun or srun started is the only rank. */
+PEFT_API PEFT_NODISCARD peft_status peft_mpi_open(const void *comm, peft_mpi **out);
+/* All ranks call it, after the trainers that are attached have been freed. */
+PEFT_API void    peft_mpi_free(peft_mpi *m);
+PEFT_API int64_t peft_mpi_rank(const peft_mpi *m);                                   /* from 0 on; -1 for NULL */
+PEFT_API int64_t peft_mpi_ranks(const peft_mpi *m);                                  /* 0 for NULL */
+/* Ends all ranks of MPI_COMM_WORLD, for a rank that cannot go on (MPI_Abort): they would wait for it for ever. */
+PEFT_API void    peft_mpi_abort(peft_mpi *m, int exit_status);
+
+/* Makes t, a trainer of this rank, share its passes with those of the other ranks; all ranks call it, before
+ * peft_trainer_restore. m must live as long as t. The gradients are added in the order of the ranks in pieces of fixed
+ * size: for each, a rank gets one part from all others, adds, and sends the sum to all, so that it sends
+ * 2 (ranks - 1) / ranks of the gradient's bytes in each round of passes. Errors as of peft_trainer_set_ranks. */
+PEFT_API PEFT_NODISCARD peft_status peft_mpi_attach(peft_mpi *m, peft_trainer *t);
+/* Rank 0 saves the state of its trainer, which is that of all ranks. All ranks call both; restore reads the file in
+ * each rank, so that path must be on a file system that all see. The state may have been saved by another number of
+ * ranks, or without MPI. */
+PEFT_API PEFT_NODISCARD peft_status peft_mpi_save(peft_mpi *m, const peft_trainer *t, const char *path);
+PEFT_API PEFT_NODISCARD peft_status peft_mpi_restore(peft_mpi *m, peft_trainer *t, const char *path);
+
+/* The part of `count` things, such as the images of a test set, that belongs to this rank: *n from *first on. The parts
+ * are in the order of the ranks and differ by at most one in size. */
+PEFT_API void    peft_mpi_part(const peft_mpi *m, int64_t count, int64_t *first, int64_t *n);
+/* All ranks call it: rows [count, ..], equal in shape and type, of which each rank has filled its part, get the parts
+ * of all, in every rank. For example logits of a test set, of which each rank has predicted its images. */
+PEFT_API PEFT_NODISCARD peft_status peft_mpi_gather_rows(peft_mpi *m, peft_tensor *rows);
+/* All ranks call it, each with the status of what it has done: PEFT_OK if all are; else it fails in every rank, where
+ * the status is PEFT_OK with that of the first rank that failed and its message, "rank 2: ..". */
+PEFT_API PEFT_NODISCARD peft_status peft_mpi_agree(peft_mpi *m, peft_status s);
+/* Counts by name: "bytes_sent" (bytes of gradients and running statistics that this rank has sent so far), "sums"
+ * (rounds in which they were added). PEFT_E_NOTFOUND: no such count. */
+PEFT_API PEFT_NODISCARD peft_status peft_mpi_get_int(const peft_mpi *m, const char *name, int64_t *out);
+
+PEFT_END_DECLS
+#endif
