@@ -128,28 +128,33 @@ START_TEST(a_model_predicts_the_same_in_another_process)
 }
 END_TEST
 
+/* Trains an adapter, saves it, loads it, and saves it again. options: NULL: the method's defaults. */
+static void save_and_load(const char *method, const char *options)
+{
+    tiny t = trained(&(tiny_spec){ .method = method, .adapter = options }, NULL);
+    OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
+    peft_backbone *b = fresh_backbone(NULL);
+    peft_adapter *a;
+    OK(peft_adapter_load(b, tiny_path("adapter"), &a));
+    ck_assert_str_eq(peft_adapter_method(a), method);
+    ck_assert_uint_eq(peft_adapter_param_count(a), peft_adapter_param_count(t.adapter));
+    for (size_t k = 0; k < peft_adapter_param_count(a); k++) {
+        peft_param *p = peft_adapter_param(a, k), *q = peft_adapter_param(t.adapter, k);
+        ck_assert_str_eq(peft_param_name(p), peft_param_name(q));
+        ck_assert_mem_eq(peft_tensor_cdata(peft_param_value(p)), peft_tensor_cdata(peft_param_value(q)),
+                         pf_tensor_bytes(&p->value));
+    }
+    OK(peft_adapter_save(a, tiny_path("again")));
+    same_file(tiny_path("adapter"), tiny_path("again"));
+    peft_adapter_free(a);
+    peft_backbone_free(b);
+    tiny_free(&t);
+}
+
 START_TEST(adapters_are_the_same_after_save_and_load)
 {
-    for (size_t i = 0; i < tiny_method_count(); i++) {
-        tiny t = trained(&(tiny_spec){ .method = tiny_method_name(i) }, NULL);
-        OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
-        peft_backbone *b = fresh_backbone(NULL);
-        peft_adapter *a;
-        OK(peft_adapter_load(b, tiny_path("adapter"), &a));
-        ck_assert_str_eq(peft_adapter_method(a), tiny_method_name(i));
-        ck_assert_uint_eq(peft_adapter_param_count(a), peft_adapter_param_count(t.adapter));
-        for (size_t k = 0; k < peft_adapter_param_count(a); k++) {
-            peft_param *p = peft_adapter_param(a, k), *q = peft_adapter_param(t.adapter, k);
-            ck_assert_str_eq(peft_param_name(p), peft_param_name(q));
-            ck_assert_mem_eq(peft_tensor_cdata(peft_param_value(p)), peft_tensor_cdata(peft_param_value(q)),
-                pf_tensor_bytes(&p->value));
-        }
-        OK(peft_adapter_save(a, tiny_path("again")));
-        same_file(tiny_path("adapter"), tiny_path("again"));
-        peft_adapter_free(a);
-        peft_backbone_free(b);
-        tiny_free(&t);
-    }
+    for (size_t i = 0; i < tiny_method_count(); i++) save_and_load(tiny_method_name(i), NULL);
+    save_and_load("vpt", "tokens=4,rank=2,shared=true");
     tiny_clean();
 }
 END_TEST

@@ -358,10 +358,37 @@ START_TEST(the_order_of_vpt_prompts_does_not_matter)
 }
 END_TEST
 
+/* Prompts of factors U and V compute what prompts of the values U V compute. */
+START_TEST(vpt_prompts_of_factors_equal_their_product)
+{
+    static const char *const tensors[] = { "prompt_embeddings", "deep_prompt_embeddings" };
+    enum { TOKENS = 4, RANK = 2, WIDTH = 24 };
+    tiny plain = VARIANT(.method = "vpt", .options = "tokens=4"),
+         factors = VARIANT(.method = "vpt", .options = "tokens=4,rank=2");
+    for (int k = 0; k < 2; k++) {
+        char name[64];
+        peft_tensor *p = peft_param_value(peft_model_find_param(plain.model, tensors[k]));
+        snprintf(name, sizeof name, "%s.u", tensors[k]);
+        const pk_real *u = peft_tensor_cdata(peft_param_value(peft_model_find_param(factors.model, name)));
+        snprintf(name, sizeof name, "%s.v", tensors[k]);
+        const pk_real *v = peft_tensor_cdata(peft_param_value(peft_model_find_param(factors.model, name)));
+        for (int64_t i = 0; i < peft_tensor_count(p); i++) {
+            const int64_t row = i / WIDTH, block = row / TOKENS, column = i % WIDTH;
+            pk_real sum = 0;
+            for (int64_t j = 0; j < RANK; j++) sum += u[row * RANK + j] * v[(block * RANK + j) * WIDTH + column];
+            ((pk_real *)peft_tensor_data(p))[i] = sum;
+        }
+    }
+    ck_assert_double_le(difference(logits_of(&factors), logits_of(&plain)), 1e-12);
+    tiny_free(&plain);
+    tiny_free(&factors);
+}
+END_TEST
+
 SUITE_MAIN("invariants", a_sink_equals_dropped_softmax_columns, attention_mass_is_the_column_mean_of_the_softmax,
            sink_mass_is_the_share_of_the_sink, ept_entries_of_minus_infinity_change_no_bit,
            the_order_of_ept_entries_does_not_matter,
            equal_ept_entries_equal_one_with_their_sum, adding_to_all_ept_entries_adds_to_their_sum,
            prompt_rows_that_pooling_ignores_have_no_gradient,
            the_gradient_of_an_ept_row_is_softmax_times_that_of_its_sum, the_key_bias_has_no_gradient_without_a_sink,
-           the_order_of_vpt_prompts_does_not_matter)
+           the_order_of_vpt_prompts_does_not_matter, vpt_prompts_of_factors_equal_their_product)

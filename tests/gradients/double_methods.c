@@ -180,7 +180,9 @@ START_TEST(gradients_with_other_options_are_derivatives)
         { "dvpt", "form=paper" }, { "dvpt", "form=paper,share=1,pool=class" }, { "dvpt", "pool=patches" },
         { "apt", "dropout=0.3" }, { "e2vpt", "mask_tokens=trained" }, { "e2vpt", "mask_pieces=trained,pieces=5" },
         { "e2vpt", "mask_tokens=trained,mask_pieces=trained,kv_shared=false,dropout=0.3" },
-        { "e2vpt", "mask_tokens=[1,0,1],mask_pieces=trained,deep=false" } };
+        { "e2vpt", "mask_tokens=[1,0,1],mask_pieces=trained,deep=false" },
+        { "vpt", "tokens=4,rank=2" }, { "vpt", "tokens=3,rank=1,deep=false,project=5" },
+        { "vpt", "tokens=4,rank=3,shared=true,dropout=0.3" } };
     static const form networks[] = {
         { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW },
         { "image_size=16,patch=8,depth=2,registers=1,norm_pre=true,pool=mean", 3, "", "loss=ce", FEW } };

@@ -157,6 +157,17 @@ START_TEST(executors_agree_for_boolean_options_and_dropout)
 }
 END_TEST
 
+START_TEST(executors_agree_for_other_options)
+{
+    static const char *const others[][2] = { { "vpt", "tokens=4,rank=2" }, { "vpt", "tokens=4,rank=2,dropout=0.3" },
+                                             { "vpt", "tokens=4,rank=2,deep=false,project=7" } };
+    for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            compare(&(tiny_spec){ .isa = *isa, .method = others[i][0], .adapter = others[i][1], .model = "classes=3" },
+                    NULL, "");
+}
+END_TEST
+
 START_TEST(executors_agree_for_two_methods_on_one_model)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
@@ -168,4 +179,5 @@ END_TEST
 
 SUITE_MAIN("executors", executors_agree_for_every_method_head_and_pooling, executors_agree_for_every_kind_of_backbone,
            executors_agree_for_every_loss_and_the_feature_cache, executors_agree_for_boolean_options_and_dropout,
+           executors_agree_for_other_options,
            executors_agree_for_the_forms_of_ept, executors_agree_for_two_methods_on_one_model)

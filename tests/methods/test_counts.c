@@ -52,7 +52,7 @@ START_TEST(readme_has_the_numbers_of_parameters)
 END_TEST
 
 /* Tensors whose names contain `name` begin uniformly in -size .. size, normally with the deviation size, or at zero. */
-typedef struct start { const char *method, *name; enum { UNIFORM, NORMAL, ZERO } kind; double size; } start;
+typedef struct start { const char *method, *options, *name; enum { UNIFORM, NORMAL, ZERO } kind; double size; } start;
 
 static void check_start(const pf_param *p, const start *s)
 {
@@ -70,23 +70,61 @@ static void check_start(const pf_param *p, const start *s)
     if (s->kind == UNIFORM) ck_assert_msg(most <= s->size * 1.000001, "%s: %g, at most %g", p->name, most, s->size);
 }
 
+/* The numbers of docs/methods/vpt.md, of ViT-B/16, and that prompts begin with the variance that they have without
+ * factors. */
+START_TEST(factors_of_prompts_have_the_documented_size_and_scale)
+{
+    enum { WIDTH = 768, DEPTH = 12, TOKENS = 10, RANK = 4, PATCH = 3 * 16 * 16 };
+    peft_context *ctx = tiny_plain_context();
+    peft_backbone *b = tiny_backbone(ctx, "image_size=224,patch=16,width=768,mlp=8,depth=12,heads=12", NULL);
+    peft_adapter *a;
+    peft_options *o = tiny_options(ctx, "rank=%d", RANK);
+    OK(peft_adapter_create(b, "vpt", o, &a));
+    int64_t count = 0;
+    for (size_t i = 0; i < a->params.count; i++) count += peft_tensor_count(&a->params.item[i]->value);
+    ck_assert_int_eq(count, DEPTH * RANK * (TOKENS + WIDTH));
+    const pk_real *u = peft_tensor_cdata(peft_param_value(peft_sys_find_declared(a, "deep_prompt_embeddings.u"))),
+                  *v = peft_tensor_cdata(peft_param_value(peft_sys_find_declared(a, "deep_prompt_embeddings.v")));
+    double square = 0;
+    for (int64_t row = 0; row < (DEPTH - 1) * TOKENS; row++)
+        for (int64_t c = 0; c < WIDTH; c++) {
+            double sum = 0;
+            for (int64_t j = 0; j < RANK; j++)
+                sum += (double)u[row * RANK + j] * (double)v[(row / TOKENS * RANK + j) * WIDTH + c];
+            square += sum * sum / ((DEPTH - 1) * TOKENS * WIDTH);
+        }
+    /* tolerance: U has 11 * 10 * 4 values, whose squares have the mean 1/4 and are distributed as chi^2 */
+    const double variance = 2.0 / (PATCH + WIDTH), tolerance = 4 * sqrt(2.0 / ((DEPTH - 1) * TOKENS * RANK));
+    ck_assert_msg(fabs(square / variance - 1) <= tolerance, "variance %g, expected %g", square, variance);
+    peft_options_free(o);
+    peft_adapter_free(a);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+}
+END_TEST
+
 START_TEST(initial_values_are_those_of_the_papers)
 {
-    enum { WIDTH = 192, DEPTH = 2, TOKENS = 10, INNER = 20, PATCH = 3 * 8 * 8 };         /* of TINY_WIDE */
+    enum { WIDTH = 192, DEPTH = 2, TOKENS = 10, INNER = 20, RANK = 5, PATCH = 3 * 8 * 8 };         /* of TINY_WIDE */
     const start starts[] = {
-        { "vfpt", "prompt_embeddings", UNIFORM, sqrt(6.0 / (PATCH + WIDTH)) },
-        { "cvpt", "Prompt_Tokens", UNIFORM, sqrt(6.0 / (WIDTH * (TOKENS + DEPTH))) },
-        { "dvpt", "prompt_token", NORMAL, 1 },
-        { "dvpt", "prompt_positional_embedding", NORMAL, 1 / sqrt(WIDTH) },
-        { "dvpt", "key_proj_d", UNIFORM, 1 / sqrt(WIDTH) }, { "dvpt", "key_proj_u", UNIFORM, 1 / sqrt(INNER) },
-        { "dvpt", "gate", ZERO, 0 }, { "apt", "mm_tokens", NORMAL, 0.02 }, { "apt", "mm.0", NORMAL, 1 },
-        { "apt", "mm.1", ZERO, 0 }, { "apt", "scale", ZERO, 0 } };
+        { "vpt", "rank=5", "deep_prompt_embeddings.u", NORMAL, 1 / sqrt(RANK) },
+        { "vpt", "rank=5", "deep_prompt_embeddings.v", UNIFORM, sqrt(6.0 / (PATCH + WIDTH)) },
+        { "vfpt", NULL, "prompt_embeddings", UNIFORM, sqrt(6.0 / (PATCH + WIDTH)) },
+        { "cvpt", NULL, "Prompt_Tokens", UNIFORM, sqrt(6.0 / (WIDTH * (TOKENS + DEPTH))) },
+        { "dvpt", NULL, "prompt_token", NORMAL, 1 },
+        { "dvpt", NULL, "prompt_positional_embedding", NORMAL, 1 / sqrt(WIDTH) },
+        { "dvpt", NULL, "key_proj_d", UNIFORM, 1 / sqrt(WIDTH) },
+        { "dvpt", NULL, "key_proj_u", UNIFORM, 1 / sqrt(INNER) }, { "dvpt", NULL, "gate", ZERO, 0 },
+        { "apt", NULL, "mm_tokens", NORMAL, 0.02 }, { "apt", NULL, "mm.0", NORMAL, 1 },
+        { "apt", NULL, "mm.1", ZERO, 0 }, { "apt", NULL, "scale", ZERO, 0 } };
     peft_context *ctx = tiny_plain_context();
     peft_backbone *b = tiny_backbone(ctx, TINY_WIDE, NULL);
     for (size_t k = 0; k < sizeof starts / sizeof *starts; k++) {
         peft_adapter *a;
         int found = 0;
-        OK(peft_adapter_create(b, starts[k].method, NULL, &a));
+        peft_options *o = tiny_options(ctx, "%s", starts[k].options ? starts[k].options : "");
+        OK(peft_adapter_create(b, starts[k].method, o, &a));
+        peft_options_free(o);
         for (size_t i = 0; i < a->params.count; i++) {
             if (!strstr(a->params.item[i]->name, starts[k].name)) continue;
             check_start(a->params.item[i], &starts[k]);
@@ -100,4 +138,5 @@ START_TEST(initial_values_are_those_of_the_papers)
 }
 END_TEST
 
-SUITE_MAIN("counts", readme_has_the_numbers_of_parameters, initial_values_are_those_of_the_papers)
+SUITE_MAIN("counts", readme_has_the_numbers_of_parameters, factors_of_prompts_have_the_documented_size_and_scale,
+           initial_values_are_those_of_the_papers)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_prompts.c -- vfpt, cvpt, dvpt, apt and e2vpt: options that are refused; rows that are the same for all samples
- * are computed once, whatever the batch; vfpt with prompts chosen at random; the backbone's norms and values kept by
- * name, as methods use them. */
+ * test_prompts.c -- vpt, vfpt, cvpt, dvpt, apt and e2vpt: options that are refused; rows that are the same for all
+ * samples are computed once, whatever the batch; vfpt with prompts chosen at random; the backbone's norms and values
+ * kept by name, as methods use them. */
 #include "tiny_bits.h"
 
 /* --- options that are refused ------------------------------------------------------------------------------------- */
 START_TEST(options_without_a_meaning_are_refused)
 {
     static const struct { const char *method, *options, *texts[3]; } refused[] = {
+        { "vpt", "tokens=4,rank=5", { "vpt", "rank", "at most the number of tokens" } },
+        { "vpt", "tokens=40,project=7,rank=8", { "vpt", "rank", "the width of a prompt" } },
+        { "vpt", "rank=-1", { "rank", "-1", "0 to" } },
         { "vfpt", "transform=both", { "vfpt", "transform", "all, hidden, sequence or learned" } },
         { "vfpt", "location=prepend", { "vfpt", "location", "first, last or random" } },
         { "vfpt", "location=random,transform=sequence", { "vfpt", "transform", "location=random" } },
@@ -67,6 +70,7 @@ START_TEST(rows_that_all_samples_share_are_computed_once)
     const struct { const char *method, *options; int64_t once; } rows[] = {
         { "cvpt", "tokens=6", keys_and_values },
         { "vpt", "tokens=6", keys_and_values },
+        { "vpt", "tokens=6,rank=4", keys_and_values + DEPTH * 2 * N * D * RANK },
         { "vfpt", "tokens=6,fraction=0", keys_and_values },
         { "vfpt", "tokens=6,fraction=1,transform=hidden", keys_and_values + DEPTH * square },
         { "vfpt", "tokens=6,fraction=1,transform=sequence", keys_and_values + DEPTH * 2 * N * N * D },

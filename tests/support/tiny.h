@@ -98,7 +98,7 @@ static inline bool tiny_has_option(const char *method, const char *name)
 static inline peft_options *tiny_method_options(peft_context *ctx, const char *method, const char *more)
 {
     static const char *const small[][2] = {
-        { "length", "3" }, { "tokens", "3" }, { "prompts", "3" }, { "r", "2" }, { "rank", "2" }, { "bottleneck", "6" },
+        { "length", "3" }, { "tokens", "3" }, { "prompts", "3" }, { "r", "2" }, { "bottleneck", "6" },
         { "hidden", "6" }, { "width", "3" }, { "reduction", "4" }, { "side_image", "16" }, { "classes", "3" } };
     peft_options *o = tiny_options(ctx, "%s", more ? more : "");
     const peft_option *row;

@@ -24,23 +24,27 @@ static bool affects_results(const peft_trainer *t, const char *name)
     return pf_option_is_read(t->options, name);
 }
 
-#define KEEP_KEY "libpeft.trainer.option.keep"
+/* Options that version 1.0 did not have and did not save: a state without such an entry was saved with the default. of:
+ * "trainer", or the method whose option it is. The default is not written, so that the state has the bytes of one of a
+ * library without the option; but that of compute is. */
+static const struct { const char *of, *name; bool default_is_written; } newer_than_1_0[] = {
+    { "trainer", "compute", true }, { "trainer", "keep", false }, { "vpt", "rank", false } };
 
-/* One setting. owner: what it belongs to, for messages ("the trainer", "adapter 0"); key: of its metadata entry; row:
- * type of its value. */
-typedef struct setting { const char *owner, *key, *name, *value; const pf_opt *row; } setting;
+/* One setting. owner: what it belongs to, for messages ("the trainer", "adapter 0"); of: the same for newer_than_1_0;
+ * key: of its metadata entry; row: type of its value. */
+typedef struct setting { const char *owner, *of, *key, *name, *value; const pf_opt *row; } setting;
 typedef peft_status (*setting_fn)(void *user, const setting *s);
 
-/* Calls fn for every option of a table with its value in o. t: options that do not affect the results of this trainer
- * are left out; NULL: no option is left out. */
-static peft_status each_option(const char *owner, const char *prefix, const pf_opt *table, const peft_options *o,
-                               const peft_trainer *t, setting_fn fn, void *user)
+/* Calls fn for every option of a table with its value in o. of: see setting. t: options that do not affect the results
+ * of this trainer are left out; NULL: no option is left out. */
+static peft_status each_option(const char *owner, const char *of, const char *prefix, const pf_opt *table,
+                               const peft_options *o, const peft_trainer *t, setting_fn fn, void *user)
 {
     char key[192];
     for (const pf_opt *row = table; row && row->name; row++) {
         if (t && !affects_results(t, row->name)) continue;
         snprintf(key, sizeof key, "%s%s", prefix, row->name);
-        PF_TRY(fn(user, &(setting){ owner, key, row->name, pf_options_string(o, table, row->name), row }));
+        PF_TRY(fn(user, &(setting){ owner, of, key, row->name, pf_options_string(o, table, row->name), row }));
     }
     return PEFT_OK;
 }
@@ -52,14 +56,14 @@ static peft_status each_adapter(const peft_model *m, setting_fn fn, void *user)
     static const pf_opt number = { .name = "adapters", .type = 'i' }, method = { .name = "method", .type = 's' };
     char text[64], owner[64];
     snprintf(text, sizeof text, "%zu", m->adapters);
-    PF_TRY(fn(user, &(setting){ "the model", "libpeft.adapters", number.name, text, &number }));
+    PF_TRY(fn(user, &(setting){ "the model", "model", "libpeft.adapters", number.name, text, &number }));
     for (size_t i = 0; i < m->adapters; i++) {
         const peft_adapter *a = m->adapter[i];
         snprintf(text, sizeof text, "libpeft.adapter.%zu.method", i);
         snprintf(owner, sizeof owner, "adapter %zu", i);
-        PF_TRY(fn(user, &(setting){ owner, text, method.name, a->method->name, &method }));
+        PF_TRY(fn(user, &(setting){ owner, a->method->name, text, method.name, a->method->name, &method }));
         snprintf(text, sizeof text, "libpeft.adapter.%zu.option.", i);
-        PF_TRY(each_option(owner, text, a->method->opts, a->options, NULL, fn, user));
+        PF_TRY(each_option(owner, a->method->name, text, a->method->opts, a->options, NULL, fn, user));
     }
     return PEFT_OK;
 }
@@ -69,13 +73,14 @@ static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user
 {
     static const pf_opt cache_type = { .name = "cache_type", .type = 's' };
     static const pf_opt keep_type = { .name = "keep", .type = 's', .fallback = "f32" };
-    const char *owner = "the trainer";
-    PF_TRY(each_option(owner, "libpeft.trainer.option.", pf_trainer_options, t->options, t, fn, user));
+    const char *owner = "the trainer", *of = "trainer";
+    PF_TRY(each_option(owner, of, "libpeft.trainer.option.", pf_trainer_options, t->options, t, fn, user));
     const char *type = t->cache.chunk ? "f16" : "f32";               /* chunk: the buffer for conversion to f16 */
-    PF_TRY(fn(user, &(setting){ owner, "libpeft.trainer.option.cache_type", cache_type.name, type, &cache_type }));
+    PF_TRY(fn(user, &(setting){ owner, of, "libpeft.trainer.option.cache_type", cache_type.name, type, &cache_type }));
     const char *keep = t->compile.keep == PK_BF16 ? "bf16" : "f32";
-    PF_TRY(fn(user, &(setting){ owner, KEEP_KEY, keep_type.name, keep, &keep_type }));
-    PF_TRY(each_option("the model", "libpeft.model.option.", pf_model_options, t->model->options, NULL, fn, user));
+    PF_TRY(fn(user, &(setting){ owner, of, "libpeft.trainer.option.keep", keep_type.name, keep, &keep_type }));
+    PF_TRY(each_option("the model", "model", "libpeft.model.option.", pf_model_options, t->model->options, NULL, fn,
+                       user));
     return each_adapter(t->model, fn, user);
 }
 
@@ -163,10 +168,19 @@ const char *peft_trainer_note(const peft_trainer *t, const char *key)
 }
 
 /* --- writing and checking all settings ---------------------------------------------------------------------------- */
-/* keep=f32 is not written, so that such a state has the bytes of one of a library without that option. */
+/* The row of newer_than_1_0 of s, or -1. */
+static int newer_row(const setting *s)
+{
+    for (size_t i = 0; i < sizeof newer_than_1_0 / sizeof *newer_than_1_0; i++)
+        if (!strcmp(s->of, newer_than_1_0[i].of) && !strcmp(s->name, newer_than_1_0[i].name)) return (int)i;
+    return -1;
+}
+
 static peft_status write_setting(void *user, const setting *s)
 {
-    if (!strcmp(s->key, KEEP_KEY) && !strcmp(s->value, s->row->fallback)) return PEFT_OK;
+    const int newer = newer_row(s);
+    if (newer >= 0 && !newer_than_1_0[newer].default_is_written && pf_option_same(s->row, s->row->fallback, s->value))
+        return PEFT_OK;
     return pf_st_out_meta(user, s->key, s->value);
 }
 
@@ -185,18 +199,12 @@ peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 /* A trainer, and the file of the state that it is compared with. */
 typedef struct comparison { const peft_trainer *t; const pf_st *st; } comparison;
 
-/* Version 1.0 had no other value of these settings than their default, and did not save it. */
-static bool is_newer_than_1_0(const char *key)
-{
-    return !strcmp(key, "libpeft.trainer.option.compute") || !strcmp(key, KEEP_KEY);
-}
-
 /* PEFT_E_MISMATCH: the saved value is another one. But the trainer may have more steps, which extends the run. */
 static peft_status check_setting(void *user, const setting *s)
 {
     const comparison *c = user;
     const char *saved, *cure = "";
-    if (is_newer_than_1_0(s->key) && !pf_st_meta(c->st, s->key)) saved = s->row->fallback;
+    if (newer_row(s) >= 0 && !pf_st_meta(c->st, s->key)) saved = s->row->fallback;
     else PF_TRY(pf_meta_read_text(c->st, s->key, &saved));
     if (pf_option_same(s->row, saved, s->value)) return PEFT_OK;
     if (!strcmp(s->key, "libpeft.trainer.option.steps")) {
@@ -228,7 +236,7 @@ static peft_status check_carried_setting(void *user, const setting *s)
 peft_status pf_settings_check_head(const peft_trainer *t, const pf_st *st)
 {
     comparison c = { t, st };
-    return each_option("the model", "libpeft.model.option.", pf_model_options, t->model->options, NULL,
+    return each_option("the model", "model", "libpeft.model.option.", pf_model_options, t->model->options, NULL,
                        check_carried_setting, &c);
 }
 
@@ -248,7 +256,7 @@ peft_status pf_settings_check_adapter(const peft_trainer *t, const pf_st *st, si
         if (strcmp(method, a->method->name)) continue;
         same_method = true;
         snprintf(text, sizeof text, "libpeft.adapter.%zu.option.", k);
-        s = each_option(owner, text, a->method->opts, a->options, NULL, check_carried_setting, &c);
+        s = each_option(owner, method, text, a->method->opts, a->options, NULL, check_carried_setting, &c);
         if (!s) return PEFT_OK;
     }
     if (same_method) return s;
