@@ -6,7 +6,12 @@
 #include <string.h>
 
 static const peft_option partial_opts[] = {
-    { "blocks", 'i', "1", 1, PEFT_DEPTH_MAX, "how many blocks are trained, counted from the last one" }, { 0 } };
+    { "blocks", 'i', "1", 1, PEFT_DEPTH_MAX, "with layers=last: how many blocks are trained, counted from the last "
+                                             "one" },
+    { "layers", 's', "last", 0, 0, "which blocks are trained: last, a list such as 0,3 or 6-11, all, or "
+                                   "random:COUNT:SEED (COUNT blocks that the seed chooses)" },
+    { "part", 's', "block", 0, 0, "what is trained: block (these blocks and the final norm) or attention (attn.qkv and "
+                                  "attn.proj of these blocks alone)" }, { 0 } };
 
 /* Trains nothing: the model's head is trained with every method. */
 static peft_status init_linear(peft_adapter *a, const peft_vit *vit)
@@ -101,16 +106,37 @@ static peft_status init_ln_tune(peft_adapter *a, const peft_vit *vit)
     return peft_sys_init_status(a);
 }
 
-/* Trains the last blocks, and the final norm under both of its names. */
+/* The blocks that method partial trains: bit l is set for block l. */
+static uint64_t chosen_blocks(peft_adapter *a, int64_t depth)
+{
+    const int64_t last = peft_sys_opt_int(a, "blocks"), first = depth - last;
+    uint64_t set = 0;
+    if (strcmp(peft_sys_opt_string(a, "layers"), "last")) {
+        if (last != 1) peft_sys_reject_option(a, "blocks", "layers=last beside it: layers lists the blocks");
+        return peft_sys_opt_layers(a, "layers");
+    }
+    if (first < 0) peft_sys_reject_option(a, "blocks", "at most the number of blocks of the backbone");
+    for (int64_t l = first < 0 ? 0 : first; l < depth; l++) set |= (uint64_t)1 << l;
+    return set;
+}
+
+/* Trains the chosen blocks, and the final norm under both of its names; or attention layers of the blocks alone. */
 static peft_status init_partial(peft_adapter *a, const peft_vit *vit)
 {
-    int64_t first = vit->depth - peft_sys_opt_int(a, "blocks");
-    if (first < 0) peft_sys_reject_option(a, "blocks", "at most the number of blocks of the backbone");
-    for (int64_t l = first < 0 ? 0 : first; l < vit->depth; l++) {
+    const char *part = peft_sys_opt_string(a, "part");
+    const bool attention = !strcmp(part, "attention");
+    const uint64_t blocks = chosen_blocks(a, vit->depth);
+    if (!attention && strcmp(part, "block")) peft_sys_reject_option(a, "part", "block or attention");
+    for (int64_t l = 0; l < vit->depth; l++) {
+        static const char *const tensors[] = { "attn.qkv.*", "attn.proj.*" };
         char pattern[32];
-        snprintf(pattern, sizeof pattern, "blocks.%lld.*", (long long)l);
-        peft_sys_unfreeze(a, pattern);
+        for (int i = 0; i < 2 && blocks >> l & 1; i++) {
+            snprintf(pattern, sizeof pattern, "blocks.%d.%s", (int)l, attention ? tensors[i] : "*");
+            peft_sys_unfreeze(a, pattern);
+            if (!attention) break;
+        }
     }
+    if (attention) return peft_sys_init_status(a);
     peft_sys_unfreeze(a, "norm.*");
     peft_sys_unfreeze(a, "fc_norm.*");
     return peft_sys_init_status(a);
@@ -120,7 +146,7 @@ const peft_method pf_method_linear  = { .name = "linear", .summary = "the head a
                                         .init = init_linear };
 const peft_method pf_method_full    = { .name = "full", .summary = "every tensor of the backbone", .paper = "",
                                         .init = init_full };
-const peft_method pf_method_partial = { .name = "partial", .summary = "the last blocks and the final norm", .paper = "",
+const peft_method pf_method_partial = { .name = "partial", .summary = "the last blocks, or chosen ones, and the final norm", .paper = "",
                                         .opts = partial_opts, .init = init_partial };
 const peft_method pf_method_bitfit  = { .name = "bitfit", .summary = "every bias of the backbone",
                                         .paper = "arXiv:2106.10199", .init = init_bitfit };

@@ -160,7 +160,8 @@ END_TEST
 START_TEST(executors_agree_for_other_options)
 {
     static const char *const others[][2] = { { "vpt", "tokens=4,rank=2" }, { "vpt", "tokens=4,rank=2,dropout=0.3" },
-                                             { "vpt", "tokens=4,rank=2,deep=false,project=7" } };
+                                             { "vpt", "tokens=4,rank=2,deep=false,project=7" },
+                                             { "partial", "part=attention,layers=random:2:3" } };
     for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
             compare(&(tiny_spec){ .isa = *isa, .method = others[i][0], .adapter = others[i][1], .model = "classes=3" },

@@ -6,7 +6,7 @@
 /* The option `entry` of the trainer, or of the method; value: one that is not its default; more: further options of
  * the trainer. */
 static const struct { const char *method, *entry, *value, *more; } newer[] = {
-    { "vpt", "rank", "2", "" } };
+    { "vpt", "rank", "2", "" }, { "partial", "layers", "random:2:5", "" }, { "partial", "part", "attention", "" } };
 enum { NEWER = sizeof newer / sizeof *newer };
 
 static bool of_method(int i) { return tiny_has_option(newer[i].method, newer[i].entry); }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/adapt/adapter.h"
+#include "core/base/rng.h"
 #include "core/options/text.h"
 
 /* In all loops of this file pf_list_next returns the start of the next item, and sets its length. */
@@ -100,6 +101,24 @@ double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path,
     return fallback;
 }
 
+#define LAYER_FORMS "all, layers of the backbone such as 0, 6-11 or [0,3,5], or random:COUNT:SEED"
+
+/* Reads the text "random:COUNT:SEED": chooses COUNT of `depth` layers. false: the text has another form or no such
+ * COUNT. */
+static bool random_layers(const char *text, int64_t depth, uint64_t *set)
+{
+    long long count, seed;
+    int used = 0;
+    int64_t layers[PEFT_DEPTH_MAX];
+    if (sscanf(text, "random:%lld:%lld%n", &count, &seed, &used) != 2 || text[used]) return false;
+    if (count < 1 || count > depth || seed < 0) return false;
+    const pf_rng r = { .seed = (uint64_t)seed, .a = pf_rng_stream("layers") };
+    for (int64_t l = 0; l < depth; l++) layers[l] = l;
+    pf_rng_shuffle(&r, layers, depth);
+    for (int64_t i = 0; i < count; i++) *set |= (uint64_t)1 << layers[i];
+    return true;
+}
+
 /* Bit l is set if the option lists layer l. An item is a number or a range FIRST-LAST. */
 uint64_t peft_sys_opt_layers(peft_adapter *a, const char *name)
 {
@@ -109,6 +128,7 @@ uint64_t peft_sys_opt_layers(peft_adapter *a, const char *name)
     size_t length;
     /* a shift by 64 (PEFT_DEPTH_MAX) is undefined in C */
     if (!strcmp(list, "all")) return depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
+    if (random_layers(list, depth, &set)) return set;
     while ((start = pf_list_next(&list, &length))) {
         int from, to, used = 0;
         bool range = sscanf(start, "%d-%d%n", &from, &to, &used) == 2 && (size_t)used == length;
@@ -118,11 +138,11 @@ uint64_t peft_sys_opt_layers(peft_adapter *a, const char *name)
             to = from;
         }
         if (from < 0 || to < from || to >= depth) {
-            peft_sys_reject_option(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+            peft_sys_reject_option(a, name, LAYER_FORMS);
             return 0;
         }
         for (int l = from; l <= to; l++) set |= (uint64_t)1 << l;
     }
-    if (!set) peft_sys_reject_option(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+    if (!set) peft_sys_reject_option(a, name, LAYER_FORMS);
     return set;
 }
