@@ -12,6 +12,7 @@
 #include <peft/context.h>
 #include <peft/early_stop.h>
 #include <peft/export.h>
+#include <peft/federated.h>
 #include <peft/file.h>
 #include <peft/interop.h>
 #include <peft/maps.h>

@@ -11,7 +11,7 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 
 # Lowest first. library may include all others; methods, io, mpi and examples may include public headers and their own, as
 # the checks below say.
-core="base bits options os format graph vit arch describe weights weights/load weights/save adapt model store interop
+core="base bits options os format graph vit arch describe weights weights/load weights/save adapt model store federated interop
 metrics statistics probe train/session cases maps train/cache train tta/cma tta"
 io="io io/archive io/image io/format io/transform io/dataset io/csv io/table io/source io/loader io/weights io/predictor"
 

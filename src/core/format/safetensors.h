@@ -57,6 +57,7 @@ peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, in
 peft_status pf_st_out_floats(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
                              peft_dtype from, const void *data);
 peft_status pf_st_out_write(pf_st_out *o, const char *path);  /* atomic (file.h); read back and compared */
+peft_status pf_st_out_bytes(pf_st_out *o, char **bytes, size_t *size);         /* the same in memory; pf_free frees */
 void        pf_st_out_keep_order(pf_st_out *o);               /* keeps the order of declaration: no sorting */
 void        pf_st_out_free(pf_st_out *o);
 /* Returns PEFT_E_INVALID if s is not UTF-8; what: the word for s in the message. */

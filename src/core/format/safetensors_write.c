@@ -276,20 +276,50 @@ static peft_status write_all(const pf_st_out *o, pf_writer *w, const pf_text *he
     return read_back(o, pf_writer_temporary(w));
 }
 
+/* Sorts the tensors and makes the header, whose text the caller frees. *total: the bytes of the tensors' data. */
+static peft_status prepare(pf_st_out *o, pf_text *header, size_t *total)
+{
+    *header = (pf_text){ .ctx = o->ctx };
+    *total = 0;
+    for (size_t i = 0; i < o->count; i++)
+        if (!pf_add_size(*total, o->items[i].bytes, total) || *total > INT64_MAX)
+            return pf_fail(PEFT_E_SHAPE, "the tensors together are larger than a file can be");
+    if (o->count && !o->as_declared) qsort(o->items, o->count, sizeof *o->items, larger_first);
+    return write_header(o, header);
+}
+
 peft_status pf_st_out_write(pf_st_out *o, const char *path)
 {
-    pf_text header = { .ctx = o->ctx };
+    pf_text header;
     pf_writer *w = NULL;
-    size_t total = 0;
-    for (size_t i = 0; i < o->count; i++)
-        if (!pf_add_size(total, o->items[i].bytes, &total) || total > INT64_MAX)
-            return pf_fail(PEFT_E_SHAPE, "%s: the tensors together are larger than a file can be", path);
-    if (o->count && !o->as_declared) qsort(o->items, o->count, sizeof *o->items, larger_first);
-    peft_status s = write_header(o, &header);
+    size_t total;
+    peft_status s = prepare(o, &header, &total);
+    if (s == PEFT_E_SHAPE) pf_prefix_error(s, "%s", path);
     if (!s) s = pf_writer_open(o->ctx, path, &w);
     if (!s) s = write_all(o, w, &header);
     if (s) pf_writer_abandon(w);
     else s = pf_writer_commit(w);
+    pf_free(o->ctx, header.text);
+    return s;
+}
+
+peft_status pf_st_out_bytes(pf_st_out *o, char **bytes, size_t *size)
+{
+    pf_text header;
+    char buffer[PIECE];
+    peft_status s = prepare(o, &header, size);
+    if (!s && !pf_add_size(header.length, *size, size)) s = pf_fail(PEFT_E_SHAPE, "the file is larger than memory");
+    char *to = *bytes = s ? NULL : pf_alloc(o->ctx, *size);
+    if (!s && !to) s = pf_nomem("file in memory", *size);
+    if (!s) {
+        memcpy(to, header.text, header.length);
+        to += header.length;
+    }
+    for (size_t i = 0; !s && i < o->count; i++)
+        for (size_t offset = 0, n; offset < o->items[i].bytes; offset += n, to += n) {
+            const void *piece = piece_of(&o->items[i], offset, buffer, &n);
+            memcpy(to, piece, n);
+        }
     pf_free(o->ctx, header.text);
     return s;
 }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * peft/federated.h -- federated training: joins the model or adapter files that several sites have trained from the
+ * same start into the next global file, without a backbone and without images. docs/federated.md has the equations.
+ *
+ * A file holds the adapters' tensors and those of the head; the values of all tensors but those that an option below
+ * names are averaged element by element, sum_k weight_k x_k / sum_k weight_k, in double and in the order of the calls,
+ * and rounded once to f32 (FedAvg, McMahan et al., AISTATS 2017). The running statistics of a head's batch norm become
+ * those of the sites' features together: the weighted mean, and the variance within the sites plus that between them.
+ * Tensors that are not trained (vera's random matrices, fixed masks) must be the same in all files. */
+#ifndef PEFT_FEDERATED_H
+#define PEFT_FEDERATED_H
+#include <peft/adapter.h>
+PEFT_BEGIN_DECLS
+
+/* One thread uses an object at a time. It is for one round: make a new one for the next. */
+typedef struct peft_aggregator peft_aggregator;
+/* Options, o may be NULL:
+ * "lora": the rule for pairs of LoRA factors, whose update of a weight is s B A with s = alpha / r. factors: the mean
+ *   of A and of B, which is not the mean of the updates; product: the matrices of rank r that are nearest to the mean
+ *   of the updates (its singular value decomposition, cut off at r); stack: exactly the mean of the updates, as
+ *   matrices of the rank r times the number of sites, which the result's options r and alpha state.
+ * "ept": the rule for the prompts p [layers, tokens, length] of ept, which act through z = log sum_j exp(p_j) alone.
+ *   values: the mean of p; logits: z is the mean of the sites' z; mass: exp(z) is the mean of the sites' exp(z).
+ * PEFT_E_OPTION: no such option or value. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_aggregator_create(peft_context *ctx, const peft_options *o, peft_aggregator **out);
+PEFT_API void peft_aggregator_free(peft_aggregator *a);
+PEFT_API const peft_option *peft_aggregator_option(size_t i);                  /* options.h; NULL: after the last */
+
+/* The global file that the sites began the round with. Without it the sites are compared with the first of them, and
+ * peft_aggregator_update is NaN. Its metadata and notes become those of the result. The second function takes the bytes
+ * of a file, which are copied. PEFT_E_STATE: it is set already, or a site was added. PEFT_E_FORMAT: not a file of an
+ * adapter or model. PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
+PEFT_API PEFT_NODISCARD peft_status peft_aggregator_start(peft_aggregator *a, const char *path);
+PEFT_API PEFT_NODISCARD peft_status peft_aggregator_start_bytes(peft_aggregator *a, const void *data, size_t size);
+/* Adds the file of a site. weight: the number of its training images, more than 0 (PEFT_E_INVALID). After an error
+ * nothing was added, and the round can go on. PEFT_E_MISMATCH names what differs from the start, or else from the first
+ * site, and both values: the fingerprint of the backbone, image size, methods, options, tensors or their extents, the
+ * notes "class_names", "preprocess" or "link". PEFT_E_FORMAT, PEFT_E_NONFINITE: as above. The second function takes the
+ * bytes of a file; name stands for its path in messages and may be NULL. */
+PEFT_API PEFT_NODISCARD peft_status peft_aggregator_add(peft_aggregator *a, const char *path, double weight);
+PEFT_API PEFT_NODISCARD peft_status
+peft_aggregator_add_bytes(peft_aggregator *a, const void *data, size_t size, const char *name, double weight);
+/* Writes the next global file atomically (peft_write_file); sites can be added after it. The second function gives the
+ * bytes of the same file in memory; they are borrowed from a and valid until its next call. PEFT_E_STATE: no site was
+ * added. PEFT_E_NONFINITE: a mean is too large for f32. */
+PEFT_API PEFT_NODISCARD peft_status peft_aggregator_write(peft_aggregator *a, const char *path);
+PEFT_API PEFT_NODISCARD peft_status peft_aggregator_bytes(peft_aggregator *a, const void **data, size_t *size);
+
+/* --- figures of the round, of the sites that were added so far ---------------------------------------------------- */
+PEFT_API size_t peft_aggregator_sites(const peft_aggregator *a);               /* 0 for NULL */
+PEFT_API double peft_aggregator_weight(const peft_aggregator *a);              /* the sum of the weights */
+PEFT_API size_t peft_aggregator_received(const peft_aggregator *a);            /* bytes of the sites' files together */
+/* The root of the weighted mean of the squared L2 distances between the sites' values and their weighted mean, over all
+ * tensors that are averaged: 0 if the sites agree. NaN without a site. */
+PEFT_API double peft_aggregator_drift(const peft_aggregator *a);
+/* The L2 norm of the weighted mean of the sites' values less those of the start. NaN without a start or a site. */
+PEFT_API double peft_aggregator_update(const peft_aggregator *a);
+
+PEFT_END_DECLS
+#endif

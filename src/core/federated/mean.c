@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mean.c -- weighted means of the sites' values, and the figures of a round. */
+#include <math.h>
+#include "core/bits/finite.h"
+#include "core/federated/aggregator.h"
+
+/* The batch-norm statistics of several sites together, by the law of total variance: with means m_k and variances v_k,
+ * the variance is mean(v_k + m_k^2) - mean(m_k)^2. So a site's term of the sum is v_k + m_k^2. */
+static double term(const peft_aggregator *a, const pf_slot *p, const double *value, int64_t i)
+{
+    const double v = value[p->first + i];
+    if (p->kind != PF_SLOT_RUNNING_VAR) return v;
+    const double m = value[a->slot[p->partner].first + i];
+    return v + m * m;
+}
+
+void pf_mean_add(peft_aggregator *a, const double *value, double weight)
+{
+    double squares = 0;
+    for (size_t k = 0; k < a->slots; k++) {
+        const pf_slot *p = &a->slot[k];
+        for (int64_t i = 0; i < p->count; i++) {
+            const int64_t at = p->first + i;
+            a->sum[at] += weight * term(a, p, value, i);
+            if (p->kind == PF_SLOT_MEAN) squares += (value[at] - a->origin[at]) * (value[at] - a->origin[at]);
+        }
+    }
+    a->weight += weight;
+    a->squares += weight * squares;
+    a->sites++;
+}
+
+/* The mean of element i of slot p. */
+static double mean_of(const peft_aggregator *a, const pf_slot *p, int64_t i)
+{
+    if (p->kind == PF_SLOT_FIXED) return a->origin[p->first + i];
+    const double mean = a->sum[p->first + i] / a->weight;
+    if (p->kind != PF_SLOT_RUNNING_VAR) return mean;
+    const double m = a->sum[a->slot[p->partner].first + i] / a->weight;
+    return fmax(mean - m * m, 0);
+}
+
+peft_status pf_mean_finish(peft_aggregator *a)
+{
+    for (size_t k = 0; k < a->slots; k++) {
+        const pf_slot *p = &a->slot[k];
+        for (int64_t i = 0; i < p->count; i++) {
+            a->value[p->first + i] = mean_of(a, p, i);
+            a->rounded[p->first + i] = (pk_real)a->value[p->first + i];
+        }
+        if (!pf_finite(a->rounded + p->first, p->count))
+            return pf_fail(PEFT_E_NONFINITE, "the mean of tensor '%s' is too large for f32", p->name);
+    }
+    return PEFT_OK;
+}
+
+/* |mean of the sites - origin|^2 over the slots that are averaged. */
+static double update_squared(const peft_aggregator *a)
+{
+    double sum = 0;
+    for (size_t k = 0; k < a->slots; k++) {
+        const pf_slot *p = &a->slot[k];
+        if (p->kind != PF_SLOT_MEAN) continue;
+        for (int64_t i = 0; i < p->count; i++) {
+            const double d = mean_of(a, p, i) - a->origin[p->first + i];
+            sum += d * d;
+        }
+    }
+    return sum;
+}
+
+size_t peft_aggregator_sites(const peft_aggregator *a) { return a ? a->sites : 0; }
+double peft_aggregator_weight(const peft_aggregator *a) { return a ? a->weight : 0; }
+size_t peft_aggregator_received(const peft_aggregator *a) { return a ? a->received : 0; }
+
+/* sum_k w_k |x_k - m|^2 = sum_k w_k |x_k - o|^2 - W |m - o|^2 for the mean m and any origin o. */
+double peft_aggregator_drift(const peft_aggregator *a)
+{
+    PK_FLOAT_SCOPE;
+    if (!a || !a->sites) return NAN;
+    return a->sites == 1 ? 0 : sqrt(fmax(a->squares / a->weight - update_squared(a), 0));
+}
+
+double peft_aggregator_update(const peft_aggregator *a)
+{
+    PK_FLOAT_SCOPE;
+    return a && a->sites && a->has_start ? sqrt(update_squared(a)) : NAN;
+}
