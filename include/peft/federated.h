@@ -21,7 +21,12 @@ typedef struct peft_aggregator peft_aggregator;
  *   matrices of the rank r times the number of sites, which the result's options r and alpha state.
  * "ept": the rule for the prompts p [layers, tokens, length] of ept, which act through z = log sum_j exp(p_j) alone.
  *   values: the mean of p; logits: z is the mean of the sites' z; mass: exp(z) is the mean of the sites' exp(z).
- * PEFT_E_OPTION: no such option or value. */
+ * "clip_norm": the change of a site's trained values, all tensors together, is shortened to this L2 norm (0: never).
+ * "noise": to the sum of the changes Gaussian noise is added, of the standard deviation noise * clip_norm on each
+ *   value; each site counts the same then, whatever its weight (peft_dp_epsilon; docs/federated.md says what it does
+ *   not protect). "sites": the number of sites that a round has on average, by which the noisy sum is divided; 0: the
+ *   number that were added. "seed": of the noise; 0: of the system's random numbers. Use each seed once.
+ * PEFT_E_OPTION: no such option or value, or one that has no effect. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_aggregator_create(peft_context *ctx, const peft_options *o, peft_aggregator **out);
 PEFT_API void peft_aggregator_free(peft_aggregator *a);
@@ -30,7 +35,8 @@ PEFT_API const peft_option *peft_aggregator_option(size_t i);                  /
 /* The global file that the sites began the round with. Without it the sites are compared with the first of them, and
  * peft_aggregator_update is NaN. Its metadata and notes become those of the result. The second function takes the bytes
  * of a file, which are copied. PEFT_E_STATE: it is set already, or a site was added. PEFT_E_FORMAT: not a file of an
- * adapter or model. PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
+ * adapter or model. PEFT_E_NONFINITE: a tensor holds NaN or Inf. PEFT_E_UNSUPPORTED: a rule that the options name does
+ * not suit the file, such as lora=product with DoRA, or noise with batch norm. */
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_start(peft_aggregator *a, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_start_bytes(peft_aggregator *a, const void *data, size_t size);
 /* Adds the file of a site. weight: the number of its training images, more than 0 (PEFT_E_INVALID). After an error
@@ -47,10 +53,19 @@ peft_aggregator_add_bytes(peft_aggregator *a, const void *data, size_t size, con
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_write(peft_aggregator *a, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_bytes(peft_aggregator *a, const void **data, size_t *size);
 
+/* The epsilon of (epsilon, delta)-differential privacy of `rounds` rounds with this noise, in which each site takes
+ * part at random with probability rate (1: all sites always). Neighbouring federations differ in one site with all its
+ * images. Renyi differential privacy of the sampled Gaussian mechanism at integer orders (Mironov, CSF 2017; Mironov,
+ * Talwar and Zhang, arXiv 1908.10530), converted by Canonne, Kamath and Steinke (NeurIPS 2020). PEFT_E_INVALID: a
+ * number is out of its range. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dp_epsilon(double noise, double rate, int64_t rounds, double delta, double *epsilon);
+
 /* --- figures of the round, of the sites that were added so far ---------------------------------------------------- */
 PEFT_API size_t peft_aggregator_sites(const peft_aggregator *a);               /* 0 for NULL */
 PEFT_API double peft_aggregator_weight(const peft_aggregator *a);              /* the sum of the weights */
 PEFT_API size_t peft_aggregator_received(const peft_aggregator *a);            /* bytes of the sites' files together */
+PEFT_API size_t peft_aggregator_clipped(const peft_aggregator *a);             /* sites whose change was shortened */
 /* The root of the weighted mean of the squared L2 distances between the sites' values and their weighted mean, over all
  * tensors that are averaged: 0 if the sites agree. NaN without a site. */
 PEFT_API double peft_aggregator_drift(const peft_aggregator *a);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include "core/federated/aggregator.h"
 #include "core/options/options.h"
 
@@ -10,6 +11,13 @@ static const pf_opt options[] = {
     { "lora", 's', "factors", 0, 0, "pairs of LoRA factors: factors (mean of A and of B), product (nearest to the mean "
       "update, of the same rank) or stack (the mean update, of a larger rank)" },
     { "ept", 's', "values", 0, 0, "prompts of ept: values (their mean), logits (the mean of z) or mass (of exp(z))" },
+    { "clip_norm", 'f', "0", 0, 1e30, "a site's change of all values together is shortened to this L2 "
+      "norm; 0: never" },
+    { "noise", 'f', "0", 0, 1e6, "standard deviation of the noise on the sum of the changes, in units of clip_norm; "
+      "each site counts the same then" },
+    { "sites", 'f', "0", 0, 1e9, "with noise: the expected number of sites in a round, by which the noisy sum is "
+      "divided; 0: the number that were added" },
+    { "seed", 'i', "0", 0, 9e15, "of the noise; 0: of the system's random numbers. A known seed protects nothing" },
     { 0 } };
 
 const peft_option *peft_aggregator_option(size_t i) { return pf_option_at(options, i); }
@@ -33,8 +41,17 @@ static peft_status read_options(peft_aggregator *a, const peft_options *o)
     a->lora = (pf_lora_rule)rule;
     PF_TRY(choose(o, "ept", ept, PF_EPT_RULES, &rule));
     a->ept = (pf_ept_rule)rule;
-    if (a->lora != PF_LORA_FACTORS || a->ept != PF_EPT_VALUES)
-        return pf_fail(PEFT_E_UNSUPPORTED, "aggregation: only lora=factors and ept=values are available");
+    a->clip = pf_options_float(o, options, "clip_norm");
+    a->noise = pf_options_float(o, options, "noise");
+    a->divisor = pf_options_float(o, options, "sites");
+    a->seed = (uint64_t)pf_options_int(o, options, "seed");
+    if (a->noise > 0 && !(a->clip > 0))
+        return pf_fail(PEFT_E_OPTION, "aggregation, option noise: expected clip_norm too, as noise protects changes of "
+                       "a bounded norm only");
+    if (a->divisor > 0 && !(a->noise > 0))
+        return pf_fail(PEFT_E_OPTION, "aggregation, option sites has an effect with noise only");
+    if (a->noise > 0 && !a->seed && getrandom(&a->seed, sizeof a->seed, 0) != sizeof a->seed)
+        return pf_fail(PEFT_E_IO, "aggregation: the system gives no random numbers; give the option seed");
     return PEFT_OK;
 }
 
@@ -54,7 +71,7 @@ peft_status peft_aggregator_create(peft_context *ctx, const peft_options *o, pef
 /* Frees what belongs to a->model. */
 static void drop_model(peft_aggregator *a)
 {
-    void *blocks[] = { a->slot, a->origin, a->sum, a->value, a->rounded };
+    void *blocks[] = { a->slot, a->origin, a->sum, a->value, a->rounded, a->pair };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(a->ctx, blocks[i]);
     pf_st_close(a->model);
     pf_free(a->ctx, a->model_bytes);
@@ -63,7 +80,8 @@ static void drop_model(peft_aggregator *a)
     a->slot = NULL;
     a->origin = a->sum = a->value = NULL;
     a->rounded = NULL;
-    a->slots = 0;
+    a->pair = NULL;
+    a->slots = a->pairs = 0;
     a->elements = 0;
     a->has_start = false;
 }
@@ -73,6 +91,8 @@ void peft_aggregator_free(peft_aggregator *a)
     if (!a) return;
     peft_context *ctx = a->ctx;
     drop_model(a);
+    pf_keep_free(a);
+    pf_free(ctx, a->stacked);
     pf_free(ctx, a->file);
     pf_free(ctx, a);
     peft_context_free(ctx);
@@ -99,6 +119,9 @@ static peft_status prepare(peft_aggregator *a)
 {
     PF_TRY(check_kind(a->model));
     PF_TRY(pf_slots_create(a));
+    PF_TRY(pf_ept_check(a));
+    PF_TRY(pf_low_rank_create(a));
+    PF_TRY(pf_privacy_check(a));
     double **arrays[] = { &a->origin, &a->sum, &a->value };
     const size_t n = (size_t)a->elements;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
@@ -147,7 +170,10 @@ static peft_status add_open(peft_aggregator *a, const pf_st *st, double weight)
     PF_TRY(check_kind(st));
     PF_TRY(pf_fit_metadata(a, st));
     PF_TRY(pf_slots_read(a, st, a->value));
-    pf_mean_add(a, a->value, weight);
+    const bool clipped = pf_privacy_clip(a, a->value);
+    if (pf_keeps_sites(a)) PF_TRY(pf_keep_site(a, a->value, weight));
+    pf_mean_add(a, a->value, a->noise > 0 ? 1 : weight);
+    a->clipped += clipped;
     a->received += bytes_of(st);
     return PEFT_OK;
 }

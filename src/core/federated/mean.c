@@ -42,12 +42,15 @@ static double mean_of(const peft_aggregator *a, const pf_slot *p, int64_t i)
 
 peft_status pf_mean_finish(peft_aggregator *a)
 {
+    for (size_t k = 0; k < a->slots; k++)
+        for (int64_t i = 0; i < a->slot[k].count; i++) a->value[a->slot[k].first + i] = mean_of(a, &a->slot[k], i);
+    if (a->noise > 0) pf_privacy_noise(a);
+    if (a->ept != PF_EPT_VALUES) pf_ept_finish(a);
+    if (a->lora == PF_LORA_PRODUCT) PF_TRY(pf_low_rank_product(a));
+    if (a->lora == PF_LORA_STACK) PF_TRY(pf_low_rank_stack(a));
+    for (int64_t i = 0; i < a->elements; i++) a->rounded[i] = (pk_real)a->value[i];
     for (size_t k = 0; k < a->slots; k++) {
         const pf_slot *p = &a->slot[k];
-        for (int64_t i = 0; i < p->count; i++) {
-            a->value[p->first + i] = mean_of(a, p, i);
-            a->rounded[p->first + i] = (pk_real)a->value[p->first + i];
-        }
         if (!pf_finite(a->rounded + p->first, p->count))
             return pf_fail(PEFT_E_NONFINITE, "the mean of tensor '%s' is too large for f32", p->name);
     }
@@ -71,6 +74,7 @@ static double update_squared(const peft_aggregator *a)
 
 size_t peft_aggregator_sites(const peft_aggregator *a) { return a ? a->sites : 0; }
 double peft_aggregator_weight(const peft_aggregator *a) { return a ? a->weight : 0; }
+size_t peft_aggregator_clipped(const peft_aggregator *a) { return a ? a->clipped : 0; }
 size_t peft_aggregator_received(const peft_aggregator *a) { return a ? a->received : 0; }
 
 /* sum_k w_k |x_k - m|^2 = sum_k w_k |x_k - o|^2 - W |m - o|^2 for the mean m and any origin o. */

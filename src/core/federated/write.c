@@ -1,18 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  * write.c -- the result of a round as a file, or as the bytes of one. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "core/federated/aggregator.h"
+
+/* Writes the options of the adapter of LoRA with the rank of all sites together, and alpha so that the scale, which is
+ * alpha / r or with rslora alpha / sqrt(r), stays the same. */
+static peft_status write_stacked_options(const peft_aggregator *a, pf_st_out *o, const char *key, const char *value)
+{
+    peft_options *p;
+    const pf_opt *table;
+    char *text;
+    PF_TRY(pf_options_read(a, "lora", value, &p, &table));
+    const int64_t sites = (int64_t)a->sites, rank = pf_options_int(p, table, "r");
+    const double alpha = pf_options_float(p, table, "alpha");
+    const bool root = pf_options_int(p, table, "rslora") != 0;
+    peft_status s = peft_options_set_int(p, "r", rank * sites);
+    if (!s) s = peft_options_set_float(p, "alpha", alpha * (root ? sqrt((double)sites) : (double)sites));
+    if (!s) s = pf_options_check(p, table, "lora=stack: the ranks of all sites together");
+    if (!s) s = pf_options_print(a->ctx, p, &text);
+    peft_options_free(p);
+    if (s) return s;
+    s = pf_st_out_meta(o, key, text);
+    pf_free(a->ctx, text);
+    return s;
+}
 
 /* The metadata of the start, but for statistics of training images, which do not hold for the result. */
 static peft_status write_metadata(const peft_aggregator *a, pf_st_out *o)
 {
     static const char of_source[] = "libpeft.source.";
+    char stacked[64] = "";                                   /* the entry with the options of LoRA */
+    size_t adapter;
+    if (a->lora == PF_LORA_STACK && pf_options_of(a, "lora", &adapter))
+        snprintf(stacked, sizeof stacked, "libpeft.adapter.%zu.options", adapter);
     for (size_t i = 0; i < pf_st_meta_count(a->model); i++) {
         const char *key, *value;
         pf_st_meta_at(a->model, i, &key, &value);
         if (!strncmp(key, of_source, strlen(of_source))) continue;
         if (!strcmp(key, "libpeft.version")) value = peft_version_string();
-        PF_TRY(pf_st_out_meta(o, key, value));
+        if (strcmp(key, stacked)) PF_TRY(pf_st_out_meta(o, key, value));
+        else PF_TRY(write_stacked_options(a, o, key, value));
     }
     return PEFT_OK;
 }
@@ -23,7 +52,10 @@ static peft_status fill(peft_aggregator *a, pf_st_out *o)
     PF_TRY(write_metadata(a, o));
     for (size_t i = 0; i < a->slots; i++) {
         const pf_slot *p = &a->slot[i];
-        PF_TRY(pf_st_out_tensor(o, p->name, PF_REAL, p->ndim, p->dim, a->rounded + p->first));
+        int64_t dims[2];
+        const pk_real *stacked = pf_low_rank_stacked(a, i, dims);
+        PF_TRY(stacked ? pf_st_out_tensor(o, p->name, PF_REAL, 2, dims, stacked)
+                       : pf_st_out_tensor(o, p->name, PF_REAL, p->ndim, p->dim, a->rounded + p->first));
     }
     return PEFT_OK;
 }
