@@ -103,20 +103,32 @@ static void evaluate(run *r)
     free(scores);
 }
 
-/* Finds broken pictures, unless --unchecked is given. transform may be NULL. */
-static void check_images(const run *r, const peft_transform *transform)
+/* Finds broken pictures, unless --unchecked is given. */
+static void check_images(const run *r)
 {
     if (given[unchecked].value) return;
     check_pictures((const peft_dataset *const[]){ r->all ? r->all : r->t.train, r->test,
-                                                  r->validated ? r->validation : NULL }, 3, transform,
+                                                  r->validated ? r->validation : NULL }, 3, r->t.transform,
                    r->t.threads);
+}
+
+/* --tune, --nested: chooses settings, after finding broken pictures. The search has the backbone to itself. */
+static void tune(run *r)
+{
+    const training_run t = r->t;
+    build_backbone(&r->t, given + own_flags);
+    check_images(r);
+    if (given[nested].value) judge_by_outer_folds(r);
+    choose_settings(r);
+    free_training(&r->t);
+    r->t = t;
 }
 
 /* The last steps before training: finds broken pictures, checks that --out can be written, and reads the state to
  * resume from, if there is one yet. */
 static void check_before_training(run *r)
 {
-    check_images(r, r->t.transform);
+    if (!tunes()) check_images(r);                            /* else tune has done so */
     try_saving("out", given[out].value, save_model, r->t.model);
     if (stop_requested) fail("stopped before training");
     add_state_notes(r);
@@ -177,11 +189,7 @@ static run prepare(int argc, char **argv)
     if (given[per_case].value) check_cases(r.test, "test");
     if (attends()) check_cases(r.t.train, "training");
     if (given[prune].value) hold_out_validation(&r);
-    if (tunes()) {
-        check_images(&r, NULL);                               /* the transform is known later */
-        if (given[nested].value) print_nested_figures(&r);
-        choose_settings(&r);
-    }
+    if (tunes()) tune(&r);
     build_training(&r.t, given + own_flags);
     if (r.t.start)
         replace_value(&given[own_flags + recipe_method], peft_adapter_method(peft_model_adapter(r.t.model, 0)));
@@ -234,6 +242,9 @@ int main(int argc, char **argv)
     free_paths(&r);
     free_decisions(&r);
     free_earlier_images(&r.earlier);
+    free(r.search);
+    free(r.outer_folds);
+    free(r.fold_figures);
     free_training(&r.t);
     peft_dataset_free(r.t.train);
     peft_context_free(r.t.io_ctx);

@@ -7,7 +7,9 @@
 #include "common/folds/out_of_fold.h"
 #include "common/model/evaluate.h"
 #include "common/program/errors.h"
+#include "common/record/record.h"
 #include "common/tuning/trial_table.h"
+#include "common/tuning/tuning_record.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,17 +57,17 @@ static char *name_search(const run *r, peft_dataset *train)
     return name;
 }
 
-/* Chooses by folds of r->t.train, whose backbone and transform are there, and makes the recipe, to be freed. */
-static void choose(const run *r, flag *tuned)
+/* Chooses by folds of r->t.train and makes the recipe, to be freed. The writer w gets an object that says how. */
+static void choose(const run *r, flag *tuned, json_writer *w)
 {
     grid g = read_grid(recipe[flag_tune].value);
     folds parts = make_folds(r->t.train, flag_integer(&recipe[flag_tune_folds]), r->t.seed, "tune-folds");
     static bool begun;                                        /* the table, by an earlier search */
-    char *files, *name = name_search(r, r->t.train);
-    if (asprintf(&files, "%s.tune-%s", given[out].value, name) < 0) fail("out of memory");
+    char *files, *key = name_search(r, r->t.train);
+    if (asprintf(&files, "%s.tune-%s", given[out].value, key) < 0) fail("out of memory");
     fold_trials f = { .base = &r->t, .recipe = recipe, .candidates = &g, .folds = &parts, .files = files,
                       .figure = tune_figure(recipe[flag_tune_metric].value, r->t.train) };
-    const tuning search = { .table = r->trials, .search = name, .label = recipe[recipe_method].value, .candidates = &g,
+    const tuning search = { .table = r->trials, .search = key, .label = recipe[recipe_method].value, .candidates = &g,
                             .recipe = recipe, .metric = figure_name(f.figure), .judge = judge_by_folds, .user = &f,
                             .print = true };
     check_candidates(&f);
@@ -73,7 +75,10 @@ static void choose(const run *r, flag *tuned)
     begun = true;
     printf("choosing settings: %lld candidates, %lld folds of %lld training images\n", (long long)grid_size(&g),
            (long long)parts.count, (long long)peft_dataset_count(r->t.train));
-    const int64_t best = choose_candidate(&search, recipe[flag_tune_search].value, NULL);
+    trial *last = check_alloc(calloc((size_t)grid_size(&g), sizeof *last));
+    const int64_t best = choose_candidate(&search, recipe[flag_tune_search].value, last);
+    record_search(w, NULL, &(search_record){ &search, recipe[flag_tune_search].value, parts.count,
+                                             peft_dataset_count(r->t.train), last, best });
     char *text = candidate_text(&g, best, recipe);
     printf("chosen: %s\n", text);
     fflush(stdout);
@@ -81,7 +86,8 @@ static void choose(const run *r, flag *tuned)
     end_fold_trials(&f);
     free(text);
     free(files);
-    free(name);
+    free(key);
+    free(last);
     free_folds(&parts);
     free_grid(&g);
 }
@@ -89,41 +95,56 @@ static void choose(const run *r, flag *tuned)
 void choose_settings(run *r)
 {
     flag tuned[recipe_flags];
-    training_run t = r->t;
-    build_backbone(&r->t, recipe);
-    choose(r, tuned);
-    free_training(&r->t);
-    r->t = t;
+    json_buffer part;
+    open_json(&part);
+    choose(r, tuned, &part.w);
+    r->search = close_json(&part);
     free_tuned(recipe);                                       /* resolve_recipe has copied the values */
     memcpy(recipe, tuned, sizeof tuned);                      /* they live until the program ends */
 }
 
-void print_nested_figures(run *r)
+/* Prints the figures of the predictions of all outer folds, and adds them to the record. */
+static void judge_outer_folds(const run *r, const double *scores, json_writer *w)
 {
-    training_run whole = r->t;
-    const int64_t count = flag_integer(&given[nested]), n = peft_dataset_count(whole.train);
-    folds outer = make_folds(whole.train, count, whole.seed, "nested");
-    double *scores = check_alloc(calloc((size_t)(n * peft_dataset_classes(whole.train)), sizeof *scores));
-    build_backbone(&r->t, recipe);
-    for (int64_t k = 0; k < count; k++) {
-        const fold *part = &outer.fold[k];
-        flag tuned[recipe_flags];
-        printf("outer fold %lld of %lld: %lld images held out\n", (long long)k + 1, (long long)count,
-               (long long)peft_dataset_count(part->held));
-        r->t.train = part->train;
-        choose(r, tuned);
-        predict_by_training(&r->t, tuned, part, scores);
-        free_tuned(tuned);
-    }
+    peft_dataset *train = r->t.train;
+    const figure_intervals intervals = estimate_figures(r->t.ctx, scores, train);
+    decision plain = plain_decision(peft_dataset_classes(train), peft_dataset_multilabel(train));
     printf("\nnested folds: each training image is predicted by a training that held it out, with settings that were "
            "chosen without it\n");
-    decision plain = plain_decision(peft_dataset_classes(whole.train), peft_dataset_multilabel(whole.train));
-    print_metrics(r->t.ctx, scores, whole.train, &plain, "training", "images");
-    free_decision(&plain);
+    print_metrics(r->t.ctx, scores, train, &plain, "training", "images");
+    printf("95 %% bootstrap intervals by %s\n", peft_dataset_has_groups(train) ? "patients" : "images");
+    print_intervals(&intervals, train);
     putchar('\n');
-    r->t.train = whole.train;
-    free_training(&r->t);
-    r->t = whole;
+    record_figures_of_folds(w, "figures", r->t.ctx, scores, train, &intervals);
+    free_decision(&plain);
+}
+
+void judge_by_outer_folds(run *r)
+{
+    peft_dataset *const all = r->t.train;
+    const int64_t count = flag_integer(&given[nested]), n = peft_dataset_count(all);
+    folds outer = make_folds(all, count, r->t.seed, "nested");
+    double *scores = check_alloc(calloc((size_t)(n * peft_dataset_classes(all)), sizeof *scores));
+    json_buffer part;
+    open_json(&part);
+    json_object(&part.w, NULL);
+    json_integer(&part.w, "folds", count);
+    json_list(&part.w, "searches");
+    for (int64_t k = 0; k < count; k++) {
+        const fold *held_out = &outer.fold[k];
+        flag tuned[recipe_flags];
+        printf("outer fold %lld of %lld: %lld images held out\n", (long long)k + 1, (long long)count,
+               (long long)peft_dataset_count(held_out->held));
+        r->t.train = held_out->train;
+        choose(r, tuned, &part.w);
+        predict_by_training(&r->t, tuned, held_out, scores);
+        free_tuned(tuned);
+    }
+    json_close(&part.w);
+    r->t.train = all;
+    judge_outer_folds(r, scores, &part.w);
+    json_close(&part.w);
+    r->outer_folds = close_json(&part);
     free(scores);
     free_folds(&outer);
 }

@@ -5,6 +5,7 @@
 #include "common/folds/fold_scores.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
+#include "common/record/record.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,19 @@ static char *settings_text(const run *r)
             peft_backbone_fingerprint(r->t.vit), peft_transform_text(r->t.transform));
     if (fclose(f)) fail("out of memory");
     return text;
+}
+
+/* Prints the figures of the predictions of all folds, and makes the record's part of them. */
+static void judge_folds(run *r, const double *scores)
+{
+    const figure_intervals intervals = estimate_figures(r->t.ctx, scores, r->t.train);
+    json_buffer part;
+    printf("out of fold: %lld images, each predicted by a training that held it out; 95 %% bootstrap intervals by "
+           "%s\n", (long long)peft_dataset_count(r->t.train), peft_dataset_has_groups(r->t.train) ? "patients" : "images");
+    print_intervals(&intervals, r->t.train);
+    open_json(&part);
+    record_figures_of_folds(&part.w, NULL, r->t.ctx, scores, r->t.train, &intervals);
+    r->fold_figures = close_json(&part);
 }
 
 /* Trains on all folds but one and scores the images of that one. */
@@ -65,7 +79,7 @@ void cross_validate(run *r)
         train_fold(r, &f.fold[k], k, &s);
         write_fold_scores(&s, path);
     }
-    print_fold_figures(r->t.ctx, &s, r->t.train);
+    judge_folds(r, s.scores);
     r->epochs = median_epoch(&s);
     r->fold_epoch = r->epochs;
     printf("training on all %lld images: %lld epoch%s, the median of the folds'%s; no image judges it but those of the "

@@ -81,25 +81,23 @@ static char *data_text(const run *r)
 {
     const peft_dataset *validation = r->validated ? r->validation : NULL;
     const validation_request v = parse_validation(given[val].value);
-    char *text;
-    size_t size;
-    FILE *f = check_alloc(open_memstream(&text, &size));
-    json_writer w = json_to(f);
-    json_object(&w, NULL);
-    record_images(&w, "training", given[data].value, NULL, r->t.train);
+    json_buffer b;
+    open_json(&b);
+    json_writer *const w = &b.w;
+    json_object(w, NULL);
+    record_images(w, "training", given[data].value, NULL, r->t.train);
     if (validation)
-        record_images(&w, "validation", v.path ? v.path : given[data].value, r->validation_source, validation);
-    else json_null(&w, "validation");
-    record_images(&w, "test", given[test].value ? given[test].value : given[data].value, r->test_source, r->test);
-    json_object(&w, "patients_in_two_sets");
-    record_shared_patients(&w, "training_and_validation", r->t.train, validation);
-    record_shared_patients(&w, "training_and_test", r->t.train, r->test);
-    record_shared_patients(&w, "validation_and_test", validation, r->test);
-    json_close(&w);
-    if (r->t.start) record_earlier(&w, "trained_on_before", &r->earlier);
-    json_close(&w);
-    if (fclose(f)) fail("out of memory");
-    return text;
+        record_images(w, "validation", v.path ? v.path : given[data].value, r->validation_source, validation);
+    else json_null(w, "validation");
+    record_images(w, "test", given[test].value ? given[test].value : given[data].value, r->test_source, r->test);
+    json_object(w, "patients_in_two_sets");
+    record_shared_patients(w, "training_and_validation", r->t.train, validation);
+    record_shared_patients(w, "training_and_test", r->t.train, r->test);
+    record_shared_patients(w, "validation_and_test", validation, r->test);
+    json_close(w);
+    if (r->t.start) record_earlier(w, "trained_on_before", &r->earlier);
+    json_close(w);
+    return close_json(&b);
 }
 
 /* A note of the model; null: it has none, or an empty one. */
@@ -112,30 +110,32 @@ static void record_note(json_writer *w, const run *r, const char *key)
 /* The model is saved already, so that a failure only warns. */
 void write_record(run *r, const double *test_scores, const figures *of_test)
 {
-    char digest[65], *text, *path = record_path(r->written);
-    size_t size;
-    FILE *f = check_alloc(open_memstream(&text, &size));
+    char digest[65], *path = record_path(r->written);
+    json_buffer b;
     if (!r->record_data) r->record_data = data_text(r);
-    json_writer w = json_to(f);
-    json_object(&w, NULL);
-    record_head(&w, program_name, r->argc, r->argv);
-    json_object(&w, "model");
-    json_text(&w, "path", r->written);
-    json_text(&w, "sha256", hash_file(r->written, digest) ? digest : NULL);
-    record_method(&w, r->t.model);
-    json_close(&w);
-    record_backbone(&w, &r->t);
-    record_flags(&w, given, flags);
-    record_training(&w, r);
-    json_raw(&w, "data", r->record_data);
-    record_figures(&w, "validation_figures", r->t.ctx, r->validation_scores, r->validation, NULL);
-    record_figures(&w, "out_of_fold_figures", r->t.ctx, r->out_of_fold, r->t.train, NULL);
-    record_figures(&w, "test_figures", r->t.ctx, test_scores, r->test, of_test);
-    record_note(&w, r, "decision");
-    record_note(&w, r, "conformal");
-    json_close(&w);
-    if (fclose(f)) fail("out of memory");
-    if (peft_write_file(path, text, size)) warn("the training record could not be written: %s", peft_last_error());
+    open_json(&b);
+    json_writer *const w = &b.w;
+    json_object(w, NULL);
+    record_head(w, program_name, r->argc, r->argv);
+    json_object(w, "model");
+    json_text(w, "path", r->written);
+    json_text(w, "sha256", hash_file(r->written, digest) ? digest : NULL);
+    record_method(w, r->t.model);
+    json_close(w);
+    record_backbone(w, &r->t);
+    record_flags(w, given, flags);
+    record_training(w, r);
+    json_raw(w, "data", r->record_data);
+    json_raw(w, "tuning", r->search);
+    json_raw(w, "nested", r->outer_folds);
+    record_figures(w, "validation_figures", r->t.ctx, r->validation_scores, r->validation, NULL);
+    json_raw(w, "out_of_fold_figures", r->fold_figures);
+    record_figures(w, "test_figures", r->t.ctx, test_scores, r->test, of_test);
+    record_note(w, r, "decision");
+    record_note(w, r, "conformal");
+    json_close(w);
+    char *text = close_json(&b);
+    if (peft_write_file(path, text, b.size)) warn("the training record could not be written: %s", peft_last_error());
     else if (test_scores) printf("%-22s %s\n", "record", path);
     free(text);
     free(path);

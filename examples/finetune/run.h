@@ -98,6 +98,7 @@ typedef struct run {
     earlier_images earlier;                                   /* training images of --model */
     const char *test_source;                                  /* where the test images come from */
     char *record_data;                                        /* the record's part of the images; NULL: not made yet */
+    char *search, *outer_folds, *fold_figures;                /* .. of --tune, --nested, --val folds; NULL: not given */
     int argc;                                                 /* the command line, for the record */
     char **argv;
     progress_line bar;                                        /* on the terminal, during training */
@@ -154,7 +155,8 @@ void write_record(run *r, const double *test_scores, const figures *of_test);
 /* --- choice.c --- */
 bool tunes(void);                                             /* are settings chosen by folds? */
 void check_tune_flags(void);
-void print_nested_figures(run *r);                            /* --nested: figures of outer folds */
+/* Both need the backbone and the transform of r->t (build_backbone). --nested: prints figures of outer folds. */
+void judge_by_outer_folds(run *r);
 /* --tune: replaces settings in `given` by those chosen by folds of the training images. */
 void choose_settings(run *r);
 /* --- decisions.c --- */

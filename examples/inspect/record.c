@@ -10,6 +10,9 @@
 
 static void print_members(const json *j, int indent, bool full);
 
+/* A list that is printed without --full: a short one, and of the candidates of --tune a longer one too. */
+static bool is_short(const json *j) { return j->count <= (j->name && !strcmp(j->name, "candidates") ? 32 : 4); }
+
 static void print_member(const json *j, int indent, bool full)
 {
     if (j->name) printf("%*s%s:", indent, "", j->name);
@@ -19,7 +22,7 @@ static void print_member(const json *j, int indent, bool full)
     else if (texts) {
         for (size_t i = 0; i < j->count; i++) printf(" %s", j->item[i].text ? j->item[i].text : "..");
         putchar('\n');
-    } else if (j->kind == JSON_LIST && j->count > 4 && !full) printf(" %zu (--full lists them)\n", j->count);
+    } else if (j->kind == JSON_LIST && !is_short(j) && !full) printf(" %zu (--full lists them)\n", j->count);
     else {
         putchar('\n');
         print_members(j, indent + 2, full);

@@ -83,3 +83,27 @@ head -3 c.safetensors.tune.csv | diff before -
 sed '1,/^preprocessing/d' c.log > after.log
 figures after | diff one -
 [ -z "$(find . -name '*.tune-*')" ]
+
+# Pictures are decoded once before a search, for which their preprocessing is known.
+[ "$(grep -c '^decoded ' c.log)" -eq 1 ] || { echo 'pictures are not decoded once:'; grep '^decoded ' c.log; exit 1; }
+
+# The record has the candidates, the choice, and the figures of the outer folds; inspect and the model card show them.
+"$bin/inspect" c.safetensors.record.json > record.txt
+sed -n '/^  tuning:/,/^  nested:/p' record.txt > tuning.txt
+grep -qxF "    chosen: $chosen" tuning.txt || { echo "the record has not '$chosen'"; cat tuning.txt; exit 1; }
+grep -qx '    folds: 2' tuning.txt
+[ "$(grep -c '^        settings: ' tuning.txt)" -eq 4 ]
+[ "$(grep -c '^        share: 0.5$' tuning.txt)" -eq 2 ]        # halving trained two of them to the end
+[ "$(sed -n '/^  nested:/,$p' record.txt | grep -c '^        chosen: ')" -eq 2 ]
+value=$(sed -n "/^        settings: $chosen\$/,/loss/s/^        balanced_accuracy: //p" tuning.txt)
+printed=$(sed -n '/^nested folds/,$s/^ *\(lr=.*\)/\1/p' c.log | grep -F "$chosen " | tail -n 1 | sed 's/.*accuracy \(.*\),.*/\1/')
+[ "$(printf '%.4f' "$value")" = "$printed" ] || { echo "$value is recorded for $printed"; exit 1; }
+nested=$(sed -n '/^95 % bootstrap intervals/,$s/^  balanced_accuracy *//p' c.log)
+recorded=$(sed -n '/^  nested:/,$s/^        balanced_accuracy: \([0-9]\)/\1/p' record.txt | tail -n 1)
+[ "$(printf '%.4f [%.4f, %.4f]' $recorded)" = "$nested" ] || { echo "$recorded is recorded for $nested"; exit 1; }
+"$bin/report" --card c.safetensors --out card.html > /dev/null
+grep -qF "Settings: <code>$chosen</code>, the best of 4 combinations by balanced_accuracy on 2 folds" card.html
+grep -q '<caption>Training images in outer folds, settings chosen without them</caption>' card.html
+set -- $(echo "$nested" | tr -d '[],')
+grep -q "<th scope=\"row\">Balanced accuracy</th>.*>$(printf %.3f "$2")</data> to .*>$(printf %.3f "$3")</data>" \
+    card.html || { echo "the card has no interval from $2 to $3"; exit 1; }

@@ -2,12 +2,9 @@
  * fold_scores.c -- out-of-fold predictions, their file and their figures (fold_scores.h). */
 #include "fold_scores.h"
 #include "compare_int64.h"
-#include "common/decision/intervals.h"
 #include "common/files/atomic_file.h"
 #include "common/files/text_file.h"
 #include "common/program/errors.h"
-#include "common/validation/validator.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,33 +110,4 @@ int64_t median_epoch(const fold_scores *s)
     const int64_t median = sorted[(s->folds - 1) / 2];
     free(sorted);
     return median;
-}
-
-void print_fold_figures(peft_context *ctx, const fold_scores *s, const peft_dataset *d)
-{
-    const bool several = peft_dataset_multilabel(d);
-    float *targets = check_alloc(malloc((size_t)(s->images * s->classes) * sizeof *targets));
-    int64_t *labels = check_alloc(malloc((size_t)s->images * sizeof *labels)), count;
-    int64_t *patients = number_patients(d, &count);
-    for (int64_t i = 0; i < s->images; i++) {
-        must(peft_dataset_targets(d, i, targets + i * s->classes));
-        labels[i] = peft_dataset_label(d, i);
-    }
-    const peft_samples samples = { .n = s->images, .classes = s->classes, .scores = s->scores,
-                                   .labels = several ? NULL : labels, .targets = several ? targets : NULL,
-                                   .groups = patients };
-    printf("out of fold: %lld images, each predicted by a training that held it out; 95 %% intervals by %s\n",
-           (long long)s->images, peft_dataset_has_groups(d) ? "patients" : "images");
-    const judging_figure *f;
-    for (int i = 0; (f = figure_at(i, several)); i++) {
-        peft_estimate e = { .low = NAN, .high = NAN };
-        if (smaller_is_better(f)) e.value = figure_of(f, ctx, s->scores, d);
-        else must(peft_statistics_bootstrap(ctx, &samples, figure_name(f), NULL, &e, 1));
-        printf("  %-20s %.4f", figure_name(f), e.value);
-        if (isfinite(e.low)) printf(" [%.4f, %.4f]", e.low, e.high);
-        putchar('\n');
-    }
-    free(targets);
-    free(labels);
-    free(patients);
 }

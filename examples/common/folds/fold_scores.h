@@ -27,6 +27,4 @@ void        write_fold_scores(const fold_scores *s, const char *path);
 bool        read_fold_scores(fold_scores *s, const char *path, int64_t epochs);
 /* The median of the epochs; of an even number of folds the smaller of the two in the middle. */
 int64_t     median_epoch(const fold_scores *s);
-/* Prints the figures of all images together, with 95 % bootstrap intervals, by patients where d knows them. */
-void        print_fold_figures(peft_context *ctx, const fold_scores *s, const peft_dataset *d);
 #endif

@@ -32,6 +32,14 @@ void put_json_text(FILE *f, const char *text)
     fputc('"', f);
 }
 
+void open_json(json_buffer *b) { b->w = json_to(check_alloc(open_memstream(&b->text, &b->size))); }
+
+char *close_json(json_buffer *b)
+{
+    if (fclose(b->w.f)) fail("out of memory");
+    return b->text;
+}
+
 /* What stands before a member's value. */
 static void begin(json_writer *w, const char *name)
 {
@@ -101,6 +109,10 @@ void json_number(json_writer *w, const char *name, double value)
 
 void json_raw(json_writer *w, const char *name, const char *text)
 {
+    if (!text) {
+        json_null(w, name);
+        return;
+    }
     begin(w, name);
     for (const char *line = text, *end; *line; line = end + 1) {
         end = strchr(line, '\n');

@@ -6,6 +6,7 @@
 #include "common/model/evaluate.h"
 #include "common/model/recipe.h"
 #include "common/record/json_write.h"
+#include "common/validation/figure_intervals.h"
 #include <peft/io.h>
 
 /* MODEL.record.json; to be freed. */
@@ -27,6 +28,10 @@ void record_images(json_writer *w, const char *name, const char *path, const cha
  * confusion matrix too (record_figures.c). */
 void record_figures(json_writer *w, const char *name, peft_context *ctx, const double *scores, const peft_dataset *d,
                     const figures *details);
+/* The same, with decisions by the most probable class or from 0.5 on, and "figure_intervals": each figure's value and the
+ * ends of its interval. */
+void record_figures_of_folds(json_writer *w, const char *name, peft_context *ctx, const double *scores,
+                             const peft_dataset *d, const figure_intervals *intervals);
 /* SHA-256 of a file's content; false: it is no readable regular file. */
 bool hash_file(const char *path, char hex[65]);
 #endif

@@ -62,7 +62,10 @@ int64_t run_search(const search_plan *p, trial_function judge, void *user, trial
         any = false;
         for (int64_t k = 0; k < p->round[r].candidates; k++) {
             const int64_t c = list[k];
-            if (!seen[c].diverged) seen[c] = judge(c, p->round[r].share, user);
+            if (!seen[c].diverged) {
+                seen[c] = judge(c, p->round[r].share, user);
+                seen[c].share = p->round[r].share;
+            }
             any = any || !seen[c].diverged;
         }
     }

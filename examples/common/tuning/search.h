@@ -20,8 +20,9 @@ search_plan plan_search(int64_t candidates, int keep);
 double plan_cost(const search_plan *p);
 int64_t share_of_epochs(double share, int64_t epochs);        /* rounded to the nearest, at least 1 */
 
-/* How a candidate was judged. value: larger is better; NaN: undefined. loss: decides between equal values. */
-typedef struct trial { bool diverged; double value, loss; } trial;
+/* How a candidate was judged. value: larger is better; NaN: undefined. loss: decides between equal values. share: of
+ * the training, after which it was judged; run_search sets it. */
+typedef struct trial { bool diverged; double value, loss, share; } trial;
 /* Is a better than b? A candidate that did not diverge is better than one that did, a value better than none, then the
  * larger value, then the lower loss. */
 bool better_trial(const trial *a, const trial *b);

@@ -178,15 +178,12 @@ int kept_fraction(const char *how)
     fail("--tune-search %s: expected grid, halving or thirds", how);
 }
 
-int64_t choose_candidate(const tuning *t, const char *how, trial *best)
+int64_t choose_candidate(const tuning *t, const char *how, trial *last)
 {
     const search_plan plan = plan_search(grid_size(t->candidates), kept_fraction(how));
-    trial *last = check_alloc(calloc((size_t)plan.round[0].candidates, sizeof *last));
     tuning copy = *t;
     const int64_t chosen = run_search(&plan, judge_once, &copy, last);
     if (chosen < 0)
         fail("--tune: the training of every candidate gave values that are not finite; give smaller learning rates");
-    if (best) *best = last[chosen];
-    free(last);
     return chosen;
 }

@@ -39,6 +39,9 @@ void put_coded(FILE *f, const char *text);                    /* as <code>; NULL
 void begin_values(FILE *f, const model_card *c, const char *title);
 void end_values(FILE *f, const model_card *c);
 
+/* card_figures.c: the name of a figure on the card, "Balanced accuracy", of that in the record. */
+const char *card_figure_term(const char *member);
+
 /* The parts of the card. */
 void put_model_part(page *p, const model_card *c);                  /* card_model.c: file, versions, backbone, method */
 void put_training_part(page *p, const model_card *c);               /* card_model.c: options, epochs, seed */
@@ -47,6 +50,8 @@ void put_decision_part(page *p, const model_card *c);               /* card_mode
 void put_data_part(page *p, const model_card *c);                   /* card_data.c */
 void put_figures_part(page *p, const model_card *c);                /* card_figures.c */
 void put_confusion_part(page *p, const model_card *c);         /* card_figures.c */
+bool has_folds(const model_card *c);                                /* card_folds.c: is there something for it? */
+void put_folds_part(page *p, const model_card *c);                  /* card_folds.c: --tune, --nested, --val folds */
 void put_limits_part(page *p, const model_card *c);                 /* card_limits.c: what the data leave open */
 
 /* card_page.c: writes the whole card to f. title NULL: of the model's file. purpose, date: texts, or NULL. */

@@ -83,12 +83,20 @@ static void put_class_figures(page *p, const model_card *c)
     free_table(values);
 }
 
+static const struct { const char *member, *term; } all[] = {
+    { "accuracy", "Accuracy" }, { "balanced_accuracy", "Balanced accuracy" }, { "f1_macro", "F1, mean of classes" },
+    { "auroc_macro", "AUROC, mean of classes" }, { "map", "Mean average precision" } };
+
+const char *card_figure_term(const char *member)
+{
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(member, all[i].member)) return all[i].term;
+    return !strcmp(member, "loss") ? "Loss" : member;
+}
+
 /* Figures of all classes: the plain numbers of the record, the accuracy with its interval. */
 static void put_overall(FILE *f, const model_card *c)
 {
-    static const struct { const char *member, *term; } all[] = {
-        { "accuracy", "Accuracy" }, { "balanced_accuracy", "Balanced accuracy" }, { "f1_macro", "F1, mean of classes" },
-        { "auroc_macro", "AUROC, mean of classes" }, { "map", "Mean average precision" } };
     const json *accuracy = json_member(c->figures, "accuracy_interval");
     fputs("<dl class=\"row\">\n", f);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

@@ -4,19 +4,26 @@
 #include "common/figures/svg.h"
 #include <string.h>
 
-typedef struct part { const char *id, *title; void (*put)(page *p, const model_card *c); } part;
-static const part wide[] = { { "limits", "Limits", put_limits_part },
-                             { "figures", "Figures on the test images", put_figures_part } };
-static const part left[] = { { "confusion", "Confusion matrix", put_confusion_part },
-                             { "data", "Images", put_data_part } };
-static const part right[] = { { "decision", "How it decides", put_decision_part },
-                              { "model", "Model", put_model_part },
-                              { "training", "Training", put_training_part },
-                              { "preprocessing", "Preprocessing", put_preprocessing_part } };
+/* has NULL: the part is on every card. */
+typedef struct part {
+    const char *id, *title;
+    void (*put)(page *p, const model_card *c);
+    bool (*has)(const model_card *c);
+} part;
+static const part wide[] = { { "limits", "Limits", put_limits_part, NULL },
+                             { "figures", "Figures on the test images", put_figures_part, NULL } };
+static const part left[] = { { "confusion", "Confusion matrix", put_confusion_part, NULL },
+                             { "folds", "Folds of the training images", put_folds_part, has_folds },
+                             { "data", "Images", put_data_part, NULL } };
+static const part right[] = { { "decision", "How it decides", put_decision_part, NULL },
+                              { "model", "Model", put_model_part, NULL },
+                              { "training", "Training", put_training_part, NULL },
+                              { "preprocessing", "Preprocessing", put_preprocessing_part, NULL } };
 
 static void put_parts(page *p, const model_card *c, const part *parts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (parts[i].has && !parts[i].has(c)) continue;
         fprintf(p->f, "<section id=\"%s\">\n<h2>%s</h2>\n", parts[i].id, parts[i].title);
         parts[i].put(p, c);
         fputs("</section>\n", p->f);
