@@ -274,6 +274,7 @@ static void inspect(peft_context *ctx, const char *path)
     peft_file *f = open_weights(ctx, file);
     printf("%s: %s\n", file, peft_file_kind(f));
     print_metadata(f);
+    if (!strcmp(peft_file_kind(f), "model")) print_record_beside(file);
     const bool unknown = !strcmp(peft_file_kind(f), "unknown");
     if (unknown || !strcmp(peft_file_kind(f), "backbone")) print_backbone(ctx, path, unknown);
     print_tensors(f);

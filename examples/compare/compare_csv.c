@@ -19,8 +19,8 @@ static const char *const heading[csv_columns] = {
 #define RESULT_NAME(name) #name,
     RESULT_COLUMNS(RESULT_NAME) "data", "settings", "chosen" };
 
-/* The text has everything but draw and seed: version, backbone, data and flags. A flag whose value each run chooses
- * (--tune) is not among them: the column "chosen" has it. */
+/* The text has everything but draw and seed: version, backbone, data and flags. A flag or option whose value each run
+ * chooses (--tune) is not among them: the column "chosen" has it. */
 void make_settings(study *s)
 {
     for (int64_t i = 0; i < s->entries; i++) {
@@ -34,9 +34,11 @@ void make_settings(study *s)
         for (size_t k = 0; k < sizeof given / sizeof *given; k++)
             if (given[k].value) fprintf(f, "%s=%s ", given[k].name, given[k].value);
         fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->images.shots, (long long)s->images.tests);
-        for (int k = 0; k < tuned_flags; k++)
-            if (e->recipe[k].value && reads_flag(e, k) && !replaces_flag(&e->candidates, k))
-                fprintf(f, " %s=%s", e->recipe[k].name, e->recipe[k].value);
+        for (int k = 0; k < tuned_flags; k++) {
+            char *value = reads_flag(e, k) ? value_beside(&e->candidates, e->recipe, k) : NULL;
+            if (value) fprintf(f, " %s=%s", e->recipe[k].name, value);
+            free(value);
+        }
         if (fclose(f)) fail("out of memory");
         snprintf(e->key, sizeof e->key, "%016" PRIx64, text_hash(text_hash(TEXT_HASH_BEGIN, e->label), e->settings));
     }

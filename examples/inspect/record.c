@@ -3,6 +3,7 @@
 #include "record.h"
 #include "common/files/text_file.h"
 #include "common/record/json_read.h"
+#include "common/record/record.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,4 +49,19 @@ bool inspect_record(const char *path, bool full)
     }
     json_free(j);
     return is_record;
+}
+
+void print_record_beside(const char *model)
+{
+    char hex[65], *path = record_path(model), *text = read_text_file(path, NULL);
+    json *j = text ? json_parse(text) : NULL;
+    const char *sum = json_text_of(json_member(j, "model"), "sha256");
+    const bool same = sum && hash_file(model, hex) && !strcmp(sum, hex);
+    if (!text) printf("  record: there is no %s beside it\n", path);
+    else if (!json_is_record(j)) printf("  record: %s is no training record\n", path);
+    else printf("  record: %s, %s\n", path, same ? "of this file, by its SHA-256"
+                : "of another file: the SHA-256 of the model in it is not that of this file");
+    json_free(j);
+    free(text);
+    free(path);
 }

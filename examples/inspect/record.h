@@ -6,4 +6,6 @@
 
 /* full: the lists of files too. False, and nothing is printed, where path is no record. */
 bool inspect_record(const char *path, bool full);
+/* Prints a line on the training record beside a model: its path, and whether it is that of this file. */
+void print_record_beside(const char *model);
 #endif

@@ -232,6 +232,11 @@ static void put_text(FILE *f, const loaded_model *s, line_kind lines, const pred
     outcome o = find_outcome(s, r->probabilities);
     char *decided = class_list(o.decided, s->names, s->classes), *set = class_list(o.set, s->names, s->classes);
     fprintf(f, "%s ", *decided ? decided : "-");
+    if (s->how.thresholds) {
+        char *by = decision_text(&s->how, s->names, '.');
+        fprintf(f, " decided_by:%s", by);
+        free(by);
+    }
     if (s->sets.coverage > 0) fprintf(f, " %s=%s", name_of_sets(&s->sets).text, *set ? set : "-");
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s=%.9g", s->names[c], r->probabilities[c]);
     free(decided);

@@ -51,6 +51,14 @@ says 'training: 24 images: benign-like 8, malignant-like 8, normal-like 8'
 says "test: 12 images: benign-like 4, malignant-like 4, normal-like 4; the split 'test'"
 says 'patients: 18, none in two splits (12 in training, 6 in the test)'
 says 'intervals: by patient (6 patients): of auroc after DeLong and Obuchowski'
+cp log known.log
+# All test images of one patient: figures without an interval, and the reason.
+awk -F';' -v OFS=';' '$5 == "test" { $3 = "P2" } { print }' scans/split.csv > scans/lone.csv
+runs finetune --data scans/lone.csv
+says 'intervals: by patient (1 patients)'
+grep -qE "^  [a-z]+-like .* 0\\.[0-9]+ +[0-9]" log || fail 'a figure of one patient has an interval'
+says "a figure without an interval is the same in all resamples, or is of one patient's images"
+cp known.log log
 # Predictive values are those of the confusion matrix: right decisions for a class of all for it.
 awk '/^confusion matrix/ { rows = 3; next }
      rows > 0 { rows--; name[3 - rows] = $1; for (k = 1; k <= 3; k++) m[3 - rows, k] = $(k + 1) }

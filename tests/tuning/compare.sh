@@ -74,6 +74,11 @@ grep -q ',"lr=0.003,options.r=2"$' records/*.run.csv
 # The settings have no rate that each run chooses; multiples keep the one that they multiply.
 if grep '^some' a-summary.csv | grep ' lr='; then echo 'a rate that no run was trained with'; exit 1; fi
 grep '^one' a-summary.csv | grep -q ' lr=0.001 '
+# Nor an option of the command line that each run chooses; the others of its list stay.
+echo 'near: --method probe --tune options.k=1' > near.txt
+study n --methods near.txt --options kind=knn,k=3
+grep -q '^near: chosen options.k=1 in ' n.log
+grep '^near' n-summary.csv | grep -q ' options=kind=knn '
 [ ! -e a.tune-*.state ] && [ ! -e a.tune-*.features ]
 # Halving of three candidates: three after a half, two after the whole training, in each of two draws.
 [ "$(grep -c ',some,.*,0.5,balanced_accuracy,' a.tune.csv)" -eq 6 ]

@@ -2,6 +2,7 @@
  * class_figures_print.c -- prints the figures of each class with their intervals (class_figures.h). */
 #include "class_figures.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Prints "value [low, high]", without the ends where they are unknown, or "-", padded to `width` columns (0: not). */
@@ -67,6 +68,17 @@ static void print_kind_of_intervals(const class_figures *f, const char *unit)
                "and f1 by bootstrap (1000 resamples)\n", unit);
 }
 
+/* Says why figures that exist have no interval, if there are some. */
+static void print_without_interval(const class_figures *f, const char *unit)
+{
+    bool any = false;
+    for (int64_t c = 0; c < f->classes; c++)
+        for (int k = 0; k < CLASS_FIGURES; k++) any |= !isnan(f->row[c].of[k].value) && isnan(f->row[c].of[k].low);
+    if (!any) return;
+    printf("a figure without an interval is the same in all resamples%s%s\n", f->by_patient ? ", or is of one patient's "
+           : "", f->by_patient ? unit : "");
+}
+
 void print_class_figures(const class_figures *f, const decision *how, const peft_dataset *d, const char *unit)
 {
     if (how->multilabel) print_labels(f, how, d);
@@ -76,4 +88,5 @@ void print_class_figures(const class_figures *f, const decision *how, const peft
     print_lacking(f, how, d, unit, true);
     print_lacking(f, how, d, unit, false);
     print_kind_of_intervals(f, unit);
+    print_without_interval(f, unit);
 }

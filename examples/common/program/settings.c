@@ -67,6 +67,15 @@ void set_setting(settings *s, const char *name, const char *value)
     s->item[i].value = copy;
 }
 
+void remove_setting(settings *s, const char *name)
+{
+    int i = 0;
+    while (strcmp(s->item[i].name, name)) i++;
+    free(s->item[i].name);
+    free(s->item[i].value);
+    for (s->count--; i < s->count; i++) s->item[i] = s->item[i + 1];
+}
+
 /* Appends a piece without "=" to the value before it: 2.5 in "class_weights=1,2.5". */
 static void append_value(setting *to, const char *piece)
 {

@@ -20,6 +20,7 @@ char       *next_piece(const char **text, const char *separators);
 void        free_settings(settings *s);
 const char *find_setting(const settings *s, const char *name);           /* the value; NULL: no such setting */
 void        set_setting(settings *s, const char *name, const char *value);      /* adds or replaces a setting */
+void        remove_setting(settings *s, const char *name);               /* one that is there */
 char       *settings_text(const settings *s);                 /* "name=value,name=value"; to be freed */
 
 /* New objects of type peft_options, which the caller frees; an error ends the program. */

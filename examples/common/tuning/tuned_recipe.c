@@ -89,14 +89,27 @@ void check_grid(const grid *g, const flag *f, bool probe)
     }
 }
 
-bool replaces_flag(const grid *g, int k)
+char *value_beside(const grid *g, const flag *recipe, int k)
 {
-    for (int64_t i = 0; i < g->dimensions; i++) {
+    const char *own = recipe[k].value;
+    if (!own) return NULL;
+    char *text = check_alloc(strdup(own));
+    for (int64_t i = 0; i < g->dimensions && text; i++) {
         const dimension *d = &g->dimension[i];
         const target t = find_target(d->name);
-        if (t.flag == k && !t.option) return !is_rate(k) || !(multiple_of(d->name, d->value[0]) > 0);
+        if (t.flag != k || (!t.option && is_rate(k) && multiple_of(d->name, d->value[0]) > 0)) continue;
+        settings s = { 0 };
+        if (t.option) s = read_settings(text, recipe[k].name);
+        if (t.option && !find_setting(&s, t.option)) {
+            free_settings(&s);
+            continue;
+        }
+        if (t.option) remove_setting(&s, t.option);
+        free(text);
+        text = s.count ? settings_text(&s) : NULL;
+        free_settings(&s);
     }
-    return false;
+    return text;
 }
 
 /* Replaces a value of the copy by text, which it keeps. */

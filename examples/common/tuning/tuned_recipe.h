@@ -23,8 +23,9 @@ enum { before_tune_flags = recipe_flags - 1, TUNE_FLAGS(TUNE_ID) tuned_flags };
 /* Ends the program for a name that cannot be chosen, or a setting that the recipe gives a value elsewhere. probe: only
  * options can be chosen. f: flags [tuned_flags]. */
 void check_grid(const grid *g, const flag *f, bool probe);
-/* Do candidates replace the value of flag k, so that the recipe's own has no effect? Multiples need it. */
-bool replaces_flag(const grid *g, int k);
+/* What has an effect of the value of flag k, to be freed: without the options that candidates have values of. NULL:
+ * nothing, since candidates replace it, or there is none. Multiples need it. */
+char *value_beside(const grid *g, const flag *recipe, int k);
 /* Copies a recipe [recipe_flags] with the values of a candidate; free_tuned frees the copy. */
 void tune_recipe(const grid *g, int64_t candidate, const flag *recipe, flag *tuned);
 void free_tuned(flag *tuned);

@@ -50,6 +50,10 @@ grep -q '^decisions: benign-like where its probability is at least .* (specifici
     fail 'the line of decisions'
 train --test set4 --out fixed.safetensors --threshold 0.3
 [ "$(table fixed.safetensors set4 | sed -n 2p | cut -d, -f3)" = 'malignant-like>=0.3' ] || fail 'a number'
+plain() { "$bin/predict" --backbone vit.safetensors --threads 1 --model "$@" 2> /dev/null; }
+plain fixed.safetensors set4 > text
+[ "$(grep -c '[a-z]  decided_by:malignant-like>=0.3 benign-like=' text)" -eq 24 ] || fail "text: $(head -n 1 text)"
+if plain plain.safetensors set4 | grep decided_by; then fail 'no threshold decides'; fi
 # a number is of single images as well, and of the model as it was trained
 find set4 -name '*.png' | LC_ALL=C sort | awk 'BEGIN { print "path,study" } { print $0 ",s" NR % 3 }' > cases.csv
 for flag in '--per-case mean --data cases.csv --table study=study,labels=none' '--adapt tent set4'; do

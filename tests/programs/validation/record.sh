@@ -54,6 +54,15 @@ refused "a.safetensors: exists already" --out a.safetensors
 rm a.safetensors
 tune --out a.safetensors > /dev/null                         # the record of a model that is gone is replaced
 grep -q '"validation": null' $record || fail 'the record was not replaced'
+# inspect names the record beside a model, and says whether it is that of this file.
+beside() { "$bin/inspect" "$1" | grep -qF "  record: $2" || fail "inspect $1 does not print 'record: $2'"; }
+beside a.safetensors "$record, of this file, by its SHA-256"
+cp a.safetensors alone.safetensors
+beside alone.safetensors 'there is no alone.safetensors.record.json beside it'
+sed 's/"sha256": "./"sha256": "x/' $record > alone.safetensors.record.json
+beside alone.safetensors 'alone.safetensors.record.json, of another file'
+echo '{}' > alone.safetensors.record.json
+beside alone.safetensors 'alone.safetensors.record.json is no training record'
 printf '{"format": "libpeft.record.1", "x": [1, {"y": tru}]}' > broken.json
 if "$bin/inspect" broken.json > /dev/null 2>&1; then fail 'inspect takes a broken record'; fi
 # A file of another kind in the record's place is kept, unless --force is given.
