@@ -165,6 +165,15 @@ static void put_curve(FILE *f, const evaluation *ev)
     }
 }
 
+/* The first 16 digits of the SHA-256 of a patient's id, so that records tell images of one patient, but no ids; nothing
+ * for an image of no known patient. */
+static void put_patient(FILE *f, const char *id)
+{
+    char hex[65] = "";
+    if (id) peft_sha256(id, strlen(id), hex);
+    fprintf(f, ",%.16s", hex);
+}
+
 /* KEY-SEED-RUN.test.csv */
 static void put_test(FILE *f, const study *s, const evaluation *ev)
 {
@@ -174,11 +183,13 @@ static void put_test(FILE *f, const study *s, const evaluation *ev)
         fputc(',', f);
         put_csv_field(f, peft_dataset_class_name(ev->test, c));
     }
+    if (peft_dataset_has_groups(ev->test)) fputs(",patient", f);
     for (int64_t i = 0; i < peft_dataset_count(ev->test); i++) {
         fputc('\n', f);
         put_csv_field(f, s->per_case ? case_name(ev->test, i) : peft_dataset_name(ev->test, i));
         fprintf(f, ",%lld,%lld", (long long)i, (long long)peft_dataset_label(ev->test, i));
         for (int64_t c = 0; c < classes; c++) fprintf(f, "," RECORDED_SCORE, ev->scores[i * classes + c]);
+        if (peft_dataset_has_groups(ev->test)) put_patient(f, peft_dataset_group(ev->test, i));
     }
     fputc('\n', f);
 }

@@ -24,7 +24,7 @@ enum { MEAN_IMAGE = -1 };
 
 /* A run trains one method once, on one draw: a random selection of the training images. */
 typedef struct run {
-    bool done;                                                /* all record files exist; else the results are not set */
+    bool done;                                                /* results and predictions are there; else nothing is */
     int64_t draw, number;                                     /* number of the draw; of the run on this draw; from 1 */
     uint64_t draw_seed;                                       /* of the draw */
     double value[result_columns];                             /* results, by result_accuracy and so on */
@@ -32,6 +32,8 @@ typedef struct run {
     int64_t epochs, images;                                   /* images: test images, or cases (study_has_cases) */
     double *loss, *balanced;                                  /* [epochs]: loss, balanced accuracy; NaN: no value */
     const char **name;                                        /* [images]; of a study of cases the cases' names */
+    const char **patient;                                     /* [images]; NULL: not known, or not recorded */
+    bool has_patients;                                        /* is any patient known? */
     int64_t *label;                                           /* [images] */
     double *score;                                            /* [images, classes]: probabilities */
     char *text[3];                                            /* of the record files; name points into them */
@@ -66,8 +68,11 @@ int64_t predicted_class(const study *s, const run *r, int64_t image); /* the mos
 const method *best_method(const study *s);                    /* by mean balanced accuracy; NULL: no finished run */
 const run *first_run(const study *s, const method *m);        /* the first finished one; NULL: there is none */
 
+/* report_files.c: reads the files of a run, whose draw and number are set. */
+void read_run(const study *s, method *m, run *r);
 /* Reading of record files, for report_analysis.c; path is for messages. A row_reader stores a row of a record file of
  * run r; rows are counted from 0 below the heading. */
+enum { most_record_fields = 4096 };
 typedef void (*row_reader)(const study *s, run *r, int64_t row, char **field, const char *path);
 /* Reads a record file of run r and calls `store` for each row of `fields` fields after the heading, of which there must
  * be at least `least`. Returns false if the file does not exist. *text becomes the file's text, to be freed. kind: as

@@ -17,7 +17,8 @@ typedef struct predictions {
     int64_t *label, *half;                                    /* [n]; half: 0 or 1, by the name of the image */
 } predictions;
 
-/* Images are divided by a hash (FNV-1a) of their name, so that an image is in the same half in all runs. */
+/* Images are divided by a hash (FNV-1a) of their patient, or else of their name, so that all images of a patient, and an
+ * image in all runs, are in the same half. */
 static int64_t half_of(const char *name)
 {
     uint32_t hash = 2166136261u;
@@ -39,7 +40,8 @@ static predictions collect(const study *s, const method *m)
     for (int64_t i = 0; i < s->runs; i++)
         for (int64_t k = 0; k < m->run[i].images; k++, at++) {
             p.label[at] = m->run[i].label[k];
-            p.half[at] = half_of(m->run[i].name[k]);
+            const char *patient = m->run[i].patient[k];
+            p.half[at] = half_of(patient ? patient : m->run[i].name[k]);
             for (int64_t c = 0; c < s->classes; c++) {
                 const double v = fmin(m->run[i].score[k * s->classes + c], 1);
                 p.probability[at * s->classes + c] = v;
@@ -160,7 +162,8 @@ void put_calibration(page *page, const study *s)
           "all runs. ECE and MCE: mean and largest distance of confidence and accuracy over 15 bins; Brier score: mean "
           "squared error, summed over classes; NLL: mean of \342\210\222log of the true class\342\200\231s "
           "probability. Temperature scaling divides the logits by the temperature with the least NLL: it is fitted on "
-          "one half of the held-out %s and applied to the other, and the reverse, which gives two temperatures; "
+          "one half of the held-out %s (a patient\342\200\231s in one, where patients are known) and applied to the "
+          "other, and the reverse, which gives two temperatures; "
           "above 1 the model was too confident. ", study_unit(s), study_unit(s));
     fputs("The temperature is sought between 0.01 and 100: 100 (or 0.01) is the end of this range, where the NLL still "
           "fell, and says that the probabilities are no better than chance (or that every image is right). Each half "

@@ -11,9 +11,9 @@
 
 /* The predictions of two methods for the same images in the runs that both have finished. */
 typedef struct pairs {
-    int64_t n, runs;
+    int64_t n, runs, groups;                                  /* groups: of all runs together */
     double *best, *other;                                     /* [n, classes] */
-    int64_t *label, *image;                                   /* [n]; image: equal for the same image in all runs */
+    int64_t *label, *group;                                   /* [n]; group: equal for the same patient, or image */
 } pairs;
 
 /* Whether run i of both methods is done, with the same images. */
@@ -32,7 +32,17 @@ static void copy_scores(double *to, const double *from, int64_t count)
     for (int64_t i = 0; i < count; i++) to[i] = fmin(from[i], 1);
 }
 
-static pairs find_pairs(const study *s, const method *best, const method *other)
+/* Whether all finished runs of the study know patients. */
+static bool by_patients(const study *s)
+{
+    for (int64_t m = 0; m < s->methods; m++)
+        for (int64_t i = 0; i < s->runs; i++)
+            if (s->method[m].run[i].done && !s->method[m].run[i].has_patients) return false;
+    return true;
+}
+
+/* An image of no known patient is a group of its own. */
+static pairs find_pairs(const study *s, const method *best, const method *other, bool patients)
 {
     pairs p = { .n = 0 };
     for (int64_t i = 0; i < s->runs; i++) if (comparable(best, other, i)) p.n += best->run[i].images;
@@ -41,7 +51,7 @@ static pairs find_pairs(const study *s, const method *best, const method *other)
     p.best = check_alloc(malloc(cells * sizeof *p.best));
     p.other = check_alloc(malloc(cells * sizeof *p.other));
     p.label = check_alloc(malloc(n * sizeof *p.label));
-    p.image = check_alloc(malloc(n * sizeof *p.image));
+    p.group = check_alloc(malloc(n * sizeof *p.group));
     int64_t at = 0;
     for (int64_t i = 0; i < s->runs; i++) {
         if (!comparable(best, other, i)) continue;
@@ -50,13 +60,14 @@ static pairs find_pairs(const study *s, const method *best, const method *other)
         copy_scores(p.best + at * s->classes, r->score, r->images * s->classes);
         copy_scores(p.other + at * s->classes, other->run[i].score, r->images * s->classes);
         for (int64_t k = 0; k < r->images; k++, at++) {
-            name[at] = r->name[k];
+            name[at] = patients && r->patient[k] ? r->patient[k] : r->name[k];
             p.label[at] = r->label[k];
         }
     }
-    case_list images = find_cases(name, NULL, p.n);
-    memcpy(p.image, images.of, (size_t)p.n * sizeof *p.image);
-    free_cases(&images);
+    case_list groups = find_cases(name, NULL, p.n);
+    memcpy(p.group, groups.of, (size_t)p.n * sizeof *p.group);
+    p.groups = groups.count;
+    free_cases(&groups);
     free(name);
     return p;
 }
@@ -66,7 +77,7 @@ static void free_pairs(pairs *p)
     free(p->best);
     free(p->other);
     free(p->label);
-    free(p->image);
+    free(p->group);
 }
 
 /* The difference of balanced accuracy in each draw that both have finished, the mean over its runs. */
@@ -88,11 +99,12 @@ static statistics differences_of_draws(const study *s, const method *best, const
 }
 
 /* Adds the row of a method: how far balanced accuracy lies below that of the best one. */
-static void add_difference(table *t, peft_context *ctx, const study *s, const method *best, const method *other)
+static void add_difference(table *t, peft_context *ctx, const study *s, const method *best, const method *other,
+                           bool patients)
 {
-    pairs p = find_pairs(s, best, other);
+    pairs p = find_pairs(s, best, other, patients);
     const peft_samples samples = { .n = p.n, .classes = s->classes, .scores = p.other, .others = p.best,
-                                   .labels = p.label, .groups = p.image };
+                                   .labels = p.label, .groups = p.group };
     peft_estimate interval = { .value = NAN, .low = NAN, .high = NAN }, test = { .p = NAN };
     if (p.n) {
         must(peft_statistics_bootstrap(ctx, &samples, "balanced_accuracy", NULL, &interval, 1));
@@ -100,6 +112,7 @@ static void add_difference(table *t, peft_context *ctx, const study *s, const me
     }
     add_row(t, other->label);
     add_number(t, (double)p.runs);
+    if (patients) add_number(t, (double)p.groups);
     add_number(t, 100 * interval.value);
     add_numbers(t, isnan(interval.high) ? NAN : 100 * interval.low, 100 * interval.high);
     const statistics draws = differences_of_draws(s, best, other);
@@ -129,6 +142,8 @@ void put_differences(page *page, const study *s)
 {
     FILE *f = page->f;
     const method *best = best_method(s);
+    const bool patients = by_patients(s);
+    const char *unit = study_unit(s), *drawn = patients ? "patients" : unit;
     int64_t finished = 0;
     for (int64_t m = 0; m < s->methods; m++) finished += s->method[m].done > 0;
     if (finished < 2) return;
@@ -137,7 +152,7 @@ void put_differences(page *page, const study *s)
     fputs("<p class=\"small\">Balanced accuracy, in percentage points, less "
           "that of ", f);
     put_escaped(f, best->label);
-    fprintf(f, ", over the runs that both have finished. The interval is a bootstrap over the held-out %s (2,000 "
+    fprintf(f, ", over the runs that both have finished. The interval is a bootstrap over the %s%s (2,000 "
             "resamples; those without an image of a class are undefined and left out), p that of a permutation test "
             "which swaps the two methods\342\200\231 predictions of %s. They say what other %s would change with "
             "these trained models, not what other training images would. The interval of draws is that of the mean "
@@ -146,12 +161,16 @@ void put_differences(page *page, const study *s)
             "where the differences of all draws are equal, as few images make it: equal values do not say how others "
             "would vary. A difference is no more than noise "
             "unless both intervals are there and lie on one side of zero. p is not corrected for the "
-            "number of methods, and the best one was chosen by these %s. %s of one patient count as independent.</p>\n",
-            study_unit(s), study_unit(s), study_unit(s), study_unit(s), study_has_cases(s) ? "Cases" : "Images");
+            "number of methods, and the best one was chosen by these %s. ", patients ? "patients of the held-out " :
+            "held-out ", unit, drawn, drawn, unit);
+    if (patients) fprintf(f, "All %s of a patient are drawn, and swapped, together.</p>\n", unit);
+    else fprintf(f, "The records do not say which %s are of one patient: they are taken for independent, which makes "
+                 "intervals too narrow where a patient has several.</p>\n", unit);
     char title[256];
     snprintf(title, sizeof title, "Balanced accuracy less that of %.150s, percentage points", best->label);
     table *t = new_table(title, "Method");
     add_number_column(t, "Runs", 0);
+    if (patients) add_number_column(t, "Patients", WHOLE);
     add_number_column(t, "Difference", 1);
     add_column(t, (table_column){ .heading = "95 % interval", .decimals = 1, .joiner = " to ",
                                   .first = "95 % interval: low", .second = "95 % interval: high" });
@@ -160,7 +179,7 @@ void put_differences(page *page, const study *s)
     add_number_column(t, "p", 4);
     add_number_column(t, "Undefined", 0);
     for (int64_t m = 0; m < s->methods; m++)
-        if (s->method[m].done && &s->method[m] != best) add_difference(t, ctx, s, best, &s->method[m]);
+        if (s->method[m].done && &s->method[m] != best) add_difference(t, ctx, s, best, &s->method[m], patients);
     put_table(page, t);
     put_note_on_draws(f, s);
     peft_context_free(ctx);

@@ -8,24 +8,26 @@
 #   none      no run is finished
 #   linear    the first method is linear
 #   chosen    settings were chosen by folds: the first method has lr=0.01 in its first run, lr=0.02 in others
+#   patients=N  the images are of N patients by turns; without it the records do not say
 #   epochs=N  default 3; 0: no epochs
 #   maps      maps of all images of each method's first run; the last kind has none
 set -eu
 dir=$1 classes=$2 methods=$3 draws=$4 runs=$5 images=$6
 shift 6
-names=0 partial=0 none=0 linear=0 chosen=0 maps=0 epochs=3
+names=0 partial=0 none=0 linear=0 chosen=0 maps=0 epochs=3 patients=0
 for word in "$@"; do
     case $word in
         names) names=1 ;; partial) partial=1 ;; none) none=1 ;; linear) linear=1 ;; chosen) chosen=1 ;;
         maps) maps=1 ;;
         epochs=*) epochs=${word#epochs=} ;;
+        patients=*) patients=${word#patients=} ;;
         *) echo "records.sh: unknown word '$word'" >&2; exit 2 ;;
     esac
 done
 mkdir -p "$dir"
 awk -v dir="$dir" -v classes="$classes" -v methods="$methods" -v draws="$draws" -v runs="$runs" -v images="$images" \
     -v names="$names" -v partial="$partial" -v none="$none" -v linear="$linear" -v chosen="$chosen" -v maps="$maps" \
-    -v epochs="$epochs" '
+    -v epochs="$epochs" -v patients="$patients" '
 function random() { state = (state * 16807) % 2147483647; return state / 2147483647 }
 # The name of class, method or image k, as a field of a CSV file.
 function named(kind, k) {
@@ -74,7 +76,7 @@ BEGIN {
             test = base ".test.csv"
             printf "name,index,true" > test
             for (c = 1; c <= classes; c++) printf ",%s", named("class", c) > test
-            print "" > test
+            print (patients ? ",patient" : "") > test
             delete hits; delete all
             for (k = 0; k < images; k++) {
                 true_class = k % classes
@@ -86,7 +88,7 @@ BEGIN {
                     printf ",%.9g", p[c] / sum > test
                     if (p[c] > p[best]) best = c
                 }
-                print "" > test
+                print (patients ? "," sprintf("%016x", k % patients) : "") > test
                 hits[true_class] += best == true_class
                 all[true_class]++
             }
