@@ -233,7 +233,7 @@ static study read_study(void)
     return s;
 }
 
-/* Checks the paths of --csv, --summary and --svg, whose flags follow each other in FLAGS and in `others`. Each must
+/* Checks the paths of --records, and of --csv, --summary and --svg, whose flags follow each other in FLAGS and in `others`. Each must
  * differ from the four inputs and from the outputs before it. */
 static void check_outputs(const study *s)
 {
@@ -244,6 +244,7 @@ static void check_outputs(const study *s)
     if (!replace && !access(given[csv].value, F_OK))
         fail("--csv %s: exists already; give --resume to continue this study, or --force to overwrite the file",
              given[csv].value);
+    if (s->records) check_output_folder("records", s->records);
     for (int f = csv; f <= svg; f++) {
         check_output(given[f].name, given[f].value, replace, others, inputs + (f - csv));
         for (int64_t e = 0; e < s->entries; e++) {

@@ -17,11 +17,10 @@ static char *folder_of(const char *path)                      /* "a/b" for "a/b/
     return check_alloc(strndup(path, slash == path ? 1 : (size_t)(slash - path)));
 }
 
-/* Fails unless the folder of path exists and files can be made in it. */
-static void check_folder(const char *flag, const char *path)
+/* Fails unless the folder exists and files can be made in it; path: what the flag gives. */
+static void check_folder(const char *flag, const char *path, const char *folder)
 {
     struct stat st;
-    char *folder = folder_of(path);
     if (stat(folder, &st)) {
         if (errno != ENOENT) fail("--%s %s: the folder '%s': %s", flag, path, folder, strerror(errno));
         fail("--%s %s: the folder '%s' does not exist; make it first (mkdir -p '%s'), or give another path", flag, path,
@@ -32,7 +31,23 @@ static void check_folder(const char *flag, const char *path)
     if (access(folder, W_OK | X_OK))
         fail("--%s %s: the folder '%s' cannot be written to (%s); give a path in another folder", flag, path, folder,
              strerror(errno));
+}
+
+static void check_folder_of(const char *flag, const char *path)
+{
+    char *folder = folder_of(path);
+    check_folder(flag, path, folder);
     free(folder);
+}
+
+void check_output_folder(const char *flag, const char *path)
+{
+    char *trimmed = check_alloc(strdup(path));
+    if (!*path) fail("--%s: the path is empty; expected the path of a folder", flag);
+    for (size_t n = strlen(trimmed); n > 1 && trimmed[n - 1] == '/'; n--) trimmed[n - 1] = 0;
+    if (!access(trimmed, F_OK)) check_folder(flag, path, trimmed);
+    else check_folder_of(flag, trimmed);
+    free(trimmed);
 }
 
 /* Fails if the existing file is a picture, a volume or an archive: no program writes such a file, and it may be among
@@ -77,7 +92,7 @@ void check_output(const char *flag, const char *path, bool replace, const char *
     if (exists && !replace)
         fail("--%s %s: exists already; give another path, or --force to write over it", flag, path);
     if (exists) check_replaceable(flag, path);
-    check_folder(flag, path);
+    check_folder_of(flag, path);
 }
 
 void try_saving(const char *flag, const char *path, save_function save, const void *object)

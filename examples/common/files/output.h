@@ -11,6 +11,9 @@
  * unless `replace`. flag: the option that gave the path, without "--", such as "out". */
 void check_output(const char *flag, const char *path, bool replace, const char *const *inputs, int count);
 
+/* The same of a folder of files, which is made later if it is not there. */
+void check_output_folder(const char *flag, const char *path);
+
 typedef peft_status (*save_function)(const void *object, const char *path);
 /* Saves the object to a file beside path and removes this file again, to show before training that the disk has space
  * and that the library accepts the object's names and notes. Ends the program with an error when that fails. */
