@@ -7,6 +7,7 @@
 #include "common/model/evaluate.h"
 #include "common/backbone/weights.h"
 #include "common/program/clock.h"
+#include "common/predictions/predictions.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include "common/program/verbose.h"
@@ -80,7 +81,7 @@ static void evaluate(run *r)
     size_t peak = peft_context_memory_peak(r->t.ctx);
     peft_session *s;
     must(peft_session_create(r->t.model, NULL, &s));
-    double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
+    double *scores = predict_set(s, r->test, r->t.transform);
     if (!scores) stopped_after_training(r, "during the evaluation");
     figures of_test = compute_figures(r->t.ctx, scores, r->test, &r->how);
     if (given[nested].value) printf("\ntest images, predicted by the saved model:\n");

@@ -2,6 +2,7 @@
  * compare_run.c -- one run of compare, with one thread: draws images, trains, measures time and memory, evaluates. */
 #include "common/model/evaluate.h"
 #include "common/program/clock.h"
+#include "common/predictions/predictions.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
 #include "tuning/choice.h"
@@ -52,7 +53,7 @@ judged judge_scores(const study *s, peft_context *ctx, peft_dataset *test, doubl
 static judged evaluate_now(const study *s, training_run *t, peft_session **session, peft_dataset *test, metrics *m)
 {
     if (!*session) must(peft_session_create(t->model, NULL, session));
-    return judge_scores(s, t->ctx, test, predict_set(t->ctx, *session, test, t->transform), m);
+    return judge_scores(s, t->ctx, test, predict_set(*session, test, t->transform), m);
 }
 
 void free_judged(const study *s, judged *j)

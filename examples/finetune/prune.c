@@ -5,6 +5,7 @@
 #include "common/files/atomic_file.h"
 #include "common/files/csv.h"
 #include "common/model/evaluate.h"
+#include "common/predictions/predictions.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include <math.h>
@@ -117,7 +118,7 @@ static void try_candidate(const training_run *masked, const flag *recipe, const 
     const peft_status status = peft_trainer_fit(t.trainer, t.epochs, peft_loader_next, stop_on_request, t.loader);
     if (status && !stop_requested) must(status);
     if (!status) must(peft_session_create(t.model, NULL, &session));
-    double *scores = status ? NULL : predict_set(t.ctx, session, s->validation, t.transform);
+    double *scores = status ? NULL : predict_set(session, s->validation, t.transform);
     if (scores) {
         metrics m;
         compute_metrics(t.ctx, scores, s->validation, &m);

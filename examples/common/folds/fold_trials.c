@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fold_trials.c -- trains candidates on folds and judges them (fold_trials.h). */
 #include "fold_trials.h"
+#include "common/predictions/predictions.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include "out_of_fold.h"
@@ -89,27 +90,9 @@ static void end_if_stopped(void)
 /* Writes the probabilities of the images held out to their rows of scores. */
 static peft_status predict_held(const training_run *t, peft_loader *held, const fold *part, double *scores)
 {
-    const int64_t size = peft_transform_size(t->transform), classes = peft_dataset_classes(part->held);
-    const bool sigmoid = peft_dataset_multilabel(part->held);
     peft_session *session;
-    peft_tensor *image, *out;
     must(peft_session_create(t->model, NULL, &session));
-    must(peft_tensor_create(t->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, size, size }, &image));
-    must(peft_tensor_create(t->ctx, PEFT_F32, 2, (int64_t[]){ 1, classes }, &out));
-    const float *p = peft_tensor_data(out);
-    peft_status status = PEFT_OK;
-    for (int64_t i = 0, n; i < peft_loader_batches(held) && !status && !stop_requested; i++) {
-        must(peft_loader_read(held, 0, i, image, NULL, NULL, &n));
-        status = peft_session_probabilities(session, image, sigmoid, out);
-        for (int64_t c = 0; c < classes && !status; c++) {
-            if (!isfinite(p[c]))
-                status = peft_set_error(PEFT_E_NONFINITE, "the model's output is NaN or infinite; give a smaller "
-                                        "learning rate");
-            scores[part->held_index[i] * classes + c] = p[c];
-        }
-    }
-    peft_tensor_free(out);
-    peft_tensor_free(image);
+    const peft_status status = predict_images(session, held, part->held, part->held_index, scores);
     peft_session_free(session);
     return status;
 }

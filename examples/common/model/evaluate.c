@@ -1,53 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * evaluate.c -- predicts images, and computes and prints classification metrics (evaluate.h). */
+ * evaluate.c -- computes and prints classification metrics (evaluate.h). */
 #include "evaluate.h"
 #include "common/program/errors.h"
-#include "common/program/stop.h"
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* Writes the class probabilities of one image to probabilities [classes]. link: the function from logits to
- * probabilities, "softmax" (one label per image) or "sigmoid" (several). */
-static peft_status predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im,
-                                 const char *link, int64_t classes, float *probabilities)
-{
-    peft_tensor *image = NULL, *out = NULL;
-    const int64_t size = peft_transform_size(t);
-    const bool sigmoid = !strcmp(link, "sigmoid");
-    peft_status status = peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, size, size }, &image);
-    if (!status) status = peft_tensor_wrap(ctx, PEFT_F32, 2, (int64_t[]){ 1, classes }, probabilities, &out);
-    if (!status) status = peft_transform_apply(t, im, peft_tensor_data(image));
-    if (!status) status = peft_session_probabilities(s, image, sigmoid, out);
-    for (int64_t c = 0; !status && c < classes; c++)
-        if (!isfinite(probabilities[c]))
-            status = peft_set_error(PEFT_E_NONFINITE, "the model's output is NaN or infinite; train it again with a "
-                                    "smaller learning rate");
-    peft_tensor_free(image);
-    peft_tensor_free(out);
-    return status;
-}
-
-double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t)
-{
-    int64_t classes = peft_dataset_classes(d), n = peft_dataset_count(d), i = 0;
-    const char *link = peft_dataset_multilabel(d) ? "sigmoid" : "softmax";
-    float *row = check_alloc(malloc((size_t)classes * sizeof *row));
-    double *scores = check_alloc(malloc((size_t)(n * classes) * sizeof *scores));
-    for (; i < n && !stop_requested; i++) {
-        peft_image *im;
-        must(peft_dataset_load(d, i, &im));
-        must(predict_image(ctx, s, t, im, link, classes, row));
-        for (int64_t c = 0; c < classes; c++) scores[i * classes + c] = row[c];
-        peft_image_free(im);
-    }
-    free(row);
-    if (i == n) return scores;
-    free(scores);
-    return NULL;
-}
 
 /* Labels and decisions of n samples. predicted and confusion are filled for one label per image only. */
 struct outcomes {

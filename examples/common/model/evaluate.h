@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * evaluate.h -- predicts images with a trained model, and computes metrics of the predictions; used by finetune and
- * compare. */
+ * evaluate.h -- metrics of predictions of images whose labels are known; used by finetune and compare. */
 #ifndef EVALUATE_H
 #define EVALUATE_H
 #include "class_figures.h"
@@ -9,8 +8,6 @@
 #include <peft/peft.h>
 #include <stdint.h>
 
-/* Predicts every sample: probabilities [count, classes], to be freed; NULL when stop_requested was set meanwhile. */
-double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t);
 /* Metrics of probabilities `scores` [count, classes]. accuracy and balanced_accuracy are NaN for several labels per
  * image, map (mean average precision) is NaN for one label per image; undefined metrics are NaN. Decisions are those of
  * plain_decision. */

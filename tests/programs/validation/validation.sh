@@ -15,7 +15,8 @@ fail() {
     exit 1
 }
 method=bitfit
-tune() { "$bin/finetune" --backbone "$vit" --method $method --lr 1e-2 --schedule constant "$@"; }
+rate=1e-2
+tune() { "$bin/finetune" --backbone "$vit" --method $method --lr $rate --schedule constant "$@"; }
 # finetune must refuse the arguments after $1 with a message that contains $1, and write no model.
 refused() {
     message=$1
@@ -35,6 +36,14 @@ method=e2vpt
 refused 'cannot be combined with --prune' --data pictures --prune 50 --stop loss
 method=bitfit
 refused 'all 27 validation images are also training images' --data pictures --test pictures --val pictures
+
+# A rate that makes the logits infinite while the parameters are finite: no such model is saved.
+method=linear
+rate=1e6
+refused '^finetune: pictures/[a-z-]*/[0-9]*.png: the model.s output is NaN or infinite' --data pictures --val 0.25 \
+    --batch 8 --head head=mlp --weight-decay 1e6
+method=bitfit
+rate=1e-2
 
 # The model is that of the best epoch: a run of so many epochs, whose rate is constant, has the same one.
 early() { tune --data pictures --val 0.25 --stop loss --patience 2 --epochs 9 "$@"; }
