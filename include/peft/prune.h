@@ -26,6 +26,9 @@ peft_importance_add(peft_importance *i, peft_trainer *t, const peft_tensor *imag
                     const int64_t *sample_ids);
 PEFT_API int64_t peft_importance_batches(const peft_importance *i);            /* those that were added; -1 for NULL */
 
+/* Writes the extents of a mask, which is named by its option, to dims and returns their number; 0: there is no such
+ * trained mask, or an argument is NULL. */
+PEFT_API int peft_importance_shape(const peft_importance *i, const char *mask, int64_t dims[PEFT_MAX_DIMS]);
 /* Writes the importance of a mask, which is named by its option ("mask_tokens"), to scores, f32 with the extents of the
  * mask. Options, o may be NULL: "score" (signed, the mean of the gradients, as in the published code; absolute, the
  * mean of their absolute values, as in the paper), "norm" (divide each row, along the last extent, by its L2 norm; a

@@ -73,6 +73,9 @@ START_TEST(scores_are_means_of_gradients)
         tiny_batch_free(&b);
     }
     peft_tensor *scores = tiny_tensor(t.ctx, PEFT_F32, 2, TOKENS, PIECES);
+    int64_t dims[PEFT_MAX_DIMS];
+    ck_assert_int_eq(peft_importance_shape(i, "mask_pieces", dims), 2);
+    ck_assert(dims[0] == TOKENS && dims[1] == PIECES);
     peft_options *o = tiny_options(t.ctx, "score=absolute");
     OK(peft_importance_scores(i, "mask_pieces", NULL, scores));
     for (int e = 0; e < ELEMENTS; e++) ck_assert(((float *)scores->data)[e] == (float)(sum[e] / 3));
@@ -218,6 +221,11 @@ START_TEST(wrong_calls_are_refused)
     OK(peft_importance_add(i, r, b.images, b.labels, b.ids));
     FAILS(PEFT_E_NOTFOUND, "given 'tokens', expected the option of a trained mask of method 'e2vpt', such as "
           "'mask_tokens'", peft_importance_scores(i, "tokens", NULL, scores));
+    int64_t dims[PEFT_MAX_DIMS] = { 0 };
+    ck_assert_int_eq(peft_importance_shape(i, "mask_tokens", dims), 1);
+    ck_assert_int_eq(dims[0], TOKENS);
+    ck_assert_int_eq(peft_importance_shape(i, "tokens", dims), 0);
+    ck_assert_int_eq(peft_importance_shape(NULL, "mask_tokens", dims), 0);
     FAILS(PEFT_E_SHAPE, "scores: given [3], expected [4]", peft_importance_scores(i, "mask_tokens", NULL, small));
     FAILS(PEFT_E_DTYPE, "f32", peft_importance_scores(i, "mask_tokens", NULL, whole));
     static const char *const bad[][2] = { { "mask_tokens=101", "mask_tokens" }, { "mask_tokens=-1", "mask_tokens" },

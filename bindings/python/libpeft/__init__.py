@@ -42,6 +42,7 @@ from .file import File, npz_to_safetensors
 from .images import DicomHeader, Image, Transform
 from .importance import Importance
 from .loader import DataLoader
+from .maps import Maps, map_kinds
 from .model import Adapter, Model, method_help, methods
 from .predictor import Predictor
 from .probe import Probe
@@ -74,6 +75,7 @@ __all__ = [
     "Image",
     "Importance",
     "InvalidError",
+    "Maps",
     "MismatchError",
     "Model",
     "NonFiniteError",
@@ -96,6 +98,7 @@ __all__ = [
     "build_info",
     "default_context",
     "manual_seed",
+    "map_kinds",
     "method_help",
     "methods",
     "metrics",

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of an adapter's prompts matter, and adapters without those that matter least."""
 
+import ctypes
 from collections.abc import Sequence
 
 import numpy as np
 
 from ._c.arrays import Array, Floats, Integers, Wrapped
-from ._c.declarations import Status
+from ._c.declarations import PEFT_MAX_DIMS
 from ._c.handles import Object
 from ._c.library import check, encoded, lib
 from ._c.options import Value, make, paragraph, table
@@ -49,14 +50,11 @@ class Importance(Object):
     def scores(self, mask: str, **options: Value) -> Floats:
         """The importance of each element of a mask, "mask_tokens" (tokens,) or "mask_pieces" (tokens, pieces). Options:
         score, "signed" or "absolute"; norm, whether to divide each row by its length."""
-        c, made, status = self._c, make(self._context, options), Status.SHAPE
-        out = np.empty(0, np.float32)
-        for shape in {p.shape for p in self.adapter.parameters().values()}:  # the mask is one of them
-            out = np.empty(shape, np.float32)
-            status = lib.peft_importance_scores(c, encoded(mask), made, Wrapped(self._context, out))
-            if status != Status.SHAPE:
-                break
-        check(status)
+        dims = (ctypes.c_int64 * PEFT_MAX_DIMS)()
+        count = lib.peft_importance_shape(self._c, encoded(mask), dims)
+        out = np.empty(tuple(dims[:count]), np.float32)
+        made = make(self._context, options)
+        check(lib.peft_importance_scores(self._c, encoded(mask), made, Wrapped(self._context, out)))
         return out
 
     def prune(self, **options: Value) -> Adapter:

@@ -394,6 +394,7 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_importance_free": (None, (c_void_p,)),
     "peft_importance_add": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
     "peft_importance_batches": (c_int64, (c_void_p,)),
+    "peft_importance_shape": (c_int, (c_void_p, c_char_p, c_void_p)),
     "peft_importance_scores": (c_int, (c_void_p, c_char_p, c_void_p, c_void_p)),
     "peft_adapter_prune": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_importance_option": (c_void_p, (c_void_p, c_size_t)),

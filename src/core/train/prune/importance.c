@@ -152,16 +152,32 @@ void pf_mask_scores(const peft_importance *i, int mask, pf_scoring scoring, doub
     }
 }
 
-peft_status peft_importance_scores(const peft_importance *i, const char *mask, const peft_options *o, peft_tensor *out)
+/* The number of the trained mask with this option; i->masks: there is none. */
+static int find_mask(const peft_importance *i, const char *option)
 {
     int k = 0;
+    while (k < i->masks && strcmp(i->mask[k]->option, option)) k++;
+    return k;
+}
+
+int peft_importance_shape(const peft_importance *i, const char *mask, int64_t dims[PEFT_MAX_DIMS])
+{
+    const int k = i && mask && dims ? find_mask(i, mask) : -1;
+    if (k < 0 || k == i->masks) return 0;
+    const peft_tensor *value = &i->mask[k]->p->value;
+    memcpy(dims, value->dim, sizeof *dims * (size_t)value->ndim);
+    return value->ndim;
+}
+
+peft_status peft_importance_scores(const peft_importance *i, const char *mask, const peft_options *o, peft_tensor *out)
+{
     pf_scoring scoring;
     if (!i || !mask || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !i ? "importance" : mask ? "scores" : "mask");
     PF_TRY(pf_options_check(o, pf_scoring_options, "peft_importance_scores"));
     PF_TRY(pf_scoring_read(o, &scoring));
     PF_TRY(pf_importance_ready(i, "peft_importance_scores"));
-    while (k < i->masks && strcmp(i->mask[k]->option, mask)) k++;
+    const int k = find_mask(i, mask);
     if (k == i->masks)
         return pf_fail(PEFT_E_NOTFOUND, "mask: given '%.60s', expected the option of a trained mask of method '%s', "
                        "such as '%s'", mask, i->adapter->method->name, i->mask[0]->option);
