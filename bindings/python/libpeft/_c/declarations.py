@@ -299,9 +299,11 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_aggregator_add_bytes": (c_int, (c_void_p, c_void_p, c_size_t, c_char_p, c_double)),
     "peft_aggregator_write": (c_int, (c_void_p, c_char_p)),
     "peft_aggregator_bytes": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "peft_dp_epsilon": (c_int, (c_double, c_double, c_int64, c_double, c_void_p)),
     "peft_aggregator_sites": (c_size_t, (c_void_p,)),
     "peft_aggregator_weight": (c_double, (c_void_p,)),
     "peft_aggregator_received": (c_size_t, (c_void_p,)),
+    "peft_aggregator_clipped": (c_size_t, (c_void_p,)),
     "peft_aggregator_drift": (c_double, (c_void_p,)),
     "peft_aggregator_update": (c_double, (c_void_p,)),
     # file.h
