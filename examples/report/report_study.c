@@ -7,32 +7,9 @@
 #include "common/files/csv.h"
 #include "common/files/text_file.h"
 #include "common/program/errors.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-_Noreturn void fail_malformed(const char *path)
-{
-    fail("%s: is not a record file that this version of compare wrote; repeat the study with compare --records", path);
-}
-
-int64_t whole_number(const char *text, int64_t limit, const char *path)
-{
-    char *end;
-    errno = 0;
-    long long v = strtoll(text, &end, 10);
-    if (errno || end == text || *end || v < 0 || v >= limit) fail_malformed(path);
-    return v;
-}
-
-double number_or_nan(const char *text, const char *path)
-{
-    char *end;
-    double v = strtod(text, &end);
-    if (*end) fail_malformed(path);
-    return *text && isfinite(v) ? v : NAN;
-}
 
 const char *study_property(const study *s, const char *name)
 {

@@ -68,7 +68,7 @@ int64_t predicted_class(const study *s, const run *r, int64_t image); /* the mos
 const method *best_method(const study *s);                    /* by mean balanced accuracy; NULL: no finished run */
 const run *first_run(const study *s, const method *m);        /* the first finished one; NULL: there is none */
 
-/* report_files.c: reads the files of a run, whose draw and number are set. */
+/* records/record_files.c: reads the files of a run, whose draw and number are set. */
 void read_run(const study *s, method *m, run *r);
 /* Reading of record files, for report_analysis.c; path is for messages. A row_reader stores a row of a record file of
  * run r; rows are counted from 0 below the heading. */
@@ -79,6 +79,7 @@ typedef void (*row_reader)(const study *s, run *r, int64_t row, char **field, co
  * for record_name. */
 bool    read_rows(const study *s, const method *m, run *r, char **text, const char *kind, int fields,
                   int64_t least, row_reader store);
+/* records/record_numbers.c: end the program where the text is no such number. */
 _Noreturn void fail_malformed(const char *path);
 int64_t whole_number(const char *text, int64_t limit, const char *path);      /* in [0, limit) */
 double  number_or_nan(const char *text, const char *path);                    /* NaN: empty, "nan" or "inf" */

@@ -181,7 +181,7 @@ awk -F, 'NR > 1 { n[$1]++; for (i = 3; i <= NF; i++) if ($i <= 0 || $i >= 1) exi
 
 # A record file that has lost rows is an error that names it, and no page is written.
 cp -r rec damaged
-for kind in run test space map; do
+for kind in run space map; do
     for rows in 0 1 2; do
         [ "$rows" -lt 2 ] || [ "$kind" = map ] || continue
         head -n "$rows" "rec/$ept-1-1.$kind.csv" > "damaged/$ept-1-1.$kind.csv"

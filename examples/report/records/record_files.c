@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_files.c -- reads the record files of a run (report_study.h). A curve or predictions that are cut short or
+ * record_files.c -- reads the record files of a run (report_study.h). A curve or predictions that are cut short or
  * missing give a warning, and report goes on with what is there; other damage ends the program. */
 #include "common/files/csv.h"
 #include "common/files/text_file.h"
 #include "common/program/errors.h"
-#include "report_study.h"
+#include "report/report_study.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
