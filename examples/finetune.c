@@ -11,6 +11,7 @@
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include "common/program/verbose.h"
+#include "common/ranks/ranks.h"
 #include "finetune/run.h"
 #include "finetune/stages.h"
 #include <stdio.h>
@@ -173,7 +174,7 @@ static run prepare(int argc, char **argv)
     run r = { .argc = argc, .argv = argv };
     r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value,
                           .seed = (uint64_t)flag_integer(&given[seed]),
-                          .threads = (int)flag_integer(&given[threads]), .loader_threads = 1 };
+                          .threads = (int)flag_integer(&given[threads]), .loader_threads = ranks.share ? 0 : 1 };      /* a rank skips batches */
     check_case_flags();
     check_files(&r);
     check_backbone(given[backbone].value);
@@ -215,6 +216,8 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
+    const char **const paths[] = { &given[out].value, &given[state].value, &given[predictions].value };
+    if (ranks.join) ranks.join(paths, sizeof paths / sizeof *paths);
     resolve_recipe(given + own_flags);
     check_stages();
     check_tune_flags();
@@ -250,5 +253,6 @@ int main(int argc, char **argv)
     peft_dataset_free(r.t.train);
     peft_context_free(r.t.io_ctx);
     peft_dataset_free(r.test);
+    if (ranks.leave) ranks.leave();
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "common/files/text_file.h"
 #include "common/outputs/input_files.h"
 #include "common/program/errors.h"
+#include "common/ranks/ranks.h"
 #include "common/record/json_read.h"
 #include "common/record/record.h"
 #include <stdio.h>
@@ -44,7 +45,7 @@ static void check_trials(run *r, const char *const *inputs, int count)
 /* Identifies the training: the SHA-256 of all flags but those that may differ when it is taken up again. */
 static void hash_flags(char hash[65])
 {
-    static const int left_out[] = { resume, force, unchecked, threads };
+    static const int left_out[] = { resume, force, unchecked, threads, out, state, predictions };
     char *text;
     size_t size;
     FILE *f = check_alloc(open_memstream(&text, &size));
@@ -144,6 +145,7 @@ void check_files(run *r)
         printf("%s: was trained and evaluated by a run that was stopped at its end; nothing is left to do\n",
                given[out].value);
         end_unfinished();
+        if (ranks.leave) ranks.leave();
         exit(EXIT_SUCCESS);
     }
     if (given[resume].value && !resumable)

@@ -6,6 +6,7 @@
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
+#include "common/ranks/ranks.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static int after_update(peft_trainer *t, void *user)
     r->last_epoch = epoch;
     if (r->validator) r->ended = judge_epoch(r, epoch);
     r->epoch_start = seconds_now();
-    if (given[state].value && r->state) {                     /* the best values first: resuming expects no older */
+    const bool saves = given[state].value || ranks.share;     /* a rank that dies ends all without warning */
+    if (saves && r->state) {                                  /* the best values first: resuming expects no older */
         save_best(r);
         save_state(t, r->state);
     }
@@ -79,6 +81,7 @@ void train_model(run *r)
         return;
     }
     char *error = check_alloc(strdup(peft_last_error()));
+    if (ranks.failed) ranks.failed();
     hide_progress(&r->bar);
     if (s == PEFT_E_NONFINITE)
         fail("%s (%s); the model is not saved. Usually a smaller --lr or --clip-norm 1 helps", error,

@@ -5,6 +5,7 @@
 #include "common/data/data.h"
 #include "common/data/preprocess.h"
 #include "common/program/errors.h"
+#include "common/ranks/ranks.h"
 #include "common/program/threads.h"
 #include "common/flags/flags.h"
 #include "common/program/settings.h"
@@ -183,6 +184,7 @@ static void make_trainer(training_run *t, const flag *recipe)
     set_schedule_length(t, &s, o);
     t->planned_bytes = (double)peft_context_memory_used(t->ctx);
     must(peft_trainer_create(t->model, o, &t->trainer));
+    if (ranks.share) ranks.share(t->trainer);
     t->planned_bytes += peft_trainer_get(t->trainer, "planned_bytes");
     peft_options_free(o);
     free_settings(&s);
