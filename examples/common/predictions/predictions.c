@@ -3,6 +3,7 @@
 #include "predictions.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
+#include "common/ranks/ranks.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,8 +46,9 @@ static peft_status name_image(const prediction_batch *b, int64_t sample, int64_t
     return status;
 }
 
-peft_status predict_images(peft_session *s, peft_loader *loader, const peft_dataset *d, const int64_t *row,
-                           double *scores)
+/* predict_images for the batches [first, end) of the loader. */
+static peft_status predict_batches(peft_session *s, peft_loader *loader, const peft_dataset *d, const int64_t *row,
+                                   int64_t first, int64_t end, double *scores)
 {
     const int64_t batch = peft_loader_batch_size(loader), only_epoch = 0;
     const peft_backbone *vit = peft_model_backbone(peft_session_model(s));
@@ -55,7 +57,7 @@ peft_status predict_images(peft_session *s, peft_loader *loader, const peft_data
     peft_status status = PEFT_OK;
     must(peft_tensor_create(b.ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, b.size, b.size }, &b.images));
     b.result = check_alloc(malloc((size_t)(batch * b.classes) * sizeof *b.result));
-    for (int64_t i = 0, n; i < peft_loader_batches(loader) && !status && !stop_requested; i++) {
+    for (int64_t i = first, n; i < end && !status && !stop_requested; i++) {
         must(peft_loader_read(loader, only_epoch, i, b.images, NULL, NULL, &n));
         status = predict_some(&b, 0, n);
         if (status == PEFT_E_NONFINITE) status = name_image(&b, i * batch, n);
@@ -68,14 +70,24 @@ peft_status predict_images(peft_session *s, peft_loader *loader, const peft_data
     return status;
 }
 
+peft_status predict_images(peft_session *s, peft_loader *loader, const peft_dataset *d, const int64_t *row,
+                           double *scores)
+{
+    return predict_batches(s, loader, d, row, 0, peft_loader_batches(loader), scores);
+}
+
 double *predict_set(peft_session *s, peft_dataset *d, peft_transform *t)
 {
+    const int64_t n = peft_dataset_count(d), classes = peft_dataset_classes(d);
+    int64_t first = 0, count = n;                                         /* the images that this rank predicts */
+    if (ranks.part) ranks.part(n, &first, &count);
     peft_loader *loader;
-    double *scores = check_alloc(malloc((size_t)(peft_dataset_count(d) * peft_dataset_classes(d)) * sizeof *scores));
+    double *scores = check_alloc(malloc((size_t)(n * classes) * sizeof *scores));
     must(peft_loader_create(d, t, "batch=1,cache=0", &loader));           /* each image is needed once */
-    must(predict_images(s, loader, d, NULL, scores));
+    must(predict_batches(s, loader, d, NULL, first, first + count, scores));
     peft_loader_free(loader);
-    if (!stop_requested) return scores;
+    peft_context *ctx = peft_backbone_context(peft_model_backbone(peft_session_model(s)));
+    if (ranks.gather ? ranks.gather(ctx, scores, n, classes, !stop_requested) : !stop_requested) return scores;
     free(scores);
     return NULL;
 }
