@@ -39,20 +39,35 @@ static void print_kept_messages(void)
  * to tell, for which the others give it time: it ends them. */
 static void end_all(void)
 {
-    enum { SECONDS = 2 };
+    enum { SECONDS = 2, TO_PASS_ON = 200000 };                /* microseconds in which mpirun gets the messages */
     if (!mpi) return;
     fflush(NULL);
     if (peft_mpi_rank(mpi)) {
         remove_rank_files();
-        if (!stop_requested) sleep(SECONDS);
-        print_kept_messages();
+        if (!stop_requested) sleep(SECONDS);                  /* a signal ends the sleep */
+        if (!stop_requested) print_kept_messages();
     }
+    usleep(TO_PASS_ON);
     peft_mpi_abort(mpi, EXIT_FAILURE);
+}
+
+/* Ends a process that was started as one of several, if its MPI library does not know of the others: each would train
+ * and write all by itself. */
+static void check_launcher(void)
+{
+    static const char *const sizes[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS" };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const char *size = getenv(sizes[i]);
+        if (size && atoi(size) > 1 && peft_mpi_ranks(mpi) == 1)
+            fail("started as one of %s processes (%s), but its MPI library knows of 1: give the mpirun of the MPI that "
+                 "libpeft-mpi was built for, or srun --mpi with the interface that it understands", size, sizes[i]);
+    }
 }
 
 static void join(const char **const *paths, int count)
 {
     must(peft_mpi_open(NULL, &mpi));
+    check_launcher();
     atexit(end_all);
     if (peft_mpi_rank(mpi)) {
         be_quiet();
