@@ -92,7 +92,7 @@ try fail "another version node" $map \
     '/^    peft_sample_two;/d; s/^PEFT_SYS_[0-9]* {/PEFT_1.1 {\nglobal:\n    peft_sample_two;\n} PEFT_1;\n&/'
 try fail "another version node" $map 's/^PEFT_1 {/PEFT_2 {/; s/} PEFT_1;/} PEFT_2;/'
 s=include/peft/sys/sample.h
-try fail "C++ headers: .*no member named .set_lr" include/peft/peft.hpp "/void set_lr/d"
+try fail "C++ headers: .*no member named .set_lr" include/peft/trainer.hpp "/void set_lr/d"
 try fail "PEFT_METHOD_ABI did not" $s 's/int64_t rows;/& int64_t columns;/'
 try pass "PEFT_METHOD_ABI with it" $s 's/int64_t rows;/& int64_t columns;/' include/peft/sys/method.h \
     's/^\(#define PEFT_METHOD_VERSION\) .*/\1 99u/'

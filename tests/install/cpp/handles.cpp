@@ -32,6 +32,7 @@ static_assert(sizeof(peft::trainer) == sizeof(void *));
 
 int sizes_of_spans(peft::span<const float>);                // in spans.cpp, which includes the headers too
 bool best_epoch_comes_back(peft::context &ctx);             // in early_stop.cpp
+bool maps_are_computed(peft::context &ctx);                 // in maps.cpp
 
 static void spans_and_tensors(peft::context &ctx)
 {
@@ -179,7 +180,8 @@ static void data_sets(peft::context &ctx)
     t.fit(2, batches);
     peft::session s(m);
     peft::predictor p(s), q(s, prepare);
-    peft::tensor pixels(ctx, PEFT_U8, { 1, 16, 16, 3 }), logits(ctx, PEFT_F32, { 1, 2 }), shares(ctx, PEFT_F32, { 1, 2 });
+    peft::tensor pixels(ctx, PEFT_U8, { 1, 16, 16, 3 }), logits(ctx, PEFT_F32, { 1, 2 }), shares(ctx, PEFT_F32, { 1,
+                                                                                                                  2 });
     p.pixels(pixels, logits);
     q.probabilities(pixels, shares);
     p.probabilities(all.load(0), shares);
@@ -392,6 +394,7 @@ int main()
         stages(ctx);
         pruning(ctx);
         EXPECT(best_epoch_comes_back(ctx));
+        EXPECT(maps_are_computed(ctx));
         adaptation(ctx);
         analysis(ctx);
         statistics(ctx);
