@@ -55,8 +55,8 @@ static void put_own_columns(FILE *f, const csv_style *style, const loaded_model 
     name[count] = sets.text;                                  /* checked also if there is no such column */
     const char *both = name_in_both(name, count + 1, (const char *const *)s->names, s->classes);
     if (both)
-        fail("--format: a class of the model is named '%s', as a column of the table is, so that two columns would have "
-             "this name; give --format jsonl, or rename the class and train again", both);
+        fail("--format: a class of the model is named '%s', as a column of the table is, so that two columns would "
+             "have this name; give --format jsonl, or rename the class and train again", both);
     fputs(name[0], f);
     for (int64_t k = 1; k < count; k++) put_column(f, style, name[k]);
 }

@@ -280,7 +280,8 @@ END_TEST
 /* The struct that options are read into. A key: a row as above (types 2 to 4: so many numbers; c: a choice; x: a side;
  * r: a range), the member, and the words that the option takes. */
 typedef struct record {
-    int64_t count; bool flag; double rate, span[2], colour[3], box[4]; int kind; peft_opt_side side; peft_opt_range range;
+    int64_t count; bool flag; double rate, span[2], colour[3], box[4]; int kind; peft_opt_side side;
+    peft_opt_range range;
 } record;
 #define AT(field) offsetof(record, field)
 static const peft_opt_key keys[] = {
@@ -390,7 +391,8 @@ START_TEST(texts_are_read_into_arrays)
 }
 END_TEST
 
-SUITE_MAIN("options", options_are_read_into_a_struct, texts_are_read_into_arrays, values_are_compared_by_meaning_not_by_text,
+SUITE_MAIN("options", options_are_read_into_a_struct, texts_are_read_into_arrays,
+           values_are_compared_by_meaning_not_by_text,
            options_are_set_replaced_and_copied, lists_are_parsed_or_refused_as_a_whole,
            values_are_checked_against_the_table, values_are_given_ones_or_defaults, the_nearest_name_is_suggested,
            failed_allocations_leave_options_unchanged)

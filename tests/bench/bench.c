@@ -71,7 +71,8 @@ int main(int argc, char **argv)
     static const struct option long_options[] = {
         { "isa", 1, 0, 'i' }, { "threads", 1, 0, 't' }, { "rounds", 1, 0, 'r' }, { "batch", 1, 0, 'b' },
         { "gemm", 1, 0, 'g' }, { "compute", 1, 0, 'a' }, { "weights", 1, 0, 's' }, { "network", 1, 0, 'n' },
-        { "image", 1, 0, 'p' }, { "only", 1, 0, 'o' }, { "row", 1, 0, 'w' }, { "json", 1, 0, 'j' }, { "cpu", 0, 0, 'c' },
+        { "image", 1, 0, 'p' }, { "only", 1, 0, 'o' }, { "row", 1, 0, 'w' }, { "json", 1, 0, 'j' }, { "cpu", 0, 0,
+                                                                                                      'c' },
         { "help", 0, 0, 'h' }, { 0 } };
     for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
         if (c == 'i') s.isa = optarg;

@@ -139,8 +139,8 @@ START_TEST(prefixes_that_exist_are_listed)
     const char *path = write_with(t.backbone, "net.", LIST("ema.blocks.0.attn.qkv.weight",
                                                            "ema.patch_embed.proj.weight"));
     FAILS(PEFT_E_UNSUPPORTED, "chooses one (--backbone-options prefix=", try_load(t.ctx, path, FACTS, text, &b));
-    FAILS(PEFT_E_OPTION, "prefix: given 'student', but no ViT of the file has it: those of the file have 'ema.' and 'net.'",
-          try_load(t.ctx, path, FACTS ",prefix=student", text, &b));
+    FAILS(PEFT_E_OPTION, "prefix: given 'student', but no ViT of the file has it: those of the file have 'ema.' and "
+          "'net.'", try_load(t.ctx, path, FACTS ",prefix=student", text, &b));
     FAILS(PEFT_E_FORMAT, "the option ignore=ema.* leaves them out",
           try_load(t.ctx, path, FACTS ",prefix=net", text, &b));
     OK(try_load(t.ctx, path, FACTS ",prefix=net,ignore=ema.*", text, &b));

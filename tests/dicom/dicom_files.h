@@ -111,7 +111,8 @@ static inline void put_pixels(dicom *d, const scan *s)
     const bool compressed = strcmp(s->syntax, IMPLICIT_LITTLE) && strcmp(s->syntax, EXPLICIT_LITTLE) &&
                             strcmp(s->syntax, EXPLICIT_BIG);
     const int unit = s->allocated == 16 ? 2 : 1;
-    put_tag(d, 0x7fe00010, compressed || unit == 1 ? "OB" : "OW", compressed ? 0xffffffff : (uint32_t)(s->size + s->size % 2));
+    put_tag(d, 0x7fe00010, compressed || unit == 1 ? "OB" : "OW", compressed ?
+            0xffffffff : (uint32_t)(s->size + s->size % 2));
     if (compressed) {
         put_number(d, 0xfffe, 2), put_number(d, 0xe000, 2), put_number(d, 0, 4);
         put_number(d, 0xfffe, 2), put_number(d, 0xe000, 2), put_number(d, (uint32_t)(s->size + s->size % 2), 4);

@@ -22,7 +22,8 @@ int main(int argc, char **argv)
         fwrite(&v, sizeof v, 1, f);
     }
     if (!f || fclose(f)) return 2;
-    printf("%lld %lld %d %lld %.17g %.17g\n", (long long)im->width, (long long)im->height, im->channels, (long long)slices,
+    printf("%lld %lld %d %lld %.17g %.17g\n", (long long)im->width, (long long)im->height, im->channels,
+           (long long)slices,
            im->full[0], im->full[1]);
     peft_image_free(im);
     peft_context_free(ctx);

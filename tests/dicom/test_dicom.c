@@ -11,19 +11,21 @@ static const uint16_t ramp[12] = { 0, 1, 40, 500, 1000, 1023, 1024, 1025, 2000, 
 static void near_value(const peft_image *im, int64_t i, double want)
 {
     const double got = io_value(im, i);
-    ck_assert_msg(fabs(got - want) <= 1e-6 * (1 + fabs(want)), "pixel %lld: %.9g, expected %.9g", (long long)i, got, want);
+    ck_assert_msg(fabs(got - want) <= 1e-6 * (1 + fabs(want)), "pixel %lld: %.9g, expected %.9g", (long long)i, got,
+                  want);
 }
 
 static void has_full(const peft_image *im, double low, double high)
 {
-    ck_assert_msg(im->full[0] == low && im->full[1] == high, "full %g..%g, expected %g..%g", im->full[0], im->full[1], low,
+    ck_assert_msg(im->full[0] == low && im->full[1] == high, "full %g..%g, expected %g..%g", im->full[0], im->full[1],
+                  low,
                   high);
 }
 
 static void full_unknown(const peft_image *im) { ck_assert(isnan(im->full[0]) && isnan(im->full[1])); }
 
-/* Without a window: samples with slope and intercept. The range of rescaled or signed samples is not known: all that the
- * stored bits can hold would make Hounsfield units nearly one grey. */
+/* Without a window: samples with slope and intercept. The range of rescaled or signed samples is not known: all that
+ * the stored bits can hold would make Hounsfield units nearly one grey. */
 START_TEST(values_without_a_window)
 {
     const scan with_window = { CT, .slope = "2", .intercept = "-1024", .centre = "40", .width = "400" };
@@ -230,7 +232,8 @@ START_TEST(encodings)
         for (int bare = 0; bare < 2; bare++) {                /* 1: without the preamble and DICM */
             peft_image *im;
             ok(peft_image_load_memory(io_ctx, d.data + (bare ? 132 : 0), d.size - (bare ? 132 : 0), NULL, &im));
-            for (int i = 0; i < 12; i++) ck_assert_msg(io_value(im, i) == ramp[i], "%s, %d: pixel %d", syntax[k], bare, i);
+            for (int i = 0; i < 12; i++) ck_assert_msg(io_value(im, i) == ramp[i], "%s, %d: pixel %d", syntax[k], bare,
+                                                       i);
             peft_image_free(im);
         }
     }
@@ -251,7 +254,8 @@ START_TEST(compressed_frames)
     static const char stream[] = "\377\330" "\377\333\0C\0" EIGHT(EIGHT("\10")) "\377\300\0\13\10\0\10\0\20\1\1\021\0"
         "\377\304\0\24\0\1" "\0\0\0\0\0\0\0" EIGHT("\0") "\6" "\377\304\0\24\20\1" "\0\0\0\0\0\0\0" EIGHT("\0") "\0"
         "\377\332\0\10\1\1\0\0?\0" "d\032" "\377\331";
-    const scan jpeg = { .syntax = JPEG_BASELINE, .rows = 8, .columns = 16, .allocated = 8, .stored = 8, .pixels = stream,
+    const scan jpeg = { .syntax = JPEG_BASELINE, .rows = 8, .columns = 16, .allocated = 8, .stored = 8,
+                        .pixels = stream,
                         .size = sizeof stream - 1 };
     im = load_scan(&jpeg, NULL);
     for (int i = 0; i < 128; i++) ck_assert_int_eq(((const uint8_t *)peft_image_pixels(im))[i], i % 16 < 8 ? 178 : 128);
@@ -267,7 +271,8 @@ START_TEST(data_sets_find_files_without_ending)
     peft_dataset *set;
     peft_image *im;
     make_dicom(&d, &s);
-    static const char *const names[] = { "f/a/IM0001", "f/a/1.2.840.113619.2", "f/b/x.dcm", "f/b/DICOMDIR", "f/b/x.raw" };
+    static const char *const names[] = { "f/a/IM0001", "f/a/1.2.840.113619.2", "f/b/x.dcm", "f/b/DICOMDIR",
+                                         "f/b/x.raw" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) write_bytes(in_folder(names[i]), d.data, d.size);
     write_bytes(in_folder("f/a/README"), "text", 4);
     ok(peft_dataset_open_folder(io_ctx, in_folder("f"), NULL, &set));

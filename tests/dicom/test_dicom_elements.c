@@ -61,7 +61,8 @@ END_TEST
 /* Bits, rows or columns that are too small for the pixels, and YBR_FULL_422 with the chroma of each pixel. */
 START_TEST(pixels_that_are_too_long)
 {
-    broken("(7fe0,0010) has 24 bytes of pixels; expected 12", &(scan){ .rows = 3, .columns = 4, .allocated = 8, .stored = 8,
+    broken("(7fe0,0010) has 24 bytes of pixels; expected 12", &(scan){ .rows = 3, .columns = 4, .allocated = 8,
+                                                                       .stored = 8,
             .pixels = ramp, .size = 24 });
     broken("has 24 bytes of pixels; expected 16", &(scan){ .rows = 2, .columns = 4, .allocated = 16, .stored = 12,
             .pixels = ramp, .size = 24 });
@@ -79,7 +80,8 @@ END_TEST
 START_TEST(padding_is_accepted)
 {
     static const uint16_t zeros_behind[12] = { 9, 9, 9, 9, 9, 9, 9, 9 };
-    const scan scans[] = { { .rows = 2, .columns = 4, .allocated = 16, .stored = 12, .pixels = zeros_behind, .size = 24 },
+    const scan scans[] = { { .rows = 2, .columns = 4, .allocated = 16, .stored = 12, .pixels = zeros_behind,
+                             .size = 24 },
                            { .rows = 3, .columns = 4, .allocated = 16, .stored = 12, .pixels = ramp, .size = 26 },
                            { .rows = 1, .columns = 1, .allocated = 8, .stored = 8, .pixels = ramp, .size = 1 },
                            { .rows = 3, .columns = 1, .allocated = 1, .stored = 1, .pixels = ramp, .size = 1 } };

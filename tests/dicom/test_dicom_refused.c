@@ -17,7 +17,8 @@ START_TEST(cut_files_are_refused)
     const scan scans[] = { { CT, .voi = &voi }, { CT, .syntax = IMPLICIT_LITTLE }, { CT, .syntax = EXPLICIT_BIG },
                            { .syntax = RLE_LOSSLESS, .rows = 1, .columns = 2, .allocated = 8, .stored = 8,
                              .pixels = "\1\0\0\0\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-                                       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\2\3", .size = 68 } };
+                                       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\2\3",
+                                       .size = 68 } };
     for (size_t k = 0; k < sizeof scans / sizeof *scans; k++) {
         dicom d;
         make_dicom(&d, &scans[k]);
@@ -28,7 +29,8 @@ START_TEST(cut_files_are_refused)
             peft_image *im = NULL;
             memcpy(part, d.data, n);
             const peft_status s = peft_image_load_memory(io_ctx, part, n, NULL, &im);
-            ck_assert_msg(n >= needed || s == PEFT_E_FORMAT || s == PEFT_E_UNSUPPORTED, "file %zu, %zu of %zu bytes: %s", k, n,
+            ck_assert_msg(n >= needed || s == PEFT_E_FORMAT || s == PEFT_E_UNSUPPORTED,
+                          "file %zu, %zu of %zu bytes: %s", k, n,
                           d.size, s ? peft_last_error() : "accepted");
             peft_image_free(im);
             free(part);
@@ -49,7 +51,8 @@ START_TEST(headers_that_cannot_be_are_refused)
     for (int k = 0; k < 2; k++)
         refused(PEFT_E_UNSUPPORTED, "signed samples", &(scan){ .rows = 1, .columns = 1, .channels = 3, .is_signed = 1,
                 .photometric = k ? "YBR_FULL" : "RGB", .allocated = 8, .stored = 8, .pixels = ramp, .size = 3 }, NULL);
-    refused(PEFT_E_FORMAT, "bits stored", &(scan){ .rows = 3, .columns = 4, .allocated = 16, .stored = 17, .pixels = ramp,
+    refused(PEFT_E_FORMAT, "bits stored", &(scan){ .rows = 3, .columns = 4, .allocated = 16, .stored = 17,
+                                                   .pixels = ramp,
                                                     .size = sizeof ramp }, NULL);
     refused(PEFT_E_UNSUPPORTED, "12 bits allocated", &(scan){ .rows = 3, .columns = 4, .allocated = 12, .stored = 12,
                                                                .pixels = ramp, .size = sizeof ramp }, NULL);
@@ -59,7 +62,8 @@ START_TEST(headers_that_cannot_be_are_refused)
     refused(PEFT_E_FORMAT, "window=none", &(scan){ CT, .centre = "1", .width = "0" }, NULL);
     refused(PEFT_E_UNSUPPORTED, "CUBIC", &(scan){ CT, .centre = "1", .width = "9", .function = "CUBIC" }, NULL);
     refused(PEFT_E_OPTION, "no windows", &(scan){ .rows = 1, .columns = 1, .channels = 3, .photometric = "RGB",
-                                                   .allocated = 8, .stored = 8, .pixels = ramp, .size = 3 }, "window=0");
+                                                   .allocated = 8, .stored = 8, .pixels = ramp, .size = 3 },
+                                                   "window=0");
     refused(PEFT_E_FORMAT, "tables of red", &(scan){ .rows = 1, .columns = 2, .photometric = "PALETTE COLOR",
                                                       .allocated = 8, .stored = 8, .pixels = ramp, .size = 2 }, NULL);
 }
@@ -176,7 +180,8 @@ START_TEST(limits)
             .allocated = 8, .stored = 8, .pixels = "\1\0\0\0", .size = 4 }, NULL);
     /* a JPEG of another size than the header's */
     static const char jpeg[] = "\377\330\377\300\0\13\10\377\377\377\377\1\1\021\0\377\331";
-    refused(PEFT_E_FORMAT, "65535", &(scan){ .syntax = JPEG_BASELINE, .rows = 8, .columns = 8, .allocated = 8, .stored = 8,
+    refused(PEFT_E_FORMAT, "65535", &(scan){ .syntax = JPEG_BASELINE, .rows = 8, .columns = 8, .allocated = 8,
+                                             .stored = 8,
             .pixels = jpeg, .size = sizeof jpeg - 1 }, NULL);
 }
 END_TEST
@@ -184,13 +189,16 @@ END_TEST
 /* Segments outside of the fragment, too many of them, and runs without their byte. */
 START_TEST(damaged_runs)
 {
-    static const unsigned char headers[][8] = { { 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff }, { 1, 0, 0, 0, 0x30, 0x38, 0x2e, 0x31 },
-        { 1, 0, 0, 0, 0, 0, 0, 0 }, { 2, 0, 0, 0, 64, 0, 0, 0 }, { 0xff, 0xff, 0xff, 0xff, 64, 0, 0, 0 }, { 1, 0, 0, 0, 65, 0, 0, 0 } };
+    static const unsigned char headers[][8] = { { 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff }, { 1, 0, 0, 0, 0x30, 0x38, 0x2e,
+                                                                                          0x31 },
+        { 1, 0, 0, 0, 0, 0, 0, 0 }, { 2, 0, 0, 0, 64, 0, 0, 0 }, { 0xff, 0xff, 0xff, 0xff, 64, 0, 0, 0 },
+        { 1, 0, 0, 0, 65, 0, 0, 0 } };
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         unsigned char runs[66] = { 0 };
         memcpy(runs, headers[i], 8);
         runs[64] = 1;
-        refused(PEFT_E_FORMAT, "RLE", &(scan){ .syntax = RLE_LOSSLESS, .rows = 1, .columns = 2, .allocated = 8, .stored = 8,
+        refused(PEFT_E_FORMAT, "RLE", &(scan){ .syntax = RLE_LOSSLESS, .rows = 1, .columns = 2, .allocated = 8,
+                                               .stored = 8,
                 .pixels = runs, .size = sizeof runs }, NULL);
     }
 }
@@ -252,7 +260,8 @@ START_TEST(headers_are_read_without_pixels)
         ok(peft_dicom_header_read(io_ctx, in_folder(k ? "cut.dcm" : "whole.dcm"), &h));
         static const char *const want[][2] = { { "patient", "P 17" }, { "study", "1.2.3" }, { "series", "1.2.3.1" },
             { "instance", "1.2.3.4" }, { "number", "5" }, { "modality", "CT" }, { "position", "" },
-            { "photometric", "MONOCHROME2" }, { "rescale", "2 * v + -1024" }, { "windows", "40/400 'BRAIN'\\300/1500" } };
+            { "photometric", "MONOCHROME2" }, { "rescale", "2 * v + -1024" }, { "windows",
+                                                                                "40/400 'BRAIN'\\300/1500" } };
         for (size_t i = 0; i < sizeof want / sizeof *want; i++)
             ck_assert_str_eq(peft_dicom_header_text(h, want[i][0]), want[i][1]);
         ck_assert_ptr_null(peft_dicom_header_text(h, "colour"));
@@ -318,5 +327,6 @@ END_TEST
 
 IO_SUITE_MAIN("dicom_refused", cut_files_are_refused, headers_that_cannot_be_are_refused,
               integers_that_a_float_cannot_hold, broken_tables, long_tables_take_no_memory,
-              compressions_that_are_not_decoded_are_named, limits, damaged_runs, nesting_and_lengths_are_bounded, transforms,
+              compressions_that_are_not_decoded_are_named, limits, damaged_runs, nesting_and_lengths_are_bounded,
+              transforms,
               headers_are_read_without_pixels, each_allocation_may_fail, threads_load_at_the_same_time)

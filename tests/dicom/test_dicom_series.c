@@ -68,7 +68,8 @@ START_TEST(series_without_one_stack_follow_their_numbers)
         { { "1.1", "3", "0\\0\\1", "1\\0\\0\\2\\0\\0" }, { "1.1", "2", "0\\0\\5", "1\\0\\0\\2\\0\\0" },
           { "1.1", "1", "0\\0\\9", "1\\0\\0\\2\\0\\0" } },
         { { "1.1", "3", "0\\0", AXIAL }, { "1.1", "2", "0\\0\\x", AXIAL }, { "1.1", "1", "0\\0\\1\\9", AXIAL } },
-        { { "1.1", "3", "0\\0\\1e300", AXIAL }, { "1.1", "2", "0\\0\\1e9", AXIAL }, { "1.1", "1", "0\\0\\1", AXIAL } } };
+        { { "1.1", "3", "0\\0\\1e300", AXIAL }, { "1.1", "2", "0\\0\\1e9", AXIAL }, { "1.1", "1", "0\\0\\1",
+                                                                                      AXIAL } } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) ck_assert_str_eq(sorted(rows[i], 3), "0:2 0:1 0:0");
     /* A number is missing: the given order. */
     static const slice given[] = { { "1.1", "3", NULL, NULL }, { "1.1", "x", NULL, NULL }, { "1.1", "1", NULL, NULL } };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_bmp.c -- reading BMP files: palettes, masks, rows in either order, headers of all lengths; files that are refused. */
+ * test_bmp.c -- reading BMP files: palettes, masks, rows in either order, headers of all lengths; files that are
+ * refused. */
 #include "io_files.h"
 #include "io/image/image.h"
 
@@ -59,7 +60,8 @@ START_TEST(palettes)
 {
     static const char colours[] = "\1\2\3\0\4\5\6\0\7\10\11\0\12\13\14\0", old[] = "\1\2\3\4\5\6";
     static const char greys[] = "\0\0\0\0\377\377\377\0";
-    const bmp one = { .header = 40, .width = 3, .height = 2, .bits = 1 }, small = { .header = 12, .width = 3, .height = 2,
+    const bmp one = { .header = 40, .width = 3, .height = 2, .bits = 1 }, small = { .header = 12, .width = 3,
+                                                                                    .height = 2,
         .bits = 1 };
     const char rows[] = "\240\0\0\0\100\0\0\0";                               /* 101 at the bottom, 010 above */
     has_pixels(&one, colours, 8, rows, 8, 3, "\3\2\1\6\5\4\3\2\1" "\6\5\4\3\2\1\6\5\4");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_nifti.c -- reading slices of NIfTI-1 and NIfTI-2 files: byte orders, compression, types of voxels, axes, volumes,
- * scale; damaged files. */
+ * test_nifti.c -- reading slices of NIfTI-1 and NIfTI-2 files: byte orders, compression, types of voxels, axes,
+ * volumes, scale; damaged files. */
 #include "nifti_files.h"
 #include "io/image/image.h"
 
@@ -161,10 +161,12 @@ END_TEST
 START_TEST(slope_and_intercept)
 {
     static const struct { double slope, inter, a, b; } rows[] = {
-        { 2, -1024, 2, -1024 }, { 0, 5, 1, 0 }, { NAN, 5, 1, 0 }, { INFINITY, 0, 1, 0 }, { 1, 0, 1, 0 }, { -0.5, 3, -0.5, 3 } };
+        { 2, -1024, 2, -1024 }, { 0, 5, 1, 0 }, { NAN, 5, 1, 0 }, { INFINITY, 0, 1, 0 }, { 1, 0, 1, 0 }, { -0.5, 3,
+                                                                                                           -0.5, 3 } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int version = 1; version <= 2; version++) {
-            nifti n = { .version = version, .dim = { 2, 1, 1 }, .datatype = 2, .slope = rows[i].slope, .inter = rows[i].inter };
+            nifti n = { .version = version, .dim = { 2, 1, 1 }, .datatype = 2, .slope = rows[i].slope,
+                        .inter = rows[i].inter };
             size_t size;
             peft_image *im;
             const uint64_t v = 7;
@@ -204,7 +206,8 @@ START_TEST(wrong_headers_are_refused)
     }
     size_t size;
     peft_image *im;
-    nifti huge = { .version = 2, .dim = { 7, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30 }, .datatype = 64 };
+    nifti huge = { .version = 2, .dim = { 7, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30 },
+                   .datatype = 64 };
     uint8_t *file = nifti_file(&huge, NULL, 0, 1, &size);
     fails(PEFT_E_FORMAT, "dim", peft_image_load_memory(io_ctx, file, size, "slice=0", &im));
     free(file);

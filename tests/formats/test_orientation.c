@@ -107,7 +107,8 @@ START_TEST(damaged_exif_data_state_no_other_orientation)
         for (size_t n = 0; n <= e.size; n++) {
             uint8_t *part = malloc(n ? n : 1);                /* exact size: sanitizers see reads beyond */
             memcpy(part, e.data, n);
-            ck_assert_int_eq(io_exif_orientation(part, n), n + 4 >= e.size ? 6 : 1);    /* 4: where the next directory begins */
+            /* the last 4 bytes say where the next directory begins */
+            ck_assert_int_eq(io_exif_orientation(part, n), n + 4 >= e.size ? 6 : 1);
             free(part);
         }
         for (size_t i = 0; i < e.size; i++)

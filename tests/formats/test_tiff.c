@@ -15,7 +15,8 @@ static const uint8_t *noise(void)
 /* Grey and RGB of 8 and 16 bits in strips and tiles, by each compression that does not lose: the same bytes. */
 START_TEST(samples_are_those_of_the_file)
 {
-    static const int compression[] = { COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS };
+    static const int compression[] = { COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE,
+                                       COMPRESSION_PACKBITS };
     const int w = 37, h = 29;
     for (int code = 0; code < 64; code++) {
         const page p = { .width = w, .height = h, .bits = code & 1 ? 16 : 8, .samples = code & 2 ? 3 : 1,
@@ -23,10 +24,12 @@ START_TEST(samples_are_those_of_the_file)
                          .compression = compression[code >> 4] };
         peft_image *im = load_tiff(tiff_of(&p, noise()), NULL);
         const size_t bytes = (size_t)p.bits / 8, samples = (size_t)p.samples;
-        ck_assert(im->width == w && im->height == h && im->channels == p.samples && im->type == (code & 1 ? IO_U16 : IO_U8));
+        ck_assert(im->width == w && im->height == h && im->channels == p.samples && im->type == (code & 1 ?
+                                                                                                 IO_U16 : IO_U8));
         for (size_t i = 0; i < (size_t)(w * h) * samples; i++) {
             const size_t from = p.planes ? i % samples * (size_t)(w * h) + i / samples : i;
-            ck_assert_msg(!memcmp((uint8_t *)im->pixels + i * bytes, noise() + from * bytes, bytes), "kind %d, sample %zu",
+            ck_assert_msg(!memcmp((uint8_t *)im->pixels + i * bytes, noise() + from * bytes, bytes),
+                          "kind %d, sample %zu",
                           code, i);
         }
         peft_image_free(im);
@@ -90,7 +93,8 @@ START_TEST(colours)
     const page small = { .width = 3, .height = 1, .bits = 1, .photometric = 1 + PHOTOMETRIC_PALETTE,
         .palette = (const uint16_t[]){ 0, 0xff00, 0x100, 0x200, 0x300, 0x400 } };
     has_pixels(&small, "\100", 3, "\0\1\3\377\2\4\0\1\3", NULL);
-    const page bit = { .width = 3, .height = 1, .bits = 1 }, white = { .width = 3, .height = 1, .bits = 1, .photometric = 1 };
+    const page bit = { .width = 3, .height = 1, .bits = 1 }, white = { .width = 3, .height = 1, .bits = 1,
+                                                                       .photometric = 1 };
     has_pixels(&bit, "\100", 1, "\0\377\0", NULL);
     has_pixels(&white, "\100", 1, "\377\0\377", NULL);
     const page two = { .width = 4, .height = 1, .bits = 2 }, four = { .width = 2, .height = 1, .bits = 4 };
@@ -104,7 +108,8 @@ END_TEST
 /* Extra samples: alpha as it is, colours multiplied by it; one without a meaning is refused, not left out. */
 START_TEST(alpha)
 {
-    page p = { .width = 2, .height = 1, .samples = 4, .photometric = 1 + PHOTOMETRIC_RGB, .extra = 1 + EXTRASAMPLE_UNASSALPHA };
+    page p = { .width = 2, .height = 1, .samples = 4, .photometric = 1 + PHOTOMETRIC_RGB,
+               .extra = 1 + EXTRASAMPLE_UNASSALPHA };
     has_pixels(&p, "\12\24\36\200\1\2\3\377", 3, "\12\24\36\1\2\3", "\200\377");
     has_pixels(&p, "\12\24\36\377\1\2\3\377", 3, "\12\24\36\1\2\3", NULL);
     p.planes = true;
@@ -171,7 +176,8 @@ END_TEST
 START_TEST(damaged_files_do_not_crash)
 {
     static const page kinds[] = { { .width = 9, .height = 7, .samples = 3, .compression = COMPRESSION_LZW },
-        { .width = 20, .height = 18, .tile = 16, .compression = COMPRESSION_ADOBE_DEFLATE, .planes = true, .samples = 3 } };
+        { .width = 20, .height = 18, .tile = 16, .compression = COMPRESSION_ADOBE_DEFLATE, .planes = true,
+          .samples = 3 } };
     for (size_t k = 0; k < 2; k++) {
         size_t size;
         peft_image *im;
@@ -187,7 +193,8 @@ START_TEST(damaged_files_do_not_crash)
         for (size_t i = 0; i < size; i++)
             for (int bit = 0; bit < 8; bit++) {
                 file[i] ^= (uint8_t)(1 << bit);
-                if (!peft_image_load_memory(io_ctx, file, size, "max_side=4096,max_bytes=10000000", &im)) peft_image_free(im);
+                if (!peft_image_load_memory(io_ctx, file, size, "max_side=4096,max_bytes=10000000",
+                                            &im)) peft_image_free(im);
                 file[i] ^= (uint8_t)(1 << bit);
             }
         free(file);

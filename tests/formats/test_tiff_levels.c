@@ -20,7 +20,8 @@ static void add_square(TIFF *t, page p, int side)
 static void is_part(const char *path, const char *options, int side, int x, int y, int w, int h)
 {
     peft_image *im = load_tiff(path, options);
-    ck_assert_msg(im->width == w && im->height == h, "%s: %lld x %lld", options, (long long)im->width, (long long)im->height);
+    ck_assert_msg(im->width == w && im->height == h, "%s: %lld x %lld", options, (long long)im->width,
+                  (long long)im->height);
     for (int i = 0; i < w * h; i++)
         ck_assert_msg(((uint8_t *)im->pixels)[i] == sample(side, x + i % w, y + i / w), "%s: pixel %d", options, i);
     peft_image_free(im);
@@ -105,7 +106,8 @@ START_TEST(regions_are_parts)
         TIFF *t = TIFFOpen(path, "w");
         add_square(t, tiled ? tiles : strips, 50);
         TIFFClose(t);
-        static const int box[][4] = { { 0, 0, 50, 50 }, { 0, 0, 1, 1 }, { 49, 49, 1, 1 }, { 15, 15, 2, 2 }, { 16, 16, 16, 16 },
+        static const int box[][4] = { { 0, 0, 50, 50 }, { 0, 0, 1, 1 }, { 49, 49, 1, 1 }, { 15, 15, 2, 2 }, { 16, 16,
+                                                                                                              16, 16 },
             { 3, 20, 40, 29 }, { 33, 0, 17, 50 } };
         for (size_t i = 0; i < sizeof box / sizeof *box; i++) {
             char options[60];

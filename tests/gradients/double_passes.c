@@ -8,8 +8,8 @@
 #include "graph/op_cases.h"
 #include "graph/random_graph.h"
 
-/* Compiles without the passes of this list, such as "share,fuse"; NULL: with all. The recompute pass gets a limit that no
- * plan is within, so that it computes again what it can. */
+/* Compiles without the passes of this list, such as "share,fuse"; NULL: with all. The recompute pass gets a limit that
+ * no plan is within, so that it computes again what it can. */
 static void compile_without(lab *l, const char *without)
 {
     const size_t no_limit = 0, least = 1;
@@ -295,7 +295,8 @@ START_TEST(rounded_values_change_gradients_little)
         const source s = random_source(ctx, seed);
         const results exact = run_plan(&s, LAB_USUAL_PLAN, PK_REAL), rounded = run_plan(&s, LAB_USUAL_PLAN, PK_BF16);
         double difference = 0, length = 0;
-        ck_assert_msg(!memcmp(&exact.loss, &rounded.loss, sizeof exact.loss), "random graph %d: another loss", (int)seed);
+        ck_assert_msg(!memcmp(&exact.loss, &rounded.loss, sizeof exact.loss), "random graph %d: another loss",
+                      (int)seed);
         for (int64_t i = 0; i < exact.total; i++) {
             difference += (exact.data[i] - rounded.data[i]) * (exact.data[i] - rounded.data[i]);
             length += exact.data[i] * exact.data[i];
@@ -306,8 +307,8 @@ START_TEST(rounded_values_change_gradients_little)
     }
     qsort(distance, GRAPHS, sizeof *distance, ascending);
     const double half = distance[GRAPHS / 2], most = distance[GRAPHS / 10 * 9], worst = distance[GRAPHS - 1];
-    printf("random graphs with values kept in bf16, relative distance of the gradients: half of them below %.2g, nine of "
-           "ten below %.2g, all below %.2g\n", half, most, worst);
+    printf("random graphs with values kept in bf16, relative distance of the gradients: half of them below %.2g, nine "
+           "of ten below %.2g, all below %.2g\n", half, most, worst);
     ck_assert_msg(half < 0x1p-9 && most < 0x1p-7, "half of the graphs below %g, nine of ten below %g", half, most);
     ck_assert_msg(worst > 0, "no value was rounded");
     peft_context_free(ctx);

@@ -60,7 +60,8 @@ static pf_val case_attention_map(lab *l, int v)
 {
     enum { KEYS = 4, WIDTH = 6, HEADS = 2 };
     const pf_attr a = { .i = { v % 3, HEADS } };
-    pf_val q = lab_const(l, PEFT_DIMS(B, T, WIDTH)), k = lab_const(l, PEFT_DIMS(B, KEYS, WIDTH)), factor = LEAF(l, KEYS);
+    pf_val q = lab_const(l, PEFT_DIMS(B, T, WIDTH)), k = lab_const(l, PEFT_DIMS(B, KEYS, WIDTH)), factor = LEAF(l,
+                                                                                                                KEYS);
     pf_val xk = v < 3 ? NONE : lab_const(l, PEFT_DIMS(2, WIDTH)), sink = v < 3 ? NONE : lab_const(l, PEFT_DIMS(T));
     pf_val scale = v < 3 ? NONE : lab_const(l, PEFT_DIMS(HEADS));
     return peft_sys_mul(&l->g, pf_emit(&l->g, &pf_op_attention_map, &a, 5, (pf_val[]){ q, k, xk, sink, scale }),
@@ -71,7 +72,8 @@ static pf_val case_attention_map(lab *l, int v)
 static pf_val case_fuse_heads(lab *l, int v)
 {
     enum { KEYS = 4, WIDTH = 6, HEADS = 2 };
-    pf_val q = lab_const(l, PEFT_DIMS(B, T, WIDTH)), k = lab_const(l, PEFT_DIMS(B, KEYS, WIDTH)), factor = LEAF(l, KEYS);
+    pf_val q = lab_const(l, PEFT_DIMS(B, T, WIDTH)), k = lab_const(l, PEFT_DIMS(B, KEYS, WIDTH)), factor = LEAF(l,
+                                                                                                                KEYS);
     pf_val p = peft_sys_softmax(&l->g, peft_sys_attention_scores(&l->g, HEADS, q, k), PF_NONE);
     return peft_sys_mul(&l->g, pf_emit(&l->g, &pf_op_fuse_heads, &(pf_attr){ .i = { v } }, 1, &p), factor);
 }

@@ -23,7 +23,8 @@ START_TEST(patterns_match_or_are_refused)
         { "attn.q", "blocks.0.attn.q.x", true, false }, { "q|k", "attn.k", true, true },
         { "blocks.1.q", "blocks.11.q", true, false },
         { "^blocks.0.attn.q", "blocks.0.attn.q", true, true }, { "^attn.q", "blocks.0.attn.q", true, false },
-        { "^attn.q|q", "blocks.0.attn.q", true, true }, { "q$", "attn.q", true, true }, { "q$x", "attn.qx", true, false },
+        { "^attn.q|q", "blocks.0.attn.q", true, true }, { "q$", "attn.q", true, true }, { "q$x", "attn.qx", true,
+                                                                                          false },
         { "^a$", "a", false, true }, { "(^a)+", "aa", false, false } };
     bool matches;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {

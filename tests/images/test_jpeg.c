@@ -101,7 +101,8 @@ START_TEST(inks_become_rgb)
     uint8_t pixels[24 * 16 * 4];
     for (int coded = 0; coded < 2; coded++)
         for (int step = 0; step < 5; step++) {
-            const uint8_t inks[4] = { (uint8_t)(50 * step), 200, (uint8_t)(255 - 40 * step), (uint8_t)(60 * step + 15) };
+            const uint8_t inks[4] = { (uint8_t)(50 * step), 200, (uint8_t)(255 - 40 * step),
+                                      (uint8_t)(60 * step + 15) };
             const kind cmyk = { .channels = 4, .space = JCS_CMYK, .coded = coded ? JCS_YCCK : JCS_CMYK };
             size_t size;
             for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = inks[i % 4];
@@ -110,7 +111,8 @@ START_TEST(inks_become_rgb)
             ck_assert_int_eq(peft_image_channels(im), 3);
             for (size_t i = 0; i < pixel_bytes(im); i++) {
                 const int got = ((const uint8_t *)peft_image_pixels(im))[i], want = inks[3] * inks[i % 3] / 255;
-                ck_assert_msg(abs(got - want) <= 3, "coding %d, step %d, channel %zu: %d, expected %d", coded, step, i % 3,
+                ck_assert_msg(abs(got - want) <= 3, "coding %d, step %d, channel %zu: %d, expected %d", coded, step,
+                              i % 3,
                               got, want);
             }
             peft_image_free(im);

@@ -367,7 +367,8 @@ START_TEST(wrong_options_and_tensors_are_refused)
 }
 END_TEST
 
-IO_SUITE_MAIN("loader", threads_and_cache_change_no_bit, the_cache_holds_resized_images, an_epoch_has_every_sample_once_in_a_new_order,
+IO_SUITE_MAIN("loader", threads_and_cache_change_no_bit, the_cache_holds_resized_images,
+              an_epoch_has_every_sample_once_in_a_new_order,
               ids_are_given_only_without_augmentation, evaluation_batches_equal_the_transform_of_each_image,
               any_batch_can_be_read_in_any_order, float_labels_receive_one_hot_or_multilabel_targets,
               an_unreadable_file_is_named_and_can_be_replaced, wrong_options_and_tensors_are_refused)

@@ -161,7 +161,8 @@ START_TEST(equal_pixels_in_other_files_are_found)
     ok(peft_dataset_overlap(d, d, 0, NULL, NULL, &count));
     ck_assert_int_eq(count, 0);
     ok(peft_dataset_overlap_pixels(d, d, 5, in_a, in_b, &count));
-    ck_assert(count == 4 && in_a[0] == 0 && in_b[0] == 2 && in_a[1] == 1 && in_b[1] == 3 && in_b[2] == 0 && in_b[3] == 1);
+    ck_assert(count == 4 && in_a[0] == 0 && in_b[0] == 2 && in_a[1] == 1 && in_b[1] == 3 && in_b[2] == 0 &&
+              in_b[3] == 1);
     write_bytes(in_folder("p/b/5.png"), "no picture", 10);
     fails(PEFT_E_FORMAT, "5.png", peft_dataset_overlap_pixels(d, d, 5, in_a, in_b, &count));
     peft_image_free(grey);
@@ -171,4 +172,5 @@ START_TEST(equal_pixels_in_other_files_are_found)
 END_TEST
 
 IO_SUITE_MAIN("overlap", paths_links_and_copies_are_found, copies_with_different_labels_are_found,
-              large_files_are_compared_to_their_end, copies_in_zips_and_arrays_are_found, equal_pixels_in_other_files_are_found)
+              large_files_are_compared_to_their_end, copies_in_zips_and_arrays_are_found,
+              equal_pixels_in_other_files_are_found)

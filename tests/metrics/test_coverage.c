@@ -14,7 +14,8 @@ enum { PATIENTS = 150, MOST_IMAGES = 4, MOST = PATIENTS * MOST_IMAGES };
 /* Three standard errors. */
 #define TOLERANCE (0.015 * sqrt(2000.0 / SETS))
 #define COVERED(share, want) \
-    ck_assert_msg(fabs((share) - (want)) <= TOLERANCE, "%s is %.4f, expected %.3f +- %.3f", #share, share, want, TOLERANCE)
+    ck_assert_msg(fabs((share) - (want)) <= TOLERANCE, "%s is %.4f, expected %.3f +- %.3f", #share, share, want, \
+                  TOLERANCE)
 
 static double below(double x) { return 0.5 * erfc(-x / sqrt(2)); }
 

@@ -151,7 +151,7 @@ START_TEST(every_arithmetic_and_executor_gives_the_bits_of_the_load_option)
         for (int c = 0; c < 4; c++) {
             tiny_bits of_option = { 0 };
             predict(&of_option, p.backbone[1], arithmetics[c], "planned");
-            if (c < 3) train_in(&of_option, p.backbone[1], arithmetics[c], "planned");         /* int8 is not for trainers */
+            if (c < 3) train_in(&of_option, p.backbone[1], arithmetics[c], "planned");     /* trainers: not int8 */
             for (int naive = 0; naive < 2; naive++) {
                 tiny_bits of_file = { 0 };
                 predict(&of_file, p.backbone[0], arithmetics[c], naive ? "naive" : "planned");
@@ -176,7 +176,8 @@ START_TEST(methods_train_to_the_bits_of_the_load_option)
 }
 END_TEST
 
-/* Adapters of the original load on the file, and the reverse; a training state of weights=int8 goes on with the file. */
+/* Adapters of the original load on the file, and the reverse; a training state of weights=int8 goes on with the
+ * file. */
 START_TEST(adapters_and_states_go_both_ways)
 {
     pair p = pair_make(NULL, shapes[1], 0, PEFT_F32);

@@ -23,7 +23,8 @@ static float value_of(const pf_st_tensor *t, const pf_st_tensor *scales, int64_t
 START_TEST(values_by_the_definition)
 {
     static const struct { const char *name; int64_t blocks, pieces; } matrices[] = {
-        { "blocks.0.attn.qkv.weight", 1, 1 }, { "blocks.0.attn.proj.weight", 1, 1 }, { "blocks.0.mlp.fc1.weight", 1, 1 },
+        { "blocks.0.attn.qkv.weight", 1, 1 }, { "blocks.0.attn.proj.weight", 1, 1 }, { "blocks.0.mlp.fc1.weight", 1,
+                                                                                       1 },
         { "blocks.0.mlp.fc2.weight", 13, 2 } };
     peft_context *ctx = int8_write_files(shape);
     peft_backbone *b = tiny_load(ctx, tiny_path("int8"), ""), *original = tiny_load(ctx, tiny_path("original"), "");

@@ -16,13 +16,14 @@ static void check_refused(peft_context *ctx, const char *path, peft_status statu
 #define FC1 "blocks.1.mlp.fc1.weight"
 #define STORAGE "libpeft.storage"
 static const struct { tiny_change change; peft_status status; const char *said; } edits[] = {
-    { { DROP_META, STORAGE, NULL }, PEFT_E_DTYPE, "tensor 'blocks.0.attn.qkv.weight': given I8, expected F32, F16, BF16 "
-      "or F64, or the metadata that convert --dtype int8 writes" },
+    { { DROP_META, STORAGE, NULL }, PEFT_E_DTYPE, "tensor 'blocks.0.attn.qkv.weight': given I8, expected F32, F16, "
+      "BF16 or F64, or the metadata that convert --dtype int8 writes" },
     { { SET_META, STORAGE, "int4" }, PEFT_E_UNSUPPORTED, "'" STORAGE "': given 'int4', this version" },
     { { DROP_META, STORAGE ".version", NULL }, PEFT_E_FORMAT, "'" STORAGE ".version' is missing" },
     { { SET_META, STORAGE ".version", "2" }, PEFT_E_UNSUPPORTED, "'" STORAGE ".version': given 2, this version of the "
       "library reads 1: write the file again by convert --dtype int8, or use a newer version" },
-    { { SET_META, STORAGE ".version", "one" }, PEFT_E_FORMAT, "'" STORAGE ".version': given 'one', expected an integer" },
+    { { SET_META, STORAGE ".version", "one" }, PEFT_E_FORMAT,
+      "'" STORAGE ".version': given 'one', expected an integer" },
     { { DROP_META, STORAGE ".piece", NULL }, PEFT_E_FORMAT, "'" STORAGE ".piece' is missing" },
     { { SET_META, STORAGE ".piece", "512" }, PEFT_E_UNSUPPORTED, "'" STORAGE ".piece': given 512" },
     { { DROP_META, STORAGE ".rotation", NULL }, PEFT_E_FORMAT, "'" STORAGE ".rotation' is missing" },
@@ -109,7 +110,8 @@ START_TEST(scales)
         FILE *f = fopen(tiny_path("edited"), "wb");
         ck_assert_uint_eq(fwrite(pf_map_data(map), 1, pf_map_size(map), f), pf_map_size(map));
         fclose(f);
-        snprintf(text, sizeof text, "tensor '" FC1 "_scale': scale [99, 0] is %s, expected a number from 0 to", said[i]);
+        snprintf(text, sizeof text, "tensor '" FC1 "_scale': scale [99, 0] is %s, expected a number from 0 to",
+                 said[i]);
         check_refused(ctx, tiny_path("edited"), PEFT_E_FORMAT, text);
         pf_map_close(map);
     }

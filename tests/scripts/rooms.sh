@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Limits of folders ("rooms") and files: at most 15 files in a folder of src, include, tests or examples (except
-# src/methods with one file a method and include/peft with one header a module), at most 400 lines in a source file, and
-# a median of at most 150 lines in src.
+# src/methods with one file a method and include/peft with one header a module), at most 400 lines in a source file, a
+# median of at most 150 lines in src, and at most 120 columns in sources of C, C++ headers and the Python package.
 #   rooms.sh [ROOT]      checks the tree
-#   rooms.sh --self-test checks that a folder, a file and a median that are too large are reported
+#   rooms.sh --self-test checks that a folder, a file, a median and a line that are too large are reported
 set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)
@@ -21,7 +21,10 @@ check() {
             exit failed
         }' && find src tests include examples -type f -name '*.[ch]' -exec wc -l {} + | awk '
         $2 != "total" && $1 > 400 { printf "%s: %d lines, at most 400\n", $2, $1; failed = 1 }
-        END { exit failed }' && find src -type f -name '*.[ch]' -exec wc -l {} + | awk '$2 != "total"' | sort -n | awk '
+        END { exit failed }' && find src tests include examples bindings/python/libpeft -type f \
+            \( -name '*.[ch]' -o -name '*.hpp' -o -name '*.py' ! -path 'tests/*' \) -exec awk '
+        length > 120 { printf "%s:%d: %d columns, at most 120\n", FILENAME, FNR, length; failed = 1 }
+        END { exit failed }' {} + && find src -type f -name '*.[ch]' -exec wc -l {} + | awk '$2 != "total"' | sort -n | awk '
         { lines[NR] = $1 }
         END {
             median = lines[int((NR + 1) / 2)]
@@ -51,7 +54,7 @@ fill() {
 if [ "${1-}" = --self-test ]; then
     copy=$(mktemp -d)
     trap 'rm -rf "$copy"' EXIT
-    (cd "$project" && cp -r src tests include examples "$copy")
+    (cd "$project" && cp -r --parents src tests include examples bindings/python/libpeft "$copy")
     check "$copy"
     fill src/io 1 401 c
     must_refuse "a file of 401 lines" '^src/io/0.c: 401 lines, at most 400'
@@ -65,6 +68,11 @@ if [ "${1-}" = --self-test ]; then
     fill examples/long 1 401 c
     must_refuse "a program of 401 lines" '^examples/long/0.c: 401 lines, at most 400'
     rm -r "$copy/examples/long"
+    for file in include/peft/wide.hpp bindings/python/libpeft/wide.py tests/io/wide.c; do
+        printf '%121s\n' '// a line' > "$copy/$file"
+        must_refuse "a line of 121 columns" "^$file:1: 121 columns, at most 120"
+        rm "$copy/$file"
+    done
     rm -r "$copy/src"
     fill src/long 8 151 c
     fill src/short 7 20 h

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tested_isas.h -- the instruction sets that the loops of a test program cover: all those of this CPU. In a program
- * with emulated tiles it is the set with tiles alone, because the same program without the emulation covers the others. */
+ * with emulated tiles it is the set with tiles alone, because the same program without the emulation covers the
+ * others. */
 #ifndef TESTED_ISAS_H
 #define TESTED_ISAS_H
 #include <stddef.h>

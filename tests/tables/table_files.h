@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * table_files.h -- fixture of the tests of tables: writes a table and its pictures, and prints the data set that is read
- * from it. */
+ * table_files.h -- fixture of the tests of tables: writes a table and its pictures, and prints the data set that is
+ * read from it. */
 #ifndef TABLE_FILES_H
 #define TABLE_FILES_H
 #include "io_files.h"
@@ -73,7 +73,8 @@ static inline void reads_bytes(const void *table, size_t size, const char *split
     peft_dataset *d;
     const peft_status s = open_bytes(table, size, split, options, &d);
     ck_assert_msg(s == PEFT_OK, "table '%s' (%s): %s", (const char *)table, options ? options : "", peft_last_error());
-    ck_assert_msg(!strcmp(dataset_text(d), want), "table '%s' (%s) was read as '%s', expected '%s'", (const char *)table,
+    ck_assert_msg(!strcmp(dataset_text(d), want), "table '%s' (%s) was read as '%s', expected '%s'",
+                  (const char *)table,
                   options ? options : "", dataset_text(d), want);
     peft_dataset_free(d);
 }
@@ -88,7 +89,8 @@ static inline void refuses(peft_status status, const char *words, const char *ta
     char copy[400], *next = NULL;
     peft_dataset *d = NULL;
     const peft_status s = open_text(table, split, options, &d);
-    ck_assert_msg(s == status, "table '%s': %s: %s", table, peft_status_name(s), s ? peft_last_error() : dataset_text(d));
+    ck_assert_msg(s == status, "table '%s': %s: %s", table, peft_status_name(s), s ?
+                  peft_last_error() : dataset_text(d));
     ck_assert_ptr_null(d);
     snprintf(copy, sizeof copy, "%s", words);
     for (char *word = strtok_r(copy, "|", &next); word; word = strtok_r(NULL, "|", &next))

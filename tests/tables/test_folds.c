@@ -211,4 +211,5 @@ START_TEST(failing_allocations_leak_nothing)
 END_TEST
 
 IO_SUITE_MAIN("folds", every_sample_is_held_out_once, folds_depend_on_the_seed,
-              classes_smaller_than_the_folds_give_a_warning, wrong_arguments_are_errors, failing_allocations_leak_nothing)
+              classes_smaller_than_the_folds_give_a_warning, wrong_arguments_are_errors,
+              failing_allocations_leak_nothing)

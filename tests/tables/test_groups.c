@@ -41,7 +41,8 @@ START_TEST(tables_have_patients_cases_and_splits)
     refuses(PEFT_E_INVALID, "split 'tset'", table, "tset", NULL);
     refuses(PEFT_E_FORMAT, "line 3: '|a.png' has another split than in line 2",
             "image,label,split\na.png,x,train\na.png,x,test\n", "train", NULL);
-    refuses(PEFT_E_FORMAT, "line 3: '|has another patient than in line 2", "image,label,patient\na.png,x,1\na.png,x,2\n", NULL,
+    refuses(PEFT_E_FORMAT, "line 3: '|has another patient than in line 2",
+            "image,label,patient\na.png,x,1\na.png,x,2\n", NULL,
             NULL);
     reads("image,label\na.png,x\nb.png,y\na.png,x\n", NULL, NULL, "x,y; a.png=0 b.png=1");
     ck_assert_msg(strstr(table_log, "1: ") && strstr(table_log, "1 lines repeat a picture with the same label, such as "
@@ -76,7 +77,8 @@ static peft_dataset *many(int patients, bool multi_label)
             char name[40];
             sprintf(name, "m%d_%d.png", k, i);
             touch(name);
-            n += (size_t)sprintf(text + n, "%s,c%d%s,P%d\n", name, k % 3, !multi_label ? "" : k % 5 ? "|all" : "|rare", k);
+            n += (size_t)sprintf(text + n, "%s,c%d%s,P%d\n", name, k % 3, !multi_label ? "" : k % 5 ? "|all" : "|rare",
+                                 k);
         }
     ok(open_text(text, NULL, NULL, &d));
     free(text);
@@ -171,7 +173,8 @@ START_TEST(classes_of_two_patients_are_in_both_parts)
 {
     peft_dataset *d, *a, *b;
     touch("a.png b.png c.png d.png e.png f.png");
-    ok(open_text("image,label,patient\na.png,x,1\nb.png,x,1\nc.png,x,2\nd.png,y,3\ne.png,y,4\nf.png,y,4\n", NULL, NULL, &d));
+    ok(open_text("image,label,patient\na.png,x,1\nb.png,x,1\nc.png,x,2\nd.png,y,3\ne.png,y,4\nf.png,y,4\n", NULL, NULL,
+                 &d));
     for (uint64_t seed = 0; seed < 20; seed++) {
         ok(peft_dataset_split(d, 0.8, seed, &a, &b));
         for (int64_t c = 0; c < 2; c++) ck_assert(share(a, d, c) > 0 && share(b, d, c) > 0);
@@ -238,7 +241,8 @@ static void groups_are(const char *pattern, const char *want)
     ok(peft_dataset_open(io_ctx, in_folder("scans"), NULL, &d));
     ok(peft_dataset_with_groups(d, pattern, &named));
     for (int64_t i = 0; i < peft_dataset_count(named); i++)
-        sprintf(got + strlen(got), "%s%s", i ? " " : "", peft_dataset_group(named, i) ? peft_dataset_group(named, i) : "-");
+        sprintf(got + strlen(got), "%s%s", i ? " " : "", peft_dataset_group(named, i) ? peft_dataset_group(named,
+                                                                                                           i) : "-");
     ck_assert_msg(!strcmp(got, want), "pattern '%s' gave '%s', expected '%s'", pattern, got, want);
     ck_assert(!peft_dataset_has_groups(d) && peft_dataset_has_groups(named) && !peft_dataset_has_cases(named));
     ck_assert_ptr_null(peft_dataset_group(d, 0));

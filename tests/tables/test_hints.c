@@ -6,7 +6,8 @@
 #include <peft/io.h>
 #include <stdbool.h>
 
-/* The messages since the table was opened have each part of words (separated by "|"), of which "!x" must not be there. */
+/* The messages since the table was opened have each part of words (separated by "|"), of which "!x" must not be
+ * there. */
 static void warned(const char *words)
 {
     char copy[400], *next = NULL;
@@ -20,7 +21,8 @@ static void warned(const char *words)
 START_TEST(patients_that_differ_in_form_are_named)
 {
     touch("a.png b.png c.png");
-    reads("image,label,patient\na.png,x,0003\nb.png,y,3\nc.png,x,4\n", NULL, NULL, "x,y; a.png=0/0003 b.png=1/3 c.png=0/4");
+    reads("image,label,patient\na.png,x,0003\nb.png,y,3\nc.png,x,4\n", NULL, NULL,
+          "x,y; a.png=0/0003 b.png=1/3 c.png=0/4");
     warned("1: |'0003' and '3' count as two patients|write each patient in one form");
     reads("image,label,patient\na.png,x,P07\nb.png,y,p7\nc.png,x,P70\n", NULL, NULL,
           "x,y; a.png=0/P07 b.png=1/p7 c.png=0/P70");
@@ -28,7 +30,8 @@ START_TEST(patients_that_differ_in_form_are_named)
     reads("image,label,patient\na.png,x,k\xc2\xa0\nb.png,y,k\nc.png,x,10\n", NULL, NULL,
           "x,y; a.png=0/k\xc2\xa0 b.png=1/k c.png=0/10");
     warned("' and 'k|count as two patients");
-    reads("image,label,patient\na.png,x,10\nb.png,y,1\nc.png,x,100\n", NULL, NULL, "x,y; a.png=0/10 b.png=1/1 c.png=0/100");
+    reads("image,label,patient\na.png,x,10\nb.png,y,1\nc.png,x,100\n", NULL, NULL,
+          "x,y; a.png=0/10 b.png=1/1 c.png=0/100");
     warned("!count as two patients");
 }
 END_TEST
@@ -171,13 +174,15 @@ START_TEST(other_files_than_tables_are_named)
         for (int as_table = 0; as_table < 2; as_table++) {
             ck_assert_int_eq(open_bytes(sheet[i].bytes, sheet[i].size, NULL, as_table ? "path=image" : NULL, &d),
                              PEFT_E_FORMAT);
-            ck_assert_msg(strstr(peft_last_error(), sheet[i].words) && strstr(peft_last_error(), "save the table as CSV"),
+            ck_assert_msg(strstr(peft_last_error(), sheet[i].words) && strstr(peft_last_error(),
+                                                                              "save the table as CSV"),
                           "%s", peft_last_error());
         }
     reads_bytes(wide, sizeof wide - 1, NULL, NULL, "\xc3\xa4; a.png=0");
     warned("UTF-16 without a byte order mark");
     reads_bytes("\0i\0m\0g\0,\0l\0a\0b\0e\0l\0\n\0a\0.\0p\0n\0g\0,\0x", 34, NULL, NULL, "x; a.png=0");
-    refuses(PEFT_E_FORMAT, "'Bild;Befund' are the names of a table's columns|path=#1,label=#2", "Bild;Befund\na.png;x\n",
+    refuses(PEFT_E_FORMAT, "'Bild;Befund' are the names of a table's columns|path=#1,label=#2",
+            "Bild;Befund\na.png;x\n",
             NULL, NULL);
 }
 END_TEST

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_not_judged.c -- targets of -1, "not judged", in the parts of a data set, and in batches with and without mixup. */
+ * test_not_judged.c -- targets of -1, "not judged", in the parts of a data set, and in batches with and without
+ * mixup. */
 #include "table_files.h"
 #include <peft/io.h>
 
 enum { SIDE = 8, IMAGES = 40 };
 
-/* A table of IMAGES pictures with the labels p (1 for every fourth), q (-1 for odd numbers, else 1 for every eighth) and
- * r (all -1). */
+/* A table of IMAGES pictures with the labels p (1 for every fourth), q (-1 for odd numbers, else 1 for every eighth)
+ * and r (all -1). */
 static peft_dataset *half_judged(void)
 {
     peft_dataset *d;
@@ -16,7 +17,8 @@ static peft_dataset *half_judged(void)
         char name[40];
         sprintf(name, "t/%02d.png", i);
         save_picture(in_folder(name), SIDE, SIDE, 3, (unsigned)i);
-        n += (size_t)sprintf(text + n, "%02d.png,%d,%d,%s\n", i, i % 4 == 0, i % 2 ? -1 : i % 8 == 0, i % 3 ? "-1" : "");
+        n += (size_t)sprintf(text + n, "%02d.png,%d,%d,%s\n", i, i % 4 == 0, i % 2 ? -1 : i % 8 == 0, i % 3 ?
+                             "-1" : "");
     }
     ok(open_text(text, NULL, "labels=all", &d));
     return d;
@@ -38,7 +40,8 @@ START_TEST(parts_and_splits_keep_them)
             positive[0] += t[0] == 1;
             positive[1] += t[1] == 1;
         }
-        ck_assert_msg(positive[0] == IMAGES / 8 && (positive[1] == 2 || positive[1] == 3), "part %d: %d and %d positives", k,
+        ck_assert_msg(positive[0] == IMAGES / 8 && (positive[1] == 2 || positive[1] == 3),
+                      "part %d: %d and %d positives", k,
                       positive[0], positive[1]);
     }
     peft_dataset_free(a);

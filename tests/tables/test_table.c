@@ -8,7 +8,8 @@ START_TEST(every_separator_and_quote_gives_cells)
 {
     static const char *const tables[] = {
         "image,label\na.png,x\nb.png,y\n", "image;label\na.png;x\nb.png;y", "image\tlabel\na.png\tx\nb.png\ty\n",
-        "image,label\r\na.png,x\r\nb.png,y\r\n", "image,label\ra.png,x\rb.png,y\r", "sep=;\nimage;label\na.png;x\nb.png;y\n",
+        "image,label\r\na.png,x\r\nb.png,y\r\n", "image,label\ra.png,x\rb.png,y\r",
+        "sep=;\nimage;label\na.png;x\nb.png;y\n",
         "sep=|\nimage|label\na.png|x\nb.png|y\n", "\"sep=;\"\r\nimage;label\r\na.png;x\r\nb.png;y\r\n",
         "\xef\xbb\xbfimage,label\na.png,x\nb.png,y\n", "\"image\",\"label\"\n\"a.png\",\"x\"\n\"b.png\" , \"y\"\n",
         "image , label\n a.png , x \n\tb.png,y\n", "\n\nimage,label\n\na.png,x\n,\nb.png,y\n,,\n",
@@ -91,9 +92,11 @@ END_TEST
 START_TEST(columns_are_found_or_named)
 {
     static const struct { const char *status, *words, *table, *options; } bad[] = {
-        { "", "no column has a common name of the pictures' paths|the columns are 'a', 'b'|path=COLUMN", "a,b\n1,2\n", "" },
+        { "", "no column has a common name of the pictures' paths|the columns are 'a', 'b'|path=COLUMN", "a,b\n1,2\n",
+          "" },
         { "", "may be in column 'label' or 'class'|label=COLUMN", "image,label,class\na.png,1,x\n", NULL },
-        { "", "may be in column 'patient' or 'subject_id'|patient=COLUMN", "image,label,patient,subject_id\na.png,1,x,y\n",
+        { "", "may be in column 'patient' or 'subject_id'|patient=COLUMN",
+          "image,label,patient,subject_id\na.png,1,x,y\n",
           NULL },
         { "", "no column has a common name of labels|the columns are 'image', 'side', 'm'|label=m (columns of 0 and 1)",
           "image,side,m\na.png,left,1\n", NULL },
@@ -129,7 +132,8 @@ START_TEST(names_are_searched_in_the_folders_below)
 {
     touch("images_001/images/a.png images_002/images/b.png images_002/images/c.png other/c.png");
     reads("image,label\na.png,x\nb.png,y\n", NULL, NULL, "x,y; images_001/images/a.png=0 images_002/images/b.png=1");
-    ck_assert_msg(strstr(table_log, "2 pictures were found by their names in the folders below") != NULL, "%s", table_log);
+    ck_assert_msg(strstr(table_log, "2 pictures were found by their names in the folders below") != NULL, "%s",
+                  table_log);
     refuses(PEFT_E_FORMAT, "line 2: 'c.png' is in several folders|folder=", "image,label\nc.png,x\n", NULL, NULL);
     refuses(PEFT_E_IO, "1 of 1 pictures do not exist", "image,label\nno/a.png,x\n", NULL, NULL);
 }

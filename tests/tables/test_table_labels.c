@@ -34,7 +34,8 @@ START_TEST(cells_may_have_several_labels)
     reads("image,label\na.png,x\nb.png,x\n", NULL, "separator=|", "x; a.png=1 b.png=1");
     refuses(PEFT_E_FORMAT, "line 2: an empty label in 'x||y'", "image,label\na.png,x||y\n", NULL, NULL);
     refuses(PEFT_E_FORMAT, "line 2: an empty label in ''|No Finding", "image,label\na.png,\nb.png,x|y\n", NULL, NULL);
-    refuses(PEFT_E_FORMAT, "line 3: 'No Finding' beside other labels", "image,label\na.png,x\nb.png,x|No Finding\n", NULL,
+    refuses(PEFT_E_FORMAT, "line 3: 'No Finding' beside other labels", "image,label\na.png,x\nb.png,x|No Finding\n",
+            NULL,
             NULL);
     refuses(PEFT_E_FORMAT, "no row has a label", "image,label\na.png,No Finding\n", NULL, "separator=|");
     refuses(PEFT_E_FORMAT, "label 'Mass' is not among the classes", table, NULL, "classes=Edema");
@@ -83,7 +84,8 @@ START_TEST(columns_of_0_and_1_are_several_labels_or_one)
     reads("image,p,q\na.png,-1.0,\nb.png,,1\n", NULL, "blank=0,uncertain=1", "p,q; a.png=0 b.png=1");
     reads("image,p,q\na.png,,0\nb.png,1,-1\n", NULL, "blank=1,uncertain=0", "p,q; a.png=0 b.png=0");
     reads("image,p,q,split\na.png,1,1,train\nb.png,0,1,test\n", "test", "labels=all", "p,q; b.png=0:1");
-    refuses(PEFT_E_FORMAT, "line 3: column 'q' is empty, and option blank=error", "image,p,q\na.png,1,1\nb.png,1,\n", NULL,
+    refuses(PEFT_E_FORMAT, "line 3: column 'q' is empty, and option blank=error", "image,p,q\na.png,1,1\nb.png,1,\n",
+            NULL,
             "blank=error");
     refuses(PEFT_E_FORMAT, "line 3: column 'q' has '2', expected 0, 1, -1", "image,p,q\na.png,1,1\nb.png,1,2\n", NULL,
             "labels=all");

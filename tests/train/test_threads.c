@@ -12,7 +12,8 @@ enum { FIRST_COMPUTE = PK_COMPUTE_F32 + 1 };                /* tiles do not comp
 #else
 enum { FIRST_COMPUTE = PK_COMPUTE_F32 };
 #endif
-#define EACH_COMPUTE_TO(end) for (int c_ = FIRST_COMPUTE; c_ < (end) && (compute = pk_compute_name((pk_compute)c_)); c_++)
+#define EACH_COMPUTE_TO(end) \
+    for (int c_ = FIRST_COMPUTE; c_ < (end) && (compute = pk_compute_name((pk_compute)c_)); c_++)
 #define EACH_COMPUTE EACH_COMPUTE_TO(PK_COMPUTES)
 /* With AddressSanitizer every third method, others in each arithmetic. */
 #define EACH_METHOD_OR_THIRD(i) \

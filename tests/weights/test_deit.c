@@ -116,7 +116,8 @@ static void check_deit(const char *compute, bool int8, double most_difference, d
     double logit_error = largest_difference(peft_tensor_cdata(out), logits, 3000),
         token_error = largest_difference(peft_tensor_cdata(tap), feature, 576);
     const double relative = distance(peft_tensor_cdata(out), logits, 3000);
-    printf("DeiT-Ti in %s%s: logits differ by at most %.2g, class token by %.2g; relative distance of the logits %.2g\n",
+    printf("DeiT-Ti in %s%s: logits differ by at most %.2g, class token by %.2g; relative distance of the "
+           "logits %.2g\n",
            compute, int8 ? " over int8" : "", logit_error, token_error, relative);
     ck_assert_double_le(logit_error, most_difference);
     ck_assert_double_le(token_error, most_difference);

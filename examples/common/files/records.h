@@ -21,9 +21,10 @@
  *   KEY-SEED-RUN.maps.csv    kind,image,class,width,height,left,top,right,bottom,rows,columns,values,note: a row for
  *                            each map (peft/maps.h) of the test images that report shows (figures/shown_images.h).
  *                            image: index of .test.csv; class: of the map, empty where the kind has none; width,
- *                            height: of the image in pixels; left to bottom: what the network sees of it (peft_transform_box);
- *                            values: rows * columns numbers with blanks between them, row by row. Without a map all
- *                            fields after class are empty and note says why; image is empty if no image has one
+ *                            height: of the image in pixels; left to bottom: what the network sees of it
+ *                            (peft_transform_box); values: rows * columns numbers with blanks between them, row by
+ *                            row. Without a map all fields after class are empty and note says why; image is empty if
+ *                            no image has one
  * "Before" are the features of the backbone as it is. A value that does not exist is empty.
  * KEY is a hash of the label and settings of an entry of compare's list. SEED is the seed of the draw, the random
  * selection of the training images. RUN counts the runs of an entry on a draw from 1. Files are written atomically. */

@@ -169,11 +169,11 @@ void put_calibration(page *page, const study *s)
           "fell, and says that the probabilities are no better than chance (or that every image is right). Each half "
           "has few images in a small study: scaling may then make ECE and NLL worse than they were. ", f);
     if (count_finished(s, is_linear))
-        fputs("Before tuning means the entries of method linear: a classifier on the features of the unchanged backbone, "
-              "trained on the same images in steps.</p>\n", f);
+        fputs("Before tuning means the entries of method linear: a classifier on the features of the unchanged "
+              "backbone, trained on the same images in steps.</p>\n", f);
     else if (count_finished(s, is_logistic))
-        fputs("Before tuning means the logistic probe, since the study has no entry with method linear: a classifier on "
-              "the features of the unchanged backbone, fitted to the same images until it converged.</p>\n", f);
+        fputs("Before tuning means the logistic probe, since the study has no entry with method linear: a classifier "
+              "on the features of the unchanged backbone, fitted to the same images until it converged.</p>\n", f);
     else
         fputs("The study has no entry with method linear and no logistic probe, a classifier on the features of the "
               "unchanged backbone, which would show the calibration before tuning.</p>\n", f);

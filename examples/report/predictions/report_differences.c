@@ -117,7 +117,7 @@ static void add_difference(table *t, peft_context *ctx, const study *s, const me
     add_numbers(t, isnan(interval.high) ? NAN : 100 * interval.low, 100 * interval.high);
     const statistics draws = differences_of_draws(s, best, other);
     const double half = confidence_half_width(draws);
-    const bool known = isfinite(half) && draws.sd > 1e-9;     /* two draws or more, whose differences are not all equal */
+    const bool known = isfinite(half) && draws.sd > 1e-9;     /* draws whose differences are not all equal */
     add_numbers(t, known ? fmax(-100, 100 * (draws.mean - half)) : NAN,
                 known ? fmin(100, 100 * (draws.mean + half)) : NAN);
     add_number(t, test.p);
@@ -131,11 +131,11 @@ static void put_note_on_draws(FILE *f, const study *s)
     enum { few_draws = 5 };
     const int64_t draws = study_integer(s, "samplings");
     if (draws == 1)
-        fputs("<p class=\"small\">With a single draw there is no interval over draws: whether a difference is more than "
-              "noise is not known.</p>\n", f);
+        fputs("<p class=\"small\">With a single draw there is no interval over draws: whether a difference is more "
+              "than noise is not known.</p>\n", f);
     else if (draws < few_draws)
-        fprintf(f, "<p class=\"small\">The interval over %lld draws is wide and depends on chance; compare --samplings 5 "
-                   "or more make it narrower.</p>\n", (long long)draws);
+        fprintf(f, "<p class=\"small\">The interval over %lld draws is wide and depends on chance; compare --samplings "
+                   "5 or more make it narrower.</p>\n", (long long)draws);
 }
 
 void put_differences(page *page, const study *s)

@@ -6,7 +6,8 @@
 static const char *const option_sets[] = {
     "", "missing=skip", "missing=skip,label=#2", "missing=skip,labels=all,path=#1,onehot=false,blank=0",
     "missing=skip,path=#1,label=#2,separator=|,none=n", "missing=skip,path=#1,labels=none,delimiter=tab",
-    "missing=skip,path=#1,label=#2:#3,patient=#4,study=#5", "missing=skip,classes=x:y,ending=.png,split=#3,train=0:1,test=2" };
+    "missing=skip,path=#1,label=#2:#3,patient=#4,study=#5",
+    "missing=skip,classes=x:y,ending=.png,split=#3,train=0:1,test=2" };
 enum { OPTION_SETS = sizeof option_sets / sizeof *option_sets };
 
 static void use(peft_dataset *d, const char *pattern)

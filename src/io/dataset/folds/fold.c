@@ -39,16 +39,16 @@ static peft_status check_classes(const peft_dataset *d, int64_t folds)
         const int64_t n = count_units(d, c, seen);
         if (n > most) most = n, largest = c;
         if (n == 1)
-            io_warn(d->ctx, "fold: class '%s' has 1 %s, so that the training part of one fold and the held-out parts of "
-                    "the others lack it", d->class_names.item[c], unit);
+            io_warn(d->ctx, "fold: class '%s' has 1 %s, so that the training part of one fold and the held-out parts "
+                    "of the others lack it", d->class_names.item[c], unit);
         else if (n && n < folds)
             io_warn(d->ctx, "fold: class '%s' has %lld %s, so that %lld or more of the %lld held-out parts lack it",
                     d->class_names.item[c], (long long)n, units, (long long)(folds - n), (long long)folds);
     }
     peft_sys_free(d->ctx, seen);
     if (most >= folds) return PEFT_OK;
-    return io_fail(PEFT_E_INVALID, "fold: folds is %lld, but no class has so many %s; '%s' has most, %lld: give at most "
-                   "as many folds", (long long)folds, units, d->class_names.item[largest], (long long)most);
+    return io_fail(PEFT_E_INVALID, "fold: folds is %lld, but no class has so many %s; '%s' has most, %lld: give at "
+                   "most as many folds", (long long)folds, units, d->class_names.item[largest], (long long)most);
 }
 
 /* Deals the samples of one class after the other, each class in random order: the numbers of samples of a class, and
@@ -86,8 +86,8 @@ static peft_status make_part(division *v, int64_t fold, bool held_out, peft_data
     for (int64_t i = 0; i < v->d->count; i++)
         if ((v->mark[i] == fold + 1) == held_out) v->order[n++] = i;
     if (!n)
-        return io_fail(PEFT_E_UNSUPPORTED, "fold: fold %lld of %lld would be empty, as the groups (patients) differ too "
-                       "much in size; ask for fewer folds", (long long)fold, (long long)v->folds);
+        return io_fail(PEFT_E_UNSUPPORTED, "fold: fold %lld of %lld would be empty, as the groups (patients) differ "
+                       "too much in size; ask for fewer folds", (long long)fold, (long long)v->folds);
     return io_dataset_part(v->d, &(io_selection){ .count = n, .indices = v->order }, out);
 }
 
