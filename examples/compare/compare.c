@@ -233,8 +233,8 @@ static study read_study(void)
     return s;
 }
 
-/* Checks the paths of --records, and of --csv, --summary and --svg, whose flags follow each other in FLAGS and in `others`. Each must
- * differ from the four inputs and from the outputs before it. */
+/* Checks the paths of --records, and of --csv, --summary and --svg, whose flags follow each other in FLAGS and in
+ * `others`. Each must differ from the four inputs and from the outputs before it. */
 static void check_outputs(const study *s)
 {
     enum { inputs = 4 };

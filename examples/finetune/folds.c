@@ -37,7 +37,8 @@ static void judge_folds(run *r, const double *scores)
     const figure_intervals intervals = estimate_figures(r->t.ctx, scores, r->t.train);
     json_buffer part;
     printf("out of fold: %lld images, each predicted by a training that held it out; 95 %% bootstrap intervals by "
-           "%s\n", (long long)peft_dataset_count(r->t.train), peft_dataset_has_groups(r->t.train) ? "patients" : "images");
+           "%s\n", (long long)peft_dataset_count(r->t.train),
+           peft_dataset_has_groups(r->t.train) ? "patients" : "images");
     print_intervals(&intervals, r->t.train);
     open_json(&part);
     record_figures_of_folds(&part.w, NULL, r->t.ctx, scores, r->t.train, &intervals);

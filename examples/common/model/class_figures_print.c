@@ -75,8 +75,9 @@ static void print_without_interval(const class_figures *f, const char *unit)
     for (int64_t c = 0; c < f->classes; c++)
         for (int k = 0; k < CLASS_FIGURES; k++) any |= !isnan(f->row[c].of[k].value) && isnan(f->row[c].of[k].low);
     if (!any) return;
-    printf("a figure without an interval is the same in all resamples%s%s\n", f->by_patient ? ", or is of one patient's "
-           : "", f->by_patient ? unit : "");
+    printf("a figure without an interval is the same in all resamples");
+    if (f->by_patient) printf(", or is of one patient's %s", unit);
+    putchar('\n');
 }
 
 void print_class_figures(const class_figures *f, const decision *how, const peft_dataset *d, const char *unit)

@@ -28,8 +28,8 @@ void record_images(json_writer *w, const char *name, const char *path, const cha
  * confusion matrix too (record_figures.c). */
 void record_figures(json_writer *w, const char *name, peft_context *ctx, const double *scores, const peft_dataset *d,
                     const figures *details);
-/* The same, with decisions by the most probable class or from 0.5 on, and "figure_intervals": each figure's value and the
- * ends of its interval. */
+/* The same, with decisions by the most probable class or from 0.5 on, and "figure_intervals": each figure's value and
+ * the ends of its interval. */
 void record_figures_of_folds(json_writer *w, const char *name, peft_context *ctx, const double *scores,
                              const peft_dataset *d, const figure_intervals *intervals);
 /* SHA-256 of a file's content; false: it is no readable regular file. */

@@ -20,8 +20,8 @@ typedef struct tuning {
     void *user;                                               /* of judge */
     bool print;                                               /* a line for each trial */
 } tuning;
-/* Runs the search and returns the best candidate; last (may be NULL) [candidates]: how each was judged at last. Ends the
- * program if all candidates diverge. how: the flag --tune-search. */
+/* Runs the search and returns the best candidate; last (may be NULL) [candidates]: how each was judged at last. Ends
+ * the program if all candidates diverge. how: the flag --tune-search. */
 int64_t choose_candidate(const tuning *t, const char *how, trial *last);
 int     kept_fraction(const char *how);                       /* for plan_search; an unknown name ends the program */
 #endif

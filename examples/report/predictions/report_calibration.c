@@ -17,8 +17,8 @@ typedef struct predictions {
     int64_t *label, *half;                                    /* [n]; half: 0 or 1, by the name of the image */
 } predictions;
 
-/* Images are divided by a hash (FNV-1a) of their patient, or else of their name, so that all images of a patient, and an
- * image in all runs, are in the same half. */
+/* Images are divided by a hash (FNV-1a) of their patient, or else of their name, so that all images of a patient, and
+ * an image in all runs, are in the same half. */
 static int64_t half_of(const char *name)
 {
     uint32_t hash = 2166136261u;
