@@ -113,6 +113,11 @@ PEFT_API PEFT_NODISCARD peft_status peft_model_save(const peft_model *m, const c
 /* Errors as of peft_adapter_load. PEFT_E_MISMATCH: also if the model uses the backbone's own classifier (classes=0) and
  * that of b is another one, whose digest differs from that in the file. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out);
+/* The same in memory, with the same bytes: a new tensor u8 [bytes of the file], which the caller frees, and a model of
+ * size bytes at data. */
+PEFT_API PEFT_NODISCARD peft_status peft_model_save_bytes(const peft_model *m, peft_tensor **out);
+PEFT_API PEFT_NODISCARD peft_status
+peft_model_load_bytes(peft_backbone *b, const void *data, size_t size, peft_model **out);
 
 PEFT_END_DECLS
 #endif

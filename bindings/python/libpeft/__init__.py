@@ -38,6 +38,7 @@ from .case_pool import CasePool
 from .context import Context, default_context, manual_seed, set_num_threads
 from .dataset import Dataset
 from .early_stop import EarlyStop
+from .federated import Aggregator, dp_epsilon
 from .file import File, npz_to_safetensors
 from .images import DicomHeader, Image, Transform
 from .importance import Importance
@@ -60,6 +61,7 @@ def build_info() -> str:
 __all__ = [
     "Adapter",
     "Adaptor",
+    "Aggregator",
     "Backbone",
     "CancelledError",
     "CasePool",
@@ -97,6 +99,7 @@ __all__ = [
     "analysis",
     "build_info",
     "default_context",
+    "dp_epsilon",
     "manual_seed",
     "map_kinds",
     "method_help",

@@ -8,7 +8,7 @@ from typing import Any, Self
 from ._c.arrays import Array, view
 from ._c.declarations import PEFT_MAX_DIMS
 from ._c.errors import DTypeError, NotFoundError
-from ._c.handles import Object
+from ._c.handles import Object, new
 from ._c.library import check, encoded, lib, names, text
 from ._c.options import Option, Value, append, documented, make, paragraph, table
 from .backbone import Backbone, Path
@@ -145,6 +145,16 @@ class Model(Object):
     def load(cls, backbone: Backbone, path: Path) -> Self:
         """Loads what save() or the program finetune wrote. MismatchError: it is of another backbone."""
         return cls._new(backbone._context, lib.peft_model_load, backbone._c, encoded(path), backbone=backbone)
+
+    @classmethod
+    def from_bytes(cls, backbone: Backbone, data: bytes) -> Self:
+        """A model of what to_bytes() gave, or of the bytes of a model's file."""
+        return cls._new(backbone._context, lib.peft_model_load_bytes, backbone._c, data, len(data), backbone=backbone)
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the file that save() writes."""
+        tensor = new(self._context, lib.peft_tensor_free, lib.peft_model_save_bytes, self._c)
+        return ctypes.string_at(lib.peft_tensor_cdata(tensor), lib.peft_tensor_count(tensor))
 
     @classmethod
     def load_hf(cls, backbone: Backbone, folder: Path) -> Self:

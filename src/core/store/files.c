@@ -122,6 +122,23 @@ peft_status peft_model_save(const peft_model *m, const char *path)
     return s;
 }
 
+peft_status peft_model_save_bytes(const peft_model *m, peft_tensor **out)
+{
+    PK_FLOAT_SCOPE;
+    char *bytes;
+    size_t size;
+    if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
+    peft_context *ctx = m->backbone->ctx;
+    pf_model_lock_read(m);
+    peft_status s = pf_origin_write_bytes(m->backbone, "model", fill_model, m, &bytes, &size);
+    pf_model_unlock(m);
+    if (s) return s;
+    s = peft_tensor_create(ctx, PEFT_U8, 1, (const int64_t[]){ (int64_t)size }, out);
+    if (!s) memcpy(peft_tensor_data(*out), bytes, size);
+    pf_free(ctx, bytes);
+    return s;
+}
+
 /* Makes the adapter of an adapter file on backbone b. */
 static peft_status load_adapter(peft_backbone *b, const pf_st *st, peft_adapter **out)
 {
@@ -207,4 +224,14 @@ peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out
     pf_st *st;
     PF_TRY(open_file(b, path, out, &st));
     return close_file(st, path, load_model(b, st, out));
+}
+
+peft_status peft_model_load_bytes(peft_backbone *b, const void *data, size_t size, peft_model **out)
+{
+    PK_FLOAT_SCOPE;
+    pf_st *st;
+    if (!b || !data || !out)
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !data ? "data" : "out");
+    PF_TRY(pf_st_open_memory(b->ctx, data, size, &st));
+    return close_file(st, "model in memory", load_model(b, st, out));
 }

@@ -78,6 +78,18 @@ peft_status pf_origin_write_file(peft_backbone *b, const char *kind, const char 
     return s ? pf_prefix_error(s, "%s", path) : PEFT_OK;
 }
 
+peft_status pf_origin_write_bytes(peft_backbone *b, const char *kind, pf_origin_fill fill, const void *object,
+                                  char **bytes, size_t *size)
+{
+    pf_st_out *o;
+    PF_TRY(pf_st_out_create(b->ctx, &o));
+    peft_status s = write_origin(o, kind, b);
+    if (!s) s = fill(o, object);
+    if (!s) s = pf_st_out_bytes(o, bytes, size);
+    pf_st_out_free(o);
+    return s;
+}
+
 /* "an" before "adapter" and "adaptor", else "a". */
 static const char *article(const char *kind) { return *kind == 'a' ? "an" : "a"; }
 

@@ -11,6 +11,9 @@
 typedef peft_status (*pf_origin_fill)(pf_st_out *o, const void *object);
 peft_status pf_origin_write_file(peft_backbone *b, const char *kind, const char *path, pf_origin_fill fill,
                                  const void *object);
+/* The bytes of such a file in memory; the caller frees them with pf_free. */
+peft_status pf_origin_write_bytes(peft_backbone *b, const char *kind, pf_origin_fill fill, const void *object,
+                                  char **bytes, size_t *size);
 /* Checks these entries. PEFT_E_FORMAT: a file of another kind; PEFT_E_UNSUPPORTED: another version of the format;
  * PEFT_E_MISMATCH: another backbone, image size or resampling. */
 peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b);

@@ -219,6 +219,8 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_model_note": (c_char_p, (c_void_p, c_char_p)),
     "peft_model_save": (c_int, (c_void_p, c_char_p)),
     "peft_model_load": (c_int, (c_void_p, c_char_p, c_void_p)),
+    "peft_model_save_bytes": (c_int, (c_void_p, c_void_p)),
+    "peft_model_load_bytes": (c_int, (c_void_p, c_void_p, c_size_t, c_void_p)),
     # session.h
     "peft_session_create": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_session_free": (None, (c_void_p,)),
