@@ -9,7 +9,7 @@ typedef struct io_rng { uint64_t state; } io_rng;
 /* The first part of a key: what the numbers decide. Draws for one purpose do not change those for another. Models are
  * reproduced by these values, so add new ones at the end. */
 enum { IO_RNG_ORDER = 1, IO_RNG_CLASSES, IO_RNG_SAMPLES, IO_RNG_CROP, IO_RNG_FLIP, IO_RNG_JITTER,
-       IO_RNG_SHIFT, IO_RNG_ERASE, IO_RNG_MIXUP, IO_RNG_BALANCE };
+       IO_RNG_SHIFT, IO_RNG_ERASE, IO_RNG_MIXUP, IO_RNG_BALANCE, IO_RNG_SITES };
 
 /* The output function of splitmix64: every bit of the result depends on all bits of z. */
 static inline uint64_t io_rng_scramble(uint64_t z)
