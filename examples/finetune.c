@@ -174,7 +174,8 @@ static run prepare(int argc, char **argv)
     run r = { .argc = argc, .argv = argv };
     r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value,
                           .seed = (uint64_t)flag_integer(&given[seed]),
-                          .threads = (int)flag_integer(&given[threads]), .loader_threads = ranks.share ? 0 : 1 };      /* a rank skips batches */
+                          .threads = (int)flag_integer(&given[threads]),
+                          .loader_threads = ranks.share ? 0 : 1 };       /* a rank skips batches of the others */
     check_case_flags();
     check_files(&r);
     check_backbone(given[backbone].value);

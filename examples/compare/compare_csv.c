@@ -142,7 +142,8 @@ void read_csv(const char *path, study *s)
         if (!is_heading) store_csv_row(s, field);
     }
     if (!ferror(f) && !complete && n > 0 && !begins_heading(line))
-        fail("--csv %s: its first line is not the heading of a CSV file of compare; give another --csv, or --force", path);
+        fail("--csv %s: its first line is not the heading of a CSV file of compare; give another --csv, or --force",
+             path);
     if (ferror(f) || (n > 0 && ftruncate(fileno(f), complete))) fail("--csv %s: %s", path, strerror(errno));
     free(line);
     fclose(f);

@@ -35,8 +35,8 @@ static void print_kept_messages(void)
     fclose(kept);
 }
 
-/* Called at exit: a rank that has not left ends all others, which would wait for it. An error that rank 0 has too is its
- * to tell, for which the others give it time: it ends them. */
+/* Called at exit: a rank that has not left ends all others, which would wait for it. An error that rank 0 has too is
+ * its to tell, for which the others give it time: it ends them. */
 static void end_all(void)
 {
     enum { SECONDS = 2, TO_PASS_ON = 200000 };                /* microseconds in which mpirun gets the messages */

@@ -146,7 +146,8 @@ const peft_method pf_method_linear  = { .name = "linear", .summary = "the head a
                                         .init = init_linear };
 const peft_method pf_method_full    = { .name = "full", .summary = "every tensor of the backbone", .paper = "",
                                         .init = init_full };
-const peft_method pf_method_partial = { .name = "partial", .summary = "the last blocks, or chosen ones, and the final norm", .paper = "",
+const peft_method pf_method_partial = { .name = "partial", .paper = "",
+                                        .summary = "the last blocks, or chosen ones, and the final norm",
                                         .opts = partial_opts, .init = init_partial };
 const peft_method pf_method_bitfit  = { .name = "bitfit", .summary = "every bias of the backbone",
                                         .paper = "arXiv:2106.10199", .init = init_bitfit };

@@ -333,5 +333,5 @@ START_TEST(failing_allocations_leak_nothing)
 END_TEST
 
 SUITE_MAIN("rules", product_is_the_nearest_of_its_rank, product_of_zero_updates_can_be_trained, stack_is_exact,
-           ept_in_logits_and_in_mass, clipping_bounds_each_site, noise_has_its_deviation, epsilon_agrees_with_quadrature,
-           failing_allocations_leak_nothing)
+           ept_in_logits_and_in_mass, clipping_bounds_each_site, noise_has_its_deviation,
+           epsilon_agrees_with_quadrature, failing_allocations_leak_nothing)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_newer_options.c -- options that version 1.0 did not have. A training state that uses the default of one has no
- * entry for it, as if version 1.0 had saved it, and is restored; a state with another value is only restored with it. */
+ * entry for it, as if version 1.0 had saved it, and is restored; a state with another value is only restored with
+ * it. */
 #include "tiny_files.h"
 
 /* The option `entry` of the trainer, or of the method; value: one that is not its default; more: further options of

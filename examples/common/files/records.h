@@ -6,7 +6,8 @@
  *   KEY-SEED-RUN.curve.csv   epoch,loss,balanced_accuracy: mean training loss of the epoch, and the test images'
  *                            balanced accuracy (empty in epochs without an evaluation)
  *   KEY-SEED-RUN.test.csv    name,index,true, then one column of probabilities for each class, and if patients are
- *                            known patient: a hash of the id, equal in all files, empty where it is not known; one row for
+ *                            known patient: a hash of the id, equal in all files, empty where it is not known; one
+ *                            row for
  *                            each test image; index and true (the label) count from 0; with compare --per-case a row
  *                            for each case: name is that of the case, index counts cases in the order of their first
  *                            images

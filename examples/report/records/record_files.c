@@ -12,7 +12,12 @@
 enum { max_fields = most_record_fields };
 /* What a file is, by kind (record_name): fields of a row; may_lack_last: records of an earlier version lack the last
  * field, which is read as empty; may_end_early: the file may be cut short. */
-typedef struct file_form { const char *kind; int fields; bool may_lack_last, may_end_early; row_reader store; } file_form;
+typedef struct file_form {
+    const char *kind;
+    int fields;
+    bool may_lack_last, may_end_early;
+    row_reader store;
+} file_form;
 /* How many rows a file has below its heading, and where it is cut short: the line; 0: it is not. there: it exists. */
 typedef struct file_rows { bool there; int64_t rows, cut; } file_rows;
 

@@ -178,8 +178,8 @@ PEFT_API const peft_method *peft_sys_method(const peft_context *ctx, size_t i);
 PEFT_API int64_t     peft_sys_opt_int   (const peft_adapter *a, const char *name);
 PEFT_API double      peft_sys_opt_float (const peft_adapter *a, const char *name);
 PEFT_API const char *peft_sys_opt_string(const peft_adapter *a, const char *name);
-/* A list of layers, "all", "0", "6-11", "2,5" or "[0,1,2]", or "random:COUNT:SEED", COUNT layers by random: bit i is 1 if
- * it has layer i. PEFT_E_OPTION: a layer, or a COUNT, that the backbone does not have. */
+/* A list of layers, "all", "0", "6-11", "2,5" or "[0,1,2]", or "random:COUNT:SEED", COUNT layers by random: bit i is
+ * 1 if it has layer i. PEFT_E_OPTION: a layer, or a COUNT, that the backbone does not have. */
 PEFT_API uint64_t    peft_sys_opt_layers(peft_adapter *a, const char *name);
 
 /* Lists, "[attn.q,attn.v]" or "q,v": the number of items, and whether item is one of them. */

@@ -40,6 +40,8 @@ warns "$run.test.csv:7: the file is cut short, after 5 of 6 predictions; this ru
 grep -qF '1 of 2' cut.html || grep -qF '>1</data> of <data value="2">' cut.html || fail 'the page counts the run'
 change sed -i '5,$d' $run.test.csv
 warns "$run.test.csv:5: the file is cut short, after 3 of 6 predictions"
+change sed -i '1,$d' $run.test.csv
+warns "$run.test.csv:1: the file is cut short, after 0 of 6 predictions"
 change rm $run.test.csv
 warns "$run.test.csv: there is no such file; this run is left out"
 change rm $run.run.csv

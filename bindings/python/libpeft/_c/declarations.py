@@ -483,6 +483,7 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_dataset_few_shot": (c_int, (c_void_p, c_int64, c_int64, c_uint64, c_void_p, c_void_p)),
     "peft_dataset_split": (c_int, (c_void_p, c_double, c_uint64, c_void_p, c_void_p)),
     "peft_dataset_fold": (c_int, (c_void_p, c_int64, c_int64, c_uint64, c_void_p, c_void_p)),
+    "peft_dataset_partition": (c_int, (c_void_p, c_int64, c_int64, c_double, c_uint64, c_void_p)),
     # transform.h
     "peft_transform_parse": (c_int, (c_void_p, c_char_p, c_void_p)),
     "peft_transform_option": (c_void_p, (c_size_t,)),
