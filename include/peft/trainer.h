@@ -27,17 +27,22 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * here); "loss" (listed in the option's help) and options of losses: numbers such as "label_smoothing", lists of one
  * number for each class such as "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights,
  * batch); "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps",
- * "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes for each update); "schedule" (constant,
- * cosine, linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates),
- * "warmup", "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not
- * with each step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes
- * that each compiled graph may take, arena and scratch; 0: no limit. A step that needs more computes values of the
- * forward pass again in the backward pass instead of keeping them: it takes longer, with the same bits. A limit below
- * what this reaches is PEFT_E_UNSUPPORTED; the message has the least), "compute" (f32, bf16x3, bf16: session.h; a state
- * is continued in its own arithmetic); "keep" (type in which a step keeps values of the forward pass for its backward
- * pass: f32; bf16, half the memory; auto, which is bf16 for compute=bf16, else f32. With bf16 the forward pass has the
- * same bits, and the backward pass reads inputs and outputs of operations rounded to bf16: gradients change by up to
- * 1 %, docs/arithmetic.md. A state is continued with its own type).
+ * "momentum", "nesterov"; "extrapolate" (none, gradient, noise, momentum) and "extrapolate_lr": with sgd, gradients are
+ * computed at other values than those that are updated (docs/optimisers.md); between calls the model holds the latter,
+ * but sessions that predict during a pass, and all calls between peft_trainer_forward and _backward_logits, may see the
+ * former; "proximal" (mu: adds mu (w - w0) to the mean gradient, before the norm and clipping, where w0 are the values
+ * when the trainer was made or warm started; peft_param_grad then has that term too); "clip_norm" (0: off);
+ * "accumulate" (backward passes for each update); "schedule" (constant, cosine, linear, warmup_cosine, warmup_linear,
+ * warmup_cosine_full_period, step), "steps" (its length in updates), "warmup", "start_lr", "min_lr", "decay_every",
+ * "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not with each step); "cache_features",
+ * "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes that each compiled graph may take,
+ * arena and scratch; 0: no limit. A step that needs more computes values of the forward pass again in the backward pass
+ * instead of keeping them: it takes longer, with the same bits. A limit below what this reaches is PEFT_E_UNSUPPORTED;
+ * the message has the least), "compute" (f32, bf16x3, bf16: session.h; a state is continued in its own arithmetic);
+ * "keep" (type in which a step keeps values of the forward pass for its backward pass: f32; bf16, half the memory;
+ * auto, which is bf16 for compute=bf16, else f32. With bf16 the forward pass has the same bits, and the backward pass
+ * reads inputs and outputs of operations rounded to bf16: gradients change by up to 1 %, docs/arithmetic.md. A state is
+ * continued with its own type).
  *
  * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
  * is given its default. Weighted means are torch's by default: ce and focal are divided by the sum of the labels'
@@ -150,7 +155,13 @@ peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gradient, doubl
  * that is given the parts one after the other. Dropout depends on rank and ranks, so that each rank drops other values.
  * Not reduced, but separate for each rank: the figures "loss" and "samples"; the weighted mean of "class_weights",
  * which divides by the weights in a pass's batch; batch norm, which normalises by the pass's batch, and its running
- * statistics. */
+ * statistics.
+ *
+ * Post-local SGD. With "local_steps" H > 1, from update number "local_from" on, each rank makes its updates from its
+ * own gradients, and fn is called after every H of them, with the parameters in place of the gradients and *passes 1:
+ * it adds up both as usual, and all parameters that are not frozen become the sum divided by *passes. Moments stay
+ * those of the rank, so that a run goes on only from a state of each rank. End a run after an averaging, and freeze
+ * parameters only then. If fn fails there, the updates have been made: begin again from saved states. */
 typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, void *user);
 /* Sets the reducer; user is passed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. Call this before
  * peft_trainer_restore, whose state may have been saved between two updates. PEFT_E_INVALID: not 0 <= rank < ranks, or

@@ -5,9 +5,12 @@
 #include "tiny_files.h"
 
 /* The option `entry` of the trainer, or of the method; value: one that is not its default; more: further options of
- * the trainer. */
-static const struct { const char *method, *entry, *value, *more; } newer[] = {
-    { "vpt", "rank", "2", "" }, { "partial", "layers", "random:2:5", "" }, { "partial", "part", "attention", "" } };
+ * the trainer; beside: those that only a trainer with the value has. */
+static const struct { const char *method, *entry, *value, *more, *beside; } newer[] = {
+    { "vpt", "rank", "2", "", "" }, { "partial", "layers", "random:2:5", "", "" },
+    { "partial", "part", "attention", "", "" }, { "bitfit", "proximal", "0.5", "", "" },
+    { "bitfit", "local_steps", "3", "", "" }, { "bitfit", "local_from", "4", "", "" },
+    { "bitfit", "extrapolate", "momentum", ",optimizer=sgd", ",extrapolate_lr=0.1" } };
 enum { NEWER = sizeof newer / sizeof *newer };
 
 static bool of_method(int i) { return tiny_has_option(newer[i].method, newer[i].entry); }
@@ -18,7 +21,8 @@ static peft_trainer *make(int i, bool with, tiny *t)
     char option[80] = "";
     if (with) snprintf(option, sizeof option, "%s=%s", newer[i].entry, newer[i].value);
     *t = tiny_make(&(tiny_spec){ .method = newer[i].method, .adapter = of_method(i) ? option : NULL });
-    return tiny_trainer(t->model, "batch=3%s,%s", newer[i].more, of_method(i) ? "" : option);
+    return tiny_trainer(t->model, "batch=3%s%s,%s", newer[i].more, with ? newer[i].beside : "",
+                        of_method(i) ? "" : option);
 }
 
 static void check_entry(int i, bool with)

@@ -76,6 +76,7 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     e->run.step = (step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate
                 + (uint64_t)(t->pending + t->ranks.rank);
     e->run.seed = t->seed;
+    pf_extrapolate_begin(t, e->run.step);
     run_forward(t);
     t->logits_view.dim[0] = n;
     t->logits_view.data = memcpy(t->logits, pf_exec_data(e, net->logits),

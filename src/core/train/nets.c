@@ -57,6 +57,7 @@ peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n)
 void pf_forward_end(peft_trainer *t)
 {
     t->forward_samples = 0;
+    pf_extrapolate_end(t);
     pf_extents_set(&t->extents, t->batch);
 }
 

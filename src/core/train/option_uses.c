@@ -16,6 +16,8 @@ static const struct { const char *option, *reader, *values; if_unread rule; } us
     { "beta1", "optimizer", "adamw", ERROR_IF_UNREAD }, { "beta2", "optimizer", "adamw", ERROR_IF_UNREAD },
     { "eps", "optimizer", "adamw", ERROR_IF_UNREAD },
     { "momentum", "optimizer", "sgd", ERROR_IF_UNREAD }, { "nesterov", "optimizer", "sgd", ERROR_IF_UNREAD },
+    { "extrapolate", "optimizer", "sgd", ERROR_IF_UNREAD },
+    { "extrapolate_lr", "extrapolate", "gradient noise momentum", ERROR_IF_UNREAD },
     { "steps", "schedule", DECAYING, ALLOWED_IF_UNREAD }, { "min_lr", "schedule", DECAYING, ERROR_IF_UNREAD },
     { "warmup", "schedule", WARMING, ERROR_IF_UNREAD }, { "start_lr", "schedule", WARMING, ERROR_IF_UNREAD },
     { "decay_every", "schedule", "step", ERROR_IF_UNREAD }, { "decay", "schedule", "step", ERROR_IF_UNREAD },

@@ -38,6 +38,20 @@ static peft_status read_keep(peft_trainer *t)
     return PEFT_OK;
 }
 
+/* Reads the options extrapolate and extrapolate_lr. */
+static peft_status read_extrapolate(peft_trainer *t)
+{
+    const char *kind = text(t, "extrapolate");
+    for (int i = 0; i < PF_EXTRAPOLATE_KINDS; i++)
+        if (!strcmp(kind, pf_extrapolate_names[i])) {
+            t->extrapolate = (pf_extrapolate){ .kind = (pf_extrapolate_kind)i, .lr = number(t, "extrapolate_lr") };
+            if (i == PF_EXTRAPOLATE_NONE || t->extrapolate.lr > 0) return PEFT_OK;
+            return pf_fail(PEFT_E_OPTION, "extrapolate_lr: given 0, but extrapolate=%s moves the parameters by it; "
+                           "expected more than 0, such as the rate for a small batch", kind);
+        }
+    return pf_fail(PEFT_E_OPTION, "extrapolate: given '%s', expected none, gradient, noise or momentum", kind);
+}
+
 /* Reads t->options into the members of t. */
 static peft_status read_options(peft_trainer *t)
 {
@@ -65,6 +79,9 @@ static peft_status read_options(peft_trainer *t)
         return pf_fail(PEFT_E_OPTION, "compute: given int8, which is for sessions and adaptors; a trainer computes in "
                        "f32, bf16x3 or bf16");
     PF_TRY(read_keep(t));
+    PF_TRY(read_extrapolate(t));
+    t->proximal = number(t, "proximal");
+    t->local = (pf_local){ .steps = integer(t, "local_steps"), .from = integer(t, "local_from") };
     t->split_prefix = integer(t, "cache_features") > 0;
     return pf_loss_read_options(t);
 }

@@ -23,6 +23,14 @@ typedef struct pf_ranks {
 } pf_ranks;
 /* The members of the trainer with these names at the begin of a round. */
 typedef struct pf_round { int64_t pending, batches, samples; double loss_sum; } pf_round;
+/* Option extrapolate (update/extrapolate.c) and its rate; moved: the model holds moved values, for a pass. */
+typedef enum pf_extrapolate_kind {
+    PF_EXTRAPOLATE_NONE, PF_EXTRAPOLATE_GRADIENT, PF_EXTRAPOLATE_NOISE, PF_EXTRAPOLATE_MOMENTUM, PF_EXTRAPOLATE_KINDS
+} pf_extrapolate_kind;
+typedef struct pf_extrapolate { pf_extrapolate_kind kind; double lr; bool moved; } pf_extrapolate;
+extern const char *const pf_extrapolate_names[PF_EXTRAPOLATE_KINDS];
+/* Options local_steps and local_from (update/local.c). */
+typedef struct pf_local { int64_t steps, from; } pf_local;
 /* The application's loss function; fn NULL: the loss is t->loss. */
 typedef struct pf_custom_loss { peft_loss_fn fn; void *user; } pf_custom_loss;
 /* The position of training in the data. samples: number since the run began. */
@@ -38,12 +46,15 @@ struct peft_trainer {
     pf_custom_loss custom_loss;
     pf_optimizer optimizer;
     pf_schedule schedule;
+    double proximal;                     /* option */
+    pf_extrapolate extrapolate;
+    pf_local local;
     int64_t batch, accumulate;           /* options: most samples in a batch; backward passes of an update */
     pf_compile_spec compile;             /* settings of all graphs below, without batch and training */
     bool split_prefix;                   /* cache_features > 0: the frozen prefix is a graph of its own */
 
     pf_trained *trained; size_t trained_count;   /* in the order of peft_model_param */
-    pk_real *slab; size_t slab_bytes;    /* one block: all gradients, first moments, second moments, saved_buffers */
+    pk_real *slab; size_t slab_bytes;    /* one block of memory (update/slab.c), which the gradients begin */
     pk_real *saved_buffers;              /* the model's buffers before the first pending backward pass */
     pf_compiled net;                     /* training: the whole model; with a front the nodes after it */
     pf_extents extents;                  /* resizes net for smaller batches */
@@ -142,6 +153,24 @@ peft_status pf_share_buffers(peft_trainer *t);
 /* step.c: peft_trainer_backward without the other ranks. */
 peft_status pf_own_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
                             const int64_t *sample_ids);
+/* Calls the application's reducer with the memory of the gradients; returns its result. */
+int         pf_call_reducer(peft_trainer *t, int64_t *passes);
+/* update/proximal.c: takes the parameters as those that training begins with; adds `passes` times the derivative of the
+ * proximal term to the gradients. Both do nothing without option proximal. */
+void        pf_proximal_start(peft_trainer *t);
+void        pf_proximal_add(peft_trainer *t, int64_t passes);
+/* update/extrapolate.c: moves the parameters for a pass, whose number no other pass of any rank has, and back. At an
+ * update, before the reducer: keeps the mean gradient of this rank; after the reducer has succeeded: makes it the next
+ * direction. All do nothing where the options ask for nothing. */
+void        pf_extrapolate_begin(peft_trainer *t, uint64_t pass);
+void        pf_extrapolate_end(peft_trainer *t);
+void        pf_extrapolate_keep_gradient(peft_trainer *t);
+void        pf_extrapolate_set_direction(peft_trainer *t);
+/* update/local.c: whether the next update uses this rank's own gradients; whether the parameters are to become their
+ * mean over the ranks; makes them that mean. */
+bool        pf_update_is_local(const peft_trainer *t);
+bool        pf_local_mean_is_due(const peft_trainer *t);
+peft_status pf_local_mean(peft_trainer *t);
 /* --- nets.c: the compiled graphs and their memory --- */
 peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n);                    /* resizes t->net for n samples */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer_file.c -- saves and restores the training state, a safetensors file with parameters, moments, buffers, the
- * gradients of pending passes, and (as metadata) counters and settings. */
+ * trainer_file.c -- saves and restores the training state, a safetensors file with parameters, moments and what other
+ * options of the update keep, buffers, the gradients of pending passes, and (as metadata) counters and settings. */
 #include <math.h>
 #include <stdio.h>
 #include "core/store/origin.h"
@@ -27,7 +27,8 @@ static peft_status for_each_tensor(const peft_trainer *t, tensor_fn fn, void *us
     for (size_t i = 0; i < t->trained_count; i++) {
         const pf_trained *s = &t->trained[i];
         const struct { const char *prefix; void *data; } parts[] = {
-            { "param.", s->p->value.data }, { "moment1.", s->m }, { "moment2.", s->v },
+            { "param.", t->extrapolate.moved ? s->kept : s->p->value.data }, { "moment1.", s->m },
+            { "moment2.", s->v }, { "start.", s->start }, { "direction.", s->direction },
             { "grad.", t->pending ? s->p->grad.data : NULL } };
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
             if (!parts[k].data) continue;
@@ -133,6 +134,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     peft_status s = for_each_tensor(t, read_tensor, &check);
     if (!s) s = pf_restore_found_all(&check);
     if (!s) {
+        pf_forward_end(t);
         pf_model_lock_write(t->model);
         s = for_each_tensor(t, read_tensor, &copy);
         pf_model_unlock(t->model);
@@ -141,7 +143,6 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
         t->pending = pending_before;
         return s;
     }
-    pf_forward_end(t);
     t->seed = (uint64_t)seed;
     t->loss_sum = loss_sum;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];

@@ -26,6 +26,17 @@ const pf_opt pf_trainer_options[] = {
     { "eps", 'f', "1e-8", 1e-30, 1, "adamw: added to the root of the second moment" },
     { "momentum", 'f', "0.9", 0, 1, "sgd: factor of the last update's direction" },
     { "nesterov", 'b', "false", 0, 0, "sgd: Nesterov's momentum" },
+    { "extrapolate", 's', "none", 0, 0, "sgd: gradients are computed at the parameters minus a step along a direction: "
+      "gradient (this rank's mean gradient at its last update, not clipped), noise (standard normal, drawn for each "
+      "pass), momentum (the momentum buffer), or none" },
+    { "extrapolate_lr", 'f', "0", 0, PF_LR_MAX, "length of that step in units of the direction; it changes with the "
+      "schedule and groups as lr does" },
+    { "proximal", 'f', "0", 0, 1e12, "factor mu of FedProx's term mu/2 |w - w0|^2, where w0 are the parameters when "
+      "the trainer was made (after a warm start: then); its gradient is added before the norm is clipped" },
+    { "local_steps", 'i', "1", 1, 1e15, "with a reducer of several ranks: updates that each rank makes from its own "
+      "gradients before the parameters become their mean over the ranks; 1: the gradients are added up instead, at "
+      "every update" },
+    { "local_from", 'i', "0", 0, 1e15, "with local_steps: number of updates before the first of these" },
     { "clip_norm", 'f', "0", 0, 1e12, "largest L2 norm of all gradients together, to which they are scaled down; 0: no "
       "clipping" },
     { "accumulate", 'i', "1", 1, 1 << 20, "backward passes whose mean makes one update" },

@@ -32,18 +32,25 @@ static peft_status reducer_failed(const peft_trainer *t, int returned, int64_t p
                    (long long)t->pending);
 }
 
+int pf_call_reducer(peft_trainer *t, int64_t *passes)
+{
+    pf_clear_failure();
+    t->callback = "reducer";
+    pk_float_restore(&t->caller_mode);
+    const int returned = t->reduce.fn((float *)(void *)t->slab, peft_model_trainable_count(t->model), passes,
+                                      t->reduce.user);
+    pk_float_default();
+    t->callback = NULL;
+    return returned;
+}
+
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
 {
     if (!t->reduce.fn) return PEFT_OK;
     const int64_t count = peft_model_trainable_count(t->model);
     /* without a pass the slab holds gradients of an earlier update; this rank's share of the sum is 0 */
     if (!t->pending) memset(t->slab, 0, (size_t)count * sizeof *t->slab);
-    pf_clear_failure();
-    t->callback = "reducer";
-    pk_float_restore(&t->caller_mode);
-    const int returned = t->reduce.fn((float *)(void *)t->slab, count, passes, t->reduce.user);
-    pk_float_default();
-    t->callback = NULL;
+    const int returned = pf_call_reducer(t, passes);
     if (!returned && *passes >= t->pending) return PEFT_OK;
     const peft_status s = reducer_failed(t, returned, *passes);
     pf_pending_rewind(t);

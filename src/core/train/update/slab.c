@@ -3,16 +3,27 @@
  *
  *     gradient A, B | first moment A, B | second moment A, B | saved copy of the model's buffers
  *
+ * and behind them, if options proximal and extrapolate ask for them, one array of all parameters each: the values that
+ * training began with; the values during a pass; the gradients of the last update.
+ *
  * The gradients have no gaps, so that a reducer sees one array. The parameters' values are not here but in the model,
  * because sessions read them and they outlive the trainer. */
 #include "core/train/trainer.h"
 
-/* Gives every parameter its gradient and moments. elements: number of elements of all parameters together.
+/* Whether the trainer has these members of pf_trained. */
+static bool has_start(const peft_trainer *t) { return t->proximal > 0; }
+static bool has_kept(const peft_trainer *t) { return t->extrapolate.kind != PF_EXTRAPOLATE_NONE; }
+static bool has_direction(const peft_trainer *t) { return t->extrapolate.kind == PF_EXTRAPOLATE_GRADIENT; }
+
+/* Gives every parameter its memory. elements: number of elements of all parameters together.
  * PEFT_E_STATE: another trainer already trains one of the parameters. It may belong to another model, because models
  * can share an adapter. */
-static peft_status assign_memory(peft_trainer *t, int64_t elements, bool matrices_only)
+static peft_status assign_memory(peft_trainer *t, int64_t elements, int64_t buffer_elements, bool matrices_only)
 {
-    pk_real *gradient = t->slab;
+    pk_real *gradient = t->slab, *more = t->saved_buffers + buffer_elements, *const start = more;
+    if (has_start(t)) more += elements;
+    pk_real *const kept = more;
+    if (has_kept(t)) more += elements;
     for (size_t i = 0; i < t->trained_count; i++) {
         pf_trained *s = &t->trained[i];
         s->p = peft_model_param(t->model, i);
@@ -27,6 +38,10 @@ static peft_status assign_memory(peft_trainer *t, int64_t elements, bool matrice
         s->p->grad.data = gradient;
         s->m = gradient + elements;
         if (pf_optimizer_moments(&t->optimizer) > 1) s->v = gradient + 2 * elements;
+        const int64_t offset = gradient - t->slab;
+        if (has_start(t)) s->start = start + offset;
+        if (has_kept(t)) s->kept = kept + offset;
+        if (has_direction(t)) s->direction = more + offset;
         gradient += s->count;
     }
     return PEFT_OK;
@@ -42,14 +57,15 @@ peft_status pf_slab_create(peft_trainer *t, bool matrices_only)
                        "classes >= 1)");
     for (size_t i = 0; i < peft_model_buffer_count(t->model); i++)
         buffer_elements += peft_tensor_count(&pf_model_buffer(t->model, i)->value);
-    /* 1: the gradients */
-    t->slab_bytes = (size_t)(elements * (1 + moments) + buffer_elements) * sizeof(pk_real);
+    const int64_t arrays = 1 + moments + has_start(t) + has_kept(t) + has_direction(t);        /* 1: the gradients */
+    t->slab_bytes = (size_t)(elements * arrays + buffer_elements) * sizeof(pk_real);
     t->trained = pf_alloc_zero(t->ctx, t->trained_count * sizeof *t->trained);
     t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);
     if (!t->trained || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
     t->saved_buffers = t->slab + (1 + moments) * elements;
     pf_model_lock_write(t->model);
-    const peft_status status = assign_memory(t, elements, matrices_only);
+    const peft_status status = assign_memory(t, elements, buffer_elements, matrices_only);
+    if (!status) pf_proximal_start(t);
     pf_model_unlock(t->model);
     return status;
 }

@@ -4,6 +4,13 @@
 #include <math.h>
 #include "core/train/trainer.h"
 
+/* Counts an update for which this rank has no gradient, as one in which all parameters were frozen. */
+static void skip_update(peft_trainer *t)
+{
+    for (size_t i = 0; i < t->trained_count; i++) t->trained[i].skipped++;
+    t->step++;
+}
+
 /* Logs once that the schedule has ended with a rate of 0 (as cosine does by default), so that more updates change
  * nothing. */
 static void warn_at_end(peft_trainer *t, double lr)
@@ -16,26 +23,17 @@ static void warn_at_end(peft_trainer *t, double lr)
             (long long)t->step, (long long)s->steps, pf_schedule_name(s->kind));
 }
 
-peft_status peft_trainer_update(peft_trainer *t)
+/* The update from the sum of the gradients of `passes` passes; restore_buffers: some are of this trainer. */
+static peft_status update(peft_trainer *t, int64_t passes, bool restore_buffers)
 {
-    PK_FLOAT_SCOPE;
-    PF_TRY(pf_trainer_ready(t));
-    t->caller_mode = PK_FLOAT_CALLER;
-    if (!pf_pending_count(t)) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one; call "
-                                             "peft_trainer_backward first");
-    pf_forward_end(t);                   /* drops a peft_trainer_forward that no backward pass followed */
     const double begin = pk_seconds();
-    const bool has_pending = t->pending > 0;
-    int64_t passes = t->pending;
-    PF_TRY(pf_reduce_gradients(t, &passes));
-    t->pending = t->batches = 0;
-    if (!passes) return PEFT_OK;                           /* no rank made a pass */
     pf_update u = { .engine = &t->engine, .optimizer = &t->optimizer, .trained = t->trained,
                     .trained_count = t->trained_count, .step = t->step };
+    pf_proximal_add(t, passes);
     const double mean = 1.0 / (double)passes, norm = pf_gradient_norm(&u) * mean;
     t->last_norm = norm;
     if (!isfinite(norm)) {
-        if (has_pending) pf_pending_restore_buffers(t);
+        if (restore_buffers) pf_pending_restore_buffers(t);
         return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf at step %lld: nothing was updated",
                        (long long)t->step);
     }
@@ -57,4 +55,26 @@ peft_status peft_trainer_update(peft_trainer *t)
     return pf_fail(PEFT_E_NONFINITE, "the update of step %lld made NaN or Inf in parameter '%s' or its moments (lr %s, "
                    "gradient norm %s): restore an earlier state, then lower lr or set clip_norm",
                    (long long)t->step - 1, nonfinite_name, rate, length);
+}
+
+peft_status peft_trainer_update(peft_trainer *t)
+{
+    PK_FLOAT_SCOPE;
+    PF_TRY(pf_trainer_ready(t));
+    t->caller_mode = PK_FLOAT_CALLER;
+    if (!pf_pending_count(t)) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one; call "
+                                             "peft_trainer_backward first");
+    pf_forward_end(t);                   /* drops a peft_trainer_forward that no backward pass followed */
+    const double begin = pk_seconds();
+    const bool has_pending = t->pending > 0, local = pf_update_is_local(t);
+    int64_t passes = t->pending;
+    pf_extrapolate_keep_gradient(t);
+    if (!local) PF_TRY(pf_reduce_gradients(t, &passes));
+    pf_extrapolate_set_direction(t);
+    t->pending = t->batches = 0;
+    t->seconds += pk_seconds() - begin;
+    if (passes) PF_TRY(update(t, passes, has_pending));
+    else if (local) skip_update(t);
+    else return PEFT_OK;                                   /* no rank made a pass */
+    return pf_local_mean_is_due(t) ? pf_local_mean(t) : PEFT_OK;
 }

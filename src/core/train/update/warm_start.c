@@ -127,8 +127,10 @@ static peft_status warm_start(peft_trainer *t, const pf_st *st, size_t *paramete
         return pf_fail(PEFT_E_NOTFOUND, "the state has no parameter of the trainer's model; expected that of a "
                        "training with one of its adapters or with its head");
     PF_TRY(check_settings(t, st));
+    pf_forward_end(t);
     pf_model_lock_write(t->model);
     const peft_status s = carry_all(t, st, step, true, &count);
+    pf_proximal_start(t);
     pf_model_unlock(t->model);
     if (!s && parameters) *parameters = count;
     return s;
