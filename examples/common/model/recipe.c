@@ -256,6 +256,17 @@ training_run training_with(const training_run *other, const flag *recipe, peft_d
     return t;
 }
 
+training_run training_of_model(const training_run *other, const flag *recipe, peft_dataset *train, peft_loader *loader,
+                               peft_model *model)
+{
+    training_run t = *other;
+    t.train = train;
+    t.loader = loader;
+    t.model = model;
+    make_trainer(&t, recipe);
+    return t;
+}
+
 void free_training_beside(training_run *t)
 {
     peft_trainer_free(t->trainer);

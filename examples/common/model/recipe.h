@@ -81,6 +81,9 @@ void free_training_beside(training_run *t);
 /* As training_beside, with a new adapter of the recipe and a given loader of the images, which free_training_beside
  * frees unless it was set to NULL before. */
 training_run training_with(const training_run *other, const flag *recipe, peft_dataset *train, peft_loader *loader);
+/* As training_with, of a given model on the same backbone, which free_training_beside frees. */
+training_run training_of_model(const training_run *other, const flag *recipe, peft_dataset *train, peft_loader *loader,
+                               peft_model *model);
 /* The loader of a training on the images of `train`, with the seed, transform and threads of t. */
 peft_loader *training_loader(const training_run *t, const flag *recipe, peft_dataset *train);
 /* Ends the program if the adapter of the recipe `next` cannot be made, or not be attached beside that of t, which was

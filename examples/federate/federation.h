@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * federation.h -- a federation on one machine: the training images are divided over clients; in each round some of them
+ * train the global model on their images, and their models are joined. */
+#ifndef FEDERATION_H
+#define FEDERATION_H
+#include "common/federated/rules.h"
+#include "common/model/recipe.h"
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <stdint.h>
+
+/* A file in memory. */
+typedef struct blob { void *data; size_t size; } blob;
+
+typedef struct federation {
+    /* set by the caller */
+    training_run base;                                        /* recipe of all; base.model: the first global one */
+    const flag *recipe, *rules;                               /* rules: the flag lora and those behind it */
+    uint64_t seed;
+    int64_t clients, per_round;                               /* per_round: clients that take part in a round */
+    double alpha;                                             /* of the division of classes; 0: equal shares */
+    int64_t blocks;                                           /* blocks that a round trains, drawn; 0: all */
+    const char *folder;                                       /* where the files of rounds are written; NULL: nowhere */
+    /* made by open_federation */
+    peft_dataset **part;                                      /* [clients] */
+    blob global;                                              /* the file of the global model */
+} federation;
+
+/* What a round was. sent: bytes of trained values from all clients, and the same to them. */
+typedef struct round_figures { int64_t clients; double images, sent, drift, update; } round_figures;
+
+void open_federation(federation *f);
+/* Draws the clients of round `round`, from 1 on: client [per_round], ascending. */
+void draw_clients(const federation *f, int64_t round, int64_t *client);
+/* Trains the global model on the images of a client; the file of its model, to be freed. It depends on the seed, the
+ * round and the client alone, so that clients may be trained in any order and by any process. */
+blob train_client(const federation *f, int64_t round, int64_t client);
+/* Does a round: trains its clients and makes the next global model. */
+round_figures do_round(federation *f, int64_t round);
+/* The global model, to be freed. */
+peft_model *global_model(const federation *f);
+void close_federation(federation *f);
+#endif
