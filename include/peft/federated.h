@@ -33,7 +33,8 @@ PEFT_API void peft_aggregator_free(peft_aggregator *a);
 PEFT_API const peft_option *peft_aggregator_option(size_t i);                  /* options.h; NULL: after the last */
 
 /* The global file that the sites began the round with. Without it the sites are compared with the first of them, and
- * peft_aggregator_update is NaN. Its metadata and notes become those of the result. The second function takes the bytes
+ * peft_aggregator_update is NaN. Its metadata and notes become those of the result, but for the thresholds and sets of
+ * finetune ("decision", "conformal"), which hold for its values alone. The second function takes the bytes
  * of a file, which are copied. PEFT_E_STATE: it is set already, or a site was added. PEFT_E_FORMAT: not a file of an
  * adapter or model. PEFT_E_NONFINITE: a tensor holds NaN or Inf. PEFT_E_UNSUPPORTED: a rule that the options name does
  * not suit the file, such as lora=product with DoRA, or noise with batch norm. */

@@ -13,7 +13,8 @@ fail() {
     exit 1
 }
 programs=0
-for program in finetune predict inspect merge convert compare report adapt pretrain phantom explain; do
+for program in finetune predict inspect merge convert compare report adapt pretrain phantom explain aggregate \
+    federate; do
     programs=$((programs + 1))
     "$bin/$program" --help | sed -n 's/^  --\([a-z0-9-]*\).*/\1/p' > options
     [ "$(wc -l < options)" -gt 2 ] || fail "$program: no options in --help"

@@ -27,10 +27,11 @@ static peft_status write_stacked_options(const peft_aggregator *a, pf_st_out *o,
     return s;
 }
 
-/* The metadata of the start, but for statistics of training images, which do not hold for the result. */
+/* The metadata of the start, but for what holds for its values alone: statistics of training images, thresholds. */
 static peft_status write_metadata(const peft_aggregator *a, pf_st_out *o)
 {
     static const char of_source[] = "libpeft.source.";
+    static const char *const of_values[] = { "decision", "conformal" };  /* notes of finetune: thresholds, sets */
     char stacked[64] = "";                                   /* the entry with the options of LoRA */
     size_t adapter;
     if (a->lora == PF_LORA_STACK && pf_options_of(a, "lora", &adapter))
@@ -38,7 +39,9 @@ static peft_status write_metadata(const peft_aggregator *a, pf_st_out *o)
     for (size_t i = 0; i < pf_st_meta_count(a->model); i++) {
         const char *key, *value;
         pf_st_meta_at(a->model, i, &key, &value);
-        if (!strncmp(key, of_source, strlen(of_source))) continue;
+        bool dropped = !strncmp(key, of_source, strlen(of_source));
+        for (size_t k = 0; k < 2; k++) dropped |= !strcmp(key, of_values[k]);
+        if (dropped) continue;
         if (!strcmp(key, "libpeft.version")) value = peft_version_string();
         if (strcmp(key, stacked)) PF_TRY(pf_st_out_meta(o, key, value));
         else PF_TRY(write_stacked_options(a, o, key, value));

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# federate and aggregate: the same bits in memory, by files and by aggregate; threads do not matter; rules, refusals.
+#   federate.sh FOLDER      FOLDER: of the programs
+set -eu
+bin=$(cd "$1" && pwd)
+vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "federate: $1"
+    exit 1
+}
+# The command after $1 must fail with a message that contains $1.
+refused() {
+    message=$1
+    shift
+    if "$@" > refused.log 2>&1; then fail "accepted: $*"; fi
+    grep -q -e "$message" refused.log || fail "'$*' was refused with $(cat refused.log)"
+}
+federate() { "$bin/federate" --backbone "$vit" --data pictures --shots 4 --clients 3 --alpha 0.5 --test-per-class 2 "$@"; }
+"$bin/phantom" --out pictures --images 8 --side 32 > /dev/null
+
+mkdir rounds
+federate --rounds 2 --method lora --options r=2 --threads 1 --by rounds --csv a.csv > by_files.log
+federate --rounds 2 --method lora --options r=2 --threads 2 --out memory.peft --csv b.csv > memory.log
+cmp rounds/round2.peft memory.peft || fail "other bits in memory than by files"
+cmp a.csv b.csv || fail "other figures in memory than by files"
+[ "$(wc -l < a.csv)" = 3 ] || fail "a.csv has other rows: $(cat a.csv)"
+
+# The next global file by hand, as a consortium does it.
+sites=$(sed -n 's/^client \([0-9]\): \([0-9]*\) images.*/rounds\/round2.client\1.peft:\2/p' by_files.log)
+# shellcheck disable=SC2086  # words are wanted
+"$bin/aggregate" --start rounds/round1.peft --out next.peft $sites > aggregate.log
+cmp next.peft rounds/round2.peft || fail "aggregate gives other bits than federate"
+grep -q '3 sites, 12 images' aggregate.log || fail "aggregate prints $(cat aggregate.log)"
+# shellcheck disable=SC2086
+for rule in product stack; do
+    "$bin/aggregate" --start rounds/round1.peft --out $rule.peft --lora $rule $sites > $rule.log
+    "$bin/predict" --backbone "$vit" --model $rule.peft pictures > /dev/null 2>&1 || fail "$rule.peft cannot be used"
+done
+
+# Blocks of a round, and a share of the clients.
+federate --rounds 1 --method full --blocks 1 --share 0.4 --out blocks.peft > blocks.log
+grep -q 'bytes up' blocks.log || fail "no bytes in $(cat blocks.log)"
+
+refused 'exists already' "$bin/aggregate" --start rounds/round1.peft --out next.peft rounds/round2.client0.peft:1
+refused 'there is no record' "$bin/aggregate" --out other.peft rounds/round2.client0.peft
+refused 'given twice' "$bin/aggregate" --out other.peft memory.peft:1 memory.peft:1
+refused 'blocks.*lora\|lora.*full\|method.*given' "$bin/aggregate" --out other.peft memory.peft:1 blocks.peft:1
+refused 'clip_norm' "$bin/aggregate" --out other.peft --noise 1 memory.peft:1
+refused 'rank by the number of clients' federate --rounds 2 --lora stack
+refused 'sites is 50' "$bin/federate" --backbone "$vit" --data pictures --shots 4 --clients 50 --alpha 0.5
+[ ! -e other.peft ] || fail "a refused aggregation wrote a file"
+
+# A site's record gives the number of its training images.
+"$bin/finetune" --backbone "$vit" --data pictures --shots 3 --method linear --epochs 1 --out site.peft > /dev/null
+"$bin/aggregate" --out one.peft site.peft | grep -q 'site.peft: 9 images' || fail "the record's images are not read"
