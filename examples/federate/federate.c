@@ -6,6 +6,7 @@
 #include "common/files/output.h"
 #include "common/flags/flags.h"
 #include "common/model/evaluate.h"
+#include "common/predictions/predictions.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "federation.h"
@@ -95,7 +96,7 @@ static metrics judge(const federation *f, peft_dataset *test)
     peft_session *s;
     metrics figures;
     must(peft_session_create(m, NULL, &s));
-    double *scores = predict_set(f->base.ctx, s, test, f->base.transform);
+    double *scores = predict_set(s, test, f->base.transform);
     compute_metrics(f->base.ctx, scores, test, &figures);
     free(scores);
     peft_session_free(s);

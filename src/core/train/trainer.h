@@ -15,7 +15,7 @@
 /* The application's reducer. Without one fn is NULL, rank 0, ranks 1. */
 typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; } pf_reduce;
 /* Ranks that divide the passes of an update. Without them gather is NULL, rank 0, ranks 1. records: of all ranks, in a
- * round (update/ranks.c). */
+ * round (ranks/ranks.c). */
 typedef struct pf_ranks {
     peft_gather_fn gather; peft_reduce_fn sum; void *user;
     int64_t rank, ranks;
@@ -29,7 +29,7 @@ typedef enum pf_extrapolate_kind {
 } pf_extrapolate_kind;
 typedef struct pf_extrapolate { pf_extrapolate_kind kind; double lr; bool moved; } pf_extrapolate;
 extern const char *const pf_extrapolate_names[PF_EXTRAPOLATE_KINDS];
-/* Options local_steps and local_from (update/local.c). */
+/* Options local_steps and local_from (ranks/local.c). */
 typedef struct pf_local { int64_t steps, from; } pf_local;
 /* The application's loss function; fn NULL: the loss is t->loss. */
 typedef struct pf_custom_loss { peft_loss_fn fn; void *user; } pf_custom_loss;
@@ -137,10 +137,10 @@ int64_t     pf_pending_count(const peft_trainer *t);
 void        pf_pending_drop(peft_trainer *t);
 /* Does the same as pf_pending_drop, and sets epoch, batch_in_epoch and samples back to t->pending_start. */
 void        pf_pending_rewind(peft_trainer *t);
-/* update/reduce.c: replaces the gradients by their sum over all ranks, and *passes by the number of passes of all
+/* ranks/reduce.c: replaces the gradients by their sum over all ranks, and *passes by the number of passes of all
  * ranks. If the reducer fails, it calls pf_pending_rewind. Does nothing without a reducer. */
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
-/* --- update/ranks.c: passes that several ranks share --- */
+/* --- ranks/ranks.c: passes that several ranks share --- */
 static inline bool pf_is_shared(const peft_trainer *t) { return t->ranks.gather != NULL; }
 void        pf_ranks_free(peft_trainer *t);
 /* A round: begin, then at most one pass of this rank, then end with the status of that pass. end tells all ranks; the
@@ -166,7 +166,7 @@ void        pf_extrapolate_begin(peft_trainer *t, uint64_t pass);
 void        pf_extrapolate_end(peft_trainer *t);
 void        pf_extrapolate_keep_gradient(peft_trainer *t);
 void        pf_extrapolate_set_direction(peft_trainer *t);
-/* update/local.c: whether the next update uses this rank's own gradients; whether the parameters are to become their
+/* ranks/local.c: whether the next update uses this rank's own gradients; whether the parameters are to become their
  * mean over the ranks; makes them that mean. */
 bool        pf_update_is_local(const peft_trainer *t);
 bool        pf_local_mean_is_due(const peft_trainer *t);

@@ -18,8 +18,8 @@ typedef struct pf_trained {
     pf_param *p;                         /* name, value, gradient */
     int64_t count;                       /* elements */
     pk_real *m, *v;                      /* first and second moments; v NULL: SGD, whose m is the momentum buffer */
-    /* NULL without the option. Option proximal: the values that training began with; extrapolate: those before the pass,
-     * and the mean gradient of this rank at its last update. */
+    /* NULL without the option. Option proximal: the values that training began with; extrapolate: those before the
+     * pass, and the mean gradient of this rank at its last update. */
     pk_real *start, *kept, *direction;
     double lr_scale, weight_decay;
     bool frozen;                         /* updates leave the parameter and its moments as they are */
