@@ -177,21 +177,21 @@ peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduc
  *
  * gather: the ranks exchange blocks of memory: mine [bytes] of every rank is written to all [ranks * bytes] in the
  * order of the ranks, in every rank. sum: gradients [count] f32 of the ranks whose *passes is not 0 are added in the
- * order of the ranks, (g0 + g1) + g2, and written to gradients in every rank; *passes becomes the sum of theirs.
- * Both are called by all ranks together, as peft_reduce_fn in the thread of the step, and return 0, or another
- * number if they failed, which ends the call in all ranks or leaves the ranks unusable. */
+ * order of the ranks, (g0 + g1) + g2, and written to gradients in every rank; *passes becomes the sum of theirs. Both
+ * are called by all ranks together, as peft_reduce_fn in the thread of the step, and return 0, or another number if
+ * they failed, which ends the call in all ranks or leaves the ranks unusable. */
 typedef int (*peft_gather_fn)(const void *mine, void *all, size_t bytes, void *user);
 /* Makes t rank number `rank` of `ranks`; all ranks call it together, and thereafter peft_trainer_fit and
  * peft_trainer_step. fit takes the batches of an epoch in turn, pass k of an update in rank k modulo ranks, and asks
- * its callback for those of this rank only, among them numbers behind the epoch's last batch (0 samples). In step
- * and backward each rank gives a batch, that of rank 0 first, or NULL for all three arguments if it has none; update
- * follows after "accumulate" passes of all ranks. If a call fails in one rank, it fails in all of them, elsewhere
- * with the message "rank 2: .."; parameters, moments and counters are then as they were before the first batch since
- * the last update. The progress callback is called in all ranks. Batch norm normalises by the pass's batch; running
+ * its callback for those of this rank only, among them numbers behind the epoch's last batch (0 samples). In step and
+ * backward each rank gives a batch, that of rank 0 first, or NULL for all three arguments if it has none; update
+ * follows after "accumulate" passes of all ranks. If a call fails in one rank, it fails in all of them, elsewhere with
+ * the message "rank 2: .."; parameters, moments and counters are then as they were before the first batch since the
+ * last update. The progress callback is called in all ranks. Batch norm normalises by the pass's batch; running
  * statistics are those of rank 0's passes, so that only they differ from those of one trainer. Both functions NULL,
- * with rank 0 and ranks 1: no ranks from now on. PEFT_E_OPTION: "accumulate" is less than ranks. PEFT_E_MISMATCH
- * names a rank with other options, seed or parameters than rank 0. PEFT_E_STATE: backward passes since the last
- * update, or a reducer. peft_trainer_forward cannot be used with ranks (PEFT_E_STATE). */
+ * with rank 0 and ranks 1: no ranks from now on. PEFT_E_OPTION: "accumulate" is less than ranks. PEFT_E_MISMATCH names
+ * a rank with other options, seed or parameters than rank 0. PEFT_E_STATE: backward passes since the last update, or a
+ * reducer. peft_trainer_forward cannot be used with ranks (PEFT_E_STATE). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_set_ranks(peft_trainer *t, int64_t rank, int64_t ranks, peft_gather_fn gather, peft_reduce_fn sum,
                        void *user);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sum.c -- adds the gradients of all ranks, in the order of the ranks. The gradient is cut into pieces of a fixed size,
- * and a piece into one part for each rank: the rank gets this part from all others, adds them, and all gather the
+ * and a piece into one part for each rank: the rank gets this part from all others and adds them, and all gather the
  * sums. */
 #include "ranks.h"
 #include <stdlib.h>

@@ -153,9 +153,8 @@ static void errors(void)
     ck_assert_int_eq(w.trainer->step, 4);                /* three updates of epoch 0, one of epoch 1 */
     FAILS(PEFT_E_IO, world_rank ? "rank 0: " : "/nowhere", peft_mpi_save(m, w.trainer, "/nowhere/state"));
     FAILS(PEFT_E_IO, "/nowhere", peft_mpi_restore(m, w.trainer, "/nowhere/state"));
-    if (world_rank)
-        FAILS(PEFT_E_STATE, "of this rank", peft_mpi_agree(m, peft_set_error(PEFT_E_STATE, "of this rank")));
-    else FAILS(PEFT_E_STATE, "rank 1: of this rank", peft_mpi_agree(m, PEFT_OK));
+    const peft_status own = world_rank ? peft_set_error(PEFT_E_STATE, "only here") : PEFT_OK;
+    FAILS(PEFT_E_STATE, world_rank ? "only here" : "rank 1: only here", peft_mpi_agree(m, own));
     FAILS(PEFT_E_INVALID, "mpi is NULL", peft_mpi_attach(NULL, w.trainer));
     free_worker(&w);
     peft_mpi_free(m);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # finetune-mpi on 2 ranks, one of which is killed by kill -9, when there is a state and then at random moments: the run
-# ends with a message, no file is half written, and --resume, on 3, 1 or 2 ranks in turn, gives the file of an undisturbed
-# run of one process. Also an error that only one rank has: it ends all, with the number of the rank.
+# ends with a message, no file is half written, and --resume, on 3, 1 or 2 ranks in turn, gives the file of an
+# undisturbed run of one process. Also an error that only one rank has: it ends all, with the number of the rank.
 #   kills.sh MPIRUN FINETUNE_MPI FOLDER [COUNT]    FOLDER: of the other programs; COUNT: kills, 1 unless given
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

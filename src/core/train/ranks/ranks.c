@@ -116,8 +116,8 @@ peft_status peft_trainer_set_ranks(peft_trainer *t, int64_t rank, int64_t ranks,
                        "update; expected accumulate=%lld or more, with a smaller batch if the number of samples of an "
                        "update shall stay", (long long)t->accumulate, (long long)ranks, (long long)ranks);
     if (gather_fn && t->local.steps > 1)
-        return pf_fail(PEFT_E_OPTION, "local_steps: given %lld, expected 1 with ranks that share the passes of an update; updates "
-                       "of their own need peft_trainer_set_reduce", (long long)t->local.steps);
+        return pf_fail(PEFT_E_OPTION, "local_steps: given %lld, expected 1 with ranks that share the passes of an "
+                       "update; updates of their own need peft_trainer_set_reduce", (long long)t->local.steps);
     forget_ranks(t);
     if (!gather_fn) return PEFT_OK;
     t->batches = 0;
