@@ -5,7 +5,7 @@
 #   awk -v out=OUT -f blocks.awk PAGE
 function refuse(message) { print "error", NR, message }
 BEGIN {
-    split("c:program c:file c:fragment c:from sh:run sh:short sh:check cmake:file cmake:lists cmake:project " \
+    split("c:program c:file c:fragment c:from sh:run sh:short sh:check sh:from cmake:file cmake:lists cmake:project " \
           "text:output text:file text:formula text:packages c:section sh:section cmake:section meson:section " \
           "ini:section cpp:compile python:from", kinds, " ")
     for (i in kinds) known[kinds[i]] = 1

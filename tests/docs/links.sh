@@ -124,7 +124,8 @@ check_names() {
         for program in $(programs); do "$build/examples/$program" --help | grep -oE -e '--[a-z][a-z-]*'; done
         for program in bench bench_memory; do "$build/tests/$program" --help 2>&1 || true; done |
             grep -oE -e '--[a-z][a-z-]*'
-        words '--[a-z][a-z-]*' tests/scripts tests/abi tests/bench/peers scripts examples/demo.sh
+        words '--[a-z][a-z-]*' tests/scripts tests/abi tests/bench/peers scripts examples/demo.sh \
+            bindings/python/examples
     } | sort -u > "$work/options"
     unknown 'option' '(^|[^a-z,-])--[a-z][a-z-]*' /dev/null | sed 's/option .*--/option --/' |
         while read -r page no what option; do

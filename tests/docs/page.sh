@@ -110,7 +110,7 @@ while read -r number line language kind words; do
         c:fragment=*)
             [ -f "$here/wrap/$value.c" ] || { fail "no tests/docs/wrap/$value.c"; continue; }
             fragment "$block" "$value" ;;
-        c:from=* | python:from=*)
+        c:from=* | python:from=* | sh:from=*)
             sed 's/^ *//' "$root/$value" > "$work/whole"
             sed 's/^ *//' "$block" > "$work/part"
             awk -v part="$work/part" '
