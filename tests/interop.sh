@@ -10,6 +10,6 @@ build=${PEFT_BUILD:-$root/build-test}/release
 "$root/scripts/deps.sh" test
 mkdir -p "$build"
 cmake -G Ninja -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release > "$build/interop.log"
-cmake --build "$build" --target peft peft_io convert cma_runs dicom_values finetune phantom pretrain report \
+cmake --build "$build" --target peft peft_io aggregate convert cma_runs dicom_values finetune phantom pretrain report \
     > "$build/interop.log" || { cat "$build/interop.log"; exit 1; }
 exec "$root/tests/interop/run.sh" "$build" "$@"

@@ -3,8 +3,8 @@
 # Compares libpeft with the Python libraries whose files it reads and whose results it reproduces.
 #   run.sh BUILD [CHECK..]    BUILD: a build folder with both shared libraries
 #                             CHECK: metrics, statistics, labels, conformal, probes, analysis, training, backbones, flags,
-#                             torch_files, adapters, pixels, cma, architectures, dicom, series, formats, nifti, maps or
-#                             report; default: all
+#                             torch_files, adapters, pixels, cma, architectures, dicom, series, formats, nifti, maps,
+#                             report or federated (minutes); default: all but federated
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: run.sh BUILD [CHECK..]}" && pwd)
