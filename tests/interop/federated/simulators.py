@@ -4,31 +4,38 @@
 import contextlib
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 
+import psutil
+
 EXAMPLES = pathlib.Path(__file__).resolve().parents[3] / "bindings" / "python" / "examples" / "federated"
 PATIENCE = 300  # seconds for one federation
 
 
 def start(command, log, **environment):
-    """A process in a group of its own, with its output in the file log."""
+    """A process with its output in the file log."""
     with open(log, "w") as out:
-        return subprocess.Popen(
-            list(map(str, command)), stdout=out, stderr=out, start_new_session=True, env={**os.environ, **environment}
-        )
+        return subprocess.Popen(list(map(str, command)), stdout=out, stderr=out, env={**os.environ, **environment})
 
 
 def stop(process):
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """Kills it and what it has started, which the engines put into process groups of their own. All are halted first,
+    so that none starts another meanwhile."""
+    family = set()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(process.pid)
+        while (now := {root, *root.children(recursive=True)}) - family:
+            for other in now - family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    other.suspend()
+            family |= now
+    for other in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            other.kill()
     process.wait()
 
 
@@ -92,6 +99,9 @@ class Flower:
             raise RuntimeError(f"Flower wrote no model:\n{last_lines(log)}")
 
     def close(self):
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
         stop(self.process)
 
 
