@@ -86,6 +86,8 @@ class Training(Case):
 
     def test_ctrl_c(self):
         """A signal while the library computes stops fit after the step, with and without callbacks in Python."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         pictures = libpeft.Dataset.open(self.pictures(classes=("a", "b", "c")))
         for data in (batches(), libpeft.DataLoader(pictures, libpeft.Transform(size=32), batch=8)):
             vit = network()
