@@ -47,8 +47,13 @@ PEFT_API PEFT_NODISCARD peft_status peft_mpi_gather_rows(peft_mpi *m, peft_tenso
 /* All ranks call it, each with the status of what it has done: PEFT_OK if all are; else it fails in every rank, where
  * the status is PEFT_OK with that of the first rank that failed and its message, "rank 2: ..". */
 PEFT_API PEFT_NODISCARD peft_status peft_mpi_agree(peft_mpi *m, peft_status s);
-/* Counts by name: "bytes_sent" (bytes of gradients and running statistics that this rank has sent so far), "sums"
- * (rounds in which they were added). PEFT_E_NOTFOUND: no such count. */
+/* Copies bytes from rank `from` to rank `to`, or to all ranks for to = -1: for example a file whose length was passed
+ * before. Sender and receivers call it, with the same from, to and size; in other ranks it does nothing. data [size]:
+ * read in `from`, written in the receivers, not used if size is 0. PEFT_E_INVALID: a rank that is not there, a negative
+ * size, data NULL. */
+PEFT_API PEFT_NODISCARD peft_status peft_mpi_pass(peft_mpi *m, int64_t from, int64_t to, void *data, int64_t size);
+/* Counts by name: "bytes_sent" (bytes of gradients and running statistics that this rank has sent so far, and those of
+ * peft_mpi_pass for each receiver), "sums" (rounds in which gradients were added). PEFT_E_NOTFOUND: no such count. */
 PEFT_API PEFT_NODISCARD peft_status peft_mpi_get_int(const peft_mpi *m, const char *name, int64_t *out);
 
 PEFT_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * share.c -- what ranks do together beside the sum of gradients: attaching trainers, training states, parts of a set,
- * rows of tensors, and statuses. */
+ * rows of tensors, bytes, and statuses. */
 #include "ranks.h"
 #include <limits.h>
 #include <stdio.h>
@@ -95,4 +95,33 @@ peft_status peft_mpi_gather_rows(peft_mpi *m, peft_tensor *rows)
                     (long long)bytes, INT_MAX);
     s = peft_mpi_agree(m, s);
     return s ? s : gather_rows(m, peft_tensor_data(rows), count, (int)bytes);
+}
+
+/* peft_mpi_pass for as many bytes as an MPI function takes. */
+static peft_status pass_some(const peft_mpi *m, int from, int to, void *data, int size)
+{
+    enum { TAG = 0 };
+    if (to < 0) return rm_check(MPI_Bcast(data, size, MPI_BYTE, from, m->comm), "passing bytes to all ranks");
+    return m->rank == from ? rm_check(MPI_Send(data, size, MPI_BYTE, to, TAG, m->comm), "sending bytes")
+                           : rm_check(MPI_Recv(data, size, MPI_BYTE, from, TAG, m->comm, MPI_STATUS_IGNORE),
+                                      "receiving bytes");
+}
+
+peft_status peft_mpi_pass(peft_mpi *m, int64_t from, int64_t to, void *data, int64_t size)
+{
+    enum { LARGEST = 1 << 30, TO_ALL = -1 };
+    if (!m) return missing("mpi");
+    if (from < 0 || from >= m->ranks || to < TO_ALL || to >= m->ranks || size < 0)
+        return rm_fail(PEFT_E_INVALID, "given %lld bytes from rank %lld to rank %lld, expected 0 or more bytes, ranks "
+                       "from 0 to %d, or -1 for all that receive", (long long)size, (long long)from, (long long)to,
+                       m->ranks - 1);
+    if (!data && size) return missing("data");
+    if (from == to || (to != TO_ALL && m->rank != from && m->rank != to)) return PEFT_OK;
+    for (int64_t at = 0; at < size; at += LARGEST) {
+        const int n = size - at < LARGEST ? (int)(size - at) : LARGEST;
+        const peft_status s = pass_some(m, (int)from, (int)to, (char *)data + at, n);
+        if (s) return s;
+    }
+    if (m->rank == from) m->bytes_sent += size * (to == TO_ALL ? m->ranks - 1 : 1);
+    return PEFT_OK;
 }

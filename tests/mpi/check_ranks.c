@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check_ranks.c -- run by mpirun with 2 to 4 processes, which form communicators of 1, 2, .. ranks: every method trains
- * to the bits of one process; a state of 2 ranks is continued by 3; an error of one rank reaches all; parts and rows.
+ * to the bits of one process; a state of 2 ranks is continued by 3; an error of one reaches all; parts, rows, bytes.
  * One test, as ranks whose tests fail would wait for each other: the failure of a rank ends all. */
 #include <mpi.h>
 #include <peft/mpi.h>
@@ -182,12 +182,38 @@ static void rows(void)
     peft_mpi_free(m);
 }
 
+/* From the last rank to the first, and from there to all. */
+static void bytes(void)
+{
+    enum { SIZE = 1001 };
+    peft_mpi *m;
+    int64_t before, sent;
+    char x[SIZE];
+    OK(peft_mpi_open(NULL, &m));
+    const int64_t last = world_ranks - 1;
+    OK(peft_mpi_get_int(m, "bytes_sent", &before));
+    for (int i = 0; i < SIZE; i++) x[i] = (char)(i * (world_rank == last) + world_rank);
+    OK(peft_mpi_pass(m, last, 0, x, SIZE));
+    for (int i = 0; i < SIZE; i++)                       /* ranks between them keep theirs */
+        ck_assert_int_eq(x[i], world_rank && world_rank < last ? world_rank : (char)(i + last));
+    OK(peft_mpi_pass(m, 0, -1, x, SIZE));
+    for (int i = 0; i < SIZE; i++) ck_assert_int_eq(x[i], (char)(i + last));
+    OK(peft_mpi_get_int(m, "bytes_sent", &sent));
+    ck_assert_int_eq(sent - before, world_rank == last ? SIZE : world_rank ? 0 : SIZE * last);
+    OK(peft_mpi_pass(m, 0, -1, NULL, 0));
+    FAILS(PEFT_E_INVALID, "data is NULL", peft_mpi_pass(m, 0, 1, NULL, SIZE));
+    FAILS(PEFT_E_INVALID, "from rank 0 to rank 99", peft_mpi_pass(m, 0, 99, x, SIZE));
+    FAILS(PEFT_E_INVALID, "given -1 bytes", peft_mpi_pass(m, 0, 1, x, -1));
+    peft_mpi_free(m);
+}
+
 START_TEST(ranks)
 {
     every_method();
     other_number_of_ranks();
     errors();
     rows();
+    bytes();
 }
 END_TEST
 
