@@ -9,6 +9,7 @@
 #include "common/predictions/predictions.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
+#include "common/ranks/ranks.h"
 #include "federation.h"
 #include <math.h>
 #include <stdio.h>
@@ -173,6 +174,16 @@ static void print_line(const char *name, const double *v, int64_t n)
     putchar('\n');
 }
 
+/* Ranks share the clients of a round and the test images, but not the passes of a client's training. */
+static void join_ranks(void)
+{
+    static const int written[] = { by, out, csv };
+    if (!ranks.join) return;
+    ranks.share = NULL;
+    ranks.join(NULL, 0);
+    for (size_t i = 0; ranks.rank && i < sizeof written / sizeof *written; i++) given[written[i]].value = NULL;
+}
+
 int main(int argc, char **argv)
 {
     program_name = "federate";
@@ -182,6 +193,7 @@ int main(int argc, char **argv)
     if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
     if (recipe[recipe_epochs].source == FROM_DEFAULT) recipe[recipe_epochs].value = "1";
     if (recipe[recipe_schedule].source == FROM_DEFAULT) recipe[recipe_schedule].value = "constant";
+    join_ranks();
     resolve_recipe(recipe);
     const int64_t n = whole(seeds, 1);
     if (n > 1 && (given[by].value || given[out].value)) fail("--by and --out: expected one run; leave --seeds out");
@@ -205,5 +217,6 @@ int main(int argc, char **argv)
     print_line("drift", v + 3 * n, n);
     printf("%-18s %.0f up, %.0f down\n", "bytes in a run", sent, sent);
     free(v);
+    if (ranks.leave) ranks.leave();
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * federation.c -- rounds of a federation on one machine (federation.h). */
+ * federation.c -- the clients of a federation (federation.h): their images, their draw, their training. */
 #include "federation.h"
 #include "common/program/errors.h"
 #include <stdio.h>
@@ -91,8 +91,7 @@ static void freeze_other_blocks(const federation *f, int64_t round, training_run
     free(block);
 }
 
-/* Values that a round changes, which are all that need be sent. */
-static double trained_values(const federation *f, int64_t round)
+double trained_values(const federation *f, int64_t round)
 {
     int64_t *block = draw_blocks(f, round);
     double sum = 0;
@@ -104,7 +103,18 @@ static double trained_values(const federation *f, int64_t round)
     return sum;
 }
 
-blob train_client(const federation *f, int64_t round, int64_t client)
+/* Sets the error s again, with round and client before its message. */
+static peft_status name_client(peft_status s, int64_t round, int64_t client)
+{
+    char *text;
+    if (asprintf(&text, "round %lld, client %lld: %s", (long long)round, (long long)client, peft_last_error()) < 0)
+        fail("out of memory");
+    s = peft_set_error(s, text);
+    free(text);
+    return s;
+}
+
+peft_status train_client(const federation *f, int64_t round, int64_t client, blob *out)
 {
     training_run other = f->base;
     other.seed = mixed(f->seed, round, TRAINING + client) >> 1;           /* options hold integers of 63 bits */
@@ -112,89 +122,9 @@ blob train_client(const federation *f, int64_t round, int64_t client)
     peft_loader *loader = training_loader(&other, f->recipe, f->part[client]);
     training_run t = training_of_model(&other, f->recipe, f->part[client], loader, global_model(f));
     if (f->blocks) freeze_other_blocks(f, round, &t);
-    if (peft_trainer_fit(t.trainer, t.epochs, peft_loader_next, NULL, t.loader))
-        fail("round %lld, client %lld: %s", (long long)round, (long long)client, peft_last_error());
-    blob b = file_of(t.model);
+    peft_status s = peft_trainer_fit(t.trainer, t.epochs, peft_loader_next, NULL, t.loader);
+    if (s) s = name_client(s, round, client);
+    else *out = file_of(t.model);
     free_training_beside(&t);
-    return b;
-}
-
-/* The path of a file of a round: FOLDER/round3.client2.peft, or for client -1 FOLDER/round3.peft; to be freed. */
-static char *path_of(const federation *f, int64_t round, int64_t client)
-{
-    char *path;
-    const int n = client < 0 ? asprintf(&path, "%s/round%lld.peft", f->folder, (long long)round)
-                             : asprintf(&path, "%s/round%lld.client%lld.peft", f->folder, (long long)round,
-                                        (long long)client);
-    return n < 0 ? check_alloc(NULL) : path;
-}
-
-static void write_blob(const char *path, const blob *b) { must(peft_write_file(path, b->data, b->size)); }
-
-/* Gives the file of a client to the aggregator: in memory, or by the file that is written for it. */
-static void add_client(const federation *f, peft_aggregator *a, int64_t round, int64_t client, const blob *b)
-{
-    const double images = (double)peft_dataset_count(f->part[client]);
-    char name[64];
-    snprintf(name, sizeof name, "client %lld", (long long)client);
-    if (!f->folder) {
-        must(peft_aggregator_add_bytes(a, b->data, b->size, name, images));
-        return;
-    }
-    char *path = path_of(f, round, client);
-    write_blob(path, b);
-    must(peft_aggregator_add(a, path, images));
-    free(path);
-}
-
-/* The next global file, in memory or by a file. */
-static blob next_global(const federation *f, peft_aggregator *a, int64_t round)
-{
-    const void *data;
-    size_t size;
-    must(peft_aggregator_bytes(a, &data, &size));
-    blob b = { check_alloc(malloc(size)), size };
-    memcpy(b.data, data, size);
-    if (!f->folder) return b;
-    char *path = path_of(f, round, -1);
-    must(peft_aggregator_write(a, path));
-    free(path);
-    return b;
-}
-
-static peft_aggregator *open_round(const federation *f, int64_t round)
-{
-    peft_aggregator *a;
-    peft_options *o = aggregation_options(f->base.ctx, f->rules);
-    must(peft_aggregator_create(f->base.ctx, o, &a));
-    peft_options_free(o);
-    if (!f->folder) must(peft_aggregator_start_bytes(a, f->global.data, f->global.size));
-    else {
-        char *path = path_of(f, round - 1, -1);
-        if (round == 1) write_blob(path, &f->global);
-        must(peft_aggregator_start(a, path));
-        free(path);
-    }
-    return a;
-}
-
-round_figures do_round(federation *f, int64_t round)
-{
-    int64_t *client = check_alloc(calloc((size_t)f->clients, sizeof *client));
-    draw_clients(f, round, client);
-    peft_aggregator *a = open_round(f, round);
-    for (int64_t i = 0; i < f->per_round; i++) {
-        blob b = train_client(f, round, client[i]);
-        add_client(f, a, round, client[i], &b);
-        free(b.data);
-    }
-    const blob next = next_global(f, a, round);
-    const round_figures r = { f->per_round, peft_aggregator_weight(a),
-                              4 * trained_values(f, round) * (double)f->per_round, peft_aggregator_drift(a),
-                              peft_aggregator_update(a) };
-    free(f->global.data);
-    f->global = next;
-    peft_aggregator_free(a);
-    free(client);
-    return r;
+    return s;
 }

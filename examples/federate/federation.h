@@ -26,16 +26,19 @@ typedef struct federation {
     blob global;                                              /* the file of the global model */
 } federation;
 
-/* What a round was. sent: bytes of trained values from all clients, and the same to them. */
+/* What a round was. sent: bytes of trained values from all clients, and the same to them. images, drift, update: 0 in
+ * other ranks than rank 0. */
 typedef struct round_figures { int64_t clients; double images, sent, drift, update; } round_figures;
 
 void open_federation(federation *f);
 /* Draws the clients of round `round`, from 1 on: client [per_round], ascending. */
 void draw_clients(const federation *f, int64_t round, int64_t *client);
-/* Trains the global model on the images of a client; the file of its model, to be freed. It depends on the seed, the
- * round and the client alone, so that clients may be trained in any order and by any process. */
-blob train_client(const federation *f, int64_t round, int64_t client);
-/* Does a round: trains its clients and makes the next global model. */
+/* Trains the global model on the images of a client. out: the file of its model, to be freed. It depends on the seed,
+ * the round and the client alone, so that clients may be trained in any order and by any process. */
+peft_status train_client(const federation *f, int64_t round, int64_t client, blob *out);
+/* Bytes are sent for these alone: values that a round changes. */
+double trained_values(const federation *f, int64_t round);
+/* Does a round: trains its clients and makes the next global model. All ranks call it. */
 round_figures do_round(federation *f, int64_t round);
 /* The global model, to be freed. */
 peft_model *global_model(const federation *f);

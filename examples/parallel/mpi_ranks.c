@@ -67,6 +67,8 @@ static void check_launcher(void)
 static void join(const char **const *paths, int count)
 {
     must(peft_mpi_open(NULL, &mpi));
+    ranks.rank = peft_mpi_rank(mpi);
+    ranks.count = peft_mpi_ranks(mpi);
     check_launcher();
     atexit(end_all);
     if (peft_mpi_rank(mpi)) {
@@ -90,6 +92,10 @@ static bool gather(peft_context *ctx, double *scores, int64_t count, int64_t cla
     return true;
 }
 
+static peft_status agree(peft_status s) { return peft_mpi_agree(mpi, s); }
+
+static void pass(int64_t from, int64_t to, void *data, int64_t size) { must(peft_mpi_pass(mpi, from, to, data, size)); }
+
 static void failed(void)
 {
     enum { SECONDS = 600 };
@@ -99,12 +105,18 @@ static void failed(void)
 /* Prints what this run has sent. */
 static void leave(void)
 {
-    int64_t bytes, sums;
+    int64_t bytes, sums, all;
     must(peft_mpi_agree(mpi, PEFT_OK));
     must(peft_mpi_get_int(mpi, "bytes_sent", &bytes));
     must(peft_mpi_get_int(mpi, "sums", &sums));
+    all = bytes;
+    for (int64_t r = 1, other = bytes; r < ranks.count; r++) {
+        pass(r, 0, &other, sizeof other);
+        all += other;
+    }
     printf("%-22s %lld\n", "bytes_sent_by_rank_0", (long long)bytes);
-    printf("%-22s %lld\n", "bytes_sent_in_a_round", (long long)(sums ? bytes / sums : 0));
+    printf("%-22s %lld\n", "bytes_sent_by_all", (long long)all);
+    if (sums) printf("%-22s %lld\n", "bytes_sent_in_a_round", (long long)(bytes / sums));
     fflush(stdout);
     if (peft_mpi_rank(mpi)) remove_rank_files();
     peft_mpi *last = mpi;
@@ -114,5 +126,6 @@ static void leave(void)
 
 __attribute__((constructor)) static void set_functions(void)
 {
-    ranks = (rank_functions){ join, share, part, gather, failed, leave };
+    ranks = (rank_functions){ .count = 1, .join = join, .share = share, .part = part, .gather = gather,
+                              .agree = agree, .pass = pass, .failed = failed, .leave = leave };
 }

@@ -2,4 +2,4 @@
  * ranks.c -- the functions of a program that one process runs (ranks.h): none. */
 #include "ranks.h"
 
-rank_functions ranks;
+rank_functions ranks = { .count = 1 };
