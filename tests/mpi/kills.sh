@@ -35,8 +35,13 @@ processes() {
         if [ "$(readlink "/proc/$p/cwd")" = "$work" ]; then echo "$p"; fi
     done
 }
-# Resumes on $1 ranks, or begins anew where no state was saved yet, and compares.
+# Resumes on $1 ranks, or begins anew where no state was saved yet, and compares. A rank that is killed when rank 0 has
+# written everything, and has only to wait for the others, leaves the whole model and nothing to resume.
 complete() {
+    if [ -e out.safetensors ] && [ ! -e out.safetensors.unfinished ]; then
+        rm -f out.safetensors* state*
+        return
+    fi
     more=--resume
     [ -e state ] || more=--force
     ranks "$1" $more > log 2>&1 || fail "$1 ranks do not continue"
