@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # finetune-mpi on 2 ranks, one of which is killed by kill -9, when there is a state and then at random moments: the run
-# ends with a message, no file is half written, and --resume, on 3, 1 or 2 ranks in turn, gives the file of an
-# undisturbed run of one process. Also an error that only one rank has: it ends all, with the number of the rank.
+# ends with a message, and --resume, on 3, 1 or 2 ranks in turn, gives the file of an undisturbed run of one process
+# and removes the temporary file of a save that was killed. Also an error that only one rank has: it ends all, with the
+# number of the rank.
 #   kills.sh MPIRUN FINETUNE_MPI FOLDER [COUNT]    FOLDER: of the other programs; COUNT: kills, 1 unless given
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,6 +47,7 @@ complete() {
     [ -e state ] || more=--force
     ranks "$1" $more > log 2>&1 || fail "$1 ranks do not continue"
     cmp out.safetensors one.safetensors || fail "$1 ranks continue to other bits"
+    [ -z "$(find . -maxdepth 1 -name '*.tmp.*')" ] || fail "$1 ranks leave a temporary file"
     rm -f out.safetensors* state*
 }
 
@@ -90,7 +92,6 @@ while [ $i -lt "$count" ]; do
         wait $job || fail "the undisturbed run $i fails"
         rm -f state*
     fi
-    [ -z "$(find . -maxdepth 1 -name '*.tmp.*')" ] || fail "kill $i: a file is half written"
     [ ! -e out.safetensors ] || cmp out.safetensors one.safetensors || fail "kill $i: another model is written"
     complete $(((i + 1) % 3 + 1))
     rm -rf tmp/*
