@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FLAGS(X) \
     X(start, "PATH", NULL, "the global file that the sites began with; without it the sites are compared with the " \
@@ -48,6 +49,9 @@ static double samples_of_record(const char *model)
     return samples;
 }
 
+/* The file of a site. found: it exists, with this identity. */
+typedef struct site { char *path; double samples; bool found; struct stat file; } site;
+
 /* Splits "PATH:SAMPLES" or "PATH"; *path is to be freed. */
 static double read_site(const char *word, char **path)
 {
@@ -57,23 +61,41 @@ static double read_site(const char *word, char **path)
     return number ? atof(colon + 1) : samples_of_record(*path);
 }
 
-static void add_sites(peft_aggregator *a, char **words, int count)
+/* Adds the sites; returns their training images. */
+static double add_sites(peft_aggregator *a, const site *s, int count)
 {
+    double images = 0;
     for (int i = 0; i < count; i++) {
-        char *path;
-        const double samples = read_site(words[i], &path);
-        must(peft_aggregator_add(a, path, samples));
-        printf("%s: %.0f images\n", path, samples);
-        free(path);
+        must(peft_aggregator_add(a, s[i].path, s[i].samples));
+        printf("%s: %.0f images\n", s[i].path, s[i].samples);
+        images += s[i].samples;
     }
+    return images;
 }
 
-/* Ends the program if a site's file is given twice, or is --out. */
-static void check_sites(char **words, int count)
+/* The sites of the command line, to be freed; ends the program if one is given twice, also by another name. */
+static site *read_sites(char **words, int count)
 {
-    for (int i = 0; i < count; i++)
+    site *s = check_alloc(calloc((size_t)(count > 0 ? count : 0) + 1, sizeof *s));
+    for (int i = 0; i < count; i++) {
+        s[i].samples = read_site(words[i], &s[i].path);
+        s[i].found = !stat(s[i].path, &s[i].file);
         for (int k = 0; k < i; k++)
-            if (!strcmp(words[i], words[k])) fail("%s: is given twice; give each site once", words[i]);
+            if (!strcmp(s[i].path, s[k].path) || (s[i].found && s[k].found && s[i].file.st_dev == s[k].file.st_dev &&
+                                                  s[i].file.st_ino == s[k].file.st_ino))
+                fail("%s: is given twice (%s); give each site once", s[i].path, s[k].path);
+    }
+    return s;
+}
+
+/* Ends the program if --out cannot be written, or is the start or a site's file. */
+static void check_next(const site *s, int count)
+{
+    const char **inputs = check_alloc(calloc((size_t)(count > 0 ? count : 0) + 1, sizeof *inputs));
+    inputs[0] = given[start].value;
+    for (int i = 0; i < count; i++) inputs[i + 1] = s[i].path;
+    check_output("out", given[out].value, given[force].value != NULL, inputs, count + 1);
+    free(inputs);
 }
 
 int main(int argc, char **argv)
@@ -84,21 +106,25 @@ int main(int argc, char **argv)
     peft_aggregator *a;
     if (!given[out].value) fail("--out is required; see --help");
     if (first == argc) fail("expected the files of sites, SITE.peft:SAMPLES; see --help");
-    check_sites(argv + first, argc - first);
-    check_output("out", given[out].value, given[force].value != NULL, (const char *[]){ given[start].value }, 1);
+    const int sites = argc - first;
+    site *s = read_sites(argv + first, sites);
+    check_next(s, sites);
     must(peft_context_create(NULL, NULL, NULL, &ctx));
-    peft_options *o = aggregation_options(ctx, given + lora);
+    peft_options *o = aggregation_options(ctx, given + lora, 0);
     must(peft_aggregator_create(ctx, o, &a));
     peft_options_free(o);
     if (given[start].value) must(peft_aggregator_start(a, given[start].value));
-    add_sites(a, argv + first, argc - first);
+    const double images = add_sites(a, s, sites);
     must(peft_aggregator_write(a, given[out].value));
     printf("%s: %zu sites, %.0f images, %zu bytes of values received\n", given[out].value, peft_aggregator_sites(a),
-           peft_aggregator_weight(a), peft_aggregator_received(a));
+           images, peft_aggregator_received(a));
+    if (given[noise].value) puts("noise: each site counts the same; drift and update below are not protected by it");
     printf("drift %.6g", peft_aggregator_drift(a));
     if (given[start].value) printf(", update %.6g", peft_aggregator_update(a));
     if (given[clip].value) printf(", %zu sites clipped", peft_aggregator_clipped(a));
     putchar('\n');
+    for (int i = 0; i < sites; i++) free(s[i].path);
+    free(s);
     peft_aggregator_free(a);
     peft_context_free(ctx);
     return 0;

@@ -3,6 +3,7 @@
  * local training and aggregation, evaluates the global model on the test images after each round. */
 #include "common/data/data.h"
 #include "common/figures/statistics.h"
+#include "common/files/csv.h"
 #include "common/files/output.h"
 #include "common/flags/flags.h"
 #include "common/model/evaluate.h"
@@ -11,6 +12,7 @@
 #include "common/program/settings.h"
 #include "common/ranks/ranks.h"
 #include "federation.h"
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +38,7 @@
     X(judge_every, "N", "1", "evaluate after every N rounds, and after the last") \
     X(by, "DIR", NULL, "exchange models by files in this folder, round0.peft, round1.client0.peft, ..; with one seed") \
     X(out, "PATH", NULL, "the global model after the last round; with one seed") \
-    X(force, NULL, NULL, "overwrite --out if it exists") \
+    X(force, NULL, NULL, "overwrite --out, and the files of rounds in --by") \
     X(label, "TEXT", "", "first column of --csv") \
     X(csv, "FILE", NULL, "one row for each evaluation is added to this file") \
     X(threads, "N", "0", "threads (0: all cores)")
@@ -53,15 +55,23 @@ static double number(int f, double low, double high)
 {
     char *end;
     const double v = strtod(given[f].value, &end);
-    if (*end || !(v >= low && v <= high))
+    if (end == given[f].value || *end || !(v >= low && v <= high))
         fail("--%s: given %s, expected a number from %g to %g", name_of_flag(&given[f]).text, given[f].value, low,
              high);
     return v;
 }
 
-static int64_t whole(int f, double low) { return (int64_t)number(f, low, 100000); }
+static int64_t whole(int f, int64_t low)
+{
+    enum { HIGH = 100000 };
+    const int64_t v = flag_integer(&given[f]);
+    if (v < low || v > HIGH)
+        fail("--%s: given %s, expected a whole number from %lld to %d", name_of_flag(&given[f]).text, given[f].value,
+             (long long)low, HIGH);
+    return v;
+}
 
-/* Attaches the second method, with the trainer removed: it is not used, as each client gets one of its own. */
+/* Attaches the second method. The trainer was freed before, as each client makes one of its own. */
 static void attach_second(training_run *t)
 {
     if (!given[also].value) return;
@@ -85,7 +95,8 @@ static void append_row(int64_t seed_number, int64_t round, const round_figures *
     if (!f) fail("--csv %s: cannot be written", given[csv].value);
     if (!ftell(f)) fprintf(f, "label,alpha,seed,round,clients,images,accuracy,balanced_accuracy,auroc_macro,"
                               "bytes_up,bytes_down,drift,update\n");
-    fprintf(f, "%s,%s,%lld,%lld,%lld,%.0f,%.6f,%.6f,%.6f,%.0f,%.0f,%.6g,%.6g\n", given[label].value, given[alpha].value,
+    put_csv_field(f, given[label].value);
+    fprintf(f, ",%s,%lld,%lld,%lld,%.0f,%.6f,%.6f,%.6f,%.0f,%.0f,%.6g,%.6g\n", given[alpha].value,
             (long long)seed_number, (long long)round, (long long)r->clients, r->images, m->accuracy,
             m->balanced_accuracy, m->auroc_macro, r->sent, r->sent, r->drift, r->update);
     if (fclose(f)) fail("--csv %s: cannot be written", given[csv].value);
@@ -140,6 +151,9 @@ static outcome run(uint64_t first_seed, int64_t index, flag *recipe)
     build_training(&f.base, recipe);
     peft_trainer_free(f.base.trainer);
     f.base.trainer = NULL;
+    if (f.blocks > peft_backbone_get(f.base.vit, "depth"))
+        fail("--blocks: given %lld, expected at most %lld, the blocks of the backbone", (long long)f.blocks,
+             (long long)peft_backbone_get(f.base.vit, "depth"));
     attach_second(&f.base);
     open_federation(&f);
     print_sites(&f);
@@ -174,6 +188,19 @@ static void print_line(const char *name, const double *v, int64_t n)
     putchar('\n');
 }
 
+/* Ends the program if the folder of --by holds files of another federation, unless --force is given. */
+static void check_exchange(void)
+{
+    if (!given[by].value || given[force].value) return;
+    char *pattern;
+    glob_t found;
+    if (asprintf(&pattern, "%s/round*.peft", given[by].value) < 0) fail("out of memory");
+    if (!glob(pattern, GLOB_NOSORT, NULL, &found))
+        fail("--by %s: holds files of a federation already (%s); give an empty folder, or --force to write over them",
+             given[by].value, found.gl_pathv[0]);
+    free(pattern);
+}
+
 /* Ranks share the clients of a round and the test images, but not the passes of a client's training. */
 static void join_ranks(void)
 {
@@ -200,6 +227,7 @@ int main(int argc, char **argv)
     if (given[out].value)
         check_output("out", given[out].value, given[force].value != NULL,
                      (const char *[]){ given[backbone].value, given[data].value, given[test].value }, 3);
+    check_exchange();
     if (!strcmp(given[lora].value, "stack") && whole(rounds, 1) > 1)
         fail("--lora stack: multiplies the rank by the number of clients in each round; give --rounds 1, or --lora "
              "product");

@@ -54,7 +54,7 @@ static blob next_global(const federation *f, peft_aggregator *a, int64_t round)
 static peft_aggregator *open_round(const federation *f, int64_t round)
 {
     peft_aggregator *a;
-    peft_options *o = aggregation_options(f->base.ctx, f->rules);
+    peft_options *o = aggregation_options(f->base.ctx, f->rules, round);
     must(peft_aggregator_create(f->base.ctx, o, &a));
     peft_options_free(o);
     if (!f->folder) must(peft_aggregator_start_bytes(a, f->global.data, f->global.size));
@@ -102,9 +102,10 @@ round_figures do_round(federation *f, int64_t round)
         train_some(f, a, round, client + i, f->per_round - i < ranks.count ? f->per_round - i : ranks.count);
     blob next = a ? next_global(f, a, round) : (blob){ 0 };
     pass_file(0, -1, &next);
-    round_figures r = { .clients = f->per_round, .sent = 4 * trained_values(f, round) * (double)f->per_round };
+    round_figures r = { .clients = f->per_round, .images = 0, .sent = 4 * trained_values(f, round) * (double)f->per_round };
     if (a) {
-        r.images = peft_aggregator_weight(a);
+        for (int64_t i = 0; i < f->per_round; i++)
+            r.images += (double)peft_dataset_count(f->part[client[i]]);
         r.drift = peft_aggregator_drift(a);
         r.update = peft_aggregator_update(a);
     }

@@ -6,7 +6,7 @@
  * names are averaged element by element, sum_k weight_k x_k / sum_k weight_k, in double and in the order of the calls,
  * and rounded once to f32 (FedAvg, McMahan et al., AISTATS 2017). The running statistics of a head's batch norm become
  * those of the sites' features together: the weighted mean, and the variance within the sites plus that between them.
- * Tensors that are not trained (vera's random matrices, fixed masks) must be the same in all files. */
+ * Tensors that are not trained (vera's random matrices) must be the same in all files. */
 #ifndef PEFT_FEDERATED_H
 #define PEFT_FEDERATED_H
 #include <peft/adapter.h>
@@ -48,24 +48,27 @@ PEFT_API PEFT_NODISCARD peft_status peft_aggregator_start_bytes(peft_aggregator 
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_add(peft_aggregator *a, const char *path, double weight);
 PEFT_API PEFT_NODISCARD peft_status
 peft_aggregator_add_bytes(peft_aggregator *a, const void *data, size_t size, const char *name, double weight);
-/* Writes the next global file atomically (peft_write_file); sites can be added after it. The second function gives the
- * bytes of the same file in memory; they are borrowed from a and valid until its next call. PEFT_E_STATE: no site was
- * added. PEFT_E_NONFINITE: a mean is too large for f32. */
+/* Writes the next global file atomically (peft_write_file). Sites can be added after it, but not with noise: two
+ * results with the same noise would reveal the site (PEFT_E_STATE of peft_aggregator_add). The second function gives the bytes
+ * of the same file in memory; they are borrowed from a until its next peft_aggregator_write, _bytes or _free.
+ * PEFT_E_STATE: no site was added. PEFT_E_NONFINITE: a mean is too large for f32. */
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_write(peft_aggregator *a, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_bytes(peft_aggregator *a, const void **data, size_t *size);
 
 /* The epsilon of (epsilon, delta)-differential privacy of `rounds` rounds with this noise, in which each site takes
- * part at random with probability rate (1: all sites always). Neighbouring federations differ in one site with all its
- * images. Renyi differential privacy of the sampled Gaussian mechanism at integer orders (Mironov, CSF 2017; Mironov,
- * Talwar and Zhang, arXiv 1908.10530), converted by Canonne, Kamath and Steinke (NeurIPS 2020). PEFT_E_INVALID: a
- * number is out of its range. */
+ * part at random with probability rate (1: all sites always); INFINITY if there is none. Neighbouring federations
+ * differ by one site, with all its images, that is added or removed; to replace a site counts as both. With rate below
+ * 1, or where the number of sites is secret, give the aggregator's option "sites". Renyi differential privacy of the
+ * sampled Gaussian mechanism at integer orders (Mironov, CSF 2017; Mironov, Talwar and Zhang, arXiv 1908.10530),
+ * converted by Canonne, Kamath and Steinke (NeurIPS 2020). PEFT_E_INVALID: a number is out of its range. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dp_epsilon(double noise, double rate, int64_t rounds, double delta, double *epsilon);
 
 /* --- figures of the round, of the sites that were added so far ---------------------------------------------------- */
+/* Noise protects none of them: do not publish them where it is used. */
 PEFT_API size_t peft_aggregator_sites(const peft_aggregator *a);               /* 0 for NULL */
-PEFT_API double peft_aggregator_weight(const peft_aggregator *a);              /* the sum of the weights */
-PEFT_API size_t peft_aggregator_received(const peft_aggregator *a);            /* bytes of the sites' files together */
+PEFT_API double peft_aggregator_weight(const peft_aggregator *a);              /* their sum; with noise each is 1 */
+PEFT_API size_t peft_aggregator_received(const peft_aggregator *a);            /* bytes of the sites' tensors */
 PEFT_API size_t peft_aggregator_clipped(const peft_aggregator *a);             /* sites whose change was shortened */
 /* The root of the weighted mean of the squared L2 distances between the sites' values and their weighted mean, over all
  * tensors that are averaged: 0 if the sites agree. NaN without a site. */

@@ -233,6 +233,25 @@ START_TEST(clipping_bounds_each_site)
 END_TEST
 
 /* The noise has the standard deviation noise * clip_norm / sites, and each site counts the same. */
+/* Two results with the same noise, one with a site more, would reveal that site. */
+static void no_site_after_noise(const sites *s)
+{
+    peft_aggregator *a;
+    peft_options *o;
+    const void *data;
+    size_t size;
+    OK(peft_options_create(s->t.ctx, &o));
+    OK(peft_options_parse(o, "clip_norm=1,noise=1"));
+    OK(peft_aggregator_create(s->t.ctx, o, &a));
+    peft_options_free(o);
+    OK(peft_aggregator_start(a, s->start));
+    OK(peft_aggregator_add(a, s->site[0], 1));
+    OK(peft_aggregator_bytes(a, &data, &size));
+    FAILS(PEFT_E_STATE, "written with noise", peft_aggregator_add(a, s->site[1], 1));
+    OK(peft_aggregator_bytes(a, &data, &size));
+    peft_aggregator_free(a);
+}
+
 START_TEST(noise_has_its_deviation)
 {
     sites s = sites_make(&(tiny_spec){ .method = "ept", .adapter = "length=100" });
@@ -255,6 +274,7 @@ START_TEST(noise_has_its_deviation)
     ck_assert_double_eq(change(noisy, again), 0);
     ck_assert_double_gt(change(noisy, other), 0.1);
     for (int k = 0; k < SITES; k++) peft_model_free(site[k]);
+    no_site_after_noise(&s);
     peft_model_free(noisy);
     peft_model_free(again);
     peft_model_free(other);
@@ -297,6 +317,10 @@ START_TEST(epsilon_agrees_with_quadrature)
     OK(peft_dp_epsilon(1, 0.1, 20, 1e-5, &e));
     OK(peft_dp_epsilon(1, 0.1, 40, 1e-5, &f));
     ck_assert_double_gt(f, e);
+    OK(peft_dp_epsilon(1e-155, 0.5, 10, 1e-5, &e));           /* noise^2 is 0, or 1 / noise^2 infinite */
+    ck_assert(isinf(e));
+    OK(peft_dp_epsilon(1e-300, 0.01, 10, 1e-5, &e));
+    ck_assert(isinf(e));
     FAILS(PEFT_E_INVALID, "rate: given 1.5", peft_dp_epsilon(1, 1.5, 20, 1e-5, &e));
     FAILS(PEFT_E_INVALID, "noise", peft_dp_epsilon(0, 0.5, 20, 1e-5, &e));
     FAILS(PEFT_E_INVALID, "rounds", peft_dp_epsilon(1, 0.5, 0, 1e-5, &e));

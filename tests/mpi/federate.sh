@@ -50,7 +50,7 @@ done
 # What was sent: on 2 ranks, the global model of each round from rank 0; the second client's file of each round to it.
 bytes() { sed -n "s/^$1 *//p" log; }
 # shellcheck disable=SC2086
-ranks 2 $lora --by by.2 || fail "2 ranks fail"
+ranks 2 $lora --by by.2 --force || fail "2 ranks fail"
 globals=$(cat by.2/round1.peft by.2/round2.peft | wc -c)
 [ "$(bytes bytes_sent_by_rank_0)" -gt "$globals" ] || fail "rank 0 has sent fewer bytes than the global models have"
 [ "$(bytes bytes_sent_by_all)" -gt "$((2 * globals))" ] || fail "the ranks have sent fewer bytes than the files have"

@@ -119,6 +119,8 @@ START_TEST(wrong_arguments_are_errors)
     refused(PEFT_E_INVALID, "site is 3, expected 0 to 2", d, 3, 3, 0.5);
     refused(PEFT_E_INVALID, "alpha", d, 3, 0, NAN);
     refused(PEFT_E_INVALID, "alpha", d, 3, 0, -1);
+    refused(PEFT_E_INVALID, "alpha is inf", d, 3, 0, INFINITY);
+    refused(PEFT_E_INVALID, "alpha", d, 3, 0, 1e-320);
     refused(PEFT_E_UNSUPPORTED, "only 3 groups", p, 4, 0, 0.5);
     peft_dataset_free(d);
     peft_dataset_free(p);

@@ -8,13 +8,20 @@
 
 enum { ORDER_MAX = 1024 };
 
-static double log_binomial(double n, double k) { return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1); }
+/* log of the gamma function at n + 1; lgamma writes a global variable. */
+static double log_factorial(double n)
+{
+    int sign;
+    return lgamma_r(n + 1, &sign);
+}
+
+static double log_binomial(double n, double k) { return log_factorial(n) - log_factorial(k) - log_factorial(n - k); }
 
 /* log(exp(a) + exp(b)) */
 static double log_add(double a, double b)
 {
     const double most = fmax(a, b);
-    return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
+    return isinf(most) ? most : most + log1p(exp(fmin(a, b) - most));
 }
 
 /* The Renyi divergence of a round at an integer order: log(sum_k C(order, k) (1 - q)^(order - k) q^k
@@ -23,9 +30,11 @@ static double divergence(double noise, double q, int order)
 {
     double sum = -INFINITY;
     if (q == 1) return order / (2 * noise * noise);
-    for (int k = 0; k <= order; k++)
+    for (int k = 0; k <= order; k++) {
+        const double pairs = (double)k * k - k;              /* 0: no division, as noise^2 may round to 0 */
         sum = log_add(sum, log_binomial(order, k) + k * log(q) + (order - k) * log1p(-q)
-                           + ((double)k * k - k) / (2 * noise * noise));
+                           + (pairs > 0 ? pairs / (2 * noise * noise) : 0));
+    }
     return fmax(sum, 0) / (order - 1);
 }
 

@@ -188,6 +188,9 @@ static peft_status add(peft_aggregator *a, const source *from, double weight)
     if (!(weight > 0) || !isfinite(weight) || !isfinite(a->weight + weight))
         return pf_fail(PEFT_E_INVALID, "%s: weight is %s; expected a number above 0, such as the number of the site's "
                        "training images", who, given);
+    if (a->noise_used)
+        return pf_fail(PEFT_E_STATE, "%s: the round was written with noise already. A second result with the same "
+                       "noise and one site more would reveal that site; make an aggregator of its own for it", who);
     const bool first = !a->model;
     peft_status s = first ? take_model(a, from, false) : PEFT_OK;
     if (!s) s = open_source(a, from, &st);

@@ -8,11 +8,11 @@
 typedef enum pf_lora_rule { PF_LORA_FACTORS, PF_LORA_PRODUCT, PF_LORA_STACK, PF_LORA_RULES } pf_lora_rule;
 typedef enum pf_ept_rule { PF_EPT_VALUES, PF_EPT_LOGITS, PF_EPT_MASS, PF_EPT_RULES } pf_ept_rule;
 
-/* What becomes of a tensor. MEAN: the weighted mean of its elements. RUNNING_MEAN, RUNNING_VAR: statistics of a batch
- * norm. FIXED: not trained, the same in all files. */
 /* The factors of a linear layer: the slots of A [r, in] and B [out, r]. */
 typedef struct pf_pair { size_t a, b; } pf_pair;
 
+/* What becomes of a tensor. MEAN: the weighted mean of its elements. RUNNING_MEAN, RUNNING_VAR: statistics of a batch
+ * norm. FIXED: not trained, the same in all files. */
 typedef enum pf_slot_kind { PF_SLOT_MEAN, PF_SLOT_RUNNING_MEAN, PF_SLOT_RUNNING_VAR, PF_SLOT_FIXED } pf_slot_kind;
 
 /* A tensor of the files; its elements are first .. first + count - 1 of all arrays below. */
@@ -31,6 +31,7 @@ struct peft_aggregator {
     pf_ept_rule ept;
     double clip, noise;                  /* options clip_norm and noise; 0: none */
     uint64_t seed;                       /* of the noise */
+    bool noise_used;                     /* a result with noise was written */
     double divisor;                      /* option sites: what a noisy sum is divided by; 0: the number of sites */
     /* The start, or if there is none the first site: what the others must fit. */
     pf_st *model;
@@ -60,7 +61,6 @@ peft_status pf_fit_metadata(const peft_aggregator *a, const pf_st *st);
 /* Makes a's slots from a->model. */
 peft_status pf_slots_create(peft_aggregator *a);
 /* Reads the values of the slots. PEFT_E_MISMATCH: the file has other tensors; PEFT_E_NONFINITE: NaN or Inf. */
-
 peft_status pf_slots_read(const peft_aggregator *a, const pf_st *st, double *value);
 
 /* --- low_rank.c --- */

@@ -73,6 +73,7 @@ static peft_status make(peft_aggregator *a, const char *path, size_t *size)
     peft_status s = fill(a, o);
     pf_free(a->ctx, a->file);
     a->file = NULL;
+    a->noise_used = a->noise > 0;            /* also where the file cannot be written: parts of it may have been */
     if (!s) s = path ? pf_st_out_write(o, path) : pf_st_out_bytes(o, &a->file, size);
     pf_st_out_free(o);
     return s;

@@ -48,7 +48,22 @@ grep -q 'bytes up' blocks.log || fail "no bytes in $(cat blocks.log)"
 
 refused 'exists already' "$bin/aggregate" --start rounds/round1.peft --out next.peft rounds/round2.client0.peft:1
 refused 'there is no record' "$bin/aggregate" --out other.peft rounds/round2.client0.peft
-refused 'given twice' "$bin/aggregate" --out other.peft memory.peft:1 memory.peft:1
+ln -s memory.peft link.peft
+cp memory.peft kept.peft
+for same in memory.peft:1 memory.peft:2 ./memory.peft:1 link.peft:1; do
+    refused 'given twice' "$bin/aggregate" --out other.peft memory.peft:1 $same
+done
+for same in memory.peft ./memory.peft link.peft; do
+    refused 'names the same file' "$bin/aggregate" --out $same --force memory.peft:1 rounds/round2.client0.peft:1
+done
+cmp memory.peft kept.peft || fail "a site's file was changed"
+refused 'holds files of a federation' federate --rounds 1 --method lora --by rounds
+refused 'whole number' federate --rounds 1.9
+refused 'expected a number' federate --rounds 1 --share ''
+refused 'at most 6' federate --rounds 1 --blocks 7
+# Noise: each round has its own, and all images are counted.
+"$bin/aggregate" --start rounds/round1.peft --out noisy.peft --clip 1 --noise 1 --noise-seed 3 $sites > noisy.log
+grep -q '3 sites, 12 images' noisy.log || fail "aggregate with noise prints $(cat noisy.log)"
 refused 'blocks.*lora\|lora.*full\|method.*given' "$bin/aggregate" --out other.peft memory.peft:1 blocks.peft:1
 refused 'clip_norm' "$bin/aggregate" --out other.peft --noise 1 memory.peft:1
 refused 'rank by the number of clients' federate --rounds 2 --lora stack

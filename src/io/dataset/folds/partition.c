@@ -5,6 +5,9 @@
 #include "io/dataset/groups.h"
 #include "io/rng.h"
 
+/* Within these the logarithms of gamma numbers are finite. */
+static const double ALPHA_LEAST = 1e-100, ALPHA_MOST = 1e100;
+
 /* Units are divided: groups (patients), and samples without a group. */
 typedef struct sites {
     peft_dataset *d;
@@ -65,7 +68,7 @@ static void divide_class(sites *s, int64_t c, double alpha, uint64_t seed)
     }
 }
 
-/* Sets unit, units, size and kind: the class that most samples of the unit have. first [groups]: unit of a group. */
+/* Sets unit, units, size and kind, the class that most samples of the unit have. first [groups]: unit of a group. */
 static void make_units(sites *s, int64_t *first)
 {
     peft_dataset *d = s->d;
@@ -76,12 +79,12 @@ static void make_units(sites *s, int64_t *first)
         if (g != IO_NO_GROUP) first[g] = s->unit[i] + 1;
         s->size[s->unit[i]]++;
     }
-    for (int64_t i = 0; i < d->count; i++)                    /* a unit of one sample, or of a class so far */
-        if (s->size[s->unit[i]] == 1) s->kind[s->unit[i]] = d->label[i];
+    int64_t *end = s->site, all = 0;                          /* of the samples of a unit in order, as they are added */
+    for (int64_t u = 0; u < s->units; all += s->size[u++]) end[u] = all;
+    for (int64_t i = 0; i < d->count; i++) s->order[end[s->unit[i]]++] = i;
     for (int64_t u = 0; u < s->units; u++) {
-        if (s->size[u] == 1) continue;
         for (int64_t c = 0; c < d->classes; c++) s->votes[c] = 0;
-        for (int64_t i = 0; i < d->count; i++) if (s->unit[i] == u) s->votes[d->label[i]]++;
+        for (int64_t i = end[u] - s->size[u]; i < end[u]; i++) s->votes[d->label[s->order[i]]]++;
         for (int64_t c = 1; c < d->classes; c++) if (s->votes[c] > s->votes[s->kind[u]]) s->kind[u] = c;
     }
 }
@@ -120,7 +123,9 @@ static peft_status check_arguments(const peft_dataset *d, int64_t count, int64_t
     if (site < 0 || site >= count)
         return io_fail(PEFT_E_INVALID, "partition: site is %lld, expected 0 to %lld", (long long)site,
                        (long long)count - 1);
-    if (!(alpha >= 0)) return io_fail(PEFT_E_INVALID, "partition: alpha is not a number of 0 or more");
+    if (alpha != 0 && !(alpha >= ALPHA_LEAST && alpha <= ALPHA_MOST))
+        return io_fail(PEFT_E_INVALID, "partition: alpha is %g, expected 0 (equal shares), or a number from %g to %g",
+                       alpha, ALPHA_LEAST, ALPHA_MOST);
     if (alpha > 0 && d->target)
         return io_fail(PEFT_E_UNSUPPORTED, "partition: the images have several labels each, and a Dirichlet "
                        "distribution is one over classes that exclude each other; give alpha 0 (equal shares)");
