@@ -102,7 +102,7 @@ round_figures do_round(federation *f, int64_t round)
         train_some(f, a, round, client + i, f->per_round - i < ranks.count ? f->per_round - i : ranks.count);
     blob next = a ? next_global(f, a, round) : (blob){ 0 };
     pass_file(0, -1, &next);
-    round_figures r = { .clients = f->per_round, .images = 0, .sent = 4 * trained_values(f, round) * (double)f->per_round };
+    round_figures r = { .clients = f->per_round, .sent = 4 * trained_values(f, round) * (double)f->per_round };
     if (a) {
         for (int64_t i = 0; i < f->per_round; i++)
             r.images += (double)peft_dataset_count(f->part[client[i]]);

@@ -49,9 +49,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_aggregator_add(peft_aggregator *a, cons
 PEFT_API PEFT_NODISCARD peft_status
 peft_aggregator_add_bytes(peft_aggregator *a, const void *data, size_t size, const char *name, double weight);
 /* Writes the next global file atomically (peft_write_file). Sites can be added after it, but not with noise: two
- * results with the same noise would reveal the site (PEFT_E_STATE of peft_aggregator_add). The second function gives the bytes
- * of the same file in memory; they are borrowed from a until its next peft_aggregator_write, _bytes or _free.
- * PEFT_E_STATE: no site was added. PEFT_E_NONFINITE: a mean is too large for f32. */
+ * results with the same noise would reveal the site (PEFT_E_STATE of peft_aggregator_add). The second function gives
+ * the bytes of the same file in memory; they are borrowed from a until its next peft_aggregator_write, _bytes or
+ * _free. PEFT_E_STATE: no site was added. PEFT_E_NONFINITE: a mean is too large for f32. */
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_write(peft_aggregator *a, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_bytes(peft_aggregator *a, const void **data, size_t *size);
 

@@ -6,7 +6,8 @@
 /* PEFT_VERBOSE is read by make_context (program/verbose.h), the others by libpeft. */
 const variable environment[] = {
     { "PEFT_VERBOSE=1", "print a line on standard error for each operation of the network (docs/verbose.md)" },
-    { "PEFT_ISA", "instruction set of the kernels: ref, avx2 or avx512; default the best of this CPU" },
+    { "PEFT_ISA", "instruction set of the kernels: ref, avx2, avx512, avx512_bf16 or avx512_amx; default the best of "
+                  "this CPU" },
     { "PEFT_GEMM", "matrix multiplication: own (libpeft's kernels) or cblas (a BLAS library); default auto" } };
 const int environment_count = sizeof environment / sizeof *environment;
 
