@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the Python environment of tests/interop/maps and prints its path (scripts/venv.sh).
+# Makes the Python environment of tests/interop/maps over that of tests/interop, which has torch (gigabytes), and prints
+# its path (scripts/venv.sh).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-exec "$here/../../../scripts/venv.sh" "$here/requirements.txt" maps "${PEFT_MAPS_VENV-}"
+base=$("$here/../setup.sh")
+exec "$here/../../../scripts/venv.sh" "$here/requirements.txt" maps "${PEFT_MAPS_VENV-}" "$base"
