@@ -71,7 +71,7 @@ PEFT_API double peft_aggregator_weight(const peft_aggregator *a);              /
 PEFT_API size_t peft_aggregator_received(const peft_aggregator *a);            /* bytes of the sites' tensors */
 PEFT_API size_t peft_aggregator_clipped(const peft_aggregator *a);             /* sites whose change was shortened */
 /* The root of the weighted mean of the squared L2 distances between the sites' values and their weighted mean, over all
- * tensors that are averaged: 0 if the sites agree. NaN without a site. */
+ * tensors that are averaged: 0 if the sites agree (and nothing was clipped). NaN without a site. */
 PEFT_API double peft_aggregator_drift(const peft_aggregator *a);
 /* The L2 norm of the weighted mean of the sites' values less those of the start. NaN without a start or a site. */
 PEFT_API double peft_aggregator_update(const peft_aggregator *a);

@@ -45,12 +45,12 @@ static file_rows read_file(const study *s, const method *m, run *r, char **keep,
     file_rows f = { .there = text, .rows = -1 };              /* without the heading */
     const bool torn = text && form->may_end_early && drop_torn_line(text);
     while (text && *text && !f.cut) {
-        const int there = read_csv_row(&text, field, max_fields);
-        const bool whole = there == form->fields || (form->may_lack_last && there == form->fields - 1);
+        const int fields_read = read_csv_row(&text, field, max_fields);
+        const bool whole = fields_read == form->fields || (form->may_lack_last && fields_read == form->fields - 1);
         if (!whole && (!form->may_end_early || *text)) fail_malformed(path);
         if (!whole) f.cut = f.rows + 2;
         else {
-            if (there < form->fields) field[form->fields - 1] = empty;
+            if (fields_read < form->fields) field[form->fields - 1] = empty;
             if (f.rows >= 0) form->store(s, r, f.rows, field, path);
             f.rows++;
         }

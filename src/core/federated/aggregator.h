@@ -48,7 +48,7 @@ struct peft_aggregator {
     double **kept, *kept_weight; size_t capacity;
     pk_real *stacked;                    /* PF_LORA_STACK: A and B of all pairs, in their order */
     size_t clipped;                      /* sites whose change was longer than clip */
-    double weight, squares;              /* sums over the sites: of weight, of weight * |value - origin|^2 */
+    double weight, squares;              /* sums over the sites: of weight, of weight * |value - mean of the sites|^2 */
     size_t sites, received;
     char *file;                          /* what peft_aggregator_bytes returned last; NULL: nothing */
 };

@@ -14,19 +14,23 @@ static double term(const peft_aggregator *a, const pf_slot *p, const double *val
     return v + m * m;
 }
 
+/* The sum of squares grows as West's (CACM 1979): by weight W / (W + weight) |value - mean|^2, where W and the mean are
+ * those of the sites before. It is no difference of large numbers. */
 void pf_mean_add(peft_aggregator *a, const double *value, double weight)
 {
     double squares = 0;
+    const bool others = a->weight > 0;
     for (size_t k = 0; k < a->slots; k++) {
         const pf_slot *p = &a->slot[k];
         for (int64_t i = 0; i < p->count; i++) {
             const int64_t at = p->first + i;
+            const double from_mean = others ? value[at] - a->sum[at] / a->weight : 0;
+            if (p->kind == PF_SLOT_MEAN) squares += from_mean * from_mean;
             a->sum[at] += weight * term(a, p, value, i);
-            if (p->kind == PF_SLOT_MEAN) squares += (value[at] - a->origin[at]) * (value[at] - a->origin[at]);
         }
     }
+    a->squares += weight * (a->weight / (a->weight + weight)) * squares;
     a->weight += weight;
-    a->squares += weight * squares;
     a->sites++;
 }
 
@@ -77,12 +81,11 @@ double peft_aggregator_weight(const peft_aggregator *a) { return a ? a->weight :
 size_t peft_aggregator_clipped(const peft_aggregator *a) { return a ? a->clipped : 0; }
 size_t peft_aggregator_received(const peft_aggregator *a) { return a ? a->received : 0; }
 
-/* sum_k w_k |x_k - m|^2 = sum_k w_k |x_k - o|^2 - W |m - o|^2 for the mean m and any origin o. */
 double peft_aggregator_drift(const peft_aggregator *a)
 {
     PK_FLOAT_SCOPE;
     if (!a || !a->sites) return NAN;
-    return a->sites == 1 ? 0 : sqrt(fmax(a->squares / a->weight - update_squared(a), 0));
+    return sqrt(a->squares / a->weight);
 }
 
 double peft_aggregator_update(const peft_aggregator *a)
