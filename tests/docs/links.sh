@@ -19,6 +19,7 @@ export LC_ALL=C
 # Names that pages may use although they are not the project's own: options of other programs, a key of Hugging Face's,
 # and names that stand for any of their kind.
 foreign='--build --install --prefix --cflags --libs --static --variable --define-variable --define-prefix --exclude-libs --raw
+    --allow-run-as-root --oversubscribe
     peft_type peft_x PEFT_MAJOR PEFT_SYS_N'
 
 pages() { { echo README.md; find docs examples -name '*.md'; } | sort; }
