@@ -28,9 +28,9 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * number for each class such as "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights,
  * batch); "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps",
  * "momentum", "nesterov"; "extrapolate" (none, gradient, noise, momentum) and "extrapolate_lr": with sgd, gradients are
- * computed at other values than those that are updated (docs/optimisers.md); between calls the model holds the latter,
- * but sessions that predict during a pass, and all calls between peft_trainer_forward and _backward_logits, may see the
- * former; "proximal" (mu: adds mu (w - w0) to the mean gradient, before the norm and clipping, where w0 are the values
+ * computed at other values than those that are updated (docs/optimisers.md). Between calls the model holds the updated
+ * values; during a pass, and between peft_trainer_forward and peft_trainer_backward_logits, it holds the moved ones;
+ * "proximal" (mu: adds mu (w - w0) to the mean gradient, before the norm and clipping, where w0 are the values
  * when the trainer was made or warm started; peft_param_grad then has that term too); "clip_norm" (0: off);
  * "accumulate" (backward passes for each update); "schedule" (constant, cosine, linear, warmup_cosine, warmup_linear,
  * warmup_cosine_full_period, step), "steps" (its length in updates), "warmup", "start_lr", "min_lr", "decay_every",
@@ -161,7 +161,9 @@ peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gradient, doubl
  * own gradients, and fn is called after every H of them, with the parameters in place of the gradients and *passes 1:
  * it adds up both as usual, and all parameters that are not frozen become the sum divided by *passes. Moments stay
  * those of the rank, so that a run goes on only from a state of each rank. End a run after an averaging, and freeze
- * parameters only then. If fn fails there, the updates have been made: begin again from saved states. */
+ * parameters only then. If fn fails there, the updates have been made: begin again from saved states. An update of a
+ * rank's own that fails (PEFT_E_NONFINITE) returns before the averaging, so that the other ranks wait in fn: the
+ * application must make it fail there. */
 typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, void *user);
 /* Sets the reducer; user is passed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. Call this before
  * peft_trainer_restore, whose state may have been saved between two updates. PEFT_E_INVALID: not 0 <= rank < ranks, or
@@ -183,15 +185,17 @@ peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduc
 typedef int (*peft_gather_fn)(const void *mine, void *all, size_t bytes, void *user);
 /* Makes t rank number `rank` of `ranks`; all ranks call it together, and thereafter peft_trainer_fit and
  * peft_trainer_step. fit takes the batches of an epoch in turn, pass k of an update in rank k modulo ranks, and asks
- * its callback for those of this rank only, among them numbers behind the epoch's last batch (0 samples). In step and
+ * its callback for those of this rank only; it may ask for a batch after the last one: return 0 then. In step and
  * backward each rank gives a batch, that of rank 0 first, or NULL for all three arguments if it has none; update
  * follows after "accumulate" passes of all ranks. If a call fails in one rank, it fails in all of them, elsewhere with
  * the message "rank 2: .."; parameters, moments and counters are then as they were before the first batch since the
  * last update. The progress callback is called in all ranks. Batch norm normalises by the pass's batch; running
  * statistics are those of rank 0's passes, so that only they differ from those of one trainer. Both functions NULL,
  * with rank 0 and ranks 1: no ranks from now on. PEFT_E_OPTION: "accumulate" is less than ranks. PEFT_E_MISMATCH names
- * a rank with other options, seed or parameters than rank 0. PEFT_E_STATE: backward passes since the last update, or a
- * reducer. peft_trainer_forward cannot be used with ranks (PEFT_E_STATE). */
+ * a rank with another backbone, or with other options, parameter groups, learning rate, seed, kernels or parameters
+ * than rank 0. PEFT_E_STATE: backward passes since the last update, or a reducer. These errors too reach all ranks.
+ * PEFT_E_INVALID: rank, ranks or functions are wrong; this rank then calls no gather, so that the others wait.
+ * peft_trainer_forward cannot be used with ranks (PEFT_E_STATE). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_set_ranks(peft_trainer *t, int64_t rank, int64_t ranks, peft_gather_fn gather, peft_reduce_fn sum,
                        void *user);

@@ -234,6 +234,91 @@ START_TEST(ranks_share_running_statistics)
 }
 END_TEST
 
+/* The ranks of a test of peft_trainer_set_ranks: each with its own trainer. */
+typedef struct joiner {
+    member member;
+    tiny t;
+    peft_trainer *trainer;
+    peft_status status;
+    char message[300];
+} joiner;
+
+static void *join(void *user)
+{
+    joiner *j = user;
+    j->status = peft_trainer_set_ranks(j->trainer, j->member.rank, j->member.exchange->ranks, thread_gather, thread_sum,
+                                       &j->member);
+    if (j->status) snprintf(j->message, sizeof j->message, "%s", peft_last_error());
+    return NULL;
+}
+
+/* Joins two ranks. Rank 1 has the options odd, further options of the backbone (more, or NULL), and a trainer that
+ * rank_1 changes (or NULL). */
+static void join_two(joiner j[2], const char *usual, const char *odd, const char *more, void (*rank_1)(peft_trainer *))
+{
+    exchange x = { .ranks = 2 };
+    pthread_t thread[2];
+    pthread_barrier_init(&x.meet, NULL, 2);
+    for (int k = 0; k < 2; k++) {
+        j[k] = (joiner){ .member = { &x, k } };
+        j[k].t = tiny_make(&(tiny_spec){ .method = "lora", .more = k ? more : NULL });
+        j[k].trainer = tiny_trainer(j[k].t.model, "batch=2,%s", k ? odd : usual);
+    }
+    if (rank_1) rank_1(j[1].trainer);
+    for (int k = 0; k < 2; k++) ck_assert_int_eq(pthread_create(&thread[k], NULL, join, &j[k]), 0);
+    for (int k = 0; k < 2; k++) pthread_join(thread[k], NULL);
+    pthread_barrier_destroy(&x.meet);
+}
+
+static void free_joiners(joiner j[2])
+{
+    for (int k = 0; k < 2; k++) {
+        peft_trainer_free(j[k].trainer);
+        tiny_free(&j[k].t);
+    }
+}
+
+static void other_rate(peft_trainer *t) { OK(peft_trainer_set_lr(t, 0.5)); }
+static void other_group(peft_trainer *t) { OK(peft_trainer_group(t, "head.*", 0.5, 0)); }
+
+/* Whatever differs in a rank is refused in both, by its kind. */
+START_TEST(ranks_that_differ_are_refused)
+{
+    static const struct { const char *odd, *more; void (*rank_1)(peft_trainer *); const char *what; } cases[] = {
+        { "accumulate=2,lr=0.5", NULL, NULL, "its options" },
+        { "accumulate=2,lr=0.01,loss=focal", NULL, NULL, "its options" },
+        { "accumulate=2,lr=0.01,label_smoothing=0.1", NULL, NULL, "its options" },
+        { "accumulate=3,lr=0.01", NULL, NULL, "its option accumulate" },
+        { "accumulate=2,lr=0.01", NULL, other_rate, "its learning rate" },
+        { "accumulate=2,lr=0.01", NULL, other_group, "its parameter groups" },
+        { "accumulate=2,lr=0.01", "pool=mean", NULL, "its backbone" },
+        { "accumulate=2,lr=1e-2,threads=2", NULL, NULL, NULL } };
+    joiner j[2];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        join_two(j, "accumulate=2,lr=0.01", cases[i].odd, cases[i].more, cases[i].rank_1);
+        for (int k = 0; k < 2; k++) {
+            ck_assert_msg(j[k].status == (cases[i].what ? PEFT_E_MISMATCH : PEFT_OK), "case %zu: %s", i, j[k].message);
+            if (cases[i].what) ck_assert_msg(strstr(j[k].message, cases[i].what) != NULL, "%s", j[k].message);
+            ck_assert_int_eq(j[k].trainer->ranks.gather != NULL, !cases[i].what);
+        }
+        free_joiners(j);
+    }
+}
+END_TEST
+
+/* A rank whose trainer cannot take part does not leave the other waiting. */
+START_TEST(a_rank_that_cannot_join_tells_the_other)
+{
+    joiner j[2];
+    join_two(j, "accumulate=2,lr=0.01", "accumulate=1,lr=0.01", NULL, NULL);
+    ck_assert_int_eq(j[0].status, PEFT_E_OPTION);
+    ck_assert_int_eq(j[1].status, PEFT_E_OPTION);
+    ck_assert_msg(strstr(j[0].message, "rank 1: accumulate: given 1 for 2 ranks") == j[0].message, "%s", j[0].message);
+    ck_assert_msg(strstr(j[1].message, "accumulate: given 1 for 2 ranks") == j[1].message, "%s", j[1].message);
+    free_joiners(j);
+}
+END_TEST
+
 static int gather_alone(const void *mine, void *all, size_t bytes, void *user)
 {
     (void)user;
@@ -287,4 +372,5 @@ END_TEST
 
 SUITE_MAIN("ranks", every_method_trains_to_the_same_bits, one_to_four_ranks_train_to_the_same_bits,
            a_state_is_continued_by_another_number_of_ranks, an_error_of_one_rank_reaches_all,
-           ranks_share_running_statistics, wrong_arguments_are_refused)
+           ranks_share_running_statistics, ranks_that_differ_are_refused, a_rank_that_cannot_join_tells_the_other,
+           wrong_arguments_are_refused)

@@ -99,6 +99,9 @@ extern const pf_opt pf_trainer_options[];                                       
 /* trainer_settings.c: settings that must be equal in a training state and in the trainer that restores it. */
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
+/* A hash of all options that a state must share, as values; adds bytes to a hash. */
+uint64_t    pf_settings_hash(const peft_trainer *t);
+uint64_t    pf_settings_mix(uint64_t hash, const void *bytes, size_t count);
 /* For a warm start: PEFT_E_MISMATCH if the state was saved with other options of the model, or has no adapter with the
  * method and options of the trainer's. Options of initial values may differ. */
 peft_status pf_settings_check_head(const peft_trainer *t, const pf_st *st);
@@ -143,6 +146,10 @@ peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
 /* --- ranks/ranks.c: passes that several ranks share --- */
 static inline bool pf_is_shared(const peft_trainer *t) { return t->ranks.gather != NULL; }
 void        pf_ranks_free(peft_trainer *t);
+/* Calls the gather function in the caller's floating-point mode. */
+peft_status pf_ranks_gather(peft_trainer *t, const void *mine, void *all, size_t bytes);
+/* Makes room for what the ranks gather in a round. */
+peft_status pf_ranks_make_records(peft_trainer *t);
 /* A round: begin, then at most one pass of this rank, then end with the status of that pass. end tells all ranks; the
  * gradients, counters and losses are then those of all passes. If any rank has failed, all fail, with its message, and
  * pf_pending_rewind is called. ending: this rank has no further rounds, as all others must. */

@@ -199,6 +199,34 @@ peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
     return PEFT_OK;
 }
 
+/* --- the hash ----------------------------------------------------------------------------------------------------- */
+uint64_t pf_settings_mix(uint64_t hash, const void *bytes, size_t count)
+{
+    const unsigned char *b = bytes;                            /* FNV-1a */
+    if (!hash) hash = 14695981039346656037u;
+    for (size_t i = 0; i < count; i++) hash = (hash ^ b[i]) * 1099511628211u;
+    return hash;
+}
+
+/* Numbers are hashed as values, so that 1e-3 has the hash of 0.001. */
+static peft_status hash_setting(void *user, const setting *s)
+{
+    uint64_t *hash = user;
+    double number;
+    const char *value = s->value ? s->value : "";
+    *hash = pf_settings_mix(*hash, s->key, strlen(s->key) + 1);
+    if (s->row->type == 'f' && pf_parse_float(value, &number))
+        *hash = pf_settings_mix(*hash, &number, sizeof number);
+    else *hash = pf_settings_mix(*hash, value, strlen(value) + 1);
+    return PEFT_OK;
+}
+
+uint64_t pf_settings_hash(const peft_trainer *t)
+{
+    uint64_t hash = 0;
+    return each_setting(t, hash_setting, &hash) ? 0 : hash;    /* hash_setting does not fail */
+}
+
 /* A trainer, and the file of the state that it is compared with. */
 typedef struct comparison { const peft_trainer *t; const pf_st *st; } comparison;
 

@@ -13,11 +13,8 @@ typedef struct record {
     char message[448];
 } record;
 
-/* What ranks must have in common. */
-typedef struct start { uint64_t parameters; int64_t count, accumulate, batch; uint64_t seed; } start;
-
 /* Calls the gather function in the caller's floating-point mode. */
-static peft_status gather(peft_trainer *t, const void *mine, void *all, size_t bytes)
+peft_status pf_ranks_gather(peft_trainer *t, const void *mine, void *all, size_t bytes)
 {
     pf_clear_failure();
     t->callback = "gather function";
@@ -43,88 +40,17 @@ static peft_status sum(peft_trainer *t, pk_real *values, int64_t count, int64_t 
                    (long long)t->step, (long long)passes, (long long)expected);
 }
 
-/* A hash (FNV-1a of words) of all parameters. */
-static uint64_t hash_parameters(peft_model *m)
-{
-    uint64_t h = 1469598103934665603u;
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {
-        const peft_tensor *v = &peft_model_param(m, i)->value;
-        const pk_real *x = v->data;
-        for (int64_t k = 0; k < peft_tensor_count(v); k++) {
-            uint32_t word;
-            memcpy(&word, &x[k], sizeof word);
-            h = (h ^ word) * 1099511628211u;
-        }
-    }
-    return h;
-}
-
-/* PEFT_E_MISMATCH: a rank differs from rank 0. */
-static peft_status check_starts(const start *all, int64_t ranks)
-{
-    for (int64_t r = 1; r < ranks; r++) {
-        const start *a = &all[0], *b = &all[r];
-        const char *what = a->count != b->count ? "number of parameters"
-                         : a->accumulate != b->accumulate ? "option accumulate"
-                         : a->batch != b->batch ? "option batch" : a->seed != b->seed ? "seed"
-                         : a->parameters != b->parameters ? "values of the parameters" : NULL;
-        if (what)
-            return pf_fail(PEFT_E_MISMATCH, "rank %lld: its %s is not that of rank 0; expected the same model, options "
-                           "and seed in all ranks", (long long)r, what);
-    }
-    return PEFT_OK;
-}
-
-static void forget_ranks(peft_trainer *t)
+void pf_ranks_free(peft_trainer *t)
 {
     pf_free(t->ctx, t->ranks.records);
     t->ranks = (pf_ranks){ .ranks = 1 };
 }
 
-void pf_ranks_free(peft_trainer *t) { forget_ranks(t); }
-
-/* Makes room for the records, and compares what the ranks have in common. */
-static peft_status meet(peft_trainer *t)
+peft_status pf_ranks_make_records(peft_trainer *t)
 {
     const size_t bytes = (size_t)t->ranks.ranks * sizeof(record);
-    const start mine = { hash_parameters(t->model), peft_model_trainable_count(t->model), t->accumulate, t->batch,
-                         t->seed };
     t->ranks.records = pf_alloc_zero(t->ctx, bytes);
-    if (!t->ranks.records) return pf_nomem("records of ranks", bytes);
-    PF_TRY(gather(t, &mine, t->ranks.records, sizeof mine));
-    return check_starts(t->ranks.records, t->ranks.ranks);
-}
-
-peft_status peft_trainer_set_ranks(peft_trainer *t, int64_t rank, int64_t ranks, peft_gather_fn gather_fn,
-                                   peft_reduce_fn sum_fn, void *user)
-{
-    PK_FLOAT_SCOPE;
-    PF_TRY(pf_trainer_ready(t));
-    t->caller_mode = PK_FLOAT_CALLER;
-    if (ranks < 1 || rank < 0 || rank >= ranks)
-        return pf_fail(PEFT_E_INVALID, "rank and ranks: given %lld and %lld, expected 1 rank or more, and a rank from "
-                       "0 to ranks - 1", (long long)rank, (long long)ranks);
-    if (!gather_fn != !sum_fn || (!gather_fn && ranks > 1))
-        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a function, or NULL for both and ranks 1",
-                       gather_fn ? "sum" : "gather");
-    if (t->reduce.fn || t->pending || t->fitting)
-        return pf_fail(PEFT_E_STATE, "ranks: %s", t->reduce.fn ? "the trainer has a reducer; remove it by "
-                       "peft_trainer_set_reduce first" : t->fitting ? "called within peft_trainer_fit" : "passes since "
-                       "the last update; call peft_trainer_update first, or set the ranks before restoring a state");
-    if (ranks > t->accumulate)
-        return pf_fail(PEFT_E_OPTION, "accumulate: given %lld for %lld ranks, of which each makes passes of every "
-                       "update; expected accumulate=%lld or more, with a smaller batch if the number of samples of an "
-                       "update shall stay", (long long)t->accumulate, (long long)ranks, (long long)ranks);
-    if (gather_fn && t->local.steps > 1)
-        return pf_fail(PEFT_E_OPTION, "local_steps: given %lld, expected 1 with ranks that share the passes of an "
-                       "update; updates of their own need peft_trainer_set_reduce", (long long)t->local.steps);
-    forget_ranks(t);
-    if (!gather_fn) return PEFT_OK;
-    t->batches = 0;
-    t->ranks = (pf_ranks){ .gather = gather_fn, .sum = sum_fn, .user = user, .rank = rank, .ranks = ranks };
-    const peft_status s = meet(t);
-    if (s) forget_ranks(t);
-    return s;
+    return t->ranks.records ? PEFT_OK : pf_nomem("records of ranks", bytes);
 }
 
 void pf_round_begin(peft_trainer *t)
@@ -185,7 +111,7 @@ peft_status pf_round_end(peft_trainer *t, peft_status s, bool ending)
         mine.loss = t->pass_loss;
         mine.added = t->last_added;
     }
-    peft_status of_all = gather(t, &mine, all, sizeof mine);
+    peft_status of_all = pf_ranks_gather(t, &mine, all, sizeof mine);
     if (!of_all) of_all = find_failure(all, t->ranks.ranks);
     if (!of_all && add_records(t, all)) {
         /* rank 0 adds its passes to the sum of earlier rounds, the others have only their own */
