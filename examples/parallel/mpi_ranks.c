@@ -98,7 +98,7 @@ static void pass(int64_t from, int64_t to, void *data, int64_t size) { must(peft
 
 static void failed(void)
 {
-    enum { SECONDS = 600 };
+    enum { SECONDS = 600 };                                   /* rank 0 saves and then ends all */
     if (peft_mpi_rank(mpi)) sleep(SECONDS);
 }
 

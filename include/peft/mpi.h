@@ -44,8 +44,8 @@ PEFT_API void    peft_mpi_part(const peft_mpi *m, int64_t count, int64_t *first,
 /* All ranks call it: rows [count, ..], equal in shape and type, of which each rank has filled its part, get the parts
  * of all, in every rank. For example logits of a test set, of which each rank has predicted its images. */
 PEFT_API PEFT_NODISCARD peft_status peft_mpi_gather_rows(peft_mpi *m, peft_tensor *rows);
-/* All ranks call it, each with the status of what it has done: PEFT_OK if all are; else it fails in every rank, where
- * the status is PEFT_OK with that of the first rank that failed and its message, "rank 2: ..". */
+/* All ranks call it. Each rank gives the status of its own work. PEFT_OK if all gave PEFT_OK. Otherwise a rank that
+ * failed gets its own status, the others that of the first failed rank, with "rank 2: ..". */
 PEFT_API PEFT_NODISCARD peft_status peft_mpi_agree(peft_mpi *m, peft_status s);
 /* Copies bytes from rank `from` to rank `to`, or to all ranks for to = -1: for example a file whose length was passed
  * before. Sender and receivers call it, with the same from, to and size; in other ranks it does nothing. data [size]:
@@ -53,7 +53,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_mpi_agree(peft_mpi *m, peft_status s);
  * size, data NULL. */
 PEFT_API PEFT_NODISCARD peft_status peft_mpi_pass(peft_mpi *m, int64_t from, int64_t to, void *data, int64_t size);
 /* Counts by name: "bytes_sent" (bytes of gradients and running statistics that this rank has sent so far, and those of
- * peft_mpi_pass for each receiver), "sums" (rounds in which gradients were added). PEFT_E_NOTFOUND: no such count. */
+ * peft_mpi_pass for each receiver), "sums" (sums over the ranks: one in each round in which gradients were added, and
+ * with batch norm one of the running statistics at each update). PEFT_E_NOTFOUND: no such count. */
 PEFT_API PEFT_NODISCARD peft_status peft_mpi_get_int(const peft_mpi *m, const char *name, int64_t *out);
 
 PEFT_END_DECLS

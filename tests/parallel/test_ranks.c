@@ -352,7 +352,7 @@ START_TEST(wrong_arguments_are_refused)
     FAILS(PEFT_E_INVALID, "sum is NULL", peft_trainer_set_ranks(x, 0, 1, gather_alone, NULL, NULL));
     FAILS(PEFT_E_OPTION, "accumulate: given 2 for 3 ranks", peft_trainer_set_ranks(x, 0, 3, gather_alone, sum_alone,
                                                                                    NULL));
-    FAILS(PEFT_E_MISMATCH, "rank 1: its seed is not that of rank 0", peft_trainer_set_ranks(x, 0, 2, gather_two,
+    FAILS(PEFT_E_MISMATCH, "rank 1 differs from rank 0 in its seed", peft_trainer_set_ranks(x, 0, 2, gather_two,
                                                                                             sum_alone, NULL));
     OK(peft_trainer_set_ranks(x, 0, 1, gather_alone, sum_alone, NULL));
     FAILS(PEFT_E_STATE, "the trainer has ranks", peft_trainer_set_reduce(x, 0, 1, sum_alone, NULL));

@@ -67,7 +67,7 @@ static peft_status compare(const start *all, int64_t ranks)
         for (size_t i = 0; i < sizeof compared / sizeof *compared; i++) {
             const size_t at = compared[i].offset;
             if (memcmp((const char *)&all[0] + at, (const char *)&all[r] + at, sizeof(uint64_t)))
-                return pf_fail(PEFT_E_MISMATCH, "rank %lld: its %s is not that of rank 0; expected the same backbone, "
+                return pf_fail(PEFT_E_MISMATCH, "rank %lld differs from rank 0 in its %s; expected the same backbone, "
                                "model, options and seed in all ranks", (long long)r, compared[i].what);
         }
     return PEFT_OK;
