@@ -15,12 +15,12 @@ seeds=${3-5}
 [ -d phantoms ] || "$programs/phantom" --out phantoms --images 60 --side 32 > /dev/null
 pneumonia=${PEFT_SHARED-}/data/medmnist/pneumoniamnist.npz
 
-# run DATA-NAME DATA SHOTS ALPHA LABEL FLAGS: one entry, all seeds; skipped if its rows are in rounds.csv.
+# run DATA-NAME DATA SHOTS ALPHA LABEL FLAGS: one entry, all seeds but those whose rows are in rounds.csv.
 run() {
     name=$1 data=$2 shots=$3 alpha=$4 label=$5
     shift 5
-    done=$(grep -c "^$name $label,$alpha," rounds.csv 2> /dev/null || true)
-    for seed in $(seq $((${done:-0} + 1)) "$seeds"); do
+    for seed in $(seq "$seeds"); do
+        if grep -Fq "$name $label,$alpha,$seed," rounds.csv 2> /dev/null; then continue; fi
         "$programs/federate" --backbone "$vit" --data "$data" --shots "$shots" --test-per-class 40 --clients 5 \
             --alpha "$alpha" --rounds 20 --judge-every 20 --batch 8 --seed "$seed" --threads 1 --label "$name $label" \
             --csv rounds.csv "$@" > last.log 2>&1 || { echo "$name, $label, alpha $alpha: $(tail -n 1 last.log)"; return; }
