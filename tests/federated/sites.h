@@ -77,4 +77,26 @@ static inline peft_model *sites_load(const sites *s, const char *path)
     OK(peft_model_load(s->t.backbone, path, &m));
     return m;
 }
+
+/* A round with these options from its beginning to its end, for tests of failing allocations; arg: a life. */
+typedef struct { const sites *s; const char *options; } life;
+
+static inline peft_status whole_life(peft_context *ctx, void *arg)
+{
+    const life *l = arg;
+    peft_aggregator *a = NULL;
+    peft_options *o = NULL;
+    const void *data;
+    size_t size;
+    peft_status s = peft_options_create(ctx, &o);
+    if (!s) s = peft_options_parse(o, l->options);
+    if (!s) s = peft_aggregator_create(ctx, o, &a);
+    if (!s) s = peft_aggregator_start(a, l->s->start);
+    for (int k = 0; k < SITES && !s; k++) s = peft_aggregator_add(a, l->s->site[k], site_weight[k]);
+    if (!s) s = peft_aggregator_write(a, tiny_path("next"));
+    if (!s) s = peft_aggregator_bytes(a, &data, &size);
+    peft_aggregator_free(a);
+    peft_options_free(o);
+    return s;
+}
 #endif

@@ -328,24 +328,6 @@ START_TEST(epsilon_agrees_with_quadrature)
 }
 END_TEST
 
-typedef struct { const sites *s; const char *options; } life;
-
-static peft_status whole_life(peft_context *ctx, void *arg)
-{
-    const life *l = arg;
-    peft_aggregator *a = NULL;
-    peft_options *o = NULL;
-    peft_status s = peft_options_create(ctx, &o);
-    if (!s) s = peft_options_parse(o, l->options);
-    if (!s) s = peft_aggregator_create(ctx, o, &a);
-    if (!s) s = peft_aggregator_start(a, l->s->start);
-    for (int k = 0; k < SITES && !s; k++) s = peft_aggregator_add(a, l->s->site[k], site_weight[k]);
-    if (!s) s = peft_aggregator_write(a, tiny_path("next"));
-    peft_aggregator_free(a);
-    peft_options_free(o);
-    return s;
-}
-
 START_TEST(failing_allocations_leak_nothing)
 {
     sites s = sites_make(&(tiny_spec){ .method = "lora", .backbone =

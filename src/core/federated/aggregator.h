@@ -54,6 +54,8 @@ struct peft_aggregator {
 };
 
 /* --- fit.c --- */
+/* What a->model is, for messages: "the start" or "the first site". */
+const char *pf_fit_reference(const peft_aggregator *a);
 /* PEFT_E_MISMATCH: the metadata of the file do not fit those of a->model. */
 peft_status pf_fit_metadata(const peft_aggregator *a, const pf_st *st);
 

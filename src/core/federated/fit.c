@@ -23,12 +23,12 @@ static const entry notes[] = {
     { "preprocess", "preparation of images", "train all sites with the same --transform and image size" },
     { "link", "kind of labels", "train all sites with one label an image, or all with several" } };
 
-static const char *other(const peft_aggregator *a) { return a->has_start ? "the start" : "the first site"; }
+const char *pf_fit_reference(const peft_aggregator *a) { return a->has_start ? "the start" : "the first site"; }
 
 static peft_status differ(const peft_aggregator *a, const entry *e, const char *given, const char *expected)
 {
-    return pf_fail(PEFT_E_MISMATCH, "%s: given '%.200s', %s has '%.200s'; %s", e->what, given, other(a), expected,
-                   e->cure);
+    return pf_fail(PEFT_E_MISMATCH, "%s: given '%.200s', %s has '%.200s'; %s", e->what, given, pf_fit_reference(a),
+                   expected, e->cure);
 }
 
 /* The value of an option, the default of its row if it was not set; NULL: neither. */
@@ -55,7 +55,7 @@ static peft_status same_values(const peft_aggregator *a, const pf_opt *table, co
         const char *g = value_of(given, row, name), *e = value_of(expected, row, name);
         if (g && e && (row ? pf_option_same(row, g, e) : !strcmp(g, e))) continue;
         return pf_fail(PEFT_E_MISMATCH, "option '%s' of %s: given '%.200s', %s has '%.200s'; train all sites from the "
-                       "same start file", name, what, g ? g : "nothing", other(a), e ? e : "nothing");
+                       "same start file", name, what, g ? g : "nothing", pf_fit_reference(a), e ? e : "nothing");
     }
     return PEFT_OK;
 }

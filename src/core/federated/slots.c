@@ -83,7 +83,7 @@ static peft_status refuse_others(const peft_aggregator *a, const pf_st *st)
         const pf_st_tensor *t = pf_st_at(st, i);
         if (is_averaged(t) && !pf_st_find(a->model, t->name))
             return pf_fail(PEFT_E_MISMATCH, "has a tensor '%s', and %s has none of that name", t->name,
-                           a->has_start ? "the start" : "the first site");
+                           pf_fit_reference(a));
     }
     return PEFT_OK;
 }
@@ -92,7 +92,7 @@ static peft_status refuse_others(const peft_aggregator *a, const pf_st *st)
 static peft_status read_slot(const peft_aggregator *a, const pf_st *st, const pf_slot *p, double *to)
 {
     const pf_st_tensor *t = pf_st_find(st, p->name);
-    const char *other = a->has_start ? "the start" : "the first site";
+    const char *other = pf_fit_reference(a);
     char given[160], expected[160];
     if (!t) return pf_fail(PEFT_E_MISMATCH, "has no tensor '%s', and %s has one", p->name, other);
     if (t->ndim != p->ndim || memcmp(t->dim, p->dim, sizeof *p->dim * (size_t)p->ndim))
@@ -119,7 +119,7 @@ peft_status pf_slots_read(const peft_aggregator *a, const pf_st *st, double *val
             && memcmp(to, a->origin + p->first, sizeof *to * (size_t)p->count))
             return pf_fail(PEFT_E_MISMATCH, "tensor '%s', which is not trained, has other values than that of %s: make "
                            "all sites' adapters from the same start file", p->name,
-                           a->has_start ? "the start" : "the first site");
+                           pf_fit_reference(a));
     }
     return refuse_others(a, st);
 }

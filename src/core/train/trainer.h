@@ -140,7 +140,9 @@ int64_t     pf_pending_count(const peft_trainer *t);
 void        pf_pending_drop(peft_trainer *t);
 /* Does the same as pf_pending_drop, and sets epoch, batch_in_epoch and samples back to t->pending_start. */
 void        pf_pending_rewind(peft_trainer *t);
-/* ranks/reduce.c: replaces the gradients by their sum over all ranks, and *passes by the number of passes of all
+/* ranks/reduce.c: PEFT_E_INVALID: not 0 <= rank < ranks. */
+peft_status pf_check_rank(int64_t rank, int64_t ranks);
+/* Replaces the gradients by their sum over all ranks, and *passes by the number of passes of all
  * ranks. If the reducer fails, it calls pf_pending_rewind. Does nothing without a reducer. */
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
 /* --- ranks/ranks.c: passes that several ranks share --- */

@@ -116,9 +116,7 @@ peft_status peft_trainer_set_ranks(peft_trainer *t, int64_t rank, int64_t ranks,
     PK_FLOAT_SCOPE;
     PF_TRY(pf_trainer_ready(t));
     t->caller_mode = PK_FLOAT_CALLER;
-    if (ranks < 1 || rank < 0 || rank >= ranks)
-        return pf_fail(PEFT_E_INVALID, "rank and ranks: given %lld and %lld, expected 1 rank or more, and a rank from "
-                       "0 to ranks - 1", (long long)rank, (long long)ranks);
+    PF_TRY(pf_check_rank(rank, ranks));
     if (!gather_fn != !sum_fn || (!gather_fn && ranks > 1))
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a function, or NULL for both and ranks 1",
                        gather_fn ? "sum" : "gather");

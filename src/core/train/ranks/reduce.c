@@ -4,12 +4,17 @@
 #include <string.h>
 #include "core/train/trainer.h"
 
+peft_status pf_check_rank(int64_t rank, int64_t ranks)
+{
+    if (ranks >= 1 && rank >= 0 && rank < ranks) return PEFT_OK;
+    return pf_fail(PEFT_E_INVALID, "rank and ranks: given %lld and %lld, expected 1 rank or more, and a rank from 0 to "
+                   "ranks - 1", (long long)rank, (long long)ranks);
+}
+
 peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduce_fn fn, void *user)
 {
     PF_TRY(pf_trainer_ready(t));
-    if (ranks < 1 || rank < 0 || rank >= ranks)
-        return pf_fail(PEFT_E_INVALID, "rank and ranks: given %lld and %lld, expected 1 rank or more, and a rank from "
-                       "0 to ranks - 1", (long long)rank, (long long)ranks);
+    PF_TRY(pf_check_rank(rank, ranks));
     if (!fn && ranks > 1)
         return pf_fail(PEFT_E_INVALID, "fn is NULL: expected a function that adds up the gradients of %lld ranks, or "
                        "ranks 1", (long long)ranks);
