@@ -5,26 +5,26 @@
 #                             CHECK: metrics, statistics, labels, conformal, probes, analysis, training, backbones, flags,
 #                             torch_files, adapters, pixels, cma, architectures, dicom, series, formats, nifti, maps,
 #                             report or federated (minutes); default: all but federated
+# A check is a process of one thread: as many run at a time as there are cores, the longest first.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: run.sh BUILD [CHECK..]}" && pwd)
 shift
-[ $# -gt 0 ] || set -- metrics statistics labels conformal probes analysis training backbones flags torch_files \
-    adapters pixels cma architectures dicom series formats nifti maps report
+[ $# -gt 0 ] || set -- report adapters training backbones architectures metrics statistics labels conformal probes \
+    analysis flags torch_files pixels cma dicom series formats nifti maps
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+for check in "$@"; do "$here/environment.sh" "$check"; done > "$logs/setups" || exit 2
+for setup in $(sort -u "$logs/setups"); do
+    "$setup" > "$logs/environment" || exit $?      # 77: no package index
+done
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I CHECK "$here/check.sh" "$build" "$logs" CHECK || true
 failed=0 passed=0 skipped=0
 for check in "$@"; do
-    echo "== interop: $check"
-    file=$(find "$here" -name "check_$check.py")
-    [ -n "$file" ] || { echo "run.sh: no check '$check'"; exit 2; }
-    setup=$(dirname "$file")/setup.sh              # folders whose checks need other packages have their own
-    [ -e "$setup" ] || setup=$here/setup.sh
-    python=$("$setup")/bin/python
-    if PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 PEFT_LIBRARIES="$build" OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1 HF_HUB_DISABLE_PROGRESS_BARS=1 \
-        "$python" "$file"; then status=0; else status=$?; fi
-    case $status in
+    case $(cat "$logs/$check.status" 2> /dev/null) in
         0) passed=$((passed + 1)) ;;
-        77) skipped=$((skipped + 1)) ;;                # it has said what is missing
-        *) failed=$((failed + 1)) ;;
+        77) skipped=$((skipped + 1)) ;;                # its log says what is missing
+        *) failed=$((failed + 1)); echo "run.sh: check $check failed" ;;
     esac
 done
 echo "$passed passed, $failed failed, $skipped skipped"
