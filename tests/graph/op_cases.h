@@ -317,6 +317,7 @@ typedef pf_val (*case_fn)(lab *l, int variant);
 typedef struct op_case { const char *name; const pf_op *op; case_fn build; int variants; } op_case;
 static const op_case op_cases[] = {
     { "linear", &pf_op_linear, case_linear, 6 },
+    { "conv2d", &pf_op_conv2d, case_conv2d, 16 },
     { "layernorm", &pf_op_layernorm, case_layernorm, 4 }, { "gate", &pf_op_gate, case_gate, 12 },
     { "head_norm", &pf_op_head_norm, case_head_norm, 8 },
     { "rope", &pf_op_rope, case_rope, 17 }, { "rope_table", &pf_op_rope_table, case_rope_table, 2 },

@@ -52,6 +52,19 @@ static pf_val case_rotate(lab *l, int v)
     return peft_sys_rotate(&l->g, peft_sys_rotate(&l->g, x, r), r);
 }
 
+/* v: bit 0: a bias; v / 2: maps of 1x1, 1x5 and 4x3 pixels, one channel in, one channel out, kernels of 1x1, 3x1 and
+ * 1x5 */
+static pf_val case_conv2d(lab *l, int v)
+{
+    static const struct { int b, h, w, in, out, kh, kw; } at[] = {
+        { 3, 1, 1, 2, 3, 3, 3 }, { 1, 1, 5, 3, 2, 3, 3 }, { B, 4, 3, 3, 4, 3, 3 }, { B, 3, 4, 1, 3, 5, 5 },
+        { 1, 3, 3, 4, 1, 3, 3 }, { B, 2, 3, 3, 2, 1, 1 }, { 1, 4, 2, 2, 3, 3, 1 }, { 1, 2, 6, 2, 2, 1, 5 } };
+    const int i = v / 2;
+    pf_val x = LEAF(l, at[i].b, at[i].h * at[i].w, at[i].in);
+    pf_val w = lab_leaf_as(l, dense(l), PEFT_DIMS(at[i].out, at[i].in, at[i].kh, at[i].kw));
+    return pf_conv2d(&l->g, x, at[i].h, at[i].w, w, v & 1 ? LEAF(l, at[i].out) : NONE);
+}
+
 /* Images of side 6, which are a constant, become smaller (v 0) or larger (v 1); the factors m are trained. */
 static pf_val case_resize(lab *l, int v)
 {

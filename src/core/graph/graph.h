@@ -170,6 +170,9 @@ pf_val pf_attention(pf_graph *g, int64_t heads, const peft_site *s, pf_val *lse)
 /* For x [..,2 d], the outputs of a gated MLP's fc1: the activation of the first half, or of the last, times the other
  * half. */
 pf_val pf_gated(pf_graph *g, pf_val x, pk_act act, bool last);
+/* Convolution of maps x [.., h*w, in], pixels in rows from the top, with weight [out, in, kh, kw] of odd kh and kw, as
+ * PyTorch stores it: stride 1, zeros around the map. bias [out] or PF_NONE. Returns [.., h*w, out]. */
+pf_val pf_conv2d(pf_graph *g, pf_val x, int64_t h, int64_t w, pf_val weight, pf_val bias);
 void   pf_nodes_compact(pf_graph *g);                               /* drops nodes whose op a pass set to NULL */
 pf_node *pf_node_append(pf_graph *g, const pf_node *n);             /* without infer, for passes; NULL: no memory */
 
