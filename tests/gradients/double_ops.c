@@ -114,7 +114,7 @@ enum { ROWS = sizeof rows / sizeof *rows };
 /* Operations of the backward pass: they have no gradient. */
 static const char *const backward_only[] = {
     "patches_grad", "linear_dx", "linear_dw", "conv2d_dx", "conv2d_dw", "layernorm_dx", "layernorm_dgamma",
-    "head_norm_dx", "head_sums", "rope_dtable", "rope_table_grad",
+    "head_norm_dx", "head_sums", "rope_dtable", "rope_table_grad", "upsample_grad",
     "batchnorm_grad", "attention_grad",
     "act_grad", "sum_to", "dot_to", "row_sums", "put", "mean_rows_grad", "logsumexp_grad", "logaddexp_grad",
     "dropout_grad", "swap_grad", "frame_grad", "frequencies_dp", "row_dots", "cayley_grad", "rotate_dm", "gate_dx",

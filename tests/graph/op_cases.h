@@ -356,7 +356,7 @@ static const op_case op_cases[] = {
     { "attention_map", &pf_op_attention_map, case_attention_map, 6 },
     { "fuse_heads", &pf_op_fuse_heads, case_fuse_heads, 3 },
     { "top_rows", &pf_op_top_rows, case_selection, 3 },
-    { "resize", &pf_op_resize, case_resize, 2 },
+    { "resize", &pf_op_resize, case_resize, 2 }, { "upsample", &pf_op_upsample, case_upsample, 5 },
     { "patches", &pf_op_patches, case_patches, 2 },
     { "loss", &pf_op_loss, case_loss, sizeof losses / sizeof *losses },
     { "entropy", &pf_op_entropy, case_entropy, 4 },

@@ -71,4 +71,12 @@ static pf_val case_resize(lab *l, int v)
     pf_val x = lab_const(l, PEFT_DIMS(B, 2, 6, 6)), m = LEAF(l, 2, v ? 9 : 4, v ? 9 : 4);
     return peft_sys_mul(&l->g, peft_sys_resize_images(&l->g, x, v ? 9 : 4), m);
 }
+
+/* Maps that become larger, by the same factor and by others, smaller in one direction, and of one line or column. */
+static pf_val case_upsample(lab *l, int v)
+{
+    static const int64_t size[][4] = { { 2, 3, 4, 6 }, { 3, 2, 5, 6 }, { 4, 2, 3, 9 }, { 1, 3, 2, 3 }, { 5, 1, 2, 4 } };
+    const int64_t *s = size[v];
+    return pf_upsample(&l->g, LEAF(l, B, s[0] * s[1], 2), s[0], s[1], s[2], s[3]);
+}
 #endif

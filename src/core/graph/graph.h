@@ -173,6 +173,9 @@ pf_val pf_gated(pf_graph *g, pf_val x, pk_act act, bool last);
 /* Convolution of maps x [.., h*w, in], pixels in rows from the top, with weight [out, in, kh, kw] of odd kh and kw, as
  * PyTorch stores it: stride 1, zeros around the map. bias [out] or PF_NONE. Returns [.., h*w, out]. */
 pf_val pf_conv2d(pf_graph *g, pf_val x, int64_t h, int64_t w, pf_val weight, pf_val bias);
+/* The map x [b, h*w, c] as one of new_h x new_w pixels, [b, new_h*new_w, c]: bilinear, without a wider filter where it
+ * becomes smaller, as interpolate(mode="bilinear", align_corners=False) of PyTorch. Returns x for equal sizes. */
+pf_val pf_upsample(pf_graph *g, pf_val x, int64_t h, int64_t w, int64_t new_h, int64_t new_w);
 void   pf_nodes_compact(pf_graph *g);                               /* drops nodes whose op a pass set to NULL */
 pf_node *pf_node_append(pf_graph *g, const pf_node *n);             /* without infer, for passes; NULL: no memory */
 
