@@ -59,11 +59,14 @@ PEFT_API peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name
 /* --- model -------------------------------------------------------------------------------------------------------- */
 typedef struct peft_model peft_model;
 /* Makes a model. Options, o may be NULL: "classes" (0: the backbone's own classifier, frozen), "head" (linear, mlp,
- * bn_linear; patch_linear: a class for each patch, with logits [h, w, classes] for each sample; side_encoder: for fpt;
- * none: no logits, for peft_session_features, without "classes"), "head_init" (auto, normal:STD, trunc_normal:STD,
+ * bn_linear; patch_linear: a class for each patch; seg_linear, setr_naive, setr_pup, seg_mla: a class for each pixel
+ * of the input; docs/api/model.md describes these and names their tensors; side_encoder: for fpt; none: no logits, for
+ * peft_session_features, without "classes"), "head_init" (auto, normal:STD, trunc_normal:STD,
  * uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of peft_sys_declare in
- * peft/sys/method.h), "head_layers" (for mlp only), "pool" (auto, cls, mean, cls_mean, cls_dist, attention).
- * PEFT_E_OPTION: also if "head", "head_init", "head_layers" or "pool" would have no effect. */
+ * peft/sys/method.h), "head_layers" (for mlp only), "head_width" (columns of the hidden maps of setr_naive,
+ * setr_pup and seg_mla; 0: 256), "head_blocks" (blocks that seg_mla reads, one to four in rising order, such as
+ * [2, 5, 8, 11]; auto: four that end parts of equal length), "pool" (auto, cls, mean, cls_mean, cls_dist, attention).
+ * PEFT_E_OPTION: also if "head" or one of the options after it would have no effect. */
 PEFT_API const peft_option *peft_model_option(size_t i);                       /* options.h; NULL: after the last */
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);
@@ -85,16 +88,17 @@ PEFT_API peft_adapter *peft_model_adapter(peft_model *m, size_t i);
  * parameters as they are now, else a warning is logged. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);                 /* 0 with head=none; -1 for NULL */
-/* Columns of the feature that the head reads (peft_session_features): the backbone's width; twice that for two tokens
- * side by side; or those of its attention pooling. -1 for NULL. */
+/* Columns of what the head reads (peft_session_features): the backbone's width, with heads of maps too; twice that for
+ * two tokens side by side; or those of its attention pooling. -1 for NULL. */
 PEFT_API int64_t     peft_model_feature_width(const peft_model *m);
 /* The function from logits to probabilities: "softmax" (one label for each image) or "sigmoid" (several). It is the
  * model's note "link". If the model has none and uses the backbone's own classifier (classes=0), it is the backbone's
  * note "link". NULL: there is no such note. */
 PEFT_API const char *peft_model_link(const peft_model *m);
 /* The shape of one sample's logits: writes its extents to dims and returns their number. 1: [classes]; 3: [h, w,
- * classes], with a head that predicts a class for each patch (patch_linear). Logits of n samples are [n, classes] or
- * [n, h, w, classes]. 0: no logits (head=none), or m or dims is NULL. */
+ * classes], with a head that predicts a class for each of h x w patches (patch_linear) or pixels of the model's input
+ * (seg_linear, setr_naive, setr_pup, seg_mla). Logits of n samples are [n, classes] or [n, h, w, classes]. 0: no
+ * logits (head=none), or m or dims is NULL. */
 PEFT_API int         peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS]);
 PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* the adapters', then the head's */
 PEFT_API peft_param *peft_model_param(peft_model *m, size_t i);

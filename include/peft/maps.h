@@ -49,11 +49,11 @@ PEFT_API const char *peft_maps_kind_summary(size_t i);
 /* Compiles the model for one kind of map. Options, o may be NULL: "kind" (rollout), "batch" (images, or occluded
  * images, that are computed at a time; 1), "threads" (0: the context's), "multi_label" (false; true: a probability is
  * the sigmoid of one logit, and a class must be named), and those of the kinds above. PEFT_E_OPTION: an option of
- * another kind, or a value out of range. PEFT_E_UNSUPPORTED, with the reason: head=none; head=patch_linear with cam and
- * occlusion; a method with a network of its own (fpt) with all but occlusion; kind=ept without prompts in these blocks;
- * a method that needs further inputs (fpt with side_input=given) with any kind. Memory: the arena of the graph; with
- * rollout also batch * blocks * tokens^2 floats, with cam 2 * batch * tokens * width floats and the values that the
- * backward pass reads from "block" on. */
+ * another kind, or a value out of range. PEFT_E_UNSUPPORTED, with the reason: head=none; a head of maps
+ * (peft_model_output) with cam and occlusion; a method with a network of its own (fpt) with all but occlusion; kind=ept
+ * without prompts in these blocks; a method that needs further inputs (fpt with side_input=given) with any kind.
+ * Memory: the arena of the graph; with rollout also batch * blocks * tokens^2 floats, with cam 2 * batch * tokens *
+ * width floats and the values that the backward pass reads from "block" on. */
 PEFT_API PEFT_NODISCARD peft_status peft_maps_create(peft_model *m, const peft_options *o, peft_maps **out);
 PEFT_API void               peft_maps_free(peft_maps *s);
 PEFT_API const peft_option *peft_maps_option(size_t i);                  /* NULL: after the last */

@@ -63,11 +63,11 @@ PEFT_API int64_t     peft_session_batch(const peft_session *s);                /
 PEFT_API const peft_option *peft_session_option(size_t i);                     /* see options.h; NULL: after the last */
 /* images [n,3,S,S] f32, 1 <= n <= batch, S the backbone's "image_size": a plane of red, one of green, one of blue, each
  * row by row from the top, normalised as the note "preprocess" of the backbone or model says. logits f32 [n,classes],
- * or [n,h,w,classes] with a head that predicts a class for each patch (peft_model_output). The results do not depend on
- * n, on option batch, or on the number of threads (with the library's own matrix products; with CBLAS they may).
- * PEFT_E_NONFINITE: a logit is NaN or Inf; the message names the first image that has one. logits then holds the
- * results all the same, which are right for images whose logits are all finite. PEFT_E_UNSUPPORTED: the model has no
- * head (head=none). */
+ * or [n,h,w,classes] with a head that predicts a map, of patches or of pixels of the input, line by line from the top
+ * (peft_model_output). The results do not depend on n, on option batch, or on the number of threads (with the
+ * library's own matrix products; with CBLAS they may). PEFT_E_NONFINITE: a logit is NaN or Inf; the message names the
+ * first image that has one. logits then holds the results all the same, which are right for images whose logits are all
+ * finite. PEFT_E_UNSUPPORTED: the model has no head (head=none). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits);
 /* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. Fails as
@@ -77,8 +77,8 @@ peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi
 /* The pooled feature of each image, f32 [n,width] (peft_model_feature_width): what the head reads, such as the class
  * token or the mean of the patches (the model's "pool"), after the final norm, with the model's adapters. It equals the
  * tap "feature". The model may have a head or none (head=none). Fails as peft_session_predict does, with
- * PEFT_E_NONFINITE if a feature is NaN or Inf. PEFT_E_UNSUPPORTED: the model has no pooled feature (head=patch_linear;
- * a method with a network of its own, fpt). */
+ * PEFT_E_NONFINITE if a feature is NaN or Inf. PEFT_E_UNSUPPORTED: the model has no pooled feature (a head of maps; a
+ * method with a network of its own, fpt). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_features(peft_session *s, const peft_tensor *images, peft_tensor *features);
 /* A further input of the next predictions, copied: see peft_trainer_input. */
@@ -88,7 +88,8 @@ peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
  * images the first n are valid. "embed": [batch, tokens, width], the tokens that enter block 0, with class token,
  * registers and positions. "block.N": [batch, tokens, width], the residual stream that leaves block N, counted from 0.
  * tokens is that of peft_backbone_get, plus those that an adapter adds (vpt). "feature": what the head reads, after the
- * final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. "sink_mass.N":
+ * final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with a head of maps; not with
+ * head=seg_mla, which reads the patches of several "block.N". "sink_mass.N":
  * [batch, tokens], of each query token the share of its attention in block N that sink logits take (ept: the prompts),
  * mean over heads: exp(z - lse), where z is the sink and lse the logsumexp of all logits of the row, z among them. In
  * each head the sink scales the output of attention by 1 minus its share. Only of blocks with sinks, and not where a

@@ -82,7 +82,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_freeze(peft_trainer *t, const c
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_lr(peft_trainer *t, double lr);
 
 /* One training step: forward, loss, backward, clip, update. images [n,3,S,S] f32, red, green and blue planes as for
- * peft_session_predict, n <= batch; labels [n] i64 for ce, else [n,classes] f32 (with head=patch_linear [n,h,w] i64 and
+ * peft_session_predict, n <= batch; labels [n] i64 for ce, else [n,classes] f32 (with a head of maps [n,h,w] i64 and
  * [n,h,w,classes] f32, see peft_model_output; a mean is then over all n * h * w): for soft_ce probabilities that add up
  * to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no loss and is not counted in the mean. A
  * batch without a label that counts (all of weight 0, or not judged) changes nothing. sample_ids [n] or NULL (or -1: a

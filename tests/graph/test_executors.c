@@ -41,7 +41,7 @@ static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
         tapped ? ",taps=\"embed,block.0,feature\"" : "");
     for (int n = 1; n <= 3; n++) {
         tiny_batch b = tiny_batch_make(t->model, n, n);
-        peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, n, (int)t->model->classes);
+        peft_tensor *logits = tiny_logits(t->model, n);
         OK(peft_session_predict(s, b.images, logits));
         tiny_finite(logits, "logits");
         tiny_bits_tensor(bits, "logits", logits);

@@ -14,7 +14,7 @@ static void record(const tiny *t, peft_trainer *r, tiny_bits *bits)
 {
     for (int n = BATCH; n >= (peft_model_buffer_count(t->model) ? 2 : 1); n--) {
         tiny_batch b = tiny_batch_make(t->model, n, n);
-        peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, n, (int)t->model->classes);
+        peft_tensor *logits = tiny_logits(t->model, n);
         OK(peft_trainer_step(r, b.images, b.labels, b.ids));
         tiny_bits_add(bits, "loss", &r->last_loss, sizeof r->last_loss);
         tiny_bits_grads(bits, t->model);

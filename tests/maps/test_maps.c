@@ -273,7 +273,7 @@ START_TEST(what_has_no_map_is_refused)
     refuses(network.model, "kind=rollout", PEFT_E_UNSUPPORTED, "method 'fpt' makes the logits by a network of its own");
     refuses(network.model, "kind=cam", PEFT_E_UNSUPPORTED, "or kind=occlusion");
     refuses(none.model, "kind=cam", PEFT_E_UNSUPPORTED, "a map of a class");
-    refuses(patches.model, "kind=occlusion", PEFT_E_UNSUPPORTED, "head=patch_linear predicts a class for each patch");
+    refuses(patches.model, "kind=occlusion", PEFT_E_UNSUPPORTED, "head=patch_linear predicts a map of classes");
     refuses(mean.model, "row=class", PEFT_E_OPTION, "no class token");
     peft_maps_free(make(patches.model, "kind=rollout"));
     tiny_free(&t);

@@ -99,6 +99,7 @@ START_TEST(optimisers_losses_and_heads_train_to_the_same_bits)
         { "lora", "dropout=0.3", "classes=3,head=mlp,head_layers=1", "lr=0.01,schedule=cosine,steps=9" },
         { "ept", NULL, "classes=3,head=bn_linear", "optimizer=sgd,lr=0.05,loss=bce,pos_weight=\"2,1,1\"" },
         { "full", NULL, "classes=3,head=patch_linear", "lr=1e-3,clip_norm=1,decay_on=matrices,weight_decay=0.1" },
+        { "lora", NULL, "classes=3,head=setr_naive,head_width=4", "lr=0.01,clip_norm=1" },
         { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"1,2,3\",label_smoothing=0.1,cache_features=1000000" } };
     for (size_t i = 0; i < sizeof setups / sizeof *setups; i++) compare(&setups[i]);
 }

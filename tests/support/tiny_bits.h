@@ -103,6 +103,16 @@ static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
     tiny_bits_free(b);
 }
 
+/* A new tensor for the logits of n samples of the model. */
+static inline peft_tensor *tiny_logits(const peft_model *m, int n)
+{
+    int64_t dims[PEFT_MAX_DIMS] = { n };
+    peft_tensor *t;
+    memcpy(dims + 1, m->output.dim, (size_t)m->output.ndim * sizeof *dims);
+    OK(peft_tensor_create(m->backbone->ctx, PEFT_F32, 1 + m->output.ndim, dims, &t));
+    return t;
+}
+
 /* Appends the model's logits for n images, computed by `threads` threads (0: the context's number) in this
  * arithmetic. */
 static inline void tiny_bits_predict_in(tiny_bits *bits, peft_model *m, int n, int threads, const char *compute)
@@ -110,7 +120,7 @@ static inline void tiny_bits_predict_in(tiny_bits *bits, peft_model *m, int n, i
     const int first_sample = 30;                              /* an arbitrary choice */
     tiny_batch b = tiny_batch_make(m, n, first_sample);
     peft_session *s = tiny_session(m, "batch=%d,threads=%d,compute=%s", n, threads, compute);
-    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, n, (int)m->classes);
+    peft_tensor *logits = tiny_logits(m, n);
     OK(peft_session_predict(s, b.images, logits));
     tiny_finite(logits, "logits");
     tiny_bits_tensor(bits, "logits", logits);

@@ -2,7 +2,7 @@
  * test_memory.c -- memory is planned and allocated when a trainer or session is created: the planned size covers what
  * is held, nothing is written beyond the end of a block, and steps and predictions allocate nothing. */
 #include "failing_alloc.h"
-#include "tiny.h"
+#include "tiny_bits.h"
 
 /* An allocator with a pattern behind each block, which it checks when the block is freed. */
 enum { FENCE = 256 };
@@ -139,7 +139,7 @@ static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_te
     (void)epoch;
     int64_t n = i == 0 ? 4 : i == 1 ? 3 : 0;
     memcpy(peft_tensor_data(images), peft_tensor_cdata(b->images), pf_tensor_bytes(b->images) / 4 * (size_t)n);
-    memcpy(peft_tensor_data(labels), peft_tensor_cdata(b->labels), sizeof(int64_t) * (size_t)n);
+    memcpy(peft_tensor_data(labels), peft_tensor_cdata(b->labels), pf_tensor_bytes(b->labels) / 4 * (size_t)n);
     memcpy(ids, b->ids, sizeof *ids * (size_t)n);
     return n;
 }
@@ -151,10 +151,11 @@ static void check_no_allocation(const char *method, const char *model, const cha
     tiny t = fenced_model(&f, NULL, method, model);
     tiny_batch b = tiny_first_batch(t.model, 4), part[3];
     for (int n = 1; n <= 3; n++) part[n - 1] = tiny_batch_make(t.model, n, 4 - n);
-    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
+    peft_tensor *logits = tiny_logits(t.model, 4);
+    const bool has_feature = tiny_has_taps(t.adapter) && t.model->head->reads == PF_READS_FEATURE;
     peft_tensor *features = tiny_tensor(t.ctx, PEFT_F32, 2, 4, (int)t.backbone->shape.width);
     peft_trainer *r = tiny_trainer(t.model, "batch=4%s", options);
-    peft_session *s = tiny_session(t.model, "batch=4%s", tiny_has_taps(t.adapter) ? ",taps=feature" : "");
+    peft_session *s = tiny_session(t.model, "batch=4%s", has_feature ? ",taps=feature" : "");
     f.calls = f.fail_at = 0;
     f.and_after = true;
     for (int i = 0; i < 3; i++) {
@@ -167,7 +168,7 @@ static void check_no_allocation(const char *method, const char *model, const cha
         OK(peft_trainer_evaluate(r, b.images, logits));
         OK(peft_session_predict(s, b.images, logits));
         OK(peft_session_probabilities(s, b.images, i % 2, logits));
-        if (tiny_has_taps(t.adapter)) {
+        if (has_feature) {
             tiny_tap(s, "feature");
             OK(peft_session_features(s, b.images, features));
         }
@@ -194,6 +195,8 @@ START_TEST(steps_and_predictions_allocate_nothing)
     check_no_allocation("fpt", "classes=3,head=side_encoder", ",cache_features=1000000,executor=naive");
     check_no_allocation("linear", "classes=3", cache_file("linear", ",cache_type=f16"));
     check_no_allocation("bitfit", "classes=3", ",executor=naive");
+    check_no_allocation("vpt", "classes=3,head=setr_pup,head_width=4", "");
+    check_no_allocation("linear", "classes=3,head=seg_mla,head_width=4", ",cache_features=4000000,threads=3");
     tiny_clean();
 }
 END_TEST

@@ -204,7 +204,7 @@ class Model(Object):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """The shape of one sample's logits: (classes,), or (h, w, classes) with head=patch_linear."""
+        """The shape of one sample's logits: (classes,), or (h, w, classes) with a head of maps."""
         dims = (ctypes.c_int64 * PEFT_MAX_DIMS)()
         return tuple(dims[: lib.peft_model_output(self._c, dims)])
 

@@ -66,7 +66,7 @@ class Predictor(Object):
         return list(self._names)
 
     def logits(self, pictures: Pictures, out: Floats | None = None) -> Floats:
-        """Logits (n, classes), or (n, h, w, classes) with head=patch_linear."""
+        """Logits (n, classes), or (n, h, w, classes) with a head of maps."""
         return self._run(pictures, out, lib.peft_predictor_pixels, lib.peft_predictor_images)
 
     __call__ = logits

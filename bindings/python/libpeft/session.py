@@ -72,7 +72,7 @@ class Session(Object):
         return out
 
     def logits(self, images: Array, out: Floats | None = None) -> Floats:
-        """Logits (n, classes), or (n, h, w, classes) with head=patch_linear; written to `out` if it is given.
+        """Logits (n, classes), or (n, h, w, classes) with a head of maps; written to `out` if it is given.
         NonFiniteError: a logit is NaN or Inf; `out` holds them all the same."""
         return self._run(lib.peft_session_predict, images, out, self._output)
 

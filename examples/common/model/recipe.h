@@ -14,7 +14,8 @@
 #define RECIPE_FLAGS(X) \
     X(method, "METHOD", "ept", "fine-tuning method; inspect --methods lists them") \
     X(options, "LIST", NULL, "options of the method, name=value,...; inspect --methods lists them") \
-    X(head, "LIST", NULL, "options of the classifier, name=value,...: head, head_init, head_layers, pool") \
+    X(head, "LIST", NULL, "options of the classifier, name=value,...: head, head_init, head_layers, head_width, " \
+      "head_blocks, pool") \
     X(epochs, "N", "20", "number of passes through the training images") \
     X(batch, "N", "4", "images in one training step") \
     X(lr, "RATE", "1e-3", "largest learning rate of the schedule; ept needs a larger one than the default, 0.003 to " \

@@ -59,7 +59,7 @@ static peft_status check_model(const peft_maps *s)
     if (!s->kind->of_class) return PEFT_OK;
     PF_TRY(pf_model_check_logits(m, "a map of a class"));
     if (m->output.ndim == 1) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "maps of kind=%s: head=%s predicts a class for each patch, and not one for the "
+    return pf_fail(PEFT_E_UNSUPPORTED, "maps of kind=%s: head=%s predicts a map of classes, and not one class for the "
                    "image; expected another head, or kind=rollout", s->kind->name, m->head->name);
 }
 

@@ -66,7 +66,7 @@ static peft_status choose_row(peft_maps *s, rollout *r)
     if (row == CLASS && !class_token)
         return pf_fail(PEFT_E_OPTION, "row: given class, but the network has no class token; expected mean or auto");
     const bool reads = f == PF_FEATURE_CLS || f == PF_FEATURE_CLS_MEAN || f == PF_FEATURE_CLS_DIST;
-    r->class_row = row == CLASS || (row == AUTO && class_token && reads && !m->head->patches);
+    r->class_row = row == CLASS || (row == AUTO && class_token && reads && m->head->reads == PF_READS_FEATURE);
     return PEFT_OK;
 }
 

@@ -18,7 +18,7 @@ static bool record_tokens(void *user, pf_graph *g, const char *name, pf_val v)
 static peft_status count_tokens(const peft_model *m, peft_adapter **adapters, size_t n, int64_t *tokens)
 {
     const peft_model model = { .backbone = m->backbone, .adapter = adapters, .adapters = n, .head = m->head,
-                              .classes = m->classes, .output = m->output, .head_layers = m->head_layers,
+                              .classes = m->classes, .output = m->output, .spec = m->spec,
                               .pool = m->pool, .params = m->params, .buffers = m->buffers };
     pf_graph g;
     *tokens = 0;

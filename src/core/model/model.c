@@ -13,8 +13,11 @@ const pf_opt pf_model_options[] = {
     },
     { "head_layers", 'i', "3", 0, 64, "number of hidden layers of head mlp" },
     { "head_init", 's', "auto", 0, 0, "initial values of the head's weights: auto (normal:0.01 for linear, "
-      "trunc_normal:0.01 for bn_linear, kaiming_out for mlp), normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, "
-      "kaiming_normal, kaiming_out, xavier, zero or one" },
+      "trunc_normal:0.01 for bn_linear, kaiming_out for mlp and hidden layers of setr_naive, setr_pup and seg_mla), "
+      "normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero or one" },
+    { "head_width", 'i', "0", 0, 1 << 16, "columns of the hidden maps of setr_naive, setr_pup and seg_mla; 0: 256" },
+    { "head_blocks", 's', "auto", 0, 0, "blocks whose tokens seg_mla reads, one to four, such as [2, 5, 8, 11]; auto: "
+      "four that end parts of equal length" },
     { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token), mean (of the patch tokens), cls_mean "
       "(both side by side), cls_dist (class and distillation token side by side) or attention (attention pooling); "
       "auto: as the backbone was trained" },
@@ -25,7 +28,7 @@ const peft_option *peft_model_option(size_t i) { return pf_option_at(pf_model_op
 /* PEFT_E_OPTION: an option has a value other than its default, and no effect with this head. */
 static peft_status check_options_are_read(const peft_model *m, const peft_options *o)
 {
-    static const char *const names[] = { "head", "head_init", "head_layers", "pool" };
+    static const char *const names[] = { "head", "head_init", "head_layers", "head_width", "head_blocks", "pool" };
     const bool frozen = m->head == &pf_head_backbone;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *given = pf_options_setting(o, names[i]);
@@ -56,7 +59,8 @@ static peft_status read_options(peft_model *m, const peft_options *o)
     const pf_opt *t = pf_model_options;
     const char *pool = pf_options_string(o, t, "pool"), *init = pf_options_string(o, t, "head_init");
     m->classes = pf_options_int(o, t, "classes");
-    m->head_layers = pf_options_int(o, t, "head_layers");
+    m->spec.layers = pf_options_int(o, t, "head_layers");
+    m->spec.width = pf_options_int(o, t, "head_width");
     PF_TRY(read_pool(m, pool));
     m->head = pf_head_find(pf_options_string(o, t, "head"));
     if (!m->head) return PEFT_E_OPTION;
@@ -65,6 +69,8 @@ static peft_status read_options(peft_model *m, const peft_options *o)
     if (m->head == &pf_head_none && m->classes)
         return pf_fail(PEFT_E_OPTION, "classes: given %lld, but head=none makes no logits; leave classes out, or "
                        "choose another head", (long long)m->classes);
+    if (m->head->reads == PF_READS_BLOCKS)
+        PF_TRY(pf_head_read_blocks(&m->spec, pf_options_string(o, t, "head_blocks"), &m->backbone->shape));
     if (m->head == &pf_head_none || m->classes) return PEFT_OK;
     m->head = &pf_head_backbone;
     m->classes = m->backbone->shape.classes;

@@ -18,9 +18,10 @@ struct peft_model {
     peft_options *options;
     peft_adapter **adapter; size_t adapters;
     const pf_head *head;
-    int64_t classes, head_layers;        /* head_layers: hidden layers of head mlp */
-    pf_shape output;                     /* of a sample's logits: [classes]; [h, w, classes] if the head has `patches`;
-                                          * no extents with head=none, whose classes are 0 */
+    pf_head_spec spec;                   /* of the head */
+    int64_t classes;
+    pf_shape output;                     /* of a sample's logits: pf_head.of; no extents with head=none, whose classes
+                                          * are 0 */
     pf_feature pool;                     /* what the head reads */
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* of the head: running statistics */
@@ -33,7 +34,14 @@ extern const pf_opt pf_model_options[];
 /* Columns of the feature that the model's head reads. */
 static inline int64_t pf_feature_width(const peft_model *m)
 {
-    return m->head->patches ? m->backbone->shape.width : pf_vit_feature_width(&m->backbone->shape, m->pool);
+    const pf_vit_shape *v = &m->backbone->shape;
+    return m->head->reads == PF_READS_FEATURE ? pf_vit_feature_width(v, m->pool) : v->width;
+}
+/* Does the head's batch norm have one row for each sample, so that it cannot train on a single one? That of a map has a
+ * row for each pixel. */
+static inline bool pf_model_normalises_samples(const peft_model *m)
+{
+    return m->buffers.count && m->head->reads == PF_READS_FEATURE;
 }
 /* PEFT_E_UNSUPPORTED: the model computes no logits (head=none). The message begins with subject. */
 peft_status pf_model_check_logits(const peft_model *m, const char *subject);
@@ -72,11 +80,12 @@ const peft_tensor *pf_model_tensor(const peft_model *m, const char *name);
 
 /* --- vit/forward.c --- */
 /* A tap function: is called with each intermediate value of the forward pass and its name, "embed", "block.N",
- * "sink_mass.N" or "feature". Returns whether it wants the value. With v PF_NONE it is only asked: "sink_mass.N", which
- * the pass itself does not need, is computed if the answer is true, and then the function is called with it. */
+ * "sink_mass.N" or "feature" (what the head reads; not of a head that reads blocks). Returns whether it wants the
+ * value. With v PF_NONE it is only asked: "sink_mass.N", which the pass itself does not need, is computed if the answer
+ * is true, and then the function is called with it. */
 typedef bool (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
 pf_val pf_model_images(const peft_model *m, pf_graph *g);                              /* the input "images" */
-/* Builds the forward pass from images [b,3,s,s] to logits, with one row for each sample, or for each patch if the head
- * has `patches`. tap may be NULL. */
+/* Builds the forward pass from images [b,3,s,s] to logits, with one row for each sample, or for each patch or pixel
+ * (pf_head.of). tap may be NULL. */
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn tap, void *user);
 #endif

@@ -41,10 +41,10 @@ int64_t pf_trainer_image_elements(const peft_trainer *t)
     return 3 * s * s;
 }
 
-/* PEFT_E_SHAPE: one sample with batch norm (the model has buffers). PEFT_E_UNSUPPORTED: net runs full batches only. */
+/* PEFT_E_SHAPE: one sample with batch norm over samples. PEFT_E_UNSUPPORTED: net runs full batches only. */
 peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n)
 {
-    if (n == 1 && t->model->buffers.count)
+    if (n == 1 && pf_model_normalises_samples(t->model))
         return pf_fail(PEFT_E_SHAPE, "images: given a batch of 1 sample, but head %s has batch norm, which needs 2 or "
                        "more; choose another batch than %lld, or leave an epoch's last batch out (drop_last=true of a "
                        "loader)", t->model->head->name, (long long)t->batch);

@@ -11,12 +11,12 @@ static double number(const peft_trainer *t, const char *name) { return OPTION(t,
 static int64_t integer(const peft_trainer *t, const char *name) { return OPTION(t, int, name); }
 static const char *text(const peft_trainer *t, const char *name) { return OPTION(t, string, name); }
 
-/* PEFT_E_OPTION: the head has batch norm (the model then has buffers), and a batch, or the last one of an epoch, would
- * have a single sample. Found here, not at the end of the first epoch. */
+/* PEFT_E_OPTION: the head has batch norm over samples, and a batch, or the last one of an epoch, would have a single
+ * sample. Found here, not at the end of the first epoch. */
 static peft_status check_last_batch(const peft_trainer *t)
 {
     const int64_t samples = integer(t, "samples"), last = samples ? samples % t->batch : 0;
-    if (!t->model->buffers.count || (t->batch > 1 && last != 1)) return PEFT_OK;
+    if (!pf_model_normalises_samples(t->model) || (t->batch > 1 && last != 1)) return PEFT_OK;
     if (t->batch == 1)
         return pf_fail(PEFT_E_OPTION, "batch: given 1, but head %s has batch norm, which cannot train on one sample; "
                        "expected 2 or more", t->model->head->name);

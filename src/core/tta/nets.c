@@ -91,10 +91,14 @@ static peft_status compile(pf_compiled *c, pf_extents *e, const pf_net_spec *spe
     return pf_compiled_create(c, spec);
 }
 
-/* PEFT_E_UNSUPPORTED: a method of the model has a network of its own, which has no taps. */
+/* PEFT_E_UNSUPPORTED: a method of the model has a network of its own, which has no taps, or the head reads blocks, so
+ * that there is no value of the last one. */
 static peft_status check_taps(const peft_adaptor *a)
 {
     const peft_model *m = a->model;
+    if (a->kind->taps && m->head->reads == PF_READS_BLOCKS)
+        return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares the feature that the head reads, and head %s reads the "
+                       "tokens of several blocks; expected another kind or head", a->kind->name, m->head->name);
     for (size_t i = 0; i < m->adapters && a->kind->taps; i++)
         if (m->adapter[i]->method->network)
             return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares features of the backbone's blocks, and method '%s' "

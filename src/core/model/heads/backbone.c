@@ -3,9 +3,9 @@
  * method whose network computes the logits itself. */
 #include "core/model/model.h"
 
-static pf_val emit(const peft_model *m, pf_graph *g, pf_val x)
+static pf_val emit(const peft_model *m, pf_graph *g, const pf_val *x)
 {
-    return peft_sys_linear(g, x, pf_model_weight(m, g, "head.weight"), pf_model_weight(m, g, "head.bias"));
+    return peft_sys_linear(g, x[0], pf_model_weight(m, g, "head.weight"), pf_model_weight(m, g, "head.bias"));
 }
 
 static const peft_tensor *merge(const peft_model *m, const char *name) { return pf_backbone_find(m->backbone, name); }

@@ -3,13 +3,15 @@
 #include <stdio.h>
 #include "core/model/model.h"
 
-/* Adds a tensor [rows, cols] (cols PF_NO_COLS: [rows]) to list, which is m->params or m->buffers. */
-static peft_status add_tensor(peft_model *m, pf_params *list, const char *name, int64_t rows, int64_t cols,
-                              const char *init, pf_source *source)
+enum { NAME = 96 };                                    /* bytes of a tensor's name */
+
+/* Adds a tensor to list, which is m->params or m->buffers. dims end with 0. */
+static peft_status add_tensor(peft_model *m, pf_params *list, const char *name, const int64_t *dims, const char *init,
+                              pf_source *source)
 {
     pf_param *p;
-    const int64_t dims[2] = { rows, cols };
-    const int ndim = cols == PF_NO_COLS ? 1 : 2;
+    int ndim = 0;
+    while (dims[ndim]) ndim++;
     PF_TRY(pf_source_check(source, name, ndim, dims));
     PF_TRY(pf_param_make(m->backbone->ctx, list, name, "head", ndim, dims, &p));
     p->buffer = list == &m->buffers;
@@ -19,27 +21,33 @@ static peft_status add_tensor(peft_model *m, pf_params *list, const char *name, 
 
 peft_status pf_head_add_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source)
 {
-    char name[96];
+    char name[NAME];
     snprintf(name, sizeof name, "%s.running_mean", stem);
-    PF_TRY(add_tensor(m, &m->buffers, name, d, PF_NO_COLS, "zero", source));
+    PF_TRY(add_tensor(m, &m->buffers, name, PEFT_DIMS(d), "zero", source));
     snprintf(name, sizeof name, "%s.running_var", stem);
-    return add_tensor(m, &m->buffers, name, d, PF_NO_COLS, "one", source);
+    return add_tensor(m, &m->buffers, name, PEFT_DIMS(d), "one", source);
+}
+
+peft_status pf_head_add_weight(peft_model *m, const char *stem, const int64_t *dims, const char *init,
+                               pf_source *source)
+{
+    char name[NAME];
+    snprintf(name, sizeof name, "%s.weight", stem);
+    return add_tensor(m, &m->params, name, dims, init, source);
 }
 
 peft_status pf_head_add_weight_and_bias(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
                                         const char *bias, pf_source *source)
 {
-    char name[96];
-    snprintf(name, sizeof name, "%s.weight", stem);
-    PF_TRY(add_tensor(m, &m->params, name, rows, cols, weight, source));
+    char name[NAME];
+    PF_TRY(pf_head_add_weight(m, stem, PEFT_DIMS(rows, cols), weight, source));
     snprintf(name, sizeof name, "%s.bias", stem);
-    return add_tensor(m, &m->params, name, rows, PF_NO_COLS, bias, source);
+    return add_tensor(m, &m->params, name, PEFT_DIMS(rows), bias, source);
 }
 
-/* The tensor STEM.SUFFIX of the head as a graph value; PF_NONE: it has none. */
-static pf_val tensor_value(const peft_model *m, pf_graph *g, const char *stem, const char *suffix)
+pf_val pf_head_tensor(const peft_model *m, pf_graph *g, const char *stem, const char *suffix)
 {
-    char name[96];
+    char name[NAME];
     snprintf(name, sizeof name, "%s.%s", stem, suffix);
     pf_param *p = pf_params_find(&m->params, name);
     if (!p) p = pf_params_find(&m->buffers, name);
@@ -48,14 +56,14 @@ static pf_val tensor_value(const peft_model *m, pf_graph *g, const char *stem, c
 
 pf_val pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char *stem)
 {
-    return peft_sys_linear(g, x, tensor_value(m, g, stem, "weight"), tensor_value(m, g, stem, "bias"));
+    return peft_sys_linear(g, x, pf_head_tensor(m, g, stem, "weight"), pf_head_tensor(m, g, stem, "bias"));
 }
 
 pf_val pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps)
 {
     const double momentum = 0.1;                          /* of the running statistics, as by default in torch */
     const pf_attr a = { .f = { eps, momentum } };
-    const pf_val in[] = { x, tensor_value(m, g, stem, "weight"), tensor_value(m, g, stem, "bias"),
-                          tensor_value(m, g, stem, "running_mean"), tensor_value(m, g, stem, "running_var") };
+    const pf_val in[] = { x, pf_head_tensor(m, g, stem, "weight"), pf_head_tensor(m, g, stem, "bias"),
+                          pf_head_tensor(m, g, stem, "running_mean"), pf_head_tensor(m, g, stem, "running_var") };
     return pf_emit(g, &pf_op_batchnorm, &a, 5, in);
 }

@@ -18,7 +18,7 @@ static peft_status declare(peft_model *m, const char *init, pf_source *source)
 {
     const int64_t d = pf_feature_width(m);
     char linear[STEM], norm[STEM];
-    for (int64_t i = 0; i < m->head_layers; i++) {
+    for (int64_t i = 0; i < m->spec.layers; i++) {
         stems(i, linear, norm);
         PF_TRY(pf_head_add_weight_and_bias(m, linear, d, d, init, "zero", source));
         PF_TRY(pf_head_add_weight_and_bias(m, norm, d, PF_NO_COLS, "one", "zero", source));
@@ -27,16 +27,17 @@ static peft_status declare(peft_model *m, const char *init, pf_source *source)
     return pf_head_add_weight_and_bias(m, "head.last_layer", m->classes, d, init, "zero", source);
 }
 
-static pf_val emit(const peft_model *m, pf_graph *g, pf_val x)
+static pf_val emit(const peft_model *m, pf_graph *g, const pf_val *x)
 {
     const double eps = 1e-5;
+    pf_val y = x[0];
     char linear[STEM], norm[STEM];
-    for (int64_t i = 0; i < m->head_layers; i++) {
+    for (int64_t i = 0; i < m->spec.layers; i++) {
         stems(i, linear, norm);
-        x = peft_sys_activate(g, pf_head_linear_of(m, g, x, linear), "relu");
-        x = pf_head_batch_norm(m, g, x, norm, eps);
+        y = peft_sys_activate(g, pf_head_linear_of(m, g, y, linear), "relu");
+        y = pf_head_batch_norm(m, g, y, norm, eps);
     }
-    return pf_head_linear_of(m, g, x, "head.last_layer");
+    return pf_head_linear_of(m, g, y, "head.last_layer");
 }
 
 const pf_head pf_head_mlp = { .name = "mlp", .options = "head head_init head_layers pool", .init = "kaiming_out",

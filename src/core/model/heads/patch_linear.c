@@ -8,7 +8,7 @@ static peft_status declare(peft_model *m, const char *init, pf_source *source)
     return pf_head_add_weight_and_bias(m, "head", m->classes, m->backbone->shape.width, init, "zero", source);
 }
 
-static pf_val emit(const peft_model *m, pf_graph *g, pf_val x) { return pf_head_linear_of(m, g, x, "head"); }
+static pf_val emit(const peft_model *m, pf_graph *g, const pf_val *x) { return pf_head_linear_of(m, g, x[0], "head"); }
 
 const pf_head pf_head_patch_linear = { .name = "patch_linear", .options = "head head_init", .init = "normal:0.01",
-    .patches = true, .declare = declare, .emit = emit };
+    .reads = PF_READS_PATCHES, .of = PF_OF_PATCHES, .declare = declare, .emit = emit };

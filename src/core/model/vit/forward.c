@@ -34,8 +34,16 @@ static pf_val norm_of(const void *pass, pf_val x, bool final)
     return final ? pf_pass_final_norm(pass, x) : pre_norm(pass, x);
 }
 
-/* The whole pass, from images to the input of the head; reports the values to the tap function. */
-static pf_val forward(const pf_vit_pass *p, pf_val images)
+/* Sets those of x, what a head reads of blocks, that are patch tokens of block l. */
+static void read_block(const pf_vit_pass *p, int64_t l, pf_val tokens, pf_val *x)
+{
+    const pf_head_spec *s = &p->m->spec;
+    for (int i = 0; p->reads == PF_READS_BLOCKS && i < s->blocks; i++)
+        if (s->block[i] == l) x[i] = pf_pass_patches(p, tokens);
+}
+
+/* The whole pass, from images to what the head reads (pf_head_reads); reports the values to the tap function. */
+static void forward(const pf_vit_pass *p, pf_val images, pf_val read[PF_HEAD_BLOCKS_MAX])
 {
     char name[32];
     pf_val (*const outer_norm)(const void *, pf_val, bool) = p->g->norm;
@@ -48,12 +56,14 @@ static pf_val forward(const pf_vit_pass *p, pf_val images)
         x = pf_pass_block(p, l, x);
         snprintf(name, sizeof name, "block.%lld", (long long)l);
         pf_pass_tap(p, name, x);
+        read_block(p, l, x, read);
     }
-    x = pf_pass_pool(p, x);
-    pf_pass_tap(p, "feature", x);
+    if (p->reads != PF_READS_BLOCKS) {
+        read[0] = pf_pass_pool(p, x);
+        pf_pass_tap(p, "feature", read[0]);
+    }
     p->g->norm = outer_norm;
     p->g->pass = outer_pass;
-    return x;
 }
 
 /* The forward pass of the backbone (scope "") or of a declared network. At its sites `at` is called; NULL: the model's
@@ -68,7 +78,9 @@ pf_val peft_sys_vit_forward(peft_build *g, const peft_net *net, const char *scop
         if (!p.shape)
             return pf_graph_fail(g, pf_fail(PEFT_E_INTERNAL, "no network was declared with scope '%s'", scope));
     }
-    return forward(&p, images);
+    pf_val read[PF_HEAD_BLOCKS_MAX] = { PF_NONE };
+    forward(&p, images, read);
+    return read[0];
 }
 
 /* Checks the shape of the logits, which methods may have changed by what they did to the values before. */
@@ -81,7 +93,8 @@ static pf_val check_logits(const peft_model *m, pf_graph *g, pf_val logits)
     return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "the logits are [%lld, %lld], expected [%lld, %lld] (samples%s, "
                                     "classes): an adapter does not fit the model",
                                     (long long)pf_rows(g, logits), (long long)pf_cols(g, logits), (long long)rows,
-                                    (long long)m->classes, m->output.ndim > 1 ? " times patches" : ""));
+                                    (long long)m->classes, m->head->of == PF_OF_PATCHES ? " times patches"
+                                    : m->head->of == PF_OF_PIXELS ? " times pixels" : ""));
 }
 
 /* pf_graph.weight: lets a method ask for a tensor of the backbone by its name. */
@@ -97,7 +110,7 @@ pf_val pf_model_images(const peft_model *m, pf_graph *g)
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
 {
     const pf_vit_shape shape = pf_vit_with_pool(&m->backbone->shape, m->pool);
-    pf_vit_pass p = { .m = m, .g = g, .scope = "", .shape = &shape, .patches = m->head->patches, .tap = fn,
+    pf_vit_pass p = { .m = m, .g = g, .scope = "", .shape = &shape, .reads = m->head->reads, .tap = fn,
                       .tap_user = user };
     g->weight = weight_of;
     g->model = m;
@@ -115,5 +128,7 @@ pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_
     if (!m->head->emit)
         return pf_graph_fail(g, pf_fail(PEFT_E_STATE,
                                         "head side_encoder: expected an adapter with a network of its own"));
-    return check_logits(m, g, m->head->emit(m, g, forward(&p, images)));
+    pf_val read[PF_HEAD_BLOCKS_MAX] = { PF_NONE };
+    forward(&p, images, read);
+    return check_logits(m, g, m->head->emit(m, g, read));
 }

@@ -13,7 +13,7 @@ typedef struct pf_vit_pass {
     pf_graph *g;
     const char *scope;                   /* prefix of its tensors' names */
     const pf_vit_shape *shape;           /* the pooling is that of the model (pf_vit_with_pool) */
-    bool patches;                        /* the result is all patch tokens; false: the pooled feature */
+    pf_head_reads reads;                 /* what the result is */
     peft_site_fn site_fn; void *site_user;       /* called at each site in place of the model's adapters; or NULL */
     pf_tap_fn tap; void *tap_user;       /* gets intermediate values (model.h); NULL: nobody asked for them */
 } pf_vit_pass;
@@ -43,8 +43,10 @@ void   pf_pass_tap_sink_mass(const pf_vit_pass *p, int64_t l, pf_val sink, pf_va
 /* --- pool.c ------------------------------------------------------------------------------------------------------- */
 /* The network's final norms of x, with what adapters do at their site. */
 pf_val pf_pass_final_norm(const pf_vit_pass *p, pf_val x);
-/* tokens [b,t,d] of the last block to the feature [b,1,pf_vit_feature_width] or, for a head of patches, to all patch
- * tokens [b,h*w,d]. */
+/* The patches of the tokens x [b,t,d], the last rows: [b,h*w,d]. */
+pf_val pf_pass_patches(const pf_vit_pass *p, pf_val x);
+/* tokens [b,t,d] of the last block to the feature [b,1,pf_vit_feature_width] or, for PF_READS_PATCHES, to all patch
+ * tokens after the final norm, [b,h*w,d]. */
 pf_val pf_pass_pool(const pf_vit_pass *p, pf_val tokens);
 
 /* --- block.c ------------------------------------------------------------------------------------------------------ */

@@ -93,6 +93,12 @@ static pf_val attend(const pf_vit_pass *p, pf_val tokens, int64_t first)
     return p->shape->fc_norm ? norm(p, x, "fc_norm") : x;
 }
 
+pf_val pf_pass_patches(const pf_vit_pass *p, pf_val x)
+{
+    const int64_t patches = pf_vit_grid(p->shape) * pf_vit_grid(p->shape);
+    return peft_sys_take_rows(p->g, x, peft_sys_extent(p->g, x, 1) - patches, patches);
+}
+
 /* The norm of a row costs less than that of all tokens: the class token and the patches are taken first where that
  * gives the same. */
 static pf_val pooled(const pf_vit_pass *p, pf_val tokens)
@@ -102,7 +108,7 @@ static pf_val pooled(const pf_vit_pass *p, pf_val tokens)
     const int64_t all = peft_sys_extent(g, tokens, 1), patches = pf_vit_grid(v) * pf_vit_grid(v);
     const int64_t prefix = all - patches, first = v->pool_all ? 0 : prefix, one = 1;
     pf_val x;
-    if (p->patches) return pf_pass_final_norm(p, peft_sys_take_rows(g, tokens, prefix, patches));
+    if (p->reads == PF_READS_PATCHES) return pf_pass_final_norm(p, pf_pass_patches(p, tokens));
     switch (v->pool) {
     case PF_FEATURE_CLS: return pf_pass_final_norm(p, peft_sys_take_rows(g, tokens, CLASS_ROW, one));
     case PF_FEATURE_MEAN:

@@ -39,10 +39,11 @@ static int count_words(const char *list)
     return n;
 }
 
-/* Adds the forward pass, and the loss if one is wanted. A head that reads all patches has no pooled feature to keep. */
+/* Adds the forward pass, and the loss if one is wanted. A head that reads patch tokens has no pooled feature. */
 static void build(pf_graph *g, pf_compiled *c, const pf_net_spec *spec)
 {
-    tap_job job = { .c = c, .names = spec->taps, .keep_feature = spec->keep_feature && !spec->model->head->patches };
+    const bool has_feature = spec->model->head->reads == PF_READS_FEATURE;
+    tap_job job = { .c = c, .names = spec->taps, .keep_feature = spec->keep_feature && has_feature };
     c->logits = pf_model_forward(spec->model, g, pf_model_images(spec->model, g), keep_tap, &job);
     if (g->status) return;
     pf_v(g, c->logits)->keep = true;

@@ -200,9 +200,10 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
 /* The error of a model that computes no pooled feature. */
 static peft_status no_feature_error(const peft_model *m)
 {
-    if (m->head->patches)
-        return pf_fail(PEFT_E_UNSUPPORTED, "features: head=%s reads all patch tokens and no pooled feature; use the "
-                       "tap 'feature', or create the model with head=none", m->head->name);
+    if (m->head->reads != PF_READS_FEATURE)
+        return pf_fail(PEFT_E_UNSUPPORTED, "features: head=%s reads patch tokens and no pooled feature; use the tap "
+                       "'%s', or create the model with head=none", m->head->name,
+                       m->head->reads == PF_READS_PATCHES ? "feature" : "block.N");
     return pf_fail(PEFT_E_UNSUPPORTED, "features: method '%s' makes the logits by a network of its own; create a "
                    "model of the backbone with head=none and without this method", m->adapter[0]->method->name);
 }

@@ -78,7 +78,7 @@ static peft_status create(peft_adaptor *a)
 {
     pf_foa *f = a->state;
     const int64_t dims[] = { pf_tta_int(a, "tokens"), width_of(a) };
-    if (a->model->head->patches || !a->model->head->emit)
+    if (a->model->head->reads != PF_READS_FEATURE || !a->model->head->emit)
         return pf_fail(PEFT_E_UNSUPPORTED, "kind=foa shifts the pooled feature of the backbone, and head %s does not "
                        "read it: expected another head or kind", a->model->head->name);
     PF_TRY(pf_tta_tensor(a, "prompts", 2, dims, &f->prompts));
@@ -124,7 +124,7 @@ static void finish(peft_adaptor *a, pf_graph *g, pf_val logits)
 {
     pf_foa *f = a->state;
     const pf_val feature = peft_sys_add(g, a->net.feature, peft_sys_param(g, f->shift));
-    f->shifted = g->status ? PF_NONE : a->model->head->emit(a->model, g, feature);
+    f->shifted = g->status ? PF_NONE : a->model->head->emit(a->model, g, &feature);
     pf_tta_keep(g, f->shifted);
     pf_tta_keep(g, a->net.feature);
     /* the fitness divided by B; it has sums over blocks and channels, of which the discrepancy is the mean */

@@ -51,7 +51,8 @@ static void finish(peft_adaptor *a, pf_graph *g, pf_val logits)
     foa_bp *f = a->state;
     const int64_t width = a->model->backbone->shape.width;
     const pf_val feature = a->tap[a->model->backbone->shape.depth - 1];
-    f->shifted = a->model->head->emit(a->model, g, peft_sys_add(g, feature, pf_tta_constant(g, f->shift, width)));
+    const pf_val moved = peft_sys_add(g, feature, pf_tta_constant(g, f->shift, width));
+    f->shifted = a->model->head->emit(a->model, g, &moved);
     pf_tta_keep(g, f->shifted);
     f->entropy = peft_sys_entropy(g, logits);
     pf_tta_keep(g, f->entropy);

@@ -28,7 +28,7 @@ static peft_status create(peft_adaptor *a)
 {
     t3a *t = a->state;
     const peft_model *m = a->model;
-    if (m->head->patches || !m->head->merge)
+    if (m->head->reads != PF_READS_FEATURE || !m->head->merge)
         return pf_fail(PEFT_E_UNSUPPORTED, "kind=t3a: the model's head is '%s'; expected a linear classifier of the "
                        "pooled feature (head=linear)", m->head->name);
     t->classes = m->classes;
