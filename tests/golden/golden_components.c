@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/graph/loss/loss.h"
+#include "loss_rows.h"
 #include "core/vit/pos_embed.h"
 #include "core/train/update/schedule.h"
 
@@ -31,7 +31,7 @@ static void softmax_ce_case(golden *g, const char *name)
                         .class_weights = strstr(name, "weight") ? weight : NULL,
                         .by_batch = strstr(name, "batch") != NULL };
     const pf_loss_rows r = { .logits = logits, .ld = classes, .rows = rows, .classes = classes, .labels = labels };
-    golden_loss(g, pf_loss_ce.evaluate(&o, &r, grad), "expect.%s.loss", name);
+    golden_loss(g, loss_of(&pf_loss_ce, &o, r, grad), "expect.%s.loss", name);
     golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
 }
 
@@ -50,7 +50,7 @@ static void focal_case(golden *g, const char *name)
                            .focal_gamma = json_number_value(json_object_get(o, "gamma")),
                            .focal_eps = json_number_value(json_object_get(o, "eps")) };
     json_decref(all);
-    golden_loss(g, pf_loss_focal.evaluate(&loss, &(pf_loss_rows){ logits, classes, rows, classes, labels, NULL }, grad),
+    golden_loss(g, loss_of(&pf_loss_focal, &loss, (pf_loss_rows){ logits, classes, rows, classes, .labels = labels }, grad),
                 "expect.%s.loss", name);
     golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
 }
@@ -72,7 +72,7 @@ static void bce_case(golden *g, const char *name)
                         .pos_weight = strstr(name, "pos_weight") ? pos_weight : NULL,
                         .class_weights = strncmp(name, "weight", 6) ? NULL : weight };
     const pf_loss_rows r = { .logits = logits, .ld = classes, .rows = rows, .classes = classes, .targets = targets };
-    golden_loss(g, o.kind->evaluate(&o, &r, grad), "expect.%s.loss", name);
+    golden_loss(g, loss_of(o.kind, &o, r, grad), "expect.%s.loss", name);
     golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
 }
 

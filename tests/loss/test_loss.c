@@ -4,7 +4,7 @@
 #include "suite.h"
 #include <float.h>
 #include <math.h>
-#include "core/graph/loss/loss.h"
+#include "loss_rows.h"
 
 /* Rows of logits are LD elements apart: CLASSES of them, and a gap. */
 enum { ROWS = 5, CLASSES = 4, LD = 6, N = ROWS * LD };
@@ -34,17 +34,17 @@ static void fill(void)
 static double cross_entropy(const pk_real *x, int64_t ld, const int64_t *y, int64_t rows, int64_t classes,
                             const pf_loss *o, pk_real *grad)
 {
-    return pf_loss_ce.evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, .labels = y }, grad);
+    return loss_of(&pf_loss_ce, o, (pf_loss_rows){ x, ld, rows, classes, .labels = y }, grad);
 }
 static double soft_cross_entropy(const pk_real *x, int64_t ld, const pk_real *t, int64_t rows, int64_t classes,
                                  const pf_loss *o, pk_real *grad)
 {
-    return pf_loss_soft_ce.evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, .targets = t }, grad);
+    return loss_of(&pf_loss_soft_ce, o, (pf_loss_rows){ x, ld, rows, classes, .targets = t }, grad);
 }
 static double binary_cross_entropy(const pk_real *x, int64_t ld, const pk_real *t, int64_t rows, int64_t classes,
                                    const pf_loss *o, pk_real *grad)
 {
-    return o->kind->evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, .targets = t }, grad);
+    return loss_of(o->kind, o, (pf_loss_rows){ x, ld, rows, classes, .targets = t }, grad);
 }
 
 /* The losses of `logits`, with `labels` or `targets`. */
@@ -138,12 +138,12 @@ static const char *const option_names[] = {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
 #define PF_LOSS_LIST(name, help) #name,
 #include "core/graph/loss/losses.def"
-    "weight_reduction" };
+    "weight_reduction", "ignore_index" };
 enum {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) OPTION_##name,
 #define PF_LOSS_LIST(name, help) OPTION_##name,
 #include "core/graph/loss/losses.def"
-    OPTION_weight_reduction, OPTIONS };
+    OPTION_weight_reduction, OPTION_ignore_index, OPTIONS };
 
 /* A loss of kind `kind`. Bit OPTION_x of changed: option x has another value than its default. A list gets one of two
  * arrays, a number a value in the lower third of lo .. hi. */
@@ -153,6 +153,8 @@ static pf_loss with_options(const pf_loss_kind *kind, unsigned changed)
     pf_loss o = { .kind = kind };
     const bool other_reduction = changed >> OPTION_weight_reduction & 1;
     o.by_batch = other_reduction ? !kind->auto_by_batch : kind->auto_by_batch;
+    o.ignores = changed >> OPTION_ignore_index & 1;
+    o.ignore_index = labels[1];
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) \
     o.name = changed >> OPTION_##name & 1 ? (lo) + 0.3 * fmin((hi) - (lo), 4) : strtod(fallback, NULL);
 #define PF_LOSS_LIST(name, help) if (changed >> OPTION_##name & 1) o.name = list[OPTION_##name % 2];
@@ -168,8 +170,8 @@ static double evaluate_row(const pf_loss *o, pk_real *grad)
         (pk_real)0.5, (pk_real)0.25, (pk_real)0.125, (pk_real)0.125,  1, 0, 0, 0,  0, (pk_real)0.75, (pk_real)0.25, 0,
         (pk_real)0.25, (pk_real)0.25, (pk_real)0.25, (pk_real)0.25,  0, (pk_real)0.5, 0, (pk_real)0.5 };
     const bool classes = o->kind->labels == PF_LABEL_CLASS;
-    return o->kind->evaluate(o, &(pf_loss_rows){ logits, LD, ROWS, CLASSES, classes ? labels : NULL,
-                                                 classes ? NULL : distributions }, grad);
+    return loss_of(o->kind, o, (pf_loss_rows){ logits, LD, ROWS, CLASSES, .labels = classes ? labels : NULL,
+                                               .targets = classes ? NULL : distributions }, grad);
 }
 
 /* Each row of losses.def with every combination of the options that it reads. */
@@ -272,7 +274,7 @@ END_TEST
 
 static double focal(const pk_real *x, const int64_t *y, int64_t rows, const pf_loss *o, pk_real *grad)
 {
-    return pf_loss_focal.evaluate(o, &(pf_loss_rows){ x, 3, rows, 3, .labels = y }, grad);
+    return loss_of(&pf_loss_focal, o, (pf_loss_rows){ x, 3, rows, 3, .labels = y }, grad);
 }
 
 /* Probability 1/3: (2/3)^gamma log 3 a row. gamma 0 is the cross entropy, also with class weights. */

@@ -3,11 +3,13 @@
  * accepts. */
 #include "tiny.h"
 
-/* A value other than the default for an option of losses: a number within its bounds, the word "batch", or a list with
- * a number for each class. */
+/* A value other than the default for an option of losses: a number within its bounds, the word "batch", a label, or a
+ * list with a number for each class. */
 static const char *other_value(const pf_opt *row, char *text, size_t size)
 {
-    if (row->type != 'f') return strcmp(row->name, "weight_reduction") ? "1,2,3" : "batch";
+    if (!strcmp(row->name, "weight_reduction")) return "batch";
+    if (!strcmp(row->name, "ignore_index")) return "-1";
+    if (row->type != 'f') return "1,2,3";
     double v = row->lo + (row->hi - row->lo) / 4;
     if (v == strtod(row->fallback, NULL)) v = row->lo + (row->hi - row->lo) / 2;
     snprintf(text, size, "%.17g", v);
@@ -122,13 +124,22 @@ START_TEST(errors_give_the_indices_of_a_bad_label)
     const peft_tensor numbers = LABELS(PEFT_I64, number, 3, 2, 4),
         targets = LABELS(PEFT_F32, target, 3, 2, 4, 3);
     pf_labels l;
+    pf_loss loss = { 0 };
     number[14] = 7;                          /* sample 1, row 1, column 2 */
     OK(pf_labels_fit(&l, PF_LABEL_CLASS, &numbers, 3, &map));
-    FAILS(PEFT_E_INVALID, "labels[1][1][2]: given 7, expected 0 to 2", pf_loss_ce.check(&l));
+    FAILS(PEFT_E_INVALID, "option ignore_index names a label that is left out", pf_loss_ce.check(&loss, &l));
+    loss.ignores = true;
+    loss.ignore_index = 255;
+    FAILS(PEFT_E_INVALID, "labels[1][1][2]: given 7, expected 0 to 2, or 255 (ignore_index)",
+          pf_loss_ce.check(&loss, &l));
+    loss.ignore_index = 7;
+    OK(pf_loss_ce.check(&loss, &l));
+    loss.ignores = false;
+    FAILS(PEFT_E_INVALID, "labels[1][1][2]: given 7, expected 0 to 2", pf_loss_ce.check(&loss, &l));
     target[(8 + 4 + 3) * 3 + 1] = 2;         /* sample 1, row 1, column 3, class 1 */
     OK(pf_labels_fit(&l, PF_LABEL_TARGETS, &targets, 3, &map));
-    FAILS(PEFT_E_INVALID, "labels[1][1][3][1]: given 2, expected 0 to 1", pf_loss_bce.check(&l));
-    FAILS(PEFT_E_INVALID, "labels[0][0][0]: its entries add up to 0", pf_loss_soft_ce.check(&l));
+    FAILS(PEFT_E_INVALID, "labels[1][1][3][1]: given 2, expected 0 to 1", pf_loss_bce.check(&loss, &l));
+    FAILS(PEFT_E_INVALID, "labels[0][0][0]: its entries add up to 0", pf_loss_soft_ce.check(&loss, &l));
 }
 END_TEST
 

@@ -166,7 +166,7 @@ START_TEST(losses_of_one_class_are_refused)
     static const char *const losses[] = { "loss=ce", "loss=soft_ce" };
     for (int i = 0; i < 2; i++) {
         peft_options *o = tiny_options(t.ctx, "%s", losses[i]);
-        FAILS(PEFT_E_OPTION, "1 class, with which this loss is always 0", peft_trainer_create(t.model, o, &x));
+        FAILS(PEFT_E_OPTION, "1 class, whose softmax is always 1", peft_trainer_create(t.model, o, &x));
         peft_options_free(o);
     }
     x = tiny_trainer(t.model, "loss=%s", "bce");

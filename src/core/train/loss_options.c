@@ -47,6 +47,16 @@ static peft_status read_reduction(peft_trainer *t)
     return PEFT_OK;
 }
 
+/* Reads the label whose rows the loss leaves out. */
+static peft_status read_ignored(peft_trainer *t)
+{
+    const char *label = pf_options_string(t->options, pf_trainer_options, "ignore_index");
+    t->loss.ignores = strcmp(label, "none") != 0;
+    if (!t->loss.ignores || pf_parse_int(label, &t->loss.ignore_index)) return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "ignore_index: given '%s', expected an integer, the label that losses leave out, or "
+                   "none", label);
+}
+
 peft_status pf_loss_read_options(peft_trainer *t)
 {
     const char *loss = pf_options_string(t->options, pf_trainer_options, "loss");
@@ -56,13 +66,14 @@ peft_status pf_loss_read_options(peft_trainer *t)
         return pf_fail(PEFT_E_OPTION, "loss: given '%s', expected %s", loss,
                        pf_loss_names(NULL, ", ", " or ", names, sizeof names));
     if (t->model->classes < t->loss.kind->min_classes)
-        return pf_fail(PEFT_E_OPTION, "loss: given '%s' for a model of 1 class, with which this loss is always 0; "
+        return pf_fail(PEFT_E_OPTION, "loss: given '%s' for a model of 1 class, whose softmax is always 1; "
                        "expected 2 classes or more, or bce for a finding that is present or not", loss);
     /* losses.def lists the options of losses: PF_LOSS_NUMBER a number, PF_LOSS_LIST a list of one for each class */
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) \
     t->loss.name = pf_options_float(t->options, pf_trainer_options, #name);
 #include "core/graph/loss/losses.def"
     PF_TRY(read_reduction(t));
+    PF_TRY(read_ignored(t));
 #define PF_LOSS_LIST(name, help) PF_TRY(read_list(t, #name, &t->loss.name));
 #include "core/graph/loss/losses.def"
     return PEFT_OK;

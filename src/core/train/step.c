@@ -24,13 +24,13 @@ static peft_status count_batch(const peft_trainer *t, const peft_tensor *images,
     return PEFT_OK;
 }
 
-/* Counts a batch without a label that counts: each has class weight 0, or is a target of -1 ("not judged", loss=bce).
- * It is not computed, so that neither gradients nor running statistics change. */
+/* Counts a batch without a label that counts: each has class weight 0, is the option ignore_index, or is a target of -1
+ * ("not judged", loss=bce). It is not computed, so that neither gradients nor running statistics change. */
 static peft_status pass_without_labels(peft_trainer *t, int64_t n)
 {
     if (!t->warned_no_label)
-        pf_warn(t->ctx, "a batch at step %lld has no label that counts (class weight 0, or not judged): it changes "
-                "nothing. Further such batches are not reported", (long long)t->step);
+        pf_warn(t->ctx, "a batch at step %lld has no label that counts (class weight 0, ignored, or not judged): it "
+                "changes nothing. Further such batches are not reported", (long long)t->step);
     t->warned_no_label = true;
     pf_pending_add_without_pass(t, n);
     return PEFT_OK;
@@ -129,7 +129,7 @@ peft_status pf_own_backward(peft_trainer *t, const peft_tensor *images, const pe
     PF_TRY(count_batch(t, images, labels, sample_ids, &n));
     if (!t->custom_loss.fn) {
         PF_TRY(pf_labels_fit(&l, t->loss.kind->labels, labels, n, &t->model->output));
-        PF_TRY(t->loss.kind->check(&l));
+        PF_TRY(t->loss.kind->check(&t->loss, &l));
         if (!t->loss.kind->depends_on_labels(&t->loss, &l)) return pass_without_labels(t, n);
     }
     const peft_status s = run_pass(t, images, labels, sample_ids, n);

@@ -30,7 +30,7 @@ static bool affects_results(const peft_trainer *t, const char *name)
 static const struct { const char *of, *name; bool default_is_written; } newer_than_1_0[] = {
     { "trainer", "compute", true }, { "trainer", "keep", false }, { "trainer", "proximal", false },
     { "trainer", "extrapolate", false }, { "trainer", "extrapolate_lr", false }, { "trainer", "local_steps", false },
-    { "trainer", "local_from", false }, { "vpt", "rank", false },
+    { "trainer", "local_from", false }, { "trainer", "ignore_index", false }, { "vpt", "rank", false },
     { "partial", "layers", false }, { "partial", "part", false } };
 
 /* One setting. owner: what it belongs to, for messages ("the trainer", "adapter 0"); of: the same for newer_than_1_0;

@@ -49,14 +49,16 @@ const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_T
     return text;
 }
 
-peft_status pf_labels_are_classes(const pf_labels *l)
+peft_status pf_labels_are_classes(const pf_labels *l, const int64_t *ignored)
 {
-    char place[PF_LABEL_TEXT];
+    char place[PF_LABEL_TEXT], others[64] = "";
     for (int64_t i = 0; i < l->rows; i++) {
         const int64_t y = pf_label_class(l, i);
-        if (y < 0 || y >= l->classes)
-            return pf_fail(PEFT_E_INVALID, "%s: given %lld, expected 0 to %lld", pf_label_place(l, i, place),
-                           (long long)y, (long long)l->classes - 1);
+        if ((y >= 0 && y < l->classes) || (ignored && y == *ignored)) continue;
+        if (ignored) snprintf(others, sizeof others, ", or %lld (ignore_index)", (long long)*ignored);
+        return pf_fail(PEFT_E_INVALID, "%s: given %lld, expected 0 to %lld%s%s", pf_label_place(l, i, place),
+                       (long long)y, (long long)l->classes - 1, others,
+                       l->tensor->ndim > 1 && !ignored ? "; option ignore_index names a label that is left out" : "");
     }
     return PEFT_OK;
 }

@@ -25,8 +25,8 @@ double  pf_label_target(const pf_labels *l, int64_t row, int64_t c);     /* for 
 /* Writes where a row's label is, for messages: "labels[2]", in a map "labels[2][0][7]" (sample, y, x). Returns text. */
 enum { PF_LABEL_TEXT = 96 };
 const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_TEXT]);
-/* For PF_LABEL_CLASS. PEFT_E_INVALID: a label is not 0 to classes - 1. */
-peft_status pf_labels_are_classes(const pf_labels *l);
+/* For PF_LABEL_CLASS. PEFT_E_INVALID: a label is not 0 to classes - 1, nor *ignored (NULL: no label is left out). */
+peft_status pf_labels_are_classes(const pf_labels *l, const int64_t *ignored);
 /* For PF_LABEL_TARGETS. PEFT_E_INVALID: the target of class c in the row is not 0 to 1; in the second function it may
  * also be -1 (class not judged). expected: what the message says after "expected". */
 peft_status pf_target_in_range(const pf_labels *l, int64_t row, int64_t c, const char *expected);

@@ -10,12 +10,13 @@ const pf_loss_kind *const pf_losses[] = {
 #include "core/graph/loss/losses.def"
     NULL };
 
-/* All options that losses read; weight_reduction has no row in losses.def, as the trainer turns it into by_batch. */
+/* All options that losses read. The last two have no row in losses.def: the trainer turns them into by_batch, ignores
+ * and ignore_index. */
 static const char *const option_names[] = {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
 #define PF_LOSS_LIST(name, help) #name,
 #include "core/graph/loss/losses.def"
-    "weight_reduction" };
+    "weight_reduction", "ignore_index" };
 
 const pf_loss_kind *pf_loss_named(const char *name)
 {
@@ -52,11 +53,29 @@ static bool infer(pf_graph *g, pf_node *n)
     return pf_output(g, n, 0, pf_shape_of(1, (int64_t)1)) && pf_output_like(g, n, 1, n->in[0]);
 }
 
+/* The rows of node n. The first extent of the logits counts the samples. */
+static pf_loss_rows extents(const pf_graph *g, const pf_node *n)
+{
+    const pf_shape *s = &pf_v(g, n->in[0])->shape;
+    return (pf_loss_rows){ .rows = pf_rows(g, n->in[0]), .classes = pf_cols(g, n->in[0]),
+                           .samples = s->ndim > 1 ? s->dim[0] : 1 };
+}
+
+static size_t scratch_bytes(const pf_run *r, const pf_node *n)
+{
+    const pf_loss_rows rows = extents(r->g, n);
+    return pf_loss_scratch(n->attr.ptr, &rows, r->threads);
+}
+
 static void run(const pf_run *r, const pf_node *n)
 {
     const pf_loss *loss = n->attr.ptr;
     const pf_mat x = pf_matrix(r, n->in[0]);
-    pf_loss_rows rows = { .logits = x.p, .ld = x.ld, .rows = x.rows, .classes = x.cols };
+    pf_loss_rows rows = extents(r->g, n);
+    rows.logits = x.p;
+    rows.ld = x.ld;
+    rows.run = r;
+    rows.scratch = r->scratch;
     if (loss->kind->labels == PF_LABEL_CLASS) rows.labels = (const int64_t *)(const void *)r->ptr[n->in[1].id];
     else rows.targets = r->ptr[n->in[1].id];
     r->ptr[n->out[0].id][0] = (pk_real)loss->kind->evaluate(loss, &rows, r->ptr[n->out[1].id]);
@@ -68,7 +87,7 @@ static void grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], n->out[1]);
 }
 
-const pf_op pf_op_loss = { .name = "loss", .infer = infer, .grad = grad, .run = run };
+const pf_op pf_op_loss = { .name = "loss", .infer = infer, .grad = grad, .scratch_bytes = scratch_bytes, .run = run };
 
 pf_val pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits)
 {

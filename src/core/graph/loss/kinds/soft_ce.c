@@ -2,12 +2,13 @@
  * soft_ce.c -- softmax cross entropy with a distribution over the classes for each row of logits (a class is the
  * distribution with one 1). Targets are smoothed, then weighted. The sum is divided by the number of rows; with class
  * weights, unless by_batch is set, by the sum of the weighted targets before smoothing. */
-#include "core/graph/loss/loss_math.h"
+#include "core/graph/loss/kinds/terms.h"
 #include "core/options/options.h"
 
 /* Each row must add up to 1. Callers may have rounded the probabilities, so that 1e-3 is allowed. */
-static peft_status check(const pf_labels *l)
+static peft_status check(const pf_loss *o, const pf_labels *l)
 {
+    (void)o;
     char given[32], place[PF_LABEL_TEXT];
     for (int64_t i = 0; i < l->rows; i++) {
         double sum = 0;
@@ -39,33 +40,42 @@ static double soft_target(const pf_loss *o, const pk_real *targets, int64_t clas
          * ((1 - o->label_smoothing) * (double)targets[j] + o->label_smoothing / (double)classes);
 }
 
-static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
+static void chunk(void *arg, int64_t begin, int64_t end, double *sum, double *row)
 {
-    const pk_real *w = o->class_weights, *targets = r->targets;
-    const int64_t rows = r->rows, classes = r->classes, ld = r->ld;
-    const bool by_weight = w && !o->by_batch;
-    double divisor = by_weight ? 0 : (double)rows, total = 0;
-    for (int64_t i = 0; by_weight && i < rows * classes; i++)
-        divisor += pf_class_weight(w, i % classes) * (double)targets[i];
-    const double scale = divisor > 0 ? 1 / divisor : 0;
-
-    for (int64_t i = 0; i < rows; i++, targets += classes) {
-        const pk_real *x = r->logits + i * ld;
+    const pf_loss_job *job = arg;
+    const pf_loss_rows *r = job->r;
+    const int64_t classes = r->classes;
+    double total = 0;
+    (void)row;
+    for (int64_t i = begin; i < end; i++) {
+        const pk_real *x = r->logits + i * r->ld, *targets = r->targets + i * classes;
         const double lse = pf_log_sum_exp(x, classes);
         double mass = 0;                                 /* sum of the row's targets t_j; d/dx_j = p_j mass - t_j */
         for (int64_t j = 0; j < classes; j++) {
-            const double t = soft_target(o, targets, classes, j);
+            const double t = soft_target(job->o, targets, classes, j);
             mass += t;
             total += t * (lse - (double)x[j]);
         }
-        for (int64_t j = 0; grad && j < classes; j++) {
+        for (int64_t j = 0; job->grad && j < classes; j++) {
             const double p = exp((double)x[j] - lse);
-            grad[i * ld + j] = (pk_real)(scale * (mass * p - soft_target(o, targets, classes, j)));
+            job->grad[i * r->ld + j] = (pk_real)(job->scale * (mass * p - soft_target(job->o, targets, classes, j)));
         }
     }
-    return total * scale;
+    *sum = total;
+}
+
+static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
+{
+    const pk_real *w = o->class_weights;
+    const bool by_weight = w && !o->by_batch;
+    double divisor = by_weight ? 0 : (double)r->rows;
+    for (int64_t i = 0; by_weight && i < r->rows * r->classes; i++)
+        divisor += pf_class_weight(w, i % r->classes) * (double)r->targets[i];
+    pf_loss_job job = { o, r, grad, divisor > 0 ? 1 / divisor : 0 };
+    return *pf_loss_sum(o, r, chunk, &job) * job.scale;
 }
 
 const pf_loss_kind pf_loss_soft_ce = { .name = "soft_ce", .labels = PF_LABEL_TARGETS,
     .options = "label_smoothing class_weights weight_reduction", .min_classes = 2, .auto_by_batch = true,
-    .check = check, .depends_on_labels = depends_on_labels, .evaluate = evaluate };
+    .check = check, .depends_on_labels = depends_on_labels, .evaluate = evaluate,
+    .sums = 1 };
