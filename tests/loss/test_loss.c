@@ -136,11 +136,13 @@ END_TEST
 /* The names of all options of losses (losses.def), and their indices OPTION_name. */
 static const char *const option_names[] = {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
+#define PF_LOSS_FLAG(name, fallback, help) #name,
 #define PF_LOSS_LIST(name, help) #name,
 #include "core/graph/loss/losses.def"
     "weight_reduction", "ignore_index" };
 enum {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) OPTION_##name,
+#define PF_LOSS_FLAG(name, fallback, help) OPTION_##name,
 #define PF_LOSS_LIST(name, help) OPTION_##name,
 #include "core/graph/loss/losses.def"
     OPTION_weight_reduction, OPTION_ignore_index, OPTIONS };
@@ -157,6 +159,8 @@ static pf_loss with_options(const pf_loss_kind *kind, unsigned changed)
     o.ignore_index = labels[1];
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) \
     o.name = changed >> OPTION_##name & 1 ? (lo) + 0.3 * fmin((hi) - (lo), 4) : strtod(fallback, NULL);
+#define PF_LOSS_FLAG(name, fallback, help) \
+    o.name = (changed >> OPTION_##name & 1) != !strcmp(fallback, "true");
 #define PF_LOSS_LIST(name, help) if (changed >> OPTION_##name & 1) o.name = list[OPTION_##name % 2];
 #include "core/graph/loss/losses.def"
     return o;

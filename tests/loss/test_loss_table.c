@@ -9,6 +9,7 @@ static const char *other_value(const pf_opt *row, char *text, size_t size)
 {
     if (!strcmp(row->name, "weight_reduction")) return "batch";
     if (!strcmp(row->name, "ignore_index")) return "-1";
+    if (row->type == 'b') return strcmp(row->fallback, "true") ? "true" : "false";
     if (row->type != 'f') return "1,2,3";
     double v = row->lo + (row->hi - row->lo) / 4;
     if (v == strtod(row->fallback, NULL)) v = row->lo + (row->hi - row->lo) / 2;
@@ -61,7 +62,8 @@ START_TEST(every_option_of_a_row_exists)
     }
     char names[160];
     const char *separator = " ", *last_separator = " ";
-    ck_assert_str_eq(pf_loss_names("pos_weight", separator, last_separator, names, sizeof names), "bce bce_sum");
+    ck_assert_str_eq(pf_loss_names("pos_weight", separator, last_separator, names, sizeof names),
+                     "bce bce_sum focal_bce bce_dice");
     ck_assert_ptr_null(pf_loss_named("nothing"));
 }
 END_TEST

@@ -68,9 +68,11 @@ peft_status pf_loss_read_options(peft_trainer *t)
     if (t->model->classes < t->loss.kind->min_classes)
         return pf_fail(PEFT_E_OPTION, "loss: given '%s' for a model of 1 class, whose softmax is always 1; "
                        "expected 2 classes or more, or bce for a finding that is present or not", loss);
-    /* losses.def lists the options of losses: PF_LOSS_NUMBER a number, PF_LOSS_LIST a list of one for each class */
+    /* losses.def lists the options of losses: PF_LOSS_NUMBER a number, PF_LOSS_FLAG true or false, PF_LOSS_LIST a list
+     * of one number for each class */
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) \
     t->loss.name = pf_options_float(t->options, pf_trainer_options, #name);
+#define PF_LOSS_FLAG(name, fallback, help) t->loss.name = pf_options_int(t->options, pf_trainer_options, #name);
 #include "core/graph/loss/losses.def"
     PF_TRY(read_reduction(t));
     PF_TRY(read_ignored(t));

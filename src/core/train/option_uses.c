@@ -31,8 +31,10 @@ static bool differs_from_default(const peft_options *o, const char *name)
     double a, b;
     if (!given || !strcmp(given, fallback)) return false;
     if (pf_parse_float(given, &a) && pf_parse_float(fallback, &b)) return a != b;
-    const bool is_boolean = !strcmp(name, "nesterov");       /* the only one among these options; default false */
-    return is_boolean ? pf_options_int(o, pf_trainer_options, name) : true;
+    for (const pf_opt *row = pf_trainer_options; row->name; row++)
+        if (row->type == 'b' && !strcmp(name, row->name))
+            return pf_options_int(o, pf_trainer_options, name) != pf_options_int(NULL, pf_trainer_options, name);
+    return true;
 }
 
 /* The value of an option, given or its default, as text. */

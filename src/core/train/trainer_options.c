@@ -11,6 +11,7 @@ const pf_opt pf_trainer_options[] = {
 #include "core/graph/loss/losses.def"
     },
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) { #name, 'f', fallback, lo, hi, help },
+#define PF_LOSS_FLAG(name, fallback, help) { #name, 'b', fallback, 0, 0, help },
 #define PF_LOSS_LIST(name, help) { #name, 's', "", 0, 0, help },
 #include "core/graph/loss/losses.def"
     { "weight_reduction", 's', "auto", 0, 0, "what the loss is divided by where there are class_weights: weights (the "

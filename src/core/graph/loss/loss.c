@@ -14,6 +14,7 @@ const pf_loss_kind *const pf_losses[] = {
  * and ignore_index. */
 static const char *const option_names[] = {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
+#define PF_LOSS_FLAG(name, fallback, help) #name,
 #define PF_LOSS_LIST(name, help) #name,
 #include "core/graph/loss/losses.def"
     "weight_reduction", "ignore_index" };

@@ -42,6 +42,7 @@ typedef struct pf_loss_kind {
 struct pf_loss {
     const pf_loss_kind *kind;
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) double name;
+#define PF_LOSS_FLAG(name, fallback, help) bool name;
 #define PF_LOSS_LIST(name, help) const pk_real *name;
 #include "core/graph/loss/losses.def"
     bool by_batch;                 /* with class weights: divides by the rows, not by the sum of the labels' weights */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dice.h -- the soft Dice loss of maps (dice.c, dice_multilabel.c), as MONAI's DiceLoss:
+ *
+ *     1 - mean of (2 I + smooth) / (P + T + smooth),   I = sum p t,  P = sum p,  T = sum t,
+ *
+ * with a term for each class and sample, whose sums are over the sample's places with a label (p: probability of the
+ * class, t: target). dice_squared: P and T are sums of squares. dice_batch: sums over all samples and a term for each
+ * class. A term without a place counts in no mean; one with denominator 0 (smooth 0, no place of the class and all
+ * p 0) has Dice 1 and no gradient. */
+#ifndef PF_LOSS_DICE_H
+#define PF_LOSS_DICE_H
+#include "core/graph/loss/kinds/terms.h"
+
+/* The sums of one class in a chunk, before other sums of the chunk; pf_dice_terms turns them into the derivative of the
+ * loss by p: slope * (1 or, with dice_squared, 2 p) - twice * t. */
+enum { PF_DICE_PLACES, PF_DICE_BOTH, PF_DICE_P, PF_DICE_T, PF_DICE_SUMS };         /* places with a label, I, P, T */
+enum { PF_DICE_TWICE, PF_DICE_SLOPE };
+
+/* Adds a place with probability p and target t to the sums of a class. */
+static inline void pf_dice_add(const pf_loss *o, double *class_sums, double p, double t)
+{
+    class_sums[PF_DICE_PLACES] += 1;
+    class_sums[PF_DICE_BOTH] += p * t;
+    class_sums[PF_DICE_P] += o->dice_squared ? p * p : p;
+    class_sums[PF_DICE_T] += o->dice_squared ? t * t : t;
+}
+
+/* weight times the loss of classes first .. classes - 1. The sums of sample i begin at sums + i * pf_loss_stride, and
+ * become the derivative, zeros for classes below first. */
+double pf_dice_terms(const pf_loss *o, const pf_loss_rows *r, int64_t first, double weight, double *sums);
+/* The derivatives by the p of the classes for the sample that has this row, PF_DICE_SUMS numbers a class. */
+const double *pf_dice_derivative(const pf_loss *o, const pf_loss_rows *r, const double *sums, int64_t row);
+
+/* The derivative of the loss by p in a place with target t. */
+static inline double pf_dice_slope(const pf_loss *o, const double *derivative, double p, double t)
+{
+    return derivative[PF_DICE_SLOPE] * (o->dice_squared ? 2 * p : 1) - derivative[PF_DICE_TWICE] * t;
+}
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dice_multilabel.c -- dice_multilabel: the soft Dice loss (dice.h) of sigmoid probabilities, with several labels for
+ * each place of a map: targets 0 to 1, or -1 for a class that was not judged there, which counts nowhere. bce_dice:
+ * ce_weight times the binary cross entropy (bce.c) plus dice_weight times dice_multilabel. */
+#include "core/graph/loss/kinds/dice.h"
+
+typedef struct { double bce, dice; } weights;          /* of the two parts */
+typedef struct job {
+    pf_loss_job base;                                  /* scale: of the binary cross entropy */
+    weights w;
+    const double *sums;
+} job;
+
+static double sigmoid(double x)
+{
+    const double e = exp(-fabs(x));
+    return (x >= 0 ? 1 : e) / (1 + e);
+}
+
+/* The binary cross entropy of class c times its weight; *slope: its derivative by the logit. */
+static double entropy_of(const pf_loss *o, int64_t c, double x, double t, double *slope)
+{
+    const double w = pf_class_weight(o->class_weights, c), value = pf_bce(x, t, pf_class_weight(o->pos_weight, c), slope);
+    *slope *= w;
+    return w * value;
+}
+
+/* Sums of a chunk: those of dice, PF_DICE_SUMS for each class, then the binary cross entropy. */
+static void sum_chunk(void *arg, int64_t begin, int64_t end, double *sum, double *row)
+{
+    const job *j = arg;
+    const pf_loss_rows *r = j->base.r;
+    double total = 0, slope;
+    (void)row;
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t c = 0; c < r->classes; c++) {
+            const double x = (double)r->logits[i * r->ld + c], t = (double)r->targets[i * r->classes + c];
+            if (t < 0) continue;
+            if (j->w.bce > 0) total += entropy_of(j->base.o, c, x, t, &slope);
+            pf_dice_add(j->base.o, sum + PF_DICE_SUMS * c, sigmoid(x), t);
+        }
+    sum[PF_DICE_SUMS * r->classes] = total;
+}
+
+static void grad_chunk(void *arg, int64_t begin, int64_t end, double *sum, double *row)
+{
+    const job *j = arg;
+    const pf_loss *o = j->base.o;
+    const pf_loss_rows *r = j->base.r;
+    const double *derivative = pf_dice_derivative(o, r, j->sums, begin);
+    (void)sum;
+    (void)row;
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t c = 0; c < r->classes; c++) {
+            const double x = (double)r->logits[i * r->ld + c], t = (double)r->targets[i * r->classes + c];
+            double total = 0, of_entropy = 0;
+            if (t >= 0) {
+                if (j->base.scale > 0) entropy_of(o, c, x, t, &of_entropy);
+                const double p = sigmoid(x), by_p = pf_dice_slope(o, derivative + PF_DICE_SUMS * c, p, t);
+                total = by_p * p * sigmoid(-x) + j->base.scale * of_entropy;
+            }
+            j->base.grad[i * r->ld + c] = (pk_real)total;
+        }
+}
+
+/* The number of judged targets, which are the places of the sums of dice. */
+static double judged(const pf_loss *o, const pf_loss_rows *r, const double *sums)
+{
+    double count = 0;
+    for (int64_t i = 0; i < r->samples; i++)
+        for (int64_t c = 0; c < r->classes; c++) count += sums[i * pf_loss_stride(o, r) + PF_DICE_SUMS * c];
+    return count;
+}
+
+static double evaluate(const pf_loss *o, const pf_loss_rows *r, weights w, pk_real *grad)
+{
+    job j = { { .o = o, .r = r, .grad = grad }, .w = w };
+    double *sums = pf_loss_sum(o, r, sum_chunk, &j), entropy = 0;
+    const double divisor = judged(o, r, sums);
+    const int64_t first = 0;
+    for (int64_t i = 0; i < r->samples; i++) entropy += sums[i * pf_loss_stride(o, r) + PF_DICE_SUMS * r->classes];
+    j.base.scale = divisor > 0 ? w.bce / divisor : 0;
+    const double dice = pf_dice_terms(o, r, first, w.dice, sums);
+    j.sums = sums;
+    if (grad) pf_loss_each(o, r, grad_chunk, &j);
+    return j.base.scale * entropy + dice;
+}
+
+static double dice_multilabel(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
+{
+    return evaluate(o, r, (weights){ 0, 1 }, grad);
+}
+static double bce_dice(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
+{
+    return evaluate(o, r, (weights){ o->ce_weight, o->dice_weight }, grad);
+}
+
+static bool dice_depends(const pf_loss *o, const pf_labels *l)
+{
+    (void)o;
+    for (int64_t i = 0; i < l->rows; i++)
+        for (int64_t c = 0; c < l->classes; c++) if (pf_label_target(l, i, c) >= 0) return true;
+    return false;
+}
+static bool bce_dice_depends(const pf_loss *o, const pf_labels *l)
+{
+    return (o->dice_weight > 0 && dice_depends(o, l)) || (o->ce_weight > 0 && pf_has_judged(o, l));
+}
+
+const pf_loss_kind pf_loss_dice_multilabel = { .name = "dice_multilabel", .labels = PF_LABEL_TARGETS,
+    .options = "dice_smooth dice_batch dice_squared", .min_classes = 1, .check = pf_check_targets,
+    .depends_on_labels = dice_depends, .evaluate = dice_multilabel, .sums = 1, .class_sums = PF_DICE_SUMS,
+    .by_sample = true };
+const pf_loss_kind pf_loss_bce_dice = { .name = "bce_dice", .labels = PF_LABEL_TARGETS,
+    .options = "ce_weight dice_weight class_weights pos_weight dice_smooth dice_batch dice_squared", .min_classes = 1,
+    .check = pf_check_targets, .depends_on_labels = bce_dice_depends, .evaluate = bce_dice, .sums = 1,
+    .class_sums = PF_DICE_SUMS, .by_sample = true };

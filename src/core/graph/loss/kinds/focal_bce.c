@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * focal_bce.c -- focal loss (Lin et al., ICCV 2017) of a sigmoid, with several labels for each row of logits: the mean
+ * over judged entries (bce.c) of
+ *
+ *     alpha (pos t (1 - p)^gamma (-log p) + (1 - t) p^gamma (-log (1 - p))),    p = sigmoid of the logit,
+ *
+ * with target t and pos the class's option pos_weight; class weights multiply both terms. For targets 0 and 1 it is
+ * torchvision's sigmoid_focal_loss, whose alpha a is here focal_alpha = 1 - a and pos_weight = a / (1 - a). */
+#include "core/graph/loss/kinds/terms.h"
+
+/* (1 - p)^gamma (-log p) of p = sigmoid(x); *slope: its derivative by x, -(1 - p)^gamma (gamma p (-log p) + 1 - p). */
+static double positive_term(double x, double gamma, double *slope)
+{
+    const double e = exp(-fabs(x)), p = (x >= 0 ? 1 : e) / (1 + e), rest = (x >= 0 ? e : 1) / (1 + e);
+    const double minus_log_p = fmax(-x, 0) + log1p(e), factor = pow(rest, gamma);
+    *slope = -factor * (gamma * p * minus_log_p + rest);
+    return factor * minus_log_p;
+}
+
+/* sum[0]: the losses; sum[1]: judged entries */
+static void chunk(void *arg, int64_t begin, int64_t end, double *sum, double *row)
+{
+    const pf_loss_job *job = arg;
+    const pf_loss *o = job->o;
+    const pf_loss_rows *r = job->r;
+    (void)row;
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t c = 0; c < r->classes; c++) {
+            const double x = (double)r->logits[i * r->ld + c], t = (double)r->targets[i * r->classes + c];
+            double slope = 0, by_positive = 0, by_negative = 0;
+            if (t >= 0) {
+                const double w = pf_class_weight(o->class_weights, c), pos = w * pf_class_weight(o->pos_weight, c) * t,
+                    neg = w * (1 - t);
+                const double positive = pos > 0 ? positive_term(x, o->focal_gamma, &by_positive) : 0;
+                const double negative = neg > 0 ? positive_term(-x, o->focal_gamma, &by_negative) : 0;
+                slope = pos * by_positive - neg * by_negative;
+                if (sum) sum[0] += pos * positive + neg * negative;
+                if (sum) sum[1] += 1;
+            }
+            if (job->grad) job->grad[i * r->ld + c] = (pk_real)(job->scale * slope);
+        }
+}
+
+static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
+{
+    pf_loss_job job = { .o = o, .r = r };
+    const double *sums = pf_loss_sum(o, r, chunk, &job);
+    job.scale = sums[1] > 0 ? o->focal_alpha / sums[1] : 0;
+    job.grad = grad;
+    if (grad) pf_loss_each(o, r, chunk, &job);
+    return sums[0] * job.scale;
+}
+
+static bool depends_on_labels(const pf_loss *o, const pf_labels *l)
+{
+    return o->focal_alpha > 0 && pf_has_judged(o, l);
+}
+
+const pf_loss_kind pf_loss_focal_bce = { .name = "focal_bce", .labels = PF_LABEL_TARGETS,
+    .options = "focal_alpha focal_gamma class_weights pos_weight", .min_classes = 1, .check = pf_check_targets,
+    .depends_on_labels = depends_on_labels, .evaluate = evaluate, .sums = 2 };
