@@ -28,7 +28,7 @@ static const form forms[] = {
     { "image_size=16,patch=8,depth=2,qk_norm=true,attn_norm=true,mlp_norm=true,proj_bias=false,swiglu=true", 3, "",
       "loss=ce", FEW },
     { "image_size=16,patch=8,depth=2,class_token=false,registers=1,pool=mean,final_norm=both,qk_norm=true", 3,
-      "head=patch_linear", "loss=ce", FEW },
+      "head=patch_linear", "loss=ce_dice,ignore_index=1,dice_squared=true", FEW },
     { "image_size=16,patch=8,depth=2", 3, "head=seg_linear", "loss=ce", FEW },
     { "image_size=16,patch=8,depth=2,registers=1", 3, "head=setr_naive,head_width=4", "loss=bce", FEW },
     { "image_size=16,patch=8,depth=2", 3, "head=setr_pup,head_width=4", "loss=ce", FEW },

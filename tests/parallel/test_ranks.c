@@ -149,7 +149,9 @@ START_TEST(one_to_four_ranks_train_to_the_same_bits)
 {
     static const setup setups[] = {
         { "lora", "dropout=0.3", NULL, "accumulate=4,optimizer=sgd,nesterov=true,lr=0.05,clip_norm=0.2" },
-        { "bitfit", NULL, NULL, "accumulate=6,lr=0.01,class_weights=\"0,1,3\",cache_features=1000000" } };
+        { "bitfit", NULL, NULL, "accumulate=6,lr=0.01,class_weights=\"0,1,3\",cache_features=1000000" },
+        { "lora", NULL, "classes=3,head=patch_linear", "accumulate=4,lr=0.01,loss=ce_dice,ignore_index=2,"
+          "class_weights=\"1,2,3\",dice_batch=true" } };
     for (size_t i = 0; i < sizeof setups / sizeof *setups; i++) compare(&setups[i], 1, MOST_RANKS);
 }
 END_TEST
