@@ -22,8 +22,7 @@ bool pf_has_judged(const pf_loss *o, const pf_labels *l)
     return false;
 }
 
-/* Adds the number of judged targets, and that of rows that have one. */
-static void count(void *arg, int64_t begin, int64_t end, double *sum, double *row)
+void pf_count_judged(void *arg, int64_t begin, int64_t end, double *sum, double *row)
 {
     const pf_loss_rows *r = ((const pf_loss_job *)arg)->r;
     (void)row;
@@ -43,12 +42,15 @@ static void chunk(void *arg, int64_t begin, int64_t end, double *sum, double *ro
     (void)row;
     for (int64_t i = begin; i < end; i++)
         for (int64_t j = 0; j < r->classes; j++) {
-            const double t = (double)r->targets[i * r->classes + j], w = pf_class_weight(job->o->class_weights, j);
+            const double x = (double)r->logits[i * r->ld + j], t = (double)r->targets[i * r->classes + j];
+            const double w = pf_class_weight(job->o->class_weights, j), pos = pf_class_weight(job->o->pos_weight, j);
             double slope = 0;
-            if (t >= 0)
-                total += w * pf_bce((double)r->logits[i * r->ld + j], t, pf_class_weight(job->o->pos_weight, j),
-                                    &slope);
-            if (job->grad) job->grad[i * r->ld + j] = t >= 0 ? (pk_real)(job->scale * w * slope) : 0;
+            if (t >= 0) {
+                const pf_sigmoid s = pf_sigmoid_of(x);
+                total += w * pf_bce(x, &s, t, pos);
+                slope = pf_bce_slope(&s, t, pos);
+            }
+            if (job->grad) job->grad[i * r->ld + j] = (pk_real)(job->scale * w * slope);
         }
     *sum = total;
 }
@@ -58,7 +60,7 @@ typedef enum { MEAN_OVER_CLASSES, SUM_OVER_CLASSES } reduction;        /* bce, b
 static double evaluate(const pf_loss *o, const pf_loss_rows *r, reduction over_classes, pk_real *grad)
 {
     pf_loss_job job = { .o = o, .r = r, .grad = grad };
-    const double *counts = pf_loss_sum(o, r, count, &job), divisor = counts[over_classes == SUM_OVER_CLASSES];
+    const double *counts = pf_loss_sum(o, r, pf_count_judged, &job), divisor = counts[over_classes == SUM_OVER_CLASSES];
     job.scale = divisor > 0 ? 1 / divisor : 0;
     return *pf_loss_sum(o, r, chunk, &job) * job.scale;
 }

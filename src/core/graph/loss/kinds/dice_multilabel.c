@@ -11,33 +11,22 @@ typedef struct job {
     const double *sums;
 } job;
 
-static double sigmoid(double x)
-{
-    const double e = exp(-fabs(x));
-    return (x >= 0 ? 1 : e) / (1 + e);
-}
-
-/* The binary cross entropy of class c times its weight; *slope: its derivative by the logit. */
-static double entropy_of(const pf_loss *o, int64_t c, double x, double t, double *slope)
-{
-    const double w = pf_class_weight(o->class_weights, c), value = pf_bce(x, t, pf_class_weight(o->pos_weight, c), slope);
-    *slope *= w;
-    return w * value;
-}
-
 /* Sums of a chunk: those of dice, PF_DICE_SUMS for each class, then the binary cross entropy. */
 static void sum_chunk(void *arg, int64_t begin, int64_t end, double *sum, double *row)
 {
     const job *j = arg;
+    const pf_loss *o = j->base.o;
     const pf_loss_rows *r = j->base.r;
-    double total = 0, slope;
+    double total = 0;
     (void)row;
     for (int64_t i = begin; i < end; i++)
         for (int64_t c = 0; c < r->classes; c++) {
             const double x = (double)r->logits[i * r->ld + c], t = (double)r->targets[i * r->classes + c];
             if (t < 0) continue;
-            if (j->w.bce > 0) total += entropy_of(j->base.o, c, x, t, &slope);
-            pf_dice_add(j->base.o, sum + PF_DICE_SUMS * c, sigmoid(x), t);
+            const pf_sigmoid s = pf_sigmoid_of(x);
+            if (j->w.bce > 0)
+                total += pf_class_weight(o->class_weights, c) * pf_bce(x, &s, t, pf_class_weight(o->pos_weight, c));
+            pf_dice_add(o, sum + PF_DICE_SUMS * c, s.p, t);
         }
     sum[PF_DICE_SUMS * r->classes] = total;
 }
@@ -53,11 +42,12 @@ static void grad_chunk(void *arg, int64_t begin, int64_t end, double *sum, doubl
     for (int64_t i = begin; i < end; i++)
         for (int64_t c = 0; c < r->classes; c++) {
             const double x = (double)r->logits[i * r->ld + c], t = (double)r->targets[i * r->classes + c];
-            double total = 0, of_entropy = 0;
+            double total = 0;
             if (t >= 0) {
-                if (j->base.scale > 0) entropy_of(o, c, x, t, &of_entropy);
-                const double p = sigmoid(x), by_p = pf_dice_slope(o, derivative + PF_DICE_SUMS * c, p, t);
-                total = by_p * p * sigmoid(-x) + j->base.scale * of_entropy;
+                const pf_sigmoid s = pf_sigmoid_of(x);
+                const double by_p = pf_dice_slope(o, derivative + PF_DICE_SUMS * c, s.p, t);
+                const double w = j->base.scale * pf_class_weight(o->class_weights, c);
+                total = by_p * s.p * s.rest + w * pf_bce_slope(&s, t, pf_class_weight(o->pos_weight, c));
             }
             j->base.grad[i * r->ld + c] = (pk_real)total;
         }

@@ -11,44 +11,38 @@
 /* (1 - p)^gamma (-log p) of p = sigmoid(x); *slope: its derivative by x, -(1 - p)^gamma (gamma p (-log p) + 1 - p). */
 static double positive_term(double x, double gamma, double *slope)
 {
-    const double e = exp(-fabs(x)), p = (x >= 0 ? 1 : e) / (1 + e), rest = (x >= 0 ? e : 1) / (1 + e);
-    const double minus_log_p = fmax(-x, 0) + log1p(e), factor = pow(rest, gamma);
-    *slope = -factor * (gamma * p * minus_log_p + rest);
+    const pf_sigmoid s = pf_sigmoid_of(x);
+    const double minus_log_p = fmax(-x, 0) + log1p(s.e), factor = pow(s.rest, gamma);
+    *slope = -factor * (gamma * s.p * minus_log_p + s.rest);
     return factor * minus_log_p;
 }
 
-/* sum[0]: the losses; sum[1]: judged entries */
 static void chunk(void *arg, int64_t begin, int64_t end, double *sum, double *row)
 {
     const pf_loss_job *job = arg;
     const pf_loss *o = job->o;
     const pf_loss_rows *r = job->r;
+    double total = 0;
     (void)row;
     for (int64_t i = begin; i < end; i++)
         for (int64_t c = 0; c < r->classes; c++) {
             const double x = (double)r->logits[i * r->ld + c], t = (double)r->targets[i * r->classes + c];
-            double slope = 0, by_positive = 0, by_negative = 0;
-            if (t >= 0) {
-                const double w = pf_class_weight(o->class_weights, c), pos = w * pf_class_weight(o->pos_weight, c) * t,
-                    neg = w * (1 - t);
-                const double positive = pos > 0 ? positive_term(x, o->focal_gamma, &by_positive) : 0;
-                const double negative = neg > 0 ? positive_term(-x, o->focal_gamma, &by_negative) : 0;
-                slope = pos * by_positive - neg * by_negative;
-                if (sum) sum[0] += pos * positive + neg * negative;
-                if (sum) sum[1] += 1;
-            }
-            if (job->grad) job->grad[i * r->ld + c] = (pk_real)(job->scale * slope);
+            const double w = pf_class_weight(o->class_weights, c);
+            const double pos = w * pf_class_weight(o->pos_weight, c) * t, neg = w * (1 - t);
+            double by_positive = 0, by_negative = 0;
+            if (t >= 0 && pos > 0) total += pos * positive_term(x, o->focal_gamma, &by_positive);
+            if (t >= 0 && neg > 0) total += neg * positive_term(-x, o->focal_gamma, &by_negative);
+            if (job->grad) job->grad[i * r->ld + c] = (pk_real)(job->scale * (pos * by_positive - neg * by_negative));
         }
+    *sum = total;
 }
 
 static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
 {
-    pf_loss_job job = { .o = o, .r = r };
-    const double *sums = pf_loss_sum(o, r, chunk, &job);
-    job.scale = sums[1] > 0 ? o->focal_alpha / sums[1] : 0;
-    job.grad = grad;
-    if (grad) pf_loss_each(o, r, chunk, &job);
-    return sums[0] * job.scale;
+    pf_loss_job job = { .o = o, .r = r, .grad = grad };
+    const double judged = *pf_loss_sum(o, r, pf_count_judged, &job);
+    job.scale = judged > 0 ? o->focal_alpha / judged : 0;
+    return *pf_loss_sum(o, r, chunk, &job) * job.scale;
 }
 
 static bool depends_on_labels(const pf_loss *o, const pf_labels *l)

@@ -69,17 +69,26 @@ static inline double pf_ce_slope(const pf_ce *ce, double target, int64_t label, 
 }
 
 /* --- binary cross entropy of one logit (bce.c) --- */
-/* Of logit x with target t, whose positive term is weighted by pos_weight; *slope: the derivative by x. */
-static inline double pf_bce(double x, double t, double pos_weight, double *slope)
+/* sigmoid(x) and sigmoid(-x), without overflow. */
+typedef struct pf_sigmoid { double p, rest, e; } pf_sigmoid;                        /* e: e^-|x| */
+static inline pf_sigmoid pf_sigmoid_of(double x)
 {
-    const double pos = pos_weight * t, neg = 1 - t;                /* weights of the two terms */
-    /* softplus(x) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), without overflow */
-    const double e = exp(-fabs(x)), log_part = log1p(e);
-    /* sigmoid(x) and sigmoid(-x), without overflow */
-    const double sig_pos = (x >= 0 ? 1 : e) / (1 + e), sig_neg = (x >= 0 ? e : 1) / (1 + e);
-    *slope = neg * sig_pos - pos * sig_neg;
-    return pos * (fmax(-x, 0) + log_part) + neg * (fmax(x, 0) + log_part);
+    const double e = exp(-fabs(x));
+    return (pf_sigmoid){ (x >= 0 ? 1 : e) / (1 + e), (x >= 0 ? e : 1) / (1 + e), e };
 }
+/* The loss of logit x with target t, whose positive term is weighted by pos_weight, and its derivative by x. */
+static inline double pf_bce(double x, const pf_sigmoid *s, double t, double pos_weight)
+{
+    /* softplus(x) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), without overflow */
+    const double log_part = log1p(s->e);
+    return pos_weight * t * (fmax(-x, 0) + log_part) + (1 - t) * (fmax(x, 0) + log_part);
+}
+static inline double pf_bce_slope(const pf_sigmoid *s, double t, double pos_weight)
+{
+    return (1 - t) * s->p - pos_weight * t * s->rest;
+}
+/* A pf_loss_chunk of two sums: adds the number of judged targets, and that of rows that have one. arg: pf_loss_job. */
+void pf_count_judged(void *arg, int64_t begin, int64_t end, double *sum, double *row);
 /* Is there a judged target of a class whose weight is above 0? pf_loss_kind.depends_on_labels. */
 bool pf_has_judged(const pf_loss *o, const pf_labels *l);
 peft_status pf_check_targets(const pf_loss *o, const pf_labels *l);        /* pf_loss_kind.check */
