@@ -24,7 +24,9 @@
     X(shift, "X", "0", "how much the scanner differs from the reference, 0 (not at all) to 3: contrast, uneven gain, " \
       "noise, blur") \
     X(dicom, NULL, NULL, "write DICOM files IM00001, .. of two pictures for each patient, and labels.csv, a table of " \
-      "their classes and patients, in place of a folder for each class")
+      "their classes and patients, in place of a folder for each class") \
+    X(masks, NULL, NULL, "write a label mask of each picture: pictures lie in DIR/images, and masks, PNG files with " \
+      "a palette, in DIR/masks under the same names; 1: benign-like lesion, 2: malignant-like lesion, 0: elsewhere")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
@@ -73,10 +75,18 @@ static void make_output_folder(const char *path)
     closedir(d);
 }
 
-/* The text does not contain the folder's name, so commands that differ only in --out write equal files. */
-static void write_readme(const char *folder, char *path, size_t size)
+/* The text "folder/name", to be freed. */
+static char *path_in(const char *folder, const char *name)
 {
-    snprintf(path, size, "%s/README.txt", folder);
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) < 0) fail("out of memory");
+    return path;
+}
+
+/* The text does not contain the folder's name, so commands that differ only in --out write equal files. */
+static void write_readme(const char *folder)
+{
+    char *path = path_in(folder, "README.txt");
     FILE *f = fopen(path, "w");
     if (!f) fail("%s: %s", path, strerror(errno));
     fprintf(f, "These pictures are synthetic. A formula made them; nobody was examined, and they show no disease.\n"
@@ -86,24 +96,70 @@ static void write_readme(const char *folder, char *path, size_t size)
     for (int i = out + 1; i < flags; i++)
         if (given[i].argument && (i != shift || given[i].source != FROM_DEFAULT))
             fprintf(f, " --%s %s", given[i].name, given[i].value);
-    if (given[dicom].value) fputs(" --dicom", f);
+    for (int i = out + 1; i < flags; i++)
+        if (!given[i].argument && given[i].value) fprintf(f, " --%s", given[i].name);
     fprintf(f, "\nof libpeft %s; its docs/phantoms.md describes the model.\n", peft_version_string());
     const bool bad = ferror(f);
     if (fclose(f) || bad) fail("%s: cannot be written; the disk may be full", path);
+    free(path);
 }
 
-/* Writes grey [side, side] to folder/class/0000.png. */
-static void save_png(peft_context *ctx, const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side)
+/* Where a phantom and its mask are written. With --masks pictures lie in OUT/images and masks in OUT/masks, under the
+ * same names; a DICOM file IM00001 has the mask IM00001.png. */
+typedef struct output {
+    peft_context *ctx;
+    char *images, *masks;                                     /* folders; masks NULL: none are written */
+    bool dicom;
+    atomic_file table;                                        /* with dicom: labels.csv */
+} output;
+
+static void make_class_folders(const char *folder)
 {
-    const int channels = 1, bits = 8, rows_without_gaps = 0;
-    peft_image *im;
+    for (int c = 0; c < PHANTOM_CLASSES; c++) {
+        char *path = path_in(folder, phantom_class[c]);
+        make_folder(path);
+        free(path);
+    }
+}
+
+static output open_output(const char *folder, bool with_masks, bool with_dicom)
+{
+    output o = { .images = with_masks ? path_in(folder, "images") : check_alloc(strdup(folder)),
+                 .masks = with_masks ? path_in(folder, "masks") : NULL, .dicom = with_dicom };
+    must(peft_context_create(NULL, NULL, NULL, &o.ctx));
+    make_output_folder(folder);
+    if (with_masks) make_folder(o.images), make_folder(o.masks);
+    if (with_dicom) {
+        char *path = path_in(o.images, "labels.csv");
+        open_atomic(&o.table, path);
+        fputs("path,diagnosis,patient\n", o.table.file);
+        free(path);
+    } else {
+        make_class_folders(o.images);
+        if (with_masks) make_class_folders(o.masks);
+    }
+    return o;
+}
+
+static void write_phantom(output *o, const phantom_place *p, const uint8_t *grey, const tissue *t)
+{
     char *path;
-    if (asprintf(&path, "%s/%s/%04lld.png", folder, phantom_class[p->class], (long long)p->index) < 0)
+    if (o->dicom) save_dicom(o->images, p, grey, t->side, o->table.file);
+    else save_png(o->ctx, o->images, p, grey, t->side);
+    if (!o->masks) return;
+    if ((o->dicom ? asprintf(&path, "%s/IM%05lld.png", o->masks, file_number(p))
+                  : asprintf(&path, "%s/%s/%04lld.png", o->masks, phantom_class[p->class], (long long)p->index)) < 0)
         fail("out of memory");
-    must(peft_image_from_buffer(ctx, grey, side, side, channels, bits, rows_without_gaps, &im));
-    must(peft_image_save_png(im, path));
-    peft_image_free(im);
+    save_mask(o->ctx, path, t->mask, t->side);
     free(path);
+}
+
+static void close_output(output *o)
+{
+    if (o->dicom) close_atomic(&o->table);
+    peft_context_free(o->ctx);
+    free(o->images);
+    free(o->masks);
 }
 
 int main(int argc, char **argv)
@@ -115,40 +171,23 @@ int main(int argc, char **argv)
     int64_t n = integer_within(images, 1, 9999), pixels = integer_within(side, 16, 1024), area = pixels * pixels;
     uint64_t first_seed = (uint64_t)flag_integer(&given[seed]);
     double overlap = number_within(difficulty, 0, 4), scanner_shift = number_within(shift, 0, 3);
-    size_t path_size = strlen(given[out].value) + 64;
-    char *path = check_alloc(malloc(path_size));
     double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));     /* 4 for scan_tissue, 2 for the tissue */
-    uint8_t *grey = check_alloc(malloc((size_t)area));
-    tissue t = { .side = pixels, .level = work + 4 * area, .loss = work + 5 * area };
-    peft_context *ctx;
-    atomic_file table;
+    uint8_t *grey = check_alloc(malloc((size_t)area * 2));                   /* the picture, then its mask */
+    tissue t = { .side = pixels, .level = work + 4 * area, .loss = work + 5 * area, .mask = grey + area };
 
-    must(peft_context_create(NULL, NULL, NULL, &ctx));
-    make_output_folder(given[out].value);
-    if (given[dicom].value) {
-        snprintf(path, path_size, "%s/labels.csv", given[out].value);
-        open_atomic(&table, path);
-        fputs("path,diagnosis,patient\n", table.file);
-    }
-    write_readme(given[out].value, path, path_size);
-    for (int64_t c = 0; c < PHANTOM_CLASSES; c++) {
-        snprintf(path, path_size, "%s/%s", given[out].value, phantom_class[c]);
-        if (!given[dicom].value) make_folder(path);
+    output to = open_output(given[out].value, given[masks].value != NULL, given[dicom].value != NULL);
+    write_readme(given[out].value);
+    for (int64_t c = 0; c < PHANTOM_CLASSES; c++)
         for (int64_t i = 0; i < n; i++) {
             stream speckle = make_stream(STREAM_SPECKLE, first_seed, c, i);
             const scanner device = make_scanner(scanner_shift, first_seed, c, i);
             make_tissue(&t, first_seed, c, i, overlap);
             scan_tissue(&t, &device, &speckle, work, grey);
-            const phantom_place place = { first_seed, c, i, n };
-            if (given[dicom].value) save_dicom(given[out].value, &place, grey, pixels, table.file);
-            else save_png(ctx, given[out].value, &place, grey, pixels);
+            write_phantom(&to, &(phantom_place){ first_seed, c, i, n }, grey, &t);
         }
-    }
-    if (given[dicom].value) close_atomic(&table);
+    close_output(&to);
     printf("%-22s %lld of %d classes in %s\n", "written", (long long)n * PHANTOM_CLASSES, PHANTOM_CLASSES,
            given[out].value);
-    peft_context_free(ctx);
-    free(path);
     free(work);
     free(grey);
     return 0;

@@ -8,6 +8,7 @@
 #ifndef PHANTOM_H
 #define PHANTOM_H
 #include "common/corruption/random.h"
+#include <peft/context.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,11 +18,12 @@ enum { STREAM_TRAITS = 1, STREAM_TEXTURE, STREAM_SPECKLE, STREAM_SCANNER };   /*
  * standard deviation 0.28, rarely beyond +-1. */
 double smooth_noise(uint64_t key, double x, double y);
 
-/* Maps [side, side] in dB. level: echo strength of the tissue; loss: attenuation of the sound on its way there and
- * back, relative to the gain's correction. */
-typedef struct tissue { int64_t side; double *level, *loss; } tissue;
+/* Maps [side, side]. level: echo strength of the tissue, in dB; loss: attenuation of the sound on its way there and
+ * back, relative to the gain's correction, in dB; mask: 1 in a benign-like lesion, 2 in a malignant-like one, 0
+ * elsewhere, also in the nodules of normal-like tissue. */
+typedef struct tissue { int64_t side; double *level, *loss; uint8_t *mask; } tissue;
 
-enum { PHANTOM_CLASSES = 3 };
+enum { PHANTOM_NORMAL = 2, PHANTOM_CLASSES = 3 };             /* the class without lesions, and how many there are */
 extern const char *const phantom_class[PHANTOM_CLASSES];
 
 /* Fills t with the index-th random anatomy of a class. difficulty scales how much traits vary around the class's
@@ -37,8 +39,13 @@ scanner make_scanner(double shift, uint64_t seed, int64_t class, int64_t index);
 void scan_tissue(const tissue *t, const scanner *c, stream *s, double *work, uint8_t *grey);
 /* Which phantom a picture is: number `index` of `images` of a class. */
 typedef struct phantom_place { uint64_t seed; int64_t class, index, images; } phantom_place;
+/* The number, from 1, of the picture among those of all classes; its DICOM file is IMnnnnn. */
+long long file_number(const phantom_place *p);
 /* Writes grey [side, side] to folder/IMnnnnn, a DICOM file with 12 bits and a window, and a row "file,class,patient" to
- * the table. Two successive pictures of a class are of one
- * patient. */
+ * the table. Two successive pictures of a class are of one patient. */
 void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side, FILE *table);
+/* Writes grey [side, side] to folder/class/nnnn.png. */
+void save_png(peft_context *ctx, const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side);
+/* Writes mask [side, side] as a PNG with a palette to path. */
+void save_mask(peft_context *ctx, const char *path, const uint8_t *mask, int64_t side);
 #endif

@@ -81,11 +81,13 @@ static void put_pixels(FILE *f, const uint8_t *grey, int64_t side)
     for (int64_t i = 0; i < side * side; i++) put_number(f, (uint64_t)grey[i] << (STORED_BITS - 8), 2);
 }
 
+long long file_number(const phantom_place *p) { return p->class * p->images + p->index + 1; }
+
 void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side, FILE *table)
 {
     char patient[32], study[64], series[72], instance[96], number[24], *path, *text;
     size_t size;
-    const long long file = (long long)(p->class * p->images + p->index) + 1;
+    const long long file = file_number(p);
     const long long patients = (p->images + PICTURES_OF_PATIENT - 1) / PICTURES_OF_PATIENT;    /* of a class */
     const long long person = p->class * patients + p->index / PICTURES_OF_PATIENT + 1, seed = (long long)p->seed + 1;
     snprintf(patient, sizeof patient, "P%05lld", person);

@@ -145,6 +145,12 @@ static double add_lesion(const anatomy *a, double u, double v, double *level)
     return inside;
 }
 
+/* The mask's class of a pixel where the lesion has this weight: the lesion ends where its weight is one half. */
+static uint8_t mask_class(int64_t class, double inside)
+{
+    return (uint8_t)(inside >= 0.5 && class != PHANTOM_NORMAL ? class + 1 : 0);
+}
+
 /* Column by column, since the loss at a pixel is the sum of the attenuation of all pixels above it. */
 void make_tissue(tissue *t, uint64_t seed, int64_t class, int64_t index, double difficulty)
 {
@@ -155,11 +161,13 @@ void make_tissue(tissue *t, uint64_t seed, int64_t class, int64_t index, double 
         find_edges(&a, u, edge);
         for (int64_t y = 0; y < t->side; y++) {
             double v = ((double)y + 0.5) * pixel, level = layers_level(&a, edge, u, v);
-            double loss_rate = a.loss + a.trait[LESION_LOSS] * add_lesion(&a, u, v, &level);
+            const double inside = add_lesion(&a, u, v, &level);
+            double loss_rate = a.loss + a.trait[LESION_LOSS] * inside;
             for (int i = 0; i < LIGAMENTS; i++)
                 if (v > a.ligament[i].v)
                     loss_rate += a.ligament[i].loss * gaussian((u - a.ligament[i].u) / a.ligament[i].width);
             t->level[y * t->side + x] = level;
+            t->mask[y * t->side + x] = mask_class(class, inside);
             t->loss[y * t->side + x] = loss += loss_rate * pixel;
         }
     }

@@ -71,6 +71,11 @@ PEFT_API PEFT_NODISCARD peft_status peft_image_save_png(const peft_image *im, co
  * PEFT_E_UNSUPPORTED: another depth. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_save_png_alpha(const peft_image *im, const uint8_t *alpha, const char *path);
+/* Writes an image of 1 channel of 8 bits, such as a label map, as a PNG with a palette: a sample is the number of a
+ * colour, palette [colours, 3] red, green and blue of each, 1 <= colours <= 256. PEFT_E_UNSUPPORTED: another image.
+ * PEFT_E_INVALID: a sample that is not below colours; the message has its place. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_save_png_palette(const peft_image *im, const uint8_t *palette, int colours, const char *path);
 
 /* Antialiased resizing in a horizontal and a vertical pass, with the filter "bicubic" (a = -0.5), "bilinear", "box",
  * "hamming", "lanczos" or "nearest". 8-bit results equal those of Pillow 13.0 to the bit (22-bit weights, rounded to 8

@@ -68,6 +68,20 @@ done
 [ "$(od -An -tu1 -j16 -N10 one/normal-like/0000.png | tr -s ' ')" = ' 0 0 0 40 0 0 0 40 8 0' ] ||
     fail "the images are not 40 x 40 pixels of 8 bits grey"
 
+# With --masks the pictures are the same, and each has a mask of its size with a palette, in a folder beside them. Only
+# the pictures with lesions have a part that is not 0, and in all of them it is of their class.
+"$phantom" --out both --images 3 --side 40 --seed 5 --masks > /dev/null
+diff -r one/benign-like both/images/benign-like || fail "--masks changes the pictures"
+[ "$(cd both/images && ls */*)" = "$(cd both/masks && ls */*)" ] || fail "masks have other names than pictures"
+[ "$(od -An -tu1 -j16 -N10 both/masks/normal-like/0000.png | tr -s ' ')" = ' 0 0 0 40 0 0 0 40 8 3' ] ||
+    fail "the masks are not 40 x 40 pixels of a palette"
+grep -q -- '--difficulty 1 --masks$' both/README.txt
+"$phantom" --out both-dicom --images 3 --side 40 --seed 5 --masks --dicom > /dev/null
+cmp both/masks/malignant-like/0001.png both-dicom/masks/IM00005.png || fail "--dicom changes the masks"
+[ -e both-dicom/images/IM00005 ] && [ -e both-dicom/images/labels.csv ] || fail "--masks --dicom: unexpected files"
+"$phantom" --out both-shift --images 3 --side 40 --seed 5 --masks --shift 2 > /dev/null
+diff -r both/masks both-shift/masks || fail "the scanner changes the masks"
+
 cp -r one before
 refused 'not empty' --out one --images 3 --side 40
 refused 'Not a directory' --out one/README.txt

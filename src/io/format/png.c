@@ -1,59 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * png.c -- the picture format PNG, read and written by libspng. Sizes are checked before pixels are allocated. The
- * checksums of all chunks up to the last one with pixels (IDAT) are verified. What follows that chunk is not read:
- * damage there changes no pixel. */
+ * png.c -- the picture format PNG, read by libspng; png/save.c writes it. Sizes are checked before pixels are
+ * allocated. The checksums of all chunks up to the last one with pixels (IDAT) are verified. What follows that chunk is
+ * not read: damage there changes no pixel. */
 #include "io/format/formats.h"
 #include "io/format/pixels/exif.h"
-#include <spng.h>
+#include "io/format/png/spng.h"
 #include <zlib.h>
 
-/* The context that libspng's memory comes from, and whether an allocation failed; libspng reports a failed allocation
- * of zlib as another error. They are variables of the thread because libspng's allocator gets no argument of ours. They
- * are valid while a spng_ctx lives: within one call, from spng_begin to spng_end. */
-static _Thread_local struct { peft_context *ctx; bool failed; } spng_memory;
-
-/* Notes that an allocation failed. */
-static void *spng_checked(void *block)
-{
-    if (!block) spng_memory.failed = true;
-    return block;
-}
-
-static void *spng_alloc_bytes(size_t bytes) { return spng_checked(peft_sys_alloc(spng_memory.ctx, bytes)); }
-static void *spng_alloc_zeroed(size_t count, size_t size)
-{
-    return spng_checked(count > INT64_MAX ? NULL : io_alloc(spng_memory.ctx, (int64_t)count, size));
-}
-static void *spng_resize(void *block, size_t bytes)
-{
-    return spng_checked(peft_sys_realloc(spng_memory.ctx, block, bytes));
-}
-static void spng_release(void *block) { peft_sys_free(spng_memory.ctx, block); }
-
 enum { DECODER = 0 };                                         /* flags of a spng_ctx that reads */
-/* flags: DECODER or SPNG_CTX_ENCODER. NULL: no memory. */
-static spng_ctx *spng_begin(peft_context *ctx, int flags)
-{
-    struct spng_alloc alloc = { spng_alloc_bytes, spng_resize, spng_alloc_zeroed, spng_release };
-    spng_memory.ctx = ctx;
-    spng_memory.failed = false;
-    return spng_ctx_new2(&alloc, flags);
-}
-
-/* Frees what spng_begin has made; libspng's allocator may not be called after it. */
-static void spng_end(spng_ctx *png)
-{
-    spng_ctx_free(png);
-    spng_memory.ctx = NULL;
-}
-
 static const char damaged[] = "the file is damaged, fetch it again: ";
-/* The error for a code of libspng; cure: what stands before its text. */
-static peft_status png_failed(int e, const char *cure)
-{
-    if (spng_memory.failed || e == SPNG_EMEM) return io_nomem("PNG");
-    return io_fail(PEFT_E_FORMAT, "PNG: %s%s", cure, spng_strerror(e));
-}
 
 /* How libspng decodes the pixels, and what it writes. */
 typedef struct layout {
@@ -126,12 +81,12 @@ static peft_status decode_pixels(spng_ctx *png, const layout *l, peft_image *im)
     size_t pixels = (size_t)(im->width * im->height), needed, bytes = pixels * (size_t)(l->depth / 8 * l->stored);
     uint8_t *buffer = (uint8_t *)im->pixels;
     int e = spng_decoded_image_size(png, l->format, &needed);
-    if (e) return png_failed(e, damaged);
+    if (e) return io_spng_failed(e, damaged);
     if (needed != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", needed, bytes);
     if (l->stored != l->channels && !(buffer = peft_sys_alloc(im->ctx, needed))) return io_nomem("PNG");
     e = spng_decode_image(png, buffer, needed, l->format, l->flags);
     if (!e) e = spng_decode_chunks(png);                                      /* verifies the last checksum */
-    peft_status s = e ? png_failed(e, damaged) : PEFT_OK;
+    peft_status s = e ? io_spng_failed(e, damaged) : PEFT_OK;
     if (!s && (l->keyed || l->stored != l->channels)) s = split_alpha(l, buffer, im);
     if (buffer != (uint8_t *)im->pixels) peft_sys_free(im->ctx, buffer);
     return s;
@@ -210,9 +165,9 @@ static peft_status decode_stream(spng_ctx *png, stream *source, const io_encoded
     if (!e) e = spng_set_chunk_limits(png, max_chunk, max_chunk);
     if (!e) e = spng_set_png_stream(png, read_stream, source);
     if (!e) e = spng_get_ihdr(png, &h);
-    if (e) return png_failed(e, damaged);
+    if (e) return io_spng_failed(e, damaged);
     e = spng_get_trns(png, &t);
-    if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e, damaged);
+    if (e && e != SPNG_ECHUNKAVAIL) return io_spng_failed(e, damaged);
     layout l = layout_of(&h, e ? NULL : &t);
     const int copied = l.stored != l.channels ? l.channels + 1 : 0;           /* samples and alpha beside the buffer */
     peft_status s = io_check_limits(f->options, h.width, h.height, l.stored + copied, l.depth);
@@ -245,86 +200,11 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
         return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's variant of PNG (CgBI) is not read; convert it with: "
                        "pngcrush -revert-iphone-optimizations");
     if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early, before any pixels; fetch it again");
-    spng_ctx *png = spng_begin(f->ctx, DECODER);
+    spng_ctx *png = io_spng_begin(f->ctx, DECODER);
     if (!png) return io_nomem("PNG");
     peft_status s = decode_stream(png, &source, f, out);
-    spng_end(png);
+    io_spng_end(png);
     return s ? s : io_exif_apply(f, orientation_of(data, size), out);
 }
 
 const io_format io_format_png = { .name = "PNG", .endings = "png", .probe = probe, .read = decode };
-
-/* Encodes samples of the shape of im, and with alpha; returns a code of libspng. *data is memory of libspng's
- * allocator. */
-static int encode(spng_ctx *png, const peft_image *im, bool alpha, const void *samples, void **data, size_t *size)
-{
-    const int with_alpha[] = { SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, SPNG_COLOR_TYPE_TRUECOLOR_ALPHA },
-              without[] = { SPNG_COLOR_TYPE_GRAYSCALE, SPNG_COLOR_TYPE_TRUECOLOR };
-    struct spng_ihdr h = {
-        .width = (uint32_t)im->width, .height = (uint32_t)im->height,
-        .bit_depth = (uint8_t)(8 * io_types[im->type].bytes),
-        .color_type = (uint8_t)(alpha ? with_alpha : without)[im->channels == 3] };
-    const size_t bytes = io_image_bytes(im) + (alpha ? (size_t)(im->width * im->height) : 0);
-    int e = spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1);
-    if (!e) e = spng_set_ihdr(png, &h);
-    if (!e) e = spng_encode_image(png, samples, bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
-    if (!e) *data = spng_get_png_buffer(png, size, &e);
-    return e;
-}
-
-/* What PNG can hold. */
-static peft_status check_savable(const peft_image *im, const char *path)
-{
-    if (!im || !path) return io_fail(PEFT_E_INVALID, "save PNG: %s is NULL", im ? "path" : "image");
-    if (im->type != IO_U8 && im->type != IO_U16)
-        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image's samples are %s, PNG holds unsigned ones; make %s",
-                       io_types[im->type].name, im->type == IO_I16 ? "the image of samples + 32768, with depth 16"
-                                                                   : "an image with depth 16 of the range to be kept");
-    if (io_rescaled(im))
-        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image has a slope and an intercept, which PNG does not hold; "
-                       "save the image before peft_image_rescale");
-    if (im->width <= INT32_MAX && im->height <= INT32_MAX) return PEFT_OK;
-    return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld pixels; PNG holds sides up to 2147483647",
-                   (long long)im->width, (long long)im->height);
-}
-
-static peft_status save(const peft_image *im, bool alpha, const void *samples, const char *path)
-{
-    void *data = NULL;
-    size_t size = 0;
-    spng_ctx *png = spng_begin(im->ctx, SPNG_CTX_ENCODER);
-    if (!png) return io_nomem("save PNG");
-    int e = encode(png, im, alpha, samples, &data, &size);
-    peft_status s = e ? io_fail_in(png_failed(e, ""), path) : peft_write_file(path, data, size);
-    spng_release(data);
-    spng_end(png);
-    return s;
-}
-
-peft_status peft_image_save_png(const peft_image *im, const char *path)
-{
-    const peft_status s = check_savable(im, path);
-    return s ? s : save(im, false, im->pixels, path);
-}
-
-peft_status peft_image_save_png_alpha(const peft_image *im, const uint8_t *alpha, const char *path)
-{
-    peft_status s = check_savable(im, path);
-    if (s) return s;
-    if (!alpha) return io_fail(PEFT_E_INVALID, "save PNG: alpha is NULL");
-    if (im->type != IO_U8)
-        return io_fail(PEFT_E_UNSUPPORTED, "save PNG with alpha: the image's samples are %s, expected 8 bits",
-                       io_types[im->type].name);
-    const int64_t pixels = im->width * im->height;
-    const int channels = im->channels;
-    uint8_t *both = io_alloc(im->ctx, (size_t)pixels, (size_t)channels + 1);
-    if (!both) return io_nomem("save PNG with alpha");
-    const uint8_t *from = (const uint8_t *)im->pixels;
-    for (int64_t i = 0; i < pixels; i++) {
-        for (int c = 0; c < channels; c++) both[i * (channels + 1) + c] = from[i * channels + c];
-        both[i * (channels + 1) + channels] = alpha[i];
-    }
-    s = save(im, true, both, path);
-    peft_sys_free(im->ctx, both);
-    return s;
-}

@@ -436,6 +436,7 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_image_pixels": (c_void_p, (c_void_p,)),
     "peft_image_save_png": (c_int, (c_void_p, c_char_p)),
     "peft_image_save_png_alpha": (c_int, (c_void_p, c_void_p, c_char_p)),
+    "peft_image_save_png_palette": (c_int, (c_void_p, c_void_p, c_int, c_char_p)),
     "peft_image_resize": (c_int, (c_void_p, c_int64, c_int64, c_char_p, c_void_p)),
     "peft_image_resize_float": (c_int, (c_void_p, c_int64, c_int64, c_char_p, c_void_p)),
     "peft_image_resize_shorter": (c_int, (c_void_p, c_int64, c_char_p, c_void_p)),
