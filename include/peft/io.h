@@ -23,6 +23,7 @@
 #include <peft/image.h>
 #include <peft/loader.h>
 #include <peft/predictor.h>
+#include <peft/segmenter.h>
 #include <peft/transform.h>
 PEFT_BEGIN_DECLS
 

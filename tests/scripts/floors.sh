@@ -13,7 +13,8 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 # the checks below say.
 core="base bits options os format graph vit arch describe weights weights/load weights/save adapt model store federated interop
 metrics statistics probe train/session cases maps train/cache train tta/cma tta"
-io="io io/archive io/image io/format io/transform io/dataset io/csv io/table io/source io/loader io/weights io/predictor"
+io="io io/archive io/image io/format io/transform io/dataset io/csv io/table io/source io/loader io/weights io/predictor
+io/segmenter"
 
 # awk code of both checks: rank[floor], and floor_of(path) for a path from src/ or from the root of the tree; "": the
 # path belongs to no floor.

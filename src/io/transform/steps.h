@@ -3,6 +3,7 @@
 #ifndef IO_STEPS_H
 #define IO_STEPS_H
 #include "io/transform/step.h"
+#include "io/transform/transform.h"
 
 #define IO_STEP(name) extern const io_step io_step_##name;
 #include "io/transform/steps.def"
@@ -19,4 +20,7 @@ void io_steps_apply_to_input(const io_run *run, float *input);
 bool io_steps_random(const io_recipe *r);
 /* Of the step fit: left, top, right and bottom edge of its output in pixels of an image of width x height. */
 void io_fit_box(const io_recipe *r, int64_t width, int64_t height, double box[4]);
+/* Of the step range: *out is the range that gives parts of the image the samples that they have in the whole image;
+ * percentiles become values. Warns of a dark image as the step does. */
+peft_status io_range_of_parts(const peft_transform *t, const peft_image *im, peft_opt_range *out);
 #endif

@@ -107,6 +107,7 @@ peft_batch_fn = CFUNCTYPE(c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_
 peft_loss_fn = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)
 peft_reduce_fn = CFUNCTYPE(c_int, c_void_p, c_int64, c_void_p, c_void_p)
 peft_gather_fn = CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t, c_void_p)
+peft_segmenter_fn = CFUNCTYPE(c_int, c_int64, c_void_p, c_void_p, c_void_p)
 
 CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     # status.h
@@ -513,6 +514,17 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_predictor_pixels_probabilities": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_predictor_images": (c_int, (c_void_p, c_void_p, c_int64, c_void_p)),
     "peft_predictor_images_probabilities": (c_int, (c_void_p, c_void_p, c_int64, c_void_p)),
+    # segmenter.h
+    "peft_segmenter_create": (c_int, (c_void_p, c_void_p, c_char_p, c_void_p)),
+    "peft_segmenter_option": (c_void_p, (c_size_t,)),
+    "peft_segmenter_free": (None, (c_void_p,)),
+    "peft_segmenter_classes": (c_int64, (c_void_p,)),
+    "peft_segmenter_link": (c_char_p, (c_void_p,)),
+    "peft_segmenter_tiles": (c_int64, (c_void_p, c_int64, c_int64)),
+    "peft_segmenter_memory": (c_size_t, (c_void_p, c_int64)),
+    "peft_segmenter_rows": (c_int, (c_void_p, c_void_p, c_int, c_void_p, c_void_p)),
+    "peft_segmenter_labels": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "peft_segmenter_probabilities": (c_int, (c_void_p, c_void_p, c_void_p)),
     # io.h
     "peft_npz_to_safetensors": (c_int, (c_void_p, c_char_p, c_char_p)),
 }

@@ -114,6 +114,24 @@ static void warn_of_dark(const io_run *run, const peft_image *im)
             "black; for 12-bit samples put range=0:4095 into the preprocessing (reported once)", (long long)largest);
 }
 
+peft_status io_range_of_parts(const peft_transform *t, const peft_image *im, peft_opt_range *out)
+{
+    const io_run run = { .ctx = t->ctx, .recipe = &t->recipe,
+                         .warned_of_dark = &((peft_transform *)t)->warned_of_dark };
+    *out = t->recipe.range;
+    warn_of_dark(&run, im);
+    if (out->kind == PEFT_RANGE_VALUES) return check_bounds(im, out->end);
+    if (out->kind == PEFT_RANGE_FULL) return PEFT_OK;
+    if (im->alpha && t->recipe.alpha == IO_ALPHA_WHITE)
+        return io_fail(PEFT_E_UNSUPPORTED, "transform: the image has transparent pixels, and with alpha=white the "
+                       "percentiles of its parts are not known; give the range as values (range=lo:hi), or an image "
+                       "without transparency");
+    peft_status s = check_finite(im);
+    if (!s) s = io_percentiles(im, t->recipe.range.end, out->end);
+    out->kind = PEFT_RANGE_VALUES;
+    return s;
+}
+
 /* Always: an image that needs a range is refused where none is set. */
 static bool wanted(const io_recipe *r, bool training) { (void)r, (void)training; return true; }
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * create.c -- makes and frees segmenters: reads the options, checks that the model gives a map, and computes the
+ * weights of a tile's pixels. */
+#include "io/segmenter/segmenter.h"
+#include <math.h>
+
+/* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kinds: 'i' integer, 'f'
+ * number, 'c' word. */
+#define STORED_IN(field) offsetof(io_segment_options, field)
+static const peft_opt_key keys[] = {
+    { { "mode", 'c', "whole", 0, 0, "whole: the whole image is resized; tiles: parts of the size of the model's input, "
+        "which overlap" }, STORED_IN(mode), "whole|tiles" },
+    { { "overlap", 'f', "0.5", 0, 0.9, "tiles: least share of its side that a tile has in common with the one before "
+        "it" }, STORED_IN(overlap), NULL },
+    { { "blend", 'c', "gaussian", 0, 0, "tiles: weights of the pixels of a tile where tiles overlap" },
+      STORED_IN(blend), "gaussian|linear|constant" },
+    { { "trim", 'i', "0", 0, 1 << 20, "tiles: pixels along the inner edges of a tile that are left out" },
+      STORED_IN(trim), NULL },
+    { { "border", 'c', "reflect", 0, 0, "tiles: what continues an image that is smaller than a tile" },
+      STORED_IN(border), "reflect|edge" },
+    { { 0 }, 0, NULL }
+};
+#undef STORED_IN
+
+const peft_option *peft_segmenter_option(size_t i) { return peft_sys_opt_row(keys, i); }
+
+/* The model must give a map of at most 256 classes. */
+static peft_status check_map(peft_segmenter *s)
+{
+    const peft_predictor *p = s->predictor;
+    if (p->ndim != 3)
+        return io_fail(PEFT_E_UNSUPPORTED, "segmenter: the model's head gives one class for the image, not a map; "
+                       "train a model with a head that does, such as head=patch_linear, or use a predictor "
+                       "(peft_predictor_create)");
+    s->rows = p->dim[0], s->columns = p->dim[1], s->classes = p->dim[2];
+    if (s->classes <= 256) return PEFT_OK;
+    return io_fail(PEFT_E_UNSUPPORTED, "segmenter: the model has %lld classes, expected at most 256, since labels are "
+                   "written with 8 bits", (long long)s->classes);
+}
+
+/* Replaces the predictor by one of tiles: images that have the size of the input already. */
+static peft_status use_tiles(peft_segmenter *s, peft_session *session)
+{
+    peft_status status = peft_transform_parse_over(s->ctx, s->transform->text, "resize=none", &s->tile_transform);
+    if (status) return status;
+    atomic_store(&s->tile_transform->warned_of_dark, true);   /* io_range_of_parts warns of the whole image */
+    peft_predictor_free(s->predictor);
+    s->predictor = NULL;
+    return peft_predictor_create(session, s->tile_transform, &s->predictor);
+}
+
+/* The factor of each row or column of a tile. */
+static peft_status make_weights(peft_segmenter *s)
+{
+    const io_segment_options *o = &s->options;
+    const double side = (double)s->side, middle = side / 2, ramp = o->overlap * side;
+    if (2 * (double)o->trim > ramp)
+        return io_fail(PEFT_E_OPTION, "segmenter: trim=%lld: tiles of %lld pixels with overlap=%g have %g pixels in "
+                       "common, and each leaves out trim of them; expected trim up to %lld, or a larger overlap",
+                       (long long)o->trim, (long long)s->side, o->overlap, floor(ramp), (long long)(ramp / 2));
+    if (!(s->weight = io_alloc(s->ctx, s->side, sizeof *s->weight))) return io_nomem("segmenter");
+    for (int64_t i = 0; i < s->side; i++) {
+        const double from_middle = fabs((double)i + 0.5 - middle), from_edge = middle - from_middle;
+        const double deviations = from_middle / (side / 8);
+        double w = 1;
+        if (o->blend == IO_BLEND_GAUSSIAN) w = exp(-0.5 * deviations * deviations);
+        if (o->blend == IO_BLEND_LINEAR && from_edge < ramp) w = from_edge / ramp;
+        s->weight[i] = (float)w;
+    }
+    return PEFT_OK;
+}
+
+static peft_status init(peft_segmenter *s, peft_session *session, peft_transform *transform, const char *options)
+{
+    peft_status status = peft_sys_opt_defaults(keys, &s->options);
+    if (!status) status = peft_sys_opt_read(keys, options, "segmenter", &s->options, NULL);
+    if (!status) status = peft_predictor_create(session, transform, &s->predictor);
+    if (status) return status;
+    s->side = s->predictor->side;
+    s->transform = io_transform_retain(s->predictor->transform);
+    status = check_map(s);
+    if (status || s->options.mode == IO_MODE_WHOLE) return status;
+    status = use_tiles(s, session);
+    return status ? status : make_weights(s);
+}
+
+peft_status peft_segmenter_create(peft_session *session, peft_transform *transform, const char *options,
+                                  peft_segmenter **out)
+{
+    if (!session || !out) return io_fail(PEFT_E_INVALID, "segmenter: %s is NULL", session ? "out" : "session");
+    peft_context *ctx = peft_backbone_context(peft_model_backbone(peft_session_model(session)));
+    peft_segmenter *s = io_alloc(ctx, 1, sizeof *s);
+    if (!s) return io_nomem("segmenter");
+    s->ctx = peft_sys_context_retain(ctx);
+    const peft_status status = init(s, session, transform, options);
+    if (status) peft_segmenter_free(s);
+    else *out = s;
+    return status;
+}
+
+void peft_segmenter_free(peft_segmenter *s)
+{
+    if (!s) return;
+    peft_context *ctx = s->ctx;
+    peft_predictor_free(s->predictor);
+    peft_transform_free(s->tile_transform);
+    peft_transform_free(s->transform);
+    peft_sys_free(ctx, s->weight);
+    peft_sys_free(ctx, s);
+    peft_context_free(ctx);
+}
+
+int64_t     peft_segmenter_classes(const peft_segmenter *s) { return s ? s->classes : 0; }
+const char *peft_segmenter_link(const peft_segmenter *s) { return s ? peft_predictor_link(s->predictor) : NULL; }

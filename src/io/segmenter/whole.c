@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * whole.c -- segments an image that is resized as a whole (mode=whole). */
+#include "io/segmenter/segmenter.h"
+
+/* The transform must let the model see the image up to its borders: within one pixel of the input. */
+static peft_status check_box(const peft_segmenter *s, const peft_image *im, const double box[4])
+{
+    const double x = (box[2] - box[0]) / (double)s->side, y = (box[3] - box[1]) / (double)s->side;
+    if (box[0] <= x && box[1] <= y && box[2] >= (double)im->width - x && box[3] >= (double)im->height - y)
+        return PEFT_OK;
+    return io_fail(PEFT_E_UNSUPPORTED, "segmenter: of an image of %lld x %lld pixels the transform keeps columns %.0f "
+                   "to %.0f and rows %.0f to %.0f, and the model cannot know what lies outside; use a transform with "
+                   "resize=squash,crop_pct=1 or resize=longest, or mode=tiles", (long long)im->width,
+                   (long long)im->height, box[0], box[2], box[1], box[3]);
+}
+
+/* Interpolates the rows of the image from the logits and emits them, as many as the band has room for at a time. */
+static peft_status interpolate_rows(const io_emission *e, const peft_image *im, io_band *band, const float *logits,
+                                    const io_between *rows, const io_between *columns)
+{
+    const peft_segmenter *s = e->s;
+    peft_status status = PEFT_OK;
+    for (band->first = 0; band->first < im->height && !status; band->first += s->side) {
+        const int64_t left = im->height - band->first, count = left < s->side ? left : s->side;
+        for (int64_t i = 0; i < count * im->width; i++)
+            io_interpolate(logits, s->columns, s->classes, rows + band->first + i / im->width, columns + i % im->width,
+                           band->logits + i * s->classes);
+        status = io_emit(e, band, band->first, count);
+    }
+    return status;
+}
+
+/* The logits of the image. Without the predictor, which would copy the image. */
+static peft_status predict(peft_segmenter *s, const peft_image *im, float *logits)
+{
+    peft_tensor *input = NULL, *out = NULL;
+    float *prepared = peft_tensor_data(s->predictor->input);
+    peft_status status = peft_transform_apply(s->transform, im, prepared);
+    if (!status) status = peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, s->side, s->side }, prepared,
+                                           &input);
+    if (!status) status = peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ 1, s->rows, s->columns, s->classes },
+                                           logits, &out);
+    if (!status) status = peft_session_predict(s->predictor->session, input, out);
+    peft_tensor_free(input);
+    peft_tensor_free(out);
+    return status;
+}
+
+peft_status io_segment_whole(const io_emission *e, const peft_image *im, io_band *band)
+{
+    peft_segmenter *s = e->s;
+    double box[4];
+    peft_status status = peft_transform_box(s->transform, im->width, im->height, box);
+    if (!status) status = check_box(s, im, box);
+    if (status) return status;
+    float *logits = io_alloc(s->ctx, s->rows * s->columns * s->classes, sizeof *logits);
+    io_between *rows = io_alloc(s->ctx, im->height + im->width, sizeof *rows);
+    status = logits && rows ? predict(s, im, logits) : io_nomem("segmenter");
+    if (!status) {
+        io_between_fill(rows, im->height, box[1], (double)s->rows / (box[3] - box[1]), s->rows);
+        io_between_fill(rows + im->height, im->width, box[0], (double)s->columns / (box[2] - box[0]), s->columns);
+        status = interpolate_rows(e, im, band, logits, rows, rows + im->height);
+    }
+    peft_sys_free(s->ctx, rows);
+    peft_sys_free(s->ctx, logits);
+    return status;
+}
