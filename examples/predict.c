@@ -8,6 +8,7 @@
 #include "common/program/stop.h"
 #include "common/program/threads.h"
 #include "predict/command_line.h"
+#include "predict/segment/segment.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static const program about = {
     "Prints for each picture its name, the decided class, and the probabilities of all classes. PICTURES are\n"
     "picture files, folders and .zip files with pictures at any depth, or text files with the path of a picture on\n"
     "each line. For a model that was trained with several labels per image, it prints the labels whose probability is\n"
-    "at least their threshold, and the probability of each label.",
+    "at least their threshold, and the probability of each label. For a model that gives a class for each pixel, it\n"
+    "prints the area of each class, and writes masks and overlays (--save-masks, --save-overlays).",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
     "  predict --backbone merged.safetensors --out new.csv new/\n"
     "  predict --backbone merged.safetensors --adapt foa_bp --source scans --state new.state new/*.png" };
@@ -81,16 +83,6 @@ static int64_t predict_pictures(const loaded_model *s, const inputs *in, results
     return failed;
 }
 
-/* A model with the head patch_linear predicts patches, so there is no class of the image to print. */
-static void refuse_patch_head(const peft_model *m)
-{
-    int64_t dims[PEFT_MAX_DIMS];
-    if (peft_model_output(m, dims) > 1)
-        fail("--model %s: its head predicts a class for each patch (%lld x %lld for an image), but this program prints "
-             "one class of the image; call peft_session_predict (session.h) for such a model", given[model].value,
-             (long long)dims[0], (long long)dims[1]);
-}
-
 /* Says what could not be predicted; returns the exit status. */
 static int report_failures(const inputs *in, int64_t failed, int64_t tried)
 {
@@ -116,7 +108,7 @@ int main(int argc, char **argv)
     watch_signals();
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
                                 (int)flag_integer(&given[threads]));
-    refuse_patch_head(s.model);
+    const bool maps = segments(&s);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
     choose_decisions(&s);
@@ -132,18 +124,23 @@ int main(int argc, char **argv)
         drop_repeated(&in);
     }
     if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
-    char *description = describe_run(&s, chosen, &how, given[compute].value);
-    prediction_table t = open_table(&s, chosen, lines_of_flags(), given[out].value, description,
+    mask_paths masks = maps ? prepare_masks(&in) : (mask_paths){ 0 };
+    char *of_maps = maps ? describe_segmentation() : NULL;
+    char *description = describe_run(&s, chosen, &how, given[compute].value, maps ? of_maps : "");
+    prediction_table t = open_table(&s, chosen, maps ? LINE_OF_AREAS : lines_of_flags(), given[out].value, description,
                                     can_resume(), given[resume].value ? &in : NULL);
     results r = open_results(&t, &in, given[per_case].value, given[model].value);
     const int readers = thread_count((int)flag_integer(&given[threads]));
     int64_t tried;
-    const int64_t failed = a.kind ? predict_adapting(&s, &a, &in, &r, readers, &tried)
-                                  : predict_pictures(&s, &in, &r, readers, &tried);
+    const int64_t failed = maps ? segment_pictures(&s, &in, &masks, &t, &tried)
+                           : a.kind ? predict_adapting(&s, &a, &in, &r, readers, &tried)
+                                    : predict_pictures(&s, &in, &r, readers, &tried);
     close_results(&r, tried == in.count);
     close_table(&t, tried == in.count);
     const int status = report_failures(&in, failed, tried);
     free(description);
+    free(of_maps);
+    free_mask_paths(&masks);
     free_inputs(&in);
     free_reading(&how);
     close_model(&s);

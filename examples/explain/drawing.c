@@ -50,33 +50,3 @@ void draw_map(const drawing *d, unsigned char opacity, unsigned char *rgb, unsig
         else memset(rgb + 3 * i, 0, 3);
     }
 }
-
-/* Sample i of a picture, as it is stored. */
-static double sample(const peft_image *im, int64_t i)
-{
-    const void *p = peft_image_pixels(im);
-    switch (peft_image_depth(im)) {
-    case 8: return ((const uint8_t *)p)[i];
-    case 16: return ((const uint16_t *)p)[i];
-    case PEFT_SIGNED_16: return ((const int16_t *)p)[i];
-    default: return (double)((const float *)p)[i];
-    }
-}
-
-void draw_picture(const peft_image *im, unsigned char *rgb)
-{
-    const int64_t channels = peft_image_channels(im), pixels = peft_image_width(im) * peft_image_height(im);
-    double low = 0, high = 255;
-    if (peft_image_depth(im) != 8) {
-        low = INFINITY, high = -INFINITY;
-        for (int64_t i = 0; i < pixels * channels; i++) {
-            low = fmin(low, sample(im, i));
-            high = fmax(high, sample(im, i));
-        }
-        if (!(high > low)) high = low + 1;
-    }
-    for (int64_t i = 0; i < 3 * pixels; i++) {
-        const double v = (sample(im, i / 3 * channels + (channels == 3 ? i % 3 : 0)) - low) / (high - low);
-        rgb[i] = (unsigned char)lround(255 * fmin(1, fmax(0, v)));
-    }
-}

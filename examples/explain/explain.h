@@ -41,8 +41,6 @@ drawing make_drawing(const map_kind *k, const peft_image *im, const double box[4
 /* rgb [height,width,3]: the colours; alpha [height,width]: `opacity` 0..255 where the network sees the picture, else
  * 0. */
 void draw_map(const drawing *d, unsigned char opacity, unsigned char *rgb, unsigned char *alpha);
-/* rgb [height,width,3]: the picture in 8 bits; other depths from the least sample (black) to the largest (white). */
-void draw_picture(const peft_image *im, unsigned char *rgb);
 
 /* --- files.c --- */
 typedef struct map_files {

@@ -2,6 +2,7 @@
  * files.c -- the files of explain: an overlay and the values of each map, and index.csv, which lists them. */
 #include "explain.h"
 #include "common/figures/colour_scale.h"
+#include "common/figures/picture.h"
 #include "common/files/atomic_file.h"
 #include "common/files/csv.h"
 #include "common/program/errors.h"

@@ -34,6 +34,14 @@
     X(split, "train|val|test", NULL, "with --data: the split to predict, train, val or test; without it all pictures") \
     TABLE_FLAG(X) \
     ATTENTION_CASE_FLAG(X) \
+    X(task, "classify|segment", NULL, "what the model is asked for; without it segment where its head gives a class " \
+      "for each pixel, else classify") \
+    X(save_masks, "DIR", NULL, "segment: write the mask of each picture to this folder, a PNG file with a palette " \
+      "under the path of the picture without the folders that all share") \
+    X(save_overlays, "DIR", NULL, "segment: write each picture with the classes drawn over it to this folder") \
+    X(segmenter, "LIST", NULL, "segment: mode=whole (the picture is resized) or mode=tiles,overlap=0.5 (parts of the " \
+      "size of the model's input), and further settings of docs/api/segmenter.md") \
+    X(spacing, "ROW:COLUMN", NULL, "segment: distances of rows and of columns in mm, for areas in mm2") \
     X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
       "\"tent,batch=8\" (inspect --adaptation, docs/adaptation.md)") \
     X(batch, "N", "64", "with --adapt: pictures in a call, which adapts once") \

@@ -20,7 +20,8 @@ static void put_adapters(FILE *f, peft_model *m)
     }
 }
 
-char *describe_run(const loaded_model *s, table_format format, const input_reading *how, const char *compute)
+char *describe_run(const loaded_model *s, table_format format, const input_reading *how, const char *compute,
+                   const char *more)
 {
     char hex[65], *text;
     size_t size;
@@ -34,6 +35,7 @@ char *describe_run(const loaded_model *s, table_format format, const input_readi
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, " %s", s->names[c]);
     char *decisions = decision_text(&s->how, s->names, '.'), *sets = set_note(&s->sets);
     fprintf(f, ", decisions %s, sets %s", *decisions ? decisions : "none", *sets ? sets : "none");
+    fputs(more, f);
     free(decisions);
     free(sets);
     if (fclose(f)) fail("out of memory");

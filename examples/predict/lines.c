@@ -3,6 +3,7 @@
 #include "predict.h"
 #include "common/program/errors.h"
 #include "common/record/json_write.h"
+#include "segment/area_lines.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,25 +15,8 @@ static void close_line(FILE *f)
     if (fclose(f)) fail("out of memory");
 }
 
-static void put_name(FILE *f, table_format format, const char *name)
-{
-    if (is_csv(format)) put_csv_text(f, style_of_format(format), name);
-    else if (format == FORMAT_JSONL) put_json_text(f, name);
-    else fputs(name, f);
-}
-
-char *name_field(table_format format, const char *name)
-{
-    char *text;
-    size_t size;
-    FILE *f = open_line(&text, &size);
-    put_name(f, format, name);
-    close_line(f);
-    return text;
-}
-
 static const char *const line_name[] = { [LINE_OF_IMAGE] = "image", [LINE_OF_CASE] = "case",
-                                         [LINE_OF_ATTENTION] = "case" };
+                                         [LINE_OF_ATTENTION] = "case", [LINE_OF_AREAS] = "image" };
 
 /* Puts a separator and the text. */
 static void put_column(FILE *f, const csv_style *style, const char *text)
@@ -69,9 +53,12 @@ char *heading_line(const loaded_model *s, table_format format, line_kind lines, 
     if (!is_csv(format)) return NULL;
     FILE *f = open_line(&text, size);
     fputs(format == FORMAT_CSV_SEMICOLON ? byte_order_mark : "", f);
-    put_own_columns(f, style, s, lines);
-    if (s->sets.coverage > 0) put_column(f, style, name_of_sets(&s->sets).text);
-    for (int64_t c = 0; c < s->classes; c++) put_column(f, style, s->names[c]);
+    if (lines == LINE_OF_AREAS) put_area_columns(f, style, s);
+    else {
+        put_own_columns(f, style, s, lines);
+        if (s->sets.coverage > 0) put_column(f, style, name_of_sets(&s->sets).text);
+        for (int64_t c = 0; c < s->classes; c++) put_column(f, style, s->names[c]);
+    }
     fputc('\n', f);
     close_line(f);
     return text;
@@ -254,7 +241,8 @@ char *line_of_field(const loaded_model *s, table_format format, line_kind lines,
     FILE *f = open_line(&text, size);
     if (format == FORMAT_JSONL) fprintf(f, "{\"%s\": ", line_name[lines]);
     fwrite(field, 1, length, f);
-    put[format](f, s, lines, p);
+    if (lines == LINE_OF_AREAS) put_areas(f, format, s, p->areas);
+    else put[format](f, s, lines, p);
     fputc('\n', f);
     close_line(f);
     return text;

@@ -23,20 +23,30 @@ typedef enum table_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_CSV_SEMICOLON, FORMA
 table_format read_format(const char *name);                   /* "csv-semicolon", ..; another name: fails */
 bool         is_csv(table_format format);
 const csv_style *style_of_format(table_format format);
+/* --- field.c --- */
+/* The part of a line that identifies the picture, as it stands there with its quotes; to be freed. */
+char *name_field(table_format format, const char *name);
+
 /* --- table.c --- */
-typedef enum line_kind { LINE_OF_IMAGE, LINE_OF_CASE, LINE_OF_ATTENTION } line_kind;
+typedef enum line_kind { LINE_OF_IMAGE, LINE_OF_CASE, LINE_OF_ATTENTION, LINE_OF_AREAS } line_kind;
+/* The size of a segmented picture and the pixels of each class [classes]. */
+typedef struct areas { int64_t width, height; int64_t *pixels; } areas;
 /* What a line says: the name of the picture or case, and its probabilities [classes] (NULL: a case of which no picture
  * could be predicted). slices: pictures of the case that its probabilities are of; failed: its pictures that could not
- * be predicted. LINE_OF_ATTENTION: image [slices], the names of the pictures of the case, and the weight of each. */
+ * be predicted. LINE_OF_ATTENTION: image [slices], the names of the pictures of the case, and the weight of each.
+ * LINE_OF_AREAS: areas alone, of a segmented picture. */
 typedef struct prediction {
     const char *name;
     const float *probabilities;
     int64_t slices, failed;
     const char **image;
     double *weight;
+    const areas *areas;
 } prediction;
-/* One line that tells by which backbone, adapters, settings and classes a run predicts (description.c); to be freed. */
-char *describe_run(const loaded_model *s, table_format format, const input_reading *how, const char *compute);
+/* One line that tells by which backbone, adapters, settings and classes a run predicts (description.c); to be freed.
+ * more: further settings, at its end. */
+char *describe_run(const loaded_model *s, table_format format, const input_reading *how, const char *compute,
+                   const char *more);
 /* A table of predictions on standard output, or in a file. A file is collected beside it, in PATH.part, whose first
  * line describes the run. When all pictures are done, it becomes PATH in one step. */
 typedef struct prediction_table {
@@ -71,14 +81,12 @@ char *prediction_line(const loaded_model *s, table_format format, line_kind line
 /* The same with the name as it stands in the line, `length` characters (name_field). */
 char *line_of_field(const loaded_model *s, table_format format, line_kind lines, const char *field, size_t length,
                     const prediction *p, size_t *size);
-/* The part of a line that identifies the picture, as it stands there with its quotes; to be freed. */
-char *name_field(table_format format, const char *name);
 
 /* --- read_line.c --- */
 /* Is this a line that prediction_line wrote for a picture? line .. end: with its line break; name: the field in it that
  * identifies the picture, of `length` characters. */
-bool is_prediction_line(const loaded_model *s, table_format format, const char *name, size_t length, const char *line,
-                        const char *end);
+bool is_prediction_line(const loaded_model *s, table_format format, line_kind lines, const char *name, size_t length,
+                        const char *line, const char *end);
 
 /* --- case_results.c --- */
 /* Takes the probabilities of pictures. Without a rule they become lines of the table; with one they are kept, and those

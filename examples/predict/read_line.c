@@ -3,6 +3,7 @@
  * and the line is written again: both must be the same. */
 #include "predict.h"
 #include "common/program/errors.h"
+#include "segment/area_lines.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,9 +58,27 @@ static bool read_json_numbers(const loaded_model *s, table_format format, const 
     return true;
 }
 
-bool is_prediction_line(const loaded_model *s, table_format format, const char *name, size_t length, const char *line,
-                        const char *end)
+/* The same for a line with areas. */
+static bool is_area_line(const loaded_model *s, table_format format, const char *name, size_t length, const char *line,
+                         const char *end)
 {
+    int64_t *pixels = check_alloc(malloc((size_t)s->classes * sizeof *pixels));
+    areas a;
+    size_t size;
+    bool good = name + length < end && read_areas(s, format, name + length, end, &a, pixels);
+    if (good) {
+        char *again = line_of_field(s, format, LINE_OF_AREAS, name, length, &(prediction){ .areas = &a }, &size);
+        good = size == (size_t)(end - line) && !memcmp(again, line, size);
+        free(again);
+    }
+    free(pixels);
+    return good;
+}
+
+bool is_prediction_line(const loaded_model *s, table_format format, line_kind lines, const char *name, size_t length,
+                        const char *line, const char *end)
+{
+    if (lines == LINE_OF_AREAS) return is_area_line(s, format, name, length, line, end);
     float *p = check_alloc(malloc((size_t)s->classes * sizeof *p));
     const char *rest = name + length;
     double sum = 0;

@@ -86,7 +86,7 @@ static size_t check_line(const prediction_table *t, const char *line, const char
     if ((size_t)(end - line) <= before) return 0;
     *field = line + before;
     const size_t length = name_length(*field, t->format);
-    return is_prediction_line(t->model, t->format, *field, length, line, end) ? length : 0;
+    return is_prediction_line(t->model, t->format, t->lines, *field, length, line, end) ? length : 0;
 }
 
 /* Is this the heading of the table? */

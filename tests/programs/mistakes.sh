@@ -134,8 +134,14 @@ finetune --data scans --test new --head head=linear,head_init=normal:0.1 --out o
     fail 'failed'
 LC_ALL=C sed 's/head=\\"linear\\",head_init=\\"normal:0.1\\"/head=\\"patch_linear\\",head_init=\\"zero\\"/' \
     one.safetensors > patches.safetensors
-refused 'patches.safetensors|class for each patch|8 x 8' \
-    "$bin/predict" --csv --backbone "$vit" --model patches.safetensors "$picture"
+refused '--task classify|patches.safetensors|8 x 8|leave --task out' \
+    "$bin/predict" --csv --task classify --backbone "$vit" --model patches.safetensors "$picture"
+refused '--per-case|leave it out' \
+    "$bin/predict" --csv --per-case mean --backbone "$vit" --model patches.safetensors "$picture"
+refused '--task segment|one.safetensors|patch_linear' \
+    "$bin/predict" --csv --task segment --backbone "$vit" --model one.safetensors "$picture"
+refused '--save-masks|leave it out' \
+    "$bin/predict" --csv --save-masks masks --backbone "$vit" --model one.safetensors "$picture"
 if grep -q '^image' log; then fail 'printed a header line first'; fi
 
 a_mistake 'a file where a flag is expected'

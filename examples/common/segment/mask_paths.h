@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mask_paths.h -- under which path the mask of each picture is written. */
+#ifndef MASK_PATHS_H
+#define MASK_PATHS_H
+#include <stdint.h>
+
+/* The path of a picture's mask in its folder: the picture's path without the folders that all pictures share, its
+ * ending replaced by .png; "#slice=3" of a slice becomes "_slice3". benign/1.jpg -> benign/1.png,
+ * ct.nii.gz#slice=3 -> ct_slice3.png. */
+typedef struct mask_paths { int64_t count; char **path; } mask_paths;
+/* name [count]: of the pictures, which must differ. Ends the program if two of them would have the same mask. flag: the
+ * option that asked for masks, for messages. */
+mask_paths find_mask_paths(const char *const *name, int64_t count, const char *flag);
+void       free_mask_paths(mask_paths *m);
+/* Ends the program unless the files can be written: an existing one is an error unless `replace`. Makes the folder. */
+void       prepare_mask_folder(const char *flag, const char *folder, const mask_paths *m, int replace);
+/* "FOLDER/PATH" of mask i, to be freed; makes the folders below FOLDER. */
+char      *mask_path(const char *folder, const mask_paths *m, int64_t i);
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * segment.c -- predicts a class for each pixel of the pictures (segment.h). */
+#include "segment.h"
+#include "common/figures/picture.h"
+#include "common/program/errors.h"
+#include "common/program/settings.h"
+#include "common/program/stop.h"
+#include "common/segment/overlay.h"
+#include "common/segment/palette.h"
+#include "predict/command_line.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Flags that only one of the two tasks has, and the cure. */
+static void refuse_flags(const int *only, size_t count, const char *cure)
+{
+    for (size_t i = 0; i < count; i++)
+        if (given[only[i]].value && given[only[i]].source != FROM_DEFAULT)
+            fail("--%s: %s", name_of_flag(&given[only[i]]).text, cure);
+}
+
+bool segments(const loaded_model *s)
+{
+    const int of_classes[] = { threshold, per_case, adapt };
+    const int of_maps[] = { save_masks, save_overlays, segmenter, spacing };
+    int64_t dims[PEFT_MAX_DIMS];
+    const bool map = peft_model_output(s->model, dims) > 1;
+    const char *wanted = given[task].value, *path = given[model].value ? given[model].value : given[backbone].value;
+    if (wanted && strcmp(wanted, "classify") && strcmp(wanted, "segment"))
+        fail("--task: given '%s', expected classify or segment", wanted);
+    if (wanted && !strcmp(wanted, "segment") && !map)
+        fail("--task segment: the head of %s gives one class for the picture, not one for each pixel; train a model "
+             "with a head that does, such as head=patch_linear, or leave --task out", path);
+    if (wanted && !strcmp(wanted, "classify") && map)
+        fail("--task classify: the head of %s gives a class for each part of the picture (%lld x %lld of them), none "
+             "for the picture; leave --task out to segment", path, (long long)dims[0], (long long)dims[1]);
+    if (map && s->multilabel && s->classes > 1)
+        fail("%s: predicts several labels for each pixel, and a mask has one; train a model with one label a pixel, or "
+             "call peft_segmenter_probabilities (segmenter.h)", path);
+    if (map) refuse_flags(of_classes, sizeof of_classes / sizeof *of_classes,
+                          "is for models that give one class for the picture; leave it out");
+    else refuse_flags(of_maps, sizeof of_maps / sizeof *of_maps,
+                      "is for models that give a class for each pixel; leave it out");
+    if (map) check_spacing();
+    return map;
+}
+
+char *describe_segmentation(void)
+{
+    char *text;
+    if (asprintf(&text, ", segmenter %s, spacing %s, masks %s, overlays %s",
+                 given[segmenter].value ? given[segmenter].value : "whole",
+                 given[spacing].value ? given[spacing].value : "none", given[save_masks].value ? "saved" : "not saved",
+                 given[save_overlays].value ? "saved" : "not saved") < 0) fail("out of memory");
+    return text;
+}
+
+/* What a run needs for each picture. */
+typedef struct run {
+    const loaded_model *model;
+    const inputs *in;
+    prediction_table *table;
+    peft_segmenter *segmenter;
+    const char *masks, *overlays;                             /* folders; NULL: none */
+    const mask_paths *paths;
+    int64_t *pixels;                                          /* [colours] */
+    int64_t colours;                                          /* classes, or 2 for one class that is there or not */
+} run;
+
+static peft_segmenter *make_segmenter(const loaded_model *s)
+{
+    enum { TILES = 4 };                                       /* in a batch; a whole picture is one */
+    peft_session *session;
+    peft_segmenter *out;
+    peft_options *o = empty_options(s->ctx);
+    const char *text = given[segmenter].value;
+    must(peft_options_set_string(o, "compute", given[compute].value));
+    must(peft_options_set_int(o, "batch", text && strstr(text, "tiles") ? TILES : 1));
+    must(peft_session_create(s->model, o, &session));
+    peft_options_free(o);
+    const peft_status status = peft_segmenter_create(session, s->transform, text, &out);
+    if (status == PEFT_E_OPTION) fail("--segmenter: %s", peft_last_error());
+    must(status);
+    peft_session_free(session);
+    return out;
+}
+
+/* Writes a mask of the labels, and the picture with the labels drawn over it. */
+static peft_status write_files(const run *r, int64_t i, const peft_image *im, const peft_image *labels)
+{
+    uint8_t palette[PALETTE_COLOURS * 3];
+    peft_status s = PEFT_OK;
+    class_palette(palette);
+    if (r->masks) {
+        char *path = mask_path(r->masks, r->paths, i);
+        s = peft_image_save_png_palette(labels, palette, (int)r->colours, path);
+        free(path);
+    }
+    if (s || !r->overlays) return s;
+    const int64_t width = peft_image_width(im), height = peft_image_height(im);
+    uint8_t *rgb = check_alloc(malloc((size_t)(3 * width * height)));
+    char *path = mask_path(r->overlays, r->paths, i);
+    peft_image *drawn;
+    draw_picture(im, rgb);
+    draw_overlay(peft_image_pixels(labels), width, height, 0.35, rgb);
+    s = peft_image_from_buffer(r->model->ctx, rgb, width, height, 3, 8, 0, &drawn);
+    if (!s) {
+        s = peft_image_save_png(drawn, path);
+        peft_image_free(drawn);
+    }
+    free(path);
+    free(rgb);
+    return s;
+}
+
+/* Counts the pixels of each class and adds the line. */
+static void add_line(run *r, int64_t i, const peft_image *labels)
+{
+    const uint8_t *label = peft_image_pixels(labels);
+    areas a = { peft_image_width(labels), peft_image_height(labels), r->pixels };
+    memset(r->pixels, 0, (size_t)r->colours * sizeof *r->pixels);
+    for (int64_t k = 0; k < a.width * a.height; k++) r->pixels[label[k]]++;
+    if (r->model->classes == 1) a.pixels++;                   /* the pixels where the only class is */
+    add_to_table(r->table, &(prediction){ .name = input_name(r->in, i), .areas = &a });
+}
+
+/* Segments picture i: its files, then its line, so that a picture with a line has its files. */
+static bool segment_picture(run *r, int64_t i)
+{
+    peft_image *im, *labels = NULL;
+    peft_status s = load_input(r->in, i, &im);
+    if (!s) {
+        s = peft_segmenter_labels(r->segmenter, im, &labels);
+        if (!s) s = write_files(r, i, im, labels);
+        peft_image_free(im);
+    }
+    if (s) print_error(input_name(r->in, i), s, r->in->of_model);
+    else add_line(r, i, labels);
+    peft_image_free(labels);
+    return !s;
+}
+
+/* With --resume the files of an earlier run are there. */
+mask_paths prepare_masks(const inputs *in)
+{
+    const int folder[] = { save_masks, save_overlays };
+    const char **name = check_alloc(malloc(((size_t)in->count + 1) * sizeof *name));
+    mask_paths paths = { 0 };
+    for (int64_t i = 0; i < in->count; i++) name[i] = input_name(in, i);
+    if (given[save_masks].value && given[save_overlays].value &&
+        !strcmp(given[save_masks].value, given[save_overlays].value))
+        fail("--save-overlays: is the folder of --save-masks, whose files have the same names; give another one");
+    for (int k = 0; k < 2; k++) {
+        if (!given[folder[k]].value) continue;
+        if (!paths.path) paths = find_mask_paths(name, in->count, name_of_flag(&given[folder[k]]).text);
+        prepare_mask_folder(name_of_flag(&given[folder[k]]).text, given[folder[k]].value, &paths,
+                            given[force].value || given[resume].value);
+    }
+    free(name);
+    return paths;
+}
+
+int64_t segment_pictures(const loaded_model *s, const inputs *in, const mask_paths *paths, prediction_table *t,
+                         int64_t *tried)
+{
+    run r = { .model = s, .in = in, .table = t, .segmenter = make_segmenter(s), .masks = given[save_masks].value,
+              .overlays = given[save_overlays].value, .paths = paths,
+              .colours = s->classes == 1 ? 2 : s->classes };
+    r.pixels = check_alloc(malloc((size_t)r.colours * sizeof *r.pixels));
+    progress_line bar = start_progress("pictures", in->count);
+    int64_t failed = 0;
+    for (*tried = 0; *tried < in->count && !stop_requested; ++*tried) {
+        if (take_done_line(t, input_name(in, *tried))) continue;
+        hide_progress(&bar);
+        failed += !segment_picture(&r, *tried);
+        show_progress(&bar, *tried + 1, t->done_count, "");
+    }
+    hide_progress(&bar);
+    free(r.pixels);
+    peft_segmenter_free(r.segmenter);
+    return failed;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * segment.h -- the part of program predict for models that give a class for each pixel: masks, overlays, and lines with
+ * the area of each class. */
+#ifndef PREDICT_SEGMENT_H
+#define PREDICT_SEGMENT_H
+#include "common/segment/mask_paths.h"
+#include "predict/predict.h"
+
+/* Whether the pictures are segmented: the model's head gives a map. Ends the program if --task asks for the other, or
+ * if flags are given that have no meaning for this kind of model. Called before pictures are read. */
+bool segments(const loaded_model *s);
+/* Ends the program where --spacing is no pair of lengths. */
+void check_spacing(void);
+/* What a line of the table is of, and the settings that the results depend on, as text; to be freed. */
+char *describe_segmentation(void);
+/* The paths of masks and overlays in their folders, which are made; ends the program if a file exists and is not to be
+ * replaced. Without masks and overlays there are no paths. */
+mask_paths prepare_masks(const inputs *in);
+/* Segments the pictures in order, writes their masks and overlays, then their lines; returns how many failed. *tried:
+ * those before a stop. */
+int64_t segment_pictures(const loaded_model *s, const inputs *in, const mask_paths *paths, prediction_table *t,
+                         int64_t *tried);
+#endif
