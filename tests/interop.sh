@@ -12,4 +12,8 @@ mkdir -p "$build"
 cmake -G Ninja -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release > "$build/interop.log"
 cmake --build "$build" --target peft peft_io aggregate convert cma_runs dicom_values finetune phantom pretrain report \
     > "$build/interop.log" || { cat "$build/interop.log"; exit 1; }
+# where an MPI is found
+if ninja -C "$build" -t query federate-mpi > /dev/null 2>&1; then
+    cmake --build "$build" --target federate-mpi > "$build/interop.log" || { cat "$build/interop.log"; exit 1; }
+fi
 exec "$root/tests/interop/run.sh" "$build" "$@"

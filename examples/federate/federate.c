@@ -24,13 +24,16 @@
     DATA_FLAGS(X) \
     X(shots, "N", "0", "training images per class, drawn before they are divided (0: all)") \
     X(test_per_class, "N", "0", "test images per class (0: all)") \
-    X(clients, "N", "5", "sites over which the training images are divided") \
+    X(sites, NULL, NULL, "--data is a folder with the training images of each site in a folder of its own; a site " \
+      "trains as finetune --model GLOBAL with the seed --seed + round") \
+    X(clients, "N", "5", "without --sites: sites over which the training images are divided") \
     X(alpha, "ALPHA", "0", "shares of the classes are drawn of a Dirichlet distribution with this parameter: 0.1 " \
       "unequal, 100 nearly equal; 0: equal shares") \
     X(rounds, "N", "10", "rounds") \
     X(share, "SHARE", "1", "share of the clients that take part in a round, drawn for each") \
     X(blocks, "N", "0", "train so many blocks of the network in a round, drawn for each (0: all that the method " \
       "trains)") \
+    X(model, "PATH", NULL, "the model file that the federation begins with; without it one with new values") \
     X(also, "METHOD,LIST", NULL, "a second method beside --method, with its options: vpt,tokens=5") \
     AGGREGATION_FLAGS(X) \
     X(seed, "N", "1", "seed of the first run: of the division, of initial values, of the order of images") \
@@ -46,10 +49,12 @@ enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + recipe_flags };
 static flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH --data PATH [options]",
-    "Simulates federated training on one machine: training images are divided over clients, which train the global\n"
-    "model in rounds; only the adapters are exchanged. --epochs are those of a client in a round. docs/federated.md.",
+    "Simulates federated training on one machine: training images are divided over clients, or are those of sites;\n"
+    "these train the global model in rounds, and only the adapters are exchanged. --epochs are those of a client in a\n"
+    "round. docs/federated.md.",
     "  federate --backbone vit.safetensors --data scans --clients 5 --alpha 0.5 --rounds 20 --method lora\n"
-    "  federate --backbone vit.safetensors --data scans --method lora --lora product --seeds 5 --csv rounds.csv" };
+    "  federate --backbone vit.safetensors --data scans --method lora --lora product --seeds 5 --csv rounds.csv\n"
+    "  federate --backbone vit.safetensors --sites --data hospitals --test scans --model global.peft" };
 
 static double number(int f, double low, double high)
 {
@@ -135,18 +140,19 @@ typedef struct outcome { double accuracy, balanced, auroc, sent, drift; } outcom
 static outcome run(uint64_t first_seed, int64_t index, flag *recipe)
 {
     const uint64_t seed_number = first_seed + (uint64_t)index;
-    federation f = { .recipe = recipe, .rules = given + lora, .seed = seed_number, .clients = whole(clients, 1),
-                     .alpha = number(alpha, 0, 1e6), .blocks = whole(blocks, 0), .folder = given[by].value };
+    federation f = { .recipe = recipe, .rules = given + lora, .seed = seed_number, .folder = given[by].value,
+                     .sites = given[sites].value != NULL, .clients = whole(clients, 1), .alpha = number(alpha, 0, 1e6),
+                     .blocks = whole(blocks, 0) };
     const int64_t last = whole(rounds, 1), every = whole(judge_every, 1);
     const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
                              .tests = flag_integer(&given[test_per_class]), .seed = seed_number };
     peft_dataset *test_set;
     outcome o = { 0 };
-    f.base = (training_run){ .backbone = given[backbone].value, .seed = seed_number,
+    f.base = (training_run){ .backbone = given[backbone].value, .start = given[model].value, .seed = seed_number,
                              .threads = (int)flag_integer(&given[threads]) };
     must(peft_context_create(NULL, NULL, NULL, &f.base.io_ctx));
-    const char *source = draw_sets(f.base.io_ctx, &q, &f.base.train, &test_set);
-    if (!index) print_sets(f.base.train, NULL, test_set, source);
+    const char *source = open_clients(&f, &q, &test_set);
+    if (!index && source) print_sets(f.base.train, NULL, test_set, source);
     f.per_round = (int64_t)fmax(1, floor(number(share, 1e-6, 1) * (double)f.clients + 0.5));
     build_training(&f.base, recipe);
     peft_trainer_free(f.base.trainer);
@@ -171,10 +177,8 @@ static outcome run(uint64_t first_seed, int64_t index, flag *recipe)
         append_row((int64_t)seed_number, round, &r, &m);
     }
     if (given[out].value) must(peft_write_file(given[out].value, f.global.data, f.global.size));
-    close_federation(&f);
-    peft_dataset *train_set = f.base.train;
     free_training(&f.base);
-    peft_dataset_free(train_set);
+    close_federation(&f);
     peft_dataset_free(test_set);
     peft_context_free(f.base.io_ctx);
     return o;
@@ -199,6 +203,22 @@ static void check_exchange(void)
         fail("--by %s: holds files of a federation already (%s); give an empty folder, or --force to write over them",
              given[by].value, found.gl_pathv[0]);
     free(pattern);
+}
+
+/* Ends the program if one of `count` flags is given; why: what it does, and with which flag to leave it out. */
+static void leave_out(const int *unwanted, size_t count, const char *why)
+{
+    for (size_t i = 0; i < count; i++)
+        if (given[unwanted[i]].source != FROM_DEFAULT) fail("--%s: %s", name_of_flag(&given[unwanted[i]]).text, why);
+}
+
+static void check_sites_and_model(void)
+{
+    static const int dividing[] = { clients, alpha }, in_file[] = { own_flags + recipe_options,
+                                                                own_flags + recipe_head };
+    if (given[sites].value && !given[test].value) fail("--sites: no site has the test images; give them by --test");
+    if (given[sites].value) leave_out(dividing, 2, "divides the images of one data set; leave it out with --sites");
+    if (given[model].value) leave_out(in_file, 2, "is settled by the file of --model; leave one of the two out");
 }
 
 /* Ranks share the clients of a round and the test images, but not the passes of a client's training. */
@@ -226,8 +246,10 @@ int main(int argc, char **argv)
     if (n > 1 && (given[by].value || given[out].value)) fail("--by and --out: expected one run; leave --seeds out");
     if (given[out].value)
         check_output("out", given[out].value, given[force].value != NULL,
-                     (const char *[]){ given[backbone].value, given[data].value, given[test].value }, 3);
+                     (const char *[]){ given[backbone].value, given[data].value, given[test].value,
+                                       given[model].value }, 4);
     check_exchange();
+    check_sites_and_model();
     if (!strcmp(given[lora].value, "stack") && whole(rounds, 1) > 1)
         fail("--lora stack: multiplies the rank by the number of clients in each round; give --rounds 1, or --lora "
              "product");

@@ -42,19 +42,13 @@ static blob file_of(const peft_model *m)
     return b;
 }
 
-void open_federation(federation *f)
-{
-    f->part = check_alloc(calloc((size_t)f->clients, sizeof *f->part));
-    for (int64_t k = 0; k < f->clients; k++)
-        if (peft_dataset_partition(f->base.train, f->clients, k, f->alpha, f->seed, &f->part[k]))
-            fail("--clients %lld: %s", (long long)f->clients, peft_last_error());
-    f->global = file_of(f->base.model);
-}
+void open_federation(federation *f) { f->global = file_of(f->base.model); }
 
 void close_federation(federation *f)
 {
     for (int64_t k = 0; k < f->clients; k++) peft_dataset_free(f->part[k]);
     free(f->part);
+    peft_dataset_free(f->base.train);
     free(f->global.data);
 }
 
@@ -117,7 +111,8 @@ static peft_status name_client(peft_status s, int64_t round, int64_t client)
 peft_status train_client(const federation *f, int64_t round, int64_t client, blob *out)
 {
     training_run other = f->base;
-    other.seed = mixed(f->seed, round, TRAINING + client) >> 1;           /* options hold integers of 63 bits */
+    other.seed = f->sites ? f->seed + (uint64_t)round         /* options hold integers of 63 bits */
+                          : mixed(f->seed, round, TRAINING + client) >> 1;
     must(peft_context_set_seed(other.ctx, other.seed));       /* for dropout */
     peft_loader *loader = training_loader(&other, f->recipe, f->part[client]);
     training_run t = training_of_model(&other, f->recipe, f->part[client], loader, global_model(f));

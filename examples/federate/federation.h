@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * federation.h -- a federation on one machine: the training images are divided over clients; in each round some of them
- * train the global model on their images, and their models are joined. */
+ * federation.h -- a federation on one machine: each client has training images; in each round some of the clients train
+ * the global model on their images, and their models are joined. */
 #ifndef FEDERATION_H
 #define FEDERATION_H
+#include "common/data/data.h"
 #include "common/federated/rules.h"
 #include "common/model/recipe.h"
 #include <peft/io.h>
@@ -17,12 +18,16 @@ typedef struct federation {
     training_run base;                                        /* recipe of all; base.model: the first global one */
     const flag *recipe, *rules;                               /* rules: the flag lora and those behind it */
     uint64_t seed;
-    int64_t clients, per_round;                               /* per_round: clients that take part in a round */
+    bool sites;                                               /* clients are folders of sites, which train with the
+                                                                 seed of the round, seed + round */
+    int64_t clients, per_round;                               /* per_round: clients that take part in a round;
+                                                                 clients: with sites, set by open_clients */
     double alpha;                                             /* of the division of classes; 0: equal shares */
     int64_t blocks;                                           /* blocks that a round trains, drawn; 0: all */
     const char *folder;                                       /* where the files of rounds are written; NULL: nowhere */
-    /* made by open_federation */
+    /* made by open_clients */
     peft_dataset **part;                                      /* [clients] */
+    /* made by open_federation */
     blob global;                                              /* the file of the global model */
 } federation;
 
@@ -30,6 +35,9 @@ typedef struct federation {
  * other ranks than rank 0. */
 typedef struct round_figures { int64_t clients; double images, sent, drift, update; } round_figures;
 
+/* Opens the images: f->part, f->base.train (all, or those of the first site), and *test, to be freed. Ends the program
+ * if it cannot. Returns a phrase for print_sets; NULL with sites. */
+const char *open_clients(federation *f, const data_request *q, peft_dataset **test);
 void open_federation(federation *f);
 /* Draws the clients of round `round`, from 1 on: client [per_round], ascending. */
 void draw_clients(const federation *f, int64_t round, int64_t *client);

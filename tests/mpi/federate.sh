@@ -55,6 +55,17 @@ globals=$(cat by.2/round1.peft by.2/round2.peft | wc -c)
 [ "$(bytes bytes_sent_by_rank_0)" -gt "$globals" ] || fail "rank 0 has sent fewer bytes than the global models have"
 [ "$(bytes bytes_sent_by_all)" -gt "$((2 * globals))" ] || fail "the ranks have sent fewer bytes than the files have"
 
+# Sites with images of their own, from a given file.
+mkdir sites
+cp -r scans sites/a
+"$bin/phantom" --out sites/b --images 3 --side 32 --seed 2 > log
+sites="--backbone $vit --sites --data sites --test scans --model by.0/round1.peft --rounds 1 --threads 1"
+# shellcheck disable=SC2086
+"$bin/federate" $sites --out 0.sites > log 2>&1 || fail "one process fails with sites"
+# shellcheck disable=SC2086
+launch "$run" 2 "$program" $sites --out 2.sites > log 2>&1 || fail "2 ranks fail with sites"
+cmp 0.sites 2.sites || fail "2 ranks with sites: another global model"
+
 # Noise of the system's random numbers is that of rank 0.
 ranks 2 --method linear --clip 1 --noise 0.1 --out noise.peft || fail "2 ranks with noise fail"
 

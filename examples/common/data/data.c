@@ -162,6 +162,15 @@ static void check_labelled(const peft_dataset *d, const char *path)
         fail("%s: its pictures have no labels; give a table with a column of labels, or a folder for each class", path);
 }
 
+peft_dataset *draw_training(peft_context *ctx, const data_request *q)
+{
+    peft_dataset *train = open_train(ctx, q);
+    check_labelled(train, q->data);
+    if (q->shots) draw_few_shot(&train, "shots", q->shots, q->seed, NULL);
+    check_classes(train, q->data);
+    return train;
+}
+
 const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **train_set, peft_dataset **test_set)
 {
     const char *source;

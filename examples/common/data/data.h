@@ -56,6 +56,8 @@ peft_dataset *read_with_options(peft_dataset *d, const char *image_options);
  * test set is the images not drawn, four fifths of each class. Ends the program if both sets have images of a patient,
  * unless allow_shared_patients. Returns a phrase for print_sets that says where the test images come from. */
 const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **train_set, peft_dataset **test_set);
+/* Opens the training set alone, as draw_sets does where test images are given. */
+peft_dataset *draw_training(peft_context *ctx, const data_request *q);
 /* Does this phrase say that the test images are a part of the data given for training, drawn by seed? */
 bool  drawn_from_training_data(const char *source);
 bool  tests_on_val(const char *source);                       /* .. that they are the split "val" of the data? */

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same federation (5 sites, 5 rounds) by files through the programs, in Flower and in NVIDIA FLARE: the same bits
-where the server averages as libpeft does, within 1e-6 where the engine averages in its own way."""
+"""The same federation (5 sites, 5 rounds) by files through the programs, over MPI, in Flower and in NVIDIA FLARE: the
+same bits where the server averages as libpeft does, within 1e-6 where the engine averages in its own way."""
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,10 +37,23 @@ SGD = "optimizer=sgd,momentum=0.9,batch=4"
 METHODS = {"ept": f"lr=0.1,{SGD}", "lora": f"lr=0.05,{SGD}"}
 
 
-def program(name, *arguments):
-    done = subprocess.run([str(PROGRAMS / name), *map(str, arguments)], capture_output=True, text=True)
+def run(command):
+    """Runs it and returns what it prints."""
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{name}: {done.stdout}{done.stderr}")
+        raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def program(name, *arguments):
+    return run([PROGRAMS / name, *arguments])
+
+
+def find_mpirun():
+    """The mpirun of the MPI that federate-mpi was built for; None: it was not built."""
+    cache = (PROGRAMS.parent / "CMakeCache.txt").read_text()
+    found = re.search(r"^MPIEXEC_EXECUTABLE:\w+=(/.+)$", cache, re.MULTILINE)
+    return found[1] if found and (PROGRAMS / "federate-mpi").exists() else None
 
 
 def pictures(folder):
@@ -73,6 +87,19 @@ def by_files(folder, start, options):
     return out
 
 
+def by_mpi(folder, config, out):
+    """federate-mpi with a rank for each site. Returns the bytes with which a rank sends or gets a model, from the sum
+    that it prints: in a round each rank but rank 0, which is the server and a site, sends one and gets one."""
+    ranks = len(IMAGES)
+    printed = run(["sh", "-c", f'. "{ROOT}/tests/mpi/launch.sh"; launch "$@"', "sh", find_mpirun(), ranks,
+                   PROGRAMS / "federate-mpi", "--backbone", config["backbone"], "--model", config["start"], "--sites",
+                   "--data", folder / "sites", "--test", folder / "test", "--rounds", config["rounds"], "--epochs",
+                   config["epochs"], "--schedule", "cosine", "--trainer", config["options"], "--seed", config["seed"],
+                   "--threads", 1, "--out", out])
+    sent = int(re.search(r"^bytes_sent_by_all +(\d+)$", printed, re.MULTILINE)[1])
+    return sent // (config["rounds"] * 2 * (ranks - 1))
+
+
 def message_sizes(start):
     """Bytes of the parameters as a file, as a message of Flower, and as one of FLARE."""
     parameters = federation.parameters_of(start.read_bytes())
@@ -90,9 +117,40 @@ def difference(a, b):
     return max(float(values.max()) for values in apart)
 
 
+def row(method, engine, average, size, apart, bits, seconds, more=""):
+    print(f"{method:8}{engine:10}{average:10}{size:10}{apart:12.1e}  {bits:10}{seconds:8.1f}{more}", flush=True)
+
+
+def compare(folder, method, options, flower, engines):
+    """The rows of a method; returns how many runs differ by more than they may."""
+    begin, failed = time.time(), 0
+    start = start_file(folder, method)
+    reference, sizes = by_files(folder, start, options), message_sizes(start)
+    row(method, "files", "libpeft", sizes["files"], 0, "-", time.time() - begin,
+        f"; training moved a parameter by {difference(start, reference):.2f}")
+    config = {"backbone": BACKBONE, "start": start, "rounds": ROUNDS, "epochs": EPOCHS, "options": options,
+              "seed": SEED}
+    for engine, average in engines:
+        begin, out = time.time(), folder / f"{method}-{engine}-{average}.safetensors"
+        if engine == "mpi":
+            sizes["mpi"] = by_mpi(folder, config, out)
+        elif engine == "flower":
+            flower.run(**config, out=out, average=average, data=folder / "sites", sites=len(IMAGES))
+        else:
+            simulators.flare(folder, **config, out=out, average=average, sites=folder / "sites")
+        same, apart = out.read_bytes() == reference.read_bytes(), difference(out, reference)
+        failed += not same if average == "libpeft" else apart > LIMIT
+        row(method, engine, average, sizes[engine], apart, "same" if same else "different", time.time() - begin)
+    return failed
+
+
 def main():
-    failed = 0
     common_decomposers.register()
+    engines = [(engine, average) for engine in ("flower", "flare") for average in ("libpeft", engine)]
+    if find_mpirun():
+        engines.insert(0, ("mpi", "libpeft"))
+    else:
+        print("mpi: not compared, as this build has no federate-mpi")
     print(f"{len(IMAGES)} sites, {ROUNDS} rounds; bytes: of one site in one round, up or down; difference of "
           "the global parameters from those by files, |a - b| / max(1, |b|)")
     print(f"{'method':8}{'engine':10}{'average':10}{'bytes':>10}{'difference':>12}  {'bits':10}{'seconds':>8}")
@@ -101,29 +159,10 @@ def main():
         pictures(folder)
         flower = simulators.Flower(folder)
         try:
-            for method, options in METHODS.items():
-                start = start_file(folder, method)
-                begin = time.time()
-                reference, sizes = by_files(folder, start, options), message_sizes(start)
-                print(f"{method:8}{'files':10}{'libpeft':10}{sizes['files']:10}{0:12.1e}  {'-':10}"
-                      f"{time.time() - begin:8.1f}; training moved a parameter by {difference(start, reference):.2f}",
-                      flush=True)
-                config = {"backbone": BACKBONE, "start": start, "rounds": ROUNDS, "epochs": EPOCHS,
-                          "options": options, "seed": SEED}
-                for engine, average in (("flower", "libpeft"), ("flower", "flower"), ("flare", "libpeft"),
-                                        ("flare", "flare")):
-                    begin, out = time.time(), folder / f"{method}-{engine}-{average}.safetensors"
-                    if engine == "flower":
-                        flower.run(**config, out=out, average=average, data=folder / "sites", sites=len(IMAGES))
-                    else:
-                        simulators.flare(folder, **config, out=out, average=average, sites=folder / "sites")
-                    same, apart = out.read_bytes() == reference.read_bytes(), difference(out, reference)
-                    failed += not same if average == "libpeft" else apart > LIMIT
-                    print(f"{method:8}{engine:10}{average:10}{sizes[engine]:10}{apart:12.1e}"
-                          f"  {'same' if same else 'different':10}{time.time() - begin:8.1f}", flush=True)
+            failed = sum(compare(folder, method, options, flower, engines) for method, options in METHODS.items())
         finally:
             flower.close()
-    print(f"federated: {failed} of {4 * len(METHODS)} runs differ by more than they may")
+    print(f"federated: {failed} of {len(engines) * len(METHODS)} runs differ by more than they may")
     return 1 if failed else 0
 
 

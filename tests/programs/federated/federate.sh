@@ -3,23 +3,10 @@
 # federate and aggregate: the same bits in memory, by files and by aggregate; threads do not matter; rules, refusals.
 #   federate.sh FOLDER      FOLDER: of the programs
 set -eu
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+here=$(cd "$(dirname "$0")" && pwd)
+name=federate programs=$1
+. "$here/common.sh"
 
-fail() {
-    echo "federate: $1"
-    exit 1
-}
-# The command after $1 must fail with a message that contains $1.
-refused() {
-    message=$1
-    shift
-    if "$@" > refused.log 2>&1; then fail "accepted: $*"; fi
-    grep -q -e "$message" refused.log || fail "'$*' was refused with $(cat refused.log)"
-}
 federate() { "$bin/federate" --backbone "$vit" --data pictures --shots 4 --clients 3 --alpha 0.5 --test-per-class 2 "$@"; }
 "$bin/phantom" --out pictures --images 8 --side 32 > /dev/null
 
