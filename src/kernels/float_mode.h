@@ -15,9 +15,12 @@ static inline pk_float_mode pk_float_default(void)
     pk_float_mode old = { 0 };
 #if defined(__x86_64__)
     uint32_t mode, standard = 0x1f80;       /* MXCSR after reset; the low six bits are sticky exception flags */
+    uint16_t x87, x87_standard = 0x37f;     /* fesetround sets both; the C library's strtod rounds as the x87 does */
     __asm__ volatile("stmxcsr %0" : "=m"(mode));
-    old.bits = mode;
+    __asm__ volatile("fnstcw %0" : "=m"(x87));
+    old.bits = mode | (uint64_t)x87 << 32;
     if ((mode & ~UINT32_C(0x3f)) != standard) __asm__ volatile("ldmxcsr %0" : : "m"(standard) : "memory");
+    if (x87 != x87_standard) __asm__ volatile("fldcw %0" : : "m"(x87_standard) : "memory");
 #elif defined(__aarch64__)
     __asm__ volatile("mrs %0, fpcr" : "=r"(old.bits));
     if (old.bits) __asm__ volatile("msr fpcr, %0" : : "r"(UINT64_C(0)) : "memory");
@@ -30,7 +33,10 @@ static inline void pk_float_restore(const pk_float_mode *old)
 {
 #if defined(__x86_64__)
     uint32_t mode = (uint32_t)old->bits;
+    uint16_t x87 = (uint16_t)(old->bits >> 32), now;
     __asm__ volatile("ldmxcsr %0" : : "m"(mode) : "memory");
+    __asm__ volatile("fnstcw %0" : "=m"(now));
+    if (x87 != now) __asm__ volatile("fldcw %0" : : "m"(x87) : "memory");
 #elif defined(__aarch64__)
     if (old->bits) __asm__ volatile("msr fpcr, %0" : : "r"(old->bits) : "memory");
 #else

@@ -7,6 +7,7 @@
 #include "kernels/pk.h"
 
 #if defined(__x86_64__)
+#include <fenv.h>
 #include <immintrin.h>
 
 enum { IMAGES = 4, SIDE = 16, CLASSES = 3, STEPS = 5 };
@@ -25,11 +26,21 @@ typedef struct results {
 static void must(peft_status s) { ck_assert_msg(s == PEFT_OK, "%s", peft_last_error()); }
 
 static unsigned mode;                       /* as the program set it last */
-static unsigned current_mode(void) { return _mm_getcsr() & ~(unsigned)EXCEPTION_FLAGS; }
+static int rounding(unsigned m) { return m == UPWARD ? FE_UPWARD : FE_TONEAREST; }
+static unsigned current_mode(void)
+{
+    ck_assert_int_eq(fegetround(), rounding(mode));         /* of the x87, by which strtod rounds */
+    return _mm_getcsr() & ~(unsigned)EXCEPTION_FLAGS;
+}
 /* The call succeeds and leaves the mode as the program set it. */
 #define CALL(...) do { must(__VA_ARGS__); ck_assert_uint_eq(current_mode(), mode); } while (0)
 
-static void set_mode(unsigned m) { mode = m; _mm_setcsr(m); }
+static void set_mode(unsigned m)
+{
+    mode = m;
+    fesetround(rounding(m));
+    _mm_setcsr(m);
+}
 
 static peft_options *options(peft_context *ctx, const char *text)
 {
