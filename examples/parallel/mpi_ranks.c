@@ -51,25 +51,11 @@ static void end_all(void)
     peft_mpi_abort(mpi, EXIT_FAILURE);
 }
 
-/* Ends a process that was started as one of several, if its MPI library does not know of the others: each would train
- * and write all by itself. */
-static void check_launcher(void)
-{
-    static const char *const sizes[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS" };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        const char *size = getenv(sizes[i]);
-        if (size && atoi(size) > 1 && peft_mpi_ranks(mpi) == 1)
-            fail("started as one of %s processes (%s), but its MPI library knows of 1: give the mpirun of the MPI that "
-                 "libpeft-mpi was built for, or srun --mpi with the interface that it understands", size, sizes[i]);
-    }
-}
-
 static void join(const char **const *paths, int count)
 {
     must(peft_mpi_open(NULL, &mpi));
     ranks.rank = peft_mpi_rank(mpi);
     ranks.count = peft_mpi_ranks(mpi);
-    check_launcher();
     atexit(end_all);
     if (peft_mpi_rank(mpi)) {
         be_quiet();
@@ -105,10 +91,10 @@ static void failed(void)
 /* Prints what this run has sent. */
 static void leave(void)
 {
-    int64_t bytes, sums, all;
+    int64_t bytes, rounds, all;
     must(peft_mpi_agree(mpi, PEFT_OK));
     must(peft_mpi_get_int(mpi, "bytes_sent", &bytes));
-    must(peft_mpi_get_int(mpi, "sums", &sums));
+    must(peft_mpi_get_int(mpi, "rounds", &rounds));
     all = bytes;
     for (int64_t r = 1, other = bytes; r < ranks.count; r++) {
         pass(r, 0, &other, sizeof other);
@@ -116,7 +102,7 @@ static void leave(void)
     }
     printf("%-22s %lld\n", "bytes_sent_by_rank_0", (long long)bytes);
     printf("%-22s %lld\n", "bytes_sent_by_all", (long long)all);
-    if (sums) printf("%-22s %lld\n", "bytes_sent_in_a_round", (long long)(bytes / sums));
+    if (rounds) printf("%-22s %lld\n", "bytes_sent_in_a_round", (long long)(bytes / rounds));
     fflush(stdout);
     if (peft_mpi_rank(mpi)) remove_rank_files();
     peft_mpi *last = mpi;

@@ -194,8 +194,8 @@ typedef int (*peft_gather_fn)(const void *mine, void *all, size_t bytes, void *u
  * with rank 0 and ranks 1: no ranks from now on. PEFT_E_OPTION: "accumulate" is less than ranks. PEFT_E_MISMATCH names
  * a rank with another backbone, or with other options, parameter groups, learning rate, seed, kernels or parameters
  * than rank 0. PEFT_E_STATE: backward passes since the last update, or a reducer. These errors too reach all ranks.
- * PEFT_E_INVALID: rank, ranks or functions are wrong; this rank then calls no gather, so that the others wait.
- * peft_trainer_forward cannot be used with ranks (PEFT_E_STATE). */
+ * PEFT_E_UNSUPPORTED: more than 16384 ranks. PEFT_E_INVALID: rank, ranks or functions are wrong; this rank then calls
+ * no gather, so that the others wait. peft_trainer_forward cannot be used with ranks (PEFT_E_STATE). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_set_ranks(peft_trainer *t, int64_t rank, int64_t ranks, peft_gather_fn gather, peft_reduce_fn sum,
                        void *user);
@@ -218,7 +218,8 @@ PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
  * "step" (updates), "epoch", "batch_in_epoch", "samples", "planned_bytes" (all memory of the trainer), "arena_bytes",
  * "flops" (of a step, 2 for each multiply-add, also of what is computed again; with cache_features without the frozen
  * prefix), "cache_hits" (samples
- * found in the cache so far), "cache_samples" (samples stored in it). peft_trainer_get_float returns any of them,
+ * found in the cache so far), "cache_samples" (samples stored in it), "trainable_parameters" (elements of the gradient,
+ * those of frozen parameters too). peft_trainer_get_float returns any of them,
  * peft_trainer_get_int only counts (PEFT_E_DTYPE: a number). PEFT_E_NOTFOUND: no such figure; the message lists all.
  * PEFT_E_STATE: not known yet. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_int(const peft_trainer *t, const char *name, int64_t *out);

@@ -3,14 +3,12 @@
  * and a piece into one part for each rank: the rank gets this part from all others and adds them, and all gather the
  * sums. */
 #include "ranks.h"
-#include <stdlib.h>
+#include <fenv.h>
 #include <string.h>
-
-enum { PIECE = 1 << 20 };                              /* elements */
 
 int rm_gather(const void *mine, void *all, size_t bytes, void *user)
 {
-    const peft_mpi *m = user;
+    const peft_mpi *m = ((const attached *)user)->m;
     return rm_check(MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, m->comm),
                     "gathering what each rank has done") != PEFT_OK;
 }
@@ -61,27 +59,32 @@ static peft_status add_piece(peft_mpi *m, float *x, int n, parts *p)
 
 static peft_status add_all(peft_mpi *m, float *x, int64_t count)
 {
-    int *lists = calloc(4 * (size_t)m->ranks, sizeof *lists);
-    if (!m->piece) m->piece = malloc(((size_t)PIECE + (size_t)m->ranks) * sizeof *m->piece);
-    peft_status s = lists && m->piece ? PEFT_OK : rm_fail(PEFT_E_NOMEM, "sum of gradients: out of memory");
-    if (!s) {
-        parts p = { lists, lists + m->ranks, lists + 2 * m->ranks, lists + 3 * m->ranks };
-        for (int64_t i = 0; i < count && !s; i += PIECE) {
-            const int n = count - i < PIECE ? (int)(count - i) : PIECE;
-            cut(m, n, &p);
-            s = add_piece(m, x + i, n, &p);
-        }
+    parts p = { m->lists, m->lists + m->ranks, m->lists + 2 * m->ranks, m->lists + 3 * m->ranks };
+    peft_status s = PEFT_OK;
+    for (int64_t i = 0; i < count && !s; i += PIECE) {
+        const int n = count - i < PIECE ? (int)(count - i) : PIECE;
+        cut(m, n, &p);
+        s = add_piece(m, x + i, n, &p);
     }
-    free(lists);
     return s;
 }
 
 int rm_sum(float *gradients, int64_t count, int64_t *passes, void *user)
 {
-    peft_mpi *m = user;
-    if (rm_gather(passes, m->passes, sizeof *passes, m)) return 1;
+    const attached *a = user;
+    peft_mpi *m = a->m;
+    fenv_t callers;
+    if (rm_gather(passes, m->passes, sizeof *passes, user)) return 1;
     *passes = 0;
     for (int r = 0; r < m->ranks; r++) *passes += m->passes[r];
     m->sums++;
-    return m->ranks > 1 && add_all(m, gradients, count);
+    m->rounds += count == a->gradients;
+    if (m->ranks == 1) return 0;
+    /* The application may round otherwise or flush subnormal numbers, in some ranks alone: additions are those of the
+     * library's kernels. */
+    fegetenv(&callers);
+    fesetenv(FE_DFL_ENV);
+    const peft_status s = add_all(m, gradients, count);
+    fesetenv(&callers);
+    return s != PEFT_OK;
 }

@@ -2,14 +2,16 @@
  * check_ranks.c -- run by mpirun with 2 to 4 processes, which form communicators of 1, 2, .. ranks: every method trains
  * to the bits of one process; a state of 2 ranks is continued by 3; an error of one reaches all; parts, rows, bytes.
  * One test, as ranks whose tests fail would wait for each other: the failure of a rank ends all. */
+#include <fenv.h>
 #include <mpi.h>
 #include <peft/mpi.h>
 #include "tiny_bits.h"
 
 enum { SAMPLES = 2, BATCHES = 5, EPOCHS = 2, NOWHERE = -1, MOST_RANKS = 4 };
 
-/* A training. bad_batch: the batch of epoch 1 that cannot be prepared. */
-typedef struct plan { const char *method, *adapter, *options; int epochs, bad_batch; } plan;
+/* A training. bad_batch: the batch of epoch 1 that cannot be prepared. rounding: the mode that rank 1 sets by
+ * fesetround, 0: to nearest. */
+typedef struct plan { const char *method, *adapter, *options; int epochs, bad_batch, rounding; } plan;
 typedef struct worker { tiny t; peft_trainer *trainer; const plan *plan; } worker;
 
 static int world_rank, world_ranks;
@@ -18,13 +20,16 @@ static char folder[4000];                                 /* of files that all p
 static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     const worker *w = user;
+    const int rounding = fegetround();
     (void)ids;
     if (batch >= BATCHES) return 0;
     if (epoch == 1 && batch == w->plan->bad_batch) return peft_set_error(PEFT_E_FORMAT, "picture 17 is broken");
+    fesetround(FE_TONEAREST);
     tiny_batch b = tiny_batch_make(w->t.model, SAMPLES, (int)(epoch * BATCHES + batch) * SAMPLES);
     pf_to_real(images->data, b.images->data, PEFT_F32, peft_tensor_count(b.images));
     memcpy(labels->data, b.labels->data, pf_tensor_bytes(b.labels));
     tiny_batch_free(&b);
+    fesetround(rounding);
     return SAMPLES;
 }
 
@@ -92,13 +97,17 @@ static void compare(const plan *p, int ranks)
     const uint64_t expected = expected_hash(p);
     peft_mpi *m = open_ranks(ranks);
     if (!m) return;
-    int64_t sent, sums;
+    int64_t sent, sums, rounds;
     worker w = make_worker(p);
+    fesetround(world_rank == 1 ? p->rounding : FE_TONEAREST);
     OK(peft_mpi_attach(m, w.trainer));
     OK(peft_trainer_fit(w.trainer, p->epochs, next, NULL, &w));
+    fesetround(FE_TONEAREST);
     ck_assert_msg(hash_of(&w) == expected, "%s: other bits by %d ranks", p->method, ranks);
     OK(peft_mpi_get_int(m, "bytes_sent", &sent));
     OK(peft_mpi_get_int(m, "sums", &sums));
+    OK(peft_mpi_get_int(m, "rounds", &rounds));
+    ck_assert_int_eq(sums - rounds, peft_model_buffer_count(w.t.model) ? w.trainer->step : 0);
     const double of_gradient = 4.0 * (double)peft_model_trainable_count(w.t.model) * (double)sums;
     if (!peft_model_buffer_count(w.t.model))              /* their sums are counted too */
         ck_assert_double_eq_tol((double)sent, 2.0 * (ranks - 1) / ranks * of_gradient,
@@ -111,14 +120,22 @@ static void every_method(void)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
         compare(&(plan){ tiny_method_name(i), NULL, "accumulate=4,lr=0.01,clip_norm=0.5,weight_decay=0.1", EPOCHS,
-                         NOWHERE }, 2 + (int)i % (world_ranks - 1));
+                         NOWHERE, 0 }, 2 + (int)i % (world_ranks - 1));
     for (int ranks = 1; ranks <= world_ranks; ranks++)
-        compare(&(plan){ "full", NULL, "accumulate=4,lr=0.001,optimizer=sgd,nesterov=true", EPOCHS, NOWHERE }, ranks);
+        compare(&(plan){ "full", NULL, "accumulate=4,lr=0.001,optimizer=sgd,nesterov=true", EPOCHS, NOWHERE, 0 },
+                ranks);
+}
+
+/* Rank 1 rounds upwards between calls of the library: sums are rounded to nearest all the same. */
+static void other_rounding(void)
+{
+    compare(&(plan){ "lora", NULL, "accumulate=2,lr=0.01", EPOCHS, NOWHERE, FE_UPWARD }, 2);
 }
 
 static void other_number_of_ranks(void)
 {
-    const plan p = { "lora", "dropout=0.3", "accumulate=3,lr=0.01,schedule=cosine,steps=4", EPOCHS, NOWHERE };
+    const plan p = { "lora", "dropout=0.3", "accumulate=3,lr=0.01,schedule=cosine,steps=4", .epochs = EPOCHS,
+                     .bad_batch = NOWHERE };
     const uint64_t expected = expected_hash(&p);
     char path[sizeof folder + 16];
     snprintf(path, sizeof path, "%s/state", folder);
@@ -144,7 +161,7 @@ static void errors(void)
 {
     peft_mpi *m = open_ranks(2);
     if (!m) return;
-    const plan p = { "ept", NULL, "accumulate=2,lr=0.01", EPOCHS, 3 };
+    const plan p = { "ept", NULL, "accumulate=2,lr=0.01", EPOCHS, 3, 0 };
     worker w = make_worker(&p);
     OK(peft_mpi_attach(m, w.trainer));
     const char *text = world_rank == 1 ? "batch 3 of epoch 1: picture 17 is broken"
@@ -182,6 +199,53 @@ static void rows(void)
     peft_mpi_free(m);
 }
 
+/* A size that only one rank has is an error with both sizes, and the ranks go on. */
+static void other_sizes(void)
+{
+    peft_mpi *m = open_ranks(2);
+    if (!m) return;
+    peft_context *ctx = tiny_plain_context();
+    peft_tensor *t;
+    char x[4] = { 0 };
+    const bool odd = world_rank == 1;
+    OK(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ odd ? 8 : 7, 3 }, &t));
+    FAILS(PEFT_E_MISMATCH, odd ? "rows: given 8 rows of 12 bytes, rank 0 has 7 of 12" : "rank 1: rows: given 8 rows",
+          peft_mpi_gather_rows(m, t));
+    FAILS(PEFT_E_MISMATCH, odd ? "size: given 4, rank 0 sends 3" : "rank 1: size: given 4, rank 0 sends 3",
+          peft_mpi_pass(m, 0, -1, x, odd ? 4 : 3));
+    for (int larger = 0; larger < 2; larger++) {
+        const peft_status s = peft_mpi_pass(m, 0, 1, x, odd == larger ? 4 : 3);
+        if (odd) FAILS(PEFT_E_MISMATCH, larger ? "sends 3 bytes, rank 1 expects 4" : "sends 4 bytes", s);
+        else OK(s);
+    }
+    x[0] = odd ? 1 : 2;
+    OK(peft_mpi_pass(m, 0, 1, x, 4));
+    ck_assert_int_eq(x[0], 2);
+    peft_tensor_free(t);
+    peft_context_free(ctx);
+    peft_mpi_free(m);
+}
+
+void *__real_malloc(size_t size);                         /* the linker's option --wrap */
+void *__wrap_malloc(size_t size);
+static bool scarce;
+void *__wrap_malloc(size_t size)
+{
+    enum { LARGE = 1 << 20 };
+    return scarce && size >= LARGE ? NULL : __real_malloc(size);
+}
+
+/* The memory of sums, which rank 1 has not, is an error of all ranks. */
+static void no_memory(void)
+{
+    peft_mpi *m = NULL;
+    scarce = world_rank == 1;
+    FAILS(PEFT_E_NOMEM, "rank 1: out of memory", peft_mpi_open(NULL, &m));
+    scarce = false;
+    OK(peft_mpi_open(NULL, &m));
+    peft_mpi_free(m);
+}
+
 /* From the last rank to the first, and from there to all. */
 static void bytes(void)
 {
@@ -210,10 +274,13 @@ static void bytes(void)
 START_TEST(ranks)
 {
     every_method();
+    other_rounding();
     other_number_of_ranks();
     errors();
     rows();
     bytes();
+    other_sizes();
+    no_memory();
 }
 END_TEST
 

@@ -334,13 +334,12 @@ static int sum_alone(float *g, int64_t n, int64_t *passes, void *user)
     return 0;
 }
 
-/* A second rank with another seed. */
+/* A second rank with another seed, or, with user, without memory. */
 static int gather_two(const void *mine, void *all, size_t bytes, void *user)
 {
-    (void)user;
     memcpy(all, mine, bytes);
     memcpy((char *)all + bytes, mine, bytes);
-    ((char *)all)[2 * bytes - 1] ^= 1;
+    if (bytes > 1 || user) ((char *)all)[2 * bytes - 1] ^= 1;      /* one byte: whether a rank has memory */
     return 0;
 }
 
@@ -356,6 +355,10 @@ START_TEST(wrong_arguments_are_refused)
                                                                                    NULL));
     FAILS(PEFT_E_MISMATCH, "rank 1 differs from rank 0 in its seed", peft_trainer_set_ranks(x, 0, 2, gather_two,
                                                                                             sum_alone, NULL));
+    FAILS(PEFT_E_NOMEM, "rank 1: settings of ranks: out of memory",
+          peft_trainer_set_ranks(x, 0, 2, gather_two, sum_alone, x));
+    FAILS(PEFT_E_UNSUPPORTED, "ranks: given 16385, expected at most 16384",
+          peft_trainer_set_ranks(x, 0, 16385, gather_alone, sum_alone, NULL));
     OK(peft_trainer_set_ranks(x, 0, 1, gather_alone, sum_alone, NULL));
     FAILS(PEFT_E_STATE, "the trainer has ranks", peft_trainer_set_reduce(x, 0, 1, sum_alone, NULL));
     tiny_batch b = tiny_first_batch(t.model, 2);

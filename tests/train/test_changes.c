@@ -306,7 +306,7 @@ START_TEST(figures_are_given_by_name)
 {
     static const char *const numbers[] = { "loss", "lr", "grad_norm", "step_seconds", "added_loss" };
     static const char *const counts[] = { "step", "epoch", "batch_in_epoch", "samples", "planned_bytes", "arena_bytes",
-                                          "flops", "cache_hits", "cache_samples" };
+                                          "flops", "cache_hits", "cache_samples", "trainable_parameters" };
     peft_trainer *x;
     tiny t = make_trainer(&x, "cache_features=100000");
     int64_t count = -5;
@@ -318,7 +318,7 @@ START_TEST(figures_are_given_by_name)
     }
     FAILS(PEFT_E_NOTFOUND, "'steps': a trainer has no such figure; did you mean 'step'?; expected loss, lr, grad_norm, "
           "step, epoch, batch_in_epoch, samples, step_seconds, planned_bytes, arena_bytes, flops, cache_hits, "
-          "cache_samples or added_loss", peft_trainer_get_int(x, "steps", &count));
+          "cache_samples, trainable_parameters or added_loss", peft_trainer_get_int(x, "steps", &count));
     FAILS(PEFT_E_NOTFOUND, "'Loss'", peft_trainer_get_float(x, "Loss", &number));
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_get_int(NULL, "step", &count));
     FAILS(PEFT_E_INVALID, "name is NULL", peft_trainer_get_float(x, NULL, &number));

@@ -9,7 +9,7 @@
 static pf_figures figures_of(const void *object)
 {
     const peft_trainer *t = object;
-    return (pf_figures){ .rows = 14, .row = {
+    return (pf_figures){ .rows = 15, .row = {
         PF_NUMBER("loss", t->last_loss, "no backward pass since the trainer was made, or the loss of the last one was "
                   "NaN"),
         PF_NUMBER("lr", t->last_lr, "no update since the trainer was made"),
@@ -21,6 +21,7 @@ static pf_figures figures_of(const void *object)
         PF_COUNT("planned_bytes", pf_trainer_bytes(t)), PF_COUNT("arena_bytes", t->arena_bytes),
         PF_COUNT("flops", t->net.exec.flops), PF_COUNT("cache_hits", t->cache.hits),
         PF_COUNT("cache_samples", t->cache.records ? t->cache.records->count : 0),
+        PF_COUNT("trainable_parameters", peft_model_trainable_count(t->model)),
         PF_NUMBER("added_loss", t->last_added, "no backward pass since the trainer was made") } };
 }
 

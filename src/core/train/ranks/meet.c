@@ -73,23 +73,36 @@ static peft_status compare(const start *all, int64_t ranks)
     return PEFT_OK;
 }
 
+enum { MOST_RANKS = 1 << 14 };                         /* as many ranks hear of a rank without memory */
+
+/* Gets memory [ranks] for what all ranks tell. A rank that has none is an error of all. */
+static peft_status make_starts(peft_trainer *t, start **all)
+{
+    char has[MOST_RANKS], mine;
+    const size_t bytes = (size_t)t->ranks.ranks * sizeof **all;
+    *all = pf_alloc_zero(t->ctx, bytes);
+    mine = *all != NULL;
+    PF_TRY(pf_ranks_gather(t, &mine, has, sizeof mine));
+    if (!mine) return pf_nomem("settings of ranks", bytes);
+    const char *none = memchr(has, 0, (size_t)t->ranks.ranks);
+    if (!none) return PEFT_OK;
+    return pf_fail(PEFT_E_NOMEM, "rank %lld: settings of ranks: out of memory", (long long)(none - has));
+}
+
 /* Gathers s, with the last message if it is an error, and what ranks must have in common. An error of any rank is one
  * of all. */
 static peft_status meet(peft_trainer *t, peft_status s)
 {
-    enum { FEW = 64 };                                 /* as many ranks hear of a rank without memory */
-    start few[FEW], mine = { .status = s }, *all = NULL;
+    start mine = { .status = s }, *all;
     char own[1024] = "";                               /* gather may change the thread's last message */
-    const size_t bytes = (size_t)t->ranks.ranks * sizeof *all;
-    all = t->ranks.ranks <= FEW ? few : pf_alloc_zero(t->ctx, bytes);
-    if (!all) return s ? s : pf_nomem("settings of ranks", bytes);
     if (s) {
         snprintf(own, sizeof own, "%s", peft_last_error());
         snprintf(mine.message, sizeof mine.message, "%.*s", (int)sizeof mine.message - 1, own);
     } else describe(t, &mine);
-    peft_status of_all = pf_ranks_gather(t, &mine, all, sizeof mine);
+    peft_status of_all = make_starts(t, &all);
+    if (!of_all) of_all = pf_ranks_gather(t, &mine, all, sizeof mine);
     if (!of_all) of_all = compare(all, t->ranks.ranks);
-    if (all != few) pf_free(t->ctx, all);
+    pf_free(t->ctx, all);
     return s ? peft_set_error(s, own) : of_all;
 }
 
@@ -117,6 +130,9 @@ peft_status peft_trainer_set_ranks(peft_trainer *t, int64_t rank, int64_t ranks,
     PF_TRY(pf_trainer_ready(t));
     t->caller_mode = PK_FLOAT_CALLER;
     PF_TRY(pf_check_rank(rank, ranks));
+    if (ranks > MOST_RANKS)
+        return pf_fail(PEFT_E_UNSUPPORTED, "ranks: given %lld, expected at most %d; let each rank compute with more "
+                       "threads and larger batches", (long long)ranks, MOST_RANKS);
     if (!gather_fn != !sum_fn || (!gather_fn && ranks > 1))
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a function, or NULL for both and ranks 1",
                        gather_fn ? "sum" : "gather");
