@@ -223,15 +223,15 @@ peft_dataset_fold(peft_dataset *d, int64_t folds, int64_t fold, uint64_t seed, p
                   peft_dataset **held_out);
 /* The samples of site number `site`, from 0 on, of `sites`, in the order of d: for simulations of federated
  * training. Over all sites, with the same sites, alpha and seed, each sample is at one site, and each site has at
- * least one. alpha 0: equal shares of all classes, the held-out parts of peft_dataset_fold. Else the shares of a
+ * least one. alpha 0: equal shares of all classes, divided as by peft_dataset_fold. Else the shares of a
  * class that the sites have are drawn of a Dirichlet distribution, all of whose parameters are alpha: about equal
  * for large alpha; with 0.1 most images of a class are at one or two sites. Where d has groups, each is at one site
  * as a whole and counts to the class that most of its samples have. A site that would be empty gets one group
  * (without groups, one sample) of the site with most samples, of those with two groups or more. Shares are rounded
  * to 2^-20, so that machines whose mathematical libraries differ in a last bit have the same division.
- * PEFT_E_INVALID: not 1 <= sites <= count, 0 <= site < sites, alpha 0 or from 1e-100 to 1e100; with alpha 0 as for
- * peft_dataset_fold: more sites than samples of every class. PEFT_E_UNSUPPORTED: fewer groups than sites; several
- * labels a sample, and alpha is not 0. */
+ * PEFT_E_INVALID: not 1 <= sites <= count, 0 <= site < sites, alpha 0 or from 1e-100 to 1e100. PEFT_E_UNSUPPORTED:
+ * fewer groups than sites; several labels a sample, and alpha is not 0; with alpha 0 groups so different in size that a
+ * site would be empty. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_partition(peft_dataset *d, int64_t sites, int64_t site, double alpha, uint64_t seed, peft_dataset **out);
 

@@ -40,6 +40,26 @@ static inline peft_status open_text(const char *text, const char *split, const c
     return open_bytes(text, strlen(text), split, options, out);
 }
 
+/* Opens a table of patients; patient k has 1 + k % most pictures, which are of class k % 3. */
+static inline peft_dataset *patient_table(int patients, int most)
+{
+    enum { ROW = 64 };
+    const size_t size = (size_t)(patients * most + 1) * ROW;
+    char *text = malloc(size);
+    size_t n = (size_t)snprintf(text, size, "image,label,patient\n");
+    peft_dataset *d;
+    for (int k = 0; k < patients; k++)
+        for (int i = 0; i <= k % most; i++) {
+            char name[40];
+            snprintf(name, sizeof name, "p%d_%d.png", k, i);
+            touch(name);
+            n += (size_t)snprintf(text + n, size - n, "%s,c%d,P%d\n", name, k % 3, k);
+        }
+    ok(open_text(text, NULL, NULL, &d));
+    free(text);
+    return d;
+}
+
 /* Writes "benign,malignant; a.png=0 b.png=1": classes, then samples with labels, or targets "1:0:-1", behind them the
  * group "/p1" where the set has groups, and the case "#s1". */
 static inline const char *dataset_text(const peft_dataset *d)

@@ -28,23 +28,6 @@ static peft_dataset *samples(int count, bool multi_label)
     return d;
 }
 
-/* A table of patients with 1 + k % 5 pictures each, of class k % 3. */
-static peft_dataset *patients(int count)
-{
-    static char text[MOST * 64];
-    peft_dataset *d;
-    size_t n = (size_t)sprintf(text, "image,label,patient\n");
-    for (int k = 0; k < count; k++)
-        for (int i = 0; i <= k % 5; i++) {
-            char name[40];
-            sprintf(name, "m%d_%d.png", k, i);
-            touch(name);
-            n += (size_t)sprintf(text + n, "%s,c%d,P%d\n", name, k % 3, k);
-        }
-    ok(open_text(text, NULL, NULL, &d));
-    return d;
-}
-
 static void count_positive(const peft_dataset *d, double n[MOST_CLASSES])
 {
     float targets[MOST_CLASSES];
@@ -101,7 +84,7 @@ START_TEST(every_sample_is_held_out_once)
             peft_dataset_free(single);
             peft_dataset_free(multi);
         }
-    peft_dataset *by_patient = patients(60);
+    peft_dataset *by_patient = patient_table(60, 5);
     for (uint64_t seed = 0; seed < 8; seed++)
         for (int64_t folds = 2; folds <= 6; folds++) check_folds(by_patient, folds, seed, of_groups);
     peft_dataset_free(by_patient);
@@ -119,7 +102,7 @@ static void digest_of_fold(peft_dataset *d, uint64_t seed, char hex[65])
 
 START_TEST(folds_depend_on_the_seed)
 {
-    peft_dataset *d[] = { samples(60, false), samples(60, true), patients(30) };
+    peft_dataset *d[] = { samples(60, false), samples(60, true), patient_table(30, 5) };
     for (size_t k = 0; k < sizeof d / sizeof *d; k++) {
         char a[65], same[65], other[65];
         digest_of_fold(d[k], 1, a);
@@ -161,7 +144,7 @@ END_TEST
 
 START_TEST(wrong_arguments_are_errors)
 {
-    peft_dataset *d = samples(30, false), *by_patient = patients(4), *out = NULL;
+    peft_dataset *d = samples(30, false), *by_patient = patient_table(4, 5), *out = NULL;
     fails(PEFT_E_INVALID, "data set is NULL", peft_dataset_fold(NULL, 2, 0, 1, &out, NULL));
     fails(PEFT_E_INVALID, "both NULL", peft_dataset_fold(d, 2, 0, 1, NULL, NULL));
     fails(PEFT_E_INVALID, "folds is 1, expected 2 to 30", peft_dataset_fold(d, 1, 0, 1, &out, NULL));

@@ -20,23 +20,6 @@ static peft_dataset *samples(int count)
     return d;
 }
 
-/* A table of patients with 1 + k % 4 pictures each. */
-static peft_dataset *patients(int count)
-{
-    static char text[MOST * 64];
-    peft_dataset *d;
-    size_t n = (size_t)sprintf(text, "image,label,patient\n");
-    for (int k = 0; k < count; k++)
-        for (int i = 0; i <= k % 4; i++) {
-            char name[40];
-            sprintf(name, "q%d_%d.png", k, i);
-            touch(name);
-            n += (size_t)sprintf(text + n, "%s,c%d,P%d\n", name, k % CLASSES, k);
-        }
-    ok(open_text(text, NULL, NULL, &d));
-    return d;
-}
-
 /* Checks a partition, and returns the mean over sites of the share of a site's most frequent class. */
 static double check_partition(peft_dataset *d, int64_t count, double alpha, uint64_t seed)
 {
@@ -68,7 +51,7 @@ static double check_partition(peft_dataset *d, int64_t count, double alpha, uint
 
 START_TEST(small_alpha_gives_unequal_classes)
 {
-    peft_dataset *d = samples(300), *p = patients(90);
+    peft_dataset *d = samples(300), *p = patient_table(90, 4);
     ck_assert_double_eq_tol(check_partition(d, 5, 0, 1), 1.0 / 3, 0.01);
     double even = 0, uneven = 0;
     for (uint64_t seed = 0; seed < 5; seed++) {
@@ -114,7 +97,7 @@ static void refused(peft_status status, const char *message, peft_dataset *d, in
 
 START_TEST(wrong_arguments_are_errors)
 {
-    peft_dataset *d = samples(6), *p = patients(3);
+    peft_dataset *d = samples(6), *p = patient_table(3, 4);
     refused(PEFT_E_INVALID, "sites is 7, expected 1 to 6", d, 7, 0, 0.5);
     refused(PEFT_E_INVALID, "site is 3, expected 0 to 2", d, 3, 3, 0.5);
     refused(PEFT_E_INVALID, "alpha", d, 3, 0, NAN);
@@ -122,6 +105,8 @@ START_TEST(wrong_arguments_are_errors)
     refused(PEFT_E_INVALID, "alpha is inf", d, 3, 0, INFINITY);
     refused(PEFT_E_INVALID, "alpha", d, 3, 0, 1e-320);
     refused(PEFT_E_UNSUPPORTED, "only 3 groups", p, 4, 0, 0.5);
+    refused(PEFT_E_UNSUPPORTED, "partition: 4 sites, but only 3 groups", p, 4, 3, 0);
+    for (int sites = 2; sites <= 6; sites++) check_partition(d, sites, 0, 1);      /* more than a class has samples */
     peft_dataset_free(d);
     peft_dataset_free(p);
 }

@@ -48,7 +48,17 @@ refused 'holds files of a federation' federate --rounds 1 --method lora --by rou
 refused 'whole number' federate --rounds 1.9
 refused 'expected a number' federate --rounds 1 --share ''
 refused 'at most 6' federate --rounds 1 --blocks 7
-# Noise: each round has its own, and all images are counted.
+# Noise: each round has its own, also from a seed: the changes by two rounds, of which the noise is nearly all, are not
+# alike. Columns: the values before, between and after the rounds, the last of each file.
+mkdir noise
+federate --rounds 2 --method linear --clip 0.001 --noise 1000 --noise-seed 3 --by noise --threads 1 > noise.log
+values() { tail -c 2000 "noise/round$1.peft" | od -An -v -tf4 -w4; }
+for round in 0 1 2; do values $round > values$round; done
+paste values0 values1 values2 | awk '
+    { a = $2 - $1; b = $3 - $2; aa += a * a; bb += b * b; ab += a * b }
+    END { if (!aa || !bb) exit 1; c = ab / sqrt(aa * bb); if (c > 0.5) exit 1 }' || fail "two rounds have the same noise"
+
+# All images are counted with noise.
 "$bin/aggregate" --start rounds/round1.peft --out noisy.peft --clip 1 --noise 1 --noise-seed 3 $sites > noisy.log
 grep -q '3 sites, 12 images' noisy.log || fail "aggregate with noise prints $(cat noisy.log)"
 refused 'blocks.*lora\|lora.*full\|method.*given' "$bin/aggregate" --out other.peft memory.peft:1 blocks.peft:1

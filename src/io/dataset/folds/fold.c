@@ -2,6 +2,7 @@
  * fold.c -- peft_dataset_fold: k-fold division of a data set, stratified, with the samples of a group (a patient) in
  * one fold. A call computes the numbers of the folds of all samples, which depend on the set, their number and the seed
  * alone, and makes the parts of one of them. */
+#include "io/dataset/folds/fold.h"
 #include "io/dataset/groups.h"
 #include "io/dataset/stratify.h"
 #include "io/rng.h"
@@ -11,6 +12,7 @@ typedef struct division {
     peft_dataset *d;
     int64_t folds, *mark, *order, *sizes;
     double *share;                                            /* [folds]: 1 / folds */
+    const char *function, *part;                              /* words of messages */
 } division;
 
 /* The number of samples of class c that folds can divide: those of a group count once. seen [groups]: the last class
@@ -86,8 +88,9 @@ static peft_status make_part(division *v, int64_t fold, bool held_out, peft_data
     for (int64_t i = 0; i < v->d->count; i++)
         if ((v->mark[i] == fold + 1) == held_out) v->order[n++] = i;
     if (!n)
-        return io_fail(PEFT_E_UNSUPPORTED, "fold: fold %lld of %lld would be empty, as the groups (patients) differ "
-                       "too much in size; ask for fewer folds", (long long)fold, (long long)v->folds);
+        return io_fail(PEFT_E_UNSUPPORTED, "%s: %s %lld of %lld would be empty, as the groups (patients) differ too "
+                       "much in size; ask for fewer %ss", v->function, v->part, (long long)fold, (long long)v->folds,
+                       v->part);
     return io_dataset_part(v->d, &(io_selection){ .count = n, .indices = v->order }, out);
 }
 
@@ -123,13 +126,18 @@ peft_status peft_dataset_fold(peft_dataset *d, int64_t folds, int64_t fold, uint
 {
     peft_status s = check_arguments(d, folds, fold, train || held_out);
     if (!s) s = check_classes(d, folds);
-    if (s) return s;
-    division v = { .d = d, .folds = folds };
+    return s ? s : io_fold(d, folds, fold, seed, "fold", "fold", train, held_out);
+}
+
+peft_status io_fold(peft_dataset *d, int64_t folds, int64_t fold, uint64_t seed, const char *function, const char *part,
+                    peft_dataset **train, peft_dataset **held_out)
+{
+    division v = { .d = d, .folds = folds, .function = function, .part = part };
     v.mark = io_alloc(d->ctx, d->count, sizeof *v.mark);
     v.order = io_alloc(d->ctx, d->count, sizeof *v.order);
     v.sizes = io_alloc(d->ctx, folds, sizeof *v.sizes);
     v.share = io_alloc(d->ctx, folds, sizeof *v.share);
-    s = v.mark && v.order && v.sizes && v.share ? divide(&v, seed) : io_nomem("fold");
+    peft_status s = v.mark && v.order && v.sizes && v.share ? divide(&v, seed) : io_nomem(function);
     if (!s) s = make_parts(&v, fold, train, held_out);
     peft_sys_free(d->ctx, v.mark);
     peft_sys_free(d->ctx, v.order);

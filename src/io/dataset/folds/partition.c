@@ -2,6 +2,7 @@
  * partition.c -- peft_dataset_partition: the images of each class over sites by a Dirichlet distribution (Hsu, Qi,
  * Brown, arXiv 1909.06335), patients whole. All sites are drawn by each call, which makes one of them. */
 #include <math.h>
+#include "io/dataset/folds/fold.h"
 #include "io/dataset/groups.h"
 #include "io/rng.h"
 
@@ -68,8 +69,8 @@ static void divide_class(sites *s, int64_t c, double alpha, uint64_t seed)
     }
 }
 
-/* Sets unit, units, size and kind, the class that most samples of the unit have. first [groups]: unit of a group. */
-static void make_units(sites *s, int64_t *first)
+/* Sets unit, units and size. first [groups]: unit of a group. */
+static void number_units(sites *s, int64_t *first)
 {
     peft_dataset *d = s->d;
     for (int64_t i = 0; i < d->count; i++) {
@@ -79,6 +80,12 @@ static void make_units(sites *s, int64_t *first)
         if (g != IO_NO_GROUP) first[g] = s->unit[i] + 1;
         s->size[s->unit[i]]++;
     }
+}
+
+/* Sets kind, the class that most samples of the unit have. */
+static void find_kinds(sites *s)
+{
+    const peft_dataset *d = s->d;
     int64_t *end = s->site, all = 0;                          /* of the samples of a unit in order, as they are added */
     for (int64_t u = 0; u < s->units; all += s->size[u++]) end[u] = all;
     for (int64_t i = 0; i < d->count; i++) s->order[end[s->unit[i]]++] = i;
@@ -92,21 +99,25 @@ static void make_units(sites *s, int64_t *first)
 /* Gives each site without an image the last unit of the site with most images among those with two units or more. */
 static void fill_empty(sites *s)
 {
+    int64_t *units = s->order;                                /* of a site */
+    for (int64_t j = 0; j < s->count; j++) s->images[j] = units[j] = 0;
+    for (int64_t u = 0; u < s->units; u++) s->images[s->site[u]] += s->size[u], units[s->site[u]]++;
     for (int64_t k = 0; k < s->count; k++) {
-        int64_t from = -1, last = -1;
-        for (int64_t j = 0; j < s->count; j++) s->images[j] = s->order[j] = 0;      /* order: units of a site */
-        for (int64_t u = 0; u < s->units; u++) s->images[s->site[u]] += s->size[u], s->order[s->site[u]]++;
-        if (s->images[k]) continue;
+        int64_t from = -1, last = s->units - 1;
+        if (units[k]) continue;
         for (int64_t j = 0; j < s->count; j++)
-            if (s->order[j] > 1 && (from < 0 || s->images[j] > s->images[from])) from = j;
-        for (int64_t u = 0; u < s->units; u++) if (s->site[u] == from) last = u;
+            if (units[j] > 1 && (from < 0 || s->images[j] > s->images[from])) from = j;
+        while (s->site[last] != from) last--;
         s->site[last] = k;
+        s->images[from] -= s->size[last], units[from]--;
+        s->images[k] = s->size[last], units[k] = 1;
     }
 }
 
 static peft_status make_site(sites *s, int64_t site, double alpha, uint64_t seed, peft_dataset **out)
 {
     int64_t n = 0;
+    find_kinds(s);
     for (int64_t c = 0; c < s->d->classes; c++) divide_class(s, c, alpha, seed);
     fill_empty(s);
     for (int64_t i = 0; i < s->d->count; i++) if (s->site[s->unit[i]] == site) s->order[n++] = i;
@@ -139,8 +150,9 @@ static peft_status partition(sites *s, int64_t site, double alpha, uint64_t seed
     if (!first) return io_nomem("partition");
     for (int64_t g = 0; d->groups && g < (int64_t)d->groups->names.count; g++) first[g] = 0;
     for (int64_t i = 0; i < d->count; i++) s->size[i] = s->kind[i] = 0;
-    make_units(s, first);
+    number_units(s, first);
     peft_sys_free(d->ctx, first);
+    if (s->units >= s->count && alpha == 0) return io_fold(d, s->count, site, seed, "partition", "site", NULL, out);
     if (s->units >= s->count) return make_site(s, site, alpha, seed, out);
     return io_fail(PEFT_E_UNSUPPORTED, "partition: %lld sites, but only %lld groups (patients), which are not divided; "
                    "ask for fewer sites", (long long)s->count, (long long)s->units);
@@ -152,7 +164,6 @@ peft_status peft_dataset_partition(peft_dataset *d, int64_t count, int64_t site,
     const peft_status bad = check_arguments(d, count, site, alpha, out);
     if (bad) return bad;
     if (count == 1) return io_dataset_part(d, &(io_selection){ .count = d->count }, out);
-    if (alpha == 0) return peft_dataset_fold(d, count, site, seed, NULL, out);
     sites s = { .d = d, .count = count };
     int64_t **arrays[] = { &s.unit, &s.kind, &s.size, &s.site, &s.order };
     bool complete = true;
