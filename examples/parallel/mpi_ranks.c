@@ -57,6 +57,7 @@ static void join(const char **const *paths, int count)
     ranks.rank = peft_mpi_rank(mpi);
     ranks.count = peft_mpi_ranks(mpi);
     atexit(end_all);
+    remove_left_files();
     if (peft_mpi_rank(mpi)) {
         be_quiet();
         for (int i = 0; i < count; i++) if (*paths[i]) *paths[i] = own_path(*paths[i]);

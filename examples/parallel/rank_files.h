@@ -8,4 +8,6 @@
  * begin with that of `path`, such as the training states of an earlier run. */
 const char *own_path(const char *path);
 void remove_rank_files(void);
+/* Removes the folders that killed ranks of earlier runs have left in TMPDIR. */
+void remove_left_files(void);
 #endif

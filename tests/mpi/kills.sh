@@ -94,6 +94,7 @@ while [ $i -lt "$count" ]; do
     fi
     [ ! -e out.safetensors ] || cmp out.safetensors one.safetensors || fail "kill $i: another model is written"
     complete $(((i + 1) % 3 + 1))
+    [ -z "$(find tmp -name 'peft-rank-*')" ] || fail "folders of killed ranks are left"
     rm -rf tmp/*
 done
 [ "$landed" -gt 0 ] || fail "no kill came in time"
