@@ -63,7 +63,7 @@ static double check(const tiny_spec *spec, const char *kind)
     memcpy(dims + 1, t.model->output.dim, (size_t)t.model->output.ndim * sizeof *dims);
     OK(peft_tensor_create(t.ctx, PEFT_F64, 1 + t.model->output.ndim, dims, &logits));
     pf_to_real(images->data, b.images->data, PEFT_F32, peft_tensor_count(images));
-    for (int i = 0; i < 2 && a->kind->taps; i++) OK(peft_adaptor_source(a, training.images));
+    for (int i = 0; i < 2 && a->taps; i++) OK(peft_adaptor_source(a, training.images));
     OK(peft_adaptor_predict(a, images, logits));
     const double error = worst_error(a);
     peft_tensor_free(images);

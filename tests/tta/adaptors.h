@@ -58,7 +58,7 @@ static inline tiny_batch shifted_batch(const peft_model *m, int n, int first)
  * so that they are other ones than the test images of adapt_on. */
 static inline void give_source(peft_adaptor *a, int n, int first)
 {
-    if (!a->kind->taps) return;
+    if (!a->taps) return;
     tiny_batch b = tiny_batch_make(a->model, n, 500 + first);
     OK(peft_adaptor_source(a, b.images));
     tiny_batch_free(&b);

@@ -147,7 +147,7 @@ static void check_planned(const char *backbone, const char *method, const char *
     const size_t held = peft_context_memory_used(t.ctx) - base;
     const long allocations = f.calls;
     for (int i = 0; i < 2; i++) {
-        if (a->kind->taps) OK(peft_adaptor_source(a, b.images));
+        if (a->taps) OK(peft_adaptor_source(a, b.images));
         OK(peft_adaptor_predict(a, b.images, logits));
         OK(peft_adaptor_predict(a, part.images, few));
         OK(peft_adaptor_reset(a));
@@ -205,8 +205,8 @@ static peft_status use_adaptor(peft_context *ctx, void *kind)
     if (!s) s = peft_tensor_create(ctx, PEFT_F32, 4, dims, &images);
     if (!s) s = peft_tensor_create(ctx, PEFT_F32, 2, out, &logits);
     for (int i = 0; !s && i < 2 * 3 * 8 * 8; i++) ((float *)images->data)[i] = (float)(i * 7 % 31) / 31;
-    if (!s && a->kind->taps) s = peft_adaptor_source(a, images);
-    if (!s && a->kind->taps) s = peft_adaptor_store_source(a);
+    if (!s && a->taps) s = peft_adaptor_source(a, images);
+    if (!s && a->taps) s = peft_adaptor_store_source(a);
     if (!s) s = peft_adaptor_predict(a, images, logits);
     if (!s) s = peft_adaptor_save(a, tiny_path("state"));
     if (!s) s = peft_adaptor_restore(a, tiny_path("state"));

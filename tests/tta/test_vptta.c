@@ -128,5 +128,113 @@ START_TEST(blocks_are_centred_or_published)
 }
 END_TEST
 
+/* The values of a tensor of the model's head. */
+static pk_real *head_values(const peft_model *m, const char *name)
+{
+    pf_param *p = pf_params_find(&m->params, name);
+    if (!p) p = pf_params_find(&m->buffers, name);
+    ck_assert_ptr_nonnull(p);
+    return p->value.data;
+}
+
+/* A model whose head has one batch norm, over HIDDEN columns. */
+enum { HIDDEN = 8 };
+static tiny dense_model(void)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = "classes=3,head=setr_naive,head_width=8" });
+    for (int c = 0; c < HIDDEN; c++) {
+        head_values(t.model, "head.hidden.bn.running_mean")[c] = (pk_real)(0.02 * c - 0.1);
+        head_values(t.model, "head.hidden.bn.running_var")[c] = (pk_real)(0.1 + 0.05 * c);
+    }
+    return t;
+}
+
+/* Sets the running statistics of the head to their mixture with those of the features, of which the share is w; returns
+ * the discrepancy of the features from the mixture. All in double. */
+static double mix_statistics(const peft_model *m, const peft_tensor *feature, double w)
+{
+    enum { ROWS_MAX = 256 };
+    const int64_t rows = peft_tensor_dim(feature, 0) * peft_tensor_dim(feature, 1), d = peft_tensor_dim(feature, 2);
+    const float *x = peft_tensor_cdata(feature);
+    const pk_real *weight = head_values(m, "head.hidden.weight");
+    pk_real *mean = head_values(m, "head.hidden.bn.running_mean"), *var = head_values(m, "head.hidden.bn.running_var");
+    double loss = 0, y[ROWS_MAX];
+    ck_assert_int_le(rows, ROWS_MAX);
+    for (int64_t c = 0; c < HIDDEN; c++) {
+        double sum = 0, squares = 0;
+        for (int64_t i = 0; i < rows; i++) {
+            y[i] = 0;
+            for (int64_t k = 0; k < d; k++) y[i] += (double)x[i * d + k] * (double)weight[c * d + k];
+            sum += y[i];
+        }
+        for (int64_t i = 0; i < rows; i++) squares += (y[i] - sum / (double)rows) * (y[i] - sum / (double)rows);
+        const double own_mean = sum / (double)rows, own_var = squares / (double)(rows - 1);
+        const double mixed_mean = w * own_mean + (1 - w) * (double)mean[c];
+        const double mixed_var = w * own_var + (1 - w) * (double)var[c];
+        loss += (fabs(own_mean - mixed_mean) + fabs(sqrt(own_var) - sqrt(mixed_var))) / HIDDEN;
+        mean[c] = (pk_real)mixed_mean;
+        var[c] = (pk_real)mixed_var;
+    }
+    return loss;
+}
+
+/* align=batch_norm with lr=0: the logits of call i are those of a model whose running statistics are the mixture of
+ * share 1 / (sqrt(i) / 5 + 1). */
+START_TEST(batch_norms_of_the_head_are_mixed)
+{
+    for (int call = 1; call <= 2; call++) {
+        tiny t = dense_model(), mixed = dense_model();
+        peft_adaptor *a = adaptor_make(t.model, "kind=vptta,align=batch_norm,lr=0,batch=%d", ADAPT_BATCH);
+        peft_session *s = tiny_session(mixed.model, "batch=%d,taps=feature", ADAPT_BATCH);
+        tiny_batch b = shifted_batch(t.model, ADAPT_BATCH, 0);
+        peft_tensor *own = adapt_on(a, ADAPT_BATCH, 0), *adapted;            /* own gets the session's logits below */
+        OK(peft_adaptor_reset(a));
+        for (int i = 1; i < call; i++) peft_tensor_free(adapt_on(a, ADAPT_BATCH, 0));
+        adapted = adapt_on(a, ADAPT_BATCH, 0);
+        OK(peft_session_predict(s, b.images, own));
+        const double loss = mix_statistics(mixed.model, peft_session_tap(s, "feature"), 1 / (sqrt(call) / 5 + 1));
+        ck_assert_double_eq_tol(figure(a, "loss"), loss, 1e-5 * loss);
+        OK(peft_session_predict(s, b.images, own));
+        for (int64_t i = 0; i < peft_tensor_count(own); i++)
+            ck_assert_double_eq_tol(((float *)adapted->data)[i], ((float *)own->data)[i], 1e-5);
+        peft_tensor_free(own);
+        peft_tensor_free(adapted);
+        tiny_batch_free(&b);
+        peft_session_free(s);
+        peft_adaptor_free(a);
+        tiny_free(&t);
+        tiny_free(&mixed);
+    }
+}
+END_TEST
+
+/* The loss after 20 calls on the same images; each prompt starts from the last one. */
+static double loss_after_calls(peft_model *m, double lr)
+{
+    peft_adaptor *a = adaptor_make(m, "kind=vptta,align=batch_norm,size=5,lr=%g,bank=1,nearest=1,batch=%d", lr,
+                                   ADAPT_BATCH);
+    tiny_batch b = tiny_batch_make(m, ADAPT_BATCH, 0);
+    FAILS(PEFT_E_UNSUPPORTED, "with align=batch_norm: leave peft_adaptor_source out", peft_adaptor_source(a, b.images));
+    for (int i = 0; i < 20; i++) peft_tensor_free(adapt_on(a, ADAPT_BATCH, 0));
+    const double loss = figure(a, "loss");
+    tiny_batch_free(&b);
+    peft_adaptor_free(a);
+    return loss;
+}
+
+START_TEST(alignment_of_batch_norms_needs_no_training_images)
+{
+    tiny t = dense_model(), plain = tiny_make(&(tiny_spec){ .method = "lora" });
+    const double still = loss_after_calls(t.model, 0), adapted = loss_after_calls(t.model, 0.02);
+    ck_assert_msg(adapted < 0.95 * still, "loss of %g without steps, %g with steps", still, adapted);
+    adaptor_refused(plain.model, PEFT_E_UNSUPPORTED, "the head 'linear' has no batch norm",
+                    "kind=vptta,align=batch_norm");
+    adaptor_refused(t.model, PEFT_E_OPTION, "expected tokens or batch_norm", "kind=vptta,align=norms");
+    tiny_free(&t);
+    tiny_free(&plain);
+}
+END_TEST
+
 SUITE_MAIN("vptta", the_first_step_is_that_of_adam, the_loss_falls_on_shifted_images,
-           prompts_start_from_the_most_similar_ones, blocks_are_centred_or_published)
+           prompts_start_from_the_most_similar_ones, blocks_are_centred_or_published,
+           batch_norms_of_the_head_are_mixed, alignment_of_batch_norms_needs_no_training_images)

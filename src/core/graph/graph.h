@@ -83,6 +83,8 @@ typedef struct pf_overlay {
     /* At each site of the pass through the backbone, before and after the model's adapters; both may replace values. */
     void (*before)(void *user, struct peft_build *g, peft_site *s);
     void (*after)(void *user, struct peft_build *g, peft_site *s);
+    /* Computes each batch norm of the head. in: the inputs of pf_op_batchnorm. NULL: the running statistics do. */
+    pf_val (*batch_norm)(void *user, struct peft_build *g, const pf_val *in, double eps);
     void (*finish)(void *user, struct peft_build *g, pf_val logits);             /* for losses: pf_loss_add */
     bool trains;                         /* the gradients of its tensors are computed */
     void *user;

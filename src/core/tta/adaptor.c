@@ -40,15 +40,17 @@ static peft_status create(peft_adaptor *a, const peft_options *o)
     peft_status s;
     PF_TRY(pf_tta_options(a, o));
     PF_TRY(check_link(a));
-    if (a->kind->taps == PF_TTA_CLASS_TOKEN && !a->model->backbone->shape.class_token)
+    a->taps = a->kind->taps;
+    a->batch_norm = a->kind->batch_norm;
+    if (a->taps == PF_TTA_CLASS_TOKEN && !a->model->backbone->shape.class_token)
         return pf_fail(PEFT_E_UNSUPPORTED, "an adaptor of kind %s compares class tokens, and the model's backbone has "
                        "none", a->kind->name);
     a->batch = pf_tta_int(a, "batch");
     PF_TRY(pf_engine_start(&a->engine, a->ctx, pf_tta_int(a, "threads")));
     a->state = a->kind->state_size ? pf_tta_memory(a, "state", a->kind->state_size, &s) : NULL;
     if (a->kind->state_size && !a->state) return s;
-    if (a->kind->taps) PF_TRY(pf_tta_statistics(a));
     if (a->kind->create) PF_TRY(a->kind->create(a));
+    if (a->taps) PF_TRY(pf_tta_statistics(a));
     PF_TRY(pf_tta_slots(a));
     PF_TRY(pf_tta_compile(a));
     PF_TRY(pf_method_inputs_create(&a->method_inputs, &a->net));

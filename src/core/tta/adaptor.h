@@ -40,7 +40,7 @@ typedef peft_status (*pf_tta_visit)(void *user, const pf_tta_part *part);
 typedef struct pf_tta_kind {
     const char *name, *summary, *paper;
     const pf_opt *options;               /* beside the common ones; NULL: none */
-    pf_tta_taps taps;
+    pf_tta_taps taps;                    /* create may set peft_adaptor.taps to another value */
     bool softmax;                        /* it reads the logits as those of a softmax: by entropy, or the largest */
     bool trains;                         /* gradients of the loss with respect to the adaptor's tensors are computed */
     size_t state_size;                   /* bytes of peft_adaptor.state, which begins zeroed */
@@ -50,6 +50,9 @@ typedef struct pf_tta_kind {
     peft_status (*create)(peft_adaptor *a);
     void        (*before)(peft_adaptor *a, pf_graph *g, peft_site *s);
     void        (*finish)(peft_adaptor *a, pf_graph *g, pf_val logits);
+    /* Computes each batch norm of the head in net, as pf_overlay.batch_norm. NULL: by the running
+     * statistics; create may set peft_adaptor.batch_norm to NULL. */
+    pf_val      (*batch_norm)(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps);
     /* Sets the kind's state, and those tensors that are no copies of the model's, to their initial values. Called at
      * the end of peft_adaptor_create, and by peft_adaptor_reset. */
     void        (*reset)(peft_adaptor *a);
@@ -79,6 +82,8 @@ struct peft_adaptor {
     pf_engine engine;
     int64_t batch;
     pf_params params;                    /* tensors of its own; those with a backbone tensor's name replace it */
+    pf_tta_taps taps;                    /* of the kind, or as its create has set it; so is batch_norm */
+    pf_val (*batch_norm)(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps);
     pf_optimizer optimizer; double lr;   /* of kinds that train; set by create */
     pf_trained *trained;                 /* one for each of params; NULL: the kind does not train */
     pk_real *slab; size_t slab_bytes;    /* gradients, then moments, of all params */

@@ -160,7 +160,7 @@ static peft_status restore(peft_adaptor *a, const pf_st *st)
     for (int i = 0; i < COUNTERS; i++) *counter_of(a, i) = value[i];
     a->model_checksum = a->statistics.model_checksum = pf_model_checksum(a->model);
     a->loss = a->seconds = NAN;
-    if (a->kind->taps) pf_tta_statistics_ready(a);
+    if (a->taps) pf_tta_statistics_ready(a);
     return PEFT_OK;
 }
 

@@ -18,7 +18,7 @@ static void find_tap(const peft_adaptor *a, pf_val *taps, pf_graph *g, const pef
     const int64_t depth = a->model->backbone->shape.depth;
     const bool final = s->where == PEFT_POOL;
     pf_val v = s->out;
-    if (a->kind->taps == PF_TTA_NO_TAPS) return;
+    if (a->taps == PF_TTA_NO_TAPS) return;
     if (!final && !(s->where == PEFT_NORM && s->role == PEFT_NORM1 && s->layer > 0)) return;
     if (final && !g->status && pf_cols(g, v) != a->model->backbone->shape.width) {
         pf_graph_fail(g, pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares the pooled feature with tokens, but it has %lld "
@@ -27,7 +27,7 @@ static void find_tap(const peft_adaptor *a, pf_val *taps, pf_graph *g, const pef
                                  pf_feature_name(a->model->pool)));
         return;
     }
-    if (!final && a->kind->taps == PF_TTA_CLASS_TOKEN) v = peft_sys_take_rows(g, v, a->class_row.row, 1);
+    if (!final && a->taps == PF_TTA_CLASS_TOKEN) v = peft_sys_take_rows(g, v, a->class_row.row, 1);
     pf_tta_keep(g, v);
     taps[final ? depth - 1 : s->layer - 1] = v;
 }
@@ -53,6 +53,11 @@ static void after_source(void *user, pf_graph *g, peft_site *s)
     peft_adaptor *a = user;
     pf_class_row_after(&a->class_row, g, s);
     find_tap(a, a->source_tap, g, s);
+}
+static pf_val batch_norm(void *user, pf_graph *g, const pf_val *in, double eps)
+{
+    peft_adaptor *a = user;
+    return a->batch_norm(a, g, in, eps);
 }
 static void finish(void *user, pf_graph *g, pf_val logits)
 {
@@ -96,10 +101,10 @@ static peft_status compile(pf_compiled *c, pf_extents *e, const pf_net_spec *spe
 static peft_status check_taps(const peft_adaptor *a)
 {
     const peft_model *m = a->model;
-    if (a->kind->taps && m->head->reads == PF_READS_BLOCKS)
+    if (a->taps && m->head->reads == PF_READS_BLOCKS)
         return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares the feature that the head reads, and head %s reads the "
                        "tokens of several blocks; expected another kind or head", a->kind->name, m->head->name);
-    for (size_t i = 0; i < m->adapters && a->kind->taps; i++)
+    for (size_t i = 0; i < m->adapters && a->taps; i++)
         if (m->adapter[i]->method->network)
             return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s compares features of the backbone's blocks, and method '%s' "
                            "makes the logits by a network of its own; expected another kind or method", a->kind->name,
@@ -127,7 +132,7 @@ peft_status pf_tta_compile(peft_adaptor *a)
     PF_TRY(check_taps(a));
     PF_TRY(pf_tta_compile_options(a, &wanted));
     a->overlay = (pf_overlay){ .find = find_tensor, .before = before, .after = after, .finish = finish,
-                               .trains = a->kind->trains, .user = a };
+                               .batch_norm = a->batch_norm ? batch_norm : NULL, .trains = a->kind->trains, .user = a };
     a->source_overlay = (pf_overlay){ .before = before_source, .after = after_source, .user = a };
     const pf_net_spec net = { .model = a->model, .overlay = &a->overlay, .keep_feature = true,
                               .compile = pf_engine_spec(&a->engine, wanted) };
@@ -135,11 +140,11 @@ peft_status pf_tta_compile(peft_adaptor *a)
     source.overlay = &a->source_overlay;
     source.compile.name = "source";
     PF_TRY(check_fit(a, compile(&a->net, &a->extents, &net)));
-    if (a->kind->taps) PF_TRY(compile(&a->source, &a->source_extents, &source));
-    a->arena_bytes = maximum(pf_exec_bytes(&a->net.exec), a->kind->taps ? pf_exec_bytes(&a->source.exec) : 0);
+    if (a->taps) PF_TRY(compile(&a->source, &a->source_extents, &source));
+    a->arena_bytes = maximum(pf_exec_bytes(&a->net.exec), a->taps ? pf_exec_bytes(&a->source.exec) : 0);
     a->arena = pf_alloc_zero(a->ctx, a->arena_bytes);
     if (!a->arena) return pf_nomem("arena", a->arena_bytes);
     PF_TRY(pf_exec_bind(&a->net.exec, a->arena));
-    if (a->kind->taps) PF_TRY(pf_exec_bind(&a->source.exec, a->arena));
+    if (a->taps) PF_TRY(pf_exec_bind(&a->source.exec, a->arena));
     return PEFT_OK;
 }

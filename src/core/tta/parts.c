@@ -41,6 +41,6 @@ static peft_status each_statistic(const peft_adaptor *a, pf_tta_visit visit, voi
 peft_status pf_tta_each(const peft_adaptor *a, pf_tta_visit visit, void *user)
 {
     PF_TRY(each_tensor(a, visit, user));
-    if (a->kind->taps) PF_TRY(each_statistic(a, visit, user));
+    if (a->taps) PF_TRY(each_statistic(a, visit, user));
     return a->kind->each ? a->kind->each((peft_adaptor *)(uintptr_t)a, visit, user) : PEFT_OK;
 }

@@ -11,7 +11,7 @@ peft_status peft_adaptor_predict(peft_adaptor *a, const peft_tensor *images, pef
     PF_TRY(pf_tta_check(a));
     PF_TRY(pf_check_images(a->model, images, a->batch, &n));
     PF_TRY(pf_check_result(&a->model->output, logits, n));
-    if (a->kind->taps) PF_TRY(pf_tta_needs_source(a));
+    if (a->taps) PF_TRY(pf_tta_needs_source(a));
     PF_TRY(pf_tta_bind(a, &a->net, &a->extents, images, n));
     const double start = pk_seconds();
     pf_model_lock_read(a->model);

@@ -23,9 +23,9 @@ static peft_status check_features(const peft_adaptor *a)
 static peft_status check_uses_source(const peft_adaptor *a)
 {
     PF_TRY(pf_tta_check(a));
-    if (a->kind->taps) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s uses no statistics of training images: leave peft_adaptor_source out",
-                   a->kind->name);
+    if (a->taps) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "kind=%s uses no statistics of training images%s: leave peft_adaptor_source out",
+                   a->kind->name, a->kind->taps ? " with align=batch_norm" : "");
 }
 
 peft_status peft_adaptor_source(peft_adaptor *a, const peft_tensor *images)

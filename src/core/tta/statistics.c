@@ -16,7 +16,7 @@ static size_t feature_bytes(const peft_adaptor *a, size_t element) { return (siz
 
 pf_source_statistics *pf_tta_stored(const peft_adaptor *a)
 {
-    return &a->model->source[a->kind->taps == PF_TTA_ALL_TOKENS ? PF_SOURCE_ALL_TOKENS : PF_SOURCE_CLASS_TOKEN];
+    return &a->model->source[a->taps == PF_TTA_ALL_TOKENS ? PF_SOURCE_ALL_TOKENS : PF_SOURCE_CLASS_TOKEN];
 }
 
 /* Takes the statistics that the model has stored. They are not used if the model has been trained since. */

@@ -4,15 +4,18 @@
  * for. A new prompt starts as the mean of those with the most similar amplitudes, makes one step of Adam that brings
  * the statistics of the features closer to those of training images, and predicts.
  *
- * The published method aligns batch norms of a CNN. Here the statistics are those of all tokens after the norms of a
- * ViT (adaptor.h), and the loss is the mean over blocks and channels of |m - M'| + |s - S'|. The target M' = w m +
- * (1 - w) M is a mixture of this call's mean m and that of the training images, M, and is a constant for the gradient;
- * S' likewise; w = 1 / (sqrt(i) / 5 + 1) in call i. As m - M' = (1 - w) (m - M), w changes the size of the loss and not
- * its gradient, which has signs only. */
+ * The published method aligns batch norms, which a ViT lacks. By default (align=tokens) the statistics are those of all
+ * tokens after its norms (adaptor.h), and the loss is the mean over blocks and channels of |m - M'| + |s - S'|. The
+ * target M' = w m + (1 - w) M is a mixture of this call's mean m and that of the training images, M, and is a constant
+ * for the gradient; S' likewise; w = 1 / (sqrt(i) / 5 + 1) in call i. As m - M' = (1 - w) (m - M), w changes the size of
+ * the loss and not its gradient, which has signs only.
+ *
+ * Heads of segmentation have batch norms: with align=batch_norm these are aligned, as published. M and S are then their
+ * running statistics, so that no training images are needed, and they normalise by the mixture (mixed_norms.h). */
 #include <math.h>
 #include <string.h>
 #include "core/graph/ops/image/frequencies.h"
-#include "core/tta/adaptor.h"
+#include "core/tta/kinds/mixed_norms.h"
 
 enum { CHANNELS = 3 };
 typedef struct {
@@ -25,6 +28,7 @@ typedef struct {
     int64_t entries, oldest;             /* entries in it; the index of the oldest one once it is full */
     double *key;                         /* [values]: of this call */
     double *similarity;                  /* [capacity]: of the entries, while they are chosen */
+    pf_mixed_norms norms;                /* align=batch_norm */
     pf_spectrum_memory spectrum; pf_complex *plane; /* plane [block, block]: frequencies of one plane */
 } vptta;
 
@@ -32,6 +36,8 @@ static const pf_opt options[] = {
     { "size", 'i', "0", 0, 1024, "frequencies in each direction; 0: a hundredth of the image's side, at least 1" },
     { "block", 's', "centred", 0, 0, "centred: around frequency 0 (an even size becomes one more); published: as in "
       "the published code, beside it" },
+    { "align", 's', "tokens", 0, 0, "statistics that the loss compares: tokens after each block's norm with those of "
+      "training images; batch_norm: the inputs of the head's batch norms with their running statistics" },
     { "bank", 'i', "40", 1, 1000, "prompts that the memory bank holds; the oldest go first" },
     { "nearest", 'i', "16", 1, 1000, "prompts of the bank that a new one starts from; ones until it has as many" },
     { "temperature", 'f', "0.2", 1e-6, 1e6, "of the softmax over their similarities" },
@@ -58,10 +64,20 @@ static peft_status read_block(peft_adaptor *a, vptta *t)
                    (long long)side, centred ? ", and with block=centred an even size becomes one more" : "");
 }
 
+static peft_status read_align(peft_adaptor *a)
+{
+    const char *align = pf_tta_string(a, "align");
+    if (!strcmp(align, "tokens")) a->batch_norm = NULL;
+    else if (!strcmp(align, "batch_norm")) a->taps = PF_TTA_NO_TAPS;
+    else return pf_fail(PEFT_E_OPTION, "align: given '%s', expected tokens or batch_norm", align);
+    return PEFT_OK;
+}
+
 static peft_status create(peft_adaptor *a)
 {
     vptta *t = a->state;
     PF_TRY(read_block(a, t));
+    PF_TRY(read_align(a));
     t->values = CHANNELS * t->block * t->block;
     t->capacity = pf_tta_int(a, "bank");
     t->nearest = pf_tta_int(a, "nearest");
@@ -94,10 +110,16 @@ static void before(peft_adaptor *a, pf_graph *g, peft_site *s)
         s->out = peft_sys_scale_frequencies(g, s->out, pf_trained_value(g, t->prompt), t->first);
 }
 
+static pf_val batch_norm(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps)
+{
+    return pf_mixed_norms_emit(&((vptta *)a->state)->norms, g, in, eps);
+}
+
 static void finish(peft_adaptor *a, pf_graph *g, pf_val logits)
 {
     (void)logits;
-    pf_tta_add_discrepancy(a, g, 1, "absolute");
+    if (a->batch_norm) pf_mixed_norms_finish(&((vptta *)a->state)->norms, g, a->model->head->name);
+    else pf_tta_add_discrepancy(a, g, 1, "absolute");
 }
 
 static void reset(peft_adaptor *a)
@@ -173,12 +195,14 @@ static void remember(vptta *t)
 static peft_status predict(peft_adaptor *a, int64_t n, pk_real *logits)
 {
     vptta *t = a->state;
+    const double share = 1 / (sqrt((double)(a->batches + 1)) / 5 + 1);
+    t->norms.share = (pk_real)share;
     make_key(a, t, n, pf_exec_data(&a->net.exec, a->net.exec.g.input[a->net.images].value));
     start_prompt(t);
     pf_tta_forward(a);
     pf_tta_copy_logits(a, n, logits);
     PF_TRY(pf_tta_read_loss(a));
-    a->loss *= 1 - 1 / (sqrt((double)(a->batches + 1)) / 5 + 1);       /* 1 - w */
+    if (!a->batch_norm) a->loss *= 1 - share;
     pf_tta_backward(a);
     PF_TRY(pf_tta_update(a));
     pf_tta_forward(a);
@@ -209,5 +233,5 @@ static void figures(const peft_adaptor *a, pf_figures *f)
 
 const pf_tta_kind pf_tta_vptta = { .name = "vptta", .summary = "a prompt on the amplitudes of low frequencies",
     .paper = "arXiv:2311.18363", .options = options, .taps = PF_TTA_ALL_TOKENS, .trains = true,
-    .state_size = sizeof(vptta), .create = create, .before = before, .finish = finish, .reset = reset,
-    .predict = predict, .each = each, .figures = figures };
+    .state_size = sizeof(vptta), .create = create, .before = before, .batch_norm = batch_norm, .finish = finish,
+    .reset = reset, .predict = predict, .each = each, .figures = figures };
