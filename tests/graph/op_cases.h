@@ -362,6 +362,7 @@ static const op_case op_cases[] = {
     { "entropy", &pf_op_entropy, case_entropy, 4 },
     { "mean", &pf_op_mean, case_mean, 4 },
     { "discrepancy", &pf_op_discrepancy, case_discrepancy, 4 },
+    { "mixed_statistics", &pf_op_mixed_statistics, case_mixed_statistics, 4 },
     { "added losses", &pf_op_total, case_added, 2 },
     { "column views", &pf_op_concat_cols, case_columns, 6 },
     { "side by side", &pf_op_concat_cols, case_side_by_side, 2 },

@@ -21,6 +21,20 @@ static pf_val case_discrepancy(lab *l, int v)
                                 v & 1 ? "absolute" : "squared");
 }
 
+/* The mixture is a constant for gradients, so that x is one here. v: the mean, the variance or the deviation; 3: the
+ * variance of one row */
+static pf_val case_mixed_statistics(lab *l, int v)
+{
+    const pf_val in[] = { v == 3 ? lab_const(l, PEFT_DIMS(1, 1, D)) : lab_const(l, PEFT_DIMS(B, T, D)),
+                          lab_const(l, PEFT_DIMS(D)), lab_const(l, PEFT_DIMS(D)), lab_const(l, PEFT_DIMS(1)) };
+    pf_val factor = LEAF(l, D);
+    pk_real *var = pf_v(&l->g, in[2])->data, *share = pf_v(&l->g, in[3])->data;
+    for (int i = 0; i < D; i++) var[i] = 1 + var[i] * var[i];
+    share[0] = (pk_real)0.75;
+    if (!pf_exists(pf_emit(&l->g, &pf_op_mixed_statistics, NULL, 4, in))) return PF_NONE;
+    return peft_sys_mul(&l->g, factor, l->g.node[l->g.nodes - 1].out[v % 3 + (v == 3)]);
+}
+
 /* v: bit 0: the sum; bit 1: of a vector */
 static pf_val case_mean(lab *l, int v)
 {
