@@ -124,8 +124,9 @@ static int check_quotes(const tiny *t, const char *file, const char *comment)
                       || accepted_by(o, pf_trainer_options)
                       || accepted_by(o, pf_backbone_load_options) || accepted_by(o, pf_backbone_create_options)
                       || is_option_of(text, peft_image_option) || is_option_of(text, peft_transform_option)
-                      || is_option_of(text, peft_loader_option),
-                      "%s: \"%s\" fits no method, model, trainer, backbone, picture, transform or loader", file, text);
+                      || is_option_of(text, peft_loader_option) || is_option_of(text, peft_segmenter_option),
+                      "%s: \"%s\" fits no method, model, trainer, backbone, picture, transform, loader or segmenter",
+                      file, text);
         peft_options_free(o);
         checked++;
     }
