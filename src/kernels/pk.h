@@ -105,13 +105,20 @@ typedef struct pk_weight {
  * are pk_real; otherwise converts them to buffer [n] and returns that. */
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t first, int64_t n, pk_real *buffer);
 
+/* Windows of maps, as a factor of a product: row i has, for each of the kh * kw places around pixel i, from the top
+ * left one on, the `channels` elements of the pixel there, and zeros where that is outside the map. Pixel i is pixel
+ * i % (height * width) of its map, counted by rows. kh and kw are odd. The factor's pointer and row stride are those of
+ * the pixels, its column stride is 1, and it is not of I8. The result has the bits of the product with the stored
+ * matrix. */
+typedef struct pk_windows { int64_t height, width, channels, kh, kw; } pk_windows;
+
 /* --- GEMM ---------------------------------------------------------------------------------------------------
  * C[m,n] = epilogue(A[m,k] B[k,n]), with A(i,p) = a[i*a_row + p*a_col], B(p,j) = b[p*b_row + j*b_col] and
  * C(i,j) = c[i*c_row + j]; in A and in B one of the two strides is 1. All strides (*_row, *_col) count elements. The
  * elements of B are of b_type and become pk_real while they are packed: the result has the bits of a product with a
  * pk_real copy of B. B of I8 is a whole weight (pk_weight) or its transpose: the stride that is not 1 is that of the
- * stored rows, and in INT8 arithmetic b_row is 1. The order of the additions that make an element depends on k and the
- * arithmetic alone.
+ * stored rows, and in INT8 arithmetic b_row is 1. A or B may be the windows of the maps at a or b; with those at b the
+ * epilogue takes no step. The order of the additions that make an element depends on k and the arithmetic alone.
  * The epilogue takes these steps on each element t of AB, all optional:
  *   t = scale*t; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t);
  *   if (gate) t *= act'(gate), act of kind gate_act; t *= gamma[j]; t += residual; C = t
@@ -124,6 +131,7 @@ typedef struct pk_gemm {
     const pk_real *a; int64_t a_row, a_col;
     const void *b; pk_dtype b_type; int64_t b_row, b_col;
     const float *b_scales;                            /* of a B of I8 */
+    pk_windows a_windows, b_windows;                  /* channels 0: A (B) is stored as it is */
     pk_real *c; int64_t c_row;
     pk_real scale;
     int accumulate;
@@ -167,6 +175,9 @@ size_t pk_gemm_work(const pk_table *t, pk_compute compute, int64_t m, int64_t n,
  * own product converts the part of an I8 B that it packs. */
 size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_compute compute, pk_dtype b_type, int64_t n,
                           int64_t k, int threads);
+/* Bytes that a product with windows needs in addition, in place of pk_gemm_widen_work: for copies of parts of them. It
+ * reads the extents, the windows and the type of B of g, which is PK_REAL beside windows of A. */
+size_t pk_gemm_windows_work(const pk_table *t, pk_gemm_kind kind, const pk_gemm *g, int threads);
 void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work);
 /* What about the extents of g keeps the library's own product from its best speed: one thread because it is small, or
  * tiles of which a quarter or more is padding. "" where there is nothing; returns text. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench.c -- speed of matrix products, training steps and inference of a random ViT, as fractions of the peak rate of
- * the arithmetic that the same run measures in registers. Only necessary FLOPs count: neither recomputation nor rows
- * whose results are not used. */
+ * bench.c -- speed of matrix products, training steps and inference of a random ViT, and of convolutions, as fractions
+ * of the peak rate of the arithmetic that the same run measures in registers. Only necessary FLOPs count: neither
+ * recomputation nor rows whose results are not used. */
 #include "bench.h"
 #include <getopt.h>
 
@@ -15,7 +15,7 @@ static void help(void)
     printf("bench [--isa NAME] [--gemm own|cblas] [--threads N (0: 1, then 2)] [--rounds N] [--batch N,N..]\n"
            "      [--compute f32,bf16,int8] [--weights file|int8 (of the steps)]\n"
            "      [--network vit_tiny|vit_small|vit_base|vit_large] [--image PIXELS]\n"
-           "      [--only products|steps] [--row NAME,.. (of the steps, as in --json)]\n"
+           "      [--only products|steps|conv] [--row NAME,.. (of the steps, as in --json)]\n"
            "      [--json FILE (- : standard output)] [--cpu]\n");
 }
 
@@ -36,7 +36,8 @@ static void print_peaks(const machine *m)
     printf("\n");
 }
 
-/* All rows for one number of threads. computes, batches: lists between commas; only: "products", "steps", or NULL. */
+/* All rows for one number of threads. computes, batches: lists between commas; only: "products", "steps", "conv", or
+ * NULL: products and steps. */
 static void bench(settings *s, int threads, const char *computes, const char *batches, const char *only)
 {
     machine m = { .s = s, .kernels = pk_find(s->isa) };
@@ -57,6 +58,7 @@ static void bench(settings *s, int threads, const char *computes, const char *ba
             if ((s->batch = atoi(batch)) < 1) refuse("--batch: expected numbers from 1 on", batches);
             if (!only || !strcmp(only, "products")) bench_products(&m);
             if (!only || !strcmp(only, "steps")) bench_steps(&m);
+            if (only && !strcmp(only, "conv")) bench_convolutions(&m);
         }
     peft_context_free(m.ctx);
     pk_pool_stop(m.pool);
@@ -97,7 +99,8 @@ int main(int argc, char **argv)
             return c != 'h';
         }
     }
-    if (only && strcmp(only, "products") && strcmp(only, "steps")) refuse("--only: expected products or steps", only);
+    if (only && strcmp(only, "products") && strcmp(only, "steps") && strcmp(only, "conv"))
+        refuse("--only: expected products, steps or conv", only);
     if (strcmp(s.weights, "file") && strcmp(s.weights, "int8")) refuse("--weights: expected file or int8", s.weights);
     if (s.image < 16 || s.image % 16) refuse("--image: expected a multiple of 16", "another number");
     printf("%s\n", peft_build_info());

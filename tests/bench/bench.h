@@ -91,5 +91,6 @@ static inline void write_row(const machine *m, const char *row, const char *weig
 }
 
 void bench_products(const machine *m);
+void bench_convolutions(const machine *m);
 void bench_steps(const machine *m);                      /* training steps and inference */
 #endif

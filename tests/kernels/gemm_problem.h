@@ -188,8 +188,8 @@ static void check_result(const problem *p, const char *variant)
 }
 
 /* Computes one product of noise and compares it with the reference. kind: by the library's own kernels or by CBLAS. */
-static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, int64_t m, int64_t n, int64_t k,
-                          int layout, int epilogue, pk_act act, pk_act gate_act)
+static inline void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, int64_t m, int64_t n, int64_t k,
+                                 int layout, int epilogue, pk_act act, pk_act gate_act)
 {
     char variant[100];
     snprintf(variant, sizeof variant, "%s%s %s layout %d epilogue %d act %d gate %d", t->name,
@@ -202,14 +202,14 @@ static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, i
 }
 
 /* Most elements of a piece of K. */
-static int64_t piece_of(const pk_table *t)
+static inline int64_t piece_of(const pk_table *t)
 {
     const pk_product *p = &t->product[arithmetic];
     return p->kc / p->block_lanes * p->block;
 }
 
 /* Rows of the tile of the micro-kernel. */
-static int64_t mr_of(const pk_table *t) { return t->product[arithmetic].mr; }
+static inline int64_t mr_of(const pk_table *t) { return t->product[arithmetic].mr; }
 
 static pk_pool *start(int threads)
 {

@@ -125,10 +125,6 @@ void pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *whole, void 
         multiply(&g, strip, g.n, OVERWRITE);
         g.scale = 1;
         run_epilogue(&job, pool, &g);
-        g.a += g.m * g.a_row;
-        g.c += g.m * g.c_row;
-        g.residual += g.m * g.residual_row;
-        if (g.pre) g.pre = (char *)g.pre + g.m * g.pre_row * pk_dtype_size(g.pre_type);
-        if (g.gate) g.gate = (const char *)g.gate + g.m * g.gate_row * pk_dtype_size(g.gate_type);
+        skip_rows(&g, g.m);
     }
 }

@@ -49,7 +49,7 @@ typedef struct plan {
     char *scratch;              /* one thread_scratch for each thread */
     int64_t packed_bytes, partial_bytes;    /* of packed_a and of partial_sums, for one group */
     int64_t panel_bytes;        /* of a packed panel of B */
-    int64_t converted_bytes;    /* of a part of an I8 B that is converted before it is packed */
+    int64_t copy_bytes;         /* of a part of an I8 B, or of windows, that is copied before it is packed */
     int64_t scratch_bytes;      /* of scratch, for one thread */
     group group[MOST_GROUPS];
 } plan;
@@ -58,7 +58,7 @@ typedef struct plan {
 typedef struct thread_scratch {
     int64_t panel_id;           /* which panel of which stage b holds (pack_b); 0: none */
     _Alignas(PK_ALIGN) pk_real b[];     /* a packed panel of B, in panel_bytes bytes, behind it a tile, then
-                                         * converted_bytes */
+                                         * copy_bytes */
 } thread_scratch;
 
 /* Lanes (pk_product) for k elements. */
@@ -213,6 +213,12 @@ static pk_prefetch prefetch_next_a(const plan *p, const stage *s, int64_t task, 
                          done * turns);
 }
 
+/* The thread's room for a copy of what is packed. */
+static pk_real *copy_of(const plan *p, thread_scratch *scratch)
+{
+    return scratch->b + (p->scratch_bytes - (int64_t)sizeof *scratch - p->copy_bytes) / (int64_t)sizeof(pk_real);
+}
+
 /* The panel of B for this stage, packed into the thread's scratch unless it is there already. */
 static const pk_real *pack_b(const plan *p, const stage *s, int64_t b_panel, thread_scratch *scratch)
 {
@@ -221,8 +227,7 @@ static const pk_real *pack_b(const plan *p, const stage *s, int64_t b_panel, thr
     const int64_t panel_id = 1 + stage_id * p->n_panels + b_panel;
     if (scratch->panel_id != panel_id)
         pk_gemm_pack_b(p->t, g, scratch->b, s->depth, s->k, column, at_most(p->t->nr, g->n - column),
-                       scratch->b + (p->scratch_bytes - (int64_t)sizeof *scratch - p->converted_bytes)
-                                    / (int64_t)sizeof(pk_real));
+                       copy_of(p, scratch));
     scratch->panel_id = panel_id;
     return scratch->b;
 }
@@ -255,7 +260,7 @@ static void multiply(const plan *p, const stage *s, const tiles *part, int packi
             const prefetch_area next = area_of_a(g, row + mr, i + 1 < end ? mr : 0, s->depth, s->k);
             prefetch->cursor[0] = prefetch_all(next, 2 * s->turns);
             prefetch->cursor[1] = prefetch_rest(next, 2 * s->turns, s->turns);
-            p->product->pack_a(a, g->a + row * g->a_row + s->depth * g->a_col, g->a_row, g->a_col, m, s->k);
+            pk_gemm_pack_a(p->t, g, a, row, m, s->depth, s->k, copy_of(p, scratch));
         }
         p->product->micro(s->lanes, a, b, direct ? c : tile, direct ? g->c_row : nr, m, n, s->depth > 0 ? tile : NULL,
                           prefetch);
@@ -325,7 +330,7 @@ const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm
 static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work)
 {
     if (is_small(g)) pool = NULL;
-    if (pk_gemm_is_thin(t, g->compute, g->m, g->n, g->k)) {
+    if (!pk_gemm_has_windows(g) && pk_gemm_is_thin(t, g->compute, g->m, g->n, g->k)) {
         pk_gemm_thin(t, pool, g, has_no_epilogue(g), work);
         return;
     }
@@ -333,10 +338,10 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
     plan p = make_plan(t, g->compute, g->m, g->n, g->k, threads);
     p.g = g;
     p.no_epilogue = has_no_epilogue(g);
-    if (pk_gemm_converts(t, g->compute, g->b_type)) {
-        p.converted_bytes = pk_gemm_converted_bytes(t, at_most(p.piece_k, g->k));
-        p.scratch_bytes += p.converted_bytes;
-    }
+    if (pk_gemm_has_windows(g)) p.copy_bytes = pk_gemm_windows_bytes(t, g->compute, at_most(p.piece_k, g->k));
+    else if (pk_gemm_converts(t, g->compute, g->b_type))
+        p.copy_bytes = pk_gemm_converted_bytes(t, at_most(p.piece_k, g->k));
+    p.scratch_bytes += p.copy_bytes;
     p.packed_a = work;
     p.partial_sums = p.packed_a + p.groups * p.packed_bytes;
     p.scratch = p.partial_sums + p.groups * p.partial_bytes;
@@ -367,9 +372,17 @@ size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_compute compu
     return (size_t)(at_least(threads, 1) * pk_gemm_converted_bytes(t, piece));
 }
 
+size_t pk_gemm_windows_work(const pk_table *t, pk_gemm_kind kind, const pk_gemm *g, int threads)
+{
+    if (pk_gemm_chosen(t, kind, g->compute) == PK_GEMM_CBLAS) return (size_t)pk_gemm_windows_cblas_work(g);
+    const int64_t piece = at_most(pieces_of(&t->product[g->compute], g->k).length, g->k);
+    return (size_t)(at_least(threads, 1) * pk_gemm_windows_bytes(t, g->compute, piece));
+}
+
 void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)
 {
     if (g->m <= 0 || g->n <= 0) return;
-    if (pk_gemm_chosen(t, kind, g->compute) == PK_GEMM_CBLAS) pk_gemm_cblas(t, pool, g, work);
-    else own_gemm(t, pool, g, work);
+    if (pk_gemm_chosen(t, kind, g->compute) == PK_GEMM_OWN) own_gemm(t, pool, g, work);
+    else if (pk_gemm_has_windows(g)) pk_gemm_windows_cblas(t, pool, g, work);
+    else pk_gemm_cblas(t, pool, g, work);
 }

@@ -137,6 +137,11 @@ static void append_product_reasons(const pf_exec *e, const pk_gemm *p, char *tex
         append_separator(text, capacity);
         append(text, capacity, "%s", limits);
     }
+    if (p->compute != e->run.compute) {
+        append_separator(text, capacity);
+        append(text, capacity, "%s: %s is for frozen weights", pk_compute_name(p->compute),
+               pk_compute_name(e->run.compute));
+    }
     append_isa_reason(e, p->compute, text, capacity);
 }
 

@@ -1,89 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0
  * conv2d.c -- convolution of maps [b, h*w, in], pixels in rows, with weights [out, in, kh, kw] of odd kh and kw, stride
- * 1 and zeros around the map, so that the result is [b, h*w, out]; and its gradients dX and dW as separate
- * operations. */
+ * 1 and zeros around the map, so that the result is [b, h*w, out]; and its gradients dX and dW as separate operations.
+ *
+ * Each of the three is one matrix product, with the windows of a map as a factor (pk_windows), which are not stored:
+ * y = windows(x) w^T, dx = windows(dy) w' with the places of the window in reverse order, dw = dy^T windows(x). Columns
+ * of windows are ordered (place in the window, channel), weights (channel, place): a copy of the weights in the scratch
+ * has the order of the windows. */
 #include "core/graph/op.h"
 
 enum { HEIGHT, WIDTH };                              /* attributes i of all three operations: those of a map */
 enum { X, W, BIAS };                                 /* inputs of conv2d */
+enum { DY };                                         /* of conv2d_dx, before the weight W; of conv2d_dw, before x */
 
-/* The extents of an operation: maps of height x width pixels, weights [out, in, kh, kw]. */
-typedef struct { int64_t maps, height, width, out, in, kh, kw; } extents;
+/* The extents of a weight [out, in, kh, kw]; places: kh * kw. */
+typedef struct { int64_t out, in, kh, kw, places; } extents;
 
-static extents extents_of(const pf_node *n, int64_t pixels, const pf_shape *w)
+/* The windows of maps with this many channels; none for a window of one pixel, whose rows are those of the map. */
+static pk_windows windows_of(const pf_node *n, const extents *e, int64_t channels)
 {
-    return (extents){ pixels / (n->attr.i[HEIGHT] * n->attr.i[WIDTH]), n->attr.i[HEIGHT], n->attr.i[WIDTH],
-                      w->dim[0], w->dim[1], w->dim[2], w->dim[3] };
+    if (e->places == 1) return (pk_windows){ 0 };
+    return (pk_windows){ n->attr.i[HEIGHT], n->attr.i[WIDTH], channels, e->kh, e->kw };
 }
 
-typedef struct { extents at; const pk_real *w, *bias; pk_real *dw; pf_mat x, y; } job;
+/* A copy of weights in another order: the element of output channel o, input channel c and place p is ordered[o * out +
+ * p * place + c]. reverse: p counts from the last place; back: from ordered to weights. */
+typedef struct { extents e; pk_real *weights, *ordered; int64_t out, place; bool reverse, back; } order;
 
-/* The pixel that lies dy rows and dx columns from pixel i; -1: it is outside the map. */
-static int64_t pixel_at(const extents *e, int64_t i, int64_t dy, int64_t dx)
+static void copy_weights(void *arg, int64_t begin, int64_t end, int worker)
 {
-    const int64_t y = i / e->width % e->height + dy, x = i % e->width + dx;
-    return y < 0 || y >= e->height || x < 0 || x >= e->width ? -1 : i + dy * e->width + dx;
-}
-
-/* The element of w that multiplies channel ci for result co, `tap` being y * kw + x of the kernel. */
-static int64_t weight_at(const extents *e, int64_t co, int64_t ci, int64_t tap)
-{
-    return (co * e->in + ci) * e->kh * e->kw + tap;
-}
-
-/* Pixels begin .. end - 1 of y. */
-static void forward_pixels(void *arg, int64_t begin, int64_t end, int worker)
-{
-    const job *j = arg;
-    const extents *e = &j->at;
+    const order *j = arg;
+    const extents *e = &j->e;
     (void)worker;
-    for (int64_t i = begin; i < end; i++)
-        for (int64_t co = 0; co < e->out; co++) {
-            pk_real sum = 0;
-            for (int64_t tap = 0; tap < e->kh * e->kw; tap++) {
-                const int64_t p = pixel_at(e, i, tap / e->kw - e->kh / 2, tap % e->kw - e->kw / 2);
-                for (int64_t ci = 0; p >= 0 && ci < e->in; ci++)
-                    sum += j->x.p[p * j->x.ld + ci] * j->w[weight_at(e, co, ci, tap)];
-            }
-            j->y.p[i * j->y.ld + co] = sum + (j->bias ? j->bias[co] : 0);
+    for (int64_t o = begin; o < end; o++)
+        for (int64_t p = 0; p < e->places; p++) {
+            pk_real *w = j->weights + o * e->in * e->places + p;
+            pk_real *to = j->ordered + o * j->out + (j->reverse ? e->places - 1 - p : p) * j->place;
+            if (j->back) for (int64_t c = 0; c < e->in; c++) w[c * e->places] = to[c];
+            else for (int64_t c = 0; c < e->in; c++) to[c] = w[c * e->places];
         }
 }
 
-/* Pixels begin .. end - 1 of dx; y holds dy. */
-static void dx_pixels(void *arg, int64_t begin, int64_t end, int worker)
+/* The order of y = windows(x) w^T and of dw: [out, places, in]. */
+static order by_result(const extents *e, pk_real *weights, void *ordered)
 {
-    const job *j = arg;
-    const extents *e = &j->at;
-    (void)worker;
-    for (int64_t i = begin; i < end; i++)
-        for (int64_t ci = 0; ci < e->in; ci++) {
-            pk_real sum = 0;
-            for (int64_t tap = 0; tap < e->kh * e->kw; tap++) {
-                const int64_t p = pixel_at(e, i, e->kh / 2 - tap / e->kw, e->kw / 2 - tap % e->kw);
-                for (int64_t co = 0; p >= 0 && co < e->out; co++)
-                    sum += j->y.p[p * j->y.ld + co] * j->w[weight_at(e, co, ci, tap)];
-            }
-            j->x.p[i * j->x.ld + ci] = sum;
-        }
+    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out = e->places * e->in,
+                    .place = e->in };
 }
 
-/* Rows begin .. end - 1 of dw, which belong to these columns of y. */
-static void dw_rows(void *arg, int64_t begin, int64_t end, int worker)
+/* The order of dx: [places, out, in], the last place first. */
+static order by_place(const extents *e, pk_real *weights, void *ordered)
 {
-    const job *j = arg;
-    const extents *e = &j->at;
-    (void)worker;
-    memset(j->dw + weight_at(e, begin, 0, 0), 0, (size_t)weight_at(e, end - begin, 0, 0) * sizeof *j->dw);
-    for (int64_t co = begin; co < end; co++)
-        for (int64_t i = 0; i < j->x.rows; i++)
-            for (int64_t tap = 0; tap < e->kh * e->kw; tap++) {
-                const int64_t p = pixel_at(e, i, tap / e->kw - e->kh / 2, tap % e->kw - e->kw / 2);
-                for (int64_t ci = 0; p >= 0 && ci < e->in; ci++)
-                    j->dw[weight_at(e, co, ci, tap)] += j->y.p[i * j->y.ld + co] * j->x.p[p * j->x.ld + ci];
-            }
+    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out = e->in, .place = e->out * e->in,
+                    .reverse = true };
 }
 
-/* in: x [b, h*w, in], w [out, in, kh, kw], bias? [out]; attr i: HEIGHT, WIDTH; out: [b, h*w, out] */
+static void run_order(const pf_run *r, const order *o)
+{
+    order copy = *o;
+    if (o->e.places > 1) pf_parallel(r, o->e.out, PF_GRAIN / (o->e.in * o->e.places) + 1, copy_weights, &copy);
+}
+
+/* Bytes of the ordered weights, which lie at the start of the scratch; 0: they have that order already. */
+static size_t ordered_bytes(const extents *e)
+{
+    return e->places == 1 ? 0 : pf_align_up((size_t)(e->out * e->in * e->places) * sizeof(pk_real));
+}
+
+/* The weight's extents: of conv2d_dw, which makes the weight's gradient, they are an attribute. */
+static extents extents_of(const pf_graph *g, const pf_node *n)
+{
+    const pf_shape *w = n->op == &pf_op_conv2d_dw ? &n->attr.shape : &pf_v(g, n->in[W])->shape;
+    return (extents){ w->dim[0], w->dim[1], w->dim[2], w->dim[3], w->dim[2] * w->dim[3] };
+}
+
+/* The ordered weights, and what the product needs. */
+static size_t scratch(const pf_run *r, const pf_node *n)
+{
+    const extents e = extents_of(r->g, n);
+    pk_gemm a;
+    n->op->product(r, n, &a);
+    return ordered_bytes(&e) + pk_gemm_work(r->kernels, a.compute, a.m, a.n, a.k, r->threads)
+         + (e.places == 1 ? pk_gemm_widen_work(r->kernels, r->gemm, a.compute, a.b_type, a.n, a.k, r->threads)
+                          : pk_gemm_windows_work(r->kernels, r->gemm, &a, r->threads));
+}
+
+static int64_t flops(const pf_graph *g, const pf_node *n)
+{
+    const extents e = extents_of(g, n);
+    return 2 * pf_rows(g, n->in[0]) * e.out * e.in * e.places;
+}
+
+static void multiply(const pf_run *r, const pf_node *n, const extents *e)
+{
+    pk_gemm a;
+    n->op->product(r, n, &a);
+    pk_gemm_run(r->kernels, r->pool, r->gemm, &a, (char *)r->scratch + ordered_bytes(e));
+}
+
+/* in: x [.., h*w, in], w [out, in, kh, kw], bias? [out]; attr i: HEIGHT, WIDTH; out: [.., h*w, out] */
 static bool infer(pf_graph *g, pf_node *n)
 {
     pf_shape y = pf_v(g, n->in[X])->shape;
@@ -99,23 +113,29 @@ static bool infer(pf_graph *g, pf_node *n)
     return pf_output(g, n, 0, y);
 }
 
-static void run(const pf_run *r, const pf_node *n)
+/* The arithmetic is that of trained weights. */
+static void product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
-    const pf_graph *g = r->g;
-    job j = { extents_of(n, pf_rows(g, n->in[X]), &pf_v(g, n->in[W])->shape), r->ptr[n->in[W].id],
-              r->ptr[n->in[BIAS].id], NULL, pf_matrix(r, n->in[X]), pf_matrix(r, n->out[0]) };
-    pf_parallel(r, j.x.rows, 16, forward_pixels, &j);
+    const extents e = extents_of(r->g, n);
+    const pf_mat x = pf_matrix(r, n->in[X]), y = pf_matrix(r, n->out[0]);
+    *a = (pk_gemm){
+        .compute = r->rest, .m = x.rows, .n = e.out, .k = e.places * e.in,
+        .a = x.p, .a_row = x.ld, .a_col = 1, .a_windows = windows_of(n, &e, e.in),
+        .b = e.places == 1 ? (void *)r->ptr[n->in[W].id] : r->scratch, .b_row = 1, .b_col = e.places * e.in,
+        .c = y.p, .c_row = y.ld, .scale = 1, .bias = r->ptr[n->in[BIAS].id] };
 }
 
-static int64_t flops_of(const pf_graph *g, pf_val pixels, const pf_shape *w)
+static void run(const pf_run *r, const pf_node *n)
 {
-    return 2 * pf_rows(g, pixels) * pf_shape_count(w);
+    const extents e = extents_of(r->g, n);
+    const order o = by_result(&e, r->ptr[n->in[W].id], r->scratch);
+    run_order(r, &o);
+    multiply(r, n, &e);
 }
-static int64_t flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[X], &pf_v(g, n->in[W])->shape); }
 
 static void grad(pf_grads *gr, const pf_node *n)
 {
-    const pf_graph *g = gr->g;
+    pf_graph *g = gr->g;
     const pf_val dy = pf_grad_of(gr, n->out[0]), x = n->in[X], w = n->in[W];
     pf_attr a = n->attr;
     if (pf_grad_wanted(gr, x)) {
@@ -135,32 +155,58 @@ pf_val pf_conv2d(pf_graph *g, pf_val x, int64_t h, int64_t w, pf_val weight, pf_
     return pf_emit(g, &pf_op_conv2d, &a, 3, (pf_val[]){ x, weight, bias });
 }
 
-const pf_op pf_op_conv2d = { .name = "conv2d", .flags = PF_STRIDED_OUT, .infer = infer, .grad = grad, .run = run,
-    .flops = flops };
+const pf_op pf_op_conv2d = { .name = "conv2d", .flags = PF_STRIDED_OUT, .infer = infer, .grad = grad,
+    .scratch_bytes = scratch, .run = run, .product = product, .flops = flops };
 
 /* in: dy [.., h*w, out], w; attr i: HEIGHT, WIDTH, shape: of x; out: dx */
 static bool shape_infer(pf_graph *g, pf_node *n) { return pf_output(g, n, 0, n->attr.shape); }
+
+static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
+{
+    const extents e = extents_of(r->g, n);
+    const pf_mat dy = pf_matrix(r, n->in[DY]), dx = pf_matrix(r, n->out[0]);
+    *a = (pk_gemm){
+        .compute = r->rest, .m = dy.rows, .n = e.in, .k = e.places * e.out,
+        .a = dy.p, .a_row = dy.ld, .a_col = 1, .a_windows = windows_of(n, &e, e.out),
+        .b = e.places == 1 ? (void *)r->ptr[n->in[W].id] : r->scratch, .b_row = e.in, .b_col = 1,
+        .c = dx.p, .c_row = dx.ld, .scale = 1 };
+}
+
 static void dx_run(const pf_run *r, const pf_node *n)
 {
-    const pf_graph *g = r->g;
-    job j = { extents_of(n, pf_rows(g, n->in[0]), &pf_v(g, n->in[1])->shape), r->ptr[n->in[1].id], NULL, NULL,
-              pf_matrix(r, n->out[0]), pf_matrix(r, n->in[0]) };
-    pf_parallel(r, j.x.rows, 16, dx_pixels, &j);
+    const extents e = extents_of(r->g, n);
+    const order o = by_place(&e, r->ptr[n->in[W].id], r->scratch);
+    run_order(r, &o);
+    multiply(r, n, &e);
 }
-static int64_t dx_flops(const pf_graph *g, const pf_node *n)
-{
-    return flops_of(g, n->in[0], &pf_v(g, n->in[1])->shape);
-}
-const pf_op pf_op_conv2d_dx = { .name = "conv2d_dx", .flags = PF_STRIDED_OUT, .infer = shape_infer, .run = dx_run,
-    .flops = dx_flops };
+
+const pf_op pf_op_conv2d_dx = { .name = "conv2d_dx", .flags = PF_STRIDED_OUT, .infer = shape_infer,
+    .scratch_bytes = scratch, .run = dx_run, .product = dx_product, .flops = flops };
 
 /* in: dy [.., h*w, out], x [.., h*w, in]; attr i: HEIGHT, WIDTH, shape: of w; out: dw, summed over all pixels in their
  * order */
+enum { DW_X = 1 };
+
+static void dw_product(const pf_run *r, const pf_node *n, pk_gemm *a)
+{
+    const extents e = extents_of(r->g, n);
+    const pf_mat dy = pf_matrix(r, n->in[DY]), x = pf_matrix(r, n->in[DW_X]);
+    *a = (pk_gemm){
+        .compute = r->rest, .m = e.out, .n = e.places * e.in, .k = dy.rows,
+        .a = dy.p, .a_row = 1, .a_col = dy.ld,
+        .b = x.p, .b_type = pf_v(r->g, n->in[DW_X])->type, .b_row = x.ld, .b_col = 1,
+        .b_windows = windows_of(n, &e, e.in),
+        .c = e.places == 1 ? r->ptr[n->out[0].id] : r->scratch, .c_row = e.places * e.in, .scale = 1 };
+}
+
 static void dw_run(const pf_run *r, const pf_node *n)
 {
-    job j = { extents_of(n, pf_rows(r->g, n->in[0]), &n->attr.shape), NULL, NULL, r->ptr[n->out[0].id],
-              pf_matrix(r, n->in[1]), pf_matrix(r, n->in[0]) };
-    pf_parallel(r, j.at.out, 1, dw_rows, &j);
+    const extents e = extents_of(r->g, n);
+    order o = by_result(&e, r->ptr[n->out[0].id], r->scratch);
+    o.back = true;
+    multiply(r, n, &e);
+    run_order(r, &o);
 }
-static int64_t dw_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], &n->attr.shape); }
-const pf_op pf_op_conv2d_dw = { .name = "conv2d_dw", .infer = shape_infer, .run = dw_run, .flops = dw_flops };
+
+const pf_op pf_op_conv2d_dw = { .name = "conv2d_dw", .reads_bf16 = 1u << DW_X, .infer = shape_infer,
+    .scratch_bytes = scratch, .run = dw_run, .product = dw_product, .flops = flops };
