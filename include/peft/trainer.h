@@ -26,7 +26,8 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * an epoch, if known: a last batch that cannot be trained on, such as one sample with batch norm, is then refused
  * here); "loss" (listed in the option's help) and options of losses: numbers such as "label_smoothing", lists of one
  * number for each class such as "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights,
- * batch); "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps",
+ * batch), "ignore_index" (the label of samples or places that the loss leaves out; none: a label that is no class is an
+ * error); "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps",
  * "momentum", "nesterov"; "extrapolate" (none, gradient, noise, momentum) and "extrapolate_lr": with sgd, gradients are
  * computed at other values than those that are updated (docs/optimisers.md). Between calls the model holds the updated
  * values; during a pass, and between peft_trainer_forward and peft_trainer_backward_logits, it holds the moved ones;
@@ -82,11 +83,12 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_freeze(peft_trainer *t, const c
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_lr(peft_trainer *t, double lr);
 
 /* One training step: forward, loss, backward, clip, update. images [n,3,S,S] f32, red, green and blue planes as for
- * peft_session_predict, n <= batch; labels [n] i64 for ce, else [n,classes] f32 (with a head of maps [n,h,w] i64 and
- * [n,h,w,classes] f32, see peft_model_output; a mean is then over all n * h * w): for soft_ce probabilities that add up
- * to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no loss and is not counted in the mean. A
- * batch without a label that counts (all of weight 0, or not judged) changes nothing. sample_ids [n] or NULL (or -1: a
- * sample without an id). images may be NULL when the cache has all sample_ids; PEFT_E_NOTFOUND names the first that is
+ * peft_session_predict, n <= batch; labels [n] i64 for ce, focal, dice and ce_dice, else [n,classes] f32 (for a model
+ * whose output is a map [n,h,w] i64 and [n,h,w,classes] f32, see peft_model_output; a mean is then over all n * h * w,
+ * and the Dice losses are defined in docs/segmentation.md): for soft_ce probabilities that add up to 1, for the others
+ * 0 to 1, or -1 for a class that was not judged, which has no loss and is not counted in the mean. A batch without a
+ * label that counts (all of weight 0, ignored, or not judged) changes nothing. sample_ids [n] or NULL (or -1: a sample
+ * without an id). images may be NULL when the cache has all sample_ids; PEFT_E_NOTFOUND names the first that is
  * missing. PEFT_E_NONFINITE: an image (named), the loss or the gradients hold NaN or Inf; nothing was updated, and
  * passes since the last update are dropped. Also PEFT_E_NONFINITE: the update itself made NaN or Inf, which the message
  * says; restore an earlier state then. */

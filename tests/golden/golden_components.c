@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "loss_rows.h"
+#include "loss/loss_rows.h"
 #include "core/vit/pos_embed.h"
 #include "core/train/update/schedule.h"
 
@@ -50,8 +50,8 @@ static void focal_case(golden *g, const char *name)
                            .focal_gamma = json_number_value(json_object_get(o, "gamma")),
                            .focal_eps = json_number_value(json_object_get(o, "eps")) };
     json_decref(all);
-    golden_loss(g, loss_of(&pf_loss_focal, &loss, (pf_loss_rows){ logits, classes, rows, classes, .labels = labels }, grad),
-                "expect.%s.loss", name);
+    const pf_loss_rows r = { logits, classes, rows, classes, .labels = labels };
+    golden_loss(g, loss_of(&pf_loss_focal, &loss, r, grad), "expect.%s.loss", name);
     golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
 }
 

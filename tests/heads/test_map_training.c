@@ -79,8 +79,8 @@ START_TEST(batches_threads_and_executors_give_the_same_bits)
 }
 END_TEST
 
-/* Labels -1 are an error unless ignore_index names them. A batch of them alone changes nothing, not even the moments; it
- * counts as seen. */
+/* Labels -1 are an error unless ignore_index names them. A batch of them alone changes nothing, not even the moments;
+ * it counts as seen. */
 START_TEST(ignored_labels_change_nothing)
 {
     static const char *const losses[] = { "ce", "focal", "dice", "ce_dice" };
@@ -115,7 +115,8 @@ START_TEST(ignored_labels_change_nothing)
 }
 END_TEST
 
-/* Trainers refuse labels that are no number, and options that their loss does not read; a state keeps those it reads. */
+/* Trainers refuse an ignore_index that is no integer and options that their loss does not read; a state keeps those it
+ * reads. */
 START_TEST(options_of_losses)
 {
     tiny t = make();

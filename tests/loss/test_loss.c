@@ -4,7 +4,7 @@
 #include "suite.h"
 #include <float.h>
 #include <math.h>
-#include "loss_rows.h"
+#include "loss/loss_rows.h"
 
 /* Rows of logits are LD elements apart: CLASSES of them, and a gap. */
 enum { ROWS = 5, CLASSES = 4, LD = 6, N = ROWS * LD };

@@ -4,8 +4,8 @@
 #include "suite.h"
 #include <math.h>
 #include "core/graph/exec.h"
-#include "loss_rows.h"
-#include "map_losses.h"
+#include "loss/loss_rows.h"
+#include "loss/map_losses.h"
 
 /* Limits: of values, relative; of gradients, absolute. float logits have 24 bits. */
 #ifdef PF_REAL_DOUBLE

@@ -64,8 +64,8 @@ const char *pf_loss_names(const char *option, const char *separator, const char 
  * row of logits. Returns the loss's value [1], without added losses. */
 pf_val      pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits);
 /* --- sums.c: loops over the rows in chunks, whose bounds do not depend on the threads --- */
-/* Computes rows begin .. end - 1. sum: zeros, to which it adds the sums of the chunk; NULL for pf_loss_each. row: memory
- * for a number a class. */
+/* Computes rows begin .. end - 1. sum: zeros, to which it adds the sums of the chunk; NULL for pf_loss_each. row:
+ * memory for a number a class. */
 typedef void (*pf_loss_chunk)(void *arg, int64_t begin, int64_t end, double *sum, double *row);
 /* Calls fn for all chunks, by all threads, and adds up their sums in the order of the rows: of all rows, or with
  * by_sample of each sample. Returns them, in the scratch memory, where they stay during pf_loss_each: those of sample i

@@ -4,26 +4,18 @@
  * Places whose label is the option ignore_index count in neither. */
 #include "core/graph/loss/kinds/dice.h"
 
-typedef struct { double ce, dice; } weights;           /* of the two parts */
-typedef struct job {
-    pf_loss_job base;                                  /* scale: of the cross entropy */
-    weights w;
-    const double *sums;
-} job;
-
-/* Sums of a chunk: those of dice, PF_DICE_SUMS for each class, then the cross entropy. */
 static void sum_chunk(void *arg, int64_t begin, int64_t end, double *sum, double *p)
 {
-    const job *j = arg;
-    const pf_loss *o = j->base.o;
-    const pf_loss_rows *r = j->base.r;
+    const pf_dice_loss *l = arg;
+    const pf_loss *o = l->job.o;
+    const pf_loss_rows *r = l->job.r;
     const pf_ce ce = pf_ce_of(o, r->classes);
     double total = 0;
     for (int64_t i = begin; i < end; i++) {
         const int64_t label = r->labels[i];
         if (pf_ignored(o, label)) continue;
         const double lse = pf_softmax(r->logits + i * r->ld, r->classes, p);
-        if (j->w.ce > 0) total = pf_ce_add(&ce, total, r->logits + i * r->ld, r->classes, label, lse);
+        if (l->entropy_weight > 0) total = pf_ce_add(&ce, total, r->logits + i * r->ld, r->classes, label, lse);
         for (int64_t c = 0; c < r->classes; c++) pf_dice_add(o, sum + PF_DICE_SUMS * c, p[c], c == label);
     }
     sum[PF_DICE_SUMS * r->classes] = total;
@@ -32,15 +24,15 @@ static void sum_chunk(void *arg, int64_t begin, int64_t end, double *sum, double
 /* With g_c the derivative by p_c, that by logit k is p_k (g_k - sum of p_c g_c). */
 static void grad_chunk(void *arg, int64_t begin, int64_t end, double *sum, double *p)
 {
-    const job *j = arg;
-    const pf_loss *o = j->base.o;
-    const pf_loss_rows *r = j->base.r;
+    const pf_dice_loss *l = arg;
+    const pf_loss *o = l->job.o;
+    const pf_loss_rows *r = l->job.r;
     const pf_ce ce = pf_ce_of(o, r->classes);
-    const double *derivative = pf_dice_derivative(o, r, j->sums, begin);
+    const double *derivative = pf_dice_derivative(l, begin);
     (void)sum;
     for (int64_t i = begin; i < end; i++) {
         const int64_t label = r->labels[i];
-        if (pf_ignored(o, label)) { pf_no_gradient(j->base.grad, i, r->ld, r->classes); continue; }
+        if (pf_ignored(o, label)) { pf_no_gradient(l->job.grad, i, r->ld, r->classes); continue; }
         pf_softmax(r->logits + i * r->ld, r->classes, p);
         const double target = pf_ce_target(&ce, label);
         double mean = 0;
@@ -48,31 +40,29 @@ static void grad_chunk(void *arg, int64_t begin, int64_t end, double *sum, doubl
             mean += p[c] * pf_dice_slope(o, derivative + PF_DICE_SUMS * c, p[c], c == label);
         for (int64_t c = 0; c < r->classes; c++) {
             const double of_dice = pf_dice_slope(o, derivative + PF_DICE_SUMS * c, p[c], c == label) - mean;
-            j->base.grad[i * r->ld + c] = (pk_real)(p[c] * of_dice
-                                                    + j->base.scale * pf_ce_slope(&ce, target, label, c, p[c]));
+            l->job.grad[i * r->ld + c] = (pk_real)(p[c] * of_dice
+                                                    + l->job.scale * pf_ce_slope(&ce, target, label, c, p[c]));
         }
     }
 }
 
-static double evaluate(const pf_loss *o, const pf_loss_rows *r, weights w, pk_real *grad)
+static double divisor(const pf_loss *o, const pf_loss_rows *r, const double *sums)
 {
-    const double divisor = w.ce > 0 ? pf_class_divisor(o, r) : 0;
-    job j = { { o, r, grad, divisor > 0 ? w.ce / divisor : 0 }, .w = w };
-    double *sums = pf_loss_sum(o, r, sum_chunk, &j), entropy = 0;
-    for (int64_t i = 0; i < r->samples; i++) entropy += sums[i * pf_loss_stride(o, r) + PF_DICE_SUMS * r->classes];
-    const double dice = pf_dice_terms(o, r, o->dice_background ? 0 : 1, w.dice, sums);
-    j.sums = sums;
-    if (grad) pf_loss_each(o, r, grad_chunk, &j);
-    return j.base.scale * entropy + dice;
+    (void)sums;
+    return pf_class_divisor(o, r);
 }
 
-static double dice(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
+static double evaluate(const pf_loss *o, const pf_loss_rows *r, double ce_weight, double dice_weight, pk_real *grad)
 {
-    return evaluate(o, r, (weights){ 0, 1 }, grad);
+    pf_dice_loss l = { { o, r, grad, 0 }, ce_weight, dice_weight, o->dice_background ? 0 : 1, sum_chunk, grad_chunk,
+                       divisor, NULL };
+    return pf_dice_evaluate(&l);
 }
+
+static double dice(const pf_loss *o, const pf_loss_rows *r, pk_real *grad) { return evaluate(o, r, 0, 1, grad); }
 static double ce_dice(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
 {
-    return evaluate(o, r, (weights){ o->ce_weight, o->dice_weight }, grad);
+    return evaluate(o, r, o->ce_weight, o->dice_weight, grad);
 }
 
 static bool dice_depends(const pf_loss *o, const pf_labels *l)

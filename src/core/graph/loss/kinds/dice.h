@@ -11,8 +11,8 @@
 #define PF_LOSS_DICE_H
 #include "core/graph/loss/kinds/terms.h"
 
-/* The sums of one class in a chunk, before other sums of the chunk; pf_dice_terms turns them into the derivative of the
- * loss by p: slope * (1 or, with dice_squared, 2 p) - twice * t. */
+/* The sums of one class in a chunk, before other sums of the chunk; pf_dice_evaluate turns them into the derivative of
+ * the loss by p: slope * (1 or, with dice_squared, 2 p) - twice * t. */
 enum { PF_DICE_PLACES, PF_DICE_BOTH, PF_DICE_P, PF_DICE_T, PF_DICE_SUMS };         /* places with a label, I, P, T */
 enum { PF_DICE_TWICE, PF_DICE_SLOPE };
 
@@ -25,11 +25,20 @@ static inline void pf_dice_add(const pf_loss *o, double *class_sums, double p, d
     class_sums[PF_DICE_T] += o->dice_squared ? t * t : t;
 }
 
-/* weight times the loss of classes first .. classes - 1. The sums of sample i begin at sums + i * pf_loss_stride, and
- * become the derivative, zeros for classes below first. */
-double pf_dice_terms(const pf_loss *o, const pf_loss_rows *r, int64_t first, double weight, double *sums);
-/* The derivatives by the p of the classes for the sample that has this row, PF_DICE_SUMS numbers a class. */
-const double *pf_dice_derivative(const pf_loss *o, const pf_loss_rows *r, const double *sums, int64_t row);
+/* A loss that is the sum of a cross entropy and the Dice loss, each times its weight. */
+typedef struct pf_dice_loss {
+    pf_loss_job job;                   /* scale: of the gradient of the cross entropy */
+    double entropy_weight, dice_weight;
+    int64_t first;                     /* the first class with a term */
+    /* Sums of a chunk: PF_DICE_SUMS for each class, then the cross entropy (not needed if its weight is 0). */
+    pf_loss_chunk sum, grad;
+    /* By what the cross entropy is divided. */
+    double (*divisor)(const pf_loss *o, const pf_loss_rows *r, const double *sums);
+    const double *sums;
+} pf_dice_loss;
+double pf_dice_evaluate(pf_dice_loss *l);
+/* In a chunk of `grad`: the derivatives by the p of the classes in the sample of `row`, PF_DICE_SUMS numbers each. */
+const double *pf_dice_derivative(const pf_dice_loss *l, int64_t row);
 
 /* The derivative of the loss by p in a place with target t. */
 static inline double pf_dice_slope(const pf_loss *o, const double *derivative, double p, double t)

@@ -4,19 +4,11 @@
  * ce_weight times the binary cross entropy (bce.c) plus dice_weight times dice_multilabel. */
 #include "core/graph/loss/kinds/dice.h"
 
-typedef struct { double bce, dice; } weights;          /* of the two parts */
-typedef struct job {
-    pf_loss_job base;                                  /* scale: of the binary cross entropy */
-    weights w;
-    const double *sums;
-} job;
-
-/* Sums of a chunk: those of dice, PF_DICE_SUMS for each class, then the binary cross entropy. */
 static void sum_chunk(void *arg, int64_t begin, int64_t end, double *sum, double *row)
 {
-    const job *j = arg;
-    const pf_loss *o = j->base.o;
-    const pf_loss_rows *r = j->base.r;
+    const pf_dice_loss *l = arg;
+    const pf_loss *o = l->job.o;
+    const pf_loss_rows *r = l->job.r;
     double total = 0;
     (void)row;
     for (int64_t i = begin; i < end; i++)
@@ -24,7 +16,7 @@ static void sum_chunk(void *arg, int64_t begin, int64_t end, double *sum, double
             const double x = (double)r->logits[i * r->ld + c], t = (double)r->targets[i * r->classes + c];
             if (t < 0) continue;
             const pf_sigmoid s = pf_sigmoid_of(x);
-            if (j->w.bce > 0)
+            if (l->entropy_weight > 0)
                 total += pf_class_weight(o->class_weights, c) * pf_bce(x, &s, t, pf_class_weight(o->pos_weight, c));
             pf_dice_add(o, sum + PF_DICE_SUMS * c, s.p, t);
         }
@@ -33,10 +25,10 @@ static void sum_chunk(void *arg, int64_t begin, int64_t end, double *sum, double
 
 static void grad_chunk(void *arg, int64_t begin, int64_t end, double *sum, double *row)
 {
-    const job *j = arg;
-    const pf_loss *o = j->base.o;
-    const pf_loss_rows *r = j->base.r;
-    const double *derivative = pf_dice_derivative(o, r, j->sums, begin);
+    const pf_dice_loss *l = arg;
+    const pf_loss *o = l->job.o;
+    const pf_loss_rows *r = l->job.r;
+    const double *derivative = pf_dice_derivative(l, begin);
     (void)sum;
     (void)row;
     for (int64_t i = begin; i < end; i++)
@@ -46,10 +38,10 @@ static void grad_chunk(void *arg, int64_t begin, int64_t end, double *sum, doubl
             if (t >= 0) {
                 const pf_sigmoid s = pf_sigmoid_of(x);
                 const double by_p = pf_dice_slope(o, derivative + PF_DICE_SUMS * c, s.p, t);
-                const double w = j->base.scale * pf_class_weight(o->class_weights, c);
+                const double w = l->job.scale * pf_class_weight(o->class_weights, c);
                 total = by_p * s.p * s.rest + w * pf_bce_slope(&s, t, pf_class_weight(o->pos_weight, c));
             }
-            j->base.grad[i * r->ld + c] = (pk_real)total;
+            l->job.grad[i * r->ld + c] = (pk_real)total;
         }
 }
 
@@ -62,27 +54,20 @@ static double judged(const pf_loss *o, const pf_loss_rows *r, const double *sums
     return count;
 }
 
-static double evaluate(const pf_loss *o, const pf_loss_rows *r, weights w, pk_real *grad)
+static double evaluate(const pf_loss *o, const pf_loss_rows *r, double bce_weight, double dice_weight, pk_real *grad)
 {
-    job j = { { .o = o, .r = r, .grad = grad }, .w = w };
-    double *sums = pf_loss_sum(o, r, sum_chunk, &j), entropy = 0;
-    const double divisor = judged(o, r, sums);
     const int64_t first = 0;
-    for (int64_t i = 0; i < r->samples; i++) entropy += sums[i * pf_loss_stride(o, r) + PF_DICE_SUMS * r->classes];
-    j.base.scale = divisor > 0 ? w.bce / divisor : 0;
-    const double dice = pf_dice_terms(o, r, first, w.dice, sums);
-    j.sums = sums;
-    if (grad) pf_loss_each(o, r, grad_chunk, &j);
-    return j.base.scale * entropy + dice;
+    pf_dice_loss l = { { o, r, grad, 0 }, bce_weight, dice_weight, first, sum_chunk, grad_chunk, judged, NULL };
+    return pf_dice_evaluate(&l);
 }
 
 static double dice_multilabel(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
 {
-    return evaluate(o, r, (weights){ 0, 1 }, grad);
+    return evaluate(o, r, 0, 1, grad);
 }
 static double bce_dice(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
 {
-    return evaluate(o, r, (weights){ o->ce_weight, o->dice_weight }, grad);
+    return evaluate(o, r, o->ce_weight, o->dice_weight, grad);
 }
 
 static bool dice_depends(const pf_loss *o, const pf_labels *l)

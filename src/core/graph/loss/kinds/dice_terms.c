@@ -21,7 +21,8 @@ static double one_term(const pf_loss *o, double *s)
     return 1 - dice;
 }
 
-double pf_dice_terms(const pf_loss *o, const pf_loss_rows *r, int64_t first, double weight, double *sums)
+/* weight times the loss of classes first .. classes - 1. The sums become its derivative: zeros for other classes. */
+static double all_terms(const pf_loss *o, const pf_loss_rows *r, int64_t first, double weight, double *sums)
 {
     const int64_t stride = pf_loss_stride(o, r), samples = o->dice_batch ? 1 : r->samples;
     double total = 0, terms = 0;
@@ -41,7 +42,23 @@ double pf_dice_terms(const pf_loss *o, const pf_loss_rows *r, int64_t first, dou
     return total * scale;
 }
 
-const double *pf_dice_derivative(const pf_loss *o, const pf_loss_rows *r, const double *sums, int64_t row)
+double pf_dice_evaluate(pf_dice_loss *l)
 {
-    return o->dice_batch ? sums : sums + row / (r->rows / r->samples) * pf_loss_stride(o, r);
+    const pf_loss *o = l->job.o;
+    const pf_loss_rows *r = l->job.r;
+    double *sums = pf_loss_sum(o, r, l->sum, l), entropy = 0;
+    const double divisor = l->divisor(o, r, sums);
+    for (int64_t i = 0; i < r->samples; i++) entropy += sums[i * pf_loss_stride(o, r) + PF_DICE_SUMS * r->classes];
+    l->job.scale = divisor > 0 ? l->entropy_weight / divisor : 0;
+    const double dice = all_terms(o, r, l->first, l->dice_weight, sums);
+    l->sums = sums;
+    if (l->job.grad) pf_loss_each(o, r, l->grad, l);
+    return l->job.scale * entropy + dice;
+}
+
+const double *pf_dice_derivative(const pf_dice_loss *l, int64_t row)
+{
+    const pf_loss_rows *r = l->job.r;
+    if (l->job.o->dice_batch) return l->sums;
+    return l->sums + row / (r->rows / r->samples) * pf_loss_stride(l->job.o, r);
 }
