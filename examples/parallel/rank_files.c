@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rank_files.c -- the folder of a rank (rank_files.h). The rank holds a lock of it (flock), which ends with the process:
- * a folder without a lock is one that a killed rank has left. */
+ * rank_files.c -- the folder of a rank (rank_files.h). The rank holds a lock of it (flock), which ends with the
+ * process: a folder without a lock is one that a killed rank has left. */
 #include "parallel/rank_files.h"
 #include "common/program/errors.h"
 #include <dirent.h>

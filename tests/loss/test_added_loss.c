@@ -4,6 +4,7 @@
  * any number of threads and any division into batches. */
 #include <math.h>
 #include <peft/sys/method.h>
+#include "loss_rows.h"
 #include "tiny_bits.h"
 
 enum { N = 4, STEPS = 3, WIDTH = 48 };
@@ -87,9 +88,9 @@ static int cross_entropy(const peft_tensor *logits, const peft_tensor *labels, p
 {
     const pf_loss *built_in = user;
     const int64_t classes = logits->dim[1];
-    const pf_loss_rows rows = { .logits = logits->data, .ld = classes, .rows = logits->dim[0], .classes = classes,
-                                .labels = labels->data };
-    *loss = (double)(pk_real)built_in->kind->evaluate(built_in, &rows, gradient->data);
+    const pf_loss_rows rows = { .logits = logits->data, .ld = classes, .rows = logits->dim[0],
+                                .samples = logits->dim[0], .classes = classes, .labels = labels->data };
+    *loss = (double)(pk_real)loss_of(built_in->kind, built_in, rows, gradient->data);
     return 0;
 }
 

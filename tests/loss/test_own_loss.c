@@ -2,6 +2,7 @@
  * test_own_loss.c -- losses that the program computes: a loss function (peft_trainer_set_loss) or a gradient of the
  * logits (peft_trainer_backward_logits). With the values of a built-in loss they train to the same bits; an error
  * changes nothing. */
+#include "loss_rows.h"
 #include "tiny_files.h"
 
 enum { N = 3, STEPS = 4 };
@@ -23,10 +24,10 @@ static void evaluate_built_in(const pf_loss *loss, const peft_tensor *logits, co
 {
     const int64_t classes = logits->dim[logits->ndim - 1];
     pf_loss_rows rows = { .logits = logits->data, .ld = classes, .rows = peft_tensor_count(logits) / classes,
-                          .classes = classes };
+                          .samples = logits->dim[0], .classes = classes };
     if (loss->kind->labels == PF_LABEL_CLASS) rows.labels = labels->data;
     else rows.targets = labels->data;
-    *value = (double)(pk_real)loss->kind->evaluate(loss, &rows, gradient->data);
+    *value = (double)(pk_real)loss_of(loss->kind, loss, rows, gradient->data);
 }
 
 /* The program's loss function (peft_trainer_set_loss). user: a loss_user, which chooses the loss and how it fails. */

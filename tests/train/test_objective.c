@@ -178,7 +178,7 @@ START_TEST(options_without_effect_are_refused)
         { "optimizer=sgd,beta1=0.8", "beta1" }, { "optimizer=sgd,eps=1e-6", "eps" },
         { "schedule=constant,min_lr=1e-5", "schedule=constant does not read it" },
         { "schedule=cosine,steps=9,decay=0.5", "decay" }, { "schedule=step,start_lr=0.1", "start_lr" },
-        { "pos_weight=\"1,1,1\"", "loss=ce does not read it (read by: bce bce_sum)" },
+        { "pos_weight=\"1,1,1\"", "loss=ce does not read it (read by: bce bce_sum focal_bce bce_dice)" },
         { "loss=bce,weight_reduction=batch", "weight_reduction" }, { "weight_reduction=sum", "auto, weights or batch" },
         { "loss=bce,pos_weight=\"1,2\"", "pos_weight '1,2': expected 3 numbers" } };
     static const char *const good[] = { "optimizer=sgd,beta1=0.9,eps=1e-08", "momentum=0.90,nesterov=false",

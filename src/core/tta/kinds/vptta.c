@@ -7,8 +7,8 @@
  * The published method aligns batch norms, which a ViT lacks. By default (align=tokens) the statistics are those of all
  * tokens after its norms (adaptor.h), and the loss is the mean over blocks and channels of |m - M'| + |s - S'|. The
  * target M' = w m + (1 - w) M is a mixture of this call's mean m and that of the training images, M, and is a constant
- * for the gradient; S' likewise; w = 1 / (sqrt(i) / 5 + 1) in call i. As m - M' = (1 - w) (m - M), w changes the size of
- * the loss and not its gradient, which has signs only.
+ * for the gradient; S' likewise; w = 1 / (sqrt(i) / 5 + 1) in call i. As m - M' = (1 - w) (m - M), w changes the size
+ * of the loss and not its gradient, which has signs only.
  *
  * Heads of segmentation have batch norms: with align=batch_norm these are aligned, as published. M and S are then their
  * running statistics, so that no training images are needed, and they normalise by the mixture (mixed_norms.h). */
