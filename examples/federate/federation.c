@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * federation.c -- the clients of a federation (federation.h): their images, their draw, their training. */
 #include "federation.h"
+#include "common/federated/mix.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A number that depends on all of its arguments (the output function of splitmix64). */
+/* A number that depends on all of its arguments. */
 static uint64_t mixed(uint64_t seed, int64_t a, int64_t b)
 {
-    uint64_t z = seed + 0x9e3779b97f4a7c15u * ((uint64_t)a * 1000003 + (uint64_t)b + 1);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    return split_mix(seed, (uint64_t)a * 1000003 + (uint64_t)b + 1);
 }
 
 /* Draws `count` of the numbers 0 .. all - 1, ascending. */

@@ -36,15 +36,17 @@ PEFT_API const peft_option *peft_aggregator_option(size_t i);                  /
  * peft_aggregator_update is NaN. Its metadata and notes become those of the result, but for the thresholds and sets of
  * finetune ("decision", "conformal"), which hold for its values alone. The second function takes the bytes
  * of a file, which are copied. PEFT_E_STATE: it is set already, or a site was added. PEFT_E_FORMAT: not a file of an
- * adapter or model. PEFT_E_NONFINITE: a tensor holds NaN or Inf. PEFT_E_UNSUPPORTED: a rule that the options name does
- * not suit the file, such as lora=product with DoRA, or noise with batch norm. */
+ * adapter or model. PEFT_E_DTYPE: a tensor is not f32, f16, bf16 or f64. PEFT_E_NONFINITE: a tensor holds NaN or Inf.
+ * PEFT_E_UNSUPPORTED: a rule that the options name does not suit the file, such as lora=product with DoRA, or noise
+ * with batch norm. */
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_start(peft_aggregator *a, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_start_bytes(peft_aggregator *a, const void *data, size_t size);
 /* Adds the file of a site. weight: the number of its training images, more than 0 (PEFT_E_INVALID). After an error
  * nothing was added, and the round can go on. PEFT_E_MISMATCH names what differs from the start, or else from the first
  * site, and both values: the fingerprint of the backbone, image size, methods, options, tensors or their extents, the
- * notes "class_names", "preprocess" or "link". PEFT_E_FORMAT, PEFT_E_NONFINITE: as above. The second function takes the
- * bytes of a file; name stands for its path in messages and may be NULL. */
+ * notes "class_names", "preprocess" or "link". PEFT_E_FORMAT, PEFT_E_DTYPE, PEFT_E_NONFINITE: as above. PEFT_E_STATE:
+ * clip_norm without a start, or the round was written with noise. The second function takes the bytes of a file; name
+ * stands for its path in messages and may be NULL. */
 PEFT_API PEFT_NODISCARD peft_status peft_aggregator_add(peft_aggregator *a, const char *path, double weight);
 PEFT_API PEFT_NODISCARD peft_status
 peft_aggregator_add_bytes(peft_aggregator *a, const void *data, size_t size, const char *name, double weight);

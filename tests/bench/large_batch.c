@@ -6,12 +6,10 @@
  * SIDE: of the images; RATE: for a batch of 8, a batch of B has RATE * B / 8; WAY and BATCH: only this one. */
 #include <peft/peft.h>
 #include <peft/io.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "../parallel/ordered_sum.h"
 
-enum { PART = 8, RANKS_MAX = 16, MOST = 4096 };
+enum { PART = 8, RANKS_MAX = SUM_RANKS_MAX, MOST = 4096 };
 #define TRY(call) do { if (call) { fprintf(stderr, "large_batch: %s\n", peft_last_error()); exit(1); } } while (0)
 
 /* name: of the way; options: of the trainer, in which %g is the rate of a batch of 8; local: post-local SGD. */
@@ -28,36 +26,13 @@ typedef struct data { peft_tensor *images, *labels; int64_t count, elements, cla
 
 /* What the ranks of a run share. */
 typedef struct run {
-    pthread_barrier_t meet;
+    ordered_sum gradients;
     const data *d;
     const char *backbone, *side, *options;
     int ranks, epochs, seed;
-    float *part[RANKS_MAX], *sum;
-    int64_t passes[RANKS_MAX];
     double accuracy;
 } run;
-typedef struct rank { run *r; int number; } rank;
-
-/* The reducer: adds in the order of the ranks. */
-static int add(float *x, int64_t count, int64_t *passes, void *user)
-{
-    const rank *k = user;
-    run *r = k->r;
-    r->part[k->number] = x;
-    r->passes[k->number] = *passes;
-    pthread_barrier_wait(&r->meet);
-    if (!k->number) {
-        r->sum = realloc(r->sum, (size_t)count * sizeof *r->sum);
-        memcpy(r->sum, x, (size_t)count * sizeof *r->sum);
-        for (int p = 1; p < r->ranks; p++) for (int64_t i = 0; i < count; i++) r->sum[i] += r->part[p][i];
-    }
-    pthread_barrier_wait(&r->meet);
-    memcpy(x, r->sum, (size_t)count * sizeof *x);
-    *passes = 0;
-    for (int p = 0; p < r->ranks; p++) *passes += r->passes[p];
-    pthread_barrier_wait(&r->meet);
-    return 0;
-}
+typedef struct rank { run *r; int number; member view; } rank;       /* view: of r->gradients */
 
 /* A permutation of the n training images for an epoch. */
 static void shuffle(int *order, int n, unsigned seed)
@@ -134,7 +109,7 @@ static void *train(void *user)
     TRY(peft_options_create(ctx, &o));
     TRY(peft_options_parse(o, r->options));
     TRY(peft_trainer_create(m, o, &t));
-    TRY(peft_trainer_set_reduce(t, k->number, r->ranks, add, k));
+    TRY(peft_trainer_set_reduce(t, k->number, r->ranks, add_in_order, &k->view));
     TRY(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ PART, 3, side, side }, &images));
     TRY(peft_tensor_create(ctx, PEFT_I64, 1, (int64_t[]){ PART }, &labels));
     for (int e = 0; e < r->epochs; e++) {
@@ -167,7 +142,7 @@ static double run_of(const char *const *argument, const data *d, int way, int ra
     char more[160], options[400];
     const double rate = atof(argument[6]);
     const int epochs = atoi(argument[5]), local = 4, updates = epochs * (int)(d->count / 2 / (PART * ranks));
-    run r = { .d = d, .backbone = argument[1], .side = argument[2], .options = options,
+    run r = { .gradients = { .ranks = ranks }, .d = d, .backbone = argument[1], .side = argument[2], .options = options,
               .ranks = ranks, .epochs = epochs, .seed = seed };
     rank k[RANKS_MAX];
     pthread_t thread[RANKS_MAX];
@@ -177,14 +152,14 @@ static double run_of(const char *const *argument, const data *d, int way, int ra
     if (ways[way].local)               /* from the middle; the last update is followed by an averaging */
         snprintf(options + n, sizeof options - (size_t)n, ",local_steps=%d,local_from=%d", local,
                  updates - updates / 2 / local * local);
-    pthread_barrier_init(&r.meet, NULL, (unsigned)ranks);
+    pthread_barrier_init(&r.gradients.meet, NULL, (unsigned)ranks);
     for (int i = 0; i < ranks; i++) {
-        k[i] = (rank){ &r, i };
+        k[i] = (rank){ &r, i, { &r.gradients, i } };
         pthread_create(&thread[i], NULL, train, &k[i]);
     }
     for (int i = 0; i < ranks; i++) pthread_join(thread[i], NULL);
-    pthread_barrier_destroy(&r.meet);
-    free(r.sum);
+    pthread_barrier_destroy(&r.gradients.meet);
+    free(r.gradients.sum);
     return r.accuracy;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_local.c -- options local_steps and local_from: two ranks in threads have the bits of two trainers that are alone
  * between the points at which the test averages their parameters. */
-#include "reducer.h"
+#include "ordered_sum.h"
 #include "tiny.h"
 
-enum { HALF = 2, FROM = 3, LOCAL = 4, UPDATES = FROM + 3 * LOCAL };
+enum { RANKS = 2, HALF = 2, FROM = 3, LOCAL = 4, UPDATES = FROM + 3 * LOCAL };
 static const char *const optimizers[] = { "optimizer=sgd,lr=0.05,nesterov=true,weight_decay=0.01",
     "lr=0.01,clip_norm=0.5", "optimizer=sgd,lr=0.05,extrapolate=gradient,extrapolate_lr=0.1" };
 
@@ -34,7 +34,7 @@ static void *train_rank(void *user)
 /* Two ranks in threads. */
 static void train_ranks(trainer rank[RANKS], const char *options)
 {
-    exchange x = { .sum = NULL };
+    ordered_sum x = { .ranks = RANKS };
     pthread_t thread[RANKS];
     char text[160];
     snprintf(text, sizeof text, "%s,local_steps=%d,local_from=%d", options, LOCAL, FROM);

@@ -6,7 +6,7 @@
 #include "tiny_files.h"
 
 enum { SAMPLES = 2, BATCHES = 7, EPOCHS = 2 };
-enum { NOWHERE = -1 };
+enum { NOWHERE = -1, MOST_RANKS = 4 };
 
 /* A method and the options of adapter, model and trainer; NULL: the usual ones. */
 typedef struct setup { const char *method, *adapter, *model, *trainer; } setup;
@@ -51,7 +51,7 @@ static int progress(peft_trainer *t, void *user)
     return w->member.rank == w->plan->stop_rank && t->step == w->plan->stop_step;
 }
 
-static worker make_worker(const plan *p, exchange *x, int rank)
+static worker make_worker(const plan *p, ordered_sum *x, int rank)
 {
     const setup *s = p->s;
     worker w = { .plan = p, .member = { x, rank } };
@@ -70,7 +70,7 @@ static void *train(void *user)
 {
     worker *w = user;
     const int ranks = w->member.exchange ? w->member.exchange->ranks : 0;
-    if (ranks) OK(peft_trainer_set_ranks(w->trainer, w->member.rank, ranks, thread_gather, thread_sum, &w->member));
+    if (ranks) OK(peft_trainer_set_ranks(w->trainer, w->member.rank, ranks, thread_gather, add_in_order, &w->member));
     if (w->plan->from) OK(peft_trainer_restore(w->trainer, w->plan->from));
     w->status = peft_trainer_fit(w->trainer, w->plan->epochs, next, progress, w);
     if (w->status) snprintf(w->message, sizeof w->message, "%s", peft_last_error());
@@ -81,7 +81,7 @@ static void *train(void *user)
 /* Trains by this number of ranks; 0: by one trainer without ranks. The caller frees the workers. */
 static void run(worker *w, const plan *p, int ranks)
 {
-    exchange x = { .ranks = ranks };
+    ordered_sum x = { .ranks = ranks };
     pthread_t thread[MOST_RANKS];
     if (!ranks) {
         w[0] = make_worker(p, NULL, 0);
@@ -248,8 +248,8 @@ typedef struct joiner {
 static void *join(void *user)
 {
     joiner *j = user;
-    j->status = peft_trainer_set_ranks(j->trainer, j->member.rank, j->member.exchange->ranks, thread_gather, thread_sum,
-                                       &j->member);
+    j->status = peft_trainer_set_ranks(j->trainer, j->member.rank, j->member.exchange->ranks, thread_gather,
+                                       add_in_order, &j->member);
     if (j->status) snprintf(j->message, sizeof j->message, "%s", peft_last_error());
     return NULL;
 }
@@ -258,7 +258,7 @@ static void *join(void *user)
  * rank_1 changes (or NULL). */
 static void join_two(joiner j[2], const char *usual, const char *odd, const char *more, void (*rank_1)(peft_trainer *))
 {
-    exchange x = { .ranks = 2 };
+    ordered_sum x = { .ranks = 2 };
     pthread_t thread[2];
     pthread_barrier_init(&x.meet, NULL, 2);
     for (int k = 0; k < 2; k++) {

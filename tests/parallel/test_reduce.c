@@ -4,9 +4,9 @@
  * change nothing. */
 #include "tiny.h"
 #include "differences.h"
-#include "reducer.h"
+#include "ordered_sum.h"
 
-enum { HALF = 2, STEPS = 3 };
+enum { RANKS = 2, HALF = 2, STEPS = 3 };
 
 /* --- training by two ranks ------------------------------------------------------------------------------------- */
 /* A method and the options of the adapter, the model and the trainer; NULL: the usual ones. */
@@ -64,7 +64,7 @@ static void compare(const setup *r)
     char what[160];
     snprintf(what, sizeof what, "%s, %s, %s", r->method, r->model ? r->model : "", r->trainer);
     rank_trainer whole = rank_trainer_make(r, RANKS), half[RANKS];
-    exchange x = { .sum = NULL };
+    ordered_sum x = { .ranks = RANKS };
     pthread_t thread[RANKS];
     pthread_barrier_init(&x.meet, NULL, RANKS);
     for (int k = 0; k < RANKS; k++) {

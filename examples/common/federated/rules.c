@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rules.c -- the options of an aggregation from the flags (rules.h). */
 #include "rules.h"
+#include "mix.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A seed for each pair of numbers (the finalizer of SplitMix64). */
+/* A seed for each pair of numbers. */
 static uint64_t seed_of_round(uint64_t seed, uint64_t round)
 {
-    uint64_t z = seed + round * UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    z ^= z >> 31;
-    return (z >> 12) + 1;                                     /* 0 would stand for the system's random numbers */
+    return (split_mix(seed, round) >> 12) + 1;                /* 0 would stand for the system's random numbers */
 }
 
 peft_options *aggregation_options(peft_context *ctx, const flag *f, int64_t round)
