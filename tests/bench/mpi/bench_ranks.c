@@ -6,6 +6,7 @@
 #include <peft/peft.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define TRY(call) \
@@ -44,8 +45,13 @@ int main(int argc, char **argv)
     const int64_t ranks = peft_mpi_ranks(mpi), batch = atoi(argv[4]) / ranks;
     TRY(peft_context_create(NULL, NULL, NULL, &ctx));
     TRY(peft_context_set_threads(ctx, threads));
-    TRY(peft_backbone_load(ctx, argv[1], NULL, &vit));
     TRY(peft_options_create(ctx, &o));
+    if (strchr(argv[1], '=')) {
+        TRY(peft_options_parse(o, argv[1]));
+        TRY(peft_backbone_create(ctx, o, &vit));
+        peft_options_free(o);
+        TRY(peft_options_create(ctx, &o));
+    } else TRY(peft_backbone_load(ctx, argv[1], NULL, &vit));
     TRY(peft_options_set_int(o, "classes", 3));
     TRY(peft_model_create(vit, o, &m));
     peft_options_free(o);
