@@ -20,6 +20,7 @@
 #ifndef PEFT_IO_H
 #define PEFT_IO_H
 #include <peft/dataset.h>
+#include <peft/dicom_seg.h>
 #include <peft/image.h>
 #include <peft/loader.h>
 #include <peft/predictor.h>

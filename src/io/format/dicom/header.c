@@ -106,8 +106,26 @@ static peft_status copy_texts(io_dicom *d, peft_dicom_header *h)
     return PEFT_OK;
 }
 
-/* Copies the fields of a file in memory. */
-static peft_status copy_fields(peft_context *ctx, const uint8_t *data, size_t size, peft_dicom_header **out)
+/* Makes the handle of an open file; user: where its address goes, and its context. */
+typedef struct reading { peft_context *ctx; peft_dicom_header **out; } reading;
+
+static peft_status make_header(io_dicom *d, void *user)
+{
+    const reading *r = user;
+    peft_dicom_header *h = io_alloc(r->ctx, 1, sizeof *h);
+    if (!h) return io_nomem("DICOM header");
+    h->ctx = peft_sys_context_retain(r->ctx);
+    h->frames = d->info->frames;
+    h->place = d->info->place;
+    peft_status s = copy_texts(d, h);
+    if (s) peft_dicom_header_free(h);
+    else *r->out = h;
+    return s;
+}
+
+/* Opens the header of a file in memory for visit. */
+static peft_status visit_bytes(const uint8_t *data, size_t size, peft_status (*visit)(io_dicom *d, void *user),
+                               void *user)
 {
     io_dicom d;
     if (!io_dicom_probe(data, size))
@@ -115,37 +133,34 @@ static peft_status copy_fields(peft_context *ctx, const uint8_t *data, size_t si
                        "first");
     peft_status s = io_dicom_open(data, size, MAX_FILE_BYTES, true, &d);
     if (s) return s;
-    peft_dicom_header *h = io_alloc(ctx, 1, sizeof *h);
-    if (h) {
-        h->ctx = peft_sys_context_retain(ctx);
-        h->frames = d.info->frames;
-        h->place = d.info->place;
-    }
-    s = h ? copy_texts(&d, h) : io_nomem("DICOM header");
+    s = visit(&d, user);
     io_dicom_close(&d);
-    if (s) peft_dicom_header_free(h);
-    else *out = h;
     return s;
 }
 
-/* Reads the beginning of the file, and all of it only where the fields are not all in there. */
-peft_status peft_dicom_header_read(peft_context *ctx, const char *path, peft_dicom_header **out)
+peft_status io_dicom_header_visit(peft_context *ctx, const char *path, peft_status (*visit)(io_dicom *d, void *user),
+                                  void *user)
 {
     uint8_t *data;
     size_t size;
-    if (!ctx || !path || !out)
-        return io_fail(PEFT_E_INVALID, "DICOM header: %s is NULL", !ctx ? "ctx" : path ? "out" : "path");
     peft_status s = io_read_head(ctx, path, HEAD_BYTES, &data, &size);
     if (s) return s;
-    s = copy_fields(ctx, data, size, out);
+    s = visit_bytes(data, size, visit, user);
     peft_sys_free(ctx, data);
     if (s == PEFT_E_FORMAT && size == HEAD_BYTES) {
         s = io_read_file(ctx, path, MAX_FILE_BYTES, &data, &size);
         if (s) return s;
-        s = copy_fields(ctx, data, size, out);
+        s = visit_bytes(data, size, visit, user);
         peft_sys_free(ctx, data);
     }
     return s ? io_fail_in(s, path) : PEFT_OK;
+}
+
+peft_status peft_dicom_header_read(peft_context *ctx, const char *path, peft_dicom_header **out)
+{
+    if (!ctx || !path || !out)
+        return io_fail(PEFT_E_INVALID, "DICOM header: %s is NULL", !ctx ? "ctx" : path ? "out" : "path");
+    return io_dicom_header_visit(ctx, path, make_header, &(reading){ ctx, out });
 }
 
 const char *peft_dicom_header_text(const peft_dicom_header *h, const char *field)

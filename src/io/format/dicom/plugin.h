@@ -4,6 +4,7 @@
  * elements and decompresses frames; libpeft-io makes values of the stored samples. */
 #ifndef IO_DICOM_PLUGIN_H
 #define IO_DICOM_PLUGIN_H
+#include "io/format/dicom/segmentation/interface.h"
 #include <peft/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@ extern "C" {
 #endif
 
 /* Raised with each change of this file. libpeft-io refuses a plug-in of another number. */
-#define IO_DICOM_VERSION 6u
+#define IO_DICOM_VERSION 7u
 /* The file of the plug-in, by the major version of libpeft, and its symbol, of type io_dicom_entry. */
 #define IO_DICOM_SYMBOL "peft_dicom_plugin"
 
@@ -104,6 +105,18 @@ typedef struct io_dicom_plugin {
     peft_status (*frame)(io_dicom_file *f, int64_t frame, void *out, size_t size, io_dicom_layout *layout,
                          io_dicom_message *why);
     void (*close)(io_dicom_file *f);
+    /* Segmentations (segmentation/interface.h). sources_new makes an empty list. sources_add appends an open file,
+     * which may be closed then: one whose frames are single may be opened with header, one of several frames may
+     * not; *out lives until sources_free. PEFT_E_FORMAT: elements that a reference needs are missing. */
+    peft_status (*sources_new)(io_dicom_sources **out, io_dicom_message *why);
+    peft_status (*sources_add)(io_dicom_sources *s, io_dicom_file *f, io_dicom_source *out, io_dicom_message *why);
+    void (*sources_free)(io_dicom_sources *s);
+    /* Makes a segmentation file of the sources; *out belongs to the list, until the next call or sources_free. */
+    peft_status (*seg_write)(io_dicom_sources *s, const io_seg_contents *c, const void **out, size_t *size,
+                             io_dicom_message *why);
+    /* Reads what a segmentation file says, all but its pixels; *out belongs to f. PEFT_E_FORMAT: it is no segmentation,
+     * or damaged. PEFT_E_UNSUPPORTED: a kind of segmentation that is not read. */
+    peft_status (*seg_read)(io_dicom_file *f, const io_seg_file **out, io_dicom_message *why);
 } io_dicom_plugin;
 
 typedef const io_dicom_plugin *io_dicom_entry(void);

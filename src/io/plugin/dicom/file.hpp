@@ -7,6 +7,7 @@
 #include "dcmtk/dcmdata/dctk.h"
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct failure : std::runtime_error {
     failure(peft_status s, const std::string &text) : std::runtime_error(text), status(s) {}
     peft_status status;
 };
+
+struct seg_reading;                                           // segmentation/segmentation.hpp
 
 struct io_dicom_file {
     std::vector<std::uint8_t> inflated;                       // the data set of a deflated file
@@ -30,6 +33,7 @@ struct io_dicom_file {
     std::deque<std::vector<std::uint16_t>> view_entries;
     std::vector<io_dicom_window> windows;
     std::vector<io_dicom_table> tables;
+    std::shared_ptr<seg_reading> segmentation;
 };
 
 // Parses the file into f->data; sets syntax and syntax_uid (parse.cc).
@@ -50,6 +54,11 @@ std::string text_of(DcmItem *item, const DcmTagKey &tag);
 std::string name_of(const DcmTagKey &tag);
 // info.cc: whether the text is a decimal number as DICOM writes it (VR DS); sets *out.
 bool read_decimal(const std::string &text, double *out);
+// info.cc: whether the text is `count` numbers, separated by backslashes, of a size that positions in millimetres can
+// have.
+bool read_decimals(const std::string &text, double *out, std::size_t count);
+// view.cc: the item of a sequence, which may be null; null: there is none.
+DcmItem *item_of(DcmItem *in, const DcmTagKey &sequence, long number);
 // table.cc: reads a table whose descriptor and entries are these elements; without both, or with a broken one, it has 0
 // entries.
 io_dicom_table table_of(DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &entries, bool is_signed,

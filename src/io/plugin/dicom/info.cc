@@ -23,12 +23,14 @@ std::string text_of(DcmItem *item, const DcmTagKey &tag)
 
 std::string name_of(const DcmTagKey &tag)
 {
-    // The dictionary has keywords: RescaleSlope.
+    // The dictionary has keywords: RescaleSlope, SOPInstanceUID.
     const std::string keyword = DcmTag(tag).getTagName();
+    const auto is_capital = [&](std::size_t i) { return i < keyword.size() && keyword[i] >= 'A' && keyword[i] <= 'Z'; };
     std::string name;
-    for (char c : keyword) {
-        if (c >= 'A' && c <= 'Z' && !name.empty()) name += ' ';
-        name += c;
+    for (std::size_t i = 0; i < keyword.size(); i++) {
+        const bool starts_word = !is_capital(i - 1) || (i + 1 < keyword.size() && !is_capital(i + 1));
+        if (i && is_capital(i) && starts_word) name += ' ';
+        name += keyword[i];
     }
     return name + " " + tag.toString().c_str();
 }
@@ -57,15 +59,6 @@ bool read_decimal(const std::string &text, double *out)
     return true;
 }
 
-namespace {
-
-const char *keep(io_dicom_file *f, std::string text)
-{
-    f->texts.push_back(std::move(text));
-    return f->texts.back().c_str();
-}
-
-// Whether the text is `count` numbers, separated by backslashes, of a size that positions in millimetres can have.
 bool read_decimals(const std::string &text, double *out, std::size_t count)
 {
     std::size_t first = 0;
@@ -77,6 +70,14 @@ bool read_decimals(const std::string &text, double *out, std::size_t count)
         first = end + 1;
     }
     return true;
+}
+
+namespace {
+
+const char *keep(io_dicom_file *f, std::string text)
+{
+    f->texts.push_back(std::move(text));
+    return f->texts.back().c_str();
 }
 
 io_dicom_place place_of(const io_dicom_info &n)

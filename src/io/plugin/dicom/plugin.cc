@@ -2,6 +2,7 @@
 // plugin.cc -- the C interface of the plug-in (io/format/dicom/plugin.h): no exception and no log message leaves it.
 #include "io/plugin/dicom/file.hpp"
 #include "io/plugin/dicom/log.hpp"
+#include "io/plugin/dicom/segmentation/segmentation.hpp"
 #include "dcmtk/dcmdata/dcdict.h"
 #include <cstdio>
 #include <memory>
@@ -77,10 +78,45 @@ void close_file(io_dicom_file *f)
     (void)guarded(&unused, [&] { delete f; });
 }
 
+peft_status sources_new(io_dicom_sources **out, io_dicom_message *why)
+{
+    return guarded(why, [&] {
+        check_dictionary();
+        *out = new io_dicom_sources;
+    });
+}
+
+peft_status sources_add(io_dicom_sources *s, io_dicom_file *f, io_dicom_source *out, io_dicom_message *why)
+{
+    return guarded(why, [&] { add_source(s, f, out); });
+}
+
+void sources_free(io_dicom_sources *s)
+{
+    io_dicom_message unused;
+    (void)guarded(&unused, [&] { delete s; });
+}
+
+peft_status seg_write(io_dicom_sources *s, const io_seg_contents *c, const void **out, size_t *size,
+                      io_dicom_message *why)
+{
+    return guarded(why, [&] {
+        write_segmentation(s, *c);
+        *out = s->written.data();
+        *size = s->written.size();
+    });
+}
+
+peft_status seg_read(io_dicom_file *f, const io_seg_file **out, io_dicom_message *why)
+{
+    return guarded(why, [&] { *out = read_segmentation(f); });
+}
+
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const io_dicom_plugin *peft_dicom_plugin(void)
 {
-    static const io_dicom_plugin plugin = { IO_DICOM_VERSION, open_file, info_of, view_of, frame_of, close_file };
+    static const io_dicom_plugin plugin = { IO_DICOM_VERSION, open_file, info_of, view_of, frame_of, close_file,
+                                            sources_new, sources_add, sources_free, seg_write, seg_read };
     return &plugin;
 }

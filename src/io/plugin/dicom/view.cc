@@ -3,14 +3,13 @@
 // each frame (Per-Frame Functional Groups) or for all (Shared Functional Groups); else they stand in the data set.
 #include "io/plugin/dicom/file.hpp"
 
-namespace {
-
-// The item of a sequence; null: there is none.
 DcmItem *item_of(DcmItem *in, const DcmTagKey &sequence, long number)
 {
     DcmItem *found = nullptr;
     return in && in->findAndGetSequenceItem(sequence, found, number).good() ? found : nullptr;
 }
+
+namespace {
 
 // The first item of the sequence in the frame's functional group, or else in the shared one; null: in neither.
 DcmItem *group_of(io_dicom_file *f, std::int64_t frame, const DcmTagKey &sequence)

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * seg.h -- an open segmentation file: the struct, and the frames of a source in it. */
+#ifndef IO_SEG_SEG_H
+#define IO_SEG_SEG_H
+#include "io/format/dicom/header.h"
+#include <peft/dicom_seg.h>
+#include <pthread.h>
+
+struct peft_dicom_seg {
+    peft_context *ctx;
+    uint8_t *data;                                            /* the file */
+    io_dicom file;
+    const io_seg_file *seg;                                   /* belongs to file */
+    pthread_mutex_t lock;                                     /* held while a frame is decoded */
+};
+
+/* An image whose frames are sought: an instance, a frame of it from 0 on. series, frame_of_reference "" and place NULL
+ * where they are not known. */
+typedef struct io_seg_target {
+    const char *instance, *series, *frame_of_reference;
+    int64_t frame;
+    const io_seg_place *place;
+} io_seg_target;
+
+/* PEFT_E_MISMATCH: the segmentation is not of this image. */
+peft_status io_seg_check_target(const io_seg_file *f, const io_seg_target *t);
+/* Whether frame i of the segmentation shows the image. */
+bool io_seg_shows(const io_seg_file *f, int64_t i, const io_seg_target *t);
+/* Writes the samples of a frame to out[rows * columns]. */
+peft_status io_seg_samples(peft_dicom_seg *s, int64_t frame, uint8_t *out);
+/* The place of a segment among those of the file, by its number; -1: there is none. */
+int64_t io_seg_index(const io_seg_file *f, int64_t number);
+#endif
