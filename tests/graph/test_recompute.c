@@ -6,8 +6,8 @@
 #include "core/graph/report/report.h"
 
 static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2",
-    "classes=0" };
-enum { HEADS = 4, BATCH = 4, LEVELS = 3 };
+    "classes=3,head=setr_pup,head_width=4", "classes=0" };
+enum { HEADS = 5, BATCH = 4, LEVELS = 3 };
 
 /* Trains on batches of 4 down to 1 images (2 for models with buffers), evaluates, and records all results. */
 static void record(const tiny *t, peft_trainer *r, tiny_bits *bits)

@@ -127,6 +127,7 @@ enum {
     PF_RANDOM = 8,               /* equal inputs do not give equal outputs: never shared, never cached */
     PF_NO_GRADIENT = 16,         /* by definition its outputs count as constants: no gradient flows through it */
     PF_STORES = 32,              /* writes the gradient of the parameter that attr.ptr points to */
+    PF_REPEATS = 128,            /* with PF_EFFECT: a repetition (pf_node.again) leaves the effect out */
     PF_MIXES_SAMPLES = 64        /* the outputs depend on all samples of the batch at once: never cached */
 };
 struct pf_op {

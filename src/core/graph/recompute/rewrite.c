@@ -7,7 +7,8 @@
 /* Can a repetition of n compute its outputs into memory of its own? */
 static bool repeatable(const pf_graph *g, const pf_node *n)
 {
-    if (n->backward || n->op == &pf_op_loss || n->op->flags & PF_EFFECT) return false;
+    if (n->backward || n->op == &pf_op_loss) return false;
+    if (n->op->flags & PF_EFFECT && !(n->op->flags & PF_REPEATS)) return false;
     for (int k = 0; k < PF_MAX_OUT; k++)
         if (pf_exists(n->out[k]) && pf_exists(pf_v(g, n->out[k])->view_of)) return false;
     return true;
