@@ -112,8 +112,9 @@ peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out);
  * with missing=skip the "3 missing files"; "" if nothing was skipped. Hidden files are not counted. */
 PEFT_API const char *peft_dataset_skipped(const peft_dataset *d);
 /* SHA-256, as 64 hexadecimal digits, over the class names and the samples in order: their number, names, ids, and
- * labels or targets. Data sets with the same samples have the same digest. The folder that all samples of the opened
- * data set lie in is not hashed, so that a data set that is moved keeps its digest. The images are not read. */
+ * labels or targets; with masks also their options and the names of their files. Data sets with the same samples have
+ * the same digest. The folder that all samples of the opened data set lie in is not hashed, so that a data set that is
+ * moved keeps its digest. The images are not read. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_digest(const peft_dataset *d, char hex[65]);
 
 /* Makes a data set of all samples of d, with the classes of like: each class gets the number that the class of the same

@@ -20,7 +20,8 @@ typedef struct peft_image peft_image;
  * of the decoded pixels, checked before memory of that size is allocated; slice, the index from 0 of an image in a file
  * of several (a page, a frame, a slice of a volume or of an array), which is needed there; region=x:y:width:height, a
  * part of the picture; orientation=exif|stored; for TIFF level=0, which size of a slide; for NIfTI axis=0|1|2 (default
- * 2), volume and orient=stored|ras; for DICOM window=first|none|NUMBER|NAME. docs/formats.md describes them,
+ * 2), volume and orient=stored|ras; for DICOM window=first|none|NUMBER|NAME; for PNG samples=shown|stored, colours of a
+ * palette or its indices, which has no effect on other files either. docs/formats.md describes them,
  * docs/dicom.md the window, which has no effect on other files, so that a folder of DICOM files and other pictures can
  * be read with it. PEFT_E_OPTION: a value that the file does not have, such as a slice past the last, or level, axis,
  * volume or orient with another value than the default for a file of another format. PEFT_E_IO: the file cannot be

@@ -23,6 +23,7 @@
 #include <peft/dicom_seg.h>
 #include <peft/image.h>
 #include <peft/loader.h>
+#include <peft/masks.h>
 #include <peft/predictor.h>
 #include <peft/segmenter.h>
 #include <peft/transform.h>

@@ -18,12 +18,13 @@ typedef struct peft_loader peft_loader;
  * drop_last=false (leave out the last batch of an epoch if it is not full), train=false (apply the transform's
  * augmentations), seed (of order, augmentation and mixup; by default the seed that the data set's context has now),
  * threads=0 (threads that prepare batches ahead; 0: the caller prepares them), cache=268435456 (most bytes of images
- * that are kept, as they are before the first random step: resized to the network's input, at 224 pixels 151 kB of
- * RGB with 8 bits or 100 kB of grey with 16; with random_crop as they are decoded), mixup=0 (> 0, with train: each
- * sample and its targets, which must be f32, are blended with the next sample and its targets, in a share drawn from
- * Beta(mixup, mixup)). A batch depends on its epoch and number, on the data set, the transform and these options,
- * but not on threads and cache. A loader is used by one thread at a time. PEFT_E_UNSUPPORTED: balanced, and samples
- * have several labels each. */
+ * that are kept, as they are before the first random step: resized to the network's input, at 224 pixels 151 kB of RGB
+ * with 8 bits or 100 kB of grey with 16; with random_crop as they are decoded), mixup=0 (> 0, with train: each sample
+ * and its targets, which must be f32, are blended with the next sample and its targets, in a share drawn from
+ * Beta(mixup, mixup)). With masks (masks.h) labels are maps, which the transform moves with their images. A batch
+ * depends on its epoch and number, on the data set, the transform and these options, but not on threads and cache. A
+ * loader is used by one thread at a time. PEFT_E_UNSUPPORTED: balanced, and samples have several labels each; mixup,
+ * and they have masks. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_loader_create(peft_dataset *d, peft_transform *t, const char *options, peft_loader **out);
 PEFT_API const peft_option *peft_loader_option(size_t i);      /* row i of these options (options.h); NULL: none */
@@ -31,10 +32,12 @@ PEFT_API void    peft_loader_free(peft_loader *l);
 PEFT_API int64_t peft_loader_batch_size(const peft_loader *l);
 PEFT_API int64_t peft_loader_batches(const peft_loader *l);                          /* in an epoch */
 /* Reads a batch of an epoch; batches may be read in any order. images: f32 [>= batch, 3, size, size]. labels: NULL, i64
- * [>= batch] (class numbers) or f32 [>= batch, classes] (targets). sample_ids: NULL or [>= batch], the peft_dataset_id
- * of each sample; -1 for all if the input of a sample changes with the epoch (train with a transform that draws random
- * numbers, or with mixup), since a trainer that caches features by id would then repeat one augmentation. *count: the
- * samples written, 0 after the last batch of the epoch. PEFT_E_SHAPE, PEFT_E_DTYPE: a tensor that does not fit. */
+ * [>= batch] (class numbers) or f32 [>= batch, classes] (targets); of a data set with masks i64 [>= batch, size, size]
+ * (classes of pixels, -1 where one is not judged) or f32 [>= batch, size, size, classes of masks] (targets).
+ * sample_ids: NULL or [>= batch], the peft_dataset_id of each sample; -1 for all if the input of a sample changes with
+ * the epoch (train with a transform that draws random numbers, or with mixup), since a trainer that caches features by
+ * id would then repeat one augmentation. *count: the samples written, 0 after the last batch of the epoch.
+ * PEFT_E_SHAPE, PEFT_E_DTYPE: a tensor that does not fit. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                  int64_t *sample_ids, int64_t *count);

@@ -38,8 +38,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_options_parse     (peft_options *o, con
  * last: peft_backbone_option, peft_backbone_create_option, peft_backbone_save_option, peft_method_option,
  * peft_adapter_option, peft_model_option, peft_session_option, peft_trainer_option, peft_save_hf_option,
  * peft_statistics_option, peft_conformal_option, peft_probe_option, peft_aggregator_option, and of libpeft-io
- * peft_image_option, peft_transform_option, peft_loader_option, peft_dataset_table_option. Rows and their texts stay
- * valid as long as the library is loaded, those of a method that was registered on a context as long as the context. */
+ * peft_image_option, peft_transform_option, peft_loader_option, peft_dataset_table_option, peft_dataset_mask_option.
+ * Rows and their texts stay valid as long as the library is loaded, those of a method that was registered on a context
+ * as long as the context. */
 typedef struct peft_option peft_option;
 PEFT_API const char *peft_option_name    (const peft_option *o);
 PEFT_API const char *peft_option_type    (const peft_option *o);     /* "integer", "float", "boolean" or "text" */

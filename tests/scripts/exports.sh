@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 names_only=
 if [ "${1-}" = --names ]; then names_only=1; shift; fi
 # The headers of libpeft-io: io.h and those that it includes.
-io_headers="io.h dicom_seg.h image.h transform.h dataset.h loader.h predictor.h segmenter.h"
+io_headers="io.h dicom_seg.h image.h transform.h dataset.h loader.h masks.h predictor.h segmenter.h"
 case ${1-} in
     core)
         # shellcheck disable=SC2086  # the list is meant to be split

@@ -2,6 +2,7 @@
  * dataset.c -- functions for data sets of every kind: references, getters, labels and targets, loading one image. */
 #include "io/dataset/dataset.h"
 #include "io/dataset/groups.h"
+#include "io/dataset/masks/masks.h"
 #include <stdio.h>
 
 peft_status io_dataset_new(peft_context *ctx, peft_dataset **out)
@@ -34,6 +35,7 @@ void peft_dataset_free(peft_dataset *d)
     peft_sys_free(ctx, d->image_options);
     io_groups_free(ctx, d->groups);
     io_groups_free(ctx, d->cases);
+    io_masks_free(d->masks);
     if (d->store && d->store->close && d->store_state) d->store->close(ctx, d->store_state);
     peft_sys_free(ctx, d);
     peft_context_free(ctx);

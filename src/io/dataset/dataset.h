@@ -23,6 +23,9 @@ typedef struct io_store {
     peft_status (*locate)(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2]);
     /* SHA-256 of the sample's first `bytes` bytes. */
     peft_status (*hash)(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65]);
+    /* The slice that sample i is of a file, whose path is its name up to the last #; -1: it is all of one. NULL: all
+     * are. */
+    int64_t (*slice)(const peft_dataset *d, int64_t i);
     void (*close)(peft_context *ctx, void *store_state);      /* frees the state; NULL: the store has none */
 } io_store;
 extern const io_store io_files;
@@ -30,6 +33,7 @@ extern const io_store io_files;
 /* A target that the trainer and the metrics leave out. */
 enum { IO_NOT_JUDGED = -1 };
 typedef struct io_groups io_groups;                           /* groups.h */
+typedef struct io_masks io_masks;                             /* masks/masks.h */
 
 struct peft_dataset {
     peft_context *ctx;
@@ -41,6 +45,7 @@ struct peft_dataset {
     io_strings class_names, names;                            /* names: of samples; empty in a part */
     io_groups *groups, *cases;                                /* of the opened set's samples, shared by its parts; NULL:
                                                                  the set has none */
+    io_masks *masks;                                          /* likewise */
     char *image_options;                                      /* for peft_image_load; NULL: the defaults */
     /* Of an opened set only: */
     const io_store *store;

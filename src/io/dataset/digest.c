@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * digest.c -- peft_dataset_digest: SHA-256 over the names, ids and labels of a data set's samples in order, and over
- * the names of its classes. */
-#include "io/dataset/dataset.h"
+ * the names of its classes; where it has masks, over their options and the names of their files too. */
+#include "io/dataset/masks/masks.h"
 #include <peft/file.h>
 
 /* The bytes that are hashed. Each add function returns false where memory is refused. */
@@ -59,6 +59,22 @@ static bool add_samples(bytes *b, const peft_dataset *d)
     return added;
 }
 
+/* Adds the options of the masks, and the names of each sample's files. */
+static bool add_masks(bytes *b, const peft_dataset *d)
+{
+    const io_masks *m = d->masks;
+    char *options = io_masks_options_text(m);
+    bool added = options && add_text(b, "masks 1") && add_text(b, options);
+    const size_t skip = m->files.count ? common_folder(&m->files) : 0;
+    for (int64_t i = 0; i < d->count && added; i++) {
+        const char *file;
+        added = add_text(b, "mask");
+        for (int64_t k = 0; added && (file = peft_dataset_mask_file(d, i, k)); k++) added = add_text(b, file + skip);
+    }
+    peft_sys_free(b->ctx, options);
+    return added;
+}
+
 peft_status peft_dataset_digest(const peft_dataset *d, char hex[65])
 {
     if (!d || !hex) return io_fail(PEFT_E_INVALID, "digest: %s is NULL", d ? "hex" : "data set");
@@ -67,7 +83,7 @@ peft_status peft_dataset_digest(const peft_dataset *d, char hex[65])
     bool added = add_text(&b, d->target ? "data set 1, targets" : "data set 1, labels") && add_number(&b, d->count) &&
                 add_number(&b, d->classes);
     for (int64_t c = 0; c < d->classes && added; c++) added = add_text(&b, d->class_names.item[c]);
-    added = added && add_samples(&b, d);
+    added = added && add_samples(&b, d) && (!d->masks || add_masks(&b, d));
     if (added) peft_sha256(b.data, b.size, hex);
     peft_sys_free(b.ctx, b.data);
     return added ? PEFT_OK : io_nomem("digest of a data set");

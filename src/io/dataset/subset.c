@@ -3,6 +3,7 @@
  * (split). A part holds the opened set and indices into it. A part of a part holds indices into the opened set as
  * well. */
 #include "io/dataset/groups.h"
+#include "io/dataset/masks/masks.h"
 #include "io/format/formats.h"
 #include "io/rng.h"
 #include "io/dataset/stratify.h"
@@ -43,6 +44,7 @@ peft_status io_dataset_part(peft_dataset *d, const io_selection *chosen, peft_da
     part->opened = io_dataset_retain(d->opened ? d->opened : d);
     part->groups = io_groups_retain(d->groups);
     part->cases = io_groups_retain(d->cases);
+    part->masks = io_masks_retain(d->masks);
     if (d->image_options && !(part->image_options = io_copy(d->ctx, d->image_options))) s = io_nomem("data set");
     if (!s) s = io_strings_copy(&part->class_names, names, kept);
     part->classes = part->class_names.count;

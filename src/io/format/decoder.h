@@ -16,10 +16,12 @@ typedef struct io_load_options {
     int orient;                                               /* IO_ORIENT_..: */
     int64_t level;                                            /* of a picture in several sizes; 0: the largest */
     double region[4];                                         /* x, y, width, height of a part; width 0: all of it */
+    int samples;                                              /* IO_SAMPLES_..: */
     char window[64];                                          /* of a DICOM file: first, none, a number or a name */
 } io_load_options;
 enum { IO_NO_SLICE = -1, IO_NO_VOLUME = -1 };                 /* not given: the file must hold one */
 enum { IO_ORIENTATION_EXIF, IO_ORIENTATION_STORED };          /* turned as the file asks, or not */
+enum { IO_SAMPLES_SHOWN, IO_SAMPLES_STORED };                 /* PNG: colours of a palette, or its indices */
 enum { IO_ORIENT_STORED, IO_ORIENT_RAS };                     /* axes as in the file; or right, anterior, superior */
 
 /* A file that is being decoded: in memory, or open, for a format that reads parts of it. A format's open sets

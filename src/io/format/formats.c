@@ -34,23 +34,30 @@ static bool has_ending(const char *name, size_t length, const char *ending, size
     return true;
 }
 
-static bool is_name_of(const io_format *format, const char *name)
+/* The bytes of the ending that a name has of this format, with its dot; 0: none. */
+static size_t ending_of(const io_format *format, const char *name)
 {
     const size_t length = strlen(name);
+    size_t longest = 0;
     for (const char *ending = format->endings; *ending;) {    /* such as "jpg|jpeg" */
         const size_t n = strcspn(ending, "|");
-        if (has_ending(name, length, ending, n)) return true;
+        if (has_ending(name, length, ending, n) && n + 1 > longest) longest = n + 1;
         ending += n + (ending[n] == '|');                     /* behind the ending and its separator */
     }
-    return false;
+    return longest;
 }
 
-bool io_is_image_name(const char *name)
+size_t io_image_ending(const char *name)
 {
-    for (int i = 0; i < FORMATS; i++)
-        if (is_name_of(formats[i], name)) return true;
-    return false;
+    size_t longest = 0;
+    for (int i = 0; i < FORMATS; i++) {
+        const size_t n = ending_of(formats[i], name);
+        if (n > longest) longest = n;
+    }
+    return longest;
 }
+
+bool io_is_image_name(const char *name) { return io_image_ending(name) > 0; }
 
 bool io_may_be_unnamed(const char *path)
 {
@@ -58,7 +65,7 @@ bool io_may_be_unnamed(const char *path)
     return !(dot && dot[1 + strspn(dot + 1, "0123456789")]) && !io_same_word(name, "DICOMDIR");
 }
 
-bool io_may_be_dicom(const char *path) { return is_name_of(&io_format_dicom, path) || io_may_be_unnamed(path); }
+bool io_may_be_dicom(const char *path) { return ending_of(&io_format_dicom, path) || io_may_be_unnamed(path); }
 
 bool io_is_unnamed_head(const uint8_t *head, size_t size)
 {

@@ -14,6 +14,8 @@ const io_format *io_format_of(const uint8_t *data, size_t size);
 /* Whether the name of a file ends as one of a format does, in upper or lower case: data sets take such files as
  * samples. */
 bool io_is_image_name(const char *name);
+/* The bytes of this ending, with its dot: 7 for "a.nii.gz"; 0: the name has none of a format. */
+size_t io_image_ending(const char *name);
 /* Whether a file whose name has no ending, or one of digits alone as a UID has, is a DICOM file with preamble: data
  * sets take it as a sample. Not DICOMDIR, the list of the files on a medium. */
 bool io_is_unnamed_image(peft_context *ctx, const char *path);
@@ -33,6 +35,11 @@ peft_status io_no_format(const uint8_t *data, size_t size);
 peft_status io_image_check_options(const char *options, bool *any);
 /* PEFT_E_OPTION: these options choose one slice of a file. */
 peft_status io_image_check_no_slice(const char *options);
+/* Makes the options by which a mask is read: those given, with this slice (IO_NO_SLICE: that of options, if any), and
+ * with samples=stored or shown. of_image: options are those of the image, whose volume and window are left out. The
+ * caller frees *out. PEFT_E_OPTION: as io_image_check_options. */
+peft_status io_image_mask_options(peft_context *ctx, const char *options, bool of_image, bool stored, int64_t slice,
+                                  char **out);
 /* Whether the format of a file reads only the parts of it that are asked for, so that it is not read into memory. */
 bool io_reads_parts(const char *path);
 /* peft_image_slices for a file in memory. */

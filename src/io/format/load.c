@@ -28,6 +28,8 @@ static const peft_opt_key keys[] = {
       STORED_IN(region), NULL },
     { { "window", 's', "first", 0, WINDOW_SIZE, "DICOM: first, none (values of the modality, such as Hounsfield "
         "units), the number of a window from 0, or its name" }, STORED_IN(window), NULL },
+    { { "samples", 'c', "shown", 0, 0, "PNG: shown: colours of a palette, and greys of 1 to 4 bits as 0 to 255; "
+        "stored: indices of the palette, and greys as they are, for masks" }, STORED_IN(samples), "shown|stored" },
     { { 0 }, 0, NULL }
 };
 #undef STORED_IN
@@ -58,6 +60,37 @@ peft_status io_image_check_no_slice(const char *options)
     if (s || o.slice == IO_NO_SLICE) return s;
     return io_fail(PEFT_E_OPTION, "image options '%.80s': they choose slice %lld, and all slices are to be read; leave "
                    "slice out", options, (long long)o.slice);
+}
+
+/* volume and window choose what an image shows; its mask has one volume and no window. */
+static bool is_of_image_alone(const peft_opt_key *key)
+{
+    return key->offset == offsetof(io_load_options, volume) || key->offset == offsetof(io_load_options, window);
+}
+
+peft_status io_image_mask_options(peft_context *ctx, const char *options, bool of_image, bool stored, int64_t slice,
+                                  char **out)
+{
+    enum { SIZE = 1024 };
+    io_load_options o;
+    uint64_t given;
+    peft_status s = parse_options(options, &o, &given);
+    if (s) return s;
+    char *text = peft_sys_alloc(ctx, SIZE);
+    if (!text) return io_nomem("options of a mask");
+    o.samples = stored ? IO_SAMPLES_STORED : IO_SAMPLES_SHOWN;
+    if (slice != IO_NO_SLICE) o.slice = slice;
+    int n = 0;
+    for (int i = 0; keys[i].option.name; i++) {
+        const bool sets_slice = keys[i].offset == offsetof(io_load_options, slice) && o.slice != IO_NO_SLICE;
+        const bool sets_samples = keys[i].offset == offsetof(io_load_options, samples);
+        if ((!(given >> i & 1) && !sets_slice && !sets_samples) || (of_image && is_of_image_alone(&keys[i]))) continue;
+        const peft_opt_key row[] = { keys[i], { { 0 }, 0, NULL } };
+        if (n) text[n++] = ',';
+        n += (int)peft_sys_opt_print(row, &o, text + n, SIZE - (size_t)n);
+    }
+    *out = text;
+    return PEFT_OK;
 }
 
 /* Whether the format reads the option of this name beside those of all formats. */

@@ -24,6 +24,7 @@ struct peft_image {
     double slope, intercept;                                  /* sample v has the value slope * v + intercept */
     double full[2];                                           /* values that range=full maps to 0 and 1; NaN: unknown */
     bool windowed;                                            /* a DICOM window was applied: values have no unit */
+    bool turned;                                              /* as read: by its EXIF orientation */
     void *alpha;                                              /* [height, width], 0: transparent; NULL: opaque */
     uint64_t pixels[];                                        /* [height, width, channels]; aligned for any type */
 };

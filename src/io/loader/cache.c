@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache.c -- io_cache: keeps images in memory, so that a data set is decoded and resized once and not in every
- * epoch. */
+ * cache.c -- io_cache: keeps images and masks in memory, so that a data set is decoded and resized once and not in
+ * every epoch. */
 #include "io/loader/loader.h"
+
+void io_prepared_free(io_prepared *p)
+{
+    peft_image_free(p->image);
+    peft_mask_free(p->mask);
+}
 
 peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t limit)
 {
-    peft_image **image = io_alloc(ctx, count, sizeof *image);
-    if (!image) return io_nomem("loader");
+    io_prepared *sample = io_alloc(ctx, count, sizeof *sample);
+    if (!sample) return io_nomem("loader");
     if (pthread_mutex_init(&c->lock, NULL)) {
-        peft_sys_free(ctx, image);
+        peft_sys_free(ctx, sample);
         return io_nomem("loader");
     }
     c->ctx = ctx;
-    c->image = image;
+    c->sample = sample;
     c->count = count;
     c->limit = limit;
     c->used = 0;
@@ -21,26 +27,34 @@ peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t
 
 void io_cache_clear(io_cache *c)
 {
-    if (!c->image) return;
-    for (int64_t i = 0; i < c->count; i++) peft_image_free(c->image[i]);
-    peft_sys_free(c->ctx, c->image);
+    if (!c->sample) return;
+    for (int64_t i = 0; i < c->count; i++) io_prepared_free(&c->sample[i]);
+    peft_sys_free(c->ctx, c->sample);
     pthread_mutex_destroy(&c->lock);
 }
 
-peft_image *io_cache_look_up(io_cache *c, int64_t i)
+/* Both with one more reference. */
+static io_prepared retain(const io_prepared *p)
 {
-    pthread_mutex_lock(&c->lock);
-    peft_image *im = c->image[i] ? io_image_retain(c->image[i]) : NULL;
-    pthread_mutex_unlock(&c->lock);
-    return im;
+    return (io_prepared){ io_image_retain(p->image), p->mask ? io_mask_retain(p->mask) : NULL };
 }
 
-void io_cache_add(io_cache *c, int64_t i, const peft_image *im)
+bool io_cache_look_up(io_cache *c, int64_t i, io_prepared *out)
 {
-    int64_t bytes = (int64_t)io_image_memory(im);
     pthread_mutex_lock(&c->lock);
-    if (!c->image[i] && bytes <= c->limit - c->used) {
-        c->image[i] = io_image_retain(im);
+    const bool cached = c->sample[i].image;
+    if (cached) *out = retain(&c->sample[i]);
+    pthread_mutex_unlock(&c->lock);
+    return cached;
+}
+
+void io_cache_add(io_cache *c, int64_t i, const io_prepared *p)
+{
+    const size_t mask_bytes = p->mask ? sizeof *p->mask + io_mask_bytes(p->mask) : 0;
+    const int64_t bytes = (int64_t)(io_image_memory(p->image) + mask_bytes);
+    pthread_mutex_lock(&c->lock);
+    if (!c->sample[i].image && bytes <= c->limit - c->used) {
+        c->sample[i] = retain(p);
         c->used += bytes;
     }
     pthread_mutex_unlock(&c->lock);

@@ -32,7 +32,9 @@ const peft_option *peft_loader_option(size_t i) { return peft_sys_opt_row(keys, 
 static peft_status init(peft_loader *l)
 {
     int64_t size = peft_transform_size(l->transform);
-    l->floats = 3 * size * size;
+    l->pixels = size * size;
+    l->floats = 3 * l->pixels;
+    if (l->data->masks) l->planes = l->data->masks->options.multilabel ? l->data->masks->classes.count : 1;
     l->order_epoch = -1;
     if (!(l->order = io_alloc(l->ctx, l->data->count, sizeof *l->order))) return io_nomem("loader");
     peft_status s = io_cache_init(&l->cache, l->ctx, l->data->count, l->options.cache);
@@ -76,6 +78,9 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
         return io_fail(PEFT_E_UNSUPPORTED, "loader: balanced draws each class equally often, but samples of this data "
                        "set have several labels each; weigh the loss instead (pos_weight or class_weights of the "
                        "trainer)");
+    if (d->masks && o.train && o.mixup > 0)
+        return io_fail(PEFT_E_UNSUPPORTED, "loader: mixup blends images and targets of whole images, but the data set "
+                       "has masks, whose classes cannot be blended; leave mixup out");
     peft_loader *l = new_loader(d, t, &o);
     if (!l) return io_nomem("loader");
     s = init(l);
@@ -123,6 +128,7 @@ static bool uses_mixup(const peft_loader *l) { return l->options.train && l->opt
 static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
 {
     if (!t) return PEFT_OK;
+    if (l->data->masks) return io_loader_check_maps(l, t);
     bool class_numbers = peft_tensor_dtype(t) == PEFT_I64, multi_label = l->data->target;
     if (!class_numbers && peft_tensor_dtype(t) != PEFT_F32)
         return io_fail(PEFT_E_DTYPE, "loader: labels have type %d of peft_dtype; expected %s",
@@ -153,10 +159,11 @@ static peft_status copy_batch(peft_loader *l, const io_batch *b, peft_tensor *im
     for (int64_t k = 0; k < b->count && !s; k++) {
         int64_t i = b->sample[k];
         if (ids) ids[k] = has_ids(l) ? peft_dataset_id(l->data, i) : -1;
-        if (!labels) continue;
+        if (!labels || l->data->masks) continue;
         if (peft_tensor_dtype(labels) == PEFT_I64) ((int64_t *)peft_tensor_data(labels))[k] = l->data->label[i];
         else s = peft_dataset_targets(l->data, i, (float *)peft_tensor_data(labels) + k * l->data->classes);
     }
+    if (labels && l->data->masks) io_loader_copy_maps(l, b, labels);
     if (!s && uses_mixup(l)) io_mixup(l, b, peft_tensor_data(images), labels ? peft_tensor_data(labels) : NULL);
     return s;
 }

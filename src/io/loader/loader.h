@@ -3,26 +3,29 @@
  * prepared ahead. */
 #ifndef IO_LOADER_H
 #define IO_LOADER_H
-#include "io/dataset/dataset.h"
+#include "io/dataset/masks/masks.h"
 #include "io/transform/transform.h"
 #include <pthread.h>
 #include <sys/types.h>
 
-/* The images of samples, image [count], as the steps of the transform before the first random one have made them,
- * mostly at the size of the network's input; NULL: not cached. New images are cached until limit bytes are used; none
- * is removed. */
+/* The image of a sample, and its mask where the data set has masks (else NULL), as the steps of the transform before
+ * the first random one have made them, mostly at the size of the network's input. */
+typedef struct io_prepared { peft_image *image; peft_mask *mask; } io_prepared;
+void io_prepared_free(io_prepared *p);                        /* an empty one: does nothing */
+/* sample [count]: of each sample; empty: not cached. New ones are cached until limit bytes are used; none is
+ * removed. */
 typedef struct io_cache {
     peft_context *ctx;
     pthread_mutex_t lock;
-    peft_image **image;
+    io_prepared *sample;
     int64_t count, limit, used;
 } io_cache;
 peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t limit);
 void        io_cache_clear(io_cache *c);
-/* The image of sample i, with a reference for the caller; NULL: it is not cached. */
-peft_image *io_cache_look_up(io_cache *c, int64_t i);
-/* Caches the image of sample i, unless another thread has done so or it exceeds the limit. */
-void        io_cache_add(io_cache *c, int64_t i, const peft_image *im);
+/* Sets *out to sample i, which the caller frees; false: it is not cached. */
+bool        io_cache_look_up(io_cache *c, int64_t i, io_prepared *out);
+/* Caches sample i, unless another thread has done so or it exceeds the limit. */
+void        io_cache_add(io_cache *c, int64_t i, const io_prepared *p);
 
 /* A batch in preparation. While threads make its samples, only images and the members from next on change. */
 typedef struct io_batch {
@@ -30,6 +33,8 @@ typedef struct io_batch {
     int64_t *sample;                                          /* [batch]: indices in the data set */
     int64_t *repeat;                                          /* [batch]: how often it came before in the epoch */
     float *images;                                            /* [batch, 3, size, size] */
+    int16_t *masks;                                           /* [batch, size, size, planes], as in peft_mask; NULL:
+                                                                 the data set has no masks */
     int64_t next;                                             /* the next sample to begin; all before it are begun */
     int64_t done;                                             /* number of samples that are finished */
     peft_status status;                                       /* PEFT_OK, or the error of sample `failed` */
@@ -50,6 +55,8 @@ struct peft_loader {
     io_loader_options options;
     io_cache cache;
     int64_t floats;                                           /* in one image: 3 * size * size */
+    int64_t pixels, planes;                                   /* of one mask: size * size, and values of a pixel; 0:
+                                                                 the data set has no masks */
     int64_t *order, order_epoch;                              /* order of samples in that epoch; -1: not made yet */
     /* With the option balanced (else NULL): how often a sample of the order came before; samples by class, the first of
      * each class in them, and scratch for classes (balance.c). */
@@ -81,6 +88,10 @@ void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batc
 /* Allocate the slots and start the threads; stop the threads and free the slots. */
 peft_status io_queue_start(peft_loader *l);
 void        io_queue_stop(peft_loader *l);
+/* Masks as labels (masks.c). io_loader_check_maps: whether labels are i64 [n, size, size] or f32 [n, size, size,
+ * classes]; PEFT_E_DTYPE, PEFT_E_SHAPE. io_loader_copy_maps: writes the masks of a finished batch to them. */
+peft_status io_loader_check_maps(const peft_loader *l, const peft_tensor *labels);
+void        io_loader_copy_maps(const peft_loader *l, const io_batch *b, peft_tensor *labels);
 /* Waits until the batch (epoch, number), 0 <= number < batches, is complete. *out is valid until
  * io_queue_remove_first, which removes the batch from the queue and adds the next ones. */
 peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch **out);

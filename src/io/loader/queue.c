@@ -7,30 +7,53 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The prepared image of sample i: from the cache, or loaded and prepared, and cached if the limit allows it. */
-static peft_status prepared_image(peft_loader *l, int64_t i, io_use use, peft_image **out)
+/* Loads and prepares the image of sample i and its mask, which has the size of the image as it is loaded. */
+static peft_status load(peft_loader *l, int64_t i, io_use use, io_prepared *out)
 {
     peft_image *im;
-    if ((*out = io_cache_look_up(&l->cache, i))) return PEFT_OK;
+    peft_mask *mask = NULL;
     peft_status s = peft_dataset_load(l->data, i, &im);
     if (s) return s;
-    s = io_transform_prepare(l->transform, im, use, out);
+    if (l->data->masks) s = io_masks_load(l->data, i, im, &mask);
+    if (!s) s = io_transform_prepare(l->transform, im, use, &out->image);
+    if (!s && mask) s = io_transform_prepare_mask(l->transform, mask, use, &out->mask);
     peft_image_free(im);
-    if (!s) io_cache_add(&l->cache, i, *out);
+    peft_mask_free(mask);
     return s;
 }
 
-/* Makes the input of sample k of a batch. */
+/* The prepared sample i: from the cache, or loaded, and cached if the limit allows it. The caller frees *out, also
+ * after a failure. */
+static peft_status prepared_sample(peft_loader *l, int64_t i, io_use use, io_prepared *out)
+{
+    *out = (io_prepared){ NULL, NULL };
+    if (io_cache_look_up(&l->cache, i, out)) return PEFT_OK;
+    peft_status s = load(l, i, use, out);
+    if (!s) io_cache_add(&l->cache, i, out);
+    return s;
+}
+
+/* Writes the mask of sample k of a batch. */
+static peft_status finish_mask(peft_loader *l, const io_batch *b, int64_t k, const peft_mask *prepared, io_use use)
+{
+    peft_mask *mask;
+    peft_status s = io_transform_finish_mask(l->transform, prepared, use, &mask);
+    if (s) return s;
+    memcpy(b->masks + k * l->pixels * l->planes, mask->value, io_mask_bytes(mask));
+    peft_mask_free(mask);
+    return PEFT_OK;
+}
+
+/* Makes the input of sample k of a batch, and its mask. */
 static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
 {
-    peft_image *prepared;
+    io_prepared p;
     const int64_t i = b->sample[k];
     const io_use use = { l->options.train, (uint64_t)l->options.seed, io_epoch_key(b, k), peft_dataset_id(l->data, i) };
-    peft_status s = prepared_image(l, i, use, &prepared);
-    if (!s) {
-        s = io_transform_finish(l->transform, prepared, use, b->images + k * l->floats);
-        peft_image_free(prepared);
-    }
+    peft_status s = prepared_sample(l, i, use, &p);
+    if (!s) s = io_transform_finish(l->transform, p.image, use, b->images + k * l->floats);
+    if (!s && p.mask) s = finish_mask(l, b, k, p.mask, use);
+    io_prepared_free(&p);
     return s ? io_fail_in(s, peft_dataset_name(l->data, i)) : PEFT_OK;
 }
 
@@ -110,17 +133,20 @@ static void start_threads(peft_loader *l)
  * samples than there are threads. */
 static peft_status make_slots(peft_loader *l)
 {
-    int64_t floats;
+    int64_t floats, values;
     l->slots = l->options.threads ? 2 + l->options.threads / l->options.batch : 1;
     l->slot = io_alloc(l->ctx, l->slots, sizeof *l->slot);
     l->thread = io_alloc(l->ctx, l->options.threads, sizeof *l->thread);
-    if (!l->slot || !l->thread || __builtin_mul_overflow(l->options.batch, l->floats, &floats))
+    if (!l->slot || !l->thread || __builtin_mul_overflow(l->options.batch, l->floats, &floats) ||
+        __builtin_mul_overflow(l->options.batch * l->pixels, l->planes, &values))
         return io_nomem("loader");
     for (int64_t i = 0; i < l->slots; i++) {
         l->slot[i].images = io_alloc(l->ctx, floats, sizeof(float));
         l->slot[i].sample = io_alloc(l->ctx, l->options.batch, sizeof(int64_t));
         l->slot[i].repeat = io_alloc(l->ctx, l->options.batch, sizeof(int64_t));
-        if (!l->slot[i].images || !l->slot[i].sample || !l->slot[i].repeat) return io_nomem("loader");
+        if (l->planes) l->slot[i].masks = io_alloc(l->ctx, values, sizeof(int16_t));
+        if (!l->slot[i].images || !l->slot[i].sample || !l->slot[i].repeat || (l->planes && !l->slot[i].masks))
+            return io_nomem("loader");
     }
     return PEFT_OK;
 }
@@ -143,6 +169,7 @@ void io_queue_stop(peft_loader *l)
     for (int64_t i = 0; i < l->started; i++) pthread_join(l->thread[i], NULL);
     for (int64_t i = 0; l->slot && i < l->slots; i++) {
         peft_sys_free(l->ctx, l->slot[i].images);
+        peft_sys_free(l->ctx, l->slot[i].masks);
         peft_sys_free(l->ctx, l->slot[i].sample);
         peft_sys_free(l->ctx, l->slot[i].repeat);
     }

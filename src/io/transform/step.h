@@ -4,6 +4,7 @@
  * and its settings to recipe.def. */
 #ifndef IO_STEP_H
 #define IO_STEP_H
+#include "io/image/mask/mask.h"
 #include "io/rng.h"
 #include "io/transform/recipe.h"
 
@@ -31,6 +32,9 @@ typedef struct io_step {
     /* Replaces *im by the result; on failure frees *im and sets it to NULL. Steps after `range` get u8 or u16 samples
      * with slope 1 and intercept 0. */
     peft_status (*apply)(const io_run *run, peft_image **im);
+    /* Moves the grid of a mask as apply moves the image, by the same random numbers; NULL: the step leaves pixels where
+     * they are. */
+    peft_status (*move)(const io_run *run, io_grid *grid);
     /* Changes the normalised input [3, size, size] in place, after all steps with apply. */
     void (*apply_to_input)(const io_run *run, float *input);
 } io_step;

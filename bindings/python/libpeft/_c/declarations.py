@@ -48,6 +48,7 @@ PEFT_MAX_DIMS = 8
 PEFT_DEPTH_MAX = 64
 PEFT_SIGNED_16 = -16
 PEFT_FLOAT_32 = -32
+PEFT_MASK_IGNORED = -1
 
 
 class peft_estimate(Structure):
@@ -532,6 +533,26 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_loader_read": (c_int, (c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)),
     "peft_loader_samples": (c_int, (c_void_p, c_int64, c_int64, c_void_p, c_void_p)),
     "peft_loader_next": (c_int64, (c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)),
+    # masks.h
+    "peft_dataset_with_masks": (c_int, (c_void_p, c_char_p, c_char_p, c_void_p)),
+    "peft_dataset_mask_option": (c_void_p, (c_size_t,)),
+    "peft_dataset_has_masks": (c_int, (c_void_p,)),
+    "peft_dataset_mask_classes": (c_int64, (c_void_p,)),
+    "peft_dataset_mask_class_name": (c_char_p, (c_void_p, c_int64)),
+    "peft_dataset_mask_multilabel": (c_int, (c_void_p,)),
+    "peft_dataset_mask_file": (c_char_p, (c_void_p, c_int64, c_int64)),
+    "peft_dataset_load_mask": (c_int, (c_void_p, c_int64, c_void_p, c_void_p)),
+    "peft_mask_from_labels": (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p)),
+    "peft_mask_from_targets": (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p)),
+    "peft_mask_free": (None, (c_void_p,)),
+    "peft_mask_width": (c_int64, (c_void_p,)),
+    "peft_mask_height": (c_int64, (c_void_p,)),
+    "peft_mask_classes": (c_int64, (c_void_p,)),
+    "peft_mask_multilabel": (c_int, (c_void_p,)),
+    "peft_mask_labels": (c_int, (c_void_p, c_void_p)),
+    "peft_mask_targets": (c_int, (c_void_p, c_void_p)),
+    "peft_transform_apply_mask": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "peft_transform_apply_train_mask": (c_int, (c_void_p, c_void_p, c_uint64, c_int64, c_int64, c_void_p)),
     # predictor.h
     "peft_predictor_create": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_predictor_free": (None, (c_void_p,)),

@@ -39,5 +39,6 @@ peft_status io_exif_apply(const io_encoded *f, int orientation, peft_image **im)
     peft_status s = io_image_turn(*im, turn, &turned);
     peft_image_free(*im);
     *im = s ? NULL : turned;
+    if (!s) turned->turned = true;
     return s;
 }

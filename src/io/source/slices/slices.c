@@ -2,8 +2,9 @@
  * slices.c -- peft_dataset_with_slices: a data set of all slices of the samples of another one. Its store reads a slice
  * by the store of that set, with the option slice. */
 #include "io/dataset/groups.h"
+#include "io/dataset/masks/masks.h"
 #include "io/format/formats.h"
-#include "io/source/slices/held.h"
+#include "io/format/held/held.h"
 #include <stdio.h>
 
 enum { WHOLE = -1, MAX_SLICES = 1 << 20 };                    /* WHOLE: the sample is all of a file */
@@ -11,12 +12,21 @@ enum { WHOLE = -1, MAX_SLICES = 1 << 20 };                    /* WHOLE: the samp
 /* The state of the store. Sample i is slice[i] of sample index[i] of `opened`. */
 typedef struct slices { peft_dataset *opened; int64_t *index, *slice; io_held *held; } slices;
 
+/* An io_held_read of an opened set. */
+static peft_status read_bytes(const void *opened, int64_t i, int64_t limit, uint8_t **data, size_t *size)
+{
+    const peft_dataset *d = opened;
+    return d->store->bytes(d, i, limit, data, size);
+}
+
 /* Reads a slice by the options, which choose it: from the file in memory, or by the store. */
 static peft_status read_chosen(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
 {
     const slices *state = d->store_state;
-    io_held_file *file;
-    peft_status s = io_held_take(state->held, state->opened, state->index[i], &file);
+    io_held_file *file = NULL;
+    peft_status s = PEFT_OK;
+    if (state->opened->store->bytes)
+        s = io_held_take(state->held, read_bytes, state->opened, state->index[i], &file);
     if (s) return s;
     if (!file) return state->opened->store->read(state->opened, state->index[i], options, out);
     s = peft_image_load_memory(d->ctx, file->data, file->size, options, out);
@@ -57,6 +67,13 @@ static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char he
     return PEFT_OK;
 }
 
+static int64_t slice_of(const peft_dataset *d, int64_t i)
+{
+    const slices *state = d->store_state;
+    const peft_dataset *of = state->opened;
+    return state->slice[i] == WHOLE && of->store->slice ? of->store->slice(of, state->index[i]) : state->slice[i];
+}
+
 static void close_slices(peft_context *ctx, void *user)
 {
     slices *state = user;
@@ -67,9 +84,10 @@ static void close_slices(peft_context *ctx, void *user)
     peft_sys_free(ctx, state);
 }
 
-static const io_store of_slices = { .read = read_slice, .locate = locate, .hash = hash, .close = close_slices };
+static const io_store of_slices = { .read = read_slice, .locate = locate, .hash = hash, .slice = slice_of,
+                                    .close = close_slices };
 static const io_store of_slices_in_memory = { .in_memory = true, .read = read_slice, .locate = locate, .hash = hash,
-                                              .close = close_slices };
+                                              .slice = slice_of, .close = close_slices };
 
 /* Sets count[i] to the slices of sample i of d; 1 for a file that cannot be opened, whose loading tells why. */
 static peft_status count_slices(const peft_dataset *d, int64_t *count, int64_t *all)
@@ -133,6 +151,7 @@ static peft_status fill(const peft_dataset *d, const int64_t *count, int64_t all
     for (int64_t i = 0; i < d->count && !s; i++) s = add_slices(d, i, count[i], out, group, kase);
     if (!s && any_name(group, all)) s = io_groups_make(d->ctx, group, all, &out->groups);
     if (!s && any_name(kase, all)) s = io_groups_make(d->ctx, kase, all, &out->cases);
+    if (!s && d->masks) s = io_masks_of_slices(d->masks, state->index, all, &out->masks);
     return s;
 }
 

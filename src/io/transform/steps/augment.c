@@ -30,26 +30,33 @@ static bool draw_box(int64_t width, int64_t height, const double scale[2], const
 }
 
 /* The largest centred box whose width / height is in r->ratio, for images in which no drawn box fits. */
-static box centred_box(const io_recipe *r, const peft_image *im)
+static box centred_box(const io_recipe *r, int64_t width, int64_t height)
 {
-    double shape = (double)im->width / (double)im->height;
-    box b = { 0, 0, im->width, im->height };
+    double shape = (double)width / (double)height;
+    box b = { 0, 0, width, height };
     if (shape < r->ratio[0]) b.height = (int64_t)nearbyint((double)b.width / r->ratio[0]);
     else if (shape > r->ratio[1]) b.width = (int64_t)nearbyint((double)b.height * r->ratio[1]);
     if (b.height < 1) b.height = 1;
     if (b.width < 1) b.width = 1;
-    b.left = (im->width - b.width) / 2;
-    b.top = (im->height - b.height) / 2;
+    b.left = (width - b.width) / 2;
+    b.top = (height - b.height) / 2;
     return b;
 }
 
-/* A drawn box of the image, resized to size x size. */
-static peft_status random_crop(const io_run *run, peft_image **im)
+/* The box that random_crop draws in an image of this size. */
+static box crop_box(const io_run *run, int64_t width, int64_t height)
 {
     const io_recipe *r = run->recipe;
     io_rng g = io_run_rng(run, IO_RNG_CROP);
     box b;
-    if (!draw_box((*im)->width, (*im)->height, r->scale, r->ratio, UP_TO_WHOLE, &g, &b)) b = centred_box(r, *im);
+    return draw_box(width, height, r->scale, r->ratio, UP_TO_WHOLE, &g, &b) ? b : centred_box(r, width, height);
+}
+
+/* The drawn box of the image, resized to size x size. */
+static peft_status random_crop(const io_run *run, peft_image **im)
+{
+    const io_recipe *r = run->recipe;
+    const box b = crop_box(run, (*im)->width, (*im)->height);
     peft_image *next = NULL;
     peft_status s = io_replace(peft_image_crop(*im, b.left, b.top, b.width, b.height, &next), &next, im);
     if (s) return s;
@@ -57,13 +64,13 @@ static peft_status random_crop(const io_run *run, peft_image **im)
     return io_replace(io_resize(*im, &square, &next), &next, im);
 }
 
-/* The pixel that lies at position i of an axis of `size` pixels, which is continued by mirror images at both ends
- * without repeating the end pixels: for size 3, positions -2..4 hold pixels 2 1 0 1 2 1 0. */
-static int64_t mirrored(int64_t i, int64_t size)
+static peft_status move_crop(const io_run *run, io_grid *grid)
 {
-    const int64_t period = size > 1 ? 2 * (size - 1) : 1;
-    const int64_t phase = (i % period + period) % period;     /* i modulo period, 0..period-1 also for a negative i */
-    return phase < size ? phase : period - phase;
+    const io_recipe *r = run->recipe;
+    const box b = crop_box(run, grid->width, grid->height);
+    const io_scaling square = io_whole(r->size, r->size, IO_NEAREST, (io_order)r->resize_order);
+    peft_status s = io_grid_part(grid, &(io_part){ b.left, b.top, b.width, b.height }, false);
+    return s ? s : io_grid_scale(grid, &square);
 }
 
 /* Pixel (x, y) of the result is pixel (left + x, top + y) of im; outside im that of its mirror image. */
@@ -75,34 +82,56 @@ static peft_status shift_mirrored(const peft_image *im, int64_t left, int64_t to
     size_t pixel = io_image_pixel_bytes(im), row = io_image_row_bytes(im);
     uint8_t *target = (uint8_t *)to->pixels;
     for (int64_t y = 0; y < im->height; y++) {
-        const uint8_t *from = (const uint8_t *)im->pixels + (size_t)mirrored(top + y, im->height) * row;
+        const uint8_t *from = (const uint8_t *)im->pixels + (size_t)io_mirrored(top + y, im->height) * row;
         for (int64_t x = 0; x < im->width; x++, target += pixel)
-            memcpy(target, from + (size_t)mirrored(left + x, im->width) * pixel, pixel);
+            memcpy(target, from + (size_t)io_mirrored(left + x, im->width) * pixel, pixel);
     }
     *out = to;
     return PEFT_OK;
 }
 
-/* Shifts by up to `pad` pixels along each axis. */
+/* Draws a shift of up to `pad` pixels along each axis: the box that takes the place of an image of this size. */
+static io_part shifted(const io_run *run, int64_t width, int64_t height)
+{
+    const int64_t pad = run->recipe->pad;
+    io_rng g = io_run_rng(run, IO_RNG_SHIFT);
+    const int64_t left = io_rng_below(&g, 2 * pad + 1) - pad, top = io_rng_below(&g, 2 * pad + 1) - pad;
+    return (io_part){ left, top, width, height };
+}
+
 static peft_status shift(const io_run *run, peft_image **im)
 {
-    const io_recipe *r = run->recipe;
-    io_rng g = io_run_rng(run, IO_RNG_SHIFT);
-    int64_t left = io_rng_below(&g, 2 * r->pad + 1) - r->pad, top = io_rng_below(&g, 2 * r->pad + 1) - r->pad;
+    const io_part p = shifted(run, (*im)->width, (*im)->height);
     peft_image *next = NULL;
-    peft_status s = r->pad_mode == IO_PAD_REFLECT ? shift_mirrored(*im, left, top, &next)
-                  : peft_image_crop(*im, left, top, (*im)->width, (*im)->height, &next);
+    peft_status s = run->recipe->pad_mode == IO_PAD_REFLECT ? shift_mirrored(*im, p.left, p.top, &next)
+                  : peft_image_crop(*im, p.left, p.top, p.width, p.height, &next);
     return io_replace(s, &next, im);
 }
 
-/* Mirrors left and right with probability r->flip. */
+static peft_status move_shift(const io_run *run, io_grid *grid)
+{
+    const io_part p = shifted(run, grid->width, grid->height);
+    return io_grid_part(grid, &p, run->recipe->pad_mode == IO_PAD_REFLECT);
+}
+
+/* Whether the image is mirrored: with probability r->flip. */
+static bool draws_flip(const io_run *run)
+{
+    io_rng g = io_run_rng(run, IO_RNG_FLIP);
+    return io_rng_uniform(&g, 0, 1) < run->recipe->flip;
+}
+
+/* Mirrors left and right. */
 static peft_status flip(const io_run *run, peft_image **im)
 {
-    const io_recipe *r = run->recipe;
-    io_rng g = io_run_rng(run, IO_RNG_FLIP);
     peft_image *next = NULL;
-    if (io_rng_uniform(&g, 0, 1) >= r->flip) return PEFT_OK;
-    return io_replace(peft_image_flip(*im, &next), &next, im);
+    return draws_flip(run) ? io_replace(peft_image_flip(*im, &next), &next, im) : PEFT_OK;
+}
+
+static peft_status move_flip(const io_run *run, io_grid *grid)
+{
+    if (draws_flip(run)) io_grid_flip(grid);
+    return PEFT_OK;
 }
 
 /* A draw from the normal distribution, by the method of Box and Muller. */
@@ -142,7 +171,8 @@ static bool wants_shift(const io_recipe *r, bool training) { return training && 
 static bool wants_flip(const io_recipe *r, bool training) { return training && r->flip > 0; }
 static bool wants_erase(const io_recipe *r, bool training) { return training && r->erase > 0; }
 
-const io_step io_step_random_crop = { .random = true, .wanted = wants_crop, .apply = random_crop };
-const io_step io_step_shift = { .random = true, .wanted = wants_shift, .apply = shift };
-const io_step io_step_flip = { .random = true, .wanted = wants_flip, .apply = flip };
+const io_step io_step_random_crop = { .random = true, .wanted = wants_crop, .apply = random_crop,
+                                      .move = move_crop };
+const io_step io_step_shift = { .random = true, .wanted = wants_shift, .apply = shift, .move = move_shift };
+const io_step io_step_flip = { .random = true, .wanted = wants_flip, .apply = flip, .move = move_flip };
 const io_step io_step_erase = { .random = true, .wanted = wants_erase, .apply_to_input = erase };

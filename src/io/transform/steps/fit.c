@@ -91,4 +91,11 @@ static peft_status fit(const io_run *run, peft_image **im)
     return io_replace(fill_border(r, &s, *im, &next), &next, im);
 }
 
-const io_step io_step_fit = { .wanted = wanted, .apply = fit };
+static peft_status move(const io_run *run, io_grid *grid)
+{
+    const peft_image im = { .width = grid->width, .height = grid->height };
+    const io_scaling s = scaling_of(run->recipe, &im);
+    return io_grid_scale(grid, &s);
+}
+
+const io_step io_step_fit = { .wanted = wanted, .apply = fit, .move = move };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * held.c -- the file whose slices were read last, in memory (held.h). */
-#include "io/source/slices/held.h"
+#include "io/format/held/held.h"
 #include "io/format/nifti/stream.h"
 #include <pthread.h>
 #include <unistd.h>
@@ -56,16 +56,16 @@ static peft_status unpack(io_held_file *f)
     return PEFT_OK;
 }
 
-/* Reads the file of a sample into h->file; none is held where it cannot be read. */
-static peft_status read_file(io_held *h, const peft_dataset *opened, int64_t sample)
+/* Reads a file into h->file; none is held where it cannot be read. */
+static peft_status read_file(io_held *h, io_held_read read, const void *owner, int64_t i)
 {
     io_held_return(h->file);
     io_held_file *f = h->file = io_alloc(h->ctx, 1, sizeof *f);
     if (!f) return io_nomem("slices");
     f->ctx = h->ctx;
-    f->sample = sample;
+    f->number = i;
     atomic_init(&f->refs, 1);
-    peft_status s = opened->store->bytes(opened, sample, MAX_HELD_BYTES, &f->data, &f->size);
+    peft_status s = read(owner, i, MAX_HELD_BYTES, &f->data, &f->size);
     if (!s) s = unpack(f);
     if (!s) return PEFT_OK;
     io_held_return(f);
@@ -73,13 +73,13 @@ static peft_status read_file(io_held *h, const peft_dataset *opened, int64_t sam
     return s == PEFT_E_NOMEM ? s : PEFT_OK;
 }
 
-peft_status io_held_take(io_held *h, const peft_dataset *opened, int64_t sample, io_held_file **out)
+peft_status io_held_take(io_held *h, io_held_read read, const void *owner, int64_t i, io_held_file **out)
 {
     peft_status s = PEFT_OK;
     *out = NULL;
-    if (!opened->store->bytes || getpid() != h->process) return PEFT_OK;
+    if (getpid() != h->process) return PEFT_OK;
     pthread_mutex_lock(&h->lock);
-    if (!h->file || h->file->sample != sample) s = read_file(h, opened, sample);
+    if (!h->file || h->file->number != i) s = read_file(h, read, owner, i);
     if (!s && h->file) {
         io_retain(&h->file->refs);
         *out = h->file;
