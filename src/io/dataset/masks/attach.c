@@ -93,8 +93,9 @@ static peft_status judge_missing(attach *a)
         if (!missing++) example = i;
     }
     if (!missing) return PEFT_OK;
-    if (a->masks->options.missing == IO_MASK_ERROR || missing == a->count) return no_mask(a, example, missing);
     const bool skip = a->masks->options.missing == IO_MASK_SKIP;
+    if (a->masks->options.missing == IO_MASK_ERROR || (skip && missing == a->count))
+        return no_mask(a, example, missing);
     io_warn(a->data->ctx, "masks: %lld of %lld samples have no mask, such as %s; they %s", (long long)missing,
             (long long)a->count, peft_dataset_name(a->data, example),
             skip ? "are left out (missing=skip)" : "count as background (missing=empty)");
