@@ -122,23 +122,23 @@ static void make_class_folders(const char *folder)
     }
 }
 
-static output open_output(const char *folder, bool with_masks, bool with_dicom)
+/* o stays at its address: the table writes to it. */
+static void open_output(output *o, const char *folder, bool with_masks, bool with_dicom)
 {
-    output o = { .images = with_masks ? path_in(folder, "images") : check_alloc(strdup(folder)),
-                 .masks = with_masks ? path_in(folder, "masks") : NULL, .dicom = with_dicom };
-    must(peft_context_create(NULL, NULL, NULL, &o.ctx));
+    *o = (output){ .images = with_masks ? path_in(folder, "images") : check_alloc(strdup(folder)),
+                   .masks = with_masks ? path_in(folder, "masks") : NULL, .dicom = with_dicom };
+    must(peft_context_create(NULL, NULL, NULL, &o->ctx));
     make_output_folder(folder);
-    if (with_masks) make_folder(o.images), make_folder(o.masks);
+    if (with_masks) make_folder(o->images), make_folder(o->masks);
     if (with_dicom) {
-        char *path = path_in(o.images, "labels.csv");
-        open_atomic(&o.table, path);
-        fputs("path,diagnosis,patient\n", o.table.file);
+        char *path = path_in(o->images, "labels.csv");
+        open_atomic(&o->table, path);
+        fputs("path,diagnosis,patient\n", o->table.file);
         free(path);
     } else {
-        make_class_folders(o.images);
-        if (with_masks) make_class_folders(o.masks);
+        make_class_folders(o->images);
+        if (with_masks) make_class_folders(o->masks);
     }
-    return o;
 }
 
 static void write_phantom(output *o, const phantom_place *p, const uint8_t *grey, const tissue *t)
@@ -175,7 +175,8 @@ int main(int argc, char **argv)
     uint8_t *grey = check_alloc(malloc((size_t)area * 2));                   /* the picture, then its mask */
     tissue t = { .side = pixels, .level = work + 4 * area, .loss = work + 5 * area, .mask = grey + area };
 
-    output to = open_output(given[out].value, given[masks].value != NULL, given[dicom].value != NULL);
+    output to;
+    open_output(&to, given[out].value, given[masks].value != NULL, given[dicom].value != NULL);
     write_readme(given[out].value);
     for (int64_t c = 0; c < PHANTOM_CLASSES; c++)
         for (int64_t i = 0; i < n; i++) {

@@ -78,7 +78,8 @@ diff -r one/benign-like both/images/benign-like || fail "--masks changes the pic
 grep -q -- '--difficulty 1 --masks$' both/README.txt
 "$phantom" --out both-dicom --images 3 --side 40 --seed 5 --masks --dicom > /dev/null
 cmp both/masks/malignant-like/0001.png both-dicom/masks/IM00005.png || fail "--dicom changes the masks"
-[ -e both-dicom/images/IM00005 ] && [ -e both-dicom/images/labels.csv ] || fail "--masks --dicom: unexpected files"
+[ -e both-dicom/images/IM00005 ] && [ "$(wc -l < both-dicom/images/labels.csv)" -eq 10 ] ||
+    fail "--masks --dicom: unexpected files"
 "$phantom" --out both-shift --images 3 --side 40 --seed 5 --masks --shift 2 > /dev/null
 diff -r both/masks both-shift/masks || fail "the scanner changes the masks"
 
