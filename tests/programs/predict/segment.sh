@@ -69,6 +69,7 @@ grep -q '^{"image": "scans/benign-like/0000.png", "width": 32, "height": 32, "pi
 grep -q ', "mm2": {"benign-like": [0-9]*, "malignant-like": [0-9]*, "normal-like": [0-9]*}}$' log || fail json
 
 refused 'exists' predict --save-masks masks scans
+predict --save-masks masks --force scans > log 2>&1 || fail '--force does not replace masks'
 cp scans/benign-like/0000.png scans/benign-like/0000.jpg
 refused 'would both have the mask 0000.png' predict --save-masks two scans/benign-like/0000.png \
     scans/benign-like/0000.jpg
