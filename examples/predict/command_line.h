@@ -39,6 +39,8 @@
     X(save_masks, "DIR", NULL, "segment: write the mask of each picture to this folder, a PNG file with a palette " \
       "under the path of the picture without the folders that all share") \
     X(save_overlays, "DIR", NULL, "segment: write each picture with the classes drawn over it to this folder") \
+    X(save_segmentations, "DIR", NULL, "segment: write a DICOM segmentation of each picture, which must be a DICOM " \
+      "file, to this folder, with references to it") \
     X(segmenter, "LIST", NULL, "segment: mode=whole (the picture is resized) or mode=tiles,overlap=0.5 (parts of the " \
       "size of the model's input), and further settings of docs/api/segmenter.md") \
     X(spacing, "ROW:COLUMN", NULL, "segment: distances of rows and of columns in mm, for areas in mm2") \

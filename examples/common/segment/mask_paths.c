@@ -100,14 +100,15 @@ static void make_folders(char *path)
     }
 }
 
-static char *join(const char *folder, const char *path)
+static char *join(const char *folder, const char *path, const char *ending)
 {
+    const int stem = (int)(strlen(path) - strlen("png"));
     char *text;
-    if (asprintf(&text, "%s/%s", folder, path) < 0) fail("out of memory");
+    if (asprintf(&text, "%s/%.*s%s", folder, stem, path, ending) < 0) fail("out of memory");
     return text;
 }
 
-void prepare_mask_folder(const char *flag, const char *folder, const mask_paths *m, int replace)
+void prepare_mask_folder(const char *flag, const char *folder, const mask_paths *m, const char *ending, int replace)
 {
     struct stat st;
     if (mkdir(folder, 0777) && (errno != EEXIST || stat(folder, &st)))
@@ -115,16 +116,16 @@ void prepare_mask_folder(const char *flag, const char *folder, const mask_paths 
     if (access(folder, W_OK | X_OK)) fail("--%s %s: %s; give a folder that can be written", flag, folder,
                                           strerror(errno));
     for (int64_t i = 0; i < m->count && !replace; i++) {
-        char *path = join(folder, m->path[i]);
+        char *path = join(folder, m->path[i], ending);
         if (!access(path, F_OK))
             fail("--%s: %s exists; give another folder, or --force to replace such files", flag, path);
         free(path);
     }
 }
 
-char *mask_path(const char *folder, const mask_paths *m, int64_t i)
+char *mask_path(const char *folder, const mask_paths *m, int64_t i, const char *ending)
 {
-    char *path = join(folder, m->path[i]);
+    char *path = join(folder, m->path[i], ending);
     make_folders(path);
     return path;
 }

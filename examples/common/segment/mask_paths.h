@@ -12,8 +12,10 @@ typedef struct mask_paths { int64_t count; char **path; } mask_paths;
  * option that asked for masks, for messages. */
 mask_paths find_mask_paths(const char *const *name, int64_t count, const char *flag);
 void       free_mask_paths(mask_paths *m);
-/* Ends the program unless the files can be written: an existing one is an error unless `replace`. Makes the folder. */
-void       prepare_mask_folder(const char *flag, const char *folder, const mask_paths *m, int replace);
-/* "FOLDER/PATH" of mask i, to be freed; makes the folders below FOLDER. */
-char      *mask_path(const char *folder, const mask_paths *m, int64_t i);
+/* Ends the program unless the files can be written, with this ending in place of png: an existing one is an error
+ * unless `replace`. Makes the folder. */
+void       prepare_mask_folder(const char *flag, const char *folder, const mask_paths *m, const char *ending,
+                               int replace);
+/* "FOLDER/PATH" of mask i, with this ending in place of png; to be freed. Makes the folders below FOLDER. */
+char      *mask_path(const char *folder, const mask_paths *m, int64_t i, const char *ending);
 #endif

@@ -22,7 +22,7 @@ static void refuse_flags(const int *only, size_t count, const char *cure)
 bool segments(const loaded_model *s)
 {
     const int of_classes[] = { threshold, per_case, adapt };
-    const int of_maps[] = { save_masks, save_overlays, segmenter, spacing };
+    const int of_maps[] = { save_masks, save_overlays, save_segmentations, segmenter, spacing };
     int64_t dims[PEFT_MAX_DIMS];
     const bool map = peft_model_output(s->model, dims) > 1;
     const char *wanted = given[task].value, *path = given[model].value ? given[model].value : given[backbone].value;
@@ -48,10 +48,11 @@ bool segments(const loaded_model *s)
 char *describe_segmentation(void)
 {
     char *text;
-    if (asprintf(&text, ", segmenter %s, spacing %s, masks %s, overlays %s",
+    if (asprintf(&text, ", segmenter %s, spacing %s, masks %s, overlays %s, segmentations %s",
                  given[segmenter].value ? given[segmenter].value : "whole",
                  given[spacing].value ? given[spacing].value : "none", given[save_masks].value ? "saved" : "not saved",
-                 given[save_overlays].value ? "saved" : "not saved") < 0) fail("out of memory");
+                 given[save_overlays].value ? "saved" : "not saved",
+                 given[save_segmentations].value ? "saved" : "not saved") < 0) fail("out of memory");
     return text;
 }
 
@@ -61,7 +62,7 @@ typedef struct run {
     const inputs *in;
     prediction_table *table;
     peft_segmenter *segmenter;
-    const char *masks, *overlays;                             /* folders; NULL: none */
+    const char *masks, *overlays, *segmentations;             /* folders; NULL: none */
     const mask_paths *paths;
     int64_t *pixels;                                          /* [colours] */
     int64_t colours;                                          /* classes, or 2 for one class that is there or not */
@@ -85,6 +86,23 @@ static peft_segmenter *make_segmenter(const loaded_model *s)
     return out;
 }
 
+/* Writes the labels as a DICOM segmentation of picture i. */
+static peft_status write_segmentation(const run *r, int64_t i, const peft_image *labels)
+{
+    const loaded_model *s = r->model;
+    const char *const one_class[] = { "background", s->names[0] };
+    const char *source = input_name(r->in, i);
+    peft_tensor *map;
+    must(peft_tensor_wrap(s->ctx, PEFT_U8, 2, (int64_t[]){ peft_image_height(labels), peft_image_width(labels) },
+                          (void *)(uintptr_t)peft_image_pixels(labels), &map));
+    char *path = mask_path(r->segmentations, r->paths, i, "dcm");
+    const peft_status status = peft_dicom_seg_write(s->ctx, source, map, s->classes == 1 ? one_class : s->names,
+                                                    r->colours, path);
+    free(path);
+    peft_tensor_free(map);
+    return status;
+}
+
 /* Writes a mask of the labels, and the picture with the labels drawn over it. */
 static peft_status write_files(const run *r, int64_t i, const peft_image *im, const peft_image *labels)
 {
@@ -92,14 +110,15 @@ static peft_status write_files(const run *r, int64_t i, const peft_image *im, co
     peft_status s = PEFT_OK;
     class_palette(palette);
     if (r->masks) {
-        char *path = mask_path(r->masks, r->paths, i);
+        char *path = mask_path(r->masks, r->paths, i, "png");
         s = peft_image_save_png_palette(labels, palette, (int)r->colours, path);
         free(path);
     }
+    if (!s && r->segmentations) s = write_segmentation(r, i, labels);
     if (s || !r->overlays) return s;
     const int64_t width = peft_image_width(im), height = peft_image_height(im);
     uint8_t *rgb = check_alloc(malloc((size_t)(3 * width * height)));
-    char *path = mask_path(r->overlays, r->paths, i);
+    char *path = mask_path(r->overlays, r->paths, i, "png");
     peft_image *drawn;
     draw_picture(im, rgb);
     draw_overlay(peft_image_pixels(labels), width, height, 0.35, rgb);
@@ -143,17 +162,21 @@ static bool segment_picture(run *r, int64_t i)
 /* With --resume the files of an earlier run are there. */
 mask_paths prepare_masks(const inputs *in)
 {
-    const int folder[] = { save_masks, save_overlays };
+    static const struct { int flag; const char *ending; } folder[] = {
+        { save_masks, "png" }, { save_overlays, "png" }, { save_segmentations, "dcm" } };
     const char **name = check_alloc(malloc(((size_t)in->count + 1) * sizeof *name));
     mask_paths paths = { 0 };
     for (int64_t i = 0; i < in->count; i++) name[i] = input_name(in, i);
     if (given[save_masks].value && given[save_overlays].value &&
         !strcmp(given[save_masks].value, given[save_overlays].value))
         fail("--save-overlays: is the folder of --save-masks, whose files have the same names; give another one");
-    for (int k = 0; k < 2; k++) {
-        if (!given[folder[k]].value) continue;
-        if (!paths.path) paths = find_mask_paths(name, in->count, name_of_flag(&given[folder[k]]).text);
-        prepare_mask_folder(name_of_flag(&given[folder[k]]).text, given[folder[k]].value, &paths,
+    if (given[save_segmentations].value && given[all_slices].value)
+        fail("--save-segmentations: writes a file for a picture of one frame; leave --all-slices out");
+    for (size_t k = 0; k < sizeof folder / sizeof *folder; k++) {
+        const flag *f = &given[folder[k].flag];
+        if (!f->value) continue;
+        if (!paths.path) paths = find_mask_paths(name, in->count, name_of_flag(f).text);
+        prepare_mask_folder(name_of_flag(f).text, f->value, &paths, folder[k].ending,
                             given[force].value || given[resume].value);
     }
     free(name);
@@ -164,7 +187,7 @@ int64_t segment_pictures(const loaded_model *s, const inputs *in, const mask_pat
                          int64_t *tried)
 {
     run r = { .model = s, .in = in, .table = t, .segmenter = make_segmenter(s), .masks = given[save_masks].value,
-              .overlays = given[save_overlays].value, .paths = paths,
+              .overlays = given[save_overlays].value, .segmentations = given[save_segmentations].value, .paths = paths,
               .colours = s->classes == 1 ? 2 : s->classes };
     r.pixels = check_alloc(malloc((size_t)r.colours * sizeof *r.pixels));
     progress_line bar = start_progress("pictures", in->count);
