@@ -104,7 +104,7 @@ static peft_status decode_packed(spng_ctx *png, const layout *l, peft_image *im)
     size_t size;
     const size_t expected = (size_t)((im->width * l->packed + 7) / 8 * im->height);
     int e = spng_decoded_image_size(png, l->format, &size);
-    if (e) return png_failed(e, damaged);
+    if (e) return io_spng_failed(e, damaged);
     if (size != expected) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", size, expected);
     uint8_t *buffer = peft_sys_alloc(im->ctx, size);
     if (!buffer) return io_nomem("PNG");
@@ -112,7 +112,7 @@ static peft_status decode_packed(spng_ctx *png, const layout *l, peft_image *im)
     if (!e) e = spng_decode_chunks(png);                                      /* verifies the last checksum */
     if (!e) unpack(buffer, l->packed, im);
     peft_sys_free(im->ctx, buffer);
-    return e ? png_failed(e, damaged) : PEFT_OK;
+    return e ? io_spng_failed(e, damaged) : PEFT_OK;
 }
 
 /* Decodes into im, through a buffer where alpha has to be separated from the samples. */
