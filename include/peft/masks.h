@@ -14,10 +14,11 @@ PEFT_BEGIN_DECLS
 /* Makes a data set of the samples of d, each with a mask. Class, targets, groups and cases of the images stay; classes
  * of masks are counted apart (peft_dataset_mask_classes). Masks of d are replaced. Parts of out keep them.
  *
- * path: the folder with the masks; NULL: the mask of an image lies beside it, in its folder; or one file, the mask of
- * all samples, which must be slices of one file, or one image. The mask of an image `images/benign/a.jpg` is the file
- * `benign/a.png` below the folder, with any ending in docs/formats.md, or else `a.png`: it has the name of the image
- * without its ending, and as many of its last folders as the folder of masks has. The mask of a slice
+ * path: the folder with the masks; NULL: the files in a table's column of masks (option mask of
+ * peft_dataset_open_table), or for other data sets the mask of an image lies beside it, in its folder; or one file, the
+ * mask of all samples, which must be slices of one file, or one image. The mask of an image `images/benign/a.jpg` is
+ * the file `benign/a.png` below the folder, with any ending in docs/formats.md, or else `a.png`: it has the name of the
+ * image without its ending, and as many of its last folders as the folder of masks has. The mask of a slice
  * `scan.nii.gz#slice=17` is slice 17 of the file of the same name; it is read with the image options of d. Samples that
  * are masks of others, as in a folder with `a.png` and `a_mask.png`, are left out, with a line in the log.
  *

@@ -113,6 +113,7 @@ START_TEST(test_samples_without_a_mask)
     no_masks(d, in_folder("masks"), "classes=2,suffix=_m", PEFT_E_NOTFOUND, "for a.png with '_m' before any ending");
     no_masks(d, in_folder("masks"), "classes=2,missing=skip", PEFT_E_NOTFOUND, "has no mask (and 2 other samples)");
     no_masks(d, NULL, "classes=2,suffix=_m", PEFT_E_NOTFOUND, "looked in its folder");
+    no_masks(d, in_folder("images"), "classes=2", PEFT_E_FORMAT, "of another one or of itself");
     ok(peft_dataset_with_masks(d, in_folder("masks"), "classes=2,suffix=_m,missing=skip", &out));
     ck_assert_int_eq(peft_dataset_count(out), 1);
     ck_assert_int_eq(peft_dataset_id(out, 0), 1);
@@ -206,6 +207,35 @@ START_TEST(test_parts_and_digests)
 }
 END_TEST
 
+START_TEST(test_column_of_masks)
+{
+    write_image("t/a.png");
+    write_image("t/b.png");
+    write_image("t/c.png");
+    write_digits("t/m/first.png", "010000000000", 1);
+    write_digits("t/m/second.png", "001000000000", 1);
+    const char *table = "path,label,seg\na.png,x,m/second.png\nb.png,y,\nc.png,y,m/first.png\n";
+    write_bytes(in_folder("t/table.csv"), table, strlen(table));
+    peft_dataset *d, *out;
+    ok(peft_dataset_open_table(io_ctx, in_folder("t/table.csv"), NULL, "mask=seg", &d));
+    ck_assert_int_eq(peft_dataset_classes(d), 2);
+    no_masks(d, NULL, "classes=2", PEFT_E_NOTFOUND, "b.png has no mask; its cell in the table");
+    no_masks(d, NULL, "classes=2,suffix=_m", PEFT_E_OPTION, "leave suffix and per_class out");
+    ok(peft_dataset_with_masks(d, NULL, "classes=2,missing=skip", &out));
+    peft_dataset_free(d);
+    ck_assert_int_eq(peft_dataset_count(out), 2);
+    has_labels(out, 0, "001000000000");
+    has_labels(out, 1, "010000000000");
+    peft_dataset_free(out);
+    remove(in_folder("t/m/first.png"));
+    ok(peft_dataset_open_table(io_ctx, in_folder("t/table.csv"), NULL, "mask=seg", &d));
+    no_masks(d, NULL, "classes=2", PEFT_E_IO, "which the table names as the mask of");
+    peft_dataset_free(d);
+    fails(PEFT_E_FORMAT, "option mask=label2 names no column",
+          peft_dataset_open_table(io_ctx, in_folder("t/table.csv"), NULL, "mask=label2", &d));
+}
+END_TEST
+
 START_TEST(test_refused_options)
 {
     static const struct { const char *options, *word; } bad[] = {
@@ -250,4 +280,4 @@ END_TEST
 
 IO_SUITE_MAIN("masks of data sets", test_folder_of_the_same_names, test_masks_beside_the_images,
               test_a_file_for_each_class, test_samples_without_a_mask, test_ambiguous_files, test_parts_and_digests,
-              test_refused_options)
+              test_column_of_masks, test_refused_options)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_mask_kinds.c -- how the pixels of mask files become labels: class numbers of grey pictures, palettes and volumes,
- * thresholds, colours; pixels that are not judged; what is refused, with value and place; sizes and orientation. */
+ * test_mask_kinds.c -- how the pixels of mask files become labels: class numbers of grey pictures, palettes and
+ * volumes, thresholds, colours; pixels that are not judged; what is refused, with value and place; sizes. */
 #include "../formats/nifti_files.h"
 #include "mask_files.h"
 #include "png_files.h"
@@ -105,7 +105,7 @@ START_TEST(test_colours)
 }
 END_TEST
 
-START_TEST(test_sizes_and_orientation)
+START_TEST(test_sizes_of_image_and_mask)
 {
     const uint8_t sample[20] = { 1 };
     write_grey("masks/a.png", 5, 4, sample);
@@ -117,6 +117,93 @@ START_TEST(test_sizes_and_orientation)
     peft_mask *m;
     fails(PEFT_E_MISMATCH, "another file of it 4 x 3", peft_dataset_load_mask(d, 0, NULL, &m));
     peft_dataset_free(d);
+}
+END_TEST
+
+/* Writes a grey PNG with this EXIF orientation (0: without EXIF data). */
+static void write_turned(const char *name, int64_t width, int64_t height, const uint8_t *sample, int orientation)
+{
+    enum { HEADER = 33, EXIF = 26, CHUNK = EXIF + 12 };       /* signature and IHDR; EXIF data; its chunk */
+    uint8_t chunk[CHUNK] = { 0, 0, 0, EXIF, 'e', 'X', 'I', 'f', 'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 18, 0, 3, 0, 0,
+                             0, 1, 0, (uint8_t)orientation };
+    size_t size;
+    put_int(chunk + 8 + EXIF, crc32(0, chunk + 4, 4 + EXIF), 4, true);
+    write_grey(name, width, height, sample);
+    if (!orientation) return;
+    uint8_t *png = read_bytes(in_folder(name), &size), *with = malloc(size + CHUNK);
+    memcpy(with, png, HEADER);
+    memcpy(with + HEADER, chunk, CHUNK);
+    memcpy(with + HEADER + CHUNK, png + HEADER, size - HEADER);
+    write_bytes(in_folder(name), with, size + CHUNK);
+    free(png);
+    free(with);
+}
+
+static int warnings;
+static char last_warning[1000];
+static void count_warning(int level, const char *message, void *user)
+{
+    (void)user;
+    if (level == 1) snprintf(last_warning, sizeof last_warning, "%s", message), warnings++;
+}
+
+START_TEST(test_orientation_of_image_and_mask)
+{
+    const uint8_t stored[12] = { 0, 0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0 };       /* 3 x 4 */
+    const char *seen = "001000000111", *as_stored = "001101001000";          /* 4 x 3: turned to the right */
+    ok(peft_context_set_log(io_ctx, count_warning, NULL, 1));
+    write_turned("images/a.png", 3, 4, stored, 6);
+    write_turned("masks/a.png", 3, 4, stored, 6);
+    peft_dataset *d = masked(pictures_of("images"), "masks", "classes=2"), *kept;
+    has_labels(d, 0, seen);
+    ck_assert_int_eq(warnings, 0);
+    write_turned("masks/a.png", 3, 4, stored, 0);
+    peft_image *im;
+    peft_mask *m;
+    ok(peft_dataset_load(d, 0, &im));
+    fails(PEFT_E_MISMATCH, "the mask has 3 x 4 pixels, its image 4 x 3; expected equal sizes. One of them is turned",
+          peft_dataset_load_mask(d, 0, im, &m));
+    peft_image_free(im);
+    ok(peft_dataset_with_image_options(d, "orientation=stored", &kept));
+    has_labels(kept, 0, as_stored);
+    peft_dataset_free(kept);
+    write_turned("images/a.png", 3, 4, stored, 3);            /* turned by half: sizes do not tell */
+    for (int i = 0; i < 2; i++) has_labels(d, 0, as_stored);
+    ck_assert_int_eq(warnings, 1);
+    ck_assert_ptr_nonnull(strstr(last_warning, "images/a.png is turned by its EXIF orientation, but"));
+    peft_dataset_free(d);
+}
+END_TEST
+
+/* Adds a chunk to a PNG. */
+static size_t put_chunk(uint8_t *png, size_t at, const char *type, const void *data, size_t size)
+{
+    put_int(png + at, size, 4, true);
+    memcpy(png + at + 4, type, 4);
+    memcpy(png + at + 8, data, size);
+    put_int(png + at + 8 + size, crc32(0, png + at + 4, (uInt)size + 4), 4, true);
+    return at + 12 + size;
+}
+
+/* Interlaced samples of 2 bits: the rows of the passes 1, 4, 5, 6 (two rows) and 7, each behind its filter 0. */
+START_TEST(test_interlaced_indices)
+{
+    static const uint8_t rows[12] = { 0, 0x00, 0, 0x80, 0, 0xc0, 0, 0x70, 0, 0x00, 0, 0x06 };    /* 0123 0012 3000 */
+    static const uint8_t palette[12] = { 9, 9, 9, 0, 0, 1, 0, 1, 0, 1, 0, 0 };
+    for (int colour_type = 0; colour_type <= 3; colour_type += 3) {           /* grey; palette */
+        const uint8_t header[13] = { 0, 0, 0, 4, 0, 0, 0, 3, 2, (uint8_t)colour_type, 0, 0, 1 };
+        uint8_t png[300] = "\x89PNG\r\n\x1a\n", packed[100];
+        uLongf size = sizeof packed;
+        ck_assert_int_eq(compress(packed, &size, rows, sizeof rows), Z_OK);
+        size_t n = put_chunk(png, 8, "IHDR", header, sizeof header);
+        if (colour_type) n = put_chunk(png, n, "PLTE", palette, sizeof palette);
+        n = put_chunk(png, n, "IDAT", packed, size);
+        n = put_chunk(png, n, "IEND", "", 0);
+        write_bytes(in_folder("masks/a.png"), png, n);
+        peft_dataset *d = masked(one_image(), "masks", "classes=4");
+        has_labels(d, 0, "012300123000");
+        peft_dataset_free(d);
+    }
 }
 END_TEST
 
@@ -168,5 +255,51 @@ START_TEST(test_volumes_by_slice)
 }
 END_TEST
 
+/* A real volume whose labels are the voxels above 50, by slice. */
+START_TEST(test_a_real_volume)
+{
+    const char *shared = getenv("PEFT_SHARED");
+    char path[400];
+    size_t size;
+    snprintf(path, sizeof path, "%s/data/nifti/anatomical.nii", shared ? shared : "");
+    if (access(path, R_OK)) {
+        printf("test_a_real_volume: skipped, as there is no $PEFT_SHARED/data/nifti/anatomical.nii\n");
+        return;
+    }
+    unsigned char *file = read_bytes(path, &size);
+    write_bytes(in_folder("masks/anatomical.nii"), file, size);
+    free(file);
+    peft_dataset *volume, *slices;
+    ok(peft_dataset_open_pictures(io_ctx, path, &volume));
+    ok(peft_dataset_with_slices(volume, &slices));
+    peft_dataset_free(volume);
+    peft_dataset *d = masked(slices, "masks", "kind=binary,threshold=50");
+    int64_t above = 0, pixels = 0;
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) {
+        peft_image *im;
+        peft_mask *m;
+        ok(peft_dataset_load(d, i, &im));
+        ok(peft_dataset_load_mask(d, i, im, &m));
+        const int64_t n = peft_mask_width(m) * peft_mask_height(m);
+        int64_t *label = malloc((size_t)n * sizeof *label);
+        ok(peft_mask_labels(m, label));
+        for (int64_t k = 0; k < n; k++) {
+            const double v = peft_image_depth(im) == 8 ? ((const uint8_t *)peft_image_pixels(im))[k]
+                             : peft_image_depth(im) == PEFT_SIGNED_16 ? ((const int16_t *)peft_image_pixels(im))[k]
+                             : (double)((const float *)peft_image_pixels(im))[k];
+            ck_assert_int_eq(label[k], peft_image_slope(im) * v + peft_image_intercept(im) > 50);
+            above += label[k];
+        }
+        pixels += n;
+        free(label);
+        peft_mask_free(m);
+        peft_image_free(im);
+    }
+    ck_assert(above > 0 && above < pixels);
+    peft_dataset_free(d);
+}
+END_TEST
+
 IO_SUITE_MAIN("pixels of masks", test_class_numbers, test_thresholds_and_ignored_samples, test_colours,
-              test_sizes_and_orientation, test_volumes_by_slice)
+              test_sizes_of_image_and_mask, test_orientation_of_image_and_mask, test_interlaced_indices,
+              test_volumes_by_slice, test_a_real_volume)

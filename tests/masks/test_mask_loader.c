@@ -72,7 +72,8 @@ START_TEST(test_maps_of_the_inputs)
 {
     static const char *const settings[] = { "flip=0.5,pad=2", "random_crop=true,flip=0.5", "resize=longest" };
     static const char *const options[] = { "cache=0", "threads=3", "threads=2,cache=4000", "" };
-    int64_t *first = malloc(2 * SAMPLES * PIXELS * sizeof *first), *other = malloc(2 * SAMPLES * PIXELS * sizeof *other);
+    int64_t *first = malloc(2 * SAMPLES * PIXELS * sizeof *first);
+    int64_t *other = malloc(2 * SAMPLES * PIXELS * sizeof *other);
     char text[100];
     for (size_t k = 0; k < sizeof settings / sizeof *settings; k++)
         for (size_t o = 0; o < sizeof options / sizeof *options; o++) {

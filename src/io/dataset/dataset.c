@@ -9,7 +9,7 @@ peft_status io_dataset_new(peft_context *ctx, peft_dataset **out)
 {
     peft_dataset *d = io_alloc(ctx, 1, sizeof *d);
     if (!d) return io_nomem("data set");
-    d->ctx = d->names.ctx = d->class_names.ctx = peft_sys_context_retain(ctx);
+    d->ctx = d->names.ctx = d->class_names.ctx = d->mask_names.ctx = peft_sys_context_retain(ctx);
     atomic_init(&d->refs, 1);
     *out = d;
     return PEFT_OK;
@@ -28,6 +28,7 @@ void peft_dataset_free(peft_dataset *d)
     peft_dataset_free(d->opened);
     io_strings_clear(&d->class_names);
     io_strings_clear(&d->names);
+    io_strings_clear(&d->mask_names);
     peft_sys_free(ctx, d->label);
     peft_sys_free(ctx, d->target);
     peft_sys_free(ctx, d->index);

@@ -50,6 +50,8 @@ struct peft_dataset {
     /* Of an opened set only: */
     const io_store *store;
     void *store_state;                                        /* NULL: the store has none */
+    io_strings mask_names;                                    /* of a table: paths of the samples' masks, "" for none;
+                                                                 empty: it has no column of them */
     char *skipped;                                            /* text of peft_dataset_skipped; NULL: "" */
     /* Of a part only: */
     peft_dataset *opened;                                     /* the opened set; NULL: this is one itself */

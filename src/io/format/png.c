@@ -15,8 +15,8 @@ typedef struct layout {
     int format, flags;                                        /* arguments of spng_decode_image */
     int stored, channels;                                     /* samples of a pixel: with alpha (if any), and without */
     int depth;                                                /* bits of a sample: 8 or 16 */
-    int packed;                                               /* bits of a stored sample in a row of bytes; 0: it has
-                                                                 depth bits */
+    int small;                                                /* bits of a sample that stays as it is stored; 0: the
+                                                                 decoded buffer has it */
     bool keyed;                                               /* no alpha, but a colour (tRNS) that is transparent */
     uint16_t key[3];                                          /* the samples of that colour */
 } layout;
@@ -31,9 +31,12 @@ static bool is_stored(const struct spng_ihdr *h, const io_load_options *o)
 /* Palettes are decoded to RGB, greys below 8 bits to 8 bits, all else as in the file. t: the tRNS chunk, or NULL. */
 static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t, const io_load_options *o)
 {
-    if (is_stored(h, o))
-        return (layout){ .format = SPNG_FMT_PNG, .stored = 1, .channels = 1, .depth = 8,
-                         .packed = h->bit_depth < 8 ? h->bit_depth : 0 };
+    if (is_stored(h, o)) {
+        const bool small = h->bit_depth < 8, indexed = h->color_type == SPNG_COLOR_TYPE_INDEXED;
+        return (layout){ .format = !small ? SPNG_FMT_PNG : indexed ? SPNG_FMT_RGB8 : SPNG_FMT_G8,
+                         .stored = small && indexed ? 3 : 1, .channels = 1, .depth = 8,
+                         .small = small ? h->bit_depth : 0 };
+    }
     const int depth = h->bit_depth == 16 ? 16 : 8;
     const int scale = h->bit_depth < 8 ? 255 / ((1 << h->bit_depth) - 1) : 1;     /* 85 for greys 0..3 of 2 bits */
     switch (h->color_type) {
@@ -87,30 +90,21 @@ static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image 
     return PEFT_OK;
 }
 
-/* Writes samples of `bits` bits, of which each row fills whole bytes, to im; the first one of a byte is in its highest
- * bits. */
-static void unpack(const uint8_t *from, int bits, peft_image *im)
+/* Decodes samples of less than 8 bits as they are stored: greys, which libspng scales to 8 bits, and indices, as the
+ * red of a palette whose red is the index. libspng 0.7.3 does not give packed samples of interlaced files right. */
+static peft_status decode_small(spng_ctx *png, const layout *l, peft_image *im)
 {
-    uint8_t *to = (uint8_t *)im->pixels;
-    const int64_t row = (im->width * bits + 7) / 8;
-    for (int64_t y = 0; y < im->height; y++, from += row)
-        for (int64_t x = 0; x < im->width; x++)
-            *to++ = (uint8_t)(from[x * bits / 8] >> (8 - bits - (int)(x * bits % 8)) & ((1 << bits) - 1));
-}
-
-/* Decodes samples of less than 8 bits as they are stored. */
-static peft_status decode_packed(spng_ctx *png, const layout *l, peft_image *im)
-{
-    size_t size;
-    const size_t expected = (size_t)((im->width * l->packed + 7) / 8 * im->height);
-    int e = spng_decoded_image_size(png, l->format, &size);
-    if (e) return io_spng_failed(e, damaged);
-    if (size != expected) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", size, expected);
-    uint8_t *buffer = peft_sys_alloc(im->ctx, size);
+    const int64_t pixels = im->width * im->height;
+    const int scale = l->stored == 1 ? 255 / ((1 << l->small) - 1) : 1;
+    struct spng_plte indices = { .n_entries = 1u << l->small };
+    for (int i = 0; i < 1 << l->small; i++) indices.entries[i].red = (uint8_t)i;
+    uint8_t *buffer = io_alloc(im->ctx, pixels, (size_t)l->stored);
     if (!buffer) return io_nomem("PNG");
-    e = spng_decode_image(png, buffer, size, l->format, 0);
+    int e = l->stored == 1 ? 0 : spng_set_plte(png, &indices);
+    if (!e) e = spng_decode_image(png, buffer, (size_t)(pixels * l->stored), l->format, 0);
     if (!e) e = spng_decode_chunks(png);                                      /* verifies the last checksum */
-    if (!e) unpack(buffer, l->packed, im);
+    for (int64_t i = 0; i < pixels && !e; i++)
+        ((uint8_t *)im->pixels)[i] = (uint8_t)(buffer[i * l->stored] / scale);
     peft_sys_free(im->ctx, buffer);
     return e ? io_spng_failed(e, damaged) : PEFT_OK;
 }
@@ -118,7 +112,7 @@ static peft_status decode_packed(spng_ctx *png, const layout *l, peft_image *im)
 /* Decodes into im, through a buffer where alpha has to be separated from the samples. */
 static peft_status decode_pixels(spng_ctx *png, const layout *l, peft_image *im)
 {
-    if (l->packed) return decode_packed(png, l, im);
+    if (l->small) return decode_small(png, l, im);
     size_t pixels = (size_t)(im->width * im->height), needed, bytes = pixels * (size_t)(l->depth / 8 * l->stored);
     uint8_t *buffer = (uint8_t *)im->pixels;
     int e = spng_decoded_image_size(png, l->format, &needed);

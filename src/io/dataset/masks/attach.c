@@ -58,7 +58,8 @@ static peft_status leave_out_masks(attach *a)
         io_inform(d->ctx, "masks: %lld of %lld samples are masks of others, and are left out",
                   (long long)(d->count - a->count), (long long)d->count);
     if (a->count) return PEFT_OK;
-    return io_fail(PEFT_E_FORMAT, "masks: every sample is a mask of another one; expected images and their masks");
+    return io_fail(PEFT_E_FORMAT, "masks: every sample is a mask, of another one or of itself; expected masks in "
+                   "another folder, or with names that differ from those of the images by suffix");
 }
 
 /* The error for a sample without a mask: where it was looked for. */
@@ -71,6 +72,9 @@ static peft_status no_mask(const attach *a, int64_t i, int64_t missing)
     char others[60] = "";
     if (missing > 1)
         snprintf(others, sizeof others, " (and %lld other sample%s)", (long long)missing - 1, missing > 2 ? "s" : "");
+    if (!a->path && (a->data->opened ? a->data->opened : a->data)->mask_names.count)
+        return io_fail(PEFT_E_NOTFOUND, "masks: %s has no mask%s; its cell in the table's column of masks is empty. "
+                       "missing=skip leaves such samples out, missing=empty takes them as background", name, others);
     if (!a->path)
         return io_fail(PEFT_E_NOTFOUND, "masks: %s has no mask%s; looked in its folder for its name with '%s%s' before "
                        "the ending. missing=skip leaves such samples out, missing=empty takes them as background", name,

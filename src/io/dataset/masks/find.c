@@ -175,6 +175,30 @@ static peft_status find_one(const peft_dataset *d, const char *path, io_masks *m
     return s;
 }
 
+/* Takes the paths of a table's column of masks; samples whose cell is empty have none. Slices of one file, whose paths
+ * are equal, share a file. */
+static peft_status take_named(const peft_dataset *d, io_masks *m, io_mask_found *out)
+{
+    const io_strings *name = &(d->opened ? d->opened : d)->mask_names;
+    search q = { .masks = m, .found = out };
+    peft_status s = PEFT_OK;
+    for (int64_t i = 0; i < d->count && !s; i++) {
+        struct stat st;
+        const char *path = name->item[io_masks_sample(d, i)];
+        const int64_t last = m->files.count - 1;
+        out->first[i] = out->entries;
+        if (!*path) continue;
+        if (stat(path, &st) || !S_ISREG(st.st_mode))
+            return io_fail(PEFT_E_IO, "masks: %s, which the table names as the mask of %s, is no file; correct the "
+                           "table, or leave the cell empty for an image without mask", path, peft_dataset_name(d, i));
+        const bool same = last >= 0 && !strcmp(m->files.item[last], path);
+        if (!same) s = io_strings_add(&m->files, io_copy(d->ctx, path));
+        if (!s) s = add_file(&q, m->files.count - 1, IO_ALL_CLASSES);
+    }
+    out->first[d->count] = out->entries;
+    return s;
+}
+
 peft_status io_masks_find(const peft_dataset *d, const char *path, io_masks *m, io_mask_found *out)
 {
     struct stat st;
@@ -183,6 +207,13 @@ peft_status io_masks_find(const peft_dataset *d, const char *path, io_masks *m, 
     out->first = io_alloc(d->ctx, d->count + 1, sizeof *out->first);
     if (!out->first) return io_nomem("masks");
     if (path && !stat(path, &st) && S_ISREG(st.st_mode)) return find_one(d, path, m, out);
+    if (!path && (d->opened ? d->opened : d)->mask_names.count) {
+        if (o->per_class || *o->suffix)
+            return io_fail(PEFT_E_OPTION, "masks: the table names the files of masks; leave suffix and per_class out, "
+                           "or give the folder of the masks");
+        peft_status named = take_named(d, m, out);
+        return named ? named : check_claims(d, m, out);
+    }
     if (!path && o->per_class == IO_PER_CLASS_FOLDER)
         return io_fail(PEFT_E_OPTION, "masks: per_class=folder needs the folder of the classes' folders");
     if (!path && !*o->suffix && !o->per_class)
