@@ -59,6 +59,12 @@ static peft_status paint(peft_dicom_seg *s, const io_seg_target *t, uint8_t *sam
     return status;
 }
 
+static io_seg_target target_of(const io_dicom_source *source, int64_t frame)
+{
+    return (io_seg_target){ source->instance, source->series, source->frame_of_reference, frame,
+                            &source->place[frame] };
+}
+
 /* Paints all frames of the sources into the tensor [frames, rows, columns], or [segments, frames, rows, columns]. */
 static peft_status paint_sources(peft_dicom_seg *s, const io_seg_sources *sources, const char *const *paths,
                                  peft_tensor *out)
@@ -71,8 +77,7 @@ static peft_status paint_sources(peft_dicom_seg *s, const io_seg_sources *source
     for (int64_t i = 0; i < sources->count; i++) {
         const io_dicom_source *source = &sources->item[i];
         for (int64_t f = 0; f < source->frames && !status; f++, done++) {
-            const io_seg_target t = { source->instance, source->series, source->frame_of_reference, f,
-                                      &source->place[f] };
+            const io_seg_target t = target_of(source, f);
             painting to = { NULL, samples + pixels, NULL, sources->frames * pixels };
             if (planes) to.planes = (float *)peft_tensor_data(out) + done * pixels;
             else to.labels = (int64_t *)peft_tensor_data(out) + done * pixels;
@@ -84,22 +89,29 @@ static peft_status paint_sources(peft_dicom_seg *s, const io_seg_sources *source
     return status;
 }
 
+/* Reads the headers of the images. PEFT_E_MISMATCH: their size is not that of the segmentation. */
+static peft_status read_sources(const peft_dicom_seg *s, const char *const *paths, int64_t count, io_seg_sources *out)
+{
+    const int64_t rows = s->file.info->rows, columns = s->file.info->columns;
+    peft_status status = io_seg_sources_read(s->ctx, paths, count, out);
+    if (status || (out->item->rows == rows && out->item->columns == columns)) return status;
+    status = io_fail(PEFT_E_MISMATCH, WHO ": it has %lld rows and %lld columns, the image %s has %lld and %lld; "
+                     "expected the same", (long long)rows, (long long)columns, paths[0], (long long)out->item->rows,
+                     (long long)out->item->columns);
+    io_seg_sources_free(out);
+    return status;
+}
+
 static peft_status read_maps(peft_dicom_seg *s, const char *const *paths, int64_t count, bool planes, peft_tensor **out)
 {
     io_seg_sources sources;
     peft_tensor *made = NULL;
     if (!s || !paths || !out) return io_fail(PEFT_E_INVALID, WHO ": %s is NULL", !s ? "s" : paths ? "out" : "sources");
-    peft_status status = io_seg_sources_read(s->ctx, paths, count, &sources);
+    peft_status status = read_sources(s, paths, count, &sources);
     if (status) return status;
-    const int64_t rows = s->file.info->rows, columns = s->file.info->columns;
-    const int64_t dims[4] = { s->seg->segments, sources.frames, rows, columns };
-    if (sources.item->rows != rows || sources.item->columns != columns)
-        status = io_fail(PEFT_E_MISMATCH, WHO ": it has %lld rows and %lld columns, the image %s has %lld and %lld; "
-                         "expected the same", (long long)rows, (long long)columns, paths[0],
-                         (long long)sources.item->rows, (long long)sources.item->columns);
-    if (!status)
-        status = planes ? peft_tensor_create(s->ctx, PEFT_F32, 4, dims, &made)
-                        : peft_tensor_create(s->ctx, PEFT_I64, 3, dims + 1, &made);
+    const int64_t dims[4] = { s->seg->segments, sources.frames, s->file.info->rows, s->file.info->columns };
+    status = planes ? peft_tensor_create(s->ctx, PEFT_F32, 4, dims, &made)
+                    : peft_tensor_create(s->ctx, PEFT_I64, 3, dims + 1, &made);
     if (!status) status = paint_sources(s, &sources, paths, made);
     io_seg_sources_free(&sources);
     if (status) peft_tensor_free(made);

@@ -55,6 +55,9 @@ peft_status io_seg_check_target(const io_seg_file *f, const io_seg_target *t)
         return io_fail(PEFT_E_MISMATCH, "DICOM segmentation: it is not of the image %s, as it refers neither to this "
                        "SOP Instance UID nor to its series; it refers to %lld images, the first is %s", t->instance,
                        (long long)f->instances, f->instances ? f->instance[0] : "none");
+    if (!t->place)
+        return io_fail(PEFT_E_MISMATCH, "DICOM segmentation: its frames refer to no images, so that their places are "
+                       "needed; give the image's file to peft_dicom_seg_labels");
     return io_fail(PEFT_E_MISMATCH, "DICOM segmentation: its frames refer to no images, and do not lie in the grid of "
                    "the image %s: expected one Frame of Reference UID, orientation and pixel spacing, and positions "
                    "along the normal", t->instance);
