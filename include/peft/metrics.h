@@ -55,6 +55,10 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_metrics_reliability_of_classes(const double *probabilities, const float *targets, int64_t n, int64_t classes,
                                     int64_t bins, int64_t *size, double *probability, double *share);
 
+/* --- values of the caller, such as the Dice of each case and class (segmentation.h); NaN is left out --- */
+PEFT_API PEFT_NODISCARD peft_status    /* values [n,classes]; "mean", "mean_macro" */
+peft_metrics_values(const double *values, int64_t n, int64_t classes, const char *name, double *out, size_t count);
+
 /* --- temperature scaling (Guo et al., ICML 2017): softmax(logits / temperature) instead of softmax(logits) --- */
 /* The temperature, from 0.01 to 100, with the least mean of -log of the label's probability (metric "nll"). Fit it on
  * images that were used neither for training nor for the final test. The nll is convex in 1/temperature; bisection

@@ -20,6 +20,7 @@
 #include <peft/options.h>
 #include <peft/probe.h>
 #include <peft/prune.h>
+#include <peft/segmentation.h>
 #include <peft/session.h>
 #include <peft/statistics.h>
 #include <peft/status.h>

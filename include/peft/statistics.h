@@ -60,9 +60,10 @@ peft_statistics_auroc_difference(peft_context *ctx, const double *first, const d
                                  const int64_t *groups, int64_t n, double level, peft_estimate *out);
 
 /* --- any metric --------------------------------------------------------------------------------------------------- */
-/* n samples with scores. Of labels and targets one is NULL. With labels: metrics of the families decision (the class of
- * the largest score), ranking (each class against the rest) and calibration of peft_metrics_help; with targets: of
- * multilabel and ranking. */
+/* n samples with scores. Of labels and targets at most one is given. With labels: metrics of the families decision (the
+ * class of the largest score), ranking (each class against the rest) and calibration of peft_metrics_help; with
+ * targets: of multilabel and ranking; with neither: "mean" and "mean_macro" of scores that are values, such as the Dice
+ * of n cases (peft_segmentation_values), where NaN is left out, in a difference also where the other one is NaN. */
 typedef struct peft_samples {
     int64_t n;                         /* samples */
     int64_t classes;                   /* columns of scores and targets */

@@ -4,14 +4,15 @@
 #   run.sh BUILD [CHECK..]    BUILD: a build folder with both shared libraries
 #                             CHECK: metrics, statistics, labels, conformal, probes, analysis, training, backbones, flags,
 #                             torch_files, adapters, pixels, cma, architectures, dicom, dicom_seg, series, formats, nifti,
-#                             maps, report or federated (minutes); default: all but federated
+#                             maps, segmentation, report or federated (minutes); default: all but federated
 # A check is a process of one thread: as many run at a time as there are cores, the longest first.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: run.sh BUILD [CHECK..]}" && pwd)
 shift
 [ $# -gt 0 ] || set -- report adapters training backbones architectures metrics statistics labels conformal probes \
-    analysis flags torch_files pixels cma dicom dicom_seg series formats nifti maps
+    analysis flags torch_files pixels cma dicom dicom_seg series formats nifti maps \
+    segmentation
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 for check in "$@"; do "$here/environment.sh" "$check"; done > "$logs/setups" || exit 2

@@ -232,7 +232,8 @@ START_TEST(wrong_arguments_are_refused)
     REFUSED(bootstrap(ctx, &both, "accuracy", "", e, 1), PEFT_E_INVALID, "both given");
     both.targets = NULL;
     both.labels = NULL;
-    REFUSED(bootstrap(ctx, &both, "accuracy", "", e, 1), PEFT_E_INVALID, "both NULL");
+    REFUSED(bootstrap(ctx, &both, "accuracy", "", e, 1), PEFT_E_NOTFOUND, "from samples with values alone");
+    REFUSED(bootstrap(ctx, &both, "mean", "stratified=true", e, CLASSES), PEFT_E_INVALID, "values alone");
     REFUSED(bootstrap(ctx, &targets, "auroc", "stratified=true", e, CLASSES), PEFT_E_INVALID, "stratified",
             "3 classes");
     const int64_t wrong[N] = { 0, 9 };

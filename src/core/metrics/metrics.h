@@ -4,6 +4,7 @@
 #ifndef PF_METRICS_H
 #define PF_METRICS_H
 #include <peft/metrics.h>
+#include <stdbool.h>
 #include "core/base/error.h"
 #include "kernels/float_mode.h"
 
@@ -16,7 +17,8 @@ typedef enum pf_metric {
 
 /* A family: the metrics that one public function computes. Its letter stands in the rows of metrics.def. */
 typedef enum pf_metric_family {
-    PF_FAMILY_DECISION = 'd', PF_FAMILY_MULTILABEL = 'm', PF_FAMILY_RANKING = 'r', PF_FAMILY_CALIBRATION = 'c'
+    PF_FAMILY_DECISION = 'd', PF_FAMILY_MULTILABEL = 'm', PF_FAMILY_RANKING = 'r', PF_FAMILY_CALIBRATION = 'c',
+    PF_FAMILY_VALUES = 'v'
 } pf_metric_family;
 
 /* Finds the metric of that name in a family. PEFT_E_NOTFOUND: the family has no such metric; PEFT_E_SHAPE: the metric
@@ -33,6 +35,10 @@ peft_status pf_metric_targets(const char *who, const float *v, int64_t n, int64_
 peft_status pf_metric_scores(const char *who, const double *v, int64_t n, int64_t classes);          /* no NaN */
 peft_status pf_metric_probabilities(const char *who, const double *v, int64_t n, int64_t classes);   /* 0..1 */
 peft_status pf_metric_logits(const char *who, const float *v, int64_t n, int64_t classes);           /* finite */
+/* The metric "mean" [classes] or "mean_macro" of the rows index [m] of x (NULL: rows 0 to m - 1). others, if it is not
+ * NULL: entries that are NaN there are left out too. */
+void pf_metric_means(const double *x, const double *others, const int64_t *index, int64_t m, int64_t classes,
+                     bool macro, double *out);
 int64_t pf_metric_largest(const double *row, int64_t classes);     /* the index of the first largest element */
 int64_t pf_metric_bin(double p, int64_t bins);                /* the bin b with b/bins < p <= (b+1)/bins; 0 for 0 */
 void pf_metric_softmax(double *row, int64_t classes);              /* replaces the logits of one sample */

@@ -252,6 +252,9 @@ static peft_status run(boot *b, const peft_options *options, peft_estimate *out)
         return pf_fail(PEFT_E_INVALID, "%s: stratified is true and targets have %lld classes: samples with several "
                        "labels belong to no single stratum; pass one class at a time, or stratified=false",
                        b->figure.who, (long long)s->classes);
+    if (stratified && !s->targets && !s->labels)
+        return pf_fail(PEFT_E_INVALID, "%s: stratified is true and the samples are values alone, without labels "
+                       "by which strata are made", b->figure.who);
     PF_TRY(pf_groups_make(&b->groups, b->figure.who, b->figure.ctx, s->groups, s->n));
     if (bca) PF_TRY(check_time(b));
     PF_TRY(prepare(b, resamples, bca));

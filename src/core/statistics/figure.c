@@ -12,6 +12,7 @@ static const struct need { const char *metric; unsigned needs; bool over_classes
     { "average_precision", PF_POSITIVE, false }, { "rank_ap", PF_POSITIVE, false },
     { "balanced_accuracy", PF_POSITIVE, true }, { "precision_macro", PF_POSITIVE, true },
     { "recall_macro", PF_POSITIVE, true }, { "f1_macro", PF_POSITIVE, true },
+    { "mean", PF_POSITIVE, false }, { "mean_macro", PF_POSITIVE, true },
     { "auroc_macro", PF_POSITIVE | PF_NEGATIVE, true }, { "map", PF_POSITIVE, true }, { "rank_map", PF_POSITIVE, true },
     { "mcc", PF_TWO_CLASSES, false }, { "kappa", PF_TWO_CLASSES, false }, { "kappa_quadratic", PF_TWO_CLASSES, false },
 };
@@ -20,7 +21,7 @@ static const struct need { const char *metric; unsigned needs; bool over_classes
 static peft_status refuse_metric(const pf_figure *f)
 {
     enum { MOST_NAMES = 64 };
-    const char *name[MOST_NAMES], *truth = f->s->labels ? "labels" : "targets";
+    const char *name[MOST_NAMES], *truth = f->s->labels ? "labels" : f->s->targets ? "targets" : "values alone";
     if (peft_metrics_help(f->metric))
         return pf_fail(PEFT_E_NOTFOUND, "%s: metric '%s' cannot be computed from samples with %s", f->who, f->metric,
                        truth);
@@ -36,8 +37,9 @@ static peft_status find_metric(pf_figure *f)
 {
     const pf_metric_family labels[] = { PF_FAMILY_DECISION, PF_FAMILY_RANKING, PF_FAMILY_CALIBRATION };
     const pf_metric_family targets[] = { PF_FAMILY_MULTILABEL, PF_FAMILY_RANKING };
-    const pf_metric_family *families = f->s->labels ? labels : targets;
-    const size_t n = f->s->labels ? 3 : 2;
+    const pf_metric_family values[] = { PF_FAMILY_VALUES };
+    const pf_metric_family *families = f->s->labels ? labels : f->s->targets ? targets : values;
+    const size_t n = f->s->labels ? 3 : f->s->targets ? 2 : 1;
     const double nowhere = 0;
     pf_metric m;
     for (size_t i = 0; i < n; i++) {
@@ -78,7 +80,14 @@ static peft_status make_room(pf_figure *f, int64_t m)
     return PEFT_OK;
 }
 
-/* Copies labels or targets of the selection, and counts for each class the samples without and with it. */
+/* Whether sample i has a value of class c, in a difference both values. */
+static bool has_value(const peft_samples *s, int64_t i, int64_t c)
+{
+    return !isnan(s->scores[i * s->classes + c]) && !(s->others && isnan(s->others[i * s->classes + c]));
+}
+
+/* Copies labels or targets of the selection, and counts for each class the samples without and with it (of values those
+ * that are not NaN). */
 static void select_truth(pf_figure *f, const int64_t *index, int64_t m)
 {
     const int64_t classes = f->s->classes;
@@ -87,7 +96,8 @@ static void select_truth(pf_figure *f, const int64_t *index, int64_t m)
     for (int64_t i = 0; i < m; i++) {
         const int64_t from = index ? index[i] : i;
         if (f->s->labels) f->labels[i] = f->s->labels[from];
-        for (int64_t c = 0; c < classes; c++) {
+        for (int64_t c = 0; f->family == PF_FAMILY_VALUES && c < classes; c++) positives[c] += has_value(f->s, from, c);
+        for (int64_t c = 0; f->family != PF_FAMILY_VALUES && c < classes; c++) {
             const float y = !f->s->labels ? f->s->targets[from * classes + c] : f->labels[i] == c ? 1.0f : 0.0f;
             f->targets[i * classes + c] = y;
             negatives[c] += y == 0;
@@ -96,10 +106,15 @@ static void select_truth(pf_figure *f, const int64_t *index, int64_t m)
     }
 }
 
-/* Computes the metric of the selection with these scores. */
-static peft_status evaluate(pf_figure *f, const double *scores, const int64_t *index, int64_t m, double *values)
+/* Computes the metric of the selection with these scores. others: the other scores of a difference, or NULL. */
+static peft_status evaluate(pf_figure *f, const double *scores, const double *others, const int64_t *index, int64_t m,
+                            double *values)
 {
     const int64_t classes = f->s->classes;
+    if (f->family == PF_FAMILY_VALUES) {
+        pf_metric_means(scores, others, index, m, classes, f->over_classes, values);
+        return PEFT_OK;
+    }
     for (int64_t i = 0; index && i < m; i++)
         memcpy(f->scores + i * classes, scores + index[i] * classes, (size_t)classes * sizeof *scores);
     const double *x = index ? f->scores : scores;
@@ -137,8 +152,8 @@ peft_status pf_figure_of(pf_figure *f, const double *scores, const double *other
 {
     PF_TRY(make_room(f, m));
     select_truth(f, index, m);
-    PF_TRY(evaluate(f, scores, index, m, f->values));
-    if (others) PF_TRY(evaluate(f, others, index, m, f->values + f->count));
+    PF_TRY(evaluate(f, scores, others, index, m, f->values));
+    if (others) PF_TRY(evaluate(f, others, scores, index, m, f->values + f->count));
     bool lost = f->needs & PF_TWO_CLASSES && !has_two_classes(f);
     for (int64_t c = 0; f->over_classes && c < f->s->classes; c++) lost |= f->complete[c] && !class_complete(f, c);
     for (size_t k = 0; k < f->count; k++) {
@@ -152,13 +167,12 @@ static peft_status check_samples(const char *who, const peft_samples *s)
 {
     if (!s) return pf_metric_null(who, "s");
     if (!s->scores) return pf_metric_null(who, "scores");
-    if (!s->labels == !s->targets)
-        return pf_fail(PEFT_E_INVALID, "%s: labels and targets are both %s, expected one of them", who,
-                       s->labels ? "given" : "NULL");
+    if (s->labels && s->targets)
+        return pf_fail(PEFT_E_INVALID, "%s: labels and targets are both given, expected at most one of them", who);
     PF_TRY(pf_metric_extents(who, s->n, s->classes));
     PF_TRY(pf_metric_extents(who, s->classes, s->classes));
     if (s->labels) return pf_metric_labels(who, "labels", s->labels, s->n, s->classes);
-    return pf_metric_targets(who, s->targets, s->n, s->classes);
+    return s->targets ? pf_metric_targets(who, s->targets, s->n, s->classes) : PEFT_OK;
 }
 
 peft_status pf_figure_make(pf_figure *f, const char *who, peft_context *ctx, const peft_samples *s, const char *metric,

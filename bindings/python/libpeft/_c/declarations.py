@@ -51,6 +51,23 @@ PEFT_FLOAT_32 = -32
 PEFT_MASK_IGNORED = -1
 
 
+class peft_segment(Structure):
+    """As in the header."""
+
+    _fields_ = [
+        ("places", c_int64),
+        ("truth", c_int64),
+        ("predicted", c_int64),
+        ("both", c_int64),
+        ("truth_surface", c_int64),
+        ("predicted_surface", c_int64),
+        ("hd", c_double),
+        ("hd95", c_double),
+        ("surface_distance", c_double),
+        ("extent", c_double),
+    ]
+
+
 class peft_estimate(Structure):
     """As in the header."""
 
@@ -358,6 +375,7 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_metrics_reliability": (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p)),
     "peft_metrics_reliability_of_classes":
         (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p)),
+    "peft_metrics_values": (c_int, (c_void_p, c_int64, c_int64, c_char_p, c_void_p, c_size_t)),
     "peft_metrics_fit_temperature": (c_int, (c_void_p, c_void_p, c_int64, c_int64, c_void_p)),
     "peft_metrics_temperature_scores": (c_int, (c_void_p, c_int64, c_int64, c_double, c_void_p)),
     # probe.h
@@ -404,6 +422,14 @@ CORE: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_importance_scores": (c_int, (c_void_p, c_char_p, c_void_p, c_void_p)),
     "peft_adapter_prune": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_importance_option": (c_void_p, (c_void_p, c_size_t)),
+    # segmentation.h
+    "peft_segmentation_create": (c_int, (c_void_p, c_int64, c_int, c_void_p)),
+    "peft_segmentation_free": (None, (c_void_p,)),
+    "peft_segmentation_add": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p)),
+    "peft_segmentation_add_targets": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p)),
+    "peft_segmentation_case": (c_int, (c_void_p, c_void_p, c_size_t)),
+    "peft_segmentation_values": (c_int, (c_void_p, c_int64, c_char_p, c_void_p, c_void_p)),
+    "peft_segmentation_option": (c_void_p, (c_size_t,)),
     # statistics.h
     "peft_statistics_proportion": (c_int, (c_int64, c_int64, c_double, c_char_p, c_void_p)),
     "peft_statistics_mcnemar": (c_int, (c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_void_p)),
