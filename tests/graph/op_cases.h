@@ -28,16 +28,19 @@ static pf_val case_layernorm(lab *l, int v)
     return peft_sys_layernorm(&l->g, x, gamma, beta, 1e-6);
 }
 
-/* v: bit 0: gamma, bit 1: beta, bit 2: by running statistics, as in evaluation */
+/* v: bit 0: gamma, bit 1: beta, bit 2: by running statistics, as in evaluation; bits 3 and 4: features, maps, maps with
+ * ReLU, features with ReLU */
 static pf_val case_batchnorm(lab *l, int v)
 {
-    const pf_attr a = { .f = { 1e-5, 0.1 } };                /* eps, momentum of the running statistics */
-    pf_val x = LEAF(l, 5, 1, D), gamma = v & 1 ? LEAF(l, D) : NONE, beta = v & 2 ? LEAF(l, D) : NONE;
+    const double eps = 1e-5, momentum = 0.1;                /* of the running statistics */
+    const bool map = v >> 3 == 1 || v >> 3 == 2;
+    pf_val x = map ? LEAF(l, B, 3, D) : LEAF(l, 5, 1, D);
+    pf_val gamma = v & 1 ? LEAF(l, D) : NONE, beta = v & 2 ? LEAF(l, D) : NONE;
     pf_val mean = lab_const(l, PEFT_DIMS(D)), var = lab_const(l, PEFT_DIMS(D));
     pk_real *p = pf_v(&l->g, var)->data;
     for (int i = 0; i < D; i++) p[i] = 1 + p[i] * p[i];
     l->g.spec.training = !(v & 4);
-    return pf_emit(&l->g, &pf_op_batchnorm, &a, 5, (pf_val[]){ x, gamma, beta, mean, var });
+    return pf_batchnorm(&l->g, (pf_val[]){ x, gamma, beta, mean, var }, eps, momentum, v >> 3 >= 2);
 }
 
 /* v: bits 0 and 1: extra keys and values, none, [n, d], [1, n, d] or [b, n, d]; bit 2: sink; bit 3: head_scale; bit 4:
@@ -321,7 +324,7 @@ static const op_case op_cases[] = {
     { "layernorm", &pf_op_layernorm, case_layernorm, 4 }, { "gate", &pf_op_gate, case_gate, 12 },
     { "head_norm", &pf_op_head_norm, case_head_norm, 8 },
     { "rope", &pf_op_rope, case_rope, 17 }, { "rope_table", &pf_op_rope_table, case_rope_table, 2 },
-    { "batchnorm", &pf_op_batchnorm, case_batchnorm, 8 },
+    { "batchnorm", &pf_op_batchnorm, case_batchnorm, 32 },
     { "attention", &pf_op_attention, case_attention, 32 },
     { "shared keys", &pf_op_attention, case_shared_keys, 4 },
     { "self attention", &pf_op_attention, case_self_attention, 2 },

@@ -84,7 +84,7 @@ typedef struct pf_overlay {
     void (*before)(void *user, struct peft_build *g, peft_site *s);
     void (*after)(void *user, struct peft_build *g, peft_site *s);
     /* Computes each batch norm of the head. in: the inputs of pf_op_batchnorm. NULL: the running statistics do. */
-    pf_val (*batch_norm)(void *user, struct peft_build *g, const pf_val *in, double eps);
+    pf_val (*batch_norm)(void *user, struct peft_build *g, const pf_val *in, double eps, bool relu);
     void (*finish)(void *user, struct peft_build *g, pf_val logits);             /* for losses: pf_loss_add */
     bool trains;                         /* the gradients of its tensors are computed */
     void *user;
@@ -173,6 +173,9 @@ pf_val pf_attention(pf_graph *g, int64_t heads, const peft_site *s, pf_val *lse)
 /* For x [..,2 d], the outputs of a gated MLP's fc1: the activation of the first half, or of the last, times the other
  * half. */
 pf_val pf_gated(pf_graph *g, pf_val x, pk_act act, bool last);
+/* Batch norm over the rows of in[0], and ReLU after it if `relu` is set. in: x, gamma or PF_NONE, beta or PF_NONE,
+ * running mean, running variance; these two are constants that a training run changes. */
+pf_val pf_batchnorm(pf_graph *g, const pf_val in[5], double eps, double momentum, bool relu);
 /* Convolution of maps x [.., h*w, in], pixels in rows from the top, with weight [out, in, kh, kw] of odd kh and kw, as
  * PyTorch stores it: stride 1, zeros around the map. bias [out] or PF_NONE. Returns [.., h*w, out]. */
 pf_val pf_conv2d(pf_graph *g, pf_val x, int64_t h, int64_t w, pf_val weight, pf_val bias);

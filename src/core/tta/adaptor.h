@@ -52,7 +52,7 @@ typedef struct pf_tta_kind {
     void        (*finish)(peft_adaptor *a, pf_graph *g, pf_val logits);
     /* Computes each batch norm of the head in net, as pf_overlay.batch_norm. NULL: by the running
      * statistics; create may set peft_adaptor.batch_norm to NULL. */
-    pf_val      (*batch_norm)(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps);
+    pf_val      (*batch_norm)(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps, bool relu);
     /* Sets the kind's state, and those tensors that are no copies of the model's, to their initial values. Called at
      * the end of peft_adaptor_create, and by peft_adaptor_reset. */
     void        (*reset)(peft_adaptor *a);
@@ -83,7 +83,7 @@ struct peft_adaptor {
     int64_t batch;
     pf_params params;                    /* tensors of its own; those with a backbone tensor's name replace it */
     pf_tta_taps taps;                    /* of the kind, or as its create has set it; so is batch_norm */
-    pf_val (*batch_norm)(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps);
+    pf_val (*batch_norm)(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps, bool relu);
     pf_optimizer optimizer; double lr;   /* of kinds that train; set by create */
     pf_trained *trained;                 /* one for each of params; NULL: the kind does not train */
     pk_real *slab; size_t slab_bytes;    /* gradients, then moments, of all params */

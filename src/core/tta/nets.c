@@ -54,10 +54,10 @@ static void after_source(void *user, pf_graph *g, peft_site *s)
     pf_class_row_after(&a->class_row, g, s);
     find_tap(a, a->source_tap, g, s);
 }
-static pf_val batch_norm(void *user, pf_graph *g, const pf_val *in, double eps)
+static pf_val batch_norm(void *user, pf_graph *g, const pf_val *in, double eps, bool relu)
 {
     peft_adaptor *a = user;
-    return a->batch_norm(a, g, in, eps);
+    return a->batch_norm(a, g, in, eps, relu);
 }
 static void finish(void *user, pf_graph *g, pf_val logits)
 {

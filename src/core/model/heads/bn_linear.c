@@ -12,7 +12,7 @@ static peft_status declare(peft_model *m, const char *init, pf_source *source)
 static pf_val emit(const peft_model *m, pf_graph *g, const pf_val *x)
 {
     const double eps = 1e-6;
-    return pf_head_linear_of(m, g, pf_head_batch_norm(m, g, x[0], "head.0", eps), "head.1");
+    return pf_head_linear_of(m, g, pf_head_batch_norm(m, g, x[0], "head.0", eps, false), "head.1");
 }
 
 const pf_head pf_head_bn_linear = { .name = "bn_linear", .options = "head head_init pool", .init = "trunc_normal:0.01",

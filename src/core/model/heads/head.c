@@ -59,13 +59,12 @@ pf_val pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char 
     return peft_sys_linear(g, x, pf_head_tensor(m, g, stem, "weight"), pf_head_tensor(m, g, stem, "bias"));
 }
 
-pf_val pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps)
+pf_val pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps, bool relu)
 {
     const double momentum = 0.1;                          /* of the running statistics, as by default in torch */
-    const pf_attr a = { .f = { eps, momentum } };
     const pf_val in[] = { x, pf_head_tensor(m, g, stem, "weight"), pf_head_tensor(m, g, stem, "bias"),
                           pf_head_tensor(m, g, stem, "running_mean"), pf_head_tensor(m, g, stem, "running_var") };
     if (g->status) return PF_NONE;
-    if (g->overlay && g->overlay->batch_norm) return g->overlay->batch_norm(g->overlay->user, g, in, eps);
-    return pf_emit(g, &pf_op_batchnorm, &a, 5, in);
+    if (g->overlay && g->overlay->batch_norm) return g->overlay->batch_norm(g->overlay->user, g, in, eps, relu);
+    return pf_batchnorm(g, in, eps, momentum, relu);
 }

@@ -56,8 +56,9 @@ peft_status pf_head_add_weight_and_bias(peft_model *m, const char *stem, int64_t
 peft_status pf_head_add_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source);
 /* x times STEM.weight, plus STEM.bias. */
 pf_val      pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char *stem);
-/* Batch norm over all rows of x. It has no affine part if there are no STEM.weight and STEM.bias. */
-pf_val      pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps);
+/* Batch norm over all rows of x, with relu followed by ReLU. It has no affine part if there are no STEM.weight and
+ * STEM.bias. */
+pf_val      pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps, bool relu);
 /* The tensor STEM.SUFFIX of the head; PF_NONE: it has none. */
 pf_val      pf_head_tensor(const peft_model *m, pf_graph *g, const char *stem, const char *suffix);
 

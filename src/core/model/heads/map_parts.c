@@ -38,7 +38,7 @@ pf_val pf_head_conv_of(const peft_model *m, pf_graph *g, pf_val x, pf_grid size,
     const bool linear = !g->status && pf_v(g, weight)->shape.ndim == 2;
     snprintf(norm, sizeof norm, "%s.bn", stem);
     x = linear ? peft_sys_linear(g, x, weight, PF_NONE) : pf_conv2d(g, x, size.h, size.w, weight, PF_NONE);
-    return peft_sys_activate(g, pf_head_batch_norm(m, g, x, norm, eps), "relu");
+    return pf_head_batch_norm(m, g, x, norm, eps, true);
 }
 
 peft_status pf_head_add_classifier(peft_model *m, int64_t in, const char *init, pf_source *source)

@@ -35,7 +35,7 @@ static pf_val emit(const peft_model *m, pf_graph *g, const pf_val *x)
     for (int64_t i = 0; i < m->spec.layers; i++) {
         stems(i, linear, norm);
         y = peft_sys_activate(g, pf_head_linear_of(m, g, y, linear), "relu");
-        y = pf_head_batch_norm(m, g, y, norm, eps);
+        y = pf_head_batch_norm(m, g, y, norm, eps, false);
     }
     return pf_head_linear_of(m, g, y, "head.last_layer");
 }

@@ -4,7 +4,7 @@
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR };      /* in: the inputs of pf_op_batchnorm */
 
-pf_val pf_mixed_norms_emit(pf_mixed_norms *m, pf_graph *g, const pf_val *in, double eps)
+pf_val pf_mixed_norms_emit(pf_mixed_norms *m, pf_graph *g, const pf_val *in, double eps, bool relu)
 {
     enum { MEAN, VAR, DEVIATION, STATISTICS };           /* the outputs of pf_op_mixed_statistics */
     pf_val mixed[STATISTICS];
@@ -16,8 +16,7 @@ pf_val pf_mixed_norms_emit(pf_mixed_norms *m, pf_graph *g, const pf_val *in, dou
     m->norm[m->count].x = in[X];
     m->norm[m->count].mean = mixed[MEAN];
     m->norm[m->count++].deviation = mixed[DEVIATION];
-    return pf_emit(g, &pf_op_batchnorm, &(pf_attr){ .f = { eps } }, 5,
-                   (pf_val[]){ in[X], in[GAMMA], in[BETA], mixed[MEAN], mixed[VAR] });
+    return pf_batchnorm(g, (pf_val[]){ in[X], in[GAMMA], in[BETA], mixed[MEAN], mixed[VAR] }, eps, 0, relu);
 }
 
 void pf_mixed_norms_finish(pf_mixed_norms *m, pf_graph *g, const char *head)

@@ -110,9 +110,9 @@ static void before(peft_adaptor *a, pf_graph *g, peft_site *s)
         s->out = peft_sys_scale_frequencies(g, s->out, pf_trained_value(g, t->prompt), t->first);
 }
 
-static pf_val batch_norm(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps)
+static pf_val batch_norm(peft_adaptor *a, pf_graph *g, const pf_val *in, double eps, bool relu)
 {
-    return pf_mixed_norms_emit(&((vptta *)a->state)->norms, g, in, eps);
+    return pf_mixed_norms_emit(&((vptta *)a->state)->norms, g, in, eps, relu);
 }
 
 static void finish(peft_adaptor *a, pf_graph *g, pf_val logits)
