@@ -119,6 +119,27 @@ static peft_status read_maps(peft_dicom_seg *s, const char *const *paths, int64_
     return status;
 }
 
+peft_status io_seg_frame_labels(peft_dicom_seg *s, const char *path, int64_t frame, int64_t *out)
+{
+    io_seg_sources sources;
+    const int64_t pixels = s->file.info->rows * s->file.info->columns;
+    peft_status status = read_sources(s, &path, 1, &sources);
+    if (status) return status;
+    uint8_t *samples = io_alloc(s->ctx, pixels, 2);
+    if (!samples) status = io_nomem(WHO);
+    else if (frame >= sources.frames)
+        status = io_fail(PEFT_E_INVALID, WHO ": frame %lld of %s; expected 0 to %lld", (long long)frame, path,
+                         (long long)sources.frames - 1);
+    else {
+        const io_seg_target t = target_of(sources.item, frame);
+        memset(out, 0, (size_t)pixels * sizeof *out);
+        status = paint(s, &t, samples, &(painting){ out, samples + pixels, NULL, 0 });
+    }
+    peft_sys_free(s->ctx, samples);
+    io_seg_sources_free(&sources);
+    return status;
+}
+
 peft_status peft_dicom_seg_labels(peft_dicom_seg *s, const char *const *sources, int64_t count, peft_tensor **out)
 {
     return read_maps(s, sources, count, false, out);
