@@ -74,14 +74,9 @@ static void evaluate_cases(const run *r, peft_session *session, const double *sc
     free_case_scores(&s);
 }
 
-/* Prints the metrics on the test images, and figures of time and memory. */
-static void evaluate(run *r)
+/* Prints the metrics on the test images and completes the record. */
+static void evaluate_classes(run *r, peft_session *s)
 {
-    const double mib = 1024.0 * 1024.0;
-    double seconds = (seconds_now() - r->start) / (double)(r->updates ? r->updates : 1);
-    size_t peak = peft_context_memory_peak(r->t.ctx);
-    peft_session *s;
-    must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(s, r->test, r->t.transform);
     if (!scores) stopped_after_training(r, "during the evaluation");
     figures of_test = compute_figures(r->t.ctx, scores, r->test, &r->how);
@@ -92,6 +87,19 @@ static void evaluate(run *r)
     print_sets_figures(r, scores);
     if (given[predictions].value) write_predictions(r, scores);
     if (given[per_case].value) evaluate_cases(r, s, scores);
+    free(scores);
+}
+
+/* Prints the figures of the test images, and those of time and memory. */
+static void evaluate(run *r)
+{
+    const double mib = 1024.0 * 1024.0;
+    double seconds = (seconds_now() - r->start) / (double)(r->updates ? r->updates : 1);
+    size_t peak = peft_context_memory_peak(r->t.ctx);
+    peft_session *s;
+    must(peft_session_create(r->t.model, NULL, &s));
+    if (!given[masks].value) evaluate_classes(r, s);
+    else if (!evaluate_maps(r, s)) stopped_after_training(r, "during the evaluation");
     if (r->images_in_both > 0) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                                   (long long)r->images_in_both);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->t.model));
@@ -102,7 +110,6 @@ static void evaluate(run *r)
     printf("%-22s %.2f\n", "planned_mib", r->t.planned_bytes / mib);
     printf("%-22s %.2f\n", "peak_mib", (double)peak / mib);
     peft_session_free(s);
-    free(scores);
 }
 
 /* Finds broken pictures, unless --unchecked is given. */
@@ -112,6 +119,8 @@ static void check_images(const run *r)
     check_pictures((const peft_dataset *const[]){ r->all ? r->all : r->t.train, r->test,
                                                   r->validated ? r->validation : NULL }, 3, r->t.transform,
                    r->t.threads);
+    if (given[masks].value)
+        check_masks((const peft_dataset *const[]){ r->t.train, r->test, r->validated ? r->validation : NULL }, 3);
 }
 
 /* --tune, --nested: chooses settings, after finding broken pictures. The search has the backbone to itself. */
@@ -177,10 +186,12 @@ static run prepare(int argc, char **argv)
                           .threads = (int)flag_integer(&given[threads]),
                           .loader_threads = ranks.share ? 0 : 1 };       /* a rank skips batches of the others */
     check_case_flags();
+    check_mask_flags();
     check_files(&r);
     check_backbone(given[backbone].value);
     r.t.io_ctx = make_context();
-    const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
+    const data_request q = { DATA_REQUEST, .masks = given[masks].value, .mask_options = given[mask_options].value,
+                             .test_masks = given[test_masks].value, .shots = flag_integer(&given[shots]),
                              .tests = flag_integer(&given[test_per_class]), .seed = r.t.seed };
     const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);
     r.test_source = test_origin;
@@ -201,7 +212,7 @@ static run prepare(int argc, char **argv)
                                 flag_integer(&given[seed]));
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
     print_balance(given[own_flags + recipe_trainer].value, &given[own_flags + recipe_balance], r.t.train);
-    begin_decisions(&r);
+    if (!given[masks].value) begin_decisions(&r);
     if (given[predictions].value) check_prediction_columns(&r);
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);
@@ -234,7 +245,7 @@ int main(int argc, char **argv)
     train_model(&r);
     if (given[then].value) add_method(&r);
     if (given[prune].value) train_pruned(&r);
-    finish_decisions(&r);
+    if (!given[masks].value) finish_decisions(&r);
     write_model(&r);
     const double *const not_tested = NULL;
     write_record(&r, not_tested, NULL);

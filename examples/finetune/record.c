@@ -3,6 +3,7 @@
 #include "run.h"
 #include "common/program/errors.h"
 #include "common/record/record.h"
+#include "common/segment/map_figures.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -128,9 +129,11 @@ void write_record(run *r, const double *test_scores, const figures *of_test)
     json_raw(w, "data", r->record_data);
     json_raw(w, "tuning", r->search);
     json_raw(w, "nested", r->outer_folds);
-    record_figures(w, "validation_figures", r->t.ctx, r->validation_scores, r->validation, NULL);
+    if (given[masks].value) record_map_figures(w, "validation_figures", r->validation_scores, r->validation);
+    else record_figures(w, "validation_figures", r->t.ctx, r->validation_scores, r->validation, NULL);
     json_raw(w, "out_of_fold_figures", r->fold_figures);
-    record_figures(w, "test_figures", r->t.ctx, test_scores, r->test, of_test);
+    if (given[masks].value) record_map_figures(w, "test_figures", test_scores, r->test);
+    else record_figures(w, "test_figures", r->t.ctx, test_scores, r->test, of_test);
     record_note(w, r, "decision");
     record_note(w, r, "conformal");
     json_close(w);

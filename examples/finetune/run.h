@@ -12,6 +12,7 @@
 #include "common/model/recipe.h"
 #include "common/tuning/tuned_recipe.h"
 #include "common/program/progress_line.h"
+#include "common/segment/mask_sets.h"
 #include "common/record/earlier.h"
 #include "common/validation/held_out.h"
 #include "common/validation/validator.h"
@@ -21,6 +22,7 @@
     X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch " \
       "(.pth), the index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
+    MASK_FLAGS(X) \
     ATTENTION_CASE_FLAG(X) \
     X(case_options, "LIST", NULL, "with --per-case attention: options of the pooling, name=value,...: hidden, gated, " \
       "epochs, lr, weight_decay, seed (docs/api/case_pool.md)") \
@@ -32,7 +34,7 @@
       "as of --test; a share of the training images, 0.2; folds=K: K trainings, each judged on one fold, then one " \
       "on all") \
     X(stop, "FIGURE", NULL, "early stopping: the epoch with the best figure of the validation images is saved: " \
-      "balanced_accuracy, auroc_macro, f1_macro, accuracy, loss, with several labels map") \
+      "balanced_accuracy, auroc_macro, f1_macro, accuracy, loss, with several labels map, with masks dice") \
     X(patience, "N", "5", "with --stop: epochs in a row without an improvement that end the training (0: all are " \
       "trained)") \
     X(seed, "N", "1", "seed of the draw of images, the initial values and the order of images") \
@@ -150,7 +152,7 @@ void cross_validate(run *r);
 /* --model: warns of test and validation images that its training used, or prints that they are not known. */
 void check_earlier_training(run *r);
 /* Writes the training record beside the saved model. test_scores [count, classes] and their figures: NULL before the
- * evaluation. */
+ * evaluation. Of masks test_scores is Dice (score_maps), without figures. */
 void write_record(run *r, const double *test_scores, const figures *of_test);
 /* --- choice.c --- */
 bool tunes(void);                                             /* are settings chosen by folds? */
@@ -166,6 +168,10 @@ void begin_decisions(run *r);
 void finish_decisions(run *r);                                /* chooses, and stores the choices in the model */
 void print_sets_figures(const run *r, const double *scores);  /* of the sets of test images, if there are sets */
 void free_decisions(run *r);
+/* --- segment/segment.c --- */
+void check_mask_flags(void);                                  /* --masks: flags that are for classes of images */
+/* Prints the figures of the test images and completes the record; false: a stop was asked for. */
+bool evaluate_maps(run *r, peft_session *s);
 /* --- predictions.c --- */
 const char **names_of_classes(const peft_dataset *d);         /* [classes], to be freed */
 /* Ends the program if a class has the name of another column of that file. */

@@ -4,6 +4,7 @@
 #include "run.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
+#include "common/segment/mask_sets.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,8 @@ void open_validation(run *r, const data_request *q, const char *test_origin)
     validation_request v = parse_validation(given[val].value);
     v.chooses = choosing_flag();
     if (!validates()) return;
-    r->figure = find_figure(given[stop].value, peft_dataset_multilabel(r->t.train), "stop");
+    r->figure = given[masks].value ? map_figure(given[stop].value, "stop")
+                                   : find_figure(given[stop].value, peft_dataset_multilabel(r->t.train), "stop");
     if (in_folds()) return;
     r->validated = true;
     r->validation = draw_validation(r->t.io_ctx, q, &v, test_origin, &r->t.train, r->test, &r->validation_source);
@@ -113,7 +115,7 @@ bool judge_epoch(run *r, int64_t epoch)
     const double value = figure_of(r->figure, r->t.ctx, scores, r->validation);
     if (r->best) must(peft_early_stop_offer(r->best, epoch, value, &end));
     printf("  validation  %s %.5f", figure_name(r->figure), value);
-    if (!smaller_is_better(r->figure))
+    if (!smaller_is_better(r->figure) && !given[masks].value)
         printf("  loss %.5f", figure_of(find_figure("loss", peft_dataset_multilabel(r->validation), "stop"), r->t.ctx,
                                         scores, r->validation));
     printf("%s\n", r->best && peft_early_stop_best_epoch(r->best) == epoch ? "  best so far" : "");
@@ -153,7 +155,7 @@ void end_validation(run *r)
 {
     if (r->best) restore_best(r);
     const double *scores = validate(r->validator);
-    const size_t bytes = (size_t)(peft_dataset_count(r->validation) * peft_dataset_classes(r->validation)) *
+    const size_t bytes = (size_t)(peft_dataset_count(r->validation) * label_classes(r->validation)) *
                          sizeof *scores;
     free(r->validation_scores);
     r->validation_scores = scores ? memcpy(check_alloc(malloc(bytes)), scores, bytes) : NULL;

@@ -2,6 +2,7 @@
  * data.c -- opens the training and test set: splits of the data, few-shot draws, matching classes (data.h). */
 #include "data.h"
 #include "common/program/errors.h"
+#include "common/segment/mask_sets.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,12 +52,28 @@ static _Noreturn void fail_opening(peft_status s, const char *advice)
          peft_status_name(s));
 }
 
+/* Opens a data set. With masks a folder may hold images without folders of classes; it has no splits then. */
+static peft_status open_data(peft_context *ctx, const data_request *q, const char *path, const char *split,
+                             peft_dataset **d)
+{
+    if (q->table && may_be_table(path)) return peft_dataset_open_table(ctx, path, split, q->table, d);
+    const peft_status s = peft_dataset_open(ctx, path, split, d);
+    if (!s || !q->masks || !strstr(peft_last_error(), "no class folders")) return s;
+    return split ? PEFT_E_NOTFOUND : peft_dataset_open_pictures(ctx, path, d);
+}
+
+/* Adds the masks, if there are any; takes d. */
+static peft_dataset *with_masks(peft_dataset *d, const data_request *q, const char *path)
+{
+    const bool of_test = q->test_masks && q->test && !strcmp(path, q->test);
+    if (!q->masks) return d;
+    return add_masks(d, of_test ? "test-masks" : "masks", of_test ? q->test_masks : q->masks, q->mask_options);
+}
+
 peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *path, const char *split)
 {
     peft_dataset *d = NULL, *grouped;
-    const bool as_table = q->table && may_be_table(path);
-    const peft_status s = as_table ? peft_dataset_open_table(ctx, path, split, q->table, &d)
-                                   : peft_dataset_open(ctx, path, split, &d);
+    const peft_status s = open_data(ctx, q, path, split, &d);
     if (s == PEFT_E_OPTION) fail("--table: %s; inspect --table lists the settings", peft_last_error());
     if (s && (s != PEFT_E_NOTFOUND || !split)) fail_opening(s, q->advice);
     if (!d) return NULL;
@@ -65,7 +82,7 @@ peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *p
         peft_dataset_free(d);
         d = grouped;
     }
-    return read_with_options(d, q->image_options);
+    return with_masks(read_with_options(d, q->image_options), q, path);
 }
 
 /* Opens the split "train", or all images if there is none. */
@@ -177,7 +194,7 @@ const char *draw_sets(peft_context *ctx, const data_request *q, peft_dataset **t
     if (q->table && !may_be_table(q->data) && !(q->test && may_be_table(q->test)))
         fail("--table: %s is no table; give the path of a table (.csv, .tsv), or leave --table out", q->data);
     peft_dataset *train = open_train(ctx, q);
-    check_labelled(train, q->data);
+    if (!q->masks) check_labelled(train, q->data);
     peft_dataset *test = q->test ? open_test(ctx, q, &source) : open_held_out(ctx, q, q->data, &source);
     /* Without held-out images, the images that are not drawn for training become the test set. */
     peft_dataset **rest = test ? NULL : &test, *all = train;
@@ -210,11 +227,11 @@ bool drawn_from_training_data(const char *source) { return source == not_drawn |
 char *class_name_lines(const peft_dataset *d)
 {
     size_t size = 1;
-    for (int64_t c = 0; c < peft_dataset_classes(d); c++) size += strlen(peft_dataset_class_name(d, c)) + 1;
+    for (int64_t c = 0; c < label_classes(d); c++) size += strlen(label_class_name(d, c)) + 1;
     char *names = check_alloc(calloc(1, size));
-    for (int64_t c = 0; c < peft_dataset_classes(d); c++) {
+    for (int64_t c = 0; c < label_classes(d); c++) {
         if (c) strcat(names, "\n");
-        strcat(names, peft_dataset_class_name(d, c));
+        strcat(names, label_class_name(d, c));
     }
     return names;
 }
@@ -240,5 +257,6 @@ void print_sets(const peft_dataset *train, const peft_dataset *validation, const
     print_set("\ntest", test);
     printf("; %s\n", source);
     print_patients(train, validation, test);
-    check_test_classes(test);
+    if (peft_dataset_has_masks(train)) print_mask_classes(train);
+    else check_test_classes(test);
 }

@@ -34,6 +34,7 @@ typedef struct data_request {
     const char *data, *test;                                  /* paths; test may be NULL */
     const char *table, *patients;                             /* settings of tables; pattern of names; may be NULL */
     const char *image_options;                                /* of peft_image_load; may be NULL */
+    const char *masks, *mask_options, *test_masks;            /* folders of masks and how they are read; may be NULL */
     const char *advice;                                       /* for messages of data without classes; may be NULL */
     bool allow_shared_patients;
     int64_t shots, tests;                                     /* images per class for training and test, 0 for all */
@@ -64,7 +65,7 @@ bool  tests_on_val(const char *source);                       /* .. that they ar
 /* Gives the classes of *d the numbers that classes of the same names have in train; ends the program if it has others.
  * name: what *d is, "test"; path: of the data, for the message. */
 void  match_classes(peft_dataset **d, const char *name, const peft_dataset *train, const char *path);
-char *class_name_lines(const peft_dataset *d);                /* one on each line; to be freed */
+char *class_name_lines(const peft_dataset *d);                /* of labels or masks, one on each line; to be freed */
 
 /* Decodes every picture of sets[0..count-1] (NULL entries are ignored) with `threads` threads (0: all cores) and prints
  * the time taken. Ends the program with the names of pictures that cannot be read or that the transform (may be NULL)

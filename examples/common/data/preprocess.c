@@ -86,6 +86,18 @@ peft_transform *continued_transform(peft_context *ctx, const char *base, int64_t
     return t;
 }
 
+char *whole_image(const char *changes)
+{
+    settings s = read_transform_settings(changes, list_name);
+    if (!find_setting(&s, "resize")) {
+        set_setting(&s, "resize", "squash");
+        add_missing(&s, "crop_pct", "1");
+    }
+    char *text = settings_text(&s);
+    free_settings(&s);
+    return text;
+}
+
 peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, const char *changes, const char **origin)
 {
     return make_transform(ctx, b, "0.5", changes, origin);

@@ -18,6 +18,9 @@ int64_t requested_size(int64_t image_size, const char *preprocess);
  * come from. */
 peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, const char *changes,
                                    const char **origin);
+/* Settings by which the network sees the whole image, whatever the backbone's are, unless changes (may be NULL) gives a
+ * resize; to be freed. For models that give a class for each pixel. */
+char *whole_image(const char *changes);
 /* The same for predicting with a model whose file has no preprocessing: without flips, and with a warning if neither
  * the backbone's files nor changes give settings. */
 peft_transform *inference_transform(peft_context *ctx, const peft_backbone *b, const char *changes);

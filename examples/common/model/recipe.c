@@ -10,6 +10,7 @@
 #include "common/flags/flags.h"
 #include "common/program/settings.h"
 #include "common/program/verbose.h"
+#include "common/segment/mask_sets.h"
 #include "loaded_model.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +65,11 @@ static void prepare_images(training_run *t, const flag *recipe, const char *earl
     if (earlier) {
         t->transform = continued_transform(t->io_ctx, earlier, peft_backbone_get(t->vit, "image_size"), changes);
         t->transform_origin = "as --model was trained";
-    } else t->transform = training_transform(t->io_ctx, t->vit, changes, &t->transform_origin);
+    } else {
+        char *whole = peft_dataset_has_masks(t->train) ? whole_image(changes) : NULL;
+        t->transform = training_transform(t->io_ctx, t->vit, whole ? whole : changes, &t->transform_origin);
+        free(whole);
+    }
     t->loader = training_loader(t, recipe, t->train);
 }
 
@@ -77,18 +82,24 @@ static peft_adapter *make_adapter(training_run *t, const flag *recipe)
     peft_options *o = empty_options(t->ctx);
     for (size_t i = 0; (option = peft_method_option(method, i)); i++)
         if (!strcmp(peft_option_name(option), "classes"))
-            must(peft_options_set_int(o, "classes", peft_dataset_classes(t->train)));
+            must(peft_options_set_int(o, "classes", label_classes(t->train)));
     if (recipe[recipe_options].value) must(peft_options_parse(o, recipe[recipe_options].value));
     must(peft_adapter_create(t->vit, method, o, &adapter));
     peft_options_free(o);
     return adapter;
 }
 
-/* Data sets label whole images, so a head that predicts a class for each patch cannot be trained here. */
-static void refuse_patch_head(const training_run *t)
+/* The head must give what the data set labels: the image, or with masks each pixel of the network's input. */
+static void check_head(const training_run *t)
 {
     int64_t dims[PEFT_MAX_DIMS];
-    if (peft_model_output(t->model, dims) > 1)
+    const bool map = peft_model_output(t->model, dims) > 1;
+    if (peft_dataset_has_masks(t->train)) {
+        if (map && dims[0] == peft_transform_size(t->transform)) return;
+        fail("--head: with --masks the head must give a class for each pixel, and it gives one for %s; give --head "
+             "head=seg_linear, setr_naive, setr_pup or seg_mla", map ? "each patch" : "the image");
+    }
+    if (map)
         fail("--head: head=patch_linear predicts a class for each patch (%lld x %lld for an image), but these programs "
              "read one label for each image; leave it out, or call peft_trainer_step (trainer.h) with patch labels",
              (long long)dims[0], (long long)dims[1]);
@@ -100,11 +111,12 @@ static void make_model(training_run *t, const flag *recipe, peft_adapter *adapte
     const char *head = peft_method_head(recipe[recipe_method].value);
     peft_options *o = empty_options(t->ctx);
     if (head && *head) must(peft_options_set_string(o, "head", head));
+    if (peft_dataset_has_masks(t->train)) must(peft_options_set_string(o, "head", "seg_linear"));
     if (recipe[recipe_head].value) must(peft_options_parse(o, recipe[recipe_head].value));
-    must(peft_options_set_int(o, "classes", peft_dataset_classes(t->train)));
+    must(peft_options_set_int(o, "classes", label_classes(t->train)));
     must(peft_model_create(t->vit, o, &t->model));
     peft_options_free(o);
-    refuse_patch_head(t);
+    check_head(t);
     must(peft_model_attach(t->model, adapter));
 }
 
@@ -114,7 +126,7 @@ static bool same_classes(const peft_model *m, const peft_dataset *d)
 {
     const char *stored = peft_model_note(m, "class_names");
     char *names = class_name_lines(d);
-    const bool same = peft_model_classes(m) == peft_dataset_classes(d) && (!stored || !strcmp(stored, names));
+    const bool same = peft_model_classes(m) == label_classes(d) && (!stored || !strcmp(stored, names));
     free(names);
     return same;
 }
@@ -144,7 +156,7 @@ static void continue_model(training_run *t, const flag *recipe, const char *kind
            keep ? " and its classifier" : "; the classifier is new, because the classes are others or it has none");
     if (keep) {
         t->model = m;
-        refuse_patch_head(t);
+        check_head(t);
         return;
     }
     memcpy(same, recipe, sizeof same);
@@ -174,7 +186,9 @@ static void make_trainer(training_run *t, const flag *recipe)
     balance_weights(&s, &recipe[recipe_balance], t->train);
     peft_options *o = options_from_settings(t->ctx, &s);
     /* defaults, which --loss (a flag from batch to clip_norm) and --trainer decay_on=.. replace */
-    must(peft_options_set_string(o, "loss", peft_dataset_multilabel(t->train) ? "bce" : "ce"));
+    const bool masks = peft_dataset_has_masks(t->train);
+    must(peft_options_set_string(o, "loss", masks ? "ce_dice" : peft_dataset_multilabel(t->train) ? "bce" : "ce"));
+    if (masks && !find_setting(&s, "ignore_index")) must(peft_options_set_int(o, "ignore_index", PEFT_MASK_IGNORED));
     if (!find_setting(&s, "decay_on")) must(peft_options_set_string(o, "decay_on", "matrices"));
     for (int i = recipe_batch; i <= recipe_clip_norm; i++)
         if (recipe[i].value) must(peft_options_set_string(o, recipe[i].name, recipe[i].value));

@@ -27,7 +27,8 @@
       "learning rate schedule") \
     X(warmup, "N", NULL, "steps in which the learning rate rises to --lr") \
     X(loss, "ce|focal|soft_ce|bce|bce_sum|focal_bce|dice|ce_dice|dice_multilabel|bce_dice", NULL, \
-      "loss function, see inspect --trainer; without it ce for one label per image, bce for several") \
+      "loss function, see inspect --trainer; without it ce for one label per image, bce for several, ce_dice for " \
+      "masks") \
     X(clip_norm, "NORM", NULL, "clip gradients to this norm") \
     X(trainer, "LIST", NULL, "further training options, name=value,...; inspect --trainer lists them") \
     X(balance, "sampler|weights", NULL, "classes of different sizes: sampler draws each equally often, weights " \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * figures.c -- figures of scores by name, by which a training is judged (validator.h). */
 #include "common/program/errors.h"
+#include "common/segment/map_figures.h"
 #include "validator.h"
 #include <float.h>
 #include <math.h>
@@ -18,6 +19,13 @@ static const judging_figure figure[] = {
     { "auroc_macro", FOR_BOTH, false, offsetof(metrics, auroc_macro) },
     { "loss", FOR_BOTH, true, 0 } };
 enum { FIGURES = sizeof figure / sizeof *figure };
+static const judging_figure dice = { .name = "dice" };
+
+const judging_figure *map_figure(const char *name, const char *flag)
+{
+    if (name && strcmp(name, dice.name)) fail("--%s %s: no such figure of masks; expected %s", flag, name, dice.name);
+    return &dice;
+}
 
 const judging_figure *find_figure(const char *name, bool multilabel, const char *flag)
 {
@@ -80,6 +88,7 @@ double figure_in(const judging_figure *f, const metrics *m)
 double figure_of(const judging_figure *f, peft_context *ctx, const double *scores, const peft_dataset *d)
 {
     metrics m;
+    if (f == &dice) return mean_dice(scores, peft_dataset_count(d), peft_dataset_mask_classes(d));
     const int64_t values = peft_dataset_count(d) * peft_dataset_classes(d);
     for (int64_t i = 0; i < values; i++)
         if (!isfinite(scores[i])) return NAN;

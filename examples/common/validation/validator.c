@@ -5,6 +5,7 @@
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
+#include "common/segment/map_figures.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +13,8 @@ struct validator {
     peft_session *session;
     peft_loader *loader;
     const peft_dataset *data;
-    double *scores;                                           /* [count, classes] */
+    double *scores;                                           /* [count, classes]; of masks those of score_maps */
+    peft_transform *transform;
 };
 
 validator *make_validator(const training_run *t, peft_dataset *d)
@@ -27,7 +29,9 @@ validator *make_validator(const training_run *t, peft_dataset *d)
     must(peft_options_set_int(o, "batch", batch));
     must(peft_session_create(t->model, o, &v->session));
     peft_options_free(o);
-    v->scores = check_alloc(malloc((size_t)(count * peft_dataset_classes(d)) * sizeof *v->scores));
+    v->transform = t->transform;
+    if (!peft_dataset_has_masks(d))
+        v->scores = check_alloc(malloc((size_t)(count * peft_dataset_classes(d)) * sizeof *v->scores));
     return v;
 }
 
@@ -42,6 +46,10 @@ void free_validator(validator *v)
 
 const double *validate(validator *v)
 {
+    if (peft_dataset_has_masks(v->data)) {
+        free(v->scores);
+        return v->scores = score_maps(v->session, v->data, v->transform);
+    }
     must(predict_images(v->session, v->loader, v->data, NULL, v->scores));
     return stop_requested ? NULL : v->scores;
 }

@@ -11,7 +11,8 @@ typedef struct validator validator;
  * and t's objects are borrowed. Images are read once and kept at the size of the network's input (the loader's cache).
  * */
 validator *make_validator(const training_run *t, peft_dataset *d);
-/* The probabilities [count, classes] of all images, valid until the next call; NULL: stop_requested. Ends the program
+/* The probabilities [count, classes] of all images, or of a data set with masks their Dice (score_maps); valid until the
+ * next call; NULL: stop_requested. Ends the program
  * if an output of the model is not finite. */
 const double *validate(validator *v);
 void free_validator(validator *v);
@@ -21,8 +22,10 @@ void free_validator(validator *v);
  * */
 typedef struct judging_figure judging_figure;
 /* Ends the program unless the figure exists and is defined for this kind of data set. flag: of the name, for messages.
- * name NULL: balanced_accuracy, with several labels per image map. */
+ * name NULL: balanced_accuracy, with several labels per image map. Of data sets with masks the only figure is "dice",
+ * mean_dice. */
 const judging_figure *find_figure(const char *name, bool multilabel, const char *flag);
+const judging_figure *map_figure(const char *name, const char *flag);
 /* Figure i of those for this kind of data set; NULL: no such figure. */
 const judging_figure *figure_at(int i, bool multilabel);
 const char *figure_name(const judging_figure *f);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mask_sets.c -- data sets whose labels are masks (mask_sets.h). */
+#include "mask_sets.h"
+#include "common/program/errors.h"
+#include "common/program/stop.h"
+#include <stdio.h>
+
+peft_dataset *add_masks(peft_dataset *d, const char *flag, const char *path, const char *options)
+{
+    peft_dataset *out;
+    const peft_status s = peft_dataset_with_masks(d, path, options, &out);
+    if (s == PEFT_E_OPTION) fail("--mask-options: %s", peft_last_error());
+    if (s) fail("--%s %s: %s (%s)", flag, path, peft_last_error(), peft_status_name(s));
+    if (peft_dataset_mask_multilabel(out))
+        fail("--mask-options: several labels for a pixel cannot be trained by this program; leave multilabel=true out");
+    peft_dataset_free(d);
+    return out;
+}
+
+int64_t label_classes(const peft_dataset *d)
+{
+    return peft_dataset_has_masks(d) ? peft_dataset_mask_classes(d) : peft_dataset_classes(d);
+}
+
+const char *label_class_name(const peft_dataset *d, int64_t c)
+{
+    return peft_dataset_has_masks(d) ? peft_dataset_mask_class_name(d, c) : peft_dataset_class_name(d, c);
+}
+
+void check_masks(const peft_dataset *const *sets, int count)
+{
+    for (int k = 0; k < count; k++)
+        for (int64_t i = 0; sets[k] && i < peft_dataset_count(sets[k]) && !stop_requested; i++) {
+            peft_image *im;
+            peft_mask *mask;
+            must(peft_dataset_load(sets[k], i, &im));
+            must(peft_dataset_load_mask(sets[k], i, im, &mask));
+            peft_mask_free(mask);
+            peft_image_free(im);
+        }
+}
+
+void print_mask_classes(const peft_dataset *d)
+{
+    printf("masks: %lld classes:", (long long)label_classes(d));
+    for (int64_t c = 0; c < label_classes(d); c++) printf("%s %s", c ? "," : "", label_class_name(d, c));
+    putchar('\n');
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mask_sets.h -- data sets whose labels are masks: the flags that name the masks, and the classes that a model of the
+ * data set has, which are those of the masks where there are any. */
+#ifndef MASK_SETS_H
+#define MASK_SETS_H
+#include <peft/io.h>
+#include <stdbool.h>
+
+#define MASK_FLAGS(X) \
+    X(masks, "DIR", NULL, "train to segment: the folder with a label mask of each image, under the path and name of " \
+      "the image (docs/segmentation.md)") \
+    X(mask_options, "LIST", NULL, "with --masks: how masks are read, classes=background:lesion,kind=binary, ... " \
+      "(docs/segmentation.md)") \
+    X(test_masks, "DIR", NULL, "with --masks and --test: the masks of the test images; without it they lie in --masks")
+
+/* Adds the masks at path to d, which it takes; an error ends the program. flag: the option that gave the path. */
+peft_dataset *add_masks(peft_dataset *d, const char *flag, const char *path, const char *options);
+/* The classes of the masks, or without masks of the images. */
+int64_t     label_classes(const peft_dataset *d);
+const char *label_class_name(const peft_dataset *d, int64_t c);
+/* Ends the program if a mask cannot be read or has another size than its image. NULL entries are left out. */
+void check_masks(const peft_dataset *const *sets, int count);
+/* "masks: 3 classes: tissue, benign, malignant". */
+void print_mask_classes(const peft_dataset *d);
+#endif

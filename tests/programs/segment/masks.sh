@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Segmentation from masks to masks: phantom, finetune --masks, predict; figures, record, early stopping, and what is
+# refused.
+#   masks.sh FOLDER      FOLDER: of the programs
+set -eu
+bin=$(cd "$1" && pwd)
+vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "segment: $1"
+    cat log
+    exit 1
+}
+tune() {
+    "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --threads "${threads-1}" --method linear \
+        --mask-options classes=tissue:benign:malignant "$@"
+}
+# finetune with these arguments must fail with a message that contains $1.
+refused() {
+    words=$1
+    shift
+    if "$@" > log 2>&1; then fail "accepted: $*"; fi
+    grep -qF -- "$words" log || fail "no '$words'"
+}
+
+"$bin/phantom" --out ph --images 8 --side 48 --masks --difficulty 0.3 > log
+
+# The best of three epochs by Dice; figures by class, and the same in the record.
+tune --shots 5 --val 0.25 --stop dice --epochs 3 --lr 1e-2 --out m.safetensors > log 2>&1 || fail 'failed'
+grep -q '^masks: 3 classes: tissue, benign, malignant$' log || fail 'the classes are not named'
+grep -q '^  validation  dice 0\.[0-9]*' log || fail 'no validation figure'
+grep -q '^best epoch: .* by dice ' log || fail 'no best epoch'
+grep -q 'resize=squash,crop_pct=1,' log || fail 'the network does not see the whole image'
+grep -q '^tissue  *9  *0\.[0-9]*  *0\.[0-9]* to ' log || fail 'no figure of a class'
+dice=$(sed -n 's/^test_dice  *//p' log)
+recorded=$(sed -n '/"test_figures"/,$s/^ *"dice": \([0-9.e-]*\),$/\1/p' m.safetensors.record.json | head -n 1)
+[ "$(printf '%.5f' "$recorded")" = "$dice" ] || fail "the record says $recorded, finetune $dice"
+grep -q '"best_by": "dice"' m.safetensors.record.json || fail 'the record does not name the figure'
+
+# Equal commands train equal models, whatever the threads; predict segments with the classes of the masks.
+threads=2 tune --shots 5 --val 0.25 --stop dice --epochs 3 --lr 1e-2 --out same.safetensors > log 2>&1
+cmp m.safetensors same.safetensors > log 2>&1 || fail 'another model with two threads'
+"$bin/predict" --backbone "$vit" --model m.safetensors --task segment --csv --save-masks masks ph/images > areas.csv \
+    2> log || fail 'not segmented'
+[ "$(head -n 1 areas.csv)" = 'image,width,height,tissue,benign,malignant' ] || fail 'other classes'
+[ "$(cd masks && ls ./*/*)" = "$(cd ph/masks && ls ./*/*)" ] || fail 'masks have other names than those of training'
+
+# The predicted masks are labels of a training in turn, and Dice of a model with its own masks is 1.
+"$bin/finetune" --backbone "$vit" --data ph/images --masks masks --mask-options classes=tissue:benign:malignant \
+    --model m.safetensors --shots 5 --epochs 1 --lr 1e-12 --threads 1 --preprocess flip=0 --out again.safetensors \
+    > log 2>&1 || fail 'not trained on predicted masks'
+awk '/^test_dice/ { found = $2 > 0.99 } END { exit !found }' log || fail 'a model does not agree with its own masks'
+
+# Images in one folder, without folders of classes.
+mkdir flat flat/images flat/masks
+for class in benign malignant; do
+    for i in 0 1 2 3; do
+        cp ph/images/$class-like/000$i.png flat/images/$class$i.png
+        cp ph/masks/$class-like/000$i.png flat/masks/$class$i.png
+    done
+done
+"$bin/finetune" --backbone "$vit" --data flat/images --masks flat/masks --mask-options classes=3 --method linear \
+    --epochs 1 --shots 5 --threads 1 --head head=setr_naive,head_width=8 --loss ce --out flat.safetensors > log 2>&1 ||
+    fail 'a folder of images without classes'
+grep -q '^test_images  *3$' log || fail 'not the images that were not drawn'
+
+refused 'head=seg_linear, setr_naive, setr_pup or seg_mla' tune --head head=patch_linear --out no.safetensors
+refused 'for the image' tune --head head=linear --out no.safetensors
+refused 'expected dice' tune --val 0.25 --stop accuracy --out no.safetensors
+refused 'leave it out' tune --threshold 0.5 --val 0.25 --out no.safetensors
+refused '--val 0.2' tune --val folds=3 --out no.safetensors
+refused '--balance' tune --balance sampler --out no.safetensors
+refused 'give --masks DIR too' "$bin/finetune" --backbone "$vit" --data ph/images --mask-options classes=3
+refused '--test-masks' tune --test-masks ph/masks --out no.safetensors
+refused '--mask-options' tune --mask-options colours=3 --out no.safetensors
+rm ph/masks/normal-like/0007.png
+refused '0007' tune --out no.safetensors
