@@ -112,7 +112,8 @@ void check_table_flags(int arguments, char *const *argument)
     const char *path = given[out].value;
     const bool replace_part = true;                           /* it is asked for below */
     char *part;
-    const bool writes = path || given[save_masks].value || given[save_overlays].value || given[save_segmentations].value;
+    const bool writes = path || given[save_masks].value || given[save_overlays].value
+                        || given[save_segmentations].value;
     if ((!path && given[resume].value) || (!writes && given[force].value))
         fail("--%s: is for a table in a file; give --out FILE too", given[resume].value ? "resume" : "force");
     if (!path) return;
