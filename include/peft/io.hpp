@@ -100,6 +100,35 @@ public:
     }
 };
 
+// A class, or targets, for every pixel of an image.
+class mask : public detail::handle<peft_mask, peft_mask_free> {
+public:
+    explicit mask(peft_mask *owned) noexcept { reset(owned); }
+    std::int64_t width() const noexcept { return peft_mask_width(c_ptr()); }
+    std::int64_t height() const noexcept { return peft_mask_height(c_ptr()); }
+    std::int64_t classes() const noexcept { return peft_mask_classes(c_ptr()); }
+    bool multilabel() const noexcept { return peft_mask_multilabel(c_ptr()) != 0; }
+    // [height, width]: classes, -1 where a pixel is not judged.
+    std::vector<std::int64_t> labels() const
+    {
+        std::vector<std::int64_t> out(static_cast<std::size_t>(width() * height()));
+        check(peft_mask_labels(c_ptr(), out.data()));
+        return out;
+    }
+};
+
+// The samples of d with masks (peft_dataset_with_masks); folder null: beside the images.
+inline dataset with_masks(const dataset &d, const char *folder, const std::string &o)
+{
+    return dataset(detail::make<peft_dataset>(peft_dataset_with_masks, d.c_ptr(), folder, o.c_str()));
+}
+
+// The mask of sample i; image: that of the sample, whose size it must have.
+inline mask load_mask(const dataset &d, std::int64_t i, const image &im)
+{
+    return mask(detail::make<peft_mask>(peft_dataset_load_mask, d.c_ptr(), i, im.c_ptr()));
+}
+
 // Batches of a data set; the object itself is what trainer::fit takes as next: t.fit(20, batches).
 class loader : public detail::handle<peft_loader, peft_loader_free> {
 public:

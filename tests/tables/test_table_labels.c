@@ -155,7 +155,7 @@ START_TEST(every_option_has_a_row)
 {
     static const char *const names[] = {
         "path", "label", "patient", "study", "split", "labels", "folder", "strip", "ending", "missing", "classes",
-        "separator", "none", "blank", "uncertain", "onehot", "train", "val", "test", "delimiter" };
+        "separator", "none", "blank", "uncertain", "onehot", "train", "val", "test", "delimiter", "mask" };
     size_t n = 0;
     for (; peft_dataset_table_option(n); n++) {
         ck_assert_uint_lt(n, sizeof names / sizeof *names);

@@ -17,7 +17,12 @@ double  mean_dice(const double *dice, int64_t images, int64_t classes);
 
 /* The mean of each class, and last the mean of classes, with 95 % bootstrap intervals by patients where they are known:
  * of [classes + 1]. */
-typedef struct map_figures { int64_t images, classes; int by_patient; int64_t *defined; peft_estimate *of; } map_figures;
+typedef struct map_figures {
+    int64_t images, classes;
+    int by_patient;
+    int64_t *defined;
+    peft_estimate *of;
+} map_figures;
 map_figures estimate_maps(const double *dice, const peft_dataset *d);
 void        free_map_figures(map_figures *f);
 /* Prints a line for each class and the mean; set: "test". */

@@ -11,9 +11,8 @@ typedef struct validator validator;
  * and t's objects are borrowed. Images are read once and kept at the size of the network's input (the loader's cache).
  * */
 validator *make_validator(const training_run *t, peft_dataset *d);
-/* The probabilities [count, classes] of all images, or of a data set with masks their Dice (score_maps); valid until the
- * next call; NULL: stop_requested. Ends the program
- * if an output of the model is not finite. */
+/* The probabilities [count, classes] of all images, or of a data set with masks their Dice (score_maps); valid until
+ * the next call; NULL: stop_requested. Ends the program if an output of the model is not finite. */
 const double *validate(validator *v);
 void free_validator(validator *v);
 

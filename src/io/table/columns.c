@@ -187,5 +187,7 @@ peft_status io_table_choose_columns(io_table *t)
     if (!s) s = find_column(t, SPLIT, o->split, IO_NO_COLUMN, &t->split);
     if (!s && t->split == IO_NO_COLUMN && (*o->train || *o->val || *o->test))
         s = no_column(t, "train=, val= or test= is given, but no column of splits", "give split=COLUMN");
+    t->mask = IO_NO_COLUMN;
+    if (!s && *o->mask) s = find_named(t, "mask", o->mask, &t->mask);
     return s ? s : choose_labels(t);
 }

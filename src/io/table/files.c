@@ -59,6 +59,15 @@ peft_status io_table_name_files(io_table *t)
     return s;
 }
 
+char *io_table_mask_path(const io_table *t, int64_t row)
+{
+    const char *name = relative_name(t, t->csv.cell[row * t->csv.columns + t->mask]);
+    char *base = *name && *name != '/' ? base_folder(t) : io_copy(t->ctx, "");
+    char *path = base ? io_join(t->ctx, base, name) : NULL;
+    peft_sys_free(t->ctx, base);
+    return path;
+}
+
 /* Whether the path is a regular file; *other: it is something else, such as a folder. */
 static bool is_file(const char *path, bool *other)
 {

@@ -31,7 +31,7 @@ const char *io_table_columns_text(const io_table *t, const int64_t *columns, int
 
 bool io_table_is_taken(const io_table *t, int64_t c)
 {
-    return c == t->name || c == t->patient || c == t->study || c == t->split;
+    return c == t->name || c == t->patient || c == t->study || c == t->split || c == t->mask;
 }
 
 peft_status io_table_bad_row(const io_table *t, int64_t row, const char *format, ...)

@@ -34,6 +34,8 @@ static const peft_opt_key keys[] = {
     TEXT(val, IO_TABLE_WORD, "", "those that mean val"),
     TEXT(test, IO_TABLE_WORD, "", "those that mean test"),
     WORD(delimiter, "auto|comma|semicolon|tab", "auto", "character between cells"),
+    TEXT(mask, IO_TABLE_WORD, "", "column of the paths of masks, which begin in the folder of the pictures' paths; "
+         "without it no column"),
     { { 0 }, 0, NULL }
 };
 

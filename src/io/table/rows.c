@@ -88,6 +88,8 @@ static peft_status fill_samples(io_table *t, peft_dataset *d)
         if (!t->used[r]) continue;
         if (d->label) d->label[d->count] = t->row_label[r];
         else memcpy(d->target + d->count * classes, t->row_target + r * classes, (size_t)classes);
+        if (t->mask != IO_NO_COLUMN) s = io_strings_add(&d->mask_names, io_table_mask_path(t, r));
+        if (s) break;
         s = io_strings_add(&d->names, t->file[r]);
         t->file[r] = NULL;
         d->count += !s;

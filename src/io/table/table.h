@@ -19,6 +19,7 @@ typedef struct io_table_options {
     bool onehot;
     char train[IO_TABLE_WORD], val[IO_TABLE_WORD], test[IO_TABLE_WORD];
     int delimiter;                                            /* IO_DELIMITER_ */
+    char mask[IO_TABLE_WORD];
 } io_table_options;
 enum { IO_LABELS_AUTO, IO_LABELS_ALL, IO_LABELS_NONE };
 enum { IO_MISSING_ERROR, IO_MISSING_SKIP };
@@ -36,7 +37,7 @@ typedef struct io_table {
     io_table_options options;
     io_csv csv;
     /* columns.c: indices of columns. */
-    int64_t name, patient, study, split;                      /* IO_NO_COLUMN: there is none */
+    int64_t name, patient, study, split, mask;                /* IO_NO_COLUMN: there is none */
     int64_t *label, labels;                                   /* [labels]: one, or several with a target each */
     /* One entry for each row of csv; row 0, the column names, is not used. */
     int8_t *row_split;                                        /* splits.c; NULL: the table has no splits */
@@ -75,7 +76,7 @@ void io_table_plain_heading(const char *heading, char *plain);
 /* Writes the headings of columns [count] (NULL: of columns 0..count - 1) to text [size] as "'path', 'label'"; those
  * that do not fit are counted. Returns text. */
 const char *io_table_columns_text(const io_table *t, const int64_t *columns, int64_t count, char *text, size_t size);
-/* Whether the column tells pictures, patients, studies or splits. */
+/* Whether the column tells pictures, patients, studies, splits or masks. */
 bool io_table_is_taken(const io_table *t, int64_t c);
 
 /* --- columns.c --- */
@@ -124,6 +125,8 @@ peft_status io_table_read_cell_lists(io_table *t, char separator);
 /* --- files.c --- */
 /* Sets the path of each row's picture. PEFT_E_FORMAT: a row without one; a path of another system. */
 peft_status io_table_name_files(io_table *t);
+/* The path of the mask of a row, "" for an empty cell, which the caller frees; NULL: no memory. */
+char       *io_table_mask_path(const io_table *t, int64_t row);
 /* Looks for the files of the rows that are used; one that is not there is searched by its name in the folders below.
  * Rows whose file does not exist are an error that names the first, or with missing=skip are marked as not used, with a
  * warning and *skipped, the text of peft_dataset_skipped. */

@@ -170,6 +170,11 @@ static void data_sets(peft::context &ctx)
     auto [part, rest] = all.split(0.5, 1);
     EXPECT(all.size() == 4 && part.size() == 2 && rest.size() == 2 && all.classes() == 2 && all.label(3) == 1);
     EXPECT(!std::strcmp(all.class_name(1), "b") && all.load(0).width() == 16);
+    std::filesystem::copy("pictures", "masks", std::filesystem::copy_options::recursive);
+    peft::dataset masked = peft::with_masks(all, "masks", "kind=binary");
+    peft::mask map = peft::load_mask(masked, 0, all.load(0));
+    EXPECT(map.width() == 16 && map.height() == 16 && map.classes() == 2 && !map.multilabel());
+    EXPECT(map.labels().size() == 256);
     peft::backbone vit = peft::backbone::random(ctx, shape);
     peft::transform prepare(ctx, nullptr, "size=16");
     peft::loader batches(all, prepare, "batch=4");

@@ -71,8 +71,10 @@ static peft_status read_page(const io_encoded *f, int64_t slice, peft_image **ou
     }
     s = io_image_turn(im, l.turn, &turned);
     peft_image_free(im);
-    if (!s) *out = turned;
-    return s;
+    if (s) return s;
+    turned->turned = true;
+    *out = turned;
+    return PEFT_OK;
 }
 
 const io_format io_format_tiff = { .name = "TIFF", .endings = IO_TIFF_ENDINGS, .takes = "level|region",

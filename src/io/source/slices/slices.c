@@ -142,6 +142,7 @@ static peft_status fill(const peft_dataset *d, const int64_t *count, int64_t all
 {
     slices *state = out->store_state;
     const char **group = text, **kase = text + all;
+    const peft_dataset *opened = d->opened ? d->opened : d;
     state->index = io_alloc(d->ctx, all, sizeof *state->index);
     state->slice = io_alloc(d->ctx, all, sizeof *state->slice);
     if (d->label) out->label = io_alloc(d->ctx, all, sizeof *out->label);
@@ -151,6 +152,9 @@ static peft_status fill(const peft_dataset *d, const int64_t *count, int64_t all
     for (int64_t i = 0; i < d->count && !s; i++) s = add_slices(d, i, count[i], out, group, kase);
     if (!s && any_name(group, all)) s = io_groups_make(d->ctx, group, all, &out->groups);
     if (!s && any_name(kase, all)) s = io_groups_make(d->ctx, kase, all, &out->cases);
+    if (!s && opened->mask_names.count)
+        for (int64_t n = 0; n < all && !s; n++)
+            s = io_strings_add(&out->mask_names, io_copy(d->ctx, opened->mask_names.item[state->index[n]]));
     if (!s && d->masks) s = io_masks_of_slices(d->masks, state->index, all, &out->masks);
     return s;
 }
