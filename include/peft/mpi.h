@@ -56,7 +56,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_mpi_agree(peft_mpi *m, peft_status s);
 /* Copies bytes from rank `from` to rank `to`, or to all ranks for to = -1: for example a file whose length was passed
  * before. Sender and receivers call it, with the same from, to and size; in other ranks it does nothing. data [size]:
  * read in `from`, written in the receivers, not used if size is 0. PEFT_E_INVALID: a rank that is not there, a negative
- * size, data NULL. PEFT_E_MISMATCH: another size than that of `from`, to = -1: in all ranks, else in the receiver. */
+ * size, data NULL. PEFT_E_MISMATCH, in all ranks that call it: their sizes differ; nothing was sent. */
 PEFT_API PEFT_NODISCARD peft_status peft_mpi_pass(peft_mpi *m, int64_t from, int64_t to, void *data, int64_t size);
 /* Counts by name: "bytes_sent" (bytes of gradients and running statistics that this rank has sent so far, and those of
  * peft_mpi_pass for each receiver), "rounds" (in which gradients were added), "sums" (these, and with batch norm a sum
