@@ -100,8 +100,8 @@ PEFT_API const char *peft_dicom_seg_source(const peft_dicom_seg *s, int64_t i);
 PEFT_API int64_t     peft_dicom_seg_frame_segment(const peft_dicom_seg *s, int64_t frame);
 PEFT_API const char *peft_dicom_seg_frame_source(const peft_dicom_seg *s, int64_t frame, int64_t *source_frame);
 /* Writes a frame to out [rows, columns]: 0 or 1, of a FRACTIONAL file the part of Maximum Fractional Value.
- * PEFT_E_INVALID: no such frame. PEFT_E_FORMAT: damaged pixels. PEFT_E_UNSUPPORTED: a compression that is not
- * decoded. */
+ * PEFT_E_INVALID: no such frame. PEFT_E_FORMAT: damaged pixels, or a sample above Maximum Fractional Value.
+ * PEFT_E_UNSUPPORTED: a compression that is not decoded. */
 PEFT_API PEFT_NODISCARD peft_status peft_dicom_seg_frame(peft_dicom_seg *s, int64_t frame, float *out);
 /* Makes the label map of source files [count]: of their frames in this order. The caller frees *out. Frames of the
  * segmentation belong to the image that they refer to; in a file without any such reference to the image of the same

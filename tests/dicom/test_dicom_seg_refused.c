@@ -56,6 +56,7 @@ START_TEST(masks_that_do_not_fit)
     fails(PEFT_E_SHAPE, "labels [3, 7, 5]; expected [3, 5, 7]", peft_dicom_seg_writer_labels(w, other, to));
     fails(PEFT_E_SHAPE, "labels [5, 7]; expected [3, 5, 7]", peft_dicom_seg_writer_labels(w, one, to));
     fails(PEFT_E_SHAPE, "planes [3, 5, 7]; expected [1, 3, 5, 7]", peft_dicom_seg_writer_planes(w, flat, to));
+    fails(PEFT_E_INVALID, "path is ''; expected the path", peft_dicom_seg_writer_labels(w, maps, ""));
     labels[PIXELS + 9] = 2;
     fails(PEFT_E_INVALID, "label 2 in frame 1, pixel 9; expected 0 to 1", peft_dicom_seg_writer_labels(w, maps, to));
     labels[PIXELS + 9] = -2;
@@ -195,6 +196,32 @@ START_TEST(images_that_it_is_not_of)
 }
 END_TEST
 
+/* Samples above Maximum Fractional Value would be parts above 1. */
+START_TEST(samples_above_the_maximum)
+{
+    const char *path = save_source(&(source){ .name = "a.dcm", .instance = "1.2.3.1.1" });
+    static const char words[] = "sample 255 in frame 0, row 1, column 3 is above Maximum Fractional Value (0062,000E); "
+                                "expected 0 to 128";
+    float plane[PIXELS] = { [0] = 0.5f, [COLUMNS + 3] = 1 }, got[PIXELS];
+    size_t size;
+    peft_dicom_seg *s;
+    peft_dicom_seg_writer *w = writer_of(&path, 1, 1);
+    peft_tensor *t = wrapped(PEFT_F32, 4, (int64_t[]){ 1, 1, ROWS, COLUMNS }, plane), *out = NULL;
+    ok(peft_dicom_seg_writer_planes(w, t, in_folder("seg.dcm")));
+    peft_tensor_free(t);
+    peft_dicom_seg_writer_free(w);
+    unsigned char *data = read_bytes(in_folder("seg.dcm"), &size);
+    value_of(data, size, 0x0062000e, 0)[0] = 128;
+    ok(peft_dicom_seg_read_memory(io_ctx, data, size, &s));
+    fails(PEFT_E_FORMAT, words, peft_dicom_seg_frame(s, 0, got));
+    fails(PEFT_E_FORMAT, words, peft_dicom_seg_planes(s, &path, 1, &out));
+    fails(PEFT_E_FORMAT, words, peft_dicom_seg_labels(s, &path, 1, &out));
+    ck_assert_ptr_null(out);
+    peft_dicom_seg_free(s);
+    free(data);
+}
+END_TEST
+
 /* Without references frames belong to images at the same place. */
 START_TEST(images_by_their_place)
 {
@@ -254,5 +281,5 @@ START_TEST(character_sets)
 END_TEST
 
 IO_SUITE_MAIN("dicom_seg_refused", fields_that_dicom_does_not_allow, masks_that_do_not_fit,
-              sources_that_do_not_belong_together, broken_files, images_that_it_is_not_of, images_by_their_place,
-              character_sets)
+              sources_that_do_not_belong_together, broken_files, images_that_it_is_not_of,
+              samples_above_the_maximum, images_by_their_place, character_sets)

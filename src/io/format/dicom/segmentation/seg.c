@@ -110,6 +110,18 @@ const char *peft_dicom_seg_frame_source(const peft_dicom_seg *s, int64_t frame, 
     return link ? link->instance : f ? "" : NULL;
 }
 
+/* PEFT_E_FORMAT: a sample is above the maximum, so that its part of it would be above 1. */
+static peft_status check_samples(const peft_dicom_seg *s, int64_t frame, const uint8_t *sample)
+{
+    const int64_t columns = s->file.info->columns, pixels = s->file.info->rows * columns;
+    for (int64_t p = 0; p < pixels; p++)
+        if (sample[p] > s->seg->maximum)
+            return io_fail(PEFT_E_FORMAT, WHO ": sample %d in frame %lld, row %lld, column %lld is above Maximum "
+                           "Fractional Value (0062,000E); expected 0 to %d", sample[p], (long long)frame,
+                           (long long)(p / columns), (long long)(p % columns), s->seg->maximum);
+    return PEFT_OK;
+}
+
 peft_status io_seg_samples(peft_dicom_seg *s, int64_t frame, uint8_t *out)
 {
     io_dicom_layout layout;
@@ -122,7 +134,8 @@ peft_status io_seg_samples(peft_dicom_seg *s, int64_t frame, uint8_t *out)
     peft_status status = s->file.plugin->frame(s->file.file, frame, raw, size + 1, &layout, &why);
     pthread_mutex_unlock(&s->lock);
     if (status) io_dicom_failed(status, &why);
-    else memcpy(out, raw, size);
+    else status = check_samples(s, frame, raw);
+    if (!status) memcpy(out, raw, size);
     peft_sys_free(s->ctx, raw);
     return status;
 }

@@ -26,7 +26,7 @@ typedef struct io_seg_target {
 peft_status io_seg_check_target(const io_seg_file *f, const io_seg_target *t);
 /* Whether frame i of the segmentation shows the image. */
 bool io_seg_shows(const io_seg_file *f, int64_t i, const io_seg_target *t);
-/* Writes the samples of a frame to out[rows * columns]. */
+/* Writes the samples of a frame to out[rows * columns]. PEFT_E_FORMAT: one is above the file's maximum. */
 peft_status io_seg_samples(peft_dicom_seg *s, int64_t frame, uint8_t *out);
 /* Writes the labels of a frame, from 0 on, of the image at path to out[rows * columns], as peft_dicom_seg_labels. */
 peft_status io_seg_frame_labels(peft_dicom_seg *s, const char *path, int64_t frame, int64_t *out);

@@ -157,6 +157,7 @@ static peft_status save_made(peft_dicom_seg_writer *w, const peft_tensor *t, con
 {
     io_seg_pixels p;
     if (!w || !t || !path) return io_fail(PEFT_E_INVALID, WHO ": %s is NULL", !w ? "w" : t ? "path" : "the tensor");
+    if (!*path) return io_fail(PEFT_E_INVALID, WHO ": path is ''; expected the path of the file to write");
     peft_status s = make(&w->sources, w->segments, t, &p);
     if (s) return s;
     s = save(w, &p, path);
