@@ -57,6 +57,29 @@ static peft_status read_ignored(peft_trainer *t)
                    "none", label);
 }
 
+/* PEFT_E_OPTION: all factors of the loss are 0, so that it is always 0. */
+static peft_status check_factors(const peft_trainer *t)
+{
+    static const char *const numbers[] = {
+#define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
+#include "core/graph/loss/losses.def"
+    };
+    const pf_loss_kind *kind = t->loss.kind;
+    const char *factors[sizeof numbers / sizeof *numbers];
+    char names[160];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (!pf_has_word(kind->factors, numbers[i])) continue;
+        if (pf_options_float(t->options, pf_trainer_options, numbers[i]) > 0) return PEFT_OK;
+        factors[n++] = numbers[i];
+    }
+    if (n)
+        return pf_fail(PEFT_E_OPTION, "%s: given 0, so that loss=%s is always 0 and nothing is learnt; expected %sa "
+                       "number above 0", pf_names_text(factors, n, ", ", " and ", names, sizeof names), kind->name,
+                       n > 1 ? "for one of them " : "");
+    return PEFT_OK;
+}
+
 peft_status pf_loss_read_options(peft_trainer *t)
 {
     const char *loss = pf_options_string(t->options, pf_trainer_options, "loss");
@@ -74,6 +97,7 @@ peft_status pf_loss_read_options(peft_trainer *t)
     t->loss.name = pf_options_float(t->options, pf_trainer_options, #name);
 #define PF_LOSS_FLAG(name, fallback, help) t->loss.name = pf_options_int(t->options, pf_trainer_options, #name);
 #include "core/graph/loss/losses.def"
+    PF_TRY(check_factors(t));
     PF_TRY(read_reduction(t));
     PF_TRY(read_ignored(t));
 #define PF_LOSS_LIST(name, help) PF_TRY(read_list(t, #name, &t->loss.name));

@@ -24,6 +24,7 @@ typedef struct pf_loss_kind {
     const char *name;
     pf_label_kind labels;
     const char *options;           /* names of the options that it reads, separated by blanks (losses.def) */
+    const char *factors;           /* of these options one must be above 0, else the loss is always 0; NULL: none */
     int64_t min_classes;           /* with fewer classes the loss is constant */
     bool auto_by_batch;            /* with the option weight_reduction=auto pf_loss.by_batch is set */
     /* PEFT_E_INVALID: a label has a value that this loss does not take. pf_labels_fit has checked type and shape. */

@@ -81,6 +81,6 @@ const pf_loss_kind pf_loss_dice = { .name = "dice", .labels = PF_LABEL_CLASS,
     .class_sums = PF_DICE_SUMS, .by_sample = true };
 const pf_loss_kind pf_loss_ce_dice = { .name = "ce_dice", .labels = PF_LABEL_CLASS,
     .options = "ce_weight dice_weight label_smoothing class_weights weight_reduction ignore_index dice_smooth "
-    "dice_background dice_batch dice_squared", .min_classes = 2, .check = pf_check_classes,
-    .depends_on_labels = ce_dice_depends, .evaluate = ce_dice, .sums = 1, .class_sums = PF_DICE_SUMS,
-    .by_sample = true };
+    "dice_background dice_batch dice_squared", .factors = "ce_weight dice_weight", .min_classes = 2,
+    .check = pf_check_classes, .depends_on_labels = ce_dice_depends, .evaluate = ce_dice, .sums = 1,
+    .class_sums = PF_DICE_SUMS, .by_sample = true };

@@ -87,6 +87,7 @@ const pf_loss_kind pf_loss_dice_multilabel = { .name = "dice_multilabel", .label
     .depends_on_labels = dice_depends, .evaluate = dice_multilabel, .sums = 1, .class_sums = PF_DICE_SUMS,
     .by_sample = true };
 const pf_loss_kind pf_loss_bce_dice = { .name = "bce_dice", .labels = PF_LABEL_TARGETS,
-    .options = "ce_weight dice_weight class_weights pos_weight dice_smooth dice_batch dice_squared", .min_classes = 1,
-    .check = pf_check_targets, .depends_on_labels = bce_dice_depends, .evaluate = bce_dice, .sums = 1,
-    .class_sums = PF_DICE_SUMS, .by_sample = true };
+    .options = "ce_weight dice_weight class_weights pos_weight dice_smooth dice_batch dice_squared",
+    .factors = "ce_weight dice_weight", .min_classes = 1, .check = pf_check_targets,
+    .depends_on_labels = bce_dice_depends, .evaluate = bce_dice, .sums = 1, .class_sums = PF_DICE_SUMS,
+    .by_sample = true };

@@ -52,5 +52,6 @@ static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
 }
 
 const pf_loss_kind pf_loss_focal = { .name = "focal", .labels = PF_LABEL_CLASS,
-    .options = "focal_alpha focal_gamma focal_eps class_weights weight_reduction ignore_index", .min_classes = 2,
-    .check = pf_check_classes, .depends_on_labels = depends_on_labels, .evaluate = evaluate, .sums = 1 };
+    .options = "focal_alpha focal_gamma focal_eps class_weights weight_reduction ignore_index",
+    .factors = "focal_alpha", .min_classes = 2, .check = pf_check_classes,
+    .depends_on_labels = depends_on_labels, .evaluate = evaluate, .sums = 1 };

@@ -51,5 +51,5 @@ static bool depends_on_labels(const pf_loss *o, const pf_labels *l)
 }
 
 const pf_loss_kind pf_loss_focal_bce = { .name = "focal_bce", .labels = PF_LABEL_TARGETS,
-    .options = "focal_alpha focal_gamma class_weights pos_weight", .min_classes = 1, .check = pf_check_targets,
-    .depends_on_labels = depends_on_labels, .evaluate = evaluate, .sums = 2 };
+    .options = "focal_alpha focal_gamma class_weights pos_weight", .factors = "focal_alpha", .min_classes = 1,
+    .check = pf_check_targets, .depends_on_labels = depends_on_labels, .evaluate = evaluate, .sums = 2 };
