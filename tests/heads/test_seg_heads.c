@@ -279,8 +279,29 @@ START_TEST(maps_and_adaptation_refuse_what_they_cannot_do)
 }
 END_TEST
 
+/* A map of one place and one image are one row, which batch norm cannot train on; two images, or four places, can. */
+START_TEST(batch_norm_needs_two_rows)
+{
+    static const struct { int side, batch; } rows[] = { { 8, 1 }, { 8, 2 }, { 16, 1 } };
+    for (int i = 0; i < 3; i++) {
+        char more[60];
+        snprintf(more, sizeof more, "patch=8,image_size=%d", rows[i].side);
+        tiny t = tiny_make(&(tiny_spec){ .more = more, .model = "classes=3,head=setr_pup,head_width=4" });
+        peft_options *o = tiny_options(t.ctx, "batch=%d", rows[i].batch);
+        peft_trainer *x = NULL;
+        if (i) OK(peft_trainer_create(t.model, o, &x));
+        else FAILS(PEFT_E_SHAPE, "expected two rows or more, samples times places of a map, as batch norm cannot "
+                   "train on one: take a larger batch or, with maps, a larger image",
+                   peft_trainer_create(t.model, o, &x));
+        peft_trainer_free(x);
+        peft_options_free(o);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
 SUITE_MAIN("heads of pixels", logits_and_labels_are_maps_of_the_input, seg_linear_is_patch_linear_enlarged,
            executors_threads_limits_and_caches_give_the_same_bits,
            every_method_gives_the_same_bits_in_the_naive_executor, files_hold_head_and_statistics,
            options_without_meaning_are_refused, seg_mla_reads_the_blocks_it_is_told,
-           maps_and_adaptation_refuse_what_they_cannot_do)
+           maps_and_adaptation_refuse_what_they_cannot_do, batch_norm_needs_two_rows)

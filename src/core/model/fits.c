@@ -22,7 +22,7 @@ static peft_status count_tokens(const peft_model *m, peft_adapter **adapters, si
                               .pool = m->pool, .params = m->params, .buffers = m->buffers };
     pf_graph g;
     *tokens = 0;
-    /* two samples, because batch norm cannot train on one */
+    /* two samples, because batch norm cannot train on one row */
     pf_graph_init(&g, m->backbone->ctx, &(pf_compile_spec){ .batch = 2, .training = true });
     pf_model_forward(&model, &g, pf_model_images(&model, &g), record_tokens, tokens);
     const peft_status s = g.status;
