@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Raised with each change of this file. libpeft-io refuses a plug-in of another number. */
-#define IO_DICOM_VERSION 7u
+#define IO_DICOM_VERSION 8u
 /* The file of the plug-in, by the major version of libpeft, and its symbol, of type io_dicom_entry. */
 #define IO_DICOM_SYMBOL "peft_dicom_plugin"
 

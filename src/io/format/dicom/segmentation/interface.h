@@ -61,11 +61,14 @@ typedef struct io_seg_segment { int64_t number; const char *const *text; } io_se
 /* A frame of a file that was read: its Segment Number and place, and its links, [first_link, first_link + links) of all
  * links. */
 typedef struct io_seg_read_frame { int64_t segment, first_link, links; io_seg_place place; } io_seg_read_frame;
-/* What a frame was made of: an instance, and a frame of it from 0 on; -1: the file does not say which. */
-typedef struct io_seg_link { const char *instance; int64_t source_frame; } io_seg_link;
+/* What a frame of the segmentation was made of: an instance, and a frame of it from 0 on; -1: the file does not say
+ * which. */
+typedef struct io_seg_link { const char *instance; int64_t source_frame, frame; } io_seg_link;
 
 /* What a segmentation file says. instance: those that it refers to anywhere, in its order, without repetitions; series:
- * the same of series. maximum: the value of a sample that means 1. */
+ * the same of series. maximum: the value of a sample that means 1. To look up: sorted_link has the links by instance
+ * (in the order of strcmp), source frame and frame, sorted_instance the instances, and index_of [65536] the place of a
+ * segment in `segment` by its number; -1: none has it. */
 typedef struct io_seg_file {
     const char *const *text;                                  /* [IO_SEG_FILE_FIELDS] */
     bool fractional;
@@ -73,7 +76,8 @@ typedef struct io_seg_file {
     int64_t segments, frames, links, instances, series_count;
     const io_seg_segment *segment;
     const io_seg_read_frame *frame;
-    const io_seg_link *link;
-    const char *const *instance, *const *series;
+    const io_seg_link *link, *sorted_link;
+    const char *const *instance, *const *sorted_instance, *const *series;
+    const int32_t *index_of;
 } io_seg_file;
 #endif

@@ -48,10 +48,10 @@ static void paint_plane(const peft_dicom_seg *s, int64_t number, const uint8_t *
 static peft_status paint(peft_dicom_seg *s, const io_seg_target *t, uint8_t *samples, painting *to)
 {
     peft_status status = io_seg_check_target(s->seg, t);
-    for (int64_t i = 0; i < s->seg->frames && !status; i++) {
-        const int64_t number = s->seg->frame[i].segment;
-        if (!io_seg_shows(s->seg, i, t)) continue;
-        status = io_seg_samples(s, i, samples);
+    io_seg_search found = io_seg_search_begin(s->seg, t);
+    while (!status && io_seg_search_next(&found)) {
+        const int64_t number = s->seg->frame[found.frame].segment;
+        status = io_seg_samples(s, found.frame, samples);
         if (status) break;
         if (to->labels) status = paint_labels(s, number, samples, to, t);
         else paint_plane(s, number, samples, to);

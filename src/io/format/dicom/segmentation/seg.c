@@ -72,9 +72,7 @@ int64_t peft_dicom_seg_number(const peft_dicom_seg *s, int64_t i)
 
 int64_t io_seg_index(const io_seg_file *f, int64_t number)
 {
-    for (int64_t i = 0; i < f->segments; i++)
-        if (f->segment[i].number == number) return i;
-    return -1;
+    return number >= 0 && number < 65536 ? f->index_of[number] : -1;
 }
 
 const char *peft_dicom_seg_text(const peft_dicom_seg *s, int64_t segment, const char *field)

@@ -24,8 +24,16 @@ typedef struct io_seg_target {
 
 /* PEFT_E_MISMATCH: the segmentation is not of this image. */
 peft_status io_seg_check_target(const io_seg_file *f, const io_seg_target *t);
-/* Whether frame i of the segmentation shows the image. */
-bool io_seg_shows(const io_seg_file *f, int64_t i, const io_seg_target *t);
+/* The frames of the segmentation that show an image, one after the other, in their order. */
+typedef struct io_seg_search {
+    const io_seg_file *file;
+    const io_seg_target *target;
+    struct { int64_t next, end; } links[2];                   /* in sorted_link: to the instance, to its frame */
+    int64_t frame;                                            /* the last one that was found; at first -1 */
+} io_seg_search;
+io_seg_search io_seg_search_begin(const io_seg_file *f, const io_seg_target *t);
+/* Sets s->frame to the next frame; false: there is no other. */
+bool          io_seg_search_next(io_seg_search *s);
 /* Writes the samples of a frame to out[rows * columns]. PEFT_E_FORMAT: one is above the file's maximum. */
 peft_status io_seg_samples(peft_dicom_seg *s, int64_t frame, uint8_t *out);
 /* Writes the labels of a frame, from 0 on, of the image at path to out[rows * columns], as peft_dicom_seg_labels. */

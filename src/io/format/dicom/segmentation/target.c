@@ -3,6 +3,7 @@
  * references, those at its place. */
 #include "io/format/dicom/segmentation/seg.h"
 #include <math.h>
+#include <stdlib.h>
 
 #define NEAR 0.01                                             /* mm between places that are one */
 #define SAME 1e-3                                             /* of the cosines of an orientation, and of spacings */
@@ -39,6 +40,17 @@ static bool is_listed(const char *const *list, int64_t count, const char *uid)
     return false;
 }
 
+static int compare_uids(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Whether the segmentation refers to the instance. */
+static bool is_instance(const io_seg_file *f, const char *uid)
+{
+    return f->instances && bsearch(&uid, f->sorted_instance, (size_t)f->instances, sizeof uid, compare_uids);
+}
+
 static bool lies_in(const io_seg_file *f, const io_seg_target *t)
 {
     if (f->links || !t->place || !*t->frame_of_reference) return false;
@@ -48,7 +60,7 @@ static bool lies_in(const io_seg_file *f, const io_seg_target *t)
 
 peft_status io_seg_check_target(const io_seg_file *f, const io_seg_target *t)
 {
-    const bool by_links = f->links && (is_listed(f->instance, f->instances, t->instance) ||
+    const bool by_links = f->links && (is_instance(f, t->instance) ||
                                        (*t->series && is_listed(f->series, f->series_count, t->series)));
     if (by_links || lies_in(f, t)) return PEFT_OK;
     if (f->links)
@@ -63,12 +75,58 @@ peft_status io_seg_check_target(const io_seg_file *f, const io_seg_target *t)
                    "along the normal", t->instance);
 }
 
-bool io_seg_shows(const io_seg_file *f, int64_t i, const io_seg_target *t)
+/* The first of the sorted links that is not before those to this frame of the instance. */
+static int64_t first_link(const io_seg_file *f, const char *instance, int64_t source_frame)
 {
-    const io_seg_read_frame *frame = &f->frame[i];
-    for (int64_t k = frame->first_link; k < frame->first_link + frame->links; k++)
-        if (!strcmp(f->link[k].instance, t->instance) &&
-            (f->link[k].source_frame < 0 || f->link[k].source_frame == t->frame)) return true;
-    return !f->links && t->place && are_alike(&frame->place, t->place) &&
-           are_near(frame->place.position, t->place->position, 3, NEAR);
+    int64_t begin = 0, end = f->links;
+    while (begin < end) {
+        const int64_t middle = begin + (end - begin) / 2;
+        const io_seg_link *link = &f->sorted_link[middle];
+        const int order = strcmp(link->instance, instance);
+        if (order < 0 || (!order && link->source_frame < source_frame)) begin = middle + 1;
+        else end = middle;
+    }
+    return begin;
+}
+
+io_seg_search io_seg_search_begin(const io_seg_file *f, const io_seg_target *t)
+{
+    const int64_t frame = t->frame < INT32_MAX ? t->frame : INT32_MAX;        /* files have smaller ones */
+    const int64_t whole = first_link(f, t->instance, -1), after = first_link(f, t->instance, 0);
+    const int64_t one = frame < 0 ? after : first_link(f, t->instance, frame);
+    const int64_t end = frame < 0 ? after : first_link(f, t->instance, frame + 1);
+    return (io_seg_search){ f, t, { { whole, after }, { one, end } }, -1 };
+}
+
+/* The next frame by links; -1: there is none. */
+static int64_t next_linked(io_seg_search *s)
+{
+    int64_t best = -1;
+    for (int i = 0; i < 2; i++) {
+        const io_seg_link *link = s->file->sorted_link;
+        while (s->links[i].next < s->links[i].end && link[s->links[i].next].frame <= s->frame) s->links[i].next++;
+        if (s->links[i].next == s->links[i].end) continue;
+        const int64_t frame = link[s->links[i].next].frame;
+        if (best < 0 || frame < best) best = frame;
+    }
+    return best;
+}
+
+/* The next frame at the place of the image; -1: there is none. */
+static int64_t next_placed(const io_seg_search *s)
+{
+    const io_seg_place *to = s->target->place;
+    for (int64_t i = s->frame + 1; to && i < s->file->frames; i++) {
+        const io_seg_place *place = &s->file->frame[i].place;
+        if (are_alike(place, to) && are_near(place->position, to->position, 3, NEAR)) return i;
+    }
+    return -1;
+}
+
+bool io_seg_search_next(io_seg_search *s)
+{
+    const int64_t next = s->file->links ? next_linked(s) : next_placed(s);
+    if (next < 0) return false;
+    s->frame = next;
+    return true;
 }

@@ -4,6 +4,7 @@
 #include "dcmtk/dcmdata/dcspchrs.h"
 #include "dcmtk/dcmdata/dcuid.h"
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 namespace {
@@ -103,9 +104,9 @@ void read_segments(reader *in)
             throw failure(PEFT_E_FORMAT, "item " + std::to_string(r->segments.size() + 1) + " of " +
                                              name_of(DCM_SegmentSequence) + ": " + name_of(DCM_SegmentNumber) +
                                              " is missing or 0; expected at least 1");
-        for (const io_seg_segment &other : r->segments)
-            if (other.number == number)
-                throw failure(PEFT_E_FORMAT, "two segments have the number " + std::to_string(number));
+        if (r->index_of[number] >= 0)
+            throw failure(PEFT_E_FORMAT, "two segments have the number " + std::to_string(number));
+        r->index_of[number] = static_cast<std::int32_t>(r->segments.size());
         r->segments.push_back({ number, nullptr });
         in->read_fields(item, segment_fields(), &r->segment_text);
     });
@@ -114,10 +115,11 @@ void read_segments(reader *in)
         r->segments[i].text = r->segment_text.data() + i * IO_SEG_SEGMENT_FIELDS;
 }
 
-// Frame numbers count from 1; one without is -1, the whole instance.
+// Frame numbers count from 1; one without, or below 1, is -1, the whole instance.
 void read_links(reader *in, DcmItem *group)
 {
     seg_reading *r = in->r;
+    const std::int64_t frame = static_cast<std::int64_t>(r->frames.size());
     for_items(group, DCM_DerivationImageSequence, [&](DcmItem *derivation) {
         for_items(derivation, DCM_SourceImageSequence, [&](DcmItem *image) {
             const std::string uid = text_of(image, DCM_ReferencedSOPInstanceUID);
@@ -127,8 +129,8 @@ void read_links(reader *in, DcmItem *group)
             Sint32 number = 0;
             unsigned long i = 0;
             for (; image->findAndGetSint32(DCM_ReferencedFrameNumber, number, i).good() && i < 65536; i++)
-                r->links.push_back({ kept, static_cast<std::int64_t>(number) - 1 });
-            if (!i) r->links.push_back({ kept, -1 });
+                r->links.push_back({ kept, std::max<std::int64_t>(number, 0) - 1, frame });
+            if (!i) r->links.push_back({ kept, -1, frame });
         });
     });
 }
@@ -141,7 +143,7 @@ std::int64_t segment_of(DcmItem *own, DcmItem *shared, std::size_t frame, const 
     const std::string where = "frame " + std::to_string(frame + 1) + ": " + name_of(DCM_ReferencedSegmentNumber);
     if (!item || item->findAndGetUint16(DCM_ReferencedSegmentNumber, number).bad())
         throw failure(PEFT_E_FORMAT, where + " is missing");
-    if (std::none_of(r.segments.begin(), r.segments.end(), [&](const io_seg_segment &s) { return s.number == number; }))
+    if (r.index_of[number] < 0)
         throw failure(PEFT_E_FORMAT, where + " is " + std::to_string(number) + ", but no segment has this number");
     return number;
 }
@@ -181,6 +183,20 @@ void read_references(reader *in, DcmItem *item)
     });
 }
 
+// Copies of links and instances, sorted as io_seg_file says.
+void sort_references(seg_reading *r)
+{
+    r->sorted_links = r->links;
+    std::sort(r->sorted_links.begin(), r->sorted_links.end(), [](const io_seg_link &a, const io_seg_link &b) {
+        const int order = std::strcmp(a.instance, b.instance);
+        if (order) return order < 0;
+        return a.source_frame != b.source_frame ? a.source_frame < b.source_frame : a.frame < b.frame;
+    });
+    r->sorted_instances = r->instances;
+    std::sort(r->sorted_instances.begin(), r->sorted_instances.end(),
+              [](const char *a, const char *b) { return std::strcmp(a, b) < 0; });
+}
+
 template <typename T> std::int64_t count(const std::vector<T> &v) { return static_cast<std::int64_t>(v.size()); }
 
 } // namespace
@@ -202,6 +218,7 @@ const io_seg_file *read_segmentation(io_dicom_file *f)
         read_references(&in, study);
     });
     read_frames(&in);
+    sort_references(r.get());
     io_seg_file &file = r->file;
     file.text = r->file_text.data();
     file.segments = count(r->segments);
@@ -210,8 +227,11 @@ const io_seg_file *read_segmentation(io_dicom_file *f)
     file.frame = r->frames.data();
     file.links = count(r->links);
     file.link = r->links.data();
+    file.sorted_link = r->sorted_links.data();
     file.instances = count(r->instances);
     file.instance = r->instances.data();
+    file.sorted_instance = r->sorted_instances.data();
+    file.index_of = r->index_of.data();
     file.series_count = count(r->series);
     file.series = r->series.data();
     f->segmentation = std::move(r);

@@ -31,10 +31,11 @@ struct io_dicom_sources {
 struct seg_reading {
     io_seg_file file{};
     std::deque<std::string> texts;                            // what the pointers lead to; it does not move them
-    std::vector<const char *> file_text, segment_text, instances, series;
+    std::vector<const char *> file_text, segment_text, instances, sorted_instances, series;
     std::vector<io_seg_segment> segments;
     std::vector<io_seg_read_frame> frames;
-    std::vector<io_seg_link> links;
+    std::vector<io_seg_link> links, sorted_links;
+    std::vector<std::int32_t> index_of = std::vector<std::int32_t>(65536, -1);
 };
 
 // A row of fields.def.
