@@ -76,4 +76,32 @@ START_TEST(segments_that_are_no_classes)
 }
 END_TEST
 
-IO_SUITE_MAIN("dicom_seg_masks", classes_by_number_by_name_and_together, segments_that_are_no_classes)
+/* A file that has the masks of several images is read once, not for each of them. */
+START_TEST(a_file_of_several_masks_is_read_once)
+{
+    int64_t labels[SLICES * PIXELS], got[PIXELS];
+    size_t size;
+    save_scan(labels);
+    peft_dataset *d = masked("classes=4");
+    for (int64_t i = 0; i < SLICES; i++) {
+        peft_mask *m;
+        ok(peft_dataset_load_mask(d, i, NULL, &m));
+        ok(peft_mask_labels(m, got));
+        ck_assert_mem_eq(got, labels + i * PIXELS, sizeof got);
+        peft_mask_free(m);
+        if (i) continue;
+        unsigned char *data = read_bytes(in_folder("seg.dcm"), &size);
+        write_bytes(in_folder("seg.dcm"), data, size / 2);    /* cut short, so that reading it again would fail */
+        free(data);
+    }
+    peft_dataset_free(d);
+    d = masked("classes=4");
+    peft_mask *m = NULL;
+    fails(PEFT_E_FORMAT, "seg.dcm", peft_dataset_load_mask(d, 0, NULL, &m));
+    ck_assert_ptr_null(m);
+    peft_dataset_free(d);
+}
+END_TEST
+
+IO_SUITE_MAIN("dicom_seg_masks", classes_by_number_by_name_and_together, segments_that_are_no_classes,
+              a_file_of_several_masks_is_read_once)

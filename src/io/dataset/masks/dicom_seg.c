@@ -5,6 +5,15 @@
 #include "io/dataset/masks/readers.h"
 #include "io/format/dicom/segmentation/seg.h"
 #include "io/words.h"
+#include <unistd.h>
+
+struct io_mask_seg {
+    peft_context *ctx;
+    pthread_mutex_t lock;
+    pid_t process;                                            /* that may use the lock: a fork may find it locked */
+    int64_t file;                                             /* index of seg in the files of the masks */
+    peft_dicom_seg *seg;                                      /* one reference; NULL: none was read */
+};
 
 static const char segmentation_class[] = "1.2.840.10008.5.1.4.1.1.66.4";      /* Segmentation Storage */
 
@@ -68,6 +77,59 @@ static peft_status make_mask(const io_mask_job *job, peft_dicom_seg *s, peft_mas
     return status;
 }
 
+peft_status io_mask_seg_new(peft_context *ctx, struct io_mask_seg **out)
+{
+    struct io_mask_seg *h = io_alloc(ctx, 1, sizeof *h);
+    if (!h || pthread_mutex_init(&h->lock, NULL)) {
+        peft_sys_free(ctx, h);
+        return io_nomem("masks");
+    }
+    h->ctx = ctx;
+    h->process = getpid();
+    *out = h;
+    return PEFT_OK;
+}
+
+void io_mask_seg_free(struct io_mask_seg *h)
+{
+    if (!h) return;
+    peft_dicom_seg_free(h->seg);
+    pthread_mutex_destroy(&h->lock);
+    peft_sys_free(h->ctx, h);
+}
+
+/* A reference to the kept segmentation, if it is that of this file; otherwise NULL. */
+static peft_dicom_seg *take(struct io_mask_seg *h, int64_t file)
+{
+    pthread_mutex_lock(&h->lock);
+    peft_dicom_seg *found = h->seg && h->file == file ? io_seg_retain(h->seg) : NULL;
+    pthread_mutex_unlock(&h->lock);
+    return found;
+}
+
+/* Keeps a segmentation in place of the one before. */
+static void keep(struct io_mask_seg *h, int64_t file, peft_dicom_seg *seg)
+{
+    pthread_mutex_lock(&h->lock);
+    peft_dicom_seg *before = h->seg;
+    h->seg = io_seg_retain(seg);
+    h->file = file;
+    pthread_mutex_unlock(&h->lock);
+    peft_dicom_seg_free(before);
+}
+
+/* Opens the file of the job, or takes the kept one; a forked process opens it. The caller frees *out. */
+static peft_status open_segmentation(const io_mask_job *job, peft_dicom_seg **out)
+{
+    struct io_mask_seg *h = job->masks->seg;
+    const bool keeps = getpid() == h->process;
+    *out = keeps ? take(h, job->file) : NULL;
+    if (*out) return PEFT_OK;
+    peft_status status = peft_dicom_seg_read(job->masks->ctx, job->path, out);
+    if (!status && keeps) keep(h, job->file, *out);
+    return status;
+}
+
 static peft_status read_segmentation(const io_mask_job *job, peft_mask **out)
 {
     const io_mask_options *o = &job->masks->options;
@@ -75,7 +137,7 @@ static peft_status read_segmentation(const io_mask_job *job, peft_mask **out)
     if (o->per_class || o->multilabel || o->kind == IO_MASK_COLORS)
         return io_fail(PEFT_E_UNSUPPORTED, "a DICOM segmentation with per_class, multilabel or kind=colors; expected "
                        "kind=index or binary: the file names the segments");
-    peft_status status = peft_dicom_seg_read(job->masks->ctx, job->path, &s);
+    peft_status status = open_segmentation(job, &s);
     if (status) return status;
     status = make_mask(job, s, out);
     peft_dicom_seg_free(s);

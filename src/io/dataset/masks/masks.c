@@ -11,6 +11,7 @@ peft_status io_masks_new(peft_context *ctx, io_masks **out)
     atomic_init(&m->refs, 1);
     atomic_init(&m->warned_of_turn, false);
     peft_status s = io_held_new(ctx, &m->held);
+    if (!s) s = io_mask_seg_new(ctx, &m->seg);
     if (s) io_masks_free(m);
     else *out = m;
     return s;
@@ -29,6 +30,7 @@ void io_masks_free(io_masks *m)
     io_strings_clear(&m->classes);
     io_strings_clear(&m->files);
     io_held_free(m->held);
+    io_mask_seg_free(m->seg);
     peft_sys_free(ctx, m->colour);
     peft_sys_free(ctx, m->first);
     peft_sys_free(ctx, m->file);

@@ -33,6 +33,7 @@ struct io_masks {
     int64_t *first, *file, *of_class;
     int64_t count;                                            /* samples of the opened set */
     struct io_held *held;                                     /* the file whose slices were read last */
+    struct io_mask_seg *seg;                                  /* the DICOM segmentation that was read last */
     atomic_bool warned_of_turn;                               /* that an image is turned and its mask is not */
 };
 enum { IO_ALL_CLASSES = -1 };
@@ -46,6 +47,11 @@ void        io_masks_free(io_masks *m);                       /* NULL: does noth
 int64_t     io_masks_sample(const peft_dataset *d, int64_t i);
 /* The masks of an opened set whose sample k shows the sample old[k] of the opened set of m, as a slice of it. */
 peft_status io_masks_of_slices(const io_masks *m, const int64_t *old, int64_t count, io_masks **out);
+
+/* --- dicom_seg.c --- */
+/* Keeps the DICOM segmentation that was read last, so that a file of a whole series is not parsed for each image. */
+peft_status io_mask_seg_new(peft_context *ctx, struct io_mask_seg **out);
+void        io_mask_seg_free(struct io_mask_seg *h);          /* NULL: does nothing */
 
 /* --- options.c --- */
 /* Reads the options (NULL: the defaults) into m: options, classes, colours, outside. */

@@ -8,13 +8,19 @@
 
 void peft_dicom_seg_free(peft_dicom_seg *s)
 {
-    if (!s) return;
+    if (!s || !io_release(&s->refs)) return;
     peft_context *ctx = s->ctx;
     if (s->file.file) io_dicom_close(&s->file);
     pthread_mutex_destroy(&s->lock);
     peft_sys_free(ctx, s->data);
     peft_sys_free(ctx, s);
     peft_context_free(ctx);
+}
+
+peft_dicom_seg *io_seg_retain(peft_dicom_seg *s)
+{
+    io_retain(&s->refs);
+    return s;
 }
 
 /* Takes ownership of data, also on failure. */
@@ -27,6 +33,7 @@ static peft_status open_bytes(peft_context *ctx, uint8_t *data, size_t size, pef
         return io_nomem(WHO);
     }
     s->ctx = peft_sys_context_retain(ctx);
+    atomic_init(&s->refs, 1);
     s->data = data;
     pthread_mutex_init(&s->lock, NULL);
     peft_status status = io_dicom_probe(data, size) ? io_dicom_open(data, size, MAX_FILE_BYTES, false, &s->file)

@@ -8,6 +8,7 @@
 
 struct peft_dicom_seg {
     peft_context *ctx;
+    atomic_int refs;                                          /* peft_dicom_seg_free drops one */
     uint8_t *data;                                            /* the file */
     io_dicom file;
     const io_seg_file *seg;                                   /* belongs to file */
@@ -38,6 +39,8 @@ bool          io_seg_search_next(io_seg_search *s);
 peft_status io_seg_samples(peft_dicom_seg *s, int64_t frame, uint8_t *out);
 /* Writes the labels of a frame, from 0 on, of the image at path to out[rows * columns], as peft_dicom_seg_labels. */
 peft_status io_seg_frame_labels(peft_dicom_seg *s, const char *path, int64_t frame, int64_t *out);
+/* Adds a reference: threads may share a file. */
+peft_dicom_seg *io_seg_retain(peft_dicom_seg *s);
 /* The place of a segment among those of the file, by its number; -1: there is none. */
 int64_t io_seg_index(const io_seg_file *f, int64_t number);
 #endif
