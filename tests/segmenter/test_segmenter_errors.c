@@ -26,6 +26,10 @@ START_TEST(bad_options_are_refused)
     refused(&f, WHOLE, "stride=3", PEFT_E_OPTION, "stride");
     refused(&f, WHOLE, "mode=tiles,trim=5", PEFT_E_OPTION, "trim up to 4");
     refused(&f, WHOLE, "mode=tiles,overlap=0,trim=1", PEFT_E_OPTION, "trim=1");
+    refused(&f, WHOLE, "trim=3", PEFT_E_OPTION, "trim: has no effect with mode=whole");
+    refused(&f, WHOLE, "mode=whole,overlap=0.25", PEFT_E_OPTION, "overlap: has");
+    refused(&f, WHOLE, "blend=linear", PEFT_E_OPTION, "blend: has");
+    refused(&f, WHOLE, "border=edge", PEFT_E_OPTION, "mode=tiles");
     refused(&f, "size=32,resize=squash" NORMALISE, "", PEFT_E_MISMATCH, "size=16");
     peft_segmenter *s = NULL;
     fails(PEFT_E_NOTFOUND, "preprocess", peft_segmenter_create(f.session, NULL, NULL, &s));

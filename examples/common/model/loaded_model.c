@@ -262,7 +262,9 @@ static void set_names(loaded_model *s, const char *list)
     FILE *f = check_alloc(open_memstream(&defaults, &size));
     for (int64_t c = 0; c < s->classes; c++) fprintf(f, "class_%lld\n", (long long)c);
     if (fclose(f)) fail("out of memory");
-    if (!s->own_head)
+    if (!s->own_head && s->classes == 1)
+        warn("no file names the class: it is called class_0; give --class-names NAME for another name");
+    else if (!s->own_head)
         warn("no file names the classes: they are called class_0 to class_%lld, in the order of training; give "
              "--class-names NAME,NAME,... for other names", (long long)s->classes - 1);
     s->names = check_alloc(split_names(defaults, s->classes, &s->storage));

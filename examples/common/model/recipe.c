@@ -89,8 +89,9 @@ static peft_adapter *make_adapter(training_run *t, const flag *recipe)
     return adapter;
 }
 
-/* The head must give what the data set labels: the image, or with masks each pixel of the network's input. */
-static void check_head(const training_run *t)
+/* The head must give what the data set labels: the image, or with masks each pixel of the network's input. list:
+ * --head; NULL: the head is that of --model. */
+static void check_head(const training_run *t, const char *list)
 {
     int64_t dims[PEFT_MAX_DIMS];
     const bool map = peft_model_output(t->model, dims) > 1;
@@ -99,10 +100,18 @@ static void check_head(const training_run *t)
         fail("--head: with --masks the head must give a class for each pixel, and it gives one for %s; give --head "
              "head=seg_linear, setr_naive, setr_pup or seg_mla", map ? "each patch" : "the image");
     }
-    if (map)
-        fail("--head: head=patch_linear predicts a class for each patch (%lld x %lld for an image), but these programs "
-             "read one label for each image; leave it out, or call peft_trainer_step (trainer.h) with patch labels",
-             (long long)dims[0], (long long)dims[1]);
+    if (!map) return;
+    const bool pixels = dims[0] == peft_transform_size(t->transform);
+    const char *part = pixels ? "pixel" : "patch";
+    const long long rows = dims[0], columns = dims[1];
+    if (!list)
+        fail("--model %s: its head predicts a class for each %s (%lld x %lld for an image), and the labels are one "
+             "class for each image; give a model with a head such as head=linear, or masks by finetune --masks",
+             t->start, part, rows, columns);
+    settings s = read_settings(list, "--head");
+    fail("--head: head=%s predicts a class for each %s (%lld x %lld for an image), and the labels are one class for "
+         "each image; leave it out, or %s", find_setting(&s, "head"), part, rows, columns,
+         pixels ? "give masks by finetune --masks" : "call peft_trainer_step (trainer.h) with patch labels");
 }
 
 /* Makes the model with the adapter, which the model keeps. */
@@ -116,7 +125,7 @@ static void make_model(training_run *t, const flag *recipe, peft_adapter *adapte
     must(peft_options_set_int(o, "classes", label_classes(t->train)));
     must(peft_model_create(t->vit, o, &t->model));
     peft_options_free(o);
-    check_head(t);
+    check_head(t, recipe[recipe_head].value);
     must(peft_model_attach(t->model, adapter));
 }
 
@@ -156,7 +165,7 @@ static void continue_model(training_run *t, const flag *recipe, const char *kind
            keep ? " and its classifier" : "; the classifier is new, because the classes are others or it has none");
     if (keep) {
         t->model = m;
-        check_head(t);
+        check_head(t, NULL);
         return;
     }
     memcpy(same, recipe, sizeof same);

@@ -3,12 +3,10 @@
 #include "mask_paths.h"
 #include "common/program/errors.h"
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* The number of characters, up to a slash, that all names have in common. */
 static size_t shared_folder(const char *const *name, int64_t count)
@@ -55,32 +53,11 @@ static char *path_of(const char *name)
     return text;
 }
 
-typedef struct named_path { const char *name, *path; } named_path;
-static int by_path(const void *a, const void *b)
-{
-    return strcmp(((const named_path *)a)->path, ((const named_path *)b)->path);
-}
-
-/* Two pictures must not have the same mask. */
-static void check_different(const mask_paths *m, const char *const *name, const char *flag)
-{
-    named_path *all = check_alloc(malloc(((size_t)m->count + 1) * sizeof *all));
-    for (int64_t i = 0; i < m->count; i++) all[i] = (named_path){ name[i], m->path[i] };
-    qsort(all, (size_t)m->count, sizeof *all, by_path);
-    for (int64_t i = 1; i < m->count; i++)
-        if (!by_path(&all[i - 1], &all[i]))
-            fail("--%s: the pictures %s and %s would both have the mask %s; %s", flag, all[i - 1].name, all[i].name,
-                 all[i].path, strcmp(all[i - 1].name, all[i].name) ? "predict them by two calls with different folders"
-                                                                   : "give each picture once");
-    free(all);
-}
-
-mask_paths find_mask_paths(const char *const *name, int64_t count, const char *flag)
+mask_paths find_mask_paths(const char *const *name, int64_t count)
 {
     mask_paths m = { count, check_alloc(malloc(((size_t)count + 1) * sizeof *m.path)) };
     const size_t shared = shared_folder(name, count);
     for (int64_t i = 0; i < count; i++) m.path[i] = path_of(name[i] + shared);
-    check_different(&m, name, flag);
     return m;
 }
 
@@ -100,32 +77,17 @@ static void make_folders(char *path)
     }
 }
 
-static char *join(const char *folder, const char *path, const char *ending)
+char *join_mask_path(const char *folder, const mask_paths *m, int64_t i, const char *ending)
 {
-    const int stem = (int)(strlen(path) - strlen("png"));
+    const int stem = (int)(strlen(m->path[i]) - strlen("png"));
     char *text;
-    if (asprintf(&text, "%s/%.*s%s", folder, stem, path, ending) < 0) fail("out of memory");
+    if (asprintf(&text, "%s/%.*s%s", folder, stem, m->path[i], ending) < 0) fail("out of memory");
     return text;
-}
-
-void prepare_mask_folder(const char *flag, const char *folder, const mask_paths *m, const char *ending, int replace)
-{
-    struct stat st;
-    if (mkdir(folder, 0777) && (errno != EEXIST || stat(folder, &st)))
-        fail("--%s %s: %s", flag, folder, strerror(errno));
-    if (access(folder, W_OK | X_OK)) fail("--%s %s: %s; give a folder that can be written", flag, folder,
-                                          strerror(errno));
-    for (int64_t i = 0; i < m->count && !replace; i++) {
-        char *path = join(folder, m->path[i], ending);
-        if (!access(path, F_OK))
-            fail("--%s: %s exists; give another folder, or --force to replace such files", flag, path);
-        free(path);
-    }
 }
 
 char *mask_path(const char *folder, const mask_paths *m, int64_t i, const char *ending)
 {
-    char *path = join(folder, m->path[i], ending);
+    char *path = join_mask_path(folder, m, i, ending);
     make_folders(path);
     return path;
 }

@@ -8,14 +8,10 @@
  * ending replaced by .png; "#slice=3" of a slice becomes "_slice3". benign/1.jpg -> benign/1.png,
  * ct.nii.gz#slice=3 -> ct_slice3.png. */
 typedef struct mask_paths { int64_t count; char **path; } mask_paths;
-/* name [count]: of the pictures, which must differ. Ends the program if two of them would have the same mask. flag: the
- * option that asked for masks, for messages. */
-mask_paths find_mask_paths(const char *const *name, int64_t count, const char *flag);
+/* name [count]: of the pictures. Two may have the same path (prepare_mask_folders, mask_folders.h). */
+mask_paths find_mask_paths(const char *const *name, int64_t count);
 void       free_mask_paths(mask_paths *m);
-/* Ends the program unless the files can be written, with this ending in place of png: an existing one is an error
- * unless `replace`. Makes the folder. */
-void       prepare_mask_folder(const char *flag, const char *folder, const mask_paths *m, const char *ending,
-                               int replace);
-/* "FOLDER/PATH" of mask i, with this ending in place of png; to be freed. Makes the folders below FOLDER. */
+/* "FOLDER/PATH" of mask i, with this ending in place of png; to be freed. mask_path makes the folders below FOLDER. */
+char      *join_mask_path(const char *folder, const mask_paths *m, int64_t i, const char *ending);
 char      *mask_path(const char *folder, const mask_paths *m, int64_t i, const char *ending);
 #endif

@@ -17,9 +17,9 @@ static double pixel_area(void)
     char *end, *last;
     if (!text) return 0;
     const double row = strtod(text, &end), column = *end == ':' ? strtod(end + 1, &last) : 0;
-    if (*end != ':' || last == end + 1 || *last || !(row > 0 && row < 1e6) || !(column > 0 && column < 1e6))
-        fail("--spacing: given '%s', expected the distances of rows and of columns in mm, ROW:COLUMN, such as 0.5:0.5",
-             text);
+    if (*end != ':' || last == end + 1 || *last || !(row >= 1e-6 && row <= 1e6) || !(column >= 1e-6 && column <= 1e6))
+        fail("--spacing: given '%s', expected the distances of rows and of columns in mm, each from 1e-6 to 1e6, as "
+             "ROW:COLUMN, such as 0.5:0.5", text);
     return row * column;
 }
 
@@ -112,5 +112,8 @@ bool read_areas(const loaded_model *s, table_format format, const char *rest, co
         sum += pixels[c];
     }
     a->pixels = pixels;
-    return a->width > 0 && sum / a->width == a->height && sum % a->width == 0;
+    if (a->width < 1) return false;
+    const int64_t rows = sum / a->width, more = sum % a->width;
+    if (s->classes == 1) return rows < a->height || (rows == a->height && !more);      /* the others are background */
+    return rows == a->height && !more;
 }

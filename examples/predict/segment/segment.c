@@ -5,6 +5,7 @@
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
+#include "common/segment/mask_folders.h"
 #include "common/segment/overlay.h"
 #include "common/segment/palette.h"
 #include "predict/command_line.h"
@@ -162,23 +163,24 @@ static bool segment_picture(run *r, int64_t i)
 /* With --resume the files of an earlier run are there. */
 mask_paths prepare_masks(const inputs *in)
 {
-    static const struct { int flag; const char *ending; } folder[] = {
+    static const struct { int flag; const char *ending; } kind[] = {
         { save_masks, "png" }, { save_overlays, "png" }, { save_segmentations, "dcm" } };
-    const char **name = check_alloc(malloc(((size_t)in->count + 1) * sizeof *name));
-    mask_paths paths = { 0 };
-    for (int64_t i = 0; i < in->count; i++) name[i] = input_name(in, i);
-    if (given[save_masks].value && given[save_overlays].value &&
-        !strcmp(given[save_masks].value, given[save_overlays].value))
-        fail("--save-overlays: is the folder of --save-masks, whose files have the same names; give another one");
+    enum { KINDS = sizeof kind / sizeof *kind };
+    flag_name flags_of[KINDS];
+    mask_folder folder[KINDS];
+    int folders = 0;
     if (given[save_segmentations].value && given[all_slices].value)
         fail("--save-segmentations: writes a file for a picture of one frame; leave --all-slices out");
-    for (size_t k = 0; k < sizeof folder / sizeof *folder; k++) {
-        const flag *f = &given[folder[k].flag];
-        if (!f->value) continue;
-        if (!paths.path) paths = find_mask_paths(name, in->count, name_of_flag(f).text);
-        prepare_mask_folder(name_of_flag(f).text, f->value, &paths, folder[k].ending,
-                            given[force].value || given[resume].value);
+    for (int k = 0; k < KINDS; k++) {
+        const flag *f = &given[kind[k].flag];
+        flags_of[k] = name_of_flag(f);
+        if (f->value) folder[folders++] = (mask_folder){ flags_of[k].text, f->value, kind[k].ending };
     }
+    if (!folders) return (mask_paths){ 0 };
+    const char **name = check_alloc(malloc(((size_t)in->count + 1) * sizeof *name));
+    for (int64_t i = 0; i < in->count; i++) name[i] = input_name(in, i);
+    const mask_paths paths = find_mask_paths(name, in->count);
+    prepare_mask_folders(folder, folders, &paths, name, given[force].value || given[resume].value);
     free(name);
     return paths;
 }

@@ -70,10 +70,24 @@ static peft_status make_weights(peft_segmenter *s)
     return PEFT_OK;
 }
 
+/* Options of tiles must have their defaults with mode=whole, which does not read them. */
+static peft_status check_whole(const io_segment_options *o)
+{
+    io_segment_options d = *o;
+    const peft_status status = peft_sys_opt_defaults(keys, &d);
+    if (status) return status;
+    const char *changed = o->trim != d.trim ? "trim" : o->blend != d.blend ? "blend" : o->border != d.border ? "border"
+                          : o->overlap < d.overlap || o->overlap > d.overlap ? "overlap" : NULL;
+    if (!changed) return PEFT_OK;
+    return io_fail(PEFT_E_OPTION, "segmenter: %s: has no effect with mode=whole, which has no tiles; give mode=tiles "
+                   "too, or leave it out", changed);
+}
+
 static peft_status init(peft_segmenter *s, peft_session *session, peft_transform *transform, const char *options)
 {
     peft_status status = peft_sys_opt_defaults(keys, &s->options);
     if (!status) status = peft_sys_opt_read(keys, options, "segmenter", &s->options, NULL);
+    if (!status && s->options.mode == IO_MODE_WHOLE) status = check_whole(&s->options);
     if (!status) status = peft_predictor_create(session, transform, &s->predictor);
     if (status) return status;
     s->side = s->predictor->side;

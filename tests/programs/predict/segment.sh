@@ -71,7 +71,7 @@ grep -q ', "mm2": {"benign-like": [0-9]*, "malignant-like": [0-9]*, "normal-like
 refused 'exists' predict --save-masks masks scans
 predict --save-masks masks --force scans > log 2>&1 || fail '--force does not replace masks'
 cp scans/benign-like/0000.png scans/benign-like/0000.jpg
-refused 'would both have the mask 0000.png' predict --save-masks two scans/benign-like/0000.png \
+refused 'would both have the file two/0000.png' predict --save-masks two scans/benign-like/0000.png \
     scans/benign-like/0000.jpg
 refused 'give another one' predict --save-masks two --save-overlays two scans
 refused 'ROW:COLUMN' predict --spacing 0.5 scans
