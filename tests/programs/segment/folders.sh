@@ -80,3 +80,8 @@ predict --out one_class.csv scans > log 2>&1 || fail 'one class is not segmented
 [ "$(wc -l < part.csv.part)" -gt 3 ] || fail 'no line was written before the disk was full'
 predict --out part.csv --resume scans > log 2>&1 || fail 'not resumed'
 cmp part.csv one_class.csv || fail 'a resumed run has other results'
+
+LC_ALL=C sed 's/class_names/class_namez/' one.safetensors > nameless.safetensors
+maps nameless.safetensors > m.safetensors
+predict scans/benign-like/0000.png > log 2>&1 || fail 'a class without a name'
+grep -q 'it is called class_0; give --class-names NAME' log || fail 'no warning of a class without a name'
