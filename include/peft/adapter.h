@@ -64,9 +64,9 @@ typedef struct peft_model peft_model;
  * peft_session_features, without "classes"), "head_init" (auto, normal:STD, trunc_normal:STD,
  * uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of peft_sys_declare in
  * peft/sys/method.h), "head_layers" (for mlp only), "head_width" (columns of the hidden maps of setr_naive,
- * setr_pup and seg_mla; 0: 256), "head_blocks" (blocks that seg_mla reads, one to four in rising order, such as
- * [2, 5, 8, 11]; auto: four that end parts of equal length), "pool" (auto, cls, mean, cls_mean, cls_dist, attention).
- * PEFT_E_OPTION: also if "head" or one of the options after it would have no effect. */
+ * setr_pup and seg_mla, which needs an even number; 0: 256), "head_blocks" (blocks that seg_mla reads, one to four in
+ * rising order, such as [2, 5, 8, 11]; auto: the last block of each quarter of the blocks), "pool" (auto, cls, mean,
+ * cls_mean, cls_dist, attention). PEFT_E_OPTION: also if "head" or one of the options after it would have no effect. */
 PEFT_API const peft_option *peft_model_option(size_t i);                       /* options.h; NULL: after the last */
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);

@@ -10,11 +10,10 @@
  * Fields: texts in UTF-8 about a file or one of its segments. Their names, the element, and what is written if the
  * caller sets nothing:
  *   of the file: label (Content Label, capitals, digits, _ and blanks; SEGMENTATION), description (Content
- *   Description),
- *     creator (Content Creator's Name), series_description, series_number (1), instance_number (1), date and time
- *     (Content Date YYYYMMDD and Time HHMMSS; those of the first source: of its content, acquisition, series or study;
- *     where it has none 19000101), manufacturer (libpeft), model (libpeft), serial (Device Serial Number; 0), software
- *     (Software Versions; the version of libpeft), seed (no element: a text that UIDs depend on)
+ *     Description), creator (Content Creator's Name), series_description, series_number (1), instance_number (1), date
+ *     and time (Content Date YYYYMMDD and Time HHMMSS; those of the first source: of its content, acquisition, series
+ *     or study; where it has none 19000101), manufacturer (libpeft), model (libpeft), serial (Device Serial Number; 0),
+ *     software (Software Versions; the version of libpeft), seed (no element: a text that UIDs depend on)
  *   of a segment: label, description, algorithm_type (AUTOMATIC, SEMIAUTOMATIC or MANUAL; AUTOMATIC), algorithm (its
  *     name; libpeft), category and property (Segmented Property Category and Type; both 85756007^SCT^Tissue), region
  *     (Anatomic Region), the last three as value^scheme^meaning; colour (Recommended Display CIELab Value) as L:a:b,
@@ -61,10 +60,10 @@ PEFT_API PEFT_NODISCARD peft_status peft_dicom_seg_writer_add(peft_dicom_seg_wri
 PEFT_API PEFT_NODISCARD peft_status
 peft_dicom_seg_writer_set(peft_dicom_seg_writer *w, int64_t segment, const char *field, const char *value);
 /* Writes a label map, u8, i32 or i64, as a BINARY segmentation; it may be [rows, columns] for one frame. A pixel of -1
- * is not judged, and is in no segment. A frame in which a segment is empty is not written, but for one if all are. The
- * file is replaced atomically, as by peft_write_file. PEFT_E_SHAPE: not the extents of the sources. PEFT_E_DTYPE:
- * another type. PEFT_E_INVALID: a label that is no segment, or there is no segment. PEFT_E_UNSUPPORTED: more than 4
- * GiB of pixels, or texts that are not ASCII beside a source in a character set that cannot be converted. */
+ * is not judged, and is in no segment. Frames without pixels of a segment are not written. If all frames are empty, one
+ * is written. The file is replaced atomically, as by peft_write_file. PEFT_E_SHAPE: not the extents of the sources.
+ * PEFT_E_DTYPE: another type. PEFT_E_INVALID: a label that is no segment, or there is no segment. PEFT_E_UNSUPPORTED:
+ * more than 4 GiB of pixels, or texts that are not ASCII beside a source whose character set cannot be converted. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dicom_seg_writer_labels(peft_dicom_seg_writer *w, const peft_tensor *labels, const char *path);
 /* Writes planes [segments, frames, rows, columns], for several labels a pixel: u8 of 0 and 1 as a BINARY segmentation,
@@ -74,7 +73,8 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_dicom_seg_writer_planes(peft_dicom_seg_writer *w, const peft_tensor *planes, const char *path);
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
-/* A segmentation file, BINARY or FRACTIONAL; holds the file in memory. */
+/* A segmentation file, BINARY or FRACTIONAL; holds the file in memory. It does not change, and any number of threads
+ * may use it: decoding of frames is serialised by a lock. */
 typedef struct peft_dicom_seg peft_dicom_seg;
 /* PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is no DICOM file, no segmentation, or damaged.
  * PEFT_E_UNSUPPORTED: a file above 4 GiB, a Label Map Segmentation, or a Dimension Organization Type TILED_FULL. */
@@ -116,8 +116,9 @@ peft_dicom_seg_labels(peft_dicom_seg *s, const char *const *sources, int64_t cou
  * segments in the order of the file; of several frames of a segment at one image the largest value. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dicom_seg_planes(peft_dicom_seg *s, const char *const *sources, int64_t count, peft_tensor **out);
-/* The label map [rows, columns] of a frame, from 0 on, of the source with this SOP Instance UID, without the source
- * file. PEFT_E_MISMATCH: the segmentation does not refer to it. */
+/* The label map, i64 [rows, columns], of a frame, from 0 on, of the source with this SOP Instance UID, without the
+ * source file. The caller frees *out. PEFT_E_MISMATCH: the segmentation does not refer to it. PEFT_E_UNSUPPORTED:
+ * segments of a BINARY file overlap, or a compression that is not decoded. PEFT_E_FORMAT: damaged pixels. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dicom_seg_instance_labels(peft_dicom_seg *s, const char *instance, int64_t source_frame, peft_tensor **out);
 

@@ -12,34 +12,37 @@ PEFT_BEGIN_DECLS
 #define PEFT_MASK_IGNORED (-1)
 
 /* Makes a data set of the samples of d, each with a mask. Class, targets, groups and cases of the images stay; classes
- * of masks are counted apart (peft_dataset_mask_classes). Masks of d are replaced. Parts of out keep them.
+ * of masks are counted apart (peft_dataset_mask_classes). Masks of d are replaced. Subsets, splits and folds
+ * of out keep the masks.
  *
  * path: the folder with the masks; NULL: the files in a table's column of masks (option mask of
  * peft_dataset_open_table), or for other data sets the mask of an image lies beside it, in its folder; or one file, the
- * mask of all samples, which must be slices of one file, or one image. The mask of an image `images/benign/a.jpg` is
- * the file `benign/a.png` below the folder, with any ending in docs/formats.md, or else `a.png`: it has the name of the
- * image without its ending, and as many of its last folders as the folder of masks has. The mask of a slice
+ * mask of all samples, which must be slices of one file, or one image; or a DICOM segmentation, the mask of every image
+ * it refers to (with per_class, multilabel or kind=colors PEFT_E_UNSUPPORTED; segments that overlap are refused). The
+ * mask of an image `images/benign/a.jpg` is the file `images/benign/a.png` below the folder, with any ending in
+ * docs/formats.md, or else `benign/a.png`, or else `a.png`; the first match counts. The mask of a slice
  * `scan.nii.gz#slice=17` is slice 17 of the file of the same name; it is read with the image options of d. Samples that
  * are masks of others, as in a folder with `a.png` and `a_mask.png`, are left out, with a line in the log.
  *
  * options, as text:
  *   classes          names of the classes in their order, a:b:c, or their number, 4; the first one is the background.
  *                    Needed unless kind is binary (background:foreground) or colors names them.
- *   kind=index       samples are class numbers, 0 to classes - 1; those of a PNG with a palette are its indices
- *     or binary      two classes: samples above threshold are the foreground. For masks of 0 and 255
+ *   kind=index       pixel values are class numbers, 0 to classes - 1; those of a PNG with a palette are its indices
+ *     or binary      two classes: pixel values above threshold are the foreground. For masks of 0 and 255
  *     or colors      the class of a pixel is that of its colour in the option colors, which implies this kind
- *   threshold        with binary; default: half of the largest sample of unsigned 8 or 16 bits. A file without any
- *                    sample above it, but with others than 0, is refused: it may be an index mask
+ *   threshold        with binary; default: half of the largest pixel value of unsigned 8 or 16 bits. A file without any
+ *                    pixel value above it, but with others than 0, is refused: it may be an index mask
  *   colors           colours and their classes, #000000:background:#ff0000:tumour; a class may have several colours,
  *                    and the name ignore stands for pixels that are not judged. Classes are numbered as they are named
- *   ignore           a sample that marks pixels that are not judged, 255; they become -1 (PEFT_MASK_IGNORED)
+ *   ignore           the pixel value that marks pixels that are not judged, for example 255; default: none. They
+ *                    become -1 (PEFT_MASK_IGNORED)
  *   suffix           behind the name of the image in that of the mask: _mask for `a_mask.png`. Then `a_mask_1.png`,
  *                    `a_mask_2.png` .. are files of the mask too: they are united, and a pixel that one of them calls
  *                    background is of the class that another has. Two classes for a pixel are an error where the mask
  *                    is loaded
  *   per_class=none   folder: a file for each class, in folders `tumour/a.png` named by the classes; suffix: with the
- *                    name of the class behind that of the image, `a_tumour.png`. Samples above threshold are of the
- *                    class. The background has no file; an image without a file for a class has none of it. Two
+ *                    name of the class behind that of the image, `a_tumour.png`. Pixel values above threshold are of
+ *                    the class. The background has no file; an image without a file for a class has none of it. Two
  *                    classes for a pixel are an error where the mask is loaded
  *   multilabel=false true, with per_class: masks are targets, 0 or 1 for each class, and classes may overlap; every
  *                    class has files, the first one too
@@ -47,10 +50,11 @@ PEFT_BEGIN_DECLS
  *                    their pixels are background (of no class), with a warning
  *   outside=ignore   what a mask has outside of the image, where a transform pads it (resize=longest, pad): -1; or the
  *                    name of a class (of targets: none, 0 for all classes)
- *   read             options of peft_image_load for the masks, in quotes; default: the image options of d, but volume
- *                    and window
+ *   read             options of peft_image_load for the masks, in quotes; default: the image options of d without
+ *                    volume and window
  * PEFT_E_IO: the folder cannot be read. PEFT_E_NOTFOUND: a sample has no mask; the message names where it was looked
- * for. PEFT_E_FORMAT: two files may be the mask, or one file is the mask of two images. PEFT_E_OPTION: see above. */
+ * for. PEFT_E_FORMAT: two files may be the mask, or one file is the mask of two images. PEFT_E_OPTION: an unknown
+ * option, options that exclude each other, or classes missing. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_masks(peft_dataset *d, const char *path, const char *options, peft_dataset **out);
 PEFT_API const peft_option *peft_dataset_mask_option(size_t i); /* row i of these options (options.h); NULL: none */
@@ -70,11 +74,14 @@ typedef struct peft_mask peft_mask;
  * PEFT_E_FORMAT: a value or colour that is no class, with file, value, column and row. Others: as peft_image_load. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_load_mask(const peft_dataset *d, int64_t i, const peft_image *image, peft_mask **out);
-/* Makes a mask of labels [height, width], 0 to classes - 1 or -1, which are copied; of targets [height, width,
- * classes], 0, 1 or -1. PEFT_E_INVALID: a side below 1, more than 32767 classes, or another label, with its place. */
+/* Makes a mask of labels [height, width], 0 to classes - 1 or -1, which are copied. PEFT_E_INVALID: a side below 1,
+ * more than 32767 classes, or another label, with its place. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_mask_from_labels(peft_context *ctx, const int64_t *labels, int64_t width, int64_t height, int64_t classes,
                       peft_mask **out);
+
+/* Makes a mask of targets [height, width, classes], 0, 1 or -1, which are copied. PEFT_E_INVALID: as above, or another
+ * target, with its place. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_mask_from_targets(peft_context *ctx, const float *targets, int64_t width, int64_t height, int64_t classes,
                        peft_mask **out);

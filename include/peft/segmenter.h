@@ -32,9 +32,11 @@ typedef struct peft_segmenter peft_segmenter;
  *     or constant    1
  *   trim=0           tiles: pixels along the edges of a tile that have weight 0, except at the borders of the image;
  *                    at most half of the overlap. If the model's logits at a pixel depend on the input within R pixels
- *                    alone, tiles whose trim is R or more give the logits of a model that sees the whole image at once
- *   border=reflect   tiles: what an image that is narrower or lower than a tile is continued by: its mirrored pixels
- *                    without repetition of the border, or edge, the pixels at the border. The image is in the middle
+ *                    alone, tiles whose trim is R or more give the logits of a model that sees the whole image at
+ *                    once; exactly only if the offsets of tiles are multiples of the patch size and the model has no
+ *                    position embedding
+ *   border=reflect   tiles: how an image smaller than a tile is padded (equally on both sides): by its mirrored pixels
+ *                    without repetition of the border, or edge, by the pixels at the border
  * In all modes the probabilities are those of the resulting logits, by softmax or sigmoid (peft_segmenter_link).
  * Results have the same bits for any batch of the session and any number of threads.
  * PEFT_E_UNSUPPORTED: the head gives one class for the image, or none; more than 256 classes. PEFT_E_OPTION: an unknown
@@ -43,7 +45,7 @@ typedef struct peft_segmenter peft_segmenter;
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmenter_create(peft_session *s, peft_transform *transform, const char *options, peft_segmenter **out);
 PEFT_API const peft_option *peft_segmenter_option(size_t i);   /* row i of these options (options.h); NULL: none */
-PEFT_API void        peft_segmenter_free(peft_segmenter *s);
+PEFT_API void        peft_segmenter_free(peft_segmenter *s);                  /* NULL: does nothing */
 PEFT_API int64_t     peft_segmenter_classes(const peft_segmenter *s);         /* 0 for NULL */
 /* "softmax": one class a pixel; "sigmoid": each class by itself. NULL for a NULL segmenter. */
 PEFT_API const char *peft_segmenter_link(const peft_segmenter *s);
@@ -51,7 +53,9 @@ PEFT_API const char *peft_segmenter_link(const peft_segmenter *s);
  * tiles. 0 for NULL, and for a side below 1. */
 PEFT_API int64_t     peft_segmenter_tiles(const peft_segmenter *s, int64_t width, int64_t height);
 /* Bytes that a call needs for an image of this width, of any height, beside the session, the image and its
- * preparation: about S * width * (4 * classes + 5). 0 for NULL. */
+ * preparation: S * width * (4 * classes + 5) + 4 * batch * h * w * classes, the latter for logits, with the batch of
+ * the session, or 1 with mode=whole. That mode needs 12 (height + width) bytes more, which are not counted. 0 for NULL,
+ * and for a width below 1. */
 PEFT_API size_t      peft_segmenter_memory(const peft_segmenter *s, int64_t width);
 
 /* Gets the next rows of the image, from the top to the bottom. labels: u8 [rows, width], the class with the largest
@@ -67,11 +71,12 @@ typedef peft_status (*peft_segmenter_fn)(int64_t first_row, const peft_tensor *l
  * Otherwise fails as peft_predictor_images. Rows before the failure have been given to fn. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmenter_rows(peft_segmenter *s, const peft_image *im, int with_probabilities, peft_segmenter_fn fn, void *user);
-/* The label map as an image of 1 channel of 8 bits (peft_image_save_png_palette). PEFT_E_UNSUPPORTED: several classes
- * with link sigmoid, which have no label map. */
+/* The label map as an image of 1 channel of 8 bits (peft_image_save_png_palette); the caller frees *labels with
+ * peft_image_free. PEFT_E_UNSUPPORTED: several classes with link sigmoid, which have no label map. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmenter_labels(peft_segmenter *s, const peft_image *im, peft_image **labels);
-/* The probabilities of all pixels, out f32 [height, width, classes]. */
+/* Writes the probabilities of all pixels to out, which the caller has made, f32 [height, width, classes].
+ * PEFT_E_SHAPE: out has another shape. PEFT_E_DTYPE: another type. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmenter_probabilities(peft_segmenter *s, const peft_image *im, peft_tensor *out);
 

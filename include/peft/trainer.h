@@ -219,11 +219,10 @@ PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
  * (duration of the last step), "added_loss" (what methods added to the loss of the last pass; 0: nothing). Counts:
  * "step" (updates), "epoch", "batch_in_epoch", "samples", "planned_bytes" (all memory of the trainer), "arena_bytes",
  * "flops" (of a step, 2 for each multiply-add, also of what is computed again; with cache_features without the frozen
- * prefix), "cache_hits" (samples
- * found in the cache so far), "cache_samples" (samples stored in it), "trainable_parameters" (elements of the gradient,
- * those of frozen parameters too). peft_trainer_get_float returns any of them,
- * peft_trainer_get_int only counts (PEFT_E_DTYPE: a number). PEFT_E_NOTFOUND: no such figure; the message lists all.
- * PEFT_E_STATE: not known yet. */
+ * prefix), "cache_hits" (samples found in the cache so far), "cache_samples" (samples stored in it),
+ * "trainable_parameters" (elements of all parameters of the model, also of those whose frozen flag is set).
+ * peft_trainer_get_float returns any of them, peft_trainer_get_int only counts (PEFT_E_DTYPE: a number).
+ * PEFT_E_NOTFOUND: no such figure; the message lists all. PEFT_E_STATE: not known yet. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_int(const peft_trainer *t, const char *name, int64_t *out);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_float(const peft_trainer *t, const char *name, double *out);
 /* The same without a status, for progress messages: NaN if there is no such figure or it is not known yet. */
