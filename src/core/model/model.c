@@ -17,7 +17,7 @@ const pf_opt pf_model_options[] = {
       "normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero or one" },
     { "head_width", 'i', "0", 0, 1 << 16, "columns of the hidden maps of setr_naive, setr_pup and seg_mla; 0: 256" },
     { "head_blocks", 's', "auto", 0, 0, "blocks whose tokens seg_mla reads, one to four, such as [2, 5, 8, 11]; auto: "
-      "four that end parts of equal length" },
+      "the last block of each quarter of the blocks" },
     { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token), mean (of the patch tokens), cls_mean "
       "(both side by side), cls_dist (class and distillation token side by side) or attention (attention pooling); "
       "auto: as the backbone was trained" },

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * seg_mla.c -- the multi-level aggregation of SETR (Zheng et al., CVPR 2021). The patch tokens of several blocks
- * (option head_blocks) go through a LayerNorm and a linear layer to 256 columns each; from the last block down these
- * maps are added, and each partial sum goes through a convolution of 3 x 3 to 256 columns and two to 128. The results
- * side by side are enlarged by four and classified by a linear layer, and the logits are enlarged to the image. Batch
- * norm and ReLU follow all convolutions and the linear layers but the classifier. As mmsegmentation builds it: no
- * dropout, no bias before the batch norm; without its auxiliary heads.
+ * (option head_blocks) go through a LayerNorm and a linear layer to head_width columns each; from the last block down
+ * these maps are added, and each partial sum goes through a convolution of 3 x 3 to head_width columns and two to
+ * head_width / 2. A linear layer classifies the results side by side; the logits are enlarged by four, then to the
+ * image. Batch norm and ReLU follow all convolutions and the linear layers but the classifier. As mmsegmentation builds
+ * it: no dropout, no bias before the batch norm; without its auxiliary heads.
  *
- * The classifier comes before the enlargement by four here: both are linear, the one over columns and the other over
- * pixels with weights that add up to 1, so that their order does not change the result, and the map that is enlarged
- * has `classes` columns instead of 128 a level. */
+ * mmsegmentation: the other order, the enlargement by four before the classifier. Both are linear, the one over columns
+ * and the other over pixels with weights that add up to 1, so that the results differ only by rounding; here the map
+ * that is enlarged has `classes` columns instead of head_width / 2 a level. */
 #include <stdio.h>
 #include "core/model/model.h"
 

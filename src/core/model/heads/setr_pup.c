@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * setr_pup.c -- the progressive decoder of SETR (Zheng et al., CVPR 2021): four times a convolution of 3 x 3 to 256
- * columns, batch norm, ReLU and an enlargement by two, then a linear layer to the classes. As mmsegmentation builds it:
- * no dropout, no bias before the batch norm; without its auxiliary heads.
+ * setr_pup.c -- the progressive decoder of SETR (Zheng et al., CVPR 2021): four stages of a convolution of 3 x 3 to
+ * head_width columns, batch norm and ReLU, each of the first three followed by an enlargement by two; then a linear
+ * layer to the classes, and the enlargement of the logits to the image, as in the authors' program. As mmsegmentation
+ * builds it: no dropout, no bias before the batch norm; without its auxiliary heads.
  *
- * The linear layer comes before the last enlargement here, as in the authors' program: both are linear, the one over
- * columns and the other over pixels with weights that add up to 1, so that their order does not change the result, and
- * the last map has `classes` columns instead of 256. This enlargement goes to the image's size, which is 16 times that
- * of the map of patches only with patches of 16 pixels. No map is larger than the image. */
+ * mmsegmentation: the other order, the last enlargement before the linear layer. Both are linear, the one over columns
+ * and the other over pixels with weights that add up to 1, so that the results differ only by rounding; here the last
+ * map has `classes` columns instead of head_width. The last enlargement goes to the image's size, which is 16 times
+ * that of the map of patches only with patches of 16 pixels. No map is larger than the image. */
 #include <stdio.h>
 #include "core/model/model.h"
 

@@ -15,7 +15,7 @@ typedef struct pf_mixed_norms {
 /* Computes a batch norm; arguments as for pf_overlay.batch_norm. */
 pf_val pf_mixed_norms_emit(pf_mixed_norms *m, pf_graph *g, const pf_val *in, double eps, bool relu);
 /* For finish: adds the mean over all batch norms and their channels of |m - m'| + |s - s'| to the loss, where m, s are
- * mean and deviation of the images, and m', s' those of the mixture, constants for the gradient. PEFT_E_UNSUPPORTED:
- * the head, which the message names, has no batch norm. */
+ * mean and deviation of the images (of the unbiased variance), and m', s' those of the mixture, constants for the
+ * gradient. PEFT_E_UNSUPPORTED: the head, which the message names, has no batch norm. */
 void   pf_mixed_norms_finish(pf_mixed_norms *m, pf_graph *g, const char *head);
 #endif

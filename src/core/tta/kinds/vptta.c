@@ -195,13 +195,16 @@ static void remember(vptta *t)
 static peft_status predict(peft_adaptor *a, int64_t n, pk_real *logits)
 {
     vptta *t = a->state;
+    /* The paper's share of the images' statistics in call i = batches + 1. */
     const double share = 1 / (sqrt((double)(a->batches + 1)) / 5 + 1);
     t->norms.share = (pk_real)share;
     make_key(a, t, n, pf_exec_data(&a->net.exec, a->net.exec.g.input[a->net.images].value));
     start_prompt(t);
     pf_tta_forward(a);
-    pf_tta_copy_logits(a, n, logits);
+    pf_tta_copy_logits(a, n, logits);                      /* stay the result if the loss is not finite */
     PF_TRY(pf_tta_read_loss(a));
+    /* The paper compares with the mixture, whose distance from the images' statistics is 1 - share times that of the
+     * training statistics. With align=tokens the graph compares with the latter. */
     if (!a->batch_norm) a->loss *= 1 - share;
     pf_tta_backward(a);
     PF_TRY(pf_tta_update(a));

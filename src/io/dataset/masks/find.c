@@ -107,7 +107,9 @@ static peft_status find_sample(search *q, bool whole)
     }
 }
 
-/* Finds the mask of each sample; of files that are images too. */
+/* Finds the mask files of each sample: those of sample i are out->first[i] .. out->first[i + 1] - 1 of out->file.
+ * files: what masks may be, pictures in the folder of masks or, where masks lie beside images, in the folders of the
+ * images. whole: a mask is looked for under the whole path of its image only. */
 static peft_status find_all(const peft_dataset *d, const io_mask_files *files, bool whole, io_masks *m,
                             io_mask_found *out)
 {

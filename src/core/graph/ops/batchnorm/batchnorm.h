@@ -45,7 +45,7 @@ static inline int64_t pf_bn_flops(const pf_graph *g, pf_val x)
 /* Rows of a chunk where rows do not depend on one another. */
 static inline int64_t pf_bn_grain(int64_t cols) { return PF_GRAIN / cols + 1; }
 
-/* An element normalised, and the result: xhat with gamma and beta. */
+/* Of an element: xhat = (x - mean) * rstd; y = xhat * gamma + beta. */
 static inline double pf_bn_xhat(double x, double mean, double rstd) { return (x - mean) * rstd; }
 static inline double pf_bn_result(double xhat, double scale, double shift) { return xhat * scale + shift; }
 #endif

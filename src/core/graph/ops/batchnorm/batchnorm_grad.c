@@ -8,8 +8,8 @@ enum { SUM, DOT };                                      /* over rows: of dy, and
 /* Vectors in the scratch. COL_SUM: the mean over the rows of dy. */
 enum { COL_MEAN, COL_RSTD, COL_SCALE, COL_SHIFT, COL_SUM, COL_DOT };
 
-/* in: d, x, gamma?, mean, rstd, with RELU beta?; attr i: those of batchnorm, OF_GAMMA: dx is d xhat, the gradient of
- * gamma before the sum over samples; out: dx, dgamma?, dbeta? */
+/* in: d, x, gamma?, mean, rstd, with RELU beta?; attr i: those of batchnorm, OF_GAMMA: dx is d * xhat, element by
+ * element, the gradient of gamma before the sum over samples; out: dx, dgamma?, dbeta? */
 static bool infer(pf_graph *g, pf_node *n)
 {
     const pf_shape d = pf_shape_of(1, pf_cols(g, n->in[X]));

@@ -2,10 +2,10 @@
  * conv2d.c -- convolution of maps [b, h*w, in], pixels in rows, with weights [out, in, kh, kw] of odd kh and kw, stride
  * 1 and zeros around the map, so that the result is [b, h*w, out]; and its gradients dX and dW as separate operations.
  *
- * Each of the three is one matrix product, with the windows of a map as a factor (pk_windows), which are not stored:
- * y = windows(x) w^T, dx = windows(dy) w' with the places of the window in reverse order, dw = dy^T windows(x). Columns
- * of windows are ordered (place in the window, channel), weights (channel, place): a copy of the weights in the scratch
- * has the order of the windows. */
+ * Each of the three is one matrix product, with the windows of a map as a factor (pk_windows), an im2col matrix that
+ * is never stored: y = windows(x) w^T, dx = windows(dy) w', where w' swaps in and out and reverses the taps, dw = dy^T
+ * windows(x). Columns of windows are ordered (place in the window, channel), weights (channel, place): a copy of the
+ * weights in the scratch has the order of the windows. */
 #include "core/graph/op.h"
 
 enum { HEIGHT, WIDTH };                              /* attributes i of all three operations: those of a map */
@@ -113,7 +113,7 @@ static bool infer(pf_graph *g, pf_node *n)
     return pf_output(g, n, 0, y);
 }
 
-/* The arithmetic is that of trained weights. */
+/* The mode of arithmetic is that of trained weights: int8 is not used, since the weights are trained. */
 static void product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
     const extents e = extents_of(r->g, n);

@@ -2,7 +2,8 @@
  * upsample.c -- bilinear resampling of maps whose pixels are rows and whose channels are columns, as interpolate of
  * PyTorch with align_corners=False: with n pixels resampled to m along an axis, new pixel i lies at
  * max((i + 0.5) n / m - 0.5, 0) among the old ones, and is the mean of the two beside that place, weighted by the
- * distances. Its gradient is the transposed map: each old pixel gathers from the new ones that read it. */
+ * distances. Its gradient is the transpose of this linear operation: each old pixel gathers from the new ones that read
+ * it. */
 #include "core/graph/op.h"
 
 /* attr.i of both operations: rows and columns of the map before and after. */
@@ -29,7 +30,7 @@ static blend blend_at(const axis *a, int64_t i)
     return (blend){ first, first + (first < a->n - 1), (pk_real)(1 - fraction), (pk_real)fraction };
 }
 
-/* A new pixel before all those that read old pixel k, or the first of them. */
+/* A lower bound of the first new pixel that reads old pixel k. */
 static int64_t before_readers(const axis *a, int64_t k)
 {
     const double i = ((double)k - 0.5) / a->step - 1.5;              /* new pixel i + 1 lies at k - 1 */
@@ -88,8 +89,8 @@ static bool infer(pf_graph *g, pf_node *n)
     return pf_output(g, n, 0, s);
 }
 
-/* Computes new lines begin .. end - 1 of all maps: line i is line i % m of map i / m. Two old lines make one line of
- * old pixels, then that makes the new line. */
+/* Computes new lines begin .. end - 1 of all maps: line i is line i % m of map i / m. Blends two old lines
+ * vertically into `line`, then `line` horizontally into the new line. */
 static void new_lines(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
