@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A federation in NVIDIA FLARE: runs it in FLARE's simulator, or exports the job for the servers of an installation.
 
-    flare_job.py --backbone vit.safetensors --start start.safetensors --sites scans --out global.safetensors
+    flare_job.py --backbone vit.safetensors --start start.safetensors --sites hospitals --out global.safetensors
     flare_job.py .. --export --export-dir job
 
 Paths are absolute, as each process of FLARE has its own folder."""
