@@ -126,8 +126,8 @@ START_TEST(options_of_losses)
         { "loss=bce,ignore_index=-1", "ignore_index" }, { "loss=ce,dice_batch=true", "dice_batch" },
         { "loss=bce_dice,dice_background=false", "dice_background" }, { "loss=dice,class_weights=\"1,1,2\"",
         "class_weights" }, { "loss=dice,dice_smooth=-1", "dice_smooth" },
-        { "loss=ce_dice,ce_weight=0,dice_weight=0", "ce_weight and dice_weight: given 0, so that loss=ce_dice is always "
-          "0 and nothing is learnt; expected for one of them a number above 0" },
+        { "loss=ce_dice,ce_weight=0,dice_weight=0", "ce_weight and dice_weight: given 0, so that loss=ce_dice is "
+          "always 0 and nothing is learnt; expected for one of them a number above 0" },
         { "loss=bce_dice,ce_weight=0,dice_weight=0", "so that loss=bce_dice is always 0" },
         { "loss=focal,focal_alpha=0", "focal_alpha: given 0, so that loss=focal is always 0" },
         { "loss=focal_bce,focal_alpha=0", "so that loss=focal_bce is always 0" } };
