@@ -215,8 +215,8 @@ static void other_sizes(void)
           peft_mpi_pass(m, 0, -1, x, odd ? 4 : 3));
     const int64_t most = (int64_t)1 << 31;                     /* more than one message of MPI holds */
     for (int larger = 0; larger < 2; larger++) {
-        FAILS(PEFT_E_MISMATCH, larger ? "rank 0 sends 3 bytes, rank 1 expects 4"
-                                      : "rank 0 sends 4 bytes, rank 1 expects 3", peft_mpi_pass(m, 0, 1, x, odd == larger ? 4 : 3));
+        const char *text = larger ? "rank 0 sends 3 bytes, rank 1 expects 4" : "rank 0 sends 4 bytes, rank 1 expects 3";
+        FAILS(PEFT_E_MISMATCH, text, peft_mpi_pass(m, 0, 1, x, odd == larger ? 4 : 3));
         FAILS(PEFT_E_MISMATCH, larger ? "sends 1073741824 bytes" : "expects 1073741824",
               peft_mpi_pass(m, 0, 1, x, odd == larger ? most : most / 2));
     }

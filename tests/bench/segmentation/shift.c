@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shift.c -- Dice of a segmentation model on images of another scanner, as it is and with test-time adaptation.
  *   shift BACKBONE MODEL SOURCE TEST [KIND,OPTION=VALUE..]..
- * SOURCE, TEST: folders with images/ and masks/, of training images and of the other scanner. A KIND is kind and options
- * of an adaptor. Each adapts image by image, in order, and prints the mean Dice of classes 1 and 2 at the size of the
+ * SOURCE, TEST: folders with images/ and masks/, of training images and of the other scanner. A KIND is the kind of an
+ * adaptor with its options. Each adapts image by image, in order, and prints the mean Dice of classes 1 and 2 at the size of the
  * model's input, with its 95 % interval over images by bootstrap of the difference from the model as it is. */
 #include <math.h>
 #include <peft/io.h>
@@ -36,8 +36,13 @@ static peft_loader *open_batches(peft_context *ctx, peft_transform *t, const cha
     return l;
 }
 
-typedef struct { peft_context *ctx; peft_model *model; peft_loader *source, *test; int64_t side; peft_session *session; }
-    study;
+typedef struct study {
+    peft_context *ctx;
+    peft_model *model;
+    peft_session *session;
+    peft_loader *source, *test;
+    int64_t side;                      /* of the model's input */
+} study;
 
 static peft_adaptor *make_adaptor(const study *s, const char *options)
 {
