@@ -2,8 +2,8 @@
  * shift.c -- Dice of a segmentation model on images of another scanner, as it is and with test-time adaptation.
  *   shift BACKBONE MODEL SOURCE TEST [KIND,OPTION=VALUE..]..
  * SOURCE, TEST: folders with images/ and masks/, of training images and of the other scanner. A KIND is the kind of an
- * adaptor with its options. Each adapts image by image, in order. Prints the mean Dice of classes 1 and 2 at the size of
- * the model's input, and the 95 % bootstrap interval, over images, of its difference from the model as it is. */
+ * adaptor with its options. Each adapts image by image, in order. Prints the mean Dice of classes 1 and 2 at the size
+ * of the model's input, and the 95 % bootstrap interval, over images, of its difference from the model as it is. */
 #include <math.h>
 #include <peft/io.h>
 #include <peft/peft.h>
