@@ -126,6 +126,7 @@ static peft_status fill(attach *a)
     for (int64_t k = 0; k < m->count; k++) m->first[k + 1] += m->first[k];
     for (int64_t i = 0; i < d->count; i++) {
         const int64_t n = f->first[i + 1] - f->first[i], to = m->first[io_masks_sample(d, i)];
+        if (!n) continue;                                      /* f->file is NULL if no sample has a mask */
         memcpy(m->file + to, f->file + f->first[i], (size_t)n * sizeof *m->file);
         memcpy(m->of_class + to, f->of_class + f->first[i], (size_t)n * sizeof *m->of_class);
     }
