@@ -41,17 +41,6 @@ static patients find_patients(const peft_dataset *d)
     return p;
 }
 
-/* The mean of column c of the rows; c == classes: mean_dice. */
-static double mean_of(const double *dice, int64_t images, int64_t classes, int64_t c)
-{
-    if (c == classes) return mean_dice(dice, images, classes);
-    double sum = 0;
-    int64_t n = 0;
-    for (int64_t i = 0; i < images; i++)
-        if (!isnan(dice[i * classes + c])) sum += dice[i * classes + c], n++;
-    return n ? sum / (double)n : NAN;
-}
-
 static int ascending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -76,6 +65,7 @@ static void resample(const double *dice, int64_t classes, const patients *p, dou
         most = n > most ? n : most;
     }
     double *drawn = check_alloc(malloc((size_t)(p->count * most * classes) * sizeof *drawn));
+    double *mean = check_alloc(malloc(((size_t)classes + 1) * sizeof *mean));
     for (int64_t r = 0; r < RESAMPLES; r++) {
         int64_t rows = 0;
         for (int64_t k = 0; k < p->count; k++) {
@@ -83,8 +73,10 @@ static void resample(const double *dice, int64_t classes, const patients *p, dou
             for (int64_t m = p->first[g]; m < p->first[g + 1]; m++, rows++)
                 memcpy(drawn + rows * classes, dice + p->member[m] * classes, (size_t)classes * sizeof *drawn);
         }
-        for (int64_t c = 0; c <= classes; c++) value[c * RESAMPLES + r] = mean_of(drawn, rows, classes, c);
+        mean[classes] = means_of_maps(drawn, rows, classes, mean);
+        for (int64_t c = 0; c <= classes; c++) value[c * RESAMPLES + r] = mean[c];
     }
+    free(mean);
     free(drawn);
 }
 
@@ -96,6 +88,8 @@ map_figures estimate_maps(const double *dice, const peft_dataset *d)
                       check_alloc(calloc((size_t)classes + 1, sizeof(peft_estimate))) };
     patients p = find_patients(d);
     double *value = check_alloc(malloc((size_t)(classes + 1) * RESAMPLES * sizeof *value));
+    double *mean = check_alloc(malloc(((size_t)classes + 1) * sizeof *mean));
+    mean[classes] = means_of_maps(dice, images, classes, mean);
     resample(dice, classes, &p, value);
     for (int64_t c = 0; c <= classes; c++) {
         double *v = value + c * RESAMPLES;
@@ -104,12 +98,13 @@ map_figures estimate_maps(const double *dice, const peft_dataset *d)
             if (!isnan(v[r])) v[n++] = v[r];
         if (n) qsort(v, (size_t)n, sizeof *v, ascending);
         const bool known = n && p.count > 1;
-        f.of[c] = (peft_estimate){ .value = mean_of(dice, images, classes, c), .error = NAN,
+        f.of[c] = (peft_estimate){ .value = mean[c], .error = NAN,
                                    .low = known ? quantile(v, n, 0.025) : NAN,
                                    .high = known ? quantile(v, n, 0.975) : NAN, .p = NAN, .resamples = n,
                                    .undefined = RESAMPLES - n };
         for (int64_t i = 0; c < classes && i < images; i++) f.defined[c] += !isnan(dice[i * classes + c]);
     }
+    free(mean);
     free(value);
     free(p.first);
     free(p.member);

@@ -14,6 +14,8 @@ double *score_maps(peft_session *s, const peft_dataset *d, peft_transform *t);
 /* The mean over the classes but the first one, the background, of the mean over images with a defined Dice; of a single
  * class that one. NaN: no class has one. */
 double  mean_dice(const double *dice, int64_t images, int64_t classes);
+/* The same; means [classes] gets the mean of each class over the images with a defined Dice. */
+double  means_of_maps(const double *dice, int64_t images, int64_t classes, double *means);
 
 /* The mean of each class, and last the mean of classes, with 95 % bootstrap intervals by patients where they are known:
  * of [classes + 1]. */

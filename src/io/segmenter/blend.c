@@ -39,7 +39,7 @@ static void add_tile(const tiling *t, const float *logits, int64_t row, int64_t 
         for (int64_t x = left < 0 ? -left : 0; x < side && left + x < t->im->width; x++) {
             const float w = down[y] * across[x];
             const int64_t pixel = (top + y - t->band->first) * t->band->width + left + x;
-            float term[256], *mean = t->band->logits + pixel * s->classes;
+            float term[IO_SEGMENT_CLASSES], *mean = t->band->logits + pixel * s->classes;
             if (w <= 0) continue;
             io_interpolate(logits, s->columns, s->classes, t->between + y, t->between + side + x, term);
             const float share = w / (t->band->weight[pixel] += w);

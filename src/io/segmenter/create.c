@@ -24,7 +24,7 @@ static const peft_opt_key keys[] = {
 
 const peft_option *peft_segmenter_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
-/* The model must give a map of at most 256 classes. */
+/* The model must give a map of at most IO_SEGMENT_CLASSES classes. */
 static peft_status check_map(peft_segmenter *s)
 {
     const peft_predictor *p = s->predictor;
@@ -33,9 +33,9 @@ static peft_status check_map(peft_segmenter *s)
                        "train a model with a head that does, such as head=patch_linear, or use a predictor "
                        "(peft_predictor_create)");
     s->rows = p->dim[0], s->columns = p->dim[1], s->classes = p->dim[2];
-    if (s->classes <= 256) return PEFT_OK;
-    return io_fail(PEFT_E_UNSUPPORTED, "segmenter: the model has %lld classes, expected at most 256, since labels are "
-                   "written with 8 bits", (long long)s->classes);
+    if (s->classes <= IO_SEGMENT_CLASSES) return PEFT_OK;
+    return io_fail(PEFT_E_UNSUPPORTED, "segmenter: the model has %lld classes, expected at most %d, since labels are "
+                   "written with 8 bits", (long long)s->classes, IO_SEGMENT_CLASSES);
 }
 
 /* Replaces the predictor by one of tiles: images that have the size of the input already. */

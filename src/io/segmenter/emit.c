@@ -17,7 +17,7 @@ static uint8_t label_of(const float *logit, int64_t classes)
 static void to_probabilities(float *v, int64_t classes, bool each_by_itself)
 {
     float largest = v[0];
-    double e[256], sum = 0;
+    double e[IO_SEGMENT_CLASSES], sum = 0;
     for (int64_t k = 1; k < classes; k++)
         if (v[k] > largest) largest = v[k];
     for (int64_t k = 0; k < classes && !each_by_itself; k++) sum += e[k] = exp((double)v[k] - (double)largest);

@@ -10,6 +10,7 @@
 enum { IO_MODE_WHOLE, IO_MODE_TILES };
 enum { IO_BLEND_GAUSSIAN, IO_BLEND_LINEAR, IO_BLEND_CONSTANT };
 enum { IO_BORDER_REFLECT, IO_BORDER_EDGE };
+enum { IO_SEGMENT_CLASSES = 256 };                          /* the most: labels have 8 bits */
 
 typedef struct io_segment_options { int mode, blend, border; double overlap; int64_t trim; } io_segment_options;
 
