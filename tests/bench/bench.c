@@ -13,7 +13,7 @@ enum { NETWORKS = sizeof networks / sizeof *networks };
 static void help(void)
 {
     printf("bench [--isa NAME] [--gemm own|cblas] [--threads N (0: 1, then 2)] [--rounds N] [--batch N,N..]\n"
-           "      [--compute f32,bf16,int8] [--weights file|int8 (of the steps)]\n"
+           "      [--compute f32,bf16,int8] [--weights file|bf16|int8 (of the steps)]\n"
            "      [--network vit_tiny|vit_small|vit_base|vit_large] [--image PIXELS]\n"
            "      [--only products|steps|conv] [--row NAME,.. (of the steps, as in --json)]\n"
            "      [--json FILE (- : standard output)] [--cpu]\n");
@@ -101,7 +101,8 @@ int main(int argc, char **argv)
     }
     if (only && strcmp(only, "products") && strcmp(only, "steps") && strcmp(only, "conv"))
         refuse("--only: expected products, steps or conv", only);
-    if (strcmp(s.weights, "file") && strcmp(s.weights, "int8")) refuse("--weights: expected file or int8", s.weights);
+    if (strcmp(s.weights, "file") && strcmp(s.weights, "bf16") && strcmp(s.weights, "int8"))
+        refuse("--weights: expected file, bf16 or int8", s.weights);
     if (s.image < 16 || s.image % 16) refuse("--image: expected a multiple of 16", "another number");
     printf("%s\n", peft_build_info());
     if (s.threads) bench(&s, s.threads, computes, batches, only);

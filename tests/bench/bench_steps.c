@@ -144,14 +144,16 @@ static void measure_inference(const fixture *x)
     peft_options_free(o);
 }
 
-/* Replaces b by a backbone of the file that b is saved to with dtype=int8. The file is removed when it is mapped. */
-static void store_as_int8(peft_context *ctx, peft_backbone **b)
+/* Replaces b by a backbone of the file that b is saved to with this dtype. The file is removed when it is mapped. */
+static void store_as(peft_context *ctx, const char *dtype, peft_backbone **b)
 {
+    char text[32];
     char path[] = "/tmp/peft-bench-XXXXXX";
     const int fd = mkstemp(path);
     if (fd < 0) must(peft_set_error(PEFT_E_IO, "a temporary file in /tmp could not be made"));
     close(fd);
-    peft_options *o = options_of(ctx, "dtype=int8");
+    snprintf(text, sizeof text, "dtype=%s", dtype);
+    peft_options *o = options_of(ctx, text);
     peft_status s = peft_backbone_save_as(*b, path, o);
     peft_options_free(o);
     peft_backbone_free(*b);
@@ -169,7 +171,7 @@ static fixture make_fixture(const machine *m)
     peft_options *o = options_of(m->ctx, text);
     must(peft_backbone_create(m->ctx, o, &x.b));
     peft_options_free(o);
-    if (!strcmp(s->weights, "int8")) store_as_int8(m->ctx, &x.b);
+    if (strcmp(s->weights, "file")) store_as(m->ctx, s->weights, &x.b);
     must(peft_tensor_create(m->ctx, PEFT_F32, 4, (int64_t[]){ s->batch, 3, s->image, s->image }, &x.images));
     must(peft_tensor_create(m->ctx, PEFT_I64, 1, (int64_t[]){ s->batch }, &x.labels));
     must(peft_tensor_create(m->ctx, PEFT_F32, 2, (int64_t[]){ s->batch, 2 }, &x.logits));

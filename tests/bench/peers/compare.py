@@ -73,8 +73,10 @@ def ways_of(a, row, batch):
     computes = [c for c in a.compute.split(",") if row == "infer" or c != "int8"]
     ways = []
     for c in dict.fromkeys(c.removesuffix("_all") for c in computes):
+        # For inference the peers store the weights in the type that they compute in; training keeps those of the file.
+        weights = c if row == "infer" and c in ("bf16", "int8") else "file"
         ways.append(Way("libpeft", row, batch, c, "", [a.bench, *shared, "--only", "steps", "--row", row,
-                                                       "--compute", c, "--weights", "int8" if c == "int8" else "file",
+                                                       "--compute", c, "--weights", weights,
                                                        "--json", os.path.join(a.out, "row.json")]))
     for c in computes:
         if c == "int8":
