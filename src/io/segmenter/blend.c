@@ -74,10 +74,10 @@ static peft_status predict_tiles(const tiling *t, int64_t row, int64_t column, i
         tile[made] = im;
     }
     if (!status && (status = predict(t, tile, count))) {
-        char place[120];
-        snprintf(place, sizeof place, "tiles of %lld x %lld pixels from row %lld, column %lld on", (long long)s->side,
+        char which[120];
+        snprintf(which, sizeof which, "tiles of %lld x %lld pixels from row %lld, column %lld on", (long long)s->side,
                  (long long)s->side, (long long)top, (long long)io_tile_start(&t->across, column));
-        io_fail_in(status, place);
+        io_fail_in(status, which);
     }
     for (int64_t i = 0; i < count && !status; i++)
         add_tile(t, t->logits + i * s->rows * s->columns * s->classes, row, column + i);
