@@ -6,6 +6,7 @@
 #define PEFT_IO_HPP
 #include <peft/io.h>
 #include <peft/peft.hpp>
+#include <array>
 
 namespace peft {
 
@@ -30,6 +31,13 @@ public:
     int depth() const noexcept { return peft_image_depth(c_ptr()); }
     double slope() const noexcept { return peft_image_slope(c_ptr()); }
     double intercept() const noexcept { return peft_image_intercept(c_ptr()); }
+    // Millimetres between slices, rows and columns; 0: not known.
+    std::array<double, 3> spacing() const noexcept
+    {
+        std::array<double, 3> mm{};
+        peft_image_spacing(c_ptr(), mm.data());
+        return mm;
+    }
     const void *pixels() const noexcept { return peft_image_pixels(c_ptr()); }
     image resize(std::int64_t width, std::int64_t height, const char *filter = "bicubic") const
     {

@@ -98,7 +98,7 @@ static inline void put_table_sequence(dicom *d, uint32_t tag, const table *t, co
 /* The elements of a picture; those that are NULL or 0 are left out, but for numbers that every file has. */
 typedef struct scan {
     const char *series, *number, *position, *orientation;     /* series, number NULL: 1.2.3.1 and 5 */
-    const char *syntax, *photometric, *frames, *slope, *intercept, *centre, *width, *names, *function;
+    const char *syntax, *photometric, *frames, *slope, *intercept, *centre, *width, *names, *function, *spacing;
     int rows, columns, channels, planar, allocated, stored, high_bit, is_signed;
     const table *modality, *voi, *palette;                    /* palette: of red, green and blue */
     const void *pixels;                                       /* in the order of this machine; compressed: a fragment */
@@ -141,6 +141,7 @@ static inline void make_dicom(dicom *d, const scan *s)
     put_text(d, 0x00280008, "IS", s->frames);
     put_short(d, 0x00280010, s->rows);
     put_short(d, 0x00280011, s->columns);
+    put_text(d, 0x00280030, "DS", s->spacing);
     put_short(d, 0x00280100, s->allocated);
     put_short(d, 0x00280101, s->stored);
     put_short(d, 0x00280102, s->high_bit ? s->high_bit : s->stored - 1);

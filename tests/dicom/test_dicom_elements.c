@@ -141,5 +141,89 @@ START_TEST(windows_that_are_no_numbers)
 }
 END_TEST
 
+/* A file of `frames` frames, each with its position in its functional group, and the spacing in that of all frames. */
+static peft_image *frames_at(const char *const *position, int frames, int slice)
+{
+    static const unsigned char pixels[64];
+    static dicom d;
+    char text[20];
+    peft_image *im;
+    begin(&d, EXPLICIT_LITTLE);
+    put_short(&d, 0x00280002, 1);
+    put_text(&d, 0x00280004, "CS", "MONOCHROME2");
+    snprintf(text, sizeof text, "%d", frames);
+    put_text(&d, 0x00280008, "IS", text);
+    put_short(&d, 0x00280010, 2), put_short(&d, 0x00280011, 3);
+    put_short(&d, 0x00280100, 8), put_short(&d, 0x00280101, 8);
+    put_short(&d, 0x00280102, 7), put_short(&d, 0x00280103, 0);
+    put_tag(&d, 0x52009229, "SQ", 0xffffffff);
+    put_delimiter(&d, 0xe000, 0xffffffff);
+    put_tag(&d, 0x00209116, "SQ", 0xffffffff);
+    put_delimiter(&d, 0xe000, 0xffffffff);
+    put_text(&d, 0x00200037, "DS", "1\\0\\0\\0\\1\\0");
+    put_delimiter(&d, 0xe00d, 0), put_delimiter(&d, 0xe0dd, 0);
+    put_tag(&d, 0x00289110, "SQ", 0xffffffff);
+    put_delimiter(&d, 0xe000, 0xffffffff);
+    put_text(&d, 0x00280030, "DS", "0.75\\0.5");
+    put_delimiter(&d, 0xe00d, 0), put_delimiter(&d, 0xe0dd, 0);
+    put_delimiter(&d, 0xe00d, 0), put_delimiter(&d, 0xe0dd, 0);
+    put_tag(&d, 0x52009230, "SQ", 0xffffffff);
+    for (int i = 0; i < frames; i++) {
+        put_delimiter(&d, 0xe000, 0xffffffff);
+        put_tag(&d, 0x00209113, "SQ", 0xffffffff);
+        put_delimiter(&d, 0xe000, 0xffffffff);
+        put_text(&d, 0x00200032, "DS", position[i]);
+        put_delimiter(&d, 0xe00d, 0), put_delimiter(&d, 0xe0dd, 0);
+        put_delimiter(&d, 0xe00d, 0);
+    }
+    put_delimiter(&d, 0xe0dd, 0);
+    put(&d, 0x7fe00010, "OB", pixels, (size_t)(6 * frames));
+    snprintf(text, sizeof text, "slice=%d", slice);
+    ok(peft_image_load_memory(io_ctx, d.data, d.size, text, &im));
+    return im;
+}
+
+static void spacing_is(peft_image *im, double slices, double rows, double columns)
+{
+    double mm[3];
+    peft_image_spacing(im, mm);
+    ck_assert_msg(fabs(mm[0] - slices) < 1e-9 && fabs(mm[1] - rows) < 1e-9 && fabs(mm[2] - columns) < 1e-9,
+                  "%g %g %g, expected %g %g %g", mm[0], mm[1], mm[2], slices, rows, columns);
+    peft_image_free(im);
+}
+
+/* Frames at equal distances along their normal are a volume; others, moved in their plane or back, are none. */
+START_TEST(spacing_of_frames)
+{
+    static const char *const even[] = { "-10\\20\\5", "-10\\20\\2.5", "-10\\20\\0" };
+    static const char *const gap[] = { "0\\0\\0", "0\\0\\2.5", "0\\0\\7.5" };
+    static const char *const back[] = { "0\\0\\0", "0\\0\\2.5", "0\\0\\0" };
+    static const char *const oblique[] = { "0\\0\\0", "0\\1\\2.5", "0\\2\\5" };
+    static const char *const still[] = { "0\\0\\0", "0\\0\\0", "0\\0\\0" };
+    for (int i = 0; i < 3; i++) spacing_is(frames_at(even, 3, i), 2.5, 0.75, 0.5);
+    spacing_is(frames_at(gap, 3, 1), 0, 0.75, 0.5);
+    spacing_is(frames_at(back, 3, 1), 0, 0.75, 0.5);
+    spacing_is(frames_at(oblique, 3, 1), 0, 0.75, 0.5);
+    spacing_is(frames_at(still, 3, 1), 0, 0.75, 0.5);
+    spacing_is(frames_at(even, 1, 0), 0, 0.75, 0.5);
+}
+END_TEST
+
+/* Pixel Spacing of the data set, between rows and between columns; texts that are no pair of lengths state none. */
+START_TEST(spacing_of_pictures)
+{
+    static const struct { const char *text; double rows, columns; } row[] = {
+        { "0.75\\0.5", 0.75, 0.5 }, { NULL, 0, 0 }, { "0.75", 0, 0 }, { "a\\b", 0, 0 }, { "0\\0.5", 0, 0.5 },
+        { "-1\\0.5", 0, 0.5 } };
+    static const unsigned char pixels[6];
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const scan s = { .rows = 2, .columns = 3, .allocated = 8, .stored = 8, .pixels = pixels, .size = 6,
+                         .spacing = row[i].text };
+        spacing_is(load_scan(&s, NULL), 0, row[i].rows, row[i].columns);
+    }
+}
+END_TEST
+
 IO_SUITE_MAIN("dicom_elements", numbers_that_integer_pixels_need, pixels_that_are_too_long, padding_is_accepted,
-              texts_that_are_no_numbers, texts_that_are_numbers, windows_that_are_no_numbers)
+              texts_that_are_no_numbers, texts_that_are_numbers, windows_that_are_no_numbers, spacing_of_frames,
+              spacing_of_pictures)

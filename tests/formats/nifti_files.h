@@ -11,7 +11,7 @@
 typedef struct nifti {
     int version;                                              /* 1 or 2 */
     bool big_endian, pair;                                    /* pair: the magic word of a header without voxels */
-    int dim[8], datatype;
+    int dim[8], datatype, units;                              /* units: xyzt_units */
     double slope, inter;
     int sform_code, qform_code;
     double srow[3][4], quatern[3], pixdim[4];
@@ -51,6 +51,7 @@ static inline size_t nifti_header(const nifti *n, uint8_t *to)
     else put_real(to + 108, (double)voxels, 4, big);
     put_real(to + (two ? 176 : 112), n->slope, real, big);
     put_real(to + (two ? 184 : 116), n->inter, real, big);
+    put_int(to + (two ? 500 : 123), (uint64_t)n->units, two ? 4 : 1, big);
     put_int(to + (two ? 344 : 252), (uint64_t)n->qform_code, code, big);
     put_int(to + (two ? 348 : 254), (uint64_t)n->sform_code, code, big);
     for (int i = 0; i < 3; i++) put_real(to + (two ? 352 : 256) + i * real, n->quatern[i], real, big);

@@ -115,6 +115,13 @@ class Image(Object):
         """See slope."""
         return float(lib.peft_image_intercept(self._c))
 
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres between slices of the volume, rows and columns; 0: not known."""
+        mm = (ctypes.c_double * 3)()
+        lib.peft_image_spacing(self._c, mm)
+        return mm[0], mm[1], mm[2]
+
     def _derived(self, function: Any, *arguments: Any) -> "Image":
         return Image._new(self._context, function, self._c, *arguments)
 

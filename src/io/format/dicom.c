@@ -70,6 +70,19 @@ static peft_status make_image(const io_encoded *f, io_dicom_frame *frame, int64_
     return s ? io_dicom_failed(s, &why) : io_dicom_grey(f->ctx, frame, &view, f->options, out);
 }
 
+/* Gives the image the distances between its pixels that the file states; frees it on failure. */
+static peft_status add_spacing(const io_dicom *d, int64_t slice, peft_image **im)
+{
+    io_dicom_message why = { "" };
+    double spacing[3] = { 0 };
+    const peft_status s = d->plugin->spacing(d->file, slice, spacing, &why);
+    for (int i = 0; i < 3; i++) (*im)->spacing[i] = io_known_spacing(spacing[i]);
+    if (!s) return PEFT_OK;
+    peft_image_free(*im);
+    *im = NULL;
+    return io_dicom_failed(s, &why);
+}
+
 /* Limits are checked before memory for the stored samples is allocated, and again before that of the image, which may
  * have larger samples. */
 static peft_status read_frame(const io_encoded *f, int64_t slice, peft_image **out)
@@ -91,7 +104,7 @@ static peft_status read_frame(const io_encoded *f, int64_t slice, peft_image **o
     frame.raw = raw;
     if (!s) s = make_image(f, &frame, slice, out);
     peft_sys_free(f->ctx, raw);
-    return s;
+    return s ? s : add_spacing(d, slice, out);
 }
 
 const io_format io_format_dicom = { .name = "DICOM", .endings = "dcm|dicom|ima", .probe = io_dicom_probe,

@@ -18,13 +18,14 @@ static void full_range_of(io_type type, double full[2])
     full[1] = known ? io_types[type].highest : NAN;
 }
 
-/* Copies what the samples of im mean. */
+/* Copies what the samples of im mean, and the distances between its pixels. */
 static void copy_meaning(const peft_image *im, peft_image *to)
 {
     to->slope = im->slope;
     to->intercept = im->intercept;
     memcpy(to->full, im->full, sizeof to->full);
     to->windowed = im->windowed;
+    memcpy(to->spacing, im->spacing, sizeof to->spacing);
 }
 
 peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
@@ -164,4 +165,10 @@ int         peft_image_channels(const peft_image *im) { return im ? im->channels
 int         peft_image_depth(const peft_image *im) { return im ? io_types[im->type].depth : 0; }
 double      peft_image_slope(const peft_image *im) { return im ? im->slope : 0; }
 double      peft_image_intercept(const peft_image *im) { return im ? im->intercept : 0; }
+
+void peft_image_spacing(const peft_image *im, double *spacing)
+{
+    for (int i = 0; i < 3 && spacing; i++) spacing[i] = im ? im->spacing[i] : 0;
+}
+
 const void *peft_image_pixels(const peft_image *im) { return im ? im->pixels : NULL; }

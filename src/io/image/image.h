@@ -25,9 +25,13 @@ struct peft_image {
     double full[2];                                           /* values that range=full maps to 0 and 1; NaN: unknown */
     bool windowed;                                            /* a DICOM window was applied: values have no unit */
     bool turned;                                              /* as read: by its EXIF orientation */
+    double spacing[3];                                        /* mm between slices, rows, columns; 0: not known */
     void *alpha;                                              /* [height, width], 0: transparent; NULL: opaque */
     uint64_t pixels[];                                        /* [height, width, channels]; aligned for any type */
 };
+
+/* A spacing in millimetres that a file states; 0, not known, unless it is from 1e-6 to 1e6, as figures take it. */
+static inline double io_known_spacing(double mm) { return mm >= 1e-6 && mm <= 1e6 ? mm : 0; }
 
 /* row_bytes of peft_image_from_buffer for a buffer whose rows follow each other without gaps. */
 enum { IO_NO_GAPS = 0 };
@@ -36,8 +40,8 @@ enum { IO_NO_GAPS = 0 };
  * bytes. */
 peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
                          peft_image **out);
-/* Makes such an image of another size with the context, sample type, slope and intercept of im; pixels and alpha of im
- * are not copied. */
+/* Makes such an image of another size with the context, sample type, slope, intercept and spacing of im; pixels and
+ * alpha of im are not copied. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
 /* Sets slope and intercept of a new image; with others than 1 and 0 its full range is not known any more. */
 void io_image_scale(peft_image *im, double slope, double intercept);

@@ -133,6 +133,8 @@ peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **ou
     status = io_resample(im, s, rounding[im->type], &data);
     if (status) return status;
     if (!(status = io_image_like(im, part->width, part->height, im->channels, &to))) {
+        to->spacing[1] *= (double)im->height / (double)s->height;
+        to->spacing[2] *= (double)im->width / (double)s->width;
         store_samples(data, part->width * part->height * im->channels, to);
         *out = to;
     }

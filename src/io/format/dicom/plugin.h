@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Raised with each change of this file. libpeft-io refuses a plug-in of another number. */
-#define IO_DICOM_VERSION 8u
+#define IO_DICOM_VERSION 9u
 /* The file of the plug-in, by the major version of libpeft, and its symbol, of type io_dicom_entry. */
 #define IO_DICOM_SYMBOL "peft_dicom_plugin"
 
@@ -104,6 +104,9 @@ typedef struct io_dicom_plugin {
      * PEFT_E_UNSUPPORTED: a compression that is not decoded. */
     peft_status (*frame)(io_dicom_file *f, int64_t frame, void *out, size_t size, io_dicom_layout *layout,
                          io_dicom_message *why);
+    /* Writes the distances in millimetres between slices, rows and columns at a frame to out [3]; 0: the file does not
+     * state them. Between slices: of frames that follow each other at equal distances. */
+    peft_status (*spacing)(io_dicom_file *f, int64_t frame, double *out, io_dicom_message *why);
     void (*close)(io_dicom_file *f);
     /* Segmentations (segmentation/interface.h). sources_new makes an empty list. sources_add appends an open file,
      * which may be closed then: one whose frames are single may be opened with header, one of several frames may

@@ -6,14 +6,14 @@
 
 /* Offsets of the fields, and the types of those whose type differs between the versions. */
 typedef struct layout {
-    int header, magic, datatype, dim, pixdim, vox_offset, scl_slope, scl_inter, qform_code, sform_code, quatern_b,
-        srow_x;
+    int header, magic, datatype, dim, pixdim, vox_offset, scl_slope, scl_inter, xyzt_units, qform_code, sform_code,
+        quatern_b, srow_x;
     io_number dim_type, real, code, offset_type;
 } layout;
 static const layout layouts[] = {
-    { IO_NIFTI_1, 344, 70, 40, 76, 108, 112, 116, 252, 254, 256, 280, { 'i', 2, true }, { 'f', 4, true },
+    { IO_NIFTI_1, 344, 70, 40, 76, 108, 112, 116, 123, 252, 254, 256, 280, { 'i', 2, true }, { 'f', 4, true },
       { 'i', 2, true }, { 'f', 4, true } },
-    { IO_NIFTI_2, 4, 12, 16, 104, 168, 176, 184, 344, 348, 352, 400, { 'i', 8, true }, { 'f', 8, true },
+    { IO_NIFTI_2, 4, 12, 16, 104, 168, 176, 184, 500, 344, 348, 352, 400, { 'i', 8, true }, { 'f', 8, true },
       { 'i', 4, true }, { 'i', 8, true } } };
 
 /* Types of voxels by their code. */
@@ -131,6 +131,18 @@ static peft_status read_place(const source *s, io_nifti *out)
     return PEFT_OK;
 }
 
+/* The sizes of voxels, pixdim[1..3], in millimetres: the low three bits of xyzt_units are 1 for metres, 3 for
+ * micrometres, and 2 for millimetres, as which files without a unit are taken. */
+static void read_spacing(const source *s, io_nifti *out)
+{
+    const int at = s->at->xyzt_units + (s->at->header == IO_NIFTI_2 && !s->little ? 3 : 0);
+    const int unit = s->head[at] & 7;
+    for (int i = 0; i < 3; i++) {
+        const double size = fabs(field(s, s->at->pixdim, s->at->real, 1 + i));
+        out->spacing[i] = io_known_spacing(size * (unit == 1 ? 1e3 : unit == 3 ? 1e-3 : 1));
+    }
+}
+
 /* The matrix of a unit quaternion, whose columns are scaled by the size of a voxel; the third is turned if pixdim[0],
  * qfac, is -1. */
 static void quaternion_matrix(const source *s, double to[3][3])
@@ -174,5 +186,6 @@ peft_status io_nifti_read_header(const uint8_t *head, size_t size, io_nifti *out
     if (!status) status = read_scale(&s, out);
     if (!status) status = read_place(&s, out);
     if (!status) read_form(&s, out);
+    if (!status) read_spacing(&s, out);
     return status;
 }

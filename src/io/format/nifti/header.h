@@ -13,6 +13,7 @@ typedef struct io_nifti {
     int channels;                                             /* of a voxel: 1, or 3 (RGB) */
     double slope, intercept;                                  /* value = slope * number + intercept; 1 and 0: none */
     int64_t offset, bytes;                                    /* of the voxels in the file, and of all of them */
+    double spacing[3];                                        /* mm between voxels along each axis; 0: not known */
     io_nifti_form form;
     double direction[3][3];                                   /* [r][i]: millimetres along R, A, S a voxel along i */
 } io_nifti;

@@ -107,6 +107,9 @@ static peft_status image_of(const io_encoded *f, const io_nifti *n, const plane 
         return s;
     }
     io_image_scale(im, n->slope, n->intercept);
+    im->spacing[0] = n->spacing[p->across];
+    im->spacing[1] = n->spacing[p->second];
+    im->spacing[2] = n->spacing[p->first];
     if (im->type != IO_U8) io_image_range_unknown(im);
     *out = im;
     return PEFT_OK;

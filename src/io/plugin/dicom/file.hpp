@@ -26,6 +26,7 @@ struct io_dicom_file {
     E_TransferSyntax syntax = EXS_Unknown;
     std::string syntax_uid;
     io_dicom_info info{};
+    double between_frames = -1;                               // mm; below 0: not looked for yet
     // What info and the last view point to; a deque does not move its elements.
     std::deque<std::string> texts;
     std::deque<std::vector<std::uint16_t>> entries;
@@ -42,6 +43,9 @@ void parse(io_dicom_file *f, const std::uint8_t *data, std::size_t size, std::in
 void read_info(io_dicom_file *f, bool header);
 // Fills *out for a frame from f->data (view.cc).
 void read_view(io_dicom_file *f, std::int64_t frame, io_dicom_view *out);
+// segmentation/spacing.cc: distances in millimetres between slices, rows and columns at a frame, to out[3]; 0: not
+// known.
+void read_spacing(io_dicom_file *f, std::int64_t frame, double *out);
 // Decodes a frame (frame.cc).
 void read_frame(io_dicom_file *f, std::int64_t frame, void *out, std::size_t size, io_dicom_layout *layout);
 

@@ -72,6 +72,11 @@ peft_status frame_of(io_dicom_file *f, int64_t frame, void *out, size_t size, io
     return guarded(why, [&] { read_frame(f, frame, out, size, layout); });
 }
 
+peft_status spacing_of(io_dicom_file *f, int64_t frame, double *out, io_dicom_message *why)
+{
+    return guarded(why, [&] { read_spacing(f, frame, out); });
+}
+
 void close_file(io_dicom_file *f)
 {
     io_dicom_message unused;
@@ -116,7 +121,7 @@ peft_status seg_read(io_dicom_file *f, const io_seg_file **out, io_dicom_message
 
 extern "C" __attribute__((visibility("default"))) const io_dicom_plugin *peft_dicom_plugin(void)
 {
-    static const io_dicom_plugin plugin = { IO_DICOM_VERSION, open_file, info_of, view_of, frame_of, close_file,
-                                            sources_new, sources_add, sources_free, seg_write, seg_read };
+    static const io_dicom_plugin plugin = { IO_DICOM_VERSION, open_file, info_of, view_of, frame_of, spacing_of,
+                                            close_file, sources_new, sources_add, sources_free, seg_write, seg_read };
     return &plugin;
 }
