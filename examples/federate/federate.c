@@ -125,7 +125,7 @@ static void print_sites(const federation *f)
 {
     for (int64_t k = 0; k < f->clients; k++) {
         int64_t *images = count_classes(f->part[k]);
-        printf("client %lld: %lld images:", (long long)k, (long long)peft_dataset_count(f->part[k]));
+        printf("%s: %lld images:", f->name[k], (long long)peft_dataset_count(f->part[k]));
         for (int64_t c = 0; c < peft_dataset_classes(f->part[k]); c++)
             printf("%s %s %lld", c ? "," : "", peft_dataset_class_name(f->part[k], c), (long long)images[c]);
         putchar('\n');

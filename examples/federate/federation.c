@@ -44,8 +44,12 @@ void open_federation(federation *f) { f->global = file_of(f->base.model); }
 
 void close_federation(federation *f)
 {
-    for (int64_t k = 0; k < f->clients; k++) peft_dataset_free(f->part[k]);
+    for (int64_t k = 0; k < f->clients; k++) {
+        peft_dataset_free(f->part[k]);
+        free(f->name[k]);
+    }
     free(f->part);
+    free(f->name);
     peft_dataset_free(f->base.train);
     free(f->global.data);
 }
@@ -96,10 +100,10 @@ double trained_values(const federation *f, int64_t round)
 }
 
 /* Sets the error s again, with round and client before its message. */
-static peft_status name_client(peft_status s, int64_t round, int64_t client)
+static peft_status name_client(const federation *f, peft_status s, int64_t round, int64_t client)
 {
     char *text;
-    if (asprintf(&text, "round %lld, client %lld: %s", (long long)round, (long long)client, peft_last_error()) < 0)
+    if (asprintf(&text, "round %lld, %s: %s", (long long)round, f->name[client], peft_last_error()) < 0)
         fail("out of memory");
     s = peft_set_error(s, text);
     free(text);
@@ -116,7 +120,7 @@ peft_status train_client(const federation *f, int64_t round, int64_t client, blo
     training_run t = training_of_model(&other, f->recipe, f->part[client], loader, global_model(f));
     if (f->blocks) freeze_other_blocks(f, round, &t);
     peft_status s = peft_trainer_fit(t.trainer, t.epochs, peft_loader_next, NULL, t.loader);
-    if (s) s = name_client(s, round, client);
+    if (s) s = name_client(f, s, round, client);
     else *out = file_of(t.model);
     free_training_beside(&t);
     return s;

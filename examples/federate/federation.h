@@ -27,6 +27,8 @@ typedef struct federation {
     const char *folder;                                       /* where the files of rounds are written; NULL: nowhere */
     /* made by open_clients */
     peft_dataset **part;                                      /* [clients] */
+    char **name;                                              /* [clients]: "client 3", or the name of the site's
+                                                                 folder; for messages */
     /* made by open_federation */
     blob global;                                              /* the file of the global model */
 } federation;
@@ -35,8 +37,8 @@ typedef struct federation {
  * other ranks than rank 0. */
 typedef struct round_figures { int64_t clients; double images, sent, drift, update; } round_figures;
 
-/* Opens the images: f->part, f->base.train (all, or those of the first site), and *test, to be freed. Ends the program
- * if it cannot. Returns a phrase for print_sets; NULL with sites. */
+/* Opens the images: f->part, f->name, f->base.train (all, or those of the first site), and *test, to be freed. Ends the
+ * program if it cannot. Returns a phrase for print_sets; NULL with sites. */
 const char *open_clients(federation *f, const data_request *q, peft_dataset **test);
 void open_federation(federation *f);
 /* Draws the clients of round `round`, from 1 on: client [per_round], ascending. */

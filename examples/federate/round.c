@@ -24,10 +24,8 @@ static void write_blob(const char *path, const blob *b) { must(peft_write_file(p
 static void add_client(const federation *f, peft_aggregator *a, int64_t round, int64_t client, const blob *b)
 {
     const double images = (double)peft_dataset_count(f->part[client]);
-    char name[64];
-    snprintf(name, sizeof name, "client %lld", (long long)client);
     if (!f->folder) {
-        must(peft_aggregator_add_bytes(a, b->data, b->size, name, images));
+        must(peft_aggregator_add_bytes(a, b->data, b->size, f->name[client], images));
         return;
     }
     char *path = path_of(f, round, client);

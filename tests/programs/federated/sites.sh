@@ -19,6 +19,9 @@ finetune --data "sites/Klinikum Süd 1" --method lora --options dropout=0.2 --ou
 
 mkdir by
 federate --model start.peft --seed 7 --lr 0.01 --by by --out last.peft > log
+for k in 1 2 3; do
+    grep -q "^Klinikum Süd $k: [0-9]* images: " log || fail "no line with the name of site $k: $(cat log)"
+done
 cmp start.peft by/round0.peft || fail "the federation begins with another file than --model"
 for round in 1 2; do
     sites=
@@ -38,6 +41,9 @@ refused '--test' "$bin/federate" --backbone "$vit" --sites --data sites
 refused '--clients: divides' federate --clients 3
 refused '--options: .*--model' federate --model start.peft --options r=2
 refused 'names the same file' federate --model start.peft --out start.peft --force
+touch sites/notes.txt
+refused '--data sites: notes.txt is no folder' federate
+rm sites/notes.txt
 mkdir none
 refused 'a folder for each site' "$bin/federate" --backbone "$vit" --sites --data none --test test
 mv "sites/Klinikum Süd 3/normal-like" "sites/Klinikum Süd 3/other"
