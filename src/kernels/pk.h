@@ -105,7 +105,7 @@ typedef struct pk_weight {
  * are pk_real; otherwise converts them to buffer [n] and returns that. */
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t first, int64_t n, pk_real *buffer);
 
-/* Windows of maps, as a factor of a product: row i has, for each of the kh * kw places around pixel i, from the top
+/* Windows of maps, as a factor of a product: row i has, for each of the kh * kw taps around pixel i, from the top
  * left one on, the `channels` elements of the pixel there, and zeros where that is outside the map. Pixel i is pixel
  * i % (height * width) of its map, counted by rows. kh and kw are odd. The factor's pointer and row stride are those of
  * the pixels, its column stride is 1, and it is not of I8. The result has the bits of the product with the stored

@@ -7,13 +7,13 @@
 #include "gemm_plan.h"
 #include "../prefetch.h"
 
-/* What rows row .. row+rows-1 and columns column .. column+columns-1 of windows read, as if their place in the window
- * were inside the map for all rows, cut at the end of that place's channels and of the maps' `pixels`. */
+/* What rows row .. row+rows-1 and columns column .. column+columns-1 of windows read, as if their tap of the window
+ * were inside the map for all rows, cut at the end of that tap's channels and of the maps' `pixels`. */
 static inline prefetch_area area_of_windows(const pk_windows *w, const char *maps, int64_t size, int64_t stride,
                                             int64_t pixels, int64_t row, int64_t rows, int64_t column, int64_t columns)
 {
-    const int64_t place = column / w->channels, channel = column % w->channels;
-    const int64_t shift = (place / w->kw - w->kh / 2) * w->width + place % w->kw - w->kw / 2;
+    const int64_t tap = column / w->channels, channel = column % w->channels;
+    const int64_t shift = (tap / w->kw - w->kh / 2) * w->width + tap % w->kw - w->kw / 2;
     const int64_t first = at_least(row + shift, 0);
     return prefetch_area_of(maps + (at_most(first, pixels - 1) * stride + channel) * size, size, stride,
                             at_most(rows, pixels - first), at_most(columns, w->channels - channel));

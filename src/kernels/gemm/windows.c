@@ -23,7 +23,7 @@ static void copy_rows(char *to, int64_t to_row, const char *from, int64_t from_r
     }
 }
 
-static int64_t between(int64_t x, int64_t least, int64_t most) { return at_least(at_most(x, most), least); }
+static int64_t clamp(int64_t x, int64_t least, int64_t most) { return at_least(at_most(x, most), least); }
 
 void pk_gemm_copy_windows(const pk_windows *w, const void *maps, int64_t pixel, int64_t size, int64_t row,
                           int64_t rows, int64_t column, int64_t columns, void *to)
@@ -34,11 +34,11 @@ void pk_gemm_copy_windows(const pk_windows *w, const void *maps, int64_t pixel, 
         const int64_t i = row + done, y = i / w->width % w->height, x = i % w->width;
         run = at_most(w->width - x, rows - done);
         for (int64_t c = 0, part; c < columns; c += part) {
-            const int64_t place = (column + c) / w->channels, channel = (column + c) % w->channels;
-            const int64_t dy = place / w->kw - w->kh / 2, dx = place % w->kw - w->kw / 2;
+            const int64_t tap = (column + c) / w->channels, channel = (column + c) % w->channels;
+            const int64_t dy = tap / w->kw - w->kh / 2, dx = tap % w->kw - w->kw / 2;
             const int inside = y + dy >= 0 && y + dy < w->height;
-            const int64_t first = inside ? between(-(x + dx), 0, run) : run;
-            const int64_t end = inside ? between(w->width - (x + dx), first, run) : run;
+            const int64_t first = inside ? clamp(-(x + dx), 0, run) : run;
+            const int64_t end = inside ? clamp(w->width - (x + dx), first, run) : run;
             part = at_most(w->channels - channel, columns - c);
             const int64_t source = first < end ? i + first + dy * w->width + dx : 0;
             copy_rows(out + c * size, columns * size, (const char *)maps + source * pixel + channel * size, pixel, run,
