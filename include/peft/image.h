@@ -80,7 +80,7 @@ peft_image_save_png_alpha(const peft_image *im, const uint8_t *alpha, const char
 /* Writes an image of 1 channel of 8 bits, such as a label map, as a PNG with a palette: a sample is the number of a
  * colour, palette [colours, 3] red, green and blue of each, 1 <= colours <= 256. peft_image_load gives the colours of
  * such a file (RGB), and with the option samples=stored the indices, which masks.h reads as classes.
- * PEFT_E_UNSUPPORTED: another image. PEFT_E_INVALID: a sample that is not below colours; the message has its place. */
+ * PEFT_E_UNSUPPORTED: another image. PEFT_E_INVALID: a sample that is not below colours; the message says where. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_save_png_palette(const peft_image *im, const uint8_t *palette, int colours, const char *path);
 

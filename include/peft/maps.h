@@ -25,7 +25,7 @@
  *     image; zero, 0 in the normalised image, the mean of the training images; blur, the mean of the square of side
  *     "patch" around each pixel. What counts is the drop of the class's "score", that of the whole image minus that of
  *     the occluded one: probability or logit. A pixel's drop is the mean over the squares that cover it, a cell of side
- *     "stride" has the mean of its pixels. "stride" divides S and is at most "patch". Positive: the place speaks for
+ *     "stride" has the mean of its pixels. "stride" divides S and is at most "patch". Positive: the cell speaks for
  *     the class. Each image takes about (S / stride)^2 predictions.
  *
  * All is computed in f32, sums of a map in double. Results have the same bits for any number of threads, any "batch"

@@ -75,13 +75,13 @@ typedef struct peft_mask peft_mask;
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_load_mask(const peft_dataset *d, int64_t i, const peft_image *image, peft_mask **out);
 /* Makes a mask of labels [height, width], 0 to classes - 1 or -1, which are copied. PEFT_E_INVALID: a side below 1,
- * more than 32767 classes, or another label, with its place. */
+ * more than 32767 classes, or another label; the message has its row and column. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_mask_from_labels(peft_context *ctx, const int64_t *labels, int64_t width, int64_t height, int64_t classes,
                       peft_mask **out);
 
 /* Makes a mask of targets [height, width, classes], 0, 1 or -1, which are copied. PEFT_E_INVALID: as above, or another
- * target, with its place. */
+ * target; the message has its row, column and class. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_mask_from_targets(peft_context *ctx, const float *targets, int64_t width, int64_t height, int64_t classes,
                        peft_mask **out);

@@ -12,15 +12,15 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_segmentation peft_segmentation;
 
-/* One class in one case. A place is a pixel or voxel; those that are not judged count nowhere. */
+/* One class in one case. Pixels, or voxels of a volume, that are not judged count nowhere. */
 typedef struct peft_segment {
-    int64_t places;                    /* judged for this class, over all maps of the case */
+    int64_t places;                    /* pixels judged for this class, over all maps of the case */
     int64_t truth;                     /* of them in the class */
     int64_t predicted;                 /* predicted to be */
     int64_t both;                      /* both */
-    int64_t truth_surface;             /* places of the class with a neighbour outside of it; 0 without distances */
+    int64_t truth_surface;             /* pixels of the class with a neighbour outside of it; 0 without distances */
     int64_t predicted_surface;         /* the same of the prediction */
-    double hd;                         /* Hausdorff distance: the largest distance from a place of one surface to the
+    double hd;                         /* Hausdorff distance: the largest distance from a pixel of one surface to the
                                         * nearest of the other one */
     double hd95;                       /* the larger of the 95th percentiles of both directions */
     double surface_distance;           /* mean of the distances of both directions (average symmetric) */
@@ -33,16 +33,16 @@ peft_segmentation_create(peft_context *ctx, int64_t classes, int distances, peft
 PEFT_API void peft_segmentation_free(peft_segmentation *s);
 
 /* Adds maps to the case: predicted and truth [h,w] or [d,h,w], each i64 or u8, with classes 0 to classes - 1; in truth
- * -1 is a place that is not judged. spacing: [2] or [3] distances between neighbours along each axis, such as
+ * -1 is a pixel that is not judged. spacing: [2] or [3] distances between neighbours along each axis, such as
  * millimetres; NULL: 1. Distances are within a map: give a volume as one. Memory beside the maps: 24 bytes for each
- * place of a surface, and 32 for each place of a slice [h,w] of a volume, or of a row [w].
+ * pixel of a surface, and 32 for each pixel of a slice [h,w] of a volume, or of a row [w].
  * PEFT_E_DTYPE, PEFT_E_SHAPE: the maps have other types or extents. PEFT_E_INVALID: a label that is no class, or a
  * spacing that is not 1e-6 to 1e6. Nothing is added then. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmentation_add(peft_segmentation *s, const peft_tensor *predicted, const peft_tensor *truth,
                       const double *spacing);
 /* The same for several labels: predicted and targets [h,w,classes] or [d,h,w,classes], each f32 or u8, 0 or 1; in
- * targets (f32) -1 is a label that was not judged at this place. */
+ * targets (f32) -1 is a label that was not judged at this pixel. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmentation_add_targets(peft_segmentation *s, const peft_tensor *predicted, const peft_tensor *targets,
                               const double *spacing);

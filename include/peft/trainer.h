@@ -26,7 +26,7 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * an epoch, if known: a last batch that cannot be trained on, such as one sample with batch norm, is then refused
  * here); "loss" (listed in the option's help) and options of losses: numbers such as "label_smoothing", lists of one
  * number for each class such as "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights,
- * batch), "ignore_index" (the label of samples or places that the loss leaves out; none: a label that is no class is an
+ * batch), "ignore_index" (the label of samples or pixels that the loss leaves out; none: a label that is no class is an
  * error); "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps",
  * "momentum", "nesterov"; "extrapolate" (none, gradient, noise, momentum) and "extrapolate_lr": with sgd, gradients are
  * computed at other values than those that are updated (docs/optimisers.md). Between calls the model holds the updated

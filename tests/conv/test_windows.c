@@ -4,7 +4,7 @@
  * near. Maps end at guard pages. */
 #include "kernels/gemm_problem.h"
 
-/* Products of `maps` maps with windows of kh x kw places: as A of n columns of B, or as B of n rows of A. */
+/* Products of `maps` maps with windows of kh x kw taps: as A of n columns of B, or as B of n rows of A. */
 typedef struct { int64_t maps; pk_windows w; int64_t n; } shape;
 static const shape shapes[] = {
     { 1, { 1, 1, 3, 3, 3 }, 5 }, { 2, { 1, 9, 2, 3, 3 }, 7 }, { 3, { 6, 1, 5, 5, 5 }, 1 }, { 1, { 4, 5, 1, 3, 3 }, 33 },
@@ -13,7 +13,7 @@ static const shape shapes[] = {
 enum { SHAPES = sizeof shapes / sizeof *shapes, POOLS = 3 };
 static const int threads[POOLS] = { 1, 2, 3 };
 
-/* The windows as a matrix, place by place. */
+/* The windows as a matrix, tap by tap. */
 static guarded stored(const shape *s, const float *maps, int64_t pixel)
 {
     const pk_windows *w = &s->w;
@@ -21,8 +21,8 @@ static guarded stored(const shape *s, const float *maps, int64_t pixel)
     guarded m = guarded_make(pixels * columns);
     for (int64_t i = 0; i < pixels; i++)
         for (int64_t j = 0; j < columns; j++) {
-            const int64_t place = j / w->channels, y = i / w->width % w->height + place / w->kw - w->kh / 2;
-            const int64_t x = i % w->width + place % w->kw - w->kw / 2;
+            const int64_t tap = j / w->channels, y = i / w->width % w->height + tap / w->kw - w->kh / 2;
+            const int64_t x = i % w->width + tap % w->kw - w->kw / 2;
             const bool inside = y >= 0 && y < w->height && x >= 0 && x < w->width;
             const int64_t map = i / (w->height * w->width), source = (map * w->height + y) * w->width + x;
             m.data[i * columns + j] = inside ? maps[source * pixel + j % w->channels] : 0;

@@ -3,7 +3,7 @@
  * and executors give the same bits, labels that are ignored change nothing, options of losses in states. */
 #include "tiny_bits.h"
 
-enum { N = 3, GRID = 4, PLACES = GRID * GRID, CLASSES = 3 };
+enum { N = 3, GRID = 4, PIXELS = GRID * GRID, CLASSES = 3 };
 
 static tiny make(void)
 {
@@ -16,7 +16,7 @@ static peft_tensor *labels_of(const peft_trainer *t, tiny_batch *b)
     if (t->loss.kind->labels == PF_LABEL_CLASS) return b->labels;
     float *target = peft_tensor_data(b->targets);
     const int64_t *label = peft_tensor_data(b->labels);
-    for (int i = 0; t->loss.kind == &pf_loss_soft_ce && i < N * PLACES; i++)
+    for (int i = 0; t->loss.kind == &pf_loss_soft_ce && i < N * PIXELS; i++)
         for (int c = 0; c < CLASSES; c++) target[i * CLASSES + c] = c == label[i];
     return b->targets;
 }
@@ -95,7 +95,7 @@ START_TEST(ignored_labels_change_nothing)
         label[5] = CLASSES;
         FAILS(PEFT_E_INVALID, "labels[0][1][1]: given 3, expected 0 to 2, or -1 (ignore_index)",
               peft_trainer_step(x, b.images, b.labels, NULL));
-        for (int i = 0; i < N * PLACES; i++) label[i] = -1;
+        for (int i = 0; i < N * PIXELS; i++) label[i] = -1;
         OK(peft_trainer_step(x, b.images, b.labels, NULL));
         tiny_bits_training(&after, x);
         tiny_same(&before, &after, losses[k]);

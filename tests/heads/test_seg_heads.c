@@ -279,7 +279,7 @@ START_TEST(maps_and_adaptation_refuse_what_they_cannot_do)
 }
 END_TEST
 
-/* A map of one place and one image are one row, which batch norm cannot train on; two images, or four places, can. */
+/* A map of one pixel and one image are one row, which batch norm cannot train on; two images, or four pixels, can. */
 START_TEST(batch_norm_needs_two_rows)
 {
     static const struct { int side, batch; } rows[] = { { 8, 1 }, { 8, 2 }, { 16, 1 } };
@@ -290,7 +290,7 @@ START_TEST(batch_norm_needs_two_rows)
         peft_options *o = tiny_options(t.ctx, "batch=%d", rows[i].batch);
         peft_trainer *x = NULL;
         if (i) OK(peft_trainer_create(t.model, o, &x));
-        else FAILS(PEFT_E_SHAPE, "expected two rows or more, samples times places of a map, as batch norm cannot "
+        else FAILS(PEFT_E_SHAPE, "expected two rows or more, samples times pixels of a map, as batch norm cannot "
                    "train on one: take a larger batch or, with maps, a larger image",
                    peft_trainer_create(t.model, o, &x));
         peft_trainer_free(x);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_map_loss.c -- losses of maps: values and gradients of PyTorch, torchvision and MONAI (map_losses.h), places that
- * are left out, Dice by sample and by batch, terms without a place, huge logits and NaN, threads. */
+ * test_map_loss.c -- losses of maps: values and gradients of PyTorch, torchvision and MONAI (map_losses.h), pixels that
+ * are left out, Dice by sample and by batch, terms without a pixel, huge logits and NaN, threads. */
 #include "suite.h"
 #include <math.h>
 #include "core/graph/exec.h"
@@ -35,15 +35,15 @@ END_TEST
 /* Options with which all losses of the table are defined. */
 static const pf_loss usual = { .focal_alpha = 1, .focal_gamma = 2, .ce_weight = 0.5, .dice_weight = 2,
                                .dice_smooth = 1e-3, .dice_background = true };
-/* Rows of two samples with this number of places each, and NaN between the rows. */
+/* Rows of two samples with this number of pixels each, and NaN between the rows. */
 enum { CLASSES = 3, LD = 5 };
-typedef struct { int64_t places; pk_real *logits, *targets, *grad; int64_t *labels; } maps;
+typedef struct { int64_t pixels; pk_real *logits, *targets, *grad; int64_t *labels; } maps;
 
-static maps maps_make(int64_t places)
+static maps maps_make(int64_t pixels)
 {
-    const int64_t rows = 2 * places;
+    const int64_t rows = 2 * pixels;
     const size_t logits = (size_t)(rows * LD) * sizeof(pk_real);
-    maps m = { places, malloc(logits), malloc((size_t)(rows * CLASSES) * sizeof(pk_real)), malloc(logits),
+    maps m = { pixels, malloc(logits), malloc((size_t)(rows * CLASSES) * sizeof(pk_real)), malloc(logits),
                malloc((size_t)rows * sizeof(int64_t)) };
     for (int64_t i = 0; i < rows * LD; i++) m.logits[i] = i % LD < CLASSES ? (pk_real)(i * 37 % 41 / 8.0 - 2.5) : NAN;
     for (int64_t i = 0; i < rows; i++) {
@@ -66,28 +66,28 @@ static void maps_free(maps *m)
 static pf_loss_rows maps_rows(const maps *m, const pf_loss_kind *kind)
 {
     const bool classes = kind->labels == PF_LABEL_CLASS;
-    return (pf_loss_rows){ m->logits, LD, 2 * m->places, CLASSES, .labels = classes ? m->labels : NULL,
+    return (pf_loss_rows){ m->logits, LD, 2 * m->pixels, CLASSES, .labels = classes ? m->labels : NULL,
                            .targets = classes ? NULL : m->targets, .samples = 2 };
 }
 
-/* Places whose label is ignored, or with targets of -1, change nothing: value and gradient of the others are those of
- * maps without these places, whatever their logits are. */
+/* Pixels whose label is ignored, or with targets of -1, change nothing: value and gradient of the others are those of
+ * maps without these pixels, whatever their logits are. */
 START_TEST(places_without_a_label_count_nowhere)
 {
-    enum { PLACES = 12, OUT = 4 };
+    enum { PIXELS = 12, OUT = 4 };
     static const pk_real weight[CLASSES] = { (pk_real)0.5, 2, (pk_real)1.25 };
     for (size_t k = 0; pf_losses[k]; k++)
         for (int variant = 0; variant < 8; variant++) {
             const pf_loss_kind *kind = pf_losses[k];
-            if (kind == &pf_loss_soft_ce) continue;                /* its labels have no value for such places */
-            maps all = maps_make(PLACES), part = maps_make(PLACES - OUT);
+            if (kind == &pf_loss_soft_ce) continue;                /* its labels have no value for such pixels */
+            maps all = maps_make(PIXELS), part = maps_make(PIXELS - OUT);
             pf_loss o = usual;
             o.ignores = true;
             o.ignore_index = -1;
             o.dice_batch = variant & 1;
             o.class_weights = variant & 2 ? weight : NULL;
             o.by_batch = variant & 4;
-            for (int64_t i = 0, to = 0; i < 2 * PLACES; i++) {
+            for (int64_t i = 0, to = 0; i < 2 * PIXELS; i++) {
                 const bool out = i % 3 == 1;
                 for (int c = 0; c < CLASSES; c++) {
                     if (out) all.targets[i * CLASSES + c] = -1;
@@ -102,7 +102,7 @@ START_TEST(places_without_a_label_count_nowhere)
             ck_assert_msg(fabs(value - loss_of(kind, &o, maps_rows(&part, kind), part.grad)) < 1e-12, "%s: %g",
                           kind->name, value);
             ck_assert_double_gt(value, 0);
-            for (int64_t i = 0, to = 0; i < 2 * PLACES; i++) {
+            for (int64_t i = 0, to = 0; i < 2 * PIXELS; i++) {
                 for (int c = 0; c < CLASSES; c++)
                     ck_assert(all.grad[i * LD + c] == (i % 3 == 1 ? 0 : part.grad[to * LD + c]));
                 to += i % 3 != 1;
@@ -116,10 +116,10 @@ END_TEST
 /* Value and gradient have the same bits for any number of threads. A map has more rows than a chunk. */
 START_TEST(threads_change_no_bit)
 {
-    enum { PLACES = 9001 };
-    const size_t grads = 2 * PLACES * LD * sizeof(pk_real);
+    enum { PIXELS = 9001 };
+    const size_t grads = 2 * PIXELS * LD * sizeof(pk_real);
     for (size_t k = 0; pf_losses[k]; k++) {
-        maps m = maps_make(PLACES);
+        maps m = maps_make(PIXELS);
         pf_loss o = usual;
         pf_loss_rows r = maps_rows(&m, pf_losses[k]);
         memset(m.grad, 0, grads);
@@ -146,7 +146,7 @@ START_TEST(threads_change_no_bit)
 }
 END_TEST
 
-/* Two samples of one place each. Sample 1 has no label: it counts in no mean. A class with denominator 0 has Dice 1. */
+/* Two samples of one pixel each. Sample 1 has no label: it counts in no mean. A class with denominator 0 has Dice 1. */
 START_TEST(dice_of_samples_and_classes_without_a_place)
 {
     const pk_real flat[2 * 2] = { 0, 0, 7, -7 }, sure[2 * 2] = { 4000, -4000, 4000, -4000 };
@@ -160,7 +160,7 @@ START_TEST(dice_of_samples_and_classes_without_a_place)
     r.labels = (const int64_t[]){ -1, -1 };
     ck_assert(loss_of(&pf_loss_dice, &none, r, grad) == 0 && grad[0] == 0 && grad[3] == 0);
     r.logits = sure;
-    r.labels = right;                                              /* class 1: p 0, and no place: 0 / 0 */
+    r.labels = right;                                              /* class 1: p 0, and no pixel: 0 / 0 */
     ck_assert(loss_of(&pf_loss_dice, &none, r, grad) == 0 && loss_of(&pf_loss_dice, &foreground, r, NULL) == 0);
     r.labels = wrong;
     ck_assert(loss_of(&pf_loss_dice, &none, r, grad) == 1);

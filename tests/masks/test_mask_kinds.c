@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_mask_kinds.c -- how the pixels of mask files become labels: class numbers of grey pictures, palettes and
- * volumes, thresholds, colours; pixels that are not judged; what is refused, with value and place; sizes. */
+ * volumes, thresholds, colours; pixels that are not judged; what is refused, with value, row and column; sizes. */
 #include "../formats/nifti_files.h"
 #include "mask_files.h"
 #include "png_files.h"

@@ -100,7 +100,7 @@ static peft_status two_discs(peft_context *ctx, void *arg)
     return status;
 }
 
-/* The distances of maps of 1.4 million places take less than a quarter of a byte a place. */
+/* The distances of maps of 1.4 million pixels take less than a quarter of a byte a pixel. */
 START_TEST(memory_of_large_maps)
 {
     uint8_t *m[2] = { malloc(SIDE * SIDE), malloc(SIDE * SIDE) };

@@ -38,7 +38,7 @@ static double value(const peft_segment *g, const char *name, const char *options
     return v;
 }
 
-/* The place without a label counts nowhere. Class 2 is not predicted, class 3 is in neither map. */
+/* The pixel without a label counts nowhere. Class 2 is not predicted, class 3 is in neither map. */
 START_TEST(counts_and_overlaps)
 {
     const int64_t truth[6] = { 0, 1, 1,  -1, 2, 0 }, predicted[6] = { 0, 1, 0,  1, 1, 0 }, dims[2] = { 2, 3 };
@@ -80,7 +80,7 @@ START_TEST(rules_for_a_class_that_the_truth_lacks)
 }
 END_TEST
 
-/* A row of places: the truth is the first 10 of 40, the prediction the first 14. Its distances are ten times 0, 1, 2, 3
+/* A row of pixels: the truth is the first 10 of 40, the prediction the first 14. Its distances are ten times 0, 1, 2, 3
  * and 4, whose 95th percentile is at position 12.35: 3.35. Those of the truth are 0. */
 START_TEST(percentile_and_mean_of_distances)
 {
@@ -107,7 +107,7 @@ START_TEST(percentile_and_mean_of_distances)
 }
 END_TEST
 
-/* A block of 5 x 4 x 3 places has 60, of which 3 x 2 x 1 are inside. The same block moved along two axes is at most
+/* A block of 5 x 4 x 3 pixels has 60, of which 3 x 2 x 1 are inside. The same block moved along two axes is at most
  * that far away. */
 START_TEST(surfaces_of_blocks)
 {
@@ -135,7 +135,7 @@ START_TEST(surfaces_of_blocks)
 }
 END_TEST
 
-/* Is the place of class c, judged, and next to one that is not? at: its position. */
+/* Is the pixel of class c, judged, and next to one that is not? at: its position. */
 static bool on_surface(const int64_t *m, const int64_t *truth, const int64_t *size, int axes, const int64_t *at, int c)
 {
     for (int k = 3 - axes; k < 3; k++)
@@ -161,7 +161,7 @@ static int64_t surface(const int64_t *m, const int64_t *truth, const int64_t *si
     return n;
 }
 
-/* The largest and the sum of the distances from n places to the nearest of m others. */
+/* The largest and the sum of the distances from n pixels to the nearest of m others. */
 static void search(int64_t (*from)[3], int64_t n, int64_t (*to)[3], int64_t m, const double *spacing, double *largest,
                    double *sum)
 {
@@ -183,8 +183,8 @@ static void search(int64_t (*from)[3], int64_t n, int64_t (*to)[3], int64_t m, c
 /* Random maps of pictures and volumes. */
 START_TEST(distances_equal_those_of_a_search)
 {
-    enum { PLACES = 12 * 12 * 12, CLASSES = 3 };
-    static int64_t truth[PLACES], predicted[PLACES], a[PLACES][3], b[PLACES][3];
+    enum { PIXELS = 12 * 12 * 12, CLASSES = 3 };
+    static int64_t truth[PIXELS], predicted[PIXELS], a[PIXELS][3], b[PIXELS][3];
     peft_context *ctx = context();
     peft_segmentation *s;
     peft_segment g[CLASSES];

@@ -16,7 +16,7 @@ const pf_opt pf_trainer_options[] = {
 #include "core/graph/loss/losses.def"
     { "weight_reduction", 's', "auto", 0, 0, "what the loss is divided by where there are class_weights: weights (the "
       "sum of the labels' weights), batch, or auto (weights for ce and focal, batch for soft_ce)" },
-    { "ignore_index", 's', "none", 0, 0, "label of samples, or of places of a map, that the loss leaves out; none: a "
+    { "ignore_index", 's', "none", 0, 0, "label of samples, or of pixels of a map, that the loss leaves out; none: a "
       "label that is no class is an error" },
     { "optimizer", 's', "adamw", 0, 0, "rule of the updates: adamw or sgd" },
     { "lr", 'f', "1e-3", 0, PF_LR_MAX, "learning rate, before schedule and groups" },

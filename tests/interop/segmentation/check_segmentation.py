@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dice, IoU, Hausdorff distances and surface distance of 500 random cases against MONAI: pictures and volumes, 1 to 5
-classes, spacings that differ by axis, classes that are missing from one map or both, places that are not judged."""
+classes, spacings that differ by axis, classes that are missing from one map or both, pixels that are not judged."""
 import ctypes as C
 import sys
 import warnings

@@ -20,7 +20,7 @@ peft_status pf_labels_fit(pf_labels *l, pf_label_kind kind, const peft_tensor *l
         return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected %s%s",
                        pf_dims_text(given, sizeof given, labels->ndim, labels->dim),
                        pf_dims_text(expected, sizeof expected, 1 + extents, dims),
-                       out->ndim > 1 ? " (the model's output is a map: one label for each of its places)" : "");
+                       out->ndim > 1 ? " (the model's output is a map: one label for each of its pixels)" : "");
     l->tensor = labels;
     l->classes = out->dim[out->ndim - 1];
     l->rows = n * pf_shape_count(out) / l->classes;
@@ -36,15 +36,15 @@ double pf_label_target(const pf_labels *l, int64_t row, int64_t c)
     return t->type == PEFT_F64 ? ((const double *)t->data)[i] : (double)((const float *)t->data)[i];
 }
 
-/* Row 9 of maps of 2 x 3 places is sample 1, place 3: "labels[1][1][0]". */
+/* Row 9 of maps of 2 x 3 pixels is sample 1, pixel 3: "labels[1][1][0]". */
 const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_TEXT])
 {
     const int64_t *dim = l->tensor->dim, n = dim[0];
     if (l->rows == n || !n) snprintf(text, PF_LABEL_TEXT, "labels[%lld]", (long long)row);
     else {
-        const int64_t places = l->rows / n, place = row % places;
-        snprintf(text, PF_LABEL_TEXT, "labels[%lld][%lld][%lld]", (long long)(row / places),
-                 (long long)(place / dim[2]), (long long)(place % dim[2]));
+        const int64_t pixels = l->rows / n, pixel = row % pixels;
+        snprintf(text, PF_LABEL_TEXT, "labels[%lld][%lld][%lld]", (long long)(row / pixels),
+                 (long long)(pixel / dim[2]), (long long)(pixel % dim[2]));
     }
     return text;
 }

@@ -9,7 +9,7 @@
 typedef struct pf_loss pf_loss;
 
 /* Rows of logits and their labels; row i of the logits begins at element i * ld (ld >= classes). A row is a sample, or
- * one place of the map that a model outputs for a sample; the rows of a sample follow each other. */
+ * one pixel of the map that a model outputs for a sample; the rows of a sample follow each other. */
 typedef struct pf_loss_rows {
     const pk_real *logits;
     int64_t ld, rows, classes;

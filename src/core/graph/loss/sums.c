@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sums.c -- loops over the rows of a loss, which a map of 512 x 512 places has half a million of for two images. Rows
+ * sums.c -- loops over the rows of a loss, which a map of 512 x 512 pixels has half a million of for two images. Rows
  * are divided into chunks; threads take chunks, each has sums of its own, and the sums are added in the order of the
  * rows. With up to CHUNK rows that is the order of a plain loop. */
 #include <string.h>

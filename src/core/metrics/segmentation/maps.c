@@ -12,7 +12,7 @@ static peft_status check_type(const char *who, const char *name, const peft_tens
                    targets ? "f32" : "i64");
 }
 
-/* Sets size, flat and places from the extents, which both maps must have. */
+/* Sets size, flat and pixels from the extents, which both maps must have. */
 static peft_status read_extents(pf_maps_pair *p, const char *who)
 {
     const peft_tensor *a = p->map[PF_PREDICTED], *b = p->map[PF_TRUTH];
@@ -33,7 +33,7 @@ static peft_status read_extents(pf_maps_pair *p, const char *who)
     p->size[0] = a->dim[0];
     p->size[1] = p->flat ? 1 : a->dim[1];
     p->size[2] = a->dim[axes - 1];
-    p->places = p->size[0] * p->size[1] * p->size[2];
+    p->pixels = p->size[0] * p->size[1] * p->size[2];
     for (int k = 0; k < 3; k++)
         if (p->size[k] < 1 || p->size[k] > INT32_MAX)
             return pf_fail(PEFT_E_SHAPE, "%s: predicted: given %s, expected extents from 1 to %d", who,
@@ -61,15 +61,15 @@ static peft_status check_value(const pf_maps_pair *p, const char *who, int which
     if ((v >= 0 && v <= last) || (which == PF_TRUTH && v == -1)) {
         if (t->type != PEFT_F32 || ((const float *)t->data)[i] == (float)v) return PEFT_OK;
     }
-    const int64_t place = p->targets ? i / p->classes : i, row = place / p->size[2];
+    const int64_t pixel = p->targets ? i / p->classes : i, row = pixel / p->size[2];
     char text[96];
-    if (p->flat) snprintf(text, sizeof text, "[%lld][%lld]", (long long)row, (long long)(place % p->size[2]));
+    if (p->flat) snprintf(text, sizeof text, "[%lld][%lld]", (long long)row, (long long)(pixel % p->size[2]));
     else snprintf(text, sizeof text, "[%lld][%lld][%lld]", (long long)(row / p->size[1]),
-                  (long long)(row % p->size[1]), (long long)(place % p->size[2]));
+                  (long long)(row % p->size[1]), (long long)(pixel % p->size[2]));
     const double given = t->type == PEFT_F32 ? (double)((const float *)t->data)[i] : (double)v;
     return pf_fail(PEFT_E_INVALID, "%s: %s%s: given %.9g, expected %s%lld%s", who,
                    which == PF_TRUTH ? "truth" : "predicted", text, given, p->targets ? "0 or " : "0 to ",
-                   (long long)last, which == PF_TRUTH ? ", or -1 for a place that is not judged" : "");
+                   (long long)last, which == PF_TRUTH ? ", or -1 for a pixel that is not judged" : "");
 }
 
 peft_status pf_maps_pair_make(pf_maps_pair *p, const char *who, const peft_tensor *predicted, const peft_tensor *truth,
@@ -80,7 +80,7 @@ peft_status pf_maps_pair_make(pf_maps_pair *p, const char *who, const peft_tenso
     PF_TRY(check_type(who, targets ? "targets" : "truth", truth, targets));
     PF_TRY(read_extents(p, who));
     PF_TRY(read_spacing(p, who, spacing));
-    const int64_t values = targets ? p->places * classes : p->places;
+    const int64_t values = targets ? p->pixels * classes : p->pixels;
     for (int which = PF_PREDICTED; which <= PF_TRUTH; which++)
         for (int64_t i = 0; i < values; i++) PF_TRY(check_value(p, who, which, i));
     return PEFT_OK;

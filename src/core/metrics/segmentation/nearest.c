@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * nearest.c -- exact Euclidean distances from places to the nearest of others, by the distance transform of separable
+ * nearest.c -- exact Euclidean distances from pixels to the nearest of others, by the distance transform of separable
  * lower envelopes (Felzenszwalb and Huttenlocher, Theory of Computing 8, 2012) in the box that holds all of them. The
  * transform is computed slice by slice along the first axis and is never held as a whole: along that axis each column
  * has the list of its sources, whose nearest one is followed from slice to slice. */
@@ -16,14 +16,14 @@ typedef struct field {
     int64_t *vertex;
 } field;
 
-static void position(const pf_maps_pair *p, int64_t place, int64_t *x)
+static void position(const pf_maps_pair *p, int64_t pixel, int64_t *x)
 {
-    x[2] = place % p->size[2];
-    x[1] = place / p->size[2] % p->size[1];
-    x[0] = place / p->size[2] / p->size[1];
+    x[2] = pixel % p->size[2];
+    x[1] = pixel / p->size[2] % p->size[1];
+    x[0] = pixel / p->size[2] / p->size[1];
 }
 
-/* Enlarges the box from low to high by the places. */
+/* Enlarges the box from low to high by the pixels. */
 static void enclose(const pf_maps_pair *p, const int64_t *at, int64_t n, int64_t *low, int64_t *high)
 {
     int64_t x[3];
@@ -36,10 +36,10 @@ static void enclose(const pf_maps_pair *p, const int64_t *at, int64_t n, int64_t
     }
 }
 
-static int64_t column_of(const field *d, int64_t place, int64_t *z)
+static int64_t column_of(const field *d, int64_t pixel, int64_t *z)
 {
     int64_t x[3];
-    position(d->p, place, x);
+    position(d->p, pixel, x);
     *z = x[0] - d->low[0];
     return (x[1] - d->low[1]) * d->size[2] + x[2] - d->low[2];
 }
@@ -102,8 +102,8 @@ static void envelope(field *d, double *values, int64_t stride, int64_t n, double
     }
 }
 
-/* Distances of the places, slice by slice; in a slice first along the second axis, then along the third in each row
- * that has places. */
+/* Distances of the pixels, slice by slice; in a slice first along the second axis, then along the third in each row
+ * that has pixels. */
 static void measure(field *d, const int64_t *from, int64_t m, double *distance)
 {
     int64_t slice = -1, row = -1, z;

@@ -71,10 +71,10 @@ static peft_status measure(peft_segmentation *s, const pf_maps_pair *p, const pf
     return PEFT_OK;
 }
 
-static void count_places(peft_segmentation *s, const pf_maps_pair *p)
+static void count_pixels(peft_segmentation *s, const pf_maps_pair *p)
 {
-    int64_t judged = 0;                                            /* places that are judged for all classes */
-    for (int64_t i = 0; i < p->places; i++) {
+    int64_t judged = 0;                                            /* pixels that are judged for all classes */
+    for (int64_t i = 0; i < p->pixels; i++) {
         if (p->targets) {
             for (int64_t c = 0; c < p->classes; c++) {
                 const bool truth = pf_map_has(p, PF_TRUTH, i, c), predicted = pf_map_has(p, PF_PREDICTED, i, c);
@@ -133,7 +133,7 @@ static peft_status add(peft_segmentation *s, const char *who, const peft_tensor 
         pf_free(s->ctx, found);
         if (status) return status;
     }
-    count_places(s, &p);
+    count_pixels(s, &p);
     for (int64_t c = 0; c < s->classes; c++) s->sum[c].extent = fmax(s->sum[c].extent, diagonal(&p));
     s->maps++;
     return PEFT_OK;

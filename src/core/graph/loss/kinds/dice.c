@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dice.c -- dice: the soft Dice loss (dice.h) of softmax probabilities, with one class for each place of a map; without
+ * dice.c -- dice: the soft Dice loss (dice.h) of softmax probabilities, with one class for each pixel of a map; without
  * class 0 if dice_background is false. ce_dice: ce_weight times the cross entropy (ce.c) plus dice_weight times dice.
- * Places whose label is the option ignore_index count in neither. */
+ * Pixels whose label is the option ignore_index count in neither. */
 #include "core/graph/loss/kinds/dice.h"
 
 static void sum_chunk(void *arg, int64_t begin, int64_t end, double *sum, double *p)

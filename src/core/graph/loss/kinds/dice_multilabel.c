@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dice_multilabel.c -- dice_multilabel: the soft Dice loss (dice.h) of sigmoid probabilities, with several labels for
- * each place of a map: targets 0 to 1, or -1 for a class that was not judged there, which counts nowhere. bce_dice:
+ * each pixel of a map: targets 0 to 1, or -1 for a class that was not judged there, which counts nowhere. bce_dice:
  * ce_weight times the binary cross entropy (bce.c) plus dice_weight times dice_multilabel. */
 #include "core/graph/loss/kinds/dice.h"
 
@@ -45,7 +45,7 @@ static void grad_chunk(void *arg, int64_t begin, int64_t end, double *sum, doubl
         }
 }
 
-/* The number of judged targets, which are the places of the sums of dice. */
+/* The number of judged targets, which are the pixels of the sums of dice. */
 static double judged(const pf_loss *o, const pf_loss_rows *r, const double *sums)
 {
     double count = 0;

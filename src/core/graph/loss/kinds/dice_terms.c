@@ -30,7 +30,7 @@ static double all_terms(const pf_loss *o, const pf_loss_rows *r, int64_t first, 
     for (int64_t i = 0; i < samples; i++)
         for (int64_t c = first; c < r->classes; c++) {
             double *s = sums + i * stride + PF_DICE_SUMS * c;
-            if (s[PF_DICE_PLACES] == 0) continue;            /* I, P and T are 0, and so is the derivative */
+            if (s[PF_DICE_PIXELS] == 0) continue;            /* I, P and T are 0, and so is the derivative */
             total += one_term(o, s);
             terms++;
         }

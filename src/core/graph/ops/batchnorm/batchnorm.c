@@ -17,7 +17,7 @@ enum { SUM, SQUARES };
 static bool infer(pf_graph *g, pf_node *n)
 {
     if (g->spec.training && pf_rows(g, n->in[0]) < 2)
-        return pf_bad_shape(g, n, "two rows or more, samples times places of a map, as batch norm cannot train on one: "
+        return pf_bad_shape(g, n, "two rows or more, samples times pixels of a map, as batch norm cannot train on one: "
                             "take a larger batch or, with maps, a larger image");
     pf_shape d = pf_shape_of(1, pf_cols(g, n->in[0]));
     n->attr.i[PF_BN_OF_BATCH] = g->spec.training;

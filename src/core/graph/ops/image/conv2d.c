@@ -4,27 +4,27 @@
  *
  * Each of the three is one matrix product, with the windows of a map as a factor (pk_windows), an im2col matrix that
  * is never stored: y = windows(x) w^T, dx = windows(dy) w', where w' swaps in and out and reverses the taps, dw = dy^T
- * windows(x). Columns of windows are ordered (place in the window, channel), weights (channel, place): a copy of the
- * weights in the scratch has the order of the windows. */
+ * windows(x). Columns of windows are ordered (tap, channel), weights (channel, tap): a copy of the weights in the
+ * scratch has the order of the windows. */
 #include "core/graph/op.h"
 
 enum { HEIGHT, WIDTH };                              /* attributes i of all three operations: those of a map */
 enum { X, W, BIAS };                                 /* inputs of conv2d */
 enum { DY };                                         /* of conv2d_dx, before the weight W; of conv2d_dw, before x */
 
-/* The extents of a weight [out, in, kh, kw]; places: kh * kw. */
-typedef struct { int64_t out, in, kh, kw, places; } extents;
+/* The extents of a weight [out, in, kh, kw]; taps: kh * kw. */
+typedef struct { int64_t out, in, kh, kw, taps; } extents;
 
 /* The windows of maps with this many channels; none for a window of one pixel, whose rows are those of the map. */
 static pk_windows windows_of(const pf_node *n, const extents *e, int64_t channels)
 {
-    if (e->places == 1) return (pk_windows){ 0 };
+    if (e->taps == 1) return (pk_windows){ 0 };
     return (pk_windows){ n->attr.i[HEIGHT], n->attr.i[WIDTH], channels, e->kh, e->kw };
 }
 
-/* A copy of weights in another order: the element of output channel o, input channel c and place p is ordered[o * out +
- * p * place + c]. reverse: p counts from the last place; back: from ordered to weights. */
-typedef struct { extents e; pk_real *weights, *ordered; int64_t out, place; bool reverse, back; } order;
+/* A copy of weights in another order: the element of output channel o, input channel c and tap p is ordered[o * out +
+ * p * tap + c]. reverse: p counts from the last tap; back: from ordered to weights. */
+typedef struct { extents e; pk_real *weights, *ordered; int64_t out, tap; bool reverse, back; } order;
 
 static void copy_weights(void *arg, int64_t begin, int64_t end, int worker)
 {
@@ -32,38 +32,37 @@ static void copy_weights(void *arg, int64_t begin, int64_t end, int worker)
     const extents *e = &j->e;
     (void)worker;
     for (int64_t o = begin; o < end; o++)
-        for (int64_t p = 0; p < e->places; p++) {
-            pk_real *w = j->weights + o * e->in * e->places + p;
-            pk_real *to = j->ordered + o * j->out + (j->reverse ? e->places - 1 - p : p) * j->place;
-            if (j->back) for (int64_t c = 0; c < e->in; c++) w[c * e->places] = to[c];
-            else for (int64_t c = 0; c < e->in; c++) to[c] = w[c * e->places];
+        for (int64_t p = 0; p < e->taps; p++) {
+            pk_real *w = j->weights + o * e->in * e->taps + p;
+            pk_real *to = j->ordered + o * j->out + (j->reverse ? e->taps - 1 - p : p) * j->tap;
+            if (j->back) for (int64_t c = 0; c < e->in; c++) w[c * e->taps] = to[c];
+            else for (int64_t c = 0; c < e->in; c++) to[c] = w[c * e->taps];
         }
 }
 
-/* The order of y = windows(x) w^T and of dw: [out, places, in]. */
+/* The order of y = windows(x) w^T and of dw: [out, taps, in]. */
 static order by_result(const extents *e, pk_real *weights, void *ordered)
 {
-    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out = e->places * e->in,
-                    .place = e->in };
+    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out = e->taps * e->in, .tap = e->in };
 }
 
-/* The order of dx: [places, out, in], the last place first. */
-static order by_place(const extents *e, pk_real *weights, void *ordered)
+/* The order of dx: [taps, out, in], the last tap first. */
+static order by_tap(const extents *e, pk_real *weights, void *ordered)
 {
-    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out = e->in, .place = e->out * e->in,
+    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out = e->in, .tap = e->out * e->in,
                     .reverse = true };
 }
 
 static void run_order(const pf_run *r, const order *o)
 {
     order copy = *o;
-    if (o->e.places > 1) pf_parallel(r, o->e.out, PF_GRAIN / (o->e.in * o->e.places) + 1, copy_weights, &copy);
+    if (o->e.taps > 1) pf_parallel(r, o->e.out, PF_GRAIN / (o->e.in * o->e.taps) + 1, copy_weights, &copy);
 }
 
 /* Bytes of the ordered weights, which lie at the start of the scratch; 0: they have that order already. */
 static size_t ordered_bytes(const extents *e)
 {
-    return e->places == 1 ? 0 : pf_align_up((size_t)(e->out * e->in * e->places) * sizeof(pk_real));
+    return e->taps == 1 ? 0 : pf_align_up((size_t)(e->out * e->in * e->taps) * sizeof(pk_real));
 }
 
 /* The weight's extents: of conv2d_dw, which makes the weight's gradient, they are an attribute. */
@@ -80,14 +79,14 @@ static size_t scratch(const pf_run *r, const pf_node *n)
     pk_gemm a;
     n->op->product(r, n, &a);
     return ordered_bytes(&e) + pk_gemm_work(r->kernels, a.compute, a.m, a.n, a.k, r->threads)
-         + (e.places == 1 ? pk_gemm_widen_work(r->kernels, r->gemm, a.compute, a.b_type, a.n, a.k, r->threads)
+         + (e.taps == 1 ? pk_gemm_widen_work(r->kernels, r->gemm, a.compute, a.b_type, a.n, a.k, r->threads)
                           : pk_gemm_windows_work(r->kernels, r->gemm, &a, r->threads));
 }
 
 static int64_t flops(const pf_graph *g, const pf_node *n)
 {
     const extents e = extents_of(g, n);
-    return 2 * pf_rows(g, n->in[0]) * e.out * e.in * e.places;
+    return 2 * pf_rows(g, n->in[0]) * e.out * e.in * e.taps;
 }
 
 static void multiply(const pf_run *r, const pf_node *n, const extents *e)
@@ -119,9 +118,9 @@ static void product(const pf_run *r, const pf_node *n, pk_gemm *a)
     const extents e = extents_of(r->g, n);
     const pf_mat x = pf_matrix(r, n->in[X]), y = pf_matrix(r, n->out[0]);
     *a = (pk_gemm){
-        .compute = r->rest, .m = x.rows, .n = e.out, .k = e.places * e.in,
+        .compute = r->rest, .m = x.rows, .n = e.out, .k = e.taps * e.in,
         .a = x.p, .a_row = x.ld, .a_col = 1, .a_windows = windows_of(n, &e, e.in),
-        .b = e.places == 1 ? (void *)r->ptr[n->in[W].id] : r->scratch, .b_row = 1, .b_col = e.places * e.in,
+        .b = e.taps == 1 ? (void *)r->ptr[n->in[W].id] : r->scratch, .b_row = 1, .b_col = e.taps * e.in,
         .c = y.p, .c_row = y.ld, .scale = 1, .bias = r->ptr[n->in[BIAS].id] };
 }
 
@@ -166,16 +165,16 @@ static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
     const extents e = extents_of(r->g, n);
     const pf_mat dy = pf_matrix(r, n->in[DY]), dx = pf_matrix(r, n->out[0]);
     *a = (pk_gemm){
-        .compute = r->rest, .m = dy.rows, .n = e.in, .k = e.places * e.out,
+        .compute = r->rest, .m = dy.rows, .n = e.in, .k = e.taps * e.out,
         .a = dy.p, .a_row = dy.ld, .a_col = 1, .a_windows = windows_of(n, &e, e.out),
-        .b = e.places == 1 ? (void *)r->ptr[n->in[W].id] : r->scratch, .b_row = e.in, .b_col = 1,
+        .b = e.taps == 1 ? (void *)r->ptr[n->in[W].id] : r->scratch, .b_row = e.in, .b_col = 1,
         .c = dx.p, .c_row = dx.ld, .scale = 1 };
 }
 
 static void dx_run(const pf_run *r, const pf_node *n)
 {
     const extents e = extents_of(r->g, n);
-    const order o = by_place(&e, r->ptr[n->in[W].id], r->scratch);
+    const order o = by_tap(&e, r->ptr[n->in[W].id], r->scratch);
     run_order(r, &o);
     multiply(r, n, &e);
 }
@@ -192,11 +191,11 @@ static void dw_product(const pf_run *r, const pf_node *n, pk_gemm *a)
     const extents e = extents_of(r->g, n);
     const pf_mat dy = pf_matrix(r, n->in[DY]), x = pf_matrix(r, n->in[DW_X]);
     *a = (pk_gemm){
-        .compute = r->rest, .m = e.out, .n = e.places * e.in, .k = dy.rows,
+        .compute = r->rest, .m = e.out, .n = e.taps * e.in, .k = dy.rows,
         .a = dy.p, .a_row = 1, .a_col = dy.ld,
         .b = x.p, .b_type = pf_v(r->g, n->in[DW_X])->type, .b_row = x.ld, .b_col = 1,
         .b_windows = windows_of(n, &e, e.in),
-        .c = e.places == 1 ? r->ptr[n->out[0].id] : r->scratch, .c_row = e.places * e.in, .scale = 1 };
+        .c = e.taps == 1 ? r->ptr[n->out[0].id] : r->scratch, .c_row = e.taps * e.in, .scale = 1 };
 }
 
 static void dw_run(const pf_run *r, const pf_node *n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * upsample.c -- bilinear resampling of maps whose pixels are rows and whose channels are columns, as interpolate of
  * PyTorch with align_corners=False: with n pixels resampled to m along an axis, new pixel i lies at
- * max((i + 0.5) n / m - 0.5, 0) among the old ones, and is the mean of the two beside that place, weighted by the
+ * max((i + 0.5) n / m - 0.5, 0) among the old ones, and is the mean of the two beside that point, weighted by the
  * distances. Its gradient is the transpose of this linear operation: each old pixel gathers from the new ones that read
  * it. */
 #include "core/graph/op.h"
