@@ -3,6 +3,7 @@
  * programs without real images. docs/phantoms.md describes the model and its limits. */
 #include "phantom.h"
 #include "common/files/atomic_file.h"
+#include "common/files/output.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
 #include <dirent.h>
@@ -23,8 +24,8 @@
     X(difficulty, "X", "1", "how much the classes overlap, 0 (hardly) to 4; docs/phantoms.md describes 1") \
     X(shift, "X", "0", "how much the scanner differs from the reference, 0 (not at all) to 3: contrast, uneven gain, " \
       "noise, blur") \
-    X(dicom, NULL, NULL, "write DICOM files IM00001, .. of two pictures for each patient, and labels.csv, a table of " \
-      "their classes and patients, in place of a folder for each class") \
+    X(dicom, NULL, NULL, "write DICOM files IM00001, .. of two pictures for each patient, and DIR/labels.csv, a " \
+      "table of their classes and patients, in place of a folder for each class") \
     X(masks, NULL, NULL, "write a label mask of each picture: pictures lie in DIR/images, and masks, PNG files with " \
       "a palette, in DIR/masks under the same names; 1: benign-like lesion, 2: malignant-like lesion, 0: elsewhere")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
@@ -65,6 +66,7 @@ static void make_output_folder(const char *path)
 {
     DIR *d = opendir(path);
     if (!d && errno == ENOENT) {
+        check_output_folder("out", path);
         make_folder(path);
         return;
     }
@@ -131,7 +133,7 @@ static void open_output(output *o, const char *folder, bool with_masks, bool wit
     make_output_folder(folder);
     if (with_masks) make_folder(o->images), make_folder(o->masks);
     if (with_dicom) {
-        char *path = path_in(o->images, "labels.csv");
+        char *path = path_in(folder, "labels.csv");
         open_atomic(&o->table, path);
         fputs("path,diagnosis,patient\n", o->table.file);
         free(path);
@@ -144,7 +146,8 @@ static void open_output(output *o, const char *folder, bool with_masks, bool wit
 static void write_phantom(output *o, const phantom_place *p, const uint8_t *grey, const tissue *t)
 {
     char *path;
-    if (o->dicom) save_dicom(o->images, p, grey, t->side, o->table.file);
+    if (o->dicom) save_dicom(o->images, p, grey, t->side, o->table.file, o->masks ? "images/" : "");
+
     else save_png(o->ctx, o->images, p, grey, t->side);
     if (!o->masks) return;
     if ((o->dicom ? asprintf(&path, "%s/IM%05lld.png", o->masks, file_number(p))

@@ -42,8 +42,9 @@ typedef struct phantom_place { uint64_t seed; int64_t class, index, images; } ph
 /* The number, from 1, of the picture among those of all classes; its DICOM file is IMnnnnn. */
 long long file_number(const phantom_place *p);
 /* Writes grey [side, side] to folder/IMnnnnn, a DICOM file with 12 bits and a window, and a row "file,class,patient" to
- * the table. Two successive pictures of a class are of one patient. */
-void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side, FILE *table);
+ * the table, with `prefix` before the file's name. Two successive pictures of a class are of one patient. */
+void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side, FILE *table,
+                const char *prefix);
 /* Writes grey [side, side] to folder/class/nnnn.png. */
 void save_png(peft_context *ctx, const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side);
 /* Writes mask [side, side] as a PNG with a palette to path. */

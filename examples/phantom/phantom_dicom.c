@@ -83,7 +83,8 @@ static void put_pixels(FILE *f, const uint8_t *grey, int64_t side)
 
 long long file_number(const phantom_place *p) { return p->class * p->images + p->index + 1; }
 
-void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side, FILE *table)
+void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey, int64_t side, FILE *table,
+                const char *prefix)
 {
     char patient[32], study[64], series[72], instance[96], number[24], *path, *text;
     size_t size;
@@ -108,7 +109,7 @@ void save_dicom(const char *folder, const phantom_place *p, const uint8_t *grey,
     put_pixels(f, grey, side);
     if (fclose(f) || asprintf(&path, "%s/IM%05lld", folder, file) < 0) fail("out of memory");
     must(peft_write_file(path, text, size));
-    fprintf(table, "IM%05lld,%s,%s\n", file, phantom_class[p->class], patient);
+    fprintf(table, "%sIM%05lld,%s,%s\n", prefix, file, phantom_class[p->class], patient);
     free(path);
     free(text);
 }

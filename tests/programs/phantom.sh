@@ -32,7 +32,7 @@ refused 'whole number' --out no --seed -1
 for difficulty in -0.1 4.1 nan 1x ''; do refused 'number from 0 to 4' --out no --difficulty "$difficulty"; done
 for shift in -1 3.1 x; do refused 'number from 0 to 3' --out no --shift "$shift"; done
 refused 'is not an option' --out no more
-refused 'No such file' --out no/folder
+refused "the folder 'no' does not exist; make it first (mkdir -p 'no')" --out no/folder
 [ ! -e no ] || fail "a refused command left a folder"
 
 "$phantom" --out one --images 3 --side 40 --seed 5 > /dev/null
@@ -78,7 +78,8 @@ diff -r one/benign-like both/images/benign-like || fail "--masks changes the pic
 grep -q -- '--difficulty 1 --masks$' both/README.txt
 "$phantom" --out both-dicom --images 3 --side 40 --seed 5 --masks --dicom > /dev/null
 cmp both/masks/malignant-like/0001.png both-dicom/masks/IM00005.png || fail "--dicom changes the masks"
-[ -e both-dicom/images/IM00005 ] && [ "$(wc -l < both-dicom/images/labels.csv)" -eq 10 ] ||
+[ "$(sed -n 's/^\(images.*\),malignant-like,P.*/both-dicom\/\1/p' both-dicom/labels.csv)" = \
+  "$(ls both-dicom/images/IM0000[456])" ] && [ "$(ls both-dicom/images | grep -vc '^IM0000[1-9]$')" -eq 0 ] ||
     fail "--masks --dicom: unexpected files"
 "$phantom" --out both-shift --images 3 --side 40 --seed 5 --masks --shift 2 > /dev/null
 diff -r both/masks both-shift/masks || fail "the scanner changes the masks"
