@@ -39,9 +39,9 @@ typedef struct peft_segmenter peft_segmenter;
  *                    without repetition of the border, or edge, by the pixels at the border
  * In all modes the probabilities are those of the resulting logits, by softmax or sigmoid (peft_segmenter_link).
  * Results have the same bits for any batch of the session and any number of threads.
- * PEFT_E_UNSUPPORTED: the head gives one class for the image, or none; more than 256 classes. PEFT_E_OPTION: an unknown
- * option; trim above half of the overlap; with mode=whole an option of tiles that is not its default. Otherwise fails
- * as peft_predictor_create. */
+ * PEFT_E_UNSUPPORTED: the head gives one class for the image, or none; more than 256 classes; with mode=whole, the
+ * transform crops images of every size (peft_segmenter_rows). PEFT_E_OPTION: an unknown option; trim above half of the
+ * overlap; with mode=whole an option of tiles that is not its default. Otherwise fails as peft_predictor_create. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmenter_create(peft_session *s, peft_transform *transform, const char *options, peft_segmenter **out);
 PEFT_API const peft_option *peft_segmenter_option(size_t i);   /* row i of these options (options.h); NULL: none */

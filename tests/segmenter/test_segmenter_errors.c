@@ -31,6 +31,8 @@ START_TEST(bad_options_are_refused)
     refused(&f, WHOLE, "blend=linear", PEFT_E_OPTION, "blend: has");
     refused(&f, WHOLE, "border=edge", PEFT_E_OPTION, "mode=tiles");
     refused(&f, "size=32,resize=squash" NORMALISE, "", PEFT_E_MISMATCH, "size=16");
+    refused(&f, "size=16,resize=shorter,crop_pct=0.8" NORMALISE, "", PEFT_E_UNSUPPORTED, "of 16 x 16 pixels");
+    refused(&f, "size=16,resize=squash,crop_pct=0.8" NORMALISE, "", PEFT_E_UNSUPPORTED, "crop_pct=1");
     peft_segmenter *s = NULL;
     fails(PEFT_E_NOTFOUND, "preprocess", peft_segmenter_create(f.session, NULL, NULL, &s));
     fails(PEFT_E_INVALID, "session is NULL", peft_segmenter_create(NULL, NULL, NULL, &s));

@@ -83,6 +83,13 @@ static peft_status check_whole(const io_segment_options *o)
                    "too, or leave it out", changed);
 }
 
+/* A transform that cuts the borders off an image of the model's input size cuts them off every image. */
+static peft_status check_transform(const peft_segmenter *s)
+{
+    double box[4];
+    return io_check_whole(s, s->side, s->side, box);
+}
+
 static peft_status init(peft_segmenter *s, peft_session *session, peft_transform *transform, const char *options)
 {
     peft_status status = peft_sys_opt_defaults(keys, &s->options);
@@ -93,6 +100,7 @@ static peft_status init(peft_segmenter *s, peft_session *session, peft_transform
     s->side = s->predictor->side;
     s->transform = io_transform_retain(s->predictor->transform);
     status = check_map(s);
+    if (!status && s->options.mode == IO_MODE_WHOLE) status = check_transform(s);
     if (status || s->options.mode == IO_MODE_WHOLE) return status;
     status = use_tiles(s, session);
     return status ? status : make_weights(s);

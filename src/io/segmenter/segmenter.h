@@ -67,6 +67,9 @@ typedef struct io_emission {
     void *user;
 } io_emission;
 peft_status io_emit(const io_emission *e, io_band *band, int64_t first, int64_t count);
+/* Gets the box of an image of this size that the transform keeps (peft_transform_box). PEFT_E_UNSUPPORTED: it cuts off
+ * borders, which a segmenter with mode=whole cannot label. */
+peft_status io_check_whole(const peft_segmenter *s, int64_t width, int64_t height, double box[4]);
 /* Segment an image; band has room for s->side rows. */
 peft_status io_segment_whole(const io_emission *e, const peft_image *im, io_band *band);
 peft_status io_segment_tiles(const io_emission *e, const peft_image *im, io_band *band);

@@ -3,15 +3,21 @@
 #include "io/segmenter/segmenter.h"
 
 /* The transform must let the model see the image up to its borders: within one pixel of the input. */
-static peft_status check_box(const peft_segmenter *s, const peft_image *im, const double box[4])
+static peft_status check_box(const peft_segmenter *s, int64_t width, int64_t height, const double box[4])
 {
     const double x = (box[2] - box[0]) / (double)s->side, y = (box[3] - box[1]) / (double)s->side;
-    if (box[0] <= x && box[1] <= y && box[2] >= (double)im->width - x && box[3] >= (double)im->height - y)
+    if (box[0] <= x && box[1] <= y && box[2] >= (double)width - x && box[3] >= (double)height - y)
         return PEFT_OK;
     return io_fail(PEFT_E_UNSUPPORTED, "segmenter: of an image of %lld x %lld pixels the transform keeps columns %.0f "
                    "to %.0f and rows %.0f to %.0f, and the model cannot know what lies outside; use a transform with "
-                   "resize=squash,crop_pct=1 or resize=longest, or mode=tiles", (long long)im->width,
-                   (long long)im->height, box[0], box[2], box[1], box[3]);
+                   "resize=squash,crop_pct=1 or resize=longest, or mode=tiles", (long long)width,
+                   (long long)height, box[0], box[2], box[1], box[3]);
+}
+
+peft_status io_check_whole(const peft_segmenter *s, int64_t width, int64_t height, double box[4])
+{
+    const peft_status status = peft_transform_box(s->transform, width, height, box);
+    return status ? status : check_box(s, width, height, box);
 }
 
 /* Interpolates the rows of the image from the logits and emits them, as many as the band has room for at a time. */
@@ -50,8 +56,7 @@ peft_status io_segment_whole(const io_emission *e, const peft_image *im, io_band
 {
     peft_segmenter *s = e->s;
     double box[4];
-    peft_status status = peft_transform_box(s->transform, im->width, im->height, box);
-    if (!status) status = check_box(s, im, box);
+    peft_status status = io_check_whole(s, im->width, im->height, box);
     if (status) return status;
     float *logits = io_alloc(s->ctx, s->rows * s->columns * s->classes, sizeof *logits);
     io_between *rows = io_alloc(s->ctx, im->height + im->width, sizeof *rows);
