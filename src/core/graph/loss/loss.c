@@ -43,6 +43,15 @@ const char *pf_loss_names(const char *option, const char *separator, const char 
     return pf_names_text(names, n, separator, last, text, capacity);
 }
 
+const char *pf_loss_names_for(pf_label_kind labels, char *text, size_t capacity)
+{
+    const char *names[sizeof pf_losses / sizeof *pf_losses];
+    size_t n = 0;
+    for (size_t i = 0; pf_losses[i]; i++)
+        if (pf_losses[i]->labels == labels) names[n++] = pf_losses[i]->name;
+    return pf_names_text(names, n, ", ", " or ", text, capacity);
+}
+
 /* in: logits [.., classes], labels [rows] or targets [rows, classes] (by kind->labels); attr ptr: pf_loss; out: loss
  * [1], d loss / d logits [.., classes] */
 static bool infer(pf_graph *g, pf_node *n)

@@ -61,6 +61,8 @@ bool        pf_loss_option(const char *option);                            /* is
 /* Writes the names of the losses that read option (NULL: of all losses) to text, for messages, and returns text. The
  * separator ", " and the last separator " or " give "ce, soft_ce or bce". */
 const char *pf_loss_names(const char *option, const char *separator, const char *last, char *text, size_t capacity);
+/* The same of the losses that take labels of this kind: "ce, focal or dice". */
+const char *pf_loss_names_for(pf_label_kind labels, char *text, size_t capacity);
 /* Appends the loss of logits [.., classes] to the graph, with an input "labels" or "targets" that has one row for each
  * row of logits. Returns the loss's value [1], without added losses. */
 pf_val      pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits);
