@@ -228,7 +228,8 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
-    const char **const paths[] = { &given[out].value, &given[state].value, &given[predictions].value };
+    const char **const paths[] = { &given[out].value, &given[state].value, &given[predictions].value,
+                                  &given[case_figures].value };
     if (ranks.join) ranks.join(paths, sizeof paths / sizeof *paths);
     resolve_recipe(given + own_flags);
     check_stages();

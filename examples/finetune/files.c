@@ -45,7 +45,7 @@ static void check_trials(run *r, const char *const *inputs, int count)
 /* Identifies the training: the SHA-256 of all flags but those that may differ when it is taken up again. */
 static void hash_flags(char hash[65])
 {
-    static const int left_out[] = { resume, force, unchecked, threads, out, state, predictions };
+    static const int left_out[] = { resume, force, unchecked, threads, out, state, predictions, case_figures };
     char *text;
     size_t size;
     FILE *f = check_alloc(open_memstream(&text, &size));
@@ -134,6 +134,11 @@ void check_files(run *r)
         const char *const all[] = { others[0], others[1], others[2], others[3], others[4], r->state };
         check_path("predictions", given[predictions].value, r->replace, all, 6);
     }
+    if (given[case_figures].value) {
+        const char *const all[] = { others[0], others[1], others[2], others[3], others[4], r->state,
+                                    given[masks].value, given[test_masks].value };
+        check_path("case-figures", given[case_figures].value, r->replace, all, 8);
+    }
     if (tunes()) check_trials(r, others, 5);
     char *fold_file = folds_path(r);
     if (in_folds()) check_path("state", fold_file, given[resume].value || given[force].value, others, 5);
@@ -221,6 +226,8 @@ void free_paths(run *r)
     free(r->trials);
     free(r->written);
     free(r->validation_scores);
+    free_case_figures(&r->validation_cases);
+    free_case_figures(&r->test_cases);
     free(r->out_of_fold);
     free(r->record_data);
     peft_dataset_free(r->validation);

@@ -3,7 +3,7 @@
 #include "run.h"
 #include "common/program/errors.h"
 #include "common/record/record.h"
-#include "common/segment/map_figures.h"
+#include "common/segment/figures/mean_figures.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -129,17 +129,17 @@ void write_record(run *r, const double *test_scores, const figures *of_test)
     json_raw(w, "data", r->record_data);
     json_raw(w, "tuning", r->search);
     json_raw(w, "nested", r->outer_folds);
-    if (given[masks].value) record_map_figures(w, "validation_figures", r->validation_scores, r->validation);
+    if (given[masks].value) record_means(w, "validation_figures", r->t.ctx, &r->validation_cases);
     else record_figures(w, "validation_figures", r->t.ctx, r->validation_scores, r->validation, NULL);
     json_raw(w, "out_of_fold_figures", r->fold_figures);
-    if (given[masks].value) record_map_figures(w, "test_figures", test_scores, r->test);
+    if (given[masks].value) record_means(w, "test_figures", r->t.ctx, &r->test_cases);
     else record_figures(w, "test_figures", r->t.ctx, test_scores, r->test, of_test);
     record_note(w, r, "decision");
     record_note(w, r, "conformal");
     json_close(w);
     char *text = close_json(&b);
     if (peft_write_file(path, text, b.size)) warn("the training record could not be written: %s", peft_last_error());
-    else if (test_scores) printf("%-22s %s\n", "record", path);
+    else if (test_scores || r->test_cases.cases) printf("%-22s %s\n", "record", path);
     free(text);
     free(path);
 }

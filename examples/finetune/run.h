@@ -12,6 +12,7 @@
 #include "common/model/recipe.h"
 #include "common/tuning/tuned_recipe.h"
 #include "common/program/progress_line.h"
+#include "common/segment/figures/case_figures.h"
 #include "common/segment/mask_sets.h"
 #include "common/record/earlier.h"
 #include "common/validation/held_out.h"
@@ -23,6 +24,7 @@
       "(.pth), the index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
     MASK_FLAGS(X) \
+    MASK_FIGURE_FLAGS(X) \
     ATTENTION_CASE_FLAG(X) \
     X(case_options, "LIST", NULL, "with --per-case attention: options of the pooling, name=value,...: hidden, gated, " \
       "epochs, lr, weight_decay, seed (docs/api/case_pool.md)") \
@@ -61,7 +63,7 @@
       "probability, 0.9, fitted on the validation images (--val); 0.9,class: in each class") \
     X(predictions, "FILE", NULL, "write a CSV file with a row for each test image: name, patient, true class, " \
       "decision, probabilities") \
-    X(force, NULL, NULL, "overwrite --out, --state and --predictions if they exist") \
+    X(force, NULL, NULL, "overwrite --out, --state, --predictions and --case-figures if they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
 enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + tuned_flags };
 extern flag given[flags];                                     /* the command line; from own_flags on the recipe */
@@ -77,6 +79,7 @@ typedef struct run {
     /* Validation images (NULL: none), and their scores [count, classes] by the trained model; NULL: not known. */
     peft_dataset *validation;
     double *validation_scores;
+    case_table validation_cases, test_cases;                /* of masks, in place of scores; no cases: not known */
     bool validated;                                           /* they judge the epochs, not --prune alone */
     const char *validation_source;                            /* where they come from; NULL: not validated, or a fold */
     validator *validator;                                     /* while training */
@@ -152,7 +155,7 @@ void cross_validate(run *r);
 /* --model: warns of test and validation images that its training used, or prints that they are not known. */
 void check_earlier_training(run *r);
 /* Writes the training record beside the saved model. test_scores [count, classes] and their figures: NULL before the
- * evaluation. Of masks test_scores is Dice (score_maps), without figures. */
+ * evaluation. With masks they are NULL, and the figures are those of r->test_cases. */
 void write_record(run *r, const double *test_scores, const figures *of_test);
 /* --- choice.c --- */
 bool tunes(void);                                             /* are settings chosen by folds? */

@@ -154,11 +154,16 @@ static void restore_best(run *r)
 void end_validation(run *r)
 {
     if (r->best) restore_best(r);
-    const double *scores = validate(r->validator);
-    const size_t bytes = (size_t)(peft_dataset_count(r->validation) * label_classes(r->validation)) *
-                         sizeof *scores;
-    free(r->validation_scores);
-    r->validation_scores = scores ? memcpy(check_alloc(malloc(bytes)), scores, bytes) : NULL;
+    free_case_figures(&r->validation_cases);
+    if (given[masks].value) {
+        r->validation_cases = validate_cases(r->validator, spacing_of_flag(given[spacing].value));
+    } else {
+        const double *scores = validate(r->validator);
+        const size_t bytes = (size_t)(peft_dataset_count(r->validation) * label_classes(r->validation)) *
+                             sizeof *scores;
+        free(r->validation_scores);
+        r->validation_scores = scores ? memcpy(check_alloc(malloc(bytes)), scores, bytes) : NULL;
+    }
     if (staged()) save_best(r);                               /* the first stage may be taken up again */
     peft_early_stop_free(r->best);
     free_validator(r->validator);

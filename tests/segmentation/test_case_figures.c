@@ -24,11 +24,11 @@ static const char *new_path(void)
     return path;
 }
 
-static case_figures example(void)
+static case_table example(void)
 {
     static const char *const name[CASES] = { "a,1.png", "b \"2\".png", "c.nii.gz" };
     static const char *const patient[CASES] = { "p2", NULL, "p2" };
-    case_figures f = make_case_figures(CASES, CLASSES);
+    case_table f = make_case_figures(CASES, CLASSES);
     f.class_name[0] = strdup("tissue");
     f.class_name[1] = strdup("lesion, small");
     for (; f.cases < CASES; f.cases++) {
@@ -50,7 +50,7 @@ static case_figures example(void)
 
 START_TEST(what_is_written_is_read)
 {
-    case_figures f = example(), g;
+    case_table f = example(), g;
     write_case_figures(&f, new_path());
     g = read_case_figures(path);
     ck_assert_int_eq(g.cases, CASES);
@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(patients_are_numbered)
 {
-    case_figures f = example();
+    case_table f = example();
     int64_t *number = patients_of_cases(&f);
     ck_assert(number[0] == 0 && number[1] == -1 && number[2] == 0);
     free(number);

@@ -12,6 +12,12 @@
     X(mask_options, "LIST", NULL, "with --masks: how masks are read, classes=background:lesion,kind=binary, ... " \
       "(docs/segmentation.md)") \
     X(test_masks, "DIR", NULL, "with --masks and --test: the masks of the test images; without it they lie in --masks")
+/* Those of a program that prints figures of test images. */
+#define MASK_FIGURE_FLAGS(X) \
+    X(spacing, "ROW:COLUMN", NULL, "with --masks: distances of rows and of columns in mm, for pictures whose files " \
+      "state none") \
+    X(case_figures, "FILE", NULL, "with --masks: write a CSV file with a row for each test case and class: pixels, " \
+      "Dice, IoU, precision, recall and distances")
 
 /* Adds the masks at path to d, which it takes; an error ends the program. flag: the option that gave the path. */
 peft_dataset *add_masks(peft_dataset *d, const char *flag, const char *path, const char *options);

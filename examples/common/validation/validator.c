@@ -44,6 +44,11 @@ void free_validator(validator *v)
     free(v);
 }
 
+case_table validate_cases(validator *v, pixel_spacing spacing)
+{
+    return score_spaced_cases(v->session, v->data, v->transform, spacing);
+}
+
 const double *validate(validator *v)
 {
     if (peft_dataset_has_masks(v->data)) {

@@ -4,6 +4,7 @@
 #define VALIDATOR_H
 #include "common/model/evaluate.h"
 #include "common/model/recipe.h"
+#include "common/segment/figures/score_cases.h"
 #include <stdbool.h>
 
 typedef struct validator validator;
@@ -14,6 +15,8 @@ validator *make_validator(const training_run *t, peft_dataset *d);
 /* The probabilities [count, classes] of all images, or of a data set with masks their Dice (score_maps); valid until
  * the next call; NULL: stop_requested. Ends the program if an output of the model is not finite. */
 const double *validate(validator *v);
+/* Of a data set with masks: the figures of its cases (score_spaced_cases). */
+case_table validate_cases(validator *v, pixel_spacing spacing);
 void free_validator(validator *v);
 
 /* A figure by which a training is judged: a member of metrics (evaluate.h), or the loss: the mean over the images of

@@ -2,17 +2,19 @@
  * segment.c -- trainings on masks: which flags they have, and the figures of the test images (run.h). */
 #include "finetune/run.h"
 #include "common/program/errors.h"
-#include "common/segment/map_figures.h"
-#include <stdlib.h>
+#include "common/segment/figures/mean_figures.h"
+#include "common/segment/figures/score_cases.h"
+#include <stdio.h>
 
 void check_mask_flags(void)
 {
-    const int of_masks[] = { mask_options, test_masks };
+    const int of_masks[] = { mask_options, test_masks, spacing, case_figures };
     const int of_classes[] = { per_case, threshold, positive, conformal, predictions, prune, nested };
     for (size_t i = 0; i < sizeof of_masks / sizeof *of_masks; i++)
         if (!given[masks].value && given[of_masks[i]].value)
             fail("--%s: is for training on masks; give --masks DIR too", name_of_flag(&given[of_masks[i]]).text);
     if (!given[masks].value) return;
+    (void)spacing_of_flag(given[spacing].value);
     for (size_t i = 0; i < sizeof of_classes / sizeof *of_classes; i++)
         if (given[of_classes[i]].value)
             fail("--%s: is for classes of images, and with --masks each pixel has one; leave it out",
@@ -26,12 +28,16 @@ void check_mask_flags(void)
 
 bool evaluate_maps(run *r, peft_session *s)
 {
-    double *dice = score_maps(s, r->test, r->t.transform);
-    if (!dice) return false;
-    map_figures f = estimate_maps(dice, r->test);
-    print_map_figures(&f, r->test, "test_images");
-    write_record(r, dice, NULL);
-    free_map_figures(&f);
-    free(dice);
+    r->test_cases = score_spaced_cases(s, r->test, r->t.transform, spacing_of_flag(given[spacing].value));
+    if (!r->test_cases.cases) return false;
+    mean_figures m = estimate_means(r->t.ctx, &r->test_cases);
+    print_means(&m, "test");
+    free_means(&m);
+    printf("%-22s %lld\n", "test_images", (long long)peft_dataset_count(r->test));
+    write_record(r, NULL, NULL);
+    if (given[case_figures].value) {
+        write_case_figures(&r->test_cases, given[case_figures].value);
+        printf("%-22s %s\n", "written", given[case_figures].value);
+    }
     return true;
 }

@@ -30,7 +30,8 @@ refused() {
 "$bin/phantom" --out ph --images 8 --side 48 --masks --difficulty 0.3 > log
 
 # The best of three epochs by Dice; figures by class, and the same in the record.
-tune --shots 5 --val 0.25 --stop dice --epochs 3 --lr 1e-2 --out m.safetensors > log 2>&1 || fail 'failed'
+tune --shots 5 --val 0.25 --stop dice --epochs 3 --lr 1e-2 --out m.safetensors --case-figures cases.csv > log 2>&1 ||
+    fail 'failed'
 grep -q '^masks: 3 classes: tissue, benign, malignant$' log || fail 'the classes are not named'
 grep -q '^  validation  dice 0\.[0-9]*' log || fail 'no validation figure'
 grep -q '^best epoch: .* by dice ' log || fail 'no best epoch'
@@ -41,8 +42,60 @@ recorded=$(sed -n '/"test_figures"/,$s/^ *"dice": \([0-9.e-]*\),$/\1/p' m.safete
 [ "$(printf '%.5f' "$recorded")" = "$dice" ] || fail "the record says $recorded, finetune $dice"
 grep -q '"best_by": "dice"' m.safetensors.record.json || fail 'the record does not name the figure'
 
+# The file of figures by case: figures follow from the pixels, means are those that are printed, of the cases that have
+# a finite value, and the others are counted.
+cp log first.log
+# shellcheck disable=SC2016  # the dollars are awk's
+by_case='
+function near(a, b) { return a - b < 1e-4 && b - a < 1e-4 }
+FNR == NR { if (FNR > 1) rows++
+    if (FNR == 1) next
+    if ($6 != "" && $7 != "" && !near($7, $6 / (2 - $6))) bad = bad " iou of line " FNR
+    if ($8 > 0 && $9 > 0 && !near($6, 2 * $8 * $9 / ($8 + $9))) bad = bad " dice of line " FNR
+    if ($8 > 0 && !near($8 * $5, $9 * $4) && $8 * $5 - $9 * $4 > 0.01) bad = bad " pixels of line " FNR
+    if ($3 == "tissue") { next }
+    for (k = 6; k <= 11; k++) {
+        if ($k == "inf") { if (k == 10) infinite++ }
+        else if ($k != "") { sum[$3, k] += $k; n[$3, k]++ }
+    }
+    next
+}
+/^test_/ { printed[$1] = $2 }
+/ infinite distance/ { for (i = 1; i < NF; i++) if ($(i + 1) == "infinite") said = $i }
+END {
+    split("dice iou precision recall hd95 surface_distance", name, " ")
+    for (k = 6; k <= 11; k++) {
+        mean = classes = 0
+        for (c = 1; c <= 2; c++) {
+            class = c == 1 ? "benign" : "malignant"
+            if (n[class, k]) { mean += sum[class, k] / n[class, k]; classes++ }
+        }
+        if (!near(mean / classes, printed["test_" name[k - 5]])) bad = bad " mean " name[k - 5]
+    }
+    if (rows != 27) bad = bad " rows " rows
+    if (said - infinite) bad = bad " infinite distances " said " of " infinite
+    if (!infinite) bad = bad " no infinite distance, so that nothing is tested"
+    print bad > "bad"
+    exit bad != ""
+}'
+awk -F, "$by_case" cases.csv FS=' ' first.log || fail "figures by case: $(cat bad)"
+grep -q '^distances are in pixels: ' first.log || fail 'the unit is not named'
+[ "$(sed -n '2s/.*,//p' cases.csv)" = px ] || fail 'not in pixels'
+refused 'cases.csv' tune --out other.safetensors --case-figures cases.csv
+refused 'ROW:COLUMN' tune --spacing 1 --out other.safetensors
+
 # Equal commands train equal models, whatever the threads; predict segments with the classes of the masks.
-threads=2 tune --shots 5 --val 0.25 --stop dice --epochs 3 --lr 1e-2 --out same.safetensors > log 2>&1
+threads=2 tune --shots 5 --val 0.25 --stop dice --epochs 3 --lr 1e-2 --out same.safetensors --spacing 2:2 \
+    --case-figures mm.csv > log 2>&1
+# With --spacing of 2 mm distances are twice those in pixels, and nothing else changes.
+awk -F, '
+function twice(a, b) { return b == "" || b == "inf" ? a == b : a - 2 * b < 1e-6 && 2 * b - a < 1e-6 }
+FNR == NR { row[FNR] = $0; next }
+FNR > 1 { split(row[FNR], px, ",")
+    for (k = 1; k <= 9; k++) if ($k != px[k]) exit 1
+    if (!twice($10, px[10]) || !twice($11, px[11]) || $12 != "mm" || px[12] != "px") exit 1
+}' cases.csv mm.csv || fail 'distances in mm'
+grep -q '^test_hd95 .* mm$' log || fail 'no unit of mm'
 cmp m.safetensors same.safetensors > log 2>&1 || fail 'another model with two threads'
 "$bin/predict" --backbone "$vit" --model m.safetensors --task segment --csv --save-masks masks ph/images > areas.csv \
     2> log || fail 'not segmented'
@@ -75,6 +128,7 @@ refused 'leave it out' tune --threshold 0.5 --val 0.25 --out no.safetensors
 refused '--val 0.2' tune --val folds=3 --out no.safetensors
 refused '--balance' tune --balance sampler --out no.safetensors
 refused 'give --masks DIR too' "$bin/finetune" --backbone "$vit" --data ph/images --mask-options classes=3
+refused 'give --masks DIR too' "$bin/finetune" --backbone "$vit" --data ph/images --case-figures a.csv
 refused '--test-masks' tune --test-masks ph/masks --out no.safetensors
 refused '--mask-options' tune --mask-options colours=3 --out no.safetensors
 rm ph/masks/normal-like/0007.png

@@ -12,9 +12,9 @@ const char *const case_figure_name[] = { "dice", "iou", "precision", "recall", "
 
 static void *array(int64_t count, size_t size) { return check_alloc(calloc((size_t)count + 1, size)); }
 
-case_figures make_case_figures(int64_t cases, int64_t classes)
+case_table make_case_figures(int64_t cases, int64_t classes)
 {
-    case_figures f = { .classes = classes, .class_name = array(classes, sizeof *f.class_name),
+    case_table f = { .classes = classes, .class_name = array(classes, sizeof *f.class_name),
                        .name = array(cases, sizeof *f.name), .patient = array(cases, sizeof *f.patient),
                        .millimetres = array(cases, sizeof *f.millimetres),
                        .truth = array(cases * classes, sizeof *f.truth),
@@ -23,7 +23,7 @@ case_figures make_case_figures(int64_t cases, int64_t classes)
     return f;
 }
 
-void free_case_figures(case_figures *f)
+void free_case_figures(case_table *f)
 {
     for (int64_t c = 0; c < f->classes; c++) free(f->class_name[c]);
     for (int64_t i = 0; i < f->cases; i++) {
@@ -37,7 +37,7 @@ void free_case_figures(case_figures *f)
     free(f->millimetres);
     free(f->truth);
     free(f->predicted);
-    *f = (case_figures){ 0 };
+    *f = (case_table){ 0 };
 }
 
 typedef struct keyed { const char *patient; int64_t at; } keyed;
@@ -46,7 +46,7 @@ static int by_patient(const void *a, const void *b)
     return strcmp(((const keyed *)a)->patient, ((const keyed *)b)->patient);
 }
 
-int64_t *patients_of_cases(const case_figures *f)
+int64_t *patients_of_cases(const case_table *f)
 {
     keyed *k = array(f->cases, sizeof *k);
     int64_t *number = array(f->cases, sizeof *number), known = 0;
@@ -72,7 +72,7 @@ static void put_heading(FILE *f)
     fputs(",unit\n", f);
 }
 
-static void put_row(FILE *to, const case_figures *f, int64_t i, int64_t c)
+static void put_row(FILE *to, const case_table *f, int64_t i, int64_t c)
 {
     const int64_t at = i * f->classes + c;
     put_csv_field(to, f->name[i]);
@@ -88,7 +88,7 @@ static void put_row(FILE *to, const case_figures *f, int64_t i, int64_t c)
     fprintf(to, ",%s\n", f->millimetres[i] ? "mm" : "px");
 }
 
-void write_case_figures(const case_figures *f, const char *path)
+void write_case_figures(const case_table *f, const char *path)
 {
     atomic_file w;
     open_atomic(&w, path);

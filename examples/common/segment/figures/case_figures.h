@@ -21,24 +21,24 @@ enum { CASE_DICE, CASE_IOU, CASE_PRECISION, CASE_RECALL, CASE_HD95, CASE_SURFACE
 extern const char *const case_figure_name[CASE_KINDS];
 static inline bool is_case_distance(int kind) { return kind >= CASE_HD95; }
 
-typedef struct case_figures {
+typedef struct case_table {
     int64_t cases, classes;
     char **class_name;                                        /* [classes] */
     char **name, **patient;                                   /* [cases]; patient NULL: not known */
     bool *millimetres;                                        /* [cases]: the unit of distances; else pixels */
     int64_t *truth, *predicted;                               /* [cases, classes] pixels of the class */
     double *value[CASE_KINDS];                                /* [cases, classes] each; NaN: undefined */
-} case_figures;
+} case_table;
 
 /* Room for so many cases, of which f->cases are 0 for the caller to fill; all texts are NULL. Freed with its texts. */
-case_figures make_case_figures(int64_t cases, int64_t classes);
-void         free_case_figures(case_figures *f);
+case_table   make_case_figures(int64_t cases, int64_t classes);
+void         free_case_figures(case_table *f);
 /* The number of each case's patient, [cases], to be freed: what peft_statistics_bootstrap takes as groups; -1 where it
  * is not known. NULL: no patient is known. */
-int64_t     *patients_of_cases(const case_figures *f);
+int64_t     *patients_of_cases(const case_table *f);
 /* Writes the file at path, atomically. An error ends the program. */
-void         write_case_figures(const case_figures *f, const char *path);
+void         write_case_figures(const case_table *f, const char *path);
 /* Reads such a file. An error ends the program with file and line: another heading, a number that is none or out of
  * range, a case without a class that others have, two cases of one name. */
-case_figures read_case_figures(const char *path);
+case_table   read_case_figures(const char *path);
 #endif

@@ -82,7 +82,7 @@ static bool read_unit(const rows *r, int64_t i)
 }
 
 /* Row i, of class c of the last case of f. */
-static void read_row(const rows *r, int64_t i, int64_t c, case_figures *f)
+static void read_row(const rows *r, int64_t i, int64_t c, case_table *f)
 {
     char **field = r->field[i];
     const int64_t at = f->cases - 1, k = at * f->classes + c;
@@ -100,7 +100,7 @@ static void read_row(const rows *r, int64_t i, int64_t c, case_figures *f)
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static void check_names(const case_figures *f, const char *path)
+static void check_names(const case_table *f, const char *path)
 {
     char **name = check_alloc(malloc(((size_t)f->cases + 1) * sizeof *name));
     for (int64_t i = 0; i < f->cases; i++) name[i] = f->name[i];
@@ -110,13 +110,13 @@ static void check_names(const case_figures *f, const char *path)
     free(name);
 }
 
-case_figures read_case_figures(const char *path)
+case_table read_case_figures(const char *path)
 {
     char *text = read_text_file(path, NULL);
     if (!text) fail("%s: there is no such file", path);
     rows r = split_rows(path, text);
     const int64_t classes = count_classes(&r);
-    case_figures f = make_case_figures((r.count + classes - 1) / classes, classes);
+    case_table f = make_case_figures((r.count + classes - 1) / classes, classes);
     for (int64_t c = 0; c < classes; c++) f.class_name[c] = copy(r.field[c][CLASS]);
     for (int64_t i = 0; i < r.count; i++) {
         if (i % classes == 0) {

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * judge_cases.c -- figures by case of predicted masks (judge_cases.h), by <peft/segmentation.h>. Slices of a volume are
+ * kept until the first picture that is none of it. */
+#include "judge_cases.h"
+#include "common/program/errors.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The pictures of the case that is not judged yet: slices first .. first + depth - 1 of a file. depth 0: there are
+ * none. truth: -1 where a pixel is not judged. */
+typedef struct open_case {
+    char *file, *name, *patient;                              /* file NULL: a picture that is no slice of a volume */
+    int64_t first, depth, height, width;
+    double spacing[3];                                        /* slices, rows, columns; 0: not known */
+    uint8_t *predicted;                                       /* [depth, height, width] */
+    int64_t *truth;
+} open_case;
+
+struct case_judge {
+    peft_context *ctx;
+    peft_segmentation *figures;
+    peft_options *rule;                                       /* NaN for a class that neither mask has */
+    judge_rule how;
+    case_table table;
+    open_case open;
+};
+
+static char *copy(const char *text) { return text ? check_alloc(strdup(text)) : NULL; }
+
+case_judge *begin_judging(peft_context *ctx, const char *const *class_name, int64_t classes, const judge_rule *rule)
+{
+    case_judge *j = check_alloc(calloc(1, sizeof *j));
+    *j = (case_judge){ .ctx = ctx, .how = *rule, .table = make_case_figures(rule->pictures, classes) };
+    for (int64_t c = 0; c < classes; c++) j->table.class_name[c] = copy(class_name[c]);
+    must(peft_segmentation_create(ctx, classes, rule->distances, &j->figures));
+    must(peft_options_create(ctx, &j->rule));
+    must(peft_options_parse(j->rule, "absent=both"));
+    return j;
+}
+
+static void add_row(case_table *f, const peft_segment *segments, const peft_options *rule)
+{
+    const int64_t at = f->cases * f->classes;
+    for (int k = 0; k < CASE_KINDS; k++)
+        must(peft_segmentation_values(segments, f->classes, case_figure_name[k], rule, f->value[k] + at));
+    for (int64_t c = 0; c < f->classes; c++) {
+        f->truth[at + c] = segments[c].truth;
+        f->predicted[at + c] = segments[c].predicted;
+    }
+}
+
+/* Judges the open case, and adds its row. */
+static void close_case(case_judge *j)
+{
+    open_case *o = &j->open;
+    case_table *f = &j->table;
+    if (!o->depth) return;
+    const int flat = o->depth == 1;                           /* a picture: its map is [height, width] */
+    const int64_t dims[] = { o->depth, o->height, o->width };
+    const bool known = o->spacing[1] > 0;
+    peft_segment *segments = check_alloc(malloc((size_t)f->classes * sizeof *segments));
+    peft_tensor *predicted, *truth;
+    must(peft_tensor_wrap(j->ctx, PEFT_U8, 3 - flat, dims + flat, o->predicted, &predicted));
+    must(peft_tensor_wrap(j->ctx, PEFT_I64, 3 - flat, dims + flat, o->truth, &truth));
+    const peft_status s = peft_segmentation_add(j->figures, predicted, truth, known ? o->spacing + flat : NULL);
+    if (s) fail("%s: %s (%s)", o->name, peft_last_error(), peft_status_name(s));
+    must(peft_segmentation_case(j->figures, segments, (size_t)f->classes));
+    add_row(f, segments, j->rule);
+    peft_tensor_free(predicted);
+    peft_tensor_free(truth);
+    free(segments);
+    if (flat) f->name[f->cases] = o->name;
+    else {
+        if (asprintf(&f->name[f->cases], "%s#slices=%lld-%lld", o->file, (long long)o->first,
+                     (long long)(o->first + o->depth - 1)) < 0) fail("out of memory");
+        free(o->name);
+    }
+    f->patient[f->cases] = o->patient;
+    f->millimetres[f->cases++] = known;
+    free(o->file);
+    free(o->predicted);
+    free(o->truth);
+    *o = (open_case){ 0 };
+}
+
+/* The file of a slice "FILE#slice=3", to be freed, and its number; NULL: the name is of no slice. */
+static char *file_of_slice(const char *name, int64_t *slice)
+{
+    static const char mark[] = "#slice=";
+    const char *hash = strrchr(name, '#');
+    char *end;
+    if (!hash || strncmp(hash, mark, strlen(mark))) return NULL;
+    *slice = strtoll(hash + strlen(mark), &end, 10);
+    return *end || end == hash + strlen(mark) ? NULL : check_alloc(strndup(name, (size_t)(hash - name)));
+}
+
+/* Whether the picture `next` is the slice behind the open case. */
+static bool continues(const open_case *o, const open_case *next)
+{
+    return o->depth && o->file && next->file && !strcmp(o->file, next->file) && next->first == o->first + o->depth &&
+           o->height == next->height && o->width == next->width &&
+           !memcmp(o->spacing, next->spacing, sizeof o->spacing);
+}
+
+/* The picture as a case of its own. */
+static open_case case_of(const case_judge *j, const judged_picture *p)
+{
+    open_case o = { .depth = 1, .height = peft_image_height(p->image), .width = peft_image_width(p->image) };
+    const pixel_spacing s = spacing_of(p->image, j->how.spacing);
+    peft_image_spacing(p->image, o.spacing);
+    o.spacing[1] = is_known(s) ? s.row : 0;
+    o.spacing[2] = is_known(s) ? s.column : 0;
+    if (j->how.distances && o.spacing[0] > 0 && is_known(s)) o.file = file_of_slice(p->name, &o.first);
+    return o;
+}
+
+void judge_picture(case_judge *j, const judged_picture *p)
+{
+    open_case next = case_of(j, p), *o = &j->open;
+    if (continues(o, &next)) free(next.file);
+    else {
+        close_case(j);
+        next.depth = 0;
+        next.name = copy(p->name);
+        next.patient = copy(p->patient);
+        *o = next;
+    }
+    const size_t pixels = (size_t)(o->height * o->width), depth = (size_t)o->depth++;
+    const size_t room = depth & (depth - 1) ? 0 : depth ? 2 * depth : 1;       /* of slices; 0: there is room */
+    if (room) {
+        o->predicted = check_alloc(realloc(o->predicted, room * pixels));
+        o->truth = check_alloc(realloc(o->truth, room * pixels * sizeof *o->truth));
+    }
+    memcpy(o->predicted + depth * pixels, p->labels, pixels);
+    must(peft_mask_labels(p->truth, o->truth + depth * pixels));
+    if (!o->file) close_case(j);
+}
+
+case_table end_judging(case_judge *j)
+{
+    close_case(j);
+    const case_table f = j->table;
+    peft_options_free(j->rule);
+    peft_segmentation_free(j->figures);
+    free(j);
+    return f;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * score_cases.h -- segments the images of a data set by a trained model and compares them with their masks. */
+#ifndef SCORE_CASES_H
+#define SCORE_CASES_H
+#include "case_figures.h"
+#include "spacing.h"
+#include <peft/io.h>
+#include <peft/peft.h>
+
+/* The figures of the cases of d (judge_cases.h) by the session's model, with the transform, at the images' own size;
+ * over the pixels that are judged. distances: hd95 and surface_distance too, else they are NaN and each image is a
+ * case. No cases: a stop was asked for. An error ends the program. */
+case_table score_cases(peft_session *session, const peft_dataset *d, peft_transform *t, bool distances);
+/* The same with distances. spacing: of images whose files state none. */
+case_table score_spaced_cases(peft_session *session, const peft_dataset *d, peft_transform *t,
+                                pixel_spacing spacing);
+#endif
