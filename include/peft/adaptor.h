@@ -44,7 +44,7 @@ PEFT_API int64_t     peft_adaptor_batch(const peft_adaptor *a);                 
  * before create returns. 0 for NULL. */
 PEFT_API size_t      peft_adaptor_memory(const peft_adaptor *a);
 
-/* Adapts on images and predicts them. images [n,3,S,S] and logits as for peft_session_predict, 1 <= n <= batch: one
+/* Adapts on images and predicts them. images [n,3,H,W] and logits as for peft_session_predict, 1 <= n <= batch: one
  * call is one batch of the method, and the results depend on which images are in a call. They have the same bits for
  * any number of threads. Whether the logits are those before or after this call's update is the kind's option.
  * PEFT_E_NONFINITE: an image holds NaN or Inf, and nothing is computed; or loss or gradients do, and nothing is updated
@@ -59,7 +59,7 @@ peft_adaptor_input(peft_adaptor *a, const char *name, const peft_tensor *value);
 
 /* --- statistics of the training images ---------------------------------------------------------------------------- */
 /* Gives images of the training distribution, without labels and prepared as for training, to kinds that compare test
- * images with them: a few dozen are enough. [n,3,S,S], 1 <= n <= batch; call it as often as needed. It predicts them
+ * images with them: a few dozen are enough. [n,3,H,W], 1 <= n <= batch; call it as often as needed. It predicts them
  * with the model as it is, and accumulates mean and unbiased standard deviation of the kind's features in double: the
  * same bits for any division into calls. Statistics that were found in the model are replaced by the first call, and
  * those of earlier values of the model's parameters by the first call after the training, with a warning.

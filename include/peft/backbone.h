@@ -19,7 +19,8 @@ typedef struct peft_backbone peft_backbone;
  * dictionaries and lists are read; the index of a model in several files (model.safetensors.index.json); or a folder
  * with one of these under the name that Hugging Face's libraries or open_clip give it. The format is recognised by
  * the content. Options, all optional:
- *   "image_size"  side in pixels; the position embedding is resampled to it
+ *   "image_size"  side in pixels, or "HxW" (384x512: height 384, width 512); the position embedding is resampled to it.
+ *                 Without it that of the file: a square, unless header or configuration state other sides
  *   "resample"    the rule for that: timm, hf, mmcls, torchvision, bilinear
  *   "weights"     file: matrices stay in the type of the file; int8: those of the blocks (q, k, v, proj, fc1, fc2) are
  *                 rounded to -127..127 after a rotation of each block of 64 columns, with a scale for each row and 768
@@ -50,9 +51,9 @@ PEFT_API const peft_option *peft_backbone_option(size_t i);       /* of loading 
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o, peft_backbone **out);
 /* Makes a backbone with random weights (normal, standard deviation 0.02, as timm initialises a ViT), for tests,
- * benchmarks and training from scratch. Options: "image_size", "patch", "width", "depth", "heads", "mlp", "classes",
- * "registers", "layer_scale", "swiglu", "gate", "qkv_bias", "proj_bias", "class_token", "pos_embed", "no_embed_class",
- * "norm_pre", "qk_norm", "attn_norm", "mlp_norm", "final_norm", "eps", "act", "pool", "seed". */
+ * benchmarks and training from scratch. Options: "image_size" (N or HxW), "patch", "width", "depth", "heads", "mlp",
+ * "classes", "registers", "layer_scale", "swiglu", "gate", "qkv_bias", "proj_bias", "class_token", "pos_embed",
+ * "no_embed_class", "norm_pre", "qk_norm", "attn_norm", "mlp_norm", "final_norm", "eps", "act", "pool", "seed". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
 PEFT_API const peft_option *peft_backbone_create_option(size_t i);
@@ -85,8 +86,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
  * timm's classes name in different ways (VisionTransformer: ls1.gamma; Eva: gamma_1, q_bias, fc1_g, ..) get the names
  * of that file.
  * PEFT_E_UNSUPPORTED: b has a part that no model class of the library has (a gated MLP without LayerScale, ..), which
- * the message names. PEFT_E_NONFINITE: a tensor holds NaN or Inf, or a value that rounds to Inf (f16: from 65520 on;
- * int8: a sum of 64 elements near the largest float); nothing is written. */
+ * the message names, or images that are not square and another naming than timm. PEFT_E_NONFINITE: a tensor holds NaN
+ * or Inf, or a value that rounds to Inf (f16: from 65520 on; int8: a sum of 64 elements near the largest float);
+ * nothing is written. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
 PEFT_API const peft_option *peft_backbone_save_option(size_t i);        /* of peft_backbone_save_as */
@@ -94,18 +96,19 @@ PEFT_API void    peft_backbone_free(peft_backbone *b);
 /* The context in which b, and all that is made from it, was made. Borrowed; NULL for NULL. */
 PEFT_API peft_context *peft_backbone_context(const peft_backbone *b);
 
-/* "width", "depth", "heads", "mlp", "patch", "image_size", "tokens", "prefix" (class and register tokens),
- * "registers", "classes", "feature_width" (columns of the feature that the classifier reads), "parameters"; -1: no such
- * fact. */
+/* "width", "depth", "heads", "mlp", "patch", "image_height" and "image_width" (of the images, in pixels), "image_size"
+ * (their side; -1 if they are not square), "tokens", "prefix" (class and register tokens), "registers", "classes",
+ * "feature_width" (columns of the feature that the classifier reads), "parameters"; -1: no such fact. */
 PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
 /* Facts about images and classes from the backbone's files. Borrowed from b; NULL: unknown.
  *   "preprocess"     the complete preparation of its images, for peft_transform_parse ("size=224,resize=256,..."), as
  *                    the library that wrote the description does it. All of it comes from one source: the file's
  *                    header, else timm's pretrained_cfg, open_clip's preprocess_cfg or the image processor of Hugging
- *                    Face. NULL if no file states it, or if no text can express it (do_pad, inputs that are not square,
- *                    unknown processors), which is logged as a warning with the key. It suits the image size of b: if
- *                    "image_size" set another one than the description's, timm's crop_pct stays, and sides in pixels
- *                    grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
+ *                    Face. NULL if no file states it, or if no text can express it (do_pad, processors of Hugging Face
+ *                    whose inputs are not square, unknown ones), which is logged as a warning with the key. It suits
+ *                    the image size of b: if "image_size" set another one than the description's, timm's crop_pct
+ *                    stays, and sides in pixels grow in proportion: 256 before a crop of 224 becomes
+ *                    round(256 / 224 * image_size), and for images that are not square shorter,crop_pct=0.875
  *   "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
  *                    facts, known for some families even without a file
  *   "class_names"    of the classifier, one in each line

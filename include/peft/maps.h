@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peft/maps.h -- maps over an image that show what a model looks at. A map [h,w] has a number for each cell of a grid
- * of equal squares that covers the image the network sees: cell (y,x) covers rows y S/h .. (y+1) S/h - 1 and columns
- * x S/w .. (x+1) S/w - 1 of its S x S pixels. With every kind but occlusion a cell is a patch.
+ * of equal squares that covers the image the network sees: cell (y,x) covers rows y H/h .. (y+1) H/h - 1 and columns
+ * x W/w .. (x+1) W/w - 1 of its H x W pixels. With every kind but occlusion a cell is a patch.
  *
  * A map tells how a model computes, not what is right; the kinds answer different questions and may disagree.
  *
@@ -25,8 +25,8 @@
  *     image; zero, 0 in the normalised image, the mean of the training images; blur, the mean of the square of side
  *     "patch" around each pixel. What counts is the drop of the class's "score", that of the whole image minus that of
  *     the occluded one: probability or logit. A pixel's drop is the mean over the squares that cover it, a cell of side
- *     "stride" has the mean of its pixels. "stride" divides S and is at most "patch". Positive: the cell speaks for
- *     the class. Each image takes about (S / stride)^2 predictions.
+ *     "stride" has the mean of its pixels. "stride" divides H and W and is at most "patch". Positive: the cell speaks
+ *     for the class. Each image takes about H W / stride^2 predictions.
  *
  * All is computed in f32, sums of a map in double. Results have the same bits for any number of threads, any "batch"
  * and any number of images in a call. A peft_maps is used by one thread at a time. It reads the model's and its
@@ -62,7 +62,7 @@ PEFT_API size_t             peft_maps_memory(const peft_maps *s);        /* byte
 
 /* Called after each batch with the predictions done so far, of how many; another result than 0 stops the call. */
 typedef int (*peft_maps_fn)(int64_t done, int64_t of, void *user);
-/* images [n,3,S,S] f32, as for peft_session_predict, n >= 1. classes [n]: the class that each map is of, 0 to classes
+/* images [n,3,H,W] f32, as for peft_session_predict, n >= 1. classes [n]: the class that each map is of, 0 to classes
  * - 1, or -1 for the predicted one (the largest logit, the first of equal ones); NULL: the predicted one of each. Must
  * be NULL for kinds that depend on no class. maps [n,h,w] f32. chosen [n]: the class of each map, may be NULL; -1 for
  * kinds without one. progress may be NULL. PEFT_E_INVALID: a class out of range, or with multi_label=true not named;

@@ -50,7 +50,7 @@ public:
         peft_maps_size(c_ptr(), &e.h, &e.w);
         return e;
     }
-    // images f32 [n,3,S,S]; out f32 [n,h,w]; classes: [n], or empty for the predicted class of each image. Returns the
+    // images f32 [n,3,H,W]; out f32 [n,h,w]; classes: [n], or empty for the predicted class of each image. Returns the
     // class of each map. progress: void or bool (std::int64_t done, std::int64_t of), true stops (throws error,
     // PEFT_E_CANCELLED). What it throws leaves compute.
     template <typename Progress>

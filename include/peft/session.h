@@ -61,13 +61,13 @@ PEFT_API void peft_session_free(peft_session *s);
 PEFT_API peft_model *peft_session_model(const peft_session *s);                /* borrowed; NULL for NULL */
 PEFT_API int64_t     peft_session_batch(const peft_session *s);                /* option batch; 0 for NULL */
 PEFT_API const peft_option *peft_session_option(size_t i);                     /* see options.h; NULL: after the last */
-/* images [n,3,S,S] f32, 1 <= n <= batch, S the backbone's "image_size": a plane of red, one of green, one of blue, each
- * row by row from the top, normalised as the note "preprocess" of the backbone or model says. logits f32 [n,classes],
- * or [n,h,w,classes] with a head that predicts a map, of patches or of pixels of the input, line by line from the top
- * (peft_model_output). The results do not depend on n, on option batch, or on the number of threads (with the
- * library's own matrix products; with CBLAS they may). PEFT_E_NONFINITE: a logit is NaN or Inf; the message names the
- * first image that has one. logits then holds the results all the same, which are right for images whose logits are all
- * finite. PEFT_E_UNSUPPORTED: the model has no head (head=none). */
+/* images [n,3,H,W] f32, 1 <= n <= batch, H and W the backbone's "image_height" and "image_width": a plane of red, one
+ * of green, one of blue, each row by row from the top, normalised as the note "preprocess" of the backbone or model
+ * says. logits f32 [n,classes], or [n,h,w,classes] with a head that predicts a map, of patches or of pixels of the
+ * input, line by line from the top (peft_model_output). The results do not depend on n, on option batch, or on the
+ * number of threads (with the library's own matrix products; with CBLAS they may). PEFT_E_NONFINITE: a logit is NaN or
+ * Inf; the message names the first image that has one. logits then holds the results all the same, which are right for
+ * images whose logits are all finite. PEFT_E_UNSUPPORTED: the model has no head (head=none). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits);
 /* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. Fails as
@@ -106,7 +106,7 @@ typedef void (*peft_text_fn)(const char *line, void *user);
  * (peft_context_set_log). docs/verbose.md explains the columns; their number and widths may change. */
 PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user);
 
-/* How far rounding makes a merged backbone differ from the model it was merged from: both predict images [n,3,S,S]
+/* How far rounding makes a merged backbone differ from the model it was merged from: both predict images [n,3,H,W]
  * (NULL: four of normal noise from the context's seed). absolute: the largest difference of two logits; relative: that
  * divided by the model's largest logit; both are Inf if a logit of either network is NaN or Inf. For a model with
  * head=none the features take the place of the logits. absolute and relative may be NULL. To include the rounding of

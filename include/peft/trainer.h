@@ -14,7 +14,7 @@ typedef struct peft_trainer peft_trainer;
  * but peft_trainer_fit (PEFT_E_STATE) and peft_trainer_free: peft_trainer_set_lr, for a schedule of the program's own,
  * peft_trainer_freeze, peft_trainer_evaluate, peft_trainer_save. */
 typedef int (*peft_progress_fn)(peft_trainer *t, void *user);
-/* A batch callback: writes batch number `batch` of an epoch (both counted from 0) to images [batch,3,S,S] and labels,
+/* A batch callback: writes batch number `batch` of an epoch (both counted from 0) to images [batch,3,H,W] and labels,
  * and returns its number of samples. 0 ends the epoch; < 0 stops fit with a status as for peft_progress_fn. As the
  * trainer asks for batches by number, a restored run gets the same batches as a run without a break. sample_ids [batch]
  * may be left as they are unless features are cached. The tensors are the trainer's, which reuses their memory after
@@ -82,7 +82,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_freeze(peft_trainer *t, const c
  * the schedule falls to it) or above 1e6. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_lr(peft_trainer *t, double lr);
 
-/* One training step: forward, loss, backward, clip, update. images [n,3,S,S] f32, red, green and blue planes as for
+/* One training step: forward, loss, backward, clip, update. images [n,3,H,W] f32, red, green and blue planes as for
  * peft_session_predict, n <= batch; labels [n] i64 for ce, focal, dice and ce_dice, else [n,classes] f32 (for a model
  * whose output is a map [n,h,w] i64 and [n,h,w,classes] f32, see peft_model_output; a mean is then over all n * h * w,
  * and the Dice losses are defined in docs/segmentation.md): for soft_ce probabilities that add up to 1, for the others

@@ -89,6 +89,9 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     m->dropout = peft_sys_opt_float(a, "dropout");
     m->rank_by_class_token = choice(a, "importance", "global", "class_token", "global or class_token");
     m->side_image_given = choice(a, "side_input", "resize", "given", "resize or given");
+    if (!v->image)
+        peft_sys_reject_option(a, "side_image", "a backbone of square images, as the side network takes squares: load "
+                               "it with image_size=N, or choose another method");
     if (fine_image && fine_image != v->image)
         peft_sys_reject_option(a, "fine_image", "the image_size the backbone was loaded with");
     if (m->rank_by_class_token && !peft_sys_backbone_has(a, "cls_token"))

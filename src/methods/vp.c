@@ -5,17 +5,21 @@
 /* The four edges of the frame; up and down include the corners. */
 typedef struct { peft_param *up, *down, *left, *right; } vp;
 static const peft_option opts[] = {
-    { "width", 'i', "30", 1, 4096, "width of the frame in pixels, less than half the image's side" }, { 0 } };
+    { "width", 'i', "30", 1, 4096, "width of the frame in pixels, less than half the image's shorter side" }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     vp *m = peft_sys_state(a);
-    const int64_t w = peft_sys_opt_int(a, "width"), side = v->image;
-    if (2 * w >= side) peft_sys_reject_option(a, "width", "less than half the image's side");
-    m->up    = peft_sys_declare(a, PEFT_DIMS(1, 3, w, side), "normal:1", "pad_up");
-    m->down  = peft_sys_declare(a, PEFT_DIMS(1, 3, w, side), "normal:1", "pad_down");
-    m->left  = peft_sys_declare(a, PEFT_DIMS(1, 3, side - 2 * w, w), "normal:1", "pad_left");
-    m->right = peft_sys_declare(a, PEFT_DIMS(1, 3, side - 2 * w, w), "normal:1", "pad_right");
+    const int64_t w = peft_sys_opt_int(a, "width");
+    int64_t height, width;
+    (void)v;
+    peft_sys_image_sides(a, &height, &width);
+    if (2 * w >= height || 2 * w >= width)
+        peft_sys_reject_option(a, "width", "less than half the image's shorter side");
+    m->up    = peft_sys_declare(a, PEFT_DIMS(1, 3, w, width), "normal:1", "pad_up");
+    m->down  = peft_sys_declare(a, PEFT_DIMS(1, 3, w, width), "normal:1", "pad_down");
+    m->left  = peft_sys_declare(a, PEFT_DIMS(1, 3, height - 2 * w, w), "normal:1", "pad_left");
+    m->right = peft_sys_declare(a, PEFT_DIMS(1, 3, height - 2 * w, w), "normal:1", "pad_right");
     return peft_sys_init_status(a);
 }
 

@@ -5,7 +5,7 @@
 
 START_TEST(the_preset_has_the_published_parameter_count)
 {
-    const pf_vit_shape vit = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
+    const pf_vit_shape vit = { .image = { 224, 224 }, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
                                .eps = 1e-6, .act = PK_GELU, PF_PLAIN_VIT };
     peft_context *ctx = tiny_plain_context();
     for (int mean = 0; mean < 2; mean++)

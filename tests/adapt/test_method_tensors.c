@@ -318,7 +318,7 @@ END_TEST
 
 START_TEST(more_blocks_than_depth_max_are_refused)
 {
-    pf_vit_shape s = { .image = 16, .patch = 4, .width = 24, .depth = PEFT_DEPTH_MAX, .heads = 3, .mlp = 40,
+    pf_vit_shape s = { .image = { 16, 16 }, .patch = 4, .width = 24, .depth = PEFT_DEPTH_MAX, .heads = 3, .mlp = 40,
                        PF_PLAIN_VIT };
     OK(pf_shape_check(&s));
     s.depth++;

@@ -124,7 +124,7 @@ START_TEST(names_translate_back_to_the_same_tensor)
     const pf_naming *naming[PF_NAMINGS_MAX];
     const size_t n = pf_namings(pf_all_families, naming);
     for (size_t k = 0; k < 2 * n; k++) {                     /* naming k / 2; odd k: a network with optional parts */
-        pf_vit_shape s = { .image = 8, .patch = 4, .width = 8, .depth = 2, .heads = 2, .mlp = 8, .classes = 3,
+        pf_vit_shape s = { .image = { 8, 8 }, .patch = 4, .width = 8, .depth = 2, .heads = 2, .mlp = 8, .classes = 3,
                                  .registers = k % 2, .layer_scale = k % 2, .act = PK_SILU,
                                  .gate = k % 2 ? PF_GATE_FIRST : PF_GATE_NONE, PF_PLAIN_VIT };
         s.pos_embed = naming[k / 2] != &pf_naming_hf_dinov3;            /* which has no name for it */

@@ -38,7 +38,9 @@ static const form forms[] = {
     { "image_size=16,patch=8,depth=2,rope=mixed,rope_grid_indexing=xy,no_embed_class=true", 3, "pool=mean", "loss=ce",
       FEW },
     { "image_size=16,patch=8,depth=2,class_token=false,registers=1,pool=attention,rope=axial,swiglu=true", 3, "",
-      "loss=ce", FEW } };
+      "loss=ce", FEW },
+    { "image_size=16x24,patch=8,depth=2,rope=dinov3,registers=1", 3, "head=setr_pup,head_width=4", "loss=ce", FEW },
+    { "image_size=24x8,patch=8,depth=2,rope=mixed", 3, "head=patch_linear", "loss=ce", FEW } };
 
 /* The loss as a function of a parameter that node `from` reads first; `forward` nodes are of the forward pass. */
 typedef struct slope { peft_trainer *t; uint32_t from, forward; } slope;

@@ -34,7 +34,8 @@ static pf_val case_rope(lab *l, int v)
 {
     enum { HEADS = 2, WIDTH = 8, SIDE = 2 };
     const int64_t first = v >= 16 || v & 4;
-    const pf_attr a = { .i = { HEADS, v < 16 ? 1 : HEADS, first, v < 16 ? v & 3 : 0 } }, grid = { .i = { SIDE, 0 } };
+    const pf_attr a = { .i = { HEADS, v < 16 ? 1 : HEADS, first, v < 16 ? v & 3 : 0 } };
+    const pf_attr grid = { .i = { SIDE, SIDE, 0 } };
     pf_val x = v & 8 ? pf_columns(&l->g, peft_sys_activate(&l->g, LEAF(l, B, T, 12), "tanh"), 2, WIDTH)
                      : LEAF(l, B, T, WIDTH);
     if (v < 16) return pf_emit(&l->g, &pf_op_rope, &a, 2,
@@ -44,11 +45,11 @@ static pf_val case_rope(lab *l, int v)
     return pf_emit(&l->g, &pf_op_rope, &a, 2, (pf_val[]){ x, pf_emit(&l->g, &pf_op_rope_table, &grid, 2, f) });
 }
 
-/* v: the order of the coordinates */
+/* v: bit 0: the order of the coordinates; bit 1: the grid is not square */
 static pf_val case_rope_table(lab *l, int v)
 {
     enum { HEADS = 2, PAIRS = 3, SIDE = 2 };
-    const pf_attr a = { .i = { SIDE, v } };
+    const pf_attr a = { .i = { v & 2 ? SIDE + 1 : SIDE, SIDE, v & 1 } };
     pf_val f[2];
     for (int i = 0; i < 2; i++) f[i] = lab_leaf_as(l, dense(l), PEFT_DIMS(HEADS, PAIRS));
     return pf_emit(&l->g, &pf_op_rope_table, &a, 2, f);

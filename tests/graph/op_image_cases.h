@@ -10,24 +10,26 @@ enum { B = 2, T = 3, D = 4 };                             /* samples, rows (toke
 /* The form for inputs that must be contiguous: l->form (lab.h), with COMPUTED in place of views of columns. */
 static lab_form dense(const lab *l) { return l->form == PLAIN ? PLAIN : COMPUTED; }
 
-/* v: the side of a patch, 2 or 4 */
+/* v: 1: the side of a patch is 4, else 2; from 2 on the images are not square */
 static pf_val case_patches(lab *l, int v)
 {
-    const pf_attr a = { .i = { v ? 4 : 2 } };
-    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 3, 4, 4));
+    const pf_attr a = { .i = { v == 1 ? 4 : 2 } };
+    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 3, v == 2 ? 6 : 4, v == 3 ? 8 : 4));
     return pf_emit(&l->g, &pf_op_patches, &a, 1, (pf_val[]){ x });
 }
 
-/* v + 1: the width w of the frame around images of side 6 */
+/* v % 2 + 1: the width w of the frame around images of 6 x 6 pixels; from 2 on of 5 x 9 */
 static pf_val case_frame(lab *l, int v)
 {
-    const int64_t side = 6, w = v + 1, wide[] = { 1, 2, w, side, 0 }, high[] = { 1, 2, side - 2 * w, w, 0 };
+    const int64_t rows = v < 2 ? 6 : 5, columns = v < 2 ? 6 : 9, w = v % 2 + 1;
+    const int64_t wide[] = { 1, 2, w, columns, 0 }, high[] = { 1, 2, rows - 2 * w, w, 0 };
     pf_val up = lab_leaf_as(l, dense(l), wide), down = lab_leaf_as(l, dense(l), wide);
     pf_val left = lab_leaf_as(l, dense(l), high), right = lab_leaf_as(l, dense(l), high);
     return peft_sys_frame(&l->g, up, down, left, right);
 }
 
-/* v 0: the block around frequency 0; 1: one beside it; 2: every frequency; 3: two blocks, one after the other */
+/* v 0: the block around frequency 0; 1: one beside it; 2: every frequency; 3: two blocks, one after the other; 4, 5:
+ * images that are wider than high, and the other way round */
 static pf_val case_frequencies(lab *l, int v)
 {
     if (v == 3) {
@@ -36,8 +38,8 @@ static pf_val case_frequencies(lab *l, int v)
         return peft_sys_scale_frequencies(&l->g, peft_sys_mul(&l->g, once, x), lab_leaf_as(l, dense(l),
                                           PEFT_DIMS(1, 3, 3)), -1);
     }
-    const int64_t block[] = { 3, 2, 5 }, first[] = { -1, -2, 0 };
-    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 2, 5, 5));
+    const int64_t block[] = { 3, 2, 5, 0, 3, 2 }, first[] = { -1, -2, 0, 0, -1, -2 };
+    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 2, v == 4 ? 3 : 5, v == 5 ? 4 : 5));
     return peft_sys_scale_frequencies(&l->g, x, lab_leaf_as(l, dense(l), PEFT_DIMS(2, block[v], block[v])), first[v]);
 }
 

@@ -2,6 +2,7 @@
  * test_executors.c -- the planned executor, whose values share memory, gives bit for bit the losses, gradients,
  * parameters, buffers, logits and taps of the naive executor, in which each value has its own memory and is NaN after
  * its last use. */
+#include "method_model.h"
 #include "tested_isas.h"
 #include "tiny_bits.h"
 
@@ -109,12 +110,13 @@ START_TEST(executors_agree_for_every_kind_of_backbone)
 {
     static const char *const kinds[] = { "registers=2", "layer_scale=1,norm_pre=1", "qkv_bias=0,act=quickgelu",
                                          "pool=mean,depth=1", "heads=1,mlp=50", "width=34,heads=2,image_size=12",
-                                         "class_token=0,pool=mean,final_norm=before,gate=last,mlp_norm=1",
+                                         "class_token=false,pool=mean,final_norm=before,gate=last,mlp_norm=1",
                                          "qk_norm=1,attn_norm=1,final_norm=both,act=gelu_tanh",
-                                         "rope=axial,pos_embed=0,registers=1", "rope=mixed,layer_scale=1" };
+                                         "rope=axial,pos_embed=0,registers=1", "rope=mixed,layer_scale=1",
+                                         "image_size=16x8", "image_size=8x24,rope=mixed,registers=1" };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (size_t i = 0; i < tiny_method_count(); i++)
-            if (strcmp(tiny_method_name(i), "cls_tune") || !strstr(kinds[k], "class_token=0"))
+            if (method_fits(kinds[k], tiny_method_name(i)))
                 compare(&(tiny_spec){ .more = kinds[k], .method = tiny_method_name(i), .model = "classes=3" }, NULL,
                         "");
 }

@@ -29,7 +29,9 @@ static const network networks[] = {
     { "pup", "image_size=32,patch=16", "head=setr_pup,head_width=4" },
     { "pup14", "image_size=28,patch=14", "head=setr_pup,head_width=4" },
     { "mla", "image_size=32,patch=16", "head=seg_mla,head_width=4" },
-    { "mla2", "image_size=32,patch=8", "head=seg_mla,head_width=6,head_blocks=[1, 3]" } };
+    { "mla2", "image_size=32,patch=8", "head=seg_mla,head_width=6,head_blocks=[1, 3]" },
+    { "wide", "image_size=32x48,patch=16", "head=setr_pup,head_width=4" },
+    { "high", "image_size=48x16,patch=8", "head=seg_mla,head_width=4,head_blocks=[1, 4]" } };
 
 static bool ends_with(const char *text, const char *end)
 {

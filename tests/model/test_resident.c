@@ -103,7 +103,7 @@ static void check_growth(const char *name, const char *when, long before, size_t
 enum { INT8 = 2 };
 static void load_and_predict(int h, tiny_naming naming)
 {
-    const pf_vit_shape s = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
+    const pf_vit_shape s = { .image = { 224, 224 }, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
         .eps = 1e-6, PF_PLAIN_VIT, .act = PK_GELU, .classes = 10 };
     char name[40];
     peft_context *ctx = tiny_plain_context();

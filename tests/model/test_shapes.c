@@ -129,8 +129,8 @@ START_TEST(tables_of_rotary_positions_follow_their_definitions)
         { { PF_ROPE_CENTRED, 4, 0, 0, false, true }, { -0.25 * 2 * M_PI, -0.25 * M_PI, 0.25 * 2 * M_PI } } };
     enum { HEAD = 8, POSITION = 6 };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const pf_vit_shape s = { .image = 16, .patch = 4, .width = 2 * HEAD, .heads = 2, .depth = 1, PF_PLAIN_VIT,
-                                 .rope = rows[i].rope };
+        const pf_vit_shape s = { .image = { 16, 16 }, .patch = 4, .width = 2 * HEAD, .heads = 2, .depth = 1,
+                                 PF_PLAIN_VIT, .rope = rows[i].rope };
         pk_real table[16 * 2 * HEAD];
         ck_assert_int_eq(pf_rope_tables(&s), 1);
         pf_rope_fill(&s, NULL, table);

@@ -18,10 +18,13 @@ static inline peft_options *method_options(peft_context *ctx, const char *method
     return o;
 }
 
-/* Not a method that trains the class token of a backbone without one. */
+/* Is the method none that trains the class token of a backbone without one, and none with a side network for square
+ * images where the backbone's are not square? */
 static inline bool method_fits(const char *backbone, const char *method)
 {
-    return strcmp(method, "cls_tune") || !strstr(backbone, "class_token=false");
+    const char *no_class_token = strstr(backbone, "class_token=false"), *sides = strstr(backbone, "image_size=");
+    if (!strcmp(method, "cls_tune")) return !no_class_token;
+    return strcmp(method, "fpt") || !sides || sides[11 + strspn(sides + 11, "0123456789")] != 'x';
 }
 
 /* `backbone`: options of the backbone besides width, mlp and heads; `more`: options of the method, or NULL; `model`:

@@ -313,14 +313,14 @@ typedef struct tiny_batch { peft_tensor *images, *labels, *targets; int64_t ids[
 
 static inline tiny_batch tiny_batch_make(const peft_model *m, int n, int first)
 {
-    const int side = (int)m->backbone->shape.image;
+    const pf_grid sides = m->backbone->shape.image;
     const pf_shape out = m->classes ? m->output : pf_shape_of(1, (int64_t)1);
-    const int64_t image_size = 3 * side * side, classes = out.dim[out.ndim - 1];
+    const int64_t image_size = 3 * sides.h * sides.w, classes = out.dim[out.ndim - 1];
     const int64_t outputs = pf_shape_count(&out) / classes;             /* predictions for one image */
     peft_context *ctx = m->backbone->ctx;
     int64_t dims[1 + PF_MAX_RANK] = { n };
     memcpy(dims + 1, out.dim, (size_t)out.ndim * sizeof *dims);
-    tiny_batch b = { .images = tiny_tensor(ctx, PEFT_F32, 4, n, 3, side, side) };
+    tiny_batch b = { .images = tiny_tensor(ctx, PEFT_F32, 4, n, 3, (int)sides.h, (int)sides.w) };
     OK(peft_tensor_create(ctx, PEFT_I64, out.ndim, dims, &b.labels));
     OK(peft_tensor_create(ctx, PEFT_F32, 1 + out.ndim, dims, &b.targets));
     float *x = peft_tensor_data(b.images), *y = peft_tensor_data(b.targets);

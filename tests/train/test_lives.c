@@ -163,7 +163,7 @@ static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_te
     f->epoch[f->calls % 16] = epoch;
     f->batch[f->calls++ % 16] = i;
     ck_assert_int_eq(peft_tensor_dim(images, 0), 3);
-    ck_assert_int_eq(peft_tensor_dim(images, 2), f->m->backbone->shape.image);
+    ck_assert_int_eq(peft_tensor_dim(images, 2), f->m->backbone->shape.image.h);
     ck_assert_int_eq(peft_tensor_dim(labels, 0), 3);
     ck_assert_ptr_nonnull(ids);
     memset(peft_tensor_data(images), 0, pf_tensor_bytes(images));

@@ -109,13 +109,12 @@ END_TEST
 static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int from, float *to)
 {
     const int64_t image_size = peft_tensor_count(all->images) / peft_tensor_dim(all->images, 0);
-    const int64_t side = t->backbone->shape.image;
     int count = (int)peft_tensor_dim(all->images, 0), classes = (int)t->model->classes;
     peft_session *s = tiny_session(t->model, "batch=%d,threads=2,compute=%s", batch, compute);
     for (int i = from; i < count; i += n) {
         int now = count - i < n ? count - i : n;
         peft_tensor *view, *logits = tiny_tensor(t->ctx, PEFT_F32, 2, now, classes);
-        const int64_t dims[] = { now, 3, side, side };
+        const int64_t dims[] = { now, 3, peft_tensor_dim(all->images, 2), peft_tensor_dim(all->images, 3) };
         OK(peft_tensor_wrap(t->ctx, PEFT_F32, 4, dims, (float *)peft_tensor_data(all->images) + i * image_size, &view));
         OK(peft_session_predict(s, view, logits));
         memcpy(to + i * classes, peft_tensor_cdata(logits), pf_tensor_bytes(logits));

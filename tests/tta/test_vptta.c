@@ -105,7 +105,7 @@ START_TEST(blocks_are_centred_or_published)
     const int64_t values = prompt_values(a), block = 25;
     ck_assert_int_eq(values, 3 * block);
     ck_assert_int_eq(prompt_values(b), 3 * 16);
-    ck_assert_int_eq(t.backbone->shape.image, 16);
+    ck_assert_int_eq(t.backbone->shape.image.h, 16);
     peft_adaptor *odd = make(t.model, ",size=3,block=published");
     ck_assert_int_eq(prompt_values(odd), 3 * 9);
     ck_assert_int_eq(first_frequency(a), -2);

@@ -179,8 +179,10 @@ START_TEST(invalid_and_unsupported_files_are_refused)
                 { "{\"global_pool\": \"max\"}", PEFT_E_UNSUPPORTED, "global_pool: given \"max\"" },
                 { "{\"global_pool\": \"map\"}", PEFT_E_OPTION, "the backbone has no attention pooling" },
                 { "{\"layer_norm_eps\": true}", PEFT_E_FORMAT, "layer_norm_eps" },
-                { "{\"image_size\": [8, 16]}", PEFT_E_UNSUPPORTED, "image_size: given [8,16], which is not supported: "
+                { "{\"patch_size\": [4, 8]}", PEFT_E_UNSUPPORTED, "patch_size: given [4,8], which is not supported: "
                   "expected two equal sides" },
+                { "{\"image_size\": [8, 16], \"model_type\": \"vit\"}", PEFT_E_FORMAT,
+                  "states image_size 8x16, a grid of 2 x 4 patches, but the position embedding has 2 x 2" },
                 { "{\"image_size\": 8.5}", PEFT_E_FORMAT, "image_size: given 8.5, expected a whole number" },
                 { "{\"num_channels\": 1}", PEFT_E_UNSUPPORTED,
                   "num_channels: given 1, which is not supported: expected 3" },
@@ -260,7 +262,7 @@ START_TEST(arguments_of_timm_are_read_or_refused)
         { ARGS("\"use_post_norm\": true"), "use_post_norm" },
         { ARGS("\"norm_layer\": \"rmsnorm\""), "norm_layer: given \"rmsnorm\"" },
         { ARGS("\"attn_layer\": \"diff\""), "attn_layer" },
-        { ARGS("\"img_size\": [8, 16]"), "img_size: given [8,16]" },
+        { ARGS("\"patch_size\": [4, 8]"), "patch_size: given [4,8]" },
         { ARGS("\"global_pool\": \"avgmax\""), "global_pool: given \"avgmax\"" },
         { "{\"hidden_act\": \"hardswish\"}", "hidden_act: given \"hardswish\"" } };
     peft_context *ctx;

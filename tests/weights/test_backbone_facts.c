@@ -106,7 +106,7 @@ START_TEST(the_note_settings_gives_the_same_network)
         ck_assert_str_eq(peft_backbone_note(t.backbone, "settings"), rows[i].settings);
         if (rows[i].parts) ck_assert_str_eq(peft_backbone_note(t.backbone, "parts"), rows[i].parts);
         tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM, .no_facts = true }, tiny_path("backbone"));
-        snprintf(options, sizeof options, "image_size=%d,%s", (int)t.backbone->shape.image, rows[i].settings);
+        snprintf(options, sizeof options, "image_size=%d,%s", (int)t.backbone->shape.image.h, rows[i].settings);
         peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), options);
         ck_assert_str_eq(peft_backbone_note(b, "settings"), rows[i].settings);
         ck_assert_msg(!strcmp(peft_backbone_fingerprint(b), peft_backbone_fingerprint(t.backbone)), "row %zu", i);

@@ -47,15 +47,15 @@ typedef struct peft_val { uint32_t id; } peft_val;
 
 /* The backbone's shape. width: elements of a token; depth: number of blocks; heads: of each attention; mlp: width of
  * the MLP's hidden layer; tokens: of the sequence; prefix: number of class and register tokens, before the patches;
- * image: side in pixels; patch_values: elements of a patch, 3 p p; fc1: rows of fc1, mlp or, if gated (SwiGLU), twice
- * that. */
+ * image: side in pixels, 0 if not square (peft_sys_image_sides); patch_values: elements of a patch, 3 p p; fc1: rows of
+ * fc1, mlp or, if gated (SwiGLU), twice that. */
 typedef struct peft_vit {
     int64_t width, depth, heads, mlp, fc1, tokens, prefix, image, patch_values;
 } peft_vit;
 
 /* The sites at which a method may act, in the order of the forward pass; b: batch, t: tokens, d: width. A method
  * replaces out, and at ATTN any of the values listed there:
- * IMAGE      out: the normalised images [b,3,s,s]
+ * IMAGE      out: the normalised images [b,3,h,w]
  * TOKENS     out: [b,t,d] entering block 0
  * BLOCK_IN   out: the residual stream entering block `layer`
  * NORM       out: a normalised value (role NORM1, NORM2, FINAL)
@@ -113,7 +113,7 @@ typedef struct peft_method {
      * others: another adapter of the model has merge too. merge NULL: only unfrozen tensors of this method can be
      * merged. */
     void          (*merge)(const void *state, peft_merge *m, const peft_vit *vit, bool others);
-    /* In place of emit: a network that computes logits [b,1,classes] of images [b,3,s,s]. */
+    /* In place of emit: a network that computes logits [b,1,classes] of images [b,3,h,w]. */
     peft_val      (*network)(const void *state, peft_build *b, const peft_net *net, peft_val images);
 } peft_method;
 
@@ -235,6 +235,7 @@ PEFT_API void        peft_sys_unfreeze(peft_adapter *a, const char *pattern);
 PEFT_API void        peft_sys_set_init(peft_adapter *a, peft_param *p, const char *init);
 /* For options that the method checks itself: sets the adapter's status to PEFT_E_OPTION. */
 PEFT_API void        peft_sys_reject_option(peft_adapter *a, const char *option, const char *expected);
+PEFT_API void        peft_sys_image_sides(const peft_adapter *a, int64_t *height, int64_t *width);   /* in pixels */
 PEFT_API peft_status peft_sys_init_status(peft_adapter *a); /* the first error, or PEFT_OK */
 
 /* --- in merge ----------------------------------------------------------------------------------------------------- */
@@ -320,12 +321,11 @@ PEFT_API peft_val peft_sys_pre_norm(peft_build *b, peft_val x);
  * adapter; setting again replaces the value. PEFT_NONE: no value has this name. */
 PEFT_API void     peft_sys_set_value(peft_build *b, const char *name, peft_val x);
 PEFT_API peft_val peft_sys_value(peft_build *b, const char *name);
-/* the four edges of an image, as a frame [3,s,s] that is 0 inside */
+/* up and down [1,3,p,w], left and right [1,3,h-2p,p] as a frame [3,h,w] that is 0 inside */
 PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);
-/* Multiplies frequencies of the images [b,c,s,s] by real numbers: factors [c,n,n] belong to the frequencies first ..
- * first + n - 1 of the 2-D discrete Fourier transform, down and across (-1 is s - 1, as usual). The result is the real
- * part of the inverse transform, in which the factors of k and -k act as their mean. first = -(n / 2) with odd n is the
- * block around the mean of the image. */
+/* Multiplies frequencies of the images [b,c,h,w] by real numbers: factors [c,n,n] belong to the frequencies first ..
+ * first + n - 1 of the 2-D discrete Fourier transform, down and across (-1: the last). The result is the real part of
+ * the inverse, in which the factors of k and -k act as their mean. first = -(n / 2) with odd n: around the mean. */
 PEFT_API peft_val peft_sys_scale_frequencies(peft_build *b, peft_val images, peft_val factors, int64_t first);
 /* Matrices R [n,s,s] of skew-symmetric Q, whose elements above the diagonal are the rows of packed [n, s (s - 1) / 2]:
  * (I - Q)(I + Q)^-1, or for terms > 0 so many of PEFT's OFT, I + 2Q + 2Q^2 + .. + 2Q^(terms-2) + Q^(terms-1); and
@@ -334,7 +334,7 @@ PEFT_API peft_val peft_sys_cayley(peft_build *b, peft_val packed, int64_t size, 
 PEFT_API peft_val peft_sys_rotate(peft_build *b, peft_val x, peft_val matrices);
 /* 1 / L2 norm of each row of w + s * lora_b lora_a; no gradient */
 PEFT_API peft_val peft_sys_inverse_row_norms(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
-/* bilinear with antialiasing; no gradient */
+/* of square images, bilinear with antialiasing; no gradient */
 PEFT_API peft_val peft_sys_resize_images(peft_build *b, peft_val images, int64_t side);
 /* An input [batch, dims] that the application gives by this name for each run, in addition to the images
  * (peft_trainer_input, peft_session_input). dims: 1 to 4 extents, 0 ends them. The same name with the same extents

@@ -151,9 +151,9 @@ void peft_sys_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v,
     const pf_vit_shape *b = &a->backbone->shape;
     pf_tensor_spec t;
     if (a->status) return;
-    pf_vit_shape s = { .image = v->image, .patch = b->patch, .width = v->width, .depth = v->depth, .heads = v->heads,
-                       .mlp = v->mlp, .classes = classes, .eps = b->eps, .act = b->gate ? PK_GELU : b->act,
-                       PF_PLAIN_VIT };
+    pf_vit_shape s = { .image = { v->image, v->image }, .patch = b->patch, .width = v->width, .depth = v->depth,
+                       .heads = v->heads, .mlp = v->mlp, .classes = classes, .eps = b->eps,
+                       .act = b->gate ? PK_GELU : b->act, PF_PLAIN_VIT };
     a->status = pf_shape_check(&s);
     if (a->networks == 2)
         a->status = pf_fail(PEFT_E_INTERNAL, "method '%s': declares a third transformer, expected at most two",
@@ -167,6 +167,12 @@ void peft_sys_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v,
         memcpy(dims, t.dim, sizeof(int64_t) * (size_t)t.ndim);
         peft_sys_declare(a, dims, bias ? "zero" : norm ? "one" : "trunc_normal:0.02", "%s%s", scope, t.name);
     }
+}
+
+void peft_sys_image_sides(const peft_adapter *a, int64_t *height, int64_t *width)
+{
+    if (height) *height = a->backbone->shape.image.h;
+    if (width) *width = a->backbone->shape.image.w;
 }
 
 peft_status peft_sys_init_status(peft_adapter *a) { return a->status; }

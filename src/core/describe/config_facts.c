@@ -14,10 +14,11 @@ static const char *const fact_name[PF_FACTS] = {
     "rope_rotate_half", "ref_feat_shape", "use_post_transformer_norm", "use_fc_norm", "use_gated_mlp", "query_bias",
     "key_bias", "value_bias", "proj_bias", "mlp_bias", "intermediate_size" };
 
-/* Type of a value in the file. SIDE: a whole number, or a list whose last two are equal, [224, 224]. FIRST: a text, or
+/* Type of a value in the file. SIDE: a whole number, or a list whose last two are equal, [224, 224]; SIDES: whose last
+ * two are height and width, which become the text "224" or "384x512". FIRST: a text, or
  * a list whose first text is taken. ACT, POOL: the name of an activation or pooling, translated to the load option's
  * value. ACT_LAYER: timm's name of an activation, kept as it is, because its meaning depends on the kind of MLP. */
-typedef enum { NUMBER, SIDE, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
+typedef enum { NUMBER, SIDE, SIDES, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
 /* The object of the file that holds a key. TOP: the file itself; CLIP: vision_config, the image tower of Hugging Face's
  * CLIP; ALONE: the file itself, unless it has vision_config and so describes a text model in the other keys; ROPE:
  * rope_parameters there; ARGS: timm's model_args; CFG: timm's pretrained_cfg. A fact is taken from the first row whose
@@ -54,9 +55,9 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "key_bias", TOP, "key_bias", FLAG }, { "value_bias", TOP, "value_bias", FLAG },
     { "proj_bias", TOP, "proj_bias", FLAG }, { "mlp_bias", TOP, "mlp_bias", FLAG },
     { "no_embed_class", ARGS, "no_embed_class", FLAG },
-    { "image_size", CLIP, "image_size", SIDE }, { "image_size", TOP, "image_size", SIDE },
-    { "image_size", ARGS, "img_size", SIDE }, { "image_size", TOP, "img_size", SIDE },
-    { "image_size", CFG, "input_size", SIDE }, { "image_size", TOP, "input_size", SIDE },
+    { "image_size", CLIP, "image_size", SIDES }, { "image_size", TOP, "image_size", SIDES },
+    { "image_size", ARGS, "img_size", SIDES }, { "image_size", TOP, "img_size", SIDES },
+    { "image_size", CFG, "input_size", SIDES }, { "image_size", TOP, "input_size", SIDES },
     { "model_type", TOP, "model_type", TEXT }, { "architectures", TOP, "architectures", FIRST },
     { "architecture", TOP, "architecture", TEXT }, { "notes", CFG, "notes", FIRST },
     { "problem_type", TOP, "problem_type", TEXT } };
@@ -108,8 +109,17 @@ static peft_status side_text(const char *key, const json_t *v, char *text)
 {
     int64_t height, width;
     if (!pf_json_sides(v, &height, &width)) return pf_json_invalid(key, v, "a whole number, or [height, width]");
-    if (height != width) return pf_json_unsupported(key, v, "two equal sides (this library works on square images)");
+    if (height != width) return pf_json_unsupported(key, v, "two equal sides");
     snprintf(text, PF_FACT_MAX, "%lld", (long long)width);
+    return PEFT_OK;
+}
+
+static peft_status sides_text(const char *key, const json_t *v, char *text)
+{
+    int64_t height, width;
+    if (!pf_json_sides(v, &height, &width)) return pf_json_invalid(key, v, "a whole number, or [height, width]");
+    if (height == width) snprintf(text, PF_FACT_MAX, "%lld", (long long)width);
+    else snprintf(text, PF_FACT_MAX, "%lldx%lld", (long long)height, (long long)width);
     return PEFT_OK;
 }
 
@@ -173,6 +183,7 @@ static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
     switch (k) {
     case NUMBER: return pf_json_number(v, text, PF_FACT_MAX) ? PEFT_OK : pf_json_invalid(key, v, "a number");
     case SIDE:   return side_text(key, v, text);
+    case SIDES:  return sides_text(key, v, text);
     case ACT:    return act_text(key, v, text);
     case POOL:   return pool_text(key, v, text);
     case FLAG:

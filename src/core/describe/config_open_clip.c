@@ -31,7 +31,7 @@ static peft_status read_square(const json_t *o, const char *key, int64_t fallbac
     const json_t *v = pf_json_get(o, key);
     int64_t height = fallback, width = fallback;
     if (v && !pf_json_sides(v, &height, &width)) return pf_json_invalid(key, v, "a whole number, or [height, width]");
-    if (height != width) return pf_json_unsupported(key, v, "two equal sides (this library works on square images)");
+    if (height != width) return pf_json_unsupported(key, v, "two equal sides");
     *out = width;
     return height >= 1 && height <= NUMBER_MAX ? PEFT_OK : pf_json_invalid(key, v, "a whole number above 0");
 }

@@ -132,7 +132,8 @@ static void set_geometry(bool resizes, const sides *size, bool crops, const side
     p->fit = squash ? PF_FIT_SQUASH : !resizes ? PF_FIT_NONE : size->shorter ? PF_FIT_SIDE : PF_FIT_BOX;
     p->height = size->shorter ? size->shorter : size->height;
     p->width = size->width;
-    p->size = crops ? crop->height : size->height;
+    const int64_t side = crops ? crop->height : size->height;
+    p->size = (pf_grid){ side, side };
     if (crops && (!crop->height || crop->height != crop->width))
         cannot_express(p, "crop_size %lld x %lld, which is not square", (long long)crop->height,
                        (long long)crop->width);

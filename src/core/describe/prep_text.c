@@ -41,15 +41,16 @@ void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])
 {
     /* in the order of pf_fit, for the fits with a crop_pct */
     static const char *const fit_name[] = { "shorter", "squash", "longest", "longest_mean" };
-    char resize[64], pct[40];
+    char resize[64], pct[40], size[PF_SIDES_MAX];
     pf_print_float(pct, sizeof pct, p->crop_pct);
     const long long height = p->height, width = p->width;
     if (p->fit == PF_FIT_SIDE) snprintf(resize, sizeof resize, "%lld", height);
     else if (p->fit == PF_FIT_BOX) snprintf(resize, sizeof resize, "%lldx%lld", height, width);
     else if (p->fit == PF_FIT_NONE) snprintf(resize, sizeof resize, "none");
     else snprintf(resize, sizeof resize, "%s,crop_pct=%s", fit_name[p->fit], pct);
-    snprintf(text, PF_PREP_MAX, "size=%lld,resize=%s,crop_offset=%s,alpha=%s,interpolation=%s", (long long)p->size,
-             resize, p->floor_offset ? "floor" : "round", p->white ? "white" : "drop", p->interpolation);
+    snprintf(text, PF_PREP_MAX, "size=%s,resize=%s,crop_offset=%s,alpha=%s,interpolation=%s",
+             pf_sides_text(size, p->size), resize, p->floor_offset ? "floor" : "round", p->white ? "white" : "drop",
+             p->interpolation);
     add_triple(text, "mean", p->mean);
     add_triple(text, "std", p->std);
 }
@@ -79,15 +80,25 @@ static int64_t in_proportion(int64_t pixels, int64_t from, int64_t to)
 
 enum { SIDE_MAX = 1 << 24 };                       /* of a picture, in pixels */
 
-/* Writes to text the value of resize=N or resize=HxW for another side; false: the value is a word, such as squash, or
- * too large, and does not change. */
-static bool scale_resize(const char *resize, int64_t from, int64_t to, char text[64])
+static int64_t shorter(pf_grid g) { return g.h < g.w ? g.h : g.w; }
+
+/* Writes to text the value of resize=N or resize=HxW for another input; false: the value is a word, such as squash, or
+ * too large, and does not change. N is the shorter side of the picture: for an input that is not square it becomes that
+ * of a picture that just covers the input by the same proportion, unless N is too small to cover it. */
+static bool scale_resize(const char *resize, pf_grid from, pf_grid to, char text[64])
 {
     int64_t height, width;
+    char pct[40];
     if (!pf_value_sides(resize, &height, &width) || height > SIDE_MAX || width > SIDE_MAX) return false;
-    if (!width) snprintf(text, 64, "%lld", (long long)in_proportion(height, from, to));
-    else snprintf(text, 64, "%lldx%lld", (long long)in_proportion(height, from, to),
-                  (long long)in_proportion(width, from, to));
+    const bool square = from.h == from.w && to.h == to.w;
+    if (width) snprintf(text, 64, "%lldx%lld", (long long)in_proportion(height, from.h, to.h),
+                        (long long)in_proportion(width, from.w, to.w));
+    else if (square || pf_grid_equal(from, to) || height < shorter(from))
+        snprintf(text, 64, "%lld", (long long)in_proportion(height, shorter(from), shorter(to)));
+    else {
+        pf_print_float(pct, sizeof pct, (double)shorter(from) / (double)height);
+        snprintf(text, 64, "shorter,crop_pct=%s", pct);
+    }
     return true;
 }
 
@@ -112,17 +123,17 @@ static peft_status apply_edits(const char *text, const edit *edits, int n, char 
     return PEFT_OK;
 }
 
-/* Makes the edits for an input of another side: of "size", and of "resize" if it is in pixels, in the order of the
+/* Makes the edits for another input: of "size", and of "resize" if it is in pixels, in the order of the
  * text. Returns their number; 0: the text has no valid size. */
-static int find_edits(const char *text, int64_t side, edit edits[2])
+static int find_edits(const char *text, pf_grid side, edit edits[2])
 {
     pf_setting size, resize;
     char value[64];
-    int64_t from;
-    if (!find_setting(text, "size", &size) || !peft_sys_opt_integer(size.value, size.value_length, &from)) return 0;
-    if (from < 1 || from > SIDE_MAX) return 0;
+    pf_grid from;
+    if (!find_setting(text, "size", &size) || !pf_setting_value(&size, value, sizeof value)) return 0;
+    if (!pf_sides_read(value, &from) || from.h > SIDE_MAX || from.w > SIDE_MAX) return 0;
     edits[0] = (edit){ .start = size.value, .length = size.value_length };
-    snprintf(edits[0].text, sizeof edits[0].text, "%lld", (long long)side);
+    pf_sides_text(edits[0].text, side);
     if (!find_setting(text, "resize", &resize) || !pf_setting_value(&resize, value, sizeof value)) return 1;
     edits[1] = (edit){ .start = resize.value, .length = resize.value_length };
     if (!scale_resize(value, from, side, edits[1].text)) return 1;
@@ -134,12 +145,12 @@ static int find_edits(const char *text, int64_t side, edit edits[2])
     return 2;
 }
 
-peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX])
+peft_status pf_prep_scale(const char *text, pf_grid side, char out[PF_PREP_MAX])
 {
     edit edits[2];
     for (const char *s = text; *s; s++)
         if (*s < ' ' || *s > '~') return pf_fail(PEFT_E_FORMAT, "preprocess: expected printable ASCII characters only");
     const int n = find_edits(text, side, edits);
-    if (!n) return pf_fail(PEFT_E_FORMAT, "preprocess: given '%.60s', expected settings with size=N", text);
+    if (!n) return pf_fail(PEFT_E_FORMAT, "preprocess: given '%.60s', expected settings with size=N or HxW", text);
     return apply_edits(text, edits, n, out);
 }

@@ -45,30 +45,29 @@ static peft_status read_filter(const json_t *cfg, pf_prep *p)
 
 /* Sets size and crop_pct from input_size and crop_pct or, as timm does, from test_input_size and test_crop_pct if the
  * network will work at test_input_size. */
-static peft_status read_sizes(const json_t *cfg, int64_t side, pf_prep *p)
+static peft_status read_sizes(const json_t *cfg, pf_grid side, pf_prep *p)
 {
     const json_t *input = pf_json_get(cfg, "input_size"), *test = pf_json_get(cfg, "test_input_size");
     const json_t *pct = pf_json_get(cfg, "crop_pct"), *test_pct = pf_json_get(cfg, "test_crop_pct");
-    int64_t height = 224, width = 224, h = 0, w = 0;
-    if (input && !pf_json_sides(input, &height, &width))
+    pf_grid size = { 224, 224 }, other = { 0, 0 };
+    if (input && !pf_json_sides(input, &size.h, &size.w))
         return pf_json_invalid("input_size", input, "[3, height, width]");
-    if (test && !pf_json_sides(test, &h, &w)) return pf_json_invalid("test_input_size", test, "[3, height, width]");
-    const bool use_test = test && side && side == h && h == w && side != height;
-    if (use_test) height = width = h;
+    if (test && !pf_json_sides(test, &other.h, &other.w))
+        return pf_json_invalid("test_input_size", test, "[3, height, width]");
+    const bool use_test = test && side.h && pf_grid_equal(side, other) && !pf_grid_equal(side, size);
+    if (use_test) size = other;
     if (use_test && test_pct) pct = test_pct;
     p->crop_pct = pct && json_number_value(pct) != 0 ? json_number_value(pct) : 0.875;
     if (pct && (!json_is_number(pct) || p->crop_pct < 0)) return pf_json_invalid("crop_pct", pct, "a number above 0");
-    if (height < 1 || height > SIDE_MAX) return pf_json_invalid("input_size", input, "sides above 0");
-    p->size = height;
-    if (height != width)
-        snprintf(p->inexpressible, sizeof p->inexpressible, "input_size %lld x %lld, which is not square",
-                 (long long)height, (long long)width);
-    else if (p->crop_pct > 1)
+    if (size.h < 1 || size.h > SIDE_MAX || size.w < 1 || size.w > SIDE_MAX)
+        return pf_json_invalid("input_size", input, "sides above 0");
+    p->size = size;
+    if (p->crop_pct > 1)
         snprintf(p->inexpressible, sizeof p->inexpressible, "crop_pct above 1 (which pads the picture)");
     return PEFT_OK;
 }
 
-peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
+peft_status pf_prep_timm(const json_t *cfg, pf_grid side, pf_prep *p)
 {
     enum { CENTER, SQUASH, BORDER };
     static const char *const modes[] = { "center", "squash", "border", NULL };
@@ -93,7 +92,7 @@ peft_status pf_prep_open_clip(const json_t *cfg, int64_t side, pf_prep *p)
     static const char *const filters[] = { "bicubic", "bilinear", "random", NULL };
     const char *inexpressible = "";
     int mode = SHORTEST, filter_index = BICUBIC;
-    *p = (pf_prep){ .stated = true, .size = side, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
+    *p = (pf_prep){ .stated = true, .size = { side, side }, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
     PF_TRY(read_triple(cfg, "mean", ANY_SIGN, p->mean));
     PF_TRY(read_triple(cfg, "std", ABOVE_ZERO, p->std));
     PF_TRY(choose(cfg, "interpolation", filters, &filter_index));

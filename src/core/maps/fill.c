@@ -2,10 +2,9 @@
  * fill.c -- the image whose pixels fill an occluded square: the mean of each channel, 0, or the blurred image. */
 #include "core/maps/occlusion.h"
 
-/* out [3,side,side]: the mean of each channel of x. */
-static void fill_mean(const pk_real *x, int64_t side, pk_real *out)
+/* out [3,plane]: the mean of each channel of x. */
+static void fill_mean(const pk_real *x, int64_t plane, pk_real *out)
 {
-    const int64_t plane = side * side;
     for (int64_t c = 0; c < 3; c++) {
         double sum = 0;
         for (int64_t i = 0; i < plane; i++) sum += (double)x[c * plane + i];
@@ -28,20 +27,21 @@ static void blur_line(const pk_real *x, pk_real *out, int64_t n, int64_t step, i
     }
 }
 
-/* Rows, then columns; between: [side,side]. */
-static void fill_blur(const pk_real *x, int64_t side, int64_t width, pk_real *between, pk_real *out)
+/* Rows, then columns; between: [h,w]. */
+static void fill_blur(const pk_real *x, pf_grid image, int64_t width, pk_real *between, pk_real *out)
 {
-    const int64_t plane = side * side, column = 1;
+    const int64_t plane = pf_grid_area(image), column = 1;
     for (int64_t c = 0; c < 3; c++) {
-        for (int64_t y = 0; y < side; y++)
-            blur_line(x + c * plane + y * side, between + y * side, side, column, width);
-        for (int64_t i = 0; i < side; i++) blur_line(between + i, out + c * plane + i, side, side, width);
+        for (int64_t y = 0; y < image.h; y++)
+            blur_line(x + c * plane + y * image.w, between + y * image.w, image.w, column, width);
+        for (int64_t i = 0; i < image.w; i++) blur_line(between + i, out + c * plane + i, image.h, image.w, width);
     }
 }
 
-void pf_occlusion_fill(pf_fill fill, const pk_real *x, int64_t side, int64_t width, pk_real *between, pk_real *out)
+void pf_occlusion_fill(pf_fill fill, const pk_real *x, pf_grid image, int64_t width, pk_real *between, pk_real *out)
 {
-    if (fill == PF_FILL_MEAN) fill_mean(x, side, out);
-    else if (fill == PF_FILL_BLUR) fill_blur(x, side, width, between, out);
-    else for (int64_t i = 0; i < 3 * side * side; i++) out[i] = 0;
+    const int64_t plane = pf_grid_area(image);
+    if (fill == PF_FILL_MEAN) fill_mean(x, plane, out);
+    else if (fill == PF_FILL_BLUR) fill_blur(x, image, width, between, out);
+    else for (int64_t i = 0; i < 3 * plane; i++) out[i] = 0;
 }

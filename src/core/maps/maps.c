@@ -72,7 +72,8 @@ static peft_status make(peft_maps *s, const peft_options *o)
     PF_TRY(find_kind(s));
     PF_TRY(check_model(s));
     s->batch = pf_maps_int(s, "batch");
-    s->h = s->w = pf_vit_grid(v);
+    s->h = pf_vit_grid(v).h;
+    s->w = pf_vit_grid(v).w;
     s->state = pf_alloc_zero(s->ctx, s->kind->state_size);
     if (!s->state) return pf_nomem("maps", s->kind->state_size);
     PF_TRY(pf_engine_start(&s->engine, s->ctx, pf_maps_int(s, "threads")));
@@ -117,8 +118,8 @@ void peft_maps_size(const peft_maps *s, int64_t *h, int64_t *w)
 size_t peft_maps_memory(const peft_maps *s)
 {
     if (!s) return 0;
-    const size_t side = (size_t)s->model->backbone->shape.image;
-    return (s->images ? pf_exec_bytes(&s->net.exec) + (size_t)s->batch * 3 * side * side * sizeof(pk_real) : 0)
+    const size_t pixels = (size_t)pf_vit_pixels(&s->model->backbone->shape);
+    return (s->images ? pf_exec_bytes(&s->net.exec) + (size_t)s->batch * 3 * pixels * sizeof(pk_real) : 0)
          + s->kind->state_size + (s->kind->memory ? s->kind->memory(s) : 0);
 }
 

@@ -5,8 +5,7 @@
 
 static int64_t image_elements(const peft_maps *s)
 {
-    const int64_t side = s->model->backbone->shape.image;
-    return 3 * side * side;
+    return 3 * pf_vit_pixels(&s->model->backbone->shape);
 }
 
 peft_status pf_maps_compile(peft_maps *s, const char *taps)

@@ -82,7 +82,7 @@ static peft_status create(peft_maps *s)
     const pf_vit_shape *v = &s->model->backbone->shape;
     rollout *r = s->state;
     r->prefix = pf_vit_prefix(v);
-    r->own = r->prefix + pf_vit_grid(v) * pf_vit_grid(v);
+    r->own = r->prefix + pf_vit_patches(v);
     r->discard = pf_maps_float(s, "discard");
     PF_TRY(pf_maps_blocks(s, &r->first, &r->last));
     PF_TRY(pf_maps_word(s, "fuse", fuses, 3, &r->fuse));

@@ -14,8 +14,11 @@ static const pf_opt *row_of(const pf_opt *table, const char *name)
     return NULL;
 }
 
-/* What a value of the row must be. */
-static pf_opt_domain domain_of(const pf_opt *row) { return (pf_opt_domain){ row->type, row->lo, row->hi, NULL }; }
+/* What a value of the row must be. Sides ('x') may be the word 0 where the lower bound allows it. */
+static pf_opt_domain domain_of(const pf_opt *row)
+{
+    return (pf_opt_domain){ row->type, row->lo, row->hi, row->type == 'x' && row->lo < 1 ? "0" : NULL };
+}
 
 /* Refuses a name that is not in the table, with the names that are. */
 static peft_status refuse_name(const char *name, const pf_opt *table, const char *who)
@@ -56,6 +59,12 @@ int64_t pf_options_int(const peft_options *o, const pf_opt *table, const char *n
     return pf_value_int(text, &v) ? v : pf_value_bool(text, &yes) ? yes : 0;
 }
 
+void pf_options_sides(const peft_options *o, const pf_opt *table, const char *name, int64_t *height, int64_t *width)
+{
+    *height = *width = 0;
+    if (pf_value_sides(pf_options_string(o, table, name), height, width) && !*width) *width = *height;
+}
+
 double pf_options_float(const peft_options *o, const pf_opt *table, const char *name)
 {
     double v = 0;
@@ -85,6 +94,14 @@ static bool same_list(const char *a, const char *b)
     }
 }
 
+/* Whether two texts are the same sides: 32 and 32x32. */
+static bool same_sides(const char *a, const char *b)
+{
+    int64_t h, w, k, m;
+    if (!pf_value_sides(a, &h, &w) || !pf_value_sides(b, &k, &m)) return !strcmp(a, b);
+    return h == k && (w ? w : h) == (m ? m : k);
+}
+
 bool pf_option_same(const pf_opt *row, const char *a, const char *b)
 {
     int64_t i, j;
@@ -94,6 +111,7 @@ bool pf_option_same(const pf_opt *row, const char *a, const char *b)
     case 'i': return pf_value_int(a, &i) && pf_value_int(b, &j) && i == j;
     case 'f': return pf_parse_float(a, &v) && pf_parse_float(b, &w) && v == w;
     case 'b': return pf_value_bool(a, &x) && pf_value_bool(b, &y) && x == y;
+    case 'x': return same_sides(a, b);
     default:  return same_list(a, b);
     }
 }

@@ -17,6 +17,9 @@ peft_status pf_options_check(const peft_options *o, const pf_opt *table, const c
 
 /* The value of an option: the setting, else the default of its row. The name must be in the table, and o checked. */
 int64_t     pf_options_int   (const peft_options *o, const pf_opt *table, const char *name);
+/* Of a row of type 'x': height and width, equal for a single number; both 0 for the word 0. */
+void        pf_options_sides (const peft_options *o, const pf_opt *table, const char *name, int64_t *height,
+                              int64_t *width);
 double      pf_options_float (const peft_options *o, const pf_opt *table, const char *name);
 const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name);  /* valid as long as o */
 bool        pf_options_has   (const peft_options *o, const char *name);

@@ -93,10 +93,10 @@ static bool in_bounds(const pf_opt_domain *domain, double v)
     return isfinite(v) && (domain->lo == domain->hi || (v >= domain->lo && v <= domain->hi));
 }
 
-/* Reads a word of the choices, or sides N or HxW. */
+/* Reads a word of the choices (NULL: there are none), or sides N or HxW. */
 static bool read_side(const pf_opt_domain *domain, const char *text, peft_opt_side *out)
 {
-    peft_opt_side v = { .word = peft_sys_opt_choice(domain->choices, text, strlen(text)) };
+    peft_opt_side v = { .word = domain->choices ? peft_sys_opt_choice(domain->choices, text, strlen(text)) : -1 };
     if (v.word < 0) {
         if (!pf_value_sides(text, &v.height, &v.width) || !in_bounds(domain, (double)v.height)) return false;
         if (v.width && !in_bounds(domain, (double)v.width)) return false;
@@ -231,8 +231,8 @@ static void print_words(const char *choices, char *text, size_t capacity)
     }
 }
 
-/* What a message calls a value of that type; for 'x' behind the words of its choices. */
-static const char *shape_of(char type)
+/* What a message calls a value of that type; words: it stands behind those of the choices. */
+static const char *shape_of(char type, bool words)
 {
     switch (type) {
     case 'i': return "an integer";
@@ -241,7 +241,7 @@ static const char *shape_of(char type)
     case '2': return "low:high";
     case '3': return "a:b:c";
     case '4': return "a:b:c:d";
-    case 'x': return ", N or HxW";
+    case 'x': return words ? ", N or HxW" : "N or HxW";
     case 'r': return "full, p1:p99 (percentiles) or low:high, low below high";
     default:  return "";
     }
@@ -257,7 +257,7 @@ peft_status pf_value_refuse(const pf_opt_domain *domain, const char *who, const 
         snprintf(bounds, sizeof bounds, "%s from %s to %s", type == 'r' ? "," : "",
                  peft_sys_opt_number(lo, domain->lo), peft_sys_opt_number(hi, domain->hi));
     return pf_fail(PEFT_E_OPTION, "%s: option '%s' is '%.100s'; expected %s%s%s", who, name, text, words,
-                   shape_of(type), bounds);
+                   shape_of(type, *words != 0), bounds);
 }
 
 peft_status pf_name_refuse(const char *who, const char *name, const char *const *known, size_t n)

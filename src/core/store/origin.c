@@ -10,6 +10,8 @@ static const char effective_key[] = "libpeft.backbone.effective";
 static const char storage_key[] = "libpeft.backbone.weights";
 /* The options of loading that stated settings of the network (peft_backbone.options); missing: there were none. */
 static const char options_key[] = "libpeft.backbone.options";
+/* Height and width of its images in pixels, "224" or "384x512". */
+static const char size_key[] = "libpeft.backbone.image_size";
 /* The rule by which the position embedding was resampled; "none": it was not. */
 static const char *rule_of(const peft_backbone *b) { return *b->resample ? b->resample : "none"; }
 
@@ -23,7 +25,8 @@ static peft_status write_origin(pf_st_out *o, const char *kind, peft_backbone *b
     if (*b->resample) PF_TRY(pf_st_out_meta(o, effective_key, pf_backbone_effective(b)));
     if (*b->options) PF_TRY(pf_st_out_meta(o, options_key, b->options));
     if (b->int8) PF_TRY(pf_st_out_meta(o, storage_key, "int8"));
-    return pf_meta_add_int(o, "libpeft.backbone.image_size", b->shape.image);
+    char sides[PF_SIDES_MAX];
+    return pf_st_out_meta(o, size_key, pf_sides_text(sides, b->shape.image));
 }
 
 /* The error for another fingerprint. options: those with which the backbone of the training was loaded. */
@@ -42,15 +45,16 @@ static peft_status other_backbone(const char *fingerprint, const char *options, 
 }
 
 /* Checks that the file was trained on the same pretrained weights as b, at the same image size and resampling rule. */
-static peft_status same_origin(const pf_st *st, const char *fingerprint, int64_t image, const char *rule,
+static peft_status same_origin(const pf_st *st, const char *fingerprint, pf_grid image, const char *rule,
                                peft_backbone *b)
 {
+    char trained[PF_SIDES_MAX], given[PF_SIDES_MAX];
     const char *options = pf_st_meta(st, options_key);
     if (strcmp(fingerprint, peft_backbone_fingerprint(b)))
         return other_backbone(fingerprint, options ? options : "", b);
-    if (image != b->shape.image)
-        return pf_fail(PEFT_E_MISMATCH, "trained at image_size %lld, the backbone was loaded at %lld: load it with "
-                       "image_size=%lld", (long long)image, (long long)b->shape.image, (long long)image);
+    if (!pf_grid_equal(image, b->shape.image))
+        return pf_fail(PEFT_E_MISMATCH, "trained at image_size %s, the backbone was loaded at %s: load it with "
+                       "image_size=%s", pf_sides_text(trained, image), pf_sides_text(given, b->shape.image), trained);
     if (strcmp(rule, rule_of(b)))
         return pf_fail(PEFT_E_MISMATCH, "trained with position embedding rule '%s', the backbone was loaded with '%s': "
                        "load it with resample=%s", rule, rule_of(b), rule);
@@ -59,11 +63,12 @@ static peft_status same_origin(const pf_st *st, const char *fingerprint, int64_t
 
 /* Whether the backbone that the file was trained on had the same tensors as b, bit for bit, although it was loaded from
  * another weights file: one of the two was resampled when it was loaded, the other was saved after resampling. */
-static bool same_tensors(const pf_st *st, const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
+static bool same_tensors(const pf_st *st, const char *fingerprint, pf_grid image, const char *rule, peft_backbone *b)
 {
     const char *effective = pf_st_meta(st, effective_key);
     if (!effective && strcmp(rule, "none")) return false;           /* a file of an old version */
-    return image == b->shape.image && !strcmp(effective ? effective : fingerprint, pf_backbone_effective(b));
+    return pf_grid_equal(image, b->shape.image)
+        && !strcmp(effective ? effective : fingerprint, pf_backbone_effective(b));
 }
 
 peft_status pf_origin_write_file(peft_backbone *b, const char *kind, const char *path, pf_origin_fill fill,
@@ -96,14 +101,17 @@ static const char *article(const char *kind) { return *kind == 'a' ? "an" : "a";
 peft_status pf_origin_check(const pf_st *st, const char *kind, peft_backbone *b)
 {
     const char *text, *fingerprint, *rule;
-    int64_t image, format;
+    int64_t format;
+    pf_grid image;
     PF_TRY(pf_meta_read_text(st, "libpeft.kind", &text));
     if (strcmp(text, kind))
         return pf_fail(PEFT_E_FORMAT, "the file holds %s %s, expected %s %s", article(text), text, article(kind), kind);
     PF_TRY(pf_meta_read_int(st, "libpeft.format", &format));
     if (format != 1) return pf_fail(PEFT_E_UNSUPPORTED, "file format %lld: this library reads 1", (long long)format);
     PF_TRY(pf_meta_read_text(st, "libpeft.backbone.fingerprint", &fingerprint));
-    PF_TRY(pf_meta_read_int(st, "libpeft.backbone.image_size", &image));
+    PF_TRY(pf_meta_read_text(st, size_key, &text));
+    if (!pf_sides_read(text, &image))
+        return pf_fail(PEFT_E_FORMAT, "metadata '%s': given '%.40s', expected N or HxW", size_key, text);
     PF_TRY(pf_meta_read_text(st, "libpeft.backbone.resample", &rule));
     peft_status s = same_origin(st, fingerprint, image, rule, b);
     return s && same_tensors(st, fingerprint, image, rule, b) ? PEFT_OK : s;

@@ -37,8 +37,7 @@ static pf_net_spec evaluation_spec(const peft_trainer *t, int64_t n)
 
 int64_t pf_trainer_image_elements(const peft_trainer *t)
 {
-    int64_t s = t->model->backbone->shape.image;
-    return 3 * s * s;
+    return 3 * pf_vit_pixels(&t->model->backbone->shape);
 }
 
 /* PEFT_E_SHAPE: one sample with batch norm over samples. PEFT_E_UNSUPPORTED: net runs full batches only. */

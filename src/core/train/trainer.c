@@ -115,8 +115,8 @@ static peft_tensor batch_view(const peft_trainer *t, peft_dtype type, int64_t n,
 static peft_status allocate_batch(peft_trainer *t)
 {
     const pf_shape *out = &t->model->output;
-    const int64_t side = t->model->backbone->shape.image, logits = t->batch * pf_shape_count(out),
-        image[] = { 3, side, side };
+    const pf_grid sides = t->model->backbone->shape.image;
+    const int64_t logits = t->batch * pf_shape_count(out), image[] = { 3, sides.h, sides.w };
     const bool classes = t->loss.kind->labels == PF_LABEL_CLASS;
     const size_t bytes = (size_t)logits * sizeof(pk_real),
         labels = (size_t)(logits / t->model->classes) * sizeof(int64_t);        /* one for each row of logits */

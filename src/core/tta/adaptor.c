@@ -8,8 +8,7 @@
 
 static size_t image_bytes(const peft_adaptor *a)
 {
-    const int64_t side = a->model->backbone->shape.image;
-    return (size_t)(a->batch * 3 * side * side) * sizeof(pk_real);
+    return (size_t)(a->batch * 3 * pf_vit_pixels(&a->model->backbone->shape)) * sizeof(pk_real);
 }
 
 /* The state of a new adaptor. */

@@ -49,10 +49,10 @@ peft_status pf_tta_update(peft_adaptor *a)
 
 peft_status pf_tta_bind(peft_adaptor *a, pf_compiled *c, pf_extents *e, const peft_tensor *images, int64_t n)
 {
-    const int64_t side = a->model->backbone->shape.image;
+    const int64_t of_image = 3 * pf_vit_pixels(&a->model->backbone->shape);
     const pk_real *pixels = pf_as_real(images, a->images);
     const int64_t *const no_ids = NULL;                        /* test images have no sample ids */
-    PF_TRY(pf_check_pixels(pixels, 3 * side * side, no_ids, n));
+    PF_TRY(pf_check_pixels(pixels, of_image, no_ids, n));
     if (n != c->exec.g.batch && !pf_extents_set(e, n))
         return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld images: the graph of a method of this model has another "
                        "structure for fewer than %lld images; expected full batches", (long long)n,

@@ -10,10 +10,10 @@ int64_t pf_rope_tables(const pf_vit_shape *s)
     return s->rope.kind == PF_ROPE_NONE ? 0 : s->rope.kind == PF_ROPE_MIXED ? s->depth * s->heads : 1;
 }
 
-/* The coordinate of row or column i. */
-static pk_real coordinate(const pf_vit_shape *s, int64_t i)
+/* The coordinate of row or column i, of `count` ones. */
+static pk_real coordinate(const pf_vit_shape *s, int64_t i, int64_t count)
 {
-    const pk_real side = (pk_real)pf_vit_grid(s), offset = (pk_real)s->rope.offset;
+    const pk_real side = (pk_real)count, offset = (pk_real)s->rope.offset;
     if (s->rope.kind == PF_ROPE_CENTRED) return 2 * (((pk_real)i + (pk_real)0.5 + offset) / side) - 1;
     const pk_real at = (pk_real)i + offset;
     return s->rope.reference ? at / side * (pk_real)s->rope.reference : at;
@@ -31,29 +31,31 @@ static pk_real angle_of(const pf_vit_shape *s, pk_real x, int64_t i, int64_t n)
  * second. */
 static void fill_axial(const pf_vit_shape *s, pk_real *table)
 {
-    const int64_t side = pf_vit_grid(s), n = s->width / s->heads, count = n / 4;
-    for (int64_t p = 0; p < side * side; p++) {
+    const int64_t n = s->width / s->heads, count = n / 4;
+    const pf_grid grid = pf_vit_grid(s);
+    const int64_t extent[2] = { s->rope.xy ? grid.w : grid.h, s->rope.xy ? grid.h : grid.w };
+    for (int64_t p = 0; p < pf_grid_area(grid); p++) {
         pk_real *row = table + p * 2 * n, at[2];
-        pf_rope_coordinates(p, side, s->rope.xy, at);
+        pf_rope_coordinates(p, grid.w, s->rope.xy, at);
         for (int64_t i = 0; i < 2 * count; i++)
             pf_rope_set(row, i, n, s->rope.halves,
-                        angle_of(s, coordinate(s, (int64_t)at[i / count]), i % count, count));
+                        angle_of(s, coordinate(s, (int64_t)at[i / count], extent[i / count]), i % count, count));
     }
 }
 
 void pf_rope_fill(const pf_vit_shape *s, const pk_real *freqs, pk_real *tables)
 {
-    const int64_t side = pf_vit_grid(s), n = s->width / s->heads, half = n / 2;
+    const int64_t columns = pf_vit_grid(s).w, patches = pf_vit_patches(s), n = s->width / s->heads, half = n / 2;
     const int64_t second = s->depth * s->heads * half;          /* offset of the second coordinate's frequencies */
     if (s->rope.kind != PF_ROPE_MIXED) {
         fill_axial(s, tables);
         return;
     }
     for (int64_t k = 0; k < s->depth * s->heads; k++)
-        for (int64_t p = 0; p < side * side; p++) {
+        for (int64_t p = 0; p < patches; p++) {
             pk_real at[2];
-            pf_rope_coordinates(p, side, s->rope.xy, at);
+            pf_rope_coordinates(p, columns, s->rope.xy, at);
             pf_rope_mixed_row(freqs + k * half, freqs + second + k * half, at, half,
-                              tables + (k * side * side + p) * 2 * n);
+                              tables + (k * patches + p) * 2 * n);
         }
 }

@@ -92,7 +92,7 @@ static int64_t extent(const pf_vit_shape *s, char c)
     case 'q': return s->attn_pool.queries;
     case 'm': return s->attn_pool.mlp;
     case 'R': return s->registers;
-    case 'N': return s->pos_prefix + pf_vit_grid(s) * pf_vit_grid(s);
+    case 'N': return s->pos_prefix + pf_vit_patches(s);
     case 'p': return s->patch;
     case 'c': return 3;
     default:  return 1;

@@ -55,8 +55,14 @@ typedef struct pf_attn_pool {
 enum { PF_TIMM_GAMMA = 1, PF_TIMM_SPLIT_QKV = 2, PF_TIMM_NO_K_BIAS = 4, PF_TIMM_SPLIT_GATE = 8,
        PF_TIMM_PREFIX_ROWS = 16, PF_TIMM_KNOWN = 32 };
 
+/* Rows and columns of a rectangle, in pixels or in patches. */
+typedef struct pf_grid { int64_t h, w; } pf_grid;
+static inline bool    pf_grid_equal(pf_grid a, pf_grid b) { return a.h == b.h && a.w == b.w; }
+static inline int64_t pf_grid_area(pf_grid g) { return g.h * g.w; }
+
 typedef struct pf_vit_shape {
-    int64_t image, patch;               /* side of an image, of a patch in pixels */
+    pf_grid image;                      /* in pixels */
+    int64_t patch;                      /* side of a patch in pixels */
     int64_t width;                      /* columns of a token */
     int64_t depth;                      /* number of blocks */
     int64_t heads;                      /* attention heads of a block */
@@ -103,14 +109,20 @@ static inline bool pf_vit_is_swiglu(const pf_vit_shape *s) { return s->gate == P
 
 typedef struct pf_tensor_spec { char name[PF_NAME_MAX]; int ndim; int64_t dim[4]; } pf_tensor_spec;
 
-/* Patches along one side. */
-static inline int64_t pf_vit_grid(const pf_vit_shape *s) { return s->image / s->patch; }
+/* Rows and columns of patches, and the number of patches. */
+static inline pf_grid pf_vit_grid(const pf_vit_shape *s)
+{
+    return (pf_grid){ s->image.h / s->patch, s->image.w / s->patch };
+}
+static inline int64_t pf_vit_patches(const pf_vit_shape *s) { return pf_grid_area(pf_vit_grid(s)); }
+/* Pixels of an image. */
+static inline int64_t pf_vit_pixels(const pf_vit_shape *s) { return pf_grid_area(s->image); }
 /* Tokens before the patches: class token, registers. */
 static inline int64_t pf_vit_prefix(const pf_vit_shape *s) { return s->class_token + s->registers; }
 /* All tokens. */
 static inline int64_t pf_vit_tokens(const pf_vit_shape *s)
 {
-    return pf_vit_prefix(s) + pf_vit_grid(s) * pf_vit_grid(s);
+    return pf_vit_prefix(s) + pf_vit_patches(s);
 }
 
 /* Columns of a feature of this kind. */
@@ -130,6 +142,13 @@ pf_vit_shape pf_vit_with_pool(const pf_vit_shape *s, pf_feature pool);
 /* Writes name and extents of tensor i of the network, in the order of the forward pass; false: there is none. */
 bool   pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out);
 size_t pf_vit_tensor_count(const pf_vit_shape *s);
+
+/* --- sides.c ------------------------------------------------------------------------------------------------------ */
+#define PF_SIDES_MAX 48                 /* bytes of a text of sides */
+/* Writes the value of the option image_size: "224" for a square, else "384x512", height first. Returns text. */
+const char *pf_sides_text(char text[PF_SIDES_MAX], pf_grid sides);
+/* Reads such a text; false: it is none, and *sides is not written. */
+bool        pf_sides_read(const char *text, pf_grid *sides);
 
 /* --- rope.c ------------------------------------------------------------------------------------------------------- */
 /* How many tables of rotary positions a network has: one, or one for each head of each block. 0: it has none. Each is

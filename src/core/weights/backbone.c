@@ -71,7 +71,7 @@ void peft_backbone_free(peft_backbone *b)
 peft_status pf_backbone_make_rope(peft_backbone *b)
 {
     const pf_vit_shape *s = &b->shape;
-    const int64_t grid = pf_vit_grid(s), elements = pf_rope_tables(s) * grid * grid * 2 * (s->width / s->heads);
+    const int64_t elements = pf_rope_tables(s) * pf_vit_patches(s) * 2 * (s->width / s->heads);
     const peft_tensor *freqs = pf_backbone_find(b, "rope.freqs");
     if (!elements) return PEFT_OK;
     pf_free(b->ctx, b->rope);
@@ -107,7 +107,8 @@ int64_t peft_backbone_get(const peft_backbone *b, const char *what)
     for (size_t i = 0; i < b->weights; i++) parameters += peft_tensor_count(&b->weight[i].tensor);
     const struct { const char *name; int64_t value; } facts[] = {
         { "width", s->width }, { "depth", s->depth }, { "heads", s->heads }, { "mlp", s->mlp }, { "patch", s->patch },
-        { "image_size", s->image }, { "tokens", pf_vit_tokens(s) }, { "prefix", pf_vit_prefix(s) },
+        { "image_size", s->image.h == s->image.w ? s->image.h : -1 }, { "image_height", s->image.h },
+        { "image_width", s->image.w }, { "tokens", pf_vit_tokens(s) }, { "prefix", pf_vit_prefix(s) },
         { "registers", s->registers }, { "classes", s->classes }, { "parameters", parameters },
         { "feature_width", pf_vit_feature_width(s, s->pool) } };
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) if (!strcmp(what, facts[i].name)) return facts[i].value;

@@ -7,7 +7,8 @@
 peft_status pf_shape_check(const pf_vit_shape *s)
 {
     const struct { const char *name; int64_t value, lo, hi; } bounds[] = {
-        { "patch", s->patch, 1, 1024 }, { "image_size", s->image, 1, 65536 }, { "width", s->width, 1, 65536 },
+        { "patch", s->patch, 1, 1024 }, { "image_size", s->image.h, 1, 65536 },
+        { "image_size", s->image.w, 1, 65536 }, { "width", s->width, 1, 65536 },
         { "depth", s->depth, 1, PEFT_DEPTH_MAX }, { "heads", s->heads, 1, 65536 }, { "mlp", s->mlp, 1, 1 << 20 },
         { "classes", s->classes, 0, 1 << 24 }, { "registers", s->registers, 0, 65536 } };
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
@@ -15,9 +16,12 @@ peft_status pf_shape_check(const pf_vit_shape *s)
             return pf_fail(PEFT_E_INVALID, "%s %lld: expected %lld to %lld%s", bounds[i].name,
                            (long long)bounds[i].value, (long long)bounds[i].lo, (long long)bounds[i].hi,
                            strcmp(bounds[i].name, "depth") ? "" : " blocks (PEFT_DEPTH_MAX)");
-    if (s->image % s->patch)
-        return pf_fail(PEFT_E_INVALID, "image_size %lld: expected a multiple of the patch side %lld",
-                       (long long)s->image, (long long)s->patch);
+    char sides[PF_SIDES_MAX];
+    if (s->image.h % s->patch || s->image.w % s->patch)
+        return pf_fail(PEFT_E_INVALID, "image_size %s: expected %s of the patch side %lld",
+                       pf_sides_text(sides, s->image),
+                       s->image.h == s->image.w ? "a multiple" : "height and width that are multiples",
+                       (long long)s->patch);
     if (s->width % s->heads)
         return pf_fail(PEFT_E_INVALID, "heads %lld: expected a divisor of the width %lld", (long long)s->heads,
                        (long long)s->width);
@@ -50,7 +54,7 @@ peft_status pf_shape_check_pool(const pf_vit_shape *s, pf_feature pool)
 }
 
 const pf_opt pf_backbone_create_options[] = {
-    { "image_size", 'i', "224", 1, 65536, "side of the square image in pixels" },
+    { "image_size", 'x', "224", 1, 65536, "side of the square images in pixels, or HEIGHTxWIDTH" },
     { "patch", 'i', "16", 1, 1024, "side of a patch in pixels" },
     { "width", 'i', "768", 1, 65536, "width of the residual stream" },
     { "depth", 'i', "12", 1, PEFT_DEPTH_MAX, "number of blocks" },
@@ -159,7 +163,7 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
     if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", ctx ? "out" : "ctx");
     PF_TRY(pf_options_check(o, t, "a new backbone"));
     pf_vit_shape s = {
-        .image = pf_options_int(o, t, "image_size"), .patch = pf_options_int(o, t, "patch"),
+        .patch = pf_options_int(o, t, "patch"),
         .width = pf_options_int(o, t, "width"), .depth = pf_options_int(o, t, "depth"),
         .heads = pf_options_int(o, t, "heads"), .mlp = pf_options_int(o, t, "mlp"),
         .classes = pf_options_int(o, t, "classes"), .registers = pf_options_int(o, t, "registers"),
@@ -169,6 +173,7 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
         .norm_pre = pf_options_int(o, t, "norm_pre"), .qk_norm = pf_options_int(o, t, "qk_norm"),
         .attn_norm = pf_options_int(o, t, "attn_norm"), .mlp_norm = pf_options_int(o, t, "mlp_norm"),
         .patch_bias = true };
+    pf_options_sides(o, t, "image_size", &s.image.h, &s.image.w);
     PF_TRY(read_words(o, &s));
     PF_TRY(read_rope(o, &s.rope));
     s.pos_prefix = s.class_token && s.pos_embed && !pf_options_int(o, t, "no_embed_class");

@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from torch.nn import functional as F
 
 WIDTH, DEPTH, HEADS, MLP, CLASSES, SAMPLES, PROMPTS, STEP = 12, 5, 2, 16, 3, 2, 2, 23
-# name of a case: head, image, patch, head_width, blocks
+# name of a case: head, side of the image or (height, width), patch, head_width, blocks
 CASES = {
     "linear": ("seg_linear", 32, 16, None, None),
     "linear14": ("seg_linear", 42, 14, None, None),
@@ -31,6 +31,8 @@ CASES = {
     "pup14": ("setr_pup", 28, 14, 4, None),
     "mla": ("seg_mla", 32, 16, 4, [0, 1, 2, 4]),
     "mla2": ("seg_mla", 32, 8, 6, [1, 3]),
+    "wide": ("setr_pup", (32, 48), 16, 4, None),
+    "high": ("seg_mla", (48, 16), 8, 4, [1, 4]),
 }
 MASK = (1 << 64) - 1
 
@@ -59,8 +61,9 @@ class Network:
     """The forward pass. Tensors are made when their names are first asked for."""
 
     def __init__(self, case):
-        self.head, self.image, self.patch, self.hidden, self.blocks = case
-        self.grid = self.image // self.patch
+        self.head, image, self.patch, self.hidden, self.blocks = case
+        self.image = image if isinstance(image, tuple) else (image, image)
+        self.grid = tuple(side // self.patch for side in self.image)
         self.trained, self.buffers = {}, {}
 
     def parameter(self, name, *shape):
@@ -90,8 +93,8 @@ class Network:
 
     def as_map(self, tokens):
         """The last tokens, those of patches, as [samples, channels, rows, columns]."""
-        x = tokens[:, -self.grid ** 2:]
-        return x.transpose(1, 2).reshape(SAMPLES, -1, self.grid, self.grid)
+        x = tokens[:, -self.grid[0] * self.grid[1]:]
+        return x.transpose(1, 2).reshape(SAMPLES, -1, *self.grid)
 
     def conv(self, x, name, out, k, training):
         shape = (out, x.shape[1]) if k == 1 else (out, x.shape[1], k, k)
@@ -111,7 +114,7 @@ class Network:
         return F.interpolate(x, mode="bilinear", align_corners=False, **how)
 
     def decode(self, levels, last, training):
-        size = {"size": (self.image, self.image)}
+        size = {"size": self.image}
         if self.head == "seg_linear":
             return self.enlarge(self.classify(self.as_map(last), "head"), **size)
         if self.head == "setr_naive":
@@ -137,7 +140,7 @@ class Network:
         x = F.conv2d(images, number("patch_embed.proj.weight", WIDTH, 3, self.patch, self.patch),
                      number("patch_embed.proj.bias", WIDTH), stride=self.patch).flatten(2).transpose(1, 2)
         x = torch.cat([number("cls_token", 1, 1, WIDTH).expand(SAMPLES, -1, -1), x], 1)
-        x = x + number("pos_embed", 1, 1 + self.grid ** 2, WIDTH)
+        x = x + number("pos_embed", 1, 1 + self.grid[0] * self.grid[1], WIDTH)
         levels = []
         for i in range(DEPTH):
             x = self.block(x, i)
@@ -147,10 +150,10 @@ class Network:
 
 def expected(name, case):
     net = Network(case)
-    images = number("images", SAMPLES, 3, net.image, net.image)
-    labels = ((uniform("labels", SAMPLES * net.image ** 2) + 1) / 2 * CLASSES).astype(numpy.int64)
+    images = number("images", SAMPLES, 3, *net.image)
+    labels = ((uniform("labels", SAMPLES * net.image[0] * net.image[1]) + 1) / 2 * CLASSES).astype(numpy.int64)
     logits = net.forward(images, True)
-    loss = F.cross_entropy(logits, torch.tensor(labels).reshape(SAMPLES, net.image, net.image))
+    loss = F.cross_entropy(logits, torch.tensor(labels).reshape(SAMPLES, *net.image))
     loss.backward()
     with torch.no_grad():
         inferred = net.forward(images, False)

@@ -63,9 +63,7 @@ pf_val      pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const
 pf_val      pf_head_tensor(const peft_model *m, pf_graph *g, const char *stem, const char *suffix);
 
 /* --- parts of heads of maps, in map_parts.c ----------------------------------------------------------------------- */
-/* Rows and columns of a map of patches or pixels. */
-typedef struct pf_grid { int64_t h, w; } pf_grid;
-pf_grid pf_head_patches(const peft_model *m);
+pf_grid pf_head_patches(const peft_model *m);                   /* rows and columns of patches */
 pf_grid pf_head_pixels(const peft_model *m);                    /* of the model's input */
 /* A convolution without bias, batch norm and ReLU. Adds STEM.weight [out, in, k, k], of k = 1 [out, in], and the batch
  * norm's STEM.bn.weight, bias, running_mean and running_var [out]. init NULL: kaiming_out, the convolutions' of

@@ -6,16 +6,8 @@
 enum { STEM = 64 };                                    /* bytes of a prefix of tensors' names */
 enum { PUBLISHED_WIDTH = 256 };                        /* of the hidden maps of SETR's decoders */
 
-pf_grid pf_head_patches(const peft_model *m)
-{
-    const int64_t grid = pf_vit_grid(&m->backbone->shape);
-    return (pf_grid){ grid, grid };
-}
-
-pf_grid pf_head_pixels(const peft_model *m)
-{
-    return (pf_grid){ m->backbone->shape.image, m->backbone->shape.image };
-}
+pf_grid pf_head_patches(const peft_model *m) { return pf_vit_grid(&m->backbone->shape); }
+pf_grid pf_head_pixels(const peft_model *m) { return m->backbone->shape.image; }
 
 int64_t pf_head_width(const peft_model *m) { return m->spec.width ? m->spec.width : PUBLISHED_WIDTH; }
 

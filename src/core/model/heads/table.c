@@ -27,10 +27,10 @@ const pf_head *pf_head_find(const char *name)
 
 pf_shape pf_head_output(const pf_head *head, const pf_vit_shape *v, int64_t classes)
 {
-    const int64_t grid = pf_vit_grid(v);
+    const pf_grid grid = pf_vit_grid(v);
     if (head == &pf_head_none) return (pf_shape){ 0 };
-    if (head->of == PF_OF_PATCHES) return pf_shape_of(3, grid, grid, classes);
-    return head->of == PF_OF_PIXELS ? pf_shape_of(3, v->image, v->image, classes) : pf_shape_of(1, classes);
+    if (head->of == PF_OF_PATCHES) return pf_shape_of(3, grid.h, grid.w, classes);
+    return head->of == PF_OF_PIXELS ? pf_shape_of(3, v->image.h, v->image.w, classes) : pf_shape_of(1, classes);
 }
 
 /* Four blocks, or all if there are fewer, that end parts of equal length: of 12 blocks 2, 5, 8 and 11. */

@@ -34,16 +34,19 @@ static pf_val rope_table(const pf_vit_pass *p, int64_t l)
 {
     const pf_vit_shape *v = p->shape;
     const peft_backbone *b = p->m->backbone;
-    const int64_t grid = pf_vit_grid(v), n = v->width / v->heads, tables = v->rope.kind == PF_ROPE_MIXED ? v->heads : 1;
+    const int64_t patches = pf_vit_patches(v), n = v->width / v->heads;
+    const int64_t tables = v->rope.kind == PF_ROPE_MIXED ? v->heads : 1;
+    const pf_grid grid = pf_vit_grid(v);
     const pf_val freqs = pf_pass_weight(p, PF_OUTSIDE_BLOCKS, "rope.freqs");
     const peft_tensor *frozen = pf_backbone_find(b, "rope.freqs");
     if (pf_exists(freqs) && pf_v(p->g, freqs)->data != frozen->data) {
         const pf_val fx = peft_sys_select(p->g, peft_sys_select(p->g, freqs, 0), l);
         const pf_val fy = peft_sys_select(p->g, peft_sys_select(p->g, freqs, 1), l);
-        return pf_emit(p->g, &pf_op_rope_table, &(pf_attr){ .i = { grid, v->rope.xy } }, 2, (pf_val[]){ fx, fy });
+        const pf_attr a = { .i = { grid.h, grid.w, v->rope.xy } };
+        return pf_emit(p->g, &pf_op_rope_table, &a, 2, (pf_val[]){ fx, fy });
     }
-    const int64_t first = v->rope.kind == PF_ROPE_MIXED ? l * v->heads * grid * grid * 2 * n : 0;
-    const pf_val table = pf_value_new(p->g, PF_CONST, pf_shape_of(2, tables * grid * grid, 2 * n));
+    const int64_t first = v->rope.kind == PF_ROPE_MIXED ? l * v->heads * patches * 2 * n : 0;
+    const pf_val table = pf_value_new(p->g, PF_CONST, pf_shape_of(2, tables * patches, 2 * n));
     if (pf_exists(table)) {
         pf_v(p->g, table)->type = PK_REAL;
         pf_v(p->g, table)->data = b->rope + first;
@@ -56,7 +59,7 @@ static void rotate(const pf_vit_pass *p, int64_t l, pf_val qk[2])
 {
     const pf_vit_shape *v = p->shape;
     if (p->g->status) return;
-    const int64_t first = pf_v(p->g, qk[0])->shape.dim[1] - pf_vit_grid(v) * pf_vit_grid(v);
+    const int64_t first = pf_v(p->g, qk[0])->shape.dim[1] - pf_vit_patches(v);
     const int64_t tables = v->rope.kind == PF_ROPE_MIXED ? v->heads : 1;
     const pf_attr a = { .i = { v->heads, tables, first, v->rope.halves ? PF_ROTATE_HALVES : 0 } };
     const pf_val table = rope_table(p, l);

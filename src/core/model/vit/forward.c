@@ -102,8 +102,8 @@ static pf_val weight_of(const void *model, pf_graph *g, const char *name) { retu
 
 pf_val pf_model_images(const peft_model *m, pf_graph *g)
 {
-    const int64_t side = m->backbone->shape.image;
-    return pf_input_add(g, "images", pf_shape_of(4, g->batch, (int64_t)3, side, side), PF_IN_BY_ID);
+    const pf_grid image = m->backbone->shape.image;
+    return pf_input_add(g, "images", pf_shape_of(4, g->batch, (int64_t)3, image.h, image.w), PF_IN_BY_ID);
 }
 
 /* A method with a network of its own replaces the backbone's pass and the head. */

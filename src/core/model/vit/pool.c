@@ -95,7 +95,7 @@ static pf_val attend(const pf_vit_pass *p, pf_val tokens, int64_t first)
 
 pf_val pf_pass_patches(const pf_vit_pass *p, pf_val x)
 {
-    const int64_t patches = pf_vit_grid(p->shape) * pf_vit_grid(p->shape);
+    const int64_t patches = pf_vit_patches(p->shape);
     return peft_sys_take_rows(p->g, x, peft_sys_extent(p->g, x, 1) - patches, patches);
 }
 
@@ -105,7 +105,7 @@ static pf_val pooled(const pf_vit_pass *p, pf_val tokens)
 {
     const pf_vit_shape *v = p->shape;
     pf_graph *g = p->g;
-    const int64_t all = peft_sys_extent(g, tokens, 1), patches = pf_vit_grid(v) * pf_vit_grid(v);
+    const int64_t all = peft_sys_extent(g, tokens, 1), patches = pf_vit_patches(v);
     const int64_t prefix = all - patches, first = v->pool_all ? 0 : prefix, one = 1;
     pf_val x;
     if (p->reads == PF_READS_PATCHES) return pf_pass_final_norm(p, pf_pass_patches(p, tokens));

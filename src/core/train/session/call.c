@@ -8,16 +8,16 @@
 
 peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n)
 {
-    int64_t side = m->backbone->shape.image;
+    const pf_grid image = m->backbone->shape.image;
     char given[96];
     if (!images) return pf_fail(PEFT_E_INVALID, "images is NULL: expected a tensor");
     if (images->type != PEFT_F32 && images->type != PEFT_F64)               /* f64 is converted */
         return pf_fail(PEFT_E_DTYPE, "images: given %s, expected f32", pf_dtype_name(images->type));
     if (images->ndim != 4 || images->dim[0] < 1 || images->dim[0] > batch || images->dim[1] != 3
-        || images->dim[2] != side || images->dim[3] != side)
+        || images->dim[2] != image.h || images->dim[3] != image.w)
         return pf_fail(PEFT_E_SHAPE, "images: given %s, expected [1..%lld, 3, %lld, %lld]",
-                       pf_dims_text(given, sizeof given, images->ndim, images->dim), (long long)batch, (long long)side,
-                           (long long)side);
+                       pf_dims_text(given, sizeof given, images->ndim, images->dim), (long long)batch,
+                       (long long)image.h, (long long)image.w);
     *n = images->dim[0];
     return PEFT_OK;
 }

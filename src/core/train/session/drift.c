@@ -31,9 +31,9 @@ static void free_all(drift *d)
 }
 
 /* Makes d->noise: images of normal noise that the context's seed decides. */
-static peft_status make_noise(drift *d, int64_t side)
+static peft_status make_noise(drift *d, pf_grid image)
 {
-    const int64_t dims[] = { BATCH, 3, side, side };
+    const int64_t dims[] = { BATCH, 3, image.h, image.w };
     PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 4, dims, &d->noise));
     const pf_rng r = { d->ctx->seed, pf_rng_stream("merge drift"), 0 };
     pk_real *x = d->noise->data;
@@ -128,11 +128,13 @@ peft_status peft_model_merge_drift(peft_model *m, peft_backbone *merged, const p
     PK_FLOAT_SCOPE;
     if (!m || !merged) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "merged" : "model");
     drift d = { .ctx = m->backbone->ctx, .model = { m, NULL } };
-    const int64_t classes = merged->shape.classes, side = merged->shape.image;
-    if ((classes != m->classes && !is_headless(&d)) || side != m->backbone->shape.image)
-        return pf_fail(PEFT_E_MISMATCH, "merged: given %lld classes and images of side %lld, the model has %lld and "
-                       "%lld", (long long)classes, (long long)side, (long long)m->classes,
-                       (long long)m->backbone->shape.image);
+    const int64_t classes = merged->shape.classes;
+    const pf_grid given = merged->shape.image, expected = m->backbone->shape.image;
+    char sides[2][PF_SIDES_MAX];
+    if ((classes != m->classes && !is_headless(&d)) || !pf_grid_equal(given, expected))
+        return pf_fail(PEFT_E_MISMATCH, "merged: given %lld classes and images of size %s, the model has %lld and %s",
+                       (long long)classes, pf_sides_text(sides[0], given), (long long)m->classes,
+                       pf_sides_text(sides[1], expected));
     peft_status s = compare_all(&d, merged, images);
     free_all(&d);
     if (s) return s;

@@ -34,8 +34,7 @@ const peft_option *peft_session_option(size_t i) { return pf_option_at(options, 
 /* Elements of one image. */
 static int64_t image_elements(const peft_session *s)
 {
-    const pf_vit_shape *v = &s->model->backbone->shape;
-    return 3 * v->image * v->image;
+    return 3 * pf_vit_pixels(&s->model->backbone->shape);
 }
 
 /* Makes s->tap. The views stay valid, because each value keeps its place in the arena. */

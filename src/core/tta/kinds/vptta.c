@@ -33,7 +33,8 @@ typedef struct {
 } vptta;
 
 static const pf_opt options[] = {
-    { "size", 'i', "0", 0, 1024, "frequencies in each direction; 0: a hundredth of the image's side, at least 1" },
+    { "size", 'i', "0", 0, 1024, "frequencies in each direction; 0: a hundredth of the image's shorter side, at "
+      "least 1" },
     { "block", 's', "centred", 0, 0, "centred: around frequency 0 (an even size becomes one more); published: as in "
       "the published code, beside it" },
     { "align", 's', "tokens", 0, 0, "statistics that the loss compares: tokens after each block's norm with those of "
@@ -46,21 +47,31 @@ static const pf_opt options[] = {
     { "beta2", 'f', "0.99", 0, 0.999999, "decay of Adam's second moment" },
     { 0 } };
 
-/* The block of the published code: size rows from (side - size) / 2 of a spectrum whose frequency 0 is at side / 2. */
+/* The first frequency of the block of the published code: size rows from (side - size) / 2 of a spectrum whose
+ * frequency 0 is at side / 2. */
+static int64_t published_first(int64_t side, int64_t size) { return (side - size) / 2 - side / 2; }
+
 static peft_status read_block(peft_adaptor *a, vptta *t)
 {
-    const int64_t side = a->model->backbone->shape.image, given = pf_tta_int(a, "size");
+    const pf_grid image = a->model->backbone->shape.image;
+    const int64_t side = image.h < image.w ? image.h : image.w, given = pf_tta_int(a, "size");
     const char *block = pf_tta_string(a, "block");
+    char sides[PF_SIDES_MAX];
     t->block = given ? given : side / 100 > 1 ? side / 100 : 1;
-    if (!strcmp(block, "published")) t->first = (side - t->block) / 2 - side / 2;
-    else if (!strcmp(block, "centred")) {
+    if (!strcmp(block, "published")) {
+        t->first = published_first(image.h, t->block);
+        if (t->first != published_first(image.w, t->block))
+            return pf_fail(PEFT_E_OPTION, "block: given published for images of %s, where the published block would "
+                           "begin at different frequencies down and across; expected centred",
+                           pf_sides_text(sides, image));
+    } else if (!strcmp(block, "centred")) {
         t->first = -(t->block / 2);
         t->block = 2 * (t->block / 2) + 1;
     } else return pf_fail(PEFT_E_OPTION, "block: given '%s', expected centred or published", block);
     if (t->block <= side) return PEFT_OK;
     const bool centred = !strcmp(block, "centred");
     return pf_fail(PEFT_E_OPTION, "size: given %lld, expected at most %lld: the model's images have %lld frequencies "
-                   "in each direction%s", (long long)given, (long long)(side - (centred && side % 2 == 0)),
+                   "along their shorter side%s", (long long)given, (long long)(side - (centred && side % 2 == 0)),
                    (long long)side, centred ? ", and with block=centred an even size becomes one more" : "");
 }
 
@@ -89,17 +100,17 @@ static peft_status create(peft_adaptor *a)
                                    .eps = 1e-8 };
     a->lr = pf_tta_float(a, "lr");
     const size_t values = (size_t)t->values, bank = (size_t)t->capacity;
-    const int64_t side = a->model->backbone->shape.image;
+    const pf_grid image = a->model->backbone->shape.image;
     peft_status s;
     t->keys = pf_tta_memory(a, "keys of the memory bank", bank * values * sizeof *t->keys, &s);
     if (!s) t->prompts = pf_tta_memory(a, "prompts of the memory bank", bank * values * sizeof *t->prompts, &s);
     if (!s) t->key = pf_tta_memory(a, "key", values * sizeof *t->key, &s);
     if (!s) t->similarity = pf_tta_memory(a, "similarities", bank * sizeof *t->similarity, &s);
     if (s) return s;
-    void *memory = pf_tta_memory(a, "spectrum", pf_spectrum_bytes(side, t->block), &s);
+    void *memory = pf_tta_memory(a, "spectrum", pf_spectrum_bytes(image.h, image.w, t->block), &s);
     if (!s) t->plane = pf_tta_memory(a, "frequencies", (size_t)(t->block * t->block) * sizeof *t->plane, &s);
     if (s) return s;
-    t->spectrum = pf_spectrum_memory_at(memory, side, t->block, t->first);
+    t->spectrum = pf_spectrum_memory_at(memory, image.h, image.w, t->block, t->first);
     return pf_tta_tensor(a, "vptta.prompt", 3, (int64_t[]){ CHANNELS, t->block, t->block }, &t->prompt);
 }
 
@@ -135,10 +146,10 @@ static void reset(peft_adaptor *a)
 /* Sets the key: the mean amplitudes of the n images. */
 static void make_key(const peft_adaptor *a, vptta *t, int64_t n, const pk_real *images)
 {
-    const int64_t side = a->model->backbone->shape.image, of_channel = t->block * t->block;
+    const int64_t pixels = pf_vit_pixels(&a->model->backbone->shape), of_channel = t->block * t->block;
     memset(t->key, 0, (size_t)t->values * sizeof *t->key);
     for (int64_t plane = 0; plane < n * CHANNELS; plane++) {
-        pf_spectrum_of(&t->spectrum, images + plane * side * side, t->plane);
+        pf_spectrum_of(&t->spectrum, images + plane * pixels, t->plane);
         for (int64_t i = 0; i < of_channel; i++)
             t->key[plane % CHANNELS * of_channel + i] += hypot(t->plane[i].re, t->plane[i].im) / (double)n;
     }

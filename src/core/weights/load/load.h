@@ -27,7 +27,8 @@ typedef struct pf_loader {
     pf_st_tensor part[4]; size_t parts;  /* pieces of tensors that timm stores as several (PF_POOL_QKV) */
     pf_config config;                    /* what the configuration files state */
     pf_vit_shape shape;
-    int64_t native_grid, native_prefix;  /* the file's pos_embed: side of its grid, rows before those of the patches */
+    pf_grid native_grid;                 /* of the file's pos_embed */
+    int64_t native_prefix;               /* its rows before those of the patches */
     bool fold_prefix;                    /* loading adds the native_prefix rows to class token and registers, and drops
                                             them from pos_embed */
     pf_int8_header int8;                 /* of a file whose matrices are stored as int8 */
@@ -78,6 +79,8 @@ bool        pf_load_number(const pf_loader *l, const char *name, double *v);
 const char *pf_load_word(const pf_loader *l, const char *name);
 /* Sets *out to a fact that is a whole number; fallback: its value if nothing states it. */
 peft_status pf_load_whole(const pf_loader *l, const char *name, int64_t fallback, int64_t *out);
+/* The sides of images in pixels that the file's header states, else the configuration files; false: none does. */
+bool        pf_load_image(const pf_loader *l, pf_grid *image);
 /* Adds a line to the assumptions: "heads=12: width / 64". */
 void        pf_load_assume(pf_loader *l, const char *name, const char *value, const char *why);
 

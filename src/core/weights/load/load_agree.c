@@ -111,19 +111,23 @@ peft_status pf_load_check_image_size(const pf_loader *l)
 {
     const pf_arch a = pf_load_arch(l);
     const char *text = pf_config_get(&l->config, "image_size");
-    int64_t side;
-    if (!text || !pf_parse_int(text, &side) || !l->shape.patch) return PEFT_OK;
-    if (side % l->shape.patch)
-        pf_warn(l->ctx, "%s: image_size %s is no multiple of the patch side %lld: pictures are resized to %lld pixels; "
-                "the library that wrote it resizes them to %s and leaves out the last %lld rows and columns",
-                l->config.source, text, (long long)l->shape.patch, (long long)(side - side % l->shape.patch), text,
-                (long long)(side % l->shape.patch));
-    if (a.timm || !a.known) return PEFT_OK;
-    const long long grid = (long long)(side / l->shape.patch), weights = (long long)l->native_grid;
-    if (grid == weights) return PEFT_OK;
+    const int64_t patch = l->shape.patch;
+    pf_grid side;
+    char multiple[PF_SIDES_MAX];
+    if (!text || !patch || !pf_sides_read(text, &side)) return PEFT_OK;
+    const pf_grid rest = { side.h % patch, side.w % patch };
+    if (rest.h || rest.w)
+        pf_warn(l->ctx, "%s: image_size %s is no multiple of the patch side %lld: pictures are resized to %s pixels; "
+                "the library that wrote it resizes them to %s and leaves out the last %lld rows and %lld columns",
+                l->config.source, text, (long long)patch,
+                pf_sides_text(multiple, (pf_grid){ side.h - rest.h, side.w - rest.w }), text, (long long)rest.h,
+                (long long)rest.w);
+    const pf_grid grid = { side.h / patch, side.w / patch }, weights = l->native_grid;
+    if (a.timm || !a.known || pf_grid_equal(grid, weights)) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "%s states image_size %s, a grid of %lld x %lld patches, but the position embedding "
                    "has %lld x %lld: expected the configuration of this model, or the option config=none",
-                   l->config.source, text, grid, grid, weights, weights);
+                   l->config.source, text, (long long)grid.h, (long long)grid.w, (long long)weights.h,
+                   (long long)weights.w);
 }
 
 /* The checks above that need no position embedding, and two warnings. */

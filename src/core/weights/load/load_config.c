@@ -37,7 +37,8 @@ static peft_status read_content(const pf_loader *l, const json_t *top, const cha
 {
     const char *slash = strrchr(path, '/');
     const json_t *image_processor = find_processor(top), *cfg = pf_json_get(top, "pretrained_cfg");
-    const int64_t side = pf_options_int(l->o, pf_backbone_load_options, "image_size");
+    pf_grid side;
+    pf_options_sides(l->o, pf_backbone_load_options, "image_size", &side.h, &side.w);
     if (image_processor && c->prep.stated) return PEFT_OK;
     if (image_processor) return pf_prep_hf(image_processor, usual_processor(l, c), &c->prep);
     snprintf(c->source, sizeof c->source, "%s", slash ? slash + 1 : path);

@@ -127,7 +127,7 @@ static peft_status set_rule(pf_loader *l, const pf_arch *a, const char *why)
     const char *usual = a->known ? a->facts.rule : l->family->rule;
     const bool is_stated = a->known || !strcmp(l->config.source, "open_clip_config.json");
     l->rule = pf_load_word(l, "resample");
-    const bool resamples = l->shape.image != l->native_grid * l->shape.patch;
+    const bool resamples = !pf_grid_equal(pf_vit_grid(&l->shape), l->native_grid);
     if (!l->rule && !is_stated && resamples) pf_load_assume(l, "resample", usual, why);
     if (!l->rule) l->rule = usual;
     return pf_pos_embed_check_rule(l->rule);
@@ -164,8 +164,8 @@ peft_status pf_load_facts(pf_loader *l)
     set_eps(l, &a, why);
     PF_TRY(set_act(l, &a, why));
     PF_TRY(pf_load_attention_pooling(l));
-    s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
-    if (!s->image) s->image = l->native_grid * s->patch;
+    pf_options_sides(l->o, pf_backbone_load_options, "image_size", &s->image.h, &s->image.w);
+    if (!s->image.h) s->image = (pf_grid){ l->native_grid.h * s->patch, l->native_grid.w * s->patch };
     PF_TRY(set_rule(l, &a, why));
     warn_of_assumptions(l);
     return pf_shape_check(s);

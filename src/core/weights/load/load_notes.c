@@ -47,9 +47,9 @@ static void set_mean_std(notes *n, const double mean[3], const double std[3])
     pf_prep_print_triple(std, n->text[PF_NOTE_STD], PF_NOTE_MAX);
 }
 
-/* The notes as the configuration files state them, else the family's usual values. native: the image side that the
+/* The notes as the configuration files state them, else the family's usual values. native: the images that the
  * position embedding was trained for. */
-static notes notes_without_header(const pf_loader *l, int64_t native)
+static notes notes_without_header(const pf_loader *l, pf_grid native)
 {
     const pf_config *c = &l->config;
     const pf_prep *p = &c->prep;
@@ -57,12 +57,12 @@ static notes notes_without_header(const pf_loader *l, int64_t native)
     const char *side = pf_config_get(c, "image_size");
     notes n = { { "" } };
     if (usual) set_mean_std(&n, usual->mean, usual->std);
-    snprintf(n.text[PF_NOTE_IMAGE_SIZE], PF_NOTE_MAX, "%lld", (long long)native);
+    pf_sides_text(n.text[PF_NOTE_IMAGE_SIZE], native);
     if (side) snprintf(n.text[PF_NOTE_IMAGE_SIZE], PF_NOTE_MAX, "%s", side);
     snprintf(n.text[PF_NOTE_LINK], PF_NOTE_MAX, "%s", link_of(pf_config_get(c, "problem_type")));
     if (!p->stated) return n;
     set_mean_std(&n, p->mean, p->std);
-    if (p->size > 0) snprintf(n.text[PF_NOTE_IMAGE_SIZE], PF_NOTE_MAX, "%lld", (long long)p->size);
+    if (p->size.h > 0) pf_sides_text(n.text[PF_NOTE_IMAGE_SIZE], p->size);
     /* only the fits up to LONGEST_MEAN have a crop_pct (prep.h) */
     if (p->fit <= PF_FIT_LONGEST_MEAN && !*p->inexpressible)
         pf_print_float(n.text[PF_NOTE_CROP_PCT], PF_NOTE_MAX, p->crop_pct);
@@ -127,7 +127,8 @@ static void warn_of_names(const pf_loader *l, const peft_backbone *b)
 /* A header's entry of the note's name comes before all other sources. */
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
 {
-    const notes known = notes_without_header(l, l->native_grid * b->shape.patch);
+    const pf_grid grid = l->native_grid, native = { grid.h * b->shape.patch, grid.w * b->shape.patch };
+    const notes known = notes_without_header(l, native);
     const char *problem = pf_config_get(&l->config, "problem_type");
     const bool has_mean_std = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
     for (int i = 0; i < PF_NOTES; i++) {

@@ -3,8 +3,8 @@
 #include "core/weights/load/load.h"
 
 const pf_opt pf_backbone_load_options[] = {
-    { "image_size", 'i', "0", 0, 65536, "side of the images in pixels; 0: the file's; for another one the position "
-      "embedding is resampled" },
+    { "image_size", 'x', "0", 0, 65536, "side of the images in pixels, or HEIGHTxWIDTH; 0: the file's; for another one "
+      "the position embedding is resampled" },
     { "resample", 's', "auto", 0, 0, "how the position embedding is resampled: timm, hf, mmcls, torchvision or "
       "bilinear; auto: as in the library that wrote the file" },
     { "weights", 's', "file", 0, 0, "how the matrices of the blocks are kept in memory: file, in the type of the file; "

@@ -146,17 +146,15 @@ static peft_status set_rope(pf_loader *l)
 /* The grid of a network without a position embedding, for the image size that is stated. */
 static peft_status set_grid(pf_loader *l)
 {
-    const int64_t option = pf_options_int(l->o, pf_backbone_load_options, "image_size");
-    const char *header = pf_st_meta(l->file, "image_size");
-    const char *text = header ? header : pf_config_get(&l->config, "image_size");
-    int64_t image = option;
-    if (!image && (!text || !pf_parse_int(text, &image))) {
-        image = USUAL_IMAGE / l->shape.patch * l->shape.patch;
-        char assumed[24];
-        snprintf(assumed, sizeof assumed, "%lld", (long long)image);
-        pf_load_assume(l, "image_size", assumed, "usual; the network works at any size");
+    const int64_t patch = l->shape.patch, usual = USUAL_IMAGE / patch * patch;
+    pf_grid image;
+    pf_options_sides(l->o, pf_backbone_load_options, "image_size", &image.h, &image.w);
+    if (!image.h && !pf_load_image(l, &image)) {
+        image = (pf_grid){ usual, usual };
+        char assumed[PF_SIDES_MAX];
+        pf_load_assume(l, "image_size", pf_sides_text(assumed, image), "usual; the network works at any size");
     }
-    l->native_grid = image / l->shape.patch;
+    l->native_grid = (pf_grid){ image.h / patch, image.w / patch };
     return PEFT_OK;
 }
 

@@ -113,11 +113,12 @@ static bool fact_is(const pf_loader *l, const char *fact, const char *value)
 /* Do the configuration files contradict a position embedding of prefix_rows rows, then grid x grid rows? */
 static bool ruled_out(const pf_loader *l, int64_t prefix_rows, int64_t grid)
 {
-    const char *side = pf_config_get(&l->config, "image_size");
-    int64_t image;
+    const char *sides = pf_config_get(&l->config, "image_size");
+    pf_grid image;
     if (fact_is(l, "no_embed_class", "true") && prefix_rows) return true;
     if (fact_is(l, "no_embed_class", "false") && !prefix_rows) return true;
-    return side && l->shape.patch && pf_parse_int(side, &image) && image / l->shape.patch != grid;
+    if (!sides || !l->shape.patch || !pf_sides_read(sides, &image)) return false;
+    return image.h / l->shape.patch != grid || image.w / l->shape.patch != grid;
 }
 
 /* How many rows pos_embed may have before those of the patches: none, one for the class token, or one for each prefix
@@ -134,13 +135,33 @@ static int prefix_candidates(const pf_loader *l, int64_t rows[3])
 
 static peft_status missing_error(const pf_loader *l, const char *timm, const char *what);
 
-/* Splits the rows of pos_embed into prefix rows and a square grid. If two splits are possible (25 rows with 8
- * registers: a grid of 5 x 5, or 9 prefix rows and a grid of 4 x 4), the configuration files decide. */
+/* Splits the rows of pos_embed into one of the possible numbers of prefix rows and the grid of images that are stated
+ * not to be square; false: the images are square, or nothing states them, or their grid has another number of rows. */
+static bool split_stated(pf_loader *l, const int64_t *prefix, int candidates, int64_t total)
+{
+    const int64_t patch = l->shape.patch;
+    pf_grid image;
+    if (!patch || !pf_load_image(l, &image) || image.h == image.w) return false;
+    const pf_grid grid = { image.h / patch, image.w / patch };
+    for (int i = 0; i < candidates; i++)
+        if (grid.h > 0 && grid.w > 0 && grid.h <= total && grid.w <= total
+            && pf_grid_area(grid) == total - prefix[i]) {
+            l->native_prefix = prefix[i];
+            l->native_grid = grid;
+            return true;
+        }
+    return false;
+}
+
+/* Splits the rows of pos_embed into prefix rows and a grid: that of stated images that are not square, else a square
+ * one. If two splits are possible (25 rows with 8 registers: a grid of 5 x 5, or 9 prefix rows and a grid of 4 x 4),
+ * the configuration files decide. */
 static peft_status split_positions(pf_loader *l)
 {
     int64_t grid[3], prefix[3], candidate[3], n = 0, possible = 0;
     const int candidates = prefix_candidates(l, candidate);
     const int64_t total = token_rows(l, "pos_embed");
+    if (split_stated(l, candidate, candidates, total)) return PEFT_OK;
     for (int i = 0; i < candidates; i++) {
         const int64_t side = total > candidate[i] ? (int64_t)llround(sqrt((double)(total - candidate[i]))) : 0;
         if (side && side * side == total - candidate[i]) prefix[n] = candidate[i], grid[n++] = side;
@@ -148,7 +169,9 @@ static peft_status split_positions(pf_loader *l)
     if (!n && !l->shape.class_token) return missing_error(l, "cls_token", "pos_embed has a row for it");
     if (!n)
         return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for class "
-                       "token and registers before it", (long long)total);
+                       "token and registers before it; for images that are not square, expected their sides as "
+                       "image_size in the header (\"384x512\") or the configuration file ([384, 512])",
+                       (long long)total);
     for (int64_t i = 0; i < n && n > 1; i++)            /* keeps those that the configuration files allow */
         if (!ruled_out(l, prefix[i], grid[i])) prefix[possible] = prefix[i], grid[possible++] = grid[i];
     if (n > 1 && possible != 1)
@@ -157,7 +180,7 @@ static peft_status split_positions(pf_loader *l)
                        (long long)total, (long long)grid[0], (long long)grid[0], (long long)prefix[0],
                        (long long)grid[1], (long long)grid[1], (long long)prefix[1]);
     l->native_prefix = prefix[0];
-    l->native_grid = grid[0];
+    l->native_grid = (pf_grid){ grid[0], grid[0] };
     return PEFT_OK;
 }
 

@@ -13,6 +13,13 @@ const char *pf_load_text(const pf_loader *l, const char *name)
     return config ? config : pf_arch_setting(&a, name);
 }
 
+bool pf_load_image(const pf_loader *l, pf_grid *image)
+{
+    const char *header = pf_st_meta(l->file, "image_size");
+    const char *text = header ? header : pf_config_get(&l->config, "image_size");
+    return text && pf_sides_read(text, image);
+}
+
 void pf_load_assume(pf_loader *l, const char *name, const char *value, const char *why)
 {
     const size_t used = strlen(l->assumed);

@@ -193,17 +193,17 @@ static peft_status fold_prefix_rows(const pf_loader *l, peft_backbone *b)
 /* Resamples pos_embed to the grid of the option image_size. b->native_pos takes over the file's tensor. */
 static peft_status resample_positions(const pf_loader *l, peft_backbone *b)
 {
-    const int64_t grid = pf_vit_grid(&b->shape), old = l->native_grid;
-    if (grid == old || !b->shape.pos_embed) return PEFT_OK;
+    const pf_grid grid = pf_vit_grid(&b->shape), old = l->native_grid;
+    if (pf_grid_equal(grid, old) || !b->shape.pos_embed) return PEFT_OK;
     const size_t i = weight_index(b, "pos_embed");
     peft_tensor *t = &b->weight[i].tensor;
     b->native_pos = *t;
     t->owned = false;
-    t->dim[1] = b->shape.pos_prefix + grid * grid;
+    t->dim[1] = b->shape.pos_prefix + pf_grid_area(grid);
     if (!pf_backbone_alloc_data(b, i)) return PEFT_E_NOMEM;
     snprintf(b->resample, sizeof b->resample, "%s", l->rule);       /* the rule that was applied */
-    return pf_pos_embed_resample(b->ctx, l->rule, b->native_pos.data, b->shape.pos_prefix, (int)old, (int)old, t->data,
-                                 (int)grid, (int)grid, b->shape.width);
+    return pf_pos_embed_resample(b->ctx, l->rule, b->native_pos.data, b->shape.pos_prefix, (int)old.h,
+                                 (int)old.w, t->data, (int)grid.h, (int)grid.w, b->shape.width);
 }
 
 /* Fills a tensor of the classifier of class and distillation token side by side from the file's two classifiers, whose
@@ -250,7 +250,7 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
     for (size_t i = 0; i < b->weights && !s; i++) {
         const pf_st_tensor *part[3];
         if (!strcmp(b->weight[i].name, "pos_embed"))    /* as in the file; folding and resampling change it below */
-            b->weight[i].tensor.dim[1] = l->native_prefix + l->native_grid * l->native_grid;
+            b->weight[i].tensor.dim[1] = l->native_prefix + pf_grid_area(l->native_grid);
         if (pf_is_classifier(b->weight[i].name) && pf_load_find(l, PF_SECOND_CLASSIFIER ".weight", part)) {
             s = fill_two_classifiers(l, b, i);
             continue;

@@ -165,7 +165,9 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     const bool before_mean = s->pool == PF_FEATURE_MEAN && s->norm;
     if (f->model && !f->naming->dtype && before_mean)        /* open_clip's norm may follow the mean */
         PF_TRY(pf_st_out_meta(o, "fc_norm", "false"));
-    if (!s->pos_embed) PF_TRY(pf_meta_add_int(o, "image_size", s->image));
+    char sides[PF_SIDES_MAX];
+    if (!s->pos_embed || s->image.h != s->image.w)            /* the rows of pos_embed tell a square, nothing else */
+        PF_TRY(pf_st_out_meta(o, "image_size", pf_sides_text(sides, s->image)));
     if (s->pool_all) PF_TRY(pf_st_out_meta(o, "pool_all", "true"));
     if (s->attn_pool.width) {
         PF_TRY(pf_meta_add_int(o, "pool_heads", s->attn_pool.heads));
@@ -204,6 +206,17 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
     pf_print_digits(limit, sizeof limit, type->limit, DIGITS);
     return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds %s, but in %s magnitudes from %s on become Inf: not saved; "
                    "dtype=f32 can hold it", name, value, type->name, limit);
+}
+
+/* PEFT_E_UNSUPPORTED: files of other libraries are read as those of a square grid of positions. */
+static peft_status check_sides(const peft_backbone *b, const pf_naming *naming)
+{
+    const pf_grid image = b->shape.image;
+    char sides[PF_SIDES_MAX];
+    if (image.h == image.w || !strcmp(naming->name, "timm")) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "naming: given %s for a backbone of image_size %s: files of that naming are "
+                   "read as those of square images; expected naming=timm, or a backbone loaded with image_size=N",
+                   naming->name, pf_sides_text(sides, image));
 }
 
 /* Adds everything that the file will hold: facts, notes, and the tensors of `stored`, which are those of b in the
@@ -271,6 +284,7 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     pf_made made = { .count = 0 };
     if (!b || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "path" : "backbone");
     PF_TRY(choose_form(b, o, &f));
+    PF_TRY(check_sides(b, f.naming));
     peft_backbone *restored = NULL;
     peft_status s = pf_st_out_create(b->ctx, &out);
     if (!s && f.type->int8 != b->int8) s = pf_save_restored(b, f.type->int8, &restored);

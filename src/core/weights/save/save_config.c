@@ -109,7 +109,7 @@ static int add_facts(json_t *o, const pf_vit_shape *s, const pf_form *f)
     const pf_hf_model *m = f->model;
     const struct { const char *name; int64_t value; } facts[] = {
         { "hidden_size", s->width }, { "num_hidden_layers", s->depth }, { "num_attention_heads", s->heads },
-        { "image_size", s->image }, { "patch_size", s->patch },
+        { "image_size", s->image.h }, { "patch_size", s->patch },
         { m->by_ratio ? "mlp_ratio" : "intermediate_size", m->by_ratio ? ratio_of(s) : s->mlp } };
     const pf_field *common = m->own_fields ? NULL : m->tower ? tower_fields : common_fields;
     int failed = add_fields(o, common) | add_fields(o, m->fields);

@@ -139,22 +139,29 @@ static void dtable_run(const pf_run *r, const pf_node *n)
 
 const pf_op pf_op_rope_dtable = { .name = "rope_dtable", .rounds = 1u << 1, .infer = dtable_infer, .run = dtable_run };
 
-/* attr.i of rope_table. SIDE: side of the grid in patches. XY: 1 if the column is the first coordinate, 0: the row. */
-enum { SIDE, XY };
+/* attr.i of rope_table. ROWS, COLUMNS: of the grid of patches. XY: 1 if the column is the first coordinate, 0: the
+ * row. */
+enum { ROWS, COLUMNS, XY };
 
-/* in: fx, fy [heads,n], frequencies of the first and the second coordinate; attr i[0]: side of the grid, i[1]: order of
- * the coordinates; out: the table for `rope` with tables for each head [heads side^2, 4 n], of neighbouring pairs */
+/* in: fx, fy [heads,n], frequencies of the first and the second coordinate; attr i[0]: rows, i[1]: columns
+ * of the grid, i[2]: order of the coordinates; out: the table for `rope` with tables for each head
+ * [heads rows columns, 4 n], of neighbouring pairs */
 static bool table_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *f = &pf_v(g, n->in[0])->shape;
-    const int64_t side = n->attr.i[SIDE];
-    if (f->ndim != 2 || side < 1 || !pf_shape_equal(f, &pf_v(g, n->in[1])->shape))
+    const int64_t rows = n->attr.i[ROWS], columns = n->attr.i[COLUMNS];
+    if (f->ndim != 2 || rows < 1 || columns < 1 || !pf_shape_equal(f, &pf_v(g, n->in[1])->shape))
         return pf_bad_shape(g, n, "frequencies [heads, n] of both coordinates");
-    return pf_output(g, n, 0, pf_shape_of(2, f->dim[0] * side * side, 4 * f->dim[1]));
+    return pf_output(g, n, 0, pf_shape_of(2, f->dim[0] * rows * columns, 4 * f->dim[1]));
 }
 
 /* count: frequencies of a head for each coordinate. */
-typedef struct { const pf_run *r; const pf_node *n; int64_t side, count; } table_job;
+typedef struct { const pf_run *r; const pf_node *n; int64_t positions, columns, count; } table_job;
+
+static table_job table_job_of(const pf_run *r, const pf_node *n, int64_t count)
+{
+    return (table_job){ r, n, n->attr.i[ROWS] * n->attr.i[COLUMNS], n->attr.i[COLUMNS], count };
+}
 
 /* Computes rows begin .. end - 1. */
 static void table_rows(void *arg, int64_t begin, int64_t end, int worker)
@@ -163,9 +170,9 @@ static void table_rows(void *arg, int64_t begin, int64_t end, int worker)
     const pk_real *fx = j->r->ptr[j->n->in[0].id], *fy = j->r->ptr[j->n->in[1].id];
     (void)worker;
     for (int64_t row = begin; row < end; row++) {
-        const int64_t head = row / (j->side * j->side), position = row % (j->side * j->side);
+        const int64_t head = row / j->positions, position = row % j->positions;
         pk_real at[2];
-        pf_rope_coordinates(position, j->side, j->n->attr.i[XY], at);
+        pf_rope_coordinates(position, j->columns, j->n->attr.i[XY], at);
         pf_rope_mixed_row(fx + head * j->count, fy + head * j->count, at, j->count,
                           j->r->ptr[j->n->out[0].id] + row * 4 * j->count);
     }
@@ -173,7 +180,7 @@ static void table_rows(void *arg, int64_t begin, int64_t end, int worker)
 
 static void table_run(const pf_run *r, const pf_node *n)
 {
-    table_job j = { r, n, n->attr.i[SIDE], pf_cols(r->g, n->in[0]) };
+    table_job j = table_job_of(r, n, pf_cols(r->g, n->in[0]));
     /* an angle, of which cosine and sine are computed, counts as 16 elements of PF_GRAIN */
     pf_parallel(r, pf_rows(r->g, n->out[0]), PF_GRAIN / (16 * j.count) + 1, table_rows, &j);
 }
@@ -203,7 +210,7 @@ static void table_grad_heads(void *arg, int64_t begin, int64_t end, int worker)
 {
     const table_job *j = arg;
     const pk_real *d = j->r->ptr[j->n->in[0].id], *table = j->r->ptr[j->n->in[1].id];
-    const int64_t positions = j->side * j->side, n = j->count;
+    const int64_t positions = j->positions, n = j->count;
     pk_real *dfx = j->r->ptr[j->n->out[0].id], *dfy = j->r->ptr[j->n->out[1].id];
     (void)worker;
     for (int64_t h = begin; h < end; h++)
@@ -216,7 +223,7 @@ static void table_grad_heads(void *arg, int64_t begin, int64_t end, int worker)
                 /* the loss's derivative by the angle; the first element of a pair has the negative sine (rope.h) */
                 const double slope = (double)(ds[1] - ds[0]) * cosine - (double)(dc[0] + dc[1]) * sine;
                 pk_real at[2];
-                pf_rope_coordinates(p, j->side, j->n->attr.i[XY], at);
+                pf_rope_coordinates(p, j->columns, j->n->attr.i[XY], at);
                 for (int k = 0; k < 2; k++) sum[k] += slope * at[k];
             }
             if (dfx) dfx[h * n + i] = (pk_real)sum[0];
@@ -226,7 +233,7 @@ static void table_grad_heads(void *arg, int64_t begin, int64_t end, int worker)
 
 static void table_grad_run(const pf_run *r, const pf_node *n)
 {
-    table_job j = { r, n, n->attr.i[SIDE], n->attr.shape.dim[1] };
+    table_job j = table_job_of(r, n, n->attr.shape.dim[1]);
     pf_parallel(r, n->attr.shape.dim[0], 1, table_grad_heads, &j);
 }
 

@@ -25,11 +25,11 @@ static inline void pf_rope_set(pk_real *row, int64_t i, int64_t n, bool halves, 
     row[n + second] = sine;
 }
 
-/* The coordinates of a patch in the grid: row and column, or with xy column and row. */
-static inline void pf_rope_coordinates(int64_t position, int64_t side, bool xy, pk_real at[2])
+/* The coordinates of a patch in a grid of so many columns: row and column, or with xy column and row. */
+static inline void pf_rope_coordinates(int64_t position, int64_t columns, bool xy, pk_real at[2])
 {
-    at[xy] = (pk_real)(position / side);
-    at[!xy] = (pk_real)(position % side);
+    at[xy] = (pk_real)(position / columns);
+    at[!xy] = (pk_real)(position % columns);
 }
 
 /* The row at these coordinates of a head with trained frequencies fx, fy [count], of neighbouring pairs. */

@@ -10,7 +10,7 @@ typedef struct { const pf_run *r; const pf_node *n; size_t worker_bytes; } job; 
 static bool resize_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
-    if (s.ndim != 4 || n->attr.i[0] < 1) return pf_bad_shape(g, n, "images [b, c, s, s]");
+    if (s.ndim != 4 || s.dim[2] != s.dim[3] || n->attr.i[0] < 1) return pf_bad_shape(g, n, "images [b, c, s, s]");
     s.dim[2] = s.dim[3] = n->attr.i[0];
     return pf_output(g, n, 0, s);
 }
