@@ -123,7 +123,9 @@ int main(int argc, char **argv)
         check_has_cases(s.ctx, &in);
         drop_repeated(&in);
     }
-    if (a.kind && !a.resumed) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
+    if (maps) begin_adapting_maps(&s, &a);
+    else begin_adapting(&s, &a);
+    if (a.kind && !a.resumed && !given[segmenter].value) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
     mask_paths masks = maps ? prepare_masks(&in) : (mask_paths){ 0 };
     char *of_maps = maps ? describe_segmentation() : NULL;
     char *description = describe_run(&s, chosen, &how, given[compute].value, maps ? of_maps : "");
@@ -132,9 +134,10 @@ int main(int argc, char **argv)
     results r = open_results(&t, &in, given[per_case].value, given[model].value);
     const int readers = thread_count((int)flag_integer(&given[threads]));
     int64_t tried;
-    const int64_t failed = maps ? segment_pictures(&s, &in, &masks, &t, &tried)
+    const int64_t failed = maps ? segment_pictures(&s, &a, &in, &masks, &t, &tried)
                            : a.kind ? predict_adapting(&s, &a, &in, &r, readers, &tried)
                                     : predict_pictures(&s, &in, &r, readers, &tried);
+    end_adapting(&a);
     close_results(&r, tried == in.count);
     close_table(&t, tried == in.count);
     const int status = report_failures(&in, failed, tried);

@@ -208,6 +208,16 @@ static void check_class_names(const loaded_model *m, const peft_dataset *images)
          names);
 }
 
+/* Ends the program if the head gives a map. */
+static void check_is_for_images(const loaded_model *m)
+{
+    int64_t dims[PEFT_MAX_DIMS];
+    if (peft_model_output(m->model, dims) > 1)
+        fail("--model %s: its head gives a class for each part of the image (%lld x %lld of them), and adapt compares "
+             "classes of images; segment the images by predict --adapt KIND and without it, and compare the masks",
+             given[model].value ? given[model].value : given[backbone].value, (long long)dims[0], (long long)dims[1]);
+}
+
 /* Opens training and test images, says which they are, and how many of them a run takes. */
 static void open_sets(const loaded_model *m, peft_dataset *sets[2])
 {
@@ -252,6 +262,7 @@ int main(int argc, char **argv)
     loaded_model m = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
                                 (int)flag_integer(&given[threads]));
     choose_transform(&m, given[preprocess].value);
+    check_is_for_images(&m);
     if (m.multilabel) fail("--model: predicts several labels for an image; expected a model of one label for each");
     open_sets(&m, sets);
     check_class_names(&m, sets[TRAINING]);

@@ -46,7 +46,8 @@
     X(spacing, "ROW:COLUMN", NULL, "segment: distances of rows and of columns in mm, for areas in mm2") \
     X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
       "\"tent,batch=8\" (inspect --adaptation, docs/adaptation.md)") \
-    X(batch, "N", "64", "with --adapt: pictures in a call, which adapts once") \
+    X(batch, "N", "64", "with --adapt: pictures in a call, which adapts once; a model that " \
+      "segments has 1, or with --segmenter mode=tiles up to N tiles") \
     X(source, "PATH", NULL, "with --adapt: training images, as for finetune --data, for kinds that compare pictures " \
       "with them; labels are not used") \
     X(source_images, "N", "64", "number of them, drawn at random (0: all)") \

@@ -137,10 +137,17 @@ typedef struct adaptation {
     uint64_t seed;
     const char *state;                                        /* path; NULL: none */
     bool resumed;                                             /* the state exists and is read */
+    peft_adaptor *adaptor;                                    /* begin_adapting makes it */
 } adaptation;
+/* Makes the adaptor, if there is a kind, with what it has learned in a->state and the statistics of a->source. */
+void    begin_adapting(const loaded_model *s, adaptation *a);
+/* Ends the program if status, of a call of the adaptor, says that it lacks statistics of training images. */
+void    check_has_source(peft_status status, const adaptation *a);
+/* Saves what was learned in a->state, if that is given, and frees the adaptor. */
+void    end_adapting(const adaptation *a);
 /* Predicts the pictures in order, in batches, each of which adapts to its images; those that cannot be read
- * are left out. Hands results over after each batch, and saves the state at the end or when the program is to stop.
- * Returns how many pictures failed. *tried: how many were tried before a stop. */
-int64_t predict_adapting(loaded_model *s, const adaptation *a, const inputs *in, results *r, int threads,
+ * are left out. Hands results over after each batch. Returns how many pictures failed. *tried: how many were tried
+ * before a stop. */
+int64_t predict_adapting(const loaded_model *s, const adaptation *a, const inputs *in, results *r, int threads,
                          int64_t *tried);
 #endif

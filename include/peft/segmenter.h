@@ -7,6 +7,7 @@
  *   peft_segmenter_labels(s, image, &labels); */
 #ifndef PEFT_SEGMENTER_H
 #define PEFT_SEGMENTER_H
+#include <peft/adaptor.h>
 #include <peft/predictor.h>
 PEFT_BEGIN_DECLS
 
@@ -44,6 +45,13 @@ typedef struct peft_segmenter peft_segmenter;
  * overlap; with mode=whole an option of tiles that is not its default. Otherwise fails as peft_predictor_create. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmenter_create(peft_session *s, peft_transform *transform, const char *options, peft_segmenter **out);
+/* The same over an adaptor, which adapts to the images that it segments. It is not copied and has to outlive the
+ * segmenter. With mode=whole each image is a call of the adaptor (peft_adaptor_predict), whatever its batch; with tiles
+ * up to peft_adaptor_batch neighbouring tiles of a row are one, so that results depend on that batch, and on the images
+ * before. PEFT_E_NONFINITE: also where loss or gradients are; the adaptor may have to be reset. PEFT_E_STATE: it needs
+ * statistics of training images (peft_adaptor_source). */
+PEFT_API PEFT_NODISCARD peft_status
+peft_segmenter_create_adapting(peft_adaptor *a, peft_transform *transform, const char *options, peft_segmenter **out);
 PEFT_API const peft_option *peft_segmenter_option(size_t i);   /* row i of these options (options.h); NULL: none */
 PEFT_API void        peft_segmenter_free(peft_segmenter *s);                  /* NULL: does nothing */
 PEFT_API int64_t     peft_segmenter_classes(const peft_segmenter *s);         /* 0 for NULL */

@@ -276,7 +276,93 @@ START_TEST(percentiles_are_of_the_whole_image)
 }
 END_TEST
 
+static peft_adaptor *adaptor_of(const fixture *f, const char *options)
+{
+    peft_adaptor *a;
+    peft_options *o = options_of(options);
+    ok(peft_adaptor_create(f->model, o, &a));
+    peft_options_free(o);
+    return a;
+}
+
+static int64_t calls_of(const peft_adaptor *a)
+{
+    int64_t n;
+    ok(peft_adaptor_get_int(a, "batches", &n));
+    return n;
+}
+
+/* Each image is a call of the adaptor, whose logits are those of the map: images of 4 x 4 pixels have a pixel for each
+ * position of the 4 x 4 logits. */
+START_TEST(an_adaptor_adapts_to_each_image)
+{
+    enum { IMAGES = 3 };
+    fixture f = fixture_make(GLOBAL, SIDE, "");
+    peft_adaptor *own = adaptor_of(&f, "kind=tent,lr=0.5,batch=1"), *other = adaptor_of(&f, "kind=tent,lr=0.5,batch=1");
+    peft_transform *t;
+    peft_segmenter *s;
+    peft_tensor *input, *logits;
+    ok(peft_transform_parse(io_ctx, WHOLE, &t));
+    ok(peft_segmenter_create_adapting(own, t, NULL, &s));
+    ok(peft_tensor_create(io_ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, SIDE, SIDE }, &input));
+    ok(peft_tensor_create(io_ctx, PEFT_F32, 4, (int64_t[]){ 1, GRID, GRID, CLASSES }, &logits));
+    for (int i = 0; i < IMAGES; i++) {
+        peft_image *im = picture(GRID, GRID, 3, 8, (unsigned)i + 1);
+        peft_tensor *got = probabilities_of(s, im), *plain = segmented(&f, WHOLE, NULL, im);
+        ok(peft_transform_apply(t, im, peft_tensor_data(input)));
+        ok(peft_adaptor_predict(other, input, logits));
+        for (int64_t pixel = 0; pixel < GRID * GRID; pixel++) {
+            double logit[CLASSES];
+            const float *z = (const float *)peft_tensor_cdata(logits) + pixel * CLASSES;
+            for (int k = 0; k < CLASSES; k++) logit[k] = z[k];
+            near(got, pixel, logit);
+        }
+        const size_t bytes = GRID * GRID * CLASSES * sizeof(float);       /* tent predicts before its first update */
+        ck_assert_int_eq(!memcmp(peft_tensor_cdata(got), peft_tensor_cdata(plain), bytes), i == 0);
+        peft_tensor_free(got);
+        peft_tensor_free(plain);
+        peft_image_free(im);
+    }
+    ck_assert_int_eq(calls_of(own), IMAGES);
+    peft_segmenter_free(s);
+    peft_tensor_free(input);
+    peft_tensor_free(logits);
+    peft_transform_free(t);
+    peft_adaptor_free(own);
+    peft_adaptor_free(other);
+    fixture_free(&f);
+}
+END_TEST
+
+/* Tiles: a row of three is two calls of an adaptor with batch=2. A kind without its statistics says so. */
+START_TEST(an_adaptor_adapts_to_tiles_of_a_row)
+{
+    fixture f = fixture_make(GLOBAL, SIDE, "");
+    peft_adaptor *tent = adaptor_of(&f, "kind=tent,batch=2"), *vptta = adaptor_of(&f, "kind=vptta,batch=1");
+    peft_image *im = picture(2 * SIDE, 2 * SIDE, 3, 8, 1), *labels;
+    peft_transform *t;
+    peft_segmenter *s = NULL;
+    ok(peft_transform_parse(io_ctx, WHOLE, &t));
+    ok(peft_segmenter_create_adapting(tent, t, "mode=tiles", &s));
+    ck_assert_int_eq(peft_segmenter_tiles(s, 2 * SIDE, 2 * SIDE), 9);
+    ok(peft_segmenter_labels(s, im, &labels));
+    ck_assert_int_eq(calls_of(tent), 3 * 2);
+    peft_image_free(labels);
+    peft_segmenter_free(s);
+    ok(peft_segmenter_create_adapting(vptta, t, NULL, &s));
+    fails(PEFT_E_STATE, "training images", peft_segmenter_labels(s, im, &labels));
+    peft_segmenter_free(s);
+    fails(PEFT_E_INVALID, "adaptor is NULL", peft_segmenter_create_adapting(NULL, t, NULL, &s));
+    peft_transform_free(t);
+    peft_image_free(im);
+    peft_adaptor_free(tent);
+    peft_adaptor_free(vptta);
+    fixture_free(&f);
+}
+END_TEST
+
 IO_SUITE_MAIN("segmenter", whole_images_are_interpolated_to_their_pixels, tiles_are_a_weighted_mean,
               blending_keeps_constants_to_the_bit, tiles_equal_the_whole_image_where_the_model_is_local,
               results_do_not_depend_on_batch_and_threads, small_images_are_continued,
-              percentiles_are_of_the_whole_image)
+              percentiles_are_of_the_whole_image, an_adaptor_adapts_to_each_image,
+              an_adaptor_adapts_to_tiles_of_a_row)

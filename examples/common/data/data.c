@@ -52,13 +52,15 @@ static _Noreturn void fail_opening(peft_status s, const char *advice)
          peft_status_name(s));
 }
 
-/* Opens a data set. With masks a folder may hold images without folders of classes; it has no splits then. */
+/* Opens a data set. Where no classes are needed a folder may hold images without folders of classes; it
+ * has no splits then. */
 static peft_status open_data(peft_context *ctx, const data_request *q, const char *path, const char *split,
                              peft_dataset **d)
 {
     if (q->table && may_be_table(path)) return peft_dataset_open_table(ctx, path, split, q->table, d);
     const peft_status s = peft_dataset_open(ctx, path, split, d);
-    if (!s || !q->masks || !strstr(peft_last_error(), "no class folders")) return s;
+    const bool classes_needed = !q->masks && !q->unlabelled;
+    if (!s || classes_needed || !strstr(peft_last_error(), "no class folders")) return s;
     return split ? PEFT_E_NOTFOUND : peft_dataset_open_pictures(ctx, path, d);
 }
 

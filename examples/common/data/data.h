@@ -37,6 +37,7 @@ typedef struct data_request {
     const char *masks, *mask_options, *test_masks;            /* folders of masks and how they are read; may be NULL */
     const char *advice;                                       /* for messages of data without classes; may be NULL */
     bool allow_shared_patients;
+    bool unlabelled;                                          /* no classes are read: a folder may hold images */
     int64_t shots, tests;                                     /* images per class for training and test, 0 for all */
     uint64_t seed;                                            /* of the random draws */
 } data_request;

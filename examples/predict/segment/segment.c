@@ -22,7 +22,7 @@ static void refuse_flags(const int *only, size_t count, const char *cure)
 
 bool segments(const loaded_model *s)
 {
-    const int of_classes[] = { threshold, per_case, adapt };
+    const int of_classes[] = { threshold, per_case };
     const int of_maps[] = { save_masks, save_overlays, save_segmentations, segmenter, spacing };
     int64_t dims[PEFT_MAX_DIMS];
     const bool map = peft_model_output(s->model, dims) > 1;
@@ -60,6 +60,7 @@ char *describe_segmentation(void)
 /* What a run needs for each picture. */
 typedef struct run {
     const loaded_model *model;
+    const adaptation *adaptation;
     const inputs *in;
     prediction_table *table;
     peft_segmenter *segmenter;
@@ -69,18 +70,37 @@ typedef struct run {
     int64_t colours;                                          /* classes, or 2 for one class that is there or not */
 } run;
 
-static peft_segmenter *make_segmenter(const loaded_model *s)
+static bool in_tiles(void) { return given[segmenter].value && strstr(given[segmenter].value, "tiles"); }
+
+void begin_adapting_maps(const loaded_model *s, adaptation *a)
+{
+    if (given[batch].source == FROM_DEFAULT) a->batch = 1;
+    begin_adapting(s, a);
+    if (peft_adaptor_batch(a->adaptor) > 1 && !in_tiles())
+        fail("--batch: the model adapts to %lld pictures in a call, but whole pictures are segmented one by one; leave "
+             "it out, also in --adapt, or give --segmenter mode=tiles", (long long)peft_adaptor_batch(a->adaptor));
+}
+
+static peft_session *make_session(const loaded_model *s)
 {
     enum { TILES = 4 };                                       /* in a batch; a whole picture is one */
     peft_session *session;
-    peft_segmenter *out;
     peft_options *o = empty_options(s->ctx);
-    const char *text = given[segmenter].value;
     must(peft_options_set_string(o, "compute", given[compute].value));
-    must(peft_options_set_int(o, "batch", text && strstr(text, "tiles") ? TILES : 1));
+    must(peft_options_set_int(o, "batch", in_tiles() ? TILES : 1));
     must(peft_session_create(s->model, o, &session));
     peft_options_free(o);
-    const peft_status status = peft_segmenter_create(session, s->transform, text, &out);
+    return session;
+}
+
+/* adaptor NULL: the model as it is. */
+static peft_segmenter *make_segmenter(const loaded_model *s, peft_adaptor *adaptor)
+{
+    peft_segmenter *out;
+    const char *text = given[segmenter].value;
+    peft_session *session = adaptor ? NULL : make_session(s);
+    const peft_status status = adaptor ? peft_segmenter_create_adapting(adaptor, s->transform, text, &out)
+                                       : peft_segmenter_create(session, s->transform, text, &out);
     if (status == PEFT_E_OPTION) fail("--segmenter: %s", peft_last_error());
     must(status);
     peft_session_free(session);
@@ -151,6 +171,7 @@ static bool segment_picture(run *r, int64_t i)
     peft_status s = load_input(r->in, i, &im);
     if (!s) {
         s = peft_segmenter_labels(r->segmenter, im, &labels);
+        check_has_source(s, r->adaptation);
         if (!s) s = write_files(r, i, im, labels);
         peft_image_free(im);
     }
@@ -185,11 +206,12 @@ mask_paths prepare_masks(const inputs *in)
     return paths;
 }
 
-int64_t segment_pictures(const loaded_model *s, const inputs *in, const mask_paths *paths, prediction_table *t,
-                         int64_t *tried)
+int64_t segment_pictures(const loaded_model *s, const adaptation *a, const inputs *in, const mask_paths *paths,
+                         prediction_table *t, int64_t *tried)
 {
-    run r = { .model = s, .in = in, .table = t, .segmenter = make_segmenter(s), .masks = given[save_masks].value,
-              .overlays = given[save_overlays].value, .segmentations = given[save_segmentations].value, .paths = paths,
+    run r = { .model = s, .adaptation = a, .in = in, .table = t, .segmenter = make_segmenter(s, a->adaptor),
+              .masks = given[save_masks].value, .overlays = given[save_overlays].value,
+              .segmentations = given[save_segmentations].value, .paths = paths,
               .colours = s->classes == 1 ? 2 : s->classes };
     r.pixels = check_alloc(malloc((size_t)r.colours * sizeof *r.pixels));
     progress_line bar = start_progress("pictures", in->count);

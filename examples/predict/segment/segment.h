@@ -16,8 +16,11 @@ char *describe_segmentation(void);
 /* The paths of masks and overlays in their folders, which are made; ends the program if a file exists and is not to be
  * replaced. Without masks and overlays there are no paths. */
 mask_paths prepare_masks(const inputs *in);
-/* Segments the pictures in order, writes their masks and overlays, then their lines; returns how many failed. *tried:
- * those before a stop. */
-int64_t segment_pictures(const loaded_model *s, const inputs *in, const mask_paths *paths, prediction_table *t,
-                         int64_t *tried);
+/* Makes the adaptor (begin_adapting), if there is a kind, for calls of one picture or of tiles; ends the program if
+ * flags ask for several pictures in a call. */
+void begin_adapting_maps(const loaded_model *s, adaptation *a);
+/* Segments the pictures in order, writes their masks and overlays, then their lines; returns how many failed. With an
+ * adaptor the model adapts to each picture, or to tiles. *tried: those before a stop. */
+int64_t segment_pictures(const loaded_model *s, const adaptation *a, const inputs *in, const mask_paths *paths,
+                         prediction_table *t, int64_t *tried);
 #endif

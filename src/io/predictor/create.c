@@ -38,11 +38,9 @@ static peft_status find_link(const peft_model *m, bool *multi_label)
                    "sigmoid (several); set the note 'link' (peft_model_set_note)", link);
 }
 
-/* Reads the sizes of session and model, and makes all other members. transform NULL: find_transform makes it. */
-static peft_status init(peft_predictor *p, peft_transform *transform)
+/* Reads the sizes of the model, and makes all other members. transform NULL: find_transform makes it. */
+static peft_status init(peft_predictor *p, const peft_model *m, peft_transform *transform)
 {
-    peft_model *m = peft_session_model(p->session);
-    p->batch = peft_session_batch(p->session);
     p->side = peft_backbone_get(peft_model_backbone(m), "image_size");
     p->ndim = peft_model_output(m, p->dim);
     if (!p->ndim)
@@ -56,18 +54,32 @@ static peft_status init(peft_predictor *p, peft_transform *transform)
     return s ? s : io_blocks_context(&p->blocks, &p->temporary);
 }
 
-peft_status peft_predictor_create(peft_session *session, peft_transform *transform, peft_predictor **out)
+/* A predictor over one of the two; the other is NULL. */
+static peft_status make(peft_session *session, peft_adaptor *adaptor, peft_transform *transform, peft_predictor **out)
 {
-    if (!session || !out) return io_fail(PEFT_E_INVALID, "predictor: %s is NULL", session ? "out" : "session");
-    peft_context *ctx = peft_backbone_context(peft_model_backbone(peft_session_model(session)));
+    const peft_model *m = session ? peft_session_model(session) : peft_adaptor_model(adaptor);
+    peft_context *ctx = peft_backbone_context(peft_model_backbone(m));
     peft_predictor *p = io_alloc(ctx, 1, sizeof *p);
     if (!p) return io_nomem("predictor");
     p->ctx = p->blocks.ctx = peft_sys_context_retain(ctx);
-    p->session = peft_sys_session_retain(session);
-    const peft_status s = init(p, transform);
+    p->session = session ? peft_sys_session_retain(session) : NULL;
+    p->adaptor = adaptor;
+    p->batch = session ? peft_session_batch(session) : peft_adaptor_batch(adaptor);
+    const peft_status s = init(p, m, transform);
     if (s) peft_predictor_free(p);
     else *out = p;
     return s;
+}
+
+peft_status peft_predictor_create(peft_session *session, peft_transform *transform, peft_predictor **out)
+{
+    if (!session || !out) return io_fail(PEFT_E_INVALID, "predictor: %s is NULL", session ? "out" : "session");
+    return make(session, NULL, transform, out);
+}
+
+peft_status io_predictor_create_adapting(peft_adaptor *a, peft_transform *transform, peft_predictor **out)
+{
+    return make(NULL, a, transform, out);
 }
 
 void peft_predictor_free(peft_predictor *p)

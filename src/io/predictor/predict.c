@@ -99,7 +99,13 @@ static peft_status prepare_batch(peft_predictor *p, const call *c, int64_t first
     return PEFT_OK;
 }
 
-/* Runs the session on the first count images of p->input; writes rows first..first + count - 1 of c->out. */
+peft_status io_predictor_logits(peft_predictor *p, const peft_tensor *images, peft_tensor *logits)
+{
+    return p->adaptor ? peft_adaptor_predict(p->adaptor, images, logits)
+                      : peft_session_predict(p->session, images, logits);
+}
+
+/* Runs session or adaptor on the first count images of p->input; writes rows first..first + count - 1 of c->out. */
 static peft_status predict_batch(peft_predictor *p, const call *c, int64_t first, int64_t count)
 {
     float *results = peft_tensor_data(c->out);
@@ -113,7 +119,7 @@ static peft_status predict_batch(peft_predictor *p, const call *c, int64_t first
                                      peft_tensor_data(p->input), &input);
     if (!s) s = peft_tensor_wrap(p->temporary, PEFT_F32, p->ndim + 1, dim, results + first * per_image, &out);
     if (!s) s = c->result == PROBABILITIES ? peft_session_probabilities(p->session, input, p->multi_label, out)
-                                           : peft_session_predict(p->session, input, out);
+                                           : io_predictor_logits(p, input, out);
     peft_tensor_free(input);
     peft_tensor_free(out);
     if (!s || first == 0) return s;                           /* messages count images from the first of the batch */

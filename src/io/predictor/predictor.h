@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predictor.h -- the struct behind peft_predictor: a session, the transform of its images, and memory that is reused
- * between calls. */
+ * predictor.h -- the struct behind peft_predictor: a session or an adaptor, the transform of its images, and memory
+ * that is reused between calls. */
 #ifndef IO_PREDICTOR_H
 #define IO_PREDICTOR_H
+#include <peft/adaptor.h>
 #include <peft/predictor.h>
 #include "io/image/image.h"
 #include "io/predictor/blocks.h"
@@ -12,7 +13,8 @@ typedef struct io_geometry { int64_t width, height; int channels, depth; } io_ge
 
 struct peft_predictor {
     peft_context *ctx;
-    peft_session *session;
+    peft_session *session;                                    /* NULL: adaptor predicts */
+    peft_adaptor *adaptor;                                    /* borrowed; NULL: session predicts */
     peft_transform *transform;
     bool multi_label;                                         /* the model's link is sigmoid, else softmax */
     int64_t batch, side;                                      /* images in a batch; side of the model's input */
@@ -23,4 +25,10 @@ struct peft_predictor {
     peft_context *temporary;                                  /* of objects that live in one call; uses blocks */
     io_geometry last_geometry;                                /* of the image that was prepared last */
 };
+
+/* A predictor whose adaptor adapts to each batch that it predicts; it has no probabilities. Otherwise as
+ * peft_predictor_create. */
+peft_status io_predictor_create_adapting(peft_adaptor *a, peft_transform *transform, peft_predictor **out);
+/* Predicts prepared images [n, 3, side, side], n up to the batch: peft_session_predict or peft_adaptor_predict. */
+peft_status io_predictor_logits(peft_predictor *p, const peft_tensor *images, peft_tensor *logits);
 #endif

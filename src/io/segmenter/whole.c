@@ -46,7 +46,7 @@ static peft_status predict(peft_segmenter *s, const peft_image *im, float *logit
                                            &input);
     if (!status) status = peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ 1, s->rows, s->columns, s->classes },
                                            logits, &out);
-    if (!status) status = peft_session_predict(s->predictor->session, input, out);
+    if (!status) status = io_predictor_logits(s->predictor, input, out);
     peft_tensor_free(input);
     peft_tensor_free(out);
     return status;

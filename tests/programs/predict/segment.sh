@@ -78,7 +78,6 @@ refused 'ROW:COLUMN' predict --spacing 0.5 scans
 refused 'ROW:COLUMN' predict --spacing 0.5:-1 scans
 refused '--segmenter: ' predict --segmenter mode=half scans
 refused 'leave it out' predict --threshold 0.5 scans
-refused 'leave it out' predict --adapt tent scans
 refused 'expected classify or segment' predict --task detect scans
 refused 'leave --task out' predict --task classify scans
 refused 'one class for the picture' "$bin/predict" --backbone vit.safetensors --model linear.safetensors \

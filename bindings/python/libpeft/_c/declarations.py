@@ -591,6 +591,7 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_predictor_images_probabilities": (c_int, (c_void_p, c_void_p, c_int64, c_void_p)),
     # segmenter.h
     "peft_segmenter_create": (c_int, (c_void_p, c_void_p, c_char_p, c_void_p)),
+    "peft_segmenter_create_adapting": (c_int, (c_void_p, c_void_p, c_char_p, c_void_p)),
     "peft_segmenter_option": (c_void_p, (c_size_t,)),
     "peft_segmenter_free": (None, (c_void_p,)),
     "peft_segmenter_classes": (c_int64, (c_void_p,)),
