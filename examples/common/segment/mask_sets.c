@@ -4,12 +4,24 @@
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include <stdio.h>
+#include <string.h>
+
+const char *path_of_masks(const char *masks, const char *mask_options)
+{
+    if (masks && !*masks)
+        fail("--masks: the path is empty; give the folder of the masks, or leave it out if they lie beside the images");
+    return !masks && mask_options ? BESIDE_IMAGES : masks;
+}
 
 peft_dataset *add_masks(peft_dataset *d, const char *flag, const char *path, const char *options)
 {
     peft_dataset *out;
-    const peft_status s = peft_dataset_with_masks(d, path, options, &out);
+    const bool beside = !strcmp(path, BESIDE_IMAGES);
+    const peft_status s = peft_dataset_with_masks(d, beside ? NULL : path, options, &out);
     if (s == PEFT_E_OPTION) fail("--mask-options: %s", peft_last_error());
+    if (s && beside)
+        fail("--mask-options: %s (%s); the masks are taken from the folders of the images, give --masks DIR if they "
+             "lie elsewhere", peft_last_error(), peft_status_name(s));
     if (s) fail("--%s %s: %s (%s)", flag, path, peft_last_error(), peft_status_name(s));
     if (peft_dataset_mask_multilabel(out))
         fail("--mask-options: several labels for a pixel cannot be trained by this program; leave multilabel=true out");

@@ -9,8 +9,8 @@
 #define MASK_FLAGS(X) \
     X(masks, "DIR", NULL, "train to segment: the folder with a label mask of each image, under the path and name of " \
       "the image (docs/segmentation.md)") \
-    X(mask_options, "LIST", NULL, "with --masks: how masks are read, classes=background:lesion,kind=binary, ... " \
-      "(docs/segmentation.md)") \
+    X(mask_options, "LIST", NULL, "train to segment: how masks are read, classes=background:lesion,kind=binary, ... " \
+      "(docs/segmentation.md); without --masks they lie beside their images, as with suffix=_mask") \
     X(test_masks, "DIR", NULL, "with --masks and --test: the masks of the test images; without it they lie in --masks")
 /* Those of a program that prints figures of test images. */
 #define MASK_FIGURE_FLAGS(X) \
@@ -19,6 +19,9 @@
     X(case_figures, "FILE", NULL, "with --masks: write a CSV file with a row for each test case and class: pixels, " \
       "Dice, IoU, precision, recall and distances")
 
+#define BESIDE_IMAGES ""                                      /* as the path of masks: the folders of the images */
+/* The path of masks by the flags of this name: --masks, else BESIDE_IMAGES if there are options; NULL: no masks. */
+const char *path_of_masks(const char *masks, const char *mask_options);
 /* Adds the masks at path to d, which it takes; an error ends the program. flag: the option that gave the path. */
 peft_dataset *add_masks(peft_dataset *d, const char *flag, const char *path, const char *options);
 /* The classes of the masks, or without masks of the images. */

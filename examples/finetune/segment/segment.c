@@ -8,8 +8,9 @@
 
 void check_mask_flags(void)
 {
-    const int of_masks[] = { mask_options, test_masks, spacing, case_figures };
+    const int of_masks[] = { test_masks, spacing, case_figures };
     const int of_classes[] = { per_case, threshold, positive, conformal, predictions, prune, nested };
+    given[masks].value = path_of_masks(given[masks].value, given[mask_options].value);
     for (size_t i = 0; i < sizeof of_masks / sizeof *of_masks; i++)
         if (!given[masks].value && given[of_masks[i]].value)
             fail("--%s: is for training on masks; give --masks DIR too", name_of_flag(&given[of_masks[i]]).text);

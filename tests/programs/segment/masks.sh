@@ -127,8 +127,10 @@ refused 'expected dice' tune --val 0.25 --stop accuracy --out no.safetensors
 refused 'leave it out' tune --threshold 0.5 --val 0.25 --out no.safetensors
 refused '--val 0.2' tune --val folds=3 --out no.safetensors
 refused '--balance' tune --balance sampler --out no.safetensors
-refused 'give --masks DIR too' "$bin/finetune" --backbone "$vit" --data ph/images --mask-options classes=3
 refused 'give --masks DIR too' "$bin/finetune" --backbone "$vit" --data ph/images --case-figures a.csv
+refused 'give --masks DIR if they lie elsewhere' "$bin/finetune" --backbone "$vit" --data ph/images \
+    --mask-options classes=3,suffix=_mask
+refused '--masks: the path is empty' "$bin/finetune" --backbone "$vit" --data ph/images --masks ''
 refused '--test-masks' tune --test-masks ph/masks --out no.safetensors
 refused '--mask-options' tune --mask-options colours=3 --out no.safetensors
 rm ph/masks/normal-like/0007.png
