@@ -24,7 +24,7 @@ static const struct { const char *options; int64_t parameters; size_t sample_byt
 START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
 {
     enum { ROOM_FOR_ONE_SAMPLE = 16 << 20 };         /* bytes; a sample of FPT has 15,114,240 */
-    const pf_vit_shape vit = { .image = 512, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
+    const pf_vit_shape vit = { .image = { 512, 512 }, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
                                .eps = 1e-12, .act = PK_GELU, PF_PLAIN_VIT };
     peft_context *ctx;
     peft_backbone *b;

@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(shapes_are_checked)
 {
-    static const int64_t images[][5] = { { 1, 2, 4, 4 }, { 1, 2, 4, 4 }, { 1, 2, 4, 6 }, { 1, 2, 4, 4 } };
+    static const int64_t images[][5] = { { 1, 2, 4, 4 }, { 1, 2, 4, 4 }, { 1, 2, 2, 6 }, { 1, 2, 4, 4 } };
     static const int64_t factors[][4] = { { 3, 3, 3 }, { 2, 5, 5 }, { 2, 3, 3 }, { 2, 3, 2 } };
     peft_context *ctx = tiny_plain_context();
     for (int i = 0; i < 4; i++) {
@@ -126,7 +126,7 @@ START_TEST(shapes_are_checked)
         lab_open(&l, ctx, 1, LAB_TRAIN_ALL, PLAIN);
         const pf_val x = lab_leaf(&l, images[i]);
         peft_sys_scale_frequencies(&l.g, x, lab_leaf(&l, factors[i]), -1);
-        FAILS(PEFT_E_SHAPE, "images [b, c, s, s] and factors [c, n, n]", l.g.status);
+        FAILS(PEFT_E_SHAPE, "images [b, c, h, w] and factors [c, n, n]", l.g.status);
         lab_close(&l);
     }
     peft_context_free(ctx);

@@ -33,10 +33,10 @@ for class in benign malignant normal; do
 done
 tune --data ph/images --masks ph/masks --mask-options classes=tissue:benign:malignant --shots 4 --preprocess flip=0 \
     --out two.safetensors || fail 'two folders'
-sed -n '/^class /,/^test_dice/p' log > two
+sed -n '/^Dice /,/^test_images/p' log > two
 tune --data one --mask-options classes=tissue:benign:malignant,suffix=_mask --shots 4 --preprocess flip=0 \
     --out one.safetensors || fail 'one folder'
-sed -n '/^class /,/^test_dice/p' log > one.figures
+sed -n '/^Dice /,/^test_images/p' log > one.figures
 [ -s two ] && cmp two one.figures > log || fail 'other figures of masks beside their images'
 grep -q '"mask-options": "classes=tissue:benign:malignant,suffix=_mask"' one.safetensors.record.json || fail 'the record does not have the options'
 
@@ -59,10 +59,10 @@ for mask in other/masks/*/*.png; do
 done
 rm 'one/benign/benign (0)_mask_1.png'
 tune --data one --test both --mask-options $options --out beside.safetensors || fail 'masks beside test images'
-sed -n '/^class /,/^test_dice/p' log > beside
+sed -n '/^Dice /,/^test_images/p' log > beside
 tune --data one --test other/images --test-masks other/masks --mask-options $options --out apart.safetensors ||
     fail '--test-masks'
-sed -n '/^class /,/^test_dice/p' log > apart
+sed -n '/^Dice /,/^test_images/p' log > apart
 [ -s beside ] && cmp beside apart > log || fail 'other figures of the same test images'
 rm 'one/benign/benign (1)_mask.png'
 if tune --data one --mask-options $options; then fail 'a mask that is missing'; fi

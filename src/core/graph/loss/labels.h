@@ -16,10 +16,6 @@ typedef struct pf_labels {
     int64_t rows, classes;         /* rows of logits that they belong to; logits in a row */
 } pf_labels;
 
-/* Sets *l to the labels of n samples. out: shape of the model's output for one sample, [classes] or [h, w, classes].
- * PEFT_E_DTYPE, PEFT_E_SHAPE: the labels do not fit it. */
-peft_status pf_labels_fit(pf_labels *l, pf_label_kind kind, const peft_tensor *labels, int64_t n, const pf_shape *out);
-
 int64_t pf_label_class(const pf_labels *l, int64_t row);                 /* for PF_LABEL_CLASS: the class of a row */
 double  pf_label_target(const pf_labels *l, int64_t row, int64_t c);     /* for PF_LABEL_TARGETS: that of class c */
 /* Writes where a row's label is, for messages: "labels[2]", in a map "labels[2][0][7]" (sample, y, x). Returns text. */

@@ -63,6 +63,9 @@ bool        pf_loss_option(const char *option);                            /* is
 const char *pf_loss_names(const char *option, const char *separator, const char *last, char *text, size_t capacity);
 /* The same of the losses that take labels of this kind: "ce, focal or dice". */
 const char *pf_loss_names_for(pf_label_kind labels, char *text, size_t capacity);
+/* Sets *l to the labels of n samples. out: shape of the model's output for one sample, [classes] or [h, w, classes].
+ * PEFT_E_DTYPE, PEFT_E_SHAPE: the labels do not fit it. */
+peft_status pf_labels_fit(pf_labels *l, pf_label_kind kind, const peft_tensor *labels, int64_t n, const pf_shape *out);
 /* Appends the loss of logits [.., classes] to the graph, with an input "labels" or "targets" that has one row for each
  * row of logits. Returns the loss's value [1], without added losses. */
 pf_val      pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits);
