@@ -9,6 +9,7 @@
 #include "common/program/threads.h"
 #include "predict/command_line.h"
 #include "predict/segment/segment.h"
+#include "predict/segment/truth.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ static const program about = {
     "picture files, folders and .zip files with pictures at any depth, or text files with the path of a picture on\n"
     "each line. For a model that was trained with several labels per image, it prints the labels whose probability is\n"
     "at least their threshold, and the probability of each label. For a model that gives a class for each pixel, it\n"
-    "prints the area of each class, and writes masks and overlays (--save-masks, --save-overlays).",
+    "prints the area of each class, writes masks and overlays (--save-masks, --save-overlays), and compares masks\n"
+    "with true ones (--masks).",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
     "  predict --backbone merged.safetensors --out new.csv new/\n"
     "  predict --backbone merged.safetensors --adapt foa_bp --source scans --state new.state new/*.png" };
@@ -119,6 +121,7 @@ int main(int argc, char **argv)
                                                      "--data out, and give the path as PICTURES")
                                   : open_inputs(s.ctx, argv + first, argc - first, &how);
     if (!in.count) fail("no picture could be opened");
+    if (maps) open_truth(&in, &s);
     if (given[per_case].value) {
         check_has_cases(s.ctx, &in);
         drop_repeated(&in);

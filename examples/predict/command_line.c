@@ -90,20 +90,23 @@ line_kind lines_of_flags(void)
     return LINE_OF_ATTENTION;
 }
 
-bool can_resume(void) { return given[out].value && !given[per_case].value && !given[adapt].value; }
+bool can_resume(void)
+{
+    return given[out].value && !given[per_case].value && !given[adapt].value && !given[masks].value;
+}
 
 /* Ends the program if path is one of the files that it reads. */
-static void check_table_path(const char *path, bool replace, int arguments, char *const *argument)
+static void check_table_path(const char *flag, const char *path, bool replace, int arguments, char *const *argument)
 {
     const char *const flags_read[] = { given[backbone].value, given[model].value, given[source].value,
-                                       given[state].value, given[data].value };
+                                       given[state].value, given[data].value, given[masks].value };
     enum { FLAGS_READ = sizeof flags_read / sizeof *flags_read };
     const input_files in = { given[backbone].value, given[backbone_options].value, given[model].value };
     const char **read = check_alloc(malloc((size_t)(FLAGS_READ + arguments) * sizeof *read));
     for (int i = 0; i < FLAGS_READ + arguments; i++)
         read[i] = i < FLAGS_READ ? flags_read[i] : argument[i - FLAGS_READ];
-    check_output("out", path, replace, read, FLAGS_READ + arguments);
-    check_not_input("out", path, &in);
+    check_output(flag, path, replace, read, FLAGS_READ + arguments);
+    check_not_input(flag, path, &in);
     free(read);
 }
 
@@ -113,10 +116,14 @@ void check_table_flags(int arguments, char *const *argument)
     const bool replace_part = true;                           /* it is asked for below */
     char *part;
     const bool writes = path || given[save_masks].value || given[save_overlays].value
-                        || given[save_segmentations].value;
+                        || given[save_segmentations].value || given[case_figures].value;
     if ((!path && given[resume].value) || (!writes && given[force].value))
         fail("--%s: is for a table in a file; give --out FILE too", given[resume].value ? "resume" : "force");
+    if (given[case_figures].value)
+        check_table_path("case-figures", given[case_figures].value, given[force].value, arguments, argument);
     if (!path) return;
+    if (given[resume].value && given[masks].value)
+        fail("--resume: figures of masks need all pictures; leave --masks or --resume out");
     if (given[resume].value && given[per_case].value)
         fail("--resume: a case needs the probabilities of all its pictures; predict without --resume");
     if (given[resume].value && given[adapt].value)
@@ -126,8 +133,8 @@ void check_table_flags(int arguments, char *const *argument)
     if (given[resume].value && !given[force].value && !access(path, F_OK) && access(part, F_OK))
         fail("--resume: %s is complete: there is no %s of a run that was stopped; give --force to predict again", path,
              part);
-    check_table_path(path, given[force].value, arguments, argument);
-    check_table_path(part, replace_part, arguments, argument);
+    check_table_path("out", path, given[force].value, arguments, argument);
+    check_table_path("out", part, replace_part, arguments, argument);
     if (!given[resume].value && !given[force].value && !access(part, F_OK))
         fail("--out: %s is of a run that was stopped; give %s--force to begin again", part,
              can_resume() ? "--resume to go on with it, or " : "");

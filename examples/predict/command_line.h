@@ -29,7 +29,7 @@
     X(csv, NULL, NULL, "the same as --format csv") \
     X(out, "FILE", NULL, "write the table to this file; until all pictures are done, it is FILE.part") \
     X(resume, NULL, NULL, "with --out: go on with FILE.part of an earlier run by the same options") \
-    X(force, NULL, NULL, "overwrite --out if it exists") \
+    X(force, NULL, NULL, "overwrite --out and --case-figures if they exist") \
     X(data, "PATH", NULL, "predict the pictures of this data set (as for finetune --data) in place of PICTURES") \
     X(split, "train|val|test", NULL, "with --data: the split to predict, train, val or test; without it all pictures") \
     TABLE_FLAG(X) \
@@ -43,7 +43,13 @@
       "file, to this folder, with references to it") \
     X(segmenter, "LIST", NULL, "segment: mode=whole (the picture is resized) or mode=tiles,overlap=0.5 (parts of the " \
       "size of the model's input), and further settings of docs/api/segmenter.md") \
-    X(spacing, "ROW:COLUMN", NULL, "segment: distances of rows and of columns in mm, for areas in mm2") \
+    X(spacing, "ROW:COLUMN", NULL, "segment: distances of rows and of columns in mm, of pictures whose files state " \
+      "none, for areas in mm2 and for the distances of --masks") \
+    X(masks, "DIR", NULL, "segment: compare with the true masks in this folder, which lie under the paths and names " \
+      "of the pictures (docs/segmentation.md), and print Dice, IoU, precision, recall and distances") \
+    X(mask_options, "LIST", NULL, "with --masks: how masks are read, kind=binary,classes=background:lesion, ...; " \
+      "without it index masks of the model's classes") \
+    X(case_figures, "FILE", NULL, "with --masks: write a CSV file with a row for each case and class") \
     X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
       "\"tent,batch=8\" (inspect --adaptation, docs/adaptation.md)") \
     X(batch, "N", "64", "with --adapt: pictures in a call, which adapts once; a model that " \

@@ -29,8 +29,8 @@ char *name_field(table_format format, const char *name);
 
 /* --- table.c --- */
 typedef enum line_kind { LINE_OF_IMAGE, LINE_OF_CASE, LINE_OF_ATTENTION, LINE_OF_AREAS } line_kind;
-/* The size of a segmented picture and the pixels of each class [classes]. */
-typedef struct areas { int64_t width, height; int64_t *pixels; } areas;
+/* The size of a segmented picture, the pixels of each class [classes], and the area of a pixel; 0: not known. */
+typedef struct areas { int64_t width, height; int64_t *pixels; double pixel_mm2; } areas;
 /* What a line says: the name of the picture or case, and its probabilities [classes] (NULL: a case of which no picture
  * could be predicted). slices: pictures of the case that its probabilities are of; failed: its pictures that could not
  * be predicted. LINE_OF_ATTENTION: image [slices], the names of the pictures of the case, and the weight of each.

@@ -4,6 +4,7 @@
 #include "common/data/data.h"
 #include "common/data/image_options.h"
 #include "common/program/errors.h"
+#include "common/segment/mask_sets.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,13 @@ const char *input_name(const inputs *in, int64_t i)
     return peft_dataset_name(d, sample);
 }
 
+const char *input_patient(const inputs *in, int64_t i)
+{
+    int64_t sample;
+    const peft_dataset *d = find_input(in, i, &sample);
+    return peft_dataset_has_groups(d) ? peft_dataset_group(d, sample) : NULL;
+}
+
 const char *input_case(const inputs *in, int64_t i)
 {
     int64_t sample;
@@ -129,4 +137,20 @@ peft_status load_input(const inputs *in, int64_t i, peft_image **out)
     int64_t sample;
     const peft_dataset *d = find_input(in, i, &sample);
     return peft_dataset_load(d, sample, out);
+}
+
+void add_input_masks(inputs *in, const char *path, const char *options)
+{
+    for (int64_t k = 0; k < in->sets; k++) {
+        in->set[k] = add_masks(in->set[k], "masks", path, options);
+        in->first[k + 1] = in->first[k] + peft_dataset_count(in->set[k]);
+    }
+    in->count = in->first[in->sets];
+}
+
+peft_status load_input_mask(const inputs *in, int64_t i, const peft_image *im, peft_mask **out)
+{
+    int64_t sample;
+    const peft_dataset *d = find_input(in, i, &sample);
+    return peft_dataset_load_mask(d, sample, im, out);
 }

@@ -42,6 +42,11 @@ inputs      open_data_inputs(peft_context *ctx, const char *data, const char *sp
                              const input_reading *how, const char *advice);
 void        free_inputs(inputs *in);
 const char *input_name(const inputs *in, int64_t i);          /* of picture i, 0 <= i < count */
+const char *input_patient(const inputs *in, int64_t i);       /* NULL: not known */
 const char *input_case(const inputs *in, int64_t i);          /* the study that it belongs to; NULL: none */
 peft_status load_input(const inputs *in, int64_t i, peft_image **out);
+/* Gives the pictures masks (peft_dataset_with_masks), by which pictures may be left out; an error ends the program. */
+void        add_input_masks(inputs *in, const char *path, const char *options);
+/* The mask of picture i, whose picture is im (peft_dataset_load_mask). */
+peft_status load_input_mask(const inputs *in, int64_t i, const peft_image *im, peft_mask **out);
 #endif

@@ -23,6 +23,8 @@ void record_method(json_writer *w, peft_model *m);
 /* An object `name`: path, source, numbers of images, of each class and of patients, digests, and each file with the
  * SHA-256 of its content; of images in an archive that of the archive. Reads all files. source: a phrase, or NULL. */
 void record_images(json_writer *w, const char *name, const char *path, const char *source, const peft_dataset *d);
+/* A list of an estimate's value and the ends of its interval. */
+void record_estimate(json_writer *w, const char *name, const peft_estimate *e);
 /* An object `name` of the figures of scores [count, classes]; null if scores is NULL. details: NULL, or the figures of
  * these scores as the model decides: with them the object has the intervals, the figures of each class and the
  * confusion matrix too (record_figures.c). */

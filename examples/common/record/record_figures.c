@@ -2,7 +2,7 @@
  * record_figures.c -- the figures of a training record (record.h). */
 #include "record.h"
 
-static void record_estimate(json_writer *w, const char *name, const peft_estimate *e)
+void record_estimate(json_writer *w, const char *name, const peft_estimate *e)
 {
     json_list(w, name);
     json_number(w, NULL, e->value);

@@ -32,7 +32,7 @@ bool evaluate_maps(run *r, peft_session *s)
     r->test_cases = score_spaced_cases(s, r->test, r->t.transform, spacing_of_flag(given[spacing].value));
     if (!r->test_cases.cases) return false;
     mean_figures m = estimate_means(r->t.ctx, &r->test_cases);
-    print_means(&m, "test");
+    print_means(stdout, &m, "test_");
     free_means(&m);
     printf("%-22s %lld\n", "test_images", (long long)peft_dataset_count(r->test));
     write_record(r, NULL, NULL);

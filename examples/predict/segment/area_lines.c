@@ -10,20 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Square millimetres of a pixel by --spacing; 0: not given. */
-static double pixel_area(void)
-{
-    const char *text = given[spacing].value;
-    char *end, *last;
-    if (!text) return 0;
-    const double row = strtod(text, &end), column = *end == ':' ? strtod(end + 1, &last) : 0;
-    if (*end != ':' || last == end + 1 || *last || !(row >= 1e-6 && row <= 1e6) || !(column >= 1e-6 && column <= 1e6))
-        fail("--spacing: given '%s', expected the distances of rows and of columns in mm, each from 1e-6 to 1e6, as "
-             "ROW:COLUMN, such as 0.5:0.5", text);
-    return row * column;
-}
-
-void check_spacing(void) { (void)pixel_area(); }
+static bool has_areas(void) { return given[spacing].value; }
 
 void put_area_columns(FILE *f, const csv_style *style, const loaded_model *s)
 {
@@ -33,7 +20,7 @@ void put_area_columns(FILE *f, const csv_style *style, const loaded_model *s)
         fail("--format: a class of the model is named '%s', as a column of the table is, so that two columns would "
              "have this name; give --format jsonl, or other names by --class-names", both);
     fprintf(f, "image%cwidth%cheight", style->separator, style->separator);
-    for (int unit = 0; unit < (pixel_area() > 0 ? 2 : 1); unit++)
+    for (int unit = 0; unit < (has_areas() ? 2 : 1); unit++)
         for (int64_t c = 0; c < s->classes; c++) {
             char *name;
             if (asprintf(&name, unit ? "%s mm2" : "%s", s->names[c]) < 0) fail("out of memory");
@@ -56,7 +43,7 @@ static void put_object(FILE *f, const loaded_model *s, const areas *a, double un
 
 void put_areas(FILE *f, table_format format, const loaded_model *s, const areas *a)
 {
-    const double area = pixel_area();
+    const double area = has_areas() ? a->pixel_mm2 : 0;
     const long long width = a->width, height = a->height;
     if (format == FORMAT_JSONL) {
         fprintf(f, ", \"width\": %lld, \"height\": %lld, \"pixels\": ", width, height);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * segment.c -- predicts a class for each pixel of the pictures (segment.h). */
 #include "segment.h"
+#include "truth.h"
 #include "common/figures/picture.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
@@ -23,7 +24,8 @@ static void refuse_flags(const int *only, size_t count, const char *cure)
 bool segments(const loaded_model *s)
 {
     const int of_classes[] = { threshold, per_case };
-    const int of_maps[] = { save_masks, save_overlays, save_segmentations, segmenter, spacing };
+    const int of_maps[] = { save_masks, save_overlays, save_segmentations, segmenter, spacing, masks, mask_options,
+                            case_figures };
     int64_t dims[PEFT_MAX_DIMS];
     const bool map = peft_model_output(s->model, dims) > 1;
     const char *wanted = given[task].value, *path = given[model].value ? given[model].value : given[backbone].value;
@@ -42,7 +44,7 @@ bool segments(const loaded_model *s)
                           "is for models that give one class for the picture; leave it out");
     else refuse_flags(of_maps, sizeof of_maps / sizeof *of_maps,
                       "is for models that give a class for each pixel; leave it out");
-    if (map) check_spacing();
+    if (map) check_truth_flags();
     return map;
 }
 
@@ -68,6 +70,7 @@ typedef struct run {
     const mask_paths *paths;
     int64_t *pixels;                                          /* [colours] */
     int64_t colours;                                          /* classes, or 2 for one class that is there or not */
+    case_judge *judge;                                        /* --masks; else NULL */
 } run;
 
 static bool in_tiles(void) { return given[segmenter].value && strstr(given[segmenter].value, "tiles"); }
@@ -154,10 +157,11 @@ static peft_status write_files(const run *r, int64_t i, const peft_image *im, co
 }
 
 /* Counts the pixels of each class and adds the line. */
-static void add_line(run *r, int64_t i, const peft_image *labels)
+static void add_line(run *r, int64_t i, const peft_image *im, const peft_image *labels)
 {
     const uint8_t *label = peft_image_pixels(labels);
-    areas a = { peft_image_width(labels), peft_image_height(labels), r->pixels };
+    const pixel_spacing mm = spacing_of(im, spacing_of_flag(given[spacing].value));
+    areas a = { peft_image_width(labels), peft_image_height(labels), r->pixels, mm.row * mm.column };
     memset(r->pixels, 0, (size_t)r->colours * sizeof *r->pixels);
     for (int64_t k = 0; k < a.width * a.height; k++) r->pixels[label[k]]++;
     if (r->model->classes == 1) a.pixels++;                   /* the pixels where the only class is */
@@ -167,16 +171,17 @@ static void add_line(run *r, int64_t i, const peft_image *labels)
 /* Segments picture i: its files, then its line, so that a picture with a line has its files. */
 static bool segment_picture(run *r, int64_t i)
 {
-    peft_image *im, *labels = NULL;
+    peft_image *im = NULL, *labels = NULL;
     peft_status s = load_input(r->in, i, &im);
     if (!s) {
         s = peft_segmenter_labels(r->segmenter, im, &labels);
         check_has_source(s, r->adaptation);
+        if (!s) s = judge_input(r->judge, r->in, i, im, labels);
         if (!s) s = write_files(r, i, im, labels);
-        peft_image_free(im);
     }
     if (s) print_error(input_name(r->in, i), s, r->in->of_model);
-    else add_line(r, i, labels);
+    else add_line(r, i, im, labels);
+    peft_image_free(im);
     peft_image_free(labels);
     return !s;
 }
@@ -214,6 +219,7 @@ int64_t segment_pictures(const loaded_model *s, const adaptation *a, const input
               .segmentations = given[save_segmentations].value, .paths = paths,
               .colours = s->classes == 1 ? 2 : s->classes };
     r.pixels = check_alloc(malloc((size_t)r.colours * sizeof *r.pixels));
+    r.judge = begin_truth(s, in->count);
     progress_line bar = start_progress("pictures", in->count);
     int64_t failed = 0;
     for (*tried = 0; *tried < in->count && !stop_requested; ++*tried) {
@@ -223,6 +229,7 @@ int64_t segment_pictures(const loaded_model *s, const adaptation *a, const input
         show_progress(&bar, *tried + 1, t->done_count, "");
     }
     hide_progress(&bar);
+    end_truth(r.judge, s->ctx, *tried == in->count);
     free(r.pixels);
     peft_segmenter_free(r.segmenter);
     return failed;

@@ -9,8 +9,6 @@
 /* Whether the pictures are segmented: the model's head gives a map. Ends the program if --task asks for the other, or
  * if flags are given that have no meaning for this kind of model. Called before pictures are read. */
 bool segments(const loaded_model *s);
-/* Ends the program where --spacing is no pair of lengths. */
-void check_spacing(void);
 /* What a line of the table is of, and the settings that the results depend on, as text; to be freed. */
 char *describe_segmentation(void);
 /* The paths of masks and overlays in their folders, which are made; ends the program if a file exists and is not to be

@@ -94,7 +94,10 @@ model_card read_card(const char *model)
     c.multilabel = json_member(c.figures, "map") || member_of(&c, "validation_figures", "map") ||
                    member_of(&c, "out_of_fold_figures", "map");
     c.rows = json_member(c.figures, "classes");
-    if (c.rows && (c.rows->kind != JSON_LIST || c.rows->count != (size_t)c.classes))
+    c.masks = json_member(c.figures, "masks");
+    for (size_t i = 0; c.masks && c.rows && i < c.rows->count; i++)
+        if (!json_text_of(&c.rows->item[i], "class")) fail_damaged(&c, "the classes of the masks");
+    if (c.rows && (c.rows->kind != JSON_LIST || (!c.masks && c.rows->count != (size_t)c.classes)))
         fail_damaged(&c, "figures of each class of the training images");
     return c;
 }

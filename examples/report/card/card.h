@@ -18,6 +18,7 @@ typedef struct model_card {
     const char **class_name;                                  /* [classes] */
     int64_t classes;
     bool multilabel;                                          /* several labels for an image */
+    bool masks;                                               /* the figures are those of masks (mean_figures.h) */
 } model_card;
 enum { most_listed = 8 };                                     /* classes that are listed one by one on paper */
 extern const char *const card_set_name[3];                    /* "training" */

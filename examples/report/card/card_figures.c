@@ -5,6 +5,7 @@
 #include "common/figures/svg.h"
 #include "common/model/class_figures.h"
 #include "common/program/errors.h"
+#include "common/segment/figures/case_figures.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,62 +31,118 @@ static void put_estimate(FILE *f, const json *e)
     fputs("</small>", f);
 }
 
-/* The same for the CSV files, where each end has a column. */
-static table *figure_values(const model_card *c, const char *title)
+static const char *name_of_row(const model_card *c, size_t r)
 {
-    table *t = new_table(title, "Class");
+    return c->masks ? json_text_of(&c->rows->item[r], "class") : c->class_name[r];
+}
+
+/* The figures of a table: those of classes of images, or of masks. count_of: the column in front of them. */
+typedef struct figure_columns {
+    int count;
+    const char *const *name, *const *heading;
+    const char *title, *count_of;
+} figure_columns;
+
+static figure_columns columns_of(const model_card *c)
+{
+    static const char title[] = "Figures of each class against the others, with 95 % intervals";
+    static const char *const of_masks[CASE_KINDS] = { "Dice", "IoU", "Precision", "Recall", "HD95",
+                                                      "Surface distance" };
+    if (!c->masks) return (figure_columns){ CLASS_FIGURES, class_figure_name, heading, title, "Test images" };
+    return (figure_columns){ CASE_KINDS, case_figure_name, of_masks,
+                             "Means of the figures of masks over cases, with 95 % intervals", "Test cases" };
+}
+
+/* Images of the class; of masks the cases that the mean of Dice is over. */
+static double count_in(const model_card *c, const json *row)
+{
+    return c->masks ? number_in(json_member(row, "cases"), case_figure_name[CASE_DICE]) : number_in(row, "positive");
+}
+
+/* The same for the CSV files, where each end has a column. */
+static table *figure_values(const model_card *c, const figure_columns *of)
+{
+    table *t = new_table(of->title, "Class");
     char name[64];
-    add_number_column(t, "Test images", WHOLE);
-    for (int k = 0; k < CLASS_FIGURES; k++) {
-        add_number_column(t, heading[k], 3);
+    add_number_column(t, of->count_of, WHOLE);
+    for (int k = 0; k < of->count; k++) {
+        add_number_column(t, of->heading[k], 3);
         static const char *const end[] = { "low", "high" };
         for (int i = 0; i < 2; i++) {
-            snprintf(name, sizeof name, "%s %s", heading[k], end[i]);
+            snprintf(name, sizeof name, "%s %s", of->heading[k], end[i]);
             add_number_column(t, name, 3);
         }
     }
-    for (int64_t r = 0; r < c->classes; r++) {
+    for (size_t r = 0; r < c->rows->count; r++) {
         const json *row = &c->rows->item[r];
-        add_row(t, c->class_name[r]);
-        add_number(t, number_in(row, "positive"));
-        for (int k = 0; k < CLASS_FIGURES; k++)
-            for (size_t i = 0; i < 3; i++) add_number(t, number_at(json_member(row, class_figure_name[k]), i));
+        add_row(t, name_of_row(c, r));
+        add_number(t, count_in(c, row));
+        for (int k = 0; k < of->count; k++)
+            for (size_t i = 0; i < 3; i++) add_number(t, number_at(json_member(row, of->name[k]), i));
     }
     return t;
 }
 
 static void put_class_figures(page *p, const model_card *c)
 {
-    static const char title[] = "Figures of each class against the others, with 95 % intervals";
+    const figure_columns of = columns_of(c);
     fprintf(p->f, "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"%s\"><table class=\"numbers\">\n"
-            "<caption>%s</caption>\n<thead><tr><th scope=\"col\">Class</th><th scope=\"col\">Test images</th>", title,
-            title);
-    for (int k = 0; k < CLASS_FIGURES; k++) fprintf(p->f, "<th scope=\"col\">%s</th>", heading[k]);
+            "<caption>%s</caption>\n<thead><tr><th scope=\"col\">Class</th><th scope=\"col\">%s</th>", of.title,
+            of.title, of.count_of);
+    for (int k = 0; k < of.count; k++) fprintf(p->f, "<th scope=\"col\">%s</th>", of.heading[k]);
     fputs("</tr></thead>\n<tbody>\n", p->f);
-    for (int64_t r = 0; r < c->classes; r++) {
+    for (size_t r = 0; r < c->rows->count; r++) {
         const json *row = &c->rows->item[r];
-        const double positive = number_in(row, "positive");
+        const double count = count_in(c, row);
         fputs("<tr><th scope=\"row\">", p->f);
-        put_escaped(p->f, c->class_name[r]);
+        put_escaped(p->f, name_of_row(c, r));
         fputs("</th><td>", p->f);
-        if (!isnan(positive)) put_data(p->f, positive, WHOLE);
+        if (!isnan(count)) put_data(p->f, count, WHOLE);
         fputs("</td>", p->f);
-        for (int k = 0; k < CLASS_FIGURES; k++) {
+        for (int k = 0; k < of.count; k++) {
             fputs("<td>", p->f);
-            put_estimate(p->f, json_member(row, class_figure_name[k]));
+            put_estimate(p->f, json_member(row, of.name[k]));
             fputs("</td>", p->f);
         }
         fputs("</tr>\n", p->f);
     }
     fputs("</tbody></table></div>\n", p->f);
-    table *values = figure_values(c, title);
+    table *values = figure_values(c, &of);
     put_csv_links(p, values);
     free_table(values);
 }
 
-static const struct { const char *member, *term; } all[] = {
-    { "accuracy", "Accuracy" }, { "balanced_accuracy", "Balanced accuracy" }, { "f1_macro", "F1, mean of classes" },
-    { "auroc_macro", "AUROC, mean of classes" }, { "map", "Mean average precision" } };
+/* What the means of distances of masks are in, and leave out. */
+static void put_distances(FILE *f, const model_card *c)
+{
+    const char *unit = json_text_of(c->figures, "unit");
+    double infinite = 0, in_pixels = 0;
+    for (size_t r = 0; r < c->rows->count; r++) {
+        const double a = number_in(&c->rows->item[r], "infinite"), b = number_in(&c->rows->item[r], "in_pixels");
+        infinite += isnan(a) ? 0 : a;
+        in_pixels += isnan(b) ? 0 : b;
+    }
+    fprintf(f, "<p class=\"small\">HD95 and surface distance in %s. Their means leave out ",
+            unit && !strcmp(unit, "mm") ? "mm" : "pixels");
+    put_data(f, infinite, WHOLE);
+    fputs(" infinite distances, where only one of true and predicted mask has the class", f);
+    if (in_pixels > 0) {
+        fputs(", and ", f);
+        put_data(f, in_pixels, WHOLE);
+        fputs(" of cases whose spacing is not known", f);
+    }
+    fputs(". The means of classes are those of all but the first.</p>\n", f);
+}
+
+/* interval: the member with the value and its interval; NULL: there is none. */
+static const struct { const char *member, *term, *interval; } all[] = {
+    { "accuracy", "Accuracy", "accuracy_interval" }, { "balanced_accuracy", "Balanced accuracy", NULL },
+    { "f1_macro", "F1, mean of classes", NULL }, { "auroc_macro", "AUROC, mean of classes", NULL },
+    { "map", "Mean average precision", NULL }, { "dice", "Dice, mean of classes", "dice_interval" },
+    { "iou", "IoU, mean of classes", "iou_interval" },
+    { "precision", "Precision, mean of classes", "precision_interval" },
+    { "recall", "Recall, mean of classes", "recall_interval" }, { "hd95", "HD95, mean of classes", "hd95_interval" },
+    { "surface_distance", "Surface distance, mean of classes", "surface_distance_interval" } };
 
 const char *card_figure_term(const char *member)
 {
@@ -97,14 +154,14 @@ const char *card_figure_term(const char *member)
 /* Figures of all classes: the plain numbers of the record, the accuracy with its interval. */
 static void put_overall(FILE *f, const model_card *c)
 {
-    const json *accuracy = json_member(c->figures, "accuracy_interval");
     fputs("<dl class=\"row\">\n", f);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         const double v = number_in(c->figures, all[i].member);
+        const json *interval = all[i].interval ? json_member(c->figures, all[i].interval) : NULL;
         if (!json_member(c->figures, all[i].member)) continue;
         fputs("<div>", f);
         put_term(f, all[i].term);
-        if (!i && accuracy) put_estimate(f, accuracy);
+        if (interval) put_estimate(f, interval);
         else if (isnan(v)) fputs("\342\200\223", f);
         else put_data(f, v, 3);
         fputs("</dd></div>\n", f);
@@ -144,11 +201,13 @@ void put_figures_part(page *p, const model_card *c)
         begin_values(p->f, c, "Figures of each class");
         put_class_figures(p, c);
         end_values(p->f, c);
+        if (c->masks) put_distances(p->f, c);
     } else fputs("<p>Not recorded: figures of each class, and intervals. The record is of an earlier "
                "version of finetune.</p>\n", p->f);
     if (intervals)
         fprintf(p->f, "<p class=\"small\">Intervals %s. \342\200\223: not defined.</p>\n",
-                !strcmp(intervals, "by patient") ? "by patient" : "as if all images were independent");
+                !strcmp(intervals, "by patient") ? "by patient"
+                : c->masks ? "as if all cases were independent" : "as if all images were independent");
 }
 
 void put_confusion_part(page *p, const model_card *c)
@@ -159,6 +218,7 @@ void put_confusion_part(page *p, const model_card *c)
         begin_values(p->f, c, "Images of each true and predicted class");
         put_matrix(p, &m, "Test images, and their share of the true class", "Confusion matrix");
         end_values(p->f, c);
-    } else fprintf(p->f, "<p>%s</p>\n", c->multilabel ? "None: an image may have several labels." : "Not recorded.");
+    } else fprintf(p->f, "<p>%s</p>\n", c->masks ? "None: classes are those of pixels."
+                   : c->multilabel ? "None: an image may have several labels." : "Not recorded.");
     free(counts);
 }

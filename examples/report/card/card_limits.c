@@ -11,7 +11,7 @@ enum { FEW = 37, LONGEST_NAME = 40 };
 
 static double test_images_of(const model_card *c, int64_t k)
 {
-    const double positive = c->rows ? number_in(&c->rows->item[k], "positive") : NAN;
+    const double positive = c->rows && !c->masks ? number_in(&c->rows->item[k], "positive") : NAN;
     return isnan(positive) ? number_in(json_member(c->data[2], "classes"), c->class_name[k]) : positive;
 }
 

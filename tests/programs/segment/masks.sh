@@ -42,9 +42,18 @@ recorded=$(sed -n '/"test_figures"/,$s/^ *"dice": \([0-9.e-]*\),$/\1/p' m.safete
 [ "$(printf '%.5f' "$recorded")" = "$dice" ] || fail "the record says $recorded, finetune $dice"
 grep -q '"best_by": "dice"' m.safetensors.record.json || fail 'the record does not name the figure'
 
+cp log first.log
+# The model card has the figures of the masks' classes, not of those of the images.
+"$bin/report" --card m.safetensors --out card.html > log 2>&1 || fail 'no model card'
+value=$(printf '%.3f' "$dice")
+tr -d '\n' < card.html | grep -q "Dice, mean of classes.*$value.*Surface distance, mean of classes" || fail 'no Dice on the card'
+for word in 'Test cases' '<th scope="col">HD95</th>' '<th scope="row">malignant</th>' 'surface distance in pixels' \
+        'as if all cases were independent' 'None: classes are those of pixels'; do
+    grep -qF -- "$word" card.html || fail "no '$word' on the card"
+done
+
 # The file of figures by case: figures follow from the pixels, means are those that are printed, of the cases that have
 # a finite value, and the others are counted.
-cp log first.log
 # shellcheck disable=SC2016  # the dollars are awk's
 by_case='
 function near(a, b) { return a - b < 1e-4 && b - a < 1e-4 }
@@ -120,6 +129,7 @@ done
     --epochs 1 --shots 5 --threads 1 --head head=setr_naive,head_width=8 --loss ce --out flat.safetensors > log 2>&1 ||
     fail 'a folder of images without classes'
 grep -q '^test_images  *3$' log || fail 'not the images that were not drawn'
+"$bin/report" --card flat.safetensors --out flat.html > log 2>&1 || fail 'no card of images without classes'
 
 refused 'head=seg_linear, setr_naive, setr_pup or seg_mla' tune --head head=patch_linear --out no.safetensors
 refused 'for the image' tune --head head=linear --out no.safetensors

@@ -21,8 +21,8 @@ typedef struct mean_figures {
 mean_figures estimate_means(peft_context *ctx, const case_table *f);
 void         free_means(mean_figures *m);
 /* mean_text.c: prints a table for each figure, what is left out of its means, and the means of classes as test_dice and
- * so on. set: "test". */
-void         print_means(const mean_figures *m, const char *set);
+ * so on. set: what stands before these names, "test_". */
+void         print_means(FILE *f, const mean_figures *m, const char *set);
 /* mean_record.c: an object `name` of a training record with the means, and the figures of each case; null if f has no
  * cases. */
 void         record_means(json_writer *w, const char *name, peft_context *ctx, const case_table *f);

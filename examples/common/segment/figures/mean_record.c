@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mean_record.c -- the part of a training record with figures of masks (mean_figures.h). */
 #include "mean_figures.h"
+#include "common/record/record.h"
 #include <math.h>
 #include <stdio.h>
-
-/* A list of a mean and the ends of its interval. */
-static void record_estimate(json_writer *w, const char *name, const peft_estimate *e)
-{
-    json_list(w, name);
-    json_number(w, NULL, e->value);
-    json_number(w, NULL, e->low);
-    json_number(w, NULL, e->high);
-    json_close(w);
-}
 
 static void record_class(json_writer *w, const mean_figures *m, int64_t c)
 {

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * truth.c -- true masks, and figures of the predicted ones (truth.h). */
+#include "truth.h"
+#include "common/program/errors.h"
+#include "common/segment/figures/mean_figures.h"
+#include "common/segment/mask_sets.h"
+#include "predict/command_line.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ends the program if masks are written to the folder of the true ones. */
+static void check_other_folder(const flag *f)
+{
+    char *to = f->value ? realpath(f->value, NULL) : NULL, *from = realpath(given[masks].value, NULL);
+    if (to && from && !strcmp(to, from))
+        fail("--%s %s: is the folder of --masks, and true masks are never written over; give another folder",
+             name_of_flag(f).text, f->value);
+    free(to);
+    free(from);
+}
+
+void check_truth_flags(void)
+{
+    const int of_masks[] = { mask_options, case_figures }, written[] = { save_masks, save_overlays,
+                                                                         save_segmentations };
+    (void)spacing_of_flag(given[spacing].value);
+    for (size_t i = 0; i < sizeof of_masks / sizeof *of_masks; i++)
+        if (!given[masks].value && given[of_masks[i]].value)
+            fail("--%s: is for true masks; give --masks DIR too", name_of_flag(&given[of_masks[i]]).text);
+    for (size_t i = 0; given[masks].value && i < sizeof written / sizeof *written; i++)
+        check_other_folder(&given[written[i]]);
+}
+
+/* The classes of masks by the model; of one class those that are not it are background. */
+static int64_t classes_of(const loaded_model *s) { return s->classes == 1 ? 2 : s->classes; }
+static const char *class_of(const loaded_model *s, int64_t c)
+{
+    return s->classes > 1 ? s->names[c] : c ? s->names[0] : "background";
+}
+
+/* The names with colons between them, to be freed. */
+static char *list_names(int64_t count, const char *(*name)(const void *of, int64_t c), const void *of)
+{
+    char *text;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    for (int64_t c = 0; c < count; c++) fprintf(f, "%s%s", c ? ":" : "", name(of, c));
+    if (fclose(f)) fail("out of memory");
+    return text;
+}
+
+static const char *name_in_model(const void *s, int64_t c) { return class_of(s, c); }
+static const char *name_in_masks(const void *d, int64_t c) { return peft_dataset_mask_class_name(d, c); }
+
+static void check_classes_of_masks(const peft_dataset *d, const loaded_model *s)
+{
+    const int64_t classes = peft_dataset_mask_classes(d);
+    char *of_masks = list_names(classes, name_in_masks, d);
+    char *of_model = list_names(classes_of(s), name_in_model, s);
+    if (strcmp(of_masks, of_model))
+        fail("--masks %s: have the classes %s, the model has %s; give --mask-options classes=%s", given[masks].value,
+             of_masks, of_model, of_model);
+    free(of_masks);
+    free(of_model);
+}
+
+void open_truth(inputs *in, const loaded_model *s)
+{
+    if (!given[masks].value) return;
+    char *classes = list_names(classes_of(s), name_in_model, s), *options;
+    if (asprintf(&options, "classes=%s", classes) < 0) fail("out of memory");
+    add_input_masks(in, given[masks].value, given[mask_options].value ? given[mask_options].value : options);
+    free(options);
+    free(classes);
+    for (int64_t k = 0; k < in->sets; k++) check_classes_of_masks(in->set[k], s);
+    if (!in->count) fail("--masks %s: no picture has a mask", given[masks].value);
+}
+
+case_judge *begin_truth(const loaded_model *s, int64_t pictures)
+{
+    const judge_rule rule = { true, spacing_of_flag(given[spacing].value), pictures };
+    if (!given[masks].value) return NULL;
+    const char **name = check_alloc(malloc((size_t)classes_of(s) * sizeof *name));
+    for (int64_t c = 0; c < classes_of(s); c++) name[c] = class_of(s, c);
+    case_judge *j = begin_judging(s->ctx, name, classes_of(s), &rule);
+    free(name);
+    return j;
+}
+
+peft_status judge_input(case_judge *j, const inputs *in, int64_t i, const peft_image *im, const peft_image *labels)
+{
+    peft_mask *mask;
+    if (!j) return PEFT_OK;
+    const peft_status s = load_input_mask(in, i, im, &mask);
+    if (s) return s;
+    judge_picture(j, &(judged_picture){ input_name(in, i), input_patient(in, i), im, peft_image_pixels(labels), mask });
+    peft_mask_free(mask);
+    return PEFT_OK;
+}
+
+void end_truth(case_judge *j, peft_context *ctx, bool complete)
+{
+    const char *path = given[case_figures].value;
+    if (!j) return;
+    case_table f = end_judging(j);
+    if (complete && f.cases) {
+        mean_figures m = estimate_means(ctx, &f);
+        print_means(given[out].value ? stdout : stderr, &m, "");
+        free_means(&m);
+        if (path) write_case_figures(&f, path);
+    } else if (path) {
+        warn("--case-figures: %s is not written, as %s", path, complete ? "no picture was segmented"
+             : "the run was stopped");
+    }
+    free_case_figures(&f);
+}
