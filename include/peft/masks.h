@@ -18,11 +18,13 @@ PEFT_BEGIN_DECLS
  * path: the folder with the masks; NULL: the files in a table's column of masks (option mask of
  * peft_dataset_open_table), or for other data sets the mask of an image lies beside it, in its folder; or one file, the
  * mask of all samples, which must be slices of one file, or one image; or a DICOM segmentation, the mask of every image
- * it refers to (with per_class, multilabel or kind=colors PEFT_E_UNSUPPORTED; segments that overlap are refused). The
- * mask of an image `images/benign/a.jpg` is the file `images/benign/a.png` below the folder, with any ending in
- * docs/formats.md, or else `benign/a.png`, or else `a.png`; the first match counts. The mask of a slice
- * `scan.nii.gz#slice=17` is slice 17 of the file of the same name; it is read with the image options of d. Samples that
- * are masks of others, as in a folder with `a.png` and `a_mask.png`, are left out, with a line in the log.
+ * it refers to (with per_class, multilabel or kind=colors PEFT_E_UNSUPPORTED; segments that overlap are refused). Of
+ * DICOM segmentations the file that was read last stays in memory, with its pixels as they are stored, until another
+ * one is read or the data set is freed: its bytes, at most 4 GiB, and its parsed elements. The mask of an image
+ * `images/benign/a.jpg` is the file `images/benign/a.png` below the folder, with any ending in docs/formats.md, or else
+ * `benign/a.png`, or else `a.png`; the first match counts. The mask of a slice `scan.nii.gz#slice=17` is slice 17 of
+ * the file of the same name; it is read with the image options of d. Samples that are masks of others, as in a folder
+ * with `a.png` and `a_mask.png`, are left out, with a line in the log.
  *
  * options, as text:
  *   classes          names of the classes in their order, a:b:c, or their number, 4; the first one is the background.

@@ -24,7 +24,8 @@ refused() {
     grep -qF -- "$words" log || fail "no '$words'"
 }
 
-# A model whose head gives a class for each patch: that of the same size which gives one for the picture, renamed.
+# A model with the head patch_linear, for which finetune needs masks: the heads linear and patch_linear have tensors of
+# the same shapes, so the file of a model with the head linear gets the other name, padded to the same length.
 "$bin/phantom" --out ph --images 4 --side 48 --dicom > log
 "$bin/finetune" --backbone "$vit" --data ph/labels.csv --method linear --head head=linear,head_init=normal:0.1 \
     --shots 2 --epochs 1 --threads 1 --out linear.safetensors > log 2>&1 || fail 'not trained'

@@ -124,10 +124,12 @@ static void product(const pf_run *r, const pf_node *n, pk_gemm *a)
         .c = y.p, .c_row = y.ld, .scale = 1, .bias = r->ptr[n->in[BIAS].id] };
 }
 
+/* Of conv2d and of conv2d_dx. */
 static void run(const pf_run *r, const pf_node *n)
 {
     const extents e = extents_of(r->g, n);
-    const order o = by_result(&e, r->ptr[n->in[W].id], r->scratch);
+    pk_real *w = r->ptr[n->in[W].id];
+    const order o = n->op == &pf_op_conv2d ? by_result(&e, w, r->scratch) : by_tap(&e, w, r->scratch);
     run_order(r, &o);
     multiply(r, n, &e);
 }
@@ -171,16 +173,8 @@ static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
         .c = dx.p, .c_row = dx.ld, .scale = 1 };
 }
 
-static void dx_run(const pf_run *r, const pf_node *n)
-{
-    const extents e = extents_of(r->g, n);
-    const order o = by_tap(&e, r->ptr[n->in[W].id], r->scratch);
-    run_order(r, &o);
-    multiply(r, n, &e);
-}
-
 const pf_op pf_op_conv2d_dx = { .name = "conv2d_dx", .flags = PF_STRIDED_OUT, .infer = shape_infer,
-    .scratch_bytes = scratch, .run = dx_run, .product = dx_product, .flops = flops };
+    .scratch_bytes = scratch, .run = run, .product = dx_product, .flops = flops };
 
 /* in: dy [.., h*w, out], x [.., h*w, in]; attr i: HEIGHT, WIDTH, shape: of w; out: dw, summed over all pixels in their
  * order */

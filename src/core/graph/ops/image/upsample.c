@@ -7,7 +7,7 @@
 #include "core/graph/op.h"
 
 /* attr.i of both operations: rows and columns of the map before and after. */
-enum { H, W, NEW_H, NEW_W };
+enum { HEIGHT, WIDTH, NEW_HEIGHT, NEW_WIDTH };
 
 pf_val pf_upsample(pf_graph *g, pf_val x, int64_t h, int64_t w, int64_t new_h, int64_t new_w)
 {
@@ -55,8 +55,8 @@ static void add_scaled(pk_real *out, const pk_real *x, pk_real s, int64_t n)
 typedef struct { const pf_run *r; pf_mat from, to; axis y, x; size_t worker_bytes; } job;
 
 /* Columns of the map that a node reads, which are those of the line between, and of the one that it makes. */
-static int64_t width_read(const pf_node *n) { return n->attr.i[n->op == &pf_op_upsample ? W : NEW_W]; }
-static int64_t width_made(const pf_node *n) { return n->attr.i[n->op == &pf_op_upsample ? NEW_W : W]; }
+static int64_t width_read(const pf_node *n) { return n->attr.i[n->op == &pf_op_upsample ? WIDTH : NEW_WIDTH]; }
+static int64_t width_made(const pf_node *n) { return n->attr.i[n->op == &pf_op_upsample ? NEW_WIDTH : WIDTH]; }
 
 /* The scratch of a thread: a line of pixels in the middle of the computation. */
 static size_t worker_bytes(const pf_graph *g, const pf_node *n)
@@ -72,8 +72,8 @@ static size_t scratch(const pf_run *r, const pf_node *n) { return worker_bytes(r
 /* Calls fn for ranges of lines of all maps that the node makes. */
 static void for_lines(const pf_run *r, const pf_node *n, pf_range_fn fn)
 {
-    job j = { r, pf_matrix(r, n->in[0]), pf_matrix(r, n->out[0]), axis_of(n->attr.i[H], n->attr.i[NEW_H]),
-              axis_of(n->attr.i[W], n->attr.i[NEW_W]), worker_bytes(r->g, n) };
+    job j = { r, pf_matrix(r, n->in[0]), pf_matrix(r, n->out[0]), axis_of(n->attr.i[HEIGHT], n->attr.i[NEW_HEIGHT]),
+              axis_of(n->attr.i[WIDTH], n->attr.i[NEW_WIDTH]), worker_bytes(r->g, n) };
     const int64_t lines_per_task = PF_GRAIN / (j.x.m * j.to.cols) + 1;
     pf_parallel(r, j.to.rows / width_made(n), lines_per_task, fn, &j);
 }
@@ -83,9 +83,10 @@ static bool infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
     const int64_t *a = n->attr.i;
-    if (s.ndim != 3 || a[H] < 1 || a[W] < 1 || a[NEW_H] < 1 || a[NEW_W] < 1 || s.dim[1] != a[H] * a[W])
+    if (s.ndim != 3 || a[HEIGHT] < 1 || a[WIDTH] < 1 || a[NEW_HEIGHT] < 1 || a[NEW_WIDTH] < 1
+        || s.dim[1] != a[HEIGHT] * a[WIDTH])
         return pf_bad_shape(g, n, "a map [b, h w, c]");
-    s.dim[1] = a[NEW_H] * a[NEW_W];
+    s.dim[1] = a[NEW_HEIGHT] * a[NEW_WIDTH];
     return pf_output(g, n, 0, s);
 }
 
@@ -116,7 +117,7 @@ static void run(const pf_run *r, const pf_node *n) { for_lines(r, n, new_lines);
 static int64_t flops(const pf_graph *g, const pf_node *n)
 {
     const int64_t *a = n->attr.i, of_mix = 3, maps = pf_v(g, n->in[0])->shape.dim[0];
-    return of_mix * maps * a[NEW_H] * (a[W] + a[NEW_W]) * pf_cols(g, n->in[0]);
+    return of_mix * maps * a[NEW_HEIGHT] * (a[WIDTH] + a[NEW_WIDTH]) * pf_cols(g, n->in[0]);
 }
 
 static void grad(pf_grads *gr, const pf_node *n)
@@ -131,7 +132,7 @@ const pf_op pf_op_upsample = { .name = "upsample", .infer = infer, .grad = grad,
 static bool grad_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
-    s.dim[1] = n->attr.i[H] * n->attr.i[W];
+    s.dim[1] = n->attr.i[HEIGHT] * n->attr.i[WIDTH];
     return pf_output(g, n, 0, s);
 }
 

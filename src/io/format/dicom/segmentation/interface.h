@@ -28,6 +28,10 @@ enum {
 
 enum { IO_SEG_MAXIMUM = 255 };                                /* Maximum Fractional Value of files that are written */
 
+#define IO_SEG_NEAR 0.01        /* mm: nearer positions are one. Programs round the texts of positions that they copy,
+                                 * and slices are farther apart */
+#define IO_SEG_ALIKE 1e-3       /* less apart, cosines of orientations are equal, and spacings in mm */
+
 /* The place of a frame. placed: position (mm) and orientation are known; spaced: spacing, between rows and between
  * columns in mm, is. */
 typedef struct io_seg_place { bool placed, spaced; double position[3], orientation[6], spacing[2]; } io_seg_place;

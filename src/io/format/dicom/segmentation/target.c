@@ -5,9 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NEAR 0.01                                             /* mm between places that are one */
-#define SAME 1e-3                                             /* of the cosines of an orientation, and of spacings */
-
 static bool are_near(const double *a, const double *b, int count, double within)
 {
     for (int i = 0; i < count; i++)
@@ -18,8 +15,9 @@ static bool are_near(const double *a, const double *b, int count, double within)
 /* Whether both grids are parallel and have pixels of one size. */
 static bool are_alike(const io_seg_place *a, const io_seg_place *b)
 {
-    return a->placed && b->placed && a->spaced && b->spaced && are_near(a->orientation, b->orientation, 6, SAME) &&
-           are_near(a->spacing, b->spacing, 2, SAME);
+    return a->placed && b->placed && a->spaced && b->spaced &&
+           are_near(a->orientation, b->orientation, 6, IO_SEG_ALIKE) &&
+           are_near(a->spacing, b->spacing, 2, IO_SEG_ALIKE);
 }
 
 /* Whether pixels of both grids lie behind each other: their origins differ along the normal alone. */
@@ -28,7 +26,7 @@ static bool are_stacked(const io_seg_place *a, const io_seg_place *b)
     for (int axis = 0; axis < 2; axis++) {
         double along = 0;
         for (int i = 0; i < 3; i++) along += (a->position[i] - b->position[i]) * b->orientation[3 * axis + i];
-        if (!(fabs(along) <= NEAR)) return false;
+        if (!(fabs(along) <= IO_SEG_NEAR)) return false;
     }
     return true;
 }
@@ -118,7 +116,7 @@ static int64_t next_placed(const io_seg_search *s)
     const io_seg_place *to = s->target->place;
     for (int64_t i = s->frame + 1; to && i < s->file->frames; i++) {
         const io_seg_place *place = &s->file->frame[i].place;
-        if (are_alike(place, to) && are_near(place->position, to->position, 3, NEAR)) return i;
+        if (are_alike(place, to) && are_near(place->position, to->position, 3, IO_SEG_NEAR)) return i;
     }
     return -1;
 }

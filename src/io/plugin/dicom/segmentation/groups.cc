@@ -26,7 +26,7 @@ std::vector<Uint32> position_indices(const io_dicom_sources &s)
     for (const seg_source &source : s.list)
         for (const io_seg_place &p : source.places) {
             if (!p.placed || !std::equal(p.orientation, p.orientation + 6, first->orientation,
-                                         [](double a, double b) { return std::fabs(a - b) < 1e-3; })) return {};
+                                         [](double a, double b) { return std::fabs(a - b) <= IO_SEG_ALIKE; })) return {};
             frames.push_back({ depth_of(p), static_cast<std::int64_t>(frames.size()) });
         }
     std::sort(frames.begin(), frames.end(), [](const numbered_frame &a, const numbered_frame &b) {
@@ -34,7 +34,7 @@ std::vector<Uint32> position_indices(const io_dicom_sources &s)
     });
     std::vector<Uint32> index(frames.size());
     for (std::size_t i = 0; i < frames.size(); i++) {
-        if (i && frames[i].depth - frames[i - 1].depth < 1e-3) return {};
+        if (i && frames[i].depth - frames[i - 1].depth <= IO_SEG_NEAR) return {};
         index[static_cast<std::size_t>(frames[i].number)] = static_cast<Uint32>(i + 1);
     }
     return index;
