@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// peft/io.hpp -- libpeft-io for C++17: pictures, transforms, data sets, loaders, predictors. As in peft.hpp, a class is
-// one pointer to the C object of the same name, whose functions <peft/io.h> explains; a call that fails throws
-// peft::error.
+// peft/io.hpp -- libpeft-io for C++17: pictures, transforms, data sets, loaders, predictors, segmenters. As in
+// peft.hpp, a class is one pointer to the C object of the same name, whose functions <peft/io.h> explains; a call that
+// fails throws peft::error.
 #ifndef PEFT_IO_HPP
 #define PEFT_IO_HPP
 #include <peft/io.h>
@@ -44,6 +44,13 @@ public:
         return image(detail::make<peft_image>(peft_image_resize, c_ptr(), width, height, filter));
     }
     void save_png(const std::string &path) const { check(peft_image_save_png(c_ptr(), path.c_str())); }
+    // Of one channel of 8 bits, such as a label map; palette: red, green and blue of each colour.
+    void save_png_palette(span<const std::uint8_t> palette, const std::string &path) const
+    {
+        if (palette.size() % 3) throw error(peft_set_error(PEFT_E_SHAPE, "palette: expected three bytes for a colour"));
+        const int colours = palette.size() <= 3 * 256 ? static_cast<int>(palette.size() / 3) : 257;    // refused: 257
+        check(peft_image_save_png_palette(c_ptr(), palette.data(), colours, path.c_str()));
+    }
 };
 
 // The header of a DICOM file; text("patient"), as peft_dicom_header_text.
@@ -176,6 +183,68 @@ public:
     {
         const peft_image *const one[] = { im.c_ptr() };
         check(peft_predictor_images_probabilities(c_ptr(), one, 1, out.c_ptr()));
+    }
+};
+
+namespace detail {
+
+// The callback of rows as a C function, which no exception leaves.
+template <typename Rows> struct segmenter_calls {
+    Rows &rows;
+    std::exception_ptr thrown;
+
+    static peft_status next(std::int64_t first, const peft_tensor *labels, const peft_tensor *probabilities, void *user)
+    {
+        auto *self = static_cast<segmenter_calls *>(user);
+        try {
+            self->rows(first, tensor_view(labels), tensor_view(probabilities));
+            return PEFT_OK;
+        } catch (...) {
+            self->thrown = std::current_exception();
+            return peft_set_error(PEFT_E_CANCELLED, "the function of segmenter::rows threw an exception");
+        }
+    }
+};
+
+} // namespace detail
+
+// The class of each pixel of an image, by a model whose head gives a map: segmenter(s, "mode=tiles").
+class segmenter : public detail::handle<peft_segmenter, peft_segmenter_free> {
+public:
+    explicit segmenter(const session &s, const std::string &o = "")
+    {
+        reset(detail::make<peft_segmenter>(peft_segmenter_create, s.c_ptr(), nullptr, o.c_str()));
+    }
+    segmenter(const session &s, const transform &t, const std::string &o = "")
+    {
+        reset(detail::make<peft_segmenter>(peft_segmenter_create, s.c_ptr(), t.c_ptr(), o.c_str()));
+    }
+    std::int64_t classes() const noexcept { return peft_segmenter_classes(c_ptr()); }
+    const char *link() const noexcept { return peft_segmenter_link(c_ptr()); }
+    std::int64_t tiles(std::int64_t width, std::int64_t height) const noexcept
+    {
+        return peft_segmenter_tiles(c_ptr(), width, height);
+    }
+    std::size_t memory(std::int64_t width) const noexcept { return peft_segmenter_memory(c_ptr(), width); }
+    // The label map, of one channel of 8 bits.
+    image labels(const image &im)
+    {
+        return image(detail::make<peft_image>(peft_segmenter_labels, c_ptr(), im.c_ptr()));
+    }
+    // out: f32 [height,width,classes]
+    void probabilities(const image &im, const tensor &out)
+    {
+        check(peft_segmenter_probabilities(c_ptr(), im.c_ptr(), out.c_ptr()));
+    }
+    // f: void (std::int64_t first_row, tensor_view labels, tensor_view probabilities), called with the next rows (see
+    // peft_segmenter_fn; a view may be null). What it throws ends the call and leaves rows.
+    template <typename Rows> void rows(const image &im, bool with_probabilities, Rows &&f)
+    {
+        using calls = detail::segmenter_calls<std::remove_reference_t<Rows>>;
+        calls c{ f, nullptr };
+        const peft_status s = peft_segmenter_rows(c_ptr(), im.c_ptr(), with_probabilities, calls::next, &c);
+        if (c.thrown) std::rethrow_exception(c.thrown);
+        check(s);
     }
 };
 

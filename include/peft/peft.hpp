@@ -14,6 +14,7 @@
 #include <peft/maps.hpp>
 #include <peft/model.hpp>
 #include <peft/probe.hpp>
+#include <peft/segmentation.hpp>
 #include <peft/statistics.hpp>
 #include <peft/tensor.hpp>
 #include <peft/trainer.hpp>

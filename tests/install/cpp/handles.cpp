@@ -33,6 +33,7 @@ static_assert(sizeof(peft::trainer) == sizeof(void *));
 int sizes_of_spans(peft::span<const float>);                // in spans.cpp, which includes the headers too
 bool best_epoch_comes_back(peft::context &ctx);             // in early_stop.cpp
 bool maps_are_computed(peft::context &ctx);                 // in maps.cpp
+bool masks_are_segmented_and_judged(peft::context &ctx);    // in segmentation.cpp
 
 static void spans_and_tensors(peft::context &ctx)
 {
@@ -170,12 +171,6 @@ static void data_sets(peft::context &ctx)
     auto [part, rest] = all.split(0.5, 1);
     EXPECT(all.size() == 4 && part.size() == 2 && rest.size() == 2 && all.classes() == 2 && all.label(3) == 1);
     EXPECT(!std::strcmp(all.class_name(1), "b") && all.load(0).width() == 16);
-    std::filesystem::remove_all("masks");                    // of a run with another compiler
-    std::filesystem::copy("pictures", "masks", std::filesystem::copy_options::recursive);
-    peft::dataset masked = peft::with_masks(all, "masks", "kind=binary");
-    peft::mask map = peft::load_mask(masked, 0, all.load(0));
-    EXPECT(map.width() == 16 && map.height() == 16 && map.classes() == 2 && !map.multilabel());
-    EXPECT(map.labels().size() == 256);
     peft::backbone vit = peft::backbone::random(ctx, shape);
     peft::transform prepare(ctx, nullptr, "size=16");
     peft::loader batches(all, prepare, "batch=4");
@@ -401,6 +396,7 @@ int main()
         pruning(ctx);
         EXPECT(best_epoch_comes_back(ctx));
         EXPECT(maps_are_computed(ctx));
+        EXPECT(masks_are_segmented_and_judged(ctx));
         adaptation(ctx);
         analysis(ctx);
         statistics(ctx);
