@@ -87,6 +87,12 @@ peft_segmenter_labels(peft_segmenter *s, const peft_image *im, peft_image **labe
  * PEFT_E_SHAPE: out has another shape. PEFT_E_DTYPE: another type. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_segmenter_probabilities(peft_segmenter *s, const peft_image *im, peft_tensor *out);
+/* Writes which labels each pixel has to out, which the caller has made, u8 [height, width, classes]: 1 where the
+ * probability of the label is at least its threshold, else 0. thresholds [classes], from 0 to 1; NULL: 0.5 for all.
+ * PEFT_E_UNSUPPORTED: link softmax, with which a pixel has one class. PEFT_E_INVALID: another threshold. PEFT_E_SHAPE,
+ * PEFT_E_DTYPE: as above. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_segmenter_targets(peft_segmenter *s, const peft_image *im, const double *thresholds, peft_tensor *out);
 
 PEFT_END_DECLS
 #endif

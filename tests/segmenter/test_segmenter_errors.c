@@ -115,6 +115,31 @@ START_TEST(several_labels_a_pixel_have_probabilities)
     for (int i = 0; i < 20 * 10 * CLASSES; i++)
         ck_assert_double_eq_tol((double)p[i], 1 / (1 + exp(-(double[]){ 0.1, 0.7, -0.3 }[i % 3])), 1e-6);
     peft_tensor_free(got);
+
+    const struct { const double *thresholds; int expected[CLASSES]; } rows[] = {      /* p = 0.525, 0.668, 0.426 */
+        { NULL, { 1, 1, 0 } }, { (double[]){ 0.6, 0.6, 0.4 }, { 0, 1, 1 } },
+        { (double[]){ 0, 1, 0.43 }, { 1, 0, 0 } } };
+    peft_tensor *targets;
+    ok(peft_tensor_create(io_ctx, PEFT_U8, 3, (int64_t[]){ 10, 20, CLASSES }, &targets));
+    const uint8_t *t = peft_tensor_cdata(targets);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        ok(peft_segmenter_targets(s, im, rows[k].thresholds, targets));
+        for (int i = 0; i < 20 * 10 * CLASSES; i++) ck_assert_int_eq(t[i], rows[k].expected[i % CLASSES]);
+    }
+    fails(PEFT_E_INVALID, "class 1 is 1.5", peft_segmenter_targets(s, im, (double[]){ 0, 1.5, 0 }, targets));
+    fails(PEFT_E_INVALID, "class 0 is nan", peft_segmenter_targets(s, im, (double[]){ NAN, 1, 0 }, targets));
+    fails(PEFT_E_INVALID, "out is NULL", peft_segmenter_targets(s, im, NULL, NULL));
+    peft_image *wide = picture(21, 10, 3, 8, 1);
+    fails(PEFT_E_SHAPE, "[10, 21, 3]", peft_segmenter_targets(s, wide, NULL, targets));
+    peft_image_free(wide);
+    peft_tensor *floats = tensor_of(10, 20);
+    fails(PEFT_E_DTYPE, "PEFT_U8", peft_segmenter_targets(s, im, NULL, floats));
+    peft_tensor_free(floats);
+    peft_segmenter_free(s);
+    ok(peft_model_set_note(f.model, "link", "softmax"));
+    s = segmenter_of(&f, WHOLE, "mode=tiles");
+    fails(PEFT_E_UNSUPPORTED, "peft_segmenter_labels", peft_segmenter_targets(s, im, NULL, targets));
+    peft_tensor_free(targets);
     peft_image_free(im);
     peft_segmenter_free(s);
     fixture_free(&f);

@@ -54,7 +54,7 @@ peft_status peft_segmenter_labels(peft_segmenter *s, const peft_image *im, peft_
         return io_fail(PEFT_E_INVALID, "segmenter: %s is NULL", !s ? "segmenter" : !im ? "image" : "labels");
     if (!io_has_labels(s))
         return io_fail(PEFT_E_UNSUPPORTED, "segmenter: the model gives a probability for each of %lld classes (link "
-                       "sigmoid), of which a pixel may have several; use peft_segmenter_probabilities",
+                       "sigmoid), of which a pixel may have several; use peft_segmenter_targets",
                        (long long)s->classes);
     peft_status status = io_image_new(im->ctx, im->width, im->height, 1, IO_U8, &to);
     if (status) return status;
@@ -75,17 +75,24 @@ static peft_status keep_probabilities(int64_t first, const peft_tensor *labels, 
     return PEFT_OK;
 }
 
+peft_status io_check_map(const peft_segmenter *s, const peft_image *im, const peft_tensor *out, peft_dtype type,
+                         const char *type_name)
+{
+    if (peft_tensor_dtype(out) != type)
+        return io_fail(PEFT_E_DTYPE, "segmenter: out has type %d of peft_dtype; expected %s",
+                       (int)peft_tensor_dtype(out), type_name);
+    if (peft_tensor_ndim(out) == 3 && peft_tensor_dim(out, 0) == im->height && peft_tensor_dim(out, 1) == im->width &&
+        peft_tensor_dim(out, 2) == s->classes)
+        return PEFT_OK;
+    return io_fail(PEFT_E_SHAPE, "segmenter: out has other extents than expected: [%lld, %lld, %lld], height and width "
+                   "of the image and the classes of the model", (long long)im->height, (long long)im->width,
+                   (long long)s->classes);
+}
+
 peft_status peft_segmenter_probabilities(peft_segmenter *s, const peft_image *im, peft_tensor *out)
 {
     if (!s || !im || !out)
         return io_fail(PEFT_E_INVALID, "segmenter: %s is NULL", !s ? "segmenter" : !im ? "image" : "out");
-    if (peft_tensor_dtype(out) != PEFT_F32)
-        return io_fail(PEFT_E_DTYPE, "segmenter: out has type %d of peft_dtype; expected PEFT_F32",
-                       (int)peft_tensor_dtype(out));
-    if (peft_tensor_ndim(out) != 3 || peft_tensor_dim(out, 0) != im->height || peft_tensor_dim(out, 1) != im->width ||
-        peft_tensor_dim(out, 2) != s->classes)
-        return io_fail(PEFT_E_SHAPE, "segmenter: out has other extents than expected: [%lld, %lld, %lld], height and "
-                       "width of the image and the classes of the model", (long long)im->height, (long long)im->width,
-                       (long long)s->classes);
-    return peft_segmenter_rows(s, im, 1, keep_probabilities, out);
+    const peft_status status = io_check_map(s, im, out, PEFT_F32, "PEFT_F32");
+    return status ? status : peft_segmenter_rows(s, im, 1, keep_probabilities, out);
 }

@@ -601,6 +601,7 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_segmenter_rows": (c_int, (c_void_p, c_void_p, c_int, c_void_p, c_void_p)),
     "peft_segmenter_labels": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_segmenter_probabilities": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "peft_segmenter_targets": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p)),
     # io.h
     "peft_npz_to_safetensors": (c_int, (c_void_p, c_char_p, c_char_p)),
 }
