@@ -129,7 +129,7 @@ int main(int argc, char **argv)
     if (maps) begin_adapting_maps(&s, &a);
     else begin_adapting(&s, &a);
     if (a.kind && !a.resumed && !given[segmenter].value) warn_of_one_call("--adapt", a.kind, a.batch, in.count);
-    mask_paths masks = maps ? prepare_masks(&in) : (mask_paths){ 0 };
+    map_files *files = maps ? prepare_map_files(&s, &in) : NULL;
     char *of_maps = maps ? describe_segmentation() : NULL;
     char *description = describe_run(&s, chosen, &how, given[compute].value, maps ? of_maps : "");
     prediction_table t = open_table(&s, chosen, maps ? LINE_OF_AREAS : lines_of_flags(), given[out].value, description,
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
     results r = open_results(&t, &in, given[per_case].value, given[model].value);
     const int readers = thread_count((int)flag_integer(&given[threads]));
     int64_t tried;
-    const int64_t failed = maps ? segment_pictures(&s, &a, &in, &masks, &t, &tried)
+    const int64_t failed = maps ? segment_pictures(&s, &a, &in, files, &t, &tried)
                            : a.kind ? predict_adapting(&s, &a, &in, &r, readers, &tried)
                                     : predict_pictures(&s, &in, &r, readers, &tried);
     end_adapting(&a);
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
     const int status = report_failures(&in, failed, tried);
     free(description);
     free(of_maps);
-    free_mask_paths(&masks);
+    free_map_files(files);
     free_inputs(&in);
     free_reading(&how);
     close_model(&s);

@@ -37,10 +37,12 @@
     X(task, "classify|segment", NULL, "what the model is asked for; without it segment where its head gives a class " \
       "for each pixel, else classify") \
     X(save_masks, "DIR", NULL, "segment: write the mask of each picture to this folder, a PNG file with a palette " \
-      "under the path of the picture without the folders that all share") \
+      "under the path of the picture without the folders that all share; of several labels a pixel a folder for each") \
     X(save_overlays, "DIR", NULL, "segment: write each picture with the classes drawn over it to this folder") \
-    X(save_segmentations, "DIR", NULL, "segment: write a DICOM segmentation of each picture, which must be a DICOM " \
-      "file, to this folder, with references to it") \
+    X(save_segmentations, "DIR", NULL, "segment: write DICOM segmentations of the pictures, which must be DICOM " \
+      "files, to this folder, with references to them") \
+    X(segmentation_per, "file|series", "file", "one of each file, with all of its frames (--all-slices), or one of " \
+      "all files of a DICOM series") \
     X(segmenter, "LIST", NULL, "segment: mode=whole (the picture is resized) or mode=tiles,overlap=0.5 (parts of the " \
       "size of the model's input), and further settings of docs/api/segmenter.md") \
     X(spacing, "ROW:COLUMN", NULL, "segment: distances of rows and of columns in mm, of pictures whose files state " \

@@ -161,23 +161,27 @@ static void make_all(const mask_folder *f, int count)
     }
 }
 
-void prepare_mask_folders(const mask_folder *folder, int count, const mask_paths *m, const char *const *name,
-                          int replace)
+void prepare_mask_folders(const mask_folder *folder, int folders, const char *const *name, int64_t count, int replace)
 {
     int64_t outputs = 0;
-    output *all = check_alloc(malloc(((size_t)(m->count * count) + 1) * sizeof *all));
-    for (int k = 0; k < count; k++) check_folder(&folder[k]);
-    check_different_folders(folder, count);
-    for (int k = 0; k < count; k++) {
-        char *resolved = resolve(folder[k].path);
-        for (int64_t i = 0; i < m->count; i++)
-            all[outputs++] = (output){ &folder[k], name[i], join_mask_path(folder[k].path, m, i, folder[k].ending),
-                                       join_mask_path(resolved, m, i, folder[k].ending) };
+    size_t most = 1;
+    for (int k = 0; k < folders; k++) {
+        check_folder(&folder[k]);
+        most += (size_t)folder[k].files->count;
+    }
+    check_different_folders(folder, folders);
+    output *all = check_alloc(malloc(most * sizeof *all));
+    for (int k = 0; k < folders; k++) {
+        const mask_folder *f = &folder[k];
+        char *resolved = resolve(f->path);
+        for (int64_t i = 0; i < f->files->count; i++)
+            all[outputs++] = (output){ f, f->of[i], join_mask_path(f->path, f->files, i, f->ending),
+                                       join_mask_path(resolved, f->files, i, f->ending) };
         free(resolved);
     }
     check_different_outputs(all, outputs);
-    check_existing(all, outputs, name, m->count, replace);
-    make_all(folder, count);
+    check_existing(all, outputs, name, count, replace);
+    make_all(folder, folders);
     for (int64_t i = 0; i < outputs; i++) {
         free(all[i].shown);
         free(all[i].path);

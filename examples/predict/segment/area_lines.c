@@ -81,6 +81,9 @@ static bool read_number(const char **at, const char *end, const char *before, in
     return !errno && *n >= 0 && *n < 1ll << 40;
 }
 
+/* Are these all pixels of the picture? */
+static bool is_whole(int64_t pixels, const areas *a) { return pixels / a->width == a->height && !(pixels % a->width); }
+
 bool read_areas(const loaded_model *s, table_format format, const char *rest, const char *end, areas *a,
                 int64_t *pixels)
 {
@@ -100,7 +103,8 @@ bool read_areas(const loaded_model *s, table_format format, const char *rest, co
     }
     a->pixels = pixels;
     if (a->width < 1) return false;
-    const int64_t rows = sum / a->width, more = sum % a->width;
-    if (s->classes == 1) return rows < a->height || (rows == a->height && !more);      /* the others are background */
-    return rows == a->height && !more;
+    if (!s->multilabel && s->classes > 1) return is_whole(sum, a);
+    for (int64_t c = 0; c < s->classes; c++)                  /* pixels may have no label, or several */
+        if (pixels[c] / a->width >= a->height && !is_whole(pixels[c], a)) return false;
+    return true;
 }

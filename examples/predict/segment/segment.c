@@ -2,13 +2,9 @@
  * segment.c -- predicts a class for each pixel of the pictures (segment.h). */
 #include "segment.h"
 #include "truth.h"
-#include "common/figures/picture.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
-#include "common/segment/mask_folders.h"
-#include "common/segment/overlay.h"
-#include "common/segment/palette.h"
 #include "predict/command_line.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +19,7 @@ static void refuse_flags(const int *only, size_t count, const char *cure)
 
 bool segments(const loaded_model *s)
 {
-    const int of_classes[] = { threshold, per_case };
+    const int of_classes[] = { per_case }, of_labels[] = { threshold };
     const int of_maps[] = { save_masks, save_overlays, save_segmentations, segmenter, spacing, masks, mask_options,
                             case_figures };
     int64_t dims[PEFT_MAX_DIMS];
@@ -37,9 +33,9 @@ bool segments(const loaded_model *s)
     if (wanted && !strcmp(wanted, "classify") && map)
         fail("--task classify: the head of %s gives a class for each part of the picture (%lld x %lld of them), none "
              "for the picture; leave --task out to segment", path, (long long)dims[0], (long long)dims[1]);
-    if (map && s->multilabel && s->classes > 1)
-        fail("%s: predicts several labels for each pixel, and a mask has one; train a model with one label a pixel, or "
-             "call peft_segmenter_probabilities (segmenter.h)", path);
+    if (map && !s->multilabel)
+        refuse_flags(of_labels, 1, "a pixel has its most probable class; thresholds are for several labels a pixel, "
+                     "leave it out");
     if (map) refuse_flags(of_classes, sizeof of_classes / sizeof *of_classes,
                           "is for models that give one class for the picture; leave it out");
     else refuse_flags(of_maps, sizeof of_maps / sizeof *of_maps,
@@ -51,11 +47,12 @@ bool segments(const loaded_model *s)
 char *describe_segmentation(void)
 {
     char *text;
-    if (asprintf(&text, ", segmenter %s, spacing %s, masks %s, overlays %s, segmentations %s",
+    if (asprintf(&text, ", segmenter %s, spacing %s, masks %s, overlays %s, segmentations %s%s",
                  given[segmenter].value ? given[segmenter].value : "whole",
                  given[spacing].value ? given[spacing].value : "none", given[save_masks].value ? "saved" : "not saved",
                  given[save_overlays].value ? "saved" : "not saved",
-                 given[save_segmentations].value ? "saved" : "not saved") < 0) fail("out of memory");
+                 given[save_segmentations].value ? "saved by " : "not saved",
+                 given[save_segmentations].value ? given[segmentation_per].value : "") < 0) fail("out of memory");
     return text;
 }
 
@@ -66,10 +63,8 @@ typedef struct run {
     const inputs *in;
     prediction_table *table;
     peft_segmenter *segmenter;
-    const char *masks, *overlays, *segmentations;             /* folders; NULL: none */
-    const mask_paths *paths;
-    int64_t *pixels;                                          /* [colours] */
-    int64_t colours;                                          /* classes, or 2 for one class that is there or not */
+    map_files *files;
+    int64_t *pixels;                                          /* [classes] */
     case_judge *judge;                                        /* --masks; else NULL */
 } run;
 
@@ -110,116 +105,68 @@ static peft_segmenter *make_segmenter(const loaded_model *s, peft_adaptor *adapt
     return out;
 }
 
-/* Writes the labels as a DICOM segmentation of picture i. */
-static peft_status write_segmentation(const run *r, int64_t i, const peft_image *labels)
+/* The labels of the pixels of a picture; label is to be freed. */
+static peft_status label_pixels(const run *r, const peft_image *im, pixel_labels *m)
 {
     const loaded_model *s = r->model;
-    const char *const one_class[] = { "background", s->names[0] };
-    const char *source = input_name(r->in, i);
-    peft_tensor *map;
-    must(peft_tensor_wrap(s->ctx, PEFT_U8, 2, (int64_t[]){ peft_image_height(labels), peft_image_width(labels) },
-                          (void *)(uintptr_t)peft_image_pixels(labels), &map));
-    char *path = mask_path(r->segmentations, r->paths, i, "dcm");
-    const peft_status status = peft_dicom_seg_write(s->ctx, source, map, s->classes == 1 ? one_class : s->names,
-                                                    r->colours, path);
-    free(path);
-    peft_tensor_free(map);
-    return status;
-}
-
-/* Writes a mask of the labels, and the picture with the labels drawn over it. */
-static peft_status write_files(const run *r, int64_t i, const peft_image *im, const peft_image *labels)
-{
-    uint8_t palette[PALETTE_COLOURS * 3];
-    peft_status s = PEFT_OK;
-    class_palette(palette);
-    if (r->masks) {
-        char *path = mask_path(r->masks, r->paths, i, "png");
-        s = peft_image_save_png_palette(labels, palette, (int)r->colours, path);
-        free(path);
+    const int64_t dims[] = { peft_image_height(im), peft_image_width(im), s->classes };
+    peft_image *labels;
+    peft_tensor *several;
+    *m = (pixel_labels){ dims[1], dims[0], s->classes, s->multilabel && s->classes > 1, NULL };
+    m->label = check_alloc(malloc((size_t)(dims[0] * dims[1] * (s->multilabel ? s->classes : 1))));
+    if (s->multilabel) {
+        must(peft_tensor_wrap(s->ctx, PEFT_U8, 3, dims, m->label, &several));
+        const peft_status status = peft_segmenter_targets(r->segmenter, im, s->how.thresholds, several);
+        peft_tensor_free(several);
+        return status;
     }
-    if (!s && r->segmentations) s = write_segmentation(r, i, labels);
-    if (s || !r->overlays) return s;
-    const int64_t width = peft_image_width(im), height = peft_image_height(im);
-    uint8_t *rgb = check_alloc(malloc((size_t)(3 * width * height)));
-    char *path = mask_path(r->overlays, r->paths, i, "png");
-    peft_image *drawn;
-    draw_picture(im, rgb);
-    draw_overlay(peft_image_pixels(labels), width, height, 0.35, rgb);
-    s = peft_image_from_buffer(r->model->ctx, rgb, width, height, 3, 8, 0, &drawn);
-    if (!s) {
-        s = peft_image_save_png(drawn, path);
-        peft_image_free(drawn);
-    }
-    free(path);
-    free(rgb);
-    return s;
+    const peft_status status = peft_segmenter_labels(r->segmenter, im, &labels);
+    if (status) return status;
+    memcpy(m->label, peft_image_pixels(labels), (size_t)(dims[0] * dims[1]));
+    peft_image_free(labels);
+    return PEFT_OK;
 }
 
 /* Counts the pixels of each class and adds the line. */
-static void add_line(run *r, int64_t i, const peft_image *im, const peft_image *labels)
+static void add_line(run *r, int64_t i, const peft_image *im, const pixel_labels *m)
 {
-    const uint8_t *label = peft_image_pixels(labels);
+    const int64_t pixels = m->width * m->height, classes = m->classes;
     const pixel_spacing mm = spacing_of(im, spacing_of_flag(given[spacing].value));
-    areas a = { peft_image_width(labels), peft_image_height(labels), r->pixels, mm.row * mm.column };
-    memset(r->pixels, 0, (size_t)r->colours * sizeof *r->pixels);
-    for (int64_t k = 0; k < a.width * a.height; k++) r->pixels[label[k]]++;
-    if (r->model->classes == 1) a.pixels++;                   /* the pixels where the only class is */
+    areas a = { m->width, m->height, r->pixels, mm.row * mm.column };
+    memset(r->pixels, 0, (size_t)classes * sizeof *r->pixels);
+    for (int64_t k = 0; k < pixels; k++)
+        if (m->several) for (int64_t c = 0; c < classes; c++) r->pixels[c] += m->label[k * classes + c];
+        else if (classes > 1) r->pixels[m->label[k]]++;
+        else r->pixels[0] += m->label[k];
     add_to_table(r->table, &(prediction){ .name = input_name(r->in, i), .areas = &a });
 }
 
 /* Segments picture i: its files, then its line, so that a picture with a line has its files. */
 static bool segment_picture(run *r, int64_t i)
 {
-    peft_image *im = NULL, *labels = NULL;
+    peft_image *im = NULL;
+    pixel_labels m = { 0 };
     peft_status s = load_input(r->in, i, &im);
     if (!s) {
-        s = peft_segmenter_labels(r->segmenter, im, &labels);
+        s = label_pixels(r, im, &m);
         check_has_source(s, r->adaptation);
-        if (!s) s = judge_input(r->judge, r->in, i, im, labels);
-        if (!s) s = write_files(r, i, im, labels);
+        if (!s) s = judge_input(r->judge, r->in, i, im, m.label);
     }
+    if (s) miss_map_files(r->files, i);
+    else s = write_map_files(r->files, i, im, &m);
     if (s) print_error(input_name(r->in, i), s, r->in->of_model);
-    else add_line(r, i, im, labels);
+    else add_line(r, i, im, &m);
     peft_image_free(im);
-    peft_image_free(labels);
+    free(m.label);
     return !s;
 }
 
-/* With --resume the files of an earlier run are there. */
-mask_paths prepare_masks(const inputs *in)
-{
-    static const struct { int flag; const char *ending; } kind[] = {
-        { save_masks, "png" }, { save_overlays, "png" }, { save_segmentations, "dcm" } };
-    enum { KINDS = sizeof kind / sizeof *kind };
-    flag_name flags_of[KINDS];
-    mask_folder folder[KINDS];
-    int folders = 0;
-    if (given[save_segmentations].value && given[all_slices].value)
-        fail("--save-segmentations: writes a file for a picture of one frame; leave --all-slices out");
-    for (int k = 0; k < KINDS; k++) {
-        const flag *f = &given[kind[k].flag];
-        flags_of[k] = name_of_flag(f);
-        if (f->value) folder[folders++] = (mask_folder){ flags_of[k].text, f->value, kind[k].ending };
-    }
-    if (!folders) return (mask_paths){ 0 };
-    const char **name = check_alloc(malloc(((size_t)in->count + 1) * sizeof *name));
-    for (int64_t i = 0; i < in->count; i++) name[i] = input_name(in, i);
-    const mask_paths paths = find_mask_paths(name, in->count);
-    prepare_mask_folders(folder, folders, &paths, name, given[force].value || given[resume].value);
-    free(name);
-    return paths;
-}
-
-int64_t segment_pictures(const loaded_model *s, const adaptation *a, const inputs *in, const mask_paths *paths,
+int64_t segment_pictures(const loaded_model *s, const adaptation *a, const inputs *in, map_files *files,
                          prediction_table *t, int64_t *tried)
 {
     run r = { .model = s, .adaptation = a, .in = in, .table = t, .segmenter = make_segmenter(s, a->adaptor),
-              .masks = given[save_masks].value, .overlays = given[save_overlays].value,
-              .segmentations = given[save_segmentations].value, .paths = paths,
-              .colours = s->classes == 1 ? 2 : s->classes };
-    r.pixels = check_alloc(malloc((size_t)r.colours * sizeof *r.pixels));
-    r.judge = begin_truth(s, in->count);
+              .files = files, .pixels = check_alloc(malloc((size_t)s->classes * sizeof *r.pixels)),
+              .judge = begin_truth(s, in->count) };
     progress_line bar = start_progress("pictures", in->count);
     int64_t failed = 0;
     for (*tried = 0; *tried < in->count && !stop_requested; ++*tried) {

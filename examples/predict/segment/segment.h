@@ -3,7 +3,7 @@
  * the area of each class. */
 #ifndef PREDICT_SEGMENT_H
 #define PREDICT_SEGMENT_H
-#include "common/segment/mask_paths.h"
+#include "map_files.h"
 #include "predict/predict.h"
 
 /* Whether the pictures are segmented: the model's head gives a map. Ends the program if --task asks for the other, or
@@ -11,14 +11,11 @@
 bool segments(const loaded_model *s);
 /* What a line of the table is of, and the settings that the results depend on, as text; to be freed. */
 char *describe_segmentation(void);
-/* The paths of masks and overlays in their folders, which are made; ends the program if a file exists and is not to be
- * replaced. Without masks and overlays there are no paths. */
-mask_paths prepare_masks(const inputs *in);
 /* Makes the adaptor (begin_adapting), if there is a kind, for calls of one picture or of tiles; ends the program if
  * flags ask for several pictures in a call. */
 void begin_adapting_maps(const loaded_model *s, adaptation *a);
-/* Segments the pictures in order, writes their masks and overlays, then their lines; returns how many failed. With an
+/* Segments the pictures in order, writes their files, then their lines; returns how many failed. With an
  * adaptor the model adapts to each picture, or to tiles. *tried: those before a stop. */
-int64_t segment_pictures(const loaded_model *s, const adaptation *a, const inputs *in, const mask_paths *paths,
+int64_t segment_pictures(const loaded_model *s, const adaptation *a, const inputs *in, map_files *files,
                          prediction_table *t, int64_t *tried);
 #endif

@@ -88,13 +88,13 @@ case_judge *begin_truth(const loaded_model *s, int64_t pictures)
     return j;
 }
 
-peft_status judge_input(case_judge *j, const inputs *in, int64_t i, const peft_image *im, const peft_image *labels)
+peft_status judge_input(case_judge *j, const inputs *in, int64_t i, const peft_image *im, const uint8_t *labels)
 {
     peft_mask *mask;
     if (!j) return PEFT_OK;
     const peft_status s = load_input_mask(in, i, im, &mask);
     if (s) return s;
-    judge_picture(j, &(judged_picture){ input_name(in, i), input_patient(in, i), im, peft_image_pixels(labels), mask });
+    judge_picture(j, &(judged_picture){ input_name(in, i), input_patient(in, i), im, labels, mask });
     peft_mask_free(mask);
     return PEFT_OK;
 }

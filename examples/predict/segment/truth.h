@@ -12,7 +12,7 @@ void        open_truth(inputs *in, const loaded_model *s);
 /* NULL: --masks is not given. */
 case_judge *begin_truth(const loaded_model *s, int64_t pictures);
 /* Compares the labels of picture i with its mask; j NULL: does nothing. The status of loading the mask. */
-peft_status judge_input(case_judge *j, const inputs *in, int64_t i, const peft_image *im, const peft_image *labels);
+peft_status judge_input(case_judge *j, const inputs *in, int64_t i, const peft_image *im, const uint8_t *labels);
 /* Prints the figures, on standard error where the table is on the output, and writes --case-figures, if all pictures
  * were tried; frees j. */
 void        end_truth(case_judge *j, peft_context *ctx, bool complete);
