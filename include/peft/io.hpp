@@ -76,12 +76,14 @@ public:
         reset(detail::make<peft_transform>(peft_transform_parse_over, ctx.c_ptr(), base, text.c_str()));
     }
     const char *text() const noexcept { return peft_transform_text(c_ptr()); }
-    std::int64_t size() const noexcept { return peft_transform_size(c_ptr()); }
-    // out: [3,size,size]; throws where it has another number of elements.
+    std::int64_t size() const noexcept { return peft_transform_size(c_ptr()); }       // -1: not square
+    std::int64_t height() const noexcept { return peft_transform_height(c_ptr()); }
+    std::int64_t width() const noexcept { return peft_transform_width(c_ptr()); }
+    // out: [3,height,width]; throws where it has another number of elements.
     void apply(const image &im, span<float> out) const
     {
-        if (out.size() != static_cast<std::size_t>(3 * size() * size()))
-            throw error(peft_set_error(PEFT_E_SHAPE, "transform::apply: expected 3 * size * size floats"));
+        if (out.size() != static_cast<std::size_t>(3 * height() * width()))
+            throw error(peft_set_error(PEFT_E_SHAPE, "transform::apply: expected 3 * height * width floats"));
         check(peft_transform_apply(c_ptr(), im.c_ptr(), out.data()));
     }
 };

@@ -31,9 +31,10 @@ PEFT_API const peft_option *peft_loader_option(size_t i);      /* row i of these
 PEFT_API void    peft_loader_free(peft_loader *l);
 PEFT_API int64_t peft_loader_batch_size(const peft_loader *l);
 PEFT_API int64_t peft_loader_batches(const peft_loader *l);                          /* in an epoch */
-/* Reads a batch of an epoch; batches may be read in any order. images: f32 [>= batch, 3, size, size]. labels: NULL, i64
- * [>= batch] (class numbers) or f32 [>= batch, classes] (targets); of a data set with masks i64 [>= batch, size, size]
- * (classes of pixels, -1 where one is not judged) or f32 [>= batch, size, size, classes of masks] (targets).
+/* Reads a batch of an epoch; batches may be read in any order. images: f32 [>= batch, 3, h, w], h x w the
+ * transform's output. labels: NULL, i64 [>= batch] (class numbers) or f32 [>= batch, classes] (targets); of a data set
+ * with masks i64 [>= batch, h, w] (classes of pixels, -1 where one is not judged) or f32
+ * [>= batch, h, w, classes of masks] (targets).
  * sample_ids: NULL or [>= batch], the peft_dataset_id of each sample; -1 for all if the input of a sample changes with
  * the epoch (train with a transform that draws random numbers, or with mixup), since a trainer that caches features by
  * id would then repeat one augmentation. *count: the samples written, 0 after the last batch of the epoch.

@@ -20,7 +20,7 @@ typedef struct peft_predictor peft_predictor;
  * transform: turns pixels into network input; NULL: the one that the model's note "preprocess" describes, or, where the
  * model has none, the backbone's note (peft_backbone_note).
  * PEFT_E_NOTFOUND: transform is NULL, and there is no such note. PEFT_E_MISMATCH: the transform makes images of another
- * side than the model takes. PEFT_E_UNSUPPORTED: the model has no head (head=none). PEFT_E_OPTION: the note is not the
+ * size than the model takes. PEFT_E_UNSUPPORTED: the model has no head (head=none). PEFT_E_OPTION: the note is not the
  * text of a transform. PEFT_E_INVALID: the model's link (peft_model_link) is neither "softmax" nor "sigmoid". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_predictor_create(peft_session *s, peft_transform *transform, peft_predictor **out);

@@ -15,12 +15,13 @@ PEFT_BEGIN_DECLS
 typedef struct peft_segmenter peft_segmenter;
 
 /* Makes a segmenter for the session's model, under the model's context; it keeps session and transform alive.
- * transform: turns pixels into network input; NULL: that of the model, as for peft_predictor_create. S below is the
- * side of the model's input, [h, w, classes] the shape of its logits (peft_model_output). options, NULL: the defaults:
+ * transform: turns pixels into network input; NULL: that of the model, as for peft_predictor_create. H x W below are
+ * the pixels of the model's input, S is H for rows and W for columns, [h, w, classes] the shape of its logits
+ * (peft_model_output). options, NULL: the defaults:
  *   mode=whole       the transform resizes the whole image. Logits are interpolated bilinearly from the h x w positions
  *                    to the pixels of the image: position i covers the (i + 1)th of h equal parts of the height, as in
  *                    PyTorch's interpolate with align_corners=False
- *     or tiles       parts of S x S pixels, neither enlarged nor reduced, which overlap. Each is prepared as the
+ *     or tiles       parts of H x W pixels, neither enlarged nor reduced, which overlap. Each is prepared as the
  *                    transform says, without its resize and crop; percentiles (range=p1:p99) are those of the whole
  *                    image. Logits are interpolated to the pixels of the tile as above; where tiles overlap, their
  *                    weighted mean is taken. For models that were trained on parts of images of that resolution
@@ -61,7 +62,7 @@ PEFT_API const char *peft_segmenter_link(const peft_segmenter *s);
  * tiles. 0 for NULL, and for a side below 1. */
 PEFT_API int64_t     peft_segmenter_tiles(const peft_segmenter *s, int64_t width, int64_t height);
 /* Bytes that a call needs for an image of this width, of any height, beside the session, the image and its
- * preparation: S * width * (4 * classes + 5) + 4 * batch * h * w * classes, the latter for logits, with the batch of
+ * preparation: H * width * (4 * classes + 5) + 4 * batch * h * w * classes, the latter for logits, with the batch of
  * the session, or 1 with mode=whole. That mode needs 12 (height + width) bytes more, which are not counted. 0 for NULL,
  * and for a width below 1. */
 PEFT_API size_t      peft_segmenter_memory(const peft_segmenter *s, int64_t width);

@@ -11,12 +11,14 @@ PEFT_BEGIN_DECLS
 typedef struct peft_transform peft_transform;
 
 /* Makes a transform from a text such as "size=224,resize=shorter". The settings, with their defaults:
- *   size=224              side of the output [3, size, size] in pixels; grey is repeated three times
- *   resize=squash         how the image is resized before the centre of size x size pixels is cropped (outside of the
- *                         image the crop is black). squash: both sides to floor(size / crop_pct)
- *     or shorter          the shorter side to floor(size / crop_pct), the longer one in proportion
- *     or longest          the longer side to floor(size / crop_pct), the shorter one in proportion, rounded half to
- *                         even (open_clip's resize_mode longest)
+ *   size=224              height and width of the output [3, height, width] in pixels: N for a square, or HxW; grey is
+ *                         repeated three times
+ *   resize=squash         how the image is resized before the centre of that size is cropped (outside of the image the
+ *                         crop is black). squash: its sides to floor(size / crop_pct), those of the output
+ *     or shorter          in proportion, so that it just covers floor(size / crop_pct): of a square output the shorter
+ *                         side becomes that (as in torchvision), else it is as in timm's ResizeKeepRatio
+ *     or longest          in proportion, so that it just fits into floor(size / crop_pct), rounded half to even: of a
+ *                         square output the longer side becomes that (open_clip's resize_mode longest)
  *     or longest_mean     the same, but outside of the image the crop has the mean colour (timm's crop_mode border)
  *     or none, N, HxW     no resizing; the shorter side to N pixels; height H and width W
  *   crop_pct=1            side of the crop over the resized side, in (0, 1]; 0.875 by default where the text has
@@ -63,23 +65,27 @@ PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(peft_context *ctx, cons
 PEFT_API const peft_option *peft_transform_option(size_t i);   /* row i of the settings (options.h); NULL: none */
 /* The same with the settings of text over those of base (NULL: the defaults). base is, for instance, a backbone's note
  * "preprocess", and text what the user changes. A resize in text resets crop_pct too. A size in text without a resize
- * scales the N or HxW of base in proportion: size=384 over size=224,resize=256 gives resize=439. */
+ * scales the N or HxW of base in proportion: size=384 over size=224,resize=256 gives resize=439; size=384x512, which is
+ * not square, gives resize=shorter,crop_pct=0.875. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_parse_over(peft_context *ctx, const char *base, const char *text, peft_transform **out);
 /* All settings, in a fixed order. peft_transform_parse makes an equal transform of this text; model files hold it in
  * the note "preprocess". */
 PEFT_API const char *peft_transform_text(const peft_transform *t);            /* NULL for NULL */
 PEFT_API void        peft_transform_free(peft_transform *t);
-PEFT_API int64_t     peft_transform_size(const peft_transform *t);            /* 0 for NULL */
-/* Applies the transform without augmentations. out: [3, size, size] floats of the caller. PEFT_E_INVALID: the image
+/* Height and width of the output in pixels; size: its side, -1 if it is not square. 0 for NULL. */
+PEFT_API int64_t     peft_transform_height(const peft_transform *t);
+PEFT_API int64_t     peft_transform_width(const peft_transform *t);
+PEFT_API int64_t     peft_transform_size(const peft_transform *t);
+/* Applies the transform without augmentations. out: [3, height, width] floats of the caller. PEFT_E_INVALID: the image
  * needs a range, or the range lies beyond the values that samples of its type can have. PEFT_E_NONFINITE: a NaN or
  * infinite sample. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_apply(const peft_transform *t, const peft_image *im, float *out);
 /* What the network sees of an image of width x height pixels, without augmentations: left, top, right and bottom edge
  * of the output in pixels of the image, 0 being the image's left or upper edge. Output pixel (y,x) covers the part of
- * the box that is 1 / size wide and high; the box reaches beyond the image where a crop does. PEFT_E_INVALID: a side
- * below 1. */
+ * the box that is 1 / width wide and 1 / height high; the box reaches beyond the image where a crop does.
+ * PEFT_E_INVALID: a side below 1. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_box(const peft_transform *t, int64_t width, int64_t height, double box[4]);
 /* Applies the transform with its augmentations. Their random numbers depend on (seed, epoch, sample) alone. */

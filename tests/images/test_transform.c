@@ -146,6 +146,12 @@ START_TEST(a_text_overrides_settings_of_another)
     text_contains("size=224,resize=256", "size=112", "size=112,resize=128,");
     text_contains("size=224,resize=256x320", "size=112", "size=112,resize=128x160,");
     text_contains("size=224,resize=256", "size=112,resize=200", "size=112,resize=200,");
+    text_contains("size=224,resize=256", "size=384x512", "size=384x512,resize=shorter,crop_pct=0.875,");
+    text_contains("size=224,resize=256x320", "size=112x448", "size=112x448,resize=128x640,");
+    text_contains("size=224,resize=200", "size=448x672", "size=448x672,resize=400,");        /* does not cover it */
+    text_contains("size=384x512,resize=400", "flip=0.5", "size=384x512,resize=400,crop_pct=1,");
+    text_contains("size=384x512,resize=shorter", "size=64", "size=64,resize=shorter,crop_pct=0.875,");
+    text_contains(NULL, "size=32x32", "size=32,");
     text_contains("range=0:4095", "", "range=0:4095");
     text_contains("range=0:4095", "range=full", "range=full");
     text_contains(NULL, "range=-1000:400.5", "range=-1000:400.5");

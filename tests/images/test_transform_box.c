@@ -6,7 +6,7 @@
 #include <peft/io.h>
 #include <stdbool.h>
 
-enum { SIDE = 16 };
+enum { SIDE = 16, MOST = 24 };      /* of PNG files; of an output's sides */
 
 /* A grey image of 16 bits: sample 100 times the column + 0.5, or the row. */
 static peft_image *ramp(int64_t width, int64_t height, bool columns)
@@ -21,30 +21,34 @@ static peft_image *ramp(int64_t width, int64_t height, bool columns)
 
 START_TEST(the_box_is_where_pixels_come_from)
 {
-    static const struct { int64_t width, height; const char *resize; } cases[] = {
+    static const struct { int64_t width, height; const char *settings; } cases[] = {
         { 96, 64, "resize=squash" }, { 96, 64, "resize=shorter" }, { 64, 160, "resize=shorter,crop_pct=0.8" },
         { 96, 64, "resize=squash,crop_pct=0.5" }, { 120, 40, "resize=longest" }, { 41, 87, "resize=longest_mean" },
         { 31, 57, "resize=none" }, { 100, 80, "resize=20" }, { 100, 80, "resize=21x19,crop_offset=floor" },
-        { 9, 12, "resize=none" } };
+        { 9, 12, "resize=none" }, { 96, 64, "size=12x24,resize=squash" }, { 64, 160, "size=24x12,resize=shorter" },
+        { 120, 40, "size=16x24,resize=longest" }, { 96, 72, "size=10x24,resize=36" } };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         char text[160];
-        static float out[3 * SIDE * SIDE];
+        static float out[3 * MOST * MOST];
         double box[4];
         int checked = 0;
         peft_transform *t;
-        snprintf(text, sizeof text, "size=%d,%s,interpolation=bilinear,range=0:65535,mean=0,std=1", SIDE,
-                 cases[c].resize);
+        const bool own_size = strstr(cases[c].settings, "size=") == cases[c].settings;
+        snprintf(text, sizeof text, "%s%s,interpolation=bilinear,range=0:65535,mean=0,std=1",
+                 own_size ? "" : "size=16,", cases[c].settings);
         ok(peft_transform_parse(io_ctx, text, &t));
+        const int rows = (int)peft_transform_height(t), columns = (int)peft_transform_width(t);
         ok(peft_transform_box(t, cases[c].width, cases[c].height, box));
         for (int axis = 0; axis < 2; axis++) {
             const double end = (double)(axis ? cases[c].height : cases[c].width);
-            const double step = (box[2 + axis] - box[axis]) / SIDE;
+            const double step = (box[2 + axis] - box[axis]) / (axis ? rows : columns);
             peft_image *im = ramp(cases[c].width, cases[c].height, !axis);
             ok(peft_transform_apply(t, im, out));
-            for (int i = 0; i < SIDE * SIDE; i++) {
-                const double at = box[axis] + ((axis ? i / SIDE : i % SIDE) + 0.5) * step;
-                const double other = box[!axis] + ((axis ? i % SIDE : i / SIDE) + 0.5) * (box[2 + !axis] - box[!axis])
-                    / SIDE;
+            for (int i = 0; i < rows * columns; i++) {
+                const int row = i / columns, column = i % columns;
+                const double at = box[axis] + ((axis ? row : column) + 0.5) * step;
+                const double other = box[!axis] + ((axis ? column : row) + 0.5) * (box[2 + !axis] - box[!axis])
+                    / (axis ? columns : rows);
                 const double width = fmax(1, step);        /* of the filter; at the edges it is cut off */
                 if (at < width || at > end - width || other < 0
                     || other > (double)(axis ? cases[c].width : cases[c].height)) continue;

@@ -95,6 +95,9 @@ START_TEST(create_refuses_models_without_usable_preprocessing)
     create_fails("preprocess", "size=24", NULL, PEFT_E_MISMATCH,
             "24 x 24, the model takes 16 x 16; give a transform with size=16");
     create_fails(NULL, NULL, transform("size=8"), PEFT_E_MISMATCH, "8 x 8");
+    create_fails(NULL, NULL, transform("size=16x24"), PEFT_E_MISMATCH,
+            "16 x 24 (height x width), the model takes 16 x 16; give a transform with size=16x16, or load the backbone "
+            "with image_size=16x24");
     create_fails("preprocess", "size=many", NULL, PEFT_E_OPTION, "the model's note 'preprocess': ");
     create_fails("link", "tanh", transform("size=16"), PEFT_E_INVALID, "'tanh', expected softmax");
     fixture b = fixture_make(io_ctx, "head=none", "batch=1", NOTE);

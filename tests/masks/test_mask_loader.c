@@ -5,7 +5,7 @@
 #include <math.h>
 #include <peft/io.h>
 
-enum { SIZE = 8, PIXELS = SIZE * SIZE, SAMPLES = 9, CLASSES = 200 };
+enum { HEIGHT = 8, WIDTH = 10, PIXELS = HEIGHT * WIDTH, SAMPLES = 9, CLASSES = 200 };
 
 /* Grey images whose masks have the same samples, 1 .. 199; of two classes. */
 static peft_dataset *make_set(void)
@@ -42,13 +42,13 @@ static void read_epochs(const char *settings, const char *options, int64_t *labe
     peft_dataset *d = make_set();
     int64_t ids[4], count, at = 0;
     ok(peft_context_create(NULL, NULL, NULL, &ctx));
-    snprintf(text, sizeof text, "size=8,mean=0,std=1,interpolation=nearest,%s", settings);
+    snprintf(text, sizeof text, "size=8x10,mean=0,std=1,interpolation=nearest,%s", settings);
     ok(peft_transform_parse(io_ctx, text, &t));
     ok(peft_loader_create(d, t, options, &l));
     peft_dataset_free(d);
     peft_transform_free(t);
-    peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 4, 3, SIZE, SIZE });
-    peft_tensor *maps = tensor(ctx, PEFT_I64, 3, (const int64_t[]){ 4, SIZE, SIZE });
+    peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 4, 3, HEIGHT, WIDTH });
+    peft_tensor *maps = tensor(ctx, PEFT_I64, 3, (const int64_t[]){ 4, HEIGHT, WIDTH });
     for (int64_t epoch = 0; epoch < 2; epoch++)
         for (int64_t b = 0; b < peft_loader_batches(l); b++) {
             ok(peft_loader_read(l, epoch, b, images, maps, ids, &count));
@@ -95,13 +95,13 @@ START_TEST(test_refused_tensors_and_settings)
     peft_dataset *d = make_set();
     int64_t count;
     ok(peft_context_create(NULL, NULL, NULL, &ctx));
-    ok(peft_transform_parse(io_ctx, "size=8", &t));
+    ok(peft_transform_parse(io_ctx, "size=8x10", &t));
     fails(PEFT_E_UNSUPPORTED, "leave mixup out", peft_loader_create(d, t, "train=true,mixup=0.3", &l));
     ok(peft_loader_create(d, t, "batch=2", &l));
-    peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 2, 3, SIZE, SIZE });
+    peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 2, 3, HEIGHT, WIDTH });
     peft_tensor *numbers = tensor(ctx, PEFT_I64, 1, (const int64_t[]){ 2 });
-    peft_tensor *targets = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 2, SIZE, SIZE, CLASSES });
-    fails(PEFT_E_SHAPE, "a data set with masks: i64 [n, 8, 8] or f32 [n, 8, 8, 200], n 2 or more",
+    peft_tensor *targets = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 2, HEIGHT, WIDTH, CLASSES });
+    fails(PEFT_E_SHAPE, "a data set with masks: i64 [n, 8, 10] or f32 [n, 8, 10, 200], n 2 or more",
           peft_loader_read(l, 0, 0, images, numbers, NULL, &count));
     ok(peft_loader_read(l, 0, 0, images, targets, NULL, &count));
     const float *target = peft_tensor_data(targets);
@@ -161,9 +161,9 @@ START_TEST(test_failures_name_image_and_mask)
     write_grey("masks/a.png", 5, 4, sample);
     peft_dataset *d = masked(pictures_of("images"), "masks", "classes=2");
     ok(peft_context_create(NULL, NULL, NULL, &ctx));
-    ok(peft_transform_parse(io_ctx, "size=8", &t));
+    ok(peft_transform_parse(io_ctx, "size=8x10", &t));
     ok(peft_loader_create(d, t, "batch=1", &l));
-    peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 1, 3, SIZE, SIZE });
+    peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 1, 3, HEIGHT, WIDTH });
     fails(PEFT_E_MISMATCH, "images/a.png: ", peft_loader_read(l, 0, 0, images, NULL, NULL, &count));
     fails(PEFT_E_MISMATCH, "masks/a.png: the mask has 5 x 4", peft_loader_read(l, 0, 0, images, NULL, NULL, &count));
     peft_tensor_free(images);

@@ -25,14 +25,15 @@ static void make_pair(int64_t width, int64_t height, peft_image **im, peft_mask 
 
 /* Asserts that the moved mask has the samples of the input, and -1 where the input is black. Returns the number of
  * pixels that are outside. */
-static int64_t same_labels(const peft_mask *moved, const float *input, int64_t size)
+static int64_t same_labels(const peft_mask *moved, const float *input, const peft_transform *t)
 {
-    int64_t outside = 0, *label = malloc((size_t)(size * size) * sizeof *label);
-    ck_assert_int_eq(peft_mask_width(moved), size);
-    ck_assert_int_eq(peft_mask_height(moved), size);
+    const int64_t pixels = peft_transform_height(t) * peft_transform_width(t);
+    int64_t outside = 0, *label = malloc((size_t)pixels * sizeof *label);
+    ck_assert_int_eq(peft_mask_width(moved), peft_transform_width(t));
+    ck_assert_int_eq(peft_mask_height(moved), peft_transform_height(t));
     ck_assert_int_eq(peft_mask_classes(moved), CLASSES);
     ok(peft_mask_labels(moved, label));
-    for (int64_t i = 0; i < size * size; i++) {
+    for (int64_t i = 0; i < pixels; i++) {
         const int64_t sample = (int64_t)lrintf(input[i] * 255);
         ck_assert_msg(label[i] == (sample ? sample : -1), "pixel %lld: label %lld, sample %lld", (long long)i,
                       (long long)label[i], (long long)sample);
@@ -42,33 +43,38 @@ static int64_t same_labels(const peft_mask *moved, const float *input, int64_t s
     return outside;
 }
 
-/* Both ways of a transform with these settings, for one image and, in training, `draws` draws; returns the pixels
- * outside. */
-static int64_t compare(const char *settings, int64_t width, int64_t height, int draws)
+/* Both ways of a transform to this size with these settings, for one image and, in training, `draws` draws; returns the
+ * pixels outside. */
+static int64_t compare_sized(const char *size, const char *settings, int64_t width, int64_t height, int draws)
 {
     char text[300];
-    float input[3 * 20 * 20];
+    float input[3 * 20 * 31];
     peft_transform *t;
     peft_image *im;
     peft_mask *m, *moved;
-    snprintf(text, sizeof text, "size=20,mean=0,std=1,interpolation=nearest,%s", settings);
+    snprintf(text, sizeof text, "size=%s,mean=0,std=1,interpolation=nearest,%s", size, settings);
     ok(peft_transform_parse(io_ctx, text, &t));
     make_pair(width, height, &im, &m);
     int64_t outside = 0;
     for (int e = 0; e < draws; e++) {
         ok(peft_transform_apply_train(t, im, 3, e, 5, input));
         ok(peft_transform_apply_train_mask(t, m, 3, e, 5, &moved));
-        outside += same_labels(moved, input, 20);
+        outside += same_labels(moved, input, t);
         peft_mask_free(moved);
     }
     ok(peft_transform_apply(t, im, input));
     ok(peft_transform_apply_mask(t, m, &moved));
-    outside += same_labels(moved, input, 20);
+    outside += same_labels(moved, input, t);
     peft_mask_free(moved);
     peft_mask_free(m);
     peft_image_free(im);
     peft_transform_free(t);
     return outside;
+}
+
+static int64_t compare(const char *settings, int64_t width, int64_t height, int draws)
+{
+    return compare_sized("20", settings, width, height, draws);
 }
 
 START_TEST(test_steps_move_both)
@@ -78,13 +84,14 @@ START_TEST(test_steps_move_both)
         "resize=shorter,crop_pct=1" };
     static const char *const augment[] = { "flip=0.5", "pad=3", "pad=7,pad_mode=reflect,flip=0.5", "random_crop=true",
         "random_crop=true,scale=0.01:0.2,flip=0.5,pad=2", "random_crop=true,scale=0.9:1,ratio=5:6" };
+    static const char *const size[] = { "20", "20x31", "17x9" };
     static const int64_t side[][2] = { { 31, 24 }, { 20, 20 }, { 9, 45 }, { 64, 50 } };
     char settings[200];
     for (size_t r = 0; r < sizeof resize / sizeof *resize; r++)
         for (size_t a = 0; a < sizeof augment / sizeof *augment; a++)
             for (int k = 0; k < 4; k++) {
                 snprintf(settings, sizeof settings, "%s,%s", resize[r], augment[a]);
-                compare(settings, side[k][0], side[k][1], 6);
+                for (int i = 0; i < 3; i++) compare_sized(size[i], settings, side[k][0], side[k][1], i ? 2 : 6);
             }
 }
 END_TEST

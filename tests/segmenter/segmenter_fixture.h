@@ -32,12 +32,12 @@ static inline void fill(peft_model *m, const char *name, float v)
     for (int64_t i = 0; i < peft_tensor_count(peft_param_value(p)); i++) x[i] = v;
 }
 
-/* A model of images of `side` pixels; session: its options. */
-static inline fixture fixture_make(kind which, int side, const char *session)
+/* A model of images of these sides, "16" or "16x24"; session: its options. */
+static inline fixture fixture_sized(kind which, const char *sides, const char *session)
 {
     fixture f;
     char text[160];
-    snprintf(text, sizeof text, "image_size=%d,patch=%d,width=24,depth=2,heads=2,seed=3", side, PATCH);
+    snprintf(text, sizeof text, "image_size=%s,patch=%d,width=24,depth=2,heads=2,seed=3", sides, PATCH);
     peft_options *o = options_of(text);
     ok(peft_context_set_seed(io_ctx, 5));
     ok(peft_backbone_create(io_ctx, o, &f.vit));
@@ -57,6 +57,13 @@ static inline fixture fixture_make(kind which, int side, const char *session)
     ok(peft_session_create(f.model, o, &f.session));
     peft_options_free(o);
     return f;
+}
+
+static inline fixture fixture_make(kind which, int side, const char *session)
+{
+    char sides[16];
+    snprintf(sides, sizeof sides, "%d", side);
+    return fixture_sized(which, sides, session);
 }
 
 static inline void fixture_free(fixture *f)

@@ -199,6 +199,27 @@ START_TEST(tiles_equal_the_whole_image_where_the_model_is_local)
 }
 END_TEST
 
+/* The same for images that are not square: 24 x 48 pixels at once, and in tiles of 8 x 16. */
+START_TEST(tiles_that_are_not_square_equal_the_whole_image)
+{
+    enum { HEIGHT = 24, WIDTH = 48 };
+    fixture large = fixture_sized(LOCAL, "24x48", ""), small = fixture_sized(LOCAL, "8x16", "batch=4");
+    peft_image *im = picture(WIDTH, HEIGHT, 3, 8, 3);
+    peft_segmenter *s = segmenter_of(&small, "size=8x16,resize=squash" NORMALISE, "mode=tiles,trim=2");
+    ck_assert_int_eq(peft_segmenter_tiles(s, WIDTH, HEIGHT), 5 * 5);
+    ck_assert_uint_eq(peft_segmenter_memory(s, WIDTH), 8 * WIDTH * (4 * CLASSES + 5) + 4 * 4 * 2 * 4 * CLASSES);
+    peft_tensor *tiles = probabilities_of(s, im);
+    peft_tensor *whole = segmented(&large, "size=24x48,resize=none" NORMALISE, "mode=whole", im);
+    ck_assert_mem_eq(peft_tensor_cdata(tiles), peft_tensor_cdata(whole), HEIGHT * WIDTH * CLASSES * sizeof(float));
+    peft_segmenter_free(s);
+    peft_tensor_free(tiles);
+    peft_tensor_free(whole);
+    peft_image_free(im);
+    fixture_free(&large);
+    fixture_free(&small);
+}
+END_TEST
+
 START_TEST(results_do_not_depend_on_batch_and_threads)
 {
     const char *const sessions[] = { "batch=1,threads=1", "batch=2,threads=2", "batch=7,threads=3", "batch=64" };
@@ -363,6 +384,6 @@ END_TEST
 
 IO_SUITE_MAIN("segmenter", whole_images_are_interpolated_to_their_pixels, tiles_are_a_weighted_mean,
               blending_keeps_constants_to_the_bit, tiles_equal_the_whole_image_where_the_model_is_local,
-              results_do_not_depend_on_batch_and_threads, small_images_are_continued,
-              percentiles_are_of_the_whole_image, an_adaptor_adapts_to_each_image,
+              tiles_that_are_not_square_equal_the_whole_image, results_do_not_depend_on_batch_and_threads,
+              small_images_are_continued, percentiles_are_of_the_whole_image, an_adaptor_adapts_to_each_image,
               an_adaptor_adapts_to_tiles_of_a_row)

@@ -31,8 +31,7 @@ const peft_option *peft_loader_option(size_t i) { return peft_sys_opt_row(keys, 
 /* Makes what depends on the sizes of data set and transform, and starts the threads. */
 static peft_status init(peft_loader *l)
 {
-    int64_t size = peft_transform_size(l->transform);
-    l->pixels = size * size;
+    l->pixels = peft_transform_height(l->transform) * peft_transform_width(l->transform);
     l->floats = 3 * l->pixels;
     if (l->data->masks) l->planes = l->data->masks->options.multilabel ? l->data->masks->classes.count : 1;
     l->order_epoch = -1;
@@ -110,16 +109,16 @@ void peft_loader_free(peft_loader *l)
 
 static peft_status check_images(const peft_loader *l, const peft_tensor *t)
 {
-    int64_t size = peft_transform_size(l->transform);
+    const int64_t height = peft_transform_height(l->transform), width = peft_transform_width(l->transform);
     if (!t) return io_fail(PEFT_E_INVALID, "loader: images is NULL");
     if (peft_tensor_dtype(t) != PEFT_F32)
         return io_fail(PEFT_E_DTYPE, "loader: images have type %d of peft_dtype; expected PEFT_F32",
                        (int)peft_tensor_dtype(t));
     if (peft_tensor_ndim(t) == 4 && peft_tensor_dim(t, 0) >= l->options.batch && peft_tensor_dim(t, 1) == 3 &&
-        peft_tensor_dim(t, 2) == size && peft_tensor_dim(t, 3) == size)
+        peft_tensor_dim(t, 2) == height && peft_tensor_dim(t, 3) == width)
         return PEFT_OK;
     return io_fail(PEFT_E_SHAPE, "loader: images have other extents than expected: [%lld or more, 3, %lld, %lld]",
-                   (long long)l->options.batch, (long long)size, (long long)size);
+                   (long long)l->options.batch, (long long)height, (long long)width);
 }
 
 static bool uses_mixup(const peft_loader *l) { return l->options.train && l->options.mixup > 0; }

@@ -32,8 +32,8 @@ typedef struct io_batch {
     int64_t epoch, number, count;                             /* number: in the epoch; count: samples */
     int64_t *sample;                                          /* [batch]: indices in the data set */
     int64_t *repeat;                                          /* [batch]: how often it came before in the epoch */
-    float *images;                                            /* [batch, 3, size, size] */
-    int16_t *masks;                                           /* [batch, size, size, planes], as in peft_mask; NULL:
+    float *images;                                            /* [batch, 3, height, width] */
+    int16_t *masks;                                           /* [batch, height, width, planes], as in peft_mask; NULL:
                                                                  the data set has no masks */
     int64_t next;                                             /* the next sample to begin; all before it are begun */
     int64_t done;                                             /* number of samples that are finished */
@@ -54,8 +54,8 @@ struct peft_loader {
     peft_transform *transform;
     io_loader_options options;
     io_cache cache;
-    int64_t floats;                                           /* in one image: 3 * size * size */
-    int64_t pixels, planes;                                   /* of one mask: size * size, and values of a pixel; 0:
+    int64_t floats;                                           /* in one image: 3 * height * width */
+    int64_t pixels, planes;                                   /* of one mask: height * width, and values of a pixel; 0:
                                                                  the data set has no masks */
     int64_t *order, order_epoch;                              /* order of samples in that epoch; -1: not made yet */
     /* With the option balanced (else NULL): how often a sample of the order came before; samples by class, the first of

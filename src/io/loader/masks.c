@@ -4,7 +4,8 @@
 
 peft_status io_loader_check_maps(const peft_loader *l, const peft_tensor *t)
 {
-    const long long batch = l->options.batch, size = peft_transform_size(l->transform);
+    const long long batch = l->options.batch;
+    const long long height = peft_transform_height(l->transform), width = peft_transform_width(l->transform);
     const long long classes = l->data->masks->classes.count;
     const bool numbers = peft_tensor_dtype(t) == PEFT_I64, several = l->data->masks->options.multilabel;
     if (!numbers && peft_tensor_dtype(t) != PEFT_F32)
@@ -13,12 +14,13 @@ peft_status io_loader_check_maps(const peft_loader *l, const peft_tensor *t)
                        several ? "f32 targets" : "i64 class numbers or f32 targets");
     if (numbers && several)
         return io_fail(PEFT_E_DTYPE, "loader: labels are i64; expected f32 targets [n, %lld, %lld, %lld], as a pixel "
-                       "of the masks may be of several classes", size, size, classes);
-    if (peft_tensor_ndim(t) == (numbers ? 3 : 4) && peft_tensor_dim(t, 0) >= batch && peft_tensor_dim(t, 1) == size &&
-        peft_tensor_dim(t, 2) == size && (numbers || peft_tensor_dim(t, 3) == classes))
+                       "of the masks may be of several classes", height, width, classes);
+    if (peft_tensor_ndim(t) == (numbers ? 3 : 4) && peft_tensor_dim(t, 0) >= batch && peft_tensor_dim(t, 1) == height &&
+        peft_tensor_dim(t, 2) == width && (numbers || peft_tensor_dim(t, 3) == classes))
         return PEFT_OK;
     return io_fail(PEFT_E_SHAPE, "loader: labels have other extents than expected of a data set with masks: i64 [n, "
-                   "%lld, %lld] or f32 [n, %lld, %lld, %lld], n %lld or more", size, size, size, size, classes, batch);
+                   "%lld, %lld] or f32 [n, %lld, %lld, %lld], n %lld or more", height, width, height, width,
+                   classes, batch);
 }
 
 void io_loader_copy_maps(const peft_loader *l, const io_batch *b, peft_tensor *labels)

@@ -18,14 +18,20 @@ static peft_status find_transform(peft_context *ctx, const peft_model *m, peft_t
     return s ? io_fail_in(s, of_model ? "the model's note 'preprocess'" : "the backbone's note 'preprocess'") : PEFT_OK;
 }
 
-/* The transform must make images of the side that the model takes. */
-static peft_status check_side(const peft_predictor *p)
+/* The transform must make images of the size that the model takes. */
+static peft_status check_size(const peft_predictor *p)
 {
-    const long long size = peft_transform_size(p->transform), side = p->side;
-    if (size == side) return PEFT_OK;
-    return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lld x %lld, the model takes %lld "
-                   "x %lld; give a transform with size=%lld, or load the backbone with image_size=%lld", size, size,
-                   side, side, side, size);
+    const long long height = peft_transform_height(p->transform), width = peft_transform_width(p->transform);
+    const long long rows = p->height, columns = p->width;
+    if (height == rows && width == columns) return PEFT_OK;
+    const bool squares = height == width && rows == columns;
+    if (squares)
+        return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lld x %lld, the model takes %lld "
+                       "x %lld; give a transform with size=%lld, or load the backbone with image_size=%lld", height,
+                       width, rows, columns, rows, height);
+    return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lld x %lld (height x width), the model "
+                   "takes %lld x %lld; give a transform with size=%lldx%lld, or load the backbone with "
+                   "image_size=%lldx%lld", height, width, rows, columns, rows, columns, height, width);
 }
 
 /* Reads how logits become probabilities: softmax where the model does not say. */
@@ -41,16 +47,17 @@ static peft_status find_link(const peft_model *m, bool *multi_label)
 /* Reads the sizes of the model, and makes all other members. transform NULL: find_transform makes it. */
 static peft_status init(peft_predictor *p, const peft_model *m, peft_transform *transform)
 {
-    p->side = peft_backbone_get(peft_model_backbone(m), "image_size");
+    p->height = peft_backbone_get(peft_model_backbone(m), "image_height");
+    p->width = peft_backbone_get(peft_model_backbone(m), "image_width");
     p->ndim = peft_model_output(m, p->dim);
     if (!p->ndim)
         return io_fail(PEFT_E_UNSUPPORTED, "predictor: the model has no head (head=none) and gives no logits; prepare "
                        "the images with peft_transform_apply and call peft_session_features");
     peft_status s = transform ? PEFT_OK : find_transform(p->ctx, m, &p->transform);
     if (transform) p->transform = io_transform_retain(transform);
-    if (!s) s = check_side(p);
+    if (!s) s = check_size(p);
     if (!s) s = find_link(m, &p->multi_label);
-    if (!s) s = peft_tensor_create(p->ctx, PEFT_F32, 4, (int64_t[]){ p->batch, 3, p->side, p->side }, &p->input);
+    if (!s) s = peft_tensor_create(p->ctx, PEFT_F32, 4, (int64_t[]){ p->batch, 3, p->height, p->width }, &p->input);
     return s ? s : io_blocks_context(&p->blocks, &p->temporary);
 }
 

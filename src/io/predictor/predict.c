@@ -87,7 +87,7 @@ static peft_status prepare_batch(peft_predictor *p, const call *c, int64_t first
         peft_image *im;
         peft_status s = make_image(p, c, first + k, &im);
         if (!s) {
-            s = peft_transform_apply(p->transform, im, input + k * 3 * p->side * p->side);
+            s = peft_transform_apply(p->transform, im, input + k * 3 * p->height * p->width);
             peft_image_free(im);
         }
         if (s) {
@@ -115,7 +115,7 @@ static peft_status predict_batch(peft_predictor *p, const call *c, int64_t first
         dim[i + 1] = p->dim[i];
         per_image *= p->dim[i];
     }
-    peft_status s = peft_tensor_wrap(p->temporary, PEFT_F32, 4, (int64_t[]){ count, 3, p->side, p->side },
+    peft_status s = peft_tensor_wrap(p->temporary, PEFT_F32, 4, (int64_t[]){ count, 3, p->height, p->width },
                                      peft_tensor_data(p->input), &input);
     if (!s) s = peft_tensor_wrap(p->temporary, PEFT_F32, p->ndim + 1, dim, results + first * per_image, &out);
     if (!s) s = c->result == PROBABILITIES ? peft_session_probabilities(p->session, input, p->multi_label, out)

@@ -17,10 +17,10 @@ struct peft_predictor {
     peft_adaptor *adaptor;                                    /* borrowed; NULL: session predicts */
     peft_transform *transform;
     bool multi_label;                                         /* the model's link is sigmoid, else softmax */
-    int64_t batch, side;                                      /* images in a batch; side of the model's input */
+    int64_t batch, height, width;                             /* images in a batch; the model's input in pixels */
     int ndim;                                                 /* the shape of one image's logits: dim[ndim] */
     int64_t dim[PEFT_MAX_DIMS];
-    peft_tensor *input;                                       /* [batch, 3, side, side] */
+    peft_tensor *input;                                       /* [batch, 3, height, width] */
     io_blocks blocks;                                         /* keeps freed memory for the next image */
     peft_context *temporary;                                  /* of objects that live in one call; uses blocks */
     io_geometry last_geometry;                                /* of the image that was prepared last */

@@ -12,17 +12,17 @@ typedef struct tiling {
     const peft_image *im;
     io_band *band;
     io_tile_plan across, down;
-    io_between *between;                                      /* [2 * side]: a tile's rows, then columns */
+    io_between *between;                                      /* [height + width]: a tile's rows, then columns */
     float *logits;                                            /* [batch, rows, columns, classes] */
-    float *weight;                                            /* [2 * side]: of the rows, then columns of a tile */
+    float *weight;                                            /* the same: of the rows, then columns of a tile */
 } tiling;
 
-/* Copies the factors of a tile's rows or columns, with those of its trimmed edges 0. */
-static void trim_weights(const peft_segmenter *s, const io_tile_plan *p, int64_t i, float *weight)
+/* Copies the factors `from` of a tile's rows or columns, with those of its trimmed edges 0. */
+static void trim_weights(const io_tile_plan *p, int64_t i, int64_t trim, const float *from, float *weight)
 {
-    for (int64_t k = 0; k < s->side; k++) {
-        const bool trimmed = (k < s->options.trim && i > 0) || (s->side - 1 - k < s->options.trim && i < p->count - 1);
-        weight[k] = trimmed ? 0 : s->weight[k];
+    for (int64_t k = 0; k < p->side; k++) {
+        const bool trimmed = (k < trim && i > 0) || (p->side - 1 - k < trim && i < p->count - 1);
+        weight[k] = trimmed ? 0 : from[k];
     }
 }
 
@@ -31,17 +31,18 @@ static void trim_weights(const peft_segmenter *s, const io_tile_plan *p, int64_t
 static void add_tile(const tiling *t, const float *logits, int64_t row, int64_t column)
 {
     const peft_segmenter *s = t->e->s;
-    const int64_t top = io_tile_start(&t->down, row), left = io_tile_start(&t->across, column), side = s->side;
-    const float *down = t->weight, *across = t->weight + side;
-    trim_weights(s, &t->down, row, t->weight);
-    trim_weights(s, &t->across, column, t->weight + side);
-    for (int64_t y = top < 0 ? -top : 0; y < side && top + y < t->im->height; y++)
-        for (int64_t x = left < 0 ? -left : 0; x < side && left + x < t->im->width; x++) {
+    const int64_t top = io_tile_start(&t->down, row), left = io_tile_start(&t->across, column);
+    const int64_t height = s->height, width = s->width;
+    const float *down = t->weight, *across = t->weight + height;
+    trim_weights(&t->down, row, s->options.trim, s->weight, t->weight);
+    trim_weights(&t->across, column, s->options.trim, s->weight + height, t->weight + height);
+    for (int64_t y = top < 0 ? -top : 0; y < height && top + y < t->im->height; y++)
+        for (int64_t x = left < 0 ? -left : 0; x < width && left + x < t->im->width; x++) {
             const float w = down[y] * across[x];
             const int64_t pixel = (top + y - t->band->first) * t->band->width + left + x;
             float term[IO_SEGMENT_CLASSES], *mean = t->band->logits + pixel * s->classes;
             if (w <= 0) continue;
-            io_interpolate(logits, s->columns, s->classes, t->between + y, t->between + side + x, term);
+            io_interpolate(logits, s->columns, s->classes, t->between + y, t->between + height + x, term);
             const float share = w / (t->band->weight[pixel] += w);
             for (int64_t k = 0; k < s->classes; k++) mean[k] += (term[k] - mean[k]) * share;
         }
@@ -70,13 +71,14 @@ static peft_status predict_tiles(const tiling *t, int64_t row, int64_t column, i
     int64_t made = 0;
     for (; made < count && !status; made++) {
         peft_image *im = NULL;
-        status = io_tile_cut(t->im, io_tile_start(&t->across, column + made), top, s->side, s->options.border, &im);
+        const io_part part = { io_tile_start(&t->across, column + made), top, s->width, s->height };
+        status = io_tile_cut(t->im, &part, s->options.border, &im);
         tile[made] = im;
     }
     if (!status && (status = predict(t, tile, count))) {
         char which[120];
-        snprintf(which, sizeof which, "tiles of %lld x %lld pixels from row %lld, column %lld on", (long long)s->side,
-                 (long long)s->side, (long long)top, (long long)io_tile_start(&t->across, column));
+        snprintf(which, sizeof which, "tiles of %lld x %lld pixels from row %lld, column %lld on", (long long)s->width,
+                 (long long)s->height, (long long)top, (long long)io_tile_start(&t->across, column));
         io_fail_in(status, which);
     }
     for (int64_t i = 0; i < count && !status; i++)
@@ -87,9 +89,9 @@ static peft_status predict_tiles(const tiling *t, int64_t row, int64_t column, i
 }
 
 /* Moves the band down so that it begins with row `first`, and clears the rows that come in. */
-static void move_band(io_band *b, int64_t side, int64_t first)
+static void move_band(io_band *b, int64_t rows, int64_t first)
 {
-    const size_t gone = (size_t)((first - b->first) * b->width), all = (size_t)(side * b->width), kept = all - gone;
+    const size_t gone = (size_t)((first - b->first) * b->width), all = (size_t)(rows * b->width), kept = all - gone;
     const size_t classes = (size_t)b->classes;
     memmove(b->weight, b->weight + gone, kept * sizeof(float));
     memset(b->weight + kept, 0, gone * sizeof(float));
@@ -111,7 +113,7 @@ static peft_status all_tiles(const tiling *t)
             status = predict_tiles(t, row, column, left < batch ? left : batch);
         }
         if (!status) status = io_emit(t->e, t->band, t->band->first, end - t->band->first);
-        if (!status && end < t->im->height) move_band(t->band, s->side, end);
+        if (!status && end < t->im->height) move_band(t->band, s->height, end);
     }
     return status;
 }
@@ -119,17 +121,17 @@ static peft_status all_tiles(const tiling *t)
 peft_status io_segment_tiles(const io_emission *e, const peft_image *im, io_band *band)
 {
     peft_segmenter *s = e->s;
-    const int64_t side = s->side;
-    tiling t = { .e = e, .im = im, .band = band, .across = io_tiles_along(s, im->width),
-                 .down = io_tiles_along(s, im->height) };
+    const int64_t height = s->height, width = s->width;
+    tiling t = { .e = e, .im = im, .band = band, .across = io_tiles_along(s, width, im->width),
+                 .down = io_tiles_along(s, height, im->height) };
     peft_status status = io_range_of_parts(s->transform, im, &s->tile_transform->recipe.range);
     if (status) return status;
-    t.between = io_alloc(s->ctx, 2 * side, sizeof *t.between);
-    t.weight = io_alloc(s->ctx, 2 * side, sizeof *t.weight);
+    t.between = io_alloc(s->ctx, height + width, sizeof *t.between);
+    t.weight = io_alloc(s->ctx, height + width, sizeof *t.weight);
     t.logits = io_alloc(s->ctx, s->predictor->batch * s->rows * s->columns * s->classes, sizeof *t.logits);
     if (t.between && t.weight && t.logits) {
-        io_between_fill(t.between, side, 0, (double)s->rows / (double)side, s->rows);
-        io_between_fill(t.between + side, side, 0, (double)s->columns / (double)side, s->columns);
+        io_between_fill(t.between, height, 0, (double)s->rows / (double)height, s->rows);
+        io_between_fill(t.between + height, width, 0, (double)s->columns / (double)width, s->columns);
         status = all_tiles(&t);
     } else {
         status = io_nomem("segmenter");

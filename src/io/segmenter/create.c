@@ -57,24 +57,32 @@ static peft_status use_tiles(peft_segmenter *s, peft_session *session, peft_adap
     return make_predictor(session, adaptor, s->tile_transform, &s->predictor);
 }
 
-/* The factor of each row or column of a tile. */
-static peft_status make_weights(peft_segmenter *s)
+/* Fills weight [side], the factors of a tile's rows or columns. */
+static void fill_weights(const io_segment_options *o, int64_t length, float *weight)
 {
-    const io_segment_options *o = &s->options;
-    const double side = (double)s->side, middle = side / 2, ramp = o->overlap * side;
-    if (2 * (double)o->trim > ramp)
-        return io_fail(PEFT_E_OPTION, "segmenter: trim=%lld: tiles of %lld pixels with overlap=%g have %g pixels in "
-                       "common, and each leaves out trim of them; expected trim up to %lld, or a larger overlap",
-                       (long long)o->trim, (long long)s->side, o->overlap, floor(ramp), (long long)(ramp / 2));
-    if (!(s->weight = io_alloc(s->ctx, s->side, sizeof *s->weight))) return io_nomem("segmenter");
-    for (int64_t i = 0; i < s->side; i++) {
+    const double side = (double)length, middle = side / 2, ramp = o->overlap * side;
+    for (int64_t i = 0; i < length; i++) {
         const double from_middle = fabs((double)i + 0.5 - middle), from_edge = middle - from_middle;
         const double deviations = from_middle / (side / 8);
         double w = 1;
         if (o->blend == IO_BLEND_GAUSSIAN) w = exp(-0.5 * deviations * deviations);
         if (o->blend == IO_BLEND_LINEAR && from_edge < ramp) w = from_edge / ramp;
-        s->weight[i] = (float)w;
+        weight[i] = (float)w;
     }
+}
+
+static peft_status make_weights(peft_segmenter *s)
+{
+    const io_segment_options *o = &s->options;
+    const int64_t shorter = s->height < s->width ? s->height : s->width;
+    const double ramp = o->overlap * (double)shorter;
+    if (2 * (double)o->trim > ramp)
+        return io_fail(PEFT_E_OPTION, "segmenter: trim=%lld: tiles of %lld pixels with overlap=%g have %g pixels in "
+                       "common, and each leaves out trim of them; expected trim up to %lld, or a larger overlap",
+                       (long long)o->trim, (long long)shorter, o->overlap, floor(ramp), (long long)(ramp / 2));
+    if (!(s->weight = io_alloc(s->ctx, s->height + s->width, sizeof *s->weight))) return io_nomem("segmenter");
+    fill_weights(o, s->height, s->weight);
+    fill_weights(o, s->width, s->weight + s->height);
     return PEFT_OK;
 }
 
@@ -95,7 +103,7 @@ static peft_status check_whole(const io_segment_options *o)
 static peft_status check_transform(const peft_segmenter *s)
 {
     double box[4];
-    return io_check_whole(s, s->side, s->side, box);
+    return io_check_whole(s, s->width, s->height, box);
 }
 
 static peft_status init(peft_segmenter *s, peft_session *session, peft_adaptor *adaptor, peft_transform *transform,
@@ -106,7 +114,8 @@ static peft_status init(peft_segmenter *s, peft_session *session, peft_adaptor *
     if (!status && s->options.mode == IO_MODE_WHOLE) status = check_whole(&s->options);
     if (!status) status = make_predictor(session, adaptor, transform, &s->predictor);
     if (status) return status;
-    s->side = s->predictor->side;
+    s->height = s->predictor->height;
+    s->width = s->predictor->width;
     s->transform = io_transform_retain(s->predictor->transform);
     status = check_map(s);
     if (!status && s->options.mode == IO_MODE_WHOLE) status = check_transform(s);

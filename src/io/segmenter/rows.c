@@ -6,7 +6,7 @@ int64_t peft_segmenter_tiles(const peft_segmenter *s, int64_t width, int64_t hei
 {
     if (!s || width < 1 || height < 1) return 0;
     if (s->options.mode == IO_MODE_WHOLE) return 1;
-    return io_tiles_along(s, width).count * io_tiles_along(s, height).count;
+    return io_tiles_along(s, s->width, width).count * io_tiles_along(s, s->height, height).count;
 }
 
 size_t peft_segmenter_memory(const peft_segmenter *s, int64_t width)
@@ -14,7 +14,7 @@ size_t peft_segmenter_memory(const peft_segmenter *s, int64_t width)
     if (!s || width < 1) return 0;
     const size_t pixel = (size_t)(s->classes + 1) * sizeof(float) + 1;        /* logits, weight and label */
     const size_t batch = s->options.mode == IO_MODE_WHOLE ? 1 : (size_t)s->predictor->batch;
-    return (size_t)(s->side * width) * pixel + batch * (size_t)(s->rows * s->columns * s->classes) * sizeof(float);
+    return (size_t)(s->height * width) * pixel + batch * (size_t)(s->rows * s->columns * s->classes) * sizeof(float);
 }
 
 peft_status peft_segmenter_rows(peft_segmenter *s, const peft_image *im, int with_probabilities, peft_segmenter_fn fn,
@@ -24,7 +24,7 @@ peft_status peft_segmenter_rows(peft_segmenter *s, const peft_image *im, int wit
         return io_fail(PEFT_E_INVALID, "segmenter: %s is NULL", !s ? "segmenter" : !im ? "image" : "fn");
     const io_emission e = { s, with_probabilities != 0, fn, user };
     io_band band = { .width = im->width, .classes = s->classes };
-    const int64_t pixels = im->width <= INT64_MAX / 512 / s->side ? s->side * im->width : INT64_MAX;
+    const int64_t pixels = im->width <= INT64_MAX / 512 / s->height ? s->height * im->width : INT64_MAX;
     band.logits = io_alloc(s->ctx, pixels, (size_t)s->classes * sizeof(float));
     band.weight = io_alloc(s->ctx, pixels, sizeof(float));
     band.labels = io_alloc(s->ctx, pixels, 1);

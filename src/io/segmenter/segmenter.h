@@ -21,8 +21,10 @@ struct peft_segmenter {
     peft_transform *transform;                                /* the one of whole images */
     peft_transform *tile_transform;                           /* tiles: without resize; its range is set for each
                                                                * image. NULL with mode=whole */
-    int64_t side, rows, columns, classes;                     /* of the input; of the logits [rows, columns, classes] */
-    float *weight;                                            /* tiles: [side], the factor of a row or column */
+    int64_t height, width;                                    /* of the input */
+    int64_t rows, columns, classes;                           /* of the logits [rows, columns, classes] */
+    float *weight;                                            /* tiles: [height + width], the factors of a tile's rows,
+                                                               * then of its columns */
 };
 
 /* Rows first .. first + count - 1 of an image of this width: logits [count, width, classes], and the sum of the weights
@@ -52,10 +54,10 @@ static inline void io_interpolate(const float *map, int64_t columns, int64_t cla
 
 /* The tiles along one axis of an image: tile i covers io_tile_start(p, i) .. + side - 1. */
 typedef struct io_tile_plan { int64_t length, side, count; } io_tile_plan;
-io_tile_plan io_tiles_along(const peft_segmenter *s, int64_t length);
+io_tile_plan io_tiles_along(const peft_segmenter *s, int64_t side, int64_t length);    /* side: of a tile */
 int64_t      io_tile_start(const io_tile_plan *p, int64_t i);  /* negative where the image is shorter than a tile */
-/* Copies the tile of side x side pixels at (left, top), which may reach beyond the image; border: IO_BORDER_... */
-peft_status  io_tile_cut(const peft_image *im, int64_t left, int64_t top, int64_t side, int border, peft_image **out);
+/* Copies the part of an image, which may reach beyond it; border: IO_BORDER_... */
+peft_status  io_tile_cut(const peft_image *im, const io_part *part, int border, peft_image **out);
 
 /* Several classes with a probability each (link sigmoid) have no label map. */
 bool         io_has_labels(const peft_segmenter *s);
@@ -73,7 +75,7 @@ peft_status io_emit(const io_emission *e, io_band *band, int64_t first, int64_t 
 /* Gets the box of an image of this size that the transform keeps (peft_transform_box). PEFT_E_UNSUPPORTED: it cuts off
  * borders, which a segmenter with mode=whole cannot label. */
 peft_status io_check_whole(const peft_segmenter *s, int64_t width, int64_t height, double box[4]);
-/* Segment an image; band has room for s->side rows. */
+/* Segment an image; band has room for s->height rows. */
 peft_status io_segment_whole(const io_emission *e, const peft_image *im, io_band *band);
 peft_status io_segment_tiles(const io_emission *e, const peft_image *im, io_band *band);
 #endif

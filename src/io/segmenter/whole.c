@@ -5,7 +5,7 @@
 /* The transform must let the model see the image up to its borders: within one pixel of the input. */
 static peft_status check_box(const peft_segmenter *s, int64_t width, int64_t height, const double box[4])
 {
-    const double x = (box[2] - box[0]) / (double)s->side, y = (box[3] - box[1]) / (double)s->side;
+    const double x = (box[2] - box[0]) / (double)s->width, y = (box[3] - box[1]) / (double)s->height;
     if (box[0] <= x && box[1] <= y && box[2] >= (double)width - x && box[3] >= (double)height - y)
         return PEFT_OK;
     return io_fail(PEFT_E_UNSUPPORTED, "segmenter: of an image of %lld x %lld pixels the transform keeps columns %.0f "
@@ -26,8 +26,8 @@ static peft_status interpolate_rows(const io_emission *e, const peft_image *im, 
 {
     const peft_segmenter *s = e->s;
     peft_status status = PEFT_OK;
-    for (band->first = 0; band->first < im->height && !status; band->first += s->side) {
-        const int64_t left = im->height - band->first, count = left < s->side ? left : s->side;
+    for (band->first = 0; band->first < im->height && !status; band->first += s->height) {
+        const int64_t left = im->height - band->first, count = left < s->height ? left : s->height;
         for (int64_t i = 0; i < count * im->width; i++)
             io_interpolate(logits, s->columns, s->classes, rows + band->first + i / im->width, columns + i % im->width,
                            band->logits + i * s->classes);
@@ -42,8 +42,8 @@ static peft_status predict(peft_segmenter *s, const peft_image *im, float *logit
     peft_tensor *input = NULL, *out = NULL;
     float *prepared = peft_tensor_data(s->predictor->input);
     peft_status status = peft_transform_apply(s->transform, im, prepared);
-    if (!status) status = peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, s->side, s->side }, prepared,
-                                           &input);
+    if (!status) status = peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, s->height, s->width },
+                                           prepared, &input);
     if (!status) status = peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ 1, s->rows, s->columns, s->classes },
                                            logits, &out);
     if (!status) status = io_predictor_logits(s->predictor, input, out);

@@ -36,7 +36,7 @@ static void convert_old_settings(io_recipe *r)
     if (r->resize.word == IO_RESIZE_SQUASH) {
         r->crop_pct = 1;
     } else if (r->crop_pct > 1) {
-        r->resize = (peft_opt_side){ .word = -1, .height = (int64_t)floor((double)r->size / r->crop_pct) };
+        r->resize = (peft_opt_side){ .word = -1, .height = io_before_crop(r, r->size.height) };
         r->crop_pct = 1;
     }
     if (r->erase > 0) {
@@ -61,9 +61,12 @@ static peft_status check_geometry(const io_recipe *r)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s has no effect with this resize, which gives the size "
                        "in pixels; leave crop_pct out, or use resize=shorter, squash or longest",
                        peft_sys_opt_number(given, r->crop_pct));
-    if (floor((double)r->size / r->crop_pct) < 1 || (double)r->size / r->crop_pct > 1 << 20)
-        return io_fail(PEFT_E_OPTION, "transform: size / crop_pct = %s pixels, expected 1 to 1048576",
-                       peft_sys_opt_number(given, (double)r->size / r->crop_pct));
+    for (int i = 0; i < 2; i++) {
+        const double side = (double)(i ? r->size.width : r->size.height) / r->crop_pct;
+        if (floor(side) < 1 || side > 1 << 20)
+            return io_fail(PEFT_E_OPTION, "transform: size / crop_pct = %s pixels, expected 1 to 1048576",
+                           peft_sys_opt_number(given, side));
+    }
     return PEFT_OK;
 }
 
@@ -96,21 +99,40 @@ static int64_t scale_side(int64_t side, int64_t size, int64_t old_size)
     return v < 1 ? 1 : v > 1 << 20 ? 1 << 20 : v;
 }
 
+static int64_t shorter(peft_opt_side s) { return s.height < s.width ? s.height : s.width; }
+
+/* Adapts a resize in pixels, which was given for old_size, to the size of r: HxW in proportion. N, the shorter side of
+ * the picture, in proportion between squares; else the picture covers the input by the same proportion (shorter, with
+ * crop_pct), unless N is too small to cover it. */
+static void scale_resize(io_recipe *r, peft_opt_side old_size)
+{
+    const bool squares = r->size.height == r->size.width && old_size.height == old_size.width;
+    const bool same = r->size.height == old_size.height && r->size.width == old_size.width;
+    if (r->resize.width) {
+        r->resize.height = scale_side(r->resize.height, r->size.height, old_size.height);
+        r->resize.width = scale_side(r->resize.width, r->size.width, old_size.width);
+    } else if (squares || same || r->resize.height < shorter(old_size)) {
+        r->resize.height = scale_side(r->resize.height, shorter(r->size), shorter(old_size));
+    } else {
+        r->crop_pct = (double)shorter(old_size) / (double)r->resize.height;
+        r->resize = (peft_opt_side){ .word = IO_RESIZE_SHORTER };
+    }
+}
+
 /* Overwrites the settings of r that text gives, and adapts those that depend on them; text may be NULL. A text that
  * gives all settings of earlier versions and no other is taken for that of a saved model. */
 static peft_status overwrite(const char *text, io_recipe *r)
 {
     const uint64_t old = ((uint64_t)1 << OLD_KEYS) - 1;       /* the bits of all settings of earlier versions */
-    int64_t old_size = r->size;
+    const peft_opt_side old_size = r->size;
     uint64_t given;
     peft_status s = peft_sys_opt_read(keys, text, "transform", r, &given);
     if (s) return s;
+    if (!r->size.width) r->size.width = r->size.height;
     if (is_given(given, KEY_resize) && !is_given(given, KEY_crop_pct))
         r->crop_pct = r->resize.word == IO_RESIZE_SHORTER ? 0.875 : 1;        /* 0.875: 224 of 256 pixels */
-    if (is_given(given, KEY_size) && !is_given(given, KEY_resize) && r->resize.word < 0) {        /* resize=N or HxW */
-        r->resize.height = scale_side(r->resize.height, r->size, old_size);
-        if (r->resize.width) r->resize.width = scale_side(r->resize.width, r->size, old_size);
-    }
+    const bool in_pixels = r->resize.word < 0;                /* resize=N or HxW */
+    if (is_given(given, KEY_size) && !is_given(given, KEY_resize) && in_pixels) scale_resize(r, old_size);
     if (given == old) convert_old_settings(r);
     s = check_geometry(r);
     if (!s && (given & old) != old) s = check_normalisation(r);              /* not for the text of a saved model */
@@ -120,16 +142,19 @@ static peft_status overwrite(const char *text, io_recipe *r)
 peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r)
 {
     peft_status s = peft_sys_opt_defaults(keys, r);
+    r->size.width = r->size.height;                           /* the default is a square, "N" */
     if (!s) s = overwrite(base, r);
     return s ? s : overwrite(text, r);
 }
 
 peft_status io_recipe_print(peft_context *ctx, const io_recipe *r, char **text)
 {
-    const size_t size = peft_sys_opt_print(keys, r, NULL, 0) + 1;             /* prints nothing, returns the length */
+    io_recipe shown = *r;
+    if (shown.size.height == shown.size.width) shown.size.width = 0;          /* size=N */
+    const size_t size = peft_sys_opt_print(keys, &shown, NULL, 0) + 1;        /* prints nothing, returns the length */
     char *printed = peft_sys_alloc(ctx, size);
     if (!printed) return io_nomem("text of a transform");
-    peft_sys_opt_print(keys, r, printed, size);
+    peft_sys_opt_print(keys, &shown, printed, size);
     *text = printed;
     return PEFT_OK;
 }

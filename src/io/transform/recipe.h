@@ -3,6 +3,7 @@
  * steps of a transform read it. */
 #ifndef IO_RECIPE_H
 #define IO_RECIPE_H
+#include <math.h>
 #include "io/image/resize.h"
 
 /* The values of settings that are given by a word: resize, crop_offset, alpha, pad_mode and erase_fill. Each value is
@@ -15,7 +16,8 @@ enum { IO_ERASE_MEAN, IO_ERASE_RANDOM, IO_ERASE_UNIFORM };
 
 /* The kinds of settings in recipe.def: the C type of each, and its letter in a peft_opt_key (peft/sys/option.h). The
  * WORD of interpolation is an io_filter, that of resize_order an io_order. The SIDE of resize has the index of a word,
- * or word -1 and a size in pixels: resize=HxW gives height and width, resize=N height N and width 0. */
+ * or word -1 and a size in pixels: resize=HxW gives height and width, resize=N height N and width 0. size=N gives equal
+ * height and width. */
 typedef int64_t  io_setting_WHOLE;
 typedef double   io_setting_REAL;
 typedef double   io_setting_PAIR[2];
@@ -32,6 +34,12 @@ typedef struct io_recipe {
 #include "io/transform/recipe.def"
 #undef IO_SETTING
 } io_recipe;
+
+/* The side of the resized picture whose centre of `side` pixels is cropped, where crop_pct decides. */
+static inline int64_t io_before_crop(const io_recipe *r, int64_t side)
+{
+    return (int64_t)floor((double)side / r->crop_pct);
+}
 
 /* Sets *r to the defaults, then overwrites the settings that base gives, then those that text gives. Both may be NULL.
  * PEFT_E_OPTION: a setting that is unknown, out of bounds, or does not go with another. */

@@ -35,7 +35,7 @@ typedef struct io_step {
     /* Moves the grid of a mask as apply moves the image, by the same random numbers; NULL: the step leaves pixels where
      * they are. */
     peft_status (*move)(const io_run *run, io_grid *grid);
-    /* Changes the normalised input [3, size, size] in place, after all steps with apply. */
+    /* Changes the normalised input [3, height, width] in place, after all steps with apply. */
     void (*apply_to_input)(const io_run *run, float *input);
 } io_step;
 

@@ -17,7 +17,7 @@ peft_status io_steps_finish(const io_run *run, peft_image **im);
 /* The same of move: of the steps before the first random one with apply, and of the others. */
 peft_status io_steps_move_prepare(const io_run *run, io_grid *grid);
 peft_status io_steps_move_finish(const io_run *run, io_grid *grid);
-/* Runs apply_to_input of these steps on the normalised input [3, size, size], in place. */
+/* Runs apply_to_input of these steps on the normalised input [3, height, width], in place. */
 void io_steps_apply_to_input(const io_run *run, float *input);
 /* Whether a step that draws random numbers is needed, so that peft_transform_apply_train depends on the epoch. */
 bool io_steps_random(const io_recipe *r);

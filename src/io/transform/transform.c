@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transform.c -- peft_transform: made from a text of settings; turns an image into network input [3, size, size]. */
+ * transform.c -- peft_transform: made from a text of settings; turns an image into network input [3, height, width]. */
 #include "io/transform/transform.h"
 #include "io/transform/steps.h"
 
@@ -34,7 +34,12 @@ void peft_transform_free(peft_transform *t)
 }
 
 const char *peft_transform_text(const peft_transform *t) { return t ? t->text : NULL; }
-int64_t     peft_transform_size(const peft_transform *t) { return t ? t->recipe.size : 0; }
+int64_t     peft_transform_height(const peft_transform *t) { return t ? t->recipe.size.height : 0; }
+int64_t     peft_transform_width(const peft_transform *t) { return t ? t->recipe.size.width : 0; }
+int64_t     peft_transform_size(const peft_transform *t)
+{
+    return !t ? 0 : t->recipe.size.height == t->recipe.size.width ? t->recipe.size.height : -1;
+}
 
 /* Turns samples [height, width, channels] into network input [3, height, width]; grey is repeated three times. 8-bit
  * samples are looked up in a table. */

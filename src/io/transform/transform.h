@@ -17,7 +17,7 @@ typedef struct io_use { bool training; uint64_t seed; int64_t epoch, sample; } i
 /* Makes the image that the steps before the first random one give; it depends on use.training alone. The caller frees
  * *out. */
 peft_status io_transform_prepare(const peft_transform *t, const peft_image *im, io_use use, peft_image **out);
-/* Makes the input of an image that io_transform_prepare made with the same use.training: out [3, size, size]. */
+/* Makes the input of an image that io_transform_prepare made with the same use.training: out [3, height, width]. */
 peft_status io_transform_finish(const peft_transform *t, const peft_image *prepared, io_use use, float *out);
 /* The same for the mask of the image: the steps move it by the same random numbers, and those that draw none with the
  * image are io_transform_prepare_mask's. The caller frees *out; the second has the size of the input. */

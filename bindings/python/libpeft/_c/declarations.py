@@ -547,6 +547,8 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_transform_parse_over": (c_int, (c_void_p, c_char_p, c_char_p, c_void_p)),
     "peft_transform_text": (c_char_p, (c_void_p,)),
     "peft_transform_free": (None, (c_void_p,)),
+    "peft_transform_height": (c_int64, (c_void_p,)),
+    "peft_transform_width": (c_int64, (c_void_p,)),
     "peft_transform_size": (c_int64, (c_void_p,)),
     "peft_transform_apply": (c_int, (c_void_p, c_void_p, c_void_p)),
     "peft_transform_box": (c_int, (c_void_p, c_int64, c_int64, c_void_p)),

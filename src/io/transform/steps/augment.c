@@ -52,7 +52,7 @@ static box crop_box(const io_run *run, int64_t width, int64_t height)
     return draw_box(width, height, r->scale, r->ratio, UP_TO_WHOLE, &g, &b) ? b : centred_box(r, width, height);
 }
 
-/* The drawn box of the image, resized to size x size. */
+/* The drawn box of the image, resized to the size of the input. */
 static peft_status random_crop(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;
@@ -60,17 +60,18 @@ static peft_status random_crop(const io_run *run, peft_image **im)
     peft_image *next = NULL;
     peft_status s = io_replace(peft_image_crop(*im, b.left, b.top, b.width, b.height, &next), &next, im);
     if (s) return s;
-    const io_scaling square = io_whole(r->size, r->size, (io_filter)r->interpolation, (io_order)r->resize_order);
-    return io_replace(io_resize(*im, &square, &next), &next, im);
+    const io_scaling input = io_whole(r->size.width, r->size.height, (io_filter)r->interpolation,
+                                      (io_order)r->resize_order);
+    return io_replace(io_resize(*im, &input, &next), &next, im);
 }
 
 static peft_status move_crop(const io_run *run, io_grid *grid)
 {
     const io_recipe *r = run->recipe;
     const box b = crop_box(run, grid->width, grid->height);
-    const io_scaling square = io_whole(r->size, r->size, IO_NEAREST, (io_order)r->resize_order);
+    const io_scaling input = io_whole(r->size.width, r->size.height, IO_NEAREST, (io_order)r->resize_order);
     peft_status s = io_grid_part(grid, &(io_part){ b.left, b.top, b.width, b.height }, false);
-    return s ? s : io_grid_scale(grid, &square);
+    return s ? s : io_grid_scale(grid, &input);
 }
 
 /* Pixel (x, y) of the result is pixel (left + x, top + y) of im; outside im that of its mirror image. */
@@ -159,11 +160,11 @@ static void erase(const io_run *run, float *input)
     const double ratio[2] = { 1 / r->erase_ratio[1], 1 / r->erase_ratio[0] };            /* width / height */
     box b;
     if (io_rng_uniform(&g, 0, 1) >= r->erase) return;
-    if (!draw_box(r->size, r->size, r->erase_area, ratio, SMALLER_THAN_WHOLE, &g, &b)) return;
+    if (!draw_box(r->size.width, r->size.height, r->erase_area, ratio, SMALLER_THAN_WHOLE, &g, &b)) return;
     for (int c = 0; c < 3; c++)
         for (int64_t y = b.top; y < b.top + b.height; y++)
             for (int64_t x = b.left; x < b.left + b.width; x++)
-                input[(c * r->size + y) * r->size + x] = erased_value(r, c, &g);
+                input[(c * r->size.height + y) * r->size.width + x] = erased_value(r, c, &g);
 }
 
 static bool wants_crop(const io_recipe *r, bool training) { return training && r->random_crop; }

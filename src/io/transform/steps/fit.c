@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fit.c -- the step fit: resizes the image and takes the centre of size x size pixels; in training random_crop
- * (augment.c) may take its place. */
+ * fit.c -- the step fit: resizes the image and takes the centre of the size of the network's input; in training
+ * random_crop (augment.c) may take its place. */
 #include "io/transform/steps.h"
 #include <math.h>
 
 /* Not where random_crop takes its place. */
 static bool wanted(const io_recipe *r, bool training) { return !training || !r->random_crop; }
 
-/* The longer side becomes size, the other one is in proportion, rounded half to even, as in ResizeKeepRatio of timm and
- * open_clip. */
-static void longest_size(const peft_image *im, int64_t size, int64_t *width, int64_t *height)
+/* The image in proportion, rounded half to even, so that it just fits into width x height (covers: just covers it), as
+ * in ResizeKeepRatio of timm and open_clip. */
+static void keep_ratio(const peft_image *im, bool covers, int64_t *width, int64_t *height)
 {
-    const double ratio_x = (double)im->width / (double)size, ratio_y = (double)im->height / (double)size;
-    const double ratio = ratio_x > ratio_y ? ratio_x : ratio_y;
+    const double ratio_x = (double)im->width / (double)*width, ratio_y = (double)im->height / (double)*height;
+    const double ratio = (ratio_x > ratio_y) == covers ? ratio_y : ratio_x;
     *width = (int64_t)fmax(1, nearbyint((double)im->width / ratio));
     *height = (int64_t)fmax(1, nearbyint((double)im->height / ratio));
 }
@@ -20,12 +20,17 @@ static void longest_size(const peft_image *im, int64_t size, int64_t *width, int
 /* The size of the resized image, from which the centre is taken. */
 static void resized_size(const io_recipe *r, const peft_image *im, int64_t *width, int64_t *height)
 {
-    int64_t side = (int64_t)floor((double)r->size / r->crop_pct);
+    const bool square = r->size.height == r->size.width;
+    *width = io_before_crop(r, r->size.width);
+    *height = io_before_crop(r, r->size.height);
     switch (r->resize.word) {
-    case IO_RESIZE_SQUASH: *width = *height = side; return;
-    case IO_RESIZE_SHORTER: io_shorter_size(im, side, width, height); return;
+    case IO_RESIZE_SQUASH: return;
+    case IO_RESIZE_SHORTER:                                   /* of squares timm lets torchvision round: down */
+        if (square) io_shorter_size(im, *height, width, height);
+        else keep_ratio(im, true, width, height);
+        return;
     case IO_RESIZE_LONGEST:
-    case IO_RESIZE_LONGEST_MEAN: longest_size(im, side, width, height); return;
+    case IO_RESIZE_LONGEST_MEAN: keep_ratio(im, false, width, height); return;
     case IO_RESIZE_NONE: *width = im->width, *height = im->height; return;
     default:                                                  /* resize=N or HxW */
         if (!r->resize.width) io_shorter_size(im, r->resize.height, width, height);
@@ -63,8 +68,9 @@ static io_scaling scaling_of(const io_recipe *r, const peft_image *im)
     io_scaling s = { .filter = (io_filter)r->interpolation, .order = (io_order)r->resize_order };
     const io_half half = r->crop_offset == IO_CROP_ROUND ? IO_HALF_EVEN : IO_HALF_DOWN;
     resized_size(r, im, &s.width, &s.height);
-    s.part = (io_part){ .left = io_centre_offset(s.width, r->size, half),
-                        .top = io_centre_offset(s.height, r->size, half), .width = r->size, .height = r->size };
+    s.part = (io_part){ .left = io_centre_offset(s.width, r->size.width, half),
+                        .top = io_centre_offset(s.height, r->size.height, half), .width = r->size.width,
+                        .height = r->size.height };
     return s;
 }
 
@@ -86,7 +92,7 @@ static peft_status fit(const io_run *run, peft_image **im)
     const io_scaling s = scaling_of(r, *im);
     peft_image *next = NULL;
     peft_status status = io_replace(io_resize_crop(*im, &s, &next), &next, im);
-    const bool has_border = s.width < r->size || s.height < r->size;
+    const bool has_border = s.width < r->size.width || s.height < r->size.height;
     if (status || r->resize.word != IO_RESIZE_LONGEST_MEAN || !has_border) return status;
     return io_replace(fill_border(r, &s, *im, &next), &next, im);
 }
