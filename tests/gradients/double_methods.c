@@ -5,7 +5,7 @@
 #include "differences.h"
 #include "method_model.h"
 
-enum { BATCH = 3, MANY = SANITIZED ? 3 : 12, FEW = SANITIZED ? 1 : 4 };
+enum { BATCH = 3, MANY = PARTIAL ? 3 : 12, FEW = PARTIAL ? 1 : 4 };
 
 /* A network and a loss. */
 typedef struct form {

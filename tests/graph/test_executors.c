@@ -96,7 +96,7 @@ START_TEST(executors_agree_for_every_method_head_and_pooling)
     for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
             for (int h = 0; h < HEADS; h++)
-                for (int p = SANITIZED ? (int)i % POOLS : 0; p < POOLS; p += sanitized_step(POOLS)) {
+                for (int p = PARTIAL ? (int)i % POOLS : 0; p < POOLS; p += partial_step(POOLS)) {
                     char model[96];
                     /* beside the first instruction set only one head and pooling for each method */
                     if (isa != pk_isas() && (size_t)(h + HEADS * p) != i % (HEADS * POOLS)) continue;

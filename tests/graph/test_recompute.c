@@ -107,7 +107,7 @@ static plans check(const tiny_spec *spec, const char *options)
 START_TEST(limits_change_no_bit_for_every_method_and_head)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
-        for (int h = SANITIZED ? (int)i % HEADS : 0; h < HEADS; h += sanitized_step(HEADS)) {
+        for (int h = PARTIAL ? (int)i % HEADS : 0; h < HEADS; h += partial_step(HEADS)) {
             tiny_spec spec = { .more = "depth=3", .method = tiny_method_name(i), .model = heads[h] };
             tiny t = tiny_make(&spec);
             const bool trained = peft_model_param_count(t.model) > 0;
@@ -121,8 +121,9 @@ START_TEST(limits_change_no_bit_with_other_options)
 {
     static const char *const options[] = { ",accumulate=2", ",cache_features=1000000", ",loss=ce,threads=3,clip_norm=1",
         ",compute=bf16,optimizer=sgd", ",keep=bf16", ",keep=bf16,cache_features=1000000" };
-    for (size_t k = 0; k < sizeof options / sizeof *options; k++)
-        for (size_t i = SANITIZED ? k % 3 : 0; i < tiny_method_count(); i += (size_t)sanitized_step(3))
+    enum { OPTIONS = sizeof options / sizeof *options };
+    for (size_t k = 0; k < OPTIONS; k++)
+        for (size_t i = PARTIAL ? k : 0; i < tiny_method_count(); i += (size_t)partial_step(OPTIONS))
             check(&(tiny_spec){ .more = k % 2 ? "depth=3,pool=mean" : "depth=3,registers=2",
                                 .method = tiny_method_name(i), .model = heads[k % 3] }, options[k]);
 }

@@ -5,13 +5,13 @@
 #include "gemm_problem.h"
 
 /* m up to twice the rows (mr) of the micro-kernel's tile, n up to twice its columns (nr): every n for m = mr and m = 3,
- * else every 5th to 7th, which saves time. With AddressSanitizer each m has one of the layouts. */
+ * else every 5th to 7th, which saves time. With PARTIAL each m has one of the layouts. */
 START_TEST(sizes_around_the_micro_kernel)
 {
     EACH_PRODUCT(t) {
         const int64_t ks[] = { 1, 2, 7, 16, 19, 33 };
         for (int64_t m = 1; m <= 2 * mr_of(t); m++)
-            for (int layout = SANITIZED ? (int)m % LAYOUTS : 0; layout < LAYOUTS; layout += sanitized_step(LAYOUTS))
+            for (int layout = PARTIAL ? (int)m % LAYOUTS : 0; layout < LAYOUTS; layout += partial_step(LAYOUTS))
                 for (int64_t n = 1; n <= 2 * t->nr; n += m == mr_of(t) || m == 3 ? 1 : 5 + m % 3)
                     check_product(t, NULL, PK_GEMM_OWN, m, n, ks[(m + n) % 6], layout, NO_EPILOGUE, PK_NONE, PK_NONE);
     }
@@ -39,7 +39,7 @@ START_TEST(every_epilogue)
     pk_pool *pool = start(2);
     EACH_PRODUCT(t) {
         const int64_t m = mr_of(t) + 2, n = t->nr + 9, kc = piece_of(t);
-        for (int epilogue = 0; epilogue < EPILOGUES; epilogue += sanitized_step(5)) {
+        for (int epilogue = 0; epilogue < EPILOGUES; epilogue += partial_step(5)) {
             const pk_act act = (pk_act)(epilogue % ACTIVATIONS);
             const pk_act gate_act = (pk_act)(epilogue / ACTIVATIONS % ACTIVATIONS);
             check_product(t, pool, PK_GEMM_OWN, m, n, 5, ROWS, epilogue, PK_NONE, gate_act);
@@ -94,7 +94,7 @@ static void check_halves(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, in
 START_TEST(pre_and_gate_in_bf16)
 {
     pk_pool *pool = start(2);
-    EACH_PRODUCT(t) for (int epilogue = 0; epilogue < EPILOGUES; epilogue += sanitized_step(5)) {
+    EACH_PRODUCT(t) for (int epilogue = 0; epilogue < EPILOGUES; epilogue += partial_step(5)) {
         if (!(epilogue & (PRE | GATE))) continue;
         const pk_act act = (pk_act)(epilogue / PRE % ACTIVATIONS);
         check_halves(t, pool, PK_GEMM_OWN, 5, ROWS, epilogue, act);
@@ -269,7 +269,7 @@ START_TEST(products_of_a_small_k)
     const int count = sizeof epilogues / sizeof *epilogues;
     pk_pool *pool = start(3);
     EACH_PRODUCT(t)
-        for (int i = 0; i < count * LAYOUTS * 8; i += sanitized_step(3))
+        for (int i = 0; i < count * LAYOUTS * 8; i += partial_step(3))
             check_product(t, i % 2 ? pool : NULL, PK_GEMM_OWN, 9 * mr_of(t) + 3, (1 + i % 3) * t->nr + 1 + i % 7,
                           ks[i / count / LAYOUTS], i / count % LAYOUTS, epilogues[i % count],
                           epilogues[i % count] & PRE ? PK_TANH : PK_NONE, PK_GELU);

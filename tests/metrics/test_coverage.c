@@ -8,7 +8,7 @@
 #include <peft/statistics.h>
 #include <stdbool.h>
 
-enum { SETS = SANITIZED ? 100 : 2000 };
+enum { SETS = PARTIAL ? 100 : 2000 };
 enum { PATIENTS = 150, MOST_IMAGES = 4, MOST = PATIENTS * MOST_IMAGES };
 
 /* Three standard errors. */

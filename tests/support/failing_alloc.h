@@ -39,11 +39,11 @@ static inline void failing_alloc_give(void *p, size_t size, void *user)
 /* Runs fn(ctx, arg) with allocation 0, then 1, 2, ... failing, each alone and with all that follow it, until fn makes
  * fewer allocations. Asserts that fn returns PEFT_E_NOMEM with a message if an allocation failed and PEFT_OK otherwise,
  * that nothing leaks, and that fn then succeeds in the same context. Returns the number of allocations of fn. With
- * AddressSanitizer even allocations fail alone, and odd ones with all that follow. */
+ * PARTIAL even allocations fail alone, and odd ones with all that follow. */
 static inline long failing_alloc_loop(peft_status (*fn)(peft_context *, void *), void *arg)
 {
     for (long n = 0; ; n++)
-        for (int and_after = SANITIZED ? n % 2 : 0; and_after < 2; and_after += sanitized_step(2)) {
+        for (int and_after = PARTIAL ? n % 2 : 0; and_after < 2; and_after += partial_step(2)) {
             failing_alloc f = { .fail_at = -1 };
             peft_context *ctx = NULL;
             ck_assert_int_eq(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &ctx), PEFT_OK);

@@ -19,12 +19,12 @@ static inline const char *const *tested_isas(void)
 #endif
 }
 
-/* Those for programs that train whole models. Under AddressSanitizer it is the best instruction set alone: such
- * programs take minutes there, and the programs of tests/kernels run the kernels of all sets under it. */
+/* Those for programs that train whole models. With PARTIAL it is the best instruction set alone: such programs take
+ * minutes there, and the programs of tests/kernels run the kernels of all sets. */
 static inline const char *const *tested_isas_of_models(void)
 {
     static const char *best[2];
     best[0] = *tested_isas();
-    return SANITIZED ? best : tested_isas();
+    return PARTIAL ? best : tested_isas();
 }
 #endif

@@ -5,7 +5,7 @@
 #include "tiny_bits.h"
 
 static const int threads[] = { 1, 3, 2, 8 };
-enum { THREADS = SANITIZED ? 2 : sizeof threads / sizeof *threads };
+enum { THREADS = PARTIAL ? 2 : sizeof threads / sizeof *threads };
 static const char *compute = "f32";                         /* the arithmetic; set by EACH_COMPUTE */
 #ifdef PK_EMULATED_TILES
 enum { FIRST_COMPUTE = PK_COMPUTE_F32 + 1 };                /* tiles do not compute f32 */
@@ -15,9 +15,9 @@ enum { FIRST_COMPUTE = PK_COMPUTE_F32 };
 #define EACH_COMPUTE_TO(end) \
     for (int c_ = FIRST_COMPUTE; c_ < (end) && (compute = pk_compute_name((pk_compute)c_)); c_++)
 #define EACH_COMPUTE EACH_COMPUTE_TO(PK_COMPUTES)
-/* With AddressSanitizer every third method, others in each arithmetic. */
+/* With PARTIAL every third method, others in each arithmetic. */
 #define EACH_METHOD_OR_THIRD(i) \
-    for (size_t i = SANITIZED ? (size_t)c_ % 3 : 0; i < tiny_method_count(); i += (size_t)sanitized_step(3))
+    for (size_t i = PARTIAL ? (size_t)c_ % 3 : 0; i < tiny_method_count(); i += (size_t)partial_step(3))
 #define EACH_COMPUTE_OF_TRAINERS EACH_COMPUTE_TO(PK_COMPUTE_INT8)
 
 /* Records `steps` training steps on n samples each. workers: number of threads; CONTEXTS_THREADS: the context's. */
@@ -59,7 +59,7 @@ static void compare(tiny_spec spec, int steps, int n)
 START_TEST(every_method_and_isa_gives_the_same_bits)
 {
     EACH_COMPUTE_OF_TRAINERS for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
-        for (size_t i = 0; i < tiny_method_count(); i++)
+        EACH_METHOD_OR_THIRD(i)
             compare((tiny_spec){ .isa = *isa, .method = tiny_method_name(i) }, 3, 3);
 }
 END_TEST
@@ -149,7 +149,7 @@ static void check_independence(const tiny_spec *spec, size_t count)
 START_TEST(logits_do_not_depend_on_other_images)
 {
     EACH_COMPUTE for (const char *const *isa = tested_isas_of_models(); *isa; isa++)
-        for (size_t i = 0; i < tiny_method_count(); i++)
+        EACH_METHOD_OR_THIRD(i)
             check_independence(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i),
                                              .model = "classes=3,head=bn_linear" }, ALL_WAYS);
     EACH_COMPUTE EACH_METHOD_OR_THIRD(i)
