@@ -42,12 +42,26 @@ names() {
     echo "#include <$2>" | "$cc" -std=gnu11 -E -dM -I"$1/include" -x c - |
         sed -n 's/^#define \(PEFT_[A-Z0-9_]*\).*/m \1/p' | grep -v '_H$' || true
 }
+# The headers that differ in the two trees, or include one that does, at any depth: to preprocess all takes longer.
+touched() {
+    (cd "$root/include" && find peft -name '*.h' | sort) | while read -r header; do
+        cmp -s "$work/old/include/$header" "$root/include/$header" || echo "$header"
+    done > "$work/touched"
+    while :; do
+        sed 's/.*/#include <&>/' "$work/touched" > "$work/includes"
+        (cd "$root/include" && grep -rlFf "$work/includes" peft) | sort -u - "$work/touched" > "$work/more"
+        cmp -s "$work/more" "$work/touched" && break
+        mv "$work/more" "$work/touched"
+    done
+    cat "$work/touched"
+}
 headers() { # $1: pattern of header paths
     gone=0
     (cd "$work/old/include" && find peft -name '*.h*' | grep "$1" | sort) > "$work/old_headers"
     (cd "$root/include" && find peft -name '*.h*' | sort) > "$work/now_headers"
     none_missing "$work/old_headers" "$work/now_headers" "header is gone:" || gone=1
-    for header in $(comm -12 "$work/old_headers" "$work/now_headers" | grep '\.h$'); do
+    comm -12 "$work/old_headers" "$work/now_headers" > "$work/both_headers"
+    for header in $(touched | comm -12 - "$work/both_headers"); do
         text "$work/old" "$header" > "$work/old_text"
         text "$root" "$header" | cmp -s - "$work/old_text" && continue
         names "$work/old" "$header" | sort > "$work/old_names"
