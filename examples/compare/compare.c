@@ -10,20 +10,24 @@
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
 #include "common/program/progress_line.h"
+#include "common/segment/figures/spacing.h"
+#include "common/segment/mask_sets.h"
 #include "compare_jobs.h"
 #include "compare_study.h"
+#include "segment/segment.h"
 #include "tuning/choice.h"
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define FLAGS(X) \
     X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a file of PyTorch " \
       "(.pth), the index of a model in several files, a folder with one of these, or a .npz file of Google's ViT") \
     DATA_FLAGS(X) \
+    MASK_FLAGS(X) \
+    SPACING_FLAG(X) \
     CASE_FLAG(X) \
     X(methods, "FILE", NULL, "required: text file with one entry to compare on each line, `label: flags`, with any " \
       "of the flags listed below from --method on; --method probe is a classifier on the features of the backbone, " \
@@ -81,12 +85,6 @@ static int64_t cores(void)
 {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
-}
-
-static void *alloc_shared(size_t size)                        /* memory that child processes write to */
-{
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return p == MAP_FAILED ? check_alloc(NULL) : p;
 }
 
 /* Estimates the time left: each run takes the mean time of its entry's finished runs, or else of all finished runs; the
@@ -148,9 +146,11 @@ static void on_done(int64_t i, const char *failure, void *user)
     append_csv(given[csv].value, p->s, i);
     printf("%s, draw %lld, run %lld:", entry_of(p->s, i)->label, (long long)draw_of(p->s, i),
            (long long)run_in_draw(p->s, i));
-    if (!isnan(v[result_map])) printf(" mAP %.1f %%,", 100 * v[result_map]);
+    if (has_masks(p->s)) printf(" Dice %.1f %%, IoU %.1f %%,", 100 * v[result_dice], 100 * v[result_iou]);
+    else if (!isnan(v[result_map])) printf(" mAP %.1f %%,", 100 * v[result_map]);
     else printf(" balanced accuracy %.1f %%,", 100 * v[result_balanced_accuracy]);
-    printf(" macro AUROC %.1f %%, %.1f s", 100 * v[result_auroc_macro], v[result_seconds]);
+    if (!has_masks(p->s)) printf(" macro AUROC %.1f %%,", 100 * v[result_auroc_macro]);
+    printf(" %.1f s", v[result_seconds]);
     if (*p->s->chosen[i].text) printf("; chosen: %s", p->s->chosen[i].text);
     putchar('\n');
     fflush(stdout);
@@ -201,14 +201,28 @@ static void check_case_flags(study *s)
     if (s->analysis) fail("--analysis: is of images; with --per-case leave it out");
 }
 
+/* --masks: ends the program for flags that do not go with it, and for those of masks without it. */
+static void check_mask_flags(const study *s)
+{
+    const int of_classes[] = { per_case, analysis, maps };
+    check_mask_request(&s->images, NULL);
+    if (!has_masks(s) && s->spacing) fail("--spacing: is for training on masks; give --masks DIR too");
+    (void)spacing_of_flag(s->spacing);
+    if (!has_masks(s)) return;
+    refuse_with_masks(given, of_classes, sizeof of_classes / sizeof *of_classes);
+    check_mask_recipe(given + own_flags);
+}
+
 /* Makes the study from the flags and the list file. */
 static study read_study(void)
 {
     study s = { .list = given[methods].value, .backbone = given[backbone].value, .samplings = at_least_one(samplings),
-                .images = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
-                            .tests = flag_integer(&given[test_per_class]) },
+                .images = { DATA_REQUEST, .masks = path_of_masks(given[masks].value, given[mask_options].value),
+                            .mask_options = given[mask_options].value, .test_masks = given[test_masks].value,
+                            .shots = flag_integer(&given[shots]), .tests = flag_integer(&given[test_per_class]) },
                 .runs = at_least_one(runs), .seed = (uint64_t)flag_integer(&given[seed]) };
     s.records = given[records].value;
+    s.spacing = given[spacing].value;
     s.title = given[title].value;
     s.note = given[note].value;
     s.judge_every = flag_integer(&given[judge_every]);
@@ -218,6 +232,7 @@ static study read_study(void)
     if (s.maps_text) s.maps = kinds_of_maps(s.maps_text);
     s.per_case = given[per_case].value;
     check_case_flags(&s);
+    check_mask_flags(&s);
     s.jobs = given[jobs].value ? at_least_one(jobs) : cores();
     if (!s.records && (s.title || s.note || s.judge_every || s.analysis || s.maps_text))
         fail("--title, --note, --judge-every, --analysis and --maps have an effect only with --records DIR; give it, "
@@ -227,6 +242,7 @@ static study read_study(void)
     s.chosen = alloc_shared((size_t)study_size(&s) * sizeof *s.chosen);
     s.trials = path_of_trials(&s, given[csv].value);
     s.fingerprint = alloc_shared(64 + 1);
+    s.class_names = alloc_shared(class_names_size);
     s.slot = alloc_shared((size_t)(s.samplings * s.entries) * sizeof *s.slot);
     open_feature_file(&s);
     s.done = check_alloc(calloc((size_t)study_size(&s), sizeof *s.done));
@@ -280,8 +296,9 @@ int main(int argc, char **argv)
                                   .tick = on_tick };
     run_one_job(&check_hooks, &p);
     make_settings(&s);
+    begin_columns(&s);
     if (given[resume].value && !access(given[csv].value, F_OK)) read_done(&s);
-    else start_csv(given[csv].value, given[force].value);
+    else start_csv(given[csv].value, &s, given[force].value);
     if (s.trials) begin_trials(&s, given[resume].value);
     if (s.records) run_one_job(&study_hooks, &p);
 

@@ -3,7 +3,9 @@
 #include "common/data/data.h"
 #include "common/backbone/weights.h"
 #include "common/program/errors.h"
+#include "common/segment/mask_sets.h"
 #include "compare_study.h"
+#include "segment/segment.h"
 #include "tuning/choice.h"
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +24,7 @@ static void check_draws(const study *s)
         const bool same_test = d > 0 && !s->images.tests;
         const peft_dataset *const sets[] = { t.train, same_test ? NULL : test };
         check_pictures(sets, 2, no_transform, all_cores);
+        if (has_masks(s)) check_masks(sets, 2);
         peft_dataset_free(t.train);
         peft_context_free(t.io_ctx);                          /* of the data sets, made by draw_run_data */
         peft_dataset_free(test);
@@ -38,7 +41,8 @@ void check_list(study *s)
     if (!s->unchecked) check_draws(s);
     draw_run_data(s, 0, &t, &test);
     print_patients(t.train, NULL, test);
-    check_test_classes(test);
+    if (has_masks(s)) store_class_names(s, test), print_mask_classes(test);
+    else check_test_classes(test);
     if (s->records && peft_dataset_multilabel(test))
         fail("--records: %s has several labels per image, expected one; leave --records out", s->images.data);
     for (int64_t i = 0; i < s->entries; i++) {

@@ -5,6 +5,7 @@
 #include "common/files/text_hash.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
+#include "segment/segment.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -12,12 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { col_label, col_method, col_sampling, col_run, col_draw_seed, col_run_seed, col_first,
-       col_data = col_first + result_columns, col_settings, col_chosen, csv_columns };
-static const char *const heading[csv_columns] = {
-    "label", "method", "sampling", "run", "draw_seed", "run_seed",
-#define RESULT_NAME(name) #name,
-    RESULT_COLUMNS(RESULT_NAME) "data", "settings", "chosen" };
+/* The columns before the results, and behind them. */
+enum { col_label, col_method, col_sampling, col_run, col_draw_seed, col_run_seed, col_first };
+enum { end_data, end_settings, end_chosen, end_columns };
 
 /* The text has everything but draw and seed: version, backbone, data and flags. A flag or option whose value each run
  * chooses (--tune) is not among them: the column "chosen" has it. */
@@ -30,7 +28,9 @@ void make_settings(study *s)
         fprintf(f, "libpeft=%s backbone=%.64s data=%s ", peft_version_string(), s->fingerprint, s->images.data);
         const struct { const char *name, *value; } given[] = {
             { "test", s->images.test }, { "table", s->images.table }, { "patients", s->images.patients },
-            { "image_options", s->images.image_options }, { "per_case", s->per_case } };
+            { "image_options", s->images.image_options }, { "masks", s->images.masks },
+            { "mask_options", s->images.mask_options }, { "test_masks", s->images.test_masks },
+            { "spacing", s->spacing }, { "per_case", s->per_case } };
         for (size_t k = 0; k < sizeof given / sizeof *given; k++)
             if (given[k].value) fprintf(f, "%s=%s ", given[k].name, given[k].value);
         fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->images.shots, (long long)s->images.tests);
@@ -44,19 +44,37 @@ void make_settings(study *s)
     }
 }
 
-void put_csv_heading(FILE *f)
+void put_csv_heading(FILE *f, const study *s)
 {
-    for (int c = 0; c < csv_columns; c++) fprintf(f, "%s%s", c ? "," : "", heading[c]);
-    fputc('\n', f);
+    fputs("label,method,sampling,run,draw_seed,run_seed,", f);
+    for (int c = 0; c < column_count(s); c++) {
+        if (!has_column(s, c)) continue;
+        char *name = column_name(s, c);
+        put_csv_field(f, name);
+        fputc(',', f);
+        free(name);
+    }
+    fputs("data,settings,chosen\n", f);
+}
+
+/* The heading as text, to be freed. */
+static char *heading_text(const study *s)
+{
+    char *text;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    put_csv_heading(f, s);
+    if (fclose(f)) fail("out of memory");
+    return text;
 }
 
 /* Fails if the file exists, unless `replace`. */
-void start_csv(const char *path, bool replace)
+void start_csv(const char *path, const study *s, bool replace)
 {
     int fd = open(path, O_WRONLY | O_CREAT | (replace ? O_TRUNC : O_EXCL), 0666);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     if (!f) fail("--csv %s: %s%s", path, strerror(errno), errno == EEXIST ? "; give --resume to continue with it" : "");
-    put_csv_heading(f);
+    put_csv_heading(f, s);
     if (fclose(f)) fail("--csv %s: %s", path, strerror(errno));
 }
 
@@ -69,9 +87,11 @@ void put_csv_row(FILE *f, const study *s, int64_t i)
     put_csv_field(f, e->recipe[recipe_method].value);
     fprintf(f, ",%lld,%lld,%llu,%llu,", (long long)draw_of(s, i), (long long)run_in_draw(s, i),
             (unsigned long long)draw_seed(s, i), (unsigned long long)run_seed(s, i));
-    for (int c = 0; c < result_columns; c++)
-        if (isfinite(s->result[i].value[c])) fprintf(f, "%.10g,", s->result[i].value[c]);
-        else fputc(',', f);
+    for (int c = 0; c < column_count(s); c++) {
+        if (!has_column(s, c)) continue;
+        if (isfinite(*run_value(s, i, c))) fprintf(f, "%.10g", *run_value(s, i, c));
+        fputc(',', f);
+    }
     put_csv_field(f, s->title ? s->title : s->images.data);
     fputc(',', f);
     put_csv_field(f, e->settings);
@@ -93,33 +113,24 @@ void append_csv(const char *path, const study *s, int64_t i)
     free(text);
 }
 
-/* Takes over the results of a row whose label, settings, draw and run are those of a run of the study. */
-static void store_csv_row(study *s, char **field)
+/* Takes over the results of a row whose label, settings, draw and run are those of a run of the study. end: its fields
+ * behind the results. */
+static void store_csv_row(study *s, char **field, char **end)
 {
     for (int64_t i = 0; i < study_size(s); i++) {
         const entry *e = entry_of(s, i);
-        if (strcmp(field[col_label], e->label) || strcmp(field[col_settings], e->settings)) continue;
+        if (strcmp(field[col_label], e->label) || strcmp(end[end_settings], e->settings)) continue;
         if (strtoll(field[col_sampling], NULL, 10) != draw_of(s, i) ||
             strtoll(field[col_run], NULL, 10) != run_in_draw(s, i) ||
             strtoull(field[col_draw_seed], NULL, 10) != draw_seed(s, i)) continue;
-        for (int c = 0; c < result_columns; c++)
-            s->result[i].value[c] = *field[col_first + c] ? strtod(field[col_first + c], NULL) : NAN;
-        snprintf(s->chosen[i].text, sizeof s->chosen[i].text, "%s", field[col_chosen]);
+        char **value = field + col_first;
+        for (int c = 0; c < column_count(s); c++) {
+            *run_value(s, i, c) = has_column(s, c) && **value ? strtod(*value, NULL) : NAN;
+            value += has_column(s, c);
+        }
+        snprintf(s->chosen[i].text, sizeof s->chosen[i].text, "%s", end[end_chosen]);
         s->done[i] = true;
     }
-}
-
-/* Whether text begins the heading: all that a run wrote that was killed while it made the file. */
-static bool begins_heading(const char *text)
-{
-    char *whole;
-    size_t size;
-    FILE *f = check_alloc(open_memstream(&whole, &size));
-    put_csv_heading(f);
-    if (fclose(f)) fail("out of memory");
-    const bool begins = !strncmp(whole, text, strlen(text));
-    free(whole);
-    return begins;
 }
 
 /* Reads the rows. Removes a last line without a line end (written on a full disk), so that its run is repeated; a file
@@ -128,24 +139,28 @@ void read_csv(const char *path, study *s)
 {
     FILE *f = fopen(path, "r+");
     if (!f) fail("--csv %s: %s", path, strerror(errno));
-    char *line = NULL, *field[csv_columns];
+    int columns = col_first + end_columns;
+    for (int c = 0; c < column_count(s); c++) columns += has_column(s, c);
+    char *line = NULL, **field = check_alloc(malloc((size_t)columns * sizeof *field)), *heading = heading_text(s);
     size_t capacity = 0;
     long complete = 0;                                        /* bytes of complete lines */
     ssize_t n;
     for (int64_t number = 1; (n = getline(&line, &capacity, f)) > 0 && line[n - 1] == '\n'; number++, complete += n) {
         char *row = line;
-        bool bad = read_csv_row(&row, field, csv_columns) != csv_columns;
         const bool is_heading = number == 1;
-        for (int c = 0; is_heading && !bad && c < csv_columns; c++) bad = strcmp(field[c], heading[c]);
-        if (bad) fail("%s:%lld: is not a line that this version of compare wrote; give another --csv, or --force", path,
-                      (long long)number);
-        if (!is_heading) store_csv_row(s, field);
+        if (is_heading ? strcmp(line, heading) : read_csv_row(&row, field, columns) != columns)
+            fail("%s:%lld: is not a line that this version of compare wrote%s; give another --csv, or --force", path,
+                 (long long)number, has_masks(s) ? " of these masks" : "");
+        if (!is_heading) store_csv_row(s, field, field + columns - end_columns);
     }
-    if (!ferror(f) && !complete && n > 0 && !begins_heading(line))
+    /* all that a run wrote that was killed while it made the file begins the heading */
+    if (!ferror(f) && !complete && n > 0 && strncmp(heading, line, strlen(line)))
         fail("--csv %s: its first line is not the heading of a CSV file of compare; give another --csv, or --force",
              path);
     if (ferror(f) || (n > 0 && ftruncate(fileno(f), complete))) fail("--csv %s: %s", path, strerror(errno));
     free(line);
+    free(field);
+    free(heading);
     fclose(f);
-    if (!complete) start_csv(path, true);
+    if (!complete) start_csv(path, s, true);
 }

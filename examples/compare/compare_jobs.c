@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,6 +20,12 @@ typedef struct job {
     FILE *errors;                                             /* temporary file: the process's standard error */
     char name[256];
 } job;
+
+void *alloc_shared(size_t size)
+{
+    void *p = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? check_alloc(NULL) : p;
+}
 
 /* Starts job i in a child process, whose signal mask is `mask` (that of the parent before run_jobs). */
 static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *h, void *user)

@@ -16,6 +16,8 @@ typedef struct job_hooks {
     bool echo;                                                /* print the warnings of a job that succeeded */
 } job_hooks;
 
+void *alloc_shared(size_t size);                              /* memory that child processes write to, of zeros */
+
 /* Runs the jobs with the numbers todo[0..count-1], at most max_jobs at a time. In a child program_name is the job's
  * name. Returns 0; on SIGINT or SIGTERM kills the running jobs without calling done, and returns the signal's
  * number. */

@@ -4,6 +4,7 @@
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
 #include "compare_study.h"
+#include "segment/segment.h"
 #include "tuning/choice.h"
 #include <errno.h>
 #include <getopt.h>
@@ -38,7 +39,7 @@ static void refuse_stages(const char *word)
 }
 
 /* Parses the flags of an entry. location: "list.txt:12", for error messages. */
-static void parse_entry_flags(entry *e, char *text, char *location)
+static void parse_entry_flags(const study *s, entry *e, char *text, char *location)
 {
     char *words[max_words + 2] = { location }, *rest = text;
     int count = 1;
@@ -55,6 +56,7 @@ static void parse_entry_flags(entry *e, char *text, char *location)
     resolve_recipe(e->recipe);                                /* copies the values out of text */
     for (int k = recipe_flags; k < tuned_flags; k++)
         if (e->recipe[k].value) e->recipe[k].value = check_alloc(strdup(e->recipe[k].value));
+    if (has_masks(s)) check_mask_recipe(e->recipe);
     if (is_probe(e)) check_probe_flags(e);
     read_candidates(e);
     program_name = program;
@@ -77,7 +79,7 @@ static void read_entry(study *s, char *text, int line, const flag *defaults)
                  e->label);
     memcpy(e->recipe, defaults, sizeof e->recipe);
     char *flags = check_alloc(strdup(trim(colon + 1)));
-    parse_entry_flags(e, flags, location);
+    parse_entry_flags(s, e, flags, location);
     free(flags);
     s->entries++;
 }

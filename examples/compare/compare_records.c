@@ -2,7 +2,9 @@
  * compare_records.c -- writes the record files of a study (compare --records), whose formats are in records.h. */
 #include "common/files/atomic_file.h"
 #include "common/program/errors.h"
+#include "common/segment/mask_sets.h"
 #include "compare_study.h"
+#include "segment/segment.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -24,6 +26,13 @@ static void open_record(atomic_file *w, const study *s, const char *name)
     free(path);
 }
 
+char *run_record_path(const study *s, int64_t i, const char *kind)
+{
+    char name[record_name_size];
+    record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), kind);
+    return record_path(s, name);
+}
+
 static bool has_record(const study *s, const char *name)
 {
     char *path = record_path(s, name);
@@ -36,24 +45,23 @@ bool has_study(const study *s) { return has_record(s, "study.csv"); }
 
 void open_run_record(atomic_file *w, const study *s, int64_t i, const char *kind)
 {
-    char name[record_name_size];
-    record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), kind);
-    open_record(w, s, name);
+    char *path = run_record_path(s, i, kind);
+    open_atomic(w, path);
+    free(path);
 }
 
 bool has_records(const study *s, int64_t i)
 {
-    static const char *const kinds[] = { "run", "curve", "test", "space", "map", "mass" };
+    const char *const kinds[] = { "run", "curve", has_masks(s) ? "cases" : "test", "space", "map", "mass" };
     const size_t without_analysis = 3, count = s->analysis ? sizeof kinds / sizeof *kinds : without_analysis;
-    char name[record_name_size];
     bool all = true;
     for (size_t k = 0; k < count; k++) {
-        record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), kinds[k]);
-        all = all && has_record(s, name);
+        char *path = run_record_path(s, i, kinds[k]);
+        all = all && !access(path, R_OK);
+        free(path);
     }
     if (!all || !run_has_maps(s, i)) return all;
-    record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_in_draw(s, i), "maps");
-    char *path = record_path(s, name);
+    char *path = run_record_path(s, i, "maps");
     all = covers_maps(s, path);
     free(path);
     return all;
@@ -132,6 +140,9 @@ void write_study(study *s)
     put_text(record.file, "table", s->images.table);
     put_text(record.file, "patients", s->images.patients);
     put_text(record.file, "image_options", s->images.image_options);
+    put_text(record.file, "masks", s->images.masks);
+    put_text(record.file, "mask_options", s->images.mask_options);
+    put_text(record.file, "test_masks", s->images.test_masks);
     put_text(record.file, "per_case", s->per_case);
     put_text(record.file, "maps", s->maps_text);
     put_backbone(record.file, s, t.vit);
@@ -144,8 +155,7 @@ void write_study(study *s)
     put_count(record.file, "train_images", peft_dataset_count(t.train));
     put_count(record.file, "test_images", peft_dataset_count(test));
     if (s->per_case) put_count(record.file, "test_cases", count_cases(test));
-    for (int64_t c = 0; c < peft_dataset_classes(test); c++)
-        put_text(record.file, "class", peft_dataset_class_name(test, c));
+    for (int64_t c = 0; c < label_classes(test); c++) put_text(record.file, "class", label_class_name(test, c));
     for (int64_t e = 0; e < s->entries; e++) put_entry(record.file, &s->entry[e]);
     close_atomic(&record);
     free_training(&t);
@@ -155,23 +165,42 @@ void write_study(study *s)
 }
 
 /* KEY-SEED-RUN.curve.csv */
-static void put_curve(FILE *f, const evaluation *ev)
+void write_curve(const study *s, int64_t i, const epoch_point *curve, int64_t epochs)
 {
-    fputs("epoch,loss,balanced_accuracy\n", f);
-    for (int64_t e = 0; e < ev->epochs; e++) {
-        fprintf(f, "%lld,%.9g,", (long long)e + 1, ev->curve[e].loss);
-        if (isfinite(ev->curve[e].balanced_accuracy)) fprintf(f, "%.9g", ev->curve[e].balanced_accuracy);
-        fputc('\n', f);
+    atomic_file record;
+    open_run_record(&record, s, i, "curve");
+    fprintf(record.file, "epoch,loss,%s\n", result_name[has_masks(s) ? result_dice : result_balanced_accuracy]);
+    for (int64_t e = 0; e < epochs; e++) {
+        fprintf(record.file, "%lld,%.9g,", (long long)e + 1, curve[e].loss);
+        if (isfinite(curve[e].figure)) fprintf(record.file, "%.9g", curve[e].figure);
+        fputc('\n', record.file);
     }
+    close_atomic(&record);
 }
 
-/* The first 16 digits of the SHA-256 of a patient's id, so that records tell images of one patient, but no ids; nothing
- * for an image of no known patient. */
+/* KEY-SEED-RUN.run.csv */
+void write_run(const study *s, int64_t i)
+{
+    atomic_file record;
+    open_run_record(&record, s, i, "run");
+    put_csv_heading(record.file, s);
+    put_csv_row(record.file, s, i);
+    close_atomic(&record);
+}
+
+void patient_hash(const char *id, char hash[patient_hash_size])
+{
+    char hex[65];
+    peft_sha256(id, strlen(id), hex);
+    snprintf(hash, patient_hash_size, "%.16s", hex);
+}
+
+/* Nothing for an image of no known patient. */
 static void put_patient(FILE *f, const char *id)
 {
-    char hex[65] = "";
-    if (id) peft_sha256(id, strlen(id), hex);
-    fprintf(f, ",%.16s", hex);
+    char hash[patient_hash_size] = "";
+    if (id) patient_hash(id, hash);
+    fprintf(f, ",%s", hash);
 }
 
 /* KEY-SEED-RUN.test.csv */
@@ -196,15 +225,10 @@ static void put_test(FILE *f, const study *s, const evaluation *ev)
 
 void write_records(const study *s, int64_t i, const evaluation *ev)
 {
-    atomic_file curve, test, run;
-    open_run_record(&curve, s, i, "curve");
-    put_curve(curve.file, ev);
-    close_atomic(&curve);
+    atomic_file test;
+    write_curve(s, i, ev->curve, ev->epochs);
     open_run_record(&test, s, i, "test");
     put_test(test.file, s, ev);
     close_atomic(&test);
-    open_run_record(&run, s, i, "run");
-    put_csv_heading(run.file);
-    put_csv_row(run.file, s, i);
-    close_atomic(&run);
+    write_run(s, i);
 }

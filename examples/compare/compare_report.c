@@ -4,6 +4,7 @@
 #include "common/figures/statistics.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
+#include "segment/segment.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ moments summarise(const study *s, int64_t entry, int column)
     double *v = check_alloc(malloc((size_t)count * sizeof *v)), max = NAN;
     for (int64_t k = 0; k < count; k++) {
         const int64_t i = entry + k * s->entries;
-        v[k] = s->done[i] ? s->result[i].value[column] : NAN;
+        v[k] = s->done[i] ? *run_value(s, i, column) : NAN;
         max = fmax(max, v[k]);                                /* ignores NaN */
     }
     const statistics result = statistics_of(v, count);
@@ -34,12 +35,12 @@ static bool has_values(const study *s, int column)
     return false;
 }
 
-/* Prints mean and standard deviation in percent, "65.7 +- 3.4", right-aligned in 16 columns. */
-static void print_percent(moments m)
+/* Prints mean and standard deviation times factor, "65.7 +- 3.4", right-aligned in 16 columns. */
+static void print_quality(moments m, double factor)
 {
     char text[32] = "-";
-    if (m.n) snprintf(text, sizeof text, "%.1f", 100 * m.mean);
-    if (m.n > 1) snprintf(text, sizeof text, "%.1f +- %4.1f", 100 * m.mean, 100 * m.sd);
+    if (m.n) snprintf(text, sizeof text, "%.1f", factor * m.mean);
+    if (m.n > 1) snprintf(text, sizeof text, "%.1f +- %4.1f", factor * m.mean, factor * m.sd);
     printf("%16s", text);
 }
 
@@ -52,9 +53,10 @@ static void print_number(int width, int decimals, double v)
 
 void print_table(const study *s)
 {
-    static const struct { int column; const char *heading; } quality[] = {
-        { result_accuracy, "accuracy %" }, { result_balanced_accuracy, "balanced acc. %" }, { result_map, "mAP %" },
-        { result_auroc_macro, "macro AUROC %" } };
+    static const struct { int column; double factor; const char *heading; } quality[] = {
+        { result_accuracy, 100, "accuracy %" }, { result_balanced_accuracy, 100, "balanced acc. %" },
+        { result_map, 100, "mAP %" }, { result_auroc_macro, 100, "macro AUROC %" }, { result_dice, 100, "Dice %" },
+        { result_iou, 100, "IoU %" }, { result_hd95, 1, "HD95" }, { result_surface_distance, 1, "surface dist." } };
     enum { qualities = sizeof quality / sizeof *quality };
     int width = 6;                                            /* of the column of labels */
     if (s->per_case) printf("metrics are of cases: %s\n", case_rule_phrase[s->rule]);
@@ -68,7 +70,8 @@ void print_table(const study *s)
         moments seconds = summarise(s, e, result_seconds), steps = summarise(s, e, result_seconds_per_step);
         printf("%-*s %5lld", width, s->entry[e].label, (long long)seconds.n);
         for (int q = 0; q < qualities; q++)
-            if (has_values(s, quality[q].column)) print_percent(summarise(s, e, quality[q].column));
+            if (has_values(s, quality[q].column))
+                print_quality(summarise(s, e, quality[q].column), quality[q].factor);
         if (seconds.n) {
             print_number(12, 0, summarise(s, e, result_trainable_parameters).max);
             print_number(9, 4, steps.mean);
@@ -80,19 +83,35 @@ void print_table(const study *s)
     }
 }
 
+/* Mean and standard deviation of a column. */
+static void put_summary_heading(FILE *f, const study *s, int column)
+{
+    if (!has_column(s, column)) return;
+    static const char *const part[] = { "mean", "sd" };
+    char *name = column_name(s, column), *heading;
+    for (int k = 0; k < 2; k++) {
+        if (asprintf(&heading, "%s_%s", name, part[k]) < 0) fail("out of memory");
+        fputc(',', f);
+        put_csv_field(f, heading);
+        free(heading);
+    }
+    free(name);
+}
+
 void write_summary(const char *path, const study *s)
 {
     FILE *f = fopen(path, "w");
     if (!f) fail("--summary %s: %s", path, strerror(errno));
     fputs("label,method,runs", f);
-    for (int c = 0; c < result_columns; c++) fprintf(f, ",%s_mean,%s_sd", result_name[c], result_name[c]);
+    for (int c = 0; c < column_count(s); c++) put_summary_heading(f, s, c);
     fputs(",settings\n", f);
     for (int64_t e = 0; e < s->entries; e++) {
         put_csv_field(f, s->entry[e].label);
         fputc(',', f);
         put_csv_field(f, s->entry[e].recipe[recipe_method].value);
         fprintf(f, ",%lld", (long long)summarise(s, e, result_steps).n);
-        for (int c = 0; c < result_columns; c++) {
+        for (int c = 0; c < column_count(s); c++) {
+            if (!has_column(s, c)) continue;
             moments m = summarise(s, e, c);
             if (m.n) fprintf(f, ",%.10g", m.mean);
             else fputc(',', f);
@@ -108,11 +127,15 @@ void write_summary(const char *path, const study *s)
 
 void write_figure(const char *path, const study *s)
 {
-    bool multilabel = has_values(s, result_map);
-    const struct { const char *title; int column; double factor; int decimals; bool bars; } shown[] = {
-        { multilabel ? "Mean average precision (%)" : "Balanced accuracy (%)",
-          multilabel ? result_map : result_balanced_accuracy, 100, 1, false },
-        { "Macro AUROC (%)", result_auroc_macro, 100, 1, false },
+    typedef struct quantity { const char *title; int column; double factor; int decimals; bool bars; } quantity;
+    static const quantity of_masks[] = { { "Mean Dice (%)", result_dice, 100, 1, false },
+                                         { "HD95 (mm, or pixels)", result_hd95, 1, 1, false } };
+    static const quantity of_classes[] = { { "Balanced accuracy (%)", result_balanced_accuracy, 100, 1, false },
+                                           { "Macro AUROC (%)", result_auroc_macro, 100, 1, false } };
+    static const quantity precision = { "Mean average precision (%)", result_map, 100, 1, false };
+    const quantity *quality = has_masks(s) ? of_masks : of_classes;
+    const quantity shown[] = {
+        has_values(s, result_map) ? precision : quality[0], quality[1],
         { "Training step, one thread (ms)", result_seconds_per_step, 1000, 1, true },
         { "Memory peak of training (MiB)", result_peak_bytes, 1 / mib, 1, true } };
     enum { panels = sizeof shown / sizeof *shown };

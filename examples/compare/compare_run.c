@@ -5,6 +5,7 @@
 #include "common/predictions/predictions.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
+#include "segment/segment.h"
 #include "tuning/choice.h"
 #include <math.h>
 #include <stdlib.h>
@@ -62,7 +63,17 @@ void free_judged(const study *s, judged *j)
     free(j->image_scores);
 }
 
-/* Trains and fills curve [t->epochs], without the last epoch's accuracy. Evaluates every s->judge_every epochs (0:
+/* The figure of the learning curve, of the model as trained so far. */
+static double judge_epoch(const study *s, training_run *t, peft_session **session, peft_dataset *test)
+{
+    if (has_masks(s)) return judge_maps(s, t, test);
+    metrics m;
+    judged j = evaluate_now(s, t, session, test, &m);
+    free_judged(s, &j);
+    return m.balanced_accuracy;
+}
+
+/* Trains and fills curve [t->epochs], without the last epoch's figure. Evaluates every s->judge_every epochs (0:
  * never) and returns the seconds that these evaluations took. */
 static double train(const study *s, training_run *t, measured *c, peft_dataset *test, epoch_point *curve)
 {
@@ -75,13 +86,10 @@ static double train(const study *s, training_run *t, measured *c, peft_dataset *
         must(peft_trainer_fit(t->trainer, e + 1, next_batch, add_loss, c));
         c->training_time += seconds_now() - start;
         curve[e] = (epoch_point){ .loss = c->updates ? c->loss_sum / (double)c->updates : NAN,
-                                  .balanced_accuracy = NAN };
+                                  .figure = NAN };
         if (!s->judge_every || (e + 1) % s->judge_every || e + 1 == t->epochs) continue;
-        metrics m;
         start = seconds_now();
-        judged j = evaluate_now(s, t, &session, test, &m);
-        free_judged(s, &j);                                   /* only the metrics are needed */
-        curve[e].balanced_accuracy = m.balanced_accuracy;
+        curve[e].figure = judge_epoch(s, t, &session, test);
         evaluation_time += seconds_now() - start;
     }
     peft_session_free(session);
@@ -98,37 +106,46 @@ void store_metrics(double *v, const metrics *m)
     v[result_map] = m->map;
 }
 
-void perform_run(study *s, int64_t i)
+/* Judges the trained model, stores its results and writes the records of the run. */
+static void finish_run(study *s, int64_t i, training_run *t, peft_dataset *test, const run_clock *clock,
+                       epoch_point *curve)
 {
-    double start = seconds_now(), *v = s->result[i].value;
-    training_run t;
-    peft_dataset *test;
+    double *v = s->result[i].value;
     peft_session *session = NULL;
     metrics m;
+    judged j = evaluate_now(s, t, &session, test, &m);
+    store_metrics(v, &m);
+    v[result_seconds] = run_seconds(clock);
+    if (s->judge_every && t->epochs) curve[t->epochs - 1].figure = m.balanced_accuracy;
+    const evaluation ev = { .test = j.samples, .scores = j.scores, .curve = curve, .epochs = t->epochs };
+    if (s->analysis) write_analysis(s, i, t, test);
+    if (run_has_maps(s, i)) write_maps(s, i, t, &ev);
+    if (s->records) write_records(s, i, &ev);
+    free_judged(s, &j);
+    peft_session_free(session);
+}
+
+void perform_run(study *s, int64_t i)
+{
+    double *v = s->result[i].value;
+    run_clock clock = { .start = seconds_now() };
+    training_run t;
+    peft_dataset *test;
     flag recipe[recipe_flags];
     draw_run_data(s, i, &t, &test);
     choose_settings(s, i, &t, recipe);
     build_training(&t, recipe);
     measured c = { .loader = t.loader };
     epoch_point *curve = check_alloc(calloc((size_t)t.epochs + 1, sizeof *curve));
-    double evaluation_time = train(s, &t, &c, test, curve);
+    clock.evaluations = train(s, &t, &c, test, curve);
     v[result_seconds_per_step] = (c.training_time - c.reading_time) / (double)(c.steps ? c.steps : 1);
     v[result_peak_bytes] = peak_bytes();
     v[result_planned_bytes] = t.planned_bytes;
     v[result_steps] = (double)c.steps;
     v[result_loss] = peft_trainer_get(t.trainer, "loss");
     v[result_trainable_parameters] = (double)peft_model_trainable_count(t.model);
-    judged j = evaluate_now(s, &t, &session, test, &m);
-    store_metrics(v, &m);
-    v[result_seconds] = seconds_now() - start - evaluation_time;
-    if (s->judge_every && t.epochs) curve[t.epochs - 1].balanced_accuracy = m.balanced_accuracy;
-    const evaluation ev = { .test = j.samples, .scores = j.scores, .curve = curve, .epochs = t.epochs };
-    if (s->analysis) write_analysis(s, i, &t, test);
-    if (run_has_maps(s, i)) write_maps(s, i, &t, &ev);
-    if (s->records) write_records(s, i, &ev);
-    free_judged(s, &j);
+    (has_masks(s) ? finish_map_run : finish_run)(s, i, &t, test, &clock, curve);
     free(curve);
-    peft_session_free(session);
     free_training(&t);
     free_tuned(recipe);
     peft_dataset_free(t.train);

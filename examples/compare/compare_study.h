@@ -14,6 +14,7 @@
 #include "common/model/recipe.h"
 #include "common/tuning/tuned_recipe.h"
 #include "common/flags/flags.h"
+#include "common/program/clock.h"
 #include <peft/io.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,12 +37,15 @@ typedef struct feature_slot {
     bool ready;
 } feature_slot;
 
+enum { class_names_size = 1 << 16 };
+
 /* The settings that --tune chose in a run, "lr=0.01,epochs=20"; empty: none. */
 typedef struct chosen { char text[400]; } chosen;
 
 typedef struct study {
     const char *list, *backbone;                              /* paths */
     data_request images;                                      /* without the seed, which each draw has its own of */
+    const char *spacing;                                      /* --spacing, of masks; NULL: that of the files alone */
     const char *records, *title, *note, *command;             /* records: folder, NULL: no records */
     int64_t samplings, runs;                                  /* number of draws; of seeds for each draw */
     int64_t jobs;                                             /* runs at a time */
@@ -56,6 +60,11 @@ typedef struct study {
     entry *entry;
     int64_t entries;
     result *result;                                           /* [samplings * runs * entries], in shared memory */
+    char *class_names;                                        /* of masks, one string after another, the last one
+                                                               * empty: [class_names_size], in shared memory */
+    int64_t classes;                                          /* of masks; 0: classes are of images */
+    double *of_class;                                         /* [samplings * runs * entries, classes,
+                                                               * results_of_class], in shared memory */
     chosen *chosen;                                           /* likewise */
     char *trials;                                             /* path of the table of --tune; NULL: no entry has it */
     bool *done;                                               /* [samplings * runs * entries] */
@@ -93,6 +102,12 @@ typedef struct judged { const peft_dataset *samples; double *scores, *image_scor
 judged judge_scores(const study *s, peft_context *ctx, peft_dataset *test, double *image_scores, metrics *m);
 void free_judged(const study *s, judged *j);
 void store_metrics(double *v, const metrics *m);              /* v: result.value */
+/* When a run began, and the seconds of evaluations while it was trained, which do not count. */
+typedef struct run_clock { double start, evaluations; } run_clock;
+static inline double run_seconds(const run_clock *clock)     /* of the run so far */
+{
+    return seconds_now() - clock->start - clock->evaluations;
+}
 
 /* compare_features.c: features, of which probes read those that the backbone has as it is. */
 bool is_probe(const entry *e);                                /* does it have --method probe? */
@@ -127,14 +142,16 @@ void check_list(study *s);
 /* compare_csv.c: the CSV file with one row for each run. read_csv ignores rows of runs with other settings; they stay
  * in the file. */
 void make_settings(study *s);                                 /* sets settings and key of entries; needs fingerprint */
-void start_csv(const char *path, bool replace);               /* writes the heading; `replace`: to an existing file */
+/* Writes the heading; `replace`: to an existing file. */
+void start_csv(const char *path, const study *s, bool replace);
 void read_csv(const char *path, study *s);                    /* sets done and result of the runs in the file */
 void append_csv(const char *path, const study *s, int64_t i);
-void put_csv_heading(FILE *f);
+void put_csv_heading(FILE *f, const study *s);
 void put_csv_row(FILE *f, const study *s, int64_t i);
 
 /* compare_records.c: the files of records.h. */
-typedef struct epoch_point { double loss, balanced_accuracy; } epoch_point;     /* accuracy NaN: not evaluated */
+/* figure: balanced accuracy, or with masks Dice; NaN: not evaluated. */
+typedef struct epoch_point { double loss, figure; } epoch_point;
 typedef struct evaluation {
     const peft_dataset *test;                                 /* with per_case one image of each case */
     const double *scores;                                     /* [test images or cases, classes] */
@@ -146,7 +163,13 @@ void write_study(study *s);                                   /* study.csv; call
 void write_records(const study *s, int64_t i, const evaluation *ev);      /* the three files of run i */
 bool has_records(const study *s, int64_t i);                  /* do these files, and with analysis its three, exist? */
 struct atomic_file;
-void open_run_record(struct atomic_file *w, const study *s, int64_t i, const char *kind);     /* kind: records.h */
+void  open_run_record(struct atomic_file *w, const study *s, int64_t i, const char *kind);    /* kind: records.h */
+char *run_record_path(const study *s, int64_t i, const char *kind);       /* to be freed */
+void  write_curve(const study *s, int64_t i, const epoch_point *curve, int64_t epochs);
+void  write_run(const study *s, int64_t i);                   /* the last of a run's files */
+/* The first 16 digits of the SHA-256 of a patient's id, so that records tell images of one patient, but no ids. */
+enum { patient_hash_size = 17 };
+void  patient_hash(const char *id, char hash[patient_hash_size]);
 
 /* compare_analysis.c: the files of run i on features and attention, for study.analysis; t is trained. */
 void write_analysis(const study *s, int64_t i, const training_run *t, const peft_dataset *test);

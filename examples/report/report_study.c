@@ -54,6 +54,7 @@ study read_study(const char *folder)
     s.text = read_text_file(path, NULL);
     if (!s.text) fail("%s: no such file; give a folder that compare --records wrote", path);
     for (char *text = s.text; *text; ) store_property(&s, field, read_csv_row(&text, field, 5), path);
+    s.masks = study_property(&s, "masks");
     int64_t draws = study_integer(&s, "samplings"), seeds = study_integer(&s, "runs");
     const char *seed = study_property(&s, "seed");
     s.runs = draws * seeds;

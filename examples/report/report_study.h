@@ -53,6 +53,7 @@ typedef struct study {
     const char **class_name;                                  /* [classes] */
     method *method;                                           /* [methods]: the entries of compare's list file */
     int64_t properties, classes, methods, runs;               /* runs: planned runs of each method */
+    bool masks;                                               /* classes are of pixels, and predictions are maps */
 } study;
 
 study       read_study(const char *folder);

@@ -3,6 +3,7 @@
  * lists and tables, draws few-shot samples, and checks the pictures before training. */
 #ifndef DATA_H
 #define DATA_H
+#include "common/flags/flags.h"
 #include <peft/io.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,6 +47,12 @@ typedef struct data_request {
     .data = given[data].value, .test = given[test].value, .table = given[table].value, \
     .patients = given[patients].value, .image_options = given[image_options].value, \
     .allow_shared_patients = given[allow_shared_patients].value != NULL
+
+/* mask_request.c: ends the program if a flag of masks is given without those that it needs, or --balance with masks;
+ * balance: its value, or NULL. */
+void check_mask_request(const data_request *q, const char *balance);
+/* Ends the program if one of these flags is given, which are for classes of images. which [count]: numbers of flags. */
+void refuse_with_masks(const flag *given, const int *which, int count);
 
 /* Opens a split ("train") of the data set at path, or all images for NULL. table, patients and image_options are those
  * of q. Returns NULL if the data have no split of this name; another error ends the program. */

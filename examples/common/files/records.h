@@ -4,13 +4,15 @@
  *   study.csv                one property of the study in each row: its name, then its value (compare_records.c)
  *   KEY-SEED-RUN.run.csv     heading and one row, as in compare's CSV file
  *   KEY-SEED-RUN.curve.csv   epoch,loss,balanced_accuracy: mean training loss of the epoch, and the test images'
- *                            balanced accuracy (empty in epochs without an evaluation)
+ *                            balanced accuracy (empty in epochs without an evaluation); of masks epoch,loss,dice
  *   KEY-SEED-RUN.test.csv    name,index,true, then one column of probabilities for each class, and if patients are
  *                            known patient: a hash of the id, equal in all files, empty where it is not known; one
  *                            row for
  *                            each test image; index and true (the label) count from 0; with compare --per-case a row
  *                            for each case: name is that of the case, index counts cases in the order of their first
  *                            images
+ *   KEY-SEED-RUN.cases.csv   of masks in place of .test.csv: the figures of each test image and class
+ *                            (segment/figures/case_figures.h), with hashes of the patients' ids
  * and with compare --analysis
  *   KEY-SEED-RUN.space.csv   name,value: before_ and after_ (tuning) intra_scatter, inter_scatter, silhouette,
  *                            effective_rank (peft/analysis.h) and map_share, the map's share of the variance; then
@@ -35,14 +37,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* The results of one run, in the order of the CSV file's columns. */
+/* The results of one run, in the order of the CSV file's columns, and the studies whose tables have them: CLASSES of
+ * images, MASKS, or ALL. Those of masks are means over classes, without the background. */
+typedef enum result_kind { OF_CLASSES = 1, OF_MASKS = 2, OF_ALL = OF_CLASSES | OF_MASKS } result_kind;
 #define RESULT_COLUMNS(X) \
-    X(test_images) X(accuracy) X(balanced_accuracy) X(f1_macro) X(auroc_macro) X(map) X(loss) \
-    X(trainable_parameters) X(steps) X(seconds_per_step) X(planned_bytes) X(peak_bytes) X(seconds)
-#define RESULT_ID(name) result_##name,
+    X(test_images, ALL) X(accuracy, CLASSES) X(balanced_accuracy, CLASSES) X(f1_macro, CLASSES) \
+    X(auroc_macro, CLASSES) X(map, CLASSES) X(dice, MASKS) X(iou, MASKS) X(hd95, MASKS) X(surface_distance, MASKS) \
+    X(loss, ALL) X(trainable_parameters, ALL) X(steps, ALL) X(seconds_per_step, ALL) X(planned_bytes, ALL) \
+    X(peak_bytes, ALL) X(seconds, ALL)
+#define RESULT_ID(name, kind) result_##name,
 enum { RESULT_COLUMNS(RESULT_ID) result_columns };
 extern const char *const result_name[result_columns];
+extern const result_kind result_of[result_columns];
 typedef struct result { double value[result_columns]; } result;      /* NaN: undefined for this data set */
+/* In a study of masks each class has these results, in columns behind the others: dice_tissue, iou_tissue, .. */
+enum { result_first_of_class = result_dice, results_of_class = result_surface_distance - result_dice + 1 };
 
 /* Writes a record's file name into text [record_name_size]. kind: "run", "curve", "test", "space", "map",
  * "mass" or "maps". The lengths in the format limit key and kind, so the name always fits. */

@@ -12,10 +12,13 @@
     X(mask_options, "LIST", NULL, "train to segment: how masks are read, classes=background:lesion,kind=binary, ... " \
       "(docs/segmentation.md); without --masks they lie beside their images, as with suffix=_mask") \
     X(test_masks, "DIR", NULL, "with --masks and --test: the masks of the test images; without it they lie in --masks")
+/* That of a program that computes distances of masks. */
+#define SPACING_FLAG(X) \
+    X(spacing, "ROW:COLUMN", NULL, "with --masks: distances of rows and of columns in mm, for pictures whose files " \
+      "state none")
 /* Those of a program that prints figures of test images. */
 #define MASK_FIGURE_FLAGS(X) \
-    X(spacing, "ROW:COLUMN", NULL, "with --masks: distances of rows and of columns in mm, for pictures whose files " \
-      "state none") \
+    SPACING_FLAG(X) \
     X(case_figures, "FILE", NULL, "with --masks: write a CSV file with a row for each test case and class: pixels, " \
       "Dice, IoU, precision, recall and distances")
 

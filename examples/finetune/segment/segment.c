@@ -8,23 +8,20 @@
 
 void check_mask_flags(void)
 {
-    const int of_masks[] = { test_masks, spacing, case_figures };
+    const int of_masks[] = { spacing, case_figures };
     const int of_classes[] = { per_case, threshold, positive, conformal, predictions, prune, nested };
     given[masks].value = path_of_masks(given[masks].value, given[mask_options].value);
+    const data_request q = { .test = given[test].value, .masks = given[masks].value,
+                             .test_masks = given[test_masks].value };
+    check_mask_request(&q, given[own_flags + recipe_balance].value);
     for (size_t i = 0; i < sizeof of_masks / sizeof *of_masks; i++)
         if (!given[masks].value && given[of_masks[i]].value)
             fail("--%s: is for training on masks; give --masks DIR too", name_of_flag(&given[of_masks[i]]).text);
     if (!given[masks].value) return;
     (void)spacing_of_flag(given[spacing].value);
-    for (size_t i = 0; i < sizeof of_classes / sizeof *of_classes; i++)
-        if (given[of_classes[i]].value)
-            fail("--%s: is for classes of images, and with --masks each pixel has one; leave it out",
-                 name_of_flag(&given[of_classes[i]]).text);
+    refuse_with_masks(given, of_classes, sizeof of_classes / sizeof *of_classes);
     if (tunes()) fail("--tune: chooses by classes of images; leave it out with --masks");
     if (in_folds()) fail("--val folds: judges classes of images; with --masks give a path or a share, --val 0.2");
-    if (given[own_flags + recipe_balance].value)
-        fail("--balance: counts classes of images; with --masks leave it out, or give --trainer class_weights=...");
-    if (given[test_masks].value && !given[test].value) fail("--test-masks: are those of --test; give it too");
 }
 
 bool evaluate_maps(run *r, peft_session *s)

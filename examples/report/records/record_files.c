@@ -71,17 +71,26 @@ bool read_rows(const study *s, const method *m, run *r, char **keep, const char 
     return f.there;
 }
 
-/* Columns of KEY-SEED-RUN.run.csv: six that identify the run, the results, data, settings and what --tune chose. */
-enum { fields_before = 6, fields_after = 3, run_fields = fields_before + result_columns + fields_after };
+/* Columns of KEY-SEED-RUN.run.csv: six that identify the run, the results, with masks those of each class, data,
+ * settings and what --tune chose. */
+enum { fields_before = 6, fields_after = 3 };
+static bool has_result(const study *s, int c) { return result_of[c] & (s->masks ? OF_MASKS : OF_CLASSES); }
+static int run_fields(const study *s)
+{
+    int n = fields_before + fields_after;
+    for (int c = 0; c < result_columns; c++) n += has_result(s, c);
+    return n + (s->masks ? (int)s->classes * results_of_class : 0);
+}
+
 /* Columns of the .curve.csv file, and those of the .test.csv file before the probabilities (records.h). */
 enum { curve_fields = 3, image_fields = 3 };
 
 static void store_results(const study *s, run *r, int64_t row, char **field, const char *path)
 {
-    (void)s;
+    char **value = field + fields_before;
     if (row) fail_malformed(path);
-    for (int c = 0; c < result_columns; c++) r->value[c] = number_or_nan(field[fields_before + c], path);
-    r->chosen = field[run_fields - 1];
+    for (int c = 0; c < result_columns; c++) r->value[c] = has_result(s, c) ? number_or_nan(*value++, path) : NAN;
+    r->chosen = field[run_fields(s) - 1];
 }
 
 /* A number of a curve; warns of a text that is no finite number. */
@@ -175,7 +184,7 @@ static void warn_of_unfinished(const study *s, const method *m, const run *r)
 
 void read_run(const study *s, method *m, run *r)
 {
-    const file_form results = { .kind = "run", .fields = run_fields, .may_lack_last = true, .store = store_results };
+    const file_form results = { .kind = "run", .fields = run_fields(s), .may_lack_last = true, .store = store_results };
     const file_rows f = read_file(s, m, r, &r->text[0], &results);
     char *path = path_of(s, m, r, "run");
     if (f.there && !f.rows) fail_malformed(path);

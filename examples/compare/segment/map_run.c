@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * map_run.c -- what is judged of a model that gives maps: its results, and the records of its cases (segment.h). */
+#include "common/program/errors.h"
+#include "common/segment/figures/score_cases.h"
+#include "common/segment/map_figures.h"
+#include "segment.h"
+#include <math.h>
+#include <stdlib.h>
+
+double judge_maps(const study *s, const training_run *t, const peft_dataset *test)
+{
+    peft_session *session;
+    const int64_t classes = s->classes;
+    must(peft_session_create(t->model, NULL, &session));
+    double *dice = score_maps(session, test, t->transform);
+    const double mean = mean_dice(dice, peft_dataset_count(test), classes);
+    free(dice);
+    peft_session_free(session);
+    return mean;
+}
+
+/* Stores the means of a figure of the cases: of each class, and of the classes without the background. */
+static void store_means(study *s, int64_t i, const case_table *f, int result, int kind)
+{
+    double *finite = check_alloc(malloc((size_t)(f->cases * f->classes) * sizeof *finite));
+    double *mean = check_alloc(malloc((size_t)f->classes * sizeof *mean));
+    for (int64_t k = 0; k < f->cases * f->classes; k++)
+        finite[k] = isfinite(f->value[kind][k]) ? f->value[kind][k] : NAN;
+    *run_value(s, i, result) = means_of_maps(finite, f->cases, f->classes, mean);
+    for (int64_t c = 0; c < f->classes; c++)
+        *run_value(s, i, result_columns + (int)c * results_of_class + result - result_first_of_class) = mean[c];
+    free(finite);
+    free(mean);
+}
+
+void finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, const run_clock *clock,
+                    epoch_point *curve)
+{
+    static const struct { int result, kind; } stored[] = {
+        { result_dice, CASE_DICE }, { result_iou, CASE_IOU }, { result_hd95, CASE_HD95 },
+        { result_surface_distance, CASE_SURFACE_DISTANCE } };
+    peft_session *session;
+    must(peft_session_create(t->model, NULL, &session));
+    case_table f = score_spaced_cases(session, test, t->transform, spacing_of_flag(s->spacing));
+    *run_value(s, i, result_test_images) = (double)f.cases;
+    for (size_t k = 0; k < sizeof stored / sizeof *stored; k++) store_means(s, i, &f, stored[k].result, stored[k].kind);
+    *run_value(s, i, result_seconds) = run_seconds(clock);
+    /* the curve is of images, also where slices make volumes */
+    const bool by_image = f.cases == peft_dataset_count(test);
+    if (s->judge_every && t->epochs)
+        curve[t->epochs - 1].figure = by_image ? *run_value(s, i, result_dice) : judge_maps(s, t, test);
+    if (s->records) write_map_records(s, i, &f, curve, t->epochs);
+    free_case_figures(&f);
+    peft_session_free(session);
+}
