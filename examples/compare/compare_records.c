@@ -52,12 +52,13 @@ void open_run_record(atomic_file *w, const study *s, int64_t i, const char *kind
 
 bool has_records(const study *s, int64_t i)
 {
-    const char *const kinds[] = { "run", "curve", has_masks(s) ? "cases" : "test", "space", "map", "mass" };
-    const size_t without_analysis = 3, count = s->analysis ? sizeof kinds / sizeof *kinds : without_analysis;
+    const struct { const char *kind; bool wanted; } kinds[] = {
+        { "run", true }, { "curve", true }, { has_masks(s) ? "cases" : "test", true }, { "space", s->analysis },
+        { "map", s->analysis }, { "mass", s->analysis }, { "masks", run_shows_masks(s, i) } };
     bool all = true;
-    for (size_t k = 0; k < count; k++) {
-        char *path = run_record_path(s, i, kinds[k]);
-        all = all && !access(path, R_OK);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        char *path = run_record_path(s, i, kinds[k].kind);
+        all = all && (!kinds[k].wanted || !access(path, R_OK));
         free(path);
     }
     if (!all || !run_has_maps(s, i)) return all;

@@ -35,18 +35,27 @@ static const program about = {
     "  report --out scans.html scans.records\n"
     "  report --card scans.safetensors --out card.html --note \"Research only\"" };
 
-/* The parts of a study: an id for links, the heading, that of a study of cases, and the function that writes it. */
-static const struct part { const char *id, *title, *of_cases; void (*put)(page *p, const study *s); } parts[] = {
-    { "results", "Results", NULL, put_results },
-    { "choices", "Chosen settings", NULL, put_choices },
-    { "differences", "Differences to the best method", NULL, put_differences },
-    { "curves", "Learning curves", NULL, put_curves },
-    { "confusion", "Confusion matrices", NULL, put_confusion },
-    { "reliability", "Reliability", NULL, put_reliability },
-    { "calibration", "Calibration before and after tuning", NULL, put_calibration },
-    { "features", "Features before and after tuning", NULL, put_space },
-    { "attention", "Attention that prompts take", NULL, put_masses },
-    { "single", "Single images", "Single cases", put_cases } };
+/* The parts of a study: an id for links, the studies that have it, the heading, that of a study of cases, and the
+ * function that writes it. */
+static const struct part {
+    const char *id;
+    result_kind of;
+    const char *title, *of_cases;
+    void (*put)(page *p, const study *s);
+} parts[] = {
+    { "results", OF_ALL, "Results", NULL, put_results },
+    { "choices", OF_ALL, "Chosen settings", NULL, put_choices },
+    { "differences", OF_ALL, "Differences to the best method", NULL, put_differences },
+    { "classes", OF_MASKS, "Figures of each class", NULL, put_class_table },
+    { "spread", OF_MASKS, "Dice of each case", NULL, put_dice_chart },
+    { "curves", OF_ALL, "Learning curves", NULL, put_curves },
+    { "confusion", OF_CLASSES, "Confusion matrices", NULL, put_confusion },
+    { "reliability", OF_CLASSES, "Reliability", NULL, put_reliability },
+    { "calibration", OF_CLASSES, "Calibration before and after tuning", NULL, put_calibration },
+    { "features", OF_CLASSES, "Features before and after tuning", NULL, put_space },
+    { "attention", OF_CLASSES, "Attention that prompts take", NULL, put_masses },
+    { "single", OF_CLASSES, "Single images", "Single cases", put_cases },
+    { "overlays", OF_MASKS, "Best, median and worst case", NULL, put_overlays } };
 
 /* A text in memory that is written as a file. */
 typedef struct buffer { FILE *f; char *text; size_t size; } buffer;
@@ -78,7 +87,8 @@ static void put_study(page *p, const study *s, const study *all, int64_t studies
     put_study_head(body, s, p->study, all, studies);
     if (best_method(s)) {
         fputs("\n<ul>\n", contents);
-        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) put_part(p, s, &parts[k], body, contents);
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+            if (parts[k].of & (s->masks ? OF_MASKS : OF_CLASSES)) put_part(p, s, &parts[k], body, contents);
         fputs("</ul>", contents);
     } else {
         fputs("<p>No run is done yet.</p>\n", body);

@@ -6,6 +6,7 @@
 #include "common/figures/shown_images.h"
 #include "common/program/errors.h"
 #include "common/program/verbose.h"
+#include "common/segment/figures/case_means.h"
 #include "maps/report_maps.h"
 #include "report_parts.h"
 #include <stdlib.h>
@@ -30,15 +31,39 @@ static const char *name_in_records(const study *s, const peft_dataset *d, int64_
     return study_has_cases(s) ? case_name(d, i) : peft_dataset_name(d, i);
 }
 
+/* Has the data set the images of the run, with their labels? */
+static bool has_images_of(const study *s, const peft_dataset *d, const run *r)
+{
+    bool same = peft_dataset_count(d) == r->images;
+    for (int64_t i = 0; same && i < r->images; i++)
+        same = peft_dataset_label(d, i) == r->label[i] && !strcmp(name_in_records(s, d, i), r->name[i]);
+    return same;
+}
+
+/* Has it the images of the run's cases, of a study of masks? */
+static bool has_cases_of(const peft_dataset *d, const run *r)
+{
+    int64_t image = 0;
+    for (int64_t i = 0; i < r->images; i++) {
+        if (image >= peft_dataset_count(d) || !begins_case(r->name[i], peft_dataset_name(d, image))) return false;
+        image += images_of_case(r->name[i]);
+    }
+    return image == peft_dataset_count(d);
+}
+
 peft_dataset *open_images(const study *s, const run *r)
 {
     const data_request q = {
         .data = study_property(s, "data"), .test = study_property(s, "test"), .table = study_property(s, "table"),
         .patients = study_property(s, "patients"),
         .image_options = study_property(s, "image_options"), .allow_shared_patients = true,
+        .masks = study_property(s, "masks"), .mask_options = study_property(s, "mask_options"),
+        .test_masks = study_property(s, "test_masks"),
         .shots = study_integer(s, "shots"),
         .tests = study_integer(s, "test_per_class"), .seed = r->draw_seed };
-    if (!q.data || access(q.data, R_OK) || (q.test && access(q.test, R_OK))) return NULL;
+    const char *const paths[] = { q.data, q.test, q.masks, q.test_masks };
+    for (size_t k = 0; k < sizeof paths / sizeof *paths; k++)
+        if (paths[k] ? access(paths[k], R_OK) : !k) return NULL;
     peft_dataset *train, *test;
     peft_context *ctx;
     ctx = make_context();
@@ -46,10 +71,7 @@ peft_dataset *open_images(const study *s, const run *r)
     peft_context_free(ctx);
     peft_dataset_free(train);
     if (study_has_cases(s)) test = first_of_cases(test);
-    bool same = peft_dataset_count(test) == r->images;
-    for (int64_t i = 0; same && i < r->images; i++)
-        same = peft_dataset_label(test, i) == r->label[i] && !strcmp(name_in_records(s, test, i), r->name[i]);
-    if (!same)
+    if (!(s->masks ? has_cases_of(test, r) : has_images_of(s, test, r)))
         fail("%s: the data have changed since the records in %s were made; restore them, or move them away to make a "
              "page without images", q.data, s->folder);
     return test;

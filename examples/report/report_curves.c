@@ -23,7 +23,7 @@ typedef struct plot {
 } plot;
 
 static double *loss_of(const run *r) { return r->loss; }
-static double *balanced_of(const run *r) { return r->balanced; }
+static double *figure_of(const run *r) { return r->figure; }
 
 /* The value of run r at epoch e, counted from 0; NaN: none. */
 static double value_at(const plot *p, const run *r, int64_t e)
@@ -196,18 +196,20 @@ static void put_separate_plots(page *out, const plot *p, const study *s)
 
 void put_curves(page *out, const study *s)
 {
+    char name[96];
+    snprintf(name, sizeof name, "%s on the held-out %s, %%", judging(s)->heading, study_unit(s));
     plot plots[] = {
         { .name = "Training loss", .values = loss_of, .factor = 1, .chance = NAN, .decimals = 4 },
-        { .name = study_has_cases(s) ? "Balanced accuracy on the held-out cases, %"
-                                     : "Balanced accuracy on the held-out images, %",
-          .values = balanced_of, .factor = 100, .chance = 100.0 / (double)s->classes, .decimals = 1 } };
+        { .name = name, .values = figure_of, .factor = 100,
+          .chance = s->masks ? NAN : 100.0 / (double)s->classes, .decimals = 1 } };
     bool joint = s->methods <= ink_lines, drawn[2];
     for (int k = 0; k < 2; k++) drawn[k] = fit_axes(&plots[k], s);
     if (!drawn[0] && !drawn[1]) return;
     fprintf(out->f, "<p class=\"small\">Strong lines: the mean over runs. Faint lines: single "
             "runs. The loss is the mean over the steps of the epoch; losses of methods that were trained with "
             "different loss functions cannot be compared.%s%s</p>\n",
-            joint ? "" : " Grey: the other methods.", drawn[1] ? " Dotted: chance level." : "");
+            joint ? "" : " Grey: the other methods.",
+            drawn[1] && !isnan(plots[1].chance) ? " Dotted: chance level." : "");
     if (joint) {
         put_legend(out->f, s);
         fputs("<div class=\"grid wide\">\n", out->f);

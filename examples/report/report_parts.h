@@ -32,6 +32,10 @@ void put_calibration(page *p, const study *s);                /* predictions/rep
 void put_space(page *p, const study *s);                      /* report_space.c: features before and after tuning */
 void put_masses(page *p, const study *s);                     /* report_mass.c: attention that EPT's prompts take */
 void put_cases(page *p, const study *s);                      /* report_cases.c: images predicted right and wrong */
+/* Of studies of masks */
+void put_class_table(page *p, const study *s);                /* segment/class_table.c: figures of each class */
+void put_dice_chart(page *p, const study *s);                 /* segment/dice_chart.c: Dice of each case */
+void put_overlays(page *p, const study *s);                   /* segment/overlays.c: best, median and worst case */
 
 /* report_chart.c: a figure of one panel, [rows, s->runs] points (chart.h), with its values. row_heading: above the
  * labels, "Method". */

@@ -2,15 +2,28 @@
  * report_results.c -- writes the table of the methods' results, and charts of four of its columns. */
 #include "common/figures/statistics.h"
 #include "common/program/errors.h"
+#include "predictions/pairs.h"
 #include "report_parts.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double mib = 1024.0 * 1024.0;
 
-/* How a column is printed: mean and standard deviation, 95 % interval of the mean, mean. */
-typedef enum form { with_deviation, interval, mean_only } form;
+/* How a column is printed: mean and standard deviation over runs; 95 % interval of this mean; 95 % bootstrap interval
+ * over patients or images; mean. */
+typedef enum form { with_deviation, interval, of_images, mean_only } form;
 static const struct { int column; form form; double factor; table_column head; } columns[] = {
+    { result_dice, with_deviation, 100,
+      { "Dice, %", 1, " \302\261 ", "Dice, %", "Dice, %: standard deviation" } },
+    { result_dice, interval, 100,
+      { "95 % interval, runs", 1, " to ", "Dice, %: 95 % interval over runs from", "Dice, %: to" } },
+    { result_dice, of_images, 100,
+      { "95 % interval, ", 1, " to ", "Dice, %: 95 % interval over cases or patients from", "Dice, %: to" } },
+    { result_iou, with_deviation, 100, { "IoU, %", 1, " \302\261 ", "IoU, %", "IoU, %: standard deviation" } },
+    { result_hd95, with_deviation, 1, { "HD95, ", 1, " \302\261 ", "HD95", "HD95: standard deviation" } },
+    { result_surface_distance, with_deviation, 1,
+      { "Surface distance, ", 1, " \302\261 ", "Surface distance", "Surface distance: standard deviation" } },
     { result_balanced_accuracy, with_deviation, 100,
       { "Balanced accuracy, %", 1, " \302\261 ", "Balanced accuracy, %", "Balanced accuracy, %: standard deviation" } },
     { result_balanced_accuracy, interval, 100,
@@ -24,6 +37,20 @@ static const struct { int column; form form; double factor; table_column head; }
     { result_seconds_per_step, mean_only, 1000, { "Milliseconds per step", 1, NULL, NULL, NULL } },
     { result_peak_bytes, mean_only, 1 / mib, { "Peak memory, MiB", 1, NULL, NULL, NULL } } };
 enum { column_count = sizeof columns / sizeof *columns, balanced_columns = 3 };   /* runs, and two of accuracy */
+
+/* Adds the heading of column c. Those that end with a comma and a blank get what a distance or an interval is of. */
+static void add_heading(table *t, const study *s, int c)
+{
+    char text[64];
+    table_column head = columns[c].head;
+    const size_t n = strlen(head.heading);
+    if (head.heading[n - 1] == ' ') {
+        const char *of = columns[c].form != of_images ? unit_of_distances(s) : drawn_units(s);
+        snprintf(text, sizeof text, "%s%s", head.heading, of);
+        head.heading = text;
+    }
+    add_column(t, head);
+}
 
 static statistics statistics_of_column(const study *s, const method *m, int c)
 {
@@ -44,31 +71,53 @@ static void add_result(table *t, const statistics *v, int c)
     else add_numbers(t, fmax(0, mean - error), fmin(100, mean + error));
 }
 
+/* The bootstrap interval over the patients, or images, of all runs. */
+static void add_interval_of_images(table *t, peft_context *ctx, const study *s, const method *m)
+{
+    const bool differs = false;
+    pairs all = find_pairs(s, m, m, study_has_patients(s));
+    const peft_samples samples = samples_of_pairs(s, &all, differs);
+    peft_estimate e = { .low = NAN, .high = NAN };
+    if (all.n) must(peft_statistics_bootstrap(ctx, &samples, judging(s)->metric, NULL, &e, 1));
+    add_numbers(t, isnan(e.high) ? NAN : 100 * e.low, 100 * e.high);
+    free_pairs(&all);
+}
+
 static void put_result_table(page *p, const study *s)
 {
+    peft_context *ctx;
+    must(peft_context_create(NULL, NULL, NULL, &ctx));
     table *t = new_table("Mean results of each method", "Method");
     add_column(t, (table_column){ .heading = "Runs", .joiner = " of ", .second = "Runs planned, if more" });
-    for (int c = 0; c < column_count; c++) add_column(t, columns[c].head);
+    for (int c = 0; c < column_count; c++)
+        if (has_result(s, columns[c].column)) add_heading(t, s, c);
     for (int64_t m = 0; m < s->methods; m++) {
         const method *row = &s->method[m];
         add_row(t, row->label);
         add_numbers(t, (double)row->done, row->done < s->runs ? (double)s->runs : NAN);
         for (int c = 0; c < column_count; c++) {
             const statistics v = statistics_of_column(s, row, columns[c].column);
-            add_result(t, &v, c);
+            if (!has_result(s, columns[c].column)) continue;
+            if (columns[c].form == of_images) add_interval_of_images(t, ctx, s, row);
+            else add_result(t, &v, c);
         }
         if (row == best_method(s)) t->bold_row = m;
     }
     t->bold_columns = balanced_columns;
     put_table(p, t);
+    peft_context_free(ctx);
 }
 
 /* Writes a panel for each of four quantities, with a row for each method. */
 static void put_charts(page *p, const study *s)
 {
-    static const struct { const char *title; int column; double factor; bool bars; } shown[] = {
+    char distance[48];
+    snprintf(distance, sizeof distance, "HD95 (%s)", unit_of_distances(s));
+    const struct { const char *title; int column; double factor; bool bars; } shown[] = {
         { "Balanced accuracy (%)", result_balanced_accuracy, 100, false },
         { "Macro AUROC (%)", result_auroc_macro, 100, false },
+        { "Mean Dice (%)", result_dice, 100, false },
+        { distance, result_hd95, 1, false },
         { "Training step, one thread (ms)", result_seconds_per_step, 1000, true },
         { "Memory peak of training (MiB)", result_peak_bytes, 1 / mib, true } };
     const char **labels = check_alloc(calloc((size_t)s->methods, sizeof *labels));
@@ -76,6 +125,7 @@ static void put_charts(page *p, const study *s)
     for (int64_t m = 0; m < s->methods; m++) labels[m] = s->method[m].label;
     fputs("<div class=\"grid wide\">\n", p->f);
     for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) {
+        if (!has_result(s, shown[k].column)) continue;
         for (int64_t m = 0; m < s->methods; m++) {
             double *v = column_values(s, &s->method[m], shown[k].column);
             for (int64_t i = 0; i < s->runs; i++) points[m * s->runs + i] = shown[k].factor * v[i];
@@ -89,17 +139,31 @@ static void put_charts(page *p, const study *s)
     free(points);
 }
 
+/* What the figures of masks are. */
+static void put_mask_note(FILE *f, const study *s)
+{
+    fprintf(f, "<p class=\"small\">Dice, IoU and distances are means over the classes but the first, the background, "
+            "of the means over the held-out cases, which are images, or volumes of slices. A case without the class in "
+            "both masks does not count. Distances are means where both masks have the class: a method that misses it "
+            "in a case has no distance there, and Dice 0. The 95 %% interval of %s is a bootstrap of %s over the cases "
+            "of all runs (2,000 resamples).%s</p>\n", drawn_units(s), drawn_units(s), study_has_patients(s) ?
+            " All cases of a patient are drawn together." :
+            " The records do not know patients: intervals are too narrow where one has several cases.");
+}
+
 void put_results(page *p, const study *s)
 {
     put_result_table(p, s);
-    fputs("<p class=\"small\">Mean over runs \302\261 standard deviation of a run; bold: the method with the highest "
-          "mean balanced accuracy, ", p->f);
+    fprintf(p->f, "<p class=\"small\">Mean over runs \302\261 standard deviation of a run; bold: the method with the "
+            "highest mean %s, ", judging(s)->name);
     put_escaped(p->f, best_method(s)->label);
-    fputs(". The 95 % interval is the confidence "
-          "interval of the mean, by Student\342\200\231s t over the runs, limited to 0 and 100 %. It shows how the "
-          "mean would vary with other draws and seeds from these data; since runs share images, it does not describe "
-          "how the method would perform on other patients. There is none where all runs have the same result; with "
-          "fewer than three runs it says little. Memory is the peak of the process until the end of "
-          "training. In the charts, faint dots are single runs and lines the standard deviation.</p>\n", p->f);
+    fprintf(p->f, ". The 95 %% %s is the confidence "
+            "interval of the mean, by Student\342\200\231s t over the runs, limited to 0 and 100 %%. It shows how the "
+            "mean would vary with other draws and seeds from these data; since runs share images, it does not describe "
+            "how the method would perform on other patients. There is none where all runs have the same result; with "
+            "fewer than three runs it says little. Memory is the peak of the process until the end of "
+            "training. In the charts, faint dots are single runs and lines the standard deviation.</p>\n",
+            s->masks ? "interval of runs" : "interval");
+    if (s->masks) put_mask_note(p->f, s);
     put_charts(p, s);
 }

@@ -79,9 +79,11 @@ void free_study(study *s)
     for (int64_t m = 0; m < s->methods; m++) {
         for (int64_t i = 0; i < s->runs; i++) {
             run *r = &s->method[m].run[i];
-            void *owned[] = { r->loss, r->balanced, r->name, r->patient, r->label, r->score, r->text[0], r->text[1],
-                              r->text[2] };
+            void *owned[] = { r->loss, r->figure, r->name, r->patient, r->label, r->score, r->text[0], r->text[1],
+                              r->text[2], r->text[3] };
             for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
+            for (int64_t k = 0; k < r->shown_masks; k++) free(r->shown[k].label);
+            free_case_figures(&r->cases);
         }
         free(s->method[m].run);
     }
@@ -100,11 +102,19 @@ double *column_values(const study *s, const method *m, int column)
 
 bool study_has_cases(const study *s) { return study_property(s, "per_case"); }
 
-const char *study_unit(const study *s) { return study_has_cases(s) ? "cases" : "images"; }
+const char *study_unit(const study *s) { return s->masks || study_has_cases(s) ? "cases" : "images"; }
 
 int64_t predicted_class(const study *s, const run *r, int64_t image)
 {
     return most_probable(r->score + image * s->classes, s->classes);
+}
+
+const judged_figure *judging(const study *s)
+{
+    static const judged_figure of_masks = { result_dice, "Dice", "Dice", "mean_macro" },
+                               of_classes = { result_balanced_accuracy, "balanced accuracy", "Balanced accuracy",
+                                              "balanced_accuracy" };
+    return s->masks ? &of_masks : &of_classes;
 }
 
 const method *best_method(const study *s)
@@ -112,7 +122,7 @@ const method *best_method(const study *s)
     const method *best = NULL;
     double highest = -1;
     for (int64_t m = 0; m < s->methods; m++) {
-        double *v = column_values(s, &s->method[m], result_balanced_accuracy), mean = statistics_of(v, s->runs).mean;
+        double *v = column_values(s, &s->method[m], judging(s)->column), mean = statistics_of(v, s->runs).mean;
         if (mean > highest) best = &s->method[m], highest = mean;     /* not for NaN: no finished run */
         free(v);
     }

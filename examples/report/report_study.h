@@ -4,6 +4,7 @@
 #ifndef REPORT_STUDY_H
 #define REPORT_STUDY_H
 #include "common/files/records.h"
+#include "common/segment/figures/case_figures.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +23,15 @@ typedef struct analysis {
 } analysis;
 enum { MEAN_IMAGE = -1 };
 
+/* A predicted mask that compare recorded, of the best, the median or the worst case of a run. */
+typedef struct shown_mask {
+    const char *rank;                                         /* "best", "median" or "worst" */
+    int64_t at, image, width, height;                         /* at: the case's number in the run; image: of the test
+                                                               * images, of a volume a slice of it */
+    uint8_t *label;                                           /* [height, width] classes */
+} shown_mask;
+enum { MOST_SHOWN_MASKS = 3 };
+
 /* A run trains one method once, on one draw: a random selection of the training images. */
 typedef struct run {
     bool done;                                                /* results and predictions are there; else nothing is */
@@ -30,13 +40,16 @@ typedef struct run {
     double value[result_columns];                             /* results, by result_accuracy and so on */
     const char *chosen;                                       /* what --tune chose, "lr=0.01"; empty: nothing */
     int64_t epochs, images;                                   /* images: test images, or cases (study_has_cases) */
-    double *loss, *balanced;                                  /* [epochs]: loss, balanced accuracy; NaN: no value */
+    double *loss, *figure;                                    /* [epochs]: loss, judged figure; NaN: no value */
     const char **name;                                        /* [images]; of a study of cases the cases' names */
     const char **patient;                                     /* [images]; NULL: not known, or not recorded */
     bool has_patients;                                        /* is any patient known? */
-    int64_t *label;                                           /* [images] */
-    double *score;                                            /* [images, classes]: probabilities */
-    char *text[3];                                            /* of the record files; name points into them */
+    int64_t *label;                                           /* [images]; of masks all 0 */
+    double *score;                                            /* [images, classes]: probabilities; of masks NULL */
+    case_table cases;                                       /* of masks: figures of all images; else empty */
+    shown_mask shown[MOST_SHOWN_MASKS];                       /* [shown_masks]; of the first run on the first draw */
+    int64_t shown_masks;
+    char *text[4];                                            /* of the record files; name points into them */
     analysis analysis;
 } run;
 
@@ -66,7 +79,16 @@ int64_t     study_integer(const study *s, const char *name);  /* a property that
 /* Result `column` (result_accuracy, ...) of all runs, [runs]; NaN for a run that is not done. To be freed. */
 double *column_values(const study *s, const method *m, int column);
 int64_t predicted_class(const study *s, const run *r, int64_t image); /* the most probable class */
-const method *best_method(const study *s);                    /* by mean balanced accuracy; NULL: no finished run */
+/* Is this result one of the study's kind of classes? */
+static inline bool has_result(const study *s, int column)
+{
+    return result_of[column] & (s->masks ? OF_MASKS : OF_CLASSES);
+}
+/* What methods are ranked by: a result, its name within a sentence and at its beginning, and the metric of
+ * <peft/statistics.h> that it is. */
+typedef struct judged_figure { int column; const char *name, *heading, *metric; } judged_figure;
+const judged_figure *judging(const study *s);                 /* balanced accuracy, or of masks Dice */
+const method *best_method(const study *s);                    /* by the mean of it; NULL: no finished run */
 const run *first_run(const study *s, const method *m);        /* the first finished one; NULL: there is none */
 
 /* records/record_files.c: reads the files of a run, whose draw and number are set. */
@@ -80,6 +102,12 @@ typedef void (*row_reader)(const study *s, run *r, int64_t row, char **field, co
  * for record_name. */
 bool    read_rows(const study *s, const method *m, run *r, char **text, const char *kind, int fields,
                   int64_t least, row_reader store);
+/* records/record_cases.c: reads the figures by case, of a study of masks; false: they are not all there. */
+bool    read_cases(const study *s, const method *m, run *r);
+/* records/record_masks.c: reads the shown masks of a run whose cases are read, if it has any. */
+void    read_masks(const study *s, const method *m, run *r);
+/* records/record_numbers.c */
+char   *path_of_record(const study *s, const method *m, const run *r, const char *kind);      /* to be freed */
 /* records/record_numbers.c: end the program where the text is no such number. */
 _Noreturn void fail_malformed(const char *path);
 int64_t whole_number(const char *text, int64_t limit, const char *path);      /* in [0, limit) */

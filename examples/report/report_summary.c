@@ -33,13 +33,13 @@ static void put_study_summary(FILE *f, const study *s)
             train_images = study_integer(s, "train_images"), test_images = study_integer(s, "test_images"),
             jobs = study_integer(s, "jobs");
     const char *path = study_property(s, "backbone"), *slash = path ? strrchr(path, '/') : NULL;
-    fprintf(f, "<p>%lld classes (", (long long)s->classes);
+    fprintf(f, "<p>%lld classes %s(", (long long)s->classes, s->masks ? "of pixels " : "");
     for (int64_t c = 0; c < s->classes; c++) {
         if (c) fputs(", ", f);
         put_escaped(f, s->class_name[c]);
     }
     fprintf(f, "); %lld training image%s", (long long)train_images, plural(train_images));
-    if (shots) fprintf(f, " (%lld per class)", (long long)shots);
+    if (shots) fprintf(f, " (%lld per class%s)", (long long)shots, s->masks ? " of images" : "");
     fprintf(f, " and %lld held-out image%s per run", (long long)test_images, plural(test_images));
     if (study_has_cases(s)) {
         fprintf(f, ", of %lld cases; all results are of cases, by the rule ",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * map_run.c -- what is judged of a model that gives maps: its results, and the records of its cases (segment.h). */
 #include "common/program/errors.h"
+#include "common/segment/figures/case_means.h"
 #include "common/segment/figures/score_cases.h"
 #include "common/segment/map_figures.h"
 #include "segment.h"
@@ -22,14 +23,14 @@ double judge_maps(const study *s, const training_run *t, const peft_dataset *tes
 /* Stores the means of a figure of the cases: of each class, and of the classes without the background. */
 static void store_means(study *s, int64_t i, const case_table *f, int result, int kind)
 {
-    double *finite = check_alloc(malloc((size_t)(f->cases * f->classes) * sizeof *finite));
+    double *counted = check_alloc(malloc((size_t)(f->cases * f->classes) * sizeof *counted));
     double *mean = check_alloc(malloc((size_t)f->classes * sizeof *mean));
     for (int64_t k = 0; k < f->cases * f->classes; k++)
-        finite[k] = isfinite(f->value[kind][k]) ? f->value[kind][k] : NAN;
-    *run_value(s, i, result) = means_of_maps(finite, f->cases, f->classes, mean);
+        counted[k] = counted_value(f, any_millimetres(f), kind, k / f->classes, k % f->classes);
+    *run_value(s, i, result) = means_of_maps(counted, f->cases, f->classes, mean);
     for (int64_t c = 0; c < f->classes; c++)
         *run_value(s, i, result_columns + (int)c * results_of_class + result - result_first_of_class) = mean[c];
-    free(finite);
+    free(counted);
     free(mean);
 }
 
@@ -49,6 +50,7 @@ void finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, co
     const bool by_image = f.cases == peft_dataset_count(test);
     if (s->judge_every && t->epochs)
         curve[t->epochs - 1].figure = by_image ? *run_value(s, i, result_dice) : judge_maps(s, t, test);
+    if (s->records && run_shows_masks(s, i)) write_shown_masks(s, i, t, session, test, &f);
     if (s->records) write_map_records(s, i, &f, curve, t->epochs);
     free_case_figures(&f);
     peft_session_free(session);

@@ -27,4 +27,8 @@ void    finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test,
                        epoch_point *curve);
 /* map_records.c: the files of run i; f gets hashes in the place of its patients. */
 void    write_map_records(const study *s, int64_t i, case_table *f, const epoch_point *curve, int64_t epochs);
+/* shown_masks.c: the predicted masks of the best, the median and the worst case, of the first run of each entry. */
+static inline bool run_shows_masks(const study *s, int64_t i) { return has_masks(s) && i < s->entries; }
+void    write_shown_masks(const study *s, int64_t i, const training_run *t, peft_session *session,
+                          const peft_dataset *test, const case_table *f);
 #endif

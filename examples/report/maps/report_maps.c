@@ -55,9 +55,7 @@ static image_map map_of_row(const study *s, const run *r, char **field, const ch
 image_maps read_maps(const study *s, const method *m, const run *r)
 {
     image_maps a = { .count = 0 };
-    char name[record_name_size], *path, *field[map_fields];
-    record_name(name, m->key, r->draw_seed, r->number, "maps");
-    if (asprintf(&path, "%s/%s", s->folder, name) < 0) fail("out of memory");
+    char *path = path_of_record(s, m, r, "maps"), *field[map_fields];
     char *text = a.text = read_text_file(path, NULL);
     for (bool heading = true; text && *text; heading = false) {
         if (read_csv_row(&text, field, map_fields) != map_fields) fail_malformed(path);

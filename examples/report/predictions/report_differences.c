@@ -1,94 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_differences.c -- writes a table of how far each method lies below the best one, with a confidence interval and
  * a p value: over the held-out images, with the predictions that both methods made of them in all runs. */
-#include "common/cases/cases.h"
 #include "common/figures/statistics.h"
 #include "common/program/errors.h"
+#include "pairs.h"
 #include "report/report_parts.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The predictions of two methods for the same images in the runs that both have finished. */
-typedef struct pairs {
-    int64_t n, runs, groups;                                  /* groups: of all runs together */
-    double *best, *other;                                     /* [n, classes] */
-    int64_t *label, *group;                                   /* [n]; group: equal for the same patient, or image */
-} pairs;
-
-/* Whether run i of both methods is done, with the same images. */
-static bool comparable(const method *a, const method *b, int64_t i)
-{
-    const run *x = &a->run[i], *y = &b->run[i];
-    if (!x->done || !y->done || x->images != y->images) return false;
-    for (int64_t k = 0; k < x->images; k++)
-        if (strcmp(x->name[k], y->name[k]) || x->label[k] != y->label[k]) return false;
-    return true;
-}
-
-/* Rounded probabilities of a record may lie a little above 1. */
-static void copy_scores(double *to, const double *from, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) to[i] = fmin(from[i], 1);
-}
-
-/* Whether all finished runs of the study know patients. */
-static bool by_patients(const study *s)
-{
-    for (int64_t m = 0; m < s->methods; m++)
-        for (int64_t i = 0; i < s->runs; i++)
-            if (s->method[m].run[i].done && !s->method[m].run[i].has_patients) return false;
-    return true;
-}
-
-/* An image of no known patient is a group of its own. */
-static pairs find_pairs(const study *s, const method *best, const method *other, bool patients)
-{
-    pairs p = { .n = 0 };
-    for (int64_t i = 0; i < s->runs; i++) if (comparable(best, other, i)) p.n += best->run[i].images;
-    const size_t n = (size_t)p.n + 1, cells = n * (size_t)s->classes;
-    const char **name = check_alloc(malloc(n * sizeof *name));
-    p.best = check_alloc(malloc(cells * sizeof *p.best));
-    p.other = check_alloc(malloc(cells * sizeof *p.other));
-    p.label = check_alloc(malloc(n * sizeof *p.label));
-    p.group = check_alloc(malloc(n * sizeof *p.group));
-    int64_t at = 0;
-    for (int64_t i = 0; i < s->runs; i++) {
-        if (!comparable(best, other, i)) continue;
-        const run *r = &best->run[i];
-        p.runs++;
-        copy_scores(p.best + at * s->classes, r->score, r->images * s->classes);
-        copy_scores(p.other + at * s->classes, other->run[i].score, r->images * s->classes);
-        for (int64_t k = 0; k < r->images; k++, at++) {
-            name[at] = patients && r->patient[k] ? r->patient[k] : r->name[k];
-            p.label[at] = r->label[k];
-        }
-    }
-    case_list groups = find_cases(name, NULL, p.n);
-    memcpy(p.group, groups.of, (size_t)p.n * sizeof *p.group);
-    p.groups = groups.count;
-    free_cases(&groups);
-    free(name);
-    return p;
-}
-
-static void free_pairs(pairs *p)
-{
-    free(p->best);
-    free(p->other);
-    free(p->label);
-    free(p->group);
-}
-
-/* The difference of balanced accuracy in each draw that both have finished, the mean over its runs. */
+/* The difference of the judged figure in each draw that both have finished, the mean over its runs. */
 static statistics differences_of_draws(const study *s, const method *best, const method *other)
 {
     double *sum = check_alloc(calloc((size_t)s->runs, sizeof *sum));
     int64_t *count = check_alloc(calloc((size_t)s->runs, sizeof *count));
     for (int64_t i = 0; i < s->runs; i++) {
         const int64_t draw = best->run[i].draw - 1;           /* draws are numbered from 1 */
-        if (!comparable(best, other, i)) continue;
-        sum[draw] += other->run[i].value[result_balanced_accuracy] - best->run[i].value[result_balanced_accuracy];
+        const double d = comparable(best, other, i) ? run_difference(s, best, other, i) : NAN;
+        if (isnan(d)) continue;
+        sum[draw] += d;
         count[draw]++;
     }
     for (int64_t d = 0; d < s->runs; d++) sum[d] = count[d] ? sum[d] / (double)count[d] : NAN;
@@ -98,17 +28,18 @@ static statistics differences_of_draws(const study *s, const method *best, const
     return result;
 }
 
-/* Adds the row of a method: how far balanced accuracy lies below that of the best one. */
+/* Adds the row of a method: how far its figure lies below that of the best one. */
 static void add_difference(table *t, peft_context *ctx, const study *s, const method *best, const method *other,
                            bool patients)
 {
     pairs p = find_pairs(s, best, other, patients);
-    const peft_samples samples = { .n = p.n, .classes = s->classes, .scores = p.other, .others = p.best,
-                                   .labels = p.label, .groups = p.group };
+    const bool differs = true;
+    const peft_samples samples = samples_of_pairs(s, &p, differs);
+    const char *metric = judging(s)->metric;
     peft_estimate interval = { .value = NAN, .low = NAN, .high = NAN }, test = { .p = NAN };
     if (p.n) {
-        must(peft_statistics_bootstrap(ctx, &samples, "balanced_accuracy", NULL, &interval, 1));
-        must(peft_statistics_permutation(ctx, &samples, "balanced_accuracy", NULL, &test, 1));
+        must(peft_statistics_bootstrap(ctx, &samples, metric, NULL, &interval, 1));
+        must(peft_statistics_permutation(ctx, &samples, metric, NULL, &test, 1));
     }
     add_row(t, other->label);
     add_number(t, (double)p.runs);
@@ -142,18 +73,17 @@ void put_differences(page *page, const study *s)
 {
     FILE *f = page->f;
     const method *best = best_method(s);
-    const bool patients = by_patients(s);
+    const bool patients = study_has_patients(s);
     const char *unit = study_unit(s), *drawn = patients ? "patients" : unit;
     int64_t finished = 0;
     for (int64_t m = 0; m < s->methods; m++) finished += s->method[m].done > 0;
     if (finished < 2) return;
     peft_context *ctx;
     must(peft_context_create(NULL, NULL, NULL, &ctx));
-    fputs("<p class=\"small\">Balanced accuracy, in percentage points, less "
-          "that of ", f);
+    fprintf(f, "<p class=\"small\">%s, in percentage points, less that of ", judging(s)->heading);
     put_escaped(f, best->label);
     fprintf(f, ", over the runs that both have finished. The interval is a bootstrap over the %s%s (2,000 "
-            "resamples; those without an image of a class are undefined and left out), p that of a permutation test "
+            "resamples; those without %s of a class are undefined and left out), p that of a permutation test "
             "which swaps the two methods\342\200\231 predictions of %s. They say what other %s would change with "
             "these trained models, not what other training images would. The interval of draws is that of the mean "
             "difference by Student\342\200\231s t over the draws: it says what other draws of training images would "
@@ -162,12 +92,16 @@ void put_differences(page *page, const study *s)
             "would vary. A difference is no more than noise "
             "unless both intervals are there and lie on one side of zero. p is not corrected for the "
             "number of methods, and the best one was chosen by these %s. ", patients ? "patients of the held-out " :
-            "held-out ", unit, drawn, drawn, unit);
+            "held-out ", unit, s->masks ? "a Dice" : "an image", drawn, drawn, unit);
+    if (s->masks)
+        fputs("The difference is the mean over the classes but the background, of the cases in which both methods "
+              "have a Dice of the class: where the true mask lacks the class, a method that predicts none has no Dice. "
+              "So it may be another than that of the means above. ", f);
     if (patients) fprintf(f, "All %s of a patient are drawn, and swapped, together.</p>\n", unit);
     else fprintf(f, "The records do not say which %s are of one patient: they are taken for independent, which makes "
                  "intervals too narrow where a patient has several.</p>\n", unit);
     char title[256];
-    snprintf(title, sizeof title, "Balanced accuracy less that of %.150s, percentage points", best->label);
+    snprintf(title, sizeof title, "%s less that of %.150s, percentage points", judging(s)->heading, best->label);
     table *t = new_table(title, "Method");
     add_number_column(t, "Runs", 0);
     if (patients) add_number_column(t, "Patients", WHOLE);

@@ -21,14 +21,6 @@ typedef struct file_form {
 /* How many rows a file has below its heading, and where it is cut short: the line; 0: it is not. there: it exists. */
 typedef struct file_rows { bool there; int64_t rows, cut; } file_rows;
 
-static char *path_of(const study *s, const method *m, const run *r, const char *kind)          /* to be freed */
-{
-    char name[record_name_size], *path;
-    record_name(name, m->key, r->draw_seed, r->number, kind);
-    if (asprintf(&path, "%s/%s", s->folder, name) < 0) fail("out of memory");
-    return path;
-}
-
 /* Cuts off what follows the last line end. True: there was something. */
 static bool drop_torn_line(char *text)
 {
@@ -40,7 +32,7 @@ static bool drop_torn_line(char *text)
 
 static file_rows read_file(const study *s, const method *m, run *r, char **keep, const file_form *form)
 {
-    char *path = path_of(s, m, r, form->kind), *text = *keep = read_text_file(path, NULL), *field[max_fields];
+    char *path = path_of_record(s, m, r, form->kind), *text = *keep = read_text_file(path, NULL), *field[max_fields];
     static char empty[] = "";
     file_rows f = { .there = text, .rows = -1 };              /* without the heading */
     const bool torn = text && form->may_end_early && drop_torn_line(text);
@@ -65,7 +57,7 @@ bool read_rows(const study *s, const method *m, run *r, char **keep, const char 
                int64_t least, row_reader store)
 {
     const file_rows f = read_file(s, m, r, keep, &(file_form){ .kind = kind, .fields = fields, .store = store });
-    char *path = path_of(s, m, r, kind);
+    char *path = path_of_record(s, m, r, kind);
     if (f.there && f.rows < least) fail_malformed(path);
     free(path);
     return f.there;
@@ -74,7 +66,6 @@ bool read_rows(const study *s, const method *m, run *r, char **keep, const char 
 /* Columns of KEY-SEED-RUN.run.csv: six that identify the run, the results, with masks those of each class, data,
  * settings and what --tune chose. */
 enum { fields_before = 6, fields_after = 3 };
-static bool has_result(const study *s, int c) { return result_of[c] & (s->masks ? OF_MASKS : OF_CLASSES); }
 static int run_fields(const study *s)
 {
     int n = fields_before + fields_after;
@@ -107,9 +98,9 @@ static void store_epoch(const study *s, run *r, int64_t row, char **field, const
 {
     (void)s;
     r->loss = grow_by_one(r->loss, row, sizeof *r->loss);
-    r->balanced = grow_by_one(r->balanced, row, sizeof *r->balanced);
+    r->figure = grow_by_one(r->figure, row, sizeof *r->figure);
     r->loss[row] = curve_value(field[1], false, "loss", row, path);
-    r->balanced[row] = curve_value(field[2], true, "balanced accuracy", row, path);
+    r->figure[row] = curve_value(field[2], true, s->masks ? "Dice" : "balanced accuracy", row, path);
     r->epochs = row + 1;
 }
 
@@ -147,7 +138,7 @@ static void read_curve(const study *s, const method *m, run *r)
     const file_rows f = read_file(s, m, r, &r->text[1], &(file_form){ .kind = "curve", .fields = curve_fields,
                                                                       .may_end_early = true, .store = store_epoch });
     const int64_t epochs = epochs_of(m, r);
-    char *path = path_of(s, m, r, "curve");
+    char *path = path_of_record(s, m, r, "curve");
     if (!f.there) warn("%s: there is no such file; this run has no learning curve", path);
     else if (f.cut || f.rows < epochs)
         warn("%s:%lld: the file is cut short; the curve of this run ends after %lld epochs", path,
@@ -163,7 +154,7 @@ static bool read_predictions(const study *s, const method *m, run *r)
     const file_rows f = read_file(s, m, r, &r->text[2], &form);
     const double images = r->value[result_test_images];
     const bool whole = f.there && !f.cut && f.rows && !((double)f.rows < images);
-    char *path = path_of(s, m, r, "test");
+    char *path = path_of_record(s, m, r, "test");
     if (!f.there) warn("%s: there is no such file; this run is left out", path);
     else if (!whole)
         warn("%s:%lld: the file is cut short, after %lld of %.0f predictions; this run is left out", path,
@@ -175,7 +166,8 @@ static bool read_predictions(const study *s, const method *m, run *r)
 /* Warns of files of a run that has not the one that compare writes last. */
 static void warn_of_unfinished(const study *s, const method *m, const run *r)
 {
-    char *path = path_of(s, m, r, "run"), *test = path_of(s, m, r, "test"), *text = read_text_file(test, NULL);
+    char *path = path_of_record(s, m, r, "run"), *test = path_of_record(s, m, r, s->masks ? "cases" : "test"),
+         *text = read_text_file(test, NULL);
     if (text) warn("%s: there is no such file, but there is %s; this run is left out", path, test);
     free(text);
     free(test);
@@ -186,7 +178,7 @@ void read_run(const study *s, method *m, run *r)
 {
     const file_form results = { .kind = "run", .fields = run_fields(s), .may_lack_last = true, .store = store_results };
     const file_rows f = read_file(s, m, r, &r->text[0], &results);
-    char *path = path_of(s, m, r, "run");
+    char *path = path_of_record(s, m, r, "run");
     if (f.there && !f.rows) fail_malformed(path);
     free(path);
     if (!f.there) {
@@ -194,7 +186,8 @@ void read_run(const study *s, method *m, run *r)
         return;
     }
     read_curve(s, m, r);
-    r->done = read_predictions(s, m, r);
+    r->done = (s->masks ? read_cases : read_predictions)(s, m, r);
+    if (r->done && s->masks) read_masks(s, m, r);
     m->done += r->done;
     if (!r->done) r->epochs = r->images = 0;
     if (r->epochs > m->epochs) m->epochs = r->epochs;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * record_numbers.c -- numbers in the fields of record files (report_study.h). */
+ * record_numbers.c -- paths of record files, and numbers in their fields (report_study.h). */
 #include "common/program/errors.h"
 #include "report/report_study.h"
 #include <errno.h>
@@ -26,4 +26,12 @@ double number_or_nan(const char *text, const char *path)
     double v = strtod(text, &end);
     if (*end) fail_malformed(path);
     return *text && isfinite(v) ? v : NAN;
+}
+
+char *path_of_record(const study *s, const method *m, const run *r, const char *kind)
+{
+    char name[record_name_size], *path;
+    record_name(name, m->key, r->draw_seed, r->number, kind);
+    if (asprintf(&path, "%s/%s", s->folder, name) < 0) fail("out of memory");
+    return path;
 }

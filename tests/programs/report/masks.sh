@@ -1,0 +1,173 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# report of a study of masks: its figures against those computed here from the recorded cases; intervals and tests by
+# patient; the best, the median and the worst case with overlays; records that are missing or broken.
+#   masks.sh BIN
+set -eu
+export LC_ALL=C
+bin=$(cd "$1" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "report/masks.sh: $*"; cat log; exit 1; }
+vit=$here/../../../examples/data/vit_cifar10.safetensors
+
+"$bin/phantom" --out ph --images 8 --side 48 --masks --difficulty 0.2 > log
+printf '%s\n' 'head: --method linear --lr 1e-2' 'LoRA: --method lora --lr 1e-2' > list.txt
+"$bin/compare" --backbone "$vit" --data ph/images --masks ph/masks --mask-options classes=tissue:benign:malignant \
+    --methods list.txt --shots 4 --samplings 2 --runs 1 --epochs 4 --judge-every 2 --csv a.csv --summary a-s.csv \
+    --svg a.svg --records rec > log 2>&1 || fail compare
+page() { "$bin/report" --out "$1.html" --csv "$1-csv" --force "$1" > log 2>&1 || fail "report $1"; }
+key() { awk -F, -v label="$1" '$1 == "entry" && $2 == label { print $3 }' rec/study.csv; }
+head=$(key head) lora=$(key LoRA)
+
+# --- as it is: captions of the shown cases, against the recorded ones -------------------------------------------------
+page rec
+for words in '<h3[^>]*>Figures of each class' '<h3[^>]*>Dice of each case' 'Dice on the held-out cases, %' \
+    '3 classes of pixels (tissue' 'The records do not say which cases are of one patient'; do
+    grep -q "$words" rec.html || fail "no '$words'"
+done
+if grep -q '<h3[^>]*>Confusion\|<h3[^>]*>Reliability\|<h3[^>]*>Calibration' rec.html; then fail 'parts of classes'; fi
+# Mean Dice and HD95 of each case in a file of cases, "index,dice,hd95", the largest Dice first.
+ranked() {
+    awk -F, 'NR > 1 && $3 != "tissue" {
+            case_of[$1] = case_of[$1] == "" ? n++ : case_of[$1]; i = case_of[$1]
+            if ($6 != "") { dice[i] += $6; d[i]++ }
+            if ($10 != "" && $10 != "inf") { hd[i] += $10; h[i]++ } }
+        END { for (i = 0; i < n; i++) if (d[i])
+            printf "%.9f,%d,Dice %.1f %%, %s\n", dice[i] / d[i], i, 100 * dice[i] / d[i],
+                h[i] ? sprintf("HD95 %.1f px", hd[i] / h[i]) : "no HD95" }' "$1" | sort -t, -k1,1nr -k2,2n
+}
+for method in "$head" "$lora"; do
+    ranked "rec/$method-1-1.cases.csv" > order
+    n=$(wc -l < order)
+    for rank in "best 1" "median $(((n + 1) / 2))" "worst $n"; do
+        row=$(sed -n "${rank#* }p" order)
+        name=${rank% *}
+        [ "$(awk -F, -v rank="$name" '$1 == rank { print $2 }' "rec/$method-1-1.masks.csv")" = \
+            "$(echo "$row" | cut -d, -f2)" ] || fail "$name of $method is another case"
+        grep -qF "<title>$name case: $(echo "$row" | cut -d, -f3-)</title>" rec.html || fail "no $name of $method: $row"
+    done
+done
+# Labels of a recorded mask: as many pixels of each class as the figures of the case say.
+awk -F, 'FNR == NR { if (FNR > 1) for (k = split($6, run, " "); k; k--) { split(run[k], v, "*"); got[$2 "," v[1]] += v[2] }
+        next }
+    FNR > 1 { i = int((FNR - 2) / 3); c = (FNR - 2) % 3; for (j = 0; j < 3; j++) known[i] += got[i "," j]
+        if (known[i] && got[i "," c] + 0 != $5) { print i, c, got[i "," c], $5; exit 1 } }' \
+    "rec/$lora-1-1.masks.csv" "rec/$lora-1-1.cases.csv" > log || fail 'a recorded mask is not that of the figures'
+# Each shown case has its picture, unchanged in all of them, and an overlay.
+[ "$(grep -c '<svg class="overlay"' rec.html)" -eq 6 ] || fail 'not six overlays'
+[ "$(grep -o 'class="cells" href="data:image/png;base64,' rec.html | wc -l)" -eq 12 ] || fail 'not six pictures'
+
+# --- known figures: four patients with two cases each, and one case without patient ------------------------------------
+cp -r rec known
+rm -f known/*-2-1.* known/*.masks.csv
+sed -i 's/^samplings,.*/samplings,1/' known/study.csv
+heading=$(head -n 1 "rec/$head-1-1.cases.csv")
+# $1: seed of the values; $2: added to Dice. Two classes; in case 3 neither mask has the second, in case 6 one alone.
+cases() {
+    echo "$heading"
+    awk -v seed="$1" -v more="$2" 'BEGIN {
+        srand(seed)
+        for (i = 0; i < 9; i++) for (c = 0; c < 3; c++) {
+            dice = 0.4 + 0.03 * i + 0.2 * rand() + more
+            if (c == 2 && i == 6) dice = 0
+            none = c == 2 && i == 3
+            printf "case%d,%s,%s,50,40,%s,%s,0.5,0.5,%s,%s,px\n", i, i < 8 ? "patient" int(i / 2) : "",
+                c == 0 ? "tissue" : c == 1 ? "benign" : "malignant", none ? "" : dice, none ? "" : dice / (2 - dice),
+                none ? "" : c == 2 && i == 6 ? "inf" : 2 + i, none ? "" : c == 2 && i == 6 ? "inf" : 1 + c } }'
+}
+cases 1 0.1 > "known/$head-1-1.cases.csv"
+cases 2 0 > "known/$lora-1-1.cases.csv"
+for method in "$head" "$lora"; do                            # the run's own mean is that of its cases
+    dice=$(awk -F, '$3 != "tissue" && NR > 1 && $6 != "" { s[$3] += $6; n[$3]++ }
+        END { print (s["benign"] / n["benign"] + s["malignant"] / n["malignant"]) / 2 }' "known/$method-1-1.cases.csv")
+    awk -F, -v OFS=, -v dice="$dice" 'NR == 2 { $7 = 9; $8 = dice } { print }' "rec/$method-1-1.run.csv" > \
+        "known/$method-1-1.run.csv"
+done
+mv ph gone
+page known
+grep -q 'its masks cannot be read' log || fail 'no word on missing data'
+# By class: mean Dice, HD95 over finite ones, and cases with the class in one mask alone.
+awk -F, 'FNR > 1 && $6 != "" { n++; d += $6 } FNR > 1 && $10 != "" && $10 != "inf" { h += $10; k++ } $10 == "inf" { one++ }
+    $3 != "malignant" { n = k = d = h = one = 0 }
+    $3 == "malignant" { N += n; D += d; H += h; K += k; O += one; n = k = d = h = one = 0 }
+    END { printf "%d %.4f %.4f %d\n", N, 100 * D / N, H / K, O }' "known/$head-1-1.cases.csv" > wanted
+awk -F, '$1 == "head" && $2 == "malignant" { printf "%d %.4f %.4f %d\n", $3, $4, $10, $NF }' \
+    known-csv/*figures-of-each-class.csv > shown
+cmp wanted shown > log 2>&1 || fail "figures of a class: $(cat shown), expected $(cat wanted)"
+# The difference of pairs, p by all 2^5 swaps of patients, and its bootstrap interval; report draws 2,000 of each.
+tail -n +2 "known/$lora-1-1.cases.csv" > other
+tail -n +2 "known/$head-1-1.cases.csv" | paste -d, - other | awk -F, '
+    function difference(  c, sum) {
+        for (c in s) { sum += s[c] / n[c] }
+        return sum / 2
+    }
+    $3 != "tissue" && $6 != "" && $18 != "" {
+        g = $2 == "" ? 4 : substr($2, 8)
+        value[$3 "," g] += $18 - $6; count[$3 "," g]++ }
+    END {
+        split("benign malignant", name, " ")
+        for (k = 0; k < 32; k++) {
+            for (c = 1; c <= 2; c++) s[c] = n[c] = 0
+            for (g = 0; g < 5; g++) for (c = 1; c <= 2; c++) {
+                s[c] += (int(k / 2 ^ g) % 2 ? -1 : 1) * value[name[c] "," g]; n[c] += count[name[c] "," g] }
+            d = difference()
+            if (!k) first = d
+            more += (d < 0 ? -d : d) >= (first < 0 ? -first : first) - 1e-12
+        }
+        srand(7)
+        for (r = 0; r < 20000; r++) {
+            for (c = 1; c <= 2; c++) s[c] = n[c] = 0
+            for (k = 0; k < 5; k++) {
+                g = int(5 * rand())
+                for (c = 1; c <= 2; c++) { s[c] += value[name[c] "," g]; n[c] += count[name[c] "," g] } }
+            printf "%.6f\n", 100 * difference() > "resamples"
+        }
+        printf "%.6f %.6f\n", 100 * first, more / 32 }' > wanted
+sort -n resamples | awk '{ v[NR] = $1 } END { print v[500], v[19500] }' >> wanted
+grep '^LoRA,' known-csv/*dice-less-that-of-head-percentage-points.csv > shown || fail 'no row of differences'
+awk -F, 'FNR == NR { split($0, w, " "); if (FNR == 1) { d = w[1]; p = w[2] } else { low = w[1]; high = w[2] } next }
+    function far(a, b, most) { return a - b > most || b - a > most }
+    { width = high - low
+      if ($2 != 1 || $3 != 5 || far($4, d, 1e-4)) { print "difference or patients"; exit 1 }
+      if (far($5, low, 0.1 * width) || far($6, high, 0.1 * width)) { print "interval"; exit 1 }
+      if (far($9, p, 5 * sqrt(p / 2000))) { print "p"; exit 1 } }' wanted shown > log ||
+    fail "the test of pairs: $(cat shown), expected $(cat wanted)"
+grep -q 'All cases of a patient are drawn, and swapped, together' known.html || fail 'not by patient'
+# The box: quartiles of the cases, linear between two values.
+ranked "known/$head-1-1.cases.csv" | cut -d, -f1 | sort -n | awk '{ v[NR] = 100 * $1 }
+    END { for (q = 0; q < 5; q++) { a = q / 4 * (NR - 1); i = int(a)
+        printf "%.6f ", v[i + 1] + (a - i) * ((i + 2 in v ? v[i + 2] : v[i + 1]) - v[i + 1]) } }' > wanted
+sed -n 's/.*<th scope="row">head<\/th><td><data value="9">9<\/data><\/td>//p' known.html | head -n 1 |
+    sed 's/<data value="\([0-9.]*\)">[^<]*/\1 /g; s/<[^>]*>//g' | awk '{ for (i = 1; i <= 5; i++) printf "%.6f ", $i }' > shown
+cat wanted shown | awk '{ gsub(/[^0-9.]+/, " "); n = split($0, v, " "); for (i = 1; i <= 5; i++) {
+    d = v[i] - v[5 + i]; if (n != 10 || d * d > 1e-6) exit 1 } }' || fail "quartiles: $(cat shown), expected $(cat wanted)"
+mv gone ph
+
+# --- records that are missing or broken ----------------------------------------------------------------------------------
+cp -r rec less
+rm "less/$head-1-1.masks.csv" "less/$lora-2-1.cases.csv"
+page less
+grep -q "$lora-2-1.cases.csv: there is no such file; this run is left out" log || fail 'a missing file of cases'
+grep -q 'head: compare records masks of the first run' less.html || fail 'missing masks are not named'
+broken() { # $1: kind; $2: a sed program that spoils it; $3: words of the message
+    cp "rec/$lora-1-1.$1.csv" less
+    sed -i "$2" "less/$lora-1-1.$1.csv"
+    if "$bin/report" --out x.html less > log 2>&1; then fail "accepted: $2"; fi
+    grep -q "$lora-1-1.$1.csv.*$3" log || fail "no '$3'"
+    cp "rec/$lora-1-1.$1.csv" less
+}
+broken cases '3d' 'expected class'
+broken cases '2s/px$/cm/' 'unit'
+broken cases 's/,benign,/,other,/' 'is not a record file'
+for program in '2s/,48,48,/,48,49,/' '2s/\*/*9/' '2s/^best/first/' '2s/^best,[0-9]*/best,99/' '2s/,48,48,[0-9]/,48,48,7/' \
+    '2s/ [^ ]*$//'; do
+    broken masks "$program" 'is not a record file'
+done
+"$bin/phantom" --out bigger --images 8 --side 64 --masks > log
+cp bigger/images/*/*.png ph/images/benign-like/ 2> log || true
+if "$bin/report" --out x.html rec > log 2>&1; then fail 'changed data'; fi
+[ ! -e x.html ] || fail 'a page in spite of an error'
+echo 'report/masks.sh: a page of masks'
