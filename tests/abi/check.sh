@@ -49,7 +49,8 @@ touched() {
     done > "$work/touched"
     while :; do
         sed 's/.*/#include <&>/' "$work/touched" > "$work/includes"
-        (cd "$root/include" && grep -rlFf "$work/includes" peft) | sort -u - "$work/touched" > "$work/more"
+        (cd "$root/include" && grep -rlFf "$work/includes" --include='*.h' peft) | sort -u - "$work/touched" \
+            > "$work/more"
         cmp -s "$work/more" "$work/touched" && break
         mv "$work/more" "$work/touched"
     done
