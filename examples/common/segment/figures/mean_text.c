@@ -40,8 +40,9 @@ static void print_left_out(FILE *f, const mean_figures *m, int kind)
         print_counts(f, m, kind, true);
     }
     if (other) {
-        fprintf(f, "  left out of the means: %lld distance%s in pixels, of cases without spacing (--spacing gives one): ",
-               (long long)other, other == 1 ? "" : "s");
+        fprintf(f,
+                "  left out of the means: %lld distance%s in pixels, of cases without spacing (--spacing gives one): ",
+                (long long)other, other == 1 ? "" : "s");
         print_counts(f, m, kind, false);
     }
 }
