@@ -13,6 +13,7 @@ typedef struct bits_case {
     const char *method[2], *adapter[2];         /* attached in this order */
     const char *model, *trainer;                /* NULL: CLASSES, TRAINER */
     enum { IDS = 1, FIT = 2 } how;              /* IDS: steps with sample ids; FIT: by peft_trainer_fit */
+    int map;                                    /* the side of the map that the head gives; 0: it gives none */
 } bits_case;
 
 #define SMALL   "image_size=32,patch=8,width=48,depth=3,heads=3,classes=5"
@@ -64,6 +65,15 @@ static const bits_case bits_cases[] = {
     { .name = "head-own", .method = { "lora" }, .adapter = { "r=2" }, .model = "classes=0" },
     { .name = "head-mean", .method = { "ept" }, .adapter = { "length=3" }, .model = "classes=3,pool=mean" },
     { .name = "head-alone", .trainer = TRAINER },
+    /* heads of maps, which train beside a method or, as the running statistics of their batch norms, without one */
+    { .name = "map-patch", .method = { "lora" }, .adapter = { "r=2" }, .model = "classes=3,head=patch_linear",
+      .map = 4 },
+    { .name = "map-linear", .method = { "bitfit" }, .model = "classes=3,head=seg_linear", .map = 32 },
+    { .name = "map-naive", .method = { "linear" }, .model = "classes=3,head=setr_naive,head_width=8", .map = 32 },
+    { .name = "map-pup", .method = { "ept" }, .adapter = { "length=3" },
+      .model = "classes=3,head=setr_pup,head_width=8", .trainer = TRAINER ",loss=ce_dice,ignore_index=2", .map = 32 },
+    { .name = "map-mla", .method = { "vpt" }, .adapter = { "tokens=2" },
+      .model = "classes=3,head=seg_mla,head_width=8", .trainer = TRAINER ",loss=bce_dice", .map = 32 },
     /* losses */
     { .name = "loss-smoothed", .method = { "bitfit" },
       .trainer = TRAINER ",label_smoothing=0.1,class_weights=\"1,2,0.5\"" },

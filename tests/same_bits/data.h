@@ -63,13 +63,26 @@ static peft_tensor *tensor(peft_context *ctx, peft_dtype type, int ndim, const i
     return t;
 }
 
-/* A batch. side, classes and soft are set by the caller before data_make. */
+/* A batch. side, map, classes and soft are set by the caller before data_make. */
 typedef struct data {
-    int64_t side, classes;                      /* pixels of an image's side */
-    int soft;                                   /* targets [n,classes] in place of labels [n] */
+    int64_t side, map, classes;                 /* pixels of an image's side, and of a map's; map 0: none */
+    int soft;                                   /* targets [n,classes] in place of labels [n]; of maps [n,map,map,..] */
     peft_tensor *images, *labels;
     int64_t ids[BATCH];
 } data;
+
+/* Rows of labels and logits of a sample. */
+static int64_t rows_of(const data *d) { return d->map ? d->map * d->map : 1; }
+
+/* Makes the tensor [n], of maps [n,map,map], with `classes` as one more extent if with_classes is not 0. */
+static peft_tensor *rows_tensor(const data *d, peft_context *ctx, peft_dtype type, int64_t n, int with_classes)
+{
+    int64_t dims[4] = { n };
+    int count = 1;
+    if (d->map) dims[count++] = d->map, dims[count++] = d->map;
+    if (with_classes) dims[count++] = d->classes;
+    return tensor(ctx, type, count, dims);
+}
 
 /* Fills the batch with samples first .. first + n - 1, modulo SAMPLES. */
 static void fill(data *d, int64_t n, int64_t first)
@@ -80,10 +93,13 @@ static void fill(data *d, int64_t n, int64_t first)
     for (int64_t i = 0; i < n; i++) {
         const int64_t sample = (first + i) % SAMPLES;
         for (int64_t k = 0; k < image_size; k++) x[i * image_size + k] = 2 * number((uint64_t)sample, (uint64_t)k);
-        if (d->soft)            /* one class has 0.75, the next one 0.25 */
-            for (int64_t c = 0; c < d->classes; c++)
-                y[i * d->classes + c] = c == sample % d->classes ? 0.75f : c == (sample + 1) % d->classes ? 0.25f : 0;
-        else label[i] = sample * 7 % d->classes;
+        for (int64_t r = 0; r < rows_of(d); r++) {
+            const int64_t class = (sample + r / 5) % d->classes, row = i * rows_of(d) + r;
+            if (d->soft)        /* one class has 0.75, the next one 0.25 */
+                for (int64_t c = 0; c < d->classes; c++)
+                    y[row * d->classes + c] = c == class ? 0.75f : c == (class + 1) % d->classes ? 0.25f : 0;
+            else label[row] = (sample * 7 + r / 5) % d->classes;
+        }
         d->ids[i] = sample;
     }
 }
@@ -92,7 +108,7 @@ static void fill(data *d, int64_t n, int64_t first)
 static void data_make(data *d, peft_context *ctx, int64_t n)
 {
     d->images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ n, 3, d->side, d->side });
-    d->labels = tensor(ctx, d->soft ? PEFT_F32 : PEFT_I64, d->soft ? 2 : 1, (const int64_t[]){ n, d->classes });
+    d->labels = rows_tensor(d, ctx, d->soft ? PEFT_F32 : PEFT_I64, n, d->soft);
 }
 
 static void data_free(data *d)

@@ -100,7 +100,7 @@ static int write_progress(peft_trainer *trainer, void *user)
 /* The extents and kind of labels of a case's batches. */
 static data data_of(const case_objects *t)
 {
-    return (data){ .side = peft_backbone_get(t->b, "image_size"), .classes = peft_model_classes(t->m),
+    return (data){ .side = peft_backbone_get(t->b, "image_size"), .map = t->c->map, .classes = peft_model_classes(t->m),
                    .soft = strstr(trainer_text(t->c), "loss=soft_ce") || strstr(trainer_text(t->c), "loss=bce") };
 }
 
@@ -125,7 +125,7 @@ static void train(const case_objects *t)
     if (t->c->how & FIT) OK(peft_trainer_fit(trainer, 2, next_batch, write_progress, &d));
     else for (int i = 0; i < STEPS; i++) step(t, trainer, &d, i == STEPS - 1 ? 2 : BATCH, 3 * i);
     write_gradients(t);
-    peft_tensor *logits = tensor(t->ctx, PEFT_F32, 2, (const int64_t[]){ 2, d.classes });
+    peft_tensor *logits = rows_tensor(&d, t->ctx, PEFT_F32, 2, 1);
     data_make(&d, t->ctx, 2);
     fill(&d, 2, 5);
     OK(peft_trainer_evaluate(trainer, d.images, logits));
@@ -160,7 +160,7 @@ static void predict(const case_objects *t, peft_model *m, const char *what, pred
     peft_session *s;
     data d = data_of(t);
     peft_options *o = options(t->ctx, how == WITH_TAPS ? "batch=3,taps=\"embed,block.1,feature\"" : "batch=3");
-    peft_tensor *logits = tensor(t->ctx, PEFT_F32, 2, (const int64_t[]){ 2, d.classes });
+    peft_tensor *logits = rows_tensor(&d, t->ctx, PEFT_F32, 2, 1);
     OK(peft_session_create(m, o, &s));
     data_make(&d, t->ctx, 2);
     fill(&d, 2, 4);
@@ -190,7 +190,7 @@ static int succeeded(const char *what, peft_status s)
 }
 
 /* Saves adapters, model and merged backbone, and predicts with the models that are loaded from the files. A method
- * whose network needs its own head has no taps. */
+ * whose network needs its own head, and a head of maps, have no taps. */
 static void save(const case_objects *t)
 {
     static const char *const file[] = { "adapter.safetensors", "adapter-2.safetensors" };
@@ -200,7 +200,7 @@ static void save(const case_objects *t)
     for (size_t i = 0; i < COUNT(t->a); i++) if (t->a[i]) OK(peft_adapter_save(t->a[i], path(file[i])));
     OK(peft_model_save(t->m, path("model.safetensors")));
     OK(peft_model_load(t->b, path("model.safetensors"), &loaded));
-    const int has_taps = !head || !*head;
+    const int has_taps = (!head || !*head) && !t->c->map;
     predict(t, loaded, "predicted", has_taps ? WITH_TAPS : OUTPUTS_ALONE);
     peft_model_free(loaded);
     if (succeeded("merge", peft_model_merge(t->m, &merged))) {
@@ -209,7 +209,7 @@ static void save(const case_objects *t)
     }
     if (succeeded("hf", peft_model_save_hf(t->m, path("hf-adapter"), NULL))) {
         OK(peft_model_load_hf(t->b, path("hf-adapter"), &loaded));
-        predict(t, loaded, "predicted-hf", WITH_TAPS);
+        predict(t, loaded, "predicted-hf", has_taps ? WITH_TAPS : OUTPUTS_ALONE);
         peft_model_free(loaded);
     }
 }
