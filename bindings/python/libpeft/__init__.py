@@ -47,6 +47,8 @@ from .maps import Maps, map_kinds
 from .model import Adapter, Model, method_help, methods
 from .predictor import Predictor
 from .probe import Probe
+from .segmentation import Segment, Segmentation
+from .segmenter import Segmenter
 from .session import Session
 from .trainer import Trainer
 
@@ -88,6 +90,9 @@ __all__ = [
     "PeftError",
     "Predictor",
     "Probe",
+    "Segment",
+    "Segmentation",
+    "Segmenter",
     "Session",
     "ShapeError",
     "StateError",
