@@ -8,13 +8,14 @@
 #   tuned_rates.sh --table CSV          only the table of a CSV file of compare
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/student.sh"
 
 # Rows of labels: balanced accuracy and AUROC (mean +- standard deviation over the draws), and the differences of
 # balanced accuracy from the entry "linear" and, of "X tuned", from "X", with the 95 % interval of their mean by Student's
 # t over the draws.
 table() {
-    awk -F, '
-    BEGIN { split("12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262", t, " ") }
+    awk -F, -v student="$student" '
+    BEGIN { split(student, t, " ") }
     NR > 1 {
         if (!($1 in seen)) label[++labels] = $1
         seen[$1] = 1
