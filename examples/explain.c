@@ -2,6 +2,7 @@
  * explain.c -- maps over pictures that show what a model looks at (peft/maps.h): for each picture and kind an overlay
  * of the picture's size and the values. If a picture cannot be read, the program prints an error, goes on with
  * the others and ends with status 1. */
+#include "common/backbone/image_sides.h"
 #include "common/backbone/weights.h"
 #include "common/data/data.h"
 #include "common/flags/flags.h"
@@ -91,8 +92,7 @@ static peft_status explain_picture(const loaded_model *s, const inputs *in, int6
 static int64_t explain_pictures(const loaded_model *s, const inputs *in, const map_kinds *kinds, map_files *files,
                                 int64_t *tried)
 {
-    const int64_t side = peft_transform_size(s->transform);
-    float *input = check_alloc(malloc((size_t)(3 * side * side) * sizeof *input));
+    float *input = check_alloc(malloc((size_t)image_floats(s->transform) * sizeof *input));
     progress_line bar = start_progress("pictures", in->count);
     int64_t failed = 0;
     for (*tried = 0; *tried < in->count && !stop_requested; ++*tried) {

@@ -100,9 +100,10 @@ static int status;                                           /* of the program *
  * loaded, and sets the status. unknown: the file may be something else than a network, of which nothing is printed. */
 static void print_backbone(peft_context *ctx, const char *path, bool unknown)
 {
-    static const char *const facts[] = { "width", "depth", "heads", "mlp", "patch", "image_size", "registers",
-                                         "classes", "feature_width" };
+    static const char *const before[] = { "width", "depth", "heads", "mlp", "patch" };
+    static const char *const after[] = { "registers", "classes", "feature_width" };
     peft_backbone *b;
+    char sides[SIDES_TEXT];
     const int errors_and_warnings = 1;
     must(peft_context_set_log(ctx, print_warning, NULL, errors_and_warnings));
     const peft_status s = try_load_backbone(ctx, path, STORED_IMAGE_SIZE, given[backbone_options].value, &b);
@@ -113,8 +114,11 @@ static void print_backbone(peft_context *ctx, const char *path, bool unknown)
         return;
     }
     printf("  network:");
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        printf(" %s=%" PRId64, facts[i], peft_backbone_get(b, facts[i]));
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+        printf(" %s=%" PRId64, before[i], peft_backbone_get(b, before[i]));
+    printf(" image_size=%s", sides_text(sides, backbone_sides(b)));
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++)
+        printf(" %s=%" PRId64, after[i], peft_backbone_get(b, after[i]));
     putchar('\n');
     print_lines("settings", peft_backbone_note(b, "settings"));
     print_lines("parts", peft_backbone_note(b, "parts"));

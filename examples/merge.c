@@ -55,7 +55,7 @@ static void print_difference(loaded_model *s, const char *path)
 {
     double absolute, relative;
     const peft_tensor *noise_images = NULL;                   /* the library makes them */
-    peft_backbone *written = load_backbone(s->ctx, path, peft_backbone_get(s->vit, "image_size"), NULL);
+    peft_backbone *written = load_backbone(s->ctx, path, backbone_sides(s->vit), NULL);
     must(peft_model_merge_drift(s->model, written, noise_images, &absolute, &relative));
     printf("largest difference of %s between the file and the model, on noise images: %.3g, %.3g of the largest\n",
            s->classes ? "logits" : "features", absolute, relative);

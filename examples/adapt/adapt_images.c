@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * adapt_images.c -- loads images in a random order, corrupted on request, and finds their classes (adapt.h). */
 #include "adapt.h"
+#include "common/backbone/image_sides.h"
 #include "common/corruption/corruption.h"
 #include "common/corruption/random.h"
 #include "common/program/errors.h"
@@ -53,16 +54,16 @@ int64_t image_count(const peft_dataset *d, int64_t count)
 
 image_set load_images(const loaded_model *m, const peft_dataset *d, const image_choice *choice)
 {
-    const int64_t all = peft_dataset_count(d), side = peft_transform_size(m->transform), area = 3 * side * side;
+    const int64_t all = peft_dataset_count(d), floats = image_floats(m->transform);
     const int64_t n = image_count(d, choice->count);
     if (peft_dataset_multilabel(d)) fail("--data: its images have several labels; expected one for each image");
     if (peft_dataset_classes(d) > m->classes)
         fail("--data: %lld classes, but the model has %lld", (long long)peft_dataset_classes(d), (long long)m->classes);
     image_set s = { .count = n, .sample = random_order(all, choice->seed) };
-    s.pixels = check_alloc(malloc((size_t)(n * area) * sizeof *s.pixels));
+    s.pixels = check_alloc(malloc((size_t)(n * floats) * sizeof *s.pixels));
     s.labels = check_alloc(malloc((size_t)n * sizeof *s.labels));
     for (int64_t i = 0; i < n; i++) {
-        load_image(m, d, s.sample[i], choice, s.pixels + i * area);
+        load_image(m, d, s.sample[i], choice, s.pixels + i * floats);
         s.labels[i] = class_in_model(m, d, peft_dataset_label(d, s.sample[i]));
     }
     return s;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * adapt_run.c -- predicts images with a session or an adaptor, batch by batch, and computes the figures (adapt.h). */
 #include "adapt.h"
+#include "common/backbone/image_sides.h"
 #include "common/model/adaptation.h"
 #include "common/program/errors.h"
 #include <stdio.h>
@@ -30,11 +31,7 @@ static double seconds_computed(void)
 /* The tensor of images first .. first + n - 1. */
 static peft_tensor *images_at(const loaded_model *m, const image_set *s, int64_t first, int64_t n)
 {
-    const int64_t side = peft_transform_size(m->transform);
-    peft_tensor *images;
-    must(peft_tensor_wrap(m->ctx, PEFT_F32, 4, (int64_t[]){ n, 3, side, side }, s->pixels + first * 3 * side * side,
-                          &images));
-    return images;
+    return images_over(m->ctx, m->transform, n, s->pixels + first * image_floats(m->transform));
 }
 
 /* The number of images in the call that begins with image `first` of count. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_features.c -- features of the images of a run, and their sharing among the probes of a draw. */
+#include "common/backbone/image_sides.h"
 #include "common/program/errors.h"
 #include "common/program/clock.h"
 #include "common/program/settings.h"
@@ -97,11 +98,9 @@ features compute_features(const training_run *t, peft_session *session, const pe
                           void *user)
 {
     features f = make_features(d, peft_model_feature_width(t->model));
-    const int64_t side = peft_transform_size(t->transform);
-    peft_tensor *image, *feature;
+    peft_tensor *image = new_images(t->ctx, t->transform, 1), *feature;
     peft_image *im;
     peft_status status = PEFT_OK;
-    must(peft_tensor_create(t->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, side, side }, &image));
     for (int64_t i = 0; i < f.n && !status; i++) {
         must(peft_dataset_load(d, i, &im));
         must(peft_transform_apply(t->transform, im, peft_tensor_data(image)));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_records.c -- writes the record files of a study (compare --records), whose formats are in records.h. */
+#include "common/backbone/image_sides.h"
 #include "common/files/atomic_file.h"
 #include "common/program/errors.h"
 #include "common/segment/mask_sets.h"
@@ -99,7 +100,8 @@ static void put_backbone(FILE *f, const study *s, const peft_backbone *b)
     put_text(f, "fingerprint", s->fingerprint);
     for (size_t k = 0; k < sizeof properties / sizeof *properties; k++)
         put_count(f, properties[k], peft_backbone_get(b, properties[k]));
-    if (one_image_size(s)) put_count(f, "image_size", peft_backbone_get(b, "image_size"));
+    char sides[SIDES_TEXT];
+    if (one_image_size(s)) put_text(f, "image_size", sides_text(sides, backbone_sides(b)));
 }
 
 static void put_entry(FILE *f, const entry *e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kinds.c -- makes the maps of the kinds that --kind names, each with those of --map-options that it has. */
 #include "explain.h"
+#include "common/backbone/image_sides.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
@@ -111,9 +112,8 @@ static int stop(int64_t done, int64_t of, void *user)
 peft_status compute_map(const loaded_model *s, const map_kinds *all, int kind, float *input, int64_t *class)
 {
     const map_kind *k = &all->item[kind];
-    const int64_t side = peft_transform_size(s->transform), wanted = all->class;
-    peft_tensor *image, *map;
-    must(peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, side, side }, input, &image));
+    const int64_t wanted = all->class;
+    peft_tensor *image = images_over(s->ctx, s->transform, 1, input), *map;
     must(peft_tensor_wrap(s->ctx, PEFT_F32, 3, (int64_t[]){ 1, k->h, k->w }, k->value, &map));
     const peft_status status = peft_maps_compute(k->maps, image, k->of_class ? &wanted : NULL, map, class, stop, NULL);
     peft_tensor_free(image);

@@ -2,6 +2,7 @@
  * prune.c -- the search of --prune: importance of the trained masks, a training for each pair of percentages, results
  * in a table that a later run goes on with (stages.h). */
 #include "stages.h"
+#include "common/backbone/image_sides.h"
 #include "common/files/atomic_file.h"
 #include "common/files/csv.h"
 #include "common/model/evaluate.h"
@@ -53,7 +54,7 @@ int check_search(const prune_search *s)
 /* Adds every batch of the first epoch of the training images. */
 static peft_importance *gather(const training_run *t)
 {
-    const int64_t batch = peft_loader_batch_size(t->loader), size = peft_transform_size(t->transform);
+    const int64_t batch = peft_loader_batch_size(t->loader);
     const int64_t classes = peft_dataset_classes(t->train);
     peft_importance *importance;
     peft_tensor *images, *labels, *some, *some_labels;
@@ -62,13 +63,12 @@ static peft_importance *gather(const training_run *t)
     const int64_t first_epoch = 0;
     int64_t *const no_ids = NULL;                             /* without ids the feature cache is not used */
     must(peft_importance_create(peft_model_adapter(t->model, only_adapter), &importance));
-    must(peft_tensor_create(t->io_ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, size, size }, &images));
+    images = new_images(t->io_ctx, t->transform, batch);
     must(peft_tensor_create(t->io_ctx, multilabel ? PEFT_F32 : PEFT_I64, multilabel ? 2 : 1,
                             (int64_t[]){ batch, classes }, &labels));
     for (int64_t b = 0, n; b < peft_loader_batches(t->loader) && !stop_requested; b++) {
         must(peft_loader_read(t->loader, first_epoch, b, images, labels, no_ids, &n));
-        must(peft_tensor_wrap(t->io_ctx, PEFT_F32, 4, (int64_t[]){ n, 3, size, size }, peft_tensor_data(images),
-                              &some));
+        some = images_over(t->io_ctx, t->transform, n, peft_tensor_data(images));
         must(peft_tensor_wrap(t->io_ctx, multilabel ? PEFT_F32 : PEFT_I64, multilabel ? 2 : 1,
                               (int64_t[]){ n, classes }, peft_tensor_data(labels), &some_labels));
         must(peft_importance_add(importance, t->trainer, some, some_labels, no_ids));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * stages.c -- recipes of further stages, and the effective rank of features (stages.h). */
 #include "stages.h"
+#include "common/backbone/image_sides.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include <stdio.h>
@@ -17,14 +18,14 @@ void copy_recipe(flag *flags, const flag *recipe, const char *method, const char
 
 void print_effective_rank(const training_run *t, const peft_dataset *d, const char *when)
 {
-    const int64_t n = peft_dataset_count(d), size = peft_transform_size(t->transform);
+    const int64_t n = peft_dataset_count(d);
     const int64_t width = peft_model_feature_width(t->model);
     float *features = check_alloc(malloc((size_t)(n * width) * sizeof *features));
     peft_session *s;
     peft_tensor *image, *row;
     double rank;
     must(peft_session_create(t->model, NULL, &s));
-    must(peft_tensor_create(t->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, size, size }, &image));
+    image = new_images(t->ctx, t->transform, 1);
     for (int64_t i = 0; i < n && !stop_requested; i++) {
         peft_image *im;
         must(peft_dataset_load(d, i, &im));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * adapted.c -- predicts pictures by an adaptor, which goes on learning from them (predict.h). */
 #include "predict.h"
+#include "common/backbone/image_sides.h"
 #include "common/data/data.h"
 #include "common/model/adaptation.h"
 #include "common/program/errors.h"
@@ -29,16 +30,14 @@ static void give_source(const loaded_model *s, const adaptation *a)
     peft_dataset *d = open_source(s, a);
     const int64_t batch = peft_adaptor_batch(a->adaptor), all = peft_dataset_count(d);
     const int64_t count = a->source_images && a->source_images < all ? a->source_images : all;
-    const int64_t side = peft_transform_size(s->transform);
     snprintf(options, sizeof options, "batch=%lld,shuffle=true,train=false,seed=%llu", (long long)batch,
              (unsigned long long)a->seed);
     must(peft_loader_create(d, s->transform, options, &loader));
-    must(peft_tensor_create(s->ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, side, side }, &whole));
+    whole = new_images(s->ctx, s->transform, batch);
     for (int64_t given = 0, b = 0, n; given < count; given += n, b++) {
-        peft_tensor *images;
         must(peft_loader_read(loader, 0, b, whole, NULL, NULL, &n));
         if (n > count - given) n = count - given;
-        must(peft_tensor_wrap(s->ctx, PEFT_F32, 4, (int64_t[]){ n, 3, side, side }, peft_tensor_data(whole), &images));
+        peft_tensor *images = images_over(s->ctx, s->transform, n, peft_tensor_data(whole));
         const peft_status status = peft_adaptor_source(a->adaptor, images);
         if (status == PEFT_E_UNSUPPORTED)
             fail("--source: kind %s compares pictures with no training images; leave it out",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * batch.c -- reads and prepares the images of a batch with several threads (predict.h). */
 #include "predict.h"
+#include "common/backbone/image_sides.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include "common/program/threads.h"
@@ -10,9 +11,9 @@
 
 image_batch make_batch(const loaded_model *s, int64_t capacity, int threads)
 {
-    const int64_t side = peft_transform_size(s->transform);
+    const int64_t floats = image_floats(s->transform);
     return (image_batch){ .model = s, .capacity = capacity, .threads = threads,
-                   .pixels = check_alloc(malloc((size_t)(capacity * 3 * side * side) * sizeof(float))),
+                   .pixels = check_alloc(malloc((size_t)(capacity * floats) * sizeof(float))),
                    .picture = check_alloc(malloc((size_t)capacity * sizeof(int64_t))),
                    .error = check_alloc(calloc((size_t)capacity, sizeof(char *))) };
 }
@@ -26,16 +27,12 @@ void free_batch(image_batch *b)
 
 static float *pixels_of(const image_batch *b, int64_t k)
 {
-    const int64_t side = peft_transform_size(b->model->transform);
-    return b->pixels + k * 3 * side * side;
+    return b->pixels + k * image_floats(b->model->transform);
 }
 
 peft_tensor *batch_images(const image_batch *b, int64_t first, int64_t count)
 {
-    const int64_t side = peft_transform_size(b->model->transform);
-    peft_tensor *t;
-    must(peft_tensor_wrap(b->model->ctx, PEFT_F32, 4, (int64_t[]){ count, 3, side, side }, pixels_of(b, first), &t));
-    return t;
+    return images_over(b->model->ctx, b->model->transform, count, pixels_of(b, first));
 }
 
 /* Images first .. count - 1 of the batch are being read; the next one that a thread takes. */
@@ -70,8 +67,7 @@ static void read_all(image_batch *b, const inputs *in, int64_t first, int64_t co
 /* Removes the images first .. count - 1 whose pictures are broken, and prints their errors. */
 static int64_t remove_broken(image_batch *b, int64_t first, int64_t count)
 {
-    const int64_t side = peft_transform_size(b->model->transform);
-    const size_t bytes = (size_t)(3 * side * side) * sizeof(float);
+    const size_t bytes = (size_t)image_floats(b->model->transform) * sizeof(float);
     b->count = first;
     for (int64_t k = first; k < count; k++) {
         if (b->error[k]) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * accuracy.c -- predicts a data set in batches and counts correct predictions (accuracy.h). */
 #include "accuracy.h"
+#include "common/backbone/image_sides.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 
@@ -9,13 +10,13 @@ enum { BATCH = 50 };
 evaluator open_evaluator(peft_context *ctx, peft_model *m, peft_dataset *d, peft_transform *t)
 {
     evaluator e;
-    int64_t size = peft_transform_size(t), n = BATCH;
+    const int64_t n = BATCH;
     peft_options *o = empty_options(ctx);
     must(peft_options_set_int(o, "batch", n));
     must(peft_session_create(m, o, &e.session));
     peft_options_free(o);
     must(peft_loader_create(d, t, "batch=50", &e.loader));    /* 50: BATCH */
-    must(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ n, 3, size, size }, &e.images));
+    e.images = new_images(ctx, t, n);
     must(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ n, peft_model_classes(m) }, &e.logits));
     must(peft_tensor_create(ctx, PEFT_I64, 1, &n, &e.labels));
     return e;

@@ -41,13 +41,13 @@ typedef struct run {
 } run;
 
 /* The transform for images of `size` x `size` pixels, with the augmentation of the flags. */
-static void make_transform(run *r, int64_t size)
+static void make_transform(run *r)
 {
-    char text[512];
+    char text[512], size[SIDES_TEXT];
     const char *jitter_range = given[jitter].value;
-    snprintf(text, sizeof text, "size=%lld,%s,flip=0.5,pad=%s,brightness=%s,contrast=%s,saturation=%s,erase=%s",
-             (long long)size, given[preprocess].value, given[pad].value, jitter_range, jitter_range, jitter_range,
-             given[erase].value);
+    snprintf(text, sizeof text, "size=%s,%s,flip=0.5,pad=%s,brightness=%s,contrast=%s,saturation=%s,erase=%s",
+             sides_text(size, backbone_sides(r->vit)), given[preprocess].value, given[pad].value, jitter_range,
+             jitter_range, jitter_range, given[erase].value);
     must(peft_transform_parse(r->ctx, text, &r->transform));
 }
 
@@ -58,7 +58,7 @@ static void make_model(run *r)
     const char *start_file = given[start].value;
     peft_options *o = options_from_text(r->ctx, start_file ? NULL : given[model].value);
     must(peft_options_set_int(o, "seed", flag_integer(&given[seed])));
-    if (start_file) r->vit = load_backbone(r->ctx, start_file, flag_integer(&given[image_size]), NULL);
+    if (start_file) r->vit = load_backbone(r->ctx, start_file, flag_sides(&given[image_size]), NULL);
     else must(peft_backbone_create(r->ctx, o, &r->vit));
     peft_options_free(o);
     must(peft_adapter_create(r->vit, "full", NULL, &full));
@@ -152,7 +152,7 @@ static void pretrain(run *r)
 {
     peft_backbone *trained;
     make_model(r);
-    make_transform(r, peft_backbone_get(r->vit, "image_size"));
+    make_transform(r);
     make_trainer(r);
     r->evaluator = open_evaluator(r->ctx, r->model, r->test, r->transform);
     printf("%lld training and %lld test images of %lld classes, %lld parameters, %lld updates an epoch, %.0f MiB\n",
@@ -185,7 +185,7 @@ static void evaluate_file(run *r)
         fail("--evaluate %s: the network has %lld classes, but the test images have %lld; give the data it was trained "
              "on", given[evaluate].value,
              (long long)peft_model_classes(r->model), (long long)peft_dataset_classes(r->test));
-    make_transform(r, peft_backbone_get(r->vit, "image_size"));
+    make_transform(r);
     r->evaluator = open_evaluator(r->ctx, r->model, r->test, r->transform);
     printf("%-22s %lld\n%-22s %.4f\n", "test_images", (long long)peft_dataset_count(r->test), "test_accuracy",
            test_accuracy(&r->evaluator));

@@ -18,12 +18,22 @@ static const run *run_with_maps(const study *s, const method *m)
     return NULL;
 }
 
-/* Side of the square of patches; 0: the patches form none. */
-static int64_t grid_of(const analysis *a)
+/* Rows and columns of patches. */
+typedef struct grid { int64_t rows, columns; } grid;
+/* Those of square patches that fill the images of the transform; 0: the patches do not. */
+static grid grid_of(const analysis *a)
 {
-    int64_t side = 1;
-    while (side * side < a->tokens - a->prefix) side++;
-    return side * side == a->tokens - a->prefix ? side : 0;
+    const int64_t patches = a->tokens - a->prefix;
+    peft_context *ctx = make_context();
+    peft_transform *t;
+    must(peft_transform_parse(ctx, a->transform, &t));
+    const int64_t height = peft_transform_height(t), width = peft_transform_width(t);
+    peft_transform_free(t);
+    peft_context_free(ctx);
+    int64_t rows = 1;
+    while (rows < patches && rows * rows * width < patches * height) rows++;
+    const bool fills = rows * rows * width == patches * height && patches % rows == 0;
+    return fills ? (grid){ rows, patches / rows } : (grid){ 0, 0 };
 }
 
 /* Map i without the tokens before the patches. */
@@ -72,7 +82,8 @@ static peft_image *picture_of(const run *r, peft_dataset *images, int64_t i)
     peft_image *im, *picture;
     ctx = make_context();
     must(peft_transform_parse(ctx, r->analysis.transform, &t));
-    const int64_t side = peft_transform_size(t), count = side * side, rows_dense = 0, channels = 1, bits = 8;
+    const int64_t width = peft_transform_width(t), height = peft_transform_height(t), count = width * height;
+    const int64_t rows_dense = 0, channels = 1, bits = 8;
     float *x = check_alloc(malloc((size_t)(3 * count) * sizeof *x));
     unsigned char *pixels = check_alloc(malloc((size_t)count));
     double low[3] = { INFINITY, INFINITY, INFINITY }, high[3] = { -INFINITY, -INFINITY, -INFINITY };
@@ -88,7 +99,7 @@ static peft_image *picture_of(const run *r, peft_dataset *images, int64_t i)
             if (high[c] > low[c]) grey += ((double)x[c * count + k] - low[c]) / (high[c] - low[c]) / 3;
         pixels[k] = (unsigned char)lround(255 * grey);
     }
-    must(peft_image_from_buffer(ctx, pixels, side, side, channels, bits, rows_dense, &picture));
+    must(peft_image_from_buffer(ctx, pixels, width, height, channels, bits, rows_dense, &picture));
     peft_image_free(im);
     peft_transform_free(t);
     peft_context_free(ctx);
@@ -100,17 +111,17 @@ static peft_image *picture_of(const run *r, peft_dataset *images, int64_t i)
 /* The level of a share, 0 to levels. */
 static int level_of(double v, double largest) { return largest > 0 ? (int)lround(levels * v / largest) : 0; }
 
-/* Writes map v [grid, grid] as squares of one colour, the more opaque the larger the value: a path for each level of
+/* Writes map v [rows, columns] as squares of one colour, the more opaque the larger the value: a path for each level of
  * opacity, in which neighbours of a row form one rectangle. */
-static void put_squares(FILE *f, const double *v, int64_t grid, double largest)
+static void put_squares(FILE *f, const double *v, grid g, double largest)
 {
     const double most = 0.85;                                 /* opacity */
     for (int level = 1; level <= levels; level++) {
         bool open = false;
-        for (int64_t y = 0; y < grid; y++)
-            for (int64_t x = 0; x < grid; x++) {
+        for (int64_t y = 0; y < g.rows; y++)
+            for (int64_t x = 0; x < g.columns; x++) {
                 int64_t n = 0;                                /* patches from x on of this level */
-                while (x + n < grid && level_of(v[y * grid + x + n], largest) == level) n++;
+                while (x + n < g.columns && level_of(v[y * g.columns + x + n], largest) == level) n++;
                 if (!n) continue;
                 if (!open) fprintf(f, "<path fill=\"#d55e00\" fill-opacity=\"%.2f\" d=\"", most * level / levels);
                 open = true;
@@ -145,21 +156,22 @@ static table *map_summary(const analysis *a, int64_t image, const char *title)
 /* The same for CSV files: a row for each row of patches of each block, with the share of each patch in percent. */
 static table *map_patches(const analysis *a, int64_t image, const char *title)
 {
-    const int64_t grid = grid_of(a);
+    const grid g = grid_of(a);
     table *t = new_table(title, "Block");
     char text[32];
     add_number_column(t, "Row", 0);
-    for (int64_t x = 0; x < grid; x++) {
+    for (int64_t x = 0; x < g.columns; x++) {
         snprintf(text, sizeof text, "Column %lld", (long long)x + 1);
         add_number_column(t, text, 1);
     }
     for (int64_t i = 0; i < a->masses; i++) {
         if (a->mass_image[i] != image) continue;
         snprintf(text, sizeof text, "%lld", (long long)a->mass_block[i] + 1);
-        for (int64_t y = 0; y < grid; y++) {
+        for (int64_t y = 0; y < g.rows; y++) {
             add_row(t, text);
             add_number(t, (double)y + 1);
-            for (int64_t x = 0; x < grid; x++) add_number(t, 1e-4 * round(1e6 * patches_of(a, i)[y * grid + x]));
+            for (int64_t x = 0; x < g.columns; x++)
+                add_number(t, 1e-4 * round(1e6 * patches_of(a, i)[y * g.columns + x]));
         }
     }
     return t;
@@ -172,7 +184,7 @@ static void put_image_maps(page *p, const study *s, const run *r, int64_t image,
 {
     FILE *f = p->f;
     const analysis *a = &r->analysis;
-    const int64_t grid = grid_of(a);
+    const grid g = grid_of(a);
     const bool with_picture = image != MEAN_IMAGE && images;
     const char *slash = image != MEAN_IMAGE ? strrchr(r->name[image], '/') : NULL;
     peft_image *picture = with_picture ? picture_of(r, images, image) : NULL;
@@ -185,8 +197,8 @@ static void put_image_maps(page *p, const study *s, const run *r, int64_t image,
     fputs("<div class=\"maps\">\n", f);
     if (picture) {
         fprintf(f, "<div><svg viewBox=\"0 0 %lld %lld\" role=\"img\"><title>the image</title><image id=\"%s\" "
-                "width=\"%lld\" height=\"%lld\" href=\"", (long long)grid, (long long)grid, id, (long long)grid,
-                (long long)grid);
+                "width=\"%lld\" height=\"%lld\" href=\"", (long long)g.columns, (long long)g.rows, id,
+                (long long)g.columns, (long long)g.rows);
         put_image_uri(f, picture, picture_side);
         fputs("\"/></svg><p>image</p></div>\n", f);
     }
@@ -194,9 +206,9 @@ static void put_image_maps(page *p, const study *s, const run *r, int64_t image,
         if (a->mass_image[i] != image) continue;
         const long long block = (long long)a->mass_block[i] + 1;
         fprintf(f, "<div><svg viewBox=\"0 0 %lld %lld\" role=\"img\"><title>attention taken in block %lld</title>",
-                (long long)grid, (long long)grid, block);
+                (long long)g.columns, (long long)g.rows, block);
         if (picture) fprintf(f, "<use href=\"#%s\"/>", id);
-        put_squares(f, patches_of(a, i), grid, largest);
+        put_squares(f, patches_of(a, i), g, largest);
         fprintf(f, "</svg><p>block %lld<br>%.0f&nbsp;%%</p></div>\n", block, 100 * share_of(a, i, PATCHES));
     }
     fputs("</div>\n", f);
@@ -235,7 +247,7 @@ void put_masses(page *p, const study *s)
     bool heading = false;
     for (int64_t m = 0; m < s->methods; m++) {
         const run *r = run_with_maps(s, &s->method[m]);
-        if (!r || !grid_of(&r->analysis)) continue;
+        if (!r || !grid_of(&r->analysis).rows) continue;
         if (!heading)
             fputs("<p class=\"small\">Prompts of this method take part in the "
                   "softmax of attention and carry no value: they scale the output of each token by 1 minus the share "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_summary.c -- writes the beginning of a study: title, note and a summary of its data, and its end: settings. */
 #include "report_parts.h"
+#include "common/backbone/image_sides.h"
 #include <string.h>
 
 /* compare --title, else the last part of the path of the data, else the folder of the records. */
@@ -53,8 +54,9 @@ static void put_study_summary(FILE *f, const study *s)
     fprintf(f, ": %lld blocks, width %lld, patches of %lld pixels", (long long)study_integer(s, "depth"),
             (long long)study_integer(s, "width"), (long long)study_integer(s, "patch"));
     if (study_property(s, "image_size")) {
-        int64_t size = study_integer(s, "image_size");
-        fprintf(f, ", images of %lld \303\227 %lld", (long long)size, (long long)size);
+        const flag size = { .name = "image_size", .value = study_property(s, "image_size") };
+        const image_sides sides = flag_sides(&size);
+        fprintf(f, ", images of %lld \303\227 %lld", (long long)sides.height, (long long)sides.width);
     }
     fprintf(f, ". Each run had one thread; %lld run%s at a time.</p>\n", (long long)jobs, plural(jobs));
 }

@@ -2,17 +2,21 @@
  * backbone_name.c -- describes a backbone by its file name and architecture, and says where two differ
  * (backbone_name.h). */
 #include "backbone_name.h"
+#include "common/backbone/image_sides.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const facts[] = { "width", "depth", "heads", "mlp", "patch", "image_size" };
-enum { FACTS = sizeof facts / sizeof *facts, FACT_SIZE = 40 };
+enum { FACTS = sizeof facts / sizeof *facts, FACT_SIZE = 12 + SIDES_TEXT };
 
 static const char *fact(const peft_backbone *b, int k, char text[FACT_SIZE])
 {
-    snprintf(text, FACT_SIZE, "%s=%lld", facts[k], (long long)peft_backbone_get(b, facts[k]));
+    char sides[SIDES_TEXT];
+    if (strcmp(facts[k], "image_size"))
+        snprintf(text, FACT_SIZE, "%s=%lld", facts[k], (long long)peft_backbone_get(b, facts[k]));
+    else snprintf(text, FACT_SIZE, "image_size=%s", sides_text(sides, backbone_sides(b)));
     return text;
 }
 

@@ -79,7 +79,7 @@ static char *convert_npz(peft_context *ctx, const char *npz)  /* path of a tempo
     return path;
 }
 
-peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options,
+peft_status try_load_backbone(peft_context *ctx, const char *path, image_sides sides, const char *options,
                               peft_backbone **out)
 {
     char *file = find_weights(path);
@@ -89,8 +89,9 @@ peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image
         free(file);
         file = temporary;
     }
+    char text[SIDES_TEXT];
     peft_options *o = options_from_text(ctx, options);
-    if (image_size) must(peft_options_set_int(o, "image_size", image_size));
+    if (sides.height) must(peft_options_set_string(o, "image_size", sides_text(text, sides)));
     peft_status s = peft_backbone_load(ctx, file, o, out);
     if (npz) remove(file);                                    /* the backbone can still read its mapping of the file */
     peft_options_free(o);
@@ -98,10 +99,10 @@ peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image
     return s;
 }
 
-peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options)
+peft_backbone *load_backbone(peft_context *ctx, const char *path, image_sides sides, const char *options)
 {
     peft_backbone *b;
-    must(try_load_backbone(ctx, path, image_size, options, &b));
+    must(try_load_backbone(ctx, path, sides, options, &b));
     return b;
 }
 

@@ -3,6 +3,7 @@
  * Hugging Face's libraries write it, or a .npz file of Google's ViT. */
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
+#include "common/backbone/image_sides.h"
 #include <peft/peft.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,13 +16,12 @@ bool has_weights(const char *folder);
 /* Path of the weights file: path itself, or the file in the folder path. To be freed. NULL: it is a .npz file, which
  * the library's functions for files of weights do not read. */
 char *weights_file(const char *path);
-/* Loads the backbone; an error ends the program, or is returned by try_load_backbone. image_size: side in pixels, or
- * STORED_IMAGE_SIZE for that of the file; position embeddings are resampled for another size.
+/* Loads the backbone; an error ends the program, or is returned by try_load_backbone. sides: of the images, or
+ * STORED_IMAGE_SIZE for those of the file; position embeddings are resampled for others.
  * options: options of peft_backbone_load, such as "heads=6,act=gelu", for values that the files lack; NULL: none. A
  * .npz file is first converted to a temporary safetensors file in TMPDIR (or /tmp). */
-enum { STORED_IMAGE_SIZE = 0 };
-peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options);
-peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options,
+peft_backbone *load_backbone(peft_context *ctx, const char *path, image_sides sides, const char *options);
+peft_status try_load_backbone(peft_context *ctx, const char *path, image_sides sides, const char *options,
                               peft_backbone **out);
 /* Are the matrices of the blocks stored as int8, by the file or by the option weights=int8? */
 bool is_int8_backbone(const peft_backbone *b);

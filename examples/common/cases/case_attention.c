@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * case_attention.c -- trains and uses a case pool over the features of a model (case_attention.h). */
 #include "case_attention.h"
+#include "common/backbone/image_sides.h"
 #include "common/model/model_hash.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
@@ -38,11 +39,10 @@ static float *features_of(peft_session *s, const peft_dataset *d, const peft_tra
 {
     peft_context *ctx = context_of(peft_session_model(s));
     const int64_t n = peft_dataset_count(d), width = peft_model_feature_width(peft_session_model(s));
-    const int64_t side = peft_transform_size(t);
     float *features = check_alloc(malloc((size_t)(n * width) * sizeof *features));
     peft_tensor *image, *out;
     int64_t i = 0;
-    must(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, side, side }, &image));
+    image = new_images(ctx, t, 1);
     for (; i < n && !stop_requested; i++) {
         peft_image *im;
         must(peft_dataset_load(d, i, &im));

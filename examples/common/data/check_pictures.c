@@ -3,6 +3,7 @@
  * hours of training (data.h). */
 #include "data.h"
 #include "forms.h"
+#include "common/backbone/image_sides.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
@@ -75,8 +76,8 @@ static void *decode(void *user)
 {
     check *c = user;
     const peft_dataset *d;
-    const size_t side = (size_t)peft_transform_size(c->transform);
-    float *prepared = check_alloc(malloc((side * side * 3 + 1) * sizeof *prepared));    /* side 0: no transform */
+    const size_t floats = (size_t)image_floats(c->transform) + 1;             /* 0 floats: no transform */
+    float *prepared = check_alloc(malloc(floats * sizeof *prepared));
     for (int64_t i; next_picture(c, &d, &i); ) {
         char *error = find_fault(c, d, i, prepared);
         pthread_mutex_lock(&c->lock);

@@ -11,16 +11,17 @@
 const char no_augmentation[] = "random_crop=false,flip=0,brightness=0,contrast=0,saturation=0,pad=0,erase=0";
 static const char list_name[] = "--preprocess";
 
-int64_t requested_size(int64_t image_size, const char *preprocess)
+image_sides requested_size(const char *image_size, const char *preprocess)
 {
     settings s = read_transform_settings(preprocess, list_name);
-    const char *size = find_setting(&s, "size");
-    const int64_t n = size ? flag_integer(&(flag){ .name = "size", .value = size }) : image_size;
-    if (size && !n) fail("--preprocess size=%s: expected the image's side in pixels, from 1 on", size);
-    if (image_size && n != image_size)
-        fail("--image-size %lld and --preprocess size=%s differ; give one of them", (long long)image_size, size);
+    const flag size = { .name = "--preprocess size", .value = find_setting(&s, "size") };
+    const flag other = { .name = "--image-size", .value = image_size };
+    const image_sides given = flag_sides(&other), set = flag_sides(&size);
+    if (size.value && !set.height) fail("--preprocess size=%s: expected sides in pixels, from 1 on", size.value);
+    if (size.value && given.height && !same_sides(given, set))
+        fail("--image-size %s and --preprocess size=%s differ; give one of them", image_size, size.value);
     free_settings(&s);
-    return n;
+    return set.height ? set : given;
 }
 
 /* Returns the backbone's preprocessing as text, to be freed: the note "preprocess" of its files; else its notes of
@@ -57,10 +58,9 @@ static peft_transform *make_transform(peft_context *ctx, const peft_backbone *b,
                                       const char **origin)
 {
     peft_transform *t;
-    char side[24], *base = backbone_settings(b, origin);
+    char sides[SIDES_TEXT], *base = backbone_settings(b, origin);
     settings s = read_transform_settings(changes, list_name), disabled = read_settings(no_augmentation, list_name);
-    snprintf(side, sizeof side, "%lld", (long long)peft_backbone_get(b, "image_size"));
-    set_setting(&s, "size", side);
+    set_setting(&s, "size", sides_text(sides, backbone_sides(b)));
     add_missing(&s, "flip", flip);
     for (int i = 0; i < disabled.count; i++) add_missing(&s, disabled.item[i].name, disabled.item[i].value);
     char *text = settings_text(&s);
@@ -72,13 +72,12 @@ static peft_transform *make_transform(peft_context *ctx, const peft_backbone *b,
     return t;
 }
 
-peft_transform *continued_transform(peft_context *ctx, const char *base, int64_t size, const char *changes)
+peft_transform *continued_transform(peft_context *ctx, const char *base, image_sides sides, const char *changes)
 {
     peft_transform *t;
-    char side[24];
+    char size[SIDES_TEXT];
     settings s = read_transform_settings(changes, list_name);
-    snprintf(side, sizeof side, "%lld", (long long)size);
-    set_setting(&s, "size", side);
+    set_setting(&s, "size", sides_text(size, sides));
     char *text = settings_text(&s);
     must(peft_transform_parse_over(ctx, base, text, &t));
     free(text);

@@ -3,6 +3,7 @@
  * those that --preprocess gives. */
 #ifndef PREPROCESS_H
 #define PREPROCESS_H
+#include "common/backbone/image_sides.h"
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdint.h>
@@ -10,9 +11,9 @@
 /* Settings that turn off every augmentation of a transform. */
 extern const char no_augmentation[];
 
-/* The image side in pixels from --image-size (0: not given) or from "size" in --preprocess (text, may be NULL); 0 if
+/* The sides of images from --image-size or from "size" in --preprocess (texts, may be NULL); STORED_IMAGE_SIZE if
  * neither is given. Two different sizes are an error. */
-int64_t requested_size(int64_t image_size, const char *preprocess);
+image_sides requested_size(const char *image_size, const char *preprocess);
 /* The transform for training at the backbone's image size. changes: text of --preprocess (may be NULL), whose settings
  * replace those of the backbone; flip is 0.5 unless changes sets it. *origin: a phrase that says where the settings
  * come from. */
@@ -24,7 +25,7 @@ char *whole_image(const char *changes);
 /* The same for predicting with a model whose file has no preprocessing: without flips, and with a warning if neither
  * the backbone's files nor changes give settings. */
 peft_transform *inference_transform(peft_context *ctx, const peft_backbone *b, const char *changes);
-/* The transform of `base`, the text of an earlier training's transform, at this image size. Settings in changes (may be
- * NULL) replace its own. */
-peft_transform *continued_transform(peft_context *ctx, const char *base, int64_t size, const char *changes);
+/* The transform of `base`, the text of an earlier training's transform, for images of these sides. Settings in changes
+ * (may be NULL) replace its own. */
+peft_transform *continued_transform(peft_context *ctx, const char *base, image_sides sides, const char *changes);
 #endif

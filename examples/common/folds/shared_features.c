@@ -2,6 +2,7 @@
  * shared_features.c -- decides on and sets a feature cache for several trainings (shared_features.h). */
 #include "shared_features.h"
 #include "compare_int64.h"
+#include "common/backbone/image_sides.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include <stdlib.h>
@@ -44,10 +45,9 @@ static int64_t count_different(int64_t *ids, int64_t count)
 static bool repeats_images(const training_run *base, peft_loader *loader, int64_t images)
 {
     enum { epochs = 5 };
-    const int64_t batch = peft_loader_batch_size(loader), size = peft_transform_size(base->transform);
+    const int64_t batch = peft_loader_batch_size(loader);
     int64_t *ids = check_alloc(malloc((size_t)((images + batch) * epochs) * sizeof *ids)), count = 0, different = 0;
-    peft_tensor *x;
-    must(peft_tensor_create(base->io_ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, size, size }, &x));
+    peft_tensor *x = new_images(base->io_ctx, base->transform, batch);
     for (int64_t e = 0; e < epochs && different <= 2 * images; e++) {
         for (int64_t b = 0, n = 1; n > 0; b++) {
             n = next_by_content(e, b, x, NULL, ids + count, loader);

@@ -126,14 +126,14 @@ peft_model *load_trained(peft_backbone *b, const char *path, const char *kind)
     return m;
 }
 
-int64_t transform_size(peft_context *ctx, const char *preprocess)
+image_sides sides_of_text(peft_context *ctx, const char *preprocess)
 {
     peft_transform *t;
     if (!preprocess) return STORED_IMAGE_SIZE;
     must(peft_transform_parse(ctx, preprocess, &t));
-    int64_t size = peft_transform_size(t);
+    const image_sides sides = transform_sides(t);
     peft_transform_free(t);
-    return size;
+    return sides;
 }
 
 /* Moves the text *from to *to, unless *to is set already. */
@@ -162,7 +162,7 @@ loaded_model open_model(const char *backbone, const char *backbone_options, cons
         fail("--backbone %s: is a file of kind '%s'; give it as --model, and as --backbone the pretrained network",
              backbone, kind);
     move_if_unset(&notes.preprocess, &backbone_notes.preprocess);
-    s.vit = load_backbone(s.ctx, backbone, transform_size(s.ctx, notes.preprocess), backbone_options);
+    s.vit = load_backbone(s.ctx, backbone, sides_of_text(s.ctx, notes.preprocess), backbone_options);
     s.own_head = !trained && !backbone_notes.link;            /* merge notes it, as training does */
     if (!trained && !notes.class_names) notes.class_names = copy_text(peft_backbone_note(s.vit, "class_names"));
     if (!trained && !notes.link) notes.link = copy_text(peft_backbone_note(s.vit, "link"));
@@ -192,9 +192,10 @@ void choose_transform(loaded_model *s, const char *changes)
     }
     if (!changes) return;
     must(peft_transform_parse_over(s->ctx, peft_transform_text(s->transform), changes, &changed));
-    if (peft_transform_size(changed) != peft_transform_size(s->transform))
-        fail("--preprocess %s: changes the image size; the model was trained for %lld pixels, leave size out", changes,
-             (long long)peft_transform_size(s->transform));
+    char trained[SIDES_TEXT];
+    if (!same_sides(transform_sides(changed), transform_sides(s->transform)))
+        fail("--preprocess %s: changes the image size; the model was trained for %s pixels, leave size out", changes,
+             sides_text(trained, transform_sides(s->transform)));
     peft_transform_free(s->transform);
     s->transform = changed;
 }

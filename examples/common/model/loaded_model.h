@@ -6,6 +6,7 @@
 #define LOADED_MODEL_H
 #include "common/decision/decision.h"
 #include "common/decision/prediction_sets.h"
+#include "common/backbone/image_sides.h"
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdbool.h>
@@ -41,7 +42,7 @@ char       *trained_kind(peft_context *ctx, const char *path, char **preprocess)
 /* Loads path onto the backbone. kind: as trained_kind returns it; with "adapter" the head is the backbone's
  * classifier. */
 peft_model *load_trained(peft_backbone *b, const char *path, const char *kind);
-int64_t     transform_size(peft_context *ctx, const char *preprocess);    /* of its text; STORED_IMAGE_SIZE for NULL */
+image_sides sides_of_text(peft_context *ctx, const char *preprocess);    /* of a transform; NULL: STORED_IMAGE_SIZE */
 /* Sets names: from list ("a,b", may be NULL), else from the files, else class_0, class_1, ... with a warning. Warns of
  * own_head without a list. Fails if the model has no classifier. */
 void   name_classes(loaded_model *s, const char *list);

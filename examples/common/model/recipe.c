@@ -63,7 +63,7 @@ static void prepare_images(training_run *t, const flag *recipe, const char *earl
 {
     const char *changes = recipe[recipe_preprocess].value;
     if (earlier) {
-        t->transform = continued_transform(t->io_ctx, earlier, peft_backbone_get(t->vit, "image_size"), changes);
+        t->transform = continued_transform(t->io_ctx, earlier, backbone_sides(t->vit), changes);
         t->transform_origin = "as --model was trained";
     } else {
         char *whole = peft_dataset_has_masks(t->train) ? whole_image(changes) : NULL;
@@ -95,13 +95,13 @@ static void check_head(const training_run *t, const char *list)
 {
     int64_t dims[PEFT_MAX_DIMS];
     const bool map = peft_model_output(t->model, dims) > 1;
+    const bool pixels = map && same_sides((image_sides){ dims[0], dims[1] }, transform_sides(t->transform));
     if (peft_dataset_has_masks(t->train)) {
-        if (map && dims[0] == peft_transform_size(t->transform)) return;
+        if (pixels) return;
         fail("--head: with --masks the head must give a class for each pixel, and it gives one for %s; give --head "
              "head=seg_linear, setr_naive, setr_pup or seg_mla", map ? "each patch" : "the image");
     }
     if (!map) return;
-    const bool pixels = dims[0] == peft_transform_size(t->transform);
     const char *part = pixels ? "pixel" : "patch";
     const long long rows = dims[0], columns = dims[1];
     if (!list)
@@ -224,10 +224,9 @@ static void make_training_context(training_run *t)
 /* Loads the backbone and makes transform and loader. earlier: text of the transform of the training before, or NULL. */
 static void prepare_backbone(training_run *t, const flag *recipe, const char *earlier)
 {
-    const flag *image_size = &recipe[recipe_image_size];
-    int64_t size = requested_size(image_size->value ? flag_integer(image_size) : 0, recipe[recipe_preprocess].value);
-    if (!size) size = transform_size(t->ctx, earlier);
-    t->vit = load_backbone(t->ctx, t->backbone, size, recipe[recipe_backbone_options].value);
+    image_sides sides = requested_size(recipe[recipe_image_size].value, recipe[recipe_preprocess].value);
+    if (!sides.height) sides = sides_of_text(t->ctx, earlier);
+    t->vit = load_backbone(t->ctx, t->backbone, sides, recipe[recipe_backbone_options].value);
     prepare_images(t, recipe, earlier);
 }
 

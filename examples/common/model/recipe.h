@@ -34,7 +34,8 @@
     X(balance, "sampler|weights", NULL, "classes of different sizes: sampler draws each equally often, weights " \
       "weighs the loss by class (with several labels, their positives)") \
     BACKBONE_OPTIONS(X) \
-    X(image_size, "N", NULL, "side in pixels to which images are resized; without it the backbone's") \
+    X(image_size, "N|HxW", NULL, "side in pixels to which images are resized, or height and width; without it the " \
+      "backbone's") \
     X(preprocess, "LIST", NULL, "preprocessing settings that replace the backbone's, name=value,... (inspect " \
       "--preprocess lists them); training images are also flipped (flip=0.5)")
 #define RECIPE_ID(name, argument, value, help) recipe_##name,

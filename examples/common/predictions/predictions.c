@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * predictions.c -- the loop that predicts the images of a data set (predictions.h). */
 #include "predictions.h"
+#include "common/backbone/image_sides.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
 #include "common/ranks/ranks.h"
@@ -12,18 +13,19 @@ typedef struct prediction_batch {
     peft_context *ctx;                                        /* of the tensors */
     peft_session *session;
     const peft_dataset *data;
-    peft_tensor *images;                                      /* [batch, 3, size, size] */
+    peft_tensor *images;                                      /* [batch, 3, height, width] */
     float *result;                                            /* [batch, classes] */
-    int64_t size, classes;
+    image_sides sides;
+    int64_t classes;
 } prediction_batch;
 
 /* Predicts images first .. first + count - 1 of the batch to their rows of b->result. */
 static peft_status predict_some(const prediction_batch *b, int64_t first, int64_t count)
 {
-    const int64_t pixels = 3 * b->size * b->size;
-    float *image = (float *)peft_tensor_data(b->images) + first * pixels, *result = b->result + first * b->classes;
+    const int64_t h = b->sides.height, w = b->sides.width;
+    float *image = (float *)peft_tensor_data(b->images) + first * 3 * h * w, *result = b->result + first * b->classes;
     peft_tensor *some, *out;
-    must(peft_tensor_wrap(b->ctx, PEFT_F32, 4, (int64_t[]){ count, 3, b->size, b->size }, image, &some));
+    must(peft_tensor_wrap(b->ctx, PEFT_F32, 4, (int64_t[]){ count, 3, h, w }, image, &some));
     must(peft_tensor_wrap(b->ctx, PEFT_F32, 2, (int64_t[]){ count, b->classes }, result, &out));
     const peft_status status = peft_session_probabilities(b->session, some, peft_dataset_multilabel(b->data), out);
     peft_tensor_free(some);
@@ -53,9 +55,9 @@ static peft_status predict_batches(peft_session *s, peft_loader *loader, const p
     const int64_t batch = peft_loader_batch_size(loader), only_epoch = 0;
     const peft_backbone *vit = peft_model_backbone(peft_session_model(s));
     prediction_batch b = { .ctx = peft_backbone_context(vit), .session = s, .data = d,
-                           .size = peft_backbone_get(vit, "image_size"), .classes = peft_dataset_classes(d) };
+                           .sides = backbone_sides(vit), .classes = peft_dataset_classes(d) };
     peft_status status = PEFT_OK;
-    must(peft_tensor_create(b.ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, b.size, b.size }, &b.images));
+    must(peft_tensor_create(b.ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, b.sides.height, b.sides.width }, &b.images));
     b.result = check_alloc(malloc((size_t)(batch * b.classes) * sizeof *b.result));
     for (int64_t i = first, n; i < end && !status && !stop_requested; i++) {
         must(peft_loader_read(loader, only_epoch, i, b.images, NULL, NULL, &n));

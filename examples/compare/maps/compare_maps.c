@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_maps.c -- computes maps (peft/maps.h) of the held-out images that report shows of a run (compare --maps) and
  * writes them as a record (records.h). */
+#include "common/backbone/image_sides.h"
 #include "common/figures/shown_images.h"
 #include "common/files/atomic_file.h"
 #include "common/program/errors.h"
@@ -76,15 +77,14 @@ static void write_map(FILE *f, const training_run *t, peft_maps *maps, size_t ki
                       const predictions *p, int64_t i)
 {
     const char *name = peft_maps_kind_name(kind);
-    const int64_t side = peft_transform_size(t->transform), predicted = most_probable(p->score + i * p->classes,
-                                                                                      p->classes);
+    const int64_t predicted = most_probable(p->score + i * p->classes, p->classes);
     const bool of_class = peft_maps_kind_of_class(kind);
     int64_t h, w, chosen;
     double box[4];
     peft_image *im;
     peft_tensor *image, *map;
     peft_maps_size(maps, &h, &w);
-    must(peft_tensor_create(t->ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, side, side }, &image));
+    image = new_images(t->ctx, t->transform, 1);
     must(peft_tensor_create(t->ctx, PEFT_F32, 3, (int64_t[]){ 1, h, w }, &map));
     must(peft_dataset_load(d, i, &im));
     must(peft_transform_apply(t->transform, im, peft_tensor_data(image)));

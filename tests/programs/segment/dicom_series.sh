@@ -28,7 +28,7 @@ options=classes=tissue:benign:malignant
 
 # Two pictures of each patient are a series.
 "$bin/phantom" --out ph --images 6 --side 48 --dicom --masks > log
-"$bin/finetune" --backbone "$vit" --data ph/images/labels.csv --masks ph/masks --threads 1 --method linear --lr 1e-2 \
+"$bin/finetune" --backbone "$vit" --data ph/labels.csv --masks ph/masks --threads 1 --method linear --lr 1e-2 \
     --epochs 10 --batch 4 --mask-options $options --loss ce \
     --trainer 'class_weights="0.05,1,1"' --out m.safetensors > log 2>&1 || fail 'not trained'
 predict --save-segmentations series --segmentation-per series ph/images > log 2>&1 || fail 'no segmentations of series'
