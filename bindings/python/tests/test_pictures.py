@@ -25,6 +25,18 @@ class Pictures(Case):
         kept = libpeft.Image.from_array(samples).crop(1, 1, 2, 2).array
         self.assertTrue((kept == samples[1:3, 1:3]).all())  # the array keeps the closed image's memory
 
+    def test_spacing(self):
+        header = np.zeros(352, np.uint8)
+        header[:4] = np.frombuffer(np.array([348], "<i4").tobytes(), np.uint8)
+        header[40:48] = np.frombuffer(np.array([3, 2, 2, 1], "<i2").tobytes(), np.uint8)
+        header[70], header[72] = 2, 8
+        header[76:92] = np.frombuffer(np.array([1, 0.5, 0.75, 2], "<f4").tobytes(), np.uint8)
+        header[344:347] = np.frombuffer(b"n+1", np.uint8)
+        path = self.folder / "a.nii"
+        path.write_bytes(header.tobytes() + bytes(4))
+        self.assertEqual(libpeft.Image.open(path).spacing, (2, 0.75, 0.5))
+        self.assertEqual(libpeft.Image.from_array(np.zeros((2, 2), np.uint8)).spacing, (0, 0, 0))
+
     def test_transform(self):
         samples = np.full((32, 32, 3), 255, np.uint8)
         prepare = libpeft.Transform(size=32, mean=[0.5, 0.5, 0.5], std=[0.5, 0.25, 0.125])
