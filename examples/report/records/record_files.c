@@ -1,67 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * record_files.c -- reads the record files of a run (report_study.h). A curve or predictions that are cut short or
  * missing give a warning, and report goes on with what is there; other damage ends the program. */
-#include "common/files/csv.h"
 #include "common/files/text_file.h"
 #include "common/program/errors.h"
-#include "report/report_study.h"
+#include "record_rows.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { max_fields = most_record_fields };
-/* What a file is, by kind (record_name): fields of a row; may_lack_last: records of an earlier version lack the last
- * field, which is read as empty; may_end_early: the file may be cut short. */
-typedef struct file_form {
-    const char *kind;
-    int fields;
-    bool may_lack_last, may_end_early;
-    row_reader store;
-} file_form;
-/* How many rows a file has below its heading, and where it is cut short: the line; 0: it is not. there: it exists. */
-typedef struct file_rows { bool there; int64_t rows, cut; } file_rows;
-
-/* Cuts off what follows the last line end. True: there was something. */
-static bool drop_torn_line(char *text)
-{
-    char *end = strrchr(text, '\n'), *rest = end ? end + 1 : text;
-    const bool torn = *rest || !end;
-    *rest = 0;
-    return torn;
-}
-
-static file_rows read_file(const study *s, const method *m, run *r, char **keep, const file_form *form)
-{
-    char *path = path_of_record(s, m, r, form->kind), *text = *keep = read_text_file(path, NULL), *field[max_fields];
-    static char empty[] = "";
-    file_rows f = { .there = text, .rows = -1 };              /* without the heading */
-    const bool torn = text && form->may_end_early && drop_torn_line(text);
-    while (text && *text && !f.cut) {
-        const int fields_read = read_csv_row(&text, field, max_fields);
-        const bool whole = fields_read == form->fields || (form->may_lack_last && fields_read == form->fields - 1);
-        if (!whole && (!form->may_end_early || *text)) fail_malformed(path);
-        if (!whole) f.cut = f.rows + 2;
-        else {
-            if (fields_read < form->fields) field[form->fields - 1] = empty;
-            if (f.rows >= 0) form->store(s, r, f.rows, field, path);
-            f.rows++;
-        }
-    }
-    if (torn && !f.cut) f.cut = f.rows + 2;
-    if (f.rows < 0) f.rows = 0;
-    free(path);
-    return f;
-}
-
-bool read_rows(const study *s, const method *m, run *r, char **keep, const char *kind, int fields,
-               int64_t least, row_reader store)
-{
-    const file_rows f = read_file(s, m, r, keep, &(file_form){ .kind = kind, .fields = fields, .store = store });
-    char *path = path_of_record(s, m, r, kind);
-    if (f.there && f.rows < least) fail_malformed(path);
-    free(path);
-    return f.there;
-}
 
 /* Columns of KEY-SEED-RUN.run.csv: six that identify the run, the results, with masks those of each class, data,
  * settings and what --tune chose. */
@@ -135,7 +80,7 @@ static int64_t epochs_of(const method *m, const run *r)
 /* Reads the learning curve. A run without one, or with a part of it, stays. */
 static void read_curve(const study *s, const method *m, run *r)
 {
-    const file_rows f = read_file(s, m, r, &r->text[1], &(file_form){ .kind = "curve", .fields = curve_fields,
+    const file_rows f = read_record_file(s, m, r, &r->text[1], &(file_form){ .kind = "curve", .fields = curve_fields,
                                                                       .may_end_early = true, .store = store_epoch });
     const int64_t epochs = epochs_of(m, r);
     char *path = path_of_record(s, m, r, "curve");
@@ -151,7 +96,7 @@ static bool read_predictions(const study *s, const method *m, run *r)
 {
     const file_form form = { .kind = "test", .fields = image_fields + (int)s->classes + 1, .may_lack_last = true,
                              .may_end_early = true, .store = store_prediction };
-    const file_rows f = read_file(s, m, r, &r->text[2], &form);
+    const file_rows f = read_record_file(s, m, r, &r->text[2], &form);
     const double images = r->value[result_test_images];
     const bool whole = f.there && !f.cut && f.rows && !((double)f.rows < images);
     char *path = path_of_record(s, m, r, "test");
@@ -177,7 +122,7 @@ static void warn_of_unfinished(const study *s, const method *m, const run *r)
 void read_run(const study *s, method *m, run *r)
 {
     const file_form results = { .kind = "run", .fields = run_fields(s), .may_lack_last = true, .store = store_results };
-    const file_rows f = read_file(s, m, r, &r->text[0], &results);
+    const file_rows f = read_record_file(s, m, r, &r->text[0], &results);
     char *path = path_of_record(s, m, r, "run");
     if (f.there && !f.rows) fail_malformed(path);
     free(path);

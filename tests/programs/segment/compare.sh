@@ -116,7 +116,7 @@ printf 'kNN: --method probe\n' > list.txt
 refused 'list.txt:1: --method probe: is a classifier of images' --seed 1
 printf 'head: --method linear\n' > list.txt
 if "$bin/compare" --backbone "$vit" --data ph/images --mask-options classes=3 --methods list.txt > log 2>&1 ||
-    ! grep -q 'give --masks DIR if they lie elsewhere' log; then fail 'mask options without masks'; fi
+    ! grep -q 'they need a name of their own; give suffix' log; then fail 'mask options without masks'; fi
 rm ph/masks/normal-like/0005.png
 refused 0005 --seed 1
 echo 'segment/compare.sh: a study of masks'
