@@ -212,7 +212,8 @@ static run prepare(int argc, char **argv)
                                 flag_integer(&given[seed]));
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
     print_balance(given[own_flags + recipe_trainer].value, &given[own_flags + recipe_balance], r.t.train);
-    if (!given[masks].value) begin_decisions(&r);
+    if (given[masks].value) begin_mask_decisions(&r);
+    else begin_decisions(&r);
     if (given[predictions].value) check_prediction_columns(&r);
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);

@@ -162,8 +162,7 @@ static void choose(run *r, const char *set)
     free(names);
 }
 
-/* Stores a note, or empties one that the model has from an earlier training. */
-static void store_note(const run *r, const char *key, char *text)
+void store_note(const run *r, const char *key, char *text)
 {
     if (*text || peft_model_note(r->t.model, key)) must(peft_model_set_note(r->t.model, key, text));
     free(text);

@@ -173,6 +173,9 @@ void print_sets_figures(const run *r, const double *scores);  /* of the sets of 
 void free_decisions(run *r);
 /* --- segment/segment.c --- */
 void check_mask_flags(void);                                  /* --masks: flags that are for classes of images */
+void begin_mask_decisions(run *r);                            /* of several labels a pixel: --threshold */
+/* Stores a note, or empties one that the model has from an earlier training; frees text. */
+void store_note(const run *r, const char *key, char *text);
 /* Prints the figures of the test images and completes the record; false: a stop was asked for. */
 bool evaluate_maps(run *r, peft_session *s);
 /* --- predictions.c --- */

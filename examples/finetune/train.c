@@ -108,6 +108,6 @@ void add_notes(run *r)
     must(peft_model_set_note(r->t.model, "preprocess", peft_transform_text(r->t.transform)));
     must(peft_model_set_note(r->t.model, "class_names", names));
     if (given[image_options].value) must(peft_model_set_note(r->t.model, "image_options", given[image_options].value));
-    must(peft_model_set_note(r->t.model, "link", peft_dataset_multilabel(r->t.train) ? "sigmoid" : "softmax"));
+    must(peft_model_set_note(r->t.model, "link", has_several_labels(r->t.train) ? "sigmoid" : "softmax"));
     free(names);
 }

@@ -43,7 +43,7 @@ static void add(case_judge *j, const char *name, peft_image *im, const uint8_t *
 
 static case_judge *judge(double row, double column, bool distances)
 {
-    return begin_judging(io_ctx, names, 2, &(judge_rule){ distances, { row, column }, 10 });
+    return begin_judging(io_ctx, names, 2, &(judge_rule){ distances, { row, column }, 10, false });
 }
 
 /* Figure k of the lesion in case i. */

@@ -195,9 +195,12 @@ static void make_trainer(training_run *t, const flag *recipe)
     balance_weights(&s, &recipe[recipe_balance], t->train);
     peft_options *o = options_from_settings(t->ctx, &s);
     /* defaults, which --loss (a flag from batch to clip_norm) and --trainer decay_on=.. replace */
-    const bool masks = peft_dataset_has_masks(t->train);
-    must(peft_options_set_string(o, "loss", masks ? "ce_dice" : peft_dataset_multilabel(t->train) ? "bce" : "ce"));
-    if (masks && !find_setting(&s, "ignore_index")) must(peft_options_set_int(o, "ignore_index", PEFT_MASK_IGNORED));
+    const bool masks = peft_dataset_has_masks(t->train), several = has_several_labels(t->train);
+    check_loss_of_masks(recipe[recipe_loss].value ? recipe[recipe_loss].value : find_setting(&s, "loss"), t->train);
+    const char *const loss[2][2] = { { "ce", "bce" }, { "ce_dice", "bce_dice" } };
+    must(peft_options_set_string(o, "loss", loss[masks][several]));
+    if (masks && !several && !find_setting(&s, "ignore_index"))
+        must(peft_options_set_int(o, "ignore_index", PEFT_MASK_IGNORED));
     if (!find_setting(&s, "decay_on")) must(peft_options_set_string(o, "decay_on", "matrices"));
     for (int i = recipe_batch; i <= recipe_clip_norm; i++)
         if (recipe[i].value) must(peft_options_set_string(o, recipe[i].name, recipe[i].value));

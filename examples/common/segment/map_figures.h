@@ -5,14 +5,15 @@
 #define MAP_FIGURES_H
 #include <peft/io.h>
 #include <peft/peft.h>
+#include <stdbool.h>
 
 /* Dice [images, classes] of every image of d by the session's model, with the transform, at the image's own size, to be
  * freed: 2 TP / (2 TP + FP + FN) over the pixels that are judged; NaN for a class that neither the mask nor the
  * prediction has. NULL: a stop was asked for. An error ends the program. */
 double *score_maps(peft_session *s, const peft_dataset *d, peft_transform *t);
 /* The mean over the classes but the first one, the background, of the mean over images with a defined Dice; of a single
- * class that one. NaN: no class has one. */
-double  mean_dice(const double *dice, int64_t images, int64_t classes);
+ * class that one; `labels`: over all, as there is no background. NaN: no class has one. */
+double  mean_dice(const double *dice, int64_t images, int64_t classes, bool labels);
 /* The same; means [classes] gets the mean of each class over the images with a defined Dice. */
-double  means_of_maps(const double *dice, int64_t images, int64_t classes, double *means);
+double  means_of_maps(const double *dice, int64_t images, int64_t classes, bool labels, double *means);
 #endif

@@ -17,20 +17,20 @@ double *score_maps(peft_session *session, const peft_dataset *d, peft_transform 
     return dice;
 }
 
-double means_of_maps(const double *dice, int64_t images, int64_t classes, double *means)
+double means_of_maps(const double *dice, int64_t images, int64_t classes, bool labels, double *means)
 {
     double sum = 0;
     int64_t defined = 0;
     must(peft_metrics_values(dice, images, classes, "mean", means, (size_t)classes));
-    for (int64_t c = classes > 1; c < classes; c++)
+    for (int64_t c = classes > 1 && !labels; c < classes; c++)
         if (!isnan(means[c])) sum += means[c], defined++;
     return defined ? sum / (double)defined : NAN;
 }
 
-double mean_dice(const double *dice, int64_t images, int64_t classes)
+double mean_dice(const double *dice, int64_t images, int64_t classes, bool labels)
 {
     double *means = check_alloc(malloc((size_t)classes * sizeof *means));
-    const double mean = means_of_maps(dice, images, classes, means);
+    const double mean = means_of_maps(dice, images, classes, labels, means);
     free(means);
     return mean;
 }

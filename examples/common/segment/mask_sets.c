@@ -23,8 +23,6 @@ peft_dataset *add_masks(peft_dataset *d, const char *flag, const char *path, con
         fail("--mask-options: %s (%s); the masks are taken from the folders of the images, give --masks DIR if they "
              "lie elsewhere", peft_last_error(), peft_status_name(s));
     if (s) fail("--%s %s: %s (%s)", flag, path, peft_last_error(), peft_status_name(s));
-    if (peft_dataset_mask_multilabel(out))
-        fail("--mask-options: several labels for a pixel cannot be trained by this program; leave multilabel=true out");
     peft_dataset_free(d);
     return out;
 }
@@ -34,9 +32,26 @@ int64_t label_classes(const peft_dataset *d)
     return peft_dataset_has_masks(d) ? peft_dataset_mask_classes(d) : peft_dataset_classes(d);
 }
 
+bool has_several_labels(const peft_dataset *d)
+{
+    return peft_dataset_has_masks(d) ? peft_dataset_mask_multilabel(d) : peft_dataset_multilabel(d);
+}
+
 const char *label_class_name(const peft_dataset *d, int64_t c)
 {
     return peft_dataset_has_masks(d) ? peft_dataset_mask_class_name(d, c) : peft_dataset_class_name(d, c);
+}
+
+void check_loss_of_masks(const char *loss, const peft_dataset *d)
+{
+    static const char *const of_labels[] = { "bce", "bce_sum", "focal_bce", "dice_multilabel", "bce_dice" };
+    bool labels = false;
+    if (!loss || !peft_dataset_has_masks(d)) return;
+    for (size_t i = 0; i < sizeof of_labels / sizeof *of_labels; i++) labels |= !strcmp(loss, of_labels[i]);
+    if (labels == (bool)peft_dataset_mask_multilabel(d)) return;
+    fail("--loss %s: is for %s a pixel, and the masks give %s; expected %s", loss, labels ? "several labels"
+         : "one class", labels ? "one class" : "several labels", labels ? "ce, focal, dice or ce_dice"
+         : "bce, bce_sum, focal_bce, dice_multilabel or bce_dice");
 }
 
 void check_masks(const peft_dataset *const *sets, int count)
@@ -54,7 +69,7 @@ void check_masks(const peft_dataset *const *sets, int count)
 
 void print_mask_classes(const peft_dataset *d)
 {
-    printf("masks: %lld classes:", (long long)label_classes(d));
+    printf("masks: %lld %s:", (long long)label_classes(d), peft_dataset_mask_multilabel(d) ? "labels" : "classes");
     for (int64_t c = 0; c < label_classes(d); c++) printf("%s %s", c ? "," : "", label_class_name(d, c));
     putchar('\n');
 }

@@ -29,7 +29,10 @@ const char *path_of_masks(const char *masks, const char *mask_options);
 peft_dataset *add_masks(peft_dataset *d, const char *flag, const char *path, const char *options);
 /* The classes of the masks, or without masks of the images. */
 int64_t     label_classes(const peft_dataset *d);
+bool        has_several_labels(const peft_dataset *d);       /* each by itself, of a pixel or an image */
 const char *label_class_name(const peft_dataset *d, int64_t c);
+/* Ends the program if d has masks that this loss (NULL: none is given) is not for. */
+void check_loss_of_masks(const char *loss, const peft_dataset *d);
 /* Ends the program if a mask cannot be read or has another size than its image. NULL entries are left out. */
 void check_masks(const peft_dataset *const *sets, int count);
 /* "masks: 3 classes: tissue, benign, malignant". */

@@ -88,7 +88,8 @@ double figure_in(const judging_figure *f, const metrics *m)
 double figure_of(const judging_figure *f, peft_context *ctx, const double *scores, const peft_dataset *d)
 {
     metrics m;
-    if (f == &dice) return mean_dice(scores, peft_dataset_count(d), peft_dataset_mask_classes(d));
+    if (f == &dice)
+        return mean_dice(scores, peft_dataset_count(d), peft_dataset_mask_classes(d), peft_dataset_mask_multilabel(d));
     const int64_t values = peft_dataset_count(d) * peft_dataset_classes(d);
     for (int64_t i = 0; i < values; i++)
         if (!isfinite(scores[i])) return NAN;

@@ -5,6 +5,7 @@
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
+#include "common/segment/label_pixels.h"
 #include "predict/command_line.h"
 #include <stdlib.h>
 #include <string.h>
@@ -105,28 +106,6 @@ static peft_segmenter *make_segmenter(const loaded_model *s, peft_adaptor *adapt
     return out;
 }
 
-/* The labels of the pixels of a picture; label is to be freed. */
-static peft_status label_pixels(const run *r, const peft_image *im, pixel_labels *m)
-{
-    const loaded_model *s = r->model;
-    const int64_t dims[] = { peft_image_height(im), peft_image_width(im), s->classes };
-    peft_image *labels;
-    peft_tensor *several;
-    *m = (pixel_labels){ dims[1], dims[0], s->classes, s->multilabel && s->classes > 1, NULL };
-    m->label = check_alloc(malloc((size_t)(dims[0] * dims[1] * (s->multilabel ? s->classes : 1))));
-    if (s->multilabel) {
-        must(peft_tensor_wrap(s->ctx, PEFT_U8, 3, dims, m->label, &several));
-        const peft_status status = peft_segmenter_targets(r->segmenter, im, s->how.thresholds, several);
-        peft_tensor_free(several);
-        return status;
-    }
-    const peft_status status = peft_segmenter_labels(r->segmenter, im, &labels);
-    if (status) return status;
-    memcpy(m->label, peft_image_pixels(labels), (size_t)(dims[0] * dims[1]));
-    peft_image_free(labels);
-    return PEFT_OK;
-}
-
 /* Counts the pixels of each class and adds the line. */
 static void add_line(run *r, int64_t i, const peft_image *im, const pixel_labels *m)
 {
@@ -145,10 +124,11 @@ static void add_line(run *r, int64_t i, const peft_image *im, const pixel_labels
 static bool segment_picture(run *r, int64_t i)
 {
     peft_image *im = NULL;
-    pixel_labels m = { 0 };
+    pixel_labels m = { .classes = r->model->classes, .several = r->model->multilabel && r->model->classes > 1 };
     peft_status s = load_input(r->in, i, &im);
     if (!s) {
-        s = label_pixels(r, im, &m);
+        m.width = peft_image_width(im), m.height = peft_image_height(im);
+        s = label_pixels(r->model->ctx, r->segmenter, im, r->model->how.thresholds, &m.label);
         check_has_source(s, r->adaptation);
         if (!s) s = judge_input(r->judge, r->in, i, im, m.label);
     }

@@ -33,6 +33,7 @@ void check_truth_flags(void)
 }
 
 /* The classes of masks by the model; of one class those that are not it are background. */
+static bool has_several(const loaded_model *s) { return s->multilabel && s->classes > 1; }
 static int64_t classes_of(const loaded_model *s) { return s->classes == 1 ? 2 : s->classes; }
 static const char *class_of(const loaded_model *s, int64_t c)
 {
@@ -61,6 +62,10 @@ static void check_classes_of_masks(const peft_dataset *d, const loaded_model *s)
     if (strcmp(of_masks, of_model))
         fail("--masks %s: have the classes %s, the model has %s; give --mask-options classes=%s", given[masks].value,
              of_masks, of_model, of_model);
+    if (peft_dataset_mask_multilabel(d) != has_several(s))
+        fail("--masks %s: %s; give --mask-options %s", given[masks].value, has_several(s)
+             ? "give a pixel one class, and the model several labels" : "have several labels a pixel, the model one "
+             "class", has_several(s) ? "per_class=folder,multilabel=true,classes=..." : "without multilabel=true");
     free(of_masks);
     free(of_model);
 }
@@ -79,7 +84,7 @@ void open_truth(inputs *in, const loaded_model *s)
 
 case_judge *begin_truth(const loaded_model *s, int64_t pictures)
 {
-    const judge_rule rule = { true, spacing_of_flag(given[spacing].value), pictures };
+    const judge_rule rule = { true, spacing_of_flag(given[spacing].value), pictures, has_several(s) };
     if (!given[masks].value) return NULL;
     const char **name = check_alloc(malloc((size_t)classes_of(s) * sizeof *name));
     for (int64_t c = 0; c < classes_of(s); c++) name[c] = class_of(s, c);

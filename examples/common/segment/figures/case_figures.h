@@ -23,6 +23,7 @@ static inline bool is_case_distance(int kind) { return kind >= CASE_HD95; }
 
 typedef struct case_table {
     int64_t cases, classes;
+    bool several;                                             /* classes are labels, without a background */
     char **class_name;                                        /* [classes] */
     char **name, **patient;                                   /* [cases]; patient NULL: not known */
     bool *millimetres;                                        /* [cases]: the unit of distances; else pixels */

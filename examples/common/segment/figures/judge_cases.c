@@ -8,13 +8,14 @@
 #include <string.h>
 
 /* The pictures of the case that is not judged yet: slices first .. first + depth - 1 of a file. depth 0: there are
- * none. truth: -1 where a pixel is not judged. */
+ * none. predicted and truth are maps of classes, or of several labels have 0 and 1 for each, in floats; truth -1: not
+ * judged. */
 typedef struct open_case {
     char *file, *name, *patient;                              /* file NULL: a picture that is no slice of a volume */
     int64_t first, depth, height, width;
     double spacing[3];                                        /* slices, rows, columns; 0: not known */
-    uint8_t *predicted;                                       /* [depth, height, width] */
-    int64_t *truth;
+    uint8_t *predicted;                                       /* [depth, height, width], or [.., classes] */
+    unsigned char *truth;                                     /* the same, of i64 or f32 */
 } open_case;
 
 struct case_judge {
@@ -32,6 +33,7 @@ case_judge *begin_judging(peft_context *ctx, const char *const *class_name, int6
 {
     case_judge *j = check_alloc(calloc(1, sizeof *j));
     *j = (case_judge){ .ctx = ctx, .how = *rule, .table = make_case_figures(rule->pictures, classes) };
+    j->table.several = rule->several;
     for (int64_t c = 0; c < classes; c++) j->table.class_name[c] = copy(class_name[c]);
     must(peft_segmentation_create(ctx, classes, rule->distances, &j->figures));
     must(peft_options_create(ctx, &j->rule));
@@ -57,13 +59,16 @@ static void close_case(case_judge *j)
     case_table *f = &j->table;
     if (!o->depth) return;
     const int flat = o->depth == 1;                           /* a picture: its map is [height, width] */
-    const int64_t dims[] = { o->depth, o->height, o->width };
+    const int64_t dims[] = { o->depth, o->height, o->width, f->classes };
     const bool known = o->spacing[1] > 0;
     peft_segment *segments = check_alloc(malloc((size_t)f->classes * sizeof *segments));
     peft_tensor *predicted, *truth;
-    must(peft_tensor_wrap(j->ctx, PEFT_U8, 3 - flat, dims + flat, o->predicted, &predicted));
-    must(peft_tensor_wrap(j->ctx, PEFT_I64, 3 - flat, dims + flat, o->truth, &truth));
-    const peft_status s = peft_segmentation_add(j->figures, predicted, truth, known ? o->spacing + flat : NULL);
+    const int several = j->how.several, ndim = 3 - flat + several;
+    const double *spacing = known ? o->spacing + flat : NULL;
+    must(peft_tensor_wrap(j->ctx, PEFT_U8, ndim, dims + flat, o->predicted, &predicted));
+    must(peft_tensor_wrap(j->ctx, several ? PEFT_F32 : PEFT_I64, ndim, dims + flat, o->truth, &truth));
+    const peft_status s = several ? peft_segmentation_add_targets(j->figures, predicted, truth, spacing)
+                                  : peft_segmentation_add(j->figures, predicted, truth, spacing);
     if (s) fail("%s: %s (%s)", o->name, peft_last_error(), peft_status_name(s));
     must(peft_segmentation_case(j->figures, segments, (size_t)f->classes));
     add_row(f, segments, j->rule);
@@ -126,14 +131,17 @@ void judge_picture(case_judge *j, const judged_picture *p)
         next.patient = copy(p->patient);
         *o = next;
     }
-    const size_t pixels = (size_t)(o->height * o->width), depth = (size_t)o->depth++;
+    const bool several = j->how.several;
+    const size_t pixels = (size_t)(o->height * o->width * (several ? j->table.classes : 1));   /* of one picture */
+    const size_t bytes = pixels * (several ? sizeof(float) : sizeof(int64_t)), depth = (size_t)o->depth++;
     const size_t room = depth & (depth - 1) ? 0 : depth ? 2 * depth : 1;       /* of slices; 0: there is room */
     if (room) {
         o->predicted = check_alloc(realloc(o->predicted, room * pixels));
-        o->truth = check_alloc(realloc(o->truth, room * pixels * sizeof *o->truth));
+        o->truth = check_alloc(realloc(o->truth, room * bytes));
     }
     memcpy(o->predicted + depth * pixels, p->labels, pixels);
-    must(peft_mask_labels(p->truth, o->truth + depth * pixels));
+    void *truth = o->truth + depth * bytes;
+    must(several ? peft_mask_targets(p->truth, truth) : peft_mask_labels(p->truth, truth));
     if (!o->file) close_case(j);
 }
 

@@ -12,11 +12,12 @@
 
 typedef struct case_judge case_judge;
 /* class_name [classes]. distances: hd95 and surface_distance too, else they are NaN. spacing: of pictures whose files
- * state none; 0: not known, and their distances are in pixels. pictures: the largest number of them. */
-typedef struct judge_rule { bool distances; pixel_spacing spacing; int64_t pictures; } judge_rule;
+ * state none; 0: not known, and their distances are in pixels. pictures: the largest number of them. several: labels
+ * and masks have several labels a pixel. */
+typedef struct judge_rule { bool distances; pixel_spacing spacing; int64_t pictures; bool several; } judge_rule;
 case_judge *begin_judging(peft_context *ctx, const char *const *class_name, int64_t classes, const judge_rule *rule);
-/* patient NULL: not known. labels [height, width]: the predicted classes of the picture's pixels. An error ends the
- * program. */
+/* patient NULL: not known. labels [height, width]: the predicted classes of the picture's pixels; of several
+ * labels [height, width, classes], 1 or 0. An error ends the program. */
 typedef struct judged_picture {
     const char *name, *patient;
     const peft_image *image;

@@ -24,10 +24,10 @@ static double *values_of(const mean_figures *m, int kind, mean_figure *mean)
     return v;
 }
 
-/* The mean of all classes but the first. values [cases, classes]. */
-static void estimate_mean_of_classes(peft_context *ctx, const peft_samples *all, mean_figure *mean)
+/* The mean of all classes but the first one, the background, or of all labels. values [cases, classes]. */
+static void estimate_mean_of_classes(peft_context *ctx, const peft_samples *all, bool labels, mean_figure *mean)
 {
-    const int64_t first = all->classes > 1, classes = all->classes - first;
+    const int64_t first = all->classes > 1 && !labels, classes = all->classes - first;
     double *v = check_alloc(malloc((size_t)(all->n * classes) * sizeof *v));
     mean_figure *of = &mean[all->classes];
     for (int64_t k = 0; k < all->n * classes; k++) v[k] = all->scores[k / classes * all->classes + first + k % classes];
@@ -57,7 +57,7 @@ mean_figures estimate_means(peft_context *ctx, const case_table *f)
         const peft_samples all = { .n = f->cases, .classes = f->classes, .scores = v, .groups = groups };
         must(peft_statistics_bootstrap(ctx, &all, "mean", NULL, e, (size_t)f->classes));
         for (int64_t c = 0; c < f->classes; c++) m.figure[k][c].e = e[c];
-        estimate_mean_of_classes(ctx, &all, m.figure[k]);
+        estimate_mean_of_classes(ctx, &all, f->several, m.figure[k]);
         free(v);
     }
     free(e);

@@ -56,7 +56,8 @@ static void print_kind(FILE *f, const mean_figures *m, int kind)
     fprintf(f, "\n%-24s %10s %10s   95 %% interval by %s\n", name, "cases", "mean", m->by_patient ? "patient" : "case");
     for (int64_t c = 0; c <= classes; c++) {
         const mean_figure *row = &m->figure[kind][c];
-        const char *title = c < classes ? m->of->class_name[c] : classes > 1 ? "mean of all but first" : "mean";
+        const char *mean = classes > 1 && !m->of->several ? "mean of all but first" : "mean";
+        const char *title = c < classes ? m->of->class_name[c] : mean;
         fprintf(f, "%-24s %10lld ", title, (long long)row->cases);
         if (isnan(row->e.value)) fprintf(f, "%10s", "undefined");
         else fprintf(f, "%10.4f", row->e.value);
