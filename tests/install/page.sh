@@ -46,6 +46,7 @@ run() {
     # libpeft again take half of the time.
     printf '#!/bin/sh\nexec %s "$@" -O0\n' "${5:-cc}" > cc
     chmod +x cc
+    export CMAKE_GENERATOR=Ninja                    # starts fewer processes than make
     extract "$name"
     [ -s commands.sh ] || { echo "page.sh: $page has no commands for '$name'"; exit 1; }
     {
