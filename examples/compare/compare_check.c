@@ -41,7 +41,11 @@ void check_list(study *s)
     if (!s->unchecked) check_draws(s);
     draw_run_data(s, 0, &t, &test);
     print_patients(t.train, NULL, test);
-    if (has_masks(s)) store_class_names(s, test), print_mask_classes(test);
+    if (has_masks(s)) {
+        refuse_several_labels(test);
+        store_class_names(s, test);
+        print_mask_classes(test);
+    }
     else check_test_classes(test);
     if (s->records && peft_dataset_multilabel(test))
         fail("--records: %s has several labels per image, expected one; leave --records out", s->images.data);

@@ -14,3 +14,10 @@ void check_mask_recipe(const flag *recipe)
              "other images than those of the final study");
     check_mask_request(&(data_request){ .masks = "" }, recipe[recipe_balance].value);
 }
+
+void refuse_several_labels(const peft_dataset *d)
+{
+    if (peft_dataset_mask_multilabel(d))
+        fail("--mask-options multilabel=true: compare judges one class a pixel; leave it out, or train on several labels "
+             "a pixel by finetune --case-figures, once for each method");
+}

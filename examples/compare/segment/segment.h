@@ -10,6 +10,7 @@ static inline bool has_masks(const study *s) { return s->images.masks; }
 /* refused.c: ends the program for training flags [tuned_flags] that do not go with masks: those of the command line, or
  * of an entry of the list. */
 void    check_mask_recipe(const flag *recipe);
+void    refuse_several_labels(const peft_dataset *d);         /* refused.c: ends the program if its masks have them */
 
 /* columns.c: the results of a run, which are those of its kind of study, and with masks those of each class. A column
  * is result_dice, .., or from result_columns on one of a class. */

@@ -119,4 +119,10 @@ if "$bin/compare" --backbone "$vit" --data ph/images --mask-options classes=3 --
     ! grep -q 'they need a name of their own; give suffix' log; then fail 'mask options without masks'; fi
 rm ph/masks/normal-like/0005.png
 refused 0005 --seed 1
+mv ph/masks benign
+mkdir ph/masks
+mv benign ph/masks/benign
+cp -r ph/masks/benign ph/masks/malignant
+options=classes=benign:malignant,per_class=folder,multilabel=true,missing=skip
+refused 'compare judges one class a pixel' --seed 1 --unchecked
 echo 'segment/compare.sh: a study of masks'
