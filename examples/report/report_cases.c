@@ -63,7 +63,7 @@ peft_dataset *open_images(const study *s, const run *r)
         .tests = study_integer(s, "test_per_class"), .seed = r->draw_seed };
     const char *const paths[] = { q.data, q.test, q.masks, q.test_masks };
     for (size_t k = 0; k < sizeof paths / sizeof *paths; k++)
-        if (paths[k] ? access(paths[k], R_OK) : !k) return NULL;
+        if (paths[k] && *paths[k] ? access(paths[k], R_OK) : !k) return NULL;   /* empty: masks beside their images */
     peft_dataset *train, *test;
     peft_context *ctx;
     ctx = make_context();

@@ -108,15 +108,28 @@ refused '--balance' --balance sampler
 refused '--test-masks: are those of --test' --test-masks ph/masks
 refused 'head=seg_linear, setr_naive' --head head=linear
 cp a.csv other.csv
+known=$options
 options=$options:other
 if study other --resume > log 2>&1; then fail 'a table of other classes was continued'; fi
 grep -q 'of these masks; give another --csv' log || fail 'no word on other classes'
 cmp a.csv other.csv > log || fail 'the table of other classes was changed'
+options=$known
 printf 'kNN: --method probe\n' > list.txt
 refused 'list.txt:1: --method probe: is a classifier of images' --seed 1
 printf 'head: --method linear\n' > list.txt
-if "$bin/compare" --backbone "$vit" --data ph/images --mask-options classes=3 --methods list.txt > log 2>&1 ||
-    ! grep -q 'they need a name of their own; give suffix' log; then fail 'mask options without masks'; fi
+if "$bin/compare" --backbone "$vit" --data ph/images --spacing 1:1 --methods list.txt > log 2>&1 ||
+    ! grep -q 'give --masks DIR too' log; then fail 'a spacing without masks'; fi
+refused '--spacing: given' --spacing 1
+# Masks beside their images, and distances in millimetres.
+mkdir beside
+cp -r ph/images/benign-like beside
+for mask in ph/masks/benign-like/*.png; do cp "$mask" "beside/benign-like/$(basename "$mask" .png)_mask.png"; done
+"$bin/compare" --backbone "$vit" --data beside --mask-options "suffix=_mask,$options" --methods list.txt --shots 4 \
+    --samplings 1 --runs 1 --epochs 1 --csv d.csv --summary d-s.csv --svg d.svg --records mm --spacing 2:2 > log 2>&1 ||
+    fail 'masks beside their images'
+"$bin/report" --out d.html mm > log 2>&1 || fail 'no page of masks beside their images'
+[ "$(grep -o 'class="cells" href="data:image' d.html | wc -l)" -eq 4 ] || fail 'not two pictures with overlays'
+cut -d, -f12 mm/*.cases.csv | sort -u | tr '\n' ' ' | grep -q '^mm unit $' || fail 'not in millimetres'
 rm ph/masks/normal-like/0005.png
 refused 0005 --seed 1
 mv ph/masks benign
