@@ -28,8 +28,10 @@ class Case:
         self.configured, self.options = configured, options
 
 
-def random_images(rng, side):
-    return rng.normal(size=(2, 3, side, side)).astype(np.float32)
+def random_images(rng, size):
+    """size: the side, or (height, width)."""
+    sides = size if isinstance(size, tuple) else (size, size)
+    return rng.normal(size=(2, 3, *sides)).astype(np.float32)
 
 
 def timm_case(rng, folder):
@@ -56,6 +58,8 @@ def timm_case(rng, folder):
     config = rng.random() < 0.6
     if rng.random() < 0.2:
         new = side + patch * int(rng.choice([-1, 1, 2]))
+    elif rng.random() < 0.2:
+        new = side + patch * int(rng.choice([-1, 1])), side + patch * 2
     save_for_hf(model, folder, model_args=args, safe_serialization=True)
     images = random_images(rng, new)
     resized = model
@@ -69,7 +73,7 @@ def timm_case(rng, folder):
         x = torch.tensor(images)
         feature = resized.forward_head(resized.forward_features(x), pre_logits=True)
         logits = resized(x) if args["num_classes"] else None
-    options = {"image_size": new} if new != side else {}
+    options = {"image_size": "x".join(map(str, new)) if isinstance(new, tuple) else new} if new != side else {}
     return Case("timm", os.path.join(folder, "model.safetensors"), (feature, logits), images,
                 f"{name} {args} config={config} side={new}", config, **options)
 

@@ -22,7 +22,7 @@ class Backbone(Object):
         vit = libpeft.Backbone.open("deit_tiny_patch16_224.safetensors")
 
     `vit["image_size"]` and the other facts of peft_backbone_get (include/peft/backbone.h): width, depth, heads, mlp,
-    patch, image_size, tokens, prefix, registers, classes, feature_width, parameters."""
+    patch, image_size, image_height, image_width, tokens, prefix, registers, classes, feature_width, parameters."""
 
     _c_name = "peft_backbone"
     context: Context
@@ -71,8 +71,19 @@ class Backbone(Object):
 
     @property
     def image_size(self) -> int:
-        """The side of the images in pixels."""
+        """The side of the images in pixels; NotFoundError if they are not square, whose sides are image_sides."""
         return self["image_size"]
+
+    @property
+    def image_sides(self) -> tuple[int, int]:
+        """Height and width of the images in pixels."""
+        return self["image_height"], self["image_width"]
+
+    @property
+    def _size(self) -> str:
+        """The value of the option image_size: "224", or "384x512"."""
+        height, width = self.image_sides
+        return str(height) if height == width else f"{height}x{width}"
 
     @property
     def class_names(self) -> list[str] | None:
@@ -91,8 +102,8 @@ class Backbone(Object):
         None: it was not opened from a file."""
         if self.path is None:
             return None
-        facts = " ".join(f"{f}={self[f]}" for f in ("width", "depth", "heads", "mlp", "patch", "image_size"))
-        return f"{os.path.basename(self.path.rstrip('/') or '/')}: {facts}"
+        facts = " ".join(f"{f}={self[f]}" for f in ("width", "depth", "heads", "mlp", "patch"))
+        return f"{os.path.basename(self.path.rstrip('/') or '/')}: {facts} image_size={self._size}"
 
     def names(self) -> list[str]:
         """The names of the tensors, which are timm's."""
@@ -114,5 +125,5 @@ class Backbone(Object):
     def __repr__(self) -> str:
         if self.closed:
             return "Backbone(closed)"
-        facts = ", ".join(f"{fact}={self[fact]}" for fact in ("image_size", "patch", "width", "depth", "heads"))
-        return f"Backbone({facts})"
+        facts = ", ".join(f"{fact}={self[fact]}" for fact in ("patch", "width", "depth", "heads"))
+        return f"Backbone(image_size={self._size}, {facts})"

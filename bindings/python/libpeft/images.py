@@ -217,9 +217,9 @@ class Transform(Object):
         """The preparation that the backbone's files state, at its image size, without the augmentations of its
         training. Where they state none, the mean and std of its family of networks, else ImageNet's, as the programs
         do."""
-        if values.setdefault("size", backbone.image_size) != backbone.image_size:
+        if str(values.setdefault("size", backbone._size)) != backbone._size:
             raise InvalidError(
-                f"size: given {values['size']}, expected that of the backbone, {backbone.image_size}; "
+                f"size: given {values['size']}, expected that of the backbone, {backbone._size}; "
                 "Backbone.open(path, image_size=..) changes it"
             )
         base = backbone.note("preprocess")
@@ -246,14 +246,24 @@ class Transform(Object):
 
     @property
     def size(self) -> int:
-        """The side of the output in pixels."""
+        """The side of the output in pixels; -1 if it is not square."""
         return int(lib.peft_transform_size(self._c))
 
+    @property
+    def height(self) -> int:
+        """Rows of the output."""
+        return int(lib.peft_transform_height(self._c))
+
+    @property
+    def width(self) -> int:
+        """Columns of the output."""
+        return int(lib.peft_transform_width(self._c))
+
     def __call__(self, image: Image | Array, out: Floats | None = None) -> Floats:
-        """Network input (3, size, size) of a picture or an array of samples, without augmentations."""
+        """Network input (3, height, width) of a picture or an array of samples, without augmentations."""
         if not isinstance(image, Image):
             image = Image.from_array(image)
-        out = output("out", out, (3, self.size, self.size))
+        out = output("out", out, (3, self.height, self.width))
         check(lib.peft_transform_apply(self._c, image._c, out.ctypes.data))
         return out
 
@@ -261,7 +271,7 @@ class Transform(Object):
         """The same with augmentations, which depend on seed, epoch and sample alone."""
         if not isinstance(image, Image):
             image = Image.from_array(image)
-        out = output("out", out, (3, self.size, self.size))
+        out = output("out", out, (3, self.height, self.width))
         check(lib.peft_transform_apply_train(self._c, image._c, seed, epoch, sample, out.ctypes.data))
         return out
 

@@ -23,8 +23,8 @@ class DataLoader(Object):
 
         for images, labels in libpeft.DataLoader(data, prepare, batch=16, shuffle=True):
 
-    images: float32 (n, 3, side, side); labels: int64 (n,), of a multi-label set float32 (n, classes). Each iteration is
-    an epoch, counted from 0, with its own order and augmentations. A batch depends on epoch and number alone: `read`
+    images: float32 (n, 3, height, width); labels: int64 (n,), of a multi-label set float32 (n, classes). Each iteration
+    is an epoch, counted from 0, with its own order and augmentations. A batch depends on epoch and number alone: `read`
     gets one again. A loader is used by one thread at a time, others wait; its option threads prepares batches ahead."""
 
     _c_name = "peft_loader"
@@ -34,7 +34,7 @@ class DataLoader(Object):
         self._lock = threading.RLock()
         self._own(data._context, lib.peft_loader_create, data._c, transform._c, encoded(settings(options)))
         self._targets = len(data.classes) if data.multi_label else 0
-        self._side = transform.size
+        self._sides = transform.height, transform.width
 
     @property
     def batch(self) -> int:
@@ -47,7 +47,7 @@ class DataLoader(Object):
     def read(self, epoch: int, batch: int) -> tuple[Floats, Array, Integers]:
         """Images, labels and sample ids of a batch, both numbers counted from 0; of 0 samples behind the last one."""
         n = self.batch
-        images = np.empty((n, 3, self._side, self._side), np.float32)
+        images = np.empty((n, 3, *self._sides), np.float32)
         labels: Array = np.empty((n, self._targets), np.float32) if self._targets else np.empty(n, np.int64)
         ids, count = np.full(n, -1, np.int64), ctypes.c_int64()
         with self._lock:

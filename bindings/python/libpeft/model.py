@@ -198,9 +198,9 @@ class Model(Object):
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """The shape of one prepared image, (3, side, side)."""
-        side = int(lib.peft_backbone_get(lib.peft_model_backbone(self._c), b"image_size"))
-        return 3, side, side
+        """The shape of one prepared image, (3, height, width)."""
+        c = lib.peft_model_backbone(self._c)
+        return 3, int(lib.peft_backbone_get(c, b"image_height")), int(lib.peft_backbone_get(c, b"image_width"))
 
     @property
     def output_shape(self) -> tuple[int, ...]:

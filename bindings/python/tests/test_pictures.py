@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 
 import libpeft
-from common import Case, network
+from common import NETWORK, Case, network
 
 
 class Pictures(Case):
@@ -46,6 +46,19 @@ class Pictures(Case):
         again = libpeft.Transform("size=32", base=prepare.text, mean=0.25)
         self.assertIn("std=0.5:0.25:0.125", again.text)
         self.assertIn("flip=0.5", libpeft.Transform.of(network(), flip=0.5).text)
+
+    def test_images_that_are_not_square(self):
+        vit = libpeft.Backbone.random(context=libpeft.Context(threads=1), **{**NETWORK, "image_size": "32x48"})
+        self.assertEqual(vit.image_sides, (32, 48))
+        self.assertIn("image_size=32x48", repr(vit))
+        self.assertRaises(libpeft.NotFoundError, lambda: vit.image_size)
+        prepare = libpeft.Transform.of(vit)
+        self.assertEqual((prepare.size, prepare.height, prepare.width), (-1, 32, 48))
+        self.assertEqual(prepare(np.zeros((50, 40, 3), np.uint8)).shape, (3, 32, 48))
+        self.assertRaises(libpeft.InvalidError, libpeft.Transform.of, vit, size=32)
+        self.assertEqual(libpeft.Model(vit, classes=3, head="seg_linear").input_shape, (3, 32, 48))
+        loader = libpeft.DataLoader(libpeft.Dataset.open(self.pictures()), prepare, batch=4)
+        self.assertEqual(next(iter(loader))[0].shape, (4, 3, 32, 48))
 
     def test_forms_of_data_sets(self):
         root = self.pictures()
