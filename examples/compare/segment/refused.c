@@ -18,6 +18,6 @@ void check_mask_recipe(const flag *recipe)
 void refuse_several_labels(const peft_dataset *d)
 {
     if (peft_dataset_mask_multilabel(d))
-        fail("--mask-options multilabel=true: compare judges one class a pixel; leave it out, or train on several labels "
-             "a pixel by finetune --case-figures, once for each method");
+        fail("--mask-options multilabel=true: compare judges one class a pixel; leave it out, or train on several "
+             "labels a pixel by finetune --case-figures, once for each method");
 }
