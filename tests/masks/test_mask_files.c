@@ -87,10 +87,16 @@ START_TEST(test_a_file_for_each_class)
         has_labels(d, 1, "000000000022");
         peft_dataset_free(d);
     }
+    peft_dataset *d = pictures_of("images");
+    no_masks(d, in_folder("folders"), "per_class=folder,classes=liver:spleen", PEFT_E_OPTION,
+             "which is the background");
+    no_masks(d, in_folder("suffixes"), "per_class=suffix,classes=liver:spleen", PEFT_E_OPTION,
+             "give a background first, classes=background:liver:..");
+    peft_dataset_free(d);
     write_digits("folders/spleen/a.png", "011100000000", 255);                /* overlaps with the liver */
     load_fails(masked(pictures_of("images"), "folders", "per_class=folder,classes=none:liver:spleen"), PEFT_E_FORMAT,
                "class 'spleen' at column 1, row 0, where another file of the mask has class 'liver'");
-    peft_dataset *d = masked(pictures_of("images"), "folders", "per_class=folder,classes=liver:spleen,multilabel=true");
+    d = masked(pictures_of("images"), "folders", "per_class=folder,classes=liver:spleen,multilabel=true");
     ck_assert_int_eq(peft_dataset_mask_multilabel(d), 1);
     ok(peft_dataset_load_mask(d, 0, NULL, &m));
     ok(peft_mask_targets(m, target));

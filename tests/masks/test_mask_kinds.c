@@ -69,6 +69,8 @@ START_TEST(test_thresholds_and_ignored_samples)
     peft_dataset *d = masked(one_image(), "masks", "kind=binary");
     has_labels(d, 0, "001100000000");
     peft_dataset_free(d);
+    load_fails(masked(one_image(), "masks", "kind=binary,threshold=255"), PEFT_E_OPTION,
+               "threshold=255: samples are unsigned of 8 bits, and none is above it; expected less than 255");
     d = masked(one_image(), "masks", "kind=binary,threshold=5,ignore=127");
     has_labels(d, 0, "0-1110000000");
     peft_dataset_free(d);

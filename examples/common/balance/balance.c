@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * balance.c -- class balance: the sampler, and weights from the numbers of images (balance.h). */
+ * balance.c -- class balance: the sampler, and weights from the numbers of images, or of the pixels of masks
+ * (balance.h). */
 #include "balance.h"
 #include "common/program/errors.h"
+#include "common/segment/mask_sets.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +21,21 @@ bool draws_balanced(const flag *f, const peft_dataset *train)
     return true;
 }
 
-/* For each class the numbers of images that are of it, and that are not; of several labels the judged ones. */
-typedef struct class_counts { int64_t *positive, *negative; } class_counts;
+/* For each class the numbers of images, or of pixels, that are of it, and that are not; of several labels the judged
+ * ones. all: the images, or the judged pixels. */
+typedef struct class_counts { int64_t *positive, *negative, all; } class_counts;
 
-static class_counts count(const peft_dataset *d)
+static class_counts count_pixels(const peft_dataset *d)
+{
+    const mask_pixels n = count_mask_pixels(d);
+    return (class_counts){ n.of, n.not_of, n.of[0] + n.not_of[0] };
+}
+
+static class_counts count_images(const peft_dataset *d)
 {
     const int64_t classes = peft_dataset_classes(d);
     class_counts n = { check_alloc(calloc((size_t)classes, sizeof *n.positive)),
-                       check_alloc(calloc((size_t)classes, sizeof *n.negative)) };
+                       check_alloc(calloc((size_t)classes, sizeof *n.negative)), peft_dataset_count(d) };
     float *target = check_alloc(malloc((size_t)classes * sizeof *target));
     for (int64_t i = 0; i < peft_dataset_count(d); i++) {
         must(peft_dataset_targets(d, i, target));
@@ -42,8 +51,8 @@ static class_counts count(const peft_dataset *d)
 /* The weights as a setting: "0.5,1.5,.."; to be freed. */
 static char *weights_text(const peft_dataset *d, bool of_positives)
 {
-    class_counts n = count(d);
-    const int64_t classes = peft_dataset_classes(d);
+    class_counts n = (peft_dataset_has_masks(d) ? count_pixels : count_images)(d);
+    const int64_t classes = label_classes(d);
     int64_t present = 0;
     char *text;
     size_t size;
@@ -53,7 +62,7 @@ static char *weights_text(const peft_dataset *d, bool of_positives)
         const double positive = (double)n.positive[c], negative = (double)n.negative[c];
         double weight = 1;
         if (positive > 0 && of_positives && negative > 0) weight = negative / positive;
-        else if (positive > 0 && !of_positives) weight = (double)peft_dataset_count(d) / ((double)present * positive);
+        else if (positive > 0 && !of_positives) weight = (double)n.all / ((double)present * positive);
         fprintf(f, "%s%.9g", c ? "," : "", weight);
     }
     if (fclose(f)) fail("out of memory");
@@ -65,7 +74,7 @@ static char *weights_text(const peft_dataset *d, bool of_positives)
 void balance_weights(settings *trainer, const flag *f, const peft_dataset *train)
 {
     static const char *const names[] = { "class_weights", "pos_weight" };
-    const bool several = peft_dataset_multilabel(train);
+    const bool several = has_several_labels(train);
     for (int of_positives = 0; of_positives < 2; of_positives++) {
         const char *name = names[of_positives], *given = find_setting(trainer, name);
         if (is(f->value, "weights") && several == of_positives) {
@@ -74,8 +83,9 @@ void balance_weights(settings *trainer, const flag *f, const peft_dataset *train
         }
         if (!is(given, "balanced")) continue;
         if (several != of_positives)
-            fail("--trainer %s=balanced: is for images with %s; give %s=balanced", name,
-                 several ? "one label" : "several labels", names[several]);
+            fail("--trainer %s=balanced: is for %s with %s; give %s=balanced", name,
+                 peft_dataset_has_masks(train) ? "pixels" : "images", several ? "one label" : "several labels",
+                 names[several]);
         char *text = weights_text(train, of_positives);
         set_setting(trainer, name, text);
         free(text);

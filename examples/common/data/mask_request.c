@@ -8,7 +8,8 @@ void check_mask_request(const data_request *q, const char *balance)
     if (!q->masks && q->test_masks) fail("--test-masks: is for training on masks; give --masks DIR too");
     if (q->test_masks && !q->test) fail("--test-masks: are those of --test; give it too");
     if (q->masks && balance)
-        fail("--balance: counts classes of images; with --masks leave it out, or give --trainer class_weights=...");
+        fail("--balance: counts classes of images; with --masks leave it out, or give --trainer "
+             "class_weights=balanced, which counts pixels");
 }
 
 void refuse_with_masks(const flag *given, const int *which, int count)

@@ -2,7 +2,6 @@
  * mask_sets.c -- data sets whose labels are masks (mask_sets.h). */
 #include "mask_sets.h"
 #include "common/program/errors.h"
-#include "common/program/stop.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -52,19 +51,6 @@ void check_loss_of_masks(const char *loss, const peft_dataset *d)
     fail("--loss %s: is for %s a pixel, and the masks give %s; expected %s", loss, labels ? "several labels"
          : "one class", labels ? "one class" : "several labels", labels ? "ce, focal, dice or ce_dice"
          : "bce, bce_sum, focal_bce, dice_multilabel or bce_dice");
-}
-
-void check_masks(const peft_dataset *const *sets, int count)
-{
-    for (int k = 0; k < count; k++)
-        for (int64_t i = 0; sets[k] && i < peft_dataset_count(sets[k]) && !stop_requested; i++) {
-            peft_image *im;
-            peft_mask *mask;
-            must(peft_dataset_load(sets[k], i, &im));
-            must(peft_dataset_load_mask(sets[k], i, im, &mask));
-            peft_mask_free(mask);
-            peft_image_free(im);
-        }
 }
 
 void print_mask_classes(const peft_dataset *d)

@@ -33,8 +33,14 @@ bool        has_several_labels(const peft_dataset *d);       /* each by itself, 
 const char *label_class_name(const peft_dataset *d, int64_t c);
 /* Ends the program if d has masks that this loss (NULL: none is given) is not for. */
 void check_loss_of_masks(const char *loss, const peft_dataset *d);
-/* Ends the program if a mask cannot be read or has another size than its image. NULL entries are left out. */
+/* mask_pixels.c: ends the program if a mask cannot be read or has another size than its image; warns of classes that no
+ * mask of the first set has. NULL entries are left out. */
 void check_masks(const peft_dataset *const *sets, int count);
+/* mask_pixels.c: for each class [label_classes] the pixels of all masks of d that are of it, and the judged ones that
+ * are not. An error ends the program. */
+typedef struct mask_pixels { int64_t *of, *not_of; } mask_pixels;
+mask_pixels count_mask_pixels(const peft_dataset *d);
+void        free_mask_pixels(mask_pixels *n);
 /* "masks: 3 classes: tissue, benign, malignant". */
 void print_mask_classes(const peft_dataset *d);
 #endif

@@ -93,6 +93,16 @@ grep -q '^distances are in pixels: ' first.log || fail 'the unit is not named'
 refused 'cases.csv' tune --out other.safetensors --case-figures cases.csv
 refused 'ROW:COLUMN' tune --spacing 1 --out other.safetensors
 
+# Weights by class count the pixels of the masks, and a class without any gives a warning.
+tune --out weights.safetensors --epochs 1 --lr 1e-2 --trainer class_weights=balanced > log 2>&1 ||
+    fail 'class_weights=balanced'
+awk '/^class balance: class_weights / { split($4, w, ","); exit !(w[1] < 0.9 && w[2] > 1.2 && w[3] > 1.2) }' log ||
+    fail 'weights are not those of the pixels, most of which are tissue'
+! grep -q 'which the model cannot learn' log || fail 'a class that is there is missed'
+if "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --shots 2 --epochs 1 --method linear \
+    --mask-options classes=tissue:benign:malignant:never --out never.safetensors > log 2>&1; then :; else fail 'never'; fi
+grep -q "no pixel of the training masks is of class 'never'" log || fail 'no warning of a class without pixels'
+
 # Equal commands train equal models, whatever the threads; predict segments with the classes of the masks.
 threads=2 tune --shots 5 --val 0.25 --stop dice --epochs 3 --lr 1e-2 --out same.safetensors --spacing 2:2 \
     --case-figures mm.csv > log 2>&1

@@ -76,13 +76,30 @@ static char *name_of(const search *q, int64_t of)
     return text;
 }
 
+/* With a file for each class the first class is the background: what no file has. PEFT_E_OPTION: there is a file of it
+ * all the same, and it is not called background. */
+static peft_status refuse_first_class(const search *q)
+{
+    const char *class = q->masks->classes.item[0];
+    if (!strcmp(class, "background")) return PEFT_OK;
+    char *name = name_of(q, 0);
+    if (!name) return io_nomem("masks");
+    const int64_t k = io_mask_files_seek(q->files, name);
+    const bool found = k < q->files->pictures && !strcmp(q->files->by_key[k].name, name);
+    peft_sys_free(q->masks->ctx, name);
+    if (!found) return PEFT_OK;
+    return io_fail(PEFT_E_OPTION, "masks: %s is of the class '%s', the first one of classes, which is the background, "
+                   "the pixels that no file has; give a background first, classes=background:%s:..",
+                   q->files->path.item[q->files->by_key[k].i], class, class);
+}
+
 /* Looks for the files of the mask under the name q->tail. */
 static peft_status find_tail(const search *q)
 {
     const io_mask_options *o = &q->masks->options;
     const int64_t none = IO_ALL_CLASSES, classes = q->masks->classes.count;
     const int64_t begin = !o->per_class ? none : o->multilabel ? 0 : 1, end = o->per_class ? classes : none + 1;
-    peft_status s = PEFT_OK;
+    peft_status s = o->per_class && !o->multilabel ? refuse_first_class(q) : PEFT_OK;
     for (int64_t c = begin; c < end && !s; c++) {
         char *name = name_of(q, c);
         s = name ? add_files(q, name, *o->suffix || o->per_class == IO_PER_CLASS_SUFFIX, c) : io_nomem("masks");

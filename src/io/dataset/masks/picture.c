@@ -97,7 +97,11 @@ static peft_status from_threshold(const io_masks *m, const peft_image *im, peft_
     if (!given && !known)
         return io_fail(PEFT_E_OPTION, "samples are %s%s, whose largest one is not known; give the threshold of the "
                        "foreground, threshold=0.5", io_types[im->type].name, io_rescaled(im) ? " and rescaled" : "");
-    const double threshold = given ? m->options.threshold : io_types[im->type].highest / 2;
+    const double highest = io_types[im->type].highest, threshold = given ? m->options.threshold : highest / 2;
+    if (known && threshold >= highest)
+        return io_fail(PEFT_E_OPTION, "threshold=%s: samples are %s, and none is above it; expected less than %s",
+                       peft_sys_opt_number(text[0], threshold), io_types[im->type].name,
+                       peft_sys_opt_number(text[1], highest));
     for (int64_t i = 0; i < im->width * im->height; i++) {
         const double v = io_value(im, i * im->channels);
         const bool ignored = ignore != IO_NO_IGNORE && v == (double)ignore;
