@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * output.c -- checks output paths before a long computation, and saves to a second place on failure (output.h). */
 #include "output.h"
+#include "claimed.h"
 #include "common/program/errors.h"
 #include <errno.h>
 #include <peft/sys/content.h>
@@ -93,6 +94,7 @@ void check_output(const char *flag, const char *path, bool replace, const char *
         fail("--%s %s: exists already; give another path, or --force to write over it", flag, path);
     if (exists) check_replaceable(flag, path);
     check_folder_of(flag, path);
+    claim_output(flag, path);
 }
 
 void try_saving(const char *flag, const char *path, save_function save, const void *object)

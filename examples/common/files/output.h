@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 /* Ends the program with an error unless a file can be written at path: its folder exists and is writable, and path is
- * not a folder, a device or one of inputs[0..count-1] (paths; NULL entries are ignored). An existing file is an error
- * unless `replace`. flag: the option that gave the path, without "--", such as "out". */
+ * not a folder, a device, one of inputs[0..count-1] (paths; NULL entries are ignored) or an output that was checked
+ * before under another flag. An existing file is an error unless `replace`. flag: the option that gave the path,
+ * without "--", such as "out". */
 void check_output(const char *flag, const char *path, bool replace, const char *const *inputs, int count);
 
 /* The same of a folder of files, which is made later if it is not there. */

@@ -9,13 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ends the program if masks are written to the folder of the true ones. */
+/* Is the folder `inner` the folder `outer`, or below it? Both are canonical. */
+static bool is_within(const char *inner, const char *outer)
+{
+    const size_t n = strlen(outer);
+    return !strncmp(inner, outer, n) && (!inner[n] || inner[n] == '/' || !strcmp(outer, "/"));
+}
+
+/* Ends the program if files are written to the folder of the true masks, to one below it or to one above it. */
 static void check_other_folder(const flag *f)
 {
     char *to = f->value ? realpath(f->value, NULL) : NULL, *from = realpath(given[masks].value, NULL);
-    if (to && from && !strcmp(to, from))
-        fail("--%s %s: is the folder of --masks, and true masks are never written over; give another folder",
-             name_of_flag(f).text, f->value);
+    if (to && from && (is_within(to, from) || is_within(from, to)))
+        fail("--%s %s: is the folder of --masks, or lies below or above it, and true masks are never written over; "
+             "give another folder", name_of_flag(f).text, f->value);
     free(to);
     free(from);
 }

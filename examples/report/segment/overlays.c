@@ -16,7 +16,23 @@ enum { drawing_side = 240 };
 /* Truth [height, width] of an image: its classes, -1 where it is not judged; NULL: the data cannot be found. */
 typedef struct truth { int64_t width, height; int64_t *label; peft_image *picture; } truth;
 
-static truth load_truth(const study *s, peft_dataset *images, const shown_mask *m)
+/* Ends the program if the true mask has another number of pixels of a class than the records; a slice has a part of its
+ * volume's. */
+static void check_truth(const study *s, const run *r, const shown_mask *m, const truth *t, const char *name)
+{
+    const bool slice = images_of_case(r->name[m->at]) > 1;
+    for (int64_t c = 0; c < s->classes; c++) {
+        const int64_t recorded = r->cases.truth[m->at * s->classes + c];
+        int64_t pixels = 0;
+        for (int64_t i = 0; i < t->width * t->height; i++) pixels += t->label[i] == c;
+        if (slice ? pixels > recorded : pixels != recorded)
+            fail("%s: its true mask has %lld pixels of class '%s', and the records in %s have %lld; the masks have "
+                 "changed: restore them, or move the data away to make a page without images", name, (long long)pixels,
+                 s->class_name[c], s->folder, (long long)recorded);
+    }
+}
+
+static truth load_truth(const study *s, const run *r, peft_dataset *images, const shown_mask *m)
 {
     truth t = { .label = NULL };
     peft_mask *mask;
@@ -32,6 +48,7 @@ static truth load_truth(const study *s, peft_dataset *images, const shown_mask *
     t.label = check_alloc(malloc((size_t)(t.width * t.height) * sizeof *t.label));
     must(peft_mask_labels(mask, t.label));
     peft_mask_free(mask);
+    check_truth(s, r, m, &t, peft_dataset_name(images, m->image));
     return t;
 }
 
@@ -58,7 +75,7 @@ static const char *file_of(const char *path)
 /* The picture with its overlay, and below it what is shown. */
 static void put_overlay(FILE *f, const study *s, const run *r, const shown_mask *m, peft_dataset *images)
 {
-    truth t = load_truth(s, images, m);
+    truth t = load_truth(s, r, images, m);
     mask_overlay o = draw_masks(m->label, t.label, m->width, m->height);
     char text[96];
     const double longer = fmax((double)m->width, (double)m->height);

@@ -166,6 +166,12 @@ for program in '2s/,48,48,/,48,49,/' '2s/\*/*9/' '2s/^best/first/' '2s/^best,[0-
     '2s/ [^ ]*$//'; do
     broken masks "$program" 'is not a record file'
 done
+"$bin/phantom" --out swapped --images 8 --side 48 --masks --seed 9 > log
+cp -r ph/masks kept
+cp -r swapped/masks/. ph/masks
+if "$bin/report" --out x.html rec > log 2>&1; then fail 'changed masks'; fi
+grep -q 'the masks have changed: restore them' log || fail 'no word on changed masks'
+cp -r kept/. ph/masks
 "$bin/phantom" --out bigger --images 8 --side 64 --masks > log
 cp bigger/images/*/*.png ph/images/benign-like/ 2> log || true
 if "$bin/report" --out x.html rec > log 2>&1; then fail 'changed data'; fi

@@ -102,6 +102,9 @@ refused() { # $1: words of the message; then more arguments of compare
 }
 refused 'give each of the values an entry of the list' --tune lr=1e-3,1e-2
 refused '--per-case: is for classes of images' --per-case mean
+if "$bin/compare" --backbone "$vit" --data ph/images --masks ph/masks --mask-options $options --methods list.txt \
+    --csv no.csv --summary ./no.csv > log 2>&1 || ! grep -q -- '--csv writes the same file, no.csv' log || [ -e no.csv ]
+then fail 'one file for two tables'; fi
 refused '--analysis: is for classes of images' --records no --analysis
 refused '--maps: is for classes of images' --records no --maps cam
 refused '--balance' --balance sampler

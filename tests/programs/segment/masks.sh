@@ -91,6 +91,10 @@ awk -F, "$by_case" cases.csv FS=' ' first.log || fail "figures by case: $(cat ba
 grep -q '^distances are in pixels: ' first.log || fail 'the unit is not named'
 [ "$(sed -n '2s/.*,//p' cases.csv)" = px ] || fail 'not in pixels'
 refused 'cases.csv' tune --out other.safetensors --case-figures cases.csv
+# Outputs that are one file, under two spellings, or one that is made beside another.
+refused '--out writes the same file, other.safetensors' tune --out other.safetensors --case-figures ./other.safetensors
+refused '--out writes the same file, other.safetensors.record.json' tune --out other.safetensors \
+    --case-figures ../$(basename "$PWD")/other.safetensors.record.json
 refused 'ROW:COLUMN' tune --spacing 1 --out other.safetensors
 
 # Weights by class count the pixels of the masks, and a class without any gives a warning.

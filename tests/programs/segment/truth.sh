@@ -111,5 +111,10 @@ refused 'give --masks DIR too' predict --mask-options classes=3 p/a.png
 refused 'p/a' predict --masks ph/masks p/a.png
 refused 'holds 3 slices' predict --masks t p/a.png
 refused 'is the folder of --masks' predict --masks q --save-masks q --force p/a.png
+mkdir q/below
+refused 'lies below or above it' predict --masks q --save-overlays q/below --force p/a.png
+refused 'lies below or above it' predict --masks q/below --save-masks q --force p/a.png
+rmdir q/below
+refused '--case-figures writes the same file, same.csv' predict --masks q --out ./same.csv --case-figures same.csv p/a.png
 refused 'figures of masks need all pictures' predict --masks q --out r.csv --resume p/a.png
 refused 'a class for each pixel' "$bin/predict" --backbone "$vit" --masks q p/a.png
