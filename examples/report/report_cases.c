@@ -45,8 +45,8 @@ static bool has_cases_of(const peft_dataset *d, const run *r)
 {
     int64_t image = 0;
     for (int64_t i = 0; i < r->images; i++) {
-        if (image >= peft_dataset_count(d) || !begins_case(r->name[i], peft_dataset_name(d, image))) return false;
-        image += images_of_case(r->name[i]);
+        if (image >= peft_dataset_count(d) || !begins_case(&r->cases, i, peft_dataset_name(d, image))) return false;
+        image += r->cases.images[i];
     }
     return image == peft_dataset_count(d);
 }

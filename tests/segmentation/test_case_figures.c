@@ -11,7 +11,7 @@
 
 enum { CASES = 3, CLASSES = 2 };
 #define HEADING "case,patient,class,pixels_truth,pixels_predicted,dice,iou,precision,recall,hd95,surface_distance," \
-    "unit\n"
+    "unit,images\n"
 
 static char path[64];
 
@@ -35,6 +35,7 @@ static case_table example(void)
         f.name[f.cases] = strdup(name[f.cases]);
         f.patient[f.cases] = patient[f.cases] ? strdup(patient[f.cases]) : NULL;
         f.millimetres[f.cases] = f.cases != 1;
+        f.images[f.cases] = f.cases + 1;
         for (int64_t c = 0; c < CLASSES; c++) {
             const int64_t at = f.cases * CLASSES + c;
             f.truth[at] = 10 + at;
@@ -55,12 +56,14 @@ START_TEST(what_is_written_is_read)
     g = read_case_figures(path);
     ck_assert_int_eq(g.cases, CASES);
     ck_assert_int_eq(g.classes, CLASSES);
+    ck_assert_int_eq(images_of_cases(&g), 6);
     for (int c = 0; c < CLASSES; c++) ck_assert_str_eq(g.class_name[c], f.class_name[c]);
     for (int i = 0; i < CASES; i++) {
         ck_assert_str_eq(g.name[i], f.name[i]);
         ck_assert_int_eq(!g.patient[i], !f.patient[i]);
         if (g.patient[i]) ck_assert_str_eq(g.patient[i], f.patient[i]);
         ck_assert_int_eq(g.millimetres[i], f.millimetres[i]);
+        ck_assert_int_eq(g.images[i], i + 1);
     }
     for (int at = 0; at < CASES * CLASSES; at++) {
         ck_assert_int_eq(g.truth[at], f.truth[at]);
@@ -125,21 +128,24 @@ static void refused(const char *text, const char *words)
 
 START_TEST(damage_is_refused)
 {
-#define A "a.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,mm\n"
+#define A "a.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,mm,1\n"
     static const struct { const char *text, *words; } damaged[] = {
         { "", "column 1 is ''" },
         { "image,width\n", "column 1 is 'image', expected 'case'" },
         { HEADING, "no cases" },
         { HEADING "a.png,,x,5\n", ":2: has fewer" },
-        { HEADING "a.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,mm,9\n", ":2: has more" },
-        { HEADING "a.png,,x,5,6,1.5,0.5,0.5,0.5,1,1,mm\n", ":2: dice is '1.5', expected a number from 0 to 1" },
-        { HEADING "a.png,,x,5,6,0.5,0.5,0.5,0.5,nan,1,mm\n", ":2: hd95 is 'nan'" },
-        { HEADING "a.png,,x,,6,0.5,0.5,0.5,0.5,1,1,mm\n", ":2: pixels_truth is ''" },
-        { HEADING "a.png,,x,5,6.5,0.5,0.5,0.5,0.5,1,1,mm\n", ":2: pixels_predicted is '6.5', expected a whole" },
-        { HEADING "a.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,cm\n", ":2: unit is 'cm'" },
-        { HEADING A "b.png,,y,5,6,0.5,0.5,0.5,0.5,1,1,mm\n", ":3: is of class 'y' of case 'b.png'; expected class" },
-        { HEADING A "a.png,,y,5,6,0.5,0.5,0.5,0.5,1,1,px\n", ":3: patient or unit" },
-        { HEADING A "a.png,,y,5,6,0.5,0.5,0.5,0.5,1,1,mm\nb.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,mm\n", "class 'y'" },
+        { HEADING "a.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,mm,1,9\n", ":2: has more" },
+        { HEADING "a.png,,x,5,6,1.5,0.5,0.5,0.5,1,1,mm,1\n", ":2: dice is '1.5', expected a number from 0 to 1" },
+        { HEADING "a.png,,x,5,6,0.5,0.5,0.5,0.5,nan,1,mm,1\n", ":2: hd95 is 'nan'" },
+        { HEADING "a.png,,x,,6,0.5,0.5,0.5,0.5,1,1,mm,1\n", ":2: pixels_truth is ''" },
+        { HEADING "a.png,,x,5,6.5,0.5,0.5,0.5,0.5,1,1,mm,1\n", ":2: pixels_predicted is '6.5', expected a whole" },
+        { HEADING "a.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,cm,1\n", ":2: unit is 'cm'" },
+        { HEADING A "b.png,,y,5,6,0.5,0.5,0.5,0.5,1,1,mm,1\n", ":3: is of class 'y' of case 'b.png'; expected class" },
+        { HEADING A "a.png,,y,5,6,0.5,0.5,0.5,0.5,1,1,px,1\n", ":3: patient or unit" },
+        { HEADING A "a.png,,y,5,6,0.5,0.5,0.5,0.5,1,1,mm,1\nb.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,mm,1\n", "class 'y'" },
+        { HEADING "a.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,mm,0\n", ":2: images is '0'" },
+        { HEADING "a.png,,x,5,6,0.5,0.5,0.5,0.5,1,1,mm,\n", ":2: images is ''" },
+        { HEADING A "a.png,,y,5,6,0.5,0.5,0.5,0.5,1,1,mm,2\n", ":3: images is another number" },
         { HEADING A A, "two cases named 'a.png'" } };
 #undef A
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) refused(damaged[i].text, damaged[i].words);

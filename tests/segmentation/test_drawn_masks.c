@@ -2,6 +2,7 @@
  * test_drawn_masks.c -- the overlays of report (examples/report/segment/draw_masks.h) and means of a case
  * (examples/common/segment/figures/case_means.h). */
 #include "common/segment/figures/case_means.h"
+#include "common/inputs/slice_name.h"
 #include "common/segment/palette.h"
 #include "report/segment/draw_masks.h"
 #include "suite.h"
@@ -80,26 +81,46 @@ START_TEST(means_of_a_case)
     ck_assert_double_eq(counted_value(&f, false, CASE_HD95, 0, 1), 3);
     ck_assert_double_nan(counted_value(&f, false, CASE_HD95, 0, 2));
     ck_assert_double_eq(counted_value(&f, true, CASE_DICE, 0, 1), 0.4);
+    f.several = true;
+    ck_assert_double_eq_tol(case_mean(&f, CASE_DICE, 0), 1.9 / 3, 1e-15); /* labels have no background */
+    f.several = false;
     f.classes = 1;
     ck_assert_double_eq(case_mean(&f, CASE_DICE, 0), 0.9);                /* a single class is no background */
 }
 END_TEST
 
-START_TEST(images_of_a_case)
+/* A volume begins with its first slice. A picture may have a file name that reads as that of a volume. */
+START_TEST(first_image_of_a_case)
 {
-    ck_assert_int_eq(images_of_case("a/b.png"), 1);
-    ck_assert_int_eq(images_of_case("v.nii.gz#slice=3"), 1);
-    ck_assert_int_eq(images_of_case("v.nii.gz#slices=3-9"), 7);
-    ck_assert_int_eq(images_of_case("v.nii.gz#slices=9-3"), 1);
-    ck_assert_int_eq(images_of_case("v#slices=3-9.png"), 1);
-    ck_assert(begins_case("a/b.png", "a/b.png"));
-    ck_assert(!begins_case("a/b.png", "a/c.png"));
-    ck_assert(begins_case("v.nii.gz#slices=3-9", "v.nii.gz#slice=3"));
-    ck_assert(!begins_case("v.nii.gz#slices=3-9", "v.nii.gz#slice=4"));
-    ck_assert(!begins_case("v.nii.gz#slices=3-9", "w.nii.gz#slice=3"));
-    ck_assert(!begins_case("v.nii.gz#slices=3-9", "v.nii"));
+    static const struct { const char *name; int64_t images; const char *first; bool begins; } list[] = {
+        { "a/b.png", 1, "a/b.png", true }, { "a/b.png", 1, "a/c.png", false },
+        { "v.nii.gz#slices=3-9", 7, "v.nii.gz#slice=3", true }, { "v.nii.gz#slices=3-9", 7, "v.nii.gz#slice=4", false },
+        { "v.nii.gz#slices=3-9", 6, "v.nii.gz#slice=3", false },
+        { "v.nii.gz#slices=3-9", 7, "w.nii.gz#slice=3", false },
+        { "v.nii.gz#slices=3-9", 7, "v.nii", false }, { "x#slices=3-9", 1, "x#slices=3-9", true },
+        { "x#slices=3-9", 1, "x#slice=3", false } };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++) {
+        char *name = strdup(list[k].name);
+        int64_t images = list[k].images;
+        const case_table f = { .cases = 1, .name = &name, .images = &images };
+        ck_assert_msg(begins_case(&f, 0, list[k].first) == list[k].begins, "%s, %s", name, list[k].first);
+        free(name);
+    }
+}
+END_TEST
+
+START_TEST(names_of_slices)
+{
+    static const struct { const char *name; int64_t slice; size_t length; } list[] = {
+        { "a.nii#slice=3", 3, 5 }, { "a#b.nii#slice=0", 0, 7 }, { "a.png", -1, 5 }, { "a#slice=", -1, 8 },
+        { "a#slice=-3", -1, 10 }, { "a#slice= 3", -1, 10 }, { "a#slice=3.png", -1, 13 }, { "a#slices=3-9", -1, 12 } };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++) {
+        size_t length;
+        ck_assert_int_eq(slice_of_name(list[k].name, &length), list[k].slice);
+        ck_assert_uint_eq(length, list[k].length);
+    }
 }
 END_TEST
 
 SUITE_MAIN("drawn_masks", contours_lie_over_areas, without_truth_there_are_areas_alone, large_maps_are_reduced,
-           means_of_a_case, images_of_a_case)
+           means_of_a_case, first_image_of_a_case, names_of_slices)

@@ -120,6 +120,7 @@ START_TEST(volume_by_hand)
         }
     ck_assert_int_eq(f.cases, 2);
     ck_assert_str_eq(f.name[0], "v.nii#slices=4-6");
+    ck_assert(f.images[0] == 3 && f.images[1] == 1);
     ck_assert(f.millimetres[0] && f.truth[0] == 2 * PIXELS && f.predicted[0] == 3 * PIXELS);
     near_to(f.value[CASE_DICE][0], 0.8);
     near_to(f.value[CASE_IOU][0], 2.0 / 3);

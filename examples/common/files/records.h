@@ -6,11 +6,10 @@
  *   KEY-SEED-RUN.curve.csv   epoch,loss,balanced_accuracy: mean training loss of the epoch, and the test images'
  *                            balanced accuracy (empty in epochs without an evaluation); of masks epoch,loss,dice
  *   KEY-SEED-RUN.test.csv    name,index,true, then one column of probabilities for each class, and if patients are
- *                            known patient: a hash of the id, equal in all files, empty where it is not known; one
- *                            row for
- *                            each test image; index and true (the label) count from 0; with compare --per-case a row
- *                            for each case: name is that of the case, index counts cases in the order of their first
- *                            images
+ *                            known patient: a hash of the id, equal in all files, empty where it is not known. It has a
+ *                            row for each test image; index and true (the label) count from 0; with compare
+ *                            --per-case a row for each case: name is that of the case, index counts cases in the order
+ *                            of their first images
  *   KEY-SEED-RUN.cases.csv   of masks in place of .test.csv: the figures of each test image and class
  *                            (segment/figures/case_figures.h), with hashes of the patients' ids
  *   KEY-SEED-RUN.masks.csv   of masks, of the first run of each entry on the first draw, rank,case,image,width,height,

@@ -36,22 +36,34 @@ static void store_means(study *s, int64_t i, const case_table *f, int result, in
     free(mean);
 }
 
-void finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, const run_clock *clock,
-                    epoch_point *curve)
+/* Stores the results of the trained model. */
+static void store_results(study *s, int64_t i, const case_table *f, const peft_dataset *test)
 {
     static const struct { int result, kind; } stored[] = {
         { result_dice, CASE_DICE }, { result_iou, CASE_IOU }, { result_hd95, CASE_HD95 },
         { result_surface_distance, CASE_SURFACE_DISTANCE } };
+    *run_value(s, i, result_test_images) = (double)peft_dataset_count(test);
+    for (size_t k = 0; k < sizeof stored / sizeof *stored; k++) store_means(s, i, f, stored[k].result, stored[k].kind);
+}
+
+/* Sets the last point of the curve, which is of images, also where slices make volumes. */
+static void end_curve(const study *s, int64_t i, const training_run *t, const case_table *f, const peft_dataset *test,
+                      epoch_point *curve)
+{
+    if (!s->judge_every || !t->epochs) return;
+    const bool by_image = f->cases == peft_dataset_count(test);
+    curve[t->epochs - 1].figure = by_image ? *run_value(s, i, result_dice) : judge_maps(s, t, test);
+}
+
+void finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, const run_clock *clock,
+                    epoch_point *curve)
+{
     peft_session *session;
     must(peft_session_create(t->model, NULL, &session));
     case_table f = score_spaced_cases(session, test, t->transform, spacing_of_flag(s->spacing));
-    *run_value(s, i, result_test_images) = (double)f.cases;
-    for (size_t k = 0; k < sizeof stored / sizeof *stored; k++) store_means(s, i, &f, stored[k].result, stored[k].kind);
+    store_results(s, i, &f, test);
     *run_value(s, i, result_seconds) = run_seconds(clock);
-    /* the curve is of images, also where slices make volumes */
-    const bool by_image = f.cases == peft_dataset_count(test);
-    if (s->judge_every && t->epochs)
-        curve[t->epochs - 1].figure = by_image ? *run_value(s, i, result_dice) : judge_maps(s, t, test);
+    end_curve(s, i, t, &f, test, curve);
     if (s->records && run_shows_masks(s, i)) write_shown_masks(s, i, t, session, test, &f);
     if (s->records) write_map_records(s, i, &f, curve, t->epochs);
     free_case_figures(&f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shown_masks.c -- records the predicted masks of the best, the median and the worst case of a run, over which report
- * draws (segment.h, records.h). */
+ * shown_masks.c -- records the predicted masks of the best, the median and the worst case of a run, which report
+ * draws over the pictures (segment.h, records.h). */
 #include "common/files/atomic_file.h"
 #include "common/program/errors.h"
 #include "common/segment/figures/case_means.h"
@@ -55,8 +55,8 @@ static void put_mask(const shown *s, const char *rank, int64_t i)
 {
     peft_image *labels = NULL;
     int64_t first = 0, image = 0, most = -1;
-    for (int64_t k = 0; k < i; k++) first += images_of_case(s->f->name[k]);
-    for (int64_t k = first; k < first + images_of_case(s->f->name[i]); k++) {
+    for (int64_t k = 0; k < i; k++) first += s->f->images[k];
+    for (int64_t k = first; k < first + s->f->images[i]; k++) {
         int64_t filled;
         peft_image *next = segment_image(s, k, &filled);
         const bool larger = filled > most;

@@ -6,7 +6,7 @@
 #include "map_files.h"
 
 typedef struct dicom_files dicom_files;
-/* Divides the pictures (dicom_plan.h), of which it may end the program. */
+/* Divides the pictures into segmentations (dicom_plan.h). Pictures that do not fit end the program. */
 dicom_files       *plan_dicom_files(const loaded_model *s, const inputs *in);
 void               free_dicom_files(dicom_files *f);          /* NULL: does nothing */
 const mask_paths  *dicom_paths(const dicom_files *f);         /* of the segmentations; NULL for NULL */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dicom_plan.c -- divides pictures into DICOM segmentations (dicom_plan.h). */
 #include "dicom_plan.h"
+#include "common/inputs/slice_name.h"
 #include "common/program/errors.h"
 #include "predict/command_line.h"
 #include <stdio.h>
@@ -10,15 +11,8 @@
 /* "ct.dcm#slice=3" is frame 3 of ct.dcm. *length: of the path of the file. */
 static int64_t frame_of_name(const char *name, size_t *length)
 {
-    static const char slice[] = "#slice=";
-    const char *hash = strrchr(name, '#');
-    char *end;
-    *length = strlen(name);
-    if (!hash || strncmp(hash, slice, strlen(slice))) return 0;
-    const int64_t frame = strtoll(hash + strlen(slice), &end, 10);
-    if (*end || end == hash + strlen(slice)) return 0;
-    *length = (size_t)(hash - name);
-    return frame;
+    const int64_t slice = slice_of_name(name, length);
+    return slice < 0 ? 0 : slice;
 }
 
 /* The series and the number of frames of a file. One that is no DICOM file has neither: its picture fails later. */

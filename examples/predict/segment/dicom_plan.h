@@ -6,16 +6,17 @@
 #include "predict/predict.h"
 #include <peft/dicom_seg.h>
 
-/* A file with pictures. object: the segmentation that it belongs to; frame: of its first one in that. */
+/* A file with pictures. object: the segmentation that it belongs to. frame: the number that its first frame has in this
+ * segmentation. */
 typedef struct dicom_source { char *path, *series; int64_t frames, pictures, object, frame; } dicom_source;
-/* A segmentation. source [sources]: numbers of its files; of all of them frames and pictures. */
+/* A segmentation. source [sources]: the numbers of its files. frames, pictures: the sums over these files. */
 typedef struct dicom_object { int64_t *source, sources, capacity, frames, pictures; } dicom_object;
 typedef struct dicom_plan {
     const loaded_model *model;
     dicom_source *source;
     dicom_object *object;
-    int64_t pictures, sources, objects;
-    int64_t *source_of, *frame_of;                            /* [pictures]: its file, and the frame in that */
+    int64_t sources, objects;
+    int64_t *source_of, *frame_of;                            /* [pictures]: the file, and the frame of the file */
     mask_paths paths;                                         /* of each object */
     const char **name;                                        /* its first picture */
 } dicom_plan;

@@ -17,8 +17,8 @@ typedef struct map_files map_files;
  * replaced. */
 map_files  *prepare_map_files(const loaded_model *s, const inputs *in);
 void        free_map_files(map_files *f);                     /* NULL: does nothing */
-/* Writes the files of picture i; a segmentation of several pictures with the last of them. One that lacks a picture is
- * not written, of which an error is printed. */
+/* Writes the files of picture i. A segmentation of several pictures is written with the last of them; if one of them
+ * failed, an error is printed in its place. */
 peft_status write_map_files(map_files *f, int64_t i, const peft_image *im, const pixel_labels *m);
 /* To be called if picture i could not be segmented. */
 void        miss_map_files(map_files *f, int64_t i);

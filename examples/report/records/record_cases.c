@@ -21,11 +21,12 @@ bool read_cases(const study *s, const method *m, run *r)
     const bool there = !access(path, R_OK);
     if (there) r->cases = read_case_figures(path);
     if (there) check_classes(s, &r->cases, path);
-    const bool whole = there && (double)r->cases.cases >= r->value[result_test_images];
+    const int64_t images = there ? images_of_cases(&r->cases) : 0;
+    const bool whole = there && (double)images >= r->value[result_test_images];
     if (!there) warn("%s: there is no such file; this run is left out", path);
     else if (!whole)
-        warn("%s: the file is cut short, after %lld of %.0f cases; this run is left out", path,
-             (long long)r->cases.cases, r->value[result_test_images]);
+        warn("%s: the file is cut short, after cases of %lld of %.0f images; this run is left out", path,
+             (long long)images, r->value[result_test_images]);
     free(path);
     if (!whole) return false;
     r->images = r->cases.cases;

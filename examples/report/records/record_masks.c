@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * record_masks.c -- reads the predicted masks that compare records of a run (report_study.h, records.h). */
 #include "common/program/errors.h"
-#include "common/segment/figures/case_means.h"
 #include "report/report_study.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -29,19 +28,12 @@ static void read_labels(const study *s, const char *text, int64_t count, uint8_t
     }
 }
 
-static int64_t count_images(const run *r)
-{
-    int64_t n = 0;
-    for (int64_t i = 0; i < r->images; i++) n += images_of_case(r->name[i]);
-    return n;
-}
-
 static void store_mask(const study *s, run *r, int64_t row, char **field, const char *path)
 {
     if (row >= MOST_SHOWN_MASKS) fail_malformed(path);
     shown_mask *m = &r->shown[row];
     *m = (shown_mask){ .rank = field[f_rank], .at = whole_number(field[f_case], r->images, path),
-                       .image = whole_number(field[f_image], count_images(r), path),
+                       .image = whole_number(field[f_image], images_of_cases(&r->cases), path),
                        .width = whole_number(field[f_width], most_pixels, path),
                        .height = whole_number(field[f_height], most_pixels, path) };
     if (!m->width || !m->height || m->width > most_pixels / m->height) fail_malformed(path);

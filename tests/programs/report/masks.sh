@@ -74,7 +74,7 @@ cases() {
             dice = 0.4 + 0.03 * i + 0.2 * rand() + more
             if (c == 2 && i == 6) dice = 0
             none = c == 2 && i == 3
-            printf "case%d,%s,%s,50,40,%s,%s,0.5,0.5,%s,%s,px\n", i, i < 8 ? "patient" int(i / 2) : "",
+            printf "case%d,%s,%s,50,40,%s,%s,0.5,0.5,%s,%s,px,1\n", i, i < 8 ? "patient" int(i / 2) : "",
                 c == 0 ? "tissue" : c == 1 ? "benign" : "malignant", none ? "" : dice, none ? "" : dice / (2 - dice),
                 none ? "" : c == 2 && i == 6 ? "inf" : 2 + i, none ? "" : c == 2 && i == 6 ? "inf" : 1 + c } }'
 }
@@ -104,9 +104,9 @@ tail -n +2 "known/$head-1-1.cases.csv" | paste -d, - other | awk -F, '
         for (c in s) { sum += s[c] / n[c] }
         return sum / 2
     }
-    $3 != "tissue" && $6 != "" && $18 != "" {
+    $3 != "tissue" && $6 != "" && $19 != "" {
         g = $2 == "" ? 4 : substr($2, 8)
-        value[$3 "," g] += $18 - $6; count[$3 "," g]++ }
+        value[$3 "," g] += $19 - $6; count[$3 "," g]++ }
     END {
         split("benign malignant", name, " ")
         for (k = 0; k < 32; k++) {
@@ -160,7 +160,7 @@ broken() { # $1: kind; $2: a sed program that spoils it; $3: words of the messag
     cp "rec/$lora-1-1.$1.csv" less
 }
 broken cases '3d' 'expected class'
-broken cases '2s/px$/cm/' 'unit'
+broken cases '2s/px,1$/cm,1/' 'unit'
 broken cases 's/,benign,/,other,/' 'is not a record file'
 for program in '2s/,48,48,/,48,49,/' '2s/\*/*9/' '2s/^best/first/' '2s/^best,[0-9]*/best,99/' '2s/,48,48,[0-9]/,48,48,7/' \
     '2s/ [^ ]*$//'; do

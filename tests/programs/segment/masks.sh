@@ -46,7 +46,8 @@ cp log first.log
 # The model card has the figures of the masks' classes, not of those of the images.
 "$bin/report" --card m.safetensors --out card.html > log 2>&1 || fail 'no model card'
 value=$(printf '%.3f' "$dice")
-tr -d '\n' < card.html | grep -q "Dice, mean of classes.*$value.*Surface distance, mean of classes" || fail 'no Dice on the card'
+tr -d '\n' < card.html | grep -q "Dice, mean of classes.*$value.*Surface distance, mean of classes" ||
+    fail 'no Dice on the card'
 for word in 'Test cases' '<th scope="col">HD95</th>' '<th scope="row">malignant</th>' 'surface distance in pixels' \
         'as if all cases were independent' 'None: classes are those of pixels'; do
     grep -qF -- "$word" card.html || fail "no '$word' on the card"
@@ -89,7 +90,7 @@ END {
 }'
 awk -F, "$by_case" cases.csv FS=' ' first.log || fail "figures by case: $(cat bad)"
 grep -q '^distances are in pixels: ' first.log || fail 'the unit is not named'
-[ "$(sed -n '2s/.*,//p' cases.csv)" = px ] || fail 'not in pixels'
+[ "$(sed -n 2p cases.csv | cut -d, -f 12-)" = px,1 ] || fail 'not in pixels'
 refused 'cases.csv' tune --out other.safetensors --case-figures cases.csv
 # Outputs that are one file, under two spellings, or one that is made beside another.
 refused '--out writes the same file, other.safetensors' tune --out other.safetensors --case-figures ./other.safetensors

@@ -62,9 +62,9 @@ zeros 192 | volume > v/a.nii
 [ "$(wc -c < t/a.nii)" -eq 544 ] || fail 'the test writes no NIfTI file'
 predict --all-slices --masks t --case-figures c.csv --preprocess range=0:1 v/a.nii > table 2> log || fail 'volume'
 [ "$(wc -l < table)" -eq 3 ] || fail 'figures are among the lines of the table'
-cut -d, -f1-5,12 c.csv > rows
-printf '%s\n' case,patient,class,pixels_truth,pixels_predicted,unit 'v/a.nii#slices=0-2,,tissue,128,192,mm' \
-    'v/a.nii#slices=0-2,,benign,64,0,mm' 'v/a.nii#slices=0-2,,malignant,0,0,mm' > want
+cut -d, -f1-5,12- c.csv > rows
+printf '%s\n' case,patient,class,pixels_truth,pixels_predicted,unit,images 'v/a.nii#slices=0-2,,tissue,128,192,mm,3' \
+    'v/a.nii#slices=0-2,,benign,64,0,mm,3' 'v/a.nii#slices=0-2,,malignant,0,0,mm,3' > want
 cmp want rows || fail 'other rows'
 is dice "$(field c.csv tissue 6)" 0.8
 is iou "$(field c.csv tissue 7)" 0.666666667
@@ -102,7 +102,8 @@ tail -n 1 areas.csv | grep -q ',1024,0,0,4608,0,0$' || fail 'areas'
 # Threads change nothing, and another mask folder's options are those of finetune.
 threads=3 predict --masks q --case-figures threads.csv p/a.png > table 2> log
 cmp px.csv threads.csv || fail 'threads change the figures'
-predict --masks q --mask-options kind=binary,threshold=0,classes=tissue:benign p/a.png > table 2> log && fail 'two classes'
+predict --masks q --mask-options kind=binary,threshold=0,classes=tissue:benign p/a.png > table 2> log &&
+    fail 'two classes'
 grep -qF 'have the classes tissue:benign, the model has tissue:benign:malignant' log || fail 'classes are not named'
 refused 'exists' predict --masks q --case-figures px.csv p/a.png
 predict --masks q --case-figures px.csv --force p/a.png > table 2> log || fail '--force'

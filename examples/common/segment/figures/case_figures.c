@@ -15,10 +15,10 @@ static void *array(int64_t count, size_t size) { return check_alloc(calloc((size
 case_table make_case_figures(int64_t cases, int64_t classes)
 {
     case_table f = { .classes = classes, .class_name = array(classes, sizeof *f.class_name),
-                       .name = array(cases, sizeof *f.name), .patient = array(cases, sizeof *f.patient),
-                       .millimetres = array(cases, sizeof *f.millimetres),
-                       .truth = array(cases * classes, sizeof *f.truth),
-                       .predicted = array(cases * classes, sizeof *f.predicted) };
+                     .name = array(cases, sizeof *f.name), .patient = array(cases, sizeof *f.patient),
+                     .millimetres = array(cases, sizeof *f.millimetres), .images = array(cases, sizeof *f.images),
+                     .truth = array(cases * classes, sizeof *f.truth),
+                     .predicted = array(cases * classes, sizeof *f.predicted) };
     for (int k = 0; k < CASE_KINDS; k++) f.value[k] = array(cases * classes, sizeof *f.value[k]);
     return f;
 }
@@ -35,9 +35,17 @@ void free_case_figures(case_table *f)
     free(f->name);
     free(f->patient);
     free(f->millimetres);
+    free(f->images);
     free(f->truth);
     free(f->predicted);
     *f = (case_table){ 0 };
+}
+
+int64_t images_of_cases(const case_table *f)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < f->cases; i++) n += f->images[i];
+    return n;
 }
 
 typedef struct keyed { const char *patient; int64_t at; } keyed;
@@ -69,7 +77,7 @@ static void put_heading(FILE *f)
 {
     fputs("case,patient,class,pixels_truth,pixels_predicted", f);
     for (int k = 0; k < CASE_KINDS; k++) fprintf(f, ",%s", case_figure_name[k]);
-    fputs(",unit\n", f);
+    fputs(",unit,images\n", f);
 }
 
 static void put_row(FILE *to, const case_table *f, int64_t i, int64_t c)
@@ -85,7 +93,7 @@ static void put_row(FILE *to, const case_table *f, int64_t i, int64_t c)
         fputc(',', to);
         if (!isnan(f->value[k][at])) put_csv_number(to, &csv_commas, f->value[k][at]);
     }
-    fprintf(to, ",%s\n", f->millimetres[i] ? "mm" : "px");
+    fprintf(to, ",%s,%lld\n", f->millimetres[i] ? "mm" : "px", (long long)f->images[i]);
 }
 
 void write_case_figures(const case_table *f, const char *path)

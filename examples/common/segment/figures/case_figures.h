@@ -10,6 +10,7 @@
  *                     pixel, recall: no true one)
  *   hd95, surface_distance    inf: only one of both masks has the class; empty: neither has it
  *   unit              of these distances: mm, or px where the spacing of the case is not known
+ *   images            of the case: 1, or the number of slices that are judged as one volume
  * docs/segmentation.md defines the figures. */
 #ifndef CASE_FIGURES_H
 #define CASE_FIGURES_H
@@ -27,6 +28,7 @@ typedef struct case_table {
     char **class_name;                                        /* [classes] */
     char **name, **patient;                                   /* [cases]; patient NULL: not known */
     bool *millimetres;                                        /* [cases]: the unit of distances; else pixels */
+    int64_t *images;                                          /* [cases]: 1, or the slices of a volume */
     int64_t *truth, *predicted;                               /* [cases, classes] pixels of the class */
     double *value[CASE_KINDS];                                /* [cases, classes] each; NaN: undefined */
 } case_table;
@@ -34,6 +36,7 @@ typedef struct case_table {
 /* Room for so many cases, of which f->cases are 0 for the caller to fill; all texts are NULL. Freed with its texts. */
 case_table   make_case_figures(int64_t cases, int64_t classes);
 void         free_case_figures(case_table *f);
+int64_t      images_of_cases(const case_table *f);             /* of all cases */
 /* The number of each case's patient, [cases], to be freed: what peft_statistics_bootstrap takes as groups; -1 where it
  * is not known. NULL: no patient is known. */
 int64_t     *patients_of_cases(const case_table *f);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * case_means.c -- means over classes, and images of a case (case_means.h). */
+ * case_means.c -- means over classes, and the first image of a case (case_means.h). */
 #include "case_means.h"
+#include "common/inputs/slice_name.h"
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool any_millimetres(const case_table *f)
@@ -22,35 +23,20 @@ double case_mean(const case_table *f, int kind, int64_t i)
 {
     double sum = 0;
     int64_t n = 0;
-    for (int64_t c = first_counted_class(f->classes); c < f->classes; c++) {
+    for (int64_t c = first_counted(f); c < f->classes; c++) {
         const double v = counted_value(f, f->millimetres[i], kind, i, c);
         if (!isnan(v)) sum += v, n++;
     }
     return n ? sum / (double)n : NAN;
 }
 
-/* The part of the name of a volume behind its file, whose slices become first to last; NULL: it is a single image. */
-static const char *slices_of(const char *name, long long *first, long long *last)
+bool begins_case(const case_table *f, int64_t i, const char *image)
 {
-    const char *hash = strrchr(name, '#');
-    int end = 0;
-    if (!hash || sscanf(hash, "#slices=%lld-%lld%n", first, last, &end) != 2 || hash[end]) return NULL;
-    return *first >= 0 && *last > *first ? hash : NULL;
-}
-
-int64_t images_of_case(const char *name)
-{
-    long long first, last;
-    return slices_of(name, &first, &last) ? last - first + 1 : 1;
-}
-
-bool begins_case(const char *name, const char *image)
-{
-    long long first, last, slice;
-    const char *hash = slices_of(name, &first, &last);
-    int end = 0;
-    if (!hash) return !strcmp(name, image);
-    const size_t file = (size_t)(hash - name);
-    return !strncmp(name, image, file) && sscanf(image + file, "#slice=%lld%n", &slice, &end) == 1 &&
-           !image[file + (size_t)end] && slice == first;
+    size_t length;
+    if (f->images[i] == 1) return !strcmp(f->name[i], image);
+    const int64_t slice = slice_of_name(image, &length);
+    char *name = slice < 0 ? NULL : name_of_volume(image, length, slice, f->images[i]);
+    const bool same = name && !strcmp(f->name[i], name);
+    free(name);
+    return same;
 }

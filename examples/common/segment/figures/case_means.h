@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * case_means.h -- which classes means over classes are of, the mean of a case, and the images of a case. */
+ * case_means.h -- which classes means over classes are of, the mean of a case, and its first image. */
 #ifndef CASE_MEANS_H
 #define CASE_MEANS_H
 #include "case_figures.h"
 
 /* The first class that means over classes count: the one behind the background, or a single class itself. */
 static inline int64_t first_counted_class(int64_t classes) { return classes > 1; }
+/* The same of a table, whose classes may be labels without a background: then it is the first one. */
+static inline int64_t first_counted(const case_table *f) { return f->several ? 0 : first_counted_class(f->classes); }
 bool   any_millimetres(const case_table *f);                /* has a case distances in millimetres? */
 /* A figure (CASE_DICE, ..) of class c of case i as means count it: NaN for a distance that is infinite, or in pixels,
  * with `millimetres`, where others are in millimetres. */
 double counted_value(const case_table *f, bool millimetres, int kind, int64_t i, int64_t c);
 /* The mean of a figure of case i over the counted classes. NaN: it has none. */
 double case_mean(const case_table *f, int kind, int64_t i);
-/* How many images the case is of: 1, or the slices of a volume, FILE#slices=3-9. They follow each other in the data
- * set, and the cases are in the order of their images. */
-int64_t images_of_case(const char *name);
-/* Is this image, the first of the case, named as the case says? */
-bool    begins_case(const char *name, const char *image);
+/* Is case i, whose images follow each other in the data set, named after this first image of it? */
+bool   begins_case(const case_table *f, int64_t i, const char *image);
 #endif

@@ -2,8 +2,8 @@
  * judge_cases.c -- figures by case of predicted masks (judge_cases.h), by <peft/segmentation.h>. Slices of a volume are
  * kept until the first picture that is none of it. */
 #include "judge_cases.h"
+#include "common/inputs/slice_name.h"
 #include "common/program/errors.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,10 +77,10 @@ static void close_case(case_judge *j)
     free(segments);
     if (flat) f->name[f->cases] = o->name;
     else {
-        if (asprintf(&f->name[f->cases], "%s#slices=%lld-%lld", o->file, (long long)o->first,
-                     (long long)(o->first + o->depth - 1)) < 0) fail("out of memory");
+        f->name[f->cases] = name_of_volume(o->file, strlen(o->file), o->first, o->depth);
         free(o->name);
     }
+    f->images[f->cases] = o->depth;
     f->patient[f->cases] = o->patient;
     f->millimetres[f->cases++] = known;
     free(o->file);
@@ -92,12 +92,9 @@ static void close_case(case_judge *j)
 /* The file of a slice "FILE#slice=3", to be freed, and its number; NULL: the name is of no slice. */
 static char *file_of_slice(const char *name, int64_t *slice)
 {
-    static const char mark[] = "#slice=";
-    const char *hash = strrchr(name, '#');
-    char *end;
-    if (!hash || strncmp(hash, mark, strlen(mark))) return NULL;
-    *slice = strtoll(hash + strlen(mark), &end, 10);
-    return *end || end == hash + strlen(mark) ? NULL : check_alloc(strndup(name, (size_t)(hash - name)));
+    size_t length;
+    *slice = slice_of_name(name, &length);
+    return *slice < 0 ? NULL : check_alloc(strndup(name, length));
 }
 
 /* Whether the picture `next` is the slice behind the open case. */

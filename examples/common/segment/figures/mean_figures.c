@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mean_figures.c -- means and intervals (mean_figures.h), by <peft/statistics.h>. */
 #include "mean_figures.h"
+#include "case_means.h"
 #include "common/program/errors.h"
 #include <math.h>
 #include <stdlib.h>
@@ -12,22 +13,19 @@ static double *values_of(const mean_figures *m, int kind, mean_figure *mean)
     double *v = check_alloc(malloc((size_t)(f->cases * f->classes) * sizeof *v));
     for (int64_t k = 0; k < f->cases * f->classes; k++) {
         mean_figure *of = &mean[k % f->classes];
-        v[k] = f->value[kind][k];
-        if (isnan(v[k])) continue;
-        const bool infinite = isinf(v[k]);
-        const bool other = !infinite && is_case_distance(kind) && f->millimetres[k / f->classes] != m->millimetres;
-        of->infinite += infinite;
-        of->other_unit += other;
-        if (infinite || other) v[k] = NAN;
-        else of->cases++;
+        const double value = f->value[kind][k];
+        v[k] = counted_value(f, m->millimetres, kind, k / f->classes, k % f->classes);
+        if (!isnan(v[k])) of->cases++;
+        else if (isinf(value)) of->infinite++;
+        else if (!isnan(value)) of->other_unit++;
     }
     return v;
 }
 
-/* The mean of all classes but the first one, the background, or of all labels. values [cases, classes]. */
-static void estimate_mean_of_classes(peft_context *ctx, const peft_samples *all, bool labels, mean_figure *mean)
+/* The mean of the classes from `first` on. all->scores [cases, classes]. */
+static void estimate_mean_of_classes(peft_context *ctx, const peft_samples *all, int64_t first, mean_figure *mean)
 {
-    const int64_t first = all->classes > 1 && !labels, classes = all->classes - first;
+    const int64_t classes = all->classes - first;
     double *v = check_alloc(malloc((size_t)(all->n * classes) * sizeof *v));
     mean_figure *of = &mean[all->classes];
     for (int64_t k = 0; k < all->n * classes; k++) v[k] = all->scores[k / classes * all->classes + first + k % classes];
@@ -48,16 +46,15 @@ static void estimate_mean_of_classes(peft_context *ctx, const peft_samples *all,
 mean_figures estimate_means(peft_context *ctx, const case_table *f)
 {
     int64_t *groups = patients_of_cases(f);
-    mean_figures m = { .of = f, .by_patient = groups };
+    mean_figures m = { .of = f, .by_patient = groups, .millimetres = any_millimetres(f) };
     peft_estimate *e = check_alloc(malloc((size_t)f->classes * sizeof *e));
-    for (int64_t i = 0; i < f->cases; i++) m.millimetres |= f->millimetres[i];
     for (int k = 0; k < CASE_KINDS; k++) {
         m.figure[k] = check_alloc(calloc((size_t)f->classes + 1, sizeof *m.figure[k]));
         double *v = values_of(&m, k, m.figure[k]);
         const peft_samples all = { .n = f->cases, .classes = f->classes, .scores = v, .groups = groups };
         must(peft_statistics_bootstrap(ctx, &all, "mean", NULL, e, (size_t)f->classes));
         for (int64_t c = 0; c < f->classes; c++) m.figure[k][c].e = e[c];
-        estimate_mean_of_classes(ctx, &all, f->several, m.figure[k]);
+        estimate_mean_of_classes(ctx, &all, first_counted(f), m.figure[k]);
         free(v);
     }
     free(e);

@@ -67,17 +67,17 @@ static void print_kind(FILE *f, const mean_figures *m, int kind)
     if (is_case_distance(kind)) print_left_out(f, m, kind);
 }
 
-void print_means(FILE *f, const mean_figures *m, const char *set)
+void print_means(FILE *f, const mean_figures *m, const char *prefix)
 {
     for (int k = 0; k < CASE_KINDS; k++) print_kind(f, m, k);
     if (!m->millimetres)
         fprintf(f, "distances are in pixels: no file states the spacing of its pixels, and --spacing is not given\n");
     fputc('\n', f);
     char name[64];
-    snprintf(name, sizeof name, "%scases", set);
+    snprintf(name, sizeof name, "%scases", prefix);
     fprintf(f, "%-22s %lld\n", name, (long long)m->of->cases);
     for (int k = 0; k < CASE_KINDS; k++) {
-        snprintf(name, sizeof name, "%s%s", set, case_figure_name[k]);
+        snprintf(name, sizeof name, "%s%s", prefix, case_figure_name[k]);
         fprintf(f, "%-22s %.5f%s%s\n", name, m->figure[k][m->of->classes].e.value, is_case_distance(k) ? " " : "",
                is_case_distance(k) ? unit_of(m) : "");
     }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Columns of a row. */
-enum { NAME, PATIENT, CLASS, TRUTH, PREDICTED, FIGURES, UNIT = FIGURES + CASE_KINDS, COLUMNS };
+enum { NAME, PATIENT, CLASS, TRUTH, PREDICTED, FIGURES, UNIT = FIGURES + CASE_KINDS, IMAGES, COLUMNS };
 
 /* The rows of a file. */
 typedef struct rows { const char *path; int64_t count; char *(*field)[COLUMNS]; } rows;
@@ -18,7 +18,7 @@ typedef struct rows { const char *path; int64_t count; char *(*field)[COLUMNS]; 
 static const char *const before[] = { "case", "patient", "class", "pixels_truth", "pixels_predicted" };
 static const char *column(int k)
 {
-    return k < FIGURES ? before[k] : k < UNIT ? case_figure_name[k - FIGURES] : "unit";
+    return k < FIGURES ? before[k] : k < UNIT ? case_figure_name[k - FIGURES] : k == UNIT ? "unit" : "images";
 }
 
 static rows split_rows(const char *path, char *text)
@@ -28,7 +28,7 @@ static rows split_rows(const char *path, char *text)
     int fields = read_csv_row(&text, heading, COLUMNS);
     for (int k = 0; k < COLUMNS; k++)
         if (fields != COLUMNS || strcmp(heading[k], column(k)))
-            fail("%s: is no file of --case-figures: column %d is '%.60s', expected '%s'", path, k + 1,
+            fail("%s: is no table of figures by case: column %d is '%.60s', expected '%s'", path, k + 1,
                  k < fields ? heading[k] : "", column(k));
     for (; *text; r.count++) {
         r.field = grow_by_one(r.field, r.count, sizeof *r.field);
@@ -57,7 +57,7 @@ static double number(const rows *r, int64_t i, int k, double most)
 static int64_t whole_number(const rows *r, int64_t i, int k)
 {
     const double most = 9007199254740992.0, v = number(r, i, k, most);
-    if (v != floor(v))
+    if (v != floor(v))                                        /* NaN too */
         fail("%s:%lld: %s is '%.60s', expected a whole number", r->path, (long long)i + 2, column(k), r->field[i][k]);
     return (int64_t)v;
 }
@@ -81,6 +81,13 @@ static bool read_unit(const rows *r, int64_t i)
     return !strcmp(unit, "mm");
 }
 
+static int64_t read_images(const rows *r, int64_t i)
+{
+    const int64_t n = whole_number(r, i, IMAGES);
+    if (!n) fail("%s:%lld: images is '0', expected a number from 1 on", r->path, (long long)i + 2);
+    return n;
+}
+
 /* Row i, of class c of the last case of f. */
 static void read_row(const rows *r, int64_t i, int64_t c, case_table *f)
 {
@@ -92,6 +99,8 @@ static void read_row(const rows *r, int64_t i, int64_t c, case_table *f)
              field[NAME], f->class_name[c], f->name[at]);
     if (strcmp(field[PATIENT], f->patient[at] ? f->patient[at] : "") || read_unit(r, i) != f->millimetres[at])
         fail("%s:%lld: patient or unit is another than in the case's first row", r->path, (long long)i + 2);
+    if (read_images(r, i) != f->images[at])
+        fail("%s:%lld: images is another number than in the case's first row", r->path, (long long)i + 2);
     f->truth[k] = whole_number(r, i, TRUTH);
     f->predicted[k] = whole_number(r, i, PREDICTED);
     for (int j = 0; j < CASE_KINDS; j++)
@@ -123,6 +132,7 @@ case_table read_case_figures(const char *path)
             char **field = r.field[i];
             f.name[f.cases] = copy(field[NAME]);
             f.patient[f.cases] = *field[PATIENT] ? copy(field[PATIENT]) : NULL;
+            f.images[f.cases] = read_images(&r, i);
             f.millimetres[f.cases++] = read_unit(&r, i);
         }
         read_row(&r, i, i % classes, &f);
