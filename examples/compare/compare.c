@@ -205,8 +205,8 @@ static void check_case_flags(study *s)
 static void check_mask_flags(const study *s)
 {
     const int of_classes[] = { per_case, analysis, maps };
-    check_mask_request(&s->images, NULL);
-    if (!has_masks(s) && s->spacing) fail("--spacing: is for training on masks; give --masks DIR too");
+    check_mask_request(&s->images);
+    require_masks(s->images.masks, "spacing", s->spacing);
     (void)spacing_of_flag(s->spacing);
     if (!has_masks(s)) return;
     refuse_with_masks(given, of_classes, sizeof of_classes / sizeof *of_classes);

@@ -133,6 +133,17 @@ static void store_csv_row(study *s, char **field, char **end)
     }
 }
 
+/* Ends the program for a line that is none of this study's table. */
+static void fail_csv_line(const char *path, int64_t number, const study *s)
+{
+    char classes[200] = "";
+    size_t n = 0;
+    for (const char *name = s->class_names; has_masks(s) && *name && n < sizeof classes; name += strlen(name) + 1)
+        n += (size_t)snprintf(classes + n, sizeof classes - n, "%s%s", n ? ", " : " with the classes ", name);
+    fail("%s:%lld: expected a line of a table of this version of compare%s; give another --csv, or --force", path,
+         (long long)number, classes);
+}
+
 /* Reads the rows. Removes a last line without a line end (written on a full disk), so that its run is repeated; a file
  * without a complete heading is begun anew. */
 void read_csv(const char *path, study *s)
@@ -149,8 +160,7 @@ void read_csv(const char *path, study *s)
         char *row = line;
         const bool is_heading = number == 1;
         if (is_heading ? strcmp(line, heading) : read_csv_row(&row, field, columns) != columns)
-            fail("%s:%lld: is not a line that this version of compare wrote%s; give another --csv, or --force", path,
-                 (long long)number, has_masks(s) ? " of these masks" : "");
+            fail_csv_line(path, number, s);
         if (!is_heading) store_csv_row(s, field, field + columns - end_columns);
     }
     /* all that a run wrote that was killed while it made the file begins the heading */

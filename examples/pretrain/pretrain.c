@@ -58,7 +58,8 @@ static void make_model(run *r)
     const char *start_file = given[start].value;
     peft_options *o = options_from_text(r->ctx, start_file ? NULL : given[model].value);
     must(peft_options_set_int(o, "seed", flag_integer(&given[seed])));
-    if (start_file) r->vit = load_backbone(r->ctx, start_file, flag_sides(&given[image_size]), NULL);
+    if (start_file)
+        r->vit = load_backbone(r->ctx, start_file, parse_sides(given[image_size].value, "--image-size"), NULL);
     else must(peft_backbone_create(r->ctx, o, &r->vit));
     peft_options_free(o);
     must(peft_adapter_create(r->vit, "full", NULL, &full));

@@ -54,8 +54,7 @@ static void put_study_summary(FILE *f, const study *s)
     fprintf(f, ": %lld blocks, width %lld, patches of %lld pixels", (long long)study_integer(s, "depth"),
             (long long)study_integer(s, "width"), (long long)study_integer(s, "patch"));
     if (study_property(s, "image_size")) {
-        const flag size = { .name = "image_size", .value = study_property(s, "image_size") };
-        const image_sides sides = flag_sides(&size);
+        const image_sides sides = parse_sides(study_property(s, "image_size"), "study.csv: image_size");
         fprintf(f, ", images of %lld \303\227 %lld", (long long)sides.height, (long long)sides.width);
     }
     fprintf(f, ". Each run had one thread; %lld run%s at a time.</p>\n", (long long)jobs, plural(jobs));

@@ -17,10 +17,10 @@ static bool read_side(const char **text, int64_t *side)
     return !errno;
 }
 
-image_sides flag_sides(const flag *f)
+image_sides parse_sides(const char *value, const char *name)
 {
     image_sides s = STORED_IMAGE_SIZE;
-    const char *text = f->value;
+    const char *text = value;
     if (!text) return s;
     bool valid = read_side(&text, &s.height);
     const bool one = !*text;
@@ -29,7 +29,7 @@ image_sides flag_sides(const flag *f)
         valid = read_side(&text, &s.width) && s.height && s.width;
     }
     if (!valid || *text)
-        fail("%s: given '%s', expected a side in pixels, or height and width as 384x512", f->name, f->value);
+        fail("%s: given '%s', expected a side in pixels, or height and width as 384x512", name, value);
     if (one) s.width = s.height;
     return s;
 }

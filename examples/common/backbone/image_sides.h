@@ -2,7 +2,6 @@
  * image_sides.h -- height and width of a network's images, and tensors of such images. */
 #ifndef IMAGE_SIDES_H
 #define IMAGE_SIDES_H
-#include "common/flags/flags.h"
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdbool.h>
@@ -12,9 +11,9 @@
 typedef struct image_sides { int64_t height, width; } image_sides;
 #define STORED_IMAGE_SIZE ((image_sides){ 0, 0 })
 
-/* The value of a flag, "224" or "384x512" (height x width); 0 x 0 if it is not given, or 0. Another value ends the
- * program. */
-image_sides flag_sides(const flag *f);
+/* The sides of a text, "224" or "384x512" (height x width); 0 x 0 if it is NULL, or 0. Another text ends the program.
+ * name: of the option that gave it, "--image-size". */
+image_sides parse_sides(const char *value, const char *name);
 image_sides backbone_sides(const peft_backbone *b);
 image_sides transform_sides(const peft_transform *t);
 bool        same_sides(image_sides a, image_sides b);

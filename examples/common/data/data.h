@@ -48,9 +48,12 @@ typedef struct data_request {
     .patients = given[patients].value, .image_options = given[image_options].value, \
     .allow_shared_patients = given[allow_shared_patients].value != NULL
 
-/* mask_request.c: ends the program if a flag of masks is given without those that it needs, or --balance with masks;
- * balance: its value, or NULL. */
-void check_mask_request(const data_request *q, const char *balance);
+/* mask_request.c: ends the program if --test-masks is given without masks or --test. */
+void check_mask_request(const data_request *q);
+/* Ends the program if this flag, which is for masks, has a value and there are none (NULL). */
+void require_masks(const char *masks, const char *flag, const char *value);
+/* Ends the program if --balance is given (not NULL), for a training on masks. */
+void refuse_balance(const char *balance);
 /* Ends the program if one of these flags is given, which are for classes of images. which [count]: numbers of flags. */
 void refuse_with_masks(const flag *given, const int *which, int count);
 

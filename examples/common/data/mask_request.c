@@ -3,11 +3,22 @@
 #include "data.h"
 #include "common/program/errors.h"
 
-void check_mask_request(const data_request *q, const char *balance)
+void check_mask_request(const data_request *q)
 {
-    if (!q->masks && q->test_masks) fail("--test-masks: is for training on masks; give --masks DIR too");
-    if (q->test_masks && !q->test) fail("--test-masks: are those of --test; give it too");
-    if (q->masks && balance)
+    require_masks(q->masks, "test-masks", q->test_masks);
+    if (q->test_masks && !q->test) fail("--test-masks: needs --test PATH; give it too");
+}
+
+void require_masks(const char *masks, const char *flag, const char *value)
+{
+    if (value && !masks)
+        fail("--%s: is for training on masks; give --masks DIR too, or --mask-options for masks beside their images",
+             flag);
+}
+
+void refuse_balance(const char *balance)
+{
+    if (balance)
         fail("--balance: counts classes of images; with --masks leave it out, or give --trainer "
              "class_weights=balanced, which counts pixels");
 }

@@ -14,12 +14,11 @@ static const char list_name[] = "--preprocess";
 image_sides requested_size(const char *image_size, const char *preprocess)
 {
     settings s = read_transform_settings(preprocess, list_name);
-    const flag size = { .name = "--preprocess size", .value = find_setting(&s, "size") };
-    const flag other = { .name = "--image-size", .value = image_size };
-    const image_sides given = flag_sides(&other), set = flag_sides(&size);
-    if (size.value && !set.height) fail("--preprocess size=%s: expected sides in pixels, from 1 on", size.value);
-    if (size.value && given.height && !same_sides(given, set))
-        fail("--image-size %s and --preprocess size=%s differ; give one of them", image_size, size.value);
+    const char *size = find_setting(&s, "size");
+    const image_sides given = parse_sides(image_size, "--image-size"), set = parse_sides(size, "--preprocess size");
+    if (size && !set.height) fail("--preprocess size=%s: expected sides in pixels, from 1 on", size);
+    if (size && given.height && !same_sides(given, set))
+        fail("--image-size %s and --preprocess size=%s differ; give one of them", image_size, size);
     free_settings(&s);
     return set.height ? set : given;
 }

@@ -12,7 +12,7 @@ void check_mask_recipe(const flag *recipe)
     if (recipe[flag_tune].value)
         fail("--tune: chooses by classes of images; with --masks give each of the values an entry of the list, on "
              "other images than those of the final study");
-    check_mask_request(&(data_request){ .masks = "" }, recipe[recipe_balance].value);
+    refuse_balance(recipe[recipe_balance].value);
 }
 
 void refuse_several_labels(const peft_dataset *d)

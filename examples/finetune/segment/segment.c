@@ -15,11 +15,11 @@ void check_mask_flags(void)
     given[masks].value = path_of_masks(given[masks].value, given[mask_options].value);
     const data_request q = { .test = given[test].value, .masks = given[masks].value,
                              .test_masks = given[test_masks].value };
-    check_mask_request(&q, given[own_flags + recipe_balance].value);
+    check_mask_request(&q);
     for (size_t i = 0; i < sizeof of_masks / sizeof *of_masks; i++)
-        if (!given[masks].value && given[of_masks[i]].value)
-            fail("--%s: is for training on masks; give --masks DIR too", name_of_flag(&given[of_masks[i]]).text);
+        require_masks(given[masks].value, name_of_flag(&given[of_masks[i]]).text, given[of_masks[i]].value);
     if (!given[masks].value) return;
+    refuse_balance(given[own_flags + recipe_balance].value);
     (void)spacing_of_flag(given[spacing].value);
     refuse_with_masks(given, of_classes, sizeof of_classes / sizeof *of_classes);
     if (tunes()) fail("--tune: chooses by classes of images; leave it out with --masks");

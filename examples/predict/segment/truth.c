@@ -66,13 +66,15 @@ static void check_classes_of_masks(const peft_dataset *d, const loaded_model *s)
     const int64_t classes = peft_dataset_mask_classes(d);
     char *of_masks = list_names(classes, name_in_masks, d);
     char *of_model = list_names(classes_of(s), name_in_model, s);
+    if (!peft_dataset_mask_multilabel(d) && has_several(s))
+        fail("--masks %s: give a pixel one class, and the model several labels; give --mask-options "
+             "per_class=folder,multilabel=true,classes=%s", given[masks].value, of_model);
+    if (peft_dataset_mask_multilabel(d) && !has_several(s))
+        fail("--masks %s: have several labels a pixel, the model one class; give --mask-options without "
+             "multilabel=true", given[masks].value);
     if (strcmp(of_masks, of_model))
         fail("--masks %s: have the classes %s, the model has %s; give --mask-options classes=%s", given[masks].value,
              of_masks, of_model, of_model);
-    if (peft_dataset_mask_multilabel(d) != has_several(s))
-        fail("--masks %s: %s; give --mask-options %s", given[masks].value, has_several(s)
-             ? "give a pixel one class, and the model several labels" : "have several labels a pixel, the model one "
-             "class", has_several(s) ? "per_class=folder,multilabel=true,classes=..." : "without multilabel=true");
     free(of_masks);
     free(of_model);
 }

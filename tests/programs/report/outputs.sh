@@ -37,7 +37,8 @@ if [ ! -w closed ]; then                                      # else the user is
 fi
 
 # Times differ from run to run; all else does not.
-without_times() { cut -d, -f1-15 "$1"; }
+# Rows of jobs that run at the same time come in the order in which they end.
+without_times() { cut -d, -f1-15 "$1" | sort; }
 in_locale() { # $1: folder of the files
     mkdir -p "$1"
     study "$1" || fail "compare: $(cat log)"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# predict --adapt with a model that segments: it adapts picture by picture, or to tiles, a state goes on, and what a kind
-# cannot do is refused.
+# predict --adapt with a model that segments: it adapts picture by picture, or to tiles, a state goes on, and what a
+# kind cannot do is refused.
 #   adapt.sh FOLDER      FOLDER: of the programs
 set -eu
 bin=$(cd "$1" && pwd)
@@ -29,9 +29,9 @@ refused() {
 "$bin/phantom" --out ph --images 6 --side 32 --masks > log
 rm -r ph/images/normal-like ph/masks/normal-like
 "$bin/phantom" --out other --images 2 --side 40 --shift 2 --seed 2 > log
-"$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --threads 1 --method linear --lr 1e-2 --epochs 10 --batch 4 \
-    --mask-options classes=tissue:benign:malignant --head head=setr_naive,head_width=16 --loss ce \
-    --trainer 'class_weights="0.05,1,1"' --out m.safetensors > log 2>&1 || fail 'not trained'
+"$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --threads 1 --method linear --lr 1e-2 \
+    --epochs 10 --batch 4 --mask-options classes=tissue:benign:malignant --head head=setr_naive,head_width=16 \
+    --loss ce --trainer 'class_weights="0.05,1,1"' --out m.safetensors > log 2>&1 || fail 'not trained'
 predict --csv --save-masks plain other > plain.csv 2> log || fail 'not segmented'
 
 # Each kind changes the results, and equal runs agree, whatever the threads.

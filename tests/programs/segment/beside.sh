@@ -38,7 +38,8 @@ tune --data one --mask-options classes=tissue:benign:malignant,suffix=_mask --sh
     --out one.safetensors || fail 'one folder'
 sed -n '/^Dice /,/^test_images/p' log > one.figures
 [ -s two ] && cmp two one.figures > log || fail 'other figures of masks beside their images'
-grep -q '"mask-options": "classes=tissue:benign:malignant,suffix=_mask"' one.safetensors.record.json || fail 'the record does not have the options'
+grep -q '"mask-options": "classes=tissue:benign:malignant,suffix=_mask"' one.safetensors.record.json ||
+    fail 'the record does not have the options'
 
 # Several files of a mask are united.
 options=classes=tissue:benign:malignant,suffix=_mask

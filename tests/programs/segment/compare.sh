@@ -38,7 +38,8 @@ figures() {
 }
 
 "$bin/phantom" --out ph --images 6 --side 48 --masks --difficulty 0.3 > log
-printf '%s\n' 'head: --method linear --lr 1e-2' 'LoRA: --method lora --lr 3e-3 --head head=setr_naive,head_width=8' > list.txt
+printf '%s\n' 'head: --method linear --lr 1e-2' \
+    'LoRA: --method lora --lr 3e-3 --head head=setr_naive,head_width=8' > list.txt
 study a --jobs 1 --records rec --judge-every 1 > log 2>&1 || fail 'failed'
 grep -q '^masks: 3 classes' log || fail 'the classes are not named'
 grep -q '^LoRA, draw 2, run 1: Dice ' log || fail 'no Dice of a run'
@@ -51,7 +52,8 @@ figures b | diff one - > log || fail 'other figures with three jobs'
 # Draw 2, run 1 equals finetune with seed 2; the columns are means of the recorded cases.
 "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --mask-options $options --method linear --lr 1e-2 \
     --shots 4 --epochs 2 --seed 2 --threads 2 --out m.safetensors > log 2>&1 || fail 'finetune failed'
-[ "$(printf '%.5f' "$(value a.csv dice head 2)")" = "$(sed -n 's/^test_dice  *//p' log)" ] || fail 'not that of finetune'
+[ "$(printf '%.5f' "$(value a.csv dice head 2)")" = "$(sed -n 's/^test_dice  *//p' log)" ] ||
+    fail 'not that of finetune'
 key=$(awk -F, '$1 == "entry" && $2 == "head" { print $3 }' rec/study.csv)
 cases=rec/$key-2-1.cases.csv
 [ "$(sed 1d "$cases" | wc -l)" -eq "$((3 * $(value a.csv test_images head 2)))" ] || fail 'cases'
@@ -108,13 +110,13 @@ then fail 'one file for two tables'; fi
 refused '--analysis: is for classes of images' --records no --analysis
 refused '--maps: is for classes of images' --records no --maps cam
 refused '--balance' --balance sampler
-refused '--test-masks: are those of --test' --test-masks ph/masks
+refused '--test-masks: needs --test PATH; give it too' --test-masks ph/masks
 refused 'head=seg_linear, setr_naive' --head head=linear
 cp a.csv other.csv
 known=$options
 options=$options:other
 if study other --resume > log 2>&1; then fail 'a table of other classes was continued'; fi
-grep -q 'of these masks; give another --csv' log || fail 'no word on other classes'
+grep -q 'with the classes tissue, benign, malignant, other; give another --csv' log || fail 'no word on other classes'
 cmp a.csv other.csv > log || fail 'the table of other classes was changed'
 options=$known
 printf 'kNN: --method probe\n' > list.txt

@@ -28,14 +28,16 @@ finetune() { "$bin/finetune" --backbone "$vit" --threads 1 --epochs 1 --shots 2 
 grep -q ' image_size=16x24 ' log || fail 'inspect does not print both sides'
 
 # masks: a class for each pixel of 16 x 24
-finetune --data ph/images --masks ph/masks --mask-options classes=tissue:benign:malignant --backbone-options image_size=16x24 --method lora --out m.safetensors
+finetune --data ph/images --masks ph/masks --mask-options classes=tissue:benign:malignant \
+    --backbone-options image_size=16x24 --method lora --out m.safetensors
 "$bin/predict" --backbone "$vit" --model m.safetensors --save-masks whole ph/images/*/0000.png > areas.txt 2> log ||
     fail 'predict'
 [ "$(ls whole/* | grep -c png)" = 3 ] || fail 'not a mask for each picture'
-"$bin/predict" --backbone "$vit" --model m.safetensors --save-masks tiles --segmenter mode=tiles,overlap=0.25 ph/images/*/0000.png \
-    > areas.txt 2> log || fail 'predict in tiles'
+"$bin/predict" --backbone "$vit" --model m.safetensors --save-masks tiles --segmenter mode=tiles,overlap=0.25 \
+    ph/images/*/0000.png > areas.txt 2> log || fail 'predict in tiles'
 for name in whole/*/* tiles/*/*; do
-    [ "$(od -An -tu1 -j16 -N8 "$name" | tr -s ' ')" = ' 0 0 0 48 0 0 0 48' ] || fail "$name has not the size of its picture"
+    [ "$(od -An -tu1 -j16 -N8 "$name" | tr -s ' ')" = ' 0 0 0 48 0 0 0 48' ] ||
+        fail "$name has not the size of its picture"
 done
 
 # classes: by --image-size, which a further training keeps; maps of the attention
@@ -59,5 +61,7 @@ refused 'differ; give one of them' "$bin/finetune" --backbone "$vit" --data ph/i
     --preprocess size=24 --out e.safetensors
 refused "--image-size: given '24x', expected a side in pixels, or height and width as 384x512" "$bin/finetune" \
     --backbone "$vit" --data ph/images --image-size 24x --out e.safetensors
-refused 'side network takes squares' "$bin/finetune" --backbone "$vit" --data ph/images --image-size 24x16 --method fpt \
-    --out e.safetensors
+refused 'side network takes squares' "$bin/finetune" --backbone "$vit" --data ph/images --image-size 24x16 \
+    --method fpt --out e.safetensors
+refused "--image-size: given '24y', expected a side in pixels" "$bin/pretrain" --start "$vit" --data ph/images \
+    --image-size 24y --out e.safetensors

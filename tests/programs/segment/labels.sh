@@ -46,10 +46,12 @@ grep -q '^mean  *6 ' log || fail 'not the mean of all labels'
 dice=$(sed -n 's/^test_dice  *//p' log)
 awk "BEGIN { exit !($dice > 0.3) }" || fail 'nothing is learned'
 
-# A mask for each label, which finetune reads again: a model has Dice 1 with its own masks. Some pixels have both labels.
+# A mask for each label, which finetune reads again: a model has Dice 1 with its own masks. Some pixels have both
+# labels.
 predict --model m.safetensors --csv --save-masks own --save-overlays drawn ph > areas.csv 2> log || fail 'not segmented'
 [ "$(head -n 1 areas.csv)" = 'image,width,height,bright,twin,other' ] || fail 'other columns'
-[ "$(cd own && ls -- *)" = "$(cd masks && ls -- * | grep -v README)" ] || fail 'masks have other names than those of training'
+[ "$(cd own && ls -- *)" = "$(cd masks && ls -- * | grep -v README)" ] ||
+    fail 'masks have other names than those of training'
 [ "$(ls drawn)" = "$(ls own/bright)" ] || fail 'no overlays'
 awk -F, 'NR > 1 && $4 + $5 + $6 > $2 * $3 { found = 1 } END { exit !found }' areas.csv || fail 'no pixel has two labels'
 tune --masks own --mask-options $options --model m.safetensors --shots 4 --epochs 1 --lr 1e-12 --preprocess flip=0 \
@@ -76,12 +78,15 @@ predict --model m.safetensors --out once.csv ph > log 2>&1
 predict --model m.safetensors --out part.csv --resume ph > log 2>&1 || fail 'not resumed'
 cmp once.csv part.csv || fail 'a resumed run has other results'
 
-refused 'expected bce, bce_sum, focal_bce, dice_multilabel or bce_dice' tune --masks masks --mask-options $options --loss ce --out no.safetensors
+refused 'expected bce, bce_sum, focal_bce, dice_multilabel or bce_dice' tune --masks masks \
+    --mask-options $options --loss ce --out no.safetensors
 refused 'is chosen by classes of images' tune --masks masks --mask-options $options --val 0.2 --threshold youden \
     --out no.safetensors
 refused 'cannot be the name of one' predict --model m.safetensors --save-masks no --class-names a,b,c/d ph
-refused 'give a pixel one class' predict --model m.safetensors --masks masks/other --mask-options \
-    classes=bright:twin:other ph
+for names in bright:twin:other background:bright:twin:other; do       # index masks
+    refused 'give a pixel one class, and the model several labels; give --mask-options per_class=folder' predict \
+        --model m.safetensors --masks masks/other --mask-options classes=$names ph
+done
 [ ! -e no ] && [ ! -e no.safetensors ] || fail 'a refused command left a folder'
 
 [ "${2-}" ] || exit 0
