@@ -197,7 +197,7 @@ static void put_separate_plots(page *out, const plot *p, const study *s)
 void put_curves(page *out, const study *s)
 {
     char name[96];
-    snprintf(name, sizeof name, "%s on the held-out %s, %%", judging(s)->heading, study_unit(s));
+    snprintf(name, sizeof name, "%s on the held-out %s, %%", ranking(s)->heading, study_unit(s));
     plot plots[] = {
         { .name = "Training loss", .values = loss_of, .factor = 1, .chance = NAN, .decimals = 4 },
         { .name = name, .values = figure_of, .factor = 100,

@@ -19,11 +19,11 @@ static const struct { int column; form form; double factor; table_column head; }
     { result_dice, interval, 100,
       { "95 % interval, runs", 1, " to ", "Dice, %: 95 % interval over runs from", "Dice, %: to" } },
     { result_dice, of_images, 100,
-      { "95 % interval, ", 1, " to ", "Dice, %: 95 % interval over cases or patients from", "Dice, %: to" } },
+      { "95 % interval", 1, " to ", "Dice, %: 95 % interval over cases or patients from", "Dice, %: to" } },
     { result_iou, with_deviation, 100, { "IoU, %", 1, " \302\261 ", "IoU, %", "IoU, %: standard deviation" } },
-    { result_hd95, with_deviation, 1, { "HD95, ", 1, " \302\261 ", "HD95", "HD95: standard deviation" } },
+    { result_hd95, with_deviation, 1, { "HD95", 1, " \302\261 ", "HD95", "HD95: standard deviation" } },
     { result_surface_distance, with_deviation, 1,
-      { "Surface distance, ", 1, " \302\261 ", "Surface distance", "Surface distance: standard deviation" } },
+      { "Surface distance", 1, " \302\261 ", "Surface distance", "Surface distance: standard deviation" } },
     { result_balanced_accuracy, with_deviation, 100,
       { "Balanced accuracy, %", 1, " \302\261 ", "Balanced accuracy, %", "Balanced accuracy, %: standard deviation" } },
     { result_balanced_accuracy, interval, 100,
@@ -36,17 +36,24 @@ static const struct { int column; form form; double factor; table_column head; }
     { result_seconds, mean_only, 1, { "Seconds per run", 1, NULL, NULL, NULL } },
     { result_seconds_per_step, mean_only, 1000, { "Milliseconds per step", 1, NULL, NULL, NULL } },
     { result_peak_bytes, mean_only, 1 / mib, { "Peak memory, MiB", 1, NULL, NULL, NULL } } };
-enum { column_count = sizeof columns / sizeof *columns, balanced_columns = 3 };   /* runs, and two of accuracy */
+enum { column_count = sizeof columns / sizeof *columns };
+/* Columns in bold for the best method: the number of runs, the mean by which methods are compared, and its interval. */
+enum { bold_columns = 3 };
 
-/* Adds the heading of column c. Those that end with a comma and a blank get what a distance or an interval is of. */
+/* What stands behind the heading of column c: what an interval is over, the unit of a distance; NULL: nothing. */
+static const char *heading_end(const study *s, int c)
+{
+    if (columns[c].form == of_images) return drawn_units(s);
+    const bool distance = columns[c].column == result_hd95 || columns[c].column == result_surface_distance;
+    return distance ? unit_of_distances(s) : NULL;
+}
+
 static void add_heading(table *t, const study *s, int c)
 {
     char text[64];
     table_column head = columns[c].head;
-    const size_t n = strlen(head.heading);
-    if (head.heading[n - 1] == ' ') {
-        const char *of = columns[c].form != of_images ? unit_of_distances(s) : drawn_units(s);
-        snprintf(text, sizeof text, "%s%s", head.heading, of);
+    if (heading_end(s, c)) {
+        snprintf(text, sizeof text, "%s, %s", head.heading, heading_end(s, c));
         head.heading = text;
     }
     add_column(t, head);
@@ -78,7 +85,7 @@ static void add_interval_of_images(table *t, peft_context *ctx, const study *s, 
     pairs all = find_pairs(s, m, m, study_has_patients(s));
     const peft_samples samples = samples_of_pairs(s, &all, differs);
     peft_estimate e = { .low = NAN, .high = NAN };
-    if (all.n) must(peft_statistics_bootstrap(ctx, &samples, judging(s)->metric, NULL, &e, 1));
+    if (all.n) must(peft_statistics_bootstrap(ctx, &samples, ranking(s)->metric, NULL, &e, 1));
     add_numbers(t, isnan(e.high) ? NAN : 100 * e.low, 100 * e.high);
     free_pairs(&all);
 }
@@ -103,7 +110,7 @@ static void put_result_table(page *p, const study *s)
         }
         if (row == best_method(s)) t->bold_row = m;
     }
-    t->bold_columns = balanced_columns;
+    t->bold_columns = bold_columns;
     put_table(p, t);
     peft_context_free(ctx);
 }
@@ -155,7 +162,7 @@ void put_results(page *p, const study *s)
 {
     put_result_table(p, s);
     fprintf(p->f, "<p class=\"small\">Mean over runs \302\261 standard deviation of a run; bold: the method with the "
-            "highest mean %s, ", judging(s)->name);
+            "highest mean %s, ", ranking(s)->name);
     put_escaped(p->f, best_method(s)->label);
     fprintf(p->f, ". The 95 %% %s is the confidence "
             "interval of the mean, by Student\342\200\231s t over the runs, limited to 0 and 100 %%. It shows how the "

@@ -109,9 +109,9 @@ int64_t predicted_class(const study *s, const run *r, int64_t image)
     return most_probable(r->score + image * s->classes, s->classes);
 }
 
-const judged_figure *judging(const study *s)
+const ranking_figure *ranking(const study *s)
 {
-    static const judged_figure of_masks = { result_dice, "Dice", "Dice", "mean_macro" },
+    static const ranking_figure of_masks = { result_dice, "Dice", "Dice", "mean_macro" },
                                of_classes = { result_balanced_accuracy, "balanced accuracy", "Balanced accuracy",
                                               "balanced_accuracy" };
     return s->masks ? &of_masks : &of_classes;
@@ -122,7 +122,7 @@ const method *best_method(const study *s)
     const method *best = NULL;
     double highest = -1;
     for (int64_t m = 0; m < s->methods; m++) {
-        double *v = column_values(s, &s->method[m], judging(s)->column), mean = statistics_of(v, s->runs).mean;
+        double *v = column_values(s, &s->method[m], ranking(s)->column), mean = statistics_of(v, s->runs).mean;
         if (mean > highest) best = &s->method[m], highest = mean;     /* not for NaN: no finished run */
         free(v);
     }

@@ -86,8 +86,8 @@ static inline bool has_result(const study *s, int column)
 }
 /* What methods are ranked by: a result, its name within a sentence and at its beginning, and the metric of
  * <peft/statistics.h> that it is. */
-typedef struct judged_figure { int column; const char *name, *heading, *metric; } judged_figure;
-const judged_figure *judging(const study *s);                 /* balanced accuracy, or of masks Dice */
+typedef struct ranking_figure { int column; const char *name, *heading, *metric; } ranking_figure;
+const ranking_figure *ranking(const study *s);                /* balanced accuracy, or of masks Dice */
 const method *best_method(const study *s);                    /* by the mean of it; NULL: no finished run */
 const run *first_run(const study *s, const method *m);        /* the first finished one; NULL: there is none */
 

@@ -91,7 +91,7 @@ double run_difference(const study *s, const method *best, const method *other, i
     const run *x = &best->run[i], *y = &other->run[i];
     double sum = 0;
     int64_t defined = 0;
-    if (!s->masks) return y->value[judging(s)->column] - x->value[judging(s)->column];
+    if (!s->masks) return y->value[ranking(s)->column] - x->value[ranking(s)->column];
     for (int64_t c = first_counted_class(s->classes); c < s->classes; c++) {
         double of_class = 0;
         int64_t n = 0;

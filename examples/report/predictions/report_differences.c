@@ -35,7 +35,7 @@ static void add_difference(table *t, peft_context *ctx, const study *s, const me
     pairs p = find_pairs(s, best, other, patients);
     const bool differs = true;
     const peft_samples samples = samples_of_pairs(s, &p, differs);
-    const char *metric = judging(s)->metric;
+    const char *metric = ranking(s)->metric;
     peft_estimate interval = { .value = NAN, .low = NAN, .high = NAN }, test = { .p = NAN };
     if (p.n) {
         must(peft_statistics_bootstrap(ctx, &samples, metric, NULL, &interval, 1));
@@ -80,7 +80,7 @@ void put_differences(page *page, const study *s)
     if (finished < 2) return;
     peft_context *ctx;
     must(peft_context_create(NULL, NULL, NULL, &ctx));
-    fprintf(f, "<p class=\"small\">%s, in percentage points, less that of ", judging(s)->heading);
+    fprintf(f, "<p class=\"small\">%s, in percentage points, less that of ", ranking(s)->heading);
     put_escaped(f, best->label);
     fprintf(f, ", over the runs that both have finished. The interval is a bootstrap over the %s%s (2,000 "
             "resamples; those without %s of a class are undefined and left out), p that of a permutation test "
@@ -101,7 +101,7 @@ void put_differences(page *page, const study *s)
     else fprintf(f, "The records do not say which %s are of one patient: they are taken for independent, which makes "
                  "intervals too narrow where a patient has several.</p>\n", unit);
     char title[256];
-    snprintf(title, sizeof title, "%s less that of %.150s, percentage points", judging(s)->heading, best->label);
+    snprintf(title, sizeof title, "%s less that of %.150s, percentage points", ranking(s)->heading, best->label);
     table *t = new_table(title, "Method");
     add_number_column(t, "Runs", 0);
     if (patients) add_number_column(t, "Patients", WHOLE);

@@ -114,15 +114,13 @@ static void put_overlay(FILE *f, const study *s, const run *r, const shown_mask 
 static table *figures_of(const study *s, const run *r, const char *title)
 {
     table *t = new_table(title, "Case");
-    char heading[64];
     add_number_column(t, "File", 0);
     add_number_column(t, "Class", 0);
     add_number_column(t, "Dice, %", 1);
     add_number_column(t, "IoU, %", 1);
-    snprintf(heading, sizeof heading, "HD95, %s", unit_of_distances(s));
-    add_number_column(t, heading, 1);
-    snprintf(heading, sizeof heading, "Surface distance, %s", unit_of_distances(s));
-    add_number_column(t, heading, 1);
+    add_number_column(t, "HD95", 1);
+    add_number_column(t, "Surface distance", 1);
+    add_number_column(t, "Unit", 0);
     add_number_column(t, "True pixels", WHOLE);
     add_number_column(t, "Predicted pixels", WHOLE);
     for (int64_t k = 0; k < r->shown_masks; k++)
@@ -137,6 +135,7 @@ static table *figures_of(const study *s, const run *r, const char *title)
             add_number(t, 100 * f->value[CASE_IOU][at]);
             add_number(t, isfinite(hd95) ? hd95 : NAN);
             add_number(t, isfinite(distance) ? distance : NAN);
+            add_text(t, f->millimetres[r->shown[k].at] ? "mm" : "px");
             add_number(t, (double)f->truth[at]);
             add_number(t, (double)f->predicted[at]);
         }
