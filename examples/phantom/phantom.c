@@ -147,7 +147,6 @@ static void write_phantom(output *o, const phantom_place *p, const uint8_t *grey
 {
     char *path;
     if (o->dicom) save_dicom(o->images, p, grey, t->side, o->table.file, o->masks ? "images/" : "");
-
     else save_png(o->ctx, o->images, p, grey, t->side);
     if (!o->masks) return;
     if ((o->dicom ? asprintf(&path, "%s/IM%05lld.png", o->masks, file_number(p))

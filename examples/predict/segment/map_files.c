@@ -40,36 +40,40 @@ static mask_paths paths_of_labels(const loaded_model *s, const mask_paths *pictu
     return m;
 }
 
-map_files *prepare_map_files(const loaded_model *s, const inputs *in)
+/* Finds the folders of the flags that are given, and makes them. picture [in->count]: the names of the pictures. */
+static void prepare_folders(const map_files *f, const char **picture)
 {
-    enum { KINDS = 3 };
-    const flag *const flag_of[KINDS] = { &given[save_masks], &given[save_overlays], &given[save_segmentations] };
-    const bool several = s->multilabel && s->classes > 1;
-    flag_name shown[KINDS];
+    const int64_t masks = f->in->count * f->masks_each;
+    const char **of_mask = check_alloc(malloc(((size_t)masks + 1) * sizeof *of_mask));
+    for (int64_t i = 0; i < masks; i++) of_mask[i] = picture[i / f->masks_each];
+    const flag_name shown[] = { name_of_flag(&given[save_masks]), name_of_flag(&given[save_overlays]),
+                                name_of_flag(&given[save_segmentations]) };
+    const mask_folder all[] = {
+        { shown[0].text, given[save_masks].value, "png", &f->masks, of_mask },
+        { shown[1].text, given[save_overlays].value, "png", &f->pictures, picture },
+        { shown[2].text, given[save_segmentations].value, "dcm", dicom_paths(f->dicom), dicom_names(f->dicom) } };
+    enum { KINDS = sizeof all / sizeof *all };
     mask_folder folder[KINDS];
     int folders = 0;
+    for (int k = 0; k < KINDS; k++)
+        if (all[k].path) folder[folders++] = all[k];
+    prepare_mask_folders(folder, folders, picture, f->in->count, given[force].value || given[resume].value);
+    free(of_mask);
+}
+
+map_files *prepare_map_files(const loaded_model *s, const inputs *in)
+{
+    const bool several = s->multilabel && s->classes > 1;
     map_files *f = check_alloc(calloc(1, sizeof *f));
-    f->model = s;
-    f->in = in;
-    f->masks_each = several ? s->classes : 1;
+    *f = (map_files){ .model = s, .in = in, .masks_each = several ? s->classes : 1 };
     if (several && given[save_masks].value) check_label_names(s);
-    const char **name = check_alloc(malloc(((size_t)in->count + 1) * sizeof *name));
-    const char **of = check_alloc(malloc(((size_t)(in->count * f->masks_each) + 1) * sizeof *of));
-    for (int64_t i = 0; i < in->count; i++) name[i] = input_name(in, i);
-    for (int64_t i = 0; i < in->count * f->masks_each; i++) of[i] = name[i / f->masks_each];
-    f->pictures = find_mask_paths(name, in->count);
-    f->masks = several ? paths_of_labels(s, &f->pictures) : find_mask_paths(name, in->count);
+    const char **picture = check_alloc(malloc(((size_t)in->count + 1) * sizeof *picture));
+    for (int64_t i = 0; i < in->count; i++) picture[i] = input_name(in, i);
+    f->pictures = find_mask_paths(picture, in->count);
+    f->masks = several ? paths_of_labels(s, &f->pictures) : find_mask_paths(picture, in->count);
     if (given[save_segmentations].value) f->dicom = plan_dicom_files(s, in);
-    for (int k = 0; k < KINDS; k++) {
-        shown[k] = name_of_flag(flag_of[k]);
-        if (flag_of[k]->value)
-            folder[folders++] = (mask_folder){ shown[k].text, flag_of[k]->value, k == 2 ? "dcm" : "png",
-                                               k == 0 ? &f->masks : k == 1 ? &f->pictures : dicom_paths(f->dicom),
-                                               k == 0 ? of : k == 1 ? name : dicom_names(f->dicom) };
-    }
-    prepare_mask_folders(folder, folders, name, in->count, given[force].value || given[resume].value);
-    free(name);
-    free(of);
+    prepare_folders(f, picture);
+    free(picture);
     return f;
 }
 
