@@ -33,16 +33,17 @@ END
     --summary summary.csv --svg chart.svg --records records --resume
 "$programs/report" --out page.html --csv figures --force records
 
-# The table of the page as Markdown. Fields of its CSV file: method, runs, runs planned, Dice, its standard deviation,
-# the ends of its intervals over draws and over images, .., trained parameters, seconds of a run, milliseconds of a step,
+# The table of docs/segmentation.md. Fields of the CSV file: method, runs, runs planned, Dice, its standard deviation, the
+# ends of its intervals over draws and over images, .., trained parameters, seconds of a run, milliseconds of a step,
 # memory.
 awk -F, '
-function ends(low, high) { return low == "" ? "-" : sprintf("%.1f to %.1f", low, high) }
+function grouped(n) { return n < 1000 ? n : grouped(int(n / 1000)) sprintf(",%03d", n % 1000) }
 NR == 1 {
-    print "| method | mean Dice, % | 95 %, draws | 95 %, images | trained parameters | seconds a step | peak memory, MiB |"
-    print "|---|---|---|---|---|---|---|"
+    print "| method | mean Dice, % | trained parameters | seconds a step | peak memory, MiB |"
+    print "|---|---|---|---|---|"
     next
 }
-{ printf "| %s | %.1f | %s | %s | %d | %.3f | %.0f |\n", $1, $4, ends($6, $7), ends($8, $9), $(NF - 3),
-      $(NF - 1) / 1000, $NF }' figures/study-1-01-mean-results-of-each-method.csv > table.md
+{ half = $6 == "" ? "" : sprintf(" +- %.1f", ($7 - $6) / 2)
+  printf "| %s | %.1f%s | %s | %.2f | %.0f |\n", $1, $4, half, grouped($(NF - 3)), $(NF - 1) / 1000, $NF
+}' figures/study-1-01-mean-results-of-each-method.csv > table.md
 cat table.md
