@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_image.c -- embeds a reduced image in the page, as a data URI of a PNG file in base64. */
+#include "common/figures/picture.h"
 #include "common/program/errors.h"
 #include "common/program/verbose.h"
 #include "report_parts.h"
@@ -57,26 +58,46 @@ static void put_png_uri(FILE *f, const peft_image *im, const unsigned char *alph
     free(bytes);
 }
 
+/* An image of rgb [height,width,3], to be freed. */
+static peft_image *make_rgb(const unsigned char *rgb, int64_t width, int64_t height)
+{
+    const int channels = 3, bits = 8, rows_without_gaps = 0;
+    peft_image *im;
+    peft_context *ctx = make_context();
+    must(peft_image_from_buffer(ctx, rgb, width, height, channels, bits, rows_without_gaps, &im));
+    peft_context_free(ctx);
+    return im;
+}
+
+/* The image in 8 bits, to be freed. */
+static peft_image *convert_to_rgb(const peft_image *im)
+{
+    const int64_t width = peft_image_width(im), height = peft_image_height(im);
+    unsigned char *rgb = check_alloc(malloc((size_t)(width * height) * 3));
+    draw_picture(im, rgb);
+    peft_image *out = make_rgb(rgb, width, height);
+    free(rgb);
+    return out;
+}
+
 /* Sides are rounded to whole pixels, and are at least 1. */
 void put_image_uri(FILE *f, const peft_image *im, int64_t side)
 {
     int64_t w = peft_image_width(im), h = peft_image_height(im), longer = w > h ? w : h;
-    peft_image *small = NULL;
+    peft_image *rgb = peft_image_depth(im) == 8 ? NULL : convert_to_rgb(im), *small = NULL;
+    if (rgb) im = rgb;
     if (longer > side) {
         int64_t small_width = (side * w + longer / 2) / longer, small_height = (side * h + longer / 2) / longer;
         must(peft_image_resize(im, small_width ? small_width : 1, small_height ? small_height : 1, "bicubic", &small));
     }
     put_png_uri(f, small ? small : im, NULL);
     peft_image_free(small);
+    peft_image_free(rgb);
 }
 
 void put_rgb_uri(FILE *f, const unsigned char *rgb, const unsigned char *alpha, int64_t width, int64_t height)
 {
-    const int channels = 3, bits = 8, rows_without_gaps = 0;
-    peft_image *im;
-    peft_context *ctx = make_context();
-    must(peft_image_from_buffer(ctx, rgb, width, height, channels, bits, rows_without_gaps, &im));
+    peft_image *im = make_rgb(rgb, width, height);
     put_png_uri(f, im, alpha);
     peft_image_free(im);
-    peft_context_free(ctx);
 }

@@ -46,7 +46,8 @@ void put_chart_figure(page *p, const study *s, const chart_panel *panel, const c
  * be found. Fails if they differ from the recorded ones. */
 peft_dataset *open_images(const study *s, const run *r);
 
-/* report_image.c: the image as a data URI, reduced to at most `side` pixels in width and height. */
+/* report_image.c: the image as a data URI, reduced to at most `side` pixels in width and height; of other depths than
+ * 8 bits from its least sample (black) to its largest (white). */
 void put_image_uri(FILE *f, const peft_image *im, int64_t side);
 /* The same of pixels rgb [height,width,3] as they are; alpha [height,width]: their opacity, or NULL. */
 void put_rgb_uri(FILE *f, const unsigned char *rgb, const unsigned char *alpha, int64_t width, int64_t height);
