@@ -79,6 +79,20 @@ static char *convert_npz(peft_context *ctx, const char *npz)  /* path of a tempo
     return path;
 }
 
+/* Ends the program if image_size in --backbone-options differs from the sides that are used, which replace it. */
+static void check_image_size(const char *options, image_sides used)
+{
+    char text[SIDES_TEXT];
+    settings s = read_settings(options, "--backbone-options");
+    const flag size = { .name = "--backbone-options image_size", .value = find_setting(&s, "image_size") };
+    const image_sides wanted = flag_sides(&size);
+    if (wanted.height && !same_sides(wanted, used))
+        fail("--backbone-options image_size=%s: the images have the sides %s, by the model's file, --image-size or "
+             "--preprocess; leave image_size out, or give image_size=%s", size.value, sides_text(text, used),
+             text);
+    free_settings(&s);
+}
+
 peft_status try_load_backbone(peft_context *ctx, const char *path, image_sides sides, const char *options,
                               peft_backbone **out)
 {
@@ -91,6 +105,7 @@ peft_status try_load_backbone(peft_context *ctx, const char *path, image_sides s
     }
     char text[SIDES_TEXT];
     peft_options *o = options_from_text(ctx, options);
+    if (sides.height) check_image_size(options, sides);
     if (sides.height) must(peft_options_set_string(o, "image_size", sides_text(text, sides)));
     peft_status s = peft_backbone_load(ctx, file, o, out);
     if (npz) remove(file);                                    /* the backbone can still read its mapping of the file */

@@ -57,6 +57,12 @@ grep -q ' image_size=24x16 ' log || fail 'the merged backbone has other sides'
 "$bin/explain" --backbone "$vit" --model c.safetensors --kind rollout,cam,occlusion --values csv --out maps \
     ph/images/*/0000.png > log 2>&1 || fail 'explain'
 ls maps > log
+refused 'image_size=24x16: the images have the sides 16x24' "$bin/predict" --backbone "$vit" --model m.safetensors \
+    --backbone-options image_size=24x16 ph/images/*/0000.png
+"$bin/predict" --backbone "$vit" --model m.safetensors --backbone-options image_size=16x24 ph/images/*/0000.png \
+    > log 2>&1 || fail 'the sides that the model has are refused'
+refused 'image_size=16: the images have the sides 24x16' "$bin/finetune" --backbone "$vit" --data ph/images \
+    --image-size 24x16 --backbone-options image_size=16 --out e.safetensors
 refused 'differ; give one of them' "$bin/finetune" --backbone "$vit" --data ph/images --image-size 24x16 \
     --preprocess size=24 --out e.safetensors
 refused "--image-size: given '24x', expected a side in pixels, or height and width as 384x512" "$bin/finetune" \
