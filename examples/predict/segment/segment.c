@@ -21,8 +21,9 @@ static void refuse_flags(const int *only, size_t count, const char *cure)
 bool segments(const loaded_model *s)
 {
     const int of_classes[] = { per_case }, of_labels[] = { threshold };
-    const int of_maps[] = { save_masks, save_overlays, save_segmentations, segmenter, spacing, masks, mask_options,
-                            case_figures };
+    const int of_maps[] = { save_masks, save_overlays, save_segmentations, segmentation_per, segmenter, spacing, masks,
+                            mask_options, case_figures };
+    const int of_segmentations[] = { segmentation_per };
     int64_t dims[PEFT_MAX_DIMS];
     const bool map = peft_model_output(s->model, dims) > 1;
     const char *wanted = given[task].value, *path = given[model].value ? given[model].value : given[backbone].value;
@@ -41,6 +42,8 @@ bool segments(const loaded_model *s)
                           "is for models that give one class for the picture; leave it out");
     else refuse_flags(of_maps, sizeof of_maps / sizeof *of_maps,
                       "is for models that give a class for each pixel; leave it out");
+    if (!given[save_segmentations].value)
+        refuse_flags(of_segmentations, 1, "is for DICOM segmentations; give --save-segmentations DIR too, or leave it out");
     if (map) check_truth_flags();
     return map;
 }

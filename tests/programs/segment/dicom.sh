@@ -46,6 +46,8 @@ predict --save-segmentations seg --force ph/IM0000? > log 2>&1 || fail '--force'
 diff -r before seg > log || fail 'equal commands write different files'
 refused 'could not be predicted' predict --save-segmentations other masks/IM00001.png
 
+refused 'give --save-segmentations DIR too' predict --segmentation-per series ph/IM0000?
+
 # One segmentation for a series: the masks of its frames in the order of the files, with references to all of them.
 predict --save-segmentations series --segmentation-per series ph/IM0000? > log 2>&1 || fail 'no segmentation of a series'
 [ "$(ls series | wc -l)" -lt "$(ls seg | wc -l)" ] || fail 'not one segmentation for a series'
