@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool has_areas(void) { return given[spacing].value; }
+/* A table has its columns before the first picture is read, so that a flag says whether there are areas. */
+static bool has_area_columns(void) { return given[spacing].value; }
 
 void put_area_columns(FILE *f, const csv_style *style, const loaded_model *s)
 {
@@ -20,7 +21,7 @@ void put_area_columns(FILE *f, const csv_style *style, const loaded_model *s)
         fail("--format: a class of the model is named '%s', as a column of the table is, so that two columns would "
              "have this name; give --format jsonl, or other names by --class-names", both);
     fprintf(f, "image%cwidth%cheight", style->separator, style->separator);
-    for (int unit = 0; unit < (has_areas() ? 2 : 1); unit++)
+    for (int unit = 0; unit < (has_area_columns() ? 2 : 1); unit++)
         for (int64_t c = 0; c < s->classes; c++) {
             char *name;
             if (asprintf(&name, unit ? "%s mm2" : "%s", s->names[c]) < 0) fail("out of memory");
@@ -43,7 +44,7 @@ static void put_object(FILE *f, const loaded_model *s, const areas *a, double un
 
 void put_areas(FILE *f, table_format format, const loaded_model *s, const areas *a)
 {
-    const double area = has_areas() ? a->pixel_mm2 : 0;
+    const double area = a->pixel_mm2;
     const long long width = a->width, height = a->height;
     if (format == FORMAT_JSONL) {
         fprintf(f, ", \"width\": %lld, \"height\": %lld, \"pixels\": ", width, height);
@@ -60,9 +61,9 @@ void put_areas(FILE *f, table_format format, const loaded_model *s, const areas 
         const csv_style *style = style_of_format(format);
         fprintf(f, "%c%lld%c%lld", style->separator, width, style->separator, height);
         for (int64_t c = 0; c < s->classes; c++) fprintf(f, "%c%lld", style->separator, (long long)a->pixels[c]);
-        for (int64_t c = 0; c < s->classes && area > 0; c++) {
+        for (int64_t c = 0; c < s->classes && has_area_columns(); c++) {
             fputc(style->separator, f);
-            put_csv_number(f, style, area * (double)a->pixels[c]);
+            if (area > 0) put_csv_number(f, style, area * (double)a->pixels[c]);
         }
     }
 }

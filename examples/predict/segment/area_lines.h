@@ -5,7 +5,7 @@
 #include "predict/predict.h"
 
 /* The columns behind the name of the picture: its width and height, the pixels of each class, and with --spacing the
- * area of each class in square millimetres. */
+ * area of each class in square millimetres, which is empty where the spacing is unknown. */
 void put_area_columns(FILE *f, const csv_style *style, const loaded_model *s);
 /* The rest of a line behind the name, without the line break. */
 void put_areas(FILE *f, table_format format, const loaded_model *s, const areas *a);

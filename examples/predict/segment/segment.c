@@ -43,7 +43,8 @@ bool segments(const loaded_model *s)
     else refuse_flags(of_maps, sizeof of_maps / sizeof *of_maps,
                       "is for models that give a class for each pixel; leave it out");
     if (!given[save_segmentations].value)
-        refuse_flags(of_segmentations, 1, "is for DICOM segmentations; give --save-segmentations DIR too, or leave it out");
+        refuse_flags(of_segmentations, 1, "is for DICOM segmentations; give --save-segmentations DIR too, or leave it "
+                     "out");
     if (map) check_truth_flags();
     return map;
 }
@@ -113,7 +114,7 @@ static peft_segmenter *make_segmenter(const loaded_model *s, peft_adaptor *adapt
 static void add_line(run *r, int64_t i, const peft_image *im, const pixel_labels *m)
 {
     const int64_t pixels = m->width * m->height, classes = m->classes;
-    const pixel_spacing mm = spacing_of(im, spacing_of_flag(given[spacing].value));
+    const pixel_spacing mm = spacing_of(im, given_spacing());
     areas a = { m->width, m->height, r->pixels, mm.row * mm.column };
     memset(r->pixels, 0, (size_t)classes * sizeof *r->pixels);
     for (int64_t k = 0; k < pixels; k++)

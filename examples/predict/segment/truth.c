@@ -27,11 +27,17 @@ static void check_other_folder(const flag *f)
     free(from);
 }
 
+pixel_spacing given_spacing(void)
+{
+    const char *text = given[spacing].value;
+    return spacing_of_flag(text && strcmp(text, "file") ? text : NULL);
+}
+
 void check_truth_flags(void)
 {
     const int of_masks[] = { mask_options, case_figures }, written[] = { save_masks, save_overlays,
                                                                          save_segmentations };
-    (void)spacing_of_flag(given[spacing].value);
+    (void)given_spacing();
     for (size_t i = 0; i < sizeof of_masks / sizeof *of_masks; i++)
         if (!given[masks].value && given[of_masks[i]].value)
             fail("--%s: is for true masks; give --masks DIR too", name_of_flag(&given[of_masks[i]]).text);
@@ -93,7 +99,7 @@ void open_truth(inputs *in, const loaded_model *s)
 
 case_judge *begin_truth(const loaded_model *s, int64_t pictures)
 {
-    const judge_rule rule = { true, spacing_of_flag(given[spacing].value), pictures, has_several(s) };
+    const judge_rule rule = { true, given_spacing(), pictures, has_several(s) };
     if (!given[masks].value) return NULL;
     const char **name = check_alloc(malloc((size_t)classes_of(s) * sizeof *name));
     for (int64_t c = 0; c < classes_of(s); c++) name[c] = class_of(s, c);

@@ -5,6 +5,8 @@
 #include "common/segment/figures/judge_cases.h"
 #include "predict/predict.h"
 
+/* That of --spacing for pictures whose files state none; unknown where it is "file" or not given. */
+pixel_spacing given_spacing(void);
 /* Ends the program where --spacing is no pair of lengths, a flag needs --masks, or true masks would be written over. */
 void        check_truth_flags(void);
 /* --masks: gives the pictures masks, and ends the program if these have other classes than the model. */

@@ -98,6 +98,15 @@ is dice "$(field px.csv tissue 6)" 0.857142857                        # 2 * 768 
 is hd95 "$(field px.csv tissue 10)" 8
 is 'hd95 in mm' "$(field mm.csv tissue 10)" 4
 tail -n 1 areas.csv | grep -q ',1024,0,0,4608,0,0$' || fail 'areas'
+# The file of the volume states 0.5 x 0.75 mm, the picture nothing.
+predict --format jsonl --image-options slice=0 v/a.nii p/a.png --preprocess range=0:1 > areas.jsonl 2> log ||
+    fail 'areas as JSON'
+grep -q '"mm2": {"tissue": 24, ' areas.jsonl || fail 'no area by the spacing of the file'
+[ "$(grep -c mm2 areas.jsonl)" -eq 1 ] || fail 'an area without a spacing'
+predict --csv --spacing file --image-options slice=0 v/a.nii p/a.png --preprocess range=0:1 > areas.csv 2> log ||
+    fail '--spacing file'
+[ "$(cut -d, -f 4- areas.csv | tr '\n' ' ')" = \
+    'tissue,benign,malignant,tissue mm2,benign mm2,malignant mm2 64,0,0,24,0,0 1024,0,0,,, ' ] || fail 'columns of areas'
 
 # Threads change nothing, and another mask folder's options are those of finetune.
 threads=3 predict --masks q --case-figures threads.csv p/a.png > table 2> log
