@@ -37,6 +37,7 @@ void check_list(study *s)
     char location[256];
     peft_dataset *test;
     training_run t;
+    program_name = "compare";                                 /* until the entries of the list are checked */
     check_backbone(s->backbone);
     if (!s->unchecked) check_draws(s);
     draw_run_data(s, 0, &t, &test);
@@ -45,8 +46,7 @@ void check_list(study *s)
         refuse_several_labels(test);
         store_class_names(s, test);
         print_mask_classes(test);
-    }
-    else check_test_classes(test);
+    } else check_test_classes(test);
     if (s->records && peft_dataset_multilabel(test))
         fail("--records: %s has several labels per image, expected one; leave --records out", s->images.data);
     for (int64_t i = 0; i < s->entries; i++) {

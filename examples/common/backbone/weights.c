@@ -84,12 +84,11 @@ static void check_image_size(const char *options, image_sides used)
 {
     char text[SIDES_TEXT];
     settings s = read_settings(options, "--backbone-options");
-    const flag size = { .name = "--backbone-options image_size", .value = find_setting(&s, "image_size") };
-    const image_sides wanted = flag_sides(&size);
+    const char *size = find_setting(&s, "image_size");
+    const image_sides wanted = parse_sides(size, "--backbone-options image_size");
     if (wanted.height && !same_sides(wanted, used))
         fail("--backbone-options image_size=%s: the images have the sides %s, by the model's file, --image-size or "
-             "--preprocess; leave image_size out, or give image_size=%s", size.value, sides_text(text, used),
-             text);
+             "--preprocess; leave image_size out, or give image_size=%s", size, sides_text(text, used), text);
     free_settings(&s);
 }
 

@@ -22,6 +22,10 @@ peft_dataset *add_masks(peft_dataset *d, const char *flag, const char *path, con
         fail("--mask-options: %s (%s); the masks are taken from the folders of the images, give --masks DIR if they "
              "lie elsewhere", peft_last_error(), peft_status_name(s));
     if (s) fail("--%s %s: %s (%s)", flag, path, peft_last_error(), peft_status_name(s));
+    enum { most_classes = 256 };                              /* of a segmenter (peft_segmenter_create) */
+    if (peft_dataset_mask_classes(out) > most_classes)
+        fail("--mask-options: %lld classes, expected at most %d, as predicted masks have 8 bits",
+             (long long)peft_dataset_mask_classes(out), most_classes);
     peft_dataset_free(d);
     return out;
 }

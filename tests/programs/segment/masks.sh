@@ -157,6 +157,8 @@ refused 'give --masks DIR if they lie elsewhere' "$bin/finetune" --backbone "$vi
     --mask-options classes=3,suffix=_mask
 refused '--masks: the path is empty' "$bin/finetune" --backbone "$vit" --data ph/images --masks ''
 refused '--test-masks' tune --test-masks ph/masks --out no.safetensors
+refused '257 classes, expected at most 256' "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks \
+    --mask-options classes=257 --out no.safetensors
 refused '--mask-options' tune --mask-options colours=3 --out no.safetensors
 rm ph/masks/normal-like/0007.png
 refused '0007' tune --out no.safetensors

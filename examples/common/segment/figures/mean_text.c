@@ -78,7 +78,9 @@ void print_means(FILE *f, const mean_figures *m, const char *prefix)
     fprintf(f, "%-22s %lld\n", name, (long long)m->of->cases);
     for (int k = 0; k < CASE_KINDS; k++) {
         snprintf(name, sizeof name, "%s%s", prefix, case_figure_name[k]);
-        fprintf(f, "%-22s %.5f%s%s\n", name, m->figure[k][m->of->classes].e.value, is_case_distance(k) ? " " : "",
-               is_case_distance(k) ? unit_of(m) : "");
+        const double value = m->figure[k][m->of->classes].e.value;
+        if (isnan(value)) fprintf(f, "%-22s undefined\n", name);
+        else fprintf(f, "%-22s %.5f%s%s\n", name, value, is_case_distance(k) ? " " : "",
+                     is_case_distance(k) ? unit_of(m) : "");
     }
 }
