@@ -11,7 +11,7 @@ enum { FEW = 37, LONGEST_NAME = 40 };
 
 static double test_images_of(const model_card *c, int64_t k)
 {
-    const double positive = c->rows && !c->masks ? number_in(&c->rows->item[k], "positive") : NAN;
+    const double positive = c->rows ? number_in(&c->rows->item[k], "positive") : NAN;
     return isnan(positive) ? number_in(json_member(c->data[2], "classes"), c->class_name[k]) : positive;
 }
 
@@ -77,15 +77,29 @@ static void put_origin(FILE *f, const model_card *c)
               "scanners or sites.</li>\n", f);
 }
 
+/* Limits of figures of image classes. */
+static void put_class_limits(FILE *f, const model_card *c)
+{
+    put_classes(f, c, "<li>No test images: ", "; nothing is known of the sensitivity for them.", 0, 1);
+    put_classes(f, c, "<li>Few test images, and so wide intervals: ", ".", 1, FEW);
+    put_prevalence(f, c);
+}
+
+/* Figures of masks are means over all test images, whatever the classes of these. */
+static void put_mask_limits(FILE *f, const model_card *c)
+{
+    const double images = number_in(c->data[2], "images");
+    if (images < FEW) fprintf(f, "<li>Few test images, and so wide intervals: %.0f.</li>\n", images);
+}
+
 void put_limits_part(page *p, const model_card *c)
 {
     const json *folds = json_member(c->record, "out_of_fold_figures");
     fputs("<ul>\n", p->f);
     put_overlap(p->f, c);
-    put_classes(p->f, c, "<li>No test images: ", "; nothing is known of the sensitivity for them.", 0, 1);
-    put_classes(p->f, c, "<li>Few test images, and so wide intervals: ", ".", 1, FEW);
+    if (c->masks) put_mask_limits(p->f, c);
+    else put_class_limits(p->f, c);
     put_origin(p->f, c);
-    put_prevalence(p->f, c);
     if (!c->data[1] && (!folds || folds->kind == JSON_NULL))
         fputs("<li>No validation images: if settings were changed after a look at the test figures, these are too "
               "good.</li>\n", p->f);

@@ -145,6 +145,10 @@ done
     fail 'a folder of images without classes'
 grep -q '^test_images  *3$' log || fail 'not the images that were not drawn'
 "$bin/report" --card flat.safetensors --out flat.html > log 2>&1 || fail 'no card of images without classes'
+for card in card flat; do
+    if grep -q 'PPV\|unlabelled [(0-9]' $card.html; then fail 'limits of classes of images'; fi
+done
+grep -q 'Few test images, and so wide intervals: 3\.' flat.html || fail 'few test images are no limit'
 
 refused 'head=seg_linear, setr_naive, setr_pup or seg_mla' tune --head head=patch_linear --out no.safetensors
 refused 'for the image' tune --head head=linear --out no.safetensors
