@@ -150,6 +150,8 @@ for card in card flat; do
 done
 grep -q 'Few test images, and so wide intervals: 3\.' flat.html || fail 'few test images are no limit'
 
+refused 'expected ce, focal, dice or ce_dice' tune --trainer loss=bce --out no.safetensors
+refused 'expected ce, focal, dice or ce_dice' tune --loss soft_ce --out no.safetensors
 refused 'head=seg_linear, setr_naive, setr_pup or seg_mla' tune --head head=patch_linear --out no.safetensors
 refused 'for the image' tune --head head=linear --out no.safetensors
 refused 'expected dice' tune --val 0.25 --stop accuracy --out no.safetensors
@@ -159,6 +161,9 @@ refused '--balance' tune --balance sampler --out no.safetensors
 refused 'give --masks DIR too' "$bin/finetune" --backbone "$vit" --data ph/images --case-figures a.csv
 refused 'give --masks DIR if they lie elsewhere' "$bin/finetune" --backbone "$vit" --data ph/images \
     --mask-options classes=3,suffix=_mask
+printf 'PK' > masks.zip
+refused 'masks are not read from a zip yet' "$bin/finetune" --backbone "$vit" --data ph/images --masks masks.zip \
+    --mask-options classes=3
 refused '--masks: the path is empty' "$bin/finetune" --backbone "$vit" --data ph/images --masks ''
 refused '--test-masks' tune --test-masks ph/masks --out no.safetensors
 refused '257 classes, expected at most 256' "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks \
