@@ -121,7 +121,7 @@ int main(int argc, char **argv)
                                                      "--data out, and give the path as PICTURES")
                                   : open_inputs(s.ctx, argv + first, argc - first, &how);
     if (!in.count) fail("no picture could be opened");
-    if (maps) open_truth(&in, &s);
+    if (maps) open_ground_truth(&in, &s);
     if (given[per_case].value) {
         check_has_cases(s.ctx, &in);
         drop_repeated(&in);

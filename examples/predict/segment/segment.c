@@ -45,7 +45,7 @@ bool segments(const loaded_model *s)
     if (!given[save_segmentations].value)
         refuse_flags(of_segmentations, 1, "is for DICOM segmentations; give --save-segmentations DIR too, or leave it "
                      "out");
-    if (map) check_truth_flags();
+    if (map) check_ground_truth_flags();
     return map;
 }
 
@@ -70,7 +70,7 @@ typedef struct run {
     peft_segmenter *segmenter;
     map_files *files;
     int64_t *pixels;                                          /* [classes] */
-    case_judge *judge;                                        /* --masks; else NULL */
+    case_evaluator *evaluator;                                /* --masks; else NULL */
 } run;
 
 static bool in_tiles(void) { return given[segmenter].value && strstr(given[segmenter].value, "tiles"); }
@@ -134,7 +134,7 @@ static bool segment_picture(run *r, int64_t i)
         m.width = peft_image_width(im), m.height = peft_image_height(im);
         s = label_pixels(r->model->ctx, r->segmenter, im, r->model->how.thresholds, &m.label);
         check_has_source(s, r->adaptation);
-        if (!s) s = judge_input(r->judge, r->in, i, im, m.label);
+        if (!s) s = evaluate_input(r->evaluator, r->in, i, im, m.label);
     }
     if (s) miss_map_files(r->files, i);
     else s = write_map_files(r->files, i, im, &m);
@@ -150,7 +150,7 @@ int64_t segment_pictures(const loaded_model *s, const adaptation *a, const input
 {
     run r = { .model = s, .adaptation = a, .in = in, .table = t, .segmenter = make_segmenter(s, a->adaptor),
               .files = files, .pixels = check_alloc(malloc((size_t)s->classes * sizeof *r.pixels)),
-              .judge = begin_truth(s, in->count) };
+              .evaluator = begin_truth_evaluation(s, in->count) };
     progress_line bar = start_progress("pictures", in->count);
     int64_t failed = 0;
     for (*tried = 0; *tried < in->count && !stop_requested; ++*tried) {
@@ -160,7 +160,7 @@ int64_t segment_pictures(const loaded_model *s, const adaptation *a, const input
         show_progress(&bar, *tried + 1, t->done_count, "");
     }
     hide_progress(&bar);
-    end_truth(r.judge, s->ctx, *tried == in->count);
+    end_truth_evaluation(r.evaluator, s->ctx, *tried == in->count);
     free(r.pixels);
     peft_segmenter_free(r.segmenter);
     return failed;

@@ -33,7 +33,7 @@ pixel_spacing given_spacing(void)
     return spacing_of_flag(text && strcmp(text, "file") ? text : NULL);
 }
 
-void check_truth_flags(void)
+void check_ground_truth_flags(void)
 {
     const int of_masks[] = { mask_options, case_figures }, written[] = { save_masks, save_overlays,
                                                                          save_segmentations };
@@ -85,7 +85,7 @@ static void check_classes_of_masks(const peft_dataset *d, const loaded_model *s)
     free(of_model);
 }
 
-void open_truth(inputs *in, const loaded_model *s)
+void open_ground_truth(inputs *in, const loaded_model *s)
 {
     if (!given[masks].value) return;
     char *classes = list_names(classes_of(s), name_in_model, s), *options;
@@ -97,33 +97,33 @@ void open_truth(inputs *in, const loaded_model *s)
     if (!in->count) fail("--masks %s: no picture has a mask", given[masks].value);
 }
 
-case_judge *begin_truth(const loaded_model *s, int64_t pictures)
+case_evaluator *begin_truth_evaluation(const loaded_model *s, int64_t pictures)
 {
-    const judge_rule rule = { true, given_spacing(), pictures, has_several(s) };
+    const evaluation_rule rule = { true, given_spacing(), pictures, has_several(s) };
     if (!given[masks].value) return NULL;
     const char **name = check_alloc(malloc((size_t)classes_of(s) * sizeof *name));
     for (int64_t c = 0; c < classes_of(s); c++) name[c] = class_of(s, c);
-    case_judge *j = begin_judging(s->ctx, name, classes_of(s), &rule);
+    case_evaluator *e = begin_evaluation(s->ctx, name, classes_of(s), &rule);
     free(name);
-    return j;
+    return e;
 }
 
-peft_status judge_input(case_judge *j, const inputs *in, int64_t i, const peft_image *im, const uint8_t *labels)
+peft_status evaluate_input(case_evaluator *e, const inputs *in, int64_t i, const peft_image *im, const uint8_t *labels)
 {
     peft_mask *mask;
-    if (!j) return PEFT_OK;
+    if (!e) return PEFT_OK;
     const peft_status s = load_input_mask(in, i, im, &mask);
     if (s) return s;
-    judge_picture(j, &(judged_picture){ input_name(in, i), input_patient(in, i), im, labels, mask });
+    evaluate_picture(e, &(evaluated_picture){ input_name(in, i), input_patient(in, i), im, labels, mask });
     peft_mask_free(mask);
     return PEFT_OK;
 }
 
-void end_truth(case_judge *j, peft_context *ctx, bool complete)
+void end_truth_evaluation(case_evaluator *e, peft_context *ctx, bool complete)
 {
     const char *path = given[case_figures].value;
-    if (!j) return;
-    case_table f = end_judging(j);
+    if (!e) return;
+    case_table f = end_evaluation(e);
     if (complete && f.cases) {
         mean_figures m = estimate_means(ctx, &f);
         print_means(given[out].value ? stdout : stderr, &m, "");

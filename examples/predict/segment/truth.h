@@ -2,20 +2,21 @@
  * truth.h -- predict --masks: the true masks of the pictures, and figures of the predicted ones. */
 #ifndef PREDICT_TRUTH_H
 #define PREDICT_TRUTH_H
-#include "common/segment/figures/judge_cases.h"
+#include "common/segment/figures/evaluate_cases.h"
 #include "predict/predict.h"
 
 /* That of --spacing for pictures whose files state none; unknown where it is "file" or not given. */
 pixel_spacing given_spacing(void);
 /* Ends the program where --spacing is no pair of lengths, a flag needs --masks, or true masks would be written over. */
-void        check_truth_flags(void);
+void            check_ground_truth_flags(void);
 /* --masks: gives the pictures masks, and ends the program if these have other classes than the model. */
-void        open_truth(inputs *in, const loaded_model *s);
+void            open_ground_truth(inputs *in, const loaded_model *s);
 /* NULL: --masks is not given. */
-case_judge *begin_truth(const loaded_model *s, int64_t pictures);
-/* Compares the labels of picture i with its mask; j NULL: does nothing. The status of loading the mask. */
-peft_status judge_input(case_judge *j, const inputs *in, int64_t i, const peft_image *im, const uint8_t *labels);
+case_evaluator *begin_truth_evaluation(const loaded_model *s, int64_t pictures);
+/* Compares the labels of picture i with its mask; e NULL: does nothing. The status of loading the mask. */
+peft_status     evaluate_input(case_evaluator *e, const inputs *in, int64_t i, const peft_image *im,
+                               const uint8_t *labels);
 /* Prints the figures, on standard error where the table is on the output, and writes --case-figures, if all pictures
- * were tried; frees j. */
-void        end_truth(case_judge *j, peft_context *ctx, bool complete);
+ * were tried; frees e. */
+void            end_truth_evaluation(case_evaluator *e, peft_context *ctx, bool complete);
 #endif

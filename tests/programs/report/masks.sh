@@ -59,6 +59,7 @@ awk -F, 'FNR == NR { if (FNR > 1) for (k = split($6, run, " "); k; k--) { split(
 # Each shown case has its picture, unchanged in all of them, and an overlay.
 [ "$(grep -c '<svg class="overlay"' rec.html)" -eq 6 ] || fail 'not six overlays'
 [ "$(grep -o 'class="cells" href="data:image/png;base64,' rec.html | wc -l)" -eq 12 ] || fail 'not six pictures'
+[ "$(grep -c '<th scope="col">Unit' rec.html)" -eq 2 ] || fail 'no unit of the distances of each shown case'
 
 # --- known figures: four patients with two cases each, and one case without patient ------------------------------------
 cp -r rec known

@@ -6,13 +6,13 @@
 #include "common/program/stop.h"
 #include "common/segment/label_pixels.h"
 #include "common/segment/mask_sets.h"
-#include "judge_cases.h"
+#include "evaluate_cases.h"
 #include <stdlib.h>
 
 /* What the images of a data set are segmented by. how: the thresholds of several labels a pixel. */
 typedef struct scorer { peft_context *ctx; peft_segmenter *segmenter; decision how; } scorer;
 
-static void score_image(case_judge *j, const scorer *by, const peft_dataset *d, int64_t i)
+static void score_image(case_evaluator *e, const scorer *by, const peft_dataset *d, int64_t i)
 {
     peft_image *im;
     peft_mask *mask;
@@ -21,15 +21,14 @@ static void score_image(case_judge *j, const scorer *by, const peft_dataset *d, 
     must(peft_dataset_load_mask(d, i, im, &mask));
     const peft_status status = label_pixels(by->ctx, by->segmenter, im, by->how.thresholds, &label);
     if (status) fail("%s: %s (%s)", peft_dataset_name(d, i), peft_last_error(), peft_status_name(status));
-    judge_picture(j, &(judged_picture){ peft_dataset_name(d, i),
-                                        peft_dataset_has_groups(d) ? peft_dataset_group(d, i) : NULL, im, label,
-                                        mask });
+    const char *patient = peft_dataset_has_groups(d) ? peft_dataset_group(d, i) : NULL;
+    evaluate_picture(e, &(evaluated_picture){ peft_dataset_name(d, i), patient, im, label, mask });
     free(label);
     peft_mask_free(mask);
     peft_image_free(im);
 }
 
-static case_table score(peft_session *session, const peft_dataset *d, peft_transform *t, judge_rule rule)
+static case_table score(peft_session *session, const peft_dataset *d, peft_transform *t, evaluation_rule rule)
 {
     const peft_model *m = peft_session_model(session);
     const int64_t classes = label_classes(d);
@@ -39,9 +38,9 @@ static case_table score(peft_session *session, const peft_dataset *d, peft_trans
     const char **name = check_alloc(malloc((size_t)classes * sizeof *name));
     for (int64_t c = 0; c < classes; c++) name[c] = label_class_name(d, c);
     must(peft_segmenter_create(session, t, NULL, &by.segmenter));
-    case_judge *j = begin_judging(by.ctx, name, classes, &rule);
-    for (int64_t i = 0; i < rule.pictures && !stop_requested; i++) score_image(j, &by, d, i);
-    case_table f = end_judging(j);
+    case_evaluator *e = begin_evaluation(by.ctx, name, classes, &rule);
+    for (int64_t i = 0; i < rule.pictures && !stop_requested; i++) score_image(e, &by, d, i);
+    case_table f = end_evaluation(e);
     if (stop_requested) free_case_figures(&f);
     peft_segmenter_free(by.segmenter);
     free_decision(&by.how);
@@ -51,12 +50,12 @@ static case_table score(peft_session *session, const peft_dataset *d, peft_trans
 
 case_table score_cases(peft_session *session, const peft_dataset *d, peft_transform *t, bool distances)
 {
-    return score(session, d, t, (judge_rule){ .distances = distances, .pictures = peft_dataset_count(d) });
+    return score(session, d, t, (evaluation_rule){ .distances = distances, .pictures = peft_dataset_count(d) });
 }
 
 case_table score_spaced_cases(peft_session *session, const peft_dataset *d, peft_transform *t,
                                 pixel_spacing spacing)
 {
-    const judge_rule rule = { .distances = true, .spacing = spacing, .pictures = peft_dataset_count(d) };
+    const evaluation_rule rule = { .distances = true, .spacing = spacing, .pictures = peft_dataset_count(d) };
     return score(session, d, t, rule);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_judge_cases.c -- figures of masks in programs (examples/common/segment/figures): pictures and volumes whose
+ * test_evaluate_cases.c -- figures of masks in programs (examples/common/segment/figures): pictures and volumes whose
  * figures are computed by hand, spacing of files and of --spacing, which slices are a volume, and means with what they
  * leave out. */
-#include "common/segment/figures/judge_cases.h"
+#include "common/segment/figures/evaluate_cases.h"
 #include "common/segment/figures/mean_figures.h"
 #include "formats/nifti_files.h"
 #include <peft/image.h>
@@ -31,19 +31,19 @@ static peft_image *spaced(double slices, double rows, double columns)
     return im;
 }
 
-/* Judges a picture, and frees it. */
-static void add(case_judge *j, const char *name, peft_image *im, const uint8_t *predicted, const int64_t *truth)
+/* Evaluates a picture, and frees it. */
+static void add(case_evaluator *j, const char *name, peft_image *im, const uint8_t *predicted, const int64_t *truth)
 {
     peft_mask *mask;
     ok(peft_mask_from_labels(io_ctx, truth, SIDE, SIDE, 2, &mask));
-    judge_picture(j, &(judged_picture){ name, NULL, im, predicted, mask });
+    evaluate_picture(j, &(evaluated_picture){ name, NULL, im, predicted, mask });
     peft_mask_free(mask);
     peft_image_free(im);
 }
 
-static case_judge *judge(double row, double column, bool distances)
+static case_evaluator *make_evaluator(double row, double column, bool distances)
 {
-    return begin_judging(io_ctx, names, 2, &(judge_rule){ distances, { row, column }, 10, false });
+    return begin_evaluation(io_ctx, names, 2, &(evaluation_rule){ distances, { row, column }, 10, false });
 }
 
 /* Figure k of the lesion in case i. */
@@ -59,12 +59,12 @@ START_TEST(pictures_by_hand)
         uint8_t beside[PIXELS] = { 0 }, below[PIXELS] = { 0 }, empty[PIXELS] = { 0 };
         const double row = unit ? spacing[1][0] : 1, column = unit ? spacing[1][1] : 1;
         for (int x = 1; x < 5; x++) truth[2 * SIDE + x] = beside[2 * SIDE + x + 1] = below[4 * SIDE + x] = 1;
-        case_judge *j = judge(spacing[unit][0], spacing[unit][1], true);
+        case_evaluator *j = make_evaluator(spacing[unit][0], spacing[unit][1], true);
         add(j, "a.png", spaced(0, 0, 0), beside, truth);
         add(j, "b.png", spaced(0, 0, 0), below, truth);
         add(j, "c.png", spaced(0, 0, 0), empty, truth);
         add(j, "d.png", spaced(0, 0, 0), empty, none);
-        case_table f = end_judging(j);
+        case_table f = end_evaluation(j);
         ck_assert_int_eq(f.cases, 4);
         ck_assert_str_eq(f.name[1], "b.png");
         ck_assert_int_eq(f.millimetres[0], unit);
@@ -104,7 +104,7 @@ START_TEST(volume_by_hand)
     int64_t truth[PIXELS] = { 0 };
     const uint8_t predicted[PIXELS] = { 0 };
     double sum = PIXELS * between, nearest;
-    case_judge *j = judge(9, 9, true);
+    case_evaluator *j = make_evaluator(9, 9, true);
     for (int k = 0; k < DEPTH; k++) {
         char name[20];
         snprintf(name, sizeof name, "v.nii#slice=%d", k + 4);
@@ -112,7 +112,7 @@ START_TEST(volume_by_hand)
         add(j, name, spaced(between, row, column), predicted, truth);
     }
     add(j, "other.png", spaced(0, 0, 0), predicted, truth);
-    case_table f = end_judging(j);
+    case_table f = end_evaluation(j);
     for (int y = 1; y < SIDE - 1; y++)
         for (int x = 1; x < SIDE - 1; x++) {
             nearest = fmin(between, row * fmin(y, SIDE - 1 - y));
@@ -145,13 +145,13 @@ START_TEST(slices_that_are_no_volume)
     for (size_t r = 0; r < sizeof list / sizeof *list; r++) {
         const int64_t truth[PIXELS] = { 1 };
         const uint8_t predicted[PIXELS] = { 1 };
-        case_judge *j = judge(0, 0, list[r].distances);
+        case_evaluator *j = make_evaluator(0, 0, list[r].distances);
         for (int k = 0; k < 3; k++) {
             char name[20];
             snprintf(name, sizeof name, "v#slice=%d", list[r].slice[k]);
             add(j, name, spaced(list[r].between, list[r].row[k], 1), predicted, truth);
         }
-        case_table f = end_judging(j);
+        case_table f = end_evaluation(j);
         int64_t cases = 0;
         for (; cases < 3 && list[r].name[cases]; cases++) ck_assert_str_eq(f.name[cases], list[r].name[cases]);
         ck_assert_int_eq(f.cases, cases);
@@ -169,17 +169,17 @@ START_TEST(units_are_not_mixed)
     int64_t truth[PIXELS] = { 0 };
     uint8_t predicted[PIXELS] = { 0 };
     truth[0] = predicted[SIDE] = 1;                           /* one row apart */
-    case_judge *j = judge(5, 5, true);
+    case_evaluator *j = make_evaluator(5, 5, true);
     add(j, "a", spaced(1, 3, 4), predicted, truth);
     add(j, "b", spaced(0, 0, 0), predicted, truth);
-    case_table f = end_judging(j);
+    case_table f = end_evaluation(j);
     near_to(lesion(&f, CASE_HD95, 0), 3);
     near_to(lesion(&f, CASE_HD95, 1), 5);
     free_case_figures(&f);
-    j = judge(0, 0, true);
+    j = make_evaluator(0, 0, true);
     add(j, "a", spaced(1, 3, 4), predicted, truth);
     add(j, "b", spaced(0, 0, 0), predicted, truth);
-    f = end_judging(j);
+    f = end_evaluation(j);
     near_to(lesion(&f, CASE_HD95, 1), 1);
     mean_figures m = estimate_means(io_ctx, &f);
     const mean_figure *hd = &m.figure[CASE_HD95][1];
@@ -190,4 +190,4 @@ START_TEST(units_are_not_mixed)
 }
 END_TEST
 
-IO_SUITE_MAIN("judge_cases", pictures_by_hand, volume_by_hand, slices_that_are_no_volume, units_are_not_mixed)
+IO_SUITE_MAIN("evaluate_cases", pictures_by_hand, volume_by_hand, slices_that_are_no_volume, units_are_not_mixed)

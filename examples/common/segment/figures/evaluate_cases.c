@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * judge_cases.c -- figures by case of predicted masks (judge_cases.h), by <peft/segmentation.h>. Slices of a volume are
- * kept until the first picture that is none of it. */
-#include "judge_cases.h"
+ * evaluate_cases.c -- figures by case of predicted masks (evaluate_cases.h), by <peft/segmentation.h>. Slices of a
+ * volume are kept until the first picture that is none of it. */
+#include "evaluate_cases.h"
 #include "common/inputs/slice_name.h"
 #include "common/program/errors.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* The pictures of the case that is not judged yet: slices first .. first + depth - 1 of a file. depth 0: there are
+/* The pictures of the case that is not evaluated yet: slices first .. first + depth - 1 of a file. depth 0: there are
  * none. predicted and truth are maps of classes, or of several labels have 0 and 1 for each, in floats; truth -1: not
  * judged. */
 typedef struct open_case {
@@ -18,27 +18,28 @@ typedef struct open_case {
     unsigned char *truth;                                     /* the same, of i64 or f32 */
 } open_case;
 
-struct case_judge {
+struct case_evaluator {
     peft_context *ctx;
     peft_segmentation *figures;
     peft_options *rule;                                       /* NaN for a class that neither mask has */
-    judge_rule how;
+    evaluation_rule how;
     case_table table;
     open_case open;
 };
 
 static char *copy(const char *text) { return text ? check_alloc(strdup(text)) : NULL; }
 
-case_judge *begin_judging(peft_context *ctx, const char *const *class_name, int64_t classes, const judge_rule *rule)
+case_evaluator *begin_evaluation(peft_context *ctx, const char *const *class_name, int64_t classes,
+                                 const evaluation_rule *rule)
 {
-    case_judge *j = check_alloc(calloc(1, sizeof *j));
-    *j = (case_judge){ .ctx = ctx, .how = *rule, .table = make_case_figures(rule->pictures, classes) };
-    j->table.several = rule->several;
-    for (int64_t c = 0; c < classes; c++) j->table.class_name[c] = copy(class_name[c]);
-    must(peft_segmentation_create(ctx, classes, rule->distances, &j->figures));
-    must(peft_options_create(ctx, &j->rule));
-    must(peft_options_parse(j->rule, "absent=both"));
-    return j;
+    case_evaluator *e = check_alloc(calloc(1, sizeof *e));
+    *e = (case_evaluator){ .ctx = ctx, .how = *rule, .table = make_case_figures(rule->pictures, classes) };
+    e->table.several = rule->several;
+    for (int64_t c = 0; c < classes; c++) e->table.class_name[c] = copy(class_name[c]);
+    must(peft_segmentation_create(ctx, classes, rule->distances, &e->figures));
+    must(peft_options_create(ctx, &e->rule));
+    must(peft_options_parse(e->rule, "absent=both"));
+    return e;
 }
 
 static void add_row(case_table *f, const peft_segment *segments, const peft_options *rule)
@@ -52,26 +53,26 @@ static void add_row(case_table *f, const peft_segment *segments, const peft_opti
     }
 }
 
-/* Judges the open case, and adds its row. */
-static void close_case(case_judge *j)
+/* Evaluates the open case, and adds its row. */
+static void close_case(case_evaluator *e)
 {
-    open_case *o = &j->open;
-    case_table *f = &j->table;
+    open_case *o = &e->open;
+    case_table *f = &e->table;
     if (!o->depth) return;
     const int flat = o->depth == 1;                           /* a picture: its map is [height, width] */
     const int64_t dims[] = { o->depth, o->height, o->width, f->classes };
     const bool known = o->spacing[1] > 0;
     peft_segment *segments = check_alloc(malloc((size_t)f->classes * sizeof *segments));
     peft_tensor *predicted, *truth;
-    const int several = j->how.several, ndim = 3 - flat + several;
+    const int several = e->how.several, ndim = 3 - flat + several;
     const double *spacing = known ? o->spacing + flat : NULL;
-    must(peft_tensor_wrap(j->ctx, PEFT_U8, ndim, dims + flat, o->predicted, &predicted));
-    must(peft_tensor_wrap(j->ctx, several ? PEFT_F32 : PEFT_I64, ndim, dims + flat, o->truth, &truth));
-    const peft_status s = several ? peft_segmentation_add_targets(j->figures, predicted, truth, spacing)
-                                  : peft_segmentation_add(j->figures, predicted, truth, spacing);
+    must(peft_tensor_wrap(e->ctx, PEFT_U8, ndim, dims + flat, o->predicted, &predicted));
+    must(peft_tensor_wrap(e->ctx, several ? PEFT_F32 : PEFT_I64, ndim, dims + flat, o->truth, &truth));
+    const peft_status s = several ? peft_segmentation_add_targets(e->figures, predicted, truth, spacing)
+                                  : peft_segmentation_add(e->figures, predicted, truth, spacing);
     if (s) fail("%s: %s (%s)", o->name, peft_last_error(), peft_status_name(s));
-    must(peft_segmentation_case(j->figures, segments, (size_t)f->classes));
-    add_row(f, segments, j->rule);
+    must(peft_segmentation_case(e->figures, segments, (size_t)f->classes));
+    add_row(f, segments, e->rule);
     peft_tensor_free(predicted);
     peft_tensor_free(truth);
     free(segments);
@@ -106,30 +107,30 @@ static bool continues(const open_case *o, const open_case *next)
 }
 
 /* The picture as a case of its own. */
-static open_case case_of(const case_judge *j, const judged_picture *p)
+static open_case case_of(const case_evaluator *e, const evaluated_picture *p)
 {
     open_case o = { .depth = 1, .height = peft_image_height(p->image), .width = peft_image_width(p->image) };
-    const pixel_spacing s = spacing_of(p->image, j->how.spacing);
+    const pixel_spacing s = spacing_of(p->image, e->how.spacing);
     peft_image_spacing(p->image, o.spacing);
     o.spacing[1] = is_known(s) ? s.row : 0;
     o.spacing[2] = is_known(s) ? s.column : 0;
-    if (j->how.distances && o.spacing[0] > 0 && is_known(s)) o.file = file_of_slice(p->name, &o.first);
+    if (e->how.distances && o.spacing[0] > 0 && is_known(s)) o.file = file_of_slice(p->name, &o.first);
     return o;
 }
 
-void judge_picture(case_judge *j, const judged_picture *p)
+void evaluate_picture(case_evaluator *e, const evaluated_picture *p)
 {
-    open_case next = case_of(j, p), *o = &j->open;
+    open_case next = case_of(e, p), *o = &e->open;
     if (continues(o, &next)) free(next.file);
     else {
-        close_case(j);
+        close_case(e);
         next.depth = 0;
         next.name = copy(p->name);
         next.patient = copy(p->patient);
         *o = next;
     }
-    const bool several = j->how.several;
-    const size_t pixels = (size_t)(o->height * o->width * (several ? j->table.classes : 1));   /* of one picture */
+    const bool several = e->how.several;
+    const size_t pixels = (size_t)(o->height * o->width * (several ? e->table.classes : 1));   /* of one picture */
     const size_t bytes = pixels * (several ? sizeof(float) : sizeof(int64_t)), depth = (size_t)o->depth++;
     const size_t room = depth & (depth - 1) ? 0 : depth ? 2 * depth : 1;       /* of slices; 0: there is room */
     if (room) {
@@ -139,15 +140,15 @@ void judge_picture(case_judge *j, const judged_picture *p)
     memcpy(o->predicted + depth * pixels, p->labels, pixels);
     void *truth = o->truth + depth * bytes;
     must(several ? peft_mask_targets(p->truth, truth) : peft_mask_labels(p->truth, truth));
-    if (!o->file) close_case(j);
+    if (!o->file) close_case(e);
 }
 
-case_table end_judging(case_judge *j)
+case_table end_evaluation(case_evaluator *e)
 {
-    close_case(j);
-    const case_table f = j->table;
-    peft_options_free(j->rule);
-    peft_segmentation_free(j->figures);
-    free(j);
+    close_case(e);
+    const case_table f = e->table;
+    peft_options_free(e->rule);
+    peft_segmentation_free(e->figures);
+    free(e);
     return f;
 }
