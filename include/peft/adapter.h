@@ -32,7 +32,8 @@ PEFT_API const char  *peft_param_group(const peft_param *p);      /* "prompt", "
 /* --- adapter ------------------------------------------------------------------------------------------------------ */
 typedef struct peft_adapter peft_adapter;
 /* Makes an adapter; o may be NULL: the method's defaults. Initial values depend on the context's seed and each tensor's
- * name. PEFT_E_NOTFOUND: unknown method; PEFT_E_OPTION: unknown option or bad value. */
+ * name. PEFT_E_NOTFOUND: unknown method; PEFT_E_OPTION: unknown option or bad value; PEFT_E_UNSUPPORTED: a backbone
+ * that the method does not take (fpt: images that are not square). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_adapter_create(peft_backbone *b, const char *method, const peft_options *o, peft_adapter **out);
 /* Loads an adapter file, which holds method, options, tensors and the backbone's fingerprint. PEFT_E_MISMATCH: the file

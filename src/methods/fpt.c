@@ -8,6 +8,7 @@
  * method (the paper's preloading of features). */
 #include <peft/sys/method.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -75,6 +76,17 @@ static void declare_fusion(peft_adapter *a, fpt *m, int64_t width, int64_t side_
     m->out_b = peft_sys_declare(a, PEFT_DIMS(side_width), bound, "fusion_module.out_proj.bias");
 }
 
+/* The side network, and the resize to its input, take square images only. */
+static peft_status refuse_rectangles(const peft_adapter *a)
+{
+    char message[160];
+    int64_t height, width;
+    peft_sys_image_sides(a, &height, &width);
+    snprintf(message, sizeof message, "method 'fpt': given images of %lldx%lld (height x width), expected square ones: "
+             "load the backbone with image_size=N", (long long)height, (long long)width);
+    return peft_set_error(PEFT_E_UNSUPPORTED, message);
+}
+
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     fpt *m = peft_sys_state(a);
@@ -89,9 +101,7 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     m->dropout = peft_sys_opt_float(a, "dropout");
     m->rank_by_class_token = choice(a, "importance", "global", "class_token", "global or class_token");
     m->side_image_given = choice(a, "side_input", "resize", "given", "resize or given");
-    if (!v->image)
-        peft_sys_reject_option(a, "side_image", "a backbone of square images, as the side network takes squares: load "
-                               "it with image_size=N, or choose another method");
+    if (v->image < 0) return refuse_rectangles(a);
     if (fine_image && fine_image != v->image)
         peft_sys_reject_option(a, "fine_image", "the image_size the backbone was loaded with");
     if (m->rank_by_class_token && !peft_sys_backbone_has(a, "cls_token"))

@@ -3,6 +3,7 @@
  * PyTorch and timm, the option image_size=HxW, files, and what refuses such images. */
 #include <math.h>
 #include "tiny_files.h"
+#include "core/adapt/adapter.h"
 #include "core/format/safetensors.h"
 
 #ifndef PEFT_SOURCE_DIR
@@ -201,8 +202,9 @@ START_TEST(images_of_other_sides_are_refused)
           peft_session_predict(s, turned, logits));
     peft_options *o = tiny_method_options(t.ctx, "fpt", NULL);
     peft_adapter *a;
-    FAILS(PEFT_E_OPTION, "a backbone of square images, as the side network takes squares: load it with image_size=N",
-          peft_adapter_create(t.backbone, "fpt", o, &a));
+    FAILS(PEFT_E_UNSUPPORTED, "method 'fpt': given images of 8x16 (height x width), expected square ones: load the "
+          "backbone with image_size=N", peft_adapter_create(t.backbone, "fpt", o, &a));
+    ck_assert_int_eq(pf_vit_of(&t.backbone->shape).image, -1);
     peft_options_free(o);
     peft_tensor_free(turned);
     peft_tensor_free(logits);

@@ -47,8 +47,8 @@ typedef struct peft_val { uint32_t id; } peft_val;
 
 /* The backbone's shape. width: elements of a token; depth: number of blocks; heads: of each attention; mlp: width of
  * the MLP's hidden layer; tokens: of the sequence; prefix: number of class and register tokens, before the patches;
- * image: side in pixels, 0 if not square (peft_sys_image_sides); patch_values: elements of a patch, 3 p p; fc1: rows of
- * fc1, mlp or, if gated (SwiGLU), twice that. */
+ * image: side in pixels, -1 if the images are not square (peft_sys_image_sides); patch_values: elements of a patch,
+ * 3 p p; fc1: rows of fc1, mlp or, if gated (SwiGLU), twice that. */
 typedef struct peft_vit {
     int64_t width, depth, heads, mlp, fc1, tokens, prefix, image, patch_values;
 } peft_vit;
@@ -235,7 +235,7 @@ PEFT_API void        peft_sys_unfreeze(peft_adapter *a, const char *pattern);
 PEFT_API void        peft_sys_set_init(peft_adapter *a, peft_param *p, const char *init);
 /* For options that the method checks itself: sets the adapter's status to PEFT_E_OPTION. */
 PEFT_API void        peft_sys_reject_option(peft_adapter *a, const char *option, const char *expected);
-PEFT_API void        peft_sys_image_sides(const peft_adapter *a, int64_t *height, int64_t *width);   /* in pixels */
+PEFT_API void peft_sys_image_sides(const peft_adapter *a, int64_t *height, int64_t *width); /* in pixels; may be NULL */
 PEFT_API peft_status peft_sys_init_status(peft_adapter *a); /* the first error, or PEFT_OK */
 
 /* --- in merge ----------------------------------------------------------------------------------------------------- */
@@ -325,7 +325,7 @@ PEFT_API peft_val peft_sys_value(peft_build *b, const char *name);
 PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);
 /* Multiplies frequencies of the images [b,c,h,w] by real numbers: factors [c,n,n] belong to the frequencies first ..
  * first + n - 1 of the 2-D discrete Fourier transform, down and across (-1: the last). The result is the real part of
- * the inverse, in which the factors of k and -k act as their mean. first = -(n / 2) with odd n: around the mean. */
+ * the inverse, in which the factors of k and -k act as their mean. first = -(n / 2), n odd: around frequency 0. */
 PEFT_API peft_val peft_sys_scale_frequencies(peft_build *b, peft_val images, peft_val factors, int64_t first);
 /* Matrices R [n,s,s] of skew-symmetric Q, whose elements above the diagonal are the rows of packed [n, s (s - 1) / 2]:
  * (I - Q)(I + Q)^-1, or for terms > 0 so many of PEFT's OFT, I + 2Q + 2Q^2 + .. + 2Q^(terms-2) + Q^(terms-1); and

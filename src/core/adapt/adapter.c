@@ -26,7 +26,7 @@ peft_vit pf_vit_of(const pf_vit_shape *s)
 {
     return (peft_vit){ .width = s->width, .depth = s->depth, .heads = s->heads, .mlp = s->mlp,
                      .fc1 = s->gate ? 2 * s->mlp : s->mlp, .tokens = pf_vit_tokens(s), .prefix = pf_vit_prefix(s),
-                     .image = s->image.h == s->image.w ? s->image.h : 0, .patch_values = 3 * s->patch * s->patch };
+                     .image = s->image.h == s->image.w ? s->image.h : -1, .patch_values = 3 * s->patch * s->patch };
 }
 
 /* Makes the adapter and runs the method's init on it. */
