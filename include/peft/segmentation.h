@@ -14,7 +14,7 @@ typedef struct peft_segmentation peft_segmentation;
 
 /* One class in one case. Pixels, or voxels of a volume, that are not judged count nowhere. */
 typedef struct peft_segment {
-    int64_t places;                    /* pixels judged for this class, over all maps of the case */
+    int64_t judged;                    /* pixels judged for this class, over all maps of the case */
     int64_t truth;                     /* of them in the class */
     int64_t predicted;                 /* predicted to be */
     int64_t both;                      /* both */

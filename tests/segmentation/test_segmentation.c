@@ -51,7 +51,7 @@ START_TEST(counts_and_overlaps)
     OK(add(ctx, s, 2, dims, predicted, truth, NULL));
     OK(peft_segmentation_case(s, g, 4));
     for (int c = 0; c < 4; c++) {
-        ck_assert_int_eq(g[c].places, 5);
+        ck_assert_int_eq(g[c].judged, 5);
         ck_assert(g[c].truth == count[c][0] && g[c].predicted == count[c][1] && g[c].both == count[c][2]);
         const double d = value(&g[c], "dice", ""), i = value(&g[c], "iou", "");
         ck_assert(isnan(dice[c]) ? isnan(d) && isnan(i) : fabs(d - dice[c]) < 1e-15 && fabs(i - iou[c]) < 1e-15);
@@ -231,13 +231,13 @@ START_TEST(cases_of_several_maps_and_labels)
     OK(add(ctx, s, 2, dims, one, one, NULL));
     OK(add(ctx, s, 2, dims, one, two, NULL));
     OK(peft_segmentation_case(s, g, 2));
-    ck_assert(g[1].places == 8 && g[1].truth == 4 && g[1].predicted == 4 && g[1].both == 3 && g[1].hd == 1);
+    ck_assert(g[1].judged == 8 && g[1].truth == 4 && g[1].predicted == 4 && g[1].both == 3 && g[1].hd == 1);
     NEAR(g[1].surface_distance, 2.0 / 8, 1e-15);
     peft_tensor *p = map(ctx, PEFT_F32, 3, many, decided), *t = map(ctx, PEFT_F32, 3, many, targets);
     OK(peft_segmentation_add_targets(s, p, t, NULL));
     OK(peft_segmentation_case(s, g, 2));
-    ck_assert(g[0].places == 4 && g[0].truth == 2 && g[0].predicted == 2 && g[0].both == 1 && g[0].hd == 2);
-    ck_assert(g[1].places == 3 && g[1].truth == 2 && g[1].predicted == 1 && g[1].both == 1 && g[1].hd == 1);
+    ck_assert(g[0].judged == 4 && g[0].truth == 2 && g[0].predicted == 2 && g[0].both == 1 && g[0].hd == 2);
+    ck_assert(g[1].judged == 3 && g[1].truth == 2 && g[1].predicted == 1 && g[1].both == 1 && g[1].hd == 1);
     peft_tensor_free(p);
     peft_tensor_free(t);
     peft_segmentation_free(s);

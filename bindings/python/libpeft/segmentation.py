@@ -16,12 +16,12 @@ from .context import Context, default_context
 
 
 class Segment(NamedTuple):
-    """One class in one case. places: pixels, or voxels of a volume, judged for this class; truth, predicted, both: of
+    """One class in one case. judged: pixels, or voxels of a volume, judged for this class; truth, predicted, both: of
     them in the class; truth_surface, predicted_surface: pixels with a neighbour outside of it; hd, hd95,
     surface_distance: Hausdorff distance, its 95th percentile, mean distance; extent: the diagonal of the largest
     map."""
 
-    places: int
+    judged: int
     truth: int
     predicted: int
     both: int

@@ -40,7 +40,7 @@ class Figures(Case):
         figures = libpeft.Segmentation(2)
         figures.add(predicted, truth, spacing=(2, 0.5))
         first = figures.case()
-        self.assertEqual((first[1].places, first[1].truth, first[1].both, first[1].hd), (5, 3, 2, 0.5))
+        self.assertEqual((first[1].judged, first[1].truth, first[1].both, first[1].hd), (5, 3, 2, 0.5))
         figures.add(predicted, predicted)
         cases = [first, figures.case()]
         dice = libpeft.Segmentation.values(cases, "dice")

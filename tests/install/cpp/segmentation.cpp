@@ -103,7 +103,7 @@ static void figures(peft::context &ctx)
     figures.add(p, p);
     EXPECT(thrown_by([&] { figures.end_case(out); }) == PEFT_E_SHAPE);
     figures.end_case({ out.data() + 2, 2 });
-    EXPECT(out[1].places == 5 && out[1].truth == 3 && out[1].both == 2 && out[1].hd == 0.5 && out[3].hd == 0);
+    EXPECT(out[1].judged == 5 && out[1].truth == 3 && out[1].both == 2 && out[1].hd == 0.5 && out[3].hd == 0);
     const std::vector<double> dice = peft::segmentation::values(ctx, out, "dice");
     EXPECT(dice.size() == 4 && std::fabs(dice[1] - 0.8) < 1e-12 && dice[3] == 1);
     EXPECT(thrown_by([&] { peft::segmentation::values(ctx, out, "volume"); }) == PEFT_E_NOTFOUND);

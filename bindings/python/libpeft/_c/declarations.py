@@ -55,7 +55,7 @@ class peft_segment(Structure):
     """As in the header."""
 
     _fields_ = [
-        ("places", c_int64),
+        ("judged", c_int64),
         ("truth", c_int64),
         ("predicted", c_int64),
         ("both", c_int64),

@@ -78,7 +78,7 @@ static void count_pixels(peft_segmentation *s, const pf_maps_pair *p)
         if (p->targets) {
             for (int64_t c = 0; c < p->classes; c++) {
                 const bool truth = pf_map_has(p, PF_TRUTH, i, c), predicted = pf_map_has(p, PF_PREDICTED, i, c);
-                s->sum[c].places += pf_map_judged(p, i, c);
+                s->sum[c].judged += pf_map_judged(p, i, c);
                 s->sum[c].truth += truth;
                 s->sum[c].predicted += predicted;
                 s->sum[c].both += truth && predicted;
@@ -91,7 +91,7 @@ static void count_pixels(peft_segmentation *s, const pf_maps_pair *p)
             s->sum[truth].both += truth == predicted;
         }
     }
-    for (int64_t c = 0; c < p->classes; c++) s->sum[c].places += judged;
+    for (int64_t c = 0; c < p->classes; c++) s->sum[c].judged += judged;
 }
 
 /* Adds the surfaces of both maps. Nothing is counted before all is computed. */
