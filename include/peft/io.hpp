@@ -48,7 +48,8 @@ public:
     void save_png_palette(span<const std::uint8_t> palette, const std::string &path) const
     {
         if (palette.size() % 3) throw error(peft_set_error(PEFT_E_SHAPE, "palette: expected three bytes for a colour"));
-        const int colours = palette.size() <= 3 * 256 ? static_cast<int>(palette.size() / 3) : 257;    // refused: 257
+        const std::size_t most = 256, given = palette.size() / 3;
+        const int colours = static_cast<int>(given <= most ? given : most + 1);     // the C function refuses most + 1
         check(peft_image_save_png_palette(c_ptr(), palette.data(), colours, path.c_str()));
     }
 };
@@ -221,6 +222,15 @@ public:
     {
         reset(detail::make<peft_segmenter>(peft_segmenter_create, s.c_ptr(), t.c_ptr(), o.c_str()));
     }
+    // Adapts to the images that it segments (peft_segmenter_create_adapting); a has to outlive the segmenter.
+    explicit segmenter(adaptor &a, const std::string &o = "")
+    {
+        reset(detail::make<peft_segmenter>(peft_segmenter_create_adapting, a.c_ptr(), nullptr, o.c_str()));
+    }
+    segmenter(adaptor &a, const transform &t, const std::string &o = "")
+    {
+        reset(detail::make<peft_segmenter>(peft_segmenter_create_adapting, a.c_ptr(), t.c_ptr(), o.c_str()));
+    }
     std::int64_t classes() const noexcept { return peft_segmenter_classes(c_ptr()); }
     const char *link() const noexcept { return peft_segmenter_link(c_ptr()); }
     std::int64_t tiles(std::int64_t width, std::int64_t height) const noexcept
@@ -237,6 +247,15 @@ public:
     void probabilities(const image &im, const tensor &out)
     {
         check(peft_segmenter_probabilities(c_ptr(), im.c_ptr(), out.c_ptr()));
+    }
+    // Which labels each pixel has, where it may have several. out: u8 [height,width,classes]; thresholds: one for each
+    // class, or empty: 0.5.
+    void targets(const image &im, const tensor &out, span<const double> thresholds = {})
+    {
+        if (thresholds.size() && thresholds.size() != static_cast<std::size_t>(classes()))
+            throw error(peft_set_error(PEFT_E_SHAPE, "segmenter::targets: expected a threshold for each class"));
+        const double *given = thresholds.size() ? thresholds.data() : nullptr;
+        check(peft_segmenter_targets(c_ptr(), im.c_ptr(), given, out.c_ptr()));
     }
     // f: void (std::int64_t first_row, tensor_view labels, tensor_view probabilities), called with the next rows (see
     // peft_segmenter_fn; a view may be null). What it throws ends the call and leaves rows.

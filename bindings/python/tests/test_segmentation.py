@@ -34,6 +34,37 @@ class Segmenters(Case):
             libpeft.Segmenter(model, whole, stride=3)
 
 
+    def test_targets(self):
+        model = libpeft.Model(network(), classes=3, head="patch_linear", head_init="xavier")
+        picture = np.random.default_rng(2).integers(0, 256, (40, 56, 3)).astype(np.uint8)
+        whole = libpeft.Transform(size=SIDE, resize="squash")
+        with self.assertRaisesRegex(libpeft.UnsupportedError, "softmax"):
+            libpeft.Segmenter(model, whole).targets(picture)
+        model.set_note("link", "sigmoid")
+        segmenter = libpeft.Segmenter(model, whole)
+        p, limits = segmenter.probabilities(picture), (0.4, 0.5, 0.6)
+        targets = segmenter.targets(picture)
+        self.assertEqual((targets.shape, targets.dtype), ((40, 56, 3), np.uint8))
+        self.assertTrue((targets == (p >= 0.5)).all())
+        self.assertTrue((segmenter.targets(picture, limits) == (p.astype(np.float64) >= limits)).all())
+        with self.assertRaisesRegex(libpeft.ShapeError, "thresholds"):
+            segmenter.targets(picture, (0.5, 0.5))
+
+    def test_adaptation(self):
+        model = libpeft.Model(network(), classes=3, head="patch_linear", head_init="xavier")
+        picture = np.random.default_rng(3).integers(0, 256, (40, 56, 3)).astype(np.uint8)
+        whole = libpeft.Transform(size=SIDE, resize="squash")
+        adaptor = libpeft.Adaptor(model, kind="tent", batch=2)
+        segmenter = libpeft.Segmenter(adaptor, whole, mode="tiles", overlap=0.5)
+        self.assertEqual(segmenter.labels(picture).shape, (40, 56))
+        self.assertEqual(adaptor.get("batches"), 4)  # two rows of three tiles, two in a batch
+        adaptor.close()  # the segmenter goes on with it
+        self.assertEqual(segmenter.probabilities(picture).shape, (40, 56, 3))
+        needs_source = libpeft.Segmenter(libpeft.Adaptor(model, kind="vptta", batch=1), whole)
+        with self.assertRaisesRegex(libpeft.StateError, "training images"):
+            needs_source.labels(picture)
+
+
 class Figures(Case):
     def test_cases(self):
         truth, predicted = np.array([[0, 1, 1], [0, 1, -1]]), np.array([[0, 1, 0], [0, 1, 1]])

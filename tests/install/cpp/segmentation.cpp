@@ -90,6 +90,37 @@ static void segmenter(peft::context &ctx)
     EXPECT(thrown_by([&] { g.probabilities(im, narrow); }) == PEFT_E_SHAPE);
 }
 
+/* With link sigmoid a pixel may have several labels; an adaptor adapts to the images. */
+static void labels_by_threshold(peft::context &ctx)
+{
+    const peft::backbone vit = peft::backbone::random(ctx, "image_size=16,patch=8,width=16,depth=1,heads=2,mlp=16");
+    peft::model m(vit, "classes=3,head=patch_linear,head_init=xavier");
+    const peft::transform whole(ctx, nullptr, "size=16,resize=squash");
+    std::vector<std::uint8_t> rgb(20 * 30 * 3);
+    for (std::size_t i = 0; i < rgb.size(); i++) rgb[i] = static_cast<std::uint8_t>(i * i % 251);
+    const peft::image im(ctx, rgb.data(), 30, 20, 3);
+    peft::tensor p(ctx, PEFT_F32, { 20, 30, 3 }), targets(ctx, PEFT_U8, { 20, 30, 3 });
+    const std::vector<double> thresholds = { 0.4, 0.5, 0.6 }, few = { 0.5 };
+
+    peft::adaptor adapting(m, "kind=tent,batch=2");
+    EXPECT(thrown_by([&] { peft::segmenter g(adapting); }) == PEFT_E_NOTFOUND);
+    peft::segmenter adapted(adapting, whole, "mode=tiles");
+    EXPECT(thrown_by([&] { adapted.targets(im, targets); }) == PEFT_E_UNSUPPORTED);
+    EXPECT(adapted.labels(im).width() == 30 && adapting.get("batches") == 4);        // two rows of three tiles
+
+    m.set_note("link", "sigmoid");
+    const peft::session s(m, "batch=2");
+    peft::segmenter g(s, whole);
+    g.probabilities(im, p);
+    for (int given = 0; given < 2; given++) {
+        g.targets(im, targets, given ? peft::span<const double>(thresholds) : peft::span<const double>());
+        for (std::size_t i = 0; i < 1800; i++)
+            EXPECT(targets.values<std::uint8_t>()[i]
+                   == (static_cast<double>(p.values<float>()[i]) >= (given ? thresholds[i % 3] : 0.5)));
+    }
+    EXPECT(thrown_by([&] { g.targets(im, targets, few); }) == PEFT_E_SHAPE);
+}
+
 static void figures(peft::context &ctx)
 {
     std::vector<std::int64_t> truth = { 0, 1, 1, 0, 1, -1 }, predicted = { 0, 1, 0, 0, 1, 1 };
@@ -123,6 +154,7 @@ bool masks_are_segmented_and_judged(peft::context &ctx)
 {
     masks(ctx);
     segmenter(ctx);
+    labels_by_threshold(ctx);
     figures(ctx);
     return wrong == 0;
 }
