@@ -20,7 +20,7 @@ typedef struct peft_backbone peft_backbone;
  * with one of these under the name that Hugging Face's libraries or open_clip give it. The format is recognised by
  * the content. Options, all optional:
  *   "image_size"  side in pixels, or "HxW" (384x512: height 384, width 512); the position embedding is resampled to it.
- *                 Without it that of the file: a square, unless header or configuration state other sides
+ *                 Else the file's size: a square, unless header or configuration state other sides
  *   "resample"    the rule for that: timm, hf, mmcls, torchvision, bilinear
  *   "weights"     file: matrices stay in the type of the file; int8: those of the blocks (q, k, v, proj, fc1, fc2) are
  *                 rounded to -127..127 after a rotation of each block of 64 columns, with a scale for each row and 768
@@ -108,7 +108,8 @@ PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
  *                    whose inputs are not square, unknown ones), which is logged as a warning with the key. It suits
  *                    the image size of b: if "image_size" set another one than the description's, timm's crop_pct
  *                    stays, and sides in pixels grow in proportion: 256 before a crop of 224 becomes
- *                    round(256 / 224 * image_size), and for images that are not square shorter,crop_pct=0.875
+ *                    round(256 / 224 * image_size); if one of the sizes is not square, it becomes
+ *                    resize=shorter,crop_pct=0.875
  *   "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
  *                    facts, known for some families even without a file
  *   "class_names"    of the classifier, one in each line

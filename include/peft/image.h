@@ -67,7 +67,7 @@ PEFT_API double      peft_image_intercept(const peft_image *im);
 /* Writes the distances in millimetres between the centres of neighbouring pixels to spacing [3]: between slices of the
  * volume, between rows, between columns; 0: not known, as of NULL. Those that the file states (docs/formats.md), for
  * copies, crops and turned images too; peft_image_resize divides them as it multiplies pixels. Between slices they are
- * known where the slices of a file are a volume. */
+ * known where the slices of a file are a volume. spacing NULL: does nothing. */
 PEFT_API void        peft_image_spacing(const peft_image *im, double *spacing);
 PEFT_API const void *peft_image_pixels(const peft_image *im);                 /* [height, width, channels], no gaps */
 /* Writes a PNG with the image's depth. Atomic: path holds the old file or the whole new one. PEFT_E_UNSUPPORTED: a

@@ -13,14 +13,18 @@ typedef struct peft_transform peft_transform;
 /* Makes a transform from a text such as "size=224,resize=shorter". The settings, with their defaults:
  *   size=224              height and width of the output [3, height, width] in pixels: N for a square, or HxW; grey is
  *                         repeated three times
- *   resize=squash         how the image is resized before the centre of that size is cropped (outside of the image the
- *                         crop is black). squash: its sides to floor(size / crop_pct), those of the output
- *     or shorter          in proportion, so that it just covers floor(size / crop_pct): of a square output the shorter
- *                         side becomes that (as in torchvision), else it is as in timm's ResizeKeepRatio
- *     or longest          in proportion, so that it just fits into floor(size / crop_pct), rounded half to even: of a
- *                         square output the longer side becomes that (open_clip's resize_mode longest)
+ *   resize=squash         how the image, of h x w pixels, is resized before the centre of that size is cropped (outside
+ *                         of the image the crop is black). Below, A = floor(height / crop_pct) and
+ *                         B = floor(width / crop_pct), of the output. squash: to A x B
+ *     or shorter          in proportion, so that it just covers A x B. Square output: the shorter side becomes A, the
+ *                         longer one floor(A * longer / shorter), as in torchvision. Else both sides are divided by
+ *                         min(h / A, w / B) and rounded half to even, as in timm's ResizeKeepRatio
+ *     or longest          in proportion, so that it just fits into A x B: both sides are divided by max(h / A, w / B)
+ *                         and rounded half to even, to at least 1 (open_clip's resize_mode longest)
  *     or longest_mean     the same, but outside of the image the crop has the mean colour (timm's crop_mode border)
- *     or none, N, HxW     no resizing; the shorter side to N pixels; height H and width W
+ *     or none             no resizing
+ *     or N                the shorter side becomes N pixels, the longer one floor(N * longer / shorter)
+ *     or HxW              height H and width W
  *   crop_pct=1            side of the crop over the resized side, in (0, 1]; 0.875 by default where the text has
  *                         resize=shorter
  *   crop_offset=round     how the offset of the centre crop is rounded: round, half to even (torchvision, timm), or
