@@ -50,6 +50,24 @@ void io_inform(peft_context *ctx, const char *format, ...)
     va_end(args);
 }
 
+const char *io_dtype_name(peft_dtype type)
+{
+    static const char *const name[] = { [PEFT_F32] = "f32", [PEFT_BF16] = "bf16", [PEFT_F16] = "f16",
+                                        [PEFT_I32] = "i32", [PEFT_I64] = "i64", [PEFT_U8] = "u8", [PEFT_F64] = "f64",
+                                        [PEFT_U16] = "u16", [PEFT_I16] = "i16", [PEFT_I8] = "i8" };
+    return (size_t)type < sizeof name / sizeof *name && name[type] ? name[type] : "unknown";
+}
+
+const char *io_tensor_text(const peft_tensor *t, char text[IO_TENSOR_TEXT])
+{
+    size_t used = (size_t)snprintf(text, IO_TENSOR_TEXT, "%s [", io_dtype_name(peft_tensor_dtype(t)));
+    for (int i = 0; i < peft_tensor_ndim(t); i++)
+        used += (size_t)snprintf(text + used, IO_TENSOR_TEXT - used, "%s%lld", i ? ", " : "",
+                                 (long long)peft_tensor_dim(t, i));
+    snprintf(text + used, IO_TENSOR_TEXT - used, "]");
+    return text;
+}
+
 /* Zeroed. NULL also for a negative count, and where count * size overflows an int64_t. */
 void *io_alloc(peft_context *ctx, int64_t count, size_t size)
 {

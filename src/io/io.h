@@ -19,6 +19,10 @@ peft_status io_nomem(const char *subject);
 /* Puts "name: " before the message of peft_last_error(), unless it begins with that already; returns s. Callers add the
  * name of a file or sample in this way. */
 peft_status io_fail_in(peft_status s, const char *name);
+/* For messages: the name of a type, "f32"; and type and extents of t, "f32 [2, 3]", in text, which is returned. */
+enum { IO_TENSOR_TEXT = 200 };
+const char *io_dtype_name(peft_dtype type);
+const char *io_tensor_text(const peft_tensor *t, char text[IO_TENSOR_TEXT]);
 
 /* Writes a warning (level 1), or information (level 2), to the log of ctx. */
 __attribute__((format(printf, 2, 3))) void io_warn(peft_context *ctx, const char *format, ...);

@@ -107,7 +107,7 @@ START_TEST(labels_and_logits_of_another_shape_are_refused)
           peft_trainer_step(map_trainer, map.images, flat.labels, NULL));
     FAILS(PEFT_E_SHAPE, "labels: given [3, 4, 4], expected [3]",
           peft_trainer_step(flat_trainer, map.images, map.labels, NULL));
-    FAILS(PEFT_E_DTYPE, "labels: given f32 [3, 4, 4, 3], expected i64 [3, 4, 4], numbers of classes",
+    FAILS(PEFT_E_DTYPE, "labels: given f32 [3, 4, 4, 3], expected i64 [3, 4, 4], class numbers",
           peft_trainer_step(map_trainer, map.images, map.targets, NULL));
     ((int64_t *)peft_tensor_data(map.labels))[PATCHES + 6] = CLASSES;
     FAILS(PEFT_E_INVALID, "labels[1][1][2]: given 3, expected 0 to 2",

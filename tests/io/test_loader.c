@@ -351,7 +351,7 @@ START_TEST(wrong_options_and_tensors_are_refused)
     fails(PEFT_E_INVALID, "transform", peft_loader_create(d, NULL, NULL, &l));
     ck_assert_ptr_null(l);
     ok(peft_loader_create(d, t, "batch=4 threads=2", &l));
-    fails(PEFT_E_SHAPE, "[4 or more, 3, 8, 8]", peft_loader_read(l, 0, 0, small.images, NULL, NULL, &n));
+    fails(PEFT_E_SHAPE, "expected f32 [4 or more, 3, 8, 8]", peft_loader_read(l, 0, 0, small.images, NULL, NULL, &n));
     fails(PEFT_E_SHAPE, "labels", peft_loader_read(l, 0, 0, wrong.images, small.labels, NULL, &n));
     fails(PEFT_E_SHAPE, "labels", peft_loader_read(l, 0, 0, wrong.images, wrong.labels, NULL, &n));
     fails(PEFT_E_DTYPE, "images", peft_loader_read(l, 0, 0, small.labels, NULL, NULL, &n));

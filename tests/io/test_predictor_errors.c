@@ -93,10 +93,10 @@ START_TEST(create_refuses_models_without_usable_preprocessing)
 {
     create_fails(NULL, NULL, NULL, PEFT_E_NOTFOUND, "give a transform, or set the note");
     create_fails("preprocess", "size=24", NULL, PEFT_E_MISMATCH,
-            "24 x 24, the model takes 16 x 16; give a transform with size=16");
-    create_fails(NULL, NULL, transform("size=8"), PEFT_E_MISMATCH, "8 x 8");
+            "24x24, the model takes 16x16; give a transform with size=16");
+    create_fails(NULL, NULL, transform("size=8"), PEFT_E_MISMATCH, "8x8");
     create_fails(NULL, NULL, transform("size=16x24"), PEFT_E_MISMATCH,
-            "16 x 24 (height x width), the model takes 16 x 16; give a transform with size=16x16, or load the backbone "
+            "16x24 (height x width), the model takes 16x16; give a transform with size=16x16, or load the backbone "
             "with image_size=16x24");
     create_fails("preprocess", "size=many", NULL, PEFT_E_OPTION, "the model's note 'preprocess': ");
     create_fails("link", "tanh", transform("size=16"), PEFT_E_INVALID, "'tanh', expected softmax");
@@ -127,11 +127,11 @@ START_TEST(calls_refuse_wrong_pixels_and_outputs)
     peft_tensor *i64_logits = tensor(io_ctx, PEFT_I64, 2, (const int64_t[]){ 3, CLASSES });
     peft_tensor *f32_pixels = pixels_of(io_ctx, PEFT_F32, 3, 20, 20, 3);
     fails(PEFT_E_SHAPE, "expected [n, height, width, channels]", peft_predictor_pixels(p, four_channels, out));
-    fails(PEFT_E_SHAPE, "pixels have 3 extents", peft_predictor_pixels(p, three_dims, out));
+    fails(PEFT_E_SHAPE, "pixels: given u8 [", peft_predictor_pixels(p, three_dims, out));
     fails(PEFT_E_SHAPE, "no extent of 0", peft_predictor_pixels(p, no_images, out));
-    fails(PEFT_E_DTYPE, "expected PEFT_U8", peft_predictor_pixels(p, i64_pixels, out));
-    fails(PEFT_E_DTYPE, "logits have type", peft_predictor_pixels(p, good, i64_logits));
-    fails(PEFT_E_SHAPE, "probabilities have other extents than expected: [3, 3]",
+    fails(PEFT_E_DTYPE, "given i64 [3, 20, 20, 3], expected u8", peft_predictor_pixels(p, i64_pixels, out));
+    fails(PEFT_E_DTYPE, "logits: given i64 [3, 3], expected f32", peft_predictor_pixels(p, good, i64_logits));
+    fails(PEFT_E_SHAPE, "probabilities: given f32 [2, 3], expected f32 [3, 3]",
           peft_predictor_pixels_probabilities(p, good, two_rows));
     fails(PEFT_E_INVALID, "image 0 of the call: transform: the image's samples are floating-point",
           peft_predictor_pixels(p, f32_pixels, out));

@@ -101,10 +101,10 @@ START_TEST(labels_must_have_the_shape_of_the_logits)
         { PF_LABEL_TARGETS, &map, LABELS(PEFT_F32, target, 3, 3), 0, PEFT_E_SHAPE,
           "given [3, 3], expected [3, 2, 4, 3]" },
         { PF_LABEL_TARGETS, &map, LABELS(PEFT_I64, number, 3, 2, 4), 0, PEFT_E_DTYPE,
-          "given i64 [3, 2, 4], expected f32 [3, 2, 4, 3], values for each class; numbers of classes are for "
+          "given i64 [3, 2, 4], expected f32 or f64 [3, 2, 4, 3], values for each class; class numbers are for "
           "loss=ce, focal, dice or ce_dice" },
         { PF_LABEL_CLASS, &map, LABELS(PEFT_F32, target, 3, 2, 4, 3), 0, PEFT_E_DTYPE,
-          "given f32 [3, 2, 4, 3], expected i64 [3, 2, 4], numbers of classes; values for each class are for "
+          "given f32 [3, 2, 4, 3], expected i64 [3, 2, 4], class numbers; values for each class are for "
           "loss=soft_ce, bce, bce_sum, focal_bce, dice_multilabel or bce_dice" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pf_labels l;

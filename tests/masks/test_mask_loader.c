@@ -101,7 +101,7 @@ START_TEST(test_refused_tensors_and_settings)
     peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 2, 3, HEIGHT, WIDTH });
     peft_tensor *numbers = tensor(ctx, PEFT_I64, 1, (const int64_t[]){ 2 });
     peft_tensor *targets = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 2, HEIGHT, WIDTH, CLASSES });
-    fails(PEFT_E_SHAPE, "a data set with masks: i64 [n, 8, 10] or f32 [n, 8, 10, 200], n 2 or more",
+    fails(PEFT_E_SHAPE, "expected i64 [n, 8, 10] or f32 [n, 8, 10, 200], n 2 or more, as the data set has masks",
           peft_loader_read(l, 0, 0, images, numbers, NULL, &count));
     ok(peft_loader_read(l, 0, 0, images, targets, NULL, &count));
     const float *target = peft_tensor_data(targets);

@@ -31,7 +31,7 @@ START_TEST(bad_options_are_refused)
     refused(&f, WHOLE, "blend=linear", PEFT_E_OPTION, "blend: has");
     refused(&f, WHOLE, "border=edge", PEFT_E_OPTION, "mode=tiles");
     refused(&f, "size=32,resize=squash" NORMALISE, "", PEFT_E_MISMATCH, "size=16");
-    refused(&f, "size=16,resize=shorter,crop_pct=0.8" NORMALISE, "", PEFT_E_UNSUPPORTED, "of 16 x 16 pixels");
+    refused(&f, "size=16,resize=shorter,crop_pct=0.8" NORMALISE, "", PEFT_E_UNSUPPORTED, "of 16x16 pixels");
     refused(&f, "size=16,resize=squash,crop_pct=0.8" NORMALISE, "", PEFT_E_UNSUPPORTED, "crop_pct=1");
     peft_segmenter *s = NULL;
     fails(PEFT_E_NOTFOUND, "preprocess", peft_segmenter_create(f.session, NULL, NULL, &s));
@@ -75,9 +75,10 @@ START_TEST(calls_refuse_what_they_cannot_segment)
     peft_image *im = picture(50, 40, 3, 8, 1), *labels = NULL;
     peft_tensor *out = tensor_of(40, 49), *right = tensor_of(40, 50), *bytes;
     fails(PEFT_E_UNSUPPORTED, "resize=squash", peft_segmenter_labels(crop, im, &labels));
-    fails(PEFT_E_SHAPE, "[40, 50, 3]", peft_segmenter_probabilities(tiles, im, out));
+    fails(PEFT_E_SHAPE, "given f32 [40, 49, 3], expected f32 [40, 50, 3]",
+          peft_segmenter_probabilities(tiles, im, out));
     ok(peft_tensor_create(io_ctx, PEFT_U8, 3, (int64_t[]){ 40, 50, 3 }, &bytes));
-    fails(PEFT_E_DTYPE, "F32", peft_segmenter_probabilities(tiles, im, bytes));
+    fails(PEFT_E_DTYPE, "given u8 [40, 50, 3], expected f32", peft_segmenter_probabilities(tiles, im, bytes));
     fails(PEFT_E_INVALID, "image is NULL", peft_segmenter_probabilities(tiles, NULL, right));
     fails(PEFT_E_INVALID, "segmenter is NULL", peft_segmenter_labels(NULL, im, &labels));
     fails(PEFT_E_INVALID, "fn is NULL", peft_segmenter_rows(tiles, im, 0, NULL, NULL));
@@ -130,10 +131,11 @@ START_TEST(several_labels_a_pixel_have_probabilities)
     fails(PEFT_E_INVALID, "class 0 is nan", peft_segmenter_targets(s, im, (double[]){ NAN, 1, 0 }, targets));
     fails(PEFT_E_INVALID, "out is NULL", peft_segmenter_targets(s, im, NULL, NULL));
     peft_image *wide = picture(21, 10, 3, 8, 1);
-    fails(PEFT_E_SHAPE, "[10, 21, 3]", peft_segmenter_targets(s, wide, NULL, targets));
+    fails(PEFT_E_SHAPE, "given u8 [10, 20, 3], expected u8 [10, 21, 3]",
+          peft_segmenter_targets(s, wide, NULL, targets));
     peft_image_free(wide);
     peft_tensor *floats = tensor_of(10, 20);
-    fails(PEFT_E_DTYPE, "PEFT_U8", peft_segmenter_targets(s, im, NULL, floats));
+    fails(PEFT_E_DTYPE, "expected u8", peft_segmenter_targets(s, im, NULL, floats));
     peft_tensor_free(floats);
     peft_segmenter_free(s);
     ok(peft_model_set_note(f.model, "link", "softmax"));

@@ -111,14 +111,13 @@ static peft_status check_images(const peft_loader *l, const peft_tensor *t)
 {
     const int64_t height = peft_transform_height(l->transform), width = peft_transform_width(l->transform);
     if (!t) return io_fail(PEFT_E_INVALID, "loader: images is NULL");
-    if (peft_tensor_dtype(t) != PEFT_F32)
-        return io_fail(PEFT_E_DTYPE, "loader: images have type %d of peft_dtype; expected PEFT_F32",
-                       (int)peft_tensor_dtype(t));
-    if (peft_tensor_ndim(t) == 4 && peft_tensor_dim(t, 0) >= l->options.batch && peft_tensor_dim(t, 1) == 3 &&
-        peft_tensor_dim(t, 2) == height && peft_tensor_dim(t, 3) == width)
-        return PEFT_OK;
-    return io_fail(PEFT_E_SHAPE, "loader: images have other extents than expected: [%lld or more, 3, %lld, %lld]",
-                   (long long)l->options.batch, (long long)height, (long long)width);
+    const bool fits = peft_tensor_ndim(t) == 4 && peft_tensor_dim(t, 0) >= l->options.batch &&
+                      peft_tensor_dim(t, 1) == 3 && peft_tensor_dim(t, 2) == height && peft_tensor_dim(t, 3) == width;
+    char given[IO_TENSOR_TEXT];
+    if (fits && peft_tensor_dtype(t) == PEFT_F32) return PEFT_OK;
+    return io_fail(peft_tensor_dtype(t) == PEFT_F32 ? PEFT_E_SHAPE : PEFT_E_DTYPE, "loader: images: given %s, expected "
+                   "f32 [%lld or more, 3, %lld, %lld]", io_tensor_text(t, given), (long long)l->options.batch,
+                   (long long)height, (long long)width);
 }
 
 static bool uses_mixup(const peft_loader *l) { return l->options.train && l->options.mixup > 0; }
@@ -129,9 +128,10 @@ static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
     if (!t) return PEFT_OK;
     if (l->data->masks) return io_loader_check_maps(l, t);
     bool class_numbers = peft_tensor_dtype(t) == PEFT_I64, multi_label = l->data->target;
+    char given[IO_TENSOR_TEXT];
     if (!class_numbers && peft_tensor_dtype(t) != PEFT_F32)
-        return io_fail(PEFT_E_DTYPE, "loader: labels have type %d of peft_dtype; expected %s",
-                       (int)peft_tensor_dtype(t), multi_label ? "f32 targets" : "i64 class numbers or f32 targets");
+        return io_fail(PEFT_E_DTYPE, "loader: labels: given %s, expected %s", io_tensor_text(t, given),
+                       multi_label ? "f32 targets" : "i64 class numbers or f32 targets");
     if (class_numbers && multi_label)
         return io_fail(PEFT_E_DTYPE, "loader: labels are i64; expected f32 targets, as the data set is multi-label");
     if (class_numbers && uses_mixup(l))
@@ -139,8 +139,8 @@ static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
     if (peft_tensor_ndim(t) == (class_numbers ? 1 : 2) && peft_tensor_dim(t, 0) >= l->options.batch &&
         (class_numbers || peft_tensor_dim(t, 1) == l->data->classes))
         return PEFT_OK;
-    return io_fail(PEFT_E_SHAPE, "loader: labels have other extents than expected: i64 [n] or f32 [n, %lld], n %lld or "
-                   "more", (long long)l->data->classes, (long long)l->options.batch);
+    return io_fail(PEFT_E_SHAPE, "loader: labels: given %s, expected i64 [n] or f32 [n, %lld], n %lld or more",
+                   io_tensor_text(t, given), (long long)l->data->classes, (long long)l->options.batch);
 }
 
 /* Whether the input of a sample is the same in every epoch. Otherwise (mixup, a random transform) samples get the id

@@ -8,18 +8,18 @@ peft_status io_loader_check_maps(const peft_loader *l, const peft_tensor *t)
     const long long height = peft_transform_height(l->transform), width = peft_transform_width(l->transform);
     const long long classes = l->data->masks->classes.count;
     const bool numbers = peft_tensor_dtype(t) == PEFT_I64, several = l->data->masks->options.multilabel;
+    char given[IO_TENSOR_TEXT];
     if (!numbers && peft_tensor_dtype(t) != PEFT_F32)
-        return io_fail(PEFT_E_DTYPE, "loader: labels have type %d of peft_dtype; expected %s, as the data set has "
-                       "masks", (int)peft_tensor_dtype(t),
-                       several ? "f32 targets" : "i64 class numbers or f32 targets");
+        return io_fail(PEFT_E_DTYPE, "loader: labels: given %s, expected %s, as the data set has masks",
+                       io_tensor_text(t, given), several ? "f32 targets" : "i64 class numbers or f32 targets");
     if (numbers && several)
         return io_fail(PEFT_E_DTYPE, "loader: labels are i64; expected f32 targets [n, %lld, %lld, %lld], as a pixel "
                        "of the masks may be of several classes", height, width, classes);
     if (peft_tensor_ndim(t) == (numbers ? 3 : 4) && peft_tensor_dim(t, 0) >= batch && peft_tensor_dim(t, 1) == height &&
         peft_tensor_dim(t, 2) == width && (numbers || peft_tensor_dim(t, 3) == classes))
         return PEFT_OK;
-    return io_fail(PEFT_E_SHAPE, "loader: labels have other extents than expected of a data set with masks: i64 [n, "
-                   "%lld, %lld] or f32 [n, %lld, %lld, %lld], n %lld or more", height, width, height, width,
+    return io_fail(PEFT_E_SHAPE, "loader: labels: given %s, expected i64 [n, %lld, %lld] or f32 [n, %lld, %lld, %lld], "
+                   "n %lld or more, as the data set has masks", io_tensor_text(t, given), height, width, height, width,
                    classes, batch);
 }
 

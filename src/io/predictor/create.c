@@ -26,11 +26,11 @@ static peft_status check_size(const peft_predictor *p)
     if (height == rows && width == columns) return PEFT_OK;
     const bool squares = height == width && rows == columns;
     if (squares)
-        return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lld x %lld, the model takes %lld "
-                       "x %lld; give a transform with size=%lld, or load the backbone with image_size=%lld", height,
+        return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lldx%lld, the model takes "
+                       "%lldx%lld; give a transform with size=%lld, or load the backbone with image_size=%lld", height,
                        width, rows, columns, rows, height);
-    return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lld x %lld (height x width), the model "
-                   "takes %lld x %lld; give a transform with size=%lldx%lld, or load the backbone with "
+    return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lldx%lld (height x width), the model "
+                   "takes %lldx%lld; give a transform with size=%lldx%lld, or load the backbone with "
                    "image_size=%lldx%lld", height, width, rows, columns, rows, columns, height, width);
 }
 
@@ -61,17 +61,21 @@ static peft_status init(peft_predictor *p, const peft_model *m, peft_transform *
     return s ? s : io_blocks_context(&p->blocks, &p->temporary);
 }
 
-/* A predictor over one of the two; the other is NULL. */
-static peft_status make(peft_session *session, peft_adaptor *adaptor, peft_transform *transform, peft_predictor **out)
+const peft_model *io_runner_model(io_runner r)
 {
-    const peft_model *m = session ? peft_session_model(session) : peft_adaptor_model(adaptor);
+    return r.session ? peft_session_model(r.session) : peft_adaptor_model(r.adaptor);
+}
+
+peft_status io_predictor_create(io_runner r, peft_transform *transform, peft_predictor **out)
+{
+    const peft_model *m = io_runner_model(r);
     peft_context *ctx = peft_backbone_context(peft_model_backbone(m));
     peft_predictor *p = io_alloc(ctx, 1, sizeof *p);
     if (!p) return io_nomem("predictor");
     p->ctx = p->blocks.ctx = peft_sys_context_retain(ctx);
-    p->session = session ? peft_sys_session_retain(session) : NULL;
-    p->adaptor = adaptor;
-    p->batch = session ? peft_session_batch(session) : peft_adaptor_batch(adaptor);
+    p->session = r.session ? peft_sys_session_retain(r.session) : NULL;
+    p->adaptor = r.adaptor;
+    p->batch = r.session ? peft_session_batch(r.session) : peft_adaptor_batch(r.adaptor);
     const peft_status s = init(p, m, transform);
     if (s) peft_predictor_free(p);
     else *out = p;
@@ -81,12 +85,7 @@ static peft_status make(peft_session *session, peft_adaptor *adaptor, peft_trans
 peft_status peft_predictor_create(peft_session *session, peft_transform *transform, peft_predictor **out)
 {
     if (!session || !out) return io_fail(PEFT_E_INVALID, "predictor: %s is NULL", session ? "out" : "session");
-    return make(session, NULL, transform, out);
-}
-
-peft_status io_predictor_create_adapting(peft_adaptor *a, peft_transform *transform, peft_predictor **out)
-{
-    return make(NULL, a, transform, out);
+    return io_predictor_create((io_runner){ .session = session }, transform, out);
 }
 
 void peft_predictor_free(peft_predictor *p)

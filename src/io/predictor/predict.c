@@ -24,37 +24,36 @@ static peft_status check_pixels(const peft_tensor *t, int *depth)
     static const struct { peft_dtype type; int depth; } rows[] = {
         { PEFT_U8, 8 }, { PEFT_U16, 16 }, { PEFT_I16, PEFT_SIGNED_16 }, { PEFT_F32, PEFT_FLOAT_32 } };
     const int64_t channels = peft_tensor_dim(t, 3);
+    char given[IO_TENSOR_TEXT];
     if (!t) return io_fail(PEFT_E_INVALID, "predictor: pixels is NULL");
     if (peft_tensor_ndim(t) != 4 || (channels != 1 && channels != 3) || !peft_tensor_count(t))
-        return io_fail(PEFT_E_SHAPE, "predictor: pixels have %d extents, the last is %lld; expected [n, height, "
-                       "width, channels] with 1 channel (grey) or 3 (RGB), and no extent of 0", peft_tensor_ndim(t),
-                       (long long)peft_tensor_dim(t, peft_tensor_ndim(t) - 1));
+        return io_fail(PEFT_E_SHAPE, "predictor: pixels: given %s, expected [n, height, width, channels] with 1 "
+                       "channel (grey) or 3 (RGB), and no extent of 0", io_tensor_text(t, given));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].type == peft_tensor_dtype(t)) {
             *depth = rows[i].depth;
             return PEFT_OK;
         }
-    return io_fail(PEFT_E_DTYPE, "predictor: pixels have type %d of peft_dtype; expected PEFT_U8, PEFT_U16, PEFT_I16 "
-                   "or PEFT_F32", (int)peft_tensor_dtype(t));
+    return io_fail(PEFT_E_DTYPE, "predictor: pixels: given %s, expected u8, u16, i16 or f32", io_tensor_text(t, given));
 }
 
 /* Checks the shape and type of the tensor for the results: [n, the shape of one image's logits]. */
 static peft_status check_out(const peft_predictor *p, const call *c)
 {
     const char *argument = c->result == PROBABILITIES ? "probabilities" : "logits";
-    char expected[160];
+    char expected[160], given[IO_TENSOR_TEXT];
     size_t used = (size_t)snprintf(expected, sizeof expected, "[%lld", (long long)c->n);
     if (!c->out) return io_fail(PEFT_E_INVALID, "predictor: %s is NULL", argument);
     if (peft_tensor_dtype(c->out) != PEFT_F32)
-        return io_fail(PEFT_E_DTYPE, "predictor: %s have type %d of peft_dtype; expected PEFT_F32", argument,
-                       (int)peft_tensor_dtype(c->out));
+        return io_fail(PEFT_E_DTYPE, "predictor: %s: given %s, expected f32", argument, io_tensor_text(c->out, given));
     bool fits = peft_tensor_ndim(c->out) == p->ndim + 1 && peft_tensor_dim(c->out, 0) == c->n;
     for (int i = 0; i < p->ndim; i++) {
         fits = fits && peft_tensor_dim(c->out, i + 1) == p->dim[i];
         used += (size_t)snprintf(expected + used, sizeof expected - used, ", %lld", (long long)p->dim[i]);
     }
     return fits ? PEFT_OK
-                : io_fail(PEFT_E_SHAPE, "predictor: %s have other extents than expected: %s]", argument, expected);
+                : io_fail(PEFT_E_SHAPE, "predictor: %s: given %s, expected f32 %s]", argument,
+                          io_tensor_text(c->out, given), expected);
 }
 
 /* Makes image i of the call under p->temporary, so that the memory of its transform comes from p->blocks. Where it has

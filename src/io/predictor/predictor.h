@@ -26,9 +26,12 @@ struct peft_predictor {
     io_geometry last_geometry;                                /* of the image that was prepared last */
 };
 
-/* A predictor whose adaptor adapts to each batch that it predicts; it has no probabilities. Otherwise as
- * peft_predictor_create. */
-peft_status io_predictor_create_adapting(peft_adaptor *a, peft_transform *transform, peft_predictor **out);
-/* Predicts prepared images [n, 3, side, side], n up to the batch: peft_session_predict or peft_adaptor_predict. */
+/* What a predictor or segmenter runs: one of the two, the other is NULL. An adaptor adapts to each batch that it
+ * predicts. */
+typedef struct io_runner { peft_session *session; peft_adaptor *adaptor; } io_runner;
+/* As peft_predictor_create; with an adaptor the predictor has no probabilities. */
+peft_status io_predictor_create(io_runner r, peft_transform *transform, peft_predictor **out);
+const peft_model *io_runner_model(io_runner r);
+/* Predicts prepared images [n, 3, height, width], n up to the batch: peft_session_predict or peft_adaptor_predict. */
 peft_status io_predictor_logits(peft_predictor *p, const peft_tensor *images, peft_tensor *logits);
 #endif

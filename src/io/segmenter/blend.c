@@ -76,9 +76,10 @@ static peft_status predict_tiles(const tiling *t, int64_t row, int64_t column, i
         tile[made] = im;
     }
     if (!status && (status = predict(t, tile, count))) {
-        char which[120];
-        snprintf(which, sizeof which, "tiles of %lld x %lld pixels from row %lld, column %lld on", (long long)s->width,
-                 (long long)s->height, (long long)top, (long long)io_tile_start(&t->across, column));
+        char which[160];
+        const long long left = io_tile_start(&t->across, column);
+        snprintf(which, sizeof which, "tiles of %lldx%lld pixels (height x width) from row %lld, column %lld on",
+                 (long long)s->height, (long long)s->width, (long long)top, left);
         io_fail_in(status, which);
     }
     for (int64_t i = 0; i < count && !status; i++)

@@ -38,26 +38,18 @@ static peft_status check_map(peft_segmenter *s)
                    "written with 8 bits", (long long)s->classes, IO_SEGMENT_CLASSES);
 }
 
-/* A predictor over one of the two; the other is NULL. */
-static peft_status make_predictor(peft_session *session, peft_adaptor *adaptor, peft_transform *transform,
-                                  peft_predictor **out)
-{
-    return adaptor ? io_predictor_create_adapting(adaptor, transform, out)
-                   : peft_predictor_create(session, transform, out);
-}
-
 /* Replaces the predictor by one of tiles: images that have the size of the input already. */
-static peft_status use_tiles(peft_segmenter *s, peft_session *session, peft_adaptor *adaptor)
+static peft_status use_tiles(peft_segmenter *s, io_runner r)
 {
     peft_status status = peft_transform_parse_over(s->ctx, s->transform->text, "resize=none", &s->tile_transform);
     if (status) return status;
     atomic_store(&s->tile_transform->warned_of_dark, true);   /* io_range_of_parts warns of the whole image */
     peft_predictor_free(s->predictor);
     s->predictor = NULL;
-    return make_predictor(session, adaptor, s->tile_transform, &s->predictor);
+    return io_predictor_create(r, s->tile_transform, &s->predictor);
 }
 
-/* Fills weight [side], the factors of a tile's rows or columns. */
+/* Fills weight [length], the factors of a tile's rows or columns. */
 static void fill_weights(const io_segment_options *o, int64_t length, float *weight)
 {
     const double side = (double)length, middle = side / 2, ramp = o->overlap * side;
@@ -99,20 +91,20 @@ static peft_status check_whole(const io_segment_options *o)
                    "too, or leave it out", changed);
 }
 
-/* A transform that cuts the borders off an image of the model's input size cuts them off every image. */
+/* With an image of the model's input size, since a transform that crops it (crop_pct) crops images of all sizes. One
+ * that only crops other proportions is found when such an image is segmented. */
 static peft_status check_transform(const peft_segmenter *s)
 {
     double box[4];
     return io_check_whole(s, s->width, s->height, box);
 }
 
-static peft_status init(peft_segmenter *s, peft_session *session, peft_adaptor *adaptor, peft_transform *transform,
-                        const char *options)
+static peft_status init(peft_segmenter *s, io_runner r, peft_transform *transform, const char *options)
 {
     peft_status status = peft_sys_opt_defaults(keys, &s->options);
     if (!status) status = peft_sys_opt_read(keys, options, "segmenter", &s->options, NULL);
     if (!status && s->options.mode == IO_MODE_WHOLE) status = check_whole(&s->options);
-    if (!status) status = make_predictor(session, adaptor, transform, &s->predictor);
+    if (!status) status = io_predictor_create(r, transform, &s->predictor);
     if (status) return status;
     s->height = s->predictor->height;
     s->width = s->predictor->width;
@@ -120,20 +112,17 @@ static peft_status init(peft_segmenter *s, peft_session *session, peft_adaptor *
     status = check_map(s);
     if (!status && s->options.mode == IO_MODE_WHOLE) status = check_transform(s);
     if (status || s->options.mode == IO_MODE_WHOLE) return status;
-    status = use_tiles(s, session, adaptor);
+    status = use_tiles(s, r);
     return status ? status : make_weights(s);
 }
 
-/* A segmenter over one of the two; the other is NULL. */
-static peft_status make(peft_session *session, peft_adaptor *adaptor, peft_transform *transform, const char *options,
-                        peft_segmenter **out)
+static peft_status make(io_runner r, peft_transform *transform, const char *options, peft_segmenter **out)
 {
-    const peft_model *m = session ? peft_session_model(session) : peft_adaptor_model(adaptor);
-    peft_context *ctx = peft_backbone_context(peft_model_backbone(m));
+    peft_context *ctx = peft_backbone_context(peft_model_backbone(io_runner_model(r)));
     peft_segmenter *s = io_alloc(ctx, 1, sizeof *s);
     if (!s) return io_nomem("segmenter");
     s->ctx = peft_sys_context_retain(ctx);
-    const peft_status status = init(s, session, adaptor, transform, options);
+    const peft_status status = init(s, r, transform, options);
     if (status) peft_segmenter_free(s);
     else *out = s;
     return status;
@@ -143,14 +132,14 @@ peft_status peft_segmenter_create(peft_session *session, peft_transform *transfo
                                   peft_segmenter **out)
 {
     if (!session || !out) return io_fail(PEFT_E_INVALID, "segmenter: %s is NULL", session ? "out" : "session");
-    return make(session, NULL, transform, options, out);
+    return make((io_runner){ .session = session }, transform, options, out);
 }
 
 peft_status peft_segmenter_create_adapting(peft_adaptor *adaptor, peft_transform *transform, const char *options,
                                            peft_segmenter **out)
 {
     if (!adaptor || !out) return io_fail(PEFT_E_INVALID, "segmenter: %s is NULL", adaptor ? "out" : "adaptor");
-    return make(NULL, adaptor, transform, options, out);
+    return make((io_runner){ .adaptor = adaptor }, transform, options, out);
 }
 
 void peft_segmenter_free(peft_segmenter *s)

@@ -75,17 +75,15 @@ static peft_status keep_probabilities(int64_t first, const peft_tensor *labels, 
     return PEFT_OK;
 }
 
-peft_status io_check_map(const peft_segmenter *s, const peft_image *im, const peft_tensor *out, peft_dtype type,
-                         const char *type_name)
+peft_status io_check_map(const peft_segmenter *s, const peft_image *im, const peft_tensor *out, peft_dtype type)
 {
-    if (peft_tensor_dtype(out) != type)
-        return io_fail(PEFT_E_DTYPE, "segmenter: out has type %d of peft_dtype; expected %s",
-                       (int)peft_tensor_dtype(out), type_name);
-    if (peft_tensor_ndim(out) == 3 && peft_tensor_dim(out, 0) == im->height && peft_tensor_dim(out, 1) == im->width &&
-        peft_tensor_dim(out, 2) == s->classes)
-        return PEFT_OK;
-    return io_fail(PEFT_E_SHAPE, "segmenter: out has other extents than expected: [%lld, %lld, %lld], height and width "
-                   "of the image and the classes of the model", (long long)im->height, (long long)im->width,
+    const bool fits = peft_tensor_ndim(out) == 3 && peft_tensor_dim(out, 0) == im->height &&
+                      peft_tensor_dim(out, 1) == im->width && peft_tensor_dim(out, 2) == s->classes;
+    char given[IO_TENSOR_TEXT];
+    if (fits && peft_tensor_dtype(out) == type) return PEFT_OK;
+    return io_fail(peft_tensor_dtype(out) == type ? PEFT_E_SHAPE : PEFT_E_DTYPE, "segmenter: out: given %s, expected "
+                   "%s [%lld, %lld, %lld], height and width of the image and the classes of the model",
+                   io_tensor_text(out, given), io_dtype_name(type), (long long)im->height, (long long)im->width,
                    (long long)s->classes);
 }
 
@@ -93,6 +91,6 @@ peft_status peft_segmenter_probabilities(peft_segmenter *s, const peft_image *im
 {
     if (!s || !im || !out)
         return io_fail(PEFT_E_INVALID, "segmenter: %s is NULL", !s ? "segmenter" : !im ? "image" : "out");
-    const peft_status status = io_check_map(s, im, out, PEFT_F32, "PEFT_F32");
+    const peft_status status = io_check_map(s, im, out, PEFT_F32);
     return status ? status : peft_segmenter_rows(s, im, 1, keep_probabilities, out);
 }

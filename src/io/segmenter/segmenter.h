@@ -62,8 +62,7 @@ peft_status  io_tile_cut(const peft_image *im, const io_part *part, int border, 
 /* Several classes with a probability each (link sigmoid) have no label map. */
 bool         io_has_labels(const peft_segmenter *s);
 /* out must be a tensor [height, width, classes] of this type. */
-peft_status  io_check_map(const peft_segmenter *s, const peft_image *im, const peft_tensor *out, peft_dtype type,
-                          const char *type_name);
+peft_status  io_check_map(const peft_segmenter *s, const peft_image *im, const peft_tensor *out, peft_dtype type);
 /* Calls fn with the finished rows first .. first + count - 1 of the band. */
 typedef struct io_emission {
     peft_segmenter *s;

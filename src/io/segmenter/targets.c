@@ -27,7 +27,7 @@ peft_status peft_segmenter_targets(peft_segmenter *s, const peft_image *im, cons
         if (!(thresholds[k] >= 0 && thresholds[k] <= 1))
             return io_fail(PEFT_E_INVALID, "segmenter: the threshold of class %lld is %g, expected 0 to 1",
                            (long long)k, thresholds[k]);
-    const peft_status status = io_check_map(s, im, out, PEFT_U8, "PEFT_U8");
+    const peft_status status = io_check_map(s, im, out, PEFT_U8);
     return status ? status
                   : peft_segmenter_rows(s, im, 1, keep_targets, &(decided){ peft_tensor_data(out), thresholds });
 }

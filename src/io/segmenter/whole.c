@@ -8,10 +8,10 @@ static peft_status check_box(const peft_segmenter *s, int64_t width, int64_t hei
     const double x = (box[2] - box[0]) / (double)s->width, y = (box[3] - box[1]) / (double)s->height;
     if (box[0] <= x && box[1] <= y && box[2] >= (double)width - x && box[3] >= (double)height - y)
         return PEFT_OK;
-    return io_fail(PEFT_E_UNSUPPORTED, "segmenter: of an image of %lld x %lld pixels the transform keeps columns %.0f "
-                   "to %.0f and rows %.0f to %.0f, and the model cannot know what lies outside; use a transform with "
-                   "resize=squash,crop_pct=1 or resize=longest, or mode=tiles", (long long)width,
-                   (long long)height, box[0], box[2], box[1], box[3]);
+    return io_fail(PEFT_E_UNSUPPORTED, "segmenter: of an image of %lldx%lld pixels (height x width) the transform "
+                   "keeps rows %.0f to %.0f and columns %.0f to %.0f, and the model cannot know what lies outside; use "
+                   "a transform with resize=squash,crop_pct=1 or resize=longest, or mode=tiles", (long long)height,
+                   (long long)width, box[1], box[3], box[0], box[2]);
 }
 
 peft_status io_check_whole(const peft_segmenter *s, int64_t width, int64_t height, double box[4])

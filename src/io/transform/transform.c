@@ -115,8 +115,8 @@ peft_status peft_transform_box(const peft_transform *t, int64_t width, int64_t h
 {
     if (!t || !box) return io_fail(PEFT_E_INVALID, "transform: %s is NULL", t ? "box" : "transform");
     if (width < 1 || height < 1)
-        return io_fail(PEFT_E_INVALID, "transform: given an image of %lld x %lld pixels, expected sides of 1 and more",
-                       (long long)width, (long long)height);
+        return io_fail(PEFT_E_INVALID, "transform: given an image of %lldx%lld pixels (height x width), expected sides "
+                       "of 1 and more", (long long)height, (long long)width);
     io_fit_box(&t->recipe, width, height, box);
     return PEFT_OK;
 }

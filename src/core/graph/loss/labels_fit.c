@@ -6,8 +6,8 @@
 #include "core/options/options.h"
 
 /* By pf_label_kind. */
-static const char *const type_of[] = { "i64", "f32" }, *const meaning_of[] = { "numbers of classes",
-                                                                               "values for each class" };
+static const char *const types_of[] = { "i64", "f32 or f64" };
+static const char *const meaning_of[] = { "class numbers", "values for each class" };
 
 static bool type_fits(pf_label_kind kind, peft_dtype type)
 {
@@ -23,7 +23,7 @@ static peft_status refuse_type(pf_label_kind kind, const peft_tensor *labels, co
         snprintf(cure, sizeof cure, "; %s are for loss=%s", meaning_of[other],
                  pf_loss_names_for(other, losses, sizeof losses));
     return pf_fail(PEFT_E_DTYPE, "labels: given %s %s, expected %s %s, %s%s", pf_dtype_name(labels->type),
-                   pf_dims_text(given, sizeof given, labels->ndim, labels->dim), type_of[kind],
+                   pf_dims_text(given, sizeof given, labels->ndim, labels->dim), types_of[kind],
                    pf_dims_text(expected, sizeof expected, n, dims), meaning_of[kind], cure);
 }
 
