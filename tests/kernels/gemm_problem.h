@@ -142,7 +142,7 @@ static double *factors(const float *x, int64_t row_stride, int64_t k_stride, int
 }
 
 /* Compares C (and the stored pre-activations) with the reference; elements in the gaps must be unchanged. With
- * PARTIAL every fourth element is compared, as the reference takes most of the time there. */
+ * PARTIAL every fourth element is compared, as the reference takes most of the time under AddressSanitizer. */
 static void check_result(const problem *p, const char *variant)
 {
     const pk_gemm *g = &p->g;

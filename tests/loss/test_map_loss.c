@@ -72,7 +72,7 @@ static pf_loss_rows maps_rows(const maps *m, const pf_loss_kind *kind)
 
 /* Pixels whose label is ignored, or with targets of -1, change nothing: value and gradient of the others are those of
  * maps without these pixels, whatever their logits are. */
-START_TEST(places_without_a_label_count_nowhere)
+START_TEST(pixels_without_a_label_count_nowhere)
 {
     enum { PIXELS = 12, OUT = 4 };
     static const pk_real weight[CLASSES] = { (pk_real)0.5, 2, (pk_real)1.25 };
@@ -147,7 +147,7 @@ START_TEST(threads_change_no_bit)
 END_TEST
 
 /* Two samples of one pixel each. Sample 1 has no label: it counts in no mean. A class with denominator 0 has Dice 1. */
-START_TEST(dice_of_samples_and_classes_without_a_place)
+START_TEST(dice_of_samples_and_classes_without_a_pixel)
 {
     const pk_real flat[2 * 2] = { 0, 0, 7, -7 }, sure[2 * 2] = { 4000, -4000, 4000, -4000 };
     const int64_t y[2] = { 1, -1 }, right[2] = { 0, 0 }, wrong[2] = { 1, 1 };
@@ -202,5 +202,5 @@ START_TEST(parts_of_the_sums)
 }
 END_TEST
 
-SUITE_MAIN("map loss", values_and_gradients_equal_those_of_python, places_without_a_label_count_nowhere,
-           threads_change_no_bit, dice_of_samples_and_classes_without_a_place, parts_of_the_sums)
+SUITE_MAIN("map loss", values_and_gradients_equal_those_of_python, pixels_without_a_label_count_nowhere,
+           threads_change_no_bit, dice_of_samples_and_classes_without_a_pixel, parts_of_the_sums)

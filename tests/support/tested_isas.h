@@ -20,7 +20,7 @@ static inline const char *const *tested_isas(void)
 }
 
 /* Those for programs that train whole models. With PARTIAL it is the best instruction set alone: such programs take
- * minutes there, and the programs of tests/kernels run the kernels of all sets. */
+ * minutes under AddressSanitizer, and the programs of tests/kernels run the kernels of all sets. */
 static inline const char *const *tested_isas_of_models(void)
 {
     static const char *best[2];

@@ -71,7 +71,7 @@ is iou "$(field c.csv tissue 7)" 0.666666667
 is precision "$(field c.csv tissue 8)" 0.666666667
 is recall "$(field c.csv tissue 9)" 1
 is hd95 "$(field c.csv tissue 10)" 2
-is surface_distance "$(field c.csv tissue 11)" 0.563380282            # (64 * 2 + 4 * 8) / 284 places of both surfaces
+is surface_distance "$(field c.csv tissue 11)" 0.563380282            # (64 * 2 + 4 * 8) / 284 pixels of both surfaces
 [ "$(grep ',benign,' c.csv | cut -d, -f6-11)" = '0,0,,0,inf,inf' ] || fail 'a class that was not predicted'
 [ "$(grep ',malignant,' c.csv | cut -d, -f6-11)" = ',,,,,' ] || fail 'a class that neither mask has'
 grep -q '^tissue  *1  *0.8000$' log || fail 'no Dice, or an interval of one case'
