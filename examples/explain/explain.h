@@ -25,7 +25,7 @@ typedef struct map_kinds { map_kind item[MOST_KINDS]; int count; int64_t class; 
 map_kinds open_kinds(const loaded_model *s, const char *list, const char *map_options, const char *class,
                      int64_t batch);
 void      free_kinds(map_kinds *k);
-/* Computes one map of the input [3,S,S]; *class: the class that it is of, -1: none. */
+/* Computes one map of the input [3,h,w]; *class: the class that it is of, -1: none. */
 peft_status compute_map(const loaded_model *s, const map_kinds *all, int kind, float *input, int64_t *class);
 
 /* --- drawing.c --- */

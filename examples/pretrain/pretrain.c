@@ -40,7 +40,7 @@ typedef struct run {
     progress progress;
 } run;
 
-/* The transform for images of `size` x `size` pixels, with the augmentation of the flags. */
+/* The transform to the size of the backbone's images, with the augmentation of the flags. */
 static void make_transform(run *r)
 {
     char text[512], size[SIDES_TEXT];

@@ -13,7 +13,7 @@ model = libpeft.Model.load(vit, "scans.safetensors")
 pixels = np.zeros((4, 48, 64, 3), np.uint8)  # (n, height, width, channels)
 probabilities = libpeft.Predictor(model).probabilities(pixels)  # float32 (n, classes)
 
-images = np.zeros((4, *model.input_shape), np.float32)  # (n, 3, side, side), prepared
+images = np.zeros((4, *model.input_shape), np.float32)  # (n, 3, height, width), prepared
 session = libpeft.Session(model, batch=4)
 logits = np.empty((4, model.classes), np.float32)
 session.logits(images, out=logits)  # no copy in or out

@@ -43,7 +43,7 @@ class Adaptor(Object):
         self._input, self._output = (None, *model.input_shape), model.output_shape
 
     def predict(self, images: Array, out: Floats | None = None) -> Floats:
-        """Adapts on images float32 (n, 3, side, side), n at most the option batch, and predicts them: logits."""
+        """Adapts on images float32 (n, 3, height, width), n at most the option batch, and predicts them: logits."""
         images = floats("images", images, self._input)
         out = output("out", out, (len(images), *self._output))
         with self._lock:

@@ -31,7 +31,7 @@ class Maps(Object):
     """A model compiled for one kind of map: numbers for the cells of a grid over the image (include/peft/maps.h).
 
         maps = libpeft.Maps(model, kind="cam", batch=8)
-        grids, classes = maps.compute(images)        # images: float32 (n, 3, side, side), prepared by a Transform
+        grids, classes = maps.compute(images)        # images: float32 (n, 3, height, width), prepared by a Transform
 
     n may be any number; results are the same for any `batch`. Maps reads the model's current values in each call, as a
     Session does. It is used by one thread at a time, others wait."""

@@ -28,7 +28,7 @@ class Session(Object):
     """A model compiled for inference. All memory is allocated when it is made.
 
         session = libpeft.Session(model, batch=8)
-        logits = session.logits(images)              # images: float32 (n, 3, side, side), prepared by a Transform
+        logits = session.logits(images)              # images: float32 (n, 3, height, width), prepared by a Transform
 
     Images are used where they lie: an array of another type, or with gaps, is an error. n may be any number; more than
     `batch` images are predicted in several calls, with the same bits. A session is used by one thread at a time, others

@@ -137,7 +137,7 @@ class Trainer(Object):
         return x, y, None if ids is None else integers("ids", ids, n)
 
     def step(self, images: Array | None, labels: Array, ids: Sequence[int] | Integers | None = None) -> float:
-        """One training step; returns the loss. images float32 (n, 3, side, side), used where they lie; labels (n,)
+        """One training step; returns the loss. images float32 (n, 3, height, width), used where they lie; labels (n,)
         whole numbers (int64 is not copied) for ce, else float32 (n, classes); ids: for the feature cache, with which
         images may be None."""
         self._call(lib.peft_trainer_step, self._batch(images, labels, ids))

@@ -14,11 +14,12 @@ static const char *const fact_name[PF_FACTS] = {
     "rope_rotate_half", "ref_feat_shape", "use_post_transformer_norm", "use_fc_norm", "use_gated_mlp", "query_bias",
     "key_bias", "value_bias", "proj_bias", "mlp_bias", "intermediate_size" };
 
-/* Type of a value in the file. SIDE: a whole number, or a list whose last two are equal, [224, 224]; SIDES: whose last
- * two are height and width, which become the text "224" or "384x512". FIRST: a text, or
- * a list whose first text is taken. ACT, POOL: the name of an activation or pooling, translated to the load option's
- * value. ACT_LAYER: timm's name of an activation, kept as it is, because its meaning depends on the kind of MLP. */
-typedef enum { NUMBER, SIDE, SIDES, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
+/* Type of a value in the file. SQUARE_SIDE: a whole number, or a list whose last two numbers are equal, [224, 224].
+ * IMAGE_SIZE: a whole number, or a list whose last two numbers are height and width, which become the text "224" or
+ * "384x512". FIRST: a text, or a list whose first text is taken. ACT, POOL: the name of an activation or pooling,
+ * translated to the load option's value. ACT_LAYER: timm's name of an activation, kept as it is, because its meaning
+ * depends on the kind of MLP. */
+typedef enum { NUMBER, SQUARE_SIDE, IMAGE_SIZE, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
 /* The object of the file that holds a key. TOP: the file itself; CLIP: vision_config, the image tower of Hugging Face's
  * CLIP; ALONE: the file itself, unless it has vision_config and so describes a text model in the other keys; ROPE:
  * rope_parameters there; ARGS: timm's model_args; CFG: timm's pretrained_cfg. A fact is taken from the first row whose
@@ -42,8 +43,9 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "rope_temperature", ROPE, "rope_theta", NUMBER },
     { "rope_grid_offset", ARGS, "rope_grid_offset", NUMBER },
     { "rope_grid_indexing", ARGS, "rope_grid_indexing", TEXT }, { "rope_rotate_half", ARGS, "rope_rotate_half", FLAG },
-    { "ref_feat_shape", ARGS, "ref_feat_shape", SIDE },
-    { "patch", CLIP, "patch_size", SIDE }, { "patch", TOP, "patch_size", SIDE }, { "patch", ARGS, "patch_size", SIDE },
+    { "ref_feat_shape", ARGS, "ref_feat_shape", SQUARE_SIDE },
+    { "patch", CLIP, "patch_size", SQUARE_SIDE }, { "patch", TOP, "patch_size", SQUARE_SIDE },
+    { "patch", ARGS, "patch_size", SQUARE_SIDE },
     { "width", CLIP, "hidden_size", NUMBER }, { "width", TOP, "hidden_size", NUMBER },
     { "width", ARGS, "embed_dim", NUMBER },
     { "depth", CLIP, "num_hidden_layers", NUMBER }, { "depth", TOP, "num_hidden_layers", NUMBER },
@@ -55,9 +57,9 @@ static const struct { const char *fact; section section; const char *key; kind k
     { "key_bias", TOP, "key_bias", FLAG }, { "value_bias", TOP, "value_bias", FLAG },
     { "proj_bias", TOP, "proj_bias", FLAG }, { "mlp_bias", TOP, "mlp_bias", FLAG },
     { "no_embed_class", ARGS, "no_embed_class", FLAG },
-    { "image_size", CLIP, "image_size", SIDES }, { "image_size", TOP, "image_size", SIDES },
-    { "image_size", ARGS, "img_size", SIDES }, { "image_size", TOP, "img_size", SIDES },
-    { "image_size", CFG, "input_size", SIDES }, { "image_size", TOP, "input_size", SIDES },
+    { "image_size", CLIP, "image_size", IMAGE_SIZE }, { "image_size", TOP, "image_size", IMAGE_SIZE },
+    { "image_size", ARGS, "img_size", IMAGE_SIZE }, { "image_size", TOP, "img_size", IMAGE_SIZE },
+    { "image_size", CFG, "input_size", IMAGE_SIZE }, { "image_size", TOP, "input_size", IMAGE_SIZE },
     { "model_type", TOP, "model_type", TEXT }, { "architectures", TOP, "architectures", FIRST },
     { "architecture", TOP, "architecture", TEXT }, { "notes", CFG, "notes", FIRST },
     { "problem_type", TOP, "problem_type", TEXT } };
@@ -181,11 +183,11 @@ static peft_status check_bounds(const char *fact, const char *key, const json_t 
 static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
 {
     switch (k) {
-    case NUMBER: return pf_json_number(v, text, PF_FACT_MAX) ? PEFT_OK : pf_json_invalid(key, v, "a number");
-    case SIDE:   return side_text(key, v, text);
-    case SIDES:  return sides_text(key, v, text);
-    case ACT:    return act_text(key, v, text);
-    case POOL:   return pool_text(key, v, text);
+    case NUMBER:      return pf_json_number(v, text, PF_FACT_MAX) ? PEFT_OK : pf_json_invalid(key, v, "a number");
+    case SQUARE_SIDE: return side_text(key, v, text);
+    case IMAGE_SIZE:  return sides_text(key, v, text);
+    case ACT:         return act_text(key, v, text);
+    case POOL:        return pool_text(key, v, text);
     case FLAG:
         if (!json_is_boolean(v)) return pf_json_invalid(key, v, "true or false");
         snprintf(text, PF_FACT_MAX, "%s", json_is_true(v) ? "true" : "false");

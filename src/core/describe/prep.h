@@ -34,9 +34,9 @@ typedef struct pf_prep {
     char inexpressible[160];                        /* a setting of the file that pf_prep_text cannot write; "": none */
 } pf_prep;
 
-/* Read p from a configuration. side: the network's input in pixels; for timm the option image_size,
- * where 0 stands for what the file states. PEFT_E_FORMAT: a key has a value of a wrong type. A valid setting
- * that pf_prep_text cannot write is no error: p->inexpressible names it. */
+/* Read p from a configuration. side: the network's input in pixels; for timm the option image_size, where 0 stands for
+ * what the file states. PEFT_E_FORMAT: a key has a value of a wrong type. A valid setting that pf_prep_text cannot
+ * write is no error: p->inexpressible names it. */
 peft_status pf_prep_timm(const json_t *cfg, pf_grid side, pf_prep *p);              /* timm's pretrained_cfg */
 peft_status pf_prep_open_clip(const json_t *cfg, int64_t side, pf_prep *p);         /* preprocess_cfg; NULL: defaults */
 /* An image processor of Hugging Face. usual: the class to assume if the file names none, such as "ViT"; NULL: none. */

@@ -83,8 +83,9 @@ enum { SIDE_MAX = 1 << 24 };                       /* of a picture, in pixels */
 static int64_t shorter(pf_grid g) { return g.h < g.w ? g.h : g.w; }
 
 /* Writes to text the value of resize=N or resize=HxW for another input; false: the value is a word, such as squash, or
- * too large, and does not change. N is the shorter side of the picture: for an input that is not square it becomes that
- * of a picture that just covers the input by the same proportion, unless N is too small to cover it. */
+ * too large, and does not change. Sides change in proportion to those of the input. But N, the shorter side of the
+ * picture, cannot say how large a picture of other proportions must be to cover an input that is not square:
+ * resize=shorter can. Its crop_pct is the share of N that was cropped. N below the input covers nothing and stays N. */
 static bool scale_resize(const char *resize, pf_grid from, pf_grid to, char text[64])
 {
     int64_t height, width;
@@ -123,8 +124,8 @@ static peft_status apply_edits(const char *text, const edit *edits, int n, char 
     return PEFT_OK;
 }
 
-/* Makes the edits for another input: of "size", and of "resize" if it is in pixels, in the order of the
- * text. Returns their number; 0: the text has no valid size. */
+/* Makes the edits for another input: of "size", and of "resize" if it is in pixels, in the order of the text. Returns
+ * their number; 0: the text has no valid size. */
 static int find_edits(const char *text, pf_grid side, edit edits[2])
 {
     pf_setting size, resize;

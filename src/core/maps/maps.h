@@ -36,7 +36,7 @@ struct peft_maps {
     pf_overlay overlay;
     pf_class_row class_row;              /* while a graph is built */
     pf_compiled net;                     /* of kinds that compile one */
-    pk_real *images;                     /* [batch,3,S,S]: a copy of a smaller batch, filled up with zeros */
+    pk_real *images;                     /* [batch,3,h,w]: a copy of a smaller batch, filled up with zeros */
     peft_maps_fn progress; void *user;   /* of the present call */
     int64_t done, of;
 };

@@ -48,9 +48,9 @@ static peft_status set_grid(peft_maps *s, occlusion *o)
     return PEFT_OK;
 }
 
-/* A pixel's drop is the mean over the squares that cover it, and a cell's the mean over its pixels. Both follow
- * from rows and columns: along a side weight[c,q] is the mean over the pixels of cell c of (covered by q) / squares
- * there. */
+/* A pixel's drop is the mean over the squares that cover it, and a cell's the mean over its pixels. Both means are
+ * computed along rows and then along columns. Fills weight [cells,squares] of one side: weight[c,q] is the mean over
+ * the pixels of cell c of 1 / (squares that cover the pixel) where q covers it, else of 0. */
 static void set_weights(const occlusion *o, int64_t side, int64_t squares, double *weight)
 {
     for (int64_t y = 0; y < side; y++) {

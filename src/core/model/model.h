@@ -85,7 +85,7 @@ const peft_tensor *pf_model_tensor(const peft_model *m, const char *name);
  * is true, and then the function is called with it. */
 typedef bool (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
 pf_val pf_model_images(const peft_model *m, pf_graph *g);                              /* the input "images" */
-/* Builds the forward pass from images [b,3,s,s] to logits, with one row for each sample, or for each patch or pixel
+/* Builds the forward pass from images [b,3,h,w] to logits, with one row for each sample, or for each patch or pixel
  * (pf_head.of). tap may be NULL. */
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn tap, void *user);
 #endif

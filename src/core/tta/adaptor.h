@@ -94,7 +94,7 @@ struct peft_adaptor {
     pf_class_row class_row;              /* while a graph is built */
     void *arena; size_t arena_bytes;
     pf_method_inputs method_inputs;                      /* inputs that a method declared */
-    pk_real *images;                     /* [batch,3,S,S], for images of another element type */
+    pk_real *images;                     /* [batch,3,h,w], for images of another element type */
     pf_statistics statistics;
     void *block[PF_TTA_BLOCKS]; size_t block_bytes; int blocks;        /* of pf_tta_memory */
     uint64_t model_checksum;             /* of the model when the adaptor was made, reset or restored */

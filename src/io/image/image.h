@@ -30,7 +30,8 @@ struct peft_image {
     uint64_t pixels[];                                        /* [height, width, channels]; aligned for any type */
 };
 
-/* A spacing in millimetres that a file states; 0, not known, unless it is from 1e-6 to 1e6, as figures take it. */
+/* A spacing in millimetres that a file states, or 0, not known, where peft_segmentation_add would refuse it: it takes
+ * 1e-6 to 1e6. */
 static inline double io_known_spacing(double mm) { return mm >= 1e-6 && mm <= 1e6 ? mm : 0; }
 
 /* row_bytes of peft_image_from_buffer for a buffer whose rows follow each other without gaps. */

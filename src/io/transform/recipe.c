@@ -101,9 +101,10 @@ static int64_t scale_side(int64_t side, int64_t size, int64_t old_size)
 
 static int64_t shorter(peft_opt_side s) { return s.height < s.width ? s.height : s.width; }
 
-/* Adapts a resize in pixels, which was given for old_size, to the size of r: HxW in proportion. N, the shorter side of
- * the picture, in proportion between squares; else the picture covers the input by the same proportion (shorter, with
- * crop_pct), unless N is too small to cover it. */
+/* Adapts a resize in pixels, which was given for old_size, to the size of r, as peft_backbone_note does: sides change
+ * in proportion. But N, the shorter side of the picture, cannot say how large a picture of other proportions must be to
+ * cover an input that is not square: resize=shorter can. Its crop_pct is the share of N that was cropped. N below the
+ * input covers nothing and stays N. */
 static void scale_resize(io_recipe *r, peft_opt_side old_size)
 {
     const bool squares = r->size.height == r->size.width && old_size.height == old_size.width;

@@ -63,7 +63,7 @@ peft_status pf_method_inputs_bind(const pf_method_inputs *all, pf_compiled *c, i
 peft_status pf_method_inputs_bind_from(const pf_method_inputs *all, pf_compiled *c, int64_t n, int64_t first);
 
 /* --- call.c --- */
-/* Checks that images is [n,3,s,s], f32 or f64, with the model's image size s and 1 <= n <= batch; sets *n. */
+/* Checks that images is [n,3,h,w], f32 or f64, with the model's h and w and 1 <= n <= batch; sets *n. */
 peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n);
 /* Checks that x, which messages call `name`, is of type PF_REAL with the extents n and then those of sample. */
 peft_status pf_check_samples(const pf_shape *sample, const char *name, const peft_tensor *x, int64_t n);

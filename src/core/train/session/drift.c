@@ -14,7 +14,7 @@ typedef struct {
     peft_context *ctx;
     peft_model *model[2];                /* the model, and one of the merged backbone */
     peft_session *session[2];
-    peft_tensor *noise, *result[2];      /* noise: [BATCH,3,S,S], in place of images; NULL: images were given. result:
+    peft_tensor *noise, *result[2];      /* noise: [BATCH,3,h,w], in place of images; NULL: images were given. result:
                                             logits, or features [n,W] if the model has no head */
     double difference;                   /* the largest difference of two elements of the results */
     double largest;                      /* the largest magnitude in the model's result */

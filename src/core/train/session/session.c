@@ -16,7 +16,7 @@ struct peft_session {
     pf_compiled net;
     peft_options *options;
     pf_method_inputs method_inputs;      /* inputs that a method declared, set by peft_session_input */
-    pk_real *images;                     /* [batch,3,s,s]: a copy of a smaller batch, filled up with zeros */
+    pk_real *images;                     /* [batch,3,h,w]: a copy of a smaller batch, filled up with zeros */
     peft_tensor tap[PF_TAPS_MAX];        /* views of the values that taps name, in the order of pf_compiled.tap */
     bool has_run;                        /* the taps have values */
 };

@@ -25,7 +25,8 @@ static void resized_size(const io_recipe *r, const peft_image *im, int64_t *widt
     *height = io_before_crop(r, r->size.height);
     switch (r->resize.word) {
     case IO_RESIZE_SQUASH: return;
-    case IO_RESIZE_SHORTER:                                   /* of squares timm lets torchvision round: down */
+    case IO_RESIZE_SHORTER:                                   /* timm resizes to squares by torchvision, which rounds
+                                                               * the longer side down, else by its ResizeKeepRatio */
         if (square) io_shorter_size(im, *height, width, height);
         else keep_ratio(im, true, width, height);
         return;

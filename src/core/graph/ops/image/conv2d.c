@@ -22,9 +22,14 @@ static pk_windows windows_of(const pf_node *n, const extents *e, int64_t channel
     return (pk_windows){ n->attr.i[HEIGHT], n->attr.i[WIDTH], channels, e->kh, e->kw };
 }
 
-/* A copy of weights in another order: the element of output channel o, input channel c and tap p is ordered[o * out +
- * p * tap + c]. reverse: p counts from the last tap; back: from ordered to weights. */
-typedef struct { extents e; pk_real *weights, *ordered; int64_t out, tap; bool reverse, back; } order;
+/* A copy of weights in another order: the element of output channel o, input channel c and tap p is
+ * ordered[o * out_stride + p * tap_stride + c]. reverse: p counts from the last tap; back: from ordered to weights. */
+typedef struct {
+    extents e;
+    pk_real *weights, *ordered;
+    int64_t out_stride, tap_stride;
+    bool reverse, back;
+} order;
 
 static void copy_weights(void *arg, int64_t begin, int64_t end, int worker)
 {
@@ -34,7 +39,7 @@ static void copy_weights(void *arg, int64_t begin, int64_t end, int worker)
     for (int64_t o = begin; o < end; o++)
         for (int64_t p = 0; p < e->taps; p++) {
             pk_real *w = j->weights + o * e->in * e->taps + p;
-            pk_real *to = j->ordered + o * j->out + (j->reverse ? e->taps - 1 - p : p) * j->tap;
+            pk_real *to = j->ordered + o * j->out_stride + (j->reverse ? e->taps - 1 - p : p) * j->tap_stride;
             if (j->back) for (int64_t c = 0; c < e->in; c++) w[c * e->taps] = to[c];
             else for (int64_t c = 0; c < e->in; c++) to[c] = w[c * e->taps];
         }
@@ -43,14 +48,15 @@ static void copy_weights(void *arg, int64_t begin, int64_t end, int worker)
 /* The order of y = windows(x) w^T and of dw: [out, taps, in]. */
 static order by_result(const extents *e, pk_real *weights, void *ordered)
 {
-    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out = e->taps * e->in, .tap = e->in };
+    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out_stride = e->taps * e->in,
+                    .tap_stride = e->in };
 }
 
 /* The order of dx: [taps, out, in], the last tap first. */
 static order by_tap(const extents *e, pk_real *weights, void *ordered)
 {
-    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out = e->in, .tap = e->out * e->in,
-                    .reverse = true };
+    return (order){ .e = *e, .weights = weights, .ordered = ordered, .out_stride = e->in,
+                    .tap_stride = e->out * e->in, .reverse = true };
 }
 
 static void run_order(const pf_run *r, const order *o)

@@ -5,7 +5,8 @@
 
 namespace {
 
-constexpr double SAME = 1e-2;                                 // of distances in mm, relative; of cosines
+constexpr double SAME_DISTANCE = 1e-2;                        // largest difference of equal distances, relative
+constexpr double SAME_COSINE = 1e-2;                          // largest difference of equal direction cosines
 
 // Places of all frames; empty: there are not as many functional groups.
 std::vector<io_seg_place> places_of(io_dicom_file *f)
@@ -28,13 +29,13 @@ double step_between(const io_seg_place &a, const io_seg_place &b)
     const double normal[3] = { r[1] * c[2] - r[2] * c[1], r[2] * c[0] - r[0] * c[2], r[0] * c[1] - r[1] * c[0] };
     double step = 0, length = 0;
     for (int i = 0; i < 6; i++)
-        if (!(std::fabs(a.orientation[i] - b.orientation[i]) <= SAME)) return NAN;
+        if (!(std::fabs(a.orientation[i] - b.orientation[i]) <= SAME_COSINE)) return NAN;
     for (int i = 0; i < 3; i++) {
         const double moved = b.position[i] - a.position[i];
         step += normal[i] * moved;
         length += moved * moved;
     }
-    return std::fabs(std::sqrt(length) - std::fabs(step)) <= SAME * std::fabs(step) ? step : NAN;
+    return std::fabs(std::sqrt(length) - std::fabs(step)) <= SAME_DISTANCE * std::fabs(step) ? step : NAN;
 }
 
 // Millimetres between frames that follow each other at equal distances; 0: they do not, or have no positions.
@@ -47,7 +48,7 @@ double between_frames(io_dicom_file *f)
         if (!i) continue;
         const double step = step_between(places[i - 1], places[i]);
         if (i == 1) first = step;
-        if (!(std::fabs(step - first) <= SAME * std::fabs(first))) return 0;
+        if (!(std::fabs(step - first) <= SAME_DISTANCE * std::fabs(first))) return 0;
         sum += step;
     }
     return places.size() > 1 ? std::fabs(sum) / static_cast<double>(places.size() - 1) : 0;
