@@ -90,7 +90,7 @@ static void segmenter(peft::context &ctx)
     EXPECT(thrown_by([&] { g.probabilities(im, narrow); }) == PEFT_E_SHAPE);
 }
 
-/* With link sigmoid a pixel may have several labels; an adaptor adapts to the images. */
+// With link sigmoid a pixel may have several labels; an adaptor adapts to the images.
 static void labels_by_threshold(peft::context &ctx)
 {
     const peft::backbone vit = peft::backbone::random(ctx, "image_size=16,patch=8,width=16,depth=1,heads=2,mlp=16");
