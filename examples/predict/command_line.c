@@ -90,9 +90,11 @@ line_kind lines_of_flags(void)
     return LINE_OF_ATTENTION;
 }
 
+static bool has_true_masks(void) { return given[masks].value || given[mask_options].value; }
+
 bool can_resume(void)
 {
-    return given[out].value && !given[per_case].value && !given[adapt].value && !given[masks].value;
+    return given[out].value && !given[per_case].value && !given[adapt].value && !has_true_masks();
 }
 
 /* Ends the program if path is one of the files that it reads. */
@@ -122,8 +124,8 @@ void check_table_flags(int arguments, char *const *argument)
     if (given[case_figures].value)
         check_table_path("case-figures", given[case_figures].value, given[force].value, arguments, argument);
     if (!path) return;
-    if (given[resume].value && given[masks].value)
-        fail("--resume: figures of masks need all pictures; leave --masks or --resume out");
+    if (given[resume].value && has_true_masks())
+        fail("--resume: figures of masks need all pictures; leave --masks and --mask-options, or --resume out");
     if (given[resume].value && given[per_case].value)
         fail("--resume: a case needs the probabilities of all its pictures; predict without --resume");
     if (given[resume].value && given[adapt].value)

@@ -50,8 +50,9 @@
       "table has columns of areas, which it lacks without this flag") \
     X(masks, "DIR", NULL, "segment: compare with the true masks in this folder, which lie under the paths and names " \
       "of the pictures (docs/segmentation.md), and print Dice, IoU, precision, recall and distances") \
-    X(mask_options, "LIST", NULL, "with --masks: how masks are read, kind=binary,classes=background:lesion, ... " \
-      "(docs/segmentation.md); without it index masks of the model's classes") \
+    X(mask_options, "LIST", NULL, "segment: how true masks are read, kind=binary,classes=background:lesion, ... " \
+      "(docs/segmentation.md); without it index masks of the model's classes; without --masks they lie beside the " \
+      "pictures, as with suffix=_mask, and are not predicted") \
     X(case_figures, "FILE", NULL, "with --masks: write a CSV file with a row for each case and class") \
     X(adapt, "KIND", NULL, "adapt to the pictures by a kind of test-time adaptation with its options, foa_bp or " \
       "\"tent,batch=8\" (inspect --adaptation, docs/adaptation.md)") \

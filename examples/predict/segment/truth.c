@@ -9,6 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* BESIDE_IMAGES: they lie beside the pictures; NULL: there are none. */
+static const char *path_of_truth(void) { return path_of_masks(given[masks].value, given[mask_options].value); }
+
+/* What messages call the masks, to be freed. */
+static char *flag_of_truth(void)
+{
+    char *text;
+    const bool folder = given[masks].value;
+    if (asprintf(&text, folder ? "--masks %s" : "--mask-options %s: the masks beside the pictures",
+                 folder ? given[masks].value : given[mask_options].value) < 0) fail("out of memory");
+    return text;
+}
+
 /* Is the folder `inner` the folder `outer`, or below it? Both are canonical. */
 static bool is_within(const char *inner, const char *outer)
 {
@@ -35,12 +48,11 @@ pixel_spacing given_spacing(void)
 
 void check_ground_truth_flags(void)
 {
-    const int of_masks[] = { mask_options, case_figures }, written[] = { save_masks, save_overlays,
-                                                                         save_segmentations };
+    const int written[] = { save_masks, save_overlays, save_segmentations };
     (void)given_spacing();
-    for (size_t i = 0; i < sizeof of_masks / sizeof *of_masks; i++)
-        if (!given[masks].value && given[of_masks[i]].value)
-            fail("--%s: is for true masks; give --masks DIR too", name_of_flag(&given[of_masks[i]]).text);
+    if (!path_of_truth() && given[case_figures].value)
+        fail("--case-figures: is for true masks; give --masks DIR too, or --mask-options LIST if they lie beside the "
+             "pictures");
     for (size_t i = 0; given[masks].value && i < sizeof written / sizeof *written; i++)
         check_other_folder(&given[written[i]]);
 }
@@ -71,36 +83,37 @@ static void check_classes_of_masks(const peft_dataset *d, const loaded_model *s)
 {
     const int64_t classes = peft_dataset_mask_classes(d);
     char *of_masks = list_names(classes, name_in_masks, d);
-    char *of_model = list_names(classes_of(s), name_in_model, s);
+    char *of_model = list_names(classes_of(s), name_in_model, s), *shown = flag_of_truth();
     if (!peft_dataset_mask_multilabel(d) && has_several(s))
-        fail("--masks %s: give a pixel one class, and the model several labels; give --mask-options "
-             "per_class=folder,multilabel=true,classes=%s", given[masks].value, of_model);
+        fail("%s: give a pixel one class, and the model several labels; give --mask-options "
+             "per_class=folder,multilabel=true,classes=%s", shown, of_model);
     if (peft_dataset_mask_multilabel(d) && !has_several(s))
-        fail("--masks %s: have several labels a pixel, the model one class; give --mask-options without "
-             "multilabel=true", given[masks].value);
+        fail("%s: have several labels a pixel, the model one class; give --mask-options without multilabel=true", shown);
     if (strcmp(of_masks, of_model))
-        fail("--masks %s: have the classes %s, the model has %s; give --mask-options classes=%s", given[masks].value,
-             of_masks, of_model, of_model);
+        fail("%s: have the classes %s, the model has %s; give --mask-options classes=%s", shown, of_masks, of_model,
+             of_model);
+    free(shown);
     free(of_masks);
     free(of_model);
 }
 
 void open_ground_truth(inputs *in, const loaded_model *s)
 {
-    if (!given[masks].value) return;
+    const char *path = path_of_truth();
+    if (!path) return;
     char *classes = list_names(classes_of(s), name_in_model, s), *options;
     if (asprintf(&options, "classes=%s", classes) < 0) fail("out of memory");
-    add_input_masks(in, given[masks].value, given[mask_options].value ? given[mask_options].value : options);
+    add_input_masks(in, path, given[mask_options].value ? given[mask_options].value : options);
     free(options);
     free(classes);
     for (int64_t k = 0; k < in->sets; k++) check_classes_of_masks(in->set[k], s);
-    if (!in->count) fail("--masks %s: no picture has a mask", given[masks].value);
+    if (!in->count) fail("%s: no picture has a mask", flag_of_truth());
 }
 
 case_evaluator *begin_truth_evaluation(const loaded_model *s, int64_t pictures)
 {
     const evaluation_rule rule = { true, given_spacing(), pictures, has_several(s) };
-    if (!given[masks].value) return NULL;
+    if (!path_of_truth()) return NULL;
     const char **name = check_alloc(malloc((size_t)classes_of(s) * sizeof *name));
     for (int64_t c = 0; c < classes_of(s); c++) name[c] = class_of(s, c);
     case_evaluator *e = begin_evaluation(s->ctx, name, classes_of(s), &rule);

@@ -9,7 +9,8 @@
 pixel_spacing given_spacing(void);
 /* Ends the program where --spacing is no pair of lengths, a flag needs --masks, or true masks would be written over. */
 void            check_ground_truth_flags(void);
-/* --masks: gives the pictures masks, and ends the program if these have other classes than the model. */
+/* --masks, or --mask-options alone for masks beside the pictures: gives the pictures masks, and ends the program if
+ * these have other classes than the model. */
 void            open_ground_truth(inputs *in, const loaded_model *s);
 /* NULL: --masks is not given. */
 case_evaluator *begin_truth_evaluation(const loaded_model *s, int64_t pictures);

@@ -20,7 +20,7 @@ typedef struct truth { int64_t width, height; int64_t *label; peft_image *pictur
  * volume's. */
 static void check_truth(const study *s, const run *r, const shown_mask *m, const truth *t, const char *name)
 {
-    const bool slice = images_of_case(r->name[m->at]) > 1;
+    const bool slice = r->cases.images[m->at] > 1;
     for (int64_t c = 0; c < s->classes; c++) {
         const int64_t recorded = r->cases.truth[m->at * s->classes + c];
         int64_t pixels = 0;

@@ -41,6 +41,18 @@ sed -n '/^Dice /,/^test_images/p' log > one.figures
 grep -q '"mask-options": "classes=tissue:benign:malignant,suffix=_mask"' one.safetensors.record.json ||
     fail 'the record does not have the options'
 
+# predict, too: the pictures and figures of two folders.
+predict() { "$bin/predict" --backbone "$vit" --model one.safetensors --threads 1 "$@" > log 2>&1; }
+predict --masks ph/masks --case-figures two.csv --out two.lines ph/images || fail 'predict: two folders'
+grep '^mean ' log > two
+options=classes=tissue:benign:malignant,suffix=_mask
+predict --mask-options $options --case-figures one.csv --out one.lines one || fail 'predict: one folder'
+[ -s two ] && [ "$(grep '^mean ' log)" = "$(cat two)" ] || fail 'predict: other figures of masks beside their pictures'
+[ "$(wc -l < one.lines)" -eq "$(wc -l < two.lines)" ] || fail 'predict: other pictures'
+sed 's|^ph/images/|one/|' two.csv | cmp - one.csv > log || fail 'predict: other figures by case'
+if predict --case-figures no.csv one; then fail 'figures without masks'; fi
+grep -q 'give --masks DIR too, or --mask-options' log || fail 'predict: no cure'
+
 # Several files of a mask are united.
 options=classes=tissue:benign:malignant,suffix=_mask
 cp 'ph/masks/benign/benign (1).png' 'one/benign/benign (0)_mask_1.png'

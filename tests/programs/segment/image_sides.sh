@@ -67,7 +67,7 @@ refused 'differ; give one of them' "$bin/finetune" --backbone "$vit" --data ph/i
     --preprocess size=24 --out e.safetensors
 refused "--image-size: given '24x', expected a side in pixels, or height and width as 384x512" "$bin/finetune" \
     --backbone "$vit" --data ph/images --image-size 24x --out e.safetensors
-refused 'side network takes squares' "$bin/finetune" --backbone "$vit" --data ph/images --image-size 24x16 \
+refused 'expected square ones: load the backbone with image_size=N' "$bin/finetune" --backbone "$vit" --data ph/images --image-size 24x16 \
     --method fpt --out e.safetensors
 refused "--image-size: given '24y', expected a side in pixels" "$bin/pretrain" --start "$vit" --data ph/images \
     --image-size 24y --out e.safetensors

@@ -117,7 +117,7 @@ grep -qF 'have the classes tissue:benign, the model has tissue:benign:malignant'
 refused 'exists' predict --masks q --case-figures px.csv p/a.png
 predict --masks q --case-figures px.csv --force p/a.png > table 2> log || fail '--force'
 refused 'give --masks DIR too' predict --case-figures a.csv p/a.png
-refused 'give --masks DIR too' predict --mask-options classes=3 p/a.png
+refused 'beside the images they need a name of their own' predict --mask-options classes=3 p/a.png
 refused 'p/a' predict --masks ph/masks p/a.png
 refused 'holds 3 slices' predict --masks t p/a.png
 refused 'is the folder of --masks' predict --masks q --save-masks q --force p/a.png
