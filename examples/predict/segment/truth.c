@@ -88,7 +88,8 @@ static void check_classes_of_masks(const peft_dataset *d, const loaded_model *s)
         fail("%s: give a pixel one class, and the model several labels; give --mask-options "
              "per_class=folder,multilabel=true,classes=%s", shown, of_model);
     if (peft_dataset_mask_multilabel(d) && !has_several(s))
-        fail("%s: have several labels a pixel, the model one class; give --mask-options without multilabel=true", shown);
+        fail("%s: have several labels a pixel, the model one class; give --mask-options without multilabel=true",
+             shown);
     if (strcmp(of_masks, of_model))
         fail("%s: have the classes %s, the model has %s; give --mask-options classes=%s", shown, of_masks, of_model,
              of_model);
