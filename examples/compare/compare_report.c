@@ -56,7 +56,8 @@ void print_table(const study *s)
     static const struct { int column; double factor; const char *heading; } quality[] = {
         { result_accuracy, 100, "accuracy %" }, { result_balanced_accuracy, 100, "balanced acc. %" },
         { result_map, 100, "mAP %" }, { result_auroc_macro, 100, "macro AUROC %" }, { result_dice, 100, "Dice %" },
-        { result_iou, 100, "IoU %" }, { result_hd95, 1, "HD95" }, { result_surface_distance, 1, "surface dist." } };
+        { result_iou, 100, "IoU %" }, { result_hd95, 1, "HD95 mm or px" },
+        { result_surface_distance, 1, "surf. mm or px" } };
     enum { qualities = sizeof quality / sizeof *quality };
     int width = 6;                                            /* of the column of labels */
     if (s->per_case) printf("metrics are of cases: %s\n", case_rule_phrase[s->rule]);

@@ -43,7 +43,7 @@ printf '%s\n' 'head: --method linear --lr 1e-2' \
 study a --jobs 1 --records rec --judge-every 1 > log 2>&1 || fail 'failed'
 grep -q '^masks: 3 classes' log || fail 'the classes are not named'
 grep -q '^LoRA, draw 2, run 1: Dice ' log || fail 'no Dice of a run'
-grep -q '^ *runs *Dice % *IoU % *HD95 ' log || fail 'no heading of the table'
+grep -q '^ *runs *Dice % *IoU % *HD95 mm or px *surf. mm or px ' log || fail 'no heading of the table'
 grep -q '>Mean Dice (%)<' a.svg || fail 'no chart of Dice'
 figures a > one
 study b --jobs 3 > log 2>&1 || fail 'failed with three jobs'
