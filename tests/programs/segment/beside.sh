@@ -3,17 +3,8 @@
 # finetune --mask-options without --masks: masks in the folders of their images, with a suffix.
 #   beside.sh FOLDER      FOLDER: of the programs
 set -eu
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/setup.sh"
 
-fail() {
-    echo "segment_beside: $1"
-    cat log
-    exit 1
-}
 tune() {
     "$bin/finetune" --backbone "$vit" --threads 1 --method linear --epochs 1 "$@" > log 2>&1
 }

@@ -5,17 +5,8 @@
 #   compare.sh FOLDER      FOLDER: of the programs
 set -eu
 export LC_ALL=C
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/setup.sh"
 
-fail() {
-    echo "segment/compare.sh: $1"
-    cat log
-    exit 1
-}
 options=classes=tissue:benign:malignant
 # $start: exec, so that the process has the id $!, or nothing
 start=

@@ -4,25 +4,10 @@
 # of the pictures.
 #   dicom_series.sh FOLDER      FOLDER: of the programs
 set -eu
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/setup.sh"
 
-fail() {
-    echo "segment_dicom_series: $1"
-    cat log
-    exit 1
-}
 predict() {
     "$bin/predict" --backbone "$vit" --model m.safetensors --threads 1 "$@"
-}
-refused() {
-    words=$1
-    shift
-    if "$@" > log 2>&1; then fail "accepted: $*"; fi
-    grep -qF -- "$words" log || fail "no '$words'"
 }
 options=classes=tissue:benign:malignant
 

@@ -4,23 +4,8 @@
 # classes; the files record the sides, so that predict, explain and a further training need no option.
 #   image_sides.sh FOLDER      FOLDER: of the programs
 set -eu
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/setup.sh"
 
-fail() {
-    echo "image_sides: $1"
-    cat log
-    exit 1
-}
-refused() {                                                   # WORDS COMMAND..: fails, and says so
-    words=$1
-    shift
-    if "$@" > log 2>&1; then fail "accepted: $*"; fi
-    grep -qF -- "$words" log || fail "no '$words'"
-}
 finetune() { "$bin/finetune" --backbone "$vit" --threads 1 --epochs 1 --shots 2 "$@" > log 2>&1 || fail "finetune $*"; }
 
 "$bin/phantom" --out ph --images 3 --side 48 --masks > log

@@ -4,28 +4,13 @@
 # label, figures, and DICOM segmentations whose segments overlap.
 #   labels.sh FOLDER [dicom]      FOLDER: of the programs; dicom: DICOM files can be read
 set -eu
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/setup.sh"
 
-fail() {
-    echo "segment_labels: $1"
-    cat log
-    exit 1
-}
 tune() {
     "$bin/finetune" --backbone "$vit" --data ph --method linear --threads 1 "$@" > log 2>&1
 }
 predict() {
     "$bin/predict" --backbone "$vit" --threads 1 "$@"
-}
-refused() {
-    words=$1
-    shift
-    if "$@" > log 2>&1; then fail "accepted: $*"; fi
-    grep -qF -- "$words" log || fail "no '$words'"
 }
 options=per_class=folder,multilabel=true,classes=bright:twin:other
 

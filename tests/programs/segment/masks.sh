@@ -4,27 +4,11 @@
 # refused.
 #   masks.sh FOLDER      FOLDER: of the programs
 set -eu
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/setup.sh"
 
-fail() {
-    echo "segment: $1"
-    cat log
-    exit 1
-}
 tune() {
     "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --threads "${threads-1}" --method linear \
         --mask-options classes=tissue:benign:malignant "$@"
-}
-# finetune with these arguments must fail with a message that contains $1.
-refused() {
-    words=$1
-    shift
-    if "$@" > log 2>&1; then fail "accepted: $*"; fi
-    grep -qF -- "$words" log || fail "no '$words'"
 }
 
 "$bin/phantom" --out ph --images 8 --side 48 --masks --difficulty 0.3 > log

@@ -4,17 +4,8 @@
 # page shows them in 8 bits.
 #   report_depths.sh FOLDER [dicom]      FOLDER: of the programs; dicom: DICOM files can be read
 set -eu
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/setup.sh"
 
-fail() {
-    echo "report_depths: $1"
-    cat log
-    exit 1
-}
 zeros() { head -c "$1" /dev/zero; }
 # A slice of 8 x 8 pixels of NIfTI's data type $1 with $2 bits (octal), whose samples come from the standard input.
 slice() {

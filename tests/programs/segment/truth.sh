@@ -4,24 +4,9 @@
 # and that of --spacing, absent classes, and what is refused. The model predicts class 0 for every pixel.
 #   truth.sh FOLDER      FOLDER: of the programs
 set -eu
-bin=$(cd "$1" && pwd)
-vit=$(cd "$(dirname "$0")/../../.." && pwd)/examples/data/vit_cifar10.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/setup.sh"
 
-fail() {
-    echo "truth: $1"
-    cat log
-    exit 1
-}
 predict() { "$bin/predict" --backbone "$vit" --model m.safetensors --threads "${threads-1}" "$@"; }
-refused() {
-    words=$1
-    shift
-    if "$@" > log 2>&1; then fail "accepted: $*"; fi
-    grep -qF -- "$words" log || fail "no '$words'"
-}
 zeros() { head -c "$1" /dev/zero; }
 ones() { zeros "$1" | tr '\000' '\001'; }
 # A volume of 8 x 8 x 3 voxels of 0.5 x 0.75 x 2 mm, whose voxels come from the standard input.
