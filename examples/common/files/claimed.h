@@ -4,6 +4,6 @@
 #define CLAIMED_H
 
 /* Ends the program if an earlier call has named the same file under another flag, as "a.csv" and "./a.csv" do; else
- * remembers it. The folder of path exists. flag: as for check_output. */
-void claim_output(const char *flag, const char *path);
+ * remembers it. folder: that of path, which exists. flag: as for check_output. */
+void claim_output(const char *flag, const char *path, const char *folder);
 #endif

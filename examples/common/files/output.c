@@ -34,20 +34,17 @@ static void check_folder(const char *flag, const char *path, const char *folder)
              strerror(errno));
 }
 
-static void check_folder_of(const char *flag, const char *path)
-{
-    char *folder = folder_of(path);
-    check_folder(flag, path, folder);
-    free(folder);
-}
-
 void check_output_folder(const char *flag, const char *path)
 {
     char *trimmed = check_alloc(strdup(path));
     if (!*path) fail("--%s: the path is empty; expected the path of a folder", flag);
     for (size_t n = strlen(trimmed); n > 1 && trimmed[n - 1] == '/'; n--) trimmed[n - 1] = 0;
     if (!access(trimmed, F_OK)) check_folder(flag, path, trimmed);
-    else check_folder_of(flag, trimmed);
+    else {
+        char *folder = folder_of(trimmed);
+        check_folder(flag, trimmed, folder);
+        free(folder);
+    }
     free(trimmed);
 }
 
@@ -93,8 +90,10 @@ void check_output(const char *flag, const char *path, bool replace, const char *
     if (exists && !replace)
         fail("--%s %s: exists already; give another path, or --force to write over it", flag, path);
     if (exists) check_replaceable(flag, path);
-    check_folder_of(flag, path);
-    claim_output(flag, path);
+    char *folder = folder_of(path);
+    check_folder(flag, path, folder);
+    claim_output(flag, path, folder);
+    free(folder);
 }
 
 void try_saving(const char *flag, const char *path, save_function save, const void *object)
