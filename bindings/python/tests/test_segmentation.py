@@ -33,7 +33,6 @@ class Segmenters(Case):
         with self.assertRaisesRegex(libpeft.OptionError, "stride"):
             libpeft.Segmenter(model, whole, stride=3)
 
-
     def test_targets(self):
         model = libpeft.Model(network(), classes=3, head="patch_linear", head_init="xavier")
         picture = np.random.default_rng(2).integers(0, 256, (40, 56, 3)).astype(np.uint8)
