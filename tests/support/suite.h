@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#ifdef PK_EMULATED_TILES
+#include "kernels/pk.h"
+#endif
 
 /* Check writes the line of every assertion that holds to a file, to tell after a crash which was the last. For
  * assertions about single elements of matrices that takes most of the time of a suite, so they leave no such mark: a
@@ -40,8 +43,26 @@ static inline int run_suite(const char *name, const suite_test *tests, size_t n)
     srunner_free(r);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
+
+/* Whether this CPU can run the program. Kernels over emulated tiles (tests/kernels/emulated) have instructions of
+ * AVX512_BF16 beside them. If not, prints why. */
+static inline int suite_can_run(void)
+{
+#ifdef PK_EMULATED_TILES
+    if (pk_find("avx512_amx")) return 1;
+    printf("SKIP: this CPU has no AVX512_BF16\n");
+    return 0;
+#else
+    return 1;
+#endif
+}
+enum { SUITE_SKIPPED = 77 };                    /* the exit status that ctest counts as skipped */
 #define SUITE_MAIN(name, ...) \
-    int main(void) { const suite_test t[] = { __VA_ARGS__ }; return run_suite(name, t, sizeof t / sizeof *t); }
+    int main(void) \
+    { \
+        const suite_test t[] = { __VA_ARGS__ }; \
+        return suite_can_run() ? run_suite(name, t, sizeof t / sizeof *t) : SUITE_SKIPPED; \
+    }
 
 /* The folder of shared test data, which the environment variable PEFT_SHARED names. If it is not set, prints that the
  * test is skipped and returns NULL. */
