@@ -28,12 +28,12 @@ PEFT_API const char *peft_adaptor_kind_paper(const char *kind);                 
 PEFT_API const peft_option *peft_adaptor_option(size_t i);
 PEFT_API const peft_option *peft_adaptor_kind_option(const char *kind, size_t i);
 
-/* Options of all kinds: "kind" (tent), "batch" (largest number of images in a call; 64), "threads" (0: the context's),
- * "executor" (planned, naive), "memory_limit" (bytes of a compiled graph; 0: no limit: trainer.h), "compute" (f32,
- * bf16x3, bf16, int8: session.h); and those of the kind. PEFT_E_OPTION: an option that the chosen kind does not read
- * has another value than its default, and the message names the kinds that read it. PEFT_E_UNSUPPORTED: the model has
- * no head (head=none); the graph needs more than memory_limit; the kind needs something that the model lacks, which the
- * message names. */
+/* Options of all kinds: "kind" (tent), "batch" (largest number of images in a call; 64), "threads" (0: the
+ * context's), "executor" (planned, naive), "memory_limit" (bytes of a compiled graph; 0: no limit: trainer.h),
+ * "compute" (f32, bf16x3, bf16, int8, int8_all: session.h); and those of the kind. PEFT_E_OPTION: an option that the
+ * chosen kind does not read has another value than its default, and the message names the kinds that read it.
+ * PEFT_E_UNSUPPORTED: the model has no head (head=none); the graph needs more than memory_limit; the kind needs
+ * something that the model lacks, which the message names. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_adaptor_create(peft_model *m, const peft_options *o, peft_adaptor **out);
 PEFT_API void        peft_adaptor_free(peft_adaptor *a);

@@ -43,18 +43,20 @@ typedef struct peft_session peft_session;
 /* Makes a session. Options, o may be NULL: "batch" (largest number of images in a call; 1), "taps" (intermediate values
  * to keep, "embed", "block.N", "sink_mass.N", "feature": a list "[block.0,feature]", or as the text of a string option
  * also "block.0,feature"), "threads" (0: the context's), "executor" (planned, naive), "memory_limit" (bytes that the
- * compiled graph may take, arena and scratch; 0: no limit), "compute" (f32, bf16x3, bf16, int8). Each call uses the
- * current values of the model's parameters, also while a trainer changes them. PEFT_E_UNSUPPORTED: the graph needs more
- * than memory_limit; the message has both numbers.
+ * compiled graph may take, arena and scratch; 0: no limit), "compute" (f32, bf16x3, bf16, int8, int8_all). Each call
+ * uses the current values of the model's parameters, also while a trainer changes them. PEFT_E_UNSUPPORTED: the graph
+ * needs more than memory_limit; the message has both numbers.
  *
  * "compute" is the arithmetic of matrix products, those of linear layers and of attention, also of a trainer and an
  * adaptor. bf16: each factor is rounded to bf16 (8 bits of significand, to nearest), a product of two is exact, sums
  * are f32. bf16x3: a factor is the sum of two bf16, 16 bits. int8 (sessions and adaptors): in products with frozen
- * weights of the blocks, rows of both factors are rounded to whole numbers of -127 .. 127 with a scale each
- * (docs/arithmetic.md); attention is as in bf16, other products are f32. In bf16x3 attention is f32. Everything else
- * stays f32: softmax, norms, activations, the residual stream, parameters and their gradients, moments, losses. bf16 is
- * faster on a CPU with AVX512_BF16, int8 on one with AVX512_VNNI, and not on others. Results do not depend on threads,
- * batch and executor in any arithmetic, but bits are the same only on CPUs with the same instructions. */
+ * weights of the blocks of 384 rows and columns or more, rows of both factors are rounded to whole numbers of -127 ..
+ * 127 with a scale each (docs/arithmetic.md); smaller matrices are multiplied in bf16 on a CPU with AVX512_BF16, in f32
+ * on others; attention is as in bf16, other products are f32. int8_all: int8 for matrices of all sizes, which moves the
+ * logits of a narrow network further. In bf16x3 attention is f32. Everything else stays f32: softmax, norms,
+ * activations, the residual stream, parameters and their gradients, moments, losses. bf16 is faster on a CPU with
+ * AVX512_BF16, int8 on one with AVX512_VNNI, and not on others. Results do not depend on threads, batch and executor in
+ * any arithmetic, but bits are the same only on CPUs with the same instructions. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);

@@ -13,7 +13,7 @@ enum { NETWORKS = sizeof networks / sizeof *networks };
 static void help(void)
 {
     printf("bench [--isa NAME] [--gemm own|cblas] [--threads N (0: 1, then 2)] [--rounds N] [--batch N,N..]\n"
-           "      [--compute f32,bf16,int8] [--weights file|bf16|int8 (of the steps)]\n"
+           "      [--compute f32,bf16x3,bf16,int8,int8_all] [--weights file|bf16|int8 (of the steps)]\n"
            "      [--network vit_tiny|vit_small|vit_base|vit_large] [--image PIXELS]\n"
            "      [--only products|steps|conv] [--row NAME,.. (of the steps, as in --json)]\n"
            "      [--json FILE (- : standard output)] [--cpu]\n");
@@ -53,7 +53,10 @@ static void bench(settings *s, int threads, const char *computes, const char *ba
         for (const char *c = computes; c; c = (c = strchr(c, ',')) ? c + 1 : NULL) {
             char name[16];
             snprintf(name, sizeof name, "%.*s", (int)strcspn(c, ","), c);
-            must(pf_compute_parse(name, &s->compute));
+            pf_compile_spec spec;
+            must(pf_compute_parse(name, &spec));
+            s->compute = spec.compute;
+            s->arithmetic = pf_compute_name(&spec);
             m.kernels = pk_permitted(pk_find(s->isa), s->compute);
             if ((s->batch = atoi(batch)) < 1) refuse("--batch: expected numbers from 1 on", batches);
             if (!only || !strcmp(only, "products")) bench_products(&m);

@@ -16,11 +16,13 @@ typedef struct { const char *name, *options; int64_t width, mlp; } bench_network
 /* The program's options. rounds: how often a time is measured. json: where rows are written too, one object a line;
  * NULL: nowhere. row: names of the steps to measure, between commas; NULL: all. clock: with --cpu and one thread the
  * thread's own time, for a machine that is busy with other things. weights: the storage of the network's matrices in
- * steps and inference, as the load option of this name. */
+ * steps and inference, as the load option of this name. compute, arithmetic: of one value of --compute, and this
+ * value. */
 typedef struct {
     const char *isa, *gemm, *weights;
     int threads, rounds, batch, image;
     pk_compute compute;
+    const char *arithmetic;
     const bench_network *network;
     FILE *json;
     const char *row;
@@ -77,15 +79,15 @@ static inline peft_options *options_of(peft_context *ctx, const char *text)
 
 /* Writes a result to --json. weights: the storage of the frozen matrices; flops: the needed ones; peak: operations a
  * second in registers in the same arithmetic. */
-static inline void write_row(const machine *m, const char *row, const char *weights, pk_compute compute, double seconds,
-                             double flops, double peak, double planned_bytes)
+static inline void write_row(const machine *m, const char *row, const char *weights, double seconds, double flops,
+                             double peak, double planned_bytes)
 {
     const settings *s = m->s;
     if (!s->json) return;
     fprintf(s->json, "{\"row\": \"%s\", \"network\": \"%s\", \"image\": %d, \"compute\": \"%s\", "
             "\"weights\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"batch\": %d, \"seconds\": %.6g, "
             "\"gflop\": %.6g, \"of_peak\": %.4f, \"planned_mb\": %.4g}\n", row, s->network->name,
-            s->image, pk_compute_name(compute), weights, m->kernels->product[compute].name, pk_pool_threads(m->pool),
+            s->image, s->arithmetic, weights, m->kernels->product[s->compute].name, pk_pool_threads(m->pool),
             s->batch, seconds, 1e-9 * flops, flops / seconds / peak, 1e-6 * planned_bytes);
     fflush(s->json);
 }

@@ -94,7 +94,7 @@ static void measure(const machine *m, pf_exec *e, const char *title, uint32_t co
         snprintf(name, sizeof name, "%s %s", title, operation_names[i]);
         printf("%-28s %9.1f %9.1f %9.3f\n", name, 1e3 * median(&times), 1e-9 * flops,
                bytes > 0 ? 1e-9 * bytes / median(&times) : flops / median(&times) / median(&peaks));
-        write_row(m, name, "file", m->s->compute, median(&times), flops, median(&peaks), (double)pf_exec_bytes(e));
+        write_row(m, name, "file", median(&times), flops, median(&peaks), (double)pf_exec_bytes(e));
     }
     pf_exec_free(e);
 }
@@ -127,7 +127,7 @@ void bench_convolutions(const machine *m)
     static const convolution rows[] = { { 32, 768, 256 }, { 32, 256, 256 }, { 64, 256, 256 }, { 128, 256, 256 },
                                         { 256, 256, 256 } };
     const int threads = pk_pool_threads(m->pool);
-    printf("\nconvolutions 3x3 in %s, %d map%s, %d thread%s\n%-28s %9s %9s %9s\n", pk_compute_name(m->s->compute),
+    printf("\nconvolutions 3x3 in %s, %d map%s, %d thread%s\n%-28s %9s %9s %9s\n", m->s->arithmetic,
            m->s->batch, m->s->batch > 1 ? "s" : "", threads, threads > 1 ? "s" : "", "side, channels", "ms", "GFLOP",
            "of peak");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) measure_convolution(m, &rows[i]);

@@ -54,7 +54,7 @@ void bench_products(const machine *m)
     if (!memory || !work) must(PEFT_E_NOMEM);
     for (size_t i = 0; i < floats; i++) memory[i] = (float)((i * 2654435761u >> 8) & 1023) / 1024 - 0.5f;
     printf("\nproducts in %s, %lld rows, %d thread%s, fraction of the peak\n%-16s %8s %8s %10s\n",
-           pk_compute_name(s->compute), (long long)rows, threads, threads > 1 ? "s" : "", "product", "own", "cblas",
+           s->arithmetic, (long long)rows, threads, threads > 1 ? "s" : "", "product", "own", "cblas",
            "own/cblas");
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
         const product *p = &products[i];
@@ -67,7 +67,7 @@ void bench_products(const machine *m)
             printf(" %8.3f %10.3f", flops / blas / peak, blas / own);
         }
         printf("\n");
-        write_row(m, p->name, "file", s->compute, own, flops, peak, 0);
+        write_row(m, p->name, "file", own, flops, peak, 0);
     }
     pf_free(m->ctx, memory);
     pf_free(m->ctx, work);

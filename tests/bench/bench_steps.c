@@ -105,7 +105,7 @@ static int measure_rows(const fixture *x, const step_row *row)
         const double bytes = peft_trainer_get(trainer[k], "planned_bytes");
         printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", row[k].label, 1e3 * seconds, 1e-9 * flops,
                flops / seconds / median(&peaks), bytes / 1e6);
-        write_row(m, row[k].name, m->s->weights, m->s->compute, seconds, flops, median(&peaks), bytes);
+        write_row(m, row[k].name, m->s->weights, seconds, flops, median(&peaks), bytes);
         peft_trainer_free(trainer[k]);
         peft_model_free(model[k]);
     }
@@ -121,7 +121,7 @@ static void measure_inference(const fixture *x)
     peft_model *model;
     peft_session *session;
     samples peaks = { .n = 0 }, times = { .n = 0 };
-    snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, pk_compute_name(s->compute));
+    snprintf(text, sizeof text, "batch=%d,compute=%s", s->batch, s->arithmetic);
     peft_options *o = options_of(m->ctx, text);
     /* FLOPs of inference: those of a linear probe's step, which are 3 kFLOP an image more (the head's gradient). */
     peft_trainer *probe = trainer_of(x, PK_COMPUTE_F32, "linear", "", NULL, &model);
@@ -138,7 +138,7 @@ static void measure_inference(const fixture *x)
     const double seconds = median(&times), bytes = (double)peft_session_memory(session);
     printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", s->batch, 1e3 * seconds,
            s->batch / seconds, flops / seconds / median(&peaks), bytes / 1e6);
-    write_row(m, "infer", s->weights, s->compute, seconds, flops, median(&peaks), bytes);
+    write_row(m, "infer", s->weights, seconds, flops, median(&peaks), bytes);
     peft_session_free(session);
     peft_model_free(model);
     peft_options_free(o);
@@ -188,7 +188,7 @@ void bench_steps(const machine *m)
     check_names(s->row);
     fixture x = make_fixture(m);
     printf("\ntrain step in %s, weights=%s, %s at %d pixels, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n",
-           pk_compute_name(s->compute), s->weights, s->network->name, s->image, s->batch, threads,
+           s->arithmetic, s->weights, s->network->name, s->image, s->batch, threads,
            threads > 1 ? "s" : "", "method", "ms", "GFLOP", "of peak", "planned MB");
     for (size_t i = 0; s->compute != PK_COMPUTE_INT8 && i < sizeof step_rows / sizeof *step_rows;)
         i += (size_t)measure_rows(&x, &step_rows[i]);                     /* int8 is for inference */

@@ -67,12 +67,14 @@ START_TEST(logits_are_near_those_of_f32)
         tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
         tiny_bits f32 = { 0 };
         tiny_bits_predict_in(&f32, t.model, N, 1, "f32");
-        for (int c = PK_COMPUTE_F32 + 1; c < PK_COMPUTES; c++) {
+        for (int c = PK_COMPUTE_F32 + 1; c <= PK_COMPUTES; c++) {
+            const bool all = c == PK_COMPUTES;
+            const pk_compute compute = all ? PK_COMPUTE_INT8 : (pk_compute)c;
             tiny_bits other = { 0 };
-            tiny_bits_predict_in(&other, t.model, N, 1, pk_compute_name((pk_compute)c));
+            tiny_bits_predict_in(&other, t.model, N, 1, all ? "int8_all" : pk_compute_name(compute));
             ck_assert_uint_eq(f32.size, other.size);
             const size_t begin = sizeof(tiny_record);            /* in front of the logits */
-            check_near(*isa, (pk_compute)c, (const float *)(other.data + begin), (const float *)(f32.data + begin),
+            check_near(*isa, compute, (const float *)(other.data + begin), (const float *)(f32.data + begin),
                        (int64_t)((f32.size - begin) / sizeof(float)));
             tiny_bits_free(&other);
         }
@@ -94,11 +96,11 @@ START_TEST(plans_of_memory_give_the_same_bits)
 }
 END_TEST
 
-/* Logits in int8 with this executor. */
-static void record_int8(peft_model *m, const char *executor, tiny_bits *bits)
+/* Logits in int8 or int8_all with this executor. */
+static void record_int8(peft_model *m, const char *compute, const char *executor, tiny_bits *bits)
 {
     tiny_batch b = tiny_first_batch(m, N);
-    peft_session *s = tiny_session(m, "batch=%d,compute=int8,executor=%s", N, executor);
+    peft_session *s = tiny_session(m, "batch=%d,compute=%s,executor=%s", N, compute, executor);
     peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, N, (int)m->classes);
     OK(peft_session_predict(s, b.images, logits));
     tiny_bits_tensor(bits, "logits", logits);
@@ -111,13 +113,56 @@ START_TEST(plans_of_memory_give_the_same_bits_in_int8)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) });
+        const char *compute = i % 2 ? "int8" : "int8_all";
         tiny_bits planned = { 0 }, naive = { 0 };
-        record_int8(t.model, "planned", &planned);
-        record_int8(t.model, "naive", &naive);
+        record_int8(t.model, compute, "planned", &planned);
+        record_int8(t.model, compute, "naive", &naive);
         tiny_same(&planned, &naive, tiny_method_name(i));
         tiny_bits_free(&planned);
         tiny_free(&t);
     }
+}
+END_TEST
+
+/* What lines of peft_session_describe have for products with matrices of blocks: the kernels of int8 and of matrices
+ * that are too small for it, and whether those of attention and of the MLP are. */
+typedef struct expected { char wide[32], small[32]; bool small_attn, small_mlp; int products; } expected;
+
+static void check_line(const char *line, void *user)
+{
+    expected *e = user;
+    if (!strstr(line, "linear") || !strstr(line, "blocks.")) return;
+    const bool small = strstr(line, ".mlp.") ? e->small_mlp : e->small_attn;
+    ck_assert_msg(strstr(line, small ? e->small : e->wide) != NULL, "%s", line);
+    ck_assert_msg((strstr(line, "of 384 rows and columns or more") != NULL) == small, "%s", line);
+    e->products++;
+}
+
+/* int8 leaves matrices of fewer than 384 rows or columns to bf16 on a CPU that has instructions for it, else to f32;
+ * int8_all does not. */
+START_TEST(int8_is_for_wide_matrices)
+{
+    static const struct { const char *options; bool small_attn, small_mlp; } networks[] = {
+        { "width=383,heads=1,mlp=400", true, true }, { "width=384,heads=6,mlp=383", false, true },
+        { "width=384,heads=6,mlp=384", false, false } };
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (int i = 0; i < 2 * 3; i++) {
+            const bool all = i % 2;
+            char backbone[96];
+            snprintf(backbone, sizeof backbone, "image_size=32,patch=8,depth=2,classes=5,%s", networks[i / 2].options);
+            tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = backbone, .method = "linear" });
+            const pk_product *product = pk_permitted(t.ctx->kernels, PK_COMPUTE_INT8)->product;
+            const bool fast_bf16 = product[PK_COMPUTE_BF16].per_lane > 1;
+            expected e = { .small_attn = !all && networks[i / 2].small_attn,
+                           .small_mlp = !all && networks[i / 2].small_mlp };
+            snprintf(e.wide, sizeof e.wide, "gemm:%s ", product[PK_COMPUTE_INT8].name);
+            snprintf(e.small, sizeof e.small, "gemm:%s ", product[fast_bf16 ? PK_COMPUTE_BF16 : PK_COMPUTE_F32].name);
+            peft_session *s = tiny_session(t.model, "batch=%d,compute=%s", N, all ? "int8_all" : "int8");
+            peft_session_describe(s, check_line, &e);
+            ck_assert_int_eq(e.products, 4 + 5);       /* the last block computes q of one token, k and v of all */
+            peft_session_free(s);
+            tiny_free(&t);
+        }
 }
 END_TEST
 
@@ -128,7 +173,8 @@ START_TEST(trainers_refuse_int8)
     peft_trainer *r;
     FAILS(PEFT_E_OPTION, "a trainer computes in f32, bf16x3 or bf16", peft_trainer_create(t.model, o, &r));
     OK(peft_options_set_string(o, "compute", "int4"));
-    FAILS(PEFT_E_OPTION, "given 'int4', expected f32, bf16x3, bf16 or int8", peft_trainer_create(t.model, o, &r));
+    FAILS(PEFT_E_OPTION, "given 'int4', expected f32, bf16x3, bf16, int8 or int8_all",
+          peft_trainer_create(t.model, o, &r));
     peft_options_free(o);
     tiny_free(&t);
 }
@@ -176,6 +222,6 @@ START_TEST(cached_features_of_the_other_arithmetic_are_refused)
 END_TEST
 
 SUITE_MAIN("compute", gradients_are_near_those_of_f32, logits_are_near_those_of_f32, plans_of_memory_give_the_same_bits,
-           plans_of_memory_give_the_same_bits_in_int8, trainers_refuse_int8,
+           plans_of_memory_give_the_same_bits_in_int8, int8_is_for_wide_matrices, trainers_refuse_int8,
            a_restored_run_continues_exactly, a_state_is_continued_in_its_own_arithmetic,
            cached_features_of_the_other_arithmetic_are_refused)

@@ -184,9 +184,9 @@ START_TEST(an_unknown_arithmetic_is_refused)
     OK(peft_options_create(t.ctx, &o));
     OK(peft_options_parse(o, "compute=bf8"));
     ck_assert_int_eq(peft_session_create(t.model, o, &s), PEFT_E_OPTION);
-    ck_assert_str_eq(peft_last_error(), "compute: given 'bf8', expected f32, bf16x3, bf16 or int8");
+    ck_assert_str_eq(peft_last_error(), "compute: given 'bf8', expected f32, bf16x3, bf16, int8 or int8_all");
     ck_assert_int_eq(peft_trainer_create(t.model, o, &r), PEFT_E_OPTION);
-    ck_assert_str_eq(peft_last_error(), "compute: given 'bf8', expected f32, bf16x3, bf16 or int8");
+    ck_assert_str_eq(peft_last_error(), "compute: given 'bf8', expected f32, bf16x3, bf16, int8 or int8_all");
     OK(peft_options_parse(o, "compute=f32"));
     OK(peft_session_create(t.model, o, &s));
     peft_session_free(s);

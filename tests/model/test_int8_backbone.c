@@ -94,14 +94,14 @@ static void predict(peft_backbone *b, const char *compute, float logits[15])
 
 START_TEST(sessions_of_every_arithmetic)
 {
-    static const char *const arithmetics[] = { "f32", "bf16x3", "bf16", "int8" };
+    static const char *const arithmetics[] = { "f32", "bf16x3", "bf16", "int8_all" };
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (int s = 0; s < 2; s++) {
             pair p = pair_make(*isa, shapes[s], 0, PEFT_F32);
             peft_backbone *original = tiny_load(p.ctx, tiny_path("original"), "");
             for (int c = 0; c < 4; c++) {
                 float logits[2][15];
-                const bool int8 = !strcmp(arithmetics[c], "int8");
+                const bool int8 = !strcmp(arithmetics[c], "int8_all");
                 predict(p.backbone[0], arithmetics[c], logits[0]);
                 predict(int8 ? original : p.backbone[1], arithmetics[c], logits[1]);
                 ck_assert_msg(!memcmp(logits[0], logits[1], sizeof logits[0]), "%s, %s", *isa, arithmetics[c]);

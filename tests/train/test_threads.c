@@ -162,10 +162,10 @@ START_TEST(sessions_in_int8_give_the_same_bits)
     for (const char *const *isa = tested_isas_of_models(); *isa; isa++) {
         tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
         tiny_bits one = { 0 };
-        tiny_bits_predict_in(&one, t.model, 3, 1, "int8");
+        tiny_bits_predict_in(&one, t.model, 3, 1, "int8_all");
         for (int i = 1; i < THREADS; i++) {
             tiny_bits several = { 0 };
-            tiny_bits_predict_in(&several, t.model, 3, threads[i], "int8");
+            tiny_bits_predict_in(&several, t.model, 3, threads[i], "int8_all");
             tiny_same(&one, &several, *isa);
         }
         tiny_bits_free(&one);

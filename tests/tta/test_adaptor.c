@@ -83,7 +83,7 @@ START_TEST(threads_and_executor_change_no_bit)
     static const char *const pairs[][2] = {
         { ",threads=1", ",threads=4" }, { ",threads=1", ",threads=2,executor=naive" }, { ",threads=1", ",batch=11" },
         { ",threads=1,compute=bf16", ",threads=4,compute=bf16" },
-        { ",threads=1,compute=int8", ",threads=4,compute=int8,executor=naive,batch=11" } };
+        { ",threads=1,compute=int8_all", ",threads=4,compute=int8_all,executor=naive,batch=11" } };
     FOR_KINDS(kind)
         for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i += (size_t)partial_step(2)) {
             tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = "lora" });

@@ -13,14 +13,24 @@ const pf_pass pf_passes[] = {
 #undef PF_PASS
     { 0 } };
 
-peft_status pf_compute_parse(const char *name, pk_compute *out)
+static const char all_in_int8[] = "int8_all";
+
+peft_status pf_compute_parse(const char *name, pf_compile_spec *spec)
 {
+    const bool all = !strcmp(name, all_in_int8);
     for (int i = 0; i < PK_COMPUTES; i++)
-        if (!strcmp(name, pk_compute_name((pk_compute)i))) {
-            *out = (pk_compute)i;
+        if (!strcmp(all ? "int8" : name, pk_compute_name((pk_compute)i))) {
+            spec->compute = (pk_compute)i;
+            spec->int8_least = all ? 0 : PF_INT8_LEAST;
             return PEFT_OK;
         }
-    return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32, bf16x3, bf16 or int8", name);
+    return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32, bf16x3, bf16, int8 or int8_all", name);
+}
+
+const char *pf_compute_name(const pf_compile_spec *spec)
+{
+    if (spec->compute == PK_COMPUTE_INT8 && !spec->int8_least) return all_in_int8;
+    return pk_compute_name(spec->compute);
 }
 
 /* Checks that every name in the list (names between commas; NULL: none) is that of an optional pass. */

@@ -86,8 +86,11 @@ static pf_run run_of(const pf_graph *g)
 {
     const pf_compile_spec *s = &g->spec;
     const pk_table *kernels = pk_permitted(s->kernels ? s->kernels : g->ctx->kernels, s->compute);
+    const bool int8 = s->compute == PK_COMPUTE_INT8, fast_bf16 = kernels->product[PK_COMPUTE_BF16].per_lane > 1;
     return (pf_run){ .g = g, .kernels = kernels, .pool = s->pool, .threads = s->threads,
                      .gemm = s->kernels ? s->gemm : g->ctx->gemm, .compute = s->compute,
+                     .int8_least = int8 ? s->int8_least : 0,
+                     .narrow = fast_bf16 ? PK_COMPUTE_BF16 : PK_COMPUTE_F32,
                      .attention = kernels->product[s->compute].attention_compute,
                      .rest = kernels->product[s->compute].rest, .seed = g->ctx->seed };
 }

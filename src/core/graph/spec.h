@@ -5,8 +5,9 @@
 #define PF_SPEC_H
 #include "core/base/context.h"
 
-/* The arithmetic of products by its name, the value of option "compute". PEFT_E_OPTION: no arithmetic has this name. */
-peft_status pf_compute_parse(const char *name, pk_compute *out);
+/* Option "compute=int8" leaves matrices with fewer rows or columns than this to bf16 or f32. They are those of networks
+ * such as ViT-Ti, which are fast in any arithmetic and lose most by int8: 3 % of the logits' length in place of 1 %. */
+#define PF_INT8_LEAST 384
 
 enum { PF_PLAN_NAIVE = 1 };              /* for tests: no two values share memory, and NaN overwrites dead values */
 
@@ -14,6 +15,8 @@ typedef struct pf_compile_spec {
     int64_t batch;                       /* samples */
     bool training;                       /* batch norm uses the batch's statistics, dropout drops; false: inference */
     pk_compute compute;                  /* arithmetic of the products */
+    int64_t int8_least;                  /* least rows and columns of a matrix whose products are in int8, if compute
+                                          * is that */
     pk_dtype keep;                       /* type in which values of the forward pass are kept for the backward pass:
                                           * PK_REAL, or PK_BF16 (keep/) */
     size_t memory_limit;                 /* bytes that arena and scratch may take; 0: no limit */
@@ -29,4 +32,9 @@ typedef struct pf_compile_spec {
     pk_pool *pool;                       /* NULL: the caller's thread alone */
     int threads;
 } pf_compile_spec;
+
+/* Sets compute and int8_least by the value of option "compute": a pk_compute_name, where int8 has PF_INT8_LEAST, or
+ * "int8_all", which is int8 for all sizes. PEFT_E_OPTION: no arithmetic has this name. pf_compute_name: this value. */
+peft_status pf_compute_parse(const char *name, pf_compile_spec *spec);
+const char *pf_compute_name(const pf_compile_spec *spec);
 #endif

@@ -91,7 +91,7 @@ static peft_status create_cache(peft_trainer *t)
 {
     const char *path = text(t, "cache_file"), *type = text(t, "cache_type");
     char kernels[32];
-    pf_engine_kernels_text(&t->engine, t->compile.compute, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, &t->compile, kernels, sizeof kernels);
     const pf_cache_spec spec = { .ctx = t->ctx, .front = &t->front, .limit = integer(t, "cache_features"),
                                  .as_f16 = !strcmp(type, "f16"), .path = *path ? path : NULL, .kernels = kernels };
     if (strcmp(type, "f32") && !spec.as_f16)

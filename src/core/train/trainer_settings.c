@@ -190,7 +190,7 @@ static peft_status write_setting(void *user, const setting *s)
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 {
     char kernels[32];
-    pf_engine_kernels_text(&t->engine, t->compile.compute, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, &t->compile, kernels, sizeof kernels);
     PF_TRY(pf_st_out_meta(o, "libpeft.kernels", kernels));
     PF_TRY(each_setting(t, write_setting, o));
     PF_TRY(write_groups(t, o));
@@ -252,7 +252,7 @@ static void warn_if_kernels_differ(const peft_trainer *t, const pf_st *st)
 {
     char kernels[32];
     const char *saved = pf_st_meta(st, "libpeft.kernels");
-    pf_engine_kernels_text(&t->engine, t->compile.compute, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, &t->compile, kernels, sizeof kernels);
     if (saved && strcmp(saved, kernels))
         pf_warn(t->ctx, "the state was saved by a trainer with the kernels and matrix product '%.40s', this one has "
                 "'%s': results differ in rounding from those of a run without a break", saved, kernels);

@@ -64,7 +64,7 @@ static peft_status write_state(pf_st_out *o, const void *object)
     PF_TRY(pf_origin_write_classifier(o, a->model));
     checksum_text(a, text);
     PF_TRY(pf_st_out_meta(o, "libpeft.adaptor.model", text));
-    pf_engine_kernels_text(&a->engine, compile.compute, kernels, sizeof kernels);
+    pf_engine_kernels_text(&a->engine, &compile, kernels, sizeof kernels);
     PF_TRY(pf_st_out_meta(o, "libpeft.kernels", kernels));
     PF_TRY(pf_st_out_meta(o, "libpeft.adaptor.kind", a->kind->name));
     for (const pf_opt *row = a->kind->options; row && row->name; row++) {
@@ -133,7 +133,7 @@ static peft_status check_settings(const peft_adaptor *a, const pf_st *st)
         return pf_fail(PEFT_E_MISMATCH, "the state belongs to a model with other values of its parameters (checksum "
                        "%.40s, this one has %s): restore it with the model file that it was saved beside", saved, sum);
     PF_TRY(pf_tta_compile_options(a, &compile));
-    pf_engine_kernels_text(&a->engine, compile.compute, kernels, sizeof kernels);
+    pf_engine_kernels_text(&a->engine, &compile, kernels, sizeof kernels);
     saved = pf_st_meta(st, "libpeft.kernels");
     if (saved && strcmp(saved, kernels))
         pf_warn(a->ctx, "the state was saved by an adaptor with the kernels and matrix product '%.40s', this one has "

@@ -161,6 +161,8 @@ def main():
         "proj in bf16": lambda: variant(lambda b, kind: kind != "proj"),
         "block 0 and proj in bf16": lambda: variant(most),
         "block 0 and proj in bf16, groups of 64": lambda: variant(most, groups(64), groups(64)),
+        **{f"{kind} alone in int8": lambda kind=kind: variant(lambda b, k: k == kind) for kind in KINDS},
+        "qkv and fc1 alone in int8": lambda: variant(lambda b, k: k in ("qkv", "fc1")),
         "class token in bf16": lambda: variant(class_token=True),
         "block 0, proj, class token in bf16": lambda: variant(most, class_token=True),
         "error feedback": lambda: calibrated(calibration),

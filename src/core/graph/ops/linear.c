@@ -43,11 +43,13 @@ static void run(const pf_run *r, const pf_node *n)
 
 /* The arithmetic of y = x w^T. An arithmetic for frozen weights only (int8) is not for a trained or computed w, nor for
  * the patch embedding, a convolution [n, channels, h, w]: pixels of a patch are nearly equal, which its rotation turns
- * into one large number. */
+ * into one large number. Nor is int8 for narrow matrices (PF_INT8_LEAST). */
 static pk_compute forward_compute(const pf_run *r, pf_val weight)
 {
     const pf_value *w = pf_v(r->g, weight);
-    return w->kind == PF_CONST && w->shape.ndim == 2 ? r->compute : r->rest;
+    if (w->kind != PF_CONST || w->shape.ndim != 2) return r->rest;
+    const bool narrow = w->shape.dim[0] < r->int8_least || w->shape.dim[1] < r->int8_least;
+    return narrow ? r->narrow : r->compute;
 }
 
 /* Scratch bytes of a product [m, k] [k, n] in this arithmetic whose matrix B is the weight. */

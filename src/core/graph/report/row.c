@@ -141,6 +141,8 @@ static void append_product_reasons(const pf_exec *e, const pk_gemm *p, char *tex
         append_separator(text, capacity);
         append(text, capacity, "%s: %s is for frozen weights", pk_compute_name(p->compute),
                pk_compute_name(e->run.compute));
+        if (e->run.int8_least)
+            append(text, capacity, " of %lld rows and columns or more", (long long)e->run.int8_least);
     }
     append_isa_reason(e, p->compute, text, capacity);
 }

@@ -45,7 +45,7 @@ static void describe(const peft_trainer *t, start *s)
     char kernels[32];
     const int64_t progress[] = { t->step, t->epoch, t->batch_in_epoch, t->samples };
     const char *fingerprint = peft_backbone_fingerprint(t->model->backbone);
-    pf_engine_kernels_text(&t->engine, t->compile.compute, kernels, sizeof kernels);
+    pf_engine_kernels_text(&t->engine, &t->compile, kernels, sizeof kernels);
     s->count = peft_model_trainable_count(t->model);
     s->accumulate = t->accumulate;
     s->batch = t->batch;

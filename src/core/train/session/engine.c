@@ -95,12 +95,13 @@ pf_compile_spec pf_engine_spec(const pf_engine *e, pf_compile_spec spec)
     return spec;
 }
 
-void pf_engine_kernels_text(const pf_engine *e, pk_compute compute, char *text, size_t size)
+void pf_engine_kernels_text(const pf_engine *e, const pf_compile_spec *spec, char *text, size_t size)
 {
+    const pk_compute compute = spec->compute;
     const bool cblas = pk_gemm_chosen(e->kernels, e->gemm, compute) == PK_GEMM_CBLAS;
     const bool f32 = compute == PK_COMPUTE_F32;
     snprintf(text, size, "%s, %s%s%s", pk_permitted(e->kernels, compute)->product[compute].name,
-             cblas ? "cblas" : "own", f32 ? "" : ", ", f32 ? "" : pk_compute_name(compute));
+             cblas ? "cblas" : "own", f32 ? "" : ", ", f32 ? "" : pf_compute_name(spec));
 }
 
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec)
@@ -108,7 +109,7 @@ peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_co
     const char *executor = pf_options_string(o, table, "executor");
     const bool naive = !strcmp(executor, "naive");
     spec->memory_limit = (size_t)pf_options_int(o, table, "memory_limit");
-    PF_TRY(pf_compute_parse(pf_options_string(o, table, "compute"), &spec->compute));
+    PF_TRY(pf_compute_parse(pf_options_string(o, table, "compute"), spec));
     spec->flags = naive ? PF_PLAN_NAIVE : 0;
     if (naive || !strcmp(executor, "planned")) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "executor: given '%s', expected planned or naive", executor);

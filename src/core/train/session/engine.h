@@ -23,15 +23,16 @@ peft_status pf_engine_start(pf_engine *e, peft_context *ctx, int64_t threads);  
 void        pf_engine_stop(pf_engine *e);
 /* A copy of spec with the engine's kernels, matrix product, pool and threads. */
 pf_compile_spec pf_engine_spec(const pf_engine *e, pf_compile_spec spec);
-/* Writes the names of kernels and matrix product, on which the rounding of results of this arithmetic depends: "avx2,
- * own", "avx2, own, bf16". */
-void        pf_engine_kernels_text(const pf_engine *e, pk_compute compute, char *text, size_t size);
+/* Writes the names of kernels and matrix product, on which the rounding of results in the arithmetic of spec depends:
+ * "avx2, own", "avx2, own, bf16". */
+void        pf_engine_kernels_text(const pf_engine *e, const pf_compile_spec *spec, char *text, size_t size);
 
 /* Rows of a table of options (sessions, trainers) that say how graphs are compiled; pf_compile_options reads them into
  * *spec. */
 #define PF_COMPILE_OPTIONS \
     { "executor", 's', "planned", 0, 0, "use of memory: planned, or naive (for tests: nothing shares memory)" }, \
     { "memory_limit", 'i', "0", 0, 1e15, "most bytes of a compiled graph, arena and scratch; 0: no limit" }, \
-    { "compute", 's', "f32", 0, 0, "arithmetic of matrix products: f32, bf16x3, bf16, int8 (not in trainers)" }
+    { "compute", 's', "f32", 0, 0, "arithmetic of matrix products: f32, bf16x3, bf16, or not in trainers int8 (for " \
+      "matrices of 384 rows and columns or more), int8_all" }
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec);
 #endif
