@@ -181,7 +181,7 @@ says 'broken/benign-like/0001.png'
     fail 'the model is lost'
 
 a_mistake 'an unknown arithmetic, and one beside --adapt'
-refused "compute: given 'f16', expected f32, bf16x3, bf16 or int8" \
+refused "compute: given 'f16', expected f32, bf16x3, bf16, int8 or int8_all" \
     "$bin/predict" --compute f16 --backbone "$vit" --model good.safetensors "$picture"
 refused "--adapt KIND,compute=bf16" \
     "$bin/predict" --compute bf16 --adapt tent --backbone "$vit" --model good.safetensors "$picture"
