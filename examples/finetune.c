@@ -192,10 +192,13 @@ static run prepare(int argc, char **argv)
     r.t.io_ctx = make_context();
     const data_request q = { DATA_REQUEST, .masks = given[masks].value, .mask_options = given[mask_options].value,
                              .test_masks = given[test_masks].value, .shots = flag_integer(&given[shots]),
-                             .tests = flag_integer(&given[test_per_class]), .seed = r.t.seed };
+                             .tests = flag_integer(&given[test_per_class]), .seed = r.t.seed,
+                             .all_slices = given[all_slices].value != NULL };
     const char *test_origin = draw_sets(r.t.io_ctx, &q, &r.t.train, &r.test);
     r.test_source = test_origin;
     open_validation(&r, &q, test_origin);
+    peft_dataset **const sets[] = { &r.t.train, &r.test, &r.validation };
+    for (size_t k = 0; k < sizeof sets / sizeof *sets; k++) take_slices(&q, sets[k]);
     print_sets(r.t.train, r.validation, r.test, test_origin);
     if (r.validated) print_validation(r.validation, r.validation_source);
     r.images_in_both = check_overlap(r.t.train, r.test);

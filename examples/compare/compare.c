@@ -32,7 +32,7 @@
     X(methods, "FILE", NULL, "required: text file with one entry to compare on each line, `label: flags`, with any " \
       "of the flags listed below from --method on; --method probe is a classifier on the features of the backbone, " \
       "with --options kind=knn, prototypes or logistic") \
-    X(shots, "N", "10", "training images per class in each draw (0: all)") \
+    X(shots, "N", "10", "training images per class in each draw, with --all-slices files (0: all)") \
     X(test_per_class, "N", "0", "test images per class (0: all)") \
     X(samplings, "N", "5", "number of random draws of the training images") \
     X(runs, "N", "4", "runs for each draw, with different initial values and image order") \
@@ -219,6 +219,7 @@ static study read_study(void)
     study s = { .list = given[methods].value, .backbone = given[backbone].value, .samplings = at_least_one(samplings),
                 .images = { DATA_REQUEST, .masks = path_of_masks(given[masks].value, given[mask_options].value),
                             .mask_options = given[mask_options].value, .test_masks = given[test_masks].value,
+                            .all_slices = given[all_slices].value != NULL,
                             .shots = flag_integer(&given[shots]), .tests = flag_integer(&given[test_per_class]) },
                 .runs = at_least_one(runs), .seed = (uint64_t)flag_integer(&given[seed]) };
     s.records = given[records].value;

@@ -156,8 +156,8 @@ void write_figure(const char *path, const study *s)
     char note[240], shots[32] = "all";
     if (s->images.shots) snprintf(shots, sizeof shots, "%lld", (long long)s->images.shots);
     /* "\302\261" is the plus-minus sign in UTF-8. */
-    snprintf(note, sizeof note, "%s images per class, %lld draw%s x %lld seed%s; %s%s%sline: mean \302\261 sd",
-             shots,
+    snprintf(note, sizeof note, "%s %s per class, %lld draw%s x %lld seed%s; %s%s%sline: mean \302\261 sd", shots,
+             s->images.all_slices ? "files" : "images",
              (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "",
              s->per_case ? "of cases, " : "", s->per_case ? case_rule_phrase[s->rule] : "",
              s->per_case ? "; " : "");

@@ -58,7 +58,7 @@ peft_dataset *open_images(const study *s, const run *r)
         .patients = study_property(s, "patients"),
         .image_options = study_property(s, "image_options"), .allow_shared_patients = true,
         .masks = study_property(s, "masks"), .mask_options = study_property(s, "mask_options"),
-        .test_masks = study_property(s, "test_masks"),
+        .test_masks = study_property(s, "test_masks"), .all_slices = study_property(s, "all_slices") != NULL,
         .shots = study_integer(s, "shots"),
         .tests = study_integer(s, "test_per_class"), .seed = r->draw_seed };
     const char *const paths[] = { q.data, q.test, q.masks, q.test_masks };
@@ -70,6 +70,7 @@ peft_dataset *open_images(const study *s, const run *r)
     draw_sets(ctx, &q, &train, &test);
     peft_context_free(ctx);
     peft_dataset_free(train);
+    take_slices(&q, &test);
     if (study_has_cases(s)) test = first_of_cases(test);
     if (!(s->masks ? has_cases_of(test, r) : has_images_of(s, test, r)))
         fail("%s: the data have changed since the records in %s were made; restore them, or move them away to make a "

@@ -40,7 +40,9 @@ static void put_study_summary(FILE *f, const study *s)
         put_escaped(f, s->class_name[c]);
     }
     fprintf(f, "); %lld training image%s", (long long)train_images, plural(train_images));
-    if (shots) fprintf(f, " (%lld per class%s)", (long long)shots, s->masks ? " of images" : "");
+    const bool of_files = study_property(s, "all_slices");
+    if (shots) fprintf(f, " (%lld%s per class%s)", (long long)shots, of_files ? " files, with all their slices," : "",
+                       s->masks ? " of images" : "");
     fprintf(f, " and %lld held-out image%s per run", (long long)test_images, plural(test_images));
     if (study_has_cases(s)) {
         fprintf(f, ", of %lld cases; all results are of cases, by the rule ",

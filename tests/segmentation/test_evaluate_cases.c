@@ -133,7 +133,7 @@ START_TEST(volume_by_hand)
 END_TEST
 
 /* Slices are cases of their own where one is left out, the file states no distance between them, their sizes of pixels
- * differ, they are not in order, or no distances are asked for. */
+ * differ, or they are not in order; whether distances are asked for does not matter. */
 START_TEST(slices_that_are_no_volume)
 {
     static const struct { int slice[3]; double between, row[3]; bool distances; const char *name[3]; } list[] = {
@@ -141,7 +141,7 @@ START_TEST(slices_that_are_no_volume)
         { { 0, 1, 2 }, 0, { 1, 1, 1 }, true, { "v#slice=0", "v#slice=1", "v#slice=2" } },
         { { 0, 1, 2 }, 2, { 1, 2, 2 }, true, { "v#slice=0", "v#slices=1-2" } },
         { { 2, 1, 0 }, 2, { 1, 1, 1 }, true, { "v#slice=2", "v#slice=1", "v#slice=0" } },
-        { { 0, 1, 2 }, 2, { 1, 1, 1 }, false, { "v#slice=0", "v#slice=1", "v#slice=2" } } };
+        { { 0, 1, 3 }, 2, { 1, 1, 1 }, false, { "v#slices=0-1", "v#slice=3" } } };
     for (size_t r = 0; r < sizeof list / sizeof *list; r++) {
         const int64_t truth[PIXELS] = { 1 };
         const uint8_t predicted[PIXELS] = { 1 };

@@ -4,6 +4,7 @@
 #include "data.h"
 #include "forms.h"
 #include "common/backbone/image_sides.h"
+#include "common/inputs/slice_name.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
@@ -54,14 +55,27 @@ static bool may_be_refused(const peft_transform *t, const peft_image *im)
     return t && (peft_image_depth(im) < 0 || !strstr(peft_transform_text(t), "range=full"));
 }
 
+/* The error of reading a picture, to be freed. */
+static char *load_error(const peft_dataset *d)
+{
+    const bool several = strstr(peft_last_error(), "choose one of them with the option slice=N");
+    char *text;
+    if (asprintf(&text, "%s%s", peft_last_error(),
+                 several && peft_dataset_has_masks(d) ? "; --all-slices takes all" : "") < 0)
+        fail("out of memory");
+    return text;
+}
+
 /* Returns the error of reading or preparing sample i, to be freed; NULL: none. Counts its form. prepared: buffer of one
  * network input. */
 static char *find_fault(check *c, const peft_dataset *d, int64_t i, float *prepared)
 {
     peft_image *im = NULL;
     char *error = NULL;
-    if (peft_dataset_load(d, i, &im)) return check_alloc(strdup(peft_last_error()));
-    add_forms(&c->forms, &c->lock, c->ctx, peft_dataset_name(d, i), im);
+    if (peft_dataset_load(d, i, &im)) return load_error(d);
+    char *file = file_of_image(peft_dataset_name(d, i));
+    add_forms(&c->forms, &c->lock, c->ctx, file, im);
+    free(file);
     if (may_be_refused(c->transform, im) && peft_transform_apply(c->transform, im, prepared)) {
         const size_t size = strlen(peft_dataset_name(d, i)) + strlen(peft_last_error()) + 3;
         error = check_alloc(malloc(size));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * data.c -- opens the training and test set: splits of the data, few-shot draws, matching classes (data.h). */
 #include "data.h"
+#include "common/inputs/slice_name.h"
 #include "common/program/errors.h"
 #include "common/segment/mask_sets.h"
 #include <stdio.h>
@@ -238,12 +239,29 @@ char *class_name_lines(const peft_dataset *d)
     return names;
 }
 
+/* Prints how many of the images are slices, and of how many files. Of each file all slices are there. */
+static void print_slices(const peft_dataset *d)
+{
+    int64_t slices = 0, files = 0;
+    size_t length;
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) {
+        const int64_t slice = slice_of_name(peft_dataset_name(d, i), &length);
+        slices += slice >= 0;
+        files += slice == 0;
+    }
+    if (!slices) return;
+    if (slices == peft_dataset_count(d)) printf(", slices");
+    else printf(", %lld of them slices", (long long)slices);
+    printf(" of %lld file%s", (long long)files, files == 1 ? "" : "s");
+}
+
 void print_set(const char *title, const peft_dataset *d)
 {
     const char *skipped = peft_dataset_skipped(d);
     const int64_t all = peft_dataset_count(d);
     int64_t *count = count_classes(d), *judged = count_judged(d);
     printf("%s: %lld image%s", title, (long long)all, all == 1 ? "" : "s");
+    print_slices(d);
     for (int64_t c = 0; c < peft_dataset_classes(d); c++) {
         printf("%s %s %lld", c ? "," : ":", peft_dataset_class_name(d, c), (long long)count[c]);
         if (judged[c] < all) printf(" (%lld not judged)", (long long)(all - judged[c]));

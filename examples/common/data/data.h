@@ -38,6 +38,7 @@ typedef struct data_request {
     const char *masks, *mask_options, *test_masks;            /* folders of masks and how they are read; may be NULL */
     const char *advice;                                       /* for messages of data without classes; may be NULL */
     bool allow_shared_patients;
+    bool all_slices;                                          /* of masks: draws are of files, see take_slices */
     bool unlabelled;                                          /* no classes are read: a folder may hold images */
     int64_t shots, tests;                                     /* images per class for training and test, 0 for all */
     uint64_t seed;                                            /* of the random draws */
@@ -48,7 +49,7 @@ typedef struct data_request {
     .patients = given[patients].value, .image_options = given[image_options].value, \
     .allow_shared_patients = given[allow_shared_patients].value != NULL
 
-/* mask_request.c: ends the program if --test-masks is given without masks or --test. */
+/* mask_request.c: ends the program if --test-masks is given without masks or --test, or --all-slices without masks. */
 void check_mask_request(const data_request *q);
 /* Ends the program if this flag, which is for masks, has a value and there are none (NULL). */
 void require_masks(const char *masks, const char *flag, const char *value);
@@ -62,6 +63,12 @@ void refuse_with_masks(const flag *given, const int *which, int count);
 peft_dataset *open_split(peft_context *ctx, const data_request *q, const char *path, const char *split);
 /* The same data set, whose images are read with these options (NULL: as before); takes d. An error ends the program. */
 peft_dataset *read_with_options(peft_dataset *d, const char *image_options);
+/* all_slices.c: a data set of all slices of the files of d, which it takes; an error ends the program. of_model: the
+ * image options that a model was trained with, for a message; NULL: none. */
+peft_dataset *all_slices_of(peft_dataset *d, const char *of_model);
+/* With q->all_slices replaces *d (may be NULL) by its slices. It comes behind all draws and divisions, which are thus of
+ * files, so that slices of a file, and files of a patient, stay in one set. */
+void take_slices(const data_request *q, peft_dataset **d);
 /* Opens the training and the test set under ctx. A path is that of a folder of class folders, a folder with such
  * folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, a list file, or a table. test NULL: the test
  * set is the split "test" of the data, else "val", else the images not drawn for training. shots 0: all, or, where the
@@ -110,5 +117,6 @@ void check_test_classes(const peft_dataset *test);
  * the validation images (may be NULL) too; also warns as check_test_classes does. */
 void print_sets(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test,
                 const char *source);
-void print_set(const char *title, const peft_dataset *d);     /* "title: 12 images: edema 8, mass 4 (2 not judged)" */
+/* "title: 12 images: edema 8, mass 4 (2 not judged)"; of slices "12 images, slices of 3 files: edema 8, mass 4". */
+void print_set(const char *title, const peft_dataset *d);
 #endif

@@ -6,6 +6,9 @@
 void check_mask_request(const data_request *q)
 {
     require_masks(q->masks, "test-masks", q->test_masks);
+    if (q->all_slices && !q->masks)
+        fail("--all-slices: is for training on masks; give --masks DIR too, or --image-options slice=N to train on one "
+             "slice of each file");
     if (q->test_masks && !q->test) fail("--test-masks: needs --test PATH; give it too");
 }
 

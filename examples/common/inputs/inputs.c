@@ -28,16 +28,8 @@ void free_reading(input_reading *how)
 /* Applies how the pictures of a set are read; ends the life of d. */
 static peft_dataset *read_by(peft_dataset *d, const input_reading *how)
 {
-    peft_dataset *out;
     d = read_with_options(d, how->image_options);
-    if (!how->all_slices) return d;
-    const peft_status s = peft_dataset_with_slices(d, &out);
-    if (s == PEFT_E_OPTION)
-        fail("--all-slices: %s%s", peft_last_error(), find_image_option(how->of_model, "slice", strlen("slice"))
-             ? "; the model was trained with this option: give --image-options slice=none" : "");
-    must(s);
-    peft_dataset_free(d);
-    return out;
+    return how->all_slices ? all_slices_of(d, how->of_model) : d;
 }
 
 /* Opens an argument as pictures; NULL: it cannot be opened, and the error is printed. */

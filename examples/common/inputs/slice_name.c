@@ -19,6 +19,20 @@ int64_t slice_of_name(const char *name, size_t *length)
     return slice;
 }
 
+char *file_of_image(const char *name)
+{
+    size_t length;
+    (void)slice_of_name(name, &length);
+    return check_alloc(strndup(name, length));
+}
+
+bool are_of_one_file(const char *a, const char *b)
+{
+    size_t length, other;
+    return slice_of_name(a, &length) >= 0 && slice_of_name(b, &other) >= 0 && length == other &&
+           !strncmp(a, b, length);
+}
+
 char *name_of_volume(const char *path, size_t length, int64_t first, int64_t slices)
 {
     char *name;

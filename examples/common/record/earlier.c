@@ -75,11 +75,10 @@ void free_earlier_images(earlier_images *e)
 int64_t mark_earlier(earlier_images *e, const peft_dataset *d, char *mark)
 {
     int64_t found = 0;
+    char hex[65] = "";
     for (int64_t i = 0; i < peft_dataset_count(d) && !e->unknown; i++) {
-        char hex[65];
-        const char *name = peft_dataset_name(d, i);
-        if (!hash_file(name, hex)) {
-            if (asprintf(&e->unknown, "%s is no file of its own", name) < 0) fail("out of memory");
+        if (!hash_image(d, i, hex)) {
+            if (asprintf(&e->unknown, "%s is no file of its own", peft_dataset_name(d, i)) < 0) fail("out of memory");
             return -1;
         }
         mark[i] = e->count && bsearch(hex, e->sum, (size_t)e->count, sizeof *e->sum, compare_sums);

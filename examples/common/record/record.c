@@ -2,6 +2,7 @@
  * record.c -- parts of a training record (record.h). */
 #include "record.h"
 #include "common/data/data.h"
+#include "common/inputs/slice_name.h"
 #include "common/program/errors.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -96,6 +97,17 @@ bool hash_file(const char *path, char hex[65])
     return hashed;
 }
 
+bool hash_image(const peft_dataset *d, int64_t i, char hex[65])
+{
+    const char *name = peft_dataset_name(d, i);
+    if (i && are_of_one_file(peft_dataset_name(d, i - 1), name)) return *hex;
+    char *file = file_of_image(name);
+    const bool hashed = hash_file(name, hex) || hash_file(file, hex);
+    if (!hashed) *hex = 0;
+    free(file);
+    return hashed;
+}
+
 /* "files", and "content_sha256": the digest of the lines "SHA-256  name" of all files. */
 static void record_files(json_writer *w, const char *path, const peft_dataset *d)
 {
@@ -104,13 +116,15 @@ static void record_files(json_writer *w, const char *path, const peft_dataset *d
     FILE *f = check_alloc(open_memstream(&lines, &size));
     json_list(w, "files");
     for (int64_t i = 0; i < peft_dataset_count(d); i++) {
-        const char *name = peft_dataset_name(d, i);
-        const bool is_file = hash_file(name, hex);
+        const bool is_file = hash_image(d, i, hex);
+        if (i && are_of_one_file(peft_dataset_name(d, i - 1), peft_dataset_name(d, i))) continue;
+        char *name = file_of_image(peft_dataset_name(d, i));
         json_object(w, NULL);
         json_text(w, "name", name);
         if (is_file) json_text(w, "sha256", hex);
         json_close(w);
         if (is_file) fprintf(f, "%s  %s\n", hex, name);
+        free(name);
     }
     json_close(w);
     if (fclose(f)) fail("out of memory");

@@ -20,8 +20,8 @@ void record_flags(json_writer *w, const flag *flags, int count);
 /* "methods": for each adapter "method", its name, "options", and "changed", those that differ from the defaults;
  * "trainable_parameters": their number. */
 void record_method(json_writer *w, peft_model *m);
-/* An object `name`: path, source, numbers of images, of each class and of patients, digests, and each file with the
- * SHA-256 of its content; of images in an archive that of the archive. Reads all files. source: a phrase, or NULL. */
+/* An object `name`: path, source, numbers of images, of each class and of patients, digests, and each file, once for
+ * all its slices, with the SHA-256 of its content; of images in an archive that of the archive. Reads all files. source: a phrase, or NULL. */
 void record_images(json_writer *w, const char *name, const char *path, const char *source, const peft_dataset *d);
 /* A list of an estimate's value and the ends of its interval. */
 void record_estimate(json_writer *w, const char *name, const peft_estimate *e);
@@ -36,4 +36,6 @@ void record_figures_of_folds(json_writer *w, const char *name, peft_context *ctx
                              const peft_dataset *d, const figure_intervals *intervals);
 /* SHA-256 of a file's content; false: it is no readable regular file. */
 bool hash_file(const char *path, char hex[65]);
+/* The same of the file of image i of d, to which hex has the hash of image i - 1 ("": none), as slices share it. */
+bool hash_image(const peft_dataset *d, int64_t i, char hex[65]);
 #endif

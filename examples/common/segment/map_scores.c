@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * map_scores.c -- Dice of each image and class (map_figures.h), and its means. */
+ * map_scores.c -- Dice of each case and class (map_figures.h), and its means. */
 #include "map_figures.h"
 #include "common/program/errors.h"
 #include "figures/score_cases.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 double *score_maps(peft_session *session, const peft_dataset *d, peft_transform *t)
 {
     const bool distances = false;
     case_table f = score_cases(session, d, t, distances);
-    const size_t bytes = (size_t)(f.cases * f.classes) * sizeof(double);
-    double *dice = f.cases ? memcpy(check_alloc(malloc(bytes)), f.value[CASE_DICE], bytes) : NULL;
+    const int64_t values = peft_dataset_count(d) * f.classes;
+    double *dice = f.cases ? check_alloc(malloc((size_t)values * sizeof *dice)) : NULL;
+    for (int64_t k = 0; k < values && dice; k++) dice[k] = k < f.cases * f.classes ? f.value[CASE_DICE][k] : NAN;
     free_case_figures(&f);
     return dice;
 }

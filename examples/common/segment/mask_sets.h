@@ -11,7 +11,10 @@
       "the image (docs/segmentation.md)") \
     X(mask_options, "LIST", NULL, "train to segment: how masks are read, classes=background:lesion,kind=binary, ... " \
       "(docs/segmentation.md); without --masks they lie beside their images, as with suffix=_mask") \
-    X(test_masks, "DIR", NULL, "with --masks and --test: the masks of the test images; without it they lie in --masks")
+    X(test_masks, "DIR", NULL, "with --masks and --test: the masks of the test images; without it they lie in " \
+      "--masks") \
+    X(all_slices, NULL, NULL, "with --masks: every slice of a file of several images, such as a volume, is an image; " \
+      "--shots, --test-per-class and divisions count files, whose slices stay together")
 /* That of a program that computes distances of masks. */
 #define SPACING_FLAG(X) \
     X(spacing, "ROW:COLUMN", NULL, "with --masks: distances of rows and of columns in mm, for pictures whose files " \

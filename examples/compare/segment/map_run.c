@@ -46,15 +46,6 @@ static void store_results(study *s, int64_t i, const case_table *f, const peft_d
     for (size_t k = 0; k < sizeof stored / sizeof *stored; k++) store_means(s, i, f, stored[k].result, stored[k].kind);
 }
 
-/* Sets the last point of the curve, which is of images, also where slices make volumes. */
-static void end_curve(const study *s, int64_t i, const training_run *t, const case_table *f, const peft_dataset *test,
-                      epoch_point *curve)
-{
-    if (!s->judge_every || !t->epochs) return;
-    const bool by_image = f->cases == peft_dataset_count(test);
-    curve[t->epochs - 1].figure = by_image ? *run_value(s, i, result_dice) : judge_maps(s, t, test);
-}
-
 void finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, const run_clock *clock,
                     epoch_point *curve)
 {
@@ -63,7 +54,7 @@ void finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, co
     case_table f = score_spaced_cases(session, test, t->transform, spacing_of_flag(s->spacing));
     store_results(s, i, &f, test);
     *run_value(s, i, result_seconds) = run_seconds(clock);
-    end_curve(s, i, t, &f, test, curve);
+    if (s->judge_every && t->epochs) curve[t->epochs - 1].figure = *run_value(s, i, result_dice);
     if (s->records && run_shows_masks(s, i)) write_shown_masks(s, i, t, session, test, &f);
     if (s->records) write_map_records(s, i, &f, curve, t->epochs);
     free_case_figures(&f);

@@ -14,7 +14,8 @@ void check_mask_flags(void)
     const int of_classes[] = { per_case, positive, conformal, predictions, prune, nested };
     given[masks].value = path_of_masks(given[masks].value, given[mask_options].value);
     const data_request q = { .test = given[test].value, .masks = given[masks].value,
-                             .test_masks = given[test_masks].value };
+                             .test_masks = given[test_masks].value,
+                             .all_slices = given[all_slices].value != NULL };
     check_mask_request(&q);
     for (size_t i = 0; i < sizeof of_masks / sizeof *of_masks; i++)
         require_masks(given[masks].value, name_of_flag(&given[of_masks[i]]).text, given[of_masks[i]].value);

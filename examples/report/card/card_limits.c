@@ -85,11 +85,14 @@ static void put_class_limits(FILE *f, const model_card *c)
     put_prevalence(f, c);
 }
 
-/* Figures of masks are means over all test images, whatever the classes of these. */
+/* Figures of masks are means over all test cases, which are images or volumes, whatever the classes of these. */
 static void put_mask_limits(FILE *f, const model_card *c)
 {
-    const double images = number_in(c->data[2], "images");
-    if (images < FEW) fprintf(f, "<li>Few test images, and so wide intervals: %.0f.</li>\n", images);
+    const double images = number_in(c->data[2], "images"), cases = number_in(c->figures, "masks");
+    const bool of_cases = cases < images;
+    if (of_cases ? cases < FEW : images < FEW)
+        fprintf(f, "<li>Few test %s, and so wide intervals: %.0f.</li>\n", of_cases ? "cases" : "images",
+                of_cases ? cases : images);
 }
 
 void put_limits_part(page *p, const model_card *c)

@@ -42,6 +42,14 @@ void peft_dataset_free(peft_dataset *d)
     peft_context_free(ctx);
 }
 
+int64_t io_slice_of(const peft_dataset *d, int64_t i, int64_t *slices)
+{
+    const peft_dataset *opened = d->opened ? d->opened : d;
+    int64_t ignored;
+    if (!opened->store->slice) return -1;
+    return opened->store->slice(opened, d->opened ? d->index[i] : i, slices ? slices : &ignored);
+}
+
 /* One block has all names, since a label of 1048575 in a file of a few bytes makes as many classes. */
 peft_status io_number_classes(peft_dataset *d)
 {

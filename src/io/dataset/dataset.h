@@ -17,15 +17,15 @@ typedef struct io_store {
     /* Reads the file of the sample into memory, which the caller frees. PEFT_E_UNSUPPORTED: it has more than limit
      * bytes, or its format reads parts of it. NULL: samples are no files. */
     peft_status (*bytes)(const peft_dataset *d, int64_t i, int64_t limit, uint8_t **data, size_t *size);
-    /* Sets *size to the bytes of the sample, or to -1 where its file does not exist. identity: two numbers that are
-     * equal for samples that are one file. The caller sets them to (data set, index), which differ for all samples; a
-     * store of files overwrites them with device and inode, which links to one file share. */
+    /* Sets *size to the bytes of the sample's file, or to -1 where it does not exist. identity: two numbers that are
+     * equal for samples that are one file, or slices of one. The caller sets them to (data set, index), which differ
+     * for all samples; a store of files overwrites them with device and inode, which links to one file share. */
     peft_status (*locate)(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2]);
-    /* SHA-256 of the sample's first `bytes` bytes. */
+    /* SHA-256 of the first `bytes` bytes of the sample's file. */
     peft_status (*hash)(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65]);
-    /* The slice that sample i is of a file, whose path is its name up to the last #; -1: it is all of one. NULL: all
-     * are. */
-    int64_t (*slice)(const peft_dataset *d, int64_t i);
+    /* The slice that sample i is of a file, whose path is its name up to the last #, and which has so many *slices,
+     * samples that follow each other; -1: it is all of a file. NULL: all are. */
+    int64_t (*slice)(const peft_dataset *d, int64_t i, int64_t *slices);
     void (*close)(peft_context *ctx, void *store_state);      /* frees the state; NULL: the store has none */
 } io_store;
 extern const io_store io_files;
@@ -63,6 +63,8 @@ static inline bool io_is_of(const peft_dataset *d, int64_t i, int64_t c)
 {
     return d->target ? d->target[i * d->classes + c] == 1 : d->label[i] == c;
 }
+/* The same of sample i of d, which may be a part. slices: may be NULL. */
+int64_t io_slice_of(const peft_dataset *d, int64_t i, int64_t *slices);
 /* An empty data set with one reference. */
 peft_status io_dataset_new(peft_context *ctx, peft_dataset **out);
 peft_dataset *io_dataset_retain(peft_dataset *d);

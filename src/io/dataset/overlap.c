@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * overlap.c -- peft_dataset_overlap: finds samples of one data set whose picture is also in another, or twice in the
  * same. Samples are grouped by size; groups are divided by the SHA-256 of the first 64 KiB, then of all bytes, unless
- * device and inode already say that all are one file. Most files differ in size and are never read.
+ * device and inode already say that all are one file. Most files differ in size and are never read. Samples of equal
+ * files are the same picture if they are the same slice of it.
  * peft_dataset_overlap_pixels groups them by the SHA-256 of their decoded pixels alone. */
 #include "io/dataset/dataset.h"
 #include <stdint.h>
@@ -13,10 +14,11 @@ typedef enum similarity { SAME_SIZE, SAME_HEAD, SAME_BYTES } similarity;
 enum { HEAD_BYTES = 65536 };
 #define ALL_BYTES (1ll << 40)                                 /* more than any sample has */
 
-/* A sample. identity: equal for samples that are one file (io_store.locate); hash: SHA-256 as hexadecimal digits. */
+/* A sample. identity: equal for samples that are one file (io_store.locate); slice: of it, -1: all of it; hash: SHA-256
+ * of the file as hexadecimal digits. */
 typedef struct item {
     const peft_dataset *set;
-    int64_t i, size;
+    int64_t i, size, slice;
     uint64_t identity[2];
     bool of_b;                                                /* a sample of b, else of a */
     char hash[65];
@@ -30,13 +32,15 @@ typedef struct search {
 /* The set that reads the sample: the one of which x->set is a part, or x->set. */
 static const peft_dataset *opened_set(const item *x) { return x->set->opened ? x->set->opened : x->set; }
 
-/* Sets size, -1 where the file does not exist, and identity: (data set, index), which a store of files overwrites. */
+/* Sets size, -1 where the file does not exist, slice, and identity: (data set, index), which a store of files
+ * overwrites. */
 static peft_status locate(item *x)
 {
     const peft_dataset *opened = opened_set(x);
     const int64_t id = peft_dataset_id(x->set, x->i);
     x->identity[0] = (uint64_t)(uintptr_t)opened;
     x->identity[1] = (uint64_t)id;
+    x->slice = io_slice_of(x->set, x->i, NULL);
     return opened->store->locate(opened, id, &x->size, x->identity);
 }
 
@@ -77,6 +81,12 @@ static int by_hash(const void *a, const void *b)
     const item *x = a, *y = b;
     int order = strcmp(x->hash, y->hash);
     return order ? order : memcmp(x->identity, y->identity, sizeof x->identity);
+}
+
+static int by_slice(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    return x->slice < y->slice ? -1 : x->slice > y->slice;
 }
 
 /* In the order of indices; samples of a come before those of b. */
@@ -122,6 +132,16 @@ static void match_all(const search *q, item *x, int64_t n)
     }
 }
 
+/* The files of x[n] are equal: matches those that are the same slice. */
+static void match_slices(const search *q, item *x, int64_t n)
+{
+    qsort(x, (size_t)n, sizeof *x, by_slice);
+    for (int64_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && x[from].slice == x[to].slice; to++) {}
+        match_all(q, x + from, to - from);
+    }
+}
+
 /* x[n] have in common what level says. Matches them if that proves that they are the same picture; else hashes them for
  * the next level, and goes on with each group of equal hashes. */
 static peft_status match_group(const search *q, item *x, int64_t n, similarity level)
@@ -134,7 +154,7 @@ static peft_status match_group(const search *q, item *x, int64_t n, similarity l
     }
     if (n < 2 || !any_of_a || !any_of_b || x[0].size < 0) return PEFT_OK;
     if (one_file || level == SAME_BYTES || (level == SAME_HEAD && x[0].size <= HEAD_BYTES)) {
-        match_all(q, x, n);
+        match_slices(q, x, n);
         return PEFT_OK;
     }
     for (int64_t k = 0; k < n; k++) {

@@ -25,6 +25,14 @@ peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t
     return PEFT_OK;
 }
 
+bool io_cache_full(io_cache *c)
+{
+    pthread_mutex_lock(&c->lock);
+    const bool full = c->full;
+    pthread_mutex_unlock(&c->lock);
+    return full;
+}
+
 void io_cache_clear(io_cache *c)
 {
     if (!c->sample) return;
@@ -48,14 +56,17 @@ bool io_cache_look_up(io_cache *c, int64_t i, io_prepared *out)
     return cached;
 }
 
-void io_cache_add(io_cache *c, int64_t i, const io_prepared *p)
+bool io_cache_add(io_cache *c, int64_t i, const io_prepared *p)
 {
     const size_t mask_bytes = p->mask ? sizeof *p->mask + io_mask_bytes(p->mask) : 0;
     const int64_t bytes = (int64_t)(io_image_memory(p->image) + mask_bytes);
     pthread_mutex_lock(&c->lock);
-    if (!c->sample[i].image && bytes <= c->limit - c->used) {
+    const bool cached = c->sample[i].image, room = cached || bytes <= c->limit - c->used;
+    if (room && !cached) {
         c->sample[i] = retain(p);
         c->used += bytes;
     }
+    c->full = c->full || !room;
     pthread_mutex_unlock(&c->lock);
+    return room;
 }

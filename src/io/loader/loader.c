@@ -50,7 +50,8 @@ static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_load
         peft_sys_free(d->ctx, l);
         return NULL;
     }
-    if (pthread_cond_init(&l->work, NULL) || pthread_cond_init(&l->finished, NULL)) {
+    if (pthread_mutex_init(&l->reading, NULL) || pthread_cond_init(&l->work, NULL) ||
+        pthread_cond_init(&l->finished, NULL)) {
         pthread_mutex_destroy(&l->lock);
         peft_sys_free(d->ctx, l);
         return NULL;
@@ -96,6 +97,7 @@ void peft_loader_free(peft_loader *l)
     io_cache_clear(&l->cache);
     pthread_cond_destroy(&l->work);
     pthread_cond_destroy(&l->finished);
+    pthread_mutex_destroy(&l->reading);
     pthread_mutex_destroy(&l->lock);
     peft_dataset_free(l->data);
     peft_transform_free(l->transform);

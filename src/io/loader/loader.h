@@ -13,19 +13,21 @@
 typedef struct io_prepared { peft_image *image; peft_mask *mask; } io_prepared;
 void io_prepared_free(io_prepared *p);                        /* an empty one: does nothing */
 /* sample [count]: of each sample; empty: not cached. New ones are cached until limit bytes are used; none is
- * removed. */
+ * removed. full: one was not cached as it would have exceeded the limit. */
 typedef struct io_cache {
     peft_context *ctx;
     pthread_mutex_t lock;
     io_prepared *sample;
     int64_t count, limit, used;
+    bool full;
 } io_cache;
 peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t limit);
 void        io_cache_clear(io_cache *c);
 /* Sets *out to sample i, which the caller frees; false: it is not cached. */
 bool        io_cache_look_up(io_cache *c, int64_t i, io_prepared *out);
-/* Caches sample i, unless another thread has done so or it exceeds the limit. */
-void        io_cache_add(io_cache *c, int64_t i, const io_prepared *p);
+bool        io_cache_full(io_cache *c);
+/* Caches sample i, unless another thread has done so. False: it exceeds the limit. */
+bool        io_cache_add(io_cache *c, int64_t i, const io_prepared *p);
 
 /* A batch in preparation. While threads make its samples, only images and the members from next on change. */
 typedef struct io_batch {
@@ -63,6 +65,7 @@ struct peft_loader {
     int64_t *repeat, *member, *first_of, *present;
     /* The queue: `queued` consecutive batches in slot[first], slot[first + 1], ..., where slot[0] follows the last
      * slot. Only the caller's thread adds and removes batches, and only under the lock. */
+    pthread_mutex_t reading;                                  /* held while slices of a file are read */
     pthread_mutex_t lock;
     pthread_cond_t work, finished;                            /* signal: samples to make; a batch may be complete */
     io_batch *slot;
@@ -88,6 +91,8 @@ void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batc
 /* Allocate the slots and start the threads; stop the threads and free the slots. */
 peft_status io_queue_start(peft_loader *l);
 void        io_queue_stop(peft_loader *l);
+/* Sets *out to sample i (prepare.c), which the caller frees, also after a failure. */
+peft_status io_loader_prepare(peft_loader *l, int64_t i, io_use use, io_prepared *out);
 /* Masks as labels (masks.c). io_loader_check_maps: whether labels are i64 [n, size, size] or f32 [n, size, size,
  * classes]; PEFT_E_DTYPE, PEFT_E_SHAPE. io_loader_copy_maps: writes the masks of a finished batch to them. */
 peft_status io_loader_check_maps(const peft_loader *l, const peft_tensor *labels);

@@ -7,32 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Loads and prepares the image of sample i and its mask, which has the size of the image as it is loaded. */
-static peft_status load(peft_loader *l, int64_t i, io_use use, io_prepared *out)
-{
-    peft_image *im;
-    peft_mask *mask = NULL;
-    peft_status s = peft_dataset_load(l->data, i, &im);
-    if (s) return s;
-    if (l->data->masks) s = io_masks_load(l->data, i, im, &mask);
-    if (!s) s = io_transform_prepare(l->transform, im, use, &out->image);
-    if (!s && mask) s = io_transform_prepare_mask(l->transform, mask, use, &out->mask);
-    peft_image_free(im);
-    peft_mask_free(mask);
-    return s;
-}
-
-/* The prepared sample i: from the cache, or loaded, and cached if the limit allows it. The caller frees *out, also
- * after a failure. */
-static peft_status prepared_sample(peft_loader *l, int64_t i, io_use use, io_prepared *out)
-{
-    *out = (io_prepared){ NULL, NULL };
-    if (io_cache_look_up(&l->cache, i, out)) return PEFT_OK;
-    peft_status s = load(l, i, use, out);
-    if (!s) io_cache_add(&l->cache, i, out);
-    return s;
-}
-
 /* Writes the mask of sample k of a batch. */
 static peft_status finish_mask(peft_loader *l, const io_batch *b, int64_t k, const peft_mask *prepared, io_use use)
 {
@@ -50,7 +24,7 @@ static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
     io_prepared p;
     const int64_t i = b->sample[k];
     const io_use use = { l->options.train, (uint64_t)l->options.seed, io_epoch_key(b, k), peft_dataset_id(l->data, i) };
-    peft_status s = prepared_sample(l, i, use, &p);
+    peft_status s = io_loader_prepare(l, i, use, &p);
     if (!s) s = io_transform_finish(l->transform, p.image, use, b->images + k * l->floats);
     if (!s && p.mask) s = finish_mask(l, b, k, p.mask, use);
     io_prepared_free(&p);
@@ -81,6 +55,7 @@ static void reset_after_fork(peft_loader *l)
     l->process = getpid();
     pthread_mutex_init(&l->lock, NULL);
     pthread_mutex_init(&l->cache.lock, NULL);
+    pthread_mutex_init(&l->reading, NULL);
     pthread_cond_init(&l->work, NULL);
     pthread_cond_init(&l->finished, NULL);
     l->first = l->queued = l->started = 0;

@@ -90,14 +90,6 @@ static void close_case(case_evaluator *e)
     *o = (open_case){ 0 };
 }
 
-/* The file of a slice "FILE#slice=3", to be freed, and its number; NULL: the name is of no slice. */
-static char *file_of_slice(const char *name, int64_t *slice)
-{
-    size_t length;
-    *slice = slice_of_name(name, &length);
-    return *slice < 0 ? NULL : check_alloc(strndup(name, length));
-}
-
 /* Whether the picture `next` is the slice behind the open case. */
 static bool continues(const open_case *o, const open_case *next)
 {
@@ -114,7 +106,9 @@ static open_case case_of(const case_evaluator *e, const evaluated_picture *p)
     peft_image_spacing(p->image, o.spacing);
     o.spacing[1] = is_known(s) ? s.row : 0;
     o.spacing[2] = is_known(s) ? s.column : 0;
-    if (e->how.distances && o.spacing[0] > 0 && is_known(s)) o.file = file_of_slice(p->name, &o.first);
+    size_t length;
+    o.first = slice_of_name(p->name, &length);
+    if (o.first >= 0 && o.spacing[0] > 0 && is_known(s)) o.file = file_of_image(p->name);
     return o;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * evaluate_cases.h -- compares predicted with true masks, picture by picture, and makes the table of figures by case. A
- * case is a picture; or, with distances, the volume of slices FILE#slice=3, FILE#slice=4, .. of one file that are given
+ * case is a picture; or the volume of slices FILE#slice=3, FILE#slice=4, .. of one file that are given
  * one after the other without a gap, have one size, and whose file states the distance between slices, while that of
  * rows and columns is known too. Such a case is named FILE#slices=3-9. */
 #ifndef EVALUATE_CASES_H

@@ -8,8 +8,8 @@
 #include <peft/peft.h>
 
 /* The figures of the cases of d (evaluate_cases.h) by the session's model, with the transform, at the images' own size;
- * over the pixels that are judged. distances: hd95 and surface_distance too, else they are NaN and each image is a
- * case. No cases: a stop was asked for. An error ends the program. */
+ * over the pixels that are judged. distances: hd95 and surface_distance too, else they are NaN. No cases: a stop was
+ * asked for. An error ends the program. */
 case_table score_cases(peft_session *session, const peft_dataset *d, peft_transform *t, bool distances);
 /* The same with distances. spacing: of images whose files state none. */
 case_table score_spaced_cases(peft_session *session, const peft_dataset *d, peft_transform *t,

@@ -8,8 +8,7 @@
 
 char *io_masks_image_path(const peft_dataset *d, int64_t i)
 {
-    const peft_dataset *opened = d->opened ? d->opened : d;
-    const bool is_slice = opened->store->slice && opened->store->slice(opened, io_masks_sample(d, i)) >= 0;
+    const bool is_slice = io_slice_of(d, i, NULL) >= 0;
     char *path = io_copy(d->ctx, peft_dataset_name(d, i)), *mark = path && is_slice ? strrchr(path, '#') : NULL;
     if (mark) *mark = 0;
     return path;
@@ -150,8 +149,7 @@ static peft_status find_all(const peft_dataset *d, const io_mask_files *files, b
 static bool same_file(const peft_dataset *d, int64_t i, int64_t k)
 {
     const char *a = peft_dataset_name(d, i), *b = peft_dataset_name(d, k), *mark = strrchr(a, '#');
-    const peft_dataset *opened = d->opened ? d->opened : d;
-    if (!opened->store->slice || opened->store->slice(opened, io_masks_sample(d, i)) < 0 || !mark) return false;
+    if (io_slice_of(d, i, NULL) < 0 || !mark) return false;
     return !strncmp(a, b, (size_t)(mark - a) + 1);
 }
 

@@ -107,11 +107,10 @@ static peft_status make_empty(join *j, const peft_dataset *d, int64_t i)
 peft_status io_masks_load(const peft_dataset *d, int64_t i, const peft_image *image, peft_mask **out)
 {
     const io_masks *m = d->masks;
-    const peft_dataset *opened = d->opened ? d->opened : d;
     const int64_t k = io_masks_sample(d, i);
     join j = { .masks = m, .image_name = peft_dataset_name(d, i), .image = image };
-    io_mask_job job = { .masks = m, .slice = opened->store->slice ? opened->store->slice(opened, k) : -1,
-                        .image_options = d->image_options };
+    io_mask_job job = { .masks = m, .image_options = d->image_options };
+    job.slice = io_slice_of(d, i, &job.slices);
     char *image_path = io_masks_image_path(d, i);
     peft_status s = image_path ? PEFT_OK : io_nomem("mask");
     job.image_path = image_path;

@@ -15,15 +15,29 @@ static peft_status read_bytes(const void *owner, int64_t i, int64_t limit, uint8
     return io_read_file(m->ctx, path, limit, data, size);
 }
 
+/* Refuses a file with another number of slices than that of the image has. file NULL: it is not held. */
+static peft_status check_slices(const io_mask_job *job, const io_held_file *file, const char *options)
+{
+    peft_context *ctx = job->masks->ctx;
+    int64_t slices;
+    peft_status s = file ? io_image_slices_memory(ctx, file->data, file->size, options, &slices)
+                         : peft_image_slices(ctx, job->path, options, &slices);
+    if (s || slices == job->slices) return s;
+    return io_fail(PEFT_E_MISMATCH, "the file holds %lld slice%s, and %s %lld; expected a mask with a slice for each "
+                   "slice of its image", (long long)slices, slices == 1 ? "" : "s", job->image_path,
+                   (long long)job->slices);
+}
+
 /* Reads the picture; the file of a slice is kept in memory for the next one. */
 static peft_status load_by(const io_mask_job *job, const char *options, peft_image **out)
 {
     const io_masks *m = job->masks;
     io_held_file *file = NULL;
-    peft_status s = job->slice < 0 ? PEFT_OK : io_held_take(m->held, read_bytes, m, job->file, &file);
-    if (s) return s;
-    if (!file) return peft_image_load(m->ctx, job->path, options, out);
-    s = peft_image_load_memory(m->ctx, file->data, file->size, options, out);
+    if (job->slice < 0) return peft_image_load(m->ctx, job->path, options, out);
+    peft_status s = io_held_take(m->held, read_bytes, m, job->file, &file);
+    if (!s) s = check_slices(job, file, options);
+    if (!s) s = file ? peft_image_load_memory(m->ctx, file->data, file->size, options, out)
+                     : peft_image_load(m->ctx, job->path, options, out);
     io_held_return(file);
     return s;
 }

@@ -12,7 +12,8 @@ typedef struct io_mask_job {
     int64_t file;                                             /* its index in masks->files */
     const char *path;                                         /* of the file */
     const char *image_path;                                   /* of the file of the image, which may not exist */
-    int64_t slice;                                            /* of the image in its file; -1: the file holds one */
+    int64_t slice, slices;                                    /* of the image in its file, and how many that has; slice
+                                                                 -1: the file holds one image */
     const char *image_options;                                /* by which the image is read; NULL: the defaults */
 } io_mask_job;
 

@@ -9,8 +9,8 @@
 
 enum { WHOLE = -1, MAX_SLICES = 1 << 20 };                    /* WHOLE: the sample is all of a file */
 
-/* The state of the store. Sample i is slice[i] of sample index[i] of `opened`. */
-typedef struct slices { peft_dataset *opened; int64_t *index, *slice; io_held *held; } slices;
+/* The state of the store. Sample i is slice[i] of the of[i] slices of sample index[i] of `opened`. */
+typedef struct slices { peft_dataset *opened; int64_t *index, *slice, *of; io_held *held; } slices;
 
 /* An io_held_read of an opened set. */
 static peft_status read_bytes(const void *opened, int64_t i, int64_t limit, uint8_t **data, size_t *size)
@@ -47,31 +47,27 @@ static peft_status read_slice(const peft_dataset *d, int64_t i, const char *opti
     return s;
 }
 
-/* Slices of one file differ in their identity, and slices and whole files too. */
+/* Size, identity and hash are those of the file. */
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
     const slices *state = d->store_state;
-    peft_status s = state->opened->store->locate(state->opened, state->index[i], size, identity);
-    identity[1] ^= (uint64_t)(state->slice[i] + 1) << 40;
-    return s;
+    identity[0] = (uint64_t)(uintptr_t)state->opened;
+    identity[1] = (uint64_t)state->index[i];
+    return state->opened->store->locate(state->opened, state->index[i], size, identity);
 }
 
 static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65])
 {
     const slices *state = d->store_state;
-    char text[100];
-    peft_status s = state->opened->store->hash(state->opened, state->index[i], bytes, hex);
-    if (s || state->slice[i] == WHOLE) return s;
-    const int n = snprintf(text, sizeof text, "%s %lld", hex, (long long)state->slice[i]);
-    peft_sha256(text, (size_t)n, hex);
-    return PEFT_OK;
+    return state->opened->store->hash(state->opened, state->index[i], bytes, hex);
 }
 
-static int64_t slice_of(const peft_dataset *d, int64_t i)
+static int64_t slice_of(const peft_dataset *d, int64_t i, int64_t *slices_of_file)
 {
     const slices *state = d->store_state;
-    const peft_dataset *of = state->opened;
-    return state->slice[i] == WHOLE && of->store->slice ? of->store->slice(of, state->index[i]) : state->slice[i];
+    if (state->slice[i] == WHOLE) return io_slice_of(state->opened, state->index[i], slices_of_file);
+    *slices_of_file = state->of[i];
+    return state->slice[i];
 }
 
 static void close_slices(peft_context *ctx, void *user)
@@ -81,6 +77,7 @@ static void close_slices(peft_context *ctx, void *user)
     peft_dataset_free(state->opened);
     peft_sys_free(ctx, state->index);
     peft_sys_free(ctx, state->slice);
+    peft_sys_free(ctx, state->of);
     peft_sys_free(ctx, state);
 }
 
@@ -120,6 +117,7 @@ static peft_status add_slices(const peft_dataset *d, int64_t i, int64_t count, p
         if (s) return s;
         state->index[n] = peft_dataset_id(d, i);
         state->slice[n] = count > 1 ? k : WHOLE;
+        state->of[n] = count;
         if (d->label) out->label[n] = d->label[i];
         else memcpy(out->target + n * d->classes, d->target + i * d->classes, (size_t)d->classes);
         group[n] = peft_dataset_group(d, i);
@@ -145,9 +143,10 @@ static peft_status fill(const peft_dataset *d, const int64_t *count, int64_t all
     const peft_dataset *opened = d->opened ? d->opened : d;
     state->index = io_alloc(d->ctx, all, sizeof *state->index);
     state->slice = io_alloc(d->ctx, all, sizeof *state->slice);
+    state->of = io_alloc(d->ctx, all, sizeof *state->of);
     if (d->label) out->label = io_alloc(d->ctx, all, sizeof *out->label);
     else out->target = io_alloc(d->ctx, all * d->classes, 1);
-    if (!state->index || !state->slice || (!out->label && !out->target)) return io_nomem("slices");
+    if (!state->index || !state->slice || !state->of || (!out->label && !out->target)) return io_nomem("slices");
     peft_status s = PEFT_OK;
     for (int64_t i = 0; i < d->count && !s; i++) s = add_slices(d, i, count[i], out, group, kase);
     if (!s && any_name(group, all)) s = io_groups_make(d->ctx, group, all, &out->groups);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * all_slices.c -- --all-slices: each slice of a file of several images is an image (data.h). */
+#include "data.h"
+#include "image_options.h"
+#include "common/program/errors.h"
+#include <string.h>
+
+peft_dataset *all_slices_of(peft_dataset *d, const char *of_model)
+{
+    peft_dataset *out;
+    const peft_status s = peft_dataset_with_slices(d, &out);
+    if (s == PEFT_E_OPTION)
+        fail("--all-slices: %s%s", peft_last_error(), find_image_option(of_model, "slice", strlen("slice"))
+             ? "; the model was trained with this option: give --image-options slice=none" : "");
+    must(s);
+    peft_dataset_free(d);
+    return out;
+}
+
+void take_slices(const data_request *q, peft_dataset **d)
+{
+    if (q->all_slices && *d) *d = all_slices_of(*d, NULL);
+}
