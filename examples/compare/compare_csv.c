@@ -30,7 +30,8 @@ void make_settings(study *s)
             { "test", s->images.test }, { "table", s->images.table }, { "patients", s->images.patients },
             { "image_options", s->images.image_options }, { "masks", s->images.masks },
             { "mask_options", s->images.mask_options }, { "test_masks", s->images.test_masks },
-            { "all_slices", s->images.all_slices ? "true" : NULL }, { "spacing", s->spacing }, { "per_case", s->per_case } };
+            { "all_slices", s->images.all_slices ? "true" : NULL }, { "spacing", s->spacing },
+            { "per_case", s->per_case } };
         for (size_t k = 0; k < sizeof given / sizeof *given; k++)
             if (given[k].value) fprintf(f, "%s=%s ", given[k].name, given[k].value);
         fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->images.shots, (long long)s->images.tests);

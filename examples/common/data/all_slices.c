@@ -2,6 +2,7 @@
  * all_slices.c -- --all-slices: each slice of a file of several images is an image (data.h). */
 #include "data.h"
 #include "image_options.h"
+#include "common/inputs/slice_name.h"
 #include "common/program/errors.h"
 #include <string.h>
 
@@ -20,4 +21,12 @@ peft_dataset *all_slices_of(peft_dataset *d, const char *of_model)
 void take_slices(const data_request *q, peft_dataset **d)
 {
     if (q->all_slices && *d) *d = all_slices_of(*d, NULL);
+}
+
+bool has_slices(const peft_dataset *d)
+{
+    size_t length;
+    for (int64_t i = 0; i < peft_dataset_count(d); i++)
+        if (slice_of_name(peft_dataset_name(d, i), &length) >= 0) return true;
+    return false;
 }

@@ -49,7 +49,8 @@ typedef struct data_request {
     .patients = given[patients].value, .image_options = given[image_options].value, \
     .allow_shared_patients = given[allow_shared_patients].value != NULL
 
-/* mask_request.c: ends the program if --test-masks is given without masks or --test, or --all-slices without masks. */
+/* mask_request.c: ends the program if --test-masks is given without masks or --test, or --all-slices without
+ * masks. */
 void check_mask_request(const data_request *q);
 /* Ends the program if this flag, which is for masks, has a value and there are none (NULL). */
 void require_masks(const char *masks, const char *flag, const char *value);
@@ -66,9 +67,10 @@ peft_dataset *read_with_options(peft_dataset *d, const char *image_options);
 /* all_slices.c: a data set of all slices of the files of d, which it takes; an error ends the program. of_model: the
  * image options that a model was trained with, for a message; NULL: none. */
 peft_dataset *all_slices_of(peft_dataset *d, const char *of_model);
-/* With q->all_slices replaces *d (may be NULL) by its slices. It comes behind all draws and divisions, which are thus of
- * files, so that slices of a file, and files of a patient, stay in one set. */
+/* With q->all_slices replaces *d (may be NULL) by its slices. It comes behind all draws and divisions, which are thus
+ * of files, so that slices of a file, and files of a patient, stay in one set. */
 void take_slices(const data_request *q, peft_dataset **d);
+bool has_slices(const peft_dataset *d);                       /* Is an image a slice of a file? */
 /* Opens the training and the test set under ctx. A path is that of a folder of class folders, a folder with such
  * folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, a list file, or a table. test NULL: the test
  * set is the split "test" of the data, else "val", else the images not drawn for training. shots 0: all, or, where the

@@ -21,7 +21,8 @@ void record_flags(json_writer *w, const flag *flags, int count);
  * "trainable_parameters": their number. */
 void record_method(json_writer *w, peft_model *m);
 /* An object `name`: path, source, numbers of images, of each class and of patients, digests, and each file, once for
- * all its slices, with the SHA-256 of its content; of images in an archive that of the archive. Reads all files. source: a phrase, or NULL. */
+ * all its slices, with the SHA-256 of its content; of images in an archive that of the archive. Reads all files.
+ * source: a phrase, or NULL. */
 void record_images(json_writer *w, const char *name, const char *path, const char *source, const peft_dataset *d);
 /* A list of an estimate's value and the ends of its interval. */
 void record_estimate(json_writer *w, const char *name, const peft_estimate *e);
