@@ -218,5 +218,67 @@ START_TEST(slices_are_compared_as_pictures)
 }
 END_TEST
 
+/* Files of equal size and beginning, which are compared as a whole: slices of different files differ. */
+START_TEST(slices_of_like_files)
+{
+    enum { SIDE = 256, DEPTH = 3 };                           /* more than the first 64 KiB, which are hashed alone */
+    const nifti n = { .version = 1, .dim = { 3, SIDE, SIDE, DEPTH }, .datatype = 2 };
+    uint64_t *v = calloc(SIDE * SIDE * DEPTH, sizeof *v);
+    int64_t in_a[9], in_b[9], count;
+    size_t size;
+    for (int k = 0; k < 3; k++) {                             /* f/0.nii, f/1.nii, g/1.nii */
+        v[SIDE * SIDE * DEPTH - 1] = k > 0;
+        uint8_t *file = nifti_file(&n, v, SIDE * SIDE * DEPTH, 1, &size);
+        write_bytes(in_folder(k == 2 ? "g/1.nii" : k ? "f/1.nii" : "f/0.nii"), file, size);
+        free(file);
+    }
+    peft_dataset *a = open_slices(in_folder("f"), NULL), *b = open_slices(in_folder("g"), NULL);
+    ok(peft_dataset_overlap(a, b, 9, in_a, in_b, &count));
+    ck_assert_int_eq(count, DEPTH);
+    for (int i = 0; i < DEPTH; i++) ck_assert(in_a[i] == DEPTH + i && in_b[i] == i);
+    peft_dataset_free(a);
+    peft_dataset_free(b);
+    free(v);
+}
+END_TEST
+
+/* A loader that reads in random order opens each volume once, as far as its cache has room: when a slice of both has
+ * been read the files are no longer needed. */
+START_TEST(volumes_are_read_once)
+{
+    enum { VOLUMES = 2 };
+    for (int threads = 0; threads < 3; threads += 2) {
+        const char *const file[VOLUMES] = { "f/0.nii", "f/1.nii" };
+        int64_t count, id, batch = 0;
+        bool seen[VOLUMES] = { false };
+        char options[80];
+        peft_transform *t;
+        peft_loader *l;
+        peft_tensor *images;
+        for (int k = 0; k < VOLUMES; k++) write_volume(in_folder(file[k]));
+        peft_dataset *d = open_slices(in_folder("f"), NULL);
+        ck_assert_int_eq(peft_dataset_count(d), VOLUMES * NZ);
+        snprintf(options, sizeof options, "batch=1,shuffle=true,seed=3,threads=%d", threads);
+        ok(peft_transform_parse(io_ctx, "size=2,range=0:400", &t));
+        ok(peft_loader_create(d, t, options, &l));
+        ok(peft_tensor_create(io_ctx, PEFT_F32, 4, (const int64_t[]){ 1, 3, 2, 2 }, &images));
+        for (; !seen[0] || !seen[1]; batch++) {
+            ok(peft_loader_read(l, 0, batch, images, NULL, &id, &count));
+            seen[id / NZ] = true;
+        }
+        ck_assert_int_lt(batch, peft_loader_batches(l) - 1);
+        for (int k = 0; k < VOLUMES; k++) ck_assert_int_eq(remove(in_folder(file[k])), 0);
+        for (int64_t epoch = 0; epoch < 2; epoch++, batch = 0)
+            for (; batch < peft_loader_batches(l); batch++)
+                ok(peft_loader_read(l, epoch, batch, images, NULL, &id, &count));
+        peft_tensor_free(images);
+        peft_loader_free(l);
+        peft_transform_free(t);
+        peft_dataset_free(d);
+    }
+}
+END_TEST
+
 IO_SUITE_MAIN("slices", every_slice_is_a_sample, slices_in_a_zip, slices_of_a_packed_file,
-              slices_keep_what_a_table_says, slices_are_compared_as_pictures)
+              slices_keep_what_a_table_says, slices_are_compared_as_pictures, slices_of_like_files,
+              volumes_are_read_once)

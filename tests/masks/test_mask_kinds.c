@@ -209,15 +209,21 @@ START_TEST(test_interlaced_indices)
 }
 END_TEST
 
+/* A volume of 4 x 3 voxels in each slice, of 1 to 3. */
+static void write_deep(const char *name, int datatype, int slices, const void *voxel, size_t bytes)
+{
+    uint8_t file[NIFTI_1_VOXELS + 36 * 4];
+    const nifti n = { .version = 1, .dim = { 3, 4, 3, slices, 1, 1, 1, 1 }, .datatype = datatype };
+    const size_t begin = nifti_header(&n, file);
+    put_int(file + 72, bytes / (12 * (size_t)slices) * 8, 2, false);          /* bits of a voxel */
+    memcpy(file + begin, voxel, bytes);
+    write_bytes(in_folder(name), file, begin + bytes);
+}
+
 /* Volumes of 4 x 3 x 2 voxels: image and labels. */
 static void write_volume(const char *name, int datatype, const void *voxel, size_t bytes)
 {
-    uint8_t file[NIFTI_1_VOXELS + 24 * 4];
-    const nifti n = { .version = 1, .dim = { 3, 4, 3, 2, 1, 1, 1, 1 }, .datatype = datatype };
-    const size_t begin = nifti_header(&n, file);
-    put_int(file + 72, bytes / 24 * 8, 2, false);             /* bits of a voxel */
-    memcpy(file + begin, voxel, bytes);
-    write_bytes(in_folder(name), file, begin + bytes);
+    write_deep(name, datatype, 2, voxel, bytes);
 }
 
 START_TEST(test_volumes_by_slice)
@@ -241,13 +247,26 @@ START_TEST(test_volumes_by_slice)
         peft_dataset_free(slices);
         peft_dataset_free(d);
     }
+    /* a mask with a slice less than its image, or one more */
+    static float longer[36];
+    peft_mask *m;
+    for (int slices = 1; slices <= 3; slices += 2) {
+        char words[120];
+        peft_dataset *of, *volume = pictures_of("images");
+        write_deep("masks/scan.nii", FLOAT32, slices, longer, sizeof *longer * 12 * (size_t)slices);
+        ok(peft_dataset_with_slices(volume, &of));
+        peft_dataset_free(volume);
+        of = masked(of, "masks", "classes=3");
+        snprintf(words, sizeof words, "scan.nii: the file holds %d slice%s, and ", slices, slices == 1 ? "" : "s");
+        fails(PEFT_E_MISMATCH, words, peft_dataset_load_mask(of, 0, NULL, &m));
+        peft_dataset_free(of);
+    }
     label[14] = 2.5f;
     write_volume("masks/scan.nii", FLOAT32, label, sizeof label);
     peft_dataset *slices, *volumes = pictures_of("images");
     ok(peft_dataset_with_slices(volumes, &slices));
     peft_dataset_free(volumes);
     peft_dataset *d = masked(slices, "masks", "classes=3");
-    peft_mask *m;
     has_labels(d, 0, "012012012012");
     fails(PEFT_E_FORMAT, "value 2.5 at column 2, row 0", peft_dataset_load_mask(d, 1, NULL, &m));
     peft_dataset_free(d);
