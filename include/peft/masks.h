@@ -72,7 +72,8 @@ PEFT_API const char *peft_dataset_mask_file(const peft_dataset *d, int64_t i, in
 typedef struct peft_mask peft_mask;
 /* Loads the mask of sample i. image: that of the sample (peft_dataset_load), whose size the mask must have; NULL: sizes
  * are not compared. Masks are turned by an orientation (EXIF) of their own, as images are.
- * PEFT_E_INVALID: d has no masks. PEFT_E_MISMATCH: mask and image differ in size; the message has both.
+ * PEFT_E_INVALID: d has no masks. PEFT_E_MISMATCH: mask and image differ in size, or, for a slice, their files in the
+ * number of slices; the message has both.
  * PEFT_E_FORMAT: a value or colour that is no class, with file, value, column and row. Others: as peft_image_load. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_load_mask(const peft_dataset *d, int64_t i, const peft_image *image, peft_mask **out);
