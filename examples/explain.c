@@ -6,6 +6,7 @@
 #include "common/backbone/weights.h"
 #include "common/data/data.h"
 #include "common/flags/flags.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "common/program/progress_line.h"
 #include "common/program/stop.h"
@@ -50,16 +51,6 @@ static const program about = {
     "and is no evidence of a finding (docs/explain.md).",
     "  explain --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors --out maps new/*.png\n"
     "  explain --backbone merged.safetensors --kind occlusion --class malignant --blend --out maps scan.png" };
-
-/* The value of --opacity. */
-static double opacity_of_flags(void)
-{
-    char *end;
-    const double v = strtod(given[opacity].value, &end);
-    if (*end || end == given[opacity].value || !(v >= 0 && v <= 1))
-        fail("--opacity: given '%s', expected a number from 0 to 1", given[opacity].value);
-    return v;
-}
 
 static bool values_as_csv(void)
 {
@@ -113,7 +104,7 @@ int main(int argc, char **argv)
     const int first = read_flags(given, flags, &about, argc, argv);
     if (!given[backbone].value || !given[out].value || first == argc)
         fail("--backbone, --out and at least one picture are required; see --help");
-    const double chosen_opacity = opacity_of_flags();
+    const double chosen_opacity = flag_number(&given[opacity], 0, 1);
     const bool csv = values_as_csv();
     const int64_t chosen_batch = flag_integer(&given[batch]);
     if (!chosen_batch) fail("--batch: given 0, expected 1 or more");

@@ -8,6 +8,7 @@
 #include "common/flags/flags.h"
 #include "common/model/evaluate.h"
 #include "common/predictions/predictions.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/ranks/ranks.h"
@@ -55,16 +56,6 @@ static const program about = {
     "  federate --backbone vit.safetensors --data scans --clients 5 --alpha 0.5 --rounds 20 --method lora\n"
     "  federate --backbone vit.safetensors --data scans --method lora --lora product --seeds 5 --csv rounds.csv\n"
     "  federate --backbone vit.safetensors --sites --data hospitals --test scans --model global.peft" };
-
-static double number(int f, double low, double high)
-{
-    char *end;
-    const double v = strtod(given[f].value, &end);
-    if (end == given[f].value || *end || !(v >= low && v <= high))
-        fail("--%s: given %s, expected a number from %g to %g", name_of_flag(&given[f]).text, given[f].value, low,
-             high);
-    return v;
-}
 
 static int64_t whole(int f, int64_t low)
 {
@@ -141,7 +132,8 @@ static outcome run(uint64_t first_seed, int64_t index, flag *recipe)
 {
     const uint64_t seed_number = first_seed + (uint64_t)index;
     federation f = { .recipe = recipe, .rules = given + lora, .seed = seed_number, .folder = given[by].value,
-                     .sites = given[sites].value != NULL, .clients = whole(clients, 1), .alpha = number(alpha, 0, 1e6),
+                     .sites = given[sites].value != NULL, .clients = whole(clients, 1),
+                     .alpha = flag_number(&given[alpha], 0, 1e6),
                      .blocks = whole(blocks, 0) };
     const int64_t last = whole(rounds, 1), every = whole(judge_every, 1);
     const data_request q = { DATA_REQUEST, .shots = flag_integer(&given[shots]),
@@ -153,7 +145,7 @@ static outcome run(uint64_t first_seed, int64_t index, flag *recipe)
     must(peft_context_create(NULL, NULL, NULL, &f.base.io_ctx));
     const char *source = open_clients(&f, &q, &test_set);
     if (!index && source) print_sets(f.base.train, NULL, test_set, source);
-    f.per_round = (int64_t)fmax(1, floor(number(share, 1e-6, 1) * (double)f.clients + 0.5));
+    f.per_round = (int64_t)fmax(1, floor(flag_number(&given[share], 1e-6, 1) * (double)f.clients + 0.5));
     build_training(&f.base, recipe);
     peft_trainer_free(f.base.trainer);
     f.base.trainer = NULL;

@@ -4,6 +4,7 @@
 #include "phantom.h"
 #include "common/files/atomic_file.h"
 #include "common/files/output.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
 #include <dirent.h>
@@ -44,16 +45,6 @@ static int64_t integer_within(int f, int64_t low, int64_t high)
     if (n < low || n > high)
         fail("--%s: given %lld, expected %lld to %lld", given[f].name, (long long)n, (long long)low, (long long)high);
     return n;
-}
-
-static double number_within(int f, double low, double high)
-{
-    const char *text = given[f].value;
-    char *end;
-    double x = strtod(text, &end);
-    if (end == text || *end || !(x >= low && x <= high))
-        fail("--%s: given '%s', expected a number from %g to %g", given[f].name, text, low, high);
-    return x;
 }
 
 static void make_folder(const char *path)
@@ -172,7 +163,7 @@ int main(int argc, char **argv)
     if (!given[out].value) fail("--out is required; see --help");
     int64_t n = integer_within(images, 1, 9999), pixels = integer_within(side, 16, 1024), area = pixels * pixels;
     uint64_t first_seed = (uint64_t)flag_integer(&given[seed]);
-    double overlap = number_within(difficulty, 0, 4), scanner_shift = number_within(shift, 0, 3);
+    double overlap = flag_number(&given[difficulty], 0, 4), scanner_shift = flag_number(&given[shift], 0, 3);
     double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));     /* 4 for scan_tissue, 2 for the tissue */
     uint8_t *grey = check_alloc(malloc((size_t)area * 2));                   /* the picture, then its mask */
     tissue t = { .side = pixels, .level = work + 4 * area, .loss = work + 5 * area, .mask = grey + area };

@@ -29,7 +29,7 @@ refused 'whole number' --out no --images 3.5
 refused 'expected 16 to 1024' --out no --side 15
 refused 'expected 16 to 1024' --out no --side 1025
 refused 'whole number' --out no --seed -1
-for difficulty in -0.1 4.1 nan 1x ''; do refused 'number from 0 to 4' --out no --difficulty "$difficulty"; done
+for difficulty in -0.1 4.1 nan 0x1 1x ''; do refused 'number from 0 to 4' --out no --difficulty "$difficulty"; done
 for shift in -1 3.1 x; do refused 'number from 0 to 3' --out no --shift "$shift"; done
 refused 'is not an option' --out no more
 refused "the folder 'no' does not exist; make it first (mkdir -p 'no')" --out no/folder

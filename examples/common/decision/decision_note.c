@@ -2,6 +2,7 @@
  * decision_note.c -- thresholds as a note of a model and as the text of a flag (decision.h). A note has a line for each
  * value, "rule youden", "set 24 validation images", "positive 1", and "threshold 0.31" for each class in order. */
 #include "common/files/note_lines.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "decision.h"
 #include <math.h>
@@ -48,9 +49,9 @@ decision read_decision(const char *note, int64_t classes, bool multilabel)
 static double read_threshold(const char *text, const char *end, const char *flag)
 {
     char *after;
-    const double t = strtod(text, &after);
+    const double t = read_decimal(text, &after);
     if (after == text || after != end || !(t >= 0 && t <= 1))
-        fail("--%s: '%.*s' is no threshold; expected a number from 0 to 1", flag, (int)(end - text), text);
+        fail("--%s: '%.*s' is no threshold; expected a decimal number from 0 to 1", flag, (int)(end - text), text);
     return t;
 }
 

@@ -2,6 +2,7 @@
  * prediction_sets.c -- sets of classes by quantiles of calibration images (prediction_sets.h). */
 #include "prediction_sets.h"
 #include "common/files/note_lines.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 set_rule parse_set_rule(const char *text, int64_t classes)
 {
     char *end;
-    set_rule r = { .classes = classes, .coverage = strtod(text, &end) };
+    set_rule r = { .classes = classes, .coverage = read_decimal(text, &end) };
     r.by_class = !strcmp(end, ",class");
     if (end == text || (*end && !r.by_class) || !(r.coverage > 0 && r.coverage < 1))
         fail("--conformal: given '%s', expected a coverage between 0 and 1, 0.9, or 0.9,class for this coverage in "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * threshold_rule.c -- parses rules of thresholds, and chooses by them (threshold_rule.h). */
 #include "threshold_rule.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include <math.h>
 #include <stdio.h>
@@ -19,17 +20,17 @@ threshold_rule parse_threshold_rule(const char *text)
         if (!strcmp(text, plain[i])) r.name = plain[i];
         if (!strncmp(text, rates[i], length) && text[length] == '=') {
             r.name = rates[i];
-            r.wanted = strtod(text + length + 1, &end);
+            r.wanted = read_decimal(text + length + 1, &end);
             if (end == text + length + 1 || *end) r.wanted = -1;
         }
     }
     if (!r.name) {
-        r.wanted = strtod(text, &end);
+        r.wanted = read_decimal(text, &end);
         if (end == text || *end) r.wanted = -1;
     }
     if (!(r.wanted >= 0 && r.wanted <= 1))
-        fail("--threshold: given '%s', expected youden, f1, sensitivity=SHARE, specificity=SHARE, or a number from 0 "
-             "to 1%s", text, r.name ? "; a share is given as 0.95, not in percent" : "");
+        fail("--threshold: given '%s', expected youden, f1, sensitivity=SHARE, specificity=SHARE, or a decimal "
+             "number from 0 to 1%s", text, r.name ? "; a share is given as 0.95, not in percent" : "");
     return r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tuned_recipe.c -- names of --tune, and recipes with the values of a candidate (tuned_recipe.h). */
 #include "tuned_recipe.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include <math.h>
@@ -49,9 +50,9 @@ static double multiple_of(const char *name, const char *value)
 {
     char *end;
     if (*value != 'x') return 0;
-    const double factor = strtod(value + 1, &end);
+    const double factor = read_decimal(value + 1, &end);
     if (end == value + 1 || *end || !(factor > 0) || isinf(factor))
-        fail("--tune %s=%s: expected a number behind the x, above 0, such as x0.3", name, value);
+        fail("--tune %s=%s: expected a decimal number behind the x, above 0, such as x0.3", name, value);
     return factor;
 }
 
@@ -135,7 +136,7 @@ static char *resolved_value(const grid *g, int64_t candidate, int64_t i, const f
     const flag *f = &recipe[find_target(name).flag];
     const double factor = is_rate(f - recipe) ? multiple_of(name, value) : 0;
     if (!(factor > 0)) return check_alloc(strdup(value));
-    const double base = strtod(f->value, &end);
+    const double base = read_decimal(f->value, &end);
     if (end == f->value || *end) fail("--%s: given '%s', expected a number", f->name, f->value);
     if (asprintf(&text, "%.6g", base * factor) < 0) fail("out of memory");
     return text;

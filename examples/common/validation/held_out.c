@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * held_out.c -- opens validation images or takes them from the training images (held_out.h). */
 #include "held_out.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,20 +13,20 @@ static const char *const all_images = NULL;                   /* in place of the
 validation_request parse_validation(const char *text)
 {
     static const char expected[] = "expected a path, a share of the training images such as 0.2, or folds=5";
-    char *end;
+    char *end, *last;
     if (!text) return (validation_request){ .kind = NO_VALIDATION };
     if (!strncmp(text, "folds=", 6)) {
         const long long n = strtoll(text + 6, &end, 10);
         if (end == text + 6 || *end || n < 2) fail("--val %s: %s, with 2 or more folds", text, expected);
         return (validation_request){ .kind = VALIDATION_FOLDS, .folds = n };
     }
-    const double share = strtod(text, &end);
+    const double share = strtod(text, &end), decimal = read_decimal(text, &last);
     if (end > text && !strcmp(end, "%") && access(text, F_OK))
         fail("--val %s: %s; a share is given as a number from 0 to 1, %g", text, expected, share / 100);
     if (end == text || *end) return (validation_request){ .kind = VALIDATION_PATH, .path = text };
-    if (!(share > 0 && share < 1))
-        fail("--val %s: a share must lie between 0 and 1, as 0.2 is 20 %%; %s (./%s for a file of this name)", text,
-             expected, text);
+    if (!(decimal > 0 && decimal < 1) || last != end)
+        fail("--val %s: a share must be a decimal number between 0 and 1, as 0.2 is 20 %%; %s (./%s for a file of "
+             "this name)", text, expected, text);
     return (validation_request){ .kind = VALIDATION_SHARE, .share = share };
 }
 

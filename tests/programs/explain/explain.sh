@@ -68,7 +68,9 @@ refused 'maps of --kind rollout are of no class' explain --kind rollout --class 
 refused 'no kind of --kind cam has this option' explain --kind cam --map-options fuse=max --out x new
 refused 'expected mean, max or min' explain --kind rollout --map-options fuse=least --out x new
 refused 'expected a model with method ept' explain --kind ept --out x new
-refused 'expected a number from 0 to 1' explain --opacity 2 --out x new
+for wrong in 2 0x0.8p0 inf nan ' 0.5' ''; do
+    refused "--opacity: given '$wrong', expected a decimal number from 0 to 1" explain --opacity "$wrong" --out x new
+done
 refused 'expected npy or csv' explain --values text --out x new
 [ ! -e x ] || fail 'a refused command made a folder'
 

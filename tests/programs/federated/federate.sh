@@ -46,7 +46,9 @@ done
 cmp memory.peft kept.peft || fail "a site's file was changed"
 refused 'holds files of a federation' federate --rounds 1 --method lora --by rounds
 refused 'whole number' federate --rounds 1.9
-refused 'expected a number' federate --rounds 1 --share ''
+for wrong in '' 0x1p-1 nan inf; do
+    refused 'expected a decimal number from 1e-06 to 1' federate --rounds 1 --share "$wrong"
+done
 refused 'at most 6' federate --rounds 1 --blocks 7
 # Noise: each round has its own, also from a seed: the changes by two rounds, of which the noise is nearly all, are not
 # alike. Columns: the values before, between and after the rounds, the last of each file.

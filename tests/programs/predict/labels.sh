@@ -97,7 +97,9 @@ several --threshold 0 --format jsonl scans 2> log | head -1 > line
 grep -qF '"predicted": ["benign", "odd", "never"], "decided_by": "benign>=0|odd>=0|never>=0", "prob' line ||
     fail 'JSON of several labels'
 several --threshold 1 scans 2> log | head -1 | grep -q 'png  -  decided_by:benign>=1|odd>=1|never>=1 benign=' || fail 'text without a label'
-refused "--threshold: 'x' is no threshold; expected a number from 0 to 1" several --threshold x scans
+for wrong in x 0x1p-1 nan; do
+    refused "--threshold: '$wrong' is no threshold; expected a decimal number from 0 to 1" several --threshold $wrong scans
+done
 refused "'' is no threshold" several --threshold 0.3, scans
 refused "--threshold: '2' is no" several --threshold odd=0.5,benign=2 scans
 refused "no class 'even'" several --threshold even=0.3 scans

@@ -115,6 +115,9 @@ refused 'give --val 0.2, a share of the training images, or --val PATH too' asks
 refused 'give --val 0.2, a share of the training images, or --val PATH too' asks --conformal 0.9
 refused "given 'yuoden', expected youden, f1, sensitivity=SHARE" asks --threshold yuoden --val set3
 refused "given 'sensitivity=2'" asks --threshold sensitivity=2 --val set3
+refused "given '0x1p-1', expected youden" asks --threshold 0x1p-1 --val set3
+refused "given 'sensitivity=0x1p-1'" asks --threshold sensitivity=0x1p-1 --val set3
+refused "given '0x1p-1,class', expected a coverage between 0 and 1" asks --conformal 0x1p-1,class --val set3
 refused 'the models of --val folds are others' asks --conformal 0.9 --val folds=3
 refused 'leave --stop out' asks --conformal 0.9 --val set3 --stop loss
 refused 'takes at least 99 validation images' asks --conformal 0.99 --val set3

@@ -29,7 +29,7 @@ refused 'coverage 0.97 takes at least 33 validation images, there are 8;' --data
 refused "coverage 0.9 takes at least 9 validation images of each class, there are 8 of 'benign-like'" --data pictures \
     --val 0.5 --conformal 0.9,class
 refused 'a share is given as a number from 0 to 1, 0.2' --data pictures --val 20%
-refused 'as 0.2 is 20 %' --data pictures --val 20
+for wrong in 20 0x1p-2 nan inf; do refused 'a decimal number between 0 and 1, as 0.2 is 20 %' --data pictures --val $wrong; done
 refused 'a share is given as 0.95, not in percent' --data pictures --val 0.2 --threshold sensitivity=95
 refused 'a coverage is given as 0.9, not in percent' --data pictures --val 0.2 --conformal 90
 refused '^finetune: --val 0.2: this share of the 4 training images leaves none for validation; give a larger share' \

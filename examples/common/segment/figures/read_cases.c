@@ -3,6 +3,7 @@
 #include "case_figures.h"
 #include "common/files/csv.h"
 #include "common/files/text_file.h"
+#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include <errno.h>
 #include <math.h>
@@ -41,13 +42,14 @@ static rows split_rows(const char *path, char *text)
     return r;
 }
 
-/* Field k of row i as a number from 0 to `most`; empty: NaN. */
+/* Field k of row i as a number from 0 to `most`; empty: NaN. The text inf is a number if `most` is infinite. */
 static double number(const rows *r, int64_t i, int k, double most)
 {
     const char *text = r->field[i][k];
     char *end;
-    const double v = strtod(text, &end);
+    const double v = read_decimal(text, &end);
     if (!*text && k >= FIGURES) return NAN;
+    if (isinf(most) && !strcmp(text, "inf")) return INFINITY;
     if (end == text || *end || !(v >= 0 && v <= most))
         fail("%s:%lld: %s is '%.60s', expected a number from 0 to %g", r->path, (long long)i + 2, column(k), text,
              most);
