@@ -13,8 +13,12 @@
 #include <stdio.h>
 
 /* --- repeated.c --- */
-/* Leaves out each picture that has the name and case of one before it, and warns of their number. To be called once. */
+/* Two pictures are the same if their names are paths of one file, such as a.png and ./a.png. */
+/* Leaves out each picture that is the same as one of its case before it, and warns of their number. To be called
+ * once. */
 void drop_repeated(inputs *in);
+/* Ends the program if two pictures are the same. flag: what needs each picture once, for the message. */
+void refuse_repeated(const inputs *in, const char *flag);
 
 /* --- format.c --- */
 /* FORMAT_TEXT: "name  class  a=0.9 b=0.1"; FORMAT_CSV: with a heading; FORMAT_CSV_SEMICOLON: with semicolons and

@@ -104,6 +104,7 @@ void open_ground_truth(inputs *in, const loaded_model *s)
     if (!path) return;
     char *classes = list_names(classes_of(s), name_in_model, s), *options;
     if (asprintf(&options, "classes=%s", classes) < 0) fail("out of memory");
+    refuse_repeated(in, given[masks].value ? "--masks" : "--mask-options");
     add_input_masks(in, path, given[mask_options].value ? given[mask_options].value : options);
     free(options);
     free(classes);

@@ -105,6 +105,23 @@ refused 'give --masks DIR too' predict --case-figures a.csv p/a.png
 refused 'beside the images they need a name of their own' predict --mask-options classes=3 p/a.png
 refused 'p/a' predict --masks ph/masks p/a.png
 refused 'holds 3 slices' predict --masks t p/a.png
+cp p/a.png p/b.png
+cp q/a.pgm q/b.pgm
+ln -s ../p ph/link
+ln -s a.png p/c.png
+cp q/a.pgm q/c.pgm
+printf 'p/a.png\np/a.png\n' > twice.txt
+refused '--masks: the picture p/a.png is given twice; give each picture once' predict --masks q p/a.png p/b.png p/a.png
+refused 'the picture p/a.png is given twice' predict --masks q twice.txt
+refused 'the picture p/b.png is given twice' predict --masks q p p/b.png
+for same in ./p/a.png p//a.png ph/../p/a.png ph/link/a.png "$PWD/p/a.png"; do
+    refused "the pictures p/a.png and $same are the same" predict --masks q p/a.png p/b.png "$same"
+done
+refused 'the picture v/a.nii#slice=0 is given twice' predict --all-slices --masks t v/a.nii v/a.nii
+predict --masks q p > table 2> log || fail 'a link to a picture, with a mask of its own'
+[ "$(wc -l < table)" -eq 3 ] || fail 'the lines of three pictures'
+predict p/a.png p/a.png > table 2> log || fail 'a picture twice without masks'
+[ "$(wc -l < table)" -eq 2 ] || fail 'the lines of a picture given twice'
 refused 'is the folder of --masks' predict --masks q --save-masks q --force p/a.png
 mkdir q/below
 refused 'lies below or above it' predict --masks q --save-overlays q/below --force p/a.png
