@@ -70,6 +70,7 @@ study read_study(const char *folder)
             read_run(&s, &s.method[m], r);
         }
     }
+    if (s.masks) check_cases_of_runs(&s);
     free(path);
     return s;
 }

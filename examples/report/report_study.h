@@ -7,6 +7,7 @@
 #include "common/segment/figures/case_figures.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* What compare --analysis found of a run. */
 enum { space_intra, space_inter, space_silhouette, space_rank, space_map_share, space_numbers };
@@ -26,6 +27,7 @@ enum { MEAN_IMAGE = -1 };
 /* A predicted mask that compare recorded, of the best, the median or the worst case of a run. */
 typedef struct shown_mask {
     const char *rank;                                         /* "best", "median" or "worst" */
+    const char *digest;                                       /* of the picture (picture_digest); empty: not recorded */
     int64_t at, image, width, height;                         /* at: the case's number in the run; image: of the test
                                                                * images, of a volume a slice of it */
     uint8_t *label;                                           /* [height, width] classes */
@@ -84,6 +86,8 @@ static inline bool has_result(const study *s, int column)
 {
     return result_of[column] & (s->masks ? OF_MASKS : OF_CLASSES);
 }
+/* Of masks: was --spacing given? */
+static inline bool has_spacing(const method *m) { return strstr(m->settings, " spacing="); }
 /* What methods are ranked by: a result, its name within a sentence and at its beginning, and the metric of
  * <peft/statistics.h> that it is. */
 typedef struct ranking_figure { int column; const char *name, *heading, *metric; } ranking_figure;
@@ -104,6 +108,10 @@ bool    read_rows(const study *s, const method *m, run *r, char **text, const ch
                   int64_t least, row_reader store);
 /* records/record_cases.c: reads the figures by case, of a study of masks; false: they are not all there. */
 bool    read_cases(const study *s, const method *m, run *r);
+/* records/check_cases.c: end the program, with file and line, if the cases of a run contradict its other numbers, or
+ * those of other runs. */
+void    check_recorded_cases(const study *s, const method *m, const run *r, const char *path);
+void    check_cases_of_runs(const study *s);
 /* records/record_masks.c: reads the shown masks of a run whose cases are read, if it has any. */
 void    read_masks(const study *s, const method *m, run *r);
 /* records/record_numbers.c */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * picture.c -- pictures of any depth as colours of 8 bits, to draw over them (picture.h). */
+ * picture.c -- pictures of any depth as colours of 8 bits, to draw over them, and digests (picture.h). */
 #include "picture.h"
 #include <math.h>
+#include <peft/file.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Sample i of a picture, as it is stored. */
 static double sample(const peft_image *im, int64_t i)
@@ -32,4 +35,13 @@ void draw_picture(const peft_image *im, unsigned char *rgb)
         const double v = (sample(im, i / 3 * channels + (channels == 3 ? i % 3 : 0)) - low) / (high - low);
         rgb[i] = (unsigned char)lround(255 * fmin(1, fmax(0, v)));
     }
+}
+
+void picture_digest(const peft_image *im, char digest[PICTURE_DIGEST])
+{
+    char hex[65];
+    const size_t samples = (size_t)(peft_image_width(im) * peft_image_height(im) * peft_image_channels(im));
+    peft_sha256(peft_image_pixels(im), samples * (size_t)abs(peft_image_depth(im)) / 8, hex);
+    memcpy(digest, hex, PICTURE_DIGEST - 1);
+    digest[PICTURE_DIGEST - 1] = 0;
 }

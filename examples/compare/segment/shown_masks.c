@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shown_masks.c -- records the predicted masks of the best, the median and the worst case of a run, which report
  * draws over the pictures (segment.h, records.h). */
+#include "common/figures/picture.h"
 #include "common/files/atomic_file.h"
 #include "common/program/errors.h"
 #include "common/segment/figures/case_means.h"
 #include "segment.h"
-#include <math.h>
 #include <stdlib.h>
-
-typedef struct ranked { double dice; int64_t i; } ranked;
-/* The largest Dice first; of equal ones the first case. */
-static int by_dice(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->dice > y->dice) return -1;
-    if (x->dice < y->dice) return 1;
-    return x->i < y->i ? -1 : x->i > y->i;
-}
+#include <string.h>
 
 /* Writes the labels row by row as runs of pixels of a class: "0*120 2*7". */
 static void put_labels(FILE *f, const uint8_t *label, int64_t count)
@@ -30,8 +21,9 @@ static void put_labels(FILE *f, const uint8_t *label, int64_t count)
 /* What the shown masks are made of. */
 typedef struct shown { peft_segmenter *segmenter; const peft_dataset *test; const case_table *f; FILE *file; } shown;
 
-/* The predicted classes of an image; filled: pixels that are not background in the true or the predicted mask. */
-static peft_image *segment_image(const shown *s, int64_t image, int64_t *filled)
+/* The predicted classes of an image; filled: pixels that are not background in the true or the predicted mask; digest:
+ * of the image. */
+static peft_image *segment_image(const shown *s, int64_t image, int64_t *filled, char digest[PICTURE_DIGEST])
 {
     peft_image *im, *labels;
     peft_mask *mask;
@@ -45,6 +37,7 @@ static peft_image *segment_image(const shown *s, int64_t image, int64_t *filled)
     *filled = 0;
     for (int64_t k = 0; k < pixels; k++) *filled += truth[k] > 0 || predicted[k];
     free(truth);
+    picture_digest(im, digest);
     peft_mask_free(mask);
     peft_image_free(im);
     return labels;
@@ -55,45 +48,43 @@ static void put_mask(const shown *s, const char *rank, int64_t i)
 {
     peft_image *labels = NULL;
     int64_t first = 0, image = 0, most = -1;
+    char digest[2][PICTURE_DIGEST];                           /* of the shown picture, and of the next one */
     for (int64_t k = 0; k < i; k++) first += s->f->images[k];
     for (int64_t k = first; k < first + s->f->images[i]; k++) {
         int64_t filled;
-        peft_image *next = segment_image(s, k, &filled);
+        peft_image *next = segment_image(s, k, &filled, digest[1]);
         const bool larger = filled > most;
         peft_image_free(larger ? labels : next);
         if (!larger) continue;
         labels = next;
         image = k;
+        memcpy(digest[0], digest[1], sizeof digest[0]);
         most = filled;
     }
     const int64_t width = peft_image_width(labels), height = peft_image_height(labels);
     fprintf(s->file, "%s,%lld,%lld,%lld,%lld,", rank, (long long)i, (long long)image, (long long)width,
             (long long)height);
     put_labels(s->file, peft_image_pixels(labels), width * height);
-    fputc('\n', s->file);
+    fprintf(s->file, ",%s\n", digest[0]);
     peft_image_free(labels);
 }
 
 void write_shown_masks(const study *s, int64_t i, const training_run *t, peft_session *session,
                        const peft_dataset *test, const case_table *f)
 {
-    ranked *r = check_alloc(malloc((size_t)f->cases * sizeof *r));
+    static const char *const rank[] = { "best", "median", "worst" };
     peft_segmenter *segmenter;
     atomic_file record;
-    int64_t n = 0;
-    for (int64_t k = 0; k < f->cases; k++) {
-        r[n] = (ranked){ case_mean(f, CASE_DICE, k), k };
-        n += !isnan(r[n].dice);
-    }
-    qsort(r, (size_t)n, sizeof *r, by_dice);
+    int64_t n, *order = order_by_dice(f, &n);
     must(peft_segmenter_create(session, t->transform, NULL, &segmenter));
     open_run_record(&record, s, i, "masks");
-    fputs("rank,case,image,width,height,labels\n", record.file);
+    fputs("rank,case,image,width,height,labels,picture\n", record.file);
     const shown of_run = { segmenter, test, f, record.file };
-    if (n) put_mask(&of_run, "best", r[0].i);
-    if (n > 2) put_mask(&of_run, "median", r[(n - 1) / 2].i);
-    if (n > 1) put_mask(&of_run, "worst", r[n - 1].i);
+    for (size_t k = 0; k < sizeof rank / sizeof *rank; k++) {
+        const int64_t place = place_of_rank(rank[k], n);
+        if (place >= 0) put_mask(&of_run, rank[k], order[place]);
+    }
     close_atomic(&record);
     peft_segmenter_free(segmenter);
-    free(r);
+    free(order);
 }

@@ -27,6 +27,10 @@ bool read_cases(const study *s, const method *m, run *r)
     else if (!whole)
         warn("%s: the file is cut short, after cases of %lld of %.0f images; this run is left out", path,
              (long long)images, r->value[result_test_images]);
+    if (whole && (double)images > r->value[result_test_images])
+        fail("%s: has cases of %lld images, and the run tested %.0f; restore the records, or repeat the study", path,
+             (long long)images, r->value[result_test_images]);
+    if (whole) check_recorded_cases(s, m, r, path);
     free(path);
     if (!whole) return false;
     r->images = r->cases.cases;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * record_masks.c -- reads the predicted masks that compare records of a run (report_study.h, records.h). */
 #include "common/program/errors.h"
-#include "report/report_study.h"
+#include "common/segment/figures/case_means.h"
+#include "record_rows.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { f_rank, f_case, f_image, f_width, f_height, f_labels, mask_fields };
+enum { f_rank, f_case, f_image, f_width, f_height, f_labels, f_picture, mask_fields };
 enum { most_pixels = 1 << 30, most_labels = 256 };
 
 /* Fills label [count] from runs of pixels "class*pixels" with blanks between them. */
@@ -28,23 +30,71 @@ static void read_labels(const study *s, const char *text, int64_t count, uint8_t
     }
 }
 
+static const char cure[] = "the records were changed or are damaged; restore them, or repeat the study";
+
+/* The case must have the Dice of its rank; figures have nine digits. */
+static void check_rank(const case_table *f, const shown_mask *m, int64_t row, const char *path)
+{
+    int64_t n, *order = order_by_dice(f, &n);
+    const int64_t place = place_of_rank(m->rank, n);
+    if (place < 0) fail_malformed(path);
+    const double dice = case_mean(f, CASE_DICE, m->at), expected = case_mean(f, CASE_DICE, order[place]);
+    if (!(fabs(dice - expected) <= 1e-8))
+        fail("%s:%lld: the %s case is '%.200s' with a mean Dice of %.9g; by the figures it is '%.200s' with %.9g; %s",
+             path, (long long)row + 2, m->rank, f->name[m->at], dice, f->name[order[place]], expected, cure);
+    free(order);
+}
+
+/* The images of cases follow each other. */
+static void check_image(const case_table *f, const shown_mask *m, int64_t row, const char *path)
+{
+    int64_t first = 0;
+    for (int64_t i = 0; i < m->at; i++) first += f->images[i];
+    if (m->image < first || m->image >= first + f->images[m->at])
+        fail("%s:%lld: image %lld is none of case '%.200s', whose images are %lld to %lld; %s", path,
+             (long long)row + 2, (long long)m->image, f->name[m->at], (long long)first,
+             (long long)(first + f->images[m->at] - 1), cure);
+}
+
+/* Predicted pixels of a class are all of the mask, or those of them that the true mask does not leave out; the mask of
+ * a volume is that of a slice. */
+static void check_pixels(const case_table *f, const shown_mask *m, int64_t row, const char *path)
+{
+    const int64_t all = m->width * m->height, images = f->images[m->at];
+    int64_t judged = 0;
+    for (int64_t c = 0; c < f->classes; c++) judged += f->predicted[m->at * f->classes + c];
+    const bool leaves_out = judged < all * images, slice = images > 1;
+    for (int64_t c = 0; c < f->classes; c++) {
+        const int64_t recorded = f->predicted[m->at * f->classes + c];
+        int64_t n = 0;
+        for (int64_t k = 0; k < all; k++) n += m->label[k] == c;
+        if (judged <= all * images && (slice || n >= recorded) && (leaves_out || n <= recorded)) continue;
+        fail("%s:%lld: the mask of case '%.200s' has %lld of %lld pixels of class '%.60s', and its figures are of "
+             "%lld of %lld predicted pixels; %s", path, (long long)row + 2, f->name[m->at], (long long)n,
+             (long long)(all * images), f->class_name[c], (long long)recorded, (long long)judged, cure);
+    }
+}
+
 static void store_mask(const study *s, run *r, int64_t row, char **field, const char *path)
 {
     if (row >= MOST_SHOWN_MASKS) fail_malformed(path);
     shown_mask *m = &r->shown[row];
-    *m = (shown_mask){ .rank = field[f_rank], .at = whole_number(field[f_case], r->images, path),
+    *m = (shown_mask){ .rank = field[f_rank], .digest = field[f_picture],
+                       .at = whole_number(field[f_case], r->images, path),
                        .image = whole_number(field[f_image], images_of_cases(&r->cases), path),
                        .width = whole_number(field[f_width], most_pixels, path),
                        .height = whole_number(field[f_height], most_pixels, path) };
     if (!m->width || !m->height || m->width > most_pixels / m->height) fail_malformed(path);
-    if (strcmp(m->rank, "best") && strcmp(m->rank, "median") && strcmp(m->rank, "worst")) fail_malformed(path);
     m->label = check_alloc(malloc((size_t)(m->width * m->height)));
     read_labels(s, field[f_labels], m->width * m->height, m->label, path);
     r->shown_masks = row + 1;
+    check_rank(&r->cases, m, row, path);
+    check_image(&r->cases, m, row, path);
+    check_pixels(&r->cases, m, row, path);
 }
 
 void read_masks(const study *s, const method *m, run *r)
 {
-    const int64_t least = 0;
-    (void)read_rows(s, m, r, &r->text[3], "masks", mask_fields, least, store_mask);
+    (void)read_record_file(s, m, r, &r->text[3], &(file_form){ .kind = "masks", .fields = mask_fields,
+                                                               .may_lack_last = true, .store = store_mask });
 }

@@ -66,26 +66,34 @@ cp -r rec known
 rm -f known/*-2-1.* known/*.masks.csv
 sed -i 's/^samplings,.*/samplings,1/' known/study.csv
 heading=$(head -n 1 "rec/$head-1-1.cases.csv")
-# $1: seed of the values; $2: added to Dice. Two classes; in case 3 neither mask has the second, in case 6 one alone.
+# $1: seed of the values; $2: added to Dice. Two classes; in case 3 neither mask has the second, in case 6 the true one
+# alone, and its pixels are predicted to be tissue.
 cases() {
     echo "$heading"
-    awk -v seed="$1" -v more="$2" 'BEGIN {
+    awk -v seed="$1" -v more="$2" -v CONVFMT=%.9g 'BEGIN {
         srand(seed)
         for (i = 0; i < 9; i++) for (c = 0; c < 3; c++) {
-            dice = 0.4 + 0.03 * i + 0.2 * rand() + more
-            if (c == 2 && i == 6) dice = 0
-            none = c == 2 && i == 3
-            printf "case%d,%s,%s,50,40,%s,%s,0.5,0.5,%s,%s,px,1\n", i, i < 8 ? "patient" int(i / 2) : "",
-                c == 0 ? "tissue" : c == 1 ? "benign" : "malignant", none ? "" : dice, none ? "" : dice / (2 - dice),
-                none ? "" : c == 2 && i == 6 ? "inf" : 2 + i, none ? "" : c == 2 && i == 6 ? "inf" : 1 + c } }'
+            both = int(1000 * (0.4 + 0.03 * i + 0.2 * rand() + more))
+            truth = predicted = 1000
+            if (c == 2 && i == 6) both = predicted = 0
+            if (c == 0 && i == 6) predicted = 2000
+            if (c == 2 && i == 3) both = truth = predicted = 0
+            n = truth + predicted
+            printf "case%d,%s,%s,%d,%d,%s,%s,%s,%s,%s,%s,px,1\n", i, i < 8 ? "patient" int(i / 2) : "",
+                c == 0 ? "tissue" : c == 1 ? "benign" : "malignant", truth, predicted, n ? 2 * both / n : "",
+                n ? both / (n - both) : "", predicted ? both / predicted : "", truth ? both / truth : "",
+                !n ? "" : predicted ? 2 + i : "inf", !n ? "" : predicted ? 1 + c : "inf" } }'
 }
 cases 1 0.1 > "known/$head-1-1.cases.csv"
 cases 2 0 > "known/$lora-1-1.cases.csv"
-for method in "$head" "$lora"; do                            # the run's own mean is that of its cases
-    dice=$(awk -F, '$3 != "tissue" && NR > 1 && $6 != "" { s[$3] += $6; n[$3]++ }
-        END { print (s["benign"] / n["benign"] + s["malignant"] / n["malignant"]) / 2 }' "known/$method-1-1.cases.csv")
-    awk -F, -v OFS=, -v dice="$dice" 'NR == 2 { $7 = 9; $8 = dice } { print }' "rec/$method-1-1.run.csv" > \
-        "known/$method-1-1.run.csv"
+# The means of a run are those of its cases: Dice, IoU and distances, in columns 6, 7, 10 and 11 of the cases.
+for method in "$head" "$lora"; do
+    means=$(awk -F, '
+        function mean(k) { return (s["benign", k] / n["benign", k] + s["malignant", k] / n["malignant", k]) / 2 }
+        NR > 1 { for (k = 6; k <= 11; k++) if ($k != "" && $k != "inf") { s[$3, k] += $k; n[$3, k]++ } }
+        END { printf "%.10g,%.10g,%.10g,%.10g\n", mean(6), mean(7), mean(10), mean(11) }' "known/$method-1-1.cases.csv")
+    awk -F, -v OFS=, -v means="$means" 'NR == 2 { split(means, m, ","); $7 = 9; for (k = 1; k <= 4; k++) $(7 + k) = m[k] }
+        { print }' "rec/$method-1-1.run.csv" > "known/$method-1-1.run.csv"
 done
 mv ph gone
 page known
@@ -153,18 +161,57 @@ rm "less/$head-1-1.masks.csv" "less/$lora-2-1.cases.csv"
 page less
 grep -q "$lora-2-1.cases.csv: there is no such file; this run is left out" log || fail 'a missing file of cases'
 grep -q 'head: compare records masks of the first run' less.html || fail 'missing masks are not named'
+rm -r less
+cp -r rec less
+run=1-1
 broken() { # $1: kind; $2: a sed program that spoils it; $3: words of the message
-    cp "rec/$lora-1-1.$1.csv" less
-    sed -i "$2" "less/$lora-1-1.$1.csv"
+    cmp -s "rec/$lora-$run.$1.csv" "less/$lora-$run.$1.csv" || fail 'the records are not whole'
+    sed -i "$2" "less/$lora-$run.$1.csv"
+    if cmp -s "rec/$lora-$run.$1.csv" "less/$lora-$run.$1.csv"; then fail "changes nothing: $2"; fi
     if "$bin/report" --out x.html less > log 2>&1; then fail "accepted: $2"; fi
-    grep -q "$lora-1-1.$1.csv.*$3" log || fail "no '$3'"
-    cp "rec/$lora-1-1.$1.csv" less
+    grep -q "$lora-$run.$1.csv.*$3" log || fail "no '$3'"
+    cp "rec/$lora-$run.$1.csv" less
 }
 broken cases '3d' 'expected class'
 broken cases '2s/px,1$/cm,1/' 'unit'
 broken cases 's/,benign,/,other,/' 'is not a record file'
+# Figures that contradict each other; columns of the cases: 4 and 5 pixels, 6 to 11 figures.
+set_field() { printf '%s' "s/^\(\([^,]*,\)\{$(($1 - 1))\}\)[^,]*/\1$2/"; }
+line=$(awk -F, 'NR > 1 && $4 == 0 && $5 > 0 { print NR; exit }' "rec/$lora-1-1.cases.csv")
+broken cases "$line$(set_field 6 1)" ":$line: dice is 1; with 0 true and .* expected 0 or less"
+broken cases "$line$(set_field 7 1)" ":$line: iou is 1; with .* expected 0"
+broken cases "$line$(set_field 8 0.5)" ":$line: precision is 0.5"
+broken cases "$line$(set_field 9 0)" ":$line: recall is 0; .* expected empty"
+broken cases "$line$(set_field 10 2)" ":$line: hd95 is 2; .* expected inf"
+broken cases "$line$(set_field 11 '')" ":$line: surface_distance is empty; .* expected inf"
+broken cases "$line$(set_field 4 5)" ":$line: recall is empty; .* expected 0"
+broken cases "$line$(set_field 5 0)" ":$line: dice is 0; .* expected empty"
+broken cases '2s/tissue,\([0-9]*\)/tissue,1\1/' ':2: [a-z]* is .* true and .* expected'
+line=$(awk -F, 'NR > 1 && $3 != "tissue" && $10 != "" && $10 != "inf" { print NR; exit }' "rec/$lora-1-1.cases.csv")
+broken cases "$line$(set_field 10 99)" 'the mean hd95 of the cases is .*1-1.run.csv has'
+broken run "2$(set_field 8 0.99)" ' has 0.99'
+broken cases 's/,px,1$/,mm,1/' ':[0-9]*: unit of case .* is another than in'
+line=$(awk -F, 'NR > 4 && NR % 3 == 2 && $4 != last { print NR; exit } NR % 3 == 2 { last = $4 }' "rec/$lora-1-1.cases.csv")
+swapped=$((line - 3)),$((line - 1))
+run=2-1                                                       # without recorded masks
+broken cases "$swapped{H;d};$((line + 2)){G;s/\\n\\n/\\n/}" ":$((line - 3)): expected the same case as in"
+run=1-1
+broken masks '2s/^best/worst/' ':2: the worst case is '
+broken masks 's/ 2\*/ 0*/g' ':[234]: the mask of case .* pixels of class'
+image=$(sed -n '2s/^best,[0-9]*,\([0-9]*\),.*/\1/p' "rec/$lora-1-1.masks.csv")
+broken masks "2$(set_field 3 $(((image + 1) % 12)))" ":2: image $(((image + 1) % 12)) is none of case"
+cp -r rec spaced                                              # --spacing, and the distances of a case in pixels
+sed -i 's/,px,1$/,mm,1/' spaced/*.cases.csv
+if "$bin/report" --out x.html spaced > log 2>&1; then fail 'px became mm'; fi
+grep -q 'the spacing of its pixels is not known, and the records in spaced have its distances in mm' log || fail 'unit'
+sed -i 's/ shots=/ spacing=1:1 shots=/' spaced/study.csv
+"$bin/report" --out x.html spaced > log 2>&1 || fail 'distances in mm with --spacing'
+rm x.html
+sed -i 's/,mm,1$/,px,1/' "spaced/$lora-1-1.cases.csv"
+if "$bin/report" --out x.html spaced > log 2>&1; then fail 'mm became px'; fi
+grep -q "spaced/$lora-1-1.cases.csv:2: unit is px, and the study was made with --spacing" log || fail 'unit, --spacing'
 for program in '2s/,48,48,/,48,49,/' '2s/\*/*9/' '2s/^best/first/' '2s/^best,[0-9]*/best,99/' '2s/,48,48,[0-9]/,48,48,7/' \
-    '2s/ [^ ]*$//'; do
+    '2s/ [^ ]*,\([0-9a-f]*\)$/,\1/'; do
     broken masks "$program" 'is not a record file'
 done
 "$bin/phantom" --out swapped --images 8 --side 48 --masks --seed 9 > log
@@ -173,6 +220,17 @@ cp -r swapped/masks/. ph/masks
 if "$bin/report" --out x.html rec > log 2>&1; then fail 'changed masks'; fi
 grep -q 'the masks have changed: restore them' log || fail 'no word on changed masks'
 cp -r kept/. ph/masks
+# Other pictures of the same names and sizes, with the same masks.
+cp -r ph/images pictures
+cp -r swapped/images/. ph/images
+if "$bin/report" --out x.html rec > log 2>&1; then fail 'changed pictures'; fi
+grep -q 'ph/images/.*: the picture is another one than when the records in rec were made; restore it' log ||
+    fail 'no word on changed pictures'
+cp -r rec older                                               # records of an earlier version know no digests
+sed -i 's/,[^,]*$//' older/*.masks.csv
+"$bin/report" --out x.html older > log 2>&1 || fail 'records without digests'
+rm x.html
+cp -r pictures/. ph/images
 "$bin/phantom" --out bigger --images 8 --side 64 --masks > log
 cp bigger/images/*/*.png ph/images/benign-like/ 2> log || true
 if "$bin/report" --out x.html rec > log 2>&1; then fail 'changed data'; fi

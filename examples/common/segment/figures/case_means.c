@@ -2,6 +2,7 @@
  * case_means.c -- means over classes, and the first image of a case (case_means.h). */
 #include "case_means.h"
 #include "common/inputs/slice_name.h"
+#include "common/program/errors.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,37 @@ double case_mean(const case_table *f, int kind, int64_t i)
         if (!isnan(v)) sum += v, n++;
     }
     return n ? sum / (double)n : NAN;
+}
+
+typedef struct ranked { double dice; int64_t i; } ranked;
+static int by_dice(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->dice > y->dice) return -1;
+    if (x->dice < y->dice) return 1;
+    return x->i < y->i ? -1 : x->i > y->i;
+}
+
+int64_t *order_by_dice(const case_table *f, int64_t *n)
+{
+    ranked *r = check_alloc(malloc(((size_t)f->cases + 1) * sizeof *r));
+    int64_t *order = check_alloc(malloc(((size_t)f->cases + 1) * sizeof *order));
+    *n = 0;
+    for (int64_t i = 0; i < f->cases; i++) {
+        r[*n] = (ranked){ case_mean(f, CASE_DICE, i), i };
+        *n += !isnan(r[*n].dice);
+    }
+    qsort(r, (size_t)*n, sizeof *r, by_dice);
+    for (int64_t k = 0; k < *n; k++) order[k] = r[k].i;
+    free(r);
+    return order;
+}
+
+int64_t place_of_rank(const char *rank, int64_t n)
+{
+    if (!strcmp(rank, "best")) return n ? 0 : -1;
+    if (!strcmp(rank, "median")) return n > 2 ? (n - 1) / 2 : -1;
+    return n > 1 && !strcmp(rank, "worst") ? n - 1 : -1;
 }
 
 bool begins_case(const case_table *f, int64_t i, const char *image)

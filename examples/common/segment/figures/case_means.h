@@ -14,6 +14,10 @@ bool   any_millimetres(const case_table *f);                /* has a case distan
 double counted_value(const case_table *f, bool millimetres, int kind, int64_t i, int64_t c);
 /* The mean of a figure of case i over the counted classes. NaN: it has none. */
 double case_mean(const case_table *f, int kind, int64_t i);
+/* The cases that have a mean Dice, the largest first and of equal ones the first case, to be freed. *n: how many. */
+int64_t *order_by_dice(const case_table *f, int64_t *n);
+/* The place of the "best", the "median" or the "worst" of n cases in this order; -1: they have none. */
+int64_t place_of_rank(const char *rank, int64_t n);
 /* Is case i, whose images follow each other in the data set, named after this first image of it? */
 bool   begins_case(const case_table *f, int64_t i, const char *image);
 #endif
