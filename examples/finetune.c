@@ -120,7 +120,8 @@ static void check_images(const run *r)
                                                   r->validated ? r->validation : NULL }, 3, r->t.transform,
                    r->t.threads);
     if (given[masks].value)
-        check_masks((const peft_dataset *const[]){ r->t.train, r->test, r->validated ? r->validation : NULL }, 3);
+        check_masks((const peft_dataset *const[]){ r->t.train, r->test, r->validated ? r->validation : NULL }, 3,
+                    r->t.pixels);
 }
 
 /* --tune, --nested: chooses settings, after finding broken pictures. The search has the backbone to itself. */
@@ -180,8 +181,9 @@ static void replace_value(flag *f, const char *value)
 /* Opens the images and makes all objects that training needs. */
 static run prepare(int argc, char **argv)
 {
-    run r = { .argc = argc, .argv = argv };
+    run r = { .argc = argc, .argv = argv, .pixels = check_alloc(calloc(1, sizeof *r.pixels)) };
     r.t = (training_run){ .backbone = given[backbone].value, .start = given[model].value,
+                          .pixels = r.pixels,
                           .seed = (uint64_t)flag_integer(&given[seed]),
                           .threads = (int)flag_integer(&given[threads]),
                           .loader_threads = ranks.share ? 0 : 1 };       /* a rank skips batches of the others */
@@ -214,7 +216,8 @@ static run prepare(int argc, char **argv)
         r.pool = make_case_pool(r.t.model, given[case_options].value, peft_dataset_multilabel(r.t.train),
                                 flag_integer(&given[seed]));
     printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
-    print_balance(given[own_flags + recipe_trainer].value, &given[own_flags + recipe_balance], r.t.train);
+    print_balance(given[own_flags + recipe_trainer].value, &given[own_flags + recipe_balance], r.t.train,
+                  r.t.pixels);
     if (given[masks].value) begin_mask_decisions(&r);
     else begin_decisions(&r);
     if (given[predictions].value) check_prediction_columns(&r);
@@ -267,6 +270,8 @@ int main(int argc, char **argv)
     free(r.outer_folds);
     free(r.fold_figures);
     free_training(&r.t);
+    free_mask_pixels(r.pixels);
+    free(r.pixels);
     peft_dataset_free(r.t.train);
     peft_context_free(r.t.io_ctx);
     peft_dataset_free(r.test);

@@ -16,6 +16,7 @@ static void check_draws(const study *s)
 {
     const peft_transform *no_transform = NULL;                /* entries may differ in theirs; only decodes */
     const int all_cores = 0;
+    mask_pixels *const not_kept = NULL;
     for (int64_t d = 0; d < s->samplings; d++) {
         training_run t;
         peft_dataset *test;
@@ -24,7 +25,7 @@ static void check_draws(const study *s)
         const bool same_test = d > 0 && !s->images.tests;
         const peft_dataset *const sets[] = { t.train, same_test ? NULL : test };
         check_pictures(sets, 2, no_transform, all_cores);
-        if (has_masks(s)) check_masks(sets, 2);
+        if (has_masks(s)) check_masks(sets, 2, not_kept);
         peft_dataset_free(t.train);
         peft_context_free(t.io_ctx);                          /* of the data sets, made by draw_run_data */
         peft_dataset_free(test);

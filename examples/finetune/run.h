@@ -70,6 +70,8 @@ extern flag given[flags];                                     /* the command lin
 
 typedef struct run {
     training_run t;
+    mask_pixels *pixels;                                      /* of the training masks; t has it too, unless its images
+                                                                 are others */
     peft_dataset *test;
     const char *state;                                        /* path: state1, in the second stage state2 */
     char *state1, *state2;                                    /* --state or OUT.state; with .2 (NULL: one stage) */

@@ -3,7 +3,6 @@
  * (balance.h). */
 #include "balance.h"
 #include "common/program/errors.h"
-#include "common/segment/mask_sets.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +24,6 @@ bool draws_balanced(const flag *f, const peft_dataset *train)
  * ones. all: the images, or the judged pixels. */
 typedef struct class_counts { int64_t *positive, *negative, all; } class_counts;
 
-static class_counts count_pixels(const peft_dataset *d)
-{
-    const mask_pixels n = count_mask_pixels(d);
-    return (class_counts){ n.of, n.not_of, n.of[0] + n.not_of[0] };
-}
-
 static class_counts count_images(const peft_dataset *d)
 {
     const int64_t classes = peft_dataset_classes(d);
@@ -49,29 +42,42 @@ static class_counts count_images(const peft_dataset *d)
 }
 
 /* The weights as a setting: "0.5,1.5,.."; to be freed. */
-static char *weights_text(const peft_dataset *d, bool of_positives)
+static char *text_of_weights(const class_counts *n, int64_t classes, bool of_positives)
 {
-    class_counts n = (peft_dataset_has_masks(d) ? count_pixels : count_images)(d);
-    const int64_t classes = label_classes(d);
     int64_t present = 0;
     char *text;
     size_t size;
     FILE *f = check_alloc(open_memstream(&text, &size));
-    for (int64_t c = 0; c < classes; c++) present += n.positive[c] > 0;
+    for (int64_t c = 0; c < classes; c++) present += n->positive[c] > 0;
     for (int64_t c = 0; c < classes; c++) {
-        const double positive = (double)n.positive[c], negative = (double)n.negative[c];
+        const double positive = (double)n->positive[c], negative = (double)n->negative[c];
         double weight = 1;
         if (positive > 0 && of_positives && negative > 0) weight = negative / positive;
-        else if (positive > 0 && !of_positives) weight = (double)n.all / ((double)present * positive);
+        else if (positive > 0 && !of_positives) weight = (double)n->all / ((double)present * positive);
         fprintf(f, "%s%.9g", c ? "," : "", weight);
     }
     if (fclose(f)) fail("out of memory");
+    return text;
+}
+
+/* The same of a data set. */
+static char *weights_text(const peft_dataset *d, bool of_positives, mask_pixels *pixels)
+{
+    const bool masks = peft_dataset_has_masks(d);
+    mask_pixels own = { 0 }, *of_masks = pixels ? pixels : &own;
+    class_counts n = { 0 };
+    if (masks) count_mask_pixels(d, of_masks);
+    else n = count_images(d);
+    const class_counts of_pixels = { of_masks->of, of_masks->not_of,
+                                     masks ? of_masks->of[0] + of_masks->not_of[0] : 0 };
+    char *text = text_of_weights(masks ? &of_pixels : &n, label_classes(d), of_positives);
+    free_mask_pixels(&own);
     free(n.positive);
     free(n.negative);
     return text;
 }
 
-void balance_weights(settings *trainer, const flag *f, const peft_dataset *train)
+void balance_weights(settings *trainer, const flag *f, const peft_dataset *train, mask_pixels *pixels)
 {
     static const char *const names[] = { "class_weights", "pos_weight" };
     const bool several = has_several_labels(train);
@@ -86,20 +92,20 @@ void balance_weights(settings *trainer, const flag *f, const peft_dataset *train
             fail("--trainer %s=balanced: is for %s with %s; give %s=balanced", name,
                  peft_dataset_has_masks(train) ? "pixels" : "images", several ? "one label" : "several labels",
                  names[several]);
-        char *text = weights_text(train, of_positives);
+        char *text = weights_text(train, of_positives, pixels);
         set_setting(trainer, name, text);
         free(text);
     }
 }
 
-void print_balance(const char *trainer, const flag *f, const peft_dataset *train)
+void print_balance(const char *trainer, const flag *f, const peft_dataset *train, mask_pixels *pixels)
 {
     static const char *const names[] = { "class_weights", "pos_weight" };
     settings s = read_settings(trainer, "--trainer");
     if (is(f->value, "sampler"))
         printf("class balance: each class is drawn equally often, %lld images in an epoch\n",
                (long long)peft_dataset_count(train));
-    balance_weights(&s, f, train);
+    balance_weights(&s, f, train, pixels);
     for (int k = 0; k < 2; k++)
         if (find_setting(&s, names[k])) printf("class balance: %s %s\n", names[k], find_setting(&s, names[k]));
     free_settings(&s);

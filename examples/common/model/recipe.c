@@ -194,7 +194,7 @@ static void set_schedule_length(training_run *t, const settings *s, peft_options
 static void make_trainer(training_run *t, const flag *recipe)
 {
     settings s = read_settings(recipe[recipe_trainer].value, "--trainer");
-    balance_weights(&s, &recipe[recipe_balance], t->train);
+    balance_weights(&s, &recipe[recipe_balance], t->train, t->pixels);
     peft_options *o = options_from_settings(t->ctx, &s);
     /* defaults, which --loss (a flag from batch to clip_norm) and --trainer decay_on=.. replace */
     const bool masks = peft_dataset_has_masks(t->train), several = has_several_labels(t->train);
@@ -261,11 +261,19 @@ void build_training(training_run *t, const flag *recipe)
     make_trainer(t, recipe);
 }
 
-training_run training_beside(const training_run *other, const flag *recipe, peft_dataset *train, peft_adapter *adapter)
+/* The objects of the other training, for these images. */
+static training_run share_training(const training_run *other, peft_dataset *train, peft_loader *loader)
 {
     training_run t = *other;
     t.train = train;
-    t.loader = training_loader(other, recipe, train);
+    t.loader = loader;
+    if (train != other->train) t.pixels = NULL;
+    return t;
+}
+
+training_run training_beside(const training_run *other, const flag *recipe, peft_dataset *train, peft_adapter *adapter)
+{
+    training_run t = share_training(other, train, training_loader(other, recipe, train));
     make_model(&t, recipe, adapter);
     make_trainer(&t, recipe);
     return t;
@@ -273,9 +281,7 @@ training_run training_beside(const training_run *other, const flag *recipe, peft
 
 training_run training_with(const training_run *other, const flag *recipe, peft_dataset *train, peft_loader *loader)
 {
-    training_run t = *other;
-    t.train = train;
-    t.loader = loader;
+    training_run t = share_training(other, train, loader);
     peft_adapter *adapter = make_adapter(&t, recipe);
     make_model(&t, recipe, adapter);
     peft_adapter_free(adapter);
@@ -286,9 +292,7 @@ training_run training_with(const training_run *other, const flag *recipe, peft_d
 training_run training_of_model(const training_run *other, const flag *recipe, peft_dataset *train, peft_loader *loader,
                                peft_model *model)
 {
-    training_run t = *other;
-    t.train = train;
-    t.loader = loader;
+    training_run t = share_training(other, train, loader);
     t.model = model;
     make_trainer(&t, recipe);
     return t;

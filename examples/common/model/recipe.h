@@ -5,6 +5,7 @@
 #define RECIPE_H
 #include "common/flags/flags.h"
 #include "common/backbone/weights.h"
+#include "common/segment/mask_sets.h"
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdint.h>
@@ -54,6 +55,8 @@ typedef struct training_run {
     peft_context *io_ctx;                                     /* of data sets, transform and loader; apart from ctx,
                                                                  whose memory figures are to cover the network only */
     peft_dataset *train;
+    mask_pixels *pixels;                                      /* of the masks of `train`, once they are counted, for
+                                                                 weights by class; NULL: they are not kept */
     uint64_t seed;                                            /* of initial values, sample order and augmentation */
     int threads, loader_threads;                              /* threads 0: all cores; loader_threads 0: no extra */
     /* made by build_training; free_training frees them, but not io_ctx and train */

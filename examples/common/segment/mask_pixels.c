@@ -37,38 +37,40 @@ static void add_targets(const peft_mask *m, int64_t classes, mask_pixels *n)
     free(target);
 }
 
-mask_pixels count_mask_pixels(const peft_dataset *d)
+void count_mask_pixels(const peft_dataset *d, mask_pixels *n)
 {
     const int64_t classes = label_classes(d);
-    mask_pixels n = { check_alloc(calloc((size_t)classes, sizeof *n.of)),
-                      check_alloc(calloc((size_t)classes, sizeof *n.not_of)) };
+    if (n->of) return;
+    *n = (mask_pixels){ check_alloc(calloc((size_t)classes, sizeof *n->of)),
+                        check_alloc(calloc((size_t)classes, sizeof *n->not_of)) };
     for (int64_t i = 0; i < peft_dataset_count(d) && !stop_requested; i++) {
         peft_image *im;
         peft_mask *mask;
         must(peft_dataset_load(d, i, &im));
         must(peft_dataset_load_mask(d, i, im, &mask));
-        (peft_mask_multilabel(mask) ? add_targets : add_labels)(mask, classes, &n);
+        (peft_mask_multilabel(mask) ? add_targets : add_labels)(mask, classes, n);
         peft_mask_free(mask);
         peft_image_free(im);
     }
-    return n;
 }
 
 void free_mask_pixels(mask_pixels *n)
 {
     free(n->of);
     free(n->not_of);
+    *n = (mask_pixels){ 0 };
 }
 
-void check_masks(const peft_dataset *const *sets, int count)
+void check_masks(const peft_dataset *const *sets, int count, mask_pixels *first)
 {
     for (int k = 0; k < count; k++) {
         if (!sets[k]) continue;
-        mask_pixels n = count_mask_pixels(sets[k]);
+        mask_pixels own = { 0 }, *n = first && !k ? first : &own;
+        count_mask_pixels(sets[k], n);
         for (int64_t c = 0; c < label_classes(sets[k]) && !k && !stop_requested; c++)
-            if (!n.of[c])
+            if (!n->of[c])
                 warn("no pixel of the training masks is of class '%s', which the model cannot learn; check classes and "
                      "kind in --mask-options", label_class_name(sets[k], c));
-        free_mask_pixels(&n);
+        free_mask_pixels(&own);
     }
 }

@@ -36,14 +36,15 @@ bool        has_several_labels(const peft_dataset *d);       /* each by itself, 
 const char *label_class_name(const peft_dataset *d, int64_t c);
 /* Ends the program if d has masks that this loss (NULL: none is given) is not for. */
 void check_loss_of_masks(const char *loss, const peft_dataset *d);
-/* mask_pixels.c: ends the program if a mask cannot be read or has another size than its image; warns of classes that no
- * mask of the first set has. NULL entries are left out. */
-void check_masks(const peft_dataset *const *sets, int count);
-/* mask_pixels.c: for each class [label_classes] the pixels of all masks of d that are of it, and the judged ones that
- * are not. An error ends the program. */
+/* mask_pixels.c: for each class [label_classes] the pixels of all masks of a data set that are of it, and the judged
+ * ones that are not; NULL: not counted yet. */
 typedef struct mask_pixels { int64_t *of, *not_of; } mask_pixels;
-mask_pixels count_mask_pixels(const peft_dataset *d);
-void        free_mask_pixels(mask_pixels *n);
+/* Counts the pixels of d's masks, unless n has them already, so that masks are read once. An error ends the program. */
+void count_mask_pixels(const peft_dataset *d, mask_pixels *n);
+void free_mask_pixels(mask_pixels *n);
+/* Ends the program if a mask cannot be read or has another size than its image; warns of classes that no mask of the
+ * first set has. NULL entries are left out. first: gets the pixels of the first set; NULL: they are not kept. */
+void check_masks(const peft_dataset *const *sets, int count, mask_pixels *first);
 /* "masks: 3 classes: tissue, benign, malignant". */
 void print_mask_classes(const peft_dataset *d);
 #endif

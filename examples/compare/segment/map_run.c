@@ -8,15 +8,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const bool several = false;                            /* labels a pixel: refuse_several_labels refuses them */
-
 double judge_maps(const study *s, const training_run *t, const peft_dataset *test)
 {
     peft_session *session;
     const int64_t classes = s->classes;
     must(peft_session_create(t->model, NULL, &session));
     double *dice = score_maps(session, test, t->transform);
-    const double mean = mean_dice(dice, peft_dataset_count(test), classes, several);
+    const double mean = mean_dice(dice, peft_dataset_count(test), classes, peft_dataset_mask_multilabel(test));
     free(dice);
     peft_session_free(session);
     return mean;
@@ -29,7 +27,7 @@ static void store_means(study *s, int64_t i, const case_table *f, int result, in
     double *mean = check_alloc(malloc((size_t)f->classes * sizeof *mean));
     for (int64_t k = 0; k < f->cases * f->classes; k++)
         counted[k] = counted_value(f, any_millimetres(f), kind, k / f->classes, k % f->classes);
-    *run_value(s, i, result) = means_of_maps(counted, f->cases, f->classes, several, mean);
+    *run_value(s, i, result) = means_of_maps(counted, f->cases, f->classes, f->several, mean);
     for (int64_t c = 0; c < f->classes; c++)
         *run_value(s, i, result_columns + (int)c * results_of_class + result - result_first_of_class) = mean[c];
     free(counted);

@@ -90,7 +90,7 @@ static void check_means(const study *s, const method *m, const run *r, const cha
         char text[number_size], other[number_size];
         for (int64_t at = 0; at < cells; at++)
             counted[at] = counted_value(f, any_millimetres(f), stored[k].kind, at / f->classes, at % f->classes);
-        const double mean = means_of_maps(counted, f->cases, f->classes, false, counted + cells);
+        const double mean = means_of_maps(counted, f->cases, f->classes, f->several, counted + cells);
         if (isnan(mean) ? isnan(of_run) : fabs(mean - of_run) <= 1e-8 * fmax(1, mean)) continue;
         char *run_path = path_of_record(s, m, r, "run");
         fail("%s: the mean %s of the cases is %s, and %s has %s; %s", path, case_figure_name[stored[k].kind],

@@ -88,6 +88,19 @@ tune --out weights.safetensors --epochs 1 --lr 1e-2 --trainer class_weights=bala
 awk '/^class balance: class_weights / { split($4, w, ","); exit !(w[1] < 0.9 && w[2] > 1.2 && w[3] > 1.2) }' log ||
     fail 'weights are not those of the pixels, most of which are tissue'
 ! grep -q 'which the model cannot learn' log || fail 'a class that is there is missed'
+# Masks are counted once, by the check of masks: files of masks are opened as often with weights as without.
+opened() {
+    strace -f -e trace=open,openat -o calls "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --shots 2 \
+        --mask-options classes=tissue:benign:malignant --epochs 1 --method linear --force --out opened.safetensors "$@" \
+        > log 2>&1 || fail "with strace: $*"
+    grep -c '"ph/masks/.*\.png"' calls
+}
+if strace -o calls true 2> log; then
+    plain=$(opened)
+    [ "$plain" -gt 0 ] && [ "$(opened --trainer class_weights=balanced)" = "$plain" ] || fail 'masks are read again for weights'
+else
+    echo 'masks.sh: no strace, so that reads of masks are not counted'
+fi
 if "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --shots 2 --epochs 1 --method linear \
     --mask-options classes=tissue:benign:malignant:never --out never.safetensors > log 2>&1; then :; else fail 'never'; fi
 grep -q "no pixel of the training masks is of class 'never'" log || fail 'no warning of a class without pixels'
