@@ -213,8 +213,9 @@ static void check_is_for_images(const loaded_model *m)
 {
     int64_t dims[PEFT_MAX_DIMS];
     if (peft_model_output(m->model, dims) > 1)
-        fail("--model %s: its head gives a class for each part of the image (%lld x %lld of them), and adapt compares "
-             "classes of images; segment the images by predict --adapt KIND and without it, and compare the masks",
+        fail("--model %s: its head gives a class for each part of the image (%lldx%lld of them, height x width), and "
+             "adapt compares classes of images; segment the images by predict --adapt KIND and without it, and "
+             "compare the masks",
              given[model].value ? given[model].value : given[backbone].value, (long long)dims[0], (long long)dims[1]);
 }
 

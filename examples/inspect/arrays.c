@@ -12,8 +12,8 @@ static void print_split(const peft_dataset *d, const char *split)
     peft_image *im;
     char depth[DEPTH_SIZE];
     must(peft_dataset_load(d, 0, &im));
-    printf("  %s: %lld pictures, %lld x %lld, %s, %s; %s", split, (long long)peft_dataset_count(d),
-           (long long)peft_image_width(im), (long long)peft_image_height(im),
+    printf("  %s: %lld pictures, %lldx%lld (height x width), %s, %s; %s", split, (long long)peft_dataset_count(d),
+           (long long)peft_image_height(im), (long long)peft_image_width(im),
            peft_image_channels(im) == 1 ? "grey" : "RGB", depth_text(im, depth),
            peft_dataset_multilabel(d) ? "labels" : "classes");
     peft_image_free(im);

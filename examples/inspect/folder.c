@@ -55,7 +55,7 @@ static void add_picture(summary *s, peft_context *ctx, const peft_dataset *d, in
     if (status) return;
     if (format) count_form(&s->formats, format);
     else count_form(&s->endings, ending_of(path));
-    snprintf(size, sizeof size, "%lld x %lld %s", (long long)peft_image_width(im), (long long)peft_image_height(im),
+    snprintf(size, sizeof size, "%lldx%lld %s", (long long)peft_image_height(im), (long long)peft_image_width(im),
              peft_image_channels(im) == 1 ? "grey" : "RGB");
     count_form(&s->sizes, size);
     add_forms(&s->stored, &s->lock, ctx, path, im);
@@ -73,7 +73,7 @@ static void print_summary(summary *s)
     if (s->broken) printf("  cannot be read: %lld in all\n", (long long)s->broken);
     print_list("formats", &s->formats);
     print_list("formats by their endings", &s->endings);
-    print_list("sizes", &s->sizes);
+    print_list("sizes (height x width)", &s->sizes);
     print_list("files of several slices, by their number", &s->slices);
     print_list("bits", &s->stored.bits);
     print_list("modalities", &s->stored.modalities);

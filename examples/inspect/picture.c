@@ -52,8 +52,9 @@ static void print_orientation(peft_context *ctx, const char *path, const char *i
         fail("out of memory");
     if (!peft_image_load(ctx, path, options, &stored)) {
         if (!same_pixels(stored, im))
-            printf("  orientation: turned or mirrored as the file asks; stored as %lld x %lld, and read so with "
-                   "orientation=stored\n", (long long)peft_image_width(stored), (long long)peft_image_height(stored));
+            printf("  orientation: turned or mirrored as the file asks; stored as %lldx%lld (height x width), and "
+                   "read so with orientation=stored\n", (long long)peft_image_height(stored),
+                   (long long)peft_image_width(stored));
         peft_image_free(stored);
     }
     free(options);
@@ -87,7 +88,7 @@ static bool read_size(peft_context *ctx, const char *path, const char *options, 
     }
     const char *limit = strstr(peft_last_error(), ", the limit (max_side)"), *text = limit;
     while (text && text > peft_last_error() && strncmp(text, ": ", 2)) text--;
-    return text && sscanf(text, ": %lld x %lld", width, height) == 2;
+    return text && sscanf(text, ": %lldx%lld", height, width) == 2;
 }
 
 /* Prints the sizes of the levels of a TIFF file, of its first page. */
@@ -99,7 +100,7 @@ static void print_levels(peft_context *ctx, const char *path, bool pages)
     for (int level = 0; level < MOST_LEVELS; level++) {
         snprintf(options, sizeof options, "max_side=1,level=%d%s", level, pages ? ",slice=0" : "");
         if (!read_size(ctx, path, options, &width, &height)) return;
-        printf("  level %d%s: %lld x %lld\n", level, pages ? " of slice 0" : "", width, height);
+        printf("  level %d%s: %lldx%lld (height x width)\n", level, pages ? " of slice 0" : "", height, width);
     }
 }
 
@@ -145,8 +146,8 @@ bool inspect_picture(peft_context *ctx, const char *path, const char *image_opti
         return true;
     }
     value_range(im, &low, &high);
-    printf("  read%s%s as: %lld x %lld, %s, %s, values %.10g to %.10g\n", options ? " with " : "",
-           options ? options : "", (long long)peft_image_width(im), (long long)peft_image_height(im),
+    printf("  read%s%s as: %lldx%lld (height x width), %s, %s, values %.10g to %.10g\n", options ? " with " : "",
+           options ? options : "", (long long)peft_image_height(im), (long long)peft_image_width(im),
            peft_image_channels(im) == 1 ? "grey" : "RGB", depth_text(im, depth), low, high);
     print_orientation(ctx, path, options, im);
     free(options);

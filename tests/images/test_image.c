@@ -260,7 +260,7 @@ START_TEST(images_from_buffers_and_bad_arguments)
     peft_image_free(NULL);
     fails(PEFT_E_INVALID, "row_bytes", peft_image_from_buffer(io_ctx, rows, 2, 2, 1, 8, 1, &im));
     fails(PEFT_E_INVALID, "2 channels", peft_image_from_buffer(io_ctx, rows, 2, 2, 2, 8, 0, &im));
-    fails(PEFT_E_INVALID, "0 x 2", peft_image_from_buffer(io_ctx, rows, 0, 2, 1, 8, 0, &im));
+    fails(PEFT_E_INVALID, "2x0 pixels (height x width)", peft_image_from_buffer(io_ctx, rows, 0, 2, 1, 8, 0, &im));
     fails(PEFT_E_INVALID, "large", peft_image_from_buffer(io_ctx, rows, INT64_MAX, 2, 1, 8, 0, &im));
     fails(PEFT_E_INVALID, "pixels", peft_image_from_buffer(io_ctx, NULL, 1, 1, 1, 8, 0, &im));
     fails(PEFT_E_IO, "no-such", peft_image_load(io_ctx, in_folder("no-such"), NULL, &im));

@@ -112,12 +112,12 @@ START_TEST(test_sizes_of_image_and_mask)
     const uint8_t sample[20] = { 1 };
     write_grey("masks/a.png", 5, 4, sample);
     load_fails(masked(one_image(), "masks", "classes=2"), PEFT_E_MISMATCH,
-               "a.png: the mask has 5 x 4 pixels, its image 4 x 3; expected equal sizes");
+               "a.png: the mask has 4x5 pixels (height x width), its image 3x4; expected equal sizes");
     write_digits("masks/a_m.png", "000000000000", 1);
     write_grey("masks/a_m_1.png", 5, 4, sample);
     peft_dataset *d = masked(one_image(), "masks", "classes=2,suffix=_m");
     peft_mask *m;
-    fails(PEFT_E_MISMATCH, "another file of it 4 x 3", peft_dataset_load_mask(d, 0, NULL, &m));
+    fails(PEFT_E_MISMATCH, "another file of it 3x4", peft_dataset_load_mask(d, 0, NULL, &m));
     peft_dataset_free(d);
 }
 END_TEST
@@ -163,7 +163,8 @@ START_TEST(test_orientation_of_image_and_mask)
     peft_image *im;
     peft_mask *m;
     ok(peft_dataset_load(d, 0, &im));
-    fails(PEFT_E_MISMATCH, "the mask has 3 x 4 pixels, its image 4 x 3; expected equal sizes. One of them is turned",
+    fails(PEFT_E_MISMATCH, "the mask has 4x3 pixels (height x width), its image 3x4; expected equal sizes. "
+          "One of them is turned",
           peft_dataset_load_mask(d, 0, im, &m));
     peft_image_free(im);
     ok(peft_dataset_with_image_options(d, "orientation=stored", &kept));

@@ -165,7 +165,8 @@ START_TEST(test_failures_name_image_and_mask)
     ok(peft_loader_create(d, t, "batch=1", &l));
     peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 1, 3, HEIGHT, WIDTH });
     fails(PEFT_E_MISMATCH, "images/a.png: ", peft_loader_read(l, 0, 0, images, NULL, NULL, &count));
-    fails(PEFT_E_MISMATCH, "masks/a.png: the mask has 5 x 4", peft_loader_read(l, 0, 0, images, NULL, NULL, &count));
+    fails(PEFT_E_MISMATCH, "masks/a.png: the mask has 4x5 pixels (height x width)",
+          peft_loader_read(l, 0, 0, images, NULL, NULL, &count));
     peft_tensor_free(images);
     peft_loader_free(l);
     peft_transform_free(t);

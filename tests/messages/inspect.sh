@@ -20,13 +20,13 @@ lacks() { if grep -qF -- "$1" log; then fail "'$1' is there"; fi; }
 "$bin/phantom" --out scans --images 6 --side 32 > log
 "$bin/inspect" scans/benign-like/0000.png > log
 says 'scans/benign-like/0000.png: picture, PNG'
-says 'read as: 32 x 32, grey, 8 bits, values '
+says 'read as: 32x32 (height x width), grey, 8 bits, values '
 lacks 'orientation'
 "$bin/inspect" --image-options region=1:2:3:4 scans/benign-like/0000.png > log
-says 'read with region=1:2:3:4 as: 3 x 4, grey'
+says 'read with region=1:2:3:4 as: 4x3 (height x width), grey'
 printf 'P5 2 1 65535\n\1\0\2\0' > deep.pgm
 "$bin/inspect" deep.pgm > log
-says 'read as: 2 x 1, grey, 16 bits, values 256 to 512'
+says 'read as: 1x2 (height x width), grey, 16 bits, values 256 to 512'
 
 # A folder: 6 pictures of 8 bits, one of 16, one that is broken, and a text.
 cp deep.pgm scans
@@ -36,7 +36,7 @@ says 'scans: 20 pictures; not read: 1 .txt'
 says 'cannot be read: scans/cut.pgm: '
 says 'cannot be read: 1 in all'
 says 'formats: PNG (18), PNM (P5, P6) (1)'
-says 'sizes: 32 x 32 grey (18), 2 x 1 grey (1)'
+says 'sizes (height x width): 32x32 grey (18), 1x2 grey (1)'
 says 'bits: 8 bits (18), 16 bits (1)'
 
 # A zip, also with its ending in upper case; files of other kinds, and folders without anything.
@@ -63,9 +63,9 @@ printf '\223NUMPY\1\0v\0%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'sha
 printf '123456' >> three.npy
 "$bin/inspect" three.npy > log
 says 'slices: 3'
-says 'read with slice=0 as: 2 x 1, grey, 8 bits, values 49 to 50'
+says 'read with slice=0 as: 1x2 (height x width), grey, 8 bits, values 49 to 50'
 "$bin/inspect" --image-options slice=2 three.npy > log
-says 'read with slice=2 as: 2 x 1, grey, 8 bits, values 53 to 54'
+says 'read with slice=2 as: 1x2 (height x width), grey, 8 bits, values 53 to 54'
 
 # A TIFF file of 2 x 1 pixels: also the sizes of its levels, from which a region can be chosen.
 entry() { printf "\\$1\\001\\$2\\000\\001\\000\\000\\000\\$3\\000\\000\\000"; }   # tag 256 + octal, type, value
@@ -82,10 +82,10 @@ entry() { printf "\\$1\\001\\$2\\000\\001\\000\\000\\000\\$3\\000\\000\\000"; } 
     printf '\000\000\000\00012'
 } > two.tif
 if "$bin/inspect" two.tif > log; then
-    says 'level 0: 2 x 1'
-    says 'read as: 2 x 1, grey, 8 bits, values 49 to 50'
+    says 'level 0: 1x2 (height x width)'
+    says 'read as: 1x2 (height x width), grey, 8 bits, values 49 to 50'
     if "$bin/inspect" --image-options max_side=1 two.tif > log; then fail 'a limit is not kept'; fi
-    says 'level 0: 2 x 1'
+    says 'level 0: 1x2 (height x width)'
     says 'cannot be read with max_side=1: '
     says 'region=x:y:width:height'
     says 'level=N'
@@ -95,7 +95,7 @@ fi
 if [ -d "${PEFT_SHARED:-/none}/data/medmnist" ]; then
     "$bin/inspect" "$PEFT_SHARED/data/medmnist/breastmnist.npz" > log
     says 'breastmnist.npz: data set of MedMNIST'
-    says '  train: 546 pictures, 28 x 28, grey, 8 bits; classes 0 (147), 1 (399)'
+    says '  train: 546 pictures, 28x28 (height x width), grey, 8 bits; classes 0 (147), 1 (399)'
     "$bin/inspect" "$PEFT_SHARED/data/nifti/example4d.nii.gz" > log
     says 'several volumes: '
     says 'read with slice=0,volume=0 as: '

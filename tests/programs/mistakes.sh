@@ -128,13 +128,13 @@ refused "unknown option 'learning_rate'" finetune --data scans --trainer learnin
 refused 'means' finetune --data scans --preprocess means=0.5 --out m.safetensors
 
 a_mistake 'a head that classifies patches, which no data set of the programs has labels for'
-refused '--head: head=patch_linear|8 x 8|leave it out' finetune --data scans --head head=patch_linear --out m.safetensors
+refused '--head: head=patch_linear|8x8|leave it out' finetune --data scans --head head=patch_linear --out m.safetensors
 if grep -q 'decoded' log || [ -e m.safetensors.state ]; then fail 'found only after decoding images'; fi
 finetune --data scans --test new --head head=linear,head_init=normal:0.1 --out one.safetensors > log 2>&1 ||
     fail 'failed'
 LC_ALL=C sed 's/head=\\"linear\\",head_init=\\"normal:0.1\\"/head=\\"patch_linear\\",head_init=\\"zero\\"/' \
     one.safetensors > patches.safetensors
-refused '--task classify|patches.safetensors|8 x 8|leave --task out' \
+refused '--task classify|patches.safetensors|8x8|leave --task out' \
     "$bin/predict" --csv --task classify --backbone "$vit" --model patches.safetensors "$picture"
 refused '--per-case|leave it out' \
     "$bin/predict" --csv --per-case mean --backbone "$vit" --model patches.safetensors "$picture"

@@ -107,12 +107,12 @@ static void check_head(const training_run *t, const char *list)
     const char *part = pixels ? "pixel" : "patch";
     const long long rows = dims[0], columns = dims[1];
     if (!list)
-        fail("--model %s: its head predicts a class for each %s (%lld x %lld for an image), and the labels are one "
-             "class for each image; give a model with a head such as head=linear, or masks by finetune --masks",
-             t->start, part, rows, columns);
+        fail("--model %s: its head predicts a class for each %s (%lldx%lld, height x width, of an image), and the "
+             "labels are one class for each image; give a model with a head such as head=linear, or masks by "
+             "finetune --masks", t->start, part, rows, columns);
     settings s = read_settings(list, "--head");
-    fail("--head: head=%s predicts a class for each %s (%lld x %lld for an image), and the labels are one class for "
-         "each image; leave it out, or %s", find_setting(&s, "head"), part, rows, columns,
+    fail("--head: head=%s predicts a class for each %s (%lldx%lld, height x width, of an image), and the labels are "
+         "one class for each image; leave it out, or %s", find_setting(&s, "head"), part, rows, columns,
          pixels ? "give masks by finetune --masks" : "call peft_trainer_step (trainer.h) with patch labels");
 }
 

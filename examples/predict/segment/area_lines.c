@@ -52,7 +52,7 @@ void put_areas(FILE *f, table_format format, const loaded_model *s, const areas 
         if (area > 0) fputs(", \"mm2\": ", f), put_object(f, s, a, area);
         fputc('}', f);
     } else if (format == FORMAT_TEXT) {
-        fprintf(f, "  %lldx%lld ", width, height);
+        fprintf(f, "  %lldx%lld ", height, width);
         for (int64_t c = 0; c < s->classes; c++) {
             fprintf(f, " %s=%lld", s->names[c], (long long)a->pixels[c]);
             if (area > 0) fprintf(f, "(%.9g mm2)", area * (double)a->pixels[c]);

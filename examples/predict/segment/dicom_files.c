@@ -82,8 +82,8 @@ static peft_status keep_frame(dicom_files *f, int64_t i, const pixel_labels *m)
     }
     if (m->width != of->width || m->height != of->height) {
         char text[160];
-        snprintf(text, sizeof text, "has %lld x %lld pixels, other pictures of its DICOM segmentation %lld x %lld",
-                 (long long)m->width, (long long)m->height, (long long)of->width, (long long)of->height);
+        snprintf(text, sizeof text, "has %lldx%lld pixels (height x width), other pictures of its DICOM segmentation "
+                 "%lldx%lld", (long long)m->height, (long long)m->width, (long long)of->height, (long long)of->width);
         return peft_set_error(PEFT_E_MISMATCH, text);
     }
     for (int64_t c = 0; c < planes; c++)

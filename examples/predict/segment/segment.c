@@ -33,8 +33,8 @@ bool segments(const loaded_model *s)
         fail("--task segment: the head of %s gives one class for the picture, not one for each pixel; train a model "
              "with a head that does, such as head=patch_linear, or leave --task out", path);
     if (wanted && !strcmp(wanted, "classify") && map)
-        fail("--task classify: the head of %s gives a class for each part of the picture (%lld x %lld of them), none "
-             "for the picture; leave --task out to segment", path, (long long)dims[0], (long long)dims[1]);
+        fail("--task classify: the head of %s gives a class for each part of the picture (%lldx%lld of them, height x "
+             "width), none for the picture; leave --task out to segment", path, (long long)dims[0], (long long)dims[1]);
     if (map && !s->multilabel)
         refuse_flags(of_labels, 1, "a pixel has its most probable class; thresholds are for several labels a pixel, "
                      "leave it out");

@@ -59,9 +59,9 @@ static truth load_truth(const study *s, const method *of, const run *r, peft_dat
     t.width = peft_image_width(t.picture);
     t.height = peft_image_height(t.picture);
     if (t.width != m->width || t.height != m->height)
-        fail("%s: has %lld x %lld pixels, and its predicted mask in %s has %lld x %lld; restore the data, or move them "
-             "away to make a page without images", peft_dataset_name(images, m->image), (long long)t.width,
-             (long long)t.height, s->folder, (long long)m->width, (long long)m->height);
+        fail("%s: has %lldx%lld pixels (height x width), and its predicted mask in %s has %lldx%lld; restore the data, "
+             "or move them away to make a page without images", peft_dataset_name(images, m->image),
+             (long long)t.height, (long long)t.width, s->folder, (long long)m->height, (long long)m->width);
     t.label = check_alloc(malloc((size_t)(t.width * t.height) * sizeof *t.label));
     must(peft_mask_labels(mask, t.label));
     peft_mask_free(mask);

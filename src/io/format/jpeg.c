@@ -145,8 +145,8 @@ static void check_size(decoder *d, size_t size, const io_load_options *limits, i
     for (int c = 0; c < j->num_components; c++)
         blocks += (int64_t)j->comp_info[c].width_in_blocks * j->comp_info[c].height_in_blocks;
     if (!j->arith_code && (uint64_t)(blocks * (j->progressive_mode ? 1 : 2)) > 8 * (uint64_t)size) {
-        d->status = io_fail(PEFT_E_FORMAT, "JPEG: %zu bytes cannot hold %u x %u pixels", size, j->image_width,
-                            j->image_height);
+        d->status = io_fail(PEFT_E_FORMAT, "JPEG: %zu bytes cannot hold %ux%u pixels (height x width)", size,
+                            j->image_height, j->image_width);
         longjmp(d->failed, 1);
     }
     int64_t bytes = pixels + (jpeg_has_multiple_scans(j) ? blocks * DCTSIZE2 * (int64_t)sizeof(JCOEF) : 0);

@@ -211,7 +211,8 @@ static peft_status decode_stream(spng_ctx *png, stream *source, const io_encoded
      * before they are allocated. */
     const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
     if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)source->size)
-        return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);
+        return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %ux%u pixels (height x width)", source->size,
+                       h.height, h.width);
     s = io_image_new(f->ctx, h.width, h.height, l.channels, l.depth == 8 ? IO_U8 : IO_U16, &im);
     if (s) return s;
     s = decode_pixels(png, &l, im);

@@ -46,8 +46,8 @@ peft_status peft_image_centre_crop(const peft_image *im, int64_t width, int64_t 
 {
     if (!im || !out) return io_fail(PEFT_E_INVALID, "centre crop: %s is NULL", im ? "out" : "image");
     if (width < 1 || height < 1)
-        return io_fail(PEFT_E_INVALID, "centre crop: %lld x %lld, expected positive sides", (long long)width,
-                       (long long)height);
+        return io_fail(PEFT_E_INVALID, "centre crop: to %lldx%lld pixels (height x width), expected positive sides",
+                       (long long)height, (long long)width);
     return peft_image_crop(im, io_centre_offset(im->width, width, IO_HALF_EVEN),
                            io_centre_offset(im->height, height, IO_HALF_EVEN), width, height, out);
 }

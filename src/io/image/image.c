@@ -33,12 +33,12 @@ peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int c
 {
     int64_t pixels, bytes;
     if (width < 1 || height < 1 || (channels != 1 && channels != 3))
-        return io_fail(PEFT_E_INVALID, "image: %lld x %lld, %d channels; expected positive sides, 1 or 3 channels",
-                       (long long)width, (long long)height, channels);
+        return io_fail(PEFT_E_INVALID, "image: %lldx%lld pixels (height x width), %d channels; expected positive "
+                       "sides, 1 or 3 channels", (long long)height, (long long)width, channels);
     if (__builtin_mul_overflow(width, height, &pixels) ||
         __builtin_mul_overflow(pixels, channels * (int64_t)io_types[type].bytes, &bytes) || bytes > 1ll << 46)
-        return io_fail(PEFT_E_INVALID, "image: %lld x %lld pixels of %d channels are too large; expected at most 2^46 "
-                       "bytes", (long long)width, (long long)height, channels);
+        return io_fail(PEFT_E_INVALID, "image: %lldx%lld pixels (height x width) of %d channels are too large; "
+                       "expected at most 2^46 bytes", (long long)height, (long long)width, channels);
     peft_image *im = io_alloc(ctx, (int64_t)sizeof *im + bytes, 1);
     if (!im) return io_nomem("image");
     im->ctx = peft_sys_context_retain(ctx);

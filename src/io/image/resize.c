@@ -76,8 +76,8 @@ static peft_status run_passes(const io_raster *from, const io_scaling *s, const 
 static peft_status check_size(int64_t width, int64_t height)
 {
     if (width > 0 && height > 0 && width <= 1 << 24 && height <= 1 << 24) return PEFT_OK;
-    return io_fail(PEFT_E_INVALID, "resize: to %lld x %lld, expected sides in 1..16777216", (long long)width,
-                   (long long)height);
+    return io_fail(PEFT_E_INVALID, "resize: to %lldx%lld pixels (height x width), expected sides in 1..16777216",
+                   (long long)height, (long long)width);
 }
 
 peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding rounding, void **out)

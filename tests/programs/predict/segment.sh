@@ -22,6 +22,8 @@ awk -F, 'NR > 1 { for (k = 4; k <= 6; k++) if ($k > 0 && $k < 1024) some = 1 } E
     fail 'all pictures have one class'
 predict --task segment --spacing 0.5:2 scans/benign-like/0000.png > log
 grep -q '^scans/benign-like/0000.png  32x32  benign-like=[0-9]*([0-9]* mm2) ' log || fail 'no area in mm2'
+predict --image-options region=0:0:20:10 scans/benign-like/0000.png > log
+grep -q '^scans/benign-like/0000.png  10x20  ' log || fail 'the size is not height x width'
 
 # Masks and overlays of a folder: under its paths, of the size of the pictures, with the pixels that the table counts.
 "$bin/phantom" --out large --images 1 --side 75 > log

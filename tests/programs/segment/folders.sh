@@ -58,11 +58,11 @@ for wrong in 1e-320:1 1:1e-7 1e7:1 1:2:3 0x1p3:1 1:0x2 inf:1 1:nan '1: 2'; do
 done
 
 # Heads of maps without masks.
-refused 'head=seg_linear predicts a class for each pixel (32 x 32' "$bin/finetune" --backbone vit.safetensors \
+refused 'head=seg_linear predicts a class for each pixel (32x32, height x width' "$bin/finetune" --backbone vit.safetensors \
     --data scans --method linear --head head=seg_linear --epochs 1
 refused 'give masks by finetune --masks' "$bin/finetune" --backbone vit.safetensors --data scans --method linear \
     --head head=seg_linear --epochs 1
-refused 'head=patch_linear predicts a class for each patch (4 x 4' "$bin/finetune" --backbone vit.safetensors \
+refused 'head=patch_linear predicts a class for each patch (4x4, height x width' "$bin/finetune" --backbone vit.safetensors \
     --data scans --method linear --head head=patch_linear --epochs 1
 refused '--model m.safetensors: its head predicts a class for each' "$bin/federate" --backbone vit.safetensors \
     --data scans --model m.safetensors --clients 2 --rounds 1

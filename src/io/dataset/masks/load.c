@@ -19,9 +19,9 @@ static peft_status check_size(const join *j, const peft_mask *part)
     const int64_t height = to_image ? j->image->height : j->mask ? j->mask->height : part->height;
     if (part->width == width && part->height == height) return PEFT_OK;
     const bool swapped = to_image && j->image->turned != part->turned && part->width == height && part->height == width;
-    return io_fail(PEFT_E_MISMATCH, "the mask has %lld x %lld pixels, %s %lld x %lld; expected equal sizes%s",
-                   (long long)part->width, (long long)part->height, to_image ? "its image" : "another file of it",
-                   (long long)width, (long long)height,
+    return io_fail(PEFT_E_MISMATCH, "the mask has %lldx%lld pixels (height x width), %s %lldx%lld; expected equal "
+                   "sizes%s", (long long)part->height, (long long)part->width,
+                   to_image ? "its image" : "another file of it", (long long)height, (long long)width,
                    swapped ? ". One of them is turned by its EXIF orientation; to take both as they are stored, read "
                              "the images with orientation=stored" : "");
 }

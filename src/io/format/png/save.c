@@ -44,8 +44,8 @@ static peft_status check_savable(const peft_image *im, const char *path)
         return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image has a slope and an intercept, which PNG does not hold; "
                        "save the image before peft_image_rescale");
     if (im->width <= INT32_MAX && im->height <= INT32_MAX) return PEFT_OK;
-    return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld pixels; PNG holds sides up to 2147483647",
-                   (long long)im->width, (long long)im->height);
+    return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lldx%lld pixels (height x width); PNG holds sides up to 2147483647",
+                   (long long)im->height, (long long)im->width);
 }
 
 static peft_status save(const picture *p, const char *path)

@@ -7,13 +7,14 @@ peft_status io_mask_new(peft_context *ctx, int64_t width, int64_t height, int64_
 {
     int64_t pixels, values;
     if (width < 1 || height < 1 || classes < 1 || classes > IO_MASK_CLASSES)
-        return io_fail(PEFT_E_INVALID, "mask: %lld x %lld pixels, %lld classes; expected positive sides, and 1 to %d "
-                       "classes", (long long)width, (long long)height, (long long)classes, (int)IO_MASK_CLASSES);
+        return io_fail(PEFT_E_INVALID, "mask: %lldx%lld pixels (height x width), %lld classes; expected positive "
+                       "sides, and 1 to %d classes", (long long)height, (long long)width, (long long)classes,
+                       (int)IO_MASK_CLASSES);
     const int64_t planes = multilabel ? classes : 1;
     if (__builtin_mul_overflow(width, height, &pixels) || __builtin_mul_overflow(pixels, planes, &values) ||
         values > 1ll << 45)
-        return io_fail(PEFT_E_INVALID, "mask: %lld x %lld pixels with %lld values each are too large; expected at most "
-                       "2^46 bytes", (long long)width, (long long)height, (long long)planes);
+        return io_fail(PEFT_E_INVALID, "mask: %lldx%lld pixels (height x width) with %lld values each are too large; "
+                       "expected at most 2^46 bytes", (long long)height, (long long)width, (long long)planes);
     peft_mask *m = io_alloc(ctx, (int64_t)sizeof *m + values * (int64_t)sizeof m->value[0], 1);
     if (!m) return io_nomem("mask");
     *m = (peft_mask){ .ctx = peft_sys_context_retain(ctx), .width = width, .height = height, .classes = classes,
