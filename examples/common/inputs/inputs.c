@@ -140,6 +140,13 @@ void add_input_masks(inputs *in, const char *path, const char *options)
     in->count = in->first[in->sets];
 }
 
+const char *input_mask_file(const inputs *in, int64_t i)
+{
+    int64_t sample;
+    const peft_dataset *d = find_input(in, i, &sample);
+    return peft_dataset_mask_file(d, sample, 0);
+}
+
 peft_status load_input_mask(const inputs *in, int64_t i, const peft_image *im, peft_mask **out)
 {
     int64_t sample;

@@ -47,6 +47,7 @@ const char *input_case(const inputs *in, int64_t i);          /* the study that 
 peft_status load_input(const inputs *in, int64_t i, peft_image **out);
 /* Gives the pictures masks (peft_dataset_with_masks), by which pictures may be left out; an error ends the program. */
 void        add_input_masks(inputs *in, const char *path, const char *options);
+const char *input_mask_file(const inputs *in, int64_t i);     /* the first file of the mask of picture i */
 /* The mask of picture i, whose picture is im (peft_dataset_load_mask). */
 peft_status load_input_mask(const inputs *in, int64_t i, const peft_image *im, peft_mask **out);
 #endif

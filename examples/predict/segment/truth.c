@@ -108,6 +108,7 @@ void open_ground_truth(inputs *in, const loaded_model *s)
     add_input_masks(in, path, given[mask_options].value ? given[mask_options].value : options);
     free(options);
     free(classes);
+    if (given[masks].value) refuse_shared_masks(in, given[masks].value);
     for (int64_t k = 0; k < in->sets; k++) check_classes_of_masks(in->set[k], s);
     if (!in->count) fail("%s: no picture has a mask", flag_of_truth());
 }

@@ -118,6 +118,9 @@ for same in ./p/a.png p//a.png ph/../p/a.png ph/link/a.png "$PWD/p/a.png"; do
     refused "the pictures p/a.png and $same are the same" predict --masks q p/a.png p/b.png "$same"
 done
 refused 'the picture v/a.nii#slice=0 is given twice' predict --all-slices --masks t v/a.nii v/a.nii
+mkdir p2 && cp p/a.png p2/a.png
+refused 'a.pgm would be the mask of p/a.png and of p2/a.png' predict --masks q p/a.png p2/a.png
+refused 'a.pgm would be the mask of p/a.png and of p2/a.png' predict --masks q p p2
 predict --masks q p > table 2> log || fail 'a link to a picture, with a mask of its own'
 [ "$(wc -l < table)" -eq 3 ] || fail 'the lines of three pictures'
 predict p/a.png p/a.png > table 2> log || fail 'a picture twice without masks'
