@@ -63,8 +63,8 @@
     X(source_images, "N", "64", "number of them, drawn at random (0: all)") \
     X(seed, "N", "1", "with --adapt: seed of this draw and of the adaptation") \
     X(state, "FILE", NULL, "with --adapt: continue from this file if it exists, and write to it what was learned") \
-    X(compute, "f32|bf16|int8", "f32", "arithmetic of matrix products: f32; bf16 or int8, which round factors to 8 " \
-      "bits and are faster on CPUs with instructions for them (docs/arithmetic.md)") \
+    X(compute, "f32|bf16x3|bf16|int8|int8_all", "f32", "arithmetic of matrix products; bf16 and int8 round factors, " \
+      "and are faster on CPUs with instructions for them (docs/arithmetic.md)") \
     X(threads, "N", "0", "number of threads (0: one for each core)")
 enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 extern flag given[flags];

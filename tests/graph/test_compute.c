@@ -63,18 +63,19 @@ END_TEST
 
 START_TEST(logits_are_near_those_of_f32)
 {
+    static const char *const arithmetic[] = { "bf16x3", "bf16", "int8", "int8_all" };
     for (const char *const *isa = tested_isas_of_models(); *isa; isa++) {
         tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = TINY_WIDE, .method = "lora" });
         tiny_bits f32 = { 0 };
         tiny_bits_predict_in(&f32, t.model, N, 1, "f32");
-        for (int c = PK_COMPUTE_F32 + 1; c <= PK_COMPUTES; c++) {
-            const bool all = c == PK_COMPUTES;
-            const pk_compute compute = all ? PK_COMPUTE_INT8 : (pk_compute)c;
+        for (size_t c = 0; c < sizeof arithmetic / sizeof *arithmetic; c++) {
+            pf_compile_spec spec;
             tiny_bits other = { 0 };
-            tiny_bits_predict_in(&other, t.model, N, 1, all ? "int8_all" : pk_compute_name(compute));
+            OK(pf_compute_parse(arithmetic[c], &spec));
+            tiny_bits_predict_in(&other, t.model, N, 1, arithmetic[c]);
             ck_assert_uint_eq(f32.size, other.size);
             const size_t begin = sizeof(tiny_record);            /* in front of the logits */
-            check_near(*isa, compute, (const float *)(other.data + begin), (const float *)(f32.data + begin),
+            check_near(*isa, spec.compute, (const float *)(other.data + begin), (const float *)(f32.data + begin),
                        (int64_t)((f32.size - begin) / sizeof(float)));
             tiny_bits_free(&other);
         }
@@ -96,11 +97,11 @@ START_TEST(plans_of_memory_give_the_same_bits)
 }
 END_TEST
 
-/* Logits in int8 or int8_all with this executor. */
-static void record_int8(peft_model *m, const char *compute, const char *executor, tiny_bits *bits)
+/* Logits in int8_all with this executor. */
+static void record_int8(peft_model *m, const char *executor, tiny_bits *bits)
 {
     tiny_batch b = tiny_first_batch(m, N);
-    peft_session *s = tiny_session(m, "batch=%d,compute=%s,executor=%s", N, compute, executor);
+    peft_session *s = tiny_session(m, "batch=%d,compute=int8_all,executor=%s", N, executor);
     peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, N, (int)m->classes);
     OK(peft_session_predict(s, b.images, logits));
     tiny_bits_tensor(bits, "logits", logits);
@@ -113,10 +114,9 @@ START_TEST(plans_of_memory_give_the_same_bits_in_int8)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny t = tiny_make(&(tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) });
-        const char *compute = i % 2 ? "int8" : "int8_all";
         tiny_bits planned = { 0 }, naive = { 0 };
-        record_int8(t.model, compute, "planned", &planned);
-        record_int8(t.model, compute, "naive", &naive);
+        record_int8(t.model, "planned", &planned);
+        record_int8(t.model, "naive", &naive);
         tiny_same(&planned, &naive, tiny_method_name(i));
         tiny_bits_free(&planned);
         tiny_free(&t);
@@ -124,17 +124,17 @@ START_TEST(plans_of_memory_give_the_same_bits_in_int8)
 }
 END_TEST
 
-/* What lines of peft_session_describe have for products with matrices of blocks: the kernels of int8 and of matrices
- * that are too small for it, and whether those of attention and of the MLP are. */
-typedef struct expected { char wide[32], small[32]; bool small_attn, small_mlp; int products; } expected;
+/* What is expected of the lines of peft_session_describe for products with matrices of blocks. wide, narrow: the
+ * kernels of wide and of narrow matrices; narrow_attn, narrow_mlp: those of attention, of the MLP, are narrow. */
+typedef struct expected { char wide[32], narrow[32]; bool narrow_attn, narrow_mlp; int products; } expected;
 
 static void check_line(const char *line, void *user)
 {
     expected *e = user;
     if (!strstr(line, "linear") || !strstr(line, "blocks.")) return;
-    const bool small = strstr(line, ".mlp.") ? e->small_mlp : e->small_attn;
-    ck_assert_msg(strstr(line, small ? e->small : e->wide) != NULL, "%s", line);
-    ck_assert_msg((strstr(line, "of 384 rows and columns or more") != NULL) == small, "%s", line);
+    const bool narrow = strstr(line, ".mlp.") ? e->narrow_mlp : e->narrow_attn;
+    ck_assert_msg(strstr(line, narrow ? e->narrow : e->wide) != NULL, "%s", line);
+    ck_assert_msg((strstr(line, "of 384 rows and columns or more") != NULL) == narrow, "%s", line);
     e->products++;
 }
 
@@ -142,7 +142,7 @@ static void check_line(const char *line, void *user)
  * int8_all does not. */
 START_TEST(int8_is_for_wide_matrices)
 {
-    static const struct { const char *options; bool small_attn, small_mlp; } networks[] = {
+    static const struct { const char *options; bool narrow_attn, narrow_mlp; } networks[] = {
         { "width=383,heads=1,mlp=400", true, true }, { "width=384,heads=6,mlp=383", false, true },
         { "width=384,heads=6,mlp=384", false, false } };
     for (const char *const *isa = pk_isas(); *isa; isa++)
@@ -153,10 +153,10 @@ START_TEST(int8_is_for_wide_matrices)
             tiny t = tiny_make(&(tiny_spec){ .isa = *isa, .backbone = backbone, .method = "linear" });
             const pk_product *product = pk_permitted(t.ctx->kernels, PK_COMPUTE_INT8)->product;
             const bool fast_bf16 = product[PK_COMPUTE_BF16].per_lane > 1;
-            expected e = { .small_attn = !all && networks[i / 2].small_attn,
-                           .small_mlp = !all && networks[i / 2].small_mlp };
+            expected e = { .narrow_attn = !all && networks[i / 2].narrow_attn,
+                           .narrow_mlp = !all && networks[i / 2].narrow_mlp };
             snprintf(e.wide, sizeof e.wide, "gemm:%s ", product[PK_COMPUTE_INT8].name);
-            snprintf(e.small, sizeof e.small, "gemm:%s ", product[fast_bf16 ? PK_COMPUTE_BF16 : PK_COMPUTE_F32].name);
+            snprintf(e.narrow, sizeof e.narrow, "gemm:%s ", product[fast_bf16 ? PK_COMPUTE_BF16 : PK_COMPUTE_F32].name);
             peft_session *s = tiny_session(t.model, "batch=%d,compute=%s", N, all ? "int8_all" : "int8");
             peft_session_describe(s, check_line, &e);
             ck_assert_int_eq(e.products, 4 + 5);       /* the last block computes q of one token, k and v of all */

@@ -55,8 +55,8 @@ if command -v bash > /dev/null; then
              printf "%s\n" "${COMPREPLY[@]}"' | sort | cmp - methods || fail 'bash: methods'
     completes finetune --lr '' ''
 fi
-"$bin/predict" --print zsh | grep -qF ':f32|bf16|int8:(f32 bf16 int8)' || fail 'zsh: values of --compute'
-"$bin/predict" --print fish | grep -q -- "-l compute -x -a 'f32 bf16 int8' -d" || fail 'fish: values of --compute'
+"$bin/predict" --print zsh | grep -qF ':f32|bf16x3|bf16|int8|int8_all:(f32 bf16x3 bf16 int8 int8_all)' || fail 'zsh: values of --compute'
+"$bin/predict" --print fish | grep -q -- "-l compute -x -a 'f32 bf16x3 bf16 int8 int8_all' -d" || fail 'fish: values of --compute'
 if "$bin/merge" --print csh > /dev/null 2> log; then fail 'csh was accepted'; fi
 grep -q 'expected manual, bash, zsh or fish' log || fail 'the message for csh'
 echo "manual: $programs programs"

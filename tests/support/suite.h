@@ -44,8 +44,8 @@ static inline int run_suite(const char *name, const suite_test *tests, size_t n)
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Whether this CPU can run the program. Kernels over emulated tiles (tests/kernels/emulated) have instructions of
- * AVX512_BF16 beside them. If not, prints why. */
+/* Whether this CPU can run the program; if not, prints why. A program with emulated tiles (tests/kernels/emulated)
+ * needs AVX512_BF16, as only the tile instructions are emulated. */
 static inline int suite_can_run(void)
 {
 #ifdef PK_EMULATED_TILES

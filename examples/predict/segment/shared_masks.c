@@ -20,7 +20,8 @@ static int by_mask_and_file(const void *a, const void *b)
 void refuse_shared_masks(const inputs *in, const char *masks)
 {
     struct stat s;
-    if (in->sets < 2 || stat(masks, &s) || !S_ISDIR(s.st_mode)) return;      /* a file may be the mask of many pictures */
+    const bool is_folder = !stat(masks, &s) && S_ISDIR(s.st_mode);       /* a file may be the mask of many pictures */
+    if (in->sets < 2 || !is_folder) return;
     masked *sorted = check_alloc(malloc((size_t)(in->count + 1) * sizeof *sorted));
     for (int64_t i = 0; i < in->count; i++)
         sorted[i] = (masked){ input_mask_file(in, i), file_of_image(input_name(in, i)) };

@@ -12,8 +12,8 @@ void            check_ground_truth_flags(void);
 /* --masks, or --mask-options alone for masks beside the pictures: gives the pictures masks, and ends the program if
  * these have other classes than the model. */
 void            open_ground_truth(inputs *in, const loaded_model *s);
-/* shared_masks.c: ends the program if pictures of two arguments would be compared with one mask: p/a.png and q/a.png with
- * the mask a.png of the folder `masks`. Within an argument peft_dataset_with_masks looks for them. */
+/* shared_masks.c: ends the program if pictures of two arguments would be compared with one mask: p/a.png and q/a.png
+ * with the mask a.png of the folder `masks`. Within an argument peft_dataset_with_masks looks for them. */
 void            refuse_shared_masks(const inputs *in, const char *masks);
 /* NULL: --masks is not given. */
 case_evaluator *begin_truth_evaluation(const loaded_model *s, int64_t pictures);

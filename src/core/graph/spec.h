@@ -5,8 +5,8 @@
 #define PF_SPEC_H
 #include "core/base/context.h"
 
-/* Option "compute=int8" leaves matrices with fewer rows or columns than this to bf16 or f32. They are those of networks
- * such as ViT-Ti, which are fast in any arithmetic and lose most by int8: 3 % of the logits' length in place of 1 %. */
+/* A matrix with fewer rows or columns than this is narrow: option "compute=int8" multiplies it in bf16 or f32. All
+ * matrices of a ViT-Ti are narrow; int8 moves its logits by 3 %, bf16 by 1 %. */
 #define PF_INT8_LEAST 384
 
 enum { PF_PLAN_NAIVE = 1 };              /* for tests: no two values share memory, and NaN overwrites dead values */
@@ -15,8 +15,7 @@ typedef struct pf_compile_spec {
     int64_t batch;                       /* samples */
     bool training;                       /* batch norm uses the batch's statistics, dropout drops; false: inference */
     pk_compute compute;                  /* arithmetic of the products */
-    int64_t int8_least;                  /* least rows and columns of a matrix whose products are in int8, if compute
-                                          * is that */
+    int64_t int8_least;                  /* used if compute is int8: matrices with fewer rows or columns are narrow */
     pk_dtype keep;                       /* type in which values of the forward pass are kept for the backward pass:
                                           * PK_REAL, or PK_BF16 (keep/) */
     size_t memory_limit;                 /* bytes that arena and scratch may take; 0: no limit */
@@ -33,8 +32,9 @@ typedef struct pf_compile_spec {
     int threads;
 } pf_compile_spec;
 
-/* Sets compute and int8_least by the value of option "compute": a pk_compute_name, where int8 has PF_INT8_LEAST, or
- * "int8_all", which is int8 for all sizes. PEFT_E_OPTION: no arithmetic has this name. pf_compute_name: this value. */
+/* Sets compute and int8_least by the value of option "compute": the name of an arithmetic (pk_compute_name), or
+ * "int8_all" for int8 without narrow matrices. PEFT_E_OPTION: another name. */
 peft_status pf_compute_parse(const char *name, pf_compile_spec *spec);
+/* The value of option "compute" of which pf_compute_parse makes this compute and int8_least. */
 const char *pf_compute_name(const pf_compile_spec *spec);
 #endif

@@ -32,7 +32,7 @@ void        pf_engine_kernels_text(const pf_engine *e, const pf_compile_spec *sp
 #define PF_COMPILE_OPTIONS \
     { "executor", 's', "planned", 0, 0, "use of memory: planned, or naive (for tests: nothing shares memory)" }, \
     { "memory_limit", 'i', "0", 0, 1e15, "most bytes of a compiled graph, arena and scratch; 0: no limit" }, \
-    { "compute", 's', "f32", 0, 0, "arithmetic of matrix products: f32, bf16x3, bf16, or not in trainers int8 (for " \
-      "matrices of 384 rows and columns or more), int8_all" }
+    { "compute", 's', "f32", 0, 0, "arithmetic of matrix products: f32, bf16x3, bf16; not in trainers: int8 (for " \
+      "matrices of at least 384 rows and columns), int8_all (for all)" }
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec);
 #endif
