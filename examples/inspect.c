@@ -32,6 +32,8 @@
     X(metrics, NULL, NULL, "list the metrics of <peft/metrics.h>") \
     X(operations, "N", NULL, "list the operations that FILE (a backbone, model or adapter) runs to predict N images: " \
       "tensors, shapes, kernels, FLOPs (docs/verbose.md)") \
+    X(compute, "f32|bf16x3|bf16|int8|int8_all", "f32", "with --operations: arithmetic of matrix products " \
+      "(docs/arithmetic.md)") \
     X(backbone, "FILE", NULL, "with --operations: the backbone that the model or adapter was trained on") \
     BACKBONE_OPTIONS(X) \
     IMAGE_FLAG(X) \
@@ -142,6 +144,7 @@ static void print_operations_of_model(peft_model *m, peft_context *ctx)
     peft_session *s;
     peft_options *o = empty_options(ctx);
     must(peft_options_set_string(o, "batch", given[operations].value));
+    must(peft_options_set_string(o, "compute", given[compute].value));
     must(peft_session_create(m, o, &s));
     peft_session_describe(s, print_operation, NULL);
     peft_session_free(s);

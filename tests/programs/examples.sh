@@ -44,6 +44,7 @@ grep -q ' linear+bias  *blocks.0.attn.qkv.weight,bias ' "$work/table"
 # A backbone without a classifier has a table without a head.
 "$bin/merge" --backbone "$small" --classifier false --out "$work/bare.safetensors" > "$work/log"
 "$bin/inspect" --operations 1 "$work/bare.safetensors" > "$work/bare"
+"$bin/inspect" --operations 1 --compute int8_all "$small" | grep -q 'int8 is for frozen weights'
 grep -q '^  session: ' "$work/bare"
 if grep -q ' head.weight,bias ' "$work/bare"; then exit 1; fi
 "$bin/custom_method" --out "$work/own.safetensors" > "$work/quiet" 2> "$work/nothing"
