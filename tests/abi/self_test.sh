@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs check.sh on changed copies of this source tree: additions must pass, every kind of incompatible change must fail.
+# Runs check.sh on changed copies of a small source tree: additions must pass, every kind of incompatible change must be
+# reported. Each part of check.sh must fail at least one run alone. A last run changes a copy of this source tree.
 #   self_test.sh [CC]
 set -eu
 cc=${1:-cc}
@@ -10,115 +11,179 @@ command -v abidiff > /dev/null || { echo "self_test.sh: abidiff is missing (Debi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The first copy, with two headers of this test, becomes the baseline of the others.
-mkdir -p "$work/base/tests" "$work/base/src/io"
-cp -r "$root/include" "$work/base"
-cp "$root/src/peft.map" "$work/base/src"
-cp "$root/src/io/peft_io.map" "$work/base/src/io"
-cp -r "$here" "$work/base/tests/abi"
-mkdir -p "$work/base/tests/scripts" "$work/base/tests/install"
-cp -r "$root/tests/install/cpp" "$work/base/tests/install"
-cat > "$work/base/include/peft/sample.h" <<'CODE'
+# The small tree: one item for each kind of change.
+base=$work/base
+mkdir -p "$base/include/peft/sys" "$base/src/io" "$base/tests/abi" "$base/tests/scripts" "$base/tests/install/cpp"
+cp "$here"/*.sh "$here/program.c" "$base/tests/abi"
+cp "$root/include/peft/export.h" "$root/include/peft/status.h" "$base/include/peft"
+cat > "$base/include/peft/sample.h" <<'CODE'
 #ifndef PEFT_SAMPLE_H
 #define PEFT_SAMPLE_H
 #include <peft/export.h>
-#define PEFT_SAMPLE_MAX 8
-typedef enum peft_sample_kind { PEFT_SAMPLE_A = 0, PEFT_SAMPLE_B = 1 } peft_sample_kind;
-typedef struct peft_sample { int64_t rows; float scale; } peft_sample;
+#include <peft/other.h>
+#define PEFT_TEXT 8
+#define PEFT_ABSENT 8
+typedef enum peft_value { PEFT_VALUE_A = 0, PEFT_VALUE_B = 1 } peft_value;
+typedef enum peft_fewer { PEFT_FEWER_A = 0, PEFT_FEWER_B = 1 } peft_fewer;
+typedef struct peft_longer { int64_t rows; float scale; } peft_longer;
+typedef struct peft_member { int64_t rows; float scale; } peft_member;
 typedef struct peft_unnamed { int32_t a, b; } peft_unnamed;
-PEFT_API int peft_sample_one(const peft_sample *p, peft_sample_kind kind);
-PEFT_API int peft_sample_two(int64_t n);
-typedef int (*peft_sample_fn)(const peft_sample *p, double *sum);
-#include <peft/metrics.h>
+typedef struct peft_absent { int32_t a, b; } peft_absent;
+PEFT_API int peft_use(const peft_longer *p, const peft_member *q, peft_value value, peft_fewer fewer);
+PEFT_API int peft_node(int64_t n);
+PEFT_API int peft_gone(int64_t n);
+PEFT_API int peft_parameter(int64_t n);
+PEFT_API int peft_parameters(int64_t n);
+PEFT_API int peft_returns(int64_t n);
+PEFT_API int peft_const(const peft_member *p);
+typedef int (*peft_const_fn)(const peft_member *p);
+typedef int (*peft_sum_fn)(double *sum);
 #endif
 CODE
-sed -i 's/^PEFT_1 {$/&\nglobal:\n    peft_sample_one;\n    peft_sample_two;/' "$work/base/src/peft.map"
-cat > "$work/base/include/peft/sys/sample.h" <<'CODE'
-#ifndef PEFT_SYS_SAMPLE_H
-#define PEFT_SYS_SAMPLE_H
-#include <peft/sys/method.h>
+printf '%s\n' '#ifndef PEFT_OTHER_H' '#define PEFT_OTHER_H' '#include <peft/export.h>' \
+    'PEFT_API int peft_other(int64_t n);' '#endif' > "$base/include/peft/other.h"
+echo '#include <peft/export.h>' > "$base/include/peft/unused.h"
+cp "$base/include/peft/unused.h" "$base/include/peft/sys/unused.h"
+echo 'namespace peft { struct sample { int rows() const { return 1; } void set_lr() { } }; }' \
+    > "$base/include/peft/sample.hpp"
+printf '%s\n' '#include <peft/sample.hpp>' 'int main() { peft::sample s; s.set_lr(); return s.rows(); }' \
+    > "$base/tests/install/cpp/sample.cpp"
+cat > "$base/include/peft/sys/method.h" <<'CODE'
+#ifndef PEFT_SYS_METHOD_H
+#define PEFT_SYS_METHOD_H
+#include <peft/export.h>
+#define PEFT_METHOD_VERSION 1u
+#define PEFT_METHOD_ABI PEFT_METHOD_VERSION
 typedef struct peft_sys_sample { int64_t rows; } peft_sys_sample;
+PEFT_API int peft_sys_one(int64_t n);
 #endif
 CODE
-"$work/base/tests/abi/update.sh" --force "$cc" > "$work/log"
+{
+    printf '%s {\nglobal:\n' PEFT_1
+    sed -n 's/^PEFT_API int \(peft_[a-z]*\)(.*/    \1;/p' "$base/include/peft/sample.h"
+    printf '};\n\n%s {\nglobal:\n    peft_sys_one;\n} PEFT_1;\n' PEFT_SYS_1
+} > "$base/src/peft.map"
+printf '%s {\nglobal:\n    peft_other;\n};\n' PEFT_1 > "$base/src/io/peft_io.map"
+"$base/tests/abi/update.sh" --force "$cc" > "$work/log"
+cp -r "$base" "$work/copy"
 
-# $1: pass or fail, $2: part of the message, or unchanged, $3 and $4: a file and the sed command for it, $5 and $6: a
-# second file and command.
-try() {
-    rm -rf "$work/copy"
-    cp -r "$work/base" "$work/copy"
-    sed -i "$4" "$work/copy/$3"
-    if [ "$2" != unchanged ] && cmp -s "$work/copy/$3" "$work/base/$3"; then
-        echo "self_test.sh: the edit changes nothing: $4"
-        exit 1
-    fi
-    [ -z "${5-}" ] || sed -i "$6" "$work/copy/$5"
-    got=pass
-    case $3 in *.hpp) cxx=${CXX:-c++} ;; *) cxx=none ;; esac  # check.sh leaves the C++ headers out without a compiler
-    CXX=$cxx "$work/base/tests/abi/check.sh" --strict "$work/copy" - "$cc" > "$work/log" 2>&1 || got=fail
-    grep -q "^check.sh: " "$work/log" || { cat "$work/log"; echo "self_test.sh: check.sh did not finish: $4"; exit 1; }
-    if [ $got != "$1" ] || { [ "$2" != unchanged ] && ! grep -qi "$2" "$work/log"; }; then
-        cat "$work/log"
-        echo "self_test.sh: '$4' on $3: $got, expected $1 with '$2'"
-        exit 1
-    fi
+change() { # $1: a file, $2: the sed command that changes it
+    cp "$work/copy/$1" "$work/before"
+    sed -i "$2" "$work/copy/$1"
+    if cmp -s "$work/copy/$1" "$work/before"; then echo "self_test.sh: the edit changes nothing: $2"; exit 1; fi
 }
-h=include/peft/sample.h
-map=src/peft.map
-try pass unchanged $h ''
-try pass "has all of the baseline" $h 's/^PEFT_API int peft_sample_two.*/&\nPEFT_API int peft_sample_three(void);/' \
-    $map 's/^    peft_sample_two;/&\n    peft_sample_three;/'
-try pass "has all of the baseline" $h 's/PEFT_SAMPLE_B = 1/&, PEFT_SAMPLE_C = 2/'
-try pass "has all of the baseline" $h 's/^#define PEFT_SAMPLE_MAX.*/&\n#define PEFT_SAMPLE_MIN 1/'
-try pass "has all of the baseline" $h \
-    's/^typedef struct peft_unnamed.*/&\ntypedef struct peft_more { int a; } peft_more;/'
-try fail "symbol is gone.*peft_sample_two" $h '/peft_sample_two/d' $map '/peft_sample_two/d'
-try fail "peft_sample_two" $h 's/peft_sample_two(int64_t n)/peft_sample_two(int32_t n)/'
-try fail "peft_sample_two" $h 's/peft_sample_two(int64_t n)/peft_sample_two(int64_t n, int m)/'
-try fail "peft_sample_two" $h 's/int peft_sample_two/int64_t peft_sample_two/'
-try fail "declared in another way" $h 's/peft_sample_one(const peft_sample/peft_sample_one(peft_sample/'
-try fail "declared in another way" $h 's/(\*peft_sample_fn)(const /(*peft_sample_fn)(/'
-try fail "peft_sample_fn" $h 's/double \*sum/float *sum/'
-try fail "sample.h no longer gives: f peft_metric" $h '/include <peft.metrics.h>/d'
-try fail "data member insertion" $h 's/float scale;/& int more;/'
-try fail "peft_sample" $h 's/float scale;/int scale;/'
-try fail "peft_unnamed" $h 's/int32_t a, b;/int32_t a, b, c;/'
-try fail "peft_unnamed" $h '/struct peft_unnamed/d'
-try fail "PEFT_SAMPLE_B" $h 's/PEFT_SAMPLE_B = 1/PEFT_SAMPLE_B = 2/'
-try fail "PEFT_SAMPLE_B" $h 's/, PEFT_SAMPLE_B = 1//'
-try fail "macro.*PEFT_SAMPLE_MAX" $h 's/PEFT_SAMPLE_MAX 8/PEFT_SAMPLE_MAX 9/'
-try fail "macro.*PEFT_SAMPLE_MAX" $h '/PEFT_SAMPLE_MAX/d'
-try fail "another version node" $map \
-    '/^    peft_sample_two;/d; s/^PEFT_SYS_[0-9]* {/PEFT_1.1 {\nglobal:\n    peft_sample_two;\n} PEFT_1;\n&/'
-try fail "another version node" $map 's/^PEFT_1 {/PEFT_2 {/; s/} PEFT_1;/} PEFT_2;/'
-s=include/peft/sys/sample.h
-try fail "C++ headers: .*no member named .set_lr" include/peft/trainer.hpp "/void set_lr/d"
-try fail "PEFT_METHOD_ABI did not" $s 's/int64_t rows;/& int64_t columns;/'
-try pass "PEFT_METHOD_ABI with it" $s 's/int64_t rows;/& int64_t columns;/' include/peft/sys/method.h \
-    's/^\(#define PEFT_METHOD_VERSION\) .*/\1 99u/'
-rm "$work/base/include/peft/sys/sample.h"
-cp -r "$work/base" "$work/gone"
-if "$work/base/tests/abi/check.sh" --strict "$work/gone" - "$cc" > "$work/log" 2>&1; then exit 1; fi
-grep -q "header is gone: peft/sys/sample.h" "$work/log"
+# Checks the changed copy, and makes it a copy of the small tree again. $1: pass or fail, $2: what was changed, then the
+# messages that must appear. `strict`: the flag for check.sh; `baseline`: the folder with check.sh and the baseline.
+strict=--strict baseline=$base/tests/abi
+expect() {
+    wanted=$1 what=$2 got=pass
+    shift 2
+    # shellcheck disable=SC2086  # empty: no argument
+    "$baseline/check.sh" $strict "$work/copy" - "$cc" > "$work/log" 2>&1 || got=fail
+    for message in "^check.sh: " "$@"; do
+        grep -q "$message" "$work/log" || got="no message '$message'"
+    done
+    if [ "$got" != "$wanted" ]; then
+        cat "$work/log"
+        echo "self_test.sh: $what: expected $wanted: $got"
+        exit 1
+    fi
+    rm -rf "$work/copy"
+    cp -r "$base" "$work/copy"
+}
+
+h=include/peft/sample.h map=src/peft.map method=include/peft/sys/method.h
+expect pass "no change" "has all of the baseline"
+
+change $h 's/^PEFT_API int peft_node.*/&\nPEFT_API int peft_new(void);/'
+change $map 's/^    peft_node;/&\n    peft_new;/'
+change $h 's/PEFT_VALUE_B = 1/&, PEFT_VALUE_C = 2/'
+change $h 's/^#define PEFT_TEXT.*/&\n#define PEFT_NEW 1/'
+change $h 's/^typedef struct peft_unnamed.*/&\ntypedef struct peft_more { int a; } peft_more;/'
+expect pass "additions" "has all of the baseline"
+
+# Changes that only one part of check.sh reports.
+change $map '/^    peft_node;/d; s/^PEFT_SYS_[0-9]* {/PEFT_1.1 {\nglobal:\n    peft_node;\n} PEFT_1;\n&/'
+change src/io/peft_io.map 's/^PEFT_1 {/PEFT_2 {/'
+expect fail "version nodes" "another version node: peft_node PEFT_1$" "another version node: peft_other PEFT_1$"
+
+change $h '/peft_longer;/s/float scale;/& int more;/'
+change $h '/peft_member;/s/float scale;/int scale;/'
+change $h 's/int32_t a, b; } peft_unnamed/int32_t a, b, c; } peft_unnamed/'
+change $h 's/PEFT_VALUE_B = 1/PEFT_VALUE_B = 2/'
+change $h 's/, PEFT_FEWER_B = 1//'
+expect fail "types" "struct peft_longer.* changed" "data member insertion" "struct peft_member.* changed" \
+    "type of 'float scale' changed" "struct peft_unnamed.* changed" "PEFT_VALUE_B.* from value '1' to '2'" \
+    "enumerator deletion" "PEFT_FEWER_B"
+
+change $h 's/PEFT_TEXT 8/PEFT_TEXT 9/'
+expect fail "text of a macro" "macro is gone or changed:.*PEFT_TEXT 8"
+
+change $h '/include <peft.other.h>/d'
+rm "$work/copy/include/peft/unused.h"
+expect fail "headers" "sample.h no longer gives: f peft_other" "header is gone: peft/unused.h"
+
+change $h 's/peft_const(const /peft_const(/'
+change $h 's/(\*peft_const_fn)(const /(*peft_const_fn)(/'
+change $method 's/PEFT_METHOD_VERSION 1u/PEFT_METHOD_VERSION 99u/'     # so that it is not this interface that fails
+# clang names the types of a typedef that differ, and not the typedef.
+expect fail "const" "another way: .*peft_const\>" "another way: .*\(peft_const_fn\|int (\*)(const peft_member\)"
+
+change include/peft/sample.hpp 's/void set_lr() { }//'
+expect fail "C++ headers" "C++ headers: .*no member named .set_lr"
+
+change $method 's/int64_t rows;/& int64_t columns;/'
+expect fail "struct of the systems interface" "data member insertion" "PEFT_METHOD_ABI did not"
+
+rm "$work/copy/include/peft/sys/unused.h"
+expect fail "header of the systems interface" "header is gone: peft/sys/unused.h" "PEFT_METHOD_ABI did not"
+
+change $method 's/int64_t rows;/& int64_t columns;/; s/PEFT_METHOD_VERSION 1u/PEFT_METHOD_VERSION 99u/'
+expect pass "struct and PEFT_METHOD_ABI" "PEFT_METHOD_ABI with it"
+
+# Changes that several parts report.
+change $h '/peft_gone/d'
+change $map '/peft_gone/d'
+change $h 's/peft_parameter(int64_t n)/peft_parameter(int32_t n)/'
+change $h 's/peft_parameters(int64_t n)/peft_parameters(int64_t n, int m)/'
+change $h 's/int peft_returns/int64_t peft_returns/'
+change $h 's/double \*sum/float *sum/'
+change $h '/struct peft_absent/d'
+change $h '/PEFT_ABSENT/d'
+expect fail "other changes" "symbol is gone.*peft_gone" "no longer gives: f peft_gone" \
+    "function int peft_parameter(int64_t)" "another way: .*peft_parameter\>" \
+    "function int peft_parameters(int64_t)" "another way: .*peft_parameters" \
+    "function int peft_returns(int64_t)" "another way: .*peft_returns" \
+    "peft_type_of_peft_sum_fn" "another way: .*\(peft_sum_fn\|int (\*)(double\)" \
+    "no longer gives: t peft_absent" "peft_type_of_peft_absent" \
+    "macro is gone or changed:.*PEFT_ABSENT" "no longer gives: m PEFT_ABSENT"
 
 # Incompatible changes are permitted below 1.0 and between major versions, and fail within one.
-check_versions() { # $1: pass or fail, $2: version of the baseline, $3: of the project
-    echo "$2" > "$work/base/tests/abi/baseline/version"
-    rm -rf "$work/copy"
-    cp -r "$work/base" "$work/copy"
-    sed -i '/PEFT_SAMPLE_MAX/d' "$work/copy/$h"
-    part=1
-    for name in MAJOR MINOR PATCH; do
-        number=$(echo "$3" | cut -d . -f $part)
-        sed -i "s/^\(#define PEFT_VERSION_$name\) .*/\1 $number/" "$work/copy/include/peft/status.h"
-        part=$((part + 1))
+strict=
+versions() { # $1: pass or fail, $2: version of the baseline, $3: of the project, $4: the message
+    echo "$2" > "$baseline/baseline/version"
+    change $h '/PEFT_ABSENT/d'
+    echo "$3" | tr . '\n' | paste -d ' ' - - - | while read -r major minor patch; do
+        sed -i "s/^\(#define PEFT_VERSION_MAJOR\) .*/\1 $major/; s/^\(#define PEFT_VERSION_MINOR\) .*/\1 $minor/
+                s/^\(#define PEFT_VERSION_PATCH\) .*/\1 $patch/" "$work/copy/include/peft/status.h"
     done
-    got=pass
-    "$work/base/tests/abi/check.sh" "$work/copy" - "$cc" > "$work/log" 2>&1 || got=fail
-    [ $got = "$1" ] || { cat "$work/log"; echo "self_test.sh: $2 to $3: $got, expected $1"; exit 1; }
+    expect "$1" "$2 to $3" "$4"
 }
-check_versions pass 0.1.0 0.2.0
-check_versions pass 0.9.0 1.0.0
-check_versions pass 1.4.0 2.0.0
-check_versions fail 1.4.0 1.5.0
+versions pass 0.1.0 0.2.0 "of 0.2.0 differs from the baseline, 0.1.0, which is permitted"
+versions pass 0.9.0 1.0.0 "which is permitted"
+versions pass 1.4.0 2.0.0 "which is permitted"
+versions fail 1.4.0 1.5.0 "differs from the baseline, 1.4.0, in more than additions"
+
+# This source tree and its baseline.
+strict=--strict baseline=$here
+rm -rf "$work/copy"
+mkdir -p "$work/copy/src/io"
+cp -r "$root/include" "$work/copy"
+cp "$root/src/peft.map" "$work/copy/src"
+cp "$root/src/io/peft_io.map" "$work/copy/src/io"
+change include/peft/trainer.hpp '/void set_lr/d'
+change $method 's/^\(#define PEFT_METHOD_VERSION\) .*/\1 99u/'
+change include/peft/peft.h '/include <peft.metrics.h>/d'
+expect fail "changes of this source tree" "C++ headers: .*no member named .set_lr" "PEFT_METHOD_ABI with it" \
+    "peft.h no longer gives: f peft_metric"
 echo "self_test.sh: every incompatible change was reported"
