@@ -30,7 +30,8 @@ static_assert(std::is_nothrow_move_constructible_v<peft::model>);
 static_assert(!std::is_copy_constructible_v<peft::model>);
 static_assert(sizeof(peft::trainer) == sizeof(void *));
 
-int sizes_of_spans(peft::span<const float>);                // in spans.cpp, which includes the headers too
+static int sizes_of_spans(peft::span<const float> s) { return static_cast<int>(s.size()); }
+// These files include the headers too, which give no duplicate definitions.
 bool best_epoch_comes_back(peft::context &ctx);             // in early_stop.cpp
 bool maps_are_computed(peft::context &ctx);                 // in maps.cpp
 bool masks_are_segmented_and_judged(peft::context &ctx);    // in segmentation.cpp
