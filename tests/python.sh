@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Tests of bindings/python: builds the wheel, installs it into a fresh Python environment, and runs there the unit tests
-# (among them: the same bits as finetune and predict), the measurement of a call's cost, the check of types and of the
-# format, and what auditwheel says of the wheel.   python.sh [WHEEL-FOLDER]
+# (among them: the same bits as finetune and predict), the measurement of a call's cost, and what auditwheel says of
+# the wheel; before all, the check of types and of the format (python_format.sh).   python.sh [WHEEL-FOLDER]
 # WHEEL-FOLDER: keeps the wheel there. PEFT_PROGRAMS: the folder of the C programs; without it they are built, in the
 # build `release` of tests/run.sh, whose folder PEFT_BUILD names. Tools come from an environment outside of the build;
 # without one, and without a package index, ends with status 77.
@@ -16,7 +16,7 @@ mkdir -p "${1:-$work/wheel}"
 wheels=$(cd "${1:-$work/wheel}" && pwd)
 quietly() { "$@" > "$work/log" 2>&1 || { tail -n 40 "$work/log"; exit 1; }; }
 
-"${PYTHON:-python3}" "$package/generate.py" --check
+"$root/tests/python_format.sh"
 tools=$("$root/scripts/venv.sh" "$package/tests/requirements.txt" python)
 export PATH="$tools/bin:$PATH" PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 "$root/scripts/deps.sh" test
@@ -26,8 +26,6 @@ if [ -z "${PEFT_PROGRAMS-}" ]; then
     PEFT_PROGRAMS=$build/examples
 fi
 export PEFT_PROGRAMS
-
-(cd "$package" && ruff check -q --no-cache . && ruff format -q --no-cache --check . && mypy --cache-dir "$work/mypy")
 
 echo "== python: the wheel"
 quietly pip wheel --no-deps --no-build-isolation -C build-dir="$(dirname "$build")/python" -w "$wheels" "$package"
