@@ -309,7 +309,7 @@ stopped() {
 }
 long() {
     exec "$bin/finetune" --backbone "$vit" --data scans --test new --method lora --threads 1 \
-        --epochs "${epochs:-12}" "$@"
+        --epochs "${epochs:-6}" "$@"
 }
 (long --out whole.safetensors) > log 2>&1
 for signal in INT TERM HUP; do

@@ -62,12 +62,12 @@ stop_at() {
 # Prefix tokens, then LoRA with them.
 two() {
     $exec "$bin/finetune" --backbone "$vit" --data pictures --method prefix --options tokens=2 --epochs 2 --then lora \
-        --then-options r=2 --then-epochs 12 "$@"
+        --then-options r=2 --then-epochs 6 "$@"
 }
 two --out a.safetensors > a.log
 [ "$(grep -c 'effective rank' a.log)" -eq 3 ] || fail 'expected three lines of the effective rank'
-grep -q '^second stage: lora beside prefix, 12 epochs' a.log
-[ "$(grep -c '^epoch' a.log)" -eq 14 ] || fail 'expected 2 + 12 epochs'
+grep -q '^second stage: lora beside prefix, 6 epochs' a.log
+[ "$(grep -c '^epoch' a.log)" -eq 8 ] || fail 'expected 2 + 6 epochs'
 "$bin/inspect" a.safetensors > a.txt
 grep -q prefix a.txt && grep -q lora a.txt || fail 'the model lacks a method'
 [ ! -e a.safetensors.state ] && [ ! -e a.safetensors.state.2 ] || fail 'states were left'
