@@ -31,27 +31,75 @@ static void marked_free(void *block)
 /* A model, and a folder with the paths in it: a directory of transformers, one of PEFT, a model file. */
 typedef struct fixture { char folder[40], hf[60], peft[60], model[60]; tiny t; } fixture;
 
-/* Saves and loads all files that hold JSON. */
-static peft_status save_and_load(fixture *f)
+/* Saves or loads one of the files that hold JSON. */
+static peft_status save_backbone(const fixture *f)
 {
     peft_options *o = tiny_options(f->t.ctx, "naming=hf");
-    peft_backbone *b = NULL;
-    peft_adapter *a = NULL;
-    peft_model *m = NULL;
-    peft_status s = peft_backbone_save_as(f->t.backbone, f->hf, o);
+    const peft_status s = peft_backbone_save_as(f->t.backbone, f->hf, o);
     peft_options_free(o);
+    return s;
+}
+
+static peft_status load_backbone(const fixture *f)
+{
+    peft_backbone *b = NULL;
     char file[100];
     snprintf(file, sizeof file, "%s/model.safetensors", f->hf);
-    if (!s) s = peft_backbone_load(f->t.ctx, file, NULL, &b);
-    if (!s) s = peft_adapter_save_hf(f->t.adapter, f->peft, NULL);
-    if (!s) s = peft_adapter_load_hf(f->t.backbone, f->peft, &a);
-    if (!s) s = peft_model_set_note(f->t.model, "key", "value");
-    /* Not when allocations fail: jansson itself aborts when one fails inside a string with escapes, as model files
-     * have. */
-    if (!s && fail_at < 0) s = peft_model_save(f->t.model, f->model);
-    if (!s && fail_at < 0) s = peft_model_load(f->t.backbone, f->model, &m);
-    peft_model_free(m), peft_adapter_free(a), peft_backbone_free(b);
+    const peft_status s = peft_backbone_load(f->t.ctx, file, NULL, &b);
+    peft_backbone_free(b);
     return s;
+}
+
+static peft_status save_adapter(const fixture *f) { return peft_adapter_save_hf(f->t.adapter, f->peft, NULL); }
+
+static peft_status load_adapter(const fixture *f)
+{
+    peft_adapter *a = NULL;
+    const peft_status s = peft_adapter_load_hf(f->t.backbone, f->peft, &a);
+    peft_adapter_free(a);
+    return s;
+}
+
+static peft_status set_note(const fixture *f) { return peft_model_set_note(f->t.model, "key", "value"); }
+
+/* These two not when allocations fail: jansson itself aborts when one fails inside a string with escapes, as model
+ * files have. */
+static peft_status save_model(const fixture *f) { return peft_model_save(f->t.model, f->model); }
+
+static peft_status load_model(const fixture *f)
+{
+    peft_model *m = NULL;
+    const peft_status s = peft_model_load(f->t.backbone, f->model, &m);
+    peft_model_free(m);
+    return s;
+}
+
+typedef peft_status step(const fixture *f);
+static step *const failing[] = { save_backbone, load_backbone, save_adapter, load_adapter, set_note };
+
+static void save_and_load(const fixture *f)
+{
+    for (size_t i = 0; i < sizeof failing / sizeof *failing; i++) OK(failing[i](f));
+    OK(save_model(f));
+    OK(load_model(f));
+}
+
+/* Every allocation of a step fails once. Returns how often the step was refused. */
+static long fail_each(step *run, const fixture *f)
+{
+    const long before = blocks;
+    long refused = 0;
+    for (fail_at = 0;; fail_at++) {
+        calls = 0;
+        const peft_status s = run(f);
+        ck_assert_int_eq(blocks, before);
+        if (calls <= fail_at) break;
+        refused += s != PEFT_OK;
+        ck_assert_msg(s == PEFT_OK || s == PEFT_E_NOMEM, "allocation %ld: %s: %s", fail_at, peft_status_name(s),
+                      peft_last_error());
+    }
+    fail_at = -1;
+    return refused;
 }
 
 START_TEST(an_allocator_given_to_jansson_is_respected)
@@ -66,21 +114,11 @@ START_TEST(an_allocator_given_to_jansson_is_respected)
     f.t = tiny_make(&(tiny_spec){ .method = "lora", .backbone = "image_size=16,patch=8,width=64,depth=1,heads=2,mlp=64,"
                                                                 "eps=1e-12,seed=1" });
     OK(peft_context_set_log(f.t.ctx, NULL, NULL, 0));
-    OK(save_and_load(&f));
-    const long before = blocks;
+    save_and_load(&f);
     long refused = 0;
-    for (fail_at = 0;; fail_at++) {
-        calls = 0;
-        peft_status s = save_and_load(&f);
-        ck_assert_int_eq(blocks, before);
-        if (calls <= fail_at) break;
-        refused += s != PEFT_OK;
-        ck_assert_msg(s == PEFT_OK || s == PEFT_E_NOMEM, "allocation %ld: %s: %s", fail_at, peft_status_name(s),
-                      peft_last_error());
-    }
+    for (size_t i = 0; i < sizeof failing / sizeof *failing; i++) refused += fail_each(failing[i], &f);
     ck_assert_int_gt(refused, 100);
-    fail_at = -1;
-    OK(save_and_load(&f));
+    save_and_load(&f);
     tiny_free(&f.t);
     ck_assert_int_eq(blocks, 0);
     json_set_alloc_funcs(malloc, free);
