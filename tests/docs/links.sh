@@ -26,33 +26,32 @@ pages() { { echo README.md; find docs examples -name '*.md'; } | sort; }
 
 # "PAGE TARGET" for each link outside of code blocks and of `code`.
 links() {
-    pages | while read -r page; do
-        awk -v page="$page" '
-            /^```/ { inside = !inside }
-            inside { next }
-            {
-                gsub(/`[^`]*`/, "")
-                while (match($0, /\]\([^) ]+\)/)) {
-                    print page, substr($0, RSTART + 2, RLENGTH - 3)
-                    $0 = substr($0, RSTART + RLENGTH)
-                }
-            }' "$page"
-    done
+    pages | xargs awk '
+        FNR == 1 { inside = 0 }
+        /^```/ { inside = !inside }
+        inside { next }
+        {
+            gsub(/`[^`]*`/, "")
+            while (match($0, /\]\([^) ]+\)/)) {
+                print FILENAME, substr($0, RSTART + 2, RLENGTH - 3)
+                $0 = substr($0, RSTART + RLENGTH)
+            }
+        }'
 }
 # "PAGE#PART" for each heading, as GitHub makes parts of headings.
 headings() {
-    pages | while read -r page; do
-        awk -v page="$page" '
-            /^```/ { inside = !inside }
-            inside || !/^#+ / { next }
-            {
-                sub(/^#+ +/, "")
-                $0 = tolower($0)
-                gsub(/[^a-z0-9 _-]/, "")
-                gsub(/ /, "-")
-                print page "#" $0 (seen[$0]++ ? "-" seen[$0] - 1 : "")
-            }' "$page"
-    done
+    pages | xargs awk '
+        FNR == 1 { inside = 0 }
+        /^```/ { inside = !inside }
+        inside || !/^#+ / { next }
+        {
+            sub(/^#+ +/, "")
+            part = tolower($0)
+            gsub(/[^a-z0-9 _-]/, "", part)
+            gsub(/ /, "-", part)
+            part = FILENAME "#" part
+            print part (seen[part]++ ? "-" seen[part] - 1 : "")
+        }'
 }
 # A path with its "x/.." and "." removed.
 plain_path() { realpath -m --relative-to="$root" "$1"; }
@@ -94,11 +93,13 @@ words() {
 }
 # "PAGE: no $1 WORD" for words of pages that match $2 and are not among those of file $3.
 unknown() {
-    pages | while read -r page; do
-        words "$2" "$page" | comm -23 - "$3" | sed "s|^|$page: no $1 |"
-    done
+    pages | xargs grep -oHE -e "$2" | sort -u | awk -v what="$1" -v file="$3" '
+        BEGIN { while ((getline word < file) > 0) known[word] }
+        { page = word = $0; sub(/:.*/, "", page); sub(/[^:]*:/, "", word) }
+        !(word in known) { print page ": no " what " " word }'
 }
-code() { sed -n 's/`[^`]*`/\n&\n/gp' "$1" | grep '^`' | tr -d '`'; }
+# "PAGE:CODE" for each `code` of a page.
+code() { pages | xargs awk -F '`' '{ for (i = 2; i < NF; i += 2) print FILENAME ":" $i }'; }
 
 check_names() {
     words '\bpeft_[a-z0-9_]+' include CMakeLists.txt cmake src/io/CMakeLists.txt > "$work/public"
@@ -133,19 +134,16 @@ check_names() {
             grep -qx -e "$option" "$work/options" || echo "$page $no $what $option"
         done
 
-    pages | while read -r page; do
-        # N and NAME stand for a name of the reader's.
-        code "$page" | sed -e 's/^</include\//' -e 's/>$//' |
-            grep -oE '^(src|tests|include|examples|docs|scripts|cmake|build/examples)/[A-Za-z0-9_./-]*$' |
-            grep -vE '(^|[/_])(N|NAME)([._]|$)' |
-            while read -r path; do
-                case $path in build/*) found=$build/${path#build/} ;; *) found=$path ;; esac
-                [ -e "$found" ] || echo "$page: no file $path"
-            done
-        grep -oE '\bpeft-[a-z_]+' "$page" | sed 's/^peft-//' | sort -u | while read -r program; do
-            [ "$program" = io ] || [ "$program" = mpi ] || grep -qx "$program" "$work/programs" || echo "$page: no program peft-$program"
+    # N and NAME stand for a name of the reader's.
+    code | sed -e 's/:</:include\//' -e 's/>$//' |
+        grep -E '^[^:]*:(src|tests|include|examples|docs|scripts|cmake|build/examples)/[A-Za-z0-9_./-]*$' |
+        grep -vE '[:/_](N|NAME)([._]|$)' |
+        while IFS=: read -r page path; do
+            case $path in build/*) found=$build/${path#build/} ;; *) found=$path ;; esac
+            [ -e "$found" ] || echo "$page: no file $path"
         done
-    done
+    printf 'io\nmpi\n' | sort -u - "$work/programs" | sed 's/^/peft-/' > "$work/installed"
+    unknown 'program' '\bpeft-[a-z_]+' "$work/installed"
 }
 
 # The programs of the build, one a line
@@ -194,7 +192,6 @@ mkdir "$root"
 (cd "$here" &&
     cp -r README.md CHANGELOG.md LICENSE CMakeLists.txt docs examples include src tests scripts cmake bindings "$root")
 ln -s "$build" "$root/build"
-check || { echo "the copy without a fault is refused"; exit 1; }
 
 # Faults, and below what the report must say of each.
 cat >> "$root/docs/predict.md" << 'EOF'

@@ -42,13 +42,7 @@ run() {
     cd "$work"
     work=$PWD
     export CC="$work/cc" CXX="${6:-c++}"
-    # How to build and link is what is tested, not the speed of the result: libpeft, which some sections compile again, is
-    # compiled by the options that take least time: -O0, -Og for the kernels, whose inlined functions grow at -O0.
-    cat > cc <<CODE
-#!/bin/sh
-case \$* in *" -mavx"*) level=-Og ;; *) level=-O0 ;; esac
-exec ${5:-cc} "\$@" \$level -g0
-CODE
+    printf '#!/bin/sh\nexec %s/quick_cc.sh %s "$@"\n' "$here" "${5:-cc}" > cc
     chmod +x cc
     export CMAKE_GENERATOR=Ninja                    # starts fewer processes than make
     extract "$name"

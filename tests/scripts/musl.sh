@@ -37,8 +37,8 @@ fi
 } > "$work/jansson.pc"
 export PKG_CONFIG_LIBDIR="$work"
 
-cmake -G Ninja -S "$root" -B "$work/build" -DCMAKE_C_COMPILER=musl-gcc -DCMAKE_BUILD_TYPE=None -DPEFT_WERROR=ON \
-    -DPEFT_TESTS=OFF -DPEFT_EXAMPLES=OFF -DPEFT_IO=OFF -DPEFT_CBLAS_INCLUDE="$work/include" \
+CC="$root/tests/install/quick_cc.sh musl-gcc" cmake -G Ninja -S "$root" -B "$work/build" -DCMAKE_BUILD_TYPE=None \
+    -DPEFT_WERROR=ON -DPEFT_TESTS=OFF -DPEFT_EXAMPLES=OFF -DPEFT_IO=OFF -DPEFT_CBLAS_INCLUDE="$work/include" \
     -DPEFT_RANDOM123_INCLUDE="$work/include" -DPEFT_BLAS_LIBRARY=libblas.so.3 -DPEFT_BLAS_NAME=blas \
     > "$work/log" 2>&1 ||
     { cat "$work/log"; exit 1; }
