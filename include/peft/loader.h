@@ -20,9 +20,9 @@ typedef struct peft_loader peft_loader;
  * threads=0 (threads that prepare batches ahead; 0: the caller prepares them), cache=268435456 (most bytes of images
  * that are kept, as they are before the first random step: resized to the network's input, at 224 pixels 151 kB of RGB
  * with 8 bits or 100 kB of grey with 16; with random_crop as they are decoded; with a slice of a file the other slices
- * in the data set are kept too, so that the file is read once), mixup=0 (> 0, with train: each sample
- * and its targets, which must be f32, are blended with the next sample and its targets, in a share drawn from
- * Beta(mixup, mixup)). With masks (masks.h) labels are maps, which the transform moves with their images. A batch
+ * in the data set are kept too as far as `cache` has room, so that the file is read once), mixup=0 (> 0, with train:
+ * each sample and its targets, which must be f32, are blended with the next sample and its targets, in a share drawn
+ * from Beta(mixup, mixup)). With masks (masks.h) labels are maps, which the transform moves with their images. A batch
  * depends on its epoch and number, on the data set, the transform and these options, but not on threads and cache. A
  * loader is used by one thread at a time. PEFT_E_UNSUPPORTED: balanced, and samples have several labels each; mixup,
  * and they have masks. */

@@ -5,17 +5,17 @@
 #include <peft/io.h>
 #include <sys/wait.h>
 
-enum { NX = 2, NY = 3, NZ = 4 };
+enum { NX = 2, NY = 3, NZ = 4, DEEP = 8 };
 static int voxel_at(int x, int y, int z) { return x + 10 * y + 100 * z; }
 
-/* Writes a volume of NX x NY x NZ voxels. */
-static void write_volume(const char *path)
+/* Writes a volume of NX x NY x depth voxels; depth: at most DEEP. */
+static void write_volume(const char *path, int depth)
 {
-    const nifti n = { .version = 1, .dim = { 3, NX, NY, NZ }, .datatype = 4 };
-    uint64_t v[NX * NY * NZ];
+    const nifti n = { .version = 1, .dim = { 3, NX, NY, depth }, .datatype = 4 };
+    uint64_t v[NX * NY * DEEP];
     size_t size;
-    for (int i = 0; i < NX * NY * NZ; i++) v[i] = (uint64_t)voxel_at(i % NX, i / NX % NY, i / (NX * NY));
-    uint8_t *file = nifti_file(&n, v, NX * NY * NZ, 2, &size);
+    for (int i = 0; i < NX * NY * depth; i++) v[i] = (uint64_t)voxel_at(i % NX, i / NX % NY, i / (NX * NY));
+    uint8_t *file = nifti_file(&n, v, (size_t)(NX * NY * depth), 2, &size);
     write_bytes(path, file, size);
     free(file);
 }
@@ -66,7 +66,7 @@ START_TEST(every_slice_is_a_sample)
     const size_t size = make_array(array);
     peft_image *im;
     peft_dataset *d;
-    write_volume(in_folder("f/v.nii"));
+    write_volume(in_folder("f/v.nii"), NZ);
     write_bytes(in_folder("f/a.npy"), array, size);
     write_bytes(in_folder("f/b.nii"), "broken", 6);
     save_picture(in_folder("f/p.png"), 4, 3, 1, 1);
@@ -246,7 +246,7 @@ END_TEST
  * been read the files are no longer needed. */
 START_TEST(volumes_are_read_once)
 {
-    enum { VOLUMES = 2 };
+    enum { VOLUMES = 2, AHEAD = 4 };                         /* AHEAD: the batches that 2 threads have begun */
     for (int threads = 0; threads < 3; threads += 2) {
         const char *const file[VOLUMES] = { "f/0.nii", "f/1.nii" };
         int64_t count, id, batch = 0;
@@ -255,17 +255,19 @@ START_TEST(volumes_are_read_once)
         peft_transform *t;
         peft_loader *l;
         peft_tensor *images;
-        for (int k = 0; k < VOLUMES; k++) write_volume(in_folder(file[k]));
+        for (int k = 0; k < VOLUMES; k++) write_volume(in_folder(file[k]), DEEP);
         peft_dataset *d = open_slices(in_folder("f"), NULL);
-        ck_assert_int_eq(peft_dataset_count(d), VOLUMES * NZ);
+        ck_assert_int_eq(peft_dataset_count(d), VOLUMES * DEEP);
         snprintf(options, sizeof options, "batch=1,shuffle=true,seed=3,threads=%d", threads);
         ok(peft_transform_parse(io_ctx, "size=2,range=0:400", &t));
         ok(peft_loader_create(d, t, options, &l));
         ok(peft_tensor_create(io_ctx, PEFT_F32, 4, (const int64_t[]){ 1, 3, 2, 2 }, &images));
         for (; !seen[0] || !seen[1]; batch++) {
             ok(peft_loader_read(l, 0, batch, images, NULL, &id, &count));
-            seen[id / NZ] = true;
+            seen[id / DEEP] = true;
         }
+        for (int k = 0; threads && k < AHEAD; k++, batch++)   /* one of these may be reading the last file */
+            ok(peft_loader_read(l, 0, batch, images, NULL, &id, &count));
         ck_assert_int_lt(batch, peft_loader_batches(l) - 1);
         for (int k = 0; k < VOLUMES; k++) ck_assert_int_eq(remove(in_folder(file[k])), 0);
         for (int64_t epoch = 0; epoch < 2; epoch++, batch = 0)

@@ -23,8 +23,9 @@ typedef struct io_store {
     peft_status (*locate)(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2]);
     /* SHA-256 of the first `bytes` bytes of the sample's file. */
     peft_status (*hash)(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65]);
-    /* The slice that sample i is of a file, whose path is its name up to the last #, and which has so many *slices,
-     * samples that follow each other; -1: it is all of a file. NULL: all are. */
+    /* Returns the number of the slice that sample i is of its file, whose path is the sample's name up to the last #;
+     * -1: a whole file. Of a slice, sets *slices to the number of slices of the file; else it is not set. The slices of
+     * a file are consecutive samples. NULL: all samples are whole files. */
     int64_t (*slice)(const peft_dataset *d, int64_t i, int64_t *slices);
     void (*close)(peft_context *ctx, void *store_state);      /* frees the state; NULL: the store has none */
 } io_store;
@@ -63,7 +64,8 @@ static inline bool io_is_of(const peft_dataset *d, int64_t i, int64_t c)
 {
     return d->target ? d->target[i * d->classes + c] == 1 : d->label[i] == c;
 }
-/* The same of sample i of d, which may be a part. slices: may be NULL. */
+/* The slice number of sample i of d (as io_store.slice), for opened sets and parts; -1: a whole file, and *slices is
+ * not set. slices: may be NULL. */
 int64_t io_slice_of(const peft_dataset *d, int64_t i, int64_t *slices);
 /* An empty data set with one reference. */
 peft_status io_dataset_new(peft_context *ctx, peft_dataset **out);

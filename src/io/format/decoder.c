@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * decoder.c -- io_check_limits: refuses images that are larger than the options max_side and max_bytes allow;
+ * decoder.c -- io_check_limits: refuses images that are larger than the options max_side and max_bytes allow
+ * (examples/inspect/picture.c reads the size from the text of the first error);
  * io_region: the part of an image that the option region asks for. */
 #include "io/format/decoder.h"
 #include <math.h>

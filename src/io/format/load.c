@@ -126,7 +126,8 @@ static peft_status cut_region(const io_load_options *o, peft_image **im)
     return s;
 }
 
-/* Decodes the image that the option slice chooses. */
+/* Decodes the image that the option slice chooses. Programs recognise the first error by its words (asks_for_slice in
+ * examples/common/data/image_options.c). */
 static peft_status read_slice(const io_format *format, const io_encoded *f, int64_t slice, peft_image **out)
 {
     if (slice == IO_NO_SLICE && f->slices > 1)

@@ -22,6 +22,7 @@ peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t
     c->count = count;
     c->limit = limit;
     c->used = 0;
+    c->full = false;
     return PEFT_OK;
 }
 

@@ -41,18 +41,27 @@ static peft_status init(peft_loader *l)
     return s ? s : io_queue_start(l);
 }
 
+/* False: one cannot be made, and none is left. */
+static bool make_locks(peft_loader *l)
+{
+    if (pthread_mutex_init(&l->lock, NULL)) return false;
+    if (!pthread_mutex_init(&l->reading, NULL)) {
+        if (!pthread_cond_init(&l->work, NULL)) {
+            if (!pthread_cond_init(&l->finished, NULL)) return true;
+            pthread_cond_destroy(&l->work);
+        }
+        pthread_mutex_destroy(&l->reading);
+    }
+    pthread_mutex_destroy(&l->lock);
+    return false;
+}
+
 /* Allocates the loader and makes its locks; peft_loader_free may be called from then on, whatever fails later. */
 static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_loader_options *o)
 {
     peft_loader *l = io_alloc(d->ctx, 1, sizeof *l);
     if (!l) return NULL;
-    if (pthread_mutex_init(&l->lock, NULL)) {
-        peft_sys_free(d->ctx, l);
-        return NULL;
-    }
-    if (pthread_mutex_init(&l->reading, NULL) || pthread_cond_init(&l->work, NULL) ||
-        pthread_cond_init(&l->finished, NULL)) {
-        pthread_mutex_destroy(&l->lock);
+    if (!make_locks(l)) {
         peft_sys_free(d->ctx, l);
         return NULL;
     }

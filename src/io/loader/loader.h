@@ -13,7 +13,7 @@
 typedef struct io_prepared { peft_image *image; peft_mask *mask; } io_prepared;
 void io_prepared_free(io_prepared *p);                        /* an empty one: does nothing */
 /* sample [count]: of each sample; empty: not cached. New ones are cached until limit bytes are used; none is
- * removed. full: one was not cached as it would have exceeded the limit. */
+ * removed. full: a sample did not fit. */
 typedef struct io_cache {
     peft_context *ctx;
     pthread_mutex_t lock;
@@ -65,7 +65,7 @@ struct peft_loader {
     int64_t *repeat, *member, *first_of, *present;
     /* The queue: `queued` consecutive batches in slot[first], slot[first + 1], ..., where slot[0] follows the last
      * slot. Only the caller's thread adds and removes batches, and only under the lock. */
-    pthread_mutex_t reading;                                  /* held while slices of a file are read */
+    pthread_mutex_t reading;                                  /* held while a slice is read (prepare.c) */
     pthread_mutex_t lock;
     pthread_cond_t work, finished;                            /* signal: samples to make; a batch may be complete */
     io_batch *slot;

@@ -34,7 +34,8 @@ static void cache_other_slices(peft_loader *l, int64_t i, int64_t slice, int64_t
     }
 }
 
-/* One thread at a time, as the data set keeps one file in memory. */
+/* Under a lock: two threads on two volumes would replace each other's file, of which the data set keeps one in memory.
+ * So the loader's threads read slices one after the other, until the cache is full. */
 static peft_status prepare_slice(peft_loader *l, int64_t i, int64_t slice, int64_t slices, io_use use,
                                  io_prepared *out)
 {

@@ -9,8 +9,8 @@
 
 enum { WHOLE = -1, MAX_SLICES = 1 << 20 };                    /* WHOLE: the sample is all of a file */
 
-/* The state of the store. Sample i is slice[i] of the of[i] slices of sample index[i] of `opened`. */
-typedef struct slices { peft_dataset *opened; int64_t *index, *slice, *of; io_held *held; } slices;
+/* The state of the store. Sample i is slice[i] of the slices_in_file[i] slices of sample index[i] of `opened`. */
+typedef struct slices { peft_dataset *opened; int64_t *index, *slice, *slices_in_file; io_held *held; } slices;
 
 /* An io_held_read of an opened set. */
 static peft_status read_bytes(const void *opened, int64_t i, int64_t limit, uint8_t **data, size_t *size)
@@ -66,7 +66,7 @@ static int64_t slice_of(const peft_dataset *d, int64_t i, int64_t *slices_of_fil
 {
     const slices *state = d->store_state;
     if (state->slice[i] == WHOLE) return io_slice_of(state->opened, state->index[i], slices_of_file);
-    *slices_of_file = state->of[i];
+    *slices_of_file = state->slices_in_file[i];
     return state->slice[i];
 }
 
@@ -77,7 +77,7 @@ static void close_slices(peft_context *ctx, void *user)
     peft_dataset_free(state->opened);
     peft_sys_free(ctx, state->index);
     peft_sys_free(ctx, state->slice);
-    peft_sys_free(ctx, state->of);
+    peft_sys_free(ctx, state->slices_in_file);
     peft_sys_free(ctx, state);
 }
 
@@ -117,7 +117,7 @@ static peft_status add_slices(const peft_dataset *d, int64_t i, int64_t count, p
         if (s) return s;
         state->index[n] = peft_dataset_id(d, i);
         state->slice[n] = count > 1 ? k : WHOLE;
-        state->of[n] = count;
+        state->slices_in_file[n] = count;
         if (d->label) out->label[n] = d->label[i];
         else memcpy(out->target + n * d->classes, d->target + i * d->classes, (size_t)d->classes);
         group[n] = peft_dataset_group(d, i);
@@ -143,10 +143,11 @@ static peft_status fill(const peft_dataset *d, const int64_t *count, int64_t all
     const peft_dataset *opened = d->opened ? d->opened : d;
     state->index = io_alloc(d->ctx, all, sizeof *state->index);
     state->slice = io_alloc(d->ctx, all, sizeof *state->slice);
-    state->of = io_alloc(d->ctx, all, sizeof *state->of);
+    state->slices_in_file = io_alloc(d->ctx, all, sizeof *state->slices_in_file);
     if (d->label) out->label = io_alloc(d->ctx, all, sizeof *out->label);
     else out->target = io_alloc(d->ctx, all * d->classes, 1);
-    if (!state->index || !state->slice || !state->of || (!out->label && !out->target)) return io_nomem("slices");
+    if (!state->index || !state->slice || !state->slices_in_file || (!out->label && !out->target))
+        return io_nomem("slices");
     peft_status s = PEFT_OK;
     for (int64_t i = 0; i < d->count && !s; i++) s = add_slices(d, i, count[i], out, group, kase);
     if (!s && any_name(group, all)) s = io_groups_make(d->ctx, group, all, &out->groups);
