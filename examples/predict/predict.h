@@ -13,9 +13,9 @@
 #include <stdio.h>
 
 /* --- repeated.c --- */
-/* Two pictures are the same if their names are paths of one file, such as a.png and ./a.png. */
-/* Leaves out each picture that is the same as one of its case before it, and warns of their number. To be called
- * once. */
+/* Two pictures are the same if their names are equal after links, "." and ".." in the path of the folder are resolved,
+ * such as a.png and ./a.png; a link to a file is another picture. */
+/* Drops each picture that appears earlier in the same case, and warns of their number. To be called once. */
 void drop_repeated(inputs *in);
 /* Ends the program if two pictures are the same. flag: what needs each picture once, for the message. */
 void refuse_repeated(const inputs *in, const char *flag);

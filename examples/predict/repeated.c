@@ -9,22 +9,22 @@
 /* A picture and its case; kase "": none. */
 typedef struct given_picture { char *name; const char *kase; int64_t number; } given_picture;
 
-/* The name with the path of its folder, or archive, without links, "." and ".."; to be freed. A link in place of the
- * picture keeps its name, by which its mask is found. */
-static char *plain_name(const char *name)
+/* The name with the path of its folder resolved: without links, "." and ".."; to be freed. A folder that does not exist
+ * is one within an archive: then the path of the archive is resolved. A link in place of the picture keeps its name, by
+ * which its mask is found. */
+static char *resolve_folder(const char *name)
 {
-    const char *slash = name + strlen(name);
-    char *full = NULL, *text;
-    while (!full && slash > name) {
-        while (slash > name && *--slash != '/') { }
-        char *folder = *slash != '/' ? strdup(".") : slash == name ? strdup("/")
-                                                                   : strndup(name, (size_t)(slash - name));
-        full = realpath(check_alloc(folder), NULL);
-        free(folder);
+    char *folder = check_alloc(strdup(name)), *slash, *full = NULL, *text = NULL;
+    const char *rest = name;                                  /* behind the folder */
+    while (!full && (slash = strrchr(folder, '/'))) {
+        *slash = 0;
+        full = realpath(*folder ? folder : "/", NULL);
+        if (full) rest = name + (slash - folder) + 1;
     }
-    if (!full) return check_alloc(strdup(name));
-    if (asprintf(&text, "%s/%s", full, slash + (*slash == '/')) < 0) fail("out of memory");
+    if (!full) full = realpath(".", NULL);
+    if (asprintf(&text, "%s%s%s", full ? full : "", full ? "/" : "", rest) < 0) fail("out of memory");
     free(full);
+    free(folder);
     return text;
 }
 
@@ -47,7 +47,7 @@ static given_picture *sort_pictures(const inputs *in)
     given_picture *sorted = check_alloc(malloc((size_t)(in->count + 1) * sizeof *sorted));
     for (int64_t i = 0; i < in->count; i++) {
         const char *kase = input_case(in, i);
-        sorted[i] = (given_picture){ plain_name(input_name(in, i)), kase ? kase : "", i };
+        sorted[i] = (given_picture){ resolve_folder(input_name(in, i)), kase ? kase : "", i };
     }
     qsort(sorted, (size_t)in->count, sizeof *sorted, by_name_and_number);
     return sorted;
@@ -61,13 +61,13 @@ static void free_sorted(given_picture *sorted, int64_t count)
 
 void refuse_repeated(const inputs *in, const char *flag)
 {
-    static const char cure[] = "give each picture once, as each counts once in the figures";
+    static const char advice[] = "give each picture once, as each counts once in the figures";
     given_picture *sorted = sort_pictures(in);
     for (int64_t k = 1; k < in->count; k++) {
         const char *a = input_name(in, sorted[k - 1].number), *b = input_name(in, sorted[k].number);
         if (strcmp(sorted[k - 1].name, sorted[k].name)) continue;
-        if (!strcmp(a, b)) fail("%s: the picture %s is given twice; %s", flag, a, cure);
-        fail("%s: the pictures %s and %s are the same; %s", flag, a, b, cure);
+        if (!strcmp(a, b)) fail("%s: the picture %s is given twice; %s", flag, a, advice);
+        fail("%s: the pictures %s and %s are the same; %s", flag, a, b, advice);
     }
     free_sorted(sorted, in->count);
 }
