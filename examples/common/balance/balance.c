@@ -24,6 +24,12 @@ bool draws_balanced(const flag *f, const peft_dataset *train)
  * ones. all: the images, or the judged pixels. */
 typedef struct class_counts { int64_t *positive, *negative, all; } class_counts;
 
+static void free_counts(class_counts *n)
+{
+    free(n->positive);
+    free(n->negative);
+}
+
 static class_counts count_images(const peft_dataset *d)
 {
     const int64_t classes = peft_dataset_classes(d);
@@ -41,8 +47,29 @@ static class_counts count_images(const peft_dataset *d)
     return n;
 }
 
+static int64_t *copy_counts(const int64_t *count, int64_t classes)
+{
+    return memcpy(check_alloc(malloc((size_t)classes * sizeof *count)), count, (size_t)classes * sizeof *count);
+}
+
+/* Of pixels, in place of images. pixels: the counts, filled if empty; NULL: counts without storing. */
+static class_counts count_pixels(const peft_dataset *d, mask_pixels *pixels)
+{
+    mask_pixels own = { 0 }, *n = pixels ? pixels : &own;
+    count_mask_pixels(d, n);
+    const class_counts counts = { copy_counts(n->of, label_classes(d)), copy_counts(n->not_of, label_classes(d)),
+                                  n->of[0] + n->not_of[0] };
+    free_mask_pixels(&own);
+    return counts;
+}
+
+static class_counts count_classes_of(const peft_dataset *d, mask_pixels *pixels)
+{
+    return peft_dataset_has_masks(d) ? count_pixels(d, pixels) : count_images(d);
+}
+
 /* The weights as a setting: "0.5,1.5,.."; to be freed. */
-static char *text_of_weights(const class_counts *n, int64_t classes, bool of_positives)
+static char *format_weights(const class_counts *n, int64_t classes, bool of_positives)
 {
     int64_t present = 0;
     char *text;
@@ -57,23 +84,6 @@ static char *text_of_weights(const class_counts *n, int64_t classes, bool of_pos
         fprintf(f, "%s%.9g", c ? "," : "", weight);
     }
     if (fclose(f)) fail("out of memory");
-    return text;
-}
-
-/* The same of a data set. */
-static char *weights_text(const peft_dataset *d, bool of_positives, mask_pixels *pixels)
-{
-    const bool masks = peft_dataset_has_masks(d);
-    mask_pixels own = { 0 }, *of_masks = pixels ? pixels : &own;
-    class_counts n = { 0 };
-    if (masks) count_mask_pixels(d, of_masks);
-    else n = count_images(d);
-    const class_counts of_pixels = { of_masks->of, of_masks->not_of,
-                                     masks ? of_masks->of[0] + of_masks->not_of[0] : 0 };
-    char *text = text_of_weights(masks ? &of_pixels : &n, label_classes(d), of_positives);
-    free_mask_pixels(&own);
-    free(n.positive);
-    free(n.negative);
     return text;
 }
 
@@ -92,9 +102,11 @@ void balance_weights(settings *trainer, const flag *f, const peft_dataset *train
             fail("--trainer %s=balanced: is for %s with %s; give %s=balanced", name,
                  peft_dataset_has_masks(train) ? "pixels" : "images", several ? "one label" : "several labels",
                  names[several]);
-        char *text = weights_text(train, of_positives, pixels);
+        class_counts n = count_classes_of(train, pixels);
+        char *text = format_weights(&n, label_classes(train), of_positives);
         set_setting(trainer, name, text);
         free(text);
+        free_counts(&n);
     }
 }
 

@@ -14,9 +14,8 @@
 bool draws_balanced(const flag *f, const peft_dataset *train);
 /* Replaces class_weights=balanced and pos_weight=balanced in the settings of --trainer by numbers; --balance weights
  * adds the one that fits the images. class_weights: images / (classes * images of the class); pos_weight, of several
- * labels per image: negatives / positives of the label. Of a class without images: 1. With masks pixels are counted in
- * place of images; pixels: those of the masks of `train`, which are counted here if they are not yet; NULL: they are
- * counted and not kept. */
+ * labels per image: negatives / positives of the label. Of a class without images: 1. With masks the pixels of the
+ * masks of `train` are counted in place of images; pixels: the counts, filled if empty; NULL: count without storing. */
 void balance_weights(settings *trainer, const flag *f, const peft_dataset *train, mask_pixels *pixels);
 /* Prints how the classes are balanced; nothing if they are not. trainer: text of --trainer, or NULL. pixels: as
  * above. */
