@@ -6,7 +6,6 @@
 #include "common/backbone/weights.h"
 #include "common/data/data.h"
 #include "common/flags/flags.h"
-#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "common/program/progress_line.h"
 #include "common/program/stop.h"

@@ -8,7 +8,6 @@
 #include "common/flags/flags.h"
 #include "common/model/evaluate.h"
 #include "common/predictions/predictions.h"
-#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/ranks/ranks.h"

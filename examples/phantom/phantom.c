@@ -4,7 +4,6 @@
 #include "phantom.h"
 #include "common/files/atomic_file.h"
 #include "common/files/output.h"
-#include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "common/flags/flags.h"
 #include <dirent.h>

@@ -3,6 +3,7 @@
 #include "flags.h"
 #include "common/program/errors.h"
 #include "completion.h"
+#include "decimal.h"
 #include "help_text.h"
 #include "manual.h"
 #include <errno.h>
@@ -165,5 +166,14 @@ int64_t flag_integer(const flag *f)
     long long v = strtoll(f->value, &end, 10);
     if (errno || end == f->value || *end || v < 0)
         fail("%s: given '%s', expected a whole number from 0 on", f->name, f->value);
+    return v;
+}
+
+double flag_number(const flag *f, double low, double high)
+{
+    char *end;
+    const double v = read_decimal(f->value, &end);
+    if (*end || !(v >= low && v <= high))
+        fail("--%s: given '%s', expected a decimal number from %g to %g", name_of_flag(f).text, f->value, low, high);
     return v;
 }

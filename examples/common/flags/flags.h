@@ -31,4 +31,5 @@ int     read_flags(flag *flags, int count, const program *p, int argc, char **ar
 /* The same for a line of compare's list file, without --help and --version; argv[0] names the line in messages. */
 int     read_list_flags(flag *flags, int count, int argc, char **argv);
 int64_t flag_integer(const flag *f);                          /* the value as a whole number >= 0; else fails */
+double  flag_number(const flag *f, double low, double high);  /* a decimal number in low..high; else fails */
 #endif

@@ -4,7 +4,6 @@
 #include "common/flags/decimal.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +50,7 @@ static double multiple_of(const char *name, const char *value)
     char *end;
     if (*value != 'x') return 0;
     const double factor = read_decimal(value + 1, &end);
-    if (end == value + 1 || *end || !(factor > 0) || isinf(factor))
+    if (end == value + 1 || *end || !(factor > 0))
         fail("--tune %s=%s: expected a decimal number behind the x, above 0, such as x0.3", name, value);
     return factor;
 }
@@ -137,7 +136,7 @@ static char *resolved_value(const grid *g, int64_t candidate, int64_t i, const f
     const double factor = is_rate(f - recipe) ? multiple_of(name, value) : 0;
     if (!(factor > 0)) return check_alloc(strdup(value));
     const double base = read_decimal(f->value, &end);
-    if (end == f->value || *end) fail("--%s: given '%s', expected a number", f->name, f->value);
+    if (end == f->value || *end) fail("--%s: given '%s', expected a decimal number", f->name, f->value);
     if (asprintf(&text, "%.6g", base * factor) < 0) fail("out of memory");
     return text;
 }

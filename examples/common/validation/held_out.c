@@ -20,6 +20,7 @@ validation_request parse_validation(const char *text)
         if (end == text + 6 || *end || n < 2) fail("--val %s: %s, with 2 or more folds", text, expected);
         return (validation_request){ .kind = VALIDATION_FOLDS, .folds = n };
     }
+    /* strtod tells a number from a path; of the numbers, read_decimal refuses those such as nan and 0x1p-3. */
     const double share = strtod(text, &end), decimal = read_decimal(text, &last);
     if (end > text && !strcmp(end, "%") && access(text, F_OK))
         fail("--val %s: %s; a share is given as a number from 0 to 1, %g", text, expected, share / 100);
