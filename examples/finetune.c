@@ -200,7 +200,7 @@ static run prepare(int argc, char **argv)
     r.test_source = test_origin;
     open_validation(&r, &q, test_origin);
     peft_dataset **const sets[] = { &r.t.train, &r.test, &r.validation };
-    for (size_t k = 0; k < sizeof sets / sizeof *sets; k++) take_slices(&q, sets[k]);
+    for (size_t k = 0; k < sizeof sets / sizeof *sets; k++) replace_by_slices(&q, sets[k]);
     print_sets(r.t.train, r.validation, r.test, test_origin);
     if (r.validated) print_validation(r.validation, r.validation_source);
     r.images_in_both = check_overlap(r.t.train, r.test);

@@ -32,8 +32,8 @@
     X(methods, "FILE", NULL, "required: text file with one entry to compare on each line, `label: flags`, with any " \
       "of the flags listed below from --method on; --method probe is a classifier on the features of the backbone, " \
       "with --options kind=knn, prototypes or logistic") \
-    X(shots, "N", "10", "training images per class in each draw, with --all-slices files (0: all)") \
-    X(test_per_class, "N", "0", "test images per class (0: all)") \
+    X(shots, "N", "10", "training images (with --all-slices: files) per class in each draw (0: all)") \
+    X(test_per_class, "N", "0", "test images (with --all-slices: files) per class (0: all)") \
     X(samplings, "N", "5", "number of random draws of the training images") \
     X(runs, "N", "4", "runs for each draw, with different initial values and image order") \
     X(seed, "N", "1", "seed of the first draw; the next draws use the next numbers") \

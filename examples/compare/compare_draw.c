@@ -12,7 +12,7 @@ void draw_run_data(const study *s, int64_t i, training_run *t, peft_dataset **te
     data_request q = s->images;
     q.seed = draw_seed(s, i);
     draw_sets(t->io_ctx, &q, &t->train, test);
-    take_slices(&q, &t->train);
-    take_slices(&q, test);
+    replace_by_slices(&q, &t->train);
+    replace_by_slices(&q, test);
     if (s->per_case) check_cases(*test, "test");
 }

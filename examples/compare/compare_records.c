@@ -147,6 +147,7 @@ void write_study(study *s)
     put_text(record.file, "mask_options", s->images.mask_options);
     put_text(record.file, "test_masks", s->images.test_masks);
     put_text(record.file, "all_slices", s->images.all_slices ? "true" : NULL);
+    if (s->images.masks) put_text(record.file, "spacing", s->spacing ? s->spacing : "");
     put_text(record.file, "per_case", s->per_case);
     put_text(record.file, "maps", s->maps_text);
     put_backbone(record.file, s, t.vit);

@@ -122,12 +122,10 @@ static void judge_outer_folds(const run *r, const double *scores, json_writer *w
 void judge_by_outer_folds(run *r)
 {
     peft_dataset *const all = r->t.train;
-    mask_pixels *const of_all = r->t.pixels;
     const int64_t count = flag_integer(&given[nested]), n = peft_dataset_count(all);
     folds outer = make_folds(all, count, r->t.seed, "nested");
     double *scores = check_alloc(calloc((size_t)(n * peft_dataset_classes(all)), sizeof *scores));
     json_buffer part;
-    r->t.pixels = NULL;                                       /* those of the folds are not kept */
     open_json(&part);
     json_object(&part.w, NULL);
     json_integer(&part.w, "folds", count);
@@ -144,7 +142,6 @@ void judge_by_outer_folds(run *r)
     }
     json_close(&part.w);
     r->t.train = all;
-    r->t.pixels = of_all;
     judge_outer_folds(r, scores, &part.w);
     json_close(&part.w);
     r->outer_folds = close_json(&part);

@@ -30,8 +30,9 @@
       "epochs, lr, weight_decay, seed (docs/api/case_pool.md)") \
     X(model, "PATH", NULL, "begin with the adapter of this trained model, a file that finetune wrote or a folder of " \
       "PEFT, and with its classifier if the classes are the same") \
-    X(shots, "N", "0", "training images per class, with --all-slices files, drawn at random by --seed (0: all)") \
-    X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \
+    X(shots, "N", "0", "training images (with --all-slices: files) per class, drawn at random by --seed (0: all)") \
+    X(test_per_class, "N", "0", "test images (with --all-slices: files) per class, drawn at random by --seed (0: " \
+      "all)") \
     X(val, "PATH|SHARE|folds=K", NULL, "validation images, not trained on, by which each epoch is judged: a path " \
       "as of --test; a share of the training images, 0.2; folds=K: K trainings, each judged on one fold, then one " \
       "on all") \
@@ -70,8 +71,8 @@ extern flag given[flags];                                     /* the command lin
 
 typedef struct run {
     training_run t;
-    mask_pixels *pixels;                                      /* of the training masks; t has it too, unless its images
-                                                                 are others */
+    mask_pixels *pixels;                                      /* of the training masks; owned here, t.pixels points to
+                                                                 it */
     peft_dataset *test;
     const char *state;                                        /* path: state1, in the second stage state2 */
     char *state1, *state2;                                    /* --state or OUT.state; with .2 (NULL: one stage) */

@@ -75,8 +75,8 @@ static void print_header(peft_context *ctx, const char *path, bool ids)
     peft_dicom_header_free(h);
 }
 
-/* Width and height of a picture by the options, which must limit max_side to 1: the error says them, and no pixel is
- * decoded. False: another error. */
+/* Width and height of a picture by the options, which must limit max_side to 1: the error of io_check_limits
+ * (src/io/format/decoder.c) states them, and no pixel is decoded. False: another error. */
 static bool read_size(peft_context *ctx, const char *path, const char *options, long long *width, long long *height)
 {
     peft_image *im;

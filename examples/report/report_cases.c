@@ -70,7 +70,7 @@ peft_dataset *open_images(const study *s, const run *r)
     draw_sets(ctx, &q, &train, &test);
     peft_context_free(ctx);
     peft_dataset_free(train);
-    take_slices(&q, &test);
+    replace_by_slices(&q, &test);
     if (study_has_cases(s)) test = first_of_cases(test);
     if (!(s->masks ? has_cases_of(test, r) : has_images_of(s, test, r)))
         fail("%s: the data have changed since the records in %s were made; restore them, or move them away to make a "

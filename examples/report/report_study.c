@@ -27,6 +27,13 @@ int64_t study_integer(const study *s, const char *name)
     return whole_number(text, 1 << 30, path);
 }
 
+/* Was --spacing given? Older records have it in the settings alone. */
+static bool was_spaced(const study *s)
+{
+    const char *spacing = study_property(s, "spacing");
+    return spacing ? *spacing : s->methods && strstr(s->method[0].settings, " spacing=");
+}
+
 /* Stores a row of study.csv: "entry,label,key,method,settings", "class,NAME" or another property's name and value. */
 static void store_property(study *s, char **field, int fields, const char *path)
 {
@@ -55,6 +62,7 @@ study read_study(const char *folder)
     if (!s.text) fail("%s: no such file; give a folder that compare --records wrote", path);
     for (char *text = s.text; *text; ) store_property(&s, field, read_csv_row(&text, field, 5), path);
     s.masks = study_property(&s, "masks");
+    s.spaced = was_spaced(&s);
     int64_t draws = study_integer(&s, "samplings"), seeds = study_integer(&s, "runs");
     const char *seed = study_property(&s, "seed");
     s.runs = draws * seeds;

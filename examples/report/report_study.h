@@ -7,7 +7,6 @@
 #include "common/segment/figures/case_figures.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 /* What compare --analysis found of a run. */
 enum { space_intra, space_inter, space_silhouette, space_rank, space_map_share, space_numbers };
@@ -69,6 +68,7 @@ typedef struct study {
     method *method;                                           /* [methods]: the entries of compare's list file */
     int64_t properties, classes, methods, runs;               /* runs: planned runs of each method */
     bool masks;                                               /* classes are of pixels, and predictions are maps */
+    bool spaced;                                              /* with masks: compare --spacing was given */
 } study;
 
 study       read_study(const char *folder);
@@ -86,8 +86,8 @@ static inline bool has_result(const study *s, int column)
 {
     return result_of[column] & (s->masks ? OF_MASKS : OF_CLASSES);
 }
-/* Of masks: was --spacing given? */
-static inline bool has_spacing(const method *m) { return strstr(m->settings, " spacing="); }
+/* For messages of records that contradict each other. */
+#define damaged_records_advice "the records were changed or are damaged; restore them, or repeat the study"
 /* What methods are ranked by: a result, its name within a sentence and at its beginning, and the metric of
  * <peft/statistics.h> that it is. */
 typedef struct ranking_figure { int column; const char *name, *heading, *metric; } ranking_figure;

@@ -2,7 +2,7 @@
  * test_drawn_masks.c -- the overlays of report (examples/report/segment/draw_masks.h) and means of a case
  * (examples/common/segment/figures/case_means.h). */
 #include "common/segment/figures/case_means.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/segment/palette.h"
 #include "report/segment/draw_masks.h"
 #include "suite.h"

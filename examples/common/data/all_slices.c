@@ -2,7 +2,7 @@
  * all_slices.c -- --all-slices: each slice of a file of several images is an image (data.h). */
 #include "data.h"
 #include "image_options.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include <string.h>
 
@@ -18,7 +18,7 @@ peft_dataset *all_slices_of(peft_dataset *d, const char *of_model)
     return out;
 }
 
-void take_slices(const data_request *q, peft_dataset **d)
+void replace_by_slices(const data_request *q, peft_dataset **d)
 {
     if (q->all_slices && *d) *d = all_slices_of(*d, NULL);
 }

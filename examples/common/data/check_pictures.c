@@ -3,8 +3,9 @@
  * hours of training (data.h). */
 #include "data.h"
 #include "forms.h"
+#include "image_options.h"
 #include "common/backbone/image_sides.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/program/stop.h"
@@ -58,7 +59,7 @@ static bool may_be_refused(const peft_transform *t, const peft_image *im)
 /* The error of reading a picture, to be freed. */
 static char *load_error(const peft_dataset *d)
 {
-    const bool several = strstr(peft_last_error(), "choose one of them with the option slice=N");
+    const bool several = asks_for_slice(peft_last_error());
     char *text;
     if (asprintf(&text, "%s%s", peft_last_error(),
                  several && peft_dataset_has_masks(d) ? "; --all-slices takes all" : "") < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * data.c -- opens the training and test set: splits of the data, few-shot draws, matching classes (data.h). */
 #include "data.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include "common/segment/mask_sets.h"
 #include <stdio.h>
@@ -239,7 +239,8 @@ char *class_name_lines(const peft_dataset *d)
     return names;
 }
 
-/* Prints how many of the images are slices, and of how many files. Of each file all slices are there. */
+/* Prints how many of the images are slices, and of how many files. Counts files by their slice 0, which is always
+ * present (replace_by_slices). */
 static void print_slices(const peft_dataset *d)
 {
     int64_t slices = 0, files = 0;

@@ -38,7 +38,7 @@ typedef struct data_request {
     const char *masks, *mask_options, *test_masks;            /* folders of masks and how they are read; may be NULL */
     const char *advice;                                       /* for messages of data without classes; may be NULL */
     bool allow_shared_patients;
-    bool all_slices;                                          /* of masks: draws are of files, see take_slices */
+    bool all_slices;                                          /* of masks: draws are of files, see replace_by_slices */
     bool unlabelled;                                          /* no classes are read: a folder may hold images */
     int64_t shots, tests;                                     /* images per class for training and test, 0 for all */
     uint64_t seed;                                            /* of the random draws */
@@ -67,9 +67,9 @@ peft_dataset *read_with_options(peft_dataset *d, const char *image_options);
 /* all_slices.c: a data set of all slices of the files of d, which it takes; an error ends the program. of_model: the
  * image options that a model was trained with, for a message; NULL: none. */
 peft_dataset *all_slices_of(peft_dataset *d, const char *of_model);
-/* With q->all_slices replaces *d (may be NULL) by its slices. It comes behind all draws and divisions, which are thus
- * of files, so that slices of a file, and files of a patient, stay in one set. */
-void take_slices(const data_request *q, peft_dataset **d);
+/* With q->all_slices replaces *d (may be NULL) by its slices. Call it after all draws and divisions, so that these
+ * select files: then the slices of a file, and the files of a patient, stay in one set. */
+void replace_by_slices(const data_request *q, peft_dataset **d);
 bool has_slices(const peft_dataset *d);                       /* Is an image a slice of a file? */
 /* Opens the training and the test set under ctx. A path is that of a folder of class folders, a folder with such
  * folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, a list file, or a table. test NULL: the test

@@ -46,6 +46,9 @@ static const char *next_setting(const char **text, size_t *name, size_t *length)
     return s;
 }
 
+/* The words are those of read_slice in src/io/format/load.c. */
+bool asks_for_slice(const char *error) { return strstr(error, "choose one of them with the option slice=N"); }
+
 const char *find_image_option(const char *text, const char *name, size_t length)
 {
     size_t found, all;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Does this error of peft_image_load say that the file holds several slices, of which no option chooses one? */
+bool asks_for_slice(const char *error);
 /* The setting of this name, of `length` characters, in text (NULL: no settings); NULL: there is none. */
 const char *find_image_option(const char *text, const char *name, size_t length);
 /* The settings of base whose names given does not have, to be freed. Both may be NULL: no settings. */

@@ -37,11 +37,11 @@ void draw_picture(const peft_image *im, unsigned char *rgb)
     }
 }
 
-void picture_digest(const peft_image *im, char digest[PICTURE_DIGEST])
+void picture_digest(const peft_image *im, char digest[PICTURE_DIGEST_SIZE])
 {
     char hex[65];
     const size_t samples = (size_t)(peft_image_width(im) * peft_image_height(im) * peft_image_channels(im));
     peft_sha256(peft_image_pixels(im), samples * (size_t)abs(peft_image_depth(im)) / 8, hex);
-    memcpy(digest, hex, PICTURE_DIGEST - 1);
-    digest[PICTURE_DIGEST - 1] = 0;
+    memcpy(digest, hex, PICTURE_DIGEST_SIZE - 1);
+    digest[PICTURE_DIGEST_SIZE - 1] = 0;
 }

@@ -6,7 +6,8 @@
 
 /* rgb [height, width, 3]: the picture in 8 bits; other depths from the least sample (black) to the largest (white). */
 void draw_picture(const peft_image *im, unsigned char *rgb);
-/* The first 16 digits of the SHA-256 of the samples, from which a picture is known again. */
-enum { PICTURE_DIGEST = 17 };
-void picture_digest(const peft_image *im, char digest[PICTURE_DIGEST]);
+/* The first 16 hexadecimal digits of the SHA-256 of the samples, which identify a picture; its size and depth are not
+ * included. */
+enum { PICTURE_DIGEST_SIZE = 17 };
+void picture_digest(const peft_image *im, char digest[PICTURE_DIGEST_SIZE]);
 #endif

@@ -13,11 +13,11 @@
  *   KEY-SEED-RUN.cases.csv   of masks in place of .test.csv: the figures of each test image and class
  *                            (segment/figures/case_figures.h), with hashes of the patients' ids
  *   KEY-SEED-RUN.masks.csv   of masks, of the first run of each entry on the first draw, rank,case,image,width,height,
- *                            labels,picture: the predicted masks of the best, the median and the worst case by mean
- *                            Dice of its classes without the background. case counts the cases of .cases.csv, image
- *                            the test images from 0; of a volume it is the slice that masks fill most. labels: runs
- *                            of pixels, row by row, class*pixels with blanks between them; picture: digest of the
- *                            image (figures/picture.h)
+ *                            labels,picture_digest: the predicted masks of the best, the median and the worst case by
+ *                            mean Dice of its classes without the background. case counts the cases of .cases.csv,
+ *                            image the test images from 0; of a volume it is the slice that masks fill most. labels:
+ *                            runs of pixels, row by row, class*pixels with blanks between them; picture_digest: the
+ *                            first 16 hexadecimal digits of the SHA-256 of the image's samples
  * and with compare --analysis
  *   KEY-SEED-RUN.space.csv   name,value: before_ and after_ (tuning) intra_scatter, inter_scatter, silhouette,
  *                            effective_rank (peft/analysis.h) and map_share, the map's share of the variance; then

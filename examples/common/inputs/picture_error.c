@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * picture_error.c -- errors of single pictures, after which the program goes on (inputs.h). */
+#include "common/data/image_options.h"
 #include "common/inputs/inputs.h"
 #include "common/program/errors.h"
 #include <stdio.h>
@@ -10,7 +11,7 @@ char *error_text(const char *name, peft_status status, const char *of_model)
 {
     const char *message = peft_last_error();
     const bool named = !strncmp(message, name, strlen(name));
-    const bool several = strstr(message, "choose one of them with the option slice=N");
+    const bool several = asks_for_slice(message);
     const bool inherited = status == PEFT_E_OPTION && of_model;
     char *text;
     if (asprintf(&text, "%s%s%s%s%s%s%s (%s)", named ? "" : name, named ? "" : ": ", message,

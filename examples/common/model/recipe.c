@@ -47,15 +47,21 @@ void resolve_recipe(flag *recipe)
     free_settings(&others);
 }
 
+/* Bytes of slices that the loader keeps. Larger than its default of 256 MiB, as a slice outside the cache costs reading
+ * its whole volume. */
+enum { cache_of_slices = 1 << 30 };
+
 peft_loader *training_loader(const training_run *t, const flag *recipe, peft_dataset *train)
 {
     char text[200];
     peft_loader *loader;
-    /* a slice that is not kept is read again with all of its volume: 1 GiB in place of 256 MiB */
-    const char *cache = has_slices(train) ? ",cache=1073741824" : "";
-    snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,balanced=%s,train=true,threads=%d%s",
+    snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,balanced=%s,train=true,threads=%d",
              recipe[recipe_batch].value, (unsigned long long)t->seed,
-             draws_balanced(&recipe[recipe_balance], train) ? "true" : "false", t->loader_threads, cache);
+             draws_balanced(&recipe[recipe_balance], train) ? "true" : "false", t->loader_threads);
+    if (has_slices(train)) {
+        const size_t length = strlen(text);
+        snprintf(text + length, sizeof text - length, ",cache=%lld", (long long)cache_of_slices);
+    }
     must(peft_loader_create(train, t->transform, text, &loader));
     return loader;
 }
@@ -261,13 +267,12 @@ void build_training(training_run *t, const flag *recipe)
     make_trainer(t, recipe);
 }
 
-/* The objects of the other training, for these images. */
+/* A copy of `other`, whose objects it shares, with this data set and loader. */
 static training_run share_training(const training_run *other, peft_dataset *train, peft_loader *loader)
 {
     training_run t = *other;
     t.train = train;
     t.loader = loader;
-    if (train != other->train) t.pixels = NULL;
     return t;
 }
 

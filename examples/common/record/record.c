@@ -2,7 +2,7 @@
  * record.c -- parts of a training record (record.h). */
 #include "record.h"
 #include "common/data/data.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -102,7 +102,7 @@ bool hash_image(const peft_dataset *d, int64_t i, char hex[65])
     const char *name = peft_dataset_name(d, i);
     if (i && are_of_one_file(peft_dataset_name(d, i - 1), name)) return *hex;
     char *file = file_of_image(name);
-    const bool hashed = hash_file(name, hex) || hash_file(file, hex);
+    const bool hashed = hash_file(name, hex) || hash_file(file, hex);        /* a file may be named like a slice */
     if (!hashed) *hex = 0;
     free(file);
     return hashed;
@@ -116,8 +116,8 @@ static void record_files(json_writer *w, const char *path, const peft_dataset *d
     FILE *f = check_alloc(open_memstream(&lines, &size));
     json_list(w, "files");
     for (int64_t i = 0; i < peft_dataset_count(d); i++) {
-        const bool is_file = hash_image(d, i, hex);
         if (i && are_of_one_file(peft_dataset_name(d, i - 1), peft_dataset_name(d, i))) continue;
+        const bool is_file = hash_image(d, i, hex);
         char *name = file_of_image(peft_dataset_name(d, i));
         json_object(w, NULL);
         json_text(w, "name", name);

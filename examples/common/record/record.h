@@ -37,6 +37,7 @@ void record_figures_of_folds(json_writer *w, const char *name, peft_context *ctx
                              const peft_dataset *d, const figure_intervals *intervals);
 /* SHA-256 of a file's content; false: it is no readable regular file. */
 bool hash_file(const char *path, char hex[65]);
-/* The same of the file of image i of d, to which hex has the hash of image i - 1 ("": none), as slices share it. */
+/* SHA-256 of the file of image i of d; false: no such file. Call in the order of i with the same hex: for a further
+ * slice of the same file it is kept. */
 bool hash_image(const peft_dataset *d, int64_t i, char hex[65]);
 #endif

@@ -39,7 +39,8 @@ void check_loss_of_masks(const char *loss, const peft_dataset *d);
 /* mask_pixels.c: for each class [label_classes] the pixels of all masks of a data set that are of it, and the judged
  * ones that are not; NULL: not counted yet. */
 typedef struct mask_pixels { int64_t *of, *not_of; } mask_pixels;
-/* Counts the pixels of d's masks, unless n has them already, so that masks are read once. An error ends the program. */
+/* Counts the pixels of d's masks, unless n has them already, so that they are counted once. An error ends the
+ * program. */
 void count_mask_pixels(const peft_dataset *d, mask_pixels *n);
 void free_mask_pixels(mask_pixels *n);
 /* Ends the program if a mask cannot be read or has another size than its image; warns of classes that no mask of the

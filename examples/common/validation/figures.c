@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * figures.c -- figures of scores by name, by which a training is judged (validator.h). */
 #include "common/program/errors.h"
-#include "common/segment/map_figures.h"
 #include "validator.h"
 #include <float.h>
 #include <math.h>
@@ -88,8 +87,7 @@ double figure_in(const judging_figure *f, const metrics *m)
 double figure_of(const judging_figure *f, peft_context *ctx, const double *scores, const peft_dataset *d)
 {
     metrics m;
-    if (f == &dice)
-        return mean_dice(scores, peft_dataset_count(d), peft_dataset_mask_classes(d), peft_dataset_mask_multilabel(d));
+    if (f == &dice) return *scores;
     const int64_t values = peft_dataset_count(d) * peft_dataset_classes(d);
     for (int64_t i = 0; i < values; i++)
         if (!isfinite(scores[i])) return NAN;

@@ -5,7 +5,6 @@
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
-#include "common/segment/map_figures.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +12,7 @@ struct validator {
     peft_session *session;
     peft_loader *loader;
     const peft_dataset *data;
-    double *scores;                                           /* [count, classes]; of masks those of score_maps */
+    double *scores;                                           /* [count, classes]; of masks [1]: judged_dice */
     peft_transform *transform;
 };
 
@@ -30,8 +29,8 @@ validator *make_validator(const training_run *t, peft_dataset *d)
     must(peft_session_create(t->model, o, &v->session));
     peft_options_free(o);
     v->transform = t->transform;
-    if (!peft_dataset_has_masks(d))
-        v->scores = check_alloc(malloc((size_t)(count * peft_dataset_classes(d)) * sizeof *v->scores));
+    const int64_t scores = peft_dataset_has_masks(d) ? 1 : count * peft_dataset_classes(d);
+    v->scores = check_alloc(malloc((size_t)scores * sizeof *v->scores));
     return v;
 }
 
@@ -51,10 +50,7 @@ case_table validate_cases(validator *v, pixel_spacing spacing)
 
 const double *validate(validator *v)
 {
-    if (peft_dataset_has_masks(v->data)) {
-        free(v->scores);
-        return v->scores = score_maps(v->session, v->data, v->transform);
-    }
-    must(predict_images(v->session, v->loader, v->data, NULL, v->scores));
+    if (peft_dataset_has_masks(v->data)) *v->scores = judged_dice(v->session, v->data, v->transform);
+    else must(predict_images(v->session, v->loader, v->data, NULL, v->scores));
     return stop_requested ? NULL : v->scores;
 }

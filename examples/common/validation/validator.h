@@ -12,8 +12,9 @@ typedef struct validator validator;
  * and t's objects are borrowed. Images are read once and kept at the size of the network's input (the loader's cache).
  * */
 validator *make_validator(const training_run *t, peft_dataset *d);
-/* The probabilities [count, classes] of all images, or of a data set with masks their Dice (score_maps); valid until
- * the next call; NULL: stop_requested. Ends the program if an output of the model is not finite. */
+/* The probabilities [count, classes] of all images, or of a data set with masks one number, judged_dice
+ * (score_cases.h); valid until the next call; NULL: stop_requested. Ends the program if an output of the model is not
+ * finite. */
 const double *validate(validator *v);
 /* Of a data set with masks: the figures of its cases (score_spaced_cases). */
 case_table validate_cases(validator *v, pixel_spacing spacing);
@@ -25,7 +26,7 @@ void free_validator(validator *v);
 typedef struct judging_figure judging_figure;
 /* Ends the program unless the figure exists and is defined for this kind of data set. flag: of the name, for messages.
  * name NULL: balanced_accuracy, with several labels per image map. Of data sets with masks the only figure is "dice",
- * mean_dice. */
+ * judged_dice, and the scores are this number. */
 const judging_figure *find_figure(const char *name, bool multilabel, const char *flag);
 const judging_figure *map_figure(const char *name, const char *flag);
 /* Figure i of those for this kind of data set; NULL: no such figure. */

@@ -22,7 +22,7 @@ char   *column_name(const study *s, int column);              /* "dice", "dice_t
 double *run_value(const study *s, int64_t i, int column);     /* of run i */
 
 /* map_run.c: Dice of the model as trained so far, the mean of the test cases' classes without the background. */
-double  judge_maps(const study *s, const training_run *t, const peft_dataset *test);
+double  judge_maps(const training_run *t, const peft_dataset *test);
 /* Judges the trained model, stores its results, and with --records writes the files of the run. */
 void    finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, const run_clock *clock,
                        epoch_point *curve);

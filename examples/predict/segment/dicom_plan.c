@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dicom_plan.c -- divides pictures into DICOM segmentations (dicom_plan.h). */
 #include "dicom_plan.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include "predict/command_line.h"
 #include <stdio.h>

@@ -3,13 +3,10 @@
  * numbers of pixels, the means of a run its cases, and the cases of a run those of the other runs. */
 #include "common/program/errors.h"
 #include "common/segment/figures/case_means.h"
-#include "common/segment/map_figures.h"
 #include "report/report_study.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char cure[] = "the records were changed or are damaged; restore them, or repeat the study";
 
 enum { number_size = 32 };
 static const char *number_text(char text[number_size], double v)
@@ -19,7 +16,7 @@ static const char *number_text(char text[number_size], double v)
     return text;
 }
 
-/* A figure of a class by its pixels in the true mask, in the predicted one, and in both. */
+/* A ratio of a class (CASE_DICE to CASE_RECALL) by its pixels in the true mask, in the predicted one, and in both. */
 static double figure_of_pixels(int kind, double truth, double predicted, double both)
 {
     const struct { double part, of; } share[] = { { 2 * both, truth + predicted }, { both, truth + predicted - both },
@@ -35,34 +32,45 @@ static bool is_distance_of(double v, double truth, double predicted, double both
     return isfinite(v) && (v == 0 || both < fmax(truth, predicted));
 }
 
-/* Dice tells how many pixels both masks have, and these the other shares. Figures have nine digits. */
+/* The line of class c of case i in its file. */
+static long long line_of(const case_table *f, int64_t i, int64_t c) { return (long long)(i * f->classes + c + 2); }
+
+/* What a figure must be by the pixels of its class. */
+static const char *expected_text(char text[number_size], int kind, double truth, double predicted, double both)
+{
+    if (!is_case_distance(kind)) return number_text(text, figure_of_pixels(kind, truth, predicted, both));
+    if (truth == 0 && predicted == 0) return "empty";
+    if (truth == 0 || predicted == 0) return "inf";
+    return both < fmax(truth, predicted) ? "a number" : "0";
+}
+
+/* Computes the pixels that both masks have from Dice, which has nine digits, and the other ratios from them. */
 static void check_row(const case_table *f, int64_t i, int64_t c, const char *path)
 {
-    const int64_t at = i * f->classes + c, line = at + 2;
+    const int64_t at = i * f->classes + c;
     const double truth = (double)f->truth[at], predicted = (double)f->predicted[at], dice = f->value[CASE_DICE][at];
     const double both = isnan(dice) ? 0 : round(dice * (truth + predicted) / 2);
-    const double doubt = floor(1e-9 * (truth + predicted));   /* of `both`, by the digits of Dice */
-    char text[number_size], want[number_size];
-    if (both > fmin(truth, predicted) + doubt)
+    const double rounding = floor(1e-9 * (truth + predicted));            /* largest error of `both` */
+    const double tolerance = 1e-8 + rounding / fmax(1, fmin(truth, predicted));
+    char text[number_size], expected[number_size];
+    if (both > fmin(truth, predicted) + rounding)
         fail("%s:%lld: dice is %s; with %.0f true and %.0f predicted pixels expected %.9g or less; %s", path,
-             (long long)line, number_text(text, dice), truth, predicted,
-             figure_of_pixels(CASE_DICE, truth, predicted, fmin(truth, predicted)), cure);
+             line_of(f, i, c), number_text(text, dice), truth, predicted,
+             figure_of_pixels(CASE_DICE, truth, predicted, fmin(truth, predicted)), damaged_records_advice);
     for (int kind = 0; kind < CASE_KINDS; kind++) {
-        const double v = f->value[kind][at];
-        const bool distance = is_case_distance(kind);
-        const double by_pixels = distance ? NAN : figure_of_pixels(kind, truth, predicted, both);
-        const double most = 1e-8 + doubt / fmax(1, fmin(truth, predicted));
-        if (distance ? is_distance_of(v, truth, predicted, both)
-                     : isnan(v) ? isnan(by_pixels) : fabs(v - by_pixels) <= most) continue;
-        const char *wanted = !distance ? number_text(want, by_pixels) : truth == 0 && predicted == 0 ? "empty"
-                             : truth == 0 || predicted == 0 ? "inf" : both < fmax(truth, predicted) ? "a number" : "0";
-        fail("%s:%lld: %s is %s; with %.0f true and %.0f predicted pixels%s expected %s; %s", path, (long long)line,
-             case_figure_name[kind], number_text(text, v), truth, predicted, kind == CASE_DICE ? "" : " and this Dice",
-             wanted, cure);
+        const double value = f->value[kind][at];
+        const double ratio = is_case_distance(kind) ? NAN : figure_of_pixels(kind, truth, predicted, both);
+        const bool as_expected = is_case_distance(kind) ? is_distance_of(value, truth, predicted, both)
+                                 : isnan(value) ? isnan(ratio) : fabs(value - ratio) <= tolerance;
+        if (as_expected) continue;
+        fail("%s:%lld: %s is %s; with %.0f true and %.0f predicted pixels%s expected %s; %s", path, line_of(f, i, c),
+             case_figure_name[kind], number_text(text, value), truth, predicted,
+             kind == CASE_DICE ? "" : " and this Dice", expected_text(expected, kind, truth, predicted, both),
+             damaged_records_advice);
     }
 }
 
-/* Each judged pixel has one class in either mask. */
+/* Each judged pixel has one class in either mask, as compare refuses masks with several labels a pixel. */
 static void check_sums(const case_table *f, int64_t i, const char *path)
 {
     int64_t truth = 0, predicted = 0;
@@ -72,31 +80,22 @@ static void check_sums(const case_table *f, int64_t i, const char *path)
     }
     if (f->classes > 1 && truth != predicted)
         fail("%s:%lld: the classes of case '%.200s' have %lld true and %lld predicted pixels in all, expected the same "
-             "number; %s", path, (long long)(i * f->classes + 2), f->name[i], (long long)truth, (long long)predicted,
-             cure);
+             "number; %s", path, line_of(f, i, 0), f->name[i], (long long)truth, (long long)predicted,
+             damaged_records_advice);
 }
 
 /* The means in the .run.csv file. */
 static void check_means(const study *s, const method *m, const run *r, const char *path)
 {
-    static const struct { int result, kind; } stored[] = {
-        { result_dice, CASE_DICE }, { result_iou, CASE_IOU }, { result_hd95, CASE_HD95 },
-        { result_surface_distance, CASE_SURFACE_DISTANCE } };
-    const case_table *f = &r->cases;
-    const int64_t cells = f->cases * f->classes;
-    double *counted = check_alloc(malloc((size_t)(cells + f->classes) * sizeof *counted));
-    for (size_t k = 0; k < sizeof stored / sizeof *stored; k++) {
-        const double of_run = r->value[stored[k].result];
+    for (int k = 0; k < results_of_class; k++) {
+        const double mean = means_by_class(&r->cases, recorded_kind[k], NULL);
+        const double of_run = r->value[result_first_of_class + k];
         char text[number_size], other[number_size];
-        for (int64_t at = 0; at < cells; at++)
-            counted[at] = counted_value(f, any_millimetres(f), stored[k].kind, at / f->classes, at % f->classes);
-        const double mean = means_of_maps(counted, f->cases, f->classes, f->several, counted + cells);
         if (isnan(mean) ? isnan(of_run) : fabs(mean - of_run) <= 1e-8 * fmax(1, mean)) continue;
         char *run_path = path_of_record(s, m, r, "run");
-        fail("%s: the mean %s of the cases is %s, and %s has %s; %s", path, case_figure_name[stored[k].kind],
-             number_text(text, mean), run_path, number_text(other, of_run), cure);
+        fail("%s: the mean %s of the cases is %s, and %s has %s; %s", path, case_figure_name[recorded_kind[k]],
+             number_text(text, mean), run_path, number_text(other, of_run), damaged_records_advice);
     }
-    free(counted);
 }
 
 void check_recorded_cases(const study *s, const method *m, const run *r, const char *path)
@@ -105,9 +104,9 @@ void check_recorded_cases(const study *s, const method *m, const run *r, const c
     for (int64_t i = 0; i < f->cases; i++) {
         for (int64_t c = 0; c < f->classes; c++) check_row(f, i, c, path);
         check_sums(f, i, path);
-        if (has_spacing(m) && !f->millimetres[i])
+        if (s->spaced && !f->millimetres[i])
             fail("%s:%lld: unit is px, and the study was made with --spacing, so that it is mm; %s", path,
-                 (long long)(i * f->classes + 2), cure);
+                 line_of(f, i, 0), damaged_records_advice);
     }
     check_means(s, m, r, path);
 }
@@ -139,21 +138,20 @@ static const char *find_difference(const known_case *a, const known_case *b, int
 static void refuse_pair(const study *s, const known_case *a, const known_case *b, int64_t class, const char *what)
 {
     char *path = path_of_record(s, a->method, a->run, "cases"), *other = path_of_record(s, b->method, b->run, "cases");
-    const int64_t classes = s->classes;
-    fail("%s:%lld: %s of case '%.200s' is another than in %s:%lld; %s", other, (long long)(b->at * classes + class + 2),
-         what, b->run->name[b->at], path, (long long)(a->at * classes + class + 2), cure);
+    fail("%s:%lld: %s of case '%.200s' is another than in %s:%lld; %s", other, line_of(&b->run->cases, b->at, class),
+         what, b->run->name[b->at], path, line_of(&a->run->cases, a->at, class), damaged_records_advice);
 }
 
-/* Runs on one draw test the same cases in the same order. a: the first finished one of the draw. */
-static void check_order(const study *s, const known_case *a, const known_case *b)
+/* Runs on one draw test the same cases in the same order. first_of_draw: the first finished run of this draw. */
+static void check_order(const study *s, const known_case *first_of_draw, const method *m, const run *r)
 {
-    const int64_t n = a->run->images < b->run->images ? a->run->images : b->run->images;
+    const run *first = first_of_draw->run;
     int64_t at = 0;
-    while (at < n && !strcmp(a->run->name[at], b->run->name[at])) at++;
-    if (at == a->run->images && at == b->run->images) return;
-    char *path = path_of_record(s, a->method, a->run, "cases"), *other = path_of_record(s, b->method, b->run, "cases");
+    while (at < first->images && at < r->images && !strcmp(first->name[at], r->name[at])) at++;
+    if (at == first->images && at == r->images) return;
+    char *path = path_of_record(s, first_of_draw->method, first, "cases"), *other = path_of_record(s, m, r, "cases");
     fail("%s:%lld: expected the same case as in %s, as the runs of a draw test the same cases in the same order; %s",
-         other, (long long)(at * s->classes + 2), path, cure);
+         other, line_of(&r->cases, at, 0), path, damaged_records_advice);
 }
 
 void check_cases_of_runs(const study *s)
@@ -164,12 +162,11 @@ void check_cases_of_runs(const study *s)
         for (int64_t i = 0; i < s->runs; i++) {
             const run *r = &s->method[m].run[i];
             if (!r->done) continue;
-            const known_case k = { &s->method[m], r, 0 };
-            known_case *of_draw = &first[r->draw - 1];
-            if (of_draw->run) check_order(s, of_draw, &k);
-            else *of_draw = k;
+            known_case *first_of_draw = &first[r->draw - 1];
+            if (first_of_draw->run) check_order(s, first_of_draw, &s->method[m], r);
+            else *first_of_draw = (known_case){ &s->method[m], r, 0 };
             all = check_alloc(realloc(all, (size_t)(n + r->images + 1) * sizeof *all));
-            for (int64_t at = 0; at < r->images; at++) all[n++] = (known_case){ k.method, r, at };
+            for (int64_t at = 0; at < r->images; at++) all[n++] = (known_case){ &s->method[m], r, at };
         }
     if (n) qsort(all, (size_t)n, sizeof *all, by_name);
     for (int64_t k = 1; k < n; k++) {

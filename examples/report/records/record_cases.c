@@ -28,8 +28,8 @@ bool read_cases(const study *s, const method *m, run *r)
         warn("%s: the file is cut short, after cases of %lld of %.0f images; this run is left out", path,
              (long long)images, r->value[result_test_images]);
     if (whole && (double)images > r->value[result_test_images])
-        fail("%s: has cases of %lld images, and the run tested %.0f; restore the records, or repeat the study", path,
-             (long long)images, r->value[result_test_images]);
+        fail("%s: has cases of %lld images, and the run tested %.0f; %s", path, (long long)images,
+             r->value[result_test_images], damaged_records_advice);
     if (whole) check_recorded_cases(s, m, r, path);
     free(path);
     if (!whole) return false;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { f_rank, f_case, f_image, f_width, f_height, f_labels, f_picture, mask_fields };
+enum { f_rank, f_case, f_image, f_width, f_height, f_labels, f_digest, mask_fields };
 enum { most_pixels = 1 << 30, most_labels = 256 };
 
 /* Fills label [count] from runs of pixels "class*pixels" with blanks between them. */
@@ -30,8 +30,6 @@ static void read_labels(const study *s, const char *text, int64_t count, uint8_t
     }
 }
 
-static const char cure[] = "the records were changed or are damaged; restore them, or repeat the study";
-
 /* The case must have the Dice of its rank; figures have nine digits. */
 static void check_rank(const case_table *f, const shown_mask *m, int64_t row, const char *path)
 {
@@ -41,11 +39,12 @@ static void check_rank(const case_table *f, const shown_mask *m, int64_t row, co
     const double dice = case_mean(f, CASE_DICE, m->at), expected = case_mean(f, CASE_DICE, order[place]);
     if (!(fabs(dice - expected) <= 1e-8))
         fail("%s:%lld: the %s case is '%.200s' with a mean Dice of %.9g; by the figures it is '%.200s' with %.9g; %s",
-             path, (long long)row + 2, m->rank, f->name[m->at], dice, f->name[order[place]], expected, cure);
+             path, (long long)row + 2, m->rank, f->name[m->at], dice, f->name[order[place]], expected,
+             damaged_records_advice);
     free(order);
 }
 
-/* The images of cases follow each other. */
+/* Checks that the mask's image is one of its case; images are numbered in the order of the cases. */
 static void check_image(const case_table *f, const shown_mask *m, int64_t row, const char *path)
 {
     int64_t first = 0;
@@ -53,25 +52,26 @@ static void check_image(const case_table *f, const shown_mask *m, int64_t row, c
     if (m->image < first || m->image >= first + f->images[m->at])
         fail("%s:%lld: image %lld is none of case '%.200s', whose images are %lld to %lld; %s", path,
              (long long)row + 2, (long long)m->image, f->name[m->at], (long long)first,
-             (long long)(first + f->images[m->at] - 1), cure);
+             (long long)(first + f->images[m->at] - 1), damaged_records_advice);
 }
 
-/* Predicted pixels of a class are all of the mask, or those of them that the true mask does not leave out; the mask of
- * a volume is that of a slice. */
+/* For one image the recorded pixels of a class equal those in the mask, or are fewer if the true mask excludes pixels.
+ * For a volume the mask is one slice, so it has at most the volume's pixels, and with excluded pixels any number. */
 static void check_pixels(const case_table *f, const shown_mask *m, int64_t row, const char *path)
 {
-    const int64_t all = m->width * m->height, images = f->images[m->at];
+    const int64_t pixels = m->width * m->height, all = pixels * f->images[m->at];
     int64_t judged = 0;
     for (int64_t c = 0; c < f->classes; c++) judged += f->predicted[m->at * f->classes + c];
-    const bool leaves_out = judged < all * images, slice = images > 1;
+    const bool excludes_pixels = judged < all, slice = f->images[m->at] > 1;
     for (int64_t c = 0; c < f->classes; c++) {
         const int64_t recorded = f->predicted[m->at * f->classes + c];
         int64_t n = 0;
-        for (int64_t k = 0; k < all; k++) n += m->label[k] == c;
-        if (judged <= all * images && (slice || n >= recorded) && (leaves_out || n <= recorded)) continue;
+        for (int64_t k = 0; k < pixels; k++) n += m->label[k] == c;
+        const bool too_few = n < recorded && !slice, too_many = n > recorded && !excludes_pixels;
+        if (judged <= all && !too_few && !too_many) continue;
         fail("%s:%lld: the mask of case '%.200s' has %lld of %lld pixels of class '%.60s', and its figures are of "
              "%lld of %lld predicted pixels; %s", path, (long long)row + 2, f->name[m->at], (long long)n,
-             (long long)(all * images), f->class_name[c], (long long)recorded, (long long)judged, cure);
+             (long long)all, f->class_name[c], (long long)recorded, (long long)judged, damaged_records_advice);
     }
 }
 
@@ -79,7 +79,7 @@ static void store_mask(const study *s, run *r, int64_t row, char **field, const 
 {
     if (row >= MOST_SHOWN_MASKS) fail_malformed(path);
     shown_mask *m = &r->shown[row];
-    *m = (shown_mask){ .rank = field[f_rank], .digest = field[f_picture],
+    *m = (shown_mask){ .rank = field[f_rank], .digest = field[f_digest],
                        .at = whole_number(field[f_case], r->images, path),
                        .image = whole_number(field[f_image], images_of_cases(&r->cases), path),
                        .width = whole_number(field[f_width], most_pixels, path),

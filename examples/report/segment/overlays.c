@@ -35,21 +35,22 @@ static void check_truth(const study *s, const run *r, const shown_mask *m, const
 }
 
 /* Ends the program if the picture is not the one that was tested, by its digest and whether its spacing is known. */
-static void check_picture(const study *s, const method *of, const run *r, const shown_mask *m,
-                          const peft_image *picture, const char *name)
+static void check_picture(const study *s, const run *r, const shown_mask *m, const peft_image *picture,
+                          const char *name)
 {
-    static const char cure[] = "restore it, or move the data away to make a page without images";
-    char digest[PICTURE_DIGEST];
-    const bool known = has_spacing(of) || is_known(spacing_of(picture, (pixel_spacing){ 0, 0 }));
+    static const char advice[] = "restore the picture, or move the data away to make a page without images";
+    char digest[PICTURE_DIGEST_SIZE];
+    const bool known = s->spaced || is_known(spacing_of(picture, (pixel_spacing){ 0, 0 }));
     picture_digest(picture, digest);
     if (*m->digest && strcmp(m->digest, digest))
-        fail("%s: the picture is another one than when the records in %s were made; %s", name, s->folder, cure);
+        fail("%s: the picture differs from the one in the records in %s; %s", name, s->folder, advice);
     if (known != r->cases.millimetres[m->at])
-        fail("%s: the spacing of its pixels is %s, and the records in %s have its distances in %s; the picture or the "
-             "records were changed: %s", name, known ? "known" : "not known", s->folder, known ? "px" : "mm", cure);
+        fail("%s: the spacing of its pixels is %s, and the records in %s have its distances in %s; the picture "
+             "differs from the one in the records; %s", name, known ? "known" : "not known", s->folder,
+             known ? "px" : "mm", advice);
 }
 
-static truth load_truth(const study *s, const method *of, const run *r, peft_dataset *images, const shown_mask *m)
+static truth load_truth(const study *s, const run *r, peft_dataset *images, const shown_mask *m)
 {
     truth t = { .label = NULL };
     peft_mask *mask;
@@ -66,7 +67,7 @@ static truth load_truth(const study *s, const method *of, const run *r, peft_dat
     must(peft_mask_labels(mask, t.label));
     peft_mask_free(mask);
     check_truth(s, r, m, &t, peft_dataset_name(images, m->image));
-    check_picture(s, of, r, m, t.picture, peft_dataset_name(images, m->image));
+    check_picture(s, r, m, t.picture, peft_dataset_name(images, m->image));
     return t;
 }
 
@@ -91,10 +92,9 @@ static const char *file_of(const char *path)
 }
 
 /* The picture with its overlay, and below it what is shown. */
-static void put_overlay(FILE *f, const study *s, const method *of, const run *r, const shown_mask *m,
-                        peft_dataset *images)
+static void put_overlay(FILE *f, const study *s, const run *r, const shown_mask *m, peft_dataset *images)
 {
-    truth t = load_truth(s, of, r, images, m);
+    truth t = load_truth(s, r, images, m);
     mask_overlay o = draw_masks(m->label, t.label, m->width, m->height);
     char text[96];
     const double longer = fmax((double)m->width, (double)m->height);
@@ -185,7 +185,7 @@ static void put_method(page *p, const study *s, const method *m, peft_dataset *i
         open_figure(p, NULL);
         put_caption(p, m->label, NULL);
         fputs("<div class=\"overlays\">\n", p->f);
-        for (int64_t k = 0; k < r->shown_masks; k++) put_overlay(p->f, s, m, r, &r->shown[k], images);
+        for (int64_t k = 0; k < r->shown_masks; k++) put_overlay(p->f, s, r, &r->shown[k], images);
         fputs("</div>\n", p->f);
         close_figure(p, figures_of(s, r, title), NULL);
     } else if (r) {

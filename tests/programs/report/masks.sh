@@ -204,7 +204,14 @@ cp -r rec spaced                                              # --spacing, and t
 sed -i 's/,px,1$/,mm,1/' spaced/*.cases.csv
 if "$bin/report" --out x.html spaced > log 2>&1; then fail 'px became mm'; fi
 grep -q 'the spacing of its pixels is not known, and the records in spaced have its distances in mm' log || fail 'unit'
-sed -i 's/ shots=/ spacing=1:1 shots=/' spaced/study.csv
+sed -i 's/ shots=/ spacing=1:1 shots=/' spaced/study.csv      # such as in a path of the settings
+if "$bin/report" --out x.html spaced > log 2>&1; then fail 'settings with the text " spacing="'; fi
+grep -q '^spacing,$' spaced/study.csv || fail 'no row of --spacing'
+cp -r spaced former                                           # records without this row
+sed -i '/^spacing,/d' former/study.csv
+"$bin/report" --out x.html former > log 2>&1 || fail 'distances in mm with --spacing, without its row'
+rm x.html
+sed -i 's/^spacing,.*/spacing,1:1/; s/ spacing=1:1 shots=/ shots=/' spaced/study.csv
 "$bin/report" --out x.html spaced > log 2>&1 || fail 'distances in mm with --spacing'
 rm x.html
 sed -i 's/,mm,1$/,px,1/' "spaced/$lora-1-1.cases.csv"
@@ -224,7 +231,7 @@ cp -r kept/. ph/masks
 cp -r ph/images pictures
 cp -r swapped/images/. ph/images
 if "$bin/report" --out x.html rec > log 2>&1; then fail 'changed pictures'; fi
-grep -q 'ph/images/.*: the picture is another one than when the records in rec were made; restore it' log ||
+grep -q 'ph/images/.*: the picture differs from the one in the records in rec; restore the picture' log ||
     fail 'no word on changed pictures'
 cp -r rec older                                               # records of an earlier version know no digests
 sed -i 's/,[^,]*$//' older/*.masks.csv

@@ -88,7 +88,7 @@ tune --out weights.safetensors --epochs 1 --lr 1e-2 --trainer class_weights=bala
 awk '/^class balance: class_weights / { split($4, w, ","); exit !(w[1] < 0.9 && w[2] > 1.2 && w[3] > 1.2) }' log ||
     fail 'weights are not those of the pixels, most of which are tissue'
 ! grep -q 'which the model cannot learn' log || fail 'a class that is there is missed'
-# Masks are counted once, by the check of masks: files of masks are opened as often with weights as without.
+# Masks are counted once: a run with class weights opens as many mask files as one without.
 opened() {
     strace -f -e trace=open,openat -o calls "$bin/finetune" --backbone "$vit" --data ph/images --masks ph/masks --shots 2 \
         --mask-options classes=tissue:benign:malignant --epochs 1 --method linear --force --out opened.safetensors "$@" \

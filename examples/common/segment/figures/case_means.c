@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * case_means.c -- means over classes, and the first image of a case (case_means.h). */
+ * case_means.c -- means over classes and over cases, and the first image of a case (case_means.h). */
 #include "case_means.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include <math.h>
+#include <peft/peft.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,24 @@ double case_mean(const case_table *f, int kind, int64_t i)
         const double v = counted_value(f, f->millimetres[i], kind, i, c);
         if (!isnan(v)) sum += v, n++;
     }
+    return n ? sum / (double)n : NAN;
+}
+
+const int recorded_kind[results_of_class] = { CASE_DICE, CASE_IOU, CASE_HD95, CASE_SURFACE_DISTANCE };
+
+double means_by_class(const case_table *f, int kind, double *mean)
+{
+    const bool millimetres = any_millimetres(f);
+    const int64_t values = f->cases * f->classes;
+    double *counted = check_alloc(malloc((size_t)(values + f->classes) * sizeof *counted));
+    double *of_class = mean ? mean : counted + values, sum = 0;
+    int64_t n = 0;
+    for (int64_t k = 0; k < values; k++)
+        counted[k] = counted_value(f, millimetres, kind, k / f->classes, k % f->classes);
+    must(peft_metrics_values(counted, f->cases, f->classes, "mean", of_class, (size_t)f->classes));
+    for (int64_t c = first_counted(f); c < f->classes; c++)
+        if (!isnan(of_class[c])) sum += of_class[c], n++;
+    free(counted);
     return n ? sum / (double)n : NAN;
 }
 

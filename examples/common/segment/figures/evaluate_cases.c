@@ -2,7 +2,7 @@
  * evaluate_cases.c -- figures by case of predicted masks (evaluate_cases.h), by <peft/segmentation.h>. Slices of a
  * volume are kept until the first picture that is none of it. */
 #include "evaluate_cases.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include <stdlib.h>
 #include <string.h>

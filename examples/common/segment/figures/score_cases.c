@@ -6,7 +6,9 @@
 #include "common/program/stop.h"
 #include "common/segment/label_pixels.h"
 #include "common/segment/mask_sets.h"
+#include "case_means.h"
 #include "evaluate_cases.h"
+#include <math.h>
 #include <stdlib.h>
 
 /* What the images of a data set are segmented by. how: the thresholds of several labels a pixel. */
@@ -58,4 +60,13 @@ case_table score_spaced_cases(peft_session *session, const peft_dataset *d, peft
 {
     const evaluation_rule rule = { .distances = true, .spacing = spacing, .pictures = peft_dataset_count(d) };
     return score(session, d, t, rule);
+}
+
+double judged_dice(peft_session *session, const peft_dataset *d, peft_transform *t)
+{
+    const bool distances = false;
+    case_table f = score_cases(session, d, t, distances);
+    const double dice = f.cases ? means_by_class(&f, CASE_DICE, NULL) : NAN;
+    free_case_figures(&f);
+    return dice;
 }

@@ -14,4 +14,7 @@ case_table score_cases(peft_session *session, const peft_dataset *d, peft_transf
 /* The same with distances. spacing: of images whose files state none. */
 case_table score_spaced_cases(peft_session *session, const peft_dataset *d, peft_transform *t,
                                 pixel_spacing spacing);
+/* The Dice by which the epochs of a training are judged: the mean over the cases of d by class, and of these over the
+ * classes without the background (means_by_class). NaN: no class has one, or a stop was asked for. */
+double     judged_dice(peft_session *session, const peft_dataset *d, peft_transform *t);
 #endif
