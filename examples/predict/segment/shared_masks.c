@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shared_masks.c -- pictures of one name in two folders, for which the folder of masks has one file (truth.h). */
 #include "truth.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include <stdlib.h>
 #include <string.h>
