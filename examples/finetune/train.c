@@ -70,9 +70,11 @@ void train_model(run *r)
     r->ended = false;
     r->last_epoch = (int64_t)peft_trainer_get(r->t.trainer, "samples") / r->images;
     if (r->validated) begin_validation(r);
-    const peft_status s = r->ended ? PEFT_OK
-                                   : peft_trainer_fit(r->t.trainer, r->epochs, next_batch, after_update, r);
-    if (!s || r->ended) {
+    /* No step after a stop while begin_validation judged an epoch: --resume judges it before the next step. */
+    const bool stopped = stop_requested && !r->ended;
+    const peft_status s = r->ended || stopped ? PEFT_OK
+                        : peft_trainer_fit(r->t.trainer, r->epochs, next_batch, after_update, r);
+    if ((!s && !stopped) || r->ended) {
         if (r->state && !given[state].value) {                /* for a run that is stopped before its evaluation ends */
             save_best(r);
             save_state(r->t.trainer, r->state);

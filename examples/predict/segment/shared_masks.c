@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shared_masks.c -- pictures of one name in two folders, for which the folder of masks has one file (truth.h). */
+ * shared_masks.c -- pictures of several arguments that would have one mask, as pictures of one name in two folders
+ * (truth.h). */
 #include "truth.h"
 #include "common/slices/slice_name.h"
 #include "common/program/errors.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* file: of the picture; of slices that of the volume, whose mask is one file too. */
 typedef struct masked { const char *mask; char *file; } masked;
@@ -17,11 +18,19 @@ static int by_mask_and_file(const void *a, const void *b)
     return order ? order : strcmp(x->file, y->file);
 }
 
+/* Is the file a DICOM segmentation, which may have the masks of many pictures? */
+static bool is_dicom(const char *path)
+{
+    char head[132] = "";
+    FILE *f = fopen(path, "rb");
+    const bool dicom = f && fread(head, 1, sizeof head, f) == sizeof head && !memcmp(head + 128, "DICM", 4);
+    if (f) fclose(f);
+    return dicom;
+}
+
 void refuse_shared_masks(const inputs *in, const char *masks)
 {
-    struct stat s;
-    const bool is_folder = !stat(masks, &s) && S_ISDIR(s.st_mode);       /* a file may be the mask of many pictures */
-    if (in->sets < 2 || !is_folder) return;
+    if (in->sets < 2 || is_dicom(masks)) return;
     masked *sorted = check_alloc(malloc((size_t)(in->count + 1) * sizeof *sorted));
     for (int64_t i = 0; i < in->count; i++)
         sorted[i] = (masked){ input_mask_file(in, i), file_of_image(input_name(in, i)) };

@@ -121,6 +121,7 @@ refused 'the picture v/a.nii#slice=0 is given twice' predict --all-slices --mask
 mkdir p2 && cp p/a.png p2/a.png
 refused 'a.pgm would be the mask of p/a.png and of p2/a.png' predict --masks q p/a.png p2/a.png
 refused 'a.pgm would be the mask of p/a.png and of p2/a.png' predict --masks q p p2
+refused 'a.pgm would be the mask of p/a.png and of p2/a.png' predict --masks q/a.pgm p/a.png p2/a.png
 predict --masks q p > table 2> log || fail 'a link to a picture, with a mask of its own'
 [ "$(wc -l < table)" -eq 3 ] || fail 'the lines of three pictures'
 predict p/a.png p/a.png > table 2> log || fail 'a picture twice without masks'

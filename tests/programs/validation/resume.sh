@@ -75,6 +75,33 @@ evaluated folder/part.csv --out part.safetensors --resume > part.log || fail "no
 for file in whole.safetensors:part.safetensors whole.csv:folder/part.csv; do
     cmp "${file%:*}" "${file#*:}" || fail "${file#*:} is not that of a run that was not stopped"
 done
+
+# Stopped while the last epoch is judged, and again while the resumed run judges it: many validation images take long.
+# A run that would train a step behind an epoch that is not judged could not be resumed any more.
+"$bin/phantom" --out judged --images 120 --side 32 --seed 9 > /dev/null
+judged() { exec "$bin/finetune" --backbone vit.safetensors --data pictures --method bitfit --lr 1e-2 --threads 1 \
+    --val judged --stop loss --epochs 2 --out "$@"; }
+(judged judged.safetensors) > judged.log
+stop_when() { # $1: a line of the output of "$@" behind it, at which the run is stopped
+    line=$1
+    shift
+    : > stopped.log
+    (judged "$@") > stopped.log 2>&1 &
+    child=$!
+    while kill -0 $child 2> /dev/null && ! grep -q "$line" stopped.log; do sleep 0.01; done
+    sleep 0.1
+    kill -INT $child 2> /dev/null || true
+    if wait $child; then return 1; fi
+    grep -q 'with --resume continues' stopped.log || fail "not stopped: $(cat stopped.log)"
+}
+# On a busy machine a signal may come late: then the run has judged the epoch, which is another case.
+if stop_when '^epoch 1/' twice.safetensors && ! grep -q 'validation  loss' stopped.log; then
+    if stop_when '^decoded .* all can be read' twice.safetensors --resume; then
+        (judged twice.safetensors --resume) > twice.log 2>&1 || fail "stopped twice: $(cat twice.log)"
+    fi
+    cmp judged.safetensors twice.safetensors || fail 'stopped twice: another model'
+fi
+
 left=$(find . -name '*.state*' ! -name 'drawn*' ! -name 'plain*' -o -name '*.unfinished')
 [ -z "$left" ] || fail "left: $left"
 refused 'part.safetensors: exists already' --out part.safetensors
