@@ -38,6 +38,8 @@ public:
         peft_image_spacing(c_ptr(), mm.data());
         return mm;
     }
+    // To where columns, rows and slices count up, as "LAS"; empty: not known.
+    std::string directions() const { return peft_image_directions(c_ptr()); }
     const void *pixels() const noexcept { return peft_image_pixels(c_ptr()); }
     image resize(std::int64_t width, std::int64_t height, const char *filter = "bicubic") const
     {

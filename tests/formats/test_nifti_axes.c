@@ -84,6 +84,27 @@ static uint8_t *file_of(const nifti *n, const order *o, size_t *size)
     return nifti_file(n, v, 24, 2, size);
 }
 
+/* The directions of columns, rows and slices, as read by these options. */
+static void directions_are(const uint8_t *file, size_t size, const char *options, const char *want)
+{
+    peft_image *im;
+    ok(peft_image_load_memory(io_ctx, file, size, options, &im));
+    ck_assert_str_eq(peft_image_directions(im), want);
+    peft_image_free(im);
+}
+
+static void all_directions_are_right(const uint8_t *file, size_t size, const order *o)
+{
+    char letter[3];
+    for (int i = 0; i < 3; i++) letter[i] = o->turned[i] ? "LPI"[o->to[i]] : "RAS"[o->to[i]];
+    directions_are(file, size, "slice=0", (char[]){ letter[0], letter[1], letter[2], 0 });
+    directions_are(file, size, "slice=1 axis=1", (char[]){ letter[0], letter[2], letter[1], 0 });
+    directions_are(file, size, "slice=1 axis=0", (char[]){ letter[1], letter[2], letter[0], 0 });
+    directions_are(file, size, "slice=1 orient=ras", "RAS");
+    directions_are(file, size, "slice=1 axis=1 orient=ras", "RSA");
+    directions_are(file, size, "slice=1 axis=0 orient=ras", "ASR");
+}
+
 /* All slices along all axes are those of the volume. */
 static void volume_is_right(const uint8_t *file, size_t size, int code)
 {
@@ -121,6 +142,7 @@ START_TEST(volumes_stored_in_any_order_are_equal)
             n.big_endian = code % 3 == 0;
             uint8_t *file = file_of(&n, &o, &size);
             volume_is_right(file, size, code);
+            all_directions_are_right(file, size, &o);
             free(file);
         }
 }
@@ -137,8 +159,7 @@ START_TEST(which_matrix_counts)
     uint8_t *file = file_of(&n, &straight, &size);
     fails(PEFT_E_UNSUPPORTED, "neither an sform nor a qform",
           peft_image_load_memory(io_ctx, file, size, "slice=0 orient=ras", &im));
-    ok(peft_image_load_memory(io_ctx, file, size, "slice=0 orient=stored", &im));
-    peft_image_free(im);
+    directions_are(file, size, "slice=0 orient=stored", "");
     free(file);
     matrix_of(&turned, m);
     set_qform(&n, m);
@@ -151,6 +172,7 @@ START_TEST(which_matrix_counts)
     file = file_of(&n, &straight, &size);
     fails(PEFT_E_UNSUPPORTED, "sform is singular",
           peft_image_load_memory(io_ctx, file, size, "slice=0 orient=ras", &im));
+    directions_are(file, size, "slice=0", "");
     free(file);
 }
 END_TEST

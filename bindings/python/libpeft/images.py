@@ -122,6 +122,11 @@ class Image(Object):
         lib.peft_image_spacing(self._c, mm)
         return mm[0], mm[1], mm[2]
 
+    @property
+    def directions(self) -> str:
+        """To where columns, rows and slices count up in the body, as "LAS"; empty: not known."""
+        return str(lib.peft_image_directions(self._c).decode())
+
     def _derived(self, function: Any, *arguments: Any) -> "Image":
         return Image._new(self._context, function, self._c, *arguments)
 

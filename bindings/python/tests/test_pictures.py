@@ -35,6 +35,7 @@ class Pictures(Case):
         path = self.folder / "a.nii"
         path.write_bytes(header.tobytes() + bytes(4))
         self.assertEqual(libpeft.Image.open(path).spacing, (2, 0.75, 0.5))
+        self.assertEqual(libpeft.Image.open(path).directions, "")
         self.assertEqual(libpeft.Image.from_array(np.zeros((2, 2), np.uint8)).spacing, (0, 0, 0))
 
     def test_transform(self):

@@ -8,16 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Is this message the first of its text in the program? One of too many is. */
+/* The first characters of a warning by which it is known: all of them, or of one that is reported once for a data set
+ * its kind, "masks: another spacing: ", as a program may open a data set for each of its arguments. */
+static size_t key_size(const char *message)
+{
+    const char *area = strstr(message, "(reported once)") ? strstr(message, ": ") : NULL;
+    const char *kind = area ? strstr(area + 1, ": ") : NULL;
+    return kind ? (size_t)(kind - message) : strlen(message) + 1;
+}
+
+/* Is this message the first of its text or kind in the program? One of too many is. */
 static bool is_new(const char *message)
 {
     enum { MOST = 1000 };
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static char *printed[MOST];
     static int count;
+    const size_t size = key_size(message);
     bool found = false;
     pthread_mutex_lock(&lock);
-    for (int i = 0; i < count && !found; i++) found = !strcmp(printed[i], message);
+    for (int i = 0; i < count && !found; i++) found = !strncmp(printed[i], message, size);
     if (!found && count < MOST && (printed[count] = strdup(message))) count++;
     pthread_mutex_unlock(&lock);
     return !found;

@@ -18,7 +18,7 @@ static void full_range_of(io_type type, double full[2])
     full[1] = known ? io_types[type].highest : NAN;
 }
 
-/* Copies what the samples of im mean, and the distances between its pixels. */
+/* Copies what the samples of im mean, the distances between its pixels and the directions of its axes. */
 static void copy_meaning(const peft_image *im, peft_image *to)
 {
     to->slope = im->slope;
@@ -26,6 +26,7 @@ static void copy_meaning(const peft_image *im, peft_image *to)
     memcpy(to->full, im->full, sizeof to->full);
     to->windowed = im->windowed;
     memcpy(to->spacing, im->spacing, sizeof to->spacing);
+    memcpy(to->directions, im->directions, sizeof to->directions);
 }
 
 peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
@@ -171,4 +172,5 @@ void peft_image_spacing(const peft_image *im, double *spacing)
     for (int i = 0; i < 3 && spacing; i++) spacing[i] = im ? im->spacing[i] : 0;
 }
 
+const char *peft_image_directions(const peft_image *im) { return im ? im->directions : ""; }
 const void *peft_image_pixels(const peft_image *im) { return im ? im->pixels : NULL; }

@@ -26,6 +26,7 @@ struct peft_image {
     bool windowed;                                            /* a DICOM window was applied: values have no unit */
     bool turned;                                              /* as read: by its EXIF orientation */
     double spacing[3];                                        /* mm between slices, rows, columns; 0: not known */
+    char directions[4];                                       /* of peft_image_directions */
     void *alpha;                                              /* [height, width], 0: transparent; NULL: opaque */
     uint64_t pixels[];                                        /* [height, width, channels]; aligned for any type */
 };
@@ -60,7 +61,7 @@ peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **
 typedef struct io_turn { bool swap, reverse_x, reverse_y; } io_turn;
 typedef struct io_box { int64_t x, y, width, height; } io_box;
 static inline bool io_turns(io_turn t) { return t.swap || t.reverse_x || t.reverse_y; }
-/* Turns im with its alpha; the caller frees *out. */
+/* Turns im with its alpha; the caller frees *out. The directions of its axes are not known. */
 peft_status io_image_turn(const peft_image *im, io_turn turn, peft_image **out);
 /* Copies a box inside im, with its alpha. */
 peft_status io_image_part(const peft_image *im, const io_box *box, peft_image **out);

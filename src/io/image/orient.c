@@ -21,6 +21,7 @@ peft_status io_image_turn(const peft_image *im, io_turn turn, peft_image **out)
     peft_image *to;
     peft_status s = io_image_like(im, width, height, im->channels, &to);
     if (s) return s;
+    to->directions[0] = 0;
     to->spacing[1] = im->spacing[turn.swap ? 2 : 1];
     to->spacing[2] = im->spacing[turn.swap ? 1 : 2];
     if (im->alpha && !(to->alpha = io_alloc(im->ctx, width * height, alpha_bytes))) {

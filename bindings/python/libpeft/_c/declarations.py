@@ -462,6 +462,7 @@ IO: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peft_image_slope": (c_double, (c_void_p,)),
     "peft_image_intercept": (c_double, (c_void_p,)),
     "peft_image_spacing": (None, (c_void_p, c_void_p)),
+    "peft_image_directions": (c_char_p, (c_void_p,)),
     "peft_image_pixels": (c_void_p, (c_void_p,)),
     "peft_image_save_png": (c_int, (c_void_p, c_char_p)),
     "peft_image_save_png_alpha": (c_int, (c_void_p, c_void_p, c_char_p)),

@@ -26,17 +26,6 @@ static peft_status check_size(const join *j, const peft_mask *part)
                              "the images with orientation=stored" : "");
 }
 
-/* Warns, once, where an image is turned by an orientation that its mask does not have. */
-static void warn_of_turn(const join *j, const peft_mask *part, const char *path)
-{
-    if (!j->image || j->image->turned == part->turned) return;
-    if (atomic_exchange(&((io_masks *)j->masks)->warned_of_turn, true)) return;
-    io_warn(j->masks->ctx, "masks: %s is turned by its EXIF orientation, but %s is not: the mask is taken as drawn on "
-            "the %s picture; if it was drawn on the stored pixels, read the images with orientation=stored (reported "
-            "once)", j->image->turned ? j->image_name : path, j->image->turned ? path : j->image_name,
-            j->image->turned ? "turned" : "stored");
-}
-
 /* The name of a label in messages. */
 static const char *label_name(const io_masks *m, int64_t label) { return m->classes.item[label]; }
 
@@ -85,7 +74,7 @@ static peft_status read_file(join *j, const io_mask_job *job, int64_t of)
     peft_status s = io_mask_reader_of(j->masks->ctx, job->path)->read(job, &part);
     if (!s) {
         s = check_size(j, part);
-        if (!s) warn_of_turn(j, part, job->path);
+        if (!s) io_masks_compare(j->masks, job->path, part, j->image_name, j->image);
         if (!s && !j->mask) s = new_mask(j, part->width, part->height);
         if (!s) s = join_part(j, part, of);
         peft_mask_free(part);

@@ -10,6 +10,8 @@ peft_status io_masks_new(peft_context *ctx, io_masks **out)
     m->ctx = m->classes.ctx = m->files.ctx = peft_sys_context_retain(ctx);
     atomic_init(&m->refs, 1);
     atomic_init(&m->warned_of_turn, false);
+    atomic_init(&m->warned_of_directions, false);
+    atomic_init(&m->warned_of_spacing, false);
     peft_status s = io_held_new(ctx, &m->held);
     if (!s) s = io_mask_seg_new(ctx, &m->seg);
     if (s) io_masks_free(m);

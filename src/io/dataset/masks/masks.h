@@ -34,7 +34,9 @@ struct io_masks {
     int64_t count;                                            /* samples of the opened set */
     struct io_held *held;                                     /* the file whose slices were read last */
     struct io_mask_seg *seg;                                  /* the DICOM segmentation that was read last */
-    atomic_bool warned_of_turn;                               /* that an image is turned and its mask is not */
+    /* Of an image and its mask, was a difference reported? That one is turned by its EXIF orientation; the directions
+     * of their axes; their spacing. */
+    atomic_bool warned_of_turn, warned_of_directions, warned_of_spacing;
 };
 enum { IO_ALL_CLASSES = -1 };
 
@@ -52,6 +54,12 @@ peft_status io_masks_of_slices(const io_masks *m, const int64_t *old, int64_t co
 /* Keeps the DICOM segmentation that was read last, so that a file of a whole series is not parsed for each image. */
 peft_status io_mask_seg_new(peft_context *ctx, struct io_mask_seg **out);
 void        io_mask_seg_free(struct io_mask_seg *h);          /* NULL: does nothing */
+
+/* --- geometry.c --- */
+/* Warns, once for a difference, where the file of a mask, at path, and the image state other geometries. image NULL:
+ * does nothing. */
+void io_masks_compare(const io_masks *m, const char *path, const peft_mask *mask, const char *image_name,
+                      const peft_image *image);
 
 /* --- options.c --- */
 /* Reads the options (NULL: the defaults) into m: options, classes, colours, outside. */

@@ -167,6 +167,8 @@ static peft_status read_picture(const io_mask_job *job, peft_mask **out)
     if (!s && m->options.kind != IO_MASK_COLORS) s = check_grey(im);
     if (!s) {
         to->turned = im->turned;
+        memcpy(to->spacing, im->spacing, sizeof to->spacing);
+        memcpy(to->directions, im->directions, sizeof to->directions);
         s = (m->options.kind == IO_MASK_INDEX    ? from_numbers
              : m->options.kind == IO_MASK_BINARY ? from_threshold : from_colours)(m, im, to);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * axes.c -- io_nifti_axes: which axis of a volume lies closest to right, anterior and superior. As nibabel does
+ * axes.c -- which axis of a volume lies closest to right, anterior and superior (header.h). As nibabel does
  * (orientations.py, io_orientation), the matrix without the sizes of voxels is replaced by the closest rotation, and
  * each axis gets the direction of its largest entry, those with the largest ones first. */
 #include "io/format/nifti/header.h"
@@ -59,17 +59,13 @@ static int largest(const double size[3], const bool taken[3])
     return best;
 }
 
-peft_status io_nifti_axes(const io_nifti *n, io_axes *out)
+/* The closest axes; false: the file states no usable matrix. */
+static bool closest_axes(const io_nifti *n, io_axes *out)
 {
     bool row_taken[3] = { false }, column_taken[3] = { false };
     double m[3][3], size[3][3], strongest[3];                 /* size: of the entries, by column */
     memcpy(m, n->direction, sizeof m);
-    if (n->form == IO_FORM_NONE)
-        return io_fail(PEFT_E_UNSUPPORTED, "NIfTI: orient=ras: the file has neither an sform nor a qform, so it does "
-                       "not state how its axes lie in the body; use orient=stored");
-    if (!normalise(m) || !to_rotation(m))
-        return io_fail(PEFT_E_UNSUPPORTED, "NIfTI: orient=ras: the matrix of the %s is singular; use orient=stored",
-                       n->form == IO_FORM_SFORM ? "sform" : "qform");
+    if (n->form == IO_FORM_NONE || !normalise(m) || !to_rotation(m)) return false;
     for (int c = 0; c < 3; c++) {
         for (int r = 0; r < 3; r++) size[c][r] = fabs(m[r][c]);
         strongest[c] = fmax(size[c][0], fmax(size[c][1], size[c][2]));
@@ -80,5 +76,31 @@ peft_status io_nifti_axes(const io_nifti *n, io_axes *out)
         out->reversed[r] = m[r][c] < 0;
         column_taken[c] = row_taken[r] = true;
     }
-    return PEFT_OK;
+    return true;
+}
+
+peft_status io_nifti_axes(const io_nifti *n, io_axes *out)
+{
+    if (closest_axes(n, out)) return PEFT_OK;
+    if (n->form == IO_FORM_NONE)
+        return io_fail(PEFT_E_UNSUPPORTED, "NIfTI: orient=ras: the file has neither an sform nor a qform, so it does "
+                       "not state how its axes lie in the body; use orient=stored");
+    return io_fail(PEFT_E_UNSUPPORTED, "NIfTI: orient=ras: the matrix of the %s is singular; use orient=stored",
+                   n->form == IO_FORM_SFORM ? "sform" : "qform");
+}
+
+void io_nifti_letters(const io_nifti *n, char letter[3])
+{
+    io_axes to;
+    const bool known = closest_axes(n, &to);
+    for (int r = 0; r < 3; r++)
+        if (known) letter[to.axis[r]] = to.reversed[r] ? "LPI"[r] : "RAS"[r];
+        else letter[r] = 0;
+}
+
+char io_opposite_letter(char letter)
+{
+    static const char pairs[] = "RLAPSI";
+    const char *at = letter ? strchr(pairs, letter) : NULL;
+    return at ? pairs[(at - pairs) ^ 1] : 0;
 }

@@ -10,7 +10,7 @@
 #include "io/format/nifti/stream.h"
 
 /* The state of an open file. */
-typedef struct volume { io_nifti header; io_axes axes; } volume;
+typedef struct volume { io_nifti header; io_axes axes; char letter[3]; } volume;    /* letter: of io_nifti_letters */
 
 /* A compressed file is taken by this format, which is the only one with compressed files. */
 static bool probe(const uint8_t *data, size_t size)
@@ -71,6 +71,7 @@ static peft_status open_volume(io_encoded *f)
         peft_sys_free(f->ctx, v);
         return s == PEFT_E_NOMEM ? s : io_fail_in(s, "NIfTI");
     }
+    io_nifti_letters(&v->header, v->letter);
     f->state = v;
     f->slices = v->header.dim[v->axes.axis[f->options->axis]];
     return PEFT_OK;
@@ -147,18 +148,28 @@ static peft_status read_image(const io_encoded *f, const io_nifti *n, const plan
     return s;
 }
 
+/* Sets the directions of columns, rows and slices, which are these axes of volume v. */
+static void set_directions(const volume *v, const int axis[3], peft_image *im)
+{
+    for (int i = 0; i < 3; i++) {
+        const char letter = v->letter[v->axes.axis[axis[i]]];
+        im->directions[i] = v->axes.reversed[axis[i]] ? io_opposite_letter(letter) : letter;
+    }
+}
+
 static peft_status read_slice(const io_encoded *f, int64_t slice, peft_image **out)
 {
     const volume *v = f->state;
     const io_nifti *n = &v->header;
     const int axis = (int)f->options->axis;
-    const int column = v->axes.axis[axis == 0 ? 1 : 0], row = v->axes.axis[axis == 2 ? 1 : 2];  /* of the picture */
+    const int of_picture[3] = { axis == 0 ? 1 : 0, axis == 2 ? 1 : 2, axis };   /* columns, rows, slices */
+    const int column = v->axes.axis[of_picture[0]], row = v->axes.axis[of_picture[1]];
     const int across = v->axes.axis[axis];
     const bool swap = column > row;
     plane p = { across, swap ? row : column, swap ? column : row,
                 v->axes.reversed[axis] ? f->slices - 1 - slice : slice };
-    const bool first_reversed = v->axes.reversed[axis == 0 ? 1 : 0];
-    const bool second_reversed = v->axes.reversed[axis == 2 ? 1 : 2];
+    const bool first_reversed = v->axes.reversed[of_picture[0]];
+    const bool second_reversed = v->axes.reversed[of_picture[1]];
     const io_turn turn = { swap, swap ? second_reversed : first_reversed, swap ? first_reversed : second_reversed };
     int64_t t;
     peft_image *im = NULL, *turned = NULL;
@@ -167,12 +178,15 @@ static peft_status read_slice(const io_encoded *f, int64_t slice, peft_image **o
     if (!s) s = io_check_limits(f->options, n->dim[p.first], n->dim[p.second], n->channels,
                                 n->number.bytes > 4 ? 64 : (int)(8 * io_types[io_samples_type(n->number)].bytes));
     if (!s) s = read_image(f, n, &p, t, &im);
+    if (!s && io_turns(turn)) {
+        s = io_image_turn(im, turn, &turned);
+        peft_image_free(im);
+        im = turned;
+    }
     if (s) return s;
-    if (!io_turns(turn)) return *out = im, PEFT_OK;
-    s = io_image_turn(im, turn, &turned);
-    peft_image_free(im);
-    if (!s) *out = turned;
-    return s;
+    set_directions(v, of_picture, im);
+    *out = im;
+    return PEFT_OK;
 }
 
 static void close_volume(io_encoded *f) { peft_sys_free(f->ctx, f->state); }

@@ -12,6 +12,8 @@ struct peft_mask {
     int64_t width, height, classes;
     int64_t planes;                                           /* 1: labels; classes: targets, if multilabel */
     bool multilabel, turned;                                  /* turned: as read, by its EXIF orientation */
+    double spacing[3];                                        /* as read: of peft_image_spacing */
+    char directions[4];                                       /* as read: of peft_image_directions */
     int16_t outside;                                          /* of all planes where a transform pads: a class, of
                                                                  targets 0, or PEFT_MASK_IGNORED */
     int16_t value[];                                          /* [height, width, planes] */
