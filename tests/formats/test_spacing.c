@@ -57,6 +57,22 @@ START_TEST(axes_units_and_headers)
 }
 END_TEST
 
+/* Floats of 32 bits stand for the decimal numbers that were written: areas are 34.56 mm2 and not 34.560001. */
+START_TEST(decimal_numbers)
+{
+    const double written[] = { 0.8, 0.3662, 0.97656, 0.4882812, 1.1, 12.3, 1234.5, 1e-3, 2, 700 };
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        double mm[3];
+        const nifti n = { .version = 1, .pixdim = { 1, written[i], 1.0 / 3, 1 } };
+        peft_image *im = slice_of(n, "slice=0");
+        peft_image_spacing(im, mm);
+        ck_assert_msg(mm[2] == written[i], "%.17g, expected %.17g", mm[2], written[i]);
+        ck_assert(mm[0] == 1 && (float)mm[1] == 1.0f / 3);
+        peft_image_free(im);
+    }
+}
+END_TEST
+
 /* A file whose first axis lies along the second one of the body: rows and columns change places. */
 START_TEST(turned_slices)
 {
@@ -99,4 +115,5 @@ START_TEST(images_made_of_others)
 }
 END_TEST
 
-IO_SUITE_MAIN("spacing", axes_units_and_headers, turned_slices, sizes_that_are_none, images_made_of_others)
+IO_SUITE_MAIN("spacing", axes_units_and_headers, decimal_numbers, turned_slices, sizes_that_are_none,
+              images_made_of_others)

@@ -15,6 +15,7 @@ volume() {
     0) slices='\000\000\000\000' ;;
     1) slices='\000\000\200\077' ;;
     2) slices='\000\000\000\100' ;;
+    0.8) slices='\315\314\114\077' ;;
     esac
     printf '\134\001\000\000'
     zeros 36
@@ -85,6 +86,15 @@ predict --masks flipped > log 2>&1 || fail 'predict'
 [ "$(warnings orientation) $(warnings spacing)" = '1 0' ] || fail 'predict: not one warning for four arguments'
 predict --masks same > log 2>&1 || fail 'predict'
 [ "$(warnings orientation) $(warnings spacing)" = '0 0' ] || fail 'predict: a warning of equal files'
+# --- areas are products of the decimal numbers that the floats of a header stand for -----------------------------------
+mkdir decimal
+zeros 192 | volume L 0.8 > decimal/a.nii
+for format in text csv jsonl; do
+    "$bin/predict" --backbone "$vit" --model m.safetensors --image-options axis=1,slice=0 --spacing file --format $format \
+        decimal/a.nii > log 2>&1 || fail "predict --format $format"
+    grep -Eq '[^0-9]19\.2($|[^0-9])' log || fail "areas in $format"
+done
+
 printf 'head: --method linear\n' > list.txt
 "$bin/compare" --backbone "$vit" --data v --masks flipped --mask-options classes=dark:bright --all-slices \
     --preprocess range=0:5 --methods list.txt --shots 2 --samplings 1 --runs 1 --epochs 1 --csv study.csv > log 2>&1 ||

@@ -3,6 +3,7 @@
  * nifti2.h of the NIfTI Data Format Working Group; their offsets are in the table below. */
 #include "io/format/nifti/header.h"
 #include <math.h>
+#include <stdlib.h>
 
 /* Offsets of the fields, and the types of those whose type differs between the versions. */
 typedef struct layout {
@@ -131,6 +132,18 @@ static peft_status read_place(const source *s, io_nifti *out)
     return PEFT_OK;
 }
 
+/* The decimal number with the fewest digits that has this float, such as 0.8 of 0.800000012: nine digits tell all
+ * floats apart. */
+static double shortest_decimal(float v)
+{
+    for (int digits = 1; digits < 9 && v >= 1e-9f && v <= 1e9f; digits++) {
+        const int shift = digits - 1 - (int)floor(log10((double)v));
+        const double scale = pow(10, abs(shift)), r = shift < 0 ? round(v / scale) * scale : round(v * scale) / scale;
+        if ((float)r == v) return r;
+    }
+    return v;
+}
+
 /* The sizes of voxels, pixdim[1..3], in millimetres: the low three bits of xyzt_units are 1 for metres, 3 for
  * micrometres, and 2 for millimetres, as which files without a unit are taken. */
 static void read_spacing(const source *s, io_nifti *out)
@@ -138,7 +151,8 @@ static void read_spacing(const source *s, io_nifti *out)
     const int at = s->at->xyzt_units + (s->at->header == IO_NIFTI_2 && !s->little ? 3 : 0);
     const int unit = s->head[at] & 7;
     for (int i = 0; i < 3; i++) {
-        const double size = fabs(field(s, s->at->pixdim, s->at->real, 1 + i));
+        const double stored = fabs(field(s, s->at->pixdim, s->at->real, 1 + i));
+        const double size = s->at->real.bytes == 4 ? shortest_decimal((float)stored) : stored;
         out->spacing[i] = io_known_spacing(size * (unit == 1 ? 1e3 : unit == 3 ? 1e-3 : 1));
     }
 }
