@@ -60,6 +60,24 @@ static void print_orientation(peft_context *ctx, const char *path, const char *i
     free(options);
 }
 
+/* The distances between pixels, from which all figures in millimetres come; of volumes the directions of the axes. */
+static void print_geometry(const peft_image *im, bool volume)
+{
+    static const struct { const char *name; int at; } axis[] = { { "height", 1 }, { "width", 2 }, { "slice", 0 } };
+    const char *directions = peft_image_directions(im);
+    double mm[3];
+    peft_image_spacing(im, mm);
+    printf("  spacing: ");
+    for (int i = 0; i < 3; i++) {
+        if (mm[axis[i].at] > 0) printf("%.6g", mm[axis[i].at]);
+        else printf("?");
+        printf(i < 2 ? " x " : " mm (height x width x slice%s)\n",
+               mm[0] > 0 && mm[1] > 0 && mm[2] > 0 ? "" : "; ?: not stated by the file");
+    }
+    if (!volume) return;
+    printf("  directions: %s (to where columns, rows and slices count up)\n", *directions ? directions : "not stated");
+}
+
 static void print_header(peft_context *ctx, const char *path, bool ids)
 {
     static const struct { const char *field; bool id; } row[] = {
@@ -133,7 +151,7 @@ bool inspect_picture(peft_context *ctx, const char *path, const char *image_opti
     char depth[DEPTH_SIZE], *options;
     double low, high;
     if (!format) return false;
-    const bool dicom = !strcmp(format, "DICOM");
+    const bool dicom = !strcmp(format, "DICOM"), nifti = !strcmp(format, "NIfTI");
     printf("%s: picture, %s\n", path, format);
     const bool several = !peft_image_slices(ctx, path, image_options, &slices) && slices > 1;
     if (several && !dicom) printf("  slices: %lld\n", (long long)slices);
@@ -150,6 +168,7 @@ bool inspect_picture(peft_context *ctx, const char *path, const char *image_opti
            options ? options : "", (long long)peft_image_height(im), (long long)peft_image_width(im),
            peft_image_channels(im) == 1 ? "grey" : "RGB", depth_text(im, depth), low, high);
     print_orientation(ctx, path, options, im);
+    if (dicom || nifti) print_geometry(im, nifti);
     free(options);
     peft_image_free(im);
     return true;
