@@ -121,7 +121,7 @@ static void check_images(const run *r)
                    r->t.threads);
     if (given[masks].value)
         check_masks((const peft_dataset *const[]){ r->t.train, r->test, r->validated ? r->validation : NULL }, 3,
-                    r->t.pixels);
+                    spacing_of_flag(given[spacing].value), r->t.pixels);
 }
 
 /* --tune, --nested: chooses settings, after finding broken pictures. The search has the backbone to itself. */

@@ -25,7 +25,7 @@ static void check_draws(const study *s)
         const bool same_test = d > 0 && !s->images.tests;
         const peft_dataset *const sets[] = { t.train, same_test ? NULL : test };
         check_pictures(sets, 2, no_transform, all_cores);
-        if (has_masks(s)) check_masks(sets, 2, not_kept);
+        if (has_masks(s)) check_masks(sets, 2, spacing_of_flag(s->spacing), not_kept);
         peft_dataset_free(t.train);
         peft_context_free(t.io_ctx);                          /* of the data sets, made by draw_run_data */
         peft_dataset_free(test);

@@ -45,9 +45,10 @@
       "all files of a DICOM series") \
     X(segmenter, "LIST", NULL, "segment: mode=whole (the picture is resized) or mode=tiles,overlap=0.5 (parts of the " \
       "size of the model's input), and further settings of docs/api/segmenter.md") \
-    X(spacing, "ROW:COLUMN", NULL, "segment: distances of rows and of columns in mm, of pictures whose files state " \
-      "none, for areas in mm2 and for the distances of --masks; or the word file: none for such pictures, but a CSV " \
-      "table has columns of areas, which it lacks without this flag") \
+    X(spacing, "R:C[:S]", NULL, "segment: distances of rows and of columns in mm, of pictures whose files state " \
+      "none, as ROW:COLUMN, or ROW:COLUMN:SLICE with that of slices, for volumes whose files state none; for areas " \
+      "in mm2 and for the distances of --masks; or the word file: none for such pictures, but a CSV table has " \
+      "columns of areas, which it lacks without this flag") \
     X(masks, "DIR", NULL, "segment: compare with the true masks in this folder, which lie under the paths and names " \
       "of the pictures (docs/segmentation.md), and print Dice, IoU, precision, recall and distances") \
     X(mask_options, "LIST", NULL, "segment: how true masks are read, kind=binary,classes=background:lesion, ... " \

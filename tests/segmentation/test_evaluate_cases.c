@@ -43,7 +43,7 @@ static void add(case_evaluator *j, const char *name, peft_image *im, const uint8
 
 static case_evaluator *make_evaluator(double row, double column, bool distances)
 {
-    return begin_evaluation(io_ctx, names, 2, &(evaluation_rule){ distances, { row, column }, 10, false });
+    return begin_evaluation(io_ctx, names, 2, &(evaluation_rule){ distances, { row, column, 0 }, 10, false });
 }
 
 /* Figure k of the lesion in case i. */

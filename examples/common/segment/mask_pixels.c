@@ -47,6 +47,7 @@ void count_mask_pixels(const peft_dataset *d, mask_pixels *n)
         peft_image *im;
         peft_mask *mask;
         must(peft_dataset_load(d, i, &im));
+        note_slice(peft_dataset_name(d, i), im);
         must(peft_dataset_load_mask(d, i, im, &mask));
         (peft_mask_multilabel(mask) ? add_targets : add_labels)(mask, classes, n);
         peft_mask_free(mask);
@@ -61,7 +62,7 @@ void free_mask_pixels(mask_pixels *n)
     *n = (mask_pixels){ 0 };
 }
 
-void check_masks(const peft_dataset *const *sets, int count, mask_pixels *first)
+void check_masks(const peft_dataset *const *sets, int count, pixel_spacing spacing, mask_pixels *first)
 {
     for (int k = 0; k < count; k++) {
         if (!sets[k]) continue;
@@ -73,4 +74,5 @@ void check_masks(const peft_dataset *const *sets, int count, mask_pixels *first)
                      "kind in --mask-options", label_class_name(sets[k], c));
         free_mask_pixels(&own);
     }
+    warn_of_flat_slices(spacing);
 }

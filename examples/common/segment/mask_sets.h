@@ -3,6 +3,7 @@
  * data set has, which are those of the masks where there are any. */
 #ifndef MASK_SETS_H
 #define MASK_SETS_H
+#include "figures/spacing.h"
 #include <peft/io.h>
 #include <stdbool.h>
 
@@ -17,8 +18,8 @@
       "--shots, --test-per-class and divisions count files, whose slices stay together")
 /* That of a program that computes distances of masks. */
 #define SPACING_FLAG(X) \
-    X(spacing, "ROW:COLUMN", NULL, "with --masks: distances of rows and of columns in mm, for pictures whose files " \
-      "state none")
+    X(spacing, "R:C[:S]", NULL, "with --masks: distances of rows and of columns in mm, for pictures whose files " \
+      "state none, as ROW:COLUMN, or ROW:COLUMN:SLICE with that of slices, for volumes whose files state none")
 /* Those of a program that prints figures of test images. */
 #define MASK_FIGURE_FLAGS(X) \
     SPACING_FLAG(X) \
@@ -44,8 +45,9 @@ typedef struct mask_pixels { int64_t *of, *not_of; } mask_pixels;
 void count_mask_pixels(const peft_dataset *d, mask_pixels *n);
 void free_mask_pixels(mask_pixels *n);
 /* Ends the program if a mask cannot be read or has another size than its image; warns of classes that no mask of the
- * first set has. NULL entries are left out. first: gets the pixels of the first set; NULL: they are not kept. */
-void check_masks(const peft_dataset *const *sets, int count, mask_pixels *first);
+ * first set has, and of volumes that are judged by slices (spacing: of the flag). NULL entries are left out. first:
+ * gets the pixels of the first set; NULL: they are not kept. */
+void check_masks(const peft_dataset *const *sets, int count, pixel_spacing spacing, mask_pixels *first);
 /* "masks: 3 classes: tissue, benign, malignant". */
 void print_mask_classes(const peft_dataset *d);
 #endif

@@ -40,7 +40,7 @@ static void check_picture(const study *s, const run *r, const shown_mask *m, con
 {
     static const char advice[] = "restore the picture, or move the data away to make a page without images";
     char digest[PICTURE_DIGEST_SIZE];
-    const bool known = s->spaced || is_known(spacing_of(picture, (pixel_spacing){ 0, 0 }));
+    const bool known = s->spaced || is_known(spacing_of(picture, (pixel_spacing){ 0 }));
     picture_digest(picture, digest);
     if (*m->digest && strcmp(m->digest, digest))
         fail("%s: the picture differs from the one in the records in %s; %s", name, s->folder, advice);

@@ -97,6 +97,33 @@ zeros 192 | volume '' 0 > unspaced.nii
 grep -q '^  spacing: 1 x 1 x ? mm (height x width x slice; ?: not stated by the file)$' log || fail 'a distance of 0'
 grep -q '^  directions: not stated ' log || fail 'directions without a matrix'
 
+# --- volumes without a distance between slices -------------------------------------------------------------------------
+mkdir flat flat_masks
+for name in a b c d; do
+    tail -c +353 v/$name.nii | volume L 0 > flat/$name.nii
+    cp same/$name.nii flat_masks/$name.nii
+done
+cp v/a.nii flat/e.nii
+cp same/a.nii flat_masks/e.nii
+judge() {
+    "$bin/predict" --backbone "$vit" --model m.safetensors --all-slices --masks flat_masks --case-figures cases.csv \
+        --force flat "$@" > log 2>&1 || fail "predict $*"
+    flat_cases=$(sed 1d cases.csv | cut -d, -f1 | sort -u | wc -l)
+}
+judge
+grep -q 'warning: 4 files of several slices state no distance between slices, such as flat/a.nii: ' log ||
+    fail 'no warning of flat volumes'
+[ "$flat_cases" -eq 13 ] || fail 'cases of flat volumes'
+judge --spacing 2:2:4
+! grep -q 'no distance between slices' log || fail 'a warning although --spacing gives the distance'
+[ "$flat_cases" -eq 5 ] || fail '--spacing with the distance of slices makes no volumes'
+"$bin/finetune" --backbone "$vit" --data flat --masks flat_masks --shots 2 --all-slices --method linear --epochs 1 \
+    --mask-options classes=dark:bright --preprocess range=0:5 --threads 1 --unchecked --force --out f.safetensors \
+    > log 2>&1 || fail 'finetune --unchecked'
+[ "$(grep -c 'no distance between slices' log)" = 1 ] || fail 'finetune --unchecked: not one warning'
+refused 'ROW:COLUMN:SLICE' predict --masks same --spacing 1:1:0
+refused 'ROW:COLUMN:SLICE' predict --masks same --spacing 1:1:1:1
+
 # --- areas are products of the decimal numbers that the floats of a header stand for -----------------------------------
 mkdir decimal
 zeros 192 | volume L 0.8 > decimal/a.nii

@@ -103,7 +103,7 @@ static open_case case_of(const case_evaluator *e, const evaluated_picture *p)
 {
     open_case o = { .depth = 1, .height = peft_image_height(p->image), .width = peft_image_width(p->image) };
     const pixel_spacing s = spacing_of(p->image, e->how.spacing);
-    peft_image_spacing(p->image, o.spacing);
+    o.spacing[0] = s.slice;
     o.spacing[1] = is_known(s) ? s.row : 0;
     o.spacing[2] = is_known(s) ? s.column : 0;
     size_t length;
@@ -115,6 +115,7 @@ static open_case case_of(const case_evaluator *e, const evaluated_picture *p)
 void evaluate_picture(case_evaluator *e, const evaluated_picture *p)
 {
     open_case next = case_of(e, p), *o = &e->open;
+    note_slice(p->name, p->image);
     if (continues(o, &next)) free(next.file);
     else {
         close_case(e);
@@ -140,6 +141,7 @@ void evaluate_picture(case_evaluator *e, const evaluated_picture *p)
 case_table end_evaluation(case_evaluator *e)
 {
     close_case(e);
+    warn_of_flat_slices(e->how.spacing);
     const case_table f = e->table;
     peft_options_free(e->rule);
     peft_segmentation_free(e->figures);
