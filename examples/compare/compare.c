@@ -241,6 +241,7 @@ static study read_study(void)
     read_list(&s, given + own_flags);
     s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
     s.chosen = alloc_shared((size_t)study_size(&s) * sizeof *s.chosen);
+    s.draw = alloc_shared((size_t)s.samplings * sizeof *s.draw);
     s.trials = path_of_trials(&s, given[csv].value);
     s.fingerprint = alloc_shared(64 + 1);
     s.class_names = alloc_shared(class_names_size);

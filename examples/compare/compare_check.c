@@ -2,6 +2,7 @@
  * compare_check.c -- checks the images and the list of methods before the first run of compare. */
 #include "common/data/data.h"
 #include "common/backbone/weights.h"
+#include "common/program/clock.h"
 #include "common/program/errors.h"
 #include "common/segment/mask_sets.h"
 #include "compare_study.h"
@@ -10,26 +11,39 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Checks the pictures of every draw. Without --test-per-class all draws test on the same images, which are checked once
- * (if they are those that a draw does not train on, all pictures of both sets are among those of the first draw). */
-static void check_draws(const study *s)
+/* Counts the images of every draw and, without --unchecked, checks their pictures. Sets whose pictures are all among
+ * those of the first draw are checked with it alone: without --test-per-class the test images, and the training images
+ * where both sets are drawn from --data, or where all are trained on. */
+static void check_draws(study *s)
 {
     const peft_transform *no_transform = NULL;                /* entries may differ in theirs; only decodes */
     const int all_cores = 0;
     mask_pixels *const not_kept = NULL;
+    int64_t decoded = 0;
+    double seconds = 0;
     for (int64_t d = 0; d < s->samplings; d++) {
         training_run t;
         peft_dataset *test;
-        draw_run_data(s, d * s->entries, &t, &test);          /* the first run of draw d */
-        check_overlap(t.train, test);
+        const bool of_one_set = draw_run_data(s, d * s->entries, &t, &test);          /* the first run of draw d */
         const bool same_test = d > 0 && !s->images.tests;
-        const peft_dataset *const sets[] = { t.train, same_test ? NULL : test };
-        check_pictures(sets, 2, no_transform, all_cores);
-        if (has_masks(s)) check_masks(sets, 2, spacing_of_flag(s->spacing), not_kept);
+        const bool same_train = d > 0 && (of_one_set ? !s->images.tests : !s->images.shots);
+        const peft_dataset *const sets[] = { same_train ? NULL : t.train, same_test ? NULL : test };
+        const double start = seconds_now();
+        count_draw(s, d, t.train, test);
+        if (!s->unchecked) {
+            check_overlap(t.train, test);
+            decoded += decode_pictures(sets, 2, no_transform, all_cores);
+            seconds += seconds_now() - start;
+            if (has_masks(s))
+                check_masks((const peft_dataset *const[]){ t.train, sets[1] }, 2, spacing_of_flag(s->spacing), not_kept);
+        }
         peft_dataset_free(t.train);
         peft_context_free(t.io_ctx);                          /* of the data sets, made by draw_run_data */
         peft_dataset_free(test);
     }
+    if (!s->unchecked)
+        printf("decoded %lld pictures of %lld draw%s in %.1f s: all can be read\n", (long long)decoded,
+               (long long)s->samplings, s->samplings == 1 ? "" : "s", seconds);
 }
 
 /* Builds the training of each entry on the first draw, so that wrong options are found before hours of runs. */
@@ -40,9 +54,9 @@ void check_list(study *s)
     training_run t;
     program_name = "compare";                                 /* until the entries of the list are checked */
     check_backbone(s->backbone);
-    if (!s->unchecked) check_draws(s);
+    check_draws(s);
     draw_run_data(s, 0, &t, &test);
-    print_patients(t.train, NULL, test);
+    if (!peft_dataset_has_groups(t.train) && !peft_dataset_has_groups(test)) print_patients(t.train, NULL, test);
     if (has_masks(s)) {
         refuse_several_labels(test);
         store_class_names(s, test);

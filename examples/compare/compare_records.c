@@ -114,15 +114,17 @@ static void put_entry(FILE *f, const entry *e)
     fputc('\n', f);
 }
 
-static int64_t count_cases(const peft_dataset *d)
+/* Writes what is counted of the draws: of equal draws one row each, else for each draw. */
+static void put_draws(FILE *f, const study *s)
 {
-    case_list c = cases_of(d);
-    const int64_t n = c.count;
-    free_cases(&c);
-    return n;
+    static const char *const names[draw_counts] = { "train_images", "test_images", "test_cases" };
+    const int64_t rows = draws_differ(s) ? s->samplings : 1;
+    for (int k = 0; k < draw_counts; k++)
+        for (int64_t d = 0; d < rows && (k != draw_test_cases || s->per_case); d++)
+            put_count(f, names[k], s->draw[d].of[k]);
 }
 
-/* Draws the images of the first run and builds its training, to know their numbers and the backbone's properties. */
+/* Draws the images of the first run and builds its training, to know the classes and the backbone's properties. */
 void write_study(study *s)
 {
     training_run t;
@@ -157,9 +159,7 @@ void write_study(study *s)
     put_count(record.file, "runs", s->runs);
     fprintf(record.file, "seed,%" PRIu64 "\n", s->seed);
     put_count(record.file, "jobs", s->jobs);
-    put_count(record.file, "train_images", peft_dataset_count(t.train));
-    put_count(record.file, "test_images", peft_dataset_count(test));
-    if (s->per_case) put_count(record.file, "test_cases", count_cases(test));
+    put_draws(record.file, s);
     for (int64_t c = 0; c < label_classes(test); c++) put_text(record.file, "class", label_class_name(test, c));
     for (int64_t e = 0; e < s->entries; e++) put_entry(record.file, &s->entry[e]);
     close_atomic(&record);

@@ -153,11 +153,12 @@ void write_figure(const char *path, const study *s)
         panel[p] = (chart_panel){ .title = shown[p].title, .bars = shown[p].bars, .decimals = shown[p].decimals,
                                   .points = points };
     }
-    char note[240], shots[32] = "all";
-    if (s->images.shots) snprintf(shots, sizeof shots, "%lld", (long long)s->images.shots);
+    char note[280], shots[RANGE_TEXT];
+    if (s->images.shots) snprintf(shots, sizeof shots, "%lld %s per class", (long long)s->images.shots,
+                                  s->images.all_slices ? "files" : "images");
+    else range_text(shots, range_of_draws(s, draw_train_images, 0), "training image");
     /* "\302\261" is the plus-minus sign in UTF-8. */
-    snprintf(note, sizeof note, "%s %s per class, %lld draw%s x %lld seed%s; %s%s%sline: mean \302\261 sd", shots,
-             s->images.all_slices ? "files" : "images",
+    snprintf(note, sizeof note, "%s, %lld draw%s x %lld seed%s; %s%s%sline: mean \302\261 sd", shots,
              (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "",
              s->per_case ? "of cases, " : "", s->per_case ? case_rule_phrase[s->rule] : "",
              s->per_case ? "; " : "");

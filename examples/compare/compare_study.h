@@ -7,6 +7,7 @@
 #define COMPARE_STUDY_H
 #include "common/cases/cases.h"
 #include "common/data/data.h"
+#include "common/figures/count_range.h"
 #include "common/files/csv.h"
 #include "common/files/records.h"
 #include "common/maps/map_list.h"
@@ -42,6 +43,10 @@ enum { class_names_size = 1 << 16 };
 /* The settings that --tune chose in a run, "lr=0.01,epochs=20"; empty: none. */
 typedef struct chosen { char text[400]; } chosen;
 
+/* What is counted of a draw, by the names of study.csv. Cases: with --per-case. */
+enum { draw_train_images, draw_test_images, draw_test_cases, draw_counts };
+typedef struct draw_count { int64_t of[draw_counts]; } draw_count;
+
 typedef struct study {
     const char *list, *backbone;                              /* paths */
     data_request images;                                      /* without the seed, which each draw has its own of */
@@ -66,6 +71,7 @@ typedef struct study {
     double *of_class;                                         /* [samplings * runs * entries, classes,
                                                                * results_of_class], in shared memory */
     chosen *chosen;                                           /* likewise */
+    draw_count *draw;                                         /* [samplings], in shared memory */
     char *trials;                                             /* path of the table of --tune; NULL: no entry has it */
     bool *done;                                               /* [samplings * runs * entries] */
     char *fingerprint;                                        /* of the backbone, 64 digits, in shared memory */
@@ -91,8 +97,12 @@ void read_list(study *s, const flag *defaults);
 void free_list(study *s);
 
 /* compare_draw.c: draws the images of run i and sets what the caller of build_training must set in t. With per_case the
- * cases of the test images are checked. */
-void draw_run_data(const study *s, int64_t i, training_run *t, peft_dataset **test);
+ * cases of the test images are checked. True: all draws are of the same images, those of --data. */
+bool draw_run_data(const study *s, int64_t i, training_run *t, peft_dataset **test);
+/* Counts the images of draw d (from 0), and prints them if it is one of the first draws. */
+void count_draw(study *s, int64_t d, const peft_dataset *train, const peft_dataset *test);
+count_range range_of_draws(const study *s, int count, int64_t first);    /* of draw `first` (from 0) and later ones */
+bool draws_differ(const study *s);                            /* Are their numbers of images or cases different? */
 
 /* compare_run.c: does run i and stores result[i]. Called in a child process, as errors call exit. */
 void perform_run(study *s, int64_t i);

@@ -18,13 +18,25 @@ const char *study_property(const study *s, const char *name)
     return NULL;
 }
 
-int64_t study_integer(const study *s, const char *name)
+count_range study_range(const study *s, const char *name, int64_t *rows)
 {
-    const char *text = study_property(s, name);
-    if (!text) fail("%s/study.csv: has no row '%s'; repeat the study with compare --records", s->folder, name);
+    count_range r = EMPTY_RANGE;
     char path[1024];
     snprintf(path, sizeof path, "%s/study.csv", s->folder);
-    return whole_number(text, 1 << 30, path);
+    *rows = 0;
+    for (int64_t i = 0; i < s->properties; i++) {
+        if (strcmp(s->property[i][0], name)) continue;
+        add_to_range(&r, whole_number(s->property[i][1], 1 << 30, path));
+        ++*rows;
+    }
+    if (!*rows) fail("%s: has no row '%s'; repeat the study with compare --records", path, name);
+    return r;
+}
+
+int64_t study_integer(const study *s, const char *name)
+{
+    int64_t rows;
+    return study_range(s, name, &rows).low;
 }
 
 /* Was --spacing given? Older records have it in the settings alone. */

@@ -3,6 +3,7 @@
  * runs. */
 #ifndef REPORT_STUDY_H
 #define REPORT_STUDY_H
+#include "common/figures/count_range.h"
 #include "common/files/records.h"
 #include "common/segment/figures/case_figures.h"
 #include <stdbool.h>
@@ -77,6 +78,9 @@ const char *study_property(const study *s, const char *name); /* NULL: the study
 bool        study_has_cases(const study *s);                  /* results are of cases, not of single images */
 const char *study_unit(const study *s);                       /* what results are of: "images" or "cases" */
 int64_t     study_integer(const study *s, const char *name);  /* a property that is a whole number; fails without it */
+/* What is counted of the draws, "train_images", where they differ in a row of study.csv for each draw; fails without
+ * it. Records of before have the number of the first draw alone; rows: how many there are. */
+count_range study_range(const study *s, const char *name, int64_t *rows);
 
 /* Result `column` (result_accuracy, ...) of all runs, [runs]; NaN for a run that is not done. To be freed. */
 double *column_values(const study *s, const method *m, int column);

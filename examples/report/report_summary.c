@@ -27,29 +27,44 @@ void put_title(FILE *f, const study *s, const study *all, int64_t studies)
 
 static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }    /* ending of a noun */
 
+/* Numbers of images of all draws and runs. Records of libpeft 1.0 hold those of the first draw alone, beside the
+ * numbers of test images of all runs. */
+static void put_images(FILE *f, const study *s)
+{
+    int64_t rows, shots = study_integer(s, "shots");
+    const count_range train = study_range(s, "train_images", &rows);
+    count_range test = study_range(s, "test_images", &rows);
+    const bool of_files = study_property(s, "all_slices");
+    char text[RANGE_TEXT];
+    for (int64_t m = 0; m < s->methods && !study_has_cases(s); m++)
+        for (int64_t i = 0; i < s->runs; i++) {
+            const run *r = &s->method[m].run[i];
+            if (r->done) add_to_range(&test, (int64_t)r->value[result_test_images]);
+        }
+    fputs(range_text(text, train, "training image"), f);
+    if (rows == 1 && test.low < test.high) fputs(" in the first draw", f);
+    if (shots) fprintf(f, " (%lld%s per class%s)", (long long)shots, of_files ? " files, with all their slices," : "",
+                       s->masks ? " of images" : "");
+    fprintf(f, " and %s per run", range_text(text, test, "held-out image"));
+    if (!study_has_cases(s)) return;
+    fprintf(f, ", of %s; all results are of cases, by the rule ",
+            range_text(text, study_range(s, "test_cases", &rows), "case"));
+    put_escaped(f, study_property(s, "per_case"));
+    fputs(" over their images", f);
+}
+
 /* Writes one paragraph on classes, images, draws, backbone and threads. "\303\227" is the multiplication sign. */
 static void put_study_summary(FILE *f, const study *s)
 {
-    int64_t shots = study_integer(s, "shots"), draws = study_integer(s, "samplings"), seeds = study_integer(s, "runs"),
-            train_images = study_integer(s, "train_images"), test_images = study_integer(s, "test_images"),
-            jobs = study_integer(s, "jobs");
+    int64_t draws = study_integer(s, "samplings"), seeds = study_integer(s, "runs"), jobs = study_integer(s, "jobs");
     const char *path = study_property(s, "backbone"), *slash = path ? strrchr(path, '/') : NULL;
     fprintf(f, "<p>%lld classes %s(", (long long)s->classes, s->masks ? "of pixels " : "");
     for (int64_t c = 0; c < s->classes; c++) {
         if (c) fputs(", ", f);
         put_escaped(f, s->class_name[c]);
     }
-    fprintf(f, "); %lld training image%s", (long long)train_images, plural(train_images));
-    const bool of_files = study_property(s, "all_slices");
-    if (shots) fprintf(f, " (%lld%s per class%s)", (long long)shots, of_files ? " files, with all their slices," : "",
-                       s->masks ? " of images" : "");
-    fprintf(f, " and %lld held-out image%s per run", (long long)test_images, plural(test_images));
-    if (study_has_cases(s)) {
-        fprintf(f, ", of %lld cases; all results are of cases, by the rule ",
-                (long long)study_integer(s, "test_cases"));
-        put_escaped(f, study_property(s, "per_case"));
-        fputs(" over their images", f);
-    }
+    fputs("); ", f);
+    put_images(f, s);
     fprintf(f, "; %lld draw%s of the images \303\227 %lld seed%s. Backbone ", (long long)draws, plural(draws),
             (long long)seeds, plural(seeds));
     put_escaped(f, slash ? slash + 1 : path ? path : "unknown");

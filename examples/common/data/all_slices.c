@@ -23,10 +23,16 @@ void replace_by_slices(const data_request *q, peft_dataset **d)
     if (q->all_slices && *d) *d = all_slices_of(*d, NULL);
 }
 
-bool has_slices(const peft_dataset *d)
+slice_count count_slices(const peft_dataset *d)
 {
+    slice_count n = { 0, 0 };
     size_t length;
-    for (int64_t i = 0; i < peft_dataset_count(d); i++)
-        if (slice_of_name(peft_dataset_name(d, i), &length) >= 0) return true;
-    return false;
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) {
+        const int64_t slice = slice_of_name(peft_dataset_name(d, i), &length);
+        n.slices += slice >= 0;
+        n.files += slice == 0;
+    }
+    return n;
 }
+
+bool has_slices(const peft_dataset *d) { return count_slices(d).slices > 0; }

@@ -105,11 +105,10 @@ static void *decode(void *user)
     return NULL;
 }
 
-void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads)
+int64_t decode_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads)
 {
     check c = { .sets = sets, .count = count, .transform = transform, .lock = PTHREAD_MUTEX_INITIALIZER,
                 .ctx = make_context() };
-    const double start = seconds_now();
     run_in_threads(thread_count(threads), decode, &c);
     if (c.broken) {
         for (int k = 0; k < max_reported && k < c.broken; k++) report("%s", c.error[k]);
@@ -119,6 +118,13 @@ void check_pictures(const peft_dataset *const *sets, int count, const peft_trans
     if (!stop_requested) warn_of_forms(&c.forms);
     free_forms(&c.forms);
     peft_context_free(c.ctx);
+    return c.decoded;
+}
+
+void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads)
+{
+    const double start = seconds_now();
+    const int64_t decoded = decode_pictures(sets, count, transform, threads);
     if (!stop_requested)
-        printf("decoded %lld pictures in %.1f s: all can be read\n", (long long)c.decoded, seconds_now() - start);
+        printf("decoded %lld pictures in %.1f s: all can be read\n", (long long)decoded, seconds_now() - start);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * data.c -- opens the training and test set: splits of the data, few-shot draws, matching classes (data.h). */
 #include "data.h"
-#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include "common/segment/mask_sets.h"
 #include <stdio.h>
@@ -175,10 +174,16 @@ void match_classes(peft_dataset **d, const char *name, const peft_dataset *train
     *d = matched;
 }
 
+/* Have the images no classes, as those of a folder without folders of classes, whose masks have them? */
+static bool is_unlabelled(const peft_dataset *d)
+{
+    return peft_dataset_classes(d) == 1 && !strcmp(peft_dataset_class_name(d, 0), "unlabelled");
+}
+
 /* Refuses pictures without labels, which a DICOMDIR has. */
 static void check_labelled(const peft_dataset *d, const char *path)
 {
-    if (peft_dataset_classes(d) == 1 && !strcmp(peft_dataset_class_name(d, 0), "unlabelled"))
+    if (is_unlabelled(d))
         fail("%s: its pictures have no labels; give a table with a column of labels, or a folder for each class", path);
 }
 
@@ -239,21 +244,14 @@ char *class_name_lines(const peft_dataset *d)
     return names;
 }
 
-/* Prints how many of the images are slices, and of how many files. Counts files by their slice 0, which is always
- * present (replace_by_slices). */
+/* Prints how many of the images are slices, and of how many files. */
 static void print_slices(const peft_dataset *d)
 {
-    int64_t slices = 0, files = 0;
-    size_t length;
-    for (int64_t i = 0; i < peft_dataset_count(d); i++) {
-        const int64_t slice = slice_of_name(peft_dataset_name(d, i), &length);
-        slices += slice >= 0;
-        files += slice == 0;
-    }
-    if (!slices) return;
-    if (slices == peft_dataset_count(d)) printf(", slices");
-    else printf(", %lld of them slices", (long long)slices);
-    printf(" of %lld file%s", (long long)files, files == 1 ? "" : "s");
+    const slice_count n = count_slices(d);
+    if (!n.slices) return;
+    if (n.slices == peft_dataset_count(d)) printf(", slices");
+    else printf(", %lld of them slices", (long long)n.slices);
+    printf(" of %lld file%s", (long long)n.files, n.files == 1 ? "" : "s");
 }
 
 void print_set(const char *title, const peft_dataset *d)
@@ -263,7 +261,7 @@ void print_set(const char *title, const peft_dataset *d)
     int64_t *count = count_classes(d), *judged = count_judged(d);
     printf("%s: %lld image%s", title, (long long)all, all == 1 ? "" : "s");
     print_slices(d);
-    for (int64_t c = 0; c < peft_dataset_classes(d); c++) {
+    for (int64_t c = 0; c < peft_dataset_classes(d) && !is_unlabelled(d); c++) {
         printf("%s %s %lld", c ? "," : ":", peft_dataset_class_name(d, c), (long long)count[c]);
         if (judged[c] < all) printf(" (%lld not judged)", (long long)(all - judged[c]));
     }

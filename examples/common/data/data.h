@@ -70,6 +70,9 @@ peft_dataset *all_slices_of(peft_dataset *d, const char *of_model);
 /* With q->all_slices replaces *d (may be NULL) by its slices. Call it after all draws and divisions, so that these
  * select files: then the slices of a file, and the files of a patient, stay in one set. */
 void replace_by_slices(const data_request *q, peft_dataset **d);
+/* How many images are slices, and of how many files: of each file all slices are there. */
+typedef struct slice_count { int64_t slices, files; } slice_count;
+slice_count count_slices(const peft_dataset *d);
 bool has_slices(const peft_dataset *d);                       /* Is an image a slice of a file? */
 /* Opens the training and the test set under ctx. A path is that of a folder of class folders, a folder with such
  * folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, a list file, or a table. test NULL: the test
@@ -91,6 +94,8 @@ char *class_name_lines(const peft_dataset *d);                /* of labels or ma
  * the time taken. Ends the program with the names of pictures that cannot be read or that the transform (may be NULL)
  * refuses, such as signed samples without a range. Returns early on stop_requested. */
 void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads);
+/* The same without a word on the time; returns the number of pictures. */
+int64_t decode_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads);
 /* Returns the number of test images that are also training images: the same path, a link to the same file, or equal
  * content. Warns with some of their names, and ends the program if all test images are training images. Also warns of
  * training images with two labels, and ends the program if one file is listed under two labels. */
@@ -107,6 +112,9 @@ int64_t shared_patients(const peft_dataset *a, const peft_dataset *b);
 /* Prints the number of patients of each set, and how many are in two of them, or that none are known. validation: NULL
  * if there are no such images. */
 void print_patients(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test);
+/* The same without a line end; false: none are known, and nothing is printed. before: printed before it. */
+bool print_patient_counts(const char *before, const peft_dataset *train, const peft_dataset *validation,
+                          const peft_dataset *test);
 int64_t *count_classes(const peft_dataset *d);                /* images of each class, [classes]; to be freed */
 int64_t *count_judged(const peft_dataset *d);                 /* images whose target of each class is known */
 /* Fails if a draw of held-out images, "test", took all images of a class, as those of a patient come into one set. */

@@ -77,7 +77,8 @@ int64_t shared_patients(const peft_dataset *a, const peft_dataset *b)
     return peft_dataset_has_groups(a) && peft_dataset_has_groups(b) ? shared(a, b) : -1;
 }
 
-void print_patients(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test)
+bool print_patient_counts(const char *before, const peft_dataset *train, const peft_dataset *validation,
+                          const peft_dataset *test)
 {
     named_set sets[3] = { { train, "training", "data" } };
     int count = 1;
@@ -87,15 +88,11 @@ void print_patients(const peft_dataset *train, const peft_dataset *validation, c
         known |= peft_dataset_has_groups(validation) != 0;
     }
     sets[count++] = (named_set){ test, "test", "test" };
-    if (!known) {
-        printf("patients: not known; where a patient has several images, give --patients PATTERN, or a table with a "
-               "column of patients, so that none is in %s (docs/tables.md)\n", validation ? "two sets" : "both sets");
-        return;
-    }
+    if (!known) return false;
     const char **names;
     const int64_t patients = all_patients(sets, count, &names), twice = in_two_sets(sets, count, names, patients);
     const int64_t unknown = without_patient(sets, count);
-    printf("patients: %lld, ", (long long)patients);
+    printf("%spatients: %lld, ", before, (long long)patients);
     if (twice) printf("%lld in two splits: the metrics do not hold for new patients", (long long)twice);
     else printf("none in two splits");
     for (int k = 0; k < count; k++)
@@ -107,6 +104,15 @@ void print_patients(const peft_dataset *train, const peft_dataset *validation, c
             if (both) printf("%s %lld in %s and %s", listed++ ? "," : ";", (long long)both, sets[k].name, sets[m].name);
         }
     if (unknown) printf("; %lld images of no known patient", (long long)unknown);
-    printf(")\n");
+    putchar(')');
     free(names);
+    return true;
+}
+
+void print_patients(const peft_dataset *train, const peft_dataset *validation, const peft_dataset *test)
+{
+    if (!print_patient_counts("", train, validation, test))
+        printf("patients: not known; where a patient has several images, give --patients PATTERN, or a table with a "
+               "column of patients, so that none is in %s (docs/tables.md)", validation ? "two sets" : "both sets");
+    putchar('\n');
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * records.h -- file names and columns of the folder that compare --records writes and report reads. A study is what one
  * run of compare measures: methods and settings (the entries of its list), each trained several times on several draws.
- *   study.csv                one property of the study in each row: its name, then its value (compare_records.c)
+ *   study.csv                one property of the study in each row: its name, then its value (compare_records.c);
+ *                            train_images, test_images and test_cases have a row for each draw where draws differ
  *   KEY-SEED-RUN.run.csv     heading and one row, as in compare's CSV file
  *   KEY-SEED-RUN.curve.csv   epoch,loss,balanced_accuracy: mean training loss of the epoch, and the test images'
  *                            balanced accuracy (empty in epochs without an evaluation); of masks epoch,loss,dice

@@ -70,8 +70,8 @@ make_volume 6 two f
 # --- a training on volumes is that on all their slices ----------------------------------------------------------------
 tune images --all-slices --test images/two --epochs 2 --out m.safetensors --case-figures cases.csv > log 2>&1 ||
     fail 'volumes'
-grep -q '^training: 20 images, slices of 4 files: unlabelled 20$' log || fail 'the files are not counted'
-grep -q '^test: 10 images, slices of 2 files: ' log || fail 'the test files are not counted'
+grep -q '^training: 20 images, slices of 4 files$' log || fail 'the files are not counted'
+grep -q '^test: 10 images, slices of 2 files; all images of --test$' log || fail 'the test files are not counted'
 cp log volumes.log
 tune slices --test slices/two --epochs 2 --out s.safetensors > log 2>&1 || fail 'pictures of slices'
 cmp m.safetensors s.safetensors > log 2>&1 || fail 'another model than of pictures of the slices'
@@ -160,6 +160,8 @@ value() { awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == na
     study.csv; }
 printf 'head: --method linear --lr 1e-2\n' > list.txt
 study --all-slices --jobs 2 > log 2>&1 || fail 'no study'
+grep -q '^draw 2: training: 10 images, slices of 2 files; test: 10 images, slices of 2 files$' log ||
+    fail 'files of a draw are not counted'
 tune images --all-slices --test images/two --shots 2 --epochs 2 --out draw.safetensors > log 2>&1 || fail 'draw 1'
 [ "$(awk -F, 'NR == 1 || $3 == 1' study.csv > one; mv one study.csv; printf '%.5f' "$(value dice)")" = \
     "$(sed -n 's/^test_dice  *//p' log)" ] || fail 'not the Dice of finetune'
