@@ -241,6 +241,7 @@ static study read_study(void)
     read_list(&s, given + own_flags);
     s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
     s.chosen = alloc_shared((size_t)study_size(&s) * sizeof *s.chosen);
+    s.unit = alloc_shared((size_t)study_size(&s) * sizeof *s.unit);
     s.draw = alloc_shared((size_t)s.samplings * sizeof *s.draw);
     s.trials = path_of_trials(&s, given[csv].value);
     s.fingerprint = alloc_shared(64 + 1);
@@ -276,7 +277,10 @@ static void check_outputs(const study *s)
 static void read_done(study *s)
 {
     read_csv(given[csv].value, s);
-    for (int64_t i = 0; s->records && i < study_size(s); i++) s->done[i] = s->done[i] && has_records(s, i);
+    for (int64_t i = 0; s->records && i < study_size(s); i++) {
+        s->done[i] = s->done[i] && has_records(s, i);
+        if (s->done[i]) read_unit(s, i);
+    }
 }
 
 int main(int argc, char **argv)

@@ -53,19 +53,22 @@ static void print_number(int width, int decimals, double v)
 
 void print_table(const study *s)
 {
-    static const struct { int column; double factor; const char *heading; } quality[] = {
-        { result_accuracy, 100, "accuracy %" }, { result_balanced_accuracy, 100, "balanced acc. %" },
-        { result_map, 100, "mAP %" }, { result_auroc_macro, 100, "macro AUROC %" }, { result_dice, 100, "Dice %" },
-        { result_iou, 100, "IoU %" }, { result_hd95, 1, "HD95 mm or px" },
-        { result_surface_distance, 1, "surf. mm or px" } };
+    static const struct { int column; double factor; const char *heading; bool unit; } quality[] = {
+        { result_accuracy, 100, "accuracy", false }, { result_balanced_accuracy, 100, "balanced acc.", false },
+        { result_map, 100, "mAP", false }, { result_auroc_macro, 100, "macro AUROC", false },
+        { result_dice, 100, "Dice", false }, { result_iou, 100, "IoU", false }, { result_hd95, 1, "HD95", true },
+        { result_surface_distance, 1, "surf.", true } };
     enum { qualities = sizeof quality / sizeof *quality };
     int width = 6;                                            /* of the column of labels */
     if (s->per_case) printf("metrics are of cases: %s\n", case_rule_phrase[s->rule]);
     for (int64_t e = 0; e < s->entries; e++)
         if ((int)strlen(s->entry[e].label) > width) width = (int)strlen(s->entry[e].label);
     printf("%-*s %5s", width, "", "runs");
-    for (int q = 0; q < qualities; q++)
-        if (has_values(s, quality[q].column)) printf("%16s", quality[q].heading);
+    for (int q = 0; q < qualities; q++) {
+        char heading[32];
+        snprintf(heading, sizeof heading, "%s %s", quality[q].heading, quality[q].unit ? distance_unit(s) : "%");
+        if (has_values(s, quality[q].column)) printf("%16s", heading);
+    }
     printf("%12s %8s %8s %12s %9s\n", "trained", "s/step", "seconds", "planned MiB", "peak MiB");
     for (int64_t e = 0; e < s->entries; e++) {
         moments seconds = summarise(s, e, result_seconds), steps = summarise(s, e, result_seconds_per_step);
@@ -129,8 +132,10 @@ void write_summary(const char *path, const study *s)
 void write_figure(const char *path, const study *s)
 {
     typedef struct quantity { const char *title; int column; double factor; int decimals; bool bars; } quantity;
-    static const quantity of_masks[] = { { "Mean Dice (%)", result_dice, 100, 1, false },
-                                         { "HD95 (mm, or pixels)", result_hd95, 1, 1, false } };
+    char distance[32];
+    snprintf(distance, sizeof distance, "HD95 (%s)", distance_unit(s));
+    const quantity of_masks[] = { { "Mean Dice (%)", result_dice, 100, 1, false },
+                                  { distance, result_hd95, 1, 1, false } };
     static const quantity of_classes[] = { { "Balanced accuracy (%)", result_balanced_accuracy, 100, 1, false },
                                            { "Macro AUROC (%)", result_auroc_macro, 100, 1, false } };
     static const quantity precision = { "Mean average precision (%)", result_map, 100, 1, false };

@@ -71,6 +71,7 @@ typedef struct study {
     double *of_class;                                         /* [samplings * runs * entries, classes,
                                                                * results_of_class], in shared memory */
     chosen *chosen;                                           /* likewise */
+    const char **unit;                                        /* of distances, likewise: "mm", "px"; NULL: not known */
     draw_count *draw;                                         /* [samplings], in shared memory */
     char *trials;                                             /* path of the table of --tune; NULL: no entry has it */
     bool *done;                                               /* [samplings * runs * entries] */

@@ -35,6 +35,7 @@ void finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, co
     must(peft_session_create(t->model, NULL, &session));
     case_table f = score_spaced_cases(session, test, t->transform, spacing_of_flag(s->spacing));
     store_results(s, i, &f, test);
+    store_unit(s, i, &f);
     *run_value(s, i, result_seconds) = run_seconds(clock);
     if (s->judge_every && t->epochs) curve[t->epochs - 1].figure = *run_value(s, i, result_dice);
     if (s->records && run_shows_masks(s, i)) write_shown_masks(s, i, t, session, test, &f);

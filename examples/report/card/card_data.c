@@ -3,13 +3,39 @@
  * lie, and digests by which they can be told later (card.h). */
 #include "card.h"
 #include "common/figures/svg.h"
+#include <math.h>
+#include <string.h>
 
-/* A table with a row for each set: images, patients, and images of each class if they are few. */
+static double files_of(const json *set)
+{
+    const json *files = json_member(set, "files");
+    return files && files->kind == JSON_LIST ? (double)files->count : NAN;
+}
+
+/* Are images slices of files, of which the record lists each once? */
+static bool has_slices(const model_card *c)
+{
+    bool any = false;
+    for (int i = 0; i < 3; i++) any |= files_of(c->data[i]) < number_in(c->data[i], "images");
+    return any;
+}
+
+/* Classes of images that are few. Where masks have the classes, images may be of none, as those of a folder without
+ * folders of classes. */
+static int64_t listed_classes(const model_card *c)
+{
+    const bool none = c->classes == 1 && !strcmp(c->class_name[0], "unlabelled");
+    return none || c->classes > most_listed ? 0 : c->classes;
+}
+
+/* A table with a row for each set: images, files of slices, patients, and images of each class. */
 static void put_sets(page *p, const model_card *c)
 {
-    const int64_t listed = c->classes > most_listed ? 0 : c->classes;
+    const int64_t listed = listed_classes(c);
+    const bool slices = has_slices(c);
     table *t = new_table("Images and patients", "Images of");
-    add_number_column(t, "Images", WHOLE);
+    add_number_column(t, slices ? "Images (slices)" : "Images", WHOLE);
+    if (slices) add_number_column(t, "Files", WHOLE);
     add_number_column(t, "Patients", WHOLE);
     for (int64_t k = 0; k < listed; k++) add_number_column(t, c->class_name[k], WHOLE);
     for (int i = 0; i < 3; i++) {
@@ -17,6 +43,7 @@ static void put_sets(page *p, const model_card *c)
         if (!d) continue;
         add_row(t, card_set_name[i]);
         add_number(t, number_in(d, "images"));
+        if (slices) add_number(t, files_of(d));
         add_number(t, number_in(d, "patients"));
         for (int64_t k = 0; k < listed; k++) add_number(t, number_in(json_member(d, "classes"), c->class_name[k]));
     }

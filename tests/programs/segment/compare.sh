@@ -34,7 +34,7 @@ printf '%s\n' 'head: --method linear --lr 1e-2' \
 study a --jobs 1 --records rec --judge-every 1 > log 2>&1 || fail 'failed'
 grep -q '^masks: 3 classes' log || fail 'the classes are not named'
 grep -q '^LoRA, draw 2, run 1: Dice ' log || fail 'no Dice of a run'
-grep -q '^ *runs *Dice % *IoU % *HD95 mm or px *surf. mm or px ' log || fail 'no heading of the table'
+grep -q '^ *runs *Dice % *IoU % *HD95 px *surf. px ' log || fail 'no heading of the table'
 grep -q '>Mean Dice (%)<' a.svg || fail 'no chart of Dice'
 figures a > one
 study b --jobs 3 > log 2>&1 || fail 'failed with three jobs'
@@ -72,6 +72,7 @@ cp "$cases" lost.csv
 rm "$cases"
 study a --resume --records rec --judge-every 1 > log 2>&1 || fail 'resume failed'
 [ "$(grep -c ' run 1: ' log)" -eq 1 ] || fail 'not the one run without cases'
+grep -q ' HD95 px *surf. px ' log || fail 'another unit after --resume'
 cmp "$cases" lost.csv > log 2>&1 || fail 'other figures by case'
 # A study that is killed after its first run, with a torn row.
 start=exec
@@ -123,6 +124,7 @@ for mask in ph/masks/benign-like/*.png; do cp "$mask" "beside/benign-like/$(base
 "$bin/compare" --backbone "$vit" --data beside --mask-options "suffix=_mask,$options" --methods list.txt --shots 4 \
     --samplings 1 --runs 1 --epochs 1 --csv d.csv --summary d-s.csv --svg d.svg --records mm --spacing 2:2 > log 2>&1 ||
     fail 'masks beside their images'
+grep -q ' HD95 mm *surf. mm ' log && grep -q '>HD95 (mm)<' d.svg || fail 'the table or the chart has another unit'
 "$bin/report" --out d.html mm > log 2>&1 || fail 'no page of masks beside their images'
 [ "$(grep -o 'class="cells" href="data:image' d.html | wc -l)" -eq 4 ] || fail 'not two pictures with overlays'
 cut -d, -f12 mm/*.cases.csv | sort -u | tr '\n' ' ' | grep -q '^mm unit $' || fail 'not in millimetres'

@@ -102,6 +102,9 @@ for file in a b c d; do
     grep -q "\"$(sha256sum images/one/$file.nii | cut -d' ' -f1)\"" $record || fail "no sum of $file.nii"
 done
 "$bin/report" --card m.safetensors --out card.html > log 2>&1 || fail 'no model card'
+tr -d '\n' < card.html | grep -q '>Images (slices)<.*>Files<.*>training</th><td[^>]*>20</td><td[^>]*>4</td>' ||
+    fail 'the card does not count the volumes'
+if grep -q unlabelled card.html; then fail 'a class of images on the card'; fi
 grep -q 'Few test cases, and so wide intervals: 2\.' card.html || fail 'the card counts images, not cases'
 # The volumes of the model's training are found again.
 if part=two tune images --all-slices --model m.safetensors --test images/one --epochs 1 --out again.safetensors \
