@@ -34,8 +34,8 @@ static void check_draws(study *s)
             check_overlap(t.train, test);
             decoded += decode_pictures(sets, 2, no_transform, all_cores);
             seconds += seconds_now() - start;
-            if (has_masks(s))
-                check_masks((const peft_dataset *const[]){ t.train, sets[1] }, 2, spacing_of_flag(s->spacing), not_kept);
+            const peft_dataset *const masked[] = { t.train, sets[1] };
+            if (has_masks(s)) check_masks(masked, 2, spacing_of_flag(s->spacing), not_kept);
         }
         peft_dataset_free(t.train);
         peft_context_free(t.io_ctx);                          /* of the data sets, made by draw_run_data */

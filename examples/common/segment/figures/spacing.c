@@ -2,7 +2,7 @@
  * spacing.c -- reads --spacing, and chooses the spacing of a picture (spacing.h). */
 #include "spacing.h"
 #include "common/flags/decimal.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include <stdlib.h>
 #include <string.h>
