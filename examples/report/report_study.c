@@ -105,6 +105,7 @@ void free_study(study *s)
             for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
             for (int64_t k = 0; k < r->shown_masks; k++) free(r->shown[k].label);
             free_case_figures(&r->cases);
+            free(r->of_class);
         }
         free(s->method[m].run);
     }

@@ -40,6 +40,7 @@ typedef struct run {
     int64_t draw, number;                                     /* number of the draw; of the run on this draw; from 1 */
     uint64_t draw_seed;                                       /* of the draw */
     double value[result_columns];                             /* results, by result_accuracy and so on */
+    double *of_class;                                         /* of masks: [classes, results_of_class]; else NULL */
     const char *chosen;                                       /* what --tune chose, "lr=0.01"; empty: nothing */
     int64_t epochs, images;                                   /* images: test images, or cases (study_has_cases) */
     double *loss, *figure;                                    /* [epochs]: loss, judged figure; NaN: no value */

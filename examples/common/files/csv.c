@@ -42,6 +42,9 @@ const char *name_in_both(const char *const *a, int64_t a_count, const char *cons
     return NULL;
 }
 
+/* A line of a file that an editor of Windows has saved ends in "\r\n". */
+static bool is_line_end(const char *text) { return *text == '\n' || (*text == '\r' && text[1] == '\n'); }
+
 /* Reads at `in` and writes the fields without quotes over the same text at `out`, which never overtakes `in`. */
 int read_csv_row(char **text, char **field, int max_fields)
 {
@@ -51,10 +54,11 @@ int read_csv_row(char **text, char **field, int max_fields)
         char *out = field[count++] = in;
         const bool quoted = *in == '"';
         if (quoted) in++;
-        for (; *in && (quoted || (*in != ',' && *in != '\n')); in++) {
+        for (; *in && (quoted || (*in != ',' && !is_line_end(in))); in++) {
             if (quoted && *in == '"' && *++in != '"') break;  /* "" in a quoted field is one quote, " alone its end */
             *out++ = *in;
         }
+        if (*in == '\r' && is_line_end(in)) in++;
         const char end = *in;                                 /* comma, line end or 0 */
         *out = 0;
         if (end) in++;

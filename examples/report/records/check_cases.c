@@ -84,18 +84,28 @@ static void check_sums(const case_table *f, int64_t i, const char *path)
              damaged_records_advice);
 }
 
-/* The means in the .run.csv file. */
+/* Checks a mean of the .run.csv file. class: its name; "": the mean of the classes. */
+static void check_mean(const study *s, const method *m, const run *r, const char *path, int kind, const char *class,
+                       double mean, double of_run)
+{
+    char text[number_size], other[number_size];
+    if (isnan(mean) ? isnan(of_run) : fabs(mean - of_run) <= 1e-8 * fmax(1, mean)) return;
+    char *run_path = path_of_record(s, m, r, "run");
+    fail("%s: the mean %s%s%s of the cases is %s, and %s has %s; %s", path, case_figure_name[kind],
+         *class ? " of class " : "", class, number_text(text, mean), run_path, number_text(other, of_run),
+         damaged_records_advice);
+}
+
 static void check_means(const study *s, const method *m, const run *r, const char *path)
 {
+    double *mean = check_alloc(malloc((size_t)s->classes * sizeof *mean));
     for (int k = 0; k < results_of_class; k++) {
-        const double mean = means_by_class(&r->cases, recorded_kind[k], NULL);
-        const double of_run = r->value[result_first_of_class + k];
-        char text[number_size], other[number_size];
-        if (isnan(mean) ? isnan(of_run) : fabs(mean - of_run) <= 1e-8 * fmax(1, mean)) continue;
-        char *run_path = path_of_record(s, m, r, "run");
-        fail("%s: the mean %s of the cases is %s, and %s has %s; %s", path, case_figure_name[recorded_kind[k]],
-             number_text(text, mean), run_path, number_text(other, of_run), damaged_records_advice);
+        const int kind = recorded_kind[k];
+        check_mean(s, m, r, path, kind, "", means_by_class(&r->cases, kind, mean), r->value[result_first_of_class + k]);
+        for (int64_t c = 0; c < s->classes; c++)
+            check_mean(s, m, r, path, kind, s->class_name[c], mean[c], r->of_class[c * results_of_class + k]);
     }
+    free(mean);
 }
 
 void check_recorded_cases(const study *s, const method *m, const run *r, const char *path)

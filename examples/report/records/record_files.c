@@ -25,7 +25,10 @@ static void store_results(const study *s, run *r, int64_t row, char **field, con
 {
     char **value = field + fields_before;
     if (row) fail_malformed(path);
+    const int64_t of_class = s->masks ? s->classes * results_of_class : 0;
     for (int c = 0; c < result_columns; c++) r->value[c] = has_result(s, c) ? number_or_nan(*value++, path) : NAN;
+    if (of_class) r->of_class = check_alloc(malloc((size_t)of_class * sizeof *r->of_class));
+    for (int64_t k = 0; k < of_class; k++) r->of_class[k] = number_or_nan(*value++, path);
     r->chosen = field[run_fields(s) - 1];
 }
 

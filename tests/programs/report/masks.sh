@@ -190,6 +190,12 @@ broken cases '2s/tissue,\([0-9]*\)/tissue,1\1/' ':2: [a-z]* is .* true and .* ex
 line=$(awk -F, 'NR > 1 && $3 != "tissue" && $10 != "" && $10 != "inf" { print NR; exit }' "rec/$lora-1-1.cases.csv")
 broken cases "$line$(set_field 10 99)" 'the mean hd95 of the cases is .*1-1.run.csv has'
 broken run "2$(set_field 8 0.99)" ' has 0.99'
+line=$(awk -F, 'NR > 1 && $3 == "tissue" && $10 != "" && $10 != "inf" && $10 != 0 { print NR; exit }' \
+    "rec/$lora-1-1.cases.csv")
+broken cases "$line$(set_field 10 98)" 'the mean hd95 of class tissue of the cases is .*1-1.run.csv has'
+sed -i 's/$/\r/' "less/$lora-1-1.cases.csv" "less/$lora-1-1.masks.csv"
+"$bin/report" --out windows.html less > log 2>&1 || fail 'line ends of Windows'
+cp "rec/$lora-1-1.cases.csv" "rec/$lora-1-1.masks.csv" less
 broken cases 's/,px,1$/,mm,1/' ':[0-9]*: unit of case .* is another than in'
 line=$(awk -F, 'NR > 4 && NR % 3 == 2 && $4 != last { print NR; exit } NR % 3 == 2 { last = $4 }' "rec/$lora-1-1.cases.csv")
 swapped=$((line - 3)),$((line - 1))
