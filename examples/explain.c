@@ -93,6 +93,7 @@ static int64_t explain_pictures(const loaded_model *s, const inputs *in, const m
         show_progress(&bar, *tried + 1, 0, "");
     }
     hide_progress(&bar);
+    end_picture_errors();
     free(input);
     return failed;
 }

@@ -89,6 +89,7 @@ static int64_t predict_pictures(const loaded_model *s, const inputs *in, results
 static int report_failures(const inputs *in, int64_t failed, int64_t tried)
 {
     failed += in->failed;
+    end_picture_errors();
     if (failed) fprintf(stderr, "predict: %lld of %lld pictures could not be predicted\n", (long long)failed,
                         (long long)(tried + in->failed));
     if (tried < in->count) {

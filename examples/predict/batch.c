@@ -65,13 +65,13 @@ static void read_all(image_batch *b, const inputs *in, int64_t first, int64_t co
 }
 
 /* Removes the images first .. count - 1 whose pictures are broken, and prints their errors. */
-static int64_t remove_broken(image_batch *b, int64_t first, int64_t count)
+static int64_t remove_broken(image_batch *b, const inputs *in, int64_t first, int64_t count)
 {
     const size_t bytes = (size_t)image_floats(b->model->transform) * sizeof(float);
     b->count = first;
     for (int64_t k = first; k < count; k++) {
         if (b->error[k]) {
-            report("%s", b->error[k]);
+            report_picture(input_name(in, b->picture[k]), b->error[k]);
             free(b->error[k]);
             b->error[k] = NULL;
             continue;
@@ -96,7 +96,7 @@ int64_t fill_batch(image_batch *b, const inputs *in, prediction_table *t, int64_
             if (count > first) *next = b->picture[first];
             return broken;
         }
-        broken += remove_broken(b, first, count);
+        broken += remove_broken(b, in, first, count);
     }
     return broken;
 }

@@ -5,6 +5,7 @@
 #include "forms.h"
 #include "image_options.h"
 #include "common/backbone/image_sides.h"
+#include "common/inputs/inputs.h"
 #include "common/slices/slice_name.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
@@ -18,6 +19,8 @@
 #include <string.h>
 
 enum { max_reported = 10 };
+/* An error, and how many further slices of the file have it. */
+typedef struct fault { char *name, *text; int64_t more; } fault;
 typedef struct check {
     const peft_dataset *const *sets;
     int count;
@@ -26,7 +29,9 @@ typedef struct check {
     int set;                                                  /* the next picture is sample `index` of sets[set] */
     int64_t index;
     int64_t decoded, broken;                                  /* pictures so far */
-    char *error[max_reported];                                /* messages of the first broken ones */
+    int64_t alike;                                            /* broken ones with the message of the first */
+    fault error[max_reported];                                /* of the first broken ones */
+    int errors;
     peft_context *ctx;                                        /* for reading headers */
     picture_forms forms;
 } check;
@@ -86,6 +91,36 @@ static char *find_fault(check *c, const peft_dataset *d, int64_t i, float *prepa
     return error;
 }
 
+/* Keeps the error of a picture, whose text it takes. */
+static void keep_error(check *c, const char *name, char *text)
+{
+    c->broken++;
+    c->alike += !c->errors || are_errors_alike(c->error[0].name, c->error[0].text, name, text);
+    for (int k = 0; k < c->errors; k++)
+        if (are_one_error(c->error[k].name, c->error[k].text, name, text)) {
+            c->error[k].more++;
+            free(text);
+            return;
+        }
+    if (c->errors == max_reported) free(text);
+    else c->error[c->errors++] = (fault){ check_alloc(strdup(name)), text, 0 };
+}
+
+/* Prints the errors and ends the program. */
+static _Noreturn void fail_by_errors(const check *c)
+{
+    for (int k = 0; k < c->errors; k++) {
+        const fault *f = &c->error[k];
+        if (f->more) report("%s (and %lld more slice%s)", f->text, (long long)f->more, f->more == 1 ? "" : "s");
+        else report("%s", f->text);
+    }
+    if (c->broken == c->decoded && c->alike == c->broken)
+        fail("none of %lld pictures can be read, for one reason: if the message names an option, give it by "
+             "--image-options or --preprocess; else replace the pictures", (long long)c->decoded);
+    fail("%lld of %lld pictures cannot be read; replace them, or move them out of the data, and start again",
+         (long long)c->broken, (long long)c->decoded);
+}
+
 /* Decodes pictures until none remains; the function of each thread. */
 static void *decode(void *user)
 {
@@ -97,8 +132,7 @@ static void *decode(void *user)
         char *error = find_fault(c, d, i, prepared);
         pthread_mutex_lock(&c->lock);
         c->decoded++;
-        if (error && c->broken++ < max_reported) c->error[c->broken - 1] = error;
-        else free(error);
+        if (error) keep_error(c, peft_dataset_name(d, i), error);
         pthread_mutex_unlock(&c->lock);
     }
     free(prepared);
@@ -110,11 +144,7 @@ int64_t decode_pictures(const peft_dataset *const *sets, int count, const peft_t
     check c = { .sets = sets, .count = count, .transform = transform, .lock = PTHREAD_MUTEX_INITIALIZER,
                 .ctx = make_context() };
     run_in_threads(thread_count(threads), decode, &c);
-    if (c.broken) {
-        for (int k = 0; k < max_reported && k < c.broken; k++) report("%s", c.error[k]);
-        fail("%lld of %lld pictures cannot be read; replace them, or move them out of the data, and start again",
-             (long long)c.broken, (long long)c.decoded);
-    }
+    if (c.broken) fail_by_errors(&c);
     if (!stop_requested) warn_of_forms(&c.forms);
     free_forms(&c.forms);
     peft_context_free(c.ctx);

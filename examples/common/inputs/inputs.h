@@ -13,6 +13,14 @@
  * image options that the picture is read with because the model was trained with them; NULL: none. */
 char *error_text(const char *name, peft_status status, const char *of_model);
 void  print_error(const char *name, peft_status status, const char *of_model);
+/* Prints the error of a picture; further slices of its file with the same one are counted, and told by the next call
+ * for another error, or by end_picture_errors, which a program calls at the end. Not for several threads. */
+void  report_picture(const char *name, const char *text);
+void  end_picture_errors(void);
+/* Are these errors of two slices of one file with one message; are these messages the same but for numbers? Names in
+ * front of the texts do not count. */
+bool  are_one_error(const char *name, const char *text, const char *other_name, const char *other_text);
+bool  are_errors_alike(const char *name, const char *text, const char *other_name, const char *other_text);
 
 /* --- inputs.c --- */
 /* The pictures of the command line, in its order. An argument is a picture, or a folder, zip or list of pictures. */

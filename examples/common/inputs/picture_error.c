@@ -2,6 +2,7 @@
  * picture_error.c -- errors of single pictures, after which the program goes on (inputs.h). */
 #include "common/data/image_options.h"
 #include "common/inputs/inputs.h"
+#include "common/inputs/slice_name.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,58 @@ char *error_text(const char *name, peft_status status, const char *of_model)
     return text;
 }
 
+/* The message of an error's text behind the name of the picture. */
+static const char *message_of(const char *text, const char *name)
+{
+    const size_t size = strlen(name);
+    return strncmp(text, name, size) ? text : text + size;
+}
+
+bool are_one_error(const char *name, const char *text, const char *other_name, const char *other_text)
+{
+    return are_of_one_file(name, other_name) && !strcmp(message_of(text, name), message_of(other_text, other_name));
+}
+
+static const char *skip_number(const char *at) { return at + strspn(at, "0123456789.-+"); }
+
+bool are_errors_alike(const char *name, const char *text, const char *other_name, const char *other_text)
+{
+    const char *a = skip_number(message_of(text, name)), *b = skip_number(message_of(other_text, other_name));
+    while (*a && *a == *b) a = skip_number(a + 1), b = skip_number(b + 1);
+    return *a == *b;
+}
+
+/* The error that was printed last, and how many further slices of its file have it. */
+static struct { char *name, *text; int64_t more; } last;
+
+void end_picture_errors(void)
+{
+    if (last.more) {
+        char *file = file_of_image(last.name);
+        report("%s: the same for %lld more slice%s", file, (long long)last.more, last.more == 1 ? "" : "s");
+        free(file);
+    }
+    free(last.name);
+    free(last.text);
+    last.name = last.text = NULL;
+    last.more = 0;
+}
+
+void report_picture(const char *name, const char *text)
+{
+    if (last.name && are_one_error(last.name, last.text, name, text)) {
+        last.more++;
+        return;
+    }
+    end_picture_errors();
+    report("%s", text);
+    last.name = check_alloc(strdup(name));
+    last.text = check_alloc(strdup(text));
+}
+
 void print_error(const char *name, peft_status status, const char *of_model)
 {
     char *text = error_text(name, status, of_model);
-    report("%s", text);
+    report_picture(name, text);
     free(text);
 }

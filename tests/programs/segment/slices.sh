@@ -202,6 +202,17 @@ refused 'masks/one/a.nii: the file holds 4 slices, and images/one/a.nii 5' tune 
 { voxels 1 | labels; zeros $((side * side)); } | volume 6 > masks/one/a.nii
 refused 'masks/one/a.nii: the file holds 6 slices, and images/one/a.nii 5' tune images --all-slices \
     --test images/two --out no.safetensors
+# One line for the slices of a file that fail alike, and no advice to replace pictures where an option is wrong.
+if "$bin/predict" --backbone "$vit" --model m.safetensors --all-slices --masks masks images/one > table 2> log; then
+    fail 'predict takes a mask of another depth'
+fi
+[ "$(grep -c 'masks/one/a.nii: the file holds 6 slices, and images/one/a.nii 5' log)" -eq 1 ] ||
+    fail 'predict: a line for each slice'
+grep -q '^predict: images/one/a.nii: the same for 4 more slices$' log || fail 'predict does not count the other slices'
+grep -q '^predict: 5 of 20 pictures could not be predicted$' log || fail 'predict: the number of slices'
+refused 'none of 30 pictures can be read, for one reason: if the message names an option' tune images --all-slices \
+    --test images/two --preprocess range=0:999 --out no.safetensors
+[ "$(grep -c 'range=0:999, the image.s samples are .* (and 4 more slices)$' log)" -eq 6 ] || fail 'not a line a file'
 rm masks/one/a.nii
 refused 'a.nii has no mask' tune images --all-slices --test images/two --out no.safetensors
 options=classes=2,missing=skip
