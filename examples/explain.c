@@ -106,8 +106,7 @@ int main(int argc, char **argv)
         fail("--backbone, --out and at least one picture are required; see --help");
     const double chosen_opacity = flag_number(&given[opacity], 0, 1);
     const bool csv = values_as_csv();
-    const int64_t chosen_batch = flag_integer(&given[batch]);
-    if (!chosen_batch) fail("--batch: given 0, expected 1 or more");
+    const int64_t chosen_batch = flag_whole(&given[batch], 1, most_in_batch);
     watch_signals();
     loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
                                 (int)flag_integer(&given[threads]));

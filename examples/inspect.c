@@ -298,6 +298,7 @@ int main(int argc, char **argv)
     peft_context *ctx;
     program_name = "inspect";
     int first = read_flags(given, flags, &about, argc, argv), listed = 0;
+    if (given[operations].value) (void)flag_whole(&given[operations], 1, most_in_batch);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         if (!given[lists[i].flag].value) continue;
         if (listed++) putchar('\n');

@@ -255,8 +255,8 @@ int main(int argc, char **argv)
     s.kinds = 1 + split(list, ';', kinds + 1, "kind");
     for (int k = 0; k < s.kinds; k++) check_kind_of("kind", s.kind[k], "none");
     s.setting = settings_of(given[corrupt].value, &s.settings);
-    s.seeds = (int)flag_integer(&given[seeds]);
-    if (s.seeds < 1 || s.seeds > 1000) fail("--seeds: given %d, expected 1 to 1000", s.seeds);
+    s.seeds = (int)flag_whole(&given[seeds], 1, 1000);
+    (void)flag_whole(&given[batch], 1, most_in_batch);
     check_case_flags();
     check_files();
     s.run = check_alloc(calloc((size_t)(s.settings * s.seeds * s.kinds), sizeof *s.run));

@@ -72,13 +72,7 @@ typedef struct progress {
     bool bar;                                                 /* show a progress bar on the terminal */
 } progress;
 
-/* The value of flag f, which must be a whole number in 1..100000. */
-static int64_t at_least_one(int f)
-{
-    int64_t n = flag_integer(&given[f]);
-    if (n < 1 || n > 100000) fail("--%s: given %s, expected 1 to 100000", given[f].name, given[f].value);
-    return n;
-}
+static int64_t at_least_one(int f) { return flag_whole(&given[f], 1, 100000); }
 
 /* Number of cores that this process may use. */
 static int64_t cores(void)
@@ -238,6 +232,7 @@ static study read_study(void)
     if (!s.records && (s.title || s.note || s.judge_every || s.analysis || s.maps_text))
         fail("--title, --note, --judge-every, --analysis and --maps have an effect only with --records DIR; give it, "
              "or leave them out");
+    check_recipe_numbers(given + own_flags);
     read_list(&s, given + own_flags);
     s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
     s.chosen = alloc_shared((size_t)study_size(&s) * sizeof *s.chosen);

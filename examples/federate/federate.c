@@ -56,15 +56,7 @@ static const program about = {
     "  federate --backbone vit.safetensors --data scans --method lora --lora product --seeds 5 --csv rounds.csv\n"
     "  federate --backbone vit.safetensors --sites --data hospitals --test scans --model global.peft" };
 
-static int64_t whole(int f, int64_t low)
-{
-    enum { HIGH = 100000 };
-    const int64_t v = flag_integer(&given[f]);
-    if (v < low || v > HIGH)
-        fail("--%s: given %s, expected a whole number from %lld to %d", name_of_flag(&given[f]).text, given[f].value,
-             (long long)low, HIGH);
-    return v;
-}
+static int64_t whole(int f, int64_t low) { return flag_whole(&given[f], low, 100000); }
 
 /* Attaches the second method. The trainer was freed before, as each client makes one of its own. */
 static void attach_second(training_run *t)

@@ -29,6 +29,7 @@ static prune_search search_of(const run *r)
 void check_stages(void)
 {
     flag *recipe = given + own_flags;
+    if (given[then_epochs].value) (void)flag_whole(&given[then_epochs], 1, INT64_MAX);
     if (!given[then].value && (given[then_options].value || given[then_epochs].value))
         fail("--%s: give --then METHOD too", given[then_options].value ? "then-options" : "then-epochs");
     if (!given[prune].value && given[prune_score].source != FROM_DEFAULT) fail("--prune-score: give --prune LIST too");
@@ -87,8 +88,6 @@ void check_second_stage(run *r)
         return;
     }
     second_recipe(recipe);
-    if (!flag_integer(&recipe[recipe_epochs]))
-        fail("--then-epochs 0: the second stage would train nothing; give a whole number from 1 on");
     check_next_stage(&r->t, given + own_flags, recipe);
     print_effective_rank(&r->t, r->test, "before training");
 }

@@ -37,15 +37,6 @@ static const program about = {
     "  phantom --out phantoms --images 70\n"
     "  finetune --backbone vit.safetensors --data phantoms --shots 10 --method lora" };
 
-/* The value of flag f; fails unless it lies in low..high. */
-static int64_t integer_within(int f, int64_t low, int64_t high)
-{
-    int64_t n = flag_integer(&given[f]);
-    if (n < low || n > high)
-        fail("--%s: given %lld, expected %lld to %lld", given[f].name, (long long)n, (long long)low, (long long)high);
-    return n;
-}
-
 static void make_folder(const char *path)
 {
     if (mkdir(path, 0777)) fail("%s: %s", path, strerror(errno));
@@ -160,7 +151,7 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[out].value) fail("--out is required; see --help");
-    int64_t n = integer_within(images, 1, 9999), pixels = integer_within(side, 16, 1024), area = pixels * pixels;
+    int64_t n = flag_whole(&given[images], 1, 9999), pixels = flag_whole(&given[side], 16, 1024), area = pixels * pixels;
     uint64_t first_seed = (uint64_t)flag_integer(&given[seed]);
     double overlap = flag_number(&given[difficulty], 0, 4), scanner_shift = flag_number(&given[shift], 0, 3);
     double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));     /* 4 for scan_tissue, 2 for the tissue */

@@ -26,13 +26,13 @@ adaptation adaptation_of_flags(void)
     const char *const inputs[] = { given[backbone].value, given[model].value, given[source].value };
     for (size_t i = 0; i < sizeof only_adapting / sizeof *only_adapting; i++)
         if (!given[adapt].value && given[only_adapting[i]].source != FROM_DEFAULT)
-            fail("--%s: is for adapting alone; give --adapt KIND too", given[only_adapting[i]].name);
+            fail("--%s: is for adapting alone; give --adapt KIND too", name_of_flag(&given[only_adapting[i]]).text);
     if (given[adapt].value && given[compute].source != FROM_DEFAULT)
         fail("--compute: with --adapt it is an option of the kind; give --adapt KIND,compute=%s", given[compute].value);
     adaptation a = { .kind = given[adapt].value, .source = given[source].value, .state = given[state].value,
                      .table = given[table].value };
     if (!a.kind) return a;
-    a.batch = flag_integer(&given[batch]);
+    a.batch = flag_whole(&given[batch], 1, most_in_batch);
     a.source_images = flag_integer(&given[source_images]);
     a.seed = (uint64_t)flag_integer(&given[seed]);
     check_kind_of("adapt", a.kind, NULL);

@@ -11,7 +11,7 @@ table_format read_format(const char *name)
 {
     for (size_t i = 0; i < sizeof format_name / sizeof *format_name; i++)
         if (!strcmp(name, format_name[i])) return (table_format)i;
-    fail("--format %s: expected text, csv, csv-semicolon or jsonl", name);
+    fail("--format: given '%s', expected text, csv, csv-semicolon or jsonl", name);
 }
 
 bool is_csv(table_format format) { return format == FORMAT_CSV || format == FORMAT_CSV_SEMICOLON; }

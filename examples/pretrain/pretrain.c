@@ -93,9 +93,9 @@ static void make_trainer(run *r)
     snprintf(text, sizeof text, "batch=%s,seed=%s,mixup=%s,shuffle=true,drop_last=true,train=true,cache=%lld",
              given[batch].value, given[seed].value, given[mixup].value, cache_bytes);
     must(peft_loader_create(r->train, r->transform, text, &r->loader));
-    const int64_t n = flag_integer(&given[accumulate]);       /* 0 is refused later, by peft_trainer_create */
+    const int64_t n = flag_whole(&given[accumulate], 1, INT64_MAX);
     r->progress.epochs = flag_integer(&given[epochs]);
-    r->progress.updates_per_epoch = (peft_loader_batches(r->loader) + n - 1) / (n ? n : 1);      /* rounded up */
+    r->progress.updates_per_epoch = (peft_loader_batches(r->loader) + n - 1) / n;    /* rounded up */
     peft_options *o = options_from_text(r->ctx, soft_labels ? "loss=soft_ce,schedule=warmup_cosine"
                                                        : "schedule=warmup_cosine");
     for (int i = batch; i <= clip_norm; i++) must(peft_options_set_string(o, given[i].name, given[i].value));
@@ -213,6 +213,8 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[data].value) fail("--data is required; see --help");
+    const int counts[] = { epochs, batch, accumulate };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) (void)flag_whole(&given[counts[i]], 1, INT64_MAX);
     if (!given[evaluate].value) check_files();
     run r = { .ctx = make_context() };
     must(peft_context_set_threads(r.ctx, (int)flag_integer(&given[threads])));

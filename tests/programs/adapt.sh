@@ -33,7 +33,7 @@ data="--backbone $vit --model model.safetensors --data train --test shifted"
     refused "given 'nothing', expected none, tent" $data --kind 'tent;nothing'
     refused 'expected none or NAME:STRENGTH' $data --corrupt fog:1
     refused 'expected none or NAME:STRENGTH' $data --corrupt contrast:4
-    refused 'expected 1 to 1000' $data --seeds 0
+    refused 'expected a whole number from 1 to 1000' $data --seeds 0
     refused 'is not an option' $data more
     refused 'lr' $data --kind tent,lr=-1
     refused 'momentum' $data --kind t3a,momentum=0.5

@@ -147,8 +147,38 @@ if grep -q '^image' log; then fail 'printed a header line first'; fi
 a_mistake 'a file where a flag is expected'
 refused "'scans' is not an option" finetune scans --data new --out m.safetensors
 
-a_mistake 'a number that is none'
-refused "seed: given 'ten', expected a whole number" finetune --data scans --seed ten --out m.safetensors
+a_mistake 'a number that is none, or out of range: by one rule, before anything else'
+refused "--seed: given 'ten', expected a whole number" finetune --data scans --seed ten --out m.safetensors
+printf 'head: --method linear\n' > list.txt
+printf 'head: --batch 4.5\n' > broken_list.txt
+for number in 1e1 4.0 4.5 0x1 inf '' ' 4'; do
+    for flag in epochs batch threads tune-folds; do
+        refused "--$flag: given '$number', expected a whole number" \
+            "$bin/finetune" --backbone "$vit" --data scans --$flag "$number" --out m.safetensors
+    done
+    refused "--batch: given '$number', expected a whole number" "$bin/compare" --backbone "$vit" --data scans \
+        --methods list.txt --batch "$number"
+    refused "--operations: given '$number', expected a whole number" "$bin/inspect" --operations "$number" "$vit"
+    [ "$(wc -l < log)" -eq 1 ] || fail 'printed the file first'
+done
+refused "broken_list.txt:1: --batch: given '4.5', expected a whole number" "$bin/compare" --backbone "$vit" \
+    --data scans --methods broken_list.txt
+for number in 0 -1; do
+    for flag in epochs batch; do
+        refused "--$flag: given '$number', expected a whole number from 1 on" \
+            "$bin/finetune" --backbone "$vit" --data scans --$flag $number --out m.safetensors
+        refused "compare: --$flag: given '$number', expected a whole number from 1 on" "$bin/compare" --backbone "$vit" \
+            --data scans --methods list.txt --$flag $number
+    done
+    for flag in samplings runs; do
+        refused "--$flag: given '$number', expected a whole number from 1 to 100000" "$bin/compare" --backbone "$vit" \
+            --data scans --methods list.txt --$flag $number
+    done
+    refused "--operations: given '$number', expected a whole number from 1 to" "$bin/inspect" --operations $number "$vit"
+    [ "$(wc -l < log)" -eq 1 ] || fail 'printed the file first'
+done
+refused "--judge-every: given '-1', expected a whole number from 0 on" "$bin/compare" --backbone "$vit" \
+    --data scans --methods list.txt --records records --judge-every -1
 
 a_mistake 'two different image sizes'
 refused '--image-size 32 and --preprocess size=64 differ' \
@@ -420,8 +450,8 @@ says 'usage: peft-finetune|  peft-finetune --backbone|  peft-predict --backbone'
 if [ "$(wc -L < log)" -gt 120 ]; then fail 'a line is longer than 120 columns'; fi
 
 a_mistake 'no epochs'
-refused '--epochs 0|give a whole number from 1' "$bin/finetune" --backbone "$vit" --data scans --epochs 0 \
-    --out none.safetensors
+refused "--epochs: given '0', expected a whole number from 1 on" \
+    "$bin/finetune" --backbone "$vit" --data scans --epochs 0 --out none.safetensors
 
 a_mistake 'a method that does not exist'
 refused "did you mean 'lora'|expected one of linear, " "$bin/finetune" --backbone "$vit" --data scans --method Lora \

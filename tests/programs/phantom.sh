@@ -23,8 +23,8 @@ refused() {
 
 "$phantom" --help | grep -q '^usage: phantom'
 refused 'required'
-refused 'expected 1 to 9999' --out no --images 0
-refused 'expected 1 to 9999' --out no --images 10000
+refused 'expected a whole number from 1 to 9999' --out no --images 0
+refused 'expected a whole number from 1 to 9999' --out no --images 10000
 refused 'whole number' --out no --images 3.5
 refused 'expected 16 to 1024' --out no --side 15
 refused 'expected 16 to 1024' --out no --side 1025

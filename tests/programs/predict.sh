@@ -58,7 +58,7 @@ sed -n 's/^{"image": "\([^"]*\)", "predicted": "\([^"]*\)", "probabilities": {"b
 tail -n +2 new.csv | cmp - from_json
 cp new/benign-like/0000.png 'a "b",c.png'
 predict --format jsonl 'a "b",c.png' | grep -qF '{"image": "a \"b\",c.png", "predicted"' || fail 'quotes in JSON'
-refused '--format xml: expected text, csv, csv-semicolon or jsonl' predict --format xml new
+refused "--format: given 'xml', expected text, csv, csv-semicolon or jsonl" predict --format xml new
 refused '--csv and --format jsonl' predict --csv --format jsonl new
 predict --out ending.jsonl new
 cmp ending.jsonl new.jsonl || fail 'the format by the ending .jsonl'

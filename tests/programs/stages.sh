@@ -33,7 +33,7 @@ for list in 10-101 90-10 x 1,,2 101 -5 ''; do refused 'expected a range' --metho
 refused 'expected signed or absolute' --method e2vpt --prune 50 --prune-score largest
 # What the second stage needs is checked before the first one.
 refused "unknown option 'ranks'" --then lora --then-options ranks=2 --method prefix
-refused 'second stage would train nothing' --then lora --then-epochs 0 --method prefix
+refused "--then-epochs: given '0', expected a whole number from 1 on" --then lora --then-epochs 0 --method prefix
 refused "also has a tensor 'prompt_embeddings'" --method vpt --then e2vpt
 refused "also has a tensor 'prefix'" --method prefix --then prefix
 refused 'mask_tokens=\[1,0\]: a fixed mask' --method e2vpt --options 'tokens=2,mask_tokens=[1,0]' --prune 50

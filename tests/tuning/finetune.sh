@@ -36,7 +36,7 @@ must_refuse "--nested: judges the choice of settings; give --tune too" --nested 
 must_refuse "--tune-folds: has an effect only with --tune" --tune-folds 3
 must_refuse "--tune lr: its value is given already, 0.1" --tune lr=1,2 --lr 0.1
 must_refuse "--tune-folds 9: class 'benign-like' has only 4 training images" --tune lr=1,2 --tune-folds 9
-must_refuse "--tune-metric dice: no such figure" --tune lr=1,2 --tune-folds 2 --tune-metric dice
+must_refuse "--tune-metric: given 'dice', no such figure" --tune lr=1,2 --tune-folds 2 --tune-metric dice
 must_refuse "--nested 9: class 'benign-like' has only 4 training images" --tune lr=1,2 --tune-folds 2 --nested 9
 
 finetune a --tune "$grid" --tune-folds 2 --tune-search halving || { cat a.log; exit 1; }

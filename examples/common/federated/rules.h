@@ -12,7 +12,7 @@
     X(ept, "values|logits|mass", "values", "prompts of ept: their mean, or the mean of z or of exp(z)") \
     X(clip, "NORM", NULL, "shorten the change of each site to this L2 norm") \
     X(noise, "SIGMA", NULL, "with --clip: Gaussian noise on the sum, of the deviation SIGMA * NORM") \
-    X(noise_sites, "N", NULL, "with --noise: the sites that a round has on average, by which the noisy sum is " \
+    X(noise_sites, "MEAN", NULL, "with --noise: the sites that a round has on average, by which the noisy sum is " \
       "divided; without it the number of sites is revealed") \
     X(noise_seed, "N", NULL, "seed of the noise, for tests; without it of the system's random numbers")
 #define AGGREGATION_ID(name, argument, value, help) aggregation_##name,

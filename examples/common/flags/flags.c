@@ -93,12 +93,21 @@ static void print_version(void)
     exit(0);
 }
 
+/* Are these decimal digits, behind a sign or not? */
+static bool is_whole(const char *text)
+{
+    text += *text == '-' || *text == '+';
+    return *text && !text[strspn(text, "0123456789")];
+}
+
 /* Stores a given value, or "1" for a switch. source: FROM_COMMAND_LINE or FROM_LIST_FILE. */
 static void set_flag(flag *f, const char *name, const char *value, int source)
 {
     if (f->source == source) fail("--%s is given twice; give it once", name);
     if (f->argument && !strncmp(value, "--", 2))
         fail("--%s is followed by '%s'; expected a value, --%s %s", name, value, name, f->argument);
+    if (f->argument && (!strcmp(f->argument, "N") || !strcmp(f->argument, "K")) && !is_whole(value))
+        fail("--%s: given '%s', expected a whole number", name, value);
     f->value = f->argument ? value : "1";
     f->source = source;
 }
@@ -159,15 +168,18 @@ int read_list_flags(flag *flags, int count, int argc, char **argv)
     return parse_flags(flags, count, NULL, argc, argv);
 }
 
-int64_t flag_integer(const flag *f)
+int64_t flag_whole(const flag *f, int64_t low, int64_t high)
 {
-    char *end;
     errno = 0;
-    long long v = strtoll(f->value, &end, 10);
-    if (errno || end == f->value || *end || v < 0)
-        fail("%s: given '%s', expected a whole number from 0 on", f->name, f->value);
-    return v;
+    const long long v = is_whole(f->value) ? strtoll(f->value, NULL, 10) : -1;
+    if (is_whole(f->value) && !errno && v >= low && v <= high) return v;
+    if (high < INT64_MAX)
+        fail("--%s: given '%s', expected a whole number from %lld to %lld", name_of_flag(f).text, f->value,
+             (long long)low, (long long)high);
+    fail("--%s: given '%s', expected a whole number from %lld on", name_of_flag(f).text, f->value, (long long)low);
 }
+
+int64_t flag_integer(const flag *f) { return flag_whole(f, 0, INT64_MAX); }
 
 double flag_number(const flag *f, double low, double high)
 {

@@ -30,6 +30,11 @@ typedef struct program {
 int     read_flags(flag *flags, int count, const program *p, int argc, char **argv);
 /* The same for a line of compare's list file, without --help and --version; argv[0] names the line in messages. */
 int     read_list_flags(flag *flags, int count, int argc, char **argv);
-int64_t flag_integer(const flag *f);                          /* the value as a whole number >= 0; else fails */
+/* The value as a whole number from low to high (INT64_MAX: any from low on), in decimal digits; else fails.
+ * flag_integer: from 0 on. Values of flags whose argument is N or K are checked for being whole numbers, of any size,
+ * when they are read. */
+int64_t flag_whole(const flag *f, int64_t low, int64_t high);
+int64_t flag_integer(const flag *f);
 double  flag_number(const flag *f, double low, double high);  /* a decimal number in low..high; else fails */
+enum { most_in_batch = 65536 };                               /* images that sessions and adaptors take at a time */
 #endif

@@ -58,7 +58,9 @@ void warn_of_one_call(const char *flag_name, const char *text, int64_t batch, in
 {
     settings s = read_settings(settings_behind(text), flag_name);
     const char *own_batch = find_setting(&s, "batch"), *predictions = find_setting(&s, "predict");
-    if (own_batch) batch = flag_integer(&(flag){ .name = "batch", .value = own_batch });
+    char name[32];
+    snprintf(name, sizeof name, "%s batch", flag_name + strlen("--"));
+    if (own_batch) batch = flag_integer(&(flag){ .name = name, .value = own_batch });
     const bool after = predictions && !strcmp(predictions, "after");
     if (is_kind(text, "tent") && !after && batch >= images)
         warn("%s %s: the %lld images of a run are one call, and tent predicts before the update of a call, so that "

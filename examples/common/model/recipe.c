@@ -26,6 +26,13 @@ static void override_flag(flag *f, const flag *trainer, const char *value)
     f->source = trainer->source;
 }
 
+void check_recipe_numbers(const flag *recipe)
+{
+    (void)flag_whole(&recipe[recipe_epochs], 1, INT64_MAX);
+    (void)flag_whole(&recipe[recipe_batch], 1, INT64_MAX);
+    if (recipe[recipe_warmup].value) (void)flag_integer(&recipe[recipe_warmup]);
+}
+
 /* Moves options of --trainer to their flags, and leaves in --trainer those without a flag. */
 void resolve_recipe(flag *recipe)
 {
@@ -45,6 +52,7 @@ void resolve_recipe(flag *recipe)
     }
     free_settings(&listed);
     free_settings(&others);
+    check_recipe_numbers(recipe);
 }
 
 /* Bytes of slices that the loader keeps. Larger than its default of 256 MiB, as a slice outside the cache costs reading
@@ -188,11 +196,11 @@ static void continue_model(training_run *t, const flag *recipe, const char *kind
 static void set_schedule_length(training_run *t, const settings *s, peft_options *o)
 {
     const char *accumulate = find_setting(s, "accumulate"), *steps = find_setting(s, "steps");
-    const int64_t n = accumulate ? flag_integer(&(flag){ .name = "accumulate", .value = accumulate }) : 1;
+    const int64_t n = accumulate ? flag_integer(&(flag){ .name = "trainer accumulate", .value = accumulate }) : 1;
     const int64_t updates_per_epoch = (peft_loader_batches(t->loader) + n - 1) / (n ? n : 1);    /* rounded up */
     const int64_t updates = t->epochs * updates_per_epoch;
     if (!steps) must(peft_options_set_int(o, "steps", updates));
-    else if (flag_integer(&(flag){ .name = "steps", .value = steps }) < updates)
+    else if (flag_integer(&(flag){ .name = "trainer steps", .value = steps }) < updates)
         warn("--trainer steps=%s: the schedule ends before the %lld updates of %lld epochs; updates after its end use "
              "its last learning rate", steps, (long long)updates, (long long)t->epochs);
 }
@@ -213,8 +221,7 @@ static void make_trainer(training_run *t, const flag *recipe)
     for (int i = recipe_batch; i <= recipe_clip_norm; i++)
         if (recipe[i].value) must(peft_options_set_string(o, recipe[i].name, recipe[i].value));
     if (!find_setting(&s, "samples")) must(peft_options_set_int(o, "samples", peft_dataset_count(t->train)));
-    t->epochs = flag_integer(&recipe[recipe_epochs]);
-    if (!t->epochs) fail("--epochs 0: nothing would be trained; give a whole number from 1 on");
+    t->epochs = flag_whole(&recipe[recipe_epochs], 1, INT64_MAX);
     set_schedule_length(t, &s, o);
     t->planned_bytes = (double)peft_context_memory_used(t->ctx);
     must(peft_trainer_create(t->model, o, &t->trainer));

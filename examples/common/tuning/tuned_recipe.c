@@ -136,7 +136,8 @@ static char *resolved_value(const grid *g, int64_t candidate, int64_t i, const f
     const double factor = is_rate(f - recipe) ? multiple_of(name, value) : 0;
     if (!(factor > 0)) return check_alloc(strdup(value));
     const double base = read_decimal(f->value, &end);
-    if (end == f->value || *end) fail("--%s: given '%s', expected a decimal number", f->name, f->value);
+    if (end == f->value || *end)
+        fail("--%s: given '%s', expected a decimal number", name_of_flag(f).text, f->value);
     if (asprintf(&text, "%.6g", base * factor) < 0) fail("out of memory");
     return text;
 }

@@ -22,7 +22,7 @@ static const judging_figure dice = { .name = "dice" };
 
 const judging_figure *map_figure(const char *name, const char *flag)
 {
-    if (name && strcmp(name, dice.name)) fail("--%s %s: no such figure of masks; expected %s", flag, name, dice.name);
+    if (name && strcmp(name, dice.name)) fail("--%s: given '%s', no such figure of masks; expected %s", flag, name, dice.name);
     return &dice;
 }
 
@@ -36,7 +36,7 @@ const judging_figure *find_figure(const char *name, bool multilabel, const char 
         if (*list) strcat(list, ", ");
         strcat(list, figure[i].name);
     }
-    fail("--%s %s: no such figure of images with %s; expected one of %s", flag, name,
+    fail("--%s: given '%s', no such figure of images with %s; expected one of %s", flag, name,
          multilabel ? "several labels" : "one label", list);
 }
 

@@ -15,6 +15,7 @@ validation_request parse_validation(const char *text)
     static const char expected[] = "expected a path, a share of the training images such as 0.2, or folds=5";
     char *end, *last;
     if (!text) return (validation_request){ .kind = NO_VALIDATION };
+    if (!*text) fail("--val: given '', %s", expected);
     if (!strncmp(text, "folds=", 6)) {
         const long long n = strtoll(text + 6, &end, 10);
         if (end == text + 6 || *end || n < 2) fail("--val %s: %s, with 2 or more folds", text, expected);

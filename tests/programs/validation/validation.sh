@@ -28,8 +28,10 @@ refused() {
 "$bin/phantom" --out pictures --images 9 --side 32 > /dev/null
 
 refused 'give --stop FIGURE too' --data pictures --patience 3
-refused '--stop aucroc: no such figure of images with one label; expected one of balanced_accuracy' --data pictures \
-    --stop aucroc
+refused "--stop: given 'aucroc', no such figure of images with one label; expected one of balanced_accuracy" \
+    --data pictures --stop aucroc
+refused "--stop: given '', no such figure" --data pictures --stop ''
+refused "--val: given '', expected a path" --data pictures --val ''
 refused 'between 0 and 1' --data pictures --val 1.5
 refused "does not exist\|No such file" --data pictures --val nowhere
 method=e2vpt
