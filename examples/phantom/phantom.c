@@ -151,7 +151,8 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[out].value) fail("--out is required; see --help");
-    int64_t n = flag_whole(&given[images], 1, 9999), pixels = flag_whole(&given[side], 16, 1024), area = pixels * pixels;
+    const int64_t n = flag_whole(&given[images], 1, 9999), pixels = flag_whole(&given[side], 16, 1024);
+    const int64_t area = pixels * pixels;
     uint64_t first_seed = (uint64_t)flag_integer(&given[seed]);
     double overlap = flag_number(&given[difficulty], 0, 4), scanner_shift = flag_number(&given[shift], 0, 3);
     double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));     /* 4 for scan_tissue, 2 for the tissue */

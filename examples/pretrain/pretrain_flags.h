@@ -13,8 +13,8 @@
     X(model, "LIST", "image_size=32,patch=4,width=192,depth=6,heads=3,mlp=768", \
       "architecture, name=value,... (inspect --options lists the options of a random backbone)") \
     X(start, "FILE", NULL, "instead of --model: start from this network's weights, with a new classifier") \
-    X(image_size, "N|HxW", "0", "with --start: image side in pixels; position embeddings are resampled for it (0: that " \
-      "of the file)") \
+    X(image_size, "N|HxW", "0", "with --start: image side in pixels; position embeddings are resampled for it (0: " \
+      "that of the file)") \
     X(seed, "N", "1", "seed of the initial weights, the order of images and the augmentation") \
     X(epochs, "N", "40", "number of passes through the training images") \
     X(batch, "N", "64", "images in one training step") \

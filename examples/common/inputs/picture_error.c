@@ -2,7 +2,7 @@
  * picture_error.c -- errors of single pictures, after which the program goes on (inputs.h). */
 #include "common/data/image_options.h"
 #include "common/inputs/inputs.h"
-#include "common/inputs/slice_name.h"
+#include "common/slices/slice_name.h"
 #include "common/program/errors.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -22,7 +22,8 @@ static const judging_figure dice = { .name = "dice" };
 
 const judging_figure *map_figure(const char *name, const char *flag)
 {
-    if (name && strcmp(name, dice.name)) fail("--%s: given '%s', no such figure of masks; expected %s", flag, name, dice.name);
+    if (name && strcmp(name, dice.name))
+        fail("--%s: given '%s', no such figure of masks; expected %s", flag, name, dice.name);
     return &dice;
 }
 
