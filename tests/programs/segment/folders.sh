@@ -53,7 +53,7 @@ cmp areas again || fail 'other areas'
 for option in trim=3 overlap=0.25 blend=linear border=edge; do
     refused 'no effect with mode=whole' predict --segmenter mode=whole,$option scans
 done
-for wrong in 1e-320:1 1:1e-7 1e7:1 1:2:3 0x1p3:1 1:0x2 inf:1 1:nan '1: 2'; do
+for wrong in 1e-320:1 1:1e-7 1e7:1 1:2:3:4 0x1p3:1 1:0x2 inf:1 1:nan '1: 2'; do
     refused '1e-6 to 1e6' predict --spacing "$wrong" scans
 done
 
