@@ -26,8 +26,8 @@ refused 'required'
 refused 'expected a whole number from 1 to 9999' --out no --images 0
 refused 'expected a whole number from 1 to 9999' --out no --images 10000
 refused 'whole number' --out no --images 3.5
-refused 'expected 16 to 1024' --out no --side 15
-refused 'expected 16 to 1024' --out no --side 1025
+refused 'expected a whole number from 16 to 1024' --out no --side 15
+refused 'expected a whole number from 16 to 1024' --out no --side 1025
 refused 'whole number' --out no --seed -1
 for difficulty in -0.1 4.1 nan 0x1 1x ''; do refused 'number from 0 to 4' --out no --difficulty "$difficulty"; done
 for shift in -1 3.1 x; do refused 'number from 0 to 3' --out no --shift "$shift"; done
