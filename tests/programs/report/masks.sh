@@ -86,13 +86,25 @@ cases() {
 }
 cases 1 0.1 > "known/$head-1-1.cases.csv"
 cases 2 0 > "known/$lora-1-1.cases.csv"
-# The means of a run are those of its cases: Dice, IoU and distances, in columns 6, 7, 10 and 11 of the cases.
+# The means of a run are those of its cases: Dice, IoU and distances, in columns 6, 7, 10 and 11 of the cases; first those
+# of the classes but tissue, the background, then those of each class.
 for method in "$head" "$lora"; do
     means=$(awk -F, '
         function mean(k) { return (s["benign", k] / n["benign", k] + s["malignant", k] / n["malignant", k]) / 2 }
         NR > 1 { for (k = 6; k <= 11; k++) if ($k != "" && $k != "inf") { s[$3, k] += $k; n[$3, k]++ } }
-        END { printf "%.10g,%.10g,%.10g,%.10g\n", mean(6), mean(7), mean(10), mean(11) }' "known/$method-1-1.cases.csv")
-    awk -F, -v OFS=, -v means="$means" 'NR == 2 { split(means, m, ","); $7 = 9; for (k = 1; k <= 4; k++) $(7 + k) = m[k] }
+        END {
+            printf "%.10g,%.10g,%.10g,%.10g", mean(6), mean(7), mean(10), mean(11)
+            split("tissue benign malignant", name, " ")
+            for (c = 1; c <= 3; c++) for (k = 6; k <= 11; k++)
+                if (k < 8 || k > 9) printf ",%.10g", s[name[c], k] / n[name[c], k]
+        }' "known/$method-1-1.cases.csv")
+    awk -F, -v OFS=, -v means="$means" 'NR == 1 { for (k = 1; k <= NF; k++) if ($k == "dice_tissue") first = k }
+        NR == 2 {
+            split(means, m, ",")
+            $7 = 9
+            for (k = 1; k <= 4; k++) $(7 + k) = m[k]
+            for (k = 1; k <= 12; k++) $(first + k - 1) = m[4 + k]
+        }
         { print }' "rec/$method-1-1.run.csv" > "known/$method-1-1.run.csv"
 done
 mv ph gone
