@@ -310,9 +310,10 @@ rm rec/study.csv
 must_not_report 'rec/study.csv: no such file'
 
 # A study that is stopped, whose last row is incomplete as after a full disk, is resumed with equal results.
+: > c.log
 start='exec' study c --jobs 2 > c.log 2>&1 &
 child=$!
-while kill -0 $child 2> /dev/null && ! grep -q 'draw 1' c.log; do sleep 0.01; done
+while kill -0 $child 2> /dev/null && ! grep -q 'draw 1, run' c.log; do sleep 0.01; done
 kill -INT $child 2> /dev/null || true
 wait $child || true
 grep -q 'compare: stopped; give --resume to continue with c.csv' c.log

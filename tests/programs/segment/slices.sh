@@ -141,6 +141,7 @@ grep -q '^patients: 4, none in two splits' log || fail 'patients are not those o
 # --- a training that is stopped ---------------------------------------------------------------------------------------
 tune images --all-slices --test images/two --epochs 30 --out whole.safetensors > log 2>&1 || fail 'not stopped'
 start=exec
+: > log                                                       # the loop below must not find the lines of the run above
 tune images --all-slices --test images/two --epochs 30 --out stopped.safetensors > log 2>&1 &
 child=$!
 start=
