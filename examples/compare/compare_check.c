@@ -13,7 +13,8 @@
 
 /* Counts the images of every draw and, without --unchecked, checks their pictures. Sets whose pictures are all among
  * those of the first draw are checked with it alone: without --test-per-class the test images, and the training images
- * where both sets are drawn from --data, or where all are trained on. */
+ * where both sets are drawn from --data, or where all are trained on. Not with --shots where patients are known: then
+ * further images of a drawn patient are in neither set. */
 static void check_draws(study *s)
 {
     const peft_transform *no_transform = NULL;                /* entries may differ in theirs; only decodes */
@@ -25,13 +26,15 @@ static void check_draws(study *s)
         training_run t;
         peft_dataset *test;
         const bool of_one_set = draw_run_data(s, d * s->entries, &t, &test);          /* the first run of draw d */
-        const bool same_test = d > 0 && !s->images.tests;
-        const bool same_train = d > 0 && (of_one_set ? !s->images.tests : !s->images.shots);
+        const bool grouped = peft_dataset_has_groups(t.train) || peft_dataset_has_groups(test);
+        const bool repeats = d > 0 && !(grouped && s->images.shots);
+        const bool same_test = repeats && !s->images.tests;
+        const bool same_train = repeats && (of_one_set ? !s->images.tests : !s->images.shots);
         const peft_dataset *const sets[] = { same_train ? NULL : t.train, same_test ? NULL : test };
-        const double start = seconds_now();
         count_draw(s, d, t.train, test);
         if (!s->unchecked) {
             check_overlap(t.train, test);
+            const double start = seconds_now();
             decoded += decode_pictures(sets, 2, no_transform, all_cores);
             seconds += seconds_now() - start;
             const peft_dataset *const masked[] = { t.train, sets[1] };

@@ -66,7 +66,7 @@ void free_judged(const study *s, judged *j)
 /* The figure of the learning curve, of the model as trained so far. */
 static double judge_epoch(const study *s, training_run *t, peft_session **session, peft_dataset *test)
 {
-    if (has_masks(s)) return judge_maps(t, test);
+    if (has_masks(s)) return judge_maps(s, t, test);
     metrics m;
     judged j = evaluate_now(s, t, session, test, &m);
     free_judged(s, &j);

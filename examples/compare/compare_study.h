@@ -98,7 +98,8 @@ void read_list(study *s, const flag *defaults);
 void free_list(study *s);
 
 /* compare_draw.c: draws the images of run i and sets what the caller of build_training must set in t. With per_case the
- * cases of the test images are checked. True: all draws are of the same images, those of --data. */
+ * cases of the test images are checked. Returns whether the training and the test images are both
+ * drawn from the training images of --data. */
 bool draw_run_data(const study *s, int64_t i, training_run *t, peft_dataset **test);
 /* Counts the images of draw d (from 0), and prints them if it is one of the first draws. */
 void count_draw(study *s, int64_t d, const peft_dataset *train, const peft_dataset *test);

@@ -93,7 +93,7 @@ static void resume_best(run *r)
 
 void begin_validation(run *r)
 {
-    r->validator = make_validator(&r->t, r->validation);
+    r->validator = make_validator(&r->t, r->validation, spacing_of_flag(given[spacing].value));
     if (!given[stop].value) return;
     char text[80];
     peft_options *o;
@@ -156,7 +156,7 @@ void end_validation(run *r)
     if (r->best) restore_best(r);
     free_case_figures(&r->validation_cases);
     if (given[masks].value) {
-        r->validation_cases = validate_cases(r->validator, spacing_of_flag(given[spacing].value));
+        r->validation_cases = validate_cases(r->validator);
     } else {
         const double *scores = validate(r->validator);
         const size_t bytes = (size_t)(peft_dataset_count(r->validation) * label_classes(r->validation)) *

@@ -63,7 +63,7 @@ static void print_orientation(peft_context *ctx, const char *path, const char *i
 /* The distances between pixels, from which all figures in millimetres come; of volumes the directions of the axes. */
 static void print_geometry(const peft_image *im, bool volume)
 {
-    static const struct { const char *name; int at; } axis[] = { { "height", 1 }, { "width", 2 }, { "slice", 0 } };
+    static const struct { const char *name; int at; } axis[] = { { "rows", 1 }, { "columns", 2 }, { "slices", 0 } };
     const char *directions = peft_image_directions(im);
     double mm[3];
     peft_image_spacing(im, mm);
@@ -71,7 +71,7 @@ static void print_geometry(const peft_image *im, bool volume)
     for (int i = 0; i < 3; i++) {
         if (mm[axis[i].at] > 0) printf("%.6g", mm[axis[i].at]);
         else printf("?");
-        printf(i < 2 ? " x " : " mm (height x width x slice%s)\n",
+        printf(i < 2 ? " x " : " mm (rows x columns x slices%s)\n",
                mm[0] > 0 && mm[1] > 0 && mm[2] > 0 ? "" : "; ?: not stated by the file");
     }
     if (!volume) return;

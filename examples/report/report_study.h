@@ -79,8 +79,9 @@ const char *study_property(const study *s, const char *name); /* NULL: the study
 bool        study_has_cases(const study *s);                  /* results are of cases, not of single images */
 const char *study_unit(const study *s);                       /* what results are of: "images" or "cases" */
 int64_t     study_integer(const study *s, const char *name);  /* a property that is a whole number; fails without it */
-/* What is counted of the draws, "train_images", where they differ in a row of study.csv for each draw; fails without
- * it. Records of before have the number of the first draw alone; rows: how many there are. */
+/* The smallest and the largest value of a property such as "train_images", which study.csv has in one row, or in a row
+ * for each draw if they differ; fails without it. rows: their number. Records of libpeft 1.0 have one row, of the first
+ * draw alone. */
 count_range study_range(const study *s, const char *name, int64_t *rows);
 
 /* Result `column` (result_accuracy, ...) of all runs, [runs]; NaN for a run that is not done. To be freed. */

@@ -72,7 +72,8 @@ PEFT_API void        peft_image_spacing(const peft_image *im, double *spacing);
 /* Three letters: the directions in the body to which columns, rows and slices count up, each R or L (to the patient's
  * right or left), A or P (anterior, posterior), S or I (superior, inferior): the closest ones where the axes are
  * oblique. "LAS": column 1 lies to the left of column 0. Known of NIfTI files with an sform or a qform, as read by the
- * options axis and orient, and of copies, crops and resized images; "": not known, as of NULL. Valid as long as im. */
+ * options axis and orient, and of copies, crops, mirrored and resized images; "": not known, as of NULL. Valid as long
+ * as im. */
 PEFT_API const char *peft_image_directions(const peft_image *im);
 PEFT_API const void *peft_image_pixels(const peft_image *im);                 /* [height, width, channels], no gaps */
 /* Writes a PNG with the image's depth. Atomic: path holds the old file or the whole new one. PEFT_E_UNSUPPORTED: a

@@ -90,6 +90,12 @@ static void directions_are(const uint8_t *file, size_t size, const char *options
     peft_image *im;
     ok(peft_image_load_memory(io_ctx, file, size, options, &im));
     ck_assert_str_eq(peft_image_directions(im), want);
+    const char opposite = *want ? strchr("RLRAPASIS", *want)[1] : 0;
+    peft_image *mirrored;
+    ok(peft_image_flip(im, &mirrored));
+    ck_assert_int_eq(peft_image_directions(mirrored)[0], opposite);
+    if (*want) ck_assert_str_eq(peft_image_directions(mirrored) + 1, want + 1);
+    peft_image_free(mirrored);
     peft_image_free(im);
 }
 

@@ -87,7 +87,7 @@ START_TEST(other_spacing)
         says(words[i]);
         says("images/a.nii states 0.8x0.8x2 mm");
         ck_assert_int_eq(warnings_of("slice=0 orient=ras", "classes=2"), 1);
-        says("leave it out");
+        says("do not use orient=ras");
     }
     write_pairs(las, (stated){ 1, 1, 1, 1 });                 /* the identity */
     ck_assert_int_eq(warnings_of("slice=0", "classes=2"), 2);

@@ -115,8 +115,8 @@ static _Noreturn void fail_by_errors(const check *c)
         else report("%s", f->text);
     }
     if (c->broken == c->decoded && c->alike == c->broken)
-        fail("none of %lld pictures can be read, for one reason: if the message names an option, give it by "
-             "--image-options or --preprocess; else replace the pictures", (long long)c->decoded);
+        fail("none of %lld pictures can be read, all with the same error; give the option that it names, by "
+             "--image-options or --preprocess, or replace the pictures", (long long)c->decoded);
     fail("%lld of %lld pictures cannot be read; replace them, or move them out of the data, and start again",
          (long long)c->broken, (long long)c->decoded);
 }

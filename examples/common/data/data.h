@@ -94,7 +94,7 @@ char *class_name_lines(const peft_dataset *d);                /* of labels or ma
  * the time taken. Ends the program with the names of pictures that cannot be read or that the transform (may be NULL)
  * refuses, such as signed samples without a range. Returns early on stop_requested. */
 void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads);
-/* The same without a word on the time; returns the number of pictures. */
+/* The same without printing the time; returns the number of pictures. */
 int64_t decode_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads);
 /* Returns the number of test images that are also training images: the same path, a link to the same file, or equal
  * content. Warns with some of their names, and ends the program if all test images are training images. Also warns of

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-typedef struct count_range { int64_t low, high; } count_range;        /* of nothing: { INT64_MAX, 0 } */
-#define EMPTY_RANGE ((count_range){ INT64_MAX, 0 })
+typedef struct count_range { int64_t low, high; } count_range;
+#define EMPTY_RANGE ((count_range){ INT64_MAX, 0 })                   /* no number was added; as text "0 images" */
 static inline void add_to_range(count_range *r, int64_t n)
 {
     if (n < r->low) r->low = n;

@@ -76,13 +76,20 @@ static void put_description(const char *help)
         if (!strchr("[]':\\", *help)) putchar(*help);
 }
 
+/* Writes the argument of a flag; zsh separates fields by colons. */
+static void put_zsh_argument(const char *argument)
+{
+    for (; *argument; argument++) printf(*argument == ':' ? "\\:" : "%c", *argument);
+}
+
 static void put_zsh(const flag *flags, int count)
 {
     printf("#compdef peft-%s\n_arguments \\\n", program_name);
     for (int i = 0; i < count; i++) {
         printf("    '--%s[", name_of_flag(&flags[i]).text);
         put_description(flags[i].help);
-        printf("]%s%s", flags[i].argument ? ":" : "", flags[i].argument ? flags[i].argument : "");
+        printf("]%s", flags[i].argument ? ":" : "");
+        if (flags[i].argument) put_zsh_argument(flags[i].argument);
         if (!put_values(&flags[i], ":(", ")"))
             fputs(takes_path(&flags[i]) ? ":_files" : flags[i].argument ? ": " : "", stdout);
         puts("' \\");

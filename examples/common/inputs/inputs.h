@@ -17,9 +17,9 @@ void  print_error(const char *name, peft_status status, const char *of_model);
  * for another error, or by end_picture_errors, which a program calls at the end. Not for several threads. */
 void  report_picture(const char *name, const char *text);
 void  end_picture_errors(void);
-/* Are these errors of two slices of one file with one message; are these messages the same but for numbers? Names in
- * front of the texts do not count. */
+/* Are these errors of two slices of one file with the same message? Names in front of the texts are not compared. */
 bool  are_one_error(const char *name, const char *text, const char *other_name, const char *other_text);
+/* Are these errors of any two pictures with the same message but for numbers? */
 bool  are_errors_alike(const char *name, const char *text, const char *other_name, const char *other_text);
 
 /* --- inputs.c --- */

@@ -46,7 +46,8 @@ enum { RECIPE_FLAGS(RECIPE_ID) recipe_flags };
  * given value replaces a default, and one in a list file's line replaces one of the command line; "--lr 0.1 --trainer
  * lr=0.2" in the same place is an error. Copies all values, so the caller may free the text they were parsed from. */
 void resolve_recipe(flag *recipe);
-/* Ends the program for a number of epochs or images in a step that is none; part of resolve_recipe. */
+/* Ends the program unless epochs and batch are whole numbers from 1 on, and warmup from 0 on.
+ * Part of resolve_recipe. */
 void check_recipe_numbers(const flag *recipe);
 
 typedef struct training_run {

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first characters of a warning by which it is known: all of them, or of one that is reported once for a data set
- * its kind, "masks: another spacing: ", as a program may open a data set for each of its arguments. */
+/* The number of first characters by which a warning is compared with earlier ones: all of them, or of one that the
+ * library reports once for a data set those of its kind, "masks: another spacing: ", as a program may open a data set
+ * for each of its arguments. */
 static size_t key_size(const char *message)
 {
     const char *area = strstr(message, "(reported once)") ? strstr(message, ": ") : NULL;

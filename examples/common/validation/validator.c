@@ -14,9 +14,10 @@ struct validator {
     const peft_dataset *data;
     double *scores;                                           /* [count, classes]; of masks [1]: judged_dice */
     peft_transform *transform;
+    pixel_spacing spacing;
 };
 
-validator *make_validator(const training_run *t, peft_dataset *d)
+validator *make_validator(const training_run *t, peft_dataset *d, pixel_spacing spacing)
 {
     validator *v = check_alloc(calloc(1, sizeof *v));
     const int64_t count = peft_dataset_count(d), batch = count < 8 ? count : 8;
@@ -29,6 +30,7 @@ validator *make_validator(const training_run *t, peft_dataset *d)
     must(peft_session_create(t->model, o, &v->session));
     peft_options_free(o);
     v->transform = t->transform;
+    v->spacing = spacing;
     const int64_t scores = peft_dataset_has_masks(d) ? 1 : count * peft_dataset_classes(d);
     v->scores = check_alloc(malloc((size_t)scores * sizeof *v->scores));
     return v;
@@ -43,14 +45,14 @@ void free_validator(validator *v)
     free(v);
 }
 
-case_table validate_cases(validator *v, pixel_spacing spacing)
+case_table validate_cases(validator *v)
 {
-    return score_spaced_cases(v->session, v->data, v->transform, spacing);
+    return score_cases(v->session, v->data, v->transform, v->spacing);
 }
 
 const double *validate(validator *v)
 {
-    if (peft_dataset_has_masks(v->data)) *v->scores = judged_dice(v->session, v->data, v->transform);
+    if (peft_dataset_has_masks(v->data)) *v->scores = judged_dice(v->session, v->data, v->transform, v->spacing);
     else must(predict_images(v->session, v->loader, v->data, NULL, v->scores));
     return stop_requested ? NULL : v->scores;
 }

@@ -9,15 +9,15 @@
 
 typedef struct validator validator;
 /* For the model of t, as it is whenever validate is called; while the validator exists, no adapter can be attached. d
- * and t's objects are borrowed. Images are read once and kept at the size of the network's input (the loader's cache).
- * */
-validator *make_validator(const training_run *t, peft_dataset *d);
+ * and t's objects are borrowed. spacing: with masks, of images whose files state none. Images are read once and kept at
+ * the size of the network's input (the loader's cache). */
+validator *make_validator(const training_run *t, peft_dataset *d, pixel_spacing spacing);
 /* The probabilities [count, classes] of all images, or of a data set with masks one number, judged_dice
  * (score_cases.h); valid until the next call; NULL: stop_requested. Ends the program if an output of the model is not
  * finite. */
 const double *validate(validator *v);
-/* Of a data set with masks: the figures of its cases (score_spaced_cases). */
-case_table validate_cases(validator *v, pixel_spacing spacing);
+/* Of a data set with masks: the figures of its cases (score_cases). */
+case_table validate_cases(validator *v);
 void free_validator(validator *v);
 
 /* A figure by which a training is judged: a member of metrics (evaluate.h), or the loss: the mean over the images of

@@ -6,11 +6,11 @@
 #include "segment.h"
 #include <stdlib.h>
 
-double judge_maps(const training_run *t, const peft_dataset *test)
+double judge_maps(const study *s, const training_run *t, const peft_dataset *test)
 {
     peft_session *session;
     must(peft_session_create(t->model, NULL, &session));
-    const double mean = judged_dice(session, test, t->transform);
+    const double mean = judged_dice(session, test, t->transform, spacing_of_flag(s->spacing));
     peft_session_free(session);
     return mean;
 }
@@ -33,7 +33,7 @@ void finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, co
 {
     peft_session *session;
     must(peft_session_create(t->model, NULL, &session));
-    case_table f = score_spaced_cases(session, test, t->transform, spacing_of_flag(s->spacing));
+    case_table f = score_cases(session, test, t->transform, spacing_of_flag(s->spacing));
     store_results(s, i, &f, test);
     store_unit(s, i, &f);
     *run_value(s, i, result_seconds) = run_seconds(clock);

@@ -21,15 +21,15 @@ bool    has_column(const study *s, int column);               /* in the tables o
 char   *column_name(const study *s, int column);              /* "dice", "dice_tumour"; to be freed */
 double *run_value(const study *s, int64_t i, int column);     /* of run i */
 
-/* unit.c: the unit of the distances of a run, millimetres where a case has them. Runs of before --resume have it in
- * their records alone. */
+/* unit.c: the unit of the distances of a run, millimetres where a case has them. Of runs that an earlier compare
+ * finished it is read from their records. */
 void    store_unit(study *s, int64_t i, const case_table *f);
 void    read_unit(study *s, int64_t i);                       /* from the records of run i, with masks */
 /* The unit of all finished runs, "mm" or "px"; "mm or px": they differ, or it is not known of one. */
 const char *distance_unit(const study *s);
 
 /* map_run.c: Dice of the model as trained so far, the mean of the test cases' classes without the background. */
-double  judge_maps(const training_run *t, const peft_dataset *test);
+double  judge_maps(const study *s, const training_run *t, const peft_dataset *test);
 /* Judges the trained model, stores its results, and with --records writes the files of the run. */
 void    finish_map_run(study *s, int64_t i, training_run *t, peft_dataset *test, const run_clock *clock,
                        epoch_point *curve);

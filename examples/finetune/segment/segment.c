@@ -50,7 +50,7 @@ void begin_mask_decisions(run *r)
 
 bool evaluate_maps(run *r, peft_session *s)
 {
-    r->test_cases = score_spaced_cases(s, r->test, r->t.transform, spacing_of_flag(given[spacing].value));
+    r->test_cases = score_cases(s, r->test, r->t.transform, spacing_of_flag(given[spacing].value));
     if (!r->test_cases.cases) return false;
     mean_figures m = estimate_means(r->t.ctx, &r->test_cases);
     print_means(stdout, &m, "test_");

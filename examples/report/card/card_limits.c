@@ -85,7 +85,7 @@ static void put_class_limits(FILE *f, const model_card *c)
     put_prevalence(f, c);
 }
 
-/* Figures of masks are means over all test cases (images or volumes), not by class. */
+/* Figures of masks are means over all test cases (images or volumes), whatever class the image has. */
 static void put_mask_limits(FILE *f, const model_card *c)
 {
     const double images = number_in(c->data[2], "images"), cases = number_in(c->figures, "masks");

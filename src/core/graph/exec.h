@@ -13,7 +13,7 @@ struct pf_run {
     int threads;
     pk_gemm_kind gemm;                   /* which implementation of the matrix product */
     pk_compute compute;                  /* arithmetic of products of values with frozen weights */
-    pk_compute narrow;                   /* the same for weights of fewer rows or columns than int8_least */
+    pk_compute narrow;                   /* used in its place for fewer rows or columns than int8_least */
     int64_t int8_least;                  /* that of pf_compile_spec; 0 if compute is not int8 */
     pk_compute attention;                /* arithmetic of the products of attention */
     pk_compute rest;                     /* arithmetic of all other products */

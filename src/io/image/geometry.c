@@ -64,6 +64,8 @@ peft_status peft_image_flip(const peft_image *im, peft_image **out)
         uint8_t *mirrored = (uint8_t *)to->pixels + (size_t)y * row + row;     /* the end of the row; goes left */
         for (int64_t x = 0; x < im->width; x++, from += pixel) memcpy(mirrored -= pixel, from, pixel);
     }
+    const char *opposites = "RLAPSI", *columns = *to->directions ? strchr(opposites, *to->directions) : NULL;
+    if (columns) to->directions[0] = opposites[(columns - opposites) ^ 1];
     *out = to;
     return PEFT_OK;
 }

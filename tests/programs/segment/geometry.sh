@@ -88,13 +88,13 @@ predict --masks same > log 2>&1 || fail 'predict'
 [ "$(warnings orientation) $(warnings spacing)" = '0 0' ] || fail 'predict: a warning of equal files'
 # --- inspect shows spacing and directions ------------------------------------------------------------------------------
 "$bin/inspect" spaced/a.nii > log
-grep -q '^  spacing: 1 x 1 x 2 mm (height x width x slice)$' log || fail 'no spacing'
+grep -q '^  spacing: 1 x 1 x 2 mm (rows x columns x slices)$' log || fail 'no spacing'
 grep -q '^  directions: LAS (to where columns, rows and slices count up)$' log || fail 'no directions'
 "$bin/inspect" --image-options orient=ras,axis=1 spaced/a.nii > log
 grep -q '^  spacing: 2 x 1 x 1 mm ' log && grep -q '^  directions: RSA ' log || fail 'not as the volume is read'
 zeros 192 | volume '' 0 > unspaced.nii
 "$bin/inspect" unspaced.nii > log
-grep -q '^  spacing: 1 x 1 x ? mm (height x width x slice; ?: not stated by the file)$' log || fail 'a distance of 0'
+grep -q '^  spacing: 1 x 1 x ? mm (rows x columns x slices; ?: not stated by the file)$' log || fail 'a distance of 0'
 grep -q '^  directions: not stated ' log || fail 'directions without a matrix'
 
 # --- volumes without a distance between slices -------------------------------------------------------------------------

@@ -211,7 +211,7 @@ fi
     fail 'predict: a line for each slice'
 grep -q '^predict: images/one/a.nii: the same for 4 more slices$' log || fail 'predict does not count the other slices'
 grep -q '^predict: 5 of 20 pictures could not be predicted$' log || fail 'predict: the number of slices'
-refused 'none of 30 pictures can be read, for one reason: if the message names an option' tune images --all-slices \
+refused 'none of 30 pictures can be read, all with the same error; give the option that it names' tune images --all-slices \
     --test images/two --preprocess range=0:999 --out no.safetensors
 [ "$(grep -c 'range=0:999, the image.s samples are .* (and 4 more slices)$' log)" -eq 6 ] || fail 'not a line a file'
 rm masks/one/a.nii

@@ -50,22 +50,16 @@ static case_table score(peft_session *session, const peft_dataset *d, peft_trans
     return f;
 }
 
-case_table score_cases(peft_session *session, const peft_dataset *d, peft_transform *t, bool distances)
-{
-    return score(session, d, t, (evaluation_rule){ .distances = distances, .pictures = peft_dataset_count(d) });
-}
-
-case_table score_spaced_cases(peft_session *session, const peft_dataset *d, peft_transform *t,
-                                pixel_spacing spacing)
+case_table score_cases(peft_session *session, const peft_dataset *d, peft_transform *t, pixel_spacing spacing)
 {
     const evaluation_rule rule = { .distances = true, .spacing = spacing, .pictures = peft_dataset_count(d) };
     return score(session, d, t, rule);
 }
 
-double judged_dice(peft_session *session, const peft_dataset *d, peft_transform *t)
+double judged_dice(peft_session *session, const peft_dataset *d, peft_transform *t, pixel_spacing spacing)
 {
-    const bool distances = false;
-    case_table f = score_cases(session, d, t, distances);
+    const evaluation_rule rule = { .distances = false, .spacing = spacing, .pictures = peft_dataset_count(d) };
+    case_table f = score(session, d, t, rule);
     const double dice = f.cases ? means_by_class(&f, CASE_DICE, NULL) : NAN;
     free_case_figures(&f);
     return dice;

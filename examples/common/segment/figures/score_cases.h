@@ -8,13 +8,10 @@
 #include <peft/peft.h>
 
 /* The figures of the cases of d (evaluate_cases.h) by the session's model, with the transform, at the images' own size;
- * over the pixels that are judged. distances: hd95 and surface_distance too, else they are NaN. No cases: a stop was
- * asked for. An error ends the program. */
-case_table score_cases(peft_session *session, const peft_dataset *d, peft_transform *t, bool distances);
-/* The same with distances. spacing: of images whose files state none. */
-case_table score_spaced_cases(peft_session *session, const peft_dataset *d, peft_transform *t,
-                                pixel_spacing spacing);
-/* The Dice by which the epochs of a training are judged: the mean over the cases of d by class, and of these over the
+ * over the pixels that are judged. spacing: of images whose files state none. No cases: a stop was asked for. An error
+ * ends the program. */
+case_table score_cases(peft_session *session, const peft_dataset *d, peft_transform *t, pixel_spacing spacing);
+/* The Dice by which the epochs of a training are judged: the mean over the same cases by class, and of these over the
  * classes without the background (means_by_class). NaN: no class has one, or a stop was asked for. */
-double     judged_dice(peft_session *session, const peft_dataset *d, peft_transform *t);
+double     judged_dice(peft_session *session, const peft_dataset *d, peft_transform *t, pixel_spacing spacing);
 #endif

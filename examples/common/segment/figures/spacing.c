@@ -54,8 +54,8 @@ void warn_of_flat_slices(pixel_spacing other)
 {
     if (flat.files && !(other.slice > 0) && !flat.warned) {
         warn("%lld file%s of several slices state%s no distance between slices, such as %s: each slice is a case of "
-             "its own, with distances in its plane, which are averaged with those in space of other volumes. For "
-             "volumes give --spacing ROW:COLUMN:SLICE; it counts where a file states none", (long long)flat.files,
+             "its own, and its distances in 2D are averaged with the distances in 3D of other volumes. For volumes "
+             "give --spacing ROW:COLUMN:SLICE, which is used where a file states none", (long long)flat.files,
              flat.files == 1 ? "" : "s", flat.files == 1 ? "s" : "", flat.first);
         flat.warned = true;
     }

@@ -101,7 +101,7 @@ void pf_engine_kernels_text(const pf_engine *e, const pf_compile_spec *spec, cha
     const bool cblas = pk_gemm_chosen(e->kernels, e->gemm, compute) == PK_GEMM_CBLAS;
     const bool f32 = compute == PK_COMPUTE_F32;
     const pk_table *t = pk_permitted(e->kernels, compute);
-    /* Beside int8 the instruction set computes attention and narrow matrices in bf16 or f32. */
+    /* For int8 that of the whole instruction set, which also determines the bits of attention and narrow matrices. */
     const char *isa = compute == PK_COMPUTE_INT8 ? t->name : t->product[compute].name;
     snprintf(text, size, "%s, %s%s%s", isa,
              cblas ? "cblas" : "own", f32 ? "" : ", ", f32 ? "" : pf_compute_name(spec));

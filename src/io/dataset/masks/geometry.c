@@ -21,9 +21,10 @@ static void compare_turns(const pair *p)
 {
     const bool image = p->image->turned;
     if (image == p->mask->turned || is_reported(&p->masks->warned_of_turn)) return;
-    io_warn(p->masks->ctx, "masks: %s is turned by its EXIF orientation, but %s is not: the mask is taken as drawn on "
-            "the %s picture; if it was drawn on the stored pixels, read the images with orientation=stored (reported "
-            "once)", image ? p->image_name : p->path, image ? p->path : p->image_name, image ? "turned" : "stored");
+    io_warn(p->masks->ctx, "masks: another EXIF orientation: %s is turned by its EXIF orientation, but %s is not: the "
+            "mask is taken as drawn on the %s picture; if it was drawn on the stored pixels, read the images with "
+            "orientation=stored (reported once)", image ? p->image_name : p->path, image ? p->path : p->image_name,
+            image ? "turned" : "stored");
 }
 
 static void compare_directions(const pair *p)
@@ -34,7 +35,7 @@ static void compare_directions(const pair *p)
             "up), those of its image %s are %s, and the mask is laid on the image pixel by pixel as it is read. If "
             "both headers are right, the mask lies reversed or turned on the image: read the images and masks with "
             "orient=ras. If the program that wrote the mask did not set its header (such as an identity affine), "
-            "nothing is to be done (reported once)", p->path, of_mask, p->image_name, of_image);
+            "no action is needed (reported once)", p->path, of_mask, p->image_name, of_image);
 }
 
 /* Are both known and more than 1 % apart? */
@@ -60,10 +61,10 @@ static void compare_spacings(const pair *p)
     for (int i = 0; i < 3; i++) any = any || differ(of_mask[i], of_image[i]);
     if (!any || is_reported(&p->masks->warned_of_spacing)) return;
     io_warn(p->masks->ctx, "masks: another spacing: %s states %s mm (rows x columns x slices), its image %s states %s "
-            "mm, which counts. Check that the mask is that of the image. If the program that wrote the mask did not "
-            "set its header (such as an identity affine), nothing is to be done, but orient=ras would turn the image "
-            "and not the mask: leave it out (reported once)", p->path, spacing_text(of_mask, text[0]), p->image_name,
-            spacing_text(of_image, text[1]));
+            "mm. Distances and areas use the spacing of the image. Check that the mask is that of the image. If the "
+            "program that wrote the mask did not set its header (such as an identity affine), no action is needed, "
+            "but do not use orient=ras, which would turn the image only (reported once)", p->path,
+            spacing_text(of_mask, text[0]), p->image_name, spacing_text(of_image, text[1]));
 }
 
 void io_masks_compare(const io_masks *m, const char *path, const peft_mask *mask, const char *image_name,
