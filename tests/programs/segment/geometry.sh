@@ -121,6 +121,15 @@ judge --spacing 2:2:4
     --mask-options classes=dark:bright --preprocess range=0:5 --threads 1 --unchecked --force --out f.safetensors \
     > log 2>&1 || fail 'finetune --unchecked'
 [ "$(grep -c 'no distance between slices' log)" = 1 ] || fail 'finetune --unchecked: not one warning'
+# Epochs are judged by the same cases as the trained model: volumes, where --spacing makes them such.
+"$bin/finetune" --backbone "$vit" --data flat --masks flat_masks --all-slices --method linear --epochs 1 --val 0.5 \
+    --stop dice --mask-options classes=dark:bright --preprocess range=0:5 --threads 1 --force --out f.safetensors \
+    --spacing 2:2:4 > log 2>&1 || fail 'finetune --spacing'
+! grep -q 'no distance between slices' log || fail 'finetune: a warning although --spacing gives the distance'
+judged=$(sed -n 's/^best epoch: 1 .* by dice \([0-9.]*\) .*/\1/p' log)
+trained=$(sed -n '/"validation_figures"/,/}/s/.*"dice": \([0-9.]*\).*/\1/p' f.safetensors.record.json | head -n 1)
+awk -v a="$judged" -v b="$trained" 'BEGIN { exit !(a > 0 && a - b < 1e-5 && b - a < 1e-5) }' ||
+    fail "epochs are judged by other cases: $judged, $trained"
 refused 'ROW:COLUMN:SLICE' predict --masks same --spacing 1:1:0
 refused 'ROW:COLUMN:SLICE' predict --masks same --spacing 1:1:1:1
 
