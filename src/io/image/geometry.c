@@ -52,6 +52,13 @@ peft_status peft_image_centre_crop(const peft_image *im, int64_t width, int64_t 
                            io_centre_offset(im->height, height, IO_HALF_EVEN), width, height, out);
 }
 
+char io_opposite_letter(char letter)
+{
+    static const char pairs[] = "RLAPSI";
+    const char *at = letter ? strchr(pairs, letter) : NULL;
+    return at ? pairs[(at - pairs) ^ 1] : 0;
+}
+
 peft_status peft_image_flip(const peft_image *im, peft_image **out)
 {
     peft_image *to;
@@ -64,8 +71,7 @@ peft_status peft_image_flip(const peft_image *im, peft_image **out)
         uint8_t *mirrored = (uint8_t *)to->pixels + (size_t)y * row + row;     /* the end of the row; goes left */
         for (int64_t x = 0; x < im->width; x++, from += pixel) memcpy(mirrored -= pixel, from, pixel);
     }
-    const char *opposites = "RLAPSI", *columns = *to->directions ? strchr(opposites, *to->directions) : NULL;
-    if (columns) to->directions[0] = opposites[(columns - opposites) ^ 1];
+    to->directions[0] = io_opposite_letter(to->directions[0]);
     *out = to;
     return PEFT_OK;
 }

@@ -61,6 +61,8 @@ peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **
 typedef struct io_turn { bool swap, reverse_x, reverse_y; } io_turn;
 typedef struct io_box { int64_t x, y, width, height; } io_box;
 static inline bool io_turns(io_turn t) { return t.swap || t.reverse_x || t.reverse_y; }
+/* The opposite of a letter of peft_image_directions: L of R, ..; 0 of 0. */
+char io_opposite_letter(char letter);
 /* Turns im with its alpha; the caller frees *out. The directions of its axes are not known. */
 peft_status io_image_turn(const peft_image *im, io_turn turn, peft_image **out);
 /* Copies a box inside im, with its alpha. */

@@ -97,10 +97,3 @@ void io_nifti_letters(const io_nifti *n, char letter[3])
         if (known) letter[to.axis[r]] = to.reversed[r] ? "LPI"[r] : "RAS"[r];
         else letter[r] = 0;
 }
-
-char io_opposite_letter(char letter)
-{
-    static const char pairs[] = "RLAPSI";
-    const char *at = letter ? strchr(pairs, letter) : NULL;
-    return at ? pairs[(at - pairs) ^ 1] : 0;
-}

@@ -32,5 +32,4 @@ typedef struct io_axes { int axis[3]; bool reversed[3]; } io_axes;
 peft_status io_nifti_axes(const io_nifti *n, io_axes *out);
 /* The direction in which each axis of the file's voxels counts up: one of R L A P S I; 0: not stated. */
 void io_nifti_letters(const io_nifti *n, char letter[3]);
-char io_opposite_letter(char letter);                         /* L of R, ..; 0 of 0 */
 #endif
